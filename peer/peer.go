@@ -1,0 +1,169 @@
+// Package peer says who a node is: its handle, its certificate, the ring it
+// belongs to, who was expelled from it, and the interfaces behind which real or
+// simulated cryptography stands.
+//
+// Handles, certificates and admissions are immutable once made, and are shared
+// by pointer freely: a newer incarnation or other addresses are a new value.
+package peer
+
+import (
+	"encoding/base64"
+	"fmt"
+	"slices"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// Limits of a handle.
+const (
+	MaxAddrs   = 8   // addresses of one node
+	MaxAddrLen = 128 // bytes of one address
+)
+
+// KeySize and SignatureSize are those of Ed25519, in bytes.
+const (
+	KeySize       = 32
+	SignatureSize = 64
+)
+
+// Key is an Ed25519 public key, of a node, a ring's authority or a person. The
+// zero Key is none.
+type Key [KeySize]byte
+
+// String returns the key as unpadded URL-safe base64.
+func (k Key) String() string { return base64.RawURLEncoding.EncodeToString(k[:]) }
+
+// IsZero reports whether there is no key.
+func (k Key) IsZero() bool { return k == Key{} }
+
+// Handle is what one node knows another by. It is frozen.
+type Handle struct {
+	ID  id.ID
+	Key Key
+	// Incarnation grows with every start of the node; a verdict about one
+	// incarnation says nothing about a later one.
+	Incarnation uint64
+	// Addrs are where it can be reached, best first, in the transport's own
+	// notation. They are hints: only the key proves who answers.
+	Addrs []string
+}
+
+// handleFields is the encoded form. A handle travels as a byte string that
+// holds its own CBOR, so that a list of handles costs a pointer, not a struct,
+// for each element that a hostile sender announces.
+type handleFields struct {
+	_           struct{} `cbor:",toarray"`
+	ID          id.ID
+	Key         Key
+	Incarnation uint64
+	Addrs       []string
+}
+
+// MarshalBinary implements encoding.BinaryMarshaler.
+func (h *Handle) MarshalBinary() ([]byte, error) {
+	return wire.Marshal(handleFields{ID: h.ID, Key: h.Key, Incarnation: h.Incarnation, Addrs: h.Addrs})
+}
+
+// UnmarshalBinary implements encoding.BinaryUnmarshaler, within the limits of a
+// handle. Errors wrap wire.ErrMalformed.
+func (h *Handle) UnmarshalBinary(b []byte) error {
+	if len(b) > 128+MaxAddrs*(MaxAddrLen+3) {
+		return fmt.Errorf("%w: handle of %d bytes", wire.ErrMalformed, len(b))
+	}
+	var f handleFields
+	if err := wire.Unmarshal(b, &f); err != nil {
+		return err
+	}
+	v := Handle{ID: f.ID, Key: f.Key, Incarnation: f.Incarnation, Addrs: f.Addrs}
+	if err := v.Check(); err != nil {
+		return fmt.Errorf("%w: %w", wire.ErrMalformed, err)
+	}
+	*h = v
+	return nil
+}
+
+// Check returns what is wrong with a handle that came from outside, or nil. It
+// does not prove that the id belongs to the key: a certificate does.
+func (h *Handle) Check() error {
+	switch {
+	case h.ID.IsZero():
+		return fmt.Errorf("handle without an id")
+	case len(h.Addrs) > MaxAddrs:
+		return fmt.Errorf("handle with %d addresses, at most %d", len(h.Addrs), MaxAddrs)
+	}
+	for _, a := range h.Addrs {
+		if a == "" || len(a) > MaxAddrLen {
+			return fmt.Errorf("handle with an address of %d bytes, want 1 to %d", len(a), MaxAddrLen)
+		}
+	}
+	return nil
+}
+
+// String returns the short id and the incarnation, for logs.
+func (h *Handle) String() string {
+	if h == nil {
+		return "nobody"
+	}
+	return fmt.Sprintf("%s/%d", h.ID.Short(), h.Incarnation)
+}
+
+// Newer reports whether h should replace old, a handle of the same node: it is of
+// a later incarnation, or of the same one with other addresses.
+func (h *Handle) Newer(old *Handle) bool {
+	return h.Incarnation > old.Incarnation ||
+		h.Incarnation == old.Incarnation && !slices.Equal(h.Addrs, old.Addrs)
+}
+
+// CheckList returns an error if a list of handles from outside has more than limit
+// elements, a nil one, or one node twice.
+func CheckList(hs []*Handle, limit int) error {
+	if len(hs) > limit {
+		return fmt.Errorf("list of %d nodes, at most %d", len(hs), limit)
+	}
+	seen := make(map[id.ID]struct{}, len(hs))
+	for _, h := range hs {
+		if h == nil {
+			return fmt.Errorf("list of nodes with an empty entry")
+		}
+		if _, twice := seen[h.ID]; twice {
+			return fmt.Errorf("list with node %s twice", h.ID.Short())
+		}
+		seen[h.ID] = struct{}{}
+	}
+	return nil
+}
+
+// Signer signs with one private key.
+type Signer interface {
+	// Public returns the key by which signatures are checked.
+	Public() Key
+	// Sign returns an Ed25519 signature of SignatureSize bytes, new memory.
+	Sign(message []byte) []byte
+}
+
+// Verifier checks signatures.
+type Verifier interface {
+	// Verify reports whether sig is a valid, canonical signature of message by
+	// key. It is false for keys of small order and sigs of another length.
+	Verify(key Key, message, sig []byte) bool
+}
+
+// SealKey is the public half of a sealing key pair (hybrid: X25519 and
+// ML-KEM-768), as bytes in the Sealer's encoding.
+type SealKey []byte
+
+// Sealer encrypts to a holder of a private key who is not there (HPKE).
+type Sealer interface {
+	// Seal encrypts plaintext to the key. info is bound to it and must be the
+	// same at Open. It fails for a key that is not one.
+	Seal(to SealKey, info, plaintext []byte) ([]byte, error)
+}
+
+// Opener decrypts what was sealed to its key.
+type Opener interface {
+	// SealKey returns the public half.
+	SealKey() SealKey
+	// Open returns the plaintext, or an error if anything was altered.
+	Open(info, sealed []byte) ([]byte, error)
+}

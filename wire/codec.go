@@ -1,0 +1,101 @@
+// Package wire is the codec: how values become bytes between nodes, and what
+// bytes are refused.
+//
+// Everything is CBOR in its deterministic form (RFC 8949, section 4.2), so that
+// what is signed has one encoding. Messages are plain structs with integer
+// keys; they live beside their protocol, in its msg.go, and are listed in a
+// Table. A field that a newer version added is skipped by an older one.
+//
+// Limits on size, depth and numbers of elements are set here, in one place, and
+// hold before anything is allocated for them. Nothing in this package keeps a
+// reference to the bytes it was given, and nothing it returns aliases them.
+package wire
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/fxamacker/cbor/v2"
+)
+
+// Limits of everything that is decoded from outside.
+const (
+	// MaxFrame is the largest message on a link, in bytes, without its length.
+	MaxFrame = 64 << 10
+	// MaxPayload is the largest payload of an envelope, in bytes. The rest of
+	// a frame is for the overlay's own fields.
+	MaxPayload = 48 << 10
+	// MaxDepth is how deep arrays and maps may nest.
+	MaxDepth = 16
+	// MaxElements is the largest number of elements of one array. Lists of
+	// nodes have lower limits of their own, checked by their messages.
+	MaxElements = 1024
+	// MaxPairs is the largest number of pairs of one map.
+	MaxPairs = 64
+)
+
+// ErrMalformed is wrapped by every error of decoding: the bytes are not what
+// they should be. The sender is at fault, or a link is broken.
+var ErrMalformed = errors.New("malformed message")
+
+// ErrTooLarge is wrapped when a value does not fit its limit.
+var ErrTooLarge = errors.New("message too large")
+
+var encMode, decMode = modes()
+
+func modes() (cbor.EncMode, cbor.DecMode) {
+	enc, err := cbor.CoreDetEncOptions().EncMode()
+	if err != nil {
+		panic(err) // a bug: the options are constants
+	}
+	dec, err := cbor.DecOptions{
+		DupMapKey:        cbor.DupMapKeyEnforcedAPF,
+		IndefLength:      cbor.IndefLengthForbidden,
+		TagsMd:           cbor.TagsForbidden,
+		MaxNestedLevels:  MaxDepth,
+		MaxArrayElements: MaxElements,
+		MaxMapPairs:      MaxPairs,
+		NaN:              cbor.NaNDecodeForbidden,
+		Inf:              cbor.InfDecodeForbidden,
+	}.DecMode()
+	if err != nil {
+		panic(err)
+	}
+	return enc, dec
+}
+
+// Marshal returns the deterministic encoding of v. It fails only for types that
+// CBOR has no form for, which is a bug of the caller.
+func Marshal(v any) ([]byte, error) { return encMode.Marshal(v) }
+
+// MustMarshal is Marshal for values whose types are known to encode; it panics
+// otherwise.
+func MustMarshal(v any) []byte {
+	b, err := encMode.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("wire: %T does not encode: %v", v, err))
+	}
+	return b
+}
+
+// Checker is implemented by messages with rules that their types cannot say:
+// caps on lists, fields that must be present. Unmarshal calls Check last.
+type Checker interface {
+	// Check returns what is wrong with a decoded message, or nil.
+	Check() error
+}
+
+// Unmarshal decodes exactly one value from b into v, a pointer, within the
+// limits of this package, and calls its Check if it has one. On error, which
+// wraps ErrMalformed, v must not be used.
+func Unmarshal(b []byte, v any) error {
+	if err := decMode.Unmarshal(b, v); err != nil {
+		return fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	if c, ok := v.(Checker); ok {
+		if err := c.Check(); err != nil {
+			return fmt.Errorf("%w: %w", ErrMalformed, err)
+		}
+	}
+	return nil
+}
