@@ -39,7 +39,7 @@ func NewKernel(rng *rand.Rand) *Kernel {
 // Begin starts a step. Until End, the kernel may be asked for anything.
 func (k *Kernel) Begin(now Clock, out *Effects) { k.now, k.out = now, out }
 
-// Handle carries out an input that belongs to the kernel (InTimer, InDone), and
+// Handle carries out an input that belongs to the kernel (InTimer, InDone, InCall), and
 // reports whether it was one.
 func (k *Kernel) Handle(in Input) bool {
 	switch in.Kind {
@@ -56,6 +56,8 @@ func (k *Kernel) Handle(in Input) bool {
 		if done != nil {
 			done(in.Result)
 		}
+	case InCall:
+		in.Call()
 	default:
 		return false
 	}

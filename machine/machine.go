@@ -47,6 +47,9 @@ const (
 	InWake
 	// InStop is the last input: the machine may send its farewells.
 	InStop
+	// InCall: an edge or a script wants Call run on the loop, as if it were the
+	// node's own code. It is how the outside reaches an application.
+	InCall
 )
 
 // DownReason says how a link ended.
@@ -90,6 +93,7 @@ type Input struct {
 	Msg    wire.Message
 	Cert   *peer.Certificate
 	Result any
+	Call   func()
 }
 
 // EffectKind says what a machine wants done.
