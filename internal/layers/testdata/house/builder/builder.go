@@ -1,0 +1,2 @@
+// Package builder is what a builder outside would write.
+package builder

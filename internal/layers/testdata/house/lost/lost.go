@@ -1,0 +1,2 @@
+// Package lost stands in no row.
+package lost

@@ -1,0 +1,3 @@
+module other.test/lib
+
+go 1.26
