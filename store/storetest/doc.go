@@ -1,0 +1,11 @@
+// Package storetest is the conformance suite of package store. Every
+// implementation runs it:
+//
+//	func TestContract(t *testing.T) {
+//		storetest.Run(t, func(t *testing.T) store.Store { return mem.New() })
+//	}
+//
+// Run checks what holds for every store, from one goroutine. RunConcurrent
+// checks stores that many goroutines may use, RunReopen those that come back
+// after Close.
+package storetest
