@@ -1,0 +1,43 @@
+# phyllo: what can be made. "make" alone lists it.
+
+# How many seeds "make soak" runs.
+SEEDS ?= 2000
+# For the test runner; -strict as in .ci/run.
+TESTFLAGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help build test deps demo bench soak figures picture lint
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build bin/phyllo, one static binary
+	CGO_ENABLED=0 go build -trimpath -o bin/phyllo ./cmd/phyllo
+
+test: ## run all tests; needs Go only, and says which tests need more
+	go vet ./...
+	go run ./internal/testrun $(TESTFLAGS) ./...
+
+deps: ## install what the tests need besides Go; says first what
+	./scripts/deps
+
+demo: ## a ring of real nodes in one process, to look at
+	go run ./cmd/phyllo demo
+
+bench: ## run the benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+soak: ## run the storms of faults with many more seeds (SEEDS=2000)
+	PHYLLO_SEEDS=$(SEEDS) go test -count=1 -timeout 0 -run 'Storm' -v ./lab/...
+
+figures: ## run the benchmarks and write what they measure to docs/figures.md
+	go run ./internal/figures -o docs/figures.md
+
+picture: ## draw docs/rooms.svg from the code
+	go run ./internal/layers/picture -o docs/rooms.svg
+
+lint: ## gofmt, go vet, staticcheck, and the picture of the house
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
+	go vet ./...
+	go tool staticcheck ./...
+	go test -count=1 ./internal/layers/...

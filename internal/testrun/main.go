@@ -1,0 +1,85 @@
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"time"
+)
+
+func main() {
+	strict := flag.Bool("strict", false, "fail on any test that was skipped or did not run")
+	timeout := flag.Duration("timeout", 10*time.Minute, "limit for the tests of one package")
+	flag.Parse()
+	packages := flag.Args()
+	if len(packages) == 0 {
+		packages = []string{"./..."}
+	}
+	// An interrupt reaches go test too, as it stands in the same group; what it has done by then is still reported.
+	signal.Notify(make(chan os.Signal, 1), os.Interrupt)
+	passed, err := run(os.Stdout, packages, *strict, *timeout)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "testrun:", err)
+	}
+	if err != nil || !passed {
+		os.Exit(1)
+	}
+}
+
+// run runs the tests of the packages and reports on w. It says whether the run has passed.
+func run(w io.Writer, packages []string, strict bool, timeout time.Duration) (bool, error) {
+	race := raceWorks(w)
+	declared, err := declaredTests(packages, race)
+	if err != nil {
+		return false, err
+	}
+	args := []string{"test", "-json", "-count=1", "-timeout", timeout.String()}
+	if race {
+		args = append(args, "-race")
+	}
+	cmd := exec.Command("go", append(args, packages...)...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return false, err
+	}
+	if err := cmd.Start(); err != nil {
+		return false, fmt.Errorf("starting go test: %w", err)
+	}
+	r := newReport(w)
+	if err := r.read(out); err != nil {
+		_ = cmd.Process.Kill() // it would wait for us to read on
+		_ = cmd.Wait()
+		return false, fmt.Errorf("reading go test's report: %w", err)
+	}
+	exit := cmd.Wait()
+	return r.finish(declared, strict, race) && exit == nil, nil
+}
+
+// read takes the events of go test -json until the stream ends.
+func (r *report) read(in io.Reader) error {
+	dec := json.NewDecoder(in)
+	for {
+		var e event
+		if err := dec.Decode(&e); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		r.take(e)
+	}
+}
+
+// raceWorks says whether the race detector can be used here; if not, it says why in a line.
+func raceWorks(w io.Writer) bool {
+	out, err := exec.Command("go", "build", "-race", "runtime/race", "runtime/cgo").CombinedOutput()
+	if err == nil {
+		return true
+	}
+	fmt.Fprintln(w, "running without the race detector, which needs a C compiler that works here (make deps installs one):", firstLine(out))
+	return false
+}

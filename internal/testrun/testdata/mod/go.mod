@@ -1,0 +1,3 @@
+module fixture.test/run
+
+go 1.26

@@ -1,0 +1,5 @@
+package good
+
+import "testing"
+
+func TestWindows(t *testing.T) {}

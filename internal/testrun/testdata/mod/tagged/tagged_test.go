@@ -1,0 +1,7 @@
+//go:build somebody
+
+package tagged
+
+import "testing"
+
+func TestTagged(t *testing.T) {}
