@@ -34,6 +34,16 @@ func (h *Hash) UnmarshalText(b []byte) error {
 	return nil
 }
 
+// UnmarshalBinary implements encoding.BinaryUnmarshaler. It accepts exactly 32
+// bytes and keeps no reference to b.
+func (h *Hash) UnmarshalBinary(b []byte) error {
+	if len(b) != len(h) {
+		return fmt.Errorf("not a hash: want %d bytes (got %d)", len(h), len(b))
+	}
+	copy(h[:], b)
+	return nil
+}
+
 // IsZero reports whether h is the zero hash, which stands for "none".
 func (h Hash) IsZero() bool { return h == Hash{} }
 

@@ -31,6 +31,23 @@ const SaltSize = 16
 // Salt makes a nodeId unpredictable to the one who chose the key.
 type Salt [SaltSize]byte
 
+// UnmarshalBinary implements encoding.BinaryUnmarshaler. It accepts exactly
+// SaltSize bytes and keeps no reference to b.
+func (s *Salt) UnmarshalBinary(b []byte) error { return wire.Exact(s[:], b) }
+
+// maxStamp is the latest time that certificates and expulsions may name, in Unix
+// seconds (the year 36812): differences of two such times cannot overflow.
+const maxStamp = 1 << 40
+
+func possible(stamps ...int64) bool {
+	for _, s := range stamps {
+		if s < 0 || s > maxStamp {
+			return false
+		}
+	}
+	return true
+}
+
 // RingID names a ring: the hash of its authority's key.
 func RingID(authority Key) id.Hash { return id.HashOf("ring", authority[:]) }
 
@@ -66,6 +83,8 @@ func (a *Admission) Check(ring id.Hash, v Verifier) error {
 		return fmt.Errorf("%w: no admission", ErrForged)
 	case RingID(a.Authority) != ring:
 		return ErrOtherRing
+	case !possible(a.Since):
+		return fmt.Errorf("%w: admission with an impossible date", ErrForged)
 	case !v.Verify(a.Authority, a.message(), a.Sig):
 		return fmt.Errorf("%w: admission", ErrForged)
 	}
@@ -111,7 +130,7 @@ func (c *Certificate) Check(ring id.Hash, now time.Time, v Verifier) error {
 		return ErrOtherRing
 	case c.Node != NodeID(c.Key, c.Salt):
 		return fmt.Errorf("%w: the id does not belong to the key", ErrForged)
-	case c.NotAfter <= c.NotBefore || c.NotAfter-c.NotBefore > int64(CertificateLife/time.Second):
+	case !possible(c.NotBefore, c.NotAfter) || c.NotAfter <= c.NotBefore || c.NotAfter-c.NotBefore > int64(CertificateLife/time.Second):
 		return fmt.Errorf("%w: impossible dates", ErrForged)
 	case now.Add(ClockSkew).Unix() < c.NotBefore:
 		return fmt.Errorf("%w: valid from %s, this clock says %s", ErrExpired, stamp(c.NotBefore), stamp(now.Unix()))

@@ -34,6 +34,10 @@ type Key [KeySize]byte
 // String returns the key as unpadded URL-safe base64.
 func (k Key) String() string { return base64.RawURLEncoding.EncodeToString(k[:]) }
 
+// UnmarshalBinary implements encoding.BinaryUnmarshaler. It accepts exactly
+// KeySize bytes and keeps no reference to b.
+func (k *Key) UnmarshalBinary(b []byte) error { return wire.Exact(k[:], b) }
+
 // IsZero reports whether there is no key.
 func (k Key) IsZero() bool { return k == Key{} }
 

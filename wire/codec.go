@@ -2,13 +2,21 @@
 // bytes are refused.
 //
 // Everything is CBOR in its deterministic form (RFC 8949, section 4.2), so that
-// what is signed has one encoding. Messages are plain structs with integer
-// keys; they live beside their protocol, in its msg.go, and are listed in a
-// Table. A field that a newer version added is skipped by an older one.
+// what is signed has one encoding. Any other form of a value is refused: numbers
+// longer than they need, keys out of order, indefinite lengths, tags. Messages are
+// plain structs with integer keys; they live beside their protocol, in its
+// msg.go, and are listed in a Table. A field that a newer version added is skipped
+// by an older one.
 //
 // Limits on size, depth and numbers of elements are set here, in one place, and
 // hold before anything is allocated for them. Nothing in this package keeps a
 // reference to the bytes it was given, and nothing it returns aliases them.
+//
+// Two rules for the types of messages keep what decoding costs near what was
+// sent. Elements of lists are numbers or pointers (8 bytes for each byte that a
+// hostile sender spends); longer things travel as byte strings of their own, as
+// peer.Handle does. And an array of bytes has an UnmarshalBinary (see Exact), as
+// the codec would fill it from a string of any length; NewTable insists on that.
 package wire
 
 import (
@@ -41,15 +49,18 @@ var ErrMalformed = errors.New("malformed message")
 // ErrTooLarge is wrapped when a value does not fit its limit.
 var ErrTooLarge = errors.New("message too large")
 
+// null is the encoding of nothing.
+const null = 0xf6
+
 var encMode, decMode = modes()
 
-func modes() (cbor.EncMode, cbor.DecMode) {
-	enc, err := cbor.CoreDetEncOptions().EncMode()
+func modes() (cbor.UserBufferEncMode, cbor.DecMode) {
+	enc, err := cbor.CoreDetEncOptions().UserBufferEncMode()
 	if err != nil {
 		panic(err) // a bug: the options are constants
 	}
 	dec, err := cbor.DecOptions{
-		DupMapKey:        cbor.DupMapKeyEnforcedAPF,
+		DupMapKey:        cbor.DupMapKeyQuiet, // canonical has seen to it
 		IndefLength:      cbor.IndefLengthForbidden,
 		TagsMd:           cbor.TagsForbidden,
 		MaxNestedLevels:  MaxDepth,
@@ -86,9 +97,16 @@ type Checker interface {
 }
 
 // Unmarshal decodes exactly one value from b into v, a pointer, within the
-// limits of this package, and calls its Check if it has one. On error, which
+// limits of this package, and calls its Check if it has one. It accepts nothing
+// but the deterministic form, and no null in place of the value. On error, which
 // wraps ErrMalformed, v must not be used.
 func Unmarshal(b []byte, v any) error {
+	if err := canonical(b); err != nil {
+		return fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	if b[0] == null {
+		return fmt.Errorf("%w: null", ErrMalformed)
+	}
 	if err := decMode.Unmarshal(b, v); err != nil {
 		return fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
@@ -97,5 +115,16 @@ func Unmarshal(b []byte, v any) error {
 			return fmt.Errorf("%w: %w", ErrMalformed, err)
 		}
 	}
+	return nil
+}
+
+// Exact copies b into dst, an array's slice, if the lengths are equal; otherwise
+// it changes nothing and returns an error that wraps ErrMalformed. An array type
+// makes its UnmarshalBinary of it.
+func Exact(dst, b []byte) error {
+	if len(b) != len(dst) {
+		return fmt.Errorf("%w: %d bytes where %d belong", ErrMalformed, len(b), len(dst))
+	}
+	copy(dst, b)
 	return nil
 }

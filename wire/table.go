@@ -1,8 +1,11 @@
 package wire
 
 import (
+	"bytes"
+	"encoding"
 	"fmt"
 	"reflect"
+	"slices"
 )
 
 // Kind is the number of a message within its protocol; it is the first byte on
@@ -39,7 +42,8 @@ type Table struct {
 }
 
 // NewTable makes a table from one (nil) pointer of each message type. Two
-// messages with one kind are a bug and panic.
+// messages with one kind are a bug and panic, and so is a message with an array
+// of bytes that would take a string of any length (see Exact).
 func NewTable(ms ...Message) *Table {
 	t := new(Table)
 	for _, m := range ms {
@@ -47,10 +51,51 @@ func NewTable(ms ...Message) *Table {
 		if have := t.kinds[m.Kind()]; have != nil {
 			panic(fmt.Sprintf("wire: kind %d is %v and %v", m.Kind(), have, typ))
 		}
+		if f := loose(typ, nil); f != nil {
+			panic(fmt.Sprintf("wire: %v holds a %v, which decodes from a string of any length: give it an UnmarshalBinary with wire.Exact", typ, f))
+		}
 		t.kinds[m.Kind()] = typ
 	}
 	return t
 }
+
+var unmarshaler = reflect.TypeFor[encoding.BinaryUnmarshaler]()
+
+// loose returns an array type within typ that does not insist on its length, or
+// nil. seen are the types around it.
+func loose(typ reflect.Type, seen []reflect.Type) reflect.Type {
+	if reflect.PointerTo(typ).Implements(unmarshaler) || slices.Contains(seen, typ) {
+		return nil
+	}
+	switch typ.Kind() {
+	case reflect.Array:
+		if typ.Elem().Kind() == reflect.Uint8 {
+			return typ
+		}
+		return loose(typ.Elem(), seen)
+	case reflect.Pointer, reflect.Slice:
+		return loose(typ.Elem(), seen)
+	case reflect.Map:
+		if f := loose(typ.Key(), seen); f != nil {
+			return f
+		}
+		return loose(typ.Elem(), seen)
+	case reflect.Struct:
+		seen = append(seen, typ)
+		for _, f := range reflect.VisibleFields(typ) {
+			if !f.IsExported() || f.Tag.Get("cbor") == "-" {
+				continue
+			}
+			if a := loose(f.Type, seen); a != nil {
+				return a
+			}
+		}
+	}
+	return nil
+}
+
+// usual is the room that Encode begins with; most messages of a ring fit.
+const usual = 192
 
 // Encode returns the message as one kind byte and its CBOR body. The error
 // wraps ErrTooLarge if that exceeds MaxFrame.
@@ -59,17 +104,15 @@ func (t *Table) Encode(m Message) ([]byte, error) {
 	if t.kinds[k] != reflect.TypeOf(m).Elem() {
 		panic(fmt.Sprintf("wire: %T is not in its table", m)) // a bug of the sender
 	}
-	body, err := encMode.Marshal(m)
-	if err != nil {
+	b := bytes.NewBuffer(make([]byte, 0, usual))
+	b.WriteByte(byte(k))
+	if err := encMode.MarshalToBuffer(m, b); err != nil {
 		return nil, fmt.Errorf("encode %T: %w", m, err)
 	}
-	if len(body)+1 > MaxFrame {
-		return nil, fmt.Errorf("%w: %T of %d bytes, at most %d", ErrTooLarge, m, len(body)+1, MaxFrame)
+	if b.Len() > MaxFrame {
+		return nil, fmt.Errorf("%w: %T of %d bytes, at most %d", ErrTooLarge, m, b.Len(), MaxFrame)
 	}
-	b := make([]byte, 1+len(body))
-	b[0] = byte(k)
-	copy(b[1:], body)
-	return b, nil
+	return b.Bytes(), nil
 }
 
 // Decode reads what Encode wrote. Errors wrap ErrMalformed or ErrTooLarge, or
