@@ -83,8 +83,12 @@ func (c *checker) check(p *packages.Package) {
 		return
 	}
 	c.count.Packages++
-	for _, e := range compileErrors(p) {
-		c.findings = append(c.findings, Finding{Rule: "compile", Pos: e.Pos, What: rel + " does not compile: " + e.Msg,
+	if errors := compileErrors(p); len(errors) > 0 {
+		what := rel + " does not compile: " + errors[0].Msg
+		if more := len(errors) - 1; more > 0 {
+			what += fmt.Sprintf(" (and %d more)", more)
+		}
+		c.findings = append(c.findings, Finding{Rule: "compile", Pos: errors[0].Pos, What: what,
 			Why:  "the other rules need the types of the whole package",
 			Mend: "mend the package, then run the test again"})
 	}
