@@ -1,0 +1,141 @@
+package peer_test
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+func drawHandle(t *rapid.T) *peer.Handle {
+	return &peer.Handle{
+		ID:          id.ID{Hi: rapid.Uint64().Draw(t, "hi"), Lo: rapid.Uint64Min(1).Draw(t, "lo")},
+		Key:         peer.Key(rapid.SliceOfN(rapid.Byte(), peer.KeySize, peer.KeySize).Draw(t, "key")),
+		Incarnation: rapid.Uint64().Draw(t, "incarnation"),
+		Addrs:       rapid.SliceOfN(rapid.StringMatching(`[a-z0-9/.:]{1,60}`), 1, peer.MaxAddrs).Draw(t, "addrs"),
+	}
+}
+
+func TestHandleRoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		list := rapid.SliceOfN(rapid.Custom(drawHandle), 0, 10).Draw(t, "handles")
+		enc := wire.MustMarshal(list)
+		var back []*peer.Handle
+		if err := wire.Unmarshal(enc, &back); err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(list, back); d != "" {
+			t.Fatal(d)
+		}
+		clear(enc)
+		if d := cmp.Diff(list, back); d != "" {
+			t.Fatalf("what was decoded keeps the bytes: %s", d)
+		}
+	})
+}
+
+func TestHandlesThatAreRefused(t *testing.T) {
+	addrs := func(n, size int) []string {
+		out := make([]string, n)
+		for i := range out {
+			out[i] = strings.Repeat("a", size)
+		}
+		return out
+	}
+	one := id.Tiny(1)
+	for _, c := range []struct {
+		name string
+		h    peer.Handle
+		good bool
+	}{
+		{"largest", peer.Handle{ID: one, Incarnation: 1<<64 - 1, Addrs: addrs(peer.MaxAddrs, peer.MaxAddrLen)}, true},
+		{"no address", peer.Handle{ID: one}, true},
+		{"no id", peer.Handle{Addrs: addrs(1, 5)}, false},
+		{"too many addresses", peer.Handle{ID: one, Addrs: addrs(peer.MaxAddrs+1, 5)}, false},
+		{"a long address", peer.Handle{ID: one, Addrs: addrs(1, peer.MaxAddrLen+1)}, false},
+		{"an empty address", peer.Handle{ID: one, Addrs: addrs(1, 0)}, false},
+		{"a huge one", peer.Handle{ID: one, Addrs: addrs(1, 60_000)}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			enc, err := c.h.MarshalBinary()
+			if err != nil {
+				t.Fatal(err)
+			}
+			var back peer.Handle
+			err = back.UnmarshalBinary(enc)
+			if (err == nil) != c.good || err != nil && !errors.Is(err, wire.ErrMalformed) {
+				t.Errorf("%v, want good = %v", err, c.good)
+			}
+		})
+	}
+}
+
+func TestCheckList(t *testing.T) {
+	a, b := &peer.Handle{ID: id.Tiny(1)}, &peer.Handle{ID: id.Tiny(2)}
+	for _, c := range []struct {
+		list []*peer.Handle
+		good bool
+	}{
+		{nil, true}, {[]*peer.Handle{a, b}, true},
+		{[]*peer.Handle{a, b, a}, false}, {[]*peer.Handle{a, nil}, false},
+		{[]*peer.Handle{a, b, {ID: id.Tiny(3)}, {ID: id.Tiny(4)}}, false},
+	} {
+		if err := peer.CheckList(c.list, 3); (err == nil) != c.good {
+			t.Errorf("%v: %v", c.list, err)
+		}
+	}
+}
+
+func TestNewer(t *testing.T) {
+	old := &peer.Handle{ID: id.Tiny(1), Incarnation: 5, Addrs: []string{"a"}}
+	for _, c := range []struct {
+		incarnation uint64
+		addr        string
+		newer       bool
+	}{{4, "b", false}, {5, "a", false}, {5, "b", true}, {6, "a", true}} {
+		h := &peer.Handle{ID: old.ID, Incarnation: c.incarnation, Addrs: []string{c.addr}}
+		if h.Newer(old) != c.newer {
+			t.Errorf("incarnation %d at %s: newer is %v", c.incarnation, c.addr, !c.newer)
+		}
+	}
+	var none *peer.Handle
+	if none.String() != "nobody" || old.String() != "01000000/5" {
+		t.Errorf("%v, %v", none, old)
+	}
+}
+
+func FuzzHandle(f *testing.F) {
+	enc, err := (&peer.Handle{ID: id.Tiny(1), Incarnation: 3, Addrs: []string{"/ip4/127.0.0.1/tcp/1"}}).MarshalBinary()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(enc)
+	f.Add(enc[:7])
+	f.Add([]byte{0x84})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var h peer.Handle
+		if err := h.UnmarshalBinary(b); err != nil {
+			if !errors.Is(err, wire.ErrMalformed) {
+				t.Fatalf("untyped error %v", err)
+			}
+			return
+		}
+		if err := h.Check(); err != nil {
+			t.Fatalf("accepted, but %v", err)
+		}
+		again, err := h.MarshalBinary()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(h.Addrs) > 0 && !bytes.Equal(again, b) {
+			t.Fatalf("two encodings of one handle: %x and %x", b, again)
+		}
+	})
+}
