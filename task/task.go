@@ -37,9 +37,10 @@ type T struct {
 	place  int // index in group.live
 }
 
-// Go starts f as a task: it runs at once up to its first wait. done, which may be
-// nil, is called on the node's loop with what f returned, exactly once. On a
-// stopped group f does not run and done gets ErrStopped.
+// Go starts f as a task: it runs at once up to its first wait, or, if Go is called
+// by a task, when that one gives way. done, which may be nil, is called on the
+// node's loop with what f returned, exactly once. On a stopped group f does not
+// run and done gets ErrStopped.
 func (g *Group) Go(f func(*T) error, done func(error)) {
 	if g.stopped {
 		if done != nil {
