@@ -1,6 +1,7 @@
 package layers_test
 
 import (
+	"path/filepath"
 	"testing"
 
 	"github.com/phyllo-net/phyllo/internal/layers"
@@ -38,6 +39,7 @@ func TestFormatted(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, f := range files {
+		f, _ = filepath.Rel(root, f)
 		t.Errorf("%s is not as gofmt writes it: run gofmt -w %s", f, f)
 	}
 }

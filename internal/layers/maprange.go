@@ -20,7 +20,8 @@ import (
 //     max, fills another map under the same key, or leaves with one constant
 //     answer;
 //   - what its conditions and values read is not changed by the loop, and what
-//     they call changes nothing.
+//     they call changes nothing (whether what they call reads what the loop
+//     changes is left to the reviewer).
 //
 // Likewise maps.Keys, maps.Values and maps.All may stand only inside a call of
 // slices.Sorted, slices.SortedFunc or slices.SortedStableFunc.
