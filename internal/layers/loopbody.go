@@ -106,20 +106,8 @@ func (b *loopBody) stmt(s ast.Stmt) bool {
 
 // quiet takes an expression that is evaluated in the loop: what it calls must change nothing.
 func (b *loopBody) quiet(e ast.Expr) bool {
-	ok := true
-	ast.Inspect(e, func(n ast.Node) bool {
-		switch n := n.(type) {
-		case *ast.CallExpr:
-			ok = ok && b.v.quietCall(b.v.pkg.TypesInfo, n, 0)
-		case *ast.FuncLit:
-			ok = false
-		case *ast.UnaryExpr:
-			ok = ok && n.Op != token.ARROW
-		}
-		return ok
-	})
 	b.reads = append(b.reads, e)
-	return ok
+	return b.v.quietCode(b.v.pkg.TypesInfo, e, e.Pos(), e.End(), 0)
 }
 
 // returns accepts leaving the loop if every way out gives the same constants.

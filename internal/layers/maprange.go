@@ -181,6 +181,11 @@ func calledName(call *ast.CallExpr) *ast.Ident {
 var quietPackages = map[string]bool{"bytes": true, "strings": true, "strconv": true, "math": true, "math/bits": true, "cmp": true,
 	"errors": true, "unicode": true, "unicode/utf8": true, "crypto/sha256": true, "net/netip": true, "time": true, "encoding/hex": true}
 
+// quietSlices are the functions of package slices that only look.
+var quietSlices = map[string]bool{"Contains": true, "ContainsFunc": true, "Index": true, "IndexFunc": true, "Equal": true, "EqualFunc": true,
+	"BinarySearch": true, "BinarySearchFunc": true, "Max": true, "MaxFunc": true, "Min": true, "MinFunc": true, "Compare": true,
+	"CompareFunc": true, "IsSorted": true, "IsSortedFunc": true, "Clone": true, "Concat": true}
+
 // quietCall says whether a call changes nothing that can be seen outside it.
 func (c *checker) quietCall(info *types.Info, call *ast.CallExpr, depth int) bool {
 	if tv, ok := info.Types[call.Fun]; ok && tv.IsType() {
@@ -199,8 +204,8 @@ func (c *checker) quietCall(info *types.Info, call *ast.CallExpr, depth int) boo
 	if fn == nil || fn.Pkg() == nil {
 		return false
 	}
-	if quietPackages[fn.Pkg().Path()] {
-		return true
+	if quietPackages[fn.Pkg().Path()] || quietSlices[fn.Name()] && fn.Pkg().Path() == "slices" {
+		return true // a function that it is given is looked at where it stands
 	}
 	declared, ok := c.funcs[fn.Origin().FullName()]
 	return ok && depth < 8 && c.quietFunc(declared, depth+1)
@@ -208,19 +213,22 @@ func (c *checker) quietCall(info *types.Info, call *ast.CallExpr, depth int) boo
 
 // quietFunc says whether a function of ours assigns only to variables of its own and calls only quiet functions.
 func (c *checker) quietFunc(f function, depth int) bool {
-	if f.decl.Body == nil {
-		return false
-	}
+	return f.decl.Body != nil && c.quietCode(f.info, f.decl.Body, f.decl.Pos(), f.decl.End(), depth)
+}
+
+// quietCode says whether a piece of code changes nothing but variables that are
+// declared between two places, and calls only quiet functions.
+func (c *checker) quietCode(info *types.Info, code ast.Node, from, to token.Pos, depth int) bool {
 	own := func(e ast.Expr) bool {
 		id, ok := ast.Unparen(e).(*ast.Ident)
 		if !ok {
 			return false
 		}
-		obj := f.info.ObjectOf(id)
-		return id.Name == "_" || obj != nil && f.decl.Pos() <= obj.Pos() && obj.Pos() < f.decl.End()
+		obj := info.ObjectOf(id)
+		return id.Name == "_" || obj != nil && from <= obj.Pos() && obj.Pos() < to
 	}
 	quiet := true
-	ast.Inspect(f.decl.Body, func(n ast.Node) bool {
+	ast.Inspect(code, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.AssignStmt:
 			for _, lhs := range n.Lhs {
@@ -228,9 +236,11 @@ func (c *checker) quietFunc(f function, depth int) bool {
 			}
 		case *ast.IncDecStmt:
 			quiet = quiet && own(n.X)
+		case *ast.RangeStmt:
+			quiet = quiet && (n.Tok != token.ASSIGN || own(n.Key) && (n.Value == nil || own(n.Value)))
 		case *ast.CallExpr:
-			quiet = quiet && c.quietCall(f.info, n, depth)
-		case *ast.GoStmt, *ast.DeferStmt, *ast.SendStmt, *ast.SelectStmt, *ast.FuncLit:
+			quiet = quiet && c.quietCall(info, n, depth)
+		case *ast.GoStmt, *ast.DeferStmt, *ast.SendStmt, *ast.SelectStmt:
 			quiet = false
 		case *ast.UnaryExpr:
 			quiet = quiet && n.Op != token.ARROW

@@ -56,6 +56,20 @@ func (t *Table) Expire(now time.Time) {
 	}
 }
 
+func (t *Table) known(x id.ID) bool {
+	return slices.ContainsFunc(t.out, func(k id.ID) bool { return k == x })
+}
+
+// Forget only deletes, and asks a method that asks a slice.
+func (t *Table) Forget() {
+	for k, p := range t.peers {
+		if t.known(k) || slices.IndexFunc(t.out, func(x id.ID) bool { return x.Less(p.ID) }) > 0 {
+			continue
+		}
+		delete(t.peers, k)
+	}
+}
+
 // Keys collects and sorts.
 func (t *Table) Keys() []id.ID {
 	keys := make([]id.ID, 0, len(t.peers))

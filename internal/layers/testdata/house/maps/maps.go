@@ -101,6 +101,26 @@ func Number(m map[int]int, c *counter) map[int]int {
 	return out
 }
 
+// Hidden changes something in a function that it hands over.
+func Hidden(m map[int]int, all []int) int {
+	rounds := 0
+	for k := range m { // want: map range
+		if slices.ContainsFunc(all, func(x int) bool { rounds += x - k*rounds; return false }) {
+			delete(m, k)
+		}
+	}
+	return rounds
+}
+
+// Late2 calls a function that it was given.
+func Late2(m map[int]int, keep func(int) bool) {
+	for k := range m { // want: map range
+		if !keep(k) {
+			delete(m, k)
+		}
+	}
+}
+
 // Stop deletes some and leaves.
 func Stop(m map[int]int) bool {
 	for k, v := range m { // want: map range
