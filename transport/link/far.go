@@ -1,0 +1,193 @@
+package link
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/transport"
+)
+
+// far is what is known about one other node: its link if one stands, the attempt
+// to make one, and what waits to be sent. mu guards all of it, and the sending
+// half of the session.
+type far struct {
+	links *Links
+	id    id.ID
+
+	mu      sync.Mutex
+	queue   queue
+	live    *session // the link that stands or comes up
+	try     *attempt
+	want    *peer.Handle    // whom the owner sent to last
+	fails   int             // attempts that failed in a row
+	retryAt time.Time       // no attempt before, unless Connect asks
+	waiting []chan error    // calls of Connect
+	tail    <-chan struct{} // closed when all events so far are told
+	heardOf uint64          // an incarnation of the node,
+	heard   uint64          // and the last of its attempts that was heard of
+}
+
+// attempt is one try to make a link.
+type attempt struct {
+	cancel context.CancelFunc
+	now    chan struct{} // closed by Connect: do not wait for the back-off
+	urged  bool          // now is closed
+	greets bool          // its hello is on its way
+}
+
+// send queues a frame. f is locked.
+func (f *far) send(to *peer.Handle, c transport.Class, frame []byte) error {
+	if s := f.live; s != nil {
+		if to.Key != s.h.Key || to.Incarnation != 0 && to.Incarnation < s.h.Incarnation {
+			// The one it is for has ended, or never was: the certificate proves
+			// who bears this id.
+			s.tellRefused(to)
+			f.links.drop(1)
+			return nil
+		}
+	} else if f.want == nil || f.want.Key != to.Key || to.Newer(f.want) {
+		f.want = to
+	}
+	if !f.queue.push(c, frame) {
+		f.links.drop(1)
+		return transport.ErrFull
+	}
+	if f.live != nil {
+		f.live.pump()
+	} else {
+		f.dial()
+	}
+	return nil
+}
+
+// connect begins what Connect asks for, and returns where its outcome comes, or
+// nil if it is known. f is locked.
+func (f *far) connect(to *peer.Handle) (<-chan error, error) {
+	if s := f.live; s != nil && s.up {
+		if to.Key != s.h.Key {
+			return nil, fmt.Errorf("%w: node %s has another key", transport.ErrOtherKey, to.ID.Short())
+		}
+		return nil, nil
+	}
+	wait := make(chan error, 1)
+	f.waiting = append(f.waiting, wait)
+	if f.live != nil {
+		return wait, nil // it comes up at this moment
+	}
+	if f.want == nil || f.want.Key != to.Key || to.Newer(f.want) {
+		f.want = to
+	}
+	f.fails, f.retryAt = 0, time.Time{}
+	if f.try != nil && !f.try.urged {
+		f.try.urged = true
+		close(f.try.now)
+	}
+	f.dial()
+	return wait, nil
+}
+
+// dial starts an attempt if none is on its way. f is locked.
+func (f *far) dial() {
+	if f.try != nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(f.links.ctx)
+	t := &attempt{cancel: cancel, now: make(chan struct{})}
+	f.try = t
+	fault := func() { f.failed(t, errPanic) }
+	if !f.links.start("dial", func() { defer cancel(); f.attempt(ctx, t) }, fault) {
+		cancel()
+		f.try = nil
+	}
+}
+
+// giveUp ends the attempt, if there is one, and tells those who wait for its
+// outcome. f is locked.
+func (f *far) giveUp(err error) {
+	if f.try != nil {
+		f.try.cancel()
+		f.try = nil
+	}
+	f.answer(err)
+}
+
+// answer tells the calls of Connect how it ended. f is locked.
+func (f *far) answer(err error) {
+	for _, w := range f.waiting {
+		w <- err
+	}
+	f.waiting = nil
+}
+
+// failed ends the attempt t without a link: what waits is dropped, and the owner
+// is told so.
+func (f *far) failed(t *attempt, err error) {
+	l := f.links
+	f.mu.Lock()
+	if f.try != t {
+		f.mu.Unlock()
+		return
+	}
+	f.try = nil
+	f.fails++
+	f.retryAt = time.Now().Add(l.backoff(f.fails))
+	f.answer(err)
+	n, want := f.queue.clear(), f.want
+	var before <-chan struct{}
+	var after chan struct{}
+	if n > 0 {
+		before, after = f.turn()
+	}
+	f.mu.Unlock()
+	l.counts.failures.Add(1)
+	l.drop(n)
+	l.log.Debug("no link", "to", want.String(), "because", err)
+	if n > 0 {
+		defer close(after)
+		await(before)
+		l.event(func(e transport.Events) { e.Down(want, whyNot(l.carry, err)) })
+	}
+}
+
+// turn puts the events of what begins now after those of what went before: the
+// caller waits for before, tells its events, and closes after. f is locked.
+func (f *far) turn() (before <-chan struct{}, after chan struct{}) {
+	after = make(chan struct{})
+	before, f.tail = f.tail, after
+	return before, after
+}
+
+func await(c <-chan struct{}) {
+	if c != nil {
+		<-c
+	}
+}
+
+// backoff is the time until the next attempt after so many that failed: doubling,
+// a quarter more or less, so that many who lost one node do not return at once.
+func (l *Links) backoff(fails int) time.Duration {
+	d := l.limits.MaxBackoff
+	if fails < 20 {
+		d = min(d, l.limits.FirstBackoff<<(fails-1))
+	}
+	return d*3/4 + rand.N(d/2+1)
+}
+
+// forgettable reports whether nothing about the node is worth keeping; its
+// back-off is not when there are too many. f is locked.
+func (f *far) forgettable(now time.Time, many bool) bool {
+	select {
+	case <-f.tail:
+	default:
+		if f.tail != nil {
+			return false // its last events are not told yet
+		}
+	}
+	return f.live == nil && f.try == nil && f.queue.len() == 0 && len(f.waiting) == 0 &&
+		(many || now.Sub(f.retryAt) > f.links.limits.MaxBackoff)
+}

@@ -1,0 +1,142 @@
+package link
+
+import (
+	"fmt"
+
+	"github.com/phyllo-net/phyllo/transport"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// read reads frames until the stream ends, and returns why.
+func (s *session) read() error {
+	l := s.far.links
+	for {
+		kind, body, err := readFrame(s.r)
+		if err != nil {
+			return err
+		}
+		switch {
+		case kind == byte(transport.Liveness):
+			s.count(body)
+			if !s.isShut() {
+				l.event(func(e transport.Events) { e.Frame(s.h, transport.Liveness, body) })
+			}
+		case kind < byte(transport.Classes):
+			s.count(body)
+			if err := s.take(transport.Class(kind), body); err != nil {
+				return err
+			}
+		case kind == kindCredit:
+			n, err := parseCredit(body)
+			if err == nil {
+				err = s.gain(n)
+			}
+			if err != nil {
+				return err
+			}
+		case kind == kindBye:
+			why := transport.Why(body[0])
+			if why != transport.Closed && why != transport.Ours {
+				why = transport.Lost
+			}
+			return &byeError{why}
+		default:
+			l.bad("optional", s.h.Key.String(), fmt.Errorf("frame of unknown kind %d was skipped", kind))
+		}
+	}
+}
+
+func (s *session) count(body []byte) {
+	s.in.Add(uint64(len(body)))
+	s.far.links.counts.in.Add(uint64(len(body)))
+	s.last.Store(s.far.links.since())
+}
+
+func (s *session) isShut() bool {
+	s.inbox.mu.Lock()
+	defer s.inbox.mu.Unlock()
+	return s.inbox.shut
+}
+
+// take puts a frame into the inbox. A peer that sends more than it has credit for
+// breaks the protocol.
+func (s *session) take(c transport.Class, frame []byte) error {
+	in := &s.inbox
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.shut {
+		return nil
+	}
+	if in.held += len(frame) + frameCost; in.held > window {
+		return fmt.Errorf("%w: more frames than there was room for", wire.ErrMalformed)
+	}
+	in.items = append(in.items, item{class: c, frame: frame})
+	s.wakeHander()
+	return nil
+}
+
+// gain notes that there is more room in the peer's inbox.
+func (s *session) gain(n int) error {
+	s.far.mu.Lock()
+	defer s.far.mu.Unlock()
+	if s.credit += n; s.credit > window {
+		return fmt.Errorf("%w: credit for more than was sent", wire.ErrMalformed)
+	}
+	s.pump()
+	return nil
+}
+
+// beReady lets the hander begin: Up was told.
+func (s *session) beReady() {
+	s.inbox.mu.Lock()
+	defer s.inbox.mu.Unlock()
+	s.inbox.ready = true
+	s.wakeHander()
+}
+
+// wakeHander starts the hander if it has something to do. inbox is locked.
+func (s *session) wakeHander() {
+	in := &s.inbox
+	if !in.ready || in.handing || len(in.items) == 0 {
+		return
+	}
+	in.handing = s.far.links.start("frame", s.hand, s.fault)
+}
+
+// hand tells the owner what is in the inbox. It may block in the owner's Frame,
+// which is what pushes back on the peer: its credit comes back only afterwards.
+func (s *session) hand() {
+	in, l := &s.inbox, s.far.links
+	for {
+		in.mu.Lock()
+		if len(in.items) == 0 {
+			in.items = nil
+			in.handing = false
+			in.mu.Unlock()
+			return
+		}
+		it := in.items[0]
+		in.items[0] = item{}
+		in.items = in.items[1:]
+		in.mu.Unlock()
+		switch {
+		case it.last:
+			defer close(s.after)
+			l.event(func(e transport.Events) { e.Down(it.down, it.why) })
+			return
+		case it.down != nil:
+			l.event(func(e transport.Events) { e.Down(it.down, it.why) })
+		default:
+			l.event(func(e transport.Events) { e.Frame(s.h, it.class, it.frame) })
+			s.repay(len(it.frame) + frameCost)
+		}
+	}
+}
+
+// repay gives credit back to the peer, in a few large portions.
+func (s *session) repay(n int) {
+	s.far.mu.Lock()
+	defer s.far.mu.Unlock()
+	s.owed += n
+	s.pump()
+}
