@@ -1,0 +1,30 @@
+// Package host runs one machine for real. One goroutine, the loop, owns the node:
+// it reads the clock, hands the machine one input at a time, and carries out its
+// effects. What comes from elsewhere (frames, timers, results of work, calls of
+// edges) waits in an inbox; what takes long (work, saving) goes to goroutines that
+// end when there is nothing to do.
+//
+// # Order
+//
+// Calls, results of work, timers and the coming and going of links go before
+// frames; frames of class Liveness go before others, of which one in sixteen turns
+// is kept for them. Within one link and class, order is kept, and the end of a link
+// comes after all that it carried. Links take turns, so that a peer that sends much
+// delays itself and nobody else.
+//
+// Per link, at most 256 frames and 128 KiB of each sort wait. A full link blocks
+// its reader for the classes App and Upkeep, which pushes back on that peer alone;
+// of class Liveness, the oldest frame is dropped and counted.
+//
+// # Time
+//
+// The boot clock is read before each input. If it shows that the process, or its
+// machine, stood still for longer than Config.Pause, the machine gets InWake before
+// anything that waited meanwhile, timers included.
+//
+// # Faults
+//
+// A panic of the machine, of its work or of its saving is a bug: the node stops,
+// the stack is logged, Done is closed and Err and Stop say so. A frame that does
+// not decode is the sender's fault: it is counted, and that link is closed.
+package host

@@ -1,0 +1,292 @@
+package host
+
+import (
+	"sync"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/transport"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// Bounds of what waits of one link, for each sort of frame. A frame costs its
+// length and frameCost.
+const (
+	maxFrames = 256
+	maxBytes  = 128 << 10
+	frameCost = 64
+)
+
+// fairShare: of so many frames that are taken, one is of the lower sort, whatever
+// else waits.
+const fairShare = 16
+
+// The sorts of frames.
+const (
+	live = iota // class Liveness
+	rest        // all others
+	sorts
+)
+
+// item is something urgent that waits for the loop.
+type item struct {
+	in    machine.Input
+	call  *call  // of an InCall by an edge
+	after *link  // of a Down: what came over this link goes first
+	fault *fault // ends the node
+}
+
+// frame is a decoded message that waits.
+type frame struct {
+	from *peer.Handle
+	msg  wire.Message
+	cost int
+}
+
+// link is what waits of one link.
+type link struct {
+	frames [sorts]fifo[frame]
+	bytes  [sorts]int
+	turn   [sorts]bool // it stands in the inbox's turns
+	muted  bool        // it sent nonsense: nothing more is taken from it
+	gone   bool        // it ended: nobody waits for room any more
+	wait   int         // readers that wait for room
+}
+
+// inbox is what waits for the loop. All its methods may be called by anyone.
+type inbox struct {
+	wake chan struct{} // gets a token when the loop sleeps and something comes
+
+	mu      sync.Mutex
+	room    sync.Cond // for readers of full links
+	urgent  fifo[item]
+	links   map[id.ID]*link
+	turns   [sorts]fifo[*link] // links with frames, and some whose were taken already
+	taken   uint
+	waiting int // frames and urgent items
+	asleep  bool
+	closed  bool
+}
+
+func newInbox() *inbox {
+	b := &inbox{wake: make(chan struct{}, 1), links: make(map[id.ID]*link)}
+	b.room.L = &b.mu
+	return b
+}
+
+// push adds an urgent item; it reports false if the inbox is shut.
+func (b *inbox) push(it item) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return false
+	}
+	b.urgent.push(it)
+	b.came()
+	return true
+}
+
+// came counts something new and wakes the loop. b is locked.
+func (b *inbox) came() {
+	b.waiting++
+	if b.asleep {
+		b.asleep = false
+		select {
+		case b.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// up begins a link: what comes from now on has nothing to do with an earlier one.
+func (b *inbox) up(from *peer.Handle, cert *peer.Certificate) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return
+	}
+	b.links[from.ID] = new(link)
+	b.urgent.push(item{in: machine.Input{Kind: machine.InPeerUp, From: from, Cert: cert}})
+	b.came()
+}
+
+// down ends a link, or tells that none could be made.
+func (b *inbox) down(to *peer.Handle, why machine.DownReason) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return
+	}
+	l := b.links[to.ID]
+	if l != nil {
+		delete(b.links, to.ID)
+		l.gone = true
+		b.room.Broadcast()
+	}
+	b.urgent.push(item{in: machine.Input{Kind: machine.InPeerDown, From: to, Why: why}, after: l})
+	b.came()
+}
+
+// frame adds a message that came over the link to a node, and waits for room if
+// its class is not Liveness. blocked tells that it waited; dropped, how many
+// frames of class Liveness were dropped for it.
+func (b *inbox) frame(f frame, c transport.Class) (blocked bool, dropped int) {
+	sort := rest
+	if c == transport.Liveness {
+		sort = live
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	l := b.link(f.from.ID)
+	for sort == rest && l.full(rest) && !b.closed && !l.gone && !l.muted {
+		blocked = true
+		l.wait++
+		b.room.Wait()
+		l.wait--
+	}
+	if b.closed || l.muted || l.gone {
+		return blocked, 0
+	}
+	for l.full(live) && sort == live {
+		l.take(live)
+		b.waiting--
+		dropped++
+	}
+	l.frames[sort].push(f)
+	l.bytes[sort] += f.cost
+	if !l.turn[sort] {
+		l.turn[sort] = true
+		b.turns[sort].push(l)
+	}
+	b.came()
+	return blocked, dropped
+}
+
+// mute takes nothing more from the link to a node; it reports false if that was so
+// before.
+func (b *inbox) mute(node id.ID) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	l := b.link(node)
+	was := l.muted
+	l.muted = true
+	b.room.Broadcast()
+	return !was
+}
+
+// link returns the link to a node. b is locked.
+func (b *inbox) link(node id.ID) *link {
+	l := b.links[node]
+	if l == nil {
+		l = new(link)
+		b.links[node] = l
+	}
+	return l
+}
+
+func (l *link) full(sort int) bool {
+	return l.frames[sort].len() >= maxFrames || l.bytes[sort] >= maxBytes
+}
+
+func (l *link) take(sort int) (frame, bool) {
+	f, ok := l.frames[sort].pop()
+	l.bytes[sort] -= f.cost
+	return f, ok
+}
+
+// pop takes what is to be handled next.
+func (b *inbox) pop() (item, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.asleep = false
+	if b.waiting == 0 {
+		return item{}, false
+	}
+	b.waiting--
+	if first := b.urgent.first(); first != nil {
+		if l := first.after; l != nil {
+			for sort := range sorts {
+				if f, ok := l.take(sort); ok {
+					return message(f), true
+				}
+			}
+		}
+		it, _ := b.urgent.pop()
+		return it, true
+	}
+	b.taken++
+	order := [sorts]int{live, rest}
+	if b.taken%fairShare == 0 {
+		order = [sorts]int{rest, live}
+	}
+	for _, sort := range order {
+		if f, ok := b.next(sort); ok {
+			return message(f), true
+		}
+	}
+	panic("host: the inbox has lost something") // waiting counts what is there
+}
+
+// next takes a frame of the link whose turn it is.
+func (b *inbox) next(sort int) (frame, bool) {
+	for {
+		l, ok := b.turns[sort].pop()
+		if !ok {
+			return frame{}, false
+		}
+		f, ok := l.take(sort)
+		if ok && l.frames[sort].len() > 0 {
+			b.turns[sort].push(l)
+		} else {
+			l.turn[sort] = false
+		}
+		if !ok {
+			continue
+		}
+		// Readers are woken at half full, not for each frame.
+		if sort == rest && l.wait > 0 && l.frames[rest].len() <= maxFrames/2 && l.bytes[rest] <= maxBytes/2 {
+			b.room.Broadcast()
+		}
+		return f, true
+	}
+}
+
+func message(f frame) item {
+	return item{in: machine.Input{Kind: machine.InMessage, From: f.from, Msg: f.msg}}
+}
+
+// doze prepares to sleep until wake; it reports false if something waits.
+func (b *inbox) doze() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.asleep = b.waiting == 0
+	return b.asleep
+}
+
+// shut refuses all that comes from now on, lets go those who wait for room, and
+// returns the urgent items that were not handled.
+func (b *inbox) shut() []item {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closed = true
+	b.room.Broadcast()
+	var left []item
+	for {
+		it, ok := b.urgent.pop()
+		if !ok {
+			break
+		}
+		left = append(left, it)
+	}
+	clear(b.links)
+	b.turns = [sorts]fifo[*link]{}
+	b.waiting = 0
+	return left
+}
+
+func (b *inbox) len() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.waiting
+}

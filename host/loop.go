@@ -1,0 +1,230 @@
+package host
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+	"time"
+
+	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/transport"
+)
+
+// tick is the longest that the loop sleeps: so soon it sees that it stood still.
+const tick = time.Second
+
+// loop is what only the loop touches.
+type loop struct {
+	machine   machine.Machine
+	transport transport.Transport
+	timers    timers
+	out       machine.Effects
+	self      *peer.Handle
+	alarm     *time.Timer
+	expect    task.Instant // by then the clock should be read again
+	slept     bool         // since the clock was read
+	turn      bool         // of the inbox, where a timer is due as well
+	ended     bool
+}
+
+// fault is a panic that was caught, and where.
+type fault struct {
+	what  string
+	value any
+	stack []byte
+}
+
+func caught(what string, value any) *fault {
+	return &fault{what, value, debug.Stack()}
+}
+
+// run is the loop. began gets nil when the machine has started, or why it has not.
+func (h *Host) run(began chan<- error) {
+	defer close(h.over)
+	defer h.end()
+	defer func() {
+		if v := recover(); v != nil {
+			h.broke(caught("the node's loop", v))
+			select {
+			case began <- h.Err():
+			default:
+			}
+		}
+	}()
+	if err := h.begin(); err != nil {
+		began <- err
+		return
+	}
+	began <- nil
+	for !h.loop.ended {
+		now := h.cfg.Clock()
+		if now.Boot.Sub(h.loop.expect) > h.cfg.Pause {
+			h.count.wakes.Add(1)
+			h.log.Info("this node stood still and goes on", "for", now.Boot.Sub(h.loop.expect).Round(time.Millisecond))
+			h.step(now, machine.Input{Kind: machine.InWake})
+			continue
+		}
+		if !h.loop.slept {
+			h.count.step(now.Boot.Sub(h.loop.expect))
+		}
+		h.loop.expect, h.loop.slept = now.Boot, false
+		if !h.one(now) {
+			h.sleep(now.Boot)
+		}
+	}
+}
+
+// begin makes the machine and gives it InStart.
+func (h *Host) begin() error {
+	m, err := h.cfg.Make(rand.New(rand.NewChaCha8(h.seed())), h.cfg.Saved)
+	if err != nil {
+		return err
+	}
+	h.loop.machine = m
+	h.loop.alarm = time.NewTimer(tick)
+	h.step(h.cfg.Clock(), machine.Input{Kind: machine.InStart})
+	return nil
+}
+
+func (h *Host) seed() (s [32]byte) {
+	if h.cfg.Seed != nil {
+		return *h.cfg.Seed
+	}
+	for i := range s {
+		s[i] = byte(rand.Uint32()) // of the runtime's ChaCha8, seeded by the system
+	}
+	return s
+}
+
+// one handles one input, if there is one. Timers and the inbox take turns, so that
+// neither waits for more than one of the other.
+func (h *Host) one(now machine.Clock) bool {
+	if !h.loop.turn {
+		if slot, ok := h.loop.timers.due(now.Boot); ok {
+			h.loop.turn = true
+			h.step(now, machine.Input{Kind: machine.InTimer, Slot: slot})
+			return true
+		}
+	}
+	h.loop.turn = false
+	it, ok := h.inbox.pop()
+	if !ok {
+		if slot, ok := h.loop.timers.due(now.Boot); ok {
+			h.step(now, machine.Input{Kind: machine.InTimer, Slot: slot})
+			return true
+		}
+		return false
+	}
+	switch {
+	case it.fault != nil:
+		h.broke(it.fault)
+		h.loop.ended = true
+		return true
+	case it.call != nil:
+		<-h.calls
+		if !it.call.begin() {
+			return true // nobody waits for it any more
+		}
+	}
+	h.step(now, it.in)
+	if it.call != nil {
+		it.call.done <- nil
+	}
+	h.loop.ended = it.in.Kind == machine.InStop
+	return true
+}
+
+// step gives the machine one input and carries out what it wants.
+func (h *Host) step(now machine.Clock, in machine.Input) {
+	l := &h.loop
+	l.expect = now.Boot
+	h.count.inputs.Add(1)
+	l.machine.Step(now, in, &l.out)
+	for i := range l.out.List {
+		h.carry(&l.out.List[i])
+	}
+	l.out.Reset()
+	h.count.timers.Store(int64(len(l.timers.heap)))
+	if self := l.machine.Self(); self != l.self {
+		l.self = self
+		h.self.Store(self)
+	}
+}
+
+// sleep waits for the inbox, the next timer or the tick.
+func (h *Host) sleep(now task.Instant) {
+	d := tick
+	if at, ok := h.loop.timers.next(); ok {
+		d = min(d, at.Sub(now))
+	}
+	if !h.inbox.doze() {
+		return
+	}
+	h.loop.expect, h.loop.slept = now.Add(d), true
+	h.loop.alarm.Reset(d)
+	select {
+	case <-h.inbox.wake:
+	case <-h.loop.alarm.C:
+	}
+}
+
+// end frees what the node held, when the loop is over.
+func (h *Host) end() {
+	if h.loop.alarm != nil {
+		h.loop.alarm.Stop()
+	}
+	if m := h.loop.machine; m != nil {
+		h.halt(m)
+	}
+	h.mu.Lock()
+	h.stopped = true
+	h.mu.Unlock()
+	for _, it := range h.inbox.shut() {
+		switch {
+		case it.call != nil:
+			<-h.calls
+			it.call.done <- h.stoppedErr()
+		case it.fault != nil:
+			h.broke(it.fault)
+		}
+	}
+	h.work.close()
+}
+
+// halt ends the machine's tasks, whatever state a fault left it in.
+func (h *Host) halt(m machine.Machine) {
+	defer func() {
+		if v := recover(); v != nil {
+			h.broke(caught("ending the node's tasks", v))
+		}
+	}()
+	m.Halt()
+}
+
+// broke notes a fault of the program, and logs it with its stack.
+func (h *Host) broke(f *fault) {
+	h.log.Error("a fault of the program ended this node: please report it",
+		"in", f.what, "fault", fmt.Sprint(f.value), "stack", string(f.stack))
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.fault == nil {
+		h.fault = fmt.Errorf("%w: in %s: %v", ErrBroken, f.what, f.value)
+	}
+}
+
+// put hands something to the loop. A fault is noted also when the loop has ended.
+func (h *Host) put(it item) {
+	if !h.inbox.push(it) && it.fault != nil {
+		h.broke(it.fault)
+	}
+}
+
+// stoppedErr is what calls get that came too late.
+func (h *Host) stoppedErr() error {
+	if err := h.Err(); err != nil {
+		return err
+	}
+	return ErrStopped
+}
