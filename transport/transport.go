@@ -122,7 +122,8 @@ type Transport interface {
 	// when it stands or cannot be made.
 	Connect(ctx context.Context, to *peer.Handle) error
 	// Disconnect closes the link to a node, if there is one: Down(Ours), or
-	// Down(Expelled) if expelled is set.
+	// Down(Expelled) if expelled is set. It returns at once, and may be called
+	// from within Events and while a Frame blocks; so may Send and Protect.
 	Disconnect(node id.ID, expelled bool)
 	// Protect keeps the link to a node from being closed to save links.
 	Protect(node id.ID, on bool)
