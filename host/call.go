@@ -88,7 +88,7 @@ func (h *Host) Do(ctx context.Context, f func(*task.T) error) error {
 	done := make(chan error, 1)
 	var runs bool
 	err := h.Call(ctx, func() {
-		m, ok := h.loop.machine.(interface{ Tasks() *task.Group })
+		m, ok := h.loop.machine.(tasked)
 		if !ok {
 			return
 		}

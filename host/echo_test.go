@@ -147,6 +147,32 @@ func TestDropClosesTheLink(t *testing.T) {
 	})
 }
 
+// The loop may speak to, and drop, a peer whose reader waits for the loop.
+func TestTheLoopDoesNotWaitForReaders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net := mem.NewNetwork()
+		a, b := join(t, net, 10), join(t, net, 11)
+		a.host.Call(background, func() {
+			a.toy.on = nil
+			for i := range 1000 { // more than the inbox of a link holds
+				b.wires.Send(a.toy.self, transport.App, encode(fmt.Sprint(i)))
+			}
+			time.Sleep(time.Second) // the loop is busy, the inbox fills
+			a.toy.tell("%d wait", a.host.Stats().Waiting)
+			a.toy.Send(b.toy.self, machine.ClassLiveness, &text{Body: "echo of nothing"})
+			a.toy.Drop(b.toy.self)
+		})
+		time.Sleep(time.Second)
+		synctest.Wait()
+		got := a.toy.told()
+		if len(got) < 4 || got[1] != "257 wait" || got[2] != "up 0b" || got[len(got)-1] != "down 0b expelled" {
+			t.Errorf("%d lines: %q ... %q", len(got), got[:min(len(got), 4)], got[len(got)-1])
+		}
+		a.stop(t)
+		b.stop(t)
+	})
+}
+
 // Many nodes in real time, all talking: for the race detector.
 func TestCrowd(t *testing.T) {
 	const nodes, rounds = 8, 50

@@ -36,9 +36,16 @@ type fault struct {
 	stack []byte
 }
 
+// caught makes a fault of a panic's value, where it was recovered.
 func caught(what string, value any) *fault {
+	if f, ok := value.(*fault); ok {
+		return f // a task's, which was caught where it happened
+	}
 	return &fault{what, value, debug.Stack()}
 }
+
+// tasked is what a machine with a Kernel is.
+type tasked interface{ Tasks() *task.Group }
 
 // run is the loop. began gets nil when the machine has started, or why it has not.
 func (h *Host) run(began chan<- error) {
@@ -83,6 +90,9 @@ func (h *Host) begin() error {
 		return err
 	}
 	h.loop.machine = m
+	if m, ok := m.(tasked); ok {
+		m.Tasks().Panicked = func(v any) any { return caught("a task of the node", v) }
+	}
 	h.loop.alarm = time.NewTimer(tick)
 	h.step(h.cfg.Clock(), machine.Input{Kind: machine.InStart})
 	return nil

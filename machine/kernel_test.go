@@ -58,7 +58,7 @@ func TestTimerStop(t *testing.T) {
 		if !timer.Stop() {
 			t.Error("it was not pending")
 		}
-		if timer.Stop() || timer.Stop() {
+		if timer.Stop() {
 			t.Error("stopped twice")
 		}
 	}))

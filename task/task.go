@@ -15,6 +15,11 @@ var ErrTimeout = errors.New("no answer in time")
 // Group owns the tasks of one node. Its methods are called by the node's own
 // code only, never by two goroutines.
 type Group struct {
+	// Panicked, if a driver has set it, is called where a task panics, with the
+	// panic's value, and what it returns is panicked with on the loop. There the
+	// driver can still see the task's stack, which is lost when the panic surfaces.
+	Panicked func(value any) any
+
 	env     Env
 	live    []*T
 	ready   []*T
@@ -51,12 +56,23 @@ func (g *Group) Go(f func(*T) error, done func(error)) {
 	t := &T{group: g, done: done, place: len(g.live), result: ErrStopped}
 	t.next, t.stop = iter.Pull(func(yield func(struct{}) bool) {
 		t.yield = yield
+		defer g.caught()
 		t.result = f(t)
 	})
 	g.live = append(g.live, t)
 	t.wake()
 	if !g.running {
 		g.Run()
+	}
+}
+
+// caught passes a panic of a task on, by way of Panicked.
+func (g *Group) caught() {
+	if g.Panicked == nil {
+		return
+	}
+	if v := recover(); v != nil {
+		panic(g.Panicked(v))
 	}
 }
 

@@ -303,6 +303,23 @@ func TestPanicInATask(t *testing.T) {
 	s.want(t, "panic: a bug", "broken: "+task.ErrStopped.Error(), "other: "+task.ErrStopped.Error())
 }
 
+// A driver sees a panic where it happens, and may wrap it.
+func TestPanicked(t *testing.T) {
+	w, s := newWorld(), new(story)
+	w.group.Panicked = func(v any) any {
+		stack := make([]byte, 4096)
+		s.tell("in the task: %v", strings.Contains(string(stack[:runtime.Stack(stack, false)]), "task_test.go"))
+		return fmt.Sprint("wrapped: ", v)
+	}
+	w.group.Go(func(t *task.T) error { return nil }, func(error) { s.tell("a task without a panic") })
+	func() {
+		defer func() { s.tell("panic: %v", recover()) }()
+		w.group.Go(func(t *task.T) error { panic("a bug") }, nil)
+	}()
+	w.group.Stop()
+	s.want(t, "a task without a panic", "in the task: true", "panic: wrapped: a bug")
+}
+
 func TestInstant(t *testing.T) {
 	a := task.Instant(5)
 	if b := a.Add(time.Second); b.Sub(a) != time.Second || !a.Before(b) || b.Before(a) || a.Before(a) {
