@@ -127,7 +127,8 @@ func (e *RefusedError) Error() string { return fmt.Sprintf("refused: %s (%d)", e
 // Answer is a request's success.
 type Answer struct {
 	Payload []byte
-	From    *peer.Handle  // who answered, authenticated
+	From    *peer.Handle  // who answered; authenticated unless Relayed
+	Relayed bool          // the answer came through the ring, not over From's own link
 	First   id.ID         // the first hop of the route that led there; zero if none
 	Hops    int           // links crossed by the request
 	RTT     time.Duration // from the first sending to the answer

@@ -151,3 +151,12 @@ func (k *Kernel) Protect(to *peer.Handle, on bool) {
 func (k *Kernel) Drop(to *peer.Handle) {
 	k.out.List = append(k.out.List, Effect{Kind: DoDrop, To: to})
 }
+
+// Peek runs f at the time now, outside of any step: for looks at a machine's state
+// that have no effects. It may also be called during a step.
+func (k *Kernel) Peek(now Clock, out *Effects, f func()) {
+	was, wasOut := k.now, k.out
+	k.now, k.out = now, out
+	f()
+	k.now, k.out = was, wasOut
+}

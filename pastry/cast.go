@@ -1,0 +1,97 @@
+package pastry
+
+import (
+	"slices"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/kbr"
+)
+
+// A broadcast divides its scope among the nodes that a node knows: each gets the
+// arc from itself to the next known one, and divides it in turn. Every hop is
+// acknowledged as any other; an arc whose node does not answer is divided anew.
+
+var one = id.ID{Lo: 1}
+
+// cast serves the arc part of a broadcast: delivers it here, if this node lies in
+// it, and hands the rest on.
+func (n *Node) cast(via *contact, m *Hop, part id.Range, avoid []id.ID) {
+	b := m.Cast
+	if part.Contains(n.self.ID) {
+		n.deliverCast(via, m)
+	}
+	if int(m.Count) >= n.cfg.HopLimit {
+		return
+	}
+	if part.Full {
+		part = id.Range{From: n.self.ID, To: n.self.ID.Sub(one)}
+	}
+	var in []*contact
+	n.eachKnown(func(c *contact) {
+		if c.active && c.usable() && part.Contains(c.h.ID) && !slices.Contains(avoid, c.h.ID) && !slices.Contains(in, c) {
+			in = append(in, c)
+		}
+	})
+	slices.SortFunc(in, func(a, b *contact) int { return a.h.ID.Sub(part.From).Cmp(b.h.ID.Sub(part.From)) })
+	for i, c := range in {
+		sub := id.Range{From: c.h.ID, To: part.To}
+		if i == 0 && !part.Contains(n.self.ID) {
+			sub.From = part.From // nobody else serves what lies before
+		}
+		if i+1 < len(in) {
+			sub.To = in[i+1].h.ID.Sub(one)
+		}
+		if part.Contains(n.self.ID) && sub.Contains(n.self.ID) && sub.From != n.self.ID {
+			sub.To = n.self.ID.Sub(one)
+		}
+		n.handCast(c, m, &Cast{Origin: b.Origin, Num: b.Num, Part: sub, Env: b.Env}, avoid)
+	}
+	if len(in) == 0 && !part.Contains(n.self.ID) {
+		n.castOutside(m, part, avoid)
+	}
+}
+
+// castOutside hands an arc in which nobody is known to the node nearest before it,
+// if that is not this one.
+func (n *Node) castOutside(m *Hop, part id.Range, avoid []id.ID) {
+	var best *contact
+	own := part.From.Sub(n.self.ID)
+	n.eachKnown(func(c *contact) {
+		if d := part.From.Sub(c.h.ID); c.active && c.usable() && !slices.Contains(avoid, c.h.ID) && d.Less(own) {
+			best, own = c, d
+		}
+	})
+	if best != nil {
+		n.handCast(best, m, &Cast{Origin: m.Cast.Origin, Num: m.Cast.Num, Part: part, Env: m.Cast.Env}, avoid)
+	}
+}
+
+func (n *Node) handCast(c *contact, m *Hop, b *Cast, avoid []id.ID) {
+	n.hand(&pendingHop{to: c, hop: &Hop{Count: m.Count + 1, Cast: b}, avoid: avoid})
+}
+
+// recast: the node of an arc did not answer.
+func (n *Node) recast(p *pendingHop) {
+	m := *p.hop
+	m.Count--
+	n.cast(nil, &m, p.hop.Cast.Part, append(slices.Clone(p.avoid), p.to.h.ID))
+}
+
+func (n *Node) onCast(c *contact, m *Hop) { n.cast(c, m, m.Cast.Part, nil) }
+
+func (n *Node) deliverCast(via *contact, m *Hop) {
+	b := m.Cast
+	if _, fresh := n.served.first(servedKey{b.Origin.ID, b.Origin.Incarnation, b.Num}, n.Now()); !fresh {
+		return
+	}
+	ep := n.apps[b.Env.App]
+	if ep == nil {
+		return
+	}
+	d := &kbr.Delivery{Key: n.self.ID, Payload: slices.Clone(b.Env.Payload), Claimed: b.Origin, Via: n.self,
+		Broadcast: true, Hops: int(m.Count), Trace: b.Env.Trace}
+	if via != nil {
+		d.Via = via.h
+	}
+	ep.app.Deliver(d)
+}

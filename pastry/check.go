@@ -1,0 +1,85 @@
+package pastry
+
+import (
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/peer"
+)
+
+// View is what a checker, a status page or a test sees of a node. All slices are
+// the caller's.
+type View struct {
+	Self  *peer.Handle
+	Ready bool // claims keys now
+	// Active: it has been ready since its start.
+	Active bool
+	// Left and Right are the live leaf-set members on either side, nearest first.
+	Left, Right []*peer.Handle
+	// Leaf is each of them once.
+	Leaf []*peer.Handle
+	// Table holds the entries of the routing table.
+	Table []Entry
+	Near  []*peer.Handle // the neighbourhood set, nearest first
+	Held  int            // messages that wait for a lease
+	Size  float64        // estimate of the number of nodes in the ring
+}
+
+// Entry is one entry of the routing table.
+type Entry struct {
+	Row, Col int
+	Node     *peer.Handle
+	RTT      uint32 // microseconds; 0 = not measured
+}
+
+// View returns what the node knows at the time now.
+func (n *Node) View(now machine.Clock) View {
+	var v View
+	n.look(now, func() {
+		v = View{Self: n.self, Ready: n.ready(), Active: n.active, Held: len(n.held), Size: n.ringSize()}
+		for s, to := range [2]*[]*peer.Handle{&v.Left, &v.Right} {
+			for _, c := range n.leafs.sides[s] {
+				if c.active && c.there() {
+					*to = append(*to, c.h)
+				}
+			}
+		}
+		n.leafs.each(func(c *contact) bool {
+			if c.active && c.there() {
+				v.Leaf = append(v.Leaf, c.h)
+			}
+			return true
+		})
+		for i, r := range n.rows {
+			for d, c := range r {
+				if c != nil {
+					v.Table = append(v.Table, Entry{i, d, c.h, uint32(2 * c.prox)})
+				}
+			}
+		}
+		for _, c := range n.near {
+			v.Near = append(v.Near, c.h)
+		}
+	})
+	return v
+}
+
+// Claims reports whether the node serves key at the time now.
+func (n *Node) Claims(now machine.Clock, key id.ID) (yes bool) {
+	n.look(now, func() { yes = n.claims(key) })
+	return yes
+}
+
+// Ready reports whether the node claims keys at the time now.
+func (n *Node) Ready(now machine.Clock) (yes bool) {
+	n.look(now, func() { yes = n.ready() })
+	return yes
+}
+
+// look runs f, which must only read, as if in a step at the time now.
+func (n *Node) look(now machine.Clock, f func()) {
+	var none machine.Effects
+	n.Peek(now, &none, f)
+	if len(none.List) > 0 {
+		panic("pastry: a look at the state had an effect") // a bug
+	}
+}

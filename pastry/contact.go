@@ -1,0 +1,187 @@
+package pastry
+
+import (
+	"math"
+	"time"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+// life is what a node believes of another.
+type life uint8
+
+const (
+	heardOf life = iota // named by others, never met
+	alive
+	suspect // did not answer in time; being probed
+	dead    // answered no probe, or its process is gone
+	left    // said goodbye, or was expelled
+)
+
+// contact is what a node knows of another. There is one for each nodeId.
+type contact struct {
+	h     *peer.Handle
+	heard task.Instant // when anything came from it
+	prox  int32        // half the smallest round trip, microseconds; 0 = not measured
+	life  life
+	// active: it has been ready since its start and was not found dead since.
+	active bool
+	leaf   bool // in the leaf set
+	closed bool // the link of this incarnation was closed, and a new one refused
+	met    bool // answered us directly, in this incarnation
+	probe  *probe
+	// waiting is called when the probe that runs has ended.
+	waiting []func()
+	hop     *hopState
+	via     *contact     // reached only through this one (non-transitive links)
+	since   task.Instant // of its death verdict or goodbye
+	// repaired is when it was last asked as the edge of a side with room.
+	repaired task.Instant
+	tuned    uint32       // its table-probing period, seconds
+	relayed  uint64       // highest number of a relayed message
+	gotSet   task.Instant // when its set of expulsions was asked for
+}
+
+// hopState is the per-link part of a contact: made when a message is routed over
+// the link.
+type hopState struct {
+	seq     uint32 // last number given
+	pending []*pendingHop
+	seenMax uint32 // highest number received
+	seen    uint64 // bit i: seenMax-i was received
+	owed    []uint32
+	srtt    time.Duration
+	rttvar  time.Duration
+}
+
+func (c *contact) id() id.ID { return c.h.ID }
+
+// usable reports whether c may be a next hop.
+func (c *contact) usable() bool { return c.life == alive || c.life == heardOf }
+
+// there reports whether c counts as a member of the ring.
+func (c *contact) there() bool { return c.life == alive || c.life == suspect }
+
+// distance is the proximity for comparisons: what was not measured is far.
+func (c *contact) distance() int32 {
+	if c.prox == 0 {
+		return math.MaxInt32
+	}
+	return c.prox
+}
+
+func (n *Node) lookup(x id.ID) *contact { return n.contacts[x] }
+
+// contact returns what is known of a node that others, or an envelope, named. A
+// newer handle is taken over only where nothing is promised to the older one: a
+// rumour ends nobody's lease.
+func (n *Node) contact(h *peer.Handle) *contact {
+	c := n.contacts[h.ID]
+	if c == nil {
+		c = &contact{h: h}
+		n.contacts[h.ID] = c
+		return c
+	}
+	if c.h != h && h.Newer(c.h) && h.Key == c.h.Key && !c.met && c.probe == nil && c.hop == nil {
+		if h.Incarnation > c.h.Incarnation && c.life == dead {
+			c.life = heardOf
+		}
+		c.h = h
+	}
+	return c
+}
+
+// meet returns what is known of a node that proved itself over its own link, and
+// takes over its newer incarnation or its other addresses.
+func (n *Node) meet(h *peer.Handle) *contact {
+	c := n.contact(h)
+	switch {
+	case c.h == h || !h.Newer(c.h) && h.Key == c.h.Key:
+	case h.Incarnation > c.h.Incarnation || h.Key != c.h.Key:
+		n.reborn(c, h)
+	default:
+		c.h = h
+		n.leafs.list = nil
+	}
+	return c
+}
+
+// reborn: the node runs as a new incarnation. What was promised to the old one is
+// over, and what was on the way to it is sent anew.
+func (n *Node) reborn(c *contact, h *peer.Handle) {
+	old := c.h
+	wasThere := c.there()
+	c.h = h
+	c.via, c.closed, c.met, c.active = nil, false, false, false
+	n.endProbe(c)
+	hops := c.hop
+	c.hop = nil
+	if c.life != heardOf {
+		c.life = heardOf
+	}
+	n.leaseOver(old)
+	if wasThere {
+		n.tellDown(old, downDied)
+	}
+	if c.leaf {
+		n.removeLeaf(c)
+	}
+	n.reroute(hops)
+}
+
+// heardFrom notes a sign of life over c's own link.
+func (n *Node) heardFrom(h *peer.Handle) *contact {
+	c := n.meet(h)
+	if h.Incarnation < c.h.Incarnation {
+		return nil // an echo of an earlier life
+	}
+	if c.life == left {
+		return nil
+	}
+	c.heard = n.Now()
+	c.via = nil
+	n.revive(c)
+	return c
+}
+
+func (n *Node) revive(c *contact) {
+	if c.life == dead {
+		n.forgetGone(c)
+		c.active = false
+		n.After(0, func() { n.meetAgain(c) })
+	}
+	c.life, c.met, c.closed = alive, true, false
+	// Any sign of life ends a probe, except of a node that is to enter the leaf
+	// set: what it knows is wanted, too.
+	if c.probe != nil && (c.leaf || !n.leafs.wants(c.h.ID)) {
+		n.endProbe(c)
+	}
+}
+
+// measured takes a round trip of an idle probe.
+func (n *Node) measured(c *contact, rtt time.Duration) {
+	half := int32(min(max(rtt.Microseconds()/2, 1), math.MaxInt32-1))
+	if c.prox == 0 || half < c.prox {
+		c.prox = half
+	} else {
+		// A path that became longer is believed slowly: queues are not distance.
+		c.prox += (half - c.prox) / 8
+	}
+	n.offerTable(c)
+	n.offerNear(c)
+}
+
+// forgetContacts frees what is known of nodes that play no part.
+func (n *Node) forgetContacts() {
+	now := n.Now()
+	for x, c := range n.contacts {
+		if c.leaf || c.probe != nil || c.hop != nil && len(c.hop.pending)+len(c.hop.owed) > 0 ||
+			n.inTable(c) || n.inNear(c) || n.watched(x) || n.isGone(x) || n.leaseWith(x) ||
+			now.Sub(c.heard) < n.cfg.Heartbeat || c.life == left && now.Sub(c.since) < n.cfg.GoneFor {
+			continue
+		}
+		delete(n.contacts, x)
+	}
+}

@@ -1,0 +1,238 @@
+package pastry
+
+import (
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// endpoint is one application's view of the node.
+type endpoint struct {
+	n      *Node
+	number wire.AppID
+	app    kbr.App
+}
+
+var _ kbr.Endpoint = (*endpoint)(nil)
+
+// Endpoint returns the endpoint of an application, for edges that call it on the
+// node's loop; nil if the node does not run it.
+func (n *Node) Endpoint(app wire.AppID) kbr.Endpoint {
+	if ep := n.apps[app]; ep != nil {
+		return ep
+	}
+	return nil
+}
+
+func (e *endpoint) Now() task.Instant                               { return e.n.Now() }
+func (e *endpoint) Wall() time.Time                                 { return e.n.Wall() }
+func (e *endpoint) Rand() *rand.Rand                                { return e.n.Rand() }
+func (e *endpoint) After(d time.Duration, f func()) task.Timer      { return e.n.After(d, f) }
+func (e *endpoint) Work(f func() any, done func(any))               { e.n.Work(f, done) }
+func (e *endpoint) Save(snapshot []byte)                            { e.n.Save(snapshot) }
+func (e *endpoint) Self() *peer.Handle                              { return e.n.self }
+func (e *endpoint) Ready() bool                                     { return e.n.ready() }
+func (e *endpoint) Go(f func(*task.T) error, done func(error))      { e.n.Tasks().Go(f, done) }
+func (e *endpoint) Watch(p *peer.Handle, f func(kbr.Down)) func()   { return e.n.watch(p, f) }
+func (e *endpoint) ReplicaSet(key id.ID, k int) []*peer.Handle      { return e.n.replicaSet(key, k) }
+func (e *endpoint) Range(p *peer.Handle, rank int) (id.Range, bool) { return e.n.keyRange(p.ID, rank) }
+
+func (e *endpoint) envelope(payload []byte) wire.Envelope {
+	return wire.Envelope{Version: wire.Version, App: e.number, Trace: e.n.Rand().Uint64(), Payload: payload}
+}
+
+func (e *endpoint) Route(key id.ID, payload []byte, hint *peer.Handle) {
+	if e.n.stopped || len(payload) > wire.MaxPayload {
+		return
+	}
+	e.n.num++
+	e.n.originate(&Routed{Key: key, Origin: e.n.self, Num: e.n.num, Env: e.envelope(payload)}, hint, nil)
+}
+
+func (e *endpoint) Request(key id.ID, payload []byte, o kbr.Options, done func(kbr.Answer, error)) {
+	e.n.begin(&request{key: key, want: true, env: e.envelope(payload), opt: o,
+		done: func(r result) { done(r.answer, r.err) }})
+}
+
+func (e *endpoint) Send(to *peer.Handle, payload []byte, done func(error)) {
+	e.n.begin(&request{key: to.ID, to: e.n.known(to), env: e.envelope(payload), done: func(r result) {
+		if done != nil {
+			done(unreachable(r.err))
+		}
+	}})
+}
+
+func (e *endpoint) Ask(to *peer.Handle, payload []byte, o kbr.Options, done func(kbr.Answer, error)) {
+	e.n.begin(&request{key: to.ID, to: e.n.known(to), want: true, env: e.envelope(payload), opt: o,
+		done: func(r result) { done(r.answer, unreachable(r.err)) }})
+}
+
+// unreachable turns a time-out of a direct message into what it means.
+func unreachable(err error) error {
+	if err == kbr.ErrTimeout {
+		return kbr.ErrUnreachable
+	}
+	return err
+}
+
+func (n *Node) known(h *peer.Handle) *contact {
+	if h.ID == n.self.ID {
+		return &contact{h: n.self, life: alive, met: true}
+	}
+	return n.contact(h)
+}
+
+func (e *endpoint) Broadcast(scope id.Range, payload []byte) {
+	n := e.n
+	if n.stopped || len(payload) > wire.MaxPayload {
+		return
+	}
+	n.num++
+	m := &Hop{Cast: &Cast{Origin: n.self, Num: n.num, Env: e.envelope(payload)}}
+	n.After(0, func() { n.cast(nil, m, scope, nil) })
+}
+
+func (e *endpoint) Find(node id.ID, done func(*peer.Handle, error)) {
+	n := e.n
+	if node == n.self.ID {
+		n.After(0, func() { done(n.self, nil) })
+		return
+	}
+	if c := n.contacts[node]; c != nil && c.met && c.life == alive {
+		n.After(0, func() { done(c.h, nil) })
+		return
+	}
+	n.begin(&request{key: node, find: true, only: true, env: wire.Envelope{Version: wire.Version},
+		opt: kbr.Options{Timeout: n.probeTime() + 2*n.cfg.HopCap}, done: func(r result) {
+			if r.err == nil && (r.answer.From == nil || r.answer.From.ID != node) {
+				r.err = kbr.ErrUnreachable
+			}
+			done(r.answer.From, unreachable(r.err))
+		}})
+}
+
+func (e *endpoint) Proximity(p *peer.Handle) (time.Duration, bool) {
+	c := e.n.contacts[p.ID]
+	if c == nil || c.prox == 0 {
+		return 0, false
+	}
+	return time.Duration(c.prox) * time.Microsecond, true
+}
+
+func (e *endpoint) NeighborSet(k int) []*peer.Handle {
+	n := e.n
+	var out []*peer.Handle
+	for i := 0; i < n.leafs.half && len(out) < k; i++ {
+		for s := range n.leafs.sides {
+			if i < len(n.leafs.sides[s]) && len(out) < k {
+				if c := n.leafs.sides[s][i]; c.active && c.there() && !slices.Contains(out, c.h) {
+					out = append(out, c.h)
+				}
+			}
+		}
+	}
+	return out
+}
+
+func (e *endpoint) LocalLookup(key id.ID, k int, safe bool) []*peer.Handle {
+	n := e.n
+	row, _ := n.slot(key)
+	var fit []*contact
+	take := func(c *contact) {
+		if c.active && n.nearerHop(key, row, c, nil) && !slices.Contains(fit, c) {
+			fit = append(fit, c)
+		}
+	}
+	if safe {
+		n.leafs.each(func(c *contact) bool { take(c); return true })
+	} else {
+		n.eachKnown(take)
+	}
+	slices.SortFunc(fit, func(a, b *contact) int {
+		pa, pb := n.cfg.Base.SharedPrefix(a.h.ID, key), n.cfg.Base.SharedPrefix(b.h.ID, key)
+		if pa != pb && !n.leafs.covers(key) {
+			return pb - pa
+		}
+		if id.Closer(key, a.h.ID, b.h.ID) {
+			return -1
+		}
+		return 1
+	})
+	out := make([]*peer.Handle, 0, k)
+	for _, c := range fit[:min(k, len(fit))] {
+		out = append(out, c.h)
+	}
+	return out
+}
+
+// members returns this node and the active members of its leaf set, clockwise from
+// the left edge.
+func (n *Node) members() []*peer.Handle {
+	var out []*peer.Handle
+	l := n.leafs.sides[leftSide]
+	for i := len(l) - 1; i >= 0; i-- {
+		if l[i].active && l[i].there() {
+			out = append(out, l[i].h)
+		}
+	}
+	out = append(out, n.self)
+	for _, c := range n.leafs.sides[rightSide] {
+		if c.active && c.there() && !slices.Contains(out, c.h) {
+			out = append(out, c.h)
+		}
+	}
+	return out
+}
+
+// replicaSet returns the k nodes nearest to key, or nil where the leaf set does not
+// show that there are no others.
+func (n *Node) replicaSet(key id.ID, k int) []*peer.Handle {
+	if !n.active || k <= 0 || !n.leafs.covers(key) {
+		return nil
+	}
+	all := n.members()
+	slices.SortFunc(all, func(a, b *peer.Handle) int {
+		if id.Closer(key, a.ID, b.ID) {
+			return -1
+		}
+		return 1
+	})
+	near := all[:min(k, len(all))]
+	if !n.leafs.whole() {
+		lo, hi := n.leafs.end(leftSide), n.leafs.end(rightSide)
+		for _, h := range near {
+			if h.ID == lo || h.ID == hi {
+				return nil // beyond the edge may lie nearer ones
+			}
+		}
+	}
+	return slices.Clone(near)
+}
+
+// keyRange returns the keys for which the node x is among the rank+1 nearest.
+func (n *Node) keyRange(x id.ID, rank int) (id.Range, bool) {
+	all := n.members()
+	slices.SortFunc(all, func(a, b *peer.Handle) int {
+		from := n.leafs.end(leftSide)
+		return a.ID.Sub(from).Cmp(b.ID.Sub(from))
+	})
+	i := slices.IndexFunc(all, func(h *peer.Handle) bool { return h.ID == x })
+	whole := n.leafs.whole()
+	switch {
+	case i < 0 || rank < 0 || !n.active:
+		return id.Range{}, false
+	case whole && rank+1 >= len(all):
+		return id.Range{Full: true}, true
+	case !whole && (i-rank-1 < 0 || i+rank+1 >= len(all)):
+		return id.Range{}, false
+	}
+	before := all[((i-rank-1)%len(all)+len(all))%len(all)].ID
+	after := all[(i+rank+1)%len(all)].ID
+	return id.Range{From: id.Middle(before, x).Add(one), To: id.Middle(x, after)}, true
+}

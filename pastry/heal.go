@@ -1,0 +1,82 @@
+package pastry
+
+import (
+	"slices"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// Partition healing, after FreePastry's PartitionHandler: nodes that were declared
+// dead are asked again now and then. One that answers may live in the other part
+// of a network that was cut; the root of this node's own id over there leads to
+// its new neighbours, and the parts become one ring as in a join.
+
+// gonePeer is a node that was declared dead and may be only cut off.
+type gonePeer struct {
+	h     *peer.Handle
+	since task.Instant
+}
+
+const maxGone = 64
+
+// remember keeps a node for healing.
+func (n *Node) remember(c *contact) {
+	n.forgetGone(c)
+	if len(n.gone) >= maxGone {
+		n.gone = slices.Delete(n.gone, 0, 1)
+	}
+	n.gone = append(n.gone, gonePeer{c.h, n.Now()})
+}
+
+func (n *Node) forgetGone(c *contact) {
+	n.gone = slices.DeleteFunc(n.gone, func(g gonePeer) bool { return g.h.ID == c.h.ID })
+}
+
+func (n *Node) isGone(x id.ID) bool {
+	return slices.ContainsFunc(n.gone, func(g gonePeer) bool { return g.h.ID == x })
+}
+
+func (n *Node) dropGone() {
+	now := n.Now()
+	n.gone = slices.DeleteFunc(n.gone, func(g gonePeer) bool { return now.Sub(g.since) > n.cfg.GoneFor })
+}
+
+// heal asks two of the gone for a sign of life.
+func (n *Node) heal() {
+	if !n.active || n.stopped {
+		return
+	}
+	for range min(2, len(n.gone)) {
+		g := n.gone[n.Rand().IntN(len(n.gone))]
+		if c := n.contact(g.h); c.probe == nil && c.life != left {
+			n.to(c, machine.ClassLiveness, n.leafProbe(false))
+		}
+	}
+}
+
+// meetAgain: a node that was believed dead spoke. If it is of another part, the
+// root of this node's id there is its new neighbour.
+func (n *Node) meetAgain(c *contact) {
+	if n.stopped || !n.active || c.life != alive {
+		return
+	}
+	n.to(c, machine.ClassLiveness, n.leafProbe(false))
+	n.begin(&request{key: n.self.ID, find: true, hint: c.h, env: wire.Envelope{Version: wire.Version},
+		opt:  kbr.Options{Timeout: n.probeTime() + n.cfg.HopCap},
+		done: func(r result) { n.metRoot(r) }})
+}
+
+func (n *Node) metRoot(r result) {
+	if r.err != nil || r.answer.From == nil || r.answer.From.ID == n.self.ID || n.stopped {
+		return
+	}
+	c := n.contact(r.answer.From)
+	if !c.leaf && c.life != left {
+		n.to(c, machine.ClassLiveness, n.leafProbe(false))
+	}
+}

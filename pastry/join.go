@@ -1,0 +1,384 @@
+package pastry
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+var errJoin = errors.New("the ring did not take this node in yet")
+
+// Join makes a node that runs alone, or that was cut off, join the ring of the
+// seeds. It is called on the node's loop.
+func (n *Node) Join(seeds []*peer.Handle) {
+	if n.active {
+		for _, h := range seeds {
+			n.probe(n.contact(h))
+		}
+		return
+	}
+	n.join(seeds, false)
+}
+
+// join runs the join task until it succeeds. A node whose seeds all stay silent
+// goes on as a ring of one after a while, and heals later, if may is set.
+func (n *Node) join(seeds []*peer.Handle, may bool) {
+	if n.joining {
+		return
+	}
+	n.joining = true
+	began := n.Now()
+	n.Tasks().Go(func(t *task.T) error {
+		for try := 0; ; try++ {
+			heard := false
+			for _, h := range n.shuffle(seeds) {
+				if h.ID.IsZero() || h.ID == n.self.ID {
+					continue
+				}
+				err := n.joinBy(t, n.contact(h))
+				if err == nil {
+					return n.settle(t)
+				}
+				if errors.Is(err, task.ErrStopped) {
+					return err
+				}
+				heard = heard || !errors.Is(err, errNoAnswer)
+			}
+			if may && !heard && n.Now().Sub(began) > n.cfg.Alone {
+				n.leafs.each(func(c *contact) bool { n.remove(c); return true })
+				for _, h := range seeds {
+					n.remember(n.contact(h))
+				}
+				n.becomeActive()
+				return nil
+			}
+			if err := t.Sleep(n.jitter(300 * time.Millisecond << min(try, 5))); err != nil {
+				return err
+			}
+		}
+	}, func(error) { n.joining = false })
+}
+
+// shuffle puts the seeds in an order of chance, so that not all newcomers join
+// through the first.
+func (n *Node) shuffle(hs []*peer.Handle) []*peer.Handle {
+	hs = slices.Clone(hs)
+	n.Rand().Shuffle(len(hs), func(i, j int) { hs[i], hs[j] = hs[j], hs[i] })
+	return hs
+}
+
+// joinBy makes one attempt to join through seed.
+func (n *Node) joinBy(t *task.T, seed *contact) error {
+	if seed.life == dead {
+		seed.life = heardOf
+	}
+	near, err := n.discover(t, seed)
+	if err != nil {
+		return err
+	}
+	reply, err := n.joinRequest(t, near)
+	if err != nil {
+		return err
+	}
+	n.takeLeafs(reply)
+	if err := n.meetNearest(t); err != nil {
+		return err
+	}
+	if err := n.linkIn(t); err != nil {
+		return err
+	}
+	n.rowsFound = n.rowsFound[:0]
+	for _, r := range reply.Rows {
+		n.rowsFound = append(n.rowsFound, n.named(r.Nodes)...)
+	}
+	return nil
+}
+
+// discover finds a node that is near by proximity, from any seed: the nearest of
+// the seed's leaf set, then down its rows (PNS report; PAPERS section 3).
+func (n *Node) discover(t *task.T, seed *contact) (*contact, error) {
+	ask := func(c *contact, what uint8, row int) (*StateReply, error) {
+		return task.Await(t, n.probeTime()+time.Second, func(resolve func(*StateReply, error)) {
+			n.state(c, what, row, resolve)
+		})
+	}
+	r, err := ask(seed, askLeaf, 0)
+	if err != nil {
+		return nil, err
+	}
+	best := seed
+	look := func(hs []*peer.Handle) error {
+		cs := n.named(hs)
+		err := n.pingAll(t, append(cs, best), 40)
+		for _, c := range cs {
+			if c.life == alive && c.distance() < best.distance() {
+				best = c
+			}
+		}
+		return err
+	}
+	if err := look(r.Nodes); err != nil {
+		return nil, err
+	}
+	for depth := int(r.Row) - 1; depth >= 0; depth-- {
+		r, err := ask(best, askRow, depth)
+		if errors.Is(err, task.ErrStopped) {
+			return nil, err
+		}
+		if err == nil {
+			if err := look(r.Nodes); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return best, nil
+}
+
+// joinRequest routes a request to this node's own id, and waits for the root.
+func (n *Node) joinRequest(t *task.T, near *contact) (*JoinReply, error) {
+	reply, err := task.Await(t, n.probeTime()+2*time.Second, func(resolve func(*JoinReply, error)) {
+		n.num++
+		num := n.num
+		n.joinNum, n.joinDone = num, resolve
+		m := &Hop{Route: &Routed{Key: n.self.ID, Origin: n.self, Num: num, Join: true,
+			Env: wire.Envelope{Version: wire.Version}}}
+		n.forward(near, false, nil, m, nil)
+	})
+	n.joinDone = nil
+	if err == nil && reply.Wait {
+		err = errJoin
+	}
+	return reply, err
+}
+
+func (n *Node) onJoinReply(m *JoinReply) {
+	if n.joinDone != nil && m.Num == n.joinNum {
+		n.joinDone(m, nil)
+	}
+}
+
+// takeLeafs takes over the root's leaf set. Members that acknowledged this node to
+// the root are alive; the others must answer first.
+func (n *Node) takeLeafs(m *JoinReply) {
+	for i, h := range m.Leaf {
+		if h.ID == n.self.ID || n.removed.Expelled(h.ID) {
+			continue
+		}
+		c := n.contact(h)
+		if c.life == left || c.leaf || !n.leafs.wants(h.ID) {
+			continue
+		}
+		if i/8 < len(m.Met) && m.Met[i/8]&(1<<(i%8)) != 0 {
+			c.life, c.active, c.heard = alive, true, n.Now()
+			n.addLeaf(c)
+		} else {
+			n.probe(c)
+		}
+	}
+}
+
+// meetNearest speaks with the two nearest nodes on either side, until they know of
+// nobody nearer.
+func (n *Node) meetNearest(t *task.T) error {
+	for range 12 {
+		var next []*contact
+		for s := range n.leafs.sides {
+			for i, c := range n.leafs.sides[s] {
+				if i < 2 && !c.met && !slices.Contains(next, c) {
+					next = append(next, c)
+				}
+			}
+		}
+		if len(next) == 0 {
+			return nil
+		}
+		if _, err := task.Gather(t, n.probeTime()+time.Second, len(next), func(i int, resolve func(bool, error)) {
+			c := next[i]
+			c.waiting = append(c.waiting, func() { resolve(true, nil) })
+			n.probe(c)
+		}, nil); err != nil {
+			return err
+		}
+	}
+	return errJoin
+}
+
+// linkIn gets a lease from the left neighbour, and then from the right one: from
+// then on this node claims its keys.
+func (n *Node) linkIn(t *task.T) error {
+	if n.neighbour(leftSide) == nil {
+		return errJoin
+	}
+	for range 40 {
+		s := leftSide
+		if n.holds(leftSide) {
+			s = rightSide
+		}
+		if n.holds(s) {
+			n.becomeActive()
+			return nil
+		}
+		_, err := task.Await(t, 2*time.Second, func(resolve func(bool, error)) {
+			n.linked = func() { resolve(true, nil) }
+			if a := &n.sides[s]; a.askNum == 0 && !n.Now().Before(a.notBefore) {
+				n.askLease(s)
+			}
+		})
+		n.linked = nil
+		if errors.Is(err, task.ErrStopped) {
+			return err
+		}
+	}
+	return errJoin
+}
+
+// settle makes the new member known to its leaf set, fills the routing table from
+// the rows of the join, and announces row by row (PNS report).
+func (n *Node) settle(t *task.T) error {
+	n.announce()
+	found := append(n.rowsFound, n.leafContacts()...)
+	n.rowsFound = nil
+	if err := n.pingAll(t, found, MaxTable); err != nil {
+		return err
+	}
+	n.announceRows()
+	n.save()
+	return nil
+}
+
+func (n *Node) leafContacts() []*contact {
+	var cs []*contact
+	n.leafs.each(func(c *contact) bool { cs = append(cs, c); return true })
+	return cs
+}
+
+func (n *Node) announceRows() {
+	for i, r := range n.rows {
+		nodes := n.rowNodes(i)
+		for _, c := range r {
+			if c != nil && c.usable() {
+				n.to(c, machine.ClassUpkeep, &RowAnnounce{Row: uint8(i), Nodes: nodes, RTT: uint32(2 * c.prox)})
+			}
+		}
+	}
+}
+
+// onRowAnnounce: a new node stands in one of this node's rows. It told the
+// distance; of the others in its row only those are asked for which there is no
+// entry yet.
+func (n *Node) onRowAnnounce(c *contact, m *RowAnnounce) {
+	n.noteActive(c, true)
+	if m.RTT != 0 && c.prox == 0 {
+		n.measured(c, time.Duration(m.RTT)*time.Microsecond)
+	}
+	n.offerTable(c)
+	n.fillFrom(m.Nodes)
+}
+
+// fillFrom measures named nodes for which the table has no entry.
+func (n *Node) fillFrom(hs []*peer.Handle) {
+	for _, o := range n.named(hs) {
+		if row, col := n.slot(o.h.ID); n.entry(row, col) == nil && o.prox == 0 {
+			n.ping(o, func(time.Duration, error) {})
+		}
+	}
+}
+
+// addRows adds this node's rows that the joining node can use, and the node
+// itself. The rows so far are shared with earlier hops and are not changed.
+func (n *Node) addRows(have []row, key id.ID) []row {
+	next := 0
+	if k := len(have); k > 0 {
+		next = int(have[k-1].Index) + 1
+	}
+	shared := n.cfg.Base.SharedPrefix(n.self.ID, key)
+	out := slices.Clone(have)
+	for i := next; i <= shared && i < n.cfg.Base.Rows(); i++ {
+		r := row{Index: uint8(i), Nodes: n.rowNodes(i)}
+		if i == shared {
+			r.Nodes = append(r.Nodes, n.self)
+		}
+		if len(r.Nodes) > 0 {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// onJoinRequest: this node is the root of a joining node's id. It makes the
+// newcomer known to its whole leaf set, over links that stand, before it answers.
+func (n *Node) onJoinRequest(m *Hop) {
+	r := m.Route
+	j := n.contact(r.Origin)
+	if n.removed.Expelled(j.h.ID) || r.Origin.ID == n.self.ID {
+		return
+	}
+	if !n.ready() {
+		n.to(j, machine.ClassApp, &JoinReply{Num: r.Num, Wait: true})
+		return
+	}
+	rows := n.addRows(m.Join, r.Key)
+	// The members as they were: the newcomer pushes one out of the set, who is still
+	// its own neighbour.
+	var members []*contact
+	n.leafs.each(func(c *contact) bool {
+		if c != j && c.active && c.there() {
+			members = append(members, c)
+		}
+		return true
+	})
+	n.introduced(j, r.Origin)
+	n.Tasks().Go(func(t *task.T) error {
+		acks, err := task.Gather(t, n.probeTime()+time.Second, len(members), func(i int, resolve func(wire.Message, error)) {
+			n.ask(members[i], machine.ClassLiveness, func(seq uint32) wire.Message {
+				return &Introduce{Seq: seq, Joiner: r.Origin}
+			}, resolve)
+		}, nil)
+		if err != nil {
+			return err
+		}
+		reply := &JoinReply{Num: r.Num, Rows: rows, Leaf: []*peer.Handle{n.self}, Met: make([]byte, (len(members)+8)/8)}
+		reply.Met[0] = 1
+		for i, c := range members {
+			reply.Leaf = append(reply.Leaf, c.h)
+			if acks[i].Err == nil {
+				reply.Met[(i+1)/8] |= 1 << ((i + 1) % 8)
+			}
+		}
+		n.to(j, machine.ClassApp, reply)
+		return nil
+	}, nil)
+}
+
+func (n *Node) onIntroduce(c *contact, m *Introduce) {
+	if m.Joiner.ID != n.self.ID && !n.removed.Expelled(m.Joiner.ID) {
+		n.introduced(n.contact(m.Joiner), m.Joiner)
+	}
+	n.to(c, machine.ClassLiveness, &Introduced{Seq: m.Seq})
+}
+
+// introduced notes a node that joins. It enters the leaf set, but owns no keys
+// before it says that it is ready, or holds a lease of this node.
+func (n *Node) introduced(j *contact, h *peer.Handle) {
+	if h.Incarnation > j.h.Incarnation && !j.met {
+		j.h = h
+	}
+	if j.life == dead || j.life == left && h.Incarnation > j.h.Incarnation {
+		j.life = heardOf
+	}
+	if j.leaf || !n.leafs.wants(h.ID) || j.life == left {
+		return
+	}
+	n.addLeaf(j)
+	n.After(n.cfg.Heartbeat, func() {
+		if j.leaf && !j.active && !n.stopped {
+			n.probe(j)
+		}
+	})
+}

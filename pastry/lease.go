@@ -1,0 +1,456 @@
+package pastry
+
+import (
+	"time"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+// Leases keep two nodes from claiming one key. The claiming nodes of a ring form a
+// list, linked both ways: each holds a lease from the neighbour on either side,
+// and grants one to each. A granted lease is a promise: until it ends by the
+// granter's clock, the granter claims no key on the holder's side of the middle
+// between them, and links itself to nobody else there without the holder's
+// knowledge. The holder counts from the moment it asked, so its lease ends
+// first. A neighbour that died is stepped over only when the lease that it
+// was granted has ended (by time, or because its process is known to be gone).
+//
+// A node that is not ready (it joins, or its leases ended) is linked in between
+// two ready neighbours: the left one first, which thereby keeps others out of
+// this gap, then the right one, which agrees if the newcomer names the neighbour
+// that it is itself linked with.
+//
+// The exchange is the heartbeat, too: the right one of two neighbours asks the
+// left one, who grants and asks back, and is granted.
+
+// adjacency is the link to the neighbour on one side.
+type adjacency struct {
+	// edge bounds the keys that this node claims on this side; nil: no bound
+	// (there is no other node).
+	edge *contact
+	// held is the lease that this node holds from heldFrom.
+	heldFrom  *peer.Handle
+	heldUntil task.Instant
+	// granted is the lease that this node gave.
+	grantTo    *peer.Handle
+	grantUntil task.Instant
+	// the request that is out
+	asked     task.Instant
+	notBefore task.Instant // after a denial
+	askedOf   *contact
+	askNum    uint32
+	askFor    time.Duration
+	tries     int
+	retry     task.Timer
+	next      task.Timer
+	expected  task.Timer // the other side's heartbeat
+}
+
+// drift is what two clocks may differ over a lease, and a margin.
+func drift(d time.Duration) time.Duration { return d/500 + 5*time.Millisecond }
+
+// neighbour returns the nearest live and active node on side s, or nil.
+func (n *Node) neighbour(s side) *contact {
+	for _, c := range n.leafs.sides[s] {
+		if c.active && c.there() {
+			return c
+		}
+	}
+	return nil
+}
+
+// granted reports whether c holds a lease of this node now: it may own keys
+// before it said so itself.
+func (n *Node) granted(c *contact) bool {
+	for s := range n.sides {
+		a := &n.sides[s]
+		if a.grantTo != nil && a.grantTo.ID == c.h.ID && a.grantTo.Incarnation == c.h.Incarnation && n.grantRuns(a) {
+			return true
+		}
+	}
+	return false
+}
+
+func (n *Node) grantRuns(a *adjacency) bool {
+	return a.grantTo != nil && n.Now().Before(a.grantUntil)
+}
+
+func (n *Node) holds(s side) bool {
+	a := &n.sides[s]
+	return a.heldFrom != nil && n.Now().Before(a.heldUntil)
+}
+
+// alone reports whether no other node is, or may still believe to be, in the ring.
+func (n *Node) alone() bool {
+	if n.neighbour(leftSide) != nil || n.grantRuns(&n.sides[leftSide]) || n.grantRuns(&n.sides[rightSide]) {
+		return false
+	}
+	others := false
+	n.eachKnown(func(c *contact) { others = others || c.active && c.there() })
+	return !others
+}
+
+// ready reports whether the node claims keys now.
+func (n *Node) ready() bool {
+	if !n.active || n.stopped {
+		return false
+	}
+	if n.alone() {
+		return true
+	}
+	l, r := n.holds(leftSide), n.holds(rightSide)
+	return l && r || l && n.stepping(rightSide) || r && n.stepping(leftSide)
+}
+
+// stepping reports whether the neighbour on side s has no lease of this node any
+// more. While the other side's lease runs, nobody can be linked in without this
+// node's knowledge, as that takes both sides; so it keeps its own half of the gap
+// and looks for its next neighbour.
+func (n *Node) stepping(s side) bool {
+	a := &n.sides[s]
+	return a.edge != nil && !n.grantRuns(a)
+}
+
+// claims reports whether this node serves key now: it holds its leases, and no
+// other node that is known to be there is nearer.
+func (n *Node) claims(key id.ID) bool {
+	if !n.ready() {
+		return false
+	}
+	if !n.alone() {
+		for s := range n.sides {
+			if e := n.sides[s].edge; e != nil && id.Closer(key, e.h.ID, n.self.ID) {
+				return false
+			}
+			if g := n.sides[s].grantTo; g != nil && n.grantRuns(&n.sides[s]) && id.Closer(key, g.ID, n.self.ID) {
+				return false
+			}
+		}
+	}
+	return n.closestLeaf(key) == nil
+}
+
+// stateChanged is called when the leaf set or a lease changed.
+func (n *Node) stateChanged() {
+	if n.stopped {
+		return
+	}
+	if n.active {
+		for s := range n.sides {
+			n.keepLease(side(s))
+		}
+		if n.alone() {
+			n.sides[leftSide].edge, n.sides[rightSide].edge = nil, nil
+		}
+	}
+	if ok := n.ready(); ok != n.wasOK {
+		n.wasOK = ok
+		if n.cfg.Observe.Ready != nil {
+			n.cfg.Observe.Ready(n, ok)
+		}
+	}
+	if n.wasOK && len(n.held) > 0 {
+		n.After(0, n.release)
+	}
+}
+
+// busy reports whether this node delivered requests lately.
+func (n *Node) busy() bool {
+	return n.serving && n.Now().Sub(n.lastServed) < n.cfg.LeaseQuiet
+}
+
+// noteServed keeps leases short while requests are delivered.
+func (n *Node) noteServed() {
+	was := n.busy()
+	n.lastServed, n.serving = n.Now(), true
+	if !was && !n.alone() {
+		n.askLease(leftSide)
+		n.askLease(rightSide)
+	}
+}
+
+// keepLease makes sure that the lease on side s is with the present neighbour.
+func (n *Node) keepLease(s side) {
+	a := &n.sides[s]
+	c := n.neighbour(s)
+	switch {
+	case c == nil:
+		a.retry.Stop()
+		a.next.Stop()
+		a.askedOf = nil
+	case a.askedOf == c && (a.askNum != 0 || n.Now().Before(a.notBefore)):
+		// asked already
+	case a.heldFrom == nil || a.heldFrom.ID != c.h.ID || a.heldFrom.Incarnation != c.h.Incarnation || !n.holds(s):
+		n.askLease(s)
+	}
+}
+
+// askLease asks the neighbour on side s for a lease.
+func (n *Node) askLease(s side) {
+	a := &n.sides[s]
+	c := n.neighbour(s)
+	if c == nil || n.stopped {
+		return
+	}
+	a.retry.Stop()
+	a.next.Stop()
+	a.tries = 0
+	n.askNow(s, c)
+}
+
+func (n *Node) askNow(s side, c *contact) {
+	m := &Lease{Right: s == rightSide}
+	n.putAsk(s, c, m)
+	n.sendLease(s, c, m)
+}
+
+// putAsk puts a request into m and plans its retry.
+func (n *Node) putAsk(s side, c *contact, m *Lease) {
+	a := &n.sides[s]
+	n.askSeq++
+	a.askNum, a.askedOf, a.asked = n.askSeq, c, n.Now()
+	a.askFor = n.cfg.LeaseLong
+	if n.busy() {
+		a.askFor = n.cfg.LeaseShort
+		// The granter may shorten its promise from now on.
+		if end := a.asked.Add(a.askFor - drift(a.askFor)); end.Before(a.heldUntil) {
+			a.heldUntil = end
+		}
+	}
+	m.Ask, m.For = a.askNum, uint32(a.askFor/time.Millisecond)
+	num := a.askNum
+	wait := n.cfg.Probes[min(a.tries, len(n.cfg.Probes)-1)]
+	a.tries++
+	a.retry.Stop()
+	a.retry = n.After(wait, func() { n.leaseLate(s, num) })
+}
+
+func (n *Node) sendLease(s side, c *contact, m *Lease) {
+	if o := n.neighbour(s.other()); o != nil && o != c {
+		m.Other = o.h.ID
+	}
+	m.Ready, m.Active, m.Expulsions = n.ready(), n.active, n.removed.Digest()
+	n.to(c, machine.ClassLiveness, m)
+}
+
+// leaseLate: a request was not answered.
+func (n *Node) leaseLate(s side, num uint32) {
+	a := &n.sides[s]
+	if a.askNum != num || n.stopped {
+		return
+	}
+	c := n.neighbour(s)
+	if c == nil {
+		a.askNum = 0
+		return
+	}
+	if a.tries >= 2 {
+		n.probe(c)
+	}
+	n.askNow(s, c)
+	n.stateChanged()
+}
+
+// onLease handles the heartbeat of a ring neighbour.
+func (n *Node) onLease(c *contact, m *Lease) {
+	n.endProbe(c)
+	n.noteActive(c, m.Active)
+	n.expulsionDigest(c, m.Expulsions)
+	if c.active && n.leafs.wants(c.h.ID) {
+		n.addLeaf(c)
+	}
+	s := leftSide
+	if !m.Right { // we stand to the sender's left, so it is on our right
+		s = rightSide
+	}
+	if m.Grant != 0 {
+		n.onGrant(s, c, m)
+	}
+	if m.Deny != 0 {
+		n.onDeny(s, c, m)
+	}
+	if m.Ask != 0 {
+		n.onAsk(s, c, m)
+	}
+}
+
+// onAsk grants or denies a lease to the node on side s.
+func (n *Node) onAsk(s side, c *contact, m *Lease) {
+	answer := &Lease{Right: s == rightSide}
+	length := min(time.Duration(m.For)*time.Millisecond, n.cfg.LeaseLong)
+	if nearer, ok := n.mayGrant(s, c, m); !ok {
+		answer.Deny, answer.Nearer = m.Ask, nearer
+		n.sendLease(s, c, answer)
+		return
+	}
+	a := &n.sides[s]
+	a.grantTo, a.grantUntil = c.h, n.Now().Add(length)
+	// From here on the keys nearer to c are c's. To step outward takes c's grant.
+	if a.edge == nil || n.leafs.away(s, c.h.ID).Less(n.leafs.away(s, a.edge.h.ID)) {
+		a.edge = c
+	}
+	answer.Grant, answer.Length = m.Ask, uint32(length/time.Millisecond)
+	if n.active && n.neighbour(s) == c && n.askDue(s, c) {
+		a.tries = 0
+		n.putAsk(s, c, answer)
+	}
+	n.sendLease(s, c, answer)
+	n.expect(s, c, length)
+	n.stateChanged()
+}
+
+// askDue reports whether a request should ride on a grant: ours would be due soon
+// anyway, or there is none that runs.
+func (n *Node) askDue(s side, c *contact) bool {
+	a := &n.sides[s]
+	if a.askNum != 0 && a.askedOf == c {
+		return false
+	}
+	renew := n.cfg.Heartbeat
+	if n.busy() {
+		renew = n.cfg.LeaseRenew
+	}
+	return !n.holds(s) || a.heldFrom.ID != c.h.ID || n.Now().Sub(a.asked) > renew/2
+}
+
+// expect plans a probe for when the holder of a long lease does not come back: a
+// heartbeat that stays away.
+func (n *Node) expect(s side, c *contact, length time.Duration) {
+	a := &n.sides[s]
+	a.expected.Stop()
+	wait := n.cfg.Heartbeat + time.Second
+	if length < n.cfg.LeaseLong {
+		wait = n.cfg.LeaseShort
+	}
+	var check func()
+	check = func() {
+		switch quiet := n.Now().Sub(c.heard); {
+		case !c.there():
+		case quiet >= wait-time.Millisecond:
+			n.probe(c)
+		default:
+			a.expected = n.After(wait-quiet, check)
+		}
+	}
+	a.expected = n.After(wait, check)
+}
+
+// mayGrant decides on a request of c, which is to stand on side s. If not, nearer
+// is a node that it should ask instead, if there is one.
+func (n *Node) mayGrant(s side, c *contact, m *Lease) (nearer *peer.Handle, ok bool) {
+	a := &n.sides[s]
+	if !n.active || n.stopped {
+		return nil, false
+	}
+	away := n.leafs.away(s, c.h.ID)
+	if b := n.neighbour(s); b != nil && b != c && n.leafs.away(s, b.h.ID).Less(away) {
+		return b.h, false
+	}
+	free := !n.grantRuns(a) || a.grantTo.ID == c.h.ID
+	switch {
+	case free:
+		// Nobody else relies on this side. Who is not ready itself must not link
+		// in others: it may not be linked in any more. But two who are linked
+		// with each other may renew, as after an outage that all slept through,
+		// and so may one who was alone.
+		return nil, n.ready() || a.edge == c || a.edge == nil || n.outage()
+	case n.leafs.away(s, a.grantTo.ID).Less(away):
+		return nil, false // it died, or joins: its lease must end first
+	case !n.ready() && !n.outage():
+		return nil, false
+	case m.Ready:
+		return nil, true // two rings become one
+	case s == rightSide:
+		return nil, true // c asks its left neighbour first, which keeps the gap for it
+	}
+	return nil, m.Other == a.grantTo.ID || m.Other.IsZero() && n.neighbour(leftSide) == n.neighbour(rightSide)
+}
+
+// outage reports whether this node has not been ready for so long that the whole
+// neighbourhood must have lost its leases.
+func (n *Node) outage() bool {
+	for s := range n.sides {
+		if a := &n.sides[s]; a.heldFrom != nil && n.Now().Sub(a.heldUntil) < n.cfg.LeaseQuiet {
+			return false
+		}
+	}
+	return n.active
+}
+
+func (n *Node) onGrant(s side, c *contact, m *Lease) {
+	a := &n.sides[s]
+	if m.Grant != a.askNum || a.askedOf != c {
+		return
+	}
+	a.retry.Stop()
+	a.askNum, a.tries = 0, 0
+	length := min(time.Duration(m.Length)*time.Millisecond, a.askFor)
+	a.heldFrom, a.heldUntil = c.h, a.asked.Add(length-drift(length))
+	a.edge = c
+	renew := n.cfg.Heartbeat
+	switch {
+	case n.busy():
+		renew = n.cfg.LeaseRenew
+	case s == rightSide:
+		renew += 2 * time.Second // the right one usually asks first
+	}
+	a.next.Stop()
+	a.next = n.After(max(renew-n.Now().Sub(a.asked), 0), func() { n.askLease(s) })
+	n.stateChanged()
+	if n.linked != nil {
+		n.linked()
+	}
+}
+
+// onDeny: look for the nearer neighbour, or try again when the lease that stands
+// in the way may have ended.
+func (n *Node) onDeny(s side, c *contact, m *Lease) {
+	a := &n.sides[s]
+	if m.Deny != a.askNum || a.askedOf != c {
+		return
+	}
+	a.retry.Stop()
+	a.askNum = 0
+	a.tries = 0
+	if m.Nearer != nil && m.Nearer.ID != n.self.ID {
+		o := n.contact(m.Nearer)
+		if !o.leaf && o.life != left {
+			n.probe(o)
+		}
+	}
+	wait := n.jitter(250 * time.Millisecond)
+	a.notBefore = n.Now().Add(wait)
+	a.next.Stop()
+	a.next = n.After(wait, func() {
+		n.askLease(s)
+	})
+}
+
+// leaseOver ends the lease of an incarnation that is gone for certain.
+func (n *Node) leaseOver(h *peer.Handle) {
+	for s := range n.sides {
+		a := &n.sides[s]
+		if a.grantTo != nil && a.grantTo.ID == h.ID && a.grantTo.Incarnation <= h.Incarnation {
+			a.grantTo = nil
+		}
+		if a.heldFrom != nil && a.heldFrom.ID == h.ID && a.heldFrom.Incarnation <= h.Incarnation {
+			// What it granted holds on: it is the others' claims that it keeps off.
+			a.askNum = 0
+		}
+	}
+	n.stateChanged()
+}
+
+// leaseWith reports whether a lease runs between this node and x, either way.
+func (n *Node) leaseWith(x id.ID) bool {
+	for s := range n.sides {
+		a := &n.sides[s]
+		if a.grantTo != nil && a.grantTo.ID == x || a.heldFrom != nil && a.heldFrom.ID == x || a.edge != nil && a.edge.h.ID == x {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,280 @@
+package pastry
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// Node is one node of the overlay. It is a machine.Machine: a driver steps it,
+// and nothing else may touch it, except that edges run functions on its loop.
+type Node struct {
+	*machine.Kernel
+	cfg  Config
+	self *peer.Handle
+
+	contacts map[id.ID]*contact
+	leafs    leafSet
+	rows     [][]*contact
+	near     []*contact
+	sides    [2]adjacency
+	gone     []gonePeer
+	removed  peer.Expulsions
+
+	joining bool // a join task runs
+	active  bool // has been ready since its start
+	wasOK   bool // what Observer.Ready was told last
+	stopped bool
+
+	owing      []*contact // contacts that are owed acknowledgements
+	ackTimer   task.Timer
+	ackWaiting bool
+	held       []heldHop
+	announcing bool // an announcement of failures is due
+	failures   []Failure
+	lastServed task.Instant // of a delivery, for the length of leases
+	serving    bool         // lastServed is set
+
+	num      uint64 // of messages that start here
+	requests map[uint64]*request
+	served   servedSet
+	watches  map[id.ID][]*watch
+	apps     map[wire.AppID]*endpoint
+	order    []*endpoint
+	asked    map[uint32]func(wire.Message)
+	askSeq   uint32
+	relayNum uint64
+	tuning   tuning
+
+	joinNum   uint64 // of the join request that is out
+	joinDone  func(*JoinReply, error)
+	linked    func() // wakes the join task when a lease came or was denied
+	rowsFound []*contact
+
+	toldVersion uint64         // of the leaf set, by the quiet word of upkeep
+	saved       []*peer.Handle // remembered at the last start
+}
+
+var _ machine.Machine = (*Node)(nil)
+
+// New makes a node. saved is what it last gave to Env.Save, or nil. A snapshot
+// that cannot be read is ignored: it holds only hints. The incarnation of self
+// must be above that of any earlier start (see SavedIncarnation).
+func New(cfg Config, self *peer.Handle, saved []byte) (*Node, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	n := &Node{
+		Kernel: machine.NewKernel(cfg.Rand), cfg: cfg, self: self,
+		contacts: make(map[id.ID]*contact),
+		leafs:    leafSet{self: self.ID, half: cfg.LeafSet / 2},
+		requests: make(map[uint64]*request),
+		watches:  make(map[id.ID][]*watch),
+		apps:     make(map[wire.AppID]*endpoint),
+		asked:    make(map[uint32]func(wire.Message)),
+	}
+	snap, err := parseSnapshot(saved)
+	if err == nil {
+		n.saved = snap.Peers
+		for _, e := range snap.Expulsions {
+			n.removed.Add(e)
+		}
+	}
+	for _, m := range cfg.Apps {
+		ep := &endpoint{n: n, number: m.Number, app: m.App}
+		n.apps[m.Number] = ep
+		n.order = append(n.order, ep)
+	}
+	return n, nil
+}
+
+// Self implements machine.Machine.
+func (n *Node) Self() *peer.Handle { return n.self }
+
+// Step implements machine.Machine.
+func (n *Node) Step(now machine.Clock, in machine.Input, out *machine.Effects) {
+	n.Begin(now, out)
+	if !n.stopped && !n.Handle(in) {
+		n.input(in)
+	}
+	n.End()
+}
+
+func (n *Node) input(in machine.Input) {
+	switch in.Kind {
+	case machine.InStart:
+		n.start()
+	case machine.InMessage:
+		if c := n.heardFrom(in.From); c != nil {
+			n.message(c, in.Msg)
+		}
+	case machine.InPeerUp:
+		n.peerUp(in.From, in.Cert)
+	case machine.InPeerDown:
+		n.peerDown(in.From, in.Why)
+	case machine.InWake:
+		n.wake()
+	case machine.InStop:
+		n.leave()
+	default:
+		panic(fmt.Sprintf("pastry: input of kind %d", in.Kind)) // the driver's bug
+	}
+}
+
+func (n *Node) message(c *contact, m wire.Message) {
+	switch m := m.(type) {
+	case *Hop:
+		n.onHop(c, m)
+	case *Ack:
+		n.onAcks(c, m.Seqs)
+	case *LeafProbe:
+		n.onLeafProbe(c, m)
+	case *Lease:
+		n.onLease(c, m)
+	case *Ping:
+		n.to(c, machine.ClassLiveness, &Pong{Seq: m.Seq, Active: n.active})
+	case *Pong:
+		n.answered(m.Seq, m)
+	case *StateRequest:
+		n.onStateRequest(c, m)
+	case *StateReply:
+		n.answered(m.Seq, m)
+	case *Introduce:
+		n.onIntroduce(c, m)
+	case *Introduced:
+		n.answered(m.Seq, m)
+	case *JoinReply:
+		n.onJoinReply(m)
+	case *RowAnnounce:
+		n.onRowAnnounce(c, m)
+	case *Direct:
+		n.onDirect(c, m)
+	case *Reply:
+		n.onReply(c, m, false)
+	case *Leave:
+		n.onLeave(c, m)
+	case *Relay:
+		n.onRelay(c, m)
+	case *ExpulsionSet:
+		n.onExpulsions(m)
+	default:
+		panic(fmt.Sprintf("pastry: message %T is in the table and is not handled", m))
+	}
+}
+
+// to sends a link message, past a link that does not work if need be.
+func (n *Node) to(c *contact, class machine.Class, m wire.Message) {
+	if c.via != nil && c.via.there() && c.via.via == nil {
+		n.relay(c, m)
+		return
+	}
+	n.Send(c.h, class, m)
+}
+
+// start begins the node's life.
+func (n *Node) start() {
+	for _, ep := range n.order {
+		ep.app.Start(ep)
+	}
+	n.every(n.cfg.Heal, n.heal)
+	n.every(n.cfg.TableRound, n.tableRound)
+	n.every(n.cfg.Heartbeat, n.upkeep)
+	n.probeTable()
+	seeds := append(append([]*peer.Handle(nil), n.cfg.Seeds...), n.saved...)
+	if len(seeds) == 0 {
+		n.becomeActive()
+		return
+	}
+	n.join(seeds, true)
+}
+
+// every calls f again and again, each time after a period drawn between 3/4 and
+// 5/4 of d, so that nodes that started together do not stay in step.
+func (n *Node) every(d time.Duration, f func()) {
+	n.After(n.jitter(d), func() {
+		if n.stopped {
+			return
+		}
+		f()
+		n.every(d, f)
+	})
+}
+
+func (n *Node) jitter(d time.Duration) time.Duration {
+	return d*3/4 + time.Duration(n.Rand().Int64N(int64(d/2)+1))
+}
+
+// becomeActive: from here on the node takes part as a member of the ring.
+func (n *Node) becomeActive() {
+	n.active = true
+	n.stateChanged()
+	n.save()
+}
+
+// wake: the process or its machine was stopped. Leases have ended by the clock
+// before anything else is handled; others may have given this node up.
+func (n *Node) wake() {
+	n.stateChanged()
+	n.leafs.each(func(c *contact) bool {
+		n.probe(c)
+		return true
+	})
+	for s := range n.sides {
+		n.askLease(side(s))
+	}
+	for _, ep := range n.order {
+		if w, ok := ep.app.(interface{ Wake() }); ok {
+			w.Wake()
+		}
+	}
+	n.heal()
+}
+
+// leave says goodbye: applications first, who may hand over what they hold.
+func (n *Node) leave() {
+	for _, ep := range n.order {
+		ep.app.Stop()
+	}
+	n.flushAcks()
+	n.leafs.each(func(c *contact) bool {
+		n.to(c, machine.ClassLiveness, &Leave{Incarnation: n.self.Incarnation})
+		return true
+	})
+	n.save()
+	n.stopped = true
+	for _, num := range n.requestNums() {
+		n.finish(num, result{err: task.ErrStopped})
+	}
+}
+
+// ringSize is this node's estimate of the number of nodes.
+func (n *Node) ringSize() float64 { return n.leafs.density() }
+
+// meanHops is the expected number of hops in a ring of this size (MSPastry,
+// section 4.1).
+func (n *Node) meanHops() float64 {
+	cols := float64(n.cfg.Base.Cols())
+	return max(1, (cols-1)/cols*math.Log(n.ringSize())/math.Log(cols))
+}
+
+func (n *Node) peerUp(h *peer.Handle, cert *peer.Certificate) {
+	if cert != nil && n.removed.Expelled(cert.Node) {
+		n.Drop(h)
+		return
+	}
+	n.meet(h)
+}
+
+func (n *Node) onLeave(c *contact, m *Leave) {
+	if m.Incarnation != c.h.Incarnation {
+		return
+	}
+	n.leaseOver(c.h)
+	n.gotLeft(c, downLeft)
+}

@@ -1,0 +1,388 @@
+package pastry
+
+import (
+	"slices"
+	"time"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// probe is a check whether a contact is alive: an LS-PROBE, sent again until the
+// time-outs of Config.Probes have passed (MSPastry, figure 2).
+type probe struct {
+	tries int
+	timer task.Timer
+}
+
+const (
+	downDied = kbr.Died
+	downLeft = kbr.Left
+	downOut  = kbr.Expelled
+)
+
+// probe checks whether c is alive, unless that is being done.
+func (n *Node) probe(c *contact) {
+	if c.probe != nil || c.life == left || c.h.ID == n.self.ID || n.stopped {
+		return
+	}
+	c.probe = new(probe)
+	if c.life == alive {
+		c.life = suspect
+	}
+	n.probeAgain(c)
+}
+
+func (n *Node) probeAgain(c *contact) {
+	p := c.probe
+	if p.tries >= len(n.cfg.Probes) {
+		n.verdict(c)
+		return
+	}
+	if c.leaf || n.leafs.wants(c.h.ID) {
+		m := n.leafProbe(false)
+		n.to(c, machine.ClassLiveness, m)
+		if p.tries > 0 && c.leaf && c.via == nil {
+			n.probeThrough(c, m)
+		}
+	} else if p.tries == 0 {
+		n.ping(c, func(time.Duration, error) {})
+	}
+	p.timer = n.After(n.cfg.Probes[p.tries], func() { n.probeAgain(c) })
+	p.tries++
+}
+
+// probeThrough sends a probe past a link that may be broken, through the two
+// leaf-set members nearest to the probed one.
+func (n *Node) probeThrough(c *contact, m wire.Message) {
+	sent := 0
+	n.leafs.each(func(o *contact) bool {
+		if o != c && o.life == alive && o.via == nil && o.active {
+			n.relayBy(o, c, m)
+			sent++
+		}
+		return sent < 2
+	})
+}
+
+func (n *Node) endProbe(c *contact) {
+	if c.probe != nil {
+		c.probe.timer.Stop()
+		c.probe = nil
+	}
+	waiting := c.waiting
+	c.waiting = nil
+	for _, f := range waiting {
+		f()
+	}
+}
+
+// leafProbe makes an LS-PROBE or its reply.
+func (n *Node) leafProbe(reply bool) *LeafProbe {
+	return &LeafProbe{Reply: reply, Active: n.active, Leaf: n.leafs.snapshot(), Failed: n.failures,
+		Expulsions: n.removed.Digest(), Period: uint32(n.tuning.own / time.Second)}
+}
+
+func (n *Node) onLeafProbe(c *contact, m *LeafProbe) {
+	n.endProbe(c)
+	n.noteActive(c, m.Active)
+	c.tuned = m.Period
+	n.expulsionDigest(c, m.Expulsions)
+	n.offerTable(c)
+	if c.active && n.leafs.wants(c.h.ID) {
+		n.addLeaf(c)
+	}
+	for _, f := range m.Failed {
+		n.onFailure(f)
+	}
+	if !m.Reply && !m.Quiet {
+		n.to(c, machine.ClassLiveness, n.leafProbe(true))
+	}
+	// Candidates enter only after they answered.
+	for _, h := range m.Leaf {
+		n.candidate(h)
+	}
+	n.probeDone(c)
+}
+
+// noteActive takes a node's word that it has been ready.
+func (n *Node) noteActive(c *contact, active bool) {
+	if active && !c.active {
+		c.active = true
+		if c.leaf {
+			n.leafs.list = nil
+			n.stateChanged()
+		}
+	}
+}
+
+// candidate probes a node that others named and that would be a member here.
+func (n *Node) candidate(h *peer.Handle) {
+	if !n.leafs.wants(h.ID) {
+		return
+	}
+	c := n.contact(h)
+	switch {
+	case c.leaf || c.probe != nil || c.life == left || n.removed.Expelled(h.ID):
+	case c.life == dead && h.Incarnation <= c.h.Incarnation:
+		// A rumour does not raise the dead; who lives speaks for itself.
+	default:
+		n.probe(c)
+	}
+}
+
+// onFailure hears that another found a node dead: do not believe, verify. Two
+// who were refused by its address need no more proof.
+func (n *Node) onFailure(f Failure) {
+	c := n.contacts[f.Node]
+	if c == nil || c.h.Incarnation != f.Incarnation || c.life == dead || c.life == left {
+		return
+	}
+	if f.Closed && c.closed {
+		n.leaseOver(c.h)
+		n.verdict(c)
+		return
+	}
+	if c.leaf || n.inTable(c) {
+		n.probe(c)
+	}
+}
+
+// peerDown is told by the driver that a link ended or could not be made.
+func (n *Node) peerDown(h *peer.Handle, why machine.DownReason) {
+	c := n.contacts[h.ID]
+	if c == nil || c.h.Incarnation != h.Incarnation || c.life == dead || c.life == left {
+		return
+	}
+	switch why {
+	case machine.DownClosed, machine.DownLost:
+		// A hint only: ask at once, by a new link.
+		if c.leaf || n.inTable(c) || c.hop != nil && len(c.hop.pending) > 0 {
+			n.endProbe(c)
+			n.probe(c)
+		}
+	case machine.DownRefused:
+		c.closed = true
+		if !c.leaf && n.leaseWith(c.h.ID) == false {
+			n.verdict(c)
+			return
+		}
+		n.tellClosed(c)
+	case machine.DownUnreachable:
+		n.probe(c)
+	case machine.DownExpelled:
+		n.gotLeft(c, downOut)
+	}
+}
+
+// tellClosed: c's address refused us. Together with another leaf-set member that
+// saw the same, that is the end of its incarnation, and of its leases.
+func (n *Node) tellClosed(c *contact) {
+	others := 0
+	n.leafs.each(func(o *contact) bool {
+		if o != c && o.there() && !o.closed {
+			others++
+		}
+		return others == 0
+	})
+	if others == 0 {
+		n.leaseOver(c.h)
+		n.verdict(c)
+		return
+	}
+	n.failed(Failure{Node: c.h.ID, Incarnation: c.h.Incarnation, Closed: true})
+	n.probe(c) // others may disagree; then its probes decide
+}
+
+// failed plans to tell the leaf set of a dead node; what comes within a moment
+// goes together.
+func (n *Node) failed(f Failure) {
+	for i, have := range n.failures {
+		if have.Node == f.Node && have.Incarnation == f.Incarnation {
+			n.failures[i].Closed = have.Closed || f.Closed
+			if have.Closed == n.failures[i].Closed && n.announcing {
+				return
+			}
+			break
+		}
+	}
+	if !slices.ContainsFunc(n.failures, func(h Failure) bool { return h.Node == f.Node && h.Incarnation == f.Incarnation }) {
+		fresh := n.failures
+		if len(fresh) >= maxFailed {
+			fresh = fresh[1:]
+		}
+		// New memory: messages on their way share the old list.
+		n.failures = append(slices.Clone(fresh), f)
+	}
+	if n.announcing {
+		return
+	}
+	n.announcing = true
+	wait := 200 * time.Millisecond
+	if f.Closed {
+		wait = time.Millisecond
+	}
+	n.After(wait, func() {
+		n.announcing = false
+		n.announce()
+		n.After(n.cfg.Heartbeat, func() { n.forgetFailure(f) })
+	})
+}
+
+func (n *Node) forgetFailure(f Failure) {
+	n.failures = slices.DeleteFunc(slices.Clone(n.failures), func(h Failure) bool {
+		return h.Node == f.Node && h.Incarnation == f.Incarnation
+	})
+}
+
+// announce sends an LS-PROBE to every leaf-set member: it tells of failures, and
+// the answers bring the candidates for the places that fell free.
+func (n *Node) announce() {
+	m := n.leafProbe(false)
+	n.leafs.each(func(c *contact) bool {
+		if c.probe == nil {
+			n.to(c, machine.ClassLiveness, m)
+		}
+		return true
+	})
+}
+
+// verdict: c is dead. It leaves all tables, and what was on the way to it goes
+// elsewhere.
+func (n *Node) verdict(c *contact) {
+	n.endProbe(c)
+	if c.life == dead {
+		return
+	}
+	if n.cfg.Observe.Verdict != nil && c.there() {
+		n.cfg.Observe.Verdict(n, c.h)
+	}
+	wasLeaf := c.leaf
+	c.life, c.since = dead, n.Now()
+	if c.closed {
+		n.leaseOver(c.h)
+	}
+	n.remove(c)
+	if c.met {
+		n.remember(c)
+		n.tuning.failures++
+	}
+	c.met = false
+	if wasLeaf {
+		n.failed(Failure{Node: c.h.ID, Incarnation: c.h.Incarnation, Closed: c.closed})
+	}
+	n.tellDown(c.h, downDied)
+	hops := c.hop
+	c.hop = nil
+	n.reroute(hops)
+	n.probeDone(c)
+}
+
+// gotLeft: c said goodbye or was expelled; it is not coming back as this
+// incarnation.
+func (n *Node) gotLeft(c *contact, why kbr.DownWhy) {
+	n.endProbe(c)
+	wasLeaf := c.leaf
+	c.life, c.since = left, n.Now()
+	n.forgetGone(c)
+	n.remove(c)
+	n.tellDown(c.h, why)
+	hops := c.hop
+	c.hop = nil
+	n.reroute(hops)
+	if wasLeaf {
+		n.After(n.jitter(200*time.Millisecond), func() {
+			if !n.stopped {
+				n.announce()
+			}
+		})
+	}
+}
+
+// remove takes c out of leaf set, table and neighbourhood set.
+func (n *Node) remove(c *contact) {
+	c.active = false
+	n.dropNear(c)
+	if c.leaf {
+		n.removeLeaf(c)
+	}
+	n.dropTable(c)
+}
+
+// addLeaf makes c a member of the leaf set.
+func (n *Node) addLeaf(c *contact) {
+	if c.h.ID == n.self.ID || n.removed.Expelled(c.h.ID) {
+		return
+	}
+	out := n.leafs.insert(c)
+	n.Protect(c.h, true)
+	for _, o := range out {
+		n.Protect(o.h, false)
+		n.tellUpdate(o.h, false)
+	}
+	n.tellUpdate(c.h, true)
+	n.stateChanged()
+}
+
+func (n *Node) removeLeaf(c *contact) {
+	n.leafs.remove(c)
+	n.Protect(c.h, false)
+	n.tellUpdate(c.h, false)
+	n.stateChanged()
+}
+
+// probeDone: when no probe is out and a side of the leaf set has room though the
+// ring is larger, the edge of that side is asked, so that the set is whole again
+// even after many neighbours died at once (MSPastry, "generalised repair").
+func (n *Node) probeDone(c *contact) {
+	if !n.active || n.stopped {
+		return
+	}
+	n.repair()
+}
+
+func (n *Node) repair() {
+	for s := range n.leafs.sides {
+		members := n.leafs.sides[s]
+		if len(members) >= n.leafs.half || n.leafs.whole() && len(members) > 0 {
+			continue
+		}
+		if len(members) == 0 {
+			n.askAround(side(s))
+			continue
+		}
+		edge := members[len(members)-1]
+		if edge.probe == nil && n.Now().Sub(edge.repaired) > n.cfg.Probes[0] {
+			edge.repaired = n.Now()
+			n.to(edge, machine.ClassLiveness, n.leafProbe(false))
+		}
+	}
+}
+
+// askAround looks for the neighbours of a side that lost all: the nearest known node
+// there leads to them. If the whole leaf set is lost, all who are known are asked,
+// as any may be dead too.
+func (n *Node) askAround(s side) {
+	if n.leafs.size() == 0 {
+		n.eachKnown(func(c *contact) { n.probe(c) })
+		return
+	}
+	var best *contact
+	var bestAway id.ID
+	n.eachKnown(func(c *contact) {
+		if !c.usable() || c.probe != nil {
+			return
+		}
+		if d := n.leafs.away(s, c.h.ID); best == nil || d.Less(bestAway) {
+			best, bestAway = c, d
+		}
+	})
+	if best != nil && n.Now().Sub(best.repaired) > n.cfg.Probes[0] {
+		best.repaired = n.Now()
+		n.to(best, machine.ClassLiveness, n.leafProbe(false))
+	}
+}

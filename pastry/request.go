@@ -1,0 +1,249 @@
+package pastry
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// request is a message of this node that has an outcome. A routed one goes to
+// the root of key, a direct one (to is set) to a peer; both are sent again until
+// an answer comes or the time is over.
+type request struct {
+	num      uint64
+	key      id.ID
+	to       *contact
+	want     bool         // an application's answer; otherwise a receipt does
+	find     bool         // the root's handle is all that is wanted
+	only     bool         // only the node whose id is key may answer
+	hint     *peer.Handle // first hop of the first attempt
+	env      wire.Envelope
+	opt      kbr.Options
+	done     func(result)
+	began    task.Instant
+	deadline task.Timer
+	retry    task.Timer
+	attempt  int
+	problem  error // of the last attempt that failed with a reason
+}
+
+type result struct {
+	answer kbr.Answer
+	err    error
+}
+
+// begin starts a request; done is called exactly once.
+func (n *Node) begin(q *request) {
+	if len(q.env.Payload) > wire.MaxPayload {
+		n.After(0, func() { q.done(result{err: kbr.ErrTooLarge}) })
+		return
+	}
+	if n.stopped {
+		q.done(result{err: task.ErrStopped})
+		return
+	}
+	n.num++
+	q.num = n.num
+	q.began = n.Now()
+	limit := q.opt.Timeout
+	if limit <= 0 {
+		limit = kbr.DefaultTimeout
+	}
+	n.requests[q.num] = q
+	q.deadline = n.After(limit, func() {
+		err := q.problem
+		if err == nil {
+			err = kbr.ErrTimeout
+		}
+		n.finish(q.num, result{err: err})
+	})
+	n.attempt(q)
+}
+
+// attempt sends a request once, and plans the next attempt.
+func (n *Node) attempt(q *request) {
+	first := q.attempt == 0
+	q.attempt++
+	wait := n.cfg.RequestRetry << min(q.attempt-1, 3)
+	if q.to != nil && q.to.prox > 0 {
+		wait = max(4*2*time.Duration(q.to.prox)*time.Microsecond, n.cfg.HopFloor) << min(q.attempt-1, 4)
+	}
+	q.retry = n.After(wait, func() { n.attempt(q) })
+	switch {
+	case q.to != nil && q.to.h.ID == n.self.ID:
+		n.toSelf(q)
+	case q.to != nil && n.direct(q):
+		n.to(q.to, machine.ClassApp, &Direct{Num: q.num, Want: q.want, Env: q.env})
+	default:
+		r := &Routed{Key: q.key, Origin: n.self, Num: q.num, Attempt: uint8(q.attempt), Want: true,
+			To: q.to != nil || q.only, Found: q.find, Receipt: q.to != nil && !q.want, Env: q.env}
+		if q.opt.Trace {
+			r.Env.Flags |= wire.FlagTrace
+		}
+		if q.opt.Random || !first && n.cfg.Randomize {
+			r.Env.Flags |= wire.FlagRandom
+		}
+		hint := q.hint
+		q.hint = nil
+		n.originate(r, hint, q.opt.AvoidFirst)
+	}
+}
+
+// direct reports whether this attempt goes over a link of its own. When a direct
+// attempt was lost twice, every second one goes through the ring: the link
+// between the two may be all that is broken.
+func (n *Node) direct(q *request) bool {
+	if q.to.via != nil || !q.to.usable() && q.to.life != suspect {
+		return q.attempt%2 == 0 && !q.to.closed
+	}
+	return q.attempt <= 2 || q.attempt%2 == 0
+}
+
+// toSelf delivers a message of this node to itself.
+func (n *Node) toSelf(q *request) {
+	d := &kbr.Delivery{Key: n.self.ID, Payload: q.env.Payload, Claimed: n.self, Via: n.self, Direct: true, Trace: q.env.Trace}
+	ep := n.apps[q.env.App]
+	if ep == nil {
+		n.After(0, func() { n.finish(q.num, result{err: kbr.ErrNoApp}) })
+		return
+	}
+	from := n.self
+	if q.want {
+		d.Answer = once(func(p []byte, refused *kbr.RefusedError) {
+			if refused != nil {
+				n.finish(q.num, result{err: refused})
+				return
+			}
+			n.finish(q.num, result{answer: kbr.Answer{Payload: p, From: from, RTT: n.Now().Sub(q.began)}})
+		})
+	} else {
+		n.After(0, func() { n.finish(q.num, result{}) })
+	}
+	q.retry.Stop() // it cannot be lost
+	n.After(0, func() { ep.app.Deliver(d) })
+}
+
+// once makes an answer function that works the first time only.
+func once(f func([]byte, *kbr.RefusedError)) func([]byte, *kbr.RefusedError) {
+	given := false
+	return func(p []byte, e *kbr.RefusedError) {
+		if !given {
+			given = true
+			f(p, e)
+		}
+	}
+}
+
+// finish ends a request with its only outcome.
+func (n *Node) finish(num uint64, r result) {
+	q := n.requests[num]
+	if q == nil {
+		return
+	}
+	delete(n.requests, num)
+	q.deadline.Stop()
+	q.retry.Stop()
+	q.done(r)
+}
+
+func (n *Node) requestNums() []uint64 { return slices.Sorted(maps.Keys(n.requests)) }
+
+// onReply takes an answer from c, or, routed, one that came through the ring.
+func (n *Node) onReply(c *contact, m *Reply, routed bool) {
+	q := n.requests[m.Num]
+	if q == nil {
+		return // answered before, or given up
+	}
+	if q.to != nil && c != nil && c != q.to && m.Code != replyAbsent && m.Code != replyLoop && m.Code != replyHopLimit && m.Code != replyBusy {
+		return // not from the one who was asked
+	}
+	err := replyError(m)
+	switch m.Code {
+	case replyLoop, replyHopLimit, replyBusy, replyAbsent:
+		// A fault of the way, not an outcome: try another way soon.
+		q.problem = err
+		if q.only && m.Code == replyAbsent && q.attempt > 2 {
+			break
+		}
+		q.retry.Stop()
+		q.retry = n.After(n.jitter(n.cfg.HopFloor)<<min(q.attempt, 5), func() { n.attempt(q) })
+		return
+	}
+	if err != nil {
+		n.finish(q.num, result{err: err})
+		return
+	}
+	a := kbr.Answer{Payload: slices.Clone(m.Payload), First: m.First, Hops: int(m.Hops), RTT: n.Now().Sub(q.began), Relayed: routed}
+	switch {
+	case c != nil:
+		a.From = c.h
+	case q.to != nil:
+		a.From = q.to.h
+	}
+	if c == nil && m.From != nil {
+		a.From = m.From
+	}
+	for _, t := range m.Trail {
+		a.Path = append(a.Path, kbr.Hop{Node: t.Node, RTT: time.Duration(t.RTT) * time.Microsecond})
+	}
+	n.finish(q.num, result{answer: a})
+}
+
+func replyError(m *Reply) error {
+	switch m.Code {
+	case replyRefused:
+		return &kbr.RefusedError{Code: m.App, Text: m.Text}
+	case replyNoApp:
+		return kbr.ErrNoApp
+	case replyBusy:
+		return kbr.ErrBusy
+	case replyLoop:
+		return kbr.ErrLoop
+	case replyHopLimit:
+		return kbr.ErrHopLimit
+	case replyAbsent:
+		return kbr.ErrUnreachable
+	}
+	return nil
+}
+
+// answer sends the reply for a routed message to its origin: over the origin's own
+// link, so that only the certified node gets it; through the ring if that link
+// does not work.
+func (n *Node) answer(r *Routed, m *Hop, a *Reply) {
+	a.Num, a.Attempt, a.Hops, a.From = r.Num, r.Attempt, m.Count, n.self
+	if r.Env.Flags&wire.FlagTrace != 0 {
+		a.Trail = append(slices.Clone(m.Trail), Trail{Node: n.self})
+	}
+	a.First = m.First
+	switch {
+	case r.Origin.ID == n.self.ID:
+		n.After(0, func() { n.onReply(nil, a, false) })
+	default:
+		n.replyTo(n.contact(r.Origin), a)
+	}
+}
+
+// replyTo sends a reply directly, and through the ring where the link is known not
+// to work.
+func (n *Node) replyTo(c *contact, a *Reply) {
+	if c.via == nil && (c.usable() || c.life == suspect && a.Attempt < 2) {
+		n.to(c, machine.ClassApp, a)
+		if a.Attempt < 3 {
+			return
+		}
+		// Asked for the third time: the direct answers seem to get lost.
+	}
+	n.originate(&Routed{Key: c.h.ID, Origin: n.self, To: true, Back: a, Env: wire.Envelope{Version: wire.Version}}, nil, nil)
+}
+
+// errNoAnswer is used where a link message was not answered in time.
+var errNoAnswer = errors.New("no answer")

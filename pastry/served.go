@@ -1,0 +1,134 @@
+package pastry
+
+import (
+	"slices"
+	"time"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+// servedSet remembers the messages that were delivered here, so that no copy
+// reaches an application twice, and the answers, so that a copy is answered again.
+type servedSet struct {
+	list map[servedKey]*servedMsg
+	fifo []servedKey
+}
+
+type servedKey struct {
+	origin      id.ID
+	incarnation uint64
+	num         uint64
+}
+
+type servedMsg struct {
+	at    task.Instant
+	reply *Reply // nil until it was answered
+}
+
+const (
+	maxServed = 8192
+	servedFor = 5 * time.Minute
+)
+
+// first notes a message and reports whether it is new; was is what is known of
+// it otherwise.
+func (s *servedSet) first(k servedKey, now task.Instant) (was *servedMsg, fresh bool) {
+	if m := s.list[k]; m != nil {
+		return m, false
+	}
+	if s.list == nil {
+		s.list = make(map[servedKey]*servedMsg)
+	}
+	old := 0
+	for old < len(s.fifo) && (len(s.fifo)-old >= maxServed || now.Sub(s.list[s.fifo[old]].at) > servedFor) {
+		delete(s.list, s.fifo[old])
+		old++
+	}
+	if old > 0 {
+		s.fifo = slices.Delete(s.fifo, 0, old)
+	}
+	m := &servedMsg{at: now}
+	s.list[k] = m
+	s.fifo = append(s.fifo, k)
+	return m, true
+}
+
+// deliver hands a routed message to its application, once.
+func (n *Node) deliver(via *contact, m *Hop, r *Routed) {
+	was, fresh := n.served.first(servedKey{r.Origin.ID, r.Origin.Incarnation, r.Num}, n.Now())
+	if !fresh {
+		if was.reply != nil && r.Want {
+			again := *was.reply
+			n.answer(r, m, &again)
+		}
+		return
+	}
+	ep := n.apps[r.Env.App]
+	if ep == nil {
+		n.fail(r, m, replyNoApp)
+		return
+	}
+	d := &kbr.Delivery{Key: r.Key, Payload: slices.Clone(r.Env.Payload), Claimed: r.Origin, Via: n.self,
+		Hops: int(m.Count), Trace: r.Env.Trace}
+	if via != nil {
+		d.Via = via.h
+	}
+	switch {
+	case r.Want && r.Receipt:
+		was.reply = &Reply{Code: replyReceipt}
+		n.answer(r, m, &Reply{Code: replyReceipt})
+	case r.Want:
+		d.Answer = once(func(p []byte, e *kbr.RefusedError) {
+			was.reply = makeReply(p, e)
+			a := *was.reply
+			n.answer(r, m, &a)
+		})
+	}
+	ep.app.Deliver(d)
+}
+
+func makeReply(p []byte, e *kbr.RefusedError) *Reply {
+	if e == nil {
+		return &Reply{Code: replyAnswer, Payload: p}
+	}
+	text := e.Text
+	if len(text) > maxText {
+		text = text[:maxText]
+	}
+	return &Reply{Code: replyRefused, App: e.Code, Text: text}
+}
+
+// onDirect takes a message that a peer sent to this node's application.
+func (n *Node) onDirect(c *contact, m *Direct) {
+	was, fresh := n.served.first(servedKey{c.h.ID, c.h.Incarnation, m.Num}, n.Now())
+	if !fresh {
+		if was.reply != nil {
+			again := *was.reply
+			again.Num, again.Attempt = m.Num, 2
+			n.replyTo(c, &again)
+		}
+		return
+	}
+	ep := n.apps[m.Env.App]
+	if ep == nil {
+		was.reply = &Reply{Code: replyNoApp}
+		n.replyTo(c, &Reply{Num: m.Num, Code: replyNoApp})
+		return
+	}
+	d := &kbr.Delivery{Key: n.self.ID, Payload: slices.Clone(m.Env.Payload), Claimed: c.h, Via: c.h, Direct: true,
+		Hops: 1, Trace: m.Env.Trace}
+	if m.Want {
+		d.Answer = once(func(p []byte, e *kbr.RefusedError) {
+			was.reply = makeReply(p, e)
+			a := *was.reply
+			a.Num = m.Num
+			n.replyTo(c, &a)
+		})
+	} else {
+		was.reply = &Reply{Code: replyReceipt}
+		n.replyTo(c, &Reply{Num: m.Num, Code: replyReceipt})
+	}
+	ep.app.Deliver(d)
+}

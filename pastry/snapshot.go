@@ -1,0 +1,68 @@
+package pastry
+
+import (
+	"fmt"
+
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// snapshot is what a node keeps for its next start.
+type snapshot struct {
+	Incarnation uint64            `cbor:"1,keyasint"`
+	Peers       []*peer.Handle    `cbor:"2,keyasint"`
+	Expulsions  []*peer.Expulsion `cbor:"3,keyasint,omitempty"`
+}
+
+// Check implements wire.Checker.
+func (s *snapshot) Check() error {
+	for _, e := range s.Expulsions {
+		if e == nil {
+			return fmt.Errorf("snapshot with an empty expulsion")
+		}
+	}
+	return peer.CheckList(s.Peers, 256)
+}
+
+func parseSnapshot(b []byte) (*snapshot, error) {
+	s := new(snapshot)
+	if len(b) == 0 {
+		return s, nil
+	}
+	if err := wire.Unmarshal(b, s); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// save keeps the nodes by which this one finds back into its ring: leaf set,
+// neighbourhood set, table, in this order, and those that are gone for now.
+func (n *Node) save() {
+	s := snapshot{Incarnation: n.self.Incarnation, Expulsions: n.removed.All()}
+	have := make(map[*contact]bool)
+	n.eachKnown(func(c *contact) {
+		if len(s.Peers) < n.cfg.Remember && c.met && !have[c] {
+			have[c] = true
+			s.Peers = append(s.Peers, c.h)
+		}
+	})
+	for _, g := range n.gone {
+		if len(s.Peers) < n.cfg.Remember && !have[n.contacts[g.h.ID]] {
+			s.Peers = append(s.Peers, g.h)
+		}
+	}
+	if len(s.Peers) == 0 {
+		s.Peers = n.saved
+	}
+	n.Save(wire.MustMarshal(s))
+}
+
+// SavedIncarnation returns the incarnation that a snapshot was made by, or 0: a
+// node's next start needs a higher one.
+func SavedIncarnation(saved []byte) uint64 {
+	s, err := parseSnapshot(saved)
+	if err != nil {
+		return 0
+	}
+	return s.Incarnation
+}

@@ -1,0 +1,151 @@
+package pastry
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+// upkeep is the slow round: what nobody needs is forgotten, watched nodes that
+// nobody heard of are asked, and the leaf set is repaired if a message got lost.
+func (n *Node) upkeep() {
+	n.forgetContacts()
+	for _, x := range n.watchedIDs() {
+		if c := n.contacts[x]; c != nil && c.life != dead && n.Now().Sub(c.heard) > n.cfg.Heartbeat {
+			n.probe(c)
+		}
+	}
+	n.dropGone()
+	if n.active {
+		n.repair()
+		n.stateChanged()
+		// A quiet word to a random member: two leaf sets that differ meet.
+		if cs := n.leafContacts(); len(cs) > 0 && n.leafs.version != n.toldVersion {
+			n.toldVersion = n.leafs.version
+			n.to(cs[n.Rand().IntN(len(cs))], machine.ClassUpkeep, n.leafProbe(false))
+		}
+	}
+}
+
+// tableRound is constrained gossip (PNS-CG): of every row one entry is asked for
+// its own, and unknown nodes are measured; nearer ones replace.
+func (n *Node) tableRound() {
+	if !n.active || n.stopped {
+		return
+	}
+	for i, r := range n.rows {
+		var cs []*contact
+		for _, c := range r {
+			if c != nil && c.usable() {
+				cs = append(cs, c)
+			}
+		}
+		if len(cs) == 0 {
+			continue
+		}
+		n.state(cs[n.Rand().IntN(len(cs))], askRow, i, func(m *StateReply, err error) {
+			if err == nil {
+				n.measureNew(m.Nodes)
+			}
+		})
+	}
+	if len(n.near) > 0 {
+		n.state(n.near[n.Rand().IntN(len(n.near))], askNear, 0, func(m *StateReply, err error) {
+			if err == nil {
+				n.measureNew(m.Nodes)
+			}
+		})
+	}
+	n.save()
+}
+
+func (n *Node) measureNew(hs []*peer.Handle) {
+	for _, c := range n.named(hs) {
+		if c.prox == 0 {
+			n.ping(c, func(time.Duration, error) {})
+		}
+	}
+}
+
+// tuning is MSPastry's self-tuning of the period of table probes.
+type tuning struct {
+	own      time.Duration
+	failures int
+	since    task.Instant
+	started  bool
+}
+
+// probeTable asks the table's entries that were silent for a period for a sign of
+// life, and plans the next round.
+func (n *Node) probeTable() {
+	if !n.tuning.started {
+		n.tuning.started, n.tuning.since = true, n.Now()
+	}
+	n.tuning.own = n.tunedPeriod()
+	period := n.groupPeriod()
+	asked := 0
+	n.eachEntry(func(c *contact) {
+		if !c.leaf && c.probe == nil && n.Now().Sub(c.heard) > period && asked < MaxTable {
+			n.probe(c)
+			asked++
+		}
+	})
+	n.After(n.jitter(period), func() {
+		if !n.stopped {
+			n.probeTable()
+		}
+	})
+}
+
+// tunedPeriod solves MSPastry's section 4.1 for the period at which at most
+// ProbeLoss of the lookups meet a dead hop, from the failure rate seen here.
+func (n *Node) tunedPeriod() time.Duration {
+	span := n.Now().Sub(n.tuning.since).Seconds() + 1
+	known := 1
+	n.eachKnown(func(*contact) { known++ })
+	// The own start counts as the first failure: a node that saw none yet does
+	// not believe that there are none.
+	rate := float64(n.tuning.failures+1) / (float64(known) * span)
+	if n.Now().Sub(n.tuning.since) > 2*time.Hour {
+		n.tuning.since, n.tuning.failures = n.Now().Add(-time.Hour), n.tuning.failures/2
+	}
+	slack := n.probeTime().Seconds()
+	down := func(t float64) float64 { // P_f(T, µ): the share of time an entry is dead and not known to be
+		x := t * rate
+		if x < 1e-6 {
+			return x / 2
+		}
+		return 1 - (1-math.Exp(-x))/x
+	}
+	loss := func(t float64) float64 {
+		last := 1 - down(n.cfg.Heartbeat.Seconds()+slack)
+		return 1 - last*math.Pow(1-down(t+slack), n.meanHops()-1)
+	}
+	lo, hi := n.cfg.ProbeFloor.Seconds(), n.cfg.ProbeCap.Seconds()
+	for range 30 {
+		if mid := (lo + hi) / 2; loss(mid) > n.cfg.ProbeLoss {
+			hi = mid
+		} else {
+			lo = mid
+		}
+	}
+	return time.Duration(lo * float64(time.Second))
+}
+
+// groupPeriod is the median of the periods that the known nodes use, within floor
+// and cap.
+func (n *Node) groupPeriod() time.Duration {
+	ps := []time.Duration{n.tuning.own}
+	n.leafs.each(func(c *contact) bool {
+		if c.tuned > 0 {
+			ps = append(ps, time.Duration(c.tuned)*time.Second)
+		}
+		return true
+	})
+	slices.Sort(ps)
+	return min(max(ps[len(ps)/2], n.cfg.ProbeFloor), n.cfg.ProbeCap)
+}

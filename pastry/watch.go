@@ -1,0 +1,62 @@
+package pastry
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/peer"
+)
+
+// watch is an application's wish to learn of the end of an incarnation.
+type watch struct {
+	incarnation uint64
+	f           func(kbr.Down)
+}
+
+func (n *Node) watched(x id.ID) bool { return len(n.watches[x]) > 0 }
+
+func (n *Node) watchedIDs() []id.ID {
+	return slices.SortedFunc(maps.Keys(n.watches), id.ID.Cmp)
+}
+
+// watch implements Endpoint.Watch.
+func (n *Node) watch(p *peer.Handle, f func(kbr.Down)) (cancel func()) {
+	c := n.contact(p)
+	if c.h.Incarnation > p.Incarnation || c.life == dead || c.life == left {
+		t := n.After(0, func() { f(kbr.Down{Peer: p, Why: kbr.Died}) })
+		return func() { t.Stop() }
+	}
+	w := &watch{incarnation: p.Incarnation, f: f}
+	n.watches[p.ID] = append(n.watches[p.ID], w)
+	if !c.met {
+		n.probe(c)
+	}
+	return func() { n.unwatch(p.ID, w) }
+}
+
+func (n *Node) unwatch(x id.ID, w *watch) {
+	ws := slices.DeleteFunc(slices.Clone(n.watches[x]), func(o *watch) bool { return o == w })
+	if len(ws) == 0 {
+		delete(n.watches, x)
+		return
+	}
+	n.watches[x] = ws
+}
+
+// tellDown calls the watches of an incarnation that ended, and of earlier ones.
+func (n *Node) tellDown(h *peer.Handle, why kbr.DownWhy) {
+	for _, w := range n.watches[h.ID] {
+		if w.incarnation <= h.Incarnation {
+			n.unwatch(h.ID, w)
+			w.f(kbr.Down{Peer: h, Why: why})
+		}
+	}
+}
+
+func (n *Node) tellUpdate(h *peer.Handle, joined bool) {
+	for _, ep := range n.order {
+		ep.app.Update(h, joined)
+	}
+}
