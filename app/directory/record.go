@@ -164,6 +164,6 @@ func (r *Record) newer(old *Record) bool {
 	return r.Time > old.Time
 }
 
-// Fingerprint is a key's short form for people and for names of folders: 32 hex
-// digits.
-func Fingerprint(k peer.Key) string { return id.HashOf("fingerprint", k[:]).Place().String() }
+// Fingerprint is a key's short form for people: 24 hex digits, the same as package
+// keys gives.
+func Fingerprint(k peer.Key) string { return id.HashOf("fingerprint", k[:]).String()[:24] }

@@ -1,0 +1,258 @@
+package directory
+
+import (
+	"errors"
+	"time"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// Directory is the directory's part on one node: it keeps records for others,
+// reads them for its own applications, and refreshes those of its own people. All
+// methods belong to the node's loop; those that take a *task.T wait.
+type Directory struct {
+	cfg   Config
+	ep    kbr.Endpoint
+	shelf shelf
+	// busy holds the names whose records are being changed.
+	busy map[id.Hash]struct{}
+
+	loaded  bool // the index is read
+	settled bool // the fellow holders were asked since the last of them changed
+	leaving bool
+	epoch   uint64 // counts changes among the neighbours
+	near    []id.ID
+	sync    task.Timer
+	syncing bool
+	erased  quota
+
+	secret  id.Hash
+	nonces  uint64
+	cache   cache
+	owned   []*owned
+	serving int
+	reads   rates
+	writes  rates
+	stats   Stats
+}
+
+var _ kbr.App = (*Directory)(nil)
+
+// Stats counts what happened since the start.
+type Stats struct {
+	Records   int    // kept now
+	BadInput  uint64 // messages that made no sense
+	Refused   uint64 // questions and claims refused
+	Receipts  uint64 // given
+	Conflicts uint64 // claims that lost against a stronger one here
+	Damaged   uint64 // records of the own store that could not be read
+}
+
+// New returns a Directory that is to be mounted on one node. The error is one of
+// Config.Validate.
+func New(c Config) (*Directory, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	return &Directory{cfg: c, busy: make(map[id.Hash]struct{}), cache: cache{size: c.CacheSize}}, nil
+}
+
+// Start implements kbr.App.
+func (d *Directory) Start(ep kbr.Endpoint) {
+	d.ep = ep
+	d.secret = id.HashOf("directory nonces", d.cfg.Signer.Sign([]byte("phyllo directory nonces")))
+	d.reads = newRates(d.cfg.PeerReads)
+	d.writes = newRates(d.cfg.PeerWrites)
+	ep.Go(d.load, nil)
+}
+
+// Stop implements kbr.App. To hand records over, call Leave before.
+func (d *Directory) Stop() { d.leaving = true }
+
+// Update implements kbr.App: when those near change, so may what this node keeps.
+func (d *Directory) Update(n *peer.Handle, joined bool) {
+	was := d.isNear(n.ID)
+	d.look()
+	if was || d.isNear(n.ID) {
+		d.unsettle()
+	}
+}
+
+// look remembers who is near: the nodes that keep something in common with this
+// one, and a few more.
+func (d *Directory) look() {
+	d.near = d.near[:0]
+	for _, h := range d.ep.NeighborSet(2 * d.cfg.Replicas) {
+		d.near = append(d.near, h.ID)
+	}
+}
+
+func (d *Directory) isNear(n id.ID) bool {
+	for _, x := range d.near {
+		if x == n {
+			return true
+		}
+	}
+	return false
+}
+
+// Stats returns the counters.
+func (d *Directory) Stats() Stats {
+	s := d.stats
+	s.Records = len(d.shelf.list)
+	return s
+}
+
+// Deliver implements kbr.App.
+func (d *Directory) Deliver(dl *kbr.Delivery) {
+	m, err := table.Decode(dl.Payload)
+	if err != nil {
+		var unknown *wire.UnknownKindError
+		if !errors.As(err, &unknown) || !unknown.Skip {
+			d.stats.BadInput++
+		}
+		dl.Refuse(refusedMalformed, "not understood")
+		return
+	}
+	if _, routed := m.(*where); !routed && !dl.Direct {
+		d.stats.BadInput++
+		dl.Refuse(refusedMalformed, "this is asked directly")
+		return
+	}
+	a := asker{node: dl.Via.ID, origin: dl.Direct && dl.Hops <= 1}
+	d.serve(a, m, func(m wire.Message, refused *kbr.RefusedError) {
+		if refused == nil {
+			b, err := table.Encode(m)
+			if err == nil {
+				dl.Reply(b)
+				return
+			}
+			refused = refuse(refusedFull)
+		}
+		d.stats.Refused++
+		dl.Refuse(refused.Code, refused.Text)
+	})
+}
+
+// asker is who asks: the authenticated neighbour, which is the origin itself or
+// passed its question on.
+type asker struct {
+	node   id.ID
+	origin bool
+}
+
+// reply answers a question, once.
+type reply func(wire.Message, *kbr.RefusedError)
+
+var refusals = map[uint16]string{
+	refusedMalformed: "not understood",
+	refusedBusy:      "busy, ask again",
+	refusedUnsure:    "new here, ask again",
+	refusedNotHolder: "not a keeper of this name",
+	refusedLimit:     "too many names, or too fast",
+	refusedClock:     "the record's time is not the time of day",
+	refusedRecord:    "the record is not right",
+	refusedStranger:  "for keepers only",
+	refusedFull:      "no room",
+}
+
+func refuse(code uint16) *kbr.RefusedError {
+	return &kbr.RefusedError{Code: code, Text: refusals[code]}
+}
+
+// serve handles one question, of another node or of this one.
+func (d *Directory) serve(a asker, m wire.Message, answer reply) {
+	rate := &d.reads
+	switch m.(type) {
+	case *put, *give, *lost:
+		rate = &d.writes
+	}
+	if a.node != d.ep.Self().ID && !rate.take(a.node, d.ep.Now()) {
+		answer(nil, refuse(refusedBusy))
+		return
+	}
+	switch m := m.(type) {
+	case *where:
+		answer(d.onWhere(m))
+	case *read:
+		d.onRead(a, m, answer)
+	case *put:
+		d.work(answer, func(t *task.T) (wire.Message, *kbr.RefusedError) { return d.onPut(t, a, m) })
+	case *list:
+		answer(d.onList(a, m))
+	case *fetch:
+		d.work(answer, func(t *task.T) (wire.Message, *kbr.RefusedError) { return d.onFetch(t, a, m) })
+	case *give:
+		d.work(answer, func(t *task.T) (wire.Message, *kbr.RefusedError) { return d.onGive(t, a, m) })
+	case *lost:
+		d.onLost(m)
+		answer(&given{}, nil)
+	default: // an answer that nobody asked for
+		d.stats.BadInput++
+		answer(nil, refuse(refusedMalformed))
+	}
+}
+
+// work answers from a task, of which there are only so many at once.
+func (d *Directory) work(answer reply, f func(*task.T) (wire.Message, *kbr.RefusedError)) {
+	if d.serving >= d.cfg.MaxTasks {
+		answer(nil, refuse(refusedBusy))
+		return
+	}
+	d.serving++
+	d.ep.Go(func(t *task.T) error {
+		m, refused := f(t)
+		d.serving--
+		answer(m, refused)
+		return nil
+	}, nil)
+}
+
+// holder reports whether this node is among those that keep a key, or so near to
+// them that it may be one in a moment; n is the number of holders.
+func (d *Directory) holder(key id.ID) (n int, ok bool) {
+	set := d.ep.ReplicaSet(key, d.cfg.Replicas+slack)
+	return min(len(set), d.cfg.Replicas), contains(set, d.ep.Self().ID)
+}
+
+// slack is how many places a node's view may differ from another's.
+const slack = 2
+
+// fellow reports whether a node is so near to a key that it may well keep it.
+func (d *Directory) fellow(a asker, key id.ID) bool {
+	return a.origin && contains(d.ep.ReplicaSet(key, 2*d.cfg.Replicas), a.node)
+}
+
+func contains(set []*peer.Handle, n id.ID) bool {
+	for _, h := range set {
+		if h.ID == n {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *Directory) nonce() (n nonce) {
+	d.nonces++
+	h := id.HashOf("nonce", d.secret, d.nonces, int64(d.ep.Now()), d.ep.Rand().Uint64())
+	copy(n[:], h[:])
+	return n
+}
+
+// quota is how much of something may be done in an hour.
+type quota struct {
+	since task.Instant
+	done  int
+}
+
+// left returns how much of limit is left in the hour that began at since.
+func (q *quota) left(now task.Instant, limit int) int {
+	if now.Sub(q.since) >= time.Hour {
+		q.since, q.done = now, 0
+	}
+	return max(0, limit-q.done)
+}

@@ -1,0 +1,255 @@
+package directory
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// spare is how many nodes beyond the holders are named, for seats that turn out to
+// be empty.
+const spare = 3
+
+// seats are the places of a name's holders and who may sit there.
+type seats struct {
+	of int // the number of holders
+	// nodes are candidates, the nearest to the key first. There may be several
+	// handles of one node, if those who named it differ.
+	nodes []*peer.Handle
+}
+
+// Holders returns the nodes that keep a name, nearest first, as far as they are known
+// without asking each of them. The error is ErrNotReachable or task.ErrStopped.
+func (d *Directory) Holders(t *task.T, name Name) ([]*peer.Handle, error) {
+	s, err := d.seats(t, name.Key())
+	if err != nil {
+		return nil, err
+	}
+	var hs []*peer.Handle
+	for _, h := range s.nodes {
+		if len(hs) < s.of && !contains(hs, h.ID) {
+			hs = append(hs, h)
+		}
+	}
+	return hs, nil
+}
+
+// seats finds out who keeps a key: from the own leaf set if it lies there, else from
+// several others.
+func (d *Directory) seats(t *task.T, key id.ID) (seats, error) {
+	if !d.ep.Ready() {
+		return seats{}, ErrNotReachable
+	}
+	k := d.cfg.Replicas
+	if set := d.ep.ReplicaSet(key, k+spare); len(set) > 0 {
+		return seats{of: min(k, len(set)), nodes: set}, nil
+	}
+	nodes, err := d.ask3(t, key)
+	return seats{of: k, nodes: nodes}, err
+}
+
+// ask3 asks for the nodes near a far key: its root, over two routes with different
+// first hops, and a node beside the root, over a route of its own. So neither one bad
+// node on the way, nor a bad root, decides who the holders are. The answers are
+// hints all the same: what counts is which of the named nodes can be reached.
+func (d *Directory) ask3(t *task.T, key id.ID) ([]*peer.Handle, error) {
+	question := func(to id.ID, o kbr.Options, resolve func(kbr.Answer, error)) {
+		o.Timeout = d.cfg.Ask
+		d.ep.Request(to, d.encode(&where{Key: key}), o, resolve)
+	}
+	first, err := task.Await(t, d.cfg.Ask+grace, func(resolve func(kbr.Answer, error)) { question(key, kbr.Options{}, resolve) })
+	if err != nil {
+		return nil, notReachable(err)
+	}
+	side := d.ep.Rand().Uint64()&1 == 0
+	for step := range 3 {
+		beside := d.beside(key, side == (step == 1), step == 2)
+		rs, err := task.Gather(t, d.cfg.Ask+grace, 2, func(i int, resolve func(kbr.Answer, error)) {
+			question([]id.ID{key, beside}[i], kbr.Options{AvoidFirst: []id.ID{first.First}}, resolve)
+		}, nil)
+		if err != nil {
+			return nil, err
+		}
+		named, routes, mouths := d.named(first, rs)
+		if routes >= 2 && mouths >= 2 && len(named) > 0 {
+			sortNearest(key, named)
+			return named, nil
+		}
+	}
+	return nil, ErrNotReachable
+}
+
+// named returns the nodes of all answers, with the numbers of different first hops
+// and of different nodes that answered.
+func (d *Directory) named(first kbr.Answer, more []task.Result[kbr.Answer]) (nodes []*peer.Handle, routes, mouths int) {
+	var hops, froms []id.ID
+	count := func(a kbr.Answer) {
+		m, err := table.Decode(a.Payload)
+		hs, ok := m.(*holders)
+		if err != nil || !ok || a.From == nil {
+			return
+		}
+		if !slices.Contains(hops, a.First) {
+			hops = append(hops, a.First)
+		}
+		if !slices.Contains(froms, a.From.ID) {
+			froms = append(froms, a.From.ID)
+		}
+		for _, h := range hs.Nodes {
+			if !slices.ContainsFunc(nodes, func(o *peer.Handle) bool { return o.ID == h.ID && !h.Newer(o) && !o.Newer(h) && h.Key == o.Key }) {
+				nodes = append(nodes, h)
+			}
+		}
+	}
+	count(first)
+	for _, r := range more {
+		if r.Err == nil {
+			count(r.Value)
+		}
+	}
+	return nodes, len(hops), len(froms)
+}
+
+// beside returns a point some nodes away from key, above or below it, whose root is
+// hardly the key's own, and near enough to know its replica set.
+func (d *Directory) beside(key id.ID, above, further bool) id.ID {
+	far := id.ID{}
+	for _, h := range d.ep.NeighborSet(8) {
+		if w := h.ID.Distance(d.ep.Self().ID); far.Less(w) {
+			far = w // four nodes away, as a rule
+		}
+	}
+	if further {
+		far = far.Add(far)
+	}
+	if above {
+		return key.Add(far)
+	}
+	return key.Sub(far)
+}
+
+func sortNearest(key id.ID, hs []*peer.Handle) {
+	slices.SortStableFunc(hs, func(a, b *peer.Handle) int {
+		switch {
+		case a.ID == b.ID:
+			return 0
+		case id.Closer(key, a.ID, b.ID):
+			return -1
+		}
+		return 1
+	})
+}
+
+// vote is what the node in one seat said.
+type vote struct {
+	from *peer.Handle
+	msg  wire.Message
+	err  error // instead of msg
+}
+
+// poll asks the holders of a key, all at once, until enough (which may be nil) says that
+// the votes so far will do. A seat whose node cannot be reached goes to the next
+// candidate: invented nodes, and dead ones, keep nobody from voting. A node that is
+// silent keeps its seat. At most s.of votes come back. ask makes the question; check
+// says whether an answer can be believed.
+func (d *Directory) poll(t *task.T, s seats, ask func() wire.Message, check func(q wire.Message, h *peer.Handle, m wire.Message, a kbr.Answer) error,
+	enough func([]vote) bool) ([]vote, error) {
+	var votes []vote
+	next := 0
+	for round := 0; round < maxRounds && len(votes) < s.of; round++ {
+		var to []*peer.Handle
+		for ; next < len(s.nodes) && len(votes)+len(to) < s.of; next++ {
+			h := s.nodes[next]
+			if !contains(to, h.ID) && !slices.ContainsFunc(votes, func(v vote) bool { return v.from.ID == h.ID }) {
+				to = append(to, h)
+			}
+		}
+		if len(to) == 0 {
+			break
+		}
+		rs, err := task.Gather(t, d.cfg.Ask+grace, len(to), func(i int, resolve func(wire.Message, error)) {
+			d.ask(to[i], ask(), check, resolve)
+		}, func(so []task.Result[wire.Message]) bool {
+			return enough != nil && enough(append(slices.Clone(votes), answered(to, so, false)...))
+		})
+		if err != nil {
+			return nil, err
+		}
+		votes = append(votes, answered(to, rs, true)...)
+		if enough != nil && enough(votes) {
+			break
+		}
+	}
+	return votes, nil
+}
+
+// maxRounds bounds the search for nodes that can be reached.
+const maxRounds = 4
+
+// answered turns results into votes, without those of nodes that could not be
+// reached; silent also counts those that have not answered.
+func answered(to []*peer.Handle, rs []task.Result[wire.Message], silent bool) []vote {
+	var votes []vote
+	for i, r := range rs {
+		if errors.Is(r.Err, kbr.ErrUnreachable) || !r.Done && !silent {
+			continue
+		}
+		votes = append(votes, vote{to[i], r.Value, r.Err})
+	}
+	return votes
+}
+
+// errUnproven: an answer that came through another node and is not signed.
+var errUnproven = errors.New("directory: the answer came through another node and is not signed by the one asked")
+
+// ask asks one node, which may be this one.
+func (d *Directory) ask(to *peer.Handle, q wire.Message, check func(wire.Message, *peer.Handle, wire.Message, kbr.Answer) error, resolve func(wire.Message, error)) {
+	if to.ID == d.ep.Self().ID {
+		d.serve(asker{node: to.ID, origin: true}, q, func(m wire.Message, refused *kbr.RefusedError) {
+			if refused != nil {
+				resolve(nil, refused)
+				return
+			}
+			resolve(m, nil)
+		})
+		return
+	}
+	d.ep.Ask(to, d.encode(q), kbr.Options{Timeout: d.cfg.Ask}, func(a kbr.Answer, err error) {
+		if err != nil {
+			resolve(nil, err)
+			return
+		}
+		m, err := table.Decode(a.Payload)
+		if err == nil && check != nil {
+			err = check(q, to, m, a)
+		}
+		if err != nil {
+			d.stats.BadInput++
+			resolve(nil, err)
+			return
+		}
+		resolve(m, nil)
+	})
+}
+
+// encode is for the directory's own questions, which fit.
+func (d *Directory) encode(m wire.Message) []byte {
+	b, err := table.Encode(m)
+	if err != nil {
+		panic(err) // a bug: questions have limits far below a frame
+	}
+	return b
+}
+
+// notReachable keeps ErrStopped as it is.
+func notReachable(err error) error {
+	if errors.Is(err, task.ErrStopped) {
+		return err
+	}
+	return ErrNotReachable
+}

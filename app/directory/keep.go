@@ -1,0 +1,294 @@
+package directory
+
+import (
+	"errors"
+	"time"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/store"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+func (d *Directory) onWhere(m *where) (wire.Message, *kbr.RefusedError) {
+	set := d.ep.ReplicaSet(m.Key, d.cfg.Replicas+spare)
+	if len(set) == 0 {
+		return nil, refuse(refusedNotHolder)
+	}
+	return &holders{Nodes: set}, nil
+}
+
+func (d *Directory) onRead(a asker, m *read, say reply) {
+	e := d.shelf.find(m.Name)
+	known := absent
+	switch _, ok := d.holder(m.Name.Place()); {
+	case !ok:
+		say(nil, refuse(refusedNotHolder))
+		return
+	case !d.loaded:
+		known = unsure
+	case e != nil && e.stands && !e.lapsed(d.ep.Wall(), &d.cfg):
+		known = present
+	case (e == nil || !e.stands) && !d.knowsAll(m.Name.Place()):
+		known = unsure
+	}
+	if known != present && a.origin {
+		say(&answer{Known: known}, nil)
+		return
+	}
+	d.work(say, func(t *task.T) (wire.Message, *kbr.RefusedError) {
+		out := &answer{Known: known}
+		if known == present {
+			s, err := d.body(t, m.Name)
+			if err != nil {
+				return nil, refuse(refusedBusy)
+			}
+			out.Record = s.Claim.Record
+		}
+		if !a.origin {
+			cert, signer, ring := d.cfg.Certificate(), d.cfg.Signer, d.cfg.Ring
+			msg := answerMessage(ring, d.ep.Self().ID, m, out)
+			sig, err := task.Work(t, disk, func() ([]byte, error) { return signer.Sign(msg), nil })
+			if err != nil || cert == nil {
+				return nil, refuse(refusedBusy)
+			}
+			out.Cert, out.Sig = cert, sig
+		}
+		return out, nil
+	})
+}
+
+// knowsAll reports whether this node would keep a record of this key if there was one:
+// it is one of the holders, and has asked its fellows.
+func (d *Directory) knowsAll(key id.ID) bool {
+	return d.settled && contains(d.ep.ReplicaSet(key, d.cfg.Replicas), d.ep.Self().ID)
+}
+
+func (d *Directory) onPut(t *task.T, a asker, m *put) (wire.Message, *kbr.RefusedError) {
+	o := d.take(t, m.Claim, source{from: a.node, vote: true})
+	switch {
+	case o.refused != 0:
+		return nil, refuse(o.refused)
+	case o.taken != nil:
+		return &taken{Claim: o.taken, Stands: o.stands}, nil
+	}
+	d.stats.Receipts++
+	return &kept{Receipt: o.receipt, Stands: o.stands, Known: uint8(o.known)}, nil
+}
+
+func (d *Directory) onGive(t *task.T, a asker, m *give) (wire.Message, *kbr.RefusedError) {
+	n := uint8(0)
+	for _, c := range m.Claims {
+		fellow := d.fellow(a, c.Record.Name.Key())
+		if o := d.take(t, c, source{from: a.node, fellow: fellow}); o.refused == 0 && o.taken == nil {
+			n++
+		}
+	}
+	return &given{Kept: n}, nil
+}
+
+// source is where a claim came from.
+type source struct {
+	from id.ID
+	// vote: its owner asks for a receipt. Otherwise the claim must stand already,
+	// by the receipts that it brings.
+	vote bool
+	// fellow: it came from another holder of the name. Only from them is a claim
+	// taken that contradicts one that stands.
+	fellow bool
+}
+
+// outcome is what became of a claim.
+type outcome struct {
+	refused uint16   // the code of a refusal, or
+	taken   *Claim   // what is kept instead, or
+	receipt *Receipt // the own receipt, if it was a vote
+	stands  bool
+	known   int // receipts
+}
+
+// take decides about a claim, and writes it down before it says yes.
+func (d *Directory) take(t *task.T, c *Claim, src source) outcome {
+	name := c.Record.Name.Hash()
+	if refused := d.mayTake(name, c, src); refused != 0 {
+		return outcome{refused: refused}
+	}
+	d.busy[name] = struct{}{}
+	defer delete(d.busy, name)
+
+	ring, v, until := d.cfg.Ring, d.cfg.Verifier, d.ep.Wall().Add(d.cfg.Skew)
+	c, err := task.Work(t, disk, func() (*Claim, error) { return c.verified(ring, v, until) })
+	if err != nil {
+		return outcome{refused: refusedRecord}
+	}
+	c.Receipts = d.dropExpelled(c.Receipts)
+	e := d.shelf.find(name)
+	var old *stored
+	if e != nil {
+		if old, err = d.body(t, name); err != nil {
+			return outcome{refused: refusedBusy}
+		}
+	}
+	n, ok := d.holder(name.Place())
+	if !ok {
+		return outcome{refused: refusedNotHolder}
+	}
+	next, verdict := d.decide(e, old, c, src, n)
+	switch verdict {
+	case verdictTaken:
+		return outcome{taken: old.Claim, stands: e.stands}
+	case verdictWeak:
+		return outcome{refused: refusedRecord}
+	case verdictNew:
+		if !d.room(c.Record.Identity, src) {
+			return outcome{refused: refusedLimit}
+		}
+	}
+	o := d.write(t, e, next, src, n)
+	if verdict == verdictRival && o.refused == 0 {
+		d.stats.Conflicts++
+		d.tellLoser(old.Claim.Record)
+	}
+	return o
+}
+
+// mayTake looks at what needs no signature to be checked.
+func (d *Directory) mayTake(name id.Hash, c *Claim, src source) uint16 {
+	_, busy := d.busy[name]
+	_, ok := d.holder(name.Place())
+	signed, wall := time.Unix(c.Record.Time, 0), d.ep.Wall()
+	switch {
+	case !d.loaded || d.leaving || busy:
+		return refusedBusy
+	case !ok:
+		return refusedNotHolder
+	case src.vote && !d.settled && d.shelf.find(name) == nil:
+		return refusedUnsure // a fellow holder may know of an older claim
+	case signed.After(wall.Add(d.cfg.Skew)), src.vote && wall.After(signed.Add(d.cfg.Lapse)):
+		return refusedClock
+	case wall.After(signed.Add(d.cfg.Lapse + d.cfg.Hold)):
+		return refusedRecord
+	}
+	return 0
+}
+
+func (d *Directory) dropExpelled(rs []*Receipt) []*Receipt {
+	if d.cfg.Expelled == nil {
+		return rs
+	}
+	var good []*Receipt
+	for _, r := range rs {
+		if !d.cfg.Expelled(r.holder()) {
+			good = append(good, r)
+		}
+	}
+	return good
+}
+
+type verdict uint8
+
+const (
+	verdictNew   verdict = iota + 1 // keep it; the name is new here
+	verdictSame                     // keep it beside what is known of the same key
+	verdictRival                    // keep it in place of a claim of another key, which stood
+	verdictTaken                    // keep what is there
+	verdictWeak                     // not a claim that stands
+)
+
+// decide applies the rules of the package comment. n is the number of holders.
+func (d *Directory) decide(e *entry, old *stored, c *Claim, src source, n int) (next *Claim, v verdict) {
+	if !src.vote && !c.stands(1) {
+		return nil, verdictWeak
+	}
+	if e != nil && e.identity == c.Record.Identity {
+		if src.vote && !follows(c.Record, old.Claim.Record) {
+			return nil, verdictTaken
+		}
+		return merged(old.Claim, c, d.cfg.Replicas), verdictSame
+	}
+	switch {
+	case e == nil || e.over(d.ep.Now(), d.ep.Wall(), &d.cfg):
+		return c, verdictNew
+	case !e.stands && src.vote && c.stands(n), !e.stands && src.fellow:
+		return c, verdictNew
+	case e.stands && !src.vote && src.fellow && c.stronger(old.Claim, d.cfg.Ring):
+		return c, verdictRival
+	}
+	return nil, verdictTaken
+}
+
+// follows reports whether an owner may put r where old is: with a higher version, or
+// unchanged with the same time or a later one.
+func follows(r, old *Record) bool {
+	return r.Version > old.Version || r.Version == old.Version && r.Time >= old.Time && r.content() == old.content()
+}
+
+// room reports whether one more name of this key, brought by this node, may be kept.
+func (d *Directory) room(identity peer.Key, src source) bool {
+	if len(d.shelf.list) >= d.cfg.MaxRecords {
+		return false
+	}
+	ofKey, ofPeer := 0, 0
+	for _, e := range d.shelf.list {
+		if e.identity == identity {
+			ofKey++
+		}
+		if e.from == src.from {
+			ofPeer++
+		}
+	}
+	return ofKey < d.cfg.MaxPerIdentity && (src.fellow || ofPeer < d.cfg.MaxPerPeer)
+}
+
+// write makes a claim durable, signs a receipt if it is a vote, and only then lets
+// others see it.
+func (d *Directory) write(t *task.T, e *entry, c *Claim, src source, n int) outcome {
+	type written struct {
+		stored  *stored
+		receipt *Receipt
+	}
+	self, cert, wall, limit := d.ep.Self().ID, d.cfg.Certificate(), d.ep.Wall(), d.cfg.Replicas
+	signer, st, ring := d.cfg.Signer, d.cfg.Store, d.cfg.Ring
+	if src.vote && cert == nil {
+		return outcome{refused: refusedBusy}
+	}
+	s := &stored{Claim: c}
+	if e != nil && e.identity == c.Record.Identity {
+		s.Stands, s.From = e.stands, e.from
+	} else if !src.fellow {
+		s.From = src.from
+	}
+	name := c.Record.Name.Hash()
+	var had entry // what is on the disk already
+	if e != nil {
+		had = *e
+	}
+	w, err := task.Work(t, disk, func() (written, error) {
+		out := written{stored: s}
+		if src.vote {
+			if out.receipt = c.by(self); out.receipt == nil {
+				out.receipt = newReceipt(signer, cert, ring, name, c.Record.Identity, n, wall)
+				s.Claim = merged(c, &Claim{Record: c.Record, Receipts: []*Receipt{out.receipt}}, limit)
+			}
+			s.Stands = s.Stands || s.Claim.stands(n)
+		} else {
+			s.Stands = true
+		}
+		if had.digest == s.Claim.digest(ring) && had.stands == s.Stands {
+			return out, nil
+		}
+		return out, st.Put(Table, name[:], wire.MustMarshal(s))
+	})
+	if err != nil {
+		if errors.Is(err, store.ErrFull) {
+			return outcome{refused: refusedFull}
+		}
+		return outcome{refused: refusedBusy}
+	}
+	next := w.stored.entry(ring)
+	next.bars = d.ep.Now().Add(d.cfg.Tentative)
+	d.shelf.set(next)
+	return outcome{receipt: w.receipt, stands: next.stands, known: len(w.stored.Claim.Receipts)}
+}

@@ -1,0 +1,347 @@
+package directory
+
+import (
+	"encoding/binary"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+const (
+	// calm is the time after a change among the neighbours before the others are
+	// asked, so that several changes cost one round.
+	calm = 300 * time.Millisecond
+	// syncAgain is the time after a round that failed.
+	syncAgain = 3 * time.Second
+)
+
+// unsettle notes that the holders nearby have changed: until the others were asked,
+// this node does not say that a name does not exist.
+func (d *Directory) unsettle() {
+	d.epoch++
+	d.settled = false
+	d.syncSoon(calm)
+}
+
+// syncSoon starts a round of sync in a while, unless one is under way: that will
+// see to it.
+func (d *Directory) syncSoon(in time.Duration) {
+	if d.syncing || !d.loaded {
+		return
+	}
+	d.sync.Stop()
+	d.sync = d.ep.After(in, func() {
+		d.syncing = true
+		again := d.cfg.Sync
+		epoch := d.epoch
+		d.ep.Go(func(t *task.T) (err error) {
+			again, err = d.syncRound(t, epoch)
+			return err
+		}, func(err error) {
+			d.syncing = false
+			switch {
+			case errors.Is(err, task.ErrStopped):
+				return
+			case d.epoch != epoch:
+				again = calm
+			}
+			d.syncSoon(again)
+		})
+	})
+}
+
+// syncRound fetches what this node should keep and does not, and forgets what it need
+// not keep. It returns when to do so again.
+func (d *Directory) syncRound(t *task.T, epoch uint64) (time.Duration, error) {
+	if !d.ep.Ready() {
+		return time.Second, nil
+	}
+	arc, ok := d.ep.Range(d.ep.Self(), d.cfg.Replicas-1)
+	if !ok {
+		return time.Second, nil
+	}
+	d.look()
+	near := d.ep.NeighborSet(2 * d.cfg.Replicas)
+	lists, heard, err := d.listings(t, near, arc)
+	if err != nil {
+		return 0, err
+	}
+	failed, err := d.fetchAll(t, near, lists)
+	if err != nil {
+		return 0, err
+	}
+	// One who lists names and does not give them keeps nobody waiting.
+	heard -= failed
+	if 2*heard >= len(near) && d.epoch == epoch {
+		d.settled = true
+	}
+	if heard < len(near) {
+		return syncAgain, nil
+	}
+	if err := d.tidy(t); err != nil {
+		return 0, err
+	}
+	// Not all at the same moment.
+	return d.cfg.Sync/2 + time.Duration(d.ep.Rand().Int64N(int64(d.cfg.Sync))), nil
+}
+
+// item is one line of a listing.
+type item struct {
+	name   id.Hash
+	digest uint64
+}
+
+// listings asks all neighbours what they keep of an arc; heard is how many answered
+// to the end.
+func (d *Directory) listings(t *task.T, near []*peer.Handle, arc id.Range) (lists [][]item, heard int, err error) {
+	lists = make([][]item, len(near))
+	if len(near) == 0 {
+		return lists, 0, nil
+	}
+	rs, err := task.Gather(t, d.cfg.Patience, len(near), func(i int, resolve func(struct{}, error)) {
+		d.ep.Go(func(t *task.T) (err error) {
+			lists[i], err = d.listing(t, near[i], arc)
+			return err
+		}, func(err error) { resolve(struct{}{}, err) })
+	}, nil)
+	for _, r := range rs {
+		if r.Err == nil {
+			heard++
+		}
+	}
+	return slices.Clone(lists), heard, err
+}
+
+func (d *Directory) listing(t *task.T, h *peer.Handle, arc id.Range) ([]item, error) {
+	var items []item
+	q := &list{Range: arc}
+	for len(items) <= d.cfg.MaxRecords {
+		m, err := d.askFellow(t, h, q)
+		if err != nil {
+			return items, err
+		}
+		page, ok := m.(*listing)
+		if !ok {
+			return items, errMessage
+		}
+		for at := 0; at < len(page.Entries); at += listEntry {
+			x := item{digest: binary.BigEndian.Uint64(page.Entries[at+len(id.Hash{}):])}
+			copy(x.name[:], page.Entries[at:])
+			items = append(items, x)
+		}
+		if !page.More || len(page.Entries) == 0 {
+			break
+		}
+		q = &list{Range: arc, After: items[len(items)-1].name, More: true}
+	}
+	return items, nil
+}
+
+func (d *Directory) askFellow(t *task.T, h *peer.Handle, q wire.Message) (wire.Message, error) {
+	return task.Await(t, d.cfg.Ask+grace, func(resolve func(wire.Message, error)) { d.ask(h, q, nil, resolve) })
+}
+
+func (d *Directory) onList(a asker, m *list) (wire.Message, *kbr.RefusedError) {
+	if !d.loaded {
+		return nil, refuse(refusedBusy)
+	}
+	if !a.origin {
+		return nil, refuse(refusedStranger)
+	}
+	var after *id.Hash
+	if m.More {
+		after = &m.After
+	}
+	es, more := d.shelf.arc(m.Range, after, maxListing, func(e *entry) bool { return e.stands && d.fellow(a, e.name.Place()) })
+	out := &listing{More: more}
+	for _, e := range es {
+		out.Entries = append(out.Entries, e.name[:]...)
+		out.Entries = binary.BigEndian.AppendUint64(out.Entries, e.digest)
+	}
+	return out, nil
+}
+
+// fetchAll fetches what others list and this node lacks, or has differently. failed is
+// the number of neighbours that did not give what they listed.
+func (d *Directory) fetchAll(t *task.T, near []*peer.Handle, lists [][]item) (failed int, err error) {
+	got := make(map[item]struct{}) // each different thing is fetched once, if all goes well
+	for i, h := range near {
+		var want []item
+		for _, x := range lists[i] {
+			_, have := got[x]
+			if e := d.shelf.find(x.name); !have && (e == nil || e.digest != x.digest) {
+				want = append(want, x)
+			}
+		}
+		for len(want) > 0 {
+			n, err := d.fetchSome(t, h, want[:min(maxFetch, len(want))])
+			if errors.Is(err, task.ErrStopped) {
+				return 0, err
+			}
+			if n == 0 {
+				failed++
+				break
+			}
+			for _, x := range want[:n] {
+				got[x] = struct{}{}
+			}
+			want = want[n:]
+		}
+	}
+	return failed, nil
+}
+
+// fetchSome fetches what a neighbour keeps under some names, and returns how many of
+// them are done.
+func (d *Directory) fetchSome(t *task.T, h *peer.Handle, items []item) (int, error) {
+	names := make([]id.Hash, len(items))
+	for i, x := range items {
+		names[i] = x.name
+	}
+	m, err := d.askFellow(t, h, &fetch{Names: names})
+	if err != nil {
+		return 0, err
+	}
+	got, ok := m.(*claims)
+	if !ok || int(got.Done) > len(names) {
+		return 0, errMessage
+	}
+	for _, c := range got.Claims {
+		name := c.Record.Name.Hash()
+		if slices.Contains(names, name) {
+			fellow := d.fellow(asker{node: h.ID, origin: true}, name.Place())
+			d.take(t, c, source{from: h.ID, fellow: fellow})
+		}
+	}
+	return int(got.Done), nil
+}
+
+func (d *Directory) onFetch(t *task.T, a asker, m *fetch) (wire.Message, *kbr.RefusedError) {
+	out := &claims{}
+	size := 0
+	for _, name := range m.Names {
+		e := d.shelf.find(name)
+		if e != nil && e.stands && d.fellow(a, name.Place()) {
+			s, err := d.body(t, name)
+			if err != nil && out.Done == 0 {
+				return nil, refuse(refusedBusy)
+			} else if err != nil {
+				break
+			}
+			size += len(wire.MustMarshal(s.Claim))
+			if size > maxClaims && out.Done > 0 {
+				break
+			}
+			out.Claims = append(out.Claims, s.Claim)
+		}
+		out.Done++
+	}
+	return out, nil
+}
+
+// tidy forgets claims that never stood, names that lapsed and were held long enough,
+// and records that others keep now.
+func (d *Directory) tidy(t *task.T) error {
+	now, wall := d.ep.Now(), d.ep.Wall()
+	var old, strange []*entry
+	// However wrong the clock may be, it costs a hundredth of the records an hour.
+	left := d.erased.left(now, max(1, len(d.shelf.list)/100))
+	for _, e := range d.shelf.list {
+		switch _, mine := d.holder(e.name.Place()); {
+		case !e.stands && e.over(now, wall, &d.cfg):
+			old = append(old, e)
+		case e.over(now, wall, &d.cfg) && left > 0:
+			left--
+			d.erased.done++
+			old = append(old, e)
+		case e.stands && !mine && len(strange) < maxStrange:
+			strange = append(strange, e)
+		}
+	}
+	for _, e := range strange {
+		switch there, err := d.handOver(t, e.name); {
+		case errors.Is(err, task.ErrStopped):
+			return err
+		case there:
+			old = append(old, e)
+		}
+	}
+	if err := d.erase(t, old); errors.Is(err, task.ErrStopped) {
+		return err
+	}
+	return nil
+}
+
+// maxStrange is how many records are handed over in one round.
+const maxStrange = 64
+
+// handOver gives a record to those who should keep it, and reports whether a majority
+// does: then this node need not.
+func (d *Directory) handOver(t *task.T, name id.Hash) (bool, error) {
+	s, err := d.body(t, name)
+	if err != nil {
+		return false, err
+	}
+	to, err := d.seats(t, name.Place())
+	if err != nil {
+		return false, err
+	}
+	votes, err := d.poll(t, to, func() wire.Message { return &give{Claims: []*Claim{s.Claim}} }, nil, nil)
+	n := 0
+	for _, v := range votes {
+		if g, ok := v.msg.(*given); ok && v.err == nil && g.Kept == 1 {
+			n++
+		}
+	}
+	return n >= majority(to.of), err
+}
+
+// Leave hands what this node keeps to those who will keep it next. The assembly
+// calls it before it stops the node in order. From then on the node keeps nothing
+// new.
+func (d *Directory) Leave(t *task.T) error {
+	d.leaving = true
+	type gift struct {
+		to    *peer.Handle
+		names []id.Hash
+	}
+	var gifts []*gift
+	for _, e := range d.shelf.list {
+		set := d.ep.ReplicaSet(e.name.Place(), d.cfg.Replicas+1)
+		if !e.stands || len(set) <= d.cfg.Replicas || !contains(set[:d.cfg.Replicas], d.ep.Self().ID) {
+			continue // the others keep it already
+		}
+		next := set[d.cfg.Replicas]
+		i := slices.IndexFunc(gifts, func(g *gift) bool { return g.to.ID == next.ID })
+		if i < 0 {
+			i = len(gifts)
+			gifts = append(gifts, &gift{to: next})
+		}
+		gifts[i].names = append(gifts[i].names, e.name)
+	}
+	var failed error
+	for _, g := range gifts {
+		for len(g.names) > 0 && failed == nil {
+			m, refused := d.onFetch(t, asker{node: g.to.ID, origin: true}, &fetch{Names: g.names[:min(maxFetch, len(g.names))]})
+			if refused != nil {
+				failed = refused
+				break
+			}
+			c := m.(*claims)
+			if len(c.Claims) > 0 {
+				_, failed = d.askFellow(t, g.to, &give{Claims: c.Claims})
+			}
+			g.names = g.names[c.Done:]
+		}
+		if errors.Is(failed, task.ErrStopped) {
+			return failed
+		}
+	}
+	return failed
+}
