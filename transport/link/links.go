@@ -118,6 +118,13 @@ func (l *Links) start(what string, f func(), fault func()) bool {
 	return true
 }
 
+// startOrDo is start, or does it here if the links have been closed.
+func (l *Links) startOrDo(what string, f func()) {
+	if !l.start(what, f, nil) {
+		f()
+	}
+}
+
 // contain calls f and catches its panic.
 func (l *Links) contain(what string, f func(), fault func()) {
 	defer func() {

@@ -223,12 +223,15 @@ func (s *session) end(why, bye transport.Why, drop bool) {
 	}
 	s.wakeHander()
 	in.mu.Unlock()
-	if bye != 0 && s.up {
+	switch {
+	case bye != 0 && s.up:
 		s.bye, s.farewell = bye, true
 		s.st.SetDeadline(time.Now().Add(l.limits.Linger))
 		s.pump()
-	} else if !l.start("reset", func() { s.st.Reset() }, nil) {
-		s.st.Reset()
+	case bye == transport.Closed: // it did not come up; the end of the stream says the same
+		l.startOrDo("hang up", s.st.HangUp)
+	default:
+		l.startOrDo("reset", func() { s.st.Reset() })
 	}
 }
 

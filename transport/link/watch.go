@@ -60,11 +60,9 @@ func (l *Links) forget() {
 // carrier must stand until it has returned.
 func (l *Links) Close() {
 	l.shutDown(func(f *far) {
-		if s := f.live; s != nil && s.up {
-			s.drain = true
+		if s := f.live; s != nil {
+			s.drain = s.up
 			s.end(transport.Ours, transport.Closed, true)
-		} else if s != nil {
-			s.end(transport.Ours, 0, true)
 		}
 	})
 }
