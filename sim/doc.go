@@ -1,0 +1,59 @@
+// Package sim drives machines in virtual time: many nodes in one goroutine, on a
+// simulated network with simulated faults, deterministically. The machines are
+// the very ones that package host drives on real systems.
+//
+// # Determinism
+//
+// A simulation is a sequence of events, ordered by (time, sender, sender's count),
+// so that the order does not depend on how events are queued. Equal Configs and
+// equal calls give equal sequences, whatever the queue's kind and the number of
+// processors; Trace is a running hash over them that tests compare. Each node has
+// a random source of its own, seeded from (seed, node, life); faults draw from
+// another one, so that a node's choices do not move when faults are changed.
+//
+// A Sim belongs to one goroutine.
+//
+// # Nodes
+//
+// A node is handed inputs one at a time. It takes no time over them, unless it was
+// made Slow: then inputs wait for it, as they do while it is paused, and messages
+// that find too many before them are dropped. A node can crash (its system closes
+// its sockets), die silently (nothing closes), stop in order, restart with the
+// next incarnation and what it saved, be paused and woken, and have a clock that
+// runs fast or slow or tells the wrong time of day. Nobody is told that a node
+// died, except by what links really show.
+//
+// # Links
+//
+// With Config.Connections, two nodes that talk have a link. Making one takes a round
+// trip more than a message, in which both ends check each other's certificate
+// (Spec.Check); each end gets an InPeerUp before the first message. Dials from both
+// ends fold into one link. A link ends for
+//
+//   - DownClosed: the other process ended (crash, stop), one delay ago, or was
+//     found to have ended by what was sent over a link that it no longer has;
+//   - DownRefused: there is no process at the address, after a round trip; or the
+//     node now has a later incarnation than the handle that was sent to (0 means
+//     any; a link to the later one is made, or stands, nevertheless);
+//   - DownLost: what was sent was not acknowledged for Config.LostAfter, since the
+//     other machine is dead or the network is parted; or the other end had lost
+//     the link and a new one takes its place;
+//   - DownUnreachable: no answer to a dial for Config.DialTimeout, or nobody has
+//     such an id;
+//   - DownExpelled: a certificate was refused, or the machine dropped the link
+//     (DoDrop); both ends learn this reason;
+//   - DownOurs: closed by either end to save links (the least recently used one
+//     that its end did not protect, beyond Config.MaxLinks). It says nothing
+//     about the peer, so both ends learn that.
+//
+// One notice comes for a dial, however many messages waited for it. A link is
+// reliable and keeps the order of each class, unless faults say otherwise: Drop,
+// Duplicate and Reorder strike single messages although TCP or QUIC would repair
+// them, because an overlay must not rest on its transport's word. A clog holds
+// messages up; a parted path swallows them.
+//
+// Without Connections, the fast mode for large simulations, there are no links: a
+// message takes the delay and arrives at the node whatever its incarnation, no
+// InPeerUp and no InPeerDown is ever given, the machine may take the sender of a
+// message as certified, all deaths are silent, and Faults.Delay reorders.
+package sim

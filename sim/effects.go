@@ -1,0 +1,75 @@
+package sim
+
+import (
+	"fmt"
+
+	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+// carryOut does what a machine wants done, in order.
+func (s *Sim) carryOut(ni uint32) {
+	for i := range s.out.List {
+		ef := &s.out.List[i]
+		switch ef.Kind {
+		case machine.DoSend:
+			s.send(ni, ef)
+		case machine.DoSetTimer:
+			s.setTimer(ni, ef.Slot, ef.At)
+		case machine.DoCancelTimer:
+			s.cancelTimer(ni, ef.Slot)
+		case machine.DoWork:
+			s.work(ni, ef)
+		case machine.DoSave:
+			s.nodes[ni].more.saved = ef.Bytes
+		case machine.DoProtect:
+			s.protect(ni, ef.To.ID, ef.On)
+		case machine.DoDrop:
+			s.drop(ni, ef.To.ID)
+		default:
+			panic(fmt.Sprintf("sim: effect of kind %d", ef.Kind))
+		}
+	}
+	s.out.Reset()
+}
+
+func (s *Sim) setTimer(ni, slot uint32, at task.Instant) {
+	n := &s.nodes[ni]
+	for int(slot) >= len(n.timers) {
+		n.timers = append(n.timers, none)
+	}
+	if n.timers[slot] != none {
+		panic(fmt.Sprintf("sim: timer %d of node %d is set twice", slot, ni))
+	}
+	ref := s.slab.take()
+	e := &s.slab.events[ref]
+	e.kind, e.node, e.slot = kTimer, ni, slot
+	n.timers[slot] = ref
+	s.post(int(ni), max(s.now, s.whenBoot(n, at)), ref)
+}
+
+// cancelTimer takes a timer out, be it to come or come and waiting.
+func (s *Sim) cancelTimer(ni, slot uint32) {
+	n := &s.nodes[ni]
+	if int(slot) >= len(n.timers) || n.timers[slot] == none {
+		panic(fmt.Sprintf("sim: timer %d of node %d is cancelled and was not set", slot, ni))
+	}
+	ref := n.timers[slot]
+	n.timers[slot] = none
+	if s.slab.events[ref].waits {
+		s.slab.unlink(&n.inbox, ref)
+		n.waiting--
+	} else {
+		s.queue.remove(ref)
+	}
+	s.slab.release(ref)
+}
+
+// work runs what a machine wants run at once; the node learns of it later.
+func (s *Sim) work(ni uint32, ef *machine.Effect) {
+	result := ef.Work()
+	ref := s.slab.take()
+	e := &s.slab.events[ref]
+	e.kind, e.node, e.from, e.slot, e.msg = kDone, ni, s.nodes[ni].life, ef.Slot, doneParcel{result}
+	s.post(int(ni), s.now+int64(s.cfg.WorkDelay), ref)
+}

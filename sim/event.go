@@ -1,0 +1,182 @@
+package sim
+
+import (
+	"fmt"
+
+	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// kind says what an event is.
+type kind uint8
+
+const (
+	kScript kind = iota + 1 // the simulator calls a function of a scenario
+
+	// Inputs of a node. They wait while it is paused or busy.
+	kStart
+	kMessage
+	kTimer
+	kDone
+	kCall
+	kWake
+	kStop
+	kNotice    // the transport tells of a link that is gone already
+	kHello     // a dialler's hello arrives
+	kHelloBack // the answer arrives at the dialler
+	kHelloDone // the dialler's last word: the link stands
+	kLinkDown  // the end of a link arrives
+
+	// Events of the transport and the driver.
+	kDrain   // a busy node takes its next input
+	kDialEnd // a dial took too long
+	kStall   // what was sent was not acknowledged for too long
+)
+
+// none is the number of no event, and of no link.
+const none = 0
+
+// event is one thing that will happen. Events live in a slab and are known by
+// their number there.
+type event struct {
+	msg    wire.Message // or a parcel
+	handle *peer.Handle // of a message's sender; the peer of a kNotice
+	node   uint32       // to which it happens
+	from   uint32       // a message's sender; else the life that is meant, of the node or link
+	slot   uint32       // timer's slot, work's number, link
+	kind   kind
+	note   uint8 // a message's kind, or a machine.DownReason
+	class  machine.Class
+	waits  bool // in its node's inbox
+}
+
+// moment is where an event stands in the order of all.
+type moment struct {
+	at    int64  // virtual time, ns
+	order uint64 // sender and the sender's count, see Sim.post
+}
+
+// chain links an event into a list: of free events, of a bucket, an inbox, or a
+// link's queue. In a heap, prev is its place there.
+type chain struct{ next, prev uint32 }
+
+// slab keeps events without allocating for each. What queues need of an event
+// lies apart from it, close together and without pointers: an event that waits is
+// not touched, which at many nodes is most of the cost.
+type slab struct {
+	events  []event
+	moments []moment // by event; of a message inLink, order is the receiver's incarnation
+	chains  []chain  // by event
+	free    uint32
+}
+
+func newSlab() slab {
+	return slab{events: make([]event, 1), moments: make([]moment, 1), chains: make([]chain, 1)} // number 0 is none
+}
+
+func (s *slab) take() uint32 {
+	if ref := s.free; ref != none {
+		s.free = s.chains[ref].next
+		return ref
+	}
+	s.events = append(s.events, event{})
+	s.moments = append(s.moments, moment{})
+	s.chains = append(s.chains, chain{})
+	return uint32(len(s.events) - 1)
+}
+
+func (s *slab) release(ref uint32) {
+	s.events[ref] = event{}
+	s.chains[ref].next, s.free = s.free, ref
+}
+
+// Parcels travel in an event's msg where a message has its place; their Kind is
+// never asked.
+type (
+	callParcel struct{ call func() }
+	doneParcel struct{ result any }
+	frame      []byte // an encoded message
+)
+
+func (callParcel) Kind() wire.Kind { return 0 }
+func (doneParcel) Kind() wire.Kind { return 0 }
+func (f frame) Kind() wire.Kind    { return wire.Kind(f[0]) }
+
+// list is a queue of events.
+type list struct{ head, tail uint32 }
+
+func (s *slab) append(l *list, ref uint32) {
+	s.chains[ref] = chain{none, l.tail}
+	if l.tail == none {
+		l.head = ref
+	} else {
+		s.chains[l.tail].next = ref
+	}
+	l.tail = ref
+}
+
+func (s *slab) prepend(l *list, ref uint32) {
+	s.chains[ref] = chain{l.head, none}
+	if l.head == none {
+		l.tail = ref
+	} else {
+		s.chains[l.head].prev = ref
+	}
+	l.head = ref
+}
+
+func (s *slab) unlink(l *list, ref uint32) {
+	c := s.chains[ref]
+	if c.prev == none {
+		l.head = c.next
+	} else {
+		s.chains[c.prev].next = c.next
+	}
+	if c.next == none {
+		l.tail = c.prev
+	} else {
+		s.chains[c.next].prev = c.prev
+	}
+}
+
+// queue orders events by (time, order).
+type queue interface {
+	push(ref uint32)
+	// pop returns the first event, or none if it comes after limit.
+	pop(limit int64) uint32
+	// remove takes out an event that is queued.
+	remove(ref uint32)
+}
+
+// Queue is a kind of event queue. Both give the same trace.
+type Queue uint8
+
+// Kinds of queue.
+const (
+	// Wheel is a timing wheel of two levels: the faster one for cancelling.
+	Wheel Queue = iota
+	// Heap is a heap of four children a node.
+	Heap
+)
+
+// String names the kind.
+func (q Queue) String() string {
+	switch q {
+	case Wheel:
+		return "wheel"
+	case Heap:
+		return "heap"
+	}
+	return fmt.Sprintf("queue %d", uint8(q))
+}
+
+func newQueue(k Queue, s *slab) queue {
+	switch k {
+	case Wheel:
+		return newWheel(s)
+	case Heap:
+		return &heap{slab: s}
+	}
+	panic(fmt.Sprintf("sim: there is no %v", k))
+}
