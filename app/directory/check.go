@@ -70,41 +70,48 @@ func CheckBeliefs(while time.Duration, ds ...*Directory) error {
 // that has been calm for some seconds, the holders of a name do not keep the same. It
 // asks for the whole truth, which no node knows, and is for simulations only.
 func CheckHolders(ds ...*Directory) error {
-	var list []claimed
+	var names []id.Hash
 	for _, d := range ds {
 		for _, e := range d.shelf.list {
 			if e.stands {
-				list = append(list, claimed{e.name, e.identity, d.ep.Self().ID})
+				names = append(names, e.name)
 			}
 		}
 	}
-	if err := oneKey("holders", list); err != nil {
-		return err
-	}
-	byName := slices.CompactFunc(list, func(a, b claimed) bool { return a.name == b.name })
-	for _, c := range byName {
-		near := slices.Clone(ds)
-		slices.SortFunc(near, func(a, b *Directory) int {
-			x, y := a.ep.Self().ID, b.ep.Self().ID
-			switch {
-			case x == y:
-				return 0
-			case id.Closer(c.name.Place(), x, y):
-				return -1
-			}
-			return 1
-		})
+	slices.SortFunc(names, func(a, b id.Hash) int { return slices.Compare(a[:], b[:]) })
+	var list []claimed
+	for _, name := range slices.Compact(names) {
 		var digests []uint64
-		for _, d := range near[:min(near[0].cfg.Replicas, len(near))] {
-			e := d.shelf.find(c.name)
+		for _, d := range nearest(name.Place(), ds) {
+			e := d.shelf.find(name)
 			if e == nil || !e.stands {
-				return fmt.Errorf("directory: %s, a holder of the name %s, does not keep it", d.ep.Self(), c.name.Place().Short())
+				return fmt.Errorf("directory: %s, a holder of the name %s, does not keep it", d.ep.Self(), name.Place().Short())
 			}
 			digests = append(digests, e.digest)
+			list = append(list, claimed{name, e.identity, d.ep.Self().ID})
+		}
+		if err := oneKey("holders", list); err != nil {
+			return err
 		}
 		if slices.Min(digests) != slices.Max(digests) {
-			return fmt.Errorf("directory: the holders of the name %s keep different records of it", c.name.Place().Short())
+			return fmt.Errorf("directory: the holders of the name %s keep different records of it", name.Place().Short())
 		}
 	}
 	return nil
+}
+
+// nearest returns the directories that should keep a key.
+func nearest(key id.ID, ds []*Directory) []*Directory {
+	near := slices.Clone(ds)
+	slices.SortFunc(near, func(a, b *Directory) int {
+		x, y := a.ep.Self().ID, b.ep.Self().ID
+		switch {
+		case x == y:
+			return 0
+		case id.Closer(key, x, y):
+			return -1
+		}
+		return 1
+	})
+	return near[:min(near[0].cfg.Replicas, len(near))]
 }

@@ -160,15 +160,10 @@ type vote struct {
 func (d *Directory) poll(t *task.T, s seats, ask func() wire.Message, check func(q wire.Message, h *peer.Handle, m wire.Message, a kbr.Answer) error,
 	enough func([]vote) bool) ([]vote, error) {
 	var votes []vote
-	next := 0
+	left := s.nodes
 	for round := 0; round < maxRounds && len(votes) < s.of; round++ {
 		var to []*peer.Handle
-		for ; next < len(s.nodes) && len(votes)+len(to) < s.of; next++ {
-			h := s.nodes[next]
-			if !contains(to, h.ID) && !slices.ContainsFunc(votes, func(v vote) bool { return v.from.ID == h.ID }) {
-				to = append(to, h)
-			}
-		}
+		to, left = seated(left, votes, s.of-len(votes))
 		if len(to) == 0 {
 			break
 		}
@@ -186,6 +181,21 @@ func (d *Directory) poll(t *task.T, s seats, ask func() wire.Message, check func
 		}
 	}
 	return votes, nil
+}
+
+// seated takes up to n candidates for the seats that are free. Another handle of a node
+// that is asked now waits: it is tried if this one leads nowhere.
+func seated(from []*peer.Handle, votes []vote, n int) (to, left []*peer.Handle) {
+	for _, h := range from {
+		switch {
+		case slices.ContainsFunc(votes, func(v vote) bool { return v.from.ID == h.ID }):
+		case len(to) < n && !contains(to, h.ID):
+			to = append(to, h)
+		default:
+			left = append(left, h)
+		}
+	}
+	return to, left
 }
 
 // maxRounds bounds the search for nodes that can be reached.

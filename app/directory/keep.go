@@ -79,14 +79,18 @@ func (d *Directory) onPut(t *task.T, a asker, m *put) (wire.Message, *kbr.Refuse
 }
 
 func (d *Directory) onGive(t *task.T, a asker, m *give) (wire.Message, *kbr.RefusedError) {
-	n := uint8(0)
+	out := new(given)
 	for _, c := range m.Claims {
 		fellow := d.fellow(a, c.Record.Name.Key())
-		if o := d.take(t, c, source{from: a.node, fellow: fellow}); o.refused == 0 && o.taken == nil {
-			n++
+		switch o := d.take(t, c, source{from: a.node, fellow: fellow}); {
+		case o.refused != 0:
+		case o.taken == nil:
+			out.Kept++
+		case o.stands:
+			out.Other++
 		}
 	}
-	return &given{Kept: n}, nil
+	return out, nil
 }
 
 // source is where a claim came from.

@@ -135,9 +135,11 @@ type give struct {
 	Claims []*Claim `cbor:"1,keyasint"`
 }
 
-// given says how many of them the node keeps now.
+// given says how many of them the node keeps now, and for how many it keeps another
+// claim, which stands.
 type given struct {
-	Kept uint8 `cbor:"1,keyasint"`
+	Kept  uint8 `cbor:"1,keyasint"`
+	Other uint8 `cbor:"2,keyasint,omitempty"`
 }
 
 // lost tells an owner's node that the claim of Identity on Name was the weaker of

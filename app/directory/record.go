@@ -53,6 +53,9 @@ type Profile struct {
 func (r *Record) content() id.Hash {
 	devices := make([]any, 0, 2*len(r.Devices))
 	for _, d := range r.Devices {
+		if d == nil {
+			continue // Check refuses it
+		}
 		node := d.Node.Bytes()
 		devices = append(devices, node[:], d.Since)
 	}

@@ -282,7 +282,7 @@ func (d *Directory) tidy(t *task.T) error {
 const maxStrange = 64
 
 // handOver gives a record to those who should keep it, and reports whether a majority
-// does: then this node need not.
+// does, or keeps a claim in its place that beat it: then this node need not.
 func (d *Directory) handOver(t *task.T, name id.Hash) (bool, error) {
 	s, err := d.body(t, name)
 	if err != nil {
@@ -295,7 +295,7 @@ func (d *Directory) handOver(t *task.T, name id.Hash) (bool, error) {
 	votes, err := d.poll(t, to, func() wire.Message { return &give{Claims: []*Claim{s.Claim}} }, nil, nil)
 	n := 0
 	for _, v := range votes {
-		if g, ok := v.msg.(*given); ok && v.err == nil && g.Kept == 1 {
+		if g, ok := v.msg.(*given); ok && v.err == nil && g.Kept+g.Other == 1 {
 			n++
 		}
 	}

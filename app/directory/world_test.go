@@ -39,7 +39,7 @@ func (toyVerifier) Verify(k peer.Key, message, sig []byte) bool {
 
 // world is a ring whose nodes run a directory.
 type world struct {
-	t         *testing.T
+	t         testing.TB
 	net       *kbrtest.Net
 	authority toy
 	admitter  toy
@@ -62,7 +62,7 @@ type member struct {
 func (w *world) ring() id.Hash { return peer.RingID(w.authority.Public()) }
 
 // newWorld starts n nodes, in a network with these properties.
-func newWorld(t *testing.T, n int, c kbrtest.Config, tune func(*directory.Config)) *world {
+func newWorld(t testing.TB, n int, c kbrtest.Config, tune func(*directory.Config)) *world {
 	t.Helper()
 	w := &world{t: t, net: kbrtest.New(c), authority: newToy("authority", 0), admitter: newToy("admitter", 0), tune: tune}
 	w.admission = peer.NewAdmission(w.authority, w.admitter.Public(), w.now())
@@ -96,7 +96,12 @@ func (m *member) start(begin func(kbr.Mount) *kbrtest.Node) {
 	m.w.t.Helper()
 	c := directory.Default()
 	c.Ring, c.Signer, c.Verifier, c.Store = m.w.ring(), m.signer, toyVerifier{}, m.disk
-	c.Certificate = func() *peer.Certificate { return m.cert }
+	c.Certificate = func() *peer.Certificate {
+		if wall := m.node.Wall(); wall.After(m.cert.RenewAt()) {
+			m.cert = peer.NewCertificate(m.w.admitter, m.w.admission, m.signer.Public(), m.cert.Salt, wall)
+		}
+		return m.cert
+	}
 	c.CacheFor = 0
 	c.Events.Lost = func(n directory.Name, own, rival peer.Key) {
 		m.lost = append(m.lost, fmt.Sprint(n, " ", own == rival))
@@ -220,7 +225,7 @@ func (w *world) mustFind(m *member, r *directory.Record) {
 	}
 }
 
-func wantErr(t *testing.T, what string, got, want error) {
+func wantErr(t testing.TB, what string, got, want error) {
 	t.Helper()
 	if !errors.Is(got, want) {
 		t.Fatalf("%s: got %v, want %v", what, got, want)

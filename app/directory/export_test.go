@@ -1,0 +1,121 @@
+package directory
+
+import (
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// What hostile nodes of the tests send.
+
+// WhereNodes is the answer of one who names nodes as the holders of a key.
+func WhereNodes(hs ...*peer.Handle) []byte { return wireOf(&holders{Nodes: hs}) }
+
+// SaysPresent, SaysAbsent are unsigned answers to a read.
+func SaysPresent(r *Record) []byte { return wireOf(&answer{Known: present, Record: r}) }
+
+// SaysAbsent is the answer of one who knows of no record.
+func SaysAbsent() []byte { return wireOf(&answer{Known: absent}) }
+
+// SaysTaken is the answer of one who says that another has the name.
+func SaysTaken(c *Claim) []byte { return wireOf(&taken{Claim: c, Stands: true}) }
+
+// Names lists names that are not there.
+func Names(names ...Name) []byte {
+	m := &listing{}
+	for _, n := range names {
+		h := n.Hash()
+		m.Entries = append(append(m.Entries, h[:]...), 1, 2, 3, 4, 5, 6, 7, 8)
+	}
+	return wireOf(m)
+}
+
+// AskPut, AskGive, AskList, AskFetch and AskRead are questions.
+func AskPut(c *Claim) []byte { return wireOf(&put{Claim: c}) }
+
+// AskGive gives claims.
+func AskGive(cs ...*Claim) []byte { return wireOf(&give{Claims: cs}) }
+
+// AskList asks for all that is kept.
+func AskList() []byte { return wireOf(&list{Range: id.Range{Full: true}}) }
+
+// AskFetch asks for claims.
+func AskFetch(n Name) []byte { return wireOf(&fetch{Names: []id.Hash{n.Hash()}}) }
+
+// AskRead reads a name.
+func AskRead(n Name) []byte { return wireOf(&read{Name: n.Hash()}) }
+
+// AskLost says that a name is lost.
+func AskLost(n Name, k peer.Key) []byte { return wireOf(&lost{Name: n, Identity: k}) }
+
+func wireOf(m wire.Message) []byte {
+	b, err := table.Encode(m)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// KindOf names a message for the tests: "where", "read", "put" ...
+func KindOf(b []byte) string {
+	m, err := table.Decode(b)
+	if err != nil {
+		return "malformed"
+	}
+	switch m.(type) {
+	case *where:
+		return "where"
+	case *read:
+		return "read"
+	case *put:
+		return "put"
+	case *list:
+		return "list"
+	case *fetch:
+		return "fetch"
+	case *give:
+		return "give"
+	case *lost:
+		return "lost"
+	}
+	return "answer"
+}
+
+// Decode reads a message as the directory does.
+func Decode(b []byte) (wire.Message, error) { return table.Decode(b) }
+
+// Encode writes a message as the directory does.
+func Encode(m wire.Message) ([]byte, error) { return table.Encode(m) }
+
+// Claimed returns the claim of a put, a taken or the only one of a claims message.
+func Claimed(b []byte) *Claim {
+	m, _ := table.Decode(b)
+	switch m := m.(type) {
+	case *put:
+		return m.Claim
+	case *taken:
+		return m.Claim
+	case *claims:
+		return m.Claims[0]
+	}
+	return nil
+}
+
+// ReceiptFor signs a receipt, as a member may do for whatever he wants.
+func ReceiptFor(s peer.Signer, cert *peer.Certificate, ring id.Hash, r *Record, of int) *Receipt {
+	rc := &Receipt{Of: uint8(of), Time: r.Time, Cert: cert}
+	rc.Sig = s.Sign(receiptMessage(ring, r.Name.Hash(), r.Identity, cert.Node, rc.Of, rc.Time))
+	return rc
+}
+
+// ClaimHash decides between two claims with equally many receipts.
+func ClaimHash(r *Record, ring id.Hash) id.Hash { return (&Claim{Record: r}).hash(ring) }
+
+// Settled reports whether the directory has asked its fellows.
+func (d *Directory) Settled() bool { return d.settled }
+
+// Keeps reports whether the directory keeps a claim that stands on a name.
+func (d *Directory) Keeps(n Name) bool {
+	e := d.shelf.find(n.Hash())
+	return e != nil && e.stands
+}
