@@ -1,0 +1,74 @@
+// Package im carries messages between people by name: PastryIM, made to last. A
+// user lives on one or more nodes; what he writes is durable on his node before
+// Send returns, goes straight to the nodes of the one whom he writes to, and is
+// durable there before his node is told so.
+//
+// # What is promised
+//
+//   - Exactly once. A message has a random id; the receiver keeps (sender, id) for
+//     good, so a repetition is found after any time, across retries, restarts and
+//     sudden ends of either side.
+//   - In order. Each device of a sender counts what it writes to a name. It hands
+//     letters over in that order, and hands none over before the one before it was
+//     acknowledged; a letter names the one that must have come before. So the
+//     receiver never holds back what it has, and never waits by the clock: a
+//     sender that lost its state begins another stream, and one that was put
+//     back to an earlier state sends with new ids, which are taken as they come.
+//   - States that are true. Queued: in the outbox. Delivered: durable at one of the
+//     receiver's nodes, which acknowledged it over its own connection. Read: a
+//     receipt, signed by the receiver, says that his program has shown it. Failed:
+//     it was not delivered and will not be.
+//   - Sealed. A letter is signed by the sender's identity key, over ring, both
+//     identities, conversation, id, counter and body, padded to one of 8 sizes, and
+//     sealed to the receiver's key. On the way only the receiver's key and the size
+//     can be seen, and these by the two nodes at the ends alone.
+//   - To the right key. A name's key is what a majority of its holders said when it
+//     was first used, and is pinned then. If they say another one later, nothing is
+//     sent until the user has verified it.
+//
+// There is no forward secrecy yet: who gets a user's sealing key, and has kept what
+// went over the wire, can read it.
+//
+// # Several devices
+//
+// Users of one identity on several nodes share its keys. A message goes to all
+// nodes that the receiver's record names; it is delivered at the first, and kept
+// for the others for Config.KeepForDevices. Each device has its own history: what a
+// user sends from one of his devices, and what he has read on one, is not shown
+// on his others yet.
+//
+// # Strangers
+//
+// What somebody writes who is not known waits as a request: Contact.Request,
+// Message.Request. To add him, or to write to him, accepts it. At most
+// Config.MaxRequests wait; what does not fit stays queued at its sender, who
+// learns nothing else, and cannot tell it from being blocked. A stranger is shown
+// under the name that he claims only if the directory gives his key for it.
+//
+// # Parts
+//
+//	config.go    settings and limits
+//	letter.go    what is signed and sealed        msg.go      what nodes say to each other
+//	tx.go        transactions on the store        ledger.go   the tables: history, people, totals
+//	outbox.go    lines, entries, what was taken   pins.go     names and their keys
+//	courier.go   what waits for one name          carrier.go  the way to one device
+//	intake.go    pushes that come                 receive.go  what is taken of them
+//	presence.go  who is there                     people.go   requests, contacts, blocks
+//	api.go, contacts.go, types.go, user.go        what edges call
+//	check.go     the promises, for simulations
+//
+// All that lasts is in the store, in tables that begin with im/; a transaction reads
+// and writes it off the loop, one at a time for each user, and what belongs
+// together is in one batch: counter, outbox and history; the id among the seen and
+// the message in the inbox; the acknowledgement and the state.
+//
+// # Papers
+//
+//	send by name, acknowledge with the    PastryIM (Rice, Comp 527): SendMessage is routed to
+//	address, then direct traffic          hash(user); here the directory is asked, by a majority,
+//	                                      and the message itself is never routed
+//	users announce themselves at the      PastryIM; here signed records, see app/directory
+//	k nodes nearest to their name
+//	seal to the receiver, retry until     POST (HotOS 2003; EuroSys 2006), section on messaging:
+//	it is acknowledged                    notifications are encrypted, signed and retried
+package im

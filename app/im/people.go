@@ -1,0 +1,168 @@
+package im
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/phyllo-net/phyllo/app/directory"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/store"
+)
+
+// accept makes somebody no stranger: what he has written is in the inbox, what he
+// writes goes there, and he learns what was read. With contact he comes into
+// the user's list too.
+func (l *ledger) accept(who person, contact bool) {
+	if who.Known && (who.Contact || !contact) {
+		return
+	}
+	waited := who.waits()
+	who.Known, who.Contact = true, who.Contact || contact
+	who.Waiting, who.Declined = 0, 0
+	l.setPerson(who)
+	if waited {
+		l.receiptsOwed(who)
+		l.tellContact(EventContact, who)
+	}
+}
+
+// receiptsOwed sends the receipts that were withheld from a stranger.
+func (l *ledger) receiptsOwed(who person) {
+	var read []MsgID
+	for _, key := range l.keys(tableTalks, store.Prefix(l.key(talkFrom(who.Key)))) {
+		seq := lastNumber(key)
+		it, ok := l.item(seq)
+		if !ok || it.Read == 0 || it.Receipted {
+			continue
+		}
+		it.Receipted = true
+		l.setItem(seq, it)
+		read = append(read, it.ID)
+	}
+	l.postReceipts(who, read)
+}
+
+// postReceipts queues receipts to somebody whose name leads to him for sure; to
+// others no way is known.
+func (l *ledger) postReceipts(who person, read []MsgID) {
+	p, ok := l.pin(who.Name)
+	if !ok || p.Card.Identity != who.Key || !who.Known || who.Blocked {
+		return
+	}
+	for part := range slices.Chunk(read, MaxReceipt) {
+		l.post(who.Name, entry{
+			ID:   MsgID{id.HashOf("receipt", l.fresh, part[0].ID).Place()},
+			Kind: bodyReceipt, Time: l.now, Body: receiptBody(part),
+		})
+		l.posted = append(l.posted, who.Name)
+	}
+}
+
+// decline sends a stranger away: his messages go, and he may ask again later.
+func (l *ledger) decline(who person) error {
+	if !who.waits() {
+		return ErrNobody
+	}
+	l.forgetRequest(&who)
+	who.Declined = l.now
+	l.setPerson(who)
+	l.tellContact(EventContact, who)
+	return l.err
+}
+
+// forgetRequest removes the messages of a stranger's request.
+func (l *ledger) forgetRequest(who *person) {
+	for _, key := range l.keys(tableTalks, store.Prefix(l.key(talkFrom(who.Key)))) {
+		seq := lastNumber(key)
+		if it, ok := l.item(seq); ok {
+			l.dropItem(seq, it)
+		}
+	}
+	who.Waiting = 0
+}
+
+// find returns the person whom a user means: the one with this fingerprint, so that
+// nobody can hide behind a name that looks like one; else the one to whom the name
+// is pinned; else one whose name the directory has confirmed.
+func (l *ledger) find(who string) (person, error) {
+	people := l.people()
+	at := slices.IndexFunc(people, func(p person) bool { return directory.Fingerprint(p.Key) == who })
+	if pin, ok := l.pin(who); ok && at < 0 {
+		at = slices.IndexFunc(people, func(p person) bool { return p.Key == pin.Card.Identity })
+	}
+	if at < 0 && who != "" {
+		at = slices.IndexFunc(people, func(p person) bool { return p.Name == who })
+	}
+	if l.err != nil {
+		return person{}, l.err
+	}
+	if at < 0 {
+		return person{}, ErrNobody
+	}
+	return people[at], nil
+}
+
+// add puts a pinned name into the user's list, and takes back a block.
+func (l *ledger) add(name string, most int) (Contact, error) {
+	p, pinned := l.pin(name)
+	if !pinned {
+		return Contact{}, errors.Join(l.err, ErrNotProven)
+	}
+	if err := p.blocked(); err != nil {
+		return Contact{}, err
+	}
+	if l.totals().People > most {
+		return Contact{}, ErrTooMany
+	}
+	who := l.name(name, p.Card.Identity)
+	if who.Blocked {
+		who.Blocked = false
+		l.setPerson(who)
+	}
+	l.accept(who, true)
+	who, _ = l.person(who.Key)
+	l.tellContact(EventContact, who)
+	return l.contact(who), l.err
+}
+
+// admit accepts a request from somebody who is known by his key only: what he
+// writes is read, but he cannot be written to before the directory confirms his name.
+func (l *ledger) admit(k peer.Key) (Contact, error) {
+	who, have := l.person(k)
+	if !have {
+		return Contact{}, errors.Join(l.err, ErrNobody)
+	}
+	l.accept(who, true)
+	who, _ = l.person(k)
+	l.tellContact(EventContact, who)
+	return l.contact(who), l.err
+}
+
+// forget takes somebody out of the list: his next message is a request again. The
+// pin and the history stay.
+func (l *ledger) forget(k peer.Key) error {
+	who, have := l.person(k)
+	if !have || !who.Known {
+		return errors.Join(l.err, ErrNobody)
+	}
+	who.Known, who.Contact = false, false
+	l.setPerson(who)
+	l.tellContact(EventContact, who)
+	return l.err
+}
+
+// block lets nothing more in from somebody, and his request go.
+func (l *ledger) block(k peer.Key) error {
+	who, have := l.person(k)
+	if !have {
+		return errors.Join(l.err, ErrNobody)
+	}
+	if who.waits() {
+		l.forgetRequest(&who)
+	}
+	who.Blocked = true
+	l.setPerson(who)
+	l.tellContact(EventContact, who)
+	return l.err
+}
