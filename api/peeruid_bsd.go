@@ -1,0 +1,27 @@
+//go:build darwin || freebsd
+
+package api
+
+import (
+	"net"
+
+	"golang.org/x/sys/unix"
+)
+
+// PeerUID returns the number of the user who runs the program at the other end.
+// known is false on systems that do not tell.
+func PeerUID(conn *net.UnixConn) (uid int, known bool, err error) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return 0, false, err
+	}
+	var cred *unix.Xucred
+	var sockErr error
+	if err := raw.Control(func(fd uintptr) { cred, sockErr = unix.GetsockoptXucred(int(fd), 0, unix.LOCAL_PEERCRED) }); err != nil {
+		return 0, false, err
+	}
+	if sockErr != nil {
+		return 0, false, sockErr
+	}
+	return int(cred.Uid), true, nil
+}

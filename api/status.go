@@ -1,0 +1,103 @@
+package api
+
+import (
+	"time"
+
+	"github.com/phyllo-net/phyllo/id"
+)
+
+// States of a node.
+const (
+	StateStarting = "starting" // not in the ring yet
+	StateJoining  = "joining"  // finding its place in it
+	StateReady    = "ready"    // in the ring, claims its keys
+	StateStopping = "stopping"
+)
+
+// Status is how a node is.
+type Status struct {
+	ID           id.ID    `json:"id"`
+	State        string   `json:"state"` // StateReady …
+	Ring         id.Hash  `json:"ring,omitzero"`
+	LeafSet      []Peer   `json:"leafset"`       // nearest on the ring first
+	TableEntries int      `json:"table_entries"` // of the routing table
+	Connections  int      `json:"connections"`   // that stand now
+	Users        []string `json:"users"`         // names of the people who live here
+	Queued       int      `json:"queued"`        // messages that wait for their receivers, of all users
+	RSSBytes     uint64   `json:"rss_bytes"`     // memory of the process
+
+	RingName string    `json:"ring_name,omitempty"` // as its founder called it
+	Size     int       `json:"ring_size"`           // estimate of the number of nodes in the ring
+	Admitter bool      `json:"admitter"`            // this node may invite
+	Addrs    []string  `json:"addrs"`               // where others reach it, best first
+	Reach    Reach     `json:"reach"`
+	Traffic  Traffic   `json:"traffic"`
+	UI       string    `json:"ui,omitempty"` // address of the page; empty: off
+	Control  string    `json:"control"`      // path of the control socket
+	Home     string    `json:"home"`
+	PID      int       `json:"pid"`
+	Version  string    `json:"version"`
+	Started  time.Time `json:"started"`
+	Demo     bool      `json:"demo,omitempty"` // Kill and AddNode are offered
+}
+
+// Peer is a node and where it is reached.
+type Peer struct {
+	ID   id.ID  `json:"id"`
+	Addr string `json:"addr"`
+}
+
+// Reach says whether a node can be reached from outside.
+type Reach struct {
+	Kind     string `json:"kind"`     // "public", "private", "loopback", "unknown"
+	Sentence string `json:"sentence"` // the same for people, with what helps
+}
+
+// Traffic is what a node costs.
+type Traffic struct {
+	BytesIn  uint64 `json:"bytes_in"` // since its start
+	BytesOut uint64 `json:"bytes_out"`
+	RateIn   uint64 `json:"rate_in"` // bytes a second, over the last seconds
+	RateOut  uint64 `json:"rate_out"`
+	// RSSBytes and Connections are as in Status, for the meter of the page.
+	RSSBytes    uint64 `json:"rss_bytes"`
+	Connections int    `json:"connections"`
+}
+
+// Ready is the one line that "phyllo up --json" prints.
+type Ready struct {
+	Event   string   `json:"event"` // "ready"
+	ID      id.ID    `json:"id"`
+	Addrs   []string `json:"addrs"`
+	Ring    id.Hash  `json:"ring"`
+	UI      string   `json:"ui"`
+	Control string   `json:"control"`
+}
+
+// Ready returns the line that says that this node is up.
+func (s *Status) Ready() Ready {
+	return Ready{Event: "ready", ID: s.ID, Addrs: s.Addrs, Ring: s.Ring, UI: s.UI, Control: s.Control}
+}
+
+// Verdicts of a Finding.
+const (
+	Good = "good"
+	Warn = "warn" // works, but could be better
+	Bad  = "bad"  // something does not work
+)
+
+// Finding is one thing that Doctor looked at.
+type Finding struct {
+	About    string `json:"about"`    // "ports", "NAT", "clock" …
+	Verdict  string `json:"verdict"`  // Good, Warn or Bad
+	Sentence string `json:"sentence"` // what was found, and what helps
+}
+
+// Metric is one number that a node counts or measures, in the terms of Prometheus.
+type Metric struct {
+	Name    string            `json:"name"` // "phyllo_frames_total"
+	Help    string            `json:"help"`
+	Counter bool              `json:"counter,omitempty"` // it only grows; else it is a gauge
+	Labels  map[string]string `json:"labels,omitempty"`
+	Value   float64           `json:"value"`
+}
