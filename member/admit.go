@@ -1,0 +1,312 @@
+package member
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// InviteOptions shape an invitation.
+type InviteOptions struct {
+	Uses    int           // 0 means DefaultUses
+	Expires time.Duration // from now; 0 means DefaultExpiry
+}
+
+func (o InviteOptions) complete() (InviteOptions, error) {
+	if o.Uses == 0 {
+		o.Uses = DefaultUses
+	}
+	if o.Expires == 0 {
+		o.Expires = DefaultExpiry
+	}
+	if o.Uses < 1 || o.Uses > MaxUses {
+		return o, fmt.Errorf("an invitation for %d nodes: --uses takes 1 to %d", o.Uses, MaxUses)
+	}
+	if o.Expires < time.Minute || o.Expires > MaxExpiry {
+		return o, fmt.Errorf("an invitation for %v: --expires takes 1m to %v", o.Expires, MaxExpiry)
+	}
+	return o, nil
+}
+
+// names reports whether a key is one of the invitation's admitters.
+func (r *inviteRecord) names(key peer.Key) bool { return slices.Contains(r.keys(), key) }
+
+func (r *inviteRecord) keys() []peer.Key {
+	var out []peer.Key
+	for k := range slices.Chunk(r.Named, peer.KeySize) {
+		if len(k) == peer.KeySize {
+			out = append(out, peer.Key(k))
+		}
+	}
+	return out
+}
+
+// Invite makes an invitation and returns when the admitters named in it have it
+// on their disks. It names this node and two others, if two answer (with one
+// other, both would have to be up to redeem it), else this node alone. Errors:
+// ErrNoRing, ErrNotAdmitter, or what is wrong with the options.
+func (m *Member) Invite(ctx context.Context, o InviteOptions) (*Invitation, error) {
+	o, err := o.complete()
+	if err != nil {
+		return nil, err
+	}
+	self, _, err := m.office()
+	if err != nil {
+		return nil, err
+	}
+	as, _ := m.view()
+	var others []*Admitter
+	for _, a := range as {
+		if a.Key != m.key {
+			others = append(others, a)
+		}
+	}
+	mine := Admitter{Node: self.Certificate.Node, Key: m.key, Addrs: m.addrs()}
+	if len(others) >= 2 {
+		a := m.assembleSome(ctx, self.Ring, others, 2)
+		defer a.close()
+		if len(a.open) == 2 {
+			v, err := m.issueInvitation(ctx, self.Ring, o, mine, a)
+			if err == nil {
+				return v, nil
+			}
+			m.cfg.Log.Info("the invitation names this node alone", "why", err)
+		}
+	}
+	return m.issueInvitation(ctx, self.Ring, o, mine, &assembly{})
+}
+
+// assembleSome begins conversations with n of the others, those that answer.
+func (m *Member) assembleSome(ctx context.Context, ring id.Hash, others []*Admitter, n int) *assembly {
+	cs, _ := m.talkAll(ctx, ring, others)
+	a := &assembly{open: map[peer.Key]*session{}}
+	for i, c := range cs {
+		switch {
+		case c == nil:
+		case len(a.open) < n:
+			a.open[others[i].Key] = c
+		default:
+			c.s.Close()
+		}
+	}
+	return a
+}
+
+// issueInvitation makes a secret and lets all named admitters keep its hash. One
+// that fails on the way is forgotten: nobody has seen its secret.
+func (m *Member) issueInvitation(ctx context.Context, ring id.Hash, o InviteOptions, mine Admitter, a *assembly) (*Invitation, error) {
+	v := &Invitation{Ring: ring, Admitters: []Admitter{mine}, Secret: make([]byte, secretSize), Expires: m.cfg.Now().Add(o.Expires).Truncate(time.Second)}
+	if _, err := io.ReadFull(m.cfg.Rand, v.Secret); err != nil {
+		return nil, fmt.Errorf("make an invitation: the random source failed: %w", err)
+	}
+	named := slices.Clone(m.key[:])
+	for k, c := range a.open {
+		named = append(named, k[:]...)
+		v.Admitters = append(v.Admitters, Admitter{Node: c.hello.Certificate.Node, Key: k, Addrs: m.toldAddrs(k)})
+	}
+	q := &keep{Hash: hashSecret(ring, v.Secret), Named: named, Uses: uint32(o.Uses), Expires: v.Expires.Unix()}
+	if err := m.keepInvitation(m.key, q); err != nil {
+		return nil, err
+	}
+	for _, c := range a.open {
+		stop := c.watch(ctx)
+		_, err := ask[*done](c, stepTime, q)
+		stop()
+		if err != nil {
+			return nil, err
+		}
+	}
+	return v, nil
+}
+
+// toldAddrs are the addresses of an admitter that are handed on.
+func (m *Member) toldAddrs(key peer.Key) []string {
+	m.mu.Lock()
+	var told []string
+	if a := m.admitter(key); a != nil {
+		told = a.Addrs
+	}
+	m.mu.Unlock()
+	return firstAddrs(m.addrsOf(key, told))
+}
+
+// Old invitations are dropped when there are many.
+const (
+	manyInvites = 2000
+	oldInvite   = 90 * 24 * time.Hour
+)
+
+func (m *Member) keepInvitation(by peer.Key, q *keep) error {
+	ring, _, err := m.inRing()
+	if err != nil {
+		return err
+	}
+	r := inviteRecord{Named: q.Named, Uses: q.Uses, Expires: q.Expires, By: by}
+	var have inviteRecord
+	switch old, err := m.get(tagInvite, q.Hash[:], &have); {
+	case err != nil:
+		return err
+	case old && (!slices.Equal(have.Named, r.Named) || have.Uses != r.Uses || have.Expires != r.Expires):
+		return fmt.Errorf("%w: an invitation that changes", ErrConversation)
+	}
+	if err := m.dropInvites(ring); err != nil {
+		return err
+	}
+	return m.putIn(ring, tagInvite, q.Hash[:], r)
+}
+
+// dropInvites removes invitations that ended long ago, where there are many. To
+// drop one is safe: a secret whose hash is not known is refused.
+func (m *Member) dropInvites(ring id.Hash) error {
+	n, before := 0, m.cfg.Now().Add(-oldInvite).Unix()
+	var old [][]byte
+	err := each(m, ring, tagInvite, nil, func(hash []byte, r *inviteRecord) bool {
+		n++
+		if r.Expires < before {
+			old = append(old, hash)
+		}
+		return true
+	})
+	if err != nil || n < manyInvites {
+		return err
+	}
+	for _, hash := range old {
+		if err := m.cfg.Store.Delete(Table, recordKey(ring, tagInvite, hash)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *Member) answerKeep(from peer.Key, q *keep) (wire.Message, error) {
+	r := inviteRecord{Named: q.Named}
+	if !r.names(from) || !r.names(m.key) {
+		return nil, fmt.Errorf("%w: the invitation does not name both", ErrConversation)
+	}
+	if err := m.keepInvitation(from, q); err != nil {
+		return nil, err
+	}
+	return &done{}, nil
+}
+
+// answerRedeem admits the key at the other end of the stream, if the secret is
+// one of an invitation that is good for it.
+func (m *Member) answerRedeem(ctx context.Context, c *session, q *redeem) error {
+	self, _, err := m.office()
+	if err != nil {
+		return err
+	}
+	hash := hashSecret(self.Ring, q.Secret)
+	var inv inviteRecord
+	switch have, err := m.get(tagInvite, hash[:], &inv); {
+	case err != nil:
+		return err
+	case !have || !inv.names(m.key):
+		return ErrInviteLost
+	}
+	if err := c.within(decideTime); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, decideTime)
+	defer cancel()
+	if err := m.use(ctx, self.Ring, hash, &inv, c.s.Remote()); err != nil {
+		return err
+	}
+	return m.admit(ctx, c, q.Addrs)
+}
+
+// use spends one use of an invitation on a key, or finds the one that was spent
+// on it already. After the end of an invitation it only does the latter, so that
+// an answer that was lost can still be had.
+func (m *Member) use(ctx context.Context, ring, hash id.Hash, inv *inviteRecord, key peer.Key) error {
+	own := wire.MustMarshal(useValue{Key: key})
+	ended := m.cfg.Now().Unix() > inv.Expires
+	if ended {
+		own = nil
+	}
+	a := m.assemble(ctx, ring, inv.keys())
+	defer a.close()
+	for slot := range inv.Uses {
+		value, err := m.decide(ctx, &a.council, register{Invite: hash, Slot: slot}, own)
+		if err != nil {
+			return err
+		}
+		if value == nil {
+			return ErrInviteEnded
+		}
+		var u useValue
+		if err := wire.Unmarshal(value, &u); err != nil {
+			return err
+		}
+		if u.Key == key {
+			return nil
+		}
+	}
+	if ended {
+		return ErrInviteEnded
+	}
+	return ErrUsed
+}
+
+// admit gives the key at the other end its place and a certificate. That it may
+// have one was decided before.
+func (m *Member) admit(ctx context.Context, c *session, addrs []string) error {
+	key := c.s.Remote()
+	self, adm, err := m.office()
+	if err != nil {
+		return err
+	}
+	a, err := m.assembleAll(ctx, self.Ring)
+	if err != nil {
+		return err
+	}
+	defer a.close()
+	salt, err := m.placeOf(ctx, &a.council, key)
+	if err != nil {
+		return err
+	}
+	cert := peer.NewCertificate(m.cfg.Node, adm, key, salt, m.cfg.Now())
+	m.mu.Lock()
+	_, admitterOut := m.out.AdmitterExpelled(key)
+	out := m.out.Expelled(cert.Node) || admitterOut
+	m.mu.Unlock()
+	if out {
+		return fmt.Errorf("node %s: %w", cert.Node.Short(), peer.ErrIsExpelled)
+	}
+	if err := m.note(cert, addrs); err != nil {
+		return err
+	}
+	if err := c.within(stepTime); err != nil {
+		return err
+	}
+	if err := c.send(&welcome{Certificate: cert, Admitters: m.ours().Admitters}); err != nil {
+		return err
+	}
+	for _, other := range a.open { // so that all admitters know who was admitted
+		if other.within(stepTime) == nil {
+			_ = other.send(&seated{Certificate: cert, Addrs: addrs}) // a courtesy: the certificate speaks for itself
+		}
+	}
+	return nil
+}
+
+// placeOf decides the salt of a key, or finds the one decided before.
+func (m *Member) placeOf(ctx context.Context, c *council, key peer.Key) (peer.Salt, error) {
+	own := placeValue{By: m.key, Time: m.cfg.Now().Unix()}
+	if _, err := io.ReadFull(m.cfg.Rand, own.Salt[:]); err != nil {
+		return own.Salt, fmt.Errorf("draw a salt: the random source failed: %w", err)
+	}
+	value, err := m.decide(ctx, c, register{Key: key}, wire.MustMarshal(own))
+	if err != nil {
+		return own.Salt, err
+	}
+	var decided placeValue
+	err = wire.Unmarshal(value, &decided)
+	return decided.Salt, err
+}

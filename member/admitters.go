@@ -1,0 +1,216 @@
+package member
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// maxKept is how many admitters are remembered, those that were expelled
+// included.
+const maxKept = 64
+
+// remember takes an admission, which is checked here, and where its holder may be
+// found. What an admitter says of itself replaces what others said.
+func (m *Member) remember(ring id.Hash, a *Admitter, itself bool) error {
+	if err := a.Admission.Check(ring, m.cfg.Verifier); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	if m.self == nil || m.self.Ring != ring {
+		m.mu.Unlock()
+		return ErrNoRing
+	}
+	i, have := m.findAdmitter(a.Key)
+	known := &Admitter{Key: a.Key, Admission: a.Admission}
+	if have {
+		*known = *m.admitters[i]
+	} else if len(m.admitters) >= maxKept {
+		m.mu.Unlock()
+		return ErrTooMany
+	}
+	if !a.Node.IsZero() && (itself || known.Node.IsZero()) {
+		known.Node = a.Node
+	}
+	if len(a.Addrs) > 0 && (itself || len(known.Addrs) == 0) {
+		known.Addrs = a.Addrs
+	}
+	same := have && known.Node == m.admitters[i].Node && slices.Equal(known.Addrs, m.admitters[i].Addrs)
+	m.mu.Unlock()
+	if same {
+		return nil
+	}
+	// Durable first: what a node has told others it must know after a crash.
+	if err := m.putIn(ring, tagAdmitter, a.Key[:], admitterRecord{Admission: known.Admission, Node: known.Node, Addrs: known.Addrs}); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if i, have := m.findAdmitter(a.Key); have {
+		m.admitters[i] = known
+	} else {
+		m.admitters = slices.Insert(m.admitters, i, known)
+	}
+	m.out.Saw(known.Admission)
+	return nil
+}
+
+// ours is what this node tells other admitters, and newcomers, of the admitters.
+func (m *Member) ours() *share {
+	addrs := m.addrs()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	as, _ := m.inForce()
+	s := &share{}
+	for _, a := range as {
+		if len(s.Admitters) == maxCards {
+			break
+		}
+		c := &card{Admission: a.Admission, Node: a.Node, Addrs: firstAddrs(a.Addrs)}
+		if a.Key == m.key {
+			c.Addrs, c.Node = addrs, m.self.Certificate.Node
+		}
+		s.Admitters = append(s.Admitters, c)
+	}
+	for _, e := range m.out.All() {
+		if !e.Admitter.IsZero() {
+			s.Expelled = append(s.Expelled, e)
+		}
+	}
+	// The newest count most, and a frame holds only so many.
+	slices.SortStableFunc(s.Expelled, func(a, b *peer.Expulsion) int { return int(b.Time - a.Time) })
+	s.Expelled = s.Expelled[:min(len(s.Expelled), maxShared)]
+	return s
+}
+
+// maxShared is how many expulsions of admitters one share holds: with the cards
+// they stay below MaxFrame.
+const maxShared = 16
+
+// heard takes in what another admitter told.
+func (m *Member) heard(ring id.Hash, from peer.Key, s *share) error {
+	for _, c := range s.Admitters {
+		a := &Admitter{Node: c.Node, Key: c.Admission.Admitter, Addrs: c.Addrs, Admission: c.Admission}
+		if a.Key == m.key {
+			a.Addrs, a.Node = nil, id.ID{}
+		}
+		if err := m.remember(ring, a, a.Key == from); err != nil {
+			return err
+		}
+	}
+	return m.Merge(s.Expelled)
+}
+
+// talk begins a conversation with another admitter: both tell what they know of
+// the admitters.
+func (m *Member) talk(ctx context.Context, ring id.Hash, a *Admitter) (*session, error) {
+	c, err := m.meet(ctx, ring, id.ID{}, a.Key, m.addrsOf(a.Key, a.Addrs))
+	if err != nil {
+		return nil, err
+	}
+	stop := c.watch(ctx)
+	defer stop()
+	theirs, err := ask[*share](c, stepTime, m.ours())
+	if err == nil {
+		err = m.heard(ring, a.Key, theirs)
+	}
+	if err != nil {
+		c.s.Reset()
+		return nil, err
+	}
+	return c, nil
+}
+
+// talkAll begins conversations with several admitters at once; where one fails
+// the session is nil and the error says why.
+func (m *Member) talkAll(ctx context.Context, ring id.Hash, as []*Admitter) ([]*session, []error) {
+	cs, errs := make([]*session, len(as)), make([]error, len(as))
+	var wg sync.WaitGroup
+	for i, a := range as {
+		wg.Go(func() { cs[i], errs[i] = m.talk(ctx, ring, a) })
+	}
+	wg.Wait()
+	return cs, errs
+}
+
+// there is another admitter as an acceptor.
+type there struct{ c *session }
+
+func (t there) prepare(ctx context.Context, p *prepare) (*vote, error) { return t.vote(ctx, p) }
+
+func (t there) accept(ctx context.Context, a *accept) (*vote, error) { return t.vote(ctx, a) }
+
+func (t there) vote(ctx context.Context, question wire.Message) (*vote, error) {
+	stop := t.c.watch(ctx)
+	defer stop()
+	return ask[*vote](t.c, stepTime, question)
+}
+
+// assembly is a council and the conversations that it is made of.
+type assembly struct {
+	council
+	open map[peer.Key]*session
+}
+
+// close ends the conversations.
+func (a *assembly) close() {
+	for _, c := range a.open {
+		c.s.Close()
+	}
+}
+
+// assemble gets as many of the admitters named by keys as answer (self included,
+// if named) into a council.
+func (m *Member) assemble(ctx context.Context, ring id.Hash, named []peer.Key) *assembly {
+	a := &assembly{council: council{all: len(named)}, open: map[peer.Key]*session{}}
+	var others []*Admitter
+	for _, k := range named {
+		if k == m.key {
+			a.acceptors = append(a.acceptors, here{m})
+			continue
+		}
+		m.mu.Lock()
+		if known := m.admitter(k); known != nil && m.inOffice(k) {
+			others = append(others, known)
+		}
+		m.mu.Unlock()
+	}
+	cs, errs := m.talkAll(ctx, ring, others)
+	for i, c := range cs {
+		if c == nil {
+			m.cfg.Log.Info("an admitter does not answer", "node", others[i].Node.Short(), "why", errs[i])
+			continue
+		}
+		a.open[others[i].Key] = c
+		a.acceptors = append(a.acceptors, there{c})
+	}
+	return a
+}
+
+// assembleAll is assemble for all admitters in force, after this node has read
+// their registers. What it learns of the admitters on the way may change who they
+// are; then it begins again.
+func (m *Member) assembleAll(ctx context.Context, ring id.Hash) (*assembly, error) {
+	for range 4 {
+		if err := m.sync(ctx); err != nil {
+			return nil, err
+		}
+		as, view := m.view()
+		named := make([]peer.Key, len(as))
+		for i, a := range as {
+			named[i] = a.Key
+		}
+		a := m.assemble(ctx, ring, named)
+		if _, now := m.view(); now == view {
+			a.view = view
+			return a, nil
+		}
+		a.close()
+	}
+	return nil, fmt.Errorf("%w: %w", ErrQuorum, errView)
+}

@@ -1,0 +1,226 @@
+package member
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
+)
+
+// Promote makes a member an admitter. The node must be up, as it reads the other
+// admitters' registers before it counts. With two admitters both must be up to
+// admit anybody, so promote two. Errors: ErrNoAuthority, ErrUnknownNode,
+// ErrTooMany, ErrDeclined, ErrQuorum, or why the node cannot be reached.
+func (m *Member) Promote(ctx context.Context, node id.ID) error {
+	m.change.Lock()
+	defer m.change.Unlock()
+	return m.promote(ctx, node)
+}
+
+func (m *Member) promote(ctx context.Context, node id.ID) error {
+	ring, _, err := m.inRing()
+	if err != nil {
+		return err
+	}
+	m.mu.Lock()
+	authority := m.authority
+	m.mu.Unlock()
+	if authority == nil {
+		return ErrNoAuthority
+	}
+	var known knownRecord
+	b := node.Bytes()
+	switch have, err := m.get(tagKnown, b[:], &known); {
+	case err != nil:
+		return err
+	case !have:
+		return ErrUnknownNode
+	}
+	key := known.Certificate.Key
+	as, view := m.view()
+	if slices.ContainsFunc(as, func(a *Admitter) bool { return a.Key == key }) {
+		return nil
+	}
+	if len(as) >= MaxAdmitters {
+		return ErrTooMany
+	}
+	m.mu.Lock()
+	_, wasOut := m.out.AdmitterExpelled(key)
+	out := wasOut || m.out.Expelled(node)
+	m.mu.Unlock()
+	if out {
+		return fmt.Errorf("node %s: %w: take it back in first", node.Short(), peer.ErrIsExpelled)
+	}
+	// The next step must not begin before a majority stands on this one.
+	if err := m.settled(ctx, ring, view, as); err != nil {
+		return err
+	}
+	return m.appoint(ctx, ring, authority, &known)
+}
+
+// settled sees to it that a majority of the admitters has read the registers of
+// the present view.
+func (m *Member) settled(ctx context.Context, ring, view id.Hash, as []*Admitter) error {
+	ready := 0
+	var others []*Admitter
+	for _, a := range as {
+		if a.Key != m.key {
+			others = append(others, a)
+			continue
+		}
+		if err := m.sync(ctx); err != nil {
+			return err
+		}
+		ready++
+	}
+	cs, errs := m.talkAll(ctx, ring, others)
+	var why error
+	for i, c := range cs {
+		if c == nil {
+			why = errs[i]
+			continue
+		}
+		stop := c.watch(ctx)
+		_, err := ask[*done](c, 2*stepTime, &settle{View: view})
+		stop()
+		c.s.Close()
+		if err != nil {
+			why = err
+			continue
+		}
+		ready++
+	}
+	if need := len(as)/2 + 1; ready < need {
+		return fmt.Errorf("%w (%d of %d answer, %d are needed): %v", ErrQuorum, ready, len(as), need, why)
+	}
+	return nil
+}
+
+// appoint signs an admission and brings it to the member; only when the member
+// has it does it count here.
+func (m *Member) appoint(ctx context.Context, ring id.Hash, authority peer.Signer, known *knownRecord) error {
+	key := known.Certificate.Key
+	adm := peer.NewAdmission(authority, key, m.cfg.Now())
+	c, err := m.open(ctx, key, m.addrsOf(key, known.Addrs))
+	if err != nil {
+		return fmt.Errorf("node %s: %w", known.Certificate.Node.Short(), err)
+	}
+	defer c.s.Close()
+	stop := c.watch(ctx)
+	defer stop()
+	if err := m.good(ring, c.hello.Certificate); err != nil {
+		return err
+	}
+	if c.hello.Certificate.Key != key {
+		return fmt.Errorf("%w: another node's certificate", peer.ErrForged)
+	}
+	if _, err := ask[*done](c, stepTime, &appoint{Admission: adm, Share: *m.ours()}); err != nil {
+		return err
+	}
+	a := &Admitter{Key: key, Node: known.Certificate.Node, Addrs: known.Addrs, Admission: adm}
+	if err := m.remember(ring, a, true); err != nil {
+		return err
+	}
+	as, view := m.view()
+	return m.settled(ctx, ring, view, as)
+}
+
+// answerAppoint makes this node an admitter, by the authority's word.
+func (m *Member) answerAppoint(c *session, ring id.Hash, q *appoint) error {
+	if m.cfg.Decline {
+		return ErrDeclined
+	}
+	if q.Admission.Admitter != m.key {
+		return fmt.Errorf("%w: another node's admission", peer.ErrForged)
+	}
+	if err := q.Admission.Check(ring, m.cfg.Verifier); err != nil {
+		return err
+	}
+	// Whoever brings it, the authority has signed it.
+	if err := m.heard(ring, c.s.Remote(), &q.Share); err != nil {
+		return err
+	}
+	_, self, err := m.inRing()
+	if err != nil {
+		return err
+	}
+	if err := m.appointed(self, q.Admission); err != nil {
+		return err
+	}
+	return c.send(&done{})
+}
+
+// appointed takes up the office, with a place of our own that we know.
+func (m *Member) appointed(self *selfRecord, adm *peer.Admission) error {
+	if err := m.knowPlace(self.Certificate); err != nil {
+		return err
+	}
+	return m.remember(self.Ring, &Admitter{Key: m.key, Node: self.Certificate.Node, Admission: adm}, true)
+}
+
+// firstAdmitters is how many admitters a ring gets by itself: any one of them may
+// then be off.
+const firstAdmitters = 3
+
+// appointFirst appoints the first two members that are up and willing, where this
+// node holds the authority of a young ring.
+func (m *Member) appointFirst(ctx context.Context) error {
+	m.mu.Lock()
+	need := firstAdmitters - len(m.admitters)
+	held := m.self != nil && m.authority != nil && m.inOffice(m.key)
+	m.mu.Unlock()
+	if m.cfg.NoAppoint || !held || need <= 0 {
+		return nil
+	}
+	m.change.Lock()
+	defer m.change.Unlock()
+	willing, err := m.willing(ctx, need)
+	if err != nil || len(willing) < need {
+		return err
+	}
+	for _, node := range willing {
+		if err := m.promote(ctx, node); err != nil {
+			return err
+		}
+		m.cfg.Log.Info("a member is an admitter now", "node", node.Short())
+	}
+	return nil
+}
+
+// willing returns the n oldest members that are up and would be admitters.
+func (m *Member) willing(ctx context.Context, n int) ([]id.ID, error) {
+	ring, _, err := m.inRing()
+	if err != nil {
+		return nil, err
+	}
+	var members []*knownRecord
+	err = each(m, ring, tagKnown, nil, func(_ []byte, r *knownRecord) bool {
+		if !m.isAdmitter(r.Certificate.Key) && m.good(ring, r.Certificate) == nil {
+			members = append(members, r)
+		}
+		return true
+	})
+	if err != nil || len(members) < n {
+		return nil, err
+	}
+	slices.SortFunc(members, func(a, b *knownRecord) int {
+		return cmp.Or(cmp.Compare(a.Since, b.Since), a.Certificate.Node.Cmp(b.Certificate.Node))
+	})
+	const tries = 8
+	var out []id.ID
+	for _, r := range members[:min(len(members), tries)] {
+		c, err := m.open(ctx, r.Certificate.Key, m.addrsOf(r.Certificate.Key, r.Addrs))
+		if err != nil {
+			m.cfg.Log.Debug("a member that could be an admitter is not up", "node", r.Certificate.Node.Short(), "why", err)
+			continue
+		}
+		if !c.hello.Decline && len(out) < n {
+			out = append(out, r.Certificate.Node)
+		}
+		c.s.Close()
+	}
+	return out, nil
+}

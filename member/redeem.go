@@ -1,0 +1,142 @@
+package member
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/store"
+	"github.com/phyllo-net/phyllo/transport"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// Joined says where a node has come to be a member.
+type Joined struct {
+	Ring        id.Hash
+	Name        string // the ring's
+	Certificate *peer.Certificate
+	// Contacts are the admitters that were named to us, through which the
+	// overlay can be joined. Their incarnations are not known and zero.
+	Contacts []*peer.Handle
+}
+
+// Redeem joins a ring by an invitation, and returns when the certificate is on
+// the disk. The same node may redeem it again, if the answer was lost: it costs
+// nothing and gives the same place. A node that is in another ring gets
+// ErrInRing, unless it is alone there; then it leaves that ring. Other errors:
+// ErrUsed, ErrInviteEnded, ErrInviteLost, ErrQuorum, ErrUnreachable, ErrBusy, or
+// that of a certificate that does not fit.
+func (m *Member) Redeem(ctx context.Context, v *Invitation) (*Joined, error) {
+	m.change.Lock()
+	defer m.change.Unlock()
+	if err := m.mayLeave(v.Ring); err != nil {
+		return nil, err
+	}
+	var errs []error
+	for _, a := range v.Admitters {
+		j, err := m.redeemAt(ctx, v, a)
+		if err == nil {
+			return j, nil
+		}
+		errs = append(errs, fmt.Errorf("admitter %s: %w", a.Node.Short(), err))
+		if isFinal(err) || ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, worst(errs)
+}
+
+// isFinal reports whether the other admitters would say the same.
+func isFinal(err error) bool {
+	for _, e := range []error{ErrUsed, ErrInviteEnded, peer.ErrIsExpelled, transport.ErrVersion, ErrInRing} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// worst returns the error that tells most: one that came from a conversation, or
+// ErrUnreachable with the reasons why there was none.
+func worst(errs []error) error {
+	for _, known := range refusals {
+		for _, err := range errs {
+			if errors.Is(err, known.err) {
+				return err
+			}
+		}
+	}
+	return fmt.Errorf("%w (%w)", ErrUnreachable, errors.Join(errs...))
+}
+
+func (m *Member) redeemAt(ctx context.Context, v *Invitation, a Admitter) (*Joined, error) {
+	c, err := m.meet(ctx, v.Ring, a.Node, a.Key, m.addrsOf(a.Key, a.Addrs))
+	if err != nil {
+		return nil, err
+	}
+	defer c.s.Close()
+	stop := c.watch(ctx)
+	defer stop()
+	w, err := ask[*welcome](c, decideTime, &redeem{Secret: v.Secret, Addrs: m.addrs()})
+	if err != nil {
+		return nil, err
+	}
+	return m.join(c, v.Ring, w)
+}
+
+// join enters the ring by a certificate that an admitter has just given.
+func (m *Member) join(c *session, ring id.Hash, w *welcome) (*Joined, error) {
+	if err := m.checkWelcome(c, ring, w); err != nil {
+		return nil, err
+	}
+	if err := checkName(c.hello.Name); err != nil {
+		return nil, err
+	}
+	var b store.Batch
+	for _, card := range w.Admitters {
+		if card.Admission.Check(ring, m.cfg.Verifier) != nil {
+			return nil, fmt.Errorf("%w: an admission of another admitter", peer.ErrForged)
+		}
+		b.Put(Table, recordKey(ring, tagAdmitter, card.Admission.Admitter[:]), wire.MustMarshal(admitterRecord{
+			Admission: card.Admission, Node: card.Node, Addrs: card.Addrs}))
+	}
+	self := &selfRecord{Ring: ring, Name: c.hello.Name, Certificate: w.Certificate}
+	if old, now, err := m.inRing(); err == nil && old == ring {
+		self.Founded = now.Founded
+	}
+	if err := m.settleIn(self, &b); err != nil {
+		return nil, err
+	}
+	if err := m.note(c.hello.Certificate, nil); err != nil {
+		return nil, err
+	}
+	return &Joined{Ring: ring, Name: self.Name, Certificate: self.Certificate, Contacts: m.Contacts()}, nil
+}
+
+// checkWelcome reports whether an admitter gave what it should.
+func (m *Member) checkWelcome(c *session, ring id.Hash, w *welcome) error {
+	if err := w.Certificate.Check(ring, m.cfg.Now(), m.cfg.Verifier); err != nil {
+		return err
+	}
+	if w.Certificate.Key != m.key || w.Certificate.Admission.Admitter != c.s.Remote() {
+		return fmt.Errorf("%w: a certificate for another key, or by another admitter", peer.ErrForged)
+	}
+	return nil
+}
+
+// Contacts are the admitters in good standing whose addresses are known, without
+// this node: through them the overlay can be joined. Their incarnations are not
+// known and zero.
+func (m *Member) Contacts() []*peer.Handle {
+	as, _ := m.view()
+	var out []*peer.Handle
+	for _, a := range as {
+		addrs := m.addrsOf(a.Key, a.Addrs)
+		if a.Key != m.key && !a.Node.IsZero() && len(addrs) > 0 {
+			out = append(out, &peer.Handle{ID: a.Node, Key: a.Key, Addrs: addrs[:min(len(addrs), peer.MaxAddrs)]})
+		}
+	}
+	return out
+}

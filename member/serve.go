@@ -1,0 +1,217 @@
+package member
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/transport"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// answer is one incoming conversation.
+func (m *Member) answer(s transport.Stream) {
+	defer s.Close()
+	if !m.begin() {
+		s.Reset()
+		return
+	}
+	defer m.busy.Done()
+	c := &session{s: s}
+	stop := c.watch(m.ctx)
+	defer stop()
+	err := m.converse(m.ctx, c)
+	if err == nil {
+		return
+	}
+	m.cfg.Log.Debug("a conversation about membership ended", "peer", s.Remote().String(), "why", err)
+	if c.broken || c.within(stepTime) != nil || c.send(&refuse{Code: codeOf(err)}) != nil {
+		s.Reset()
+	}
+}
+
+// converse returns nil, or why the other end is refused.
+func (m *Member) converse(ctx context.Context, c *session) error {
+	if err := c.within(stepTime); err != nil {
+		return err
+	}
+	key := c.s.Remote()
+	admitter := m.isAdmitter(key)
+	if !admitter {
+		if !m.strange.enter(key) {
+			return ErrBusy
+		}
+		defer m.strange.leave()
+	}
+	g, err := expect[*greet](c)
+	if err != nil {
+		return err
+	}
+	if g.Min > protoMax || g.Max < protoMin {
+		return transport.ErrVersion
+	}
+	ring, self, err := m.inRing()
+	if err != nil {
+		return err
+	}
+	h := &hello{Version: protoMax, Name: self.Name, Certificate: self.Certificate, Decline: m.cfg.Decline}
+	if _, adm, err := m.office(); err == nil {
+		h.Admission = adm
+	}
+	if err := c.send(h); err != nil {
+		return err
+	}
+	first, err := c.receive()
+	if err != nil {
+		return err
+	}
+	switch q := first.(type) {
+	case *redeem:
+		return m.answerRedeem(ctx, c, q)
+	case *renew:
+		return m.answerRenew(c, q)
+	case *lanAsk:
+		return m.answerLan(ctx, c, q)
+	case *appoint:
+		return m.answerAppoint(c, ring, q)
+	case *share:
+		return m.answerAdmitter(ctx, c, ring, q)
+	}
+	return fmt.Errorf("%w: %T does not begin a conversation", ErrConversation, first)
+}
+
+func (m *Member) isAdmitter(key peer.Key) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.self != nil && m.inOffice(key)
+}
+
+// answerAdmitter is a conversation with another admitter: any number of
+// questions. One that we do not know yet proves itself with its own card.
+func (m *Member) answerAdmitter(ctx context.Context, c *session, ring id.Hash, s *share) error {
+	if _, _, err := m.office(); err != nil {
+		return err
+	}
+	key := c.s.Remote()
+	known := m.isAdmitter(key)
+	if !known && !slices.ContainsFunc(s.Admitters, func(a *card) bool { return a.Admission.Admitter == key }) {
+		return ErrNotAdmitter
+	}
+	if err := m.heard(ring, key, s); err != nil {
+		return err
+	}
+	if !m.isAdmitter(key) {
+		return fmt.Errorf("admitter %s: %w", key, peer.ErrIsExpelled)
+	}
+	if err := c.send(m.ours()); err != nil {
+		return err
+	}
+	for {
+		if err := c.within(decideTime); err != nil {
+			return err
+		}
+		q, err := c.receive()
+		if err != nil {
+			if isEnd(err) {
+				return nil
+			}
+			return err
+		}
+		a, err := m.answerOne(ctx, ring, key, q)
+		if err != nil {
+			return err
+		}
+		if a == nil {
+			continue
+		}
+		if err := c.within(stepTime); err != nil {
+			return err
+		}
+		if err := c.send(a); err != nil {
+			return err
+		}
+	}
+}
+
+// answerOne is one question of an admitter; some have no answer.
+func (m *Member) answerOne(ctx context.Context, ring id.Hash, from peer.Key, question wire.Message) (wire.Message, error) {
+	if !m.isAdmitter(from) { // it may have been expelled meanwhile
+		return nil, fmt.Errorf("admitter %s: %w", from, peer.ErrIsExpelled)
+	}
+	switch q := question.(type) {
+	case *prepare:
+		if err := m.mayVote(ctx, from, q.Register); err != nil {
+			return nil, err
+		}
+		return m.promise(q)
+	case *accept:
+		if err := m.mayVote(ctx, from, q.Register); err != nil {
+			return nil, err
+		}
+		return m.acceptAt(q)
+	case *pull:
+		return m.places(ring, q.After)
+	case *settle:
+		return m.answerSettle(ctx, q)
+	case *keep:
+		return m.answerKeep(from, q)
+	case *seated:
+		return nil, m.answerSeated(ring, q)
+	case *cosign:
+		return m.answerCosign(ring, from, q)
+	}
+	return nil, fmt.Errorf("%w: %T is no question", ErrConversation, question)
+}
+
+// mayVote reports whether an admitter may write a register here: for a place this
+// node must have read the registers of the others, and an invitation must name
+// both.
+func (m *Member) mayVote(ctx context.Context, from peer.Key, r register) error {
+	if r.isPlace() {
+		ctx, cancel := context.WithTimeout(ctx, stepTime)
+		defer cancel()
+		return m.sync(ctx)
+	}
+	var inv inviteRecord
+	have, err := m.get(tagInvite, r.Invite[:], &inv)
+	switch {
+	case err != nil:
+		return err
+	case !have:
+		return ErrInviteLost
+	case !inv.names(from) || !inv.names(m.key) || r.Slot >= inv.Uses:
+		return fmt.Errorf("%w: the invitation does not name both", ErrConversation)
+	}
+	return nil
+}
+
+func (m *Member) answerSettle(ctx context.Context, q *settle) (wire.Message, error) {
+	ctx, cancel := context.WithTimeout(ctx, stepTime)
+	defer cancel()
+	if err := m.sync(ctx); err != nil {
+		return nil, err
+	}
+	if _, now := m.view(); now != q.View {
+		return nil, errView
+	}
+	return &done{}, nil
+}
+
+func (m *Member) answerSeated(ring id.Hash, q *seated) error {
+	if err := q.Certificate.Check(ring, m.cfg.Now(), m.cfg.Verifier); err != nil {
+		return err
+	}
+	if err := m.knowPlace(q.Certificate); err != nil {
+		return err
+	}
+	return m.note(q.Certificate, q.Addrs)
+}
+
+// isEnd reports whether an error is the regular end of a conversation.
+func isEnd(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, context.Canceled)
+}

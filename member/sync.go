@@ -1,0 +1,155 @@
+package member
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
+)
+
+// sync reads the registers of places from a majority of the admitters (this node
+// counts), unless that was done since the admitters changed last. Before it has,
+// an admitter does not vote on places.
+//
+// Why that is enough: let n admitters become n+1. A place that the n decided is
+// known to a majority of them, n/2+1. Whoever reads from a majority of the n+1
+// reads from n/2 others at least (rounded up), so from one that knows it. The
+// same holds where one of n+1 goes.
+func (m *Member) sync(ctx context.Context) error {
+	m.reading.Lock()
+	defer m.reading.Unlock()
+	for range 4 {
+		ring, _, err := m.inRing()
+		if err != nil {
+			return err
+		}
+		as, view := m.view()
+		m.mu.Lock()
+		ready := m.synced == view
+		m.mu.Unlock()
+		if ready {
+			return nil
+		}
+		var others []*Admitter
+		for _, a := range as {
+			if a.Key != m.key {
+				others = append(others, a)
+			}
+		}
+		if err := m.readFrom(ctx, ring, others); err != nil {
+			return err
+		}
+		if _, now := m.view(); now != view {
+			continue // what the others told has changed who they are
+		}
+		if err := m.put(tagSynced, nil, syncedRecord{View: view}); err != nil {
+			return err
+		}
+		m.mu.Lock()
+		m.synced = view
+		m.mu.Unlock()
+	}
+	return errView
+}
+
+func (m *Member) readFrom(ctx context.Context, ring id.Hash, others []*Admitter) error {
+	cs, errs := m.talkAll(ctx, ring, others)
+	read := 1 // ourselves
+	var why error
+	for i, c := range cs {
+		if c == nil {
+			why = errs[i]
+			continue
+		}
+		if err := m.pullFrom(ctx, c); err != nil {
+			why = err
+			c.s.Reset()
+			continue
+		}
+		c.s.Close()
+		read++
+	}
+	if all := len(others) + 1; read < all/2+1 {
+		return fmt.Errorf("%w (%d of %d answer, %d are needed): %v", ErrQuorum, read, all, all/2+1, why)
+	}
+	return nil
+}
+
+// pullFrom copies the registers that the other end knows more of.
+func (m *Member) pullFrom(ctx context.Context, c *session) error {
+	stop := c.watch(ctx)
+	defer stop()
+	var after peer.Key
+	for {
+		p, err := ask[*page](c, stepTime, &pull{After: after})
+		if err != nil {
+			return err
+		}
+		for _, pl := range p.Places {
+			if err := m.adopt(pl); err != nil {
+				return err
+			}
+			after = pl.Key
+		}
+		if !p.More || len(p.Places) == 0 {
+			return nil
+		}
+	}
+}
+
+// adopt merges another acceptor's state of a place into ours: the value of the
+// higher ballot, and the higher promise.
+func (m *Member) adopt(p *place) error {
+	r := register{Key: p.Key}
+	if p.State.Accepted > 0 {
+		if err := r.checkValue(p.State.Value); err != nil {
+			return fmt.Errorf("%w: %w", ErrConversation, err)
+		}
+	}
+	m.votes.Lock()
+	defer m.votes.Unlock()
+	s, err := m.state(r)
+	if err != nil {
+		return err
+	}
+	old := s.Promised == p.State.Promised && s.Accepted == p.State.Accepted && (s.Chosen || !p.State.Chosen)
+	if s.Chosen || old {
+		return nil
+	}
+	s.Promised = max(s.Promised, p.State.Promised)
+	if p.State.Accepted > s.Accepted || p.State.Chosen {
+		s.Accepted, s.Value, s.Chosen = p.State.Accepted, p.State.Value, p.State.Chosen
+	}
+	return m.putState(r, s)
+}
+
+// places is the answer to pull.
+func (m *Member) places(ring id.Hash, after peer.Key) (*page, error) {
+	m.votes.Lock() // see viewIs
+	defer m.votes.Unlock()
+	p := &page{}
+	var from []byte
+	if !after.IsZero() {
+		from = after[:]
+	}
+	err := each(m, ring, tagPlace, from, func(rest []byte, s *registerState) bool {
+		if len(p.Places) == maxPage {
+			p.More = true
+			return false
+		}
+		p.Places = append(p.Places, &place{Key: peer.Key(rest), State: *s})
+		return true
+	})
+	return p, err
+}
+
+// inRing returns the present ring, and our own record of it.
+func (m *Member) inRing() (id.Hash, *selfRecord, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.self == nil {
+		return id.Hash{}, nil, ErrNoRing
+	}
+	return m.self.Ring, m.self, nil
+}
