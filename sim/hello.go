@@ -116,7 +116,7 @@ func (s *Sim) answered(ref uint32) {
 		s.postLink(int(me), at, kHelloDone, ref, 1, 0)
 	}
 	sd := &l.side[0]
-	sd.arrival = [3]int64{at, at, at}
+	sd.arrival, sd.opens = [3]int64{at, at, at}, at
 	sd.to = s.handleIn(other, l.born[1])
 	s.stand(ref, 0)
 }

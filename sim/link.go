@@ -29,6 +29,7 @@ type side struct {
 	queued  int
 	used    int64    // time of the last message sent or received
 	arrival [3]int64 // at the other end, of the latest message of each class
+	opens   int64    // when the other end learns that the link stands, if this one dialled
 }
 
 // link is a link between two nodes; side 0 dialled it.
@@ -172,7 +173,7 @@ func (s *Sim) transmit(p *parcel, ref uint32, end int) {
 			return
 		}
 	default:
-		p.link = ref
+		p.link, p.opens = ref, sd.opens
 		s.launch(p, s.now+s.delay(p.from, p.to), &sd.arrival[min(p.class, machine.ClassUpkeep)])
 		if back {
 			return

@@ -94,7 +94,7 @@ func (s *Sim) weather(p *parcel, at int64, fifo *int64) {
 	at = max(at, s.hold(p.from, p.to)+topo.Least.Nanoseconds())
 	first := at + s.lateness()
 	if f.Reorder > 0 && w.rng.Float64() < f.Reorder {
-		s.land(p, first, nil) // it neither waits for earlier ones, nor do later ones wait for it
+		s.land(p, max(first, p.opens), nil) // it neither waits for earlier ones, nor do later ones wait for it
 	} else {
 		s.land(p, first, fifo)
 	}

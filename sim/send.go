@@ -18,6 +18,7 @@ type parcel struct {
 	kind     uint8
 	class    machine.Class
 	link     uint32
+	opens    int64 // the link, at the other end
 }
 
 // send carries out a DoSend.

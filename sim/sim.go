@@ -75,6 +75,9 @@ func (s *Sim) Add(spec Spec) NodeRef {
 	return NodeRef(ref)
 }
 
+// Config returns the configuration, with its defaults filled in.
+func (s *Sim) Config() Config { return s.cfg }
+
 // Now is the virtual time since the start.
 func (s *Sim) Now() time.Duration { return time.Duration(s.now) }
 

@@ -1,0 +1,354 @@
+package sim_test
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/sim"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+const ms = time.Millisecond
+
+func TestTimersRingInTimeAndCancelledOnesNever(t *testing.T) {
+	for _, q := range []sim.Queue{sim.Wheel, sim.Heap} {
+		w := newWorld(t, sim.Config{Queue: q}, 1)
+		a := w.toys[0]
+		var timers []task.Timer
+		w.Call(0, func() {
+			for _, d := range []time.Duration{5 * ms, 0, 5 * ms, 2 * time.Hour, 30 * time.Second, -time.Second} {
+				timers = append(timers, a.After(d, func() { a.note("after %v", d) }))
+			}
+			timers[2].Stop()
+		})
+		w.RunFor(10 * time.Second)
+		events := w.Counts().Events
+		w.Call(0, func() {
+			timers[3].Stop()
+			timers[4].Stop()
+			if timers[0].Stop() {
+				t.Error("a timer that rang could be stopped")
+			}
+		})
+		w.RunFor(3 * time.Hour)
+		w.expect(0, `0 start 1 saved ""`, "0 after 0s", "0 after -1s", "5 after 5ms")
+		if n := w.Counts().Events - events; n != 1 {
+			t.Errorf("%v: %d events after the timers were cancelled, want the call alone", q, n)
+		}
+	}
+}
+
+// A timer that is due while its node is paused can still be cancelled by what
+// waited before it.
+func TestTimerIsCancelledWhileItWaits(t *testing.T) {
+	w := newWorld(t, sim.Config{}, 1)
+	a := w.toys[0]
+	var timer task.Timer
+	w.Call(0, func() { timer = a.After(20*ms, func() { a.note("rang") }) })
+	w.Run(ms)
+	w.Pause(0)
+	w.Call(0, func() { timer.Stop() })
+	w.Run(50 * ms)
+	if n := w.Waiting(0); n != 2 {
+		t.Errorf("%d inputs wait, want the call and the timer", n)
+	}
+	w.Wake(0)
+	w.Run(60 * ms)
+	w.expect(0, `0 start 1 saved ""`, "50 wake")
+}
+
+func TestCrashEndsALifeAndRestartBeginsTheNext(t *testing.T) {
+	w := newWorld(t, sim.Config{}, 2)
+	w.Call(0, func() {
+		w.toys[0].Save([]byte("one"))
+		w.toys[0].After(15*ms, func() { t.Error("a timer of a dead node rang") })
+		w.toys[0].Work(func() any { return 1 }, func(any) { w.toys[0].note("worked") })
+	})
+	w.say(1, 0, "before")
+	w.Run(12 * ms)
+	w.say(1, 0, "too late")
+	w.Crash(0)
+	if w.Alive(0) || w.Machine(0) != nil || string(w.Saved(0)) != "one" {
+		t.Errorf("alive %v, machine %v, saved %q after the crash", w.Alive(0), w.Machine(0), w.Saved(0))
+	}
+	if w.Call(0, func() { t.Error("a dead node was called") }) {
+		t.Error("Call says that a dead node is running")
+	}
+	w.Crash(0) // changes nothing
+	w.Run(30 * ms)
+	w.Restart(0)
+	w.say(1, 0, "hello")
+	w.Run(50 * ms)
+	w.expect(0, `0 start 1 saved ""`, "0 worked", `10 say "before" from B1`,
+		`30 start 2 saved "one"`, `40 say "hello" from B1`)
+	w.expect(1, `0 start 1 saved ""`, `20 echo "before" from A1`, `50 echo "hello" from A2`)
+	if h := w.Handle(0); h.Incarnation != 2 || h.ID != handle(0).ID {
+		t.Errorf("handle %v after a restart, want A2", name(h))
+	}
+	if c := w.Counts(); c.Sent != 5 || c.Delivered != 4 || c.Lost[sim.LossDead] != 1 {
+		t.Errorf("sent %d, delivered %d, lost %v", c.Sent, c.Delivered, c.Lost)
+	}
+	if tr := w.Traffic(0); tr != (sim.Traffic{Sent: 2, Received: 2}) {
+		t.Errorf("traffic %+v of node A", tr)
+	}
+}
+
+// Work that was asked for by an earlier life does not come to the next one.
+func TestWorkOfADeadNodeIsNotDone(t *testing.T) {
+	w := newWorld(t, sim.Config{WorkDelay: 10 * ms}, 1)
+	ran := 0
+	w.Call(0, func() {
+		w.toys[0].Work(func() any { ran++; return nil }, func(any) { t.Error("the work of a dead node is done") })
+	})
+	w.Run(ms)
+	w.Crash(0)
+	w.Restart(0)
+	w.Call(0, func() {
+		w.toys[0].Work(func() any { ran++; return "x" }, func(r any) { w.toys[0].note("done %v", r) })
+	})
+	w.Run(100 * ms)
+	w.expect(0, `0 start 1 saved ""`, `1 start 2 saved ""`, "11 done x")
+	if ran != 2 {
+		t.Errorf("work ran %d times, want twice: at once, whatever comes of it", ran)
+	}
+}
+
+func TestTasksOfDeadNodesEnd(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	before := runtime.NumGoroutine()
+	w := newWorld(t, sim.Config{}, 30)
+	ended := make([]error, 30)
+	for i := range 30 {
+		w.Call(sim.NodeRef(i), func() {
+			w.toys[i].Tasks().Go(func(k *task.T) error { return k.Sleep(time.Hour) }, func(err error) { ended[i] = err })
+		})
+	}
+	w.RunFor(time.Second)
+	for i := range 10 {
+		w.Crash(sim.NodeRef(i))
+		w.Die(sim.NodeRef(10 + i))
+		w.Stop(sim.NodeRef(20 + i))
+	}
+	w.RunFor(time.Second)
+	for i, err := range ended {
+		if !errors.Is(err, task.ErrStopped) {
+			t.Errorf("the task of node %d ended with %v, want ErrStopped", i, err)
+		}
+	}
+	if n := runtime.NumGoroutine(); n > before {
+		t.Errorf("%d goroutines, %d before", n, before)
+	}
+}
+
+func TestCloseEndsTheTasksOfAll(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	s := gossipers(t, sim.Config{Connections: true}, 10, false, 5*time.Second)
+	if s.Alive(0) {
+		t.Error("a node is alive after Close")
+	}
+	s.Close() // again changes nothing
+}
+
+func TestPausedNodeGetsInWakeFirstThenAllThatWaited(t *testing.T) {
+	w := newWorld(t, sim.Config{}, 2)
+	a := w.toys[0]
+	w.Call(0, func() { a.After(50*ms, func() { a.note("timer") }) })
+	w.say(0, 1, "x")
+	w.Run(15 * ms)
+	w.Pause(0)
+	if !w.Paused(0) || !w.Alive(0) {
+		t.Error("a paused node must be alive and paused")
+	}
+	w.say(1, 0, "y")
+	w.Run(time.Hour)
+	w.Wake(0)
+	w.Wake(0) // changes nothing
+	w.Run(time.Hour + 10*ms)
+	w.expect(0, `0 start 1 saved ""`, "3600000 wake", `3600000 echo "x" from B1`, `3600000 say "y" from B1`, "3600000 timer")
+}
+
+func TestNodePausedAndWokenWithinItsStepTime(t *testing.T) {
+	w := newWorld(t, sim.Config{StepTime: 10 * ms}, 2)
+	w.Slow(0, 1)
+	w.say(1, 0, "1")
+	w.say(1, 0, "2")
+	w.Run(15 * ms) // the first is in hand, the second waits
+	w.Pause(0)
+	w.Run(16 * ms)
+	w.Wake(0)
+	w.Run(100 * ms)
+	w.expect(0, `0 start 1 saved ""`, `10 say "1" from B1`, "20 wake", `30 say "2" from B1`)
+}
+
+func TestSlowNodeTakesTimeAndACrampedOneDrops(t *testing.T) {
+	w := newWorld(t, sim.Config{StepTime: ms}, 2)
+	w.Slow(0, 5)
+	for i := range 4 {
+		w.say(1, 0, fmt.Sprint(i))
+	}
+	w.Run(13 * ms)
+	if n := w.Waiting(0); n != 3 {
+		t.Errorf("%d inputs wait, want 3", n)
+	}
+	w.Run(100 * ms)
+	w.expect(0, `0 start 1 saved ""`, `10 say "0" from B1`, `15 say "1" from B1`, `20 say "2" from B1`, `25 say "3" from B1`)
+	w.Cramp(0, 2)
+	for i := range 5 {
+		w.say(1, 0, fmt.Sprint(i))
+	}
+	w.Run(200 * ms)
+	w.expect(0, `110 say "0" from B1`, `115 say "1" from B1`, `120 say "2" from B1`)
+	if n := w.Counts().Lost[sim.LossFull]; n != 2 {
+		t.Errorf("%d messages found the inbox full, want 2", n)
+	}
+	w.Slow(0, 0)
+	w.say(1, 0, "a")
+	w.say(1, 0, "b")
+	w.Run(300 * ms)
+	w.expect(0, `210 say "a" from B1`, `210 say "b" from B1`)
+}
+
+func TestStopLetsANodeSayGoodbye(t *testing.T) {
+	w := newWorld(t, sim.Config{}, 2)
+	w.RunFor(ms)
+	w.say(0, 1, "bye")
+	w.Stop(0)
+	w.RunFor(time.Second)
+	w.expect(0, `0 start 1 saved ""`, "1 stop")
+	w.expect(1, `0 start 1 saved ""`, `11 say "bye" from A1`)
+	if w.Alive(0) {
+		t.Error("a node is alive after Stop")
+	}
+}
+
+func TestClocksRunAndJumpAsTold(t *testing.T) {
+	w := newWorld(t, sim.Config{}, 1)
+	b := w.add(func(s *sim.Spec) {
+		s.Clock = sim.Clock{PPM: 1000, Boot: time.Minute, Wall: -time.Hour}
+	})
+	ring := make(map[sim.NodeRef]time.Duration)
+	for _, n := range []sim.NodeRef{0, b} {
+		w.Call(n, func() { w.toys[n].After(1001*time.Second, func() { ring[n] = w.Now() }) })
+	}
+	true0, skewed0 := w.Clocks(0), w.Clocks(b)
+	if d := skewed0.Boot.Sub(true0.Boot); d != time.Minute {
+		t.Errorf("the boot clock is %v ahead, want a minute", d)
+	}
+	if d := skewed0.Wall.Sub(true0.Wall); d != -time.Hour {
+		t.Errorf("the time of day is %v ahead, want -1h", d)
+	}
+	w.Run(2000 * time.Second)
+	if ring[0] != 1001*time.Second || ring[b] != 1000*time.Second {
+		t.Errorf("timers of 1001 s rang after %v, and %v on a clock that is 0.1 %% fast", ring[0], ring[b])
+	}
+	now := w.Clocks(b)
+	if d := now.Boot.Sub(skewed0.Boot); d != 2002*time.Second {
+		t.Errorf("the fast clock went %v in 2000 s", d)
+	}
+	if d := now.Wall.Sub(skewed0.Wall); d != 2002*time.Second {
+		t.Errorf("the fast time of day went %v in 2000 s", d)
+	}
+	w.JumpWall(b, 30*time.Minute)
+	w.JumpWall(0, -time.Hour)
+	if after := w.Clocks(b); after.Boot != now.Boot || after.Wall.Sub(now.Wall) != 30*time.Minute {
+		t.Error("a jump of the time of day must move it, and leave the boot clock alone")
+	}
+	if got := w.Clocks(0).Wall.Sub(true0.Wall); got != 2000*time.Second-time.Hour {
+		t.Errorf("the time of day of node A went %v in 2000 s, with a jump of -1h", got)
+	}
+}
+
+// A timer follows its node's clock when that changes its speed.
+func TestTimerFollowsTheClock(t *testing.T) {
+	w := newWorld(t, sim.Config{}, 1)
+	var rang time.Duration
+	w.Call(0, func() { w.toys[0].After(100*time.Second, func() { rang = w.Now() }) })
+	w.Run(50 * time.Second)
+	before := w.Clocks(0)
+	w.Skew(0, 250_000) // 40 s of true time for the 50 s that are left
+	if w.Clocks(0) != before {
+		t.Error("a clock jumped when its speed changed")
+	}
+	w.Run(200 * time.Second)
+	if rang != 90*time.Second {
+		t.Errorf("the timer rang after %v, want 90 s", rang)
+	}
+}
+
+func TestScriptsRunInOrderAndMayChangeAll(t *testing.T) {
+	w := newWorld(t, sim.Config{}, 1)
+	var got []string
+	at := func(d time.Duration, what string) {
+		w.At(d, func() { got = append(got, fmt.Sprintf("%v %s", w.Now(), what)) })
+	}
+	at(2*ms, "b")
+	at(ms, "a")
+	w.At(2*ms, func() {
+		at(0, "past is now")
+		w.After(ms, func() { w.Crash(0); got = append(got, "crash") })
+	})
+	w.Call(0, func() { // in the middle of its own input
+		w.Crash(0)
+		if !w.Alive(0) {
+			t.Error("a node died in the middle of an input")
+		}
+	})
+	if !w.RunUntil(func() bool { return len(got) == 4 }, ms, time.Second) {
+		t.Errorf("got %v", got)
+	}
+	if s := fmt.Sprint(got); s != "[1ms a 2ms b 2ms past is now crash]" {
+		t.Errorf("got %v", s)
+	}
+	if w.Alive(0) {
+		t.Error("the node that crashed itself is alive")
+	}
+	if w.RunUntil(func() bool { return false }, 7*ms, 50*ms) || w.Now() != 53*ms {
+		t.Errorf("RunUntil stopped at %v, want its limit, 53ms", w.Now())
+	}
+}
+
+func TestMisuseIsTold(t *testing.T) {
+	w := newWorld(t, sim.Config{}, 2)
+	good := sim.Spec{Handle: handle(5), Make: func(sim.NodeEnv) machine.Machine { return nil }}
+	far, blind, twice := good, good, good
+	far.Host = 5000
+	blind.Make = nil
+	twice.Handle = handle(0)
+	for what, f := range map[string]func(){
+		"host that is not there":      func() { w.Add(far) },
+		"no maker":                    func() { w.Add(blind) },
+		"two nodes of one id":         func() { w.Add(twice) },
+		"node that is not there":      func() { w.Crash(7) },
+		"restart of a running node":   func() { w.Restart(0) },
+		"wipe of a running node":      func() { w.Wipe(0) },
+		"run inside a run":            func() { w.After(0, func() { w.RunFor(ms) }); w.RunFor(ms) },
+		"faults that cannot be":       func() { w.Inject(sim.Faults{Drop: 2}) },
+		"a queue that does not exist": func() { sim.New(sim.Config{Queue: 9}) },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: no panic", what)
+				}
+			}()
+			f()
+		}()
+	}
+}
+
+func TestMessageToOneselfIsABug(t *testing.T) {
+	w := newWorld(t, sim.Config{}, 1)
+	w.say(0, 0, "me")
+	defer func() {
+		if recover() == nil {
+			t.Error("no panic")
+		}
+	}()
+	w.RunFor(ms)
+}
