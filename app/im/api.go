@@ -16,8 +16,8 @@ import (
 // To a name that is pinned nothing is read before that. To any other the
 // directory is asked, and its answer that there is no such name, or that it is
 // disputed, is returned (directory.ErrNotFound, ErrDisputed): nothing is queued
-// then. If the directory cannot be reached the message is queued, and the name
-// is looked up later; should it not exist, the state becomes Failed.
+// then. If the directory cannot be reached within 10 s the message is queued, and
+// the name is looked up later; should it not exist, the state becomes Failed.
 //
 // Other errors: ErrNoUser, ErrEmptyText, ErrTooLong, ErrNotText, directory.ErrName,
 // *KeyChangedError, ErrBlocked, ErrQueueFull: nothing is queued. After an error of
@@ -51,10 +51,13 @@ func (m *IM) Send(t *task.T, from peer.Key, to, text string) (MsgID, State, erro
 	return d.id, Queued, nil
 }
 
+// sendPatience bounds the wait for the directory in Send.
+const sendPatience = 10 * time.Second
+
 // firstReading looks up a name that was never written to, and pins what it finds.
 // What cannot be sent for good is taken back.
 func (a *account) firstReading(t *task.T, d draft) error {
-	got, err := a.room.lookup(t, d.name)
+	got, err := a.room.shortLookup(t, d.name, sendPatience)
 	if err == nil {
 		var p pin
 		if p, err = transact(t, a, func(l *ledger) (pin, error) { return l.meet(d.name, got) }); err == nil {

@@ -3,6 +3,7 @@ package im
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/id"
@@ -26,6 +27,16 @@ func personName(typed string) (string, error) {
 		return "", fmt.Errorf("%w: %s is the name of a room or a topic, not of a person", directory.ErrName, n)
 	}
 	return string(n), nil
+}
+
+// shortLookup is lookup for those who cannot wait until the directory gives up.
+func (m *IM) shortLookup(t *task.T, name string, patience time.Duration) (card, error) {
+	return task.Await(t, patience, func(resolve func(card, error)) {
+		m.ep.Go(func(t *task.T) error {
+			resolve(m.lookup(t, name))
+			return nil
+		}, nil)
+	})
 }
 
 // lookup asks the directory for a name.

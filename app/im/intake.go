@@ -128,12 +128,7 @@ func (a *account) prove(t *task.T, k peer.Key, claimed string) *card {
 	if err != nil || name != claimed || !m.proving.allow(k, m.ep.Now()) {
 		return nil
 	}
-	c, err := task.Await(t, proofTimeout, func(resolve func(card, error)) {
-		m.ep.Go(func(t *task.T) error {
-			resolve(m.lookup(t, name))
-			return nil
-		}, nil)
-	})
+	c, err := m.shortLookup(t, name, proofTimeout)
 	if err != nil || c.Identity != k {
 		return nil
 	}
