@@ -92,6 +92,9 @@ type Spec struct {
 	Check func(c *peer.Certificate, wall time.Time) error
 	// Wiped, if set, is called when the node loses its disk.
 	Wiped func()
+	// Codec is the node's own table, for runs with several versions of a protocol;
+	// nil means Config.Codec. Without that it is not used.
+	Codec *wire.Table
 	// Clock is the error of the node's clocks.
 	Clock Clock
 }

@@ -43,6 +43,7 @@ type node struct {
 // more is what few events touch.
 type more struct {
 	make     func(NodeEnv) machine.Machine
+	codec    *wire.Table // nil: Config.Codec
 	cert     *peer.Certificate
 	check    func(*peer.Certificate, time.Time) error
 	wiped    func()

@@ -30,7 +30,7 @@ func (s *Sim) send(from uint32, ef *machine.Effect) {
 	s.counts.ByKind[p.kind]++
 	bytes := 0
 	if s.cfg.Codec != nil {
-		b, err := s.cfg.Codec.Encode(ef.Msg)
+		b, err := s.codec(from).Encode(ef.Msg)
 		if err != nil {
 			panic(fmt.Sprintf("sim: node %d sends what does not encode: %v", from, err)) // a bug of its protocol
 		}
@@ -120,10 +120,18 @@ func (s *Sim) receive(e *event, in *machine.Input) bool {
 	return true
 }
 
+// codec is the table of a node.
+func (s *Sim) codec(n uint32) *wire.Table {
+	if t := s.nodes[n].more.codec; t != nil {
+		return t
+	}
+	return s.cfg.Codec
+}
+
 // decode reads a frame. One of an unknown optional kind is skipped, as any
 // receiver does; it and one that is malformed give nil.
 func (s *Sim) decode(e *event, f frame) wire.Message {
-	m, err := s.cfg.Codec.Decode(f)
+	m, err := s.codec(e.node).Decode(f)
 	if err == nil {
 		return m
 	}

@@ -63,7 +63,7 @@ func (s *Sim) Add(spec Spec) NodeRef {
 	s.nodes = append(s.nodes, node{
 		self: spec.Handle, host: uint32(spec.Host),
 		more: &more{
-			make: spec.Make, cert: spec.Cert, check: spec.Check, wiped: spec.Wiped,
+			make: spec.Make, codec: spec.Codec, cert: spec.Cert, check: spec.Check, wiped: spec.Wiped,
 			saved: spec.Saved, capacity: int32(s.cfg.Inbox),
 		},
 	})
