@@ -18,6 +18,9 @@ type Invitation struct {
 	Invite  string    `json:"invite"` // phyllo1…
 	Uses    int       `json:"uses"`
 	Expires time.Time `json:"expires"`
+	// QR is the line as a QR code, without the quiet margin: its rows from the top,
+	// each a text of "1" (dark) and "0". Absent: none was made.
+	QR []string `json:"qr,omitempty"`
 }
 
 // Joined says which ring was entered.

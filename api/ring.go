@@ -27,6 +27,9 @@ type PictureNode struct {
 	RTTMicros int64    `json:"rtt_us,omitempty"`
 	Users     []string `json:"users,omitempty"` // who lives there, as far as a demo knows
 	Dead      bool     `json:"dead,omitempty"`  // in a demo: it was killed
+	// Suspect: it does not answer this node now. Joining: it is on its way in.
+	Suspect bool `json:"suspect,omitempty"`
+	Joining bool `json:"joining,omitempty"`
 }
 
 // Pong is the answer to a ping.
