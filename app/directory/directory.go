@@ -24,7 +24,9 @@ type Directory struct {
 	loaded  bool // the index is read
 	settled bool // the fellow holders were asked since the last of them changed
 	leaving bool
-	epoch   uint64 // counts changes among the neighbours
+	old     bool         // it was settled once: no newcomer
+	unsure  task.Instant // since when it is not settled
+	epoch   uint64       // counts changes among the neighbours
 	near    []id.ID
 	sync    task.Timer
 	syncing bool
@@ -67,6 +69,7 @@ func (d *Directory) Start(ep kbr.Endpoint) {
 	d.secret = id.HashOf("directory nonces", d.cfg.Signer.Sign([]byte("phyllo directory nonces")))
 	d.reads = newRates(d.cfg.PeerReads)
 	d.writes = newRates(d.cfg.PeerWrites)
+	d.unsure = ep.Now()
 	ep.Go(d.load, nil)
 }
 

@@ -305,3 +305,33 @@ func FuzzMessage(f *testing.F) {
 		}
 	})
 }
+
+// TestStrangerBringsARival: a claim with more receipts than the standing one has is
+// taken from a fellow holder only; five members that sign what they like cannot take a
+// name by handing it to the holders.
+func TestStrangerBringsARival(t *testing.T) {
+	w := newWorld(t, 40, kbrtest.Config{Seed: 75}, nil)
+	rec := w.record("bob", newToy("bob", 0), 1)
+	w.mustPut(w.members[0], rec)
+	near := w.net.Nearest(rec.Name.Key(), 14)
+	rival := &directory.Claim{Record: w.record("bob", newToy("eve", 0), 1)}
+	var stranger *member
+	for _, m := range w.members {
+		if !contains(near, m.node) {
+			stranger = m
+			if len(rival.Receipts) < 9 {
+				rival.Receipts = append(rival.Receipts, directory.ReceiptFor(m.signer, m.cert, w.ring(), rival.Record, 5))
+			}
+		}
+	}
+	for _, h := range w.holders(rec.Name) {
+		for _, b := range [][]byte{directory.AskGive(rival), directory.AskPut(rival)} {
+			if _, _, err := ask(stranger, h, b); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	for _, m := range w.members {
+		w.mustFind(m, rec)
+	}
+}

@@ -8,10 +8,12 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/app/directory"
+	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/store/mem"
 	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
 )
 
 const day = 24 * time.Hour
@@ -221,6 +223,31 @@ func TestNewHolderIsNotSure(t *testing.T) {
 	w.mustFind(w.members[4], rec)
 }
 
+// TestNewMajorityKnowsNothing: three of five holders are new and cannot ask the others
+// yet. They neither deny the name nor give it away.
+func TestNewMajorityKnowsNothing(t *testing.T) {
+	w := newWorld(t, 2, kbrtest.Config{Seed: 41}, nil)
+	rec := w.record("bob", newToy("bob", 0), 1)
+	w.mustPut(w.members[0], rec)
+	for _, m := range w.members {
+		m.node.OnDeliver = func(_ wire.AppID, d *kbr.Delivery) bool { return directory.KindOf(d.Payload) == "list" }
+	}
+	for range 3 {
+		w.join()
+	}
+	w.net.Run(10 * time.Second)
+	_, err := w.members[4].lookup(rec.Name)
+	wantErr(t, "look up", err, directory.ErrNotReachable)
+	if err := w.members[4].put(w.record("bob", newToy("eve", 0), 1)); err == nil {
+		t.Error("the name was given away")
+	}
+	for _, m := range w.members[:2] {
+		m.node.OnDeliver = nil
+	}
+	w.net.Run(time.Minute)
+	w.mustFind(w.members[4], rec)
+}
+
 func TestLapseAndHold(t *testing.T) {
 	w := newWorld(t, 3, kbrtest.Config{Seed: 37}, nil)
 	bob, eve := newToy("bob", 0), newToy("eve", 0)
@@ -408,4 +435,25 @@ func TestStrayRecordOfALoserGoes(t *testing.T) {
 	if keepers < 5 || keepers > 7 {
 		t.Errorf("%d nodes keep the name, want 5 to 7", keepers)
 	}
+}
+
+// TestAllStartAtOnceWithASilentOne: the whole ring lost its power; one node does not
+// speak with its fellows any more. The others get along.
+func TestAllStartAtOnceWithASilentOne(t *testing.T) {
+	w := newWorld(t, 5, kbrtest.Config{Seed: 62}, nil)
+	rec := w.record("bob", newToy("bob", 0), 1)
+	w.mustPut(w.members[0], rec)
+	for _, m := range w.members {
+		m.node.Kill()
+	}
+	for _, m := range w.members {
+		m.restart()
+	}
+	w.members[2].node.OnDeliver = func(wire.AppID, *kbr.Delivery) bool { return true }
+	w.net.Run(time.Second)
+	w.mustFind(w.members[0], rec)
+	w.net.Run(5 * time.Minute)
+	_, err := w.members[0].lookup("nobody")
+	wantErr(t, "a name that nobody has", err, directory.ErrNotFound)
+	w.mustPut(w.members[1], w.record("carol", newToy("carol", 0), 1))
 }

@@ -115,6 +115,7 @@ type list struct {
 type listing struct {
 	Entries []byte `cbor:"1,keyasint,omitempty"`
 	More    bool   `cbor:"2,keyasint,omitempty"`
+	Sure    bool   `cbor:"3,keyasint,omitempty"` // it has asked its own fellows, at some time: it is not new here
 }
 
 const listEntry = len(id.Hash{}) + 8

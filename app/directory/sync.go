@@ -19,13 +19,18 @@ const (
 	calm = 300 * time.Millisecond
 	// syncAgain is the time after a round that failed.
 	syncAgain = 3 * time.Second
+	// stubborn is the time after which a node no longer waits for neighbours that
+	// are not newcomers: perhaps the whole ring started at once, and one is silent.
+	stubborn = 2 * time.Minute
 )
 
 // unsettle notes that the holders nearby have changed: until the others were asked,
 // this node does not say that a name does not exist.
 func (d *Directory) unsettle() {
 	d.epoch++
-	d.settled = false
+	if d.settled {
+		d.settled, d.unsure = false, d.ep.Now()
+	}
 	d.syncSoon(calm)
 }
 
@@ -68,20 +73,30 @@ func (d *Directory) syncRound(t *task.T, epoch uint64) (time.Duration, error) {
 	}
 	d.look()
 	near := d.ep.NeighborSet(2 * d.cfg.Replicas)
-	lists, heard, err := d.listings(t, near, arc)
+	heard, err := d.listings(t, near, arc)
 	if err != nil {
 		return 0, err
 	}
-	failed, err := d.fetchAll(t, near, lists)
-	if err != nil {
+	if err := d.fetchAll(t, near, heard); err != nil {
 		return 0, err
 	}
-	// One who lists names and does not give them keeps nobody waiting.
-	heard -= failed
-	if 2*heard >= len(near) && d.epoch == epoch {
-		d.settled = true
+	whole, sure := 0, 0
+	for _, h := range heard {
+		if h.whole {
+			whole++
+		}
+		if h.whole && h.sure {
+			sure++
+		}
 	}
-	if heard < len(near) {
+	// All were heard; or half, who are no newcomers; or half, and there is
+	// nothing better to be had. Whoever lists names and does not give them was not
+	// heard: he keeps nobody waiting.
+	if d.epoch == epoch && (whole == len(near) || 2*sure >= len(near) ||
+		2*whole >= len(near) && d.ep.Now().Sub(d.unsure) > stubborn) {
+		d.settled, d.old = true, true
+	}
+	if whole < len(near) {
 		return syncAgain, nil
 	}
 	if err := d.tidy(t); err != nil {
@@ -97,50 +112,55 @@ type item struct {
 	digest uint64
 }
 
-// listings asks all neighbours what they keep of an arc; heard is how many answered
-// to the end.
-func (d *Directory) listings(t *task.T, near []*peer.Handle, arc id.Range) (lists [][]item, heard int, err error) {
-	lists = make([][]item, len(near))
-	if len(near) == 0 {
-		return lists, 0, nil
-	}
-	rs, err := task.Gather(t, d.cfg.Patience, len(near), func(i int, resolve func(struct{}, error)) {
-		d.ep.Go(func(t *task.T) (err error) {
-			lists[i], err = d.listing(t, near[i], arc)
-			return err
-		}, func(err error) { resolve(struct{}{}, err) })
-	}, nil)
-	for _, r := range rs {
-		if r.Err == nil {
-			heard++
-		}
-	}
-	return slices.Clone(lists), heard, err
+// heard is what one neighbour listed.
+type heard struct {
+	items []item
+	whole bool // to the end
+	sure  bool // and he is no newcomer
 }
 
-func (d *Directory) listing(t *task.T, h *peer.Handle, arc id.Range) ([]item, error) {
-	var items []item
+// listings asks all neighbours what they keep of an arc.
+func (d *Directory) listings(t *task.T, near []*peer.Handle, arc id.Range) ([]heard, error) {
+	all := make([]heard, len(near))
+	if len(near) == 0 {
+		return all, nil
+	}
+	rs, err := task.Gather(t, d.cfg.Patience, len(near), func(i int, resolve func(heard, error)) {
+		var h heard
+		d.ep.Go(func(t *task.T) (err error) {
+			h, err = d.listing(t, near[i], arc)
+			return err
+		}, func(err error) { resolve(h, err) })
+	}, nil)
+	for i, r := range rs {
+		all[i] = r.Value
+	}
+	return all, err
+}
+
+func (d *Directory) listing(t *task.T, n *peer.Handle, arc id.Range) (h heard, err error) {
 	q := &list{Range: arc}
-	for len(items) <= d.cfg.MaxRecords {
-		m, err := d.askFellow(t, h, q)
+	for len(h.items) <= d.cfg.MaxRecords {
+		m, err := d.askFellow(t, n, q)
 		if err != nil {
-			return items, err
+			return h, err
 		}
 		page, ok := m.(*listing)
 		if !ok {
-			return items, errMessage
+			return h, errMessage
 		}
 		for at := 0; at < len(page.Entries); at += listEntry {
 			x := item{digest: binary.BigEndian.Uint64(page.Entries[at+len(id.Hash{}):])}
 			copy(x.name[:], page.Entries[at:])
-			items = append(items, x)
+			h.items = append(h.items, x)
 		}
 		if !page.More || len(page.Entries) == 0 {
+			h.whole, h.sure = true, page.Sure
 			break
 		}
-		q = &list{Range: arc, After: items[len(items)-1].name, More: true}
+		q = &list{Range: arc, After: h.items[len(h.items)-1].name, More: true}
 	}
-	return items, nil
+	return h, nil
 }
 
 func (d *Directory) askFellow(t *task.T, h *peer.Handle, q wire.Message) (wire.Message, error) {
@@ -159,7 +179,7 @@ func (d *Directory) onList(a asker, m *list) (wire.Message, *kbr.RefusedError) {
 		after = &m.After
 	}
 	es, more := d.shelf.arc(m.Range, after, maxListing, func(e *entry) bool { return e.stands && d.fellow(a, e.name.Place()) })
-	out := &listing{More: more}
+	out := &listing{More: more, Sure: d.old}
 	for _, e := range es {
 		out.Entries = append(out.Entries, e.name[:]...)
 		out.Entries = binary.BigEndian.AppendUint64(out.Entries, e.digest)
@@ -167,13 +187,13 @@ func (d *Directory) onList(a asker, m *list) (wire.Message, *kbr.RefusedError) {
 	return out, nil
 }
 
-// fetchAll fetches what others list and this node lacks, or has differently. failed is
-// the number of neighbours that did not give what they listed.
-func (d *Directory) fetchAll(t *task.T, near []*peer.Handle, lists [][]item) (failed int, err error) {
+// fetchAll fetches what others list and this node lacks, or has differently. Who does
+// not give what he listed is marked as not heard.
+func (d *Directory) fetchAll(t *task.T, near []*peer.Handle, all []heard) error {
 	got := make(map[item]struct{}) // each different thing is fetched once, if all goes well
 	for i, h := range near {
 		var want []item
-		for _, x := range lists[i] {
+		for _, x := range all[i].items {
 			_, have := got[x]
 			if e := d.shelf.find(x.name); !have && (e == nil || e.digest != x.digest) {
 				want = append(want, x)
@@ -182,10 +202,10 @@ func (d *Directory) fetchAll(t *task.T, near []*peer.Handle, lists [][]item) (fa
 		for len(want) > 0 {
 			n, err := d.fetchSome(t, h, want[:min(maxFetch, len(want))])
 			if errors.Is(err, task.ErrStopped) {
-				return 0, err
+				return err
 			}
 			if n == 0 {
-				failed++
+				all[i].whole = false
 				break
 			}
 			for _, x := range want[:n] {
@@ -194,7 +214,7 @@ func (d *Directory) fetchAll(t *task.T, near []*peer.Handle, lists [][]item) (fa
 			want = want[n:]
 		}
 	}
-	return failed, nil
+	return nil
 }
 
 // fetchSome fetches what a neighbour keeps under some names, and returns how many of

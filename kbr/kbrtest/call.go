@@ -103,7 +103,7 @@ func (c *call) path() ([]*Node, error) {
 	case c.hint != nil:
 	case c.net.cfg.Way != nil:
 		path = append(path, c.net.cfg.Way(c.from, c.key, c.o)...)
-	case c.from.replicas(c.key, 1) == nil:
+	case c.from.replicas(c.key, 1) == nil, slices.Contains(c.o.AvoidFirst, root.self.ID):
 		path = append(path, c.between(ring)...)
 	}
 	return append(path, root), nil
