@@ -19,10 +19,19 @@ var names = []string{"chromium", "chromium-browser", "google-chrome", "google-ch
 // patience is how long the browser may take for a call, with other tests beside it.
 const patience = 30 * time.Second
 
-// Browser is a running Chromium with a profile of its own.
+// Browser is a running Chromium with a profile of its own, in the hands of a test.
 type Browser struct {
-	t     testing.TB
-	out   string // folder of screenshots
+	*process
+	t   testing.TB
+	out string // folder of screenshots
+}
+
+// In returns the same browser in the hands of another test, a part of the one that
+// started it.
+func (b *Browser) In(t testing.TB) *Browser { return &Browser{process: b.process, t: t, out: b.out} }
+
+// process is the program and the pipes to it.
+type process struct {
 	write *os.File
 	log   bytes.Buffer // what the process wrote, read only after it has ended
 	ended chan struct{}
@@ -45,7 +54,8 @@ func Start(t testing.TB) *Browser {
 	profile := t.TempDir()
 	fromUs, toBrowser := pipe(t)
 	fromBrowser, toUs := pipe(t)
-	b := &Browser{t: t, out: outFolder(t), write: toBrowser, ended: make(chan struct{}), calls: map[int]chan answer{}, sessions: map[string]*Page{}}
+	b := &Browser{t: t, out: outFolder(t), process: &process{
+		write: toBrowser, ended: make(chan struct{}), calls: map[int]chan answer{}, sessions: map[string]*Page{}}}
 
 	cmd := exec.Command(path, "--headless=new", "--remote-debugging-pipe", "--user-data-dir="+profile,
 		"--no-sandbox", "--disable-gpu", "--no-first-run", "--no-default-browser-check", "--hide-scrollbars", "--mute-audio",
@@ -140,16 +150,16 @@ var errGone = errors.New("the browser has gone")
 
 // call sends a command and waits for what comes back. session is empty for the
 // browser as a whole.
-func (b *Browser) call(session, method string, params any) (json.RawMessage, error) {
-	b.mu.Lock()
-	if b.gone != nil {
-		defer b.mu.Unlock()
-		return nil, b.gone
+func (c *process) call(session, method string, params any) (json.RawMessage, error) {
+	c.mu.Lock()
+	if c.gone != nil {
+		defer c.mu.Unlock()
+		return nil, c.gone
 	}
-	b.last++
-	number, back := b.last, make(chan answer, 1)
-	b.calls[number] = back
-	b.mu.Unlock()
+	c.last++
+	number, back := c.last, make(chan answer, 1)
+	c.calls[number] = back
+	c.mu.Unlock()
 
 	message := map[string]any{"id": number, "method": method}
 	if params != nil {
@@ -162,7 +172,7 @@ func (b *Browser) call(session, method string, params any) (json.RawMessage, err
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", method, err)
 	}
-	if _, err := b.write.Write(append(text, 0)); err != nil {
+	if _, err := c.write.Write(append(text, 0)); err != nil {
 		return nil, fmt.Errorf("%s: %w", method, err)
 	}
 	timeout := time.NewTimer(patience)
@@ -173,7 +183,7 @@ func (b *Browser) call(session, method string, params any) (json.RawMessage, err
 			return nil, fmt.Errorf("%s: %s", method, a.Error.Message)
 		}
 		return a.Result, nil
-	case <-b.ended:
+	case <-c.ended:
 		return nil, fmt.Errorf("%s: %w", method, errGone)
 	case <-timeout.C:
 		return nil, fmt.Errorf("%s: no answer within %v", method, patience)

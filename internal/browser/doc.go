@@ -8,6 +8,8 @@
 //	p.WaitFor(`document.title == "done"`, 5*time.Second)
 //	p.Screenshot("done")              // out/NAME-OF-THE-TEST-bob-done.png
 //
+// A test with parts starts one browser and hands it on with In.
+//
 // Methods of Page end the test when something does not work, and leave a picture of
 // what the page looked like. They must be called from the test's goroutine.
 //

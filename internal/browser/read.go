@@ -10,25 +10,25 @@ import (
 
 // read hands on what the browser sends until it goes: JSON texts, each ended by a
 // zero byte.
-func (b *Browser) read(from *os.File) {
-	defer close(b.ended)
+func (c *process) read(from *os.File) {
+	defer close(c.ended)
 	for in := bufio.NewReaderSize(from, 1<<20); ; {
 		text, err := in.ReadBytes(0)
 		if err != nil {
-			b.mu.Lock()
-			b.gone = errGone
-			b.mu.Unlock()
+			c.mu.Lock()
+			c.gone = errGone
+			c.mu.Unlock()
 			return
 		}
 		var a answer
 		if err := json.Unmarshal(text[:len(text)-1], &a); err != nil {
 			continue // not ours: the calls that wait for it run into their time-outs
 		}
-		b.mu.Lock()
-		back, asked := b.calls[a.ID]
-		delete(b.calls, a.ID)
-		page := b.sessions[a.Session]
-		b.mu.Unlock()
+		c.mu.Lock()
+		back, asked := c.calls[a.ID]
+		delete(c.calls, a.ID)
+		page := c.sessions[a.Session]
+		c.mu.Unlock()
 		switch {
 		case asked:
 			back <- a
