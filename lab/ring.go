@@ -6,6 +6,7 @@ package lab
 import (
 	"fmt"
 	"math/rand/v2"
+	"runtime/debug"
 	"time"
 
 	"github.com/phyllo-net/phyllo/id"
@@ -91,7 +92,7 @@ func (r *Ring) Add() sim.NodeRef {
 		spec.Clock = r.cfg.Clock(i)
 	}
 	if r.cfg.Sealed {
-		spec.Cert = peer.NewCertificate(r.admit.signer, r.admit.admission, spec.Handle.Key, salt, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(r.Sim.Now()))
+		spec.Cert = peer.NewCertificate(r.admit.signer, r.admit.admission, spec.Handle.Key, salt, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(r.Sim.Now()-24*time.Hour))
 		spec.Check = func(c *peer.Certificate, wall time.Time) error {
 			return c.Check(r.admit.ring, wall, r.admit.verifier)
 		}
@@ -104,6 +105,9 @@ func (r *Ring) Add() sim.NodeRef {
 // seeds draws the members that a newcomer is told of.
 func (r *Ring) seeds() []*peer.Handle {
 	ready := r.ReadyNodes()
+	if len(ready) == 0 {
+		ready = r.Live() // a ring of two is not ready while it becomes one of three
+	}
 	var hs []*peer.Handle
 	for range min(3, len(ready)) {
 		hs = append(hs, r.Sim.Handle(ready[r.rng.IntN(len(ready))]))
@@ -127,6 +131,7 @@ func (r *Ring) make(i int, env sim.NodeEnv, seeds []*peer.Handle) machine.Machin
 	if err != nil {
 		panic(err) // a bug of the scenario
 	}
+	n.Tasks().Panicked = func(v any) any { return fmt.Sprintf("%v, in a task:\n%s", v, debug.Stack()) }
 	return n
 }
 

@@ -38,10 +38,10 @@ func (n *Node) ask(c *contact, class machine.Class, make func(seq uint32) wire.M
 		seq := n.askSeq
 		seqs = append(seqs, seq)
 		var timer task.Timer
-		n.asked[seq] = func(m wire.Message) {
+		n.asked[seq] = question{c, func(m wire.Message) {
 			timer.Stop()
 			end(m, nil)
-		}
+		}}
 		n.to(c, class, make(seq))
 		timer = n.After(n.cfg.Probes[tries], try)
 		tries++
@@ -49,10 +49,17 @@ func (n *Node) ask(c *contact, class machine.Class, make func(seq uint32) wire.M
 	try()
 }
 
-// answered hands an answer to the one who asked.
-func (n *Node) answered(seq uint32, m wire.Message) {
-	if f := n.asked[seq]; f != nil {
-		f(m)
+// question is a numbered link message that waits for its answer from of.
+type question struct {
+	of *contact
+	f  func(wire.Message)
+}
+
+// answered hands an answer to the one who asked, if it is from the one who was
+// asked.
+func (n *Node) answered(c *contact, seq uint32, m wire.Message) {
+	if q, ok := n.asked[seq]; ok && q.of == c {
+		q.f(m)
 	}
 }
 
@@ -63,11 +70,12 @@ func (n *Node) ping(c *contact, resolve func(time.Duration, error)) {
 		sent = n.Now()
 		return &Ping{Seq: seq}
 	}, func(m wire.Message, err error) {
-		if err != nil {
-			resolve(0, err)
+		p, ok := m.(*Pong)
+		if err != nil || !ok {
+			resolve(0, errNoAnswer)
 			return
 		}
-		n.noteActive(c, m.(*Pong).Active)
+		n.noteActive(c, p.Active)
 		rtt := n.Now().Sub(sent)
 		n.measured(c, rtt)
 		resolve(rtt, nil)
@@ -79,11 +87,12 @@ func (n *Node) state(c *contact, what uint8, row int, resolve func(*StateReply, 
 	n.ask(c, machine.ClassUpkeep, func(seq uint32) wire.Message {
 		return &StateRequest{Seq: seq, What: what, Row: uint8(row)}
 	}, func(m wire.Message, err error) {
-		if err != nil {
-			resolve(nil, err)
+		r, ok := m.(*StateReply)
+		if err != nil || !ok {
+			resolve(nil, errNoAnswer)
 			return
 		}
-		resolve(m.(*StateReply), nil)
+		resolve(r, nil)
 	})
 }
 

@@ -2,6 +2,7 @@ package pastry
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/phyllo-net/phyllo/id"
@@ -31,7 +32,9 @@ type contact struct {
 	leaf   bool // in the leaf set
 	closed bool // the link of this incarnation was closed, and a new one refused
 	met    bool // answered us directly, in this incarnation
-	probe  *probe
+	// toldClosed: another leaf-set member saw the same.
+	toldClosed bool
+	probe      *probe
 	// waiting is called when the probe that runs has ended.
 	waiting []func()
 	hop     *hopState
@@ -41,6 +44,8 @@ type contact struct {
 	repaired task.Instant
 	tuned    uint32       // its table-probing period, seconds
 	relayed  uint64       // highest number of a relayed message
+	doubted  task.Instant // when it was last probed because another found it dead
+	named    task.Instant // when it was last probed as a candidate that others named
 	gotSet   task.Instant // when its set of expulsions was asked for
 }
 
@@ -85,10 +90,14 @@ func (n *Node) contact(h *peer.Handle) *contact {
 		return c
 	}
 	if c.h != h && h.Newer(c.h) && h.Key == c.h.Key && !c.met && c.probe == nil && c.hop == nil {
-		if h.Incarnation > c.h.Incarnation && c.life == dead {
-			c.life = heardOf
+		if h.Incarnation > c.h.Incarnation {
+			c.active = false
+			if c.life == dead {
+				c.life = heardOf
+			}
 		}
 		c.h = h
+		n.leafs.list = nil
 	}
 	return c
 }
@@ -114,7 +123,7 @@ func (n *Node) reborn(c *contact, h *peer.Handle) {
 	old := c.h
 	wasThere := c.there()
 	c.h = h
-	c.via, c.closed, c.met, c.active = nil, false, false, false
+	c.via, c.closed, c.toldClosed, c.met, c.active = nil, false, false, false, false
 	n.endProbe(c)
 	hops := c.hop
 	c.hop = nil
@@ -148,11 +157,11 @@ func (n *Node) heardFrom(h *peer.Handle) *contact {
 
 func (n *Node) revive(c *contact) {
 	if c.life == dead {
-		n.forgetGone(c)
+		n.failures = slices.DeleteFunc(slices.Clone(n.failures), func(f Failure) bool { return f.Node == c.h.ID })
 		c.active = false
 		n.After(0, func() { n.meetAgain(c) })
 	}
-	c.life, c.met, c.closed = alive, true, false
+	c.life, c.met, c.closed, c.toldClosed = alive, true, false, false
 	// Any sign of life ends a probe, except of a node that is to enter the leaf
 	// set: what it knows is wanted, too.
 	if c.probe != nil && (c.leaf || !n.leafs.wants(c.h.ID)) {

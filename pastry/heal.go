@@ -54,7 +54,7 @@ func (n *Node) heal() {
 	for range min(2, len(n.gone)) {
 		g := n.gone[n.Rand().IntN(len(n.gone))]
 		if c := n.contact(g.h); c.probe == nil && c.life != left {
-			n.to(c, machine.ClassLiveness, n.leafProbe(false))
+			n.Send(c.h, machine.ClassLiveness, n.leafProbe(false))
 		}
 	}
 }

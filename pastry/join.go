@@ -366,11 +366,12 @@ func (n *Node) onIntroduce(c *contact, m *Introduce) {
 // introduced notes a node that joins. It enters the leaf set, but owns no keys
 // before it says that it is ready, or holds a lease of this node.
 func (n *Node) introduced(j *contact, h *peer.Handle) {
-	if h.Incarnation > j.h.Incarnation && !j.met {
-		j.h = h
+	if j.life == left && h.Incarnation > j.h.Incarnation {
+		j.life, j.met = dead, false
 	}
-	if j.life == dead || j.life == left && h.Incarnation > j.h.Incarnation {
-		j.life = heardOf
+	j = n.contact(h)
+	if j.life == dead {
+		j.life = heardOf // the root has met it
 	}
 	if j.leaf || !n.leafs.wants(h.ID) || j.life == left {
 		return

@@ -93,7 +93,10 @@ func (n *Node) alone() bool {
 	return !others
 }
 
-// ready reports whether the node claims keys now.
+// ready reports whether the node claims keys now. It must have been linked in on
+// both sides; from then on one lease that runs keeps its own keys, those nearer to
+// it than to the last neighbour on either side: for anybody to be linked in past it
+// takes both neighbours, and one of them is bound.
 func (n *Node) ready() bool {
 	if !n.active || n.stopped {
 		return false
@@ -101,17 +104,8 @@ func (n *Node) ready() bool {
 	if n.alone() {
 		return true
 	}
-	l, r := n.holds(leftSide), n.holds(rightSide)
-	return l && r || l && n.stepping(rightSide) || r && n.stepping(leftSide)
-}
-
-// stepping reports whether the neighbour on side s has no lease of this node any
-// more. While the other side's lease runs, nobody can be linked in without this
-// node's knowledge, as that takes both sides; so it keeps its own half of the gap
-// and looks for its next neighbour.
-func (n *Node) stepping(s side) bool {
-	a := &n.sides[s]
-	return a.edge != nil && !n.grantRuns(a)
+	return n.sides[leftSide].edge != nil && n.sides[rightSide].edge != nil &&
+		(n.holds(leftSide) || n.holds(rightSide))
 }
 
 // claims reports whether this node serves key now: it holds its leases, and no

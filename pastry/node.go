@@ -47,7 +47,7 @@ type Node struct {
 	watches  map[id.ID][]*watch
 	apps     map[wire.AppID]*endpoint
 	order    []*endpoint
-	asked    map[uint32]func(wire.Message)
+	asked    map[uint32]question
 	askSeq   uint32
 	relayNum uint64
 	tuning   tuning
@@ -77,7 +77,7 @@ func New(cfg Config, self *peer.Handle, saved []byte) (*Node, error) {
 		requests: make(map[uint64]*request),
 		watches:  make(map[id.ID][]*watch),
 		apps:     make(map[wire.AppID]*endpoint),
-		asked:    make(map[uint32]func(wire.Message)),
+		asked:    make(map[uint32]question),
 	}
 	snap, err := parseSnapshot(saved)
 	if err == nil {
@@ -140,15 +140,15 @@ func (n *Node) message(c *contact, m wire.Message) {
 	case *Ping:
 		n.to(c, machine.ClassLiveness, &Pong{Seq: m.Seq, Active: n.active})
 	case *Pong:
-		n.answered(m.Seq, m)
+		n.answered(c, m.Seq, m)
 	case *StateRequest:
 		n.onStateRequest(c, m)
 	case *StateReply:
-		n.answered(m.Seq, m)
+		n.answered(c, m.Seq, m)
 	case *Introduce:
 		n.onIntroduce(c, m)
 	case *Introduced:
-		n.answered(m.Seq, m)
+		n.answered(c, m.Seq, m)
 	case *JoinReply:
 		n.onJoinReply(m)
 	case *RowAnnounce:

@@ -17,6 +17,8 @@ import (
 type probe struct {
 	tries int
 	timer task.Timer
+	// told: another found it dead first, and makes that known.
+	told bool
 }
 
 const (
@@ -45,8 +47,8 @@ func (n *Node) probeAgain(c *contact) {
 	}
 	if c.leaf || n.leafs.wants(c.h.ID) {
 		m := n.leafProbe(false)
-		n.to(c, machine.ClassLiveness, m)
-		if p.tries > 0 && c.leaf && c.via == nil {
+		n.Send(c.h, machine.ClassLiveness, m)
+		if c.leaf && (p.tries > 0 || c.via != nil) {
 			n.probeThrough(c, m)
 		}
 	} else if p.tries == 0 {
@@ -91,6 +93,9 @@ func (n *Node) onLeafProbe(c *contact, m *LeafProbe) {
 	n.endProbe(c)
 	n.noteActive(c, m.Active)
 	c.tuned = m.Period
+	if m.Reply && (c.leaf || n.leafs.whole() || !n.leafs.wants(c.h.ID)) {
+		n.forgetGone(c) // it hears us, too
+	}
 	n.expulsionDigest(c, m.Expulsions)
 	n.offerTable(c)
 	if c.active && n.leafs.wants(c.h.ID) {
@@ -130,7 +135,10 @@ func (n *Node) candidate(h *peer.Handle) {
 	case c.leaf || c.probe != nil || c.life == left || n.removed.Expelled(h.ID):
 	case c.life == dead && h.Incarnation <= c.h.Incarnation:
 		// A rumour does not raise the dead; who lives speaks for itself.
+	case c.named != 0 && n.Now().Sub(c.named) < n.probeTime():
+		// It was asked just now and did not come in: the rumour is older.
 	default:
+		c.named = n.Now()
 		n.probe(c)
 	}
 }
@@ -142,13 +150,21 @@ func (n *Node) onFailure(f Failure) {
 	if c == nil || c.h.Incarnation != f.Incarnation || c.life == dead || c.life == left {
 		return
 	}
-	if f.Closed && c.closed {
-		n.leaseOver(c.h)
-		n.verdict(c)
-		return
+	if f.Closed {
+		c.toldClosed = true
+		if c.closed {
+			n.leaseOver(c.h)
+			n.verdict(c)
+			return
+		}
 	}
-	if c.leaf || n.inTable(c) {
+	// One who proved alive just now is not asked again for every echo.
+	if (c.leaf || n.inTable(c)) && c.probe == nil && (c.doubted == 0 || n.Now().Sub(c.doubted) > n.probeTime()) {
+		c.doubted = n.Now()
 		n.probe(c)
+		if c.probe != nil {
+			c.probe.told = true
+		}
 	}
 }
 
@@ -172,15 +188,16 @@ func (n *Node) peerDown(h *peer.Handle, why machine.DownReason) {
 			return
 		}
 		n.tellClosed(c)
-	case machine.DownUnreachable:
+	case machine.DownUnreachable, machine.DownExpelled:
+		// A refused certificate may be a clock that is wrong for a while; who is
+		// expelled stands in the set.
 		n.probe(c)
-	case machine.DownExpelled:
-		n.gotLeft(c, downOut)
 	}
 }
 
 // tellClosed: c's address refused us. Together with another leaf-set member that
-// saw the same, that is the end of its incarnation, and of its leases.
+// saw the same, that is the end of its incarnation, and of its leases. Those next
+// to it tell the others.
 func (n *Node) tellClosed(c *contact) {
 	others := 0
 	n.leafs.each(func(o *contact) bool {
@@ -189,54 +206,59 @@ func (n *Node) tellClosed(c *contact) {
 		}
 		return others == 0
 	})
-	if others == 0 {
+	if others == 0 || c.toldClosed {
 		n.leaseOver(c.h)
 		n.verdict(c)
 		return
 	}
-	n.failed(Failure{Node: c.h.ID, Incarnation: c.h.Incarnation, Closed: true})
+	if n.besides(c) < 2 {
+		f := Failure{Node: c.h.ID, Incarnation: c.h.Incarnation, Closed: true}
+		m := &LeafProbe{Active: n.active, Failed: []Failure{f}, Expulsions: n.removed.Digest(), Quiet: true}
+		n.leafs.each(func(o *contact) bool {
+			if o != c {
+				n.to(o, machine.ClassLiveness, m)
+			}
+			return true
+		})
+	}
 	n.probe(c) // others may disagree; then its probes decide
 }
 
+// besides returns how many leaf-set members stand between this node and c.
+func (n *Node) besides(c *contact) int {
+	best := n.leafs.half
+	for s := range n.leafs.sides {
+		if i, have := n.leafs.find(side(s), c.h.ID); have {
+			best = min(best, i)
+		}
+	}
+	return best
+}
+
 // failed plans to tell the leaf set of a dead node; what comes within a moment
-// goes together.
-func (n *Node) failed(f Failure) {
-	for i, have := range n.failures {
-		if have.Node == f.Node && have.Incarnation == f.Incarnation {
-			n.failures[i].Closed = have.Closed || f.Closed
-			if have.Closed == n.failures[i].Closed && n.announcing {
-				return
-			}
-			break
-		}
+// goes together. Who learned it from another only remembers it for a while, so
+// that its own probes pass it on.
+func (n *Node) failed(f Failure, told bool) {
+	fresh := n.failures
+	if len(fresh) >= maxFailed {
+		fresh = fresh[1:]
 	}
-	if !slices.ContainsFunc(n.failures, func(h Failure) bool { return h.Node == f.Node && h.Incarnation == f.Incarnation }) {
-		fresh := n.failures
-		if len(fresh) >= maxFailed {
-			fresh = fresh[1:]
-		}
-		// New memory: messages on their way share the old list.
-		n.failures = append(slices.Clone(fresh), f)
-	}
-	if n.announcing {
+	// New memory: messages on their way share the old list.
+	n.failures = append(slices.Clone(fresh), f)
+	n.After(n.cfg.Heartbeat, func() { n.forgetFailure(f) })
+	if told || n.announcing {
 		return
 	}
 	n.announcing = true
-	wait := 200 * time.Millisecond
-	if f.Closed {
-		wait = time.Millisecond
-	}
-	n.After(wait, func() {
+	n.After(200*time.Millisecond, func() {
 		n.announcing = false
 		n.announce()
-		n.After(n.cfg.Heartbeat, func() { n.forgetFailure(f) })
 	})
 }
 
+// forgetFailure ends the telling of a failure.
 func (n *Node) forgetFailure(f Failure) {
-	n.failures = slices.DeleteFunc(slices.Clone(n.failures), func(h Failure) bool {
-		return h.Node == f.Node && h.Incarnation == f.Incarnation
-	})
+	n.failures = slices.DeleteFunc(slices.Clone(n.failures), func(h Failure) bool { return h == f })
 }
 
 // announce sends an LS-PROBE to every leaf-set member: it tells of failures, and
@@ -254,6 +276,7 @@ func (n *Node) announce() {
 // verdict: c is dead. It leaves all tables, and what was on the way to it goes
 // elsewhere.
 func (n *Node) verdict(c *contact) {
+	told := c.probe != nil && c.probe.told || c.toldClosed
 	n.endProbe(c)
 	if c.life == dead {
 		return
@@ -271,9 +294,9 @@ func (n *Node) verdict(c *contact) {
 		n.remember(c)
 		n.tuning.failures++
 	}
-	c.met = false
+	c.met, c.via = false, nil
 	if wasLeaf {
-		n.failed(Failure{Node: c.h.ID, Incarnation: c.h.Incarnation, Closed: c.closed})
+		n.failed(Failure{Node: c.h.ID, Incarnation: c.h.Incarnation, Closed: c.closed}, told)
 	}
 	n.tellDown(c.h, downDied)
 	hops := c.hop

@@ -23,6 +23,12 @@ func (n *Node) upkeep() {
 	if n.active {
 		n.repair()
 		n.stateChanged()
+		n.leafs.each(func(c *contact) bool {
+			if c.via != nil {
+				n.Send(c.h, machine.ClassLiveness, &Ping{}) // the link may work again
+			}
+			return true
+		})
 		// A quiet word to a random member: two leaf sets that differ meet.
 		if cs := n.leafContacts(); len(cs) > 0 && n.leafs.version != n.toldVersion {
 			n.toldVersion = n.leafs.version

@@ -1,0 +1,176 @@
+package lab
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/pastry"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/sim"
+	"github.com/phyllo-net/phyllo/sim/topo"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// lookupApp is the number of the application with which storms look keys up.
+const lookupApp wire.AppID = 1000
+
+// lookup answers every request with the id of its node.
+type lookup struct {
+	ep   kbr.Endpoint
+	seen map[string]bool
+	t    *Truth
+}
+
+func (l *lookup) Start(ep kbr.Endpoint)     { l.ep = ep }
+func (l *lookup) Update(*peer.Handle, bool) {}
+func (l *lookup) Stop()                     {}
+
+func (l *lookup) Deliver(d *kbr.Delivery) {
+	if l.seen[string(d.Payload)] {
+		l.t.fail("O6: node %s was given message %q twice", l.ep.Self().ID.Short(), d.Payload)
+	}
+	l.seen[string(d.Payload)] = true
+	x := l.ep.Self().ID.Bytes()
+	d.Reply(x[:])
+}
+
+// Storm is a ring under faults, with lookups all the time, and with all the
+// overlay's invariants checked.
+type Storm struct {
+	*Ring
+	Nodes int
+	// Faults is the mix of the first phase.
+	Faults sim.Faults
+	// Sent, Answered and Failed count the lookups, and Late those whose outcome
+	// did not come in time.
+	Sent, Answered, Failed, Late int
+	// Missed counts answers from a node that was neither the nearest when the
+	// lookup was sent nor when it was answered.
+	Missed int
+	open   map[int]pending
+	OnTick func()
+}
+
+// pending is a lookup without an outcome yet; it has none if its sender dies.
+type pending struct {
+	from *pastry.Node
+	ref  sim.NodeRef
+	at   time.Duration
+}
+
+// NewStorm makes a storm of the default mix, its strength drawn from the seed.
+func NewStorm(seed uint64, nodes int) *Storm { return NewStormObs(seed, nodes, nil) }
+
+func NewStormObs(seed uint64, nodes int, send func(from, to sim.NodeRef, c machine.Class, m wire.Message, bytes int)) *Storm {
+	s := &Storm{Nodes: nodes, open: make(map[int]pending)}
+	s.Ring = New(Config{Seed: seed, Sim: sim.Config{
+		Topology: topo.NewPlane(4*nodes, seed, 100*time.Millisecond), Codec: pastry.Messages, Connections: true, Observe: sim.Observe{Send: send}},
+		Sealed: true,
+		Apps: func(int, sim.NodeEnv) []kbr.Mount {
+			return []kbr.Mount{{Number: lookupApp, App: &lookup{seen: make(map[string]bool), t: s.Truth}}}
+		}})
+	s.Faults = sim.Storm(rand.New(rand.NewPCG(seed, 0x570)))
+	return s
+}
+
+// Run grows the ring in calm, lets faults strike for the time rage while lookups
+// go on (safety), heals, and checks that all is well again in time (liveness).
+func (s *Storm) Run(rage time.Duration) []string {
+	defer s.Close()
+	if !s.Grow(s.Nodes, 300*time.Millisecond, 60*time.Second) {
+		s.Truth.fail("O9: only %d of %d nodes are ready in calm", len(s.ReadyNodes()), s.Nodes)
+		return s.Truth.Problems()
+	}
+	s.Sim.Inject(s.Faults)
+	for range int(rage / (500 * time.Millisecond)) {
+		s.ask()
+		if s.OnTick != nil {
+			s.OnTick()
+		}
+		s.Sim.RunFor(500 * time.Millisecond)
+		s.Truth.Dead(40*time.Second + s.slack())
+		if s.calmFor(0) {
+			s.Truth.Claims(false)
+		}
+	}
+	s.Sim.Heal()
+	s.liveness()
+	return s.Truth.Problems()
+}
+
+// slack is what a node that is slow, or whose messages are late, is given.
+func (s *Storm) slack() time.Duration { return 20 * time.Second }
+
+// calmFor reports whether the network has been whole for d.
+func (s *Storm) calmFor(d time.Duration) bool {
+	return s.Faults.Partition == 0 && s.Faults.Unlinked == 0
+}
+
+// liveness: after the last fault, one exact ring within a death verdict and 60 s.
+func (s *Storm) liveness() {
+	for range 210 {
+		if s.OnTick != nil {
+			s.OnTick()
+		}
+		s.Sim.RunFor(500 * time.Millisecond)
+	}
+	s.Truth.Claims(true)
+	s.Truth.LeafSets(32)
+	s.Truth.Tables(4)
+	before := s.Failed
+	for range 20 {
+		s.ask()
+		s.Sim.RunFor(500 * time.Millisecond)
+	}
+	s.Sim.RunFor(35 * time.Second)
+	if n := s.Failed - before; n > 0 {
+		s.Truth.fail("O6: %d of the last 20 lookups failed in calm", n)
+	}
+	for num := range s.Sent {
+		if p, open := s.open[num]; open && s.Node(p.ref) == p.from && s.Sim.Now()-p.at > 31*time.Second {
+			s.Late++
+		}
+	}
+	if s.Late > 0 {
+		s.Truth.fail("O6: %d lookups have no outcome", s.Late)
+	}
+}
+
+// ask sends a lookup from a live node.
+func (s *Storm) ask() {
+	live := s.Live()
+	if len(live) == 0 {
+		return
+	}
+	from := live[s.rng.IntN(len(live))]
+	key := id.ID{Hi: s.rng.Uint64(), Lo: s.rng.Uint64()}
+	node := s.Node(from)
+	num := s.Sent
+	called := false
+	s.Sent++
+	s.Sim.Call(from, func() {
+		s.open[num] = pending{node, from, s.Sim.Now()}
+		was := s.Truth.Root(key)
+		node.Endpoint(lookupApp).Request(key, fmt.Appendf(nil, "%d", num), kbr.Options{}, func(a kbr.Answer, err error) {
+			if called {
+				s.Truth.fail("O6: lookup %d has two outcomes", num)
+			}
+			called = true
+			delete(s.open, num)
+			if err != nil {
+				s.Failed++
+				return
+			}
+			s.Answered++
+			now := s.Truth.Root(key)
+			got := id.FromBytes(a.Payload)
+			if (was == nil || was.ID != got) && (now == nil || now.ID != got) {
+				s.Missed++
+			}
+		})
+	})
+}
