@@ -27,6 +27,7 @@ type Directory struct {
 	old     bool         // it was settled once: no newcomer
 	unsure  task.Instant // since when it is not settled
 	epoch   uint64       // counts changes among the neighbours
+	failed  int          // rounds of sync, one after another
 	near    []id.ID
 	sync    task.Timer
 	syncing bool
@@ -121,12 +122,14 @@ func (d *Directory) Deliver(dl *kbr.Delivery) {
 		dl.Refuse(refusedMalformed, "not understood")
 		return
 	}
-	if _, routed := m.(*where); !routed && !dl.Direct {
+	// What is asked of one node comes directly, or, if there is no link, routed to
+	// its id.
+	if _, routed := m.(*where); !routed && !dl.Direct && dl.Key != d.ep.Self().ID || dl.Broadcast {
 		d.stats.BadInput++
 		dl.Refuse(refusedMalformed, "this is asked directly")
 		return
 	}
-	a := asker{node: dl.Via.ID, origin: dl.Direct && dl.Hops <= 1}
+	a := asker{node: dl.Via.ID, origin: dl.Direct}
 	d.serve(a, m, func(m wire.Message, refused *kbr.RefusedError) {
 		if refused == nil {
 			b, err := table.Encode(m)

@@ -75,42 +75,67 @@ func (d *Directory) ask3(t *task.T, key id.ID) ([]*peer.Handle, error) {
 		if err != nil {
 			return nil, err
 		}
-		named, routes, mouths := d.named(first, rs)
-		if routes >= 2 && mouths >= 2 && len(named) > 0 {
-			sortNearest(key, named)
-			return named, nil
+		answers := []kbr.Answer{first}
+		for _, r := range rs {
+			if r.Err == nil {
+				answers = append(answers, r.Value)
+			}
+		}
+		if nodes, routes, mouths := named(key, answers); routes >= 2 && mouths >= 2 {
+			return nodes, nil
 		}
 	}
 	return nil, ErrNotReachable
 }
 
-// named returns the nodes of all answers, with the numbers of different first hops
-// and of different nodes that answered.
-func (d *Directory) named(first kbr.Answer, more []task.Result[kbr.Answer]) (nodes []*peer.Handle, routes, mouths int) {
+// candidate is a node that was named, and how often.
+type candidate struct {
+	node  *peer.Handle
+	times int
+}
+
+// named returns the nodes of all answers, the nearest to key first, with the numbers of
+// different first hops and of different nodes that answered over their own links. Of
+// several handles of one node the one that was named most often comes first.
+func named(key id.ID, answers []kbr.Answer) (nodes []*peer.Handle, routes, mouths int) {
 	var hops, froms []id.ID
-	count := func(a kbr.Answer) {
+	var list []*candidate
+	for _, a := range answers {
 		m, err := table.Decode(a.Payload)
 		hs, ok := m.(*holders)
-		if err != nil || !ok || a.From == nil {
-			return
+		if err != nil || !ok {
+			continue
 		}
-		if !slices.Contains(hops, a.First) {
-			hops = append(hops, a.First)
-		}
-		if !slices.Contains(froms, a.From.ID) {
-			froms = append(froms, a.From.ID)
-		}
-		for _, h := range hs.Nodes {
-			if !slices.ContainsFunc(nodes, func(o *peer.Handle) bool { return o.ID == h.ID && !h.Newer(o) && !o.Newer(h) && h.Key == o.Key }) {
-				nodes = append(nodes, h)
+		if !a.Relayed && a.From != nil {
+			if !slices.Contains(hops, a.First) {
+				hops = append(hops, a.First)
+			}
+			if !slices.Contains(froms, a.From.ID) {
+				froms = append(froms, a.From.ID)
 			}
 		}
-	}
-	count(first)
-	for _, r := range more {
-		if r.Err == nil {
-			count(r.Value)
+		for _, h := range hs.Nodes {
+			at := slices.IndexFunc(list, func(c *candidate) bool {
+				return c.node.ID == h.ID && c.node.Key == h.Key && !h.Newer(c.node) && !c.node.Newer(h)
+			})
+			if at < 0 {
+				at = len(list)
+				list = append(list, &candidate{node: h})
+			}
+			list[at].times++
 		}
+	}
+	slices.SortStableFunc(list, func(a, b *candidate) int {
+		switch {
+		case a.node.ID == b.node.ID:
+			return b.times - a.times
+		case id.Closer(key, a.node.ID, b.node.ID):
+			return -1
+		}
+		return 1
+	})
+	for _, c := range list {
+		nodes = append(nodes, c.node)
 	}
 	return nodes, len(hops), len(froms)
 }
@@ -131,18 +156,6 @@ func (d *Directory) beside(key id.ID, above, further bool) id.ID {
 		return key.Add(far)
 	}
 	return key.Sub(far)
-}
-
-func sortNearest(key id.ID, hs []*peer.Handle) {
-	slices.SortStableFunc(hs, func(a, b *peer.Handle) int {
-		switch {
-		case a.ID == b.ID:
-			return 0
-		case id.Closer(key, a.ID, b.ID):
-			return -1
-		}
-		return 1
-	})
 }
 
 // vote is what the node in one seat said.

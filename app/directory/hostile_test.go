@@ -85,7 +85,7 @@ func TestHostileMessages(t *testing.T) {
 	w.mustFind(a, rec)
 	// What is asked of one node is not answered when it comes by routing.
 	err = a.node.Call(time.Minute, func(t *task.T) error {
-		_, err := kbr.Call(t, a.node.Endpoint(number), b.cert.Node, directory.AskPut(claim(dave)), kbr.Options{})
+		_, err := kbr.Call(t, a.node.Endpoint(number), b.cert.Node.Add(id.ID{Lo: 1}), directory.AskPut(claim(dave)), kbr.Options{})
 		return err
 	})
 	var refused *kbr.RefusedError

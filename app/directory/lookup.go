@@ -105,7 +105,7 @@ func (d *Directory) readCheck(name Name) func(wire.Message, *peer.Handle, wire.M
 		if !ok {
 			return fmt.Errorf("%w: not an answer", errMessage)
 		}
-		if a.Hops > 1 || a.From == nil || a.From.ID != h.ID {
+		if a.Relayed || a.From == nil || a.From.ID != h.ID {
 			if err := d.proven(q.(*read), h, got); err != nil {
 				return err
 			}

@@ -17,7 +17,8 @@ const (
 	// calm is the time after a change among the neighbours before the others are
 	// asked, so that several changes cost one round.
 	calm = 300 * time.Millisecond
-	// syncAgain is the time after a round that failed.
+	// syncAgain is the time after a round that failed; after each further one it
+	// doubles.
 	syncAgain = 3 * time.Second
 	// stubborn is the time after which a node no longer waits for neighbours that
 	// are not newcomers: perhaps the whole ring started at once, and one is silent.
@@ -28,6 +29,7 @@ const (
 // this node does not say that a name does not exist.
 func (d *Directory) unsettle() {
 	d.epoch++
+	d.failed = 0
 	if d.settled {
 		d.settled, d.unsure = false, d.ep.Now()
 	}
@@ -97,8 +99,10 @@ func (d *Directory) syncRound(t *task.T, epoch uint64) (time.Duration, error) {
 		d.settled, d.old = true, true
 	}
 	if whole < len(near) {
-		return syncAgain, nil
+		d.failed++
+		return min(syncAgain<<min(d.failed-1, 10), d.cfg.Sync), nil
 	}
+	d.failed = 0
 	if err := d.tidy(t); err != nil {
 		return 0, err
 	}

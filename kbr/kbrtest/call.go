@@ -224,7 +224,7 @@ func (c *call) arrive(path []*Node, payload []byte) {
 	c.replies = append(c.replies, r)
 	d := &kbr.Delivery{
 		Key: c.key, Payload: payload, Claimed: c.from.self, Via: path[max(len(path)-2, 0)].self,
-		Direct: c.to != nil, Hops: len(path) - 1,
+		Direct: c.to != nil && len(path) <= 2, Hops: len(path) - 1,
 	}
 	give := func(p []byte, err error) {
 		if !r.given {
@@ -265,7 +265,7 @@ func (c *call) answer(path []*Node, r *reply) {
 	if c.net.lost() || !r.at.alive || r.at.side != c.from.side {
 		return
 	}
-	a := kbr.Answer{Payload: slices.Clone(r.payload), From: r.at.self, Hops: len(path) - 1}
+	a := kbr.Answer{Payload: slices.Clone(r.payload), From: r.at.self, Hops: len(path) - 1, Relayed: c.net.cuts[pair(r.at, c.from)]}
 	if len(path) > 1 {
 		a.First = path[1].self.ID
 	}

@@ -195,15 +195,15 @@ func TestCutLinkIsRelayed(t *testing.T) {
 	w.Cut(ns[0], ns[1])
 	if err := ns[0].Call(time.Minute, func(t *task.T) error {
 		a, err := kbr.CallPeer(t, es[0].ep, ns[1].Self(), []byte("x"), kbr.Options{})
-		if err == nil && a.Hops != 2 {
-			return fmt.Errorf("%d hops", a.Hops)
+		if err == nil && (a.Hops != 2 || !a.Relayed) {
+			return fmt.Errorf("%d hops, relayed %v", a.Hops, a.Relayed)
 		}
 		return err
 	}); err != nil {
 		t.Fatal(err)
 	}
 	d := es[1].deliverys[0]
-	if d.Via.ID != ns[2].Self().ID || d.Claimed.ID != ns[0].Self().ID || !d.Direct || d.Hops != 2 {
+	if d.Via.ID != ns[2].Self().ID || d.Claimed.ID != ns[0].Self().ID || d.Direct || d.Hops != 2 || d.Key != ns[1].Self().ID {
 		t.Errorf("delivered %+v", d)
 	}
 }

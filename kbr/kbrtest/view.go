@@ -32,7 +32,8 @@ func (w *Net) Heal() {
 }
 
 // Cut takes away the link between two nodes, both of which the others reach. What
-// they send to each other goes through a third node.
+// they send to each other goes through a third node, as if routed to the receiver's
+// id, and answers come Relayed.
 func (w *Net) Cut(a, b *Node) { w.cuts[pair(a, b)] = true }
 
 // Mend gives the link back.
