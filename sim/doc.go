@@ -32,16 +32,17 @@
 //
 //   - DownClosed: the other process ended (crash, stop), one delay ago, or was
 //     found to have ended by what was sent over a link that it no longer has;
-//   - DownRefused: there is no process at the address, after a round trip; or the
-//     node now has a later incarnation than the handle that was sent to (0 means
-//     any; a link to the later one is made, or stands, nevertheless);
+//   - DownRefused: there is no process at the address, or one with another key,
+//     after a round trip; or the node now has a later incarnation than the handle
+//     that was sent to (0 means any; a link to the later one is made, or stands,
+//     nevertheless);
 //   - DownLost: what was sent was not acknowledged for Config.LostAfter, since the
 //     other machine is dead or the network is parted; or the other end had lost
 //     the link and a new one takes its place;
 //   - DownUnreachable: no answer to a dial for Config.DialTimeout, or nobody has
 //     such an id;
-//   - DownExpelled: a certificate was refused, or the machine dropped the link
-//     (DoDrop); both ends learn this reason;
+//   - DownExpelled: a certificate was refused by either end, or this machine
+//     dropped the link (DoDrop), of which the other end learns DownOurs;
 //   - DownOurs: closed by either end to save links (the least recently used one
 //     that its end did not protect, beyond Config.MaxLinks). It says nothing
 //     about the peer, so both ends learn that.

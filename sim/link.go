@@ -125,6 +125,11 @@ func (s *Sim) detach(ref uint32, end int) {
 // sendLinked sends a message over the link to the handle's node, or lets it wait
 // for one.
 func (s *Sim) sendLinked(p *parcel, to *peer.Handle) {
+	if to.Key != s.nodes[p.to].self.Key {
+		s.lost(p.from, p.to, p.kind, LossUnknown)
+		s.notify(p.from, to, machine.DownRefused, s.delay(p.from, p.to)+s.delay(p.to, p.from))
+		return
+	}
 	ref, end := s.linkOf(p.from, p.to)
 	if ref == none {
 		ref, end = s.dial(p.from, p.to, to)
@@ -238,11 +243,11 @@ func (s *Sim) tell(ref uint32, end int, why machine.DownReason) {
 	s.postLink(int(me), at, kLinkDown, ref, 1-end, why)
 }
 
-// hangUp closes a link at this end, which learns the reason too.
-func (s *Sim) hangUp(ref uint32, end int, why machine.DownReason) {
+// hangUp closes a link at this end; both ends learn a reason.
+func (s *Sim) hangUp(ref uint32, end int, here, there machine.DownReason) {
 	l := &s.links.list[ref]
-	s.notify(l.node[end], l.side[end].to, why, 0)
-	s.tell(ref, end, why)
+	s.notify(l.node[end], l.side[end].to, here, 0)
+	s.tell(ref, end, there)
 	s.detach(ref, end)
 }
 
@@ -278,7 +283,7 @@ func (s *Sim) drop(n uint32, x id.ID) {
 		return
 	}
 	if ref, end := s.linkOf(n, at.ref-1); ref != none {
-		s.hangUp(ref, end, machine.DownExpelled)
+		s.hangUp(ref, end, machine.DownExpelled, machine.DownOurs)
 	}
 }
 
@@ -303,7 +308,7 @@ func (s *Sim) trim(n uint32) {
 		if oldest == none {
 			return // all are protected, or in use at this very moment
 		}
-		s.hangUp(oldest, oldestEnd, machine.DownOurs)
+		s.hangUp(oldest, oldestEnd, machine.DownOurs, machine.DownOurs)
 	}
 }
 

@@ -192,6 +192,16 @@ func TestShortPartitionSparesLinks(t *testing.T) {
 	w.expect(1, `60010 say "one way" from A1`, "80010 down A1 lost")
 }
 
+func TestAnotherKeyAtTheAddressIsRefused(t *testing.T) {
+	w := linked(t, sim.Config{}, 2)
+	thief := *w.Handle(1)
+	thief.Key = handle(5).Key
+	w.sayTo(0, &thief, "x")
+	w.Run(time.Second)
+	w.expect(0, "20 down B1 refused")
+	w.expect(1)
+}
+
 func TestUnknownNodeIsUnreachable(t *testing.T) {
 	w := linked(t, sim.Config{}, 1)
 	w.sayTo(0, handle(7), "x")
@@ -280,7 +290,7 @@ func TestDropTellsBothEnds(t *testing.T) {
 	w.Run(100 * ms)
 	w.Call(1, func() { w.toys[1].Drop(w.Handle(0)) })
 	w.Run(200 * ms)
-	w.expect(0, "20 up B1", `40 echo "x" from B1`, "110 down B1 expelled")
+	w.expect(0, "20 up B1", `40 echo "x" from B1`, "110 down B1 closed by us")
 	w.expect(1, "30 up A1", `30 say "x" from A1`, "100 down A1 expelled")
 	if len(w.Links(0))+len(w.Links(1)) != 0 {
 		t.Error("a link is left")

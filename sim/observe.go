@@ -38,7 +38,7 @@ const (
 	LossParted              // the path is parted or cut
 	LossDead                // the receiver is not running, or does not have the link any more
 	LossFull                // too much waits at the receiver, or for the link
-	LossUnknown             // no node has the id
+	LossUnknown             // no node has the id, or the key
 	LossCodec               // it does not decode
 	LossDown                // the link that it waited for could not be made, or ended
 	losses
