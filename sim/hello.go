@@ -177,21 +177,18 @@ func (s *Sim) stand(ref uint32, end int) {
 
 // handleIn returns a node's handle in one of its lives.
 func (s *Sim) handleIn(n, life uint32) *peer.Handle {
-	nd := &s.nodes[n]
-	if life == nd.life {
+	if nd := &s.nodes[n]; life == nd.life {
 		return nd.self
 	}
-	return nd.more.past[life-1]
+	return s.past[pair(n, life)]
 }
 
-// handleOf returns a node's handle of an incarnation, which may be one from
-// before the simulation.
+// handleOf returns a node's handle of an earlier incarnation, which may be one
+// from before the simulation.
 func (s *Sim) handleOf(n uint32, incarnation uint64) *peer.Handle {
 	nd := &s.nodes[n]
-	for _, h := range nd.more.past {
-		if h.Incarnation == incarnation {
-			return h
-		}
+	if ago := nd.self.Incarnation - incarnation; ago < uint64(nd.life) {
+		return s.handleIn(n, nd.life-uint32(ago))
 	}
 	h := *nd.self
 	h.Incarnation = incarnation

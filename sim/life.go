@@ -49,7 +49,7 @@ func (s *Sim) Restart(n NodeRef) {
 	}
 	h := *nd.self
 	h.Incarnation++
-	nd.more.past = append(nd.more.past, nd.self)
+	s.past[pair(uint32(n), nd.life)] = nd.self
 	nd.self = &h
 	s.start(uint32(n))
 }

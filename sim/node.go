@@ -48,13 +48,12 @@ type more struct {
 	check    func(*peer.Certificate, time.Time) error
 	wiped    func()
 	saved    []byte
-	past     []*peer.Handle // of earlier lives
-	clock    *clock         // nil: a right one
-	paths    *paths         // nil: open
-	ports    []port         // sorted by peer
-	up       int32          // links that stand
-	capacity int32          // of the inbox
-	factor   float32        // of Config.StepTime, for a slow node
+	clock    *clock  // nil: a right one
+	paths    *paths  // nil: open
+	ports    []port  // sorted by peer
+	up       int32   // links that stand
+	capacity int32   // of the inbox
+	factor   float32 // of Config.StepTime, for a slow node
 }
 
 // start begins a life: the machine is made, its InStart is the next input.

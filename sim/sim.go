@@ -21,7 +21,8 @@ type Sim struct {
 	queue   queue
 	nodes   []node
 	index   index
-	scripts uint64 // events that the simulator itself has sent
+	past    map[uint64]*peer.Handle // of earlier lives, by pair of node and life
+	scripts uint64                  // events that the simulator itself has sent
 	out     machine.Effects
 	running bool // inside Step
 	current int  // the node whose input is handled, or -1
@@ -36,6 +37,7 @@ func New(c Config) *Sim {
 	s := &Sim{cfg: c.withDefaults(), slab: newSlab(), current: -1}
 	s.queue = newQueue(c.Queue, &s.slab)
 	s.links.list = make([]link, 1)
+	s.past = make(map[uint64]*peer.Handle)
 	s.network.rng = rand.New(rand.NewPCG(c.Seed, scramble(c.Seed, 0xfa017)))
 	return s
 }
