@@ -19,9 +19,9 @@ import (
 // is too long for a socket, it is a symbolic link to one in a folder of ShortFolder.
 const SocketName = "control.sock"
 
-// MaxSocketPath is the longest path of a Unix socket, in bytes, that all systems
-// take: 103 on BSD and macOS, a few more on Linux.
-const MaxSocketPath = 103
+// MaxSocketPath is the longest path of a control socket, in bytes. All systems take
+// 103, and it is made under a name that is one longer.
+const MaxSocketPath = 102
 
 // ShortFolder is where the socket goes if the home's path is too long:
 // $XDG_RUNTIME_DIR/phyllo, or /tmp/phyllo-UID. getenv is os.Getenv outside tests.

@@ -101,3 +101,10 @@ type Metric struct {
 	Labels  map[string]string `json:"labels,omitempty"`
 	Value   float64           `json:"value"`
 }
+
+// The counter of refused input from outside, by kind: each edge counts under the
+// same name and help, with the one label "kind".
+const (
+	BadInputMetric = "phyllo_bad_input_total"
+	BadInputHelp   = "Input from outside that was refused, by kind."
+)
