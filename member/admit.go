@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/phyllo-net/phyllo/id"
@@ -61,12 +62,7 @@ func (m *Member) Invite(ctx context.Context, o InviteOptions) (*Invitation, erro
 		return nil, err
 	}
 	as, _ := m.view()
-	var others []*Admitter
-	for _, a := range as {
-		if a.Key != m.key {
-			others = append(others, a)
-		}
-	}
+	others := m.withoutMe(as)
 	mine := Admitter{Node: self.Certificate.Node, Key: m.key, Addrs: m.addrs()}
 	if len(others) >= 2 {
 		a := m.assembleSome(ctx, self.Ring, others, 2)
@@ -215,25 +211,29 @@ func (m *Member) answerRedeem(ctx context.Context, c *session, q *redeem) error 
 	}
 	ctx, cancel := context.WithTimeout(ctx, decideTime)
 	defer cancel()
-	if err := m.use(ctx, self.Ring, hash, &inv, c.s.Remote()); err != nil {
+	// Before a use is spent it is known that enough admitters answer.
+	a, err := m.assembleAll(ctx, self.Ring)
+	if err != nil {
 		return err
 	}
-	return m.admit(ctx, c, q.Addrs)
+	defer a.close()
+	if err := m.use(ctx, a.of(m, inv.keys()), hash, &inv, c.s.Remote()); err != nil {
+		return err
+	}
+	return m.admit(ctx, c, a, q.Addrs)
 }
 
 // use spends one use of an invitation on a key, or finds the one that was spent
 // on it already. After the end of an invitation it only does the latter, so that
 // an answer that was lost can still be had.
-func (m *Member) use(ctx context.Context, ring, hash id.Hash, inv *inviteRecord, key peer.Key) error {
+func (m *Member) use(ctx context.Context, named *council, hash id.Hash, inv *inviteRecord, key peer.Key) error {
 	own := wire.MustMarshal(useValue{Key: key})
 	ended := m.cfg.Now().Unix() > inv.Expires
 	if ended {
 		own = nil
 	}
-	a := m.assemble(ctx, ring, inv.keys())
-	defer a.close()
 	for slot := range inv.Uses {
-		value, err := m.decide(ctx, &a.council, register{Invite: hash, Slot: slot}, own)
+		value, err := m.decide(ctx, named, register{Invite: hash, Slot: slot}, own)
 		if err != nil {
 			return err
 		}
@@ -256,17 +256,12 @@ func (m *Member) use(ctx context.Context, ring, hash id.Hash, inv *inviteRecord,
 
 // admit gives the key at the other end its place and a certificate. That it may
 // have one was decided before.
-func (m *Member) admit(ctx context.Context, c *session, addrs []string) error {
+func (m *Member) admit(ctx context.Context, c *session, a *assembly, addrs []string) error {
 	key := c.s.Remote()
-	self, adm, err := m.office()
+	_, adm, err := m.office()
 	if err != nil {
 		return err
 	}
-	a, err := m.assembleAll(ctx, self.Ring)
-	if err != nil {
-		return err
-	}
-	defer a.close()
 	salt, err := m.placeOf(ctx, &a.council, key)
 	if err != nil {
 		return err
@@ -282,18 +277,28 @@ func (m *Member) admit(ctx context.Context, c *session, addrs []string) error {
 	if err := m.note(cert, addrs); err != nil {
 		return err
 	}
+	m.tellSeated(ctx, a, &seated{Certificate: cert, Addrs: addrs})
 	if err := c.within(stepTime); err != nil {
 		return err
 	}
-	if err := c.send(&welcome{Certificate: cert, Admitters: m.ours().Admitters}); err != nil {
-		return err
+	return c.send(&welcome{Certificate: cert, Admitters: m.ours().Admitters})
+}
+
+// tellSeated lets the other admitters know whom this one admits, so that `member
+// list` shows it everywhere, and each can renew the certificate. Who does not
+// answer learns it from the others.
+func (m *Member) tellSeated(ctx context.Context, a *assembly, s *seated) {
+	var wg sync.WaitGroup
+	for _, c := range a.open {
+		wg.Go(func() {
+			stop := c.watch(ctx)
+			defer stop()
+			if _, err := ask[*done](c, stepTime, s); err != nil {
+				m.cfg.Log.Info("an admitter was not told of a new member", "node", c.hello.Certificate.Node.Short(), "why", err)
+			}
+		})
 	}
-	for _, other := range a.open { // so that all admitters know who was admitted
-		if other.within(stepTime) == nil {
-			_ = other.send(&seated{Certificate: cert, Addrs: addrs}) // a courtesy: the certificate speaks for itself
-		}
-	}
-	return nil
+	wg.Wait()
 }
 
 // placeOf decides the salt of a key, or finds the one decided before.

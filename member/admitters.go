@@ -3,6 +3,7 @@ package member
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"sync"
 
@@ -18,15 +19,21 @@ const maxKept = 64
 // remember takes an admission, which is checked here, and where its holder may be
 // found. What an admitter says of itself replaces what others said.
 func (m *Member) remember(ring id.Hash, a *Admitter, itself bool) error {
-	if err := a.Admission.Check(ring, m.cfg.Verifier); err != nil {
-		return err
-	}
 	m.mu.Lock()
 	if m.self == nil || m.self.Ring != ring {
 		m.mu.Unlock()
 		return ErrNoRing
 	}
 	i, have := m.findAdmitter(a.Key)
+	checked := have && reflect.DeepEqual(m.admitters[i].Admission, a.Admission)
+	m.mu.Unlock()
+	if !checked {
+		if err := a.Admission.Check(ring, m.cfg.Verifier); err != nil {
+			return err
+		}
+	}
+	m.mu.Lock()
+	i, have = m.findAdmitter(a.Key)
 	known := &Admitter{Key: a.Key, Admission: a.Admission}
 	if have {
 		*known = *m.admitters[i]
@@ -119,6 +126,9 @@ func (m *Member) talk(ctx context.Context, ring id.Hash, a *Admitter) (*session,
 	if err == nil {
 		err = m.heard(ring, a.Key, theirs)
 	}
+	if err == nil {
+		err = m.note(c.hello.Certificate, nil)
+	}
 	if err != nil {
 		c.s.Reset()
 		return nil, err
@@ -164,53 +174,59 @@ func (a *assembly) close() {
 	}
 }
 
-// assemble gets as many of the admitters named by keys as answer (self included,
-// if named) into a council.
-func (m *Member) assemble(ctx context.Context, ring id.Hash, named []peer.Key) *assembly {
-	a := &assembly{council: council{all: len(named)}, open: map[peer.Key]*session{}}
-	var others []*Admitter
+// of returns the council of some admitters only, out of those that answer.
+func (a *assembly) of(m *Member, named []peer.Key) *council {
+	c := &council{all: len(named)}
 	for _, k := range named {
 		if k == m.key {
-			a.acceptors = append(a.acceptors, here{m})
-			continue
+			c.acceptors = append(c.acceptors, here{m})
+		} else if s := a.open[k]; s != nil {
+			c.acceptors = append(c.acceptors, there{s})
 		}
-		m.mu.Lock()
-		if known := m.admitter(k); known != nil && m.inOffice(k) {
-			others = append(others, known)
-		}
-		m.mu.Unlock()
 	}
-	cs, errs := m.talkAll(ctx, ring, others)
-	for i, c := range cs {
-		if c == nil {
-			m.cfg.Log.Info("an admitter does not answer", "node", others[i].Node.Short(), "why", errs[i])
-			continue
-		}
-		a.open[others[i].Key] = c
-		a.acceptors = append(a.acceptors, there{c})
-	}
-	return a
+	return c
 }
 
-// assembleAll is assemble for all admitters in force, after this node has read
-// their registers. What it learns of the admitters on the way may change who they
-// are; then it begins again.
+// assembleAll gets all admitters in force that answer into a council, after this
+// node has read their registers. What it learns of the admitters on the way may
+// change who they are; then it begins again. ErrQuorum: they are no majority.
 func (m *Member) assembleAll(ctx context.Context, ring id.Hash) (*assembly, error) {
 	for range 4 {
 		if err := m.sync(ctx); err != nil {
 			return nil, err
 		}
 		as, view := m.view()
-		named := make([]peer.Key, len(as))
-		for i, a := range as {
-			named[i] = a.Key
-		}
-		a := m.assemble(ctx, ring, named)
-		if _, now := m.view(); now == view {
-			a.view = view
+		a := m.assemble(ctx, ring, as)
+		a.view = view
+		_, now := m.view()
+		if now == view && len(a.acceptors) >= a.majority() {
 			return a, nil
 		}
 		a.close()
+		if now == view {
+			return nil, fmt.Errorf("%w (%d of %d answer, %d are needed)", ErrQuorum, len(a.acceptors), a.all, a.majority())
+		}
 	}
 	return nil, fmt.Errorf("%w: %w", ErrQuorum, errView)
+}
+
+func (m *Member) assemble(ctx context.Context, ring id.Hash, as []*Admitter) *assembly {
+	a := &assembly{open: map[peer.Key]*session{}}
+	others := m.withoutMe(as)
+	named := []peer.Key{m.key}
+	cs, errs := m.talkAll(ctx, ring, others)
+	for i, c := range cs {
+		named = append(named, others[i].Key)
+		if c == nil {
+			m.cfg.Log.Info("an admitter does not answer", "node", others[i].Node.Short(), "why", errs[i])
+			continue
+		}
+		a.open[others[i].Key] = c
+	}
+	a.council = *a.of(m, named)
+	return a
+}
+
+func (m *Member) withoutMe(as []*Admitter) []*Admitter {
+	return slices.DeleteFunc(slices.Clone(as), func(a *Admitter) bool { return a.Key == m.key })
 }

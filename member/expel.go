@@ -112,10 +112,6 @@ func (m *Member) proclaim(ctx context.Context, ring id.Hash, list []*peer.Expuls
 	return nil
 }
 
-func (m *Member) withoutMe(as []*Admitter) []*Admitter {
-	return slices.DeleteFunc(slices.Clone(as), func(a *Admitter) bool { return a.Key == m.key })
-}
-
 func (m *Member) expelAsAdmitter(ctx context.Context, ring id.Hash, node id.ID) error {
 	_, adm, err := m.office()
 	if err != nil {

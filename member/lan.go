@@ -93,6 +93,9 @@ func (m *Member) JoinLAN(ctx context.Context, addrs []string, confirm func(digit
 		return nil, ErrLanDenied
 	}
 	w, err := ask[*welcome](c, LanTime+decideTime, &lanYes{Addrs: m.addrs()})
+	if c.broken {
+		err = fmt.Errorf("%w (%w)", ErrLanDenied, err) // it was too late
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -132,14 +135,17 @@ func (m *Member) answerLan(ctx context.Context, c *session, q *lanAsk) error {
 	}
 	ctx, cancelAdmit := context.WithTimeout(ctx, decideTime)
 	defer cancelAdmit()
-	return m.admit(ctx, c, yes.Addrs)
+	a, err := m.assembleAll(ctx, self.Ring)
+	if err != nil {
+		return err
+	}
+	defer a.close()
+	return m.admit(ctx, c, a, yes.Addrs)
 }
 
 // bothSayYes waits for the joiner's word and for the digits that our people type.
 func (m *Member) bothSayYes(ctx context.Context, c *session, r *lanRequest) (*lanYes, error) {
-	stop := c.watch(ctx)
-	defer stop()
-	yes, err := ask[*lanYes](c, LanTime, &done{})
+	yes, err := ask[*lanYes](c, time.Until(r.ends), &done{})
 	if err != nil {
 		return nil, err
 	}

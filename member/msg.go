@@ -3,6 +3,7 @@ package member
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
@@ -29,6 +30,7 @@ const (
 
 	maxCards  = MaxAdmitters
 	maxPage   = 48      // registers in one answer
+	maxKnown  = 16      // members in one answer
 	maxValue  = 128     // bytes of a register's value
 	maxBallot = 1 << 40 // nobody comes near it by honest means
 )
@@ -120,7 +122,15 @@ type (
 		Places []*place `cbor:"1,keyasint"`
 		More   bool     `cbor:"2,keyasint,omitempty"`
 	}
-	// seated tells the other admitters of a new certificate. It has no answer.
+	// pullKnown asks for the members after an id; knownPage answers.
+	pullKnown struct {
+		After id.ID `cbor:"1,keyasint"`
+	}
+	knownPage struct {
+		Known []*acquaintance `cbor:"1,keyasint"`
+		More  bool            `cbor:"2,keyasint,omitempty"`
+	}
+	// seated tells the other admitters of a new certificate, before it goes out.
 	seated struct {
 		Certificate *peer.Certificate `cbor:"1,keyasint"`
 		Addrs       []string          `cbor:"2,keyasint,omitempty"`
@@ -174,11 +184,14 @@ func (*lanNonce) Kind() wire.Kind { return 21 }
 func (*lanOpen) Kind() wire.Kind  { return 22 }
 func (*lanYes) Kind() wire.Kind   { return 23 }
 
+func (*pullKnown) Kind() wire.Kind { return 24 }
+func (*knownPage) Kind() wire.Kind { return 25 }
+
 var messages = wire.NewTable(
 	(*greet)(nil), (*hello)(nil), (*refuse)(nil), (*done)(nil), (*redeem)(nil), (*renew)(nil), (*welcome)(nil),
 	(*share)(nil), (*appoint)(nil), (*settle)(nil), (*keep)(nil), (*prepare)(nil), (*accept)(nil), (*vote)(nil),
 	(*pull)(nil), (*page)(nil), (*seated)(nil), (*cosign)(nil), (*cosigned)(nil),
-	(*lanAsk)(nil), (*lanNonce)(nil), (*lanOpen)(nil), (*lanYes)(nil),
+	(*lanAsk)(nil), (*lanNonce)(nil), (*lanOpen)(nil), (*lanYes)(nil), (*pullKnown)(nil), (*knownPage)(nil),
 )
 
 var (
@@ -264,10 +277,18 @@ func (m *page) Check() error {
 	if len(m.Places) > maxPage {
 		return fmt.Errorf("%d registers, at most %d", len(m.Places), maxPage)
 	}
-	for _, p := range m.Places {
-		if p == nil {
-			return errAbsent
-		}
+	if slices.Contains(m.Places, nil) {
+		return errAbsent
+	}
+	return nil
+}
+
+func (m *knownPage) Check() error {
+	if len(m.Known) > maxKnown {
+		return fmt.Errorf("%d members, at most %d", len(m.Known), maxKnown)
+	}
+	if slices.Contains(m.Known, nil) {
+		return errAbsent
 	}
 	return nil
 }
@@ -304,95 +325,4 @@ func checkBallot(n uint64, r register) error {
 		return errors.New("an impossible ballot")
 	}
 	return r.check()
-}
-
-// card is an admitter as admitters tell each other of it. It travels as a byte
-// string of its own, as peer.Handle does.
-type card struct {
-	Admission *peer.Admission
-	Node      id.ID
-	Addrs     []string
-}
-
-type cardFields struct {
-	_         struct{} `cbor:",toarray"`
-	Admission *peer.Admission
-	Node      id.ID
-	Addrs     []string
-}
-
-const maxCard = 256 + maxAddrs*(peer.MaxAddrLen+3)
-
-// MarshalBinary implements encoding.BinaryMarshaler.
-func (c *card) MarshalBinary() ([]byte, error) {
-	return wire.Marshal(cardFields{Admission: c.Admission, Node: c.Node, Addrs: c.Addrs})
-}
-
-// UnmarshalBinary implements encoding.BinaryUnmarshaler.
-func (c *card) UnmarshalBinary(b []byte) error {
-	if len(b) > maxCard {
-		return fmt.Errorf("%w: an admitter of %d bytes", wire.ErrMalformed, len(b))
-	}
-	var f cardFields
-	if err := wire.Unmarshal(b, &f); err != nil {
-		return err
-	}
-	if f.Admission == nil {
-		return fmt.Errorf("%w: %w", wire.ErrMalformed, errAbsent)
-	}
-	if err := checkAddrs(f.Addrs); err != nil {
-		return fmt.Errorf("%w: %w", wire.ErrMalformed, err)
-	}
-	*c = card{Admission: f.Admission, Node: f.Node, Addrs: f.Addrs}
-	return nil
-}
-
-func checkCards(cs []*card) error {
-	if len(cs) > maxCards {
-		return fmt.Errorf("%d admitters, at most %d", len(cs), maxCards)
-	}
-	for _, c := range cs {
-		if c == nil {
-			return errAbsent
-		}
-	}
-	return nil
-}
-
-// place is a key's register as admitters copy it from each other.
-type place struct {
-	Key   peer.Key
-	State registerState
-}
-
-type placeFields struct {
-	_        struct{} `cbor:",toarray"`
-	Key      peer.Key
-	Promised uint64
-	Accepted uint64
-	Value    []byte
-	Chosen   bool
-}
-
-// MarshalBinary implements encoding.BinaryMarshaler.
-func (p *place) MarshalBinary() ([]byte, error) {
-	s := p.State
-	return wire.Marshal(placeFields{Key: p.Key, Promised: s.Promised, Accepted: s.Accepted, Value: s.Value, Chosen: s.Chosen})
-}
-
-// UnmarshalBinary implements encoding.BinaryUnmarshaler.
-func (p *place) UnmarshalBinary(b []byte) error {
-	if len(b) > 128+maxValue {
-		return fmt.Errorf("%w: a register of %d bytes", wire.ErrMalformed, len(b))
-	}
-	var f placeFields
-	if err := wire.Unmarshal(b, &f); err != nil {
-		return err
-	}
-	v := place{Key: f.Key, State: registerState{Promised: f.Promised, Accepted: f.Accepted, Value: f.Value, Chosen: f.Chosen}}
-	if err := v.State.check(); err != nil || f.Key.IsZero() {
-		return fmt.Errorf("%w: impossible register", wire.ErrMalformed)
-	}
-	*p = v
-	return nil
 }

@@ -65,12 +65,8 @@ func (m *Member) promote(ctx context.Context, node id.ID) error {
 // the present view.
 func (m *Member) settled(ctx context.Context, ring, view id.Hash, as []*Admitter) error {
 	ready := 0
-	var others []*Admitter
-	for _, a := range as {
-		if a.Key != m.key {
-			others = append(others, a)
-			continue
-		}
+	others := m.withoutMe(as)
+	if len(others) < len(as) {
 		if err := m.sync(ctx); err != nil {
 			return err
 		}

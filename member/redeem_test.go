@@ -1,10 +1,14 @@
 package member_test
 
 import (
+	"errors"
+	"os"
 	"testing"
 	"time"
 
+	"github.com/phyllo-net/phyllo/keys"
 	"github.com/phyllo-net/phyllo/member"
+	"github.com/phyllo-net/phyllo/peer"
 )
 
 func TestFoundInviteAndJoin(t *testing.T) {
@@ -18,11 +22,10 @@ func TestFoundInviteAndJoin(t *testing.T) {
 	if j.Name != "Family" || j.Ring != v.Ring || len(j.Contacts) != 1 || j.Contacts[0].Addrs[0] != f.addr || j.Contacts[0].ID != f.Certificate().Node {
 		t.Errorf("joined %+v", j)
 	}
-	if err := f.Check(b.Certificate()); err != nil {
-		t.Error(err)
-	}
-	if err := b.Check(f.Certificate()); err != nil {
-		t.Error(err)
+	for _, pair := range [][2]*box{{f, b}, {b, f}} {
+		if err := pair[0].Check(pair[1].Certificate()); err != nil {
+			t.Error(err)
+		}
 	}
 	again, err := b.Redeem(ctx(t), v)
 	if err != nil || again.Certificate.Node != j.Certificate.Node {
@@ -30,13 +33,177 @@ func TestFoundInviteAndJoin(t *testing.T) {
 	}
 	_, err = w.box("carol").Redeem(ctx(t), v)
 	fails(t, err, member.ErrUsed)
-	w.pass(25 * time.Hour)
-	_, err = w.box("dave").Redeem(ctx(t), v)
-	fails(t, err, member.ErrInviteEnded)
+	for _, b := range []*box{f, b} {
+		node := b.Certificate().Node
+		b.restart()
+		r, err := b.Ring()
+		if err != nil || r.ID != v.Ring || r.Name != "Family" || b.Certificate().Node != node {
+			t.Errorf("after a restart: %+v, %v", r, err)
+		}
+		if r.Admitter != (b == f) || r.Authority != (b == f) {
+			t.Errorf("after a restart %s has %+v", b.name, r)
+		}
+	}
 }
 
-func TestThreeAtOnce(t *testing.T) {
+func TestAnInvitationEnds(t *testing.T) {
 	w := newWorld(t)
-	bs := w.council(3)
-	t.Log(bs[0].invite(member.InviteOptions{}))
+	f, b := w.founder(), w.box("bob")
+	v := f.invite(member.InviteOptions{Uses: 2})
+	if _, err := b.Redeem(ctx(t), v); err != nil {
+		t.Fatal(err)
+	}
+	w.pass(24*time.Hour + time.Second)
+	_, err := w.box("carol").Redeem(ctx(t), v)
+	fails(t, err, member.ErrInviteEnded)
+	if _, err := b.Redeem(ctx(t), v); err != nil {
+		t.Errorf("an answer that was lost cannot be had after the end: %v", err)
+	}
+	// A secret that was never given out.
+	u := *v
+	u.Secret = make([]byte, 16)
+	_, err = w.box("dave").Redeem(ctx(t), &u)
+	fails(t, err, member.ErrInviteLost)
+	// Nobody is there.
+	f.stop()
+	_, err = w.box("erin").Redeem(ctx(t), v)
+	fails(t, err, member.ErrUnreachable)
+	f.restart()
+}
+
+func TestRingNames(t *testing.T) {
+	w := newWorld(t)
+	b := w.box("bob")
+	for _, name := range []string{"", " x", "x ", "a\nb", "\x1b[31mred", "a\u202eb", "\xff", string(make([]byte, 65))} {
+		if err := b.Found(name); err == nil {
+			t.Errorf("a ring was founded as %q", name)
+		}
+	}
+	if _, err := b.Ring(); !errors.Is(err, member.ErrNoRing) || b.Certificate() != nil {
+		t.Errorf("a ring came to be: %v", err)
+	}
+	if err := b.Found("Straße 5 – Ça va"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestANodeAloneMayLeaveItsRing(t *testing.T) {
+	w := newWorld(t)
+	f, b := w.founder(), w.box("bob")
+	if err := b.Found("Bob's own"); err != nil {
+		t.Fatal(err)
+	}
+	own := b.Certificate()
+	if alone, err := b.IsAlone(); !alone || err != nil {
+		t.Fatalf("alone: %v, %v", alone, err)
+	}
+	j := b.joinBy(f)
+	if c := b.Certificate(); c.Key != own.Key || c.Salt == own.Salt || c.Ring != j.Ring {
+		t.Errorf("in the new ring as %+v", c)
+	}
+	if r, err := b.Ring(); err != nil || r.Name != "Family" || r.Authority || r.Admitter {
+		t.Errorf("in %+v, %v", r, err)
+	}
+	fails(t, b.Check(own), peer.ErrOtherRing)
+	b.restart()
+	if c := b.Certificate(); c.Ring != j.Ring {
+		t.Error("back in the old ring after a restart")
+	}
+	// Who is with others stays.
+	other := w.box("other")
+	if err := other.Found("Other"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := b.Redeem(ctx(t), other.invite(member.InviteOptions{}))
+	fails(t, err, member.ErrInRing)
+	_, err = f.Redeem(ctx(t), other.invite(member.InviteOptions{}))
+	fails(t, err, member.ErrInRing)
+	fails(t, b.Found("Third"), member.ErrInRing)
+	_, err = b.JoinLAN(ctx(t), []string{other.addr}, func(string, string) bool { return true })
+	fails(t, err, member.ErrInRing)
+}
+
+func TestBackupAndRestore(t *testing.T) {
+	cheap := keys.Cost{Time: 1, Memory: 16, Threads: 1}
+	pass := []byte("correct horse battery")
+	w := newWorld(t)
+	f, b := w.founder(), w.box("bob")
+	ring := f.Certificate().Ring
+	_, err := b.Backup(pass, cheap)
+	fails(t, err, member.ErrNoRing)
+	b.joinBy(f)
+	_, err = b.Backup(pass, cheap)
+	fails(t, err, member.ErrNoAuthority)
+	_, err = f.Backup([]byte("x"), cheap)
+	fails(t, err, keys.ErrShortPassphrase)
+	text, err := f.Backup(pass, cheap)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fails(t, b.Restore(text, []byte("wrong passphrase")), keys.ErrPassphrase)
+	fails(t, b.Restore(text[:100], pass), keys.ErrTruncated)
+
+	f.stop() // the founder's machine is gone
+	if err := b.Restore(text, pass); err != nil {
+		t.Fatal(err)
+	}
+	b.restart()
+	if r, err := b.Ring(); err != nil || r.ID != ring || !r.Authority || !r.Admitter {
+		t.Errorf("restored: %+v, %v", r, err)
+	}
+	if err := b.Expel(ctx(t), f.Certificate().Node); err != nil {
+		t.Errorf("the authority cannot expel the old admitter: %v", err)
+	}
+	w.box("carol").joinBy(b)
+	// On a machine that was in no ring.
+	fresh := w.box("fresh")
+	if err := fresh.Restore(text, pass); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := fresh.Ring(); err != nil || r.ID != ring || r.Name != "Family" || !r.Admitter {
+		t.Errorf("restored: %+v, %v", r, err)
+	}
+	if err := b.Check(fresh.Certificate()); err != nil {
+		t.Error(err)
+	}
+	// Not on one that is with others elsewhere.
+	other := w.box("other")
+	if err := other.Found("Other"); err != nil {
+		t.Fatal(err)
+	}
+	w.box("friend").joinBy(other)
+	fails(t, other.Restore(text, pass), member.ErrInRing)
+	f.restart()
+}
+
+func TestStateThatCannotBeUsed(t *testing.T) {
+	w := newWorld(t)
+	f := w.founder()
+	files, err := os.ReadDir(f.folder)
+	if err != nil || len(files) != 1 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	path := f.folder + "/" + files[0].Name()
+	open := func() error {
+		_, err := member.Open(ctx(t), member.Config{Folder: f.folder, Node: f.signer, Store: &shared{s: f.disk, f: &faults{}}})
+		return err
+	}
+	if err := os.Chmod(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	fails(t, open(), keys.ErrMode)
+	if err := os.Chmod(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.disk.Put(member.Table, []byte("self"), []byte("garbage")); err != nil {
+		t.Fatal(err)
+	}
+	if open() == nil {
+		t.Error("garbage was read as a membership")
+	}
+	for _, c := range []member.Config{{}, {Folder: "x"}, {Folder: "x", Node: f.signer}} {
+		if _, err := member.Open(ctx(t), c); err == nil {
+			t.Errorf("opened with %+v", c)
+		}
+	}
 }

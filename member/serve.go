@@ -125,9 +125,6 @@ func (m *Member) answerAdmitter(ctx context.Context, c *session, ring id.Hash, s
 		if err != nil {
 			return err
 		}
-		if a == nil {
-			continue
-		}
 		if err := c.within(stepTime); err != nil {
 			return err
 		}
@@ -137,7 +134,7 @@ func (m *Member) answerAdmitter(ctx context.Context, c *session, ring id.Hash, s
 	}
 }
 
-// answerOne is one question of an admitter; some have no answer.
+// answerOne is one question of an admitter.
 func (m *Member) answerOne(ctx context.Context, ring id.Hash, from peer.Key, question wire.Message) (wire.Message, error) {
 	if !m.isAdmitter(from) { // it may have been expelled meanwhile
 		return nil, fmt.Errorf("admitter %s: %w", from, peer.ErrIsExpelled)
@@ -155,12 +152,14 @@ func (m *Member) answerOne(ctx context.Context, ring id.Hash, from peer.Key, que
 		return m.acceptAt(q)
 	case *pull:
 		return m.places(ring, q.After)
+	case *pullKnown:
+		return m.members(ring, q.After)
 	case *settle:
 		return m.answerSettle(ctx, q)
 	case *keep:
 		return m.answerKeep(from, q)
 	case *seated:
-		return nil, m.answerSeated(ring, q)
+		return &done{}, m.answerSeated(ring, q)
 	case *cosign:
 		return m.answerCosign(ring, from, q)
 	}

@@ -3,6 +3,7 @@ package member
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
@@ -31,13 +32,7 @@ func (m *Member) sync(ctx context.Context) error {
 		if ready {
 			return nil
 		}
-		var others []*Admitter
-		for _, a := range as {
-			if a.Key != m.key {
-				others = append(others, a)
-			}
-		}
-		if err := m.readFrom(ctx, ring, others); err != nil {
+		if err := m.readFrom(ctx, ring, m.withoutMe(as)); err != nil {
 			return err
 		}
 		if _, now := m.view(); now != view {
@@ -76,7 +71,9 @@ func (m *Member) readFrom(ctx context.Context, ring id.Hash, others []*Admitter)
 	return nil
 }
 
-// pullFrom copies the registers that the other end knows more of.
+// pullFrom copies the registers that the other end knows more of, and the members
+// that it knows: a member whose admitter is expelled one day can renew its
+// certificate only where it was known before.
 func (m *Member) pullFrom(ctx context.Context, c *session) error {
 	stop := c.watch(ctx)
 	defer stop()
@@ -93,9 +90,61 @@ func (m *Member) pullFrom(ctx context.Context, c *session) error {
 			after = pl.Key
 		}
 		if !p.More || len(p.Places) == 0 {
+			return m.pullKnownFrom(c)
+		}
+	}
+}
+
+func (m *Member) pullKnownFrom(c *session) error {
+	ring, _, err := m.inRing()
+	if err != nil {
+		return err
+	}
+	var after id.ID
+	for {
+		p, err := ask[*knownPage](c, stepTime, &pullKnown{After: after})
+		if err != nil {
+			return err
+		}
+		for _, k := range p.Known {
+			after = k.Certificate.Node
+			if err := m.meetKnown(ring, k); err != nil {
+				return err
+			}
+		}
+		if !p.More || len(p.Known) == 0 {
 			return nil
 		}
 	}
+}
+
+func (m *Member) meetKnown(ring id.Hash, k *acquaintance) error {
+	var known knownRecord
+	node := k.Certificate.Node.Bytes()
+	have, err := m.get(tagKnown, node[:], &known)
+	if err != nil || have && k.Certificate.NotBefore <= known.Certificate.NotBefore {
+		return err
+	}
+	// It may have ended: that its bearer was a member counts.
+	if err := k.Certificate.Check(ring, time.Unix(k.Certificate.NotBefore, 0), m.cfg.Verifier); err != nil {
+		return err
+	}
+	return m.note(k.Certificate, k.Addrs)
+}
+
+// members is the answer to pullKnown.
+func (m *Member) members(ring id.Hash, after id.ID) (*knownPage, error) {
+	p := &knownPage{}
+	b := after.Bytes()
+	err := each(m, ring, tagKnown, b[:], func(_ []byte, r *knownRecord) bool {
+		if len(p.Known) == maxKnown {
+			p.More = true
+			return false
+		}
+		p.Known = append(p.Known, &acquaintance{Certificate: r.Certificate, Addrs: firstAddrs(r.Addrs)})
+		return true
+	})
+	return p, err
 }
 
 // adopt merges another acceptor's state of a place into ours: the value of the

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -60,6 +61,7 @@ type box struct {
 	addr   string
 	adjust func(*member.Config)
 	faults *faults
+	ends   sync.WaitGroup
 }
 
 func (w *world) box(name string, adjust ...func(*member.Config)) *box {
@@ -97,13 +99,14 @@ func (b *box) start() {
 		b.w.t.Fatal(err)
 	}
 	b.Member, b.tr = m, &wires{Transport: tr, f: b.faults}
-	b.faults.onDeath(func() { tr.Close() })
+	b.faults.onDeath(func() { b.ends.Go(func() { tr.Close() }) })
 	m.Serve(b.tr)
 }
 
 func (b *box) stop() {
 	b.Member.Close()
 	b.tr.Close()
+	b.ends.Wait()
 }
 
 // restart ends the process, if it still runs, and begins another.
@@ -246,7 +249,7 @@ func (w *wires) Open(ctx context.Context, key peer.Key, addrs []string, protocol
 	if err != nil {
 		return nil, err
 	}
-	return &wire{Stream: s, f: w.f}, nil
+	return &line{Stream: s, f: w.f}, nil
 }
 
 func (w *wires) Serve(protocol string, f func(transport.Stream)) {
@@ -254,20 +257,20 @@ func (w *wires) Serve(protocol string, f func(transport.Stream)) {
 		w.Transport.Serve(protocol, nil)
 		return
 	}
-	w.Transport.Serve(protocol, func(s transport.Stream) { f(&wire{Stream: s, f: w.f}) })
+	w.Transport.Serve(protocol, func(s transport.Stream) { f(&line{Stream: s, f: w.f}) })
 }
 
-type wire struct {
+type line struct {
 	transport.Stream
 	f *faults
 }
 
-func (w *wire) Write(b []byte) (n int, err error) {
+func (w *line) Write(b []byte) (n int, err error) {
 	err = w.f.step(func() error { n, err = w.Stream.Write(b); return err })
 	return n, err
 }
 
-func (w *wire) Read(b []byte) (n int, err error) {
+func (w *line) Read(b []byte) (n int, err error) {
 	if w.f.isDead() {
 		return 0, errDead
 	}
@@ -278,7 +281,7 @@ func (w *wire) Read(b []byte) (n int, err error) {
 	return n, err
 }
 
-func (w *wire) Close() error {
+func (w *line) Close() error {
 	if w.f.isDead() {
 		return w.Stream.Reset()
 	}
@@ -344,4 +347,19 @@ func fails(t testing.TB, err, want error) {
 	if !errors.Is(err, want) {
 		t.Errorf("error %v, want %v", err, want)
 	}
+}
+
+func containsText(err error, s string) bool { return strings.Contains(err.Error(), s) }
+
+// removeAuthority takes the authority's key away from a founder.
+func removeAuthority(t *testing.T, b *box) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(b.folder, "ring-*.key"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	if err := os.Remove(files[0]); err != nil {
+		t.Fatal(err)
+	}
+	b.restart()
 }

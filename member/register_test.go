@@ -1,0 +1,117 @@
+package member_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"testing"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/member"
+	"github.com/phyllo-net/phyllo/peer"
+)
+
+// Several proposers at once, with acceptors that fail before or after they have
+// voted: all that come to an end come to the same value, and so does everyone who
+// asks later.
+func TestARegisterIsDecidedOnce(t *testing.T) {
+	const acceptors, proposers, runs = 5, 4, 120
+	w := newWorld(t)
+	bs := w.council(acceptors)
+	decided, contested := 0, 0
+	for run := range runs {
+		key := peer.Key(id.HashOf("key", run))
+		var (
+			mu     sync.Mutex
+			random = rand.New(rand.NewPCG(uint64(run), 1))
+			values = map[peer.Salt]bool{}
+			wg     sync.WaitGroup
+		)
+		fail := func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			return random.IntN(8) == 0
+		}
+		propose := func(p int, fail func() bool) {
+			var as []member.Flaky
+			for _, b := range bs {
+				as = append(as, member.Flaky{M: b.Member, Fail: fail})
+			}
+			salt, err := bs[p].Decide(t.Context(), as, bs[p].View(), key, peer.Salt{1, byte(p)})
+			mu.Lock()
+			defer mu.Unlock()
+			if err == nil {
+				values[salt] = true
+			} else if !errors.Is(err, member.ErrQuorum) {
+				t.Error(err)
+			}
+		}
+		for p := range proposers {
+			wg.Go(func() { propose(p, fail) })
+		}
+		wg.Wait()
+		if len(values) == 1 {
+			decided++
+		} else {
+			contested++
+		}
+		propose(run%acceptors, func() bool { return false })
+		if len(values) != 1 {
+			t.Fatalf("run %d: %d values were decided: %v", run, len(values), values)
+		}
+	}
+	if decided < runs/4 || contested == 0 {
+		t.Errorf("%d runs decided at once and %d did not: the faults are too many or too few", decided, contested)
+	}
+}
+
+// A decision that only the founder knew is known to any majority of the admitters
+// that came later, and none of them decides anew.
+func TestDecisionsOutliveTheAdmitters(t *testing.T) {
+	w := newWorld(t)
+	f := w.founder()
+	early := w.box("early")
+	place := early.joinBy(f).Certificate.Node
+	bs := []*box{f}
+	for _, name := range []string{"a", "b", "c", "d"} {
+		b := w.box(name)
+		if err := f.Promote(ctx(t), b.joinBy(f).Certificate.Node); err != nil {
+			t.Fatal(err)
+		}
+		bs = append(bs, b)
+	}
+	v := bs[4].invite(member.InviteOptions{Uses: 10})
+	for _, off := range []int{0, 1} { // the two oldest
+		bs[off].stop()
+	}
+	// A new disk, the old key: the place is the one of the first day.
+	early.disk.Wipe()
+	early.restart()
+	j, err := early.Redeem(ctx(t), &member.Invitation{Ring: v.Ring, Secret: v.Secret, Expires: v.Expires, Admitters: v.Admitters})
+	if errors.Is(err, member.ErrQuorum) { // the invitation may name the two that are off
+		j, err = early.Redeem(ctx(t), bs[4].invite(member.InviteOptions{}))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if j.Certificate.Node != place {
+		t.Errorf("the place was %s and is %s", place, j.Certificate.Node)
+	}
+	for _, b := range bs[:2] {
+		b.restart()
+	}
+}
+
+// An admitter that does not know all the others may not vote with them.
+func TestOldViewsDoNotDecide(t *testing.T) {
+	w := newWorld(t)
+	bs := w.council(3)
+	as := []member.Flaky{{M: bs[1].Member, Fail: func() bool { return false }}}
+	old := id.HashOf("view")
+	_, err := bs[1].Decide(context.Background(), as, old, peer.Key{7}, peer.Salt{1})
+	fails(t, err, member.ErrQuorum)
+	if _, err := bs[1].Decide(context.Background(), as, bs[1].View(), peer.Key{7}, peer.Salt{1}); err != nil {
+		t.Error(err)
+	}
+}
