@@ -20,7 +20,8 @@
 // reached over two routes with different first hops, and a third question goes
 // to a point beside it, so that it ends at another node than the key's root. Of
 // all nodes that the answers name the nearest to the key that can be reached
-// count: only members can be reached, and no member chose his place. Two keys
+// count: only members can be reached, and no member chose his place. A holder
+// that is new, and has not yet asked its fellows, does not deny a name. Two keys
 // and no majority: DisputedError. Too few answers: ErrNotReachable, never
 // ErrNotFound.
 //
@@ -47,6 +48,17 @@
 //	func (*Directory) Forget(name Name, identity peer.Key)        // refreshes it no longer
 //	func (*Directory) Holders(t *task.T, name Name) ([]*peer.Handle, error)
 //	func (*Directory) Leave(t *task.T) error                      // before the node stops in order
+//	func (*Directory) Kept() []*Record                            // what Keep refreshes
+//
+// CheckHolders, CheckBeliefs and Directory.Check are for simulations.
+//
+// # What it does not stop
+//
+// Members that sit, by the chance of the salt, on a majority of a name's five
+// places can say of it what they like; so can nodes that stand on every route of
+// the asker, who then hears nothing rather than something false. Pins (package im)
+// show a changed key. Whoever may ask may also ask for many names one by one: only
+// lists of names are kept from those who do not keep them.
 //
 // # Papers
 //
