@@ -130,9 +130,5 @@ func (l *Links) refuse(st Stream, reason transport.RefusalReason) {
 			n += m
 		}
 	}
-	if reason == transport.RefusedSurplus {
-		st.Reset() // the connection may be the one on which our own hello is under way
-		return
-	}
-	st.HangUp()
+	st.Close() // not its connection, over which the answer may still be on its way
 }

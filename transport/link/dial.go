@@ -12,7 +12,7 @@ import (
 )
 
 // How often a stream that broke before the answer to its hello came is opened
-// again: its connection may have been ending just then.
+// again: its connection may have been ending just then, or the other end busy.
 const reopen = 2
 
 // attempt makes a link and, when it stands, is its reader. It ends when another
@@ -44,8 +44,9 @@ func (f *far) attempt(ctx context.Context, t *attempt) {
 			surplus++
 			again = l.backoff(surplus)
 		case errors.Is(err, errBroken) && broken < reopen:
-			broken++
-			again = time.Millisecond
+			if broken++; broken > 1 {
+				again = l.backoff(broken - 1)
+			}
 		default:
 			f.failed(t, err)
 			return
@@ -92,7 +93,7 @@ func (f *far) reach(ctx context.Context, t *attempt) (*session, error) {
 	st, err := l.carry.Open(dctx, want.Key, want.Addrs, Protocol)
 	cancel()
 	if err != nil {
-		return nil, err
+		return nil, l.brittle(err)
 	}
 	f.mu.Lock()
 	void := f.try != t
@@ -121,6 +122,17 @@ func (f *far) reach(ctx context.Context, t *attempt) (*session, error) {
 	}
 	defer f.mu.Unlock()
 	return f.install(st, r, hello, true), nil
+}
+
+// brittle marks an error of Open that speaks of a connection that broke.
+func (l *Links) brittle(err error) error {
+	if isTimeout(err) || isBad(err) {
+		return err
+	}
+	if why := l.carry.Why(err); why == transport.Lost || why == transport.Closed {
+		return fmt.Errorf("%w: %w", errBroken, err)
+	}
+	return err
 }
 
 // greet sends the own hello over a stream that this node opened and reads the

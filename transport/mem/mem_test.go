@@ -18,7 +18,7 @@ func keyOf(seed []byte) peer.Key {
 
 // short are limits for tests in real time.
 var short = link.Limits{
-	DialTime: 5 * time.Second, HelloTime: time.Second, WriteTime: time.Second, Linger: time.Second,
+	HelloTime: time.Second, WriteTime: time.Second,
 }
 
 func TestSuite(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"testing"
@@ -84,6 +85,7 @@ func (f Factory) start(t testing.TB, k byte, opts ...option) *node {
 	n.h = &peer.Handle{ID: id.ID{Hi: uint64(k) << 56, Lo: 1}, Key: n.key, Incarnation: 1}
 	n.cert = &peer.Certificate{Ring: ring, Node: n.h.ID, Key: n.key, Sig: []byte("stand-in")}
 	cfg := transport.Config{Private: n.seed, Check: check, Events: n.rec, Hello: n.hello}
+	cfg.Log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})).With("node", k)
 	for _, o := range opts {
 		o(n, &cfg)
 	}

@@ -1,0 +1,169 @@
+package libp2p
+
+import (
+	"net/netip"
+	"slices"
+	"strconv"
+
+	ma "github.com/multiformats/go-multiaddr"
+
+	"github.com/phyllo-net/phyllo/peer"
+)
+
+// endpoint is what a multiaddr of ours says.
+type endpoint struct {
+	ip   netip.Addr
+	port uint16
+	quic bool
+}
+
+// parseEndpoint reads a multiaddr of exactly the forms /ip4|ip6/…/tcp/… and
+// /ip4|ip6/…/udp/…/quic-v1. All else, names above all, is not one.
+func parseEndpoint(a ma.Multiaddr) (endpoint, bool) {
+	var e endpoint
+	if len(a) < 2 {
+		return e, false
+	}
+	switch a[0].Protocol().Code {
+	case ma.P_IP4, ma.P_IP6:
+		ip, ok := netip.AddrFromSlice(a[0].RawValue())
+		if !ok {
+			return e, false
+		}
+		e.ip = ip
+	default:
+		return e, false
+	}
+	port, err := strconv.ParseUint(a[1].Value(), 10, 16)
+	if err != nil {
+		return e, false
+	}
+	e.port = uint16(port)
+	switch code := a[1].Protocol().Code; {
+	case code == ma.P_TCP && len(a) == 2:
+	case code == ma.P_UDP && len(a) == 3 && a[2].Protocol().Code == ma.P_QUIC_V1:
+		e.quic = true
+	default:
+		return e, false
+	}
+	return e, true
+}
+
+var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
+
+// unusable reports whether nobody can be at this address, or nobody that a
+// stranger should make us call: it stands for all or many, has no port, is valid
+// on one cable only, or hides an IPv4 address in an IPv6 one.
+func (e endpoint) unusable() bool {
+	return e.port == 0 || e.ip.IsUnspecified() || e.ip.IsMulticast() || e.ip == broadcast ||
+		e.ip.IsLinkLocalUnicast() || e.ip.Is4In6() || e.ip.Zone() != ""
+}
+
+// place says how far an address reaches.
+type place uint8
+
+const (
+	onHost place = iota // loopback
+	onSite              // private: this site, or another that uses the same range
+	onNet               // public
+)
+
+// carrierNAT are the addresses between a provider and its customers (RFC 6598).
+var carrierNAT = netip.MustParsePrefix("100.64.0.0/10")
+
+func placeOf(ip netip.Addr) place {
+	switch {
+	case ip.IsLoopback():
+		return onHost
+	case ip.IsPrivate(), carrierNAT.Contains(ip):
+		return onSite
+	}
+	return onNet
+}
+
+// site is what this node's own addresses say about which addresses of others make
+// sense. A node that listens beyond its machine does not call loopback addresses
+// that others name (there may listen what is not meant for them), and one without
+// a private address calls none.
+type site struct {
+	loopback bool // others on this machine are meant
+	private  bool
+	own      []endpoint
+}
+
+// siteOf looks at the addresses on which a node really listens.
+func siteOf(listen []ma.Multiaddr, asked []string) site {
+	var s site
+	beyond := false
+	for _, a := range listen {
+		e, ok := parseEndpoint(a)
+		if !ok {
+			continue
+		}
+		s.own = append(s.own, e)
+		switch placeOf(e.ip) {
+		case onSite:
+			s.private, beyond = true, true
+		case onNet:
+			beyond = true
+		}
+	}
+	s.loopback = !beyond
+	for _, text := range asked {
+		if a, err := ma.NewMultiaddr(text); err == nil {
+			if e, ok := parseEndpoint(a); ok && e.ip.IsLoopback() {
+				s.loopback = true
+			}
+		}
+	}
+	return s
+}
+
+// dialable reports whether an address that somebody named may be called.
+func (s *site) dialable(a ma.Multiaddr) bool {
+	e, ok := parseEndpoint(a)
+	if !ok || e.unusable() || slices.Contains(s.own, e) {
+		return false
+	}
+	switch placeOf(e.ip) {
+	case onHost:
+		return s.loopback
+	case onSite:
+		return s.private || s.loopback
+	}
+	return true
+}
+
+// announced returns which of the own addresses others are told, best first: TCP
+// before QUIC, and of each public ones first; loopback only if that is meant.
+func (s *site) announced(all []ma.Multiaddr) []string {
+	type candidate struct {
+		e    endpoint
+		text string
+	}
+	var cs []candidate
+	for _, a := range all {
+		e, ok := parseEndpoint(a)
+		if !ok || e.unusable() || placeOf(e.ip) == onHost && !s.loopback {
+			continue
+		}
+		if text := a.String(); len(text) <= peer.MaxAddrLen {
+			cs = append(cs, candidate{e, text})
+		}
+	}
+	rank := func(c candidate) int {
+		r := -int(placeOf(c.e.ip))
+		if c.e.quic {
+			r += 10
+		}
+		return r
+	}
+	slices.SortStableFunc(cs, func(a, b candidate) int { return rank(a) - rank(b) })
+	var texts []string
+	for _, c := range cs {
+		if !slices.Contains(texts, c.text) && len(texts) < peer.MaxAddrs {
+			texts = append(texts, c.text)
+		}
+	}
+	return texts
+}

@@ -1,0 +1,311 @@
+package libp2p
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"syscall"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	p2ppeer "github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/peerstore"
+	"github.com/libp2p/go-libp2p/core/sec"
+	"github.com/libp2p/go-libp2p/p2p/net/swarm"
+	ma "github.com/multiformats/go-multiaddr"
+	"github.com/multiformats/go-multistream"
+
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/transport"
+	"github.com/phyllo-net/phyllo/transport/link"
+)
+
+// headStart is how long TCP is tried alone before QUIC is tried too.
+const headStart = 300 * time.Millisecond
+
+// Errors of dialling.
+var (
+	errNoAddress = errors.New("no address that may be called")
+	errNoWay     = errors.New("no connection could be made")
+	errCutOff    = errors.New("the connection was cut off before it stood")
+)
+
+// opener is the link.Carrier of a Transport.
+type opener struct{ t *Transport }
+
+// Open implements link.Carrier.
+func (o opener) Open(ctx context.Context, key peer.Key, addrs []string, protocol string) (link.Stream, error) {
+	st, err := o.t.open(ctx, key, addrs, protocol, true)
+	if err != nil {
+		return nil, err
+	}
+	return st, nil
+}
+
+// Why implements link.Carrier.
+func (opener) Why(err error) transport.Why {
+	switch {
+	case errors.Is(err, errClosed), link.IsEnd(err):
+		return transport.Closed
+	case errors.Is(err, transport.ErrRefused), errors.Is(err, transport.ErrOtherKey):
+		return transport.Refused
+	case errors.Is(err, errNoAddress), errors.Is(err, errNoWay):
+		return transport.Unreachable
+	}
+	return transport.Lost
+}
+
+// open opens a stream of a protocol. Lazy, it is not awaited whether the other
+// end serves it, which saves a round trip: a refusal comes with the first read.
+func (t *Transport) open(ctx context.Context, key peer.Key, addrs []string, protocol string, lazy bool) (*stream, error) {
+	s, key, err := t.newStream(ctx, key, addrs)
+	if err != nil {
+		return nil, err
+	}
+	if lazy {
+		return newStream(t, s, multistream.NewMSSelect(s, protocol), key), nil
+	}
+	st := newStream(t, s, s, key)
+	if err := negotiate(ctx, s, protocol, t.opts.Limits.HelloTime); err != nil {
+		st.Reset()
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, err
+	}
+	return st, nil
+}
+
+// How often a stream is tried on a connection that turns out to be ending.
+const streamTries = 4
+
+// newStream opens a stream on a connection with the holder of key, and takes the
+// connection for it.
+func (t *Transport) newStream(ctx context.Context, key peer.Key, addrs []string) (network.Stream, peer.Key, error) {
+	ctx = network.WithAllowLimitedConn(ctx, "phyllo")
+	for try := 1; ; try++ {
+		c, key, err := t.connection(ctx, key, addrs)
+		if err != nil {
+			return nil, key, err
+		}
+		if !t.uses.take(c) {
+			c.Close() // others are about to; afterwards the library does not know it any more
+			if try < streamTries {
+				continue
+			}
+			return nil, key, fmt.Errorf("%w while a stream was opened", errLost)
+		}
+		s, err := c.NewStream(ctx)
+		if err == nil {
+			return s, key, nil
+		}
+		t.uses.done(c)
+		if ctx.Err() != nil || !c.IsClosed() || try == streamTries {
+			return nil, key, plain(err)
+		}
+	}
+}
+
+// negotiate asks for a protocol on a new stream.
+func negotiate(ctx context.Context, s network.Stream, protocol string, limit time.Duration) error {
+	s.SetDeadline(time.Now().Add(limit))
+	unwatch := context.AfterFunc(ctx, func() { s.Reset() })
+	err := multistream.SelectProtoOrFail(protocol, s)
+	if !unwatch() && err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return plain(err)
+	}
+	return plain(s.SetDeadline(time.Time{}))
+}
+
+// connection returns a connection with the holder of key, an old one or a new one.
+func (t *Transport) connection(ctx context.Context, key peer.Key, addrs []string) (network.Conn, peer.Key, error) {
+	good := t.usable(addrs)
+	if key.IsZero() {
+		var err error
+		if key, err = t.ask(ctx, good); err != nil {
+			return nil, key, err
+		}
+	}
+	p, err := peerID(key)
+	if err != nil {
+		return nil, key, fmt.Errorf("%w: %w", transport.ErrOtherKey, err)
+	}
+	if c := t.standing(p); c != nil {
+		return c, key, nil
+	}
+	c, err := t.dial(ctx, p, good)
+	return c, key, err
+}
+
+// standing returns a connection with a peer that stands, a direct one first, and
+// the one that most use.
+func (t *Transport) standing(p p2ppeer.ID) network.Conn {
+	var best network.Conn
+	for _, c := range t.host.Network().ConnsToPeer(p) {
+		switch {
+		case c.IsClosed(), t.uses.of(c) < 0:
+		case best == nil, best.Stat().Limited && !c.Stat().Limited,
+			best.Stat().Limited == c.Stat().Limited && t.uses.of(c) > t.uses.of(best):
+			best = c
+		}
+	}
+	return best
+}
+
+// usable returns those of the addresses that may be called.
+func (t *Transport) usable(addrs []string) []ma.Multiaddr {
+	var good []ma.Multiaddr
+	for _, text := range addrs[:min(len(addrs), peer.MaxAddrs)] {
+		if a, err := ma.NewMultiaddr(text); err == nil && t.mayDial(a) {
+			good = append(good, a)
+		}
+	}
+	return good
+}
+
+// ask finds out whose key answers at an address: the library calls nobody without
+// a name, but says who answered in place of the one it called.
+func (t *Transport) ask(ctx context.Context, addrs []ma.Multiaddr) (peer.Key, error) {
+	nobody, err := unknownPeer()
+	if err != nil {
+		return peer.Key{}, err
+	}
+	c, err := t.dial(ctx, nobody, addrs)
+	if err == nil {
+		c.Close()
+		return peer.Key{}, errors.New("a key that nobody has was proven")
+	}
+	var other sec.ErrPeerIDMismatch
+	if errors.As(err, &other) {
+		return keyOf(other.Actual)
+	}
+	return peer.Key{}, err
+}
+
+// dial makes a connection. TCP is tried first; QUIC follows after a moment, or when
+// TCP has failed. Where TCP is refused by the machine, its QUIC is not waited for.
+func (t *Transport) dial(ctx context.Context, p p2ppeer.ID, addrs []ma.Multiaddr) (network.Conn, error) {
+	if len(addrs) == 0 {
+		return nil, errNoAddress
+	}
+	var tcp, quic []ma.Multiaddr
+	for _, a := range addrs {
+		if e, _ := parseEndpoint(a); e.quic {
+			quic = append(quic, a)
+		} else {
+			tcp = append(tcp, a)
+		}
+	}
+	if len(tcp) == 0 || len(quic) == 0 {
+		c, err := t.call(ctx, p, addrs)
+		return c, verdict(err, addrs)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	first := make(chan error, 1)
+	var c network.Conn
+	go func() {
+		conn, err := t.call(ctx, p, tcp)
+		if err == nil {
+			c = conn
+		}
+		first <- err
+	}()
+	timer := time.NewTimer(headStart)
+	defer timer.Stop()
+	var tcpErr error
+	waited := false
+	select {
+	case tcpErr = <-first:
+		waited = true
+		if tcpErr == nil {
+			return c, nil
+		}
+		if refusedAt(tcpErr, quic) || errors.As(tcpErr, new(sec.ErrPeerIDMismatch)) {
+			return nil, verdict(tcpErr, addrs)
+		}
+	case <-timer.C:
+	}
+	conn, err := t.call(ctx, p, quic)
+	if err == nil {
+		return conn, nil
+	}
+	if !waited {
+		if tcpErr = <-first; tcpErr == nil {
+			return c, nil
+		}
+	}
+	return nil, verdict(errors.Join(tcpErr, err), addrs)
+}
+
+// call lets the library dial a peer at these addresses and no others.
+func (t *Transport) call(ctx context.Context, p p2ppeer.ID, addrs []ma.Multiaddr) (network.Conn, error) {
+	n := t.host.Network()
+	t.dialMu.Lock()
+	if s, ok := n.(*swarm.Swarm); ok {
+		s.Backoff().Clear(p) // links have a back-off of their own
+	}
+	n.Peerstore().ClearAddrs(p)
+	n.Peerstore().AddAddrs(p, addrs, peerstore.TempAddrTTL)
+	t.dialMu.Unlock()
+	ctx = network.WithDialPeerTimeout(ctx, t.opts.Limits.DialTime)
+	return n.DialPeer(ctx, p)
+}
+
+// refusedAt reports whether the dial error speaks of a refusal at the machine of
+// every one of the addresses. For a public address it is not believed: a router
+// refuses in the name of nodes behind it.
+func refusedAt(err error, addrs []ma.Multiaddr) bool {
+	var dial *swarm.DialError
+	if !errors.As(err, &dial) {
+		return false
+	}
+	refused := make(map[netip.Addr]bool)
+	for _, e := range dial.DialErrors {
+		if at, ok := parseEndpoint(e.Address); ok && errors.Is(e.Cause, syscall.ECONNREFUSED) {
+			refused[at.ip] = true
+		}
+	}
+	for _, a := range addrs {
+		e, ok := parseEndpoint(a)
+		if !ok || !refused[e.ip] || e.quic && placeOf(e.ip) == onNet {
+			return false
+		}
+	}
+	return len(addrs) > 0
+}
+
+// verdict says in our words why a dial failed.
+func verdict(err error, addrs []ma.Multiaddr) error {
+	if err == nil {
+		return nil
+	}
+	var other sec.ErrPeerIDMismatch
+	switch {
+	case errors.As(err, &other):
+		return fmt.Errorf("%w: %w", transport.ErrOtherKey, err)
+	case errors.Is(err, swarm.ErrDialToSelf):
+		return fmt.Errorf("%w: %w", transport.ErrSelf, err)
+	case allRefused(err, addrs):
+		return fmt.Errorf("%w: %w", transport.ErrRefused, err)
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF):
+		return fmt.Errorf("%w: %w", errCutOff, err)
+	}
+	return fmt.Errorf("%w: %w", errNoWay, err)
+}
+
+// allRefused reports whether every machine that was called refused TCP.
+func allRefused(err error, addrs []ma.Multiaddr) bool {
+	tcp := addrs[:0:0]
+	for _, a := range addrs {
+		if e, _ := parseEndpoint(a); !e.quic {
+			tcp = append(tcp, a)
+		}
+	}
+	return refusedAt(err, tcp)
+}

@@ -1,0 +1,37 @@
+package libp2p
+
+import (
+	"github.com/libp2p/go-libp2p/core/control"
+	"github.com/libp2p/go-libp2p/core/network"
+	p2ppeer "github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
+)
+
+// gate keeps the library from calling addresses that a stranger may have named
+// (identify stores what peers say of themselves), and from keys of kinds that are
+// not ours.
+type gate struct{ t *Transport }
+
+// InterceptPeerDial implements the library's ConnectionGater.
+func (g gate) InterceptPeerDial(p p2ppeer.ID) bool {
+	_, err := keyOf(p)
+	return err == nil
+}
+
+// InterceptAddrDial implements the library's ConnectionGater.
+func (g gate) InterceptAddrDial(_ p2ppeer.ID, a ma.Multiaddr) bool { return g.t.mayDial(a) }
+
+// InterceptAccept implements the library's ConnectionGater: limits decide.
+func (gate) InterceptAccept(network.ConnMultiaddrs) bool { return true }
+
+// InterceptSecured implements the library's ConnectionGater.
+func (g gate) InterceptSecured(_ network.Direction, p p2ppeer.ID, _ network.ConnMultiaddrs) bool {
+	_, err := keyOf(p)
+	if err != nil {
+		g.t.links.Bad("key", "", err)
+	}
+	return err == nil
+}
+
+// InterceptUpgraded implements the library's ConnectionGater.
+func (gate) InterceptUpgraded(network.Conn) (bool, control.DisconnectReason) { return true, 0 }

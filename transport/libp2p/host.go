@@ -1,0 +1,90 @@
+package libp2p
+
+import (
+	"crypto/rand"
+	"fmt"
+	"io"
+	"math"
+	"time"
+
+	p2p "github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/connmgr"
+	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	p2ppeer "github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/p2p/muxer/yamux"
+	"github.com/libp2p/go-libp2p/p2p/net/swarm"
+	"github.com/libp2p/go-libp2p/p2p/net/upgrader"
+	"github.com/libp2p/go-libp2p/p2p/security/noise"
+	quic "github.com/libp2p/go-libp2p/p2p/transport/quic"
+	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
+	ma "github.com/multiformats/go-multiaddr"
+	"go.uber.org/fx"
+)
+
+// newHost makes the library's host for a transport.
+func newHost(t *Transport) (host.Host, error) {
+	key, err := identity(t.cfg.Private)
+	if err != nil {
+		return nil, err
+	}
+	limits, err := newLimits(t.cfg.MaxLinks, t.opts)
+	if err != nil {
+		return nil, err
+	}
+	opts := []p2p.Option{
+		p2p.Identity(key),
+		p2p.ListenAddrStrings(t.cfg.Listen...),
+		p2p.Transport(tcp.NewTCPTransport, tcp.WithConnectionTimeout(t.opts.Limits.DialTime)),
+		p2p.Transport(quic.NewTransport),
+		p2p.Security(noise.ID, noise.New),
+		p2p.Muxer(yamux.ID, muxer()),
+		p2p.ResourceManager(limits),
+		p2p.ConnectionManager(&connmgr.NullConnMgr{}),
+		p2p.ConnectionGater(gate{t}),
+		p2p.DialRanker(together),
+		p2p.WithDialTimeout(t.opts.Limits.DialTime),
+		p2p.UserAgent("phyllo"), p2p.ProtocolVersion("phyllo/1"),
+		p2p.Ping(false), p2p.DisableMetrics(),
+		p2p.WithFxOption(fx.Supply([]upgrader.Option{upgrader.WithAcceptTimeout(t.opts.Limits.HelloTime)})),
+	}
+	if t.opts.NAT {
+		opts = append(opts, p2p.NATPortMap(), p2p.EnableAutoNATv2(), p2p.EnableRelay(), p2p.EnableHolePunching())
+	} else {
+		opts = append(opts, p2p.DisableRelay(), p2p.DisableIdentifyAddressDiscovery(), p2p.ForceReachabilityPrivate())
+	}
+	h, err := p2p.New(opts...)
+	if err != nil {
+		limits.Close()
+		return nil, fmt.Errorf("listen on %q: %w", t.cfg.Listen, err)
+	}
+	return h, nil
+}
+
+// muxer configures yamux: no keep-alive and no measurements, because every node
+// has heartbeats, and little memory for an idle connection.
+func muxer() *yamux.Transport {
+	c := *yamux.DefaultTransport.Config()
+	c.EnableKeepAlive = false
+	c.MeasureRTTInterval = 365 * 24 * time.Hour
+	c.AcceptBacklog = 64
+	c.PingBacklog = 4
+	c.MaxStreamWindowSize = 4 << 20
+	c.MaxIncomingStreams = math.MaxUint32 // the limits count them
+	c.LogOutput = io.Discard
+	return (*yamux.Transport)(&c)
+}
+
+// together lets the library call all addresses that it is given at once: what is
+// tried after what is decided in dial.
+func together(addrs []ma.Multiaddr) []network.AddrDelay { return swarm.NoDelayDialRanker(addrs) }
+
+// unknownPeer returns the name of a key that nobody has.
+func unknownPeer() (p2ppeer.ID, error) {
+	_, pub, err := crypto.GenerateEd25519Key(rand.Reader)
+	if err != nil {
+		return "", err
+	}
+	return p2ppeer.IDFromPublicKey(pub)
+}

@@ -1,0 +1,71 @@
+package libp2p
+
+import (
+	"errors"
+	"io"
+	"os"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/protocol"
+)
+
+// serve lets f handle the streams of a protocol, in a goroutine of their own:
+// that in which the protocol was negotiated has grown its stack by then.
+func (t *Transport) serve(name string, f func(*stream)) {
+	t.host.Mux().AddHandler(protocol.ID(name), func(_ protocol.ID, rwc io.ReadWriteCloser) error {
+		s, ok := rwc.(network.Stream)
+		if !ok {
+			return errors.New("no stream of the library")
+		}
+		key, err := keyOf(s.Conn().RemotePeer())
+		if err != nil {
+			s.Reset()
+			return err
+		}
+		select {
+		case <-t.stop:
+			s.Reset()
+			return nil
+		default:
+		}
+		if !t.uses.take(s.Conn()) {
+			s.Reset()
+			return nil
+		}
+		st := newStream(t, s, s, key)
+		go f(st)
+		return nil
+	})
+}
+
+// incoming negotiates the protocol of a new stream, within the time for a hello:
+// the library would wait twice as long.
+func (t *Transport) incoming(s network.Stream) {
+	s.SetDeadline(time.Now().Add(t.opts.Limits.HelloTime))
+	name, handle, err := t.host.Mux().Negotiate(s)
+	if err == nil {
+		err = s.SetDeadline(time.Time{})
+	}
+	if err == nil {
+		err = s.SetProtocol(name)
+	}
+	if err != nil {
+		kind := "negotiation"
+		switch e := plain(err); {
+		case e == io.EOF, errors.Is(e, errReset), errors.Is(e, errClosed), errors.Is(e, errLost) && s.Conn().IsClosed():
+			s.Reset() // its opener gave it up
+			return
+		case errors.Is(e, os.ErrDeadlineExceeded):
+			kind = "slow"
+		}
+		from := ""
+		if key, err := keyOf(s.Conn().RemotePeer()); err == nil {
+			from = key.String()
+		}
+		t.links.Bad(kind, from, err)
+		s.ResetWithError(network.StreamProtocolNegotiationFailed)
+		return
+	}
+	handle(name, s)
+}
