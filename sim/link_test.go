@@ -403,7 +403,7 @@ func TestLinksKeepTheirPromisesInAStorm(t *testing.T) {
 				}
 			},
 		}}
-		gossipers(t, c, nodes, true, 3*time.Minute)
+		gossipers(t, c, nodes, true, time.Minute)
 		if ups < 100 || downs < 100 {
 			t.Errorf("seed %d: only %d ups and %d downs", seed, ups, downs)
 		}

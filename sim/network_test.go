@@ -267,7 +267,7 @@ func TestFaultsAreValidated(t *testing.T) {
 
 // A storm strikes with all it has, and after Heal nothing is left of it.
 func TestStormStrikesAndHeals(t *testing.T) {
-	const nodes = 40
+	const nodes = 30
 	life := make(map[sim.LifeEvent]int)
 	wiped := 0
 	c := sim.Config{Seed: 3, Connections: true, Observe: sim.Observe{Life: func(_ sim.NodeRef, e sim.LifeEvent) { life[e]++ }}}
@@ -299,7 +299,7 @@ func TestStormStrikesAndHeals(t *testing.T) {
 	if wrong < 2 || wrong > 20 {
 		t.Errorf("the clocks of %d of %d nodes are wrong, want a fifth", wrong, nodes)
 	}
-	w.Run(5 * time.Minute)
+	w.Run(3 * time.Minute)
 	counts := w.Counts()
 	for _, why := range []sim.Loss{sim.LossDrawn, sim.LossParted, sim.LossDead, sim.LossFull} {
 		if counts.Lost[why] == 0 {
@@ -322,9 +322,9 @@ func TestStormStrikesAndHeals(t *testing.T) {
 			t.Errorf("node %d after the storm: alive %v, paused %v, clock %v of %v", n, w.Alive(n), w.Paused(n), w.Clocks(n).Wall, right)
 		}
 	}
-	w.RunFor(2 * time.Minute) // what is late has come
+	w.RunFor(70 * time.Second) // what is late has come
 	counts = w.Counts()
-	w.RunFor(2 * time.Minute)
+	w.RunFor(time.Minute)
 	if after := w.Counts(); after.Lost[sim.LossDrawn] != counts.Lost[sim.LossDrawn] || after.Duplicated != counts.Duplicated ||
 		after.Lost[sim.LossParted] != counts.Lost[sim.LossParted] || after.Delivered == counts.Delivered {
 		t.Errorf("faults go on after Heal: %v, before %v", after.Lost, counts.Lost)

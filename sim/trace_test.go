@@ -41,7 +41,7 @@ func TestOneSeedGivesOneTrace(t *testing.T) {
 	for _, links := range []bool{false, true} {
 		for seed := range uint64(2) {
 			base := sim.Config{Seed: seed, Connections: links}
-			first := gossipers(t, base, 20, true, time.Minute)
+			first := gossipers(t, base, 20, true, 25*time.Second)
 			want, counts := first.Trace(), first.Counts()
 			if counts.Delivered < 1000 {
 				t.Fatalf("only %d messages were delivered: the trace says little", counts.Delivered)
@@ -53,7 +53,7 @@ func TestOneSeedGivesOneTrace(t *testing.T) {
 				c     sim.Config
 				procs int
 			}{{"again", base, 0}, {"heap", heap, 0}, {"codec", coded, 0}, {"GOMAXPROCS 1", base, 1}, {"GOMAXPROCS 2", base, 2}} {
-				got := withProcs(v.procs, func() *sim.Sim { return gossipers(t, v.c, 20, true, time.Minute) })
+				got := withProcs(v.procs, func() *sim.Sim { return gossipers(t, v.c, 20, true, 25*time.Second) })
 				if got.Trace() != want || v.c.Codec == nil && got.Counts() != counts {
 					t.Errorf("seed %d, links %v, %s: trace %x after %d events, want %x after %d",
 						seed, links, v.name, got.Trace(), got.Counts().Events, want, counts.Events)
@@ -61,7 +61,7 @@ func TestOneSeedGivesOneTrace(t *testing.T) {
 			}
 			other := base
 			other.Seed += 1000
-			if gossipers(t, other, 20, true, time.Minute).Trace() == want {
+			if gossipers(t, other, 20, true, 25*time.Second).Trace() == want {
 				t.Errorf("seeds %d and %d give the same trace", seed, other.Seed)
 			}
 		}
