@@ -154,15 +154,16 @@ func (m *IM) Conversation(t *task.T, user peer.Key, who string, since MsgID, lim
 	return ask(m, t, user, func(l *ledger) ([]Message, error) { return l.talk(normal(who), since, limit) })
 }
 
-// Conversations lists those with whom messages were exchanged, the latest first.
+// Conversations lists those with whom messages were exchanged, the latest first, as
+// far as the user's newest 5,000 messages tell.
 func (m *IM) Conversations(t *task.T, user peer.Key) ([]Conversation, error) {
 	return ask(m, t, user, (*ledger).conversations)
 }
 
 // MarkRead notes that a person's program has shown received messages: they are no
 // longer unread, and their senders will be told (strangers only once they are
-// accepted). Call it after they were shown, never before. At most 1,000 at a time.
-// Errors: ErrNoUser, ErrNoMessage; nothing is changed then.
+// accepted). Call it after they were shown, never before. Errors: ErrNoUser,
+// ErrNoMessage; of up to MaxReceipt messages then none is changed.
 func (m *IM) MarkRead(t *task.T, user peer.Key, ids ...MsgID) error {
 	a, err := m.of(user)
 	if err != nil {

@@ -53,7 +53,7 @@ func (x *carrier) start() {
 			x.retry.later(m, x.courier.oldest, x.start)
 		}
 		x.courier.plan()
-		if len(m.idle) > 0 {
+		for len(m.idle) > 0 && m.carrying < m.cfg.MaxCarriers {
 			next := m.idle[0]
 			m.idle = m.idle[1:]
 			next.start()

@@ -361,9 +361,9 @@ func TestFloodsOfFirstContactsAreBounded(t *testing.T) {
 	alice, bob := user("alice"), user("bob")
 	a, b := w.computer(10, alice), w.computer(200, bob)
 	took, records := 0, 0
-	for n := range 40 { // nodes, with 250 identities each
+	for n := range 20 { // nodes, with 100 identities each
 		x := w.attacker(uint8(30 + n))
-		for i := range 250 {
+		for i := range 100 {
 			who := user(fmt.Sprintf("m%d-%d", n, i))
 			took += int(x.push(b, bob, seal(t, letter(who, bob, 1), who, bob)).Took)
 		}

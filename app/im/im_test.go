@@ -2,6 +2,7 @@ package im_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -182,6 +183,34 @@ func TestReceiverIsAwayAndComesBack(t *testing.T) {
 			t.Errorf("%d still queued", n)
 		}
 	}
+}
+
+// Few may be carried to at a time; who is dead takes no place from the living for long.
+func TestCarriersTakeTurns(t *testing.T) {
+	w := newWorld(t, kbrtest.Config{Seed: 1})
+	w.cfg.MaxCarriers, w.cfg.PushTimeout = 1, 5*time.Second
+	alice := user("alice")
+	a := w.computer(10, alice)
+	for i := range 6 {
+		u := user(fmt.Sprint("p", i))
+		c := w.computer(uint8(20+i), u)
+		if i%2 == 0 {
+			c.node.Pause() // silent: the overlay believes it to be there
+		}
+	}
+	for range 3 {
+		for i := range 6 {
+			a.mustSend(alice, fmt.Sprint("p", i), "hello")
+		}
+	}
+	w.net.Run(2 * time.Minute)
+	if n := w.queued(a, alice); n != 9 {
+		t.Errorf("%d are queued, want those for the three who are silent", n)
+	}
+	for _, c := range w.all {
+		c.node.Resume()
+	}
+	w.calm(2 * time.Minute)
 }
 
 func (w *world) queued(c *computer, u im.User) (n int) {

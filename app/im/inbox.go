@@ -192,7 +192,7 @@ type Conversation struct {
 }
 
 // conversations lists those with whom messages were exchanged, the latest first.
-// It reads the newest messages of the history only.
+// It reads the newest 5,000 messages of the history only.
 func (l *ledger) conversations() ([]Conversation, error) {
 	var out []Conversation
 	r := store.Prefix(l.key())
@@ -211,7 +211,7 @@ func (l *ledger) conversations() ([]Conversation, error) {
 		if !it.Mine && it.Read == 0 {
 			out[at].Unread++
 		}
-		return read < 20*maxListed
+		return read < 5*maxListed
 	})
 	return out, l.err
 }

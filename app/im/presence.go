@@ -225,8 +225,8 @@ func (a *account) heard(k peer.Key, node *peer.Handle) {
 	}
 }
 
-// takePing answers a contact, and takes it for a sign of life. Only a node that
-// the asker's record names is believed.
+// takePing answers somebody known, and takes it for a contact's sign of life. Only a
+// node that the asker's record names is believed.
 func (m *IM) takePing(d *kbr.Delivery, p *ping) {
 	a := m.account(p.To)
 	if a == nil {
@@ -236,8 +236,11 @@ func (m *IM) takePing(d *kbr.Delivery, p *ping) {
 	who, dev := a.by(p.From, d.Via)
 	switch {
 	case dev != nil:
-		dev.handle = d.Via
-		a.sign(who, dev, m.cfg.PingEvery/4)
+		if who.contact {
+			dev.handle = d.Via
+			a.sign(who, dev, m.cfg.PingEvery/4)
+		}
+		m.nudge(dev.node) // he may have been away for a moment that nobody saw
 		d.Reply(encode(&pong{Here: !a.user.Hidden}))
 		return
 	case who != nil && who.name != "" && a.mayRead(who.name): // a new device of his, perhaps

@@ -12,7 +12,6 @@ import (
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
-	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store/mem"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -272,4 +271,4 @@ func isAny(err error, of ...error) bool {
 	return slices.ContainsFunc(of, func(e error) bool { return errors.Is(err, e) })
 }
 
-func keyOf(u im.User) peer.Key { return u.Key() }
+func tiny(n uint8) id.ID { return id.Tiny(n) }
