@@ -1,0 +1,198 @@
+// Package node is the real assembly: it starts the parts of a node in order, stops
+// them in reverse, and is the only room that knows all of the real side. Nobody but
+// programs and tests should import it.
+package node
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/gateway/control"
+)
+
+// DefaultPort is where a node listens, over TCP and UDP, unless it is told another
+// port or this one is taken.
+const DefaultPort = 4280
+
+// Config holds the settings of a node. Start from Default. Each field but Home has a
+// key in phyllo.toml, and a variable PHYLLO_KEY in the environment: see Settings.
+type Config struct {
+	// Home is the folder of the node's state.
+	Home string
+	// Listen are the addresses for other nodes, IP:PORT, each for TCP and UDP; port
+	// 0 is any free one. Empty: DefaultPort on all addresses, or another free
+	// port, which the node keeps.
+	Listen []string
+	// Join is an invitation: the ring that is entered at the start. A node that is
+	// in that ring already takes no notice of it.
+	Join string
+	// User is a name that is claimed at the start for somebody who lives here, unless
+	// he does already.
+	User string
+	// UI is the address of the page: IP:PORT of loopback, "off", or empty for
+	// 127.0.0.1:4281 (another port if that is taken).
+	UI string
+	// LAN finds rings on the local network, and is found there (mDNS).
+	LAN bool
+	// NAT asks routers for a port, punches holes and uses relays.
+	NAT bool
+	// RingName is what a ring that is founded here is called, for people: 1 to 32
+	// characters.
+	RingName string
+	// Connections is how many connections may stand before idle ones are closed:
+	// 8 to 10,000.
+	Connections int
+	// Memory is a soft limit of the process's memory in bytes: 64 MiB to 1 TiB.
+	Memory int64
+	// OpenMetrics lets every user of this computer read /metrics at the page's
+	// address, for a Prometheus server.
+	OpenMetrics bool
+	// LogLevel is "debug", "info", "warn" or "error".
+	LogLevel string
+	// LogJSON writes the log as JSON lines.
+	LogJSON bool
+}
+
+// Default returns the settings of a node that was told nothing.
+func Default() Config {
+	return Config{LAN: true, NAT: true, RingName: "home", Connections: 60, Memory: 512 << 20, LogLevel: "info"}
+}
+
+// Validate reports the first setting that is wrong, with kind Usage.
+func (c *Config) Validate() error {
+	if c.Home == "" {
+		return api.Errorf(api.Usage, "no home folder is set: use --home DIR or the variable PHYLLO_HOME")
+	}
+	for _, s := range settings {
+		if err := s.check(s.get(c)); err != nil {
+			return api.Errorf(api.Usage, "%s: %w", s.key, err)
+		}
+	}
+	return nil
+}
+
+// TransportAddrs are the addresses of Listen in the notation of the transport: each
+// one for TCP and for QUIC. It is nil if Listen is empty.
+func (c *Config) TransportAddrs() []string {
+	var out []string
+	for _, l := range c.Listen {
+		a, err := netip.ParseAddrPort(l)
+		if err != nil {
+			continue // Validate has refused it
+		}
+		kind := "ip4"
+		if a.Addr().Is6() {
+			kind = "ip6"
+		}
+		port := strconv.Itoa(int(a.Port()))
+		out = append(out, "/"+kind+"/"+a.Addr().String()+"/tcp/"+port, "/"+kind+"/"+a.Addr().String()+"/udp/"+port+"/quic-v1")
+	}
+	return out
+}
+
+// Level is LogLevel as the log wants it.
+func (c *Config) Level() slog.Level {
+	var l slog.Level
+	if l.UnmarshalText([]byte(c.LogLevel)) != nil {
+		return slog.LevelInfo // Validate has refused it
+	}
+	return l
+}
+
+// DefaultHome is the home if none is named: $PHYLLO_HOME, else the folder phyllo in
+// the XDG data folder. getenv is os.Getenv outside tests.
+func DefaultHome(getenv func(string) string) (string, error) {
+	if h := getenv("PHYLLO_HOME"); h != "" {
+		return filepath.Abs(h)
+	}
+	if d := getenv("XDG_DATA_HOME"); filepath.IsAbs(d) {
+		return filepath.Join(d, "phyllo"), nil
+	}
+	if h := getenv("HOME"); h != "" {
+		return filepath.Join(h, ".local", "share", "phyllo"), nil
+	}
+	return "", api.Errorf(api.Usage, "neither PHYLLO_HOME nor HOME is set: say where the node's folder is with --home DIR")
+}
+
+func checkListen(v any) error {
+	for _, a := range v.([]string) {
+		ap, err := netip.ParseAddrPort(a)
+		switch {
+		case err != nil:
+			return fmt.Errorf("%+q is no address to listen on: give an IP and a port from 0 to 65535, as in \"0.0.0.0:%d\" or \"[::]:%d\"", clip(a), DefaultPort, DefaultPort)
+		case ap.Addr().IsMulticast() || ap.Addr().Is4In6() || ap.Addr().Zone() != "":
+			return fmt.Errorf("%q is no address to listen on: give one of this computer's own, as in \"0.0.0.0:%d\"", a, DefaultPort)
+		}
+	}
+	if n := len(v.([]string)); n > 8 {
+		return fmt.Errorf("%d addresses, at most 8 are possible", n)
+	}
+	return nil
+}
+
+func checkUI(v any) error { return control.CheckUI(v.(string)) }
+
+func checkJoin(v any) error {
+	if s := v.(string); s != "" && (!strings.HasPrefix(strings.ToLower(s), "phyllo") || len(s) > 8192) {
+		return errors.New("not an invitation: it is one word that begins with phyllo1, as `phyllo invite` prints it")
+	}
+	return nil
+}
+
+func checkUser(v any) error {
+	if s := v.(string); len(s) > 512 || strings.ContainsFunc(s, unicode.IsSpace) {
+		return fmt.Errorf("%+q is no name: a name has 1 to 64 letters, digits and . - _, as in \"ann\"", clip(s))
+	}
+	return nil
+}
+
+func checkRingName(v any) error {
+	s := v.(string)
+	if n := utf8.RuneCountInString(s); n < 1 || n > 32 || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return fmt.Errorf("%+q cannot be a ring's name: 1 to 32 printable characters, as in \"home\"", clip(s))
+	}
+	return nil
+}
+
+func between(low, high int64, example string) func(any) error {
+	return func(v any) error {
+		if n := v.(int64); n < low || n > high {
+			return fmt.Errorf("%d is out of range: %d to %d, as in %s", n, low, high, example)
+		}
+		return nil
+	}
+}
+
+func checkMemory(v any) error {
+	if n := v.(int64); n < 64<<20 || n > 1<<40 {
+		return errors.New("out of range: 64MiB to 1TiB, as in \"512MiB\"")
+	}
+	return nil
+}
+
+func checkLevel(v any) error {
+	switch s := v.(string); s {
+	case "debug", "info", "warn", "error":
+		return nil
+	default:
+		return fmt.Errorf("%+q is no level: debug, info, warn or error", clip(s))
+	}
+}
+
+func fine(any) error { return nil }
+
+// clip shortens outside text for a message.
+func clip(s string) string {
+	if len(s) > 60 {
+		return s[:60] + "…"
+	}
+	return s
+}
