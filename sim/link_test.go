@@ -403,7 +403,13 @@ func TestLinksKeepTheirPromisesInAStorm(t *testing.T) {
 				}
 			},
 		}}
-		gossipers(t, c, nodes, true, time.Minute)
+		s := gossipers(t, c, nodes, true, time.Minute)
+		if err := s.CheckLinks(); err != nil {
+			t.Errorf("seed %d: %v", seed, err)
+		}
+		if err := s.CheckEvents(); err != nil {
+			t.Errorf("seed %d: %v", seed, err)
+		}
 		if ups < 100 || downs < 100 {
 			t.Errorf("seed %d: only %d ups and %d downs", seed, ups, downs)
 		}
