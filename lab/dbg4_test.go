@@ -9,7 +9,7 @@ import (
 )
 
 func TestPanic(t *testing.T) {
-	for seed := 41; seed < 140; seed++ {
+	for seed := 1; seed <= 120; seed++ {
 		s := lab.NewStorm(uint64(seed), 20)
 		for i, p := range s.Run(2 * time.Minute) {
 			if i < 3 {

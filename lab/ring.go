@@ -98,7 +98,12 @@ func (r *Ring) Add() sim.NodeRef {
 		}
 	}
 	seeds := r.seeds()
-	spec.Make = func(env sim.NodeEnv) machine.Machine { return r.make(i, env, seeds) }
+	spec.Make = func(env sim.NodeEnv) machine.Machine {
+		if env.Life > 1 && env.Saved == nil {
+			seeds = r.seeds() // it lost its disk: its owner tells it anew
+		}
+		return r.make(i, env, seeds)
+	}
 	return r.Sim.Add(spec)
 }
 

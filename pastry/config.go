@@ -56,8 +56,10 @@ type Config struct {
 	// that the halves of a network that was cut find each other; GoneFor is how
 	// long a dead node is remembered for that.
 	Heal, GoneFor time.Duration
-	// Alone is how long a starting node tries to reach others before it goes on
-	// as a ring of one (which heals later).
+	// Alone is how long a member that starts again tries to reach others before it
+	// goes on as a ring of one (which heals later). It should exceed LeaseLong.
+	// Where every process that it remembers is known to have ended, it does not
+	// wait.
 	Alone time.Duration
 	// Remember is the number of nodes in the saved snapshot, 4 to 128.
 	Remember int
@@ -103,7 +105,7 @@ func DefaultConfig() Config {
 		TableRound: 20 * time.Minute,
 		ProbeFloor: 9 * time.Second, ProbeCap: 30 * time.Minute, ProbeLoss: 0.05,
 		Heal: 15 * time.Second, GoneFor: 90 * time.Minute,
-		Alone: 10 * time.Second, Remember: 64, Held: 512,
+		Alone: 40 * time.Second, Remember: 64, Held: 512,
 	}
 }
 

@@ -32,6 +32,9 @@ type contact struct {
 	leaf   bool // in the leaf set
 	closed bool // the link of this incarnation was closed, and a new one refused
 	met    bool // answered us directly, in this incarnation
+	// doubtful: it was found dead, spoke again, and has to answer a probe.
+	doubtful bool
+	lastAsk  uint32 // highest number of its lease requests
 	// toldClosed: another leaf-set member saw the same.
 	toldClosed bool
 	probe      *probe
@@ -52,13 +55,15 @@ type contact struct {
 // hopState is the per-link part of a contact: made when a message is routed over
 // the link.
 type hopState struct {
-	seq     uint32 // last number given
-	pending []*pendingHop
-	seenMax uint32 // highest number received
-	seen    uint64 // bit i: seenMax-i was received
-	owed    []uint32
-	srtt    time.Duration
-	rttvar  time.Duration
+	epoch     uint32 // of the numbers given; 0 before the first
+	seq       uint32 // last number given
+	pending   []*pendingHop
+	seenEpoch uint32
+	seenMax   uint32 // highest number received
+	seen      uint64 // bit i: seenMax-i was received
+	owed      []uint32
+	srtt      time.Duration
+	rttvar    time.Duration
 }
 
 func (c *contact) id() id.ID { return c.h.ID }
@@ -91,10 +96,7 @@ func (n *Node) contact(h *peer.Handle) *contact {
 	}
 	if c.h != h && h.Newer(c.h) && h.Key == c.h.Key && !c.met && c.probe == nil && c.hop == nil {
 		if h.Incarnation > c.h.Incarnation {
-			c.active = false
-			if c.life == dead {
-				c.life = heardOf
-			}
+			c.fresh(h)
 		}
 		c.h = h
 		n.leafs.list = nil
@@ -117,19 +119,20 @@ func (n *Node) meet(h *peer.Handle) *contact {
 	return c
 }
 
+// fresh forgets what was known of an earlier incarnation; what counts for all of
+// them stays.
+func (c *contact) fresh(h *peer.Handle) {
+	*c = contact{h: h, prox: c.prox, leaf: c.leaf, repaired: c.repaired, probe: c.probe, waiting: c.waiting}
+}
+
 // reborn: the node runs as a new incarnation. What was promised to the old one is
 // over, and what was on the way to it is sent anew.
 func (n *Node) reborn(c *contact, h *peer.Handle) {
 	old := c.h
 	wasThere := c.there()
-	c.h = h
-	c.via, c.closed, c.toldClosed, c.met, c.active = nil, false, false, false, false
 	n.endProbe(c)
 	hops := c.hop
-	c.hop = nil
-	if c.life != heardOf {
-		c.life = heardOf
-	}
+	c.fresh(h)
 	n.leaseOver(old)
 	if wasThere {
 		n.tellDown(old, downDied)
@@ -155,18 +158,30 @@ func (n *Node) heardFrom(h *peer.Handle) *contact {
 	return c
 }
 
+// revive notes that c is there. A node that was found dead is not believed by
+// what may be an echo of its former life: it has to answer a probe first.
 func (n *Node) revive(c *contact) {
 	if c.life == dead {
-		n.failures = slices.DeleteFunc(slices.Clone(n.failures), func(f Failure) bool { return f.Node == c.h.ID })
-		c.active = false
-		n.After(0, func() { n.meetAgain(c) })
+		c.life, c.doubtful = heardOf, true
+	}
+	if c.doubtful {
+		n.probe(c)
+		return
 	}
 	c.life, c.met, c.closed, c.toldClosed = alive, true, false, false
 	// Any sign of life ends a probe, except of a node that is to enter the leaf
 	// set: what it knows is wanted, too.
-	if c.probe != nil && (c.leaf || !n.leafs.wants(c.h.ID)) {
+	if c.probe != nil && !c.probe.news && (c.leaf || !n.leafs.wants(c.h.ID)) {
 		n.endProbe(c)
 	}
+}
+
+// rise: a node that was found dead answered a probe.
+func (n *Node) rise(c *contact) {
+	c.doubtful = false
+	n.failures = slices.DeleteFunc(slices.Clone(n.failures), func(f Failure) bool { return f.Node == c.h.ID })
+	n.revive(c)
+	n.After(0, func() { n.meetAgain(c) })
 }
 
 // measured takes a round trip of an idle probe.

@@ -30,5 +30,5 @@ func (n *Node) Dbg2(h *Node) string {
 	if c == nil {
 		return "none"
 	}
-	return fmt.Sprintf("%s life %d active %v leaf %v closed %v probe %v via %v met %v wants %v", c.h, c.life, c.active, c.leaf, c.closed, c.probe != nil, c.via != nil, c.met, n.leafs.wants(c.h.ID))
+	return fmt.Sprintf("%s life %d active %v leaf %v closed %v probe %v via %v met %v doubt %v wants %v", c.h, c.life, c.active, c.leaf, c.closed, c.probe != nil, c.via != nil, c.met, c.doubtful, n.leafs.wants(c.h.ID))
 }

@@ -53,8 +53,12 @@ func (n *Node) heal() {
 	}
 	for range min(2, len(n.gone)) {
 		g := n.gone[n.Rand().IntN(len(n.gone))]
-		if c := n.contact(g.h); c.probe == nil && c.life != left {
-			n.Send(c.h, machine.ClassLiveness, n.leafProbe(false))
+		if c := n.contact(g.h); c.probe == nil && c.life != left && !c.leaf {
+			if c.life != alive {
+				c.doubtful = true
+			}
+			c.probe = &probe{num: n.probeNum(), tries: len(n.cfg.Probes) - 1}
+			n.probeAgain(c)
 		}
 	}
 }

@@ -50,7 +50,7 @@ func (n *Node) join(seeds []*peer.Handle, may bool) {
 				}
 				heard = heard || !errors.Is(err, errNoAnswer)
 			}
-			if may && !heard && n.Now().Sub(began) > n.cfg.Alone {
+			if may && !heard && (n.Now().Sub(began) > n.cfg.Alone || n.allEnded(seeds)) {
 				n.leafs.each(func(c *contact) bool { n.remove(c); return true })
 				for _, h := range seeds {
 					n.remember(n.contact(h))
@@ -65,6 +65,16 @@ func (n *Node) join(seeds []*peer.Handle, may bool) {
 	}, func(error) { n.joining = false })
 }
 
+// allEnded reports whether the processes of all these nodes refused a link.
+func (n *Node) allEnded(hs []*peer.Handle) bool {
+	for _, h := range hs {
+		if h.ID != n.self.ID && !n.contact(h).closed {
+			return false
+		}
+	}
+	return true
+}
+
 // shuffle puts the seeds in an order of chance, so that not all newcomers join
 // through the first.
 func (n *Node) shuffle(hs []*peer.Handle) []*peer.Handle {
@@ -76,7 +86,7 @@ func (n *Node) shuffle(hs []*peer.Handle) []*peer.Handle {
 // joinBy makes one attempt to join through seed.
 func (n *Node) joinBy(t *task.T, seed *contact) error {
 	if seed.life == dead {
-		seed.life = heardOf
+		seed.life, seed.doubtful = heardOf, false
 	}
 	near, err := n.discover(t, seed)
 	if err != nil {
@@ -175,7 +185,7 @@ func (n *Node) takeLeafs(m *JoinReply) {
 			continue
 		}
 		if i/8 < len(m.Met) && m.Met[i/8]&(1<<(i%8)) != 0 {
-			c.life, c.active, c.heard = alive, true, n.Now()
+			c.life, c.active, c.doubtful, c.heard = alive, true, false, n.Now()
 			n.addLeaf(c)
 		} else {
 			n.probe(c)
@@ -371,7 +381,7 @@ func (n *Node) introduced(j *contact, h *peer.Handle) {
 	}
 	j = n.contact(h)
 	if j.life == dead {
-		j.life = heardOf // the root has met it
+		j.life, j.doubtful = heardOf, false // the root has met it
 	}
 	if j.leaf || !n.leafs.wants(h.ID) || j.life == left {
 		return

@@ -84,8 +84,11 @@ func (n *Node) holds(s side) bool {
 }
 
 // alone reports whether no other node is, or may still believe to be, in the ring.
+// Who lost sight of all others at once is more likely cut off than the last one
+// alive: it waits for as long as a lease may run before it claims everything, unless
+// it saw that their processes ended.
 func (n *Node) alone() bool {
-	if n.neighbour(leftSide) != nil || n.grantRuns(&n.sides[leftSide]) || n.grantRuns(&n.sides[rightSide]) {
+	if n.lostSight != 0 && n.Now().Sub(n.lostSight) < n.cfg.LeaseLong || n.neighbour(leftSide) != nil || n.grantRuns(&n.sides[leftSide]) || n.grantRuns(&n.sides[rightSide]) {
 		return false
 	}
 	others := false
@@ -250,10 +253,9 @@ func (n *Node) leaseLate(s side, num uint32) {
 
 // onLease handles the heartbeat of a ring neighbour.
 func (n *Node) onLease(c *contact, m *Lease) {
-	n.endProbe(c)
 	n.noteActive(c, m.Active)
 	n.expulsionDigest(c, m.Expulsions)
-	if c.active && n.leafs.wants(c.h.ID) {
+	if c.active && c.life == alive && n.leafs.wants(c.h.ID) {
 		n.addLeaf(c)
 	}
 	s := leftSide
@@ -266,7 +268,10 @@ func (n *Node) onLease(c *contact, m *Lease) {
 	if m.Deny != 0 {
 		n.onDeny(s, c, m)
 	}
-	if m.Ask != 0 {
+	// An older request is an echo: to grant it again would shorten, or revive, a
+	// promise that a later one replaced.
+	if m.Ask > c.lastAsk {
+		c.lastAsk = m.Ask
 		n.onAsk(s, c, m)
 	}
 }

@@ -31,7 +31,8 @@ var Messages = wire.NewTable(
 // Hop carries a routed message, or a broadcast, over one link. The body is the
 // same at all hops and frozen; the fields around it belong to this hop.
 type Hop struct {
-	Seq   uint32   `cbor:"1,keyasint"` // numbers the hops on this link, from 1
+	Seq   uint32   `cbor:"1,keyasint"`  // numbers the hops on this link, from 1
+	Epoch uint32   `cbor:"10,keyasint"` // rises when the sender begins to count anew
 	Acks  []uint32 `cbor:"2,keyasint,omitempty"`
 	Count uint8    `cbor:"3,keyasint,omitempty"` // links crossed before this one
 	Path  []byte   `cbor:"4,keyasint,omitempty"` // 4 bytes of the id of each node passed
@@ -98,6 +99,7 @@ type LeafProbe struct {
 	Expulsions uint64         `cbor:"5,keyasint,omitempty"` // digest of the sender's set
 	Period     uint32         `cbor:"6,keyasint,omitempty"` // its table-probing period, seconds
 	Quiet      bool           `cbor:"7,keyasint,omitempty"` // no answer wanted, and this is none
+	Num        uint32         `cbor:"8,keyasint,omitempty"` // of the probe; the reply echoes it
 }
 
 // Lease is the heartbeat of ring neighbours: it may ask, grant and deny, all at
@@ -348,7 +350,7 @@ func checkTrail(ts []Trail) error {
 
 // Check implements wire.Checker.
 func (m *Hop) Check() error {
-	if (m.Route == nil) == (m.Cast == nil) || m.Seq == 0 || len(m.Path)%4 != 0 {
+	if (m.Route == nil) == (m.Cast == nil) || m.Seq == 0 || m.Epoch == 0 || len(m.Path)%4 != 0 {
 		return fmt.Errorf("hop with not exactly one body, or no number")
 	}
 	err := firstError(atMost("acknowledgements", len(m.Acks), maxAcks), atMost("path", len(m.Path), 4*(MaxHops+1)),

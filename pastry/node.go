@@ -42,6 +42,7 @@ type Node struct {
 	serving    bool         // lastServed is set
 
 	num      uint64 // of messages that start here
+	epoch    uint32 // of hop numbers, of the link that began last
 	requests map[uint64]*request
 	served   servedSet
 	watches  map[id.ID][]*watch
@@ -51,6 +52,8 @@ type Node struct {
 	askSeq   uint32
 	relayNum uint64
 	tuning   tuning
+
+	lostSight task.Instant // of the last neighbour that fell silent
 
 	joinNum   uint64 // of the join request that is out
 	joinDone  func(*JoinReply, error)
@@ -191,7 +194,7 @@ func (n *Node) start() {
 		n.becomeActive()
 		return
 	}
-	n.join(seeds, true)
+	n.join(seeds, len(n.saved) > 0)
 }
 
 // every calls f again and again, each time after a period drawn between 3/4 and
@@ -220,6 +223,9 @@ func (n *Node) becomeActive() {
 // wake: the process or its machine was stopped. Leases have ended by the clock
 // before anything else is handled; others may have given this node up.
 func (n *Node) wake() {
+	if len(n.gone) > 0 {
+		n.lostSight = n.Now() // others may well be there
+	}
 	n.stateChanged()
 	n.leafs.each(func(c *contact) bool {
 		n.probe(c)

@@ -17,8 +17,11 @@ import (
 type probe struct {
 	tries int
 	timer task.Timer
+	num   uint32
 	// told: another found it dead first, and makes that known.
 	told bool
+	// news: the probe tells of failures, so nothing but its answer ends it.
+	news bool
 }
 
 const (
@@ -32,11 +35,24 @@ func (n *Node) probe(c *contact) {
 	if c.probe != nil || c.life == left || c.h.ID == n.self.ID || n.stopped {
 		return
 	}
-	c.probe = new(probe)
+	c.probe = &probe{num: n.probeNum()}
 	if c.life == alive {
 		c.life = suspect
 	}
 	n.probeAgain(c)
+}
+
+func (n *Node) probeNum() uint32 {
+	n.askSeq++
+	return n.askSeq
+}
+
+// tell probes a leaf-set member that nobody doubts, to pass on news of failures.
+func (n *Node) tell(c *contact) {
+	if c.probe == nil && c.life == alive {
+		c.probe = &probe{num: n.probeNum(), news: true}
+		n.probeAgain(c)
+	}
 }
 
 func (n *Node) probeAgain(c *contact) {
@@ -45,8 +61,12 @@ func (n *Node) probeAgain(c *contact) {
 		n.verdict(c)
 		return
 	}
-	if c.leaf || n.leafs.wants(c.h.ID) {
+	if p.tries > 0 && c.life == alive {
+		c.life = suspect
+	}
+	if c.leaf || c.doubtful || n.leafs.wants(c.h.ID) {
 		m := n.leafProbe(false)
+		m.Num = p.num
 		n.Send(c.h, machine.ClassLiveness, m)
 		if c.leaf && (p.tries > 0 || c.via != nil) {
 			n.probeThrough(c, m)
@@ -90,22 +110,30 @@ func (n *Node) leafProbe(reply bool) *LeafProbe {
 }
 
 func (n *Node) onLeafProbe(c *contact, m *LeafProbe) {
-	n.endProbe(c)
+	answer := m.Reply && c.probe != nil && m.Num == c.probe.num
+	if c.probe != nil && (answer || !c.probe.news && !c.doubtful) {
+		n.endProbe(c)
+	}
+	if answer && c.doubtful {
+		n.rise(c)
+	}
 	n.noteActive(c, m.Active)
 	c.tuned = m.Period
-	if m.Reply && (c.leaf || n.leafs.whole() || !n.leafs.wants(c.h.ID)) {
+	if answer && (c.leaf || n.leafs.whole() || !n.leafs.wants(c.h.ID)) {
 		n.forgetGone(c) // it hears us, too
 	}
 	n.expulsionDigest(c, m.Expulsions)
 	n.offerTable(c)
-	if c.active && n.leafs.wants(c.h.ID) {
+	if c.active && c.life == alive && n.leafs.wants(c.h.ID) {
 		n.addLeaf(c)
 	}
 	for _, f := range m.Failed {
 		n.onFailure(f)
 	}
 	if !m.Reply && !m.Quiet {
-		n.to(c, machine.ClassLiveness, n.leafProbe(true))
+		r := n.leafProbe(true)
+		r.Num = m.Num
+		n.to(c, machine.ClassLiveness, r)
 	}
 	// Candidates enter only after they answered.
 	for _, h := range m.Leaf {
@@ -183,7 +211,7 @@ func (n *Node) peerDown(h *peer.Handle, why machine.DownReason) {
 		}
 	case machine.DownRefused:
 		c.closed = true
-		if !c.leaf && n.leaseWith(c.h.ID) == false {
+		if !c.leaf && !n.leaseWith(c.h.ID) {
 			n.verdict(c)
 			return
 		}
@@ -264,13 +292,9 @@ func (n *Node) forgetFailure(f Failure) {
 // announce sends an LS-PROBE to every leaf-set member: it tells of failures, and
 // the answers bring the candidates for the places that fell free.
 func (n *Node) announce() {
-	m := n.leafProbe(false)
-	n.leafs.each(func(c *contact) bool {
-		if c.probe == nil {
-			n.to(c, machine.ClassLiveness, m)
-		}
-		return true
-	})
+	for _, c := range n.leafContacts() {
+		n.tell(c)
+	}
 }
 
 // verdict: c is dead. It leaves all tables, and what was on the way to it goes
@@ -288,6 +312,9 @@ func (n *Node) verdict(c *contact) {
 	c.life, c.since = dead, n.Now()
 	if c.closed {
 		n.leaseOver(c.h)
+	} else if wasLeaf && c.active {
+		n.lostSight = n.Now()
+		n.After(n.cfg.LeaseLong, n.stateChanged)
 	}
 	n.remove(c)
 	if c.met {

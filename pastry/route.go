@@ -118,8 +118,11 @@ func (n *Node) randomHop(key id.ID, row int, avoid []id.ID) *contact {
 // onHop takes custody of a message from a neighbour, once.
 func (n *Node) onHop(c *contact, m *Hop) {
 	n.onAcks(c, m.Acks)
-	n.owe(c, m.Seq)
-	if !c.hops().first(m.Seq) {
+	known, fresh := c.hops().first(m.Epoch, m.Seq)
+	if known {
+		n.owe(c, m.Seq)
+	}
+	if !fresh {
 		return
 	}
 	if m.Cast != nil {
@@ -257,8 +260,12 @@ func (n *Node) linkRTT(c *contact) uint32 {
 // hand sends a pending hop and waits for its acknowledgement.
 func (n *Node) hand(p *pendingHop) {
 	h := p.to.hops()
+	if h.epoch == 0 {
+		n.epoch++
+		h.epoch = n.epoch
+	}
 	h.seq++
-	p.hop.Seq = h.seq
+	p.hop.Seq, p.hop.Epoch = h.seq, h.epoch
 	h.pending = append(h.pending, p)
 	n.transmit(p)
 }
@@ -467,25 +474,26 @@ func (h *hopState) drop(p *pendingHop) {
 	}
 }
 
-// first notes a received number and reports whether it is new. Numbers older than
-// the window count as seen: their sender has long taken another way.
-func (h *hopState) first(seq uint32) bool {
-	switch d := int64(seq) - int64(h.seenMax); {
-	case d > 0:
-		h.seen <<= uint(min(d, 64))
-		h.seen |= 1
-		h.seenMax = seq
-		return true
-	case d <= -64:
-		return false
-	default:
-		bit := uint64(1) << uint(-d)
-		if h.seen&bit != 0 {
-			return false
-		}
-		h.seen |= bit
-		return true
+// first notes a received number. It reports whether the hop may be acknowledged
+// (known), and whether it is new. What is older than the window, or of an earlier
+// epoch, can be neither: its sender takes another way.
+func (h *hopState) first(epoch, seq uint32) (known, fresh bool) {
+	if epoch > h.seenEpoch {
+		h.seenEpoch, h.seenMax, h.seen = epoch, 0, 0
 	}
+	d := int64(seq) - int64(h.seenMax)
+	switch {
+	case epoch < h.seenEpoch || d <= -64:
+		return false, false
+	case d > 0:
+		h.seen = h.seen<<uint(min(d, 64)) | 1
+		h.seenMax = seq
+		return true, true
+	}
+	bit := uint64(1) << uint(-d)
+	fresh = h.seen&bit == 0
+	h.seen |= bit
+	return true, fresh
 }
 
 // sample updates the smoothed round trip (RFC 6298).
