@@ -155,7 +155,11 @@ func TestCrashAtEveryStep(t *testing.T) {
 				t.Run(fmt.Sprintf("%s/%s/loss %v", victim, name, loss), func(t *testing.T) {
 					t.Parallel()
 					cfg := kbrtest.Config{Seed: 1, Loss: loss}
-					for k := range stepsOf(t, cfg, people) {
+					stride, steps := 1, stepsOf(t, cfg, people)
+					if loss > 0 {
+						stride = 3 // much is the same as without loss
+					}
+					for k := 0; k < steps; k += stride {
 						w, a, b := people(t, cfg, 3)
 						a.sit()
 						b.sit()
@@ -209,7 +213,7 @@ func stepsOf(t testing.TB, cfg kbrtest.Config, people pair) int {
 // Storms: loss, crashes of both at random moments, stores that fail, partitions.
 // The promises hold at every moment, and in the calm afterwards all arrives.
 func TestStorms(t *testing.T) {
-	for seed := range uint64(30) {
+	for seed := range uint64(24) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
 			rng := rand.New(rand.NewPCG(seed, 1))

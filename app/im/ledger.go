@@ -1,7 +1,6 @@
 package im
 
 import (
-	"bytes"
 	"slices"
 
 	"github.com/phyllo-net/phyllo/id"
@@ -286,9 +285,4 @@ func (l *ledger) contact(p person) Contact {
 		}
 	}
 	return c
-}
-
-// suffix is what follows the user's tag and a part in a key.
-func (l *ledger) suffix(key []byte, part []byte) []byte {
-	return bytes.TrimPrefix(key[len(l.tag):], part)
 }

@@ -255,8 +255,9 @@ func (w *world) check() {
 func (w *world) calm(limit time.Duration) {
 	w.Helper()
 	var err error
-	for end := w.net.Elapsed() + limit; w.net.Elapsed() < end; {
-		w.net.Run(time.Second)
+	wait := time.Second
+	for end := w.net.Elapsed() + limit; w.net.Elapsed() < end; wait += time.Second {
+		w.net.Run(min(wait, end-w.net.Elapsed()))
 		if err = im.CheckComplete(w.books()); err == nil {
 			break
 		}
