@@ -129,8 +129,8 @@ func (b *Browser) stop(cmd *exec.Cmd) {
 		<-done
 	}
 	<-b.ended
-	if b.t.Failed() {
-		b.t.Logf("chromium (close: %v) said:\n%s", asked, b.log.Bytes())
+	if asked != nil {
+		b.t.Errorf("chromium did not end well (%v); it said:\n%s", asked, b.log.Bytes())
 	}
 }
 

@@ -12,7 +12,7 @@ const reach = 10 * time.Second
 // clicked: it is there, enabled, stands still, and nothing lies over it.
 func (p *Page) place(selector string) (x, y float64) {
 	p.b.t.Helper()
-	var at []float64
+	var got any
 	err := p.eval(fmt.Sprintf(`new Promise(done => {
 		const until = performance.now() + %d
 		let was = "", why = "is not there"
@@ -38,13 +38,12 @@ func (p *Page) place(selector string) (x, y float64) {
 			else setTimeout(look, 15)
 		}
 		look()
-	})`, reach.Milliseconds(), selector), &at)
-	if err != nil || len(at) != 2 {
-		var why string
-		_ = p.eval(fmt.Sprintf(`(() => { const e = document.querySelector(%q); return e ? e.outerHTML.slice(0, 200) : "not there" })()`, selector), &why)
-		p.fail(fmt.Sprintf("%s cannot be clicked (%v): %s", selector, err, why))
+	})`, reach.Milliseconds(), selector), &got)
+	if at, ok := got.([]any); ok && err == nil && len(at) == 2 {
+		return at[0].(float64), at[1].(float64)
 	}
-	return at[0], at[1]
+	p.fail(fmt.Sprintf("%s cannot be clicked: it %v (%v)", selector, got, err))
+	return 0, 0
 }
 
 // Click presses the mouse on the first element that a CSS selector finds.

@@ -1,0 +1,128 @@
+// The control API, and the only file that knows its addresses and the names of its
+// fields. Everything else deals with what these functions return.
+
+// ApiError is an error that the node gave, or that kept us from asking it.
+export class ApiError extends Error {
+	constructor(kind, text) {
+		super(text)
+		this.kind = kind
+	}
+}
+
+const gone = "The node does not answer. If it was stopped, start it again: phyllo up"
+
+async function ask(operation, request = {}) {
+	let response
+	try {
+		response = await fetch(`v1/${operation}`, {
+			method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(request), credentials: "same-origin",
+		})
+	} catch {
+		throw new ApiError("gone", gone)
+	}
+	const text = await response.text()
+	let answer = null
+	try {
+		answer = text ? JSON.parse(text) : null
+	} catch {
+		throw new ApiError("failed", `The node gave an answer that this page does not understand (${response.status}). Load the page again.`)
+	}
+	if (!response.ok) throw new ApiError(answer?.error?.kind ?? "failed", answer?.error?.text ?? `The node refused (${response.status}).`)
+	return answer
+}
+
+export const client = {
+	status: () => ask("status"),
+	doctor: () => ask("doctor"),
+	users: () => ask("user/list"),
+	addUser: name => ask("user/add", { name }),
+	contacts: user => ask("contact/list", { user }),
+	conversations: user => ask("conversations", { user }),
+	conversation: (user, who) => ask("conversation", { user, with: who, limit: 500 }),
+	send: (user, to, text) => ask("send", { from: user, to, text }),
+	markRead: (user, ids) => ask("mark-read", { user, ids }),
+	add: (user, name) => ask("contact/add", { user, name }),
+	accept: (user, name) => ask("contact/accept", { user, name }),
+	remove: (user, name) => ask("contact/rm", { user, name }),
+	block: (user, name) => ask("contact/block", { user, name }),
+	keys: (user, name) => ask("user/keys", { user, name }),
+	verify: (user, name, fingerprint) => ask("user/verify", { user, name, fingerprint }),
+	members: () => ask("member/list"),
+	invite: () => ask("invite"),
+	admit: code => ask("member/admit", { code }),
+	trace: target => ask("trace", { target }),
+	kill: id => ask("demo/kill", { id }),
+	addNode: () => ask("demo/add"),
+	picture: async () => toRing(await ask("picture")),
+	follow,
+}
+
+// toRing turns a picture of the API into nodes and links for the drawing.
+export function toRing(picture) {
+	const self = picture.self
+	const nodes = picture.nodes.map(n => {
+		const roles = n.roles ?? []
+		return {
+			id: n.id,
+			state: n.dead ? "dead" : n.suspect ? "suspect" : n.joining ? "joining" : "alive",
+			self: n.id === self,
+			leaf: roles.includes("leaf"),
+			row: roles.includes("table") ? sharedDigits(self, n.id) : undefined,
+			near: roles.includes("neighbour"),
+			people: n.users ?? [],
+			addr: n.addr,
+			rtt: n.rtt_us || 0,
+		}
+	})
+	const links = nodes.filter(n => n.id !== self && n.state !== "dead" && (n.leaf || n.row !== undefined))
+		.map(n => ({ from: self, to: n.id, kind: n.leaf ? "leaf" : "table" }))
+	return { self, nodes, links, size: picture.size }
+}
+
+// sharedDigits is the row of the routing table in which one node keeps another.
+function sharedDigits(a, b) {
+	let i = 0
+	while (i < a.length && a[i] === b[i]) i++
+	return i
+}
+
+// follow calls onEvent for every event from now on, and onOpen each time that the
+// stream stands again: what happened in between has to be asked for.
+function follow(onEvent, onOpen, onBroken) {
+	let stream, wait = 500, timer
+	const open = () => {
+		stream = new EventSource("v1/events")
+		stream.onopen = () => {
+			wait = 500
+			onOpen()
+		}
+		stream.onmessage = e => onEvent(JSON.parse(e.data))
+		stream.onerror = () => {
+			// We try again ourselves: some browsers give up for good.
+			stream.close()
+			onBroken()
+			timer = setTimeout(open, wait)
+			wait = Math.min(wait * 2, 10_000)
+		}
+	}
+	open()
+	return () => {
+		clearTimeout(timer)
+		stream.close()
+	}
+}
+
+// whoOf is how a person is meant in a request.
+export function whoOf(contact) {
+	return contact.name || contact.key
+}
+
+// groups writes a fingerprint as people compare it.
+export function groups(hex) {
+	return (hex.match(/.{1,4}/g) ?? []).join(" ")
+}
+
+// isPrint says whether somebody is meant by a fingerprint, for want of a name.
+export function isPrint(who) {
+	return /^[0-9a-f]{24}$/.test(who)
+}
