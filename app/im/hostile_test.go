@@ -189,7 +189,7 @@ func TestReplaysAreFoundAfterAnyTime(t *testing.T) {
 	sealed := seal(t, letter(mallory, bob, 1), mallory, bob)
 	other := letter(mallory, bob, 1)
 	other.Stream.Lo++
-	for i, wait := range []time.Duration{0, time.Second, time.Hour, 30 * 24 * time.Hour} {
+	for i, wait := range []time.Duration{0, time.Second, time.Hour, 2 * 24 * time.Hour} {
 		w.net.Run(wait)
 		if got := x.push(b, bob, sealed); got.Took != 1 || got.Verdict != im.VerdictOK {
 			t.Errorf("replay %d: %+v", i, got)
@@ -361,9 +361,9 @@ func TestFloodsOfFirstContactsAreBounded(t *testing.T) {
 	alice, bob := user("alice"), user("bob")
 	a, b := w.computer(10, alice), w.computer(200, bob)
 	took, records := 0, 0
-	for n := range 20 { // nodes, with 100 identities each
+	for n := range 12 { // nodes, with 60 identities each
 		x := w.attacker(uint8(30 + n))
-		for i := range 100 {
+		for i := range 60 {
 			who := user(fmt.Sprintf("m%d-%d", n, i))
 			took += int(x.push(b, bob, seal(t, letter(who, bob, 1), who, bob)).Took)
 		}

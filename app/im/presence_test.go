@@ -172,7 +172,7 @@ func TestPresenceSendsWhatWaits(t *testing.T) {
 	w, a, b, alice, _ := contactsOfEachOther(t, kbrtest.Config{Seed: 1, LeafSet: 2})
 	b.kill()
 	m := a.mustSend(alice, "bob", "hello")
-	w.net.Run(8 * 24 * time.Hour) // by now it is tried every half hour
+	w.net.Run(2 * 24 * time.Hour) // by now it is tried every five minutes
 	if st := a.state(alice, m); st != im.Queued {
 		t.Fatalf("%v", st)
 	}
