@@ -163,11 +163,3 @@ func (d *Directory) encode(m wire.Message) []byte {
 	}
 	return b
 }
-
-// notReachable keeps ErrStopped as it is.
-func notReachable(err error) error {
-	if errors.Is(err, task.ErrStopped) {
-		return err
-	}
-	return ErrNotReachable
-}

@@ -411,7 +411,7 @@ func TestSameSeedSameTrace(t *testing.T) {
 		w.net.Run(time.Minute)
 		return w.net.Digest()
 	}
-	if run() != run() {
+	if first, second := run(), run(); first != second {
 		t.Error("two runs with one seed differ")
 	}
 }

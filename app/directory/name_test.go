@@ -120,7 +120,7 @@ func checkParsed(t interface{ Fatalf(string, ...any) }, typed string) {
 }
 
 func TestParseNameIsIdempotent(t *testing.T) {
-	letters := rapid.SampledFrom([]rune("aZ09.-_éÉßıİſΣςσµøŁабЖדم٣ー田カﾊ́̈①ﬁＫ‍‎#/"))
+	letters := rapid.SampledFrom([]rune("aZ09.-_\u00e9\u00c9\u00df\u0131\u0130\u017f\u03a3\u03c2\u03c3\u00b5\u00f8\u0141\u0430\u0431\u0416\u05d3\u0645\u0663\u30fc\u7530\u30ab\uff8a\u0301\u0308\u2460\ufb01\uff2b\u200d\u200e#/"))
 	rapid.Check(t, func(rt *rapid.T) {
 		checkParsed(rt, string(rapid.SliceOfN(letters, 0, 12).Draw(rt, "name")))
 		checkParsed(rt, rapid.String().Draw(rt, "any"))
