@@ -33,6 +33,7 @@ func TestPage(t *testing.T) {
 	t.Run("Trouble", func(t *testing.T) { testTrouble(t, b) })
 	t.Run("Looks", func(t *testing.T) { testLooks(t, b) })
 	t.Run("RingMath", func(t *testing.T) { testRingMath(t, b) })
+	t.Run("LargeRing", func(t *testing.T) { testLargeRing(t, b) })
 }
 
 // testTwoPagesTalk: what is typed on one node's page is seen on the other's, and the

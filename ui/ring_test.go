@@ -96,3 +96,31 @@ func testRingMath(t *testing.T, b *browser.Browser) {
 		}
 	}
 }
+
+// testLargeRing: the drawing stands alone, as the lab's viewer uses it, and holds a
+// ring of a thousand nodes without writing labels over one another.
+func testLargeRing(t *testing.T, b *browser.Browser) {
+	v := &village{}
+	p := enter(t, b, v.newNode(t), "lab", browser.Desktop)
+	var got struct{ Nodes, Labels, Trails int }
+	p.Eval(`import("/js/ring.js").then(async ({ Ring }) => {
+		const host = document.createElement("div")
+		host.style.height = "600px"
+		document.body.replaceChildren(host)
+		const ring = new Ring(host, { label: "a thousand nodes" })
+		const nodes = Array.from({ length: 1000 }, (_, i) => ({
+			id: Math.floor(i * 2 ** 32 / 1000).toString(16).padStart(8, "0").padEnd(32, "7"),
+			state: i % 9 ? "alive" : "dead", people: i % 4 ? [] : ["p" + i],
+		}))
+		ring.draw({ nodes })
+		await ring.move([nodes[0].id, nodes[500].id, nodes[900].id], { ms: 20, keep: 0, kind: "trace" })
+		return { nodes: host.querySelectorAll(".node").length, labels: host.querySelectorAll(".labels text").length, trails: host.querySelectorAll(".trail").length }
+	})`, &got)
+	p.Screenshot("thousand")
+	if got.Nodes != 1000 || got.Trails != 2 {
+		t.Errorf("the drawing has %+v, want 1000 nodes and 2 trails", got)
+	}
+	if got.Labels > 100 {
+		t.Errorf("%d labels stand on 600 pixels", got.Labels)
+	}
+}

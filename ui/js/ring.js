@@ -31,6 +31,7 @@ export class Ring {
 	#data = { nodes: [], links: [] }
 	#radius = 0
 	#picked = null
+	#tipped = null // the node that the tip is about
 	#onPick
 
 	constructor(host, { label, onPick = () => {} }) {
@@ -90,6 +91,8 @@ export class Ring {
 		this.#drawNodes()
 		this.#drawLabels(h)
 		this.#moves.redraw()
+		if (this.#tipped?.isConnected) this.#showTip(this.#tipped)
+		else this.#hideTip()
 	}
 
 	// #drawTicks marks where the ids with each first digit begin.
@@ -114,6 +117,7 @@ export class Ring {
 	#drawNodes() {
 		const { nodes } = this.#data
 		const room = (2 * Math.PI * this.#radius) / Math.max(1, nodes.length)
+		set(this.#svg, "class", room < 5 ? "ring dense" : "ring")
 		const focus = nodes.find(n => n.id === this.#picked) ?? nodes.find(n => n.self) ?? nodes[0]
 		sync(this.#nodes, nodes, n => n.id, n => this.#makeNode(n), (g, n) => {
 			g.node = n
@@ -150,6 +154,7 @@ export class Ring {
 		// A side takes so many lines of text; where there are more, people come first.
 		const lines = Math.max(4, Math.floor((2 * this.#radius) / 17))
 		if (named.length > lines) named = named.filter(n => n.people?.length || n.self)
+		if (named.length > 2 * lines) named = named.filter(n => n.self || n.id === this.#picked)
 		const low = -height / 2 + 12, high = height / 2 - 8
 		const at = labelPlaces(named.map(n => this.#at(n.id)), this.#radius + 17, 17, Math.max(low, -this.#radius - 17), Math.min(high, this.#radius + 17))
 		const places = new Map(named.map((n, i) => [n.id, at[i]]))
@@ -175,6 +180,7 @@ export class Ring {
 	}
 
 	#showTip(g) {
+		this.#tipped = g
 		const p = this.#at(g.node.id)
 		const { clientWidth: w, clientHeight: h } = this.#host
 		this.#tip.replaceChildren(...describe(g.node).map((line, i) => el("div", { class: i ? "more" : "first" }, line)))
@@ -186,6 +192,7 @@ export class Ring {
 	}
 
 	#hideTip() {
+		this.#tipped = null
 		this.#tip.hidden = true
 	}
 
