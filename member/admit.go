@@ -220,7 +220,8 @@ func (m *Member) answerRedeem(ctx context.Context, c *session, q *redeem) error 
 	if err := m.use(ctx, a.of(m, inv.keys()), hash, &inv, c.s.Remote()); err != nil {
 		return err
 	}
-	return m.admit(ctx, c, a, q.Addrs)
+	_, err = m.admit(ctx, c, a, q.Addrs)
+	return err
 }
 
 // use spends one use of an invitation on a key, or finds the one that was spent
@@ -256,15 +257,15 @@ func (m *Member) use(ctx context.Context, named *council, hash id.Hash, inv *inv
 
 // admit gives the key at the other end its place and a certificate. That it may
 // have one was decided before.
-func (m *Member) admit(ctx context.Context, c *session, a *assembly, addrs []string) error {
+func (m *Member) admit(ctx context.Context, c *session, a *assembly, addrs []string) (id.ID, error) {
 	key := c.s.Remote()
 	_, adm, err := m.office()
 	if err != nil {
-		return err
+		return id.ID{}, err
 	}
 	salt, err := m.placeOf(ctx, &a.council, key)
 	if err != nil {
-		return err
+		return id.ID{}, err
 	}
 	cert := peer.NewCertificate(m.cfg.Node, adm, key, salt, m.cfg.Now())
 	m.mu.Lock()
@@ -272,16 +273,16 @@ func (m *Member) admit(ctx context.Context, c *session, a *assembly, addrs []str
 	out := m.out.Expelled(cert.Node) || admitterOut
 	m.mu.Unlock()
 	if out {
-		return fmt.Errorf("node %s: %w", cert.Node.Short(), peer.ErrIsExpelled)
+		return id.ID{}, fmt.Errorf("node %s: %w", cert.Node.Short(), peer.ErrIsExpelled)
 	}
 	if err := m.note(cert, addrs); err != nil {
-		return err
+		return id.ID{}, err
 	}
 	m.tellSeated(ctx, a, &seated{Certificate: cert, Addrs: addrs})
 	if err := c.within(stepTime); err != nil {
-		return err
+		return id.ID{}, err
 	}
-	return c.send(&welcome{Certificate: cert, Admitters: m.ours().Admitters})
+	return cert.Node, c.send(&welcome{Certificate: cert, Admitters: m.ours().Admitters})
 }
 
 // tellSeated lets the other admitters know whom this one admits, so that `member

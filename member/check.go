@@ -136,12 +136,6 @@ func (m *Member) take(ring id.Hash, e *peer.Expulsion) (bool, error) {
 	if !changed {
 		return false, nil
 	}
-	return true, m.putIn(ring, tagExpulsion, subjectOf(e), expulsionRecord{Expulsion: e})
-}
-
-// subjectOf is where an entry stands in the store: the next one for the same
-// subject takes its place.
-func subjectOf(e *peer.Expulsion) []byte {
-	h := id.HashOf("expulsion record", e.Node, e.Admitter[:], e.Sole)
-	return h[:]
+	slot := e.Slot()
+	return true, m.putIn(ring, tagExpulsion, slot[:], expulsionRecord{Expulsion: e})
 }

@@ -337,6 +337,11 @@ func TestTheJoinerChecksFirst(t *testing.T) {
 	inv := f.invite(member.InviteOptions{})
 	bad := w.strangerAs("bad", m.signer) // a member that plays the admitter
 	own := peer.NewAdmission(bad.signer, bad.signer.Public(), w.time())
+	authority, err := keys.LoadSigner(authorityFile(t, f), keys.RingKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	office := peer.NewAdmission(authority, bad.signer.Public(), w.time())
 	for _, c := range []struct {
 		name  string
 		hello any
@@ -345,6 +350,9 @@ func TestTheJoinerChecksFirst(t *testing.T) {
 		{"a member", &member.Hello{Version: 1, Name: "Family", Certificate: cert}, member.ErrNotAdmitter},
 		{"a member with the founder's admission", &member.Hello{Version: 1, Name: "Family", Certificate: cert, Admission: cert.Admission}, peer.ErrForged},
 		{"the founder's certificate", &member.Hello{Version: 1, Name: "Family", Certificate: f.Certificate(), Admission: cert.Admission}, peer.ErrForged},
+		{"an admitter with another's certificate", &member.Hello{Version: 1, Name: "Family", Certificate: f.Certificate(), Admission: office}, peer.ErrForged},
+		{"an admission that was altered", &member.Hello{Version: 1, Name: "Family", Certificate: cert,
+			Admission: &peer.Admission{Authority: office.Authority, Admitter: office.Admitter, Since: 1, Sig: office.Sig}}, peer.ErrForged},
 		{"a ring of its own", &member.Hello{Version: 1, Name: "Family", Admission: own,
 			Certificate: peer.NewCertificate(bad.signer, own, bad.signer.Public(), peer.Salt{}, w.time())}, peer.ErrOtherRing},
 		{"an ended certificate", &member.Hello{Version: 1, Name: "Family", Admission: cert.Admission,
@@ -388,7 +396,7 @@ func TestTheJoinerChecksFirst(t *testing.T) {
 	// Another node than the one named answers there.
 	v := *inv
 	v.Admitters = []member.Admitter{{Node: f.Certificate().Node, Key: f.key(), Addrs: []string{bad.addr}}}
-	_, err := w.box("x").Redeem(ctx(t), &v)
+	_, err = w.box("x").Redeem(ctx(t), &v)
 	fails(t, err, transport.ErrOtherKey)
 	v.Admitters = []member.Admitter{{Node: id.Tiny(3), Key: f.key(), Addrs: []string{f.addr}}}
 	_, err = w.box("y").Redeem(ctx(t), &v)

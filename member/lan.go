@@ -34,6 +34,10 @@ type lanRequest struct {
 	ends   time.Time
 	digits string
 	said   chan bool // gets whether the admitter's people typed the digits
+	// node and err are what came of it, when over is closed.
+	node id.ID
+	err  error
+	over chan struct{}
 }
 
 // lanCommit binds a joiner to his nonce and key before he has seen the other.
@@ -108,36 +112,43 @@ func (m *Member) answerLan(ctx context.Context, c *session, q *lanAsk) error {
 	if err != nil {
 		return err
 	}
-	r := &lanRequest{key: c.s.Remote(), addr: c.s.Addr(), said: make(chan bool, 1)}
+	r := &lanRequest{key: c.s.Remote(), addr: c.s.Addr(), said: make(chan bool, 1), over: make(chan struct{})}
 	if err := m.openLan(r); err != nil {
 		return err
 	}
 	defer m.closeLan(r)
+	r.node, r.err = m.compare(ctx, c, self, r, q)
+	return r.err
+}
+
+// compare goes from the commitment to the certificate, and returns whom it
+// admitted.
+func (m *Member) compare(ctx context.Context, c *session, self *selfRecord, r *lanRequest, q *lanAsk) (id.ID, error) {
 	open, cancel := context.WithTimeout(ctx, LanTime)
 	defer cancel()
 	mine, err := m.nonce()
 	if err != nil {
-		return err
+		return id.ID{}, err
 	}
 	opened, err := ask[*lanOpen](c, stepTime, &lanNonce{Nonce: mine})
 	if err != nil {
-		return err
+		return id.ID{}, err
 	}
 	if lanCommit(opened.Nonce, r.key) != q.Commit {
-		return fmt.Errorf("%w: the commitment was to something else", ErrLanDenied)
+		return id.ID{}, fmt.Errorf("%w: the commitment was to something else", ErrLanDenied)
 	}
 	m.mu.Lock()
 	r.digits = lanDigits(self.Ring, m.key, r.key, mine, opened.Nonce)
 	m.mu.Unlock()
 	yes, err := m.bothSayYes(open, c, r)
 	if err != nil {
-		return err
+		return id.ID{}, err
 	}
 	ctx, cancelAdmit := context.WithTimeout(ctx, decideTime)
 	defer cancelAdmit()
 	a, err := m.assembleAll(ctx, self.Ring)
 	if err != nil {
-		return err
+		return id.ID{}, err
 	}
 	defer a.close()
 	return m.admit(ctx, c, a, yes.Addrs)
@@ -182,25 +193,40 @@ func (m *Member) closeLan(r *lanRequest) {
 	if m.lan == r {
 		m.lan = nil
 	}
+	close(r.over)
 }
 
 // Admit admits the node that asks to join from the local network, if code is
-// what it shows; blanks and hyphens in it do not matter. There is one try: with
-// other digits the request is closed. Errors: ErrLanNone, ErrLanCode.
-func (m *Member) Admit(code string) error {
+// what it shows (blanks and hyphens do not matter), and returns its id when it has
+// its certificate. There is one try: with other digits the request is closed.
+// Errors: ErrLanNone, ErrLanCode, or why it was not admitted.
+func (m *Member) Admit(ctx context.Context, code string) (id.ID, error) {
+	r, err := m.typed(code)
+	if err != nil {
+		return id.ID{}, err
+	}
+	select {
+	case <-r.over:
+		return r.node, r.err
+	case <-ctx.Done():
+		return id.ID{}, ctx.Err()
+	}
+}
+
+func (m *Member) typed(code string) (*lanRequest, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r := m.lan
-	if r == nil || r.digits == "" {
-		return ErrLanNone
+	if r == nil || r.digits == "" || time.Now().After(r.ends) {
+		return nil, ErrLanNone
 	}
 	m.lan = nil
 	right := onlyDigits(code) == r.digits
 	r.said <- right
 	if !right {
-		return ErrLanCode
+		return nil, ErrLanCode
 	}
-	return nil
+	return r, nil
 }
 
 func onlyDigits(s string) string {

@@ -17,9 +17,8 @@ import (
 // on the channel, and it says yes.
 func (b *box) askLAN(a *box) (digits chan string, result chan error) {
 	digits, result = make(chan string, 1), make(chan error, 1)
-	c := ctx(b.w.t)
 	go func() {
-		_, err := b.JoinLAN(c, []string{a.addr}, func(d, ring string) bool {
+		_, err := b.JoinLAN(b.w.t.Context(), []string{a.addr}, func(d, ring string) bool {
 			if ring != "Family" {
 				b.w.t.Errorf("asked to join %q", ring)
 			}
@@ -31,11 +30,17 @@ func (b *box) askLAN(a *box) (digits chan string, result chan error) {
 	return digits, result
 }
 
+// admits types a code at f.
+func admits(f *box, code string) error {
+	_, err := f.Admit(f.w.t.Context(), code)
+	return err
+}
+
 func TestJoinOverTheLocalNetwork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		f, b := w.founder(), w.box("bob")
-		fails(t, f.Admit("123456"), member.ErrLanNone)
+		fails(t, admits(f, "123456"), member.ErrLanNone)
 		digits, result := b.askLAN(f)
 		code := <-digits
 		synctest.Wait()
@@ -43,7 +48,7 @@ func TestJoinOverTheLocalNetwork(t *testing.T) {
 		if !open || r.Addr == "" || time.Until(r.Ends) != member.LanTime {
 			t.Errorf("pending: %+v, %v", r, open)
 		}
-		if err := f.Admit(code[:3] + " " + code[3:]); err != nil {
+		if err := admits(f, code[:3]+" "+code[3:]); err != nil {
 			t.Fatal(err)
 		}
 		if err := <-result; err != nil {
@@ -55,7 +60,7 @@ func TestJoinOverTheLocalNetwork(t *testing.T) {
 		if _, open := f.Pending(); open {
 			t.Error("still pending")
 		}
-		fails(t, f.Admit(code), member.ErrLanNone)
+		fails(t, admits(f, code), member.ErrLanNone)
 		b.restart()
 		if b.Certificate() == nil {
 			t.Error("the membership is lost after a restart")
@@ -70,8 +75,8 @@ func TestRefusalsOverTheLocalNetwork(t *testing.T) {
 		// Wrong digits: one try.
 		digits, result := w.box("a").askLAN(f)
 		code := <-digits
-		fails(t, f.Admit("not digits"), member.ErrLanCode)
-		fails(t, f.Admit(code), member.ErrLanNone)
+		fails(t, admits(f, "not digits"), member.ErrLanCode)
+		fails(t, admits(f, code), member.ErrLanNone)
 		fails(t, <-result, member.ErrLanDenied)
 		// The joiner's person says no.
 		_, err := w.box("b").JoinLAN(ctx(t), []string{f.addr}, func(string, string) bool { return false })
@@ -87,7 +92,7 @@ func TestRefusalsOverTheLocalNetwork(t *testing.T) {
 		if d := time.Since(began); d != member.LanTime {
 			t.Errorf("open for %v", d)
 		}
-		fails(t, f.Admit(code), member.ErrLanNone)
+		fails(t, admits(f, code), member.ErrLanNone)
 		// Five in an hour.
 		for _, name := range []string{"e", "f"} {
 			_, err := w.box(name).JoinLAN(ctx(t), []string{f.addr}, func(string, string) bool { return false })
@@ -99,7 +104,7 @@ func TestRefusalsOverTheLocalNetwork(t *testing.T) {
 		time.Sleep(time.Hour)
 		digits, result = w.box("h").askLAN(f)
 		synctest.Wait()
-		if err := f.Admit(<-digits); err != nil {
+		if err := admits(f, <-digits); err != nil {
 			t.Error(err)
 		}
 		if err := <-result; err != nil {
@@ -112,10 +117,26 @@ func TestRefusalsOverTheLocalNetwork(t *testing.T) {
 		fails(t, err, member.ErrNotAdmitter)
 		_, err = w.box("j").JoinLAN(ctx(t), []string{"mem:nobody"}, nil)
 		fails(t, err, member.ErrUnreachable)
-		// The joiner goes away in the middle.
+		// The joiner goes away after it has said yes.
+		y := w.stranger("y")
+		none := make([]byte, member.NonceSize)
+		gone := y.dial(f, hello1, &member.LanAsk{Commit: member.LanCommit(none, y.signer.Public())}, &member.LanOpen{Nonce: none}, &member.LanYes{})
+		var nonce *member.LanNonce
+		for nonce == nil {
+			m, err := hear(gone)
+			if err != nil {
+				t.Fatal(err)
+			}
+			nonce, _ = m.(*member.LanNonce)
+		}
+		synctest.Wait()
+		gone.Reset()
+		if err := admits(f, member.LanDigits(f.Certificate().Ring, f.key(), y.signer.Public(), nonce.Nonce, none)); err == nil {
+			t.Error("one that is gone was admitted")
+		}
+		// Or before.
 		x := w.stranger("x")
-		nonce := make([]byte, member.NonceSize)
-		st := x.dial(f, hello1, &member.LanAsk{Commit: member.LanCommit(nonce, x.signer.Public())}, &member.LanOpen{Nonce: nonce})
+		st := x.dial(f, hello1, &member.LanAsk{Commit: member.LanCommit(none, x.signer.Public())}, &member.LanOpen{Nonce: none})
 		synctest.Wait()
 		st.Reset()
 		synctest.Wait()
@@ -145,19 +166,19 @@ func TestGrindingAfterTheCommitment(t *testing.T) {
 	ground[0] = 1
 	st := s.dial(f, hello1, &member.LanAsk{Commit: member.LanCommit(committed, s.signer.Public())})
 	defer st.Close()
-	var admits *member.LanNonce
-	for admits == nil {
+	var theirs *member.LanNonce
+	for theirs == nil {
 		m, err := hear(st)
 		if err != nil {
 			t.Fatal(err)
 		}
-		admits, _ = m.(*member.LanNonce)
+		theirs, _ = m.(*member.LanNonce)
 	}
-	shown := member.LanDigits(f.Certificate().Ring, f.key(), s.signer.Public(), admits.Nonce, ground)
+	shown := member.LanDigits(f.Certificate().Ring, f.key(), s.signer.Public(), theirs.Nonce, ground)
 	s.say(st, &member.LanOpen{Nonce: ground})
 	_, err := hear(st)
 	fails(t, err, member.ErrLanDenied)
-	fails(t, f.Admit(shown), member.ErrLanNone)
+	fails(t, admits(f, shown), member.ErrLanNone)
 }
 
 // Whoever stands between, with a million keys and nonces of his own, gets the same

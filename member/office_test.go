@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/keys"
 	"github.com/phyllo-net/phyllo/member"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/wire"
@@ -91,12 +92,34 @@ func TestPromote(t *testing.T) {
 
 func TestNoMoreThanSixteenAdmitters(t *testing.T) {
 	w := newWorld(t)
-	bs := w.council(member.MaxAdmitters)
-	f := bs[0]
+	f := w.founder()
 	extra := w.box("extra").joinBy(f).Certificate.Node
+	authority, err := keys.LoadSigner(authorityFile(t, f), keys.RingKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := &member.Share{}
+	other := w.stranger("other")
+	for i := range member.MaxAdmitters - 1 {
+		key := peer.Key(id.HashOf("admitter", i))
+		if i == 0 {
+			key = other.signer.Public()
+		}
+		told.Admitters = append(told.Admitters, &member.Card{Admission: peer.NewAdmission(authority, key, w.time()), Node: id.Tiny(uint8(i + 1))})
+	}
+	st := other.dial(f, hello1, told)
+	defer st.Close()
+	for range 2 {
+		if _, err := hear(st); err != nil {
+			t.Fatal(err)
+		}
+	}
 	fails(t, f.Promote(ctx(t), extra), member.ErrTooMany)
 	// All that they tell each other fits a frame.
 	s := f.Ours()
+	if len(s.Admitters) != member.MaxAdmitters {
+		t.Errorf("it knows %d admitters", len(s.Admitters))
+	}
 	for _, c := range s.Admitters {
 		c.Addrs = []string{long('a'), long('b'), long('c')}
 	}

@@ -19,7 +19,7 @@ const Table store.Table = "member"
 const (
 	tagAdmitter  byte = 'a' // by key: admitterRecord
 	tagKnown     byte = 'c' // by node id: knownRecord
-	tagExpulsion byte = 'e' // by subject: peer.Expulsion
+	tagExpulsion byte = 'e' // by slot: peer.Expulsion
 	tagInvite    byte = 'i' // by the secret's hash: inviteRecord
 	tagPlace     byte = 'p' // by key: registerState
 	tagUse       byte = 'u' // by invitation and slot: registerState

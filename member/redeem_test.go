@@ -179,11 +179,7 @@ func TestBackupAndRestore(t *testing.T) {
 func TestStateThatCannotBeUsed(t *testing.T) {
 	w := newWorld(t)
 	f := w.founder()
-	files, err := os.ReadDir(f.folder)
-	if err != nil || len(files) != 1 {
-		t.Fatalf("%v, %v", files, err)
-	}
-	path := f.folder + "/" + files[0].Name()
+	path := authorityFile(t, f)
 	open := func() error {
 		_, err := member.Open(ctx(t), member.Config{Folder: f.folder, Node: f.signer, Store: &shared{s: f.disk, f: &faults{}}})
 		return err

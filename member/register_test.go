@@ -6,63 +6,77 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/member"
 	"github.com/phyllo-net/phyllo/peer"
 )
 
-// Several proposers at once, with acceptors that fail before or after they have
-// voted: all that come to an end come to the same value, and so does everyone who
-// asks later.
+// Several proposers at once, and acceptors that are slow, or fail before or after
+// they have voted: all that come to an end come to the same value, and so does
+// everyone who asks later.
 func TestARegisterIsDecidedOnce(t *testing.T) {
-	const acceptors, proposers, runs = 5, 4, 120
-	w := newWorld(t)
-	bs := w.council(acceptors)
-	decided, contested := 0, 0
-	for run := range runs {
-		key := peer.Key(id.HashOf("key", run))
-		var (
-			mu     sync.Mutex
-			random = rand.New(rand.NewPCG(uint64(run), 1))
-			values = map[peer.Salt]bool{}
-			wg     sync.WaitGroup
-		)
-		fail := func() bool {
-			mu.Lock()
-			defer mu.Unlock()
-			return random.IntN(8) == 0
-		}
-		propose := func(p int, fail func() bool) {
-			var as []member.Flaky
-			for _, b := range bs {
-				as = append(as, member.Flaky{M: b.Member, Fail: fail})
+	synctest.Test(t, func(t *testing.T) {
+		const acceptors, proposers, runs = 5, 4, 300
+		w := newWorld(t)
+		bs := w.council(acceptors)
+		decided, contested := 0, 0
+		for run := range runs {
+			r := &race{t: t, bs: bs, key: peer.Key(id.HashOf("key", run)), random: rand.New(rand.NewPCG(uint64(run), 1)), values: map[peer.Salt]bool{}}
+			var wg sync.WaitGroup
+			for p := range proposers {
+				wg.Go(func() { r.propose(p, r.trouble) })
 			}
-			salt, err := bs[p].Decide(t.Context(), as, bs[p].View(), key, peer.Salt{1, byte(p)})
-			mu.Lock()
-			defer mu.Unlock()
-			if err == nil {
-				values[salt] = true
-			} else if !errors.Is(err, member.ErrQuorum) {
-				t.Error(err)
+			wg.Wait()
+			if len(r.values) == 1 {
+				decided++
+			} else {
+				contested++
+			}
+			r.propose(run%acceptors, func() bool { return false })
+			if len(r.values) != 1 {
+				t.Fatalf("run %d: %d values were decided: %v", run, len(r.values), r.values)
 			}
 		}
-		for p := range proposers {
-			wg.Go(func() { propose(p, fail) })
+		if decided < runs/4 || contested == 0 {
+			t.Errorf("%d runs decided at once and %d did not: the faults are too many or too few", decided, contested)
 		}
-		wg.Wait()
-		if len(values) == 1 {
-			decided++
-		} else {
-			contested++
-		}
-		propose(run%acceptors, func() bool { return false })
-		if len(values) != 1 {
-			t.Fatalf("run %d: %d values were decided: %v", run, len(values), values)
-		}
+	})
+}
+
+// race is one register and those who want to write it.
+type race struct {
+	t      *testing.T
+	bs     []*box
+	key    peer.Key
+	mu     sync.Mutex
+	random *rand.Rand
+	values map[peer.Salt]bool // that somebody took for decided
+}
+
+// trouble lets time pass, and then fails at times.
+func (r *race) trouble() bool {
+	r.mu.Lock()
+	wait, fails := time.Duration(r.random.IntN(20))*time.Millisecond, r.random.IntN(12) == 0
+	r.mu.Unlock()
+	time.Sleep(wait) // in fake time
+	return fails
+}
+
+func (r *race) propose(p int, fail func() bool) {
+	var as []member.Flaky
+	for _, b := range r.bs {
+		as = append(as, member.Flaky{M: b.Member, Fail: fail})
 	}
-	if decided < runs/4 || contested == 0 {
-		t.Errorf("%d runs decided at once and %d did not: the faults are too many or too few", decided, contested)
+	salt, err := r.bs[p].Decide(r.t.Context(), as, r.bs[p].View(), r.key, peer.Salt{1, byte(p)})
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err == nil {
+		r.values[salt] = true
+	} else if !errors.Is(err, member.ErrQuorum) {
+		r.t.Error(err)
 	}
 }
 

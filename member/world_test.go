@@ -351,14 +351,20 @@ func fails(t testing.TB, err, want error) {
 
 func containsText(err error, s string) bool { return strings.Contains(err.Error(), s) }
 
-// removeAuthority takes the authority's key away from a founder.
-func removeAuthority(t *testing.T, b *box) {
+// authorityFile is where a founder keeps the authority's key.
+func authorityFile(t *testing.T, b *box) string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(b.folder, "ring-*.key"))
 	if err != nil || len(files) != 1 {
 		t.Fatalf("%v, %v", files, err)
 	}
-	if err := os.Remove(files[0]); err != nil {
+	return files[0]
+}
+
+// removeAuthority takes the authority's key away from a founder.
+func removeAuthority(t *testing.T, b *box) {
+	t.Helper()
+	if err := os.Remove(authorityFile(t, b)); err != nil {
 		t.Fatal(err)
 	}
 	b.restart()

@@ -35,10 +35,21 @@ type Expulsions struct {
 	seen []*Admission // sorted by the admitter's key
 }
 
-// slot is where an entry stands: entries of sole admitters have places of their
-// own, so that a single bad admitter cannot push out what two have signed.
-func slot(node id.ID, admitter Key, sole bool) id.Hash {
-	return id.HashOf("subject", node, admitter[:], sole)
+// slot is where an entry stands. What an admitter signed alone has a place of its
+// own: so a single bad admitter can push out neither what two have signed nor what
+// a good one signed when it was the only one.
+func slot(node id.ID, admitter, sole Key) id.Hash {
+	return id.HashOf("subject", node, admitter[:], sole[:])
+}
+
+// Slot names the place of the entry in a set: of two with one slot the set keeps
+// the one that counts more.
+func (e *Expulsion) Slot() id.Hash {
+	var sole Key
+	if e.Sole {
+		sole = e.By[0].Admission.Admitter
+	}
+	return slot(e.Node, e.Admitter, sole)
 }
 
 // Saw tells the set of an admission that was checked. A Sole entry does not count
@@ -63,7 +74,7 @@ func (x *Expulsions) Add(e *Expulsion) bool {
 			x.Saw(s.Admission)
 		}
 	}
-	key := slot(e.Node, e.Admitter, e.Sole)
+	key := e.Slot()
 	i, have := x.search(key)
 	switch {
 	case have && e.compare(x.list[i]) <= 0:
@@ -116,9 +127,9 @@ func (x *Expulsions) Digest() uint64 {
 	if x == nil || len(x.list) == 0 {
 		return 0
 	}
-	parts := make([]any, len(x.list))
+	parts := make([]any, 0, 2*len(x.list))
 	for i, e := range x.list {
-		parts[i] = e.content()
+		parts = append(parts, x.keys[i], e.content())
 	}
 	return id.HashOf("expulsions", parts...).Place().Hi
 }
@@ -151,14 +162,20 @@ func (x *Expulsions) Number(node id.ID, admitter Key) uint64 {
 
 // counts returns the entry that decides about a subject, or nil.
 func (x *Expulsions) counts(node id.ID, admitter Key) *Expulsion {
-	full, sole := x.find(node, admitter, false), x.find(node, admitter, true)
-	switch {
-	case sole == nil || !x.stands(sole):
-		return full
-	case full == nil || sole.Number > full.Number:
-		return sole
+	if x == nil || len(x.list) == 0 {
+		return nil
 	}
-	return full
+	best := x.find(slot(node, admitter, Key{}))
+	if node.IsZero() {
+		return best
+	}
+	for _, a := range x.seen {
+		sole := x.find(slot(node, admitter, a.Admitter))
+		if sole != nil && (best == nil || sole.Number > best.Number) && x.stands(sole) {
+			best = sole
+		}
+	}
+	return best
 }
 
 // stands reports whether a Sole entry is to be believed: its signer was not out
@@ -181,11 +198,8 @@ func (x *Expulsions) search(key id.Hash) (int, bool) {
 	return slices.BinarySearchFunc(x.keys, key, func(a, b id.Hash) int { return slices.Compare(a[:], b[:]) })
 }
 
-func (x *Expulsions) find(node id.ID, admitter Key, sole bool) *Expulsion {
-	if x == nil || len(x.list) == 0 {
-		return nil
-	}
-	if i, have := x.search(slot(node, admitter, sole)); have {
+func (x *Expulsions) find(key id.Hash) *Expulsion {
+	if i, have := x.search(key); have {
 		return x.list[i]
 	}
 	return nil

@@ -145,6 +145,13 @@ func TestSoleAdmitter(t *testing.T) {
 			x.Add(out(second, start.Add(time.Minute)))
 			x.Add(sole(founder, start))
 		}, false},
+		{"the only one, and later a second with a higher number", func(x *peer.Expulsions) {
+			x.Add(sole(founder, start.Add(-30*time.Minute)))
+			e := expulsion(6, m)
+			e.Sole = true
+			e.Sign(ring, second, admission(second, start.Add(-time.Minute)))
+			x.Add(e)
+		}, true},
 		{"after he was expelled himself", func(x *peer.Expulsions) {
 			x.Add(out(founder, start.Add(-time.Minute)))
 			x.Add(sole(founder, start))
@@ -153,6 +160,9 @@ func TestSoleAdmitter(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			var x peer.Expulsions
 			c.set(&x)
+			if !c.expelled && len(x.All()) == 0 {
+				t.Fatal("no entry")
+			}
 			if x.Expelled(node) != c.expelled {
 				t.Errorf("expelled %v, want %v", x.Expelled(node), c.expelled)
 			}
