@@ -167,3 +167,25 @@ func (s *site) announced(all []ma.Multiaddr) []string {
 	}
 	return texts
 }
+
+// missing returns the first of the addresses to listen on that is not among those
+// listened on: the library is content with one of many.
+func missing(asked []string, have []ma.Multiaddr) string {
+	for _, text := range asked {
+		a, err := ma.NewMultiaddr(text)
+		if err != nil {
+			return text
+		}
+		want, ok := parseEndpoint(a)
+		if !ok {
+			continue // of a kind that is not ours; the library took it
+		}
+		if !slices.ContainsFunc(have, func(a ma.Multiaddr) bool {
+			e, ok := parseEndpoint(a)
+			return ok && e.ip == want.ip && e.quic == want.quic && (want.port == 0 || e.port == want.port)
+		}) {
+			return text
+		}
+	}
+	return ""
+}

@@ -4,7 +4,11 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
+	"log/slog"
 	"math"
+	"os"
+	"strings"
+	"sync"
 	"time"
 
 	p2p "github.com/libp2p/go-libp2p"
@@ -13,6 +17,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	p2ppeer "github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/gologshim"
 	"github.com/libp2p/go-libp2p/p2p/muxer/yamux"
 	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	"github.com/libp2p/go-libp2p/p2p/net/upgrader"
@@ -23,8 +28,18 @@ import (
 	"go.uber.org/fx"
 )
 
+// quiet turns off the library's own log, which goes to stderr: what matters in it
+// comes back as errors, and much of the rest is what strangers can provoke. Who
+// looks for a fault in it sets GOLOG_LOG_LEVEL.
+var quiet = sync.OnceFunc(func() {
+	if os.Getenv("GOLOG_LOG_LEVEL") == "" {
+		gologshim.SetDefaultHandler(slog.DiscardHandler)
+	}
+})
+
 // newHost makes the library's host for a transport.
 func newHost(t *Transport) (host.Host, error) {
+	quiet()
 	key, err := identity(t.cfg.Private)
 	if err != nil {
 		return nil, err
@@ -36,7 +51,7 @@ func newHost(t *Transport) (host.Host, error) {
 	opts := []p2p.Option{
 		p2p.Identity(key),
 		p2p.ListenAddrStrings(t.cfg.Listen...),
-		p2p.Transport(tcp.NewTCPTransport, tcp.WithConnectionTimeout(t.opts.Limits.DialTime)),
+		p2p.Transport(tcp.NewTCPTransport, tcpOptions(t.opts)...),
 		p2p.Transport(quic.NewTransport),
 		p2p.Security(noise.ID, noise.New),
 		p2p.Muxer(yamux.ID, muxer()),
@@ -57,9 +72,19 @@ func newHost(t *Transport) (host.Host, error) {
 	h, err := p2p.New(opts...)
 	if err != nil {
 		limits.Close()
-		return nil, fmt.Errorf("listen on %q: %w", t.cfg.Listen, err)
+		return nil, fmt.Errorf("listen on %s: %w", strings.Join(t.cfg.Listen, ", "), err)
 	}
 	return h, nil
+}
+
+// tcpOptions are those of TCP. Sharing a port with other sockets is for hole
+// punching; otherwise a second node at a port that is taken must fail.
+func tcpOptions(o Options) []any {
+	opts := []any{tcp.WithConnectionTimeout(o.Limits.DialTime)}
+	if !o.NAT {
+		opts = append(opts, tcp.DisableReuseport())
+	}
+	return opts
 }
 
 // muxer configures yamux: no keep-alive and no measurements, because every node

@@ -66,7 +66,8 @@ func New(cfg transport.Config, opts Options) (*Transport, error) {
 	if cfg.MaxLinks == 0 {
 		cfg.MaxLinks = link.DefaultMaxLinks
 	}
-	if len(cfg.Listen) == 0 {
+	asked := cfg.Listen
+	if len(asked) == 0 {
 		cfg.Listen = DefaultListen
 	}
 	opts.setDefaults()
@@ -82,6 +83,10 @@ func New(cfg transport.Config, opts Options) (*Transport, error) {
 		return nil, err
 	}
 	t.host = h
+	if a := missing(asked, h.Network().ListenAddresses()); a != "" {
+		t.Close()
+		return nil, fmt.Errorf("listen on %s: the address is taken or not this machine's: choose another with --listen", a)
+	}
 	t.learnSite()
 	h.Network().SetStreamHandler(t.incoming)
 	t.serve(link.Protocol, func(st *stream) { t.links.Accept(st) })
