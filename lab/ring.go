@@ -15,6 +15,7 @@ import (
 	"github.com/phyllo-net/phyllo/pastry"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim"
+	"github.com/phyllo-net/phyllo/sim/standin"
 )
 
 // Config of a simulated ring. The zero value of each field means its default.
@@ -58,8 +59,8 @@ type authority struct {
 // New makes an empty ring.
 func New(c Config) *Ring {
 	r := &Ring{cfg: c, rng: rand.New(rand.NewPCG(c.Seed, 0x1ab))}
-	auth := newTmpSigner(c.Seed ^ 0xa0)
-	r.admit = &authority{ring: peer.RingID(auth.Public()), signer: auth, verifier: tmpVerifier{}}
+	auth := standin.NewSigner(c.Seed, 0)
+	r.admit = &authority{ring: peer.RingID(auth.Public()), signer: auth, verifier: standin.Verifier{}}
 	r.cfg.Sim.Seed = c.Seed
 	r.Truth = newTruth(r)
 	r.cfg.Sim.Observe = r.Truth.watch(r.cfg.Sim.Observe)
@@ -72,7 +73,7 @@ func New(c Config) *Ring {
 // first node founds the ring.
 func (r *Ring) Add() sim.NodeRef {
 	i := r.Sim.Len()
-	signer := newTmpSigner(r.cfg.Seed<<20 + uint64(i) + 1)
+	signer := standin.NewSigner(r.cfg.Seed, uint64(i)+1)
 	r.signer = append(r.signer, signer)
 	spec := sim.Spec{Handle: &peer.Handle{Key: signer.Public(), Addrs: []string{fmt.Sprintf("sim/%d", i)}}}
 	var salt peer.Salt

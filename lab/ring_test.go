@@ -1,6 +1,7 @@
 package lab_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -17,18 +18,35 @@ func problems(t *testing.T, r *lab.Ring) {
 	}
 }
 
-func TestGrowCalm(t *testing.T) {
-	for _, n := range []int{1, 2, 3, 5, 20, 60} {
-		r := lab.New(lab.Config{Seed: uint64(n), Sim: sim.Config{Codec: pastry.Messages, Connections: true, Topology: topo.NewUniform(1000, 20*time.Millisecond)}})
-		if !r.Grow(n, 500*time.Millisecond, 60*time.Second) {
-			t.Errorf("%d nodes: only %d ready", n, len(r.ReadyNodes()))
-		}
-		r.Sim.RunFor(2 * time.Minute)
-		r.Truth.Claims(true)
-		r.Truth.LeafSets(32)
-		r.Truth.Tables(4)
-		t.Logf("%d nodes: %d messages, %v", n, r.Truth.Sent, r.Sim.Counts().ByKind)
-		problems(t, r)
-		r.Close()
+// TestRingsGrow joins nodes in calm, one after another, and looks at the whole
+// ring: claims, leaf sets and tables are exact.
+func TestRingsGrow(t *testing.T) {
+	for _, n := range []int{1, 2, 3, 4, 5, 20, 60, 300} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			r := lab.New(lab.Config{Seed: uint64(n), Sim: sim.Config{Codec: pastry.Messages, Connections: true,
+				Topology: topo.NewUniform(1000, 20*time.Millisecond)}})
+			defer r.Close()
+			if !r.Grow(n, 500*time.Millisecond, time.Minute) {
+				t.Errorf("only %d of %d nodes are ready", len(r.ReadyNodes()), n)
+			}
+			r.Sim.RunFor(time.Minute)
+			r.Truth.Claims(true)
+			r.Truth.LeafSets(32)
+			r.Truth.Tables(4)
+			problems(t, r)
+		})
+	}
+}
+
+// TestSameSeedSameTrace is invariant O14 on the whole protocol under faults.
+func TestSameSeedSameTrace(t *testing.T) {
+	var traces []uint64
+	for range 2 {
+		s := lab.NewStorm(7, 20)
+		s.Run(time.Minute)
+		traces = append(traces, s.Sim.Trace())
+	}
+	if traces[0] != traces[1] {
+		t.Errorf("two runs of one seed differ: %x and %x", traces[0], traces[1])
 	}
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
-	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/pastry"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim"
@@ -52,7 +51,6 @@ type Storm struct {
 	// lookup was sent nor when it was answered.
 	Missed int
 	open   map[int]pending
-	OnTick func()
 }
 
 // pending is a lookup without an outcome yet; it has none if its sender dies.
@@ -63,12 +61,10 @@ type pending struct {
 }
 
 // NewStorm makes a storm of the default mix, its strength drawn from the seed.
-func NewStorm(seed uint64, nodes int) *Storm { return NewStormObs(seed, nodes, nil) }
-
-func NewStormObs(seed uint64, nodes int, send func(from, to sim.NodeRef, c machine.Class, m wire.Message, bytes int)) *Storm {
+func NewStorm(seed uint64, nodes int) *Storm {
 	s := &Storm{Nodes: nodes, open: make(map[int]pending)}
 	s.Ring = New(Config{Seed: seed, Sim: sim.Config{
-		Topology: topo.NewPlane(4*nodes, seed, 100*time.Millisecond), Codec: pastry.Messages, Connections: true, Observe: sim.Observe{Send: send}},
+		Topology: topo.NewPlane(4*nodes, seed, 100*time.Millisecond), Codec: pastry.Messages, Connections: true},
 		Sealed: true,
 		Apps: func(int, sim.NodeEnv) []kbr.Mount {
 			return []kbr.Mount{{Number: lookupApp, App: &lookup{seen: make(map[string]bool), t: s.Truth}}}
@@ -93,12 +89,9 @@ func (s *Storm) Run(rage time.Duration) []string {
 	s.Sim.Inject(s.Faults)
 	for range int(rage / (500 * time.Millisecond)) {
 		s.ask()
-		if s.OnTick != nil {
-			s.OnTick()
-		}
 		s.Sim.RunFor(500 * time.Millisecond)
 		s.Truth.Dead(40*time.Second + s.slack())
-		if s.calmFor(0) {
+		if s.whole() {
 			s.Truth.Claims(false)
 		}
 	}
@@ -110,17 +103,12 @@ func (s *Storm) Run(rage time.Duration) []string {
 // slack is what a node that is slow, or whose messages are late, is given.
 func (s *Storm) slack() time.Duration { return 20 * time.Second }
 
-// calmFor reports whether the network has been whole for d.
-func (s *Storm) calmFor(d time.Duration) bool {
-	return s.Faults.Partition == 0 && s.Faults.Unlinked == 0
-}
+// whole reports whether no fault of this storm parts the network.
+func (s *Storm) whole() bool { return s.Faults.Partition == 0 && s.Faults.Unlinked == 0 }
 
 // liveness: after the last fault, one exact ring within a death verdict and 60 s.
 func (s *Storm) liveness() {
 	for range 210 {
-		if s.OnTick != nil {
-			s.OnTick()
-		}
 		s.Sim.RunFor(500 * time.Millisecond)
 	}
 	s.Truth.Claims(true)
@@ -168,7 +156,6 @@ func (s *Storm) ask() {
 			delete(s.open, num)
 			if err != nil {
 				s.Failed++
-				println("FAILED", num, err.Error(), s.Sim.Now().String(), key.String(), from)
 				return
 			}
 			s.Answered++

@@ -51,12 +51,15 @@ func (n *Node) heal() {
 	if !n.active || n.stopped {
 		return
 	}
+	n.gone = slices.DeleteFunc(n.gone, func(g gonePeer) bool {
+		c := n.contacts[g.h.ID]
+		return c != nil && (c.life == left || c.life == alive && (c.leaf || c.met && !n.leafs.wants(c.h.ID)))
+	})
 	for range min(2, len(n.gone)) {
-		g := n.gone[n.Rand().IntN(len(n.gone))]
-		if c := n.contact(g.h); c.probe == nil && c.life != left && !c.leaf {
-			if c.life != alive {
-				c.doubtful = true
-			}
+		c := n.contact(n.gone[n.Rand().IntN(len(n.gone))].h)
+		if c.probe == nil {
+			c.doubtful = c.life != alive
+			// One try only: who is really gone should cost little.
 			c.probe = &probe{num: n.probeNum(), tries: len(n.cfg.Probes) - 1}
 			n.probeAgain(c)
 		}

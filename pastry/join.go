@@ -88,6 +88,7 @@ func (n *Node) joinBy(t *task.T, seed *contact) error {
 	if seed.life == dead {
 		seed.life, seed.doubtful = heardOf, false
 	}
+	seed.via = nil
 	near, err := n.discover(t, seed)
 	if err != nil {
 		return err
@@ -136,6 +137,7 @@ func (n *Node) discover(t *task.T, seed *contact) (*contact, error) {
 	if err := look(r.Nodes); err != nil {
 		return nil, err
 	}
+	best.via = nil
 	for depth := int(r.Row) - 1; depth >= 0; depth-- {
 		r, err := ask(best, askRow, depth)
 		if errors.Is(err, task.ErrStopped) {

@@ -1,6 +1,7 @@
 package pastry
 
 import (
+	"slices"
 	"time"
 
 	"github.com/phyllo-net/phyllo/id"
@@ -34,9 +35,9 @@ type adjacency struct {
 	// held is the lease that this node holds from heldFrom.
 	heldFrom  *peer.Handle
 	heldUntil task.Instant
-	// granted is the lease that this node gave.
-	grantTo    *peer.Handle
-	grantUntil task.Instant
+	// grants are the leases that this node gave: usually one; two while a node is
+	// being linked in before the neighbour, whose lease goes on.
+	grants []grant
 	// the request that is out
 	asked     task.Instant
 	notBefore task.Instant // after a denial
@@ -47,6 +48,37 @@ type adjacency struct {
 	retry     task.Timer
 	next      task.Timer
 	expected  task.Timer // the other side's heartbeat
+}
+
+// grant is a lease that was given.
+type grant struct {
+	to    *contact
+	inc   uint64 // the incarnation that holds it
+	until task.Instant
+}
+
+// running returns the grants of a side that have not ended, without those to
+// except.
+func (n *Node) running(a *adjacency, except *contact) []grant {
+	now := n.Now()
+	out := make([]grant, 0, 2)
+	for _, g := range a.grants {
+		if now.Before(g.until) && g.to != except {
+			out = append(out, g)
+		}
+	}
+	return out
+}
+
+// grantedOn reports whether c, in its present incarnation, holds a lease given on
+// this side.
+func (n *Node) grantedOn(a *adjacency, c *contact) bool {
+	for _, g := range a.grants {
+		if g.to == c && g.inc == c.h.Incarnation && n.Now().Before(g.until) {
+			return true
+		}
+	}
+	return false
 }
 
 // drift is what two clocks may differ over a lease, and a margin.
@@ -65,17 +97,16 @@ func (n *Node) neighbour(s side) *contact {
 // granted reports whether c holds a lease of this node now: it may own keys
 // before it said so itself.
 func (n *Node) granted(c *contact) bool {
-	for s := range n.sides {
-		a := &n.sides[s]
-		if a.grantTo != nil && a.grantTo.ID == c.h.ID && a.grantTo.Incarnation == c.h.Incarnation && n.grantRuns(a) {
+	return n.grantedOn(&n.sides[leftSide], c) || n.grantedOn(&n.sides[rightSide], c)
+}
+
+func (n *Node) grantRuns(a *adjacency) bool {
+	for _, g := range a.grants {
+		if n.Now().Before(g.until) {
 			return true
 		}
 	}
 	return false
-}
-
-func (n *Node) grantRuns(a *adjacency) bool {
-	return a.grantTo != nil && n.Now().Before(a.grantUntil)
 }
 
 func (n *Node) holds(s side) bool {
@@ -96,10 +127,8 @@ func (n *Node) alone() bool {
 	return !others
 }
 
-// ready reports whether the node claims keys now. It must have been linked in on
-// both sides; from then on one lease that runs keeps its own keys, those nearer to
-// it than to the last neighbour on either side: for anybody to be linked in past it
-// takes both neighbours, and one of them is bound.
+// ready reports whether the node claims keys now: it holds the leases of both
+// sides, or of one, and has let go of a neighbour that died on the other.
 func (n *Node) ready() bool {
 	if !n.active || n.stopped {
 		return false
@@ -107,8 +136,16 @@ func (n *Node) ready() bool {
 	if n.alone() {
 		return true
 	}
-	return n.sides[leftSide].edge != nil && n.sides[rightSide].edge != nil &&
-		(n.holds(leftSide) || n.holds(rightSide))
+	l, r := n.holds(leftSide), n.holds(rightSide)
+	return l && r || l && n.stepping(rightSide) || r && n.stepping(leftSide)
+}
+
+// stepping reports whether the neighbour on side s is gone and has no lease of this
+// node any more: then it cannot be ready, and this node keeps its own half of the gap
+// while it looks for the next neighbour.
+func (n *Node) stepping(s side) bool {
+	a := &n.sides[s]
+	return a.edge != nil && (!a.edge.there() || !a.edge.active) && !n.grantedOn(a, a.edge)
 }
 
 // claims reports whether this node serves key now: it holds its leases, and no
@@ -122,8 +159,10 @@ func (n *Node) claims(key id.ID) bool {
 			if e := n.sides[s].edge; e != nil && id.Closer(key, e.h.ID, n.self.ID) {
 				return false
 			}
-			if g := n.sides[s].grantTo; g != nil && n.grantRuns(&n.sides[s]) && id.Closer(key, g.ID, n.self.ID) {
-				return false
+			for _, g := range n.sides[s].grants {
+				if n.Now().Before(g.until) && id.Closer(key, g.to.h.ID, n.self.ID) {
+					return false
+				}
 			}
 		}
 	}
@@ -286,7 +325,7 @@ func (n *Node) onAsk(s side, c *contact, m *Lease) {
 		return
 	}
 	a := &n.sides[s]
-	a.grantTo, a.grantUntil = c.h, n.Now().Add(length)
+	a.grants = append(n.running(a, c), grant{c, c.h.Incarnation, n.Now().Add(length)})
 	// From here on the keys nearer to c are c's. To step outward takes c's grant.
 	if a.edge == nil || n.leafs.away(s, c.h.ID).Less(n.leafs.away(s, a.edge.h.ID)) {
 		a.edge = c
@@ -348,16 +387,29 @@ func (n *Node) mayGrant(s side, c *contact, m *Lease) (nearer *peer.Handle, ok b
 	if b := n.neighbour(s); b != nil && b != c && n.leafs.away(s, b.h.ID).Less(away) {
 		return b.h, false
 	}
-	free := !n.grantRuns(a) || a.grantTo.ID == c.h.ID
+	// Of the leases that bind this side, the nearest on either hand of c.
+	var nearerHeld, fartherHeld *contact
+	for _, g := range n.running(a, c) {
+		d := n.leafs.away(s, g.to.h.ID)
+		switch {
+		case d.Less(away):
+			nearerHeld = g.to
+		case fartherHeld == nil || d.Less(n.leafs.away(s, fartherHeld.h.ID)):
+			fartherHeld = g.to
+		}
+	}
 	switch {
-	case free:
-		// Nobody else relies on this side. Who is not ready itself must not link
-		// in others: it may not be linked in any more. But two who are linked
+	case nearerHeld != nil:
+		// It died, or joins. The dead one's lease must end first; while one is
+		// being linked in, the neighbour's lease goes on.
+		joins := nearerHeld.there() && !nearerHeld.active
+		return nil, joins && n.neighbour(s) == c && (n.ready() || n.grantedOn(a, c))
+	case fartherHeld == nil || n.grantedOn(a, c):
+		// Nobody else relies on this side. Who holds no lease himself must not
+		// link in others: he may not be linked in any more. But two who are linked
 		// with each other may renew, as after an outage that all slept through,
 		// and so may one who was alone.
-		return nil, n.ready() || a.edge == c || a.edge == nil || n.outage()
-	case n.leafs.away(s, a.grantTo.ID).Less(away):
-		return nil, false // it died, or joins: its lease must end first
+		return nil, n.ready() || n.holds(s.other()) || a.edge == c || a.edge == nil || n.outage()
 	case !n.ready() && !n.outage():
 		return nil, false
 	case m.Ready:
@@ -365,7 +417,7 @@ func (n *Node) mayGrant(s side, c *contact, m *Lease) (nearer *peer.Handle, ok b
 	case s == rightSide:
 		return nil, true // c asks its left neighbour first, which keeps the gap for it
 	}
-	return nil, m.Other == a.grantTo.ID || m.Other.IsZero() && n.neighbour(leftSide) == n.neighbour(rightSide)
+	return nil, m.Other == fartherHeld.h.ID || m.Other.IsZero() && n.neighbour(leftSide) == n.neighbour(rightSide)
 }
 
 // outage reports whether this node has not been ready for so long that the whole
@@ -428,17 +480,14 @@ func (n *Node) onDeny(s side, c *contact, m *Lease) {
 	})
 }
 
-// leaseOver ends the lease of an incarnation that is gone for certain.
+// leaseOver ends the lease of an incarnation that is gone for certain. What it
+// granted to this node holds on: that binds others.
 func (n *Node) leaseOver(h *peer.Handle) {
 	for s := range n.sides {
 		a := &n.sides[s]
-		if a.grantTo != nil && a.grantTo.ID == h.ID && a.grantTo.Incarnation <= h.Incarnation {
-			a.grantTo = nil
-		}
-		if a.heldFrom != nil && a.heldFrom.ID == h.ID && a.heldFrom.Incarnation <= h.Incarnation {
-			// What it granted holds on: it is the others' claims that it keeps off.
-			a.askNum = 0
-		}
+		a.grants = slices.DeleteFunc(slices.Clone(a.grants), func(g grant) bool {
+			return g.to.h.ID == h.ID && g.inc <= h.Incarnation
+		})
 	}
 	n.stateChanged()
 }
@@ -447,8 +496,13 @@ func (n *Node) leaseOver(h *peer.Handle) {
 func (n *Node) leaseWith(x id.ID) bool {
 	for s := range n.sides {
 		a := &n.sides[s]
-		if a.grantTo != nil && a.grantTo.ID == x || a.heldFrom != nil && a.heldFrom.ID == x || a.edge != nil && a.edge.h.ID == x {
+		if a.heldFrom != nil && a.heldFrom.ID == x || a.edge != nil && a.edge.h.ID == x {
 			return true
+		}
+		for _, g := range a.grants {
+			if g.to.h.ID == x {
+				return true
+			}
 		}
 	}
 	return false

@@ -60,7 +60,9 @@ type Node struct {
 	linked    func() // wakes the join task when a lease came or was denied
 	rowsFound []*contact
 
-	toldVersion uint64         // of the leaf set, by the quiet word of upkeep
+	toldVersion uint64 // of the leaf set, at the last upkeep
+	words       int    // rounds of upkeep in which a member is still told
+	saveTimer   task.Timer
 	saved       []*peer.Handle // remembered at the last start
 }
 

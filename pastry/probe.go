@@ -376,6 +376,11 @@ func (n *Node) addLeaf(c *contact) {
 	}
 	n.tellUpdate(c.h, true)
 	n.stateChanged()
+	if n.leafs.size() <= 4 && n.active {
+		// A young ring's members must find each other again from the start.
+		n.saveTimer.Stop()
+		n.saveTimer = n.After(time.Second, n.save)
+	}
 }
 
 func (n *Node) removeLeaf(c *contact) {

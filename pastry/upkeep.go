@@ -20,18 +20,27 @@ func (n *Node) upkeep() {
 		}
 	}
 	n.dropGone()
+	for _, c := range n.leafContacts() {
+		if c.via != nil {
+			n.Send(c.h, machine.ClassLiveness, &Ping{}) // the link may work again
+		}
+	}
 	if n.active {
 		n.repair()
 		n.stateChanged()
-		n.leafs.each(func(c *contact) bool {
-			if c.via != nil {
-				n.Send(c.h, machine.ClassLiveness, &Ping{}) // the link may work again
+		for _, c := range n.leafContacts() {
+			if !c.active {
+				n.tell(c) // that it is ready now may have been lost
 			}
-			return true
-		})
-		// A quiet word to a random member: two leaf sets that differ meet.
-		if cs := n.leafContacts(); len(cs) > 0 && n.leafs.version != n.toldVersion {
-			n.toldVersion = n.leafs.version
+		}
+		// For a while after a change, a word to a random member: two leaf sets that
+		// differ because of a lost message meet.
+		if n.leafs.version != n.toldVersion {
+			n.toldVersion, n.words = n.leafs.version, 10
+			n.save()
+		}
+		if cs := n.leafContacts(); len(cs) > 0 && n.words > 0 {
+			n.words--
 			n.to(cs[n.Rand().IntN(len(cs))], machine.ClassUpkeep, n.leafProbe(false))
 		}
 	}
