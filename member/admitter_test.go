@@ -107,6 +107,9 @@ func TestHostileAdmitter(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if f.Trusts(sole) {
+		t.Error("one of three admitters is trusted alone")
+	}
 	if err := f.Check(cert); err != nil {
 		t.Errorf("one of three admitters has expelled a member: %v", err)
 	}

@@ -109,6 +109,12 @@ func (m *Member) Merge(list []*peer.Expulsion) error {
 	}
 	changed := false
 	for _, e := range list {
+		m.mu.Lock()
+		old := !m.out.Wants(e)
+		m.mu.Unlock()
+		if old {
+			continue
+		}
 		if err = e.Check(ring, m.cfg.Verifier); err != nil {
 			break
 		}

@@ -393,6 +393,19 @@ func TestTheJoinerChecksFirst(t *testing.T) {
 			}
 		})
 	}
+	// The certificate is the one of the node named, and the key is not.
+	bad.tr.Serve(member.Protocol, func(st transport.Stream) {
+		defer st.Close()
+		if _, err := wire.ReadFrame(st, member.MaxFrame); err != nil {
+			t.Error(err)
+		}
+		bad.say(st, &member.Hello{Version: 1, Name: "Family", Certificate: f.Certificate(), Admission: office})
+		_, _ = io.ReadAll(st) // until the joiner ends it
+	})
+	u := *inv
+	u.Admitters = []member.Admitter{{Node: f.Certificate().Node, Key: bad.signer.Public(), Addrs: []string{bad.addr}}}
+	_, err = w.box("w").Redeem(ctx(t), &u)
+	fails(t, err, peer.ErrForged)
 	// Another node than the one named answers there.
 	v := *inv
 	v.Admitters = []member.Admitter{{Node: f.Certificate().Node, Key: f.key(), Addrs: []string{bad.addr}}}

@@ -369,7 +369,7 @@ func TestExpelBySoleAdmitter(t *testing.T) {
 	if err := f.Expel(ctx(t), node); err != nil {
 		t.Fatal(err)
 	}
-	if es := f.Expulsions(); len(es) != 1 || !es[0].Sole {
+	if es := f.Expulsions(); len(es) != 1 || !es[0].Sole || !f.Trusts(es[0]) {
 		t.Errorf("%+v", es)
 	}
 	fails(t, f.Check(m.Certificate()), peer.ErrIsExpelled)

@@ -46,6 +46,45 @@ func TestFoundInviteAndJoin(t *testing.T) {
 	}
 }
 
+// The whole story over real connections: a ring, its admitters, a joiner by
+// invitation and one from the local network, a renewal, an expulsion.
+func TestOverRealConnections(t *testing.T) {
+	w := newWorld(t)
+	w.net = nil
+	bs := w.council(3)
+	v := bs[0].invite(member.InviteOptions{Uses: 2})
+	if len(v.Admitters) != 3 || len(v.String()) > 1000 {
+		t.Errorf("%d admitters in %d characters", len(v.Admitters), len(v.String()))
+	}
+	var nodes []*box
+	for _, name := range []string{"a", "b", "c", "d"} {
+		nodes = append(nodes, w.box(name))
+	}
+	if in := atOnce(t, v, nodes[:3]); in != 2 {
+		t.Errorf("%d got in, want 2", in)
+	}
+	lan := nodes[3]
+	_, err := lan.JoinLAN(ctx(t), bs[1].tr.Addrs(), func(digits, _ string) bool {
+		go bs[1].Admit(ctx(t), digits)
+		return true
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.pass(61 * day)
+	if err := lan.upkeep(); err != nil {
+		t.Fatal(err)
+	}
+	node := lan.Certificate().Node
+	fails(t, bs[1].Expel(ctx(t), node), member.ErrNeedsSecond)
+	if err := bs[2].Expel(ctx(t), node); err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range bs {
+		fails(t, b.Check(lan.Certificate()), peer.ErrIsExpelled)
+	}
+}
+
 func TestAnInvitationEnds(t *testing.T) {
 	w := newWorld(t)
 	f, b := w.founder(), w.box("bob")

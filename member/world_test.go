@@ -19,6 +19,7 @@ import (
 	"github.com/phyllo-net/phyllo/store"
 	memstore "github.com/phyllo-net/phyllo/store/mem"
 	"github.com/phyllo-net/phyllo/transport"
+	"github.com/phyllo-net/phyllo/transport/libp2p"
 	memnet "github.com/phyllo-net/phyllo/transport/mem"
 )
 
@@ -27,7 +28,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // world is a network of nodes in one process, with a clock that tests set.
 type world struct {
 	t   testing.TB
-	net *memnet.Network
+	net *memnet.Network // nil: real connections on loopback
 
 	mu  sync.Mutex
 	now time.Time
@@ -94,13 +95,22 @@ func (b *box) start() {
 	if err != nil {
 		b.w.t.Fatal(err)
 	}
-	tr, err := b.w.net.Join(b.signer.Public(), transport.Config{Listen: []string{b.addr}, Events: noEvents{}, Check: m.Check})
+	tr, err := b.connect(transport.Config{Events: noEvents{}, Check: m.Check})
 	if err != nil {
 		b.w.t.Fatal(err)
 	}
 	b.Member, b.tr = m, &wires{Transport: tr, f: b.faults}
 	b.faults.onDeath(func() { b.ends.Go(func() { tr.Close() }) })
 	m.Serve(b.tr)
+}
+
+func (b *box) connect(cfg transport.Config) (transport.Transport, error) {
+	if b.w.net != nil {
+		cfg.Listen = []string{b.addr}
+		return b.w.net.Join(b.key(), cfg)
+	}
+	cfg.Private, cfg.Listen = b.signer.Seed(), []string{"/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"}
+	return libp2p.New(cfg, libp2p.Options{})
 }
 
 func (b *box) stop() {

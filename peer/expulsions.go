@@ -66,6 +66,16 @@ func (x *Expulsions) Saw(a *Admission) {
 	}
 }
 
+// Wants is false for an entry that the set has, or has a better one for. It need
+// not be checked yet: so signatures are checked only of what may be new.
+func (x *Expulsions) Wants(e *Expulsion) bool {
+	if e == nil || e.form() != nil {
+		return true // its Check finds the fault
+	}
+	i, have := x.search(e.Slot())
+	return !have || e.compare(x.list[i]) > 0
+}
+
 // Add takes an entry that was checked, unless one that counts more is there, and
 // reports whether the set changed.
 func (x *Expulsions) Add(e *Expulsion) bool {
@@ -171,16 +181,20 @@ func (x *Expulsions) counts(node id.ID, admitter Key) *Expulsion {
 	}
 	for _, a := range x.seen {
 		sole := x.find(slot(node, admitter, a.Admitter))
-		if sole != nil && (best == nil || sole.Number > best.Number) && x.stands(sole) {
+		if sole != nil && (best == nil || sole.Number > best.Number) && x.Stands(sole) {
 			best = sole
 		}
 	}
 	return best
 }
 
-// stands reports whether a Sole entry is to be believed: its signer was not out
-// when he signed it, and no other admitter was in.
-func (x *Expulsions) stands(e *Expulsion) bool {
+// Stands reports whether a checked entry is to be believed by what the set knows
+// of the admitters. All are but Sole ones: their signer must not have been out
+// when he signed, and no other admitter in.
+func (x *Expulsions) Stands(e *Expulsion) bool {
+	if !e.Sole {
+		return true
+	}
 	if at, out := x.AdmitterExpelled(e.By[0].Admission.Admitter); out && at.Unix() <= e.Time {
 		return false
 	}

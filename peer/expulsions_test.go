@@ -61,8 +61,14 @@ func TestTheOrderOfEntriesDoesNotMatter(t *testing.T) {
 				t.Fatalf("they do not agree about %s", n.Short())
 			}
 		}
+		for _, e := range list {
+			wants := b.Wants(e)
+			if b.Add(e) || wants {
+				t.Fatal("an entry that was given already is wanted, or changed the set")
+			}
+		}
 		for _, e := range a.All() {
-			if a.Add(e) {
+			if a.Wants(e) || a.Add(e) {
 				t.Fatal("an entry that is there changed the set")
 			}
 		}
@@ -78,6 +84,9 @@ func TestHigherNumberWins(t *testing.T) {
 		return signed(e, authority)
 	}
 	var x peer.Expulsions
+	if !x.Wants(nil) || !x.Wants(&peer.Expulsion{Sole: true}) {
+		t.Error("a fault would not be found")
+	}
 	if x.Digest() != 0 || x.Expelled(node) || x.Number(node, peer.Key{}) != 0 {
 		t.Fatal("the empty set says something")
 	}
@@ -94,6 +103,9 @@ func TestHigherNumberWins(t *testing.T) {
 		{signed(expulsion(3, m), founder, second), true, true, 3},
 		{pardon(1 << 40), true, false, 1 << 40},
 	} {
+		if x.Wants(step.entry) != step.changes {
+			t.Errorf("step %d: wanted %v", i, !step.changes)
+		}
 		if x.Add(step.entry) != step.changes || x.Expelled(node) != step.expelled || x.Number(node, peer.Key{}) != step.number {
 			t.Errorf("step %d: expelled %v, number %d", i, x.Expelled(node), x.Number(node, peer.Key{}))
 		}
