@@ -37,6 +37,8 @@ type owner struct {
 	ups   int
 	got   int
 	news  chan struct{}
+
+	onFrame func(*peer.Handle, []byte) // set before the first link
 }
 
 func (o *owner) note(f func()) {
@@ -49,8 +51,14 @@ func (o *owner) note(f func()) {
 	}
 }
 
-func (o *owner) Up(*peer.Handle, *peer.Certificate)          { o.note(func() { o.ups++ }) }
-func (o *owner) Frame(*peer.Handle, transport.Class, []byte) { o.note(func() { o.got++ }) }
+func (o *owner) Up(*peer.Handle, *peer.Certificate) { o.note(func() { o.ups++ }) }
+func (o *owner) Frame(from *peer.Handle, _ transport.Class, f []byte) {
+	if o.onFrame != nil {
+		o.onFrame(from, f)
+		return
+	}
+	o.note(func() { o.got++ })
+}
 func (o *owner) Down(_ *peer.Handle, w transport.Why) {
 	o.note(func() { o.downs = append(o.downs, w) })
 }
@@ -89,6 +97,15 @@ func (n *node) connect(t testing.TB, to *node) {
 
 func start(t testing.TB, k byte, o libp2p.Options, listen ...string) *node {
 	t.Helper()
+	n, err := newNode(k, o, listen...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { n.Transport.Close() })
+	return n
+}
+
+func newNode(k byte, o libp2p.Options, listen ...string) (*node, error) {
 	seed := bytes.Repeat([]byte{k}, 32)
 	n := &node{owner: &owner{news: make(chan struct{}, 1)}}
 	n.h = &peer.Handle{ID: id.ID{Hi: uint64(k)}, Key: keyOf(seed), Incarnation: 1}
@@ -104,16 +121,15 @@ func start(t testing.TB, k byte, o libp2p.Options, listen ...string) *node {
 		Check: func(*peer.Certificate) error { return nil },
 	}, o)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	t.Cleanup(func() { tr.Close() })
 	n.Transport = tr
 	h := *n.h
 	h.Addrs = tr.Addrs()
 	mu.Lock()
 	n.h = &h
 	mu.Unlock()
-	return n
+	return n, nil
 }
 
 func poll(t testing.TB, what string, done func() bool) {
@@ -330,15 +346,19 @@ func TestTCPThenQUIC(t *testing.T) {
 	}
 }
 
-// childEnv tells the test program to be a node and nothing else.
+// childEnv tells the test program to be a node, for TestKilled, and no test.
 const childEnv = "PHYLLO_TEST_NODE"
 
-// TestChild is no test: it is the node that TestKilled kills.
-func TestChild(t *testing.T) {
-	if os.Getenv(childEnv) == "" {
-		t.Skip("a helper of TestKilled")
+func TestMain(m *testing.M) {
+	listen := os.Getenv(childEnv)
+	if listen == "" {
+		os.Exit(m.Run())
 	}
-	n := start(t, 2, libp2p.Options{}, os.Getenv(childEnv))
+	n, err := newNode(2, libp2p.Options{}, listen)
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
 	fmt.Println("at", n.Addrs()[0])
 	io.Copy(io.Discard, os.Stdin) // until it is killed, or its parent ends
 }
@@ -350,7 +370,7 @@ func TestKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	child := exec.Command(self, "-test.run=^TestChild$", "-test.v")
+	child := exec.Command(self)
 	child.Env = append(os.Environ(), childEnv+"="+tcpLoop)
 	in, err := child.StdinPipe()
 	if err != nil {

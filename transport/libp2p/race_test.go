@@ -1,5 +1,0 @@
-//go:build race
-
-package libp2p_test
-
-const raceEnabled = true
