@@ -1,0 +1,30 @@
+package node
+
+import (
+	"context"
+
+	"github.com/phyllo-net/phyllo/api"
+)
+
+// face is the node as api.Node: the methods of this type are what the control socket
+// and the page offer.
+type face struct{ n *Node }
+
+var _ api.Node = face{}
+
+// API is what the node offers to programs in its own process.
+func (n *Node) API() api.Node { return face{n} }
+
+// Stop implements api.Node.
+func (f face) Stop(context.Context) error {
+	f.n.mu.Lock()
+	f.n.state = api.StateStopping
+	f.n.mu.Unlock()
+	f.n.end()
+	return nil
+}
+
+// Events implements api.Node.
+func (f face) Events(ctx context.Context, g func(*api.Event) error) error {
+	return f.n.feed.Follow(ctx, g)
+}

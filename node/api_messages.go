@@ -1,0 +1,274 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/app/directory"
+	"github.com/phyllo-net/phyllo/app/im"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+// maxWait bounds Draft.Wait.
+const maxWait = 10 * time.Minute
+
+// withUser runs f as a task, for the user of this node who is meant.
+func withUser[A any](ctx context.Context, f face, user string, g func(*task.T, *overlay, *resident) (A, error)) (A, error) {
+	var out A
+	u, err := f.n.people.named(user)
+	if err != nil {
+		return out, err
+	}
+	err = f.n.do(ctx, func(t *task.T, o *overlay) (err error) {
+		out, err = g(t, o, u)
+		return err
+	})
+	if err != nil {
+		var none A
+		return none, kinded(err)
+	}
+	return out, nil
+}
+
+// message is a message as the interface shows it to a user.
+func message(m *im.Message, user string) *api.Message {
+	out := &api.Message{
+		ID: m.ID.ID, Text: m.Text, SentAt: m.SentAt, ReceivedAt: m.ReceivedAt, ReadAt: m.ReadAt, Request: m.Request, Mine: m.Mine,
+	}
+	with := m.With.String()
+	if m.Mine {
+		out.From, out.To = user, with
+		out.State, out.DeliveredAt, out.Reason = m.State.String(), m.DeliveredAt, m.Reason
+		return out
+	}
+	out.From, out.To = with, user
+	if m.With.Name == "" {
+		out.Claimed = m.With.Claimed
+	}
+	return out
+}
+
+func messages(list []im.Message, user string) []api.Message {
+	var out []api.Message
+	for i := range list {
+		out = append(out, *message(&list[i], user))
+	}
+	return out
+}
+
+// Send implements api.Node.
+func (f face) Send(ctx context.Context, d api.Draft) (*api.Sent, error) {
+	if d.Wait < 0 || d.Wait > maxWait.Milliseconds() {
+		return nil, api.Errorf(api.Usage, "a wait of %d ms: 0 to %d are possible", d.Wait, maxWait.Milliseconds())
+	}
+	u, err := f.n.people.named(d.From)
+	if err != nil {
+		return nil, err
+	}
+	out := &api.Sent{To: d.To}
+	err = f.n.do(ctx, func(t *task.T, o *overlay) error {
+		mid, state, err := o.im.Send(t, u.key(), d.To, d.Text)
+		out.ID, out.State = mid.ID, state.String()
+		return err
+	})
+	if err != nil {
+		return nil, aboutName(err, d.To)
+	}
+	f.n.reach(u, d.To)
+	if d.Wait == 0 {
+		return out, nil
+	}
+	err = f.n.do(ctx, func(t *task.T, o *overlay) error {
+		m, err := o.im.Await(t, u.key(), im.MsgID{ID: out.ID}, im.Delivered, time.Duration(d.Wait)*time.Millisecond)
+		if err == nil {
+			out.State, out.Reason = m.State.String(), m.Reason
+		}
+		return err
+	})
+	// It is queued, whatever became of the wait.
+	if err != nil && ctx.Err() == nil && !errors.Is(err, task.ErrStopped) {
+		return nil, kinded(err)
+	}
+	return out, nil
+}
+
+// reach calls the nodes of a person at once, whatever the back-off says: somebody
+// waits for it.
+func (n *Node) reach(u *resident, to string) {
+	n.wg.Go(func() {
+		ctx, cancel := context.WithTimeout(n.ctx, 10*time.Second)
+		defer cancel()
+		var devices []id.ID
+		err := n.do(ctx, func(t *task.T, o *overlay) error {
+			c, err := o.im.Contact(t, u.key(), to)
+			devices = c.Devices
+			return err
+		})
+		if err != nil {
+			return // nothing is known of him yet
+		}
+		for _, d := range devices {
+			if _, err := n.connect(ctx, d); err != nil {
+				n.log.Debug("a node of the receiver cannot be reached now", "node", d.Short(), "err", err)
+			}
+		}
+	})
+}
+
+// Inbox implements api.Node.
+func (f face) Inbox(ctx context.Context, q api.InboxQuery) ([]api.Message, error) {
+	if q.Limit < 0 || q.Limit > 1000 {
+		return nil, api.Errorf(api.Usage, "a limit of %d messages: 1 to 1,000 are possible", q.Limit)
+	}
+	return withUser(ctx, f, q.User, func(t *task.T, o *overlay, u *resident) ([]api.Message, error) {
+		list, err := o.im.Inbox(t, u.key(), im.InboxOptions{Unread: q.Unread, Since: im.MsgID{ID: q.Since}, Limit: q.Limit})
+		return messages(list, u.name()), err
+	})
+}
+
+// MarkRead implements api.Node.
+func (f face) MarkRead(ctx context.Context, user string, ids []id.ID) error {
+	if len(ids) > 1000 {
+		return api.Errorf(api.Usage, "%d messages at once: 1,000 are possible", len(ids))
+	}
+	_, err := withUser(ctx, f, user, func(t *task.T, o *overlay, u *resident) (struct{}, error) {
+		list := make([]im.MsgID, len(ids))
+		for i, x := range ids {
+			list[i] = im.MsgID{ID: x}
+		}
+		return struct{}{}, o.im.MarkRead(t, u.key(), list...)
+	})
+	return err
+}
+
+// Conversations implements api.Node.
+func (f face) Conversations(ctx context.Context, user string) ([]api.Conversation, error) {
+	return withUser(ctx, f, user, func(t *task.T, o *overlay, u *resident) ([]api.Conversation, error) {
+		list, err := o.im.Conversations(t, u.key())
+		var out []api.Conversation
+		for i := range list {
+			out = append(out, api.Conversation{With: list[i].With.String(), Last: *message(&list[i].Last, u.name()), Unread: list[i].Unread})
+		}
+		return out, err
+	})
+}
+
+// Conversation implements api.Node.
+func (f face) Conversation(ctx context.Context, q api.ConversationQuery) ([]api.Message, error) {
+	if q.Limit < 0 || q.Limit > 1000 {
+		return nil, api.Errorf(api.Usage, "a limit of %d messages: 1 to 1,000 are possible", q.Limit)
+	}
+	return withUser(ctx, f, q.User, func(t *task.T, o *overlay, u *resident) ([]api.Message, error) {
+		list, err := o.im.Conversation(t, u.key(), q.With, im.MsgID{ID: q.Since}, q.Limit)
+		return messages(list, u.name()), err
+	})
+}
+
+// contact is a person as the interface shows him.
+func contact(c *im.Contact) *api.Contact {
+	out := &api.Contact{
+		Name: c.Name, Key: directory.Fingerprint(c.Key), Added: c.Added, Verified: c.Verified, Blocked: c.Blocked,
+		Request: c.Request, Waiting: c.Waiting, Online: c.Online, LastSeen: c.LastSeen,
+	}
+	if c.Name == "" {
+		out.Claimed = c.Claimed
+	}
+	if !c.Changed.IsZero() {
+		out.Changed = directory.Fingerprint(c.Changed)
+	}
+	return out
+}
+
+// ContactList implements api.Node.
+func (f face) ContactList(ctx context.Context, user string) ([]api.Contact, error) {
+	return withUser(ctx, f, user, func(t *task.T, o *overlay, u *resident) ([]api.Contact, error) {
+		list, err := o.im.Contacts(t, u.key())
+		var out []api.Contact
+		for i := range list {
+			out = append(out, *contact(&list[i]))
+		}
+		return out, err
+	})
+}
+
+// ContactAdd implements api.Node.
+func (f face) ContactAdd(ctx context.Context, q api.Who) (*api.Contact, error) {
+	c, err := withUser(ctx, f, q.User, func(t *task.T, o *overlay, u *resident) (*api.Contact, error) {
+		c, err := o.im.AddContact(t, u.key(), q.Name)
+		return contact(&c), err
+	})
+	return c, aboutName(err, q.Name)
+}
+
+// ContactAccept implements api.Node.
+func (f face) ContactAccept(ctx context.Context, q api.Who) (*api.Contact, error) {
+	waits, err := withUser(ctx, f, q.User, func(t *task.T, o *overlay, u *resident) (bool, error) {
+		c, err := o.im.Contact(t, u.key(), q.Name)
+		return c.Request, err
+	})
+	if err != nil || !waits {
+		if err == nil || api.KindOf(err) == api.NotFound {
+			err = api.Errorf(api.NotFound, "nobody called %+q waits to be accepted: see `phyllo contact list`", q.Name)
+		}
+		return nil, err
+	}
+	return f.ContactAdd(ctx, q)
+}
+
+// ContactRemove implements api.Node.
+func (f face) ContactRemove(ctx context.Context, q api.Who) error {
+	_, err := withUser(ctx, f, q.User, func(t *task.T, o *overlay, u *resident) (struct{}, error) {
+		c, err := o.im.Contact(t, u.key(), q.Name)
+		switch {
+		case err != nil:
+			return struct{}{}, err
+		case c.Request:
+			return struct{}{}, o.im.Decline(t, u.key(), q.Name)
+		}
+		return struct{}{}, o.im.RemoveContact(t, u.key(), q.Name)
+	})
+	return err
+}
+
+// ContactBlock implements api.Node.
+func (f face) ContactBlock(ctx context.Context, q api.Who) error {
+	_, err := withUser(ctx, f, q.User, func(t *task.T, o *overlay, u *resident) (struct{}, error) {
+		return struct{}{}, o.im.Block(t, u.key(), q.Name)
+	})
+	return aboutName(err, q.Name)
+}
+
+// imEvent hands an event of im on. It is called on the loop.
+func (o *overlay) imEvent(e im.Event) {
+	n := o.node
+	u := n.people.byKey(e.User)
+	if u == nil {
+		return
+	}
+	out := &api.Event{Kind: e.Kind.String(), Time: time.Now().UTC(), User: u.name()}
+	switch e.Kind {
+	case im.EventMessage, im.EventState:
+		out.Message = message(&e.Message, u.name())
+	default:
+		out.Contact = contact(&e.Contact)
+	}
+	n.feed.Publish(out)
+}
+
+// connect finds a node by its id, and makes a link to it now, whatever the back-off
+// says. It returns the handle.
+func (n *Node) connect(ctx context.Context, node id.ID) (*handle, error) {
+	var h *handle
+	err := n.do(ctx, func(t *task.T, o *overlay) (err error) {
+		h, err = kbr.Find(t, o.pastry.Endpoint(AppProbe), node)
+		return err
+	})
+	if err != nil || h.ID == n.overlayID() {
+		return h, err
+	}
+	return h, n.carrier.Connect(ctx, h)
+}

@@ -1,0 +1,422 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/app/directory"
+	"github.com/phyllo-net/phyllo/app/im"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/keys"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// fingerprint is a key in the forms that people compare.
+func fingerprint(k peer.Key) api.Fingerprint {
+	f := keys.FingerprintOf(k)
+	return api.Fingerprint{Hex: f.String(), Words: f.Words()}
+}
+
+// shown is a record as the interface shows it.
+func (n *Node) shown(rec *directory.Record) *api.User {
+	u := &api.User{
+		Name: string(rec.Name), Key: fingerprint(rec.Identity), Version: rec.Version, Updated: time.Unix(rec.Time, 0).UTC(),
+		Profile: api.Profile{FullName: rec.Profile.FullName, About: rec.Profile.About, Interests: rec.Profile.Interests},
+	}
+	for _, d := range rec.Devices {
+		u.Devices = append(u.Devices, d.Node)
+	}
+	if own := n.people.byKey(rec.Identity); own != nil {
+		u.Here, u.Trouble = true, own.trouble
+	}
+	return u
+}
+
+func profileOf(p *api.Profile) directory.Profile {
+	return directory.Profile{FullName: p.FullName, About: p.About, Interests: p.Interests}
+}
+
+// UserList implements api.Node.
+func (f face) UserList(context.Context) ([]api.User, error) {
+	var out []api.User
+	for _, u := range f.n.people.all() {
+		out = append(out, *f.n.shown(u.rec))
+	}
+	return out, nil
+}
+
+// UserAdd implements api.Node.
+func (f face) UserAdd(ctx context.Context, q api.UserRequest) (*api.User, error) {
+	name, err := personName(q.Name)
+	if err != nil {
+		return nil, err
+	}
+	if u, err := f.n.people.named(string(name)); err == nil && u.name() == string(name) {
+		return nil, api.Errorf(api.Failed, "%s lives here already: see `phyllo user list`", name)
+	}
+	signer, err := keys.NewSigner(keys.Random())
+	if err != nil {
+		return nil, err
+	}
+	seal, err := keys.NewSealPair(1)
+	if err != nil {
+		return nil, err
+	}
+	rec := &directory.Record{Name: name, SealKey: seal.SealKey(), SealNumber: 1}
+	if q.Profile != nil {
+		rec.Profile = profileOf(q.Profile)
+	}
+	return f.n.moveIn(ctx, &resident{signer: signer, seals: []*keys.SealPair{seal}}, rec)
+}
+
+// personName reads a person's name that somebody typed.
+func personName(typed string) (directory.Name, error) {
+	name, err := directory.ParseName(typed)
+	if err == nil && name.Kind() != directory.Person {
+		err = fmt.Errorf("%w: %s is the name of a room or a topic, not of a person", directory.ErrName, name)
+	}
+	return name, kinded(err)
+}
+
+// moveIn lets a user live here: his keys are on the disk before his name is claimed,
+// so that no name is claimed by a key that nobody has. draft is his record without
+// this node.
+func (n *Node) moveIn(ctx context.Context, u *resident, draft *directory.Record) (*api.User, error) {
+	o := n.overlay()
+	if o == nil {
+		return nil, errNoPlace
+	}
+	now := time.Now()
+	u.rec = draft.Sign(o.ring, u.signer, now)
+	u.rec = u.placedAt(o.ring, o.self.ID, now)
+	if err := u.rec.Check(); err != nil {
+		return nil, kinded(err)
+	}
+	if err := n.people.save(u); err != nil {
+		return nil, err
+	}
+	if err := n.call(ctx, func(o *overlay) { n.logged("a user", o.im.AddUser(u.forIM())) }); err != nil {
+		return nil, errors.Join(err, n.people.forget(u))
+	}
+	err := n.putRecord(ctx, u)
+	if err != nil && !soon(err) {
+		gone := n.call(context.WithoutCancel(ctx), func(o *overlay) {
+			o.dir.Forget(u.rec.Name, u.key())
+			o.im.RemoveUser(u.key())
+		})
+		return nil, errors.Join(kinded(err), gone, n.people.forget(u))
+	}
+	if err != nil {
+		// It is claimed as soon as the name's keepers can be reached.
+		later := *u
+		later.trouble = "the name could not be claimed yet: " + err.Error()
+		n.people.put(&later)
+		u = &later
+		if err := n.call(context.WithoutCancel(ctx), func(o *overlay) { o.dir.Keep(u.rec, u.signer) }); err != nil {
+			return nil, err
+		}
+	}
+	n.emitUser(u.name())
+	return n.shown(u.rec), nil
+}
+
+// soon reports whether a claim that failed may succeed later.
+func soon(err error) bool {
+	return errors.Is(err, directory.ErrNotReachable) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+}
+
+// logged notes an error of something that cannot fail by itself.
+func (n *Node) logged(what string, err error) {
+	if err != nil {
+		n.log.Error("a step failed", "what", what, "err", err)
+	}
+}
+
+// putRecord writes a user's record to its keepers, and keeps it fresh from then on.
+func (n *Node) putRecord(ctx context.Context, u *resident) error {
+	return n.do(ctx, func(t *task.T, o *overlay) error {
+		if err := o.dir.Put(t, u.rec); err != nil {
+			return err
+		}
+		o.dir.Keep(u.rec, u.signer)
+		return nil
+	})
+}
+
+// UserFind implements api.Node.
+func (f face) UserFind(ctx context.Context, typed string) (*api.User, error) {
+	name, err := personName(typed)
+	if err != nil {
+		return nil, err
+	}
+	found, err := f.n.lookup(ctx, name)
+	if err != nil {
+		return nil, aboutName(err, string(name))
+	}
+	u := f.n.shown(found.Record)
+	u.Agree, u.Of = found.Agree, found.Of
+	return u, nil
+}
+
+func (n *Node) lookup(ctx context.Context, name directory.Name) (found directory.Found, err error) {
+	err = n.do(ctx, func(t *task.T, o *overlay) (err error) {
+		found, err = o.dir.Lookup(t, name)
+		return err
+	})
+	return found, err
+}
+
+// UserEdit implements api.Node.
+func (f face) UserEdit(ctx context.Context, q api.UserRequest) (*api.User, error) {
+	u, err := f.n.people.named(q.Name)
+	if err != nil {
+		return nil, err
+	}
+	if q.Profile == nil {
+		return f.n.shown(u.rec), nil
+	}
+	const tries = 3 // another device of the same user may be faster
+	for range tries {
+		next := *u.rec
+		next.Profile = profileOf(q.Profile)
+		next.Version++
+		changed := *u
+		if changed.rec, err = f.n.sign(&next, u); err != nil {
+			return nil, err
+		}
+		if err := changed.rec.Check(); err != nil {
+			return nil, kinded(err)
+		}
+		err = f.n.putRecord(ctx, &changed)
+		var stale *directory.StaleError
+		if errors.As(err, &stale) {
+			u = &resident{dir: u.dir, signer: u.signer, seals: u.seals, rec: stale.Current}
+			continue
+		}
+		if err != nil {
+			return nil, aboutName(err, u.name())
+		}
+		if err := f.n.people.note(&changed); err != nil {
+			return nil, err
+		}
+		f.n.emitUser(changed.name())
+		return f.n.shown(changed.rec), nil
+	}
+	return nil, aboutName(err, u.name())
+}
+
+func (n *Node) sign(rec *directory.Record, u *resident) (*directory.Record, error) {
+	o := n.overlay()
+	if o == nil {
+		return nil, errNoPlace
+	}
+	return rec.Sign(o.ring, u.signer, time.Now()), nil
+}
+
+// UserKeys implements api.Node.
+func (f face) UserKeys(ctx context.Context, q api.Who) (*api.KeyPair, error) {
+	u, err := f.n.people.named(q.User)
+	if err != nil {
+		return nil, err
+	}
+	var k im.Keys
+	err = f.n.do(ctx, func(t *task.T, o *overlay) (err error) {
+		k, err = o.im.Keys(t, u.key(), q.Name)
+		return err
+	})
+	if err != nil {
+		return nil, aboutName(err, q.Name)
+	}
+	out := &api.KeyPair{Name: k.Name, Mine: fingerprint(u.key()), Pinned: fingerprint(k.Pinned), Verified: k.Verified}
+	if !k.Found.IsZero() {
+		found := fingerprint(k.Found)
+		out.Found = &found
+	}
+	return out, nil
+}
+
+// UserVerify implements api.Node.
+func (f face) UserVerify(ctx context.Context, q api.Who, print string) error {
+	u, err := f.n.people.named(q.User)
+	if err != nil {
+		return err
+	}
+	fp, err := keys.ParseFingerprint(print)
+	if err != nil {
+		return api.Wrap(api.Usage, err)
+	}
+	err = f.n.do(ctx, func(t *task.T, o *overlay) error { return o.im.Verify(t, u.key(), q.Name, fp.String()) })
+	return aboutName(err, q.Name)
+}
+
+// exported is the content of a user's export.
+type exported struct {
+	Seed   []byte            `cbor:"1,keyasint"`
+	Seals  [][]byte          `cbor:"2,keyasint"`
+	Record *directory.Record `cbor:"3,keyasint"`
+}
+
+// Check implements wire.Checker.
+func (e *exported) Check() error {
+	if e.Record == nil || len(e.Seals) == 0 {
+		return errors.New("an export without keys or record")
+	}
+	return nil
+}
+
+// UserExport implements api.Node.
+func (f face) UserExport(_ context.Context, name, passphrase string) (*api.Sealed, error) {
+	u, err := f.n.people.named(name)
+	if err != nil {
+		return nil, err
+	}
+	e := exported{Seed: u.signer.Seed(), Record: u.rec}
+	for _, s := range u.seals {
+		b, err := s.Secret()
+		if err != nil {
+			return nil, err
+		}
+		e.Seals = append(e.Seals, b)
+	}
+	text, err := keys.Export(keys.UserExport, wire.MustMarshal(e), []byte(passphrase), keys.DefaultCost)
+	if err != nil {
+		return nil, kinded(err)
+	}
+	return &api.Sealed{Text: string(text)}, nil
+}
+
+// UserImport implements api.Node.
+func (f face) UserImport(ctx context.Context, export api.Sealed, passphrase string) (*api.User, error) {
+	content, err := keys.Import(keys.UserExport, []byte(export.Text), []byte(passphrase))
+	switch {
+	case errors.Is(err, keys.ErrKind), errors.Is(err, keys.ErrTruncated), errors.Is(err, keys.ErrNewer):
+		return nil, api.Errorf(api.Usage, "this is no exported user: %w; `phyllo user export` writes one", err)
+	case err != nil:
+		return nil, kinded(err)
+	}
+	var e exported
+	if err := wire.Unmarshal(content, &e); err != nil {
+		return nil, fmt.Errorf("%w: %w", keys.ErrDamaged, err)
+	}
+	u := &resident{}
+	if u.signer, err = keys.SignerFromSeed(e.Seed); err != nil {
+		return nil, err
+	}
+	for _, b := range e.Seals {
+		s, err := keys.SealPairFromSecret(b)
+		if err != nil {
+			return nil, err
+		}
+		u.seals = append(u.seals, s)
+	}
+	if e.Record.Identity != u.key() {
+		return nil, fmt.Errorf("%w: its record belongs to another key", keys.ErrDamaged)
+	}
+	return f.n.moveIn(ctx, u, f.n.newest(ctx, e.Record))
+}
+
+// newest is the ring's record of an imported user, if that is newer.
+func (n *Node) newest(ctx context.Context, rec *directory.Record) *directory.Record {
+	found, err := n.lookup(ctx, rec.Name)
+	if err == nil && found.Record.Identity == rec.Identity && found.Record.Version >= rec.Version {
+		return found.Record
+	}
+	o := n.overlay()
+	if o == nil || rec.Verify(o.ring, keys.Verifier{}) == nil {
+		return rec
+	}
+	moved := *rec
+	moved.Devices = nil // those were of another ring
+	return &moved
+}
+
+// claimAtStart makes the user of the settings, unless he lives here.
+func (n *Node) claimAtStart(ctx context.Context) error {
+	name, err := personName(n.cfg.User)
+	if err != nil {
+		return err
+	}
+	for _, u := range n.people.all() {
+		if u.name() == string(name) {
+			return nil
+		}
+	}
+	_, err = n.API().UserAdd(ctx, api.UserRequest{Name: string(name)})
+	return err
+}
+
+// nameLost is directory.Events.Lost. It is called on the loop.
+func (o *overlay) nameLost(name directory.Name, own, rival peer.Key) {
+	o.node.trouble(own, fmt.Sprintf("the name %s belongs to the key %s now: two claims met after a partition and that one was the stronger; choose another with `phyllo user add`",
+		name, directory.Fingerprint(rival)))
+}
+
+// nameRefreshed is directory.Events.Refreshed. It is called on the loop.
+func (o *overlay) nameRefreshed(name directory.Name, rec *directory.Record, err error) {
+	n := o.node
+	u := n.people.byKey(rec.Identity)
+	if u == nil || u.name() != string(name) {
+		return
+	}
+	if err != nil {
+		n.trouble(rec.Identity, "the name's keepers could not be reached the last time: "+err.Error())
+		return
+	}
+	next := *u
+	next.rec, next.trouble = rec, ""
+	back := !hasDevice(rec, o.self.ID)
+	n.wg.Go(func() { // a disk is no business of the loop
+		n.logged("keeping a user's record", n.people.note(&next))
+		if u.trouble != "" {
+			n.emitUser(next.name())
+		}
+		if back {
+			n.comeBack(&next)
+		}
+	})
+}
+
+func hasDevice(rec *directory.Record, node id.ID) bool {
+	for _, d := range rec.Devices {
+		if d.Node == node {
+			return true
+		}
+	}
+	return false
+}
+
+// comeBack puts this node into a record that another device of the user has written
+// without it.
+func (n *Node) comeBack(u *resident) {
+	o := n.overlay()
+	if o == nil {
+		return
+	}
+	next := *u
+	next.rec = u.placedAt(o.ring, o.self.ID, time.Now())
+	if err := n.putRecord(n.ctx, &next); err != nil {
+		if n.ctx.Err() == nil {
+			n.log.Info("a user's record could not be changed yet", "user", u.name(), "err", err)
+		}
+		return
+	}
+	n.logged("keeping a user's record", n.people.note(&next))
+}
+
+// trouble notes why a user's name does not stand, and tells.
+func (n *Node) trouble(key peer.Key, text string) {
+	u := n.people.byKey(key)
+	if u == nil || u.trouble == text {
+		return
+	}
+	next := *u
+	next.trouble = text
+	n.people.put(&next)
+	n.log.Warn("a user's name", "user", u.name(), "trouble", text)
+	n.emitUser(u.name())
+}

@@ -1,0 +1,52 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/phyllo-net/phyllo/transport/mdns"
+)
+
+// lookAround is how long rings on the local network are looked for: their members
+// answer within a second.
+const lookAround = 1500 * time.Millisecond
+
+// startBeacon tells the local network which ring this node can let others into. A
+// machine without a network is none the worse for it.
+func (n *Node) startBeacon() {
+	a, err := mdns.Announce(n.announced, mdns.Options{Interfaces: n.opt.interfaces})
+	if err != nil {
+		n.log.Info("this node does not announce its ring on the local network", "why", err)
+		return
+	}
+	n.beacon = a
+}
+
+// announced is what the local network is told; nil while this node cannot admit.
+func (n *Node) announced() *mdns.Ring {
+	ring, err := n.member.Ring()
+	cert := n.member.Certificate()
+	if err != nil || cert == nil || !ring.Admitter {
+		return nil
+	}
+	return &mdns.Ring{Name: ring.Name, Ring: ring.ID, Node: cert.Node, Key: cert.Key, Addrs: n.ownAddrs()}
+}
+
+// sightings are the nodes of other rings on the local network, each once.
+func (n *Node) sightings(ctx context.Context) ([]mdns.Ring, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookAround)
+	defer cancel()
+	own := n.signer.Public()
+	var out []mdns.Ring
+	err := mdns.Browse(ctx, func(r mdns.Ring) {
+		if r.Key != own && !slices.ContainsFunc(out, func(x mdns.Ring) bool { return x.Key == r.Key }) {
+			out = append(out, r)
+		}
+	}, mdns.Options{Interfaces: n.opt.interfaces})
+	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return nil, kinded(err)
+	}
+	return out, nil
+}

@@ -1,0 +1,156 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/member"
+)
+
+// Doctor implements api.Node.
+func (f face) Doctor(ctx context.Context) ([]api.Finding, error) {
+	n := f.n
+	var out []api.Finding
+	say := func(about, verdict, format string, args ...any) {
+		out = append(out, api.Finding{About: about, Verdict: verdict, Sentence: fmt.Sprintf(format, args...)})
+	}
+	n.lookAtPorts(say)
+	n.lookAtClock(say)
+	n.lookAtDisk(say)
+	n.lookAtCertificate(say)
+	n.lookAtPeers(ctx, say)
+	n.lookAtUsers(say)
+	rank := map[string]int{api.Bad: 0, api.Warn: 1, api.Good: 2}
+	slices.SortStableFunc(out, func(a, b api.Finding) int { return rank[a.Verdict] - rank[b.Verdict] })
+	return out, ctx.Err()
+}
+
+type sayer func(about, verdict, format string, args ...any)
+
+func (n *Node) lookAtPorts(say sayer) {
+	addrs := n.ownAddrs()
+	if len(addrs) == 0 {
+		say("ports", api.Bad, "This node has no address at which others could reach it: is the network on? Give one with --listen.")
+	} else {
+		say("ports", api.Good, "This node listens; others are told %s.", addrs[0])
+	}
+	switch r := n.carrier.Reachable(); r.Kind {
+	case "public":
+		say("NAT", api.Good, "%s", r.Sentence)
+	default:
+		say("NAT", api.Warn, "%s", r.Sentence)
+	}
+	if bad := counted(n.carrier).BadInput; len(bad) > 0 {
+		var sum uint64
+		for _, c := range bad {
+			sum += c
+		}
+		say("ports", api.Warn, "%d connections or messages from outside made no sense and were refused: /metrics says of which kinds.", sum)
+	}
+}
+
+// buildYear is when this program was written: a clock before that is wrong.
+const buildYear = 2026
+
+func (n *Node) lookAtClock(say sayer) {
+	now := time.Now()
+	cert := n.member.Certificate()
+	switch {
+	case now.Year() < buildYear:
+		say("clock", api.Bad, "The clock says %s, which cannot be: set it (`timedatectl set-ntp true`).", now.UTC().Format(time.DateTime))
+	case cert != nil && now.Before(time.Unix(cert.NotBefore, 0).Add(-time.Hour)):
+		say("clock", api.Bad, "The clock says %s, but this node's certificate begins later: set the clock (`timedatectl set-ntp true`).", now.UTC().Format(time.DateTime))
+	default:
+		say("clock", api.Good, "The clock says %s UTC, which fits this node's certificate.", now.UTC().Format(time.DateTime))
+	}
+}
+
+// Free space of the disk below which it is worth a word, in bytes.
+const (
+	littleSpace = 1 << 30
+	noSpace     = 96 << 20
+)
+
+func (n *Node) lookAtDisk(say sayer) {
+	free, err := freeSpace(n.home.dir)
+	switch {
+	case err != nil:
+		say("disk", api.Warn, "How much room the disk of %s has is not known: %v.", n.home.dir, err)
+	case free < noSpace:
+		say("disk", api.Bad, "The disk of %s is full (%d MB left): nothing can be kept. Make room.", n.home.dir, free>>20)
+	case free < littleSpace:
+		say("disk", api.Warn, "The disk of %s has only %d MB left: make room soon.", n.home.dir, free>>20)
+	default:
+		say("disk", api.Good, "The disk of %s has %d GB free.", n.home.dir, free>>30)
+	}
+	if err := n.store.Put(nodeTable, []byte("doctor"), []byte(time.Now().UTC().Format(time.RFC3339))); err != nil {
+		say("disk", api.Bad, "Nothing can be kept in %s: %v.", n.home.path(storeName), err)
+	}
+}
+
+func (n *Node) lookAtCertificate(say sayer) {
+	cert := n.member.Certificate()
+	if cert == nil {
+		say("certificate", api.Bad, "%v.", member.ErrNoRing)
+		return
+	}
+	if err := n.member.Check(cert); err != nil {
+		say("certificate", api.Bad, "This node's certificate is not good: %v. Ask an admitter for an invitation and join again with `phyllo join`.", err)
+		return
+	}
+	left := time.Until(time.Unix(cert.NotAfter, 0))
+	days := int(left.Hours() / 24)
+	if time.Now().After(cert.RenewAt().Add(7 * 24 * time.Hour)) {
+		say("certificate", api.Warn, "The certificate ends in %d days and could not be renewed for a week: is an admitter on? `phyllo member list` marks them.", days)
+		return
+	}
+	say("certificate", api.Good, "The certificate is good for %d more days and renews itself.", days)
+}
+
+func (n *Node) lookAtPeers(ctx context.Context, say sayer) {
+	v, err := n.View(ctx)
+	if err != nil {
+		say("peers", api.Bad, "This node has no place in its ring at the moment: %v.", err)
+		return
+	}
+	list, err := n.member.List()
+	if err != nil {
+		say("peers", api.Warn, "The members cannot be listed: %v.", err)
+	}
+	others := 0
+	for _, m := range list {
+		if !m.Self && !m.Expelled {
+			others++
+		}
+	}
+	links := n.carrier.Links()
+	relayed := 0
+	for _, l := range links {
+		if l.Relayed {
+			relayed++
+		}
+	}
+	switch {
+	case !v.Ready:
+		say("peers", api.Bad, "This node is still looking for its place in the ring, with %d connections: are other nodes on, and does a firewall let them through?", len(links))
+	case others == 0:
+		say("peers", api.Good, "This node is the only one of its ring so far: `phyllo invite` makes a line for the next computer.")
+	case len(v.Leaf) == 0:
+		say("peers", api.Warn, "None of the %d other members that this node knows can be reached: are they on? It goes on trying.", others)
+	case relayed > 0:
+		say("peers", api.Warn, "%d neighbours, %d connections, %d of them through relays, which is slower: forward this node's port on the router.", len(v.Leaf), len(links), relayed)
+	default:
+		say("peers", api.Good, "%d neighbours on the ring, %d connections, all direct.", len(v.Leaf), len(links))
+	}
+}
+
+func (n *Node) lookAtUsers(say sayer) {
+	for _, u := range n.people.all() {
+		if u.trouble != "" {
+			say("users", api.Bad, "%s: %s.", u.name(), u.trouble)
+		}
+	}
+}

@@ -1,0 +1,272 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/store"
+	"github.com/phyllo-net/phyllo/store/disk"
+	"github.com/phyllo-net/phyllo/transport"
+	"github.com/phyllo-net/phyllo/transport/libp2p"
+)
+
+// nodeTable keeps what the assembly itself must remember.
+const nodeTable store.Table = "node"
+
+// Keys in nodeTable; a snapshot's has the ring behind it.
+var (
+	portKey        = []byte("port")
+	incarnationKey = []byte("incarnation")
+	snapshotKey    = []byte("snapshot/")
+)
+
+// openStore opens the node's records, with the kinds of errors that a user can do
+// something about.
+func (n *Node) openStore(dir string) (store.Store, error) {
+	open := n.opt.open
+	if open == nil {
+		open = func(dir string) (store.Store, error) {
+			return disk.Open(disk.Config{Dir: dir, Log: n.log, Cache: 4 << 20, MemTable: 1 << 20})
+		}
+	}
+	s, err := open(dir)
+	switch {
+	case errors.Is(err, store.ErrLocked):
+		return nil, api.Wrap(api.Locked, err)
+	case errors.Is(err, store.ErrNewerVersion):
+		return nil, api.Wrap(api.NewerState, err)
+	case err != nil:
+		return nil, fmt.Errorf("opening the node's records: %w", err)
+	}
+	return s, nil
+}
+
+// newTransport starts the transport on the addresses of the settings.
+func (n *Node) newTransport() (transport.Transport, error) {
+	cfg := transport.Config{
+		Private: n.signer.Seed(), Listen: n.cfg.TransportAddrs(), Hello: n.hello, Check: n.member.Check,
+		Events: &n.relay, MaxLinks: n.cfg.Connections, Log: n.log,
+	}
+	if n.opt.carrier != nil {
+		return n.opt.carrier(cfg)
+	}
+	if len(n.cfg.Listen) == 0 {
+		var err error
+		if cfg.Listen, err = n.chooseListen(); err != nil {
+			return nil, err
+		}
+	} else if err := probeListen(n.cfg.Listen); err != nil {
+		return nil, err
+	}
+	return libp2p.New(cfg, libp2p.Options{NAT: n.cfg.NAT && !onlyLoopback(n.cfg.Listen), PerLoopback: 1024})
+}
+
+// onlyLoopback reports whether all addresses are of this computer alone: no router
+// needs to be asked for such.
+func onlyLoopback(listen []string) bool {
+	for _, l := range listen {
+		if a, err := netip.ParseAddrPort(l); err != nil || !a.Addr().IsLoopback() {
+			return false
+		}
+	}
+	return len(listen) > 0
+}
+
+// chooseListen returns addresses with the port of the last time, the usual one, or
+// any free one, and remembers it, so that invitations and routers find it again.
+func (n *Node) chooseListen() ([]string, error) {
+	ports := []int{DefaultPort}
+	b, err := n.store.Get(nodeTable, portKey)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return nil, err
+	}
+	if last, err := strconv.Atoi(string(b)); err == nil && last > 0 && last < 1<<16 {
+		ports = []int{last, DefaultPort}
+	}
+	for range 8 {
+		ports = append(ports, 0)
+	}
+	for _, p := range ports {
+		port, v6, err := tryPort(p)
+		if err != nil {
+			continue
+		}
+		if text := strconv.Itoa(port); text != string(b) {
+			if err := n.store.Put(nodeTable, portKey, []byte(text)); err != nil {
+				return nil, err
+			}
+		}
+		c := Config{Listen: []string{"0.0.0.0:" + strconv.Itoa(port)}}
+		if v6 {
+			c.Listen = append(c.Listen, "[::]:"+strconv.Itoa(port))
+		}
+		return c.TransportAddrs(), nil
+	}
+	return nil, api.Errorf(api.Failed, "no port is free to listen on: give an address with --listen")
+}
+
+// tryPort reports whether a port is free for TCP and UDP; of 0 it finds one that
+// is. The transport shares ports with other programs where it can, so that holes can
+// be punched: it would not notice that a port is taken.
+func tryPort(port int) (chosen int, v6 bool, err error) {
+	tcp, err := net.Listen("tcp4", ":"+strconv.Itoa(port))
+	if err != nil {
+		return 0, false, err
+	}
+	defer tcp.Close()
+	port = tcp.Addr().(*net.TCPAddr).Port
+	udp, err := net.ListenPacket("udp4", ":"+strconv.Itoa(port))
+	if err != nil {
+		return 0, false, err
+	}
+	defer udp.Close()
+	tcp6, err := net.Listen("tcp6", "[::]:"+strconv.Itoa(port))
+	if err != nil {
+		return port, false, nil
+	}
+	defer tcp6.Close()
+	udp6, err := net.ListenPacket("udp6", "[::]:"+strconv.Itoa(port))
+	if err != nil {
+		return port, false, nil
+	}
+	defer udp6.Close()
+	return port, true, nil
+}
+
+// probeListen makes sure that nobody listens at the addresses yet.
+func probeListen(listen []string) error {
+	for _, l := range listen {
+		t, err := net.Listen("tcp", l)
+		if err != nil {
+			return api.Errorf(api.Failed, "listening on %s: %w: choose another with --listen", l, err)
+		}
+		u, err := net.ListenPacket("udp", t.Addr().String())
+		t.Close()
+		if a, bad := netip.ParseAddrPort(l); err != nil && bad == nil && a.Port() != 0 {
+			return api.Errorf(api.Failed, "listening on %s: %w: choose another with --listen", l, err)
+		}
+		if err == nil {
+			u.Close()
+		}
+	}
+	return nil
+}
+
+// hello is transport.Config.Hello: who this node is now.
+func (n *Node) hello() (*peer.Handle, *peer.Certificate) {
+	o := n.overlay()
+	cert := n.member.Certificate()
+	if o == nil || cert == nil || cert.Ring != o.ring {
+		return nil, nil
+	}
+	return o.self, cert
+}
+
+// relay hands the transport's events to the present overlay, as the transport
+// outlives it.
+type relay struct {
+	mu sync.RWMutex
+	to transport.Events
+}
+
+func (r *relay) set(to transport.Events) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.to = to
+}
+
+func (r *relay) now() transport.Events {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.to
+}
+
+// Up implements transport.Events.
+func (r *relay) Up(from *peer.Handle, cert *peer.Certificate) {
+	if to := r.now(); to != nil {
+		to.Up(from, cert)
+	}
+}
+
+// Frame implements transport.Events.
+func (r *relay) Frame(from *peer.Handle, c transport.Class, frame []byte) {
+	if to := r.now(); to != nil {
+		to.Frame(from, c, frame)
+	}
+}
+
+// Down implements transport.Events.
+func (r *relay) Down(to *peer.Handle, why transport.Why) {
+	if events := r.now(); events != nil {
+		events.Down(to, why)
+	}
+}
+
+// addrCheck is how often the node looks at its own addresses.
+const addrCheck = 5 * time.Second
+
+// watchAddrs takes the node's place anew when its addresses have changed for good:
+// others know a node by its handle, which is frozen.
+func (n *Node) watchAddrs() {
+	tick := time.NewTicker(addrCheck)
+	defer tick.Stop()
+	changed := 0
+	for {
+		select {
+		case <-tick.C:
+		case <-n.ctx.Done():
+			return
+		}
+		o := n.overlay()
+		if o == nil || !sameDirectAddrs(o.self.Addrs, n.ownAddrs()) {
+			changed++
+		} else {
+			changed = 0
+		}
+		if changed < 3 || o == nil {
+			continue
+		}
+		changed = 0
+		n.log.Info("this node's addresses have changed: it takes its place anew")
+		if err := n.restartOverlay(n.ctx); err != nil && n.ctx.Err() == nil {
+			n.broke(err)
+			return
+		}
+	}
+}
+
+// sameDirectAddrs reports whether two lists have the same addresses, in any order.
+// An empty new list, as while a cable is out, changes nothing.
+func sameDirectAddrs(old, now []string) bool {
+	if len(now) == 0 {
+		return true
+	}
+	have := make(map[string]bool, len(old))
+	for _, a := range old {
+		have[a] = true
+	}
+	for _, a := range now {
+		if !have[a] {
+			return false
+		}
+	}
+	return true
+}
+
+// ownAddrs are the addresses that others are told.
+func (n *Node) ownAddrs() []string {
+	var out []string
+	for _, a := range n.carrier.Addrs() {
+		if len(out) < peer.MaxAddrs && a != "" && len(a) <= peer.MaxAddrLen {
+			out = append(out, a)
+		}
+	}
+	return out
+}

@@ -1,0 +1,359 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/gateway/control"
+	"github.com/phyllo-net/phyllo/keys"
+	"github.com/phyllo-net/phyllo/member"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/store"
+	"github.com/phyllo-net/phyllo/transport"
+	"github.com/phyllo-net/phyllo/transport/mdns"
+)
+
+// stopTime bounds Stop, whatever its context says.
+const stopTime = 5 * time.Second
+
+// readyPatience is how long Start waits for the node's place in its ring. A node
+// whose neighbours are all off may take longer, and goes on by itself.
+const readyPatience = 15 * time.Second
+
+// Node is one real node. Make it with New; its methods may be called from any
+// goroutine.
+type Node struct {
+	cfg Config
+	opt options
+	log *slog.Logger
+
+	feed  *api.Feed
+	meter meter
+	relay relay
+
+	// Set by Start, in this order, and not changed until Stop.
+	home    *home
+	signer  *keys.Signer
+	store   store.Store
+	carrier transport.Transport
+	member  *member.Member
+	people  *people
+	control *control.Server
+
+	ctx    context.Context // ends when the node stops
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // all goroutines of this package
+	done   chan struct{}  // closed when the node should be stopped
+	ask    sync.Once      // closes done
+	stop   sync.Once
+	killed bool // by Kill: no farewells
+
+	begun   time.Time
+	change  sync.Mutex // one change of the ring or of the overlay at a time
+	upkeep  chan struct{}
+	lanMu   sync.Mutex
+	lan     *lanAsking
+	beacon  *mdns.Announcer
+	stopErr error
+
+	mu    sync.Mutex // guards what follows
+	over  *overlay   // the present one, nil between two
+	state string     // StateStopping, or empty
+	fault error      // what broke the node
+}
+
+// New returns a node that is not started. The error is that of Config.Validate, or
+// of an option.
+func New(c Config, opts ...Option) (*Node, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	n := &Node{cfg: c, feed: api.NewFeed(), done: make(chan struct{}), upkeep: make(chan struct{}, 1)}
+	for _, o := range opts {
+		o(&n.opt)
+	}
+	for _, a := range n.opt.apps {
+		if a.number < FirstFree {
+			return nil, fmt.Errorf("node: an application with the number %d: numbers below %d are phyllo's own", a.number, FirstFree)
+		}
+	}
+	n.log = n.opt.log
+	if n.log == nil {
+		n.log = slog.New(slog.DiscardHandler)
+	}
+	n.ctx, n.cancel = context.WithCancel(context.Background())
+	return n, nil
+}
+
+// Start starts the node's parts in order, and returns when it is in its ring, or,
+// if nobody of the ring can be reached for a while, when all but that is done. After
+// an error the node must be stopped all the same.
+func (n *Node) Start(ctx context.Context) error {
+	n.begun = time.Now()
+	for _, part := range []func(context.Context) error{
+		n.openState, n.openLinks, n.findRing, n.startOverlay, n.startControl,
+	} {
+		if err := part(ctx); err != nil {
+			return err
+		}
+	}
+	n.wg.Go(n.watchMember)
+	n.wg.Go(n.watchTraffic)
+	n.wg.Go(n.watchAddrs)
+	if n.cfg.LAN {
+		n.startBeacon()
+	}
+	if err := n.awaitReady(ctx, readyPatience); err != nil {
+		return err
+	}
+	if n.cfg.User != "" {
+		return n.claimAtStart(ctx)
+	}
+	return nil
+}
+
+// openState locks the home, reads keys and store.
+func (n *Node) openState(ctx context.Context) (err error) {
+	if n.home, err = openHome(n.cfg.Home); err != nil {
+		return err
+	}
+	if n.signer, err = keys.LoadOrMakeSigner(n.home.path(keyName), keys.NodeKey, keys.Random()); err != nil {
+		return err
+	}
+	if n.store, err = n.openStore(n.home.path(storeName)); err != nil {
+		return err
+	}
+	if n.people, err = loadPeople(n.home.path(usersName), n.log); err != nil {
+		return err
+	}
+	n.member, err = member.Open(ctx, member.Config{
+		Folder: n.home.dir, Node: n.signer, Store: n.store, Lookup: n.addrsOf, Changed: n.memberChanged, Log: n.log,
+	})
+	return err
+}
+
+// openLinks starts the transport, and lets member speak over it.
+func (n *Node) openLinks(context.Context) (err error) {
+	if n.carrier, err = n.newTransport(); err != nil {
+		return err
+	}
+	n.member.Serve(n.carrier)
+	return nil
+}
+
+// findRing redeems the invitation that was given, or founds a ring, unless the node
+// is in one.
+func (n *Node) findRing(ctx context.Context) error {
+	_, err := n.member.Ring()
+	inRing := err == nil
+	if n.cfg.Join != "" {
+		inv, err := member.ParseInvitation(n.cfg.Join)
+		if err != nil {
+			return kinded(err)
+		}
+		if have, err := n.member.Ring(); err == nil && have.ID == inv.Ring {
+			return nil
+		}
+		_, err = n.member.Redeem(ctx, inv)
+		return kinded(err)
+	}
+	if inRing {
+		return nil
+	}
+	return kinded(n.member.Found(n.cfg.RingName))
+}
+
+func (n *Node) startControl(context.Context) (err error) {
+	if n.opt.noControl {
+		return nil
+	}
+	n.control, err = control.Start(n.controlConfig())
+	return err
+}
+
+// awaitReady waits until the node claims its keys. That it takes longer is no error.
+func (n *Node) awaitReady(ctx context.Context, patience time.Duration) error {
+	o := n.overlay()
+	if o == nil {
+		return nil
+	}
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	select {
+	case <-o.ready:
+		return nil
+	case <-late.C:
+		n.log.Warn("nobody of this node's ring can be reached yet; it goes on trying")
+		return nil
+	case <-n.done:
+		return n.brokenBy()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Done is closed when somebody has asked the node to stop, or it broke. Whoever
+// started it then calls Stop.
+func (n *Node) Done() <-chan struct{} { return n.done }
+
+// end closes Done.
+func (n *Node) end() { n.ask.Do(func() { close(n.done) }) }
+
+// broke notes what ended the node.
+func (n *Node) broke(err error) {
+	n.mu.Lock()
+	if n.fault == nil {
+		n.fault = err
+	}
+	n.mu.Unlock()
+	n.log.Error("this node is broken and ends", "err", err)
+	n.end()
+}
+
+func (n *Node) brokenBy() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.fault
+}
+
+// overlay is the node's present place in its ring, or nil.
+func (n *Node) overlay() *overlay {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.over
+}
+
+// Stop stops the node in order, in under 5 s, and frees its home. It returns what
+// broke the node, if something did. It may be called at any time, and again.
+func (n *Node) Stop(ctx context.Context) error {
+	n.stop.Do(func() { n.stopErr = n.shutdown(ctx, false) })
+	return n.stopErr
+}
+
+// Kill ends the node without a word to the others, as a power cut does, and frees
+// its home.
+func (n *Node) Kill() {
+	n.stop.Do(func() { n.stopErr = n.shutdown(context.Background(), true) })
+}
+
+func (n *Node) shutdown(ctx context.Context, hard bool) error {
+	n.end()
+	n.mu.Lock()
+	n.state = api.StateStopping
+	n.killed = hard
+	n.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, stopTime-500*time.Millisecond)
+	defer cancel()
+	var errs []error
+	note := func(err error) {
+		if err != nil && !errors.Is(err, context.Canceled) {
+			errs = append(errs, err)
+		}
+	}
+	n.feed.Close()
+	if n.beacon != nil {
+		note(n.beacon.Close())
+	}
+	if n.control != nil {
+		note(n.control.Close(ctx))
+	}
+	if hard && n.carrier != nil {
+		note(n.carrier.Close())
+	}
+	n.cancel()
+	note(n.stopOverlay(ctx, !hard))
+	if n.member != nil {
+		note(n.member.Close())
+	}
+	if n.carrier != nil && !hard {
+		note(n.carrier.Close())
+	}
+	n.wg.Wait()
+	if n.store != nil {
+		note(n.store.Close())
+	}
+	if n.home != nil {
+		note(n.home.close())
+	}
+	if n.control != nil {
+		n.control.Release()
+	}
+	if err := n.brokenBy(); err != nil {
+		return err
+	}
+	return errors.Join(errs...)
+}
+
+// memberChanged is member.Config.Changed.
+func (n *Node) memberChanged() {
+	select {
+	case n.upkeep <- struct{}{}:
+	default:
+	}
+}
+
+// watchMember renews what is due, and carries expulsions that were made here to the
+// overlay.
+func (n *Node) watchMember() {
+	for {
+		n.carryExpulsions()
+		wait, err := n.member.Upkeep(n.ctx)
+		if err != nil && n.ctx.Err() == nil {
+			n.log.Info("membership: something could not be done yet", "err", err)
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-n.upkeep:
+		case <-n.ctx.Done():
+			timer.Stop()
+			return
+		}
+		timer.Stop()
+	}
+}
+
+// carryExpulsions gives the overlay the entries that it may not know, and closes
+// the links of those who are out.
+func (n *Node) carryExpulsions() {
+	list := n.member.Expulsions()
+	o := n.overlay()
+	if o == nil || len(list) == 0 {
+		return
+	}
+	err := o.host.Call(n.ctx, func() {
+		for _, e := range list {
+			o.pastry.Expel(e)
+		}
+	})
+	if err != nil && n.ctx.Err() == nil {
+		n.log.Warn("expulsions could not be handed to the overlay", "err", err)
+	}
+	n.dropExpelled(list)
+}
+
+func (n *Node) dropExpelled(list []*peer.Expulsion) {
+	for _, e := range list {
+		if !e.Node.IsZero() && !e.Pardon {
+			n.carrier.Disconnect(e.Node, true)
+		}
+	}
+}
+
+// addrsOf is member.Config.Lookup: where a node with this key was seen.
+func (n *Node) addrsOf(key peer.Key) []string {
+	if n.carrier == nil {
+		return nil
+	}
+	for _, l := range n.carrier.Links() {
+		if l.Peer.Key == key {
+			return l.Peer.Addrs
+		}
+	}
+	return nil
+}

@@ -1,0 +1,312 @@
+package node
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/app/directory"
+	"github.com/phyllo-net/phyllo/app/im"
+	"github.com/phyllo-net/phyllo/host"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/keys"
+	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/pastry"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/store"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// overlay is the node's place in a ring, from when it is taken until the node stops
+// or takes another.
+type overlay struct {
+	node  *Node
+	ring  id.Hash
+	self  *peer.Handle
+	host  *host.Host
+	clock func() machine.Clock
+	dir   *directory.Directory
+	im    *im.IM
+	probe *probe
+
+	// pastry is set on the loop when it starts, and touched there only.
+	pastry *pastry.Node
+	ready  chan struct{} // closed when the node has claimed its keys for the first time
+	once   sync.Once
+}
+
+// startOverlay takes the node's place in the ring of its certificate.
+func (n *Node) startOverlay(context.Context) error {
+	n.change.Lock()
+	defer n.change.Unlock()
+	return n.takePlace()
+}
+
+// restartOverlay gives the place up and takes it anew, or the one of another ring.
+func (n *Node) restartOverlay(ctx context.Context) error {
+	n.change.Lock()
+	defer n.change.Unlock()
+	if n.ctx.Err() != nil {
+		return n.ctx.Err()
+	}
+	if err := n.leavePlace(ctx, true); err != nil {
+		return err
+	}
+	return n.takePlace()
+}
+
+func (n *Node) stopOverlay(ctx context.Context, polite bool) error {
+	n.change.Lock()
+	defer n.change.Unlock()
+	return n.leavePlace(ctx, polite)
+}
+
+// takePlace makes and starts an overlay. n.change is held.
+func (n *Node) takePlace() error {
+	cert := n.member.Certificate()
+	if cert == nil {
+		return member0
+	}
+	saved, err := n.record(append(append([]byte{}, snapshotKey...), cert.Ring[:]...))
+	if err != nil {
+		return err
+	}
+	incarnation, err := n.nextIncarnation(saved)
+	if err != nil {
+		return err
+	}
+	o := &overlay{
+		node: n, ring: cert.Ring, ready: make(chan struct{}), clock: host.System(),
+		self:  &peer.Handle{ID: cert.Node, Key: cert.Key, Incarnation: incarnation, Addrs: n.ownAddrs()},
+		probe: &probe{changed: n.ringChanged},
+	}
+	if err := o.makeApps(); err != nil {
+		return err
+	}
+	o.host = host.New(host.Config{
+		Make: o.makeMachine, Table: pastry.Messages, Saved: saved, Log: n.log,
+		Save: func(b []byte) error {
+			return n.store.Put(nodeTable, append(append([]byte{}, snapshotKey...), o.ring[:]...), b)
+		},
+	})
+	o.host.Attach(n.carrier)
+	n.relay.set(o.host.Events())
+	n.mu.Lock()
+	n.over = o
+	n.mu.Unlock()
+	if err := o.host.Start(); err != nil {
+		return fmt.Errorf("starting the overlay: %w", err)
+	}
+	n.wg.Go(func() { n.watchHost(o) })
+	return o.settleIn()
+}
+
+// member0 says that the node is in no ring.
+var member0 = api.Errorf(api.Failed, "this node is in no ring: `phyllo up` founds one, `phyllo join` enters one")
+
+// leavePlace stops the overlay, if there is one: names that this node keeps are
+// handed over first. n.change is held.
+func (n *Node) leavePlace(ctx context.Context, polite bool) error {
+	o := n.overlay()
+	if o == nil {
+		return nil
+	}
+	if polite {
+		handover, cancel := context.WithTimeout(ctx, 1500*time.Millisecond)
+		if err := o.host.Do(handover, o.dir.Leave); err != nil && !errors.Is(err, host.ErrStopped) {
+			n.log.Info("not all names that this node kept were handed over; the others repair that", "err", err)
+		}
+		cancel()
+	}
+	err := o.host.Stop(ctx)
+	n.mu.Lock()
+	n.over = nil
+	n.mu.Unlock()
+	n.relay.set(nil)
+	for _, l := range n.carrier.Links() {
+		n.carrier.Disconnect(l.Peer.ID, false)
+	}
+	return err
+}
+
+// nextIncarnation returns a number above that of every earlier start, durably: even
+// if the clock went back and the last start saved nothing.
+func (n *Node) nextIncarnation(saved []byte) (uint64, error) {
+	last, err := n.record(incarnationKey)
+	if err != nil {
+		return 0, err
+	}
+	next := max(uint64(time.Now().UnixMilli()), pastry.SavedIncarnation(saved)+1)
+	if len(last) == 8 {
+		next = max(next, binary.BigEndian.Uint64(last)+1)
+	}
+	return next, n.store.Put(nodeTable, incarnationKey, binary.BigEndian.AppendUint64(nil, next))
+}
+
+// record reads one of the assembly's own; nil: there is none.
+func (n *Node) record(key []byte) ([]byte, error) {
+	b, err := n.store.Get(nodeTable, key)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	return b, err
+}
+
+// makeApps makes what runs on every node.
+func (o *overlay) makeApps() error {
+	n := o.node
+	dc := directory.Default()
+	dc.Ring, dc.Signer, dc.Verifier, dc.Store = o.ring, n.signer, keys.Verifier{}, n.store
+	dc.Certificate = n.member.Certificate
+	dc.Expelled = o.expelled
+	dc.Events = directory.Events{Lost: o.nameLost, Refreshed: o.nameRefreshed}
+	var err error
+	if o.dir, err = directory.New(dc); err != nil {
+		return err
+	}
+	o.im, err = im.New(im.Default(), im.Deps{Ring: o.ring, Store: n.store, Directory: o.dir, Verifier: keys.Verifier{}, Sealer: keys.Sealer{}})
+	if err != nil {
+		return err
+	}
+	o.im.Follow(o.imEvent)
+	for _, u := range n.people.all() {
+		if err := o.im.AddUser(u.forIM()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mounts lists all applications.
+func (o *overlay) mounts() []kbr.Mount {
+	own := []kbr.Mount{{Number: AppDirectory, App: o.dir}, {Number: AppIM, App: o.im}, {Number: AppProbe, App: o.probe}}
+	for i, m := range own {
+		if wrap := o.node.opt.replaced[m.Number]; wrap != nil {
+			own[i].App = wrap(m.App)
+		}
+	}
+	for _, a := range o.node.opt.apps {
+		own = append(own, kbr.Mount{Number: a.number, App: a.make(Place{Ring: o.ring, Node: o.self.ID, Store: o.node.store})})
+	}
+	return own
+}
+
+// makeMachine is host.Config.Make.
+func (o *overlay) makeMachine(rng *rand.Rand, saved []byte) (machine.Machine, error) {
+	n := o.node
+	c := pastry.DefaultConfig()
+	c.Ring, c.Signer, c.Verifier, c.Rand = o.ring, n.signer, keys.Verifier{}, rng
+	c.Seeds = n.member.Contacts()
+	c.Apps = o.mounts()
+	c.Trust = n.member.Trusts
+	c.Expelled = o.learnt
+	c.Observe.Ready = func(_ *pastry.Node, ready bool) {
+		if ready {
+			o.once.Do(func() { close(o.ready) })
+		}
+		n.ringChanged()
+	}
+	c.Observe.Verdict = func(_ *pastry.Node, p *peer.Handle) {
+		n.log.Info("a node does not answer any more", "node", p.String())
+	}
+	if n.opt.tune != nil {
+		n.opt.tune(&c)
+	}
+	p, err := pastry.New(c, o.self, saved)
+	if err != nil {
+		return nil, err
+	}
+	o.pastry = p
+	return p, nil
+}
+
+// settleIn gives the overlay what it must know: expulsions, and whose names it
+// keeps fresh.
+func (o *overlay) settleIn() error {
+	list, users := o.node.member.Expulsions(), o.node.people.all()
+	return o.host.Call(o.node.ctx, func() {
+		for _, e := range list {
+			o.pastry.Expel(e)
+		}
+		for _, u := range users {
+			o.dir.Keep(u.placedAt(o.ring, o.self.ID, o.pastry.Wall()), u.signer)
+		}
+	})
+}
+
+// expelled is directory.Config.Expelled. It is called on the loop.
+func (o *overlay) expelled(node id.ID) bool {
+	var set peer.Expulsions
+	for _, e := range o.pastry.Expulsions() {
+		set.Add(e)
+	}
+	return set.Expelled(node)
+}
+
+// learnt takes an entry that the overlay brought to member, off the loop.
+func (o *overlay) learnt(e *peer.Expulsion) {
+	n := o.node
+	n.wg.Go(func() {
+		if err := n.member.Merge([]*peer.Expulsion{e}); err != nil && n.ctx.Err() == nil {
+			n.log.Warn("an expulsion could not be kept", "err", err)
+		}
+		n.dropExpelled([]*peer.Expulsion{e})
+	})
+}
+
+// watchHost ends the node if its loop ended by a fault.
+func (n *Node) watchHost(o *overlay) {
+	select {
+	case <-o.host.Done():
+	case <-n.ctx.Done():
+		return
+	}
+	if err := o.host.Err(); err != nil {
+		n.broke(err)
+	}
+}
+
+// do runs f as a task of the present overlay.
+func (n *Node) do(ctx context.Context, f func(t *task.T, o *overlay) error) error {
+	o := n.overlay()
+	if o == nil {
+		return errNoPlace
+	}
+	return o.host.Do(ctx, func(t *task.T) error { return f(t, o) })
+}
+
+var errNoPlace = api.Errorf(api.NotRunning, "the node is starting or stopping: try again in a moment")
+
+// call runs f on the loop of the present overlay.
+func (n *Node) call(ctx context.Context, f func(o *overlay)) error {
+	o := n.overlay()
+	if o == nil {
+		return errNoPlace
+	}
+	return o.host.Call(ctx, func() { f(o) })
+}
+
+// Do runs f as a task on the node's loop, with the endpoint of an application that
+// was mounted with WithApp or WithAppAt, and returns what it returned.
+func (n *Node) Do(ctx context.Context, app wire.AppID, f func(*task.T, kbr.Endpoint) error) error {
+	return n.do(ctx, func(t *task.T, o *overlay) error {
+		ep := o.pastry.Endpoint(app)
+		if ep == nil {
+			return fmt.Errorf("this node does not run application %d", app)
+		}
+		return f(t, ep)
+	})
+}
+
+// View is what the node knows of its ring now, for tests and for the curious.
+func (n *Node) View(ctx context.Context) (v pastry.View, err error) {
+	err = n.call(ctx, func(o *overlay) { v = o.pastry.View(o.clock()) })
+	return v, err
+}

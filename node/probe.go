@@ -1,0 +1,168 @@
+package node
+
+import (
+	"context"
+	"time"
+
+	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/app/directory"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+// handle is short for what is passed around most.
+type handle = peer.Handle
+
+// probe is the application behind ping and trace: it answers everything with
+// nothing, and tells when the neighbours change.
+type probe struct{ changed func() }
+
+var _ kbr.App = (*probe)(nil)
+
+// Start implements kbr.App.
+func (*probe) Start(kbr.Endpoint) {}
+
+// Deliver implements kbr.App.
+func (*probe) Deliver(d *kbr.Delivery) { d.Reply(nil) }
+
+// Update implements kbr.App.
+func (p *probe) Update(*peer.Handle, bool) { p.changed() }
+
+// Stop implements kbr.App.
+func (*probe) Stop() {}
+
+// probeTime bounds a ping and a trace.
+const probeTime = 10 * time.Second
+
+// Ping implements api.Node.
+func (f face) Ping(ctx context.Context, target string) (*api.Pong, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*probeTime)
+	defer cancel()
+	if node, err := id.Parse(target); err == nil {
+		p, err := f.n.ping(ctx, node)
+		if err != nil {
+			return nil, noAnswer(target, err)
+		}
+		return p, nil
+	}
+	name, err := personName(target)
+	if err != nil {
+		return nil, err
+	}
+	found, err := f.n.lookup(ctx, name)
+	if err != nil {
+		return nil, aboutName(err, string(name))
+	}
+	var best *api.Pong
+	var last error
+	for _, d := range found.Record.Devices {
+		p, err := f.n.ping(ctx, d.Node)
+		switch {
+		case err != nil:
+			last = err
+		case best == nil || p.RTTMicros < best.RTTMicros:
+			best = p
+		}
+	}
+	switch {
+	case best != nil:
+		best.Name = string(name)
+		return best, nil
+	case last == nil:
+		return nil, api.Errorf(api.Unreachable, "%s lives on no node at the moment: try again when he has started one", name)
+	}
+	return nil, noAnswer(string(name), last)
+}
+
+func noAnswer(who string, err error) error {
+	if k := api.KindOf(kinded(err)); k != api.Unreachable && k != api.Failed {
+		return kinded(err)
+	}
+	return api.Errorf(api.Unreachable, "%+q does not answer now: is that computer on? `phyllo doctor` looks at this side (%w)", who, err)
+}
+
+// ping asks a node once the link to it stands, so that the time is that of the
+// question alone.
+func (n *Node) ping(ctx context.Context, node id.ID) (*api.Pong, error) {
+	h, err := n.connect(ctx, node)
+	if h == nil {
+		return nil, err
+	}
+	own := h.ID == n.overlayID()
+	if err != nil && !own {
+		// No link of our own; the ring may still carry the question.
+		n.log.Debug("no direct link for a ping", "node", node.Short(), "err", err)
+	}
+	var answer kbr.Answer
+	err = n.do(ctx, func(t *task.T, o *overlay) (err error) {
+		answer, err = kbr.CallPeer(t, o.pastry.Endpoint(AppProbe), h, nil, kbr.Options{Timeout: probeTime})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	p := &api.Pong{ID: h.ID, Path: "relayed", Kind: "ring", RTTMicros: answer.RTT.Microseconds()}
+	if own {
+		p.Path, p.Kind = "direct", "self"
+	}
+	if len(h.Addrs) > 0 {
+		p.Addr = h.Addrs[0]
+	}
+	for _, l := range n.carrier.Links() {
+		if l.Peer.ID == h.ID {
+			p.Addr, p.Kind = l.Addr, l.Kind
+			if !l.Relayed && !answer.Relayed {
+				p.Path = "direct"
+			}
+		}
+	}
+	return p, nil
+}
+
+// Trace implements api.Node.
+func (f face) Trace(ctx context.Context, target string) (*api.Trace, error) {
+	key, err := id.Parse(target)
+	if err != nil {
+		name, err := directory.ParseName(target)
+		if err != nil {
+			return nil, kinded(err)
+		}
+		key = name.Key()
+	}
+	var answer kbr.Answer
+	var self id.ID
+	err = f.n.do(ctx, func(t *task.T, o *overlay) (err error) {
+		self = o.self.ID
+		answer, err = kbr.Call(t, o.pastry.Endpoint(AppProbe), key, nil, kbr.Options{Timeout: probeTime, Trace: true})
+		return err
+	})
+	if err != nil {
+		return nil, kinded(err)
+	}
+	out := &api.Trace{Key: key, Root: self, RTTMicros: answer.RTT.Microseconds(), Hops: []api.Hop{}}
+	if answer.From != nil {
+		out.Root = answer.From.ID
+	}
+	for _, h := range answer.Path {
+		if h.Node == nil || h.Node.ID == self {
+			continue
+		}
+		hop := api.Hop{ID: h.Node.ID, RTTMicros: h.RTT.Microseconds()}
+		if len(h.Node.Addrs) > 0 {
+			hop.Addr = h.Node.Addrs[0]
+		}
+		out.Hops = append(out.Hops, hop)
+	}
+	f.n.feed.Publish(&api.Event{Kind: api.EventTrace, Time: time.Now().UTC(), Trace: out})
+	return out, nil
+}
+
+// overlayID is the node's id in its ring, or zero.
+func (n *Node) overlayID() id.ID {
+	if o := n.overlay(); o != nil {
+		return o.self.ID
+	}
+	return id.ID{}
+}
