@@ -44,6 +44,15 @@ func (h *Hash) UnmarshalBinary(b []byte) error {
 	return nil
 }
 
+// UnmarshalCBOR implements cbor.Unmarshaler. It accepts a byte string of 32 bytes
+// and nothing else.
+func (h *Hash) UnmarshalCBOR(b []byte) error {
+	if len(b) != 2+len(h) || b[0] != 0x58 || int(b[1]) != len(h) {
+		return fmt.Errorf("not a hash: want a string of %d bytes", len(h))
+	}
+	return h.UnmarshalBinary(b[2:])
+}
+
 // IsZero reports whether h is the zero hash, which stands for "none".
 func (h Hash) IsZero() bool { return h == Hash{} }
 

@@ -104,6 +104,15 @@ func (x *ID) UnmarshalBinary(b []byte) error {
 	return nil
 }
 
+// UnmarshalCBOR implements cbor.Unmarshaler. It accepts a byte string of 16 bytes
+// and nothing else.
+func (x *ID) UnmarshalCBOR(b []byte) error {
+	if len(b) != 1+Size || b[0] != 0x40+Size {
+		return ErrSyntax
+	}
+	return x.UnmarshalBinary(b[1:])
+}
+
 // IsZero reports whether x is the point 0, which stands for "no id" in messages.
 func (x ID) IsZero() bool { return x.Hi|x.Lo == 0 }
 

@@ -50,6 +50,9 @@ func (c *card) UnmarshalBinary(b []byte) error {
 	return nil
 }
 
+// UnmarshalCBOR implements cbor.Unmarshaler: see wire.ByteString.
+func (c *card) UnmarshalCBOR(b []byte) error { return wire.ByteString(c, b) }
+
 func checkCards(cs []*card) error {
 	if len(cs) > maxCards {
 		return fmt.Errorf("%d admitters, at most %d", len(cs), maxCards)
@@ -98,6 +101,9 @@ func (p *place) UnmarshalBinary(b []byte) error {
 	return nil
 }
 
+// UnmarshalCBOR implements cbor.Unmarshaler: see wire.ByteString.
+func (p *place) UnmarshalCBOR(b []byte) error { return wire.ByteString(p, b) }
+
 // acquaintance is a member as admitters tell each other of it.
 type acquaintance struct {
 	Certificate *peer.Certificate
@@ -133,3 +139,6 @@ func (a *acquaintance) UnmarshalBinary(b []byte) error {
 	*a = acquaintance{Certificate: f.Certificate, Addrs: f.Addrs}
 	return nil
 }
+
+// UnmarshalCBOR implements cbor.Unmarshaler: see wire.ByteString.
+func (a *acquaintance) UnmarshalCBOR(b []byte) error { return wire.ByteString(a, b) }

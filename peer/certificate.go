@@ -35,6 +35,9 @@ type Salt [SaltSize]byte
 // SaltSize bytes and keeps no reference to b.
 func (s *Salt) UnmarshalBinary(b []byte) error { return wire.Exact(s[:], b) }
 
+// UnmarshalCBOR implements cbor.Unmarshaler: see wire.ByteString.
+func (s *Salt) UnmarshalCBOR(b []byte) error { return wire.ByteString(s, b) }
+
 // maxStamp is the latest time that certificates and expulsions may name, in Unix
 // seconds (the year 36812): differences of two such times cannot overflow.
 const maxStamp = 1 << 40

@@ -99,6 +99,9 @@ func (e *Expulsion) UnmarshalBinary(b []byte) error {
 	return nil
 }
 
+// UnmarshalCBOR implements cbor.Unmarshaler: see wire.ByteString.
+func (e *Expulsion) UnmarshalCBOR(b []byte) error { return wire.ByteString(e, b) }
+
 // CheckExpulsions returns an error if a list of expulsions from outside has more
 // than MaxExpulsionsInMessage elements or an empty one.
 func CheckExpulsions(list []*Expulsion) error {

@@ -38,6 +38,9 @@ func (k Key) String() string { return base64.RawURLEncoding.EncodeToString(k[:])
 // KeySize bytes and keeps no reference to b.
 func (k *Key) UnmarshalBinary(b []byte) error { return wire.Exact(k[:], b) }
 
+// UnmarshalCBOR implements cbor.Unmarshaler: see wire.ByteString.
+func (k *Key) UnmarshalCBOR(b []byte) error { return wire.ByteString(k, b) }
+
 // IsZero reports whether there is no key.
 func (k Key) IsZero() bool { return k == Key{} }
 
@@ -86,6 +89,9 @@ func (h *Handle) UnmarshalBinary(b []byte) error {
 	*h = v
 	return nil
 }
+
+// UnmarshalCBOR implements cbor.Unmarshaler: see wire.ByteString.
+func (h *Handle) UnmarshalCBOR(b []byte) error { return wire.ByteString(h, b) }
 
 // Check returns what is wrong with a handle that came from outside, or nil. It
 // does not prove that the id belongs to the key: a certificate does.

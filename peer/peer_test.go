@@ -77,6 +77,23 @@ func TestHandlesThatAreRefused(t *testing.T) {
 	}
 }
 
+// The codec's library would fill these types from a map or an array, past all their
+// limits.
+func TestOnlyByteStrings(t *testing.T) {
+	long := make([]string, 1000)
+	for name, c := range map[string]struct{ from, into any }{
+		"handle":    {map[string]any{"ID": make([]byte, 16), "Addrs": long}, new([]*peer.Handle)},
+		"no handle": {map[string]any{}, new([]*peer.Handle)},
+		"key":       {make([]int, peer.KeySize), new([]*peer.Key)},
+		"salt":      {make([]int, peer.SaltSize), new([]*peer.Salt)},
+		"expulsion": {map[int]any{}, new([]*peer.Expulsion)},
+	} {
+		if err := wire.Unmarshal(wire.MustMarshal([]any{c.from}), c.into); !errors.Is(err, wire.ErrMalformed) {
+			t.Errorf("%s: %v, want %v", name, err, wire.ErrMalformed)
+		}
+	}
+}
+
 func TestCheckList(t *testing.T) {
 	a, b := &peer.Handle{ID: id.Tiny(1)}, &peer.Handle{ID: id.Tiny(2)}
 	for _, c := range []struct {

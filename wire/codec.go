@@ -16,10 +16,12 @@
 // sent. Elements of lists are numbers or pointers (8 bytes for each byte that a
 // hostile sender spends); longer things travel as byte strings of their own, as
 // peer.Handle does. And an array of bytes has an UnmarshalBinary (see Exact), as
-// the codec would fill it from a string of any length; NewTable insists on that.
+// the codec would fill it from a string of any length; and whatever has one has an
+// UnmarshalCBOR besides (see ByteString). NewTable insists on both.
 package wire
 
 import (
+	"encoding"
 	"errors"
 	"fmt"
 
@@ -127,4 +129,16 @@ func Exact(dst, b []byte) error {
 	}
 	copy(dst, b)
 	return nil
+}
+
+// ByteString lets into read the content of b, one encoded value that must be a byte
+// string. A type that travels as a byte string makes its UnmarshalCBOR of it: the
+// codec's library calls UnmarshalBinary for a byte string only, and would fill the
+// type from a map, an array or null past all that UnmarshalBinary checks.
+func ByteString(into encoding.BinaryUnmarshaler, b []byte) error {
+	major, arg, n, err := head(b)
+	if err != nil || major != majorBytes || arg != uint64(len(b)-n) {
+		return fmt.Errorf("%w: no byte string where one belongs", ErrMalformed)
+	}
+	return into.UnmarshalBinary(b[n:])
 }

@@ -145,6 +145,12 @@ func TestRefused(t *testing.T) {
 		{"short hash", "a10941ff", new(note)},
 		{"long hash", "a1095821" + strings.Repeat("00", 33), new(note)},
 		{"short id", "a10141ff", new(note)},
+		{"id that is nothing", "a101f6", new(note)},
+		{"id that is a map", "a101a162486900", new(note)},
+		{"id that is a text", "a10170" + strings.Repeat("61", id.Size), new(note)},
+		{"id in more bytes than it has", "a1015fff", new(note)},
+		{"hash that is nothing", "a109f6", new(note)},
+		{"hash that is an array", "a1099820" + strings.Repeat("00", 32), new(note)},
 		{"deeper than allowed", deep(wire.MaxDepth), new(any)},
 		{"10,000 deep", deep(10_000), new(any)},
 		{"elements", "9a000f4240" + strings.Repeat("00", 1_000_000), new(list)},
@@ -209,6 +215,27 @@ func TestMustMarshalPanics(t *testing.T) {
 		}
 	}()
 	wire.MustMarshal(func() {})
+}
+
+// A type that travels as a byte string is filled from nothing else.
+func TestByteString(t *testing.T) {
+	for _, c := range []struct {
+		hex  string
+		good bool
+	}{
+		{"450102030405", true}, {"4401020304", false}, {"46010203040506", false}, {"4501020304", false}, {"45010203040506", false},
+		{"850102030405", false}, {"650102030405", false}, {"a0", false}, {"f6", false}, {"", false}, {"58", false},
+	} {
+		b, err := hex.DecodeString(c.hex)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var a lax
+		err = wire.ByteString(&a, b)
+		if good := err == nil && a == (lax{1, 2, 3, 4, 5}); good != c.good || err != nil && !errors.Is(err, wire.ErrMalformed) {
+			t.Errorf("%s: %v, %v", c.hex, a, err)
+		}
+	}
 }
 
 func TestExact(t *testing.T) {

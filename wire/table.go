@@ -43,7 +43,8 @@ type Table struct {
 
 // NewTable makes a table from one (nil) pointer of each message type. Two
 // messages with one kind are a bug and panic, and so is a message with an array
-// of bytes that would take a string of any length (see Exact).
+// of bytes that would take a string of any length (see Exact), or with a type that
+// could be filled past its UnmarshalBinary (see ByteString).
 func NewTable(ms ...Message) *Table {
 	t := new(Table)
 	for _, m := range ms {
@@ -52,20 +53,27 @@ func NewTable(ms ...Message) *Table {
 			panic(fmt.Sprintf("wire: kind %d is %v and %v", m.Kind(), have, typ))
 		}
 		if f := loose(typ, nil); f != nil {
-			panic(fmt.Sprintf("wire: %v holds a %v, which decodes from a string of any length: give it an UnmarshalBinary with wire.Exact", typ, f))
+			panic(fmt.Sprintf("wire: %v holds a %v, which decodes from what it should refuse: give it an UnmarshalBinary with wire.Exact and an UnmarshalCBOR with wire.ByteString", typ, f))
 		}
 		t.kinds[m.Kind()] = typ
 	}
 	return t
 }
 
-var unmarshaler = reflect.TypeFor[encoding.BinaryUnmarshaler]()
+var (
+	unmarshaler = reflect.TypeFor[encoding.BinaryUnmarshaler]()
+	strict      = reflect.TypeFor[interface{ UnmarshalCBOR([]byte) error }]()
+)
 
-// loose returns an array type within typ that does not insist on its length, or
-// nil. seen are the types around it.
+// loose returns a type within typ that does not insist on its length, or on being a
+// byte string, or nil. seen are the types around it.
 func loose(typ reflect.Type, seen []reflect.Type) reflect.Type {
-	if reflect.PointerTo(typ).Implements(unmarshaler) || slices.Contains(seen, typ) {
+	p := reflect.PointerTo(typ)
+	switch {
+	case p.Implements(strict) || slices.Contains(seen, typ):
 		return nil
+	case p.Implements(unmarshaler):
+		return typ
 	}
 	switch typ.Kind() {
 	case reflect.Array:

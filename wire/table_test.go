@@ -58,15 +58,26 @@ type own struct {
 	Next    *own    `cbor:"1,keyasint"`
 }
 
-func (*twin) Kind() wire.Kind  { return 1 }
-func (*rough) Kind() wire.Kind { return 9 }
-func (*own) Kind() wire.Kind   { return 10 }
+// lax refuses byte strings of another length only.
+type lax [5]byte
+
+func (l *lax) UnmarshalBinary(b []byte) error { return wire.Exact(l[:], b) }
+
+type lenient struct {
+	Key lax `cbor:"1,keyasint"`
+}
+
+func (*twin) Kind() wire.Kind    { return 1 }
+func (*rough) Kind() wire.Kind   { return 9 }
+func (*lenient) Kind() wire.Kind { return 11 }
+func (*own) Kind() wire.Kind     { return 10 }
 
 func TestTableBugsPanic(t *testing.T) {
 	for name, f := range map[string]func(){
 		"two of one kind":        func() { wire.NewTable((*note)(nil), (*twin)(nil)) },
 		"not in the table":       func() { table.Encode(&twin{}) },
 		"an array of any length": func() { wire.NewTable((*rough)(nil)) },
+		"a type past its limits": func() { wire.NewTable((*lenient)(nil)) },
 		"kind outside the table": func() { table.Encode(&own{}) },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -58,6 +58,9 @@ type nonce [16]byte
 // UnmarshalBinary implements encoding.BinaryUnmarshaler.
 func (n *nonce) UnmarshalBinary(b []byte) error { return wire.Exact(n[:], b) }
 
+// UnmarshalCBOR implements cbor.Unmarshaler: see wire.ByteString.
+func (n *nonce) UnmarshalCBOR(b []byte) error { return wire.ByteString(n, b) }
+
 // read asks a holder for a name's record.
 type read struct {
 	Name  id.Hash `cbor:"1,keyasint"`
