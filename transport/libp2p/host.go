@@ -15,7 +15,6 @@ import (
 	"github.com/libp2p/go-libp2p/core/connmgr"
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/host"
-	"github.com/libp2p/go-libp2p/core/network"
 	p2ppeer "github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/gologshim"
 	"github.com/libp2p/go-libp2p/p2p/muxer/yamux"
@@ -24,7 +23,6 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/security/noise"
 	quic "github.com/libp2p/go-libp2p/p2p/transport/quic"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
-	ma "github.com/multiformats/go-multiaddr"
 	"go.uber.org/fx"
 )
 
@@ -58,7 +56,7 @@ func newHost(t *Transport) (host.Host, error) {
 		p2p.ResourceManager(limits),
 		p2p.ConnectionManager(&connmgr.NullConnMgr{}),
 		p2p.ConnectionGater(gate{t}),
-		p2p.DialRanker(together),
+		p2p.SwarmOpts(swarm.WithDialRanker(swarm.NoDelayDialRanker)), // what is tried after what is decided in dial
 		p2p.WithDialTimeout(t.opts.Limits.DialTime),
 		p2p.UserAgent("phyllo"), p2p.ProtocolVersion("phyllo/1"),
 		p2p.Ping(false), p2p.DisableMetrics(),
@@ -100,10 +98,6 @@ func muxer() *yamux.Transport {
 	c.LogOutput = io.Discard
 	return (*yamux.Transport)(&c)
 }
-
-// together lets the library call all addresses that it is given at once: what is
-// tried after what is decided in dial.
-func together(addrs []ma.Multiaddr) []network.AddrDelay { return swarm.NoDelayDialRanker(addrs) }
 
 // unknownPeer returns the name of a key that nobody has.
 func unknownPeer() (p2ppeer.ID, error) {

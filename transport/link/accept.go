@@ -89,7 +89,7 @@ func (f *far) objection(hello *transport.Hello, lower bool) transport.RefusalRea
 	case f.live != nil:
 		return 0 // it would not ask if its end still stood
 	}
-	if f.try != nil && f.try.greets && lower && hello.Handle.Incarnation <= f.want.Incarnation {
+	if f.try != nil && f.try.greets && lower {
 		return transport.RefusedSurplus
 	}
 	return 0

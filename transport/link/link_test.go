@@ -34,7 +34,6 @@ func (s wireStream) HangUp()           { s.Close() }
 
 // other plays the other nodes: it is the carrier of the links under test.
 type other struct {
-	key    peer.Key
 	answer func(net.Conn) // handles one stream; nil refuses
 	mu     sync.Mutex
 	opened int

@@ -58,6 +58,9 @@ func New(cfg transport.Config, carry Carrier, limits Limits) *Links {
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)
 	}
+	// Above those of an earlier transport of the same incarnation, whose peers
+	// remember the last they heard of.
+	l.attempts.Store(uint64(l.begin.UnixNano()))
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.start("watch", l.watch, nil)
 	return l

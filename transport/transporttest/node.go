@@ -49,11 +49,6 @@ type node struct {
 // option changes how a node is made.
 type option func(*node, *transport.Config)
 
-// place gives the node an id.
-func place(x id.ID) option {
-	return func(n *node, _ *transport.Config) { n.h.ID = x; n.cert.Node = x }
-}
-
 func listen(addrs ...string) option {
 	return func(_ *node, c *transport.Config) { c.Listen = addrs }
 }
@@ -76,8 +71,7 @@ func noMember(n *node, c *transport.Config) {
 	c.Hello = func() (*peer.Handle, *peer.Certificate) { return nil, nil }
 }
 
-// start makes a node with the number k, which determines its key and, without an
-// option, its id.
+// start makes a node with the number k, which determines its key and its id.
 func (f Factory) start(t testing.TB, k byte, opts ...option) *node {
 	t.Helper()
 	n := &node{t: t, seed: bytes.Repeat([]byte{k}, 32), rec: newRecorder()}
