@@ -4,6 +4,7 @@ import "time"
 
 // Kinds of events.
 const (
+	EventBegin       = "begin"        // the first one: whatever happens from now on comes
 	EventMessage     = "message"      // one was received: User, Message
 	EventState       = "state"        // one that User has sent has another state: Message
 	EventRequest     = "request"      // a stranger asks to be accepted: User, Contact

@@ -59,9 +59,10 @@ func (d *Feed) Close() {
 	}
 }
 
-// Follow is Node.Events: it calls f for each event that is published from now on.
+// Follow is Node.Events: it calls f with EventBegin, and then for each event that is
+// published from now on.
 func (d *Feed) Follow(ctx context.Context, f func(*Event) error) error {
-	me := &follower{signal: make(chan struct{}, 1)}
+	me := &follower{signal: make(chan struct{}, 1), queue: []*Event{{Kind: EventBegin, Time: time.Now().UTC()}}}
 	d.mu.Lock()
 	d.followers[me] = true
 	d.mu.Unlock()

@@ -41,10 +41,10 @@ type Overview interface {
 	// Trace sends a message towards a key (32 hex digits) or a name's place on the
 	// ring, and says which way it took.
 	Trace(ctx context.Context, target string) (*Trace, error)
-	// Events calls f for what happens from now on, one event at a time, until the
-	// context ends (its error), f returns an error (that one), or the node stops
-	// (nil). Events that f is too slow for are counted and dropped: an event of
-	// kind Lost then says how many. See Feed.
+	// Events calls f with EventBegin, and then for what happens from then on, one
+	// event at a time, until the context ends (its error), f returns an error (that
+	// one), or the node stops (nil). Events that f is too slow for are counted and
+	// dropped; an EventLost then says how many. See Feed.
 	Events(ctx context.Context, f func(*Event) error) error
 }
 

@@ -315,7 +315,9 @@ func TestEvents(t *testing.T) {
 			return nil
 		})
 	}()
-	waitFor(t, func() bool { return s.node.Followers() == 1 })
+	if e := <-got; e.Kind != api.EventBegin {
+		t.Errorf("the first event is %+v", e)
+	}
 	s.node.Emit(api.Event{Kind: api.EventMessage, User: "ann", Message: &api.Message{Text: "line\nbreak"}})
 	s.node.Emit(api.Event{Kind: api.EventTraffic, Traffic: &api.Traffic{BytesIn: 7}})
 	if e := <-got; e.Message == nil || e.Message.Text != "line\nbreak" {
@@ -372,12 +374,18 @@ func TestServerSentEvents(t *testing.T) {
 	waitFor(t, func() bool { return s.node.Followers() == 1 })
 	s.node.Emit(api.Event{Kind: api.EventRing})
 	r := bufio.NewReader(resp.Body)
-	for {
+	for begun := false; ; {
 		line, err := r.ReadString('\n')
 		if err != nil {
 			t.Fatal(err)
 		}
 		if strings.HasPrefix(line, "data: ") {
+			if !begun {
+				if begun = true; !strings.Contains(line, `"kind":"begin"`) {
+					t.Errorf("got %q first", line)
+				}
+				continue
+			}
 			if !strings.Contains(line, `"kind":"ring"`) {
 				t.Errorf("got %q", line)
 			}

@@ -37,6 +37,8 @@ type Node struct {
 	asked   bool // a request on the local network is open
 	joined  bool
 	stopped bool
+	hang    bool
+	hanging int
 }
 
 // letter is a message in somebody's history.
@@ -174,8 +176,43 @@ func (n *Node) Picture(context.Context) (*api.Picture, error) {
 	return p, nil
 }
 
+// Hang lets every ping hang until its context ends, or no longer.
+func (n *Node) Hang(on bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.hang = on
+}
+
+// Hanging is how many hang.
+func (n *Node) Hanging() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.hanging
+}
+
+// waitIfHung hangs if Hang says so.
+func (n *Node) waitIfHung(ctx context.Context) error {
+	n.mu.Lock()
+	hang := n.hang
+	if hang {
+		n.hanging++
+	}
+	n.mu.Unlock()
+	if !hang {
+		return nil
+	}
+	<-ctx.Done()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.hanging--
+	return ctx.Err()
+}
+
 // Ping implements api.Node: bob's node answers directly, carol's through a relay.
-func (n *Node) Ping(_ context.Context, target string) (*api.Pong, error) {
+func (n *Node) Ping(ctx context.Context, target string) (*api.Pong, error) {
+	if err := n.waitIfHung(ctx); err != nil {
+		return nil, err
+	}
 	switch x, err := id.Parse(target); {
 	case err == nil && x == nodeID(1):
 		return &api.Pong{ID: x, Addr: nodeAddr(1), Path: "direct", Kind: "tcp", RTTMicros: 850}, nil
