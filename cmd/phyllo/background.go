@@ -1,0 +1,185 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/phyllo-net/phyllo/api"
+)
+
+const (
+	// readyFlag is how a node in the background learns where to say that it is ready.
+	readyFlag = "ready-fd"
+	// logName is the log of nodes in the background, in the home folder.
+	logName = "phyllo.log"
+	// maxLog is the size from which on a start begins a new log, in bytes.
+	maxLog = 8 << 20
+)
+
+// background starts this program again as a node of its own, and returns when that
+// is ready, or has failed.
+func (w *world) background(ctx context.Context, flags *pflag.FlagSet) error {
+	if err := w.nobodyRuns(ctx); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(w.home, 0o700); err != nil {
+		return fmt.Errorf("making the home folder: %w: choose another with --home DIR", err)
+	}
+	log, err := openLog(filepath.Join(w.home, logName))
+	if err != nil {
+		return fmt.Errorf("opening the log: %w: choose another folder with --home DIR", err)
+	}
+	defer log.Close()
+	program, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("finding this program, to start it in the background: %w: use `phyllo up --foreground`", err)
+	}
+	r, pipe, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	child := exec.Command(program, w.again(flags)...)
+	child.Env = w.childEnv(flags)
+	child.Stdout, child.Stderr = log, log
+	child.ExtraFiles = []*os.File{pipe} // descriptor 3
+	child.SysProcAttr = ownSession()
+	err = child.Start()
+	pipe.Close()
+	if err != nil {
+		return fmt.Errorf("starting the node in the background: %w: use `phyllo up --foreground`", err)
+	}
+	done := w.waiting("starting the node …")
+	err = w.await(ctx, r, child)
+	done()
+	if err != nil {
+		return err
+	}
+	return w.greet(ctx)
+}
+
+// greet prints what a node that is ready says of itself.
+func (w *world) greet(ctx context.Context) error {
+	c, err := w.client()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	s, err := c.Status(ctx)
+	switch {
+	case err != nil:
+		return err
+	case w.json:
+		return w.line(s.Ready())
+	}
+	w.welcome(s)
+	return nil
+}
+
+// nobodyRuns makes sure that no node answers at this home.
+func (w *world) nobodyRuns(ctx context.Context) error {
+	c, err := w.client()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	ctx, end := context.WithTimeout(ctx, 2*time.Second)
+	defer end()
+	s, err := c.Status(ctx)
+	switch {
+	case err == nil:
+		return api.Errorf(api.Locked, "a node is running at %s already, as process %d: see `%s`, or stop it with `%s`", w.home, s.PID, w.command("status"), w.command("down"))
+	case api.KindOf(err) == api.NotRunning:
+		return nil
+	case errors.Is(err, context.DeadlineExceeded):
+		return api.Errorf(api.Locked, "something holds the control socket of %s and does not answer: end that process, or use another --home", w.home)
+	}
+	return err
+}
+
+// again are the arguments of the node in the background. An invitation is a secret,
+// and goes by the environment: other users can read command lines.
+func (w *world) again(flags *pflag.FlagSet) []string {
+	list := []string{"--home", w.home, "up", "--foreground", "--" + readyFlag + "=3"}
+	flags.Visit(func(f *pflag.Flag) {
+		switch v := f.Value.(type) {
+		case pflag.SliceValue:
+			for _, one := range v.GetSlice() {
+				list = append(list, "--"+f.Name+"="+one)
+			}
+		default:
+			if f.Name != "home" && f.Name != "json" && f.Name != "join" {
+				list = append(list, "--"+f.Name+"="+f.Value.String())
+			}
+		}
+	})
+	return list
+}
+
+func (w *world) childEnv(flags *pflag.FlagSet) []string {
+	env := append([]string{}, w.environ...)
+	if flags.Changed("join") {
+		env = append(env, "PHYLLO_JOIN="+flags.Lookup("join").Value.String()) // the last one counts
+	}
+	return env
+}
+
+// openLog opens the log at its end, and begins a new one if it has grown large.
+func openLog(path string) (*os.File, error) {
+	if st, err := os.Stat(path); err == nil && st.Size() > maxLog {
+		if err := os.Rename(path, path+".old"); err != nil {
+			return nil, err
+		}
+	}
+	return os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+}
+
+// await waits for the node's word. If the user does not want to wait any more the
+// node is ended.
+func (w *world) await(ctx context.Context, r *os.File, child *exec.Cmd) error {
+	stop := context.AfterFunc(ctx, func() {
+		child.Process.Signal(os.Interrupt) // it may be gone already
+		r.SetReadDeadline(time.Now().Add(stopTime))
+	})
+	defer stop()
+	line, err := bufio.NewReader(io.LimitReader(r, 1<<20)).ReadBytes('\n')
+	var said report
+	if err == nil {
+		err = json.Unmarshal(line, &said)
+	}
+	switch {
+	case ctx.Err() != nil:
+		child.Wait()
+		return ctx.Err()
+	case err == nil && said.Event == "ready":
+		return child.Process.Release()
+	case err == nil && said.Error != nil:
+		child.Wait()
+		return said.Error
+	}
+	child.Wait()
+	return fmt.Errorf("the node ended before it was ready (%s)%s: the rest is in %s", child.ProcessState, w.lastWords(), filepath.Join(w.home, logName))
+}
+
+// lastWords are the last lines of the log.
+func (w *world) lastWords() string {
+	const most = 2048
+	b, err := os.ReadFile(filepath.Join(w.home, logName))
+	if err != nil || len(b) == 0 {
+		return ""
+	}
+	b = b[max(0, len(b)-most):]
+	lines := strings.Split(strings.TrimRight(string(b), "\n"), "\n")
+	return ", after " + fmt.Sprintf("%+q", strings.Join(lines[max(0, len(lines)-3):], " / "))
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/phyllo-net/phyllo/node"
+)
+
+func newConfig(w *world) *cobra.Command {
+	return group("config", "Show or check the settings",
+		`Settings are read from phyllo.toml in the home folder, changed by variables PHYLLO_…
+of the environment, and these by the flags of "phyllo up". All have defaults.`,
+		&cobra.Command{
+			Use:     "show",
+			Short:   "Show all settings, and where each is from",
+			Example: "  phyllo config show\n  PHYLLO_LAN=false phyllo config show --json",
+			Args:    args(0, 0),
+			RunE: func(*cobra.Command, []string) error {
+				s, err := node.Load(w.home, w.environ)
+				if err != nil {
+					return err
+				}
+				if w.json {
+					return lines(w, s.List())
+				}
+				rows := [][]string{{"KEY", "VALUE", "FROM", "WHAT"}}
+				for _, x := range s.List() {
+					rows = append(rows, []string{x.Key, tomlText(x.Value), x.From, x.Help})
+				}
+				w.table(rows)
+				return nil
+			},
+		},
+		&cobra.Command{
+			Use:     "check [FILE]",
+			Short:   "Check a settings file before it is used",
+			Long:    "Check phyllo.toml of the home folder, or another file. What is wrong is shown with its line and column.",
+			Example: "  phyllo config check\n  phyllo config check new.toml",
+			Args:    args(0, 1),
+			RunE: func(_ *cobra.Command, a []string) error {
+				path := filepath.Join(w.home, node.ConfigName)
+				if len(a) == 1 {
+					path = a[0]
+				}
+				_, err := node.LoadFile(path)
+				switch {
+				case errors.Is(err, fs.ErrNotExist) && len(a) == 0:
+					w.printf("%s does not exist: the defaults hold\n", clean(path))
+					return nil
+				case err != nil:
+					return usageOf(err)
+				}
+				w.printf("%s is good\n", clean(path))
+				return nil
+			},
+		})
+}
+
+// usageOf is err as one of usage: what was named cannot be used.
+func usageOf(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return usage("%v", err)
+	}
+	return err
+}
+
+// tomlText writes a value as it would stand in the file.
+func tomlText(v any) string {
+	switch v := v.(type) {
+	case string:
+		return fmt.Sprintf("%q", v)
+	case []string:
+		var parts []string
+		for _, s := range v {
+			parts = append(parts, fmt.Sprintf("%q", s))
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	}
+	return fmt.Sprint(v)
+}

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/phyllo-net/phyllo/api"
+)
+
+func newContact(w *world) *cobra.Command {
+	return group("contact", "People whom you know, and strangers who ask",
+		`Contacts see whether you are there. What a stranger writes waits as a request until
+you accept him.`,
+		w.contactList(),
+		w.contactChange("add NAME", "Put a person into your list", "is a contact", func(ctx context.Context, c *api.Client, q api.Who) error {
+			_, err := c.ContactAdd(ctx, q)
+			return err
+		}),
+		w.contactChange("accept NAME", "Accept a stranger who asks", "is a contact", func(ctx context.Context, c *api.Client, q api.Who) error {
+			_, err := c.ContactAccept(ctx, q)
+			return err
+		}),
+		w.contactChange("rm NAME", "Take a person out, or send a request away", "is no contact any more", func(ctx context.Context, c *api.Client, q api.Who) error {
+			return c.ContactRemove(ctx, q)
+		}),
+		w.contactChange("block NAME", "Let nothing more in from a person", "is blocked, and is not told so", func(ctx context.Context, c *api.Client, q api.Who) error {
+			return c.ContactBlock(ctx, q)
+		}),
+		w.verify("contact"))
+}
+
+func (w *world) contactChange(use, short, did string, f func(context.Context, *api.Client, api.Who) error) *cobra.Command {
+	var as string
+	cmd := &cobra.Command{
+		Use: use, Short: short, Args: args(1, 1), ValidArgsFunction: w.completeNames,
+		RunE: func(cmd *cobra.Command, a []string) error {
+			return w.ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
+				if err := f(ctx, c, api.Who{User: as, Name: a[0]}); err != nil {
+					return err
+				}
+				answered(ctx)
+				if w.json {
+					return w.line(map[string]string{"event": cmd.Name(), "name": a[0]})
+				}
+				w.printf("%s %s %s\n", w.mark(api.Good), clean(a[0]), did)
+				return nil
+			})
+		},
+	}
+	cmd.Example = "  phyllo contact " + cmd.Name() + " bob"
+	cmd.Flags().StringVar(&as, "from", "", "`USER` whose list it is, if several live here")
+	return cmd
+}
+
+func (w *world) contactList() *cobra.Command {
+	var as string
+	cmd := &cobra.Command{
+		Use: "list", Short: "List contacts, requests and blocked people", Example: "  phyllo contact list", Args: args(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return w.ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
+				list, err := c.ContactList(ctx, as)
+				if err != nil {
+					return err
+				}
+				answered(ctx)
+				switch {
+				case w.json:
+					return lines(w, list)
+				case len(list) == 0:
+					w.printf("No contacts yet: %s\n", w.command("contact add NAME"))
+					return nil
+				}
+				rows := [][]string{{"NAME", "STATE", "LAST SEEN", "KEY"}}
+				for _, x := range list {
+					rows = append(rows, []string{nameOf(x.Name, x.Claimed, x.Key), contactState(x), w.seen(x), grouped(x.Key)})
+				}
+				w.table(rows)
+				return nil
+			})
+		},
+	}
+	cmd.Flags().StringVar(&as, "from", "", "`USER` whose list it is, if several live here")
+	return cmd
+}
+
+// nameOf is how a person is shown whose name may be his claim only.
+func nameOf(name, claimed, key string) string {
+	switch {
+	case name != "":
+		return name
+	case claimed != "":
+		return key + " (calls himself \"" + claimed + "\")"
+	}
+	return key
+}
+
+func contactState(x api.Contact) string {
+	switch {
+	case x.Blocked:
+		return "blocked"
+	case x.Request:
+		return "asks to be accepted, " + plural(x.Waiting, "message")
+	case x.Changed != "":
+		return "KEY HAS CHANGED: phyllo user verify"
+	case x.Verified:
+		return "verified"
+	}
+	return "not compared yet"
+}
+
+func (w *world) seen(x api.Contact) string {
+	switch {
+	case x.Online:
+		return "here now"
+	case x.LastSeen.IsZero():
+		return "-"
+	}
+	return w.ago(x.LastSeen)
+}

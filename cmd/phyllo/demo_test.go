@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/id"
+)
+
+// TestDemoOnce: the whole play, with pretended nodes.
+func TestDemoOnce(t *testing.T) {
+	v, tmp := &village{}, newHome(t)
+	var stdout, stderr strings.Builder
+	code := run(&world{args: []string{"demo", "--once", "--nodes", "7", "--json"}, stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr,
+		environ: []string{"TMPDIR=" + tmp, "HOME=" + tmp}, now: time.Now, launch: v.launch})
+	if code != 0 {
+		t.Fatalf("exit code %d: %s%s", code, stdout.String(), stderr.String())
+	}
+	var events []string
+	var last struct {
+		Summary map[string]int `json:"summary"`
+	}
+	for _, line := range strings.Split(strings.TrimSpace(stdout.String()), "\n") {
+		var e struct{ Event string }
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		events = append(events, e.Event)
+		if err := json.Unmarshal([]byte(line), &last); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []string{"begin", "ready", "people", "message", "message", "message", "killed", "message", "message", "joined", "summary"}
+	if !slices.Equal(events, want) {
+		t.Errorf("events %v, want %v", events, want)
+	}
+	if s := last.Summary; s["nodes"] != 7 || s["sent"] != 5 || s["delivered"] != 5 || s["killed"] != 1 || s["joined"] != 1 {
+		t.Errorf("summary %v", s)
+	}
+	if v.killed != 1 || len(v.nodes) != 8 {
+		t.Errorf("%d nodes, %d killed", len(v.nodes), v.killed)
+	}
+	if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	for i, n := range v.nodes {
+		if n.cfg.LAN || n.cfg.NAT || n.cfg.Listen[0] != "127.0.0.1:0" {
+			t.Errorf("node %d would leave this computer: %+v", i, n.cfg)
+		}
+		if (n.cfg.UI == "off") != (i > 0) {
+			t.Errorf("node %d has its page at %q", i, n.cfg.UI)
+		}
+	}
+}
+
+// TestDemoOnThePage: what the buttons do, over the control socket.
+func TestDemoOnThePage(t *testing.T) {
+	v := &village{}
+	w := &world{stderr: os.Stderr, environ: []string{"TMPDIR=" + newHome(t)}, now: time.Now, launch: v.launch}
+	d, err := newDemoRing(w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := d.close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if err := d.grow(t.Context(), 5); err != nil {
+		t.Fatal(err)
+	}
+	c, err := api.Dial(filepath.Join(d.dir, "1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	ctx, end := context.WithTimeout(t.Context(), 20*time.Second)
+	defer end()
+	s, err := c.Status(ctx)
+	if err != nil || !s.Demo {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	events := make(chan string, 100)
+	listen, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() {
+		ended <- c.Events(listen, func(e *api.Event) error { events <- e.Kind; return nil })
+	}()
+	if e := <-events; e != api.EventBegin {
+		t.Errorf("first event %s", e)
+	}
+
+	victim := d.nodes[3].id
+	if err := c.Kill(ctx, victim); err != nil {
+		t.Fatal(err)
+	}
+	if e := <-events; e != api.EventRing {
+		t.Errorf("event %s", e)
+	}
+	if err := c.Kill(ctx, victim); err != nil {
+		t.Errorf("killing twice: %v", err)
+	}
+	if err := c.Kill(ctx, s.ID); api.KindOf(err) != api.Usage {
+		t.Errorf("killing the node that is looked at: %v", err)
+	}
+	if err := c.Kill(ctx, id.Tiny(1)); api.KindOf(err) != api.NotFound {
+		t.Errorf("killing nobody: %v", err)
+	}
+	n, err := c.AddNode(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := c.Picture(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Nodes) != 6 || p.Size != 5 || !slices.IsSortedFunc(p.Nodes, func(a, b api.PictureNode) int { return a.ID.Cmp(b.ID) }) {
+		t.Errorf("picture %+v", p)
+	}
+	for _, x := range p.Nodes {
+		if x.Dead != (x.ID == victim) {
+			t.Errorf("%s is dead: %v", x.ID.Short(), x.Dead)
+		}
+	}
+	if !slices.ContainsFunc(p.Nodes, func(x api.PictureNode) bool { return x.ID == n.ID }) {
+		t.Error("the new node is not in the picture")
+	}
+	stop()
+	<-ended
+}
+
+// TestDemoThatFails leaves nothing behind.
+func TestDemoThatFails(t *testing.T) {
+	v, tmp := &village{}, newHome(t)
+	t.Setenv("TEST_LAUNCH", "locked")
+	var stdout, stderr strings.Builder
+	code := run(&world{args: []string{"demo", "--once"}, stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr,
+		environ: []string{"TMPDIR=" + tmp, "HOME=" + tmp}, now: time.Now, launch: v.launch})
+	if code != 5 || !strings.Contains(stderr.String(), "process 77") {
+		t.Errorf("%d: %s", code, stderr.String())
+	}
+	if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}

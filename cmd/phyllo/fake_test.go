@@ -1,0 +1,216 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/gateway/control"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/internal/fakenode"
+	"github.com/phyllo-net/phyllo/node"
+	"github.com/phyllo-net/phyllo/ui"
+)
+
+// asProgram is the variable by which this test program behaves as phyllo does, with
+// pretended nodes: so its tests can start it in the background.
+const asProgram = "TEST_AS_PHYLLO"
+
+func TestMain(m *testing.M) {
+	time.Local = time.UTC
+	if os.Getenv(asProgram) != "" {
+		os.Exit(run(&world{args: os.Args[1:], stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ(),
+			now: time.Now, launch: fakeLaunch, browse: func(string, func(string) string) error { return nil }}))
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// fake is a pretended node with a real control interface.
+type fake struct {
+	node   *fakenode.Node
+	offers api.Node
+	cfg    node.Config
+	server *control.Server
+	kill   sync.Once
+}
+
+func fakeLaunch(c node.Config, _ *slog.Logger, serve func(api.Node) api.Node) (runner, error) {
+	if why := os.Getenv("TEST_LAUNCH"); why == "newer" {
+		return nil, api.Errorf(api.NewerState, "the folder %s was written by a newer version: update phyllo", c.Home)
+	}
+	f := &fake{node: fakenode.New(), cfg: c}
+	f.offers = f.node
+	if serve != nil {
+		f.offers = serve(f.node)
+	}
+	return f, nil
+}
+
+func (f *fake) API() api.Node         { return f.node }
+func (f *fake) Done() <-chan struct{} { return f.node.Done() }
+func (f *fake) Kill()                 { f.kill.Do(func() { f.Stop(context.Background()) }) }
+
+func (f *fake) Start(ctx context.Context) error {
+	switch os.Getenv("TEST_LAUNCH") {
+	case "locked":
+		return api.Errorf(api.Locked, "the folder %s is used by process 77: stop it with `phyllo down`", f.cfg.Home)
+	case "panic":
+		panic("a fault of the program")
+	case "hang":
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	if f.cfg.Join != "" {
+		if _, err := f.node.Join(ctx, f.cfg.Join); err != nil {
+			return err
+		}
+	}
+	if f.cfg.User != "" {
+		if _, err := f.node.UserAdd(ctx, api.UserRequest{Name: f.cfg.User}); err != nil {
+			return err
+		}
+	}
+	s, err := control.Start(control.Config{Home: f.cfg.Home, Node: f.offers, UI: f.cfg.UI, Files: ui.Files, Getenv: os.Getenv})
+	if err != nil {
+		return err
+	}
+	f.server = s
+	f.node.Home, f.node.UI, f.node.Control, f.node.PID = f.cfg.Home, s.UI(), s.Socket(), os.Getpid()
+	return nil
+}
+
+func (f *fake) Stop(ctx context.Context) error {
+	f.node.Stop(ctx)
+	if f.server == nil {
+		return nil
+	}
+	err := f.server.Close(ctx)
+	f.server.Release()
+	return err
+}
+
+// start runs a pretended node in this process until the test ends.
+func start(t *testing.T, home string) *fakenode.Node {
+	t.Helper()
+	c := node.Default()
+	c.Home, c.UI = home, "off"
+	r, err := fakeLaunch(c, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Start(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	n := r.(*fake).node
+	stopped := make(chan struct{})
+	go func() { // as "phyllo up" does
+		defer close(stopped)
+		<-r.Done()
+		ctx, end := context.WithTimeout(context.Background(), 10*time.Second)
+		defer end()
+		if err := r.Stop(ctx); err != nil {
+			t.Error("stopping:", err)
+		}
+	}()
+	t.Cleanup(func() {
+		n.Stop(context.Background())
+		<-stopped
+	})
+	n.UI, n.PID = "http://127.0.0.1:4281", 4242
+	return n
+}
+
+// newHome is a folder for a node. Its path is short enough for a socket.
+func newHome(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "phyllo-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// village is a set of pretended nodes, each with an id of its own, for the demo.
+type village struct {
+	mu     sync.Mutex
+	nodes  []*villager
+	killed int
+}
+
+// villager is one of them: a runner.
+type villager struct {
+	*fake
+	v       *village
+	offered *offered
+}
+
+// offered is what a villager offers where it is not what every fake node does.
+type offered struct {
+	*fakenode.Node
+	name id.ID
+}
+
+func (v *village) launch(c node.Config, log *slog.Logger, serve func(api.Node) api.Node) (runner, error) {
+	r, err := fakeLaunch(c, log, nil)
+	if err != nil {
+		return nil, err
+	}
+	x := &villager{fake: r.(*fake), v: v}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	x.offered = &offered{Node: x.node, name: id.HashOf("villager", uint64(len(v.nodes))).Place()}
+	x.offers = x.offered
+	if serve != nil {
+		x.offers = serve(x.offered)
+	}
+	v.nodes = append(v.nodes, x)
+	return x, nil
+}
+
+func (x *villager) API() api.Node { return x.offered }
+
+func (x *villager) Kill() {
+	x.v.mu.Lock()
+	x.v.killed++
+	x.v.mu.Unlock()
+	x.fake.Kill()
+}
+
+func (x *offered) Status(ctx context.Context) (*api.Status, error) {
+	s, err := x.Node.Status(ctx)
+	s.ID, s.Addrs = x.name, []string{"127.0.0.1:1"}
+	return s, err
+}
+
+func (x *offered) Picture(context.Context) (*api.Picture, error) {
+	return &api.Picture{Self: x.name, Nodes: []api.PictureNode{{ID: x.name, Roles: []string{api.RoleSelf}}}, Size: 1}, nil
+}
+
+func (x *offered) UserAdd(_ context.Context, q api.UserRequest) (*api.User, error) {
+	return &api.User{Name: q.Name}, nil
+}
+
+func (x *offered) Send(_ context.Context, d api.Draft) (*api.Sent, error) {
+	if d.Wait == 0 || d.From == d.To || d.Text == "" {
+		return nil, fmt.Errorf("unexpected draft %+v", d)
+	}
+	return &api.Sent{To: d.To, State: api.StateDelivered}, nil
+}
+
+// logOf is what a node in the background wrote.
+func logOf(home string) string {
+	b, err := os.ReadFile(filepath.Join(home, logName))
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"time"
+
+	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/id"
+)
+
+// received is a line of "phyllo inbox --json".
+type received struct {
+	ID         id.ID     `json:"id"`
+	From       string    `json:"from"`
+	To         string    `json:"to"`
+	Text       string    `json:"text"`
+	SentAt     time.Time `json:"sent_at"`
+	ReceivedAt time.Time `json:"received_at"`
+	// Request and Claimed are only there for what a stranger wrote.
+	Request bool   `json:"request,omitempty"`
+	Claimed string `json:"claimed,omitempty"`
+}
+
+// messages writes messages out; when it returns without an error they are.
+func (w *world) messages(list []api.Message) error {
+	for _, m := range list {
+		if w.json {
+			if err := w.line(received{m.ID, m.From, m.To, m.Text, m.SentAt, m.ReceivedAt, m.Request, m.Claimed}); err != nil {
+				return err
+			}
+			continue
+		}
+		name := ""
+		if !m.Request && m.Claimed == "" {
+			name = m.From
+		}
+		who := clean(nameOf(name, m.Claimed, m.From))
+		if m.Request {
+			who += " asks"
+		}
+		w.printf("%s  %s: %s\n", w.moment(m.ReceivedAt), who, body(m.Text, "    "))
+	}
+	return w.out.flush()
+}
+
+// moment is a time of day, with the date if it is another day's.
+func (w *world) moment(t time.Time) string {
+	now, t := w.now().Local(), t.Local()
+	if now.Format(time.DateOnly) == t.Format(time.DateOnly) {
+		return t.Format("15:04")
+	}
+	return t.Format("2006-01-02 15:04")
+}
+
+// unread are the ids of those that were not marked as read.
+func unread(list []api.Message) []id.ID {
+	var ids []id.ID
+	for _, m := range list {
+		if m.ReadAt.IsZero() {
+			ids = append(ids, m.ID)
+		}
+	}
+	return ids
+}

@@ -1,0 +1,21 @@
+package main
+
+import (
+	"log/slog"
+
+	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/node"
+)
+
+// launch makes a real node.
+func launch(c node.Config, log *slog.Logger, serve func(api.Node) api.Node) (runner, error) {
+	opts := []node.Option{node.WithLog(log)}
+	if serve != nil {
+		opts = append(opts, node.WithAPI(serve))
+	}
+	n, err := node.New(c, opts...)
+	if err != nil {
+		return nil, err // a nil *node.Node is no nil runner
+	}
+	return n, nil
+}

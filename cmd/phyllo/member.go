@@ -1,0 +1,249 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/id"
+)
+
+func newInvite(w *world) *cobra.Command {
+	uses := &number{value: 1, low: 1, high: 1000}
+	expires := &length{value: 24 * time.Hour, low: time.Minute, high: 90 * 24 * time.Hour}
+	cmd := &cobra.Command{
+		Use:   "invite",
+		Short: "Make an invitation for another computer",
+		Long: `Print one line, by which another computer can enter the ring, and the same as a
+picture for a camera. Whoever has the line can use it: give it to one person by a
+way that you trust.`,
+		Example: "  phyllo invite\n  phyllo invite --uses 20 --expires 7d     for a class room",
+		Args:    args(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return w.ask(cmd.Context(), "making an invitation …", func(ctx context.Context, c *api.Client) error {
+				v, err := c.Invite(ctx, api.InviteRequest{Uses: uses.value, Expires: int64(expires.value / time.Second)})
+				if err != nil {
+					return err
+				}
+				answered(ctx)
+				if w.json {
+					return w.line(v)
+				}
+				w.printf("%s\n", clean(v.Invite))
+				if w.columns > 0 {
+					w.qr(v.Invite)
+					w.printf("It is good for %s, until %s. On the other computer:\n  phyllo up --join LINE      or, if a node runs there:  phyllo join LINE\n",
+						plural(v.Uses, "use"), v.Expires.Local().Format("2006-01-02 15:04"))
+				}
+				return nil
+			})
+		},
+	}
+	cmd.Flags().Var(uses, "uses", "how many computers it lets in, 1 to 1000")
+	cmd.Flags().Var(expires, "expires", "how long it is good, 1m to 90d")
+	return cmd
+}
+
+func newJoin(w *world) *cobra.Command {
+	var lan string
+	var yes bool
+	cmd := &cobra.Command{
+		Use:   "join [INVITATION]",
+		Short: "Enter a ring with the running node",
+		Long: `Enter the ring of an invitation. Without one, list the rings on the local network;
+with --lan, ask one of these to be let in: both sides then compare six digits.
+
+A node that is alone in its ring takes its users along. One that is in a ring with
+others stays there: use another --home for the second ring.`,
+		Example: "  phyllo join phyllo1…\n  phyllo join                  list rings on the local network\n  phyllo join --lan home",
+		Args:    args(0, 1),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			switch {
+			case lan != "" && len(a) > 0:
+				return usage("give an invitation or --lan, not both: for example `phyllo join --lan home`")
+			case lan != "":
+				return w.joinLan(cmd.Context(), lan, yes)
+			case len(a) == 0:
+				return w.lanRings(cmd.Context())
+			}
+			return w.ask(cmd.Context(), "entering the ring …", func(ctx context.Context, c *api.Client) error {
+				j, err := c.Join(ctx, a[0])
+				if api.KindOf(err) == api.NotRunning {
+					return api.Errorf(api.NotRunning, "no node is running at %s: start one in that ring with `%s`", w.home, w.command("up --join INVITATION"))
+				}
+				return w.joined(ctx, j, err)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&lan, "lan", "", "ask the `RING` of this name on the local network")
+	cmd.Flags().BoolVar(&yes, "yes", false, "with --lan: do not ask whether the digits are the same (they are compared on the other side only)")
+	return cmd
+}
+
+func (w *world) joined(ctx context.Context, j *api.Joined, err error) error {
+	if err != nil {
+		return err
+	}
+	answered(ctx)
+	if w.json {
+		return w.line(j)
+	}
+	w.printf("%s joined %q: about %s; this one is %s\n", w.mark(api.Good), clean(j.RingName), plural(j.Size, "node"), j.ID.Short())
+	return nil
+}
+
+func (w *world) lanRings(ctx context.Context) error {
+	return w.ask(ctx, "looking for rings on the local network …", func(ctx context.Context, c *api.Client) error {
+		list, err := c.LanRings(ctx)
+		if err != nil {
+			return err
+		}
+		answered(ctx)
+		switch {
+		case w.json:
+			return lines(w, list)
+		case len(list) == 0:
+			w.printf("No ring is seen on the local network. Ask somebody for an invitation: phyllo join phyllo1…\n")
+			return nil
+		}
+		rows := [][]string{{"RING", "NODES SEEN", "ID"}}
+		for _, r := range list {
+			rows = append(rows, []string{r.Name, fmt.Sprint(r.Nodes), r.Ring.String()[:16]})
+		}
+		w.table(rows)
+		w.printf("Ask one to be let in: %s\n", w.command("join --lan NAME"))
+		return nil
+	})
+}
+
+// joinLan asks a ring to be let in. Both sides compare digits, so that nobody can
+// stand between them unseen.
+func (w *world) joinLan(ctx context.Context, ring string, yes bool) error {
+	return w.ask(ctx, "asking "+clean(ring)+" …", func(ctx context.Context, c *api.Client) error {
+		code, err := c.LanAsk(ctx, ring)
+		if err != nil {
+			return err
+		}
+		answered(ctx)
+		w.say("The digits are  %s %s", clean(code.Code[:min(3, len(code.Code))]), clean(code.Code[min(3, len(code.Code)):]))
+		w.say("Tell them to somebody at a node of %q who may admit: he types  phyllo member admit %s", clean(code.RingName), clean(code.Code))
+		if !yes {
+			same, err := w.confirm("Does he see a request with the same digits?")
+			if err != nil {
+				return err
+			}
+			if !same {
+				return fmt.Errorf("not joined: if the digits differ, somebody stands between you; ask for an invitation instead")
+			}
+		}
+		done := w.waiting("waiting for the other side …")
+		j, err := c.LanConfirm(ctx, code.Code)
+		done()
+		return w.joined(ctx, j, err)
+	})
+}
+
+func newMember(w *world) *cobra.Command {
+	change := func(use, short, long, did string, f func(*api.Client, context.Context, id.ID) error) *cobra.Command {
+		return &cobra.Command{
+			Use: use + " ID", Short: short, Long: long, Example: "  phyllo member " + use + " 3f2a9b0c4d5e6f708192a3b4c5d6e7f8", Args: args(1, 1),
+			RunE: func(cmd *cobra.Command, a []string) error {
+				x, err := parseID(a[0])
+				if err != nil {
+					return err
+				}
+				return w.ask(cmd.Context(), "asking the ring …", func(ctx context.Context, c *api.Client) error {
+					if err := f(c, ctx, x); err != nil {
+						return err
+					}
+					answered(ctx)
+					if w.json {
+						return w.line(map[string]any{"event": did, "id": x})
+					}
+					w.printf("%s %s: %s\n", w.mark(api.Good), x.Short(), did)
+					return nil
+				})
+			},
+		}
+	}
+	list := &cobra.Command{
+		Use: "list", Short: "List the members of the ring", Example: "  phyllo member list", Args: args(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return w.ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
+				list, err := c.Members(ctx)
+				if err != nil {
+					return err
+				}
+				answered(ctx)
+				if w.json {
+					return lines(w, list)
+				}
+				w.members(list)
+				return nil
+			})
+		},
+	}
+	admit := &cobra.Command{
+		Use:     "admit CODE",
+		Short:   "Let in who asks on the local network",
+		Long:    "Let in the computer that asks on the local network (there: phyllo join --lan). Type the six digits that it shows.",
+		Example: "  phyllo member admit 271828",
+		Args:    args(1, 1),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			return w.ask(cmd.Context(), "admitting …", func(ctx context.Context, c *api.Client) error {
+				m, err := c.Admit(ctx, a[0])
+				if err != nil {
+					return err
+				}
+				answered(ctx)
+				if w.json {
+					return w.line(m)
+				}
+				w.printf("%s admitted %s at %s\n", w.mark(api.Good), m.ID, clean(m.Addr))
+				return nil
+			})
+		},
+	}
+	return group("member", "See and decide who belongs to the ring",
+		"A ring is closed: admitters let nodes in. Expelling one takes two admitters, or the ring's authority.",
+		list, admit,
+		change("expel", "Put a node out of the ring", "Put a node out of the ring. With several admitters a second one has to do the same.", "expelled", (*api.Client).Expel),
+		change("pardon", "Let an expelled node in again", "Take an expulsion back. Only the ring's authority can.", "pardoned", (*api.Client).Pardon),
+		change("promote", "Let a node admit others", "Make a member an admitter. Only the ring's authority can.", "may admit others now", (*api.Client).Promote))
+}
+
+func (w *world) members(list []api.Member) {
+	rows := [][]string{{"ID", "ROLE", "ADMITTED BY", "GOOD UNTIL", "NOW"}}
+	for _, m := range list {
+		role, now := "member", "-"
+		switch {
+		case m.Authority:
+			role = "authority"
+		case m.Admitter:
+			role = "admitter"
+		}
+		switch {
+		case m.Self:
+			now = "this node"
+		case !m.Expelled.IsZero():
+			now = "expelled " + w.ago(m.Expelled)
+		case m.Waiting:
+			now = "to be expelled: a second admitter must agree"
+		case m.Connected:
+			now = "connected " + m.Addr
+		}
+		by := m.AdmittedBy
+		if len(by) == 32 {
+			by = by[:8]
+		}
+		until := "-"
+		if !m.Until.IsZero() {
+			until = m.Until.UTC().Format("2006-01-02")
+		}
+		rows = append(rows, []string{m.ID.String(), role, by, until, now})
+	}
+	w.table(rows)
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/phyllo-net/phyllo/api"
+)
+
+func newRing(w *world) *cobra.Command {
+	return group("ring", "Keep the ring's key safe",
+		`The authority key decides in the end who belongs to the ring. It lies on the computer
+that founded it; without a backup, a broken disk there means that no admitter can be
+added or expelled any more.`,
+		w.ringBackup(), w.ringRestore())
+}
+
+func (w *world) ringBackup() *cobra.Command {
+	var p passphrase
+	var force bool
+	cmd := &cobra.Command{
+		Use:     "backup FILE",
+		Short:   "Write the authority key to a file, under a passphrase",
+		Example: "  phyllo ring backup /media/stick/home.ring\n  phyllo ring backup - | lpr     on paper",
+		Args:    args(1, 1),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			phrase, err := p.read(w, true)
+			if err != nil {
+				return err
+			}
+			return w.ask(cmd.Context(), "sealing the key …", func(ctx context.Context, c *api.Client) error {
+				s, err := c.RingBackup(ctx, phrase)
+				if err != nil {
+					return err
+				}
+				answered(ctx)
+				return w.saved(a[0], s, force)
+			})
+		},
+	}
+	p.flag(cmd)
+	cmd.Flags().BoolVar(&force, "force", false, "replace an existing file")
+	return cmd
+}
+
+// saved writes a sealed secret and says so.
+func (w *world) saved(path string, s *api.Sealed, force bool) error {
+	if err := w.save(path, s.Text, force); err != nil {
+		return err
+	}
+	switch {
+	case path == "-":
+	case w.json:
+		return w.line(map[string]string{"event": "saved", "file": path})
+	default:
+		w.printf("%s saved in %s: without the passphrase it is worth nothing, also to you\n", w.mark(api.Good), clean(path))
+	}
+	return nil
+}
+
+func (w *world) ringRestore() *cobra.Command {
+	var p passphrase
+	cmd := &cobra.Command{
+		Use:     "restore FILE",
+		Short:   "Keep the authority key of a backup on this node",
+		Example: "  phyllo ring restore /media/stick/home.ring",
+		Args:    args(1, 1),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			b, err := readLimited(a[0], maxSecretFile)
+			if err != nil {
+				return usage("%v", err)
+			}
+			phrase, err := p.read(w, false)
+			if err != nil {
+				return err
+			}
+			return w.ask(cmd.Context(), "opening the backup …", func(ctx context.Context, c *api.Client) error {
+				if err := c.RingRestore(ctx, api.Sealed{Text: string(b)}, phrase); err != nil {
+					return err
+				}
+				answered(ctx)
+				if w.json {
+					return w.line(map[string]string{"event": "restored"})
+				}
+				w.printf("%s this node holds the ring's authority now\n", w.mark(api.Good))
+				return nil
+			})
+		},
+	}
+	p.flag(cmd)
+	return cmd
+}

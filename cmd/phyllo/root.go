@@ -1,0 +1,215 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/node"
+)
+
+// run is the program. It returns the exit code.
+func run(w *world) int {
+	w.open()
+	// The first Ctrl-C ends things in order; the second one ends the program.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	restore := context.AfterFunc(ctx, stop)
+	defer restore()
+
+	root := newRoot(w)
+	root.SetArgs(w.args)
+	root.SetIn(w.stdin)
+	root.SetOut(w.out)
+	root.SetErr(w.stderr)
+	err := root.ExecuteContext(ctx)
+	if flushed := w.out.flush(); err == nil {
+		err = flushed
+	}
+	if err == nil {
+		return 0
+	}
+	if errors.Is(err, context.Canceled) {
+		err = errors.New("interrupted")
+	}
+	if text := w.fix(err); text != "" {
+		w.say("phyllo: %s", text)
+	}
+	return api.ExitCode(err)
+}
+
+// fix is the text of an error, with the hints for this home.
+func (w *world) fix(err error) string {
+	if api.KindOf(err) == api.NotRunning && strings.HasSuffix(err.Error(), "start one with `phyllo up`") {
+		return fmt.Sprintf("no node is running at %s: start one with `%s`", clean(w.home), w.command("up"))
+	}
+	return clean(err.Error())
+}
+
+// Groups of commands in the help.
+const (
+	groupNode   = "node"
+	groupRing   = "ring"
+	groupPeople = "people"
+	groupMore   = "more"
+)
+
+func newRoot(w *world) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "phyllo",
+		Short: "A network of your group's computers, without a server",
+		Long: `phyllo turns the computers of a group into a network without a server: they find
+each other, every one is an equal, and people reach each other by name.
+
+Begin with:  phyllo up            a node on this computer
+             phyllo user add ann  a name for you
+             phyllo invite        a line for the next computer: phyllo up --join LINE
+Or look at a ring of 16 nodes on this computer:  phyllo demo`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.ArbitraryArgs,
+		RunE:          groupRun,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			return w.setHome()
+		},
+	}
+	root.AddGroup(&cobra.Group{ID: groupNode, Title: "A node on this computer:"}, &cobra.Group{ID: groupRing, Title: "The ring:"},
+		&cobra.Group{ID: groupPeople, Title: "People:"}, &cobra.Group{ID: groupMore, Title: "More:"})
+	f := root.PersistentFlags()
+	f.StringVar(&w.home, "home", "", "folder `DIR` of the node's state (default $PHYLLO_HOME, else in the XDG data folder)")
+	f.BoolVar(&w.json, "json", false, "print JSON, one object in each line")
+	root.SetFlagErrorFunc(flagError)
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
+	root.SetHelpCommandGroupID(groupMore)
+	root.SetCompletionCommandGroupID(groupMore)
+
+	add := func(group string, cmds ...*cobra.Command) {
+		for _, c := range cmds {
+			c.GroupID = group
+			root.AddCommand(c)
+		}
+	}
+	add(groupNode, newUp(w), newDown(w), newStatus(w), newDoctor(w), newUI(w), newConfig(w), newDemo(w))
+	add(groupRing, newInvite(w), newJoin(w), newMember(w), newRing(w), newPing(w), newTrace(w))
+	add(groupPeople, newUser(w), newContact(w), newSend(w), newInbox(w))
+	add(groupMore, newVersion(w))
+	root.AddCommand(newMan(w, root))
+	return root
+}
+
+// setHome makes the home absolute.
+func (w *world) setHome() (err error) {
+	if w.home == "" {
+		w.home, err = node.DefaultHome(w.getenv)
+		return err
+	}
+	w.home, err = filepath.Abs(w.home)
+	return err
+}
+
+// groupRun is what a command does that only has commands below it: with nothing
+// after it, help; with anything else, say which one may be meant.
+func groupRun(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return cmd.Help()
+	}
+	var names []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			names = append(names, c.Name())
+		}
+	}
+	if near := api.Nearest(args[0], names); near != "" {
+		return usage("there is no command `%s %s`: do you mean `%s %s`?", cmd.CommandPath(), cut(args[0]), cmd.CommandPath(), near)
+	}
+	return usage("there is no command `%s %s`: `%s --help` lists all", cmd.CommandPath(), cut(args[0]), cmd.CommandPath())
+}
+
+// group is a command that only has commands below it.
+func group(use, short, long string, cmds ...*cobra.Command) *cobra.Command {
+	g := &cobra.Command{Use: use, Short: short, Long: long, Args: cobra.ArbitraryArgs, RunE: groupRun}
+	g.AddCommand(cmds...)
+	return g
+}
+
+// args wants from least to most arguments. A complaint shows the first example.
+func args(least, most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) < least:
+			return usage("`%s` wants %s: for example `%s`", cmd.CommandPath(), wants(cmd), example(cmd))
+		case len(args) > most:
+			quotes := ""
+			if most > 0 {
+				quotes = " (a text of several words goes into quotes)"
+			}
+			return usage("`%s` does not want %+q: for example `%s`%s", cmd.CommandPath(), cut(args[most]), example(cmd), quotes)
+		}
+		return nil
+	}
+}
+
+// wants is what stands after the command's name in its use line.
+func wants(cmd *cobra.Command) string {
+	_, rest, _ := strings.Cut(cmd.Use, " ")
+	return rest
+}
+
+// example is the first example of a command, without the explanation beside it.
+func example(cmd *cobra.Command) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(cmd.Example), "\n")
+	line, _, _ = strings.Cut(line, "  ")
+	if line == "" {
+		line = cmd.CommandPath() + " --help"
+	}
+	return strings.TrimSpace(line)
+}
+
+// flagError says what is wrong with a flag in one line: what, which values there
+// are, an example.
+func flagError(cmd *cobra.Command, err error) error {
+	var missing *pflag.NotExistError
+	var bare *pflag.ValueRequiredError
+	var wrong *pflag.InvalidValueError
+	switch {
+	case errors.As(err, &missing):
+		var names []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		name := missing.GetSpecifiedName()
+		if near := api.Nearest(name, names); near != "" && len(name) > 1 {
+			return usage("`%s` has no flag --%s: do you mean --%s?", cmd.CommandPath(), cut(name), near)
+		}
+		dashes := "--"
+		if missing.GetSpecifiedShortnames() != "" {
+			dashes = "-"
+		}
+		return usage("`%s` has no flag %s%s: `%s --help` lists all (a text that begins with - comes after --)", cmd.CommandPath(), dashes, cut(name), cmd.CommandPath())
+	case errors.As(err, &bare):
+		return usage("--%s wants a value: %s", bare.GetFlag().Name, hint(bare.GetFlag()))
+	case errors.As(err, &wrong):
+		return usage("--%s cannot be %+q: %s", wrong.GetFlag().Name, cut(wrong.GetValue()), hint(wrong.GetFlag()))
+	}
+	return usage("%s: see `%s --help`", err, cmd.CommandPath())
+}
+
+// hint says which values a flag takes.
+func hint(f *pflag.Flag) string {
+	if v, ok := f.Value.(interface{ Hint() string }); ok {
+		return v.Hint() + " as in --" + f.Name + " " + f.Value.String()
+	}
+	switch f.Value.Type() {
+	case "bool":
+		return "true or false, as in --" + f.Name + "=true"
+	}
+	_, text := pflag.UnquoteUsage(f)
+	return text
+}

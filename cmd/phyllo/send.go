@@ -1,0 +1,213 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"github.com/phyllo-net/phyllo/api"
+)
+
+// maxText is the longest text of a message, in bytes.
+const maxText = 32 << 10
+
+func newSend(w *world) *cobra.Command {
+	var from string
+	wait := &length{value: 5 * time.Second, high: 10 * time.Minute}
+	cmd := &cobra.Command{
+		Use:   "send NAME TEXT",
+		Short: "Send a message to a person",
+		Long: `Send a message, and print the state that it has reached: "queued" (it is safe on this
+node, and goes out when the other one is there) or "delivered" (it is safe on one of
+the receiver's nodes). Both are a success. With - as TEXT it is read from standard
+input. Exit code 3: there is no such name.`,
+		Example: `  phyllo send bob "hello bob"
+  phyllo send --wait 0s bob hello     do not wait for the delivery
+  uptime | phyllo send bob -
+  phyllo send bob -- "-5 degrees"     a text that begins with -`,
+		Args:              args(2, 2),
+		ValidArgsFunction: w.completeNames,
+		RunE: func(cmd *cobra.Command, a []string) error {
+			text, err := w.text(a[1])
+			if err != nil {
+				return err
+			}
+			return w.ask(cmd.Context(), "sending to "+clean(a[0])+" …", func(ctx context.Context, c *api.Client) error {
+				s, err := c.Send(ctx, api.Draft{From: from, To: a[0], Text: text, Wait: wait.value.Milliseconds()})
+				if err != nil {
+					return err
+				}
+				answered(ctx)
+				switch {
+				case w.json:
+					err = w.line(s)
+				case s.State == api.StateQueued && wait.value > 0:
+					w.printf("queued: it goes out when %s is there\n", clean(s.To))
+				case s.State == api.StateFailed:
+				default:
+					w.printf("%s\n", clean(s.State))
+				}
+				if err == nil && s.State == api.StateFailed {
+					err = fmt.Errorf("the message was not delivered: %s", s.Reason)
+				}
+				return err
+			})
+		},
+	}
+	cmd.Flags().StringVar(&from, "from", "", "`USER` who sends, if several users live here")
+	cmd.Flags().Var(wait, "wait", "how long to wait for the delivery, 0s to 10m")
+	return cmd
+}
+
+// text is a message's text, or what standard input has if that is "-".
+func (w *world) text(arg string) (string, error) {
+	text := arg
+	if arg == "-" {
+		b, err := io.ReadAll(io.LimitReader(w.stdin, maxText+1))
+		if err != nil {
+			return "", fmt.Errorf("reading the message from standard input: %w", err)
+		}
+		text = strings.TrimSuffix(string(b), "\n")
+	}
+	switch {
+	case len(text) > maxText:
+		return "", usage("the message has more than %d bytes: share long things in parts, or another way", maxText)
+	case strings.TrimSpace(text) == "":
+		return "", usage("the message is empty: for example `phyllo send bob \"hello bob\"`")
+	case !utf8.ValidString(text):
+		return "", usage("the message is not valid UTF-8 text: for example `phyllo send bob \"hello bob\"`")
+	}
+	return text, nil
+}
+
+func newInbox(w *world) *cobra.Command {
+	var q inboxFlags
+	cmd := &cobra.Command{
+		Use:   "inbox",
+		Short: "Show received messages",
+		Long: `Show received messages, oldest first, and mark them as read after they were written.
+Senders who are no strangers are told that. What a stranger wrote is marked with
+"asks": see "phyllo contact accept".`,
+		Example: `  phyllo inbox
+  phyllo inbox --unread --follow          and go on until Ctrl-C
+  phyllo inbox --json --peek | jq .text   without marking as read`,
+		Args: args(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if q.since != "" {
+				x, err := parseID(q.since)
+				if err != nil {
+					return usage("--since %w", err)
+				}
+				q.query.Since = x
+			}
+			c, err := w.client()
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			return q.run(cmd.Context(), w, c)
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVarP(&q.follow, "follow", "f", false, "go on with what comes, until Ctrl-C")
+	f.BoolVar(&q.query.Unread, "unread", false, "only what was not marked as read")
+	f.StringVar(&q.since, "since", "", "only what came after the message with this `ID`")
+	f.BoolVar(&q.peek, "peek", false, "do not mark as read")
+	f.StringVar(&q.query.User, "from", "", "`USER` whose inbox it is, if several live here")
+	f.StringVar(&q.query.User, "user", "", "the same as --from `USER`")
+	return cmd
+}
+
+// inboxFlags is one run of inbox.
+type inboxFlags struct {
+	query        api.InboxQuery
+	since        string
+	follow, peek bool
+}
+
+func (q *inboxFlags) run(ctx context.Context, w *world, c *api.Client) error {
+	if !q.follow {
+		return q.show(ctx, w, c)
+	}
+	// The first event says that nothing is missed from then on; every one of them only
+	// says that it is time to read on.
+	news, over := make(chan struct{}, 1), make(chan error, 1)
+	listen, end := context.WithCancel(ctx)
+	go func() {
+		over <- c.Events(listen, func(e *api.Event) error {
+			switch e.Kind {
+			case api.EventBegin, api.EventMessage, api.EventRequest, api.EventLost:
+				select {
+				case news <- struct{}{}:
+				default:
+				}
+			}
+			return nil
+		})
+		close(over)
+	}()
+	defer func() {
+		end()
+		for range over {
+		}
+	}()
+	for {
+		select {
+		case <-news:
+			if err := q.show(ctx, w, c); err != nil {
+				return q.ended(ctx, err)
+			}
+		case err := <-over:
+			if err == nil {
+				err = api.Errorf(api.NotRunning, "the node has stopped: start it again with `%s`", w.command("up"))
+			}
+			return q.ended(ctx, err)
+		}
+	}
+}
+
+// ended is how following ends: Ctrl-C is the way to end it, and no failure.
+func (q *inboxFlags) ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// show prints what there is from q.query.Since on, and marks it as read when it is
+// out.
+func (q *inboxFlags) show(ctx context.Context, w *world, c *api.Client) error {
+	for {
+		list, err := c.Inbox(ctx, q.query)
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		if err := w.messages(list); err != nil {
+			return err
+		}
+		if !q.peek {
+			if err := q.mark(ctx, c, list); err != nil {
+				return err
+			}
+		}
+		q.query.Since = list[len(list)-1].ID
+	}
+}
+
+// mark marks messages as read.
+func (q *inboxFlags) mark(ctx context.Context, c *api.Client, list []api.Message) error {
+	ids := unread(list)
+	if len(ids) == 0 {
+		return nil
+	}
+	if err := c.MarkRead(ctx, q.query.User, ids); err != nil {
+		return fmt.Errorf("the messages were shown, but could not be marked as read: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,262 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/phyllo-net/phyllo/api"
+)
+
+// ask runs f with a client of the node, and shows that it is under way.
+func (w *world) ask(ctx context.Context, doing string, f func(context.Context, *api.Client) error) error {
+	c, err := w.client()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	done := w.waiting(doing)
+	stop := func() {
+		if done != nil {
+			done()
+			done = nil
+		}
+	}
+	defer stop()
+	return f(context.WithValue(ctx, quiet{}, stop), c)
+}
+
+// quiet is the key of the function that ends the progress line.
+type quiet struct{}
+
+// answered ends the progress line: what follows is printed.
+func answered(ctx context.Context) {
+	if stop, ok := ctx.Value(quiet{}).(func()); ok {
+		stop()
+	}
+}
+
+func newDown(w *world) *cobra.Command {
+	return &cobra.Command{
+		Use:     "down",
+		Short:   "Stop the node",
+		Long:    "Stop the node of this home, and return when it has ended.",
+		Example: "  phyllo down",
+		Args:    args(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return w.ask(cmd.Context(), "stopping the node …", func(ctx context.Context, c *api.Client) error {
+				s, err := c.Status(ctx)
+				if err != nil {
+					return err
+				}
+				limited, end := context.WithTimeout(ctx, 3*stopTime)
+				defer end()
+				if err := c.Stop(limited); err != nil {
+					if limited.Err() != nil && ctx.Err() == nil {
+						return fmt.Errorf("the node has not ended within %s: if it hangs, end process %d with `kill -9 %d`; nothing that it acknowledged is lost", span(3*stopTime), s.PID, s.PID)
+					}
+					return err
+				}
+				answered(ctx)
+				if w.json {
+					return w.line(map[string]string{"event": "stopped"})
+				}
+				w.printf("stopped\n")
+				return nil
+			})
+		},
+	}
+}
+
+func newStatus(w *world) *cobra.Command {
+	return &cobra.Command{
+		Use:     "status",
+		Short:   "Say how the node is",
+		Long:    "Say how the node is: whether it is in its ring, whether others reach it, and what it costs.",
+		Example: "  phyllo status\n  phyllo status --json | jq .state",
+		Args:    args(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return w.ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
+				s, err := c.Status(ctx)
+				if err != nil {
+					return err
+				}
+				answered(ctx)
+				if w.json {
+					return w.line(s)
+				}
+				w.status(s)
+				return nil
+			})
+		},
+	}
+}
+
+func (w *world) status(s *api.Status) {
+	verdict, state := api.Good, "is in its ring"
+	switch s.State {
+	case api.StateReady:
+	case api.StateStopping:
+		verdict, state = api.Warn, "is stopping"
+	default:
+		verdict, state = api.Warn, "is not in its ring yet ("+clean(s.State)+")"
+	}
+	w.printf("%s node %s %s, up for %s\n", w.mark(verdict), s.ID, state, span(w.now().Sub(s.Started)))
+	row := func(name, format string, args ...any) { w.printf("  %-8s %s\n", name, fmt.Sprintf(format, args...)) }
+	row("ring", "%q, about %s; leaf set %d, routing table %d", clean(s.RingName), plural(s.Size, "node"), len(s.LeafSet), s.TableEntries)
+	if s.Reach.Sentence != "" {
+		row("reach", "%s", clean(s.Reach.Sentence))
+	}
+	row("address", "%s", clean(strings.Join(s.Addrs, "  ")))
+	users := "nobody yet: " + w.command("user add NAME")
+	if len(s.Users) > 0 {
+		users = join(s.Users)
+	}
+	row("users", "%s", users)
+	waiting := "no message waits to be delivered"
+	if s.Queued > 0 {
+		waiting = plural(s.Queued, "message") + " to be delivered: keep this computer on until then, or start the node again later"
+	}
+	row("waiting", "%s", waiting)
+	t := s.Traffic
+	row("costs", "%s/s now (%s in, %s out so far), %s of memory, %s", bytesText(t.RateIn+t.RateOut), bytesText(t.BytesIn), bytesText(t.BytesOut),
+		bytesText(s.RSSBytes), plural(s.Connections, "connection"))
+	if s.UI != "" {
+		row("page", "%s   open it with: %s", s.UI, w.command("ui"))
+	}
+	row("folder", "%s", clean(s.Home))
+}
+
+func newDoctor(w *world) *cobra.Command {
+	return &cobra.Command{
+		Use:   "doctor",
+		Short: "Look for what is wrong, and say what helps",
+		Long: `Look at ports, NAT, clock, disk, certificate and peers, and say in plain sentences
+what is found. The exit code is 1 if something does not work.`,
+		Example: "  phyllo doctor",
+		Args:    args(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return w.ask(cmd.Context(), "looking at ports, clock, disk and peers …", func(ctx context.Context, c *api.Client) error {
+				list, err := c.Doctor(ctx)
+				if err != nil {
+					return err
+				}
+				answered(ctx)
+				bad := false
+				for _, f := range list {
+					bad = bad || f.Verdict == api.Bad
+					if !w.json {
+						w.printf("%s %s\n", w.mark(f.Verdict), clean(f.Sentence))
+					}
+				}
+				if w.json {
+					err = lines(w, list)
+				}
+				if err == nil && bad {
+					err = errQuiet
+				}
+				return err
+			})
+		},
+	}
+}
+
+func newPing(w *world) *cobra.Command {
+	return &cobra.Command{
+		Use:   "ping NAME|ID",
+		Short: "Measure the round trip to a person's node",
+		Long: `Measure the round trip to a node, and say over which path. The first one may go
+through a relay while a direct path is looked for: try again after a moment.`,
+		Example:           "  phyllo ping bob\n  phyllo ping 3f2a9b0c4d5e6f708192a3b4c5d6e7f8",
+		Args:              args(1, 1),
+		ValidArgsFunction: w.completeNames,
+		RunE: func(cmd *cobra.Command, a []string) error {
+			return w.ask(cmd.Context(), "waiting for "+clean(a[0])+" …", func(ctx context.Context, c *api.Client) error {
+				p, err := c.Ping(ctx, a[0])
+				if err != nil {
+					return err
+				}
+				answered(ctx)
+				if w.json {
+					return w.line(p)
+				}
+				who := p.ID.Short()
+				if p.Name != "" {
+					who = clean(p.Name) + " (" + who + ")"
+				}
+				way := "direct over " + p.Kind + " to " + p.Addr
+				if p.Path != "direct" {
+					way = p.Path + " through " + p.Addr
+				}
+				w.printf("%s: %s, %s\n", who, rtt(p.RTTMicros), clean(way))
+				return nil
+			})
+		},
+	}
+}
+
+func newTrace(w *world) *cobra.Command {
+	return &cobra.Command{
+		Use:               "trace KEY|NAME",
+		Short:             "Show the way of a message through the ring",
+		Long:              "Send a message towards a key, or the place of a name, and show each node that it passed with its round trip.",
+		Example:           "  phyllo trace bob\n  phyllo trace 3f2a9b0c4d5e6f708192a3b4c5d6e7f8",
+		Args:              args(1, 1),
+		ValidArgsFunction: w.completeNames,
+		RunE: func(cmd *cobra.Command, a []string) error {
+			return w.ask(cmd.Context(), "tracing …", func(ctx context.Context, c *api.Client) error {
+				t, err := c.Trace(ctx, a[0])
+				if err != nil {
+					return err
+				}
+				answered(ctx)
+				if w.json {
+					return w.line(t)
+				}
+				w.printf("key %s\n", t.Key)
+				rows := [][]string{}
+				for i, h := range t.Hops {
+					what := ""
+					if h.ID == t.Root {
+						what = "root of the key"
+					}
+					rows = append(rows, []string{fmt.Sprintf("%3d", i+1), h.ID.String(), rtt(h.RTTMicros), h.Addr, what})
+				}
+				w.table(rows)
+				if len(t.Hops) == 0 {
+					w.printf("this node is the root of the key\n")
+				}
+				w.printf("%s, answered after %s\n", plural(len(t.Hops), "hop"), rtt(t.RTTMicros))
+				return nil
+			})
+		},
+	}
+}
+
+// completeNames offers the names of contacts to a shell.
+func (w *world) completeNames(cmd *cobra.Command, a []string, typed string) ([]string, cobra.ShellCompDirective) {
+	if len(a) > 0 || w.setHome() != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	c, err := w.client()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	defer c.Close()
+	ctx, end := context.WithTimeout(cmd.Context(), 500*time.Millisecond)
+	defer end()
+	list, err := c.ContactList(ctx, "")
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var names []string
+	for _, x := range list {
+		if strings.HasPrefix(x.Name, typed) && x.Name == clean(x.Name) {
+			names = append(names, x.Name)
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/node"
+)
+
+// stopTime is how long a node may take to stop in order.
+const stopTime = 5 * time.Second
+
+func newUp(w *world) *cobra.Command {
+	var foreground bool
+	var readyFD int
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Start a node on this computer",
+		Long: `Start a node. It runs in the background until "phyllo down" or the computer's end;
+with --foreground it stays, for a service manager or a container.
+
+With nothing to join, a new node founds a ring of its own. A node that was in a
+ring comes back to it. Settings that do not change belong into phyllo.toml in the
+home folder, or into variables (PHYLLO_LAN=false): see "phyllo config".`,
+		Example: `  phyllo up
+  phyllo up --user ann                 and claim the name ann
+  phyllo up --join phyllo1…            in the ring of an invitation
+  phyllo up --listen 0.0.0.0:4280 --ui off --foreground
+  phyllo --home /tmp/second up         a second node on this computer`,
+		Args: args(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := w.settings(cmd.Flags())
+			if err != nil {
+				return err
+			}
+			if foreground {
+				return w.stay(cmd.Context(), s.Config, readyFD)
+			}
+			return w.background(cmd.Context(), cmd.Flags())
+		},
+	}
+	f := cmd.Flags()
+	f.StringArray("listen", nil, "`ADDR` for other nodes, IP:PORT; may be given several times")
+	f.String("join", "", "`INVITATION` (phyllo1…) of the ring to enter")
+	f.String("user", "", "`NAME` to claim for somebody who lives here")
+	f.String("ui", "", "`ADDR` of the page, IP:PORT of this computer, or off")
+	f.Bool("lan", true, "find rings on the local network, and be found")
+	f.BoolVar(&foreground, "foreground", false, "stay in the foreground")
+	f.IntVar(&readyFD, readyFlag, 0, "")
+	if err := f.MarkHidden(readyFlag); err != nil {
+		panic(err) // it was defined in the line above
+	}
+	return cmd
+}
+
+// settings are those of the home, the environment and the flags, in this order.
+func (w *world) settings(f *pflag.FlagSet) (*node.Settings, error) {
+	s, err := node.Load(w.home, w.environ)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"listen", "join", "user", "ui", "lan"} {
+		if !f.Changed(name) {
+			continue
+		}
+		typed := f.Lookup(name).Value.String()
+		if name == "listen" {
+			list, err := f.GetStringArray(name)
+			if err != nil {
+				return nil, err
+			}
+			typed = ""
+			for _, a := range list {
+				typed += a + ","
+			}
+		}
+		if err := s.Set(name, typed, "--"+name); err != nil {
+			return nil, err
+		}
+	}
+	return s, s.Config.Validate()
+}
+
+// report is a line from a node that was started in the background.
+type report struct {
+	Event string     `json:"event"` // "ready" or "error"
+	Error *api.Error `json:"error,omitempty"`
+}
+
+// stay runs a node until it is asked to stop.
+func (w *world) stay(ctx context.Context, c node.Config, readyFD int) (err error) {
+	tell := func(any) error { return nil }
+	if readyFD > 0 {
+		pipe := os.NewFile(uintptr(readyFD), "ready")
+		defer pipe.Close()
+		tell = json.NewEncoder(pipe).Encode
+	}
+	n, status, err := w.begin(ctx, c)
+	if err != nil {
+		if err := tell(report{Event: "error", Error: &api.Error{Kind: api.KindOf(err), Text: err.Error()}}); err != nil {
+			w.say("phyllo: telling that the start failed: %v", err)
+		}
+		return err
+	}
+	switch {
+	case readyFD > 0:
+		err = tell(status.Ready())
+	case w.json:
+		err = w.line(status.Ready())
+	default:
+		w.welcome(status)
+	}
+	if err == nil {
+		err = w.out.flush()
+	}
+	if err == nil {
+		select {
+		case <-ctx.Done():
+		case <-n.Done():
+		}
+	}
+	stop, end := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+	defer end()
+	if stopped := n.Stop(stop); err == nil {
+		err = stopped
+	}
+	return err
+}
+
+// begin starts a node and waits until it is in its ring.
+func (w *world) begin(ctx context.Context, c node.Config) (runner, *api.Status, error) {
+	if w.getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(c.Memory)
+	}
+	n, err := w.launch(c, w.logger(c), nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	err = n.Start(ctx)
+	var status *api.Status
+	if err == nil {
+		if status, err = n.API().Status(ctx); err == nil {
+			return n, status, nil
+		}
+	}
+	stop, end := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+	defer end()
+	if stopped := n.Stop(stop); stopped != nil {
+		w.say("phyllo: stopping after a failed start: %v", stopped)
+	}
+	return nil, nil, err
+}
+
+func (w *world) logger(c node.Config) *slog.Logger {
+	o := &slog.HandlerOptions{Level: c.Level()}
+	if c.LogJSON {
+		return slog.New(slog.NewJSONHandler(w.stderr, o))
+	}
+	return slog.New(slog.NewTextHandler(w.stderr, o))
+}
+
+// welcome says what stands now, and what to do next.
+func (w *world) welcome(s *api.Status) {
+	w.printf("%s node %s is up\n", w.mark(api.Good), s.ID.Short())
+	ring := fmt.Sprintf("%q", clean(s.RingName))
+	if s.Size <= 1 {
+		w.printf("%s ring %s: this is its only node so far\n", w.mark(api.Good), ring)
+	} else {
+		w.printf("%s ring %s, with about %s\n", w.mark(api.Good), ring, plural(s.Size, "node"))
+	}
+	if s.Reach.Sentence != "" {
+		w.printf("  reach   %s\n", clean(s.Reach.Sentence))
+	}
+	if s.UI != "" {
+		w.printf("  page    %s   open it with: %s\n", s.UI, w.command("ui"))
+	}
+	w.printf("  folder  %s\n", clean(s.Home))
+	switch {
+	case len(s.Users) == 0:
+		w.printf("Next:  %s   a name for you\n", w.command("user add NAME"))
+	case s.Size <= 1:
+		w.printf("Next:  %s   a line for the next computer\n", w.command("invite"))
+	default:
+		w.printf("Next:  %s\n", w.command("send NAME TEXT"))
+	}
+	w.printf("Stop:  %s   Health:  %s\n", w.command("down"), w.command("doctor"))
+}

@@ -1,0 +1,359 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"github.com/phyllo-net/phyllo/api"
+)
+
+func newUser(w *world) *cobra.Command {
+	return group("user", "People who live on this node, and records of others",
+		`A user is a person with a name and keys. Several can live on one node; who runs the
+node can read all of them.`,
+		w.userAdd(), w.userFind(), w.userList(), w.userEdit(), w.verify("user"), w.userExport(), w.userImport())
+}
+
+// profileFlags are the flags by which a profile is given.
+type profileFlags struct {
+	full, about string
+	interests   []string
+}
+
+func (p *profileFlags) add(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&p.full, "full-name", "", "full `NAME`, at most 128 bytes")
+	f.StringVar(&p.about, "about", "", "a few words (`TEXT`) about the person, at most 1024 bytes")
+	f.StringSliceVar(&p.interests, "interests", nil, "interests (`LIST`) with commas between; at most 16")
+}
+
+// change puts what was given into a profile; it reports whether anything was.
+func (p *profileFlags) change(cmd *cobra.Command, to *api.Profile) bool {
+	f := cmd.Flags()
+	if f.Changed("full-name") {
+		to.FullName = p.full
+	}
+	if f.Changed("about") {
+		to.About = p.about
+	}
+	if f.Changed("interests") {
+		to.Interests = p.interests
+	}
+	return f.Changed("full-name") || f.Changed("about") || f.Changed("interests")
+}
+
+func (w *world) userAdd() *cobra.Command {
+	var p profileFlags
+	cmd := &cobra.Command{
+		Use:   "add NAME",
+		Short: "Make a user and claim the name",
+		Long: `Make a user of this node, with new keys, and claim a name in the ring. A name has 1
+to 64 letters of one script, digits and . - _, and belongs to whom claims it first.`,
+		Example: "  phyllo user add ann\n  phyllo user add ann --full-name \"Ann Example\" --interests tea,bees",
+		Args:    args(1, 1),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			q := api.UserRequest{Name: a[0]}
+			var profile api.Profile
+			if p.change(cmd, &profile) {
+				q.Profile = &profile
+			}
+			return w.ask(cmd.Context(), "claiming the name …", func(ctx context.Context, c *api.Client) error {
+				u, err := c.UserAdd(ctx, q)
+				if err != nil {
+					return err
+				}
+				answered(ctx)
+				if w.json {
+					return w.line(u)
+				}
+				w.printf("%s %s lives on this node; fingerprint %s\n", w.mark(api.Good), clean(u.Name), grouped(u.Key.Hex))
+				w.printf("Keep the keys safe: %s\n", w.command("user export "+quoteArg(u.Name)+" FILE"))
+				return nil
+			})
+		},
+	}
+	p.add(cmd)
+	return cmd
+}
+
+// grouped writes a fingerprint in groups of four.
+func grouped(hex string) string {
+	var b strings.Builder
+	for i, r := range clean(hex) {
+		if i > 0 && i%4 == 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+func (w *world) userFind() *cobra.Command {
+	return &cobra.Command{
+		Use:   "find NAME",
+		Short: "Read a person's record in the ring",
+		Long: `Read the record of a name from the nodes that keep it. The exit code is 3 only if
+most of them say that nobody has the name, and 1 if too few can be asked now.`,
+		Example: "  phyllo user find bob",
+		Args:    args(1, 1),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			return w.ask(cmd.Context(), "asking the name's keepers …", func(ctx context.Context, c *api.Client) error {
+				u, err := c.UserFind(ctx, a[0])
+				if err != nil {
+					return err
+				}
+				answered(ctx)
+				if w.json {
+					return w.line(u)
+				}
+				w.user(u)
+				return nil
+			})
+		},
+	}
+}
+
+func (w *world) user(u *api.User) {
+	row := func(name, value string) {
+		if value != "" {
+			w.printf("  %-12s %s\n", name, clean(value))
+		}
+	}
+	w.printf("%s\n", clean(u.Name))
+	row("full name", u.Profile.FullName)
+	row("about", u.Profile.About)
+	row("interests", strings.Join(u.Profile.Interests, ", "))
+	row("fingerprint", grouped(u.Key.Hex))
+	row("in words", u.Key.Words)
+	var nodes []string
+	for _, d := range u.Devices {
+		nodes = append(nodes, d.Short())
+	}
+	row("nodes", strings.Join(nodes, " "))
+	if !u.Updated.IsZero() {
+		row("record", fmt.Sprintf("version %d, %s", u.Version, w.ago(u.Updated)))
+	}
+	if u.Of > 0 {
+		row("kept by", fmt.Sprintf("%d of %d keepers say so", u.Agree, u.Of))
+	}
+	row("trouble", u.Trouble)
+}
+
+func (w *world) userList() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List the users of this node", Example: "  phyllo user list", Args: args(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return w.ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
+				list, err := c.UserList(ctx)
+				if err != nil {
+					return err
+				}
+				answered(ctx)
+				switch {
+				case w.json:
+					return lines(w, list)
+				case len(list) == 0:
+					w.printf("Nobody lives on this node yet: %s\n", w.command("user add NAME"))
+					return nil
+				}
+				rows := [][]string{{"NAME", "FULL NAME", "FINGERPRINT", "TROUBLE"}}
+				for _, u := range list {
+					rows = append(rows, []string{u.Name, u.Profile.FullName, grouped(u.Key.Hex), u.Trouble})
+				}
+				w.table(rows)
+				return nil
+			})
+		},
+	}
+}
+
+func (w *world) userEdit() *cobra.Command {
+	var p profileFlags
+	cmd := &cobra.Command{
+		Use:     "edit NAME",
+		Short:   "Change what a user's record says of him",
+		Long:    "Change the profile of a user of this node. What is not given stays; an empty text takes it out.",
+		Example: "  phyllo user edit ann --about \"keeps the bees\"",
+		Args:    args(1, 1),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			if !p.change(cmd, &api.Profile{}) {
+				return usage("`phyllo user edit` wants something to change: for example `%s`", example(cmd))
+			}
+			return w.ask(cmd.Context(), "changing the record …", func(ctx context.Context, c *api.Client) error {
+				list, err := c.UserList(ctx)
+				if err != nil {
+					return err
+				}
+				var profile api.Profile
+				for _, u := range list {
+					if u.Name == a[0] {
+						profile = u.Profile
+					}
+				}
+				p.change(cmd, &profile)
+				u, err := c.UserEdit(ctx, api.UserRequest{Name: a[0], Profile: &profile})
+				if err != nil {
+					return err
+				}
+				answered(ctx)
+				if w.json {
+					return w.line(u)
+				}
+				w.user(u)
+				return nil
+			})
+		},
+	}
+	p.add(cmd)
+	return cmd
+}
+
+// verify is the same below user and contact: people look in both places.
+func (w *world) verify(under string) *cobra.Command {
+	var as, fingerprint string
+	cmd := &cobra.Command{
+		Use:   "verify NAME",
+		Short: "Compare a person's key with the person",
+		Long: `Show the fingerprint of a person's key, as words, digits and a picture, and say that
+it is right. Compare it by a way on which you know the person: side by side, or by
+voice. If the key has changed since you first met, this says which one is right.`,
+		Example:           "  phyllo " + under + " verify bob\n  phyllo " + under + " verify bob --fingerprint 2f9c4d5e6f708192a3b4c5d6",
+		Args:              args(1, 1),
+		ValidArgsFunction: w.completeNames,
+		RunE: func(cmd *cobra.Command, a []string) error {
+			q := api.Who{User: as, Name: a[0]}
+			return w.ask(cmd.Context(), "reading the keys …", func(ctx context.Context, c *api.Client) error {
+				k, err := c.UserKeys(ctx, q)
+				if err != nil {
+					return err
+				}
+				answered(ctx)
+				if fingerprint == "" && w.json {
+					return w.line(k)
+				}
+				if fingerprint == "" {
+					if fingerprint, err = w.compare(k); err != nil || fingerprint == "" {
+						return err
+					}
+				}
+				if err := c.UserVerify(ctx, q, fingerprint); err != nil {
+					return err
+				}
+				if w.json {
+					return w.line(map[string]string{"event": "verified", "name": k.Name, "fingerprint": fingerprint})
+				}
+				w.printf("%s %s is verified\n", w.mark(api.Good), clean(k.Name))
+				return nil
+			})
+		},
+	}
+	cmd.Flags().StringVar(&as, "from", "", "`USER` who verifies, if several live here")
+	cmd.Flags().StringVar(&fingerprint, "fingerprint", "", "`HEX` digits of the key that was compared: do not show and ask")
+	return cmd
+}
+
+// compare shows keys and asks which one the person has. Empty: none.
+func (w *world) compare(k *api.KeyPair) (string, error) {
+	name := clean(k.Name)
+	show := func(what string, f api.Fingerprint) {
+		w.printf("%s\n  %s\n  %s\n", what, clean(f.Words), grouped(f.Hex))
+	}
+	show("Your own key, for the other side:", k.Mine)
+	if k.Found == nil {
+		state := "not compared yet"
+		if k.Verified {
+			state = "compared before"
+		}
+		show("The key of "+name+", "+state+":", k.Pinned)
+		w.qr("phyllo-key:" + k.Pinned.Hex)
+	} else {
+		show("The key that "+name+" had so far:", k.Pinned)
+		show("The key that the ring gives now:", *k.Found)
+		w.qr("phyllo-key:" + k.Found.Hex)
+	}
+	if err := w.out.flush(); err != nil {
+		return "", err
+	}
+	question, right := "Does "+name+" read the same words?", k.Pinned.Hex
+	if k.Found != nil {
+		question, right = "Does "+name+" read the words of the new key?", k.Found.Hex
+	}
+	same, err := w.confirm(question)
+	if err != nil || !same {
+		if err == nil {
+			w.printf("Nothing is changed.\n")
+		}
+		return "", err
+	}
+	return right, nil
+}
+
+func (w *world) userExport() *cobra.Command {
+	var p passphrase
+	var force bool
+	cmd := &cobra.Command{
+		Use:     "export NAME FILE",
+		Short:   "Write a user's keys to a file, under a passphrase",
+		Long:    "Write all keys of a user of this node to one file, under a passphrase: as a backup, or to live on another node too.",
+		Example: "  phyllo user export ann ann.phyllo",
+		Args:    args(2, 2),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			phrase, err := p.read(w, true)
+			if err != nil {
+				return err
+			}
+			return w.ask(cmd.Context(), "sealing the keys …", func(ctx context.Context, c *api.Client) error {
+				s, err := c.UserExport(ctx, a[0], phrase)
+				if err != nil {
+					return err
+				}
+				answered(ctx)
+				return w.saved(a[1], s, force)
+			})
+		},
+	}
+	p.flag(cmd)
+	cmd.Flags().BoolVar(&force, "force", false, "replace an existing file")
+	return cmd
+}
+
+func (w *world) userImport() *cobra.Command {
+	var p passphrase
+	cmd := &cobra.Command{
+		Use:     "import FILE",
+		Short:   "Let an exported user live on this node",
+		Example: "  phyllo user import ann.phyllo",
+		Args:    args(1, 1),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			b, err := readLimited(a[0], maxSecretFile)
+			if err == nil && !utf8.Valid(b) {
+				err = fmt.Errorf("%s is no text: `phyllo user export` writes one", a[0])
+			}
+			if err != nil {
+				return usage("%v", err)
+			}
+			phrase, err := p.read(w, false)
+			if err != nil {
+				return err
+			}
+			return w.ask(cmd.Context(), "opening the keys …", func(ctx context.Context, c *api.Client) error {
+				u, err := c.UserImport(ctx, api.Sealed{Text: string(b)}, phrase)
+				if err != nil {
+					return err
+				}
+				answered(ctx)
+				if w.json {
+					return w.line(u)
+				}
+				w.printf("%s %s lives on this node\n", w.mark(api.Good), clean(u.Name))
+				return nil
+			})
+		},
+	}
+	p.flag(cmd)
+	return cmd
+}
