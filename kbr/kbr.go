@@ -67,7 +67,9 @@ type Delivery struct {
 	// Via is the authenticated neighbour that handed the message over. For a
 	// message that was sent directly it is the origin.
 	Via *peer.Handle
-	// Direct tells that the message was sent to this node, not routed to a key.
+	// Direct tells that the message came over its origin's own link. A message to
+	// this node that had to take the ring, past a link that does not work, is not
+	// Direct, and its Key is this node's id.
 	Direct bool
 	// Broadcast tells that the message went to all nodes of a range.
 	Broadcast bool

@@ -94,13 +94,19 @@ func (n *Node) contact(h *peer.Handle) *contact {
 		n.contacts[h.ID] = c
 		return c
 	}
-	if c.h != h && h.Newer(c.h) && h.Key == c.h.Key && !c.met && c.probe == nil && c.hop == nil {
-		if h.Incarnation > c.h.Incarnation {
-			c.fresh(h)
-		}
-		c.h = h
-		n.leafs.list = nil
+	if c.h == h || c.met || c.probe != nil || c.hop != nil {
+		return c
 	}
+	switch {
+	case h.Key != c.h.Key && c.life == dead:
+		// What was named first did not answer: perhaps it was invented.
+		c.fresh(h)
+	case h.Key == c.h.Key && h.Incarnation > c.h.Incarnation:
+		c.fresh(h)
+	case h.Key == c.h.Key && h.Newer(c.h):
+		c.h = h
+	}
+	n.leafs.list = nil
 	return c
 }
 

@@ -61,21 +61,24 @@ func (e *endpoint) Request(key id.ID, payload []byte, o kbr.Options, done func(k
 }
 
 func (e *endpoint) Send(to *peer.Handle, payload []byte, done func(error)) {
-	e.n.begin(&request{key: to.ID, to: e.n.known(to), env: e.envelope(payload), done: func(r result) {
+	c := e.n.known(to)
+	e.n.begin(&request{key: to.ID, to: c, env: e.envelope(payload), done: func(r result) {
 		if done != nil {
-			done(unreachable(r.err))
+			done(unreachable(c, r.err))
 		}
 	}})
 }
 
 func (e *endpoint) Ask(to *peer.Handle, payload []byte, o kbr.Options, done func(kbr.Answer, error)) {
-	e.n.begin(&request{key: to.ID, to: e.n.known(to), want: true, env: e.envelope(payload), opt: o,
-		done: func(r result) { done(r.answer, unreachable(r.err)) }})
+	c := e.n.known(to)
+	e.n.begin(&request{key: to.ID, to: c, want: true, env: e.envelope(payload), opt: o,
+		done: func(r result) { done(r.answer, unreachable(c, r.err)) }})
 }
 
-// unreachable turns a time-out of a direct message into what it means.
-func unreachable(err error) error {
-	if err == kbr.ErrTimeout {
+// unreachable turns a time-out of a direct message to a node that is not there into
+// what it means.
+func unreachable(c *contact, err error) error {
+	if err == kbr.ErrTimeout && (c == nil || c.life != alive) {
 		return kbr.ErrUnreachable
 	}
 	return err
@@ -113,7 +116,7 @@ func (e *endpoint) Find(node id.ID, done func(*peer.Handle, error)) {
 			if r.err == nil && (r.answer.From == nil || r.answer.From.ID != node) {
 				r.err = kbr.ErrUnreachable
 			}
-			done(r.answer.From, unreachable(r.err))
+			done(r.answer.From, unreachable(nil, r.err))
 		}})
 }
 

@@ -40,7 +40,6 @@ type Hop struct {
 	Cast  *Cast    `cbor:"6,keyasint,omitempty"`
 	Trail []Trail  `cbor:"7,keyasint,omitempty"`
 	Join  []row    `cbor:"8,keyasint,omitempty"` // rows gathered for a joining node
-	First id.ID    `cbor:"9,keyasint,omitempty"` // the first node after the origin
 }
 
 // Routed is a message on its way to a key.
@@ -211,7 +210,6 @@ type Reply struct {
 	App     uint16       `cbor:"4,keyasint,omitempty"` // code of a refusal
 	Text    string       `cbor:"5,keyasint,omitempty"`
 	Hops    uint8        `cbor:"6,keyasint,omitempty"`
-	First   id.ID        `cbor:"7,keyasint,omitempty"`
 	Trail   []Trail      `cbor:"8,keyasint,omitempty"`
 	Attempt uint8        `cbor:"9,keyasint,omitempty"`
 	From    *peer.Handle `cbor:"10,keyasint,omitempty"`

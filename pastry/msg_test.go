@@ -40,7 +40,7 @@ var (
 	drawReply = rapid.Custom(func(t *rapid.T) *pastry.Reply {
 		return &pastry.Reply{Num: rapid.Uint64().Draw(t, "num"), Code: rapid.Byte().Draw(t, "code"), Payload: some(t, 0, 99, rapid.Byte()),
 			App: rapid.Uint16().Draw(t, "app"), Text: rapid.StringN(0, 20, pastry.MaxText).Draw(t, "text"), Hops: rapid.Byte().Draw(t, "hops"),
-			First: drawID.Draw(t, "first"), Trail: some(t, 0, 3, drawTrail), Attempt: rapid.Byte().Draw(t, "attempt"), From: drawHandle.Draw(t, "from")}
+			Trail: some(t, 0, 3, drawTrail), Attempt: rapid.Byte().Draw(t, "attempt"), From: drawHandle.Draw(t, "from")}
 	})
 )
 
@@ -60,7 +60,7 @@ func nodes(t *rapid.T, most int) []*peer.Handle {
 
 func drawHop(t *rapid.T) *pastry.Hop {
 	m := &pastry.Hop{Seq: rapid.Uint32Min(1).Draw(t, "seq"), Epoch: rapid.Uint32Min(1).Draw(t, "epoch"), Acks: some(t, 0, 5, rapid.Uint32()),
-		Count: rapid.Byte().Draw(t, "count"), Trail: some(t, 0, 3, drawTrail), Join: some(t, 0, 3, drawRow), First: drawID.Draw(t, "first")}
+		Count: rapid.Byte().Draw(t, "count"), Trail: some(t, 0, 3, drawTrail), Join: some(t, 0, 3, drawRow)}
 	for range rapid.IntRange(0, 5).Draw(t, "path") {
 		m.Path = append(m.Path, 1, 2, 3, 4)
 	}

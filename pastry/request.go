@@ -32,7 +32,16 @@ type request struct {
 	deadline task.Timer
 	retry    task.Timer
 	attempt  int
-	problem  error // of the last attempt that failed with a reason
+	problem  error   // of the last attempt that failed with a reason
+	firsts   []id.ID // the first hop of each attempt
+}
+
+// first returns the first hop of the attempt that an answer is for.
+func (q *request) first(attempt uint8) id.ID {
+	if i := int(attempt) - 1; i >= 0 && i < len(q.firsts) {
+		return q.firsts[i]
+	}
+	return id.ID{}
 }
 
 type result struct {
@@ -72,6 +81,7 @@ func (n *Node) begin(q *request) {
 func (n *Node) attempt(q *request) {
 	first := q.attempt == 0
 	q.attempt++
+	q.firsts = append(q.firsts, id.ID{})
 	wait := n.cfg.RequestRetry << min(q.attempt-1, 3)
 	if q.to != nil && q.to.prox > 0 {
 		wait = max(4*2*time.Duration(q.to.prox)*time.Microsecond, n.cfg.HopFloor) << min(q.attempt-1, 4)
@@ -181,7 +191,7 @@ func (n *Node) onReply(c *contact, m *Reply, routed bool) {
 		n.finish(q.num, result{err: err})
 		return
 	}
-	a := kbr.Answer{Payload: slices.Clone(m.Payload), First: m.First, Hops: int(m.Hops), RTT: n.Now().Sub(q.began), Relayed: routed}
+	a := kbr.Answer{Payload: slices.Clone(m.Payload), First: q.first(m.Attempt), Hops: int(m.Hops), RTT: n.Now().Sub(q.began), Relayed: routed}
 	switch {
 	case c != nil:
 		a.From = c.h
@@ -223,7 +233,6 @@ func (n *Node) answer(r *Routed, m *Hop, a *Reply) {
 	if r.Env.Flags&wire.FlagTrace != 0 {
 		a.Trail = append(slices.Clone(m.Trail), Trail{Node: n.self})
 	}
-	a.First = m.First
 	switch {
 	case r.Origin.ID == n.self.ID:
 		n.After(0, func() { n.onReply(nil, a, false) })

@@ -226,9 +226,11 @@ func (n *Node) upcall(via *contact, m *Hop, next *contact) (*Hop, *contact, bool
 
 // forward hands a message to the next hop.
 func (n *Node) forward(next *contact, last bool, via *contact, m *Hop, avoid []id.ID) {
-	out := &Hop{Count: m.Count + 1, Route: m.Route, Cast: m.Cast, Trail: m.Trail, Join: m.Join, First: m.First}
-	if out.Count == 1 {
-		out.First = next.h.ID
+	out := &Hop{Count: m.Count + 1, Route: m.Route, Cast: m.Cast, Trail: m.Trail, Join: m.Join}
+	if r := m.Route; r != nil && r.Origin.ID == n.self.ID {
+		if q := n.requests[r.Num]; q != nil && int(r.Attempt) == len(q.firsts) && len(q.firsts) > 0 {
+			q.firsts[len(q.firsts)-1] = next.h.ID
+		}
 	}
 	out.Path = make([]byte, 0, len(m.Path)+4)
 	out.Path = append(out.Path, m.Path...)
