@@ -102,8 +102,10 @@ func ParseInvitation(text string) (*Invitation, error) {
 		}
 		return nil, ErrInvitation
 	}
-	b, err := alphabet.DecodeString(strings.ToUpper(rest))
-	if err != nil || len(b) < sumSize {
+	rest = strings.ToUpper(rest)
+	b, err := alphabet.DecodeString(rest)
+	// Encoded again, as the decoder ignores the last bits of the last character.
+	if err != nil || len(b) < sumSize || alphabet.EncodeToString(b) != rest {
 		return nil, ErrInvitationSpelt
 	}
 	b, sum := b[:len(b)-sumSize], b[len(b)-sumSize:]

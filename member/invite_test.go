@@ -53,9 +53,9 @@ func TestInvitationRoundTrip(t *testing.T) {
 func TestInvitationMisspelt(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := drawInvitation(t).String()
-		i := rapid.IntRange(len("phyllo1"), len(text)-2).Draw(t, "at")
+		i := rapid.OneOf(rapid.IntRange(len("phyllo1"), len(text)-2), rapid.Just(len(text)-2)).Draw(t, "at")
 		var slip string
-		switch rapid.IntRange(0, 3).Draw(t, "slip") {
+		switch rapid.IntRange(0, 4).Draw(t, "slip") {
 		case 0:
 			slip = text[:i] + rapid.StringMatching(`[a-z2-7]`).Draw(t, "other") + text[i+1:]
 		case 1:
@@ -64,6 +64,8 @@ func TestInvitationMisspelt(t *testing.T) {
 			slip = text[:i] + text[i:i+1] + text[i:]
 		case 3:
 			slip = text[:i] + text[i+1:i+2] + text[i:i+1] + text[i+2:]
+		case 4:
+			slip = text[:len(text)-1] + rapid.StringMatching(`[a-z2-7]`).Draw(t, "last")
 		}
 		if slip == text {
 			return

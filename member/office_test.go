@@ -90,6 +90,25 @@ func TestPromote(t *testing.T) {
 	f.restart()
 }
 
+// The next admitter is not appointed before a majority stands on the step before.
+func TestPromoteNeedsAMajority(t *testing.T) {
+	w := newWorld(t)
+	bs := w.council(3)
+	next := w.box("next")
+	node := next.joinBy(bs[0]).Certificate.Node
+	bs[1].stop()
+	bs[2].stop()
+	fails(t, bs[0].Promote(ctx(t), node), member.ErrQuorum)
+	if next.isAdmitter() {
+		t.Error("it was appointed")
+	}
+	bs[2].restart()
+	if err := bs[0].Promote(ctx(t), node); err != nil {
+		t.Error(err)
+	}
+	bs[1].restart()
+}
+
 func TestNoMoreThanSixteenAdmitters(t *testing.T) {
 	w := newWorld(t)
 	f := w.founder()
