@@ -130,6 +130,9 @@ var smallMemTable = disk.Config{MemTable: 256 << 10}
 
 func TestCrashBeforeEveryFileOperation(t *testing.T) {
 	for _, unsynced := range []int{0, 50, 100} {
+		if testing.Short() && unsynced != 50 {
+			continue
+		}
 		t.Run(fmt.Sprintf("%d%%", unsynced), func(t *testing.T) {
 			s := &script{
 				writers: 1, batches: 12, reopen: true, config: smallMemTable,
@@ -177,9 +180,9 @@ func TestCrashWhileOpeningTwice(t *testing.T) {
 // Many writers, tables and compactions; crashes at random moments, and then
 // again while the store that crashed is opened and written on.
 func TestCrashAtRandomMoments(t *testing.T) {
-	seeds := uint64(12)
+	seeds := uint64(6)
 	if testing.Short() {
-		seeds = 3
+		seeds = 1
 	}
 	for seed := range seeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {

@@ -140,9 +140,9 @@ func judge(t *testing.T, what string, f folder, n int, orderly bool) (damaged bo
 }
 
 func TestDamagedFiles(t *testing.T) {
-	rounds := 200
+	rounds := 150
 	if testing.Short() {
-		rounds = 100
+		rounds = 60
 	}
 	for _, orderly := range []bool{true, false} {
 		t.Run(fmt.Sprintf("orderly=%v", orderly), func(t *testing.T) {

@@ -42,8 +42,10 @@ func TestContractOnDisk(t *testing.T) {
 		n++
 		return open(t, disk.Config{Dir: filepath.Join(dir, fmt.Sprint(n))})
 	}
-	storetest.Run(t, openDisk)
 	storetest.RunConcurrent(t, openDisk)
+	if !testing.Short() { // a disk's syncs take long
+		storetest.Run(t, openDisk)
+	}
 }
 
 func TestContractWithManyGoroutines(t *testing.T) { storetest.RunConcurrent(t, openMemory) }

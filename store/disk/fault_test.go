@@ -103,8 +103,11 @@ func TestEveryFileOperationFails(t *testing.T) {
 		{"quota once", syscall.EDQUOT, store.ErrFull, 1},
 	} {
 		t.Run(fault.name, func(t *testing.T) {
-			n := int64(1)
-			for ; ; n++ {
+			n, step := int64(1), int64(1)
+			if testing.Short() {
+				step = 7
+			}
+			for ; ; n += step {
 				d := &badDisk{MemFS: vfs.NewMem(), from: n, err: &vfsError{"write", fault.err}}
 				if fault.lasts > 0 {
 					d.until = n + fault.lasts
@@ -134,7 +137,7 @@ func (e *vfsError) Unwrap() error { return e.cause }
 func TestRandomFaultsUnderManyWriters(t *testing.T) {
 	seeds := uint64(25)
 	if testing.Short() {
-		seeds = 5
+		seeds = 3
 	}
 	for seed := range seeds {
 		rng := rand.New(rand.NewPCG(3, seed))
