@@ -221,7 +221,7 @@ func TestSignerOfABadSource(t *testing.T) {
 	if _, err := keys.SignerFromSeed(make([]byte, 64)); err == nil {
 		t.Error("a key was made of 64 bytes")
 	}
-	if keys.RandomSeed() == keys.RandomSeed() {
+	if a, b := keys.RandomSeed(), keys.RandomSeed(); a == b {
 		t.Error("two seeds are equal")
 	}
 }

@@ -33,6 +33,14 @@
 // before it has read the registers of a majority (see sync.go), so that two
 // majorities, before and after the change, have a member in common that knows.
 //
+// # What it does not give
+//
+// Whoever can connect to a node hears its ring's name and certificate. An admitter
+// is trusted with admitting: it could choose keys for an accomplice until a place
+// suits (every certificate names its admitter), and two that work together can
+// expel members; the authority undoes both. When several admitters are expelled
+// at once, a place that only they knew can be drawn anew.
+//
 // # Concurrency
 //
 // A Member's methods may be called from any goroutine. They block on the store

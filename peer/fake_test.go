@@ -2,7 +2,6 @@ package peer_test
 
 import (
 	"bytes"
-	"math/rand/v2"
 	"time"
 
 	"github.com/phyllo-net/phyllo/id"
@@ -53,5 +52,3 @@ func bits(b []byte, f func(i int, b []byte)) {
 		f(i, c)
 	}
 }
-
-func random() *rand.Rand { return rand.New(rand.NewPCG(1, 2)) }
