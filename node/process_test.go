@@ -1,0 +1,252 @@
+package node_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/phyllo-net/phyllo/api"
+)
+
+// program builds the real program, once.
+var program = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "phyllo-program-")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "phyllo")
+	out, err := exec.Command("go", "build", "-o", path, "../cmd/phyllo").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return path, nil
+})
+
+// process is a home and the program that runs a node there.
+type process struct {
+	t    *testing.T
+	home string
+}
+
+func newProcess(t *testing.T) *process {
+	p := &process{t: t, home: t.TempDir()}
+	t.Cleanup(func() {
+		if t.Failed() {
+			log, _ := os.ReadFile(filepath.Join(p.home, "phyllo.log"))
+			t.Logf("log of %s:\n%s", p.home, log)
+		}
+		if _, err := p.run("down"); err != nil && api.ExitCode(err) != api.NotRunning.ExitCode() {
+			t.Logf("down: %v", err)
+		}
+	})
+	return p
+}
+
+// failure is a run of the program with an exit code other than 0.
+type failure struct {
+	code   int
+	stderr string
+}
+
+func (f *failure) Error() string { return fmt.Sprintf("exit code %d: %s", f.code, f.stderr) }
+
+// run runs a command to its end, within 30 s.
+func (p *process) run(args ...string) (string, error) {
+	path, err := program()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, append([]string{"--home", p.home}, args...)...)
+	cmd.Env = append(os.Environ(), "PHYLLO_NAT=false", "PHYLLO_LAN=false", "PHYLLO_UI=off", "PHYLLO_LOG_LEVEL=debug")
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err = cmd.Run()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		err = &failure{exit.ExitCode(), stderr.String()}
+	}
+	return stdout.String(), err
+}
+
+// must is run for what has to succeed.
+func (p *process) must(args ...string) string {
+	p.t.Helper()
+	out, err := p.run(args...)
+	if err != nil {
+		p.t.Fatalf("phyllo %s: %v", strings.Join(args, " "), err)
+	}
+	return out
+}
+
+// up starts the node in the background and returns its number as a process.
+func (p *process) up(args ...string) int {
+	p.t.Helper()
+	p.must(append([]string{"up", "--listen", "127.0.0.1:0"}, args...)...)
+	var s api.Status
+	p.read(&s, "status")
+	if s.State != api.StateReady {
+		p.t.Fatalf("the node of %s is %s after up", p.home, s.State)
+	}
+	return s.PID
+}
+
+// read decodes what a command prints with --json.
+func (p *process) read(v any, args ...string) {
+	p.t.Helper()
+	out := p.must(append(args, "--json")...)
+	if err := json.Unmarshal([]byte(out), v); err != nil {
+		p.t.Fatalf("phyllo %s --json: %v in %q", strings.Join(args, " "), err, out)
+	}
+}
+
+// kill ends the node's process as a power cut does, and waits until it is gone.
+func (p *process) kill() {
+	p.t.Helper()
+	var s api.Status
+	p.read(&s, "status")
+	proc, err := os.FindProcess(s.PID)
+	if err == nil {
+		err = proc.Kill()
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		_, err := p.run("status")
+		var f *failure
+		if errors.As(err, &f) && f.code == api.NotRunning.ExitCode() {
+			return
+		}
+		if time.Now().After(deadline) {
+			p.t.Fatalf("process %d is still there: %v", s.PID, err)
+		}
+	}
+}
+
+// inbox follows the unread messages until there are n, and returns their texts. It
+// reads what the program prints, line by line, and ends it then.
+func (p *process) inbox(n int) []string {
+	p.t.Helper()
+	path, err := program()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, "--home", p.home, "inbox", "--unread", "--follow", "--json")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	var texts []string
+	lines := bufio.NewScanner(out)
+	for len(texts) < n && lines.Scan() {
+		var m api.Message
+		if err := json.Unmarshal(lines.Bytes(), &m); err != nil {
+			p.t.Fatalf("inbox printed %q: %v", lines.Text(), err)
+		}
+		texts = append(texts, m.Text)
+	}
+	cancel()
+	cmd.Wait() // it was ended
+	if len(texts) < n {
+		p.t.Fatalf("%d of %d messages came: %q %s", len(texts), n, texts, stderr.String())
+	}
+	return texts
+}
+
+// TestThreeProcesses: up, join, send both ways, kill -9 one, send, restart it, inbox:
+// every message once, in order.
+func TestThreeProcesses(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs three processes")
+	}
+	a, b, c := newProcess(t), newProcess(t), newProcess(t)
+	a.up()
+	for _, p := range []*process{b, c} {
+		var inv api.Invitation
+		a.read(&inv, "invite")
+		p.up("--join", inv.Invite)
+	}
+	a.must("user", "add", "ann")
+	b.must("user", "add", "bob")
+	c.must("user", "add", "carol")
+	if out := a.must("send", "bob", "one"); !strings.Contains(out, "delivered") {
+		t.Errorf("to bob: %q", out)
+	}
+	if out := b.must("send", "ann", "back"); !strings.Contains(out, "delivered") {
+		t.Errorf("to ann: %q", out)
+	}
+	if got := a.inbox(1); got[0] != "back" {
+		t.Errorf("ann got %q", got)
+	}
+	b.kill()
+	for _, text := range []string{"two", "three"} {
+		if out := a.must("send", "--wait", "0s", "bob", text); !strings.Contains(out, "queued") {
+			t.Errorf("%s: %q", text, out)
+		}
+	}
+	c.must("send", "--wait", "0s", "bob", "from carol")
+	b.up()
+	a.must("send", "bob", "four")
+	got := b.inbox(5)
+	var fromAnn []string
+	carols := 0
+	for _, text := range got {
+		if text == "from carol" {
+			carols++
+			continue
+		}
+		fromAnn = append(fromAnn, text)
+	}
+	if want := "one two three four"; strings.Join(fromAnn, " ") != want || carols != 1 {
+		t.Errorf("bob got %q, want %q in order and carol's once", got, want)
+	}
+	// What was shown is read, and nothing comes a second time.
+	if out := b.must("inbox", "--json"); strings.Count(out, "\n") != 5 {
+		t.Errorf("five messages, and not: %s", out)
+	}
+	if out := b.must("inbox", "--unread", "--json"); strings.TrimSpace(out) != "" {
+		t.Errorf("still unread: %s", out)
+	}
+	_, err := a.run("send", "nobody-of-this-name", "x")
+	var f *failure
+	if !errors.As(err, &f) || f.code != api.NotFound.ExitCode() {
+		t.Errorf("to nobody: %v", err)
+	}
+}
+
+// TestSecondProcess: a home is used by one process at a time.
+func TestSecondProcess(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs processes")
+	}
+	p := newProcess(t)
+	pid := p.up()
+	_, err := p.run("up", "--listen", "127.0.0.1:0")
+	var f *failure
+	if !errors.As(err, &f) || f.code != api.Locked.ExitCode() || !strings.Contains(f.stderr, fmt.Sprint(pid)) {
+		t.Errorf("a second one: %v, want exit code %d and process %d", err, api.Locked.ExitCode(), pid)
+	}
+	p.must("down")
+	if _, err := p.run("status"); !errors.As(err, &f) || f.code != api.NotRunning.ExitCode() {
+		t.Errorf("status after down: %v", err)
+	}
+}
