@@ -75,7 +75,8 @@ var (
 // transport's goroutines, for one link one at a time: Up, frames, Down. They may
 // block only briefly, except that Frame of class App and Upkeep may block while
 // the owner's inbox is full: this pushes back on that peer alone, and never on
-// frames of class Liveness.
+// frames of class Liveness, which are told meanwhile from another goroutine. A
+// Frame that blocks must return when the owner closes the transport.
 type Events interface {
 	// Up: a link to a node stands. cert was checked.
 	Up(from *peer.Handle, cert *peer.Certificate)

@@ -11,7 +11,6 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/network"
 	p2ppeer "github.com/libp2p/go-libp2p/core/peer"
-	"github.com/libp2p/go-libp2p/core/peerstore"
 	"github.com/libp2p/go-libp2p/core/sec"
 	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	ma "github.com/multiformats/go-multiaddr"
@@ -243,6 +242,11 @@ func (t *Transport) dial(ctx context.Context, p p2ppeer.ID, addrs []ma.Multiaddr
 	return nil, verdict(errors.Join(tcpErr, err), addrs)
 }
 
+// addrLife is how long the library keeps the addresses for a call. It is none of
+// the library's own times: addresses with those it drops when a connection with
+// the peer begins or ends, which may be just between.
+const addrLife = 2*time.Minute + time.Second
+
 // call lets the library dial a peer at these addresses and no others.
 func (t *Transport) call(ctx context.Context, p p2ppeer.ID, addrs []ma.Multiaddr) (network.Conn, error) {
 	n := t.host.Network()
@@ -251,7 +255,7 @@ func (t *Transport) call(ctx context.Context, p p2ppeer.ID, addrs []ma.Multiaddr
 		s.Backoff().Clear(p) // links have a back-off of their own
 	}
 	n.Peerstore().ClearAddrs(p)
-	n.Peerstore().AddAddrs(p, addrs, peerstore.TempAddrTTL)
+	n.Peerstore().AddAddrs(p, addrs, addrLife)
 	t.dialMu.Unlock()
 	ctx = network.WithDialPeerTimeout(ctx, t.opts.Limits.DialTime)
 	return n.DialPeer(ctx, p)
