@@ -51,6 +51,7 @@ type Storm struct {
 	// lookup was sent nor when it was answered.
 	Missed int
 	open   map[int]pending
+	calm   bool
 }
 
 // pending is a lookup without an outcome yet; it has none if its sender dies.
@@ -106,22 +107,26 @@ func (s *Storm) slack() time.Duration { return 20 * time.Second }
 // whole reports whether no fault of this storm parts the network.
 func (s *Storm) whole() bool { return s.Faults.Partition == 0 && s.Faults.Unlinked == 0 }
 
-// liveness: after the last fault, one exact ring within a death verdict and 60 s.
+// liveness: after the last fault, one exact ring within a death verdict and 60 s
+// (O1 to O3, O10, O11); then lookups reach their roots in few hops (O6 to O8), and
+// the ring is quiet (O12).
 func (s *Storm) liveness() {
-	for range 210 {
-		s.Sim.RunFor(500 * time.Millisecond)
-	}
+	s.Sim.RunFor(45*time.Second + 60*time.Second)
 	s.Truth.Claims(true)
 	s.Truth.LeafSets(32)
 	s.Truth.Tables(4)
-	before := s.Failed
+	failed, wrong, missed := s.Failed, s.Truth.Wrong, s.Missed
+	s.calm = true
 	for range 20 {
 		s.ask()
 		s.Sim.RunFor(500 * time.Millisecond)
 	}
 	s.Sim.RunFor(35 * time.Second)
-	if n := s.Failed - before; n > 0 {
+	if n := s.Failed - failed; n > 0 {
 		s.Truth.fail("O6: %d of the last 20 lookups failed in calm", n)
+	}
+	if n := max(s.Truth.Wrong-wrong, s.Missed-missed); n > 0 {
+		s.Truth.fail("O7: %d of the last 20 lookups came to a node that is not the root", n)
 	}
 	for num := range s.Sent {
 		if p, open := s.open[num]; open && s.Node(p.ref) == p.from && s.Sim.Now()-p.at > 31*time.Second {
@@ -130,6 +135,11 @@ func (s *Storm) liveness() {
 	}
 	if s.Late > 0 {
 		s.Truth.fail("O6: %d lookups have no outcome", s.Late)
+	}
+	sent := s.Truth.Sent
+	s.Sim.RunFor(time.Minute)
+	if each := float64(s.Truth.Sent-sent) / 60 / float64(len(s.Live())); each > 1 {
+		s.Truth.fail("O12: %.2f messages a second and node in calm", each)
 	}
 }
 
@@ -159,6 +169,9 @@ func (s *Storm) ask() {
 				return
 			}
 			s.Answered++
+			if s.calm && a.Hops > HopLimit(s.Nodes) {
+				s.Truth.fail("O8: lookup %d took %d hops", num, a.Hops)
+			}
 			now := s.Truth.Root(key)
 			got := id.FromBytes(a.Payload)
 			if (was == nil || was.ID != got) && (now == nil || now.ID != got) {

@@ -29,7 +29,7 @@ func (n *Node) putOut(e *peer.Expulsion) {
 	if n.cfg.Expelled != nil {
 		n.cfg.Expelled(e)
 	}
-	if e.Node.IsZero() || e.Pardon {
+	if e.Node.IsZero() || !n.removed.Expelled(e.Node) {
 		return
 	}
 	c := n.contacts[e.Node]
@@ -63,7 +63,7 @@ func (n *Node) sendExpulsions(c *contact) {
 func (n *Node) onExpulsions(m *ExpulsionSet) {
 	fresh := false
 	for _, e := range m.Entries {
-		if n.removed.Number(e.Node, e.Admitter) >= e.Number {
+		if !n.removed.Wants(e) {
 			continue
 		}
 		if e.Check(n.cfg.Ring, n.cfg.Verifier) == nil && (n.cfg.Trust == nil || n.cfg.Trust(e)) && n.removed.Add(e) {
