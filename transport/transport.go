@@ -53,7 +53,7 @@ const (
 	Lost                       // it broke or stalled
 	Unreachable                // it could not be made
 	Expelled                   // the certificate is not good
-	Ours                       // closed by us
+	Ours                       // closed on purpose, by us or by the other end: it says nothing about the peer
 )
 
 // Errors of a transport.
