@@ -2,8 +2,10 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	qrcode "github.com/skip2/go-qrcode"
@@ -108,8 +110,38 @@ func (n *Node) moved(ctx context.Context) (*api.Joined, error) {
 	if err := n.awaitReady(ctx, readyPatience); err != nil {
 		return nil, kinded(err)
 	}
+	n.claimAll(ctx)
 	n.ringChanged()
 	return n.joined(ctx)
+}
+
+// claimAll claims the names of all users in a ring that was just entered. What takes
+// too long goes on by itself; a name that somebody else has there is told as trouble.
+func (n *Node) claimAll(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	var all sync.WaitGroup
+	for _, u := range n.people.all() {
+		all.Go(func() {
+			o := n.overlay()
+			if o == nil {
+				return
+			}
+			next := *u
+			next.rec = u.placedAt(o.ring, o.self.ID, time.Now())
+			err := n.putRecord(ctx, &next)
+			var taken *directory.TakenError
+			switch {
+			case errors.As(err, &taken):
+				n.trouble(u.key(), nameLost(taken.Name, taken.By))
+			case err != nil:
+				n.log.Info("a user's name could not be claimed yet", "user", u.name(), "err", err)
+			default:
+				n.logged("keeping a user's record", n.people.note(&next))
+			}
+		})
+	}
+	all.Wait()
 }
 
 // clearTable removes all records of a table, in parts.

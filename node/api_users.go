@@ -352,8 +352,12 @@ func (n *Node) claimAtStart(ctx context.Context) error {
 
 // nameLost is directory.Events.Lost. It is called on the loop.
 func (o *overlay) nameLost(name directory.Name, own, rival peer.Key) {
-	o.node.trouble(own, fmt.Sprintf("the name %s belongs to the key %s now: two claims met after a partition and that one was the stronger; choose another with `phyllo user add`",
-		name, directory.Fingerprint(rival)))
+	o.node.trouble(own, nameLost(name, rival))
+}
+
+// nameLost says that a user has lost his name.
+func nameLost(name directory.Name, rival peer.Key) string {
+	return fmt.Sprintf("the name %s belongs to the key %s in this ring, whose claim is the stronger: choose another with `phyllo user add`", name, directory.Fingerprint(rival))
 }
 
 // nameRefreshed is directory.Events.Refreshed. It is called on the loop.

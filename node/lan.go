@@ -137,3 +137,25 @@ func (f face) LanConfirm(ctx context.Context, code string) (*api.Joined, error) 
 	}
 	return n.moved(ctx)
 }
+
+// lanCheck is how often an admitter looks whether somebody asks to be let in.
+const lanCheck = 500 * time.Millisecond
+
+// watchLan tells followers when somebody on the local network asks to be let in.
+func (n *Node) watchLan() {
+	tick := time.NewTicker(lanCheck)
+	defer tick.Stop()
+	var told time.Time
+	for {
+		select {
+		case <-tick.C:
+		case <-n.ctx.Done():
+			return
+		}
+		if r, open := n.member.Pending(); open && !r.Ends.Equal(told) {
+			told = r.Ends
+			n.log.Info("a node on the local network asks to be let in: `phyllo member admit CODE` does it", "addr", r.Addr)
+			n.feed.Publish(&api.Event{Kind: api.EventJoinRequest, Time: time.Now().UTC(), Name: r.Addr})
+		}
+	}
+}

@@ -105,6 +105,7 @@ func (n *Node) Start(ctx context.Context) error {
 	n.wg.Go(n.watchMember)
 	n.wg.Go(n.watchTraffic)
 	n.wg.Go(n.watchAddrs)
+	n.wg.Go(n.watchLan)
 	if n.cfg.LAN {
 		n.startBeacon()
 	}

@@ -133,6 +133,7 @@ func eventually(t *testing.T, n *node.Node, what string, yes func() bool) {
 var errSeen = errors.New("seen")
 
 func TestThreeNodesTalk(t *testing.T) {
+	t.Parallel()
 	ns := ring(t, 3, nil)
 	people := []string{"ann", "bob", "carol"}
 	for i, name := range people {
@@ -158,6 +159,7 @@ func TestThreeNodesTalk(t *testing.T) {
 }
 
 func TestPingAndTrace(t *testing.T) {
+	t.Parallel()
 	ns := ring(t, 3, nil)
 	addUser(t, ns[2], "carol")
 	ctx := limited(t)
@@ -204,6 +206,7 @@ func (c *counter) Stop()                     {}
 const counterNumber = node.FirstFree + 7
 
 func TestWithApp(t *testing.T) {
+	t.Parallel()
 	ns := ring(t, 3, func(int) []node.Option {
 		return []node.Option{node.WithAppAt(counterNumber, func(p node.Place) kbr.App { return &counter{place: p} })}
 	})
@@ -228,6 +231,7 @@ func TestWithApp(t *testing.T) {
 }
 
 func TestRestartKeepsEverything(t *testing.T) {
+	t.Parallel()
 	ns := ring(t, 2, nil)
 	addUser(t, ns[0], "ann")
 	addUser(t, ns[1], "bob")
@@ -258,6 +262,7 @@ func TestRestartKeepsEverything(t *testing.T) {
 
 // TestKillIsSilent: a node that is killed says nothing, and the others go on.
 func TestKillIsSilent(t *testing.T) {
+	t.Parallel()
 	ns := ring(t, 4, nil)
 	addUser(t, ns[0], "ann")
 	addUser(t, ns[1], "bob")
@@ -269,6 +274,7 @@ func TestKillIsSilent(t *testing.T) {
 // TestJoinMovesUsers: a node alone in its ring joins another with its users; one that
 // is not alone refuses.
 func TestJoinMovesUsers(t *testing.T) {
+	t.Parallel()
 	ns := ring(t, 2, nil)
 	addUser(t, ns[0], "ann")
 	lone := start(t, settings(t.TempDir()))
@@ -310,6 +316,7 @@ func TestJoinMovesUsers(t *testing.T) {
 }
 
 func TestExpulsionClosesConnections(t *testing.T) {
+	t.Parallel()
 	ns := ring(t, 3, nil)
 	out := status(t, ns[2]).ID
 	if err := ns[0].API().Expel(limited(t), out); err != nil {
@@ -355,6 +362,7 @@ func TestExpulsionClosesConnections(t *testing.T) {
 
 // TestExportMovesAUser: the same person on a second node, by one file and a passphrase.
 func TestExportMovesAUser(t *testing.T) {
+	t.Parallel()
 	ns := ring(t, 3, nil)
 	addUser(t, ns[0], "ann")
 	key := addUser(t, ns[1], "bob").Key
@@ -382,6 +390,7 @@ func TestExportMovesAUser(t *testing.T) {
 }
 
 func TestHomes(t *testing.T) {
+	t.Parallel()
 	home := t.TempDir()
 	n := start(t, settings(home))
 	addUser(t, n, "ann")
@@ -490,6 +499,7 @@ func TestControlSocket(t *testing.T) {
 
 // TestRingBackup: the authority's key comes back under its passphrase.
 func TestRingBackup(t *testing.T) {
+	t.Parallel()
 	ns := ring(t, 2, nil)
 	ctx := limited(t)
 	if _, err := ns[1].API().RingBackup(ctx, "five words of mine here"); api.KindOf(err) != api.Failed {

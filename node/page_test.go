@@ -1,0 +1,80 @@
+package node_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/internal/browser"
+	"github.com/phyllo-net/phyllo/node"
+)
+
+// open opens a node's page as `phyllo ui` does.
+func open(t *testing.T, b *browser.Browser, n *node.Node, name string, look browser.Look) *browser.Page {
+	t.Helper()
+	c, err := api.Dial(status(t, n).Home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	ticket, err := c.Ticket(limited(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := b.Open(name, look)
+	p.Navigate(ticket.URL)
+	p.WaitFor(`document.querySelector("#state").dataset.state == "ready" && document.querySelector("#picture .node")`, patience)
+	return p
+}
+
+func shows(p *browser.Page, selector, text string) {
+	p.WaitFor(fmt.Sprintf(`[...document.querySelectorAll(%q)].some(e => e.getClientRects().length && e.textContent.includes(%q))`, selector, text), patience)
+}
+
+// TestTwoRealPages: what is typed on the page of one real node is seen on the page of
+// another, in a real browser.
+func TestTwoRealPages(t *testing.T) {
+	b := browser.Start(t)
+	c := settings(t.TempDir())
+	c.UI = "127.0.0.1:0"
+	ann := start(t, c)
+	inv, err := ann.API().Invite(limited(t), api.InviteRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Home, c.Join = t.TempDir(), inv.Invite
+	bob := start(t, c)
+	addUser(t, ann, "ann")
+	addUser(t, bob, "bob")
+	for n, who := range map[*node.Node]string{ann: "bob", bob: "ann"} {
+		if _, err := n.API().ContactAdd(context.Background(), api.Who{Name: who}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	desk, phone := open(t, b, ann, "ann", browser.Desktop), open(t, b, bob, "bob", browser.Phone)
+	desk.Type("#find-name", "bob")
+	desk.Press("Enter")
+	shows(desk, "#thread-name", "bob")
+	desk.Type("#text", "hello bob, are you there?")
+	desk.Press("Enter")
+	shows(desk, "#messages .mine .note", "delivered")
+
+	phone.Click(`.tabs [href="#people"]`)
+	phone.Click(`.person[data-who="ann"]`)
+	shows(phone, "#messages .theirs .text", "hello bob, are you there?")
+	shows(desk, "#messages .mine .note", "read")
+	phone.Type("#text", "I am")
+	phone.Click("#send")
+	shows(desk, "#messages .theirs .text", "I am")
+	desk.Screenshot("chat")
+	phone.Screenshot("chat")
+	for name, p := range map[string]*browser.Page{"ann": desk, "bob": phone} {
+		for _, got := range p.Complaints() {
+			if !strings.Contains(got, "/favicon.ico") { // the browser asks for it by itself
+				t.Errorf("the page of %s complains: %s", name, got)
+			}
+		}
+	}
+}
