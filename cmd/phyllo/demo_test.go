@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -134,6 +136,44 @@ func TestDemoOnThePage(t *testing.T) {
 	}
 	stop()
 	<-ended
+}
+
+// TestDemoUntilCtrlC: the ring lives on until then, can be asked by the command that
+// the demo shows, and leaves nothing behind.
+func TestDemoUntilCtrlC(t *testing.T) {
+	tmp := newHome(t)
+	cmd := program(t, tmp, "demo", "--nodes", "4")
+	cmd.Env = append(cmd.Env, "TEST_LAUNCH=village", "TMPDIR="+tmp)
+	pipe, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	out, home := bufio.NewReader(pipe), ""
+	for home == "" {
+		line, err := out.ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rest, ok := strings.CutPrefix(line, "  phyllo --home "); ok {
+			home, _, _ = strings.Cut(rest, " ")
+		}
+	}
+	if r := finish(t, program(t, home, "status")); r.code != 0 {
+		t.Errorf("status: %+v", r)
+	}
+	cmd.Process.Signal(os.Interrupt)
+	if _, err := io.Copy(io.Discard, out); err != nil {
+		t.Error(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
 }
 
 // TestDemoThatFails leaves nothing behind.

@@ -27,8 +27,12 @@ const asProgram = "TEST_AS_PHYLLO"
 func TestMain(m *testing.M) {
 	time.Local = time.UTC
 	if os.Getenv(asProgram) != "" {
+		launch := fakeLaunch
+		if os.Getenv("TEST_LAUNCH") == "village" {
+			launch = (&village{}).launch
+		}
 		os.Exit(run(&world{args: os.Args[1:], stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ(),
-			now: time.Now, launch: fakeLaunch, browse: func(string, func(string) string) error { return nil }}))
+			now: time.Now, launch: launch, browse: func(string, func(string) string) error { return nil }}))
 	}
 	goleak.VerifyTestMain(m)
 }

@@ -172,9 +172,12 @@ func (w *world) logger(c node.Config) *slog.Logger {
 func (w *world) welcome(s *api.Status) {
 	w.printf("%s node %s is up\n", w.mark(api.Good), s.ID.Short())
 	ring := fmt.Sprintf("%q", clean(s.RingName))
-	if s.Size <= 1 {
+	switch {
+	case s.State != api.StateReady:
+		w.printf("%s ring %s: nobody of it can be reached yet; it goes on trying\n", w.mark(api.Warn), ring)
+	case s.Size <= 1:
 		w.printf("%s ring %s: this is its only node so far\n", w.mark(api.Good), ring)
-	} else {
+	default:
 		w.printf("%s ring %s, with about %s\n", w.mark(api.Good), ring, plural(s.Size, "node"))
 	}
 	if s.Reach.Sentence != "" {
