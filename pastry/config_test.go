@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/kbr"
-	"github.com/phyllo-net/phyllo/kbr/kbrtest"
 	"github.com/phyllo-net/phyllo/pastry"
 	"github.com/phyllo-net/phyllo/sim/standin"
+	"github.com/phyllo-net/phyllo/wire"
 )
 
 // config is the default one, complete.
@@ -20,9 +20,25 @@ func config() pastry.Config {
 	return c
 }
 
+// seconds returns n time-outs of one second.
+func seconds(n int) (ds []time.Duration) {
+	for range n {
+		ds = append(ds, time.Second)
+	}
+	return ds
+}
+
+// mounts mounts one application under several numbers.
+func mounts(a kbr.App, numbers ...wire.AppID) (ms []kbr.Mount) {
+	for _, n := range numbers {
+		ms = append(ms, kbr.Mount{Number: n, App: a})
+	}
+	return ms
+}
+
 // Every rule of Validate is broken once, by a value just beyond it, and kept once.
 func TestConfigValidate(t *testing.T) {
-	app := kbrtest.Script{}
+	app := new(app)
 	for _, c := range []struct {
 		says      string // of the setting that is wrong
 		good, bad func(*pastry.Config)
@@ -37,9 +53,9 @@ func TestConfigValidate(t *testing.T) {
 		{"HopLimit", func(c *pastry.Config) { c.HopLimit = 32 }, func(c *pastry.Config) { c.HopLimit = 33 }},
 		{"Heartbeat", func(c *pastry.Config) { c.Heartbeat = time.Second }, func(c *pastry.Config) { c.Heartbeat = time.Second - 1 }},
 		{"Probes", func(c *pastry.Config) { c.Probes = c.Probes[:1] }, func(c *pastry.Config) { c.Probes = nil }},
-		{"Probes", func(c *pastry.Config) { c.Probes = make1(8) }, func(c *pastry.Config) { c.Probes = make1(9) }},
-		{"Probes", func(c *pastry.Config) { c.Probes = make1(3) }, func(c *pastry.Config) { c.Probes = []time.Duration{0} }},
-		{"Probes", func(c *pastry.Config) { c.Probes = make1(3) }, func(c *pastry.Config) { c.Probes = []time.Duration{2, 1} }},
+		{"Probes", func(c *pastry.Config) { c.Probes = seconds(8) }, func(c *pastry.Config) { c.Probes = seconds(9) }},
+		{"Probes", func(c *pastry.Config) { c.Probes = seconds(3) }, func(c *pastry.Config) { c.Probes = []time.Duration{0} }},
+		{"Probes", func(c *pastry.Config) { c.Probes = seconds(3) }, func(c *pastry.Config) { c.Probes = []time.Duration{2, 1} }},
 		{"AckDelay", func(c *pastry.Config) { c.AckDelay = 0 }, func(c *pastry.Config) { c.AckDelay = -1 }},
 		{"AckDelay", func(c *pastry.Config) { c.AckDelay, c.HopFloor = time.Second, time.Second }, func(c *pastry.Config) { c.AckDelay, c.HopFloor = time.Second+1, time.Second+1 }},
 		{"HopFloor", func(c *pastry.Config) { c.HopFloor = c.AckDelay }, func(c *pastry.Config) { c.HopFloor = c.AckDelay - 1 }},

@@ -1,0 +1,104 @@
+package pastry_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/lab"
+	"github.com/phyllo-net/phyllo/sim"
+	"github.com/phyllo-net/phyllo/sim/topo"
+)
+
+// broadcast sends a text from a node to a scope, and fails the test unless within d
+// every live node of the scope got it once, and no other.
+func (w *world) broadcast(from sim.NodeRef, scope id.Range, d time.Duration) {
+	w.t.Helper()
+	text := fmt.Sprintf("at %v", w.Sim.Now())
+	for _, n := range w.Live() {
+		w.apps[n].got = nil
+	}
+	w.Sim.Call(from, func() { w.apps[from].ep.Broadcast(scope, []byte(text)) })
+	w.Sim.RunFor(d)
+	for _, n := range w.Live() {
+		x, want := w.Sim.Handle(n).ID, 0
+		if scope.Contains(x) {
+			want = 1
+		}
+		got := 0
+		for _, b := range w.apps[n].got {
+			if !b.Broadcast || b.Direct || b.Claimed.ID != w.Sim.Handle(from).ID || b.Answer != nil || string(b.Payload) != text {
+				w.t.Errorf("node %s was given %+v", x.Short(), b)
+			}
+			got++
+		}
+		if got != want {
+			w.t.Errorf("%d nodes: broadcast from %s to %v: node %s got it %d times, want %d", len(w.Live()), w.Sim.Handle(from).ID.Short(), scope, x.Short(), got, want)
+		}
+	}
+	w.problems()
+}
+
+var everywhere = id.Range{Full: true}
+
+// A broadcast reaches each node once, itself included, in rings of any size.
+func TestBroadcast(t *testing.T) {
+	for _, n := range []int{1, 2, 3, 4, 20, 33, 34, 120} {
+		w := grow(t, n, linked(uint64(n)))
+		for range 3 {
+			w.broadcast(w.pick(), everywhere, 3*time.Second)
+		}
+	}
+}
+
+// A broadcast goes around a node that died without a word, as soon as a hop to it is
+// not acknowledged.
+func TestBroadcastPastTheDead(t *testing.T) {
+	for seed := range uint64(3) {
+		for _, n := range []int{2, 3, 20, 60} {
+			w := grow(t, n, linked(100*seed+uint64(n)))
+			dead := w.pick()
+			w.Sim.Die(dead)
+			w.Sim.RunFor(time.Duration(w.Rand().IntN(2000)) * time.Millisecond)
+			w.broadcast(w.pick(), everywhere, 30*time.Second)
+		}
+	}
+}
+
+// The deeper a broadcast's tree, the later it arrives: its depth stays near that of
+// a route.
+func TestBroadcastIsShallow(t *testing.T) {
+	w := grow(t, 200, lab.Config{Seed: 5, Sim: sim.Config{Topology: topo.NewUniform(1000, 20*time.Millisecond)}})
+	deepest, sent := 0, w.Truth.Sent
+	w.Sim.Call(0, func() { w.apps[0].ep.Broadcast(everywhere, []byte("x")) })
+	w.Sim.RunFor(time.Second)
+	sent = w.Truth.Sent - sent
+	for _, n := range w.Live() {
+		for _, b := range w.apps[n].got {
+			deepest = max(deepest, b.Hops)
+		}
+	}
+	t.Logf("%d hops, %d messages", deepest, sent)
+	if deepest > 6 {
+		t.Errorf("the last of 200 nodes got the broadcast after %d hops", deepest)
+	}
+	if sent > 2*200+150 { // and an acknowledgement each; besides, a second of a quiet ring
+		t.Errorf("%d messages for 200 nodes", sent)
+	}
+}
+
+// A broadcast that is too large is not begun.
+func TestBroadcastTooLarge(t *testing.T) {
+	w := grow(t, 2, linked(1))
+	w.Sim.Call(0, func() { w.apps[0].ep.Broadcast(everywhere, make([]byte, 48<<10+1)) })
+	w.Sim.RunFor(5 * time.Second)
+	for _, n := range w.Live() {
+		if len(w.apps[n].got) != 0 {
+			t.Errorf("node %d was given %d bytes", n, len(w.apps[n].got[0].Payload))
+		}
+	}
+}
+
+var _ kbr.Forwarder = (*app)(nil)

@@ -1,0 +1,5 @@
+//go:build !race
+
+package pastry_test
+
+const racing = false
