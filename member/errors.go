@@ -11,6 +11,7 @@ import (
 // Errors of membership. They end with what helps.
 var (
 	ErrNoRing       = errors.New("this node is in no ring: `phyllo up` founds one, `phyllo join` enters one")
+	ErrOtherKey     = errors.New("the key of this node is not the one that its ring admitted: restore node.key from a backup, or begin anew with another --home")
 	ErrInRing       = errors.New("this node is in a ring with others already: join the second ring with another --home")
 	ErrNotAdmitter  = errors.New("only an admitter of the ring can do this: ask one (`phyllo member list` marks them)")
 	ErrNoAuthority  = errors.New("only the ring's authority can do this: run it where the ring was founded, or restore its key there with `phyllo ring backup`'s file")

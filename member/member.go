@@ -121,6 +121,7 @@ type Ring struct {
 }
 
 // Open reads what the store and the folder hold. Nothing is spoken before Serve.
+// Errors: ErrOtherKey, and those of the store and of key files.
 func Open(ctx context.Context, cfg Config) (*Member, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err

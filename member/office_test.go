@@ -443,6 +443,19 @@ func TestList(t *testing.T) {
 }
 
 // RELIABILITY.md section 5, rows 5 and 6, with the real signatures.
+func TestAnotherKeyThanTheCertificates(t *testing.T) {
+	b := newWorld(t).founder()
+	other, err := keys.NewSigner(keys.Random())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := member.Open(ctx(t), member.Config{Folder: b.folder, Node: other, Store: b.disk})
+	if err == nil {
+		m.Close()
+	}
+	fails(t, err, member.ErrOtherKey)
+}
+
 func TestCheck(t *testing.T) {
 	w := newWorld(t)
 	f, m := w.founder(), w.box("member")

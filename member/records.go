@@ -164,6 +164,11 @@ func (m *Member) load() error {
 	if err != nil || !have {
 		return err
 	}
+	// With another key nobody would take the certificate, and the node would look
+	// for its place for ever.
+	if self.Certificate.Key != m.key {
+		return ErrOtherKey
+	}
 	return m.enter(self)
 }
 
