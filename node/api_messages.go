@@ -18,17 +18,13 @@ const maxWait = 10 * time.Minute
 
 // withUser runs f as a task, for the user of this node who is meant.
 func withUser[A any](ctx context.Context, f face, user string, g func(*task.T, *overlay, *resident) (A, error)) (A, error) {
-	var out A
+	var none A
 	u, err := f.n.people.named(user)
 	if err != nil {
-		return out, err
+		return none, err
 	}
-	err = f.n.do(ctx, func(t *task.T, o *overlay) (err error) {
-		out, err = g(t, o, u)
-		return err
-	})
+	out, err := do(ctx, f.n, func(t *task.T, o *overlay) (A, error) { return g(t, o, u) })
 	if err != nil {
-		var none A
 		return none, kinded(err)
 	}
 	return out, nil
@@ -69,11 +65,9 @@ func (f face) Send(ctx context.Context, d api.Draft) (*api.Sent, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &api.Sent{To: d.To}
-	err = f.n.do(ctx, func(t *task.T, o *overlay) error {
+	out, err := do(ctx, f.n, func(t *task.T, o *overlay) (*api.Sent, error) {
 		mid, state, err := o.im.Send(t, u.key(), d.To, d.Text)
-		out.ID, out.State = mid.ID, state.String()
-		return err
+		return &api.Sent{ID: mid.ID, To: d.To, State: state.String()}, err
 	})
 	if err != nil {
 		return nil, aboutName(err, d.To)
@@ -82,18 +76,17 @@ func (f face) Send(ctx context.Context, d api.Draft) (*api.Sent, error) {
 	if d.Wait == 0 {
 		return out, nil
 	}
-	err = f.n.do(ctx, func(t *task.T, o *overlay) error {
-		m, err := o.im.Await(t, u.key(), im.MsgID{ID: out.ID}, im.Delivered, time.Duration(d.Wait)*time.Millisecond)
-		if err == nil {
-			out.State, out.Reason = m.State.String(), m.Reason
-		}
-		return err
+	id := out.ID
+	m, err := do(ctx, f.n, func(t *task.T, o *overlay) (im.Message, error) {
+		return o.im.Await(t, u.key(), im.MsgID{ID: id}, im.Delivered, time.Duration(d.Wait)*time.Millisecond)
 	})
-	// It is queued, whatever became of the wait.
-	if err != nil && ctx.Err() == nil && !errors.Is(err, task.ErrStopped) {
+	switch {
+	case err == nil:
+		out.State, out.Reason = m.State.String(), m.Reason
+	case ctx.Err() == nil && !errors.Is(err, task.ErrStopped):
 		return nil, kinded(err)
 	}
-	return out, nil
+	return out, nil // it is queued, whatever became of the wait
 }
 
 // reach calls the nodes of a person at once, whatever the back-off says: somebody
@@ -102,16 +95,11 @@ func (n *Node) reach(u *resident, to string) {
 	n.wg.Go(func() {
 		ctx, cancel := context.WithTimeout(n.ctx, 10*time.Second)
 		defer cancel()
-		var devices []id.ID
-		err := n.do(ctx, func(t *task.T, o *overlay) error {
-			c, err := o.im.Contact(t, u.key(), to)
-			devices = c.Devices
-			return err
-		})
+		c, err := do(ctx, n, func(t *task.T, o *overlay) (im.Contact, error) { return o.im.Contact(t, u.key(), to) })
 		if err != nil {
 			return // nothing is known of him yet
 		}
-		for _, d := range devices {
+		for _, d := range c.Devices {
 			if _, err := n.connect(ctx, d); err != nil {
 				n.log.Debug("a node of the receiver cannot be reached now", "node", d.Short(), "err", err)
 			}
@@ -262,10 +250,8 @@ func (o *overlay) imEvent(e im.Event) {
 // connect finds a node by its id, and makes a link to it now, whatever the back-off
 // says. It returns the handle.
 func (n *Node) connect(ctx context.Context, node id.ID) (*handle, error) {
-	var h *handle
-	err := n.do(ctx, func(t *task.T, o *overlay) (err error) {
-		h, err = kbr.Find(t, o.pastry.Endpoint(AppProbe), node)
-		return err
+	h, err := do(ctx, n, func(t *task.T, o *overlay) (*handle, error) {
+		return kbr.Find(t, o.pastry.Endpoint(AppProbe), node)
 	})
 	if err != nil || h.ID == n.overlayID() {
 		return h, err

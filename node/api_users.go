@@ -139,13 +139,14 @@ func (n *Node) logged(what string, err error) {
 
 // putRecord writes a user's record to its keepers, and keeps it fresh from then on.
 func (n *Node) putRecord(ctx context.Context, u *resident) error {
-	return n.do(ctx, func(t *task.T, o *overlay) error {
-		if err := o.dir.Put(t, u.rec); err != nil {
-			return err
+	_, err := do(ctx, n, func(t *task.T, o *overlay) (nothing, error) {
+		err := o.dir.Put(t, u.rec)
+		if err == nil {
+			o.dir.Keep(u.rec, u.signer)
 		}
-		o.dir.Keep(u.rec, u.signer)
-		return nil
+		return nothing{}, err
 	})
+	return err
 }
 
 // UserFind implements api.Node.
@@ -163,12 +164,8 @@ func (f face) UserFind(ctx context.Context, typed string) (*api.User, error) {
 	return u, nil
 }
 
-func (n *Node) lookup(ctx context.Context, name directory.Name) (found directory.Found, err error) {
-	err = n.do(ctx, func(t *task.T, o *overlay) (err error) {
-		found, err = o.dir.Lookup(t, name)
-		return err
-	})
-	return found, err
+func (n *Node) lookup(ctx context.Context, name directory.Name) (directory.Found, error) {
+	return do(ctx, n, func(t *task.T, o *overlay) (directory.Found, error) { return o.dir.Lookup(t, name) })
 }
 
 // UserEdit implements api.Node.
@@ -224,11 +221,7 @@ func (f face) UserKeys(ctx context.Context, q api.Who) (*api.KeyPair, error) {
 	if err != nil {
 		return nil, err
 	}
-	var k im.Keys
-	err = f.n.do(ctx, func(t *task.T, o *overlay) (err error) {
-		k, err = o.im.Keys(t, u.key(), q.Name)
-		return err
-	})
+	k, err := do(ctx, f.n, func(t *task.T, o *overlay) (im.Keys, error) { return o.im.Keys(t, u.key(), q.Name) })
 	if err != nil {
 		return nil, aboutName(err, q.Name)
 	}
@@ -250,7 +243,9 @@ func (f face) UserVerify(ctx context.Context, q api.Who, print string) error {
 	if err != nil {
 		return api.Wrap(api.Usage, err)
 	}
-	err = f.n.do(ctx, func(t *task.T, o *overlay) error { return o.im.Verify(t, u.key(), q.Name, fp.String()) })
+	_, err = do(ctx, f.n, func(t *task.T, o *overlay) (nothing, error) {
+		return nothing{}, o.im.Verify(t, u.key(), q.Name, fp.String())
+	})
 	return aboutName(err, q.Name)
 }
 

@@ -37,7 +37,7 @@ func (n *Node) lookAtPorts(say sayer) {
 	} else {
 		say("ports", api.Good, "This node listens; others are told %s.", addrs[0])
 	}
-	switch r := n.carrier.Reachable(); r.Kind {
+	switch r := n.reachable(); r.Kind {
 	case "public":
 		say("NAT", api.Good, "%s", r.Sentence)
 	default:

@@ -43,7 +43,6 @@ type Node struct {
 	carrier transport.Transport
 	member  *member.Member
 	people  *people
-	control *control.Server
 
 	ctx    context.Context // ends when the node stops
 	cancel context.CancelFunc
@@ -65,6 +64,8 @@ type Node struct {
 	over  *overlay   // the present one, nil between two
 	state string     // StateStopping, or empty
 	fault error      // what broke the node
+	// control serves the socket and the page; nil before, and without it.
+	control *control.Server
 }
 
 // New returns a node that is not started. The error is that of Config.Validate, or
@@ -169,11 +170,14 @@ func (n *Node) findRing(ctx context.Context) error {
 	return kinded(n.member.Found(n.cfg.RingName))
 }
 
-func (n *Node) startControl(context.Context) (err error) {
+func (n *Node) startControl(context.Context) error {
 	if n.opt.noControl {
 		return nil
 	}
-	n.control, err = control.Start(n.controlConfig())
+	c, err := control.Start(n.controlConfig())
+	n.mu.Lock()
+	n.control = c // it is served by now, and may be asked how it is reached
+	n.mu.Unlock()
 	return err
 }
 
@@ -214,6 +218,13 @@ func (n *Node) broke(err error) {
 	n.mu.Unlock()
 	n.log.Error("this node is broken and ends", "err", err)
 	n.end()
+}
+
+// server serves the control interface, or is nil.
+func (n *Node) server() *control.Server {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.control
 }
 
 func (n *Node) brokenBy() error {
@@ -260,8 +271,9 @@ func (n *Node) shutdown(ctx context.Context, hard bool) error {
 	if n.beacon != nil {
 		note(n.beacon.Close())
 	}
-	if n.control != nil {
-		note(n.control.Close(ctx))
+	served := n.server()
+	if served != nil {
+		note(served.Close(ctx))
 	}
 	if hard && n.carrier != nil {
 		note(n.carrier.Close())
@@ -281,8 +293,8 @@ func (n *Node) shutdown(ctx context.Context, hard bool) error {
 	if n.home != nil {
 		note(n.home.close())
 	}
-	if n.control != nil {
-		n.control.Release()
+	if served != nil {
+		served.Release()
 	}
 	if err := n.brokenBy(); err != nil {
 		return err

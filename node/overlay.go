@@ -273,14 +273,31 @@ func (n *Node) watchHost(o *overlay) {
 	}
 }
 
-// do runs f as a task of the present overlay.
-func (n *Node) do(ctx context.Context, f func(t *task.T, o *overlay) error) error {
+// do runs f as a task of the present overlay, and returns what it returned. If the
+// context ends first f goes on, and nobody sees its result: so f must not write to
+// what its caller has.
+func do[V any](ctx context.Context, n *Node, f func(t *task.T, o *overlay) (V, error)) (V, error) {
+	var none V
 	o := n.overlay()
 	if o == nil {
-		return errNoPlace
+		return none, errNoPlace
 	}
-	return o.host.Do(ctx, func(t *task.T) error { return f(t, o) })
+	result := make(chan V, 1)
+	err := o.host.Do(ctx, func(t *task.T) error {
+		v, err := f(t, o)
+		result <- v
+		return err
+	})
+	select {
+	case v := <-result:
+		return v, err
+	default:
+		return none, err
+	}
 }
+
+// nothing is what a task returns that has only an outcome.
+type nothing = struct{}
 
 var errNoPlace = api.Errorf(api.NotRunning, "the node is starting or stopping: try again in a moment")
 
@@ -294,15 +311,17 @@ func (n *Node) call(ctx context.Context, f func(o *overlay)) error {
 }
 
 // Do runs f as a task on the node's loop, with the endpoint of an application that
-// was mounted with WithApp or WithAppAt, and returns what it returned.
+// was mounted with WithApp or WithAppAt, and returns what it returned. If the context
+// ends first, Do returns its error and f goes on.
 func (n *Node) Do(ctx context.Context, app wire.AppID, f func(*task.T, kbr.Endpoint) error) error {
-	return n.do(ctx, func(t *task.T, o *overlay) error {
+	_, err := do(ctx, n, func(t *task.T, o *overlay) (nothing, error) {
 		ep := o.pastry.Endpoint(app)
 		if ep == nil {
-			return fmt.Errorf("this node does not run application %d", app)
+			return nothing{}, fmt.Errorf("this node does not run application %d", app)
 		}
-		return f(t, ep)
+		return nothing{}, f(t, ep)
 	})
+	return err
 }
 
 // View is what the node knows of its ring now, for tests and for the curious.

@@ -46,12 +46,11 @@ func (f face) Status(ctx context.Context) (*api.Status, error) {
 	if ring, err := n.member.Ring(); err == nil {
 		s.Ring, s.RingName, s.Admitter = ring.ID, ring.Name, ring.Admitter
 	}
-	if c := n.control; c != nil {
+	if c := n.server(); c != nil {
 		s.Control, s.UI = c.Socket(), c.UI()
 	}
 	s.Addrs = n.ownAddrs()
-	reach := n.carrier.Reachable()
-	s.Reach = api.Reach{Kind: reach.Kind, Sentence: reach.Sentence}
+	s.Reach = n.reachable()
 	s.Traffic = n.meter.now(n.carrier)
 	s.Connections = s.Traffic.Connections
 	for _, u := range n.people.all() {
@@ -71,6 +70,15 @@ func (f face) Status(ctx context.Context) (*api.Status, error) {
 	}
 	n.mu.Unlock()
 	return s, nil
+}
+
+// reachable says whether others reach this node, in terms of this program's flags.
+func (n *Node) reachable() api.Reach {
+	r := n.carrier.Reachable()
+	if r.Kind == "loopback" {
+		r.Sentence = "This node listens on this computer only: let it listen elsewhere with --listen 0.0.0.0:" + strconv.Itoa(DefaultPort) + "."
+	}
+	return api.Reach{Kind: r.Kind, Sentence: r.Sentence}
 }
 
 func (n *Node) addView(s *api.Status, v pastry.View) {
@@ -94,18 +102,17 @@ func (n *Node) addView(s *api.Status, v pastry.View) {
 }
 
 // queued is the number of messages that wait, of all users.
-func (n *Node) queued(ctx context.Context) (sum int, err error) {
-	err = n.do(ctx, func(t *task.T, o *overlay) error {
+func (n *Node) queued(ctx context.Context) (int, error) {
+	return do(ctx, n, func(t *task.T, o *overlay) (sum int, err error) {
 		for _, u := range n.people.all() {
 			q, err := o.im.Queued(t, u.key())
 			if err != nil {
-				return err
+				return 0, err
 			}
 			sum += q
 		}
-		return nil
+		return sum, nil
 	})
-	return sum, err
 }
 
 // Picture implements api.Node.

@@ -95,10 +95,8 @@ func (n *Node) ping(ctx context.Context, node id.ID) (*api.Pong, error) {
 		// No link of our own; the ring may still carry the question.
 		n.log.Debug("no direct link for a ping", "node", node.Short(), "err", err)
 	}
-	var answer kbr.Answer
-	err = n.do(ctx, func(t *task.T, o *overlay) (err error) {
-		answer, err = kbr.CallPeer(t, o.pastry.Endpoint(AppProbe), h, nil, kbr.Options{Timeout: probeTime})
-		return err
+	answer, err := do(ctx, n, func(t *task.T, o *overlay) (kbr.Answer, error) {
+		return kbr.CallPeer(t, o.pastry.Endpoint(AppProbe), h, nil, kbr.Options{Timeout: probeTime})
 	})
 	if err != nil {
 		return nil, err
@@ -131,12 +129,9 @@ func (f face) Trace(ctx context.Context, target string) (*api.Trace, error) {
 		}
 		key = name.Key()
 	}
-	var answer kbr.Answer
-	var self id.ID
-	err = f.n.do(ctx, func(t *task.T, o *overlay) (err error) {
-		self = o.self.ID
-		answer, err = kbr.Call(t, o.pastry.Endpoint(AppProbe), key, nil, kbr.Options{Timeout: probeTime, Trace: true})
-		return err
+	self := f.n.overlayID()
+	answer, err := do(ctx, f.n, func(t *task.T, o *overlay) (kbr.Answer, error) {
+		return kbr.Call(t, o.pastry.Endpoint(AppProbe), key, nil, kbr.Options{Timeout: probeTime, Trace: true})
 	})
 	if err != nil {
 		return nil, kinded(err)
