@@ -10,7 +10,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
-	"time"
+	"syscall"
 
 	"github.com/phyllo-net/phyllo/id"
 )
@@ -41,16 +41,17 @@ func Dial(home string) (*Client, error) {
 	c := &Client{home: home}
 	c.http = &http.Client{
 		Transport: &http.Transport{
-			DialContext:     func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, home) },
-			MaxIdleConns:    2,
-			IdleConnTimeout: 10 * time.Second,
+			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, home) },
+			// A new connection costs little here, and one that was kept can end at
+			// the very moment when it is used again.
+			DisableKeepAlives: true,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return c, nil
 }
 
-// Close frees connections that are not in use.
+// Close frees what no call uses.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // Home is the folder that Dial was given, as an absolute path.
@@ -96,8 +97,8 @@ func (c *Client) wrap(ctx context.Context, err error) error {
 		return ctx.Err()
 	case errors.As(err, &ours):
 		return ours
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return Errorf(NotRunning, "the node at %s ended before it answered: see phyllo.log there", c.home)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return Errorf(NotRunning, "the node at %s ended before it answered (its log is phyllo.log there): start it again with `phyllo up`", c.home)
 	}
 	return fmt.Errorf("talking to the node at %s: %w", c.home, err)
 }
