@@ -276,6 +276,9 @@ func (n *Node) shutdown(ctx context.Context, hard bool) error {
 		note(served.Close(ctx))
 	}
 	if hard && n.carrier != nil {
+		if c, can := n.carrier.(interface{ Cut() error }); can {
+			note(c.Cut())
+		}
 		note(n.carrier.Close())
 	}
 	n.cancel()
