@@ -45,4 +45,11 @@
 //
 //	app := new(echo.App)
 //	n, err := node.New(config, node.WithApp(kbr.Mount{Number: echo.Number, App: app}))
+//	...
+//	err = n.Do(ctx, echo.Number, func(t *task.T, _ kbr.Endpoint) error {
+//		line, err := app.Say(t, key, "hello")
+//		...
+//	})
+//
+// node_test.go is that program in full: three nodes that found a ring and talk.
 package echo
