@@ -102,10 +102,13 @@ func (t *Truth) Tables(b id.Base) {
 	}
 }
 
-// Dead checks O4: no leaf set holds a node that has been dead for longer than
-// after.
+// Dead checks O4: no leaf set of a node that runs holds one that has been dead for
+// longer than after.
 func (t *Truth) Dead(after time.Duration) {
 	for _, n := range t.r.Live() {
+		if t.r.Sim.Paused(n) {
+			continue // it can do nothing about it
+		}
 		for _, h := range t.r.View(n).Leaf {
 			ref, ok := t.r.Sim.Find(h.ID)
 			if !ok || t.r.Sim.Alive(ref) {

@@ -1,6 +1,9 @@
 package pastry
 
 import (
+	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/phyllo-net/phyllo/machine"
@@ -8,6 +11,9 @@ import (
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
 )
+
+// errNoAnswer: a link message was not answered in time.
+var errNoAnswer = errors.New("no answer")
 
 // ask sends a numbered link message and calls resolve with its answer, or with
 // errNoAnswer when the tries of Config.Probes are over. make gets the number.
@@ -38,9 +44,9 @@ func (n *Node) ask(c *contact, class machine.Class, make func(seq uint32) wire.M
 		seq := n.askSeq
 		seqs = append(seqs, seq)
 		var timer task.Timer
-		n.asked[seq] = question{c, func(m wire.Message) {
+		n.asked[seq] = question{c, func(m wire.Message, err error) {
 			timer.Stop()
-			end(m, nil)
+			end(m, err)
 		}}
 		n.to(c, class, make(seq))
 		timer = n.After(n.cfg.Probes[tries], try)
@@ -52,14 +58,23 @@ func (n *Node) ask(c *contact, class machine.Class, make func(seq uint32) wire.M
 // question is a numbered link message that waits for its answer from of.
 type question struct {
 	of *contact
-	f  func(wire.Message)
+	f  func(wire.Message, error)
+}
+
+// unanswered ends what was asked of a node whose process is gone.
+func (n *Node) unanswered(c *contact) {
+	for _, seq := range slices.Sorted(maps.Keys(n.asked)) {
+		if q := n.asked[seq]; q.of == c {
+			q.f(nil, errNoAnswer)
+		}
+	}
 }
 
 // answered hands an answer to the one who asked, if it is from the one who was
 // asked.
 func (n *Node) answered(c *contact, seq uint32, m wire.Message) {
 	if q, ok := n.asked[seq]; ok && q.of == c {
-		q.f(m)
+		q.f(m, nil)
 	}
 }
 

@@ -35,7 +35,7 @@ func (n *Node) cast(via *contact, m *Hop, part id.Range, avoid []id.ID) {
 	slices.SortFunc(in, func(a, b *contact) int { return a.h.ID.Sub(part.From).Cmp(b.h.ID.Sub(part.From)) })
 	for i, c := range in {
 		sub := id.Range{From: c.h.ID, To: part.To}
-		if i == 0 && !part.Contains(n.self.ID) {
+		if i == 0 && (!part.Contains(n.self.ID) || c.h.ID.Sub(part.From).Less(n.self.ID.Sub(part.From))) {
 			sub.From = part.From // nobody else serves what lies before
 		}
 		if i+1 < len(in) {

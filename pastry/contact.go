@@ -46,6 +46,7 @@ type contact struct {
 	// repaired is when it was last asked as the edge of a side with room.
 	repaired task.Instant
 	tuned    uint32       // its table-probing period, seconds
+	tunedAt  task.Instant // when it said so
 	relayed  uint64       // highest number of a relayed message
 	doubted  task.Instant // when it was last probed because another found it dead
 	named    task.Instant // when it was last probed as a candidate that others named
@@ -82,7 +83,9 @@ func (c *contact) distance() int32 {
 	return c.prox
 }
 
-func (n *Node) lookup(x id.ID) *contact { return n.contacts[x] }
+// maxContacts bounds what rumours can make a node remember. A ring of any size
+// needs a few hundred.
+const maxContacts = 8192
 
 // contact returns what is known of a node that others, or an envelope, named. A
 // newer handle is taken over only where nothing is promised to the older one: a
@@ -91,7 +94,12 @@ func (n *Node) contact(h *peer.Handle) *contact {
 	c := n.contacts[h.ID]
 	if c == nil {
 		c = &contact{h: h}
-		n.contacts[h.ID] = c
+		if len(n.contacts) >= maxContacts {
+			n.forgetContacts()
+		}
+		if len(n.contacts) < maxContacts {
+			n.contacts[h.ID] = c
+		}
 		return c
 	}
 	if c.h == h || c.met || c.probe != nil || c.hop != nil {

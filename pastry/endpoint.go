@@ -51,8 +51,7 @@ func (e *endpoint) Route(key id.ID, payload []byte, hint *peer.Handle) {
 	if e.n.stopped || len(payload) > wire.MaxPayload {
 		return
 	}
-	e.n.num++
-	e.n.originate(&Routed{Key: key, Origin: e.n.self, Num: e.n.num, Env: e.envelope(payload)}, hint, nil)
+	e.n.originate(&Routed{Key: key, Origin: e.n.self, Num: e.n.Rand().Uint64(), Env: e.envelope(payload)}, hint, nil)
 }
 
 func (e *endpoint) Request(key id.ID, payload []byte, o kbr.Options, done func(kbr.Answer, error)) {
@@ -96,8 +95,7 @@ func (e *endpoint) Broadcast(scope id.Range, payload []byte) {
 	if n.stopped || len(payload) > wire.MaxPayload {
 		return
 	}
-	n.num++
-	m := &Hop{Cast: &Cast{Origin: n.self, Num: n.num, Env: e.envelope(payload)}}
+	m := &Hop{Cast: &Cast{Origin: n.self, Num: n.Rand().Uint64(), Env: e.envelope(payload)}}
 	n.After(0, func() { n.cast(nil, m, scope, nil) })
 }
 

@@ -155,8 +155,7 @@ func (n *Node) discover(t *task.T, seed *contact) (*contact, error) {
 // joinRequest routes a request to this node's own id, and waits for the root.
 func (n *Node) joinRequest(t *task.T, near *contact) (*JoinReply, error) {
 	reply, err := task.Await(t, n.probeTime()+2*time.Second, func(resolve func(*JoinReply, error)) {
-		n.num++
-		num := n.num
+		num := n.Rand().Uint64()
 		n.joinNum, n.joinDone = num, resolve
 		m := &Hop{Route: &Routed{Key: n.self.ID, Origin: n.self, Num: num, Join: true,
 			Env: wire.Envelope{Version: wire.Version}}}
@@ -281,15 +280,18 @@ func (n *Node) announceRows() {
 	}
 }
 
-// onRowAnnounce: a new node stands in one of this node's rows. It told the
-// distance; of the others in its row only those are asked for which there is no
-// entry yet.
+// onRowAnnounce: a new node stands in one of this node's rows. Of the others in its
+// row only those are asked for which there is no entry yet.
 func (n *Node) onRowAnnounce(c *contact, m *RowAnnounce) {
 	n.noteActive(c, true)
-	if m.RTT != 0 && c.prox == 0 {
-		n.measured(c, time.Duration(m.RTT)*time.Microsecond)
-	}
 	n.offerTable(c)
+	// Its word is a hint whether an own measurement is worth while, no more: who
+	// claims to be near attracts traffic.
+	if row, col := n.slot(c.h.ID); c.prox == 0 && m.RTT != 0 {
+		if have := n.entry(row, col); have != nil && uint32(have.prox) > m.RTT/2 {
+			n.ping(c, func(time.Duration, error) {})
+		}
+	}
 	n.fillFrom(m.Nodes)
 }
 
@@ -331,10 +333,11 @@ func (n *Node) onJoinRequest(m *Hop) {
 	if n.removed.Expelled(j.h.ID) || r.Origin.ID == n.self.ID {
 		return
 	}
-	if !n.ready() {
+	if !n.ready() || n.introducing >= maxIntroducing {
 		n.to(j, machine.ClassApp, &JoinReply{Num: r.Num, Wait: true})
 		return
 	}
+	n.introducing++
 	rows := n.addRows(m.Join, r.Key)
 	// The members as they were: the newcomer pushes one out of the set, who is still
 	// its own neighbour.
@@ -365,8 +368,14 @@ func (n *Node) onJoinRequest(m *Hop) {
 		}
 		n.to(j, machine.ClassApp, reply)
 		return nil
-	}, nil)
+	}, func(error) { n.introducing-- })
 }
+
+// Bounds of what joining nodes, real or invented, can cause here.
+const (
+	maxIntroducing = 32 // joins that this root serves at once
+	maxJoiners     = 8  // members of the leaf set that nobody here has met
+)
 
 func (n *Node) onIntroduce(c *contact, m *Introduce) {
 	if m.Joiner.ID != n.self.ID && !n.removed.Expelled(m.Joiner.ID) {
@@ -387,6 +396,16 @@ func (n *Node) introduced(j *contact, h *peer.Handle) {
 	}
 	if j.leaf || !n.leafs.wants(h.ID) || j.life == left {
 		return
+	}
+	unmet := 0
+	n.leafs.each(func(c *contact) bool {
+		if !c.met && !c.active {
+			unmet++
+		}
+		return true
+	})
+	if unmet >= maxJoiners {
+		return // it comes in when it speaks itself
 	}
 	n.addLeaf(j)
 	n.After(n.cfg.Heartbeat, func() {

@@ -35,6 +35,7 @@ type adjacency struct {
 	// held is the lease that this node holds from heldFrom.
 	heldFrom  *peer.Handle
 	heldUntil task.Instant
+	heldAsked task.Instant
 	// grants are the leases that this node gave: usually one; two while a node is
 	// being linked in before the neighbour, whose lease goes on.
 	grants []grant
@@ -140,12 +141,20 @@ func (n *Node) ready() bool {
 	return l && r || l && n.stepping(rightSide) || r && n.stepping(leftSide)
 }
 
-// stepping reports whether the neighbour on side s is gone and has no lease of this
-// node any more: then it cannot be ready, and this node keeps its own half of the gap
-// while it looks for the next neighbour.
-func (n *Node) stepping(s side) bool {
+// letGo reports whether the neighbour on side s is gone and has no lease of this
+// node any more, and no other took its place yet.
+func (n *Node) letGo(s side) bool {
 	a := &n.sides[s]
-	return a.edge != nil && (!a.edge.there() || !a.edge.active) && !n.grantedOn(a, a.edge)
+	return a.edge != nil && (!a.edge.there() || !a.edge.active) && !n.grantedOn(a, a.edge) && !n.holds(s)
+}
+
+// stepping reports whether this node may go on with the other side's lease alone
+// while it looks for its next neighbour on side s: the one that it had is gone, and
+// the other granted since then, and lately. A promise from before proves nothing:
+// who made it may have died with the same blow, and have forgotten it.
+func (n *Node) stepping(s side) bool {
+	o := &n.sides[s.other()]
+	return n.letGo(s) && !o.heldAsked.Before(n.sides[s].edge.since) && n.Now().Sub(o.heldAsked) < n.cfg.LeaseQuiet
 }
 
 // claims reports whether this node serves key now: it holds its leases, and no
@@ -219,6 +228,8 @@ func (n *Node) keepLease(s side) {
 		a.askedOf = nil
 	case a.askedOf == c && (a.askNum != 0 || n.Now().Before(a.notBefore)):
 		// asked already
+	case n.letGo(s.other()) && a.heldAsked.Before(n.sides[s.other()].edge.since):
+		n.askLease(s)
 	case a.heldFrom == nil || a.heldFrom.ID != c.h.ID || a.heldFrom.Incarnation != c.h.Incarnation || !n.holds(s):
 		n.askLease(s)
 	}
@@ -269,6 +280,7 @@ func (n *Node) sendLease(s side, c *contact, m *Lease) {
 		m.Other = o.h.ID
 	}
 	m.Ready, m.Active, m.Expulsions = n.ready(), n.active, n.removed.Digest()
+	m.Period = uint32(n.tuning.own / time.Second)
 	n.to(c, machine.ClassLiveness, m)
 }
 
@@ -293,6 +305,7 @@ func (n *Node) leaseLate(s side, num uint32) {
 // onLease handles the heartbeat of a ring neighbour.
 func (n *Node) onLease(c *contact, m *Lease) {
 	n.noteActive(c, m.Active)
+	c.tuned, c.tunedAt = m.Period, n.Now()
 	n.expulsionDigest(c, m.Expulsions)
 	if c.active && c.life == alive && n.leafs.wants(c.h.ID) {
 		n.addLeaf(c)
@@ -439,12 +452,14 @@ func (n *Node) onGrant(s side, c *contact, m *Lease) {
 	a.retry.Stop()
 	a.askNum, a.tries = 0, 0
 	length := min(time.Duration(m.Length)*time.Millisecond, a.askFor)
-	a.heldFrom, a.heldUntil = c.h, a.asked.Add(length-drift(length))
+	a.heldFrom, a.heldUntil, a.heldAsked = c.h, a.asked.Add(length-drift(length)), a.asked
 	a.edge = c
 	renew := n.cfg.Heartbeat
 	switch {
 	case n.busy():
 		renew = n.cfg.LeaseRenew
+	case n.letGo(s.other()):
+		renew = n.cfg.LeaseQuiet / 4
 	case s == rightSide:
 		renew += 2 * time.Second // the right one usually asks first
 	}

@@ -46,7 +46,7 @@ type Hop struct {
 type Routed struct {
 	Key     id.ID         `cbor:"1,keyasint"`
 	Origin  *peer.Handle  `cbor:"2,keyasint"`
-	Num     uint64        `cbor:"3,keyasint"` // of the message at its origin's incarnation
+	Num     uint64        `cbor:"3,keyasint"` // drawn by the origin
 	Attempt uint8         `cbor:"4,keyasint,omitempty"`
 	Want    bool          `cbor:"5,keyasint,omitempty"` // an answer is wanted
 	To      bool          `cbor:"6,keyasint,omitempty"` // only for the node whose id is Key
@@ -119,6 +119,7 @@ type Lease struct {
 	Ready      bool   `cbor:"9,keyasint,omitempty"`
 	Active     bool   `cbor:"10,keyasint,omitempty"`
 	Expulsions uint64 `cbor:"11,keyasint,omitempty"`
+	Period     uint32 `cbor:"12,keyasint,omitempty"` // its table-probing period, seconds
 }
 
 // Ping measures proximity and asks for a sign of life.

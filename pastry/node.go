@@ -41,7 +41,6 @@ type Node struct {
 	lastServed task.Instant // of a delivery, for the length of leases
 	serving    bool         // lastServed is set
 
-	num      uint64 // of messages that start here
 	epoch    uint32 // of hop numbers, of the link that began last
 	requests map[uint64]*request
 	served   servedSet
@@ -55,10 +54,12 @@ type Node struct {
 
 	lostSight task.Instant // of the last neighbour that fell silent
 
-	joinNum   uint64 // of the join request that is out
-	joinDone  func(*JoinReply, error)
-	linked    func() // wakes the join task when a lease came or was denied
-	rowsFound []*contact
+	introducing int    // joins that this root serves
+	candidates  int    // probes of named nodes that are out
+	joinNum     uint64 // of the join request that is out
+	joinDone    func(*JoinReply, error)
+	linked      func() // wakes the join task when a lease came or was denied
+	rowsFound   []*contact
 
 	toldVersion uint64 // of the leaf set, at the last upkeep
 	words       int    // rounds of upkeep in which a member is still told
@@ -272,6 +273,9 @@ func (n *Node) meanHops() float64 {
 }
 
 func (n *Node) peerUp(h *peer.Handle, cert *peer.Certificate) {
+	if cert != nil {
+		n.removed.Saw(cert.Admission) // it decides what a lone admitter may still do
+	}
 	if cert != nil && n.removed.Expelled(cert.Node) {
 		n.Drop(h)
 		return

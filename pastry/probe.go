@@ -19,7 +19,8 @@ type probe struct {
 	timer task.Timer
 	num   uint32
 	// told: another found it dead first, and makes that known.
-	told bool
+	told      bool
+	candidate bool
 	// news: the probe tells of failures, so nothing but its answer ends it.
 	news bool
 }
@@ -29,6 +30,10 @@ const (
 	downLeft = kbr.Left
 	downOut  = kbr.Expelled
 )
+
+// maxCandidates bounds the nodes that others named and that are probed at once: each
+// costs a link to an address that somebody else chose.
+const maxCandidates = 64
 
 // probe checks whether c is alive, unless that is being done.
 func (n *Node) probe(c *contact) {
@@ -94,6 +99,9 @@ func (n *Node) probeThrough(c *contact, m wire.Message) {
 func (n *Node) endProbe(c *contact) {
 	if c.probe != nil {
 		c.probe.timer.Stop()
+		if c.probe.candidate {
+			n.candidates--
+		}
 		c.probe = nil
 	}
 	waiting := c.waiting
@@ -118,7 +126,7 @@ func (n *Node) onLeafProbe(c *contact, m *LeafProbe) {
 		n.rise(c)
 	}
 	n.noteActive(c, m.Active)
-	c.tuned = m.Period
+	c.tuned, c.tunedAt = m.Period, n.Now()
 	if answer && (c.leaf || n.leafs.whole() || !n.leafs.wants(c.h.ID)) {
 		n.forgetGone(c) // it hears us, too
 	}
@@ -161,13 +169,19 @@ func (n *Node) candidate(h *peer.Handle) {
 	c := n.contact(h)
 	switch {
 	case c.leaf || c.probe != nil || c.life == left || n.removed.Expelled(h.ID):
-	case c.life == dead && h.Incarnation <= c.h.Incarnation:
-		// A rumour does not raise the dead; who lives speaks for itself.
+	case c.life == dead && h.Incarnation <= c.h.Incarnation && n.Now().Sub(c.since) < n.cfg.Heartbeat:
+		// The rumour is older than the verdict.
 	case c.named != 0 && n.Now().Sub(c.named) < n.probeTime():
 		// It was asked just now and did not come in: the rumour is older.
+	case n.candidates >= maxCandidates:
 	default:
 		c.named = n.Now()
+		c.doubtful = c.doubtful || c.life == dead
 		n.probe(c)
+		if c.probe != nil {
+			c.probe.candidate = true
+			n.candidates++
+		}
 	}
 }
 
@@ -211,6 +225,7 @@ func (n *Node) peerDown(h *peer.Handle, why machine.DownReason) {
 		}
 	case machine.DownRefused:
 		c.closed = true
+		n.unanswered(c)
 		if !c.leaf && !n.leaseWith(c.h.ID) {
 			n.verdict(c)
 			return
@@ -300,7 +315,9 @@ func (n *Node) announce() {
 // verdict: c is dead. It leaves all tables, and what was on the way to it goes
 // elsewhere.
 func (n *Node) verdict(c *contact) {
-	told := c.probe != nil && c.probe.told || c.toldClosed
+	// Those next to the dead one tell the others, even if they were told
+	// themselves: one voice may be lost.
+	told := (c.probe != nil && c.probe.told || c.toldClosed) && n.besides(c) >= 2
 	n.endProbe(c)
 	if c.life == dead {
 		return

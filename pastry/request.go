@@ -1,7 +1,6 @@
 package pastry
 
 import (
-	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -59,8 +58,7 @@ func (n *Node) begin(q *request) {
 		q.done(result{err: task.ErrStopped})
 		return
 	}
-	n.num++
-	q.num = n.num
+	q.num = n.Rand().Uint64() // who is not on the way must not guess it
 	q.began = n.Now()
 	limit := q.opt.Timeout
 	if limit <= 0 {
@@ -253,6 +251,3 @@ func (n *Node) replyTo(c *contact, a *Reply) {
 	}
 	n.originate(&Routed{Key: c.h.ID, Origin: n.self, To: true, Back: a, Env: wire.Envelope{Version: wire.Version}}, nil, nil)
 }
-
-// errNoAnswer is used where a link message was not answered in time.
-var errNoAnswer = errors.New("no answer")

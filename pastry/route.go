@@ -302,7 +302,8 @@ func (n *Node) hopTimeout(c *contact) time.Duration {
 // takes another way, unless the peer is its root (MSPastry, section 3.2).
 func (n *Node) hopLate(p *pendingHop) {
 	n.probe(p.to)
-	if p.root && p.to.there() && p.tries < 8 {
+	// An arc of a broadcast is its node's own, too.
+	if (p.root || p.hop.Cast != nil) && p.to.there() && p.tries < 8 {
 		n.transmit(p)
 		return
 	}

@@ -151,12 +151,12 @@ func (n *Node) tunedPeriod() time.Duration {
 	return time.Duration(lo * float64(time.Second))
 }
 
-// groupPeriod is the median of the periods that the known nodes use, within floor
-// and cap.
+// groupPeriod is the median of the periods that other nodes named lately, within
+// floor and cap.
 func (n *Node) groupPeriod() time.Duration {
 	ps := []time.Duration{n.tuning.own}
 	n.leafs.each(func(c *contact) bool {
-		if c.tuned > 0 {
+		if c.tuned > 0 && n.Now().Sub(c.tunedAt) < 2*n.cfg.Heartbeat {
 			ps = append(ps, time.Duration(c.tuned)*time.Second)
 		}
 		return true
