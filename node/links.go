@@ -215,7 +215,11 @@ const addrCheck = 5 * time.Second
 // watchAddrs takes the node's place anew when its addresses have changed for good:
 // others know a node by its handle, which is frozen.
 func (n *Node) watchAddrs() {
-	tick := time.NewTicker(addrCheck)
+	every := n.opt.addrCheck
+	if every == 0 {
+		every = addrCheck
+	}
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	changed := 0
 	for {

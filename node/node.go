@@ -313,14 +313,22 @@ func (n *Node) memberChanged() {
 	}
 }
 
+// upkeepGap is the shortest time between two looks at what is due in the membership.
+const upkeepGap = 2 * time.Second
+
 // watchMember renews what is due, and carries expulsions that were made here to the
-// overlay.
+// overlay, at once.
 func (n *Node) watchMember() {
+	var last time.Time
 	for {
 		n.carryExpulsions()
-		wait, err := n.member.Upkeep(n.ctx)
-		if err != nil && n.ctx.Err() == nil {
-			n.log.Info("membership: something could not be done yet", "err", err)
+		wait := upkeepGap - time.Since(last)
+		if wait <= 0 {
+			var err error
+			if wait, err = n.member.Upkeep(n.ctx); err != nil && n.ctx.Err() == nil {
+				n.log.Info("membership: something could not be done yet", "err", err)
+			}
+			last = time.Now()
 		}
 		timer := time.NewTimer(wait)
 		select {

@@ -2,6 +2,7 @@ package node
 
 import (
 	"log/slog"
+	"time"
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/id"
@@ -34,6 +35,7 @@ type options struct {
 	replaced   map[wire.AppID]func(kbr.App) kbr.App
 	noControl  bool
 	interfaces []string
+	addrCheck  time.Duration
 }
 
 type builderApp struct {

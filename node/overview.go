@@ -158,8 +158,10 @@ func (f face) Picture(ctx context.Context) (*api.Picture, error) {
 	return p, nil
 }
 
-// ringChanged tells followers that the picture has changed.
+// ringChanged tells followers that the picture has changed. It may be time to make
+// somebody who is new an admitter.
 func (n *Node) ringChanged() {
+	n.memberChanged()
 	n.feed.Publish(&api.Event{Kind: api.EventRing, Time: time.Now().UTC()})
 }
 

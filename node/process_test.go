@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 
 // program builds the real program, once.
 var program = sync.OnceValues(func() (string, error) {
+	built.Store(true)
 	dir, err := os.MkdirTemp("", "phyllo-program-")
 	if err != nil {
 		return "", err
@@ -31,6 +33,9 @@ var program = sync.OnceValues(func() (string, error) {
 	}
 	return path, nil
 })
+
+// built says whether there is a program to remove.
+var built atomic.Bool
 
 // process is a home and the program that runs a node there.
 type process struct {

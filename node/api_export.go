@@ -1,0 +1,93 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/app/directory"
+	"github.com/phyllo-net/phyllo/keys"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// exported is the content of a user's export.
+type exported struct {
+	Seed   []byte            `cbor:"1,keyasint"`
+	Seals  [][]byte          `cbor:"2,keyasint"`
+	Record *directory.Record `cbor:"3,keyasint"`
+}
+
+// Check implements wire.Checker.
+func (e *exported) Check() error {
+	if e.Record == nil || len(e.Seals) == 0 {
+		return errors.New("an export without keys or record")
+	}
+	return nil
+}
+
+// UserExport implements api.Node.
+func (f face) UserExport(_ context.Context, name, passphrase string) (*api.Sealed, error) {
+	u, err := f.n.people.named(name)
+	if err != nil {
+		return nil, err
+	}
+	e := exported{Seed: u.signer.Seed(), Record: u.rec}
+	for _, s := range u.seals {
+		b, err := s.Secret()
+		if err != nil {
+			return nil, err
+		}
+		e.Seals = append(e.Seals, b)
+	}
+	text, err := keys.Export(keys.UserExport, wire.MustMarshal(e), []byte(passphrase), keys.DefaultCost)
+	if err != nil {
+		return nil, kinded(err)
+	}
+	return &api.Sealed{Text: string(text)}, nil
+}
+
+// UserImport implements api.Node.
+func (f face) UserImport(ctx context.Context, export api.Sealed, passphrase string) (*api.User, error) {
+	content, err := keys.Import(keys.UserExport, []byte(export.Text), []byte(passphrase))
+	switch {
+	case errors.Is(err, keys.ErrKind), errors.Is(err, keys.ErrTruncated), errors.Is(err, keys.ErrNewer):
+		return nil, api.Errorf(api.Usage, "this is no exported user: %w; `phyllo user export` writes one", err)
+	case err != nil:
+		return nil, kinded(err)
+	}
+	var e exported
+	if err := wire.Unmarshal(content, &e); err != nil {
+		return nil, fmt.Errorf("%w: %w", keys.ErrDamaged, err)
+	}
+	u := &resident{}
+	if u.signer, err = keys.SignerFromSeed(e.Seed); err != nil {
+		return nil, err
+	}
+	for _, b := range e.Seals {
+		s, err := keys.SealPairFromSecret(b)
+		if err != nil {
+			return nil, err
+		}
+		u.seals = append(u.seals, s)
+	}
+	if e.Record.Identity != u.key() {
+		return nil, fmt.Errorf("%w: its record belongs to another key", keys.ErrDamaged)
+	}
+	return f.n.moveIn(ctx, u, f.n.newest(ctx, e.Record))
+}
+
+// newest is the ring's record of an imported user, if that is newer.
+func (n *Node) newest(ctx context.Context, rec *directory.Record) *directory.Record {
+	found, err := n.lookup(ctx, rec.Name)
+	if err == nil && found.Record.Identity == rec.Identity && found.Record.Version >= rec.Version {
+		return found.Record
+	}
+	o := n.overlay()
+	if o == nil || rec.Verify(o.ring, keys.Verifier{}) == nil {
+		return rec
+	}
+	moved := *rec
+	moved.Devices = nil // those were of another ring
+	return &moved
+}
