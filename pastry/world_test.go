@@ -1,7 +1,6 @@
 package pastry_test
 
 import (
-	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -18,11 +17,17 @@ import (
 // appNumber is that of the tests' application.
 const appNumber wire.AppID = 1000
 
+// update is what an application was told of a neighbour.
+type update struct {
+	node   id.ID
+	joined bool
+}
+
 // app answers with its node's id, and notes what it is given.
 type app struct {
 	ep      kbr.Endpoint
 	got     []kbr.Delivery
-	updates []string
+	updates []update
 	stopped bool
 	deliver func(*kbr.Delivery) // instead of answering, if set
 	forward func(*kbr.Transit) bool
@@ -31,7 +36,7 @@ type app struct {
 func (a *app) Start(ep kbr.Endpoint) { a.ep = ep }
 func (a *app) Stop()                 { a.stopped = true }
 func (a *app) Update(h *peer.Handle, joined bool) {
-	a.updates = append(a.updates, fmt.Sprint(h.ID.Short(), joined))
+	a.updates = append(a.updates, update{h.ID, joined})
 }
 
 func (a *app) Deliver(d *kbr.Delivery) {
