@@ -15,7 +15,6 @@ import (
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/keys"
 	"github.com/phyllo-net/phyllo/member"
-	"github.com/phyllo-net/phyllo/store"
 )
 
 // Invite implements api.Node.
@@ -92,13 +91,9 @@ func (n *Node) mayMove() error {
 }
 
 // moved takes the node's place in the ring that it has just entered, with its users.
-// What it kept of names for the old ring, where it was alone, means nothing here.
 func (n *Node) moved(ctx context.Context) (*api.Joined, error) {
 	n.change.Lock()
 	err := n.leavePlace(ctx, false)
-	if err == nil {
-		err = clearTable(n.store, directory.Table)
-	}
 	if err == nil {
 		err = n.takePlace()
 	}
@@ -142,26 +137,6 @@ func (n *Node) claimAll(ctx context.Context) {
 		})
 	}
 	all.Wait()
-}
-
-// clearTable removes all records of a table, in parts.
-func clearTable(s store.Store, t store.Table) error {
-	for {
-		var b store.Batch
-		err := s.Scan(t, store.Range{Limit: 1000}, func(key, _ []byte) bool {
-			b.Delete(t, key)
-			return b.Err() == nil
-		})
-		if err != nil {
-			return err
-		}
-		if b.Len() == 0 {
-			return nil
-		}
-		if err := s.Apply(&b); err != nil {
-			return err
-		}
-	}
 }
 
 func (n *Node) joined(ctx context.Context) (*api.Joined, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
@@ -135,16 +136,24 @@ func (n *Node) lookAtPeers(ctx context.Context, say sayer) {
 	}
 	switch {
 	case !v.Ready:
-		say("peers", api.Bad, "This node is still looking for its place in the ring, with %d connections: are other nodes on, and does a firewall let them through?", len(links))
+		say("peers", api.Bad, "This node is still looking for its place in the ring, with %s: are other nodes on, and does a firewall let them through?", many(len(links), "connection"))
 	case others == 0:
 		say("peers", api.Good, "This node is the only one of its ring so far: `phyllo invite` makes a line for the next computer.")
 	case len(v.Leaf) == 0:
-		say("peers", api.Warn, "None of the %d other members that this node knows can be reached: are they on? It goes on trying.", others)
+		say("peers", api.Warn, "Of %s that this node knows none can be reached: are they on? It goes on trying.", many(others, "other member"))
 	case relayed > 0:
-		say("peers", api.Warn, "%d neighbours, %d connections, %d of them through relays, which is slower: forward this node's port on the router.", len(v.Leaf), len(links), relayed)
+		say("peers", api.Warn, "%s, %s, %d of them through relays, which is slower: forward this node's port on the router.", many(len(v.Leaf), "neighbour"), many(len(links), "connection"), relayed)
 	default:
-		say("peers", api.Good, "%d neighbours on the ring, %d connections, all direct.", len(v.Leaf), len(links))
+		say("peers", api.Good, "%s on the ring, %s, all direct.", many(len(v.Leaf), "neighbour"), many(len(links), "connection"))
 	}
+}
+
+// many is a number of things in words.
+func many(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return strconv.Itoa(n) + " " + thing + "s"
 }
 
 func (n *Node) lookAtUsers(say sayer) {

@@ -139,7 +139,7 @@ func (f face) LanConfirm(ctx context.Context, code string) (*api.Joined, error) 
 }
 
 // lanCheck is how often an admitter looks whether somebody asks to be let in.
-const lanCheck = 500 * time.Millisecond
+const lanCheck = time.Second
 
 // watchLan tells followers when somebody on the local network asks to be let in.
 func (n *Node) watchLan() {

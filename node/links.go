@@ -25,6 +25,7 @@ var (
 	portKey        = []byte("port")
 	incarnationKey = []byte("incarnation")
 	snapshotKey    = []byte("snapshot/")
+	ringKey        = []byte("ring") // whose names are in the directory's table
 )
 
 // openStore opens the node's records, with the kinds of errors that a user can do

@@ -78,6 +78,9 @@ func (n *Node) takePlace() error {
 	if err != nil {
 		return err
 	}
+	if err := n.forgetOtherRing(cert.Ring); err != nil {
+		return err
+	}
 	incarnation, err := n.nextIncarnation(saved)
 	if err != nil {
 		return err
@@ -134,6 +137,39 @@ func (n *Node) leavePlace(ctx context.Context, polite bool) error {
 		n.carrier.Disconnect(l.Peer.ID, false)
 	}
 	return err
+}
+
+// forgetOtherRing removes what was kept of names for a ring that the node has left:
+// it was alone there, and in another ring it means nothing.
+func (n *Node) forgetOtherRing(ring id.Hash) error {
+	last, err := n.record(ringKey)
+	if err != nil || string(last) == string(ring[:]) {
+		return err
+	}
+	if err := clearTable(n.store, directory.Table); err != nil {
+		return err
+	}
+	return n.store.Put(nodeTable, ringKey, ring[:])
+}
+
+// clearTable removes all records of a table, in parts.
+func clearTable(s store.Store, t store.Table) error {
+	for {
+		var b store.Batch
+		err := s.Scan(t, store.Range{Limit: 1000}, func(key, _ []byte) bool {
+			b.Delete(t, key)
+			return b.Err() == nil
+		})
+		if err != nil {
+			return err
+		}
+		if b.Len() == 0 {
+			return nil
+		}
+		if err := s.Apply(&b); err != nil {
+			return err
+		}
+	}
 }
 
 // nextIncarnation returns a number above that of every earlier start, durably: even

@@ -71,8 +71,9 @@ func (u *resident) placedAt(ring id.Hash, node id.ID, now time.Time) *directory.
 type people struct {
 	dir string
 
-	mu   sync.Mutex
-	list []*resident // by name
+	writing sync.Mutex // one writer of records at a time
+	mu      sync.Mutex
+	list    []*resident // by name
 }
 
 // loadPeople reads the folder of users. One that cannot be read is left out, and
@@ -180,8 +181,13 @@ func (p *people) save(u *resident) error {
 	return nil
 }
 
-// note keeps a changed record.
+// note keeps a changed record, unless a newer one is kept already.
 func (p *people) note(u *resident) error {
+	p.writing.Lock()
+	defer p.writing.Unlock()
+	if have := p.byKey(u.key()); have == nil || have.rec.Version > u.rec.Version {
+		return nil
+	}
 	if err := keys.ReplacePrivate(filepath.Join(u.dir, recordName), wire.MustMarshal(u.rec)); err != nil {
 		return fmt.Errorf("keeping the user's record: %w", err)
 	}
