@@ -112,7 +112,7 @@ func (n *Node) state(c *contact, what uint8, row int, resolve func(*StateReply, 
 }
 
 func (n *Node) onStateRequest(c *contact, m *StateRequest) {
-	r := &StateReply{Seq: m.Seq, What: m.What, Row: m.Row}
+	r := &StateReply{Seq: m.Seq, What: m.What, Row: m.Row, Active: n.active}
 	switch m.What {
 	case askLeaf:
 		r.Nodes, r.Row = n.leafs.snapshot(), uint8(len(n.rows))

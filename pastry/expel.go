@@ -29,11 +29,18 @@ func (n *Node) putOut(e *peer.Expulsion) {
 	if n.cfg.Expelled != nil {
 		n.cfg.Expelled(e)
 	}
-	if e.Node.IsZero() || !n.removed.Expelled(e.Node) {
-		return
-	}
 	c := n.contacts[e.Node]
-	if c == nil || c.life == left {
+	switch {
+	case e.Node.IsZero() || c == nil:
+		return
+	case !n.removed.Expelled(e.Node):
+		if c.life == left { // pardoned: it may speak again, and is looked for
+			c.fresh(c.h)
+			c.life = dead
+			n.remember(c)
+		}
+		return
+	case c.life == left:
 		return
 	}
 	n.leaseOver(c.h)

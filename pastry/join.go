@@ -12,7 +12,11 @@ import (
 	"github.com/phyllo-net/phyllo/wire"
 )
 
-var errJoin = errors.New("the ring did not take this node in yet")
+var (
+	errJoin = errors.New("the ring did not take this node in yet")
+	// errCold: the seed is there, and in no ring itself.
+	errCold = errors.New("the node looks for its ring, too")
+)
 
 // Join makes a node that runs alone, or that was cut off, join the ring of the
 // seeds. It is called on the node's loop.
@@ -36,21 +40,24 @@ func (n *Node) join(seeds []*peer.Handle, may bool) {
 	began := n.Now()
 	n.Tasks().Go(func(t *task.T) error {
 		for try := 0; ; try++ {
-			heard := false
+			heard, first := false, true
 			for _, h := range n.shuffle(seeds) {
 				if h.ID.IsZero() || h.ID == n.self.ID {
 					continue
 				}
 				err := n.joinBy(t, n.contact(h))
-				if err == nil {
+				switch {
+				case err == nil:
 					return n.settle(t)
-				}
-				if errors.Is(err, task.ErrStopped) {
+				case errors.Is(err, task.ErrStopped):
 					return err
+				case errors.Is(err, errCold):
+					first = first && n.self.ID.Less(h.ID)
+				case !errors.Is(err, errNoAnswer):
+					heard = true
 				}
-				heard = heard || !errors.Is(err, errNoAnswer)
 			}
-			if may && !heard && (n.Now().Sub(began) > n.cfg.Alone || n.allEnded(seeds)) {
+			if may && !heard && n.begins(seeds, n.Now().Sub(began), try, first) {
 				n.leafs.each(func(c *contact) bool { n.remove(c); return true })
 				for _, h := range seeds {
 					n.remember(n.contact(h))
@@ -63,6 +70,22 @@ func (n *Node) join(seeds []*peer.Handle, may bool) {
 			}
 		}
 	}, func(error) { n.joining = false })
+}
+
+// begins decides whether a member that starts again, and reached nobody who is in a
+// ring, begins one: where all others are known to have ended; where some are there
+// and look for the ring, too, as after a power cut, the one with the smallest id
+// (first); and after Alone in any case. Rings that are begun twice heal.
+func (n *Node) begins(seeds []*peer.Handle, since time.Duration, try int, first bool) bool {
+	if since > n.cfg.Alone || n.allEnded(seeds) {
+		return true
+	}
+	cold := false
+	for _, h := range seeds {
+		c := n.contact(h)
+		cold = cold || c.life == alive && !c.active
+	}
+	return cold && first && try > 0 && since > n.cfg.LeaseShort
 }
 
 // allEnded reports whether the processes of all these nodes refused a link.
@@ -122,6 +145,9 @@ func (n *Node) discover(t *task.T, seed *contact) (*contact, error) {
 	r, err := ask(seed, askLeaf, 0)
 	if err != nil {
 		return nil, err
+	}
+	if !r.Active {
+		return nil, errCold
 	}
 	best := seed
 	look := func(hs []*peer.Handle) error {
@@ -228,10 +254,10 @@ func (n *Node) linkIn(t *task.T) error {
 	}
 	for range 40 {
 		s := leftSide
-		if n.holds(leftSide) {
+		if n.linkedWith(leftSide) {
 			s = rightSide
 		}
-		if n.holds(s) {
+		if n.linkedWith(s) {
 			n.becomeActive()
 			return nil
 		}

@@ -115,6 +115,13 @@ func (n *Node) holds(s side) bool {
 	return a.heldFrom != nil && n.Now().Before(a.heldUntil)
 }
 
+// linkedWith reports whether this node holds a lease of its present neighbour on
+// side s.
+func (n *Node) linkedWith(s side) bool {
+	c := n.neighbour(s)
+	return c != nil && n.holds(s) && n.sides[s].heldFrom.ID == c.h.ID
+}
+
 // alone reports whether no other node is, or may still believe to be, in the ring.
 // Who lost sight of all others at once is more likely cut off than the last one
 // alive: it waits for as long as a lease may run before it claims everything, unless
@@ -428,16 +435,18 @@ func (n *Node) mayGrant(s side, c *contact, m *Lease) (nearer *peer.Handle, ok b
 	case m.Ready:
 		return nil, true // two rings become one
 	case s == rightSide:
-		return nil, true // c asks its left neighbour first, which keeps the gap for it
+		// c asks its left neighbour first, which keeps the gap for it: one at a
+		// time, and none while a dead neighbour's lease runs.
+		return nil, fartherHeld.active && fartherHeld.there()
 	}
-	return nil, m.Other == fartherHeld.h.ID || m.Other.IsZero() && n.neighbour(leftSide) == n.neighbour(rightSide)
+	return nil, m.Other == fartherHeld.h.ID
 }
 
 // outage reports whether this node has not been ready for so long that the whole
 // neighbourhood must have lost its leases.
 func (n *Node) outage() bool {
 	for s := range n.sides {
-		if a := &n.sides[s]; a.heldFrom != nil && n.Now().Sub(a.heldUntil) < n.cfg.LeaseQuiet {
+		if a := &n.sides[s]; a.heldFrom == nil || n.Now().Sub(a.heldUntil) < n.cfg.LeaseQuiet {
 			return false
 		}
 	}

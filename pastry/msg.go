@@ -154,7 +154,8 @@ type StateReply struct {
 	What  uint8          `cbor:"2,keyasint"`
 	Row   uint8          `cbor:"3,keyasint,omitempty"` // the row, or the number of rows
 	Nodes []*peer.Handle `cbor:"4,keyasint,omitempty"`
-	Self  *peer.Handle   `cbor:"5,keyasint,omitempty"`
+	// Active: the sender is in a ring.
+	Active bool `cbor:"5,keyasint,omitempty"`
 }
 
 // Introduce makes a joining node known to a leaf-set member of the root.

@@ -226,10 +226,10 @@ func replyError(m *Reply) error {
 // answer sends the reply for a routed message to its origin: over the origin's own
 // link, so that only the certified node gets it; through the ring if that link
 // does not work.
-func (n *Node) answer(r *Routed, m *Hop, a *Reply) {
+func (n *Node) answer(via *contact, r *Routed, m *Hop, a *Reply) {
 	a.Num, a.Attempt, a.Hops, a.From = r.Num, r.Attempt, m.Count, n.self
 	if r.Env.Flags&wire.FlagTrace != 0 {
-		a.Trail = append(slices.Clone(m.Trail), Trail{Node: n.self})
+		a.Trail = append(slices.Clone(m.Trail), Trail{Node: n.self, RTT: n.linkRTT(via)})
 	}
 	switch {
 	case r.Origin.ID == n.self.ID:

@@ -150,10 +150,10 @@ func (n *Node) route(via *contact, m *Hop, avoid []id.ID) {
 	r := m.Route
 	switch {
 	case via != nil && passed(m.Path, n.self.ID):
-		n.fail(r, m, replyLoop)
+		n.fail(via, r, m, replyLoop)
 		return
 	case int(m.Count) >= n.cfg.HopLimit:
-		n.fail(r, m, replyHopLimit)
+		n.fail(via, r, m, replyHopLimit)
 		return
 	}
 	if r.To && r.Key == n.self.ID {
@@ -175,7 +175,7 @@ func (n *Node) route(via *contact, m *Hop, avoid []id.ID) {
 	case next != nil:
 		n.forward(next, last, via, m, avoid)
 	case r.To && n.active:
-		n.fail(r, m, replyAbsent)
+		n.fail(via, r, m, replyAbsent)
 	case r.Join || n.claims(r.Key):
 		n.arrive(via, m)
 	default:
@@ -202,7 +202,7 @@ func (n *Node) upcall(via *contact, m *Hop, next *contact) (*Hop, *contact, bool
 		t.Next = next.h
 	}
 	if r.Want {
-		t.Answer = func(p []byte) { n.answer(r, m, &Reply{Code: replyAnswer, Payload: p}) }
+		t.Answer = func(p []byte) { n.answer(via, r, m, &Reply{Code: replyAnswer, Payload: p}) }
 	}
 	was := t.Next
 	if !f.Forward(t) {
@@ -324,7 +324,7 @@ func (n *Node) again(p *pendingHop, avoid bool) {
 	back.Count--
 	back.Path = back.Path[:len(back.Path)-4]
 	if len(p.avoid) > n.cfg.HopLimit {
-		n.fail(back.Route, &back, replyHopLimit)
+		n.fail(nil, back.Route, &back, replyHopLimit)
 		return
 	}
 	if k := len(back.Trail); k > 0 && back.Trail[k-1].Node.ID == n.self.ID {
@@ -351,7 +351,7 @@ func (n *Node) hold(via *contact, m *Hop) {
 	now := n.Now()
 	n.held = slices.DeleteFunc(n.held, func(h heldHop) bool { return h.until.Before(now) })
 	if len(n.held) >= n.cfg.Held {
-		n.fail(m.Route, m, replyBusy)
+		n.fail(via, m.Route, m, replyBusy)
 		return
 	}
 	n.held = append(n.held, heldHop{via: via, hop: m, until: now.Add(n.heldFor())})
@@ -373,12 +373,12 @@ func (n *Node) release() {
 }
 
 // fail gives a message up and tells its origin, if it waits for an outcome.
-func (n *Node) fail(r *Routed, m *Hop, code uint8) {
+func (n *Node) fail(via *contact, r *Routed, m *Hop, code uint8) {
 	if n.cfg.Observe.Dropped != nil {
 		n.cfg.Observe.Dropped(n, r.Key, replyError(&Reply{Code: code}))
 	}
 	if r.Want {
-		n.answer(r, m, &Reply{Code: code})
+		n.answer(via, r, m, &Reply{Code: code})
 	}
 }
 
@@ -393,7 +393,7 @@ func (n *Node) arrive(via *contact, m *Hop) {
 		n.onReply(nil, r.Back, true)
 		return
 	case r.Found:
-		n.answer(r, m, &Reply{Code: replyAnswer})
+		n.answer(via, r, m, &Reply{Code: replyAnswer})
 		return
 	}
 	if n.cfg.Observe.Delivered != nil && !r.To {

@@ -61,13 +61,13 @@ func (n *Node) deliver(via *contact, m *Hop, r *Routed) {
 	if !fresh {
 		if was.reply != nil && r.Want {
 			again := *was.reply
-			n.answer(r, m, &again)
+			n.answer(via, r, m, &again)
 		}
 		return
 	}
 	ep := n.apps[r.Env.App]
 	if ep == nil {
-		n.fail(r, m, replyNoApp)
+		n.fail(via, r, m, replyNoApp)
 		return
 	}
 	d := &kbr.Delivery{Key: r.Key, Payload: slices.Clone(r.Env.Payload), Claimed: r.Origin, Via: n.self,
@@ -78,12 +78,12 @@ func (n *Node) deliver(via *contact, m *Hop, r *Routed) {
 	switch {
 	case r.Want && r.Receipt:
 		was.reply = &Reply{Code: replyReceipt}
-		n.answer(r, m, &Reply{Code: replyReceipt})
+		n.answer(via, r, m, &Reply{Code: replyReceipt})
 	case r.Want:
 		d.Answer = once(func(p []byte, e *kbr.RefusedError) {
 			was.reply = makeReply(p, e)
 			a := *was.reply
-			n.answer(r, m, &a)
+			n.answer(via, r, m, &a)
 		})
 	}
 	ep.app.Deliver(d)
