@@ -100,7 +100,7 @@ func (f Faults) Validate() error {
 		{"LostDisk", f.LostDisk}, {"Zombie", f.Zombie}, {"Skewed", f.Skewed}, {"Slow", f.Slow}, {"Cramped", f.Cramped},
 	} {
 		if !(c.v >= 0 && c.v <= 1) {
-			return fmt.Errorf("Faults.%s is %v, want 0 to 1", c.name, c.v)
+			return fmt.Errorf("sim: Faults.%s is %v, want 0 to 1", c.name, c.v)
 		}
 	}
 	for _, c := range []struct {
@@ -112,20 +112,20 @@ func (f Faults) Validate() error {
 		{"ZombieMin", f.ZombieMin}, {"WallOff", f.WallOff}, {"WallJump", f.WallJump}, {"JumpEvery", f.JumpEvery},
 	} {
 		if c.v < 0 {
-			return fmt.Errorf("Faults.%s is %v, want 0 or more", c.name, c.v)
+			return fmt.Errorf("sim: Faults.%s is %v, want 0 or more", c.name, c.v)
 		}
 	}
 	switch {
 	case f.Clog > 0 && f.ClogTime == 0:
-		return fmt.Errorf("Faults.Clog needs a ClogTime")
+		return fmt.Errorf("sim: Faults.Clog needs a ClogTime")
 	case f.Zombie > 0 && f.ZombieMax < f.ZombieMin:
-		return fmt.Errorf("Faults.ZombieMax is %v, below ZombieMin, %v", f.ZombieMax, f.ZombieMin)
+		return fmt.Errorf("sim: Faults.ZombieMax is %v, below ZombieMin, %v", f.ZombieMax, f.ZombieMin)
 	case f.PPM < 0 || f.PPM >= million/2:
-		return fmt.Errorf("Faults.PPM is %d, want 0 to %d", f.PPM, million/2-1)
+		return fmt.Errorf("sim: Faults.PPM is %d, want 0 to %d", f.PPM, million/2-1)
 	case f.SlowFactor < 0:
-		return fmt.Errorf("Faults.SlowFactor is %v, want 0 or more", f.SlowFactor)
+		return fmt.Errorf("sim: Faults.SlowFactor is %v, want 0 or more", f.SlowFactor)
 	case f.Cramped > 0 && (f.InboxMin < 1 || f.InboxMax < f.InboxMin):
-		return fmt.Errorf("Faults.Cramped needs 1 <= InboxMin <= InboxMax, not %d and %d", f.InboxMin, f.InboxMax)
+		return fmt.Errorf("sim: Faults.Cramped needs 1 <= InboxMin <= InboxMax, not %d and %d", f.InboxMin, f.InboxMax)
 	}
 	return nil
 }
