@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -66,8 +65,6 @@ type hopState struct {
 	srtt      time.Duration
 	rttvar    time.Duration
 }
-
-func (c *contact) id() id.ID { return c.h.ID }
 
 // usable reports whether c may be a next hop.
 func (c *contact) usable() bool { return c.life == alive || c.life == heardOf }
