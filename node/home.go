@@ -89,6 +89,10 @@ func (h *home) begin() error {
 	return err
 }
 
+// CheckHome refuses the home folder of a newer program (kind NewerState), and changes
+// nothing in it. A folder that does not exist is good.
+func CheckHome(dir string) error { return checkVersion(dir) }
+
 // checkVersion refuses the folder of a newer program.
 func checkVersion(dir string) error {
 	b, err := os.ReadFile(filepath.Join(dir, versionName))
