@@ -26,11 +26,17 @@ of the environment, and these by the flags of "phyllo up". All have defaults.`,
 				if err != nil {
 					return err
 				}
+				list := s.List()
 				if w.json {
-					return lines(w, s.List())
+					for i, x := range list {
+						if v, ok := x.Value.([]string); ok && v == nil {
+							list[i].Value = []string{} // and not null
+						}
+					}
+					return lines(w, list)
 				}
 				rows := [][]string{{"KEY", "VALUE", "FROM", "WHAT"}}
-				for _, x := range s.List() {
+				for _, x := range list {
 					rows = append(rows, []string{x.Key, tomlText(x.Value), x.From, x.Help})
 				}
 				w.table(rows)
@@ -54,7 +60,7 @@ of the environment, and these by the flags of "phyllo up". All have defaults.`,
 					w.printf("%s does not exist: the defaults hold\n", clean(path))
 					return nil
 				case err != nil:
-					return usageOf(err)
+					return missing(err, path, "an existing one, as in `phyllo config check new.toml`")
 				}
 				w.printf("%s is good\n", clean(path))
 				return nil
@@ -62,12 +68,13 @@ of the environment, and these by the flags of "phyllo up". All have defaults.`,
 		})
 }
 
-// usageOf is err as one of usage: what was named cannot be used.
-func usageOf(err error) error {
+// missing is err as one of usage: a file that was named cannot be used. If it is not
+// there, it says which one is wanted.
+func missing(err error, path, want string) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		return usage("%v", err)
+		return usage("there is no file %s: name %s", path, want)
 	}
-	return err
+	return usage("%w", err)
 }
 
 // tomlText writes a value as it would stand in the file.

@@ -30,6 +30,7 @@ way that you trust.`,
 				}
 				answered(ctx)
 				if w.json {
+					v.QR = nil // a program that wants the picture draws its own
 					return w.line(v)
 				}
 				w.printf("%s\n", clean(v.Invite))

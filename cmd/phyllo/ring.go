@@ -69,7 +69,7 @@ func (w *world) ringRestore() *cobra.Command {
 		RunE: func(cmd *cobra.Command, a []string) error {
 			b, err := readLimited(a[0], maxSecretFile)
 			if err != nil {
-				return usage("%v", err)
+				return missing(err, a[0], "the one that `phyllo ring backup` wrote")
 			}
 			phrase, err := p.read(w, false)
 			if err != nil {

@@ -31,7 +31,7 @@ func (p *passphrase) read(w *world, fresh bool) (string, error) {
 	if p.file != "" {
 		b, err := readLimited(p.file, maxSecretFile)
 		if err != nil {
-			return "", usage("--passphrase-file: %v", err)
+			return "", missing(err, p.file, "one whose first line is the passphrase with --passphrase-file")
 		}
 		line, _, _ := strings.Cut(string(b), "\n")
 		return strings.TrimSuffix(line, "\r"), nil

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/id"
 )
 
 // maxText is the longest text of a message, in bytes.
@@ -100,9 +101,12 @@ Senders who are no strangers are told that. What a stranger wrote is marked with
 		Args: args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if q.since != "" {
-				x, err := parseID(q.since)
-				if err != nil {
-					return usage("--since %w", err)
+				x, err := id.Parse(q.since)
+				switch {
+				case err != nil:
+					return usage("--since %+q is not an id: want 32 hex digits, as `phyllo inbox --json` prints them", cut(q.since))
+				case x.IsZero(): // the node would take it for none
+					return api.Errorf(api.NotFound, "no message with the id %s: `phyllo inbox --json` prints the ids", x)
 				}
 				q.query.Since = x
 			}

@@ -334,7 +334,7 @@ func (w *world) userImport() *cobra.Command {
 				err = fmt.Errorf("%s is no text: `phyllo user export` writes one", a[0])
 			}
 			if err != nil {
-				return usage("%v", err)
+				return missing(err, a[0], "the one that `phyllo user export` wrote")
 			}
 			phrase, err := p.read(w, false)
 			if err != nil {

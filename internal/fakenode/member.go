@@ -23,7 +23,7 @@ func (n *Node) Invite(_ context.Context, q api.InviteRequest) (*api.Invitation, 
 	if q.Uses < 0 || q.Uses > 1000 || q.Expires < 0 || q.Expires > 90*24*3600 {
 		return nil, api.Errorf(api.Usage, "an invitation has 1 to 1,000 uses and at most 90 days, as in `phyllo invite --uses 3 --expires 48h`")
 	}
-	v := &api.Invitation{Invite: Invite, Uses: max(q.Uses, 1), Expires: n.clock.Add(24 * time.Hour)}
+	v := &api.Invitation{Invite: Invite, Uses: max(q.Uses, 1), Expires: n.clock.Add(24 * time.Hour), QR: []string{"10", "01"}}
 	if q.Expires > 0 {
 		v.Expires = n.clock.Add(time.Duration(q.Expires) * time.Second)
 	}
