@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -79,6 +80,9 @@ Or look at a ring of 16 nodes on this computer:  phyllo demo`,
 		Args:          cobra.ArbitraryArgs,
 		RunE:          groupRun,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if err := emptyFlags(cmd); err != nil {
+				return err
+			}
 			return w.setHome()
 		},
 	}
@@ -104,6 +108,25 @@ Or look at a ring of 16 nodes on this computer:  phyllo demo`,
 	add(groupMore, newVersion(w))
 	root.AddCommand(newMan(w, root))
 	return root
+}
+
+// mayBeEmpty are the flags by which something is made empty.
+var mayBeEmpty = []string{"full-name", "about"}
+
+// emptyFlags refuses flags with an empty value: most often a variable of the shell is
+// not set, and without the flag the command would do something else than was meant.
+func emptyFlags(cmd *cobra.Command) (err error) {
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		empty := f.Value.Type() == "string" && f.Value.String() == ""
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			empty = slices.Contains(list.GetSlice(), "")
+		}
+		if empty && !slices.Contains(mayBeEmpty, f.Name) && err == nil {
+			name, _ := pflag.UnquoteUsage(f)
+			err = usage("--%s is empty: give it as --%s %s, or leave it away (is a variable of the shell not set?)", f.Name, f.Name, name)
+		}
+	})
+	return err
 }
 
 // setHome makes the home absolute.
