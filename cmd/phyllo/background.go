@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/node"
 )
 
 const (
@@ -31,6 +32,10 @@ const (
 // is ready, or has failed.
 func (w *world) background(ctx context.Context, flags *pflag.FlagSet) error {
 	if err := w.nobodyRuns(ctx); err != nil {
+		return err
+	}
+	// Before the log is opened: in the folder of a newer version nothing is touched.
+	if err := node.CheckHome(w.home); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(w.home, 0o700); err != nil {

@@ -153,6 +153,64 @@ func TestUpFails(t *testing.T) {
 	}
 }
 
+// TestNewerHome: nothing is touched in the folder of a newer version, and no log is
+// begun there.
+func TestNewerHome(t *testing.T) {
+	home := newHome(t)
+	if err := os.WriteFile(filepath.Join(home, "version"), []byte("99\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := finish(t, program(t, home, "up")); r.code != 6 || !strings.Contains(r.stderr, "update phyllo") {
+		t.Errorf("%+v", r)
+	}
+	list, err := os.ReadDir(home)
+	if err != nil || len(list) != 1 {
+		t.Errorf("the folder has %v, %v", list, err)
+	}
+}
+
+// TestReread: RELIABILITY.md section 5, row 55: at SIGHUP a node reads its settings
+// again, says what it found, and goes on.
+func TestReread(t *testing.T) {
+	home := newHome(t)
+	cmd := program(t, home, "up", "--foreground", "--json", "--ui", "off")
+	log, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+		t.Fatalf("%q, %v", line, err)
+	}
+	lines := bufio.NewReader(log)
+	for _, c := range []struct{ file, says string }{
+		{"", "that the node has"},
+		{"lan = false\nlog_level = \"debug\"\n", `hold from the next start" changed="lan = false, log_level = \"debug\""`},
+		{"lan = perhaps\n", "phyllo.toml:1:7"},
+		{"lan = true\n", "that the node has"},
+	} {
+		if err := os.WriteFile(filepath.Join(home, "phyllo.toml"), []byte(c.file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cmd.Process.Signal(syscall.SIGHUP)
+		if line, err := lines.ReadString('\n'); err != nil || !strings.Contains(line, "SIGHUP: ") || !strings.Contains(line, c.says) {
+			t.Errorf("with %q: %q, %v", c.file, line, err)
+		}
+	}
+	if r := finish(t, program(t, home, "down")); r.code != 0 {
+		t.Errorf("down: %+v", r)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestInterruptedUp: Ctrl-C while a node is starting ends both processes.
 func TestInterruptedUp(t *testing.T) {
 	home := newHome(t)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"time"
 
@@ -30,7 +31,8 @@ with --foreground it stays, for a service manager or a container.
 
 With nothing to join, a new node founds a ring of its own. A node that was in a
 ring comes back to it. Settings that do not change belong into phyllo.toml in the
-home folder, or into variables (PHYLLO_LAN=false): see "phyllo config".`,
+home folder, or into variables (PHYLLO_LAN=false): see "phyllo config". At SIGHUP a
+node reads them again, and its log says what is wrong or holds from the next start.`,
 		Example: `  phyllo up
   phyllo up --user ann                 and claim the name ann
   phyllo up --join phyllo1…            in the ring of an invitation
@@ -43,7 +45,7 @@ home folder, or into variables (PHYLLO_LAN=false): see "phyllo config".`,
 				return err
 			}
 			if foreground {
-				return w.stay(cmd.Context(), s.Config, readyFD)
+				return w.stay(cmd.Context(), s, func() (*node.Settings, error) { return w.settings(cmd.Flags()) }, readyFD)
 			}
 			return w.background(cmd.Context(), cmd.Flags())
 		},
@@ -96,15 +98,26 @@ type report struct {
 	Error *api.Error `json:"error,omitempty"`
 }
 
-// stay runs a node until it is asked to stop.
-func (w *world) stay(ctx context.Context, c node.Config, readyFD int) (err error) {
+// stay runs a node until it is asked to stop. reload reads the settings again.
+func (w *world) stay(ctx context.Context, s *node.Settings, reload func() (*node.Settings, error), readyFD int) (err error) {
+	hup := w.catchHangups()
+	defer hup.close()
 	tell := func(any) error { return nil }
 	if readyFD > 0 {
 		pipe := os.NewFile(uintptr(readyFD), "ready")
 		defer pipe.Close()
 		tell = json.NewEncoder(pipe).Encode
+		// Standard error is the same file; what the node writes now is kept from
+		// growing without end.
+		log, err := node.OpenLog(filepath.Join(w.home, logName))
+		if err != nil {
+			return err
+		}
+		defer log.Close()
+		w.stderr = log
 	}
-	n, status, err := w.begin(ctx, c)
+	log := w.logger(s.Config)
+	n, status, err := w.begin(ctx, s.Config, log)
 	if err != nil {
 		if err := tell(report{Event: "error", Error: &api.Error{Kind: api.KindOf(err), Text: err.Error()}}); err != nil {
 			w.say("phyllo: telling that the start failed: %v", err)
@@ -122,10 +135,16 @@ func (w *world) stay(ctx context.Context, c node.Config, readyFD int) (err error
 	if err == nil {
 		err = w.out.flush()
 	}
-	if err == nil {
+	for over := err != nil; !over; {
 		select {
 		case <-ctx.Done():
+			over = true
 		case <-n.Done():
+			over = true
+		case <-hup.signals:
+			if over = hup.terminalGone(); !over {
+				reread(s, reload, log)
+			}
 		}
 	}
 	stop, end := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
@@ -137,11 +156,11 @@ func (w *world) stay(ctx context.Context, c node.Config, readyFD int) (err error
 }
 
 // begin starts a node and waits until it is in its ring.
-func (w *world) begin(ctx context.Context, c node.Config) (runner, *api.Status, error) {
+func (w *world) begin(ctx context.Context, c node.Config, log *slog.Logger) (runner, *api.Status, error) {
 	if w.getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(c.Memory)
 	}
-	n, err := w.launch(c, w.logger(c), nil)
+	n, err := w.launch(c, log, nil)
 	if err != nil {
 		return nil, nil, err
 	}
