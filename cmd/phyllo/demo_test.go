@@ -5,10 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net/http"
+	"net/http/cookiejar"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -61,6 +64,66 @@ func TestDemoOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestSmallDemo: of two nodes none can be spared, so one joins before one is killed.
+func TestSmallDemo(t *testing.T) {
+	for nodes, want := range map[string][]string{
+		"2": {"begin", "ready", "people", "message", "message", "message", "joined", "killed", "message", "message", "summary"},
+		"3": {"begin", "ready", "people", "message", "message", "message", "killed", "message", "message", "joined", "summary"},
+	} {
+		v, tmp := &village{}, newHome(t)
+		var stdout, stderr strings.Builder
+		code := run(&world{args: []string{"demo", "--once", "--json", "--nodes", nodes}, stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr,
+			environ: []string{"TMPDIR=" + tmp, "HOME=" + tmp}, now: time.Now, launch: v.launch})
+		var events []string
+		for line := range strings.Lines(stdout.String()) {
+			var e struct{ Event string }
+			if err := json.Unmarshal([]byte(line), &e); err != nil {
+				t.Fatalf("%v: %s", err, line)
+			}
+			events = append(events, e.Event)
+		}
+		if code != 0 || !slices.Equal(events, want) || v.killed != 1 {
+			t.Errorf("%s nodes: exit code %d, %d killed, events %v, want %v\n%s", nodes, code, v.killed, events, want, stderr.String())
+		}
+	}
+}
+
+// TestDemoWaitsForThoseWhoJoin: that Start has returned does not mean that a node is
+// in the ring, and nothing is said before it is.
+func TestDemoWaitsForThoseWhoJoin(t *testing.T) {
+	const late = 4 // at the start once, and then three looks
+	for from, which := range map[int]string{1: "ready", 4: "joined"} {
+		v, tmp := &village{late: late, from: from}, newHome(t)
+		said := map[string]int{} // how many looks were still to come at each event
+		var stderr strings.Builder
+		out := writerFunc(func(p []byte) (int, error) {
+			for line := range strings.Lines(string(p)) {
+				var e struct{ Event string }
+				if err := json.Unmarshal([]byte(line), &e); err != nil {
+					return 0, err
+				}
+				for _, n := range v.nodes {
+					n.offered.mu.Lock()
+					said[e.Event] += n.offered.late
+					n.offered.mu.Unlock()
+				}
+			}
+			return len(p), nil
+		})
+		code := run(&world{args: []string{"demo", "--once", "--json", "--nodes", "4"}, stdin: strings.NewReader(""), stdout: out, stderr: &stderr,
+			environ: []string{"TMPDIR=" + tmp, "HOME=" + tmp}, now: time.Now, launch: v.launch})
+		left, happened := said[which]
+		if code != 0 || !happened || left != 0 {
+			t.Errorf("%s: exit code %d, %v, %d looks to come: %s", which, code, happened, left, stderr.String())
+		}
+	}
+}
+
+// writerFunc is a function as io.Writer.
+type writerFunc func(p []byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 // TestDemoOnThePage: what the buttons do, over the control socket.
 func TestDemoOnThePage(t *testing.T) {
@@ -138,9 +201,16 @@ func TestDemoOnThePage(t *testing.T) {
 	<-ended
 }
 
-// TestDemoUntilCtrlC: the ring lives on until then, can be asked by the command that
-// the demo shows, and leaves nothing behind.
-func TestDemoUntilCtrlC(t *testing.T) {
+// TestDemoUntilItIsEnded: the ring lives on until Ctrl-C, or until the terminal is
+// gone; its page opens at the address that the demo shows, it can be asked by the
+// command beside it, and it leaves nothing behind.
+func TestDemoUntilItIsEnded(t *testing.T) {
+	for _, end := range []os.Signal{os.Interrupt, syscall.SIGHUP} {
+		t.Run(end.String(), func(t *testing.T) { demoUntil(t, end) })
+	}
+}
+
+func demoUntil(t *testing.T, end os.Signal) {
 	tmp := newHome(t)
 	cmd := program(t, tmp, "demo", "--nodes", "4")
 	cmd.Env = append(cmd.Env, "TEST_LAUNCH=village", "TMPDIR="+tmp)
@@ -151,11 +221,17 @@ func TestDemoUntilCtrlC(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	out, home := bufio.NewReader(pipe), ""
+	out, home, page := bufio.NewReader(pipe), "", ""
 	for home == "" {
 		line, err := out.ReadString('\n')
 		if err != nil {
 			t.Fatal(err)
+		}
+		if rest, ok := strings.CutPrefix(line, "  page  "); ok {
+			page, _, _ = strings.Cut(rest, "  ")
+			if !strings.Contains(line, "again: phyllo --home "+tmp) {
+				t.Errorf("no way to another one: %s", line)
+			}
 		}
 		if rest, ok := strings.CutPrefix(line, "  phyllo --home "); ok {
 			home, _, _ = strings.Cut(rest, " ")
@@ -164,7 +240,8 @@ func TestDemoUntilCtrlC(t *testing.T) {
 	if r := finish(t, program(t, home, "status")); r.code != 0 {
 		t.Errorf("status: %+v", r)
 	}
-	cmd.Process.Signal(os.Interrupt)
+	enter(t, page)
+	cmd.Process.Signal(end)
 	if _, err := io.Copy(io.Discard, out); err != nil {
 		t.Error(err)
 	}
@@ -173,6 +250,25 @@ func TestDemoUntilCtrlC(t *testing.T) {
 	}
 	if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// enter opens a one-time address, as a browser does.
+func enter(t *testing.T, address string) {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := &http.Transport{}
+	defer own.CloseIdleConnections()
+	r, err := (&http.Client{Jar: jar, Transport: own, Timeout: 20 * time.Second}).Get(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	if r.StatusCode != http.StatusOK {
+		t.Errorf("%s: %s", address, r.Status)
 	}
 }
 

@@ -22,11 +22,12 @@ import (
 type demoRing struct {
 	api.Node // the first one's
 
-	w    *world
-	dir  string // of all homes
-	feed *api.Feed
-	end  context.CancelFunc
-	busy sync.WaitGroup
+	w      *world
+	dir    string   // of all homes
+	people []string // who live on the first nodes; not changed after grow
+	feed   *api.Feed
+	end    context.CancelFunc
+	busy   sync.WaitGroup
 
 	mu     sync.Mutex
 	nodes  []*demoNode
@@ -34,12 +35,17 @@ type demoRing struct {
 	invite string // good for all of them
 }
 
+// people of the demo: the first lives on the first node, whose page is shown.
+var people = []string{"ann", "bob", "carol"}
+
 // demoNode is one of them.
 type demoNode struct {
 	run  runner
 	id   id.ID
 	addr string
-	dead bool
+	// state is how it was when it had started.
+	state string
+	dead  bool
 }
 
 var _ api.Demo = (*demoRing)(nil)
@@ -76,8 +82,10 @@ func (d *demoRing) join(n *demoNode) {
 	d.nodes = append(d.nodes, n)
 }
 
-// grow starts nodes until there are n.
+// grow starts nodes until there are n, 2 or more, and all of them are in the ring. On
+// the last one nobody lives if there are more than two: that one can be killed.
 func (d *demoRing) grow(ctx context.Context, n int) error {
+	d.people = people[:min(len(people), max(n-1, 2))]
 	first, err := d.start(ctx, "")
 	if err != nil {
 		return err
@@ -103,7 +111,7 @@ func (d *demoRing) grow(ctx context.Context, n int) error {
 			room <- struct{}{}
 			defer func() { <-room }()
 			if errs[i] = ctx.Err(); errs[i] == nil {
-				others[i], errs[i] = d.start(ctx, v.Invite)
+				others[i], errs[i] = d.startReady(ctx, v.Invite)
 			}
 			if errs[i] != nil {
 				giveUp()
@@ -156,11 +164,89 @@ func (d *demoRing) start(ctx context.Context, invite string) (*demoNode, error) 
 		defer end()
 		return nil, errors.Join(fmt.Errorf("starting a node: %w", err), run.Stop(stop))
 	}
-	n := &demoNode{run: run, id: s.ID}
+	n := &demoNode{run: run, id: s.ID, state: s.State}
 	if len(s.Addrs) > 0 {
 		n.addr = s.Addrs[0]
 	}
 	return n, nil
+}
+
+// startReady starts a node and waits until it is in the ring. One that has started
+// is returned in any case, so that it is stopped in the end.
+func (d *demoRing) startReady(ctx context.Context, invite string) (*demoNode, error) {
+	n, err := d.start(ctx, invite)
+	if err != nil {
+		return nil, err
+	}
+	ready, err := n.settled(ctx)
+	if err == nil && !ready {
+		err = fmt.Errorf("node %s has found no place in the ring after %s: is this computer very busy? try fewer --nodes", n.id.Short(), span(settleTime))
+	}
+	return n, err
+}
+
+// settleTime is how long a node of the demo may take to be in the ring.
+const settleTime = time.Minute
+
+// settled waits until the node claims its keys, and reports whether it does: Start
+// also returns when that takes longer than usual.
+func (n *demoNode) settled(ctx context.Context) (bool, error) {
+	late := time.NewTimer(settleTime)
+	defer late.Stop()
+	look := time.NewTicker(50 * time.Millisecond)
+	defer look.Stop()
+	for {
+		s, err := n.run.API().Status(ctx)
+		if err != nil || s.State == api.StateReady {
+			return err == nil, err
+		}
+		select {
+		case <-look.C:
+		case <-late.C:
+			return false, nil
+		case <-ctx.Done():
+			return false, ctx.Err()
+		}
+	}
+}
+
+// settled waits until the node with this id is in the ring.
+func (d *demoRing) settled(ctx context.Context, x id.ID) (bool, error) {
+	d.mu.Lock()
+	at := slices.IndexFunc(d.nodes, func(n *demoNode) bool { return n.id == x })
+	if at < 0 {
+		d.mu.Unlock()
+		return false, api.Errorf(api.NotFound, "no node of the demo has the id %s", x)
+	}
+	n := d.nodes[at]
+	d.mu.Unlock()
+	return n.settled(ctx)
+}
+
+// ticket asks the first node for a way in to its page.
+func (d *demoRing) ticket(ctx context.Context) (*api.Ticket, error) {
+	s, err := d.api(0).Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c, err := api.Dial(s.Home)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	return c.Ticket(ctx)
+}
+
+// victim is a node on which nobody lives, if there is one.
+func (d *demoRing) victim() (id.ID, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, n := range d.nodes[len(d.people):] {
+		if !n.dead {
+			return n.id, true
+		}
+	}
+	return id.ID{}, false
 }
 
 // relay hands the first node's events on, with our own among them.
@@ -196,94 +282,4 @@ func (d *demoRing) close() error {
 	}
 	all.Wait()
 	return errors.Join(append(errs, os.RemoveAll(d.dir))...)
-}
-
-// Status implements api.Node.
-func (d *demoRing) Status(ctx context.Context) (*api.Status, error) {
-	s, err := d.Node.Status(ctx)
-	if err == nil {
-		s.Demo = true
-	}
-	return s, err
-}
-
-// Events implements api.Node.
-func (d *demoRing) Events(ctx context.Context, f func(*api.Event) error) error {
-	return d.feed.Follow(ctx, f)
-}
-
-// Picture implements api.Node: a demo knows all nodes, also those that are dead.
-func (d *demoRing) Picture(ctx context.Context) (*api.Picture, error) {
-	p, err := d.Node.Picture(ctx)
-	if err != nil {
-		return nil, err
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	alive := 0
-	for i, n := range d.nodes {
-		at := slices.IndexFunc(p.Nodes, func(x api.PictureNode) bool { return x.ID == n.id })
-		if at < 0 {
-			at = len(p.Nodes)
-			p.Nodes = append(p.Nodes, api.PictureNode{ID: n.id, Addr: n.addr, Roles: []string{api.RoleOther}})
-		}
-		if p.Nodes[at].Dead = n.dead; !n.dead {
-			alive++
-		}
-		if i < len(people) {
-			p.Nodes[at].Users = []string{people[i]}
-		}
-	}
-	p.Size = alive
-	slices.SortFunc(p.Nodes, func(a, b api.PictureNode) int { return a.ID.Cmp(b.ID) })
-	return p, nil
-}
-
-// Kill implements api.Demo. The first node stays: it is the one that is looked at.
-func (d *demoRing) Kill(_ context.Context, x id.ID) error {
-	d.mu.Lock()
-	at := slices.IndexFunc(d.nodes, func(n *demoNode) bool { return n.id == x })
-	switch {
-	case at < 0:
-		d.mu.Unlock()
-		return api.Errorf(api.NotFound, "no node of the demo has the id %s", x)
-	case at == 0:
-		d.mu.Unlock()
-		return api.Errorf(api.Usage, "this page is the one of that node: kill another")
-	case d.nodes[at].dead:
-		d.mu.Unlock()
-		return nil
-	}
-	d.nodes[at].dead = true
-	run := d.nodes[at].run
-	d.mu.Unlock()
-	run.Kill()
-	d.changed()
-	return nil
-}
-
-// AddNode implements api.Demo.
-func (d *demoRing) AddNode(ctx context.Context) (*api.PictureNode, error) {
-	const most = 100
-	d.mu.Lock()
-	full, invite := len(d.nodes) >= most, d.invite
-	d.mu.Unlock()
-	switch {
-	case invite == "":
-		return nil, api.Errorf(api.Failed, "the demo is only starting: wait a moment")
-	case full:
-		return nil, api.Errorf(api.Usage, "a demo has at most %d nodes, dead ones among them: start another", most)
-	}
-	n, err := d.start(ctx, invite)
-	if err != nil {
-		return nil, err
-	}
-	d.join(n)
-	d.changed()
-	return &api.PictureNode{ID: n.id, Addr: n.addr, Roles: []string{api.RoleOther}}, nil
-}
-
-// changed tells whoever looks that the picture is another one.
-func (d *demoRing) changed() {
-	d.feed.Publish(&api.Event{Kind: api.EventRing, Time: time.Now().UTC()})
 }

@@ -148,6 +148,9 @@ type village struct {
 	mu     sync.Mutex
 	nodes  []*villager
 	killed int
+	// From the node with the number from on, each says late times that it is joining
+	// before it is ready.
+	late, from int
 }
 
 // villager is one of them: a runner.
@@ -161,6 +164,9 @@ type villager struct {
 type offered struct {
 	*fakenode.Node
 	name id.ID
+
+	mu   sync.Mutex
+	late int // how many times it still says that it is joining
 }
 
 func (v *village) launch(c node.Config, log *slog.Logger, serve func(api.Node) api.Node) (runner, error) {
@@ -172,6 +178,9 @@ func (v *village) launch(c node.Config, log *slog.Logger, serve func(api.Node) a
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	x.offered = &offered{Node: x.node, name: id.HashOf("villager", uint64(len(v.nodes))).Place()}
+	if len(v.nodes) >= v.from {
+		x.offered.late = v.late
+	}
 	x.offers = x.offered
 	if serve != nil {
 		x.offers = serve(x.offered)
@@ -192,6 +201,12 @@ func (x *villager) Kill() {
 func (x *offered) Status(ctx context.Context) (*api.Status, error) {
 	s, err := x.Node.Status(ctx)
 	s.ID, s.Addrs = x.name, []string{"127.0.0.1:1"}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.late > 0 {
+		x.late--
+		s.State = api.StateJoining
+	}
 	return s, err
 }
 

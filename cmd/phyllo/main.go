@@ -20,6 +20,6 @@ import (
 func main() {
 	os.Exit(run(&world{
 		args: os.Args[1:], stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
-		environ: os.Environ(), now: time.Now, launch: launch, browse: browse,
+		environ: os.Environ(), now: time.Now, program: calledAs(os.Args[0]), launch: launch, browse: browse,
 	}))
 }

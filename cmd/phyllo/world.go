@@ -25,6 +25,8 @@ type world struct {
 	stdout, stderr io.Writer
 	environ        []string
 	now            func() time.Time
+	// program is how to call this program, for hints; empty means "phyllo".
+	program string
 	// launch makes a node that is not started yet. serve, if not nil, gets its
 	// interface and returns what the control socket shall offer.
 	launch func(c node.Config, log *slog.Logger, serve func(api.Node) api.Node) (runner, error)
@@ -101,6 +103,9 @@ func (w *world) say(format string, args ...any) { fmt.Fprintf(w.stderr, format+"
 // open prepares the output.
 func (w *world) open() {
 	w.out = &output{b: bufio.NewWriter(w.stdout)}
+	if w.program == "" {
+		w.program = programName
+	}
 	if f, ok := w.stdout.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		w.columns = 80
 		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
@@ -149,9 +154,14 @@ func (w *world) client() (*api.Client, error) { return api.Dial(w.home) }
 // command is how to call this program for the same home, for hints.
 func (w *world) command(rest string) string {
 	if def, err := node.DefaultHome(w.getenv); err == nil && def == w.home {
-		return "phyllo " + rest
+		return w.program + " " + rest
 	}
-	return "phyllo --home " + quoteArg(w.home) + " " + rest
+	return w.commandAt(w.home, rest)
+}
+
+// commandAt is how to call this program for a home, for hints.
+func (w *world) commandAt(home, rest string) string {
+	return w.program + " --home " + quoteArg(home) + " " + rest
 }
 
 // quoteArg quotes an argument for a shell where it needs that.
