@@ -125,10 +125,11 @@ func (m *Member) acceptAt(a *accept) (*vote, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.Chosen && !slices.Equal(s.Value, value) {
+	switch {
+	case ballot < s.Promised: // a slower proposer, which learns from the vote
+	case s.Chosen && !slices.Equal(s.Value, value):
 		return nil, fmt.Errorf("%w: another value for a register that is decided", ErrConversation)
-	}
-	if ballot >= s.Promised {
+	default:
 		s.Promised, s.Accepted, s.Value = ballot, ballot, value
 		if err := m.putState(r, s); err != nil {
 			return nil, err

@@ -80,6 +80,28 @@ func (r *race) propose(p int, fail func() bool) {
 	}
 }
 
+// A proposer that comes too late with its value learns the one that is decided: it has
+// done nothing wrong. Many nodes that redeem one invitation at once meet this.
+func TestTheSlowerProposerLearns(t *testing.T) {
+	f := newWorld(t).founder()
+	never := func() bool { return false }
+	decide := func(salt peer.Salt, fail func() bool) (peer.Salt, error) {
+		return f.Decide(t.Context(), []member.Flaky{{M: f.Member, Fail: fail}}, f.View(), peer.Key{7}, salt)
+	}
+	asked := 0
+	got, err := decide(peer.Salt{1}, func() bool {
+		if asked++; asked == 2 { // it has a promise, and has proposed nothing yet
+			if other, err := decide(peer.Salt{2}, never); err != nil || other != (peer.Salt{2}) {
+				t.Errorf("the faster one: %v, %v", other, err)
+			}
+		}
+		return false
+	})
+	if err != nil || got != (peer.Salt{2}) {
+		t.Errorf("the slower one: %v, %v", got, err)
+	}
+}
+
 // A decision that only the founder knew is known to any majority of the admitters
 // that came later, and none of them decides anew.
 func TestDecisionsOutliveTheAdmitters(t *testing.T) {
