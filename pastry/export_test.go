@@ -121,3 +121,9 @@ func (n *Node) NextHop(key id.ID, avoid []id.ID, random bool) *peer.Handle {
 	}
 	return nil
 }
+
+// Contacts is the number of other nodes that this one remembers anything of.
+func (n *Node) Contacts() int { return len(n.contacts) }
+
+// RelayText is what the author of a relayed message signs.
+var RelayText = relayText

@@ -1,0 +1,300 @@
+package pastry_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/lab"
+	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/pastry"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/sim"
+	"github.com/phyllo-net/phyllo/sim/standin"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// What members that lie get: RELIABILITY.md, section 5, as far as it is the
+// overlay's. Messages beyond the limits (row 14) stand in msg_test.go.
+
+// Row 12: a message of an unknown kind is an error, unless its kind may be skipped;
+// one of an unknown version is refused.
+func TestUnknownMessages(t *testing.T) {
+	for k := range 256 {
+		var unknown *wire.UnknownKindError
+		_, err := pastry.Messages.Decode([]byte{byte(k), 0xa0})
+		if errors.As(err, &unknown) && unknown.Skip != (k >= 128) {
+			t.Errorf("kind %d: skip %v", k, unknown.Skip)
+		}
+		if k >= 18 && unknown == nil {
+			t.Errorf("kind %d: %v", k, err)
+		}
+	}
+}
+
+// passing is a message on its way from far to a key, as a neighbour hands it over.
+func passing(seq uint32, key uint8, f func(*pastry.Hop)) *pastry.Hop {
+	m := &pastry.Hop{Seq: seq, Epoch: 1, Count: 1, Path: []byte{0xaa, 0, 0, 0}, Route: &pastry.Routed{Key: id.Tiny(key), Origin: stranger(0xaa), Num: 7,
+		Attempt: 1, Want: true, Env: wire.Envelope{Version: 1, App: appNumber, Payload: []byte("x")}}}
+	f(m)
+	return m
+}
+
+// Row 19: a hop count of 255, or a way that led here before, ends a message; its
+// origin gets a typed error.
+func TestHopLimitAndLoop(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		f    func(*pastry.Hop)
+		code uint8
+	}{
+		{"255 hops", func(m *pastry.Hop) { m.Count = 255 }, pastry.ReplyHopLimit},
+		{"32 hops", func(m *pastry.Hop) { m.Count = 32 }, pastry.ReplyHopLimit},
+		{"loop", func(m *pastry.Hop) { m.Path = []byte{0xaa, 0, 0, 0, 0x10, 0, 0, 0} }, pastry.ReplyLoop},
+		{"31 hops", func(m *pastry.Hop) { m.Count = 31 }, pastry.ReplyAnswer},
+	} {
+		s := soloAt(t, 0x10)
+		s.hear(stranger(0x20), passing(1, 0x10, c.f))
+		if rs := took[*pastry.Reply](s); len(rs) != 1 || rs[0].Code != c.code || rs[0].Num != 7 {
+			t.Errorf("%s: the origin gets %v", c.name, rs)
+		}
+	}
+}
+
+// The origin of a message that went in a circle, or nowhere, learns of it, once.
+func TestOriginLearnsOfLoops(t *testing.T) {
+	w := grow(t, 40, linked(1))
+	from := w.pick()
+	bad := w.pick()
+	for _, a := range w.apps {
+		a.forward = func(t *kbr.Transit) bool { // whoever gets it sends it back there
+			if t.Next.ID != w.Sim.Handle(from).ID {
+				t.Next = w.Sim.Handle(bad)
+			}
+			return true
+		}
+	}
+	w.apps[bad].forward = func(t *kbr.Transit) bool {
+		t.Next = w.Sim.Handle((bad + 1) % 40)
+		return true
+	}
+	if o := w.ask(from, w.key(), kbr.Options{Timeout: 8 * time.Second}); o.count != 1 || !errors.Is(o.err, kbr.ErrLoop) {
+		t.Errorf("%d outcomes, %v, want %v", o.count, o.err, kbr.ErrLoop)
+	}
+}
+
+// Row 20: who claims another's request gets no answer himself; the node whose name he
+// used gets one, over its own link, and it changes nothing there.
+func TestAnswersGoToTheOriginAlone(t *testing.T) {
+	s := soloAt(t, 0x10)
+	liar, victim := stranger(0x20), stranger(0xaa)
+	before := fmt.Sprintf("%+v", s.View(clockAt(s.now)))
+	s.hear(liar, passing(1, 0x10, func(*pastry.Hop) {}))
+	s.run(100 * time.Millisecond)
+	replies := 0
+	for _, e := range s.sent {
+		if _, is := e.msg.(*pastry.Reply); is {
+			replies++
+			if e.to.ID != victim.ID {
+				t.Errorf("an answer went to %s", e.to.ID.Short())
+			}
+		}
+	}
+	if replies != 1 {
+		t.Errorf("%d answers to one request", replies)
+	}
+	if after := fmt.Sprintf("%+v", s.View(clockAt(s.now))); after != before {
+		t.Errorf("a message changed what the node knows:\n%s\n%s", before, after)
+	}
+
+	other := soloAt(t, 0xaa) // the victim asked nothing
+	other.hear(stranger(0x10), &pastry.Reply{Num: 7, Code: pastry.ReplyAnswer, Payload: []byte("x")})
+	if len(other.sent) != 0 {
+		t.Errorf("an answer to no question makes the node send %v", other.sent)
+	}
+}
+
+// Row 16: a leaf set with the receiver's own id, in any order, with nodes that nobody
+// can reach. It is asked, not believed: nothing of it enters.
+func TestForgedLeafSet(t *testing.T) {
+	w := grow(t, 30, linked(2))
+	liar, victim := sim.NodeRef(3), sim.NodeRef(11)
+	self := w.Sim.Handle(victim).ID
+	known := w.View(victim)
+	for round := range 5 {
+		hs := []*peer.Handle{{ID: self, Key: peer.Key{6}, Incarnation: 99, Addrs: []string{"evil"}}}
+		for i := range 31 { // nearer than anybody, on both sides
+			x := self.Add(id.ID{Lo: uint64(i + 1 + 100*round)})
+			if i%2 == 1 {
+				x = self.Sub(id.ID{Lo: uint64(i + 1 + 100*round)})
+			}
+			hs = append(hs, &peer.Handle{ID: x, Key: peer.Key{byte(i), 5}, Incarnation: 1, Addrs: []string{"192.0.2.1"}})
+		}
+		for _, h := range known.Leaf { // real ones, with another key and a later life
+			hs = append(hs, &peer.Handle{ID: h.ID, Key: peer.Key{7}, Incarnation: 1 << 60, Addrs: []string{"evil"}})
+		}
+		w.Rand().Shuffle(len(hs), func(i, j int) { hs[i], hs[j] = hs[j], hs[i] })
+		w.send(liar, victim, &pastry.LeafProbe{Active: true, Leaf: hs, Num: 1})
+		w.send(liar, victim, &pastry.RowAnnounce{Nodes: hs[:20]})
+		w.mustReach(5)
+		w.Sim.RunFor(5 * time.Second)
+	}
+	w.Sim.RunFor(20 * time.Second)
+	if w.inexact(32) != 0 {
+		t.Errorf("%d nodes have another leaf set than before", w.inexact(32))
+	}
+	for _, h := range w.View(victim).Leaf {
+		if n, ok := w.Sim.Find(h.ID); !ok || h.Key != w.Sim.Handle(n).Key || h.Incarnation != w.Sim.Handle(n).Incarnation {
+			t.Errorf("the leaf set has %v with another key or life", h)
+		}
+	}
+	w.check(32)
+}
+
+// send lets a member send a message that its node would not.
+func (w *world) send(from, to sim.NodeRef, m wire.Message) {
+	w.Sim.Call(from, func() { w.Node(from).Send(w.Sim.Handle(to), machine.ClassLiveness, m) })
+}
+
+// A forged failure is verified, not believed, also if it says that the process is
+// gone.
+func TestForgedFailures(t *testing.T) {
+	verdicts := 0
+	c := linked(3)
+	c.Tune = func(p *pastry.Config) { p.Observe.Verdict = func(*pastry.Node, *peer.Handle) { verdicts++ } }
+	w := grow(t, 20, c)
+	const liar, victim = sim.NodeRef(0), sim.NodeRef(7)
+	h := w.Sim.Handle(victim)
+	for range 20 {
+		for _, n := range w.Live() {
+			if n != liar {
+				w.send(liar, n, &pastry.LeafProbe{Active: true, Quiet: true, Failed: []pastry.Failure{{Node: h.ID, Incarnation: h.Incarnation, Closed: true}}})
+			}
+		}
+		w.Sim.RunFor(500 * time.Millisecond)
+		if who := w.claimants(h.ID); len(who) != 1 || who[0] != victim {
+			t.Fatalf("the key of the slandered node is claimed by %v", who)
+		}
+	}
+	if verdicts != 0 {
+		t.Errorf("%d verdicts about nodes that live", verdicts)
+	}
+	w.check(32)
+}
+
+// Row 18: a joining node with the id of a member takes nothing from it.
+func TestJoinWithTheIDOfAMember(t *testing.T) {
+	w := grow(t, 12, linked(4))
+	const liar, victim = sim.NodeRef(0), sim.NodeRef(7)
+	h := w.Sim.Handle(victim)
+	fake := &peer.Handle{ID: h.ID, Key: peer.Key{9}, Incarnation: h.Incarnation + 5, Addrs: []string{"evil"}}
+	for i, n := range w.Live() {
+		if n == liar {
+			continue
+		}
+		w.send(liar, n, &pastry.Hop{Seq: uint32(1000 + i), Epoch: 1 << 20, Count: 1, Path: []byte{1, 2, 3, 4},
+			Route: &pastry.Routed{Key: h.ID, Origin: fake, Num: uint64(i), Join: true, Env: wire.Envelope{Version: 1}}})
+		w.send(liar, n, &pastry.Introduce{Seq: 1, Joiner: fake})
+	}
+	w.Sim.RunFor(10 * time.Second)
+	for _, n := range w.Live() {
+		for _, m := range w.View(n).Leaf {
+			if m.ID == h.ID && m.Key != h.Key {
+				t.Errorf("node %d has the impostor in its leaf set", n)
+			}
+		}
+	}
+	w.check(32)
+	for range 10 {
+		key := w.key()
+		if o := w.ask(5, key, kbr.Options{}); o.err != nil || o.by() != w.Sim.Handle(w.root(key)).ID {
+			t.Errorf("%v, answered by %s", o.err, o.by().Short())
+		}
+	}
+}
+
+// Introductions of nodes that do not exist cost the receiver none of its neighbours
+// (row 16: a leaf set full of nodes nearer than the true ones).
+func TestInventedNewcomers(t *testing.T) {
+	w := grow(t, 40, linked(5))
+	const liar, victim = sim.NodeRef(0), sim.NodeRef(7)
+	self := w.Sim.Handle(victim).ID
+	for i := range 64 {
+		x := self.Add(id.ID{Lo: uint64(i + 1)})
+		if i%2 == 1 {
+			x = self.Sub(id.ID{Lo: uint64(i + 1)})
+		}
+		w.send(liar, victim, &pastry.Introduce{Seq: uint32(i + 1), Joiner: &peer.Handle{ID: x, Key: peer.Key{byte(i), 8}, Incarnation: 1, Addrs: []string{"nowhere"}}})
+	}
+	for range 80 {
+		w.Sim.RunFor(500 * time.Millisecond)
+		if who := w.claimants(self); len(who) != 1 || who[0] != victim {
+			t.Fatalf("at %v the key of the victim is claimed by %v", w.Sim.Now(), who)
+		}
+		if v := w.View(victim); len(v.Left) < 8 || len(v.Right) < 8 {
+			t.Fatalf("at %v the victim knows %d left and %d right neighbours", w.Sim.Now(), len(v.Left), len(v.Right))
+		}
+	}
+	w.check(32)
+}
+
+// A relayed message counts only if its author signed it, for this node, and once.
+func TestRelayedMessages(t *testing.T) {
+	author, by := stranger(0x80), stranger(0x20)
+	signer := standin.NewSigner(9, 0x80)
+	goodbye, err := pastry.Messages.Encode(&pastry.Leave{Incarnation: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name    string
+		f       func(*pastry.Relay)
+		signer  peer.Signer
+		believe bool
+	}{
+		{"true", func(*pastry.Relay) {}, signer, true},
+		{"signed by another", func(*pastry.Relay) {}, standin.NewSigner(9, 0x20), false},
+		{"for another node", func(m *pastry.Relay) { m.To = id.Tiny(0x11) }, signer, false},
+		{"of another life", func(m *pastry.Relay) { h := *author; h.Incarnation = 2; m.From = &h }, signer, false},
+		{"nonsense inside", func(m *pastry.Relay) { m.Inner = []byte{1, 2, 3} }, signer, false},
+	} {
+		s := soloAt(t, 0x10)
+		for _, h := range []*peer.Handle{author, by} {
+			s.Learn(h, pastry.Place{Leaf: true})
+		}
+		m := &pastry.Relay{From: author, To: id.Tiny(0x10), Num: 1, Inner: goodbye}
+		c.f(m)
+		m.Sig = c.signer.Sign(pastry.RelayText(id.Hash{}, m))
+		s.hear(by, m)
+		gone := !slices.ContainsFunc(s.View(clockAt(s.now)).Leaf, func(h *peer.Handle) bool { return h.ID == author.ID })
+		if gone != c.believe {
+			t.Errorf("%s: believed %v", c.name, gone)
+		}
+	}
+}
+
+// Answers and grants that nobody asked for change nothing.
+func TestUnaskedAnswers(t *testing.T) {
+	w := grow(t, 8, lab.Config{Seed: 6})
+	const liar, victim = sim.NodeRef(0), sim.NodeRef(5)
+	other := w.Sim.Handle(3)
+	for _, m := range []wire.Message{
+		&pastry.JoinReply{Num: 1, Leaf: []*peer.Handle{{ID: id.Tiny(1), Key: peer.Key{1}}}, Met: []byte{1}},
+		&pastry.StateReply{Seq: 1, What: pastry.AskLeaf, Nodes: []*peer.Handle{{ID: id.Tiny(2), Key: peer.Key{1}}}},
+		&pastry.Introduced{Seq: 1}, &pastry.Pong{Seq: 1, Active: true}, &pastry.Ack{Seqs: []uint32{1, 2, 3}},
+		&pastry.Reply{Num: 1, Code: pastry.ReplyAnswer}, &pastry.Lease{Grant: 1, Length: 1 << 31},
+		&pastry.Lease{Deny: 1, Nearer: &peer.Handle{ID: id.Tiny(3), Key: peer.Key{1}}},
+		&pastry.Leave{Incarnation: 77}, &pastry.StateRequest{Seq: 1, What: 200, Row: 255}, &pastry.StateRequest{Seq: 2, What: pastry.AskRow, Row: 255},
+		&pastry.LeafProbe{Failed: []pastry.Failure{{Node: other.ID, Incarnation: 99, Closed: true}, {Node: w.Sim.Handle(victim).ID, Incarnation: 1}}},
+	} {
+		w.send(liar, victim, m)
+	}
+	w.Sim.RunFor(10 * time.Second)
+	w.check(32)
+	w.mustReach(5)
+}
+
