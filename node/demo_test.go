@@ -123,9 +123,13 @@ func lookAtDemo(t *testing.T, b *browser.Browser, home string) {
 	p.Navigate(ticket.URL)
 	// Eight nodes, one that was killed and one that has joined since are nine.
 	p.WaitFor(`document.querySelectorAll("#picture .node").length == 9 && document.querySelectorAll("#picture .node.dead").length == 1`, patience)
-	p.Type("#trace-to", "carol")
+	s, err := c.Status(limited(t))
+	if err != nil || len(s.LeafSet) != 7 || !s.Demo {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	p.Type("#trace-to", s.LeafSet[3].ID.String())
 	p.Press("Enter")
-	shows(p, "#trace-said", "in ")
+	shows(p, "#trace-said", "in 1 hop")
 	p.Click("#demo-kill")
 	p.WaitFor(`document.querySelectorAll("#picture .node.dead").length == 2`, patience)
 	p.Click("#demo-add")
