@@ -37,10 +37,13 @@ left behind. Ctrl-C ends it; with --once it ends by itself.`,
 			defer end()
 			p := play{w: w, ring: d, begin: w.now()}
 			err = p.all(ctx, nodes.value, once)
-			if errors.Is(err, context.Canceled) && ctx.Err() != nil && !once {
-				return nil // that is how it ends
+			switch {
+			case ctx.Err() == nil:
+				return err
+			case once:
+				return ctx.Err()
 			}
-			return err
+			return nil // that is how it ends; whatever failed, failed by that
 		},
 	}
 	cmd.Flags().Var(nodes, "nodes", "how many nodes, 2 to 64")

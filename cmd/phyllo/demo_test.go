@@ -253,6 +253,38 @@ func demoUntil(t *testing.T, end os.Signal) {
 	}
 }
 
+// TestDemoEndedAtItsBegin: Ctrl-C is how it ends, also while nodes are starting.
+func TestDemoEndedAtItsBegin(t *testing.T) {
+	for _, x := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{[]string{"demo"}, 0, ""},
+		{[]string{"demo", "--once"}, 1, "phyllo: interrupted\n"},
+	} {
+		tmp := newHome(t)
+		cmd := program(t, tmp, x.args...)
+		cmd.Env = append(cmd.Env, "TEST_LAUNCH=deaf", "TMPDIR="+tmp)
+		pipe, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var stderr strings.Builder
+		cmd.Stderr = &stderr
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := bufio.NewReader(pipe).ReadString('\n'); err != nil {
+			t.Fatal(err)
+		}
+		cmd.Process.Signal(os.Interrupt)
+		if err := cmd.Wait(); cmd.ProcessState.ExitCode() != x.code || stderr.String() != x.says {
+			t.Errorf("%v: %v, %q", x.args, err, stderr.String())
+		}
+	}
+}
+
 // enter opens a one-time address, as a browser does.
 func enter(t *testing.T, address string) {
 	t.Helper()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -71,6 +72,9 @@ func (f *fake) Start(ctx context.Context) error {
 	case "hang":
 		<-ctx.Done()
 		return ctx.Err()
+	case "deaf": // what it waited for was ended under it
+		<-ctx.Done()
+		return errors.New("nobody can be reached")
 	}
 	if f.cfg.Join != "" {
 		if _, err := f.node.Join(ctx, f.cfg.Join); err != nil {

@@ -13,7 +13,7 @@ import (
 // newMan writes manual pages, for packages of the program.
 func newMan(w *world, root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
-		Use: "man DIR", Short: "Write manual pages to a folder", Example: "  phyllo man /usr/local/share/man/man1", Hidden: true, Args: args(1, 1),
+		Use: "man DIR", Short: "Write manual pages to a folder", Example: "  phyllo man /usr/local/share/man/man1", Args: args(1, 1),
 		RunE: func(_ *cobra.Command, a []string) error {
 			if err := os.MkdirAll(a[0], 0o755); err != nil {
 				return fmt.Errorf("making the folder: %w", err)

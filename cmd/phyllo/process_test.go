@@ -404,6 +404,30 @@ func TestInterrupt(t *testing.T) {
 		t.Errorf("%d: %s", code, stderr.String())
 	}
 	waitFor(t, func() bool { return n.Hanging() == 0 }) // the node has given up too
+
+	// Whoever waits for a delivery is told that it may come all the same.
+	cmd = program(t, home, "send", "bob", "hello")
+	stderr.Reset()
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, func() bool { return n.Hanging() == 1 })
+	cmd.Process.Signal(os.Interrupt)
+	cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(stderr.String(), "still goes out") {
+		t.Errorf("%d: %s", code, stderr.String())
+	}
+}
+
+// TestLockedHome: the hint names the home.
+func TestLockedHome(t *testing.T) {
+	home := newHome(t)
+	cmd := program(t, "/nowhere", "--home", home, "up", "--foreground")
+	cmd.Env = append(cmd.Env, "TEST_LAUNCH=locked")
+	if r := finish(t, cmd); r.code != 5 || !strings.Contains(r.stderr, "`phyllo --home "+home+" down`") {
+		t.Errorf("%+v", r)
+	}
 }
 
 // TestPoorEnvironment: RELIABILITY.md section 5, row 51.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -50,10 +49,14 @@ func run(w *world) int {
 
 // fix is the text of an error, with the hints for this home.
 func (w *world) fix(err error) string {
-	if api.KindOf(err) == api.NotRunning && strings.HasSuffix(err.Error(), "start one with `phyllo up`") {
-		return fmt.Sprintf("no node is running at %s: start one with `%s`", clean(w.home), w.command("up"))
+	text := clean(err.Error())
+	switch api.KindOf(err) {
+	case api.NotRunning, api.Locked: // always of this home
+		for _, name := range []string{"up", "down"} {
+			text = strings.ReplaceAll(text, "`phyllo "+name+"`", "`"+w.command(name)+"`")
+		}
 	}
-	return clean(err.Error())
+	return text
 }
 
 // Groups of commands in the help.
@@ -106,8 +109,31 @@ Or look at a ring of 16 nodes on this computer:  phyllo demo`,
 	add(groupRing, newInvite(w), newJoin(w), newMember(w), newRing(w), newPing(w), newTrace(w))
 	add(groupPeople, newUser(w), newContact(w), newSend(w), newInbox(w))
 	add(groupMore, newVersion(w))
-	root.AddCommand(newMan(w, root))
+	add(groupMore, newMan(w, root))
+	strictHelp(root)
 	return root
+}
+
+// strictHelp lets the commands that the library adds refuse words that they do not
+// know, as all others do.
+func strictHelp(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		switch c.Name() {
+		case "completion":
+			c.Args, c.RunE = cobra.ArbitraryArgs, groupRun
+		case "help":
+			c.Run, c.RunE = nil, func(_ *cobra.Command, a []string) error {
+				about, rest, err := root.Find(a)
+				if err != nil || len(rest) > 0 {
+					return groupRun(about, rest)
+				}
+				about.InitDefaultHelpFlag()
+				return about.Help()
+			}
+		}
+	}
 }
 
 // mayBeEmpty are the flags by which something is made empty.

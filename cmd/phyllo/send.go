@@ -41,7 +41,10 @@ input. Exit code 3: there is no such name.`,
 			}
 			return w.ask(cmd.Context(), "sending to "+clean(a[0])+" …", func(ctx context.Context, c *api.Client) error {
 				s, err := c.Send(ctx, api.Draft{From: from, To: a[0], Text: text, Wait: wait.value.Milliseconds()})
-				if err != nil {
+				switch {
+				case ctx.Err() != nil:
+					return errors.New("interrupted: if the message was queued already, it still goes out")
+				case err != nil:
 					return err
 				}
 				answered(ctx)
@@ -49,7 +52,7 @@ input. Exit code 3: there is no such name.`,
 				case w.json:
 					err = w.line(s)
 				case s.State == api.StateQueued && wait.value > 0:
-					w.printf("queued: it goes out when %s is there\n", clean(s.To))
+					w.printf("queued: it goes out when %s's computer takes it\n", clean(s.To))
 				case s.State == api.StateFailed:
 				default:
 					w.printf("%s\n", clean(s.State))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -113,7 +114,10 @@ func (w *world) stay(ctx context.Context, s *node.Settings, reload func() (*node
 		if err != nil {
 			return err
 		}
-		defer log.Close()
+		defer func(before io.Writer) {
+			log.Close() // all of it is written
+			w.stderr = before
+		}(w.stderr)
 		w.stderr = log
 	}
 	log := w.logger(s.Config)

@@ -10,7 +10,10 @@ import (
 
 // Send implements api.Node: dave is away, kim's key has changed, everybody else gets
 // the message at once.
-func (n *Node) Send(_ context.Context, d api.Draft) (*api.Sent, error) {
+func (n *Node) Send(ctx context.Context, d api.Draft) (*api.Sent, error) {
+	if err := n.waitIfHung(ctx); err != nil {
+		return nil, err
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	me, err := n.user(d.From)

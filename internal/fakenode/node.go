@@ -176,7 +176,7 @@ func (n *Node) Picture(context.Context) (*api.Picture, error) {
 	return p, nil
 }
 
-// Hang lets every ping hang until its context ends, or no longer.
+// Hang lets every ping and every sending hang until its context ends, or no longer.
 func (n *Node) Hang(on bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
