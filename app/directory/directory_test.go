@@ -7,6 +7,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
+	"github.com/phyllo-net/phyllo/task"
 )
 
 var sizes = []int{1, 2, 3, 4, 5, 40}
@@ -40,6 +41,26 @@ func TestClaimFindChange(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What was verified a moment ago is given again, unless somebody wants to see what the
+// holders say now.
+func TestLookupNow(t *testing.T) {
+	w := newWorld(t, 3, kbrtest.Config{Seed: 2}, func(c *directory.Config) { c.CacheFor = time.Minute })
+	bob, asker := newToy("bob", 0), w.members[2]
+	first, next := w.record("bob", bob, 1), w.record("bob", bob, 2)
+	w.mustPut(w.members[0], first)
+	w.mustFind(asker, first)
+	w.mustPut(w.members[0], next)
+	w.mustFind(asker, first)
+	var now directory.Found
+	if err := asker.node.Call(time.Minute, func(t *task.T) (err error) {
+		now, err = asker.dir.LookupNow(t, "bob")
+		return err
+	}); err != nil || now.Record.Version != 2 {
+		t.Fatalf("now: %+v, %v", now.Record, err)
+	}
+	w.mustFind(asker, next)
 }
 
 func TestLossyNetwork(t *testing.T) {

@@ -42,6 +42,7 @@
 //
 //	func New(Config) (*Directory, error)
 //	func (*Directory) Lookup(t *task.T, name Name) (Found, error) // asks the holders, unless verified a moment ago
+//	func (*Directory) LookupNow(t *task.T, name Name) (Found, error) // asks the holders
 //	func (*Directory) Cached(name Name) (Found, bool)             // what was verified last; asks nobody
 //	func (*Directory) Put(t *task.T, rec *Record) error           // claims the name, or changes the record
 //	func (*Directory) Keep(rec *Record, identity peer.Signer)     // refreshes rec from now on

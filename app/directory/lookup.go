@@ -40,14 +40,16 @@ func (d *Directory) Lookup(t *task.T, name Name) (Found, error) {
 	if f, ok := d.cache.get(name); ok && d.ep.Now().Sub(f.At) < d.cfg.CacheFor {
 		return f, nil
 	}
-	return d.lookup(t, name)
+	return d.LookupNow(t, name)
 }
 
 // Cached returns what a Lookup or Put of this node verified last for a name, however
 // long ago. It asks nobody.
 func (d *Directory) Cached(name Name) (Found, bool) { return d.cache.get(name) }
 
-func (d *Directory) lookup(t *task.T, name Name) (Found, error) {
+// LookupNow is Lookup for somebody who wants to see what the holders say now: what
+// was verified a moment ago does not count.
+func (d *Directory) LookupNow(t *task.T, name Name) (Found, error) {
 	end := d.ep.Now().Add(d.cfg.Patience)
 	for {
 		f, err := d.lookupOnce(t, name)

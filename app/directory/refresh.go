@@ -101,7 +101,7 @@ func (d *Directory) refreshed(o *owned, err error) {
 }
 
 func (d *Directory) refresh(t *task.T, o *owned) error {
-	f, err := d.lookup(t, o.rec.Name)
+	f, err := d.LookupNow(t, o.rec.Name)
 	switch {
 	case errors.Is(err, task.ErrStopped):
 		return err
