@@ -42,6 +42,9 @@ type contact struct {
 	hop     *hopState
 	via     *contact     // reached only through this one (non-transitive links)
 	since   task.Instant // of its death verdict or goodbye
+	// seq is the last number given to a hop; it goes on when the epoch changes, so
+	// that a late acknowledgement names nothing of the new one.
+	seq uint32
 	// repaired is when it was last asked as the edge of a side with room.
 	repaired task.Instant
 	tuned    uint32       // its table-probing period, seconds
@@ -56,7 +59,6 @@ type contact struct {
 // the link.
 type hopState struct {
 	epoch     uint32 // of the numbers given; 0 before the first
-	seq       uint32 // last number given
 	pending   []*pendingHop
 	seenEpoch uint32
 	seenMax   uint32 // highest number received

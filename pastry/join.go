@@ -323,8 +323,11 @@ func (n *Node) onRowAnnounce(c *contact, m *RowAnnounce) {
 
 // fillFrom measures named nodes for which the table has no entry.
 func (n *Node) fillFrom(hs []*peer.Handle) {
+	asked := make(map[[2]int]bool)
 	for _, o := range n.named(hs) {
-		if row, col := n.slot(o.h.ID); n.entry(row, col) == nil && o.prox == 0 {
+		row, col := n.slot(o.h.ID)
+		if n.entry(row, col) == nil && o.prox == 0 && !asked[[2]int{row, col}] && len(asked) < n.cfg.Base.Cols() {
+			asked[[2]int{row, col}] = true // one for each empty slot
 			n.ping(o, func(time.Duration, error) {})
 		}
 	}

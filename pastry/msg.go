@@ -353,7 +353,9 @@ func (m *Hop) Check() error {
 	if (m.Route == nil) == (m.Cast == nil) || m.Seq == 0 || m.Epoch == 0 || len(m.Path)%4 != 0 {
 		return fmt.Errorf("hop with not exactly one body, or no number")
 	}
-	err := firstError(atMost("acknowledgements", len(m.Acks), maxAcks), atMost("path", len(m.Path), 4*(MaxHops+1)),
+	// Each node on the way adds a step, so there is always room for the next one's.
+	err := firstError(atMost("hops", int(m.Count), MaxHops), atMost("acknowledgements", len(m.Acks), maxAcks),
+		atMost("path", len(m.Path), 4*int(m.Count)), atMost("trail", len(m.Trail), int(m.Count)),
 		checkTrail(m.Trail), checkRows(m.Join))
 	switch {
 	case err != nil:

@@ -266,8 +266,8 @@ func (n *Node) hand(p *pendingHop) {
 		n.epoch++
 		h.epoch = n.epoch
 	}
-	h.seq++
-	p.hop.Seq, p.hop.Epoch = h.seq, h.epoch
+	p.to.seq++
+	p.hop.Seq, p.hop.Epoch = p.to.seq, h.epoch
 	h.pending = append(h.pending, p)
 	n.transmit(p)
 }
