@@ -148,11 +148,11 @@ func (n *Node) ready() bool {
 	return l && r || l && n.stepping(rightSide) || r && n.stepping(leftSide)
 }
 
-// letGo reports whether the neighbour on side s is gone and has no lease of this
-// node any more, and no other took its place yet.
+// letGo reports whether the neighbour on side s is gone, its lease is over, and no
+// other took its place yet.
 func (n *Node) letGo(s side) bool {
 	a := &n.sides[s]
-	return a.edge != nil && (!a.edge.there() || !a.edge.active) && !n.grantedOn(a, a.edge) && !n.holds(s)
+	return a.edge != nil && (!a.edge.there() || !a.edge.active) && !n.holds(s)
 }
 
 // stepping reports whether this node may go on with the other side's lease alone

@@ -189,7 +189,7 @@ func (n *Node) candidate(h *peer.Handle) {
 // who were refused by its address need no more proof.
 func (n *Node) onFailure(f Failure) {
 	c := n.contacts[f.Node]
-	if c == nil || c.h.Incarnation != f.Incarnation || c.life == dead || c.life == left {
+	if c == nil || c.h.Incarnation != f.Incarnation || c.life == left {
 		return
 	}
 	if f.Closed {
@@ -199,6 +199,12 @@ func (n *Node) onFailure(f Failure) {
 			n.verdict(c)
 			return
 		}
+	}
+	if c.life == dead {
+		if f.Closed && n.granted(c) {
+			n.Send(c.h, machine.ClassLiveness, &Ping{}) // a dial shows whether its process is gone
+		}
+		return
 	}
 	// One who proved alive just now is not asked again for every echo.
 	if (c.leaf || n.inTable(c)) && c.probe == nil && (c.doubted == 0 || n.Now().Sub(c.doubted) > n.probeTime()) {
@@ -213,7 +219,7 @@ func (n *Node) onFailure(f Failure) {
 // peerDown is told by the driver that a link ended or could not be made.
 func (n *Node) peerDown(h *peer.Handle, why machine.DownReason) {
 	c := n.contacts[h.ID]
-	if c == nil || c.h.Incarnation != h.Incarnation || c.life == dead || c.life == left {
+	if c == nil || c.h.Incarnation != h.Incarnation || c.life == left || c.life == dead && why != machine.DownRefused {
 		return
 	}
 	switch why {
@@ -254,7 +260,7 @@ func (n *Node) tellClosed(c *contact) {
 		n.verdict(c)
 		return
 	}
-	if n.besides(c) < 2 {
+	if n.besides(c) < 2 || n.granted(c) {
 		f := Failure{Node: c.h.ID, Incarnation: c.h.Incarnation, Closed: true}
 		m := &LeafProbe{Active: n.active, Failed: []Failure{f}, Expulsions: n.removed.Digest(), Quiet: true}
 		n.leafs.each(func(o *contact) bool {
@@ -264,7 +270,9 @@ func (n *Node) tellClosed(c *contact) {
 			return true
 		})
 	}
-	n.probe(c) // others may disagree; then its probes decide
+	if c.life != dead {
+		n.probe(c) // others may disagree; then its probes decide
+	}
 }
 
 // besides returns how many leaf-set members stand between this node and c.
@@ -330,6 +338,9 @@ func (n *Node) verdict(c *contact) {
 	if c.closed {
 		n.leaseOver(c.h)
 	} else if wasLeaf && c.active {
+		if n.granted(c) {
+			n.Send(c.h, machine.ClassLiveness, &Ping{}) // a dial shows whether its process is gone
+		}
 		n.lostSight = n.Now()
 		n.After(n.cfg.LeaseLong, n.stateChanged)
 	}
