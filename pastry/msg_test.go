@@ -60,7 +60,7 @@ func nodes(t *rapid.T, most int) []*peer.Handle {
 
 func drawHop(t *rapid.T) *pastry.Hop {
 	m := &pastry.Hop{Seq: rapid.Uint32Min(1).Draw(t, "seq"), Epoch: rapid.Uint32Min(1).Draw(t, "epoch"), Acks: some(t, 0, 5, rapid.Uint32()),
-		Count: rapid.Byte().Draw(t, "count"), Trail: some(t, 0, 3, drawTrail), Join: some(t, 0, 3, drawRow)}
+		Count: rapid.Uint8Range(5, pastry.MaxHops).Draw(t, "count"), Trail: some(t, 0, 3, drawTrail), Join: some(t, 0, 3, drawRow)}
 	for range rapid.IntRange(0, 5).Draw(t, "path") {
 		m.Path = append(m.Path, 1, 2, 3, 4)
 	}
@@ -208,10 +208,11 @@ var limitCases = []struct {
 	{"two bodies", routed(func(*pastry.Hop) {}), routed(func(m *pastry.Hop) { m.Cast = &pastry.Cast{Origin: many(1)[0], Env: m.Route.Env} })},
 	{"origin", routed(func(*pastry.Hop) {}), routed(func(m *pastry.Hop) { m.Route.Origin = nil })},
 	{"version", routed(func(*pastry.Hop) {}), routed(func(m *pastry.Hop) { m.Route.Env.Version = 255 })},
-	{"path", routed(func(m *pastry.Hop) { m.Path = make([]byte, 4*(pastry.MaxHops+1)) }), routed(func(m *pastry.Hop) { m.Path = make([]byte, 4*(pastry.MaxHops+2)) })},
-	{"path of whole steps", routed(func(m *pastry.Hop) { m.Path = make([]byte, 8) }), routed(func(m *pastry.Hop) { m.Path = make([]byte, 7) })},
-	{"trail", routed(func(m *pastry.Hop) { m.Trail = trail(pastry.MaxTrail) }), routed(func(m *pastry.Hop) { m.Trail = trail(pastry.MaxTrail + 1) })},
-	{"trail over nobody", routed(func(m *pastry.Hop) { m.Trail = trail(1) }), routed(func(m *pastry.Hop) { m.Trail = make([]pastry.Trail, 1) })},
+	{"hops", routed(func(m *pastry.Hop) { m.Count = pastry.MaxHops }), routed(func(m *pastry.Hop) { m.Count = pastry.MaxHops + 1 })},
+	{"path", routed(func(m *pastry.Hop) { m.Count, m.Path = 5, make([]byte, 4*5) }), routed(func(m *pastry.Hop) { m.Count, m.Path = 5, make([]byte, 4*6) })},
+	{"path of whole steps", routed(func(m *pastry.Hop) { m.Count, m.Path = 2, make([]byte, 8) }), routed(func(m *pastry.Hop) { m.Count, m.Path = 2, make([]byte, 7) })},
+	{"trail", routed(func(m *pastry.Hop) { m.Count, m.Trail = 5, trail(5) }), routed(func(m *pastry.Hop) { m.Count, m.Trail = 5, trail(6) })},
+	{"trail over nobody", routed(func(m *pastry.Hop) { m.Count, m.Trail = 1, trail(1) }), routed(func(m *pastry.Hop) { m.Count, m.Trail = 1, make([]pastry.Trail, 1) })},
 	{"rows of a hop", routed(func(m *pastry.Hop) { m.Join = rows(pastry.MaxTable) }), routed(func(m *pastry.Hop) { m.Join = rows(pastry.MaxTable + 1) })},
 	{"broadcast's origin", &pastry.Hop{Seq: 1, Epoch: 1, Cast: &pastry.Cast{Origin: many(1)[0], Env: wire.Envelope{Version: 1}}},
 		&pastry.Hop{Seq: 1, Epoch: 1, Cast: &pastry.Cast{Env: wire.Envelope{Version: 1}}}},
