@@ -353,9 +353,11 @@ func (m *Hop) Check() error {
 	if (m.Route == nil) == (m.Cast == nil) || m.Seq == 0 || m.Epoch == 0 || len(m.Path)%4 != 0 {
 		return fmt.Errorf("hop with not exactly one body, or no number")
 	}
-	// Each node on the way adds a step, so there is always room for the next one's.
-	err := firstError(atMost("hops", int(m.Count), MaxHops), atMost("acknowledgements", len(m.Acks), maxAcks),
-		atMost("path", len(m.Path), 4*int(m.Count)), atMost("trail", len(m.Trail), int(m.Count)),
+	// Each node on the way adds a step, so there is always room for the next one's;
+	// one hop too many is the origin's to hear of, not a fault of the link.
+	steps := min(int(m.Count), MaxHops)
+	err := firstError(atMost("acknowledgements", len(m.Acks), maxAcks),
+		atMost("path", len(m.Path), 4*steps), atMost("trail", len(m.Trail), steps),
 		checkTrail(m.Trail), checkRows(m.Join))
 	switch {
 	case err != nil:

@@ -208,7 +208,6 @@ var limitCases = []struct {
 	{"two bodies", routed(func(*pastry.Hop) {}), routed(func(m *pastry.Hop) { m.Cast = &pastry.Cast{Origin: many(1)[0], Env: m.Route.Env} })},
 	{"origin", routed(func(*pastry.Hop) {}), routed(func(m *pastry.Hop) { m.Route.Origin = nil })},
 	{"version", routed(func(*pastry.Hop) {}), routed(func(m *pastry.Hop) { m.Route.Env.Version = 255 })},
-	{"hops", routed(func(m *pastry.Hop) { m.Count = pastry.MaxHops }), routed(func(m *pastry.Hop) { m.Count = pastry.MaxHops + 1 })},
 	{"path", routed(func(m *pastry.Hop) { m.Count, m.Path = 5, make([]byte, 4*5) }), routed(func(m *pastry.Hop) { m.Count, m.Path = 5, make([]byte, 4*6) })},
 	{"path of whole steps", routed(func(m *pastry.Hop) { m.Count, m.Path = 2, make([]byte, 8) }), routed(func(m *pastry.Hop) { m.Count, m.Path = 2, make([]byte, 7) })},
 	{"trail", routed(func(m *pastry.Hop) { m.Count, m.Trail = 5, trail(5) }), routed(func(m *pastry.Hop) { m.Count, m.Trail = 5, trail(6) })},
