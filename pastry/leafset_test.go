@@ -81,13 +81,6 @@ func small(xs []id.ID) (out []uint8) {
 	return out
 }
 
-func tinyIDs(xs []uint8) (out []id.ID) {
-	for _, x := range xs {
-		out = append(out, id.Tiny(x))
-	}
-	return out
-}
-
 // The leaf set does what the plain one does, whatever comes and goes.
 func TestLeafSetModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
