@@ -46,6 +46,7 @@ var everywhere = id.Range{Full: true}
 
 // A broadcast reaches each node once, itself included, in rings of any size.
 func TestBroadcast(t *testing.T) {
+	t.Parallel()
 	for _, n := range []int{1, 2, 3, 4, 20, 33, 34, 120} {
 		w := grow(t, n, linked(uint64(n)))
 		for range 3 {
@@ -54,9 +55,45 @@ func TestBroadcast(t *testing.T) {
 	}
 }
 
+// A broadcast to a range reaches the nodes in it, also if its sender is not one of
+// them, if nobody is, or if its ends are nodes.
+func TestBroadcastToRange(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{1, 2, 3, 20, 120} {
+		w := grow(t, n, linked(uint64(n)+50))
+		for range 12 {
+			a, b := w.key(), w.key()
+			switch w.Rand().IntN(4) {
+			case 0:
+				a = w.Sim.Handle(w.pick()).ID
+			case 1:
+				b = w.Sim.Handle(w.pick()).ID
+			case 2:
+				b = a.Add(id.ID{Hi: 1 << 50})
+			}
+			w.broadcast(w.pick(), id.Range{From: a, To: b}, 3*time.Second)
+		}
+		one := w.Sim.Handle(w.pick()).ID
+		w.broadcast(w.pick(), id.Range{From: one, To: one}, 3*time.Second)
+		w.broadcast(w.pick(), id.Range{From: one.Add(id.ID{Lo: 1}), To: one}, 3*time.Second) // all, written as an arc
+	}
+}
+
+// A broadcast through a network that loses, delays and doubles messages still
+// reaches each node once.
+func TestBroadcastOverBadLinks(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(5) {
+		w := grow(t, 40, linked(seed+7))
+		w.Sim.Inject(sim.Faults{Drop: 0.1, Duplicate: 0.3, Late: 0.1, LateBy: 20 * time.Second, Reorder: 0.1, Delay: 30 * time.Millisecond})
+		w.broadcast(w.pick(), everywhere, 60*time.Second)
+	}
+}
+
 // A broadcast goes around a node that died without a word, as soon as a hop to it is
 // not acknowledged.
 func TestBroadcastPastTheDead(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(3) {
 		for _, n := range []int{2, 3, 20, 60} {
 			w := grow(t, n, linked(100*seed+uint64(n)))
@@ -71,6 +108,7 @@ func TestBroadcastPastTheDead(t *testing.T) {
 // The deeper a broadcast's tree, the later it arrives: its depth stays near that of
 // a route.
 func TestBroadcastIsShallow(t *testing.T) {
+	t.Parallel()
 	w := grow(t, 200, lab.Config{Seed: 5, Sim: sim.Config{Topology: topo.NewUniform(1000, 20*time.Millisecond)}})
 	copies := func() uint64 { return w.Sim.Counts().ByKind[(*pastry.Hop)(nil).Kind()] }
 	deepest, before := 0, copies()

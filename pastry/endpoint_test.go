@@ -25,7 +25,7 @@ var tinyRings = [][]uint8{
 func eachTinyRing(t *testing.T, f func(t *testing.T, w *world)) {
 	for _, ids := range tinyRings {
 		t.Run(fmt.Sprintf("%d nodes", len(ids)), func(t *testing.T) {
-			w := grow(t, len(ids), tiny(linked(uint64(len(ids))), ids...))
+			w := grow(t, len(ids), tiny(coded(uint64(len(ids))), ids...))
 			f(t, w)
 			w.problems()
 		})
@@ -73,6 +73,7 @@ func TestClaims(t *testing.T) {
 // Common API (IPTPS 2003), replicaSet: ordered, the i-th becomes root if those
 // before it fail; nothing rather than a wrong answer.
 func TestReplicaSet(t *testing.T) {
+	t.Parallel()
 	eachTinyRing(t, func(t *testing.T, w *world) {
 		w.inside(func(n sim.NodeRef, ep kbr.Endpoint) {
 			for _, key := range tinyKeys() {
@@ -130,6 +131,7 @@ func TestRange(t *testing.T) {
 // Common API, local_lookup: next hops towards a key, each nearer than this node;
 // safe ones come from the leaf set, which no proximity chose.
 func TestLocalLookup(t *testing.T) {
+	t.Parallel()
 	eachTinyRing(t, func(t *testing.T, w *world) {
 		w.inside(func(n sim.NodeRef, ep kbr.Endpoint) {
 			self := ep.Self().ID

@@ -22,8 +22,9 @@ const verdictTime = 40 * time.Second
 // nodes die at once (O10: within 60 s of the verdict), and routes then end at the
 // nearest live node.
 func TestLeafSetsAfterMassFailure(t *testing.T) {
-	w := grow(t, 120, lab.Config{Seed: 1})
-	for range 36 {
+	t.Parallel()
+	w := grow(t, 90, lab.Config{Seed: 1})
+	for range 27 {
 		w.Sim.Die(w.pick())
 	}
 	w.Sim.RunFor(verdictTime)
@@ -37,6 +38,7 @@ func TestLeafSetsAfterMassFailure(t *testing.T) {
 // nodeIds fail simultaneously". MSPastry's generalised repair mends even that: when
 // one side of a leaf set, or all of it, is gone.
 func TestAdjacentFailures(t *testing.T) {
+	t.Parallel()
 	for _, dead := range []int{3, 4, 8, 12} {
 		t.Run(fmt.Sprint(dead), func(t *testing.T) {
 			w := grow(t, 60, lab.Config{Seed: uint64(dead), Tune: func(c *pastry.Config) { c.LeafSet = 8 }})
@@ -54,6 +56,7 @@ func TestAdjacentFailures(t *testing.T) {
 // MSPastry, 3.2: while the root of a key is only suspected, no other node takes its
 // place: the message is sent again to it, until the probes are decided.
 func TestSuspectRootIsNotPassed(t *testing.T) {
+	t.Parallel()
 	w := grow(t, 30, lab.Config{Seed: 3})
 	for range 40 {
 		key := w.key()
@@ -73,6 +76,7 @@ func TestSuspectRootIsNotPassed(t *testing.T) {
 // per hop, long before anybody declared it dead. (What the dead themselves were root
 // of waits for the end of their leases.)
 func TestRoutesAroundTheDead(t *testing.T) {
+	t.Parallel()
 	w := grow(t, 150, lab.Config{Seed: 4})
 	type lookup struct {
 		*outcome
@@ -118,7 +122,8 @@ func TestRoutesAroundTheDead(t *testing.T) {
 // O6: the sender of a request learns its outcome exactly once, though a third of all
 // messages are lost; MSPastry's figure for 5 % is 3 lookups in 100,000 lost.
 func TestOutcomesExactlyOnce(t *testing.T) {
-	w := grow(t, 40, linked(5))
+	t.Parallel()
+	w := grow(t, 20, linked(5))
 	w.Sim.Inject(sim.Faults{Drop: 0.3, Delay: 30 * time.Millisecond})
 	var open []*outcome
 	for range 200 {
@@ -144,7 +149,8 @@ func TestOutcomesExactlyOnce(t *testing.T) {
 // No message reaches an application twice, though half of all messages come twice,
 // some of them a minute later, and answers get lost.
 func TestNothingIsDeliveredTwice(t *testing.T) {
-	w := grow(t, 20, linked(6))
+	t.Parallel()
+	w := grow(t, 20, coded(6))
 	w.Sim.Inject(sim.Faults{Drop: 0.1, Duplicate: 0.5, Late: 0.2, LateBy: time.Minute, Reorder: 0.2, Delay: 50 * time.Millisecond})
 	const sent = 150
 	for i := range sent {
@@ -182,7 +188,8 @@ func TestNothingIsDeliveredTwice(t *testing.T) {
 // Pastry 2001, 2.4 leaves partitions to an expanding-ring search; FreePastry heals
 // them by asking after those who are gone. O11: one ring within 60 s.
 func TestPartitionHeals(t *testing.T) {
-	for _, n := range []int{2, 3, 20} {
+	t.Parallel()
+	for _, n := range []int{2, 3, 20, 60} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			w := grow(t, n, linked(uint64(n)))
 			live := w.Live()
@@ -211,9 +218,10 @@ func TestPartitionHeals(t *testing.T) {
 // FreePastry's release notes: where A reaches B and B reaches C, but not A C, the two
 // are members of each other's leaf sets all the same, and messages get through.
 func TestNonTransitiveLinks(t *testing.T) {
+	t.Parallel()
 	for _, n := range []int{3, 5, 20} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
-			w := grow(t, n, linked(uint64(n)+20))
+			w := grow(t, n, coded(uint64(n)+20))
 			key := w.key()
 			near := w.sorted(key)
 			a, c := near[0], near[1] // they are neighbours on the ring

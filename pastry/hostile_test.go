@@ -54,7 +54,7 @@ func TestHopLimitAndLoop(t *testing.T) {
 	}{
 		{"255 hops", func(m *pastry.Hop) { m.Count = 255 }, pastry.ReplyHopLimit},
 		{"32 hops", func(m *pastry.Hop) { m.Count = 32 }, pastry.ReplyHopLimit},
-		{"loop", func(m *pastry.Hop) { m.Path = []byte{0xaa, 0, 0, 0, 0x10, 0, 0, 0} }, pastry.ReplyLoop},
+		{"loop", func(m *pastry.Hop) { m.Count, m.Path = 2, []byte{0xaa, 0, 0, 0, 0x10, 0, 0, 0} }, pastry.ReplyLoop},
 		{"31 hops", func(m *pastry.Hop) { m.Count = 31 }, pastry.ReplyAnswer},
 	} {
 		s := soloAt(t, 0x10)
@@ -67,7 +67,8 @@ func TestHopLimitAndLoop(t *testing.T) {
 
 // The origin of a message that went in a circle, or nowhere, learns of it, once.
 func TestOriginLearnsOfLoops(t *testing.T) {
-	w := grow(t, 40, linked(1))
+	t.Parallel()
+	w := grow(t, 40, coded(1))
 	from := w.pick()
 	bad := w.pick()
 	for _, a := range w.apps {
@@ -121,7 +122,8 @@ func TestAnswersGoToTheOriginAlone(t *testing.T) {
 // Row 16: a leaf set with the receiver's own id, in any order, with nodes that nobody
 // can reach. It is asked, not believed: nothing of it enters.
 func TestForgedLeafSet(t *testing.T) {
-	w := grow(t, 30, linked(2))
+	t.Parallel()
+	w := grow(t, 30, coded(2))
 	liar, victim := sim.NodeRef(3), sim.NodeRef(11)
 	self := w.Sim.Handle(victim).ID
 	known := w.View(victim)
@@ -163,8 +165,9 @@ func (w *world) send(from, to sim.NodeRef, m wire.Message) {
 // A forged failure is verified, not believed, also if it says that the process is
 // gone.
 func TestForgedFailures(t *testing.T) {
+	t.Parallel()
 	verdicts := 0
-	c := linked(3)
+	c := coded(3)
 	c.Tune = func(p *pastry.Config) { p.Observe.Verdict = func(*pastry.Node, *peer.Handle) { verdicts++ } }
 	w := grow(t, 20, c)
 	const liar, victim = sim.NodeRef(0), sim.NodeRef(7)
@@ -188,7 +191,7 @@ func TestForgedFailures(t *testing.T) {
 
 // Row 18: a joining node with the id of a member takes nothing from it.
 func TestJoinWithTheIDOfAMember(t *testing.T) {
-	w := grow(t, 12, linked(4))
+	w := grow(t, 12, coded(4))
 	const liar, victim = sim.NodeRef(0), sim.NodeRef(7)
 	h := w.Sim.Handle(victim)
 	fake := &peer.Handle{ID: h.ID, Key: peer.Key{9}, Incarnation: h.Incarnation + 5, Addrs: []string{"evil"}}
@@ -220,7 +223,8 @@ func TestJoinWithTheIDOfAMember(t *testing.T) {
 // Introductions of nodes that do not exist cost the receiver none of its neighbours
 // (row 16: a leaf set full of nodes nearer than the true ones).
 func TestInventedNewcomers(t *testing.T) {
-	w := grow(t, 40, linked(5))
+	t.Parallel()
+	w := grow(t, 40, coded(5))
 	const liar, victim = sim.NodeRef(0), sim.NodeRef(7)
 	self := w.Sim.Handle(victim).ID
 	for i := range 64 {
@@ -297,4 +301,3 @@ func TestUnaskedAnswers(t *testing.T) {
 	w.check(32)
 	w.mustReach(5)
 }
-

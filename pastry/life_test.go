@@ -1,6 +1,7 @@
 package pastry_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -50,6 +51,7 @@ func (w *world) vacant(key id.ID, limit time.Duration) time.Duration {
 // by it need no more proof. Its keys are served again within 3 s (O4). A lone
 // survivor is alone at once.
 func TestKilledProcess(t *testing.T) {
+	t.Parallel()
 	for _, n := range []int{2, 3, 4, 20, 40} {
 		for seed := range uint64(4) {
 			w := grow(t, n, linked(10*uint64(n)+seed))
@@ -69,6 +71,7 @@ func TestKilledProcess(t *testing.T) {
 // A power cut in a quiet ring: nothing is closed, nothing answers. Within a heartbeat
 // and 10 s the keys are served again (O4); never by two.
 func TestSilentDeath(t *testing.T) {
+	t.Parallel()
 	for _, n := range []int{3, 4, 20, 40} {
 		for seed := range uint64(3) {
 			w := grow(t, n, linked(10*uint64(n)+seed+5))
@@ -100,6 +103,7 @@ func TestSilentDeathOfOneOfTwo(t *testing.T) {
 // While a node delivers requests its lease is short: a silent death costs seconds,
 // not the long lease of a quiet node.
 func TestSilentDeathOfABusyNode(t *testing.T) {
+	t.Parallel()
 	w := grow(t, 20, linked(8))
 	gone := sim.NodeRef(7)
 	key := w.Sim.Handle(gone).ID
@@ -184,6 +188,7 @@ func TestLeaseFollowsTheLoad(t *testing.T) {
 // input: what waited for it meanwhile is not served by it, but by those who took
 // its place, or by it once it holds leases anew.
 func TestStoppedProcess(t *testing.T) {
+	t.Parallel()
 	for _, n := range []int{2, 3, 20} {
 		w := grow(t, n, linked(uint64(n)+40))
 		w.Sim.RunFor(time.Minute)
@@ -218,6 +223,7 @@ func TestStoppedProcess(t *testing.T) {
 // MSPastry, 3.1: a node that is not ready delivers nothing, and forwards
 // nevertheless.
 func TestNotReadyStillForwards(t *testing.T) {
+	t.Parallel()
 	w := grow(t, 60, linked(50))
 	w.Sim.RunFor(time.Minute)
 	tired := w.pick()
@@ -247,11 +253,39 @@ func TestNotReadyStillForwards(t *testing.T) {
 	}
 }
 
+// MSPastry, 3.1, and O9: many join at once, over bad links too, and no key ever has
+// two claimants.
+func TestConcurrentJoins(t *testing.T) {
+	t.Parallel()
+	for _, drop := range []float64{0, 0.15} {
+		for _, founders := range []int{1, 2, 15} {
+			t.Run(fmt.Sprintf("into %d, loss %v", founders, drop), func(t *testing.T) {
+				w := grow(t, founders, linked(uint64(founders)))
+				w.Sim.Inject(sim.Faults{Drop: drop, Delay: 20 * time.Millisecond})
+				for range 15 {
+					w.Add()
+				}
+				for range 300 {
+					w.Sim.RunFor(50 * time.Millisecond)
+					w.Truth.Claims(false)
+				}
+				w.Sim.Heal()
+				w.Sim.RunFor(75 * time.Second)
+				if got := len(w.ReadyNodes()); got != founders+15 {
+					t.Errorf("%d of %d nodes are ready", got, founders+15)
+				}
+				w.check(32)
+			})
+		}
+	}
+}
+
 // A node that leaves says goodbye: its applications may still send, and its keys are
 // served by others at once.
 func TestLeave(t *testing.T) {
+	t.Parallel()
 	for _, n := range []int{2, 3, 20} {
-		w := grow(t, n, linked(uint64(n)+60))
+		w := grow(t, n, coded(uint64(n)+60))
 		leaver := w.pick()
 		key := w.Sim.Handle(leaver).ID
 		heir := w.sorted(key)[1]
@@ -276,7 +310,7 @@ func TestLeave(t *testing.T) {
 
 // What applications are told of neighbours is what the leaf set does.
 func TestUpdates(t *testing.T) {
-	w := grow(t, 6, linked(70))
+	w := grow(t, 6, coded(70))
 	gone := w.Sim.Handle(5).ID
 	w.Sim.Crash(5)
 	w.Sim.RunFor(10 * time.Second)
@@ -298,6 +332,7 @@ func TestUpdates(t *testing.T) {
 // A node that starts again finds its ring by what it saved, without being told of
 // anybody.
 func TestRestart(t *testing.T) {
+	t.Parallel()
 	for _, n := range []int{2, 3, 20} {
 		w, forget := forgetful(t, n)
 		w.Sim.RunFor(time.Minute)
@@ -315,11 +350,39 @@ func TestRestart(t *testing.T) {
 	}
 }
 
+// All nodes of a ring lose power, and start again one by one or at once: they become
+// one ring, whoever is first.
+func TestRestartOfAll(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{1, 2, 3, 12} {
+		for _, gap := range []time.Duration{0, 2 * time.Second, 50 * time.Second} {
+			t.Run(fmt.Sprintf("%d nodes, each after %v", n, gap), func(t *testing.T) {
+				w, forget := forgetful(t, n)
+				w.Sim.RunFor(time.Minute)
+				order := w.Live()
+				w.Rand().Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
+				for _, m := range order {
+					w.Sim.Die(m)
+				}
+				w.Sim.RunFor(time.Minute)
+				forget()
+				for _, m := range order {
+					w.Sim.Restart(m)
+					w.Sim.RunFor(gap)
+				}
+				w.Sim.RunFor(2 * time.Minute)
+				w.check(32)
+				w.mustReach(5)
+			})
+		}
+	}
+}
+
 // forgetful makes a ring whose nodes, once forget was called, are started without
 // seeds.
 func forgetful(t *testing.T, n int) (w *world, forget func()) {
 	on := false
-	c := linked(uint64(n) + 80)
+	c := coded(uint64(n) + 80)
 	c.Tune = func(p *pastry.Config) {
 		if on {
 			p.Seeds = nil
@@ -331,8 +394,9 @@ func forgetful(t *testing.T, n int) (w *world, forget func()) {
 // An expelled member loses its links and its place, also at nodes that hear of it from
 // others; what it was root of goes to the next; a pardon lets it in again.
 func TestExpulsion(t *testing.T) {
+	t.Parallel()
 	const seed = 90
-	w := grow(t, 40, linked(seed))
+	w := grow(t, 40, coded(seed))
 	out := w.pick()
 	x := w.Sim.Handle(out).ID
 	authority := standin.NewSigner(seed, 0)

@@ -75,7 +75,7 @@ type stage struct {
 // play runs a script and returns it with what came of it.
 func play(t *testing.T, script []byte) []byte {
 	s := new(stage)
-	c := tiny(linked(1))
+	c := tiny(coded(1))
 	c.ID = func(int) id.ID { return s.next }
 	c.Sim.Observe.Deliver = s.see
 	s.world = newWorld(t, c)

@@ -84,9 +84,17 @@ func grow(t testing.TB, n int, c lab.Config) *world {
 	return w
 }
 
-// linked is a configuration with links, certificates and the codec.
+// linked is a configuration with links and certificates.
 func linked(seed uint64) lab.Config {
-	return lab.Config{Seed: seed, Sealed: true, Sim: sim.Config{Codec: pastry.Messages, Connections: true}}
+	return lab.Config{Seed: seed, Sealed: true, Sim: sim.Config{Connections: true}}
+}
+
+// coded is linked, and lets every message pass through the codec, which takes most of
+// the time of a simulation.
+func coded(seed uint64) lab.Config {
+	c := linked(seed)
+	c.Sim.Codec = pastry.Messages
+	return c
 }
 
 // tiny gives nodes the ids of an 8-bit ring, which no certificate has, and a leaf
