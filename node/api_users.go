@@ -154,7 +154,9 @@ func (f face) UserFind(ctx context.Context, typed string) (*api.User, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := f.n.lookup(ctx, name)
+	// A person who asks wants to see what the keepers say now, not what this node
+	// remembers.
+	found, err := do(ctx, f.n, func(t *task.T, o *overlay) (directory.Found, error) { return o.dir.LookupNow(t, name) })
 	if err != nil {
 		return nil, aboutName(err, string(name))
 	}

@@ -54,7 +54,7 @@ func (f face) LanAsk(ctx context.Context, ring string) (*api.LanCode, error) {
 	var addrs [][]string
 	var rings []id.Hash
 	for _, s := range seen {
-		if s.Name == ring || s.Ring.String() == strings.ToLower(ring) {
+		if s.Name == ring || len(ring) >= 8 && strings.HasPrefix(s.Ring.String(), strings.ToLower(ring)) {
 			addrs = append(addrs, s.Addrs)
 			if !slices.Contains(rings, s.Ring) {
 				rings = append(rings, s.Ring)
@@ -65,7 +65,7 @@ func (f face) LanAsk(ctx context.Context, ring string) (*api.LanCode, error) {
 	case len(rings) == 0:
 		return nil, api.Errorf(api.NotFound, "no ring %+q on this network: `phyllo join` lists them; is one of its computers up?", ring)
 	case len(rings) > 1:
-		return nil, api.Errorf(api.Usage, "%d rings on this network call themselves %+q: say which by its id, as in `phyllo join --lan %s`", len(rings), ring, rings[0])
+		return nil, api.Errorf(api.Usage, "%d rings on this network call themselves %+q: say which by its id, as in `phyllo join --lan %s`", len(rings), ring, rings[0].String()[:16])
 	}
 	var last error
 	for _, a := range addrs {

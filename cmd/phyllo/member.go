@@ -195,6 +195,9 @@ func newMember(w *world) *cobra.Command {
 		Args:    args(1, 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			return w.ask(cmd.Context(), "admitting …", func(ctx context.Context, c *api.Client) error {
+				if !sixDigits(a[0]) {
+					return usage("%q is no code: it has six digits, as in `phyllo member admit 123456`", a[0])
+				}
 				m, err := c.Admit(ctx, a[0])
 				if err != nil {
 					return err
@@ -203,7 +206,7 @@ func newMember(w *world) *cobra.Command {
 				if w.json {
 					return w.line(m)
 				}
-				w.printf("%s admitted %s at %s\n", w.mark(api.Good), m.ID, clean(m.Addr))
+				w.printf("%s admitted %s\n", w.mark(api.Good), m.ID)
 				return nil
 			})
 		},
@@ -247,4 +250,17 @@ func (w *world) members(list []api.Member) {
 		rows = append(rows, []string{m.ID.String(), role, by, until, now})
 	}
 	w.table(rows)
+}
+
+// sixDigits reports whether s has the form of the code that two people compare.
+func sixDigits(s string) bool {
+	if len(s) != 6 {
+		return false
+	}
+	for _, c := range s {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return true
 }

@@ -188,7 +188,10 @@ through a relay while a direct path is looked for: try again after a moment.`,
 					who = clean(p.Name) + " (" + who + ")"
 				}
 				way := "direct over " + p.Kind + " to " + p.Addr
-				if p.Path != "direct" {
+				switch {
+				case p.Kind == "self":
+					way = "this node itself"
+				case p.Path != "direct":
 					way = p.Path + " through " + p.Addr
 				}
 				w.printf("%s: %s, %s\n", who, rtt(p.RTTMicros), clean(way))
