@@ -23,8 +23,8 @@ const verdictTime = 40 * time.Second
 // nearest live node.
 func TestLeafSetsAfterMassFailure(t *testing.T) {
 	t.Parallel()
-	w := grow(t, 90, lab.Config{Seed: 1})
-	for range 27 {
+	w := grow(t, 70, lab.Config{Seed: 1})
+	for range 21 {
 		w.Sim.Die(w.pick())
 	}
 	w.Sim.RunFor(verdictTime)
@@ -77,7 +77,7 @@ func TestSuspectRootIsNotPassed(t *testing.T) {
 // of waits for the end of their leases.)
 func TestRoutesAroundTheDead(t *testing.T) {
 	t.Parallel()
-	w := grow(t, 150, lab.Config{Seed: 4})
+	w := grow(t, 100, lab.Config{Seed: 4})
 	type lookup struct {
 		*outcome
 		root id.ID
@@ -87,7 +87,7 @@ func TestRoutesAroundTheDead(t *testing.T) {
 	for _, n := range w.Live() {
 		ring[n] = w.Sim.Handle(n).ID
 	}
-	for range 30 {
+	for range 20 {
 		w.Sim.Die(w.pick())
 	}
 	for len(open) < 100 {
@@ -189,7 +189,7 @@ func TestNothingIsDeliveredTwice(t *testing.T) {
 // them by asking after those who are gone. O11: one ring within 60 s.
 func TestPartitionHeals(t *testing.T) {
 	t.Parallel()
-	for _, n := range []int{2, 3, 20, 60} {
+	for _, n := range []int{2, 3, 40} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			w := grow(t, n, linked(uint64(n)))
 			live := w.Live()

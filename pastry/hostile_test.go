@@ -68,7 +68,7 @@ func TestHopLimitAndLoop(t *testing.T) {
 // The origin of a message that went in a circle, or nowhere, learns of it, once.
 func TestOriginLearnsOfLoops(t *testing.T) {
 	t.Parallel()
-	w := grow(t, 40, coded(1))
+	w := grow(t, 20, coded(1))
 	from := w.pick()
 	bad := w.pick()
 	for _, a := range w.apps {
@@ -80,7 +80,7 @@ func TestOriginLearnsOfLoops(t *testing.T) {
 		}
 	}
 	w.apps[bad].forward = func(t *kbr.Transit) bool {
-		t.Next = w.Sim.Handle((bad + 1) % 40)
+		t.Next = w.Sim.Handle((bad + 1) % 20)
 		return true
 	}
 	if o := w.ask(from, w.key(), kbr.Options{Timeout: 8 * time.Second}); o.count != 1 || !errors.Is(o.err, kbr.ErrLoop) {
@@ -224,7 +224,7 @@ func TestJoinWithTheIDOfAMember(t *testing.T) {
 // (row 16: a leaf set full of nodes nearer than the true ones).
 func TestInventedNewcomers(t *testing.T) {
 	t.Parallel()
-	w := grow(t, 40, coded(5))
+	w := grow(t, 20, coded(5))
 	const liar, victim = sim.NodeRef(0), sim.NodeRef(7)
 	self := w.Sim.Handle(victim).ID
 	for i := range 64 {
