@@ -1,6 +1,7 @@
 package pastry_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -85,6 +86,42 @@ func TestOriginLearnsOfLoops(t *testing.T) {
 	}
 	if o := w.ask(from, w.key(), kbr.Options{Timeout: 8 * time.Second}); o.count != 1 || !errors.Is(o.err, kbr.ErrLoop) {
 		t.Errorf("%d outcomes, %v, want %v", o.count, o.err, kbr.ErrLoop)
+	}
+}
+
+// A message that was brought to the limit of what it may carry must not make the
+// honest node that passes it on send what its next hop refuses.
+func TestNothingGrowsBeyondItsLimits(t *testing.T) {
+	full := &peer.Handle{ID: id.Tiny(0x77), Key: peer.Key{1}, Incarnation: 1}
+	for range peer.MaxAddrs {
+		full.Addrs = append(full.Addrs, string(bytes.Repeat([]byte("a"), peer.MaxAddrLen)))
+	}
+	for _, c := range []struct {
+		name string
+		f    func(*pastry.Hop)
+	}{
+		{"path", func(m *pastry.Hop) { m.Count, m.Path = 31, make([]byte, 4*31) }},
+		{"trail", func(m *pastry.Hop) { m.Count, m.Trail, m.Route.Env.Flags = 31, trail(31), wire.FlagTrace }},
+		{"trail and payload", func(m *pastry.Hop) {
+			m.Count, m.Route.Env.Flags, m.Route.Env.Payload = 12, wire.FlagTrace, make([]byte, wire.MaxPayload)
+			for range 12 {
+				m.Trail = append(m.Trail, pastry.Trail{Node: full})
+			}
+		}},
+		{"rows", func(m *pastry.Hop) {
+			m.Join, m.Route.Join = rows(pastry.MaxTable), true
+			m.Route.Origin = stranger(0x81)
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := soloAt(t, 0x10)
+			for _, x := range []uint8{0x20, 0x80, 0xe0} {
+				s.Learn(stranger(x), pastry.Place{Leaf: true, Table: true})
+			}
+			s.hear(stranger(0x20), passing(1, 0x81, c.f))
+			s.hear(stranger(0x20), passing(2, 0x10, c.f))
+			s.run(5 * time.Second)
+		})
 	}
 }
 
@@ -246,6 +283,32 @@ func TestInventedNewcomers(t *testing.T) {
 	w.check(32)
 }
 
+// What others name is forgotten again, and never more than some thousands of it kept.
+func TestInventedNodesAreForgotten(t *testing.T) {
+	s := soloAt(t, 0x10)
+	liar := stranger(0x20)
+	for i := range 400 {
+		var hs []*peer.Handle
+		for k := range 64 {
+			hs = append(hs, &peer.Handle{ID: id.ID{Hi: uint64(i)<<40 | uint64(k)<<20, Lo: 1}, Key: peer.Key{1}, Incarnation: 1, Addrs: []string{"nowhere"}})
+		}
+		s.hear(liar, &pastry.LeafProbe{Active: true, Leaf: hs, Num: uint32(i + 1)})
+		s.hear(liar, &pastry.RowAnnounce{Row: 0, Nodes: hs})
+		s.hear(liar, passing(uint32(i+1), 0x10, func(m *pastry.Hop) { m.Route.Origin, m.Route.Num = hs[0], uint64(i) }))
+		s.run(10 * time.Millisecond)
+	}
+	if n := s.Contacts(); n > 8192 {
+		t.Errorf("%d nodes are remembered", n)
+	}
+	if asked := len(s.sent); asked > 5000 {
+		t.Errorf("1,200 messages of a liar made the node send %d", asked)
+	}
+	s.run(10 * time.Minute)
+	if n := s.Contacts(); n > 100 {
+		t.Errorf("%d nodes are remembered after 10 min", n)
+	}
+}
+
 // A relayed message counts only if its author signed it, for this node, and once.
 func TestRelayedMessages(t *testing.T) {
 	author, by := stranger(0x80), stranger(0x20)
@@ -300,4 +363,33 @@ func TestUnaskedAnswers(t *testing.T) {
 	w.Sim.RunFor(10 * time.Second)
 	w.check(32)
 	w.mustReach(5)
+}
+
+// An acknowledgement that is late, of a link's earlier epoch, must not stand for a
+// message that was sent since.
+func TestLateAcknowledgement(t *testing.T) {
+	s := soloAt(t, 0x10)
+	next := stranger(0x80)
+	s.Learn(next, pastry.Place{Leaf: true, Table: true})
+	ask := func() {
+		s.step(machine.Input{Kind: machine.InCall, Call: func() { s.app.ep.Route(id.Tiny(0x80), []byte("x"), nil) }})
+	}
+	ask()
+	old := took[*pastry.Hop](s)
+	if len(old) != 1 {
+		t.Fatalf("%d hops were sent", len(old))
+	}
+	s.run(20 * time.Second) // nobody answers: 80 is found dead
+	s.sent = nil
+	s.Learn(next, pastry.Place{Leaf: true, Table: true})
+	ask()
+	fresh := took[*pastry.Hop](s)
+	if len(fresh) == 0 || fresh[0].Epoch == old[0].Epoch {
+		t.Fatalf("the link has no new epoch: %v", fresh)
+	}
+	s.hear(next, &pastry.Ack{Seqs: []uint32{old[0].Seq}})
+	s.run(2 * time.Second)
+	if again := took[*pastry.Hop](s); len(again) == 0 {
+		t.Error("a late acknowledgement of an earlier epoch ended the custody of a new message")
+	}
 }
