@@ -20,14 +20,14 @@ var (
 	// ErrQueueFull: the user's outbox has no room.
 	ErrQueueFull = errors.New("too many messages are waiting for people who are away: try again when some have gone")
 	// ErrBlocked: the user has blocked this person.
-	ErrBlocked = errors.New("blocked: add the contact again to write to it")
+	ErrBlocked = errors.New("this person is blocked: `phyllo contact add NAME` ends that")
 	// ErrNobody: this user knows nobody of that name or fingerprint.
 	ErrNobody = errors.New("nobody of this name or fingerprint among contacts and requests: see `phyllo contact list`")
 	// ErrNotProven: a person who is known by fingerprint only cannot be dealt with
 	// by name, as the directory does not confirm the name now.
 	ErrNotProven = errors.New("the directory does not confirm this person's name now: try again later")
 	// ErrTooMany: the user knows as many people as the node allows.
-	ErrTooMany = errors.New("too many contacts: remove some first")
+	ErrTooMany = errors.New("too many contacts: remove some first, with `phyllo contact rm NAME`")
 	// ErrNoMessage: there is no message with that id.
 	ErrNoMessage = errors.New("no message with this id")
 	// ErrFingerprint: the fingerprint is of none of the keys in question.
