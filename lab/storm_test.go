@@ -17,12 +17,20 @@ func seeds() int {
 	return 200
 }
 
+// rage is how long a storm lasts.
+func rage() time.Duration {
+	if raceEnabled {
+		return time.Minute
+	}
+	return 2 * time.Minute
+}
+
 // TestStorm lets all faults strike rings of 20 nodes, under all the overlay's
 // invariants; see Storm.
 func TestStorm(t *testing.T) {
 	simtest.Seeds(t, seeds(), func(t *testing.T, seed uint64) {
 		s := lab.NewStorm(seed, 20)
-		for _, p := range s.Run(2 * time.Minute) {
+		for _, p := range s.Run(rage()) {
 			t.Error(p)
 		}
 		t.Logf("%d lookups: %d answered, %d failed with an error; %d link messages",
