@@ -1,0 +1,5 @@
+//go:build race
+
+package libp2p_test
+
+const racing = true
