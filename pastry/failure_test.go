@@ -243,3 +243,36 @@ func TestNonTransitiveLinks(t *testing.T) {
 		})
 	}
 }
+
+// Pastry 2001, 2.2: routing can be randomised, so that a message that a bad node
+// swallows takes another way when it is repeated. Here a quarter of the nodes swallow
+// all that passes them, and requests are repeated with and without that.
+func TestRetriesTakeOtherWays(t *testing.T) {
+	t.Parallel()
+	answered := make(map[bool]int)
+	for _, randomize := range []bool{true, false} {
+		w := grow(t, 80, lab.Config{Seed: 10, Tune: func(c *pastry.Config) { c.LeafSet, c.Randomize = 8, randomize }})
+		bad := make(map[sim.NodeRef]bool)
+		for len(bad) < 20 {
+			n := w.pick()
+			bad[n] = true
+			w.apps[n].forward = func(t *kbr.Transit) bool { return t.Next.ID == w.Sim.Handle(n).ID }
+		}
+		var open []*outcome
+		for len(open) < 200 {
+			from, key := w.pick(), w.key()
+			if !bad[from] && !bad[w.root(key)] {
+				open = append(open, w.request(from, key, kbr.Options{}))
+			}
+		}
+		w.Sim.RunFor(31 * time.Second)
+		for _, o := range open {
+			if o.count == 1 && o.err == nil {
+				answered[randomize]++
+			}
+		}
+	}
+	if answered[true] < 175 || answered[true] < answered[false]+5 {
+		t.Errorf("of 200 requests %d are answered, and %d without randomised retries", answered[true], answered[false])
+	}
+}

@@ -156,6 +156,22 @@ func TestAnswersGoToTheOriginAlone(t *testing.T) {
 	}
 }
 
+// An application that answers twice, or late, has answered once.
+func TestOneAnswer(t *testing.T) {
+	s := soloAt(t, 0x10)
+	var late func([]byte, *kbr.RefusedError)
+	s.app.deliver = func(d *kbr.Delivery) {
+		late = d.Answer
+		d.Reply([]byte("first"))
+		d.Reply([]byte("second"))
+	}
+	s.hear(stranger(0x20), passing(1, 0x10, func(*pastry.Hop) {}))
+	s.step(machine.Input{Kind: machine.InCall, Call: func() { late(nil, &kbr.RefusedError{Code: 1}) }})
+	if rs := took[*pastry.Reply](s); len(rs) != 1 || string(rs[0].Payload) != "first" {
+		t.Errorf("the origin gets %v", rs)
+	}
+}
+
 // Row 16: a leaf set with the receiver's own id, in any order, with nodes that nobody
 // can reach. It is asked, not believed: nothing of it enters.
 func TestForgedLeafSet(t *testing.T) {
@@ -391,5 +407,43 @@ func TestLateAcknowledgement(t *testing.T) {
 	s.run(2 * time.Second)
 	if again := took[*pastry.Hop](s); len(again) == 0 {
 		t.Error("a late acknowledgement of an earlier epoch ended the custody of a new message")
+	}
+}
+
+// A node that was found dead is not raised by an echo of its former life, a frame that
+// was long on its way: it has to answer a probe.
+func TestEchoesDoNotRaiseTheDead(t *testing.T) {
+	s := soloAt(t, 0x10)
+	other := stranger(0x80)
+	s.hear(other, &pastry.LeafProbe{Active: true, Num: 1})
+	member := func() bool { return len(s.View(clockAt(s.now)).Leaf) > 0 }
+	if !member() {
+		t.Fatal("who spoke is no member")
+	}
+	s.step(machine.Input{Kind: machine.InPeerDown, From: other, Why: machine.DownRefused})
+	s.run(time.Minute)
+	if member() {
+		t.Fatal("who was refused by, and is silent, is still a member")
+	}
+	s.sent = nil
+	for num := range uint32(3) {
+		s.hear(other, &pastry.LeafProbe{Active: true, Num: 90 + num}) // an echo
+		s.hear(other, &pastry.LeafProbe{Active: true, Reply: true, Num: 90 + num})
+		if member() {
+			t.Fatal("an echo raised the dead")
+		}
+	}
+	var asked *pastry.LeafProbe
+	for _, p := range took[*pastry.LeafProbe](s) {
+		if !p.Reply && !p.Quiet {
+			asked = p
+		}
+	}
+	if asked == nil {
+		t.Fatal("the node does not ask whether the dead one is there")
+	}
+	s.hear(other, &pastry.LeafProbe{Active: true, Reply: true, Num: asked.Num})
+	if !member() {
+		t.Error("who answered a probe is no member")
 	}
 }

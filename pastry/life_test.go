@@ -184,6 +184,30 @@ func TestLeaseFollowsTheLoad(t *testing.T) {
 	}
 }
 
+// A node that asks for a short lease lives by it from that moment, though the answer
+// is lost: whoever granted it counts on the short one.
+func TestShorterLeaseCountsFromTheAsking(t *testing.T) {
+	t.Parallel()
+	w := grow(t, 12, linked(11))
+	w.Sim.RunFor(time.Minute)
+	const served = sim.NodeRef(5)
+	w.request(2, w.Sim.Handle(served).ID, kbr.Options{})
+	if !w.Sim.RunUntil(func() bool { return len(w.apps[served].got) == 1 }, time.Microsecond, 5*time.Second) {
+		t.Fatal("the request did not arrive")
+	}
+	for _, n := range w.Live() {
+		w.Sim.Cut(n, served)
+	}
+	w.Sim.RunFor(2 * time.Second)
+	if !w.Ready(served) {
+		t.Error("the lease of 2.5 s ended within 2 s")
+	}
+	w.Sim.RunFor(600 * time.Millisecond)
+	if w.Ready(served) {
+		t.Error("the lease of 2.5 s runs after 2.6 s")
+	}
+}
+
 // A process that was stopped finds its lease ended before it handles any other
 // input: what waited for it meanwhile is not served by it, but by those who took
 // its place, or by it once it holds leases anew.
@@ -258,23 +282,25 @@ func TestNotReadyStillForwards(t *testing.T) {
 func TestConcurrentJoins(t *testing.T) {
 	t.Parallel()
 	for _, drop := range []float64{0, 0.15} {
-		for _, founders := range []int{1, 2, 8} {
-			t.Run(fmt.Sprintf("into %d, loss %v", founders, drop), func(t *testing.T) {
-				w := grow(t, founders, linked(uint64(founders)))
-				w.Sim.Inject(sim.Faults{Drop: drop, Delay: 20 * time.Millisecond})
-				for range 12 {
-					w.Add()
+		for _, c := range []struct{ founders, joiners, seeds int }{{1, 2, 6}, {1, 6, 6}, {3, 6, 6}, {8, 12, 2}} {
+			t.Run(fmt.Sprintf("%d into %d, loss %v", c.joiners, c.founders, drop), func(t *testing.T) {
+				for seed := range c.seeds {
+					w := grow(t, c.founders, linked(uint64(seed)))
+					w.Sim.Inject(sim.Faults{Drop: drop, Delay: 20 * time.Millisecond})
+					for range c.joiners {
+						w.Add()
+					}
+					for range 100 {
+						w.Sim.RunFor(50 * time.Millisecond)
+						w.Truth.Claims(false)
+					}
+					w.Sim.Heal()
+					w.Sim.RunFor(75 * time.Second)
+					if got := len(w.ReadyNodes()); got != c.founders+c.joiners {
+						t.Errorf("seed %d: %d of %d nodes are ready", seed, got, c.founders+c.joiners)
+					}
+					w.check(32)
 				}
-				for range 150 {
-					w.Sim.RunFor(50 * time.Millisecond)
-					w.Truth.Claims(false)
-				}
-				w.Sim.Heal()
-				w.Sim.RunFor(75 * time.Second)
-				if got := len(w.ReadyNodes()); got != founders+12 {
-					t.Errorf("%d of %d nodes are ready", got, founders+12)
-				}
-				w.check(32)
 			})
 		}
 	}
@@ -305,6 +331,30 @@ func TestLeave(t *testing.T) {
 		w.Sim.RunFor(time.Minute)
 		w.Truth.Dead(0)
 		w.check(32)
+	}
+}
+
+// Who is gone is asked for Config.GoneFor whether he is there again, and then no more.
+func TestTheGoneAreForgotten(t *testing.T) {
+	const gone = sim.NodeRef(3)
+	c := linked(71)
+	c.Tune = func(p *pastry.Config) { p.GoneFor = 3 * time.Minute }
+	asked := 0
+	c.Sim.Observe.Send = func(_, to sim.NodeRef, _ machine.Class, _ wire.Message, _ int) {
+		if to == gone {
+			asked++
+		}
+	}
+	w := grow(t, 6, c)
+	w.Sim.Die(gone)
+	w.Sim.RunFor(time.Minute)
+	for _, sought := range []bool{true, false} {
+		asked = 0
+		w.Sim.RunFor(time.Minute)
+		if (asked > 0) != sought {
+			t.Errorf("at %v: %d messages in a minute to a node that is gone", w.Sim.Now(), asked)
+		}
+		w.Sim.RunFor(3 * time.Minute)
 	}
 }
 
@@ -392,7 +442,7 @@ func forgetful(t *testing.T, n int) (w *world, forget func()) {
 }
 
 // An expelled member loses its links and its place, also at nodes that hear of it from
-// others; what it was root of goes to the next; a pardon lets it in again.
+// others; what it was root of goes to the next. A pardon lets it in again.
 func TestExpulsion(t *testing.T) {
 	t.Parallel()
 	const seed = 90
@@ -435,6 +485,21 @@ func TestExpulsion(t *testing.T) {
 	if o := w.ask(near[5], x, kbr.Options{}); o.err != nil || o.by() != w.Sim.Handle(near[1]).ID {
 		t.Errorf("the key of the expelled node: %v, answered by %s", o.err, o.by().Short())
 	}
+
+	pardon := &peer.Expulsion{Node: x, Number: 2, Time: w.Sim.Config().Start.Unix() + 60, Pardon: true}
+	pardon.Sign(peer.RingID(authority.Public()), authority, nil)
+	w.Sim.Call(at, func() {
+		if !w.Node(at).Expel(pardon) {
+			t.Error("the pardon was not accepted")
+		}
+	})
+	w.Sim.RunFor(30 * time.Second)
+	w.Sim.Crash(out)
+	w.Sim.RunFor(10 * time.Second)
+	w.Sim.Restart(out)
+	w.Sim.RunFor(time.Minute)
+	w.check(32)
+	w.mustReach(5)
 }
 
 // An expulsion that nobody who may has signed changes nothing.
