@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -34,6 +36,11 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(run(&world{args: os.Args[1:], stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ(),
 			now: time.Now, launch: launch, browse: func(string, func(string) string) error { return nil }}))
+	}
+	// Under nohup, and in many a runner of jobs, SIGHUP is ignored, which the
+	// programs that are started here would inherit: a caught signal is not.
+	if signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	}
 	goleak.VerifyTestMain(m)
 }
