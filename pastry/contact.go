@@ -33,7 +33,10 @@ type contact struct {
 	met    bool // answered us directly, in this incarnation
 	// doubtful: it was found dead, spoke again, and has to answer a probe.
 	doubtful bool
-	lastAsk  uint32 // highest number of its lease requests
+	// born is the highest incarnation that its own link showed; what others name may
+	// be invented.
+	born    uint64
+	lastAsk uint32 // highest number of its lease requests
 	// toldClosed: another leaf-set member saw the same.
 	toldClosed bool
 	probe      *probe
@@ -101,17 +104,18 @@ func (n *Node) contact(h *peer.Handle) *contact {
 		}
 		return c
 	}
-	if c.h == h || c.met || c.probe != nil || c.hop != nil {
+	if c.h == h || c.met {
 		return c
 	}
-	switch {
+	switch known := c.probe != nil || c.hop != nil; {
+	case h.Key == c.h.Key && h.Incarnation == c.h.Incarnation && h.Newer(c.h):
+		c.h = h
+	case known:
 	case h.Key != c.h.Key && c.life == dead:
 		// What was named first did not answer: perhaps it was invented.
 		c.fresh(h)
 	case h.Key == c.h.Key && h.Incarnation > c.h.Incarnation:
 		c.fresh(h)
-	case h.Key == c.h.Key && h.Newer(c.h):
-		c.h = h
 	}
 	n.leafs.list = nil
 	return c
@@ -122,12 +126,23 @@ func (n *Node) contact(h *peer.Handle) *contact {
 func (n *Node) meet(h *peer.Handle) *contact {
 	c := n.contact(h)
 	switch {
-	case c.h == h || !h.Newer(c.h) && h.Key == c.h.Key:
+	case c.h == h:
 	case h.Incarnation > c.h.Incarnation || h.Key != c.h.Key:
 		n.reborn(c, h)
+	case h.Newer(c.h):
+		n.relocate(c, h)
+	case c.met || h.Incarnation < c.born:
+	case h.Incarnation == c.h.Incarnation:
+		n.relocate(c, h) // others named other addresses
 	default:
-		c.h = h
+		// A later life that others named, and that nobody met, is no reason not to
+		// hear this one; but this may be an echo.
+		c.fresh(h)
+		c.doubtful = true
 		n.leafs.list = nil
+	}
+	if h.Incarnation == c.h.Incarnation {
+		c.born = h.Incarnation
 	}
 	return c
 }
@@ -135,7 +150,7 @@ func (n *Node) meet(h *peer.Handle) *contact {
 // fresh forgets what was known of an earlier incarnation; what counts for all of
 // them stays.
 func (c *contact) fresh(h *peer.Handle) {
-	*c = contact{h: h, prox: c.prox, leaf: c.leaf, repaired: c.repaired, probe: c.probe, waiting: c.waiting}
+	*c = contact{h: h, prox: c.prox, born: c.born, leaf: c.leaf, repaired: c.repaired, probe: c.probe, waiting: c.waiting}
 }
 
 // reborn: the node runs as a new incarnation. What was promised to the old one is

@@ -17,6 +17,7 @@
 //	lease.go     who claims a key                  "Consistent key mapping" (TR05-456), changed
 //	upkeep.go    table gossip, self-tuned probes   PNS-CG; MSPastry 4.1
 //	heal.go      partition healing                 FreePastry's PartitionHandler
+//	move.go      a node whose addresses change
 //	relay.go     past broken links                 FreePastry's source routes
 //	expel.go     the set of expulsions
 //	request.go   requests with an outcome          (served.go: nothing twice)

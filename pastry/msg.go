@@ -26,6 +26,7 @@ var Messages = wire.NewTable(
 	(*Hop)(nil), (*Ack)(nil), (*LeafProbe)(nil), (*Lease)(nil), (*Ping)(nil), (*Pong)(nil),
 	(*StateRequest)(nil), (*StateReply)(nil), (*Introduce)(nil), (*Introduced)(nil), (*JoinReply)(nil),
 	(*RowAnnounce)(nil), (*Direct)(nil), (*Reply)(nil), (*Leave)(nil), (*Relay)(nil), (*ExpulsionSet)(nil),
+	(*Moved)(nil),
 )
 
 // Hop carries a routed message, or a broadcast, over one link. The body is the
@@ -237,6 +238,12 @@ type ExpulsionSet struct {
 	Entries []*peer.Expulsion `cbor:"1,keyasint"`
 }
 
+// Moved says where its sender is reached from now on. A Pong acknowledges it.
+type Moved struct {
+	Seq  uint32       `cbor:"1,keyasint"`
+	Self *peer.Handle `cbor:"2,keyasint"` // of the sender's present incarnation
+}
+
 // Kinds of the link messages. Numbers are never used again.
 const (
 	kindHop wire.Kind = iota + 1
@@ -256,6 +263,7 @@ const (
 	kindLeave
 	kindRelay
 	kindExpulsionSet
+	kindMoved
 )
 
 // Kind implements wire.Message.
@@ -308,6 +316,9 @@ func (*Relay) Kind() wire.Kind { return kindRelay }
 
 // Kind implements wire.Message.
 func (*ExpulsionSet) Kind() wire.Kind { return kindExpulsionSet }
+
+// Kind implements wire.Message.
+func (*Moved) Kind() wire.Kind { return kindMoved }
 
 func firstError(errs ...error) error {
 	for _, err := range errs {
@@ -427,4 +438,12 @@ func (m *ExpulsionSet) Check() error {
 		}
 	}
 	return atMost("expulsions", len(m.Entries), maxEntries)
+}
+
+// Check implements wire.Checker.
+func (m *Moved) Check() error {
+	if m.Self == nil {
+		return fmt.Errorf("a move of nobody")
+	}
+	return nil
 }

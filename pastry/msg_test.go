@@ -116,6 +116,7 @@ func messages(t *rapid.T) []wire.Message {
 		&pastry.Leave{Incarnation: long.Draw(t, "incarnation")},
 		&pastry.Relay{From: drawHandle.Draw(t, "from"), To: drawID.Draw(t, "to"), Num: long.Draw(t, "num"), Inner: some(t, 1, 99, b), Sig: make([]byte, peer.SignatureSize)},
 		&pastry.ExpulsionSet{Entries: []*peer.Expulsion{expulsion(drawID.Draw(t, "node"), rapid.Uint64Range(1, peer.MaxAdmitterNumber).Draw(t, "number"))}},
+		&pastry.Moved{Seq: number.Draw(t, "seq"), Self: drawHandle.Draw(t, "self")},
 	}
 }
 
@@ -228,6 +229,7 @@ var limitCases = []struct {
 	{"leaf set of a joining node", &pastry.JoinReply{Leaf: many(pastry.MaxLeaf + 1)}, &pastry.JoinReply{Leaf: many(pastry.MaxLeaf + 2)}},
 	{"bits for the leaf set", &pastry.JoinReply{Met: make([]byte, pastry.MaxLeaf/8+1)}, &pastry.JoinReply{Met: make([]byte, pastry.MaxLeaf/8+2)}},
 	{"joiner", &pastry.Introduce{Joiner: many(1)[0]}, &pastry.Introduce{}},
+	{"who moves", &pastry.Moved{Self: many(1)[0]}, &pastry.Moved{}},
 	{"author of what is relayed", relayed(peer.SignatureSize, 1), &pastry.Relay{Sig: make([]byte, peer.SignatureSize)}},
 	{"signature of what is relayed", relayed(peer.SignatureSize, 1), relayed(peer.SignatureSize-1, 1)},
 	{"length of what is relayed", relayed(peer.SignatureSize, pastry.MaxRelayed), relayed(peer.SignatureSize, pastry.MaxRelayed+1)},

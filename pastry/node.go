@@ -169,6 +169,8 @@ func (n *Node) message(c *contact, m wire.Message) {
 		n.onRelay(c, m)
 	case *ExpulsionSet:
 		n.onExpulsions(m)
+	case *Moved:
+		n.onMoved(c, m)
 	default:
 		panic(fmt.Sprintf("pastry: message %T is in the table and is not handled", m))
 	}

@@ -222,6 +222,9 @@ func (n *Node) peerDown(h *peer.Handle, why machine.DownReason) {
 	if c == nil || c.h.Incarnation != h.Incarnation || c.life == left || c.life == dead && why != machine.DownRefused {
 		return
 	}
+	if why == machine.DownRefused && c.h.Moves > h.Moves {
+		why = machine.DownLost // it lives elsewhere now
+	}
 	switch why {
 	case machine.DownClosed, machine.DownLost:
 		// A hint only: ask at once, by a new link.

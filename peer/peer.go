@@ -54,6 +54,9 @@ type Handle struct {
 	// Addrs are where it can be reached, best first, in the transport's own
 	// notation. They are hints: only the key proves who answers.
 	Addrs []string
+	// Moves counts how often the addresses changed in this incarnation, so that
+	// what is told late of an earlier place does not replace a later one.
+	Moves uint32
 }
 
 // handleFields is the encoded form. A handle travels as a byte string that
@@ -65,24 +68,25 @@ type handleFields struct {
 	Key         Key
 	Incarnation uint64
 	Addrs       []string
+	Moves       uint32
 }
 
 // MarshalBinary implements encoding.BinaryMarshaler.
 func (h *Handle) MarshalBinary() ([]byte, error) {
-	return wire.Marshal(handleFields{ID: h.ID, Key: h.Key, Incarnation: h.Incarnation, Addrs: h.Addrs})
+	return wire.Marshal(handleFields{ID: h.ID, Key: h.Key, Incarnation: h.Incarnation, Addrs: h.Addrs, Moves: h.Moves})
 }
 
 // UnmarshalBinary implements encoding.BinaryUnmarshaler, within the limits of a
 // handle. Errors wrap wire.ErrMalformed.
 func (h *Handle) UnmarshalBinary(b []byte) error {
-	if len(b) > 128+MaxAddrs*(MaxAddrLen+3) {
+	if len(b) > 136+MaxAddrs*(MaxAddrLen+3) {
 		return fmt.Errorf("%w: handle of %d bytes", wire.ErrMalformed, len(b))
 	}
 	var f handleFields
 	if err := wire.Unmarshal(b, &f); err != nil {
 		return err
 	}
-	v := Handle{ID: f.ID, Key: f.Key, Incarnation: f.Incarnation, Addrs: f.Addrs}
+	v := Handle{ID: f.ID, Key: f.Key, Incarnation: f.Incarnation, Addrs: f.Addrs, Moves: f.Moves}
 	if err := v.Check(); err != nil {
 		return fmt.Errorf("%w: %w", wire.ErrMalformed, err)
 	}
@@ -119,10 +123,24 @@ func (h *Handle) String() string {
 }
 
 // Newer reports whether h should replace old, a handle of the same node: it is of
-// a later incarnation, or of the same one with other addresses.
+// a later incarnation, or of the same one after more moves; or nothing says which
+// of two different lists of addresses is the later one.
 func (h *Handle) Newer(old *Handle) bool {
-	return h.Incarnation > old.Incarnation ||
-		h.Incarnation == old.Incarnation && !slices.Equal(h.Addrs, old.Addrs)
+	switch {
+	case h.Incarnation != old.Incarnation:
+		return h.Incarnation > old.Incarnation
+	case h.Moves != old.Moves:
+		return h.Moves > old.Moves
+	}
+	return !slices.Equal(h.Addrs, old.Addrs)
+}
+
+// MovedTo returns the handle of the same incarnation at other addresses, which it
+// keeps a copy of.
+func (h *Handle) MovedTo(addrs []string) *Handle {
+	moved := *h
+	moved.Addrs, moved.Moves = slices.Clone(addrs), h.Moves+1
+	return &moved
 }
 
 // CheckList returns an error if a list of handles from outside has more than limit

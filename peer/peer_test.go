@@ -20,6 +20,7 @@ func drawHandle(t *rapid.T) *peer.Handle {
 		Key:         peer.Key(rapid.SliceOfN(rapid.Byte(), peer.KeySize, peer.KeySize).Draw(t, "key")),
 		Incarnation: rapid.Uint64().Draw(t, "incarnation"),
 		Addrs:       rapid.SliceOfN(rapid.StringMatching(`[a-z0-9/.:]{1,60}`), 1, peer.MaxAddrs).Draw(t, "addrs"),
+		Moves:       rapid.Uint32().Draw(t, "moves"),
 	}
 }
 
@@ -55,7 +56,7 @@ func TestHandlesThatAreRefused(t *testing.T) {
 		h    peer.Handle
 		good bool
 	}{
-		{"largest", peer.Handle{ID: one, Incarnation: 1<<64 - 1, Addrs: addrs(peer.MaxAddrs, peer.MaxAddrLen)}, true},
+		{"largest", peer.Handle{ID: one, Incarnation: 1<<64 - 1, Moves: 1<<32 - 1, Addrs: addrs(peer.MaxAddrs, peer.MaxAddrLen)}, true},
 		{"no address", peer.Handle{ID: one}, true},
 		{"no id", peer.Handle{Addrs: addrs(1, 5)}, false},
 		{"too many addresses", peer.Handle{ID: one, Addrs: addrs(peer.MaxAddrs+1, 5)}, false},
@@ -111,16 +112,23 @@ func TestCheckList(t *testing.T) {
 }
 
 func TestNewer(t *testing.T) {
-	old := &peer.Handle{ID: id.Tiny(1), Incarnation: 5, Addrs: []string{"a"}}
+	old := &peer.Handle{ID: id.Tiny(1), Incarnation: 5, Addrs: []string{"a"}, Moves: 2}
 	for _, c := range []struct {
 		incarnation uint64
+		moves       uint32
 		addr        string
 		newer       bool
-	}{{4, "b", false}, {5, "a", false}, {5, "b", true}, {6, "a", true}} {
-		h := &peer.Handle{ID: old.ID, Incarnation: c.incarnation, Addrs: []string{c.addr}}
+	}{
+		{4, 2, "b", false}, {4, 9, "b", false}, {5, 2, "a", false}, {5, 2, "b", true}, {5, 1, "b", false},
+		{5, 3, "b", true}, {5, 3, "a", true}, {6, 0, "a", true},
+	} {
+		h := &peer.Handle{ID: old.ID, Incarnation: c.incarnation, Moves: c.moves, Addrs: []string{c.addr}}
 		if h.Newer(old) != c.newer {
-			t.Errorf("incarnation %d at %s: newer is %v", c.incarnation, c.addr, !c.newer)
+			t.Errorf("incarnation %d at %s after %d moves: newer is %v", c.incarnation, c.addr, c.moves, !c.newer)
 		}
+	}
+	if to := old.MovedTo([]string{"c"}); !to.Newer(old) || old.Newer(to) || to.Addrs[0] != "c" || old.Addrs[0] != "a" {
+		t.Errorf("%v moved to %v", old, to)
 	}
 	var none *peer.Handle
 	if none.String() != "nobody" || old.String() != "01000000/5" {

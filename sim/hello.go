@@ -23,6 +23,10 @@ func (s *Sim) dial(from, to uint32, h *peer.Handle) (ref uint32, end int) {
 	l.node = [2]uint32{from, to}
 	s.attach(ref, 0, dialing, h)
 	l.dial = s.postLink(int(from), s.now+int64(s.cfg.DialTimeout), kDialEnd, ref, 0, 0)
+	if !s.found(to, h) {
+		s.misses(ref, from, to)
+		return ref, 0
+	}
 	if at, open := s.pass(from, to); open {
 		s.postLink(int(from), at, kHello, ref, 1, 0)
 	}
@@ -255,7 +259,7 @@ func (s *Sim) stalled(ref uint32, end int) {
 	me, other := l.node[end], l.node[1-end]
 	halfOpen := l.side[1-end].state == gone
 	switch {
-	case s.nodes[other].state == silent && halfOpen, s.blocked(me, other), s.blocked(other, me):
+	case halfOpen && (s.nodes[other].state == silent || !s.found(other, sd.to)), s.blocked(me, other), s.blocked(other, me):
 		s.postLink(int(me), s.now, kLinkDown, ref, end, machine.DownLost)
 	case halfOpen:
 		s.reset(ref, end) // what was sent again was answered

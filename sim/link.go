@@ -173,12 +173,13 @@ func (s *Sim) transmit(p *parcel, ref uint32, end int) {
 		s.lost(p.from, p.to, p.kind, LossParted)
 	case halfOpen:
 		s.lost(p.from, p.to, p.kind, LossDead)
-		if back && s.nodes[p.to].state != silent {
+		if back && s.nodes[p.to].state != silent && s.found(p.to, sd.to) {
 			s.reset(ref, end)
 			return
 		}
 	default:
-		p.link, p.opens = ref, sd.opens
+		// Whoever moved is still known by what it showed when the link was made.
+		p.self, p.link, p.opens = l.side[1-end].to, ref, sd.opens
 		s.launch(p, s.now+s.delay(p.from, p.to), &sd.arrival[min(p.class, machine.ClassUpkeep)])
 		if back {
 			return

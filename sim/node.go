@@ -49,6 +49,7 @@ type more struct {
 	wiped    func()
 	saved    []byte
 	clock    *clock  // nil: a right one
+	place    *place  // nil: where any handle finds it
 	paths    *paths  // nil: open
 	ports    []port  // sorted by peer
 	up       int32   // links that stand
@@ -184,6 +185,9 @@ func (s *Sim) handle(ref uint32) {
 			in.Kind, in.Slot, in.Result = machine.InDone, e.slot, e.msg.(doneParcel).result
 		case kCall:
 			in.Kind, in.Call = machine.InCall, e.msg.(callParcel).call
+			s.give(e.node, in)
+			s.nodes[e.node].self = s.nodes[e.node].machine.Self() // it may have been told that it moved
+			return
 		case kWake:
 			in.Kind = machine.InWake
 		case kNotice:

@@ -50,8 +50,8 @@ func (f *far) send(to *peer.Handle, c transport.Class, frame []byte) error {
 			f.links.drop(1)
 			return nil
 		}
-	} else if f.want == nil || f.want.Key != to.Key || to.Newer(f.want) {
-		f.want = to
+	} else {
+		f.wish(to)
 	}
 	if !f.queue.push(c, frame) {
 		f.links.drop(1)
@@ -79,9 +79,7 @@ func (f *far) connect(to *peer.Handle) (<-chan error, error) {
 	if f.live != nil {
 		return wait, nil // it comes up at this moment
 	}
-	if f.want == nil || f.want.Key != to.Key || to.Newer(f.want) {
-		f.want = to
-	}
+	f.wish(to)
 	f.fails, f.retryAt = 0, time.Time{}
 	if f.try != nil && !f.try.urged {
 		f.try.urged = true
@@ -89,6 +87,14 @@ func (f *far) connect(to *peer.Handle) (<-chan error, error) {
 	}
 	f.dial()
 	return wait, nil
+}
+
+// wish notes whom to dial: whatever addresses the owner believes now, unless they are
+// of an earlier incarnation. f is locked.
+func (f *far) wish(to *peer.Handle) {
+	if f.want == nil || f.want.Key != to.Key || to.Incarnation >= f.want.Incarnation {
+		f.want = to
+	}
 }
 
 // dial starts an attempt if none is on its way. f is locked.
