@@ -20,6 +20,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/crypto"
 	p2ppeer "github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
+	"go.uber.org/goleak"
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
@@ -352,7 +353,8 @@ const childEnv = "PHYLLO_TEST_NODE"
 func TestMain(m *testing.M) {
 	listen := os.Getenv(childEnv)
 	if listen == "" {
-		os.Exit(m.Run())
+		goleak.VerifyTestMain(m)
+		return
 	}
 	n, err := newNode(2, libp2p.Options{}, listen)
 	if err != nil {
