@@ -15,7 +15,6 @@ build: ## build bin/phyllo, one static binary
 	CGO_ENABLED=0 go build -trimpath -o bin/phyllo ./cmd/phyllo
 
 test: ## run all tests; needs Go only, and says which tests need more
-	go vet ./...
 	@echo "200 storms of faults in rings of 20 nodes; among the other tests there are 20, with the race detector where it works"
 	PHYLLO_SEEDS=$${PHYLLO_SEEDS:-200} go test -count=1 -run '^TestStorm$$' ./lab
 	PHYLLO_SEEDS=$${PHYLLO_SEEDS:-20} go run ./internal/testrun $(TESTFLAGS) ./...

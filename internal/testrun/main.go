@@ -37,7 +37,7 @@ func run(w io.Writer, packages []string, strict bool, timeout time.Duration) (bo
 	if err != nil {
 		return false, err
 	}
-	args := []string{"test", "-json", "-count=1", "-timeout", timeout.String()}
+	args := []string{"test", "-json", "-count=1", "-vet=all", "-timeout", timeout.String()}
 	if race {
 		args = append(args, "-race")
 	}
