@@ -2,11 +2,13 @@
 
 # How many seeds "make soak" runs.
 SEEDS ?= 2000
+# For the measurements: -quick, -run REGEXP.
+BENCHFLAGS ?=
 # For the test runner; -strict as in .ci/run.
 TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build test deps demo bench soak figures picture lint
+.PHONY: help build test deps demo bench soak picture lint
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,14 +27,11 @@ deps: ## install what the tests need besides Go; says first what
 demo: ## a ring of real nodes in one process, to look at
 	go run ./cmd/phyllo demo
 
-bench: ## run the benchmarks
-	go test -run '^$$' -bench . -benchmem ./...
+bench: ## measure what is promised, 25 minutes: a table, docs/figures.md, docs/figures.json (quicker: BENCHFLAGS=-quick)
+	go run ./bench -page docs/figures.md -json docs/figures.json $(BENCHFLAGS)
 
 soak: ## run the storms of faults with many more seeds (SEEDS=2000)
 	PHYLLO_SEEDS=$(SEEDS) go test -count=1 -timeout 0 -run 'Storm' -v ./lab/...
-
-figures: ## run the benchmarks and write what they measure to docs/figures.md
-	go run ./internal/figures -o docs/figures.md
 
 picture: ## draw docs/rooms.svg from the code
 	go run ./internal/layers/picture -o docs/rooms.svg

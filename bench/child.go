@@ -1,0 +1,131 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// job is a row over one transport, still to be measured.
+type job struct {
+	row       *row
+	transport string
+}
+
+// choose returns what the flags ask for.
+func choose(f *flags) []job {
+	var out []job
+	for _, r := range rows() {
+		over := r.transports
+		if len(over) == 0 {
+			over = []string{""}
+		}
+		for _, t := range over {
+			if f.only.MatchString(key(r.name, t)) {
+				out = append(out, job{&r, t})
+			}
+		}
+	}
+	return out
+}
+
+// measureAll measures the rows one after another, and then those that take minutes,
+// side by side. The results stand in the order of the jobs.
+func measureAll(ctx context.Context, jobs []job, quick bool) []result {
+	results := make([]result, len(jobs))
+	one := func(i int) {
+		begun := time.Now()
+		results[i] = jobs[i].measure(ctx, quick)
+		said := "done"
+		if err := results[i].err; err != nil {
+			said = err.Error()
+		}
+		fmt.Fprintf(os.Stderr, "%-18s %5.0f s  %s\n", key(jobs[i].row.name, jobs[i].transport), time.Since(begun).Seconds(), said)
+	}
+	for i, j := range jobs {
+		if !j.row.slow {
+			one(i)
+		}
+	}
+	var slow sync.WaitGroup
+	for i, j := range jobs {
+		if j.row.slow {
+			slow.Go(func() { one(i) })
+		}
+	}
+	slow.Wait()
+	return results
+}
+
+// measure measures a row in a process of its own.
+func (j job) measure(ctx context.Context, quick bool) result {
+	x := result{row: j.row, transport: j.transport, rounds: j.row.rounds}
+	if quick {
+		x.rounds = min(x.rounds, 2)
+	}
+	args := []string{"-row", j.row.name, "-over", j.transport, "-rounds", strconv.Itoa(x.rounds)}
+	if quick {
+		args = append(args, "-quick")
+	}
+	rounds, err := askItself(ctx, j.row.apart, args)
+	if err != nil {
+		x.err = err
+		return x
+	}
+	x.best = j.row.best(rounds, j.transport)
+	return x
+}
+
+// askItself runs this program for one row and reads its rounds. Apart, it has a
+// network of its own, with nothing but a loopback device.
+func askItself(ctx context.Context, apart bool, args []string) ([]round, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	name := self
+	if apart {
+		script := `ip link set lo up && exec "$0" "$@"`
+		name, args = "unshare", append([]string{"-n", "sh", "-c", script, self}, args...)
+	}
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 10 * time.Second
+	var out, said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &said
+	if err := cmd.Run(); err != nil {
+		if apart && errors.Is(err, exec.ErrNotFound) {
+			return nil, errors.New("this row needs Linux with the programs unshare and ip (util-linux, iproute2), as root")
+		}
+		return nil, fmt.Errorf("%w: %s", err, strings.TrimSpace(said.String()))
+	}
+	var rounds []round
+	if err := json.Unmarshal(out.Bytes(), &rounds); err != nil {
+		return nil, fmt.Errorf("reading the rounds: %w", err)
+	}
+	if len(rounds) == 0 {
+		return nil, errors.New("nothing was measured")
+	}
+	return rounds, nil
+}
+
+// measureHere is the other end of askItself.
+func measureHere(ctx context.Context, f *flags) error {
+	r, ok := find(f.inner.row)
+	if !ok {
+		return fmt.Errorf("there is no row %q", f.inner.row)
+	}
+	rounds, err := r.measure(ctx, &env{transport: f.inner.over, rounds: f.inner.rounds, quick: f.quick})
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(rounds)
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// table writes the results as a page of Markdown.
+func table(results []result, a about) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "# Figures\n\nWritten by `make bench`, not by hand: `%s`, on %s, in %.0f minutes, of commit %s.\n\n",
+		a.command, a.when.UTC().Format(time.DateOnly), a.took.Minutes(), a.commit)
+	fmt.Fprintf(&b, "%s; %s.\n\n", a.machine, a.load)
+	b.WriteString("Real links are sealed (Noise, or QUIC's TLS); the goal is that of TCP, and QUIC stands beside it. FreePastry 2.1, tuned, has\n" +
+		"its links in clear. The best round counts. 50 real nodes in one process, on loopback, unless a row says otherwise.\n\n")
+	b.WriteString("| what | way, outstanding, transport | counted | best of | figure | goal | | FreePastry |\n|---|---|---|---|---|---|---|---|\n")
+	for _, x := range results {
+		r := x.row
+		fmt.Fprintf(&b, "| %s | %s | %s | %d | %s | %s | %s | %s |\n", r.what, x.circumstances(), r.counted, x.rounds,
+			x.figures(), x.goals(), x.outcome(), orDash(r.freePastry))
+	}
+	return b.Bytes()
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "–"
+	}
+	return s
+}
+
+// circumstances are which way, how many outstanding, and over what.
+func (x *result) circumstances() string {
+	var parts []string
+	if x.row.way != "" {
+		parts = append(parts, x.row.way)
+	}
+	if x.row.outstanding > 0 {
+		parts = append(parts, fmt.Sprintf("%d outstanding", x.row.outstanding))
+	}
+	if t := x.carried(); t != "" {
+		parts = append(parts, t)
+	}
+	return orDash(strings.Join(parts, ", "))
+}
+
+func (x *result) figures() string {
+	var parts []string
+	for _, f := range x.best.Figures {
+		parts = append(parts, f.String())
+	}
+	return orDash(strings.Join(parts, "; "))
+}
+
+// String gives a figure to people.
+func (f figure) String() string {
+	text := number(f.Value)
+	if f.Unit != "" {
+		text += " " + f.Unit
+	}
+	return f.Metric + " " + text
+}
+
+func (x *result) goals() string {
+	var parts []string
+	for _, f := range x.best.Figures {
+		if g := x.row.goalOf(f.Metric, x.transport); g != nil {
+			parts = append(parts, strings.TrimSpace(g.String()+" "+f.Unit))
+		}
+	}
+	return orDash(strings.Join(parts, "; "))
+}
+
+// outcome is the verdict, with the reason where the goal is not met.
+func (x *result) outcome() string {
+	if x.err != nil {
+		return "not measured: " + strings.Join(strings.Fields(x.err.Error()), " ")
+	}
+	v := x.verdict()
+	text := string(v)
+	if v == near || v == missed {
+		if x.best.Bound != "" {
+			text += ": " + x.best.Bound
+		}
+	}
+	if x.best.Note != "" {
+		text = strings.TrimPrefix(text+"; "+x.best.Note, "; ")
+	}
+	return orDash(text)
+}
+
+// line is one figure as JSON. Goal and Met are null where there is no goal.
+type line struct {
+	Name   string   `json:"name"`
+	Metric string   `json:"metric"`
+	Value  float64  `json:"value"`
+	Unit   string   `json:"unit"`
+	Goal   *float64 `json:"goal"`
+	Met    *bool    `json:"met"`
+}
+
+// jsonLines writes each figure as a JSON object on a line of its own.
+func jsonLines(results []result) ([]byte, error) {
+	var b bytes.Buffer
+	out := json.NewEncoder(&b)
+	for _, x := range results {
+		for _, f := range x.best.Figures {
+			l := line{Name: key(x.row.name, x.transport), Metric: f.Metric, Value: f.Value, Unit: f.Unit}
+			if g := x.row.goalOf(f.Metric, x.transport); g != nil {
+				ok := g.judge(f.Value) == met
+				l.Goal, l.Met = &g.limit, &ok
+			}
+			if err := out.Encode(l); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return b.Bytes(), nil
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+func fast() *row {
+	return &row{name: "fast", what: "a thing", way: oneWay, outstanding: 64, counted: "what is counted", freePastry: "7 s",
+		goals: []goal{{metric: "p50", limit: 10}, {metric: "rate", limit: 100, atLeast: true}, {metric: "p50", limit: 40, transport: quic}}}
+}
+
+func TestVerdict(t *testing.T) {
+	p50 := func(ms float64) round {
+		return round{Figures: []figure{{"p50", ms, "ms"}, {"rate", 200, "/s"}, {"seen", 1e9, ""}}}
+	}
+	for _, x := range []struct {
+		name      string
+		transport string
+		round     round
+		want      verdict
+	}{
+		{"as the goal", tcp, p50(10), met},
+		{"a quarter above", tcp, p50(12.5), near},
+		{"more", tcp, p50(12.6), missed},
+		{"the same over QUIC, with a goal of its own", quic, p50(12.6), met},
+		{"a rate that is too low, a little", tcp, round{Figures: []figure{{"rate", 80, "/s"}}}, near},
+		{"by far", tcp, round{Figures: []figure{{"rate", 79, "/s"}}}, missed},
+		{"nothing at all", tcp, round{Figures: []figure{{"rate", 0, "/s"}}}, missed},
+		{"the worst one counts", tcp, round{Figures: []figure{{"p50", 1, "ms"}, {"rate", 1, "/s"}}}, missed},
+		{"without a goal", tcp, round{Figures: []figure{{"seen", 1, ""}}}, free},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			r := result{row: fast(), transport: x.transport, best: x.round}
+			if got := r.verdict(); got != x.want {
+				t.Errorf("verdict %q, want %q", got, x.want)
+			}
+		})
+	}
+	none := &row{goals: []goal{{metric: "wrong owners", limit: 0}}}
+	for value, want := range map[float64]verdict{0: met, 1: missed} {
+		r := result{row: none, best: round{Figures: []figure{{"wrong owners", value, ""}}}}
+		if got := r.verdict(); got != want {
+			t.Errorf("%v of a thing that must not be: verdict %q, want %q", value, got, want)
+		}
+	}
+	if r := (result{row: fast(), err: errors.New("broken")}); r.verdict() != missed {
+		t.Error("a row that could not be measured has not missed its goal")
+	}
+}
+
+// TestBest takes the round whose worst figure is the best, not the one with the best
+// first figure.
+func TestBest(t *testing.T) {
+	rounds := []round{
+		{Figures: []figure{{"p50", 5, "ms"}, {"rate", 10, "/s"}}},
+		{Figures: []figure{{"p50", 11, "ms"}, {"rate", 95, "/s"}}},
+		{Figures: []figure{{"p50", 20, "ms"}, {"rate", 500, "/s"}}},
+	}
+	for _, transport := range links {
+		if got := fast().best(rounds, transport).Figures[1].Value; transport == tcp && got != 95 || transport == quic && got != 500 && got != 95 {
+			t.Errorf("over %s the round with the rate %v is taken", transport, got)
+		}
+	}
+}
+
+func TestTable(t *testing.T) {
+	results := []result{
+		{row: fast(), transport: tcp, rounds: 5, best: round{Figures: []figure{{"p50", 12.34, "ms"}, {"rate", 12345, "/s"}}, Bound: "light is slow"}},
+		{row: fast(), transport: quic, rounds: 2, best: round{Figures: []figure{{"p50", 3, "ms"}}, Note: "not at full length"}},
+		{row: fast(), transport: tcp, err: errors.New("it\nbroke")},
+	}
+	page := string(table(results, about{when: time.Date(2026, 5, 4, 0, 0, 0, 0, time.UTC), took: 90 * time.Second, machine: "A machine", load: load{}.String(), commit: "abc", command: "go run ./bench"}))
+	for _, want := range []string{
+		"2026-05-04", "A machine", "commit abc", "`go run ./bench`", "how busy the machine was is not known",
+		"| a thing | one way, 64 outstanding, TCP+Noise | what is counted | 5 | p50 12.3 ms; rate 12,345 /s | ≤ 10 ms; ≥ 100 /s | within 25 %: light is slow | 7 s |\n",
+		"| a thing | one way, 64 outstanding, QUIC | what is counted | 2 | p50 3 ms | ≤ 40 ms | met; not at full length | 7 s |\n",
+		"| not measured: it broke |",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q:\n%s", want, page)
+		}
+	}
+	lines, err := jsonLines(results)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"name":"fast/tcp","metric":"p50","value":12.34,"unit":"ms","goal":10,"met":false}
+{"name":"fast/tcp","metric":"rate","value":12345,"unit":"/s","goal":100,"met":true}
+{"name":"fast/quic","metric":"p50","value":3,"unit":"ms","goal":40,"met":true}
+`
+	if string(lines) != want {
+		t.Errorf("JSON is\n%s\nwant\n%s", lines, want)
+	}
+}
+
+func TestNumber(t *testing.T) {
+	for x, want := range map[float64]string{0: "0", 3: "3", 0.1234: "0.123", 2.5: "2.5", 12.345: "12.3", 999.6: "1000", 1234.5: "1,234", 40000: "40,000", -1234: "-1,234"} {
+		if got := number(x); got != want {
+			t.Errorf("%v is spelled %q, want %q", x, got, want)
+		}
+	}
+}
+
+// TestRows holds the table of rows together: what -run and the JSON call a row is
+// unique, and each goal can be met by its row's transports.
+func TestRows(t *testing.T) {
+	seen := map[string]bool{}
+	for _, r := range rows() {
+		if seen[r.name] || strings.ContainsAny(r.name, " /") {
+			t.Errorf("the name %q is taken, or no name", r.name)
+		}
+		seen[r.name] = true
+		if r.what == "" || r.counted == "" || r.rounds < 1 || r.measure == nil {
+			t.Errorf("row %q does not say all that a row must say", r.name)
+		}
+		if found, ok := find(r.name); !ok || found.what != r.what {
+			t.Errorf("row %q is not found by its name", r.name)
+		}
+	}
+}
+
+func TestFlags(t *testing.T) {
+	f, err := parse([]string{"-quick", "-run", "^route/tcp$"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if jobs := choose(f); len(jobs) != 1 || jobs[0].row.name != "route" || jobs[0].transport != tcp || !f.quick {
+		t.Errorf("%d rows are chosen", len(jobs))
+	}
+	for _, args := range [][]string{{"-run", "("}, {"route"}, {"-none"}} {
+		if _, err := parse(args); err == nil {
+			t.Errorf("%q gives no error", args)
+		}
+	}
+}
