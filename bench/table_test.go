@@ -5,7 +5,11 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func fast() *row {
 	return &row{name: "fast", what: "a thing", way: oneWay, outstanding: 64, counted: "what is counted", freePastry: "7 s",
