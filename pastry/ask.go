@@ -64,7 +64,7 @@ type question struct {
 // unanswered ends what was asked of a node whose process is gone.
 func (n *Node) unanswered(c *contact) {
 	for _, seq := range slices.Sorted(maps.Keys(n.asked)) {
-		if q := n.asked[seq]; q.of == c {
+		if q, ok := n.asked[seq]; ok && q.of.h.ID == c.h.ID {
 			q.f(nil, errNoAnswer)
 		}
 	}
@@ -73,7 +73,7 @@ func (n *Node) unanswered(c *contact) {
 // answered hands an answer to the one who asked, if it is from the one who was
 // asked.
 func (n *Node) answered(c *contact, seq uint32, m wire.Message) {
-	if q, ok := n.asked[seq]; ok && q.of == c {
+	if q, ok := n.asked[seq]; ok && q.of.h.ID == c.h.ID {
 		q.f(m, nil)
 	}
 }

@@ -67,9 +67,9 @@ type Config struct {
 	// Held is the number of messages that wait at a node for its lease.
 	Held int
 
-	// Seeds are the nodes through which to join; none, and nothing remembered,
-	// makes the first node of a ring. A seed needs Key and Addrs; its ID may be
-	// zero if unknown.
+	// Seeds are the nodes through which to join; none besides this one, and nothing
+	// remembered, makes the first node of a ring. A seed needs ID, Key and Addrs.
+	// There may be thousands: 8 are asked at a time.
 	Seeds []*peer.Handle
 	// Ring, Signer and Verifier serve signed entries of the set of expulsions and
 	// messages that are relayed. They are required.

@@ -12,7 +12,7 @@
 //	leafset.go   leaf set                          Pastry 2001, 2.1
 //	table.go     routing table, neighbourhood set  Pastry 2001, 2.1; PNS report
 //	route.go     next hop, acknowledgements        Pastry 2001, 2.3; MSPastry 3.2
-//	join.go      joining                           Pastry 2001, 2.4; MSPastry 3.1; PNS report
+//	join.go      joining (seeds.go: by whom)       Pastry 2001, 2.4; MSPastry 3.1; PNS report
 //	probe.go     life and death, repair            MSPastry 3.1, figure 2
 //	lease.go     who claims a key                  "Consistent key mapping" (TR05-456), changed
 //	upkeep.go    table gossip, self-tuned probes   PNS-CG; MSPastry 4.1

@@ -12,14 +12,11 @@ import (
 	"github.com/phyllo-net/phyllo/wire"
 )
 
-var (
-	errJoin = errors.New("the ring did not take this node in yet")
-	// errCold: the seed is there, and in no ring itself.
-	errCold = errors.New("the node looks for its ring, too")
-)
+var errJoin = errors.New("the ring did not take this node in yet")
 
 // Join makes a node that runs alone, or that was cut off, join the ring of the
-// seeds. It is called on the node's loop.
+// seeds. A node that looks for its ring already asks these, too, and at once. It is
+// called on the node's loop.
 func (n *Node) Join(seeds []*peer.Handle) {
 	if n.active {
 		for _, h := range seeds {
@@ -33,86 +30,72 @@ func (n *Node) Join(seeds []*peer.Handle) {
 // join runs the join task until it succeeds. A node whose seeds all stay silent
 // goes on as a ring of one after a while, and heals later, if may is set.
 func (n *Node) join(seeds []*peer.Handle, may bool) {
+	n.seeds = n.others(append(slices.Clone(seeds), n.seeds...))
 	if n.joining {
+		n.knocked()
+		return
+	}
+	if len(n.seeds) == 0 {
+		n.becomeActive() // nobody but this node was named
 		return
 	}
 	n.joining = true
 	began := n.Now()
 	n.Tasks().Go(func(t *task.T) error {
 		for try := 0; ; try++ {
-			heard, first := false, true
-			for _, h := range n.shuffle(seeds) {
-				if h.ID.IsZero() || h.ID == n.self.ID {
-					continue
-				}
-				err := n.joinBy(t, n.contact(h))
-				switch {
-				case err == nil:
+			way, err := n.findRing(t, try)
+			if err == nil && way.reply != nil {
+				if err = n.joinBy(t, way); err == nil {
 					return n.settle(t)
-				case errors.Is(err, task.ErrStopped):
-					return err
-				case errors.Is(err, errCold):
-					first = first && n.self.ID.Less(h.ID)
-				case !errors.Is(err, errNoAnswer):
-					heard = true
 				}
 			}
-			if may && !heard && n.begins(seeds, n.Now().Sub(began), try, first) {
+			if errors.Is(err, task.ErrStopped) {
+				return err
+			}
+			if may && way.reply == nil && n.begins(n.Now().Sub(began), try, way.first) {
 				n.leafs.each(func(c *contact) bool { n.remove(c); return true })
-				for _, h := range seeds {
+				for _, h := range n.seeds {
 					n.remember(n.contact(h))
 				}
 				n.becomeActive()
 				return nil
 			}
-			if err := t.Sleep(n.jitter(300 * time.Millisecond << min(try, 5))); err != nil {
+			if err := n.backOff(t, try); err != nil {
 				return err
 			}
 		}
-	}, func(error) { n.joining = false })
+	}, func(error) { n.joining, n.seeds = false, nil })
 }
 
 // begins decides whether a member that starts again, and reached nobody who is in a
 // ring, begins one: where all others are known to have ended; where some are there
 // and look for the ring, too, as after a power cut, the one with the smallest id
 // (first); and after Alone in any case. Rings that are begun twice heal.
-func (n *Node) begins(seeds []*peer.Handle, since time.Duration, try int, first bool) bool {
-	if since > n.cfg.Alone || n.allEnded(seeds) {
+func (n *Node) begins(since time.Duration, try int, first bool) bool {
+	if since > n.cfg.Alone || n.allEnded() {
 		return true
 	}
 	cold := false
-	for _, h := range seeds {
+	for _, h := range n.seeds {
 		c := n.contact(h)
 		cold = cold || c.life == alive && !c.active
 	}
 	return cold && first && try > 0 && since > n.cfg.LeaseShort
 }
 
-// allEnded reports whether the processes of all these nodes refused a link.
-func (n *Node) allEnded(hs []*peer.Handle) bool {
-	for _, h := range hs {
-		if h.ID != n.self.ID && !n.contact(h).closed {
+// allEnded reports whether the processes of all seeds refused a link.
+func (n *Node) allEnded() bool {
+	for _, h := range n.seeds {
+		if !n.contact(h).closed {
 			return false
 		}
 	}
 	return true
 }
 
-// shuffle puts the seeds in an order of chance, so that not all newcomers join
-// through the first.
-func (n *Node) shuffle(hs []*peer.Handle) []*peer.Handle {
-	hs = slices.Clone(hs)
-	n.Rand().Shuffle(len(hs), func(i, j int) { hs[i], hs[j] = hs[j], hs[i] })
-	return hs
-}
-
-// joinBy makes one attempt to join through seed.
-func (n *Node) joinBy(t *task.T, seed *contact) error {
-	if seed.life == dead {
-		seed.life, seed.doubtful = heardOf, false
-	}
-	seed.via = nil
-	near, err := n.discover(t, seed)
+// joinBy makes one attempt to join through a member that was found.
+func (n *Node) joinBy(t *task.T, way ringSide) error {
+	near, err := n.discover(t, way)
 	if err != nil {
 		return err
 	}
@@ -134,22 +117,10 @@ func (n *Node) joinBy(t *task.T, seed *contact) error {
 	return nil
 }
 
-// discover finds a node that is near by proximity, from any seed: the nearest of
-// the seed's leaf set, then down its rows (PNS report; PAPERS section 3).
-func (n *Node) discover(t *task.T, seed *contact) (*contact, error) {
-	ask := func(c *contact, what uint8, row int) (*StateReply, error) {
-		return task.Await(t, n.probeTime()+time.Second, func(resolve func(*StateReply, error)) {
-			n.state(c, what, row, resolve)
-		})
-	}
-	r, err := ask(seed, askLeaf, 0)
-	if err != nil {
-		return nil, err
-	}
-	if !r.Active {
-		return nil, errCold
-	}
-	best := seed
+// discover finds a node that is near by proximity, from any member: the nearest of
+// its leaf set, then down its rows (PNS report; PAPERS section 3).
+func (n *Node) discover(t *task.T, way ringSide) (*contact, error) {
+	best := way.seed
 	look := func(hs []*peer.Handle) error {
 		cs := n.named(hs)
 		err := n.pingAll(t, append(cs, best), 40)
@@ -160,12 +131,14 @@ func (n *Node) discover(t *task.T, seed *contact) (*contact, error) {
 		}
 		return err
 	}
-	if err := look(r.Nodes); err != nil {
+	if err := look(way.reply.Nodes); err != nil {
 		return nil, err
 	}
 	best.via = nil
-	for depth := int(r.Row) - 1; depth >= 0; depth-- {
-		r, err := ask(best, askRow, depth)
+	for depth := min(int(way.reply.Row), n.cfg.Base.Rows()) - 1; depth >= 0; depth-- {
+		r, err := task.Await(t, n.probeTime()+time.Second, func(resolve func(*StateReply, error)) {
+			n.state(best, askRow, depth, resolve)
+		})
 		if errors.Is(err, task.ErrStopped) {
 			return nil, err
 		}

@@ -3,6 +3,7 @@ package pastry
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/phyllo-net/phyllo/id"
@@ -58,7 +59,9 @@ type Node struct {
 	candidates  int    // probes of named nodes that are out
 	joinNum     uint64 // of the join request that is out
 	joinDone    func(*JoinReply, error)
-	linked      func() // wakes the join task when a lease came or was denied
+	linked      func()         // wakes the join task when a lease came or was denied
+	seeds       []*peer.Handle // of the join that runs
+	knock       func()         // wakes the join task from its back-off
 	rowsFound   []*contact
 
 	toldVersion uint64 // of the leaf set, at the last upkeep
@@ -194,12 +197,7 @@ func (n *Node) start() {
 	n.every(n.cfg.TableRound, n.tableRound)
 	n.every(n.cfg.Heartbeat, n.upkeep)
 	n.probeTable()
-	seeds := append(append([]*peer.Handle(nil), n.cfg.Seeds...), n.saved...)
-	if len(seeds) == 0 {
-		n.becomeActive()
-		return
-	}
-	n.join(seeds, len(n.saved) > 0)
+	n.join(append(slices.Clone(n.cfg.Seeds), n.saved...), len(n.saved) > 0)
 }
 
 // every calls f again and again, each time after a period drawn between 3/4 and
@@ -236,6 +234,7 @@ func (n *Node) wake() {
 		n.probe(c)
 		return true
 	})
+	n.knocked()
 	for s := range n.sides {
 		n.askLease(side(s))
 	}

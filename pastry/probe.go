@@ -152,6 +152,9 @@ func (n *Node) onLeafProbe(c *contact, m *LeafProbe) {
 
 // noteActive takes a node's word that it has been ready.
 func (n *Node) noteActive(c *contact, active bool) {
+	if active {
+		n.knocked()
+	}
 	if active && !c.active {
 		c.active = true
 		if c.leaf {

@@ -1,0 +1,187 @@
+package pastry
+
+import (
+	"errors"
+	"time"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// The seeds of a join may be many, and most of them may be silent: a member that comes
+// back remembers peers, and the ring has gone on without it. They are asked a few at a
+// time, in an order of chance; the first who is in a ring leads there.
+
+const (
+	maxAsking  = 8                // seeds that are asked at once
+	maxBackOff = 60 * time.Second // between two rounds
+	knockAfter = time.Second      // of a back-off, before a sign of life ends it
+)
+
+// ringSide is what a round over the seeds found.
+type ringSide struct {
+	seed  *contact    // the first member of a ring that answered, if reply is set
+	reply *StateReply // its leaf set
+	first bool        // of all who look for the ring, too, this node has the smallest id
+}
+
+// others returns each of the nodes once, without this one and those without an id.
+func (n *Node) others(hs []*peer.Handle) []*peer.Handle {
+	seen := map[id.ID]bool{n.self.ID: true, {}: true}
+	out := make([]*peer.Handle, 0, len(hs))
+	for _, h := range hs {
+		if !seen[h.ID] {
+			seen[h.ID] = true
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+// seedRound is one round over the seeds.
+type seedRound struct {
+	n        *Node
+	left     []*peer.Handle // to be asked
+	asking   int
+	patience time.Duration
+	seqs     []uint32 // of all questions, as late answers count, too
+	way      ringSide
+	over     bool
+	resolve  func(ringSide, error)
+}
+
+// findRing asks all seeds once, at most maxAsking at a time, until one of them is in a
+// ring. The first rounds are the more impatient ones, as in a probe.
+func (n *Node) findRing(t *task.T, try int) (ringSide, error) {
+	s := &seedRound{n: n, left: n.shuffle(n.seeds), patience: n.cfg.Probes[min(try, len(n.cfg.Probes)-1)],
+		way: ringSide{first: true}}
+	limit := time.Duration(len(s.left)/maxAsking+2)*(s.patience+maxLag) + time.Second
+	way, err := task.Await(t, limit, func(resolve func(ringSide, error)) {
+		s.resolve = resolve
+		for range min(maxAsking, len(s.left)) {
+			s.next()
+		}
+	})
+	s.end()
+	if errors.Is(err, task.ErrTimeout) {
+		return s.way, nil
+	}
+	return way, err
+}
+
+// maxLag spreads the first questions, so that many who start together do not ask the
+// same node at the same moment.
+const maxLag = 50 * time.Millisecond
+
+// next asks the next seed, or ends the round if none is left.
+func (s *seedRound) next() {
+	n := s.n
+	switch {
+	case s.over:
+		return
+	case len(s.left) == 0:
+		if s.asking == 0 {
+			s.over = true
+			s.resolve(s.way, nil)
+		}
+		return
+	}
+	h := s.left[0]
+	s.left = s.left[1:]
+	s.asking++
+	n.After(time.Duration(n.Rand().Int64N(int64(maxLag))), func() {
+		if !s.over && !n.stopped {
+			s.ask(n.contact(h))
+		}
+	})
+}
+
+// ask asks one seed for its leaf set. Its place is free for the next one when it
+// answered, refused, or was silent for too long.
+func (s *seedRound) ask(c *contact) {
+	n := s.n
+	if c.life == dead {
+		c.life, c.doubtful = heardOf, false
+	}
+	c.via = nil
+	n.askSeq++
+	seq, free := n.askSeq, false
+	done := func() {
+		if !free {
+			free = true
+			s.asking--
+			s.next()
+		}
+	}
+	timer := n.After(s.patience, done)
+	s.seqs = append(s.seqs, seq)
+	n.asked[seq] = question{c, func(m wire.Message, err error) {
+		delete(n.asked, seq)
+		timer.Stop()
+		if r, ok := m.(*StateReply); err == nil && ok {
+			s.heard(c, r)
+		}
+		done()
+	}}
+	n.to(c, machine.ClassUpkeep, &StateRequest{Seq: seq, What: askLeaf})
+}
+
+// heard takes the answer of a seed.
+func (s *seedRound) heard(c *contact, r *StateReply) {
+	switch {
+	case s.over:
+	case !r.Active:
+		s.way.first = s.way.first && s.n.self.ID.Less(c.h.ID)
+	default:
+		s.over = true
+		s.way.seed, s.way.reply = c, r
+		s.resolve(s.way, nil)
+	}
+}
+
+// end forgets the questions that nobody answered.
+func (s *seedRound) end() {
+	s.over = true
+	for _, seq := range s.seqs {
+		delete(s.n.asked, seq)
+	}
+}
+
+// backOff waits before the next round over the seeds, longer and longer, unless a
+// member of a ring shows itself or somebody wants this node to join now.
+func (n *Node) backOff(t *task.T, try int) error {
+	wait := min(n.jitter(300*time.Millisecond<<min(try, 8)), maxBackOff)
+	began := n.Now()
+	_, err := task.Await(t, wait, func(resolve func(bool, error)) {
+		once := true
+		n.knock = func() {
+			if once {
+				once = false
+				n.After(knockAfter-n.Now().Sub(began), func() { resolve(true, nil) })
+			}
+		}
+	})
+	n.knock = nil
+	if errors.Is(err, task.ErrTimeout) {
+		return nil
+	}
+	return err
+}
+
+// knocked ends a back-off.
+func (n *Node) knocked() {
+	if n.knock != nil {
+		n.knock()
+	}
+}
+
+// shuffle puts the seeds in an order of chance, so that not all newcomers join
+// through the first.
+func (n *Node) shuffle(hs []*peer.Handle) []*peer.Handle {
+	hs = append([]*peer.Handle(nil), hs...)
+	n.Rand().Shuffle(len(hs), func(i, j int) { hs[i], hs[j] = hs[j], hs[i] })
+	return hs
+}
