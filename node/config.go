@@ -7,9 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -27,8 +25,9 @@ const DefaultPort = 4280
 type Config struct {
 	// Home is the folder of the node's state.
 	Home string
-	// Listen are the addresses for other nodes, IP:PORT, each for TCP and UDP; port
-	// 0 is any free one. Empty: DefaultPort on all addresses, or another free
+	// Listen are the addresses for other nodes: IP:PORT for TCP and QUIC, or as
+	// status prints them (/ip4/IP/tcp/PORT) for one of both; at most 8. Port 0 is
+	// any free one. Empty: DefaultPort on all addresses, or another free
 	// port, which the node keeps.
 	Listen []string
 	// Join is an invitation: the ring that is entered at the start. A node that is
@@ -79,25 +78,6 @@ func (c *Config) Validate() error {
 	return nil
 }
 
-// TransportAddrs are the addresses of Listen in the notation of the transport: each
-// one for TCP and for QUIC. It is nil if Listen is empty.
-func (c *Config) TransportAddrs() []string {
-	var out []string
-	for _, l := range c.Listen {
-		a, err := netip.ParseAddrPort(l)
-		if err != nil {
-			continue // Validate has refused it
-		}
-		kind := "ip4"
-		if a.Addr().Is6() {
-			kind = "ip6"
-		}
-		port := strconv.Itoa(int(a.Port()))
-		out = append(out, "/"+kind+"/"+a.Addr().String()+"/tcp/"+port, "/"+kind+"/"+a.Addr().String()+"/udp/"+port+"/quic-v1")
-	}
-	return out
-}
-
 // Level is LogLevel as the log wants it.
 func (c *Config) Level() slog.Level {
 	var l slog.Level
@@ -120,22 +100,6 @@ func DefaultHome(getenv func(string) string) (string, error) {
 		return filepath.Join(h, ".local", "share", "phyllo"), nil
 	}
 	return "", api.Errorf(api.Usage, "neither PHYLLO_HOME nor HOME is set: say where the node's folder is with --home DIR")
-}
-
-func checkListen(v any) error {
-	for _, a := range v.([]string) {
-		ap, err := netip.ParseAddrPort(a)
-		switch {
-		case err != nil:
-			return fmt.Errorf("%+q is no address to listen on: give an IP and a port from 0 to 65535, as in \"0.0.0.0:%d\" or \"[::]:%d\"", clip(a), DefaultPort, DefaultPort)
-		case ap.Addr().IsMulticast() || ap.Addr().Is4In6() || ap.Addr().Zone() != "":
-			return fmt.Errorf("%q is no address to listen on: give one of this computer's own, as in \"0.0.0.0:%d\"", a, DefaultPort)
-		}
-	}
-	if n := len(v.([]string)); n > 8 {
-		return fmt.Errorf("%d addresses, at most 8 are possible", n)
-	}
-	return nil
 }
 
 func checkUI(v any) error { return control.CheckUI(v.(string)) }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"strconv"
 	"sync"
 	"time"
@@ -69,17 +68,6 @@ func (n *Node) newTransport() (transport.Transport, error) {
 	return libp2p.New(cfg, libp2p.Options{NAT: n.cfg.NAT && !onlyLoopback(n.cfg.Listen), PerLoopback: 1024})
 }
 
-// onlyLoopback reports whether all addresses are of this computer alone: no router
-// needs to be asked for such.
-func onlyLoopback(listen []string) bool {
-	for _, l := range listen {
-		if a, err := netip.ParseAddrPort(l); err != nil || !a.Addr().IsLoopback() {
-			return false
-		}
-	}
-	return len(listen) > 0
-}
-
 // chooseListen returns addresses with the port of the last time, the usual one, or
 // any free one, and remembers it, so that invitations and routers find it again.
 func (n *Node) chooseListen() ([]string, error) {
@@ -139,25 +127,6 @@ func tryPort(port int) (chosen int, v6 bool, err error) {
 	}
 	defer udp6.Close()
 	return port, true, nil
-}
-
-// probeListen makes sure that nobody listens at the addresses yet.
-func probeListen(listen []string) error {
-	for _, l := range listen {
-		t, err := net.Listen("tcp", l)
-		if err != nil {
-			return api.Errorf(api.Failed, "listening on %s: %w: choose another with --listen", l, err)
-		}
-		u, err := net.ListenPacket("udp", t.Addr().String())
-		t.Close()
-		if a, bad := netip.ParseAddrPort(l); err != nil && bad == nil && a.Port() != 0 {
-			return api.Errorf(api.Failed, "listening on %s: %w: choose another with --listen", l, err)
-		}
-		if err == nil {
-			u.Close()
-		}
-	}
-	return nil
 }
 
 // hello is transport.Config.Hello: who this node is now.

@@ -24,7 +24,7 @@ type setting struct {
 
 // settings are all of them, in the order in which they are shown.
 var settings = []setting{
-	{key: "listen", help: "addresses for other nodes, as [\"0.0.0.0:4280\"]; empty: port 4280, or a free one", check: checkListen,
+	{key: "listen", help: "addresses for other nodes, as [\"0.0.0.0:4280\"] or as status prints them; empty: port 4280, or a free one", check: checkListen,
 		get: func(c *Config) any { return c.Listen }, put: func(c *Config, v any) { c.Listen = v.([]string) }},
 	{key: "join", help: "invitation of a ring to enter at the start", secret: true, check: checkJoin,
 		get: func(c *Config) any { return c.Join }, put: func(c *Config, v any) { c.Join = v.(string) }},

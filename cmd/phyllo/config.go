@@ -57,15 +57,22 @@ of the environment, and these by the flags of "phyllo up". All have defaults.`,
 				_, err := node.LoadFile(path)
 				switch {
 				case errors.Is(err, fs.ErrNotExist) && len(a) == 0:
-					w.printf("%s does not exist: the defaults hold\n", clean(path))
-					return nil
+					return w.checked("absent", path, "does not exist: the defaults hold")
 				case err != nil:
 					return missing(err, path, "an existing one, as in `phyllo config check new.toml`")
 				}
-				w.printf("%s is good\n", clean(path))
-				return nil
+				return w.checked("good", path, "is good")
 			},
 		})
+}
+
+// checked says how a settings file was found.
+func (w *world) checked(event, path, verdict string) error {
+	if w.json {
+		return w.line(map[string]string{"event": event, "file": path})
+	}
+	w.printf("%s %s\n", clean(path), verdict)
+	return nil
 }
 
 // missing is err as one of usage: a file that was named cannot be used. If it is not

@@ -27,6 +27,9 @@ func newMan(w *world, root *cobra.Command) *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("writing manual pages: %w", err)
 			}
+			if w.json {
+				return w.line(map[string]any{"event": "written", "pages": n, "folder": a[0]})
+			}
 			w.printf("%s in %s\n", plural(n, "page"), clean(a[0]))
 			return nil
 		},

@@ -52,7 +52,7 @@ node reads them again, and its log says what is wrong or holds from the next sta
 		},
 	}
 	f := cmd.Flags()
-	f.StringArray("listen", nil, "`ADDR` for other nodes, IP:PORT; may be given several times")
+	f.StringArray("listen", nil, "`ADDR` for other nodes, IP:PORT or as status prints them; may be given several times")
 	f.String("join", "", "`INVITATION` (phyllo1…) of the ring to enter")
 	f.String("user", "", "`NAME` to claim for somebody who lives here")
 	f.String("ui", "", "`ADDR` of the page, IP:PORT of this computer, or off")
