@@ -19,9 +19,9 @@ func (f face) Doctor(ctx context.Context) ([]api.Finding, error) {
 		out = append(out, api.Finding{About: about, Verdict: verdict, Sentence: fmt.Sprintf(format, args...)})
 	}
 	n.lookAtPorts(say)
-	n.lookAtClock(say)
+	rightClock := n.lookAtClock(ctx, say)
 	n.lookAtDisk(say)
-	n.lookAtCertificate(say)
+	n.lookAtCertificate(rightClock, say)
 	n.lookAtPeers(ctx, say)
 	n.lookAtUsers(say)
 	rank := map[string]int{api.Bad: 0, api.Warn: 1, api.Good: 2}
@@ -53,22 +53,6 @@ func (n *Node) lookAtPorts(say sayer) {
 	}
 }
 
-// buildYear is when this program was written: a clock before that is wrong.
-const buildYear = 2026
-
-func (n *Node) lookAtClock(say sayer) {
-	now := time.Now()
-	cert := n.member.Certificate()
-	switch {
-	case now.Year() < buildYear:
-		say("clock", api.Bad, "The clock says %s, which cannot be: set it (`timedatectl set-ntp true`).", now.UTC().Format(time.DateTime))
-	case cert != nil && now.Before(time.Unix(cert.NotBefore, 0).Add(-time.Hour)):
-		say("clock", api.Bad, "The clock says %s, but this node's certificate begins later: set the clock (`timedatectl set-ntp true`).", now.UTC().Format(time.DateTime))
-	default:
-		say("clock", api.Good, "The clock says %s UTC, which fits this node's certificate.", now.UTC().Format(time.DateTime))
-	}
-}
-
 // Free space of the disk below which it is worth a word, in bytes.
 const (
 	littleSpace = 1 << 30
@@ -87,24 +71,29 @@ func (n *Node) lookAtDisk(say sayer) {
 	default:
 		say("disk", api.Good, "The disk of %s has %d GB free.", n.home.dir, free>>30)
 	}
-	if err := n.store.Put(nodeTable, []byte("doctor"), []byte(time.Now().UTC().Format(time.RFC3339))); err != nil {
+	if err := n.store.Put(nodeTable, []byte("doctor"), []byte(n.clock.now().UTC().Format(time.RFC3339))); err != nil {
 		say("disk", api.Bad, "Nothing can be kept in %s: %v.", n.home.path(storeName), err)
 	}
 }
 
-func (n *Node) lookAtCertificate(say sayer) {
+func (n *Node) lookAtCertificate(rightClock bool, say sayer) {
 	cert := n.member.Certificate()
-	if cert == nil {
+	switch {
+	case cert == nil:
 		say("certificate", api.Bad, "%v.", member.ErrNoRing)
+		return
+	case !rightClock:
+		say("certificate", api.Warn, "Whether this node's certificate is good can be said when the clock is right.")
 		return
 	}
 	if err := n.member.Check(cert); err != nil {
 		say("certificate", api.Bad, "This node's certificate is not good: %v. Ask an admitter for an invitation and join again with `phyllo join`.", err)
 		return
 	}
-	left := time.Until(time.Unix(cert.NotAfter, 0))
+	now := n.clock.now()
+	left := time.Unix(cert.NotAfter, 0).Sub(now)
 	days := int(left.Hours() / 24)
-	if time.Now().After(cert.RenewAt().Add(7 * 24 * time.Hour)) {
+	if now.After(cert.RenewAt().Add(7 * 24 * time.Hour)) {
 		say("certificate", api.Warn, "The certificate ends in %d days and could not be renewed for a week: is an admitter on? `phyllo member list` marks them.", days)
 		return
 	}

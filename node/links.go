@@ -51,7 +51,7 @@ func (n *Node) openStore(dir string) (store.Store, error) {
 // newTransport starts the transport on the addresses of the settings.
 func (n *Node) newTransport() (transport.Transport, error) {
 	cfg := transport.Config{
-		Private: n.signer.Seed(), Listen: n.cfg.TransportAddrs(), Hello: n.hello, Check: n.member.Check,
+		Private: n.signer.Seed(), Listen: n.cfg.TransportAddrs(), Hello: n.hello, Check: n.checkCertificate,
 		Events: &n.relay, MaxLinks: n.cfg.Connections, Log: n.log,
 	}
 	if n.opt.carrier != nil {

@@ -53,6 +53,7 @@ type Node struct {
 	killed bool // by Kill: no farewells
 
 	begun   time.Time
+	clock   *clockwatch
 	change  sync.Mutex // one change of the ring or of the overlay at a time
 	upkeep  chan struct{}
 	lanMu   sync.Mutex
@@ -87,6 +88,7 @@ func New(c Config, opts ...Option) (*Node, error) {
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)
 	}
+	n.clock = newClockwatch(n.opt.wall)
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	return n, nil
 }
@@ -135,6 +137,7 @@ func (n *Node) openState(ctx context.Context) (err error) {
 	}
 	n.member, err = member.Open(ctx, member.Config{
 		Folder: n.home.dir, Node: n.signer, Store: n.store, Lookup: n.addrsOf, Changed: n.memberChanged, Log: n.log,
+		Now: n.clock.now,
 	})
 	return err
 }

@@ -36,6 +36,7 @@ type options struct {
 	noControl  bool
 	interfaces []string
 	addrCheck  time.Duration
+	wall       func() time.Time
 }
 
 type builderApp struct {

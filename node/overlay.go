@@ -88,13 +88,13 @@ func (n *Node) takePlace() error {
 	o := &overlay{
 		node: n, ring: cert.Ring, ready: make(chan struct{}), clock: host.System(),
 		self:  &peer.Handle{ID: cert.Node, Key: cert.Key, Incarnation: incarnation, Addrs: n.ownAddrs()},
-		probe: &probe{changed: n.ringChanged},
+		probe: &probe{now: n.clock.now, changed: n.ringChanged},
 	}
 	if err := o.makeApps(); err != nil {
 		return err
 	}
 	o.host = host.New(host.Config{
-		Make: o.makeMachine, Table: pastry.Messages, Saved: saved, Log: n.log,
+		Make: o.makeMachine, Table: pastry.Messages, Saved: saved, Log: n.log, Clock: n.clock.read,
 		Save: func(b []byte) error {
 			return n.store.Put(nodeTable, append(append([]byte{}, snapshotKey...), o.ring[:]...), b)
 		},

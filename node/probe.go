@@ -15,9 +15,12 @@ import (
 // handle is short for what is passed around most.
 type handle = peer.Handle
 
-// probe is the application behind ping and trace: it answers everything with
-// nothing, and tells when the neighbours change.
-type probe struct{ changed func() }
+// probe is the application behind ping and trace: it answers everything with its
+// time of day, and tells when the neighbours change.
+type probe struct {
+	now     func() time.Time
+	changed func()
+}
 
 var _ kbr.App = (*probe)(nil)
 
@@ -25,7 +28,7 @@ var _ kbr.App = (*probe)(nil)
 func (*probe) Start(kbr.Endpoint) {}
 
 // Deliver implements kbr.App.
-func (*probe) Deliver(d *kbr.Delivery) { d.Reply(nil) }
+func (p *probe) Deliver(d *kbr.Delivery) { d.Reply(timeAnswer(p.now())) }
 
 // Update implements kbr.App.
 func (p *probe) Update(*peer.Handle, bool) { p.changed() }

@@ -1,0 +1,124 @@
+package node_test
+
+import (
+	"bytes"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/node"
+)
+
+// TestWrongClock: RELIABILITY.md section 5, row 57: a clock that is set back by an
+// hour while the node runs, one that is wrong by a month, and one by ten years. What
+// is wrong is said, in one finding; and nothing has ended when the clock is right
+// again.
+func TestWrongClock(t *testing.T) {
+	const day = 24 * time.Hour
+	var off atomic.Int64
+	off.Store(int64(time.Hour))
+	wall := func() time.Time { return time.Now().Add(time.Duration(off.Load())) }
+	const wrong = 3 // is no admitter, and so signs no certificates
+	nodes := ring(t, wrong+1, func(i int) []node.Option {
+		if i == wrong {
+			return []node.Option{node.WithWall(wall)}
+		}
+		return nil
+	})
+	addUser(t, nodes[0], "ann")
+	addUser(t, nodes[wrong], "bob")
+	invitation, err := nodes[0].API().Invite(limited(t), api.InviteRequest{Uses: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	// It was started an hour ahead, as its neighbours can tell.
+	says(t, nodes[wrong], "clock", api.Bad, "1 hour ahead of 3 neighbours", "timedatectl")
+	talk(t, nodes[wrong], "bob", "ann")
+	off.Store(0)
+	says(t, nodes[wrong], "clock", api.Warn, "set back by 1 hour")
+	says(t, nodes[0], "clock", api.Good, "agrees with 3 neighbours to ")
+	says(t, nodes[wrong], "certificate", api.Good, "more days")
+	talk(t, nodes[wrong], "bob", "ann")
+	talk(t, nodes[0], "ann", "bob")
+
+	// Certificates begin later by this clock, its own and those of others.
+	off.Store(int64(-30 * day))
+	says(t, nodes[wrong], "clock", api.Bad, "begin up to 30 days later", "is behind", "timedatectl")
+	says(t, nodes[wrong], "certificate", api.Warn, "when the clock is right")
+	off.Store(int64(-3650 * day))
+	says(t, nodes[wrong], "clock", api.Bad, "cannot be", "timedatectl")
+
+	// All have ended by this clock, also that of one who calls.
+	off.Store(int64(3650 * day))
+	c := settings(t.TempDir())
+	c.Join = invitation.Invite
+	start(t, c)
+	says(t, nodes[wrong], "clock", api.Bad, "had ended", "most likely ahead", "timedatectl")
+	says(t, nodes[wrong], "certificate", api.Warn, "when the clock is right")
+	list, err := nodes[wrong].API().UserList(limited(t))
+	if err != nil || len(list) != 1 || list[0].Trouble != "" {
+		t.Errorf("ten years ahead: users %+v, %v", list, err)
+	}
+
+	off.Store(0)
+	talk(t, nodes[0], "ann", "bob")
+	talk(t, nodes[wrong], "bob", "ann")
+	says(t, nodes[wrong], "certificate", api.Good, "more days")
+}
+
+// says wants a finding of doctor with these words.
+func says(t *testing.T, n *node.Node, about, verdict string, words ...string) {
+	t.Helper()
+	deadline := limited(t)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		list, err := n.API().Doctor(deadline)
+		if err != nil {
+			t.Fatalf("%s: want %s with %q; %v", about, verdict, words, err)
+		}
+		seen := ""
+		for _, f := range list {
+			if f.About != about {
+				continue
+			}
+			seen += f.Verdict + ": " + f.Sentence + "\n"
+			fits := f.Verdict == verdict
+			for _, w := range words {
+				fits = fits && strings.Contains(f.Sentence, w)
+			}
+			if fits {
+				return
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-deadline.Done():
+			t.Fatalf("%s: want %s with %q; it says %s", about, verdict, words, seen)
+		}
+	}
+}
+
+// talk sends a message and wants it delivered.
+func talk(t *testing.T, n *node.Node, from, to string) {
+	t.Helper()
+	s, err := n.API().Send(limited(t), api.Draft{From: from, To: to, Text: "hello", Wait: patience.Milliseconds()})
+	if err != nil || s.State != api.StateDelivered {
+		t.Errorf("%s to %s: %+v, %v", from, to, s, err)
+	}
+}
+
+// TestTimesThatAreNone: what a node answers in place of its time is no time.
+func TestTimesThatAreNone(t *testing.T) {
+	for _, b := range [][]byte{nil, {}, {1, 2, 3, 4, 5, 6, 7}, bytes.Repeat([]byte{0xff}, 8), {0x80, 0, 0, 0, 0, 0, 0, 0}, bytes.Repeat([]byte{0xff}, 1000)} {
+		if at, told := node.ReadTimeAnswer(b); told {
+			t.Errorf("%x became %v", b, at)
+		}
+	}
+	if at, told := node.ReadTimeAnswer([]byte{0, 0, 1, 0x9b, 0, 0, 0, 0, 7, 7}); !told || at.Year() != 2025 {
+		t.Errorf("a good one with more behind it: %v, %v", at, told)
+	}
+}
