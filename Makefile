@@ -30,6 +30,10 @@ demo: ## a ring of real nodes in one process, to look at
 bench: ## measure what is promised, 25 minutes: a table, docs/figures.md, docs/figures.json (quicker: BENCHFLAGS=-quick)
 	go run ./bench -page docs/figures.md -json docs/figures.json $(BENCHFLAGS)
 
+.PHONY: fuzz
+fuzz: ## run each fuzz target for a minute (FUZZTIME=60s)
+	./scripts/fuzz
+
 soak: ## run the storms of faults with many more seeds (SEEDS=2000)
 	PHYLLO_SEEDS=$(SEEDS) go test -count=1 -timeout 0 -run 'Storm' -v ./lab/...
 

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/internal/budget"
 )
 
 func TestEncodingsRoundTrip(t *testing.T) {
@@ -103,6 +104,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("")
 	f.Add("zz")
 	f.Fuzz(func(t *testing.T, s string) {
+		budget.Decode(t, len(s), func() { id.Parse(s) })
 		x, err := id.Parse(s)
 		if err != nil {
 			if x != (id.ID{}) {

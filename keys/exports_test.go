@@ -8,6 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/phyllo-net/phyllo/internal/budget"
 	"github.com/phyllo-net/phyllo/keys"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -123,7 +124,9 @@ func FuzzInspect(f *testing.F) {
 	f.Add(payload)
 	f.Add(payload[:20])
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		cost, err := keys.Inspect(keys.UserExport, keys.Armour(keys.UserExport, payload))
+		text := keys.Armour(keys.UserExport, payload)
+		budget.Decode(t, len(text), func() { keys.Inspect(keys.UserExport, text) })
+		cost, err := keys.Inspect(keys.UserExport, text)
 		if err != nil {
 			if !typed(err) {
 				t.Fatalf("untyped error %v", err)
@@ -214,6 +217,7 @@ func FuzzParseFingerprint(f *testing.F) {
 	f.Add("acorn zebra")
 	f.Add("0011 2233 4455 6677 8899 aabb")
 	f.Fuzz(func(t *testing.T, s string) {
+		budget.Decode(t, len(s), func() { keys.ParseFingerprint(s) })
 		if p, err := keys.ParseFingerprint(s); err == nil {
 			if back, err := keys.ParseFingerprint(p.Words()); err != nil || back != p {
 				t.Fatalf("%v came back as %v, %v", p, back, err)

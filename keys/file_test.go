@@ -11,6 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/phyllo-net/phyllo/internal/budget"
 	"github.com/phyllo-net/phyllo/keys"
 )
 
@@ -217,6 +218,7 @@ func FuzzUnarmour(f *testing.F) {
 	f.Add([]byte("phyllo node key, version 99999999999999999999\n"))
 	f.Add([]byte("end 0011223344556677"))
 	f.Fuzz(func(t *testing.T, text []byte) {
+		budget.Decode(t, len(text), func() { keys.Unarmour(keys.NodeKey, text) })
 		payload, err := keys.Unarmour(keys.NodeKey, text)
 		if err != nil {
 			if !typed(err) || len(err.Error()) > 300 {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/internal/budget"
 	"github.com/phyllo-net/phyllo/keys"
 	"github.com/phyllo-net/phyllo/member"
 	"github.com/phyllo-net/phyllo/peer"
@@ -569,6 +570,7 @@ func FuzzDecode(f *testing.F) {
 		f.Add(enc)
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
+		budget.Decode(t, len(in), func() { member.Messages.Decode(in) })
 		m, err := member.Messages.Decode(in)
 		if err != nil {
 			return

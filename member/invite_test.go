@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/internal/budget"
 	"github.com/phyllo-net/phyllo/member"
 	"github.com/phyllo-net/phyllo/peer"
 )
@@ -167,6 +168,7 @@ func FuzzParseInvitation(f *testing.F) {
 	f.Add("phyllo1")
 	f.Add("phyllo2aaaa")
 	f.Fuzz(func(t *testing.T, s string) {
+		budget.Decode(t, len(s), func() { member.ParseInvitation(s) })
 		v, err := member.ParseInvitation(s)
 		if err != nil {
 			if !errors.Is(err, member.ErrInvitation) && !errors.Is(err, member.ErrInvitationSpelt) && !errors.Is(err, member.ErrInvitationNewer) {

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/internal/budget"
 	"github.com/phyllo-net/phyllo/pastry"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim/standin"
@@ -290,6 +291,7 @@ func FuzzMessages(f *testing.F) {
 		f.Add([]byte{byte(k), 0xa0})
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
+		budget.Decode(t, len(b), func() { pastry.Messages.Decode(b) })
 		m, err := pastry.Messages.Decode(b)
 		var unknown *wire.UnknownKindError
 		switch {
@@ -340,6 +342,7 @@ func FuzzSnapshot(f *testing.F) {
 	f.Add([]byte{0xa0})
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
+		budget.Decode(t, len(b), func() { pastry.ParseSnapshot(b) })
 		s, err := pastry.ParseSnapshot(b)
 		if err != nil {
 			if !errors.Is(err, wire.ErrMalformed) {

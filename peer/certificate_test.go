@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/internal/budget"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -191,6 +192,7 @@ func FuzzParseCertificate(f *testing.F) {
 	f.Add([]byte{})
 	f.Add([]byte{0xa1, 0x07, 0xf6})
 	f.Fuzz(func(t *testing.T, b []byte) {
+		budget.Decode(t, len(b), func() { peer.ParseCertificate(b) })
 		c, err := peer.ParseCertificate(b)
 		if err != nil {
 			if !errors.Is(err, wire.ErrMalformed) && !errors.Is(err, wire.ErrTooLarge) {

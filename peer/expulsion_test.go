@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/internal/budget"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -219,6 +220,7 @@ func FuzzExpulsion(f *testing.F) {
 	f.Add(enc[:len(enc)-1])
 	f.Add([]byte{0xa0})
 	f.Fuzz(func(t *testing.T, b []byte) {
+		budget.Decode(t, len(b), func() { new(peer.Expulsion).UnmarshalBinary(b) })
 		var e peer.Expulsion
 		if err := e.UnmarshalBinary(b); err != nil {
 			if !errors.Is(err, wire.ErrMalformed) {

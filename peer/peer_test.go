@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/internal/budget"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -145,6 +146,7 @@ func FuzzHandle(f *testing.F) {
 	f.Add(enc[:7])
 	f.Add([]byte{0x84})
 	f.Fuzz(func(t *testing.T, b []byte) {
+		budget.Decode(t, len(b), func() { new(peer.Handle).UnmarshalBinary(b) })
 		var h peer.Handle
 		if err := h.UnmarshalBinary(b); err != nil {
 			if !errors.Is(err, wire.ErrMalformed) {

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/internal/budget"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/transport"
 	"github.com/phyllo-net/phyllo/wire"
@@ -157,6 +158,7 @@ func FuzzParseHello(f *testing.F) {
 	f.Add([]byte{0xa1, 1, 9})
 	f.Add(bytes.Repeat([]byte{0x81}, 10000))
 	f.Fuzz(func(t *testing.T, b []byte) {
+		budget.Decode(t, len(b), func() { transport.ParseHello(b) })
 		h, err := transport.ParseHello(b)
 		if err != nil {
 			if !errors.Is(err, wire.ErrMalformed) && !errors.Is(err, wire.ErrTooLarge) && !errors.Is(err, transport.ErrVersion) {
@@ -181,6 +183,7 @@ func FuzzParseRefusal(f *testing.F) {
 	f.Add((&transport.Refusal{Reason: transport.RefusedVersion, Min: 1, Max: 2}).Encode())
 	f.Add([]byte{0xa0})
 	f.Fuzz(func(t *testing.T, b []byte) {
+		budget.Decode(t, len(b), func() { transport.ParseRefusal(b) })
 		r, err := transport.ParseRefusal(b)
 		if err != nil {
 			if !errors.Is(err, wire.ErrMalformed) {

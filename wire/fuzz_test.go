@@ -6,6 +6,7 @@ import (
 	"io"
 	"testing"
 
+	"github.com/phyllo-net/phyllo/internal/budget"
 	"github.com/phyllo-net/phyllo/wire"
 )
 
@@ -38,6 +39,7 @@ func FuzzTableDecode(f *testing.F) {
 	f.Add([]byte{byte(wire.Optional), 0xa0})
 	f.Add([]byte{200})
 	f.Fuzz(func(t *testing.T, b []byte) {
+		budget.Decode(t, len(b), func() { table.Decode(b) })
 		m, err := table.Decode(b)
 		if err != nil {
 			return

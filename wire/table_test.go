@@ -3,10 +3,10 @@ package wire_test
 import (
 	"bytes"
 	"errors"
-	"runtime"
 	"strings"
 	"testing"
 
+	"github.com/phyllo-net/phyllo/internal/budget"
 	"github.com/phyllo-net/phyllo/wire"
 )
 
@@ -93,20 +93,6 @@ func TestTableBugsPanic(t *testing.T) {
 	_ = own{}.private
 }
 
-// allocated returns how many bytes f allocates, the least of several tries, as
-// other goroutines of the test may allocate too.
-func allocated(f func()) uint64 {
-	least := ^uint64(0)
-	for range 5 {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		f()
-		runtime.ReadMemStats(&after)
-		least = min(least, after.TotalAlloc-before.TotalAlloc)
-	}
-	return least
-}
-
 // Decoding b bytes allocates at most 8 b + 4 KiB, whatever they are.
 func TestDecodingIsBounded(t *testing.T) {
 	long := bytes.Repeat([]byte{0xf6}, wire.MaxElements)
@@ -128,11 +114,9 @@ func TestDecodingIsBounded(t *testing.T) {
 	inputs["notes in notes"] = nested
 	for name, b := range inputs {
 		b = append([]byte{1}, b...)
-		table.Decode(b) // the library keeps what it learnt of the type
-		got := allocated(func() { table.Decode(b) })
-		if limit := uint64(8*len(b) + 4096); got > limit {
-			t.Errorf("%s: %d bytes allocate %d, limit %d", name, len(b), got, limit)
-		}
+		t.Run(name, func(t *testing.T) {
+			budget.Decode(t, len(b), func() { table.Decode(b) })
+		})
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/internal/budget"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
 	"github.com/phyllo-net/phyllo/peer"
@@ -291,6 +292,7 @@ func FuzzMessage(f *testing.F) {
 		if len(b) > wire.MaxPayload {
 			return
 		}
+		budget.Decode(t, len(b), func() { directory.Decode(b) })
 		if m, err := directory.Decode(b); err == nil {
 			if _, err := directory.Encode(m); err != nil {
 				t.Fatalf("%T was decoded and does not encode: %v", m, err)

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/phyllo-net/phyllo/app/directory"
+	"github.com/phyllo-net/phyllo/internal/budget"
 )
 
 func TestParseNameAccepts(t *testing.T) {
@@ -131,7 +132,10 @@ func FuzzParseName(f *testing.F) {
 	for _, s := range []string{"bob", "#Room", "/t", "ＢＯＢ", "jose\u0301", "b\u043eb", "\u202e", "ΑΣ"} {
 		f.Add(s)
 	}
-	f.Fuzz(func(t *testing.T, s string) { checkParsed(t, s) })
+	f.Fuzz(func(t *testing.T, s string) {
+		budget.Decode(t, len(s), func() { directory.ParseName(s) })
+		checkParsed(t, s)
+	})
 }
 
 func TestNameKindsAndKeys(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/im"
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/internal/budget"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -151,6 +152,7 @@ func TestMessagesRoundTrip(t *testing.T) {
 
 // stable checks that what was accepted once is accepted again as the same.
 func stable(t *testing.T, b []byte) {
+	budget.Decode(t, len(b), func() { im.Messages.Decode(b) })
 	m, err := im.Messages.Decode(b)
 	if err != nil {
 		return
@@ -187,6 +189,7 @@ func FuzzLetter(f *testing.F) {
 	}
 	f.Add(p)
 	f.Fuzz(func(t *testing.T, p []byte) {
+		budget.Decode(t, len(p), func() { im.ParseLetter(p) })
 		l, err := im.ParseLetter(p)
 		if err != nil {
 			return
@@ -206,6 +209,7 @@ func FuzzReceipt(f *testing.F) {
 	f.Add(mustMarshal(&im.Receipt{Read: []im.MsgID{{ID: id.Tiny(1)}, {ID: id.Tiny(2)}}}))
 	f.Add([]byte{0xa1, 1, 0x9a, 0xff, 0xff, 0xff, 0xff})
 	f.Fuzz(func(t *testing.T, b []byte) {
+		budget.Decode(t, len(b), func() { wire.Unmarshal(b, new(im.Receipt)) })
 		var r, again im.Receipt
 		if wire.Unmarshal(b, &r) != nil {
 			return

@@ -60,7 +60,7 @@ func (l *length) Set(s string) error {
 	v, err := time.ParseDuration(s)
 	if err != nil && len(s) > 1 && s[len(s)-1] == 'd' {
 		var days int
-		if days, err = strconv.Atoi(s[:len(s)-1]); err == nil && days <= 10_000 {
+		if days, err = strconv.Atoi(s[:len(s)-1]); err == nil && days >= 0 && days <= 10_000 {
 			v = time.Duration(days) * 24 * time.Hour
 		}
 	}

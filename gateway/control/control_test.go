@@ -42,7 +42,7 @@ type served struct {
 	client *api.Client
 }
 
-func serve(t *testing.T, change ...func(*control.Config)) *served {
+func serve(t testing.TB, change ...func(*control.Config)) *served {
 	t.Helper()
 	node := fakenode.New()
 	cfg := control.Config{Home: privateDir(t), Node: node, UI: "127.0.0.1:0", Files: page, Getenv: func(string) string { return "" }}
@@ -68,7 +68,7 @@ func serve(t *testing.T, change ...func(*control.Config)) *served {
 	return &served{Server: s, node: node, home: cfg.Home, client: client}
 }
 
-func privateDir(t *testing.T) string {
+func privateDir(t testing.TB) string {
 	dir := t.TempDir()
 	if err := os.Chmod(dir, 0o700); err != nil {
 		t.Fatal(err)
@@ -76,7 +76,7 @@ func privateDir(t *testing.T) string {
 	return dir
 }
 
-func deadline(t *testing.T) context.Context {
+func deadline(t testing.TB) context.Context {
 	ctx, end := context.WithTimeout(context.Background(), 20*time.Second)
 	t.Cleanup(end)
 	return ctx

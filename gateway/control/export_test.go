@@ -3,6 +3,7 @@ package control
 import (
 	"log/slog"
 	"net"
+	"net/http"
 )
 
 // Decode is decode, for the fuzz target.
@@ -12,3 +13,6 @@ var Decode = decode
 func ForUser(l net.Listener, uid int) net.Listener {
 	return &sameUser{Listener: l, uid: uid, counts: newCounts(slog.New(slog.DiscardHandler))}
 }
+
+// Handlers are what answers the requests to the page and to the socket.
+func (s *Server) Handlers() (page, socket http.Handler) { return s.page.Handler, s.socks.Handler }

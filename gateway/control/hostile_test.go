@@ -12,6 +12,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/gateway/control"
+	"github.com/phyllo-net/phyllo/internal/budget"
 	"github.com/phyllo-net/phyllo/internal/fakenode"
 )
 
@@ -268,6 +269,7 @@ func FuzzDecode(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
+		budget.Decode(t, len(b), func() { control.Decode(b, new(api.UserRequest)) })
 		var q api.UserRequest
 		err := control.Decode(b, &q)
 		if err != nil && api.KindOf(err) != api.Usage {

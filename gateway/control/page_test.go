@@ -19,7 +19,7 @@ func (s *served) browse(t *testing.T, method, path, body string, header ...strin
 }
 
 // login opens the page as "phyllo ui" does and returns the cookie.
-func (s *served) login(t *testing.T) string {
+func (s *served) login(t testing.TB) string {
 	t.Helper()
 	ticket, err := s.client.Ticket(deadline(t))
 	if err != nil {
@@ -38,7 +38,7 @@ func (s *served) login(t *testing.T) string {
 	return value
 }
 
-func get(t *testing.T, url string) *http.Request {
+func get(t testing.TB, url string) *http.Request {
 	r, err := http.NewRequestWithContext(deadline(t), "GET", url, nil)
 	if err != nil {
 		t.Fatal(err)

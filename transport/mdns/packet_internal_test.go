@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/internal/budget"
 	"github.com/phyllo-net/phyllo/peer"
 )
 
@@ -107,6 +108,7 @@ func FuzzRead(f *testing.F) {
 	f.Add(a)
 	f.Add(a[:len(a)-3])
 	f.Fuzz(func(t *testing.T, b []byte) {
+		budget.Decode(t, len(b), func() { isQuestion(b); read(b) })
 		isQuestion(b)
 		for _, r := range read(b) {
 			if checkName(r.Name) != nil || len(r.Addrs) == 0 || len(r.Addrs) > peer.MaxAddrs || r.Key.IsZero() {

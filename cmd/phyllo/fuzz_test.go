@@ -1,0 +1,73 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/phyllo-net/phyllo/id"
+)
+
+// A length of time that is taken is in its range, means what was typed, and is
+// shown so that it can be typed again.
+func FuzzLength(f *testing.F) {
+	for _, s := range []string{"10s", "1h30m", "7d", "365d", "0", "-1h", "-213503982d", "106751992d", "1e9s", "9223372036854775807ns", "d", "1.5h", "2540400h10m"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		l := &length{low: 0, high: 366 * 24 * time.Hour}
+		if l.Set(s) != nil {
+			if l.value != 0 {
+				t.Fatalf("%q was refused and is %v", s, l.value)
+			}
+			return
+		}
+		if l.value < l.low || l.value > l.high || strings.HasPrefix(s, "-") && l.value != 0 {
+			t.Fatalf("%q became %v", s, l.value)
+		}
+		again := &length{low: l.low, high: l.high}
+		if err := again.Set(l.String()); err != nil || again.value != l.value {
+			t.Fatalf("%q is %v, shown as %q, and that is %v, %v", s, l.value, l.String(), again.value, err)
+		}
+	})
+}
+
+// Whatever others send, a terminal is told nothing but text.
+func FuzzClean(f *testing.F) {
+	for _, s := range []string{"hello", "\x1b[2J", "\u202eabc", "a\u0301\u0301\u0301", "\xff\xfe", "\ufffd", "line\nline\ttab\r", "\u2028", "👩‍👩‍👧", "\x9b31m"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		for _, out := range []string{clean(s), strings.ReplaceAll(body(s, "    "), "\n    ", "")} {
+			if !utf8.ValidString(out) {
+				t.Fatalf("%q became invalid UTF-8", s)
+			}
+			for _, r := range out {
+				if unicode.Is(unicode.C, r) && r != '\u200c' && r != '\u200d' || r == '\u2028' || r == '\u2029' {
+					t.Fatalf("%q lets %U through", s, r)
+				}
+			}
+		}
+	})
+}
+
+// What is no id is refused with one line, however long it was.
+func FuzzParseID(f *testing.F) {
+	f.Add("00000000000000000000000000000001")
+	f.Add(strings.Repeat("x", 1000))
+	f.Add("\n\x1b[31m")
+	f.Fuzz(func(t *testing.T, s string) {
+		x, err := parseID(s)
+		if err == nil {
+			if back, err := id.Parse(x.String()); err != nil || back != x {
+				t.Fatalf("%q is %v, which is %v, %v", s, x, back, err)
+			}
+			return
+		}
+		if text := err.Error(); strings.ContainsFunc(text, unicode.IsControl) || len(text) > 2000 {
+			t.Fatalf("%q gives the message %q", s, text)
+		}
+	})
+}
