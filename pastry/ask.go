@@ -115,7 +115,7 @@ func (n *Node) onStateRequest(c *contact, m *StateRequest) {
 	r := &StateReply{Seq: m.Seq, What: m.What, Row: m.Row, Active: n.active}
 	switch m.What {
 	case askLeaf:
-		r.Nodes, r.Row = n.leafs.snapshot(), uint8(len(n.rows))
+		r.Nodes, r.Row = n.leafs.snapshot(), uint8(n.rows())
 	case askRow:
 		r.Nodes = n.rowNodes(int(m.Row))
 	case askNear:

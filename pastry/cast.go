@@ -67,14 +67,7 @@ func (n *Node) castOutside(m *Hop, part id.Range, avoid []id.ID) {
 }
 
 func (n *Node) handCast(c *contact, m *Hop, b *Cast, avoid []id.ID) {
-	n.hand(&pendingHop{to: c, hop: &Hop{Count: m.Count + 1, Cast: b}, avoid: avoid})
-}
-
-// recast: the node of an arc did not answer.
-func (n *Node) recast(p *pendingHop) {
-	m := *p.hop
-	m.Count--
-	n.cast(nil, &m, p.hop.Cast.Part, append(slices.Clone(p.avoid), p.to.h.ID))
+	n.hand(c, &Hop{Count: m.Count + 1, Cast: b}, false, avoid)
 }
 
 func (n *Node) onCast(c *contact, m *Hop) { n.cast(c, m, m.Cast.Part, nil) }

@@ -49,8 +49,8 @@ func (n *Node) View(now machine.Clock) View {
 			}
 			return true
 		})
-		for i, r := range n.rows {
-			for d, c := range r {
+		for i := range n.rows() {
+			for d, c := range n.row(i) {
 				if c != nil {
 					v.Table = append(v.Table, Entry{i, d, c.h, uint32(2 * c.prox)})
 				}

@@ -20,55 +20,140 @@ const (
 	left    // said goodbye, or was expelled
 )
 
-// contact is what a node knows of another. There is one for each nodeId.
+// contact is what a node knows of another. There is one for each nodeId. Most of the
+// memory of a node are its contacts, and most of the time of a message is spent on
+// fetching one: so there is in it what every message asks for, and no more.
 type contact struct {
 	h     *peer.Handle
+	link  *link        // what was dealt with it of late; nil: nothing
 	heard task.Instant // when anything came from it
 	prox  int32        // half the smallest round trip, microseconds; 0 = not measured
 	life  life
 	// active: it has been ready since its start and was not found dead since.
 	active bool
 	leaf   bool // in the leaf set
-	closed bool // the link of this incarnation was closed, and a new one refused
 	met    bool // answered us directly, in this incarnation
-	// doubtful: it was found dead, spoke again, and has to answer a probe.
-	doubtful bool
-	// born is the highest incarnation that its own link showed; what others name may
-	// be invented.
-	born    uint64
-	lastAsk uint32 // highest number of its lease requests
-	// toldClosed: another leaf-set member saw the same.
-	toldClosed bool
-	probe      *probe
+}
+
+// link is what a node keeps of its dealings with another: the numbers of the messages
+// that are routed over their link, and what is seldom needed.
+type link struct {
+	epoch uint32 // of the numbers given; 0 before the first
+	// seq is the last number given; it goes on when the epoch changes, so that a late
+	// acknowledgement names nothing of the new one.
+	seq       uint32
+	seenEpoch uint32
+	seenMax   uint32      // highest number received
+	seen      uint64      // bit i: seenMax-i was received
+	pending   *pendingHop // those not acknowledged, in the order of their numbers
+	owed      *Ack        // acknowledgements that are gathered
+	srtt      time.Duration
+	rttvar    time.Duration
+	rare      *rare
+}
+
+// rare is what is known of few contacts: those that are probed, doubted or dead, or
+// reached past a broken link, and the ring neighbours.
+type rare struct {
+	probe *probe
 	// waiting is called when the probe that runs has ended.
 	waiting []func()
-	hop     *hopState
 	via     *contact     // reached only through this one (non-transitive links)
 	since   task.Instant // of its death verdict or goodbye
-	// seq is the last number given to a hop; it goes on when the epoch changes, so
-	// that a late acknowledgement names nothing of the new one.
-	seq uint32
 	// repaired is when it was last asked as the edge of a side with room.
 	repaired task.Instant
-	tuned    uint32       // its table-probing period, seconds
-	tunedAt  task.Instant // when it said so
-	relayed  uint64       // highest number of a relayed message
 	doubted  task.Instant // when it was last probed because another found it dead
 	named    task.Instant // when it was last probed as a candidate that others named
 	gotSet   task.Instant // when its set of expulsions was asked for
+	relayed  uint64       // highest number of a relayed message
+	lastAsk  uint32       // highest number of its lease requests
+	closed   bool         // the link of this incarnation was closed, and a new one refused
+	// toldClosed: another leaf-set member saw the same.
+	toldClosed bool
+	// doubtful: it was found dead, spoke again, and has to answer a probe.
+	doubtful bool
+	// born is the highest incarnation that its own link showed, unless it is met; what
+	// others name may be invented.
+	born uint64
 }
 
-// hopState is the per-link part of a contact: made when a message is routed over
-// the link.
-type hopState struct {
-	epoch     uint32 // of the numbers given; 0 before the first
-	pending   []*pendingHop
-	seenEpoch uint32
-	seenMax   uint32 // highest number received
-	seen      uint64 // bit i: seenMax-i was received
-	owed      []uint32
-	srtt      time.Duration
-	rttvar    time.Duration
+// linked returns the contact's link, made if need be.
+func (c *contact) linked() *link {
+	if c.link == nil {
+		c.link = new(link)
+	}
+	return c.link
+}
+
+// rare returns what is seldom known, to be read.
+func (c *contact) rare() rare {
+	if c.link == nil || c.link.rare == nil {
+		return rare{}
+	}
+	return *c.link.rare
+}
+
+// rarely returns what is seldom known, to be changed.
+func (c *contact) rarely() *rare {
+	l := c.linked()
+	if l.rare == nil {
+		l.rare = new(rare)
+	}
+	return l.rare
+}
+
+// probe returns the probe that runs, or nil.
+func (c *contact) probe() *probe {
+	if c.link == nil || c.link.rare == nil {
+		return nil
+	}
+	return c.link.rare.probe
+}
+
+// via returns the node through which alone c is reached, nil if its link works.
+func (c *contact) via() *contact {
+	if c.link == nil || c.link.rare == nil {
+		return nil
+	}
+	return c.link.rare.via
+}
+
+// direct notes that c's own link works.
+func (c *contact) direct() {
+	if c.via() != nil {
+		c.link.rare.via = nil
+	}
+}
+
+// born returns the highest incarnation that its own link showed.
+func (c *contact) born() uint64 {
+	if c.met {
+		return c.h.Incarnation
+	}
+	return c.rare().born
+}
+
+// unmet notes that c has to prove again that it is there.
+func (c *contact) unmet() {
+	if c.met {
+		c.rarely().born = c.h.Incarnation
+		c.met = false
+	}
+}
+
+func (c *contact) doubtful() bool { return c.rare().doubtful }
+func (c *contact) closed() bool   { return c.rare().closed }
+
+// opened notes that its address does not, or may not, refuse links.
+func (c *contact) opened() {
+	if c.link != nil && c.link.rare != nil {
+		c.link.rare.closed, c.link.rare.toldClosed = false, false
+	}
+}
+
+// busy reports whether messages are on their way to c, or acknowledgements due.
+func (c *contact) busy() bool {
+	return c.link != nil && (c.link.pending != nil || c.link.owed != nil)
 }
 
 // usable reports whether c may be a next hop.
@@ -93,21 +178,21 @@ const maxContacts = 8192
 // newer handle is taken over only where nothing is promised to the older one: a
 // rumour ends nobody's lease.
 func (n *Node) contact(h *peer.Handle) *contact {
-	c := n.contacts[h.ID]
+	c := n.contacts.find(h.ID)
 	if c == nil {
 		c = &contact{h: h}
-		if len(n.contacts) >= maxContacts {
+		if len(n.contacts.list) >= maxContacts {
 			n.forgetContacts()
 		}
-		if len(n.contacts) < maxContacts {
-			n.contacts[h.ID] = c
+		if len(n.contacts.list) < maxContacts {
+			n.contacts.add(c)
 		}
 		return c
 	}
 	if c.h == h || c.met {
 		return c
 	}
-	switch known := c.probe != nil || c.hop != nil; {
+	switch known := c.probe() != nil || c.link != nil && c.link.epoch+c.link.seenEpoch != 0; {
 	case h.Key == c.h.Key && h.Incarnation == c.h.Incarnation && h.Newer(c.h):
 		c.h = h
 	case known:
@@ -131,18 +216,18 @@ func (n *Node) meet(h *peer.Handle) *contact {
 		n.reborn(c, h)
 	case h.Newer(c.h):
 		n.relocate(c, h)
-	case c.met || h.Incarnation < c.born:
+	case c.met || h.Incarnation < c.born():
 	case h.Incarnation == c.h.Incarnation:
 		n.relocate(c, h) // others named other addresses
 	default:
 		// A later life that others named, and that nobody met, is no reason not to
 		// hear this one; but this may be an echo.
 		c.fresh(h)
-		c.doubtful = true
+		c.rarely().doubtful = true
 		n.leafs.list = nil
 	}
-	if h.Incarnation == c.h.Incarnation {
-		c.born = h.Incarnation
+	if h.Incarnation == c.h.Incarnation && c.doubtful() {
+		c.rarely().born = h.Incarnation
 	}
 	return c
 }
@@ -150,7 +235,11 @@ func (n *Node) meet(h *peer.Handle) *contact {
 // fresh forgets what was known of an earlier incarnation; what counts for all of
 // them stays.
 func (c *contact) fresh(h *peer.Handle) {
-	*c = contact{h: h, prox: c.prox, born: c.born, leaf: c.leaf, repaired: c.repaired, probe: c.probe, waiting: c.waiting}
+	old, born := c.rare(), c.born()
+	*c = contact{h: h, prox: c.prox, leaf: c.leaf}
+	if old.repaired != 0 || old.probe != nil || old.waiting != nil || born != 0 {
+		*c.rarely() = rare{repaired: old.repaired, probe: old.probe, waiting: old.waiting, born: born}
+	}
 }
 
 // reborn: the node runs as a new incarnation. What was promised to the old one is
@@ -159,7 +248,7 @@ func (n *Node) reborn(c *contact, h *peer.Handle) {
 	old := c.h
 	wasThere := c.there()
 	n.endProbe(c)
-	hops := c.hop
+	pending := c.cut()
 	c.fresh(h)
 	n.leaseOver(old)
 	if wasThere {
@@ -168,7 +257,7 @@ func (n *Node) reborn(c *contact, h *peer.Handle) {
 	if c.leaf {
 		n.removeLeaf(c)
 	}
-	n.reroute(hops)
+	n.reroute(pending)
 }
 
 // heardFrom notes a sign of life over c's own link.
@@ -181,7 +270,7 @@ func (n *Node) heardFrom(h *peer.Handle) *contact {
 		return nil
 	}
 	c.heard = n.Now()
-	c.via = nil
+	c.direct()
 	n.revive(c)
 	return c
 }
@@ -190,23 +279,25 @@ func (n *Node) heardFrom(h *peer.Handle) *contact {
 // what may be an echo of its former life: it has to answer a probe first.
 func (n *Node) revive(c *contact) {
 	if c.life == dead {
-		c.life, c.doubtful = heardOf, true
+		c.life = heardOf
+		c.rarely().doubtful = true
 	}
-	if c.doubtful {
+	if c.doubtful() {
 		n.probe(c)
 		return
 	}
-	c.life, c.met, c.closed, c.toldClosed = alive, true, false, false
+	c.life, c.met = alive, true
+	c.opened()
 	// Any sign of life ends a probe, except of a node that is to enter the leaf
 	// set: what it knows is wanted, too.
-	if c.probe != nil && !c.probe.news && (c.leaf || !n.leafs.wants(c.h.ID)) {
+	if p := c.probe(); p != nil && !p.news && (c.leaf || !n.leafs.wants(c.h.ID)) {
 		n.endProbe(c)
 	}
 }
 
 // rise: a node that was found dead answered a probe.
 func (n *Node) rise(c *contact) {
-	c.doubtful = false
+	c.rarely().doubtful = false
 	n.failures = slices.DeleteFunc(slices.Clone(n.failures), func(f Failure) bool { return f.Node == c.h.ID })
 	n.revive(c)
 	n.After(0, func() { n.meetAgain(c) })
@@ -225,15 +316,36 @@ func (n *Node) measured(c *contact, rtt time.Duration) {
 	n.offerNear(c)
 }
 
-// forgetContacts frees what is known of nodes that play no part.
+// forgetContacts frees what is known of nodes that play no part, and what is no
+// longer needed of the others.
 func (n *Node) forgetContacts() {
 	now := n.Now()
-	for x, c := range n.contacts {
-		if c.leaf || c.probe != nil || c.hop != nil && len(c.hop.pending)+len(c.hop.owed) > 0 ||
+	n.contacts.retain(func(c *contact) bool {
+		x := c.h.ID
+		if c.leaf || c.probe() != nil || c.busy() ||
 			n.inTable(c) || n.inNear(c) || n.watched(x) || n.isGone(x) || n.leaseWith(x) ||
-			now.Sub(c.heard) < n.cfg.Heartbeat || c.life == left && now.Sub(c.since) < n.cfg.GoneFor {
-			continue
+			now.Sub(c.heard) < n.cfg.Heartbeat || c.life == left && now.Sub(c.rare().since) < n.cfg.GoneFor {
+			n.tidy(c)
+			return true
 		}
-		delete(n.contacts, x)
+		return false
+	})
+}
+
+// tidy frees what a contact keeps of its link when it has rested for so long that no
+// copy of a message, and no acknowledgement, can be on its way.
+func (n *Node) tidy(c *contact) {
+	l := c.link
+	if l == nil {
+		return
+	}
+	rest := func(t task.Instant) bool { return n.Now().Sub(t) > 2*n.cfg.Heartbeat }
+	if r := l.rare; r != nil && c.usable() && r.probe == nil && r.waiting == nil && r.via == nil && r.relayed == 0 &&
+		!r.closed && !r.toldClosed && !r.doubtful && (r.born == 0 || c.met) && (r.lastAsk == 0 || !c.leaf && !n.leaseWith(c.h.ID)) &&
+		rest(r.repaired) && rest(r.doubted) && rest(r.named) && rest(r.gotSet) {
+		l.rare = nil
+	}
+	if l.rare == nil && !c.busy() && rest(c.heard) {
+		c.link = nil
 	}
 }

@@ -105,7 +105,7 @@ func (e *endpoint) Find(node id.ID, done func(*peer.Handle, error)) {
 		n.After(0, func() { done(n.self, nil) })
 		return
 	}
-	if c := n.contacts[node]; c != nil && c.met && c.life == alive {
+	if c := n.contacts.find(node); c != nil && c.met && c.life == alive {
 		n.After(0, func() { done(c.h, nil) })
 		return
 	}
@@ -119,7 +119,7 @@ func (e *endpoint) Find(node id.ID, done func(*peer.Handle, error)) {
 }
 
 func (e *endpoint) Proximity(p *peer.Handle) (time.Duration, bool) {
-	c := e.n.contacts[p.ID]
+	c := e.n.contacts.find(p.ID)
 	if c == nil || c.prox == 0 {
 		return 0, false
 	}

@@ -29,7 +29,7 @@ func (n *Node) putOut(e *peer.Expulsion) {
 	if n.cfg.Expelled != nil {
 		n.cfg.Expelled(e)
 	}
-	c := n.contacts[e.Node]
+	c := n.contacts.find(e.Node)
 	switch {
 	case e.Node.IsZero() || c == nil:
 		return
@@ -49,10 +49,11 @@ func (n *Node) putOut(e *peer.Expulsion) {
 }
 
 func (n *Node) expulsionDigest(c *contact, digest uint64) {
-	if digest == n.removed.Digest() || digest == 0 || n.Now().Sub(c.gotSet) < n.cfg.Heartbeat/2 && c.gotSet != 0 {
+	asked := c.rare().gotSet
+	if digest == n.removed.Digest() || digest == 0 || asked != 0 && n.Now().Sub(asked) < n.cfg.Heartbeat/2 {
 		return
 	}
-	c.gotSet = n.Now()
+	c.rarely().gotSet = n.Now()
 	n.ask(c, machine.ClassUpkeep, func(seq uint32) wire.Message {
 		return &StateRequest{Seq: seq, What: askExpulsions}
 	}, func(wire.Message, error) {})

@@ -86,8 +86,22 @@ func (s *LeafSet) Whole() bool           { return s.l.whole() }
 func (s *LeafSet) Covers(key id.ID) bool { return s.l.covers(key) }
 func (s *LeafSet) Density() float64      { return s.l.density() }
 
+// Closest returns the member nearest to key among those that fit, and what a look at
+// all members says.
+func (s *LeafSet) Closest(key id.ID, fit func(id.ID) bool) (got, want id.ID) {
+	got, want = s.l.self, s.l.self
+	member := func(c *contact) bool { return fit(c.h.ID) }
+	if c := s.l.closest(key, member); c != nil {
+		got = c.h.ID
+	}
+	if c := s.l.closestOfAll(key, member); c != nil {
+		want = c.h.ID
+	}
+	return got, want
+}
+
 // Window is the receiving end of the hop numbers of one link.
-type Window struct{ h hopState }
+type Window struct{ h link }
 
 // First notes a number.
 func (w *Window) First(epoch, seq uint32) (known, fresh bool) { return w.h.first(epoch, seq) }
@@ -123,7 +137,7 @@ func (n *Node) NextHop(key id.ID, avoid []id.ID, random bool) *peer.Handle {
 }
 
 // Contacts is the number of other nodes that this one remembers anything of.
-func (n *Node) Contacts() int { return len(n.contacts) }
+func (n *Node) Contacts() int { return len(n.contacts.list) }
 
 // RelayText is what the author of a relayed message signs.
 var RelayText = relayText

@@ -52,15 +52,16 @@ func (n *Node) heal() {
 		return
 	}
 	n.gone = slices.DeleteFunc(n.gone, func(g gonePeer) bool {
-		c := n.contacts[g.h.ID]
+		c := n.contacts.find(g.h.ID)
 		return c != nil && (c.life == left || c.life == alive && (c.leaf || c.met && !n.leafs.wants(c.h.ID)))
 	})
 	for range min(2, len(n.gone)) {
 		c := n.contact(n.gone[n.Rand().IntN(len(n.gone))].h)
-		if c.probe == nil {
-			c.doubtful = c.life != alive
+		if c.probe() == nil {
+			r := c.rarely()
+			r.doubtful = c.life != alive
 			// One try only: who is really gone should cost little.
-			c.probe = &probe{num: n.probeNum(), tries: len(n.cfg.Probes) - 1}
+			r.probe = &probe{num: n.probeNum(), tries: len(n.cfg.Probes) - 1}
 			n.probeAgain(c)
 		}
 	}

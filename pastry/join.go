@@ -86,7 +86,7 @@ func (n *Node) begins(since time.Duration, try int, first bool) bool {
 // allEnded reports whether the processes of all seeds refused a link.
 func (n *Node) allEnded() bool {
 	for _, h := range n.seeds {
-		if !n.contact(h).closed {
+		if !n.contact(h).closed() {
 			return false
 		}
 	}
@@ -134,7 +134,7 @@ func (n *Node) discover(t *task.T, way ringSide) (*contact, error) {
 	if err := look(way.reply.Nodes); err != nil {
 		return nil, err
 	}
-	best.via = nil
+	best.direct()
 	for depth := min(int(way.reply.Row), n.cfg.Base.Rows()) - 1; depth >= 0; depth-- {
 		r, err := task.Await(t, n.probeTime()+time.Second, func(resolve func(*StateReply, error)) {
 			n.state(best, askRow, depth, resolve)
@@ -185,7 +185,10 @@ func (n *Node) takeLeafs(m *JoinReply) {
 			continue
 		}
 		if i/8 < len(m.Met) && m.Met[i/8]&(1<<(i%8)) != 0 {
-			c.life, c.active, c.doubtful, c.heard = alive, true, false, n.Now()
+			c.life, c.active, c.heard = alive, true, n.Now()
+			if c.doubtful() {
+				c.rarely().doubtful = false
+			}
 			n.addLeaf(c)
 		} else {
 			n.probe(c)
@@ -210,7 +213,7 @@ func (n *Node) meetNearest(t *task.T) error {
 		}
 		if _, err := task.Gather(t, n.probeTime()+time.Second, len(next), func(i int, resolve func(bool, error)) {
 			c := next[i]
-			c.waiting = append(c.waiting, func() { resolve(true, nil) })
+			c.rarely().waiting = append(c.rare().waiting, func() { resolve(true, nil) })
 			n.probe(c)
 		}, nil); err != nil {
 			return err
@@ -269,9 +272,9 @@ func (n *Node) leafContacts() []*contact {
 }
 
 func (n *Node) announceRows() {
-	for i, r := range n.rows {
+	for i := range n.rows() {
 		nodes := n.rowNodes(i)
-		for _, c := range r {
+		for _, c := range n.row(i) {
 			if c != nil && c.usable() {
 				n.to(c, machine.ClassUpkeep, &RowAnnounce{Row: uint8(i), Nodes: nodes, RTT: uint32(2 * c.prox)})
 			}
@@ -390,11 +393,13 @@ func (n *Node) onIntroduce(c *contact, m *Introduce) {
 // before it says that it is ready, or holds a lease of this node.
 func (n *Node) introduced(j *contact, h *peer.Handle) {
 	if j.life == left && h.Incarnation > j.h.Incarnation {
-		j.life, j.met = dead, false
+		j.life = dead
+		j.unmet()
 	}
 	j = n.contact(h)
 	if j.life == dead {
-		j.life, j.doubtful = heardOf, false // the root has met it
+		j.life = heardOf // the root has met it
+		j.rarely().doubtful = false
 	}
 	if j.leaf || !n.leafs.wants(h.ID) || j.life == left {
 		return

@@ -24,6 +24,13 @@ type leafSet struct {
 	self  id.ID
 	half  int
 	sides [2][]*contact // nearest first
+	// aways holds the upper half of each member's distance, so that a search touches
+	// no member.
+	aways [2][]uint64
+	// What every message asks, kept up to date: whether some node of the ring may be no
+	// member, and the arc from end to end.
+	partial bool
+	arc     id.Range
 	// version changes with every change; list is the snapshot of active members
 	// that messages share, nil when it must be made anew.
 	version uint64
@@ -38,11 +45,16 @@ func (l *leafSet) away(s side, x id.ID) id.ID {
 	return l.self.Sub(x)
 }
 
+// find returns the place of x on a side, and whether it is there.
 func (l *leafSet) find(s side, x id.ID) (int, bool) {
 	d := l.away(s, x)
-	return slices.BinarySearchFunc(l.sides[s], d, func(c *contact, d id.ID) int {
-		return l.away(s, c.h.ID).Cmp(d)
-	})
+	i, same := slices.BinarySearch(l.aways[s], d.Hi)
+	for ; same && i < len(l.aways[s]) && l.aways[s][i] == d.Hi; i++ {
+		if c := l.away(s, l.sides[s][i].h.ID).Cmp(d); c >= 0 {
+			return i, c == 0
+		}
+	}
+	return i, false
 }
 
 // wants reports whether a node with this id would be a member.
@@ -65,16 +77,20 @@ func (l *leafSet) insert(c *contact) (out []*contact) {
 		if have || i >= l.half {
 			continue
 		}
-		l.sides[s] = slices.Insert(l.sides[s], i, c)
-		c.leaf = true
-		if len(l.sides[s]) > l.half {
-			last := l.sides[s][l.half]
-			l.sides[s] = l.sides[s][:l.half]
+		if l.sides[s] == nil {
+			l.sides[s], l.aways[s] = make([]*contact, 0, l.half), make([]uint64, 0, l.half)
+		}
+		if k := len(l.sides[s]); k == l.half {
+			last := l.sides[s][k-1]
+			l.sides[s], l.aways[s] = l.sides[s][:k-1], l.aways[s][:k-1]
 			if _, still := l.find(side(s).other(), last.h.ID); !still {
 				last.leaf = false
 				out = append(out, last)
 			}
 		}
+		l.sides[s] = slices.Insert(l.sides[s], i, c)
+		l.aways[s] = slices.Insert(l.aways[s], i, l.away(side(s), c.h.ID).Hi)
+		c.leaf = true
 	}
 	l.changed()
 	return out
@@ -84,6 +100,7 @@ func (l *leafSet) remove(c *contact) {
 	for s := range l.sides {
 		if i, have := l.find(side(s), c.h.ID); have {
 			l.sides[s] = slices.Delete(l.sides[s], i, i+1)
+			l.aways[s] = slices.Delete(l.aways[s], i, i+1)
 		}
 	}
 	c.leaf = false
@@ -93,11 +110,15 @@ func (l *leafSet) remove(c *contact) {
 func (l *leafSet) changed() {
 	l.version++
 	l.list = nil
+	l.partial = !l.meets()
+	l.arc = id.Range{From: l.end(leftSide), To: l.end(rightSide)}
 }
 
-// whole reports whether the set holds every node of the ring: its sides meet, or
-// there is nobody else.
-func (l *leafSet) whole() bool {
+// whole reports whether the set holds every node of the ring.
+func (l *leafSet) whole() bool { return !l.partial }
+
+// meets reports whether the set's sides meet, or there is nobody else.
+func (l *leafSet) meets() bool {
 	a, b := l.sides[leftSide], l.sides[rightSide]
 	if len(a) == 0 || len(b) == 0 {
 		return len(a)+len(b) == 0
@@ -119,11 +140,47 @@ func (l *leafSet) end(s side) id.ID {
 
 // covers reports whether key lies within the set, so that its nearest node is
 // known here.
-func (l *leafSet) covers(key id.ID) bool {
-	if l.whole() {
-		return true
+func (l *leafSet) covers(key id.ID) bool { return !l.partial || l.arc.Contains(key) }
+
+// closest returns the member nearest to key among those that fit, nil if self is
+// nearer.
+func (l *leafSet) closest(key id.ID, fit func(*contact) bool) *contact {
+	if !l.partial || !l.arc.Contains(key) {
+		return l.closestOfAll(key, fit)
 	}
-	return id.Range{From: l.end(leftSide), To: l.end(rightSide)}.Contains(key)
+	s := rightSide
+	if l.away(s, l.arc.To).Less(l.away(s, key)) {
+		s = leftSide
+	}
+	beyond, _ := l.find(s, key)
+	within := beyond - 1
+	for beyond < len(l.sides[s]) && !fit(l.sides[s][beyond]) {
+		beyond++
+	}
+	for within >= 0 && !fit(l.sides[s][within]) {
+		within--
+	}
+	switch {
+	case beyond == len(l.sides[s]):
+		return l.closestOfAll(key, fit)
+	case within < 0 && id.Closer(key, l.self, l.sides[s][beyond].h.ID):
+		return nil
+	case within >= 0 && id.Closer(key, l.sides[s][within].h.ID, l.sides[s][beyond].h.ID):
+		return l.sides[s][within]
+	}
+	return l.sides[s][beyond]
+}
+
+func (l *leafSet) closestOfAll(key id.ID, fit func(*contact) bool) (best *contact) {
+	nearest := l.self
+	for _, members := range l.sides {
+		for _, c := range members {
+			if id.Closer(key, c.h.ID, nearest) && fit(c) {
+				best, nearest = c, c.h.ID
+			}
+		}
+	}
+	return best
 }
 
 // each calls f for every member once, from the left edge over the nearest to the

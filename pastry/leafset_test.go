@@ -149,6 +149,13 @@ func compare(t *rapid.T, real *pastry.LeafSet, model *tinySet) {
 			t.Fatalf("left % 02x, right % 02x of %02x: covers %02x %v", model.sides[0], model.sides[1], model.self, key, got)
 		}
 	}
+	odd := rapid.Uint8().Draw(t, "odd")
+	for key := range 256 {
+		fit := func(x id.ID) bool { return uint8(x.Hi>>56)&3 != odd&3 }
+		if got, want := real.Closest(id.Tiny(uint8(key)), fit); got != want {
+			t.Fatalf("left % 02x, right % 02x of %02x: %s is closest to %02x, want %s", model.sides[0], model.sides[1], model.self, got.Short(), key, want.Short())
+		}
+	}
 	want := float64(len(members) + 1)
 	if !model.whole() {
 		want = float64(256*(len(model.sides[0])+len(model.sides[1]))) / float64(model.reach(0)+model.reach(1))

@@ -161,7 +161,7 @@ func (n *Node) letGo(s side) bool {
 // who made it may have died with the same blow, and have forgotten it.
 func (n *Node) stepping(s side) bool {
 	o := &n.sides[s.other()]
-	return n.letGo(s) && !o.heldAsked.Before(n.sides[s].edge.since) && n.Now().Sub(o.heldAsked) < n.cfg.LeaseQuiet
+	return n.letGo(s) && !o.heldAsked.Before(n.sides[s].edge.rare().since) && n.Now().Sub(o.heldAsked) < n.cfg.LeaseQuiet
 }
 
 // claims reports whether this node serves key now: it holds its leases, and no
@@ -235,7 +235,7 @@ func (n *Node) keepLease(s side) {
 		a.askedOf = nil
 	case a.askedOf == c && (a.askNum != 0 || n.Now().Before(a.notBefore)):
 		// asked already
-	case n.letGo(s.other()) && a.heldAsked.Before(n.sides[s.other()].edge.since):
+	case n.letGo(s.other()) && a.heldAsked.Before(n.sides[s.other()].edge.rare().since):
 		n.askLease(s)
 	case a.heldFrom == nil || a.heldFrom.ID != c.h.ID || a.heldFrom.Incarnation != c.h.Incarnation || !n.holds(s):
 		n.askLease(s)
@@ -312,7 +312,7 @@ func (n *Node) leaseLate(s side, num uint32) {
 // onLease handles the heartbeat of a ring neighbour.
 func (n *Node) onLease(c *contact, m *Lease) {
 	n.noteActive(c, m.Active)
-	c.tuned, c.tunedAt = m.Period, n.Now()
+	n.notePeriod(c, m.Period)
 	n.expulsionDigest(c, m.Expulsions)
 	if c.active && c.life == alive && n.leafs.wants(c.h.ID) {
 		n.addLeaf(c)
@@ -329,8 +329,8 @@ func (n *Node) onLease(c *contact, m *Lease) {
 	}
 	// An older request is an echo: to grant it again would shorten, or revive, a
 	// promise that a later one replaced.
-	if m.Ask > c.lastAsk {
-		c.lastAsk = m.Ask
+	if m.Ask > c.rare().lastAsk {
+		c.rarely().lastAsk = m.Ask
 		n.onAsk(s, c, m)
 	}
 }

@@ -72,6 +72,6 @@ func (n *Node) onMoved(c *contact, m *Moved) {
 // links says nothing of its process any more.
 func (n *Node) relocate(c *contact, h *peer.Handle) {
 	c.h = h
-	c.closed, c.toldClosed = false, false
+	c.opened()
 	n.leafs.list = nil
 }

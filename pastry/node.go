@@ -20,9 +20,9 @@ type Node struct {
 	cfg  Config
 	self *peer.Handle
 
-	contacts map[id.ID]*contact
+	contacts contactSet
 	leafs    leafSet
-	rows     [][]*contact
+	table    []*contact
 	near     []*contact
 	sides    [2]adjacency
 	gone     []gonePeer
@@ -33,9 +33,10 @@ type Node struct {
 	wasOK   bool // what Observer.Ready was told last
 	stopped bool
 
-	owing      []*contact // contacts that are owed acknowledgements
-	ackTimer   task.Timer
-	ackWaiting bool
+	owing      []*contact  // contacts that are owed acknowledgements
+	ackDue     func()      // sends them
+	ackWaiting bool        // it is planned
+	spare      *pendingHop // free ones
 	held       []heldHop
 	announcing bool // an announcement of failures is due
 	failures   []Failure
@@ -81,7 +82,7 @@ func New(cfg Config, self *peer.Handle, saved []byte) (*Node, error) {
 	}
 	n := &Node{
 		Kernel: machine.NewKernel(cfg.Rand), cfg: cfg, self: self,
-		contacts: make(map[id.ID]*contact),
+		contacts: contactSet{seed: self.ID.Lo},
 		leafs:    leafSet{self: self.ID, half: cfg.LeafSet / 2},
 		requests: make(map[uint64]*request),
 		watches:  make(map[id.ID][]*watch),
@@ -181,7 +182,7 @@ func (n *Node) message(c *contact, m wire.Message) {
 
 // to sends a link message, past a link that does not work if need be.
 func (n *Node) to(c *contact, class machine.Class, m wire.Message) {
-	if c.via != nil && c.via.there() && c.via.via == nil {
+	if by := c.via(); by != nil && by.there() && by.via() == nil {
 		n.relay(c, m)
 		return
 	}

@@ -37,10 +37,10 @@ const maxCandidates = 64
 
 // probe checks whether c is alive, unless that is being done.
 func (n *Node) probe(c *contact) {
-	if c.probe != nil || c.life == left || c.h.ID == n.self.ID || n.stopped {
+	if c.probe() != nil || c.life == left || c.h.ID == n.self.ID || n.stopped {
 		return
 	}
-	c.probe = &probe{num: n.probeNum()}
+	c.rarely().probe = &probe{num: n.probeNum()}
 	if c.life == alive {
 		c.life = suspect
 	}
@@ -54,14 +54,14 @@ func (n *Node) probeNum() uint32 {
 
 // tell probes a leaf-set member that nobody doubts, to pass on news of failures.
 func (n *Node) tell(c *contact) {
-	if c.probe == nil && c.life == alive {
-		c.probe = &probe{num: n.probeNum(), news: true}
+	if c.probe() == nil && c.life == alive {
+		c.rarely().probe = &probe{num: n.probeNum(), news: true}
 		n.probeAgain(c)
 	}
 }
 
 func (n *Node) probeAgain(c *contact) {
-	p := c.probe
+	p := c.probe()
 	if p.tries >= len(n.cfg.Probes) {
 		n.verdict(c)
 		return
@@ -69,11 +69,11 @@ func (n *Node) probeAgain(c *contact) {
 	if p.tries > 0 && c.life == alive {
 		c.life = suspect
 	}
-	if c.leaf || c.doubtful || n.leafs.wants(c.h.ID) {
+	if c.leaf || c.doubtful() || n.leafs.wants(c.h.ID) {
 		m := n.leafProbe(false)
 		m.Num = p.num
 		n.Send(c.h, machine.ClassLiveness, m)
-		if c.leaf && (p.tries > 0 || c.via != nil) {
+		if c.leaf && (p.tries > 0 || c.via() != nil) {
 			n.probeThrough(c, m)
 		}
 	} else if p.tries == 0 {
@@ -88,7 +88,7 @@ func (n *Node) probeAgain(c *contact) {
 func (n *Node) probeThrough(c *contact, m wire.Message) {
 	sent := 0
 	n.leafs.each(func(o *contact) bool {
-		if o != c && o.life == alive && o.via == nil && o.active {
+		if o != c && o.life == alive && o.via() == nil && o.active {
 			n.relayBy(o, c, m)
 			sent++
 		}
@@ -97,15 +97,19 @@ func (n *Node) probeThrough(c *contact, m wire.Message) {
 }
 
 func (n *Node) endProbe(c *contact) {
-	if c.probe != nil {
-		c.probe.timer.Stop()
-		if c.probe.candidate {
+	if c.link == nil || c.link.rare == nil {
+		return
+	}
+	r := c.link.rare
+	if p := r.probe; p != nil {
+		p.timer.Stop()
+		if p.candidate {
 			n.candidates--
 		}
-		c.probe = nil
+		r.probe = nil
 	}
-	waiting := c.waiting
-	c.waiting = nil
+	waiting := r.waiting
+	r.waiting = nil
 	for _, f := range waiting {
 		f()
 	}
@@ -118,15 +122,16 @@ func (n *Node) leafProbe(reply bool) *LeafProbe {
 }
 
 func (n *Node) onLeafProbe(c *contact, m *LeafProbe) {
-	answer := m.Reply && c.probe != nil && m.Num == c.probe.num
-	if c.probe != nil && (answer || !c.probe.news && !c.doubtful) {
+	p := c.probe()
+	answer := m.Reply && p != nil && m.Num == p.num
+	if p != nil && (answer || !p.news && !c.doubtful()) {
 		n.endProbe(c)
 	}
-	if answer && c.doubtful {
+	if answer && c.doubtful() {
 		n.rise(c)
 	}
 	n.noteActive(c, m.Active)
-	c.tuned, c.tunedAt = m.Period, n.Now()
+	n.notePeriod(c, m.Period)
 	if answer && (c.leaf || n.leafs.whole() || !n.leafs.wants(c.h.ID)) {
 		n.forgetGone(c) // it hears us, too
 	}
@@ -170,19 +175,20 @@ func (n *Node) candidate(h *peer.Handle) {
 		return
 	}
 	c := n.contact(h)
+	r := c.rare()
 	switch {
-	case c.leaf || c.probe != nil || c.life == left || n.removed.Expelled(h.ID):
-	case c.life == dead && h.Incarnation <= c.h.Incarnation && n.Now().Sub(c.since) < n.cfg.Heartbeat:
+	case c.leaf || r.probe != nil || c.life == left || n.removed.Expelled(h.ID):
+	case c.life == dead && h.Incarnation <= c.h.Incarnation && n.Now().Sub(r.since) < n.cfg.Heartbeat:
 		// The rumour is older than the verdict.
-	case c.named != 0 && n.Now().Sub(c.named) < n.probeTime():
+	case r.named != 0 && n.Now().Sub(r.named) < n.probeTime():
 		// It was asked just now and did not come in: the rumour is older.
 	case n.candidates >= maxCandidates:
 	default:
-		c.named = n.Now()
-		c.doubtful = c.doubtful || c.life == dead
+		c.rarely().named = n.Now()
+		c.rarely().doubtful = r.doubtful || c.life == dead
 		n.probe(c)
-		if c.probe != nil {
-			c.probe.candidate = true
+		if p := c.probe(); p != nil {
+			p.candidate = true
 			n.candidates++
 		}
 	}
@@ -191,13 +197,13 @@ func (n *Node) candidate(h *peer.Handle) {
 // onFailure hears that another found a node dead: do not believe, verify. Two
 // who were refused by its address need no more proof.
 func (n *Node) onFailure(f Failure) {
-	c := n.contacts[f.Node]
+	c := n.contacts.find(f.Node)
 	if c == nil || c.h.Incarnation != f.Incarnation || c.life == left {
 		return
 	}
 	if f.Closed {
-		c.toldClosed = true
-		if c.closed {
+		c.rarely().toldClosed = true
+		if c.closed() {
 			n.leaseOver(c.h)
 			n.verdict(c)
 			return
@@ -210,18 +216,19 @@ func (n *Node) onFailure(f Failure) {
 		return
 	}
 	// One who proved alive just now is not asked again for every echo.
-	if (c.leaf || n.inTable(c)) && c.probe == nil && (c.doubted == 0 || n.Now().Sub(c.doubted) > n.probeTime()) {
-		c.doubted = n.Now()
+	doubted := c.rare().doubted
+	if (c.leaf || n.inTable(c)) && c.probe() == nil && (doubted == 0 || n.Now().Sub(doubted) > n.probeTime()) {
+		c.rarely().doubted = n.Now()
 		n.probe(c)
-		if c.probe != nil {
-			c.probe.told = true
+		if p := c.probe(); p != nil {
+			p.told = true
 		}
 	}
 }
 
 // peerDown is told by the driver that a link ended or could not be made.
 func (n *Node) peerDown(h *peer.Handle, why machine.DownReason) {
-	c := n.contacts[h.ID]
+	c := n.contacts.find(h.ID)
 	if c == nil || c.h.Incarnation != h.Incarnation || c.life == left || c.life == dead && why != machine.DownRefused {
 		return
 	}
@@ -231,12 +238,12 @@ func (n *Node) peerDown(h *peer.Handle, why machine.DownReason) {
 	switch why {
 	case machine.DownClosed, machine.DownLost:
 		// A hint only: ask at once, by a new link.
-		if c.leaf || n.inTable(c) || c.hop != nil && len(c.hop.pending) > 0 {
+		if c.leaf || n.inTable(c) || c.link != nil && c.link.pending != nil {
 			n.endProbe(c)
 			n.probe(c)
 		}
 	case machine.DownRefused:
-		c.closed = true
+		c.rarely().closed = true
 		n.unanswered(c)
 		if !c.leaf && !n.leaseWith(c.h.ID) {
 			n.verdict(c)
@@ -256,12 +263,12 @@ func (n *Node) peerDown(h *peer.Handle, why machine.DownReason) {
 func (n *Node) tellClosed(c *contact) {
 	others := 0
 	n.leafs.each(func(o *contact) bool {
-		if o != c && o.there() && !o.closed {
+		if o != c && o.there() && !o.closed() {
 			others++
 		}
 		return others == 0
 	})
-	if others == 0 || c.toldClosed {
+	if others == 0 || c.rare().toldClosed {
 		n.leaseOver(c.h)
 		n.verdict(c)
 		return
@@ -331,7 +338,8 @@ func (n *Node) announce() {
 func (n *Node) verdict(c *contact) {
 	// Those next to the dead one tell the others, even if they were told
 	// themselves: one voice may be lost.
-	told := (c.probe != nil && c.probe.told || c.toldClosed) && n.besides(c) >= 2
+	was := c.rare()
+	told := (was.probe != nil && was.probe.told || was.toldClosed) && n.besides(c) >= 2
 	n.endProbe(c)
 	if c.life == dead {
 		return
@@ -340,8 +348,9 @@ func (n *Node) verdict(c *contact) {
 		n.cfg.Observe.Verdict(n, c.h)
 	}
 	wasLeaf := c.leaf
-	c.life, c.since = dead, n.Now()
-	if c.closed {
+	c.life = dead
+	c.rarely().since = n.Now()
+	if was.closed {
 		n.leaseOver(c.h)
 	} else if wasLeaf && c.active {
 		if n.granted(c) {
@@ -355,14 +364,13 @@ func (n *Node) verdict(c *contact) {
 		n.remember(c)
 		n.tuning.failures++
 	}
-	c.met, c.via = false, nil
+	c.unmet()
+	c.direct()
 	if wasLeaf {
-		n.failed(Failure{Node: c.h.ID, Incarnation: c.h.Incarnation, Closed: c.closed}, told)
+		n.failed(Failure{Node: c.h.ID, Incarnation: c.h.Incarnation, Closed: was.closed}, told)
 	}
 	n.tellDown(c.h, downDied)
-	hops := c.hop
-	c.hop = nil
-	n.reroute(hops)
+	n.reroute(c.cut())
 	n.probeDone(c)
 }
 
@@ -371,13 +379,12 @@ func (n *Node) verdict(c *contact) {
 func (n *Node) gotLeft(c *contact, why kbr.DownWhy) {
 	n.endProbe(c)
 	wasLeaf := c.leaf
-	c.life, c.since = left, n.Now()
+	c.life = left
+	c.rarely().since = n.Now()
 	n.forgetGone(c)
 	n.remove(c)
 	n.tellDown(c.h, why)
-	hops := c.hop
-	c.hop = nil
-	n.reroute(hops)
+	n.reroute(c.cut())
 	if wasLeaf {
 		n.After(n.jitter(200*time.Millisecond), func() {
 			if !n.stopped {
@@ -445,8 +452,8 @@ func (n *Node) repair() {
 			continue
 		}
 		edge := members[len(members)-1]
-		if edge.probe == nil && n.Now().Sub(edge.repaired) > n.cfg.Probes[0] {
-			edge.repaired = n.Now()
+		if edge.probe() == nil && n.Now().Sub(edge.rare().repaired) > n.cfg.Probes[0] {
+			edge.rarely().repaired = n.Now()
 			n.to(edge, machine.ClassLiveness, n.leafProbe(false))
 		}
 	}
@@ -463,15 +470,15 @@ func (n *Node) askAround(s side) {
 	var best *contact
 	var bestAway id.ID
 	n.eachKnown(func(c *contact) {
-		if !c.usable() || c.probe != nil {
+		if !c.usable() || c.probe() != nil {
 			return
 		}
 		if d := n.leafs.away(s, c.h.ID); best == nil || d.Less(bestAway) {
 			best, bestAway = c, d
 		}
 	})
-	if best != nil && n.Now().Sub(best.repaired) > n.cfg.Probes[0] {
-		best.repaired = n.Now()
+	if best != nil && n.Now().Sub(best.rare().repaired) > n.cfg.Probes[0] {
+		best.rarely().repaired = n.Now()
 		n.to(best, machine.ClassLiveness, n.leafProbe(false))
 	}
 }

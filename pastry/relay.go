@@ -13,7 +13,7 @@ func relayText(ring id.Hash, m *Relay) []byte {
 }
 
 // relay sends a link message to c past the link that does not work.
-func (n *Node) relay(c *contact, m wire.Message) { n.relayBy(c.via, c, m) }
+func (n *Node) relay(c *contact, m wire.Message) { n.relayBy(c.via(), c, m) }
 
 func (n *Node) relayBy(by, c *contact, m wire.Message) {
 	inner, err := Messages.Encode(m)
@@ -30,13 +30,13 @@ func (n *Node) relayBy(by, c *contact, m wire.Message) {
 func (n *Node) onRelay(by *contact, m *Relay) {
 	if m.To != n.self.ID {
 		// One step only: from the author, to a node that answers us itself.
-		if c := n.contacts[m.To]; c != nil && by.h.ID == m.From.ID && c.met && c.life == alive && c.via == nil {
+		if c := n.contacts.find(m.To); c != nil && by.h.ID == m.From.ID && c.met && c.life == alive && c.via() == nil {
 			n.Send(c.h, machine.ClassLiveness, m)
 		}
 		return
 	}
-	c := n.contacts[m.From.ID]
-	if c == nil || c.h.Key != m.From.Key || c.h.Incarnation != m.From.Incarnation || c.life == left || m.Num <= c.relayed ||
+	c := n.contacts.find(m.From.ID)
+	if c == nil || c.h.Key != m.From.Key || c.h.Incarnation != m.From.Incarnation || c.life == left || m.Num <= c.rare().relayed ||
 		!n.cfg.Verifier.Verify(m.From.Key, relayText(n.cfg.Ring, m), m.Sig) {
 		return
 	}
@@ -49,9 +49,9 @@ func (n *Node) onRelay(by *contact, m *Relay) {
 	default:
 		return // answers and messages of applications take the ring instead
 	}
-	c.relayed = m.Num
+	c.rarely().relayed = m.Num
 	c.heard = n.Now()
-	c.via = by
+	c.rarely().via = by
 	n.revive(c)
 	n.message(c, inner)
 }

@@ -109,8 +109,8 @@ func (n *Node) attempt(q *request) {
 // attempt was lost twice, every second one goes through the ring: the link
 // between the two may be all that is broken.
 func (n *Node) direct(q *request) bool {
-	if q.to.via != nil || !q.to.usable() && q.to.life != suspect {
-		return q.attempt%2 == 0 && !q.to.closed
+	if q.to.via() != nil || !q.to.usable() && q.to.life != suspect {
+		return q.attempt%2 == 0 && !q.to.closed()
 	}
 	return q.attempt <= 2 || q.attempt%2 == 0
 }
@@ -242,7 +242,7 @@ func (n *Node) answer(via *contact, r *Routed, m *Hop, a *Reply) {
 // replyTo sends a reply directly, and through the ring where the link is known not
 // to work.
 func (n *Node) replyTo(c *contact, a *Reply) {
-	if c.via == nil && (c.usable() || c.life == suspect && a.Attempt < 2) {
+	if c.via() == nil && (c.usable() || c.life == suspect && a.Attempt < 2) {
 		n.to(c, machine.ClassApp, a)
 		if a.Attempt < 3 {
 			return

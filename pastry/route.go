@@ -7,23 +7,10 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
-	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
 )
-
-// pendingHop is a message that was handed to a next hop and not yet
-// acknowledged.
-type pendingHop struct {
-	to    *contact
-	hop   *Hop
-	sent  task.Instant
-	tries int
-	root  bool // to is the key's root by our leaf set
-	avoid []id.ID
-	timer task.Timer
-}
 
 // heldHop is a message that waits here: this node is the key's root, or will be,
 // and does not hold its leases yet.
@@ -60,16 +47,7 @@ func (n *Node) nextHop(key id.ID, avoid []id.ID, random bool) (c *contact, last 
 // closestLeaf returns the member of leaf set and self that is nearest to key, nil
 // for self. Members that were never ready own no keys.
 func (n *Node) closestLeaf(key id.ID) *contact {
-	var best *contact
-	bestID := n.self.ID
-	for s := range n.leafs.sides {
-		for _, c := range n.leafs.sides[s] {
-			if (c.active || n.granted(c)) && c.there() && id.Closer(key, c.h.ID, bestID) {
-				best, bestID = c, c.h.ID
-			}
-		}
-	}
-	return best
+	return n.leafs.closest(key, func(c *contact) bool { return c.there() && (c.active || n.granted(c)) })
 }
 
 // nearerHop reports whether x shares at least row digits with key and is nearer to
@@ -118,7 +96,7 @@ func (n *Node) randomHop(key id.ID, row int, avoid []id.ID) *contact {
 // onHop takes custody of a message from a neighbour, once.
 func (n *Node) onHop(c *contact, m *Hop) {
 	n.onAcks(c, m.Acks)
-	known, fresh := c.hops().first(m.Epoch, m.Seq)
+	known, fresh := c.linked().first(m.Epoch, m.Seq)
 	if known {
 		n.owe(c, m.Seq)
 	}
@@ -226,14 +204,14 @@ func (n *Node) upcall(via *contact, m *Hop, next *contact) (*Hop, *contact, bool
 
 // forward hands a message to the next hop.
 func (n *Node) forward(next *contact, last bool, via *contact, m *Hop, avoid []id.ID) {
-	out := &Hop{Count: m.Count + 1, Route: m.Route, Cast: m.Cast, Trail: m.Trail, Join: m.Join}
+	room := &roomyHop{Hop: Hop{Count: m.Count + 1, Route: m.Route, Trail: m.Trail, Join: m.Join}}
+	out := &room.Hop
 	if r := m.Route; r != nil && r.Origin.ID == n.self.ID {
 		if q := n.requests[r.Num]; q != nil && int(r.Attempt) == len(q.firsts) && len(q.firsts) > 0 {
 			q.firsts[len(q.firsts)-1] = next.h.ID
 		}
 	}
-	out.Path = make([]byte, 0, len(m.Path)+4)
-	out.Path = append(out.Path, m.Path...)
+	out.Path = append(room.path[:0], m.Path...)
 	out.Path = binary.BigEndian.AppendUint32(out.Path, fingerprint(n.self.ID))
 	if r := m.Route; r != nil {
 		if r.Env.Flags&wire.FlagTrace != 0 {
@@ -243,7 +221,7 @@ func (n *Node) forward(next *contact, last bool, via *contact, m *Hop, avoid []i
 			out.Join = n.addRows(m.Join, r.Key)
 		}
 	}
-	n.hand(&pendingHop{to: next, hop: out, root: last, avoid: avoid})
+	n.hand(next, out, last, avoid)
 }
 
 // linkRTT is the round trip to a neighbour in microseconds, for traces.
@@ -253,97 +231,10 @@ func (n *Node) linkRTT(c *contact) uint32 {
 		return 0
 	case c.prox != 0:
 		return uint32(2 * c.prox)
-	case c.hop != nil:
-		return uint32(c.hop.srtt.Microseconds())
+	case c.link != nil:
+		return uint32(c.link.srtt.Microseconds())
 	}
 	return 0
-}
-
-// hand sends a pending hop and waits for its acknowledgement.
-func (n *Node) hand(p *pendingHop) {
-	h := p.to.hops()
-	if h.epoch == 0 {
-		n.epoch++
-		h.epoch = n.epoch
-	}
-	p.to.seq++
-	p.hop.Seq, p.hop.Epoch = p.to.seq, h.epoch
-	h.pending = append(h.pending, p)
-	n.transmit(p)
-}
-
-func (n *Node) transmit(p *pendingHop) {
-	p.sent = n.Now()
-	p.tries++
-	m := p.hop
-	if owed := n.takeOwed(p.to); len(owed) > 0 || p.tries > 1 {
-		again := *m
-		again.Acks = owed
-		m = &again
-	}
-	n.to(p.to, machine.ClassApp, m)
-	p.timer = n.After(n.hopTimeout(p.to)<<min(p.tries-1, 3), func() { n.hopLate(p) })
-}
-
-// hopTimeout follows TCP (RFC 6298), but more aggressively, as another way
-// exists; the other side may gather acknowledgements for AckDelay.
-func (n *Node) hopTimeout(c *contact) time.Duration {
-	rto := 500 * time.Millisecond
-	switch {
-	case c.hop.srtt > 0:
-		rto = c.hop.srtt + 4*c.hop.rttvar
-	case c.prox > 0:
-		rto = 3 * 2 * time.Duration(c.prox) * time.Microsecond
-	}
-	return min(max(rto+n.cfg.AckDelay, n.cfg.HopFloor), n.cfg.HopCap)
-}
-
-// hopLate: no acknowledgement came in time. The peer is probed, and the message
-// takes another way, unless the peer is its root (MSPastry, section 3.2).
-func (n *Node) hopLate(p *pendingHop) {
-	n.probe(p.to)
-	// An arc of a broadcast is its node's own, too.
-	if (p.root || p.hop.Cast != nil) && p.to.there() && p.tries < 8 {
-		n.transmit(p)
-		return
-	}
-	p.to.hops().drop(p)
-	n.again(p, !p.root)
-}
-
-// again sends a message that was not acknowledged on another way.
-func (n *Node) again(p *pendingHop, avoid bool) {
-	if p.hop.Cast != nil {
-		n.recast(p)
-		return
-	}
-	if avoid {
-		p.avoid = append(p.avoid, p.to.h.ID)
-	}
-	back := *p.hop
-	back.Count--
-	back.Path = back.Path[:len(back.Path)-4]
-	if len(p.avoid) > n.cfg.HopLimit {
-		n.fail(nil, back.Route, &back, replyHopLimit)
-		return
-	}
-	if k := len(back.Trail); k > 0 && back.Trail[k-1].Node.ID == n.self.ID {
-		back.Trail = back.Trail[:k-1]
-	}
-	n.route(nil, &back, p.avoid)
-}
-
-// reroute sends all that was on the way over a link that ended anew.
-func (n *Node) reroute(h *hopState) {
-	if h == nil {
-		return
-	}
-	pending := h.pending
-	h.pending = nil
-	for _, p := range pending {
-		p.timer.Stop()
-		n.again(p, false)
-	}
 }
 
 // hold keeps a message until this node holds its leases.
@@ -401,116 +292,6 @@ func (n *Node) arrive(via *contact, m *Hop) {
 	}
 	n.noteServed()
 	n.deliver(via, m, r)
-}
-
-// owe notes that an acknowledgement is due to c.
-func (n *Node) owe(c *contact, seq uint32) {
-	h := c.hops()
-	if len(h.owed) == 0 {
-		n.owing = append(n.owing, c)
-	}
-	h.owed = append(h.owed, seq)
-	if len(h.owed) >= 8 || n.cfg.AckDelay == 0 {
-		n.to(c, machine.ClassLiveness, &Ack{Seqs: n.takeOwed(c)})
-		return
-	}
-	if !n.ackWaiting {
-		n.ackWaiting = true
-		n.ackTimer = n.After(n.cfg.AckDelay, func() {
-			n.ackWaiting = false
-			n.flushAcks()
-		})
-	}
-}
-
-func (n *Node) takeOwed(c *contact) []uint32 {
-	if c.hop == nil || len(c.hop.owed) == 0 {
-		return nil
-	}
-	owed := c.hop.owed
-	c.hop.owed = nil
-	n.owing = slices.DeleteFunc(n.owing, func(o *contact) bool { return o == c })
-	return owed
-}
-
-func (n *Node) flushAcks() {
-	for len(n.owing) > 0 {
-		c := n.owing[0]
-		if owed := n.takeOwed(c); len(owed) > 0 {
-			n.to(c, machine.ClassLiveness, &Ack{Seqs: owed})
-		} else {
-			n.owing = n.owing[1:]
-		}
-	}
-}
-
-func (n *Node) onAcks(c *contact, seqs []uint32) {
-	if len(seqs) == 0 || c.hop == nil {
-		return
-	}
-	for _, seq := range seqs {
-		for i, p := range c.hop.pending {
-			if p.hop.Seq != seq {
-				continue
-			}
-			p.timer.Stop()
-			c.hop.pending = slices.Delete(c.hop.pending, i, i+1)
-			if p.tries == 1 { // Karn: not after a retransmission
-				c.hop.sample(n.Now().Sub(p.sent))
-			}
-			break
-		}
-	}
-}
-
-func (c *contact) hops() *hopState {
-	if c.hop == nil {
-		c.hop = new(hopState)
-	}
-	return c.hop
-}
-
-func (h *hopState) drop(p *pendingHop) {
-	p.timer.Stop()
-	if i := slices.Index(h.pending, p); i >= 0 {
-		h.pending = slices.Delete(h.pending, i, i+1)
-	}
-}
-
-// first notes a received number. It reports whether the hop may be acknowledged
-// (known), and whether it is new. What is older than the window, or of an earlier
-// epoch, can be neither: its sender takes another way.
-func (h *hopState) first(epoch, seq uint32) (known, fresh bool) {
-	if epoch > h.seenEpoch {
-		h.seenEpoch, h.seenMax, h.seen = epoch, 0, 0
-	}
-	d := int64(seq) - int64(h.seenMax)
-	switch {
-	case epoch < h.seenEpoch || d <= -64:
-		return false, false
-	case d > 0:
-		h.seen = h.seen<<uint(min(d, 64)) | 1
-		h.seenMax = seq
-		return true, true
-	}
-	bit := uint64(1) << uint(-d)
-	fresh = h.seen&bit == 0
-	h.seen |= bit
-	return true, fresh
-}
-
-// sample updates the smoothed round trip (RFC 6298).
-func (h *hopState) sample(rtt time.Duration) {
-	if h.srtt == 0 {
-		h.srtt, h.rttvar = rtt, rtt/2
-		return
-	}
-	d := h.srtt - rtt
-	if d < 0 {
-		d = -d
-	}
-	h.rttvar += (d - h.rttvar) / 4
-	h.srtt += (rtt - h.srtt) / 8
 }
 
 // originate sends a message that starts here.

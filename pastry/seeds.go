@@ -104,9 +104,10 @@ func (s *seedRound) next() {
 func (s *seedRound) ask(c *contact) {
 	n := s.n
 	if c.life == dead {
-		c.life, c.doubtful = heardOf, false
+		c.life = heardOf
+		c.rarely().doubtful = false
 	}
-	c.via = nil
+	c.direct()
 	n.askSeq++
 	seq, free := n.askSeq, false
 	done := func() {

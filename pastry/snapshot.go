@@ -47,7 +47,7 @@ func (n *Node) save() {
 		}
 	})
 	for _, g := range n.gone {
-		if len(s.Peers) < n.cfg.Remember && !have[n.contacts[g.h.ID]] {
+		if len(s.Peers) < n.cfg.Remember && !have[n.contacts.find(g.h.ID)] {
 			s.Peers = append(s.Peers, g.h)
 		}
 	}

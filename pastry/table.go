@@ -9,7 +9,7 @@ import (
 
 // The routing table: rows[i][d] shares exactly i digits with this node and has
 // digit d next, and is near by proximity among those that are known (Pastry 2001,
-// section 2.1). Rows exist once they have an entry.
+// section 2.1). All rows up to the longest that has an entry stand in one slice.
 
 // slot returns where c belongs.
 func (n *Node) slot(x id.ID) (row, col int) {
@@ -21,10 +21,21 @@ func (n *Node) slot(x id.ID) (row, col int) {
 }
 
 func (n *Node) entry(row, col int) *contact {
-	if row >= len(n.rows) || n.rows[row] == nil {
+	if i := row*n.cfg.Base.Cols() + col; i < len(n.table) {
+		return n.table[i]
+	}
+	return nil
+}
+
+// rows is the number of rows.
+func (n *Node) rows() int { return len(n.table) / n.cfg.Base.Cols() }
+
+// row returns the entries of row i, nil where there is none, by their next digit.
+func (n *Node) row(i int) []*contact {
+	if i >= n.rows() {
 		return nil
 	}
-	return n.rows[row][col]
+	return n.table[i*n.cfg.Base.Cols():][:n.cfg.Base.Cols()]
 }
 
 func (n *Node) inTable(c *contact) bool {
@@ -43,13 +54,12 @@ func (n *Node) offerTable(c *contact) bool {
 	if have == c || have != nil && have.usable() && have.distance() <= c.distance() {
 		return have == c
 	}
-	for len(n.rows) <= row {
-		n.rows = append(n.rows, nil)
+	if row >= n.rows() {
+		longer := make([]*contact, (row+1)*n.cfg.Base.Cols())
+		copy(longer, n.table)
+		n.table = longer
 	}
-	if n.rows[row] == nil {
-		n.rows[row] = make([]*contact, n.cfg.Base.Cols())
-	}
-	n.rows[row][col] = c
+	n.row(row)[col] = c
 	return true
 }
 
@@ -60,7 +70,7 @@ func (n *Node) dropTable(c *contact) {
 	if n.entry(row, col) != c {
 		return
 	}
-	n.rows[row][col] = nil
+	n.row(row)[col] = nil
 	n.leafs.each(func(o *contact) bool {
 		if r, k := n.slot(o.h.ID); r == row && k == col && o != c {
 			n.offerTable(o)
@@ -71,11 +81,8 @@ func (n *Node) dropTable(c *contact) {
 
 // rowNodes returns the usable entries of a row, for messages; a new slice.
 func (n *Node) rowNodes(i int) []*peer.Handle {
-	if i >= len(n.rows) {
-		return nil
-	}
 	var hs []*peer.Handle
-	for _, c := range n.rows[i] {
+	for _, c := range n.row(i) {
 		if c != nil && c.usable() && c.active {
 			hs = append(hs, c.h)
 		}
@@ -85,11 +92,9 @@ func (n *Node) rowNodes(i int) []*peer.Handle {
 
 // eachEntry calls f for every entry of the table, row by row.
 func (n *Node) eachEntry(f func(c *contact)) {
-	for _, r := range n.rows {
-		for _, c := range r {
-			if c != nil {
-				f(c)
-			}
+	for _, c := range n.table {
+		if c != nil {
+			f(c)
 		}
 	}
 }
@@ -108,14 +113,12 @@ func (n *Node) offerNear(c *contact) {
 	} else if len(n.near) >= n.cfg.Neighbourhood && n.near[len(n.near)-1].prox <= c.prox {
 		return
 	}
+	n.near = n.near[:min(len(n.near), n.cfg.Neighbourhood-1)]
 	i := len(n.near)
 	for i > 0 && n.near[i-1].prox > c.prox {
 		i--
 	}
 	n.near = slices.Insert(n.near, i, c)
-	if len(n.near) > n.cfg.Neighbourhood {
-		n.near = n.near[:n.cfg.Neighbourhood]
-	}
 }
 
 func (n *Node) dropNear(c *contact) {

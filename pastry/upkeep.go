@@ -15,13 +15,13 @@ import (
 func (n *Node) upkeep() {
 	n.forgetContacts()
 	for _, x := range n.watchedIDs() {
-		if c := n.contacts[x]; c != nil && c.life != dead && n.Now().Sub(c.heard) > n.cfg.Heartbeat {
+		if c := n.contacts.find(x); c != nil && c.life != dead && n.Now().Sub(c.heard) > n.cfg.Heartbeat {
 			n.probe(c)
 		}
 	}
 	n.dropGone()
 	for _, c := range n.leafContacts() {
-		if c.via != nil {
+		if c.via() != nil {
 			n.Send(c.h, machine.ClassLiveness, &Ping{}) // the link may work again
 		}
 	}
@@ -52,9 +52,9 @@ func (n *Node) tableRound() {
 	if !n.active || n.stopped {
 		return
 	}
-	for i, r := range n.rows {
+	for i := range n.rows() {
 		var cs []*contact
-		for _, c := range r {
+		for _, c := range n.row(i) {
 			if c != nil && c.usable() {
 				cs = append(cs, c)
 			}
@@ -92,6 +92,7 @@ type tuning struct {
 	failures int
 	since    task.Instant
 	started  bool
+	named    []namedPeriod // the oldest first
 }
 
 // probeTable asks the table's entries that were silent for a period for a sign of
@@ -104,7 +105,7 @@ func (n *Node) probeTable() {
 	period := n.groupPeriod()
 	asked := 0
 	n.eachEntry(func(c *contact) {
-		if !c.leaf && c.probe == nil && n.Now().Sub(c.heard) > period && asked < MaxTable {
+		if !c.leaf && c.probe() == nil && n.Now().Sub(c.heard) > period && asked < MaxTable {
 			n.probe(c)
 			asked++
 		}
@@ -151,16 +152,39 @@ func (n *Node) tunedPeriod() time.Duration {
 	return time.Duration(lo * float64(time.Second))
 }
 
-// groupPeriod is the median of the periods that other nodes named lately, within
+// namedPeriod is the period that another node named.
+type namedPeriod struct {
+	by     *contact
+	at     task.Instant
+	period uint32 // seconds
+}
+
+// maxPeriods bounds the nodes whose periods are kept.
+const maxPeriods = 8
+
+// notePeriod keeps the period that a node named, in the place of its last one, or of
+// the oldest.
+func (n *Node) notePeriod(c *contact, period uint32) {
+	t := &n.tuning
+	i := slices.IndexFunc(t.named, func(p namedPeriod) bool { return p.by == c })
+	if i < 0 && len(t.named) == maxPeriods {
+		i = 0
+	}
+	if i >= 0 {
+		t.named = slices.Delete(t.named, i, i+1)
+	}
+	t.named = append(t.named, namedPeriod{c, n.Now(), period})
+}
+
+// groupPeriod is the median of the periods that leaf-set members named lately, within
 // floor and cap.
 func (n *Node) groupPeriod() time.Duration {
 	ps := []time.Duration{n.tuning.own}
-	n.leafs.each(func(c *contact) bool {
-		if c.tuned > 0 && n.Now().Sub(c.tunedAt) < 2*n.cfg.Heartbeat {
-			ps = append(ps, time.Duration(c.tuned)*time.Second)
+	for _, p := range n.tuning.named {
+		if p.by.leaf && p.period > 0 && n.Now().Sub(p.at) < 2*n.cfg.Heartbeat {
+			ps = append(ps, time.Duration(p.period)*time.Second)
 		}
-		return true
-	})
+	}
 	slices.Sort(ps)
 	return min(max(ps[len(ps)/2], n.cfg.ProbeFloor), n.cfg.ProbeCap)
 }

@@ -1,0 +1,275 @@
+package pastry
+
+import (
+	"time"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+// A message is in the custody of one node until the next hop acknowledged it
+// (MSPastry, section 3.2). What is here runs twice for each hop of each message: it
+// makes no garbage besides the messages.
+
+// pendingHop is a message that was handed to a next hop and not yet
+// acknowledged. It is used again for another one then.
+type pendingHop struct {
+	to    *contact
+	hop   *Hop
+	sent  task.Instant
+	tries int
+	root  bool // to is the key's root by our leaf set
+	avoid []id.ID
+	timer task.Timer
+	late  func()      // calls hopLate
+	next  *pendingHop // to the same contact; of those that are free
+}
+
+// roomyHop is a Hop with room for the path of a usual message.
+type roomyHop struct {
+	Hop
+	path [16]byte
+}
+
+// roomyAck is an Ack with room for what is usually gathered.
+type roomyAck struct {
+	Ack
+	seqs [2]uint32
+}
+
+// hand sends a message to a next hop and waits for its acknowledgement.
+func (n *Node) hand(to *contact, m *Hop, root bool, avoid []id.ID) {
+	p := n.spare
+	if p == nil {
+		p = new(pendingHop)
+		p.late = func() { n.hopLate(p) }
+	} else {
+		n.spare, p.next = p.next, nil
+	}
+	p.to, p.hop, p.root, p.avoid, p.tries = to, m, root, avoid, 0
+	l := to.linked()
+	if l.epoch == 0 {
+		n.epoch++
+		l.epoch = n.epoch
+	}
+	l.seq++
+	m.Seq, m.Epoch = l.seq, l.epoch
+	l.wait(p)
+	n.transmit(p)
+}
+
+// free ends the custody of a message that is on nobody's list.
+func (n *Node) free(p *pendingHop) {
+	p.timer.Stop()
+	*p = pendingHop{late: p.late, next: n.spare}
+	n.spare = p
+}
+
+func (n *Node) transmit(p *pendingHop) {
+	p.sent = n.Now()
+	p.tries++
+	m := p.hop
+	if owed := p.to.takeOwed(); owed != nil || p.tries > 1 {
+		again := *m
+		again.Acks = nil
+		if owed != nil {
+			again.Acks = owed.Seqs
+		}
+		m = &again
+	}
+	n.to(p.to, machine.ClassApp, m)
+	p.timer = n.After(n.hopTimeout(p.to)<<min(p.tries-1, 3), p.late)
+}
+
+// hopTimeout follows TCP (RFC 6298), but more aggressively, as another way
+// exists; the other side may gather acknowledgements for AckDelay.
+func (n *Node) hopTimeout(c *contact) time.Duration {
+	rto := 500 * time.Millisecond
+	switch {
+	case c.link.srtt > 0:
+		rto = c.link.srtt + 4*c.link.rttvar
+	case c.prox > 0:
+		rto = 3 * 2 * time.Duration(c.prox) * time.Microsecond
+	}
+	return min(max(rto+n.cfg.AckDelay, n.cfg.HopFloor), n.cfg.HopCap)
+}
+
+// hopLate: no acknowledgement came in time. The peer is probed, and the message
+// takes another way, unless the peer is its root (MSPastry, section 3.2).
+func (n *Node) hopLate(p *pendingHop) {
+	n.probe(p.to)
+	// An arc of a broadcast is its node's own, too.
+	if (p.root || p.hop.Cast != nil) && p.to.there() && p.tries < 8 {
+		n.transmit(p)
+		return
+	}
+	p.to.link.drop(p)
+	n.again(p, !p.root)
+}
+
+// again sends a message that was not acknowledged, and is on no list any more, on
+// another way.
+func (n *Node) again(p *pendingHop, avoid bool) {
+	back, not := *p.hop, p.avoid
+	if avoid || back.Cast != nil {
+		not = append(not[:len(not):len(not)], p.to.h.ID)
+	}
+	n.free(p)
+	back.Count--
+	if back.Cast != nil {
+		n.cast(nil, &back, back.Cast.Part, not)
+		return
+	}
+	back.Path = back.Path[:len(back.Path)-4]
+	if len(not) > n.cfg.HopLimit {
+		n.fail(nil, back.Route, &back, replyHopLimit)
+		return
+	}
+	if k := len(back.Trail); k > 0 && back.Trail[k-1].Node.ID == n.self.ID {
+		back.Trail = back.Trail[:k-1]
+	}
+	n.route(nil, &back, not)
+}
+
+// reroute sends all that was on the way over a link that ended anew.
+func (n *Node) reroute(pending *pendingHop) {
+	for p := pending; p != nil; {
+		next := p.next
+		n.again(p, false)
+		p = next
+	}
+}
+
+// owe notes that an acknowledgement is due to c.
+func (n *Node) owe(c *contact, seq uint32) {
+	l := c.linked()
+	if l.owed == nil {
+		a := new(roomyAck)
+		a.Seqs = a.seqs[:0]
+		l.owed = &a.Ack
+		n.owing = append(n.owing, c)
+	}
+	l.owed.Seqs = append(l.owed.Seqs, seq)
+	if len(l.owed.Seqs) >= 8 || n.cfg.AckDelay == 0 {
+		n.to(c, machine.ClassLiveness, c.takeOwed())
+	}
+	if n.ackWaiting || n.cfg.AckDelay == 0 {
+		return
+	}
+	if n.ackDue == nil {
+		n.ackDue = func() {
+			n.ackWaiting = false
+			n.flushAcks()
+		}
+	}
+	n.ackWaiting = true
+	n.After(n.cfg.AckDelay, n.ackDue)
+}
+
+// takeOwed returns the acknowledgements that are due to c, which are then no longer
+// due; nil if there are none.
+func (c *contact) takeOwed() *Ack {
+	if c.link == nil {
+		return nil
+	}
+	owed := c.link.owed
+	c.link.owed = nil
+	return owed
+}
+
+// flushAcks sends the acknowledgements that found no message to ride on.
+func (n *Node) flushAcks() {
+	for i, c := range n.owing {
+		n.owing[i] = nil
+		if owed := c.takeOwed(); owed != nil {
+			n.to(c, machine.ClassLiveness, owed)
+		}
+	}
+	n.owing = n.owing[:0]
+}
+
+func (n *Node) onAcks(c *contact, seqs []uint32) {
+	if c.link == nil {
+		return
+	}
+	for _, seq := range seqs {
+		p := c.link.pending
+		for p != nil && p.hop.Seq != seq {
+			p = p.next
+		}
+		if p == nil {
+			continue
+		}
+		c.link.drop(p)
+		if p.tries == 1 { // Karn: not after a retransmission
+			c.link.sample(n.Now().Sub(p.sent))
+		}
+		n.free(p)
+	}
+}
+
+// cut ends the numbers of c's link, and returns what was on the way over it.
+func (c *contact) cut() *pendingHop {
+	if c.link == nil {
+		return nil
+	}
+	pending := c.link.pending
+	*c.link = link{seq: c.link.seq, rare: c.link.rare}
+	return pending
+}
+
+// wait puts p at the end of those that are not acknowledged.
+func (l *link) wait(p *pendingHop) {
+	at := &l.pending
+	for *at != nil {
+		at = &(*at).next
+	}
+	*at = p
+}
+
+// drop takes p out of those that are not acknowledged.
+func (l *link) drop(p *pendingHop) {
+	for at := &l.pending; *at != nil; at = &(*at).next {
+		if *at == p {
+			*at, p.next = p.next, nil
+			return
+		}
+	}
+}
+
+// first notes a received number. It reports whether the hop may be acknowledged
+// (known), and whether it is new. What is older than the window, or of an earlier
+// epoch, can be neither: its sender takes another way.
+func (l *link) first(epoch, seq uint32) (known, fresh bool) {
+	if epoch > l.seenEpoch {
+		l.seenEpoch, l.seenMax, l.seen = epoch, 0, 0
+	}
+	d := int64(seq) - int64(l.seenMax)
+	switch {
+	case epoch < l.seenEpoch || d <= -64:
+		return false, false
+	case d > 0:
+		l.seen = l.seen<<uint(min(d, 64)) | 1
+		l.seenMax = seq
+		return true, true
+	}
+	bit := uint64(1) << uint(-d)
+	fresh = l.seen&bit == 0
+	l.seen |= bit
+	return true, fresh
+}
+
+// sample updates the smoothed round trip (RFC 6298).
+func (l *link) sample(rtt time.Duration) {
+	if l.srtt == 0 {
+		l.srtt, l.rttvar = rtt, rtt/2
+		return
+	}
+	d := l.srtt - rtt
+	if d < 0 {
+		d = -d
+	}
+	l.rttvar += (d - l.rttvar) / 4
+	l.srtt += (rtt - l.srtt) / 8
+}
