@@ -110,15 +110,32 @@ func (r *Ring) Add() sim.NodeRef {
 
 // seeds draws the members that a newcomer is told of.
 func (r *Ring) seeds() []*peer.Handle {
-	ready := r.ReadyNodes()
-	if len(ready) == 0 {
-		ready = r.Live() // a ring of two is not ready while it becomes one of three
-	}
 	var hs []*peer.Handle
-	for range min(3, len(ready)) {
-		hs = append(hs, r.Sim.Handle(ready[r.rng.IntN(len(ready))]))
+	for range min(3, r.Sim.Len()) {
+		if n := r.Member(); n != sim.Nobody {
+			hs = append(hs, r.Sim.Handle(n))
+		}
 	}
 	return hs
+}
+
+// Member draws a node that claims keys, in time that does not grow with the ring; or
+// one that runs, if hardly any does, as a ring of two while it becomes one of three.
+// It is sim.Nobody if no node runs.
+func (r *Ring) Member() sim.NodeRef {
+	for range 32 {
+		if n := sim.NodeRef(r.rng.IntN(r.Sim.Len())); r.Ready(n) {
+			return n
+		}
+	}
+	from := r.ReadyNodes()
+	if len(from) == 0 {
+		from = r.Live()
+	}
+	if len(from) == 0 {
+		return sim.Nobody
+	}
+	return from[r.rng.IntN(len(from))]
 }
 
 // make makes the machine of node i.

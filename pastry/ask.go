@@ -2,7 +2,6 @@ package pastry
 
 import (
 	"errors"
-	"maps"
 	"slices"
 	"time"
 
@@ -15,86 +14,125 @@ import (
 // errNoAnswer: a link message was not answered in time.
 var errNoAnswer = errors.New("no answer")
 
-// ask sends a numbered link message and calls resolve with its answer, or with
-// errNoAnswer when the tries of Config.Probes are over. make gets the number.
-func (n *Node) ask(c *contact, class machine.Class, make func(seq uint32) wire.Message, resolve func(wire.Message, error)) {
-	tries := 0
-	var seqs []uint32
-	done := false
-	end := func(m wire.Message, err error) {
-		if done {
-			return
-		}
-		done = true
-		for _, s := range seqs {
-			delete(n.asked, s)
-		}
-		resolve(m, err)
-	}
-	var try func()
-	try = func() {
-		switch {
-		case done:
-			return
-		case tries >= len(n.cfg.Probes) || n.stopped || c.life == dead || c.life == left:
-			end(nil, errNoAnswer)
-			return
-		}
-		n.askSeq++
-		seq := n.askSeq
-		seqs = append(seqs, seq)
-		var timer task.Timer
-		n.asked[seq] = question{c, func(m wire.Message, err error) {
-			timer.Stop()
-			end(m, err)
-		}}
-		n.to(c, class, make(seq))
-		timer = n.After(n.cfg.Probes[tries], try)
-		tries++
-	}
-	try()
-}
-
-// question is a numbered link message that waits for its answer from of.
+// question is a link message that waits for its answer. It is sent again, with
+// another number, until the tries of Config.Probes are over.
 type question struct {
-	of *contact
-	f  func(wire.Message, error)
+	of    *contact
+	class machine.Class
+	form  func(seq uint32) wire.Message
+	// done is called once: with the answer and its round trip, or with errNoAnswer.
+	done  func(m wire.Message, rtt time.Duration, err error)
+	tries int
+	timer task.Timer
+	late  func() // tries again
+	over  bool
 }
 
-// unanswered ends what was asked of a node whose process is gone.
+// asking is one try of a question.
+type asking struct {
+	seq  uint32
+	sent task.Instant
+	q    *question
+}
+
+// put asks a question. Any of its tries may be answered.
+func (n *Node) put(q *question) {
+	q.late = func() { n.askAgain(q) }
+	n.askAgain(q)
+}
+
+func (n *Node) askAgain(q *question) {
+	if q.over {
+		return
+	}
+	if q.tries >= len(n.cfg.Probes) || n.stopped || q.of.life == dead || q.of.life == left {
+		n.settled(q, nil, 0, errNoAnswer)
+		return
+	}
+	n.try(q)
+	q.timer = n.After(n.cfg.Probes[q.tries], q.late)
+	q.tries++
+}
+
+// try asks a question once.
+func (n *Node) try(q *question) {
+	n.askSeq++
+	n.asked = append(n.asked, asking{n.askSeq, n.Now(), q})
+	n.to(q.of, q.class, q.form(n.askSeq))
+}
+
+// settled ends a question with its only outcome.
+func (n *Node) settled(q *question, m wire.Message, rtt time.Duration, err error) {
+	if q.over {
+		return
+	}
+	n.forget(q)
+	q.done(m, rtt, err)
+}
+
+// forget ends a question without an outcome.
+func (n *Node) forget(q *question) {
+	q.over = true
+	q.timer.Stop()
+	n.asked = slices.DeleteFunc(n.asked, func(a asking) bool { return a.q == q })
+	if len(n.asked) == 0 {
+		n.asked = nil
+	}
+}
+
+// ask sends a numbered link message and calls resolve with its answer, or with
+// errNoAnswer. form gets the number.
+func (n *Node) ask(c *contact, class machine.Class, form func(seq uint32) wire.Message, resolve func(wire.Message, error)) {
+	n.put(&question{of: c, class: class, form: form,
+		done: func(m wire.Message, _ time.Duration, err error) { resolve(m, err) }})
+}
+
+// unanswered ends what was asked of a node whose process is gone, in the order of the
+// asking.
 func (n *Node) unanswered(c *contact) {
-	for _, seq := range slices.Sorted(maps.Keys(n.asked)) {
-		if q, ok := n.asked[seq]; ok && q.of.h.ID == c.h.ID {
-			q.f(nil, errNoAnswer)
+	var open []*question
+	for _, a := range n.asked {
+		if a.q.of.h.ID == c.h.ID && !slices.Contains(open, a.q) {
+			open = append(open, a.q)
 		}
+	}
+	for _, q := range open {
+		n.settled(q, nil, 0, errNoAnswer)
 	}
 }
 
 // answered hands an answer to the one who asked, if it is from the one who was
 // asked.
 func (n *Node) answered(c *contact, seq uint32, m wire.Message) {
-	if q, ok := n.asked[seq]; ok && q.of.h.ID == c.h.ID {
-		q.f(m, nil)
+	for _, a := range n.asked {
+		if a.seq == seq && a.q.of.h.ID == c.h.ID {
+			n.settled(a.q, m, n.Now().Sub(a.sent), nil)
+			return
+		}
 	}
 }
 
-// ping measures the round trip to c.
+func newPing(seq uint32) wire.Message { return &Ping{Seq: seq} }
+
+// measure finds out the round trip to c.
+func (n *Node) measure(c *contact) { n.ping(c, nil) }
+
+// ping measures the round trip to c, and calls resolve, if not nil, when that is done
+// or has failed.
 func (n *Node) ping(c *contact, resolve func(time.Duration, error)) {
-	var sent task.Instant
-	n.ask(c, machine.ClassLiveness, func(seq uint32) wire.Message {
-		sent = n.Now()
-		return &Ping{Seq: seq}
-	}, func(m wire.Message, err error) {
+	n.put(&question{of: c, class: machine.ClassLiveness, form: newPing, done: func(m wire.Message, rtt time.Duration, err error) {
 		p, ok := m.(*Pong)
-		if err != nil || !ok {
-			resolve(0, errNoAnswer)
-			return
+		if err == nil && !ok {
+			err = errNoAnswer
 		}
-		n.noteActive(c, p.Active)
-		rtt := n.Now().Sub(sent)
-		n.measured(c, rtt)
-		resolve(rtt, nil)
-	})
+		if err == nil {
+			n.noteActive(c, p.Active)
+			n.measured(c, rtt)
+		}
+		if resolve != nil {
+			resolve(rtt, err)
+		}
+	}})
 }
 
 // state asks c for a part of its state.

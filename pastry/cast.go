@@ -77,7 +77,7 @@ func (n *Node) deliverCast(via *contact, m *Hop) {
 	if _, fresh := n.served.first(servedKey{b.Origin.ID, b.Origin.Incarnation, b.Num}, n.Now()); !fresh {
 		return
 	}
-	ep := n.apps[b.Env.App]
+	ep := n.app(b.Env.App)
 	if ep == nil {
 		return
 	}

@@ -21,10 +21,20 @@ type endpoint struct {
 
 var _ kbr.Endpoint = (*endpoint)(nil)
 
+// app returns the endpoint of the application with a number, or nil.
+func (n *Node) app(number wire.AppID) *endpoint {
+	for _, ep := range n.apps {
+		if ep.number == number {
+			return ep
+		}
+	}
+	return nil
+}
+
 // Endpoint returns the endpoint of an application, for edges that call it on the
 // node's loop; nil if the node does not run it.
 func (n *Node) Endpoint(app wire.AppID) kbr.Endpoint {
-	if ep := n.apps[app]; ep != nil {
+	if ep := n.app(app); ep != nil {
 		return ep
 	}
 	return nil

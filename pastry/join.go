@@ -291,7 +291,7 @@ func (n *Node) onRowAnnounce(c *contact, m *RowAnnounce) {
 	// claims to be near attracts traffic.
 	if row, col := n.slot(c.h.ID); c.prox == 0 && m.RTT != 0 {
 		if have := n.entry(row, col); have != nil && uint32(have.prox) > m.RTT/2 {
-			n.ping(c, func(time.Duration, error) {})
+			n.measure(c)
 		}
 	}
 	n.fillFrom(m.Nodes)
@@ -304,7 +304,7 @@ func (n *Node) fillFrom(hs []*peer.Handle) {
 		row, col := n.slot(o.h.ID)
 		if n.entry(row, col) == nil && o.prox == 0 && !asked[[2]int{row, col}] && len(asked) < n.cfg.Base.Cols() {
 			asked[[2]int{row, col}] = true // one for each empty slot
-			n.ping(o, func(time.Duration, error) {})
+			n.measure(o)
 		}
 	}
 }

@@ -47,9 +47,8 @@ type Node struct {
 	requests map[uint64]*request
 	served   servedSet
 	watches  map[id.ID][]*watch
-	apps     map[wire.AppID]*endpoint
-	order    []*endpoint
-	asked    map[uint32]question
+	apps     []*endpoint
+	asked    []asking // in the order of their numbers
 	askSeq   uint32
 	relayNum uint64
 	tuning   tuning
@@ -84,10 +83,6 @@ func New(cfg Config, self *peer.Handle, saved []byte) (*Node, error) {
 		Kernel: machine.NewKernel(cfg.Rand), cfg: cfg, self: self,
 		contacts: contactSet{seed: self.ID.Lo},
 		leafs:    leafSet{self: self.ID, half: cfg.LeafSet / 2},
-		requests: make(map[uint64]*request),
-		watches:  make(map[id.ID][]*watch),
-		apps:     make(map[wire.AppID]*endpoint),
-		asked:    make(map[uint32]question),
 	}
 	snap, err := parseSnapshot(saved)
 	if err == nil {
@@ -98,8 +93,7 @@ func New(cfg Config, self *peer.Handle, saved []byte) (*Node, error) {
 	}
 	for _, m := range cfg.Apps {
 		ep := &endpoint{n: n, number: m.Number, app: m.App}
-		n.apps[m.Number] = ep
-		n.order = append(n.order, ep)
+		n.apps = append(n.apps, ep)
 	}
 	return n, nil
 }
@@ -191,7 +185,7 @@ func (n *Node) to(c *contact, class machine.Class, m wire.Message) {
 
 // start begins the node's life.
 func (n *Node) start() {
-	for _, ep := range n.order {
+	for _, ep := range n.apps {
 		ep.app.Start(ep)
 	}
 	n.every(n.cfg.Heal, n.heal)
@@ -239,7 +233,7 @@ func (n *Node) wake() {
 	for s := range n.sides {
 		n.askLease(side(s))
 	}
-	for _, ep := range n.order {
+	for _, ep := range n.apps {
 		if w, ok := ep.app.(interface{ Wake() }); ok {
 			w.Wake()
 		}
@@ -249,7 +243,7 @@ func (n *Node) wake() {
 
 // leave says goodbye: applications first, who may hand over what they hold.
 func (n *Node) leave() {
-	for _, ep := range n.order {
+	for _, ep := range n.apps {
 		ep.app.Stop()
 	}
 	n.flushAcks()

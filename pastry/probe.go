@@ -77,7 +77,7 @@ func (n *Node) probeAgain(c *contact) {
 			n.probeThrough(c, m)
 		}
 	} else if p.tries == 0 {
-		n.ping(c, func(time.Duration, error) {})
+		n.measure(c)
 	}
 	p.timer = n.After(n.cfg.Probes[p.tries], func() { n.probeAgain(c) })
 	p.tries++

@@ -64,6 +64,9 @@ func (n *Node) begin(q *request) {
 	if limit <= 0 {
 		limit = kbr.DefaultTimeout
 	}
+	if n.requests == nil {
+		n.requests = make(map[uint64]*request)
+	}
 	n.requests[q.num] = q
 	q.deadline = n.After(limit, func() {
 		err := q.problem
@@ -118,7 +121,7 @@ func (n *Node) direct(q *request) bool {
 // toSelf delivers a message of this node to itself.
 func (n *Node) toSelf(q *request) {
 	d := &kbr.Delivery{Key: n.self.ID, Payload: q.env.Payload, Claimed: n.self, Via: n.self, Direct: true, Trace: q.env.Trace}
-	ep := n.apps[q.env.App]
+	ep := n.app(q.env.App)
 	if ep == nil {
 		n.After(0, func() { n.finish(q.num, result{err: kbr.ErrNoApp}) })
 		return
@@ -156,7 +159,9 @@ func (n *Node) finish(num uint64, r result) {
 	if q == nil {
 		return
 	}
-	delete(n.requests, num)
+	if delete(n.requests, num); len(n.requests) == 0 {
+		n.requests = nil
+	}
 	q.deadline.Stop()
 	q.retry.Stop()
 	q.done(r)

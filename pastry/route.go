@@ -163,7 +163,7 @@ func (n *Node) route(via *contact, m *Hop, avoid []id.ID) {
 
 // upcall shows a passing message to its application (the common API's forward).
 func (n *Node) upcall(via *contact, m *Hop, next *contact) (*Hop, *contact, bool) {
-	ep := n.apps[m.Route.Env.App]
+	ep := n.app(m.Route.Env.App)
 	if ep == nil {
 		return m, next, true
 	}

@@ -47,7 +47,7 @@ type seedRound struct {
 	left     []*peer.Handle // to be asked
 	asking   int
 	patience time.Duration
-	seqs     []uint32 // of all questions, as late answers count, too
+	asked    []*question // all of them, as late answers count, too
 	way      ringSide
 	over     bool
 	resolve  func(ringSide, error)
@@ -108,8 +108,7 @@ func (s *seedRound) ask(c *contact) {
 		c.rarely().doubtful = false
 	}
 	c.direct()
-	n.askSeq++
-	seq, free := n.askSeq, false
+	free := false
 	done := func() {
 		if !free {
 			free = true
@@ -118,17 +117,18 @@ func (s *seedRound) ask(c *contact) {
 		}
 	}
 	timer := n.After(s.patience, done)
-	s.seqs = append(s.seqs, seq)
-	n.asked[seq] = question{c, func(m wire.Message, err error) {
-		delete(n.asked, seq)
+	q := &question{of: c, class: machine.ClassUpkeep, form: askForLeafs, done: func(m wire.Message, _ time.Duration, err error) {
 		timer.Stop()
 		if r, ok := m.(*StateReply); err == nil && ok {
 			s.heard(c, r)
 		}
 		done()
 	}}
-	n.to(c, machine.ClassUpkeep, &StateRequest{Seq: seq, What: askLeaf})
+	s.asked = append(s.asked, q)
+	n.try(q)
 }
+
+func askForLeafs(seq uint32) wire.Message { return &StateRequest{Seq: seq, What: askLeaf} }
 
 // heard takes the answer of a seed.
 func (s *seedRound) heard(c *contact, r *StateReply) {
@@ -146,8 +146,8 @@ func (s *seedRound) heard(c *contact, r *StateReply) {
 // end forgets the questions that nobody answered.
 func (s *seedRound) end() {
 	s.over = true
-	for _, seq := range s.seqs {
-		delete(s.n.asked, seq)
+	for _, q := range s.asked {
+		s.n.forget(q)
 	}
 }
 

@@ -65,7 +65,7 @@ func (n *Node) deliver(via *contact, m *Hop, r *Routed) {
 		}
 		return
 	}
-	ep := n.apps[r.Env.App]
+	ep := n.app(r.Env.App)
 	if ep == nil {
 		n.fail(via, r, m, replyNoApp)
 		return
@@ -111,7 +111,7 @@ func (n *Node) onDirect(c *contact, m *Direct) {
 		}
 		return
 	}
-	ep := n.apps[m.Env.App]
+	ep := n.app(m.Env.App)
 	if ep == nil {
 		was.reply = &Reply{Code: replyNoApp}
 		n.replyTo(c, &Reply{Num: m.Num, Code: replyNoApp})

@@ -81,7 +81,7 @@ func (n *Node) tableRound() {
 func (n *Node) measureNew(hs []*peer.Handle) {
 	for _, c := range n.named(hs) {
 		if c.prox == 0 {
-			n.ping(c, func(time.Duration, error) {})
+			n.measure(c)
 		}
 	}
 }

@@ -29,6 +29,9 @@ func (n *Node) watch(p *peer.Handle, f func(kbr.Down)) (cancel func()) {
 		return func() { t.Stop() }
 	}
 	w := &watch{incarnation: p.Incarnation, f: f}
+	if n.watches == nil {
+		n.watches = make(map[id.ID][]*watch)
+	}
 	n.watches[p.ID] = append(n.watches[p.ID], w)
 	if !c.met {
 		n.probe(c)
@@ -56,7 +59,7 @@ func (n *Node) tellDown(h *peer.Handle, why kbr.DownWhy) {
 }
 
 func (n *Node) tellUpdate(h *peer.Handle, joined bool) {
-	for _, ep := range n.order {
+	for _, ep := range n.apps {
 		ep.app.Update(h, joined)
 	}
 }
