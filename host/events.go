@@ -3,10 +3,7 @@ package host
 import (
 	"errors"
 	"fmt"
-	"sync"
-	"time"
 
-	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/transport"
@@ -83,56 +80,22 @@ func decode(t *wire.Table, b []byte) (m wire.Message, kind string, err error) {
 	return nil, badMalformed, err
 }
 
-// The log has at most one line per peer and minute about bad input, about at most
-// so many peers a minute.
-const (
-	badLogEvery = time.Minute
-	badLogPeers = 256
-)
-
-// badInput counts bad input by kind, and remembers whom the log spoke of.
-type badInput struct {
-	mu     sync.Mutex
-	kinds  map[string]uint64
-	logged map[id.ID]time.Time
-}
-
-// bad counts bad input, and closes the link that it came over.
+// bad counts bad input, and closes the link that it came over. What no honest node
+// sends is held against the peer; a kind that is not known may be a newer version's,
+// and a decoder's fault is ours.
 func (h *Host) bad(from *peer.Handle, kind string, err error) {
 	if !h.inbox.mute(from.ID) {
 		return // it was on its way already
 	}
-	if h.bads.note(from.ID, kind) {
+	if h.bads.Note(from.ID, kind) {
 		h.log.Warn("bad input: the link is closed", "peer", from.String(), "kind", kind, "because", err)
 	}
-	if t := h.transport(); t != nil {
+	t := h.transport()
+	switch {
+	case t == nil:
+	case kind == badMalformed, kind == badTooLarge:
+		t.Blame(from.ID)
+	default:
 		t.Disconnect(from.ID, false)
 	}
-}
-
-// note counts, and reports whether the log may speak of it.
-func (b *badInput) note(node id.ID, kind string) bool {
-	now := time.Now()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.kinds == nil {
-		b.kinds = make(map[string]uint64)
-		b.logged = make(map[id.ID]time.Time)
-	}
-	b.kinds[kind]++
-	if last, known := b.logged[node]; known && now.Sub(last) < badLogEvery {
-		return false
-	}
-	if len(b.logged) >= badLogPeers {
-		for n, last := range b.logged {
-			if now.Sub(last) >= badLogEvery {
-				delete(b.logged, n)
-			}
-		}
-		if len(b.logged) >= badLogPeers {
-			return false
-		}
-	}
-	b.logged[node] = now
-	return true
 }

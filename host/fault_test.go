@@ -146,7 +146,11 @@ func TestBadInput(t *testing.T) {
 				if got := r.host.Stats().BadInput; len(got) != 1 || got[c.kind] != 1 {
 					t.Errorf("counted %v", got)
 				}
-				if !slices.Equal(r.wire.told, []string{"disconnect 0a false"}) {
+				told := "blame 0a"
+				if c.kind == "unknown_kind" || c.kind == "decoder_fault" {
+					told = "disconnect 0a false"
+				}
+				if !slices.Equal(r.wire.told, []string{told}) {
 					t.Errorf("the transport was told %q", r.wire.told)
 				}
 

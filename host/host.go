@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
@@ -75,7 +76,7 @@ type Host struct {
 	saver saver
 	calls chan struct{} // a place in it for each call that waits
 	count counts
-	bads  badInput
+	bads  transport.Ledger[id.ID]
 
 	mu      sync.Mutex // guards what follows
 	carrier transport.Transport

@@ -1,7 +1,6 @@
 package host
 
 import (
-	"maps"
 	"sync/atomic"
 	"time"
 
@@ -53,8 +52,6 @@ func (h *Host) Stats() Stats {
 	for i := range c.in {
 		s.FramesIn[i], s.FramesOut[i] = c.in[i].Load(), c.out[i].Load()
 	}
-	h.bads.mu.Lock()
-	s.BadInput = maps.Clone(h.bads.kinds)
-	h.bads.mu.Unlock()
+	s.BadInput = h.bads.Counts()
 	return s
 }

@@ -154,12 +154,14 @@ const (
 	RefusedNoMember
 	// RefusedBusy: too many links are being made.
 	RefusedBusy
+	// RefusedBanned: what this node sent before was bad, three times in a minute.
+	RefusedBanned
 )
 
 var refusalTexts = [...]string{
 	"?", "it finds our hello malformed", "no common protocol version", "it refuses our certificate",
 	"it makes the link itself", "it knows a later incarnation of this node",
-	"it is no member of a ring now", "it is busy with other new links",
+	"it is no member of a ring now", "it is busy with other new links", "it does not speak with this node for a minute, which sent it what makes no sense",
 }
 
 // String says the reason in words.

@@ -11,6 +11,7 @@ type Metrics struct {
 	DialFailures  uint64 // of these failed
 	DroppedFrames uint64 // frames refused with ErrFull, or dropped with a link that ended
 	Panics        uint64 // faults of the program that were contained to one link or stream
+	Bans          uint64 // times that a peer was banned for bad input
 	// BadInput counts what was wrong with what came from outside, by kind.
 	BadInput map[string]uint64
 }

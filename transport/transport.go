@@ -126,6 +126,10 @@ type Transport interface {
 	// Down(Expelled) if expelled is set. It returns at once, and may be called
 	// from within Events and while a Frame blocks; so may Send and Protect.
 	Disconnect(node id.ID, expelled bool)
+	// Blame is Disconnect for a link over which something came that no honest node
+	// sends, which the owner has counted. With a node that was blamed three times
+	// within a minute, here and by the transport itself, nobody speaks for one.
+	Blame(node id.ID)
 	// Protect keeps the link to a node from being closed to save links.
 	Protect(node id.ID, on bool)
 	// Links describes the links that stand, in the order of their ids.

@@ -25,12 +25,23 @@ func (g gate) InterceptAddrDial(_ p2ppeer.ID, a ma.Multiaddr) bool { return g.t.
 func (gate) InterceptAccept(network.ConnMultiaddrs) bool { return true }
 
 // InterceptSecured implements the library's ConnectionGater.
-func (g gate) InterceptSecured(_ network.Direction, p p2ppeer.ID, _ network.ConnMultiaddrs) bool {
-	_, err := keyOf(p)
-	if err != nil {
-		g.t.links.Bad("key", "", err)
+func (g gate) InterceptSecured(_ network.Direction, p p2ppeer.ID, c network.ConnMultiaddrs) bool {
+	in, _ := c.(*incomingConn)
+	if in != nil {
+		in.proven.Store(true)
 	}
-	return err == nil
+	key, err := keyOf(p)
+	if err != nil {
+		g.t.links.BadStranger("key", err)
+		return false
+	}
+	if g.t.links.Banned(key) {
+		return false
+	}
+	if in != nil {
+		g.t.strangers.proven(in.place, p, wayOf(c))
+	}
+	return true
 }
 
 // InterceptUpgraded implements the library's ConnectionGater.

@@ -15,7 +15,9 @@ import (
 	"github.com/libp2p/go-libp2p/core/connmgr"
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
 	p2ppeer "github.com/libp2p/go-libp2p/core/peer"
+	coretransport "github.com/libp2p/go-libp2p/core/transport"
 	"github.com/libp2p/go-libp2p/gologshim"
 	"github.com/libp2p/go-libp2p/p2p/muxer/yamux"
 	"github.com/libp2p/go-libp2p/p2p/net/swarm"
@@ -23,6 +25,7 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/security/noise"
 	quic "github.com/libp2p/go-libp2p/p2p/transport/quic"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
+	"github.com/libp2p/go-libp2p/p2p/transport/tcpreuse"
 	"go.uber.org/fx"
 )
 
@@ -42,14 +45,16 @@ func newHost(t *Transport) (host.Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	limits, err := newLimits(t.cfg.MaxLinks, t.opts)
+	limits, err := newLimits(t)
 	if err != nil {
 		return nil, err
 	}
 	opts := []p2p.Option{
 		p2p.Identity(key),
 		p2p.ListenAddrStrings(t.cfg.Listen...),
-		p2p.Transport(tcp.NewTCPTransport, tcpOptions(t.opts)...),
+		p2p.Transport(func(u coretransport.Upgrader, m network.ResourceManager, shared *tcpreuse.ConnMgr) (*tcp.TcpTransport, error) {
+			return tcp.NewTCPTransport(gatedUpgrader{u, t}, m, shared, tcpOptions(t.opts)...)
+		}),
 		p2p.Transport(quic.NewTransport),
 		p2p.Security(noise.ID, noise.New),
 		p2p.Muxer(yamux.ID, muxer()),
@@ -72,13 +77,14 @@ func newHost(t *Transport) (host.Host, error) {
 		limits.Close()
 		return nil, fmt.Errorf("listen on %s: %w", strings.Join(t.cfg.Listen, ", "), err)
 	}
+	limits.host.Store(&h)
 	return h, nil
 }
 
 // tcpOptions are those of TCP. Sharing a port with other sockets is for hole
 // punching; otherwise a second node at a port that is taken must fail.
-func tcpOptions(o Options) []any {
-	opts := []any{tcp.WithConnectionTimeout(o.Limits.DialTime)}
+func tcpOptions(o Options) []tcp.Option {
+	opts := []tcp.Option{tcp.WithConnectionTimeout(o.Limits.DialTime)}
 	if !o.NAT {
 		opts = append(opts, tcp.DisableReuseport())
 	}
@@ -91,9 +97,9 @@ func muxer() *yamux.Transport {
 	c := *yamux.DefaultTransport.Config()
 	c.EnableKeepAlive = false
 	c.MeasureRTTInterval = 365 * 24 * time.Hour
-	c.AcceptBacklog = 64
+	c.AcceptBacklog = backlog
 	c.PingBacklog = 4
-	c.MaxStreamWindowSize = 4 << 20
+	c.MaxStreamWindowSize = maxPeerMemory
 	c.MaxIncomingStreams = math.MaxUint32 // the limits count them
 	c.LogOutput = io.Discard
 	return (*yamux.Transport)(&c)

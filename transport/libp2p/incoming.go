@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
+	p2ppeer "github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
 )
 
@@ -39,9 +40,24 @@ func (t *Transport) serve(name string, f func(*stream)) {
 	})
 }
 
-// incoming negotiates the protocol of a new stream, within the time for a hello:
-// the library would wait twice as long.
+// badFrom counts bad input of whoever holds the key that the library names so.
+func (t *Transport) badFrom(p p2ppeer.ID, kind string, err error) {
+	if key, kerr := keyOf(p); kerr == nil {
+		t.links.Bad(kind, key, err)
+	} else {
+		t.links.BadStranger(kind, err)
+	}
+}
+
+// incoming takes a new stream, in a goroutine of the library's: a fault ends the stream
+// and nothing else.
 func (t *Transport) incoming(s network.Stream) {
+	t.links.Contain("stream", func() { t.negotiateIncoming(s) }, func() { s.Reset() })
+}
+
+// negotiateIncoming negotiates the protocol of a new stream, within the time for a hello:
+// the library would wait twice as long.
+func (t *Transport) negotiateIncoming(s network.Stream) {
 	s.SetDeadline(time.Now().Add(t.opts.Limits.HelloTime))
 	name, handle, err := t.host.Mux().Negotiate(s)
 	if err == nil {
@@ -59,11 +75,7 @@ func (t *Transport) incoming(s network.Stream) {
 		case errors.Is(e, os.ErrDeadlineExceeded):
 			kind = "slow"
 		}
-		from := ""
-		if key, err := keyOf(s.Conn().RemotePeer()); err == nil {
-			from = key.String()
-		}
-		t.links.Bad(kind, from, err)
+		t.badFrom(s.Conn().RemotePeer(), kind, err)
 		s.ResetWithError(network.StreamProtocolNegotiationFailed)
 		return
 	}

@@ -3,12 +3,22 @@ package libp2p
 import (
 	"crypto/ed25519"
 	"fmt"
+	"maps"
 
 	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/crypto/pb"
 	p2ppeer "github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/phyllo-net/phyllo/peer"
 )
+
+// This process verifies no signature of another kind of key: the library would do it in
+// the handshake, before anybody is asked, and some kinds cost much.
+func init() {
+	maps.DeleteFunc(crypto.PubKeyUnmarshallers, func(kind pb.KeyType, _ crypto.PubKeyUnmarshaller) bool {
+		return kind != pb.KeyType_Ed25519
+	})
+}
 
 // identity turns the seed of a node's key into the library's form.
 func identity(seed []byte) (crypto.PrivKey, error) {

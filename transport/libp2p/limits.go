@@ -6,61 +6,89 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
+	p2ppeer "github.com/libp2p/go-libp2p/core/peer"
 	rcmgr "github.com/libp2p/go-libp2p/p2p/host/resource-manager"
 	"github.com/libp2p/go-libp2p/x/rate"
 )
 
 const (
-	// maxStrangers bounds connections beside those of links, and those whose
-	// handshake is under way.
+	// maxStrangers bounds the incoming connections whose other end has not shown a
+	// certificate.
 	maxStrangers = 256
-	// maxPeerStreams bounds the streams that one peer may open: those of served
-	// protocols, a link, and what the library itself needs.
-	maxPeerStreams = 64 + 8
-	// streamWindow is what a stream is charged for its receive window.
+	// streamWindow is what a stream is charged: over TCP so much can arrive before
+	// anything of it was read.
 	streamWindow = 256 << 10
+	// maxPeerMemory bounds what arrives of one peer and waits to be read. Windows of
+	// streams that are read quickly grow within it.
+	maxPeerMemory = 4 << 20
+	// peerAccount is the library's account for it. Windows grow up to half of it; the
+	// other half is for streams that are about to be refused, of which yamux holds
+	// backlog: with nothing left it would cut the connection.
+	peerAccount = 2 * maxPeerMemory
+	backlog     = 16
+	// maxPeerStreams bounds the streams that one peer has open. Four of those that
+	// the memory allows are left for streams that this node opens.
+	maxPeerStreams = maxPeerMemory/streamWindow - 4
+	// The same for one of whom no certificate was seen, and for all of them.
+	maxStrangeStreams    = 4
+	maxAllStrangeStreams = 256
 )
 
 // newLimits returns the bounds of what peers can cost.
-func newLimits(maxLinks int, o Options) (network.ResourceManager, error) {
-	conns := maxStrangers + 2*maxLinks
+func newLimits(t *Transport) (*limits, error) {
+	inner, err := newAccounts(t.cfg.MaxLinks, t.opts)
+	if err != nil {
+		return nil, err
+	}
+	return &limits{
+		ResourceManager: inner, t: t, peers: make(map[p2ppeer.ID]*openStreams), quic: make(map[netip.Addr]int),
+	}, nil
+}
+
+// newAccounts sets the library's own limits. They stand somewhat above those of
+// strangers, who are closed by age and not refused: a connection that was closed is on
+// these accounts for a moment longer.
+func newAccounts(maxLinks int, o Options) (network.ResourceManager, error) {
+	const slack = 128 + maxHandshakesQUIC
+	conns := maxStrangers + slack + 2*maxLinks
 	streams := 2*conns + 1024
 	system := rcmgr.ResourceLimits{
 		Conns: rcmgr.LimitVal(2 * conns), ConnsInbound: rcmgr.LimitVal(conns), ConnsOutbound: rcmgr.LimitVal(conns),
 		FD:      rcmgr.LimitVal(2 * conns),
 		Streams: rcmgr.LimitVal(2 * streams), StreamsInbound: rcmgr.LimitVal(streams), StreamsOutbound: rcmgr.LimitVal(streams),
 		// An account of windows, of which only what is in use takes memory.
-		Memory: rcmgr.LimitVal64(2 * streams * streamWindow),
+		Memory: rcmgr.LimitVal64(2*maxAllStrangeStreams*streamWindow + maxLinks*peerAccount),
 	}
 	limits := rcmgr.PartialLimitConfig{
 		System: system,
 		Transient: rcmgr.ResourceLimits{
-			Conns: 2 * maxStrangers, ConnsInbound: maxStrangers, ConnsOutbound: maxStrangers, FD: 2 * maxStrangers,
+			Conns: 2 * (maxStrangers + slack), ConnsInbound: maxStrangers + slack, ConnsOutbound: maxStrangers, FD: 2 * (maxStrangers + slack),
 			Streams: 4 * maxStrangers, StreamsInbound: 2 * maxStrangers, StreamsOutbound: 2 * maxStrangers,
 			Memory: 4 * maxStrangers * streamWindow,
 		},
 		PeerDefault: rcmgr.ResourceLimits{
 			Conns: 8, ConnsInbound: 8, ConnsOutbound: 8, FD: 8,
-			Streams: 2 * maxPeerStreams, StreamsInbound: maxPeerStreams, StreamsOutbound: 2 * maxPeerStreams,
-			Memory: 3 * maxPeerStreams * streamWindow,
+			Streams: 4 * maxPeerStreams, StreamsInbound: 2 * maxPeerStreams, StreamsOutbound: 2 * maxPeerStreams,
+			Memory: peerAccount,
 		},
-		Conn:   rcmgr.ResourceLimits{Conns: 1, ConnsInbound: 1, ConnsOutbound: 1, FD: 1, Memory: 64 << 20},
-		Stream: rcmgr.ResourceLimits{Streams: 1, StreamsInbound: 1, StreamsOutbound: 1, Memory: 32 << 20},
+		Conn:   rcmgr.ResourceLimits{Conns: 1, ConnsInbound: 1, ConnsOutbound: 1, FD: 1, Memory: peerAccount},
+		Stream: rcmgr.ResourceLimits{Streams: 1, StreamsInbound: 1, StreamsOutbound: 1, Memory: peerAccount},
 	}.Build(rcmgr.InfiniteLimits)
 
+	perAddress := 2*o.PerAddress + slack
 	loop4, loop6 := netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")
-	perSecond := func(n int) rate.Limit { return rate.Limit{RPS: float64(n) / 4, Burst: 4 * n} }
+	perSecond := func(n int) rate.Limit { return rate.Limit{RPS: float64(n), Burst: 8 * n} }
 	return rcmgr.NewResourceManager(rcmgr.NewFixedLimiter(limits),
 		rcmgr.WithMetricsDisabled(),
 		rcmgr.WithLimitPerSubnet(
-			[]rcmgr.ConnLimitPerSubnet{{PrefixLength: 32, ConnCount: o.PerAddress}},
+			[]rcmgr.ConnLimitPerSubnet{{PrefixLength: 32, ConnCount: perAddress}},
 			[]rcmgr.ConnLimitPerSubnet{
-				{PrefixLength: 128, ConnCount: o.PerAddress},
-				{PrefixLength: 56, ConnCount: 4 * o.PerAddress},
+				{PrefixLength: 128, ConnCount: perAddress},
+				{PrefixLength: 56, ConnCount: 4 * perAddress},
 			}),
 		rcmgr.WithNetworkPrefixLimit(
-			[]rcmgr.NetworkPrefixLimit{{Network: loop4, ConnCount: o.PerLoopback}},
-			[]rcmgr.NetworkPrefixLimit{{Network: loop6, ConnCount: o.PerLoopback}}),
+			[]rcmgr.NetworkPrefixLimit{{Network: loop4, ConnCount: conns}},
+			[]rcmgr.NetworkPrefixLimit{{Network: loop6, ConnCount: conns}}),
 		rcmgr.WithConnRateLimiters(&rate.Limiter{
 			NetworkPrefixLimits: []rate.PrefixLimit{
 				{Prefix: loop4, Limit: perSecond(math.MaxInt16)},

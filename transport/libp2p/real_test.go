@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"crypto/rsa"
 	"errors"
 	"fmt"
 	"io"
@@ -200,37 +199,6 @@ func infoOf(t *testing.T, n *node) p2ppeer.AddrInfo {
 		info.Addrs = append(info.Addrs, ma.StringCast(s))
 	}
 	return info
-}
-
-// RELIABILITY section 5, row 7: other kinds of keys are not spoken with.
-func TestOtherKindsOfKeys(t *testing.T) {
-	a := start(t, 1, libp2p.Options{}, tcpLoop)
-	std, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, _, err := crypto.KeyPairFromStdKey(std)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h, err := p2p.New(p2p.NoListenAddrs, p2p.DisableMetrics(), p2p.Identity(key))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer h.Close()
-	info := infoOf(t, a)
-	if err := h.Connect(t.Context(), info); err == nil {
-		if s, err := h.NewStream(t.Context(), info.ID, link.Protocol); err == nil {
-			_, err = s.Read(make([]byte, 1))
-			if err == nil {
-				t.Error("an RSA key was spoken with")
-			}
-		}
-	}
-	poll(t, "the count", func() bool { return a.Metrics().BadInput["key"] > 0 })
-	if n := a.Metrics().Connections; n != 0 {
-		t.Errorf("%d connections", n)
-	}
 }
 
 // RELIABILITY section 5, rows 1 to 4: what is not a handshake, or none that goes

@@ -92,6 +92,9 @@ func (s *stream) Reset() error {
 	return plain(err)
 }
 
+// Admitted implements link.Stream.
+func (s *stream) Admitted() { s.t.strangers.admit(s.s.Conn()) }
+
 // HangUp implements link.Stream.
 func (s *stream) HangUp() {
 	s.Close()
@@ -194,9 +197,10 @@ func (u *uses) retire(c network.Conn) bool {
 	return true
 }
 
-// unused returns those of the connections without a stream of ours for so long,
-// which are retired, and forgets connections that are gone.
-func (u *uses) unused(conns []network.Conn, d time.Duration) []network.Conn {
+// unused returns those of the connections without a stream of ours for as long as d,
+// or as fresh if they never had one: these are retired. It forgets connections that
+// are gone.
+func (u *uses) unused(conns []network.Conn, d, fresh time.Duration) []network.Conn {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	now := time.Now()
@@ -211,12 +215,14 @@ func (u *uses) unused(conns []network.Conn, d time.Duration) []network.Conn {
 		if u.count[c] > 0 {
 			continue
 		}
-		since, known := u.idle[c]
-		if !known {
-			since = c.Stat().Opened
+		since, used := u.idle[c]
+		limit := d
+		if used {
+			idle[c] = since
+		} else {
+			since, limit = c.Stat().Opened, min(d, fresh)
 		}
-		idle[c] = since
-		if now.Sub(since) >= d {
+		if now.Sub(since) >= limit {
 			retired[c] = struct{}{}
 			list = append(list, c)
 		}

@@ -24,11 +24,13 @@ type Options struct {
 	// NAT turns on what helps a node behind a NAT: port mappings by UPnP and
 	// NAT-PMP, finding out whether it can be reached, relays and hole punching.
 	NAT bool
-	// PerAddress bounds the connections with one IP address (16), PerLoopback
-	// those with loopback (64; programs with many nodes in one process need
-	// more).
+	// PerAddress bounds the links with one IP address, and as many connections
+	// again whose other end has not shown a certificate (16 each); PerLoopback the
+	// same for each address of loopback (64; programs with many nodes in one
+	// process need more).
 	PerAddress, PerLoopback int
-	// Unused is how long a connection without a stream of ours stands; 10 s.
+	// Unused is how long a connection without a stream of ours stands; 10 s. One
+	// that never had any stands for Limits.HelloTime.
 	Unused time.Duration
 	// Limits are those of links.
 	Limits link.Limits
@@ -48,7 +50,9 @@ type Transport struct {
 	host  host.Host
 	links *link.Links
 	uses  *uses
-	site  atomic.Pointer[site]
+	// Those who have not shown a certificate yet.
+	strangers *strangers
+	site      atomic.Pointer[site]
 
 	reach  atomic.Int32 // network.Reachability as far as it was found out
 	dialMu sync.Mutex   // one at a time changes the addresses of a peer that is called
@@ -77,6 +81,9 @@ func New(cfg transport.Config, opts Options) (*Transport, error) {
 	}
 	t.site.Store(&site{})
 	t.links = link.New(cfg, opener{t}, opts.Limits)
+	t.strangers = newStrangers(opts, func() {
+		t.links.BadStranger("crowd", errors.New("too many connections without a certificate: the oldest was closed"))
+	})
 	h, err := newHost(t)
 	if err != nil {
 		t.links.Close()
@@ -89,7 +96,11 @@ func New(cfg transport.Config, opts Options) (*Transport, error) {
 	}
 	t.learnSite()
 	h.Network().SetStreamHandler(t.incoming)
-	t.serve(link.Protocol, func(st *stream) { t.links.Accept(st) })
+	h.Network().Notify(t.strangers)
+	for _, c := range h.Network().Conns() { // some may have been quicker
+		t.strangers.Connected(nil, c)
+	}
+	t.serve(link.Protocol, t.acceptLink)
 	if opts.NAT {
 		if err := t.hear(); err != nil {
 			t.Close()
@@ -147,6 +158,9 @@ func (t *Transport) Connect(ctx context.Context, to *peer.Handle) error {
 // Disconnect implements transport.Transport.
 func (t *Transport) Disconnect(node id.ID, expelled bool) { t.links.Disconnect(node, expelled) }
 
+// Blame implements transport.Transport.
+func (t *Transport) Blame(node id.ID) { t.links.Blame(node) }
+
 // Protect implements transport.Transport.
 func (t *Transport) Protect(node id.ID, on bool) { t.links.Protect(node, on) }
 
@@ -181,13 +195,28 @@ func (t *Transport) Serve(name string, f func(transport.Stream)) {
 		t.host.Mux().RemoveHandler(protocol.ID(name))
 		return
 	}
-	t.serve(name, func(st *stream) { t.links.Incoming(name, st) })
+	t.serve(name, func(st *stream) {
+		c := st.s.Conn()
+		t.strangers.engage(c, 1)
+		defer t.strangers.engage(c, -1)
+		t.links.Incoming(name, st)
+	})
+}
+
+// acceptLink takes a link, unless there are many from the same address.
+func (t *Transport) acceptLink(st *stream) {
+	if t.strangers.crowded(st.s.Conn()) {
+		t.links.Bad("crowd", st.Remote(), errors.New("too many links from one address"))
+		st.HangUp()
+		return
+	}
+	t.links.Accept(st)
 }
 
 // watch closes connections that nothing uses, and keeps up with the machine's
 // addresses.
 func (t *Transport) watch() {
-	tick := time.NewTicker(min(t.opts.Unused/2, 5*time.Second))
+	tick := time.NewTicker(min(t.opts.Unused/2, time.Second))
 	defer tick.Stop()
 	for {
 		select {
@@ -195,7 +224,7 @@ func (t *Transport) watch() {
 		case <-t.stop:
 			return
 		}
-		for _, c := range t.uses.unused(t.host.Network().Conns(), t.opts.Unused) {
+		for _, c := range t.uses.unused(t.host.Network().Conns(), t.opts.Unused, t.opts.Limits.HelloTime) {
 			c.Close()
 		}
 		t.learnSite()

@@ -21,9 +21,13 @@ func (l *Links) Accept(st Stream) {
 }
 
 func (l *Links) accept(st Stream) {
+	if l.Banned(st.Remote()) {
+		l.refuse(st, transport.RefusedBanned)
+		return
+	}
 	if l.hellos.Add(1) > int64(l.limits.MaxHellos) {
 		l.hellos.Add(-1)
-		l.bad("busy", st.Remote().String(), errors.New("too many links are being made"))
+		l.Bad("busy", st.Remote(), errors.New("too many links are being made"))
 		l.refuse(st, transport.RefusedBusy)
 		return
 	}
@@ -52,6 +56,7 @@ func (l *Links) welcome(st Stream) *session {
 		l.refuse(st, transport.RefusedNoMember)
 		return nil
 	}
+	st.Admitted()
 	f := l.lock(hello.Handle.ID)
 	if f == nil {
 		st.Reset()
@@ -110,7 +115,7 @@ func (l *Links) badHello(st Stream, err error) {
 	case errors.Is(err, transport.ErrCertificate):
 		reason = transport.RefusedCertificate
 	}
-	l.bad(kind, st.Remote().String(), err)
+	l.Bad(kind, st.Remote(), err)
 	l.refuse(st, reason)
 }
 

@@ -4,59 +4,51 @@ import (
 	"context"
 	"errors"
 	"io"
-	"maps"
 	"os"
-	"sync"
+	"strconv"
 	"sync/atomic"
-	"time"
 
+	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/transport"
 	"github.com/phyllo-net/phyllo/wire"
 )
 
 // counters are what Metrics shows.
 type counters struct {
-	in, out, dials, failures, dropped, panics atomic.Uint64
+	in, out, dials, failures, dropped, panics, banned atomic.Uint64
 
-	mu     sync.Mutex
-	bad    map[string]uint64
-	logged map[string]time.Time // by peer: the last line about it
+	bad transport.Ledger[peer.Key]
 }
 
-// The log says at most one line per peer and minute about bad input, about at
-// most so many peers.
-const (
-	badLogEvery = time.Minute
-	badLogPeers = 256
-)
+// bad counts input from outside that is not what it should be. from is the peer's
+// key, or zero.
+func (l *Links) bad(kind string, from peer.Key, err error) {
+	if !l.counts.bad.Note(from, kind) {
+		return
+	}
+	name := ""
+	if !from.IsZero() {
+		name = from.String()
+	}
+	// The error may quote what came: the log shows it escaped and short.
+	text := err.Error()
+	l.log.Warn("bad input", "kind", kind, "from", name, "because", strconv.QuoteToASCII(text[:min(len(text), maxReason)]))
+}
 
-// bad counts input from outside that is not what it should be. from names the
-// peer by its key, or is empty.
-func (l *Links) bad(kind, from string, err error) {
-	c := &l.counts
-	now := time.Now()
-	c.mu.Lock()
-	if c.bad == nil {
-		c.bad = make(map[string]uint64)
-	}
-	c.bad[kind]++
-	last, known := c.logged[from]
-	speak := !known || now.Sub(last) >= badLogEvery
-	if speak {
-		if c.logged == nil || len(c.logged) >= badLogPeers {
-			c.logged = make(map[string]time.Time)
-		}
-		c.logged[from] = now
-	}
-	c.mu.Unlock()
-	if speak {
-		l.log.Warn("bad input", "kind", kind, "from", from, "because", err)
+// maxReason is how much of an error the log shows, in bytes.
+const maxReason = 300
+
+// Bad counts bad input of a peer whose key is proven, and holds it against the peer if
+// it is of a kind that no honest node sends. kind is a word for the metrics.
+func (l *Links) Bad(kind string, from peer.Key, err error) {
+	l.bad(kind, from, err)
+	if offences[kind] {
+		l.offend(from)
 	}
 }
 
-// Bad counts bad input that the carrier met. kind is a word for the metrics, from
-// names the peer, if it is known.
-func (l *Links) Bad(kind, from string, err error) { l.bad(kind, from, err) }
+// BadStranger counts bad input of somebody who has proven no key.
+func (l *Links) BadStranger(kind string, err error) { l.bad(kind, peer.Key{}, err) }
 
 // isBad reports whether the error says that the other side sent what it must not.
 func isBad(err error) bool {
@@ -104,10 +96,8 @@ func (l *Links) Metrics() transport.Metrics {
 		Links:   int(l.standing.Load()),
 		BytesIn: c.in.Load(), BytesOut: c.out.Load(),
 		Dials: c.dials.Load(), DialFailures: c.failures.Load(),
-		DroppedFrames: c.dropped.Load(), Panics: c.panics.Load(),
+		DroppedFrames: c.dropped.Load(), Panics: c.panics.Load(), Bans: c.banned.Load(),
+		BadInput: c.bad.Counts(),
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	m.BadInput = maps.Clone(c.bad)
 	return m
 }

@@ -28,6 +28,8 @@ type Stream interface {
 	transport.Stream
 	// Kind is "tcp", "quic", "mem" or "relay".
 	Kind() string
+	// Admitted is called when the other end has shown a good certificate.
+	Admitted()
 	// HangUp ends the stream, and its connection if nothing else uses that.
 	HangUp()
 }
@@ -70,6 +72,7 @@ var (
 	errVoid     = errors.New("another link took its place")
 	errNoMember = errors.New("this node is no member of a ring")
 	errStalled  = errors.New("the peer takes nothing")
+	errBanned   = errors.New("the other node is banned for a minute for what it sent")
 	errPanic    = errors.New("fault of the program")
 )
 

@@ -89,6 +89,9 @@ func (f *far) reach(ctx context.Context, t *attempt) (*session, error) {
 	f.mu.Lock()
 	want := f.want
 	f.mu.Unlock()
+	if l.Banned(want.Key) {
+		return nil, errBanned
+	}
 	dctx, cancel := context.WithTimeout(ctx, l.limits.DialTime)
 	st, err := l.carry.Open(dctx, want.Key, want.Addrs, Protocol)
 	cancel()
@@ -162,7 +165,7 @@ func (f *far) shut(st Stream, err error) {
 		return
 	}
 	if isBad(err) {
-		f.links.bad(badKind(err), st.Remote().String(), err)
+		f.links.bad(badKind(err), st.Remote(), err)
 	}
 	st.HangUp()
 }
@@ -199,7 +202,7 @@ func whyNot(carry Carrier, err error) transport.Why {
 		return transport.Expelled
 	case errors.Is(err, transport.ErrRefused), errors.Is(err, transport.ErrOtherKey):
 		return transport.Refused
-	case errors.Is(err, errPanic), errors.Is(err, errNoMember), isTimeout(err), isBad(err):
+	case errors.Is(err, errPanic), errors.Is(err, errNoMember), errors.Is(err, errBanned), isTimeout(err), isBad(err):
 		return transport.Unreachable
 	}
 	if carry.Why(err) == transport.Refused {

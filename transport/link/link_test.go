@@ -30,6 +30,7 @@ func (s wireStream) Addr() string      { return "test" }
 func (s wireStream) Kind() string      { return "test" }
 func (s wireStream) CloseWrite() error { return nil }
 func (s wireStream) Reset() error      { return s.Close() }
+func (s wireStream) Admitted()         {}
 func (s wireStream) HangUp()           { s.Close() }
 
 // other plays the other nodes: it is the carrier of the links under test.

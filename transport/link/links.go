@@ -43,6 +43,7 @@ type Links struct {
 	attempts atomic.Uint64 // numbers those that came to a hello
 	hellos   atomic.Int64
 	counts   counters
+	bans     bans
 	streams  streams
 }
 
@@ -128,6 +129,10 @@ func (l *Links) startOrDo(what string, f func()) {
 	}
 }
 
+// Contain calls f, which works on one connection or stream, and catches its panic: that
+// is counted, logged, and fault ends the connection or stream.
+func (l *Links) Contain(what string, f, fault func()) { l.contain(what, f, fault) }
+
 // contain calls f and catches its panic.
 func (l *Links) contain(what string, f func(), fault func()) {
 	defer func() {
@@ -206,7 +211,7 @@ func (l *Links) Send(to *peer.Handle, c transport.Class, frame []byte) error {
 		return fmt.Errorf("%w: frame of %d bytes and class %d", wire.ErrMalformed, len(frame), c)
 	}
 	if h, _ := l.own(); h != nil && h.ID == to.ID {
-		l.bad("self", "", transport.ErrSelf)
+		l.bad("self", peer.Key{}, transport.ErrSelf)
 		return nil
 	}
 	f := l.lock(to.ID)
@@ -220,7 +225,7 @@ func (l *Links) Send(to *peer.Handle, c transport.Class, frame []byte) error {
 // Connect is transport.Transport's.
 func (l *Links) Connect(ctx context.Context, to *peer.Handle) error {
 	if h, _ := l.own(); h != nil && h.ID == to.ID {
-		l.bad("self", "", transport.ErrSelf)
+		l.bad("self", peer.Key{}, transport.ErrSelf)
 		return transport.ErrSelf
 	}
 	f := l.lock(to.ID)

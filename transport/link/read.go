@@ -41,7 +41,7 @@ func (s *session) read() error {
 			}
 			return &byeError{why}
 		default:
-			l.bad("optional", s.h.Key.String(), fmt.Errorf("frame of unknown kind %d was skipped", kind))
+			l.Bad("optional", s.h.Key, fmt.Errorf("frame of unknown kind %d was skipped", kind))
 		}
 	}
 }

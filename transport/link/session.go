@@ -183,7 +183,7 @@ func (s *session) fail(err error) {
 	s.end(why, farewell, false)
 	s.far.mu.Unlock()
 	if fresh && isBad(err) {
-		l.bad(badKind(err), s.h.Key.String(), err)
+		l.Bad(badKind(err), s.h.Key, err)
 	}
 }
 

@@ -53,7 +53,7 @@ func (l *Links) Incoming(protocol string, st transport.Stream) {
 	defer l.run.leave()
 	f, err := l.streams.enter(protocol, st, l.limits.MaxStreams)
 	if err != nil {
-		l.bad("streams", st.Remote().String(), err)
+		l.bad("streams", st.Remote(), err)
 		st.Reset()
 		return
 	}

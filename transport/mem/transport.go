@@ -49,6 +49,9 @@ type carried struct{ *stream }
 // Kind implements link.Stream.
 func (carried) Kind() string { return "mem" }
 
+// Admitted implements link.Stream.
+func (carried) Admitted() {}
+
 // HangUp implements link.Stream: there are no connections besides streams.
 func (c carried) HangUp() { c.Close() }
 
@@ -92,6 +95,9 @@ func (t *Transport) Connect(ctx context.Context, to *peer.Handle) error {
 
 // Disconnect implements transport.Transport.
 func (t *Transport) Disconnect(node id.ID, expelled bool) { t.links.Disconnect(node, expelled) }
+
+// Blame implements transport.Transport.
+func (t *Transport) Blame(node id.ID) { t.links.Blame(node) }
 
 // Protect implements transport.Transport.
 func (t *Transport) Protect(node id.ID, on bool) { t.links.Protect(node, on) }

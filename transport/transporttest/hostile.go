@@ -2,6 +2,7 @@ package transporttest
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -60,7 +61,6 @@ func answer(st transport.Stream) (byte, []byte, error) {
 // more than why.
 func testHostileHello(t *testing.T, f Factory) {
 	victim, other := f.start(t, 1), f.start(t, 2)
-	evil := f.start(t, 3)
 	other.connect(victim)
 	victim.rec.awaitUp(t, other.handle(), 1)
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -69,11 +69,14 @@ func testHostileHello(t *testing.T, f Factory) {
 		noise[i] = byte(rng.Uint32())
 	}
 	noise[0] = 77 // no kind
-	old := func(alter func(*transport.Hello)) []byte { return helloFrame(t, evil, alter) }
+	old := func(alter func(*transport.Hello)) func(*node) []byte {
+		return func(evil *node) []byte { return helloFrame(t, evil, alter) }
+	}
+	raw := func(b []byte) func(*node) []byte { return func(*node) []byte { return b } }
 	version := frame(kindHello, wire.MustMarshal(map[int]any{1: 9, 2: 12, 3: []byte("new"), 4: "other"}))
 	cases := []struct {
 		name, counted string
-		bytes         []byte
+		first         func(*node) []byte
 		refusal       transport.RefusalReason
 	}{
 		{"another ring", "certificate", old(func(h *transport.Hello) { h.Cert.Ring = id.HashOf("x") }), transport.RefusedCertificate},
@@ -87,26 +90,28 @@ func testHostileHello(t *testing.T, f Factory) {
 			h.Handle.ID, h.Cert.Node = victim.handle().ID, victim.handle().ID
 		}), transport.RefusedHello},
 		{"another version", "version", old(func(h *transport.Hello) { h.Min, h.Max = 9, 12 }), transport.RefusedVersion},
-		{"another version with another layout", "malformed", version, transport.RefusedHello},
+		{"another version with another layout", "malformed", raw(version), transport.RefusedHello},
 		{"versions the wrong way round", "malformed", old(func(h *transport.Hello) { h.Min, h.Max = 3, 0 }), transport.RefusedHello},
-		{"no CBOR", "malformed", frame(kindHello, noise[1:100]), transport.RefusedHello},
-		{"an empty hello", "malformed", frame(kindHello, nil), transport.RefusedHello},
-		{"a hello of 4 GiB", "too_large", []byte{kindHello, 255, 255, 255, 255, 0}, transport.RefusedHello},
-		{"a hello of 5 KiB", "too_large", frame(kindHello, noise[:5<<10]), transport.RefusedHello},
-		{"a frame before the hello", "malformed", frame(1, []byte("x")), transport.RefusedHello},
-		{"a refusal in place of a hello", "malformed", frame(kindRefusal, []byte{1}), transport.RefusedHello},
-		{"64 KiB of noise", "malformed", noise, transport.RefusedHello},
-		{"half a hello", "truncated", old(nil)[:50], transport.RefusedHello},
+		{"no CBOR", "malformed", raw(frame(kindHello, noise[1:100])), transport.RefusedHello},
+		{"an empty hello", "malformed", raw(frame(kindHello, nil)), transport.RefusedHello},
+		{"a hello of 4 GiB", "too_large", raw([]byte{kindHello, 255, 255, 255, 255, 0}), transport.RefusedHello},
+		{"a hello of 5 KiB", "too_large", raw(frame(kindHello, noise[:5<<10])), transport.RefusedHello},
+		{"a frame before the hello", "malformed", raw(frame(1, []byte("x"))), transport.RefusedHello},
+		{"a refusal in place of a hello", "malformed", raw(frame(kindRefusal, []byte{1})), transport.RefusedHello},
+		{"64 KiB of noise", "malformed", raw(noise), transport.RefusedHello},
+		{"half a hello", "truncated", func(evil *node) []byte { return helloFrame(t, evil, nil)[:50] }, transport.RefusedHello},
 		{"an address of 200 bytes", "malformed", old(func(h *transport.Hello) {
 			h.Handle.Addrs = []string{string(bytes.Repeat([]byte("a"), 200))}
 		}), transport.RefusedHello},
 	}
-	for _, c := range cases {
+	for i, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
+			evil := f.start(t, byte(10+i)) // one that offended thrice would be banned
+			first := c.first(evil)
 			before := victim.metrics().BadInput
 			st := evil.open(victim, linkProtocol)
 			defer st.Reset()
-			st.Write(c.bytes)
+			st.Write(first)
 			st.CloseWrite()
 			kind, body, err := answer(st)
 			if err == nil { // a reset may overtake the answer when more is sent than is read
@@ -114,17 +119,17 @@ func testHostileHello(t *testing.T, f Factory) {
 				if kind != kindRefusal || perr != nil || r.Reason != c.refusal || r.Min != wire.MinVersion || r.Max != wire.Version {
 					t.Errorf("the answer is %d %v %v, want refusal %d", kind, r, perr, c.refusal)
 				}
-			} else if len(c.bytes) < 1<<10 {
+			} else if len(first) < 1<<10 {
 				t.Errorf("no answer: %v", err)
 			}
 			poll(t, "the count", func() bool { return victim.metrics().BadInput[c.counted] == before[c.counted]+1 })
 			if m := victim.metrics(); m.Links != 1 {
 				t.Errorf("%d links", m.Links)
 			}
+			if n := count(victim.rec.all(), "up", evil.handle()); n != 0 {
+				t.Errorf("up %d times", n)
+			}
 		})
-	}
-	if n := count(victim.rec.all(), "up", evil.handle()); n != 0 {
-		t.Errorf("up %d times", n)
 	}
 	other.send(victim, transport.App, "still here")
 	victim.rec.awaitFrames(t, 1)
@@ -133,9 +138,15 @@ func testHostileHello(t *testing.T, f Factory) {
 // impostor opens a link by hand.
 func (n *node) impostor(t *testing.T, to *node) transport.Stream {
 	t.Helper()
+	return n.impostorAgain(t, to, 1)
+}
+
+// impostorAgain opens the link of a later attempt by hand.
+func (n *node) impostorAgain(t *testing.T, to *node, number uint64) transport.Stream {
+	t.Helper()
 	st := n.open(to, linkProtocol)
 	t.Cleanup(func() { st.Reset() })
-	if _, err := st.Write(helloFrame(t, n, nil)); err != nil {
+	if _, err := st.Write(helloFrame(t, n, func(h *transport.Hello) { h.Number = number })); err != nil {
 		t.Fatal(err)
 	}
 	kind, body, err := answer(st)
@@ -210,6 +221,58 @@ func testHostileFrames(t *testing.T, f Factory) {
 	}
 	other.send(victim, transport.App, "still here")
 	victim.rec.await(t, "the other's frame", func(es []event) bool { return es[len(es)-1].text == "still here" })
+}
+
+// Who sends what makes no sense three times within a minute is not spoken with any
+// more, neither called; others are.
+func testBanned(t *testing.T, f Factory) {
+	victim, evil, other := f.start(t, 1), f.start(t, 2), f.start(t, 3)
+	for round := 1; round <= 3; round++ {
+		st := evil.impostorAgain(t, victim, uint64(round))
+		victim.rec.awaitUp(t, evil.handle(), round)
+		st.Write(frame(55, []byte("x")))
+		poll(t, "the end of the link", func() bool { return count(victim.rec.all(), "down", evil.handle()) == round })
+	}
+	if m := victim.metrics(); m.Bans != 1 || m.BadInput["malformed"] != 3 {
+		t.Errorf("counted %+v", m)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if st, err := evil.tr.Open(ctx, victim.key, victim.tr.Addrs(), linkProtocol); err == nil {
+		st.SetDeadline(time.Now().Add(patience))
+		st.Write(helloFrame(t, evil, nil))
+		kind, body, err := answer(st)
+		if r, perr := transport.ParseRefusal(body); err == nil && (kind != kindRefusal || perr != nil || r.Reason != transport.RefusedBanned) {
+			t.Errorf("the answer is %d %v %v", kind, r, perr)
+		}
+		st.Reset()
+	}
+	if err := victim.tr.Connect(ctx, evil.handle()); err == nil {
+		t.Error("a banned node was called")
+	}
+	other.send(victim, transport.App, "hello")
+	victim.rec.awaitFrames(t, 1)
+}
+
+// What the owner blames a node for counts as the transport's own complaints do.
+func testBlame(t *testing.T, f Factory) {
+	victim, evil := f.start(t, 1), f.start(t, 2)
+	for round := 1; round <= 3; round++ {
+		evil.connect(victim)
+		victim.rec.awaitUp(t, evil.handle(), round)
+		victim.tr.Blame(evil.handle().ID)
+		poll(t, "the end of the link", func() bool { return count(victim.rec.all(), "down", evil.handle()) == round })
+		poll(t, "the other end's", func() bool { return count(evil.rec.all(), "down", victim.handle()) == round })
+	}
+	victim.tr.Blame(id.ID{Hi: 5}) // nobody
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := evil.tr.Connect(ctx, victim.handle()); err == nil {
+		t.Error("a banned node was let in")
+	}
+	if m := victim.metrics(); m.Bans != 1 || len(m.BadInput) != 0 {
+		t.Errorf("counted %+v", m)
+	}
 }
 
 // A million empty frames cost the receiver one error.

@@ -48,6 +48,7 @@ func Run(t *testing.T, f Factory) {
 		{"Farewell", testFarewell}, {"Ended", testEnded},
 		{"Streams", testStreams}, {"StreamErrors", testStreamErrors}, {"StreamLimit", testStreamLimit},
 		{"HostileHello", testHostileHello}, {"HostileFrames", testHostileFrames}, {"Flood", testFlood},
+		{"Banned", testBanned}, {"Blame", testBlame},
 		{"Silent", testSilent}, {"TakesNothing", testTakesNothing},
 	}
 	for _, x := range tests {
