@@ -41,6 +41,7 @@ var quiet = sync.OnceFunc(func() {
 // newHost makes the library's host for a transport.
 func newHost(t *Transport) (host.Host, error) {
 	quiet()
+	ourKeys()
 	key, err := identity(t.cfg.Private)
 	if err != nil {
 		return nil, err

@@ -3,7 +3,7 @@ package libp2p
 import (
 	"crypto/ed25519"
 	"fmt"
-	"maps"
+	"sync"
 
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/crypto/pb"
@@ -12,13 +12,14 @@ import (
 	"github.com/phyllo-net/phyllo/peer"
 )
 
-// This process verifies no signature of another kind of key: the library would do it in
-// the handshake, before anybody is asked, and some kinds cost much.
-func init() {
-	maps.DeleteFunc(crypto.PubKeyUnmarshallers, func(kind pb.KeyType, _ crypto.PubKeyUnmarshaller) bool {
-		return kind != pb.KeyType_Ed25519
-	})
-}
+// ourKeys lets this process know no kind of key but Ed25519: the library would verify
+// a signature of any other in the handshake, before anybody is asked, and some cost
+// much. It has nothing but this table to say so.
+var ourKeys = sync.OnceFunc(func() {
+	crypto.PubKeyUnmarshallers = map[pb.KeyType]crypto.PubKeyUnmarshaller{
+		pb.KeyType_Ed25519: crypto.UnmarshalEd25519PublicKey,
+	}
+})
 
 // identity turns the seed of a node's key into the library's form.
 func identity(seed []byte) (crypto.PrivKey, error) {
