@@ -4,6 +4,8 @@
 SEEDS ?= 2000
 # For the measurements: -quick, -run REGEXP.
 BENCHFLAGS ?=
+# Quicker, or some floods only: SIEGEFLAGS='-calm 5s -for 5s garbage replays'.
+SIEGEFLAGS ?=
 # For the test runner; -strict as in .ci/run.
 TESTFLAGS ?=
 
@@ -29,6 +31,10 @@ demo: ## a ring of real nodes in one process, to look at
 
 bench: ## measure what is promised, 25 minutes: a table, docs/figures.md, docs/figures.json (quicker: BENCHFLAGS=-quick)
 	go run ./bench -page docs/figures.md -json docs/figures.json $(BENCHFLAGS)
+
+.PHONY: siege
+siege: ## flood five real nodes in eight ways, 10 minutes: a table, docs/siege.md
+	go run ./internal/siege -o docs/siege.md $(SIEGEFLAGS)
 
 .PHONY: fuzz
 fuzz: ## run each fuzz target for a minute (FUZZTIME=60s)

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+)
+
+const intro = `# Under siege
+
+Written by ` + "`make siege`" + `, not by hand. %s, %s.
+
+%d nodes, each a process of its own on an address of loopback, form one ring and serve %d honest requests a second each: by
+turns a message to the root of a key and back, a question to a neighbour, and a name read at the nodes that keep it. Requests
+are due at fixed times, whether those before them were answered or not, and their time counts from then. One that is not answered
+within %v does no good.
+
+The attackers are one process: 50 hands without a key, ten strangers with keys, or four members with certificates of the ring, as the flood
+wants. **Read the ratios with this in mind:** attackers and victims share the processors of one machine. So that what is measured is what
+the victims make of a flood, and not that somebody else works as well, the attackers have the lowest priority (nice %d), their rate is
+bounded (it stands in the table, with the part of it that was reached), and the calm is measured just before each flood while the attackers
+stand ready and do nothing. On other machines, with attackers elsewhere, the rate at which a victim is full is another one.
+
+Goals: at least %.0f %% of the honest requests answered that are answered in calm, 99th percentile at most %.0f times that in calm, at most %d MiB
+resident and %d descriptors at any node, all as in calm at most %v after the end, and no fault of the program.
+
+| flood | strikes a second, reached | calm: answered, p50 / p99 | flood: answered, p50 / p99 | goodput | p99 ratio | most RSS | most FDs | as in calm after | missed |
+|---|---|---|---|---|---|---|---|---|---|
+`
+
+// page is docs/siege.md.
+func page(c *campaign, results []*result, now time.Time) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, intro, machine(), now.UTC().Format(time.DateOnly), c.victims, c.rate, answerTime, lowest,
+		100*leastGood, mostSlower, mostRSS>>20, mostFDs, mostRestore)
+	for _, r := range results {
+		b.WriteString(r.row())
+	}
+	fmt.Fprintf(&b, "\nEach flood lasted %v, each calm %v. One strike is:\n\n", c.storm, c.calm)
+	for _, r := range results {
+		fmt.Fprintf(&b, "- **%s**: %s.\n", r.flood.name, r.flood.what)
+	}
+	return b.Bytes()
+}
+
+// row is one line of the table.
+func (r *result) row() string {
+	missed := strings.Join(r.failures(true), "; ")
+	if missed == "" {
+		missed = "nothing"
+	}
+	back := "at once"
+	if r.restored > mostRestore {
+		back = "not within " + mostRestore.String()
+	} else if r.restored > 0 {
+		back = r.restored.Round(time.Second).String()
+	}
+	secs := max(r.storm.length.Seconds(), 1)
+	return fmt.Sprintf("| %s | %d, %.0f | %.1f %%, %s | %.1f %%, %s | %.0f %% | %.1f | %d MiB | %d | %s | %s |\n",
+		r.flood.name, r.flood.rate, float64(r.struck.Done)/secs, 100*r.calm.share(), r.calm.pair(), 100*r.storm.share(), r.storm.pair(),
+		100*r.goodput(), r.slower(), r.storm.rss>>20, r.storm.fds, back, missed)
+}
+
+// pair is the median and the 99th percentile.
+func (w *window) pair() string {
+	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+	return fmt.Sprintf("%.1f / %.1f ms", ms(w.percentile(50)), ms(w.percentile(99)))
+}
+
+// machine says where it was measured.
+func machine() string {
+	cpu := "unknown processor"
+	if b, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		for line := range strings.SplitSeq(string(b), "\n") {
+			if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == "model name" {
+				cpu = strings.TrimSpace(value)
+				break
+			}
+		}
+	}
+	return fmt.Sprintf("Measured on %s, %d cores, %s/%s, %s", cpu, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+}
