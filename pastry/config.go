@@ -31,6 +31,10 @@ type Config struct {
 	// Probes are the time-outs of one probe and its retries: a node that answers
 	// none of them is dead. One or more, rising.
 	Probes []time.Duration
+	// Brisk are those of a probe to a neighbour that serves requests, and so renews its
+	// short lease every LeaseRenew, and did not: who waits for it waits no longer than
+	// for its lease. One or more, rising.
+	Brisk []time.Duration
 	// AckDelay is how long acknowledgements are gathered.
 	AckDelay time.Duration
 	// HopFloor and HopCap bound the time-out of one hop.
@@ -97,6 +101,7 @@ func DefaultConfig() Config {
 		Base: 4, LeafSet: 32, Neighbourhood: 32, HopLimit: 32, Randomize: true,
 		Heartbeat: 30 * time.Second,
 		Probes:    []time.Duration{900 * time.Millisecond, 1200 * time.Millisecond, 1600 * time.Millisecond},
+		Brisk:     []time.Duration{250 * time.Millisecond, 350 * time.Millisecond, 500 * time.Millisecond},
 		AckDelay:  25 * time.Millisecond,
 		HopFloor:  225 * time.Millisecond, HopCap: 3 * time.Second,
 		RequestRetry: 2 * time.Second,
@@ -121,6 +126,7 @@ func (c *Config) Validate() error {
 		{c.HopLimit < 4 || c.HopLimit > MaxHops, "HopLimit must be 4 to 32"},
 		{c.Heartbeat < time.Second, "Heartbeat must be at least 1 s"},
 		{len(c.Probes) == 0 || len(c.Probes) > 8, "Probes must list 1 to 8 time-outs"},
+		{len(c.Brisk) == 0 || len(c.Brisk) > 8, "Brisk must list 1 to 8 time-outs"},
 		{c.AckDelay < 0 || c.AckDelay > time.Second, "AckDelay must be 0 to 1 s"},
 		{c.HopFloor < c.AckDelay || c.HopCap < c.HopFloor, "HopFloor must be at least AckDelay, and HopCap at least HopFloor"},
 		{c.RequestRetry <= 0, "RequestRetry must be above 0"},
@@ -140,9 +146,11 @@ func (c *Config) Validate() error {
 			return fmt.Errorf("pastry: %s", r.text)
 		}
 	}
-	for i, p := range c.Probes {
-		if p <= 0 || i > 0 && p < c.Probes[i-1] {
-			return fmt.Errorf("pastry: Probes must be above 0 and rise")
+	for name, ps := range [2][]time.Duration{c.Probes, c.Brisk} {
+		for i, p := range ps {
+			if p <= 0 || i > 0 && p < ps[i-1] {
+				return fmt.Errorf("pastry: %s must be above 0 and rise", [2]string{"Probes", "Brisk"}[name])
+			}
 		}
 	}
 	for i, m := range c.Apps {

@@ -36,6 +36,9 @@ type adjacency struct {
 	heldFrom  *peer.Handle
 	heldUntil task.Instant
 	heldAsked task.Instant
+	// between: who granted it has another lease running beyond this node, which is
+	// being linked in before its holder.
+	between bool
 	// grants are the leases that this node gave: usually one; two while a node is
 	// being linked in before the neighbour, whose lease goes on.
 	grants []grant
@@ -56,6 +59,7 @@ type grant struct {
 	to    *contact
 	inc   uint64 // the incarnation that holds it
 	until task.Instant
+	short bool // its holder is to renew it every LeaseRenew
 }
 
 // running returns the grants of a side that have not ended, without those to
@@ -99,6 +103,37 @@ func (n *Node) neighbour(s side) *contact {
 // before it said so itself.
 func (n *Node) granted(c *contact) bool {
 	return n.grantedOn(&n.sides[leftSide], c) || n.grantedOn(&n.sides[rightSide], c)
+}
+
+// brisk reports whether c holds a short lease of this node: it is heard of every
+// second, and serves requests that wait if it is gone.
+func (n *Node) brisk(c *contact) bool {
+	for s := range n.sides {
+		for _, g := range n.sides[s].grants {
+			if g.to == c && g.short && n.Now().Before(g.until) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// succeed plans to ask the next neighbour for a lease at the moment when the one that
+// the dead c was granted ends.
+func (n *Node) succeed(c *contact) {
+	for s := range n.sides {
+		for _, g := range n.sides[s].grants {
+			if g.to != c || !n.Now().Before(g.until) {
+				continue
+			}
+			n.After(g.until.Sub(n.Now())+time.Millisecond, func() {
+				n.stateChanged()
+				if n.active && !n.linkedWith(side(s)) {
+					n.askLease(side(s))
+				}
+			})
+		}
+	}
 }
 
 func (n *Node) grantRuns(a *adjacency) bool {
@@ -158,10 +193,11 @@ func (n *Node) letGo(s side) bool {
 // stepping reports whether this node may go on with the other side's lease alone
 // while it looks for its next neighbour on side s: the one that it had is gone, and
 // the other granted since then, and lately. A promise from before proves nothing:
-// who made it may have died with the same blow, and have forgotten it.
+// who made it may have died with the same blow, and have forgotten it. Nor does the
+// promise of one who has another running beyond this node: it had stepped over it.
 func (n *Node) stepping(s side) bool {
 	o := &n.sides[s.other()]
-	return n.letGo(s) && !o.heldAsked.Before(n.sides[s].edge.rare().since) && n.Now().Sub(o.heldAsked) < n.cfg.LeaseQuiet
+	return n.letGo(s) && !o.between && !o.heldAsked.Before(n.sides[s].edge.rare().since) && n.Now().Sub(o.heldAsked) < n.cfg.LeaseQuiet
 }
 
 // claims reports whether this node serves key now: it holds its leases, and no
@@ -345,7 +381,9 @@ func (n *Node) onAsk(s side, c *contact, m *Lease) {
 		return
 	}
 	a := &n.sides[s]
-	a.grants = append(n.running(a, c), grant{c, c.h.Incarnation, n.Now().Add(length)})
+	others := n.running(a, c)
+	answer.Between = len(others) > 0
+	a.grants = append(others, grant{c, c.h.Incarnation, n.Now().Add(length), length < n.cfg.LeaseLong})
 	// From here on the keys nearer to c are c's. To step outward takes c's grant.
 	if a.edge == nil || n.leafs.away(s, c.h.ID).Less(n.leafs.away(s, a.edge.h.ID)) {
 		a.edge = c
@@ -381,7 +419,7 @@ func (n *Node) expect(s side, c *contact, length time.Duration) {
 	a.expected.Stop()
 	wait := n.cfg.Heartbeat + time.Second
 	if length < n.cfg.LeaseLong {
-		wait = n.cfg.LeaseShort
+		wait = n.cfg.LeaseRenew * 5 / 4
 	}
 	var check func()
 	check = func() {
@@ -461,6 +499,7 @@ func (n *Node) onGrant(s side, c *contact, m *Lease) {
 	a.retry.Stop()
 	a.askNum, a.tries = 0, 0
 	length := min(time.Duration(m.Length)*time.Millisecond, a.askFor)
+	a.between = m.Between
 	a.heldFrom, a.heldUntil, a.heldAsked = c.h, a.asked.Add(length-drift(length)), a.asked
 	a.edge = c
 	renew := n.cfg.Heartbeat

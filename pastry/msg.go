@@ -121,6 +121,8 @@ type Lease struct {
 	Active     bool   `cbor:"10,keyasint,omitempty"`
 	Expulsions uint64 `cbor:"11,keyasint,omitempty"`
 	Period     uint32 `cbor:"12,keyasint,omitempty"` // its table-probing period, seconds
+	// Between: besides the lease that is granted another one runs on this side.
+	Between bool `cbor:"13,keyasint,omitempty"`
 }
 
 // Ping measures proximity and asks for a sign of life.

@@ -20,6 +20,7 @@ type probe struct {
 	num   uint32
 	// told: another found it dead first, and makes that known.
 	told      bool
+	brisk     bool // by the time-outs of Config.Brisk
 	candidate bool
 	// news: the probe tells of failures, so nothing but its answer ends it.
 	news bool
@@ -40,11 +41,24 @@ func (n *Node) probe(c *contact) {
 	if c.probe() != nil || c.life == left || c.h.ID == n.self.ID || n.stopped {
 		return
 	}
-	c.rarely().probe = &probe{num: n.probeNum()}
+	c.rarely().probe = &probe{num: n.probeNum(), brisk: n.brisk(c)}
 	if c.life == alive {
 		c.life = suspect
 	}
 	n.probeAgain(c)
+}
+
+// timeouts returns those of a probe of c. Who lives far away is given its time also
+// where all must be brisk.
+func (n *Node) timeouts(c *contact, p *probe) []time.Duration {
+	rtt := 2 * time.Duration(c.prox) * time.Microsecond
+	if c.link != nil {
+		rtt = max(rtt, c.link.srtt)
+	}
+	if p.brisk && rtt > 0 && rtt < n.cfg.Brisk[0] {
+		return n.cfg.Brisk
+	}
+	return n.cfg.Probes
 }
 
 func (n *Node) probeNum() uint32 {
@@ -62,7 +76,8 @@ func (n *Node) tell(c *contact) {
 
 func (n *Node) probeAgain(c *contact) {
 	p := c.probe()
-	if p.tries >= len(n.cfg.Probes) {
+	waits := n.timeouts(c, p)
+	if p.tries >= len(waits) {
 		n.verdict(c)
 		return
 	}
@@ -79,7 +94,7 @@ func (n *Node) probeAgain(c *contact) {
 	} else if p.tries == 0 {
 		n.measure(c)
 	}
-	p.timer = n.After(n.cfg.Probes[p.tries], func() { n.probeAgain(c) })
+	p.timer = n.After(waits[p.tries], func() { n.probeAgain(c) })
 	p.tries++
 }
 
@@ -208,6 +223,10 @@ func (n *Node) onFailure(f Failure) {
 			n.verdict(c)
 			return
 		}
+	}
+	if p := c.probe(); p != nil && p.tries > 1 && !p.news && c.life == suspect {
+		n.verdict(c) // it did not answer here either
+		return
 	}
 	if c.life == dead {
 		if f.Closed && n.granted(c) {
@@ -350,6 +369,7 @@ func (n *Node) verdict(c *contact) {
 	wasLeaf := c.leaf
 	c.life = dead
 	c.rarely().since = n.Now()
+	n.succeed(c)
 	if was.closed {
 		n.leaseOver(c.h)
 	} else if wasLeaf && c.active {
