@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"sync"
@@ -39,11 +41,11 @@ func choose(f *flags) []job {
 
 // measureAll measures the rows one after another, and then those that take minutes,
 // side by side. The results stand in the order of the jobs.
-func measureAll(ctx context.Context, jobs []job, quick bool) []result {
+func measureAll(ctx context.Context, jobs []job, f *flags) []result {
 	results := make([]result, len(jobs))
 	one := func(i int) {
 		begun := time.Now()
-		results[i] = jobs[i].measure(ctx, quick)
+		results[i] = jobs[i].measure(ctx, f)
 		said := "done"
 		if err := results[i].err; err != nil {
 			said = err.Error()
@@ -66,14 +68,17 @@ func measureAll(ctx context.Context, jobs []job, quick bool) []result {
 }
 
 // measure measures a row in a process of its own.
-func (j job) measure(ctx context.Context, quick bool) result {
+func (j job) measure(ctx context.Context, f *flags) result {
 	x := result{row: j.row, transport: j.transport, rounds: j.row.rounds}
-	if quick {
+	if f.quick {
 		x.rounds = min(x.rounds, 2)
 	}
 	args := []string{"-row", j.row.name, "-over", j.transport, "-rounds", strconv.Itoa(x.rounds)}
-	if quick {
+	if f.quick {
 		args = append(args, "-quick")
+	}
+	if f.profiles != "" {
+		args = append(args, "-profiles", f.profiles)
 	}
 	rounds, err := askItself(ctx, j.row.apart, args)
 	if err != nil {
@@ -123,9 +128,32 @@ func measureHere(ctx context.Context, f *flags) error {
 	if !ok {
 		return fmt.Errorf("there is no row %q", f.inner.row)
 	}
+	if f.profiles != "" {
+		end, err := profile(filepath.Join(f.profiles, strings.ReplaceAll(key(r.name, f.inner.over), "/", "-")+".prof"))
+		if err != nil {
+			return err
+		}
+		defer end()
+	}
 	rounds, err := r.measure(ctx, &env{transport: f.inner.over, rounds: f.inner.rounds, quick: f.quick})
 	if err != nil {
 		return err
 	}
 	return json.NewEncoder(os.Stdout).Encode(rounds)
+}
+
+// profile writes where the processors spend their time, until end is called.
+func profile(path string) (end func(), err error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		f.Close()
+	}, nil
 }

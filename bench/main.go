@@ -27,6 +27,7 @@ type flags struct {
 	list       bool
 	quick      bool
 	json, page string
+	profiles   string
 	inner      inner
 }
 
@@ -46,6 +47,7 @@ func parse(args []string) (*flags, error) {
 	s.BoolVar(&f.quick, "quick", false, "fewer and shorter rounds: rows that take minutes are not at full length, and say so")
 	s.StringVar(&f.json, "json", "", "write the figures to `FILE`, one JSON object a line")
 	s.StringVar(&f.page, "page", "", "write the table to `FILE`, with the machine, the commit and the date")
+	s.StringVar(&f.profiles, "profiles", "", "write a CPU profile of each row into this `FOLDER`: go tool pprof -top FILE")
 	s.StringVar(&f.inner.row, "row", "", "for this program itself: measure one row")
 	s.StringVar(&f.inner.over, "over", "", "for this program itself: the transport of that row")
 	s.IntVar(&f.inner.rounds, "rounds", 0, "for this program itself: how many rounds")
@@ -88,7 +90,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	fmt.Fprintln(os.Stderr, load)
-	results := measureAll(ctx, jobs, f.quick)
+	results := measureAll(ctx, jobs, f)
 	if err := ctx.Err(); err != nil {
 		return err
 	}

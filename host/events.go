@@ -48,6 +48,16 @@ func (e events) Frame(from *peer.Handle, c transport.Class, b []byte) {
 	h.count.dropped.Add(uint64(dropped))
 }
 
+// Offer implements transport.Offers. A link has one reader, so that room that is
+// there stays.
+func (e events) Offer(from *peer.Handle, c transport.Class, b []byte) bool {
+	if !e.h.inbox.hasRoom(from.ID) {
+		return false
+	}
+	e.Frame(from, c, b)
+	return true
+}
+
 // Kinds of bad input that the host sees.
 const (
 	badMalformed = "malformed"

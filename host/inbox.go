@@ -163,6 +163,14 @@ func (b *inbox) frame(f frame, c transport.Class) (blocked bool, dropped int) {
 	return blocked, dropped
 }
 
+// hasRoom reports whether a frame of the link to a node would not wait.
+func (b *inbox) hasRoom(node id.ID) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	l := b.links[node]
+	return l == nil || !l.full(rest)
+}
+
 // mute takes nothing more from the link to a node; it reports false if that was so
 // before.
 func (b *inbox) mute(node id.ID) bool {

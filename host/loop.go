@@ -23,6 +23,7 @@ type loop struct {
 	out       machine.Effects
 	self      *peer.Handle
 	alarm     *time.Timer
+	alarmAt   task.Instant // when it rings; in the past: it is not set
 	expect    task.Instant // by then the clock should be read again
 	slept     bool         // since the clock was read
 	turn      bool         // of the inbox, where a timer is due as well
@@ -172,11 +173,18 @@ func (h *Host) sleep(now task.Instant) {
 	if !h.inbox.doze() {
 		return
 	}
-	h.loop.expect, h.loop.slept = now.Add(d), true
-	h.loop.alarm.Reset(d)
+	// Most timers are cancelled before their time. An alarm that rings for one of
+	// those costs less than setting it anew each time.
+	l := &h.loop
+	if at := now.Add(d); l.alarmAt.Before(now.Add(1)) || at.Before(l.alarmAt) {
+		l.alarm.Reset(d)
+		l.alarmAt = at
+	}
+	l.expect, l.slept = l.alarmAt, true
 	select {
 	case <-h.inbox.wake:
-	case <-h.loop.alarm.C:
+	case <-l.alarm.C:
+		l.alarmAt = 0
 	}
 }
 

@@ -172,6 +172,16 @@ func (r *relay) Frame(from *peer.Handle, c transport.Class, frame []byte) {
 	}
 }
 
+// Offer implements transport.Offers.
+func (r *relay) Offer(from *peer.Handle, c transport.Class, frame []byte) bool {
+	to := r.now()
+	if to == nil {
+		return true // as Frame: nobody is there to want it
+	}
+	o, can := to.(transport.Offers)
+	return can && o.Offer(from, c, frame)
+}
+
 // Down implements transport.Events.
 func (r *relay) Down(to *peer.Handle, why transport.Why) {
 	if events := r.now(); events != nil {

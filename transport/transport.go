@@ -87,6 +87,14 @@ type Events interface {
 	Down(to *peer.Handle, why Why)
 }
 
+// Offers is implemented by Events that can tell at once whether a Frame would block:
+// one that does not need not wait for another goroutine.
+type Offers interface {
+	// Offer is Frame, for a class other than Liveness, if that would not block.
+	// Otherwise it does nothing and reports false. The same rules hold.
+	Offer(from *peer.Handle, c Class, frame []byte) bool
+}
+
 // Config is what a transport needs from its owner. All fields are required
 // unless said otherwise.
 type Config struct {

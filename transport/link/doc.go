@@ -10,15 +10,16 @@
 // never moves to another stream.
 //
 // Liveness never waits behind a full inbox: frames of class Liveness are handed
-// over by the goroutine that reads; those of other classes wait in a bounded
-// inbox of the link, from which a second goroutine, which lives only while there
-// is something in it, hands them over and may block. A sender knows how much
+// over by the goroutine that reads. So are those of other classes while the owner
+// has room (transport.Offers); the others wait in a bounded inbox of the link, from
+// which a second goroutine, which lives only while there is something in it, hands
+// them over and may block. A sender knows how much
 // room is left there (credit, as in HTTP/2's flow control) and keeps to it, so
 // the reading never stops. A second stream for Liveness would do the same, but
 // costs 6 to 10 KiB for each idle peer.
 //
-// Writing too has a goroutine only while there is something to write. An idle
-// link is one goroutine and a buffer of 512 bytes.
+// One goroutine writes for all links, and another one while that one is stuck. An
+// idle link is one goroutine and a buffer of 512 bytes.
 //
 // # Frames
 //

@@ -24,6 +24,7 @@ const DefaultMaxLinks = 60
 // concern links and incoming streams are here, and do what it says.
 type Links struct {
 	cfg    transport.Config
+	offers transport.Offers // cfg.Events as such, or nil
 	carry  Carrier
 	limits Limits
 	log    *slog.Logger
@@ -45,6 +46,7 @@ type Links struct {
 	counts   counters
 	bans     bans
 	streams  streams
+	pens     pens
 }
 
 // New returns the links of a node without any. Close must be called.
@@ -62,7 +64,9 @@ func New(cfg transport.Config, carry Carrier, limits Limits) *Links {
 	// Above those of an earlier transport of the same incarnation, whose peers
 	// remember the last they heard of.
 	l.attempts.Store(uint64(l.begin.UnixNano()))
+	l.offers, _ = cfg.Events.(transport.Offers)
 	l.ctx, l.cancel = context.WithCancel(context.Background())
+	l.pens.init(l)
 	l.start("watch", l.watch, nil)
 	return l
 }

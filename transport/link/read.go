@@ -2,6 +2,7 @@ package link
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/phyllo-net/phyllo/transport"
 	"github.com/phyllo-net/phyllo/wire"
@@ -70,9 +71,33 @@ func (s *session) take(c transport.Class, frame []byte) error {
 	if in.held += len(frame) + frameCost; in.held > window {
 		return fmt.Errorf("%w: more frames than there was room for", wire.ErrMalformed)
 	}
-	in.items = append(in.items, item{class: c, frame: frame})
+	it := item{class: c, frame: frame}
+	if s.far.links.offers == nil || !in.ready || in.handing || len(in.items) > 0 {
+		in.items = append(in.items, it)
+		s.wakeHander()
+		return nil
+	}
+	in.handing = true // nobody else tells the owner anything meanwhile
+	in.mu.Unlock()
+	taken := s.offer(it)
+	in.mu.Lock()
+	in.handing = false
+	if !taken && !in.dropped {
+		in.items = slices.Insert(in.items, 0, it)
+	}
 	s.wakeHander()
 	return nil
+}
+
+// offer tells the owner of a frame from the goroutine that reads, if the owner has
+// room at once: that saves a goroutine for each frame.
+func (s *session) offer(it item) bool {
+	l := s.far.links
+	if !l.muted.Load() && !l.offers.Offer(s.h, it.class, it.frame) {
+		return false
+	}
+	s.repay(len(it.frame) + frameCost)
+	return true
 }
 
 // gain notes that there is more room in the peer's inbox.

@@ -16,7 +16,7 @@ import (
 const readBuffer = 512
 
 // session is a link: one stream on which hellos were exchanged. Its goroutines
-// are the reader, and while there is something to do a writer and a hander.
+// are the reader, and while the owner's inbox is full a hander.
 type session struct {
 	far   *far
 	st    Stream
@@ -37,7 +37,7 @@ type session struct {
 	// Guarded by far.mu.
 	up       bool          // the owner was told, or is being told
 	over     bool          // it has ended, or is saying farewell
-	pumping  bool          // the writer lives
+	pumping  bool          // a pen writes for it, or will
 	drain    bool          // write all that waits before the farewell
 	bye      transport.Why // the farewell that is still to be written
 	farewell bool          // there is or was one
@@ -58,6 +58,7 @@ type inbox struct {
 	ready   bool // Up was told
 	handing bool // the hander lives
 	shut    bool // no more frames are taken
+	dropped bool // nor told
 }
 
 // item is a frame, or if down is set the end of the link or of an attempt.
@@ -216,7 +217,7 @@ func (s *session) end(why, bye transport.Why, drop bool) {
 	in.mu.Lock()
 	in.shut = true
 	if drop {
-		in.items = nil
+		in.items, in.dropped = nil, true
 	}
 	if s.up {
 		in.items = append(in.items, item{down: s.h, why: why, last: true})

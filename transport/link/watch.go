@@ -36,6 +36,7 @@ func (l *Links) watch() {
 				s.fail(errStalled)
 			}
 		}
+		l.pens.unstick()
 		l.forget()
 	}
 }

@@ -17,12 +17,12 @@ const (
 
 var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 2<<10); return &b }}
 
-// pump starts the writer if there is something that may be written. far is locked.
+// pump lets a pen write if there is something that may be written. far is locked.
 func (s *session) pump() {
 	if s.pumping || !s.up || !s.hasWork() {
 		return
 	}
-	s.pumping = s.far.links.start("write", s.write, s.writeFault)
+	s.pumping = s.far.links.pens.enlist(s)
 }
 
 // hasWork reports whether there is something that may be written, and notes since
@@ -65,18 +65,21 @@ func (s *session) next() (transport.Class, []byte) {
 	return 0, nil
 }
 
-// write writes until nothing is left that may be written.
-func (s *session) write() {
+// turns is how often a pen writes for one session before the next one has its turn.
+const turns = 4
+
+// write writes what may be written, and reports whether there is more.
+func (s *session) write() (more bool) {
 	f, l := s.far, s.far.links
 	kept := buffers.Get().(*[]byte)
 	defer buffers.Put(kept)
-	for {
+	for range turns {
 		f.mu.Lock()
 		b, last := s.gather((*kept)[:0])
 		if len(b) == 0 {
 			s.pumping = false
 			f.mu.Unlock()
-			return
+			return false
 		}
 		f.mu.Unlock()
 		if cap(b) <= 2*gatherSize {
@@ -90,9 +93,10 @@ func (s *session) write() {
 		}
 		if err != nil {
 			s.fail(err)
-			return // pumping stays set: there is nothing to write to any more
+			return false // pumping stays set: there is nothing to write to any more
 		}
 	}
+	return true
 }
 
 // gather appends to b what is written next; last tells that it ends with the
