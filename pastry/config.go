@@ -35,9 +35,11 @@ type Config struct {
 	// short lease every LeaseRenew, and did not: who waits for it waits no longer than
 	// for its lease. One or more, rising.
 	Brisk []time.Duration
-	// AckDelay is how long acknowledgements are gathered.
+	// AckDelay is how long an acknowledgement waits for a message to the same
+	// neighbour that carries it, and for further ones.
 	AckDelay time.Duration
-	// HopFloor and HopCap bound the time-out of one hop.
+	// HopFloor and HopCap bound the time-out of one hop. HopFloor should exceed
+	// AckDelay by the longest round trip under load, or copies are sent.
 	HopFloor, HopCap time.Duration
 	// RequestRetry is the time after which an unanswered request is sent again,
 	// on another way; it doubles with each retry.
@@ -102,8 +104,8 @@ func DefaultConfig() Config {
 		Heartbeat: 30 * time.Second,
 		Probes:    []time.Duration{900 * time.Millisecond, 1200 * time.Millisecond, 1600 * time.Millisecond},
 		Brisk:     []time.Duration{250 * time.Millisecond, 350 * time.Millisecond, 500 * time.Millisecond},
-		AckDelay:  25 * time.Millisecond,
-		HopFloor:  225 * time.Millisecond, HopCap: 3 * time.Second,
+		AckDelay:  100 * time.Millisecond,
+		HopFloor:  300 * time.Millisecond, HopCap: 3 * time.Second,
 		RequestRetry: 2 * time.Second,
 		LeaseShort:   2500 * time.Millisecond, LeaseRenew: time.Second,
 		LeaseLong: 35 * time.Second, LeaseQuiet: 10 * time.Second,

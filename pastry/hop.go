@@ -1,6 +1,7 @@
 package pastry
 
 import (
+	"slices"
 	"time"
 
 	"github.com/phyllo-net/phyllo/id"
@@ -35,7 +36,15 @@ type roomyHop struct {
 // roomyAck is an Ack with room for what is usually gathered.
 type roomyAck struct {
 	Ack
-	seqs [2]uint32
+	since task.Instant // when the first of it was owed
+	seqs  [2]uint32
+}
+
+// debt says that acknowledgements are owed to a contact since then, unless a message
+// has carried them meanwhile.
+type debt struct {
+	to    *contact
+	since task.Instant
 }
 
 // hand sends a message to a next hop and waits for its acknowledgement.
@@ -83,7 +92,8 @@ func (n *Node) transmit(p *pendingHop) {
 }
 
 // hopTimeout follows TCP (RFC 6298), but more aggressively, as another way
-// exists; the other side may gather acknowledgements for AckDelay.
+// exists. The other side may gather acknowledgements for AckDelay: samples have
+// that in them, and HopFloor exceeds it.
 func (n *Node) hopTimeout(c *contact) time.Duration {
 	rto := 500 * time.Millisecond
 	switch {
@@ -92,7 +102,7 @@ func (n *Node) hopTimeout(c *contact) time.Duration {
 	case c.prox > 0:
 		rto = 3 * 2 * time.Duration(c.prox) * time.Microsecond
 	}
-	return min(max(rto+n.cfg.AckDelay, n.cfg.HopFloor), n.cfg.HopCap)
+	return min(max(rto, n.cfg.HopFloor), n.cfg.HopCap)
 }
 
 // hopLate: no acknowledgement came in time. The peer is probed, and the message
@@ -145,48 +155,59 @@ func (n *Node) reroute(pending *pendingHop) {
 func (n *Node) owe(c *contact, seq uint32) {
 	l := c.linked()
 	if l.owed == nil {
-		a := new(roomyAck)
-		a.Seqs = a.seqs[:0]
-		l.owed = &a.Ack
-		n.owing = append(n.owing, c)
+		l.owed = &roomyAck{since: n.Now()}
+		l.owed.Seqs = l.owed.seqs[:0]
+		n.owing = append(n.owing, debt{c, n.Now()})
 	}
 	l.owed.Seqs = append(l.owed.Seqs, seq)
-	if len(l.owed.Seqs) >= 8 || n.cfg.AckDelay == 0 {
+	switch {
+	case n.cfg.AckDelay == 0:
+		n.flushAcks(n.Now())
+	case len(l.owed.Seqs) >= 8:
 		n.to(c, machine.ClassLiveness, c.takeOwed())
 	}
-	if n.ackWaiting || n.cfg.AckDelay == 0 {
-		return
-	}
-	if n.ackDue == nil {
-		n.ackDue = func() {
-			n.ackWaiting = false
-			n.flushAcks()
-		}
-	}
-	n.ackWaiting = true
-	n.After(n.cfg.AckDelay, n.ackDue)
+	n.awaitAcks()
 }
 
 // takeOwed returns the acknowledgements that are due to c, which are then no longer
 // due; nil if there are none.
 func (c *contact) takeOwed() *Ack {
-	if c.link == nil {
+	if c.link == nil || c.link.owed == nil {
 		return nil
 	}
-	owed := c.link.owed
+	owed := &c.link.owed.Ack
 	c.link.owed = nil
 	return owed
 }
 
-// flushAcks sends the acknowledgements that found no message to ride on.
-func (n *Node) flushAcks() {
-	for i, c := range n.owing {
-		n.owing[i] = nil
-		if owed := c.takeOwed(); owed != nil {
-			n.to(c, machine.ClassLiveness, owed)
+// awaitAcks plans to send what is owed when the eldest of it has waited for AckDelay.
+func (n *Node) awaitAcks() {
+	if n.ackWaiting || len(n.owing) == 0 {
+		return
+	}
+	if n.ackDue == nil {
+		n.ackDue = func() {
+			n.ackWaiting = false
+			// What would follow in a moment goes, too: not one timer for each.
+			n.flushAcks(n.Now().Add(-n.cfg.AckDelay * 3 / 4))
+			n.awaitAcks()
 		}
 	}
-	n.owing = n.owing[:0]
+	n.ackWaiting = true
+	n.After(n.cfg.AckDelay-n.Now().Sub(n.owing[0].since), n.ackDue)
+}
+
+// flushAcks sends the acknowledgements that were owed by then and that found no
+// message to ride on.
+func (n *Node) flushAcks(then task.Instant) {
+	i := 0
+	for ; i < len(n.owing) && !then.Before(n.owing[i].since); i++ {
+		d := n.owing[i]
+		if l := d.to.link; l != nil && l.owed != nil && l.owed.since == d.since {
+			n.to(d.to, machine.ClassLiveness, d.to.takeOwed())
+		}
+	}
+	n.owing = slices.Delete(n.owing, 0, i)
 }
 
 func (n *Node) onAcks(c *contact, seqs []uint32) {

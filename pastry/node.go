@@ -33,7 +33,7 @@ type Node struct {
 	wasOK   bool // what Observer.Ready was told last
 	stopped bool
 
-	owing      []*contact  // contacts that are owed acknowledgements
+	owing      []debt      // of acknowledgements, the eldest first
 	ackDue     func()      // sends them
 	ackWaiting bool        // it is planned
 	spare      *pendingHop // free ones
@@ -246,7 +246,7 @@ func (n *Node) leave() {
 	for _, ep := range n.apps {
 		ep.app.Stop()
 	}
-	n.flushAcks()
+	n.flushAcks(n.Now())
 	n.leafs.each(func(c *contact) bool {
 		n.to(c, machine.ClassLiveness, &Leave{Incarnation: n.self.Incarnation})
 		return true
