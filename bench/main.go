@@ -36,6 +36,7 @@ type inner struct {
 	row    string // measure this one, and print its rounds
 	over   string // its transport
 	rounds int
+	victim bool // be a node that will be killed
 }
 
 func parse(args []string) (*flags, error) {
@@ -51,6 +52,7 @@ func parse(args []string) (*flags, error) {
 	s.StringVar(&f.inner.row, "row", "", "for this program itself: measure one row")
 	s.StringVar(&f.inner.over, "over", "", "for this program itself: the transport of that row")
 	s.IntVar(&f.inner.rounds, "rounds", 0, "for this program itself: how many rounds")
+	s.BoolVar(&f.inner.victim, "victim", false, "for this program itself: be a node that is killed")
 	if err := s.Parse(args); err != nil {
 		return nil, err
 	}
@@ -71,6 +73,8 @@ func run(ctx context.Context, args []string) error {
 		return nil
 	case err != nil:
 		return err
+	case f.inner.victim:
+		return beVictim(ctx)
 	case f.inner.row != "":
 		return measureHere(ctx, f)
 	}

@@ -1,0 +1,312 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/phyllo-net/phyllo/bench/ring"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/kbr"
+)
+
+// deathRows measure how long the keys of a node that dies are not served. The nodes
+// that die are processes of their own.
+func deathRows() []row {
+	never := []goal{{metric: "wrong owners", limit: 0}, {metric: "without an outcome", limit: 0},
+		{metric: "wrong owners", limit: 0, transport: quic}, {metric: "without an outcome", limit: 0, transport: quic}}
+	return []row{
+		{
+			name: "kill", what: "a killed process (kill -9): its keys are served again", way: thereAndBack, transports: links, rounds: 1, freePastry: "28 s, all requests lost meanwhile",
+			counted: "from the signal to the first delivery at the next node; 45 nodes in this process and 5 that die, asked 50 times a second from random nodes; 20 deaths",
+			goals:   append([]goal{{metric: "median", limit: 1.5}, {metric: "p99", limit: 3}}, never...), measure: measureKill,
+		},
+		{
+			name: "stop", what: "a stopped process (SIGSTOP) that was asked at least once a second: its keys are served again", way: thereAndBack, transports: links, rounds: 1, freePastry: "28 s",
+			counted: "from the signal to the first delivery at the next node; then it wakes and is watched for 5 s; 10 deaths",
+			goals:   append([]goal{{metric: "longest", limit: 3}}, never...), measure: measureStop,
+		},
+		{
+			name: "stop-quiet", what: "a stopped process (SIGSTOP) that nobody had asked for 12 s: its keys are served again", way: thereAndBack, transports: links, rounds: 1, freePastry: "28 s",
+			counted: "the same, asked 10 times a second from the signal on; 3 deaths at a time, not next to each other, 6 in all",
+			slow:    true, goals: append([]goal{{metric: "longest", limit: 40}}, never...), measure: measureQuiet,
+		},
+	}
+}
+
+// atRisk is how many nodes of the ring are processes of their own.
+const atRisk = 5
+
+// Times of the rows about deaths.
+const (
+	askEvery    = 20 * time.Millisecond
+	quietEvery  = 100 * time.Millisecond
+	beforehand  = 2 * time.Second  // a victim is asked for so long before it dies
+	quietTime   = 12 * time.Second // a quiet one is not asked for so long: longer than pastry's LeaseQuiet
+	afterwards  = 500 * time.Millisecond
+	watchAwake  = 5 * time.Second // one that woke is watched
+	servedAgain = time.Minute     // the measurement gives up
+	settleTime  = 2 * time.Second // between two deaths
+)
+
+// hospice is a ring in which nodes die.
+type hospice struct {
+	ring *ring.Ring
+	over ring.Transport
+	*witness
+	outcomes
+	victims []*victim
+	mu      sync.Mutex
+	gaps    []time.Duration // without service, each death's
+	wrongs  int
+}
+
+// withHospice calls f with a ring of which some nodes are processes of their own.
+func withHospice(ctx context.Context, e *env, f func(*hospice) error) (_ []round, err error) {
+	h := &hospice{over: ring.Transport(e.transport), witness: newWitness()}
+	app := func() kbr.App { return &server{tell: h.tell} }
+	r, err := ring.Start(ctx, nodes-atRisk, ring.Options{Transport: h.over, App: app})
+	if err != nil {
+		return nil, err
+	}
+	h.ring = r
+	defer func() {
+		for _, v := range h.victims {
+			v.kill()
+		}
+		if stopped := r.Stop(context.WithoutCancel(ctx)); err == nil {
+			err = stopped
+		}
+	}()
+	if err := f(h); err != nil {
+		return nil, err
+	}
+	h.running.Wait()
+	return []round{{Figures: []figure{
+		{"median", quantile(h.gaps, 0.5).Seconds(), "s"}, {"p99", quantile(h.gaps, 0.99).Seconds(), "s"}, {"longest", slices.Max(h.gaps).Seconds(), "s"},
+		{"deaths", float64(len(h.gaps)), ""}, {"wrong owners", float64(h.wrongs), ""}, {"without an outcome", float64(h.silent), ""},
+		{"requests", float64(h.asked), ""}, {"of them failed", float64(h.failed), ""},
+	}}}, nil
+}
+
+// refill starts processes until there are enough that may die.
+func (h *hospice) refill(ctx context.Context) error {
+	for len(h.victims) < atRisk {
+		v, err := newVictim(ctx, h.ring, h.over, h.tell)
+		if err != nil {
+			return err
+		}
+		h.victims = append(h.victims, v)
+	}
+	return pause(ctx, settleTime)
+}
+
+// bury forgets one who was killed.
+func (h *hospice) bury(v *victim) {
+	v.kill()
+	h.victims = slices.DeleteFunc(h.victims, func(o *victim) bool { return o == v })
+}
+
+// heir is the node that serves the key of one that is not there.
+func (h *hospice) heir(of id.ID) id.ID {
+	var all []id.ID
+	for _, n := range h.ring.Nodes() {
+		all = append(all, n.Self().ID)
+	}
+	for _, v := range h.victims {
+		if v.id != of {
+			all = append(all, v.id)
+		}
+	}
+	return slices.MinFunc(all, func(a, b id.ID) int {
+		if id.Closer(of, a, b) {
+			return -1
+		}
+		return 1
+	})
+}
+
+// note keeps how long a death was felt, and who served what he should not have.
+func (h *hospice) note(gap time.Duration, wrong int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.gaps = append(h.gaps, gap)
+	h.wrongs += wrong
+}
+
+// gone waits until another node serves a key since a moment, and returns how long that
+// took.
+func (h *hospice) gone(ctx context.Context, v *victim, since time.Time) (time.Duration, error) {
+	limited, end := context.WithTimeout(ctx, servedAgain)
+	defer end()
+	s, err := h.by(limited, v.id, since, func(s service) bool { return s.by != v.id })
+	if err != nil {
+		return 0, fmt.Errorf("the keys of node %s are not served again: %w", v.id.Short(), err)
+	}
+	return s.at.Sub(since), nil
+}
+
+// busy asks for a victim's key until it has served for a while.
+func (h *hospice) busy(ctx context.Context, v *victim) (end func(), err error) {
+	h.forget(v.id)
+	end = h.keepAsking(ctx, h.ring, v.id, askEvery)
+	limited, cancel := context.WithTimeout(ctx, servedAgain)
+	defer cancel()
+	if _, err = h.by(limited, v.id, time.Time{}, func(s service) bool { return s.by == v.id }); err == nil {
+		err = pause(ctx, beforehand)
+	}
+	if err != nil {
+		end()
+		return nil, fmt.Errorf("node %s does not serve its own keys: %w", v.id.Short(), err)
+	}
+	return end, nil
+}
+
+func measureKill(ctx context.Context, e *env) ([]round, error) {
+	batches := 4
+	if e.quick {
+		batches = 1
+	}
+	return withHospice(ctx, e, func(h *hospice) error {
+		for range batches {
+			if err := h.refill(ctx); err != nil {
+				return err
+			}
+			for _, v := range slices.Clone(h.victims) {
+				if err := h.killOne(ctx, v); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+func (h *hospice) killOne(ctx context.Context, v *victim) error {
+	end, err := h.busy(ctx, v)
+	if err != nil {
+		return err
+	}
+	heir, since := h.heir(v.id), time.Now()
+	h.bury(v)
+	gap, err := h.gone(ctx, v, since)
+	if err == nil {
+		err = pause(ctx, afterwards)
+	}
+	end()
+	if err != nil {
+		return err
+	}
+	h.note(gap, h.wrong(v.id, v.id, heir, 1))
+	return pause(ctx, settleTime)
+}
+
+func measureStop(ctx context.Context, e *env) ([]round, error) {
+	rounds := 2
+	if e.quick {
+		rounds = 1
+	}
+	return withHospice(ctx, e, func(h *hospice) error {
+		if err := h.refill(ctx); err != nil {
+			return err
+		}
+		for range rounds {
+			for _, v := range h.victims {
+				if err := h.stopOne(ctx, v); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+func (h *hospice) stopOne(ctx context.Context, v *victim) error {
+	end, err := h.busy(ctx, v)
+	if err != nil {
+		return err
+	}
+	defer end()
+	since := time.Now()
+	if err := v.stop(); err != nil {
+		return err
+	}
+	return h.asleep(ctx, v, since)
+}
+
+// asleep is what happens while a victim stands still: another one comes to serve its
+// key, which is asked for; a while later it wakes and is watched.
+func (h *hospice) asleep(ctx context.Context, v *victim, since time.Time) error {
+	heir := h.heir(v.id)
+	gap, err := h.gone(ctx, v, since)
+	if err == nil {
+		err = pause(ctx, afterwards)
+	}
+	if woken := v.wake(); err == nil {
+		err = woken
+	}
+	if err == nil {
+		err = pause(ctx, watchAwake)
+	}
+	if err == nil {
+		h.note(gap, h.wrong(v.id, v.id, heir, 2))
+	}
+	return err
+}
+
+func measureQuiet(ctx context.Context, e *env) ([]round, error) {
+	rounds := 2
+	if e.quick {
+		rounds = 1
+	}
+	return withHospice(ctx, e, func(h *hospice) error {
+		for range rounds {
+			if err := h.refill(ctx); err != nil {
+				return err
+			}
+			if err := pause(ctx, quietTime); err != nil {
+				return err
+			}
+			if err := h.stopQuietly(ctx, h.apart()[:3]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// apart are the victims in an order in which those that are next to each other on the
+// ring of victims are not next to each other.
+func (h *hospice) apart() []*victim {
+	vs := slices.Clone(h.victims)
+	slices.SortFunc(vs, func(a, b *victim) int { return a.id.Cmp(b.id) })
+	var out []*victim
+	for i := range vs {
+		out = append(out, vs[2*i%len(vs)])
+	}
+	return out
+}
+
+// stopQuietly stops several victims at once, of which nobody had asked anything; from
+// then on they are asked.
+func (h *hospice) stopQuietly(ctx context.Context, vs []*victim) error {
+	errs := make([]error, len(vs))
+	var all sync.WaitGroup
+	for i, v := range vs {
+		h.forget(v.id)
+		since := time.Now()
+		if errs[i] = v.stop(); errs[i] != nil {
+			continue
+		}
+		all.Go(func() {
+			end := h.keepAsking(ctx, h.ring, v.id, quietEvery)
+			defer end()
+			errs[i] = h.asleep(ctx, v, since)
+		})
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}

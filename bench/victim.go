@@ -1,0 +1,180 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/phyllo-net/phyllo/bench/ring"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/peer"
+)
+
+// service is what one delivery of a request says: which node served which key, when.
+type service struct {
+	key id.ID
+	by  id.ID
+	at  time.Time // by the clock of the machine, which all processes share
+}
+
+// server is the application of the rows about deaths: it answers a request, and tells
+// of each one.
+type server struct {
+	self id.ID
+	tell func(service)
+}
+
+// Start implements kbr.App.
+func (s *server) Start(ep kbr.Endpoint) { s.self = ep.Self().ID }
+
+// Deliver implements kbr.App.
+func (s *server) Deliver(d *kbr.Delivery) {
+	if len(d.Payload) != payload {
+		return // it only made a link
+	}
+	s.tell(service{d.Key, s.self, time.Now()})
+	d.Reply(nil)
+}
+
+// Update implements kbr.App.
+func (*server) Update(*peer.Handle, bool) {}
+
+// Stop implements kbr.App.
+func (*server) Stop() {}
+
+// order is what a victim is told on its standard input.
+type order struct {
+	Home       string         `json:"home"`
+	Invitation string         `json:"invitation"`
+	Transport  ring.Transport `json:"transport"`
+}
+
+// beVictim is the program as a node that will be killed. It says its id when it is in
+// the ring, and then tells of each delivery, a line each; it ends with its input.
+func beVictim(ctx context.Context) error {
+	var o order
+	in := bufio.NewReader(os.Stdin)
+	if err := json.NewDecoder(in).Decode(&o); err != nil {
+		return fmt.Errorf("the order of a victim: %w", err)
+	}
+	app := &server{tell: func(s service) {
+		fmt.Printf("%s %d\n", s.key, s.at.UnixNano())
+	}}
+	n, err := ring.Open(ctx, o.Home, o.Invitation, ring.Options{Transport: o.Transport, App: func() kbr.App { return app }})
+	if err != nil {
+		return err
+	}
+	self := n.Self().ID.Bytes()
+	if _, err := fmt.Printf("ready %x\n", self[:]); err != nil {
+		return err
+	}
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		io.Copy(io.Discard, in) // its end is what matters
+	}()
+	select {
+	case <-over:
+	case <-ctx.Done():
+	}
+	return n.Stop(context.WithoutCancel(ctx))
+}
+
+// victim is a node in a process of its own.
+type victim struct {
+	id  id.ID
+	cmd *exec.Cmd
+	in  io.Closer
+	end sync.Once
+	log sync.WaitGroup // reads what it says
+}
+
+// newVictim starts one, and returns when it is in the ring. Its deliveries go to tell.
+func newVictim(ctx context.Context, r *ring.Ring, over ring.Transport, tell func(service)) (*victim, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	home, err := r.Home()
+	if err != nil {
+		return nil, err
+	}
+	v := &victim{cmd: exec.CommandContext(ctx, self, "-victim")}
+	v.cmd.Stderr = os.Stderr
+	in, err := v.cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := v.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := v.cmd.Start(); err != nil {
+		return nil, err
+	}
+	v.in = in
+	lines := bufio.NewScanner(out)
+	err = json.NewEncoder(in).Encode(order{Home: home, Invitation: r.Invitation(), Transport: over})
+	if err == nil {
+		v.id, err = firstWord(lines)
+	}
+	if err != nil {
+		v.kill()
+		return nil, err
+	}
+	v.log.Go(func() {
+		for lines.Scan() {
+			if s, err := parseService(lines.Text(), v.id); err == nil { // the last line of one who is killed may be cut
+				tell(s)
+			}
+		}
+	})
+	return v, nil
+}
+
+// firstWord reads a victim's id.
+func firstWord(lines *bufio.Scanner) (x id.ID, err error) {
+	if !lines.Scan() {
+		return x, errors.New("a node in a process of its own did not come up")
+	}
+	var b []byte
+	if _, err := fmt.Sscanf(lines.Text(), "ready %x", &b); err != nil || len(b) != 16 {
+		return x, fmt.Errorf("a node in a process of its own says %q", lines.Text())
+	}
+	return id.ID{Hi: binary.BigEndian.Uint64(b), Lo: binary.BigEndian.Uint64(b[8:])}, nil
+}
+
+// parseService reads what a victim tells of a delivery.
+func parseService(line string, by id.ID) (s service, err error) {
+	var key, at string
+	if _, err := fmt.Sscanf(line, "%s %s", &key, &at); err != nil {
+		return s, err
+	}
+	n, err := strconv.ParseInt(at, 10, 64)
+	if err != nil {
+		return s, err
+	}
+	s.by, s.at = by, time.Unix(0, n)
+	s.key, err = id.Parse(key)
+	return s, err
+}
+
+// kill ends its process at once, and waits until all that it said was read.
+func (v *victim) kill() {
+	v.end.Do(func() {
+		v.cmd.Process.Kill() // it may have ended already
+		v.log.Wait()
+		v.in.Close()
+		v.cmd.Wait() // the outcome of one that was killed says nothing
+	})
+}
