@@ -45,6 +45,10 @@ type Options struct {
 	App func() kbr.App
 	// Tune changes the parameters of the overlay; nil: the defaults.
 	Tune func(*pastry.Config)
+	// AtOnce is how many nodes start at a time; 0: 4.
+	AtOnce int
+	// Node changes each node further, after all else.
+	Node []node.Option
 }
 
 // Node is one node of a ring. Its methods may be called from any goroutine but the
@@ -86,7 +90,8 @@ func Open(ctx context.Context, dir, invitation string, o Options) (*Node, error)
 	if o.App != nil {
 		app = o.App()
 	}
-	run, err := node.New(c, node.WithoutControl(), node.WithStore(newStore),
+	run, err := node.New(c, append([]node.Option{
+		node.WithoutControl(), node.WithStore(newStore),
 		node.WithApp(kbr.Mount{Number: AppNumber, App: app}),
 		node.WithTransport(func(tc transport.Config) (transport.Transport, error) {
 			tc.Listen = o.Transport.listen()
@@ -102,7 +107,8 @@ func Open(ctx context.Context, dir, invitation string, o Options) (*Node, error)
 				o.Tune(pc)
 			}
 			n.clock.watch(pc)
-		}))
+		}),
+	}, o.Node...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -161,6 +167,9 @@ func (n *Node) Transport() transport.Transport { return n.carrier }
 func (n *Node) Do(ctx context.Context, f func(*task.T, kbr.Endpoint) error) error {
 	return n.run.Do(ctx, AppNumber, f)
 }
+
+// View is what the node knows of its ring now.
+func (n *Node) View(ctx context.Context) (pastry.View, error) { return n.run.View(ctx) }
 
 // Stats are counts of one node since its start.
 type Stats struct {

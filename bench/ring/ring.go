@@ -1,6 +1,7 @@
 package ring
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,8 +20,8 @@ import (
 // meshTime bounds the linking of one node to all others.
 const meshTime = 30 * time.Second
 
-// atOnce is how many nodes of a ring start at a time.
-const atOnce = 4
+// defaultAtOnce is how many nodes of a ring start at a time.
+const defaultAtOnce = 4
 
 // Ring is a ring of nodes in this process.
 type Ring struct {
@@ -58,7 +59,7 @@ func (r *Ring) grow(ctx context.Context, n int) error {
 	}
 	r.invite = v.Invite
 	errs := make([]error, n-1)
-	room := make(chan struct{}, atOnce)
+	room := make(chan struct{}, cmp.Or(r.opts.AtOnce, defaultAtOnce))
 	var all sync.WaitGroup
 	for i := range errs {
 		all.Go(func() {
