@@ -12,6 +12,7 @@ import (
 	"github.com/phyllo-net/phyllo/node"
 	"github.com/phyllo-net/phyllo/pastry"
 	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/transport"
 	"github.com/phyllo-net/phyllo/transport/libp2p"
@@ -45,8 +46,6 @@ type Options struct {
 	App func() kbr.App
 	// Tune changes the parameters of the overlay; nil: the defaults.
 	Tune func(*pastry.Config)
-	// AtOnce is how many nodes start at a time; 0: 4.
-	AtOnce int
 	// Node changes each node further, after all else.
 	Node []node.Option
 }
@@ -54,6 +53,8 @@ type Options struct {
 // Node is one node of a ring. Its methods may be called from any goroutine but the
 // node's own.
 type Node struct {
+	home    string
+	store   *shared
 	run     *node.Node
 	carrier *carrier
 	self    *peer.Handle
@@ -82,16 +83,20 @@ func (c *carrier) Send(to *peer.Handle, class transport.Class, frame []byte) err
 // Open starts a node whose state is in the folder dir, and returns when it claims its
 // keys. It enters the ring of the invitation, or founds one if there is none.
 func Open(ctx context.Context, dir, invitation string, o Options) (*Node, error) {
+	return open(ctx, &Node{home: dir, store: newStore()}, invitation, o)
+}
+
+// open starts a node that has a home and a store.
+func open(ctx context.Context, n *Node, invitation string, o Options) (*Node, error) {
 	c := node.Default()
-	c.Home, c.Join, c.LAN, c.NAT, c.UI, c.RingName = dir, invitation, false, false, "off", "bench"
+	c.Home, c.Join, c.LAN, c.NAT, c.UI, c.RingName = n.home, invitation, false, false, "off", "bench"
 	c.Listen = []string{"127.0.0.1:0"}
-	n := new(Node)
 	app := kbr.App(idle{})
 	if o.App != nil {
 		app = o.App()
 	}
 	run, err := node.New(c, append([]node.Option{
-		node.WithoutControl(), node.WithStore(newStore),
+		node.WithoutControl(), node.WithStore(func(string) (store.Store, error) { return n.store, nil }),
 		node.WithApp(kbr.Mount{Number: AppNumber, App: app}),
 		node.WithTransport(func(tc transport.Config) (transport.Transport, error) {
 			tc.Listen = o.Transport.listen()
@@ -134,19 +139,41 @@ func (j *joinClock) watch(c *pastry.Config) {
 	}
 }
 
-// settle looks whether the node has its place, and who it is.
+// patience is how long a node may take to find its place after it has started: on a
+// busy computer its first tries come to nothing.
+const patience = 30 * time.Second
+
+// settle waits until the node has its place.
 func (n *Node) settle(ctx context.Context) error {
-	ready := false
-	if err := n.Do(ctx, func(_ *task.T, ep kbr.Endpoint) error {
-		n.self, ready = ep.Self(), ep.Ready()
-		return nil
-	}); err != nil {
-		return err
+	limited, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return n.until(limited, "has found no place in the ring: is this computer very busy?", func(v pastry.View) bool {
+		n.self = v.Self
+		return v.Ready
+	})
+}
+
+// alone waits until the node knows that all others are gone.
+func (n *Node) alone(ctx context.Context) error {
+	return n.until(ctx, "still sees others", func(v pastry.View) bool { return v.Ready && len(v.Leaf) == 0 })
+}
+
+// until looks at the node again and again, until it is as wanted; else is what is said
+// of it when the context ends first.
+func (n *Node) until(ctx context.Context, otherwise string, wanted func(pastry.View) bool) error {
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	for {
+		v, err := n.View(ctx)
+		if err != nil || wanted(v) {
+			return err
+		}
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return fmt.Errorf("node %s %s: %w", v.Self.ID.Short(), otherwise, ctx.Err())
+		}
 	}
-	if !ready {
-		return fmt.Errorf("node %s has found no place in the ring: is this computer very busy?", n.self.ID.Short())
-	}
-	return nil
 }
 
 // Self is the node's handle.

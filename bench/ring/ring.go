@@ -1,7 +1,6 @@
 package ring
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,8 +19,8 @@ import (
 // meshTime bounds the linking of one node to all others.
 const meshTime = 30 * time.Second
 
-// defaultAtOnce is how many nodes of a ring start at a time.
-const defaultAtOnce = 4
+// atOnce is how many nodes of a ring are let in at a time.
+const atOnce = 4
 
 // Ring is a ring of nodes in this process.
 type Ring struct {
@@ -58,18 +57,66 @@ func (r *Ring) grow(ctx context.Context, n int) error {
 		return fmt.Errorf("inviting the other nodes: %w", err)
 	}
 	r.invite = v.Invite
-	errs := make([]error, n-1)
-	room := make(chan struct{}, cmp.Or(r.opts.AtOnce, defaultAtOnce))
+	return some(n-1, atOnce, func(int) error {
+		_, err := r.Join(ctx)
+		return err
+	})
+}
+
+// some calls f for the numbers from 0 up to n, so many at a time.
+func some(n, atOnce int, f func(i int) error) error {
+	errs := make([]error, n)
+	room := make(chan struct{}, atOnce)
 	var all sync.WaitGroup
 	for i := range errs {
 		all.Go(func() {
 			room <- struct{}{}
 			defer func() { <-room }()
-			_, errs[i] = r.Join(ctx)
+			errs[i] = f(i)
 		})
 	}
 	all.Wait()
 	return errors.Join(errs...)
+}
+
+// Reform ends all nodes but the first, which lets them go in order, and forms the ring
+// anew of the same members, so many at a time: each starts with its certificate and
+// the address of the first, and knows nobody else. begin is called in between, when the
+// first knows that it is alone: a measurement's clock may run from then on. It returns when all claim their keys.
+func (r *Ring) Reform(ctx context.Context, atOnce int, begin func()) error {
+	old := r.Nodes()
+	first, others := old[0], old[1:]
+	if err := some(len(others), atOnce, func(i int) error { return others[i].Stop(ctx) }); err != nil {
+		return err
+	}
+	stores := make([]*shared, len(others))
+	for i, n := range others {
+		var err error
+		if stores[i], err = n.store.certified(); err != nil {
+			return err
+		}
+	}
+	r.mu.Lock()
+	r.nodes = []*Node{first}
+	r.mu.Unlock()
+	if err := first.alone(ctx); err != nil {
+		return err
+	}
+	begin()
+	return some(len(others), atOnce, func(i int) error {
+		return r.add(open(ctx, &Node{home: others[i].home, store: stores[i]}, "", r.opts))
+	})
+}
+
+// add takes a node into the ring that was opened.
+func (r *Ring) add(n *Node, err error) error {
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.nodes = append(r.nodes, n)
+	return nil
 }
 
 // How often, and after which pause, a node asks to be let in. While a young ring gets
@@ -102,13 +149,7 @@ func (r *Ring) join(ctx context.Context) (*Node, error) {
 		return nil, err
 	}
 	n, err := Open(ctx, home, r.invite, r.opts)
-	if err != nil {
-		return nil, err
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.nodes = append(r.nodes, n)
-	return n, nil
+	return n, r.add(n, err)
 }
 
 // Home makes a folder for a node that is started elsewhere, in another process. It

@@ -1,6 +1,7 @@
 package ring
 
 import (
+	"errors"
 	"sync"
 
 	"github.com/phyllo-net/phyllo/store"
@@ -16,7 +17,23 @@ type shared struct {
 
 var _ store.Store = (*shared)(nil)
 
-func newStore(string) (store.Store, error) { return &shared{s: mem.New()}, nil }
+func newStore() *shared { return &shared{s: mem.New()} }
+
+// membership is where the member keeps its certificate and whom it knows of the ring's
+// admitters.
+const membership store.Table = "member"
+
+// certified returns a store with nothing but the membership of this one, which may be
+// closed.
+func (s *shared) certified() (*shared, error) {
+	n := newStore()
+	var kept error
+	err := s.Scan(membership, store.Range{}, func(key, value []byte) bool {
+		kept = n.Put(membership, key, value)
+		return kept == nil
+	})
+	return n, errors.Join(err, kept)
+}
 
 // Get implements store.Store.
 func (s *shared) Get(t store.Table, key []byte) ([]byte, error) {
@@ -68,9 +85,6 @@ func (s *shared) Scan(t store.Table, r store.Range, fn func(key, value []byte) b
 	return nil
 }
 
-// Close implements store.Store.
-func (s *shared) Close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.s.Close()
-}
+// Close implements store.Store. What was kept can still be read: a node that is paused
+// needs its certificate again.
+func (s *shared) Close() error { return nil }
