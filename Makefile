@@ -10,7 +10,7 @@ SIEGEFLAGS ?=
 TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build test deps demo bench soak picture lint
+.PHONY: help build test deps demo bench rivals soak picture lint
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,7 @@ build: ## build bin/phyllo, one static binary
 test: ## run all tests; needs Go only, and says which tests need more
 	@echo "200 storms of faults in rings of 20 nodes; among the other tests there are 20, with the race detector where it works"
 	PHYLLO_SEEDS=$${PHYLLO_SEEDS:-200} go test -count=1 -run '^TestStorm$$' ./lab
+	cd bench/rivals && go vet ./... && go test ./...
 	PHYLLO_SEEDS=$${PHYLLO_SEEDS:-20} go run ./internal/testrun $(TESTFLAGS) ./...
 
 deps: ## install what the tests need besides Go; says first what
@@ -40,6 +41,9 @@ siege: ## flood five real nodes in eight ways, 10 minutes: a table, docs/siege.m
 fuzz: ## run each fuzz target for a minute (FUZZTIME=60s)
 	./scripts/fuzz
 
+rivals: ## measure phyllo beside go-libp2p-kad-dht, 15 minutes: a table, docs/rivals.md, docs/rivals.json
+	cd bench/rivals && go run . -page ../../docs/rivals.md -json ../../docs/rivals.json $(BENCHFLAGS)
+
 soak: ## run the storms of faults with many more seeds (SEEDS=2000)
 	PHYLLO_SEEDS=$(SEEDS) go test -count=1 -timeout 0 -run 'Storm' -v ./lab/...
 
@@ -50,4 +54,5 @@ lint: ## gofmt, go vet, staticcheck, and the picture of the house
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
 	go tool staticcheck ./...
+	staticcheck=$$(go tool -n staticcheck) && cd bench/rivals && go vet ./... && $$staticcheck ./...
 	go test -count=1 ./internal/layers/...

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"time"
+)
+
+// inChild says that this process is to measure one comparison, whose result it prints.
+const inChild = "PHYLLO_RIVALS_CHILD"
+
+// apart says to the child that it has a network of its own.
+const apart = "PHYLLO_RIVALS_APART"
+
+// runChild compares in a process of its own, so that no run finds the memory of another,
+// and in a network of its own, if the system lets it be made.
+func runChild(ctx context.Context, nodes int, transport string) (*Run, error) {
+	out, err := startChild(ctx, nodes, transport, true)
+	if out == nil && err == nil {
+		out, err = startChild(ctx, nodes, transport, false)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s, %d nodes: %w", transport, nodes, err)
+	}
+	r := new(Run)
+	if err := json.Unmarshal(out, r); err != nil {
+		return nil, fmt.Errorf("%s, %d nodes: read what was measured: %w", transport, nodes, err)
+	}
+	return r, nil
+}
+
+// startChild returns what the child printed, or nothing if it was not allowed to have
+// a network of its own.
+func startChild(ctx context.Context, nodes int, transport string, own bool) ([]byte, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	cmd := exec.CommandContext(ctx, self, "-nodes", strconv.Itoa(nodes), "-transport", transport)
+	cmd.Cancel, cmd.WaitDelay = func() error { return cmd.Process.Signal(os.Interrupt) }, 30*time.Second
+	cmd.Env = append(os.Environ(), inChild+"=1")
+	cmd.Stdout, cmd.Stderr = &out, os.Stderr
+	if own {
+		if !setApart(cmd) {
+			return nil, nil
+		}
+		cmd.Env = append(cmd.Env, apart+"=1")
+	}
+	if err := cmd.Start(); err != nil {
+		if own {
+			return nil, nil
+		}
+		return nil, err
+	}
+	err = cmd.Wait()
+	return out.Bytes(), err
+}
+
+// measureHere is what the child does.
+func measureHere(ctx context.Context, nodes int, transport string) error {
+	own := os.Getenv(apart) != ""
+	if own {
+		if err := raiseLoopback(); err != nil {
+			return fmt.Errorf("switch the loopback device on: %w", err)
+		}
+	}
+	r, err := compare(ctx, full(nodes, transport), func(format string, args ...any) {
+		fmt.Fprintf(os.Stderr, format+"\n", args...)
+	})
+	if err != nil {
+		return err
+	}
+	r.Apart = own
+	return json.NewEncoder(os.Stdout).Encode(r)
+}

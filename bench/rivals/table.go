@@ -1,0 +1,73 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+)
+
+// short writes a number with two or three digits that say something.
+func short(f float64) string {
+	switch {
+	case f >= 100 || f <= -100:
+		return fmt.Sprintf("%.0f", f)
+	case f >= 10 || f <= -10:
+		return fmt.Sprintf("%.1f", f)
+	}
+	return fmt.Sprintf("%.2f", f)
+}
+
+// heads are those of the columns of operations.
+var heads = []string{"operation", "side", "median µs", "p99 µs", "messages", "bytes", "CPU µs"}
+
+func (o Op) cells() []string {
+	return []string{o.Name, o.Side, short(o.Median), short(o.P99), short(o.Messages), short(o.Bytes), short(o.CPU)}
+}
+
+// formation writes one line on how a network formed.
+func (f Formed) formation() string {
+	how := fmt.Sprintf("%s, %d at a time", f.Side, f.AtOnce)
+	if f.Invited {
+		how += ", each with an invitation"
+	}
+	if f.GivenUp {
+		return fmt.Sprintf("%s: not in %.0f s", how, f.Seconds)
+	}
+	return fmt.Sprintf("%s: %.2f s", how, f.Seconds)
+}
+
+// memory writes one line on the memory of a node.
+func (r *Run) memory() string {
+	return fmt.Sprintf("phyllo %.2f MB, kad-dht %.2f MB", r.Memory[phyllo]/1e6, r.Memory[kadDHT]/1e6)
+}
+
+// printRun writes what one run measured, for a terminal.
+func printRun(w io.Writer, r *Run) {
+	fmt.Fprintf(w, "\n%s\n", r)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "  "+strings.Join(heads, "\t"))
+	for _, o := range r.Ops {
+		fmt.Fprintln(t, "  "+strings.Join(o.cells(), "\t"))
+	}
+	t.Flush()
+	fmt.Fprintf(w, "  a node's memory: %s\n", r.memory())
+	for _, f := range r.Formed {
+		fmt.Fprintf(w, "  formed: %s\n", f.formation())
+	}
+	t = tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, g := range r.goals() {
+		fmt.Fprintf(t, "  %s\t%s\n", g.What, g)
+	}
+	t.Flush()
+}
+
+// printWorst writes the worst figure of each goal.
+func printWorst(w io.Writer, runs []*Run) {
+	fmt.Fprintln(w, "\nthe worst of all")
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, g := range smallest(runs) {
+		fmt.Fprintf(t, "  %s\t%s\n", g.What, g)
+	}
+	t.Flush()
+}
