@@ -18,6 +18,8 @@ type Directory struct {
 	cfg   Config
 	ep    kbr.Endpoint
 	shelf shelf
+	// recent are entries of shelf, and some that were there.
+	recent recent
 	// busy holds the names whose records are being changed.
 	busy map[id.Hash]struct{}
 

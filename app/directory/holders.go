@@ -3,6 +3,7 @@ package directory
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
@@ -60,11 +61,14 @@ type vote struct {
 	err  error // instead of msg
 }
 
-// poll asks the holders of a key, all at once, until enough (which may be nil) says that
-// the votes so far will do. A seat whose node cannot be reached goes to the next
-// candidate: invented nodes, and dead ones, keep nobody from voting. A node that is
-// silent keeps its seat. At most s.of votes come back. ask makes the question; check
-// says whether an answer can be believed.
+// poll asks the holders of a key until enough (which may be nil) says that the votes so far
+// will do. A seat whose node cannot be reached goes to the next candidate: invented
+// nodes, and dead ones, keep nobody from voting. A node that is silent keeps its seat. At
+// most s.of votes come back. ask makes the question; check says whether an answer can be
+// believed.
+//
+// Without enough all are asked at once. With it a majority is, as it will do if it
+// agrees; the others once it does not, or is slow.
 func (d *Directory) poll(t *task.T, s seats, ask func() wire.Message, check func(q wire.Message, h *peer.Handle, m wire.Message, a kbr.Answer) error,
 	enough func([]vote) bool) ([]vote, error) {
 	var votes []vote
@@ -75,11 +79,23 @@ func (d *Directory) poll(t *task.T, s seats, ask func() wire.Message, check func
 		if len(to) == 0 {
 			break
 		}
+		w := &wave{first: len(to)}
+		if enough != nil && round == 0 {
+			w.first = min(len(to), majority(s.of))
+		}
+		slow := d.ep.After(hedge, w.release)
 		rs, err := task.Gather(t, d.cfg.Ask+grace, len(to), func(i int, resolve func(wire.Message, error)) {
-			d.ask(to[i], ask(), check, resolve)
+			w.start(func() { d.ask(to[i], ask(), check, resolve) })
 		}, func(so []task.Result[wire.Message]) bool {
-			return enough != nil && enough(append(slices.Clone(votes), answered(to, so, false)...))
+			if enough != nil && enough(append(slices.Clone(votes), answered(to, so, false)...)) {
+				return true
+			}
+			if !promising(so[:w.first]) {
+				w.release()
+			}
+			return false
 		})
+		slow.Stop()
 		if err != nil {
 			return nil, err
 		}
@@ -89,6 +105,47 @@ func (d *Directory) poll(t *task.T, s seats, ask func() wire.Message, check func
 		}
 	}
 	return votes, nil
+}
+
+// hedge is how long the first nodes asked may take before the others are asked too.
+const hedge = 200 * time.Millisecond
+
+// wave starts the first of several questions at once and holds the others back.
+type wave struct {
+	first int
+	begun int
+	open  bool
+	held  []func()
+}
+
+func (w *wave) start(ask func()) {
+	if w.begun < w.first || w.open {
+		w.begun++
+		ask()
+		return
+	}
+	w.held = append(w.held, ask)
+}
+
+// release starts those that were held back, and holds back none from now on.
+func (w *wave) release() {
+	held := w.held
+	w.held, w.open = nil, true
+	for _, ask := range held {
+		ask()
+	}
+}
+
+// promising reports whether some questions are still under way and none has failed.
+func promising(so []task.Result[wire.Message]) bool {
+	left := false
+	for _, r := range so {
+		if r.Done && r.Err != nil {
+			return false
+		}
+		left = left || !r.Done
+	}
+	return left
 }
 
 // seated takes up to n candidates for the seats that are free. Another handle of a node

@@ -34,18 +34,24 @@ func (d *Directory) onRead(a asker, m *read, say reply) {
 	case (e == nil || !e.stands) && !d.knowsAll(m.Name.Place()):
 		known = unsure
 	}
-	if known != present && a.origin {
-		say(&answer{Known: known}, nil)
+	out := &answer{Known: known}
+	if known == present {
+		out.Record = e.record
+	}
+	if a.origin && (known != present || out.Record != nil) {
+		say(out, nil)
 		return
 	}
 	d.work(say, func(t *task.T) (wire.Message, *kbr.RefusedError) {
-		out := &answer{Known: known}
-		if known == present {
+		if known == present && out.Record == nil {
 			s, err := d.body(t, m.Name)
 			if err != nil {
 				return nil, refuse(refusedBusy)
 			}
 			out.Record = s.Claim.Record
+			if d.shelf.find(m.Name) == e { // it did not change meanwhile
+				d.recent.add(e, out.Record)
+			}
 		}
 		if !a.origin {
 			cert, signer, ring := d.cfg.Certificate(), d.cfg.Signer, d.cfg.Ring

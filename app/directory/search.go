@@ -34,9 +34,15 @@ func (d *Directory) askAround(t *task.T, key id.ID) ([]*peer.Handle, error) {
 	s := &search{key: key, far: d.fewNodes(), above: d.ep.Rand().Uint64()&1 == 0}
 	for range maxSearch {
 		to := s.questions()
-		o := kbr.Options{Timeout: d.cfg.Ask / 2, AvoidFirst: slices.Clone(s.hops)}
+		hops := slices.Clone(s.hops)
+		o := kbr.Options{Timeout: d.cfg.Ask / 2}
 		rs, err := task.Gather(t, o.Timeout+grace, len(to), func(i int, resolve func(kbr.Answer, error)) {
+			o := o
+			o.AvoidFirst = slices.Clone(hops)
 			d.ep.Request(to[i], d.encode(&where{Key: key}), o, resolve)
+			if to[i] == key {
+				hops = append(hops, d.firstHop(key)...) // the next one is to go another way
+			}
 		}, nil)
 		if err != nil {
 			return nil, err
@@ -56,6 +62,9 @@ func (s *search) questions() []id.ID {
 	var to []id.ID
 	if !s.silent {
 		to = append(to, s.key)
+		if s.asked == 0 {
+			to = append(to, s.key)
+		}
 	}
 	if len(s.mouths) < 2 || s.silent {
 		if s.above {
@@ -102,6 +111,15 @@ func (s *search) heard(a kbr.Answer, ok bool) {
 	if !slices.Contains(s.mouths, a.From.ID) {
 		s.mouths = append(s.mouths, a.From.ID)
 	}
+}
+
+// firstHop returns the node that a request to a key would go to, if this node has one.
+func (d *Directory) firstHop(key id.ID) []id.ID {
+	next := d.ep.LocalLookup(key, 1, false)
+	if len(next) == 0 {
+		return nil
+	}
+	return []id.ID{next[0].ID}
 }
 
 // fewNodes is about the distance over which four nodes lie, as it is around this one:

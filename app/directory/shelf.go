@@ -23,6 +23,9 @@ type entry struct {
 	stands   bool         // the claim has a majority
 	bars     task.Instant // a claim that does not stand bars others until then
 	from     id.ID        // the node that brought it first; zero: a fellow holder
+	// record is what lies in the store, if it was read a short while ago. A change
+	// makes a new entry.
+	record *Record
 }
 
 // lapsed reports whether the name is no longer given out at this time of day.
@@ -152,6 +155,24 @@ func (d *Directory) body(t *task.T, name id.Hash) (*stored, error) {
 		d.unsettle()
 	}
 	return s, err
+}
+
+// recent are the entries whose records stay at hand, the oldest first: a name that is
+// asked for often is not read from the store, and decoded, each time.
+type recent struct{ list []*entry }
+
+// maxRecent bounds the records at hand, to some 2 MiB of the largest.
+const maxRecent = 256
+
+func (r *recent) add(e *entry, rec *Record) {
+	if e.record == nil {
+		if len(r.list) == maxRecent {
+			r.list[0].record = nil
+			r.list = slices.Delete(r.list, 0, 1)
+		}
+		r.list = append(r.list, e)
+	}
+	e.record = rec
 }
 
 // load reads the index from the store, at the start. It does not give up: a node

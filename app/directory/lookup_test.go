@@ -1,0 +1,51 @@
+package directory_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/directory"
+	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/kbr/kbrtest"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// TestAsksAsManyAsAreNeeded: three of five holders are asked if they agree; the others too
+// once one of the three refuses, denies the name, or is silent for a moment.
+func TestAsksAsManyAsAreNeeded(t *testing.T) {
+	for _, x := range []struct {
+		what  string
+		first func(*kbr.Delivery) // what the nearest holder does, if not its duty
+		reads int
+		limit time.Duration
+	}{
+		{"all answer", nil, 3, 190 * time.Millisecond},
+		{"one refuses", func(d *kbr.Delivery) { d.Refuse(2, "busy") }, 5, 190 * time.Millisecond},
+		{"one denies the name", func(d *kbr.Delivery) { d.Reply(directory.SaysAbsent()) }, 5, 190 * time.Millisecond},
+		{"one is silent", func(*kbr.Delivery) {}, 5, time.Second},
+	} {
+		t.Run(x.what, func(t *testing.T) {
+			w := newWorld(t, 12, kbrtest.Config{Seed: 21}, nil)
+			rec := w.record("bob", newToy("bob", 0), 1)
+			w.mustPut(w.members[0], rec)
+			holders, reads := w.holders(rec.Name), 0
+			for i, m := range holders {
+				m.node.OnDeliver = func(_ wire.AppID, d *kbr.Delivery) bool {
+					if directory.KindOf(d.Payload) != "read" {
+						return false
+					}
+					if reads++; i > 0 || x.first == nil {
+						return false
+					}
+					x.first(d)
+					return true
+				}
+			}
+			begun := w.net.Elapsed()
+			w.mustFind(w.others(holders)[0], rec)
+			if reads != x.reads || w.net.Elapsed()-begun > x.limit {
+				t.Errorf("%d holders were asked, in %s; want %d, in %s", reads, w.net.Elapsed()-begun, x.reads, x.limit)
+			}
+		})
+	}
+}
