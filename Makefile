@@ -6,6 +6,8 @@ SEEDS ?= 2000
 BENCHFLAGS ?=
 # Quicker, or some floods only: SIEGEFLAGS='-calm 5s -for 5s garbage replays'.
 SIEGEFLAGS ?=
+# For the comparison: -nodes 16 -transport tcp.
+RIVALSFLAGS ?=
 # For the test runner; -strict as in .ci/run.
 TESTFLAGS ?=
 
@@ -42,7 +44,7 @@ fuzz: ## run each fuzz target for a minute (FUZZTIME=60s)
 	./scripts/fuzz
 
 rivals: ## measure phyllo beside go-libp2p-kad-dht, 15 minutes: a table, docs/rivals.md, docs/rivals.json
-	cd bench/rivals && go run . -page ../../docs/rivals.md -json ../../docs/rivals.json $(BENCHFLAGS)
+	cd bench/rivals && go run . -page ../../docs/rivals.md -json ../../docs/rivals.json $(RIVALSFLAGS)
 
 soak: ## run the storms of faults with many more seeds (SEEDS=2000)
 	PHYLLO_SEEDS=$(SEEDS) go test -count=1 -timeout 0 -run 'Storm' -v ./lab/...

@@ -171,6 +171,9 @@ func (c *comparison) formInOrder(ctx context.Context, m *meters) (ops []*operati
 	if err != nil {
 		return nil, err
 	}
+	if err := m.phyllo.ring.Mesh(ctx); err != nil {
+		return nil, err
+	}
 	request, read := m.phyllo.operations(names, rng)
 	if err := c.warm(ctx, request, read); err != nil {
 		return nil, err
