@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -94,6 +95,9 @@ func DefaultHome(getenv func(string) string) (string, error) {
 		return filepath.Abs(h)
 	}
 	if d := getenv("XDG_DATA_HOME"); filepath.IsAbs(d) {
+		return filepath.Join(d, "phyllo"), nil
+	}
+	if d := getenv("LOCALAPPDATA"); runtime.GOOS == "windows" && d != "" {
 		return filepath.Join(d, "phyllo"), nil
 	}
 	if h := getenv("HOME"); h != "" {

@@ -5,7 +5,6 @@ import (
 	"math"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -38,7 +37,7 @@ func sizeOf(v pastry.View) int { return max(1, len(v.Leaf)+1, int(math.Round(v.S
 func (f face) Status(ctx context.Context) (*api.Status, error) {
 	n := f.n
 	s := &api.Status{
-		State: api.StateStarting, Size: 1, RSSBytes: rss(), Home: n.cfg.Home, PID: os.Getpid(), Version: version(), Started: n.begun.UTC(),
+		State: api.StateStarting, Size: 1, RSSBytes: rss(), Home: n.cfg.Home, PID: os.Getpid(), Version: Version(), Started: n.begun.UTC(),
 	}
 	if n.home != nil {
 		s.Home = n.home.dir
@@ -233,15 +232,6 @@ func rss() uint64 {
 	runtime.ReadMemStats(&m)
 	return m.Sys - m.HeapReleased
 }
-
-// version is what this program was built from.
-var version = sync.OnceValue(func() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
-		return "devel"
-	}
-	return info.Main.Version
-})
 
 func sortMembers(list []api.Member) {
 	slices.SortFunc(list, func(a, b api.Member) int { return a.ID.Cmp(b.ID) })

@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -55,12 +57,15 @@ func (w *world) background(ctx context.Context, flags *pflag.FlagSet) error {
 		return err
 	}
 	defer r.Close()
-	child := exec.Command(program, w.again(flags)...)
+	child := exec.Command(program)
 	child.Env = w.childEnv(flags)
 	child.Stdout, child.Stderr = log, log
-	child.ExtraFiles = []*os.File{pipe} // descriptor 3
-	child.SysProcAttr = ownSession()
-	err = child.Start()
+	ownSession(child)
+	ready, err := handOn(child, pipe)
+	if err == nil {
+		child.Args = append(child.Args, w.again(flags, ready)...)
+		err = child.Start()
+	}
 	pipe.Close()
 	if err != nil {
 		return fmt.Errorf("starting the node in the background: %w: use `phyllo up --foreground`", err)
@@ -113,10 +118,11 @@ func (w *world) nobodyRuns(ctx context.Context) error {
 	return err
 }
 
-// again are the arguments of the node in the background. An invitation is a secret,
+// again are the arguments of the node in the background, which says that it is up in
+// its file with the number ready. An invitation is a secret,
 // and goes by the environment: other users can read command lines.
-func (w *world) again(flags *pflag.FlagSet) []string {
-	list := []string{"--home", w.home, "up", "--foreground", "--" + readyFlag + "=3"}
+func (w *world) again(flags *pflag.FlagSet, ready int) []string {
+	list := []string{"--home", w.home, "up", "--foreground", "--" + readyFlag + "=" + strconv.Itoa(ready)}
 	flags.Visit(func(f *pflag.Flag) {
 		switch v := f.Value.(type) {
 		case pflag.SliceValue:
@@ -133,7 +139,8 @@ func (w *world) again(flags *pflag.FlagSet) []string {
 }
 
 func (w *world) childEnv(flags *pflag.FlagSet) []string {
-	env := append([]string{}, w.environ...)
+	// A service manager that waits for this program is not told by the other one.
+	env := slices.DeleteFunc(slices.Clone(w.environ), func(v string) bool { return strings.HasPrefix(v, notifyVariable+"=") })
 	if flags.Changed("join") {
 		env = append(env, "PHYLLO_JOIN="+flags.Lookup("join").Value.String()) // the last one counts
 	}
@@ -154,7 +161,7 @@ func openLog(path string) (*os.File, error) {
 // node is ended.
 func (w *world) await(ctx context.Context, r *os.File, child *exec.Cmd) error {
 	stop := context.AfterFunc(ctx, func() {
-		child.Process.Signal(os.Interrupt) // it may be gone already
+		interrupt(child.Process) // it may be gone already
 		r.SetReadDeadline(time.Now().Add(stopTime))
 	})
 	defer stop()

@@ -48,7 +48,7 @@ of the environment, and these by the flags of "phyllo up". All have defaults.`,
 			Short:   "Check a settings file before it is used",
 			Long:    "Check phyllo.toml of the home folder, or another file. What is wrong is shown with its line and column.",
 			Example: "  phyllo config check\n  phyllo config check new.toml",
-			Args:    args(0, 1),
+			Args:    args(0, 1), ValidArgsFunction: completeFiles(nil, 0),
 			RunE: func(_ *cobra.Command, a []string) error {
 				path := filepath.Join(w.home, node.ConfigName)
 				if len(a) == 1 {

@@ -33,7 +33,7 @@ you accept him.`,
 func (w *world) contactChange(use, short, did string, f func(context.Context, *api.Client, api.Who) error) *cobra.Command {
 	var as string
 	cmd := &cobra.Command{
-		Use: use, Short: short, Args: args(1, 1), ValidArgsFunction: w.completeNames,
+		Use: use, Short: short, Args: args(1, 1), ValidArgsFunction: w.complete(contacts),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			return w.ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
 				if err := f(ctx, c, api.Who{User: as, Name: a[0]}); err != nil {

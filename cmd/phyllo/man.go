@@ -4,25 +4,33 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/phyllo-net/phyllo/node"
 )
 
 // newMan writes manual pages, for packages of the program.
 func newMan(w *world, root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
-		Use: "man DIR", Short: "Write manual pages to a folder", Example: "  phyllo man /usr/local/share/man/man1", Args: args(1, 1),
+		Use: "man DIR", Short: "Write manual pages to a folder", Example: "  phyllo man /usr/local/share/man/man1", Args: args(1, 1), ValidArgsFunction: folders,
 		RunE: func(_ *cobra.Command, a []string) error {
 			if err := os.MkdirAll(a[0], 0o755); err != nil {
 				return fmt.Errorf("making the folder: %w", err)
 			}
+			date, err := w.manDate()
+			if err != nil {
+				return err
+			}
 			n := 0
-			err := eachCommand(root, func(c *cobra.Command) error {
+			err = eachCommand(root, func(c *cobra.Command) error {
 				n++
 				path := filepath.Join(a[0], pageName(c)+".1")
-				return os.WriteFile(path, []byte(manPage(c)), 0o644)
+				return os.WriteFile(path, []byte(manPage(c, date)), 0o644)
 			})
 			if err != nil {
 				return fmt.Errorf("writing manual pages: %w", err)
@@ -36,13 +44,27 @@ func newMan(w *world, root *cobra.Command) *cobra.Command {
 	}
 }
 
+// manDate is the date that stands on manual pages: today, or what those who build
+// packages set, so that building twice gives the same.
+func (w *world) manDate() (string, error) {
+	at := w.now()
+	if s := w.getenv("SOURCE_DATE_EPOCH"); s != "" {
+		seconds, err := strconv.ParseInt(s, 10, 64)
+		if err != nil {
+			return "", usage("SOURCE_DATE_EPOCH is %+q: give seconds since 1970, as `git log -1 --format=%%ct` prints them", cut(s))
+		}
+		at = time.Unix(seconds, 0)
+	}
+	return at.UTC().Format(time.DateOnly), nil
+}
+
 // eachCommand calls f for a command and all below it that the help shows.
 func eachCommand(c *cobra.Command, f func(*cobra.Command) error) error {
 	if err := f(c); err != nil {
 		return err
 	}
 	for _, sub := range c.Commands() {
-		if sub.IsAvailableCommand() && sub.Name() != "completion" {
+		if sub.IsAvailableCommand() {
 			if err := eachCommand(sub, f); err != nil {
 				return err
 			}
@@ -54,10 +76,10 @@ func eachCommand(c *cobra.Command, f func(*cobra.Command) error) error {
 func pageName(c *cobra.Command) string { return strings.ReplaceAll(c.CommandPath(), " ", "-") }
 
 // manPage is a command's page in the man macros.
-func manPage(c *cobra.Command) string {
+func manPage(c *cobra.Command, date string) string {
 	var b strings.Builder
 	p := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-	p(`.TH "%s" 1 "" phyllo "phyllo manual"`, strings.ToUpper(pageName(c)))
+	p(`.TH "%s" 1 "%s" "phyllo %s" "phyllo manual"`, strings.ToUpper(pageName(c)), date, roff(node.Version()))
 	p(".SH NAME\n%s \\- %s", roff(pageName(c)), roff(lowerFirst(c.Short)))
 	p(".SH SYNOPSIS\n.B %s", roff(c.UseLine()))
 	if text := c.Long; text != "" {
@@ -79,7 +101,7 @@ func manPage(c *cobra.Command) string {
 		also = append(also, pageName(c.Parent()))
 	}
 	for _, sub := range c.Commands() {
-		if sub.IsAvailableCommand() && sub.Name() != "completion" {
+		if sub.IsAvailableCommand() {
 			also = append(also, pageName(sub))
 		}
 	}

@@ -151,6 +151,7 @@ func newMember(w *world) *cobra.Command {
 	change := func(use, short, long, did string, f func(*api.Client, context.Context, id.ID) error) *cobra.Command {
 		return &cobra.Command{
 			Use: use + " ID", Short: short, Long: long, Example: "  phyllo member " + use + " 3f2a9b0c4d5e6f708192a3b4c5d6e7f8", Args: args(1, 1),
+			ValidArgsFunction: w.complete(members),
 			RunE: func(cmd *cobra.Command, a []string) error {
 				x, err := parseID(a[0])
 				if err != nil {

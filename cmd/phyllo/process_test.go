@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -447,5 +448,50 @@ func TestPoorEnvironment(t *testing.T) {
 	cmd.Env = append(cmd.Env, "LC_ALL=C")
 	if r := finish(t, cmd); r.code != 0 || strings.ContainsFunc(r.stdout, func(r rune) bool { return r > 0x7e }) {
 		t.Errorf("locale C: %+v", r)
+	}
+}
+
+// TestNotify: a service manager that wants to know hears when the node is up, and when
+// it stops; a node that goes to the background leaves it alone.
+func TestNotify(t *testing.T) {
+	home := newHome(t)
+	ear, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(home, "notify"), Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ear.Close()
+	hears := func(want string) {
+		t.Helper()
+		var b [512]byte
+		if err := ear.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		n, err := ear.Read(b[:])
+		if got := string(b[:n]); err != nil || !slices.Contains(strings.Split(got, "\n"), want) {
+			t.Fatalf("%q, %v; want %s", got, err, want)
+		}
+	}
+	with := func(cmd *exec.Cmd) *exec.Cmd {
+		cmd.Env = append(cmd.Env, notifyVariable+"="+filepath.Join(home, "notify"))
+		return cmd
+	}
+	if r := finish(t, with(program(t, home, "up", "--ui", "off"))); r.code != 0 {
+		t.Fatalf("%+v", r)
+	}
+	down(t, home)
+	cmd := with(program(t, home, "up", "--foreground", "--ui", "off"))
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	hears("READY=1") // the first word at all
+	cmd.Process.Signal(syscall.SIGTERM)
+	hears("STOPPING=1")
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	cmd = program(t, home, "up", "--foreground", "--ui", "off")
+	cmd.Env = append(cmd.Env, notifyVariable+"="+filepath.Join(home, "nobody"))
+	if r := finish(t, cmd); r.code != 1 || !strings.Contains(r.stderr, "NOTIFY_SOCKET") {
+		t.Errorf("a socket that is none: %+v", r)
 	}
 }

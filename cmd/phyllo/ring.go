@@ -23,7 +23,7 @@ func (w *world) ringBackup() *cobra.Command {
 		Use:     "backup FILE",
 		Short:   "Write the authority key to a file, under a passphrase",
 		Example: "  phyllo ring backup /media/stick/home.ring\n  phyllo ring backup - | lpr     on paper",
-		Args:    args(1, 1),
+		Args:    args(1, 1), ValidArgsFunction: completeFiles(nil, 0),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			phrase, err := p.read(w, true)
 			if err != nil {
@@ -65,7 +65,7 @@ func (w *world) ringRestore() *cobra.Command {
 		Use:     "restore FILE",
 		Short:   "Keep the authority key of a backup on this node",
 		Example: "  phyllo ring restore /media/stick/home.ring",
-		Args:    args(1, 1),
+		Args:    args(1, 1), ValidArgsFunction: completeFiles(nil, 0),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			b, err := readLimited(a[0], maxSecretFile)
 			if err != nil {

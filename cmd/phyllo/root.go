@@ -96,8 +96,8 @@ Or look at a ring of 16 nodes on this computer:  phyllo demo`,
 	f.BoolVar(&w.json, "json", false, "print JSON, one object in each line")
 	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
+	root.CompletionOptions.DisableDefaultCmd = true // there is one of ours
 	root.SetHelpCommandGroupID(groupMore)
-	root.SetCompletionCommandGroupID(groupMore)
 
 	add := func(group string, cmds ...*cobra.Command) {
 		for _, c := range cmds {
@@ -108,30 +108,27 @@ Or look at a ring of 16 nodes on this computer:  phyllo demo`,
 	add(groupNode, newUp(w), newDown(w), newStatus(w), newDoctor(w), newUI(w), newConfig(w), newDemo(w))
 	add(groupRing, newInvite(w), newJoin(w), newMember(w), newRing(w), newPing(w), newTrace(w))
 	add(groupPeople, newUser(w), newContact(w), newSend(w), newInbox(w))
-	add(groupMore, newVersion(w))
-	add(groupMore, newMan(w, root))
+	add(groupMore, newVersion(w), newMan(w, root), newCompletion(w, root))
+	completeFlags(w, root)
 	strictHelp(root)
 	return root
 }
 
-// strictHelp lets the commands that the library adds refuse words that they do not
-// know, as all others do.
+// strictHelp lets the help command, which the library adds, refuse words that it does
+// not know, as all others do.
 func strictHelp(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
-	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
-		switch c.Name() {
-		case "completion":
-			c.Args, c.RunE = cobra.ArbitraryArgs, groupRun
-		case "help":
-			c.Run, c.RunE = nil, func(_ *cobra.Command, a []string) error {
-				about, rest, err := root.Find(a)
-				if err != nil || len(rest) > 0 {
-					return groupRun(about, rest)
-				}
-				about.InitDefaultHelpFlag()
-				return about.Help()
+		if c.Name() != "help" {
+			continue
+		}
+		c.Run, c.RunE = nil, func(_ *cobra.Command, a []string) error {
+			about, rest, err := root.Find(a)
+			if err != nil || len(rest) > 0 {
+				return groupRun(about, rest)
 			}
+			about.InitDefaultHelpFlag()
+			return about.Help()
 		}
 	}
 }

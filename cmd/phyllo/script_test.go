@@ -217,7 +217,7 @@ func TestSettingsHaveFlags(t *testing.T) {
 func allCommands(root *cobra.Command) []*cobra.Command {
 	var out []*cobra.Command
 	for _, c := range root.Commands() {
-		if c.Name() != "help" && c.Name() != "completion" {
+		if c.Name() != "help" {
 			out = append(append(out, c), allCommands(c)...)
 		}
 	}

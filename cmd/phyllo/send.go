@@ -33,7 +33,7 @@ input. Exit code 3: there is no such name.`,
   uptime | phyllo send bob -
   phyllo send bob -- "-5 degrees"     a text that begins with -`,
 		Args:              args(2, 2),
-		ValidArgsFunction: w.completeNames,
+		ValidArgsFunction: w.complete(contacts),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			text, err := w.text(a[1])
 			if err != nil {

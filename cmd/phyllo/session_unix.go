@@ -3,12 +3,23 @@
 package main
 
 import (
+	"os"
+	"os/exec"
 	"os/signal"
 	"syscall"
 )
 
 // ownSession keeps signals of this terminal from a child.
-func ownSession() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
+func ownSession(child *exec.Cmd) { child.SysProcAttr = &syscall.SysProcAttr{Setsid: true} }
+
+// handOn lets a child have an open file, and returns its number there.
+func handOn(child *exec.Cmd, f *os.File) (int, error) {
+	child.ExtraFiles = append(child.ExtraFiles, f)
+	return 2 + len(child.ExtraFiles), nil
+}
+
+// interrupt asks a process to end in order.
+func interrupt(p *os.Process) error { return p.Signal(os.Interrupt) }
 
 // neverStopForInput lets a program in the background of a shell read nothing from the
 // keyboard, where it would be stopped otherwise.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -172,7 +171,7 @@ func newPing(w *world) *cobra.Command {
 through a relay while a direct path is looked for: try again after a moment.`,
 		Example:           "  phyllo ping bob\n  phyllo ping 3f2a9b0c4d5e6f708192a3b4c5d6e7f8",
 		Args:              args(1, 1),
-		ValidArgsFunction: w.completeNames,
+		ValidArgsFunction: w.complete(contacts),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			return w.ask(cmd.Context(), "waiting for "+clean(a[0])+" …", func(ctx context.Context, c *api.Client) error {
 				p, err := c.Ping(ctx, a[0])
@@ -208,7 +207,7 @@ func newTrace(w *world) *cobra.Command {
 		Long:              "Send a message towards a key, or the place of a name, and show each node that it passed with its round trip.",
 		Example:           "  phyllo trace bob\n  phyllo trace 3f2a9b0c4d5e6f708192a3b4c5d6e7f8",
 		Args:              args(1, 1),
-		ValidArgsFunction: w.completeNames,
+		ValidArgsFunction: w.complete(contacts),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			return w.ask(cmd.Context(), "tracing …", func(ctx context.Context, c *api.Client) error {
 				t, err := c.Trace(ctx, a[0])
@@ -237,29 +236,4 @@ func newTrace(w *world) *cobra.Command {
 			})
 		},
 	}
-}
-
-// completeNames offers the names of contacts to a shell.
-func (w *world) completeNames(cmd *cobra.Command, a []string, typed string) ([]string, cobra.ShellCompDirective) {
-	if len(a) > 0 || w.setHome() != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	c, err := w.client()
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	defer c.Close()
-	ctx, end := context.WithTimeout(cmd.Context(), 500*time.Millisecond)
-	defer end()
-	list, err := c.ContactList(ctx, "")
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	var names []string
-	for _, x := range list {
-		if strings.HasPrefix(x.Name, typed) && x.Name == clean(x.Name) {
-			names = append(names, x.Name)
-		}
-	}
-	return names, cobra.ShellCompDirectiveNoFileComp
 }

@@ -142,7 +142,7 @@ func TestSaveWholeOrNothing(t *testing.T) {
 	}
 }
 
-// TestManPages: each command has a page, and man reads it without complaint.
+// TestManPages: each command has a page, and mandoc and groff read it without complaint.
 func TestManPages(t *testing.T) {
 	dir := t.TempDir()
 	var out bytes.Buffer
@@ -152,6 +152,13 @@ func TestManPages(t *testing.T) {
 	pages, err := filepath.Glob(filepath.Join(dir, "*.1"))
 	if err != nil || len(pages) < 30 {
 		t.Fatalf("%d pages, %v", len(pages), err)
+	}
+	mandoc, err := exec.LookPath("mandoc")
+	if err != nil {
+		t.Skip("client missing: mandoc")
+	}
+	if out, err := exec.Command(mandoc, append([]string{"-T", "lint", "-W", "warning"}, pages...)...).CombinedOutput(); err != nil {
+		t.Errorf("mandoc: %v\n%s", err, out)
 	}
 	groff, _ := exec.LookPath("groff")
 	for _, p := range pages {

@@ -139,6 +139,9 @@ func (w *world) stay(ctx context.Context, s *node.Settings, reload func() (*node
 	if err == nil {
 		err = w.out.flush()
 	}
+	if err == nil {
+		err = w.notify("READY=1\nSTATUS=node " + status.ID.Short() + " is up")
+	}
 	for over := err != nil; !over; {
 		select {
 		case <-ctx.Done():
@@ -150,6 +153,9 @@ func (w *world) stay(ctx context.Context, s *node.Settings, reload func() (*node
 				reread(s, reload, log)
 			}
 		}
+	}
+	if told := w.notify("STOPPING=1"); err == nil {
+		err = told
 	}
 	stop, end := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 	defer end()

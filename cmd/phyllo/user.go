@@ -99,7 +99,7 @@ func (w *world) userFind() *cobra.Command {
 		Long: `Read the record of a name from the nodes that keep it. The exit code is 3 only if
 most of them say that nobody has the name, and 1 if too few can be asked now.`,
 		Example: "  phyllo user find bob",
-		Args:    args(1, 1),
+		Args:    args(1, 1), ValidArgsFunction: w.complete(contacts),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			return w.ask(cmd.Context(), "asking the name's keepers …", func(ctx context.Context, c *api.Client) error {
 				u, err := c.UserFind(ctx, a[0])
@@ -178,7 +178,7 @@ func (w *world) userEdit() *cobra.Command {
 		Short:   "Change what a user's record says of him",
 		Long:    "Change the profile of a user of this node. What is not given stays; an empty text takes it out.",
 		Example: "  phyllo user edit ann --about \"keeps the bees\"",
-		Args:    args(1, 1),
+		Args:    args(1, 1), ValidArgsFunction: w.complete(users),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			if !p.change(cmd, &api.Profile{}) {
 				return usage("`phyllo user edit` wants something to change: for example `%s`", example(cmd))
@@ -223,7 +223,7 @@ it is right. Compare it by a way on which you know the person: side by side, or 
 voice. If the key has changed since you first met, this says which one is right.`,
 		Example:           "  phyllo " + under + " verify bob\n  phyllo " + under + " verify bob --fingerprint 2f9c4d5e6f708192a3b4c5d6",
 		Args:              args(1, 1),
-		ValidArgsFunction: w.completeNames,
+		ValidArgsFunction: w.complete(contacts),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q := api.Who{User: as, Name: a[0]}
 			return w.ask(cmd.Context(), "reading the keys …", func(ctx context.Context, c *api.Client) error {
@@ -300,7 +300,7 @@ func (w *world) userExport() *cobra.Command {
 		Short:   "Write a user's keys to a file, under a passphrase",
 		Long:    "Write all keys of a user of this node to one file, under a passphrase: as a backup, or to live on another node too.",
 		Example: "  phyllo user export ann ann.phyllo",
-		Args:    args(2, 2),
+		Args:    args(2, 2), ValidArgsFunction: completeFiles(w.complete(users), 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			phrase, err := p.read(w, true)
 			if err != nil {
@@ -327,7 +327,7 @@ func (w *world) userImport() *cobra.Command {
 		Use:     "import FILE",
 		Short:   "Let an exported user live on this node",
 		Example: "  phyllo user import ann.phyllo",
-		Args:    args(1, 1),
+		Args:    args(1, 1), ValidArgsFunction: completeFiles(nil, 0),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			b, err := readLimited(a[0], maxSecretFile)
 			if err == nil && !utf8.Valid(b) {

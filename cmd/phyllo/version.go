@@ -5,24 +5,23 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/phyllo-net/phyllo/node"
 )
 
 // version is what this program was built from.
 type version struct {
-	Version string `json:"version"`          // of the module, or "devel"
+	Version string `json:"version"`          // of the release, or "devel"
 	Commit  string `json:"commit,omitempty"` // and whether files were changed
 	Go      string `json:"go"`
 	System  string `json:"system"`
 }
 
 func thisVersion() version {
-	v := version{Version: "devel", Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH}
+	v := version{Version: node.Version(), Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH}
 	b, ok := debug.ReadBuildInfo()
 	if !ok {
 		return v
-	}
-	if b.Main.Version != "" && b.Main.Version != "(devel)" {
-		v.Version = b.Main.Version
 	}
 	changed := false
 	for _, s := range b.Settings {

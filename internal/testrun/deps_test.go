@@ -22,7 +22,16 @@ func runDeps(t *testing.T, programs map[string]string) (string, error) {
 			t.Fatal(err)
 		}
 	}
+	// What these tests are not about is there.
+	for _, name := range []string{"zsh", "fish", "mandoc", "systemd-analyze"} {
+		if _, given := programs[name]; !given {
+			programs[name] = "true"
+		}
+	}
 	for name, text := range programs {
+		if text == missing {
+			continue
+		}
 		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+text+"\n"), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -32,13 +41,15 @@ func runDeps(t *testing.T, programs map[string]string) (string, error) {
 		t.Fatal(err)
 	}
 	cmd := exec.Command("/bin/sh", script)
-	cmd.Env = []string{"PATH=" + bin, "BIN=" + bin}
+	cmd.Env = []string{"PATH=" + bin, "BIN=" + bin, "BASH_COMPLETION=" + bin}
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
 
 const (
 	compiler = "cat >/dev/null"
+	// missing is a program that is not there.
+	missing = ""
 	// aptGet does what the real one does as far as scripts/deps can see.
 	aptGet = `echo "apt-get $*"
 case "$*" in
@@ -46,8 +57,9 @@ case "$*" in
 esac
 case "$*" in
 *install*chromium*) printf '#!/bin/sh\n' >$BIN/chromium ;;
+*install*zsh*) printf '#!/bin/sh\n' >$BIN/zsh ;;
 esac
-PATH=/usr/bin:/bin chmod 700 $BIN/gcc $BIN/chromium 2>/dev/null || true`
+PATH=/usr/bin:/bin chmod 700 $BIN/gcc $BIN/chromium $BIN/zsh 2>/dev/null || true`
 )
 
 func TestDepsNothingMissing(t *testing.T) {
@@ -66,6 +78,7 @@ func TestDepsInstallsWhatIsMissing(t *testing.T) {
 		not      string
 	}{
 		{"browser", map[string]string{"gcc": compiler}, "apt-get install -y --no-install-recommends chromium", "gcc"},
+		{"shell", map[string]string{"gcc": compiler, "chromium": "true", "zsh": missing}, "apt-get install -y --no-install-recommends zsh", "gcc"},
 		{"both", nil, "apt-get install -y --no-install-recommends gcc libc6-dev chromium", "must not run"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
