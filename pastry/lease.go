@@ -36,6 +36,7 @@ type adjacency struct {
 	heldFrom  *peer.Handle
 	heldUntil task.Instant
 	heldAsked task.Instant
+	heldNum   uint32 // of the request that it answered
 	// between: who granted it has another lease running beyond this node, which is
 	// being linked in before its holder.
 	between bool
@@ -58,6 +59,7 @@ type adjacency struct {
 type grant struct {
 	to    *contact
 	inc   uint64 // the incarnation that holds it
+	num   uint32 // of the holder's request
 	until task.Instant
 	short bool // its holder is to renew it every LeaseRenew
 }
@@ -363,6 +365,9 @@ func (n *Node) onLease(c *contact, m *Lease) {
 	if m.Deny != 0 {
 		n.onDeny(s, c, m)
 	}
+	if m.Release != 0 {
+		n.onRelease(s, c, m.Release)
+	}
 	// An older request is an echo: to grant it again would shorten, or revive, a
 	// promise that a later one replaced.
 	if m.Ask > c.rare().lastAsk {
@@ -383,7 +388,7 @@ func (n *Node) onAsk(s side, c *contact, m *Lease) {
 	a := &n.sides[s]
 	others := n.running(a, c)
 	answer.Between = len(others) > 0
-	a.grants = append(others, grant{c, c.h.Incarnation, n.Now().Add(length), length < n.cfg.LeaseLong})
+	a.grants = append(others, grant{c, c.h.Incarnation, m.Ask, n.Now().Add(length), length < n.cfg.LeaseLong})
 	// From here on the keys nearer to c are c's. To step outward takes c's grant.
 	if a.edge == nil || n.leafs.away(s, c.h.ID).Less(n.leafs.away(s, a.edge.h.ID)) {
 		a.edge = c
@@ -406,7 +411,7 @@ func (n *Node) askDue(s side, c *contact) bool {
 		return false
 	}
 	renew := n.cfg.Heartbeat
-	if n.busy() {
+	if n.busy() || a.askFor < n.cfg.LeaseLong {
 		renew = n.cfg.LeaseRenew
 	}
 	return !n.holds(s) || a.heldFrom.ID != c.h.ID || n.Now().Sub(a.asked) > renew/2
@@ -499,12 +504,13 @@ func (n *Node) onGrant(s side, c *contact, m *Lease) {
 	a.retry.Stop()
 	a.askNum, a.tries = 0, 0
 	length := min(time.Duration(m.Length)*time.Millisecond, a.askFor)
-	a.between = m.Between
+	n.giveUp(s, c)
+	a.between, a.heldNum = m.Between, m.Grant
 	a.heldFrom, a.heldUntil, a.heldAsked = c.h, a.asked.Add(length-drift(length)), a.asked
 	a.edge = c
 	renew := n.cfg.Heartbeat
 	switch {
-	case n.busy():
+	case n.busy() || length < n.cfg.LeaseLong: // a short one must be replaced, whatever was served since
 		renew = n.cfg.LeaseRenew
 	case n.letGo(s.other()):
 		renew = n.cfg.LeaseQuiet / 4
@@ -517,6 +523,29 @@ func (n *Node) onGrant(s side, c *contact, m *Lease) {
 	if n.linked != nil {
 		n.linked()
 	}
+}
+
+// giveUp tells the one who granted the lease that this node held until now that it
+// may link itself to others: c, who stands nearer or in its place, grants one instead.
+// Without that, a row of nodes that come back together would wait for one lease after
+// the other to end.
+func (n *Node) giveUp(s side, c *contact) {
+	a := &n.sides[s]
+	if a.heldFrom == nil || a.heldFrom.ID == c.h.ID || !n.holds(s) {
+		return
+	}
+	if o := n.contact(a.heldFrom); o.there() && o.h.Incarnation == a.heldFrom.Incarnation {
+		n.sendLease(s, o, &Lease{Right: s == rightSide, Release: a.heldNum})
+	}
+}
+
+// onRelease ends a lease that its holder gave up, unless it was renewed since.
+func (n *Node) onRelease(s side, c *contact, num uint32) {
+	a := &n.sides[s]
+	a.grants = slices.DeleteFunc(slices.Clone(a.grants), func(g grant) bool {
+		return g.to == c && g.inc == c.h.Incarnation && g.num <= num
+	})
+	n.stateChanged()
 }
 
 // onDeny: look for the nearer neighbour, or try again when the lease that stands

@@ -123,6 +123,8 @@ type Lease struct {
 	Period     uint32 `cbor:"12,keyasint,omitempty"` // its table-probing period, seconds
 	// Between: besides the lease that is granted another one runs on this side.
 	Between bool `cbor:"13,keyasint,omitempty"`
+	// Release is the number of a request whose lease the sender gives up.
+	Release uint32 `cbor:"14,keyasint,omitempty"`
 }
 
 // Ping measures proximity and asks for a sign of life.

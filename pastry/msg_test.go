@@ -88,7 +88,8 @@ func drawLease(t *rapid.T) *pastry.Lease {
 	flag, number := rapid.Bool(), rapid.Uint32()
 	m := &pastry.Lease{Right: flag.Draw(t, "right"), Ask: number.Draw(t, "ask"), For: number.Draw(t, "for"), Grant: number.Draw(t, "grant"),
 		Deny: number.Draw(t, "deny"), Length: number.Draw(t, "length"), Other: drawID.Draw(t, "other"), Ready: flag.Draw(t, "ready"),
-		Active: flag.Draw(t, "active"), Expulsions: rapid.Uint64().Draw(t, "expulsions"), Between: flag.Draw(t, "between")}
+		Active: flag.Draw(t, "active"), Expulsions: rapid.Uint64().Draw(t, "expulsions"), Between: flag.Draw(t, "between"),
+		Release: number.Draw(t, "release")}
 	if flag.Draw(t, "has nearer") {
 		m.Nearer = drawHandle.Draw(t, "nearer")
 	}

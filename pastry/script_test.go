@@ -292,6 +292,9 @@ func describe(m wire.Message) (kind, text string) {
 		if m.Deny != 0 {
 			add("denied,")
 		}
+		if m.Release != 0 {
+			add("given up,")
+		}
 		if m.Ask != 0 {
 			add("asked for %v,", time.Duration(m.For)*time.Millisecond)
 		}
