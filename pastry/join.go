@@ -110,20 +110,31 @@ func (n *Node) joinBy(t *task.T, way ringSide) error {
 	if err := n.linkIn(t); err != nil {
 		return err
 	}
-	n.rowsFound = n.rowsFound[:0]
+	n.rowsFound = append(n.rowsFound[:0], n.named(way.reply.Nodes)...) // who is known, if they were not measured before
 	for _, r := range reply.Rows {
 		n.rowsFound = append(n.rowsFound, n.named(r.Nodes)...)
 	}
 	return nil
 }
 
+// onSite is half the round trip to a node of the same site, in microseconds: nobody is
+// so much nearer that it is worth connections with some forty nodes to find him.
+const onSite = 2500
+
 // discover finds a node that is near by proximity, from any member: the nearest of
 // its leaf set, then down its rows (PNS report; PAPERS section 3).
 func (n *Node) discover(t *task.T, way ringSide) (*contact, error) {
 	best := way.seed
+	if err := n.pingAll(t, []*contact{best}, 1); err != nil {
+		return nil, err
+	}
+	if best.distance() <= onSite {
+		best.direct()
+		return best, nil
+	}
 	look := func(hs []*peer.Handle) error {
 		cs := n.named(hs)
-		err := n.pingAll(t, append(cs, best), 40)
+		err := n.pingAll(t, cs, 40)
 		for _, c := range cs {
 			if c.life == alive && c.distance() < best.distance() {
 				best = c

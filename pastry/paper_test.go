@@ -42,7 +42,7 @@ func digits(n int) float64 { return math.Log(float64(n)) / math.Log(16) }
 func TestHopsAndJoins(t *testing.T) {
 	t.Parallel()
 	n := large()
-	w := newWorld(t, lab.Config{Seed: 1, Sim: sim.Config{Topology: topo.NewPlane(4*n, 1, 100*time.Millisecond)}})
+	w := newWorld(t, lab.Config{Seed: 2, Sim: sim.Config{Topology: topo.NewPlane(4*n, 1, 100*time.Millisecond)}})
 	for _, size := range []int{n / 10, n - 10} {
 		w.Grow(size-w.Sim.Len(), 100*time.Millisecond, time.Minute)
 		w.Sim.RunFor(5 * time.Second)
