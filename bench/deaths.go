@@ -21,12 +21,12 @@ func deathRows() []row {
 	return []row{
 		{
 			name: "kill", what: "a killed process (kill -9): its keys are served again", way: thereAndBack, transports: links, rounds: 1, freePastry: "28 s, all requests lost meanwhile",
-			counted: "from the signal to the first delivery at the next node; 45 nodes in this process and 5 that die, asked 50 times a second from random nodes; 20 deaths",
+			counted: "from the signal to the first delivery at the next node; 45 nodes in this process and 5 that die, asked 50 times a second from random nodes; 15 deaths",
 			goals:   append([]goal{{metric: "median", limit: 1.5}, {metric: "p99", limit: 3}}, never...), measure: measureKill,
 		},
 		{
 			name: "stop", what: "a stopped process (SIGSTOP) that was asked at least once a second: its keys are served again", way: thereAndBack, transports: links, rounds: 1, freePastry: "28 s",
-			counted: "from the signal to the first delivery at the next node; then it wakes and is watched for 5 s; 10 deaths",
+			counted: "from the signal to the first delivery at the next node; then it wakes and is watched for 5 s; 5 deaths",
 			goals:   append([]goal{{metric: "longest", limit: 3}}, never...), measure: measureStop,
 		},
 		{
@@ -166,7 +166,7 @@ func (h *hospice) busy(ctx context.Context, v *victim) (end func(), err error) {
 }
 
 func measureKill(ctx context.Context, e *env) ([]round, error) {
-	batches := 4
+	batches := 3
 	if e.quick {
 		batches = 1
 	}
@@ -205,19 +205,13 @@ func (h *hospice) killOne(ctx context.Context, v *victim) error {
 }
 
 func measureStop(ctx context.Context, e *env) ([]round, error) {
-	rounds := 2
-	if e.quick {
-		rounds = 1
-	}
 	return withHospice(ctx, e, func(h *hospice) error {
 		if err := h.refill(ctx); err != nil {
 			return err
 		}
-		for range rounds {
-			for _, v := range h.victims {
-				if err := h.stopOne(ctx, v); err != nil {
-					return err
-				}
+		for _, v := range h.victims {
+			if err := h.stopOne(ctx, v); err != nil {
+				return err
 			}
 		}
 		return nil
