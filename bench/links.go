@@ -22,17 +22,17 @@ func linkRows() []row {
 		},
 		{
 			name: "route", what: "a routed message of 100 bytes", way: oneWay, outstanding: 1, transports: links, rounds: 5, freePastry: "p50 60 µs, p99 240 µs",
-			counted: "from `Route` at a random node to `Deliver` at the root of a random key",
+			counted: "from `Route` to `Deliver` at the root of a random key; who gets one routes the next; 3 s a round",
 			goals:   []goal{{metric: "p50", limit: 60}, {metric: "p99", limit: 240}}, measure: measureRoute,
 		},
 		{
 			name: "request", what: "a routed request of 100 bytes and its answer of 100", way: thereAndBack, outstanding: 1, transports: links, rounds: 5,
-			counted: "from `Request` at a random node to its answer there",
+			counted: "from `Request`, for a random key, to its answer; each from another node; 3 s a round",
 			goals:   []goal{{metric: "p50", limit: 120}, {metric: "p99", limit: 450}}, measure: measureRequest,
 		},
 		{
 			name: "load", what: "routed messages of 100 bytes under load", way: oneWay, outstanding: 64, transports: links, rounds: 5, freePastry: "22–37 k/s",
-			counted: "deliveries in 3 s; each node that gets one sends the next to a random key",
+			counted: "deliveries in 3 s; who gets one routes the next to a random key",
 			goals:   []goal{{metric: "rate", limit: 40, atLeast: true}}, measure: measureLoad,
 		},
 		{

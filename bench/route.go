@@ -55,147 +55,27 @@ func (s stamp) age(b []byte) time.Duration {
 	return time.Since(s.begin) - time.Duration(binary.BigEndian.Uint64(b))
 }
 
-// Numbers of messages, one after another, of a round and before the first.
-const (
-	warming  = 4000
-	messages = 15000
-)
-
-// patience is how long a message may take before the measurement gives up: nothing
-// may get lost without a word.
+// patience is how long what is under way may take before the measurement gives up:
+// nothing may get lost without a word.
 const patience = 10 * time.Second
 
-// arrived is a message that reached its root.
-type arrived struct {
-	took time.Duration
-	hops int
-}
+// roundTime is how long a round counts.
+const roundTime = 3 * time.Second
 
-// measureRoute sends messages one after another, each from a random node.
-func measureRoute(ctx context.Context, e *env) ([]round, error) {
-	clock := stamp{time.Now()}
-	come := make(chan arrived, 1)
-	app := func() kbr.App {
-		return &sink{got: func(_ *sink, d *kbr.Delivery) { come <- arrived{clock.age(d.Payload), d.Hops} }}
-	}
-	return withRing(ctx, e, ring.Options{App: app}, func(r *ring.Ring) ([]round, error) {
-		send := func(n *ring.Node, key id.ID) (arrived, error) {
-			if err := n.Do(ctx, func(_ *task.T, ep kbr.Endpoint) error {
-				ep.Route(key, clock.message(), nil)
-				return nil
-			}); err != nil {
-				return arrived{}, err
-			}
-			return await(ctx, come)
-		}
-		return oneByOne(ctx, e, r, send, false)
-	})
-}
+// crowd is the number of messages under way at once in the row "load".
+const crowd = 64
 
-// measureRequest sends requests one after another, each from a random node.
-func measureRequest(ctx context.Context, e *env) ([]round, error) {
-	app := func() kbr.App {
-		return &sink{got: func(_ *sink, d *kbr.Delivery) { d.Reply(d.Payload) }}
-	}
-	return withRing(ctx, e, ring.Options{App: app}, func(r *ring.Ring) ([]round, error) {
-		send := func(n *ring.Node, key id.ID) (a arrived, err error) {
-			err = n.Do(ctx, func(t *task.T, ep kbr.Endpoint) error {
-				sent := time.Now()
-				answer, err := kbr.Call(t, ep, key, make([]byte, payload), kbr.Options{Timeout: patience})
-				a = arrived{time.Since(sent), answer.Hops}
-				return err
-			})
-			return a, err
-		}
-		return oneByOne(ctx, e, r, send, true)
-	})
-}
-
-func await(ctx context.Context, come <-chan arrived) (arrived, error) {
-	late := time.NewTimer(patience)
-	defer late.Stop()
-	select {
-	case a := <-come:
-		return a, nil
-	case <-late.C:
-		return arrived{}, errors.New("a message got lost without a word")
-	case <-ctx.Done():
-		return arrived{}, ctx.Err()
-	}
-}
-
-// oneByOne sends messages one after another from random nodes to random keys.
-func oneByOne(ctx context.Context, e *env, r *ring.Ring, send func(*ring.Node, id.ID) (arrived, error), back bool) ([]round, error) {
-	rng, all := rand.New(rand.NewPCG(1, 2)), r.Nodes()
-	many := func(n int) (took []time.Duration, hops int, err error) {
-		for range n {
-			a, err := send(all[rng.IntN(len(all))], randomKey(rng))
-			if err != nil {
-				return nil, 0, err
-			}
-			took = append(took, a.took)
-			hops += a.hops
-		}
-		return took, hops, nil
-	}
-	if _, _, err := many(warming); err != nil {
-		return nil, err
-	}
-	var rounds []round
-	for range e.rounds {
-		before := traffic(all)
-		took, hops, err := many(messages)
-		if err != nil {
-			return nil, err
-		}
-		cost := traffic(all).less(before)
-		floor, err := streamTime(ctx, r)
-		if err != nil {
-			return nil, err
-		}
-		bound := fmt.Sprintf("100 bytes on a raw stream of the library below take %.0f/%.0f µs here, there and back", micros(floor.p50), micros(floor.p99))
-		if !back {
-			bound += ", so a hop at least half of it"
-		}
-		rounds = append(rounds, round{Bound: bound, Figures: []figure{
-			{"p50", micros(quantile(took, 0.50)), "µs"}, {"p99", micros(quantile(took, 0.99)), "µs"},
-			{"hops", float64(hops) / messages, ""}, {"frames", float64(cost.frames) / messages, "a message"},
-			{"bytes", float64(cost.bytes) / messages, "a message"},
-		}})
-	}
-	return rounds, nil
-}
-
-func randomKey(rng *rand.Rand) id.ID { return id.ID{Hi: rng.Uint64(), Lo: rng.Uint64()} }
-
-// cost is what all nodes together sent.
-type cost struct{ frames, bytes uint64 }
-
-func traffic(all []*ring.Node) (c cost) {
-	for _, n := range all {
-		s := n.Stats()
-		c.frames += s.Frames
-		c.bytes += s.BytesOut
-	}
-	return c
-}
-
-func (c cost) less(d cost) cost { return cost{c.frames - d.frames, c.bytes - d.bytes} }
-
-// outstanding is the number of messages under way at once in the row "load".
-const outstanding = 64
-
-// loadTime is how long a round counts.
-const loadTime = 3 * time.Second
-
-// loader keeps messages under way: whoever gets one sends the next.
-type loader struct {
-	clock stamp
-	count atomic.Int64
-	hops  atomic.Int64
-	over  atomic.Bool
-	left  sync.WaitGroup // messages that are under way once it is over
-	took  latencies
+// chain keeps messages under way: whoever gets one sends the next, so that each comes
+// from another node, and nothing else runs beside them.
+type chain struct {
+	clock  stamp
+	every  int64 // of so many one is timed: of many a sample is enough
+	count  atomic.Int64
+	hops   atomic.Int64
+	failed atomic.Int64
+	over   atomic.Bool
+	left   sync.WaitGroup // messages that are under way once it is over
+	took   latencies
 }
 
 // latencies is a sample of how long messages took; many nodes add to it.
@@ -218,73 +98,175 @@ func (l *latencies) take() []time.Duration {
 	return all
 }
 
-func (l *loader) app() kbr.App {
+// note counts one that arrived.
+func (c *chain) note(took time.Duration, hops int) {
+	if n := c.count.Add(1); n%c.every == 0 {
+		c.took.add(took)
+	}
+	c.hops.Add(int64(hops))
+}
+
+// oneWay is the application that is told of a message and routes the next.
+func (c *chain) oneWay() kbr.App {
 	rng := rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	return &sink{got: func(s *sink, d *kbr.Delivery) {
-		if n := l.count.Add(1); n%64 == 0 { // a sample is enough, and leaves the nodes alone
-			l.took.add(l.clock.age(d.Payload))
-		}
-		l.hops.Add(int64(d.Hops))
-		if l.over.Load() {
-			l.left.Done()
-			return
-		}
-		s.ep.Route(randomKey(rng), l.clock.message(), nil)
+		c.note(c.clock.age(d.Payload), d.Hops)
+		c.pass(s.ep, rng)
 	}}
 }
 
-// measureLoad keeps messages under way and counts those that arrive.
+// thereAndBack is the application that answers requests. Who gets a message that wants
+// no answer makes the next request, and has then such a message routed to anywhere.
+func (c *chain) thereAndBack() kbr.App {
+	rng := rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
+	return &sink{got: func(s *sink, d *kbr.Delivery) {
+		if d.Answer != nil {
+			d.Reply(d.Payload)
+			return
+		}
+		sent := time.Now()
+		s.ep.Request(randomKey(rng), make([]byte, payload), kbr.Options{Timeout: patience}, func(a kbr.Answer, err error) {
+			c.note(time.Since(sent), a.Hops)
+			if err != nil {
+				c.failed.Add(1)
+			}
+			c.pass(s.ep, rng)
+		})
+	}}
+}
+
+// pass routes a message to anywhere, unless it is over.
+func (c *chain) pass(ep kbr.Endpoint, rng *rand.Rand) {
+	if c.over.Load() {
+		c.left.Done()
+		return
+	}
+	ep.Route(randomKey(rng), c.clock.message(), nil)
+}
+
+// measureRoute has one message under way.
+func measureRoute(ctx context.Context, e *env) ([]round, error) {
+	c := &chain{clock: stamp{time.Now()}, every: 1}
+	return c.measure(ctx, e, c.oneWay, 1, func(w window, floor spread) round {
+		return round{
+			Bound: fmt.Sprintf("100 bytes on a raw stream of the library below take %.0f/%.0f µs here, there and back; a message takes %.2f hops", micros(floor.p50), micros(floor.p99), w.hops),
+			Figures: append(w.latency(),
+				figure{"hops", w.hops, ""}, figure{"frames", w.frames, "a message"}, figure{"bytes", w.bytes, "a message"}),
+		}
+	})
+}
+
+// measureRequest has one request under way.
+func measureRequest(ctx context.Context, e *env) ([]round, error) {
+	c := &chain{clock: stamp{time.Now()}, every: 1}
+	return c.measure(ctx, e, c.thereAndBack, 1, func(w window, floor spread) round {
+		return round{
+			Bound: fmt.Sprintf("100 bytes on a raw stream of the library below take %.0f/%.0f µs here, there and back; a request takes %.2f hops, and its answer one",
+				micros(floor.p50), micros(floor.p99), w.hops),
+			Figures: append(w.latency(), figure{"hops", w.hops, ""}),
+		}
+	})
+}
+
+// measureLoad has many messages under way.
 func measureLoad(ctx context.Context, e *env) ([]round, error) {
-	l := &loader{clock: stamp{time.Now()}}
-	return withRing(ctx, e, ring.Options{App: l.app}, func(r *ring.Ring) ([]round, error) {
+	c := &chain{clock: stamp{time.Now()}, every: crowd}
+	return c.measure(ctx, e, c.oneWay, crowd, func(w window, floor spread) round {
+		return round{
+			Bound: fmt.Sprintf("the processors are full: %.0f µs a message, %.0f µs a frame; the library below takes %.0f µs for 100 bytes there and back on a raw stream",
+				w.cpu, w.cpu/w.frames, micros(floor.p50)),
+			Figures: []figure{
+				{"rate", w.rate / 1000, "k/s"}, {"p50", millis(quantile(w.took, 0.5)), "ms"}, {"p99", millis(quantile(w.took, 0.99)), "ms"},
+				{"hops", w.hops, ""}, {"frames", w.frames, "a message"}, {"CPU", w.cpu, "µs a message"},
+			},
+		}
+	})
+}
+
+// measure starts so many messages, counts for some rounds, and waits for the last.
+func (c *chain) measure(ctx context.Context, e *env, app func() kbr.App, many int, tell func(window, spread) round) ([]round, error) {
+	return withRing(ctx, e, ring.Options{App: app}, func(r *ring.Ring) ([]round, error) {
+		floor, err := streamTime(ctx, r)
+		if err != nil {
+			return nil, err
+		}
 		all, rng := r.Nodes(), rand.New(rand.NewPCG(3, 4))
-		l.left.Add(outstanding)
-		for range outstanding {
+		c.left.Add(many)
+		for range many {
 			if err := all[rng.IntN(len(all))].Do(ctx, func(_ *task.T, ep kbr.Endpoint) error {
-				ep.Route(randomKey(rng), l.clock.message(), nil)
+				ep.Route(randomKey(rng), c.clock.message(), nil)
 				return nil
 			}); err != nil {
 				return nil, err
 			}
 		}
-		var rounds []round
-		if _, err := l.round(ctx, all); err != nil { // to warm up
+		if _, err := c.window(ctx, all); err != nil { // to warm up
 			return nil, err
 		}
+		var rounds []round
 		for range e.rounds {
-			x, err := l.round(ctx, all)
+			w, err := c.window(ctx, all)
 			if err != nil {
 				return nil, err
 			}
-			rounds = append(rounds, x)
+			rounds = append(rounds, tell(w, floor))
 		}
-		l.over.Store(true)
-		return rounds, within(ctx, patience, l.left.Wait)
+		c.over.Store(true)
+		return rounds, within(ctx, patience, c.left.Wait)
 	})
 }
 
-// round counts for a while.
-func (l *loader) round(ctx context.Context, all []*ring.Node) (round, error) {
-	l.took.take()
-	count, hops, before, used, begun := l.count.Load(), l.hops.Load(), traffic(all), processorTime(), time.Now()
-	if err := pause(ctx, loadTime); err != nil {
-		return round{}, err
+// window is what was counted in one round.
+type window struct {
+	rate          float64 // messages a second
+	hops          float64 // of a message, as are the next
+	frames, bytes float64
+	cpu           float64 // µs
+	took          []time.Duration
+}
+
+// latency are the figures of how long messages took.
+func (w *window) latency() []figure {
+	return []figure{{"p50", micros(quantile(w.took, 0.50)), "µs"}, {"p99", micros(quantile(w.took, 0.99)), "µs"}}
+}
+
+// window counts for a while.
+func (c *chain) window(ctx context.Context, all []*ring.Node) (w window, err error) {
+	c.took.take()
+	count, hops, before, used, begun := c.count.Load(), c.hops.Load(), traffic(all), processorTime(), time.Now()
+	if err := pause(ctx, roundTime); err != nil {
+		return w, err
 	}
 	took := time.Since(begun)
-	n := float64(l.count.Load() - count)
-	if n == 0 {
-		return round{}, errors.New("nothing arrives any more")
+	n := float64(c.count.Load() - count)
+	switch failed := c.failed.Load(); {
+	case failed > 0:
+		return w, fmt.Errorf("%d requests failed in a ring where nothing happens", failed)
+	case n == 0:
+		return w, errors.New("nothing arrives any more")
 	}
-	sent, sample := traffic(all).less(before), l.took.take()
-	each := (processorTime() - used).Seconds() / n * 1e6
-	return round{
-		Figures: []figure{
-			{"rate", n / took.Seconds() / 1000, "k/s"}, {"p50", millis(quantile(sample, 0.5)), "ms"}, {"p99", millis(quantile(sample, 0.99)), "ms"},
-			{"hops", float64(l.hops.Load()-hops) / n, ""}, {"frames", float64(sent.frames) / n, "a message"}, {"CPU", each, "µs a message"},
-		},
-		Bound: fmt.Sprintf("the processors are full: %.0f µs of CPU a message, %.0f µs a frame", each, each*n/float64(sent.frames)),
+	sent := traffic(all).less(before)
+	return window{
+		rate: n / took.Seconds(), hops: float64(c.hops.Load()-hops) / n, frames: float64(sent.frames) / n, bytes: float64(sent.bytes) / n,
+		cpu: (processorTime() - used).Seconds() / n * 1e6, took: c.took.take(),
 	}, nil
 }
+
+func randomKey(rng *rand.Rand) id.ID { return id.ID{Hi: rng.Uint64(), Lo: rng.Uint64()} }
+
+// cost is what all nodes together sent.
+type cost struct{ frames, bytes uint64 }
+
+func traffic(all []*ring.Node) (c cost) {
+	for _, n := range all {
+		s := n.Stats()
+		c.frames += s.Frames
+		c.bytes += s.BytesOut
+	}
+	return c
+}
+
+func (c cost) less(d cost) cost { return cost{c.frames - d.frames, c.bytes - d.bytes} }
 
 // pause waits.
 func pause(ctx context.Context, d time.Duration) error {
