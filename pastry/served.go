@@ -46,9 +46,7 @@ func (s *servedSet) first(k servedKey, now task.Instant) (was *servedMsg, fresh 
 		delete(s.list, s.fifo[old])
 		old++
 	}
-	if old > 0 {
-		s.fifo = slices.Delete(s.fifo, 0, old)
-	}
+	s.fifo = s.fifo[old:] // what is left moves when there is no room behind it, not for each message
 	m := &servedMsg{at: now}
 	s.list[k] = m
 	s.fifo = append(s.fifo, k)
