@@ -58,6 +58,22 @@ func (d *Daemon) Usage() (Usage, error) {
 	return u, err
 }
 
+// Busy is the time that all processors of the machine have worked since it started, or
+// 0 where the system does not say.
+func Busy() (sum time.Duration) {
+	b, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0
+	}
+	first, _, _ := strings.Cut(string(b), "\n")
+	for i, f := range strings.Fields(first) { // cpu user nice system idle iowait irq softirq steal
+		if n, err := strconv.ParseInt(f, 10, 64); err == nil && i != 4 && i != 5 && i < 9 {
+			sum += time.Duration(n) * clockTick
+		}
+	}
+	return sum
+}
+
 // Metrics reads the node's metrics at its control socket, those of the Go runtime
 // among them (go_goroutines). Samples with labels have them in their name, as
 // phyllo_bad_input_total{kind="slow"}.

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"syscall"
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
@@ -17,10 +16,6 @@ import (
 
 // attackWord makes the program the attackers' process.
 const attackWord = "attack"
-
-// lowest is the priority of the attackers' process: on few cores their own work
-// must not be what slows the victims down.
-const lowest = 19
 
 // members is how many attackers are members of the ring, where the flood wants them.
 const members = 4
@@ -43,7 +38,8 @@ type victim struct {
 
 // struck is what the attackers did.
 type struck struct {
-	Done, Failed int // strikes; one that the victim cut off has failed
+	Done, Failed int           // strikes; one that the victim cut off has failed
+	CPU          time.Duration // of their process
 }
 
 // attackers are the process that floods.
@@ -86,14 +82,11 @@ func recruit(ctx context.Context, ring *daemons.Ring, f *flood, dir string) (*at
 	if err != nil {
 		return nil, err
 	}
-	if err := a.cmd.Start(); err != nil {
+	if err := startIdle(a.cmd); err != nil {
 		return nil, err
 	}
 	a.out = json.NewDecoder(out)
-	err = syscall.Setpriority(syscall.PRIO_PROCESS, a.cmd.Process.Pid, lowest)
-	if err == nil {
-		err = json.NewEncoder(a.in).Encode(o)
-	}
+	err = json.NewEncoder(a.in).Encode(o)
 	var names []string
 	if err == nil {
 		err = a.out.Decode(&names)
@@ -129,6 +122,9 @@ func (a *attackers) rest() (s struck, err error) {
 	go func() { ended <- a.cmd.Wait() }()
 	select {
 	case end := <-ended:
+		if state := a.cmd.ProcessState; state != nil {
+			s.CPU = state.UserTime() + state.SystemTime()
+		}
 		return s, errors.Join(err, end)
 	case <-time.After(30 * time.Second):
 		return s, errors.Join(err, errors.New("the attackers do not end"), a.cmd.Process.Kill(), <-ended)

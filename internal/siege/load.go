@@ -26,6 +26,7 @@ type window struct {
 	rss                         int64           // the largest of a node
 	fds, fdsAtEnd               int
 	length                      time.Duration
+	cpu, busy                   float64 // cores that the nodes took together, and the whole machine
 }
 
 // share is the part of the requests that was answered in time.
@@ -50,6 +51,7 @@ func observe(ctx context.Context, ring *daemons.Ring, rate int, d time.Duration)
 	var wg sync.WaitGroup
 	sampled := make(chan struct{})
 	end := time.Now().Add(d)
+	before, busy := cpuOf(ring), daemons.Busy()
 	go func() {
 		defer close(sampled)
 		w.sample(ctx, ring, end, &mu)
@@ -85,7 +87,19 @@ func observe(ctx context.Context, ring *daemons.Ring, rate int, d time.Duration)
 	}
 	wg.Wait()
 	<-sampled
+	took := time.Since(end.Add(-d)).Seconds()
+	w.cpu, w.busy = (cpuOf(ring)-before).Seconds()/took, (daemons.Busy()-busy).Seconds()/took
 	return w
+}
+
+// cpuOf is the time of processors that the nodes have taken so far.
+func cpuOf(ring *daemons.Ring) (sum time.Duration) {
+	for _, d := range ring.Daemons {
+		if u, err := d.Usage(); err == nil { // one that has ended is found elsewhere
+			sum += u.CPU
+		}
+	}
+	return sum
 }
 
 // note counts one outcome.

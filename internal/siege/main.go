@@ -32,7 +32,7 @@ func main() {
 	out := flag.String("o", "", "file to write the table to; else it is only shown")
 	flag.DurationVar(&c.calm, "calm", 10*time.Second, "time of the calm before each flood")
 	flag.DurationVar(&c.storm, "for", 30*time.Second, "time of each flood")
-	flag.IntVar(&c.rate, "rate", 20, "honest requests a second at each node")
+	flag.IntVar(&c.rate, "rate", 40, "honest requests a second at each node")
 	flag.Parse()
 	c.victims, c.floods, c.aftermath = 5, floods, true
 	if flag.NArg() > 0 {

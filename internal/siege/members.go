@@ -83,7 +83,7 @@ func gatherMembers(do func(context.Context, *traitors, int) error) func(context.
 
 // turn makes a member, and lets him do what members do, so that he has frames.
 func turn(ctx context.Context, o *orders, i int, inv string) (*traitor, error) {
-	t := &traitor{name: fmt.Sprintf("%s-%d", o.Flood, i)}
+	t := &traitor{name: fmt.Sprintf("traitor%d-%d", i, rand.Uint32())}
 	c := node.Default()
 	c.Home, c.Listen, c.Join, c.LAN, c.NAT, c.User = filepath.Join(o.Dir, t.name), []string{"127.0.0.1:0"}, inv, false, false, t.name
 	var err error

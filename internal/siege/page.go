@@ -19,22 +19,24 @@ are due at fixed times, whether those before them were answered or not, and thei
 within %v does no good.
 
 The attackers are one process: 50 hands without a key, ten strangers with keys, or four members with certificates of the ring, as the flood
-wants. **Read the ratios with this in mind:** attackers and victims share the processors of one machine. So that what is measured is what
-the victims make of a flood, and not that somebody else works as well, the attackers have the lowest priority (nice %d), their rate is
-bounded (it stands in the table, with the part of it that was reached), and the calm is measured just before each flood while the attackers
-stand ready and do nothing. On other machines, with attackers elsewhere, the rate at which a victim is full is another one.
+wants. **Read the ratios with this in mind:** attackers, victims and those who ask share the processors of one machine. So that what is
+measured is what the victims make of a flood, and not that somebody else works as well, the attackers get a processor only while nobody
+else wants one (SCHED_IDLE), their rate is bounded (it stands in the table, with what was reached of it), and the calm is measured just
+before each flood while the attackers stand ready and do nothing. The work that the kernel does for the attackers' connections is paid by the
+victims all the same. With attackers on other machines the rate at which a victim is full is another one: the column of processors says
+how far from it these are, and, by what all took, whether somebody else worked on the machine (those who ask need about 0.2).
 
 Goals: at least %.0f %% of the honest requests answered that are answered in calm, 99th percentile at most %.0f times that in calm, at most %d MiB
 resident and %d descriptors at any node, all as in calm at most %v after the end, and no fault of the program.
 
-| flood | strikes a second, reached | calm: answered, p50 / p99 | flood: answered, p50 / p99 | goodput | p99 ratio | most RSS | most FDs | as in calm after | missed |
-|---|---|---|---|---|---|---|---|---|---|
+| flood | strikes a second, reached | calm: answered, p50 / p99 | flood: answered, p50 / p99 | goodput | p99 ratio | most RSS | most FDs | processors busy: calm: nodes, all; flood: nodes, attackers, all | as in calm after | missed |
+|---|---|---|---|---|---|---|---|---|---|---|
 `
 
 // page is docs/siege.md.
 func page(c *campaign, results []*result, now time.Time) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, intro, machine(), now.UTC().Format(time.DateOnly), c.victims, c.rate, answerTime, lowest,
+	fmt.Fprintf(&b, intro, machine(), now.UTC().Format(time.DateOnly), c.victims, c.rate, answerTime,
 		100*leastGood, mostSlower, mostRSS>>20, mostFDs, mostRestore)
 	for _, r := range results {
 		b.WriteString(r.row())
@@ -59,9 +61,9 @@ func (r *result) row() string {
 		back = r.restored.Round(time.Second).String()
 	}
 	secs := max(r.storm.length.Seconds(), 1)
-	return fmt.Sprintf("| %s | %d, %.0f | %.1f %%, %s | %.1f %%, %s | %.0f %% | %.1f | %d MiB | %d | %s | %s |\n",
+	return fmt.Sprintf("| %s | %d, %.0f | %.1f %%, %s | %.1f %%, %s | %.0f %% | %.1f | %d MiB | %d | %.2f, %.2f; %.2f, %.2f, %.2f | %s | %s |\n",
 		r.flood.name, r.flood.rate, float64(r.struck.Done)/secs, 100*r.calm.share(), r.calm.pair(), 100*r.storm.share(), r.storm.pair(),
-		100*r.goodput(), r.slower(), r.storm.rss>>20, r.storm.fds, back, missed)
+		100*r.goodput(), r.slower(), r.storm.rss>>20, r.storm.fds, r.calm.cpu, r.calm.busy, r.storm.cpu, r.struck.CPU.Seconds()/secs, r.storm.busy, back, missed)
 }
 
 // pair is the median and the 99th percentile.

@@ -26,7 +26,8 @@ type strangers struct {
 	noise  [64 << 10]byte
 
 	mu   sync.Mutex
-	left []transport.Stream // those that were left standing, the oldest first
+	left []transport.Stream  // those that were left standing, the oldest first
+	keys map[string]peer.Key // of the victims, by address, as they proved them
 }
 
 // mostLeft is how many streams of strangers stand: as many as limits let in, or more.
@@ -34,7 +35,7 @@ const mostLeft = 4000
 
 func gatherStrangers(n int, do func(context.Context, *strangers, int) error) func(context.Context, *orders) (force, []string, error) {
 	return func(_ context.Context, o *orders) (force, []string, error) {
-		s := &strangers{orders: o, do: do}
+		s := &strangers{orders: o, do: do, keys: make(map[string]peer.Key)}
 		rand.Read(s.noise[:])
 		for range n {
 			t, err := stranger()
@@ -72,22 +73,37 @@ func (s *strangers) close() {
 	}
 }
 
-// open opens a stream of the links' protocol to the victim of a strike.
-func (s *strangers) open(ctx context.Context, n int) (transport.Stream, error) {
+// open opens a stream of the links' protocol to the victim of a strike, on a new
+// connection or on one that stands.
+func (s *strangers) open(ctx context.Context, n int, anew bool) (transport.Stream, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	host, port, err := net.SplitHostPort(s.orders.victim(n).Addr)
+	addr := s.orders.victim(n).Addr
+	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, err
 	}
+	var key peer.Key // the zero key takes who answers, on a new connection
+	if !anew {
+		s.mu.Lock()
+		key = s.keys[addr]
+		s.mu.Unlock()
+	}
 	who := s.all[n/len(s.orders.Victims)%len(s.all)]
-	return who.Open(ctx, peer.Key{}, []string{fmt.Sprintf("/ip4/%s/tcp/%s", host, port)}, link.Protocol)
+	st, err := who.Open(ctx, key, []string{fmt.Sprintf("/ip4/%s/tcp/%s", host, port)}, link.Protocol)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	s.keys[addr] = st.Remote()
+	s.mu.Unlock()
+	return st, nil
 }
 
 // knock connects and goes.
 func knock(ctx context.Context, s *strangers, n int) error {
 	if n%10 == 9 {
-		st, err := s.open(ctx, n)
+		st, err := s.open(ctx, n, true)
 		if err == nil {
 			err = st.Reset()
 		}
@@ -107,7 +123,7 @@ func knock(ctx context.Context, s *strangers, n int) error {
 // openAndLeave opens a stream and says nothing on it. Of too many the oldest is given
 // up, so that the attackers' own library lets them go on.
 func openAndLeave(ctx context.Context, s *strangers, n int) error {
-	st, err := s.open(ctx, n)
+	st, err := s.open(ctx, n, false)
 	if err != nil {
 		return err
 	}
@@ -140,7 +156,7 @@ func spill(ctx context.Context, s *strangers, n int) error {
 		}
 		return err
 	case 1:
-		st, err := s.open(ctx, n)
+		st, err := s.open(ctx, n, false)
 		if err != nil {
 			return err
 		}
