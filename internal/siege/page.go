@@ -41,7 +41,7 @@ func page(c *campaign, results []*result, now time.Time) []byte {
 	for _, r := range results {
 		b.WriteString(r.row())
 	}
-	fmt.Fprintf(&b, "\nEach flood lasted %v, each calm %v. One strike is:\n\n", c.storm, c.calm)
+	fmt.Fprintf(&b, "\nEach flood lasted %v, each calm %v (`go run ./internal/siege -calm %[2]v -for %[1]v -rate %[3]d`). One strike is:\n\n", c.storm, c.calm, c.rate)
 	for _, r := range results {
 		fmt.Fprintf(&b, "- **%s**: %s.\n", r.flood.name, r.flood.what)
 	}
@@ -57,7 +57,7 @@ func (r *result) row() string {
 	back := "at once"
 	if r.restored > mostRestore {
 		back = "not within " + mostRestore.String()
-	} else if r.restored > 0 {
+	} else if r.restored >= time.Second {
 		back = r.restored.Round(time.Second).String()
 	}
 	secs := max(r.storm.length.Seconds(), 1)
