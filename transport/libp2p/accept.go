@@ -2,6 +2,7 @@ package libp2p
 
 import (
 	"errors"
+	"net"
 	"net/netip"
 	"sync/atomic"
 	"time"
@@ -25,27 +26,98 @@ type gatedUpgrader struct {
 
 // GateMaListener implements the library's Upgrader.
 func (u gatedUpgrader) GateMaListener(l manet.Listener) coretransport.GatedMaListener {
-	return u.Upgrader.GateMaListener(doorway{l, u.t})
+	d := &doorway{Listener: l, t: u.t, spoken: make(chan *incomingConn), over: make(chan struct{})}
+	u.t.wg.Go(d.open)
+	return u.Upgrader.GateMaListener(d)
 }
 
-// doorway is a listener that gives each connection a place among the strangers.
+// doorway is a listener that gives each connection a place among the strangers, and
+// shows the library only those of which a byte came: who calls speaks first, and the
+// rest is not worth the library's trouble. So thousands a second that say nothing do
+// not fill the system's queue, in which a member would wait behind them.
 type doorway struct {
 	manet.Listener
-	t *Transport
+	t      *Transport
+	spoken chan *incomingConn
+	over   chan struct{} // closed when the listener has ended, because of err
+	err    error
 }
 
 // Accept implements manet.Listener.
-func (d doorway) Accept() (manet.Conn, error) {
-	c, err := d.Listener.Accept()
-	if err != nil {
-		return nil, err
+func (d *doorway) Accept() (manet.Conn, error) {
+	select {
+	case c := <-d.spoken:
+		return c, nil
+	case <-d.over:
+		return nil, d.err
 	}
+}
+
+// open accepts until the listener is closed.
+func (d *doorway) open() {
+	defer d.t.strangers.shut()
+	defer close(d.over)
+	pause := time.Millisecond
+	for {
+		c, err := d.Listener.Accept()
+		switch {
+		case err == nil:
+			pause = time.Millisecond
+			d.welcome(c)
+		case errors.Is(err, net.ErrClosed) || !brief(err):
+			d.err = err
+			return
+		default: // no descriptor is free, or the other end was quicker
+			pause = min(2*pause, time.Second)
+			if !d.rest(pause) {
+				d.err = net.ErrClosed
+				return
+			}
+		}
+	}
+}
+
+// rest waits; it reports false when the transport ends.
+func (d *doorway) rest(pause time.Duration) bool {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-d.t.stop:
+		return false
+	}
+}
+
+// brief reports whether an error of Accept speaks of one connection or one moment.
+func brief(err error) bool {
+	var t interface{ Temporary() bool }
+	return errors.As(err, &t) && t.Temporary()
+}
+
+// welcome gives a connection its place, and waits in a goroutine for its first byte.
+func (d *doorway) welcome(c manet.Conn) {
 	in := &incomingConn{Conn: c, t: d.t, since: time.Now()}
+	in.SetLinger(0) // those that are closed leave nothing in the system
 	in.place = d.t.strangers.enter(ipOf(c.RemoteMultiaddr()), func() {
 		in.evicted.Store(true)
 		c.Close()
 	})
-	return in, nil
+	go d.t.links.Contain("doorway", func() { d.hear(in) }, func() { in.Close() })
+}
+
+// hear waits for the first byte of a connection.
+func (d *doorway) hear(in *incomingConn) {
+	in.SetDeadline(time.Time{})
+	if !in.listen() {
+		in.Close()
+		return
+	}
+	select {
+	case d.spoken <- in:
+	case <-d.over:
+		in.Close()
+	}
 }
 
 // ipOf returns the IP address with which a multiaddr begins, or none if what follows
@@ -64,14 +136,32 @@ type incomingConn struct {
 	place *stranger
 	since time.Time
 
+	first   [64]byte // what came first,
+	from    int      // of which so much was handed on
+	to      int
 	heard   int         // bytes before the handshake was over; the reader's
 	proven  atomic.Bool // the handshake is over
 	evicted atomic.Bool // closed for a new one
 	closed  atomic.Bool
 }
 
+// listen reads the first bytes; it reports false if none come in time.
+func (c *incomingConn) listen() bool {
+	n, _ := c.Conn.Read(c.first[:])
+	c.to, c.heard = n, n
+	if n > 0 {
+		c.place.spoke.Store(true)
+	}
+	return n > 0
+}
+
 // Read implements net.Conn.
 func (c *incomingConn) Read(b []byte) (int, error) {
+	if c.from < c.to {
+		n := copy(b, c.first[c.from:c.to])
+		c.from += n
+		return n, nil
+	}
 	if c.proven.Load() {
 		return c.Conn.Read(b)
 	}
@@ -82,6 +172,36 @@ func (c *incomingConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b[:min(len(b), left)])
 	c.heard += n
 	return n, err
+}
+
+// prove notes that the handshake is over, which had its own deadline.
+func (c *incomingConn) prove() {
+	c.proven.Store(true)
+	c.Conn.SetDeadline(time.Time{})
+}
+
+// until is a deadline, or that of the handshake if it is not over and ends sooner.
+func (c *incomingConn) until(t time.Time) time.Time {
+	if c.proven.Load() {
+		return t
+	}
+	if end := c.since.Add(c.t.opts.Limits.HelloTime); t.IsZero() || t.After(end) {
+		return end
+	}
+	return t
+}
+
+// SetDeadline implements net.Conn.
+func (c *incomingConn) SetDeadline(t time.Time) error { return c.Conn.SetDeadline(c.until(t)) }
+
+// SetReadDeadline implements net.Conn.
+func (c *incomingConn) SetReadDeadline(t time.Time) error {
+	return c.Conn.SetReadDeadline(c.until(t))
+}
+
+// SetWriteDeadline implements net.Conn.
+func (c *incomingConn) SetWriteDeadline(t time.Time) error {
+	return c.Conn.SetWriteDeadline(c.until(t))
 }
 
 // Close implements net.Conn. It counts an end before the handshake was over.

@@ -28,7 +28,7 @@ func (gate) InterceptAccept(network.ConnMultiaddrs) bool { return true }
 func (g gate) InterceptSecured(_ network.Direction, p p2ppeer.ID, c network.ConnMultiaddrs) bool {
 	in, _ := c.(*incomingConn)
 	if in != nil {
-		in.proven.Store(true)
+		in.prove()
 	}
 	key, err := keyOf(p)
 	if err != nil {

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -315,7 +314,7 @@ func TestTCPThenQUIC(t *testing.T) {
 	}
 }
 
-// childEnv tells the test program to be a node, for TestKilled, and no test.
+// childEnv tells the test program to be a node, and no test.
 const childEnv = "PHYLLO_TEST_NODE"
 
 func TestMain(m *testing.M) {
@@ -336,42 +335,13 @@ func TestMain(m *testing.M) {
 // A process that is killed is seen as ended at once, and a call to it as refused.
 func TestKilled(t *testing.T) {
 	a := start(t, 1, libp2p.Options{}, tcpLoop)
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	child := exec.Command(self)
-	child.Env = append(os.Environ(), childEnv+"="+tcpLoop)
-	in, err := child.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer in.Close()
-	out, err := child.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer child.Wait()
-	defer child.Process.Kill()
-	var addr string
-	for addr == "" {
-		var word string
-		if _, err := fmt.Fscan(out, &word); err != nil {
-			t.Fatal(err)
-		}
-		if word == "at" {
-			fmt.Fscan(out, &addr)
-		}
-	}
-	h := &peer.Handle{ID: id.ID{Hi: 2}, Key: keyOf(bytes.Repeat([]byte{2}, 32)), Addrs: []string{addr}}
+	child := startVictim(t, tcpLoop)
+	h := child.h
 	if err := a.Send(h, transport.App, []byte("x")); err != nil {
 		t.Fatal(err)
 	}
 	a.await(t, "the link", func() bool { return a.ups == 1 })
-	if err := child.Process.Kill(); err != nil {
+	if err := child.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	a.await(t, "its end", func() bool { return len(a.downs) == 1 })

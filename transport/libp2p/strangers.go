@@ -4,6 +4,7 @@ import (
 	"container/list"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 
 	"github.com/libp2p/go-libp2p/core/network"
 	p2ppeer "github.com/libp2p/go-libp2p/core/peer"
@@ -14,8 +15,8 @@ import (
 // certificate. There is room for a fixed number, in all and from one address. When
 // it is used up the oldest one is closed for a new one: who means well needs his
 // place for milliseconds, and would find no place at all if those who say nothing
-// kept theirs. One that has a conversation (a newcomer with an admitter) is spared
-// as long as there are others.
+// kept theirs. Those who have not said a byte go first, those in a conversation (a
+// newcomer with an admitter) last.
 //
 // A connection whose other end has shown its certificate counts on its own, also
 // with a limit for each address.
@@ -46,7 +47,8 @@ type stranger struct {
 	place *list.Element // nil: it is known, or gone
 	known bool
 	gone  bool
-	busy  int // conversations under way
+	busy  int         // conversations under way
+	spoke atomic.Bool // a byte came
 	key   p2ppeer.ID
 	way   string
 }
@@ -100,21 +102,46 @@ func (x *strangers) enter(addr netip.Addr, shut func()) *stranger {
 	return s
 }
 
-// oldest returns the one that has been here longest of those that fit, one without a
-// conversation if there is one. x is locked.
+// oldest returns the one that has been here longest of those that fit: of those who
+// have not said a word if there are any, and one in a conversation only if there is no
+// other. x is locked.
 func (x *strangers) oldest(fits func(*stranger) bool) *stranger {
-	var busy *stranger
+	var best [spared + 1]*stranger
 	for e := x.order.Front(); e != nil; e = e.Next() {
 		s := e.Value.(*stranger)
-		switch {
-		case !fits(s):
-		case s.busy == 0:
+		if !fits(s) {
+			continue
+		}
+		r := s.rank()
+		if r == silent {
 			return s
-		case busy == nil:
-			busy = s
+		}
+		if best[r] == nil {
+			best[r] = s
 		}
 	}
-	return busy
+	if best[heard] != nil {
+		return best[heard]
+	}
+	return best[spared]
+}
+
+// In this order strangers give way.
+const (
+	silent = iota // not a byte came
+	heard
+	spared // in a conversation
+)
+
+// rank says how soon a stranger gives way.
+func (s *stranger) rank() int {
+	switch {
+	case s.busy > 0:
+		return spared
+	case s.spoke.Load():
+		return heard
+	}
+	return silent
 }
 
 // remove takes a connection out of all accounts. x is locked.
@@ -159,6 +186,19 @@ func wayOf(c network.ConnMultiaddrs) string {
 	return c.LocalMultiaddr().String() + " " + c.RemoteMultiaddr().String()
 }
 
+// shut closes all, as the node ends.
+func (x *strangers) shut() {
+	x.mu.Lock()
+	var all []*stranger
+	for e := x.order.Front(); e != nil; e = e.Next() {
+		all = append(all, e.Value.(*stranger))
+	}
+	x.mu.Unlock()
+	for _, s := range all {
+		s.close()
+	}
+}
+
 // proven notes which key the other end has proven. way names the connection until it
 // is one of the library.
 func (x *strangers) proven(s *stranger, key p2ppeer.ID, way string) {
@@ -195,6 +235,7 @@ func (x *strangers) Connected(_ network.Network, c network.Conn) {
 	}
 	// QUIC, or by a relay: it comes into sight only now.
 	s = x.enter(ipOf(c.RemoteMultiaddr()), func() { go c.Close() })
+	s.spoke.Store(true)
 	x.proven(s, c.RemotePeer(), way)
 	x.mu.Lock()
 	defer x.mu.Unlock()

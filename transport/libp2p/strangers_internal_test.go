@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+	"time"
 
 	manet "github.com/multiformats/go-multiaddr/net"
 )
@@ -74,7 +75,11 @@ func TestConversationsAreSpared(t *testing.T) {
 	c.want(t, "second")
 	c.leave(second) // it is gone already
 	first.busy--
-	c.come("192.0.2.1", "fourth")
+	first.spoke.Store(true)
+	fourth := c.come("192.0.2.1", "fourth")
+	c.want(t, "third") // never said a byte, and is younger
+	fourth.spoke.Store(true)
+	c.come("192.0.2.1", "fifth")
 	c.want(t, "first")
 	if f := c.from[netip.MustParseAddr("192.0.2.1")]; f.strange != 2 {
 		t.Errorf("%d from the address", f.strange)
@@ -104,14 +109,19 @@ type bytesConn struct {
 	r *bytes.Reader
 }
 
+func (c *bytesConn) SetDeadline(time.Time) error { return nil }
+
 func (c *bytesConn) Read(b []byte) (int, error) { return c.r.Read(b) }
 
 // Of a connection whose handshake goes on and on, no more than 4 KiB are read; of one
 // whose handshake is over, all.
 func TestBytesBeforeTheHandshake(t *testing.T) {
 	wire := &bytesConn{r: bytes.NewReader(make([]byte, 1<<20))}
-	c := &incomingConn{Conn: wire}
+	c := &incomingConn{Conn: wire, place: new(stranger)}
 	buf := make([]byte, 3000)
+	if !c.listen() {
+		t.Error("nothing was heard")
+	}
 	n := 0
 	for {
 		m, err := c.Read(buf)
@@ -126,7 +136,7 @@ func TestBytesBeforeTheHandshake(t *testing.T) {
 	if n != maxBefore || wire.r.Len() != 1<<20-n {
 		t.Errorf("%d bytes were read, %d are left", n, wire.r.Len())
 	}
-	c.proven.Store(true)
+	c.prove()
 	if m, err := c.Read(buf); m != len(buf) || err != nil {
 		t.Errorf("after the handshake: %d bytes, %v", m, err)
 	}
