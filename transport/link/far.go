@@ -53,7 +53,9 @@ func (f *far) send(to *peer.Handle, c transport.Class, frame []byte) error {
 	} else {
 		f.wish(to)
 	}
-	if !f.queue.push(c, frame) {
+	ok, dropped := f.queue.push(c, frame)
+	f.links.drop(dropped)
+	if !ok {
 		f.links.drop(1)
 		return transport.ErrFull
 	}

@@ -15,14 +15,20 @@ var (
 	maxBytes  = [transport.Classes]int{transport.Liveness: 256 << 10, transport.App: 2 << 20, transport.Upkeep: 512 << 10}
 )
 
-// push appends a frame, or reports that the class is full.
-func (q *queue) push(c transport.Class, frame []byte) bool {
-	if len(q.frames[c]) >= maxFrames[c] || q.bytes[c]+len(frame) > maxBytes[c] {
-		return false
+// push appends a frame, or reports that the class is full. Of class Upkeep the oldest
+// frames give way: newer maintenance says the same of a later time. dropped is how
+// many did.
+func (q *queue) push(c transport.Class, frame []byte) (ok bool, dropped int) {
+	for len(q.frames[c]) >= maxFrames[c] || q.bytes[c]+len(frame) > maxBytes[c] {
+		if c != transport.Upkeep || len(q.frames[c]) == 0 {
+			return false, dropped
+		}
+		q.pop(c)
+		dropped++
 	}
 	q.frames[c] = append(q.frames[c], frame)
 	q.bytes[c] += len(frame)
-	return true
+	return true, dropped
 }
 
 // first returns the oldest frame of a class, or nil.
