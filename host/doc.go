@@ -16,6 +16,17 @@
 // its reader for the classes App and Upkeep, which pushes back on that peer alone;
 // of class Liveness, the oldest frame is dropped and counted.
 //
+// # How much of one peer
+//
+// There is no limit on frames in a second: neighbours forward for others, several
+// thousand a second where much passes, and a number that lets these pass stops no
+// attacker. Frames of class App and Upkeep push back instead, by the room for them,
+// just when this node cannot keep up with that peer's share of its turns; who sends
+// more than his share delays himself. What costs more than reading it has a rate: of
+// questions (wire.Question: they demand an answer, or work) 200 a second are taken of
+// one peer, 400 at once after a rest; beyond that its reader waits before each. Ten
+// seconds of it without a rest are a flood, which ends the link as bad input does.
+//
 // # Time
 //
 // The boot clock is read before each input. If it shows that the process, or its
@@ -26,5 +37,6 @@
 //
 // A panic of the machine, of its work or of its saving is a bug: the node stops,
 // the stack is logged, Done is closed and Err and Stop say so. A frame that does
-// not decode is the sender's fault: it is counted, and that link is closed.
+// not decode is the sender's fault: it is counted, and that link is closed; three times within a
+// minute, and the transport speaks with it no more for one (transport.Transport.Blame).
 package host

@@ -3,6 +3,7 @@ package host
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/peer"
@@ -32,6 +33,9 @@ func (e events) Frame(from *peer.Handle, c transport.Class, b []byte) {
 		return
 	}
 	h.count.in[c].Add(1)
+	if h.cfg.Table.Asks(b) && !h.mayAsk(from) {
+		return
+	}
 	msg, kind, err := decode(h.cfg.Table, b)
 	switch {
 	case err != nil:
@@ -51,15 +55,34 @@ func (e events) Frame(from *peer.Handle, c transport.Class, b []byte) {
 // Offer implements transport.Offers. A link has one reader, so that room that is
 // there stays.
 func (e events) Offer(from *peer.Handle, c transport.Class, b []byte) bool {
-	if !e.h.inbox.hasRoom(from.ID) {
+	if !e.h.inbox.hasRoom(from.ID) || e.h.cfg.Table.Asks(b) && e.h.inbox.tired(from.ID, time.Now()) {
 		return false
 	}
 	e.Frame(from, c, b)
 	return true
 }
 
+// mayAsk lets a question pass, after a while if there are many; it reports false if
+// the link is closed for them.
+func (h *Host) mayAsk(from *peer.Handle) bool {
+	wait, flood := h.inbox.ask(from.ID, time.Now())
+	if flood {
+		h.bad(from, badFlood, errFlood)
+		return false
+	}
+	if wait > 0 {
+		h.count.held.Add(1)
+		time.Sleep(min(wait, maxHold))
+	}
+	return true
+}
+
+// maxHold bounds the wait before one question, which those behind it share.
+const maxHold = 10 * time.Millisecond
+
 // Kinds of bad input that the host sees.
 const (
+	badFlood     = "flood"
 	badMalformed = "malformed"
 	badTooLarge  = "too_large"
 	badKind      = "unknown_kind"
@@ -103,7 +126,7 @@ func (h *Host) bad(from *peer.Handle, kind string, err error) {
 	t := h.transport()
 	switch {
 	case t == nil:
-	case kind == badMalformed, kind == badTooLarge:
+	case kind == badMalformed, kind == badTooLarge, kind == badFlood:
 		t.Blame(from.ID)
 	default:
 		t.Disconnect(from.ID, false)

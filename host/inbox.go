@@ -52,6 +52,7 @@ type link struct {
 	muted  bool        // it sent nonsense: nothing more is taken from it
 	gone   bool        // it ended: nobody waits for room any more
 	wait   int         // readers that wait for room
+	asked  asked
 }
 
 // inbox is what waits for the loop. All its methods may be called by anyone.

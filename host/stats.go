@@ -13,6 +13,7 @@ type Stats struct {
 	FramesIn    [transport.Classes]uint64 // received, by class
 	FramesOut   [transport.Classes]uint64 // handed to the transport, by class
 	Blocked     uint64                    // frames whose reader had to wait for room
+	HeldUp      uint64                    // questions that had to wait, as their sender puts too many
 	DroppedIn   uint64                    // frames of class Liveness for which newer ones came
 	DroppedOut  uint64                    // frames for which the transport had no room
 	Unsendable  uint64                    // messages too large to be sent
@@ -27,7 +28,7 @@ type Stats struct {
 }
 
 type counts struct {
-	inputs, blocked, dropped, full, unsendable, skipped, wakes, unsaved atomic.Uint64
+	inputs, blocked, held, dropped, full, unsendable, skipped, wakes, unsaved atomic.Uint64
 
 	in, out [transport.Classes]atomic.Uint64
 	timers  atomic.Int64
@@ -45,7 +46,7 @@ func (c *counts) step(d time.Duration) {
 func (h *Host) Stats() Stats {
 	c := &h.count
 	s := Stats{
-		Inputs: c.inputs.Load(), Blocked: c.blocked.Load(), DroppedIn: c.dropped.Load(), DroppedOut: c.full.Load(),
+		Inputs: c.inputs.Load(), Blocked: c.blocked.Load(), HeldUp: c.held.Load(), DroppedIn: c.dropped.Load(), DroppedOut: c.full.Load(),
 		Unsendable: c.unsendable.Load(), Skipped: c.skipped.Load(), Wakes: c.wakes.Load(), Unsaved: c.unsaved.Load(),
 		LongestStep: time.Duration(c.longest.Load()), Waiting: h.inbox.len(), Timers: int(c.timers.Load()), Work: h.work.len(),
 	}

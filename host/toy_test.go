@@ -40,7 +40,15 @@ func (m *text) Check() error {
 	return nil
 }
 
-var table = wire.NewTable((*text)(nil))
+// question is a message that costs its receiver an answer.
+type question struct {
+	Number uint64 `cbor:"1,keyasint"`
+}
+
+func (*question) Kind() wire.Kind { return 3 }
+func (*question) Asks()           {}
+
+var table = wire.NewTable((*text)(nil), (*question)(nil))
 
 func handle(n uint8) *peer.Handle {
 	return &peer.Handle{ID: id.Tiny(n), Key: peer.Key{n}, Incarnation: 1, Addrs: []string{fmt.Sprintf("mem:%d", n)}}
@@ -72,7 +80,12 @@ func (m *toy) Step(now machine.Clock, in machine.Input, out *machine.Effects) {
 	case machine.InPeerDown:
 		m.tell("down %s %v", in.From.ID.Short()[:2], in.Why)
 	case machine.InMessage:
-		m.tell("%s says %s", in.From.ID.Short()[:2], in.Msg.(*text).Body)
+		switch msg := in.Msg.(type) {
+		case *text:
+			m.tell("%s says %s", in.From.ID.Short()[:2], msg.Body)
+		case *question:
+			m.tell("%s asks", in.From.ID.Short()[:2])
+		}
 	}
 	if !m.Handle(in) && m.on != nil {
 		m.on(m, in)

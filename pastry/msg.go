@@ -132,11 +132,20 @@ type Ping struct {
 	Seq uint32 `cbor:"1,keyasint"`
 }
 
+// MaxSize implements wire.Small: a ping is no way to carry things.
+func (*Ping) MaxSize() int { return 64 }
+
+// Asks implements wire.Question.
+func (*Ping) Asks() {}
+
 // Pong answers a Ping.
 type Pong struct {
 	Active bool   `cbor:"2,keyasint,omitempty"`
 	Seq    uint32 `cbor:"1,keyasint"`
 }
+
+// MaxSize implements wire.Small.
+func (*Pong) MaxSize() int { return 64 }
 
 // What a StateRequest asks for.
 const (
@@ -153,6 +162,12 @@ type StateRequest struct {
 	Row  uint8  `cbor:"3,keyasint,omitempty"`
 }
 
+// MaxSize implements wire.Small.
+func (*StateRequest) MaxSize() int { return 64 }
+
+// Asks implements wire.Question.
+func (*StateRequest) Asks() {}
+
 // StateReply answers a StateRequest.
 type StateReply struct {
 	Seq   uint32         `cbor:"1,keyasint"`
@@ -168,6 +183,9 @@ type Introduce struct {
 	Seq    uint32       `cbor:"1,keyasint"`
 	Joiner *peer.Handle `cbor:"2,keyasint"`
 }
+
+// Asks implements wire.Question.
+func (*Introduce) Asks() {}
 
 // Introduced acknowledges Introduce.
 type Introduced struct {

@@ -36,9 +36,25 @@ func (e *UnknownKindError) Error() string {
 	return fmt.Sprintf("unknown message kind %d: the other node runs a newer or another protocol", e.Kind)
 }
 
+// Small is implemented by messages that are never long, whatever a newer version may
+// add to them. It must work on a nil receiver.
+type Small interface {
+	// MaxSize is the largest encoding that is decoded, in bytes with the kind.
+	MaxSize() int
+}
+
+// Question is implemented by messages that cost their receiver an answer, or other work
+// beyond reading them. A driver bounds how many it takes of one peer in a second.
+type Question interface {
+	// Asks does nothing.
+	Asks()
+}
+
 // Table lists the messages of one protocol. It never changes after NewTable.
 type Table struct {
 	kinds [256]reflect.Type
+	sizes [256]int
+	asks  [256]bool
 }
 
 // NewTable makes a table from one (nil) pointer of each message type. Two
@@ -56,6 +72,11 @@ func NewTable(ms ...Message) *Table {
 			panic(fmt.Sprintf("wire: %v holds a %v, which decodes from what it should refuse: give it an UnmarshalBinary with wire.Exact and an UnmarshalCBOR with wire.ByteString", typ, f))
 		}
 		t.kinds[m.Kind()] = typ
+		t.sizes[m.Kind()] = MaxFrame
+		if s, ok := m.(Small); ok {
+			t.sizes[m.Kind()] = s.MaxSize()
+		}
+		_, t.asks[m.Kind()] = m.(Question)
 	}
 	return t
 }
@@ -137,9 +158,15 @@ func (t *Table) Decode(b []byte) (Message, error) {
 		k := Kind(b[0])
 		return nil, &UnknownKindError{Kind: k, Skip: k >= Optional}
 	}
+	if most := t.sizes[b[0]]; len(b) > most {
+		return nil, fmt.Errorf("%w: %v of %d bytes, at most %d", ErrTooLarge, typ, len(b), most)
+	}
 	v := reflect.New(typ)
 	if err := Unmarshal(b[1:], v.Interface()); err != nil {
 		return nil, err
 	}
 	return v.Interface().(Message), nil
 }
+
+// Asks reports whether an encoded message is a Question, by its kind.
+func (t *Table) Asks(b []byte) bool { return len(b) > 0 && t.asks[b[0]] }

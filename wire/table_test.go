@@ -48,6 +48,31 @@ func TestTableLimits(t *testing.T) {
 	}
 }
 
+// brief is a message that is never long, and asks for something.
+type brief struct {
+	Number uint64 `cbor:"1,keyasint"`
+}
+
+func (*brief) Kind() wire.Kind { return 40 }
+func (*brief) MaxSize() int    { return 64 }
+func (*brief) Asks()           {}
+
+// A message of a kind that is never long is refused by its length, whatever is in it.
+func TestSmallMessages(t *testing.T) {
+	tab := wire.NewTable((*brief)(nil), (*note)(nil))
+	long := append([]byte{40}, wire.MustMarshal(map[int]any{1: 7, 99: make([]byte, 60<<10)})...)
+	if _, err := tab.Decode(long); !errors.Is(err, wire.ErrTooLarge) {
+		t.Error("60 KiB:", err)
+	}
+	grown := append([]byte{40}, wire.MustMarshal(map[int]any{1: 7, 99: make([]byte, 40)})...)
+	if m, err := tab.Decode(grown); err != nil || m.(*brief).Number != 7 {
+		t.Error("a field of a newer version:", err)
+	}
+	if !tab.Asks(long) || tab.Asks([]byte{1}) || tab.Asks([]byte{77}) || tab.Asks(nil) {
+		t.Error("questions are not told from the rest")
+	}
+}
+
 type twin struct{}
 type rough struct {
 	Inner []*struct{ Key [5]byte } `cbor:"1,keyasint"`

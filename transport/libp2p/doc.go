@@ -16,9 +16,23 @@
 // trimming, keep-alives of its muxer and dial back-off are off, because links have
 // their own.
 //
-// # Limits
+// # Strangers
 //
-// The library's defaults are replaced by our own: the default allows 8
-// connections for an IPv4 address and exempts loopback, so that tests would never
-// meet a limit that an office behind one address meets at once.
+// An incoming connection whose other end has not shown a certificate has one of 256
+// places, at most 16 of them for one address (64 for one of loopback), and the oldest
+// gives way to a new one. Who comes over TCP and says nothing is never shown to the
+// library; before the handshake is over 4 KiB are read and no more, and it has an
+// absolute end after 5 s. QUIC answers nobody with more than it got before the address
+// is known to be his (RFC 9000, section 8.1); its handshakes under way, which quic-go
+// lets nobody end, are 128 at most, and end after 5 s without a packet, 10 s in all.
+//
+// # Peers
+//
+// One peer has 12 streams open at once (4 if it has shown no certificate), because
+// over TCP each may hold 256 KiB that nobody has read yet, and 4 MiB in all. More are
+// refused; whose streams were refused 64 times in 10 s is cut off. What frames on a
+// link may cost is bounded by package transport/link and package host, whose docs say
+// how. The library's own limits stand above all of these, for what is overlooked: its
+// defaults allow 8 connections for an IPv4 address and exempt loopback, so that tests
+// would never meet a limit that an office behind one address meets at once.
 package libp2p

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -214,6 +215,7 @@ func TestBeforeTheHandshake(t *testing.T) {
 		"noise":     func(c net.Conn) { c.Write(noise) },
 		"http":      func(c net.Conn) { fmt.Fprintf(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n") },
 		"ssh":       func(c net.Conn) { fmt.Fprintf(c, "SSH-2.0-OpenSSH_9.9\r\n") },
+		"tls":       func(c net.Conn) { tls.Client(c, &tls.Config{MaxVersion: tls.VersionTLS12}).Handshake() },
 		"slow":      func(c net.Conn) { drip(c, "\x13/multistream/1.0.0\n\x07/noise\n") },
 		"then none": func(c net.Conn) { fmt.Fprintf(c, "\x13/multistream/1.0.0\n\x07/noise\n\x00\x20") },
 	}

@@ -21,6 +21,14 @@
 // One goroutine writes for all links, and another one while that one is stuck. An
 // idle link is one goroutine and a buffer of 512 bytes.
 //
+// # Bad input
+//
+// What is wrong is counted once by its kind, logged once a minute for a peer, and ends
+// its link. What no honest node sends, whatever its version or the state of its
+// connection, is an offence besides: three within a minute, and for a minute nobody
+// speaks with the holder of that key. A connection that breaks within a frame, an old
+// certificate and a slow handshake are none.
+//
 // # Frames
 //
 // A frame on a stream is one byte of kind and a wire frame (length, body). Kinds
