@@ -215,7 +215,8 @@ type Endpoint interface {
 	// was not measured.
 	Proximity(p *peer.Handle) (time.Duration, bool)
 	// Broadcast delivers the payload once at every node whose id lies in scope,
-	// this one included.
+	// this one included. All these nodes work for it, so it is for what is rare: an
+	// overlay may drop what exceeds a few a second.
 	Broadcast(scope id.Range, payload []byte)
 	// Find looks a node up by its id: done gets its handle, known or asked of the
 	// ring, or ErrUnreachable if no such node is in the ring now.

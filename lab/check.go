@@ -33,8 +33,15 @@ func (t *Truth) keys(ring []sim.NodeRef, more int) []id.ID {
 	for range more {
 		keys = append(keys, id.ID{Hi: t.r.rng.Uint64(), Lo: t.r.rng.Uint64()})
 	}
+	if len(keys) > maxKeys { // all nodes are asked for each of them
+		t.r.rng.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
+		keys = keys[:maxKeys]
+	}
 	return keys
 }
+
+// maxKeys bounds the keys of one look at a large ring; which they are is drawn.
+const maxKeys = 3000
 
 // Claims checks O1 at this moment: no key has two claimants. With calm it also
 // checks O2: every key has one, and it is the nearest live node. It must be asked

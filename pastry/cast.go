@@ -1,6 +1,7 @@
 package pastry
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/phyllo-net/phyllo/id"
@@ -70,7 +71,41 @@ func (n *Node) handCast(c *contact, m *Hop, b *Cast, avoid []id.ID) {
 	n.hand(c, &Hop{Count: m.Count + 1, Cast: b}, false, avoid)
 }
 
-func (n *Node) onCast(c *contact, m *Hop) { n.cast(c, m, m.Cast.Part, nil) }
+// onCast takes an arc from a neighbour. A broadcast is the one message that makes all
+// nodes work, so an origin may begin only a few in a second, and a neighbour, whatever
+// origins it names, hand over only some more; what is above that ends here.
+func (n *Node) onCast(c *contact, m *Hop) {
+	if !c.rarely().casts.take(viaRate, n.Now()) || !n.mayCast(m.Cast.Origin.ID) {
+		if n.cfg.Observe.Dropped != nil {
+			n.cfg.Observe.Dropped(n, m.Cast.Part.From, kbr.ErrBusy)
+		}
+		return
+	}
+	n.cast(c, m, m.Cast.Part, nil)
+}
+
+// maxOrigins bounds the origins of broadcasts that are counted at once.
+const maxOrigins = 1024
+
+// mayCast counts a broadcast of an origin, and reports whether it is within its rate.
+// While too many origins are counted, as when somebody invents them, no new one may.
+func (n *Node) mayCast(origin id.ID) bool {
+	b := n.casts[origin]
+	if b == nil {
+		if len(n.casts) >= maxOrigins {
+			maps.DeleteFunc(n.casts, func(_ id.ID, b *bucket) bool { return b.idle(originRate, n.Now()) })
+		}
+		if len(n.casts) >= maxOrigins {
+			return false
+		}
+		if n.casts == nil {
+			n.casts = make(map[id.ID]*bucket)
+		}
+		b = new(bucket)
+		n.casts[origin] = b
+	}
+	return b.take(originRate, n.Now())
+}
 
 func (n *Node) deliverCast(via *contact, m *Hop) {
 	b := m.Cast

@@ -74,7 +74,8 @@ type rare struct {
 	doubtful bool
 	// born is the highest incarnation that its own link showed, unless it is met; what
 	// others name may be invented.
-	born uint64
+	born  uint64
+	casts bucket // broadcasts that it handed over
 }
 
 // linked returns the contact's link, made if need be.
@@ -320,9 +321,12 @@ func (n *Node) measured(c *contact, rtt time.Duration) {
 // longer needed of the others.
 func (n *Node) forgetContacts() {
 	now := n.Now()
+	// Whoever had messages relayed is kept while there is room, so that none of them is
+	// heard again.
+	room := len(n.contacts.list) < maxContacts/2
 	n.contacts.retain(func(c *contact) bool {
 		x := c.h.ID
-		if c.leaf || c.probe() != nil || c.busy() ||
+		if c.leaf || room && c.rare().relayed != 0 || c.probe() != nil || c.busy() ||
 			n.inTable(c) || n.inNear(c) || n.watched(x) || n.isGone(x) || n.leaseWith(x) ||
 			now.Sub(c.heard) < n.cfg.Heartbeat || c.life == left && now.Sub(c.rare().since) < n.cfg.GoneFor {
 			n.tidy(c)

@@ -102,7 +102,7 @@ func (n *Node) known(h *peer.Handle) *contact {
 
 func (e *endpoint) Broadcast(scope id.Range, payload []byte) {
 	n := e.n
-	if n.stopped || len(payload) > wire.MaxPayload {
+	if n.stopped || len(payload) > wire.MaxPayload || !n.mayCast(n.self.ID) {
 		return
 	}
 	m := &Hop{Cast: &Cast{Origin: n.self, Num: n.Rand().Uint64(), Env: e.envelope(payload)}}

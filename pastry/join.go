@@ -346,11 +346,18 @@ func (n *Node) addRows(have []row, key id.ID) []row {
 func (n *Node) onJoinRequest(m *Hop) {
 	r := m.Route
 	j := n.contact(r.Origin)
-	if n.removed.Expelled(j.h.ID) || r.Origin.ID == n.self.ID {
+	switch {
+	case n.removed.Expelled(j.h.ID), r.Origin.ID == n.self.ID:
+		return
+	case j.h.Key != r.Origin.Key, r.Origin.Incarnation < j.born(),
+		j.active && j.there() && r.Origin.Incarnation == j.h.Incarnation:
+		return // this id is alive in the ring, or what asks is an echo
+	}
+	if !n.ready() || n.introducing >= maxIntroducing || !n.joins.take(joinRate, n.Now()) {
+		n.to(j, machine.ClassApp, &JoinReply{Num: r.Num, Wait: true})
 		return
 	}
-	if !n.ready() || n.introducing >= maxIntroducing {
-		n.to(j, machine.ClassApp, &JoinReply{Num: r.Num, Wait: true})
+	if _, fresh := n.served.first(servedKey{r.Origin.ID, r.Origin.Incarnation, r.Num}, n.Now()); !fresh {
 		return
 	}
 	n.introducing++

@@ -55,9 +55,11 @@ type Node struct {
 
 	lostSight task.Instant // of the last neighbour that fell silent
 
-	introducing int    // joins that this root serves
-	candidates  int    // probes of named nodes that are out
-	joinNum     uint64 // of the join request that is out
+	joins       bucket            // that this root served
+	casts       map[id.ID]*bucket // broadcasts, by their origin
+	introducing int               // joins that this root serves
+	candidates  int               // probes of named nodes that are out
+	joinNum     uint64            // of the join request that is out
 	joinDone    func(*JoinReply, error)
 	linked      func()         // wakes the join task when a lease came or was denied
 	seeds       []*peer.Handle // of the join that runs

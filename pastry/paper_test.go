@@ -3,7 +3,9 @@ package pastry_test
 import (
 	"cmp"
 	"math"
+	"os"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -18,8 +20,11 @@ import (
 // of Pastry 2001 (Rowstron, Druschel, Middleware 2001), MSPastry (Castro, Costa,
 // Rowstron, DSN 2004) and the PNS report (MSR-TR-2002-82).
 
-// large is the size of the largest ring.
+// large is the size of the largest ring; PHYLLO_RING sets it ("make soak": 10,000).
 func large() int {
+	if n, err := strconv.Atoi(os.Getenv("PHYLLO_RING")); err == nil && n >= 100 {
+		return n
+	}
 	if racing {
 		return 200
 	}
