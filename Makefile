@@ -12,13 +12,22 @@ RIVALSFLAGS ?=
 TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build test deps demo bench rivals soak picture lint
+.PHONY: help build cross package reproducible test deps demo bench rivals soak picture lint
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/phyllo, one static binary
 	CGO_ENABLED=0 go build -trimpath -o bin/phyllo ./cmd/phyllo
+
+cross: ## build the program for Linux, macOS and Windows, amd64 and arm64, to see that it can be
+	go run ./internal/release -binaries
+
+package: ## make dist/: archives for all systems, Debian packages, container file systems, SHA256SUMS; and try them
+	go run ./internal/release -check
+
+reproducible: ## build a release for this system twice, in two folders with two caches, and compare
+	./scripts/reproducible
 
 test: ## run all tests; needs Go only, and says which tests need more
 	@echo "200 storms of faults in rings of 20 nodes; among the other tests there are 20, with the race detector where it works"
