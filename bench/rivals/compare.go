@@ -28,7 +28,7 @@ type plan struct {
 // full is the plan of a comparison whose figures are worth keeping.
 func full(nodes int, transport string) plan {
 	return plan{
-		nodes: nodes, transport: transport, rounds: 10, block: 100, warmup: 20,
+		nodes: nodes, transport: transport, rounds: 10, block: 100, warmup: 10,
 		idle: time.Second, forming: time.Minute,
 	}
 }
