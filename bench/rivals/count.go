@@ -82,3 +82,21 @@ func heldMemory() float64 {
 	runtime.ReadMemStats(&m)
 	return float64(m.HeapAlloc + m.StackInuse)
 }
+
+// files is how many sockets two networks of a hundred nodes may need, linked each to
+// each, with room to spare.
+const files = 1 << 16
+
+// allowFiles lets this process have so many sockets: beyond what it may by itself, if
+// the system lets it, and otherwise all that it may.
+func allowFiles() {
+	var may syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &may) != nil {
+		return // what is missing is told by whoever opens too many
+	}
+	more := syscall.Rlimit{Cur: max(files, may.Cur), Max: max(files, may.Max)}
+	if syscall.Setrlimit(syscall.RLIMIT_NOFILE, &more) != nil {
+		may.Cur = may.Max
+		_ = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &may)
+	}
+}

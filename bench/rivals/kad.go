@@ -96,11 +96,21 @@ func (k *kadNet) start(transport string, seed *peer.AddrInfo) (*kadNode, error) 
 
 // join connects a node to one that is in the network, and lets it look for its place.
 func (n *kadNode) join(ctx context.Context, seed peer.AddrInfo) error {
-	if err := n.host.Connect(ctx, seed); err != nil {
-		return fmt.Errorf("a node of kad-dht does not reach the first one: %w", err)
+	for {
+		err := n.host.Connect(ctx, seed)
+		if err == nil {
+			break
+		}
+		// One node cannot take in all others at once, over QUIC: they try again.
+		if pause(ctx, again) != nil {
+			return fmt.Errorf("a node of kad-dht does not reach the first one: %w", err)
+		}
 	}
 	return await(ctx, n.dht.RefreshRoutingTable())
 }
+
+// again is the time between two attempts to connect.
+const again = 100 * time.Millisecond
 
 // await waits until a node has looked for others. Questions that fail are no fault: the
 // network is still forming.
@@ -117,16 +127,16 @@ func await(ctx context.Context, looked <-chan error) error {
 // something look again every second, in all their buckets; the library itself would do
 // so after minutes.
 func (k *kadNet) fill(ctx context.Context) error {
-	again := time.Now().Add(time.Second)
+	next := time.Now().Add(time.Second)
 	for {
 		lacking := slices.DeleteFunc(slices.Clone(k.nodes), func(n *kadNode) bool { return k.lacks(n) == 0 })
 		if len(lacking) == 0 {
 			return nil
 		}
 		var err error
-		if time.Now().After(again) {
+		if time.Now().After(next) {
 			err = atOnce(0, len(lacking), func(i int) error { return await(ctx, lacking[i].dht.ForceRefresh()) })
-			again = time.Now().Add(time.Second)
+			next = time.Now().Add(time.Second)
 		} else {
 			err = pause(ctx, poll)
 		}
