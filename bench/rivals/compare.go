@@ -110,7 +110,10 @@ func (c *comparison) formAtOnce(ctx context.Context) error {
 	if err := c.invite(ctx, ours); err != nil {
 		return err
 	}
-	return c.reform(ctx, ours, c.nodes)
+	if err := c.reform(ctx, ours, c.nodes); err != nil && !c.run.lastGivenUp() {
+		return err
+	}
+	return nil
 }
 
 // formKad forms the rival's network, width nodes at a time.
@@ -119,7 +122,7 @@ func (c *comparison) formKad(ctx context.Context, m *meters, width int) (err err
 	defer cancel()
 	begun := time.Now()
 	m.kad, err = startKad(limited, c.transport, c.nodes, width)
-	c.note(Formed{Side: kadDHT, AtOnce: width, Seconds: time.Since(begun).Seconds(), GivenUp: err != nil && ctx.Err() == nil && limited.Err() != nil})
+	c.note(Formed{Side: kadDHT, AtOnce: width, Seconds: time.Since(begun).Seconds(), GivenUp: givenUp(ctx, limited, err)})
 	return err
 }
 
@@ -136,8 +139,13 @@ func (c *comparison) reform(ctx context.Context, m *meters, width int) error {
 	limited, cancel := context.WithTimeout(ctx, c.forming)
 	defer cancel()
 	took, err := m.phyllo.reform(limited, width)
-	c.note(Formed{Side: phyllo, AtOnce: width, Seconds: took.Seconds()})
+	c.note(Formed{Side: phyllo, AtOnce: width, Seconds: took.Seconds(), GivenUp: givenUp(ctx, limited, err)})
 	return err
+}
+
+// givenUp reports whether an error is that the time to form was over.
+func givenUp(ctx, limited context.Context, err error) bool {
+	return err != nil && ctx.Err() == nil && limited.Err() != nil
 }
 
 func (c *comparison) note(f Formed) {

@@ -78,8 +78,8 @@ func (r *Run) goals() []Goal {
 	}
 }
 
-// forming compares the times to form. A rival that was given up took longer than said,
-// so the ratio is a lower bound.
+// forming compares the times to form. Who was given up took longer than said: with a
+// rival that was, the ratio is a lower bound.
 func (r *Run) forming(how string, atOnce int) Goal {
 	rival, own := r.formed(kadDHT, atOnce), r.formed(phyllo, atOnce)
 	return Goal{What: "network formed, " + how + ": kad-dht / phyllo", Value: rival.Seconds / own.Seconds, Limit: 2, Unit: "×"}

@@ -78,6 +78,9 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	for _, f := range report.Failed {
+		fmt.Fprintln(os.Stderr, "rivals: not measured:", f)
+	}
 	for _, r := range report.Runs {
 		printRun(os.Stdout, r)
 	}
@@ -88,7 +91,12 @@ func run(ctx context.Context, args []string) error {
 		}
 	}
 	if a.page != "" {
-		return writePage(a.page, report)
+		if err := writePage(a.page, report); err != nil {
+			return err
+		}
+	}
+	if n := len(report.Failed); n > 0 {
+		return fmt.Errorf("%d of %d runs were not measured", n, n+len(report.Runs))
 	}
 	return nil
 }
@@ -98,15 +106,19 @@ func (a *asked) report(ctx context.Context, args []string) (*Report, error) {
 	if a.from != nil {
 		return readReports(a.from)
 	}
-	var runs []*Run
+	report := newReport(args, nil)
 	for _, t := range a.transports {
 		for _, n := range a.nodes {
 			r, err := runChild(ctx, n, t)
-			if err != nil {
-				return nil, err
+			switch {
+			case ctx.Err() != nil:
+				return nil, ctx.Err()
+			case err != nil: // the others tell something all the same
+				report.Failed = append(report.Failed, err.Error())
+			default:
+				report.Runs = append(report.Runs, r)
 			}
-			runs = append(runs, r)
 		}
 	}
-	return newReport(args, runs), nil
+	return report, nil
 }

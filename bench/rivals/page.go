@@ -32,6 +32,9 @@ func page(r *Report) string {
 	b.WriteString(".\n\nSuch machines are shared and noisy: believe ratios of one run, not milliseconds.\n\n## The worst of all runs\n\n")
 	goalTable(&b, smallest(r.Runs))
 	b.WriteString(rivalIsBetter(r.Runs))
+	for _, f := range r.Failed {
+		fmt.Fprintf(&b, "\nNot measured: %s.\n", f)
+	}
 	for _, run := range r.Runs {
 		fmt.Fprintf(&b, "\n## %s\n\n", run)
 		runTable(&b, run)

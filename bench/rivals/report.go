@@ -21,6 +21,8 @@ type Report struct {
 	Commit   string            `json:"commit"`
 	Versions map[string]string `json:"versions"`
 	Runs     []*Run            `json:"runs"`
+	// Failed tells of runs that came to nothing.
+	Failed []string `json:"failed,omitempty"`
 }
 
 // compared are the modules whose versions are told.
@@ -84,7 +86,7 @@ func readReports(paths []string) (*Report, error) {
 		case r.Machine != all.Machine || r.Commit != all.Commit:
 			return nil, fmt.Errorf("%s is of another machine or commit than %s: measure again", path, paths[0])
 		default:
-			all.Runs = append(all.Runs, r.Runs...)
+			all.Runs, all.Failed = append(all.Runs, r.Runs...), append(all.Failed, r.Failed...)
 			all.Command += "; " + r.Command
 		}
 	}
