@@ -106,9 +106,13 @@ func start(t testing.TB, k byte, o libp2p.Options, listen ...string) *node {
 }
 
 func newNode(k byte, o libp2p.Options, listen ...string) (*node, error) {
+	return newIncarnation(k, 1, o, listen...)
+}
+
+func newIncarnation(k byte, incarnation uint64, o libp2p.Options, listen ...string) (*node, error) {
 	seed := bytes.Repeat([]byte{k}, 32)
 	n := &node{owner: &owner{news: make(chan struct{}, 1)}}
-	n.h = &peer.Handle{ID: id.ID{Hi: uint64(k)}, Key: keyOf(seed), Incarnation: 1}
+	n.h = &peer.Handle{ID: id.ID{Hi: uint64(k)}, Key: keyOf(seed), Incarnation: incarnation}
 	cert := &peer.Certificate{Node: n.h.ID, Key: n.h.Key}
 	var mu sync.Mutex
 	tr, err := libp2p.New(transport.Config{
