@@ -23,7 +23,7 @@ const MaxExport = 512 << 10
 var (
 	// ErrPassphrase: the passphrase is not the one, or the file was altered by
 	// somebody who does not know it.
-	ErrPassphrase = errors.New("wrong passphrase")
+	ErrPassphrase = errors.New("wrong passphrase: try again; capitals and blanks count")
 	// ErrShortPassphrase: too easily guessed.
 	ErrShortPassphrase = fmt.Errorf("passphrase too short: at least %d characters, better five words", MinPassphrase)
 )

@@ -20,7 +20,7 @@ const FingerprintSize = 12
 type Fingerprint [FingerprintSize]byte
 
 // ErrFingerprint: a text is not a fingerprint.
-var ErrFingerprint = errors.New("not a fingerprint")
+var ErrFingerprint = errors.New("not a fingerprint: it has 24 hex digits, as `phyllo user find NAME` shows them")
 
 //go:embed words.txt
 var wordText string

@@ -43,7 +43,7 @@ func (n *Node) openStore(dir string) (store.Store, error) {
 	case errors.Is(err, store.ErrNewerVersion):
 		return nil, api.Wrap(api.NewerState, err)
 	case err != nil:
-		return nil, fmt.Errorf("opening the node's records: %w", err)
+		return nil, fmt.Errorf("opening the node's records: %w: is the disk full or read-only? if they are damaged, keep a copy of the folder and begin with another --home", err)
 	}
 	return s, nil
 }

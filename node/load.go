@@ -112,7 +112,7 @@ func readConfig(path string) (string, error) {
 	b, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
 	switch {
 	case err != nil:
-		return "", api.Errorf(api.Usage, "reading %s: %w", path, err)
+		return "", api.Errorf(api.Usage, "reading %s: %w: may this user read it?", path, err)
 	case len(b) > maxConfig:
 		return "", api.Errorf(api.Usage, "%s:1:1: the file has more than 1 MiB: is it the settings file?", path)
 	case bytes.HasPrefix(b, []byte("\xff\xfe")) || bytes.HasPrefix(b, []byte("\xfe\xff")):

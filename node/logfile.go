@@ -31,11 +31,11 @@ func OpenLog(path string) (*LogFile, error) {
 func (l *LogFile) open() error {
 	f, err := os.OpenFile(l.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
-		return fmt.Errorf("opening the log: %w", err)
+		return fmt.Errorf("opening the log: %w: choose another folder with --home DIR", err)
 	}
 	st, err := f.Stat()
 	if err != nil {
-		return errors.Join(fmt.Errorf("opening the log: %w", err), f.Close())
+		return errors.Join(fmt.Errorf("opening the log: %w: choose another folder with --home DIR", err), f.Close())
 	}
 	l.f, l.size = f, st.Size()
 	return nil

@@ -81,11 +81,11 @@ type people struct {
 func loadPeople(dir string, log *slog.Logger) (*people, error) {
 	p := &people{dir: dir}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("making the folder of users: %w", err)
+		return nil, fmt.Errorf("making the folder of users: %w: the node needs to write to its home, or use another --home", err)
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, fmt.Errorf("reading the folder of users: %w", err)
+		return nil, fmt.Errorf("reading the folder of users: %w: does it belong to this user? (`ls -l`)", err)
 	}
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
@@ -174,7 +174,7 @@ func (p *people) save(u *resident) error {
 		err = syncFolder(p.dir)
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("keeping the user's keys: %w", err), os.RemoveAll(temp))
+		return errors.Join(fmt.Errorf("keeping the user's keys: %w: is the disk full? `phyllo doctor` looks", err), os.RemoveAll(temp))
 	}
 	u.dir = final
 	p.put(u)
@@ -189,7 +189,7 @@ func (p *people) note(u *resident) error {
 		return nil
 	}
 	if err := keys.ReplacePrivate(filepath.Join(u.dir, recordName), wire.MustMarshal(u.rec)); err != nil {
-		return fmt.Errorf("keeping the user's record: %w", err)
+		return fmt.Errorf("keeping the user's record: %w: is the disk full? `phyllo doctor` looks", err)
 	}
 	p.put(u)
 	return nil

@@ -129,7 +129,7 @@ func (x *setting) parse(typed string) (any, error) {
 	case bool:
 		b, err := strconv.ParseBool(typed)
 		if err != nil {
-			return nil, fmt.Errorf("%+q is neither true nor false", clip(typed))
+			return nil, fmt.Errorf("%+q is neither true nor false: give one of the two", clip(typed))
 		}
 		return b, nil
 	case int64:
@@ -138,7 +138,7 @@ func (x *setting) parse(typed string) (any, error) {
 		}
 		n, err := strconv.ParseInt(typed, 10, 64)
 		if err != nil {
-			return nil, fmt.Errorf("%+q is not a whole number", clip(typed))
+			return nil, fmt.Errorf("%+q is not a whole number, as 60 is one", clip(typed))
 		}
 		return n, nil
 	case []string:

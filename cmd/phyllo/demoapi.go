@@ -57,7 +57,7 @@ func (d *demoRing) Kill(_ context.Context, x id.ID) error {
 	switch {
 	case at < 0:
 		d.mu.Unlock()
-		return api.Errorf(api.NotFound, "no node of the demo has the id %s", x)
+		return api.Errorf(api.NotFound, "no node of the demo has the id %s: `phyllo status` and the page show those that there are", x)
 	case at == 0:
 		d.mu.Unlock()
 		return api.Errorf(api.Usage, "this page is the one of that node: kill another")

@@ -94,7 +94,7 @@ func (d *demoRing) grow(ctx context.Context, n int) error {
 	d.relay(first.run)
 	v, err := first.run.API().Invite(ctx, api.InviteRequest{Uses: 1000})
 	if err != nil {
-		return fmt.Errorf("inviting the other nodes: %w", err)
+		return fmt.Errorf("inviting the other nodes: %w: run the demo again", err)
 	}
 	d.mu.Lock()
 	d.invite = v.Invite
@@ -152,7 +152,7 @@ func (d *demoRing) start(ctx context.Context, invite string) (*demoNode, error) 
 	}
 	run, err := d.w.launch(c, slog.New(slog.NewTextHandler(d.w.stderr, &slog.HandlerOptions{Level: slog.LevelError})), serve)
 	if err != nil {
-		return nil, fmt.Errorf("making a node: %w", err)
+		return nil, fmt.Errorf("making a node: %w: is the folder for temporary files (TMPDIR) full?", err)
 	}
 	err = run.Start(ctx)
 	var s *api.Status
@@ -216,7 +216,7 @@ func (d *demoRing) settled(ctx context.Context, x id.ID) (bool, error) {
 	at := slices.IndexFunc(d.nodes, func(n *demoNode) bool { return n.id == x })
 	if at < 0 {
 		d.mu.Unlock()
-		return false, api.Errorf(api.NotFound, "no node of the demo has the id %s", x)
+		return false, api.Errorf(api.NotFound, "no node of the demo has the id %s: `phyllo status` and the page show those that there are", x)
 	}
 	n := d.nodes[at]
 	d.mu.Unlock()

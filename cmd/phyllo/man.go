@@ -20,7 +20,7 @@ func newMan(w *world, root *cobra.Command) *cobra.Command {
 		Use: "man DIR", Short: "Write manual pages to a folder", Example: "  phyllo man /usr/local/share/man/man1", Args: args(1, 1), ValidArgsFunction: folders,
 		RunE: func(_ *cobra.Command, a []string) error {
 			if err := os.MkdirAll(a[0], 0o755); err != nil {
-				return fmt.Errorf("making the folder: %w", err)
+				return fmt.Errorf("making the folder: %w: name one that you may write to, as in `%s man ./man`", err, w.program)
 			}
 			date, err := w.manDate()
 			if err != nil {
@@ -33,7 +33,7 @@ func newMan(w *world, root *cobra.Command) *cobra.Command {
 				return os.WriteFile(path, []byte(manPage(c, date)), 0o644)
 			})
 			if err != nil {
-				return fmt.Errorf("writing manual pages: %w", err)
+				return fmt.Errorf("writing manual pages: %w: name a folder that you may write to, as in `%s man ./man`", err, w.program)
 			}
 			if w.json {
 				return w.line(map[string]any{"event": "written", "pages": n, "folder": a[0]})

@@ -85,7 +85,7 @@ func readLimited(path string, most int64) ([]byte, error) {
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, most+1))
 	if err == nil && int64(len(b)) > most {
-		err = fmt.Errorf("%s has more than %s", path, bytesText(uint64(most)))
+		err = fmt.Errorf("%s has more than %s: is it the right file?", path, bytesText(uint64(most)))
 	}
 	return b, err
 }
@@ -99,7 +99,7 @@ func (w *world) save(path, text string, force bool) error {
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".phyllo-*") // with mode 0600
 	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, plainError(err))
+		return fmt.Errorf("writing %s: %w: name a file in a folder that you may write to, with room on its disk", path, plainError(err))
 	}
 	defer os.Remove(f.Name()) // after a success it is gone, or has a second name
 	_, err = io.Copy(f, bytes.NewReader([]byte(text)))
@@ -123,7 +123,7 @@ func (w *world) save(path, text string, force bool) error {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, plainError(err))
+		return fmt.Errorf("writing %s: %w: name a file in a folder that you may write to, with room on its disk", path, plainError(err))
 	}
 	return nil
 }

@@ -214,7 +214,7 @@ func (q *inboxFlags) mark(ctx context.Context, c *api.Client, list []api.Message
 		return nil
 	}
 	if err := c.MarkRead(ctx, q.query.User, ids); err != nil {
-		return fmt.Errorf("the messages were shown, but could not be marked as read: %w", err)
+		return fmt.Errorf("the messages were shown, but could not be marked as read, so they come again: %w", err)
 	}
 	return nil
 }

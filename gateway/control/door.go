@@ -85,7 +85,7 @@ func (d *door) ticket() (*api.Ticket, error) {
 func writeLeader(path, url string) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".open-*") // with mode 0600
 	if err != nil {
-		return fmt.Errorf("writing the file that opens the page: %w", err)
+		return fmt.Errorf("writing the file that opens the page: %w: is the disk full? `phyllo doctor` looks", err)
 	}
 	_, err = fmt.Fprintf(f, `<!doctype html><meta charset="utf-8"><meta name="referrer" content="no-referrer"><title>phyllo</title>
 <meta http-equiv="refresh" content="0; url=%s"><p>Opening <a href="%[1]s">phyllo</a> …
@@ -96,7 +96,7 @@ func writeLeader(path, url string) error {
 	}
 	if err != nil {
 		os.Remove(f.Name())
-		return fmt.Errorf("writing the file that opens the page: %w", err)
+		return fmt.Errorf("writing the file that opens the page: %w: is the disk full? `phyllo doctor` looks", err)
 	}
 	return nil
 }
