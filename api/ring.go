@@ -37,8 +37,9 @@ type Pong struct {
 	Name      string `json:"name,omitempty"` // if a name was asked for
 	ID        id.ID  `json:"id"`
 	Addr      string `json:"addr"`
-	Path      string `json:"path"` // "direct" or "relayed"
-	Kind      string `json:"kind"` // of the connection: "tcp", "quic", "relay", "mem"
+	Path      string `json:"path"`         // "direct" or "relayed"
+	Kind      string `json:"kind"`         // of the connection: "tcp", "quic", "relay", "mem"; or "ring": through other nodes, as a message
+	Via       id.ID  `json:"via,omitzero"` // the node that relays the connection, if one does and is known
 	RTTMicros int64  `json:"rtt_us"`
 }
 

@@ -49,8 +49,11 @@ type Peer struct {
 
 // Reach says whether a node can be reached from outside.
 type Reach struct {
-	Kind     string `json:"kind"`     // "public", "private", "loopback", "unknown"
-	Sentence string `json:"sentence"` // the same for people, with what helps
+	// Kind is "public", "private" (behind a router or firewall), "relayed" (the same,
+	// but other nodes relay for it), "loopback" or "unknown".
+	Kind     string  `json:"kind"`
+	Sentence string  `json:"sentence"`         // the same for people, with what helps
+	Relays   []id.ID `json:"relays,omitempty"` // the nodes that relay for this one
 }
 
 // Traffic is what a node costs.

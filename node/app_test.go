@@ -153,13 +153,17 @@ func TestNewAddresses(t *testing.T) {
 	})
 	addUser(t, ns[1], "bob")
 	addUser(t, ns[0], "ann")
+	before, err := ns[1].View(limited(t))
+	if err != nil {
+		t.Fatal(err)
+	}
 	const more = "/ip4/127.0.0.1/tcp/9"
 	moved.mu.Lock()
 	moved.addrs = []string{more}
 	moved.mu.Unlock()
 	eventually(t, ns[0], "the other one knows the new address", func() bool {
 		v, err := ns[0].View(limited(t))
-		return err == nil && len(v.Leaf) == 1 && slices.Contains(v.Leaf[0].Addrs, more)
+		return err == nil && len(v.Leaf) == 1 && slices.Contains(v.Leaf[0].Addrs, more) && v.Leaf[0].Incarnation == before.Self.Incarnation
 	})
 	send(t, ns[0], "ann", "bob", "at your new place")
 }

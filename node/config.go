@@ -42,8 +42,22 @@ type Config struct {
 	UI string
 	// LAN finds rings on the local network, and is found there (mDNS).
 	LAN bool
-	// NAT asks routers for a port, punches holes and uses relays.
+	// NAT uses what helps behind routers and firewalls, as far as the following
+	// settings say. A node that listens on this computer alone uses none of it.
 	NAT bool
+	// UPnP asks routers to forward a port (UPnP, NAT-PMP).
+	UPnP bool
+	// PunchHoles makes direct connections through routers in place of relayed ones.
+	PunchHoles bool
+	// Relays reaches others through members that relay; and if others cannot reach
+	// this node, looks for two of them.
+	Relays bool
+	// RelayPeers is for how many members this node relays if it can be reached:
+	// 0 to 1,000.
+	RelayPeers int
+	// RelayRate is what it relays for each of them in a second, in bytes: 16 KiB to
+	// 1 GiB.
+	RelayRate int64
 	// RingName is what a ring that is founded here is called, for people: 1 to 32
 	// characters.
 	RingName string
@@ -63,7 +77,8 @@ type Config struct {
 
 // Default returns the settings of a node that was told nothing.
 func Default() Config {
-	return Config{LAN: true, NAT: true, RingName: "home", Connections: 60, Memory: 512 << 20, LogLevel: "info"}
+	return Config{LAN: true, NAT: true, UPnP: true, PunchHoles: true, Relays: true, RelayPeers: 32, RelayRate: 1 << 20,
+		RingName: "home", Connections: 60, Memory: 512 << 20, LogLevel: "info"}
 }
 
 // Validate reports the first setting that is wrong, with kind Usage.
@@ -142,6 +157,13 @@ func between(low, high int64, example string) func(any) error {
 func checkMemory(v any) error {
 	if n := v.(int64); n < 64<<20 || n > 1<<40 {
 		return errors.New("out of range: 64MiB to 1TiB, as in \"512MiB\"")
+	}
+	return nil
+}
+
+func checkRelayRate(v any) error {
+	if n := v.(int64); n < 16<<10 || n > 1<<30 {
+		return errors.New("out of range: 16KiB to 1GiB, as in \"1MiB\"")
 	}
 	return nil
 }

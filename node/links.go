@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/host"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/store/disk"
@@ -65,7 +67,16 @@ func (n *Node) newTransport() (transport.Transport, error) {
 	} else if err := probeListen(n.cfg.Listen); err != nil {
 		return nil, err
 	}
-	return libp2p.New(cfg, libp2p.Options{NAT: n.cfg.NAT && !onlyLoopback(n.cfg.Listen), PerLoopback: 1024})
+	return libp2p.New(cfg, libp2p.Options{Reach: n.natMeans(), PerLoopback: 1024})
+}
+
+// natMeans is what of the settings helps behind routers and firewalls.
+func (n *Node) natMeans() libp2p.Reach {
+	c := &n.cfg
+	if !c.NAT || onlyLoopback(c.Listen) {
+		return libp2p.Reach{}
+	}
+	return libp2p.Reach{PortMap: c.UPnP, Punch: c.PunchHoles, Relays: c.Relays, RelayFor: c.RelayPeers, RelayRate: int(c.RelayRate)}
 }
 
 // chooseListen returns addresses with the port of the last time, the usual one, or
@@ -136,7 +147,7 @@ func (n *Node) hello() (*peer.Handle, *peer.Certificate) {
 	if o == nil || cert == nil || cert.Ring != o.ring {
 		return nil, nil
 	}
-	return o.self, cert
+	return o.at.Load(), cert
 }
 
 // relay hands the transport's events to the present overlay, as the transport
@@ -192,56 +203,47 @@ func (r *relay) Down(to *peer.Handle, why transport.Why) {
 // addrCheck is how often the node looks at its own addresses.
 const addrCheck = 5 * time.Second
 
-// watchAddrs takes the node's place anew when its addresses have changed for good:
-// others know a node by its handle, which is frozen.
+// watchAddrs tells the ring when this node's addresses have changed: at once if the
+// transport says so, else if they stay for two looks.
 func (n *Node) watchAddrs() {
 	every := n.opt.addrCheck
 	if every == 0 {
 		every = addrCheck
 	}
+	var told <-chan struct{}
+	if c, can := n.carrier.(interface{ AddrsChanged() <-chan struct{} }); can {
+		told = c.AddrsChanged()
+	}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	changed := 0
 	for {
+		sure := false
 		select {
 		case <-tick.C:
+		case <-told:
+			sure = true
 		case <-n.ctx.Done():
 			return
 		}
-		o := n.overlay()
-		if o == nil || !sameDirectAddrs(o.self.Addrs, n.ownAddrs()) {
-			changed++
-		} else {
-			changed = 0
+		o, now := n.overlay(), n.ownAddrs()
+		if o == nil || len(now) == 0 || slices.Equal(o.at.Load().Addrs, now) {
+			changed = 0 // no address at all, as while a cable is out, is no news
+			continue
 		}
-		if changed < 3 || o == nil {
+		if changed++; changed < 2 && !sure {
 			continue
 		}
 		changed = 0
-		n.log.Info("this node's addresses have changed: it takes its place anew")
-		if err := n.restartOverlay(n.ctx); err != nil && n.ctx.Err() == nil {
-			n.broke(err)
-			return
+		n.log.Info("this node's addresses have changed", "now", now)
+		err := o.host.Call(n.ctx, func() {
+			o.pastry.Moved(now)
+			o.at.Store(o.pastry.Self())
+		})
+		if err != nil && n.ctx.Err() == nil && !errors.Is(err, host.ErrStopped) {
+			n.log.Warn("the ring could not be told of new addresses", "err", err)
 		}
 	}
-}
-
-// sameDirectAddrs reports whether two lists have the same addresses, in any order.
-// An empty new list, as while a cable is out, changes nothing.
-func sameDirectAddrs(old, now []string) bool {
-	if len(now) == 0 {
-		return true
-	}
-	have := make(map[string]bool, len(old))
-	for _, a := range old {
-		have[a] = true
-	}
-	for _, a := range now {
-		if !have[a] {
-			return false
-		}
-	}
-	return true
 }
 
 // ownAddrs are the addresses that others are told.

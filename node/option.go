@@ -53,8 +53,8 @@ type Place struct {
 }
 
 // WithApp lets the node run an application of yours, under a number of FirstFree or
-// more, the same at all nodes of the ring. If the node changes its ring or its
-// addresses, the application is stopped, and started again with another Endpoint.
+// more, the same at all nodes of the ring. If the node changes its ring, the
+// application is stopped, and started again with another Endpoint.
 func WithApp(m kbr.Mount) Option {
 	return WithAppAt(m.Number, func(Place) kbr.App { return m.App })
 }

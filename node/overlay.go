@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
@@ -29,7 +30,8 @@ import (
 type overlay struct {
 	node  *Node
 	ring  id.Hash
-	self  *peer.Handle
+	self  *peer.Handle                // as it was at the start
+	at    atomic.Pointer[peer.Handle] // with the addresses of this moment
 	host  *host.Host
 	clock func() machine.Clock
 	dir   *directory.Directory
@@ -90,6 +92,7 @@ func (n *Node) takePlace() error {
 		self:  &peer.Handle{ID: cert.Node, Key: cert.Key, Incarnation: incarnation, Addrs: n.ownAddrs()},
 		probe: &probe{now: n.clock.now, changed: n.ringChanged},
 	}
+	o.at.Store(o.self)
 	if err := o.makeApps(); err != nil {
 		return err
 	}

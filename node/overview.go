@@ -77,7 +77,7 @@ func (n *Node) reachable() api.Reach {
 	if r.Kind == "loopback" {
 		r.Sentence = "This node listens on this computer only: let it listen elsewhere with --listen 0.0.0.0:" + strconv.Itoa(DefaultPort) + "."
 	}
-	return api.Reach{Kind: r.Kind, Sentence: r.Sentence}
+	return api.Reach{Kind: r.Kind, Sentence: r.Sentence, Relays: r.Relays}
 }
 
 func (n *Node) addView(s *api.Status, v pastry.View) {

@@ -117,9 +117,21 @@ func (n *Node) ping(ctx context.Context, node id.ID) (*api.Pong, error) {
 			if !l.Relayed && !answer.Relayed {
 				p.Path = "direct"
 			}
+			p.Via = n.nodeOf(l.Via)
 		}
 	}
 	return p, nil
+}
+
+// nodeOf returns the id of the node with this key, of those to which there are links;
+// or zero.
+func (n *Node) nodeOf(key peer.Key) (node id.ID) {
+	for _, l := range n.carrier.Links() {
+		if l.Peer.Key == key {
+			node = l.Peer.ID
+		}
+	}
+	return node
 }
 
 // Trace implements api.Node.

@@ -41,6 +41,8 @@ var built atomic.Bool
 type process struct {
 	t    *testing.T
 	home string
+	ns   string   // network namespace; empty: the one of the test
+	env  []string // settings besides the usual ones of tests
 }
 
 func newProcess(t *testing.T) *process {
@@ -73,8 +75,13 @@ func (p *process) run(args ...string) (string, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, path, append([]string{"--home", p.home}, args...)...)
+	line := append([]string{path, "--home", p.home}, args...)
+	if p.ns != "" {
+		line = append([]string{"ip", "netns", "exec", p.ns}, line...)
+	}
+	cmd := exec.CommandContext(ctx, line[0], line[1:]...)
 	cmd.Env = append(os.Environ(), "PHYLLO_NAT=false", "PHYLLO_LAN=false", "PHYLLO_UI=off", "PHYLLO_LOG_LEVEL=debug")
+	cmd.Env = append(cmd.Env, p.env...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err = cmd.Run()
@@ -98,7 +105,11 @@ func (p *process) must(args ...string) string {
 // up starts the node in the background and returns its number as a process.
 func (p *process) up(args ...string) int {
 	p.t.Helper()
-	p.must(append([]string{"up", "--listen", "127.0.0.1:0"}, args...)...)
+	up := []string{"up"}
+	if p.ns == "" {
+		up = append(up, "--listen", "127.0.0.1:0")
+	}
+	p.must(append(up, args...)...)
 	var s api.Status
 	p.read(&s, "status")
 	if s.State != api.StateReady {

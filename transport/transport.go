@@ -181,6 +181,7 @@ type Link struct {
 	Addr     string // of the other end
 	Kind     string // "tcp", "quic", "mem", "relay"
 	Relayed  bool
+	Via      peer.Key // of the relay on the way, or the zero key
 	Outbound bool
 	Since    time.Time
 	In, Out  uint64 // bytes of frames so far
@@ -189,9 +190,11 @@ type Link struct {
 
 // Reachability says whether this node can be reached from outside.
 type Reachability struct {
-	// Kind is "public", "private" (behind a NAT or firewall), "loopback" or
-	// "unknown".
+	// Kind is "public", "private" (behind a NAT or firewall), "relayed" (the same,
+	// but other nodes relay for it), "loopback" or "unknown".
 	Kind string
+	// Relays are the nodes that relay for this one.
+	Relays []id.ID
 	// Sentence is the same for people, with what helps.
 	Sentence string
 }

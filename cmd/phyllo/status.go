@@ -190,8 +190,12 @@ through a relay while a direct path is looked for: try again after a moment.`,
 				switch {
 				case p.Kind == "self":
 					way = "this node itself"
+				case p.Path != "direct" && !p.Via.IsZero():
+					way = "relayed by node " + p.Via.Short() + ", which sees sealed bytes only"
+				case p.Path != "direct" && p.Kind == "ring":
+					way = "relayed through the ring: there is no connection between the two nodes"
 				case p.Path != "direct":
-					way = p.Path + " through " + p.Addr
+					way = "relayed through " + p.Addr
 				}
 				w.printf("%s: %s, %s\n", who, rtt(p.RTTMicros), clean(way))
 				return nil

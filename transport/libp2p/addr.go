@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	p2ppeer "github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/phyllo-net/phyllo/peer"
@@ -49,6 +50,68 @@ func parseEndpoint(a ma.Multiaddr) (endpoint, bool) {
 	return e, true
 }
 
+// circuit is what an address through a relay says.
+type circuit struct {
+	relay p2ppeer.ID
+	at    endpoint     // where the relay listens
+	addr  ma.Multiaddr // the same
+}
+
+// parseCircuit reads a multiaddr of exactly the form …/p2p/RELAY/p2p-circuit, with
+// one of the forms of parseEndpoint before it.
+func parseCircuit(a ma.Multiaddr) (circuit, bool) {
+	n := len(a) - 2
+	if n < 2 || a[n].Protocol().Code != ma.P_P2P || a[n+1].Protocol().Code != ma.P_CIRCUIT {
+		return circuit{}, false
+	}
+	at, ok := parseEndpoint(a[:n])
+	if !ok {
+		return circuit{}, false
+	}
+	relay, err := p2ppeer.IDFromBytes(a[n].RawValue())
+	return circuit{relay: relay, at: at, addr: a[:n]}, err == nil
+}
+
+// throughRelay reports whether an address, of a node or of a connection, leads
+// through a relay.
+func throughRelay(a ma.Multiaddr) bool {
+	for _, c := range a {
+		if c.Protocol().Code == ma.P_CIRCUIT {
+			return true
+		}
+	}
+	return false
+}
+
+// relayOf returns the relay on the way of an address of a connection; empty: none.
+func relayOf(a ma.Multiaddr) p2ppeer.ID {
+	for i := 1; i < len(a); i++ {
+		if a[i].Protocol().Code == ma.P_CIRCUIT && a[i-1].Protocol().Code == ma.P_P2P {
+			if id, err := p2ppeer.IDFromBytes(a[i-1].RawValue()); err == nil {
+				return id
+			}
+		}
+	}
+	return ""
+}
+
+// multiaddr writes an endpoint down.
+func (e endpoint) multiaddr() ma.Multiaddr {
+	kind, carry := "/ip6/", "/tcp/"
+	if e.ip.Is4() {
+		kind = "/ip4/"
+	}
+	rest := ""
+	if e.quic {
+		carry, rest = "/udp/", "/quic-v1"
+	}
+	a, err := ma.NewMultiaddr(kind + e.ip.String() + carry + strconv.Itoa(int(e.port)) + rest)
+	if err != nil {
+		return nil // a zone, which no endpoint that is usable has
+	}
+	return a
+}
+
 var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 
 // unusable reports whether nobody can be at this address, or nobody that a
@@ -89,11 +152,23 @@ type site struct {
 	loopback bool // others on this machine are meant
 	private  bool
 	own      []endpoint
+	listen   []ma.Multiaddr // the same as multiaddrs, and what else is listened on
+}
+
+// gone returns the IPs that were own ones and are no more.
+func (s *site) gone(now *site) []netip.Addr {
+	var ips []netip.Addr
+	for _, o := range s.own {
+		if !slices.ContainsFunc(now.own, func(n endpoint) bool { return n.ip == o.ip }) {
+			ips = append(ips, o.ip)
+		}
+	}
+	return ips
 }
 
 // siteOf looks at the addresses on which a node really listens.
 func siteOf(listen []ma.Multiaddr, asked []string) site {
-	var s site
+	s := site{listen: listen}
 	beyond := false
 	for _, a := range listen {
 		e, ok := parseEndpoint(a)
@@ -119,17 +194,22 @@ func siteOf(listen []ma.Multiaddr, asked []string) site {
 	return s
 }
 
-// dialable reports whether an address that somebody named may be called.
-func (s *site) dialable(a ma.Multiaddr) bool {
+// dialable reports whether an address that somebody named may be called. known
+// tells of an IP whether the peer has been reached there before: a private or
+// loopback address is then no guess.
+func (s *site) dialable(a ma.Multiaddr, known func(netip.Addr) bool) bool {
 	e, ok := parseEndpoint(a)
+	if c, through := parseCircuit(a); through {
+		e, ok = c.at, true
+	}
 	if !ok || e.unusable() || slices.Contains(s.own, e) {
 		return false
 	}
 	switch placeOf(e.ip) {
 	case onHost:
-		return s.loopback
+		return s.loopback || known(e.ip)
 	case onSite:
-		return s.private || s.loopback
+		return s.private || s.loopback || known(e.ip)
 	}
 	return true
 }

@@ -1,6 +1,7 @@
 package libp2p
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -59,7 +60,11 @@ func TestDialable(t *testing.T) {
 		{"/ip4/198.51.100.7/tcp/4001/ws", false, false, false, false},
 		{"/ip4/198.51.100.7/udp/4001", false, false, false, false},
 		{"/unix/tmp/socket", false, false, false, false},
-		{"/ip4/198.51.100.7/tcp/4001/p2p/12D3KooWRndVhVZPCiQwHBBBdg769GyrPUW13zxwqQyf9r3ANaba/p2p-circuit", false, false, false, false},
+		{"/ip4/198.51.100.7/tcp/4001/p2p/12D3KooWRndVhVZPCiQwHBBBdg769GyrPUW13zxwqQyf9r3ANaba/p2p-circuit", true, true, true, true},
+		{"/ip4/192.168.9.9/tcp/4001/p2p/12D3KooWRndVhVZPCiQwHBBBdg769GyrPUW13zxwqQyf9r3ANaba/p2p-circuit", true, false, true, true},
+		{"/ip4/198.51.100.7/tcp/4001/p2p/12D3KooWRndVhVZPCiQwHBBBdg769GyrPUW13zxwqQyf9r3ANaba", false, false, false, false},
+		{"/p2p/12D3KooWRndVhVZPCiQwHBBBdg769GyrPUW13zxwqQyf9r3ANaba/p2p-circuit", false, false, false, false},
+		{"/dns4/example.org/tcp/4001/p2p/12D3KooWRndVhVZPCiQwHBBBdg769GyrPUW13zxwqQyf9r3ANaba/p2p-circuit", false, false, false, false},
 	}
 	for _, c := range cases {
 		a := addrs(t, c.addr)[0]
@@ -68,14 +73,14 @@ func TestDialable(t *testing.T) {
 			site site
 			want bool
 		}{{"office", office, c.office}, {"server", server, c.server}, {"demo", demo, c.demo}, {"mixed", mixed, c.mixed}} {
-			if got := s.site.dialable(a); got != s.want {
+			if got := s.site.dialable(a, unknown); got != s.want {
 				t.Errorf("%s: %s dialable %v, want %v", s.name, c.addr, got, s.want)
 			}
 		}
 	}
 	for _, own := range office.own {
 		for _, text := range []string{"/ip4/192.168.7.5/tcp/4001", "/ip4/127.0.0.1/tcp/4001"} {
-			if office.dialable(addrs(t, text)[0]) {
+			if office.dialable(addrs(t, text)[0], unknown) {
 				t.Errorf("own address %s (%v) is dialable", text, own)
 			}
 		}
@@ -107,18 +112,25 @@ func TestAnnounced(t *testing.T) {
 // Any bytes that are a multiaddr are looked at without a fault, and what is
 // dialable is exactly an IP address with a port.
 func FuzzDialable(f *testing.F) {
-	for _, s := range []string{"/ip4/127.0.0.1/tcp/1", "/ip6/::1/udp/1/quic-v1", "/dns/x/tcp/1", "/unix/x", "/tcp/1", "/ip4/1.2.3.4"} {
+	for _, s := range []string{"/ip4/127.0.0.1/tcp/1", "/ip6/::1/udp/1/quic-v1", "/dns/x/tcp/1", "/unix/x", "/tcp/1", "/ip4/1.2.3.4",
+		"/ip4/1.2.3.4/tcp/1/p2p/12D3KooWRndVhVZPCiQwHBBBdg769GyrPUW13zxwqQyf9r3ANaba/p2p-circuit"} {
 		f.Add(s)
 	}
 	s := site{loopback: true, private: true}
 	f.Fuzz(func(t *testing.T, text string) {
 		a, err := ma.NewMultiaddr(text)
-		if err != nil || !s.dialable(a) {
+		if err != nil || !s.dialable(a, unknown) {
 			return
 		}
 		e, ok := parseEndpoint(a)
+		if c, through := parseCircuit(a); through {
+			e, ok = c.at, true
+		}
 		if !ok || e.port == 0 || !e.ip.IsValid() || e.ip.IsMulticast() || strings.Contains(text, "dns") {
 			t.Errorf("%q is dialable", text)
 		}
 	})
 }
+
+// unknown is for peers that were not reached before.
+func unknown(netip.Addr) bool { return false }

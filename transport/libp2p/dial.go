@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"syscall"
 	"time"
 
@@ -123,7 +124,7 @@ func negotiate(ctx context.Context, s network.Stream, protocol string, limit tim
 
 // connection returns a connection with the holder of key, an old one or a new one.
 func (t *Transport) connection(ctx context.Context, key peer.Key, addrs []string) (network.Conn, peer.Key, error) {
-	good := t.usable(addrs)
+	good := t.usable(key, addrs)
 	if key.IsZero() {
 		var err error
 		if key, err = t.ask(ctx, good); err != nil {
@@ -148,19 +149,27 @@ func (t *Transport) standing(p p2ppeer.ID) network.Conn {
 	for _, c := range t.host.Network().ConnsToPeer(p) {
 		switch {
 		case c.IsClosed(), t.uses.of(c) < 0:
-		case best == nil, best.Stat().Limited && !c.Stat().Limited,
-			best.Stat().Limited == c.Stat().Limited && t.uses.of(c) > t.uses.of(best):
+		case best == nil, relayed(best) && !relayed(c),
+			relayed(best) == relayed(c) && t.uses.of(c) > t.uses.of(best):
 			best = c
 		}
 	}
 	return best
 }
 
-// usable returns those of the addresses that may be called.
-func (t *Transport) usable(addrs []string) []ma.Multiaddr {
+// relayed reports whether a connection leads through a relay.
+func relayed(c network.Conn) bool { return throughRelay(c.RemoteMultiaddr()) }
+
+// usable returns those of the addresses of a peer that may be called. Without a
+// key, or without a way to use relays, those of relays may not.
+func (t *Transport) usable(key peer.Key, addrs []string) []ma.Multiaddr {
 	var good []ma.Multiaddr
 	for _, text := range addrs[:min(len(addrs), peer.MaxAddrs)] {
-		if a, err := ma.NewMultiaddr(text); err == nil && t.mayDial(a) {
+		a, err := ma.NewMultiaddr(text)
+		if err != nil || !t.mayDial(key, a) || throughRelay(a) && (key.IsZero() || !t.opts.Reach.Relays) {
+			continue
+		}
+		if c, through := parseCircuit(a); !through || c.relay != t.host.ID() {
 			good = append(good, a)
 		}
 	}
@@ -186,60 +195,82 @@ func (t *Transport) ask(ctx context.Context, addrs []ma.Multiaddr) (peer.Key, er
 	return peer.Key{}, err
 }
 
-// dial makes a connection. TCP is tried first; QUIC follows after a moment, or when
-// TCP has failed. Where TCP is refused by the machine, its QUIC is not waited for.
-func (t *Transport) dial(ctx context.Context, p p2ppeer.ID, addrs []ma.Multiaddr) (network.Conn, error) {
-	if len(addrs) == 0 {
-		return nil, errNoAddress
-	}
-	var tcp, quic []ma.Multiaddr
+// way is one of the ways to a peer, with the addresses for it.
+type way struct {
+	addrs   []ma.Multiaddr
+	relayed bool
+	try     func(context.Context, p2ppeer.ID, []ma.Multiaddr) (network.Conn, error)
+}
+
+// ways sorts addresses by the way that they lead, in the order in which ways are
+// tried.
+func (t *Transport) ways(addrs []ma.Multiaddr) []way {
+	all := []way{{try: t.call}, {try: t.call}, {try: t.viaRelays, relayed: true}}
 	for _, a := range addrs {
-		if e, _ := parseEndpoint(a); e.quic {
-			quic = append(quic, a)
-		} else {
-			tcp = append(tcp, a)
+		e, direct := parseEndpoint(a)
+		at := 0
+		switch {
+		case !direct:
+			at = 2
+		case e.quic:
+			at = 1
 		}
+		all[at].addrs = append(all[at].addrs, a)
 	}
-	if len(tcp) == 0 || len(quic) == 0 {
-		c, err := t.call(ctx, p, addrs)
-		return c, verdict(err, addrs)
+	return slices.DeleteFunc(all, func(w way) bool { return len(w.addrs) == 0 })
+}
+
+// dial makes a connection. TCP is tried first; QUIC follows after a moment, or when
+// TCP has failed, and relays after another. Where TCP is refused by the machine,
+// its QUIC is not waited for.
+func (t *Transport) dial(ctx context.Context, p p2ppeer.ID, addrs []ma.Multiaddr) (network.Conn, error) {
+	ways := t.ways(addrs)
+	if len(ways) == 0 {
+		return nil, errNoAddress
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	first := make(chan error, 1)
-	var c network.Conn
-	go func() {
-		conn, err := t.call(ctx, p, tcp)
-		if err == nil {
-			c = conn
-		}
-		first <- err
-	}()
+	type outcome struct {
+		conn network.Conn
+		err  error
+	}
+	outcomes := make(chan outcome, len(ways))
 	timer := time.NewTimer(headStart)
 	defer timer.Stop()
-	var tcpErr error
-	waited := false
-	select {
-	case tcpErr = <-first:
-		waited = true
-		if tcpErr == nil {
-			return c, nil
+	running := 0
+	begin := func() {
+		if len(ways) == 0 {
+			return
 		}
-		if refusedAt(tcpErr, quic) || errors.As(tcpErr, new(sec.ErrPeerIDMismatch)) {
-			return nil, verdict(tcpErr, addrs)
+		w := ways[0]
+		ways = ways[1:]
+		running++
+		go func() {
+			c, err := w.try(ctx, p, w.addrs)
+			outcomes <- outcome{c, err}
+		}()
+		timer.Reset(headStart)
+	}
+	var errs []error
+	for begin(); running > 0; {
+		select {
+		case o := <-outcomes:
+			if o.err == nil {
+				return o.conn, nil
+			}
+			running--
+			errs = append(errs, o.err)
+			if len(ways) > 0 && !ways[0].relayed && (refusedAt(o.err, ways[0].addrs) || errors.As(o.err, new(sec.ErrPeerIDMismatch))) {
+				ways = ways[1:]
+			}
+			if running == 0 {
+				begin()
+			}
+		case <-timer.C:
+			begin()
 		}
-	case <-timer.C:
 	}
-	conn, err := t.call(ctx, p, quic)
-	if err == nil {
-		return conn, nil
-	}
-	if !waited {
-		if tcpErr = <-first; tcpErr == nil {
-			return c, nil
-		}
-	}
-	return nil, verdict(errors.Join(tcpErr, err), addrs)
+	return nil, verdict(errors.Join(errs...), addrs)
 }
 
 // addrLife is how long the library keeps the addresses for a call. It is none of
@@ -247,7 +278,8 @@ func (t *Transport) dial(ctx context.Context, p p2ppeer.ID, addrs []ma.Multiaddr
 // the peer begins or ends, which may be just between.
 const addrLife = 2*time.Minute + time.Second
 
-// call lets the library dial a peer at these addresses and no others.
+// call lets the library dial a peer at these addresses and no others. If they are
+// direct, a connection over a relay that stands is not what is asked for.
 func (t *Transport) call(ctx context.Context, p p2ppeer.ID, addrs []ma.Multiaddr) (network.Conn, error) {
 	n := t.host.Network()
 	t.dialMu.Lock()
@@ -258,6 +290,9 @@ func (t *Transport) call(ctx context.Context, p p2ppeer.ID, addrs []ma.Multiaddr
 	n.Peerstore().AddAddrs(p, addrs, addrLife)
 	t.dialMu.Unlock()
 	ctx = network.WithDialPeerTimeout(ctx, t.opts.Limits.DialTime)
+	if !throughRelay(addrs[0]) {
+		ctx = network.WithForceDirectDial(ctx, "phyllo")
+	}
 	return n.DialPeer(ctx, p)
 }
 
@@ -291,7 +326,7 @@ func verdict(err error, addrs []ma.Multiaddr) error {
 	}
 	var other sec.ErrPeerIDMismatch
 	switch {
-	case errors.As(err, &other):
+	case errors.As(err, &other) && !slices.ContainsFunc(addrs, throughRelay):
 		return fmt.Errorf("%w: %w", transport.ErrOtherKey, err)
 	case errors.Is(err, swarm.ErrDialToSelf):
 		return fmt.Errorf("%w: %w", transport.ErrSelf, err)
@@ -303,11 +338,17 @@ func verdict(err error, addrs []ma.Multiaddr) error {
 	return fmt.Errorf("%w: %w", errNoWay, err)
 }
 
-// allRefused reports whether every machine that was called refused TCP.
+// allRefused reports whether every machine that was called refused TCP. What a
+// relay says is no proof, and with one on the way nor is what others say who happen
+// to be at the peer's private address.
 func allRefused(err error, addrs []ma.Multiaddr) bool {
 	tcp := addrs[:0:0]
 	for _, a := range addrs {
-		if e, _ := parseEndpoint(a); !e.quic {
+		e, direct := parseEndpoint(a)
+		if !direct {
+			return false
+		}
+		if !e.quic {
 			tcp = append(tcp, a)
 		}
 	}

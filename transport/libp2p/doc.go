@@ -16,6 +16,21 @@
 // trimming, keep-alives of its muxer and dial back-off are off, because links have
 // their own.
 //
+// # Reach
+//
+// Whether a node can be reached it learns from members: it shows its certificate
+// over a stream of its own (a pass), hears from where it is seen to come, and asks to
+// be called back. If somebody does not get through, it takes places at two members
+// that relay: those that were reached by all who called them. The relay is the
+// library's circuit v2 with doors (passes) and shares (bytes a second) of our own, and
+// without the limits that make it useless for links. The library's AutoNAT and
+// AutoRelay are not used: they want public servers, many of them, and minutes.
+//
+// A relayed connection is authenticated end to end as any other. The library then
+// tries to punch a hole (DCUtR); a link moves to the direct connection without losing
+// a frame. Idle, all this costs a TCP keep-alive for each place at a relay, and a call
+// from outside in half an hour.
+//
 // # Strangers
 //
 // An incoming connection whose other end has not shown a certificate has one of 256

@@ -19,7 +19,10 @@ func (g gate) InterceptPeerDial(p p2ppeer.ID) bool {
 }
 
 // InterceptAddrDial implements the library's ConnectionGater.
-func (g gate) InterceptAddrDial(_ p2ppeer.ID, a ma.Multiaddr) bool { return g.t.mayDial(a) }
+func (g gate) InterceptAddrDial(p p2ppeer.ID, a ma.Multiaddr) bool {
+	key, err := keyOf(p)
+	return err == nil && g.t.mayDial(key, a)
+}
 
 // InterceptAccept implements the library's ConnectionGater: limits decide.
 func (gate) InterceptAccept(network.ConnMultiaddrs) bool { return true }

@@ -19,6 +19,7 @@ import (
 	p2ppeer "github.com/libp2p/go-libp2p/core/peer"
 	coretransport "github.com/libp2p/go-libp2p/core/transport"
 	"github.com/libp2p/go-libp2p/gologshim"
+	basichost "github.com/libp2p/go-libp2p/p2p/host/basic"
 	"github.com/libp2p/go-libp2p/p2p/muxer/yamux"
 	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	"github.com/libp2p/go-libp2p/p2p/net/upgrader"
@@ -66,12 +67,22 @@ func newHost(t *Transport) (host.Host, error) {
 		p2p.WithDialTimeout(t.opts.Limits.DialTime),
 		p2p.UserAgent("phyllo"), p2p.ProtocolVersion("phyllo/1"),
 		p2p.Ping(false), p2p.DisableMetrics(),
+		// Members tell each other how they see each other: see reach.
+		p2p.DisableIdentifyAddressDiscovery(), p2p.ForceReachabilityPrivate(),
+		// A network that was out for a while is not given up for good.
+		p2p.UDPBlackHoleSuccessCounter(nil), p2p.IPv6BlackHoleSuccessCounter(nil),
 		p2p.WithFxOption(fx.Supply([]upgrader.Option{upgrader.WithAcceptTimeout(t.opts.Limits.HelloTime)})),
 	}
-	if t.opts.NAT {
-		opts = append(opts, p2p.NATPortMap(), p2p.EnableAutoNATv2(), p2p.EnableRelay(), p2p.EnableHolePunching())
+	if t.opts.Reach.PortMap {
+		opts = append(opts, p2p.NATManager(func(n network.Network) basichost.NATManager {
+			t.nat = basichost.NewNATManager(n)
+			return t.nat
+		}))
+	}
+	if t.opts.Reach.Relays {
+		opts = append(opts, p2p.EnableRelay())
 	} else {
-		opts = append(opts, p2p.DisableRelay(), p2p.DisableIdentifyAddressDiscovery(), p2p.ForceReachabilityPrivate())
+		opts = append(opts, p2p.DisableRelay())
 	}
 	h, err := p2p.New(opts...)
 	if err != nil {
@@ -86,7 +97,7 @@ func newHost(t *Transport) (host.Host, error) {
 // punching; otherwise a second node at a port that is taken must fail.
 func tcpOptions(o Options) []tcp.Option {
 	opts := []tcp.Option{tcp.WithConnectionTimeout(o.Limits.DialTime)}
-	if !o.NAT {
+	if !o.Reach.Punch {
 		opts = append(opts, tcp.DisableReuseport())
 	}
 	return opts

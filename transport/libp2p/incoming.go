@@ -2,6 +2,7 @@ package libp2p
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"time"
@@ -9,6 +10,8 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	p2ppeer "github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
+	circuit2 "github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/proto"
+	"github.com/libp2p/go-libp2p/p2p/protocol/holepunch"
 )
 
 // serve lets f handle the streams of a protocol, in a goroutine of their own:
@@ -79,5 +82,22 @@ func (t *Transport) negotiateIncoming(s network.Stream) {
 		s.ResetWithError(network.StreamProtocolNegotiationFailed)
 		return
 	}
+	if !t.welcome(name, s.Conn()) {
+		t.badFrom(s.Conn().RemotePeer(), "relay", fmt.Errorf("a stream of %s from one who is no relay of this node", name))
+		s.ResetWithError(network.StreamProtocolViolation)
+		return
+	}
 	handle(name, s)
+}
+
+// welcome keeps the library's protocols to where they belong: what is relayed comes
+// from relays that this node has chosen, and holes are punched beside a relay.
+func (t *Transport) welcome(name protocol.ID, c network.Conn) bool {
+	switch name {
+	case circuit2.ProtoIDv2Stop:
+		return t.reach != nil && t.reach.passes.holds(c.RemotePeer())
+	case holepunch.Protocol:
+		return relayed(c)
+	}
+	return true
 }

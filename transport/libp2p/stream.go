@@ -46,6 +46,15 @@ func (s *stream) Remote() peer.Key { return s.key }
 // Addr implements transport.Stream.
 func (s *stream) Addr() string { return s.s.Conn().RemoteMultiaddr().String() }
 
+// Via returns the key of the relay on the way, or the zero key: see link.Links.
+func (s *stream) Via() peer.Key {
+	key, err := keyOf(relayOf(s.s.Conn().RemoteMultiaddr()))
+	if err != nil {
+		return peer.Key{}
+	}
+	return key
+}
+
 // Kind implements link.Stream.
 func (s *stream) Kind() string {
 	a := s.s.Conn().RemoteMultiaddr()

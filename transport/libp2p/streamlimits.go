@@ -78,7 +78,10 @@ func (l *limits) OpenStream(p p2ppeer.ID, dir network.Direction) (network.Stream
 func (l *limits) enter(p p2ppeer.ID, now time.Time) (done func(), err error) {
 	strange := l.t.strangers.strange(p)
 	most := maxPeerStreams
-	if strange {
+	switch {
+	case l.t.reach != nil && l.t.reach.passes.holds(p):
+		most = maxCircuits // each carries what another node has to say
+	case strange:
 		most = maxStrangeStreams
 	}
 	l.mu.Lock()

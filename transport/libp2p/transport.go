@@ -4,13 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/protocol"
+	basichost "github.com/libp2p/go-libp2p/p2p/host/basic"
 	ma "github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
@@ -21,13 +25,12 @@ import (
 // Options are what of a transport is not in the contract. The zero value is good
 // for a LAN and for nodes with public addresses.
 type Options struct {
-	// NAT turns on what helps a node behind a NAT: port mappings by UPnP and
-	// NAT-PMP, finding out whether it can be reached, relays and hole punching.
-	NAT bool
+	// Reach is what helps a node behind a NAT, and others by this one.
+	Reach Reach
 	// PerAddress bounds the links with one IP address, and as many connections
 	// again whose other end has not shown a certificate (16 each); PerLoopback the
 	// same for each address of loopback (64; programs with many nodes in one
-	// process need more).
+	// process need more; negative: loopback is an address as any other).
 	PerAddress, PerLoopback int
 	// Unused is how long a connection without a stream of ours stands; 10 s. One
 	// that never had any stands for Limits.HelloTime.
@@ -53,9 +56,15 @@ type Transport struct {
 	// Those who have not shown a certificate yet.
 	strangers *strangers
 	site      atomic.Pointer[site]
+	met       met
+	reach     *reach               // nil: nothing of Options.Reach is on
+	nat       basichost.NATManager // nil: routers are not asked
 
-	reach  atomic.Int32 // network.Reachability as far as it was found out
-	dialMu sync.Mutex   // one at a time changes the addresses of a peer that is called
+	changed chan struct{} // the addresses that others are told have changed
+	toldMu  sync.Mutex
+	told    []string
+
+	dialMu sync.Mutex // one at a time changes the addresses of a peer that is called
 	wg     sync.WaitGroup
 	stop   chan struct{}
 	once   sync.Once
@@ -77,9 +86,13 @@ func New(cfg transport.Config, opts Options) (*Transport, error) {
 	opts.setDefaults()
 	t := &Transport{
 		cfg: cfg, opts: opts, stop: make(chan struct{}),
-		uses: newUses(),
+		uses: newUses(), changed: make(chan struct{}, 1),
 	}
 	t.site.Store(&site{})
+	if opts.Reach.on() {
+		t.reach = newReach(t)
+		cfg.Events = t.reach.listen(cfg.Events)
+	}
 	t.links = link.New(cfg, opener{t}, opts.Limits)
 	t.strangers = newStrangers(opts, func() {
 		t.links.BadStranger("crowd", errors.New("too many connections without a certificate: the oldest was closed"))
@@ -95,14 +108,16 @@ func New(cfg transport.Config, opts Options) (*Transport, error) {
 		return nil, fmt.Errorf("listen on %s: the address is taken or not this machine's: choose another with --listen", a)
 	}
 	t.learnSite()
+	t.told = t.Addrs()
+	h.Network().Notify(notices{t})
 	h.Network().SetStreamHandler(t.incoming)
 	h.Network().Notify(t.strangers)
 	for _, c := range h.Network().Conns() { // some may have been quicker
 		t.strangers.Connected(nil, c)
 	}
 	t.serve(link.Protocol, t.acceptLink)
-	if opts.NAT {
-		if err := t.hear(); err != nil {
+	if t.reach != nil {
+		if err := t.reach.start(); err != nil {
 			t.Close()
 			return nil, err
 		}
@@ -115,9 +130,13 @@ func (o *Options) setDefaults() {
 	if o.PerAddress == 0 {
 		o.PerAddress = 16
 	}
-	if o.PerLoopback == 0 {
+	switch {
+	case o.PerLoopback == 0:
 		o.PerLoopback = 64
+	case o.PerLoopback < 0:
+		o.PerLoopback = o.PerAddress
 	}
+	o.Reach.setDefaults()
 	if o.Unused == 0 {
 		o.Unused = 10 * time.Second
 	}
@@ -129,34 +148,80 @@ func (o *Options) setDefaults() {
 	}
 }
 
-// learnSite looks at the addresses on which this node listens now.
+// learnSite looks at the addresses on which this node listens now, not as the
+// library remembers them for up to a minute. Connections from addresses that this
+// machine has no more are dead, and would be silent for long.
 func (t *Transport) learnSite() {
-	addrs, err := t.host.Network().InterfaceListenAddresses()
-	if err != nil {
-		addrs = t.host.Network().ListenAddresses()
+	listen := t.host.Network().ListenAddresses()
+	if addrs, err := manet.InterfaceMultiaddrs(); err == nil {
+		if resolved, err := manet.ResolveUnspecifiedAddresses(listen, addrs); err == nil {
+			listen = resolved
+		}
 	}
-	s := siteOf(addrs, t.cfg.Listen)
-	t.site.Store(&s)
+	s := siteOf(listen, t.cfg.Listen)
+	old := t.site.Swap(&s)
+	gone := old.gone(&s)
+	if len(gone) == 0 {
+		return
+	}
+	for _, c := range t.host.Network().Conns() {
+		if e, ok := parseEndpoint(c.LocalMultiaddr()); ok && slices.Contains(gone, e.ip) {
+			t.links.Go("close", func() { c.Close() })
+		}
+	}
 }
 
-// mayDial reports whether an address may be called.
-func (t *Transport) mayDial(a ma.Multiaddr) bool { return t.site.Load().dialable(a) }
+// direct are the addresses at which others may reach this node without a relay, as
+// far as this machine and its router know.
+func (t *Transport) direct() []ma.Multiaddr {
+	s := t.site.Load()
+	all := slices.Clone(s.listen)
+	if t.nat == nil {
+		return all
+	}
+	for _, a := range t.host.Network().ListenAddresses() {
+		if mapped := t.nat.GetMapping(a); mapped != nil {
+			all = append(all, mapped)
+		}
+	}
+	return all
+}
+
+// mayDial reports whether an address of the holder of key may be called.
+func (t *Transport) mayDial(key peer.Key, a ma.Multiaddr) bool {
+	return t.site.Load().dialable(a, func(ip netip.Addr) bool { return t.met.at(key, ip) })
+}
 
 // Addrs implements transport.Transport.
-func (t *Transport) Addrs() []string { return t.site.Load().announced(t.host.Addrs()) }
+func (t *Transport) Addrs() []string {
+	if t.reach != nil {
+		return t.reach.addrs()
+	}
+	return t.site.Load().announced(t.direct())
+}
 
 // Send implements transport.Transport.
 func (t *Transport) Send(to *peer.Handle, c transport.Class, frame []byte) error {
 	return t.links.Send(to, c, frame)
 }
 
-// Connect implements transport.Transport.
+// Connect implements transport.Transport. If the link leads through a relay, a
+// direct connection is tried once more, in the background.
 func (t *Transport) Connect(ctx context.Context, to *peer.Handle) error {
-	return t.links.Connect(ctx, to)
+	err := t.links.Connect(ctx, to)
+	if err == nil && t.reach != nil {
+		t.reach.improve(to.Key)
+	}
+	return err
 }
 
 // Disconnect implements transport.Transport.
-func (t *Transport) Disconnect(node id.ID, expelled bool) { t.links.Disconnect(node, expelled) }
+func (t *Transport) Disconnect(node id.ID, expelled bool) {
+	t.links.Disconnect(node, expelled)
+	if expelled && t.reach != nil {
+		t.reach.expel(node)
+	}
+}
 
 // Blame implements transport.Transport.
 func (t *Transport) Blame(node id.ID) { t.links.Blame(node) }
@@ -218,6 +283,7 @@ func (t *Transport) acceptLink(st *stream) {
 func (t *Transport) watch() {
 	tick := time.NewTicker(min(t.opts.Unused/2, time.Second))
 	defer tick.Stop()
+	var last time.Time
 	for {
 		select {
 		case <-tick.C:
@@ -227,15 +293,47 @@ func (t *Transport) watch() {
 		for _, c := range t.uses.unused(t.host.Network().Conns(), t.opts.Unused, t.opts.Limits.HelloTime) {
 			c.Close()
 		}
-		t.learnSite()
+		if looked := time.Now(); looked.Sub(last) >= lookEvery {
+			last = looked
+			t.learnSite()
+			t.tell()
+		}
 	}
 }
+
+// lookEvery is how often a node looks at its own addresses.
+const lookEvery = 2 * time.Second
+
+// tell lets the owner know if the addresses have changed that others are told.
+func (t *Transport) tell() {
+	now := t.Addrs()
+	t.toldMu.Lock()
+	same := slices.Equal(now, t.told)
+	t.told = now
+	t.toldMu.Unlock()
+	if same {
+		return
+	}
+	select {
+	case t.changed <- struct{}{}:
+	default:
+	}
+	if t.reach != nil {
+		t.reach.poke()
+	}
+}
+
+// AddrsChanged returns a channel that gets a value when Addrs has changed.
+func (t *Transport) AddrsChanged() <-chan struct{} { return t.changed }
 
 // Close implements transport.Transport.
 func (t *Transport) Close() error {
 	t.once.Do(func() {
 		close(t.stop)
 		t.links.Close()
+		if t.reach != nil {
+			t.reach.close()
+		}
 		if err := t.host.Close(); err != nil && !errors.Is(err, context.Canceled) {
 			t.err = fmt.Errorf("close the connections: %w", err)
 		}

@@ -94,9 +94,15 @@ func (f *far) connect(to *peer.Handle) (<-chan error, error) {
 // wish notes whom to dial: whatever addresses the owner believes now, unless they are
 // of an earlier incarnation. f is locked.
 func (f *far) wish(to *peer.Handle) {
-	if f.want == nil || f.want.Key != to.Key || to.Incarnation >= f.want.Incarnation {
-		f.want = to
+	if f.want != nil && f.want.Key == to.Key && to.Incarnation < f.want.Incarnation {
+		return
 	}
+	if f.want != nil && f.try != nil && !f.try.greets && to.Incarnation == f.want.Incarnation && to.Moves > f.want.Moves {
+		// It has moved: what is under way leads to where it was.
+		f.try.cancel()
+		f.try, f.fails, f.retryAt = nil, 0, time.Time{}
+	}
+	f.want = to
 }
 
 // dial starts an attempt if none is on its way. f is locked.
@@ -142,6 +148,11 @@ func (f *far) failed(t *attempt, err error) {
 		return
 	}
 	f.try = nil
+	if f.live != nil { // it was to be renewed, and goes on as it is
+		f.mu.Unlock()
+		l.log.Debug("a link stays on its relay", "to", f.id.Short(), "because", err)
+		return
+	}
 	f.fails++
 	f.retryAt = time.Now().Add(l.backoff(f.fails))
 	f.answer(err)

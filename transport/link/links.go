@@ -126,6 +126,10 @@ func (l *Links) start(what string, f func(), fault func()) bool {
 	return true
 }
 
+// Go runs f in a goroutine that Close waits for, unless it has begun; a panic in it is
+// contained.
+func (l *Links) Go(what string, f func()) { l.start(what, f, nil) }
+
 // startOrDo is start, or does it here if the links have been closed.
 func (l *Links) startOrDo(what string, f func()) {
 	if !l.start(what, f, nil) {
@@ -291,6 +295,9 @@ func (l *Links) Links() []transport.Link {
 		list[i] = transport.Link{
 			Peer: s.h, Addr: s.st.Addr(), Kind: s.st.Kind(), Relayed: s.st.Kind() == "relay",
 			Outbound: s.out, Since: s.since, In: s.in.Load(), Out: s.sent.Load(), Queued: queued,
+		}
+		if st, can := s.st.(interface{ Via() peer.Key }); can {
+			list[i].Via = st.Via()
 		}
 	}
 	return list

@@ -18,13 +18,15 @@ const readBuffer = 512
 // session is a link: one stream on which hellos were exchanged. Its goroutines
 // are the reader, and while the owner's inbox is full a hander.
 type session struct {
-	far   *far
-	st    Stream
-	r     *bufio.Reader
-	h     *peer.Handle
-	cert  *peer.Certificate
-	out   bool // opened by us
-	since time.Time
+	far  *far
+	st   Stream
+	r    *bufio.Reader
+	h    *peer.Handle
+	cert *peer.Certificate
+	out  bool // opened by us
+	// relayed: the link leads through a relay, whose end is not the end of the peer.
+	relayed bool
+	since   time.Time
 
 	in, sent atomic.Uint64
 	last     atomic.Int64 // when a frame came or went last
@@ -38,6 +40,7 @@ type session struct {
 	up       bool          // the owner was told, or is being told
 	over     bool          // it has ended, or is saying farewell
 	pumping  bool          // a pen writes for it, or will
+	yielded  bool          // over, but what comes is still taken: another link takes its place
 	drain    bool          // write all that waits before the farewell
 	bye      transport.Why // the farewell that is still to be written
 	farewell bool          // there is or was one
@@ -74,7 +77,7 @@ type item struct {
 // older link is ended. f is locked.
 func (f *far) install(st Stream, r *bufio.Reader, hello *transport.Hello, out bool) *session {
 	s := &session{
-		far: f, st: st, r: r, h: hello.Handle, cert: hello.Cert, out: out, since: time.Now(), credit: window,
+		far: f, st: st, relayed: st.Kind() == "relay", r: r, h: hello.Handle, cert: hello.Cert, out: out, since: time.Now(), credit: window,
 	}
 	s.last.Store(f.links.since())
 	old := f.live
@@ -84,7 +87,9 @@ func (f *far) install(st Stream, r *bufio.Reader, hello *transport.Hello, out bo
 		f.try = nil
 	}
 	f.fails, f.retryAt = 0, time.Time{}
-	if old != nil {
+	if old != nil && old.relayed && !s.relayed && s.h.Incarnation == old.h.Incarnation {
+		old.yield()
+	} else if old != nil {
 		why := transport.Lost // it dials because its end of the old one is gone
 		if s.h.Incarnation > old.h.Incarnation {
 			why = transport.Closed
@@ -180,6 +185,18 @@ func (s *session) fail(err error) {
 		why = transport.Closed
 	}
 	s.far.mu.Lock()
+	if why == transport.Closed && bye == nil && s.relayed {
+		why = transport.Lost // the relay may have ended, and not the peer
+	}
+	if s.yieldedTo() && !isBad(err) {
+		s.far.live = nil
+		s.yield()
+	}
+	if s.yielded {
+		s.depart()
+		s.far.mu.Unlock()
+		return
+	}
 	fresh := !s.over
 	s.end(why, farewell, false)
 	s.far.mu.Unlock()

@@ -78,7 +78,11 @@ func (s *session) write() (more bool) {
 		b, last := s.gather((*kept)[:0])
 		if len(b) == 0 {
 			s.pumping = false
+			yielded := s.yielded
 			f.mu.Unlock()
+			if yielded {
+				s.st.CloseWrite()
+			}
 			return false
 		}
 		f.mu.Unlock()
