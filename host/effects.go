@@ -20,7 +20,7 @@ func (h *Host) carry(e *machine.Effect) {
 	case machine.DoWork:
 		h.work.do(job{e.Slot, e.Work})
 	case machine.DoSave:
-		h.saver.save(e.Bytes)
+		h.saver.save(e.Snapshot)
 	case machine.DoProtect:
 		h.loop.transport.Protect(e.To.ID, e.On)
 	case machine.DoDrop:

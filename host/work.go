@@ -96,18 +96,17 @@ type saver struct {
 	host *Host
 
 	mu   sync.Mutex
-	next []byte
-	has  bool
+	next func() []byte // nil: nothing is to be saved
 	busy chan struct{} // closed when the goroutine that saves ends; nil without one
 }
 
-func (s *saver) save(b []byte) {
+func (s *saver) save(snapshot func() []byte) {
 	if s.host.cfg.Save == nil {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.next, s.has = b, true
+	s.next = snapshot
 	if s.busy == nil {
 		s.busy = make(chan struct{})
 		go s.run()
@@ -117,28 +116,28 @@ func (s *saver) save(b []byte) {
 func (s *saver) run() {
 	for {
 		s.mu.Lock()
-		b, has := s.next, s.has
-		s.next, s.has = nil, false
-		if !has {
+		snapshot := s.next
+		s.next = nil
+		if snapshot == nil {
 			close(s.busy)
 			s.busy = nil
 			s.mu.Unlock()
 			return
 		}
 		s.mu.Unlock()
-		s.keep(b)
+		s.keep(snapshot)
 	}
 }
 
 // keep saves one snapshot. A failure is logged: the next one may succeed. A panic
 // ends the node.
-func (s *saver) keep(b []byte) {
+func (s *saver) keep(snapshot func() []byte) {
 	defer func() {
 		if v := recover(); v != nil {
 			s.host.put(item{fault: caught("saving the node's snapshot", v)})
 		}
 	}()
-	if err := s.host.cfg.Save(b); err != nil {
+	if err := s.host.cfg.Save(snapshot()); err != nil {
 		s.host.count.unsaved.Add(1)
 		s.host.log.Error("the node's snapshot was not saved: after a restart it knows fewer peers", "error", err)
 	}

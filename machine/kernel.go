@@ -2,6 +2,8 @@ package machine
 
 import (
 	"fmt"
+	"math"
+	"math/bits"
 	"math/rand/v2"
 	"time"
 
@@ -18,14 +20,18 @@ type Kernel struct {
 	out    *Effects
 	rng    *rand.Rand
 	timers []slot
-	free   []uint32
+	used   []uint64 // a bit for each slot of timers that is set
+	set    int      // how many are
+	low    int      // no word of used before it has a free slot
+	round  uint32   // counts timers
 	work   map[uint32]func(any)
 	works  uint32
 	tasks  *task.Group
 }
 
+// slot is the place of a timer. round tells it from earlier ones of the same slot.
 type slot struct {
-	f     func()
+	f     func() // nil: the slot is free
 	round uint32
 }
 
@@ -90,24 +96,37 @@ func (k *Kernel) Wall() time.Time { return k.now.Wall }
 // Rand implements task.Env.
 func (k *Kernel) Rand() *rand.Rand { return k.rng }
 
-// After implements task.Env.
+// After implements task.Env. It takes the lowest free slot, so that after a burst of
+// timers the upper ones fall free, and can be given back.
 func (k *Kernel) After(d time.Duration, f func()) task.Timer {
-	var n uint32
-	if last := len(k.free) - 1; last >= 0 {
-		n, k.free = k.free[last], k.free[:last]
-	} else {
-		n = uint32(len(k.timers))
+	n := k.take()
+	k.round++
+	k.timers[n] = slot{f, k.round}
+	k.out.List = append(k.out.List, Effect{Kind: DoSetTimer, Slot: n, At: k.now.Boot.Add(max(d, 0))})
+	return task.MakeTimer(k, n, k.round)
+}
+
+// take takes the lowest free slot.
+func (k *Kernel) take() uint32 {
+	for k.low < len(k.used) && k.used[k.low] == math.MaxUint64 {
+		k.low++
+	}
+	if k.low == len(k.used) {
+		k.used = append(k.used, 0)
+	}
+	bit := bits.TrailingZeros64(^k.used[k.low])
+	k.used[k.low] |= 1 << bit
+	k.set++
+	n := 64*k.low + bit
+	if n >= len(k.timers) {
 		k.timers = append(k.timers, slot{})
 	}
-	s := &k.timers[n]
-	s.f = f
-	k.out.List = append(k.out.List, Effect{Kind: DoSetTimer, Slot: n, At: k.now.Boot.Add(max(d, 0))})
-	return task.MakeTimer(k, n, s.round)
+	return uint32(n)
 }
 
 // StopTimer implements task.Stopper.
 func (k *Kernel) StopTimer(n, round uint32) bool {
-	if s := &k.timers[n]; s.f == nil || s.round != round {
+	if int(n) >= len(k.timers) || k.timers[n].f == nil || k.timers[n].round != round {
 		return false
 	}
 	k.release(n)
@@ -117,8 +136,25 @@ func (k *Kernel) StopTimer(n, round uint32) bool {
 
 func (k *Kernel) release(n uint32) {
 	k.timers[n].f = nil
-	k.timers[n].round++
-	k.free = append(k.free, n)
+	k.used[n/64] &^= 1 << (n % 64)
+	k.set--
+	k.low = min(k.low, int(n/64))
+	if len(k.timers) >= 32 && k.set < len(k.timers)/4 {
+		k.shrink()
+	}
+}
+
+// shrink gives back the slots above the highest that is set, if they are many.
+func (k *Kernel) shrink() {
+	top := len(k.timers)
+	for top > 0 && k.timers[top-1].f == nil {
+		top--
+	}
+	if top <= len(k.timers)/2 {
+		k.timers = append(make([]slot, 0, top+4), k.timers[:top]...)
+		k.used = k.used[:(top+63)/64]
+		k.low = min(k.low, len(k.used))
+	}
 }
 
 // Work implements task.Env.
@@ -133,7 +169,13 @@ func (k *Kernel) Work(f func() any, done func(any)) {
 
 // Save implements task.Env.
 func (k *Kernel) Save(snapshot []byte) {
-	k.out.List = append(k.out.List, Effect{Kind: DoSave, Bytes: snapshot})
+	k.SaveLater(func() []byte { return snapshot })
+}
+
+// SaveLater is Save with a snapshot that is encoded only if it is needed. make runs
+// off the loop: it may use what is frozen, and nothing else.
+func (k *Kernel) SaveLater(make func() []byte) {
+	k.out.List = append(k.out.List, Effect{Kind: DoSave, Snapshot: make})
 }
 
 // Send sends m to a peer.

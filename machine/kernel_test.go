@@ -173,7 +173,7 @@ func TestEffectsInOrder(t *testing.T) {
 	if !slices.Equal(kinds, []machine.EffectKind{machine.DoSend, machine.DoProtect, machine.DoSave, machine.DoDrop}) {
 		t.Fatalf("effects %+v", es)
 	}
-	if es[0].To != to || es[0].Class != machine.ClassApp || !es[1].On || string(es[2].Bytes) != "snapshot" || es[3].To != to {
+	if es[0].To != to || es[0].Class != machine.ClassApp || !es[1].On || string(es[2].Snapshot()) != "snapshot" || es[3].To != to {
 		t.Errorf("effects %+v", es)
 	}
 }
@@ -231,7 +231,7 @@ func TestTasksOfAKernel(t *testing.T) {
 			}
 		}
 		es = step(k, now, machine.Input{Kind: machine.InTimer, Slot: slot})
-		saved = append(saved, string(es[0].Bytes))
+		saved = append(saved, string(es[0].Snapshot()))
 	}
 	if !slices.Equal(saved, []string{"10", "20"}) || k.Tasks().Len() != 0 {
 		t.Errorf("saved at %v, %d tasks left", saved, k.Tasks().Len())
@@ -265,10 +265,10 @@ func TestHalt(t *testing.T) {
 }
 
 func TestEffectsReset(t *testing.T) {
-	out := machine.Effects{List: []machine.Effect{{Kind: machine.DoSave, Bytes: []byte("x")}}}
+	out := machine.Effects{List: []machine.Effect{{Kind: machine.DoSave, Snapshot: func() []byte { return nil }}}}
 	room := &out.List[0]
 	out.Reset()
-	if len(out.List) != 0 || room.Bytes != nil {
+	if len(out.List) != 0 || room.Snapshot != nil {
 		t.Error("the old effects are still held")
 	}
 }

@@ -110,7 +110,8 @@ const (
 	DoCancelTimer
 	// DoWork: run Work off the loop, then an InDone with Slot.
 	DoWork
-	// DoSave: keep Bytes for the node's next start.
+	// DoSave: keep what Snapshot returns for the node's next start. It may be called
+	// at any later time, from any goroutine, if a newer one does not come first.
 	DoSave
 	// DoProtect: the link to To must not be closed to save links; with
 	// On false it may be again.
@@ -132,15 +133,15 @@ const (
 // Effect is one thing that a machine wants done. Which fields are set depends
 // on Kind.
 type Effect struct {
-	Kind  EffectKind
-	Class Class
-	On    bool
-	Slot  uint32
-	At    task.Instant
-	To    *peer.Handle
-	Msg   wire.Message
-	Work  func() any
-	Bytes []byte
+	Kind     EffectKind
+	Class    Class
+	On       bool
+	Slot     uint32
+	At       task.Instant
+	To       *peer.Handle
+	Msg      wire.Message
+	Work     func() any
+	Snapshot func() []byte
 }
 
 // Effects collects the effects of one step, in order. The driver owns it, and

@@ -2,6 +2,7 @@ package pastry
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/wire"
@@ -39,22 +40,26 @@ func parseSnapshot(b []byte) (*snapshot, error) {
 // neighbourhood set, table, in this order, and those that are gone for now.
 func (n *Node) save() {
 	s := snapshot{Incarnation: n.self.Incarnation, Expulsions: n.removed.All()}
-	have := make(map[*contact]bool)
+	s.Peers = make([]*peer.Handle, 0, n.cfg.Remember)
+	take := func(h *peer.Handle) {
+		if len(s.Peers) < n.cfg.Remember && !slices.Contains(s.Peers, h) {
+			s.Peers = append(s.Peers, h)
+		}
+	}
 	n.eachKnown(func(c *contact) {
-		if len(s.Peers) < n.cfg.Remember && c.met && !have[c] {
-			have[c] = true
-			s.Peers = append(s.Peers, c.h)
+		if c.met {
+			take(c.h)
 		}
 	})
 	for _, g := range n.gone {
-		if len(s.Peers) < n.cfg.Remember && !have[n.contacts.find(g.h.ID)] {
-			s.Peers = append(s.Peers, g.h)
+		if c := n.contacts.find(g.h.ID); c == nil || !slices.Contains(s.Peers, c.h) {
+			take(g.h)
 		}
 	}
 	if len(s.Peers) == 0 {
 		s.Peers = n.saved
 	}
-	n.Save(wire.MustMarshal(s))
+	n.SaveLater(func() []byte { return wire.MustMarshal(s) })
 }
 
 // SavedIncarnation returns the incarnation that a snapshot was made by, or 0: a

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/task"
@@ -21,7 +22,7 @@ func (s *Sim) carryOut(ni uint32) {
 		case machine.DoWork:
 			s.work(ni, ef)
 		case machine.DoSave:
-			s.nodes[ni].more.saved = ef.Bytes
+			s.nodes[ni].more.saved = ef.Snapshot
 		case machine.DoProtect:
 			s.protect(ni, ef.To.ID, ef.On)
 		case machine.DoDrop:
@@ -35,8 +36,8 @@ func (s *Sim) carryOut(ni uint32) {
 
 func (s *Sim) setTimer(ni, slot uint32, at task.Instant) {
 	n := &s.nodes[ni]
-	for int(slot) >= len(n.timers) {
-		n.timers = append(n.timers, none)
+	if k := int(slot) + 1; k > len(n.timers) {
+		n.timers = slices.Grow(n.timers, k-len(n.timers))[:k]
 	}
 	if n.timers[slot] != none {
 		panic(fmt.Sprintf("sim: timer %d of node %d is set twice", slot, ni))
@@ -48,6 +49,20 @@ func (s *Sim) setTimer(ni, slot uint32, at task.Instant) {
 	s.post(int(ni), max(s.now, s.whenBoot(n, at)), ref)
 }
 
+// unset notes that a timer is not set any more, and gives back the room of a burst of
+// timers. What lies above the slots is none.
+func (n *node) unset(slot uint32) {
+	n.timers[slot] = none
+	k := len(n.timers)
+	for k > 0 && n.timers[k-1] == none {
+		k--
+	}
+	n.timers = n.timers[:k]
+	if c := cap(n.timers); c > 32 && k < c/4 {
+		n.timers = slices.Clone(n.timers)
+	}
+}
+
 // cancelTimer takes a timer out, be it to come or come and waiting.
 func (s *Sim) cancelTimer(ni, slot uint32) {
 	n := &s.nodes[ni]
@@ -55,7 +70,7 @@ func (s *Sim) cancelTimer(ni, slot uint32) {
 		panic(fmt.Sprintf("sim: timer %d of node %d is cancelled and was not set", slot, ni))
 	}
 	ref := n.timers[slot]
-	n.timers[slot] = none
+	n.unset(slot)
 	if s.slab.events[ref].waits {
 		s.slab.unlink(&n.inbox, ref)
 		n.waiting--

@@ -47,14 +47,22 @@ type more struct {
 	cert     *peer.Certificate
 	check    func(*peer.Certificate, time.Time) error
 	wiped    func()
-	saved    []byte
-	clock    *clock  // nil: a right one
-	place    *place  // nil: where any handle finds it
-	paths    *paths  // nil: open
-	ports    []port  // sorted by peer
-	up       int32   // links that stand
-	capacity int32   // of the inbox
-	factor   float32 // of Config.StepTime, for a slow node
+	saved    func() []byte // nil: nothing
+	clock    *clock        // nil: a right one
+	place    *place        // nil: where any handle finds it
+	paths    *paths        // nil: open
+	ports    []port        // sorted by peer
+	up       int32         // links that stand
+	capacity int32         // of the inbox
+	factor   float32       // of Config.StepTime, for a slow node
+}
+
+// snapshot returns what the node saved last, or nil.
+func (m *more) snapshot() []byte {
+	if m.saved == nil {
+		return nil
+	}
+	return m.saved()
 }
 
 // start begins a life: the machine is made, its InStart is the next input.
@@ -63,7 +71,7 @@ func (s *Sim) start(ref uint32) {
 	n.life++
 	n.state, n.paused, n.busy = running, false, false
 	m := n.more.make(NodeEnv{
-		Ref: NodeRef(ref), Self: n.self, Saved: n.more.saved, Life: int(n.life),
+		Ref: NodeRef(ref), Self: n.self, Saved: n.more.snapshot(), Life: int(n.life),
 		Rand: rand.New(rand.NewPCG(scramble(s.cfg.Seed, uint64(ref)), scramble(uint64(n.life), uint64(ref)))),
 	})
 	s.nodes[ref].machine = m
@@ -169,7 +177,7 @@ func (s *Sim) handle(ref uint32) {
 			return
 		}
 	case kTimer:
-		n.timers[e.slot] = none
+		n.unset(e.slot)
 		in.Kind, in.Slot = machine.InTimer, e.slot
 	case kHello, kHelloBack, kHelloDone, kLinkDown:
 		s.linkEvent(&e)

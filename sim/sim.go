@@ -66,9 +66,12 @@ func (s *Sim) Add(spec Spec) NodeRef {
 		self: spec.Handle, host: uint32(spec.Host),
 		more: &more{
 			make: spec.Make, codec: spec.Codec, cert: spec.Cert, check: spec.Check, wiped: spec.Wiped,
-			saved: spec.Saved, capacity: int32(s.cfg.Inbox),
+			capacity: int32(s.cfg.Inbox),
 		},
 	})
+	if spec.Saved != nil {
+		s.nodes[ref].more.saved = func() []byte { return spec.Saved }
+	}
 	if spec.Clock != (Clock{}) {
 		s.setClock(&s.nodes[ref], spec.Clock)
 	}
@@ -172,7 +175,7 @@ func (s *Sim) Machine(n NodeRef) machine.Machine { return s.node(n).machine }
 func (s *Sim) Handle(n NodeRef) *peer.Handle { return s.node(n).self }
 
 // Saved returns what a node saved last, or nil. It must not be changed.
-func (s *Sim) Saved(n NodeRef) []byte { return s.node(n).more.saved }
+func (s *Sim) Saved(n NodeRef) []byte { return s.node(n).more.snapshot() }
 
 // Delay returns the time of a message between two nodes, without faults.
 func (s *Sim) Delay(a, b NodeRef) time.Duration {
