@@ -36,6 +36,8 @@ type Config struct {
 	// Sealed lets nodes show and check certificates when links are made; it
 	// needs Sim.Connections.
 	Sealed bool
+	// Unwatched rings keep no Truth, which looks at all nodes for each delivery.
+	Unwatched bool
 }
 
 // Ring is a simulated ring. Nodes are numbered from 0 in the order of Add.
@@ -63,7 +65,9 @@ func New(c Config) *Ring {
 	r.admit = &authority{ring: peer.RingID(auth.Public()), signer: auth, verifier: standin.Verifier{}}
 	r.cfg.Sim.Seed = c.Seed
 	r.Truth = newTruth(r)
-	r.cfg.Sim.Observe = r.Truth.watch(r.cfg.Sim.Observe)
+	if !c.Unwatched {
+		r.cfg.Sim.Observe = r.Truth.watch(r.cfg.Sim.Observe)
+	}
 	r.Sim = sim.New(r.cfg.Sim)
 	r.admit.admission = peer.NewAdmission(auth, auth.Public(), time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(r.Sim.Now()))
 	return r
@@ -71,7 +75,10 @@ func New(c Config) *Ring {
 
 // Add adds a node that joins through a live member, and returns its number. The
 // first node founds the ring.
-func (r *Ring) Add() sim.NodeRef {
+func (r *Ring) Add() sim.NodeRef { return r.add(r.seeds()) }
+
+// add adds a node that joins through seeds.
+func (r *Ring) add(seeds []*peer.Handle) sim.NodeRef {
 	i := r.Sim.Len()
 	signer := standin.NewSigner(r.cfg.Seed, uint64(i)+1)
 	r.signer = append(r.signer, signer)
@@ -98,7 +105,6 @@ func (r *Ring) Add() sim.NodeRef {
 			return c.Check(r.admit.ring, wall, r.admit.verifier)
 		}
 	}
-	seeds := r.seeds()
 	spec.Make = func(env sim.NodeEnv) machine.Machine {
 		if env.Life > 1 && env.Saved == nil {
 			seeds = r.seeds() // it lost its disk: its owner tells it anew
@@ -138,6 +144,15 @@ func (r *Ring) Member() sim.NodeRef {
 	return from[r.rng.IntN(len(from))]
 }
 
+// parameters are those of the overlay of every node.
+func (r *Ring) parameters() pastry.Config {
+	c := pastry.DefaultConfig()
+	if r.cfg.Tune != nil {
+		r.cfg.Tune(&c)
+	}
+	return c
+}
+
 // make makes the machine of node i.
 func (r *Ring) make(i int, env sim.NodeEnv, seeds []*peer.Handle) machine.Machine {
 	c := pastry.DefaultConfig()
@@ -149,7 +164,9 @@ func (r *Ring) make(i int, env sim.NodeEnv, seeds []*peer.Handle) machine.Machin
 	if r.cfg.Apps != nil {
 		c.Apps = r.cfg.Apps(i, env)
 	}
-	r.Truth.observe(&c.Observe)
+	if !r.cfg.Unwatched {
+		r.Truth.observe(&c.Observe)
+	}
 	n, err := pastry.New(c, env.Self, env.Saved)
 	if err != nil {
 		panic(err) // a bug of the scenario

@@ -155,7 +155,7 @@ func (n *Node) onStateRequest(c *contact, m *StateRequest) {
 	case askLeaf:
 		r.Nodes, r.Row = n.leafs.snapshot(), uint8(n.rows())
 	case askRow:
-		r.Nodes = n.rowNodes(int(m.Row))
+		n.rowReply(r, int(m.Row))
 	case askNear:
 		for _, o := range n.near {
 			if o.usable() {

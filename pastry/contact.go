@@ -326,9 +326,9 @@ func (n *Node) forgetContacts() {
 	room := len(n.contacts.list) < maxContacts/2
 	n.contacts.retain(func(c *contact) bool {
 		x := c.h.ID
-		if c.leaf || room && c.rare().relayed != 0 || c.probe() != nil || c.busy() ||
+		if c.leaf || now.Sub(c.heard) < n.cfg.Heartbeat || room && c.rare().relayed != 0 || c.probe() != nil || c.busy() ||
 			n.inTable(c) || n.inNear(c) || n.watched(x) || n.isGone(x) || n.leaseWith(x) ||
-			now.Sub(c.heard) < n.cfg.Heartbeat || c.life == left && now.Sub(c.rare().since) < n.cfg.GoneFor {
+			c.life == left && now.Sub(c.rare().since) < n.cfg.GoneFor {
 			n.tidy(c)
 			return true
 		}

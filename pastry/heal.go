@@ -31,6 +31,20 @@ func (n *Node) remember(c *contact) {
 		n.gone = slices.Delete(n.gone, 0, 1)
 	}
 	n.gone = append(n.gone, gonePeer{c.h, n.Now()})
+	n.healLater()
+}
+
+// healLater plans the next attempt, while there is anybody to be reached.
+func (n *Node) healLater() {
+	if n.healing || len(n.gone) == 0 || n.stopped {
+		return
+	}
+	n.healing = true
+	n.After(n.jitter(n.cfg.Heal), func() {
+		n.healing = false
+		n.heal()
+		n.healLater()
+	})
 }
 
 func (n *Node) forgetGone(c *contact) {

@@ -118,8 +118,11 @@ func (n *Node) joinBy(t *task.T, way ringSide) error {
 }
 
 // onSite is half the round trip to a node of the same site, in microseconds: nobody is
-// so much nearer that it is worth connections with some forty nodes to find him.
+// so much nearer that it is worth connections with some twenty nodes to find him.
 const onSite = 2500
+
+// maxLooks bounds the nodes that are measured at once to find a near one.
+const maxLooks = 16
 
 // discover finds a node that is near by proximity, from any member: the nearest of
 // its leaf set, then down its rows (PNS report; PAPERS section 3).
@@ -132,9 +135,8 @@ func (n *Node) discover(t *task.T, way ringSide) (*contact, error) {
 		best.direct()
 		return best, nil
 	}
-	look := func(hs []*peer.Handle) error {
-		cs := n.named(hs)
-		err := n.pingAll(t, cs, 40)
+	look := func(cs []*contact) error {
+		err := n.pingAll(t, cs, maxLooks)
 		for _, c := range cs {
 			if c.life == alive && c.distance() < best.distance() {
 				best = c
@@ -142,7 +144,7 @@ func (n *Node) discover(t *task.T, way ringSide) (*contact, error) {
 		}
 		return err
 	}
-	if err := look(way.reply.Nodes); err != nil {
+	if err := look(n.named(way.reply.Nodes)); err != nil {
 		return nil, err
 	}
 	best.direct()
@@ -154,7 +156,13 @@ func (n *Node) discover(t *task.T, way ringSide) (*contact, error) {
 			return nil, err
 		}
 		if err == nil {
-			if err := look(r.Nodes); err != nil {
+			// Only who may be nearer than the one that names it is of interest.
+			near := n.named(r.Nodes)
+			near = slices.DeleteFunc(near, func(c *contact) bool {
+				i := slices.IndexFunc(r.Nodes, func(h *peer.Handle) bool { return h.ID == c.h.ID })
+				return r.least(i, best) >= best.distance()
+			})
+			if err := look(near); err != nil {
 				return nil, err
 			}
 		}
@@ -265,10 +273,13 @@ func (n *Node) linkIn(t *task.T) error {
 // settle makes the new member known to its leaf set, fills the routing table from
 // the rows of the join, and announces row by row (PNS report).
 func (n *Node) settle(t *task.T) error {
-	n.announce()
-	found := append(n.rowsFound, n.leafContacts()...)
+	n.announce() // which measures the leaf set, too
+	found := n.rowsFound
 	n.rowsFound = nil
 	if err := n.pingAll(t, found, MaxTable); err != nil {
+		return err
+	}
+	if err := n.refine(t); err != nil {
 		return err
 	}
 	n.announceRows()
@@ -280,44 +291,6 @@ func (n *Node) leafContacts() []*contact {
 	var cs []*contact
 	n.leafs.each(func(c *contact) bool { cs = append(cs, c); return true })
 	return cs
-}
-
-func (n *Node) announceRows() {
-	for i := range n.rows() {
-		nodes := n.rowNodes(i)
-		for _, c := range n.row(i) {
-			if c != nil && c.usable() {
-				n.to(c, machine.ClassUpkeep, &RowAnnounce{Row: uint8(i), Nodes: nodes, RTT: uint32(2 * c.prox)})
-			}
-		}
-	}
-}
-
-// onRowAnnounce: a new node stands in one of this node's rows. Of the others in its
-// row only those are asked for which there is no entry yet.
-func (n *Node) onRowAnnounce(c *contact, m *RowAnnounce) {
-	n.noteActive(c, true)
-	n.offerTable(c)
-	// Its word is a hint whether an own measurement is worth while, no more: who
-	// claims to be near attracts traffic.
-	if row, col := n.slot(c.h.ID); c.prox == 0 && m.RTT != 0 {
-		if have := n.entry(row, col); have != nil && uint32(have.prox) > m.RTT/2 {
-			n.measure(c)
-		}
-	}
-	n.fillFrom(m.Nodes)
-}
-
-// fillFrom measures named nodes for which the table has no entry.
-func (n *Node) fillFrom(hs []*peer.Handle) {
-	asked := make(map[[2]int]bool)
-	for _, o := range n.named(hs) {
-		row, col := n.slot(o.h.ID)
-		if n.entry(row, col) == nil && o.prox == 0 && !asked[[2]int{row, col}] && len(asked) < n.cfg.Base.Cols() {
-			asked[[2]int{row, col}] = true // one for each empty slot
-			n.measure(o)
-		}
-	}
 }
 
 // addRows adds this node's rows that the joining node can use, and the node

@@ -96,7 +96,10 @@ func (l *leafSet) insert(c *contact) (out []*contact) {
 	return out
 }
 
+// remove takes c out. In a ring that the set holds wholly, a member of one side takes
+// the place that fell free on the other.
 func (l *leafSet) remove(c *contact) {
+	whole := l.whole()
 	for s := range l.sides {
 		if i, have := l.find(side(s), c.h.ID); have {
 			l.sides[s] = slices.Delete(l.sides[s], i, i+1)
@@ -104,6 +107,13 @@ func (l *leafSet) remove(c *contact) {
 		}
 	}
 	c.leaf = false
+	if whole {
+		for s := range l.sides {
+			for _, o := range slices.Clone(l.sides[s]) {
+				l.insert(o)
+			}
+		}
+	}
 	l.changed()
 }
 
@@ -193,7 +203,7 @@ func (l *leafSet) each(f func(c *contact) bool) {
 		}
 	}
 	for _, c := range l.sides[rightSide] {
-		if len(a) > 0 {
+		if !l.partial && len(a) > 0 {
 			if _, twice := l.find(leftSide, c.h.ID); twice {
 				continue
 			}

@@ -45,8 +45,14 @@ func (s *tinySet) insert(x uint8) (out []uint8) {
 }
 
 func (s *tinySet) remove(x uint8) {
+	whole := s.whole()
 	for side := range s.sides {
 		s.sides[side] = slices.DeleteFunc(s.sides[side], func(m uint8) bool { return m == x })
+	}
+	if whole { // all nodes are known, so either side takes what it has room for
+		for _, m := range s.members() {
+			s.insert(m)
+		}
 	}
 }
 

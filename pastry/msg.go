@@ -176,6 +176,9 @@ type StateReply struct {
 	Nodes []*peer.Handle `cbor:"4,keyasint,omitempty"`
 	// Active: the sender is in a ring.
 	Active bool `cbor:"5,keyasint,omitempty"`
+	// RTTs, if there are any, are the sender's round trips to Nodes in microseconds; 0 =
+	// not measured.
+	RTTs []uint32 `cbor:"6,keyasint,omitempty"`
 }
 
 // Introduce makes a joining node known to a leaf-set member of the root.
@@ -417,7 +420,9 @@ func (m *LeafProbe) Check() error {
 }
 
 // Check implements wire.Checker.
-func (m *StateReply) Check() error { return peer.CheckList(m.Nodes, 256) }
+func (m *StateReply) Check() error {
+	return firstError(peer.CheckList(m.Nodes, 256), atMost("round trips", len(m.RTTs), len(m.Nodes)))
+}
 
 // Check implements wire.Checker.
 func (m *Introduce) Check() error {

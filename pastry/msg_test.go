@@ -224,6 +224,7 @@ var limitCases = []struct {
 	{"payload of an answer", &pastry.Reply{Payload: make([]byte, wire.MaxPayload)}, &pastry.Reply{Payload: make([]byte, wire.MaxPayload+1)}},
 	{"trail of an answer", &pastry.Reply{Trail: trail(pastry.MaxTrail)}, &pastry.Reply{Trail: trail(pastry.MaxTrail + 1)}},
 	{"row", &pastry.StateReply{Nodes: many(256)}, &pastry.StateReply{Nodes: many(257)}},
+	{"round trips of a row", &pastry.StateReply{Nodes: many(2), RTTs: make([]uint32, 2)}, &pastry.StateReply{Nodes: many(2), RTTs: make([]uint32, 3)}},
 	{"row, a node twice", &pastry.StateReply{Nodes: many(2)}, &pastry.StateReply{Nodes: append(many(2), many(1)...)}},
 	{"announced row", &pastry.RowAnnounce{Nodes: many(256)}, &pastry.RowAnnounce{Nodes: many(257)}},
 	{"table of a joining node", &pastry.JoinReply{Rows: rows(pastry.MaxTable)}, &pastry.JoinReply{Rows: rows(pastry.MaxTable + 1)}},

@@ -23,12 +23,15 @@ type Node struct {
 	contacts contactSet
 	leafs    leafSet
 	table    []*contact
+	mended   []uint16 // slots that were asked for since the last round of gossip
 	near     []*contact
 	sides    [2]adjacency
 	gone     []gonePeer
+	healing  bool // an attempt to reach them is planned
 	removed  peer.Expulsions
 
 	joining bool // a join task runs
+	planted bool // it is a member from the start
 	active  bool // has been ready since its start
 	wasOK   bool // what Observer.Ready was told last
 	stopped bool
@@ -190,23 +193,27 @@ func (n *Node) start() {
 	for _, ep := range n.apps {
 		ep.app.Start(ep)
 	}
-	n.every(n.cfg.Heal, n.heal)
 	n.every(n.cfg.TableRound, n.tableRound)
 	n.every(n.cfg.Heartbeat, n.upkeep)
 	n.probeTable()
+	if n.planted {
+		n.sprout()
+		return
+	}
 	n.join(append(slices.Clone(n.cfg.Seeds), n.saved...), len(n.saved) > 0)
 }
 
 // every calls f again and again, each time after a period drawn between 3/4 and
 // 5/4 of d, so that nodes that started together do not stay in step.
 func (n *Node) every(d time.Duration, f func()) {
-	n.After(n.jitter(d), func() {
-		if n.stopped {
-			return
+	var ring func()
+	ring = func() {
+		if !n.stopped {
+			f()
+			n.After(n.jitter(d), ring)
 		}
-		f()
-		n.every(d, f)
-	})
+	}
+	n.After(n.jitter(d), ring)
 }
 
 func (n *Node) jitter(d time.Duration) time.Duration {

@@ -18,6 +18,10 @@ type probe struct {
 	tries int
 	timer task.Timer
 	num   uint32
+	sent  task.Instant // the first try
+	// linked: the first try went over a link that stood, so that its answer measures
+	// the round trip.
+	linked bool
 	// told: another found it dead first, and makes that known.
 	told      bool
 	brisk     bool // by the time-outs of Config.Brisk
@@ -41,7 +45,7 @@ func (n *Node) probe(c *contact) {
 	if c.probe() != nil || c.life == left || c.h.ID == n.self.ID || n.stopped {
 		return
 	}
-	c.rarely().probe = &probe{num: n.probeNum(), brisk: n.brisk(c)}
+	c.rarely().probe = &probe{num: n.probeNum(), sent: n.Now(), linked: c.met, brisk: n.brisk(c)}
 	if c.life == alive {
 		c.life = suspect
 	}
@@ -69,7 +73,7 @@ func (n *Node) probeNum() uint32 {
 // tell probes a leaf-set member that nobody doubts, to pass on news of failures.
 func (n *Node) tell(c *contact) {
 	if c.probe() == nil && c.life == alive {
-		c.rarely().probe = &probe{num: n.probeNum(), news: true}
+		c.rarely().probe = &probe{num: n.probeNum(), sent: n.Now(), linked: c.met, news: true}
 		n.probeAgain(c)
 	}
 }
@@ -139,6 +143,9 @@ func (n *Node) leafProbe(reply bool) *LeafProbe {
 func (n *Node) onLeafProbe(c *contact, m *LeafProbe) {
 	p := c.probe()
 	answer := m.Reply && p != nil && m.Num == p.num
+	if answer && p.tries == 1 && p.linked && c.via() == nil {
+		n.measured(c, n.Now().Sub(p.sent)) // as good as a ping
+	}
 	if p != nil && (answer || !p.news && !c.doubtful()) {
 		n.endProbe(c)
 	}

@@ -139,6 +139,11 @@ func (n *Node) route(via *contact, m *Hop, avoid []id.ID) {
 		return
 	}
 	next, last := n.nextHop(r.Key, avoid, r.Env.Flags&wire.FlagRandom != 0)
+	if next != nil && !last {
+		if row, col := n.slot(r.Key); n.entry(row, col) == nil {
+			n.mend(next, row, col)
+		}
+	}
 	if r.Join && next != nil && next.h.ID == r.Origin.ID {
 		next = nil // the joining node itself is not its own root
 	}

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/machine"
-	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 )
 
@@ -14,6 +13,7 @@ import (
 // nobody heard of are asked, and the leaf set is repaired if a message got lost.
 func (n *Node) upkeep() {
 	n.forgetContacts()
+	n.leafs.list = nil // made again when it is asked for
 	for _, x := range n.watchedIDs() {
 		if c := n.contacts.find(x); c != nil && c.life != dead && n.Now().Sub(c.heard) > n.cfg.Heartbeat {
 			n.probe(c)
@@ -46,52 +46,13 @@ func (n *Node) upkeep() {
 	}
 }
 
-// tableRound is constrained gossip (PNS-CG): of every row one entry is asked for
-// its own, and unknown nodes are measured; nearer ones replace.
-func (n *Node) tableRound() {
-	if !n.active || n.stopped {
-		return
-	}
-	for i := range n.rows() {
-		var cs []*contact
-		for _, c := range n.row(i) {
-			if c != nil && c.usable() {
-				cs = append(cs, c)
-			}
-		}
-		if len(cs) == 0 {
-			continue
-		}
-		n.state(cs[n.Rand().IntN(len(cs))], askRow, i, func(m *StateReply, err error) {
-			if err == nil {
-				n.measureNew(m.Nodes)
-			}
-		})
-	}
-	if len(n.near) > 0 {
-		n.state(n.near[n.Rand().IntN(len(n.near))], askNear, 0, func(m *StateReply, err error) {
-			if err == nil {
-				n.measureNew(m.Nodes)
-			}
-		})
-	}
-	n.save()
-}
-
-func (n *Node) measureNew(hs []*peer.Handle) {
-	for _, c := range n.named(hs) {
-		if c.prox == 0 {
-			n.measure(c)
-		}
-	}
-}
-
 // tuning is MSPastry's self-tuning of the period of table probes.
 type tuning struct {
 	own      time.Duration
 	failures int
 	since    task.Instant
 	started  bool
+	again    func()        // the next round
 	named    []namedPeriod // the oldest first
 }
 
@@ -110,11 +71,14 @@ func (n *Node) probeTable() {
 			asked++
 		}
 	})
-	n.After(n.jitter(period), func() {
-		if !n.stopped {
-			n.probeTable()
+	if n.tuning.again == nil {
+		n.tuning.again = func() {
+			if !n.stopped {
+				n.probeTable()
+			}
 		}
-	})
+	}
+	n.After(n.jitter(period), n.tuning.again)
 }
 
 // tunedPeriod solves MSPastry's section 4.1 for the period at which at most
