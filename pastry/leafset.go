@@ -108,10 +108,10 @@ func (l *leafSet) remove(c *contact) {
 	}
 	c.leaf = false
 	if whole {
-		for s := range l.sides {
-			for _, o := range slices.Clone(l.sides[s]) {
-				l.insert(o)
-			}
+		var all []*contact
+		l.each(func(o *contact) bool { all = append(all, o); return true })
+		for _, o := range all {
+			l.insert(o)
 		}
 	}
 	l.changed()
