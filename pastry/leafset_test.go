@@ -45,7 +45,7 @@ func (s *tinySet) insert(x uint8) (out []uint8) {
 }
 
 func (s *tinySet) remove(x uint8) {
-	whole := s.whole()
+	whole := s.whole() && slices.Contains(s.members(), x)
 	for side := range s.sides {
 		s.sides[side] = slices.DeleteFunc(s.sides[side], func(m uint8) bool { return m == x })
 	}
