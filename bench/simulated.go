@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/phyllo-net/phyllo/lab"
+	"github.com/phyllo-net/phyllo/sim"
+	"github.com/phyllo-net/phyllo/sim/topo"
+)
+
+// simRows are the figures of the simulator, all on one processor: the protocol is that
+// of the real nodes, without encoding and without faults.
+func simRows() []row {
+	const perfect = "perfect tables"
+	return []row{
+		{name: "sim-join", what: "simulated join of 10,000 nodes", rounds: 1, freePastry: "79 s; 26 KiB",
+			counted: "one join in 200 ms of virtual time, full protocol, 30 s heartbeat, plane; wall time; heap of all by nodes",
+			goals:   []goal{{metric: "wall", limit: 8}, {metric: "heap a node", limit: 6}}, measure: measureSimJoin},
+		{name: "sim-routes-1k", what: "routes among 1,000 simulated nodes", rounds: 1, freePastry: "2.40; 1.55",
+			counted: "10,000 lookups in a ring built by joins after 40 minutes of its own gossip, leaf set 32, plane; ratio of means; " + perfect + " beside",
+			goals:   []goal{{metric: "hops", limit: 2.40}, {metric: "stretch", limit: 1.45}}, measure: routesAt(1000)},
+		{name: "sim-routes-10k", what: "routes among 10,000 simulated nodes", rounds: 1, freePastry: "3.12; 1.89",
+			counted: "the same",
+			goals:   []goal{{metric: "hops", limit: 3.12}, {metric: "stretch", limit: 1.45}}, measure: routesAt(10_000)},
+		{name: "sim-speed-10k", what: "plain routing among 10,000 simulated nodes", rounds: 3, freePastry: "45,000–75,000/s",
+			counted: "link messages with acknowledgements in a second of wall time; a ring planted with good tables, a lookup for each node and virtual second",
+			goals:   []goal{{metric: "messages", limit: 1e6, atLeast: true}}, measure: speedAt(10_000)},
+		{name: "sim-speed-100k", what: "plain routing among 100,000 simulated nodes", rounds: 1, freePastry: "–",
+			counted: "the same",
+			goals:   []goal{{metric: "messages", limit: 6e5, atLeast: true}}, measure: speedAt(100_000)},
+	}
+}
+
+// onePlane is a ring on the plane of n hosts.
+func onePlane(n int) lab.Config {
+	return lab.Config{Seed: 1, Unwatched: true, Sim: sim.Config{Topology: topo.NewPlane(n, 1, 0)}}
+}
+
+// few is n, or fewer nodes in a quick run, which then says so.
+func few(n int, e *env) (int, string) {
+	if e.quick && n > 1000 {
+		return 1000, fmt.Sprintf("not at full length: 1,000 nodes in place of %s", number(float64(n)))
+	}
+	return n, ""
+}
+
+// alone lets the simulation have one processor until the returned function is called.
+func alone() (restore func()) {
+	was := runtime.GOMAXPROCS(1)
+	return func() { runtime.GOMAXPROCS(was) }
+}
+
+func measureSimJoin(ctx context.Context, e *env) ([]round, error) {
+	defer alone()()
+	n, note := few(10_000, e)
+	before := live()
+	r := lab.New(onePlane(n))
+	defer r.Close()
+	begun := time.Now()
+	for range n {
+		r.Add()
+		r.Sim.RunFor(200 * time.Millisecond)
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+	}
+	took := time.Since(begun)
+	if !r.Sim.RunUntil(func() bool { return len(r.ReadyNodes()) == n }, time.Second, time.Minute) {
+		return nil, fmt.Errorf("%d of %d nodes are ready a minute after the last one joined", len(r.ReadyNodes()), n)
+	}
+	sent := r.Sim.Counts().Sent
+	after := live()
+	return []round{{Note: note, Figures: []figure{
+		{"wall", took.Seconds(), "s"},
+		{"heap a node", float64(after.HeapAlloc-before.HeapAlloc) / float64(n) / 1024, "KiB"},
+		{"messages a node", float64(sent) / float64(n), ""},
+	}}}, nil
+}
+
+// routesAt measures hops and stretch in a ring of n nodes, beside one with the best
+// tables that there are.
+func routesAt(n int) func(context.Context, *env) ([]round, error) {
+	return func(_ context.Context, e *env) ([]round, error) {
+		n, note := few(n, e)
+		joined := lab.NewMeter(onePlane(n))
+		defer joined.Close()
+		if !joined.Grow(n, 200*time.Millisecond, time.Minute) {
+			return nil, fmt.Errorf("%d of %d nodes are ready", len(joined.ReadyNodes()), n)
+		}
+		fresh, err := joined.Measure(10_000, 1000)
+		if err != nil {
+			return nil, err
+		}
+		joined.Sim.RunFor(40 * time.Minute)
+		settled, err := joined.Measure(10_000, 1000)
+		if err != nil {
+			return nil, err
+		}
+		best := lab.NewMeter(onePlane(n))
+		defer best.Close()
+		best.Plant(n, 0)
+		best.Sim.RunFor(3 * time.Second)
+		perfect, err := best.Measure(10_000, 1000)
+		if err != nil {
+			return nil, err
+		}
+		return []round{{Note: note, Figures: []figure{
+			{"hops", settled.MeanHops(), ""}, {"stretch", settled.Stretch(), ""},
+			{"hops just joined", fresh.MeanHops(), ""}, {"stretch just joined", fresh.Stretch(), ""},
+			{"hops with perfect tables", perfect.MeanHops(), ""}, {"stretch with perfect tables", perfect.Stretch(), ""},
+		}}}, nil
+	}
+}
+
+// speedAt measures how many link messages a second of wall time carries.
+func speedAt(n int) func(context.Context, *env) ([]round, error) {
+	return func(_ context.Context, e *env) ([]round, error) {
+		defer alone()()
+		n, note := few(n, e)
+		m := lab.NewMeter(onePlane(n))
+		defer m.Close()
+		m.Plant(n, 16)
+		m.Sim.RunFor(3 * time.Second)
+		var rounds []round
+		for range e.rounds {
+			sent, begun := m.Sim.Counts().Sent, time.Now()
+			if _, err := m.Measure(3*n, n); err != nil {
+				return nil, err
+			}
+			took := time.Since(begun)
+			rounds = append(rounds, round{Note: note, Figures: []figure{
+				{"messages", float64(m.Sim.Counts().Sent-sent) / took.Seconds(), "/s"}}})
+		}
+		return rounds, nil
+	}
+}
