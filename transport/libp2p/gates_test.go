@@ -166,7 +166,11 @@ func TestStreamsWithoutEnd(t *testing.T) {
 			if err := evil.Connect(ctx, info); err != nil {
 				t.Fatal(err)
 			}
-			c := evil.Network().ConnsToPeer(info.ID)[0]
+			cs := evil.Network().ConnsToPeer(info.ID)
+			if len(cs) == 0 {
+				t.Fatalf("cut off before round %d: %+v", round, a.Metrics())
+			}
+			c := cs[0]
 			opened := 0
 			for ; opened < 100_000 && !c.IsClosed(); opened++ {
 				s, err := c.NewStream(ctx)

@@ -72,7 +72,7 @@ func (t *Transport) negotiateIncoming(s network.Stream) {
 	if err != nil {
 		kind := "negotiation"
 		switch e := plain(err); {
-		case e == io.EOF, errors.Is(e, errReset), errors.Is(e, errClosed), errors.Is(e, errLost) && s.Conn().IsClosed():
+		case errors.As(err, new(*network.ConnError)), e == io.EOF, errors.Is(e, errReset), errors.Is(e, errClosed), errors.Is(e, errLost) && s.Conn().IsClosed():
 			s.Reset() // its opener gave it up
 			return
 		case errors.Is(e, os.ErrDeadlineExceeded):
