@@ -162,9 +162,9 @@ func TestBackOff(t *testing.T) {
 			limit := 65 * time.Second
 			switch wakes {
 			case "the ring":
-				limit = 4 * time.Second
+				limit = 10 * time.Second // a call to the seed may be under way still, for 5 s
 				w.Sim.Call(1, func() {
-					w.Node(1).Send(w.Sim.Handle(n), machine.ClassLiveness, &pastry.Pong{Active: true})
+					w.Node(1).Send(w.Sim.Handle(n), machine.ClassLiveness, &pastry.LeafProbe{Active: true})
 				})
 			case "a call":
 				limit = 4 * time.Second

