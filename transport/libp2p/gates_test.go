@@ -10,6 +10,7 @@ import (
 	"math/big"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -192,8 +193,11 @@ func TestStreamsWithoutEnd(t *testing.T) {
 		if evil.Connect(t.Context(), info) == nil {
 			poll(t, "the end of the connection", func() bool { return len(evil.Network().Conns()) == 0 })
 		}
-		if len(a.Links()) != 1 || len(a.owner.downs) != 0 {
-			t.Errorf("the link of another: %v", a.owner.downs)
+		a.owner.mu.Lock()
+		downs := slices.Clone(a.owner.downs)
+		a.owner.mu.Unlock()
+		if len(a.Links()) != 1 || len(downs) != 0 {
+			t.Errorf("the link of another: %v", downs)
 		}
 	}
 }
