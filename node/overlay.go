@@ -51,19 +51,6 @@ func (n *Node) startOverlay(context.Context) error {
 	return n.takePlace()
 }
 
-// restartOverlay gives the place up and takes it anew, or the one of another ring.
-func (n *Node) restartOverlay(ctx context.Context) error {
-	n.change.Lock()
-	defer n.change.Unlock()
-	if n.ctx.Err() != nil {
-		return n.ctx.Err()
-	}
-	if err := n.leavePlace(ctx, true); err != nil {
-		return err
-	}
-	return n.takePlace()
-}
-
 func (n *Node) stopOverlay(ctx context.Context, polite bool) error {
 	n.change.Lock()
 	defer n.change.Unlock()

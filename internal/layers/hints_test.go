@@ -4,7 +4,6 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"io/fs"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -58,17 +57,22 @@ func TestErrorsSayWhatHelps(t *testing.T) {
 	looked := 0
 	for _, room := range spoken {
 		dir := filepath.Join("../..", room)
-		files, err := parser.ParseDir(token.NewFileSet(), dir, func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") }, 0)
+		paths, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, pkg := range files {
-			for path, file := range pkg.Files {
-				for _, text := range errorTexts(file) {
-					looked++
-					if elsewhere[text] == "" && !hint.MatchString(text) {
-						t.Errorf("%s: %q does not say what helps", strings.TrimPrefix(path, "../../"), text)
-					}
+		for _, path := range paths {
+			if strings.HasSuffix(path, "_test.go") {
+				continue
+			}
+			file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, text := range errorTexts(file) {
+				looked++
+				if elsewhere[text] == "" && !hint.MatchString(text) {
+					t.Errorf("%s: %q does not say what helps", strings.TrimPrefix(path, "../../"), text)
 				}
 			}
 		}
