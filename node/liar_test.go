@@ -1,6 +1,7 @@
 package node_test
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -19,13 +20,18 @@ import (
 type plot struct {
 	mu     sync.Mutex
 	forged *directory.Record // nil: not yet
+	liars  map[int]bool      // by their place in the ring
 	told   atomic.Int64      // lies
 	got    atomic.Int64      // letters to mallory's key
 }
 
-func (p *plot) record() *directory.Record {
+// record returns what node i has to lie about, or nil.
+func (p *plot) record(i int) *directory.Record {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if !p.liars[i] {
+		return nil
+	}
 	return p.forged
 }
 
@@ -40,6 +46,7 @@ const (
 // liar is a directory that answers every reading with the forged record.
 type liar struct {
 	kbr.App
+	i    int
 	plot *plot
 }
 
@@ -49,7 +56,7 @@ type lie struct {
 }
 
 func (l *liar) Deliver(d *kbr.Delivery) {
-	if rec := l.plot.record(); rec != nil && len(d.Payload) > 0 && d.Payload[0] == kindRead {
+	if rec := l.plot.record(l.i); rec != nil && len(d.Payload) > 0 && d.Payload[0] == kindRead {
 		l.plot.told.Add(1)
 		d.Reply(append([]byte{kindAnswer}, wire.MustMarshal(lie{Known: 2, Record: rec})...))
 		return
@@ -60,34 +67,44 @@ func (l *liar) Deliver(d *kbr.Delivery) {
 // thief notes letters that were meant for mallory.
 type thief struct {
 	kbr.App
+	i    int
 	plot *plot
 }
 
 func (h *thief) Deliver(d *kbr.Delivery) {
-	if rec := h.plot.record(); rec != nil && len(d.Payload) > 0 && d.Payload[0] == kindPush {
+	if rec := h.plot.record(h.i); rec != nil && len(d.Payload) > 0 && d.Payload[0] == kindPush {
 		h.plot.got.Add(1)
 	}
 	h.App.Deliver(d)
 }
 
-// conspire makes a ring of five in which the last ones lie about bob from now on: he
-// has mallory's key, and lives on the last node.
+// conspire makes a ring of five of which some lie about bob from now on: he has
+// mallory's key, and lives on one of them. The liars are the nearest to the name, as
+// a reader asks a majority of the holders, the nearest first. The honest nodes are
+// returned: ann is at home on the first and bob on the second.
 func conspire(t *testing.T, liars int) ([]*node.Node, *plot) {
-	p := &plot{}
+	p := &plot{liars: map[int]bool{}}
 	ns := ring(t, 5, func(i int) []node.Option {
-		if i < 5-liars {
-			return nil
-		}
 		return []node.Option{
-			node.WithReplacedApp(node.AppDirectory, func(a kbr.App) kbr.App { return &liar{a, p} }),
-			node.WithReplacedApp(node.AppIM, func(a kbr.App) kbr.App { return &thief{a, p} }),
+			node.WithReplacedApp(node.AppDirectory, func(a kbr.App) kbr.App { return &liar{a, i, p} }),
+			node.WithReplacedApp(node.AppIM, func(a kbr.App) kbr.App { return &thief{a, i, p} }),
 		}
 	})
 	for _, n := range ns { // so that all five keep the name
 		eventually(t, n, "all know each other", func() bool { return len(status(t, n).LeafSet) == 4 })
 	}
-	addUser(t, ns[0], "ann")
-	addUser(t, ns[1], "bob")
+	key := directory.Name("bob").Key()
+	order := []int{0, 1, 2, 3, 4}
+	slices.SortFunc(order, func(a, b int) int {
+		x, y := status(t, ns[a]).ID, status(t, ns[b]).ID
+		return x.Distance(key).Cmp(y.Distance(key))
+	})
+	var honest []*node.Node
+	for _, i := range order[liars:] {
+		honest = append(honest, ns[i])
+	}
+	addUser(t, honest[0], "ann")
+	addUser(t, honest[1], "bob")
 	mallory, err := keys.NewSigner(keys.Random())
 	if err != nil {
 		t.Fatal(err)
@@ -98,12 +115,15 @@ func conspire(t *testing.T, liars int) ([]*node.Node, *plot) {
 	}
 	rec := &directory.Record{
 		Name: "bob", SealKey: seal.SealKey(), SealNumber: 1, Version: 1,
-		Devices: []*directory.Device{{Node: status(t, ns[4]).ID}},
+		Devices: []*directory.Device{{Node: status(t, ns[order[0]]).ID}},
 	}
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.forged = rec.Sign(ringID(t, ns[0]), mallory, time.Now())
-	p.mu.Unlock()
-	return ns, p
+	for _, i := range order[:liars] {
+		p.liars[i] = true
+	}
+	return honest, p
 }
 
 func ringID(t *testing.T, n *node.Node) id.Hash { return status(t, n).Ring }
