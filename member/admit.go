@@ -220,7 +220,7 @@ func (m *Member) answerRedeem(ctx context.Context, c *session, q *redeem) error 
 	if err := m.use(ctx, a.of(m, inv.keys()), hash, &inv, c.s.Remote()); err != nil {
 		return err
 	}
-	_, err = m.admit(ctx, c, a, q.Addrs)
+	_, err = m.admit(ctx, c, a, q.Addrs, q.Time)
 	return err
 }
 
@@ -256,8 +256,8 @@ func (m *Member) use(ctx context.Context, named *council, hash id.Hash, inv *inv
 }
 
 // admit gives the key at the other end its place and a certificate. That it may
-// have one was decided before.
-func (m *Member) admit(ctx context.Context, c *session, a *assembly, addrs []string) (id.ID, error) {
+// have one was decided before. addrs and now are what it said of itself.
+func (m *Member) admit(ctx context.Context, c *session, a *assembly, addrs []string, now int64) (id.ID, error) {
 	key := c.s.Remote()
 	_, adm, err := m.office()
 	if err != nil {
@@ -267,7 +267,7 @@ func (m *Member) admit(ctx context.Context, c *session, a *assembly, addrs []str
 	if err != nil {
 		return id.ID{}, err
 	}
-	cert := peer.NewCertificate(m.cfg.Node, adm, key, salt, m.cfg.Now())
+	cert := peer.NewCertificate(m.cfg.Node, adm, key, salt, m.beginning(now))
 	m.mu.Lock()
 	_, admitterOut := m.out.AdmitterExpelled(key)
 	out := m.out.Expelled(cert.Node) || admitterOut

@@ -63,7 +63,8 @@ func (m *Member) note(cert *peer.Certificate, addrs []string) error {
 	if err != nil {
 		return err
 	}
-	newer := !have || cert.NotBefore > known.Certificate.NotBefore
+	// One from a time that has not come was signed by a clock that was ahead.
+	newer := !have || cert.NotBefore > known.Certificate.NotBefore || early(known.Certificate, m.cfg.Now())
 	if !newer && len(addrs) == 0 {
 		return nil
 	}

@@ -33,6 +33,15 @@
 // before it has read the registers of a majority (see sync.go), so that two
 // majorities, before and after the change, have a member in common that knows.
 //
+// # Clocks
+//
+// Dates of certificates are those of the admitters' clocks, and one may be wrong. Each
+// Hello tells the time of day. A certificate begins no later than its bearer's clock
+// says that it is. An admitter lets another one renew its own; where none does, it
+// compares clocks with other members first, and signs by whichever is behind. With a
+// clock that is far ahead it signs nothing for itself, and what it had signed without
+// them it signs anew when its clock is right (see clock.go).
+//
 // # What it does not give
 //
 // Whoever can connect to a node hears its ring's name and certificate. An admitter

@@ -21,6 +21,8 @@ var (
 	ErrQuorum       = errors.New("too few of the ring's admitters answer: try again when more are up, or let the authority expel those that are gone (`phyllo member expel`)")
 	ErrUnreachable  = errors.New("none of the admitters can be reached: is one of their computers up?")
 	ErrBusy         = errors.New("too many requests: try again in a minute")
+	ErrClock        = errors.New("this computer's clock does not agree with those of the other members, so nothing is signed: see `phyllo doctor`")
+	ErrNoWitness    = errors.New("no other member can be asked for the time, so this admitter does not sign for itself: is one of their computers up?")
 	ErrTooEarly     = errors.New("the certificate is too new to be renewed")
 	ErrRefused      = errors.New("the other node refused: update phyllo on both, and try again")
 	ErrUnknownNode  = errors.New("no member with this id is known here: see `phyllo member list`")

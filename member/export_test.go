@@ -3,6 +3,7 @@ package member
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
@@ -110,4 +111,18 @@ func (m *Member) Decide(ctx context.Context, as []Flaky, view id.Hash, key peer.
 	}
 	var v placeValue
 	return v.Salt, wire.Unmarshal(b, &v)
+}
+
+// CompareClocks is what m would find before it signed for itself.
+func (m *Member) CompareClocks(ctx context.Context) (ahead time.Duration, told int, err error) {
+	ring, err := m.ring()
+	if err != nil {
+		return 0, 0, err
+	}
+	others, err := m.othersOf(ring)
+	if err != nil {
+		return 0, 0, err
+	}
+	ahead, told = m.compareClocks(ctx, ring, others)
+	return ahead, told, nil
 }

@@ -96,7 +96,7 @@ func (m *Member) JoinLAN(ctx context.Context, addrs []string, confirm func(digit
 	if !confirm(lanDigits(ring, c.s.Remote(), m.key, theirs.Nonce, mine), c.hello.Name) {
 		return nil, ErrLanDenied
 	}
-	w, err := ask[*welcome](c, LanTime+decideTime, &lanYes{Addrs: m.addrs()})
+	w, err := ask[*welcome](c, LanTime+decideTime, &lanYes{Addrs: m.addrs(), Time: m.cfg.Now().Unix()})
 	if c.broken {
 		err = fmt.Errorf("%w (%w)", ErrLanDenied, err) // it was too late
 	}
@@ -151,7 +151,7 @@ func (m *Member) compare(ctx context.Context, c *session, self *selfRecord, r *l
 		return id.ID{}, err
 	}
 	defer a.close()
-	return m.admit(ctx, c, a, yes.Addrs)
+	return m.admit(ctx, c, a, yes.Addrs, yes.Time)
 }
 
 // bothSayYes waits for the joiner's word and for the digits that our people type.

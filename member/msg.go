@@ -49,6 +49,7 @@ type (
 		Certificate *peer.Certificate `cbor:"3,keyasint"`
 		Admission   *peer.Admission   `cbor:"4,keyasint,omitempty"`
 		Decline     bool              `cbor:"5,keyasint,omitempty"` // would not be an admitter
+		Time        int64             `cbor:"6,keyasint,omitempty"` // of day, Unix seconds; zero: older versions do not say
 	}
 	// refuse ends a conversation.
 	refuse struct {
@@ -61,11 +62,13 @@ type (
 	redeem struct {
 		Secret []byte   `cbor:"1,keyasint"`
 		Addrs  []string `cbor:"2,keyasint,omitempty"`
+		Time   int64    `cbor:"3,keyasint,omitempty"` // as in hello
 	}
 	// renew asks for a new certificate in place of one.
 	renew struct {
 		Certificate *peer.Certificate `cbor:"1,keyasint"`
 		Addrs       []string          `cbor:"2,keyasint,omitempty"`
+		Time        int64             `cbor:"3,keyasint,omitempty"` // as in hello
 	}
 	// welcome gives a certificate, and the admitters that the giver knows.
 	welcome struct {
@@ -156,6 +159,7 @@ type (
 	}
 	lanYes struct {
 		Addrs []string `cbor:"1,keyasint,omitempty"`
+		Time  int64    `cbor:"2,keyasint,omitempty"` // as in hello
 	}
 )
 
@@ -211,6 +215,9 @@ func (m *hello) Check() error {
 	if m.Certificate == nil {
 		return errAbsent
 	}
+	if err := checkTime(m.Time); err != nil {
+		return err
+	}
 	return checkName(m.Name)
 }
 
@@ -218,14 +225,14 @@ func (m *redeem) Check() error {
 	if len(m.Secret) != secretSize {
 		return errLength
 	}
-	return checkAddrs(m.Addrs)
+	return checkTold(m.Addrs, m.Time)
 }
 
 func (m *renew) Check() error {
 	if m.Certificate == nil {
 		return errAbsent
 	}
-	return checkAddrs(m.Addrs)
+	return checkTold(m.Addrs, m.Time)
 }
 
 func (m *welcome) Check() error {
@@ -251,7 +258,7 @@ func (m *appoint) Check() error {
 
 func (m *keep) Check() error {
 	n := len(m.Named)
-	if n == 0 || n%peer.KeySize != 0 || n > MaxNamed*peer.KeySize || m.Uses == 0 || m.Uses > MaxUses || m.Expires < 0 || m.Expires > 1<<40 {
+	if n == 0 || n%peer.KeySize != 0 || n > MaxNamed*peer.KeySize || m.Uses == 0 || m.Uses > MaxUses || checkTime(m.Expires) != nil {
 		return errLength
 	}
 	return nil
@@ -304,13 +311,31 @@ func (m *cosign) Check() error   { return present(m.Expulsion) }
 func (m *cosigned) Check() error { return present(m.Expulsion) }
 func (m *lanNonce) Check() error { return nonceLength(m.Nonce) }
 func (m *lanOpen) Check() error  { return nonceLength(m.Nonce) }
-func (m *lanYes) Check() error   { return checkAddrs(m.Addrs) }
+func (m *lanYes) Check() error   { return checkTold(m.Addrs, m.Time) }
 
 func present(e *peer.Expulsion) error {
 	if e == nil {
 		return errAbsent
 	}
 	return nil
+}
+
+// maxTime is the latest time of day that anybody may say that it is, in Unix seconds.
+const maxTime = 1 << 40
+
+func checkTime(t int64) error {
+	if t < 0 || t > maxTime {
+		return errors.New("an impossible time of day")
+	}
+	return nil
+}
+
+// checkTold checks what a node that wants a certificate says of itself.
+func checkTold(addrs []string, t int64) error {
+	if err := checkTime(t); err != nil {
+		return err
+	}
+	return checkAddrs(addrs)
 }
 
 func nonceLength(b []byte) error {

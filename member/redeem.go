@@ -79,7 +79,7 @@ func (m *Member) redeemAt(ctx context.Context, v *Invitation, a Admitter) (*Join
 	defer c.s.Close()
 	stop := c.watch(ctx)
 	defer stop()
-	w, err := ask[*welcome](c, decideTime, &redeem{Secret: v.Secret, Addrs: m.addrs()})
+	w, err := ask[*welcome](c, decideTime, &redeem{Secret: v.Secret, Addrs: m.addrs(), Time: m.cfg.Now().Unix()})
 	if err != nil {
 		return nil, err
 	}

@@ -12,39 +12,54 @@ import (
 )
 
 // due reports whether a certificate is to be renewed now: it is 60 days old, or
-// its admitter was expelled. m.mu is held.
+// its admitter was expelled, or is its bearer, whose clock was ahead. m.mu is held.
 func (m *Member) due(cert *peer.Certificate) bool {
 	_, out := m.out.AdmitterExpelled(cert.Admission.Admitter)
-	return out || !m.cfg.Now().Before(cert.RenewAt())
+	now := m.cfg.Now()
+	return out || aged(cert, now) || early(cert, now)
 }
 
-// Renew gets a new certificate with the same id and salt: an admitter signs its
-// own, others ask one admitter after the other. Errors: ErrTooEarly,
+// Renew gets a new certificate with the same id and salt from one of the admitters,
+// who are asked one after the other. An admitter whom no other one serves signs its
+// own, after it has compared clocks with other members. Errors: ErrTooEarly,
 // ErrUnreachable, peer.ErrIsExpelled, or peer.ErrExpired where the old one has
-// ended, and a new invitation is needed (the place on the ring stays).
+// ended, and a new invitation is needed (the place on the ring stays); an admitter's
+// also ErrClock and ErrNoWitness.
 func (m *Member) Renew(ctx context.Context) error {
 	m.change.Lock()
 	defer m.change.Unlock()
 	self, adm, err := m.office()
+	inOffice := err == nil
 	switch {
-	case err == nil:
+	case inOffice:
 		m.mu.Lock()
 		due := m.due(self.Certificate)
 		m.mu.Unlock()
 		if !due {
 			return ErrTooEarly
 		}
-		return m.signOwn(self, adm)
 	case !errors.Is(err, ErrNotAdmitter):
 		return err
+	default:
+		if _, self, err = m.inRing(); err != nil {
+			return err
+		}
 	}
-	_, self, err = m.inRing()
-	if err != nil {
+	err = m.renewElsewhere(ctx, self)
+	if err == nil || !inOffice {
 		return err
 	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return m.signOwn(ctx, self, adm)
+}
+
+// renewElsewhere asks the other admitters.
+func (m *Member) renewElsewhere(ctx context.Context, self *selfRecord) error {
 	var errs []error
 	as, _ := m.view()
-	for _, a := range as {
+	for _, a := range m.withoutMe(as) {
 		err := m.renewAt(ctx, self, a)
 		if err == nil {
 			return nil
@@ -58,15 +73,19 @@ func (m *Member) Renew(ctx context.Context) error {
 }
 
 // signOwn renews an admitter's certificate by its own hand.
-func (m *Member) signOwn(self *selfRecord, adm *peer.Admission) error {
+func (m *Member) signOwn(ctx context.Context, self *selfRecord, adm *peer.Admission) error {
 	m.mu.Lock()
 	out := m.out.Expelled(self.Certificate.Node)
 	m.mu.Unlock()
 	if out {
 		return fmt.Errorf("this node is %w", peer.ErrIsExpelled)
 	}
+	at, err := m.signingTime(ctx, self.Ring, self.Certificate)
+	if err != nil {
+		return err
+	}
 	renewed := *self
-	renewed.Certificate = peer.NewCertificate(m.cfg.Node, adm, m.key, self.Certificate.Salt, m.cfg.Now())
+	renewed.Certificate = peer.NewCertificate(m.cfg.Node, adm, m.key, self.Certificate.Salt, at)
 	return m.renewed(&renewed)
 }
 
@@ -94,7 +113,7 @@ func (m *Member) renewAt(ctx context.Context, self *selfRecord, a *Admitter) err
 	defer c.s.Close()
 	stop := c.watch(ctx)
 	defer stop()
-	w, err := ask[*welcome](c, decideTime, &renew{Certificate: self.Certificate, Addrs: m.addrs()})
+	w, err := ask[*welcome](c, decideTime, &renew{Certificate: self.Certificate, Addrs: m.addrs(), Time: m.cfg.Now().Unix()})
 	if err != nil {
 		return err
 	}
@@ -132,7 +151,7 @@ func (m *Member) answerRenew(c *session, q *renew) error {
 	if !due {
 		return ErrTooEarly
 	}
-	cert := peer.NewCertificate(m.cfg.Node, adm, old.Key, old.Salt, m.cfg.Now())
+	cert := peer.NewCertificate(m.cfg.Node, adm, old.Key, old.Salt, m.beginning(q.Time))
 	if err := m.knowPlace(cert); err != nil {
 		return err
 	}

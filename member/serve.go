@@ -58,7 +58,7 @@ func (m *Member) converse(ctx context.Context, c *session) error {
 	if err != nil {
 		return err
 	}
-	h := &hello{Version: protoMax, Name: self.Name, Certificate: self.Certificate, Decline: m.cfg.Decline}
+	h := &hello{Version: protoMax, Name: self.Name, Certificate: self.Certificate, Decline: m.cfg.Decline, Time: m.cfg.Now().Unix()}
 	if _, adm, err := m.office(); err == nil {
 		h.Admission = adm
 	}

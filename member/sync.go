@@ -122,7 +122,7 @@ func (m *Member) meetKnown(ring id.Hash, k *acquaintance) error {
 	var known knownRecord
 	node := k.Certificate.Node.Bytes()
 	have, err := m.get(tagKnown, node[:], &known)
-	if err != nil || have && k.Certificate.NotBefore <= known.Certificate.NotBefore {
+	if err != nil || have && k.Certificate.NotBefore <= known.Certificate.NotBefore || early(k.Certificate, m.cfg.Now()) {
 		return err
 	}
 	// It may have ended: that its bearer was a member counts.

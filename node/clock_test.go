@@ -11,24 +11,36 @@ import (
 	"github.com/phyllo-net/phyllo/node"
 )
 
-// TestWrongClock: RELIABILITY.md section 5, row 57: a clock that is set back by an
-// hour while the node runs, one that is behind by a month, and one by ten years. What
-// is wrong is said, in one finding; and nothing has ended when the clock is right
-// again.
+// TestWrongClock: RELIABILITY.md section 5, row 57: a clock that is ahead by an hour
+// and set back while the node runs, one that is behind by a month and by ten years,
+// and one that is ten years ahead, at a member and at an admitter. What is wrong is
+// said, in one finding; and nothing has ended when the clock is right again.
 func TestWrongClock(t *testing.T) {
+	for _, admitter := range []bool{false, true} {
+		t.Run(map[bool]string{false: "member", true: "admitter"}[admitter], func(t *testing.T) { wrongClock(t, admitter) })
+	}
+}
+
+func wrongClock(t *testing.T, admitter bool) {
 	const day = 24 * time.Hour
 	var off atomic.Int64
 	off.Store(int64(time.Hour))
 	wall := func() time.Time { return time.Now().Add(time.Duration(off.Load())) }
-	const wrong = 3 // is no admitter, and so signs no certificates
+	const wrong = 3
 	nodes := ring(t, wrong+1, func(i int) []node.Option {
 		if i == wrong {
 			return []node.Option{node.WithWall(wall)}
 		}
 		return nil
 	})
+	if admitter {
+		eventually(t, nodes[0], "the admitter", func() bool {
+			return nodes[0].API().Promote(limited(t), status(t, nodes[wrong]).ID) == nil
+		})
+	}
 	addUser(t, nodes[0], "ann")
 	addUser(t, nodes[wrong], "bob")
+	certificate := *nodes[wrong].Certificate()
 
 	// It was started an hour ahead, as its neighbours can tell.
 	says(t, nodes[wrong], "clock", api.Bad, "1 hour ahead of 3 neighbours", "timedatectl")
@@ -47,7 +59,18 @@ func TestWrongClock(t *testing.T) {
 	off.Store(int64(-3650 * day))
 	says(t, nodes[wrong], "clock", api.Bad, "cannot be", "timedatectl")
 
+	// All have ended by this clock; an admitter could sign itself a new one.
+	off.Store(int64(3650 * day))
+	if err := nodes[wrong].Upkeep(limited(t)); err == nil {
+		t.Error("ten years ahead: the certificate was renewed")
+	}
+	says(t, nodes[wrong], "clock", api.Bad, "had ended", "most likely ahead", "timedatectl")
+	says(t, nodes[wrong], "certificate", api.Warn, "when the clock is right")
+
 	off.Store(0)
+	if now := *nodes[wrong].Certificate(); now.NotBefore != certificate.NotBefore {
+		t.Errorf("ten years ahead: a certificate from %v", time.Unix(now.NotBefore, 0))
+	}
 	talk(t, nodes[0], "ann", "bob")
 	talk(t, nodes[wrong], "bob", "ann")
 	says(t, nodes[wrong], "certificate", api.Good, "more days")

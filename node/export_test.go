@@ -1,6 +1,11 @@
 package node
 
-import "time"
+import (
+	"context"
+	"time"
+
+	"github.com/phyllo-net/phyllo/peer"
+)
 
 // WithAddrCheck makes the node look at its own addresses more often.
 func WithAddrCheck(d time.Duration) Option { return func(o *options) { o.addrCheck = d } }
@@ -10,3 +15,12 @@ func WithWall(now func() time.Time) Option { return func(o *options) { o.wall = 
 
 // ReadTimeAnswer is readTimeAnswer.
 var ReadTimeAnswer = readTimeAnswer
+
+// Upkeep does at once what is due in the membership.
+func (n *Node) Upkeep(ctx context.Context) error {
+	_, err := n.member.Upkeep(ctx)
+	return err
+}
+
+// Certificate is the one that the node shows.
+func (n *Node) Certificate() *peer.Certificate { return n.member.Certificate() }

@@ -316,27 +316,35 @@ func (n *Node) memberChanged() {
 	}
 }
 
-// upkeepGap is the shortest time between two looks at what is due in the membership.
-const upkeepGap = 2 * time.Second
+// upkeepGap is the shortest time between two looks at what is due in the membership,
+// clockGap the longest between two at the clock: when that is set, other things are due.
+const (
+	upkeepGap = 2 * time.Second
+	clockGap  = time.Minute
+)
 
 // watchMember renews what is due, and carries expulsions that were made here to the
 // overlay, at once.
 func (n *Node) watchMember() {
-	var last time.Time
+	var next, soon time.Time // when to look; when to look if something has happened
+	var set time.Duration
 	for {
 		n.carryExpulsions()
-		wait := upkeepGap - time.Since(last)
-		if wait <= 0 {
-			var err error
-			if wait, err = n.member.Upkeep(n.ctx); err != nil && n.ctx.Err() == nil {
+		if now := n.clock.set(n.clock.read()); (now - set).Abs() > clockSet {
+			next, set = soon, now
+		}
+		if !time.Now().Before(next) {
+			wait, err := n.member.Upkeep(n.ctx)
+			if err != nil && n.ctx.Err() == nil {
 				n.log.Info("membership: something could not be done yet", "err", err)
 			}
-			last = time.Now()
+			next, soon = time.Now().Add(wait), time.Now().Add(upkeepGap)
 		}
-		timer := time.NewTimer(wait)
+		timer := time.NewTimer(min(time.Until(next), clockGap))
 		select {
 		case <-timer.C:
 		case <-n.upkeep:
+			next = soon
 		case <-n.ctx.Done():
 			timer.Stop()
 			return
