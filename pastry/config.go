@@ -170,7 +170,9 @@ func (c *Config) Validate() error {
 
 // Observer is told what happens in a node.
 type Observer struct {
-	// Delivered: this node took a message for a key as its root.
+	// Delivered: this node took a message for a key as its root. A copy of one that it
+	// has taken already, which comes over another way when an acknowledgement was late,
+	// is not told.
 	Delivered func(n *Node, key id.ID, origin id.ID, num uint64)
 	// Verdict: this node declared a peer dead.
 	Verdict func(n *Node, p *peer.Handle)

@@ -292,9 +292,6 @@ func (n *Node) arrive(via *contact, m *Hop) {
 		n.answer(via, r, m, &Reply{Code: replyAnswer})
 		return
 	}
-	if n.cfg.Observe.Delivered != nil && !r.To {
-		n.cfg.Observe.Delivered(n, r.Key, r.Origin.ID, r.Num)
-	}
 	n.noteServed()
 	n.deliver(via, m, r)
 }

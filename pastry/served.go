@@ -63,6 +63,9 @@ func (n *Node) deliver(via *contact, m *Hop, r *Routed) {
 		}
 		return
 	}
+	if n.cfg.Observe.Delivered != nil && !r.To {
+		n.cfg.Observe.Delivered(n, r.Key, r.Origin.ID, r.Num)
+	}
 	ep := n.app(r.Env.App)
 	if ep == nil {
 		n.fail(via, r, m, replyNoApp)
