@@ -6,6 +6,7 @@ package lab
 import (
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"runtime/debug"
 	"time"
 
@@ -48,6 +49,7 @@ type Ring struct {
 	admit  *authority
 	Truth  *Truth // what happened, for checkers
 	signer []peer.Signer
+	common *pastry.Parameters // of the node that was made last
 }
 
 // authority is the membership of a simulated ring.
@@ -167,6 +169,11 @@ func (r *Ring) make(i int, env sim.NodeEnv, seeds []*peer.Handle) machine.Machin
 	if !r.cfg.Unwatched {
 		r.Truth.observe(&c.Observe)
 	}
+	// Of a million nodes each would hold its own copy.
+	if r.common == nil || !reflect.DeepEqual(r.common, c.Parameters) {
+		r.common = c.Parameters
+	}
+	c.Parameters = r.common
 	n, err := pastry.New(c, env.Self, env.Saved)
 	if err != nil {
 		panic(err) // a bug of the scenario

@@ -26,7 +26,7 @@ type Kernel struct {
 	round  uint32   // counts timers
 	work   map[uint32]func(any)
 	works  uint32
-	tasks  *task.Group
+	tasks  task.Group
 }
 
 // slot is the place of a timer. round tells it from earlier ones of the same slot.
@@ -37,9 +37,16 @@ type slot struct {
 
 // NewKernel returns a kernel whose randomness comes from rng, which it then owns.
 func NewKernel(rng *rand.Rand) *Kernel {
-	k := &Kernel{rng: rng}
-	k.tasks = task.NewGroup(k)
+	k := new(Kernel)
+	k.Init(rng)
 	return k
+}
+
+// Init makes a kernel ready that stands inside its machine: of a million machines each
+// is a piece of memory less. The kernel must not be copied from then on.
+func (k *Kernel) Init(rng *rand.Rand) {
+	k.rng = rng
+	k.tasks.Init(k)
 }
 
 // Begin starts a step. Until End, the kernel may be asked for anything.
@@ -85,7 +92,7 @@ func (k *Kernel) Halt() {
 }
 
 // Tasks returns the group in which the node's tasks run.
-func (k *Kernel) Tasks() *task.Group { return k.tasks }
+func (k *Kernel) Tasks() *task.Group { return &k.tasks }
 
 // Now implements task.Env.
 func (k *Kernel) Now() task.Instant { return k.now.Boot }
@@ -139,7 +146,7 @@ func (k *Kernel) release(n uint32) {
 	k.used[n/64] &^= 1 << (n % 64)
 	k.set--
 	k.low = min(k.low, int(n/64))
-	if len(k.timers) >= 32 && k.set < len(k.timers)/4 {
+	if len(k.timers) >= 16 && k.set < len(k.timers)/2 {
 		k.shrink()
 	}
 }

@@ -1,6 +1,7 @@
 package pastry
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -10,9 +11,9 @@ import (
 	"github.com/phyllo-net/phyllo/peer"
 )
 
-// Config holds all parameters of a node. DefaultConfig gives the values for real
-// networks; Validate says what is wrong.
-type Config struct {
+// Parameters are those of the protocol, which the nodes of a ring usually have in
+// common: many may share one value, which is frozen from New on.
+type Parameters struct {
 	// Base is b, the bits of a digit (1, 2, 4 or 8).
 	Base id.Base
 	// LeafSet is the size of the leaf set, an even number from 2 to 64.
@@ -72,6 +73,13 @@ type Config struct {
 
 	// Held is the number of messages that wait at a node for its lease.
 	Held int
+}
+
+// Config is all that a node is told. DefaultConfig gives the values for real networks;
+// Validate says what is wrong.
+type Config struct {
+	// Parameters are required.
+	*Parameters
 
 	// Seeds are the nodes through which to join; none besides this one, and nothing
 	// remembered, makes the first node of a ring. A seed needs ID, Key and Addrs.
@@ -99,7 +107,7 @@ type Config struct {
 // DefaultConfig returns the defaults; Ring, Signer, Verifier and Rand are still to
 // be set.
 func DefaultConfig() Config {
-	return Config{
+	return Config{Parameters: &Parameters{
 		Base: 4, LeafSet: 32, Neighbourhood: 32, HopLimit: 32, Randomize: true,
 		Heartbeat: 30 * time.Second,
 		Probes:    []time.Duration{900 * time.Millisecond, 1200 * time.Millisecond, 1600 * time.Millisecond},
@@ -113,11 +121,14 @@ func DefaultConfig() Config {
 		ProbeFloor: 9 * time.Second, ProbeCap: 30 * time.Minute, ProbeLoss: 0.05,
 		Heal: 15 * time.Second, GoneFor: 90 * time.Minute,
 		Alone: 40 * time.Second, Remember: 64, Held: 512,
-	}
+	}}
 }
 
 // Validate returns the first rule that the configuration breaks.
 func (c *Config) Validate() error {
+	if c.Parameters == nil {
+		return errors.New("pastry: Parameters must be set")
+	}
 	for _, r := range []struct {
 		bad  bool
 		text string

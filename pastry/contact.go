@@ -20,6 +20,24 @@ const (
 	left    // said goodbye, or was expelled
 )
 
+// flags say of a contact what would take a search, or a look at what is seldom known:
+// each message and each slow round asks it.
+type flags uint8
+
+const (
+	inLeaf flags = 1 << iota
+	inTable
+	inNear
+	probed     // a probe runs
+	detour     // it is reached only through another
+	doubtful   // it was found dead, spoke again, and has to answer a probe
+	closed     // the link of this incarnation was closed, and a new one refused
+	toldClosed // another leaf-set member saw the same
+
+	places = inLeaf | inTable | inNear
+	odd    = probed | detour | doubtful | closed | toldClosed
+)
+
 // contact is what a node knows of another. There is one for each nodeId. Most of the
 // memory of a node are its contacts, and most of the time of a message is spent on
 // fetching one: so there is in it what every message asks for, and no more.
@@ -31,8 +49,8 @@ type contact struct {
 	life  life
 	// active: it has been ready since its start and was not found dead since.
 	active bool
-	leaf   bool // in the leaf set
 	met    bool // answered us directly, in this incarnation
+	is     flags
 }
 
 // link is what a node keeps of its dealings with another: the numbers of the messages
@@ -67,11 +85,6 @@ type rare struct {
 	gotSet   task.Instant // when its set of expulsions was asked for
 	relayed  uint64       // highest number of a relayed message
 	lastAsk  uint32       // highest number of its lease requests
-	closed   bool         // the link of this incarnation was closed, and a new one refused
-	// toldClosed: another leaf-set member saw the same.
-	toldClosed bool
-	// doubtful: it was found dead, spoke again, and has to answer a probe.
-	doubtful bool
 	// born is the highest incarnation that its own link showed, unless it is met; what
 	// others name may be invented.
 	born  uint64
@@ -86,12 +99,15 @@ func (c *contact) linked() *link {
 	return c.link
 }
 
+// nothingRare is what is seldom known of most. It is never changed.
+var nothingRare rare
+
 // rare returns what is seldom known, to be read.
-func (c *contact) rare() rare {
+func (c *contact) rare() *rare {
 	if c.link == nil || c.link.rare == nil {
-		return rare{}
+		return &nothingRare
 	}
-	return *c.link.rare
+	return c.link.rare
 }
 
 // rarely returns what is seldom known, to be changed.
@@ -105,24 +121,37 @@ func (c *contact) rarely() *rare {
 
 // probe returns the probe that runs, or nil.
 func (c *contact) probe() *probe {
-	if c.link == nil || c.link.rare == nil {
+	if c.is&probed == 0 {
 		return nil
 	}
 	return c.link.rare.probe
 }
 
+// begins notes that a probe runs, which may be another's.
+func (c *contact) begins(p *probe) {
+	c.rarely().probe = p
+	c.is |= probed
+}
+
 // via returns the node through which alone c is reached, nil if its link works.
 func (c *contact) via() *contact {
-	if c.link == nil || c.link.rare == nil {
+	if c.is&detour == 0 {
 		return nil
 	}
 	return c.link.rare.via
 }
 
+// goesBy notes that c is reached only through by.
+func (c *contact) goesBy(by *contact) {
+	c.rarely().via = by
+	c.is |= detour
+}
+
 // direct notes that c's own link works.
 func (c *contact) direct() {
-	if c.via() != nil {
+	if c.is&detour != 0 {
 		c.link.rare.via = nil
+		c.is &^= detour
 	}
 }
 
@@ -142,20 +171,27 @@ func (c *contact) unmet() {
 	}
 }
 
-func (c *contact) doubtful() bool { return c.rare().doubtful }
-func (c *contact) closed() bool   { return c.rare().closed }
+func (c *contact) doubtful() bool { return c.is&doubtful != 0 }
+func (c *contact) closed() bool   { return c.is&closed != 0 }
 
-// opened notes that its address does not, or may not, refuse links.
-func (c *contact) opened() {
-	if c.link != nil && c.link.rare != nil {
-		c.link.rare.closed, c.link.rare.toldClosed = false, false
+// doubt notes whether c has to answer a probe before it is believed.
+func (c *contact) doubt(yes bool) {
+	c.is &^= doubtful
+	if yes {
+		c.is |= doubtful
 	}
 }
+
+// opened notes that its address does not, or may not, refuse links.
+func (c *contact) opened() { c.is &^= closed | toldClosed }
 
 // busy reports whether messages are on their way to c, or acknowledgements due.
 func (c *contact) busy() bool {
 	return c.link != nil && (c.link.pending != nil || c.link.owed != nil)
 }
+
+// leaf reports whether c stands in the leaf set.
+func (c *contact) leaf() bool { return c.is&inLeaf != 0 }
 
 // usable reports whether c may be a next hop.
 func (c *contact) usable() bool { return c.life == alive || c.life == heardOf }
@@ -182,10 +218,10 @@ func (n *Node) contact(h *peer.Handle) *contact {
 	c := n.contacts.find(h.ID)
 	if c == nil {
 		c = &contact{h: h}
-		if len(n.contacts.list) >= maxContacts {
+		if n.contacts.n >= maxContacts {
 			n.forgetContacts()
 		}
-		if len(n.contacts.list) < maxContacts {
+		if n.contacts.n < maxContacts {
 			n.contacts.add(c)
 		}
 		return c
@@ -224,10 +260,10 @@ func (n *Node) meet(h *peer.Handle) *contact {
 		// A later life that others named, and that nobody met, is no reason not to
 		// hear this one; but this may be an echo.
 		c.fresh(h)
-		c.rarely().doubtful = true
+		c.doubt(true)
 		n.leafs.list = nil
 	}
-	if h.Incarnation == c.h.Incarnation && c.doubtful() {
+	if c.doubtful() && h.Incarnation == c.h.Incarnation {
 		c.rarely().born = h.Incarnation
 	}
 	return c
@@ -236,8 +272,8 @@ func (n *Node) meet(h *peer.Handle) *contact {
 // fresh forgets what was known of an earlier incarnation; what counts for all of
 // them stays.
 func (c *contact) fresh(h *peer.Handle) {
-	old, born := c.rare(), c.born()
-	*c = contact{h: h, prox: c.prox, leaf: c.leaf}
+	old, born := *c.rare(), c.born()
+	*c = contact{h: h, prox: c.prox, is: c.is & (places | probed)}
 	if old.repaired != 0 || old.probe != nil || old.waiting != nil || born != 0 {
 		*c.rarely() = rare{repaired: old.repaired, probe: old.probe, waiting: old.waiting, born: born}
 	}
@@ -255,7 +291,7 @@ func (n *Node) reborn(c *contact, h *peer.Handle) {
 	if wasThere {
 		n.tellDown(old, downDied)
 	}
-	if c.leaf {
+	if c.leaf() {
 		n.removeLeaf(c)
 	}
 	n.reroute(pending)
@@ -263,6 +299,10 @@ func (n *Node) reborn(c *contact, h *peer.Handle) {
 
 // heardFrom notes a sign of life over c's own link.
 func (n *Node) heardFrom(h *peer.Handle) *contact {
+	if c := n.contacts.find(h.ID); c != nil && c.h == h && c.life == alive && c.met && c.is&odd == 0 {
+		c.heard = n.Now() // nearly always
+		return c
+	}
 	c := n.meet(h)
 	if h.Incarnation < c.h.Incarnation {
 		return nil // an echo of an earlier life
@@ -281,7 +321,7 @@ func (n *Node) heardFrom(h *peer.Handle) *contact {
 func (n *Node) revive(c *contact) {
 	if c.life == dead {
 		c.life = heardOf
-		c.rarely().doubtful = true
+		c.doubt(true)
 	}
 	if c.doubtful() {
 		n.probe(c)
@@ -291,14 +331,14 @@ func (n *Node) revive(c *contact) {
 	c.opened()
 	// Any sign of life ends a probe, except of a node that is to enter the leaf
 	// set: what it knows is wanted, too.
-	if p := c.probe(); p != nil && !p.news && (c.leaf || !n.leafs.wants(c.h.ID)) {
+	if p := c.probe(); p != nil && !p.news && (c.leaf() || !n.leafs.wants(c.h.ID)) {
 		n.endProbe(c)
 	}
 }
 
 // rise: a node that was found dead answered a probe.
 func (n *Node) rise(c *contact) {
-	c.rarely().doubtful = false
+	c.doubt(false)
 	n.failures = slices.DeleteFunc(slices.Clone(n.failures), func(f Failure) bool { return f.Node == c.h.ID })
 	n.revive(c)
 	n.After(0, func() { n.meetAgain(c) })
@@ -323,11 +363,10 @@ func (n *Node) forgetContacts() {
 	now := n.Now()
 	// Whoever had messages relayed is kept while there is room, so that none of them is
 	// heard again.
-	room := len(n.contacts.list) < maxContacts/2
+	room := n.contacts.n < maxContacts/2
 	n.contacts.retain(func(c *contact) bool {
-		x := c.h.ID
-		if c.leaf || now.Sub(c.heard) < n.cfg.Heartbeat || room && c.rare().relayed != 0 || c.probe() != nil || c.busy() ||
-			n.inTable(c) || n.inNear(c) || n.watched(x) || n.isGone(x) || n.leaseWith(x) ||
+		if c.is&places != 0 || now.Sub(c.heard) < n.cfg.Heartbeat || room && c.rare().relayed != 0 || c.probe() != nil || c.busy() ||
+			n.watched(c.h.ID) || n.isGone(c.h.ID) || n.leaseWith(c.h.ID) ||
 			c.life == left && now.Sub(c.rare().since) < n.cfg.GoneFor {
 			n.tidy(c)
 			return true
@@ -345,7 +384,7 @@ func (n *Node) tidy(c *contact) {
 	}
 	rest := func(t task.Instant) bool { return n.Now().Sub(t) > 2*n.cfg.Heartbeat }
 	if r := l.rare; r != nil && c.usable() && r.probe == nil && r.waiting == nil && r.via == nil && r.relayed == 0 &&
-		!r.closed && !r.toldClosed && !r.doubtful && (r.born == 0 || c.met) && (r.lastAsk == 0 || !c.leaf && !n.leaseWith(c.h.ID)) &&
+		(r.born == 0 || c.met) && (r.lastAsk == 0 || !c.leaf() && !n.leaseWith(c.h.ID)) &&
 		rest(r.repaired) && rest(r.doubted) && rest(r.named) && rest(r.gotSet) {
 		l.rare = nil
 	}

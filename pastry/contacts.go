@@ -6,46 +6,54 @@ import (
 	"github.com/phyllo-net/phyllo/id"
 )
 
-// contactSet finds contacts by id. It is a list with an open-addressed index of
-// 4 bytes an entry: a ring of any size needs some hundred contacts a node, which a
-// Go map would need as much memory for as the rest of the node.
+// contactSet finds contacts by id, with open addressing: a ring of any size needs some
+// hundred contacts a node, which a Go map would need as much memory for as the rest of
+// the node.
 type contactSet struct {
 	// seed is the node's own, so that ids which meet in one place of the index meet at
 	// this node only. They cost some time, which maxContacts bounds.
 	seed uint64
-	list []*contact
-	// slots holds, from the bit refBits on, a mark of the id, and below it the place
-	// in list, from 1; 0 is free. Its length is a power of two.
-	slots []uint32
+	n    int
+	// slots holds the contacts, and marks a byte of each one's id, by which most that
+	// are not looked for are passed without a look at them; 0 is free.
+	slots []*contact
+	marks []uint8
 }
-
-const (
-	refBits = 14 // list is shorter than 1<<refBits
-	refMask = 1<<refBits - 1
-)
 
 func (s *contactSet) hash(x id.ID) uint64 {
 	hi, lo := bits.Mul64(x.Lo^s.seed, x.Hi|1)
 	return hi ^ lo
 }
 
-// mark is what a slot holds of an id, besides its place.
-func mark(hash uint64) uint32 { return uint32(hash>>32) &^ refMask }
+// mark is what marks holds of an id: a byte of its hash, but not 0.
+func mark(hash uint64) uint8 { return uint8(hash) | 1 }
+
+// home is the slot where an id stands if that is free, or the next one that is.
+func (s *contactSet) home(hash uint64) int {
+	i, _ := bits.Mul64(hash, uint64(len(s.slots)))
+	return int(i)
+}
+
+func (s *contactSet) next(i int) int {
+	if i++; i < len(s.slots) {
+		return i
+	}
+	return 0
+}
 
 // find returns the contact of an id, or nil.
 func (s *contactSet) find(x id.ID) *contact {
-	if len(s.slots) == 0 {
+	if s.n == 0 {
 		return nil
 	}
 	h := s.hash(x)
 	m := mark(h)
-	for i := h; ; i++ {
-		slot := s.slots[i&uint64(len(s.slots)-1)]
-		if slot == 0 {
+	for i := s.home(h); ; i = s.next(i) {
+		switch s.marks[i] {
+		case 0:
 			return nil
-		}
-		if slot&^refMask == m {
-			if c := s.list[slot&refMask-1]; c.h.ID == x {
+		case m:
+			if c := s.slots[i]; c.h.ID == x {
 				return c
 			}
 		}
@@ -54,52 +62,67 @@ func (s *contactSet) find(x id.ID) *contact {
 
 // add takes in a contact whose id is not there yet.
 func (s *contactSet) add(c *contact) {
-	s.list = append(s.list, c)
-	if 4*len(s.list) > 3*len(s.slots) {
-		s.index(max(16, 2*len(s.slots)))
-		return
+	s.n++
+	if 7*len(s.slots) < 8*s.n {
+		s.resize(max(16, 3*s.n/2))
 	}
-	s.put(len(s.list))
+	s.put(c)
 }
 
-// put enters number ref of the list, counted from 1, into the index.
-func (s *contactSet) put(ref int) {
-	h := s.hash(s.list[ref-1].h.ID)
-	i := h
-	for s.slots[i&uint64(len(s.slots)-1)] != 0 {
-		i++
+func (s *contactSet) put(c *contact) {
+	h := s.hash(c.h.ID)
+	i := s.home(h)
+	for s.marks[i] != 0 {
+		i = s.next(i)
 	}
-	s.slots[i&uint64(len(s.slots)-1)] = mark(h) | uint32(ref)
+	s.slots[i], s.marks[i] = c, mark(h)
 }
 
-// index makes the index anew, of the given size.
-func (s *contactSet) index(size int) {
-	s.slots = make([]uint32, size)
-	for i := range s.list {
-		s.put(i + 1)
-	}
-}
-
-// retain keeps the contacts for which keep reports true.
-func (s *contactSet) retain(keep func(*contact) bool) {
-	kept := 0
-	for _, c := range s.list {
-		if keep(c) {
-			s.list[kept] = c
-			kept++
+// resize makes the index anew, of the given size.
+func (s *contactSet) resize(size int) {
+	old := s.slots
+	s.slots, s.marks = make([]*contact, size), make([]uint8, size)
+	for _, c := range old {
+		if c != nil {
+			s.put(c)
 		}
 	}
-	if kept == len(s.list) {
-		return
+}
+
+// retain keeps the contacts for which keep reports true. It may ask twice for one.
+func (s *contactSet) retain(keep func(*contact) bool) {
+	for i := 0; i < len(s.slots); {
+		if c := s.slots[i]; c == nil || keep(c) {
+			i++
+		} else {
+			s.free(i) // and look who stands there now
+		}
 	}
-	clear(s.list[kept:])
-	s.list = s.list[:kept]
-	if cap(s.list) > 2*kept+8 {
-		s.list = append(make([]*contact, 0, kept+kept/4), s.list...)
+	if size := max(16, 4*s.n/3); len(s.slots) > size+size/2 {
+		s.resize(size)
 	}
-	size := 16
-	for 3*size < 4*kept {
-		size *= 2
+}
+
+// free empties a slot, and moves up those behind it that could not be found any more.
+func (s *contactSet) free(i int) {
+	s.n--
+	for j := s.next(i); s.marks[j] != 0; j = s.next(j) {
+		home := s.home(s.hash(s.slots[j].h.ID))
+		// Whose home lies behind the gap, up to where it stands, is found as before.
+		if i < j && i < home && home <= j || j < i && (home <= j || i < home) {
+			continue
+		}
+		s.slots[i], s.marks[i] = s.slots[j], s.marks[j]
+		i = j
 	}
-	s.index(size)
+	s.slots[i], s.marks[i] = nil, 0
+}
+
+// each calls f for every contact.
+func (s *contactSet) each(f func(*contact)) {
+	for _, c := range s.slots {
+		if c != nil {
+			f(c)
+		}
+	}
 }

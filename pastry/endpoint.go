@@ -17,6 +17,7 @@ type endpoint struct {
 	n      *Node
 	number wire.AppID
 	app    kbr.App
+	pass   kbr.Forwarder // app, if it wants to see what passes
 }
 
 var _ kbr.Endpoint = (*endpoint)(nil)

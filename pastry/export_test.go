@@ -137,7 +137,7 @@ func (n *Node) NextHop(key id.ID, avoid []id.ID, random bool) *peer.Handle {
 }
 
 // Contacts is the number of other nodes that this one remembers anything of.
-func (n *Node) Contacts() int { return len(n.contacts.list) }
+func (n *Node) Contacts() int { return n.contacts.n }
 
 // RelayText is what the author of a relayed message signs.
 var RelayText = relayText

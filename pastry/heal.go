@@ -67,15 +67,14 @@ func (n *Node) heal() {
 	}
 	n.gone = slices.DeleteFunc(n.gone, func(g gonePeer) bool {
 		c := n.contacts.find(g.h.ID)
-		return c != nil && (c.life == left || c.life == alive && (c.leaf || c.met && !n.leafs.wants(c.h.ID)))
+		return c != nil && (c.life == left || c.life == alive && (c.leaf() || c.met && !n.leafs.wants(c.h.ID)))
 	})
 	for range min(2, len(n.gone)) {
 		c := n.contact(n.gone[n.Rand().IntN(len(n.gone))].h)
 		if c.probe() == nil {
-			r := c.rarely()
-			r.doubtful = c.life != alive
+			c.doubt(c.life != alive)
 			// One try only: who is really gone should cost little.
-			r.probe = &probe{num: n.probeNum(), tries: len(n.cfg.Probes) - 1}
+			c.begins(&probe{num: n.probeNum(), tries: len(n.cfg.Probes) - 1})
 			n.probeAgain(c)
 		}
 	}
@@ -98,7 +97,7 @@ func (n *Node) metRoot(r result) {
 		return
 	}
 	c := n.contact(r.answer.From)
-	if !c.leaf && c.life != left {
+	if !c.leaf() && c.life != left {
 		n.to(c, machine.ClassLiveness, n.leafProbe(false))
 	}
 }

@@ -211,14 +211,12 @@ func (n *Node) takeLeafs(m *JoinReply) {
 			continue
 		}
 		c := n.contact(h)
-		if c.life == left || c.leaf || !n.leafs.wants(h.ID) {
+		if c.life == left || c.leaf() || !n.leafs.wants(h.ID) {
 			continue
 		}
 		if i/8 < len(m.Met) && m.Met[i/8]&(1<<(i%8)) != 0 {
 			c.life, c.active, c.heard = alive, true, n.Now()
-			if c.doubtful() {
-				c.rarely().doubtful = false
-			}
+			c.doubt(false)
 			n.addLeaf(c)
 		} else {
 			n.probe(c)
@@ -401,9 +399,9 @@ func (n *Node) introduced(j *contact, h *peer.Handle) {
 	j = n.contact(h)
 	if j.life == dead {
 		j.life = heardOf // the root has met it
-		j.rarely().doubtful = false
+		j.doubt(false)
 	}
-	if j.leaf || !n.leafs.wants(h.ID) || j.life == left {
+	if j.leaf() || !n.leafs.wants(h.ID) || j.life == left {
 		return
 	}
 	unmet := 0
@@ -418,7 +416,7 @@ func (n *Node) introduced(j *contact, h *peer.Handle) {
 	}
 	n.addLeaf(j)
 	n.After(n.cfg.Heartbeat, func() {
-		if j.leaf && !j.active && !n.stopped {
+		if j.leaf() && !j.active && !n.stopped {
 			n.probe(j)
 		}
 	})

@@ -70,6 +70,14 @@ func (l *leafSet) wants(x id.ID) bool {
 	return false
 }
 
+// lacks reports whether c, who may be a member, would stand on a side where it does not.
+func (l *leafSet) lacks(c *contact) bool {
+	if c.leaf() && len(l.sides[leftSide]) == l.half && len(l.sides[rightSide]) == l.half {
+		return false
+	}
+	return l.wants(c.h.ID)
+}
+
 // insert adds c and returns the members that it pushed out of the set.
 func (l *leafSet) insert(c *contact) (out []*contact) {
 	for s := range l.sides {
@@ -84,13 +92,13 @@ func (l *leafSet) insert(c *contact) (out []*contact) {
 			last := l.sides[s][k-1]
 			l.sides[s], l.aways[s] = l.sides[s][:k-1], l.aways[s][:k-1]
 			if _, still := l.find(side(s).other(), last.h.ID); !still {
-				last.leaf = false
+				last.is &^= inLeaf
 				out = append(out, last)
 			}
 		}
 		l.sides[s] = slices.Insert(l.sides[s], i, c)
 		l.aways[s] = slices.Insert(l.aways[s], i, l.away(side(s), c.h.ID).Hi)
-		c.leaf = true
+		c.is |= inLeaf
 	}
 	l.changed()
 	return out
@@ -106,7 +114,7 @@ func (l *leafSet) remove(c *contact) {
 			l.aways[s] = slices.Delete(l.aways[s], i, i+1)
 		}
 	}
-	c.leaf = false
+	c.is &^= inLeaf
 	if whole {
 		var all []*contact
 		l.each(func(o *contact) bool { all = append(all, o); return true })

@@ -352,7 +352,7 @@ func (n *Node) onLease(c *contact, m *Lease) {
 	n.noteActive(c, m.Active)
 	n.notePeriod(c, m.Period)
 	n.expulsionDigest(c, m.Expulsions)
-	if c.active && c.life == alive && n.leafs.wants(c.h.ID) {
+	if c.active && c.life == alive && n.leafs.lacks(c) {
 		n.addLeaf(c)
 	}
 	s := leftSide
@@ -560,7 +560,7 @@ func (n *Node) onDeny(s side, c *contact, m *Lease) {
 	a.tries = 0
 	if m.Nearer != nil && m.Nearer.ID != n.self.ID {
 		o := n.contact(m.Nearer)
-		if !o.leaf && o.life != left {
+		if !o.leaf() && o.life != left {
 			n.probe(o)
 		}
 	}

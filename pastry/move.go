@@ -31,7 +31,7 @@ func (n *Node) Moved(addrs []string) {
 		switch {
 		case told[c] || !c.there():
 			return
-		case c.leaf, !n.active: // who joins is passed on by all whom it asked
+		case c.leaf(), !n.active: // who joins is passed on by all whom it asked
 			n.tellMoved(c)
 		default:
 			n.After(n.jitter(n.cfg.Heartbeat/2), func() {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
@@ -16,7 +17,7 @@ import (
 // Node is one node of the overlay. It is a machine.Machine: a driver steps it,
 // and nothing else may touch it, except that edges run functions on its loop.
 type Node struct {
-	*machine.Kernel
+	machine.Kernel
 	cfg  Config
 	self *peer.Handle
 
@@ -85,10 +86,11 @@ func New(cfg Config, self *peer.Handle, saved []byte) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{
-		Kernel: machine.NewKernel(cfg.Rand), cfg: cfg, self: self,
+		cfg: cfg, self: self,
 		contacts: contactSet{seed: self.ID.Lo},
 		leafs:    leafSet{self: self.ID, half: cfg.LeafSet / 2},
 	}
+	n.Kernel.Init(cfg.Rand)
 	snap, err := parseSnapshot(saved)
 	if err == nil {
 		n.saved = snap.Peers
@@ -98,6 +100,7 @@ func New(cfg Config, self *peer.Handle, saved []byte) (*Node, error) {
 	}
 	for _, m := range cfg.Apps {
 		ep := &endpoint{n: n, number: m.Number, app: m.App}
+		ep.pass, _ = m.App.(kbr.Forwarder)
 		n.apps = append(n.apps, ep)
 	}
 	return n, nil
@@ -193,6 +196,9 @@ func (n *Node) start() {
 	for _, ep := range n.apps {
 		ep.app.Start(ep)
 	}
+	if n.planted {
+		n.contacts.each(func(c *contact) { c.heard = n.Now() }) // else all would be probed at once
+	}
 	n.every(n.cfg.TableRound, n.tableRound)
 	n.every(n.cfg.Heartbeat, n.upkeep)
 	n.probeTable()
@@ -200,7 +206,9 @@ func (n *Node) start() {
 		n.sprout()
 		return
 	}
-	n.join(append(slices.Clone(n.cfg.Seeds), n.saved...), len(n.saved) > 0)
+	seeds := append(slices.Clone(n.cfg.Seeds), n.saved...)
+	n.cfg.Seeds = nil
+	n.join(seeds, len(n.saved) > 0)
 }
 
 // every calls f again and again, each time after a period drawn between 3/4 and

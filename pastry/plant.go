@@ -21,7 +21,6 @@ func (n *Node) Plant(leafs []*peer.Handle, table []Known) {
 	n.planted = true
 	for _, h := range leafs {
 		c := n.plant(h)
-		c.leaf = true
 		n.leafs.insert(c)
 		n.offerTable(c)
 	}
@@ -46,8 +45,5 @@ func (n *Node) sprout() {
 		n.Protect(c.h, true)
 		return true
 	})
-	for _, c := range n.contacts.list {
-		c.heard = n.Now()
-	}
 	n.becomeActive()
 }

@@ -45,7 +45,7 @@ func (n *Node) probe(c *contact) {
 	if c.probe() != nil || c.life == left || c.h.ID == n.self.ID || n.stopped {
 		return
 	}
-	c.rarely().probe = &probe{num: n.probeNum(), sent: n.Now(), linked: c.met, brisk: n.brisk(c)}
+	c.begins(&probe{num: n.probeNum(), sent: n.Now(), linked: c.met, brisk: n.brisk(c)})
 	if c.life == alive {
 		c.life = suspect
 	}
@@ -73,7 +73,7 @@ func (n *Node) probeNum() uint32 {
 // tell probes a leaf-set member that nobody doubts, to pass on news of failures.
 func (n *Node) tell(c *contact) {
 	if c.probe() == nil && c.life == alive {
-		c.rarely().probe = &probe{num: n.probeNum(), sent: n.Now(), linked: c.met, news: true}
+		c.begins(&probe{num: n.probeNum(), sent: n.Now(), linked: c.met, news: true})
 		n.probeAgain(c)
 	}
 }
@@ -88,11 +88,11 @@ func (n *Node) probeAgain(c *contact) {
 	if p.tries > 0 && c.life == alive {
 		c.life = suspect
 	}
-	if c.leaf || c.doubtful() || n.leafs.wants(c.h.ID) {
+	if c.leaf() || c.doubtful() || n.leafs.wants(c.h.ID) {
 		m := n.leafProbe(false)
 		m.Num = p.num
 		n.Send(c.h, machine.ClassLiveness, m)
-		if c.leaf && (p.tries > 0 || c.via() != nil) {
+		if c.leaf() && (p.tries > 0 || c.via() != nil) {
 			n.probeThrough(c, m)
 		}
 	} else if p.tries == 0 {
@@ -126,6 +126,7 @@ func (n *Node) endProbe(c *contact) {
 			n.candidates--
 		}
 		r.probe = nil
+		c.is &^= probed
 	}
 	waiting := r.waiting
 	r.waiting = nil
@@ -154,7 +155,7 @@ func (n *Node) onLeafProbe(c *contact, m *LeafProbe) {
 	}
 	n.noteActive(c, m.Active)
 	n.notePeriod(c, m.Period)
-	if answer && (c.leaf || n.leafs.whole() || !n.leafs.wants(c.h.ID)) {
+	if answer && (c.leaf() || n.leafs.whole() || !n.leafs.wants(c.h.ID)) {
 		n.forgetGone(c) // it hears us, too
 	}
 	n.expulsionDigest(c, m.Expulsions)
@@ -184,7 +185,7 @@ func (n *Node) noteActive(c *contact, active bool) {
 	}
 	if active && !c.active {
 		c.active = true
-		if c.leaf {
+		if c.leaf() {
 			n.leafs.list = nil
 			n.stateChanged()
 		}
@@ -199,7 +200,7 @@ func (n *Node) candidate(h *peer.Handle) {
 	c := n.contact(h)
 	r := c.rare()
 	switch {
-	case c.leaf || r.probe != nil || c.life == left || n.removed.Expelled(h.ID):
+	case c.leaf() || r.probe != nil || c.life == left || n.removed.Expelled(h.ID):
 	case c.life == dead && h.Incarnation <= c.h.Incarnation && n.Now().Sub(r.since) < n.cfg.Heartbeat:
 		// The rumour is older than the verdict.
 	case r.named != 0 && n.Now().Sub(r.named) < n.probeTime():
@@ -207,7 +208,7 @@ func (n *Node) candidate(h *peer.Handle) {
 	case n.candidates >= maxCandidates:
 	default:
 		c.rarely().named = n.Now()
-		c.rarely().doubtful = r.doubtful || c.life == dead
+		c.doubt(c.doubtful() || c.life == dead)
 		n.probe(c)
 		if p := c.probe(); p != nil {
 			p.candidate = true
@@ -224,7 +225,7 @@ func (n *Node) onFailure(f Failure) {
 		return
 	}
 	if f.Closed {
-		c.rarely().toldClosed = true
+		c.is |= toldClosed
 		if c.closed() {
 			n.leaseOver(c.h)
 			n.verdict(c)
@@ -243,7 +244,7 @@ func (n *Node) onFailure(f Failure) {
 	}
 	// One who proved alive just now is not asked again for every echo.
 	doubted := c.rare().doubted
-	if (c.leaf || n.inTable(c)) && c.probe() == nil && (doubted == 0 || n.Now().Sub(doubted) > n.probeTime()) {
+	if (c.is&(inLeaf|inTable) != 0) && c.probe() == nil && (doubted == 0 || n.Now().Sub(doubted) > n.probeTime()) {
 		c.rarely().doubted = n.Now()
 		n.probe(c)
 		if p := c.probe(); p != nil {
@@ -264,14 +265,14 @@ func (n *Node) peerDown(h *peer.Handle, why machine.DownReason) {
 	switch why {
 	case machine.DownClosed, machine.DownLost:
 		// A hint only: ask at once, by a new link.
-		if c.leaf || n.inTable(c) || c.link != nil && c.link.pending != nil {
+		if c.is&(inLeaf|inTable) != 0 || c.link != nil && c.link.pending != nil {
 			n.endProbe(c)
 			n.probe(c)
 		}
 	case machine.DownRefused:
-		c.rarely().closed = true
+		c.is |= closed
 		n.unanswered(c)
-		if !c.leaf && !n.leaseWith(c.h.ID) {
+		if !c.leaf() && !n.leaseWith(c.h.ID) {
 			n.verdict(c)
 			return
 		}
@@ -294,7 +295,7 @@ func (n *Node) tellClosed(c *contact) {
 		}
 		return others == 0
 	})
-	if others == 0 || c.rare().toldClosed {
+	if others == 0 || c.is&toldClosed != 0 {
 		n.leaseOver(c.h)
 		n.verdict(c)
 		return
@@ -364,8 +365,8 @@ func (n *Node) announce() {
 func (n *Node) verdict(c *contact) {
 	// Those next to the dead one tell the others, even if they were told
 	// themselves: one voice may be lost.
-	was := c.rare()
-	told := (was.probe != nil && was.probe.told || was.toldClosed) && n.besides(c) >= 2
+	was, p := c.is, c.probe()
+	told := (p != nil && p.told || was&toldClosed != 0) && n.besides(c) >= 2
 	n.endProbe(c)
 	if c.life == dead {
 		return
@@ -373,11 +374,11 @@ func (n *Node) verdict(c *contact) {
 	if n.cfg.Observe.Verdict != nil && c.there() {
 		n.cfg.Observe.Verdict(n, c.h)
 	}
-	wasLeaf := c.leaf
+	wasLeaf := c.leaf()
 	c.life = dead
 	c.rarely().since = n.Now()
 	n.succeed(c)
-	if was.closed {
+	if was&closed != 0 {
 		n.leaseOver(c.h)
 	} else if wasLeaf && c.active {
 		if n.granted(c) {
@@ -394,7 +395,7 @@ func (n *Node) verdict(c *contact) {
 	c.unmet()
 	c.direct()
 	if wasLeaf {
-		n.failed(Failure{Node: c.h.ID, Incarnation: c.h.Incarnation, Closed: was.closed}, told)
+		n.failed(Failure{Node: c.h.ID, Incarnation: c.h.Incarnation, Closed: was&closed != 0}, told)
 	}
 	n.tellDown(c.h, downDied)
 	n.reroute(c.cut())
@@ -405,7 +406,7 @@ func (n *Node) verdict(c *contact) {
 // incarnation.
 func (n *Node) gotLeft(c *contact, why kbr.DownWhy) {
 	n.endProbe(c)
-	wasLeaf := c.leaf
+	wasLeaf := c.leaf()
 	c.life = left
 	c.rarely().since = n.Now()
 	n.forgetGone(c)
@@ -425,7 +426,7 @@ func (n *Node) gotLeft(c *contact, why kbr.DownWhy) {
 func (n *Node) remove(c *contact) {
 	c.active = false
 	n.dropNear(c)
-	if c.leaf {
+	if c.leaf() {
 		n.removeLeaf(c)
 	}
 	n.dropTable(c)

@@ -51,7 +51,7 @@ func (n *Node) onRelay(by *contact, m *Relay) {
 	}
 	c.rarely().relayed = m.Num
 	c.heard = n.Now()
-	c.rarely().via = by
+	c.goesBy(by)
 	n.revive(c)
 	n.message(c, inner)
 }

@@ -53,7 +53,7 @@ func (n *Node) closestLeaf(key id.ID) *contact {
 // nearerHop reports whether x shares at least row digits with key and is nearer to
 // it than this node (the third rule).
 func (n *Node) nearerHop(key id.ID, row int, c *contact, avoid []id.ID) bool {
-	return c.usable() && (c.active || c.leaf || c.met) && n.cfg.Base.SharedPrefix(c.h.ID, key) >= row &&
+	return c.usable() && (c.active || c.leaf() || c.met) && n.cfg.Base.SharedPrefix(c.h.ID, key) >= row &&
 		id.Closer(key, c.h.ID, n.self.ID) && !slices.Contains(avoid, c.h.ID)
 }
 
@@ -169,11 +169,7 @@ func (n *Node) route(via *contact, m *Hop, avoid []id.ID) {
 // upcall shows a passing message to its application (the common API's forward).
 func (n *Node) upcall(via *contact, m *Hop, next *contact) (*Hop, *contact, bool) {
 	ep := n.app(m.Route.Env.App)
-	if ep == nil {
-		return m, next, true
-	}
-	f, ok := ep.app.(kbr.Forwarder)
-	if !ok {
+	if ep == nil || ep.pass == nil {
 		return m, next, true
 	}
 	r := m.Route
@@ -188,7 +184,7 @@ func (n *Node) upcall(via *contact, m *Hop, next *contact) (*Hop, *contact, bool
 		t.Answer = func(p []byte) { n.answer(via, r, m, &Reply{Code: replyAnswer, Payload: p}) }
 	}
 	was := t.Next
-	if !f.Forward(t) {
+	if !ep.pass.Forward(t) {
 		return m, nil, false
 	}
 	if t.Next != was {

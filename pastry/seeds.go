@@ -108,7 +108,7 @@ func (s *seedRound) ask(c *contact) {
 	n := s.n
 	if c.life == dead {
 		c.life = heardOf
-		c.rarely().doubtful = false
+		c.doubt(false)
 	}
 	c.direct()
 	free := false

@@ -38,11 +38,6 @@ func (n *Node) row(i int) []*contact {
 	return n.table[i*n.cfg.Base.Cols():][:n.cfg.Base.Cols()]
 }
 
-func (n *Node) inTable(c *contact) bool {
-	row, col := n.slot(c.h.ID)
-	return n.entry(row, col) == c
-}
-
 // offerTable puts c into its slot if that is empty or c is nearer than what is
 // there.
 func (n *Node) offerTable(c *contact) bool {
@@ -59,18 +54,23 @@ func (n *Node) offerTable(c *contact) bool {
 		copy(longer, n.table)
 		n.table = longer
 	}
+	if have != nil {
+		have.is &^= inTable
+	}
 	n.row(row)[col] = c
+	c.is |= inTable
 	return true
 }
 
 // dropTable takes c out of the table. If c was its slot's entry, a leaf-set member
 // that fits takes its place.
 func (n *Node) dropTable(c *contact) {
-	row, col := n.slot(c.h.ID)
-	if n.entry(row, col) != c {
+	if c.is&inTable == 0 {
 		return
 	}
+	row, col := n.slot(c.h.ID)
 	n.row(row)[col] = nil
+	c.is &^= inTable
 	n.leafs.each(func(o *contact) bool {
 		if r, k := n.slot(o.h.ID); r == row && k == col && o != c {
 			n.offerTable(o)
@@ -102,27 +102,31 @@ func (n *Node) eachEntry(f func(c *contact)) {
 // The neighbourhood set: the nearest nodes by proximity, nearest first. It gives
 // fallback hops and nearby candidates (Pastry 2001, section 2.1).
 
-func (n *Node) inNear(c *contact) bool { return slices.Contains(n.near, c) }
-
 func (n *Node) offerNear(c *contact) {
 	if n.cfg.Neighbourhood == 0 || c.prox == 0 || c.life != alive {
 		return
 	}
-	if i := slices.Index(n.near, c); i >= 0 {
-		n.near = slices.Delete(n.near, i, i+1)
-	} else if len(n.near) >= n.cfg.Neighbourhood && n.near[len(n.near)-1].prox <= c.prox {
-		return
+	n.dropNear(c)
+	if k := len(n.near); k >= n.cfg.Neighbourhood {
+		last := n.near[k-1]
+		if last.prox <= c.prox {
+			return
+		}
+		last.is &^= inNear
+		n.near = n.near[:k-1]
 	}
-	n.near = n.near[:min(len(n.near), n.cfg.Neighbourhood-1)]
 	i := len(n.near)
 	for i > 0 && n.near[i-1].prox > c.prox {
 		i--
 	}
 	n.near = slices.Insert(n.near, i, c)
+	c.is |= inNear
 }
 
 func (n *Node) dropNear(c *contact) {
-	if i := slices.Index(n.near, c); i >= 0 {
+	if c.is&inNear != 0 {
+		i := slices.Index(n.near, c)
 		n.near = slices.Delete(n.near, i, i+1)
+		c.is &^= inNear
 	}
 }

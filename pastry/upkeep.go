@@ -66,7 +66,7 @@ func (n *Node) probeTable() {
 	period := n.groupPeriod()
 	asked := 0
 	n.eachEntry(func(c *contact) {
-		if !c.leaf && c.probe() == nil && n.Now().Sub(c.heard) > period && asked < MaxTable {
+		if !c.leaf() && c.probe() == nil && n.Now().Sub(c.heard) > period && asked < MaxTable {
 			n.probe(c)
 			asked++
 		}
@@ -130,6 +130,10 @@ const maxPeriods = 8
 // the oldest.
 func (n *Node) notePeriod(c *contact, period uint32) {
 	t := &n.tuning
+	if k := len(t.named); k > 0 && t.named[k-1].by == c {
+		t.named[k-1].at, t.named[k-1].period = n.Now(), period
+		return
+	}
 	i := slices.IndexFunc(t.named, func(p namedPeriod) bool { return p.by == c })
 	if i < 0 && len(t.named) == maxPeriods {
 		i = 0
@@ -145,7 +149,7 @@ func (n *Node) notePeriod(c *contact, period uint32) {
 func (n *Node) groupPeriod() time.Duration {
 	ps := []time.Duration{n.tuning.own}
 	for _, p := range n.tuning.named {
-		if p.by.leaf && p.period > 0 && n.Now().Sub(p.at) < 2*n.cfg.Heartbeat {
+		if p.by.leaf() && p.period > 0 && n.Now().Sub(p.at) < 2*n.cfg.Heartbeat {
 			ps = append(ps, time.Duration(p.period)*time.Second)
 		}
 	}

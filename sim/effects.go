@@ -58,7 +58,7 @@ func (n *node) unset(slot uint32) {
 		k--
 	}
 	n.timers = n.timers[:k]
-	if c := cap(n.timers); c > 32 && k < c/4 {
+	if c := cap(n.timers); c > 16 && k < c/2 {
 		n.timers = slices.Clone(n.timers)
 	}
 }

@@ -30,6 +30,10 @@ type Group struct {
 // NewGroup returns an empty group whose waits are timed by env.
 func NewGroup(env Env) *Group { return &Group{env: env} }
 
+// Init makes the zero Group an empty one whose waits are timed by env. It must not be
+// copied from then on.
+func (g *Group) Init(env Env) { g.env = env }
+
 // T is one running task. Only the function that was given it may use it.
 type T struct {
 	group  *Group
