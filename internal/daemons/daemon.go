@@ -22,10 +22,12 @@ import (
 	"github.com/phyllo-net/phyllo/api"
 )
 
-// Build builds the program into the folder and returns its path.
-func Build(ctx context.Context, dir string) (string, error) {
+// Build builds the program into the folder and returns its path. flags are further ones
+// of "go build", such as -race.
+func Build(ctx context.Context, dir string, flags ...string) (string, error) {
 	path := filepath.Join(dir, "phyllo")
-	out, err := exec.CommandContext(ctx, "go", "build", "-o", path, "github.com/phyllo-net/phyllo/cmd/phyllo").CombinedOutput()
+	args := append([]string{"build", "-o", path}, flags...)
+	out, err := exec.CommandContext(ctx, "go", append(args, "github.com/phyllo-net/phyllo/cmd/phyllo")...).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("building phyllo: %w: %s", err, out)
 	}

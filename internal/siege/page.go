@@ -3,15 +3,15 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"os"
-	"runtime"
 	"strings"
 	"time"
+
+	"github.com/phyllo-net/phyllo/internal/daemons"
 )
 
 const intro = `# Under siege
 
-Written by ` + "`make siege`" + `, not by hand. %s, %s.
+Written by ` + "`make siege`" + `, not by hand. Measured on %s, %s.
 
 %d nodes, each a process of its own on an address of loopback, form one ring and serve %d honest requests a second each: by
 turns a message to the root of a key and back, a question to a neighbour, and a name read at the nodes that keep it. Requests
@@ -36,7 +36,7 @@ resident and %d descriptors at any node, all as in calm at most %v after the end
 // page is docs/siege.md.
 func page(c *campaign, results []*result, now time.Time) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, intro, machine(), now.UTC().Format(time.DateOnly), c.victims, c.rate, answerTime,
+	fmt.Fprintf(&b, intro, daemons.Machine(), now.UTC().Format(time.DateOnly), c.victims, c.rate, answerTime,
 		100*leastGood, mostSlower, mostRSS>>20, mostFDs, mostRestore)
 	for _, r := range results {
 		b.WriteString(r.row())
@@ -70,18 +70,4 @@ func (r *result) row() string {
 func (w *window) pair() string {
 	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 	return fmt.Sprintf("%.1f / %.1f ms", ms(w.percentile(50)), ms(w.percentile(99)))
-}
-
-// machine says where it was measured.
-func machine() string {
-	cpu := "unknown processor"
-	if b, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for line := range strings.SplitSeq(string(b), "\n") {
-			if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == "model name" {
-				cpu = strings.TrimSpace(value)
-				break
-			}
-		}
-	}
-	return fmt.Sprintf("Measured on %s, %d cores, %s/%s, %s", cpu, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
 }
