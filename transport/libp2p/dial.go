@@ -281,6 +281,11 @@ const addrLife = 2*time.Minute + time.Second
 // call lets the library dial a peer at these addresses and no others. If they are
 // direct, a connection over a relay that stands is not what is asked for.
 func (t *Transport) call(ctx context.Context, p p2ppeer.ID, addrs []ma.Multiaddr) (network.Conn, error) {
+	ctx, done, err := t.calls.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	n := t.host.Network()
 	t.dialMu.Lock()
 	if s, ok := n.(*swarm.Swarm); ok {
@@ -290,7 +295,7 @@ func (t *Transport) call(ctx context.Context, p p2ppeer.ID, addrs []ma.Multiaddr
 	n.Peerstore().AddAddrs(p, addrs, addrLife)
 	t.dialMu.Unlock()
 	ctx = network.WithDialPeerTimeout(ctx, t.opts.Limits.DialTime)
-	if !throughRelay(addrs[0]) {
+	if t.opts.Reach.Relays && !throughRelay(addrs[0]) {
 		ctx = network.WithForceDirectDial(ctx, "phyllo")
 	}
 	return n.DialPeer(ctx, p)

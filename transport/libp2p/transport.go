@@ -64,6 +64,7 @@ type Transport struct {
 	toldMu  sync.Mutex
 	told    []string
 
+	calls  *calls
 	dialMu sync.Mutex // one at a time changes the addresses of a peer that is called
 	wg     sync.WaitGroup
 	stop   chan struct{}
@@ -86,7 +87,7 @@ func New(cfg transport.Config, opts Options) (*Transport, error) {
 	opts.setDefaults()
 	t := &Transport{
 		cfg: cfg, opts: opts, stop: make(chan struct{}),
-		uses: newUses(), changed: make(chan struct{}, 1),
+		uses: newUses(), calls: newCalls(), changed: make(chan struct{}, 1),
 	}
 	t.site.Store(&site{})
 	if opts.Reach.on() {
@@ -334,6 +335,7 @@ func (t *Transport) Close() error {
 		if t.reach != nil {
 			t.reach.close()
 		}
+		t.calls.close()
 		if err := t.host.Close(); err != nil && !errors.Is(err, context.Canceled) {
 			t.err = fmt.Errorf("close the connections: %w", err)
 		}
