@@ -1,7 +1,8 @@
 # phyllo: what can be made. "make" alone lists it.
 
-# How many seeds "make soak" runs.
+# How many seeds "make soak" runs, and how long its ring of processes works.
 SEEDS ?= 2000
+SOAK_MINUTES ?= 30
 # For the measurements: -quick, -run REGEXP.
 BENCHFLAGS ?=
 # Quicker, or some floods only: SIEGEFLAGS='-calm 5s -for 5s garbage replays'.
@@ -55,7 +56,8 @@ fuzz: ## run each fuzz target for a minute (FUZZTIME=60s)
 rivals: ## measure phyllo beside go-libp2p-kad-dht, 15 minutes: a table, docs/rivals.md, docs/rivals.json
 	cd bench/rivals && go run . -page ../../docs/rivals.md -json ../../docs/rivals.json $(RIVALSFLAGS)
 
-soak: ## a thousand connects and kills, storms with many more seeds (SEEDS=2000), a ring of 10,000 nodes, many deaths, 10,000 half-open connections
+soak: ## 20 real processes for half an hour with kills (SOAK_MINUTES=30): docs/soak.md; a thousand connects and kills, storms with many more seeds (SEEDS=2000), a ring of 10,000 nodes, many deaths, 10,000 half-open connections
+	go run ./internal/soak -for $(SOAK_MINUTES)m -o docs/soak.md
 	PHYLLO_CYCLES=1000 go test -count=1 -run '^TestNothingLeaks' -v ./transport/libp2p ./node
 	PHYLLO_SEEDS=$(SEEDS) go test -count=1 -timeout 0 -run 'Storm' -v ./lab/...
 	PHYLLO_RING=10000 go test -count=1 -timeout 0 -run '^TestHopsAndJoins$$' -v ./pastry
