@@ -1,0 +1,185 @@
+package evaluation_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/phyllo-net/phyllo/lab/evaluation"
+)
+
+// smallest are the nodes of each experiment's run in this test, where MinNodes would
+// show nothing.
+var smallest = map[string]int{"join": 30}
+
+// TestExperiments runs each experiment in a small ring: each metric that it lists is
+// reported, and no other; its pictures are well-formed; the same seed gives the same
+// figures, and JSON has what programs rest on.
+func TestExperiments(t *testing.T) {
+	for _, e := range evaluation.All() {
+		t.Run(e.Name, func(t *testing.T) {
+			t.Parallel()
+			p := evaluation.Params{Nodes: max(evaluation.MinNodes+2, smallest[e.Name]), Seed: 3}
+			parts := 0
+			p.Progress = func(done, all int, part string) {
+				if done < 0 || done > all || part == "" {
+					t.Errorf("progress: %d of %d of %q", done, all, part)
+				}
+				parts++
+			}
+			r, err := e.Run(t.Context(), p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if parts == 0 {
+				t.Error("no progress was shown")
+			}
+			checkMetrics(t, r)
+			checkPlots(t, r)
+			lines := asJSON(t, r)
+			again, err := e.Run(t.Context(), evaluation.Params{Nodes: p.Nodes, Seed: 3})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if asJSON(t, again) != lines {
+				t.Errorf("two runs of one seed differ:\n%s\n%s", lines, asJSON(t, again))
+			}
+		})
+	}
+}
+
+func checkMetrics(t *testing.T, r *evaluation.Report) {
+	t.Helper()
+	reported := make(map[string]bool)
+	for _, v := range r.Values {
+		reported[v.Metric] = true
+		if math.IsInf(v.Value, 0) || math.IsNaN(v.Value) || v.Nodes < evaluation.MinNodes {
+			t.Errorf("%s %s is %v, of %d nodes", v.Metric, v.Variant, v.Value, v.Nodes)
+		}
+	}
+	for _, m := range r.Experiment.Metrics {
+		if !reported[m.Name] {
+			t.Errorf("%s is listed and not reported", m.Name)
+		}
+		if m.What == "" {
+			t.Errorf("%s is not explained", m.Name)
+		}
+		delete(reported, m.Name)
+	}
+	for m := range reported {
+		t.Errorf("%s is reported and not listed", m)
+	}
+}
+
+func checkPlots(t *testing.T, r *evaluation.Report) {
+	t.Helper()
+	if len(r.Plots) == 0 {
+		t.Error("there is no picture")
+	}
+	for i := range r.Plots {
+		svg := r.Plots[i].SVG()
+		if bytes.Contains(svg, []byte("NaN")) || bytes.Contains(svg, []byte("Inf")) {
+			t.Errorf("picture %d has what is no number:\n%s", i, svg)
+		}
+		for d := xml.NewDecoder(bytes.NewReader(svg)); ; {
+			if _, err := d.Token(); errors.Is(err, io.EOF) {
+				break
+			} else if err != nil {
+				t.Fatalf("picture %d: %v", i, err)
+			}
+		}
+	}
+}
+
+// asJSON gives the report's lines, after a look at what each must have.
+func asJSON(t *testing.T, r *evaluation.Report) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := r.WriteJSON(&b); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.SplitSeq(strings.TrimSpace(b.String()), "\n") {
+		var fields map[string]any
+		if err := json.Unmarshal([]byte(line), &fields); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		for _, name := range []string{"name", "nodes", "seed", "metric", "value", "paper"} {
+			if _, ok := fields[name]; !ok {
+				t.Errorf("no %q in %s", name, line)
+			}
+		}
+	}
+	return b.String()
+}
+
+// TestWrongChoices: what cannot be run is refused before anything is built.
+func TestWrongChoices(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "king.txt")
+	if err := os.WriteFile(file, []byte("0 10\n10 zero\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	hops, err := evaluation.Find("hops")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		p    evaluation.Params
+		want string
+	}{
+		{evaluation.Params{Nodes: -1}, "-1 nodes: hops runs with 10 to 1000000"},
+		{evaluation.Params{Nodes: 9}, "9 nodes"},
+		{evaluation.Params{Nodes: 1_000_001}, "1000001 nodes"},
+		{evaluation.Params{Topology: "torus"}, `does not run on the topology "torus"`},
+		{evaluation.Params{Topology: "matrix=" + file}, "line 2"},
+		{evaluation.Params{Topology: "matrix=" + file + ".not"}, "no such file"},
+	} {
+		if _, err := hops.Run(t.Context(), c.p); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%+v: %v, want %q", c.p, err, c.want)
+		}
+	}
+	if _, err := evaluation.Find("hop"); err == nil || !strings.Contains(err.Error(), "hops") {
+		t.Errorf("an unknown name: %v", err)
+	}
+}
+
+// TestMeasuredNetwork runs on a matrix of latencies from a file.
+func TestMeasuredNetwork(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "king.txt")
+	if err := os.WriteFile(file, []byte("0 10 20\n10 0 30\n20 30 0\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	hops, err := evaluation.Find("hops")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := hops.Run(t.Context(), evaluation.Params{Nodes: 10, Topology: "matrix=" + file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkMetrics(t, r)
+}
+
+// TestInterrupted: a run ends when its context does.
+func TestInterrupted(t *testing.T) {
+	for _, e := range evaluation.All() {
+		ctx, end := context.WithCancel(t.Context())
+		steps := 0
+		_, err := e.Run(ctx, evaluation.Params{Nodes: 20, Progress: func(int, int, string) {
+			if steps++; steps == 3 {
+				end()
+			}
+		}})
+		end()
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", e.Name, err)
+		}
+	}
+}

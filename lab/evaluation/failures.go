@@ -1,0 +1,113 @@
+package evaluation
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/phyllo-net/phyllo/lab"
+	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/pastry"
+	"github.com/phyllo-net/phyllo/sim"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+var failures = &Experiment{
+	Name:  "failures",
+	What:  "a tenth of all nodes dies silently: links that messages cross before, at once, and after repair",
+	Paper: "Pastry (Middleware 2001), section 3.4 and figures 11 and 12: 500 of 5,000 nodes, b=4, L=16, 200,000 lookups",
+	Nodes: 1000, Full: 5000,
+	Topologies: []string{Plane, Sphere, TransitStub, Measured},
+	Metrics: []Metric{
+		{"hops_before", "", "links crossed before the deaths"},
+		{"hops_unrepaired", "", "links crossed by messages of the first two seconds after the deaths, before anybody is known to be dead"},
+		{"hops_repaired", "", "links crossed half an hour later"},
+		{"undelivered", "", "messages that did not arrive, in all three phases"},
+		{"repair_messages", "messages", "messages about leaf sets and tables in that half hour for each dead node, beyond what as many nodes send in calm"},
+		{"watch_messages", "messages", "all other control messages, likewise: probes that are frequent while deaths are, attempts to heal, leases"},
+	},
+	run: runFailures,
+}
+
+func runFailures(ctx context.Context, r *Run) error {
+	n := r.Params.Nodes
+	t, err := network(r.Params.Topology, n, r.Params.Seed)
+	if err != nil {
+		return err
+	}
+	var control traffic
+	c := lab.Config{Tune: func(c *pastry.Config) { c.LeafSet = 16 }, Sim: sim.Config{Topology: t}}
+	c.Sim.Observe.Send = func(_, _ sim.NodeRef, _ machine.Class, m wire.Message, _ int) {
+		control.count(m)
+	}
+	f := newField(r, fmt.Sprintf("%d nodes", n), c)
+	defer f.Close()
+	if err := f.grow(ctx, n, joinGap); err != nil {
+		return err
+	}
+	if err := f.pass(ctx, settled, "tables improve"); err != nil {
+		return err
+	}
+	calm := control
+	before, err := f.lookups(ctx)
+	if err != nil {
+		return err
+	}
+	calm = control.since(calm)
+	for range n / 10 {
+		f.Sim.Die(f.census.draw(f.Rand()))
+	}
+	struck := control
+	unrepaired, err := f.route(ctx, 2*10*n, 10*n)
+	if err != nil {
+		return err
+	}
+	if _, err := f.lookups(ctx); err != nil { // tables are repaired where they are used
+		return err
+	}
+	struck = control.since(struck)
+	repaired, err := f.lookups(ctx)
+	if err != nil {
+		return err
+	}
+	r.addFailures(before, unrepaired, repaired)
+	dead := float64(n / 10)
+	r.add(Value{Metric: "repair_messages", Nodes: n, Value: (float64(struck.repair) - 0.9*float64(calm.repair)) / dead, Paper: paper(57), Goal: AtMost(57)})
+	r.add(Value{Metric: "watch_messages", Nodes: n, Value: (float64(struck.watch) - 0.9*float64(calm.watch)) / dead})
+	return nil
+}
+
+// lookups sends the messages of one phase, within half an hour.
+func (f *field) lookups(ctx context.Context) (*tally, error) {
+	begun := f.Sim.Now()
+	messages := 20 * f.census.len()
+	t, err := f.route(ctx, messages, max(1, messages/1500))
+	if err != nil {
+		return nil, err
+	}
+	return t, f.pass(ctx, max(0, begun+30*time.Minute-f.Sim.Now()), "calm")
+}
+
+func (r *Run) addFailures(before, unrepaired, repaired *tally) {
+	n := r.Params.Nodes
+	p := Plot{Title: "Links crossed when a tenth of the nodes dies", X: "before (0), at once (1), repaired (2)", Y: "links, mean"}
+	ours, theirs := Series{Name: "this run"}, Series{Name: "paper (5,000 nodes)", Dashed: true}
+	lost := Rate{}
+	for i, phase := range []struct {
+		metric string
+		t      *tally
+		paper  float64
+	}{{"hops_before", before, 2.73}, {"hops_unrepaired", unrepaired, 2.96}, {"hops_repaired", repaired, 2.74}} {
+		r.add(Value{Metric: phase.metric, Nodes: n, Value: phase.t.meanHops(), Paper: paper(phase.paper), Goal: AtMost(phase.paper)})
+		lost.K += phase.t.lost
+		lost.N += phase.t.sent
+		ours.Points = append(ours.Points, [2]float64{float64(i), phase.t.meanHops()})
+		theirs.Points = append(theirs.Points, [2]float64{float64(i), phase.paper})
+	}
+	r.add(Value{Metric: "undelivered", Nodes: n, Value: lost.Value(), Rate: &lost})
+	if n != r.Experiment.Full {
+		r.Notes = append(r.Notes, fmt.Sprintf("The paper's figures are of %d nodes, and its repairs are counted in calls of two messages; ours in messages.", r.Experiment.Full))
+	}
+	p.Series = []Series{ours, theirs}
+	r.Plots = append(r.Plots, p)
+}

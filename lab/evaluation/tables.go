@@ -1,0 +1,115 @@
+package evaluation
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/lab"
+	"github.com/phyllo-net/phyllo/sim"
+)
+
+var tableQuality = &Experiment{
+	Name:  "table-quality",
+	What:  "entries of routing tables that are not the nearest node that fits, by level",
+	Paper: "Pastry (Middleware 2001), figure 8: 5,000 nodes joined one by one on a plane, b=4, L=16; fewer than 1 a level with its second stage",
+	Nodes: 1000, Full: 5000,
+	Topologies: []string{Plane, Sphere, TransitStub, Measured},
+	Metrics: []Metric{
+		{"not_optimal", "", "entries of a level (of 15) that are not the nearest node that fits, an average node's"},
+		{"missing", "", "entries of a level that are empty although a node fits, an average node's"},
+	},
+	run: runTableQuality,
+}
+
+// levels is the number of rows that are looked at, as in the paper.
+const levels = 4
+
+// quality is what is wrong with the tables of a ring, by level.
+type quality struct{ worse, missing [levels]float64 }
+
+func runTableQuality(ctx context.Context, r *Run) error {
+	n := r.Params.Nodes
+	t, err := network(r.Params.Topology, n, r.Params.Seed)
+	if err != nil {
+		return err
+	}
+	f := newField(r, fmt.Sprintf("%d nodes", n), lab.Config{Sim: sim.Config{Topology: t}})
+	defer f.Close()
+	if err := f.grow(ctx, n, joinGap); err != nil {
+		return err
+	}
+	p := Plot{Title: "Entries that are not the nearest node that fits", X: "level", Y: "of 15 entries, mean"}
+	for _, when := range []struct {
+		name  string
+		after time.Duration
+	}{{"just joined", 0}, {"40 min later", settled}} {
+		if err := f.pass(ctx, when.after, "tables improve"); err != nil {
+			return err
+		}
+		q, err := f.quality(ctx)
+		if err != nil {
+			return err
+		}
+		s := Series{Name: when.name}
+		for level := range levels {
+			variant := fmt.Sprintf("level %d, %s", level, when.name)
+			v := Value{Metric: "not_optimal", Variant: variant, Nodes: n, Value: q.worse[level], Goal: AtMost(1)}
+			if when.after == 0 {
+				v.Paper = paper(1)
+			}
+			r.add(v)
+			r.add(Value{Metric: "missing", Variant: variant, Nodes: n, Value: q.missing[level]})
+			s.Points = append(s.Points, [2]float64{float64(level), q.worse[level]})
+		}
+		p.Series = append(p.Series, s)
+	}
+	r.Notes = append(r.Notes, "The paper says \"fewer than 1\"; 1 stands for that. Its figure has what other ways to join would give.")
+	r.Plots = append(r.Plots, p)
+	return nil
+}
+
+// quality compares the tables of all nodes with the best that there are.
+func (f *field) quality(ctx context.Context) (q quality, err error) {
+	const b = id.Base(4)
+	n := f.census.len()
+	for i, m := range f.census.members {
+		if err := f.run.step(ctx, i+1, n, f.name+": tables are looked at"); err != nil {
+			return q, err
+		}
+		var have [levels][16]sim.NodeRef // one more than the number; 0: none
+		for _, e := range f.View(m.ref).Table {
+			if ref, ok := f.Sim.Find(e.Node.ID); ok && e.Row < levels {
+				have[e.Row][e.Col] = ref + 1
+			}
+		}
+		for level := range levels {
+			for col := range b.Cols() {
+				if col == b.Digit(m.id, level) {
+					continue
+				}
+				fit := f.census.within(b.PrefixRange(b.WithDigit(m.id, level, col), level+1))
+				switch ref := have[level][col]; {
+				case len(fit) == 0:
+				case ref == 0:
+					q.missing[level] += 1 / float64(n)
+				case f.nearer(m.ref, ref-1, fit):
+					q.worse[level] += 1 / float64(n)
+				}
+			}
+		}
+	}
+	return q, nil
+}
+
+// nearer reports whether any of fit is nearer to a node than the given one.
+func (f *field) nearer(from, than sim.NodeRef, fit []member) bool {
+	limit := f.Sim.Delay(from, than)
+	for _, m := range fit {
+		if f.Sim.Delay(from, m.ref) < limit {
+			return true
+		}
+	}
+	return false
+}
