@@ -38,14 +38,14 @@ type field struct {
 
 // passage is one message, or one question, on its way.
 type passage struct {
-	tally  *tally
-	from   sim.NodeRef
-	life   int // of the sender
-	key    id.ID
-	at     time.Duration
-	asked  bool // a question
-	roots  []sim.NodeRef
-	done   bool // delivered, or answered, or failed with an error
+	tally *tally
+	from  sim.NodeRef
+	life  int // of the sender
+	key   id.ID
+	at    time.Duration
+	asked bool // a question
+	roots []sim.NodeRef
+	done  bool // delivered, or answered, or failed with an error
 }
 
 // newField makes an empty ring. Of c, Seed and Apps are its own; Tune, Observe.Send and
