@@ -18,8 +18,10 @@ type Goal struct {
 	Recalled bool
 }
 
-// AtMost and AtLeast make goals.
-func AtMost(limit float64) *Goal  { return &Goal{Limit: limit} }
+// AtMost is the goal of limit or less.
+func AtMost(limit float64) *Goal { return &Goal{Limit: limit} }
+
+// AtLeast is the goal of limit or more.
 func AtLeast(limit float64) *Goal { return &Goal{Limit: limit, AtLeast: true} }
 
 // String gives the goal to people.
