@@ -197,12 +197,6 @@ func (n *Node) joinRequest(t *task.T, near *contact) (*JoinReply, error) {
 	return reply, err
 }
 
-func (n *Node) onJoinReply(m *JoinReply) {
-	if n.joinDone != nil && m.Num == n.joinNum {
-		n.joinDone(m, nil)
-	}
-}
-
 // takeLeafs takes over the root's leaf set. Members that acknowledged this node to
 // the root are alive; the others must answer first.
 func (n *Node) takeLeafs(m *JoinReply) {
@@ -325,7 +319,7 @@ func (n *Node) addRows(have []row, key id.ID) []row {
 
 // onJoinRequest: this node is the root of a joining node's id. It makes the
 // newcomer known to its whole leaf set, over links that stand, before it answers.
-func (n *Node) onJoinRequest(m *Hop) {
+func (n *Node) onJoinRequest(via *contact, m *Hop) {
 	r := m.Route
 	j := n.contact(r.Origin)
 	switch {
@@ -336,7 +330,7 @@ func (n *Node) onJoinRequest(m *Hop) {
 		return // this id is alive in the ring, or what asks is an echo
 	}
 	if !n.ready() || n.introducing >= maxIntroducing || !n.joins.take(joinRate, n.Now()) {
-		n.to(j, machine.ClassApp, &JoinReply{Num: r.Num, Wait: true})
+		n.answerJoin(via, j, &JoinReply{Num: r.Num, Wait: true})
 		return
 	}
 	if _, fresh := n.served.first(servedKey{r.Origin.ID, r.Origin.Incarnation, r.Num}, n.Now()); !fresh {
@@ -371,7 +365,7 @@ func (n *Node) onJoinRequest(m *Hop) {
 				reply.Met[(i+1)/8] |= 1 << ((i + 1) % 8)
 			}
 		}
-		n.to(j, machine.ClassApp, reply)
+		n.answerJoin(via, j, reply)
 		return nil
 	}, func(error) { n.introducing-- })
 }

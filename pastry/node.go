@@ -60,6 +60,7 @@ type Node struct {
 	lostSight task.Instant // of the last neighbour that fell silent
 
 	joins       bucket            // that this root served
+	passed      []passedJoin      // those that went through this node
 	casts       map[id.ID]*bucket // broadcasts, by their origin
 	introducing int               // joins that this root serves
 	candidates  int               // probes of named nodes that are out

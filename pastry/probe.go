@@ -197,11 +197,13 @@ func (n *Node) candidate(h *peer.Handle) {
 	if !n.leafs.wants(h.ID) {
 		return
 	}
+	was := n.contacts.find(h.ID)
+	moved := was != nil && h.Incarnation == was.h.Incarnation && h.Moves > was.h.Moves
 	c := n.contact(h)
 	r := c.rare()
 	switch {
 	case c.leaf() || r.probe != nil || c.life == left || n.removed.Expelled(h.ID):
-	case c.life == dead && h.Incarnation <= c.h.Incarnation && n.Now().Sub(r.since) < n.cfg.Heartbeat:
+	case c.life == dead && !moved && h.Incarnation <= c.h.Incarnation && n.Now().Sub(r.since) < n.cfg.Heartbeat:
 		// The rumour is older than the verdict.
 	case r.named != 0 && n.Now().Sub(r.named) < n.probeTime():
 		// It was asked just now and did not come in: the rumour is older.

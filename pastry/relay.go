@@ -45,7 +45,7 @@ func (n *Node) onRelay(by *contact, m *Relay) {
 		return
 	}
 	switch inner.(type) {
-	case *LeafProbe, *Lease, *Ping, *Pong, *Ack, *Hop, *Introduce, *Introduced, *StateRequest, *StateReply, *RowAnnounce, *Leave, *Moved:
+	case *LeafProbe, *Lease, *Ping, *Pong, *Ack, *Hop, *Introduce, *Introduced, *StateRequest, *StateReply, *JoinReply, *RowAnnounce, *Leave, *Moved:
 	default:
 		return // answers and messages of applications take the ring instead
 	}

@@ -156,6 +156,9 @@ func (n *Node) route(via *contact, m *Hop, avoid []id.ID) {
 	}
 	switch {
 	case next != nil:
+		if r.Join {
+			n.passJoin(r.Num, via)
+		}
 		n.forward(next, last, via, m, avoid)
 	case r.To && n.active:
 		n.fail(via, r, m, replyAbsent)
@@ -279,7 +282,7 @@ func (n *Node) arrive(via *contact, m *Hop) {
 	r := m.Route
 	switch {
 	case r.Join:
-		n.onJoinRequest(m)
+		n.onJoinRequest(via, m)
 		return
 	case r.Back != nil:
 		n.onReply(nil, r.Back, true)
