@@ -37,7 +37,7 @@ type opener struct{ t *Transport }
 
 // Open implements link.Carrier.
 func (o opener) Open(ctx context.Context, key peer.Key, addrs []string, protocol string) (link.Stream, error) {
-	st, err := o.t.open(ctx, key, addrs, protocol, true)
+	st, err := o.t.open(ctx, key, addrs, protocol, lazy)
 	if err != nil {
 		return nil, err
 	}
@@ -57,14 +57,24 @@ func (opener) Why(err error) transport.Why {
 	return transport.Lost
 }
 
-// open opens a stream of a protocol. Lazy, it is not awaited whether the other
-// end serves it, which saves a round trip: a refusal comes with the first read.
-func (t *Transport) open(ctx context.Context, key peer.Key, addrs []string, protocol string, lazy bool) (*stream, error) {
-	s, key, err := t.newStream(ctx, key, addrs)
+// manner says how a stream is opened.
+type manner uint8
+
+const (
+	// lazy: it is not awaited whether the other end serves the protocol, which saves a
+	// round trip: a refusal comes with the first read.
+	lazy manner = 1 << iota
+	// straight: not over a relay.
+	straight
+)
+
+// open opens a stream of a protocol.
+func (t *Transport) open(ctx context.Context, key peer.Key, addrs []string, protocol string, how manner) (*stream, error) {
+	s, key, err := t.newStream(ctx, key, addrs, how)
 	if err != nil {
 		return nil, err
 	}
-	if lazy {
+	if how&lazy != 0 {
 		return newStream(t, s, multistream.NewMSSelect(s, protocol), key), nil
 	}
 	st := newStream(t, s, s, key)
@@ -83,10 +93,10 @@ const streamTries = 4
 
 // newStream opens a stream on a connection with the holder of key, and takes the
 // connection for it.
-func (t *Transport) newStream(ctx context.Context, key peer.Key, addrs []string) (network.Stream, peer.Key, error) {
+func (t *Transport) newStream(ctx context.Context, key peer.Key, addrs []string, how manner) (network.Stream, peer.Key, error) {
 	ctx = network.WithAllowLimitedConn(ctx, "phyllo")
 	for try := 1; ; try++ {
-		c, key, err := t.connection(ctx, key, addrs)
+		c, key, err := t.connection(ctx, key, addrs, how)
 		if err != nil {
 			return nil, key, err
 		}
@@ -123,7 +133,10 @@ func negotiate(ctx context.Context, s network.Stream, protocol string, limit tim
 }
 
 // connection returns a connection with the holder of key, an old one or a new one.
-func (t *Transport) connection(ctx context.Context, key peer.Key, addrs []string) (network.Conn, peer.Key, error) {
+func (t *Transport) connection(ctx context.Context, key peer.Key, addrs []string, how manner) (network.Conn, peer.Key, error) {
+	if how&straight != 0 {
+		addrs = direct(addrs)
+	}
 	good := t.usable(key, addrs)
 	if key.IsZero() {
 		var err error
@@ -135,7 +148,7 @@ func (t *Transport) connection(ctx context.Context, key peer.Key, addrs []string
 	if err != nil {
 		return nil, key, fmt.Errorf("%w: %w", transport.ErrOtherKey, err)
 	}
-	if c := t.standing(p); c != nil {
+	if c := t.standing(p); c != nil && (how&straight == 0 || !relayed(c)) {
 		return c, key, nil
 	}
 	c, err := t.dial(ctx, p, good)

@@ -296,7 +296,8 @@ func (r *reach) present(ctx context.Context, p p2ppeer.ID, addrs []string) (*str
 	if own == nil || cert == nil {
 		return nil, nil, fmt.Errorf("%w: this node is no member of a ring", errNoWay)
 	}
-	st, err := r.t.open(ctx, key, direct(addrs), passProtocol, false)
+	// What is to be relayed must not be relayed to the relay.
+	st, err := r.t.open(ctx, key, addrs, passProtocol, straight)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -304,9 +305,6 @@ func (r *reach) present(ctx context.Context, p p2ppeer.ID, addrs []string) (*str
 	w, err := r.exchange(st, transport.NewHello(own, cert, 0))
 	if !stop() && err == nil {
 		err = ctx.Err()
-	}
-	if err == nil && relayed(st.s.Conn()) {
-		err = fmt.Errorf("%w: what is to be relayed must not be relayed to the relay", errNoWay)
 	}
 	if err != nil {
 		st.Reset()

@@ -131,7 +131,7 @@ func (r *reach) improve(key peer.Key) {
 		r.spawn(func() {
 			ctx, cancel := context.WithTimeout(r.ctx, r.t.opts.Limits.HelloTime)
 			defer cancel()
-			if st, err := r.t.open(ctx, key, nil, punchProtocol, false); err == nil {
+			if st, err := r.t.open(ctx, key, nil, punchProtocol, 0); err == nil {
 				st.Close()
 			}
 		})

@@ -84,8 +84,10 @@ type reach struct {
 	closed  bool
 	own     []string             // for which the answers hold
 	answers map[peer.Key]*answer // of members that were asked
+	refused map[peer.Key]int     // how often in a row each of them did not get through
 	relays  []*reservation
-	wait    time.Duration          // before relays are looked for again
+	rounds  int                    // in which too few relays were found, in a row
+	sought  time.Time              // when the last of them was
 	held    map[network.Conn]*pass // those of relayed connections
 	punched map[peer.Key]time.Time // when it was tried last
 }
@@ -93,7 +95,7 @@ type reach struct {
 func newReach(t *Transport) *reach {
 	r := &reach{
 		t: t, opts: t.opts.Reach, wake: make(chan struct{}, 1),
-		answers: make(map[peer.Key]*answer), held: make(map[network.Conn]*pass), punched: make(map[peer.Key]time.Time),
+		answers: make(map[peer.Key]*answer), refused: make(map[peer.Key]int), held: make(map[network.Conn]*pass), punched: make(map[peer.Key]time.Time),
 	}
 	if r.log = t.cfg.Log; r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
@@ -241,6 +243,14 @@ func endpointOf(text string) endpoint {
 	return e
 }
 
+// askAgain is after which time a member is asked again that did not say how it sees
+// this node; firstDoubt the same, doubling, for one that called back and did not get
+// through: it, or this machine, may only have been busy.
+const (
+	askAgain   = 5 * time.Second
+	firstDoubt = 5 * time.Second
+)
+
 // inquire shows itself to some of the members, unless enough is known. It returns
 // when some of that is to be asked anew.
 func (r *reach) inquire(ctx context.Context, links []transport.Link) (time.Duration, []*inquiry) {
@@ -251,24 +261,31 @@ func (r *reach) inquire(ctx context.Context, links []transport.Link) (time.Durat
 	for _, key := range ask {
 		wg.Go(func() {
 			q, err := r.meet(ctx, key)
+			r.mu.Lock()
+			defer r.mu.Unlock()
 			if err != nil {
+				delete(r.answers, key)
 				r.log.Debug("a member does not say how it sees this node", "key", key.String(), "because", err)
 				return
 			}
-			r.mu.Lock()
+			if old := r.answers[key]; old != nil { // it holds until there is another one
+				q.answer.tried, q.answer.reached = old.tried, old.reached
+			}
 			r.answers[key] = q.answer
-			r.mu.Unlock()
 			mu.Lock()
+			defer mu.Unlock()
 			all = append(all, q)
-			mu.Unlock()
 		})
 	}
 	wg.Wait()
+	if len(all) < len(ask) {
+		next = min(next, askAgain)
+	}
 	return next, all
 }
 
-// unknown forgets answers that are old, or about addresses of the past, and returns
-// whom to ask. The time is when the next of the answers is old.
+// unknown forgets answers about addresses of the past, and returns whom to ask, or to
+// ask again. The time is when the next of the answers is old.
 func (r *reach) unknown(links []transport.Link) (next time.Duration, ask []peer.Key) {
 	own := r.t.site.Load().announced(r.t.direct())
 	now := time.Now()
@@ -278,27 +295,43 @@ func (r *reach) unknown(links []transport.Link) (next time.Duration, ask []peer.
 	if !slices.Equal(own, r.own) {
 		r.own = own
 		clear(r.answers)
+		clear(r.refused)
+	}
+	linked := make(map[peer.Key]bool, len(links))
+	for _, l := range links {
+		linked[l.Peer.Key] = true
 	}
 	for key, a := range r.answers {
-		life := r.opts.Recheck
-		if a.failed() && len(a.tried) > 0 {
-			life /= 4
-		}
-		if left := a.when.Add(life).Sub(now); left <= 0 {
-			delete(r.answers, key)
-		} else {
+		left := a.when.Add(r.life(key)).Sub(now)
+		switch {
+		case left > 0:
 			next = min(next, left)
+		case linked[key]:
+			ask = append(ask, key)
+		default:
+			delete(r.answers, key)
+			delete(r.refused, key)
 		}
 	}
 	if len(own) == 0 {
 		return next, nil
 	}
+	known := len(r.answers)
 	for _, l := range links {
-		if _, known := r.answers[l.Peer.Key]; !known && len(r.answers)+len(ask) < askWhom {
+		if _, asked := r.answers[l.Peer.Key]; !asked && known < askWhom {
 			ask = append(ask, l.Peer.Key)
+			known++
 		}
 	}
 	return next, ask
+}
+
+// life is how long the answer of a member holds; r.mu is held.
+func (r *reach) life(key peer.Key) time.Duration {
+	if n := r.refused[key]; n > 0 {
+		return min(firstDoubt<<min(n-1, 16), r.opts.Recheck/4)
+	}
+	return r.opts.Recheck
 }
 
 // hearBack lets those members call back, which takes its time.
@@ -316,9 +349,14 @@ func (r *reach) hearBack(inquiries []*inquiry) {
 			case r.answers[key] != q.answer: // this node has moved meanwhile
 			case err != nil:
 				r.log.Debug("a member did not call back", "key", key.String(), "because", err)
-				q.answer.when = time.Now().Add(callGap - r.opts.Recheck) // until it is asked again
+				q.answer.when = time.Now().Add(callGap - r.life(key)) // until it is asked again
+			case a.failed():
+				r.log.Debug("a member could not call back", "key", key.String(), "at", a.tried)
+				r.answers[key] = a
+				r.refused[key]++
 			default:
 				r.answers[key] = a
+				delete(r.refused, key)
 			}
 		})
 	}
@@ -370,7 +408,9 @@ func (r *reach) standing() standing {
 		if a.failed() {
 			return shutOff
 		}
-		s = reachable
+		if len(a.tried) > 0 {
+			s = reachable
+		}
 	}
 	return s
 }

@@ -22,10 +22,14 @@ const (
 	wantRelays = 2
 	// relayAddrs bounds the addresses that are told of each of them.
 	relayAddrs = 2
-	// firstWait and lastWait are the time, doubling, before members that did not
-	// relay are asked again.
-	firstWait = 2 * time.Second
-	lastWait  = 5 * time.Minute
+	// firstWait and lastWait are the time before members that did not relay are asked
+	// again. It doubles after the first patientRounds: those who just came need some
+	// seconds to find out that they can be reached, and only then relay.
+	firstWait     = time.Second
+	lastWait      = 5 * time.Minute
+	patientRounds = 5
+	// seekAtOnce bounds the members that are asked at the same time.
+	seekAtOnce = 8
 )
 
 // reservation is a place at a relay.
@@ -53,80 +57,150 @@ func (r *reach) secure(links []transport.Link) time.Duration {
 		return r.opts.Recheck
 	}
 	for _, v := range have {
-		if time.Since(v.since) > reservationTime/2 && r.reserve(v) != nil {
+		if time.Since(v.since) > reservationTime/2 && r.prolong(v) != nil {
 			r.giveUp(v)
 		}
 	}
 	if standing != shutOff {
 		return r.opts.Recheck
 	}
-	for _, l := range links {
-		r.mu.Lock()
-		enough := len(r.relays) >= wantRelays
-		r.mu.Unlock()
-		if enough {
-			break
-		}
-		if l.Outbound {
-			r.tryRelay(l)
+	r.seek(r.askable(links))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.relays) >= wantRelays {
+		r.rounds, r.sought = 0, time.Time{}
+		return r.opts.Recheck
+	}
+	now := time.Now()
+	wait := func() time.Duration { return min(firstWait<<min(max(r.rounds-patientRounds, 0), 16), lastWait) }
+	if now.Sub(r.sought) >= wait() { // a look in between, because something changed, is no round
+		r.sought = now
+		r.rounds++
+	}
+	return r.sought.Add(wait()).Sub(now)
+}
+
+// askable returns the members that may relay for this node: those to whom it has direct
+// links, and those whom it has met through others, and may perhaps call itself. Who has
+// addresses through a relay cannot be reached either.
+func (r *reach) askable(near []transport.Link) []transport.Link {
+	all := slices.Clone(near)
+	for _, l := range r.t.links.Links() {
+		if l.Relayed {
+			all = append(all, l)
 		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.relays) >= wantRelays {
-		r.wait = 0
-		return r.opts.Recheck
-	}
-	r.wait = min(max(2*r.wait, firstWait), lastWait)
-	return r.wait
+	return slices.DeleteFunc(all, func(l transport.Link) bool {
+		return len(direct(l.Peer.Addrs)) < len(l.Peer.Addrs) ||
+			slices.ContainsFunc(r.relays, func(v *reservation) bool { return v.node == l.Peer.ID })
+	})
 }
 
-// tryRelay asks a member to relay for this node. One that this node has called
-// itself can most likely be called by others, too.
-func (r *reach) tryRelay(l transport.Link) {
-	p, err := peerID(l.Peer.Key)
+// seek asks members to relay for this node, some at a time, until enough of them do.
+func (r *reach) seek(links []transport.Link) {
+	for len(links) > 0 && !r.enough() {
+		some := links[:min(len(links), seekAtOnce)]
+		links = links[len(some):]
+		ctx, cancel := context.WithTimeout(r.ctx, r.t.opts.Limits.HelloTime)
+		tried := make(chan struct{}, len(some))
+		for _, l := range some {
+			r.spawn(func() {
+				defer func() { tried <- struct{}{} }()
+				if err := r.tryRelay(ctx, l.Peer); err != nil {
+					r.log.Debug("no place at a relay", "relay", l.Peer.String(), "because", err)
+				}
+			})
+		}
+		for range some {
+			select {
+			case <-tried:
+			case <-r.ctx.Done():
+			}
+			if r.enough() {
+				cancel() // the others need not try on
+				return
+			}
+		}
+		cancel()
+	}
+}
+
+func (r *reach) enough() bool {
 	r.mu.Lock()
-	known := slices.ContainsFunc(r.relays, func(v *reservation) bool { return v.node == l.Peer.ID })
-	r.mu.Unlock()
-	if known || err != nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(r.ctx, r.t.opts.Limits.HelloTime)
-	defer cancel()
-	h, err := r.passes.fresh(ctx, p)
+	defer r.mu.Unlock()
+	return len(r.relays) >= wantRelays
+}
+
+// Why a member does not relay for this node.
+var (
+	errNoRelay     = errors.New("it does not relay")
+	errEnough      = errors.New("enough others do")
+	errRelayIsGone = errors.New("its connection has ended")
+)
+
+// tryRelay asks a member to relay for this node, and calls it for that if there is no
+// direct connection.
+func (r *reach) tryRelay(ctx context.Context, relay *peer.Handle) error {
+	p, err := peerID(relay.Key)
 	if err != nil {
-		return
+		return err
 	}
-	v := &reservation{pass: h, node: l.Peer.ID, addrs: r.relayAddrs(h, l.Peer)}
-	if !h.welcome.Relays || len(v.addrs) == 0 {
-		err = errors.New("it does not relay")
-	} else {
-		err = r.reserve(v)
+	h, err := r.passes.fresh(ctx, p, relay.Addrs)
+	if err != nil {
+		return err
+	}
+	v := &reservation{pass: h, node: relay.ID, addrs: r.relayAddrs(h, relay)}
+	switch {
+	case !h.welcome.Relays || len(v.addrs) == 0:
+		err = errNoRelay
+	case r.enough():
+		err = errEnough
+	default:
+		err = r.reserve(ctx, v)
+	}
+	if err == nil {
+		err = r.take(v)
 	}
 	if err != nil {
-		r.log.Debug("no place at a relay", "relay", l.Peer.String(), "because", err)
 		r.passes.release(h)
-		return
+		return err
 	}
-	r.mu.Lock()
-	r.relays = append(r.relays, v)
-	r.mu.Unlock()
 	if !r.passes.holds(p) {
 		r.lost(h) // it ended before it was noted
-		return
+		return errRelayIsGone
 	}
-	r.log.Info("a member relays for this node, which others cannot reach directly", "relay", l.Peer.String())
+	r.log.Info("a member relays for this node, which others cannot reach directly", "relay", relay.String())
+	r.t.tell()
+	return nil
+}
+
+// take notes a reservation, if it is still wanted.
+func (r *reach) take(v *reservation) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.relays) >= wantRelays || slices.ContainsFunc(r.relays, func(o *reservation) bool { return o.node == v.node }) {
+		return errEnough
+	}
+	r.relays = append(r.relays, v)
+	return nil
 }
 
 // reserve asks for the place, or for it to be kept.
-func (r *reach) reserve(v *reservation) error {
-	ctx, cancel := context.WithTimeout(r.ctx, r.t.opts.Limits.HelloTime)
-	defer cancel()
+func (r *reach) reserve(ctx context.Context, v *reservation) error {
 	_, err := circuit2.Reserve(network.WithNoDial(ctx, "phyllo"), r.t.host, p2ppeer.AddrInfo{ID: v.pass.relay})
 	if err == nil {
 		v.since = time.Now()
 	}
 	return err
+}
+
+// prolong asks for a place to be kept.
+func (r *reach) prolong(v *reservation) error {
+	ctx, cancel := context.WithTimeout(r.ctx, r.t.opts.Limits.HelloTime)
+	defer cancel()
+	return r.reserve(ctx, v)
 }
 
 // giveUp ends a reservation. Connections through the relay stay.
@@ -142,8 +216,8 @@ func (r *reach) giveUp(v *reservation) {
 }
 
 // fresh is hold, with a welcome of this moment.
-func (ps *passes) fresh(ctx context.Context, p p2ppeer.ID) (*pass, error) {
-	h, err := ps.hold(ctx, p, nil)
+func (ps *passes) fresh(ctx context.Context, p p2ppeer.ID, addrs []string) (*pass, error) {
+	h, err := ps.hold(ctx, p, addrs)
 	if err != nil || h.welcome.Relays {
 		return h, err
 	}

@@ -247,7 +247,7 @@ func (t *Transport) Open(ctx context.Context, key peer.Key, addrs []string, prot
 		return nil, transport.ErrClosed
 	default:
 	}
-	st, err := t.open(ctx, key, addrs, protocol, false)
+	st, err := t.open(ctx, key, addrs, protocol, 0)
 	if err != nil {
 		return nil, err // a nil *stream is no nil Stream
 	}

@@ -94,15 +94,21 @@ func (f *far) connect(to *peer.Handle) (<-chan error, error) {
 // wish notes whom to dial: whatever addresses the owner believes now, unless they are
 // of an earlier incarnation. f is locked.
 func (f *far) wish(to *peer.Handle) {
-	if f.want != nil && f.want.Key == to.Key && to.Incarnation < f.want.Incarnation {
+	w := f.want
+	if w != nil && w.Key == to.Key && to.Incarnation < w.Incarnation {
 		return
 	}
-	if f.want != nil && f.try != nil && !f.try.greets && to.Incarnation == f.want.Incarnation && to.Moves > f.want.Moves {
-		// It has moved: what is under way leads to where it was.
-		f.try.cancel()
-		f.try, f.fails, f.retryAt = nil, 0, time.Time{}
-	}
 	f.want = to
+	if w == nil || to.Incarnation != w.Incarnation || to.Moves <= w.Moves {
+		return
+	}
+	// It has moved: what is under way leads to where it was, and how often it was not
+	// found there says nothing about the new place.
+	f.fails, f.retryAt = 0, time.Time{}
+	if f.try != nil && !f.try.greets {
+		f.try.cancel()
+		f.try = nil
+	}
 }
 
 // dial starts an attempt if none is on its way. f is locked.

@@ -25,7 +25,8 @@ func (l *Links) Renew(key peer.Key) {
 
 // yield ends a relayed link in favour of another one of the same incarnations:
 // nothing more is written, but what the peer has written is still taken, until it
-// yields, too. far is locked.
+// yields, too. A relay may be slow: what is under way there gets as much time as any
+// write, and what comes over the new link waits for it. far is locked.
 func (s *session) yield() {
 	if s.over {
 		return
@@ -34,7 +35,7 @@ func (s *session) yield() {
 	if s.up {
 		s.far.links.standing.Add(-1)
 	}
-	s.st.SetDeadline(time.Now().Add(s.far.links.limits.Linger))
+	s.st.SetDeadline(time.Now().Add(s.far.links.limits.WriteTime))
 	if !s.pumping {
 		s.far.links.startOrDo("yield", func() { s.st.CloseWrite() })
 	}
