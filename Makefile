@@ -64,10 +64,6 @@ soak: ## 20 real processes for half an hour with kills (SOAK_MINUTES=30): docs/s
 	PHYLLO_KILLS=100 go test -count=1 -timeout 0 -run '^TestDeaths$$' -v ./lab
 	PHYLLO_HALF_OPEN=10000 go test -count=1 -run '^TestHalfOpen$$' -v ./transport/libp2p
 
-.PHONY: houses
-houses: ## real nodes behind routers, in network namespaces; needs root
-	PHYLLO_HOUSES=1 go test -count=1 -v -run '^TestHouses' ./node
-
 picture: ## draw docs/rooms.svg from the code
 	go run ./internal/layers/picture -o docs/rooms.svg
 
