@@ -45,19 +45,20 @@ type container struct {
 	last  []byte // the key before, of a map
 }
 
-// canonical returns what keeps b from being exactly one value in the form that
-// Marshal writes (RFC 8949, section 4.2.1), within the limits of this package.
+// canonical returns the number of elements of all arrays in b, and what keeps b from
+// being exactly one value in the form that Marshal writes (RFC 8949, section 4.2.1),
+// within the limits of this package.
 // The codec's library accepts much more; two encodings of one value would let a
 // sender give one message two hashes, and slip past what compares bytes. It
 // reads b once, and allocates nothing unless it finds a fault.
-func canonical(b []byte) error {
+func canonical(b []byte) (elements int, err error) {
 	var open [MaxDepth]container
 	depth, i := 0, 0
 	for {
 		start := i
 		major, arg, n, err := head(b[i:])
 		if err != nil {
-			return err
+			return 0, err
 		}
 		i += n
 		var in *container
@@ -68,20 +69,23 @@ func canonical(b []byte) error {
 		switch major {
 		case majorBytes, majorText:
 			if arg > uint64(len(b)-i) {
-				return errShort
+				return 0, errShort
 			}
 			end := i + int(arg)
 			if major == majorText && !utf8.Valid(b[i:end]) {
-				return errors.New("a text is not UTF-8")
+				return 0, errors.New("a text is not UTF-8")
 			}
 			i = end
 		case majorArray, majorMap:
 			if key {
-				return errKeyKind
+				return 0, errKeyKind
 			}
 			c, err := enter(major, arg, depth)
 			if err != nil {
-				return err
+				return 0, err
+			}
+			if !c.pairs {
+				elements += c.left
 			}
 			if c.left > 0 {
 				open[depth] = c
@@ -90,12 +94,12 @@ func canonical(b []byte) error {
 			}
 		case majorSimple:
 			if key {
-				return errKeyKind
+				return 0, errKeyKind
 			}
 		}
 		if key {
 			if in.last != nil && bytes.Compare(in.last, b[start:i]) >= 0 {
-				return errKeys
+				return 0, errKeys
 			}
 			in.last = b[start:i]
 		}
@@ -108,9 +112,9 @@ func canonical(b []byte) error {
 		}
 		if depth == 0 {
 			if i < len(b) {
-				return fmt.Errorf("%d bytes follow the value", len(b)-i)
+				return 0, fmt.Errorf("%d bytes follow the value", len(b)-i)
 			}
-			return nil
+			return elements, nil
 		}
 	}
 }

@@ -15,7 +15,8 @@
 // Two rules for the types of messages keep what decoding costs near what was
 // sent. Elements of lists are numbers or pointers (8 bytes for each byte that a
 // hostile sender spends); longer things travel as byte strings of their own, as
-// peer.Handle does. And an array of bytes has an UnmarshalBinary (see Exact), as
+// peer.Handle does. What a list claims to be and is not is refused before the codec's
+// library makes an error for each of its elements. And an array of bytes has an UnmarshalBinary (see Exact), as
 // the codec would fill it from a string of any length; and whatever has one has an
 // UnmarshalCBOR besides (see ByteString). NewTable insists on both.
 package wire
@@ -24,6 +25,7 @@ import (
 	"encoding"
 	"errors"
 	"fmt"
+	"reflect"
 
 	"github.com/fxamacker/cbor/v2"
 )
@@ -103,7 +105,11 @@ type Checker interface {
 // but the deterministic form, and no null in place of the value. On error, which
 // wraps ErrMalformed, v must not be used.
 func Unmarshal(b []byte, v any) error {
-	if err := canonical(b); err != nil {
+	elements, err := canonical(b)
+	if err == nil {
+		err = affordable(b, elements, reflect.TypeOf(v))
+	}
+	if err != nil {
 		return fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	if b[0] == null {
