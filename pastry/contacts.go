@@ -89,10 +89,11 @@ func (s *contactSet) resize(size int) {
 	}
 }
 
-// retain keeps the contacts for which keep reports true. It may ask twice for one.
+// retain keeps the contacts for which keep reports true, and, unasked, those that have
+// a place and no link, which are most. It may ask twice for one.
 func (s *contactSet) retain(keep func(*contact) bool) {
 	for i := 0; i < len(s.slots); {
-		if c := s.slots[i]; c == nil || keep(c) {
+		if c := s.slots[i]; c == nil || c.is&places != 0 && c.link == nil || keep(c) {
 			i++
 		} else {
 			s.free(i) // and look who stands there now

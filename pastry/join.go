@@ -291,7 +291,7 @@ func (n *Node) settle(t *task.T) error {
 }
 
 func (n *Node) leafContacts() []*contact {
-	var cs []*contact
+	cs := make([]*contact, 0, 2*n.leafs.half)
 	n.leafs.each(func(c *contact) bool { cs = append(cs, c); return true })
 	return cs
 }

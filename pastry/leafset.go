@@ -63,6 +63,9 @@ func (l *leafSet) wants(x id.ID) bool {
 		return false
 	}
 	for s := range l.sides {
+		if k := len(l.aways[s]); k == l.half && l.away(side(s), x).Hi > l.aways[s][k-1] {
+			continue // beyond its end
+		}
 		if i, have := l.find(side(s), x); !have && i < l.half {
 			return true
 		}

@@ -20,19 +20,21 @@ func (n *Node) upkeep() {
 		}
 	}
 	n.dropGone()
-	for _, c := range n.leafContacts() {
+	n.leafs.each(func(c *contact) bool {
 		if c.via() != nil {
 			n.Send(c.h, machine.ClassLiveness, &Ping{}) // the link may work again
 		}
-	}
+		return true
+	})
 	if n.active {
 		n.repair()
 		n.stateChanged()
-		for _, c := range n.leafContacts() {
+		n.leafs.each(func(c *contact) bool {
 			if !c.active {
 				n.tell(c) // that it is ready now may have been lost
 			}
-		}
+			return true
+		})
 		// For a while after a change, a word to a random member: two leaf sets that
 		// differ because of a lost message meet.
 		if n.leafs.version != n.toldVersion {
