@@ -52,6 +52,7 @@ type Storm struct {
 	Missed int
 	open   map[int]pending
 	calm   bool
+	log    *transcript // nil: nobody reads what happens
 }
 
 // pending is a lookup without an outcome yet; it has none if its sender dies.
@@ -62,14 +63,19 @@ type pending struct {
 }
 
 // NewStorm makes a storm of the default mix, its strength drawn from the seed.
-func NewStorm(seed uint64, nodes int) *Storm {
-	s := &Storm{Nodes: nodes, open: make(map[int]pending)}
-	s.Ring = New(Config{Seed: seed, Sim: sim.Config{
+func NewStorm(seed uint64, nodes int) *Storm { return newStorm(seed, nodes, nil) }
+
+func newStorm(seed uint64, nodes int, log *transcript) *Storm {
+	s := &Storm{Nodes: nodes, open: make(map[int]pending), log: log}
+	c := Config{Seed: seed, Sim: sim.Config{
 		Topology: topo.NewPlane(4*nodes, seed, 100*time.Millisecond), Codec: pastry.Messages, Connections: true},
 		Sealed: true,
 		Apps: func(int, sim.NodeEnv) []kbr.Mount {
 			return []kbr.Mount{{Number: lookupApp, App: &lookup{seen: make(map[string]bool), t: s.Truth}}}
-		}})
+		}}
+	log.watch(&c)
+	s.Ring = New(c)
+	log.follow(s)
 	s.Faults = sim.Storm(rand.New(rand.NewPCG(seed, 0x570)))
 	if seed%3 == 0 {
 		// A third of the storms leave the network whole, so that two claimants of
@@ -87,16 +93,20 @@ func (s *Storm) Run(rage time.Duration) []string {
 		s.Truth.fail("O9: only %d of %d nodes are ready in calm", len(s.ReadyNodes()), s.Nodes)
 		return s.Truth.Problems()
 	}
+	s.log.say("faults begin: %v", s.Faults)
 	s.Sim.Inject(s.Faults)
 	for range int(rage / (500 * time.Millisecond)) {
 		s.ask()
 		s.Sim.RunFor(500 * time.Millisecond)
+		s.log.paths()
 		s.Truth.Dead(40*time.Second + s.slack())
 		if s.whole() {
 			s.Truth.Claims(false)
 		}
 	}
+	s.log.say("faults end")
 	s.Sim.Heal()
+	s.log.paths()
 	s.liveness()
 	return s.Truth.Problems()
 }

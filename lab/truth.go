@@ -23,6 +23,7 @@ type Truth struct {
 	lastChange       time.Duration
 	died             map[sim.NodeRef]time.Duration
 	Sent             int // link messages
+	log              *transcript
 }
 
 func newTruth(r *Ring) *Truth { return &Truth{r: r, died: make(map[sim.NodeRef]time.Duration)} }
@@ -100,6 +101,7 @@ type rootInfo struct {
 }
 
 func (t *Truth) fail(format string, args ...any) {
+	t.log.say("WRONG: "+format, args...)
 	if len(t.problems) < 50 {
 		t.problems = append(t.problems, fmt.Sprintf("at %v: ", t.now())+fmt.Sprintf(format, args...))
 	}

@@ -47,10 +47,11 @@ func newRoot(w *world) *cobra.Command {
 		Use:   "phyllolab",
 		Short: "Run phyllo in simulation, measure it, and strike it with faults",
 		Long: `phyllolab runs the protocol code of phyllo in simulation: experiments that reproduce
-the figures of the papers on Pastry.
+the figures of the papers on Pastry, and storms of faults.
 
 Begin with:  phyllolab list       what can be measured
-             phyllolab run hops   how many links a message crosses`,
+             phyllolab run hops   how many links a message crosses
+             phyllolab storm      does the overlay hold whatever strikes it?`,
 		SilenceErrors: true, SilenceUsage: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 		Args:              cobra.ArbitraryArgs,
@@ -64,7 +65,7 @@ Begin with:  phyllolab list       what can be measured
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return wrong("%w: see `%s --help`", err, c.CommandPath())
 	})
-	root.AddCommand(newList(w), newRun(w))
+	root.AddCommand(newList(w), newRun(w), newStorm(w))
 	return root
 }
 

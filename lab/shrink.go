@@ -1,0 +1,142 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/phyllo-net/phyllo/sim"
+)
+
+// Tempest is all that decides how a storm goes: the same tempest gives the same run.
+type Tempest struct {
+	Seed  uint64
+	Nodes int
+	Rage  time.Duration // how long faults strike
+	Calm  []string      // kinds of faults that are left out, of FaultKinds
+}
+
+// Check returns what is wrong with a tempest that somebody wrote, or nil.
+func (t Tempest) Check() error {
+	switch {
+	case t.Nodes < 2 || t.Nodes > MaxStorm:
+		return fmt.Errorf("%d nodes: a storm strikes 2 to %d", t.Nodes, MaxStorm)
+	case t.Rage < time.Second || t.Rage > 24*time.Hour:
+		return fmt.Errorf("%v: a storm lasts 1 s to 24 h", t.Rage)
+	}
+	for _, k := range t.Calm {
+		if !slices.Contains(FaultKinds(), k) {
+			return fmt.Errorf("no kind of fault is called %q: there are %s", k, strings.Join(FaultKinds(), ", "))
+		}
+	}
+	return nil
+}
+
+// MaxStorm is the number of nodes up to which a storm's checkers, who look at all nodes
+// again and again, are quick enough.
+const MaxStorm = 1000
+
+// storm makes the storm, which log reads, if not nil.
+func (t Tempest) storm(log *transcript) *Storm {
+	s := newStorm(t.Seed, t.Nodes, log)
+	for _, k := range faultKinds {
+		if slices.Contains(t.Calm, k.name) {
+			k.leaveOut(&s.Faults)
+		}
+	}
+	return s
+}
+
+// Run runs the storm and returns what it found wrong.
+func (t Tempest) Run() []string { return t.storm(nil).Run(t.Rage) }
+
+// faultKinds are the parts into which a mix of faults falls.
+var faultKinds = []struct {
+	name     string
+	leaveOut func(*sim.Faults)
+}{
+	{"drop", func(f *sim.Faults) { f.Drop = 0 }},
+	{"delay", func(f *sim.Faults) { f.Delay, f.Tail = 0, 0 }},
+	{"reorder", func(f *sim.Faults) { f.Reorder = 0 }},
+	{"duplicate", func(f *sim.Faults) { f.Duplicate = 0 }},
+	{"unlinked", func(f *sim.Faults) { f.Unlinked = 0 }},
+	{"clog", func(f *sim.Faults) { f.Clog = 0 }},
+	{"partition", func(f *sim.Faults) { f.Partition = 0 }},
+	{"crash", func(f *sim.Faults) { f.Crash = 0 }},
+	{"clock", func(f *sim.Faults) { f.Skewed = 0 }},
+	{"slow", func(f *sim.Faults) { f.Slow = 0 }},
+	{"cramped", func(f *sim.Faults) { f.Cramped = 0 }},
+}
+
+// FaultKinds names the parts into which the mix of a storm falls.
+func FaultKinds() []string {
+	var names []string
+	for _, k := range faultKinds {
+		names = append(names, k.name)
+	}
+	return names
+}
+
+// String is the tempest as the flags of `phyllolab storm`.
+func (t Tempest) String() string {
+	text := fmt.Sprintf("--seeds %d --nodes %d --rage %v", t.Seed, t.Nodes, t.Rage)
+	if len(t.Calm) > 0 {
+		text += " --without " + strings.Join(t.Calm, ",")
+	}
+	return text
+}
+
+// Shrink makes a tempest that fails smaller as long as it goes on failing: fewer
+// kinds of faults, fewer nodes, a shorter time. It returns the smallest that it
+// found with what went wrong there; a tempest that passes is returned as it is, with
+// nothing. run is Tempest.Run, or what stands for it. When the context ends, Shrink
+// returns what it has.
+func Shrink(ctx context.Context, t Tempest, run func(Tempest) []string) (Tempest, []string) {
+	wrong := run(t)
+	if len(wrong) == 0 {
+		return t, nil
+	}
+	for smaller := true; smaller; {
+		smaller = false
+		for _, try := range t.smaller() {
+			if ctx.Err() != nil {
+				return t, wrong
+			}
+			if w := run(try); len(w) > 0 {
+				t, wrong, smaller = try, w, true
+				break
+			}
+		}
+	}
+	return t, wrong
+}
+
+// smaller lists the tempests that are one step smaller, the boldest first.
+func (t Tempest) smaller() []Tempest {
+	var out []Tempest
+	for _, n := range []int{t.Nodes / 2, t.Nodes * 3 / 4, t.Nodes - 1} {
+		if n >= 2 && n < t.Nodes {
+			u := t
+			u.Nodes = n
+			out = append(out, u)
+		}
+	}
+	if t.Rage >= 2*shortestRage {
+		u := t
+		u.Rage = (t.Rage / 2).Truncate(time.Second)
+		out = append(out, u)
+	}
+	for _, k := range FaultKinds() {
+		if !slices.Contains(t.Calm, k) {
+			u := t
+			u.Calm = append(slices.Clone(t.Calm), k)
+			out = append(out, u)
+		}
+	}
+	return out
+}
+
+// shortestRage is the shortest time of faults that Shrink tries.
+const shortestRage = 5 * time.Second
