@@ -31,14 +31,42 @@ func (s *session) yield() {
 	if s.over {
 		return
 	}
-	s.over, s.yielded = true, true
+	s.over, s.yielded, s.spent = true, true, make(chan struct{})
 	if s.up {
 		s.far.links.standing.Add(-1)
 	}
 	s.st.SetDeadline(time.Now().Add(s.far.links.limits.WriteTime))
 	if !s.pumping {
-		s.far.links.startOrDo("yield", func() { s.st.CloseWrite() })
+		spent := s.spent
+		s.far.links.startOrDo("yield", func() { s.endWriting(spent) })
 	}
+}
+
+// endWriting tells the peer that no more comes, and those who wait for that.
+func (s *session) endWriting(spent chan struct{}) {
+	s.st.CloseWrite()
+	close(spent)
+}
+
+// writtenOut waits, if the link has yielded, until a pen that was at work for it is
+// done: the peer may have read its last frame, and be owed ours. It reports whether the
+// link has yielded.
+func (s *session) writtenOut() bool {
+	f := s.far
+	f.mu.Lock()
+	spent := s.spent
+	f.mu.Unlock()
+	if spent == nil {
+		return false
+	}
+	late := time.NewTimer(f.links.limits.WriteTime)
+	defer late.Stop()
+	select {
+	case <-spent:
+	case <-late.C:
+	case <-f.links.ctx.Done():
+	}
+	return true
 }
 
 // yieldedTo reports whether the end of a relayed link comes from this: the peer has

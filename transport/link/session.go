@@ -41,6 +41,7 @@ type session struct {
 	over     bool          // it has ended, or is saying farewell
 	pumping  bool          // a pen writes for it, or will
 	yielded  bool          // over, but what comes is still taken: another link takes its place
+	spent    chan struct{} // closed when all is written that was under way as it yielded
 	drain    bool          // write all that waits before the farewell
 	bye      transport.Why // the farewell that is still to be written
 	farewell bool          // there is or was one
@@ -110,6 +111,10 @@ func (f *far) install(st Stream, r *bufio.Reader, hello *transport.Hello, out bo
 func (s *session) serve() {
 	s.far.links.contain("link", s.tellAndRead, s.fault)
 	s.hearOut()
+	if s.writtenOut() {
+		s.st.Close() // not its connection, on which the last of it may still be on its way
+		return
+	}
 	s.st.HangUp()
 }
 

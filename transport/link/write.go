@@ -78,10 +78,10 @@ func (s *session) write() (more bool) {
 		b, last := s.gather((*kept)[:0])
 		if len(b) == 0 {
 			s.pumping = false
-			yielded := s.yielded
+			spent := s.spent
 			f.mu.Unlock()
-			if yielded {
-				s.st.CloseWrite()
+			if spent != nil {
+				s.endWriting(spent)
 			}
 			return false
 		}
