@@ -63,8 +63,8 @@ func (s *contactSet) find(x id.ID) *contact {
 // add takes in a contact whose id is not there yet.
 func (s *contactSet) add(c *contact) {
 	s.n++
-	if 7*len(s.slots) < 8*s.n {
-		s.resize(max(16, 3*s.n/2))
+	if 9*len(s.slots) < 10*s.n {
+		s.resize(max(16, 4*s.n/3))
 	}
 	s.put(c)
 }
@@ -99,7 +99,7 @@ func (s *contactSet) retain(keep func(*contact) bool) {
 			s.free(i) // and look who stands there now
 		}
 	}
-	if size := max(16, 4*s.n/3); len(s.slots) > size+size/2 {
+	if size := max(16, 6*s.n/5); len(s.slots) > size+size/3 {
 		s.resize(size)
 	}
 }

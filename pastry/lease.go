@@ -68,7 +68,7 @@ type grant struct {
 // except.
 func (n *Node) running(a *adjacency, except *contact) []grant {
 	now := n.Now()
-	out := make([]grant, 0, 2)
+	out := make([]grant, 0, 1) // more than one are seldom
 	for _, g := range a.grants {
 		if now.Before(g.until) && g.to != except {
 			out = append(out, g)
