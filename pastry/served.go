@@ -14,6 +14,9 @@ import (
 type servedSet struct {
 	list map[servedKey]*servedMsg
 	fifo []servedKey
+
+	bytes  int // of the answers that are kept
+	spared int // so many of fifo, the oldest, have given theirs up
 }
 
 type servedKey struct {
@@ -24,12 +27,16 @@ type servedKey struct {
 
 type servedMsg struct {
 	at    task.Instant
-	reply *Reply // nil until it was answered
+	reply *Reply // nil until it was answered, and when the answer was given up
 }
 
 const (
 	maxServed = 8192
 	servedFor = 5 * time.Minute
+	// maxAnswers bounds what the answers take together, in bytes: thousands of large ones
+	// are asked for in no time. A copy of a message whose answer was given up is
+	// not delivered again, and not answered.
+	maxAnswers = 4 << 20
 )
 
 // first notes a message and reports whether it is new; was is what is known of
@@ -43,9 +50,11 @@ func (s *servedSet) first(k servedKey, now task.Instant) (was *servedMsg, fresh 
 	}
 	old := 0
 	for old < len(s.fifo) && (len(s.fifo)-old >= maxServed || now.Sub(s.list[s.fifo[old]].at) > servedFor) {
+		s.giveUp(s.list[s.fifo[old]])
 		delete(s.list, s.fifo[old])
 		old++
 	}
+	s.spared = max(0, s.spared-old)
 	s.fifo = s.fifo[old:] // what is left moves when there is no room behind it, not for each message
 	m := &servedMsg{at: now}
 	s.list[k] = m
@@ -53,9 +62,33 @@ func (s *servedSet) first(k servedKey, now task.Instant) (was *servedMsg, fresh 
 	return m, true
 }
 
+// answered keeps the answer to a message, unless that is forgotten already, and gives
+// up the oldest answers if they are too much together.
+func (s *servedSet) answered(k servedKey, r *Reply) {
+	m := s.list[k]
+	if m == nil {
+		return
+	}
+	m.reply = r
+	s.bytes += len(r.Payload)
+	for s.bytes > maxAnswers && s.spared < len(s.fifo) {
+		s.giveUp(s.list[s.fifo[s.spared]])
+		s.spared++
+	}
+}
+
+// giveUp forgets an answer. One without content costs nothing, and stays.
+func (s *servedSet) giveUp(m *servedMsg) {
+	if m.reply != nil && len(m.reply.Payload) > 0 {
+		s.bytes -= len(m.reply.Payload)
+		m.reply = nil
+	}
+}
+
 // deliver hands a routed message to its application, once.
 func (n *Node) deliver(via *contact, m *Hop, r *Routed) {
-	was, fresh := n.served.first(servedKey{r.Origin.ID, r.Origin.Incarnation, r.Num}, n.Now())
+	k := servedKey{r.Origin.ID, r.Origin.Incarnation, r.Num}
+	was, fresh := n.served.first(k, n.Now())
 	if !fresh {
 		if was.reply != nil && r.Want {
 			again := *was.reply
@@ -82,8 +115,9 @@ func (n *Node) deliver(via *contact, m *Hop, r *Routed) {
 		n.answer(via, r, m, &Reply{Code: replyReceipt})
 	case r.Want:
 		d.Answer = once(func(p []byte, e *kbr.RefusedError) {
-			was.reply = makeReply(p, e)
-			a := *was.reply
+			reply := makeReply(p, e)
+			n.served.answered(k, reply)
+			a := *reply
 			n.answer(via, r, m, &a)
 		})
 	}
@@ -103,7 +137,8 @@ func makeReply(p []byte, e *kbr.RefusedError) *Reply {
 
 // onDirect takes a message that a peer sent to this node's application.
 func (n *Node) onDirect(c *contact, m *Direct) {
-	was, fresh := n.served.first(servedKey{c.h.ID, c.h.Incarnation, m.Num}, n.Now())
+	k := servedKey{c.h.ID, c.h.Incarnation, m.Num}
+	was, fresh := n.served.first(k, n.Now())
 	if !fresh {
 		if was.reply != nil {
 			again := *was.reply
@@ -122,8 +157,9 @@ func (n *Node) onDirect(c *contact, m *Direct) {
 		Hops: 1, Trace: m.Env.Trace}
 	if m.Want {
 		d.Answer = once(func(p []byte, e *kbr.RefusedError) {
-			was.reply = makeReply(p, e)
-			a := *was.reply
+			reply := makeReply(p, e)
+			n.served.answered(k, reply)
+			a := *reply
 			a.Num = m.Num
 			n.replyTo(c, &a)
 		})
