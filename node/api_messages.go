@@ -8,6 +8,7 @@ import (
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/app/im"
+	"github.com/phyllo-net/phyllo/app/im/letter"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/task"
@@ -78,7 +79,7 @@ func (f face) Send(ctx context.Context, d api.Draft) (*api.Sent, error) {
 	}
 	id := out.ID
 	m, err := do(ctx, f.n, func(t *task.T, o *overlay) (im.Message, error) {
-		return o.im.Await(t, u.key(), im.MsgID{ID: id}, im.Delivered, time.Duration(d.Wait)*time.Millisecond)
+		return o.im.Await(t, u.key(), letter.MsgID{ID: id}, im.Delivered, time.Duration(d.Wait)*time.Millisecond)
 	})
 	switch {
 	case err == nil:
@@ -113,7 +114,7 @@ func (f face) Inbox(ctx context.Context, q api.InboxQuery) ([]api.Message, error
 		return nil, api.Errorf(api.Usage, "a limit of %d messages: 1 to 1,000 are possible", q.Limit)
 	}
 	return withUser(ctx, f, q.User, func(t *task.T, o *overlay, u *resident) ([]api.Message, error) {
-		list, err := o.im.Inbox(t, u.key(), im.InboxOptions{Unread: q.Unread, Since: im.MsgID{ID: q.Since}, Limit: q.Limit})
+		list, err := o.im.Inbox(t, u.key(), im.InboxOptions{Unread: q.Unread, Since: letter.MsgID{ID: q.Since}, Limit: q.Limit})
 		return messages(list, u.name()), err
 	})
 }
@@ -124,9 +125,9 @@ func (f face) MarkRead(ctx context.Context, user string, ids []id.ID) error {
 		return api.Errorf(api.Usage, "%d messages at once: 1,000 are possible", len(ids))
 	}
 	_, err := withUser(ctx, f, user, func(t *task.T, o *overlay, u *resident) (struct{}, error) {
-		list := make([]im.MsgID, len(ids))
+		list := make([]letter.MsgID, len(ids))
 		for i, x := range ids {
-			list[i] = im.MsgID{ID: x}
+			list[i] = letter.MsgID{ID: x}
 		}
 		return struct{}{}, o.im.MarkRead(t, u.key(), list...)
 	})
@@ -151,7 +152,7 @@ func (f face) Conversation(ctx context.Context, q api.ConversationQuery) ([]api.
 		return nil, api.Errorf(api.Usage, "a limit of %d messages: 1 to 1,000 are possible", q.Limit)
 	}
 	return withUser(ctx, f, q.User, func(t *task.T, o *overlay, u *resident) ([]api.Message, error) {
-		list, err := o.im.Conversation(t, u.key(), q.With, im.MsgID{ID: q.Since}, q.Limit)
+		list, err := o.im.Conversation(t, u.key(), q.With, letter.MsgID{ID: q.Since}, q.Limit)
 		return messages(list, u.name()), err
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/app/im"
+	"github.com/phyllo-net/phyllo/app/im/letter"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/keys"
 	"github.com/phyllo-net/phyllo/member"
@@ -21,7 +22,7 @@ var kinds = []struct {
 }{
 	{directory.ErrNotFound, api.NotFound}, {im.ErrNobody, api.NotFound}, {im.ErrNoMessage, api.NotFound}, {im.ErrNoUser, api.NotFound},
 	{member.ErrUnknownNode, api.NotFound},
-	{directory.ErrName, api.Usage}, {im.ErrEmptyText, api.Usage}, {im.ErrTooLong, api.Usage}, {im.ErrNotText, api.Usage},
+	{directory.ErrName, api.Usage}, {letter.ErrEmptyText, api.Usage}, {letter.ErrTooLong, api.Usage}, {letter.ErrNotText, api.Usage},
 	{member.ErrInvitation, api.Usage}, {member.ErrInvitationSpelt, api.Usage}, {member.ErrInvitationNewer, api.Usage},
 	{keys.ErrShortPassphrase, api.Usage}, {directory.ErrRecord, api.Usage},
 	{directory.ErrDisputed, api.Disputed}, {im.ErrKeyChanged, api.KeyChanged},

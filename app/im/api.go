@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/im/letter"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -22,26 +23,26 @@ import (
 // Other errors: ErrNoUser, ErrEmptyText, ErrTooLong, ErrNotText, directory.ErrName,
 // *KeyChangedError, ErrBlocked, ErrQueueFull: nothing is queued. After an error of
 // the store, or task.ErrStopped, the message may be queued or not.
-func (m *IM) Send(t *task.T, from peer.Key, to, text string) (MsgID, State, error) {
+func (m *IM) Send(t *task.T, from peer.Key, to, text string) (letter.MsgID, State, error) {
 	a, err := m.of(from)
 	if err != nil {
-		return MsgID{}, 0, err
+		return letter.MsgID{}, 0, err
 	}
-	if err := CheckText(text); err != nil {
-		return MsgID{}, 0, err
+	if err := letter.CheckText(text); err != nil {
+		return letter.MsgID{}, 0, err
 	}
 	name, err := personName(to)
 	if err != nil {
-		return MsgID{}, 0, err
+		return letter.MsgID{}, 0, err
 	}
-	d := draft{id: MsgID{m.random()}, name: name, text: text, most: m.cfg.MaxQueued}
+	d := draft{id: letter.MsgID{ID: m.random()}, name: name, text: text, most: m.cfg.MaxQueued}
 	pinned, err := transact(t, a, func(l *ledger) (bool, error) { return l.enqueue(d) })
 	if err != nil {
-		return MsgID{}, 0, err
+		return letter.MsgID{}, 0, err
 	}
 	if !pinned {
 		if err := a.firstReading(t, d); err != nil {
-			return MsgID{}, 0, err
+			return letter.MsgID{}, 0, err
 		}
 	}
 	a.kick(name, true)
@@ -79,7 +80,7 @@ func (a *account) firstReading(t *task.T, d draft) error {
 // Await gives way until a message of the user's has come as far as want, has failed,
 // or timeout has passed, and returns it as it then is. That it did not get that far
 // is no error. Errors: ErrNoUser, ErrNoMessage.
-func (m *IM) Await(t *task.T, user peer.Key, id MsgID, want State, timeout time.Duration) (Message, error) {
+func (m *IM) Await(t *task.T, user peer.Key, id letter.MsgID, want State, timeout time.Duration) (Message, error) {
 	w := &wait{user: user, id: id, want: want}
 	m.waits = append(m.waits, w)
 	defer func() {
@@ -104,7 +105,7 @@ func (m *IM) Await(t *task.T, user peer.Key, id MsgID, want State, timeout time.
 // wait is somebody who wants to know when a message has come so far.
 type wait struct {
 	user    peer.Key
-	id      MsgID
+	id      letter.MsgID
 	want    State
 	over    bool
 	resolve func()
@@ -126,7 +127,7 @@ func (m *IM) resolveWaits(msg Message) {
 // Message returns a message that the user has sent, or received, by its id; of two
 // with one id (which only a hostile sender makes) the one that was sent, or else the
 // first received. Errors: ErrNoUser, ErrNoMessage.
-func (m *IM) Message(t *task.T, user peer.Key, id MsgID) (Message, error) {
+func (m *IM) Message(t *task.T, user peer.Key, id letter.MsgID) (Message, error) {
 	return ask(m, t, user, func(l *ledger) (Message, error) {
 		seq, it, ok := l.sentItem(id)
 		if !ok {
@@ -150,7 +151,7 @@ func (m *IM) Inbox(t *task.T, user peer.Key, o InboxOptions) ([]Message, error) 
 // Conversation lists what was said with somebody, both ways, oldest first, after
 // the message since (zero: all), at most limit messages, the newest ones (0: 1,000).
 // who is a name or a fingerprint. Errors: ErrNoUser, ErrNobody, ErrNoMessage.
-func (m *IM) Conversation(t *task.T, user peer.Key, who string, since MsgID, limit int) ([]Message, error) {
+func (m *IM) Conversation(t *task.T, user peer.Key, who string, since letter.MsgID, limit int) ([]Message, error) {
 	return ask(m, t, user, func(l *ledger) ([]Message, error) { return l.talk(normal(who), since, limit) })
 }
 
@@ -164,12 +165,12 @@ func (m *IM) Conversations(t *task.T, user peer.Key) ([]Conversation, error) {
 // longer unread, and their senders will be told (strangers only once they are
 // accepted). Call it after they were shown, never before. Errors: ErrNoUser,
 // ErrNoMessage; of up to MaxReceipt messages then none is changed.
-func (m *IM) MarkRead(t *task.T, user peer.Key, ids ...MsgID) error {
+func (m *IM) MarkRead(t *task.T, user peer.Key, ids ...letter.MsgID) error {
 	a, err := m.of(user)
 	if err != nil {
 		return err
 	}
-	for part := range slices.Chunk(ids, MaxReceipt) {
+	for part := range slices.Chunk(ids, letter.MaxReceipt) {
 		if _, err := transact(t, a, func(l *ledger) (struct{}, error) { return l.markRead(part) }); err != nil {
 			return err
 		}

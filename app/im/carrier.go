@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/phyllo-net/phyllo/app/im/letter"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/task"
@@ -141,12 +142,12 @@ func (x *carrier) seal(t *task.T, goods cargo) ([][]byte, error) {
 		var out [][]byte
 		size, after := 0, uint64(0)
 		for _, e := range goods.entries {
-			l := letter{
+			l := letter.Letter{
 				Ring: m.deps.Ring, From: from, To: to.Identity, Number: to.Number,
-				Conv: conversation(from, to.Identity), Stream: goods.stream, Counter: e.counter, After: after,
+				Conv: letter.Conversation(from, to.Identity), Stream: goods.stream, Counter: e.counter, After: after,
 				ID: e.ID, Kind: e.Kind, Time: e.Time, Name: name, Body: e.Body,
 			}
-			b, err := l.seal(signer, m.deps.Sealer, to.SealKey)
+			b, err := l.Seal(signer, m.deps.Sealer, to.SealKey)
 			if err != nil {
 				return nil, err
 			}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/phyllo-net/phyllo/app/directory"
+	"github.com/phyllo-net/phyllo/app/im/letter"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
 )
@@ -21,7 +22,7 @@ type Books struct {
 
 type seenID struct {
 	from peer.Key
-	id   MsgID
+	id   letter.MsgID
 }
 
 func (a seenID) compare(b seenID) int {
@@ -64,7 +65,7 @@ func ReadBooks(s store.Store, user peer.Key) (Books, error) {
 		}
 	}
 	for _, key := range l.keys(tableSeen, all) {
-		x := seenID{id: MsgID{}}
+		x := seenID{id: letter.MsgID{}}
 		rest := key[len(l.tag):]
 		if len(rest) != 16+peer.KeySize || x.id.UnmarshalBinary(rest[:16]) != nil {
 			wrong("a key of %d bytes among the seen", len(key))
@@ -102,7 +103,7 @@ func (l *ledger) checkOutbox(wrong func(string, ...any)) {
 			switch {
 			case c >= ln.Next:
 				wrong("letter %d to %s, whose next is %d", c, name, ln.Next)
-			case e.Kind == bodyText && (!ok || it.ID != e.ID):
+			case e.Kind == letter.TextKind && (!ok || it.ID != e.ID):
 				wrong("letter %d to %s without its message", c, name)
 			case e.Took && ok && it.State == Queued || !e.Took && ok && (it.State == Delivered || it.State == Failed):
 				wrong("letter %d to %s was taken: %v, its message is %v", c, name, e.Took, it.State)
@@ -127,7 +128,7 @@ func (l *ledger) checkPeople(wrong func(string, ...any)) {
 }
 
 // has reports whether the user's node has ever taken this message.
-func (b *Books) has(from peer.Key, m MsgID) bool {
+func (b *Books) has(from peer.Key, m letter.MsgID) bool {
 	_, ok := slices.BinarySearchFunc(b.seen, seenID{from, m}, seenID.compare)
 	return ok
 }
@@ -198,7 +199,7 @@ func checkOnce(b *Books) error {
 }
 
 func checkOrder(sender, receiver *Books) error {
-	sent := make(map[MsgID]uint64)
+	sent := make(map[letter.MsgID]uint64)
 	for _, m := range sender.Messages {
 		if m.Mine {
 			sent[m.ID] = m.Seq

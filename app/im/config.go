@@ -6,20 +6,6 @@ import (
 	"time"
 )
 
-// Limits that are part of the protocol: two nodes with different ones could not
-// talk to each other.
-const (
-	// MaxText is the longest text of a message, in bytes of UTF-8. Files go
-	// another way (not built yet).
-	MaxText = 32 << 10
-	// MaxName is the longest name that a letter claims, in bytes.
-	MaxName = 128
-	// MaxBatch is the largest number of letters in one push.
-	MaxBatch = 16
-	// MaxReceipt is the largest number of messages that one receipt names.
-	MaxReceipt = 256
-)
-
 // Config holds the settings of the room. Start from Default.
 type Config struct {
 	// RetryFirst is the wait after the first failed attempt to reach a device,

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/app/im"
+	"github.com/phyllo-net/phyllo/app/im/letter"
 	"github.com/phyllo-net/phyllo/store/mem"
 )
 
@@ -54,7 +55,7 @@ func TestUsersMustBeWhole(t *testing.T) {
 		"no signer":      {Name: "bob", Seals: bob.Seals},
 		"no sealing key": {Name: "bob", Signer: bob.Signer},
 		"no key":         {Name: "bob", Signer: signer{}, Seals: bob.Seals},
-		"long name":      {Name: strings.Repeat("x", im.MaxName+1), Signer: bob.Signer, Seals: bob.Seals},
+		"long name":      {Name: strings.Repeat("x", letter.MaxName+1), Signer: bob.Signer, Seals: bob.Seals},
 	} {
 		if err := m.AddUser(u); err == nil {
 			t.Errorf("%s: accepted", what)

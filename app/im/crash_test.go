@@ -9,6 +9,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/app/im"
+	"github.com/phyllo-net/phyllo/app/im/letter"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
 	"github.com/phyllo-net/phyllo/store"
@@ -25,7 +26,7 @@ type chatter struct {
 	to      string
 	next    int // number of the next text
 	last    int // and of the last
-	written []im.MsgID
+	written []letter.MsgID
 }
 
 // sit begins, or goes on after a restart.
@@ -89,7 +90,7 @@ func (c *chatter) kept(books []im.Books) {
 		if b.User != c.me.Key() {
 			continue
 		}
-		have := map[im.MsgID]bool{}
+		have := map[letter.MsgID]bool{}
 		for _, m := range b.Messages {
 			have[m.ID] = m.Mine
 		}

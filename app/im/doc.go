@@ -48,7 +48,7 @@
 // # Parts
 //
 //	config.go    settings and limits
-//	letter.go    what is signed and sealed        msg.go      what nodes say to each other
+//	letter       (a room) what is signed, sealed  msg.go      what nodes say to each other
 //	tx.go        transactions on the store        ledger.go   the tables: history, people, totals
 //	outbox.go    lines, entries, what was taken   pins.go     names and their keys
 //	courier.go   what waits for one name          carrier.go  the way to one device

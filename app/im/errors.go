@@ -13,10 +13,6 @@ import (
 var (
 	// ErrNoUser: the user does not live on this node.
 	ErrNoUser = errors.New("no such user on this node: see `phyllo status`")
-	// ErrEmptyText, ErrTooLong, ErrNotText: the text cannot be sent; see CheckText.
-	ErrEmptyText = errors.New("an empty message is not sent: write a word or two")
-	ErrTooLong   = errors.New("too long for a message: sending files is not built yet, share it another way or in parts")
-	ErrNotText   = errors.New("the message is not valid UTF-8 text: does the terminal, or the program before the pipe, write UTF-8?")
 	// ErrQueueFull: the user's outbox has no room.
 	ErrQueueFull = errors.New("too many messages are waiting for people who are away: try again when some have gone")
 	// ErrBlocked: the user has blocked this person.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/app/im"
+	"github.com/phyllo-net/phyllo/app/im/letter"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
@@ -58,15 +59,15 @@ func (x *attacker) push(c *computer, to im.User, sealed ...[]byte) im.Pushed {
 }
 
 // letter is a right letter, which the test then spoils.
-func letter(from, to im.User, n int) im.Letter {
-	return im.Letter{
-		Ring: ring, From: from.Key(), To: to.Key(), Number: 1, Conv: im.Between(from.Key(), to.Key()),
-		Stream: id.HashOf("stream", from.Name).Place(), Counter: uint64(n), ID: im.MsgID{ID: id.HashOf("id", from.Name, n).Place()},
-		Kind: im.BodyText, Time: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli(), Name: from.Name, Body: []byte("text " + fmt.Sprint(n)),
+func written(from, to im.User, n int) letter.Letter {
+	return letter.Letter{
+		Ring: ring, From: from.Key(), To: to.Key(), Number: 1, Conv: letter.Conversation(from.Key(), to.Key()),
+		Stream: id.HashOf("stream", from.Name).Place(), Counter: uint64(n), ID: letter.MsgID{ID: id.HashOf("id", from.Name, n).Place()},
+		Kind: letter.TextKind, Time: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli(), Name: from.Name, Body: []byte("text " + fmt.Sprint(n)),
 	}
 }
 
-func seal(t testing.TB, l im.Letter, from, to im.User) []byte {
+func seal(t testing.TB, l letter.Letter, from, to im.User) []byte {
 	t.Helper()
 	b, err := l.Seal(from.Signer, sealer{}, to.Seals[0].Opener.SealKey())
 	if err != nil {
@@ -115,50 +116,50 @@ func sameStore(a, b *mem.Store) bool {
 func TestForgedLettersChangeNothing(t *testing.T) {
 	w, b, bob, mallory, x := hostile(t)
 	carol := user("carol")
-	good := letter(mallory, bob, 1)
-	spoil := func(f func(*im.Letter)) []byte {
+	good := written(mallory, bob, 1)
+	spoil := func(f func(*letter.Letter)) []byte {
 		l := good
 		f(&l)
 		return seal(t, l, mallory, bob)
 	}
-	resign := func(f func(*im.Letter)) []byte { // altered after it was signed
+	resign := func(f func(*letter.Letter)) []byte { // altered after it was signed
 		l := good
 		l.Sig = mallory.Signer.Sign(l.Signed())
 		f(&l)
-		p, err := im.Pad(mustMarshal(&l))
+		p, err := letter.Pad(mustMarshal(&l))
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := sealer{}.Seal(bob.Seals[0].Opener.SealKey(), im.SealContext(ring, bob.Key(), 1), p)
+		s, err := sealer{}.Seal(bob.Seals[0].Opener.SealKey(), letter.Context(ring, bob.Key(), 1), p)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return s
 	}
 	for what, sealed := range map[string][]byte{
-		"of another ring":           spoil(func(l *im.Letter) { l.Ring = id.HashOf("other ring") }),
-		"for another inside":        spoil(func(l *im.Letter) { l.To = carol.Key() }),
-		"of another conversation":   spoil(func(l *im.Letter) { l.Conv = im.Between(carol.Key(), bob.Key()) }),
-		"of another key number":     spoil(func(l *im.Letter) { l.Number = 2 }),
-		"by another, not signed so": spoil(func(l *im.Letter) { l.From, l.Conv = carol.Key(), im.Between(carol.Key(), bob.Key()) }),
-		"text not UTF-8":            spoil(func(l *im.Letter) { l.Body = []byte("a\xff") }),
-		"no text":                   spoil(func(l *im.Letter) { l.Body = nil }),
-		"name not UTF-8":            spoil(func(l *im.Letter) { l.Name = "\xff" }),
-		"name too long":             spoil(func(l *im.Letter) { l.Name = strings.Repeat("x", im.MaxName+1) }),
-		"counter 0":                 spoil(func(l *im.Letter) { l.Counter = 0 }),
-		"counter 2^64-1":            spoil(func(l *im.Letter) { l.Counter = math.MaxUint64 }),
-		"after itself":              spoil(func(l *im.Letter) { l.After = l.Counter }),
-		"no stream":                 spoil(func(l *im.Letter) { l.Stream = id.ID{} }),
-		"no id":                     spoil(func(l *im.Letter) { l.ID = im.MsgID{} }),
-		"kind 0":                    spoil(func(l *im.Letter) { l.Kind = 0 }),
-		"altered text":              resign(func(l *im.Letter) { l.Body = []byte("TEXT 1") }),
-		"altered counter":           resign(func(l *im.Letter) { l.Counter = 2 }),
-		"altered id":                resign(func(l *im.Letter) { l.ID.Lo++ }),
-		"altered time":              resign(func(l *im.Letter) { l.Time++ }),
-		"altered name":              resign(func(l *im.Letter) { l.Name = "carol" }),
-		"altered stream":            resign(func(l *im.Letter) { l.Stream.Lo++ }),
-		"altered kind":              resign(func(l *im.Letter) { l.Kind = 130 }),
-		"no signature":              resign(func(l *im.Letter) { l.Sig = nil }),
+		"of another ring":           spoil(func(l *letter.Letter) { l.Ring = id.HashOf("other ring") }),
+		"for another inside":        spoil(func(l *letter.Letter) { l.To = carol.Key() }),
+		"of another conversation":   spoil(func(l *letter.Letter) { l.Conv = letter.Conversation(carol.Key(), bob.Key()) }),
+		"of another key number":     spoil(func(l *letter.Letter) { l.Number = 2 }),
+		"by another, not signed so": spoil(func(l *letter.Letter) { l.From, l.Conv = carol.Key(), letter.Conversation(carol.Key(), bob.Key()) }),
+		"text not UTF-8":            spoil(func(l *letter.Letter) { l.Body = []byte("a\xff") }),
+		"no text":                   spoil(func(l *letter.Letter) { l.Body = nil }),
+		"name not UTF-8":            spoil(func(l *letter.Letter) { l.Name = "\xff" }),
+		"name too long":             spoil(func(l *letter.Letter) { l.Name = strings.Repeat("x", letter.MaxName+1) }),
+		"counter 0":                 spoil(func(l *letter.Letter) { l.Counter = 0 }),
+		"counter 2^64-1":            spoil(func(l *letter.Letter) { l.Counter = math.MaxUint64 }),
+		"after itself":              spoil(func(l *letter.Letter) { l.After = l.Counter }),
+		"no stream":                 spoil(func(l *letter.Letter) { l.Stream = id.ID{} }),
+		"no id":                     spoil(func(l *letter.Letter) { l.ID = letter.MsgID{} }),
+		"kind 0":                    spoil(func(l *letter.Letter) { l.Kind = 0 }),
+		"altered text":              resign(func(l *letter.Letter) { l.Body = []byte("TEXT 1") }),
+		"altered counter":           resign(func(l *letter.Letter) { l.Counter = 2 }),
+		"altered id":                resign(func(l *letter.Letter) { l.ID.Lo++ }),
+		"altered time":              resign(func(l *letter.Letter) { l.Time++ }),
+		"altered name":              resign(func(l *letter.Letter) { l.Name = "carol" }),
+		"altered stream":            resign(func(l *letter.Letter) { l.Stream.Lo++ }),
+		"altered kind":              resign(func(l *letter.Letter) { l.Kind = 130 }),
+		"no signature":              resign(func(l *letter.Letter) { l.Sig = nil }),
 		"garbage":                   bytes.Repeat([]byte{7}, 2000),
 		"one byte":                  {1},
 	} {
@@ -186,8 +187,8 @@ func TestForgedLettersChangeNothing(t *testing.T) {
 
 func TestReplaysAreFoundAfterAnyTime(t *testing.T) {
 	w, b, bob, mallory, x := hostile(t)
-	sealed := seal(t, letter(mallory, bob, 1), mallory, bob)
-	other := letter(mallory, bob, 1)
+	sealed := seal(t, written(mallory, bob, 1), mallory, bob)
+	other := written(mallory, bob, 1)
 	other.Stream.Lo++
 	for i, wait := range []time.Duration{0, time.Second, time.Hour, 2 * 24 * time.Hour} {
 		w.net.Run(wait)
@@ -209,7 +210,7 @@ func TestReplaysAreFoundAfterAnyTime(t *testing.T) {
 	}
 	// Many streams push the first out of memory; the ids stay.
 	for i := range im.MaxStreams + 5 {
-		l := letter(mallory, bob, 100+i)
+		l := written(mallory, bob, 100+i)
 		l.Stream.Hi += uint64(i)
 		if got := x.push(b, bob, seal(t, l, mallory, bob)); got.Took != 1 {
 			t.Fatalf("stream %d: %+v", i, got)
@@ -224,7 +225,7 @@ func TestReplaysAreFoundAfterAnyTime(t *testing.T) {
 
 func TestOrderIsHeldAgainstTheSender(t *testing.T) {
 	_, b, bob, mallory, x := hostile(t)
-	one, two, three := letter(mallory, bob, 1), letter(mallory, bob, 2), letter(mallory, bob, 3)
+	one, two, three := written(mallory, bob, 1), written(mallory, bob, 2), written(mallory, bob, 3)
 	two.After, three.After = 1, 2
 	if got := x.push(b, bob, seal(t, two, mallory, bob)); got.Took != 0 || got.Verdict != im.VerdictGap || got.Want != 1 {
 		t.Errorf("the second first: %+v", got)
@@ -239,7 +240,7 @@ func TestOrderIsHeldAgainstTheSender(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	// A push holds one stream of one sender; what does not belong is not taken.
-	four, alien := letter(mallory, bob, 4), letter(mallory, bob, 5)
+	four, alien := written(mallory, bob, 4), written(mallory, bob, 5)
 	alien.Stream.Lo++
 	if got := x.push(b, bob, seal(t, four, mallory, bob), seal(t, alien, mallory, bob)); got.Took != 1 || got.Verdict != im.VerdictUnreadable {
 		t.Errorf("two streams: %+v", got)
@@ -248,7 +249,7 @@ func TestOrderIsHeldAgainstTheSender(t *testing.T) {
 
 func TestUnknownKindsOfLetters(t *testing.T) {
 	_, b, bob, mallory, x := hostile(t)
-	l := letter(mallory, bob, 1)
+	l := written(mallory, bob, 1)
 	l.Kind = 77
 	if got := x.push(b, bob, seal(t, l, mallory, bob)); got.Took != 0 || got.Verdict != im.VerdictRefused {
 		t.Errorf("critical: %+v", got)
@@ -259,8 +260,8 @@ func TestUnknownKindsOfLetters(t *testing.T) {
 			t.Errorf("optional: %+v", got)
 		}
 	}
-	l = letter(mallory, bob, 2)
-	l.Kind, l.Body = im.BodyReceipt, []byte{0xff}
+	l = written(mallory, bob, 2)
+	l.Kind, l.Body = letter.ReceiptKind, []byte{0xff}
 	if got := x.push(b, bob, seal(t, l, mallory, bob)); got.Took != 0 || got.Verdict != im.VerdictRefused {
 		t.Errorf("a receipt that is none: %+v", got)
 	}
@@ -308,8 +309,8 @@ func TestForgedReceiptsAreNotBelieved(t *testing.T) {
 	a.add(alice, "bob")
 	m := b.mustSend(bob, "alice", "hello")
 	w.calm(time.Second)
-	l := letter(mallory, bob, 1)
-	l.Kind, l.Body = im.BodyReceipt, mustMarshal(&im.Receipt{Read: []im.MsgID{m}})
+	l := written(mallory, bob, 1)
+	l.Kind, l.Body = letter.ReceiptKind, mustMarshal(&letter.Receipt{Read: []letter.MsgID{m}})
 	if got := x.push(b, bob, seal(t, l, mallory, bob)); got.Took != 1 {
 		t.Errorf("a receipt for another's message: %+v", got)
 	}
@@ -321,7 +322,7 @@ func TestForgedReceiptsAreNotBelieved(t *testing.T) {
 
 func TestPushesThatAreNone(t *testing.T) {
 	w, b, bob, mallory, x := hostile(t)
-	sealed := seal(t, letter(mallory, bob, 1), mallory, bob)
+	sealed := seal(t, written(mallory, bob, 1), mallory, bob)
 	before := b.disk.Clone()
 	var refused *kbr.RefusedError
 	for what, payload := range map[string][]byte{
@@ -330,7 +331,7 @@ func TestPushesThatAreNone(t *testing.T) {
 		"optional kind":    {200, 0xa0},
 		"an answer":        im.Encode(&im.Pushed{}),
 		"no letters":       im.Encode(&im.Push{To: bob.Key(), Number: 1}),
-		"too many letters": im.Encode(&im.Push{To: bob.Key(), Number: 1, Sealed: slices.Repeat([][]byte{{1}}, im.MaxBatch+1)}),
+		"too many letters": im.Encode(&im.Push{To: bob.Key(), Number: 1, Sealed: slices.Repeat([][]byte{{1}}, letter.MaxBatch+1)}),
 		"an empty letter":  im.Encode(&im.Push{To: bob.Key(), Number: 1, Sealed: [][]byte{{}}}),
 		"a huge letter":    im.Encode(&im.Push{To: bob.Key(), Number: 1, Sealed: [][]byte{make([]byte, im.MaxSealed+1)}}),
 		"cut off":          im.Encode(&im.Push{To: bob.Key(), Number: 1, Sealed: [][]byte{sealed}})[:900],
@@ -365,7 +366,7 @@ func TestFloodsOfFirstContactsAreBounded(t *testing.T) {
 		x := w.attacker(uint8(30 + n))
 		for i := range 60 {
 			who := user(fmt.Sprintf("m%d-%d", n, i))
-			took += int(x.push(b, bob, seal(t, letter(who, bob, 1), who, bob)).Took)
+			took += int(x.push(b, bob, seal(t, written(who, bob, 1), who, bob)).Took)
 		}
 		if n == 0 {
 			records = b.disk.Len()
@@ -402,7 +403,7 @@ func TestOneNodeAsksSlowly(t *testing.T) {
 		took = 0
 		for i := range 30 {
 			who := user(fmt.Sprintf("m%d-%v", i, w.net.Elapsed()))
-			got := x.push(b, bob, seal(t, letter(who, bob, 1), who, bob))
+			got := x.push(b, bob, seal(t, written(who, bob, 1), who, bob))
 			took += int(got.Took)
 			if got.Took == 0 && got.Verdict != im.VerdictLater {
 				t.Fatalf("%+v", got)
@@ -419,7 +420,7 @@ func TestOneNodeAsksSlowly(t *testing.T) {
 
 func TestManyPushesAtOnceAreBounded(t *testing.T) {
 	w, b, bob, mallory, x := hostile(t)
-	sealed := seal(t, letter(mallory, bob, 1), mallory, bob)
+	sealed := seal(t, written(mallory, bob, 1), mallory, bob)
 	busy, ok := 0, 0
 	x.Do(func() {
 		for range 100 {
@@ -458,7 +459,7 @@ func TestStrangersAreShownByWhatIsProven(t *testing.T) {
 	liar := keyed("alice", "liar")
 	nameless := keyed("", "nameless")
 	for _, who := range []im.User{liar, nameless} {
-		if got := x.push(b, bob, seal(t, letter(who, bob, 1), who, bob)); got.Took != 1 {
+		if got := x.push(b, bob, seal(t, written(who, bob, 1), who, bob)); got.Took != 1 {
 			t.Fatalf("%+v", got)
 		}
 	}
@@ -532,9 +533,9 @@ func TestWriteThatFailedAndLandedIsNotOverwritten(t *testing.T) {
 // What is said in errors and answers holds no text and no key material.
 func TestErrorsHoldNoSecrets(t *testing.T) {
 	w, b, bob, mallory, x := hostile(t)
-	l := letter(mallory, bob, 1)
+	l := written(mallory, bob, 1)
 	l.Body = []byte("very secret\xff")
-	_, err := im.OpenLetter(seal(t, l, mallory, bob), ring, bob.Key(), 1, bob.Seals[0].Opener, verifier{})
+	_, err := letter.Open(seal(t, l, mallory, bob), ring, bob.Key(), 1, bob.Seals[0].Opener, verifier{})
 	if err == nil || strings.Contains(err.Error(), "secret") {
 		t.Errorf("%v", err)
 	}

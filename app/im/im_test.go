@@ -10,6 +10,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/app/im"
+	"github.com/phyllo-net/phyllo/app/im/letter"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -69,7 +70,7 @@ func TestAwaitReturnsTheStateReached(t *testing.T) {
 	w := newWorld(t, kbrtest.Config{Seed: 1})
 	alice, bob := user("alice"), user("bob")
 	a, b := w.computer(10, alice), w.computer(200, bob)
-	await := func(m im.MsgID, want im.State, d time.Duration) (msg im.Message) {
+	await := func(m letter.MsgID, want im.State, d time.Duration) (msg im.Message) {
 		a.must(func(t *task.T) (err error) {
 			msg, err = a.Await(t, alice.Key(), m, want, d)
 			return err
@@ -93,7 +94,7 @@ func TestAwaitReturnsTheStateReached(t *testing.T) {
 		t.Errorf("bob is away: %v", msg.State)
 	}
 	err := a.call(func(t *task.T) error {
-		_, err := a.Await(t, alice.Key(), im.MsgID{}, im.Read, time.Second)
+		_, err := a.Await(t, alice.Key(), letter.MsgID{}, im.Read, time.Second)
 		return err
 	})
 	if !errors.Is(err, im.ErrNoMessage) {
@@ -115,10 +116,10 @@ func TestSendRefuses(t *testing.T) {
 		{"not a name", "bob@home", "x", directory.ErrName, ""},
 		{"a room's name", "#bob", "x", directory.ErrName, "room"},
 		{"an id for a name", strings.Repeat("ab", 16), "x", directory.ErrName, ""},
-		{"empty", "bob", "", im.ErrEmptyText, ""},
-		{"too long", "bob", strings.Repeat("x", im.MaxText+1), im.ErrTooLong, "files"},
-		{"not UTF-8", "bob", "a\xffb", im.ErrNotText, ""},
-		{"a lone surrogate", "bob", "\xed\xa0\x80", im.ErrNotText, ""},
+		{"empty", "bob", "", letter.ErrEmptyText, ""},
+		{"too long", "bob", strings.Repeat("x", letter.MaxText+1), letter.ErrTooLong, "files"},
+		{"not UTF-8", "bob", "a\xffb", letter.ErrNotText, ""},
+		{"a lone surrogate", "bob", "\xed\xa0\x80", letter.ErrNotText, ""},
 	} {
 		_, err := a.send(alice, c.to, c.text)
 		if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.says) {
@@ -144,7 +145,7 @@ func TestTextsThatLookBadArriveAsTheyAre(t *testing.T) {
 	b.add(bob, "alice")
 	want := []string{
 		"NUL \x00 inside", "bidi \u202e override", "a" + strings.Repeat("\u0301", 10_000), "zero\u200bwidth",
-		"\x1b[31mred\x1b[0m\a", "\r\n", strings.Repeat("田", im.MaxText/3), strings.Repeat("x", im.MaxText), "x",
+		"\x1b[31mred\x1b[0m\a", "\r\n", strings.Repeat("田", letter.MaxText/3), strings.Repeat("x", letter.MaxText), "x",
 	}
 	for _, s := range want {
 		a.mustSend(alice, "bob", s)
@@ -290,28 +291,28 @@ func TestHistoryAndConversations(t *testing.T) {
 	four := a.mustSend(alice, "bob", "4")
 	w.calm(time.Second)
 
-	talk := func(who string, since im.MsgID, limit int) (list []im.Message) {
+	talk := func(who string, since letter.MsgID, limit int) (list []im.Message) {
 		a.must(func(t *task.T) (err error) {
 			list, err = a.Conversation(t, alice.Key(), who, since, limit)
 			return err
 		})
 		return list
 	}
-	all := talk("BOB", im.MsgID{}, 0)
+	all := talk("BOB", letter.MsgID{}, 0)
 	if got := texts(all); !slices.Equal(got, []string{"1", "2", "4"}) || all[0].Mine != true || all[1].Mine {
 		t.Errorf("with bob: %q", got)
 	}
 	if got := texts(talk("bob", all[0].ID, 0)); !slices.Equal(got, []string{"2", "4"}) {
 		t.Errorf("since the first: %q", got)
 	}
-	if got := texts(talk("bob", im.MsgID{}, 2)); !slices.Equal(got, []string{"2", "4"}) {
+	if got := texts(talk("bob", letter.MsgID{}, 2)); !slices.Equal(got, []string{"2", "4"}) {
 		t.Errorf("the last two: %q", got)
 	}
-	if got := texts(talk(directory.Fingerprint(carol.Key()), im.MsgID{}, 0)); !slices.Equal(got, []string{"3"}) {
+	if got := texts(talk(directory.Fingerprint(carol.Key()), letter.MsgID{}, 0)); !slices.Equal(got, []string{"3"}) {
 		t.Errorf("by fingerprint: %q", got)
 	}
 	err := a.call(func(t *task.T) error {
-		_, err := a.Conversation(t, alice.Key(), "dave", im.MsgID{}, 0)
+		_, err := a.Conversation(t, alice.Key(), "dave", letter.MsgID{}, 0)
 		return err
 	})
 	if !errors.Is(err, im.ErrNobody) {
@@ -344,7 +345,7 @@ func TestHistoryAndConversations(t *testing.T) {
 	if got := texts(a.inbox(alice, im.InboxOptions{NoRequests: true})); !slices.Equal(got, []string{"2"}) {
 		t.Errorf("without requests: %q", got)
 	}
-	if err := a.call(func(t *task.T) error { return a.MarkRead(t, alice.Key(), im.MsgID{}) }); !errors.Is(err, im.ErrNoMessage) {
+	if err := a.call(func(t *task.T) error { return a.MarkRead(t, alice.Key(), letter.MsgID{}) }); !errors.Is(err, im.ErrNoMessage) {
 		t.Errorf("MarkRead of nothing: %v", err)
 	}
 }

@@ -3,6 +3,7 @@ package im
 import (
 	"slices"
 
+	"github.com/phyllo-net/phyllo/app/im/letter"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
 )
@@ -12,7 +13,7 @@ type InboxOptions struct {
 	// Unread leaves out what was marked as read.
 	Unread bool
 	// Since leaves out this message and all that came before it; zero: none.
-	Since MsgID
+	Since letter.MsgID
 	// NoRequests leaves out what strangers wrote who wait to be accepted.
 	NoRequests bool
 	// Limit is the largest number of them; 0 means 1,000, which is also the most.
@@ -85,7 +86,7 @@ func (l *ledger) each(t store.Table, r store.Range, f func(seq uint64, it item) 
 }
 
 // seqOf returns where a message stands, received or sent; 0 for the zero id.
-func (l *ledger) seqOf(m MsgID) (uint64, error) {
+func (l *ledger) seqOf(m letter.MsgID) (uint64, error) {
 	if m.IsZero() {
 		return 0, nil
 	}
@@ -103,7 +104,7 @@ func (l *ledger) seqOf(m MsgID) (uint64, error) {
 
 // talk lists what was said with somebody, both ways, oldest first: with a name
 // this is what went to it and what came from every identity that it had.
-func (l *ledger) talk(who string, since MsgID, limit int) ([]Message, error) {
+func (l *ledger) talk(who string, since letter.MsgID, limit int) ([]Message, error) {
 	from, err := l.seqOf(since)
 	if err != nil {
 		return nil, err
@@ -147,10 +148,10 @@ func (l *ledger) talk(who string, since MsgID, limit int) ([]Message, error) {
 
 // markRead notes that the user's program has shown received messages, and queues
 // the receipts for those who are no strangers.
-func (l *ledger) markRead(ids []MsgID) (struct{}, error) {
+func (l *ledger) markRead(ids []letter.MsgID) (struct{}, error) {
 	type pile struct {
 		who  person
-		read []MsgID
+		read []letter.MsgID
 	}
 	var piles []pile // in the order of the senders' first messages
 	for _, m := range ids {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/im/letter"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/peer"
@@ -93,16 +94,16 @@ func (a *account) takeLetters(t *task.T, from *peer.Handle, p *push) (pushed, er
 
 // openAll opens the letters of a push up to the first that is none, or is not of
 // the same sender and stream.
-func (a *account) openAll(t *task.T, p *push) ([]*letter, error) {
+func (a *account) openAll(t *task.T, p *push) ([]*letter.Letter, error) {
 	o := a.opener(p.Number)
 	if o == nil {
 		return nil, nil
 	}
 	ring, key, v := a.room.deps.Ring, a.key, a.room.deps.Verifier
-	return task.Work(t, storeTimeout, func() ([]*letter, error) {
-		var out []*letter
+	return task.Work(t, storeTimeout, func() ([]*letter.Letter, error) {
+		var out []*letter.Letter
 		for _, sealed := range p.Sealed {
-			l, err := openLetter(sealed, ring, key, p.Number, o, v)
+			l, err := letter.Open(sealed, ring, key, p.Number, o, v)
 			if err != nil || len(out) > 0 && (l.From != out[0].From || l.Stream != out[0].Stream) {
 				break
 			}

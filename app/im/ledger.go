@@ -3,6 +3,7 @@ package im
 import (
 	"slices"
 
+	"github.com/phyllo-net/phyllo/app/im/letter"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
@@ -34,18 +35,18 @@ type totals struct {
 
 // item is one message of the history.
 type item struct {
-	ID        MsgID    `cbor:"1,keyasint"`
-	Mine      bool     `cbor:"2,keyasint,omitempty"`
-	Name      string   `cbor:"3,keyasint,omitempty"` // Mine: whom it was written to
-	Peer      peer.Key `cbor:"4,keyasint"`           // from whom; Mine: who got it, zero before
-	Text      string   `cbor:"5,keyasint"`
-	Sent      int64    `cbor:"6,keyasint"`
-	Received  int64    `cbor:"7,keyasint,omitempty"`
-	State     State    `cbor:"8,keyasint,omitempty"`
-	Delivered int64    `cbor:"9,keyasint,omitempty"`
-	Read      int64    `cbor:"10,keyasint,omitempty"`
-	Receipted bool     `cbor:"11,keyasint,omitempty"` // its sender was, or need not be, told that it was read
-	Reason    string   `cbor:"12,keyasint,omitempty"`
+	ID        letter.MsgID `cbor:"1,keyasint"`
+	Mine      bool         `cbor:"2,keyasint,omitempty"`
+	Name      string       `cbor:"3,keyasint,omitempty"` // Mine: whom it was written to
+	Peer      peer.Key     `cbor:"4,keyasint"`           // from whom; Mine: who got it, zero before
+	Text      string       `cbor:"5,keyasint"`
+	Sent      int64        `cbor:"6,keyasint"`
+	Received  int64        `cbor:"7,keyasint,omitempty"`
+	State     State        `cbor:"8,keyasint,omitempty"`
+	Delivered int64        `cbor:"9,keyasint,omitempty"`
+	Read      int64        `cbor:"10,keyasint,omitempty"`
+	Receipted bool         `cbor:"11,keyasint,omitempty"` // its sender was, or need not be, told that it was read
+	Reason    string       `cbor:"12,keyasint,omitempty"`
 }
 
 // person is what a user knows of another identity.
@@ -215,7 +216,7 @@ func (l *ledger) dropItem(seq uint64, it item) {
 }
 
 // sentItem finds a message of the user's by its id.
-func (l *ledger) sentItem(m MsgID) (uint64, item, bool) {
+func (l *ledger) sentItem(m letter.MsgID) (uint64, item, bool) {
 	b, ok := l.get(tableSent, l.key(idBytes(m)))
 	if !ok || len(b) != 8 {
 		return 0, item{}, false
@@ -227,7 +228,7 @@ func (l *ledger) sentItem(m MsgID) (uint64, item, bool) {
 
 // receivedItems finds received messages by their id: one, unless somebody sends
 // with another's ids.
-func (l *ledger) receivedItems(m MsgID) []uint64 {
+func (l *ledger) receivedItems(m letter.MsgID) []uint64 {
 	var seqs []uint64
 	for _, key := range l.keys(tableSeen, store.Prefix(l.key(idBytes(m)))) {
 		if b, ok := l.get(tableSeen, key); ok && len(b) == 8 {
@@ -239,9 +240,9 @@ func (l *ledger) receivedItems(m MsgID) []uint64 {
 	return seqs
 }
 
-func (l *ledger) seenKey(m MsgID, from peer.Key) []byte { return l.key(idBytes(m), from[:]) }
+func (l *ledger) seenKey(m letter.MsgID, from peer.Key) []byte { return l.key(idBytes(m), from[:]) }
 
-func idBytes(m MsgID) []byte { b := m.Bytes(); return b[:] }
+func idBytes(m letter.MsgID) []byte { b := m.Bytes(); return b[:] }
 
 // message shows an item as the room's users see it.
 func (l *ledger) message(seq uint64, it item) Message {

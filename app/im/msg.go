@@ -3,6 +3,7 @@ package im
 import (
 	"fmt"
 
+	"github.com/phyllo-net/phyllo/app/im/letter"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -40,8 +41,8 @@ func (*push) Kind() wire.Kind { return kindPush }
 
 // Check implements wire.Checker.
 func (p *push) Check() error {
-	if len(p.Sealed) == 0 || len(p.Sealed) > MaxBatch {
-		return fmt.Errorf("push of %d letters, want 1 to %d", len(p.Sealed), MaxBatch)
+	if len(p.Sealed) == 0 || len(p.Sealed) > letter.MaxBatch {
+		return fmt.Errorf("push of %d letters, want 1 to %d", len(p.Sealed), letter.MaxBatch)
 	}
 	for _, s := range p.Sealed {
 		if len(s) == 0 || len(s) > maxSealed {
@@ -85,7 +86,7 @@ func (*pushed) Kind() wire.Kind { return kindPushed }
 
 // Check implements wire.Checker.
 func (p *pushed) Check() error {
-	if p.Took > MaxBatch || p.Want > maxCounter {
+	if p.Took > letter.MaxBatch || p.Want > letter.MaxCounter {
 		return fmt.Errorf("answer about %d letters that wants %d", p.Took, p.Want)
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/im/letter"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/store"
 )
@@ -25,12 +26,12 @@ type cursor struct {
 // entry is a letter in the outbox, before it is signed and sealed. It stays until
 // every device of the receiver is done with it.
 type entry struct {
-	ID   MsgID    `cbor:"1,keyasint"`
-	Kind bodyKind `cbor:"2,keyasint"`
-	Time int64    `cbor:"3,keyasint"`
-	Body []byte   `cbor:"4,keyasint"`
-	Seq  uint64   `cbor:"5,keyasint,omitempty"` // in the history; 0 for receipts
-	Took bool     `cbor:"6,keyasint,omitempty"` // by at least one device
+	ID   letter.MsgID `cbor:"1,keyasint"`
+	Kind letter.Kind  `cbor:"2,keyasint"`
+	Time int64        `cbor:"3,keyasint"`
+	Body []byte       `cbor:"4,keyasint"`
+	Seq  uint64       `cbor:"5,keyasint,omitempty"` // in the history; 0 for receipts
+	Took bool         `cbor:"6,keyasint,omitempty"` // by at least one device
 
 	counter uint64 // from its key
 }
@@ -64,7 +65,7 @@ func (ln *line) advance(node id.ID, to uint64) {
 
 // draft is a message that a user writes, with what chance has given it.
 type draft struct {
-	id   MsgID
+	id   letter.MsgID
 	name string
 	text string
 	most int // entries that the outbox may hold
@@ -91,7 +92,7 @@ func (l *ledger) enqueue(d draft) (pinned bool, err error) {
 	}
 	it := item{ID: d.id, Mine: true, Name: d.name, Text: d.text, Sent: l.now, State: Queued}
 	seq := l.addItem(it)
-	l.post(d.name, entry{ID: d.id, Kind: bodyText, Time: l.now, Body: []byte(d.text), Seq: seq})
+	l.post(d.name, entry{ID: d.id, Kind: letter.TextKind, Time: l.now, Body: []byte(d.text), Seq: seq})
 	return pinned, l.err
 }
 
@@ -190,7 +191,7 @@ func (l *ledger) prune(name string, ln *line, devices []id.ID, keep time.Duratio
 		if !ok {
 			continue // removed in this transaction
 		}
-		late := l.now-e.Time > keep.Milliseconds() && (e.Took || e.Kind != bodyText)
+		late := l.now-e.Time > keep.Milliseconds() && (e.Took || e.Kind != letter.TextKind)
 		if counter > least && !late {
 			break
 		}
@@ -229,7 +230,7 @@ func (l *ledger) abandon(name, why string) (struct{}, error) {
 
 // withdraw takes a message back that was never shown to anybody, as if it had not
 // been written.
-func (l *ledger) withdraw(name string, m MsgID) (struct{}, error) {
+func (l *ledger) withdraw(name string, m letter.MsgID) (struct{}, error) {
 	seq, it, ok := l.sentItem(m)
 	if !ok || it.State != Queued {
 		return struct{}{}, l.err
@@ -262,12 +263,12 @@ func (l *ledger) pick(name string, node id.ID) (cargo, error) {
 	ln, _ := l.line(name)
 	out := cargo{pin: p, stream: ln.Stream, err: p.blocked()}
 	size := 0
-	for _, counter := range l.waiting(name, ln.done(node), MaxBatch) {
+	for _, counter := range l.waiting(name, ln.done(node), letter.MaxBatch) {
 		e, ok := l.entry(name, counter)
 		if !ok {
 			break
 		}
-		if size += len(e.Body); size > MaxText && len(out.entries) > 0 {
+		if size += len(e.Body); size > letter.MaxText && len(out.entries) > 0 {
 			break
 		}
 		out.entries = append(out.entries, e)

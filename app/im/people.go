@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/phyllo-net/phyllo/app/directory"
+	"github.com/phyllo-net/phyllo/app/im/letter"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
@@ -29,7 +30,7 @@ func (l *ledger) accept(who person, contact bool) {
 
 // receiptsOwed sends the receipts that were withheld from a stranger.
 func (l *ledger) receiptsOwed(who person) {
-	var read []MsgID
+	var read []letter.MsgID
 	for _, key := range l.keys(tableTalks, store.Prefix(l.key(talkFrom(who.Key)))) {
 		seq := lastNumber(key)
 		it, ok := l.item(seq)
@@ -45,15 +46,15 @@ func (l *ledger) receiptsOwed(who person) {
 
 // postReceipts queues receipts to somebody whose name leads to him for sure; to
 // others no way is known.
-func (l *ledger) postReceipts(who person, read []MsgID) {
+func (l *ledger) postReceipts(who person, read []letter.MsgID) {
 	p, ok := l.pin(who.Name)
 	if !ok || p.Card.Identity != who.Key || !who.Known || who.Blocked {
 		return
 	}
-	for part := range slices.Chunk(read, MaxReceipt) {
+	for part := range slices.Chunk(read, letter.MaxReceipt) {
 		l.post(who.Name, entry{
-			ID:   MsgID{id.HashOf("receipt", l.fresh, part[0].ID).Place()},
-			Kind: bodyReceipt, Time: l.now, Body: receiptBody(part),
+			ID:   letter.MsgID{ID: id.HashOf("receipt", l.fresh, part[0].ID).Place()},
+			Kind: letter.ReceiptKind, Time: l.now, Body: letter.ReceiptBody(part),
 		})
 		l.posted = append(l.posted, who.Name)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/app/im"
+	"github.com/phyllo-net/phyllo/app/im/letter"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -46,7 +47,7 @@ func TestStrangersWaitUntilTheyAreAccepted(t *testing.T) {
 	// To look at a request tells the stranger nothing; to accept it does.
 	b.read(bob, got[:1])
 	w.net.Run(2 * time.Minute)
-	for _, m := range []im.MsgID{m1, m2} {
+	for _, m := range []letter.MsgID{m1, m2} {
 		if st := a.state(alice, m); st != im.Delivered {
 			t.Errorf("before bob accepts: %v", st)
 		}

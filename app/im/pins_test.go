@@ -9,6 +9,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/app/im"
+	"github.com/phyllo-net/phyllo/app/im/letter"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
 	"github.com/phyllo-net/phyllo/task"
@@ -41,7 +42,7 @@ func TestUnreachableDirectoryKeepsTheMessage(t *testing.T) {
 	a.kill()
 	a.start()
 	w.net.Run(time.Minute)
-	for _, m := range []im.MsgID{m1, m2} {
+	for _, m := range []letter.MsgID{m1, m2} {
 		if st := a.state(alice, m); st != im.Queued {
 			t.Errorf("nobody knows the name: %v", st)
 		}
@@ -142,7 +143,7 @@ func TestChangedKeyIsShownAndBlocksSending(t *testing.T) {
 	w.net.Run(time.Minute)
 	m3 := a.mustSend(alice, "bob", "for the new one")
 	w.net.Run(time.Minute)
-	for m, to := range map[im.MsgID]im.User{m1: bob, waits: eve, m3: eve} {
+	for m, to := range map[letter.MsgID]im.User{m1: bob, waits: eve, m3: eve} {
 		if msg := a.message(alice, m); msg.State != im.Delivered || msg.With.Key != to.Key() {
 			t.Errorf("%q is %v with %v", msg.Text, msg.State, msg.With.Key)
 		}

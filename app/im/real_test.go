@@ -10,6 +10,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/app/im"
+	"github.com/phyllo-net/phyllo/app/im/letter"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
@@ -130,7 +131,7 @@ func TestWithRealKeysAndDirectory(t *testing.T) {
 	r := newRealRing(t, 7)
 	a, b := r.nodes[0], r.nodes[3]
 	alice, bob := r.person("alice", a), r.person("bob", b)
-	var sent []im.MsgID
+	var sent []letter.MsgID
 	for i := range 5 {
 		r.call(a, func(t *task.T) error {
 			m, _, err := a.Send(t, alice.Key(), "bob", fmt.Sprint("hello ", i))

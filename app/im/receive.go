@@ -3,6 +3,7 @@ package im
 import (
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/im/letter"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -10,7 +11,7 @@ import (
 // intake is one push, opened: letters of one stream in the order of their counters.
 type intake struct {
 	from    peer.Key
-	letters []*letter
+	letters []*letter.Letter
 	// proven is the card that the directory gave for the name that the sender
 	// claims, if somebody asked and the identity is his.
 	proven *card
@@ -65,7 +66,7 @@ func (l *ledger) take(in intake) (pushed, error) {
 }
 
 // takeOne takes one letter in, or says why not.
-func (l *ledger) takeOne(who *person, in *letter, limits Config) verdict {
+func (l *ledger) takeOne(who *person, in *letter.Letter, limits Config) verdict {
 	at := who.stream(in.Stream)
 	if in.After >= at.Next {
 		return verdictGap
@@ -73,20 +74,20 @@ func (l *ledger) takeOne(who *person, in *letter, limits Config) verdict {
 	key := l.seenKey(in.ID, in.From)
 	if _, seen := l.get(tableSeen, key); !seen {
 		switch {
-		case in.Kind != bodyText && !who.Known:
+		case in.Kind != letter.TextKind && !who.Known:
 			return verdictLater // a stranger has nothing to say but a first message
-		case in.Kind == bodyText && !who.Known && !l.room(who, limits):
+		case in.Kind == letter.TextKind && !who.Known && !l.room(who, limits):
 			return verdictLater
 		}
 		var seq uint64
 		switch {
-		case in.Kind == bodyText:
+		case in.Kind == letter.TextKind:
 			seq = l.takeText(who, in)
-		case in.Kind == bodyReceipt:
+		case in.Kind == letter.ReceiptKind:
 			if !l.takeReceipt(in) {
 				return verdictRefused
 			}
-		case in.Kind < optionalBody:
+		case in.Kind < letter.OptionalKind:
 			return verdictRefused
 		}
 		l.put(tableSeen, key, be(nil, seq))
@@ -109,7 +110,7 @@ func (l *ledger) room(who *person, limits Config) bool {
 	return t.Requests < limits.MaxRequests && t.People < limits.MaxContacts
 }
 
-func (l *ledger) takeText(who *person, in *letter) uint64 {
+func (l *ledger) takeText(who *person, in *letter.Letter) uint64 {
 	sent := in.Time
 	if sent < tooOld || sent > l.now+peer.ClockSkew.Milliseconds() {
 		sent = l.now
@@ -128,8 +129,8 @@ func (l *ledger) takeText(who *person, in *letter) uint64 {
 }
 
 // takeReceipt believes a receipt only from the identity that got the message.
-func (l *ledger) takeReceipt(in *letter) bool {
-	var r receipt
+func (l *ledger) takeReceipt(in *letter.Letter) bool {
+	var r letter.Receipt
 	if wire.Unmarshal(in.Body, &r) != nil {
 		return false
 	}
@@ -152,5 +153,3 @@ func (l *ledger) takeReceipt(in *letter) bool {
 	}
 	return true
 }
-
-func receiptBody(read []MsgID) []byte { return wire.MustMarshal(&receipt{Read: read}) }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/app/directory"
+	"github.com/phyllo-net/phyllo/app/im/letter"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 )
@@ -58,7 +59,7 @@ func (p Person) String() string {
 // Message is one message of a user's history, sent or received. It is a copy:
 // changing it changes nothing.
 type Message struct {
-	ID   MsgID
+	ID   letter.MsgID
 	Seq  uint64   // its place in the user's history on this node, from 1
 	User peer.Key // whose history
 	Mine bool     // sent by the user

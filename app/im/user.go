@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/phyllo-net/phyllo/app/im/letter"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
@@ -61,8 +62,8 @@ func (m *IM) AddUser(u User) error {
 	if u.Signer == nil || u.Key().IsZero() || len(u.Seals) == 0 {
 		return errors.New("im: a user needs an identity key and a sealing key pair")
 	}
-	if len(u.Name) > MaxName {
-		return fmt.Errorf("im: name of %d bytes, at most %d", len(u.Name), MaxName)
+	if len(u.Name) > letter.MaxName {
+		return fmt.Errorf("im: name of %d bytes, at most %d", len(u.Name), letter.MaxName)
 	}
 	u.Seals = slices.Clone(u.Seals)
 	at, have := m.place(u.Key())

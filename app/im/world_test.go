@@ -9,6 +9,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/app/im"
+	"github.com/phyllo-net/phyllo/app/im/letter"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
@@ -140,7 +141,7 @@ func (c *computer) must(f func(*task.T) error) {
 	}
 }
 
-func (c *computer) send(from im.User, to, text string) (m im.MsgID, err error) {
+func (c *computer) send(from im.User, to, text string) (m letter.MsgID, err error) {
 	err = c.call(func(t *task.T) error {
 		var st im.State
 		if m, st, err = c.Send(t, from.Key(), to, text); err == nil && st != im.Queued {
@@ -151,7 +152,7 @@ func (c *computer) send(from im.User, to, text string) (m im.MsgID, err error) {
 	return m, err
 }
 
-func (c *computer) mustSend(from im.User, to, text string) im.MsgID {
+func (c *computer) mustSend(from im.User, to, text string) letter.MsgID {
 	c.world.Helper()
 	m, err := c.send(from, to, text)
 	if err != nil {
@@ -160,9 +161,9 @@ func (c *computer) mustSend(from im.User, to, text string) im.MsgID {
 	return m
 }
 
-func (c *computer) state(u im.User, m im.MsgID) im.State { return c.message(u, m).State }
+func (c *computer) state(u im.User, m letter.MsgID) im.State { return c.message(u, m).State }
 
-func (c *computer) message(u im.User, m im.MsgID) (msg im.Message) {
+func (c *computer) message(u im.User, m letter.MsgID) (msg im.Message) {
 	c.world.Helper()
 	c.must(func(t *task.T) (err error) {
 		msg, err = c.Message(t, u.Key(), m)
@@ -182,7 +183,7 @@ func (c *computer) inbox(u im.User, o im.InboxOptions) (list []im.Message) {
 
 func (c *computer) read(u im.User, list []im.Message) {
 	c.world.Helper()
-	var ids []im.MsgID
+	var ids []letter.MsgID
 	for _, m := range list {
 		ids = append(ids, m.ID)
 	}
