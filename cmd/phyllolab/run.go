@@ -50,6 +50,7 @@ func newRun(w *world) *cobra.Command {
 	c.Flags().Uint64Var(&f.Seed, "seed", 1, "`SEED`: the same one gives the same run")
 	c.Flags().StringVar(&f.Topology, "topology", "", "the network: plane, sphere, transit-stub, or matrix=`FILE` with measured round trips in ms")
 	c.Flags().BoolVar(&f.Full, "full", false, "the paper's size, where --nodes is not given")
+	c.Flags().DurationVar(&f.Span, "span", 0, "how long a ring under churn is watched, in virtual `TIME` (default 30m0s)")
 	c.Flags().BoolVar(&f.json, "json", false, "print JSON, one object for each value in a line")
 	c.Flags().StringVar(&f.plot, "plot", "", "draw the picture into `FILE`.svg; a second one goes to FILE-2.svg")
 	return c

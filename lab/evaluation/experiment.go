@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Experiment reproduces one figure, or one table, of a paper.
@@ -36,6 +37,9 @@ type Params struct {
 	Seed     uint64
 	Topology string
 	Full     bool // the paper's size, where Nodes is 0
+	// Span is how long a ring under churn is watched, after as long a time in which it
+	// gets used to that: 30 min.
+	Span time.Duration
 	// Progress, if not nil, is told how far a part of the run is.
 	Progress func(done, all int, part string)
 }
@@ -68,6 +72,9 @@ func (e *Experiment) Memory(p Params) int64 { return 64<<20 + int64(e.Size(p))*n
 func (e *Experiment) Check(p Params) error {
 	if n := e.Size(p); n < MinNodes || n > MaxNodes {
 		return fmt.Errorf("%d nodes: %s runs with %d to %d", n, e.Name, MinNodes, MaxNodes)
+	}
+	if p.Span < 0 || p.Span > 1000*time.Hour {
+		return fmt.Errorf("%v: rings under churn are watched for up to 1000 h", p.Span)
 	}
 	if p.Topology == "" {
 		return nil
@@ -119,7 +126,8 @@ func (r *Run) step(ctx context.Context, done, all int, part string) error {
 
 // All returns the experiments, in the order of their names.
 func All() []*Experiment {
-	all := []*Experiment{hops, stretch, tableQuality, failures, replicaLocality, join}
+	all := []*Experiment{hops, stretch, tableQuality, failures, replicaLocality, join,
+		flashCrowd, massFailure, partition, secureNaive, churn, bamboo}
 	slices.SortFunc(all, func(a, b *Experiment) int { return strings.Compare(a.Name, b.Name) })
 	return all
 }

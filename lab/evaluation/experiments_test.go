@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/phyllo-net/phyllo/lab/evaluation"
 )
@@ -27,7 +28,7 @@ func TestExperiments(t *testing.T) {
 	for _, e := range evaluation.All() {
 		t.Run(e.Name, func(t *testing.T) {
 			t.Parallel()
-			p := evaluation.Params{Nodes: max(evaluation.MinNodes+2, smallest[e.Name]), Seed: 3}
+			p := evaluation.Params{Nodes: max(evaluation.MinNodes+2, smallest[e.Name]), Seed: 3, Span: time.Minute}
 			parts := 0
 			p.Progress = func(done, all int, part string) {
 				if done < 0 || done > all || part == "" {
@@ -45,7 +46,7 @@ func TestExperiments(t *testing.T) {
 			checkMetrics(t, r)
 			checkPlots(t, r)
 			lines := asJSON(t, r)
-			again, err := e.Run(t.Context(), evaluation.Params{Nodes: p.Nodes, Seed: 3})
+			again, err := e.Run(t.Context(), evaluation.Params{Nodes: p.Nodes, Seed: 3, Span: p.Span})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -137,6 +138,7 @@ func TestWrongChoices(t *testing.T) {
 		{evaluation.Params{Nodes: -1}, "-1 nodes: hops runs with 10 to 1000000"},
 		{evaluation.Params{Nodes: 9}, "9 nodes"},
 		{evaluation.Params{Nodes: 1_000_001}, "1000001 nodes"},
+		{evaluation.Params{Span: -1}, "up to 1000 h"},
 		{evaluation.Params{Topology: "torus"}, `does not run on the topology "torus"`},
 		{evaluation.Params{Topology: "matrix=" + file}, "line 2"},
 		{evaluation.Params{Topology: "matrix=" + file + ".not"}, "no such file"},

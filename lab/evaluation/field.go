@@ -191,11 +191,13 @@ func (f *field) forget() {
 func (f *field) settle(p *passage) {
 	switch {
 	case p.done:
-	case !p.asked:
-		p.tally.lost++
-	case f.lives[p.from] != p.life: // nobody is left who could be told
+	case f.lives[p.from] != p.life && p.asked: // nobody is left who could be told
 		p.tally.asked--
-	default:
+	case f.lives[p.from] != p.life: // it may never have been sent
+		p.tally.sent--
+	case p.asked:
 		p.tally.silent++
+	default:
+		p.tally.lost++
 	}
 }

@@ -1,0 +1,194 @@
+package evaluation
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/lab"
+	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/sim"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+var churn = &Experiment{
+	Name: "churn",
+	What: "nodes come and go, as in the measured networks: messages lost and misled, and what the ring costs",
+	Paper: "MSPastry (DSN 2004): Gnutella trace, GATech; 1.5 of 100,000 lost and none misled, with 5 % of the messages lost 3.3 and 1.6 (recalled); " +
+		"RDP 1.8 and 2.2; fewer than 0.5 control messages a second and node",
+	Nodes: 300, Full: 2000,
+	AnySize:    true,
+	Topologies: []string{TransitStub, Plane, Sphere, Measured},
+	Metrics: []Metric{
+		{"lost", "", "share of single messages, whose sender lives on, that never arrive"},
+		{"wrong", "", "share of messages that a node other than the root delivers"},
+		{"failed", "", "share of questions, with their retries, that end with an error"},
+		{"silent", "", "questions that come to no outcome while their asker lives"},
+		{"rdp", "", "ratio of the mean way of a message to the mean direct way"},
+		{"control", "messages/s", "control messages of a node"},
+	},
+	run: runChurn,
+}
+
+// sessions are how long nodes stay.
+type sessions struct {
+	name string
+	// median and mean of a lognormal distribution; no median: exponential.
+	median, mean time.Duration
+	loss         int // share of lost messages, %
+}
+
+// draw draws a session.
+func (s *sessions) draw(rng *rand.Rand) time.Duration {
+	if s.median == 0 {
+		return time.Duration(rng.ExpFloat64() * float64(s.mean))
+	}
+	sigma := math.Sqrt(2 * math.Log(float64(s.mean)/float64(s.median)))
+	return time.Duration(float64(s.median) * math.Exp(sigma*rng.NormFloat64()))
+}
+
+func churnKinds() []sessions {
+	kinds := []sessions{
+		{name: "Gnutella-like", median: time.Hour, mean: 138 * time.Minute},
+		{name: "Gnutella-like", median: time.Hour, mean: 138 * time.Minute, loss: 5},
+		{name: "OverNet-like", median: 79 * time.Minute, mean: 134 * time.Minute},
+		{name: "corporate-like", mean: 2262 * time.Minute},
+	}
+	for _, minutes := range []int{5, 15, 30, 60, 120, 600} {
+		kinds = append(kinds, sessions{name: fmt.Sprintf("Poisson %d min", minutes), mean: time.Duration(minutes) * time.Minute})
+	}
+	return kinds
+}
+
+// churnFor is the usual Params.Span.
+const churnFor = 30 * time.Minute
+
+// span is how long a ring is watched under churn, after as long a time to get used to it.
+func (r *Run) span() time.Duration {
+	if r.Params.Span > 0 {
+		return r.Params.Span
+	}
+	return churnFor
+}
+
+func runChurn(ctx context.Context, r *Run) error {
+	s := Series{Name: "Poisson"}
+	for _, k := range churnKinds() {
+		variant := fmt.Sprintf("%s, loss %d %%", k.name, k.loss)
+		f, cost, err := r.churned(ctx, variant, &k, 0.02, nil)
+		if err != nil {
+			return err
+		}
+		t := f.count()
+		f.Close()
+		r.addChurn(t, &k, variant, cost.control)
+		if k.median == 0 && k.name != "corporate-like" {
+			s.Points = append(s.Points, [2]float64{k.mean.Minutes(), cost.control})
+		}
+	}
+	r.Notes = append(r.Notes, "The traces cannot be had. Sessions are drawn with their means and medians (lognormal; exponential where only a mean is published), "+
+		"all deaths are silent, and each dead node is replaced at once by a new one, so that the ring is always full and always strange to itself: "+
+		"the traces' nodes come back, which is easier.")
+	r.Plots = append(r.Plots, Plot{Title: "Control traffic under churn", X: "mean session, minutes", Y: "messages a second and node", LogX: true, Series: []Series{s}})
+	return nil
+}
+
+// load is what a node sends in a second: control messages, and bytes of all frames if
+// there is a codec.
+type load struct{ control, bytes float64 }
+
+// churned runs a ring under churn, and returns what its nodes send while each node
+// sends so many messages a second, every other one a question. The caller counts what
+// became of them, and closes the ring.
+func (r *Run) churned(ctx context.Context, name string, k *sessions, rate float64, codec *wire.Table) (*field, load, error) {
+	n := r.Params.Nodes
+	// Nobody knows how many will come: newcomers stand anywhere in the network.
+	t, err := network(r.Params.Topology, 10*n, r.Params.Seed)
+	if err != nil {
+		return nil, load{}, err
+	}
+	var sent traffic
+	c := lab.Config{Sim: sim.Config{Topology: t, Codec: codec}}
+	c.Sim.Observe.Send = func(_, _ sim.NodeRef, _ machine.Class, m wire.Message, _ int) { sent.count(m) }
+	f := newField(r, name, c)
+	err = func() error {
+		if err := f.grow(ctx, n, joinGap); err != nil {
+			return err
+		}
+		f.Sim.Inject(sim.Faults{Drop: float64(k.loss) / 100})
+		for i := range n {
+			f.mortal(sim.NodeRef(i), k)
+		}
+		return f.pass(ctx, r.span(), "churn begins")
+	}()
+	if err != nil {
+		f.Close()
+		return nil, load{}, err
+	}
+	begun, bytes := sent, f.Sim.Counts().Bytes
+	f.begin()
+	if err := f.chat(ctx, rate*float64(n)); err != nil {
+		f.Close()
+		return nil, load{}, err
+	}
+	control := sent.since(begun)
+	each := r.span().Seconds() * float64(n)
+	l := load{control: float64(control.repair+control.watch) / each, bytes: float64(f.Sim.Counts().Bytes-bytes) / each}
+	f.Sim.RunFor(35 * time.Second)
+	return f, l, nil
+}
+
+// mortal lets a node die silently after a session, and a new one take its place.
+func (f *field) mortal(n sim.NodeRef, k *sessions) {
+	f.Sim.After(k.draw(f.Rand()), func() {
+		f.Sim.Die(n)
+		f.mortal(f.Add(), k)
+	})
+}
+
+// chat sends so many messages a second under churn, every other one a question.
+func (f *field) chat(ctx context.Context, rate float64) error {
+	begun, sent, span := f.Sim.Now(), 0, f.run.span()
+	for f.Sim.Now()-begun < span {
+		f.Sim.RunFor(100 * time.Millisecond)
+		for ; float64(sent) < rate*(f.Sim.Now()-begun).Seconds(); sent++ {
+			switch {
+			case f.census.len() == 0:
+				return fmt.Errorf("%s: nobody is left in the ring", f.name)
+			case sent%2 == 0:
+				f.send(f.census.draw(f.Rand()), f.key())
+			default:
+				f.ask(f.census.draw(f.Rand()), f.key(), kbr.Options{})
+			}
+		}
+		if err := f.run.step(ctx, int((f.Sim.Now()-begun)/time.Second), int(span/time.Second), f.name+": messages"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Run) addChurn(t *tally, k *sessions, variant string, control float64) {
+	n := r.Params.Nodes
+	lostRate, wrongRate, failedRate := Rate{t.lost, t.sent}, Rate{t.wrong, t.delivered}, Rate{t.failed, t.asked}
+	lost := Value{Metric: "lost", Variant: variant, Nodes: n, Value: lostRate.Value(), Rate: &lostRate}
+	wrong := Value{Metric: "wrong", Variant: variant, Nodes: n, Value: wrongRate.Value(), Rate: &wrongRate}
+	rdp := Value{Metric: "rdp", Variant: variant, Nodes: n, Value: t.stretch()}
+	if k.name == "Gnutella-like" {
+		lost.Paper, wrong.Paper, rdp.Paper = paper(1.5e-5), paper(0), paper(1.8)
+		if k.loss > 0 {
+			lost.Paper, wrong.Paper, rdp.Paper = paper(3.3e-5), paper(1.6e-5), paper(2.2)
+		}
+		lost.Goal, wrong.Goal = AtMost(*lost.Paper), AtMost(*wrong.Paper)
+		wrong.Recalled, wrong.Goal.Recalled = true, true
+	}
+	r.add(lost)
+	r.add(wrong)
+	r.add(Value{Metric: "failed", Variant: variant, Nodes: n, Value: failedRate.Value(), Rate: &failedRate})
+	r.add(Value{Metric: "silent", Variant: variant, Nodes: n, Value: float64(t.silent), Goal: AtMost(0)})
+	r.add(rdp)
+	r.add(Value{Metric: "control", Variant: variant, Nodes: n, Value: control, Paper: paper(0.5), Goal: AtMost(0.5)})
+}

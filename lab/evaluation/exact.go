@@ -1,0 +1,82 @@
+package evaluation
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/peer"
+)
+
+// inexact counts members whose leaf set, of so many nodes, is not that of the ring.
+func (f *field) inexact(size int) int {
+	wrong := 0
+	for _, m := range f.census.members {
+		v := f.View(m.ref)
+		if !same(v.Left, f.census.side(m.id, -1, size/2)) || !same(v.Right, f.census.side(m.id, 1, size/2)) {
+			wrong++
+		}
+	}
+	return wrong
+}
+
+func same(have []*peer.Handle, want []id.ID) bool {
+	if len(have) != len(want) {
+		return false
+	}
+	for i, h := range have {
+		if h.ID != want[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// contested counts keys that two nodes claim at this moment, of those where claims
+// meet: the members' ids, and the middles between them.
+func (f *field) contested() int {
+	count := 0
+	for i, m := range f.census.members {
+		next := f.census.members[(i+1)%f.census.len()]
+		for _, key := range [2]id.ID{m.id, id.Middle(m.id, next.id)} {
+			claims := 0
+			for _, near := range f.census.nearest(key, 8) {
+				if n := f.Node(near.ref); n != nil && n.Claims(f.Sim.Clocks(near.ref), key) {
+					claims++
+				}
+			}
+			if claims > 1 {
+				count++
+			}
+		}
+	}
+	return count
+}
+
+// recover lets time pass until the condition holds, with so many questions a second,
+// and returns how long that took; limit, if it did not come true.
+func (f *field) recover(ctx context.Context, what string, limit time.Duration, asks int, whole func() bool) (time.Duration, error) {
+	begun := f.Sim.Now()
+	for !whole() {
+		took := f.Sim.Now() - begun
+		if took >= limit {
+			return limit, nil
+		}
+		if f.census.len() == 0 {
+			return 0, fmt.Errorf("%s: nobody is left in the ring", f.name)
+		}
+		for range asks {
+			f.ask(f.census.draw(f.Rand()), f.key(), kbr.Options{})
+		}
+		f.Sim.RunFor(time.Second)
+		if err := f.run.step(ctx, int(took/time.Second), int(limit/time.Second), f.name+": "+what); err != nil {
+			return 0, err
+		}
+	}
+	return f.Sim.Now() - begun, nil
+}
+
+// right is the rate of the questions that the right node answered.
+func (t *tally) right() Rate { return Rate{t.answered - t.misled, t.asked} }

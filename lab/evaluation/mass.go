@@ -1,0 +1,88 @@
+package evaluation
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/phyllo-net/phyllo/lab"
+	"github.com/phyllo-net/phyllo/sim"
+)
+
+var massFailure = &Experiment{
+	Name:  "mass-failure",
+	What:  "a third and a half of all nodes die at once",
+	Paper: "no paper's; RELIABILITY: 30 % of 1,000, leaf sets exact within 30 s; 50 %, within 60 s; 99 % of the lookups answered meanwhile",
+	Nodes: 300, Full: 1000,
+	Topologies: []string{Plane, Sphere, TransitStub, Measured},
+	Metrics: []Metric{
+		{"exact_after", "s", "time until all leaf sets are those of the ring that is left"},
+		{"answered", "", "share of the questions of that time that the right node answered"},
+	},
+	run: runMass,
+}
+
+func runMass(ctx context.Context, r *Run) error {
+	p := Plot{Title: "Time until all leaf sets are exact again", X: "nodes that die, %", Y: "s"}
+	for _, silent := range []bool{false, true} {
+		s := Series{Name: "processes are killed"}
+		if silent {
+			s.Name = "machines fall silent"
+		}
+		for _, percent := range []int{30, 50} {
+			took, err := r.strikeMany(ctx, percent, silent, s.Name)
+			if err != nil {
+				return err
+			}
+			s.Points = append(s.Points, [2]float64{float64(percent), took.Seconds()})
+		}
+		p.Series = append(p.Series, s)
+	}
+	r.Notes = append(r.Notes, "The goals are of processes that are killed: their links close. A silent death is noticed by the heartbeat alone, of 30 s.")
+	r.Plots = append(r.Plots, p)
+	return nil
+}
+
+func (r *Run) strikeMany(ctx context.Context, percent int, silent bool, how string) (time.Duration, error) {
+	n := r.Params.Nodes
+	t, err := network(r.Params.Topology, n, r.Params.Seed)
+	if err != nil {
+		return 0, err
+	}
+	variant := fmt.Sprintf("%d %%, %s", percent, how)
+	f := newField(r, variant, lab.Config{Sim: sim.Config{Topology: t, Connections: !silent}})
+	defer f.Close()
+	if err := f.grow(ctx, n, joinGap); err != nil {
+		return 0, err
+	}
+	if err := f.pass(ctx, time.Minute, "settle"); err != nil {
+		return 0, err
+	}
+	f.begin()
+	for range n * percent / 100 {
+		if victim := f.census.draw(f.Rand()); silent {
+			f.Sim.Die(victim)
+		} else {
+			f.Sim.Crash(victim)
+		}
+	}
+	took, err := f.recover(ctx, "leaf sets", 5*time.Minute, 20, func() bool { return f.inexact(32) == 0 })
+	if err != nil {
+		return 0, err
+	}
+	if err := f.pass(ctx, 35*time.Second, "outcomes"); err != nil {
+		return 0, err
+	}
+	right := f.count().right()
+	exact := Value{Metric: "exact_after", Variant: variant, Nodes: n, Value: took.Seconds()}
+	answered := Value{Metric: "answered", Variant: variant, Nodes: n, Value: right.Value(), Rate: &right}
+	if !silent {
+		exact.Goal, answered.Goal = AtMost(30), AtLeast(0.99)
+		if percent > 30 {
+			exact.Goal = AtMost(60)
+		}
+	}
+	r.add(exact)
+	r.add(answered)
+	return took, nil
+}
