@@ -45,17 +45,10 @@ func (s *servedSet) first(k servedKey, now task.Instant) (was *servedMsg, fresh 
 	if m := s.list[k]; m != nil {
 		return m, false
 	}
+	s.forget(maxServed-1, now)
 	if s.list == nil {
 		s.list = make(map[servedKey]*servedMsg)
 	}
-	old := 0
-	for old < len(s.fifo) && (len(s.fifo)-old >= maxServed || now.Sub(s.list[s.fifo[old]].at) > servedFor) {
-		s.giveUp(s.list[s.fifo[old]])
-		delete(s.list, s.fifo[old])
-		old++
-	}
-	s.spared = max(0, s.spared-old)
-	s.fifo = s.fifo[old:] // what is left moves when there is no room behind it, not for each message
 	m := &servedMsg{at: now}
 	s.list[k] = m
 	s.fifo = append(s.fifo, k)
@@ -82,6 +75,22 @@ func (s *servedSet) giveUp(m *servedMsg) {
 	if m.reply != nil && len(m.reply.Payload) > 0 {
 		s.bytes -= len(m.reply.Payload)
 		m.reply = nil
+	}
+}
+
+// forget drops the messages that are too old, and the eldest of those beyond keep. A set
+// that becomes empty takes no memory.
+func (s *servedSet) forget(keep int, now task.Instant) {
+	old := 0
+	for old < len(s.fifo) && (len(s.fifo)-old > keep || now.Sub(s.list[s.fifo[old]].at) > servedFor) {
+		s.giveUp(s.list[s.fifo[old]])
+		delete(s.list, s.fifo[old])
+		old++
+	}
+	s.spared = max(0, s.spared-old)
+	s.fifo = s.fifo[old:] // what is left moves when there is no room behind it, not for each message
+	if len(s.fifo) == 0 && old > 0 {
+		s.list, s.fifo = nil, nil
 	}
 }
 

@@ -75,3 +75,29 @@ func TestSmallAnswersStay(t *testing.T) {
 		t.Errorf("long after, %d answers of %d bytes are kept, and %d are counted, of %d messages", answers, bytes, s.bytes, len(s.list))
 	}
 }
+
+// TestServedForgets: a copy is known as long as one may be on its way; then its memory
+// is given back, and never are there more than maxServed.
+func TestServedForgets(t *testing.T) {
+	var s servedSet
+	at := func(d time.Duration) task.Instant { return task.Instant(time.Hour).Add(d) }
+	for i := range uint64(maxServed + 10) {
+		if _, fresh := s.first(servedKey{num: i}, at(0)); !fresh {
+			t.Fatalf("message %d is taken for a copy", i)
+		}
+	}
+	if len(s.fifo) != maxServed || len(s.list) != maxServed {
+		t.Fatalf("%d and %d messages are kept, want %d", len(s.fifo), len(s.list), maxServed)
+	}
+	s.forget(maxServed, at(servedFor))
+	if _, fresh := s.first(servedKey{num: maxServed}, at(servedFor)); fresh {
+		t.Error("a copy that comes in time is taken for a new message")
+	}
+	s.forget(maxServed, at(servedFor+1))
+	if s.list != nil || s.fifo != nil {
+		t.Errorf("%d messages are kept for ever", len(s.fifo))
+	}
+	if _, fresh := s.first(servedKey{num: maxServed}, at(servedFor+1)); !fresh {
+		t.Error("a message is taken for a copy of one that was forgotten")
+	}
+}

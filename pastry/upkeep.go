@@ -13,6 +13,7 @@ import (
 // nobody heard of are asked, and the leaf set is repaired if a message got lost.
 func (n *Node) upkeep() {
 	n.forgetContacts()
+	n.served.forget(maxServed, n.Now())
 	n.leafs.list = nil // made again when it is asked for
 	for _, x := range n.watchedIDs() {
 		if c := n.contacts.find(x); c != nil && c.life != dead && n.Now().Sub(c.heard) > n.cfg.Heartbeat {
