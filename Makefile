@@ -7,6 +7,8 @@ SOAK_MINUTES ?= 30
 BENCHFLAGS ?=
 # Quicker, or some floods only: SIEGEFLAGS='-calm 5s -for 5s garbage replays'.
 SIEGEFLAGS ?=
+# A share of the usual sizes, or some experiments only: FIGURESFLAGS='--scale 0.1 hops join'.
+FIGURESFLAGS ?=
 # For the comparison: -nodes 16 -transport tcp.
 RIVALSFLAGS ?=
 # For the test runner; -strict as in .ci/run.
@@ -52,6 +54,10 @@ siege: ## flood five real nodes in eight ways, 10 minutes: a table, docs/siege.m
 .PHONY: fuzz
 fuzz: ## run each fuzz target for a minute (FUZZTIME=60s)
 	./scripts/fuzz
+
+.PHONY: figures
+figures: ## reproduce the papers' figures in simulation, 30 minutes: docs/evaluation/ (quicker: FIGURESFLAGS='--scale 0.2')
+	go run ./cmd/phyllolab figures --out docs/evaluation $(FIGURESFLAGS)
 
 rivals: ## measure phyllo beside go-libp2p-kad-dht, 15 minutes: a table, docs/rivals.md, docs/rivals.json
 	cd bench/rivals && go run . -page ../../docs/rivals.md -json ../../docs/rivals.json $(RIVALSFLAGS)

@@ -80,3 +80,22 @@ func TestRun(t *testing.T) {
 		t.Errorf("the first line is %+v", line)
 	}
 }
+
+// TestFigures: a page and a picture for each experiment, and a list of the pages.
+func TestFigures(t *testing.T) {
+	t.Chdir(t.TempDir())
+	got := command(t, []string{"figures", "--out", "pages", "--scale", "0.001", "join", "hops"})
+	for _, want := range []string{"join: ", "hops: ", "2> phyllolab run join --nodes 10 --seed 1\n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in:\n%s", want, got)
+		}
+	}
+	for file, want := range map[string]string{
+		"pages/join.md": "`phyllolab run join --nodes 10 --seed 1`", "pages/join.svg": "<svg ", "pages/hops.md": "| hops_mean, L=16",
+		"pages/README.md": "[hops](hops.md)",
+	} {
+		if b, err := os.ReadFile(file); err != nil || !strings.Contains(string(b), want) {
+			t.Errorf("%s: %v, no %q in:\n%s", file, err, want, b)
+		}
+	}
+}

@@ -65,7 +65,7 @@ Begin with:  phyllolab list       what can be measured
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return wrong("%w: see `%s --help`", err, c.CommandPath())
 	})
-	root.AddCommand(newList(w), newRun(w), newStorm(w))
+	root.AddCommand(newList(w), newRun(w), newFigures(w), newStorm(w))
 	return root
 }
 

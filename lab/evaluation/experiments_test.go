@@ -45,6 +45,12 @@ func TestExperiments(t *testing.T) {
 			}
 			checkMetrics(t, r)
 			checkPlots(t, r)
+			page := string(r.Page(evaluation.Circumstances{Command: "phyllolab run x", Machine: "a machine", Took: time.Second}, "x.svg"))
+			for _, want := range []string{"# " + e.Name, e.Paper, "`phyllolab run x`, seed 3, on a machine, in 1 s", "](x.svg)", "| " + e.Metrics[0].Name, "this run"} {
+				if !strings.Contains(page, want) {
+					t.Errorf("no %q in the page:\n%s", want, page)
+				}
+			}
 			lines := asJSON(t, r)
 			again, err := e.Run(t.Context(), evaluation.Params{Nodes: p.Nodes, Seed: 3, Span: p.Span})
 			if err != nil {

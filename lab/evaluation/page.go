@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"strings"
+	"time"
 )
 
 // line is a value as JSON.
@@ -95,7 +96,11 @@ func (r *Report) row(v *Value) []string {
 	}
 	value := strings.TrimSpace(Number(v.Value) + " " + r.unit(v.Metric))
 	if v.Rate != nil {
-		value += fmt.Sprintf(" (%v, at most %s)", v.Rate, Number(v.Rate.Upper()))
+		bound := "at most " + Number(v.Rate.Upper())
+		if v.Goal != nil && v.Goal.AtLeast {
+			bound = "at least " + Number(v.Rate.Lower())
+		}
+		value += fmt.Sprintf(" (%v, %s)", v.Rate, bound)
 	}
 	return []string{name, Number(float64(v.Nodes)), published, value, ratio, goal, string(v.Verdict())}
 }
@@ -107,4 +112,45 @@ func (r *Report) unit(metric string) string {
 		}
 	}
 	return ""
+}
+
+// Circumstances are what a page says of a run besides its figures.
+type Circumstances struct {
+	Command string // that repeats it
+	Machine string
+	Took    time.Duration
+}
+
+// Page gives the report as a page of Markdown, which shows its pictures from the files
+// PlotName(name, i) beside it.
+func (r *Report) Page(c Circumstances, name string) []byte {
+	var b strings.Builder
+	e := r.Experiment
+	fmt.Fprintf(&b, "# %s: %s\n\nPublished: %s.\n\n", e.Name, e.What, e.Paper)
+	fmt.Fprintf(&b, "Written by `make figures`, not by hand: `%s`, seed %d, on %s, in %.0f s. The paper's size is that of `--full`, %d nodes. "+
+		"A rate is k of n, with its one-sided bound of 95 %%.\n\n", c.Command, r.Params.Seed, c.Machine, c.Took.Seconds(), e.Full)
+	for i, p := range r.Plots {
+		fmt.Fprintf(&b, "![%s](%s)\n\n", p.Title, PlotName(name, i))
+	}
+	b.WriteString(r.Table())
+	b.WriteString("\n| metric | what it is |\n|---|---|\n")
+	for _, m := range e.Metrics {
+		fmt.Fprintf(&b, "| %s | %s |\n", m.Name, m.What)
+	}
+	return []byte(b.String())
+}
+
+// Summary counts the verdicts of a report, in words.
+func (r *Report) Summary() string {
+	count := make(map[Verdict]int)
+	for _, v := range r.Values {
+		count[v.Verdict()]++
+	}
+	var parts []string
+	for _, v := range []Verdict{Met, Missed, NotShown, Smaller} {
+		if k := count[v]; k > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", k, v))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
