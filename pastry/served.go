@@ -37,6 +37,9 @@ const (
 	// are asked for in no time. A copy of a message whose answer was given up is
 	// not delivered again, and not answered.
 	maxAnswers = 4 << 20
+	// mostSpare is how much room an answer may have behind it, in bytes: an encoder
+	// leaves as much as it wrote, and an answer is kept for minutes.
+	mostSpare = 256
 )
 
 // first notes a message and reports whether it is new; was is what is known of
@@ -61,6 +64,11 @@ func (s *servedSet) answered(k servedKey, r *Reply) {
 	m := s.list[k]
 	if m == nil {
 		return
+	}
+	if cap(r.Payload)-len(r.Payload) > mostSpare {
+		exact := *r
+		exact.Payload = slices.Clone(r.Payload)
+		r = &exact
 	}
 	m.reply = r
 	s.bytes += len(r.Payload)

@@ -49,6 +49,21 @@ func TestAnswersAreBounded(t *testing.T) {
 	}
 }
 
+// TestKeptAnswersAreExact: an answer is not kept with the room that its encoder left.
+func TestKeptAnswersAreExact(t *testing.T) {
+	for _, room := range []int{0, mostSpare, mostSpare + 1, 1 << 20} {
+		var s servedSet
+		k := servedKey{num: 1}
+		s.first(k, 0)
+		sent := &Reply{Code: replyAnswer, Num: 7, Payload: append(make([]byte, 0, 1000+room), make([]byte, 1000)...)}
+		s.answered(k, sent)
+		was, _ := s.first(k, 0)
+		if kept := was.reply; cap(kept.Payload) > 1000+mostSpare || len(kept.Payload) != 1000 || kept.Num != 7 || len(sent.Payload) != 1000 {
+			t.Errorf("with room for %d more, %d bytes are kept in %d, of reply %d", room, len(kept.Payload), cap(kept.Payload), kept.Num)
+		}
+	}
+}
+
 // TestSmallAnswersStay: receipts cost nothing and are not given up; a late answer to a
 // message that is forgotten is not kept; and what is forgotten is not counted.
 func TestSmallAnswersStay(t *testing.T) {
