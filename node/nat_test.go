@@ -62,11 +62,17 @@ func (p *process) id() string {
 	return s.ID.String()
 }
 
-// logged reports whether the log of a node has a line with this text.
-func (p *process) logged(text string) bool {
-	log, _ := os.ReadFile(filepath.Join(p.home, "phyllo.log"))
-	return strings.Contains(string(log), text)
+// log is what the node has logged.
+func (p *process) log() string {
+	b, err := os.ReadFile(filepath.Join(p.home, "phyllo.log"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return string(b)
 }
+
+// logged reports whether the log of a node has a line with this text.
+func (p *process) logged(text string) bool { return strings.Contains(p.log(), text) }
 
 // street is a ring of two nodes on the street and two behind routers.
 type street struct {
