@@ -6,7 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/phyllo-net/phyllo/api"
-	"github.com/phyllo-net/phyllo/node"
+	"github.com/phyllo-net/phyllo/node/config"
 )
 
 // What is typed for a setting, as a flag or in the environment, is taken whole or
@@ -20,7 +20,7 @@ func FuzzSetting(f *testing.F) {
 		f.Add(s[0], s[1])
 	}
 	f.Fuzz(func(t *testing.T, key, typed string) {
-		s, err := node.Load(t.TempDir(), nil)
+		s, err := config.Load(t.TempDir(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

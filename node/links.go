@@ -11,6 +11,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/host"
+	"github.com/phyllo-net/phyllo/node/config"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/store/disk"
@@ -64,7 +65,7 @@ func (n *Node) newTransport() (transport.Transport, error) {
 		if cfg.Listen, err = n.chooseListen(); err != nil {
 			return nil, err
 		}
-	} else if err := probeListen(n.cfg.Listen); err != nil {
+	} else if err := config.ProbeListen(n.cfg.Listen); err != nil {
 		return nil, err
 	}
 	return libp2p.New(cfg, libp2p.Options{Reach: n.natMeans(), PerLoopback: 1024})
@@ -73,7 +74,7 @@ func (n *Node) newTransport() (transport.Transport, error) {
 // natMeans is what of the settings helps behind routers and firewalls.
 func (n *Node) natMeans() libp2p.Reach {
 	c := &n.cfg
-	if !c.NAT || onlyLoopback(c.Listen) {
+	if !c.NAT || config.OnlyLoopback(c.Listen) {
 		return libp2p.Reach{}
 	}
 	return libp2p.Reach{PortMap: c.UPnP, Punch: c.PunchHoles, Relays: c.Relays, RelayFor: c.RelayPeers, RelayRate: int(c.RelayRate)}
@@ -82,13 +83,13 @@ func (n *Node) natMeans() libp2p.Reach {
 // chooseListen returns addresses with the port of the last time, the usual one, or
 // any free one, and remembers it, so that invitations and routers find it again.
 func (n *Node) chooseListen() ([]string, error) {
-	ports := []int{DefaultPort}
+	ports := []int{config.DefaultPort}
 	b, err := n.store.Get(nodeTable, portKey)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return nil, err
 	}
 	if last, err := strconv.Atoi(string(b)); err == nil && last > 0 && last < 1<<16 {
-		ports = []int{last, DefaultPort}
+		ports = []int{last, config.DefaultPort}
 	}
 	for range 8 {
 		ports = append(ports, 0)
@@ -103,7 +104,7 @@ func (n *Node) chooseListen() ([]string, error) {
 				return nil, err
 			}
 		}
-		c := Config{Listen: []string{"0.0.0.0:" + strconv.Itoa(port)}}
+		c := config.Config{Listen: []string{"0.0.0.0:" + strconv.Itoa(port)}}
 		if v6 {
 			c.Listen = append(c.Listen, "[::]:"+strconv.Itoa(port))
 		}

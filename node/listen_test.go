@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/phyllo-net/phyllo/api"
-	"github.com/phyllo-net/phyllo/node"
+	"github.com/phyllo-net/phyllo/node/config"
 )
 
 // TestListen: addresses to listen on are IP:PORT, or as status prints them; what a
@@ -24,7 +24,7 @@ func TestListen(t *testing.T) {
 		{"/ip6/2001:db8::1/udp/65535/quic-v1", []string{"/ip6/2001:db8::1/udp/65535/quic-v1"}},
 		{"/ip4/1.2.3.4/tcp/4280/p2p/12D3KooWBmAwcd4PJNJvfV89HwE48nwkRmAgo8Vy3uQEyNNHBox2", []string{"/ip4/1.2.3.4/tcp/4280"}},
 	} {
-		s, err := node.Load(t.TempDir(), nil)
+		s, err := config.Load(t.TempDir(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -44,7 +44,7 @@ func TestListen(t *testing.T) {
 }
 
 func TestListenRefuses(t *testing.T) {
-	s, err := node.Load(t.TempDir(), nil)
+	s, err := config.Load(t.TempDir(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

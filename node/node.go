@@ -1,3 +1,6 @@
+// Package node is the real assembly: it starts the parts of a node in order, stops
+// them in reverse, and is the only room that knows all of the real side. Nobody but
+// programs and tests should import it.
 package node
 
 import (
@@ -12,6 +15,7 @@ import (
 	"github.com/phyllo-net/phyllo/gateway/control"
 	"github.com/phyllo-net/phyllo/keys"
 	"github.com/phyllo-net/phyllo/member"
+	"github.com/phyllo-net/phyllo/node/config"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/transport"
@@ -28,7 +32,7 @@ const readyPatience = 15 * time.Second
 // Node is one real node. Make it with New; its methods may be called from any
 // goroutine.
 type Node struct {
-	cfg Config
+	cfg config.Config
 	opt options
 	log *slog.Logger
 
@@ -71,7 +75,7 @@ type Node struct {
 
 // New returns a node that is not started. The error is that of Config.Validate, or
 // of an option.
-func New(c Config, opts ...Option) (*Node, error) {
+func New(c config.Config, opts ...Option) (*Node, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/node"
+	"github.com/phyllo-net/phyllo/node/config"
 )
 
 // patience bounds every wait of a test.
@@ -22,15 +23,15 @@ func limited(t *testing.T) context.Context {
 
 // settings are those of a node of a test, on loopback.
 
-func settings(home string) node.Config {
-	c := node.Default()
+func settings(home string) config.Config {
+	c := config.Default()
 	c.Home, c.Listen, c.UI, c.LAN, c.NAT = home, []string{"127.0.0.1:0"}, "off", false, false
 	return c
 }
 
 // start starts a node with these settings, and stops it with the test.
 
-func start(t *testing.T, c node.Config, opts ...node.Option) *node.Node {
+func start(t *testing.T, c config.Config, opts ...node.Option) *node.Node {
 	t.Helper()
 	n, err := node.New(c, opts...)
 	if err != nil {

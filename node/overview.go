@@ -14,6 +14,7 @@ import (
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/gateway/control"
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/node/config"
 	"github.com/phyllo-net/phyllo/pastry"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/transport"
@@ -75,7 +76,7 @@ func (f face) Status(ctx context.Context) (*api.Status, error) {
 func (n *Node) reachable() api.Reach {
 	r := n.carrier.Reachable()
 	if r.Kind == "loopback" {
-		r.Sentence = "This node listens on this computer only: let it listen elsewhere with --listen 0.0.0.0:" + strconv.Itoa(DefaultPort) + "."
+		r.Sentence = "This node listens on this computer only: let it listen elsewhere with --listen 0.0.0.0:" + strconv.Itoa(config.DefaultPort) + "."
 	}
 	return api.Reach{Kind: r.Kind, Sentence: r.Sentence, Relays: r.Relays}
 }

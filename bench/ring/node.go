@@ -10,6 +10,7 @@ import (
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/node"
+	"github.com/phyllo-net/phyllo/node/config"
 	"github.com/phyllo-net/phyllo/pastry"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
@@ -88,7 +89,7 @@ func Open(ctx context.Context, dir, invitation string, o Options) (*Node, error)
 
 // open starts a node that has a home and a store.
 func open(ctx context.Context, n *Node, invitation string, o Options) (*Node, error) {
-	c := node.Default()
+	c := config.Default()
 	c.Home, c.Join, c.LAN, c.NAT, c.UI, c.RingName = n.home, invitation, false, false, "off", "bench"
 	c.Listen = []string{"127.0.0.1:0"}
 	app := kbr.App(idle{})

@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/spf13/cobra"
+	"github.com/phyllo-net/phyllo/node/config"
 
-	"github.com/phyllo-net/phyllo/node"
+	"github.com/spf13/cobra"
 )
 
 func newConfig(w *world) *cobra.Command {
@@ -22,7 +22,7 @@ of the environment, and these by the flags of "phyllo up". All have defaults.`,
 			Example: "  phyllo config show\n  PHYLLO_LAN=false phyllo config show --json",
 			Args:    args(0, 0),
 			RunE: func(*cobra.Command, []string) error {
-				s, err := node.Load(w.home, w.environ)
+				s, err := config.Load(w.home, w.environ)
 				if err != nil {
 					return err
 				}
@@ -50,11 +50,11 @@ of the environment, and these by the flags of "phyllo up". All have defaults.`,
 			Example: "  phyllo config check\n  phyllo config check new.toml",
 			Args:    args(0, 1), ValidArgsFunction: completeFiles(nil, 0),
 			RunE: func(_ *cobra.Command, a []string) error {
-				path := filepath.Join(w.home, node.ConfigName)
+				path := filepath.Join(w.home, config.ConfigName)
 				if len(a) == 1 {
 					path = a[0]
 				}
-				_, err := node.LoadFile(path)
+				_, err := config.LoadFile(path)
 				switch {
 				case errors.Is(err, fs.ErrNotExist) && len(a) == 0:
 					return w.checked("absent", path, "does not exist: the defaults hold")

@@ -14,7 +14,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/id"
-	"github.com/phyllo-net/phyllo/node"
+	"github.com/phyllo-net/phyllo/node/config"
 )
 
 // demoRing is a ring of nodes in this process. It stands before the first node as
@@ -139,7 +139,7 @@ func (d *demoRing) start(ctx context.Context, invite string) (*demoNode, error) 
 	if err := os.Mkdir(home, 0o700); err != nil {
 		return nil, err
 	}
-	c := node.Default()
+	c := config.Default()
 	c.Home, c.Join, c.LAN, c.NAT, c.RingName = home, invite, false, false, "demo"
 	c.Listen, c.UI, c.LogLevel = []string{"127.0.0.1:0"}, "off", "error"
 	var serve func(api.Node) api.Node

@@ -19,7 +19,7 @@ import (
 	"github.com/phyllo-net/phyllo/gateway/control"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/internal/fakenode"
-	"github.com/phyllo-net/phyllo/node"
+	"github.com/phyllo-net/phyllo/node/config"
 	"github.com/phyllo-net/phyllo/ui"
 )
 
@@ -49,12 +49,12 @@ func TestMain(m *testing.M) {
 type fake struct {
 	node   *fakenode.Node
 	offers api.Node
-	cfg    node.Config
+	cfg    config.Config
 	server *control.Server
 	kill   sync.Once
 }
 
-func fakeLaunch(c node.Config, _ *slog.Logger, serve func(api.Node) api.Node) (runner, error) {
+func fakeLaunch(c config.Config, _ *slog.Logger, serve func(api.Node) api.Node) (runner, error) {
 	if why := os.Getenv("TEST_LAUNCH"); why == "newer" {
 		return nil, api.Errorf(api.NewerState, "the folder %s was written by a newer version: update phyllo", c.Home)
 	}
@@ -115,7 +115,7 @@ func (f *fake) Stop(ctx context.Context) error {
 // start runs a pretended node in this process until the test ends.
 func start(t *testing.T, home string) *fakenode.Node {
 	t.Helper()
-	c := node.Default()
+	c := config.Default()
 	c.Home, c.UI = home, "off"
 	r, err := fakeLaunch(c, nil, nil)
 	if err != nil {
@@ -180,7 +180,7 @@ type offered struct {
 	late int // how many times it still says that it is joining
 }
 
-func (v *village) launch(c node.Config, log *slog.Logger, serve func(api.Node) api.Node) (runner, error) {
+func (v *village) launch(c config.Config, log *slog.Logger, serve func(api.Node) api.Node) (runner, error) {
 	r, err := fakeLaunch(c, log, nil)
 	if err != nil {
 		return nil, err

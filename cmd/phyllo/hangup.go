@@ -10,9 +10,9 @@ import (
 	"strings"
 	"syscall"
 
-	"golang.org/x/term"
+	"github.com/phyllo-net/phyllo/node/config"
 
-	"github.com/phyllo-net/phyllo/node"
+	"golang.org/x/term"
 )
 
 // untilHangup ends, besides with ctx, when the terminal is gone, so that what was
@@ -52,7 +52,7 @@ func (h *hangups) terminalGone() bool {
 // reread reads the settings again and says in the log what of them is new. They hold
 // from the next start: a half of them cannot change while a node runs, and which half
 // nobody would remember.
-func reread(old *node.Settings, load func() (*node.Settings, error), log *slog.Logger) {
+func reread(old *config.Settings, load func() (*config.Settings, error), log *slog.Logger) {
 	s, err := load()
 	if err != nil {
 		log.Error("SIGHUP: the settings are wrong and would not let the node start; it goes on with those that it has", "err", err)

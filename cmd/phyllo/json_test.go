@@ -14,7 +14,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/id"
-	"github.com/phyllo-net/phyllo/node"
+	"github.com/phyllo-net/phyllo/node/config"
 )
 
 // jsonPage is where the output of --json is documented.
@@ -309,7 +309,7 @@ func TestJSONTypes(t *testing.T) {
 	var summary play
 	for heading, v := range map[string]any{
 		"phyllo up": api.Ready{}, "phyllo status": api.Status{}, "phyllo doctor": api.Finding{}, "phyllo ui": api.Ticket{},
-		"phyllo config show": node.Setting{}, "phyllo invite": api.Invitation{}, "phyllo join": api.Joined{}, "phyllo member list": api.Member{},
+		"phyllo config show": config.Setting{}, "phyllo invite": api.Invitation{}, "phyllo join": api.Joined{}, "phyllo member list": api.Member{},
 		"phyllo ping": api.Pong{}, "phyllo trace": api.Trace{}, "phyllo user add": api.User{}, "phyllo user verify": api.KeyPair{},
 		"phyllo contact list": api.Contact{}, "phyllo send": api.Sent{}, "phyllo inbox": received{}, "phyllo version": version{},
 		"Peer": api.Peer{}, "Reach": api.Reach{}, "Traffic": api.Traffic{}, "Hop": api.Hop{}, "Fingerprint": api.Fingerprint{},

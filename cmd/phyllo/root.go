@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/phyllo-net/phyllo/api"
-	"github.com/phyllo-net/phyllo/node"
+	"github.com/phyllo-net/phyllo/node/config"
 )
 
 // run is the program. It returns the exit code.
@@ -155,7 +155,7 @@ func emptyFlags(cmd *cobra.Command) (err error) {
 // setHome makes the home absolute.
 func (w *world) setHome() (err error) {
 	if w.home == "" {
-		w.home, err = node.DefaultHome(w.getenv)
+		w.home, err = config.DefaultHome(w.getenv)
 		return err
 	}
 	w.home, err = filepath.Abs(w.home)

@@ -15,7 +15,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/internal/fakenode"
-	"github.com/phyllo-net/phyllo/node"
+	"github.com/phyllo-net/phyllo/node/config"
 )
 
 var update = flag.Bool("update", false, "write what the commands print into testdata")
@@ -199,7 +199,7 @@ func TestEveryCommandHasExamples(t *testing.T) {
 
 // TestSettingsHaveFlags: what flags of up exist is known to the settings.
 func TestSettingsHaveFlags(t *testing.T) {
-	s, err := node.Load(t.TempDir(), nil)
+	s, err := config.Load(t.TempDir(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

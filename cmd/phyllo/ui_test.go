@@ -8,14 +8,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/phyllo-net/phyllo/node"
+	"github.com/phyllo-net/phyllo/node/config"
 )
 
 // TestUI: a browser gets a file that only this user can read; the one-time address
 // stands on no command line, and is printed only where it is asked for or needed.
 func TestUI(t *testing.T) {
 	home := newHome(t)
-	c := node.Default()
+	c := config.Default()
 	c.Home, c.UI = home, "127.0.0.1:0"
 	r, err := fakeLaunch(c, nil, nil)
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/node"
+	"github.com/phyllo-net/phyllo/node/config"
 )
 
 // stopTime is how long a node may take to stop in order.
@@ -46,7 +47,7 @@ node reads them again, and its log says what is wrong or holds from the next sta
 				return err
 			}
 			if foreground {
-				return w.stay(cmd.Context(), s, func() (*node.Settings, error) { return w.settings(cmd.Flags()) }, readyFD)
+				return w.stay(cmd.Context(), s, func() (*config.Settings, error) { return w.settings(cmd.Flags()) }, readyFD)
 			}
 			return w.background(cmd.Context(), cmd.Flags())
 		},
@@ -66,8 +67,8 @@ node reads them again, and its log says what is wrong or holds from the next sta
 }
 
 // settings are those of the home, the environment and the flags, in this order.
-func (w *world) settings(f *pflag.FlagSet) (*node.Settings, error) {
-	s, err := node.Load(w.home, w.environ)
+func (w *world) settings(f *pflag.FlagSet) (*config.Settings, error) {
+	s, err := config.Load(w.home, w.environ)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +101,7 @@ type report struct {
 }
 
 // stay runs a node until it is asked to stop. reload reads the settings again.
-func (w *world) stay(ctx context.Context, s *node.Settings, reload func() (*node.Settings, error), readyFD int) (err error) {
+func (w *world) stay(ctx context.Context, s *config.Settings, reload func() (*config.Settings, error), readyFD int) (err error) {
 	hup := w.catchHangups()
 	defer hup.close()
 	tell := func(any) error { return nil }
@@ -166,7 +167,7 @@ func (w *world) stay(ctx context.Context, s *node.Settings, reload func() (*node
 }
 
 // begin starts a node and waits until it is in its ring.
-func (w *world) begin(ctx context.Context, c node.Config, log *slog.Logger) (runner, *api.Status, error) {
+func (w *world) begin(ctx context.Context, c config.Config, log *slog.Logger) (runner, *api.Status, error) {
 	if w.getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(c.Memory)
 	}
@@ -189,7 +190,7 @@ func (w *world) begin(ctx context.Context, c node.Config, log *slog.Logger) (run
 	return nil, nil, err
 }
 
-func (w *world) logger(c node.Config) *slog.Logger {
+func (w *world) logger(c config.Config) *slog.Logger {
 	o := &slog.HandlerOptions{Level: c.Level()}
 	if c.LogJSON {
 		return slog.New(slog.NewJSONHandler(w.stderr, o))

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/phyllo-net/phyllo/api"
-	"github.com/phyllo-net/phyllo/node"
+	"github.com/phyllo-net/phyllo/node/config"
 )
 
 // world is what a run of the program sees of its surroundings.
@@ -29,7 +29,7 @@ type world struct {
 	program string
 	// launch makes a node that is not started yet. serve, if not nil, gets its
 	// interface and returns what the control socket shall offer.
-	launch func(c node.Config, log *slog.Logger, serve func(api.Node) api.Node) (runner, error)
+	launch func(c config.Config, log *slog.Logger, serve func(api.Node) api.Node) (runner, error)
 	// browse opens a file in the user's browser.
 	browse func(path string, getenv func(string) string) error
 
@@ -153,7 +153,7 @@ func (w *world) client() (*api.Client, error) { return api.Dial(w.home) }
 
 // command is how to call this program for the same home, for hints.
 func (w *world) command(rest string) string {
-	if def, err := node.DefaultHome(w.getenv); err == nil && def == w.home {
+	if def, err := config.DefaultHome(w.getenv); err == nil && def == w.home {
 		return w.program + " " + rest
 	}
 	return w.commandAt(w.home, rest)

@@ -9,6 +9,7 @@ import (
 	"github.com/phyllo-net/phyllo/examples/echo"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/node"
+	"github.com/phyllo-net/phyllo/node/config"
 	"github.com/phyllo-net/phyllo/task"
 )
 
@@ -17,7 +18,7 @@ func TestRealNodes(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	t.Cleanup(cancel)
 	start := func(invitation string) (*node.Node, *echo.App) {
-		c := node.Default()
+		c := config.Default()
 		c.Home, c.Listen, c.UI, c.LAN, c.NAT = t.TempDir(), []string{"127.0.0.1:0"}, "off", false, false
 		c.Join = invitation
 		app := new(echo.App)

@@ -13,6 +13,7 @@ import (
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/node"
+	"github.com/phyllo-net/phyllo/node/config"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/transport"
 	"github.com/phyllo-net/phyllo/transport/libp2p"
@@ -84,7 +85,7 @@ func gatherMembers(do func(context.Context, *traitors, int) error) func(context.
 // turn makes a member, and lets him do what members do, so that he has frames.
 func turn(ctx context.Context, o *orders, i int, inv string) (*traitor, error) {
 	t := &traitor{name: fmt.Sprintf("traitor%d-%d", i, rand.Uint32())}
-	c := node.Default()
+	c := config.Default()
 	c.Home, c.Listen, c.Join, c.LAN, c.NAT, c.User = filepath.Join(o.Dir, t.name), []string{"127.0.0.1:0"}, inv, false, false, t.name
 	var err error
 	t.node, err = node.New(c, node.WithoutControl(), node.WithTransport(func(c transport.Config) (transport.Transport, error) {

@@ -1,4 +1,4 @@
-package node_test
+package config_test
 
 import (
 	"errors"
@@ -11,20 +11,20 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/phyllo-net/phyllo/api"
-	"github.com/phyllo-net/phyllo/node"
+	"github.com/phyllo-net/phyllo/node/config"
 )
 
 func write(t *testing.T, text string) (home string) {
 	t.Helper()
 	home = t.TempDir()
-	if err := os.WriteFile(filepath.Join(home, node.ConfigName), []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(home, config.ConfigName), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return home
 }
 
 func TestDefaultsAreValid(t *testing.T) {
-	c := node.Default()
+	c := config.Default()
 	c.Home = "/x"
 	if err := c.Validate(); err != nil {
 		t.Error(err)
@@ -33,14 +33,14 @@ func TestDefaultsAreValid(t *testing.T) {
 
 func TestOrderOfSettings(t *testing.T) {
 	home := write(t, "lan = false\nlog_level = \"debug\"\nconnections = 100\nmemory = \"1GiB\"\nlisten = [\"0.0.0.0:1\", \"[::]:2\"]\n")
-	s, err := node.Load(home, []string{"PHYLLO_LOG_LEVEL=warn", "PHYLLO_CONNECTIONS=200", "PHYLLO_OTHER=1", "PHYLLO_LISTEN=127.0.0.1:0, 127.0.0.1:9"})
+	s, err := config.Load(home, []string{"PHYLLO_LOG_LEVEL=warn", "PHYLLO_CONNECTIONS=200", "PHYLLO_OTHER=1", "PHYLLO_LISTEN=127.0.0.1:0, 127.0.0.1:9"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Set("connections", "300", "--connections"); err != nil {
 		t.Fatal(err)
 	}
-	want := node.Default()
+	want := config.Default()
 	want.Home, want.LAN, want.LogLevel, want.Connections, want.Memory = home, false, "warn", 300, 1<<30
 	want.Listen = []string{"127.0.0.1:0", "127.0.0.1:9"}
 	if diff := cmp.Diff(want, s.Config); diff != "" {
@@ -62,7 +62,7 @@ func TestOrderOfSettings(t *testing.T) {
 }
 
 func TestSecretsAreNotShown(t *testing.T) {
-	s, err := node.Load(write(t, `join = "phyllo1secret"`), nil)
+	s, err := config.Load(write(t, `join = "phyllo1secret"`), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,13 +111,13 @@ func TestConfigFiles(t *testing.T) {
 		"too large":            {strings.Repeat("# filling\n", 200_000), "1 MiB"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, err := node.Load(write(t, c.text), nil)
+			s, err := config.Load(write(t, c.text), nil)
 			switch {
 			case c.says == "" && err != nil:
 				t.Error(err)
 			case c.says != "" && err == nil:
 				t.Errorf("was taken: %+v", s.Config)
-			case c.says != "" && (!strings.Contains(err.Error(), c.says) || api.KindOf(err) != api.Usage || !strings.Contains(err.Error(), node.ConfigName)):
+			case c.says != "" && (!strings.Contains(err.Error(), c.says) || api.KindOf(err) != api.Usage || !strings.Contains(err.Error(), config.ConfigName)):
 				t.Errorf("says %q (kind %s), want %q", err, api.KindOf(err), c.says)
 			}
 		})
@@ -127,10 +127,10 @@ func TestConfigFiles(t *testing.T) {
 // TestHugeFile: 100 MiB cost no more than the limit.
 func TestHugeFile(t *testing.T) {
 	home := write(t, "")
-	if err := os.Truncate(filepath.Join(home, node.ConfigName), 100<<20); err != nil {
+	if err := os.Truncate(filepath.Join(home, config.ConfigName), 100<<20); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := node.Load(home, nil); api.KindOf(err) != api.Usage || !strings.Contains(err.Error(), "1 MiB") {
+	if _, err := config.Load(home, nil); api.KindOf(err) != api.Usage || !strings.Contains(err.Error(), "1 MiB") {
 		t.Error(err)
 	}
 }
@@ -138,17 +138,17 @@ func TestHugeFile(t *testing.T) {
 func TestEnvironment(t *testing.T) {
 	for _, v := range []string{"PHYLLO_LAN=perhaps", "PHYLLO_CONNECTIONS=many", "PHYLLO_MEMORY=lots", "PHYLLO_LISTEN=here", "PHYLLO_UI=everywhere"} {
 		name, _, _ := strings.Cut(v, "=")
-		if _, err := node.Load(t.TempDir(), []string{v}); api.KindOf(err) != api.Usage || !strings.HasPrefix(err.Error(), name+": ") {
+		if _, err := config.Load(t.TempDir(), []string{v}); api.KindOf(err) != api.Usage || !strings.HasPrefix(err.Error(), name+": ") {
 			t.Errorf("%s: %v", v, err)
 		}
 	}
 }
 
 func TestFilesThatAreNamed(t *testing.T) {
-	if _, err := node.LoadFile(filepath.Join(t.TempDir(), "none")); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := config.LoadFile(filepath.Join(t.TempDir(), "none")); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}
-	if _, err := node.LoadFile(t.TempDir()); api.KindOf(err) != api.Usage {
+	if _, err := config.LoadFile(t.TempDir()); api.KindOf(err) != api.Usage {
 		t.Errorf("a folder: %v", err)
 	}
 }
@@ -163,7 +163,7 @@ func TestDefaultHome(t *testing.T) {
 		{map[string]string{"XDG_DATA_HOME": "relative", "HOME": "/h"}, "/h/.local/share/phyllo"},
 		{nil, ""},
 	} {
-		got, err := node.DefaultHome(func(k string) string { return c.env[k] })
+		got, err := config.DefaultHome(func(k string) string { return c.env[k] })
 		if got != c.want || (err == nil) == (c.want == "") {
 			t.Errorf("%v: %q, %v", c.env, got, err)
 		}
@@ -175,9 +175,9 @@ func FuzzConfig(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		s, err := node.Load(write(t, text), nil)
+		s, err := config.Load(write(t, text), nil)
 		if err != nil {
-			if api.KindOf(err) != api.Usage || !strings.Contains(err.Error(), node.ConfigName+":") {
+			if api.KindOf(err) != api.Usage || !strings.Contains(err.Error(), config.ConfigName+":") {
 				t.Errorf("%q: kind %s, %v", text, api.KindOf(err), err)
 			}
 			return

@@ -1,7 +1,7 @@
-// Package node is the real assembly: it starts the parts of a node in order, stops
-// them in reverse, and is the only room that knows all of the real side. Nobody but
-// programs and tests should import it.
-package node
+// Package config holds the settings of a node: what each one is, and what may stand
+// in it; the settings file (phyllo.toml), variables and flags, in this order; and the
+// place of each wrong value. It reads that file and knows nothing of a running node.
+package config
 
 import (
 	"errors"

@@ -1,4 +1,4 @@
-package node
+package config
 
 import (
 	"bytes"
@@ -109,6 +109,9 @@ func readConfig(path string) (string, error) {
 		return "", err
 	}
 	defer f.Close()
+	if st, err := f.Stat(); err == nil && st.IsDir() {
+		return "", api.Errorf(api.Usage, "reading %s: it is a folder: name the settings file itself, as in %s", path, filepath.Join(path, ConfigName))
+	}
 	b, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
 	switch {
 	case err != nil:

@@ -1,4 +1,4 @@
-package node
+package config
 
 import (
 	"fmt"
@@ -122,8 +122,8 @@ func checkListen(v any) error {
 	return nil
 }
 
-// probeListen makes sure that nobody listens at the addresses yet.
-func probeListen(listen []string) error {
+// ProbeListen makes sure that nobody listens at the addresses yet.
+func ProbeListen(listen []string) error {
 	for _, s := range listen {
 		l, err := parseListener(s)
 		if err == nil {
@@ -136,9 +136,9 @@ func probeListen(listen []string) error {
 	return nil
 }
 
-// onlyLoopback reports whether all addresses are of this computer alone: no router
+// OnlyLoopback reports whether all addresses are of this computer alone: no router
 // needs to be asked for such.
-func onlyLoopback(listen []string) bool {
+func OnlyLoopback(listen []string) bool {
 	for _, s := range listen {
 		if l, err := parseListener(s); err != nil || !l.at.Addr().IsLoopback() {
 			return false
