@@ -29,10 +29,10 @@ how far from it these are, and, by what all took, whether somebody else worked o
 Goals: at least %.0f %% of the honest requests answered that are answered in calm, 99th percentile at most %.0f times that in calm, at most %d MiB
 resident and %d descriptors at any node, all as in calm at most %v after the end, and no fault of the program.
 
-Resident memory rises from row to row because the same nodes go through all of them, and not because of the floods: a node keeps its
-answers for five minutes, so that a copy of a question gets the same one, of 8,192 questions and 4 MiB at most, and Go's heap is
-given twice what is in use. Under 40 requests a second it is full after three minutes and memory stays level then. Of a node's
-resident memory 34 MiB are the program itself.
+Resident memory rises from row to row because the same nodes go through all of them, under the same honest load, and not because of the
+floods: a node keeps its answers for five minutes, so that a copy of a question gets the same one, 8,192 of them and 4 MiB at most. Under
+one flood of 210 s the heap was level after one to three minutes, when that many had been given, and stayed so. Of a node's resident memory
+34 MiB are the program itself.
 
 | flood | strikes a second, reached | calm: answered, p50 / p99 | flood: answered, p50 / p99 | goodput | p99 ratio | most RSS | most FDs | processors busy: calm: nodes, all; flood: nodes, attackers, all | as in calm after | missed |
 |---|---|---|---|---|---|---|---|---|---|---|
