@@ -1,4 +1,4 @@
-package node_test
+package config_test
 
 import (
 	"testing"
