@@ -55,6 +55,10 @@ siege: ## flood five real nodes in eight ways, 10 minutes: a table, docs/siege.m
 fuzz: ## run each fuzz target for a minute (FUZZTIME=60s)
 	./scripts/fuzz
 
+.PHONY: mutants
+mutants: ## break the overlay on purpose, in one way after another: storms must find each out; prints the seed that did
+	go run ./internal/mutants
+
 .PHONY: figures
 figures: ## reproduce the papers' figures in simulation, 30 minutes: docs/evaluation/ (quicker: FIGURESFLAGS='--scale 0.2')
 	go run ./cmd/phyllolab figures --out docs/evaluation $(FIGURESFLAGS)
