@@ -259,6 +259,9 @@ func (n *Node) linkIn(t *task.T) error {
 			n.becomeActive()
 			return nil
 		}
+		if s == leftSide {
+			n.dropLease(rightSide)
+		}
 		c := n.neighbour(s)
 		_, err := task.Await(t, 2*time.Second, func(resolve func(bool, error)) {
 			n.linked = func() {

@@ -604,6 +604,22 @@ func (n *Node) giveUp(s side, c *contact) {
 	}
 }
 
+// dropLease gives back the lease of side s. A newcomer without its left one must not
+// keep the right one: two of them, each with a lease that the other needs, would wait
+// for each other for ever.
+func (n *Node) dropLease(s side) {
+	a := &n.sides[s]
+	a.retry.Stop()
+	a.next.Stop()
+	a.askNum, a.askedOf = 0, nil
+	if n.holds(s) {
+		if o := n.contact(a.heldFrom); o.there() && o.h.Incarnation == a.heldFrom.Incarnation {
+			n.sendLease(s, o, &Lease{Right: s == rightSide, Release: a.heldNum})
+		}
+	}
+	a.heldFrom, a.heldUntil = nil, 0
+}
+
 // onRelease ends a lease that its holder gave up, unless it was renewed since.
 func (n *Node) onRelease(s side, c *contact, num uint32) {
 	a := &n.sides[s]
