@@ -71,6 +71,8 @@ type handleFields struct {
 	Moves       uint32
 }
 
+var handleForm = wire.FormOf((*handleFields)(nil))
+
 // MarshalBinary implements encoding.BinaryMarshaler.
 func (h *Handle) MarshalBinary() ([]byte, error) {
 	return wire.Marshal(handleFields{ID: h.ID, Key: h.Key, Incarnation: h.Incarnation, Addrs: h.Addrs, Moves: h.Moves})
@@ -83,7 +85,7 @@ func (h *Handle) UnmarshalBinary(b []byte) error {
 		return fmt.Errorf("%w: handle of %d bytes", wire.ErrMalformed, len(b))
 	}
 	var f handleFields
-	if err := wire.Unmarshal(b, &f); err != nil {
+	if err := handleForm.Unmarshal(b, &f); err != nil {
 		return err
 	}
 	v := Handle{ID: f.ID, Key: f.Key, Incarnation: f.Incarnation, Addrs: f.Addrs, Moves: f.Moves}

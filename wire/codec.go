@@ -25,7 +25,6 @@ import (
 	"encoding"
 	"errors"
 	"fmt"
-	"reflect"
 
 	"github.com/fxamacker/cbor/v2"
 )
@@ -105,9 +104,14 @@ type Checker interface {
 // but the deterministic form, and no null in place of the value. On error, which
 // wraps ErrMalformed, v must not be used.
 func Unmarshal(b []byte, v any) error {
+	return unmarshal(b, v, func() *form { return FormOf(v).form })
+}
+
+// unmarshal asks for the form of v only if it needs it.
+func unmarshal(b []byte, v any, of func() *form) error {
 	elements, err := canonical(b)
 	if err == nil {
-		err = affordable(b, elements, reflect.TypeOf(v))
+		err = affordable(b, elements, of)
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrMalformed, err)

@@ -53,6 +53,7 @@ type Question interface {
 // Table lists the messages of one protocol. It never changes after NewTable.
 type Table struct {
 	kinds [256]reflect.Type
+	forms [256]*Form
 	sizes [256]int
 	asks  [256]bool
 }
@@ -72,6 +73,7 @@ func NewTable(ms ...Message) *Table {
 			panic(fmt.Sprintf("wire: %v holds a %v, which decodes from what it should refuse: give it an UnmarshalBinary with wire.Exact and an UnmarshalCBOR with wire.ByteString", typ, f))
 		}
 		t.kinds[m.Kind()] = typ
+		t.forms[m.Kind()] = FormOf(m)
 		t.sizes[m.Kind()] = MaxFrame
 		if s, ok := m.(Small); ok {
 			t.sizes[m.Kind()] = s.MaxSize()
@@ -162,7 +164,7 @@ func (t *Table) Decode(b []byte) (Message, error) {
 		return nil, fmt.Errorf("%w: %v of %d bytes, at most %d", ErrTooLarge, typ, len(b), most)
 	}
 	v := reflect.New(typ)
-	if err := Unmarshal(b[1:], v.Interface()); err != nil {
+	if err := t.forms[b[0]].Unmarshal(b[1:], v.Interface()); err != nil {
 		return nil, err
 	}
 	return v.Interface().(Message), nil
