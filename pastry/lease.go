@@ -639,6 +639,13 @@ func (n *Node) onDeny(s side, c *contact, m *Lease) {
 	a.retry.Stop()
 	a.askNum = 0
 	a.tries = 0
+	if !n.active && !m.Active && c.active {
+		// Others called it ready, and it is not, as after a restart. A newcomer that went
+		// on to take it for its neighbour would keep it, and all of this gap, out.
+		c.active = false
+		n.leafs.list = nil
+		n.stateChanged()
+	}
 	if m.Nearer != nil && m.Nearer.ID != n.self.ID {
 		o := n.contact(m.Nearer)
 		if (!o.leaf() || !o.active) && o.life != left {
