@@ -74,17 +74,7 @@ func (t *Truth) Claims(calm bool) {
 }
 
 // LeafSets checks O3: every leaf set is that of the true ring.
-func (t *Truth) LeafSets(size int) { t.inexact(size, t.fail) }
-
-// Exact reports whether every leaf set is that of the true ring now (O3).
-func (t *Truth) Exact(size int) bool {
-	exact := true
-	t.inexact(size, func(string, ...any) { exact = false })
-	return exact
-}
-
-// inexact tells where leaf sets are not those of the true ring.
-func (t *Truth) inexact(size int, tell func(format string, args ...any)) {
+func (t *Truth) LeafSets(size int) {
 	ring := t.sorted()
 	half := min(size/2, len(ring)-1)
 	for i, n := range ring {
@@ -96,12 +86,12 @@ func (t *Truth) inexact(size int, tell func(format string, args ...any)) {
 					j = (i - k - 1 + 2*len(ring)) % len(ring)
 				}
 				if k >= len(have) || have[k].ID != t.r.Sim.Handle(ring[j]).ID {
-					tell("O3: node %d lacks node %d as number %d on side %d of its leaf set", n, ring[j], k+1, side)
+					t.fail("O3: node %d lacks node %d as number %d on side %d of its leaf set", n, ring[j], k+1, side)
 					break
 				}
 			}
 			if len(have) > half {
-				tell("O3: node %d has %d leaf-set members on side %d, should have %d", n, len(have), side, half)
+				t.fail("O3: node %d has %d leaf-set members on side %d, should have %d", n, len(have), side, half)
 			}
 		}
 	}
