@@ -58,7 +58,7 @@ func (t *Truth) Claims(calm bool) {
 			if id.Closer(key, t.r.Sim.Handle(n).ID, t.r.Sim.Handle(nearest).ID) {
 				nearest = n
 			}
-			if t.r.Node(n).Claims(t.r.Sim.Clocks(n), key) {
+			if t.claims(n, key) {
 				who = append(who, n)
 			}
 		}
@@ -71,6 +71,14 @@ func (t *Truth) Claims(calm bool) {
 			t.fail("O1: key %s is claimed by node %d, but %d is nearer", key.Short(), who[0], nearest)
 		}
 	}
+}
+
+// claims reports whether a node serves key, or would if it went on now. A process that
+// is stopped gains nothing by its clock: what it waited for, as when it had lost sight of
+// all others, it waits for anew, as it finds first that it was stopped.
+func (t *Truth) claims(n sim.NodeRef, key id.ID) bool {
+	p := t.r.Node(n)
+	return p.Claims(t.r.Sim.Clocks(n), key) && (!t.r.Sim.Paused(n) || p.Claims(t.paused[n], key))
 }
 
 // LeafSets checks O3: every leaf set is that of the true ring.

@@ -22,11 +22,14 @@ type Truth struct {
 	Delivered, Wrong int
 	lastChange       time.Duration
 	died             map[sim.NodeRef]time.Duration
-	Sent             int // link messages
+	paused           map[sim.NodeRef]machine.Clock // when its process was stopped last, by its own clocks
+	Sent             int                           // link messages
 	log              *transcript
 }
 
-func newTruth(r *Ring) *Truth { return &Truth{r: r, died: make(map[sim.NodeRef]time.Duration)} }
+func newTruth(r *Ring) *Truth {
+	return &Truth{r: r, died: make(map[sim.NodeRef]time.Duration), paused: make(map[sim.NodeRef]machine.Clock)}
+}
 
 func (t *Truth) watch(o sim.Observe) sim.Observe {
 	send, life := o.Send, o.Life
@@ -43,6 +46,8 @@ func (t *Truth) watch(o sim.Observe) sim.Observe {
 			t.died[n] = t.now()
 		case sim.Started:
 			delete(t.died, n)
+		case sim.Paused:
+			t.paused[n] = t.r.Sim.Clocks(n)
 		}
 		if life != nil {
 			life(n, what)
