@@ -77,7 +77,7 @@ func (w *world) figures(ctx context.Context, f *figuresFlags, all []*evaluation.
 		fmt.Fprintln(w.say, command)
 		p.Progress = w.progress()
 		begun := time.Now()
-		r, err := e.Run(ctx, p)
+		r, err := w.measure(ctx, e, p)
 		if err != nil {
 			return fmt.Errorf("%s: %w", e.Name, err)
 		}

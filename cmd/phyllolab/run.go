@@ -39,7 +39,7 @@ func newRun(w *world) *cobra.Command {
 				return err
 			}
 			f.Progress = w.progress()
-			r, err := e.Run(c.Context(), f.Params)
+			r, err := w.measure(c.Context(), e, f.Params)
 			if err != nil {
 				return err
 			}

@@ -130,7 +130,7 @@ func (r *Run) churned(ctx context.Context, name string, k *sessions, rate float6
 	}
 	begun, bytes := sent, f.Sim.Counts().Bytes
 	f.begin()
-	if err := f.chat(ctx, rate*float64(n)); err != nil {
+	if err := f.chat(ctx, rate*float64(n), r.span()); err != nil {
 		f.Close()
 		return nil, load{}, err
 	}
@@ -149,9 +149,9 @@ func (f *field) mortal(n sim.NodeRef, k *sessions) {
 	})
 }
 
-// chat sends so many messages a second under churn, every other one a question.
-func (f *field) chat(ctx context.Context, rate float64) error {
-	begun, sent, span := f.Sim.Now(), 0, f.run.span()
+// chat sends so many messages a second under churn for a span, every other one a question.
+func (f *field) chat(ctx context.Context, rate float64, span time.Duration) error {
+	begun, sent := f.Sim.Now(), 0
 	for f.Sim.Now()-begun < span {
 		f.Sim.RunFor(100 * time.Millisecond)
 		for ; float64(sent) < rate*(f.Sim.Now()-begun).Seconds(); sent++ {

@@ -13,7 +13,7 @@ import (
 // inexact counts members whose leaf set, of so many nodes, is not that of the ring.
 func (f *field) inexact(size int) int {
 	wrong := 0
-	for _, m := range f.census.members {
+	for _, m := range f.census.all() {
 		v := f.View(m.ref)
 		if !same(v.Left, f.census.side(m.id, -1, size/2)) || !same(v.Right, f.census.side(m.id, 1, size/2)) {
 			wrong++
@@ -38,8 +38,8 @@ func same(have []*peer.Handle, want []id.ID) bool {
 // meet: the members' ids, and the middles between them.
 func (f *field) contested() int {
 	count := 0
-	for i, m := range f.census.members {
-		next := f.census.members[(i+1)%f.census.len()]
+	for i, m := range f.census.all() {
+		next := f.census.at((i + 1) % f.census.len())
 		for _, key := range [2]id.ID{m.id, id.Middle(m.id, next.id)} {
 			claims := 0
 			for _, near := range f.census.nearest(key, 8) {

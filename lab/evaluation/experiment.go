@@ -16,6 +16,9 @@ type Experiment struct {
 	// Nodes is the usual number of nodes; Full is the paper's. An experiment over
 	// several sizes takes them as the largest.
 	Nodes, Full int
+	// nodeBytes is what a simulated node and what comes with it take in memory, with room
+	// for the collector; 0 means usualBytes.
+	nodeBytes int64
 	// AnySize: goals hold for rings of any size, and not only for the paper's.
 	AnySize bool
 	// Topologies are those that Params.Topology may name, the usual one first.
@@ -61,12 +64,17 @@ func (e *Experiment) Size(p Params) int {
 	return e.Nodes
 }
 
-// nodeBytes is what a simulated node and what comes with it take in memory, with room
-// for the collector.
-const nodeBytes = 32 << 10
+// usualBytes are Experiment.nodeBytes where the collector is not tuned.
+const usualBytes = 32 << 10
 
 // Memory estimates what a run needs, in bytes.
-func (e *Experiment) Memory(p Params) int64 { return 64<<20 + int64(e.Size(p))*nodeBytes }
+func (e *Experiment) Memory(p Params) int64 {
+	each := e.nodeBytes
+	if each == 0 {
+		each = usualBytes
+	}
+	return 64<<20 + int64(e.Size(p))*each
+}
 
 // Check returns what is wrong with choices, or nil.
 func (e *Experiment) Check(p Params) error {
@@ -127,7 +135,7 @@ func (r *Run) step(ctx context.Context, done, all int, part string) error {
 // All returns the experiments, in the order of their names.
 func All() []*Experiment {
 	all := []*Experiment{hops, stretch, tableQuality, failures, replicaLocality, join,
-		flashCrowd, massFailure, partition, secureNaive, churn, bamboo}
+		flashCrowd, massFailure, partition, secureNaive, churn, bamboo, scale, scalePlanted}
 	slices.SortFunc(all, func(a, b *Experiment) int { return strings.Compare(a.Name, b.Name) })
 	return all
 }

@@ -74,7 +74,7 @@ func runTableQuality(ctx context.Context, r *Run) error {
 func (f *field) quality(ctx context.Context) (q quality, err error) {
 	const b = id.Base(4)
 	n := f.census.len()
-	for i, m := range f.census.members {
+	for i, m := range f.census.all() {
 		if err := f.run.step(ctx, i+1, n, f.name+": tables are looked at"); err != nil {
 			return q, err
 		}

@@ -1,0 +1,202 @@
+package evaluation
+
+import (
+	"context"
+	"fmt"
+	"runtime/metrics"
+	"time"
+
+	"github.com/phyllo-net/phyllo/lab"
+	"github.com/phyllo-net/phyllo/sim"
+)
+
+// The two experiments on what this machine can hold. Their wall time and memory are the
+// only values that another run of the same seed does not repeat.
+var (
+	scale = &Experiment{
+		Name: "scale",
+		What: "a ring built by the full join protocol: what it costs to simulate, and whether it is right",
+		Paper: "Scribe (JSAC 2002): 100,000 nodes on hosts drawn from 500,000, 5,050 routers; " +
+			"the goals of time and memory are phyllo's own, for a machine of two processors",
+		Nodes: 10_000, Full: 100_000, nodeBytes: 20 << 10,
+		Topologies: []string{TransitStub, Plane, Sphere, Measured},
+		Metrics: append(costMetrics(),
+			Metric{"messages", "", "link messages that a node sent on average, until the last one had joined"},
+			Metric{"inexact", "", "nodes whose leaf set is not that of the ring, a minute after the last join"},
+			Metric{"hops_mean", "", "links crossed by a message on average"},
+			Metric{"wrong_root", "", "messages that are lost, or come to another node than the key's root"}),
+		run: runScale,
+	}
+	scalePlanted = &Experiment{
+		Name:  "scale-planted",
+		What:  "a ring whose first nodes know each other from the start, under churn: what it costs to simulate, and whether it holds",
+		Paper: "no paper's; phyllo's own goal: a million nodes, each minute one of a hundred replaced, lookups, ten minutes",
+		Nodes: 5000, Full: 1_000_000, nodeBytes: 12 << 10,
+		Topologies: []string{TransitStub, Plane, Sphere, Measured},
+		Metrics: append(costMetrics(),
+			Metric{"inexact", "", "nodes whose leaf set is not that of the ring, before the churn"},
+			Metric{"hops_mean", "", "links crossed by a message under churn on average"},
+			Metric{"lost", "", "share of the messages under churn, whose sender lives on, that never arrive"},
+			Metric{"wrong", "", "share of the messages that a node other than the root delivers"},
+			Metric{"silent", "", "questions that come to no outcome while their asker lives"}),
+		run: runScalePlanted,
+	}
+)
+
+func costMetrics() []Metric {
+	return []Metric{
+		{wallTime, "s", "time of the clock on the wall that the run took"},
+		{resident, "MiB", "memory that the program held, at its greatest; looked at for each percent of a part of the run"},
+	}
+}
+
+// Metrics of the machine.
+const (
+	wallTime = "wall"
+	resident = "resident"
+)
+
+// Varies reports whether a metric says something of the machine, so that it differs from
+// run to run of one seed.
+func Varies(metric string) bool { return metric == wallTime || metric == resident }
+
+// cost is the time and the memory that a run takes.
+type cost struct {
+	begun time.Time
+	most  uint64
+	steps []progressed
+}
+
+// progressed is how far a run was, and when.
+type progressed struct {
+	part string
+	done int
+	wall time.Duration
+}
+
+// startCost begins to measure.
+func (r *Run) startCost() *cost {
+	c := &cost{begun: time.Now()}
+	tell := r.Params.Progress
+	r.Params.Progress = func(done, all int, part string) {
+		c.look()
+		c.steps = append(c.steps, progressed{part, done, time.Since(c.begun)})
+		if tell != nil {
+			tell(done, all, part)
+		}
+	}
+	return c
+}
+
+// look notes how much memory the program holds.
+func (c *cost) look() {
+	s := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+	metrics.Read(s)
+	c.most = max(c.most, s[0].Value.Uint64()-s[1].Value.Uint64())
+}
+
+// end adds what the run has cost.
+func (c *cost) end(r *Run, wall, mib float64) {
+	c.look()
+	r.add(Value{Metric: wallTime, Nodes: r.Params.Nodes, Value: time.Since(c.begun).Seconds(), Goal: AtMost(wall)})
+	r.add(Value{Metric: resident, Nodes: r.Params.Nodes, Value: float64(c.most >> 20), Goal: AtMost(mib)})
+}
+
+// series is the time that a part of the run took, by how much of it was done.
+func (c *cost) series(part string) Series {
+	s := Series{Name: "this run"}
+	for _, p := range c.steps {
+		if p.part == part {
+			s.Points = append(s.Points, [2]float64{float64(p.done), p.wall.Seconds()})
+		}
+	}
+	return s
+}
+
+// hostsPerNode is how many hosts there are for each node of a large ring, as in the
+// papers on Scribe.
+const hostsPerNode = 5
+
+func runScale(ctx context.Context, r *Run) error {
+	n := r.Params.Nodes
+	c := r.startCost()
+	t, err := network(r.Params.Topology, hostsPerNode*n, r.Params.Seed)
+	if err != nil {
+		return err
+	}
+	f := newField(r, fmt.Sprintf("%d nodes", n), lab.Config{Sim: sim.Config{Topology: t}})
+	defer f.Close()
+	if err := f.grow(ctx, n, joinGap); err != nil {
+		return err
+	}
+	sent := f.Sim.Counts().Sent
+	c.end(r, 600, 2048)
+	if err := f.pass(ctx, time.Minute, "settle"); err != nil {
+		return err
+	}
+	r.add(Value{Metric: "messages", Nodes: n, Value: float64(sent) / float64(n)})
+	r.add(Value{Metric: "inexact", Nodes: n, Value: float64(f.inexact(32)), Goal: AtMost(0)})
+	m, err := f.route(ctx, min(20*n, 200_000), 1000)
+	if err != nil {
+		return err
+	}
+	hops := Value{Metric: "hops_mean", Nodes: n, Value: m.meanHops()}
+	if limit, ok := hopGoals[n]; ok {
+		hops.Goal = AtMost(limit)
+	}
+	r.add(hops)
+	r.add(Value{Metric: "wrong_root", Nodes: n, Value: float64(m.wrong + m.lost), Goal: AtMost(0)})
+	r.Plots = append(r.Plots, Plot{Title: "Time to build a ring by joins", X: "nodes", Y: "s of wall time", Series: []Series{c.series(f.name + ": nodes join")}})
+	return nil
+}
+
+// Of a planted ring: the candidates for each slot of a table, the time a node stays on
+// average under churn, how long it is watched, and the messages of all in a second.
+const (
+	plantedFrom  = 8
+	plantedStay  = 100 * time.Minute
+	plantedSpan  = 10 * time.Minute
+	plantedSends = 200
+)
+
+func runScalePlanted(ctx context.Context, r *Run) error {
+	n := r.Params.Nodes
+	c := r.startCost()
+	// Newcomers stand on hosts of their own.
+	t, err := network(r.Params.Topology, n+n/5, r.Params.Seed)
+	if err != nil {
+		return err
+	}
+	f := newField(r, fmt.Sprintf("%d nodes", n), lab.Config{Sim: sim.Config{Topology: t}})
+	defer f.Close()
+	if err := r.step(ctx, 0, 1, f.name+": planted"); err != nil {
+		return err
+	}
+	f.Plant(n, plantedFrom)
+	if err := f.pass(ctx, 30*time.Second, "they claim their keys"); err != nil {
+		return err
+	}
+	if f.census.len() != n {
+		return fmt.Errorf("%s: %d of them are in the ring half a minute after they were planted", f.name, f.census.len())
+	}
+	inexact := f.inexact(32)
+	k := sessions{mean: plantedStay}
+	for i := range n {
+		f.mortal(sim.NodeRef(i), &k)
+	}
+	f.begin()
+	if err := f.chat(ctx, plantedSends, plantedSpan); err != nil {
+		return err
+	}
+	f.Sim.RunFor(35 * time.Second)
+	m := f.count()
+	c.end(r, 3600, 12<<10)
+	lost, wrong := Rate{m.lost, m.sent}, Rate{m.wrong, m.delivered}
+	r.add(Value{Metric: "inexact", Nodes: n, Value: float64(inexact), Goal: AtMost(0)})
+	r.add(Value{Metric: "hops_mean", Nodes: n, Value: m.meanHops()})
+	r.add(Value{Metric: "lost", Nodes: n, Value: lost.Value(), Rate: &lost})
+	r.add(Value{Metric: "wrong", Nodes: n, Value: wrong.Value(), Rate: &wrong})
+	r.add(Value{Metric: "silent", Nodes: n, Value: float64(m.silent), Goal: AtMost(0)})
+	r.Plots = append(r.Plots, Plot{Title: "Time to simulate a planted ring", X: "s of churn", Y: "s of wall time", Series: []Series{c.series(f.name + ": messages")}})
+	return nil
+}
