@@ -110,6 +110,19 @@ func (e *endpoint) Broadcast(scope id.Range, payload []byte) {
 	n.After(0, func() { n.cast(nil, m, scope, nil) })
 }
 
+// Known returns the last handle that is known of a node, whatever became of it, or nil
+// if it was never heard of, and whether it is believed alive, so that messages are sent
+// to it. It is for who wants to try a node that was found dead, as it may be back.
+func (n *Node) Known(node id.ID) (h *peer.Handle, believed bool) {
+	if node == n.self.ID {
+		return n.self, true
+	}
+	if c := n.contacts.find(node); c != nil {
+		return c.h, c.met && c.life == alive
+	}
+	return nil, false
+}
+
 func (e *endpoint) Find(node id.ID, done func(*peer.Handle, error)) {
 	n := e.n
 	if node == n.self.ID {

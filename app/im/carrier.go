@@ -18,6 +18,7 @@ type carrier struct {
 	courier *courier
 	node    id.ID
 	busy    bool
+	again   bool // the node was heard of while an attempt was under way
 	retry   retry
 }
 
@@ -50,7 +51,13 @@ func (x *carrier) start() {
 	m.ep.Go(x.carry, func(err error) {
 		x.busy = false
 		m.carrying--
-		if err != nil && !errors.Is(err, task.ErrStopped) && !x.courier.halted {
+		again := x.again
+		x.again = false
+		switch {
+		case err == nil || errors.Is(err, task.ErrStopped) || x.courier.halted:
+		case again:
+			x.start()
+		default:
 			x.retry.later(m, x.courier.oldest, x.start)
 		}
 		x.courier.plan()

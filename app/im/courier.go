@@ -89,14 +89,15 @@ func (a *account) kick(name string, now bool) {
 	c.plan()
 }
 
-// nudge tries at once what waits for a node that has just been heard of.
-func (m *IM) nudge(node id.ID) {
+// Nudge tries at once what waits for a node that has just been heard of.
+func (m *IM) Nudge(node id.ID) {
 	for _, a := range m.accounts {
 		for _, c := range a.couriers {
 			for _, x := range c.carriers {
 				if x.node == node {
 					x.retry.stop()
 					x.retry.wait = 0
+					x.again = x.busy
 					x.start()
 				}
 			}

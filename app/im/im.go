@@ -100,7 +100,7 @@ const (
 // Update implements kbr.App: letters for a node that came back go at once.
 func (m *IM) Update(n *peer.Handle, joined bool) {
 	if joined {
-		m.nudge(n.ID)
+		m.Nudge(n.ID)
 	}
 }
 

@@ -138,7 +138,7 @@ func (a *account) sign(k *known, d *device, longer time.Duration) {
 				}
 			})
 		}
-		m.nudge(d.node)
+		m.Nudge(d.node)
 	}
 	a.weigh(k)
 }
@@ -240,7 +240,7 @@ func (m *IM) takePing(d *kbr.Delivery, p *ping) {
 			dev.handle = d.Via
 			a.sign(who, dev, m.cfg.PingEvery/4)
 		}
-		m.nudge(dev.node) // he may have been away for a moment that nobody saw
+		m.Nudge(dev.node) // he may have been away for a moment that nobody saw
 		d.Reply(encode(&pong{Here: !a.user.Hidden}))
 		return
 	case who != nil && who.name != "" && a.mayRead(who.name): // a new device of his, perhaps

@@ -213,12 +213,13 @@ type way struct {
 	addrs   []ma.Multiaddr
 	relayed bool
 	try     func(context.Context, p2ppeer.ID, []ma.Multiaddr) (network.Conn, error)
+	cancel  context.CancelFunc // ends the try that is under way
 }
 
 // ways sorts addresses by the way that they lead, in the order in which ways are
 // tried.
-func (t *Transport) ways(addrs []ma.Multiaddr) []way {
-	all := []way{{try: t.call}, {try: t.call}, {try: t.viaRelays, relayed: true}}
+func (t *Transport) ways(addrs []ma.Multiaddr) []*way {
+	all := []*way{{try: t.callTwice}, {try: t.call}, {try: t.viaRelays, relayed: true}}
 	for _, a := range addrs {
 		e, direct := parseEndpoint(a)
 		at := 0
@@ -230,7 +231,7 @@ func (t *Transport) ways(addrs []ma.Multiaddr) []way {
 		}
 		all[at].addrs = append(all[at].addrs, a)
 	}
-	return slices.DeleteFunc(all, func(w way) bool { return len(w.addrs) == 0 })
+	return slices.DeleteFunc(all, func(w *way) bool { return len(w.addrs) == 0 })
 }
 
 // dial makes a connection. TCP is tried first; QUIC follows after a moment, or when
@@ -250,33 +251,40 @@ func (t *Transport) dial(ctx context.Context, p p2ppeer.ID, addrs []ma.Multiaddr
 	outcomes := make(chan outcome, len(ways))
 	timer := time.NewTimer(headStart)
 	defer timer.Stop()
-	running := 0
+	var running []*way
+	ended := 0
 	begin := func() {
 		if len(ways) == 0 {
 			return
 		}
 		w := ways[0]
 		ways = ways[1:]
-		running++
+		running = append(running, w)
+		var wctx context.Context
+		wctx, w.cancel = context.WithCancel(ctx)
 		go func() {
-			c, err := w.try(ctx, p, w.addrs)
+			defer w.cancel()
+			c, err := w.try(wctx, p, w.addrs)
 			outcomes <- outcome{c, err}
 		}()
 		timer.Reset(headStart)
 	}
 	var errs []error
-	for begin(); running > 0; {
+	for begin(); ended < len(running); {
 		select {
 		case o := <-outcomes:
 			if o.err == nil {
 				return o.conn, nil
 			}
-			running--
+			ended++
 			errs = append(errs, o.err)
-			if len(ways) > 0 && !ways[0].relayed && (refusedAt(o.err, ways[0].addrs) || errors.As(o.err, new(sec.ErrPeerIDMismatch))) {
-				ways = ways[1:]
+			ways = slices.DeleteFunc(ways, func(w *way) bool { return w.vain(o.err) })
+			for _, w := range running {
+				if w.vain(o.err) {
+					w.cancel()
+				}
 			}
-			if running == 0 {
+			if ended == len(running) {
 				begin()
 			}
 		case <-timer.C:
@@ -284,6 +292,11 @@ func (t *Transport) dial(ctx context.Context, p p2ppeer.ID, addrs []ma.Multiaddr
 		}
 	}
 	return nil, verdict(errors.Join(errs...), addrs)
+}
+
+// vain reports whether the error of another way says that this one leads nowhere.
+func (w *way) vain(err error) bool {
+	return !w.relayed && (refusedAt(err, w.addrs) || errors.As(err, new(sec.ErrPeerIDMismatch)))
 }
 
 // addrLife is how long the library keeps the addresses for a call. It is none of
@@ -312,6 +325,24 @@ func (t *Transport) call(ctx context.Context, p p2ppeer.ID, addrs []ma.Multiaddr
 		ctx = network.WithForceDirectDial(ctx, "phyllo")
 	}
 	return n.DialPeer(ctx, p)
+}
+
+// cutOffPause is how long a node that cut off a call is left alone.
+const cutOffPause = 50 * time.Millisecond
+
+// callTwice is call, and once more where the call was cut off: somebody may just have
+// ended there whom another one follows.
+func (t *Transport) callTwice(ctx context.Context, p p2ppeer.ID, addrs []ma.Multiaddr) (network.Conn, error) {
+	c, err := t.call(ctx, p, addrs)
+	if err == nil || !cutOff(err) || !pause(ctx, cutOffPause) {
+		return c, err
+	}
+	return t.call(ctx, p, addrs)
+}
+
+// cutOff reports whether somebody took a call and ended it at once.
+func cutOff(err error) bool {
+	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF)
 }
 
 // refusedAt reports whether the dial error speaks of a refusal at the machine of
@@ -350,7 +381,7 @@ func verdict(err error, addrs []ma.Multiaddr) error {
 		return fmt.Errorf("%w: %w", transport.ErrSelf, err)
 	case allRefused(err, addrs):
 		return fmt.Errorf("%w: %w", transport.ErrRefused, err)
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF):
+	case cutOff(err):
 		return fmt.Errorf("%w: %w", errCutOff, err)
 	}
 	return fmt.Errorf("%w: %w", errNoWay, err)

@@ -18,26 +18,37 @@ const reopen = 2
 // attempt makes a link and, when it stands, is its reader. It ends when another
 // link took its place, when the links are closed, or without a link.
 func (f *far) attempt(ctx context.Context, t *attempt) {
+	if s := f.pursue(ctx, t); s != nil {
+		s.serve()
+	}
+}
+
+// pursue makes a link, or says that none could be made; nil: there is none.
+func (f *far) pursue(ctx context.Context, t *attempt) *session {
+	defer close(t.over)
+	await(t.after)
 	f.mu.Lock()
 	pause := time.Until(f.retryAt)
 	f.mu.Unlock()
 	if !rest(ctx, t.now, pause) {
-		return
+		return nil
 	}
+	f.mu.Lock()
+	t.dials = true
+	f.mu.Unlock()
 	l := f.links
 	began := time.Now()
 	for broken, surplus := 0, 0; ; {
 		l.counts.dials.Add(1)
 		s, err := f.reach(ctx, t)
 		if err == nil {
-			s.serve()
-			return
+			return s
 		}
 		var refusal *transport.Refusal
 		var again time.Duration
 		switch {
 		case errors.Is(err, errVoid) || ctx.Err() != nil:
-			return
+			return nil
 		case errors.As(err, &refusal) && refusal.Reason == transport.RefusedSurplus &&
 			time.Since(began) < l.limits.DialTime:
 			// Theirs should arrive any moment.
@@ -49,13 +60,13 @@ func (f *far) attempt(ctx context.Context, t *attempt) {
 			}
 		default:
 			f.failed(t, err)
-			return
+			return nil
 		}
 		f.mu.Lock()
 		t.greets = false
 		f.mu.Unlock()
 		if !rest(ctx, nil, again) {
-			return
+			return nil
 		}
 	}
 }

@@ -26,7 +26,8 @@ type far struct {
 	want    *peer.Handle    // whom the owner sent to last
 	fails   int             // attempts that failed in a row
 	retryAt time.Time       // no attempt before, unless Connect asks
-	waiting []chan error    // calls of Connect
+	waiting []waiter        // calls of Connect
+	ending  <-chan struct{} // closed when the attempt that was cancelled last is over
 	tail    <-chan struct{} // closed when all events so far are told
 	heardOf uint64          // an incarnation of the node,
 	heard   uint64          // and the last of its attempts that was heard of
@@ -35,9 +36,20 @@ type far struct {
 // attempt is one try to make a link.
 type attempt struct {
 	cancel context.CancelFunc
-	now    chan struct{} // closed by Connect: do not wait for the back-off
-	urged  bool          // now is closed
-	greets bool          // its hello is on its way
+	now    chan struct{}   // closed by Connect: do not wait for the back-off
+	over   chan struct{}   // closed when nothing of it goes on
+	after  <-chan struct{} // it begins when this is closed; nil: at once
+	urged  bool            // Connect has asked for it: now is closed, or it began without a wait
+	dials  bool            // it waits for the back-off no more
+	greets bool            // its hello is on its way
+}
+
+// waiter is a call of Connect.
+type waiter struct {
+	outcome chan error
+	// late is the attempt that was under way already when the call came. That it fails
+	// is no answer: it may have begun before the other node did.
+	late *attempt
 }
 
 // send queues a frame. f is locked.
@@ -76,19 +88,43 @@ func (f *far) connect(to *peer.Handle) (<-chan error, error) {
 		}
 		return nil, nil
 	}
-	wait := make(chan error, 1)
-	f.waiting = append(f.waiting, wait)
-	if f.live != nil {
-		return wait, nil // it comes up at this moment
+	w := waiter{outcome: make(chan error, 1)}
+	if f.live == nil { // or it comes up at this moment
+		f.wish(to)
+		f.fails, f.retryAt = 0, time.Time{}
+		w.late = f.urge()
 	}
-	f.wish(to)
-	f.fails, f.retryAt = 0, time.Time{}
-	if f.try != nil && !f.try.urged {
-		f.try.urged = true
-		close(f.try.now)
+	f.waiting = append(f.waiting, w)
+	return w.outcome, nil
+}
+
+// urge has the node dialled now, because somebody waits for it. An attempt that began
+// for less gives way, as it may be stuck: but not one that was urged, or else who asks
+// often would never get an answer. That one is returned. f is locked.
+func (f *far) urge() (underWay *attempt) {
+	switch t := f.try; {
+	case t == nil:
+	case t.greets, t.urged:
+		return t
+	case t.dials:
+		f.cancel()
+	default:
+		close(t.now)
 	}
 	f.dial()
-	return wait, nil
+	if f.try != nil {
+		f.try.urged = true
+	}
+	return nil
+}
+
+// cancel ends the attempt, if there is one. The next begins when it is over: a carrier
+// that is to call an address twice at once may call it once. f is locked.
+func (f *far) cancel() {
+	if t := f.try; t != nil {
+		t.cancel()
+		f.try, f.ending = nil, t.over
+	}
 }
 
 // wish notes whom to dial: whatever addresses the owner believes now, unless they are
@@ -106,8 +142,7 @@ func (f *far) wish(to *peer.Handle) {
 	// found there says nothing about the new place.
 	f.fails, f.retryAt = 0, time.Time{}
 	if f.try != nil && !f.try.greets {
-		f.try.cancel()
-		f.try = nil
+		f.cancel()
 	}
 }
 
@@ -117,7 +152,7 @@ func (f *far) dial() {
 		return
 	}
 	ctx, cancel := context.WithCancel(f.links.ctx)
-	t := &attempt{cancel: cancel, now: make(chan struct{})}
+	t := &attempt{cancel: cancel, now: make(chan struct{}), over: make(chan struct{}), after: f.ending}
 	f.try = t
 	fault := func() { f.failed(t, errPanic) }
 	if !f.links.start("dial", func() { defer cancel(); f.attempt(ctx, t) }, fault) {
@@ -129,19 +164,22 @@ func (f *far) dial() {
 // giveUp ends the attempt, if there is one, and tells those who wait for its
 // outcome. f is locked.
 func (f *far) giveUp(err error) {
-	if f.try != nil {
-		f.try.cancel()
-		f.try = nil
-	}
-	f.answer(err)
+	f.cancel()
+	f.answer(nil, err)
 }
 
-// answer tells the calls of Connect how it ended. f is locked.
-func (f *far) answer(err error) {
+// answer tells the calls of Connect how the attempt t ended, but those for whom that is
+// no answer; nil: how it ended for all of them. f is locked.
+func (f *far) answer(t *attempt, err error) {
+	var others []waiter
 	for _, w := range f.waiting {
-		w <- err
+		if t != nil && w.late == t {
+			others = append(others, w)
+			continue
+		}
+		w.outcome <- err
 	}
-	f.waiting = nil
+	f.waiting = others
 }
 
 // failed ends the attempt t without a link: what waits is dropped, and the owner
@@ -161,12 +199,16 @@ func (f *far) failed(t *attempt, err error) {
 	}
 	f.fails++
 	f.retryAt = time.Now().Add(l.backoff(f.fails))
-	f.answer(err)
+	f.answer(t, err)
 	n, want := f.queue.clear(), f.want
 	var before <-chan struct{}
 	var after chan struct{}
 	if n > 0 {
 		before, after = f.turn()
+	}
+	if len(f.waiting) > 0 {
+		f.fails, f.retryAt = 0, time.Time{}
+		f.urge()
 	}
 	f.mu.Unlock()
 	l.counts.failures.Add(1)

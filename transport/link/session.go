@@ -83,10 +83,7 @@ func (f *far) install(st Stream, r *bufio.Reader, hello *transport.Hello, out bo
 	s.last.Store(f.links.since())
 	old := f.live
 	f.live = s
-	if f.try != nil {
-		f.try.cancel()
-		f.try = nil
-	}
+	f.cancel()
 	f.fails, f.retryAt = 0, time.Time{}
 	if old != nil && old.relayed && !s.relayed && s.h.Incarnation == old.h.Incarnation {
 		old.yield()
@@ -152,7 +149,7 @@ func (s *session) tellAndRead() {
 	l.event(func(e transport.Events) { e.Up(s.h, s.cert) })
 	s.beReady()
 	f.mu.Lock()
-	f.answer(nil)
+	f.answer(nil, nil)
 	s.pump()
 	f.mu.Unlock()
 	l.trim(s)
