@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"runtime/debug"
 	"time"
@@ -79,7 +80,8 @@ func measureSimJoin(ctx context.Context, e *env) ([]round, error) {
 	}
 	sent := r.Sim.Counts().Sent
 	after := live()
-	return []round{{Note: note, Figures: []figure{
+	bound := memoryBound(after.HeapAlloc-before.HeapAlloc, took/time.Duration(sent))
+	return []round{{Note: note, Bound: bound, Figures: []figure{
 		{"wall", took.Seconds(), "s"},
 		{"heap a node", float64(after.HeapAlloc-before.HeapAlloc) / float64(n) / 1024, "KiB"},
 		{"messages a node", float64(sent) / float64(n), ""},
@@ -126,6 +128,7 @@ func speedAt(n int) func(context.Context, *env) ([]round, error) {
 	return func(_ context.Context, e *env) ([]round, error) {
 		defer alone()()
 		n, note := few(n, e)
+		before := live()
 		m := lab.NewMeter(onePlane(n))
 		defer m.Close()
 		m.Plant(n, 16)
@@ -137,9 +140,42 @@ func speedAt(n int) func(context.Context, *env) ([]round, error) {
 				return nil, err
 			}
 			took := time.Since(begun)
-			rounds = append(rounds, round{Note: note, Figures: []figure{
-				{"messages", float64(m.Sim.Counts().Sent-sent) / took.Seconds(), "/s"}}})
+			sent = m.Sim.Counts().Sent - sent
+			rounds = append(rounds, round{Note: note, Bound: memoryBound(live().HeapAlloc-before.HeapAlloc, took/time.Duration(sent)),
+				Figures: []figure{{"messages", float64(sent) / took.Seconds(), "/s"}}})
 		}
 		return rounds, nil
 	}
+}
+
+// memoryBound tells how a message stands to what bounds it: the nodes' state is larger
+// than the processor's caches, and each message comes to a node that was not touched
+// for long.
+func memoryBound(heap uint64, message time.Duration) string {
+	read := readTime(heap)
+	return fmt.Sprintf("a read that the next one waits for takes %d ns here, in as much memory as the ring's %d MiB; a message takes %d ns, the time of %.0f of them",
+		read.Nanoseconds(), heap>>20, message.Nanoseconds(), float64(message)/float64(read))
+}
+
+// readTime measures a read from a random place in so many bytes, whose address is
+// known when the one before it is done.
+func readTime(bytes uint64) time.Duration {
+	next := make([]uint32, max(bytes/4, 1<<20))
+	for i := range next {
+		next[i] = uint32(i)
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	for i := len(next) - 1; i > 0; i-- { // one cycle through all (Sattolo)
+		k := rng.IntN(i)
+		next[i], next[k] = next[k], next[i]
+	}
+	const reads = 2_000_000
+	at := uint32(0)
+	begun := time.Now()
+	for range reads {
+		at = next[at]
+	}
+	took := time.Since(begun)
+	runtime.KeepAlive(at)
+	return took / reads
 }
