@@ -118,6 +118,12 @@ func (m *Member) compareClocks(ctx context.Context, ring id.Hash, others []*know
 		})
 	}
 	wg.Wait()
+	return MiddleOffset(offs)
+}
+
+// MiddleOffset is the middle of the clock offsets that are not nil, which stand for who did
+// not answer, and their number. Of an even number it is the lower one of the two.
+func MiddleOffset(offs []*time.Duration) (middle time.Duration, of int) {
 	var list []time.Duration
 	for _, d := range offs {
 		if d != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/keys"
 	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/member"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -198,17 +198,7 @@ func (n *Node) compareClocks(ctx context.Context) (off time.Duration, others int
 		})
 	}
 	wg.Wait()
-	var list []time.Duration
-	for _, d := range offs {
-		if d != nil {
-			list = append(list, *d)
-		}
-	}
-	if len(list) == 0 {
-		return 0, 0
-	}
-	slices.Sort(list)
-	return list[len(list)/2], len(list)
+	return member.MiddleOffset(offs)
 }
 
 // timeAnswer is what a probe answers: the time of day in milliseconds. Newer versions

@@ -64,19 +64,9 @@ func (w *world) contactList() *cobra.Command {
 					return err
 				}
 				answered(ctx)
-				switch {
-				case w.json:
-					return lines(w, list)
-				case len(list) == 0:
-					w.printf("No contacts yet: %s\n", w.command("contact add NAME"))
-					return nil
-				}
-				rows := [][]string{{"NAME", "STATE", "LAST SEEN", "KEY"}}
-				for _, x := range list {
-					rows = append(rows, []string{nameOf(x.Name, x.Claimed, x.Key), contactState(x), w.seen(x), grouped(x.Key)})
-				}
-				w.table(rows)
-				return nil
+				return listing(w, list, "No contacts yet: "+w.command("contact add NAME"), []string{"NAME", "STATE", "LAST SEEN", "KEY"}, func(x api.Contact) []string {
+					return []string{nameOf(x.Name, x.Claimed, x.Key), contactState(x), w.seen(x), grouped(x.Key)}
+				})
 			})
 		},
 	}

@@ -103,20 +103,14 @@ func (w *world) lanRings(ctx context.Context) error {
 			return err
 		}
 		answered(ctx)
-		switch {
-		case w.json:
-			return lines(w, list)
-		case len(list) == 0:
-			w.printf("No ring is seen on the local network. Ask somebody for an invitation: phyllo join phyllo1…\n")
-			return nil
+		none := "No ring is seen on the local network. Ask somebody for an invitation: phyllo join phyllo1…"
+		err = listing(w, list, none, []string{"RING", "NODES SEEN", "ID"}, func(r api.LanRing) []string {
+			return []string{r.Name, fmt.Sprint(r.Nodes), r.Ring.String()[:16]}
+		})
+		if err == nil && !w.json && len(list) > 0 {
+			w.printf("Ask one to be let in: %s\n", w.command("join --lan NAME"))
 		}
-		rows := [][]string{{"RING", "NODES SEEN", "ID"}}
-		for _, r := range list {
-			rows = append(rows, []string{r.Name, fmt.Sprint(r.Nodes), r.Ring.String()[:16]})
-		}
-		w.table(rows)
-		w.printf("Ask one to be let in: %s\n", w.command("join --lan NAME"))
-		return nil
+		return err
 	})
 }
 

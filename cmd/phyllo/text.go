@@ -133,6 +133,24 @@ func lines[V any](w *world, list []V) error {
 	return nil
 }
 
+// listing prints what the node was asked for: JSON lines, the sentence none if there is
+// nothing, else a table with its head.
+func listing[V any](w *world, list []V, none string, head []string, row func(V) []string) error {
+	switch {
+	case w.json:
+		return lines(w, list)
+	case len(list) == 0:
+		w.printf("%s\n", none)
+		return nil
+	}
+	rows := [][]string{head}
+	for _, v := range list {
+		rows = append(rows, row(v))
+	}
+	w.table(rows)
+	return nil
+}
+
 // bytesText is a size for people.
 func bytesText(n uint64) string {
 	switch {

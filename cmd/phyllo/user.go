@@ -153,19 +153,9 @@ func (w *world) userList() *cobra.Command {
 					return err
 				}
 				answered(ctx)
-				switch {
-				case w.json:
-					return lines(w, list)
-				case len(list) == 0:
-					w.printf("Nobody lives on this node yet: %s\n", w.command("user add NAME"))
-					return nil
-				}
-				rows := [][]string{{"NAME", "FULL NAME", "FINGERPRINT", "TROUBLE"}}
-				for _, u := range list {
-					rows = append(rows, []string{u.Name, u.Profile.FullName, grouped(u.Key.Hex), u.Trouble})
-				}
-				w.table(rows)
-				return nil
+				return listing(w, list, "Nobody lives on this node yet: "+w.command("user add NAME"), []string{"NAME", "FULL NAME", "FINGERPRINT", "TROUBLE"}, func(u api.User) []string {
+					return []string{u.Name, u.Profile.FullName, grouped(u.Key.Hex), u.Trouble}
+				})
 			})
 		},
 	}
