@@ -79,12 +79,9 @@ func (n *Node) transmit(p *pendingHop) {
 	p.sent = n.Now()
 	p.tries++
 	m := p.hop
-	if owed := p.to.takeOwed(); owed != nil || p.tries > 1 {
+	if owed := p.to.takeSeqs(); owed != nil || p.tries > 1 {
 		again := *m
-		again.Acks = nil
-		if owed != nil {
-			again.Acks = owed.Seqs
-		}
+		again.Acks = owed
 		m = &again
 	}
 	n.to(p.to, machine.ClassApp, m)
@@ -151,7 +148,8 @@ func (n *Node) reroute(pending *pendingHop) {
 	}
 }
 
-// owe notes that an acknowledgement is due to c.
+// owe notes that an acknowledgement is due to c. Who calls it sees that awaitAcks is
+// called once it is known what goes to c anyway.
 func (n *Node) owe(c *contact, seq uint32) {
 	l := c.linked()
 	if l.owed == nil {
@@ -166,7 +164,6 @@ func (n *Node) owe(c *contact, seq uint32) {
 	case len(l.owed.Seqs) >= 8:
 		n.to(c, machine.ClassLiveness, c.takeOwed())
 	}
-	n.awaitAcks()
 }
 
 // takeOwed returns the acknowledgements that are due to c, which are then no longer
@@ -180,8 +177,28 @@ func (c *contact) takeOwed() *Ack {
 	return owed
 }
 
+// takeSeqs is takeOwed for a message that carries them: an answer that goes back at
+// once acknowledges the hop that brought the question.
+func (c *contact) takeSeqs() []uint32 {
+	if owed := c.takeOwed(); owed != nil {
+		return owed.Seqs
+	}
+	return nil
+}
+
+// due reports whether no message has carried the acknowledgements meanwhile.
+func (d debt) due() bool {
+	l := d.to.link
+	return l != nil && l.owed != nil && l.owed.since == d.since
+}
+
 // awaitAcks plans to send what is owed when the eldest of it has waited for AckDelay.
 func (n *Node) awaitAcks() {
+	paid := 0
+	for paid < len(n.owing) && !n.owing[paid].due() {
+		paid++
+	}
+	n.owing = slices.Delete(n.owing, 0, paid)
 	if n.ackWaiting || len(n.owing) == 0 {
 		return
 	}
@@ -202,8 +219,7 @@ func (n *Node) awaitAcks() {
 func (n *Node) flushAcks(then task.Instant) {
 	i := 0
 	for ; i < len(n.owing) && !then.Before(n.owing[i].since); i++ {
-		d := n.owing[i]
-		if l := d.to.link; l != nil && l.owed != nil && l.owed.since == d.since {
+		if d := n.owing[i]; d.due() {
 			n.to(d.to, machine.ClassLiveness, d.to.takeOwed())
 		}
 	}

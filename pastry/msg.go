@@ -216,6 +216,7 @@ type Direct struct {
 	Num  uint64        `cbor:"1,keyasint"`
 	Want bool          `cbor:"2,keyasint,omitempty"` // an application's answer is wanted, not only a receipt
 	Env  wire.Envelope `cbor:"3,keyasint"`
+	Acks []uint32      `cbor:"4,keyasint,omitempty"` // hops of the receiver's that have come
 }
 
 // Codes of a Reply.
@@ -240,7 +241,8 @@ type Reply struct {
 	Hops    uint8        `cbor:"6,keyasint,omitempty"`
 	Trail   []Trail      `cbor:"8,keyasint,omitempty"`
 	Attempt uint8        `cbor:"9,keyasint,omitempty"`
-	From    *peer.Handle `cbor:"10,keyasint,omitempty"`
+	From    *peer.Handle `cbor:"10,keyasint,omitempty"` // who answers, if not the sender on this link
+	Acks    []uint32     `cbor:"11,keyasint,omitempty"` // hops of the receiver's that have come
 }
 
 // Leave says goodbye: the sender's leases are over.
@@ -441,12 +443,14 @@ func (m *JoinReply) Check() error {
 func (m *RowAnnounce) Check() error { return peer.CheckList(m.Nodes, 256) }
 
 // Check implements wire.Checker.
-func (m *Direct) Check() error { return m.Env.Check() }
+func (m *Direct) Check() error {
+	return firstError(atMost("acknowledgements", len(m.Acks), maxAcks), m.Env.Check())
+}
 
 // Check implements wire.Checker.
 func (m *Reply) Check() error {
 	return firstError(atMost("payload", len(m.Payload), wire.MaxPayload), atMost("text", len(m.Text), maxText),
-		checkTrail(m.Trail))
+		atMost("acknowledgements", len(m.Acks), maxAcks), checkTrail(m.Trail))
 }
 
 // Check implements wire.Checker.

@@ -169,6 +169,7 @@ func (n *Node) message(c *contact, m wire.Message) {
 	case *Direct:
 		n.onDirect(c, m)
 	case *Reply:
+		n.onAcks(c, m.Acks)
 		n.onReply(c, m, false)
 	case *Leave:
 		n.onLeave(c, m)

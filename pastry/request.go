@@ -92,7 +92,7 @@ func (n *Node) attempt(q *request) {
 	case q.to != nil && q.to.h.ID == n.self.ID:
 		n.toSelf(q)
 	case q.to != nil && n.direct(q):
-		n.to(q.to, machine.ClassApp, &Direct{Num: q.num, Want: q.want, Env: q.env})
+		n.to(q.to, machine.ClassApp, &Direct{Num: q.num, Want: q.want, Env: q.env, Acks: q.to.takeSeqs()})
 	default:
 		r := &Routed{Key: q.key, Origin: n.self, Num: q.num, Attempt: uint8(q.attempt), Want: true,
 			To: q.to != nil || q.only, Found: q.find, Receipt: q.to != nil && !q.want, Env: q.env}
@@ -232,12 +232,13 @@ func replyError(m *Reply) error {
 // link, so that only the certified node gets it; through the ring if that link
 // does not work.
 func (n *Node) answer(via *contact, r *Routed, m *Hop, a *Reply) {
-	a.Num, a.Attempt, a.Hops, a.From = r.Num, r.Attempt, m.Count, n.self
+	a.Num, a.Attempt, a.Hops = r.Num, r.Attempt, m.Count
 	if r.Env.Flags&wire.FlagTrace != 0 {
 		a.Trail = append(slices.Clone(m.Trail), Trail{Node: n.self, RTT: n.linkRTT(via)})
 	}
 	switch {
 	case r.Origin.ID == n.self.ID:
+		a.From = n.self
 		n.After(0, func() { n.onReply(nil, a, false) })
 	default:
 		n.replyTo(n.contact(r.Origin), a)
@@ -248,11 +249,16 @@ func (n *Node) answer(via *contact, r *Routed, m *Hop, a *Reply) {
 // to work.
 func (n *Node) replyTo(c *contact, a *Reply) {
 	if c.via() == nil && (c.usable() || c.life == suspect && a.Attempt < 2) {
+		a.Acks = c.takeSeqs()
 		n.to(c, machine.ClassApp, a)
 		if a.Attempt < 3 {
 			return
 		}
 		// Asked for the third time: the direct answers seem to get lost.
+		again := *a
+		again.Acks = nil
+		a = &again
 	}
+	a.From = n.self // no link of its own says so
 	n.originate(&Routed{Key: c.h.ID, Origin: n.self, To: true, Back: a, Env: wire.Envelope{Version: wire.Version}}, nil, nil)
 }

@@ -100,14 +100,14 @@ func (n *Node) onHop(c *contact, m *Hop) {
 	if known {
 		n.owe(c, m.Seq)
 	}
-	if !fresh {
-		return
-	}
-	if m.Cast != nil {
+	switch {
+	case !fresh:
+	case m.Cast != nil:
 		n.onCast(c, m)
-		return
+	default:
+		n.route(c, m, nil)
 	}
-	n.route(c, m, nil)
+	n.awaitAcks()
 }
 
 func fingerprint(x id.ID) uint32 { return uint32(x.Hi >> 32) }

@@ -154,6 +154,7 @@ func makeReply(p []byte, e *kbr.RefusedError) *Reply {
 
 // onDirect takes a message that a peer sent to this node's application.
 func (n *Node) onDirect(c *contact, m *Direct) {
+	n.onAcks(c, m.Acks)
 	k := servedKey{c.h.ID, c.h.Incarnation, m.Num}
 	was, fresh := n.served.first(k, n.Now())
 	if !fresh {
