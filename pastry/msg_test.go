@@ -294,6 +294,7 @@ func FuzzMessages(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		budget.Decode(t, len(b), func() { pastry.Messages.Decode(b) })
+		sameAsCodec(t, b)
 		m, err := pastry.Messages.Decode(b)
 		var unknown *wire.UnknownKindError
 		switch {

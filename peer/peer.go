@@ -59,43 +59,6 @@ type Handle struct {
 	Moves uint32
 }
 
-// handleFields is the encoded form. A handle travels as a byte string that
-// holds its own CBOR, so that a list of handles costs a pointer, not a struct,
-// for each element that a hostile sender announces.
-type handleFields struct {
-	_           struct{} `cbor:",toarray"`
-	ID          id.ID
-	Key         Key
-	Incarnation uint64
-	Addrs       []string
-	Moves       uint32
-}
-
-var handleForm = wire.FormOf((*handleFields)(nil))
-
-// MarshalBinary implements encoding.BinaryMarshaler.
-func (h *Handle) MarshalBinary() ([]byte, error) {
-	return wire.Marshal(handleFields{ID: h.ID, Key: h.Key, Incarnation: h.Incarnation, Addrs: h.Addrs, Moves: h.Moves})
-}
-
-// UnmarshalBinary implements encoding.BinaryUnmarshaler, within the limits of a
-// handle. Errors wrap wire.ErrMalformed.
-func (h *Handle) UnmarshalBinary(b []byte) error {
-	if len(b) > 136+MaxAddrs*(MaxAddrLen+3) {
-		return fmt.Errorf("%w: handle of %d bytes", wire.ErrMalformed, len(b))
-	}
-	var f handleFields
-	if err := handleForm.Unmarshal(b, &f); err != nil {
-		return err
-	}
-	v := Handle{ID: f.ID, Key: f.Key, Incarnation: f.Incarnation, Addrs: f.Addrs, Moves: f.Moves}
-	if err := v.Check(); err != nil {
-		return fmt.Errorf("%w: %w", wire.ErrMalformed, err)
-	}
-	*h = v
-	return nil
-}
-
 // UnmarshalCBOR implements cbor.Unmarshaler: see wire.ByteString.
 func (h *Handle) UnmarshalCBOR(b []byte) error { return wire.ByteString(h, b) }
 

@@ -52,8 +52,12 @@ var ErrMalformed = errors.New("malformed message")
 // ErrTooLarge is wrapped when a value does not fit its limit.
 var ErrTooLarge = errors.New("message too large")
 
-// null is the encoding of nothing.
-const null = 0xf6
+// The encodings of nothing, of true and of false.
+const (
+	null = 0xf6
+	yea  = 0xf5
+	nay  = 0xf4
+)
 
 var encMode, decMode = modes()
 

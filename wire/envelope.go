@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"fmt"
+	"math"
 )
 
 // Version is the newest protocol version that this code speaks, and MinVersion
@@ -41,6 +42,47 @@ type Envelope struct {
 }
 
 var errVersion = errors.New("envelope of another version")
+
+// sizeCBOR is the most that AppendCBOR appends besides the payload.
+const sizeCBOR = 1 + 3 + 4 + 4 + 10 + 6
+
+// SizeCBOR is the most that AppendCBOR appends, in bytes.
+func (e *Envelope) SizeCBOR() int { return sizeCBOR + len(e.Payload) }
+
+// AppendCBOR appends the encoding of an envelope, as Marshal has it: see Coded.
+func (e *Envelope) AppendCBOR(b []byte) []byte {
+	m := BeginMap(b)
+	m.Uint(1, uint64(e.Version))
+	m.Uint(2, uint64(e.App))
+	m.UintIf(3, uint64(e.Flags))
+	m.UintIf(4, e.Trace)
+	m.BytesIf(5, e.Payload)
+	return m.End()
+}
+
+// ScanCBOR reads an envelope. Its payload aliases what is read.
+func (e *Envelope) ScanCBOR(s *Scanner) {
+	for m := s.Map(); ; {
+		key, more := m.Next()
+		if !more {
+			return
+		}
+		switch key {
+		case 1:
+			e.Version = uint8(s.Uint(math.MaxUint8))
+		case 2:
+			e.App = AppID(s.Uint(math.MaxUint16))
+		case 3:
+			e.Flags = Flags(s.Uint(math.MaxUint16))
+		case 4:
+			e.Trace = s.Uint(math.MaxUint64)
+		case 5:
+			e.Payload = s.Bytes()
+		default:
+			s.Fail()
+		}
+	}
+}
 
 // Check implements Checker for the messages that carry an envelope.
 func (e *Envelope) Check() error {

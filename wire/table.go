@@ -50,12 +50,30 @@ type Question interface {
 	Asks()
 }
 
+// Coded is implemented by messages that are sent so often that they encode and decode
+// their usual form themselves, with the Append functions and a Scanner. The bytes are
+// those of Marshal, and what is read is what Unmarshal reads from them: tests must hold
+// one against the other. All that is not usual they leave to the codec, so that it
+// alone says what is refused.
+type Coded interface {
+	Message
+	// SizeCBOR is the most that AppendCBOR appends, in bytes, or 0 for a message that
+	// is not of the usual form.
+	SizeCBOR() int
+	// AppendCBOR appends the encoding of a message of the usual form.
+	AppendCBOR(b []byte) []byte
+	// ScanCBOR returns what b encodes, a new message that passes its Check and shares no
+	// memory with b, or nil if b is not of the usual form. It must work on a nil receiver.
+	ScanCBOR(b []byte) Message
+}
+
 // Table lists the messages of one protocol. It never changes after NewTable.
 type Table struct {
 	kinds [256]reflect.Type
 	forms [256]*Form
 	sizes [256]int
 	asks  [256]bool
+	coded [256]Coded // nil pointers of the messages that are
 }
 
 // NewTable makes a table from one (nil) pointer of each message type. Two
@@ -79,6 +97,7 @@ func NewTable(ms ...Message) *Table {
 			t.sizes[m.Kind()] = s.MaxSize()
 		}
 		_, t.asks[m.Kind()] = m.(Question)
+		t.coded[m.Kind()], _ = m.(Coded)
 	}
 	return t
 }
@@ -135,6 +154,11 @@ func (t *Table) Encode(m Message) ([]byte, error) {
 	if t.kinds[k] != reflect.TypeOf(m).Elem() {
 		panic(fmt.Sprintf("wire: %T is not in its table", m)) // a bug of the sender
 	}
+	if c, ok := m.(Coded); ok {
+		if size := c.SizeCBOR(); size > 0 && size < MaxFrame {
+			return c.AppendCBOR(append(make([]byte, 0, 1+size), byte(k))), nil
+		}
+	}
 	b := bytes.NewBuffer(make([]byte, 0, usual))
 	b.WriteByte(byte(k))
 	if err := encMode.MarshalToBuffer(m, b); err != nil {
@@ -162,6 +186,11 @@ func (t *Table) Decode(b []byte) (Message, error) {
 	}
 	if most := t.sizes[b[0]]; len(b) > most {
 		return nil, fmt.Errorf("%w: %v of %d bytes, at most %d", ErrTooLarge, typ, len(b), most)
+	}
+	if c := t.coded[b[0]]; c != nil {
+		if m := c.ScanCBOR(b[1:]); m != nil {
+			return m, nil
+		}
 	}
 	v := reflect.New(typ)
 	if err := t.forms[b[0]].Unmarshal(b[1:], v.Interface()); err != nil {
