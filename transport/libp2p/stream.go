@@ -114,6 +114,13 @@ func (s *stream) HangUp() {
 
 // plain turns an error of the library into one of ours, which say who ended what.
 func plain(err error) error {
+	if err == nil || err == io.EOF {
+		return err // here, as what follows takes memory: this is called for each frame
+	}
+	return explain(err)
+}
+
+func explain(err error) error {
 	var (
 		conn   *network.ConnError
 		reset  *network.StreamError
@@ -122,8 +129,6 @@ func plain(err error) error {
 		late   interface{ Timeout() bool }
 	)
 	switch {
-	case err == nil, err == io.EOF:
-		return err
 	case errors.Is(err, multistream.ErrNotSupported[string]{}), errors.As(err, new(multistream.ErrNotSupported[string])):
 		return fmt.Errorf("%w: %w", transport.ErrRefused, err)
 	case errors.As(err, &conn):
