@@ -9,6 +9,7 @@ import (
 	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/transport/portmap"
 )
 
 // endpoint is what a multiaddr of ours says.
@@ -153,6 +154,25 @@ type site struct {
 	private  bool
 	own      []endpoint
 	listen   []ma.Multiaddr // the same as multiaddrs, and what else is listened on
+}
+
+// mappable reports whether a router may open a port that leads to this address.
+func (e endpoint) mappable() bool { return e.ip.Is4() && !e.unusable() && placeOf(e.ip) == onSite }
+
+// mappable returns the ports that a router may open, and the addresses behind it.
+func (s *site) mappable() (ports []portmap.Port, at []netip.Addr) {
+	for _, e := range s.own {
+		if !e.mappable() {
+			continue
+		}
+		if p := (portmap.Port{UDP: e.quic, Number: e.port}); !slices.Contains(ports, p) {
+			ports = append(ports, p)
+		}
+		if !slices.Contains(at, e.ip) {
+			at = append(at, e.ip)
+		}
+	}
+	return ports, at
 }
 
 // gone returns the IPs that were own ones and are no more.

@@ -26,6 +26,9 @@
 // without the limits that make it useless for links. The library's AutoNAT and
 // AutoRelay are not used: they want public servers, many of them, and minutes.
 //
+// Package transport/portmap has a router open ports, if it does that, and the addresses
+// there are told as own ones.
+//
 // A relayed connection is authenticated end to end as any other. The library then
 // tries to punch a hole (DCUtR); a link moves to the direct connection without losing
 // a frame. Idle, all this costs a TCP keep-alive for each place at a relay, and a call

@@ -19,7 +19,6 @@ import (
 	p2ppeer "github.com/libp2p/go-libp2p/core/peer"
 	coretransport "github.com/libp2p/go-libp2p/core/transport"
 	"github.com/libp2p/go-libp2p/gologshim"
-	basichost "github.com/libp2p/go-libp2p/p2p/host/basic"
 	"github.com/libp2p/go-libp2p/p2p/muxer/yamux"
 	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	"github.com/libp2p/go-libp2p/p2p/net/upgrader"
@@ -72,12 +71,6 @@ func newHost(t *Transport) (host.Host, error) {
 		// A network that was out for a while is not given up for good.
 		p2p.UDPBlackHoleSuccessCounter(nil), p2p.IPv6BlackHoleSuccessCounter(nil),
 		p2p.WithFxOption(fx.Supply([]upgrader.Option{upgrader.WithAcceptTimeout(t.opts.Limits.HelloTime)})),
-	}
-	if t.opts.Reach.PortMap {
-		opts = append(opts, p2p.NATManager(func(n network.Network) basichost.NATManager {
-			t.nat = basichost.NewNATManager(n)
-			return t.nat
-		}))
 	}
 	if t.opts.Reach.Relays {
 		opts = append(opts, p2p.EnableRelay())

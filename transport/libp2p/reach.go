@@ -24,7 +24,7 @@ import (
 // Reach says which means a node uses to be reached behind a NAT or firewall, and
 // to help others there. The zero value uses none.
 type Reach struct {
-	// PortMap asks the router for a port, by UPnP and NAT-PMP.
+	// PortMap asks the router for ports, by UPnP and NAT-PMP (package transport/portmap).
 	PortMap bool
 	// Punch makes direct connections in place of relayed ones where NATs allow
 	// that.

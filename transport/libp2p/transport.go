@@ -12,7 +12,6 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/protocol"
-	basichost "github.com/libp2p/go-libp2p/p2p/host/basic"
 	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
 
@@ -20,6 +19,7 @@ import (
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/transport"
 	"github.com/phyllo-net/phyllo/transport/link"
+	"github.com/phyllo-net/phyllo/transport/portmap"
 )
 
 // Options are what of a transport is not in the contract. The zero value is good
@@ -57,9 +57,10 @@ type Transport struct {
 	strangers *strangers
 	site      atomic.Pointer[site]
 	met       met
-	reach     *reach               // nil: nothing of Options.Reach is on
-	nat       basichost.NATManager // nil: routers are not asked
+	reach     *reach          // nil: nothing of Options.Reach is on
+	ports     *portmap.Mapper // nil: routers are not asked
 
+	look    chan struct{} // the addresses may have changed
 	changed chan struct{} // the addresses that others are told have changed
 	toldMu  sync.Mutex
 	told    []string
@@ -87,7 +88,7 @@ func New(cfg transport.Config, opts Options) (*Transport, error) {
 	opts.setDefaults()
 	t := &Transport{
 		cfg: cfg, opts: opts, stop: make(chan struct{}),
-		uses: newUses(), calls: newCalls(), changed: make(chan struct{}, 1),
+		uses: newUses(), calls: newCalls(), changed: make(chan struct{}, 1), look: make(chan struct{}, 1),
 	}
 	t.site.Store(&site{})
 	if opts.Reach.on() {
@@ -104,6 +105,9 @@ func New(cfg transport.Config, opts Options) (*Transport, error) {
 		return nil, err
 	}
 	t.host = h
+	if opts.Reach.PortMap {
+		t.ports = portmap.New(portmap.Options{Log: cfg.Log, Changed: t.lookSoon})
+	}
 	if a := missing(asked, h.Network().ListenAddresses()); a != "" {
 		t.Close()
 		return nil, fmt.Errorf("listen on %s: the address is taken or not this machine's: choose another with --listen", a)
@@ -160,6 +164,9 @@ func (t *Transport) learnSite() {
 		}
 	}
 	s := siteOf(listen, t.cfg.Listen)
+	if t.ports != nil {
+		t.ports.Keep(s.mappable())
+	}
 	old := t.site.Swap(&s)
 	gone := old.gone(&s)
 	if len(gone) == 0 {
@@ -177,12 +184,15 @@ func (t *Transport) learnSite() {
 func (t *Transport) direct() []ma.Multiaddr {
 	s := t.site.Load()
 	all := slices.Clone(s.listen)
-	if t.nat == nil {
+	if t.ports == nil {
 		return all
 	}
-	for _, a := range t.host.Network().ListenAddresses() {
-		if mapped := t.nat.GetMapping(a); mapped != nil {
-			all = append(all, mapped)
+	for _, e := range s.own {
+		if at, open := t.ports.Outside(portmap.Port{UDP: e.quic, Number: e.port}); open && e.mappable() {
+			out := endpoint{ip: at.Addr(), port: at.Port(), quic: e.quic}
+			if a := out.multiaddr(); a != nil {
+				all = append(all, a)
+			}
 		}
 	}
 	return all
@@ -288,6 +298,8 @@ func (t *Transport) watch() {
 	for {
 		select {
 		case <-tick.C:
+		case <-t.look:
+			last = time.Time{}
 		case <-t.stop:
 			return
 		}
@@ -299,6 +311,14 @@ func (t *Transport) watch() {
 			t.learnSite()
 			t.tell()
 		}
+	}
+}
+
+// lookSoon has the addresses looked at.
+func (t *Transport) lookSoon() {
+	select {
+	case t.look <- struct{}{}:
+	default:
 	}
 }
 
@@ -334,6 +354,9 @@ func (t *Transport) Close() error {
 		t.links.Close()
 		if t.reach != nil {
 			t.reach.close()
+		}
+		if t.ports != nil {
+			t.ports.Close()
 		}
 		t.calls.close()
 		if err := t.host.Close(); err != nil && !errors.Is(err, context.Canceled) {
