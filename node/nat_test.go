@@ -30,10 +30,17 @@ func (p *process) until(what string, f func() bool) {
 	p.t.Logf("%v until %s", time.Since(began).Round(time.Millisecond), what)
 }
 
-// relays returns the nodes that relay for this one.
-func (p *process) relays() int {
+// status is what the node says of itself.
+func (p *process) status() *api.Status {
+	p.t.Helper()
 	var s api.Status
 	p.read(&s, "status")
+	return &s
+}
+
+// relays returns the nodes that relay for this one.
+func (p *process) relays() int {
+	s := p.status()
 	if s.Reach.Kind != "relayed" {
 		return 0
 	}
@@ -56,11 +63,7 @@ func (p *process) ping(name string) string {
 }
 
 // id is the node's.
-func (p *process) id() string {
-	var s api.Status
-	p.read(&s, "status")
-	return s.ID.String()
-}
+func (p *process) id() string { return p.status().ID.String() }
 
 // log is what the node has logged.
 func (p *process) log() string {
