@@ -82,7 +82,17 @@ func (t *Truth) claims(n sim.NodeRef, key id.ID) bool {
 }
 
 // LeafSets checks O3: every leaf set is that of the true ring.
-func (t *Truth) LeafSets(size int) {
+func (t *Truth) LeafSets(size int) { t.inexact(size, t.fail) }
+
+// Exact reports whether every leaf set is that of the true ring now (O3).
+func (t *Truth) Exact(size int) bool {
+	exact := true
+	t.inexact(size, func(string, ...any) { exact = false })
+	return exact
+}
+
+// inexact tells where leaf sets are not those of the true ring.
+func (t *Truth) inexact(size int, tell func(format string, args ...any)) {
 	ring := t.sorted()
 	half := min(size/2, len(ring)-1)
 	for i, n := range ring {
@@ -94,12 +104,12 @@ func (t *Truth) LeafSets(size int) {
 					j = (i - k - 1 + 2*len(ring)) % len(ring)
 				}
 				if k >= len(have) || have[k].ID != t.r.Sim.Handle(ring[j]).ID {
-					t.fail("O3: node %d lacks node %d as number %d on side %d of its leaf set", n, ring[j], k+1, side)
+					tell("O3: node %d lacks node %d as number %d on side %d of its leaf set", n, ring[j], k+1, side)
 					break
 				}
 			}
 			if len(have) > half {
-				t.fail("O3: node %d has %d leaf-set members on side %d, should have %d", n, len(have), side, half)
+				tell("O3: node %d has %d leaf-set members on side %d, should have %d", n, len(have), side, half)
 			}
 		}
 	}

@@ -259,9 +259,17 @@ func (n *Node) linkIn(t *task.T) error {
 			n.becomeActive()
 			return nil
 		}
+		if s == leftSide {
+			n.dropLease(rightSide)
+		}
+		c := n.neighbour(s)
 		_, err := task.Await(t, 2*time.Second, func(resolve func(bool, error)) {
-			n.linked = func() { resolve(true, nil) }
-			if a := &n.sides[s]; a.askNum == 0 && !n.Now().Before(a.notBefore) {
+			n.linked = func() {
+				if n.linkedWith(s) || n.neighbour(s) != c || s == rightSide && !n.linkedWith(leftSide) {
+					resolve(true, nil)
+				}
+			}
+			if a := &n.sides[s]; a.askedOf != c || a.askNum == 0 && !n.Now().Before(a.notBefore) {
 				n.askLease(s)
 			}
 		})
@@ -330,7 +338,7 @@ func (n *Node) onJoinRequest(via *contact, m *Hop) {
 		return // this id is alive in the ring, or what asks is an echo
 	}
 	if !n.ready() || n.introducing >= maxIntroducing || !n.joins.take(joinRate, n.Now()) {
-		n.answerJoin(via, j, &JoinReply{Num: r.Num, Wait: true})
+		n.keepCaller(via, m)
 		return
 	}
 	if _, fresh := n.served.first(servedKey{r.Origin.ID, r.Origin.Incarnation, r.Num}, n.Now()); !fresh {
@@ -367,13 +375,87 @@ func (n *Node) onJoinRequest(via *contact, m *Hop) {
 		}
 		n.answerJoin(via, j, reply)
 		return nil
-	}, func(error) { n.introducing-- })
+	}, func(err error) {
+		n.introducing--
+		if err == nil {
+			n.admit()
+		}
+	})
+}
+
+// caller is a joining node whose request waits: this node is not ready, mostly because
+// another newcomer is being linked in beside it, or serves many others.
+type caller struct {
+	via   *contact // who handed the request over
+	m     *Hop
+	until task.Instant
+}
+
+const (
+	callerWaits = time.Second           // before it is told to try again
+	callerLook  = 50 * time.Millisecond // between two looks, where nothing else happens
+)
+
+// keepCaller lets a joining node wait, or tells it to try again where many do.
+func (n *Node) keepCaller(via *contact, m *Hop) {
+	c := caller{via, m, n.Now().Add(callerWaits)}
+	if i := slices.IndexFunc(n.callers, func(o caller) bool { return o.m.Route.Origin.ID == m.Route.Origin.ID }); i >= 0 {
+		if n.callers[i].m.Route.Num == m.Route.Num {
+			return // a copy
+		}
+		n.callers = slices.Delete(n.callers, i, i+1)
+	}
+	if !n.active || len(n.callers) >= maxCallers {
+		n.refuseJoin(c)
+		return
+	}
+	n.callers = append(n.callers, c)
+	n.admitLater()
+}
+
+func (n *Node) refuseJoin(c caller) {
+	r := c.m.Route
+	n.answerJoin(c.via, n.contact(r.Origin), &JoinReply{Num: r.Num, Wait: true})
+}
+
+// admitLater plans the next look at the callers.
+func (n *Node) admitLater() {
+	if n.calling || len(n.callers) == 0 || n.stopped {
+		return
+	}
+	n.calling = true
+	n.After(callerLook, func() {
+		n.calling = false
+		n.admit()
+		n.admitLater()
+	})
+}
+
+// admit serves the callers, as far as that is possible now. Those who have another root
+// meanwhile, as newcomers before them are ready, are sent on.
+func (n *Node) admit() {
+	callers := n.callers
+	n.callers = nil
+	for i, c := range callers {
+		switch {
+		case n.stopped:
+		case !n.Now().Before(c.until):
+			n.refuseJoin(c)
+		case !n.ready() || n.introducing >= maxIntroducing || !n.joins.has(joinRate, n.Now()):
+			n.callers = append(n.callers, callers[i])
+		default:
+			n.route(c.via, c.m, nil)
+		}
+	}
 }
 
 // Bounds of what joining nodes, real or invented, can cause here.
 const (
 	maxIntroducing = 32 // joins that this root serves at once
-	maxJoiners     = 8  // members of the leaf set that nobody here has met
+	maxCallers     = 64 // those that wait besides
+	// Members of the leaf set that are not ready yet, and at most half of a side: a crowd
+	// of newcomers must push out none of the neighbours with whom leases are exchanged.
+	maxJoiners = 8
 )
 
 func (n *Node) onIntroduce(c *contact, m *Introduce) {
@@ -398,15 +480,15 @@ func (n *Node) introduced(j *contact, h *peer.Handle) {
 	if j.leaf() || !n.leafs.wants(h.ID) || j.life == left {
 		return
 	}
-	unmet := 0
+	joiners := 0
 	n.leafs.each(func(c *contact) bool {
-		if !c.met && !c.active {
-			unmet++
+		if !c.active {
+			joiners++
 		}
 		return true
 	})
-	if unmet >= maxJoiners {
-		return // it comes in when it speaks itself
+	if joiners >= min(maxJoiners, n.leafs.half/2) {
+		return // it comes in when it is ready, and says so itself
 	}
 	n.addLeaf(j)
 	n.After(n.cfg.Heartbeat, func() {

@@ -43,6 +43,8 @@ type adjacency struct {
 	// grants are the leases that this node gave: usually one; two while a node is
 	// being linked in before the neighbour, whose lease goes on.
 	grants []grant
+	// waiting are newcomers who asked while another one was being linked in.
+	waiting []waitingAsk
 	// the request that is out
 	asked     task.Instant
 	notBefore task.Instant // after a denial
@@ -63,6 +65,18 @@ type grant struct {
 	until task.Instant
 	short bool // its holder is to renew it every LeaseRenew
 }
+
+// waitingAsk is a request for a lease that is answered when the side has changed, or
+// at the latest when the newcomer would ask again.
+type waitingAsk struct {
+	of    *contact
+	inc   uint64
+	m     *Lease
+	until task.Instant
+}
+
+// maxWaiting bounds the newcomers that wait on one side.
+const maxWaiting = 64
 
 // running returns the grants of a side that have not ended, without those to
 // except.
@@ -238,12 +252,19 @@ func (n *Node) stateChanged() {
 	}
 	if ok := n.ready(); ok != n.wasOK {
 		n.wasOK = ok
+		if ok && len(n.callers) > 0 {
+			n.After(0, n.admit)
+		}
 		if n.cfg.Observe.Ready != nil {
 			n.cfg.Observe.Ready(n, ok)
 		}
 	}
 	if n.wasOK && len(n.held) > 0 {
 		n.After(0, n.release)
+	}
+	n.wakeNewcomers()
+	if n.linked != nil {
+		n.linked()
 	}
 }
 
@@ -376,16 +397,31 @@ func (n *Node) onLease(c *contact, m *Lease) {
 	}
 }
 
-// onAsk grants or denies a lease to the node on side s.
+// onAsk handles the request of a node on side s.
 func (n *Node) onAsk(s side, c *contact, m *Lease) {
+	a := &n.sides[s]
+	a.waiting = slices.DeleteFunc(a.waiting, func(w waitingAsk) bool { return w.of == c })
+	wait := n.cfg.Brisk[0]
+	n.answerAsk(s, waitingAsk{c, c.h.Incarnation, m, n.Now().Add(wait)})
+	if len(a.waiting) > 0 && a.waiting[len(a.waiting)-1].m == m {
+		n.After(wait, n.wakeNewcomers)
+	}
+}
+
+// answerAsk grants or denies a lease to the node on side s, or lets it wait.
+func (n *Node) answerAsk(s side, w waitingAsk) {
+	c, m := w.of, w.m
 	answer := &Lease{Right: s == rightSide}
 	length := min(time.Duration(m.For)*time.Millisecond, n.cfg.LeaseLong)
+	a := &n.sides[s]
 	if nearer, ok := n.mayGrant(s, c, m); !ok {
+		if nearer == nil && s == rightSide && !m.Active && n.letWait(a, w) {
+			return
+		}
 		answer.Deny, answer.Nearer = m.Ask, nearer
 		n.sendLease(s, c, answer)
 		return
 	}
-	a := &n.sides[s]
 	others := n.running(a, c)
 	answer.Between = len(others) > 0
 	a.grants = append(others, grant{c, c.h.Incarnation, m.Ask, n.Now().Add(length), length < n.cfg.LeaseLong})
@@ -401,6 +437,38 @@ func (n *Node) onAsk(s side, c *contact, m *Lease) {
 	n.sendLease(s, c, answer)
 	n.expect(s, c, length)
 	n.stateChanged()
+}
+
+// letWait keeps the request of a newcomer until this side changes: mostly another one is
+// being linked in, which takes two round trips. The newcomer counts its lease from when
+// it asked, so that a late grant is only shorter. It reports false if too many wait, or
+// if this one did for long enough.
+func (n *Node) letWait(a *adjacency, w waitingAsk) bool {
+	if !n.active || n.stopped || !n.Now().Before(w.until) || len(a.waiting) >= maxWaiting {
+		return false
+	}
+	a.waiting = append(a.waiting, w)
+	return true
+}
+
+// wakeNewcomers looks again at the requests that wait, after what is being done now.
+func (n *Node) wakeNewcomers() {
+	if n.waking || len(n.sides[leftSide].waiting)+len(n.sides[rightSide].waiting) == 0 {
+		return
+	}
+	n.waking = true
+	n.After(0, func() {
+		n.waking = false
+		for s := range n.sides {
+			all := n.sides[s].waiting
+			n.sides[s].waiting = nil
+			for _, w := range all {
+				if !n.stopped && w.of.h.Incarnation == w.inc && w.of.rare().lastAsk == w.m.Ask {
+					n.answerAsk(side(s), w)
+				}
+			}
+		}
+	})
 }
 
 // askDue reports whether a request should ride on a grant: ours would be due soon
@@ -520,9 +588,6 @@ func (n *Node) onGrant(s side, c *contact, m *Lease) {
 	a.next.Stop()
 	a.next = n.After(max(renew-n.Now().Sub(a.asked), 0), func() { n.askLease(s) })
 	n.stateChanged()
-	if n.linked != nil {
-		n.linked()
-	}
 }
 
 // giveUp tells the one who granted the lease that this node held until now that it
@@ -537,6 +602,22 @@ func (n *Node) giveUp(s side, c *contact) {
 	if o := n.contact(a.heldFrom); o.there() && o.h.Incarnation == a.heldFrom.Incarnation {
 		n.sendLease(s, o, &Lease{Right: s == rightSide, Release: a.heldNum})
 	}
+}
+
+// dropLease gives back the lease of side s. A newcomer without its left one must not
+// keep the right one: two of them, each with a lease that the other needs, would wait
+// for each other for ever.
+func (n *Node) dropLease(s side) {
+	a := &n.sides[s]
+	a.retry.Stop()
+	a.next.Stop()
+	a.askNum, a.askedOf = 0, nil
+	if n.holds(s) {
+		if o := n.contact(a.heldFrom); o.there() && o.h.Incarnation == a.heldFrom.Incarnation {
+			n.sendLease(s, o, &Lease{Right: s == rightSide, Release: a.heldNum})
+		}
+	}
+	a.heldFrom, a.heldUntil = nil, 0
 }
 
 // onRelease ends a lease that its holder gave up, unless it was renewed since.
@@ -558,9 +639,16 @@ func (n *Node) onDeny(s side, c *contact, m *Lease) {
 	a.retry.Stop()
 	a.askNum = 0
 	a.tries = 0
+	if !n.active && !m.Active && c.active {
+		// Others called it ready, and it is not, as after a restart. A newcomer that went
+		// on to take it for its neighbour would keep it, and all of this gap, out.
+		c.active = false
+		n.leafs.list = nil
+		n.stateChanged()
+	}
 	if m.Nearer != nil && m.Nearer.ID != n.self.ID {
 		o := n.contact(m.Nearer)
-		if !o.leaf() && o.life != left {
+		if (!o.leaf() || !o.active) && o.life != left {
 			n.probe(o)
 		}
 	}

@@ -66,7 +66,10 @@ type Node struct {
 	candidates  int               // probes of named nodes that are out
 	joinNum     uint64            // of the join request that is out
 	joinDone    func(*JoinReply, error)
-	linked      func()         // wakes the join task when a lease came or was denied
+	linked      func()         // tells the join task that the leaf set or a lease changed
+	waking      bool           // newcomers that wait for a lease are looked at again
+	callers     []caller       // joining nodes that wait for this root
+	calling     bool           // they are looked at again
 	seeds       []*peer.Handle // of the join that runs
 	knock       func()         // wakes the join task from its back-off
 	rowsFound   []*contact

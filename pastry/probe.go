@@ -28,6 +28,8 @@ type probe struct {
 	candidate bool
 	// news: the probe tells of failures, so nothing but its answer ends it.
 	news bool
+	// young: what was sent last said that this node is not in the ring yet.
+	young bool
 }
 
 const (
@@ -90,7 +92,7 @@ func (n *Node) probeAgain(c *contact) {
 	}
 	if c.leaf() || c.doubtful() || n.leafs.wants(c.h.ID) {
 		m := n.leafProbe(false)
-		m.Num = p.num
+		m.Num, p.young = p.num, !n.active
 		n.Send(c.h, machine.ClassLiveness, m)
 		if c.leaf() && (p.tries > 0 || c.via() != nil) {
 			n.probeThrough(c, m)
@@ -147,6 +149,10 @@ func (n *Node) onLeafProbe(c *contact, m *LeafProbe) {
 	if answer && p.tries == 1 && p.linked && c.via() == nil {
 		n.measured(c, n.Now().Sub(p.sent)) // as good as a ping
 	}
+	if answer && !m.Active && c.rare().named != 0 {
+		c.rarely().named = 0 // when others name it again, it is in the ring
+	}
+	tell := answer && p.young && n.active // it was asked by a newcomer, who is none any more
 	if p != nil && (answer || !p.news && !c.doubtful()) {
 		n.endProbe(c)
 	}
@@ -165,6 +171,9 @@ func (n *Node) onLeafProbe(c *contact, m *LeafProbe) {
 	}
 	for _, f := range m.Failed {
 		n.onFailure(f)
+	}
+	if tell {
+		n.to(c, machine.ClassLiveness, n.leafProbe(false))
 	}
 	if !m.Reply && !m.Quiet {
 		r := n.leafProbe(true)
@@ -202,7 +211,7 @@ func (n *Node) candidate(h *peer.Handle) {
 	c := n.contact(h)
 	r := c.rare()
 	switch {
-	case c.leaf() || r.probe != nil || c.life == left || n.removed.Expelled(h.ID):
+	case c.leaf() && c.active || r.probe != nil || c.life == left || n.removed.Expelled(h.ID):
 	case c.life == dead && !moved && h.Incarnation <= c.h.Incarnation && n.Now().Sub(r.since) < n.cfg.Heartbeat:
 		// The rumour is older than the verdict.
 	case r.named != 0 && n.Now().Sub(r.named) < n.probeTime():

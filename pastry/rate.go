@@ -25,13 +25,18 @@ type bucket struct {
 
 // take reports whether it may happen once more now, and counts it if so.
 func (b *bucket) take(r rate, now task.Instant) bool {
-	b.used = max(0, b.used-r.second*now.Sub(b.at).Seconds())
-	b.at = now
-	if b.used+1 > r.burst {
+	if !b.has(r, now) {
 		return false
 	}
 	b.used++
 	return true
+}
+
+// has reports whether it may happen once more now.
+func (b *bucket) has(r rate, now task.Instant) bool {
+	b.used = max(0, b.used-r.second*now.Sub(b.at).Seconds())
+	b.at = now
+	return b.used+1 <= r.burst
 }
 
 // idle reports whether the bucket is full again, so that it can be forgotten.

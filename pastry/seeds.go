@@ -75,8 +75,8 @@ func (n *Node) findRing(t *task.T, try int) (ringSide, error) {
 	return way, err
 }
 
-// maxLag spreads the first questions, so that many who start together do not ask the
-// same node at the same moment.
+// maxLag spreads the questions of a round: the first seed is asked at once, and the
+// others, each of which costs a connection, have to be only if it does not answer soon.
 const maxLag = 50 * time.Millisecond
 
 // next asks the next seed, or ends the round if none is left.
@@ -95,7 +95,11 @@ func (s *seedRound) next() {
 	h := s.left[0]
 	s.left = s.left[1:]
 	s.asking++
-	n.After(time.Duration(n.Rand().Int64N(int64(maxLag))), func() {
+	if len(s.asked) == 0 && s.asking == 1 {
+		s.ask(n.contact(h))
+		return
+	}
+	n.After(maxLag/2+time.Duration(n.Rand().Int64N(int64(maxLag/2))), func() {
 		if !s.over && !n.stopped {
 			s.ask(n.contact(h))
 		}
