@@ -66,7 +66,8 @@ type Parameters struct {
 	// Alone is how long a member that starts again tries to reach others before it
 	// goes on as a ring of one (which heals later). It should exceed LeaseLong.
 	// Where every process that it remembers is known to have ended, it does not
-	// wait.
+	// wait; where others look for the ring, too, and hear of none, one of them begins it
+	// after LeaseShort if each other process answered or has ended, else after half of Alone.
 	Alone time.Duration
 	// Remember is the number of nodes in the saved snapshot, 4 to 128.
 	Remember int

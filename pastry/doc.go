@@ -15,6 +15,7 @@
 //	join.go      joining (seeds.go: by whom)       Pastry 2001, 2.4; MSPastry 3.1; PNS report
 //	probe.go     life and death, repair            MSPastry 3.1, figure 2
 //	lease.go     who claims a key                  "Consistent key mapping" (TR05-456), changed
+//	             (exchange.go: asking and granting; newcomers.go: many at once)
 //	upkeep.go    table gossip, self-tuned probes   PNS-CG; MSPastry 4.1
 //	heal.go      partition healing                 FreePastry's PartitionHandler
 //	move.go      a node whose addresses change

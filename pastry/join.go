@@ -46,6 +46,9 @@ func (n *Node) join(seeds []*peer.Handle, may bool) {
 		for try := 0; ; try++ {
 			way, err := n.findRing(t, silent)
 			wait := n.jitter(firstBackOff << min(silent, 8))
+			if way.looking {
+				wait = n.jitter(2 * firstBackOff) // it will not be long before somebody begins a ring
+			}
 			silent++
 			if err == nil && way.reply != nil {
 				if err = n.joinBy(t, way); err == nil {
@@ -59,7 +62,7 @@ func (n *Node) join(seeds []*peer.Handle, may bool) {
 			if errors.Is(err, task.ErrStopped) {
 				return err
 			}
-			if may && way.reply == nil && n.begins(n.Now().Sub(began), try, way.first) {
+			if may && n.begins(began, try, way) {
 				n.leafs.each(func(c *contact) bool { n.remove(c); return true })
 				for _, h := range n.seeds {
 					n.remember(n.contact(h))
@@ -80,18 +83,26 @@ func (n *Node) join(seeds []*peer.Handle, may bool) {
 
 // begins decides whether a member that starts again, and reached nobody who is in a
 // ring, begins one: where all others are known to have ended; where some are there
-// and look for the ring, too, as after a power cut, the one with the smallest id
-// (first); and after Alone in any case. Rings that are begun twice heal.
-func (n *Node) begins(since time.Duration, try int, first bool) bool {
-	if since > n.cfg.Alone || n.allEnded() {
+// and look for the ring, too, as after a power cut, the one with the smallest id; and
+// when no ring was heard of for Alone. Rings that are begun twice heal, but until then
+// keys have two claimants: so what spoke of a ring, be it once, and who is silent, whose
+// answers may be lost, are reasons to wait.
+func (n *Node) begins(began task.Instant, try int, way ringSide) bool {
+	if way.reply != nil {
+		return false
+	}
+	if n.Now().Sub(max(began, n.ringHeard)) > n.cfg.Alone {
 		return true
 	}
-	cold := false
-	for _, h := range n.seeds {
-		c := n.contact(h)
-		cold = cold || c.life == alive && !c.active
+	if n.ringHeard >= began {
+		return false
 	}
-	return cold && first && try > 0 && since > n.cfg.LeaseShort
+	patience := n.cfg.LeaseShort
+	if way.silent {
+		patience = n.cfg.Alone / 2 // which is time for some ten rounds
+	}
+	cold := way.looking && way.first && try > 0
+	return n.allEnded() || cold && n.Now().Sub(began) > patience
 }
 
 // allEnded reports whether the processes of all seeds refused a link.
@@ -381,72 +392,6 @@ func (n *Node) onJoinRequest(via *contact, m *Hop) {
 			n.admit()
 		}
 	})
-}
-
-// caller is a joining node whose request waits: this node is not ready, mostly because
-// another newcomer is being linked in beside it, or serves many others.
-type caller struct {
-	via   *contact // who handed the request over
-	m     *Hop
-	until task.Instant
-}
-
-const (
-	callerWaits = time.Second           // before it is told to try again
-	callerLook  = 50 * time.Millisecond // between two looks, where nothing else happens
-)
-
-// keepCaller lets a joining node wait, or tells it to try again where many do.
-func (n *Node) keepCaller(via *contact, m *Hop) {
-	c := caller{via, m, n.Now().Add(callerWaits)}
-	if i := slices.IndexFunc(n.callers, func(o caller) bool { return o.m.Route.Origin.ID == m.Route.Origin.ID }); i >= 0 {
-		if n.callers[i].m.Route.Num == m.Route.Num {
-			return // a copy
-		}
-		n.callers = slices.Delete(n.callers, i, i+1)
-	}
-	if !n.active || len(n.callers) >= maxCallers {
-		n.refuseJoin(c)
-		return
-	}
-	n.callers = append(n.callers, c)
-	n.admitLater()
-}
-
-func (n *Node) refuseJoin(c caller) {
-	r := c.m.Route
-	n.answerJoin(c.via, n.contact(r.Origin), &JoinReply{Num: r.Num, Wait: true})
-}
-
-// admitLater plans the next look at the callers.
-func (n *Node) admitLater() {
-	if n.calling || len(n.callers) == 0 || n.stopped {
-		return
-	}
-	n.calling = true
-	n.After(callerLook, func() {
-		n.calling = false
-		n.admit()
-		n.admitLater()
-	})
-}
-
-// admit serves the callers, as far as that is possible now. Those who have another root
-// meanwhile, as newcomers before them are ready, are sent on.
-func (n *Node) admit() {
-	callers := n.callers
-	n.callers = nil
-	for i, c := range callers {
-		switch {
-		case n.stopped:
-		case !n.Now().Before(c.until):
-			n.refuseJoin(c)
-		case !n.ready() || n.introducing >= maxIntroducing || !n.joins.has(joinRate, n.Now()):
-			n.callers = append(n.callers, callers[i])
-		default:
-			n.route(c.via, c.m, nil)
-		}
-	}
 }
 
 // Bounds of what joining nodes, real or invented, can cause here.

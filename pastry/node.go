@@ -57,7 +57,8 @@ type Node struct {
 	relayNum uint64
 	tuning   tuning
 
-	lostSight task.Instant // of the last neighbour that fell silent
+	activeSince task.Instant
+	lostSight   task.Instant // of the last neighbour that fell silent
 
 	joins       bucket            // that this root served
 	passed      []passedJoin      // those that went through this node
@@ -72,6 +73,7 @@ type Node struct {
 	calling     bool           // they are looked at again
 	seeds       []*peer.Handle // of the join that runs
 	knock       func()         // wakes the join task from its back-off
+	ringHeard   task.Instant   // when somebody last said that he is in a ring, and this node was in none
 	rowsFound   []*contact
 
 	toldVersion uint64 // of the leaf set, at the last upkeep
@@ -235,7 +237,7 @@ func (n *Node) jitter(d time.Duration) time.Duration {
 
 // becomeActive: from here on the node takes part as a member of the ring.
 func (n *Node) becomeActive() {
-	n.active = true
+	n.active, n.activeSince = true, n.Now()
 	n.stateChanged()
 	n.save()
 }

@@ -189,7 +189,8 @@ func (n *Node) onLeafProbe(c *contact, m *LeafProbe) {
 
 // noteActive takes a node's word that it has been ready.
 func (n *Node) noteActive(c *contact, active bool) {
-	if active {
+	if active && !n.active {
+		n.ringHeard = n.Now()
 		n.knocked()
 	}
 	if active && !c.active {
@@ -388,6 +389,9 @@ func (n *Node) verdict(c *contact) {
 	wasLeaf := c.leaf()
 	c.life = dead
 	c.rarely().since = n.Now()
+	if was&closed == 0 && c.active {
+		n.honour(c)
+	}
 	n.succeed(c)
 	if was&closed != 0 {
 		n.leaseOver(c.h)

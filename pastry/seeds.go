@@ -2,6 +2,7 @@ package pastry
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/phyllo-net/phyllo/id"
@@ -26,9 +27,11 @@ const (
 
 // ringSide is what a round over the seeds found.
 type ringSide struct {
-	seed  *contact    // the first member of a ring that answered, if reply is set
-	reply *StateReply // its leaf set
-	first bool        // of all who look for the ring, too, this node has the smallest id
+	seed    *contact    // the first member of a ring that answered, if reply is set
+	reply   *StateReply // its leaf set
+	looking bool        // others answered that they look for the ring, too
+	first   bool        // of them and this node, this one has the smallest id
+	silent  bool        // a seed neither answered nor refused
 }
 
 // others returns each of the nodes once, without this one and those without an id.
@@ -68,10 +71,11 @@ func (n *Node) findRing(t *task.T, try int) (ringSide, error) {
 			s.next()
 		}
 	})
-	s.end()
 	if errors.Is(err, task.ErrTimeout) {
-		return s.way, nil
+		way, err = s.way, nil
 	}
+	way.silent = slices.ContainsFunc(s.asked, func(q *question) bool { return !q.over })
+	s.end()
 	return way, err
 }
 
@@ -142,8 +146,10 @@ func (s *seedRound) heard(c *contact, r *StateReply) {
 	switch {
 	case s.over:
 	case !r.Active:
+		s.way.looking = true
 		s.way.first = s.way.first && s.n.self.ID.Less(c.h.ID)
 	default:
+		s.n.ringHeard = s.n.Now()
 		s.over = true
 		s.way.seed, s.way.reply = c, r
 		s.resolve(s.way, nil)

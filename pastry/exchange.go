@@ -1,0 +1,374 @@
+package pastry
+
+import (
+	"slices"
+	"time"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/peer"
+)
+
+// The exchange of leases between ring neighbours, which is their heartbeat, too.
+
+// keepLease makes sure that the lease on side s is with the present neighbour.
+func (n *Node) keepLease(s side) {
+	a := &n.sides[s]
+	c := n.neighbour(s)
+	switch {
+	case c == nil:
+		a.retry.Stop()
+		a.next.Stop()
+		a.askedOf = nil
+	case a.askedOf == c && (a.askNum != 0 || n.Now().Before(a.notBefore)):
+		// asked already
+	case n.letGo(s.other()) && a.heldAsked.Before(n.sides[s.other()].edge.rare().since):
+		n.askLease(s)
+	case a.heldFrom == nil || a.heldFrom.ID != c.h.ID || a.heldFrom.Incarnation != c.h.Incarnation || !n.holds(s):
+		n.askLease(s)
+	}
+}
+
+// askLease asks the neighbour on side s for a lease.
+func (n *Node) askLease(s side) {
+	a := &n.sides[s]
+	c := n.neighbour(s)
+	if c == nil || n.stopped {
+		return
+	}
+	a.retry.Stop()
+	a.next.Stop()
+	a.tries = 0
+	n.askNow(s, c)
+}
+
+func (n *Node) askNow(s side, c *contact) {
+	m := &Lease{Right: s == rightSide}
+	n.putAsk(s, c, m)
+	n.sendLease(s, c, m)
+}
+
+// putAsk puts a request into m and plans its retry.
+func (n *Node) putAsk(s side, c *contact, m *Lease) {
+	a := &n.sides[s]
+	n.askSeq++
+	a.askNum, a.askedOf, a.asked = n.askSeq, c, n.Now()
+	a.askFor = n.cfg.LeaseLong
+	if n.busy() {
+		a.askFor = n.cfg.LeaseShort
+		// The granter may shorten its promise from now on.
+		if end := a.asked.Add(a.askFor - drift(a.askFor)); end.Before(a.heldUntil) {
+			a.heldUntil = end
+		}
+	}
+	m.Ask, m.For = a.askNum, uint32(a.askFor/time.Millisecond)
+	num := a.askNum
+	wait := n.cfg.Probes[min(a.tries, len(n.cfg.Probes)-1)]
+	a.tries++
+	a.retry.Stop()
+	a.retry = n.After(wait, func() { n.leaseLate(s, num) })
+}
+
+func (n *Node) sendLease(s side, c *contact, m *Lease) {
+	if o := n.neighbour(s.other()); o != nil && o != c {
+		m.Other = o.h.ID
+	}
+	m.Ready, m.Active, m.Expulsions = n.ready(), n.active, n.removed.Digest()
+	m.Period = uint32(n.tuning.own / time.Second)
+	n.to(c, machine.ClassLiveness, m)
+}
+
+// leaseLate: a request was not answered.
+func (n *Node) leaseLate(s side, num uint32) {
+	a := &n.sides[s]
+	if a.askNum != num || n.stopped {
+		return
+	}
+	c := n.neighbour(s)
+	if c == nil {
+		a.askNum = 0
+		return
+	}
+	if a.tries >= 2 {
+		n.probe(c)
+	}
+	n.askNow(s, c)
+	n.stateChanged()
+}
+
+// onLease handles the heartbeat of a ring neighbour.
+func (n *Node) onLease(c *contact, m *Lease) {
+	n.noteActive(c, m.Active)
+	n.notePeriod(c, m.Period)
+	n.expulsionDigest(c, m.Expulsions)
+	if c.active && c.life == alive && n.leafs.lacks(c) {
+		n.addLeaf(c)
+	}
+	s := leftSide
+	if !m.Right { // we stand to the sender's left, so it is on our right
+		s = rightSide
+	}
+	if m.Grant != 0 {
+		n.onGrant(s, c, m)
+	}
+	if m.Deny != 0 {
+		n.onDeny(s, c, m)
+	}
+	if m.Release != 0 {
+		n.onRelease(s, c, m.Release)
+	}
+	// An older request is an echo: to grant it again would shorten, or revive, a
+	// promise that a later one replaced.
+	if m.Ask > c.rare().lastAsk {
+		c.rarely().lastAsk = m.Ask
+		n.onAsk(s, c, m)
+	}
+}
+
+// onAsk handles the request of a node on side s.
+func (n *Node) onAsk(s side, c *contact, m *Lease) {
+	a := &n.sides[s]
+	a.waiting = slices.DeleteFunc(a.waiting, func(w waitingAsk) bool { return w.of == c })
+	wait := n.cfg.Brisk[0]
+	n.answerAsk(s, waitingAsk{c, c.h.Incarnation, m, n.Now().Add(wait)})
+	if len(a.waiting) > 0 && a.waiting[len(a.waiting)-1].m == m {
+		n.After(wait, n.wakeNewcomers)
+	}
+}
+
+// answerAsk grants or denies a lease to the node on side s, or lets it wait.
+func (n *Node) answerAsk(s side, w waitingAsk) {
+	c, m := w.of, w.m
+	answer := &Lease{Right: s == rightSide}
+	length := min(time.Duration(m.For)*time.Millisecond, n.cfg.LeaseLong)
+	a := &n.sides[s]
+	if nearer, ok := n.mayGrant(s, c, m); !ok {
+		if nearer == nil && s == rightSide && !m.Active && n.letWait(a, w) {
+			return
+		}
+		answer.Deny, answer.Nearer = m.Ask, nearer
+		n.sendLease(s, c, answer)
+		return
+	}
+	others := n.running(a, c)
+	answer.Between = len(others) > 0
+	a.grants = append(others, grant{c, c.h.Incarnation, m.Ask, n.Now().Add(length), length < n.cfg.LeaseLong})
+	c.rarely().promised = true
+	// From here on the keys nearer to c are c's. To step outward takes c's grant.
+	if a.edge == nil || n.leafs.away(s, c.h.ID).Less(n.leafs.away(s, a.edge.h.ID)) {
+		a.edge = c
+	}
+	answer.Grant, answer.Length = m.Ask, uint32(length/time.Millisecond)
+	if n.active && n.neighbour(s) == c && n.askDue(s, c) {
+		a.tries = 0
+		n.putAsk(s, c, answer)
+	}
+	n.sendLease(s, c, answer)
+	n.expect(s, c, length)
+	n.stateChanged()
+}
+
+// askDue reports whether a request should ride on a grant: ours would be due soon
+// anyway, or there is none that runs.
+func (n *Node) askDue(s side, c *contact) bool {
+	a := &n.sides[s]
+	if a.askNum != 0 && a.askedOf == c {
+		return false
+	}
+	renew := n.cfg.Heartbeat
+	if n.busy() || a.askFor < n.cfg.LeaseLong {
+		renew = n.cfg.LeaseRenew
+	}
+	return !n.holds(s) || a.heldFrom.ID != c.h.ID || n.Now().Sub(a.asked) > renew/2
+}
+
+// expect plans a probe for when the holder of a long lease does not come back: a
+// heartbeat that stays away.
+func (n *Node) expect(s side, c *contact, length time.Duration) {
+	a := &n.sides[s]
+	a.expected.Stop()
+	wait := n.cfg.Heartbeat + time.Second
+	if length < n.cfg.LeaseLong {
+		wait = n.cfg.LeaseRenew * 5 / 4
+	}
+	var check func()
+	check = func() {
+		switch quiet := n.Now().Sub(c.heard); {
+		case !c.there():
+		case quiet >= wait-time.Millisecond:
+			n.probe(c)
+		default:
+			a.expected = n.After(wait-quiet, check)
+		}
+	}
+	a.expected = n.After(wait, check)
+}
+
+// mayGrant decides on a request of c, which is to stand on side s. If not, nearer
+// is a node that it should ask instead, if there is one.
+func (n *Node) mayGrant(s side, c *contact, m *Lease) (nearer *peer.Handle, ok bool) {
+	a := &n.sides[s]
+	if !n.active || n.stopped {
+		return nil, false
+	}
+	away := n.leafs.away(s, c.h.ID)
+	if b := n.neighbour(s); b != nil && b != c && n.leafs.away(s, b.h.ID).Less(away) {
+		return b.h, false
+	}
+	// Of the leases that bind this side, the nearest on either hand of c.
+	var nearerHeld, fartherHeld *contact
+	for _, g := range n.running(a, c) {
+		d := n.leafs.away(s, g.to.h.ID)
+		switch {
+		case d.Less(away):
+			nearerHeld = g.to
+		case fartherHeld == nil || d.Less(n.leafs.away(s, fartherHeld.h.ID)):
+			fartherHeld = g.to
+		}
+	}
+	switch {
+	case nearerHeld != nil:
+		// It died, or joins. The dead one's lease must end first; while one is
+		// being linked in, the neighbour's lease goes on.
+		joins := nearerHeld.there() && !nearerHeld.active
+		return nil, joins && n.neighbour(s) == c && (n.ready() || n.grantedOn(a, c))
+	case fartherHeld == nil || n.grantedOn(a, c):
+		// Nobody else relies on this side. Who holds no lease himself must not
+		// link in others: he may not be linked in any more. But two who are linked
+		// with each other may renew, as after an outage that all slept through,
+		// and so may one who was alone.
+		return nil, n.ready() || n.holds(s.other()) || a.edge == c || a.edge == nil || n.outage()
+	case !n.ready() && !n.outage():
+		return nil, false
+	case m.Ready:
+		return nil, true // two rings become one
+	case s == rightSide:
+		// c asks its left neighbour first, which keeps the gap for it: one at a
+		// time, and none while a dead neighbour's lease runs.
+		return nil, fartherHeld.active && fartherHeld.there()
+	}
+	return nil, m.Other == fartherHeld.h.ID
+}
+
+// outage reports whether this node has not been ready for so long that the whole
+// neighbourhood must have lost its leases.
+func (n *Node) outage() bool {
+	for s := range n.sides {
+		if a := &n.sides[s]; a.heldFrom == nil || n.Now().Sub(a.heldUntil) < n.cfg.LeaseQuiet {
+			return false
+		}
+	}
+	return n.active
+}
+
+func (n *Node) onGrant(s side, c *contact, m *Lease) {
+	a := &n.sides[s]
+	if m.Grant != a.askNum || a.askedOf != c {
+		if a.askedOf != c && (a.heldFrom == nil || a.heldFrom.ID != c.h.ID) {
+			// It comes too late: another is asked now. It must not bind c.
+			n.sendLease(s, c, &Lease{Right: s == rightSide, Release: m.Grant})
+		}
+		return
+	}
+	a.retry.Stop()
+	a.askNum, a.tries = 0, 0
+	length := min(time.Duration(m.Length)*time.Millisecond, a.askFor)
+	n.giveUp(s, c)
+	a.between, a.heldNum = m.Between, m.Grant
+	a.heldFrom, a.heldUntil, a.heldAsked = c.h, a.asked.Add(length-drift(length)), a.asked
+	a.edge = c
+	renew := n.cfg.Heartbeat
+	switch {
+	case n.busy() || length < n.cfg.LeaseLong: // a short one must be replaced, whatever was served since
+		renew = n.cfg.LeaseRenew
+	case n.letGo(s.other()):
+		renew = n.cfg.LeaseQuiet / 4
+	case s == rightSide:
+		renew += 2 * time.Second // the right one usually asks first
+	}
+	a.next.Stop()
+	a.next = n.After(max(renew-n.Now().Sub(a.asked), 0), func() { n.askLease(s) })
+	n.stateChanged()
+}
+
+// giveUp tells the one who granted the lease that this node held until now that it
+// may link itself to others: c, who stands nearer or in its place, grants one instead.
+// Without that, a row of nodes that come back together would wait for one lease after
+// the other to end.
+func (n *Node) giveUp(s side, c *contact) {
+	a := &n.sides[s]
+	if a.heldFrom == nil || a.heldFrom.ID == c.h.ID || !n.holds(s) {
+		return
+	}
+	if o := n.contact(a.heldFrom); o.there() && o.h.Incarnation == a.heldFrom.Incarnation {
+		n.sendLease(s, o, &Lease{Right: s == rightSide, Release: a.heldNum})
+	}
+}
+
+// onRelease ends a lease that its holder gave up, unless it was renewed since.
+func (n *Node) onRelease(s side, c *contact, num uint32) {
+	a := &n.sides[s]
+	a.grants = slices.DeleteFunc(slices.Clone(a.grants), func(g grant) bool {
+		return g.to == c && g.inc == c.h.Incarnation && g.num <= num
+	})
+	n.stateChanged()
+}
+
+// onDeny: look for the nearer neighbour, or try again when the lease that stands
+// in the way may have ended.
+func (n *Node) onDeny(s side, c *contact, m *Lease) {
+	a := &n.sides[s]
+	if m.Deny != a.askNum || a.askedOf != c {
+		return
+	}
+	a.retry.Stop()
+	a.askNum = 0
+	a.tries = 0
+	if !n.active && !m.Active && c.active {
+		// Others called it ready, and it is not, as after a restart. A newcomer that went
+		// on to take it for its neighbour would keep it, and all of this gap, out.
+		c.active = false
+		n.leafs.list = nil
+		n.stateChanged()
+	}
+	if m.Nearer != nil && m.Nearer.ID != n.self.ID {
+		o := n.contact(m.Nearer)
+		if (!o.leaf() || !o.active) && o.life != left {
+			n.probe(o)
+		}
+	}
+	wait := n.jitter(250 * time.Millisecond)
+	a.notBefore = n.Now().Add(wait)
+	a.next.Stop()
+	a.next = n.After(wait, func() {
+		n.askLease(s)
+	})
+}
+
+// leaseOver ends the lease of an incarnation that is gone for certain. What it
+// granted to this node holds on: that binds others.
+func (n *Node) leaseOver(h *peer.Handle) {
+	for s := range n.sides {
+		a := &n.sides[s]
+		a.grants = slices.DeleteFunc(slices.Clone(a.grants), func(g grant) bool {
+			return g.to.h.ID == h.ID && g.inc <= h.Incarnation
+		})
+	}
+	n.stateChanged()
+}
+
+// leaseWith reports whether a lease runs between this node and x, either way.
+func (n *Node) leaseWith(x id.ID) bool {
+	for s := range n.sides {
+		a := &n.sides[s]
+		if a.heldFrom != nil && a.heldFrom.ID == x || a.edge != nil && a.edge.h.ID == x {
+			return true
+		}
+		for _, g := range a.grants {
+			if g.to.h.ID == x {
+				return true
+			}
+		}
+	}
+	return false
+}
