@@ -12,8 +12,8 @@ import (
 	"github.com/phyllo-net/phyllo/wire"
 )
 
-// spare is how many nodes beyond the holders are named, for seats that turn out to
-// be empty.
+// spare is how many nodes beyond the holders are named where they are known, for seats
+// that turn out to be empty.
 const spare = 3
 
 // seats are the places of a name's holders and who may sit there.
@@ -47,8 +47,10 @@ func (d *Directory) seats(t *task.T, key id.ID) (seats, error) {
 		return seats{}, ErrNotReachable
 	}
 	k := d.cfg.Replicas
-	if set := d.ep.ReplicaSet(key, k+spare); len(set) > 0 {
-		return seats{of: min(k, len(set)), nodes: set}, nil
+	for more := spare; more >= 0; more-- { // at the edge of what this node knows there may be none to spare
+		if set := d.ep.ReplicaSet(key, k+more); len(set) > 0 {
+			return seats{of: min(k, len(set)), nodes: set}, nil
+		}
 	}
 	nodes, err := d.askAround(t, key)
 	return seats{of: k, nodes: nodes}, err

@@ -49,3 +49,34 @@ func TestAsksAsManyAsAreNeeded(t *testing.T) {
 		})
 	}
 }
+
+// TestAsksNobodyAtTheEdge: a node whose own leaf set shows who keeps a name asks nobody
+// for them, also where it shows nobody beyond them.
+func TestAsksNobodyAtTheEdge(t *testing.T) {
+	w := newWorld(t, 40, kbrtest.Config{Seed: 5, LeafSet: 16}, nil)
+	rec := w.record("bob", newToy("bob", 0), 1)
+	w.mustPut(w.members[0], rec)
+	key, asked := rec.Name.Key(), 0
+	for _, m := range w.members {
+		m.node.OnDeliver = func(_ wire.AppID, d *kbr.Delivery) bool {
+			if directory.KindOf(d.Payload) == "where" {
+				asked++
+			}
+			return false
+		}
+	}
+	edges := 0
+	for _, m := range w.members {
+		ep := m.node.Endpoint(number)
+		if ep.ReplicaSet(key, 5) == nil {
+			continue // it has to ask
+		}
+		if ep.ReplicaSet(key, 8) == nil {
+			edges++
+		}
+		w.mustFind(m, rec)
+	}
+	if asked != 0 || edges == 0 {
+		t.Errorf("%d times somebody was asked who keeps the name, in lookups of which %d were at the edge", asked, edges)
+	}
+}
