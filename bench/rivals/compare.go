@@ -198,7 +198,7 @@ func (c *comparison) formInOrder(ctx context.Context, m *meters) (ops []*operati
 func (c *comparison) warm(ctx context.Context, ops ...*operation) error {
 	for _, o := range ops {
 		for range c.warmup * c.nodes {
-			if err := o.once(ctx); err != nil {
+			if err := o.carryOut(ctx, o.next()); err != nil {
 				return err
 			}
 		}

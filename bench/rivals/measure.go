@@ -64,11 +64,16 @@ type Op struct {
 // acknowledgements and repairs.
 const settle = 300 * time.Millisecond
 
-// block carries out an operation n times, one after another.
+// block carries out an operation n times, one after another. What it takes to choose
+// keys and nodes is no cost of it.
 func (o *operation) block(ctx context.Context, m *meters, n int) error {
+	calls := make([]call, n)
+	for i := range calls {
+		calls[i] = o.next()
+	}
 	before, begun := m.read(), time.Now()
-	for range n {
-		if err := o.once(ctx); err != nil {
+	for _, do := range calls {
+		if err := o.carryOut(ctx, do); err != nil {
 			return err
 		}
 	}
@@ -80,9 +85,14 @@ func (o *operation) block(ctx context.Context, m *meters, n int) error {
 	return nil
 }
 
-func (o *operation) once(ctx context.Context) error {
+// next prepares the next operation.
+func (o *operation) next() call {
 	do := o.prepare(o.done)
 	o.done++
+	return do
+}
+
+func (o *operation) carryOut(ctx context.Context, do call) error {
 	begun := time.Now()
 	if err := do(ctx); err != nil {
 		return fmt.Errorf("%s, %s: %w", o.side, o.name, err)
