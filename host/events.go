@@ -52,13 +52,28 @@ func (e events) Frame(from *peer.Handle, c transport.Class, b []byte) {
 	h.count.dropped.Add(uint64(dropped))
 }
 
-// Offer implements transport.Offers. A link has one reader, so that room that is
-// there stays.
+// Offer implements transport.Offers.
 func (e events) Offer(from *peer.Handle, c transport.Class, b []byte) bool {
-	if !e.h.inbox.hasRoom(from.ID) || e.h.cfg.Table.Asks(b) && e.h.inbox.tired(from.ID, time.Now()) {
+	h := e.h
+	if c >= transport.Classes || h.cfg.Table.Asks(b) {
+		// A link has one reader, so that room that is there stays.
+		if !h.inbox.hasRoom(from.ID) || h.inbox.tired(from.ID, time.Now()) {
+			return false
+		}
+		e.Frame(from, c, b)
+		return true
+	}
+	msg, kind, err := decode(h.cfg.Table, b)
+	if err == nil && msg != nil && !h.inbox.offer(frame{from, msg, len(b) + frameCost}) {
 		return false
 	}
-	e.Frame(from, c, b)
+	h.count.in[c].Add(1)
+	switch {
+	case err != nil:
+		h.bad(from, kind, err)
+	case msg == nil:
+		h.count.skipped.Add(1)
+	}
 	return true
 }
 

@@ -154,6 +154,27 @@ func (b *inbox) frame(f frame, c transport.Class) (blocked bool, dropped int) {
 		b.waiting--
 		dropped++
 	}
+	b.put(l, f, sort)
+	return blocked, dropped
+}
+
+// offer is frame for a class other than Liveness, if that would not wait.
+func (b *inbox) offer(f frame) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	l := b.link(f.from.ID)
+	switch {
+	case b.closed || l.muted || l.gone:
+	case l.full(rest):
+		return false
+	default:
+		b.put(l, f, rest)
+	}
+	return true
+}
+
+// put adds a frame to those of a link. b is locked.
+func (b *inbox) put(l *link, f frame, sort int) {
 	l.frames[sort].push(f)
 	l.bytes[sort] += f.cost
 	if !l.turn[sort] {
@@ -161,7 +182,6 @@ func (b *inbox) frame(f frame, c transport.Class) (blocked bool, dropped int) {
 		b.turns[sort].push(l)
 	}
 	b.came()
-	return blocked, dropped
 }
 
 // hasRoom reports whether a frame of the link to a node would not wait.
