@@ -13,10 +13,11 @@ import (
 // reaches an application twice, and the answers, so that a copy is answered again.
 type servedSet struct {
 	list map[servedKey]*servedMsg
-	fifo []servedKey
+	fifo []servedKey // the oldest first, behind gone places that are free
+	gone int
 
 	bytes  int // of the answers that are kept
-	spared int // so many of fifo, the oldest, have given theirs up
+	spared int // so many messages, the oldest, have given theirs up
 }
 
 type servedKey struct {
@@ -54,9 +55,16 @@ func (s *servedSet) first(k servedKey, now task.Instant) (was *servedMsg, fresh 
 	}
 	m := &servedMsg{at: now}
 	s.list[k] = m
+	if len(s.fifo) == cap(s.fifo) && 4*s.gone >= len(s.fifo) && s.gone > 0 { // room enough before: do not grow
+		s.fifo = s.fifo[:copy(s.fifo, s.fifo[s.gone:])]
+		s.gone = 0
+	}
 	s.fifo = append(s.fifo, k)
 	return m, true
 }
+
+// inOrder are the messages that are remembered, the oldest first.
+func (s *servedSet) inOrder() []servedKey { return s.fifo[s.gone:] }
 
 // answered keeps the answer to a message, unless that is forgotten already, and gives
 // up the oldest answers if they are too much together.
@@ -72,8 +80,8 @@ func (s *servedSet) answered(k servedKey, r *Reply) {
 	}
 	m.reply = r
 	s.bytes += len(r.Payload)
-	for s.bytes > maxAnswers && s.spared < len(s.fifo) {
-		s.giveUp(s.list[s.fifo[s.spared]])
+	for s.bytes > maxAnswers && s.spared < len(s.inOrder()) {
+		s.giveUp(s.list[s.inOrder()[s.spared]])
 		s.spared++
 	}
 }
@@ -89,16 +97,16 @@ func (s *servedSet) giveUp(m *servedMsg) {
 // forget drops the messages that are too old, and the eldest of those beyond keep. A set
 // that becomes empty takes no memory.
 func (s *servedSet) forget(keep int, now task.Instant) {
-	old := 0
-	for old < len(s.fifo) && (len(s.fifo)-old > keep || now.Sub(s.list[s.fifo[old]].at) > servedFor) {
-		s.giveUp(s.list[s.fifo[old]])
-		delete(s.list, s.fifo[old])
+	all, old := s.inOrder(), 0
+	for old < len(all) && (len(all)-old > keep || now.Sub(s.list[all[old]].at) > servedFor) {
+		s.giveUp(s.list[all[old]])
+		delete(s.list, all[old])
 		old++
 	}
 	s.spared = max(0, s.spared-old)
-	s.fifo = s.fifo[old:] // what is left moves when there is no room behind it, not for each message
-	if len(s.fifo) == 0 && old > 0 {
-		s.list, s.fifo = nil, nil
+	s.gone += old
+	if old > 0 && old == len(all) {
+		s.list, s.fifo, s.gone = nil, nil, 0
 	}
 }
 

@@ -36,8 +36,8 @@ func TestAnswersAreBounded(t *testing.T) {
 		}
 	}
 	bytes, answers := s.kept()
-	if bytes != s.bytes || answers != maxAnswers/size || len(s.list) != maxServed || len(s.fifo) != maxServed {
-		t.Errorf("%d answers of %d bytes (counted: %d) are kept, of %d messages, %d in order", answers, bytes, s.bytes, len(s.list), len(s.fifo))
+	if bytes != s.bytes || answers != maxAnswers/size || len(s.list) != maxServed || len(s.inOrder()) != maxServed {
+		t.Errorf("%d answers of %d bytes (counted: %d) are kept, of %d messages, %d in order", answers, bytes, s.bytes, len(s.list), len(s.inOrder()))
 	}
 	for i := n - answers; i < n; i++ {
 		if was, fresh := s.first(key(i), n); fresh || was.reply == nil {
@@ -96,23 +96,26 @@ func TestSmallAnswersStay(t *testing.T) {
 func TestServedForgets(t *testing.T) {
 	var s servedSet
 	at := func(d time.Duration) task.Instant { return task.Instant(time.Hour).Add(d) }
-	for i := range uint64(maxServed + 10) {
+	for i := range uint64(5*maxServed + 10) {
 		if _, fresh := s.first(servedKey{num: i}, at(0)); !fresh {
 			t.Fatalf("message %d is taken for a copy", i)
 		}
 	}
-	if len(s.fifo) != maxServed || len(s.list) != maxServed {
-		t.Fatalf("%d and %d messages are kept, want %d", len(s.fifo), len(s.list), maxServed)
+	if len(s.inOrder()) != maxServed || len(s.list) != maxServed {
+		t.Fatalf("%d and %d messages are kept, want %d", len(s.inOrder()), len(s.list), maxServed)
+	}
+	if room := cap(s.fifo); room > 2*maxServed {
+		t.Errorf("there is room for %d messages, and at most %d are kept", room, maxServed)
 	}
 	s.forget(maxServed, at(servedFor))
-	if _, fresh := s.first(servedKey{num: maxServed}, at(servedFor)); fresh {
+	if _, fresh := s.first(servedKey{num: 5 * maxServed}, at(servedFor)); fresh {
 		t.Error("a copy that comes in time is taken for a new message")
 	}
 	s.forget(maxServed, at(servedFor+1))
 	if s.list != nil || s.fifo != nil {
-		t.Errorf("%d messages are kept for ever", len(s.fifo))
+		t.Errorf("%d messages are kept for ever", len(s.inOrder()))
 	}
-	if _, fresh := s.first(servedKey{num: maxServed}, at(servedFor+1)); !fresh {
+	if _, fresh := s.first(servedKey{num: 5 * maxServed}, at(servedFor+1)); !fresh {
 		t.Error("a message is taken for a copy of one that was forgotten")
 	}
 }
