@@ -7,6 +7,9 @@ import (
 	"testing"
 
 	ma "github.com/multiformats/go-multiaddr"
+
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/transport"
 )
 
 func addrs(t *testing.T, texts ...string) []ma.Multiaddr {
@@ -134,3 +137,32 @@ func FuzzDialable(f *testing.F) {
 
 // unknown is for peers that were not reached before.
 func unknown(netip.Addr) bool { return false }
+
+// A node that listens at several addresses tells them in the same order at each look: in
+// another one it would seem to have moved.
+func TestAddressesKeepTheirOrder(t *testing.T) {
+	tr, err := New(transport.Config{
+		Private: make([]byte, 32), Events: nothing{},
+		Listen: []string{"/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/tcp/0"},
+	}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tr.Close()
+	first := tr.Addrs()
+	if len(first) != 4 {
+		t.Errorf("it listens at %q", first)
+	}
+	for range 50 {
+		tr.learnSite()
+		if now := tr.Addrs(); !slices.Equal(now, first) {
+			t.Fatalf("%q, then %q", first, now)
+		}
+	}
+}
+
+type nothing struct{}
+
+func (nothing) Up(*peer.Handle, *peer.Certificate)          {}
+func (nothing) Frame(*peer.Handle, transport.Class, []byte) {}
+func (nothing) Down(*peer.Handle, transport.Why)            {}

@@ -157,7 +157,8 @@ func (o *Options) setDefaults() {
 // library remembers them for up to a minute. Connections from addresses that this
 // machine has no more are dead, and would be silent for long.
 func (t *Transport) learnSite() {
-	listen := t.host.Network().ListenAddresses()
+	// The library lists them in another order each time, which others were told as a move.
+	listen := slices.SortedFunc(slices.Values(t.host.Network().ListenAddresses()), ma.Multiaddr.Compare)
 	if addrs, err := manet.InterfaceMultiaddrs(); err == nil {
 		if resolved, err := manet.ResolveUnspecifiedAddresses(listen, addrs); err == nil {
 			listen = resolved

@@ -1,11 +1,13 @@
 package portmap
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -69,15 +71,19 @@ func New(o Options) *Mapper {
 
 // Keep says which ports are to be open from now on, and at which addresses this machine
 // is: when those change the router may be another one. It costs nothing to say the same
-// again.
+// again, in whatever order.
 func (m *Mapper) Keep(ports []Port, own []netip.Addr) {
+	ports = slices.SortedFunc(slices.Values(ports), func(a, b Port) int {
+		return cmp.Or(cmp.Compare(a.Number, b.Number), strings.Compare(a.protocol(), b.protocol()))
+	})
+	own = slices.SortedFunc(slices.Values(own), netip.Addr.Compare)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	moved := !slices.Equal(m.own, own)
 	if !moved && slices.Equal(m.want, ports) {
 		return
 	}
-	m.want, m.own, m.moved = slices.Clone(ports), slices.Clone(own), m.moved || moved
+	m.want, m.own, m.moved = ports, own, m.moved || moved
 	select {
 	case m.wake <- struct{}{}:
 	default:

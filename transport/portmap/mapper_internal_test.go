@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -100,8 +101,13 @@ func TestPortsAreKept(t *testing.T) {
 		if *searches != 0 {
 			t.Error("a router is looked for, though no port is wanted")
 		}
-		for range 3 {
-			m.Keep([]Port{tcp, udp}, home)
+		for i := range 3 {
+			ports, own := []Port{tcp, udp}, append([]netip.Addr{netip.MustParseAddr("10.0.0.2")}, home...)
+			if i == 1 { // the system lists them in another order
+				slices.Reverse(ports)
+				slices.Reverse(own)
+			}
+			m.Keep(ports, own)
 			synctest.Wait()
 		}
 		if at, ok := m.Outside(udp); !ok || at.String() != "203.0.113.7:4001" {
@@ -116,7 +122,7 @@ func TestPortsAreKept(t *testing.T) {
 		if at, _ := m.Outside(tcp); at.String() != "203.0.113.8:4001" || *news != 2 {
 			t.Errorf("the router has another address: %v, news %d times", at, *news)
 		}
-		m.Keep([]Port{tcp}, home)
+		m.Keep([]Port{tcp}, append([]netip.Addr{netip.MustParseAddr("10.0.0.2")}, home...))
 		synctest.Wait()
 		if _, ok := m.Outside(udp); ok || b.state()[:6] != "1 open" {
 			t.Errorf("one port alone is wanted: %s", b.state())
