@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 	"time"
@@ -85,9 +86,13 @@ func (d *Directory) poll(t *task.T, s seats, ask func() wire.Message, check func
 		if enough != nil && round == 0 {
 			w.first = min(len(to), majority(s.of))
 		}
+		var same *equals
+		if check != nil {
+			same = new(equals)
+		}
 		slow := d.ep.After(hedge, w.release)
 		rs, err := task.Gather(t, d.cfg.Ask+grace, len(to), func(i int, resolve func(wire.Message, error)) {
-			w.start(func() { d.ask(to[i], ask(), check, resolve) })
+			w.start(func() { d.ask(to[i], ask(), same, check, resolve) })
 		}, func(so []task.Result[wire.Message]) bool {
 			if enough != nil && enough(append(slices.Clone(votes), answered(to, so, false)...)) {
 				return true
@@ -184,8 +189,31 @@ func answered(to []*peer.Handle, rs []task.Result[wire.Message], silent bool) []
 // errUnproven: an answer that came through another node and is not signed.
 var errUnproven = errors.New("directory: the answer came through another node and is not signed by the one asked")
 
+// equals are answers to one question of several nodes: those of the same bytes are
+// decoded once, and are one message. A nil one keeps nothing.
+type equals struct {
+	bytes [][]byte
+	msgs  []wire.Message
+}
+
+func (e *equals) decode(b []byte) (wire.Message, error) {
+	if e == nil {
+		return table.Decode(b)
+	}
+	for i := range e.bytes {
+		if bytes.Equal(e.bytes[i], b) {
+			return e.msgs[i], nil
+		}
+	}
+	m, err := table.Decode(b)
+	if err == nil {
+		e.bytes, e.msgs = append(e.bytes, b), append(e.msgs, m)
+	}
+	return m, err
+}
+
 // ask asks one node, which may be this one.
-func (d *Directory) ask(to *peer.Handle, q wire.Message, check func(wire.Message, *peer.Handle, wire.Message, kbr.Answer) error, resolve func(wire.Message, error)) {
+func (d *Directory) ask(to *peer.Handle, q wire.Message, same *equals, check func(wire.Message, *peer.Handle, wire.Message, kbr.Answer) error, resolve func(wire.Message, error)) {
 	if to.ID == d.ep.Self().ID {
 		d.serve(asker{node: to.ID, origin: true}, q, func(m wire.Message, refused *kbr.RefusedError) {
 			if refused != nil {
@@ -201,7 +229,7 @@ func (d *Directory) ask(to *peer.Handle, q wire.Message, check func(wire.Message
 			resolve(nil, err)
 			return
 		}
-		m, err := table.Decode(a.Payload)
+		m, err := same.decode(a.Payload)
 		if err == nil && check != nil {
 			err = check(q, to, m, a)
 		}

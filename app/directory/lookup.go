@@ -70,8 +70,8 @@ func (d *Directory) lookupOnce(t *task.T, name Name) (Found, error) {
 	if err != nil {
 		return Found{}, err
 	}
-	check := d.readCheck(name)
-	votes, err := d.poll(t, s, func() wire.Message { return &read{Name: name.Hash(), Nonce: d.nonce()} }, check,
+	j := &judge{d: d, name: name}
+	votes, err := d.poll(t, s, func() wire.Message { return &read{Name: name.Hash(), Nonce: d.nonce()} }, j.check,
 		func(vs []vote) bool { return count(vs).decided(s.of) })
 	if err != nil {
 		return Found{}, err
@@ -81,7 +81,7 @@ func (d *Directory) lookupOnce(t *task.T, name Name) (Found, error) {
 	switch best := tally.best(); {
 	case best != nil && best.votes >= need:
 		f := Found{Record: best.record, Agree: best.votes, Of: s.of, At: d.ep.Now()}
-		d.cache.put(name, f)
+		d.cache.put(name, f, j.sum(f.Record))
 		return f, nil
 	case tally.absent >= need:
 		d.cache.drop(name)
@@ -97,37 +97,65 @@ func (d *Directory) lookupOnce(t *task.T, name Name) (Found, error) {
 	return Found{}, ErrNotReachable
 }
 
-// readCheck returns what an answer to a read must pass: it holds a record of this
-// name, rightly signed; and it came over a link that stands, or is signed by the node
-// that was asked. Equal records are verified once.
-func (d *Directory) readCheck(name Name) func(wire.Message, *peer.Handle, wire.Message, kbr.Answer) error {
-	var good []id.Hash
-	return func(q wire.Message, h *peer.Handle, m wire.Message, a kbr.Answer) error {
-		got, ok := m.(*answer)
-		if !ok {
-			return fmt.Errorf("%w: not an answer", errMessage)
-		}
-		if a.Relayed || a.From == nil || a.From.ID != h.ID {
-			if err := d.proven(q.(*read), h, got); err != nil {
-				return err
-			}
-		}
-		if got.Record == nil {
-			return nil
-		}
-		if got.Record.Name != name {
-			return fmt.Errorf("%w: of another name", ErrRecord)
-		}
-		sum := id.HashOf("seen", got.Record.Hash(d.cfg.Ring), got.Record.Sig)
-		if slices.Contains(good, sum) {
-			return nil
-		}
-		if err := got.Record.Verify(d.cfg.Ring, d.cfg.Verifier); err != nil {
+// judge says which answers to a read of one name can be believed.
+type judge struct {
+	d    *Directory
+	name Name
+	good []judged
+}
+
+// judged is a record whose signature is right.
+type judged struct {
+	record *Record
+	sum    id.Hash // of it with its signature
+}
+
+// check returns nil if an answer holds a record of the name, rightly signed, or none;
+// and came over a link that stands, or is signed by the node that was asked. Equal records
+// are verified once, and not again if the one that is remembered of an earlier read is
+// the same.
+func (j *judge) check(q wire.Message, h *peer.Handle, m wire.Message, a kbr.Answer) error {
+	got, ok := m.(*answer)
+	if !ok {
+		return fmt.Errorf("%w: not an answer", errMessage)
+	}
+	if a.Relayed || a.From == nil || a.From.ID != h.ID {
+		if err := j.d.proven(q.(*read), h, got); err != nil {
 			return err
 		}
-		good = append(good, sum)
+	}
+	if got.Record == nil {
 		return nil
 	}
+	if got.Record.Name != j.name {
+		return fmt.Errorf("%w: of another name", ErrRecord)
+	}
+	if slices.ContainsFunc(j.good, func(g judged) bool { return g.record == got.Record }) {
+		return nil
+	}
+	sum := id.HashOf("seen", got.Record.Hash(j.d.cfg.Ring), got.Record.Sig)
+	if !j.knows(sum) {
+		if err := got.Record.Verify(j.d.cfg.Ring, j.d.cfg.Verifier); err != nil {
+			return err
+		}
+	}
+	j.good = append(j.good, judged{got.Record, sum})
+	return nil
+}
+
+// knows reports whether a record with this sum was verified before.
+func (j *judge) knows(sum id.Hash) bool {
+	return sum == j.d.cache.sum(j.name) || slices.ContainsFunc(j.good, func(g judged) bool { return g.sum == sum })
+}
+
+// sum is that of a record that was found good, or zero.
+func (j *judge) sum(r *Record) id.Hash {
+	for _, g := range j.good {
+		if g.record == r {
+			return g.sum
+		}
+	}
+	return id.Hash{}
 }
 
 // proven checks an answer that came through the ring.
@@ -210,6 +238,7 @@ type cache struct {
 type cached struct {
 	name  Name
 	found Found
+	sum   id.Hash // of the record with its signature, if that was verified; else zero
 }
 
 func (c *cache) at(n Name) (int, bool) {
@@ -223,13 +252,21 @@ func (c *cache) get(n Name) (Found, bool) {
 	return Found{}, false
 }
 
-func (c *cache) put(n Name, f Found) {
+// sum is that of the record that is remembered, or zero.
+func (c *cache) sum(n Name) id.Hash {
+	if i, have := c.at(n); have {
+		return c.list[i].sum
+	}
+	return id.Hash{}
+}
+
+func (c *cache) put(n Name, f Found, sum id.Hash) {
 	i, have := c.at(n)
 	if have {
-		c.list[i].found = f
+		c.list[i].found, c.list[i].sum = f, sum
 		return
 	}
-	c.list = slices.Insert(c.list, i, cached{n, f})
+	c.list = slices.Insert(c.list, i, cached{n, f, sum})
 	if len(c.list) <= c.size {
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
+	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/wire"
 )
 
@@ -78,5 +79,68 @@ func TestAsksNobodyAtTheEdge(t *testing.T) {
 	}
 	if asked != 0 || edges == 0 {
 		t.Errorf("%d times somebody was asked who keeps the name, in lookups of which %d were at the edge", asked, edges)
+	}
+}
+
+// counter counts the signatures of people that are verified.
+type counter struct {
+	toyVerifier
+	of peer.Key
+	n  int
+}
+
+func (c *counter) Verify(k peer.Key, message, sig []byte) bool {
+	if k == c.of {
+		c.n++
+	}
+	return c.toyVerifier.Verify(k, message, sig)
+}
+
+// TestVerifiesOnce: the holders' equal answers are verified once, and not again as long
+// as the record is the same; another signature under the same record is looked at.
+func TestVerifiesOnce(t *testing.T) {
+	bob := newToy("bob", 0)
+	seen := &counter{of: bob.Public()}
+	w := newWorld(t, 12, kbrtest.Config{Seed: 3}, nil)
+	first := w.record("bob", bob, 1)
+	w.mustPut(w.members[0], first)
+	w.tune = func(c *directory.Config) { c.Verifier = seen }
+	reader := w.join()
+	w.net.Run(10 * time.Second)
+	read := func(want int, why string) {
+		t.Helper()
+		seen.n = 0
+		w.mustFind(reader, first)
+		if seen.n != want {
+			t.Errorf("%s: %d signatures were verified, want %d", why, seen.n, want)
+		}
+	}
+	read(1, "the first time")
+	read(0, "the same again")
+
+	second := w.record("bob", bob, 2)
+	w.mustPut(w.members[0], second)
+	first = second
+	read(1, "a newer record")
+	read(0, "the same again")
+
+	forged := *second
+	forged.Sig = append([]byte(nil), second.Sig...)
+	forged.Sig[0]++
+	for _, m := range w.holders(second.Name) {
+		m.node.OnDeliver = func(_ wire.AppID, d *kbr.Delivery) bool {
+			if directory.KindOf(d.Payload) != "read" {
+				return false
+			}
+			d.Reply(directory.SaysPresent(&forged))
+			return true
+		}
+	}
+	seen.n = 0
+	if f, err := reader.lookup(second.Name); err == nil {
+		t.Errorf("a forged signature is believed: %v", f)
+	}
+	if seen.n == 0 {
+		t.Error("a forged signature was not looked at")
 	}
 }

@@ -67,7 +67,7 @@ func (d *Directory) putOnce(t *task.T, c *Claim) (time.Duration, error) {
 	case p.stale != nil:
 		return final, &StaleError{Current: p.stale}
 	case p.stand >= need && (p.known >= min(have, d.cfg.Replicas) || have == len(sent.Receipts)):
-		d.cache.put(c.Record.Name, Found{Record: c.Record, Agree: p.stand, Of: s.of, At: d.ep.Now()})
+		d.cache.put(c.Record.Name, Found{Record: c.Record, Agree: p.stand, Of: s.of, At: d.ep.Now()}, id.Hash{})
 		return 0, nil
 	case p.rival != nil && (p.rivals >= need || len(p.rival.Receipts) >= max(need, have)):
 		return final, &TakenError{Name: c.Record.Name, By: p.rival.Record.Identity}

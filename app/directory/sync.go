@@ -168,7 +168,7 @@ func (d *Directory) listing(t *task.T, n *peer.Handle, arc id.Range) (h heard, e
 }
 
 func (d *Directory) askFellow(t *task.T, h *peer.Handle, q wire.Message) (wire.Message, error) {
-	return task.Await(t, d.cfg.Ask+grace, func(resolve func(wire.Message, error)) { d.ask(h, q, nil, resolve) })
+	return task.Await(t, d.cfg.Ask+grace, func(resolve func(wire.Message, error)) { d.ask(h, q, nil, nil, resolve) })
 }
 
 func (d *Directory) onList(a asker, m *list) (wire.Message, *kbr.RefusedError) {
