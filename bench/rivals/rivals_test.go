@@ -21,8 +21,8 @@ func TestCompare(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(r.Ops) != 5 {
-		t.Fatalf("%d operations were measured, want 5", len(r.Ops))
+	if len(r.Ops) != 6 {
+		t.Fatalf("%d operations were measured, want 6", len(r.Ops))
 	}
 	for _, o := range r.Ops {
 		if o.Count != p.block || o.Median <= 0 || o.P99 < o.Median {
