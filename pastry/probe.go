@@ -429,11 +429,8 @@ func (n *Node) gotLeft(c *contact, why kbr.DownWhy) {
 	n.tellDown(c.h, why)
 	n.reroute(c.cut())
 	if wasLeaf {
-		n.After(n.jitter(200*time.Millisecond), func() {
-			if !n.stopped {
-				n.announce()
-			}
-		})
+		// The goodbye may not have reached all: who missed it asks, and finds nobody.
+		n.failed(Failure{Node: c.h.ID, Incarnation: c.h.Incarnation}, false)
 	}
 }
 
