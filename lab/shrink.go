@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/phyllo-net/phyllo/pastry"
 	"github.com/phyllo-net/phyllo/sim"
 )
 
@@ -16,6 +17,17 @@ type Tempest struct {
 	Nodes int
 	Rage  time.Duration // how long faults strike
 	Calm  []string      // kinds of faults that are left out, of FaultKinds
+	Leaf  int           // size of the leaf sets; 0 means 32, of which few rings are larger
+	// ForGood lets an eighth of the nodes go when the faults end, and never come back.
+	ForGood bool
+}
+
+// leafs is the size of the leaf sets.
+func (t Tempest) leafs() int {
+	if t.Leaf == 0 {
+		return pastry.DefaultConfig().LeafSet
+	}
+	return t.Leaf
 }
 
 // Check returns what is wrong with a tempest that somebody wrote, or nil.
@@ -25,6 +37,8 @@ func (t Tempest) Check() error {
 		return fmt.Errorf("%d nodes: a storm strikes 2 to %d", t.Nodes, MaxStorm)
 	case t.Rage < time.Second || t.Rage > 24*time.Hour:
 		return fmt.Errorf("%v: a storm lasts 1 s to 24 h", t.Rage)
+	case t.Leaf != 0 && (t.Leaf < 4 || t.Leaf > pastry.MaxLeaf || t.Leaf%2 != 0):
+		return fmt.Errorf("leaf sets of %d: an even number from 4 to %d", t.Leaf, pastry.MaxLeaf)
 	}
 	for _, k := range t.Calm {
 		if !slices.Contains(FaultKinds(), k) {
@@ -40,7 +54,7 @@ const MaxStorm = 1000
 
 // storm makes the storm, which log reads, if not nil.
 func (t Tempest) storm(log *transcript) *Storm {
-	s := newStorm(t.Seed, t.Nodes, log)
+	s := newStorm(t, log)
 	for _, k := range faultKinds {
 		if slices.Contains(t.Calm, k.name) {
 			k.leaveOut(&s.Faults)
@@ -82,6 +96,12 @@ func FaultKinds() []string {
 // String is the tempest as the flags of `phyllolab storm`.
 func (t Tempest) String() string {
 	text := fmt.Sprintf("--seeds %d --nodes %d --rage %v", t.Seed, t.Nodes, t.Rage)
+	if t.Leaf != 0 {
+		text += fmt.Sprintf(" --leaf %d", t.Leaf)
+	}
+	if t.ForGood {
+		text += " --for-good"
+	}
 	if len(t.Calm) > 0 {
 		text += " --without " + strings.Join(t.Calm, ",")
 	}

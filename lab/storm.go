@@ -7,6 +7,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/pastry"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim"
@@ -42,6 +43,9 @@ func (l *lookup) Deliver(d *kbr.Delivery) {
 type Storm struct {
 	*Ring
 	Nodes int
+	leaf  int // size of the leaf sets
+	// forGood lets some nodes go when the faults end, and never come back.
+	forGood bool
 	// Faults is the mix of the first phase.
 	Faults sim.Faults
 	// Sent, Answered and Failed count the lookups, and Late those whose outcome
@@ -50,6 +54,7 @@ type Storm struct {
 	// Missed counts answers from a node that was neither the nearest when the
 	// lookup was sent nor when it was answered.
 	Missed int
+	routed int // messages of applications, of all nodes together
 	open   map[int]pending
 	calm   bool
 	log    *transcript // nil: nobody reads what happens
@@ -63,16 +68,25 @@ type pending struct {
 }
 
 // NewStorm makes a storm of the default mix, its strength drawn from the seed.
-func NewStorm(seed uint64, nodes int) *Storm { return newStorm(seed, nodes, nil) }
+func NewStorm(seed uint64, nodes int) *Storm {
+	return newStorm(Tempest{Seed: seed, Nodes: nodes}, nil)
+}
 
-func newStorm(seed uint64, nodes int, log *transcript) *Storm {
-	s := &Storm{Nodes: nodes, open: make(map[int]pending), log: log}
+func newStorm(t Tempest, log *transcript) *Storm {
+	seed, nodes := t.Seed, t.Nodes
+	s := &Storm{Nodes: nodes, leaf: t.leafs(), forGood: t.ForGood, open: make(map[int]pending), log: log}
 	c := Config{Seed: seed, Sim: sim.Config{
 		Topology: topo.NewPlane(4*nodes, seed, 100*time.Millisecond), Codec: pastry.Messages, Connections: true},
 		Sealed: true,
+		Tune:   func(p *pastry.Config) { p.LeafSet = s.leaf },
 		Apps: func(int, sim.NodeEnv) []kbr.Mount {
 			return []kbr.Mount{{Number: lookupApp, App: &lookup{seen: make(map[string]bool), t: s.Truth}}}
 		}}
+	c.Sim.Observe.Send = func(_, _ sim.NodeRef, class machine.Class, _ wire.Message, _ int) {
+		if class == machine.ClassApp {
+			s.routed++
+		}
+	}
 	log.watch(&c)
 	s.Ring = New(c)
 	log.follow(s)
@@ -107,8 +121,28 @@ func (s *Storm) Run(rage time.Duration) []string {
 	s.log.say("faults end")
 	s.Sim.Heal()
 	s.log.paths()
+	if s.forGood {
+		s.depart()
+	}
 	s.liveness()
 	return s.Truth.Problems()
+}
+
+// depart lets an eighth of the nodes go, killed, silently or in order: those whom faults
+// struck all come back, and what a ring keeps of its dead would not be seen.
+func (s *Storm) depart() {
+	live := s.Live()
+	s.rng.Shuffle(len(live), func(i, j int) { live[i], live[j] = live[j], live[i] })
+	for _, n := range live[:len(live)/8] {
+		switch s.rng.IntN(3) {
+		case 0:
+			s.Sim.Crash(n)
+		case 1:
+			s.Sim.Die(n)
+		default:
+			s.Sim.Stop(n)
+		}
+	}
 }
 
 // slack is what a node that is slow, or whose messages are late, is given.
@@ -123,9 +157,9 @@ func (s *Storm) whole() bool { return s.Faults.Partition == 0 && s.Faults.Unlink
 func (s *Storm) liveness() {
 	s.Sim.RunFor(45*time.Second + 60*time.Second)
 	s.Truth.Claims(true)
-	s.Truth.LeafSets(32)
+	s.Truth.LeafSets(s.leaf)
 	s.Truth.Tables(4)
-	failed, wrong, missed := s.Failed, s.Truth.Wrong, s.Missed
+	failed, wrong, missed, routed := s.Failed, s.Truth.Wrong, s.Missed, s.routed
 	s.calm = true
 	for range 20 {
 		s.ask()
@@ -137,6 +171,11 @@ func (s *Storm) liveness() {
 	}
 	if n := max(s.Truth.Wrong-wrong, s.Missed-missed); n > 0 {
 		s.Truth.fail("O7: %d of the last 20 lookups came to a node that is not the root", n)
+	}
+	// A hop that is acknowledged is sent once, and so is the answer. As much again is
+	// left for the paths that are measured anew after the faults.
+	if n, most := s.routed-routed, 2*20*(HopLimit(s.Nodes)+1); n > most {
+		s.Truth.fail("O12: the last 20 lookups took %d messages, should take %d at most", n, most)
 	}
 	for num := range s.Sent {
 		if p, open := s.open[num]; open && s.Node(p.ref) == p.from && s.Sim.Now()-p.at > 31*time.Second {
@@ -153,6 +192,25 @@ func (s *Storm) liveness() {
 	}
 }
 
+// progress checks O8 of an answered lookup: few hops, each of them to a node that shares
+// more digits with the key than the one before, or is nearer to it.
+func (s *Storm) progress(num int, key id.ID, a *kbr.Answer) {
+	if a.Hops > HopLimit(s.Nodes) {
+		s.Truth.fail("O8: lookup %d took %d hops", num, a.Hops)
+	}
+	base := s.parameters().Base
+	for i := range len(a.Path) - 1 {
+		at, next := a.Path[i].Node.ID, a.Path[i+1].Node.ID
+		if base.SharedPrefix(next, key) <= base.SharedPrefix(at, key) && !id.Closer(key, next, at) {
+			s.Truth.fail("O8: hop %d of lookup %d comes no nearer to key %s", i+1, num, key.Short())
+		}
+	}
+}
+
+// lateOutcome is when a lookup must have had its outcome: within 30 s by its sender's
+// clock, which may be slow, as may be the sender.
+const lateOutcome = 35 * time.Second
+
 // ask sends a lookup from a live node.
 func (s *Storm) ask() {
 	live := s.Live()
@@ -168,19 +226,22 @@ func (s *Storm) ask() {
 	s.Sim.Call(from, func() {
 		s.open[num] = pending{node, from, s.Sim.Now()}
 		was := s.Truth.Root(key)
-		node.Endpoint(lookupApp).Request(key, fmt.Appendf(nil, "%d", num), kbr.Options{}, func(a kbr.Answer, err error) {
+		node.Endpoint(lookupApp).Request(key, fmt.Appendf(nil, "%d", num), kbr.Options{Trace: s.calm}, func(a kbr.Answer, err error) {
 			if called {
 				s.Truth.fail("O6: lookup %d has two outcomes", num)
 			}
 			called = true
+			if d := s.Sim.Now() - s.open[num].at; d > lateOutcome && !s.Truth.stoppedSince(from, s.open[num].at) {
+				s.Truth.fail("O6: lookup %d had its outcome after %v", num, d)
+			}
 			delete(s.open, num)
 			if err != nil {
 				s.Failed++
 				return
 			}
 			s.Answered++
-			if s.calm && a.Hops > HopLimit(s.Nodes) {
-				s.Truth.fail("O8: lookup %d took %d hops", num, a.Hops)
+			if s.calm {
+				s.progress(num, key, &a)
 			}
 			now := s.Truth.Root(key)
 			got := id.FromBytes(a.Payload)

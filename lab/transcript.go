@@ -9,6 +9,7 @@ import (
 	"github.com/phyllo-net/phyllo/pastry"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim"
+	"github.com/phyllo-net/phyllo/wire"
 )
 
 // transcript is what happens in a storm, for a person to read: a line for each event,
@@ -17,8 +18,10 @@ import (
 type transcript struct {
 	ring  *Ring
 	lines []string
-	last  string // without its time
-	cut   string // which paths are cut, at the last look
+	last  string               // without its time
+	cut   string               // which paths are cut, at the last look
+	tell  func(Event)          // nil, or told all that happens
+	known map[sim.NodeRef]bool // of whom tell was told
 }
 
 // Transcribe runs the storm and returns what happened in it, each line with the virtual
@@ -39,11 +42,23 @@ func (l *transcript) say(format string, args ...any) {
 		return
 	}
 	l.last = text
-	now := time.Duration(0)
-	if l.ring != nil {
-		now = l.ring.Sim.Now()
+	l.lines = append(l.lines, fmt.Sprintf("%9.3f s  %s", l.now().Seconds(), text))
+	l.event(Event{Kind: Line, Text: text})
+}
+
+func (l *transcript) now() time.Duration {
+	if l.ring == nil {
+		return 0
 	}
-	l.lines = append(l.lines, fmt.Sprintf("%9.3f s  %s", now.Seconds(), text))
+	return l.ring.Sim.Now()
+}
+
+// event tells what happens now.
+func (l *transcript) event(e Event) {
+	if l != nil && l.tell != nil {
+		e.Time = l.now()
+		l.tell(e)
+	}
 }
 
 // watch lets the transcript see what nodes and links do.
@@ -51,17 +66,30 @@ func (l *transcript) watch(c *Config) {
 	if l == nil {
 		return
 	}
-	c.Sim.Observe.Life = func(n sim.NodeRef, what sim.LifeEvent) { l.say("node %d %v", n, what) }
+	send := c.Sim.Observe.Send
+	c.Sim.Observe.Send = func(from, to sim.NodeRef, class machine.Class, m wire.Message, bytes int) {
+		send(from, to, class, m, bytes)
+		l.sent(from, to, m)
+	}
+	c.Sim.Observe.Drop = func(from, to sim.NodeRef, k wire.Kind, why sim.Loss) { l.lost(from, to, k, why) }
+	c.Sim.Observe.Life = func(n sim.NodeRef, what sim.LifeEvent) {
+		l.life(n, what)
+		l.say("node %d %v", n, what)
+	}
 	c.Sim.Observe.Link = func(n, with sim.NodeRef, why machine.DownReason) {
 		if why != 0 {
 			l.say("node %d: the link with node %d is down: %v", n, with, why)
 		}
 	}
+	tune := c.Tune
 	c.Tune = func(p *pastry.Config) {
+		tune(p)
 		p.Observe.Verdict = func(n *pastry.Node, about *peer.Handle) {
 			l.say("%s holds %s to be dead", l.name(n.Self()), l.name(about))
+			l.event(Event{Kind: Verdict, Node: l.number(n.Self()), With: l.number(about)})
 		}
 		p.Observe.Ready = func(n *pastry.Node, yes bool) {
+			l.event(Event{Kind: Claims, Node: l.number(n.Self()), Yes: yes})
 			if yes {
 				l.say("%s claims its keys", l.name(n.Self()))
 			} else {
@@ -79,12 +107,20 @@ func (l *transcript) follow(s *Storm) {
 }
 
 func (l *transcript) name(h *peer.Handle) string {
-	if l.ring != nil {
-		if n, ok := l.ring.Sim.Find(h.ID); ok {
-			return fmt.Sprintf("node %d", n)
-		}
+	if n := l.number(h); n >= 0 {
+		return fmt.Sprintf("node %d", n)
 	}
 	return "node " + h.ID.Short()
+}
+
+// number is that of a node of the ring, or -1.
+func (l *transcript) number(h *peer.Handle) int {
+	if l.ring != nil {
+		if n, ok := l.ring.Sim.Find(h.ID); ok {
+			return int(n)
+		}
+	}
+	return -1
 }
 
 // paths notes when other paths are cut than at the last look.

@@ -23,12 +23,14 @@ type Truth struct {
 	lastChange       time.Duration
 	died             map[sim.NodeRef]time.Duration
 	paused           map[sim.NodeRef]machine.Clock // when its process was stopped last, by its own clocks
+	woken            map[sim.NodeRef]time.Duration // when it went on last
 	Sent             int                           // link messages
 	log              *transcript
 }
 
 func newTruth(r *Ring) *Truth {
-	return &Truth{r: r, died: make(map[sim.NodeRef]time.Duration), paused: make(map[sim.NodeRef]machine.Clock)}
+	return &Truth{r: r, died: make(map[sim.NodeRef]time.Duration), paused: make(map[sim.NodeRef]machine.Clock),
+		woken: make(map[sim.NodeRef]time.Duration)}
 }
 
 func (t *Truth) watch(o sim.Observe) sim.Observe {
@@ -48,6 +50,8 @@ func (t *Truth) watch(o sim.Observe) sim.Observe {
 			delete(t.died, n)
 		case sim.Paused:
 			t.paused[n] = t.r.Sim.Clocks(n)
+		case sim.Woken:
+			t.woken[n] = t.now()
 		}
 		if life != nil {
 			life(n, what)
@@ -68,6 +72,9 @@ func (t *Truth) observe(o *pastry.Observer) {
 	o.Delivered = func(n *pastry.Node, key, origin id.ID, num uint64) {
 		t.Delivered++
 		self := n.Self()
+		if ref, _ := t.r.Sim.Find(self.ID); !t.r.Node(ref).Claims(t.r.Sim.Clocks(ref), key) {
+			t.fail("O7: node %d served key %s, which it does not claim", ref, key.Short())
+		}
 		if root := t.Root(key); root != nil && root.ID != self.ID {
 			t.Wrong++
 		}
@@ -82,6 +89,12 @@ func (t *Truth) observe(o *pastry.Observer) {
 			ready(n, ok)
 		}
 	}
+}
+
+// stoppedSince reports whether a node's process was stopped for a while after at.
+func (t *Truth) stoppedSince(n sim.NodeRef, at time.Duration) bool {
+	woken, ok := t.woken[n]
+	return ok && woken >= at
 }
 
 // Root returns the handle of the live, ready node nearest to key, or nil.

@@ -174,6 +174,9 @@ func (s *Sim) Machine(n NodeRef) machine.Machine { return s.node(n).machine }
 // Handle returns a node's present handle, or its last one.
 func (s *Sim) Handle(n NodeRef) *peer.Handle { return s.node(n).self }
 
+// Host is where a node stands in the topology.
+func (s *Sim) Host(n NodeRef) int { return int(s.node(n).host) }
+
 // Saved returns what a node saved last, or nil. It must not be changed.
 func (s *Sim) Saved(n NodeRef) []byte { return s.node(n).more.snapshot() }
 

@@ -33,6 +33,11 @@ func NewPlane(hosts int, seed uint64, span time.Duration) Topology {
 
 func (p *plane) Hosts() int { return len(p.at) }
 
+// Place implements Placer.
+func (p *plane) Place(host int) (x, y float64) {
+	return float64(p.at[host][0]) / edge, float64(p.at[host][1]) / edge
+}
+
 func (p *plane) Delay(a, b int) time.Duration {
 	if a == b {
 		_ = p.at[a]

@@ -22,6 +22,12 @@ type Topology interface {
 	Delay(a, b int) time.Duration
 }
 
+// Placer is a Topology whose hosts have places that can be drawn: the plane.
+type Placer interface {
+	// Place is where a host lies, from 0 to 1 in both directions.
+	Place(host int) (x, y float64)
+}
+
 // Least is the smallest delay between two different hosts.
 const Least = 10 * time.Microsecond
 
