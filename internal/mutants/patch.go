@@ -7,8 +7,9 @@ import (
 
 // patch is a change of one file.
 type patch struct {
-	what  string // it breaks
-	file  string // slashed, below the module's root
+	what  string   // it breaks
+	storm []string // flags of the storms that find it out
+	file  string   // slashed, below the module's root
 	hunks []hunk
 }
 
@@ -26,6 +27,8 @@ func parsePatch(text string) (*patch, error) {
 		}
 		switch {
 		case line == "" || strings.HasPrefix(line, "--- "):
+		case strings.HasPrefix(line, "# storm: "):
+			p.storm = strings.Fields(line[len("# storm: "):])
 		case strings.HasPrefix(line, "# "):
 			p.what = strings.TrimSpace(rest)
 		case strings.HasPrefix(line, "+++ b/"):

@@ -16,15 +16,15 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // applies proves nothing.
 func TestPatchesApply(t *testing.T) {
 	l := &laboratory{root: "../.."}
-	files, err := filepath.Glob(filepath.Join(l.root, folder, "*.patch"))
-	if err != nil || len(files) < 3 {
-		t.Fatalf("%d mutants: %v", len(files), err)
+	all, err := l.all()
+	if err != nil || len(all) < 20 {
+		t.Fatalf("%d mutants: %v", len(all), err)
 	}
-	for _, f := range files {
+	for _, name := range all {
 		dir := t.TempDir()
-		p, err := l.mutate(strings.TrimSuffix(filepath.Base(f), ".patch"), dir)
+		p, err := l.mutate(name, dir)
 		if err != nil {
-			t.Errorf("%s: %v", f, err)
+			t.Errorf("%s: %v", name, err)
 			continue
 		}
 		was, err := os.ReadFile(filepath.Join(l.root, p.file))
@@ -36,14 +36,14 @@ func TestPatchesApply(t *testing.T) {
 			t.Fatal(err)
 		}
 		if bytes.Equal(was, is) {
-			t.Errorf("%s changes nothing", f)
+			t.Errorf("%s changes nothing", name)
 		}
 	}
 }
 
 // TestWrongPatches are refused: those that are none, and those of other code.
 func TestWrongPatches(t *testing.T) {
-	const head = "# breaks it\n--- a/x.go\n+++ b/x.go\n@@ -1 +1 @@\n"
+	const head = "# breaks it\n# storm: --leaf 8\n--- a/x.go\n+++ b/x.go\n@@ -1 +1 @@\n"
 	for text, want := range map[string]string{
 		"":                            "a patch needs",
 		"# breaks it\n+++ b/x.go\n":   "a patch needs",
@@ -58,6 +58,9 @@ func TestWrongPatches(t *testing.T) {
 	p, err := parsePatch(head + " one\n-two\n+2\n")
 	if err != nil {
 		t.Fatal(err)
+	}
+	if strings.Join(p.storm, " ") != "--leaf 8" {
+		t.Errorf("flags of its storms: %q", p.storm)
 	}
 	if got, err := p.apply("zero\none\ntwo\nthree\n"); err != nil || got != "zero\none\n2\nthree\n" {
 		t.Errorf("applied: %q, %v", got, err)
