@@ -51,7 +51,8 @@ the figures of the papers on Pastry, and storms of faults.
 
 Begin with:  phyllolab list       what can be measured
              phyllolab run hops   how many links a message crosses
-             phyllolab storm      does the overlay hold whatever strikes it?`,
+             phyllolab storm      does the overlay hold whatever strikes it?
+             phyllolab serve      see it in the browser`,
 		SilenceErrors: true, SilenceUsage: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 		Args:              cobra.ArbitraryArgs,
@@ -65,7 +66,7 @@ Begin with:  phyllolab list       what can be measured
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return wrong("%w: see `%s --help`", err, c.CommandPath())
 	})
-	root.AddCommand(newList(w), newRun(w), newFigures(w), newStorm(w))
+	root.AddCommand(newList(w), newRun(w), newFigures(w), newStorm(w), newServe(w))
 	return root
 }
 
