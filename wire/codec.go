@@ -8,6 +8,9 @@
 // msg.go, and are listed in a Table. A field that a newer version added is skipped
 // by an older one.
 //
+// What is sent most is coded by hand (Coded), with the Append functions and a Scanner:
+// the bytes are the same, and what is refused is the codec's to say.
+//
 // Limits on size, depth and numbers of elements are set here, in one place, and
 // hold before anything is allocated for them. Nothing in this package keeps a
 // reference to the bytes it was given, and nothing it returns aliases them.
