@@ -59,7 +59,7 @@ func runTable(b *strings.Builder, r *Run) {
 	for _, o := range r.Ops {
 		fmt.Fprintf(b, "| %s |\n", strings.Join(o.cells(), " | "))
 	}
-	fmt.Fprintf(b, "\nMemory of a node: %s.\n", r.memory())
+	fmt.Fprintf(b, "\nThe floor: %s.\nMemory of a node: %s.\n", r.bound(), r.memory())
 	for _, f := range r.Formed {
 		fmt.Fprintf(b, "Formed: %s.\n", f.formation())
 	}

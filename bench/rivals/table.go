@@ -42,6 +42,16 @@ func (r *Run) memory() string {
 	return fmt.Sprintf("phyllo %.2f MB, kad-dht %.2f MB", r.Memory[phyllo]/1e6, r.Memory[kadDHT]/1e6)
 }
 
+// bound writes one line on what bounds a request: the library below, in the same run.
+func (r *Run) bound() string {
+	floor, request, rival := r.op(rawExchange), r.op(routedRequest), r.op(getOne)
+	if floor.Median == 0 || floor.CPU == 0 {
+		return "not measured"
+	}
+	return fmt.Sprintf("the library alone takes %s µs, and %s µs of CPU, for 100 bytes there and back; a routed request takes %s× and %s× that, GetValue with quorum 1 %s× and %s×",
+		short(floor.Median), short(floor.CPU), short(request.Median/floor.Median), short(request.CPU/floor.CPU), short(rival.Median/floor.Median), short(rival.CPU/floor.CPU))
+}
+
 // printRun writes what one run measured, for a terminal.
 func printRun(w io.Writer, r *Run) {
 	fmt.Fprintf(w, "\n%s\n", r)
@@ -51,6 +61,7 @@ func printRun(w io.Writer, r *Run) {
 		fmt.Fprintln(t, "  "+strings.Join(o.cells(), "\t"))
 	}
 	t.Flush()
+	fmt.Fprintf(w, "  the floor: %s\n", r.bound())
 	fmt.Fprintf(w, "  a node's memory: %s\n", r.memory())
 	for _, f := range r.Formed {
 		fmt.Fprintf(w, "  formed: %s\n", f.formation())
