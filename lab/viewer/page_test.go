@@ -83,7 +83,7 @@ func testMoment(t *testing.T, b *browser.Browser, url string) {
 	p := open(t, b, "first", browser.Desktop, url+"/#"+quick+"&at=12.5")
 	over(p)
 	var id string
-	p.Eval(`document.querySelector("#ring .node").dataset.id`, &id)
+	p.Eval(`[...document.querySelectorAll("#ring .node")].at(-1).dataset.id`, &id) // no other lies over it
 	p.Click(fmt.Sprintf(`#ring [data-id="%s"]`, id))
 	p.WaitFor(`document.querySelectorAll("#left li").length > 1 && document.querySelectorAll("#table td.own").length > 0`, soon)
 	p.WaitFor(`document.querySelectorAll("#ring .links .leaf").length > 1`, soon)
