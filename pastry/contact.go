@@ -240,7 +240,7 @@ func (n *Node) contact(h *peer.Handle) *contact {
 	case h.Key == c.h.Key && h.Incarnation > c.h.Incarnation:
 		c.fresh(h)
 	}
-	n.leafs.list = nil
+	n.leafs.stale()
 	return c
 }
 
@@ -262,7 +262,7 @@ func (n *Node) meet(h *peer.Handle) *contact {
 		// hear this one; but this may be an echo.
 		c.fresh(h)
 		c.doubt(true)
-		n.leafs.list = nil
+		n.leafs.stale()
 	}
 	if c.doubtful() && h.Incarnation == c.h.Incarnation {
 		c.rarely().born = h.Incarnation

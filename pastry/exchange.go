@@ -75,6 +75,9 @@ func (n *Node) sendLease(s side, c *contact, m *Lease) {
 	}
 	m.Ready, m.Active, m.Expulsions = n.ready(), n.active, n.removed.Digest()
 	m.Period = uint32(n.tuning.own / time.Second)
+	if n.active && n.neighbour(s) == c {
+		m.Leafs = n.leafs.common(s)
+	}
 	n.to(c, machine.ClassLiveness, m)
 }
 
@@ -108,6 +111,7 @@ func (n *Node) onLease(c *contact, m *Lease) {
 	if !m.Right { // we stand to the sender's left, so it is on our right
 		s = rightSide
 	}
+	n.compare(s, c, m.Leafs)
 	if m.Grant != 0 {
 		n.onGrant(s, c, m)
 	}

@@ -2,6 +2,7 @@ package pastry
 
 import (
 	"slices"
+	"time"
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
@@ -60,7 +61,10 @@ func (n *Node) dropGone() {
 	n.gone = slices.DeleteFunc(n.gone, func(g gonePeer) bool { return now.Sub(g.since) > n.cfg.GoneFor })
 }
 
-// heal asks two of the gone for a sign of life.
+// heal asks two of the gone for a sign of life. Who lost many at once is more likely
+// cut off than in a ring where a few died: the fewer of all that it knew are gone, the
+// seldomer it asks, and the less the longer they are. So after a cut the smaller part
+// seeks the larger one, while a node that died costs its ring little.
 func (n *Node) heal() {
 	if !n.active || n.stopped {
 		return
@@ -69,8 +73,15 @@ func (n *Node) heal() {
 		c := n.contacts.find(g.h.ID)
 		return c != nil && (c.life == left || c.life == alive && (c.leaf() || c.met && !n.leafs.wants(c.h.ID)))
 	})
+	known := len(n.gone)
+	n.eachKnown(func(*contact) { known++ })
+	share := float64(len(n.gone)) / float64(known)
 	for range min(2, len(n.gone)) {
-		c := n.contact(n.gone[n.Rand().IntN(len(n.gone))].h)
+		g := n.gone[n.Rand().IntN(len(n.gone))]
+		if n.Rand().Float64() > eagerness(share, n.Now().Sub(g.since)) {
+			continue
+		}
+		c := n.contact(g.h)
 		if c.probe() == nil {
 			c.doubt(c.life != alive)
 			// One try only: who is really gone should cost little.
@@ -90,6 +101,19 @@ func (n *Node) meetAgain(c *contact) {
 	n.begin(&request{key: n.self.ID, find: true, hint: c.h, env: wire.Envelope{Version: wire.Version},
 		opt:  kbr.Options{Timeout: n.probeTime() + n.cfg.HopCap},
 		done: func(r result) { n.metRoot(r) }})
+}
+
+// healFresh is how long a node that is gone is sought as eagerly as at first.
+const healFresh = 2 * time.Minute
+
+// eagerness is the chance with which a node that is gone for so long is asked, where
+// it and others are that share of all who were known.
+func eagerness(share float64, since time.Duration) float64 {
+	p := 4 * share
+	if p < 1 && since > healFresh {
+		p *= healFresh.Seconds() / since.Seconds()
+	}
+	return p
 }
 
 func (n *Node) metRoot(r result) {

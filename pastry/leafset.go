@@ -1,6 +1,7 @@
 package pastry
 
 import (
+	"math/bits"
 	"slices"
 
 	"github.com/phyllo-net/phyllo/id"
@@ -35,6 +36,9 @@ type leafSet struct {
 	// that messages share, nil when it must be made anew.
 	version uint64
 	list    []*peer.Handle
+	// digests are those of common, by side, if digested is set.
+	digests  [2]uint64
+	digested bool
 }
 
 // away is how far x lies from self, going to side s.
@@ -130,7 +134,7 @@ func (l *leafSet) remove(c *contact) {
 
 func (l *leafSet) changed() {
 	l.version++
-	l.list = nil
+	l.stale()
 	l.partial = !l.meets()
 	l.arc = id.Range{From: l.end(leftSide), To: l.end(rightSide)}
 }
@@ -245,6 +249,43 @@ func (l *leafSet) snapshot() []*peer.Handle {
 		})
 	}
 	return l.list
+}
+
+// stale: what was made of the active members must be made anew.
+func (l *leafSet) stale() { l.list, l.digested = nil, false }
+
+// common is a digest of the active nodes that this node and its neighbour on side s
+// both know if their leaf sets are exact: all on that side, all but the last on the
+// other, and this node. It tells two sets that differ, and is no proof against one who
+// wants them to be taken for the same.
+func (l *leafSet) common(s side) uint64 {
+	if !l.digested {
+		l.digests = [2]uint64{digest(l.self), digest(l.self)}
+		add := func(s side, c *contact) {
+			if c.active && c.there() {
+				l.digests[s] ^= digest(c.h.ID)
+			}
+		}
+		for s := range l.sides {
+			for i, c := range l.sides[s] {
+				if _, twice := l.find(leftSide, c.h.ID); s == int(rightSide) && !l.partial && twice {
+					continue
+				}
+				add(side(s), c)
+				if i < l.half-1 || !l.partial {
+					add(side(s).other(), c)
+				}
+			}
+		}
+		l.digested = true
+	}
+	return l.digests[s]
+}
+
+// digest spreads an id over 64 bits.
+func digest(x id.ID) uint64 {
+	hi, lo := bits.Mul64(x.Hi^0x9e3779b97f4a7c15, x.Lo|1)
+	return hi ^ lo
 }
 
 // density estimates the number of nodes in the ring from the set's spacing.

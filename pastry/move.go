@@ -73,5 +73,5 @@ func (n *Node) onMoved(c *contact, m *Moved) {
 func (n *Node) relocate(c *contact, h *peer.Handle) {
 	c.h = h
 	c.opened()
-	n.leafs.list = nil
+	n.leafs.stale()
 }

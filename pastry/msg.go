@@ -125,6 +125,9 @@ type Lease struct {
 	Between bool `cbor:"13,keyasint,omitempty"`
 	// Release is the number of a request whose lease the sender gives up.
 	Release uint32 `cbor:"14,keyasint,omitempty"`
+	// Leafs is a digest of what both should know of the ring around them, if the
+	// receiver is the sender's neighbour.
+	Leafs uint64 `cbor:"15,keyasint,omitempty"`
 }
 
 // Ping measures proximity and asks for a sign of life.

@@ -76,8 +76,9 @@ type Node struct {
 	ringHeard   task.Instant   // when somebody last said that he is in a ring, and this node was in none
 	rowsFound   []*contact
 
-	toldVersion uint64 // of the leaf set, at the last upkeep
-	words       int    // rounds of upkeep in which a member is still told
+	toldVersion uint64       // of the leaf set, at the last upkeep
+	changes     int          // of the leaf set in this round of upkeep
+	compared    task.Instant // when it was last exchanged with the neighbour because they differed
 	saveTimer   task.Timer
 	saved       []*peer.Handle // remembered at the last start
 }

@@ -22,10 +22,13 @@ type probe struct {
 	// linked: the first try went over a link that stood, so that its answer measures
 	// the round trip.
 	linked bool
-	// told: another found it dead first, and makes that known.
+	// told: another found it dead first, and makes that known; its leaf set then has
+	// who may take the place.
 	told      bool
-	brisk     bool // by the time-outs of Config.Brisk
-	candidate bool
+	offer     []*peer.Handle
+	brisk     bool     // by the time-outs of Config.Brisk
+	candidate bool     // for the leaf set
+	by        *contact // who named it
 	// news: the probe tells of failures, so nothing but its answer ends it.
 	news bool
 	// young: what was sent last said that this node is not in the ring yet.
@@ -170,7 +173,7 @@ func (n *Node) onLeafProbe(c *contact, m *LeafProbe) {
 		n.addLeaf(c)
 	}
 	for _, f := range m.Failed {
-		n.onFailure(f)
+		n.onFailure(f, m.Leaf)
 	}
 	if tell {
 		n.to(c, machine.ClassLiveness, n.leafProbe(false))
@@ -180,10 +183,7 @@ func (n *Node) onLeafProbe(c *contact, m *LeafProbe) {
 		r.Num = m.Num
 		n.to(c, machine.ClassLiveness, r)
 	}
-	// Candidates enter only after they answered.
-	for _, h := range m.Leaf {
-		n.candidate(h)
-	}
+	n.candidatesOf(c, m.Leaf)
 	n.probeDone(c)
 }
 
@@ -196,42 +196,78 @@ func (n *Node) noteActive(c *contact, active bool) {
 	if active && !c.active {
 		c.active = true
 		if c.leaf() {
-			n.leafs.list = nil
+			n.leafs.stale()
 			n.stateChanged()
 		}
 	}
 }
 
-// candidate probes a node that others named and that would be a member here.
-func (n *Node) candidate(h *peer.Handle) {
+// candidate probes a node that another named and that would be a member here. It reports
+// whether it may become one.
+func (n *Node) candidate(by *contact, h *peer.Handle) bool {
 	if !n.leafs.wants(h.ID) {
-		return
+		return false
 	}
 	was := n.contacts.find(h.ID)
 	moved := was != nil && h.Incarnation == was.h.Incarnation && h.Moves > was.h.Moves
 	c := n.contact(h)
 	r := c.rare()
 	switch {
-	case c.leaf() && c.active || r.probe != nil || c.life == left || n.removed.Expelled(h.ID):
+	case c.life == left || n.removed.Expelled(h.ID):
+		return false
+	case r.probe != nil:
+		return c.life != dead
+	case c.leaf() && c.active:
+		return true
 	case c.life == dead && !moved && h.Incarnation <= c.h.Incarnation && n.Now().Sub(r.since) < n.cfg.Heartbeat:
-		// The rumour is older than the verdict.
+		return false // the rumour is older than the verdict
 	case r.named != 0 && n.Now().Sub(r.named) < n.probeTime():
-		// It was asked just now and did not come in: the rumour is older.
+		return false // it was asked just now and did not come in: the rumour is older
 	case n.candidates >= maxCandidates:
+		return false
 	default:
 		c.rarely().named = n.Now()
 		c.doubt(c.doubtful() || c.life == dead)
 		n.probe(c)
 		if p := c.probe(); p != nil {
-			p.candidate = true
+			p.candidate, p.by = true, by
 			n.candidates++
+		}
+	}
+	return true
+}
+
+// candidatesOf probes those of the named nodes, by's leaf set, for which there is a
+// place: candidates enter only after they answered (MSPastry, figure 2). Where many died
+// lately, more are asked than there are places, as some of them died, too.
+func (n *Node) candidatesOf(by *contact, named []*peer.Handle) {
+	spare := max(0, len(n.failures)-manyFailures+1)
+	var wanted []*peer.Handle
+	for _, h := range named {
+		if n.leafs.wants(h.ID) {
+			wanted = append(wanted, h)
+		}
+	}
+	for s := range n.leafs.sides {
+		slices.SortFunc(wanted, func(a, b *peer.Handle) int {
+			return n.leafs.away(side(s), a.ID).Cmp(n.leafs.away(side(s), b.ID))
+		})
+		taken := 0 // places, by candidates nearer than the next one
+		for _, h := range wanted {
+			i, have := n.leafs.find(side(s), h.ID)
+			if i+taken >= n.leafs.half+spare {
+				break
+			}
+			if !have && i < n.leafs.half && n.candidate(by, h) {
+				taken++
+			}
 		}
 	}
 }
 
-// onFailure hears that another found a node dead: do not believe, verify. Two
-// who were refused by its address need no more proof.
-func (n *Node) onFailure(f Failure) {
+// onFailure hears that another, whose leaf set is offer, found a node dead: do not
+// believe, verify. Two who were refused by its address need no more proof.
+func (n *Node) onFailure(f Failure, offer []*peer.Handle) {
 	c := n.contacts.find(f.Node)
 	if c == nil || c.h.Incarnation != f.Incarnation || c.life == left {
 		return
@@ -244,8 +280,11 @@ func (n *Node) onFailure(f Failure) {
 			return
 		}
 	}
-	if p := c.probe(); p != nil && p.tries > 1 && !p.news && c.life == suspect {
-		n.verdict(c) // it did not answer here either
+	if p := c.probe(); p != nil && !p.news && c.life == suspect {
+		p.told, p.offer = true, offer
+		if p.tries > 1 {
+			n.verdict(c) // it did not answer here either
+		}
 		return
 	}
 	if c.life == dead {
@@ -260,7 +299,7 @@ func (n *Node) onFailure(f Failure) {
 		c.rarely().doubted = n.Now()
 		n.probe(c)
 		if p := c.probe(); p != nil {
-			p.told = true
+			p.told, p.offer = true, offer
 		}
 	}
 }
@@ -338,10 +377,12 @@ func (n *Node) besides(c *contact) int {
 	return best
 }
 
-// failed plans to tell the leaf set of a dead node; what comes within a moment
-// goes together. Who learned it from another only remembers it for a while, so
-// that its own probes pass it on.
-func (n *Node) failed(f Failure, told bool) {
+// failed plans to tell the leaf set of a dead node, which had so many others between it
+// and this one; what comes within a moment goes together. Both that stood next to it
+// tell all, even if they were told themselves: one voice may be lost. Others tell those
+// two, or, where many die, all; and if they learned it from another, they only remember
+// it for a while, so that their own probes pass it on.
+func (n *Node) failed(f Failure, besides int, told bool) {
 	fresh := n.failures
 	if len(fresh) >= maxFailed {
 		fresh = fresh[1:]
@@ -349,7 +390,11 @@ func (n *Node) failed(f Failure, told bool) {
 	// New memory: messages on their way share the old list.
 	n.failures = append(slices.Clone(fresh), f)
 	n.After(n.cfg.Heartbeat, func() { n.forgetFailure(f) })
-	if told || n.announcing {
+	switch {
+	case n.announcing || told && besides > 0:
+		return
+	case besides > 0 && len(n.failures) < manyFailures:
+		n.tellNextTo(f.Node)
 		return
 	}
 	n.announcing = true
@@ -357,6 +402,22 @@ func (n *Node) failed(f Failure, told bool) {
 		n.announcing = false
 		n.announce()
 	})
+}
+
+// manyFailures at once leave nobody to rely on for telling the others.
+const manyFailures = 4
+
+// tellNextTo tells the members on either hand of a node that was one.
+func (n *Node) tellNextTo(x id.ID) {
+	s := leftSide
+	if n.leafs.away(rightSide, x).Less(n.leafs.away(leftSide, x)) {
+		s = rightSide
+	}
+	i, _ := n.leafs.find(s, x)
+	members := n.leafs.sides[s]
+	for _, c := range members[max(i-1, 0):min(i+1, len(members))] {
+		n.tell(c)
+	}
 }
 
 // forgetFailure ends the telling of a failure.
@@ -375,11 +436,15 @@ func (n *Node) announce() {
 // verdict: c is dead. It leaves all tables, and what was on the way to it goes
 // elsewhere.
 func (n *Node) verdict(c *contact) {
-	// Those next to the dead one tell the others, even if they were told
-	// themselves: one voice may be lost.
 	was, p := c.is, c.probe()
-	told := (p != nil && p.told || was&toldClosed != 0) && n.besides(c) >= 2
+	told := p != nil && p.told || was&toldClosed != 0
+	besides := n.besides(c)
 	n.endProbe(c)
+	if p != nil && p.by != nil && p.by.life == alive {
+		// Who named it does not know yet.
+		f := Failure{Node: c.h.ID, Incarnation: c.h.Incarnation}
+		n.to(p.by, machine.ClassLiveness, &LeafProbe{Active: n.active, Failed: []Failure{f}, Expulsions: n.removed.Digest(), Quiet: true})
+	}
 	if c.life == dead {
 		return
 	}
@@ -410,10 +475,13 @@ func (n *Node) verdict(c *contact) {
 	c.unmet()
 	c.direct()
 	if wasLeaf {
-		n.failed(Failure{Node: c.h.ID, Incarnation: c.h.Incarnation, Closed: was&closed != 0}, told)
+		n.failed(Failure{Node: c.h.ID, Incarnation: c.h.Incarnation, Closed: was&closed != 0}, besides, told)
 	}
 	n.tellDown(c.h, downDied)
 	n.reroute(c.cut())
+	if p != nil && wasLeaf {
+		n.candidatesOf(nil, p.offer)
+	}
 	n.probeDone(c)
 }
 
@@ -456,6 +524,7 @@ func (n *Node) addLeaf(c *contact) {
 		n.tellUpdate(o.h, false)
 	}
 	n.tellUpdate(c.h, true)
+	n.leafsChanged()
 	n.stateChanged()
 	if n.leafs.size() <= 4 && n.active {
 		// A young ring's members must find each other again from the start.
@@ -468,6 +537,7 @@ func (n *Node) removeLeaf(c *contact) {
 	n.leafs.remove(c)
 	n.Protect(c.h, false)
 	n.tellUpdate(c.h, false)
+	n.leafsChanged()
 	n.stateChanged()
 }
 
@@ -490,6 +560,9 @@ func (n *Node) repair() {
 		if len(members) == 0 {
 			n.askAround(side(s))
 			continue
+		}
+		if n.candidates > 0 {
+			continue // whose end is waited for
 		}
 		edge := members[len(members)-1]
 		if edge.probe() == nil && n.Now().Sub(edge.rare().repaired) > n.cfg.Probes[0] {

@@ -14,7 +14,7 @@ import (
 func (n *Node) upkeep() {
 	n.forgetContacts()
 	n.served.forget(maxServed, n.Now())
-	n.leafs.list = nil // made again when it is asked for
+	n.leafs.stale() // made again when it is asked for
 	for _, x := range n.watchedIDs() {
 		if c := n.contacts.find(x); c != nil && c.life != dead && n.Now().Sub(c.heard) > n.cfg.Heartbeat {
 			n.probe(c)
@@ -36,17 +36,46 @@ func (n *Node) upkeep() {
 			}
 			return true
 		})
-		// For a while after a change, a word to a random member: two leaf sets that
-		// differ because of a lost message meet.
+		if n.changes < manyChanges {
+			n.changes = 0
+		}
 		if n.leafs.version != n.toldVersion {
-			n.toldVersion, n.words = n.leafs.version, 10
+			n.toldVersion = n.leafs.version
 			n.save()
 		}
-		if cs := n.leafContacts(); len(cs) > 0 && n.words > 0 {
-			n.words--
-			n.to(cs[n.Rand().IntN(len(cs))], machine.ClassUpkeep, n.leafProbe(false))
-		}
 	}
+}
+
+// compare: the leaf set of the neighbour c on side s has the digest theirs. Sets that
+// differ because of a lost message are exchanged. Each pair of neighbours compares
+// what both must know with every heartbeat, so that the sets of all agree in the end.
+func (n *Node) compare(s side, c *contact, theirs uint64) {
+	if s == leftSide || theirs == 0 || !n.active || n.neighbour(s) != c || theirs == n.leafs.common(s) ||
+		n.compared != 0 && n.Now().Sub(n.compared) < n.cfg.Heartbeat/2 {
+		return
+	}
+	n.compared = n.Now()
+	n.to(c, machine.ClassUpkeep, n.leafProbe(false))
+}
+
+// Where many members change within one round of upkeep, as when the parts of a network
+// meet again, neighbours do not wait for a heartbeat to compare what they know.
+const (
+	manyChanges  = 3
+	compareAfter = 5 * time.Second // the first of them
+)
+
+// leafsChanged counts a change of the leaf set.
+func (n *Node) leafsChanged() {
+	if n.changes++; n.changes != manyChanges {
+		return
+	}
+	n.After(compareAfter, func() {
+		n.changes = 0
+		if c := n.neighbour(rightSide); c != nil && n.active && !n.stopped {
+			n.to(c, machine.ClassUpkeep, n.leafProbe(false))
+		}
+	})
 }
 
 // tuning is MSPastry's self-tuning of the period of table probes.
