@@ -117,79 +117,23 @@ func (n *Node) allEnded() bool {
 
 // joinBy makes one attempt to join through a member that was found.
 func (n *Node) joinBy(t *task.T, way ringSide) error {
-	near, err := n.discover(t, way)
-	if err != nil {
-		return err
-	}
-	reply, err := n.joinRequest(t, near)
+	reply, err := n.joinRequest(t, way.seed)
 	if err != nil {
 		return err
 	}
 	n.takeLeafs(reply)
+	n.askLease(leftSide) // the answer comes while the nearest are met
 	if err := n.meetNearest(t); err != nil {
 		return err
 	}
 	if err := n.linkIn(t); err != nil {
 		return err
 	}
-	n.rowsFound = append(n.rowsFound[:0], n.named(way.reply.Nodes)...) // who is known, if they were not measured before
+	n.rowsFound = append(n.rowsFound[:0], way.seed.h)
 	for _, r := range reply.Rows {
-		n.rowsFound = append(n.rowsFound, n.named(r.Nodes)...)
+		n.rowsFound = append(n.rowsFound, r.Nodes...)
 	}
 	return nil
-}
-
-// onSite is half the round trip to a node of the same site, in microseconds: nobody is
-// so much nearer that it is worth connections with some twenty nodes to find him.
-const onSite = 2500
-
-// maxLooks bounds the nodes that are measured at once to find a near one.
-const maxLooks = 16
-
-// discover finds a node that is near by proximity, from any member: the nearest of
-// its leaf set, then down its rows (PNS report; PAPERS section 3).
-func (n *Node) discover(t *task.T, way ringSide) (*contact, error) {
-	best := way.seed
-	if err := n.pingAll(t, []*contact{best}, 1); err != nil {
-		return nil, err
-	}
-	if best.distance() <= onSite {
-		best.direct()
-		return best, nil
-	}
-	look := func(cs []*contact) error {
-		err := n.pingAll(t, cs, maxLooks)
-		for _, c := range cs {
-			if c.life == alive && c.distance() < best.distance() {
-				best = c
-			}
-		}
-		return err
-	}
-	if err := look(n.named(way.reply.Nodes)); err != nil {
-		return nil, err
-	}
-	best.direct()
-	for depth := min(int(way.reply.Row), n.cfg.Base.Rows()) - 1; depth >= 0; depth-- {
-		r, err := task.Await(t, n.probeTime()+time.Second, func(resolve func(*StateReply, error)) {
-			n.state(best, askRow, depth, resolve)
-		})
-		if errors.Is(err, task.ErrStopped) {
-			return nil, err
-		}
-		if err == nil {
-			// Only who may be nearer than the one that names it is of interest.
-			near := n.named(r.Nodes)
-			near = slices.DeleteFunc(near, func(c *contact) bool {
-				i := slices.IndexFunc(r.Nodes, func(h *peer.Handle) bool { return h.ID == c.h.ID })
-				return r.least(i, best) >= best.distance()
-			})
-			if err := look(near); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return best, nil
 }
 
 // joinRequest routes a request to this node's own id, and waits for the root.
@@ -208,10 +152,15 @@ func (n *Node) joinRequest(t *task.T, near *contact) (*JoinReply, error) {
 	return reply, err
 }
 
-// takeLeafs takes over the root's leaf set. Members that acknowledged this node to
-// the root are alive; the others must answer first.
+// takeLeafs takes over the nearest of the root's leaf set. Those that acknowledged this
+// node to the root are alive; the others must answer first. The rest are met later.
 func (n *Node) takeLeafs(m *JoinReply) {
+	near := flank(n.self.ID, m.Leaf, introduceTo)
+	n.leafsFound = m.Leaf
 	for i, h := range m.Leaf {
+		if !slices.Contains(near, h) {
+			continue
+		}
 		if h.ID == n.self.ID || n.removed.Expelled(h.ID) {
 			continue
 		}
@@ -292,21 +241,49 @@ func (n *Node) linkIn(t *task.T) error {
 	return errJoin
 }
 
-// settle makes the new member known to its leaf set, fills the routing table from
-// the rows of the join, and announces row by row (PNS report).
+// settle makes the new member known to its leaf set, fills the routing table, and
+// announces row by row (PNS report).
 func (n *Node) settle(t *task.T) error {
-	n.announce() // which measures the leaf set, too
-	found := n.rowsFound
-	n.rowsFound = nil
-	if err := n.pingAll(t, found, MaxTable); err != nil {
+	if err := n.meetLeafs(t); err != nil {
+		return err
+	}
+	if err := n.approach(t); err != nil {
 		return err
 	}
 	if err := n.refine(t); err != nil {
 		return err
 	}
+	n.fillFrom(n.rowsFound)
+	n.rowsFound = nil
 	n.announceRows()
 	n.save()
 	return nil
+}
+
+// meetLeafs tells the leaf set that this node is ready. The members that the root did
+// not introduce hear of it for the first time, and come in when they answer.
+func (n *Node) meetLeafs(t *task.T) error {
+	cs := n.leafContacts()
+	for _, c := range n.named(n.leafsFound) {
+		if !c.leaf() && n.leafs.wants(c.h.ID) {
+			cs = append(cs, c)
+		}
+	}
+	n.leafsFound = nil
+	_, err := task.Gather(t, n.probeTime()+time.Second, len(cs), func(i int, resolve func(bool, error)) {
+		c := cs[i]
+		if c.leaf() {
+			n.tell(c)
+		} else {
+			n.candidate(nil, c.h)
+		}
+		if c.probe() == nil {
+			resolve(true, nil)
+			return
+		}
+		c.rarely().waiting = append(c.rare().waiting, func() { resolve(true, nil) })
+	}, nil)
+	return err
 }
 
 func (n *Node) leafContacts() []*contact {
@@ -336,8 +313,8 @@ func (n *Node) addRows(have []row, key id.ID) []row {
 	return out
 }
 
-// onJoinRequest: this node is the root of a joining node's id. It makes the
-// newcomer known to its whole leaf set, over links that stand, before it answers.
+// onJoinRequest: this node is the root of a joining node's id. It makes the newcomer
+// known to those around it, over links that stand, before it answers.
 func (n *Node) onJoinRequest(via *contact, m *Hop) {
 	r := m.Route
 	j := n.contact(r.Origin)
@@ -359,17 +336,12 @@ func (n *Node) onJoinRequest(via *contact, m *Hop) {
 	rows := n.addRows(m.Join, r.Key)
 	// The members as they were: the newcomer pushes one out of the set, who is still
 	// its own neighbour.
-	var members []*contact
-	n.leafs.each(func(c *contact) bool {
-		if c != j && c.active && c.there() {
-			members = append(members, c)
-		}
-		return true
-	})
+	members := slices.DeleteFunc(slices.Clone(n.leafs.snapshot()), func(h *peer.Handle) bool { return h.ID == j.h.ID })
+	near := flank(j.h.ID, members, introduceTo)
 	n.introduced(j, r.Origin)
 	n.Tasks().Go(func(t *task.T) error {
-		acks, err := task.Gather(t, n.probeTime()+time.Second, len(members), func(i int, resolve func(wire.Message, error)) {
-			n.ask(members[i], machine.ClassLiveness, func(seq uint32) wire.Message {
+		acks, err := task.Gather(t, n.probeTime()+time.Second, len(near), func(i int, resolve func(wire.Message, error)) {
+			n.ask(n.contact(near[i]), machine.ClassLiveness, func(seq uint32) wire.Message {
 				return &Introduce{Seq: seq, Joiner: r.Origin}
 			}, resolve)
 		}, nil)
@@ -378,10 +350,11 @@ func (n *Node) onJoinRequest(via *contact, m *Hop) {
 		}
 		reply := &JoinReply{Num: r.Num, Rows: rows, Leaf: []*peer.Handle{n.self}, Met: make([]byte, (len(members)+8)/8)}
 		reply.Met[0] = 1
-		for i, c := range members {
-			reply.Leaf = append(reply.Leaf, c.h)
+		reply.Leaf = append(reply.Leaf, members...)
+		for i, h := range near {
 			if acks[i].Err == nil {
-				reply.Met[(i+1)/8] |= 1 << ((i + 1) % 8)
+				k := slices.Index(reply.Leaf, h)
+				reply.Met[k/8] |= 1 << (k % 8)
 			}
 		}
 		n.answerJoin(via, j, reply)
@@ -396,6 +369,7 @@ func (n *Node) onJoinRequest(via *contact, m *Hop) {
 
 // Bounds of what joining nodes, real or invented, can cause here.
 const (
+	introduceTo    = 4  // nodes on either side of it that a newcomer is introduced to
 	maxIntroducing = 32 // joins that this root serves at once
 	maxCallers     = 64 // those that wait besides
 	// Members of the leaf set that are not ready yet, and at most half of a side: a crowd

@@ -288,6 +288,22 @@ func digest(x id.ID) uint64 {
 	return hi ^ lo
 }
 
+// flank returns those of the nodes that are among the k nearest to x on either side.
+func flank(x id.ID, hs []*peer.Handle, k int) []*peer.Handle {
+	near := make([]*peer.Handle, 0, 2*k)
+	for s := range 2 {
+		l := leafSet{self: x}
+		sorted := slices.Clone(hs)
+		slices.SortFunc(sorted, func(a, b *peer.Handle) int { return l.away(side(s), a.ID).Cmp(l.away(side(s), b.ID)) })
+		for _, h := range sorted[:min(k, len(sorted))] {
+			if !slices.Contains(near, h) {
+				near = append(near, h)
+			}
+		}
+	}
+	return near
+}
+
 // density estimates the number of nodes in the ring from the set's spacing.
 func (l *leafSet) density() float64 {
 	if l.whole() {

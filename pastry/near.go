@@ -2,6 +2,7 @@ package pastry
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"time"
 
@@ -17,8 +18,15 @@ import (
 // need not be measured.
 
 const (
-	// joinAsks is how often a newcomer asks for each row.
-	joinAsks = 3
+	// onSite is half the round trip to a node of the same site, in microseconds: nobody
+	// is so much nearer that it is worth connections with others to find him.
+	onSite = 2500
+	// approaches is how often a newcomer looks for a nearer node, and maxLooks how many
+	// it measures each time.
+	approaches = 4
+	maxLooks   = 6
+	// joinAsks is how often it then asks for each row.
+	joinAsks = 2
 	// gossipAmong is how many of the nearest fit to be asked in the rounds later on,
 	// one of them drawn each time: the very nearest was asked before.
 	gossipAmong = 6
@@ -90,6 +98,55 @@ func (n *Node) rowAskers(i int) []*contact {
 	}
 	slices.SortStableFunc(cs, func(a, b *contact) int { return cmp.Compare(a.prox, b.prox) })
 	return slices.Compact(cs)
+}
+
+// approach finds a node that is near by proximity: from the nearest that is known, which
+// may be far, over those in its first row to nearer ones (PNS report; PAPERS section 3).
+func (n *Node) approach(t *task.T) error {
+	var last *contact
+	for range approaches {
+		cs := n.rowAskers(0)
+		if len(cs) == 0 || cs[0] == last || cs[0].prox <= onSite {
+			return nil
+		}
+		last = cs[0]
+		r, err := task.Await(t, n.probeTime()+time.Second, func(resolve func(*StateReply, error)) {
+			n.state(last, askRow, 0, resolve)
+		})
+		if errors.Is(err, task.ErrStopped) {
+			return err
+		}
+		if err != nil {
+			continue
+		}
+		if err := n.pingAll(t, n.nearerThan(last, r), maxLooks); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// nearerThan returns those of the nodes that c named which may be nearer than c, the
+// likeliest first.
+func (n *Node) nearerThan(c *contact, m *StateReply) []*contact {
+	type look struct {
+		c     *contact
+		least int32
+	}
+	var looks []look
+	for i, h := range m.Nodes {
+		if least := m.least(i, c); h.ID != n.self.ID && !n.removed.Expelled(h.ID) && least < c.prox {
+			looks = append(looks, look{n.contact(h), least})
+		}
+	}
+	slices.SortStableFunc(looks, func(a, b look) int { return cmp.Compare(a.least, b.least) })
+	out := make([]*contact, 0, len(looks))
+	for _, l := range looks {
+		if l.c.life != dead {
+			out = append(out, l.c)
+		}
+	}
+	return out
 }
 
 // refine improves the table of a newcomer, row by row, before it makes itself known:
@@ -199,12 +256,13 @@ func (n *Node) rowReply(r *StateReply, i int) {
 	}
 }
 
-// announceRows sends each row to those who stand in it (PNS report, section 3).
+// announceRows sends each row to those who stand in it (PNS report, section 3). The leaf
+// set knows this node already.
 func (n *Node) announceRows() {
 	for i := range n.rows() {
 		nodes := n.rowNodes(i)
 		for _, c := range n.row(i) {
-			if c != nil && c.usable() {
+			if c != nil && c.usable() && !c.leaf() {
 				n.to(c, machine.ClassUpkeep, &RowAnnounce{Row: uint8(i), Nodes: nodes, RTT: uint32(2 * c.prox)})
 			}
 		}

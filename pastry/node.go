@@ -64,7 +64,7 @@ type Node struct {
 	passed      []passedJoin      // those that went through this node
 	casts       map[id.ID]*bucket // broadcasts, by their origin
 	introducing int               // joins that this root serves
-	candidates  int               // probes of named nodes that are out
+	candidates  []*contact        // named nodes that are probed
 	joinNum     uint64            // of the join request that is out
 	joinDone    func(*JoinReply, error)
 	linked      func()         // tells the join task that the leaf set or a lease changed
@@ -74,7 +74,8 @@ type Node struct {
 	seeds       []*peer.Handle // of the join that runs
 	knock       func()         // wakes the join task from its back-off
 	ringHeard   task.Instant   // when somebody last said that he is in a ring, and this node was in none
-	rowsFound   []*contact
+	rowsFound   []*peer.Handle // on the way of the join request
+	leafsFound  []*peer.Handle // at its root
 
 	toldVersion uint64       // of the leaf set, at the last upkeep
 	changes     int          // of the leaf set in this round of upkeep

@@ -128,7 +128,7 @@ func (n *Node) endProbe(c *contact) {
 	if p := r.probe; p != nil {
 		p.timer.Stop()
 		if p.candidate {
-			n.candidates--
+			n.candidates = slices.DeleteFunc(slices.Clone(n.candidates), func(o *contact) bool { return o == c })
 		}
 		r.probe = nil
 		c.is &^= probed
@@ -149,7 +149,7 @@ func (n *Node) leafProbe(reply bool) *LeafProbe {
 func (n *Node) onLeafProbe(c *contact, m *LeafProbe) {
 	p := c.probe()
 	answer := m.Reply && p != nil && m.Num == p.num
-	if answer && p.tries == 1 && p.linked && c.via() == nil {
+	if answer && p.tries == 1 && (p.linked || c.prox == 0) && c.via() == nil {
 		n.measured(c, n.Now().Sub(p.sent)) // as good as a ping
 	}
 	if answer && !m.Active && c.rare().named != 0 {
@@ -223,7 +223,7 @@ func (n *Node) candidate(by *contact, h *peer.Handle) bool {
 		return false // the rumour is older than the verdict
 	case r.named != 0 && n.Now().Sub(r.named) < n.probeTime():
 		return false // it was asked just now and did not come in: the rumour is older
-	case n.candidates >= maxCandidates:
+	case len(n.candidates) >= maxCandidates:
 		return false
 	default:
 		c.rarely().named = n.Now()
@@ -231,7 +231,7 @@ func (n *Node) candidate(by *contact, h *peer.Handle) bool {
 		n.probe(c)
 		if p := c.probe(); p != nil {
 			p.candidate, p.by = true, by
-			n.candidates++
+			n.candidates = append(n.candidates, c)
 		}
 	}
 	return true
@@ -241,11 +241,22 @@ func (n *Node) candidate(by *contact, h *peer.Handle) bool {
 // place: candidates enter only after they answered (MSPastry, figure 2). Where many died
 // lately, more are asked than there are places, as some of them died, too.
 func (n *Node) candidatesOf(by *contact, named []*peer.Handle) {
-	spare := max(0, len(n.failures)-manyFailures+1)
+	places := n.leafs.half + max(0, len(n.failures)-manyFailures+1)
+	if !n.active {
+		places = min(n.leafs.half, introduceTo) // the others are met when this node is ready
+	}
 	var wanted []*peer.Handle
 	for _, h := range named {
 		if n.leafs.wants(h.ID) {
 			wanted = append(wanted, h)
+		}
+	}
+	if len(wanted) == 0 {
+		return
+	}
+	for _, c := range n.candidates { // they have places as long as their answers are out
+		if !slices.ContainsFunc(wanted, func(h *peer.Handle) bool { return h.ID == c.h.ID }) {
+			wanted = append(wanted, c.h)
 		}
 	}
 	for s := range n.leafs.sides {
@@ -255,7 +266,7 @@ func (n *Node) candidatesOf(by *contact, named []*peer.Handle) {
 		taken := 0 // places, by candidates nearer than the next one
 		for _, h := range wanted {
 			i, have := n.leafs.find(side(s), h.ID)
-			if i+taken >= n.leafs.half+spare {
+			if i+taken >= places {
 				break
 			}
 			if !have && i < n.leafs.half && n.candidate(by, h) {
@@ -561,7 +572,7 @@ func (n *Node) repair() {
 			n.askAround(side(s))
 			continue
 		}
-		if n.candidates > 0 {
+		if len(n.candidates) > 0 {
 			continue // whose end is waited for
 		}
 		edge := members[len(members)-1]
