@@ -80,6 +80,9 @@ func (s *LeafSet) Members() (out []id.ID) {
 // Snapshot returns the members as messages tell of them.
 func (s *LeafSet) Snapshot() []*peer.Handle { return s.l.snapshot() }
 
+// Common is the digest of what the neighbour to the left (0) or right (1) should know, too.
+func (s *LeafSet) Common(k int) uint64 { return s.l.common(side(k)) }
+
 // Wants, Whole, Covers and Density are what the node asks of its leaf set.
 func (s *LeafSet) Wants(x id.ID) bool    { return s.l.wants(x) }
 func (s *LeafSet) Whole() bool           { return s.l.whole() }

@@ -8,8 +8,10 @@ import (
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/lab"
+	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/pastry"
 	"github.com/phyllo-net/phyllo/sim"
+	"github.com/phyllo-net/phyllo/wire"
 )
 
 // What the papers state of failures, and what RELIABILITY.md adds (O4, O6, O10,
@@ -32,6 +34,44 @@ func TestLeafSetsAfterMassFailure(t *testing.T) {
 	w.Sim.RunFor(time.Minute)
 	w.check(32)
 	w.mustReach(50)
+}
+
+// Pastry 2001, 3.4: repairing leaf sets and tables took 57 remote calls a dead node. Here
+// the two on either hand of it tell the leaf set of 16, and each member meets who takes
+// the place.
+func TestRepairCosts(t *testing.T) {
+	t.Parallel()
+	calls := 0
+	c := lab.Config{Seed: 14, Tune: func(c *pastry.Config) { c.LeafSet = 16 }}
+	dead := make(map[sim.NodeRef]bool)
+	c.Sim.Observe.Send = func(_, to sim.NodeRef, _ machine.Class, m wire.Message, _ int) {
+		switch m := m.(type) {
+		case *pastry.LeafProbe:
+			if !m.Reply && !dead[to] {
+				calls++
+			}
+		case *pastry.StateRequest, *pastry.RowAnnounce:
+			if !dead[to] {
+				calls++
+			}
+		}
+	}
+	w := grow(t, 80, c)
+	w.Sim.RunFor(2 * time.Minute)
+	const deaths = 5
+	before := calls
+	for range deaths {
+		n := w.pick()
+		dead[n] = true
+		w.Sim.Die(n)
+		w.Sim.RunFor(verdictTime + time.Minute)
+		w.check(16)
+	}
+	each := (calls - before) / deaths
+	t.Logf("%d calls a dead node", each)
+	if each > 70 { // tables are gossiped about meanwhile
+		t.Errorf("%d calls to repair leaf sets and tables after one death, at most 70", each)
+	}
 }
 
 // Pastry 2001, 2.3: "eventual delivery is guaranteed unless L/2 nodes with adjacent

@@ -284,7 +284,7 @@ func (l *leafSet) common(s side) uint64 {
 
 // digest spreads an id over 64 bits.
 func digest(x id.ID) uint64 {
-	hi, lo := bits.Mul64(x.Hi^0x9e3779b97f4a7c15, x.Lo|1)
+	hi, lo := bits.Mul64(x.Hi^0x9e3779b97f4a7c15, x.Lo^0xbf58476d1ce4e5b9|1)
 	return hi ^ lo
 }
 

@@ -194,3 +194,39 @@ func TestLeafSetOfSmallRings(t *testing.T) {
 		}
 	}
 }
+
+// Two ring neighbours whose leaf sets are exact have one digest, whatever the number of
+// nodes; it differs where either lacks one of those that both should know.
+func TestNeighboursCompareLeafSets(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		const half = 4
+		all := rapid.SliceOfNDistinct(rapid.Uint8(), 2, 24, rapid.ID[uint8]).Draw(t, "ring")
+		slices.Sort(all)
+		n := len(all)
+		exact := func(i int) *pastry.LeafSet {
+			s := pastry.NewLeafSet(id.Tiny(all[i]), 2*half)
+			for _, x := range all {
+				if x != all[i] {
+					s.Insert(id.Tiny(x))
+				}
+			}
+			return s
+		}
+		left, right := exact(0), exact(1)
+		if left.Common(1) != right.Common(0) {
+			t.Fatalf("neighbours in a ring of %d differ", n)
+		}
+		if n <= 2 {
+			return
+		}
+		// Both know the nodes from 3 left of the left one to 3 right of the right one.
+		missed := rapid.SampledFrom([]int{2, 3, 4, n - 1, n - 2, n - 3}).Draw(t, "missed")
+		if missed < 2 || missed >= n {
+			return
+		}
+		left.Remove(id.Tiny(all[missed]))
+		if left.Common(1) == right.Common(0) {
+			t.Fatalf("of a ring of %d, node %d is missed and not seen to be", n, missed)
+		}
+	})
+}

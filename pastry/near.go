@@ -27,9 +27,10 @@ const (
 	maxLooks   = 6
 	// joinAsks is how often it then asks for each row.
 	joinAsks = 2
-	// gossipAmong is how many of the nearest fit to be asked in the rounds later on,
-	// one of them drawn each time: the very nearest was asked before.
-	gossipAmong = 6
+	// gossipAsks is how many are asked for each row in the rounds later on, drawn from
+	// the gossipAmong nearest, as the very nearest were asked before.
+	gossipAsks  = 4
+	gossipAmong = 8
 )
 
 // promising returns those of the nodes that c named which may improve the table: for
@@ -188,8 +189,8 @@ type askedRow struct {
 	row int
 }
 
-// tableRound is constrained gossip (PNS-CG): for every row one of the near nodes is
-// asked for its own, and what may be nearer is measured.
+// tableRound is constrained gossip (PNS-CG): for every row some of the near nodes are
+// asked for their own, and what may be nearer is measured.
 func (n *Node) tableRound() {
 	if !n.active || n.stopped {
 		return
@@ -200,10 +201,12 @@ func (n *Node) tableRound() {
 		if len(cs) == 0 {
 			continue
 		}
-		n.fetchRow(cs[n.Rand().IntN(min(gossipAmong, len(cs)))], i)
+		for _, k := range n.Rand().Perm(min(gossipAmong, len(cs)))[:min(gossipAsks, len(cs))] {
+			n.fetchRow(cs[k], i)
+		}
 	}
 	if len(n.near) > 0 {
-		n.state(n.near[n.Rand().IntN(len(n.near))], askNear, 0, func(m *StateReply, err error) {
+		n.state(n.near[n.Rand().IntN(min(gossipAmong, len(n.near)))], askNear, 0, func(m *StateReply, err error) {
 			if err == nil {
 				n.measureNew(m.Nodes)
 			}
