@@ -112,7 +112,7 @@ func (r *Run) churned(ctx context.Context, name string, k *sessions, rate float6
 	}
 	var sent traffic
 	c := lab.Config{Sim: sim.Config{Topology: t, Codec: codec}}
-	c.Sim.Observe.Send = func(_, _ sim.NodeRef, _ machine.Class, m wire.Message, _ int) { sent.count(m) }
+	c.Sim.Observe.Send = func(_, _ sim.NodeRef, _ machine.Class, m wire.Message, _ int) { sent.count(m, false) }
 	f := newField(r, name, c)
 	err = func() error {
 		if err := f.grow(ctx, n, joinGap); err != nil {

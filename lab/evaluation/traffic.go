@@ -19,27 +19,36 @@ func isControl(m wire.Message) bool {
 }
 
 // isRepair reports whether a message repairs leaf sets and tables: who is there, who is
-// dead, and what others know.
-func isRepair(m wire.Message) bool {
-	switch m.(type) {
-	case *pastry.LeafProbe, *pastry.StateRequest, *pastry.StateReply, *pastry.RowAnnounce:
-		return true
+// dead, and what others know. call tells that it is no answer to another one.
+func isRepair(m wire.Message) (yes, call bool) {
+	switch m := m.(type) {
+	case *pastry.LeafProbe:
+		return true, !m.Reply
+	case *pastry.StateRequest, *pastry.RowAnnounce:
+		return true, true
+	case *pastry.StateReply:
+		return true, false
 	}
-	return false
+	return false, false
 }
 
-// traffic counts control messages.
-type traffic struct{ repair, watch int }
+// traffic counts control messages. Those that repair something go to nodes that live: what
+// is asked of the dead is whether they are.
+type traffic struct{ calls, repair, watch int }
 
-func (t *traffic) count(m wire.Message) {
+func (t *traffic) count(m wire.Message, dead bool) {
+	repair, call := isRepair(m)
 	switch {
-	case isRepair(m):
+	case repair && !dead:
 		t.repair++
+		if call {
+			t.calls++
+		}
 	case isControl(m):
 		t.watch++
 	}
 }
 
 func (t traffic) since(before traffic) traffic {
-	return traffic{t.repair - before.repair, t.watch - before.watch}
+	return traffic{t.calls - before.calls, t.repair - before.repair, t.watch - before.watch}
 }
