@@ -340,6 +340,7 @@ func (n *Node) revive(c *contact) {
 // rise: a node that was found dead answered a probe.
 func (n *Node) rise(c *contact) {
 	c.doubt(false)
+	n.rose = n.Now()
 	n.failures = slices.DeleteFunc(slices.Clone(n.failures), func(f Failure) bool { return f.Node == c.h.ID })
 	n.revive(c)
 	n.After(0, func() { n.meetAgain(c) })

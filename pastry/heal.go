@@ -64,7 +64,8 @@ func (n *Node) dropGone() {
 // heal asks two of the gone for a sign of life. Who lost many at once is more likely
 // cut off than in a ring where a few died: the fewer of all that it knew are gone, the
 // seldomer it asks, and the less the longer they are. So after a cut the smaller part
-// seeks the larger one, while a node that died costs its ring little.
+// seeks the larger one, while a node that died costs its ring little. When one of them
+// has spoken again, the others are likely to be back, too.
 func (n *Node) heal() {
 	if !n.active || n.stopped {
 		return
@@ -76,6 +77,9 @@ func (n *Node) heal() {
 	known := len(n.gone)
 	n.eachKnown(func(*contact) { known++ })
 	share := float64(len(n.gone)) / float64(known)
+	if n.rose != 0 && n.Now().Sub(n.rose) < healFresh {
+		share = 1
+	}
 	for range min(2, len(n.gone)) {
 		g := n.gone[n.Rand().IntN(len(n.gone))]
 		if n.Rand().Float64() > eagerness(share, n.Now().Sub(g.since)) {

@@ -28,7 +28,8 @@ type Node struct {
 	near     []*contact
 	sides    [2]adjacency
 	gone     []gonePeer
-	healing  bool // an attempt to reach them is planned
+	healing  bool         // an attempt to reach them is planned
+	rose     task.Instant // when one that was found dead last spoke again
 	removed  peer.Expulsions
 
 	joining bool // a join task runs
@@ -79,6 +80,7 @@ type Node struct {
 
 	toldVersion uint64       // of the leaf set, at the last upkeep
 	changes     int          // of the leaf set in this round of upkeep
+	comparing   bool         // because there were many
 	compared    task.Instant // when it was last exchanged with the neighbour because they differed
 	saveTimer   task.Timer
 	saved       []*peer.Handle // remembered at the last start

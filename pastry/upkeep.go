@@ -36,7 +36,7 @@ func (n *Node) upkeep() {
 			}
 			return true
 		})
-		if n.changes < manyChanges {
+		if !n.comparing {
 			n.changes = 0
 		}
 		if n.leafs.version != n.toldVersion {
@@ -62,20 +62,29 @@ func (n *Node) compare(s side, c *contact, theirs uint64) {
 // meet again, neighbours do not wait for a heartbeat to compare what they know.
 const (
 	manyChanges  = 3
-	compareAfter = 5 * time.Second // the first of them
+	compareAfter = 5 * time.Second
 )
 
 // leafsChanged counts a change of the leaf set.
 func (n *Node) leafsChanged() {
-	if n.changes++; n.changes != manyChanges {
+	if n.changes++; n.changes >= manyChanges && !n.comparing {
+		n.comparing = true
+		n.After(compareAfter, n.compareSoon)
+	}
+}
+
+// compareSoon exchanges leaf sets with the neighbour, again and again until nothing has
+// changed since the last time.
+func (n *Node) compareSoon() {
+	if n.changes == 0 || n.stopped {
+		n.comparing = false
 		return
 	}
-	n.After(compareAfter, func() {
-		n.changes = 0
-		if c := n.neighbour(rightSide); c != nil && n.active && !n.stopped {
-			n.to(c, machine.ClassUpkeep, n.leafProbe(false))
-		}
-	})
+	n.changes = 0
+	if c := n.neighbour(rightSide); c != nil && n.active {
+		n.to(c, machine.ClassUpkeep, n.leafProbe(false))
+	}
+	n.After(compareAfter, n.compareSoon)
 }
 
 // tuning is MSPastry's self-tuning of the period of table probes.
