@@ -26,11 +26,13 @@ const (
 	approaches = 4
 	maxLooks   = 6
 	// joinAsks is how often it then asks for each row.
-	joinAsks = 2
+	joinAsks = 3
 	// gossipAsks is how many are asked for each row in the rounds later on, drawn from
 	// the gossipAmong nearest, as the very nearest were asked before.
 	gossipAsks  = 4
 	gossipAmong = 8
+	// nearAsks is how many are asked for their neighbourhood sets.
+	nearAsks = 2
 )
 
 // promising returns those of the nodes that c named which may improve the table: for
@@ -205,7 +207,7 @@ func (n *Node) tableRound() {
 			n.fetchRow(cs[k], i)
 		}
 	}
-	if len(n.near) > 0 {
+	for range min(nearAsks, len(n.near)) {
 		n.state(n.near[n.Rand().IntN(min(gossipAmong, len(n.near)))], askNear, 0, func(m *StateReply, err error) {
 			if err == nil {
 				n.measureNew(m.Nodes)
