@@ -500,7 +500,7 @@ func (n *Node) verdict(c *contact) {
 // incarnation.
 func (n *Node) gotLeft(c *contact, why kbr.DownWhy) {
 	n.endProbe(c)
-	wasLeaf := c.leaf()
+	wasLeaf, besides := c.leaf(), n.besides(c)
 	c.life = left
 	c.rarely().since = n.Now()
 	n.forgetGone(c)
@@ -508,8 +508,9 @@ func (n *Node) gotLeft(c *contact, why kbr.DownWhy) {
 	n.tellDown(c.h, why)
 	n.reroute(c.cut())
 	if wasLeaf {
-		// The goodbye may not have reached all: who missed it asks, and finds nobody.
-		n.failed(Failure{Node: c.h.ID, Incarnation: c.h.Incarnation}, false)
+		// The goodbye may not have reached all: who missed it, and is told by those next
+		// to the node that left, asks it, and finds nobody.
+		n.failed(Failure{Node: c.h.ID, Incarnation: c.h.Incarnation}, besides, true)
 	}
 }
 
