@@ -1,55 +1,28 @@
 package main
 
 import (
-	"flag"
-	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/internal/fakenode"
+	"github.com/phyllo-net/phyllo/internal/transcript"
 	"github.com/phyllo-net/phyllo/node/config"
 )
 
-var update = flag.Bool("update", false, "write what the commands print into testdata")
-
-// TestScripts runs the transcripts of testdata: they are tests and examples in one.
-// A line that begins with "$ " is a command; what follows is what it prints, lines of
-// standard error with "2> " before them, and its exit code in brackets if that is
-// not 0, and "~" for an empty line. A line with "% " prepares something: see script.prepare. "#" begins a
-// comment. After a wanted change: go test ./cmd/phyllo -run Scripts -update
+// TestScripts plays the transcripts of testdata; see internal/transcript, and
+// script.arrange for what lines with "% " can ask for.
 func TestScripts(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no scripts: %v", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			b, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			s := &script{t: t, dir: newHome(t)}
-			s.env = []string{"HOME=" + s.dir, "PHYLLO_HOME=" + s.home(), "LANG=C.UTF-8"}
-			got := s.run(string(b))
-			switch {
-			case got == string(b):
-			case *update:
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			default:
-				t.Errorf("%s differs (-file +now):\n%s", file, cmp.Diff(strings.Split(string(b), "\n"), strings.Split(got, "\n")))
-			}
-		})
-	}
+	transcript.Play(t, func(t *testing.T) transcript.Stage {
+		s := &script{t: t, dir: newHome(t)}
+		s.env = []string{"HOME=" + s.dir, "PHYLLO_HOME=" + s.home(), "LANG=C.UTF-8"}
+		return s.stage()
+	})
 }
 
 // script is a transcript that is played.
@@ -63,26 +36,24 @@ type script struct {
 
 func (s *script) home() string { return filepath.Join(s.dir, "node") }
 
-// run plays a transcript and returns it with what was printed now.
-func (s *script) run(text string) string {
-	var out strings.Builder
-	for _, line := range strings.Split(strings.TrimRight(text, "\n"), "\n") {
-		switch {
-		case strings.HasPrefix(line, "$ "):
-			fmt.Fprintln(&out, line)
-			out.WriteString(s.command(line[2:]))
-		case strings.HasPrefix(line, "% "):
-			fmt.Fprintln(&out, line)
-			s.prepare(words(s.t, line[2:]))
-		case line == "" || strings.HasPrefix(line, "#"):
-			fmt.Fprintln(&out, line)
-		}
-	}
-	return out.String()
+func (s *script) stage() transcript.Stage {
+	return transcript.Stage{Dir: s.dir, Program: "phyllo", Command: s.run, Prepare: s.arrange}
 }
 
-// prepare does what is needed between commands.
-func (s *script) prepare(a []string) {
+// command runs one command and returns what it printed, as a transcript has it.
+func (s *script) command(line string) string {
+	stage := s.stage()
+	return stage.Run(s.t, line)
+}
+
+// prepare does what a line with "% " asks for.
+func (s *script) prepare(words []string) {
+	stage := s.stage()
+	stage.Do(s.t, words)
+}
+
+// arrange does what is needed between commands, besides files.
+func (s *script) arrange(a []string) bool {
 	s.t.Helper()
 	switch a[0] {
 	case "node": // starts a pretended node at the home
@@ -108,71 +79,24 @@ func (s *script) prepare(a []string) {
 		s.stdin = a[1]
 	case "env": // NAME=VALUE
 		s.env = append(s.env, a[1])
-	case "file": // NAME TEXT
-		path := filepath.Join(s.dir, a[1])
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			s.t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(a[2]), 0o600); err != nil {
-			s.t.Fatal(err)
-		}
 	default:
-		s.t.Fatalf("no such preparation: %v", a)
+		return false
 	}
+	return true
 }
 
 func userNamed(name string) api.UserRequest { return api.UserRequest{Name: name} }
 
-// command runs one command and returns what it printed.
-func (s *script) command(line string) string {
-	a := words(s.t, strings.ReplaceAll(line, "$DIR", s.dir))
-	if a[0] != "phyllo" {
-		s.t.Fatalf("not a command of ours: %q", line)
-	}
+// run runs one command and returns what it printed.
+func (s *script) run(args []string) (out, err string, code int) {
 	var stdout, stderr strings.Builder
-	code := run(&world{
-		args: a[1:], stdin: strings.NewReader(s.stdin), stdout: &stdout, stderr: &stderr, environ: s.env,
+	code = run(&world{
+		args: args, stdin: strings.NewReader(s.stdin), stdout: &stdout, stderr: &stderr, environ: s.env,
 		now: func() time.Time { return fakenode.Begin.Add(time.Minute) }, launch: fakeLaunch,
 		browse: func(string, func(string) string) error { return nil },
 	})
 	s.stdin = ""
-	out := stdout.String()
-	for strings.Contains(out, "\n\n") {
-		out = strings.ReplaceAll(out, "\n\n", "\n~\n")
-	}
-	for _, l := range strings.SplitAfter(stderr.String(), "\n") {
-		if l != "" {
-			out += "2> " + strings.TrimSuffix(l, "\n") + "\n"
-		}
-	}
-	if code != 0 {
-		out += fmt.Sprintf("[%d]\n", code)
-	}
-	return strings.ReplaceAll(out, s.dir, "$DIR")
-}
-
-// words splits a line as a shell does; in double quotes Go's escapes hold.
-func words(t *testing.T, line string) []string {
-	t.Helper()
-	var out []string
-	for rest := strings.TrimSpace(line); rest != ""; rest = strings.TrimSpace(rest) {
-		switch rest[0] {
-		case '"':
-			quoted, err := strconv.QuotedPrefix(rest)
-			if err != nil {
-				t.Fatalf("%s: %v", line, err)
-			}
-			word, err := strconv.Unquote(quoted)
-			if err != nil {
-				t.Fatalf("%s: %v", line, err)
-			}
-			out, rest = append(out, word), rest[len(quoted):]
-		default:
-			word, after, _ := strings.Cut(rest, " ")
-			out, rest = append(out, word), after
-		}
-	}
-	return out
+	return stdout.String(), stderr.String(), code
 }
 
 // TestEveryCommandHasExamples: the help of a command is where its use is learnt.
