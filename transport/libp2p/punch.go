@@ -29,13 +29,23 @@ func (r *reach) startPunching() error {
 	if !ok {
 		return fmt.Errorf("start hole punching: the host has no identify service")
 	}
-	s, err := holepunch.NewService(r.t.host, h.IDService(), r.punchAddrs, holepunch.DirectDialTimeout(punchTime))
+	s, err := holepunch.NewService(r.t.host, h.IDService(), r.punchAddrs, holepunch.DirectDialTimeout(punchTime), holepunch.WithTracer(punchEar{r}))
 	if err != nil {
 		return fmt.Errorf("start hole punching: %w", err)
 	}
 	r.punch = s
 	r.t.Serve(punchProtocol, r.servePunch)
 	return nil
+}
+
+// punchEar is told by the library of its tries.
+type punchEar struct{ r *reach }
+
+// Trace implements holepunch.EventTracer.
+func (e punchEar) Trace(evt *holepunch.Event) {
+	if end, ok := evt.Evt.(*holepunch.EndHolePunchEvt); ok && !end.Success {
+		e.r.log.Debug("a hole could not be punched; there are a few tries", "peer", evt.Remote.String(), "because", end.Error)
+	}
 }
 
 // punchAddrs are the addresses that a peer is to call at the same moment as this
