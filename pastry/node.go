@@ -304,7 +304,9 @@ func (n *Node) peerUp(h *peer.Handle, cert *peer.Certificate) {
 		n.Drop(h)
 		return
 	}
-	n.meet(h)
+	if c := n.meet(h); c.h.Incarnation == h.Incarnation {
+		c.direct() // a link stands, so there is no need to go by others any more
+	}
 }
 
 func (n *Node) onLeave(c *contact, m *Leave) {
