@@ -4,7 +4,9 @@ import (
 	"context"
 	"time"
 
+	"github.com/phyllo-net/phyllo/node/config"
 	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/transport/libp2p"
 )
 
 // WithAddrCheck makes the node look at its own addresses more often.
@@ -24,3 +26,6 @@ func (n *Node) Upkeep(ctx context.Context) error {
 
 // Certificate is the one that the node shows.
 func (n *Node) Certificate() *peer.Certificate { return n.member.Certificate() }
+
+// Means is what of the settings helps behind routers and firewalls.
+func Means(c config.Config) libp2p.Reach { return (&Node{cfg: c}).natMeans() }

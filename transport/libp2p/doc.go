@@ -31,8 +31,14 @@
 //
 // A relayed connection is authenticated end to end as any other. The library then
 // tries to punch a hole (DCUtR); a link moves to the direct connection without losing
-// a frame. Idle, all this costs a TCP keep-alive for each place at a relay, and a call
-// from outside in half an hour.
+// a frame.
+//
+// Idle, all this costs a TCP keep-alive for each place at a relay, and a call from
+// outside in half an hour: measured behind a NAT in a ring of three, five minutes after
+// the start, 57 bytes a second in place of 43, and 83 wake-ups in place of 78. (In the
+// first minutes, while members are asked again and again whether they get through, it
+// is up to 300 in place of 100.) A router that opens ports is asked for 6 KB each ten
+// minutes besides.
 //
 // # Strangers
 //

@@ -39,3 +39,18 @@ func (t *Transport) CallDirect(ctx context.Context, key peer.Key, addrs []string
 	_, err = t.call(ctx, p, good)
 	return err
 }
+
+// Limited reports whether the library counts what goes over a connection with the
+// holder of key, or its time.
+func (t *Transport) Limited(key peer.Key) bool {
+	p, err := peerID(key)
+	if err != nil {
+		return false
+	}
+	for _, c := range t.host.Network().ConnsToPeer(p) {
+		if c.Stat().Limited {
+			return true
+		}
+	}
+	return false
+}

@@ -85,6 +85,35 @@ func TestRelay(t *testing.T) {
 	}
 }
 
+// What is relayed has no end after so many bytes or minutes, as the library's own has
+// (128 KiB, two minutes), but no more goes through than the relay's share for a peer.
+func TestRelayedBytes(t *testing.T) {
+	const rate, size, frames = 256 << 10, 32 << 10, 10
+	var relays []*node // two, as who has fewer looks for more, and would meet the caller directly
+	for k := range byte(2) {
+		r := start(t, k+1, quick(libp2p.Reach{RelayFor: 4, RelayRate: rate}), tcpLoop)
+		r.Believe(true)
+		relays = append(relays, r)
+	}
+	hidden, h := startHidden(t, 3, relays...)
+	caller := start(t, 4, quick(libp2p.Reach{Relays: true}), tcpLoop)
+	caller.Believe(true)
+	caller.connect(t, &node{Transport: hidden.Transport, h: h})
+	if caller.Limited(h.Key) {
+		t.Error("the relay sets a limit to the connection")
+	}
+	began := time.Now()
+	for range frames {
+		poll(t, "room for a frame", func() bool { return caller.Send(h, transport.App, make([]byte, size)) == nil })
+	}
+	hidden.await(t, "all frames", func() bool { return hidden.got == frames })
+	// A quarter of a second's goes at once. That it takes longer on a busy machine is no
+	// matter: it must not be faster.
+	if least := time.Second * (frames*size - rate/4) / rate; time.Since(began) < least {
+		t.Errorf("%d bytes took %v, want %v at least", frames*size, time.Since(began), least)
+	}
+}
+
 // A link that led through a relay moves to a direct connection without the loss of a
 // frame, in both directions, and the relayed connection ends.
 func TestRelayedLinkMoves(t *testing.T) {
