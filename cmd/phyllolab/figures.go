@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -82,12 +83,13 @@ func (w *world) figures(ctx context.Context, f *figuresFlags, all []*evaluation.
 			return fmt.Errorf("%s: %w", e.Name, err)
 		}
 		about := evaluation.Circumstances{Command: command, Machine: machine(), Took: time.Since(begun)}
-		if err := writePage(f.out, r, about); err != nil {
+		// The list follows each page: who interrupts a long run has all that was done.
+		if err := errors.Join(writePage(f.out, r, about), writeIndex(f.out)); err != nil {
 			return err
 		}
 		fmt.Fprintf(w.out, "%s: %s\n", e.Name, r.Summary())
 	}
-	return writeIndex(f.out)
+	return nil
 }
 
 func writePage(out string, r *evaluation.Report, about evaluation.Circumstances) error {
