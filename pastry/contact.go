@@ -85,7 +85,7 @@ type rare struct {
 	gotSet   task.Instant // when its set of expulsions was asked for
 	relayed  uint64       // highest number of a relayed message
 	lastAsk  uint32       // highest number of its lease requests
-	promised bool         // this node granted it a lease once
+	promised task.Instant // when this node last granted it a lease
 	// born is the highest incarnation that its own link showed, unless it is met; what
 	// others name may be invented.
 	born  uint64

@@ -70,7 +70,9 @@ func (n *Node) putAsk(s side, c *contact, m *Lease) {
 }
 
 func (n *Node) sendLease(s side, c *contact, m *Lease) {
-	if o := n.neighbour(s.other()); o != nil && o != c {
+	// Only whose lease this node holds: c may be bound to it, and relies on it that it knows
+	// of this node.
+	if o := n.neighbour(s.other()); o != nil && o != c && n.linkedWith(s.other()) {
 		m.Other = o.h.ID
 	}
 	m.Ready, m.Active, m.Expulsions = n.ready(), n.active, n.removed.Digest()
@@ -157,7 +159,7 @@ func (n *Node) answerAsk(s side, w waitingAsk) {
 	others := n.running(a, c)
 	answer.Between = len(others) > 0
 	a.grants = append(others, grant{c, c.h.Incarnation, m.Ask, n.Now().Add(length), length < n.cfg.LeaseLong})
-	c.rarely().promised = true
+	c.rarely().promised = n.Now()
 	// From here on the keys nearer to c are c's. To step outward takes c's grant.
 	if a.edge == nil || n.leafs.away(s, c.h.ID).Less(n.leafs.away(s, a.edge.h.ID)) {
 		a.edge = c
@@ -236,8 +238,9 @@ func (n *Node) mayGrant(s side, c *contact, m *Lease) (nearer *peer.Handle, ok b
 		// being linked in, the neighbour's lease goes on.
 		joins := nearerHeld.there() && !nearerHeld.active
 		return nil, joins && n.neighbour(s) == c && (n.ready() || n.grantedOn(a, c))
-	case fartherHeld == nil || n.grantedOn(a, c):
-		// Nobody else relies on this side. Who holds no lease himself must not
+	case fartherHeld == nil || n.grantedOn(a, c) && (s == rightSide || m.Ready || m.Other == fartherHeld.h.ID):
+		// Nobody else relies on this side, or c is bound to him; that it was granted a lease
+		// before proves nothing, as a request of old may have won it. Who holds none must not
 		// link in others: he may not be linked in any more. But two who are linked
 		// with each other may renew, as after an outage that all slept through,
 		// and so may one who was alone.
@@ -275,6 +278,9 @@ func (n *Node) onGrant(s side, c *contact, m *Lease) {
 		return
 	}
 	a.retry.Stop()
+	if c.prox == 0 && a.tries == 1 && n.active && c.via() == nil {
+		n.measured(c, n.Now().Sub(a.asked)) // who is not known to be near is not probed briskly
+	}
 	a.askNum, a.tries = 0, 0
 	length := min(time.Duration(m.Length)*time.Millisecond, a.askFor)
 	n.giveUp(s, c)

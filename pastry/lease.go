@@ -36,7 +36,8 @@ import (
 //   - That a request waited (newcomers.go) changes nothing: what is promised is decided
 //     when it is answered, and its asker counts from when it asked.
 //   - Who starts again has forgotten its promises. It claims nothing before both sides
-//     linked it in, and then honour binds it as it does any newcomer.
+//     linked it in, and then honour binds it as it does any newcomer. The right one, bound
+//     to the left one as it may be, agrees only if the left one is bound to the newcomer.
 //   - Who lost one neighbour goes on with the lease of the other alone only if that one
 //     granted it after the death, and had linked itself to nobody beyond (stepping).
 //   - Who lost sight of all waits for as long as a lease may run (alone), and who starts
@@ -160,12 +161,12 @@ func (n *Node) succeed(c *contact) {
 }
 
 // honour binds this node to c, a neighbour that fell silent and to which it promised
-// nothing yet, as if it had when it became active. c may claim its keys on the word of
-// somebody who is no neighbour of it any more, or who has forgotten it: the one before
+// nothing since it began to claim keys, as if it had then. c may claim its own on the word
+// of somebody who is no neighbour of it any more, or who has forgotten it: the one before
 // whom this node was linked in, or this node itself before it started again.
 func (n *Node) honour(c *contact) {
-	until := n.activeSince.Add(n.cfg.LeaseLong)
-	if !n.active || c.rare().promised || !n.Now().Before(until) {
+	until := n.readySince.Add(n.cfg.LeaseLong)
+	if !n.wasOK || c.rare().promised >= n.readySince || !n.Now().Before(until) {
 		return
 	}
 	for s := range n.sides {
@@ -275,6 +276,9 @@ func (n *Node) stateChanged() {
 	}
 	if ok := n.ready(); ok != n.wasOK {
 		n.wasOK = ok
+		if ok {
+			n.readySince = n.Now()
+		}
 		if ok && len(n.callers) > 0 {
 			n.After(0, n.admit)
 		}

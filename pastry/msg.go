@@ -114,8 +114,8 @@ type Lease struct {
 	// Nearer is a neighbour nearer than the receiver of a denial, who should be
 	// asked instead.
 	Nearer *peer.Handle `cbor:"7,keyasint,omitempty"`
-	// Other is the sender's neighbour on its other side (zero: the receiver too,
-	// or none).
+	// Other is the sender's neighbour on its other side, if its lease is held (zero:
+	// the receiver too, or none).
 	Other      id.ID  `cbor:"8,keyasint,omitempty"`
 	Ready      bool   `cbor:"9,keyasint,omitempty"`
 	Active     bool   `cbor:"10,keyasint,omitempty"`

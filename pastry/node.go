@@ -58,8 +58,8 @@ type Node struct {
 	relayNum uint64
 	tuning   tuning
 
-	activeSince task.Instant
-	lostSight   task.Instant // of the last neighbour that fell silent
+	readySince task.Instant // when it last began to claim keys
+	lostSight  task.Instant // of the last neighbour that fell silent
 
 	joins       bucket            // that this root served
 	passed      []passedJoin      // those that went through this node
@@ -241,7 +241,7 @@ func (n *Node) jitter(d time.Duration) time.Duration {
 
 // becomeActive: from here on the node takes part as a member of the ring.
 func (n *Node) becomeActive() {
-	n.active, n.activeSince = true, n.Now()
+	n.active = true
 	n.stateChanged()
 	n.save()
 }
