@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -74,13 +75,12 @@ var (
 )
 
 // mapped is a Mapper beside routers that are found one after another; nil: none is.
-func mapped(routers ...*box) (m *Mapper, searches, news *int) {
-	searches, news = new(int), new(int)
+func mapped(routers ...*box) (m *Mapper, searches, news *atomic.Int32) {
+	searches, news = new(atomic.Int32), new(atomic.Int32)
 	m = New(Options{
-		Changed: func() { *news++ },
+		Changed: func() { news.Add(1) },
 		find: func(context.Context) router {
-			*searches++
-			r := routers[min(*searches, len(routers))-1]
+			r := routers[min(int(searches.Add(1)), len(routers))-1]
 			if r == nil {
 				return nil
 			}
@@ -98,7 +98,8 @@ func TestPortsAreKept(t *testing.T) {
 		m, searches, news := mapped(b)
 		defer m.Close()
 		time.Sleep(time.Minute)
-		if *searches != 0 {
+		synctest.Wait()
+		if searches.Load() != 0 {
 			t.Error("a router is looked for, though no port is wanted")
 		}
 		for i := range 3 {
@@ -114,13 +115,15 @@ func TestPortsAreKept(t *testing.T) {
 			t.Errorf("outside: %v %v", at, ok)
 		}
 		time.Sleep(time.Hour + time.Minute)
-		if got := b.state(); got != "2 open, asked 14" || *searches != 1 || *news != 1 {
-			t.Errorf("after an hour: %s, %d searches, news %d times", got, *searches, *news)
+		synctest.Wait()
+		if got := b.state(); got != "2 open, asked 14" || searches.Load() != 1 || news.Load() != 1 {
+			t.Errorf("after an hour: %s, %d searches, news %d times", got, searches.Load(), news.Load())
 		}
 		b.set(func() { b.ip = netip.MustParseAddr("203.0.113.8") })
 		time.Sleep(renew)
-		if at, _ := m.Outside(tcp); at.String() != "203.0.113.8:4001" || *news != 2 {
-			t.Errorf("the router has another address: %v, news %d times", at, *news)
+		synctest.Wait()
+		if at, _ := m.Outside(tcp); at.String() != "203.0.113.8:4001" || news.Load() != 2 {
+			t.Errorf("the router has another address: %v, news %d times", at, news.Load())
 		}
 		m.Keep([]Port{tcp}, append([]netip.Addr{netip.MustParseAddr("10.0.0.2")}, home...))
 		synctest.Wait()
@@ -146,24 +149,25 @@ func TestRoutersComeAndGo(t *testing.T) {
 		first.set(func() { first.off = true })
 		time.Sleep(renew)
 		synctest.Wait()
-		if at, _ := m.Outside(tcp); at.Addr() != second.ip || *searches != 2 {
-			t.Errorf("another router: %v after %d searches", at, *searches)
+		if at, _ := m.Outside(tcp); at.Addr() != second.ip || searches.Load() != 2 {
+			t.Errorf("another router: %v after %d searches", at, searches.Load())
 		}
 		second.set(func() { second.off = true })
 		time.Sleep(renew)
 		synctest.Wait()
-		if at, ok := m.Outside(tcp); ok || *searches != 3 {
-			t.Errorf("no router: %v after %d searches", at, *searches)
+		if at, ok := m.Outside(tcp); ok || searches.Load() != 3 {
+			t.Errorf("no router: %v after %d searches", at, searches.Load())
 		}
 		time.Sleep(24 * time.Hour)
-		if *searches < 20 || *searches > 35 {
-			t.Errorf("%d searches in a day", *searches)
+		synctest.Wait()
+		if searches.Load() < 20 || searches.Load() > 35 {
+			t.Errorf("%d searches in a day", searches.Load())
 		}
-		before := *searches
+		before := searches.Load()
 		m.Keep([]Port{tcp}, nil)
 		synctest.Wait()
-		if *searches != before+1 {
-			t.Errorf("%d searches when the machine has moved", *searches-before)
+		if searches.Load() != before+1 {
+			t.Errorf("%d searches when the machine has moved", searches.Load()-before)
 		}
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -42,9 +43,9 @@ func pmpServer(t *testing.T, f func(q []byte) []byte) pmp {
 func TestPMP(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	var last []byte
+	var last atomic.Value
 	r := pmpServer(t, func(q []byte) []byte {
-		last = append([]byte{}, q...)
+		last.Store(string(q))
 		if q[1] == pmpOutside {
 			return []byte{0, 128, 0, 0, 0, 0, 0, 1, 203, 0, 113, 7}
 		}
@@ -58,14 +59,14 @@ func TestPMP(t *testing.T) {
 	if at, err := r.openPort(ctx, udp, 4001); err != nil || at != 5555 {
 		t.Errorf("opened %d, %v", at, err)
 	}
-	if want := "\x00\x01\x00\x00\x0f\xa1\x0f\xa1\x00\x00\x07\x08"; string(last) != want {
-		t.Errorf("asked %q, want %q", last, want)
+	if want := "\x00\x01\x00\x00\x0f\xa1\x0f\xa1\x00\x00\x07\x08"; last.Load() != want {
+		t.Errorf("asked %q, want %q", last.Load(), want)
 	}
 	if err := r.closePort(ctx, tcp, 4001); err != nil {
 		t.Error(err)
 	}
-	if want := "\x00\x02\x00\x00\x0f\xa1\x00\x00\x00\x00\x00\x00"; string(last) != want {
-		t.Errorf("asked %q, want %q", last, want)
+	if want := "\x00\x02\x00\x00\x0f\xa1\x00\x00\x00\x00\x00\x00"; last.Load() != want {
+		t.Errorf("asked %q, want %q", last.Load(), want)
 	}
 }
 
