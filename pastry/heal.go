@@ -82,7 +82,9 @@ func (n *Node) heal() {
 	}
 	for range min(2, len(n.gone)) {
 		g := n.gone[n.Rand().IntN(len(n.gone))]
-		if n.Rand().Float64() > eagerness(share, n.Now().Sub(g.since)) {
+		since := n.Now().Sub(g.since)
+		// As long as leases may run, all ask: who is cut off alone claims all keys then.
+		if since > n.cfg.LeaseLong+n.cfg.Heal && n.Rand().Float64() > eagerness(share, since) {
 			continue
 		}
 		c := n.contact(g.h)
