@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/member"
@@ -202,6 +203,27 @@ func TestAHundredTriesByOneKey(t *testing.T) {
 	if len(places) != 1 {
 		t.Errorf("one key had %d places", len(places))
 	}
+}
+
+// Who comes while too few admitters agree asks again by itself for a moment, as there is
+// one while they are appointed.
+func TestRedeemUntilAdmittersAgree(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		bs := w.council(2)
+		v := bs[0].invite(member.InviteOptions{})
+		bs[1].stop()
+		joiner, result := w.box("joiner"), make(chan error)
+		go func() {
+			_, err := joiner.Redeem(ctx(t), v)
+			result <- err
+		}()
+		synctest.Wait() // one of two is not enough, and it waits before it asks again
+		bs[1].restart()
+		if err := <-result; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // Any one of three admitters may be off.

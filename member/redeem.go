@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
@@ -34,6 +35,27 @@ func (m *Member) Redeem(ctx context.Context, v *Invitation) (*Joined, error) {
 	if err := m.mayLeave(v.Ring); err != nil {
 		return nil, err
 	}
+	j, err := m.redeemAnywhere(ctx, v)
+	for again := 0; again < redeemAgain && errors.Is(err, ErrQuorum); again++ {
+		m.cfg.Log.Info("the admitters do not agree yet: they are asked again", "why", err)
+		if wait(ctx, redeemWait) != nil {
+			break
+		}
+		j, err = m.redeemAnywhere(ctx, v)
+	}
+	return j, err
+}
+
+// While admitters are appointed, those there are do not agree for a moment on who they
+// are, and a place needs a majority that does. Whoever comes then asks again, so seldom
+// that the admitters' limits on strangers are far.
+const (
+	redeemAgain = 2
+	redeemWait  = time.Second
+)
+
+// redeemAnywhere asks the admitters that the invitation names, one after another.
+func (m *Member) redeemAnywhere(ctx context.Context, v *Invitation) (*Joined, error) {
 	var errs []error
 	for _, a := range v.Admitters {
 		j, err := m.redeemAt(ctx, v, a)

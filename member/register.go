@@ -298,7 +298,11 @@ func (c *council) ask(f func(acceptor) (*vote, error)) ([]*vote, error) {
 // pause waits a random while, longer each time, so that one of several proposers
 // gets through.
 func pause(ctx context.Context, round int) error {
-	d := time.Millisecond + rand.N(time.Duration(5<<min(round, 6))*time.Millisecond)
+	return wait(ctx, time.Millisecond+rand.N(time.Duration(5<<min(round, 6))*time.Millisecond))
+}
+
+// wait lets a while pass, or returns the context's error.
+func wait(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
