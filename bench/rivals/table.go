@@ -45,7 +45,7 @@ func (r *Run) memory() string {
 // bound writes one line on what bounds a request: the library below, in the same run.
 func (r *Run) bound() string {
 	floor, request, rival := r.op(rawExchange), r.op(routedRequest), r.op(getOne)
-	if floor.Median == 0 || floor.CPU == 0 {
+	if floor.Median <= 0 || floor.CPU <= 0 { // other work of the process was taken off it
 		return "not measured"
 	}
 	return fmt.Sprintf("the library alone takes %s µs, and %s µs of CPU, for 100 bytes there and back; a routed request takes %s× and %s× that, GetValue with quorum 1 %s× and %s×",
