@@ -184,7 +184,7 @@ func (n *Node) onLeafProbe(c *contact, m *LeafProbe) {
 		n.to(c, machine.ClassLiveness, r)
 	}
 	n.candidatesOf(c, m.Leaf)
-	n.probeDone(c)
+	n.repairSides()
 }
 
 // noteActive takes a node's word that it has been ready.
@@ -493,7 +493,7 @@ func (n *Node) verdict(c *contact) {
 	if p != nil && wasLeaf {
 		n.candidatesOf(nil, p.offer)
 	}
-	n.probeDone(c)
+	n.repairSides()
 }
 
 // gotLeft: c said goodbye or was expelled; it is not coming back as this
@@ -551,59 +551,4 @@ func (n *Node) removeLeaf(c *contact) {
 	n.tellUpdate(c.h, false)
 	n.leafsChanged()
 	n.stateChanged()
-}
-
-// probeDone: when no probe is out and a side of the leaf set has room though the
-// ring is larger, the edge of that side is asked, so that the set is whole again
-// even after many neighbours died at once (MSPastry, "generalised repair").
-func (n *Node) probeDone(c *contact) {
-	if !n.active || n.stopped {
-		return
-	}
-	n.repair()
-}
-
-func (n *Node) repair() {
-	for s := range n.leafs.sides {
-		members := n.leafs.sides[s]
-		if len(members) >= n.leafs.half || n.leafs.whole() && len(members) > 0 {
-			continue
-		}
-		if len(members) == 0 {
-			n.askAround(side(s))
-			continue
-		}
-		if len(n.candidates) > 0 {
-			continue // whose end is waited for
-		}
-		edge := members[len(members)-1]
-		if edge.probe() == nil && n.Now().Sub(edge.rare().repaired) > n.cfg.Probes[0] {
-			edge.rarely().repaired = n.Now()
-			n.to(edge, machine.ClassLiveness, n.leafProbe(false))
-		}
-	}
-}
-
-// askAround looks for the neighbours of a side that lost all: the nearest known node
-// there leads to them. If the whole leaf set is lost, all who are known are asked,
-// as any may be dead too.
-func (n *Node) askAround(s side) {
-	if n.leafs.size() == 0 {
-		n.eachKnown(func(c *contact) { n.probe(c) })
-		return
-	}
-	var best *contact
-	var bestAway id.ID
-	n.eachKnown(func(c *contact) {
-		if !c.usable() || c.probe() != nil {
-			return
-		}
-		if d := n.leafs.away(s, c.h.ID); best == nil || d.Less(bestAway) {
-			best, bestAway = c, d
-		}
-	})
-	if best != nil && n.Now().Sub(best.rare().repaired) > n.cfg.Probes[0] {
-		best.rarely().repaired = n.Now()
-		n.to(best, machine.ClassLiveness, n.leafProbe(false))
-	}
 }

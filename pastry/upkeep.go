@@ -28,7 +28,7 @@ func (n *Node) upkeep() {
 		return true
 	})
 	if n.active {
-		n.repair()
+		n.repairSides()
 		n.stateChanged()
 		n.leafs.each(func(c *contact) bool {
 			if !c.active {
