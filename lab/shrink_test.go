@@ -48,7 +48,7 @@ func TestTempest(t *testing.T) {
 	storm := lab.Tempest{Seed: 2, Nodes: 6, Rage: 30 * time.Second}
 	lines := storm.Transcribe()
 	text := strings.Join(lines, "\n")
-	for _, want := range []string{"faults begin: drop", "faults end", "claims its keys", "started"} {
+	for _, want := range []string{"faults begin: drop", "faults end", "claims its keys", "started", "is clogged until"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the transcript says nothing of %q:\n%s", want, text)
 		}

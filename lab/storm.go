@@ -107,6 +107,9 @@ func (s *Storm) Run(rage time.Duration) []string {
 		s.Truth.fail("O9: only %d of %d nodes are ready in calm", len(s.ReadyNodes()), s.Nodes)
 		return s.Truth.Problems()
 	}
+	if s.whole() {
+		s.Faults.ClogMost = mostClog
+	}
 	s.log.say("faults begin: %v", s.Faults)
 	s.Sim.Inject(s.Faults)
 	for range int(rage / (500 * time.Millisecond)) {
@@ -147,6 +150,11 @@ func (s *Storm) depart() {
 
 // slack is what a node that is slow, or whose messages are late, is given.
 func (s *Storm) slack() time.Duration { return 20 * time.Second }
+
+// mostClog is how long a node is clogged at the most where the network is to be whole: one
+// that hears nobody for longer than a verdict and the leases take is parted from the
+// others, and may rightly begin a ring of its own.
+const mostClog = 15 * time.Second
 
 // whole reports whether no fault of this storm parts the network.
 func (s *Storm) whole() bool { return s.Faults.Partition == 0 && s.Faults.Unlinked == 0 }

@@ -18,10 +18,12 @@ import (
 type transcript struct {
 	ring  *Ring
 	lines []string
-	last  string               // without its time
-	cut   string               // which paths are cut, at the last look
-	tell  func(Event)          // nil, or told all that happens
-	known map[sim.NodeRef]bool // of whom tell was told
+	last  string // without its time
+	cut   string // which paths are cut, at the last look
+	// clogged is until when nodes that were clogged at the last look are.
+	clogged map[sim.NodeRef]time.Duration
+	tell    func(Event)          // nil, or told all that happens
+	known   map[sim.NodeRef]bool // of whom tell was told
 }
 
 // Transcribe runs the storm and returns what happened in it, each line with the virtual
@@ -103,6 +105,7 @@ func (l *transcript) watch(c *Config) {
 func (l *transcript) follow(s *Storm) {
 	if l != nil {
 		l.ring, s.Truth.log = s.Ring, l
+		l.clogged = make(map[sim.NodeRef]time.Duration)
 	}
 }
 
@@ -140,11 +143,24 @@ func (l *transcript) paths() {
 			cut = append(cut, fmt.Sprintf("%d to %s", a, strings.Join(to, ",")))
 		}
 	}
+	l.clogs()
 	if now := strings.Join(cut, "; "); now != l.cut {
 		l.cut = now
 		if now == "" {
 			now = "none"
 		}
 		l.say("paths that are cut: %s", now)
+	}
+}
+
+// clogs notes the nodes that nothing reaches for a while, when that begins or grows longer.
+func (l *transcript) clogs() {
+	for a := range l.ring.Sim.Len() {
+		n := sim.NodeRef(a)
+		until := l.now() + l.ring.Sim.Clogged(n)
+		if until > l.now() && until != l.clogged[n] {
+			l.clogged[n] = until
+			l.say("node %d is clogged until %.3f s", a, until.Seconds())
+		}
 	}
 }

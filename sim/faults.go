@@ -28,9 +28,9 @@ type Faults struct {
 	Unlinked float64
 
 	// Clog is the share of nodes that are clogged at any time, for ClogTime on
-	// average.
-	Clog     float64
-	ClogTime time.Duration
+	// average, and for ClogMost at the most (0: for any time, as a partition of one).
+	Clog               float64
+	ClogTime, ClogMost time.Duration
 	// Partition is the chance in each second that the network is parted, if it
 	// is not: in random halves or sizes, one node alone, one way, or bridged. It
 	// lasts PartitionMin, and PartitionMore longer on average.
@@ -108,6 +108,7 @@ func (f Faults) Validate() error {
 		v    time.Duration
 	}{
 		{"Delay", f.Delay}, {"TailMax", f.TailMax}, {"LateBy", f.LateBy}, {"ClogTime", f.ClogTime},
+		{"ClogMost", f.ClogMost},
 		{"PartitionMin", f.PartitionMin}, {"PartitionMore", f.PartitionMore}, {"Crash", f.Crash}, {"DownTime", f.DownTime},
 		{"ZombieMin", f.ZombieMin}, {"WallOff", f.WallOff}, {"WallJump", f.WallJump}, {"JumpEvery", f.JumpEvery},
 	} {

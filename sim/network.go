@@ -243,6 +243,12 @@ func (s *Sim) Clog(n NodeRef, d time.Duration) {
 	s.judge()
 }
 
+// Clogged returns for how long from now a node is clogged.
+func (s *Sim) Clogged(n NodeRef) time.Duration {
+	s.node(n)
+	return time.Duration(max(0, s.nodes[n].more.to().clog-s.now))
+}
+
 // Swizzle clogs nodes one after another within d, in a random order, and lets
 // them go one after another within the d after that, in another (FoundationDB's
 // "swizzle-clogging").

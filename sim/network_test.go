@@ -206,6 +206,30 @@ func TestClogHoldsUpAndLetsGoInOrder(t *testing.T) {
 	}
 }
 
+// Nodes that are clogged half of the time, for a minute on average, are clogged for
+// ClogMost in a row at the most, and are free for a beat after that.
+func TestClogMost(t *testing.T) {
+	w := newWorld(t, sim.Config{Seed: 2}, 8)
+	w.Inject(sim.Faults{Clog: 0.5, ClogTime: time.Minute, ClogMost: 3 * time.Second})
+	run, longest, times := make([]int, w.Len()), 0, 0
+	for range 6000 { // a tenth of a second each
+		w.RunFor(100 * ms)
+		for n := range run {
+			if w.Clogged(sim.NodeRef(n)) == 0 {
+				run[n] = 0
+				continue
+			}
+			if run[n]++; run[n] == 1 {
+				times++
+			}
+			longest = max(longest, run[n])
+		}
+	}
+	if times < 20 || longest < 25 || longest > 30 {
+		t.Errorf("clogged %d times, for %d tenths of a second at the most; want 20 times or more, for 30 tenths at the most", times, longest)
+	}
+}
+
 func TestSwizzleClogsAllAndLetsAllGo(t *testing.T) {
 	w := newWorld(t, sim.Config{}, 6)
 	w.Swizzle([]sim.NodeRef{1, 2, 3, 4, 5}, 10*time.Second)

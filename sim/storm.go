@@ -133,7 +133,7 @@ func (s *Sim) thunder(storm int) {
 	for i := range s.nodes {
 		n := NodeRef(i)
 		if f.Clog > 0 && rng.Float64() < f.Clog*beat.Seconds()/f.ClogTime.Seconds() {
-			s.pathsOf(n).clog = s.now + int64(rng.ExpFloat64()*float64(f.ClogTime))
+			s.clogFor(n, time.Duration(rng.ExpFloat64()*float64(f.ClogTime)))
 			clogged = true
 		}
 		if f.Crash > 0 && s.nodes[i].state == running && !s.nodes[i].paused && rng.Float64() < beat.Seconds()/f.Crash.Seconds() {
@@ -149,6 +149,18 @@ func (s *Sim) thunder(storm int) {
 		s.network.rough = true
 	}
 	s.After(beat, func() { s.thunder(storm) })
+}
+
+// clogFor clogs a node for d from now. Where Faults says for how long at the most, one
+// that is clogged, or was a beat ago, stays as it is: two in a row are as one.
+func (s *Sim) clogFor(n NodeRef, d time.Duration) {
+	p, most := s.pathsOf(n), s.network.faults.ClogMost
+	switch {
+	case most == 0:
+		p.clog = s.now + int64(d)
+	case p.clog+int64(beat) <= s.now:
+		p.clog = s.now + int64(min(d, most))
+	}
 }
 
 // strike crashes or pauses a node, and brings it back later.
