@@ -9,13 +9,15 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/lab"
+	"github.com/phyllo-net/phyllo/lab/hugepages"
 	"github.com/phyllo-net/phyllo/sim"
 	"github.com/phyllo-net/phyllo/sim/topo"
 )
 
 // simRows are the figures of the simulator, all on one processor: the protocol is that
 // of the real nodes, without encoding and without faults. The collector waits until the
-// heap is five times what lives, where speed is measured.
+// heap is five times what lives, where speed is measured, and the heap lies in huge pages
+// where the system gives them.
 func simRows() []row {
 	const perfect = "perfect tables"
 	return []row{
@@ -50,9 +52,13 @@ func few(n int, e *env) (int, string) {
 	return n, ""
 }
 
-// alone lets the simulation have one processor, and collect seldom, until the returned
-// function is called.
-func alone() (restore func()) {
+// nodeHeap is what the heap has room for, in bytes a node, until it is collected.
+const nodeHeap = 64 << 10
+
+// alone lets the simulation of n nodes have one processor, huge pages, and collect
+// seldom, until the returned function is called; the pages stay.
+func alone(n int) (restore func()) {
+	hugepages.Reserve(int64(n) * nodeHeap)
 	was, percent := runtime.GOMAXPROCS(1), debug.SetGCPercent(400)
 	return func() {
 		runtime.GOMAXPROCS(was)
@@ -61,8 +67,8 @@ func alone() (restore func()) {
 }
 
 func measureSimJoin(ctx context.Context, e *env) ([]round, error) {
-	defer alone()()
 	n, note := few(10_000, e)
+	defer alone(n)()
 	before := live()
 	r := lab.New(onePlane(n))
 	defer r.Close()
@@ -126,8 +132,8 @@ func routesAt(n int) func(context.Context, *env) ([]round, error) {
 // speedAt measures how many link messages a second of wall time carries.
 func speedAt(n int) func(context.Context, *env) ([]round, error) {
 	return func(_ context.Context, e *env) ([]round, error) {
-		defer alone()()
 		n, note := few(n, e)
+		defer alone(n)()
 		before := live()
 		m := lab.NewMeter(onePlane(n))
 		defer m.Close()
