@@ -7,5 +7,6 @@
 //
 //   - crash and restart: Clone, which is the disk as the next start finds it;
 //   - a lost disk: Wipe;
-//   - a disk that fails, is full, or fails after it has written: Fail.
+//   - a disk that fails, is full, or fails after it has written: Fail;
+//   - a bit of a blob that has changed: Blobs.Rot.
 package mem

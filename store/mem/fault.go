@@ -3,17 +3,24 @@ package mem
 import (
 	"errors"
 
+	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/store"
 )
 
 // Kind is the kind of a call.
 type Kind uint8
 
-// The kinds of calls. Put, Delete and Apply are all Write.
+// The kinds of calls. Put, Delete and Apply are all Write, and whatever reads
+// blobs is ReadBlob.
 const (
 	Get Kind = iota
 	Scan
 	Write
+	ReadBlob
+	CreateBlob
+	WriteChunk
+	CommitBlob
+	DeleteBlob
 )
 
 // Op is a call that a fault injector judges. It must not be changed or kept.
@@ -26,6 +33,9 @@ type Op struct {
 	Key   []byte
 	// Writes are what Write writes.
 	Writes []store.Op
+	// Blob and Chunk are what a call for blobs is about.
+	Blob  id.Hash
+	Chunk int
 }
 
 // Fail sets the fault injector: f is asked before every call that reaches the
@@ -37,9 +47,10 @@ type Op struct {
 // every write fails until the store is opened again, that is until Clone.
 func (s *Store) Fail(f func(Op) error) { s.fail = f }
 
-// Landed marks the error of a failed write whose change has reached the disk
-// all the same: reads do not show it, but it is there after the next start
-// (Clone), and from the next write that succeeds on.
+// Landed marks the error of a failed Write, CommitBlob or DeleteBlob whose change
+// has reached the disk all the same: reads do not show it, but it is there after
+// the next start (Clone), and from the next write that succeeds on (of records for
+// records, of blobs for blobs).
 func Landed(err error) error { return &landedError{err} }
 
 type landedError struct{ error }

@@ -18,6 +18,7 @@ type Store struct {
 	// limbo holds writes that were reported as failed and have reached the
 	// disk all the same: reads do not show them, Clone does.
 	limbo []store.Op
+	blobs *Blobs
 }
 
 var _ store.Store = (*Store)(nil)
@@ -38,7 +39,11 @@ type run struct {
 type record struct{ key, value []byte }
 
 // New returns an empty store.
-func New() *Store { return &Store{} }
+func New() *Store {
+	s := &Store{}
+	s.blobs = newBlobs(s)
+	return s
+}
 
 // Get implements store.Store.
 func (s *Store) Get(t store.Table, key []byte) ([]byte, error) {
@@ -130,7 +135,7 @@ func (s *Store) Scan(t store.Table, r store.Range, fn func(key, value []byte) bo
 	return nil
 }
 
-// Close implements store.Store. The records stay, for Clone.
+// Close implements store.Store. Records and blobs stay, for Clone.
 func (s *Store) Close() error {
 	s.closed = true
 	return nil
@@ -138,7 +143,7 @@ func (s *Store) Close() error {
 
 // Clone returns the disk as the next start of the node finds it: an open store
 // of its own with the same records, without a fault injector. It works on a
-// closed store too. The cost does not depend on the number of records.
+// closed store too. Records cost nothing, each blob a pointer.
 func (s *Store) Clone() *Store {
 	c := New()
 	for _, t := range s.tables {
@@ -146,12 +151,14 @@ func (s *Store) Clone() *Store {
 		c.tables = append(c.tables, &table{t.name, t.run})
 	}
 	c.write(s.limbo)
+	c.blobs = s.blobs.clone(c)
 	return c
 }
 
-// Wipe loses all records, as a new disk has none.
+// Wipe loses all records and blobs, as a new disk has none.
 func (s *Store) Wipe() {
 	s.tables, s.limbo = nil, nil
+	s.blobs.whole, s.blobs.drafts, s.blobs.limbo, s.blobs.used = nil, nil, nil, 0
 }
 
 // Len is the number of records in all tables.
