@@ -332,7 +332,7 @@ func (n *Node) revive(c *contact) {
 	c.opened()
 	// Any sign of life ends a probe, except of a node that is to enter the leaf
 	// set: what it knows is wanted, too.
-	if p := c.probe(); p != nil && !p.news && (c.leaf() || !n.leafs.wants(c.h.ID)) {
+	if p := c.probe(); p != nil && !p.news && (p.pinged || c.leaf() || !n.leafs.wants(c.h.ID)) {
 		n.endProbe(c)
 	}
 }

@@ -32,7 +32,8 @@ type probe struct {
 	// news: the probe tells of failures, so nothing but its answer ends it.
 	news bool
 	// young: what was sent last said that this node is not in the ring yet.
-	young bool
+	young  bool
+	pinged bool // it was asked for a sign of life only
 }
 
 const (
@@ -100,7 +101,9 @@ func (n *Node) probeAgain(c *contact) {
 		if c.leaf() && (p.tries > 0 || c.via() != nil) {
 			n.probeThrough(c, m)
 		}
-	} else if p.tries == 0 {
+	} else if !p.pinged {
+		// It is of the table, or others took its place meanwhile: it need not be told.
+		p.pinged, p.news = true, false
 		n.measure(c)
 	}
 	p.timer = n.After(waits[p.tries], func() { n.probeAgain(c) })
@@ -221,8 +224,10 @@ func (n *Node) candidate(by *contact, h *peer.Handle) bool {
 		return true
 	case c.life == dead && !moved && h.Incarnation <= c.h.Incarnation && n.Now().Sub(r.since) < n.cfg.Heartbeat:
 		return false // the rumour is older than the verdict
-	case r.named != 0 && n.Now().Sub(r.named) < n.probeTime():
-		return false // it was asked just now and did not come in: the rumour is older
+	case r.named != 0 && n.Now().Sub(r.named) < n.probeTime() && !(c.active && c.life == alive):
+		// It was asked just now and did not come in: the rumour is older. (Who answered, and
+		// is in the ring, came when there was no room, and is asked again.)
+		return false
 	case len(n.candidates) >= maxCandidates:
 		return false
 	default:

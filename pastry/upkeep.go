@@ -63,28 +63,45 @@ func (n *Node) compare(s side, c *contact, theirs uint64) {
 const (
 	manyChanges  = 3
 	compareAfter = 5 * time.Second
+	// After many deaths sooner: those who were asked for replacements before they had found
+	// their own did not name them.
+	compareDead = time.Second
 )
 
 // leafsChanged counts a change of the leaf set.
 func (n *Node) leafsChanged() {
 	if n.changes++; n.changes >= manyChanges && !n.comparing {
 		n.comparing = true
-		n.After(compareAfter, n.compareSoon)
+		n.compareLater()
 	}
 }
 
+func (n *Node) compareLater() {
+	pause := compareAfter
+	if len(n.failures) >= manyFailures {
+		pause = compareDead
+	}
+	n.After(pause, n.compareSoon)
+}
+
 // compareSoon exchanges leaf sets with the neighbour, again and again until nothing has
-// changed since the last time.
+// changed since the last time. Who answered while the dead still filled the set did not
+// come in, and is asked again.
 func (n *Node) compareSoon() {
 	if n.changes == 0 || n.stopped {
 		n.comparing = false
 		return
 	}
 	n.changes = 0
+	n.eachKnown(func(c *contact) {
+		if c.active && c.life == alive && n.leafs.wants(c.h.ID) {
+			n.probe(c)
+		}
+	})
 	if c := n.neighbour(rightSide); c != nil && n.active {
 		n.to(c, machine.ClassUpkeep, n.leafProbe(false))
 	}
-	n.After(compareAfter, n.compareSoon)
+	n.compareLater()
 }
 
 // tuning is MSPastry's self-tuning of the period of table probes.
