@@ -171,7 +171,10 @@ type answer struct {
 
 // failed reports whether the member could not reach this node, or most likely will
 // not: a router stands between them.
-func (a *answer) failed() bool { return len(a.reached) == 0 && (len(a.tried) > 0 || a.masked) }
+func (a *answer) failed() bool { return a.missed() || len(a.reached) == 0 && a.masked }
+
+// missed reports whether the member called and could not reach this node.
+func (a *answer) missed() bool { return len(a.reached) == 0 && len(a.tried) > 0 }
 
 // inquiry is a stream over which a member can be asked to call back.
 type inquiry struct {

@@ -19,7 +19,7 @@ func (t *Transport) Believe(reached bool) {
 		if reached {
 			a.reached = a.tried
 		}
-		r.answers[peer.Key{k + 1}] = a
+		r.answers.m[peer.Key{k + 1}] = a
 	}
 	r.mu.Unlock()
 	r.poke()

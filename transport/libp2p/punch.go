@@ -59,7 +59,7 @@ func (r *reach) punchAddrs() []ma.Multiaddr {
 		}
 	}
 	r.mu.Lock()
-	for _, a := range r.answers {
+	for _, a := range r.answers.m {
 		add(a.seen)
 		// Most NATs keep a port as long as it is free: so do they with that of
 		// UDP, which nobody has seen.

@@ -82,9 +82,8 @@ type reach struct {
 	wg      sync.WaitGroup
 	mu      sync.Mutex // guards what follows
 	closed  bool
-	own     []string             // for which the answers hold
-	answers map[peer.Key]*answer // of members that were asked
-	refused map[peer.Key]int     // how often in a row each of them did not get through
+	own     []string // for which the answers hold
+	answers answers  // of members that were asked
 	relays  []*reservation
 	rounds  int                    // in which too few relays were found, in a row
 	sought  time.Time              // when the last of them was
@@ -95,7 +94,7 @@ type reach struct {
 func newReach(t *Transport) *reach {
 	r := &reach{
 		t: t, opts: t.opts.Reach, wake: make(chan struct{}, 1),
-		answers: make(map[peer.Key]*answer), refused: make(map[peer.Key]int), held: make(map[network.Conn]*pass), punched: make(map[peer.Key]time.Time),
+		answers: answers{m: make(map[peer.Key]*answer), hold: t.opts.Reach.Recheck}, held: make(map[network.Conn]*pass), punched: make(map[peer.Key]time.Time),
 	}
 	if r.log = t.cfg.Log; r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
@@ -244,12 +243,8 @@ func endpointOf(text string) endpoint {
 }
 
 // askAgain is after which time a member is asked again that did not say how it sees
-// this node; firstDoubt the same, doubling, for one that called back and did not get
-// through: it, or this machine, may only have been busy.
-const (
-	askAgain   = 5 * time.Second
-	firstDoubt = 5 * time.Second
-)
+// this node.
+const askAgain = 5 * time.Second
 
 // inquire shows itself to some of the members, unless enough is known. It returns
 // when some of that is to be asked anew.
@@ -264,14 +259,14 @@ func (r *reach) inquire(ctx context.Context, links []transport.Link) (time.Durat
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			if err != nil {
-				delete(r.answers, key)
+				delete(r.answers.m, key)
 				r.log.Debug("a member does not say how it sees this node", "key", key.String(), "because", err)
 				return
 			}
-			if old := r.answers[key]; old != nil { // it holds until there is another one
+			if old := r.answers.m[key]; old != nil { // it holds until there is another one
 				q.answer.tried, q.answer.reached = old.tried, old.reached
 			}
-			r.answers[key] = q.answer
+			r.answers.m[key] = q.answer
 			mu.Lock()
 			defer mu.Unlock()
 			all = append(all, q)
@@ -288,50 +283,28 @@ func (r *reach) inquire(ctx context.Context, links []transport.Link) (time.Durat
 // ask again. The time is when the next of the answers is old.
 func (r *reach) unknown(links []transport.Link) (next time.Duration, ask []peer.Key) {
 	own := r.t.site.Load().announced(r.t.direct())
-	now := time.Now()
-	next = r.opts.Recheck
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !slices.Equal(own, r.own) {
 		r.own = own
-		clear(r.answers)
-		clear(r.refused)
+		r.answers.forget()
 	}
 	linked := make(map[peer.Key]bool, len(links))
 	for _, l := range links {
 		linked[l.Peer.Key] = true
 	}
-	for key, a := range r.answers {
-		left := a.when.Add(r.life(key)).Sub(now)
-		switch {
-		case left > 0:
-			next = min(next, left)
-		case linked[key]:
-			ask = append(ask, key)
-		default:
-			delete(r.answers, key)
-			delete(r.refused, key)
-		}
-	}
+	next, ask = r.answers.old(time.Now(), linked)
 	if len(own) == 0 {
 		return next, nil
 	}
-	known := len(r.answers)
+	known := len(r.answers.m)
 	for _, l := range links {
-		if _, asked := r.answers[l.Peer.Key]; !asked && known < askWhom {
+		if _, asked := r.answers.m[l.Peer.Key]; !asked && known < askWhom {
 			ask = append(ask, l.Peer.Key)
 			known++
 		}
 	}
 	return next, ask
-}
-
-// life is how long the answer of a member holds; r.mu is held.
-func (r *reach) life(key peer.Key) time.Duration {
-	if n := r.refused[key]; n > 0 {
-		return min(firstDoubt<<min(n-1, 16), r.opts.Recheck/4)
-	}
-	return r.opts.Recheck
 }
 
 // hearBack lets those members call back, which takes its time.
@@ -346,17 +319,15 @@ func (r *reach) hearBack(inquiries []*inquiry) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			switch {
-			case r.answers[key] != q.answer: // this node has moved meanwhile
+			case r.answers.m[key] != q.answer: // this node has moved meanwhile
 			case err != nil:
 				r.log.Debug("a member did not call back", "key", key.String(), "because", err)
-				q.answer.when = time.Now().Add(callGap - r.life(key)) // until it is asked again
-			case a.failed():
-				r.log.Debug("a member could not call back", "key", key.String(), "at", a.tried)
-				r.answers[key] = a
-				r.refused[key]++
+				r.answers.later(q.answer, time.Now(), callGap)
 			default:
-				r.answers[key] = a
-				delete(r.refused, key)
+				if a.failed() {
+					r.log.Debug("a member could not call back", "key", key.String(), "at", a.tried)
+				}
+				r.answers.found(key, a)
 			}
 		})
 	}
@@ -404,7 +375,7 @@ const (
 // standing says how this node stands; r.mu is held.
 func (r *reach) standing() standing {
 	s := unasked
-	for _, a := range r.answers {
+	for _, a := range r.answers.m {
 		if a.failed() {
 			return shutOff
 		}
@@ -418,7 +389,7 @@ func (r *reach) standing() standing {
 // verified returns the addresses at which members have reached this node, and
 // those public ones at which they have not. r.mu is held.
 func (r *reach) verified() (good, bad []string) {
-	for _, a := range r.answers {
+	for _, a := range r.answers.m {
 		for _, text := range a.tried {
 			switch {
 			case slices.Contains(a.reached, text):
