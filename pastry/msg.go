@@ -17,8 +17,8 @@ const (
 	maxFailed  = 64
 	maxText    = 200
 	maxTrail   = MaxHops + 1
-	maxRelayed = 32 << 10
-	maxEntries = 32 // expulsions of one message
+	maxEntries = 32                    // expulsions of one message
+	maxRelayed = wire.MaxFrame - 4<<10 // a message with the largest payload, and room for its author
 )
 
 // Messages is the table of the overlay's link messages.

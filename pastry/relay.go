@@ -23,7 +23,19 @@ func (n *Node) relayBy(by, c *contact, m wire.Message) {
 	n.relayNum++
 	r := &Relay{From: n.self, To: c.h.ID, Num: n.relayNum, Inner: inner}
 	r.Sig = n.cfg.Signer.Sign(relayText(n.cfg.Ring, r))
-	n.Send(by.h, machine.ClassLiveness, r)
+	n.Send(by.h, r.class(), r)
+}
+
+// largeRelayed is the size from which on a relayed message is most likely one of an
+// application, and goes behind heartbeats. If it comes later than one that was sent after
+// it, it counts as a copy of old, and is sent again.
+const largeRelayed = 16 << 10
+
+func (m *Relay) class() machine.Class {
+	if len(m.Inner) > largeRelayed {
+		return machine.ClassApp
+	}
+	return machine.ClassLiveness
 }
 
 // onRelay passes a relayed message on, or takes it.
@@ -31,7 +43,7 @@ func (n *Node) onRelay(by *contact, m *Relay) {
 	if m.To != n.self.ID {
 		// One step only: from the author, to a node that answers us itself.
 		if c := n.contacts.find(m.To); c != nil && by.h.ID == m.From.ID && c.met && c.life == alive && c.via() == nil {
-			n.Send(c.h, machine.ClassLiveness, m)
+			n.Send(c.h, m.class(), m)
 		}
 		return
 	}
