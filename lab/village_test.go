@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/app/im"
+	"github.com/phyllo-net/phyllo/app/im/letter"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/lab"
@@ -56,14 +58,18 @@ func (l liar) Deliver(d *kbr.Delivery) {
 	l.Directory.Deliver(d)
 }
 
-// newVillage makes a village of n houses.
-func newVillage(t testing.TB, n int, seed uint64) *village {
+// newVillage makes a village of n houses. Between two that are apart no link ever works.
+func newVillage(t testing.TB, n int, seed uint64, apart ...[2]sim.NodeRef) *village {
 	t.Helper()
 	v := &village{t: t, seed: seed}
 	v.Ring = lab.New(lab.Config{Seed: seed, Sim: sim.Config{Connections: true},
 		ID:   func(i int) id.ID { return v.house(i).cert.Node },
 		Apps: func(i int, env sim.NodeEnv) []kbr.Mount { return v.house(i).build(env.Self) }})
 	t.Cleanup(v.Close)
+	for _, p := range apart {
+		v.Sim.Cut(p[0], p[1])
+		v.Sim.Cut(p[1], p[0])
+	}
 	if !v.Grow(n, 300*time.Millisecond, time.Minute) {
 		t.Fatalf("only %d of %d nodes are ready", len(v.ReadyNodes()), n)
 	}
@@ -284,6 +290,61 @@ func TestLyingHolder(t *testing.T) {
 	}
 }
 
+// moveIn lets a person live in a house, and claims the name.
+func (h *house) moveIn(u im.User) {
+	h.v.t.Helper()
+	h.user = u
+	err := h.call(func(*task.T) error { return h.im.AddUser(u) })
+	if err == nil {
+		err = h.claim(u)
+	}
+	if err != nil {
+		h.v.t.Fatal(err)
+	}
+}
+
+// TestMessagesWithoutALink: two people whose nodes never have a link that works, with
+// no relay and no neighbour's help but the ring's, write to each other, and see what
+// became of it. The largest texts fit, too.
+func TestMessagesWithoutALink(t *testing.T) {
+	for _, n := range []int{3, 12} {
+		t.Run(fmt.Sprintf("%d nodes", n), func(t *testing.T) {
+			t.Parallel()
+			v := newVillage(t, n, uint64(n)+300, [2]sim.NodeRef{1, 2})
+			ann, bob := v.houses[1], v.houses[2]
+			ann.moveIn(person("ann", 1))
+			bob.moveIn(person("bob", 2))
+			var first letter.MsgID
+			write := func(from, to *house, text string) error {
+				return from.call(func(t *task.T) error {
+					m, _, err := from.im.Send(t, from.user.Key(), to.user.Name, text)
+					if first.IsZero() {
+						first = m
+					}
+					return err
+				})
+			}
+			err := errors.Join(write(ann, bob, "hello"), write(ann, bob, strings.Repeat("x", letter.MaxText)), write(bob, ann, "hello back"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !v.Sim.RunUntil(func() bool { err = im.CheckComplete(v.books()); return err == nil }, time.Second, 2*time.Minute) {
+				t.Fatalf("not all arrived: %v", err)
+			}
+			if err := bob.call(func(t *task.T) error { return bob.im.MarkRead(t, bob.user.Key(), first) }); err != nil {
+				t.Fatal(err)
+			}
+			read := func() bool { return v.books()[0].Messages[0].State == im.Read }
+			if !v.Sim.RunUntil(read, time.Second, 2*time.Minute) {
+				t.Errorf("the receipt did not come: %+v", v.books()[0].Messages[0])
+			}
+			if err := im.CheckBooks(v.books()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // TestMessagesInStorms: people write to each other while all faults strike the ring
 // (no disk is lost: what was on it would be, too). At any moment, whatever is on the
 // disks keeps the promises of package im; when it is calm, every message is with its
@@ -299,15 +360,7 @@ func TestMessagesInStorms(t *testing.T) {
 			v := newVillage(t, 12, seed+100)
 			const people = 5
 			for i := range people {
-				h := v.houses[2*i]
-				h.user = person(fmt.Sprintf("person%d", i), uint64(i)+10)
-				err := h.call(func(*task.T) error { return h.im.AddUser(h.user) })
-				if err == nil {
-					err = h.claim(h.user)
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
+				v.houses[2*i].moveIn(person(fmt.Sprintf("person%d", i), uint64(i)+10))
 			}
 			faults := sim.Storm(v.Rand())
 			faults.LostDisk = 0

@@ -111,13 +111,9 @@ func (x *carrier) trip(t *task.T, goods cargo) (took int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	msg, err := messages.Decode(ans.Payload)
+	said, err := m.read(t, ans, p, x.node)
 	if err != nil {
 		return 0, err
-	}
-	said, ok := msg.(*pushed)
-	if !ok || int(said.Took) > len(sealed) || said.Verdict >= verdicts {
-		return 0, fmt.Errorf("%w: answer to a push", wire.ErrMalformed)
 	}
 	sent := goods.entries[:len(sealed)]
 	took = int(said.Took)
@@ -132,12 +128,39 @@ func (x *carrier) trip(t *task.T, goods cargo) (took int, err error) {
 		if err != nil {
 			return took, err
 		}
-		c.acc.heard(goods.pin.Card.Identity, handle)
+		if !ans.Relayed {
+			c.acc.heard(goods.pin.Card.Identity, handle)
+		}
 	}
 	if took == len(sent) || refused != nil {
 		return took, nil
 	}
 	return took, errNotTaken
+}
+
+// errNotSigned says that an answer through the ring is not the receiver's.
+var errNotSigned = errors.New("the answer came through the ring, and the receiver has not signed it")
+
+// read reads the answer that a device gave to a push. One that came through the ring
+// must be signed by the receiver before letters leave the outbox for it.
+func (m *IM) read(t *task.T, ans kbr.Answer, p *push, device id.ID) (*pushed, error) {
+	msg, err := messages.Decode(ans.Payload)
+	if err != nil {
+		return nil, err
+	}
+	said, ok := msg.(*pushed)
+	if !ok || int(said.Took) > len(p.Sealed) || said.Verdict >= verdicts {
+		return nil, fmt.Errorf("%w: answer to a push", wire.ErrMalformed)
+	}
+	if !ans.Relayed || !said.final() {
+		return said, nil
+	}
+	return task.Work(t, storeTimeout, func() (*pushed, error) {
+		if !m.deps.Verifier.Verify(p.To, said.signed(m.deps.Ring, device, p), said.Sig) {
+			return nil, errNotSigned
+		}
+		return said, nil
+	})
 }
 
 // seal signs and seals as many letters as fit one push.

@@ -138,7 +138,7 @@ func TestPadAcceptsOnlyWhatItMade(t *testing.T) {
 func TestMessagesRoundTrip(t *testing.T) {
 	a, b := user("alice").Key(), user("bob").Key()
 	for _, m := range []wire.Message{
-		&im.Push{To: a, Number: 3, Sealed: [][]byte{{1}, {2, 3}}}, &im.Pushed{Took: 2, Verdict: im.VerdictGap, Want: 9},
+		&im.Push{To: a, Number: 3, Sealed: [][]byte{{1}, {2, 3}}}, &im.Pushed{Took: 2, Verdict: im.VerdictGap, Want: 9, Sig: make([]byte, peer.SignatureSize)},
 		&im.Ping{From: a, To: b}, &im.Pong{Here: true}, &im.Bye{From: a, To: b},
 	} {
 		got, err := im.Messages.Decode(im.Encode(m))
@@ -167,7 +167,7 @@ func stable(t *testing.T, b []byte) {
 func FuzzMessages(f *testing.F) {
 	a, b := user("alice").Key(), user("bob").Key()
 	for _, m := range []wire.Message{
-		&im.Push{To: a, Number: 3, Sealed: [][]byte{{1}, {2, 3}}}, &im.Pushed{Took: 1}, &im.Ping{From: a, To: b}, &im.Pong{Here: true}, &im.Bye{From: a, To: b},
+		&im.Push{To: a, Number: 3, Sealed: [][]byte{{1}, {2, 3}}}, &im.Pushed{Took: 1, Sig: make([]byte, peer.SignatureSize)}, &im.Ping{From: a, To: b}, &im.Pong{Here: true}, &im.Bye{From: a, To: b},
 	} {
 		f.Add(im.Encode(m))
 	}

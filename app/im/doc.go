@@ -15,13 +15,14 @@
 //     sender that lost its state begins another stream, and one that was put
 //     back to an earlier state sends with new ids, which are taken as they come.
 //   - States that are true. Queued: in the outbox. Delivered: durable at one of the
-//     receiver's nodes, which acknowledged it over its own connection. Read: a
-//     receipt, signed by the receiver, says that his program has shown it. Failed:
-//     it was not delivered and will not be.
+//     receiver's nodes, which acknowledged it over its own connection, or signed by
+//     the receiver. Read: a receipt, signed by the receiver, says that his program
+//     has shown it. Failed: it was not delivered and will not be.
 //   - Sealed. A letter is signed by the sender's identity key, over ring, both
 //     identities, conversation, id, counter and body, padded to one of 8 sizes, and
 //     sealed to the receiver's key. On the way only the receiver's key and the size
-//     can be seen, and these by the two nodes at the ends alone.
+//     can be seen, by the two nodes at the ends, and by others where a letter has to
+//     take the ring.
 //   - To the right key. A name's key is what a majority of its holders said when it
 //     was first used, and is pinned then. If they say another one later, nothing is
 //     sent until the user has verified it.
@@ -36,6 +37,15 @@
 // for the others for Config.KeepForDevices. Each device has its own history: what a
 // user sends from one of his devices, and what he has read on one, is not shown
 // on his others yet.
+//
+// # Nodes without a link
+//
+// Two nodes may have no link that works, and no relay. Then letters take the ring, and
+// nothing that a link would prove is believed: the sender of a letter is who signed it;
+// an answer for which letters leave the outbox is signed by the receiver, as that of this
+// device to these very letters; all that comes so counts as one node for what is
+// taken in at a time and for strangers' requests. Presence is not signed, so it is refused:
+// such a contact is not seen to be there.
 //
 // # Strangers
 //
@@ -66,7 +76,8 @@
 //
 //	send by name, acknowledge with the    PastryIM (Rice, Comp 527): SendMessage is routed to
 //	address, then direct traffic          hash(user); here the directory is asked, by a majority,
-//	                                      and the message itself is never routed
+//	                                      and the message itself is routed only past a link
+//	                                      that does not work
 //	users announce themselves at the      PastryIM; here signed records, see app/directory
 //	k nodes nearest to their name
 //	seal to the receiver, retry until     POST (HotOS 2003; EuroSys 2006), section on messaging:

@@ -1,6 +1,7 @@
 package im
 
 import (
+	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/wire"
 )
 
@@ -30,3 +31,7 @@ var (
 )
 
 func Encode(m wire.Message) []byte { return encode(m) }
+
+func (p *pushed) Signed(ring id.Hash, device id.ID, to *Push) []byte {
+	return p.signed(ring, device, to)
+}

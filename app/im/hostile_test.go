@@ -346,7 +346,7 @@ func TestPushesThatAreNone(t *testing.T) {
 	}
 	var answered error
 	x.Do(func() {
-		x.Endpoint(appNumber).Request(b.node.Self().ID, im.Encode(&im.Push{To: bob.Key(), Number: 1, Sealed: [][]byte{sealed}}), kbr.Options{},
+		x.Endpoint(appNumber).Request(tiny(b.number-1), im.Encode(&im.Push{To: bob.Key(), Number: 1, Sealed: [][]byte{sealed}}), kbr.Options{},
 			func(_ kbr.Answer, err error) { answered = err })
 	})
 	w.net.Run(time.Second)

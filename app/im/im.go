@@ -35,8 +35,8 @@ type IM struct {
 
 	carrying int        // letters are being carried to so many devices
 	idle     []*carrier // these wait for their turn
-	taking   []id.ID    // nodes whose pushes are being taken in, one entry for each
-	asked    throttle   // first contacts, by node and by identity
+	taking   []id.ID    // bearers whose pushes are being taken in, one entry for each
+	asked    throttle   // first contacts, by bearer and by identity
 	proving  throttle   // names looked up for strangers
 	tick     task.Timer
 	ticking  bool
@@ -67,16 +67,18 @@ func (m *IM) Start(ep kbr.Endpoint) {
 	}
 }
 
-// Deliver implements kbr.App. Everything in this protocol goes directly from node
-// to node; what was routed is refused.
+// Deliver implements kbr.App. This protocol goes directly from node to node. What had
+// to take the ring, past a link that does not work, may come from anybody: letters are
+// believed for their signatures, and presence, which has none, is refused.
 func (m *IM) Deliver(d *kbr.Delivery) {
-	if !d.Direct {
-		d.Refuse(refusedRouted, "messages between people are not routed")
-		return
-	}
 	msg, err := messages.Decode(d.Payload)
 	if err != nil {
 		d.Refuse(refusedMalformed, "not a message of this protocol")
+		return
+	}
+	_, letters := msg.(*push)
+	if !d.Direct && (!letters || d.Broadcast || d.Key != m.ep.Self().ID) {
+		d.Refuse(refusedRouted, "only letters for users of this node may take the ring")
 		return
 	}
 	switch msg := msg.(type) {

@@ -11,8 +11,18 @@ import (
 	"github.com/phyllo-net/phyllo/task"
 )
 
-// fromOneNode is how many pushes of one node are taken in at a time.
+// fromOneNode is how many pushes of one bearer are taken in at a time.
 const fromOneNode = 4
+
+// bearer is by whom a push is counted: the node over whose link it came, or zero for all
+// that take the ring together. Nobody vouches for their origins, and whoever floods
+// that way takes room from such pushes alone.
+func bearer(d *kbr.Delivery) id.ID {
+	if d.Direct {
+		return d.Via.ID
+	}
+	return id.ID{}
+}
 
 // proofTimeout bounds the wait for the directory before a stranger's first message
 // is taken in without a confirmed name.
@@ -25,71 +35,76 @@ func (m *IM) takePush(d *kbr.Delivery, p *push) {
 		d.Reply(encode(&pushed{Verdict: verdictNoUser}))
 		return
 	}
-	from := d.Via
-	if len(m.taking) >= m.cfg.MaxIntake || m.takingFrom(from.ID) >= fromOneNode {
+	from := bearer(d)
+	if len(m.taking) >= m.cfg.MaxIntake || m.takingFrom(from) >= fromOneNode {
 		d.Reply(encode(&pushed{Verdict: verdictLater}))
 		return
 	}
-	m.taking = append(m.taking, from.ID)
+	m.taking = append(m.taking, from)
 	m.ep.Go(func(t *task.T) error {
-		out, err := a.takeLetters(t, from, p)
+		out, sender, err := a.takeLetters(t, from, p)
 		if err != nil {
 			return err // no answer: the sender will try again
+		}
+		if out.Took > 0 && d.Direct {
+			a.heard(sender, d.Via)
 		}
 		d.Reply(encode(&out))
 		return nil
 	}, func(error) {
-		at := slices.Index(m.taking, from.ID)
+		at := slices.Index(m.taking, from)
 		m.taking = slices.Delete(m.taking, at, at+1)
 	})
 }
 
-func (m *IM) takingFrom(node id.ID) int {
+func (m *IM) takingFrom(bearer id.ID) int {
 	n := 0
 	for _, x := range m.taking {
-		if x == node {
+		if x == bearer {
 			n++
 		}
 	}
 	return n
 }
 
-// takeLetters opens a push, finds out about a sender who is not known, and takes
-// the letters in.
-func (a *account) takeLetters(t *task.T, from *peer.Handle, p *push) (pushed, error) {
+// takeLetters opens a push, finds out about a sender who is not known, takes the
+// letters in and signs the answer. It returns who has written them.
+func (a *account) takeLetters(t *task.T, from id.ID, p *push) (_ pushed, sender peer.Key, err error) {
 	m := a.room
 	letters, err := a.openAll(t, p)
 	if err != nil {
-		return pushed{}, err
+		return pushed{}, sender, err
 	}
 	if len(letters) == 0 {
-		return pushed{Verdict: verdictUnreadable}, nil
+		return pushed{Verdict: verdictUnreadable}, sender, nil
 	}
-	in := intake{from: letters[0].From, letters: letters, limits: m.cfg}
+	sender = letters[0].From
+	in := intake{from: sender, letters: letters, limits: m.cfg}
 	who, err := query(t, a, func(l *ledger) (person, error) {
 		who, _ := l.person(in.from)
 		return who, nil
 	})
 	if err != nil {
-		return pushed{}, err
+		return pushed{}, sender, err
 	}
 	if !who.Known && !who.waits() && !m.mayAsk(from, in.from) {
-		return pushed{Verdict: verdictLater}, nil
+		return pushed{Verdict: verdictLater}, sender, nil
 	}
 	if who.Name == "" {
 		in.proven = a.prove(t, in.from, letters[0].Name)
 	}
-	out, err := transact(t, a, func(l *ledger) (pushed, error) { return l.take(in) })
-	if err != nil {
-		return pushed{}, err
-	}
-	if int(out.Took) == len(letters) && len(letters) < len(p.Sealed) {
-		out.Verdict = verdictUnreadable
-	}
-	if out.Took > 0 {
-		a.heard(in.from, from)
-	}
-	return out, nil
+	signer, device := a.user.Signer, m.ep.Self().ID
+	out, err := transact(t, a, func(l *ledger) (pushed, error) {
+		out, err := l.take(in)
+		if int(out.Took) == len(letters) && len(letters) < len(p.Sealed) {
+			out.Verdict = verdictUnreadable
+		}
+		if err == nil && out.final() {
+			out.Sig = signer.Sign(out.signed(m.deps.Ring, device, p))
+		}
+		return out, err
+	})
+	return out, sender, err
 }
 
 // openAll opens the letters of a push up to the first that is none, or is not of
@@ -113,12 +128,12 @@ func (a *account) openAll(t *task.T, p *push) ([]*letter.Letter, error) {
 	})
 }
 
-// mayAsk counts a stranger's request, and reports whether the node that brought it
-// and he himself have not asked too often.
-func (m *IM) mayAsk(node *peer.Handle, who peer.Key) bool {
+// mayAsk counts a stranger's request, and reports whether the bearer and he himself
+// have not asked too often.
+func (m *IM) mayAsk(bearer id.ID, who peer.Key) bool {
 	now := m.ep.Now()
-	byNode := m.asked.allow(id.HashOf("node-asks", node.ID), now)
-	return m.asked.allow(who, now) && byNode
+	byBearer := m.asked.allow(id.HashOf("node-asks", bearer), now)
+	return m.asked.allow(who, now) && byBearer
 }
 
 // prove asks the directory whether the name that a sender claims is his, and

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/phyllo-net/phyllo/app/im/letter"
+	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -79,6 +80,26 @@ type pushed struct {
 	Took    uint8   `cbor:"1,keyasint"` // letters, from the first on, that are durable there
 	Verdict verdict `cbor:"2,keyasint"`
 	Want    uint64  `cbor:"3,keyasint,omitempty"`
+	// Sig is the receiver's, over signed; empty if nothing came of the push. It
+	// stands for the link where there is none: what comes through the ring could be
+	// from anybody on the way.
+	Sig []byte `cbor:"4,keyasint,omitempty"`
+}
+
+// final reports whether the sender acts on the answer for good: letters leave his
+// outbox.
+func (p *pushed) final() bool { return p.Took > 0 || p.Verdict == verdictRefused }
+
+// signed is what the signature covers: the answer, the device that gives it, and the
+// letters, which are sealed anew each time that they go. So no answer fits another push
+// or another device.
+func (p *pushed) signed(ring id.Hash, device id.ID, to *push) []byte {
+	letters := make([]any, len(to.Sealed))
+	for i, s := range to.Sealed {
+		letters[i] = s
+	}
+	h := id.HashOf("pushed", ring, device, to.To[:], to.Number, id.HashOf("push", letters...), p.Took, uint8(p.Verdict), p.Want)
+	return h[:]
 }
 
 // Kind implements wire.Message.
@@ -88,6 +109,9 @@ func (*pushed) Kind() wire.Kind { return kindPushed }
 func (p *pushed) Check() error {
 	if p.Took > letter.MaxBatch || p.Want > letter.MaxCounter {
 		return fmt.Errorf("answer about %d letters that wants %d", p.Took, p.Want)
+	}
+	if n := len(p.Sig); n != 0 && n != peer.SignatureSize {
+		return fmt.Errorf("answer with a signature of %d bytes", n)
 	}
 	return nil
 }
