@@ -129,6 +129,10 @@ func (s *Store) commit(group []*commit) error {
 	if err := s.ready(frees); err != nil {
 		return err
 	}
+	change, err := s.takes(group)
+	if err != nil {
+		return err
+	}
 	b := s.db.NewBatchWithSize(size)
 	var key []byte
 	for _, c := range group {
@@ -145,7 +149,7 @@ func (s *Store) commit(group []*commit) error {
 			}
 		}
 	}
-	err := s.db.Apply(b, pebble.Sync)
+	err = s.db.Apply(b, pebble.Sync)
 	// The guard, not Pebble, knows whether all went well.
 	if failure := s.guard.err(); failure != nil {
 		return failure
@@ -155,7 +159,7 @@ func (s *Store) commit(group []*commit) error {
 		return s.guard.err()
 	}
 	s.unchecked += size
-	s.show()
+	s.show(change)
 	return b.Close()
 }
 
@@ -236,13 +240,26 @@ func (s *Store) reopen() bool {
 		s.config.Log.Info("store: there is room again")
 		g.hold()
 		s.guard, s.unchecked = g, 0
+		s.found(db, newView(db, g))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err == nil {
-		s.db, s.view = db, newView(db, g)
-	}
 	s.swapping = false
 	s.changed.Broadcast()
 	return err == nil
+}
+
+// found makes reads look at a folder that was opened anew. Changes that had failed
+// may be in it.
+func (s *Store) found(db *pebble.DB, v *view) {
+	t, err := s.blobs.count(v)
+	if err != nil {
+		s.config.Log.Error("store: counting blobs", "err", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.db, s.view = db, v
+	if err == nil {
+		s.taken = t
+	}
 }

@@ -29,6 +29,7 @@ type Store struct {
 	config   Config
 	lock     io.Closer
 	progress chan struct{} // has an item when background work has got on
+	blobs    *blobs
 
 	// Only the leader of the writers (see write) uses these.
 	guard     *guard
@@ -37,12 +38,14 @@ type Store struct {
 	pause     time.Duration
 
 	mu       sync.Mutex
-	changed  sync.Cond // leading, readers or swapping changed
+	changed  sync.Cond // leading, readers, calls or swapping changed
 	db       *pebble.DB
 	view     *view
 	queue    []*commit
 	leading  bool // a writer leads
 	readers  int  // reads under way
+	calls    int  // other calls for blobs under way
+	taken    taken
 	swapping bool // the folder is opened anew; reads wait
 	closed   bool
 }
@@ -66,10 +69,14 @@ func Open(c Config) (*Store, error) {
 	}
 	s := &Store{config: c, lock: lock, progress: make(chan struct{}, 1), pause: recoverPause}
 	s.changed.L = &s.mu
+	s.blobs = newBlobs(s)
 	if err := s.open(); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
 	s.view = newView(s.db, s.guard)
+	if err := s.blobs.open(s.view); err != nil {
+		return nil, errors.Join(err, s.closeRecords(), lock.Close())
+	}
 	s.guard.hold()
 	return s, nil
 }
@@ -229,13 +236,13 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.closed = true
-	for s.leading || s.readers > 0 {
+	for s.leading || s.readers > 0 || s.calls > 0 {
 		s.changed.Wait()
 	}
 	s.mu.Unlock()
-	var err error
+	err := s.blobs.close()
 	if s.guard.err() == nil {
-		err = s.flush()
+		err = errors.Join(err, s.flush())
 	}
 	return errors.Join(err, s.closeRecords(), s.lock.Close())
 }

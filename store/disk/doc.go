@@ -1,5 +1,5 @@
 // Package disk is the store of a real node: records in Pebble, a log-structured
-// engine, in one folder. It is safe for concurrent use.
+// engine, and blobs in files, in one folder. It is safe for concurrent use.
 //
 // # The folder
 //
@@ -7,6 +7,7 @@
 //	FORMAT   number of the folder's format, and whether it was completed
 //	LEDGER   what must be in records/ (see ledger)
 //	records/ Pebble's own files
+//	blobs/   the files of large blobs, as blobs/ab/abcd…
 //
 // # Writing
 //
@@ -36,9 +37,22 @@
 //   - What a failed write left behind is found at the next opening, whole or not
 //     at all, as the contract says.
 //
+// # Blobs
+//
+// A blob below 64 KiB is a record. A larger one has a file of its own, and a record in
+// an index. The file is written under another name, synced, renamed, its folder is
+// synced, and then the entry is written: that is the moment from which the blob is
+// there. A deletion takes these steps back, the entry first. So what a crash leaves is
+// a file without an entry, which the next opening finds (see sweep).
+//
+// An error of a blob's own file ends its draft and freezes nothing. What was written
+// is not believed afterwards: the next try writes a new file. After a failed sync of a
+// folder no blob is put any more until the store is opened again.
+//
 // # Damage
 //
-// Every block of a table, every record of the log and of the list of tables has
+// Every chunk of a blob is verified against the blob's hash when it is read. Every
+// block of a table, every record of the log and of the list of tables has
 // a checksum. What does not fit gives store.ErrCorrupt, from Open or from the
 // read that meets it; other records stay readable. LEDGER closes the gap that
 // Pebble leaves: a damaged end of its list of tables looks to it like a write

@@ -1,5 +1,14 @@
 package disk
 
+import (
+	"errors"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/store"
+)
+
 // RecoverAtOnce makes a store whose disk was full look again with every write.
 func (s *Store) RecoverAtOnce() { s.pause = 0 }
 
@@ -15,3 +24,34 @@ func Sealed(text string) string { return sealed(text) }
 
 // EngineGivesUp does what Pebble does when it finds that its state cannot be.
 func (s *Store) EngineGivesUp(why string) { logger{s.config.Log, s.guard}.Fatalf("%s", why) }
+
+// Rot changes a bit of a blob's chunk on the disk.
+func (s *Store) Rot(h id.Hash, n int) error {
+	e, err := s.blobs.entry(h)
+	if err != nil {
+		return err
+	}
+	if e.inline() {
+		content, err := s.view.get(blobTable, blobKey(contentKind, h))
+		if err != nil {
+			return err
+		}
+		content[len(content)/2] ^= 1
+		return s.write([]store.Op{{Table: blobTable, Key: blobKey(contentKind, h), Value: content}})
+	}
+	f, err := s.config.FS.OpenReadWrite(s.blobs.files.path(h), vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return err
+	}
+	at := int64(n)*store.ChunkSize + int64(e.outline.ChunkLen(n)/2)
+	bit := make([]byte, 1)
+	_, err = f.ReadAt(bit, at)
+	if err == nil {
+		bit[0] ^= 1
+		_, err = f.WriteAt(bit, at)
+	}
+	return errors.Join(err, f.Close())
+}
+
+// BlobPath is where a blob's file is.
+func (s *Store) BlobPath(h id.Hash) string { return s.blobs.files.path(h) }

@@ -19,7 +19,8 @@ const (
 	// here how the older one is read, with every change of the folder that an
 	// older program would misread. That includes pebbleFormat.
 	//
-	// 1: LOCK, FORMAT, LEDGER; records in Pebble under records/.
+	// 1: LOCK, FORMAT, LEDGER; records in Pebble under records/, among them the
+	// index of blobs, whose files are under blobs/.
 	formatVersion = 1
 
 	// pebbleFormat is the version of Pebble's files. From

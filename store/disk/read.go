@@ -24,10 +24,12 @@ func newView(db *pebble.DB, g *guard) *view {
 
 func (v *view) close() error { return v.snapshot.Close() }
 
-// show moves the view on to what is durable now.
-func (s *Store) show() {
+// show moves the view on to what is durable now. t is what that has changed in the
+// room that blobs take.
+func (s *Store) show(t taken) {
 	next := newView(s.db, s.guard)
 	s.mu.Lock()
+	s.taken.add(t)
 	last := s.view
 	s.view, last.old = next, true
 	unused := last.readers == 0
@@ -74,7 +76,7 @@ func (s *Store) leave(v *view) {
 }
 
 // Get implements store.Store.
-func (s *Store) Get(t store.Table, key []byte) (value []byte, err error) {
+func (s *Store) Get(t store.Table, key []byte) ([]byte, error) {
 	if err := store.CheckKey(t, key); err != nil {
 		return nil, err
 	}
@@ -83,9 +85,18 @@ func (s *Store) Get(t store.Table, key []byte) (value []byte, err error) {
 		return nil, err
 	}
 	defer s.leave(v)
+	value, err := v.get(t, key)
+	if errors.Is(err, store.ErrNotFound) {
+		err = fmt.Errorf("%w: table %s, key %q", store.ErrNotFound, t, key)
+	}
+	return value, err
+}
+
+// get returns a copy of a value, or store.ErrNotFound.
+func (v *view) get(t store.Table, key []byte) (value []byte, err error) {
 	found, closer, err := v.snapshot.Get(appendKey(nil, t, key))
 	if errors.Is(err, pebble.ErrNotFound) {
-		err = fmt.Errorf("%w: table %s, key %q", store.ErrNotFound, t, key)
+		err = store.ErrNotFound
 	} else if err != nil {
 		return nil, readError(err)
 	} else {
@@ -110,6 +121,10 @@ func (s *Store) Scan(t store.Table, r store.Range, fn func(key, value []byte) bo
 		return err
 	}
 	defer s.leave(v)
+	return v.scan(t, r, fn)
+}
+
+func (v *view) scan(t store.Table, r store.Range, fn func(key, value []byte) bool) error {
 	lower, upper := bounds(t, r)
 	if bytes.Compare(lower, upper) >= 0 {
 		return nil

@@ -16,6 +16,10 @@ func TestBlobs(t *testing.T) {
 	storetest.RunBlobs(t, func(t *testing.T) storetest.Kept { return kept(mem.New()) })
 }
 
+func TestBlobsAgainstAModel(t *testing.T) {
+	storetest.RunBlobsModel(t, func(t *testing.T) storetest.Kept { return kept(mem.New()) })
+}
+
 func TestBlobsAfterRestart(t *testing.T) {
 	storetest.RunBlobsReopen(t, func(t *testing.T) (storetest.Kept, func() (storetest.Kept, error)) {
 		s := mem.New()

@@ -180,8 +180,8 @@ func (r *blobRun) closeDrafts() error {
 	return err
 }
 
-// testBlobModel does random calls on blobs and on a model, and compares.
-func testBlobModel(t *testing.T, open OpenBlobs) {
+// RunBlobsModel does random calls on blobs and on a model, and compares.
+func RunBlobsModel(t *testing.T, open OpenBlobs) {
 	rapid.Check(t, func(rt *rapid.T) {
 		k := open(t)
 		r := &blobRun{blobs: k, model: BlobModel{}, open: map[int]store.Draft{}}

@@ -7,5 +7,6 @@
 //
 // Run checks what holds for every store, from one goroutine. RunConcurrent
 // checks stores that many goroutines may use, RunReopen those that come back
-// after Close.
+// after Close. The same for blobs are RunBlobs, RunBlobsModel, RunBlobsConcurrent and
+// RunBlobsReopen; RunBlobsDamage checks what is done about a bit that has changed.
 package storetest
