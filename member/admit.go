@@ -2,6 +2,7 @@ package member
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -263,7 +264,7 @@ func (m *Member) admit(ctx context.Context, c *session, a *assembly, addrs []str
 	if err != nil {
 		return id.ID{}, err
 	}
-	salt, err := m.placeOf(ctx, &a.council, key)
+	salt, err := m.placeByAll(ctx, a, key)
 	if err != nil {
 		return id.ID{}, err
 	}
@@ -302,7 +303,34 @@ func (m *Member) tellSeated(ctx context.Context, a *assembly, s *seated) {
 	wg.Wait()
 }
 
-// placeOf decides the salt of a key, or finds the one decided before.
+// newViews is how often a place is decided anew because the admitters changed meanwhile.
+const newViews = 8
+
+// placeByAll decides the salt of a key, or finds the one decided before. While admitters
+// are appointed or expelled, those there are do not know the same ones for a moment: then
+// they are assembled anew, as who comes to be admitted has no part in that.
+func (m *Member) placeByAll(ctx context.Context, a *assembly, key peer.Key) (peer.Salt, error) {
+	for again := 0; ; again++ {
+		salt, err := m.placeOf(ctx, &a.council, key)
+		if again == newViews || !errors.Is(err, errView) || pause(ctx, again) != nil {
+			return salt, err
+		}
+		m.cfg.Log.Debug("the admitters have changed while a place was decided", "why", err)
+		ring, _, err := m.inRing()
+		if err != nil {
+			return salt, err
+		}
+		next, err := m.assembleAll(ctx, ring)
+		if err != nil {
+			return salt, err
+		}
+		a.close()
+		*a = *next
+	}
+}
+
+// placeOf decides the salt of a key, or finds the one decided before. An error that
+// wraps errView: the admitters who answer do not know the same ones.
 func (m *Member) placeOf(ctx context.Context, c *council, key peer.Key) (peer.Salt, error) {
 	own := placeValue{By: m.key, Time: m.cfg.Now().Unix()}
 	if _, err := io.ReadFull(m.cfg.Rand, own.Salt[:]); err != nil {

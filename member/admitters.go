@@ -2,6 +2,7 @@ package member
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -189,10 +190,18 @@ func (a *assembly) of(m *Member, named []peer.Key) *council {
 
 // assembleAll gets all admitters in force that answer into a council, after this
 // node has read their registers. What it learns of the admitters on the way may
-// change who they are; then it begins again. ErrQuorum: they are no majority.
+// change who they are; then it begins again, a moment later each time. ErrQuorum: they
+// are no majority.
 func (m *Member) assembleAll(ctx context.Context, ring id.Hash) (*assembly, error) {
-	for range 4 {
-		if err := m.sync(ctx); err != nil {
+	for again := range newViews {
+		err := m.sync(ctx)
+		switch {
+		case errors.Is(err, errView):
+			if err := pause(ctx, again); err != nil {
+				return nil, err
+			}
+			continue
+		case err != nil:
 			return nil, err
 		}
 		as, view := m.view()

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/member"
@@ -224,6 +225,41 @@ func TestRedeemUntilAdmittersAgree(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// Whenever an admitter is appointed while another node is being admitted, that node is
+// let in at its first try.
+func TestRedeemWhileAdmittersAreAppointed(t *testing.T) {
+	for _, admitters := range []int{2, 3} {
+		for word := 1; ; word++ {
+			appointed := false
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				bs := w.council(admitters)
+				next := w.box("next").joinBy(bs[0]).Certificate.Node
+				v := bs[0].invite(member.InviteOptions{})
+				bs[0].faults.before(word, func() {
+					appointed = true
+					if err := bs[0].Promote(ctx(t), next); err != nil {
+						t.Error(err)
+					}
+				})
+				joiner, begun := w.box("joiner"), time.Now()
+				if _, err := joiner.Redeem(ctx(t), v); err != nil {
+					t.Errorf("%d admitters, word %d: %v", admitters, word, err)
+				}
+				if took := time.Since(begun); took >= time.Second { // who asks again waits so long
+					t.Errorf("%d admitters, word %d: %v", admitters, word, took)
+				}
+			})
+			if !appointed {
+				if word < 8 {
+					t.Errorf("%d admitters: only %d words", admitters, word)
+				}
+				break
+			}
+		}
+	}
 }
 
 // Any one of three admitters may be off.

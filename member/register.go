@@ -290,7 +290,12 @@ func (c *council) ask(f func(acceptor) (*vote, error)) ([]*vote, error) {
 	}
 	c.acceptors = left
 	if len(votes) < c.majority() {
-		return nil, fmt.Errorf("%w (%d of %d answer, %d are needed): %v", ErrQuorum, len(votes), c.all, c.majority(), errors.Join(errs...))
+		why := errors.Join(errs...)
+		err := fmt.Errorf("%w (%d of %d answer, %d are needed): %v", ErrQuorum, len(votes), c.all, c.majority(), why)
+		if errors.Is(why, errView) {
+			err = fmt.Errorf("%w: %w", err, errView)
+		}
+		return nil, err
 	}
 	return votes, nil
 }

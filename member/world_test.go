@@ -147,6 +147,32 @@ type faults struct {
 	after bool // when the step is done, not before
 	dead  bool
 	end   func()
+
+	words     int    // that it sends, until meanwhile is called
+	meanwhile func() // before that
+}
+
+// before has f called before the process sends for the nth time from now on.
+func (f *faults) before(n int, meanwhile func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.words, f.meanwhile = n, meanwhile
+}
+
+// sends is called before the process sends.
+func (f *faults) sends() {
+	f.mu.Lock()
+	f.words--
+	now := f.meanwhile
+	if f.words == 0 {
+		f.meanwhile = nil
+	} else {
+		now = nil
+	}
+	f.mu.Unlock()
+	if now != nil {
+		now()
+	}
 }
 
 func (f *faults) onDeath(end func()) {
@@ -276,6 +302,7 @@ type line struct {
 }
 
 func (w *line) Write(b []byte) (n int, err error) {
+	w.f.sends()
 	err = w.f.step(func() error { n, err = w.Stream.Write(b); return err })
 	return n, err
 }
