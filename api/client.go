@@ -100,7 +100,7 @@ func (c *Client) wrap(ctx context.Context, err error) error {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return Errorf(NotRunning, "the node at %s ended before it answered (its log is phyllo.log there): start it again with `phyllo up`", c.home)
 	}
-	return fmt.Errorf("talking to the node at %s: %w", c.home, err)
+	return fmt.Errorf("talking to the node at %s: %w: does it hang? its log is phyllo.log there", c.home, err)
 }
 
 func call[A any](ctx context.Context, c *Client, name string, q any) (A, error) {

@@ -84,5 +84,5 @@ func socketError(home string, err error) error {
 	case errors.Is(err, fs.ErrPermission):
 		return Errorf(Denied, "this user may not use the control socket of %s: run the command as the user who runs the node", home)
 	}
-	return fmt.Errorf("connecting to the node at %s: %w", home, err)
+	return fmt.Errorf("connecting to the node at %s: %w: does it hang? its log is phyllo.log there", home, err)
 }

@@ -91,7 +91,7 @@ func ReadPrivate(path string, limit int) ([]byte, error) {
 	}
 	f, err := os.OpenFile(path, os.O_RDONLY|openFlags, 0)
 	if isLink(err) {
-		return nil, fmt.Errorf("%s: %w: it is a link", path, ErrNotFile)
+		return nil, fmt.Errorf("%s: %w: it is a link: put the file itself there", path, ErrNotFile)
 	}
 	if err != nil {
 		return nil, err
@@ -103,7 +103,7 @@ func ReadPrivate(path string, limit int) ([]byte, error) {
 	}
 	switch {
 	case !st.Mode().IsRegular():
-		return nil, fmt.Errorf("%s: %w", path, ErrNotFile)
+		return nil, fmt.Errorf("%s: %w: move it away, and restore the file from a backup", path, ErrNotFile)
 	case !isOurs(st):
 		return nil, fmt.Errorf("%s: %w: run phyllo as that user, or `chown $(id -un) %s`", path, ErrOwner, path)
 	case st.Mode()&others != 0 && hasModes:
@@ -192,6 +192,9 @@ func load(path string, k Kind) ([]byte, error) {
 		return nil, err
 	}
 	payload, err := unarmour(k, text)
+	if errors.Is(err, ErrKind) {
+		return nil, fmt.Errorf("%s: %w: restore it from a backup", path, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

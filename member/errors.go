@@ -32,7 +32,7 @@ var (
 	ErrLanBusy      = errors.New("another request to join is open at that node, or there were too many: try again later")
 	ErrLanDenied    = errors.New("the request to join was not confirmed: compare the six digits, and ask again")
 	ErrLanNone      = errors.New("nobody asks to join at the moment: let the other side run `phyllo join --lan` first")
-	ErrLanCode      = errors.New("these are not the digits of the open request, which is closed now: if they were typed right, somebody stands between you")
+	ErrLanCode      = errors.New("these are not the digits of the open request, which is closed now: if they were typed right, somebody stands between you: let the other side ask again, or give it an invitation")
 	ErrConversation = errors.New("the other node does not keep to the membership protocol")
 )
 

@@ -52,7 +52,7 @@ func (m *Member) promote(ctx context.Context, node id.ID) error {
 	out := wasOut || m.out.Expelled(node)
 	m.mu.Unlock()
 	if out {
-		return fmt.Errorf("node %s: %w: take it back in first", node.Short(), peer.ErrIsExpelled)
+		return fmt.Errorf("node %s: %w", node.Short(), peer.ErrIsExpelled)
 	}
 	// The next step must not begin before a majority stands on this one.
 	if err := m.settled(ctx, ring, view, as); err != nil {

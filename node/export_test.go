@@ -27,5 +27,8 @@ func (n *Node) Upkeep(ctx context.Context) error {
 // Certificate is the one that the node shows.
 func (n *Node) Certificate() *peer.Certificate { return n.member.Certificate() }
 
+// Kinded gives an error of a room its kind, and what helps.
+func Kinded(err error) error { return kinded(err) }
+
 // Means is what of the settings helps behind routers and firewalls.
 func Means(c config.Config) libp2p.Reach { return (&Node{cfg: c}).natMeans() }

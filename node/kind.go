@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/app/directory"
@@ -12,25 +13,52 @@ import (
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/keys"
 	"github.com/phyllo-net/phyllo/member"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/transport"
 )
 
-// kinds sorts the errors of the rooms by what a caller can do about them.
+// What helps against several errors.
+const (
+	askDoctor = "try again in a moment; `phyllo doctor` looks at this side"
+	updateAll = "update phyllo on both computers, and try again"
+)
+
+// kinds sorts the errors of the rooms by what a caller can do about them. The first
+// that fits counts: rooms that tell more stand before those that they use.
 var kinds = []struct {
 	err  error
 	kind api.Kind
+	help string // what helps, where the room does not know: it knows no commands
 }{
-	{directory.ErrNotFound, api.NotFound}, {im.ErrNobody, api.NotFound}, {im.ErrNoMessage, api.NotFound}, {im.ErrNoUser, api.NotFound},
-	{member.ErrUnknownNode, api.NotFound},
-	{directory.ErrName, api.Usage}, {letter.ErrEmptyText, api.Usage}, {letter.ErrTooLong, api.Usage}, {letter.ErrNotText, api.Usage},
-	{member.ErrInvitation, api.Usage}, {member.ErrInvitationSpelt, api.Usage}, {member.ErrInvitationNewer, api.Usage},
-	{keys.ErrShortPassphrase, api.Usage}, {directory.ErrRecord, api.Usage},
-	{directory.ErrDisputed, api.Disputed}, {im.ErrKeyChanged, api.KeyChanged},
-	{directory.ErrNotReachable, api.Unreachable}, {member.ErrUnreachable, api.Unreachable}, {member.ErrQuorum, api.Unreachable},
-	{kbr.ErrTimeout, api.Unreachable}, {kbr.ErrUnreachable, api.Unreachable}, {context.DeadlineExceeded, api.Unreachable},
+	{directory.ErrNotFound, api.NotFound, "is it spelt right? `phyllo user find NAME` looks for one"}, {im.ErrNobody, api.NotFound, ""}, {im.ErrNoMessage, api.NotFound, ""}, {im.ErrNoUser, api.NotFound, ""},
+	{member.ErrUnknownNode, api.NotFound, ""},
+	{letter.ErrEmptyText, api.Usage, ""}, {letter.ErrTooLong, api.Usage, ""}, {letter.ErrNotText, api.Usage, ""},
+	{directory.ErrName, api.Usage, "choose one as bob or ann-2"}, {directory.ErrRecord, api.Usage, "see `phyllo user edit --help`"},
+	{member.ErrInvitation, api.Usage, "`phyllo invite` prints one"}, {member.ErrInvitationSpelt, api.Usage, ""}, {member.ErrInvitationNewer, api.Usage, ""},
+	{keys.ErrShortPassphrase, api.Usage, ""},
+	{directory.ErrDisputed, api.Disputed, "compare fingerprints with the person whom you mean"},
+	{im.ErrKeyChanged, api.KeyChanged, "run `phyllo user verify NAME`"},
+	{directory.ErrTaken, api.Failed, "choose another"}, {directory.ErrStale, api.Failed, "change that one"},
+	{directory.ErrNotReachable, api.Unreachable, ""}, {member.ErrUnreachable, api.Unreachable, ""}, {member.ErrQuorum, api.Unreachable, ""},
+	{member.ErrTooEarly, api.Failed, "wait, it renews itself in time"},
+	{member.ErrDeclined, api.Failed, "choose another, of those in `phyllo member list`"},
+	{member.ErrConversation, api.Failed, updateAll},
+	{peer.ErrIsExpelled, api.Failed, "the ring's authority can let it in again, with `phyllo member pardon ID`"},
+	{peer.ErrForged, api.Failed, updateAll + "; if it stays, do not trust that computer"},
+	{peer.ErrOtherRing, api.Failed, "ask for an invitation to the right one with `phyllo invite`"},
+	{transport.ErrVersion, api.Failed, ""},
+	{store.ErrFull, api.Failed, "make room on that disk; `phyllo doctor` shows how much there is"},
+	{store.ErrFailed, api.Failed, "check the disk, then start the node again with `phyllo up`"},
+	{store.ErrCorrupt, api.Failed, "check the disk, and restore the home folder from a backup or begin with another --home"},
+	{kbr.ErrUnreachable, api.Unreachable, "is that computer on? `phyllo doctor` looks at this side"},
+	{kbr.ErrTimeout, api.Unreachable, askDoctor}, {kbr.ErrLoop, api.Unreachable, askDoctor}, {kbr.ErrHopLimit, api.Unreachable, askDoctor},
+	{kbr.ErrBusy, api.Unreachable, askDoctor}, {kbr.ErrNoApp, api.Failed, updateAll},
 }
 
-// kinded gives an error of a room its kind; nil stays nil.
+// kinded gives an error of a room its kind and, if its text does not say it, what
+// helps; nil stays nil.
 func kinded(err error) error {
 	var have *api.Error
 	if err == nil || errors.As(err, &have) || errors.Is(err, context.Canceled) {
@@ -40,9 +68,16 @@ func kinded(err error) error {
 		return api.Errorf(api.NotRunning, "the node is stopping: start it again with `phyllo up`")
 	}
 	for _, k := range kinds {
-		if errors.Is(err, k.err) {
+		switch {
+		case !errors.Is(err, k.err):
+		case k.help == "" || strings.Contains(err.Error(), k.help):
 			return api.Wrap(k.kind, err)
+		default:
+			return api.Wrap(k.kind, fmt.Errorf("%w: %s", err, k.help))
 		}
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return api.Errorf(api.Unreachable, "no answer in time: try again in a moment; `phyllo doctor` looks at this side")
 	}
 	return api.Wrap(api.Failed, err)
 }

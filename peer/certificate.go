@@ -12,7 +12,7 @@ import (
 // Reasons why a certificate is refused.
 var (
 	ErrOtherRing  = errors.New("certificate of another ring")
-	ErrExpired    = errors.New("certificate is not valid at this time: renew it with an admitter, or set the clock right")
+	ErrExpired    = errors.New("certificate is not valid at this time: set the clock right, or let the node run while an admitter is up, which renews it")
 	ErrForged     = errors.New("certificate with a wrong signature or id")
 	ErrIsExpelled = errors.New("expelled from the ring")
 )

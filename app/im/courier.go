@@ -205,7 +205,7 @@ func (c *courier) meet(t *task.T) {
 		}
 	}
 	if noSuchName(err) {
-		why := err.Error()
+		why := err.Error() + ": is it spelt right?"
 		if _, err = transact(t, c.acc, func(l *ledger) (struct{}, error) { return l.abandon(c.name, why) }); err == nil {
 			c.again = true
 			return

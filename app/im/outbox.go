@@ -196,7 +196,7 @@ func (l *ledger) prune(name string, ln *line, devices []id.ID, keep time.Duratio
 			break
 		}
 		if counter <= least && !e.Took && e.Seq != 0 {
-			l.fail(e.Seq, "the receiver's program does not understand it")
+			l.fail(e.Seq, "the receiver's program does not understand it: ask him to update phyllo")
 		}
 		l.remove(name, ln, e)
 	}

@@ -68,7 +68,7 @@ func (w *world) confirm(question string) (bool, error) {
 	}
 	line, err := bufio.NewReader(io.LimitReader(w.stdin, 1024)).ReadString('\n')
 	if err != nil && err != io.EOF {
-		return false, fmt.Errorf("reading the answer: %w", err)
+		return false, fmt.Errorf("reading the answer: %w: type it, or put it before a pipe, as in `echo y | %s …`", err, w.program)
 	}
 	switch strings.ToLower(strings.TrimSpace(line)) {
 	case "y", "yes":

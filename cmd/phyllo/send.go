@@ -75,7 +75,7 @@ func (w *world) text(arg string) (string, error) {
 	if arg == "-" {
 		b, err := io.ReadAll(io.LimitReader(w.stdin, maxText+1))
 		if err != nil {
-			return "", fmt.Errorf("reading the message from standard input: %w", err)
+			return "", fmt.Errorf("reading the message from standard input: %w: give it as an argument, or put it into a file before <", err)
 		}
 		text = strings.TrimSuffix(string(b), "\n")
 	}

@@ -89,7 +89,7 @@ func (o *output) flush() error {
 		o.err = o.b.Flush()
 	}
 	if o.err != nil {
-		return fmt.Errorf("writing the output: %w", o.err)
+		return fmt.Errorf("writing the output: %w: is its disk full, or has the program that reads it ended?", o.err)
 	}
 	return nil
 }

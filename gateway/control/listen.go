@@ -30,11 +30,11 @@ func listenSocket(home string, getenv func(string) string) (net.Listener, string
 		}
 		path = filepath.Join(folder, api.ShortSocket(home))
 		if err := replaceLink(path, name); err != nil {
-			return nil, "", fmt.Errorf("linking the control socket into %s: %w", home, err)
+			return nil, "", fmt.Errorf("linking the control socket into %s: %w: choose a shorter --home, or one that this user may write to", home, err)
 		}
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, "", fmt.Errorf("removing an old control socket: %w", err)
+		return nil, "", fmt.Errorf("removing an old control socket: %w: remove it by hand, or choose another --home", err)
 	}
 	l, err := listenPrivately(path)
 	if err != nil {
@@ -69,7 +69,7 @@ func checkHome(home string) error {
 	st, err := os.Stat(home)
 	switch {
 	case err != nil:
-		return fmt.Errorf("looking at the home folder: %w", err)
+		return fmt.Errorf("looking at the home folder: %w: choose another with --home", err)
 	case !st.IsDir():
 		return fmt.Errorf("the home %s is not a folder: choose another with --home", home)
 	case !isOwn(st):
@@ -105,7 +105,7 @@ func privateFolder(path string) error {
 	}
 	st, err := os.Lstat(path)
 	if err != nil {
-		return fmt.Errorf("looking at the folder for the control socket: %w", err)
+		return fmt.Errorf("looking at the folder for the control socket: %w: choose a shorter --home", err)
 	}
 	if !st.IsDir() || st.Mode().Perm()&0o077 != 0 || !isOwn(st) {
 		return fmt.Errorf("%s is not a private folder of this user (it should be a folder, mode 0700): remove it, or choose a --home with a path shorter than %d characters",

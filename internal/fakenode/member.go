@@ -79,7 +79,7 @@ func (n *Node) LanConfirm(_ context.Context, code string) (*api.Joined, error) {
 // Admit implements api.Node.
 func (n *Node) Admit(_ context.Context, code string) (*api.Member, error) {
 	if code != Code {
-		return nil, api.Errorf(api.Failed, "these are not the digits of the open request, which is closed now: if they were typed right, somebody stands between you")
+		return nil, api.Errorf(api.Failed, "these are not the digits of the open request, which is closed now: if they were typed right, somebody stands between you: let the other side ask again, or give it an invitation")
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
