@@ -1,0 +1,116 @@
+package past
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/store"
+)
+
+// Check returns an error if the node contradicts itself. It is cheap enough to be called
+// after every step of a small simulation.
+func (p *Past) Check() error {
+	objects, size := 0, int64(0)
+	for i, e := range p.shelf.list {
+		if i > 0 && bytes.Compare(p.shelf.list[i-1].object[:], e.object[:]) >= 0 {
+			return fmt.Errorf("past of %s: entries %d and %d are not in order", p.ep.Self(), i-1, i)
+		}
+		if !e.gone {
+			objects++
+			size += e.size
+		}
+	}
+	switch {
+	case objects != p.shelf.objects || size != p.shelf.bytes:
+		return fmt.Errorf("past of %s: %d objects of %d bytes are counted, %d of %d are there", p.ep.Self(), p.shelf.objects, p.shelf.bytes, objects, size)
+	case size > p.cfg.Capacity:
+		return fmt.Errorf("past of %s: %d bytes, at most %d", p.ep.Self(), size, p.cfg.Capacity)
+	case p.serving < 0 || p.serving > p.cfg.MaxTasks:
+		return fmt.Errorf("past of %s: %d tasks, at most %d", p.ep.Self(), p.serving, p.cfg.MaxTasks)
+	case p.settled && !p.loaded:
+		return fmt.Errorf("past of %s: settled before it was loaded", p.ep.Self())
+	}
+	return nil
+}
+
+// CheckDisk returns an error if what lies on the disk is not what the node believes, or is
+// not what its certificate says (S4, S5, S10). It reads everything, and is for simulations.
+func (p *Past) CheckDisk() error {
+	var bad error
+	n := 0
+	err := p.cfg.Store.Scan(Table, store.Range{}, func(key, _ []byte) bool {
+		n++
+		bad = errors.Join(bad, p.checkObject(id.Hash(key)))
+		return true
+	})
+	if n != len(p.shelf.list) {
+		bad = errors.Join(bad, fmt.Errorf("past of %s: %d objects on the disk, %d on the shelf", p.ep.Self(), n, len(p.shelf.list)))
+	}
+	return errors.Join(err, bad)
+}
+
+func (p *Past) checkObject(o id.Hash) error {
+	k, err := readKept(p.cfg.Store, o)
+	if err != nil {
+		return err
+	}
+	if e := p.shelf.find(o); e == nil || e.state != k.entry(p.cfg.Ring).state {
+		return fmt.Errorf("past of %s: object %s is not on the shelf as it is on the disk", p.ep.Self(), o.Place().Short())
+	}
+	if k.Reclaim != nil {
+		return k.Reclaim.Verify(p.cfg.Ring, p.cfg.Verifier)
+	}
+	content, err := p.cfg.Store.Get(ContentTable, o[:])
+	return errors.Join(err, k.Cert.Fits(content), k.Cert.Verify(p.cfg.Ring, p.cfg.Verifier))
+}
+
+// CheckReplicas returns an error if, in a connected ring whose nodes are all in ps and that
+// has been calm for long enough, an object is not kept by all of the nodes nearest to it,
+// and, with exact, by others too; or not in one state (S3, S6). It asks for the whole truth,
+// which no node knows, and is for simulations only.
+func CheckReplicas(exact bool, ps ...*Past) error {
+	var objects []id.Hash
+	for _, p := range ps {
+		for _, e := range p.shelf.list {
+			objects = append(objects, e.object)
+		}
+	}
+	slices.SortFunc(objects, func(a, b id.Hash) int { return bytes.Compare(a[:], b[:]) })
+	var bad error
+	for _, o := range slices.Compact(objects) {
+		bad = errors.Join(bad, checkReplicasOf(o, exact, ps))
+	}
+	return bad
+}
+
+func checkReplicasOf(o id.Hash, exact bool, ps []*Past) error {
+	near := slices.Clone(ps)
+	slices.SortFunc(near, func(a, b *Past) int {
+		switch x, y := a.ep.Self().ID, b.ep.Self().ID; {
+		case x == y:
+			return 0
+		case id.Closer(o.Place(), x, y):
+			return -1
+		}
+		return 1
+	})
+	var first *entry
+	for i, p := range near {
+		e := p.shelf.find(o)
+		if first == nil {
+			first = e
+		}
+		switch {
+		case first != nil && i < int(first.copies) && e == nil, first == nil && i == 0:
+			return fmt.Errorf("past: %s, number %d of the nodes nearest to object %s, does not keep it", p.ep.Self(), i, o.Place().Short())
+		case e != nil && i < int(first.copies) && e.state != first.state:
+			return fmt.Errorf("past: %s keeps object %s in another state than others", p.ep.Self(), o.Place().Short())
+		case exact && e != nil && i >= int(first.copies):
+			return fmt.Errorf("past: %s keeps object %s, which %d others keep", p.ep.Self(), o.Place().Short(), first.copies)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,188 @@
+package past
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/store"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// disk bounds each piece of work with the store.
+const disk = 30 * time.Second
+
+// errDamaged: an object of the own store cannot be read; it is fetched again from the
+// other holders.
+var errDamaged = errors.New("past: an object in the store is damaged")
+
+// body reads what lies in the store under an id; with content its content too, which is
+// hashed anew (RELIABILITY S4). What is damaged is put away, so that it counts as a replica
+// no longer and is fetched again.
+func (p *Past) body(t *task.T, o id.Hash, content bool) (*kept, []byte, error) {
+	type read struct {
+		kept    *kept
+		content []byte
+	}
+	st, was := p.cfg.Store, p.shelf.find(o)
+	r, err := task.Work(t, disk, func() (r read, err error) {
+		r.kept, err = readKept(st, o)
+		if err != nil || !content || r.kept.Reclaim != nil {
+			return r, err
+		}
+		if r.content, err = st.Get(ContentTable, o[:]); err != nil {
+			return r, err
+		}
+		if r.kept.Cert.Fits(r.content) != nil {
+			return r, errDamaged
+		}
+		return r, nil
+	})
+	damaged := errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrCorrupt) || errors.Is(err, errDamaged)
+	if damaged && was != nil && p.shelf.find(o) == was {
+		p.stats.Damaged++
+		p.shelf.remove(o)
+		p.unsettle()
+	}
+	return r.kept, r.content, err
+}
+
+func readKept(st store.Store, o id.Hash) (*kept, error) {
+	b, err := st.Get(Table, o[:])
+	if err != nil {
+		return nil, err
+	}
+	k := new(kept)
+	if err := wire.Unmarshal(b, k); err != nil || k.cert().ID() != o {
+		return nil, errDamaged
+	}
+	return k, nil
+}
+
+// written is a change of what lies in the store.
+type written struct {
+	kept    *kept
+	fresh   bool // content is to be written; otherwise it is there already
+	content []byte
+}
+
+// write makes a change durable; nothing is said to anybody before.
+func write(st store.Store, o id.Hash, w written) error {
+	var b store.Batch
+	b.Put(Table, o[:], wire.MustMarshal(w.kept))
+	switch {
+	case w.kept.Reclaim != nil:
+		b.Delete(ContentTable, o[:])
+	case w.fresh:
+		b.Put(ContentTable, o[:], w.content)
+	}
+	return st.Apply(&b)
+}
+
+// erase forgets entries, on the disk first, unless they have changed since.
+func (p *Past) erase(t *task.T, es []*entry) error {
+	var objects []id.Hash
+	for _, e := range es {
+		if !p.busy.held(e.object) && p.shelf.find(e.object) == e {
+			objects = append(objects, e.object)
+			p.busy[e.object] = nil
+		}
+	}
+	if len(objects) == 0 {
+		return nil
+	}
+	st := p.cfg.Store
+	_, err := task.Work(t, disk, func() (struct{}, error) {
+		var b store.Batch
+		for _, o := range objects {
+			b.Delete(Table, o[:])
+			b.Delete(ContentTable, o[:])
+		}
+		return struct{}{}, st.Apply(&b)
+	})
+	for _, o := range objects {
+		if err == nil {
+			p.shelf.remove(o)
+		}
+		p.busy.leave(o)
+	}
+	if err != nil {
+		return fmt.Errorf("past: forget %d objects: %w", len(objects), err)
+	}
+	return nil
+}
+
+const (
+	retryLoad = 5 * time.Second
+	loadSize  = 1024
+)
+
+// load reads the index from the store, at the start. It does not give up: a node that
+// does not know what it keeps says nothing about objects.
+func (p *Past) load(t *task.T) error {
+	var after []byte
+	for {
+		page, err := p.loadPage(t, after)
+		switch {
+		case errors.Is(err, task.ErrStopped):
+			return err
+		case err != nil:
+			if err := t.Sleep(retryLoad); err != nil {
+				return err
+			}
+			continue
+		case page.last == nil:
+			p.loaded = true
+			p.syncSoon(0)
+			return nil
+		}
+		for _, e := range page.list {
+			p.shelf.set(e)
+		}
+		p.stats.Damaged += page.damaged
+		after = page.last
+	}
+}
+
+type loadedPage struct {
+	list    []*entry
+	damaged uint64
+	last    []byte
+}
+
+func (p *Past) loadPage(t *task.T, after []byte) (loadedPage, error) {
+	st, ring := p.cfg.Store, p.cfg.Ring
+	return task.Work(t, disk, func() (page loadedPage, err error) {
+		r := store.Range{Limit: loadSize}
+		if after != nil {
+			r.From = append(bytes.Clone(after), 0)
+		}
+		err = st.Scan(Table, r, func(key, value []byte) bool {
+			page.last = key
+			k := new(kept)
+			if err := wire.Unmarshal(value, k); err != nil {
+				page.damaged++
+				return true
+			}
+			e := k.entry(ring)
+			if !bytes.Equal(e.object[:], key) {
+				page.damaged++
+				return true
+			}
+			page.list = append(page.list, e)
+			return true
+		})
+		return page, err
+	})
+}
+
+// inTime reports whether a certificate may be taken at this time of day: its date is not in
+// the future, and its object has not expired.
+func (p *Past) inTime(c *certificate.Certificate) bool {
+	wall := p.ep.Wall()
+	return c.Date <= wall.Add(p.cfg.Skew).UnixMilli() && !c.Expired(wall)
+}

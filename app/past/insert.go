@@ -1,0 +1,215 @@
+package past
+
+import (
+	"errors"
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// File is a file that is to be stored.
+type File struct {
+	Part    certificate.Part // see certificate.NamePart
+	Content []byte           // at most MaxContent bytes; encrypted, if it is private
+	Copies  int              // k, 1 to certificate.MaxCopies
+	Expires time.Time        // the zero time: it lives until it is reclaimed
+}
+
+// Stored says where an object is.
+type Stored struct {
+	Certificate *certificate.Certificate
+	// Receipts of the holders: of k different certified nodes, or of all that there are,
+	// where the ring has fewer. The rest of k is made when more nodes join.
+	Receipts []*certificate.Receipt
+}
+
+// Insert stores a file for an owner, under an id that is new each time (PAST, 2.1). It
+// returns when k nodes, or all of a smaller ring, have the file on their disks. It tries
+// for three times Config.Patience.
+//
+// Errors: ErrTooLarge, certificate.ErrCertificate (a field is out of its range), a
+// *TooFewError, task.ErrStopped.
+func (p *Past) Insert(t *task.T, f File, owner peer.Signer) (Stored, error) {
+	if len(f.Content) > MaxContent {
+		return Stored{}, ErrTooLarge
+	}
+	c := &certificate.Certificate{
+		Kind: certificate.File, Part: f.Part, Salt: p.salt(), Size: int64(len(f.Content)), Copies: uint8(min(max(f.Copies, 0), 255)),
+	}
+	if !f.Expires.IsZero() {
+		c.Expires = f.Expires.UnixMilli()
+	}
+	return p.sign(t, c, f.Content, owner)
+}
+
+// InsertBlock stores content under its own hash, for a time of at most
+// certificate.MaxLease; whoever stores it again prolongs that. It is Insert otherwise.
+func (p *Past) InsertBlock(t *task.T, content []byte, copies int, expires time.Time, owner peer.Signer) (Stored, error) {
+	if len(content) > MaxContent {
+		return Stored{}, ErrTooLarge
+	}
+	return p.sign(t, &certificate.Certificate{
+		Kind: certificate.Block, Size: int64(len(content)), Copies: uint8(min(max(copies, 0), 255)), Expires: expires.UnixMilli(),
+	}, content, owner)
+}
+
+func (p *Past) salt() (s peer.Salt) {
+	h := id.HashOf("salt", p.ep.Rand().Uint64(), p.ep.Rand().Uint64(), p.ep.Self().ID, int64(p.ep.Now()))
+	copy(s[:], h[:])
+	return s
+}
+
+// sign signs a certificate for content, and stores it.
+func (p *Past) sign(t *task.T, c *certificate.Certificate, content []byte, owner peer.Signer) (Stored, error) {
+	ring, wall := p.cfg.Ring, p.ep.Wall()
+	signed, err := task.Work(t, disk, func() (*certificate.Certificate, error) {
+		c.Content = certificate.ContentHash(content)
+		s := c.Sign(ring, owner, wall)
+		return s, s.Check()
+	})
+	if err != nil {
+		return Stored{}, err
+	}
+	return p.Store(t, signed, content)
+}
+
+// Store stores an object with a certificate that was signed before: to try again, to
+// renew the end of its life, or to make its copies anew. It is Insert otherwise; errors
+// besides are an *ExistsError, ErrReclaimed and certificate.ErrContent.
+func (p *Past) Store(t *task.T, c *certificate.Certificate, content []byte) (Stored, error) {
+	ring, v := p.cfg.Ring, p.cfg.Verifier
+	if len(content) > MaxContent {
+		return Stored{}, ErrTooLarge
+	}
+	if _, err := task.Work(t, disk, func() (struct{}, error) {
+		return struct{}{}, errors.Join(c.Verify(ring, v), c.Fits(content))
+	}); err != nil {
+		return Stored{}, err
+	}
+	s := &storing{p: p, put: &put{Cert: c, Content: content}, object: c.ID(), hash: c.Hash(ring), done: Stored{Certificate: c}}
+	end := p.ep.Now().Add(3 * p.cfg.Patience)
+	for {
+		err := s.try(t)
+		if err == nil || s.final != nil || errors.Is(err, task.ErrStopped) {
+			return s.done, err
+		}
+		wait := p.some()
+		if !p.ep.Now().Add(wait).Before(end) {
+			return s.done, &TooFewError{Stored: s.done, Why: err}
+		}
+		if err := t.Sleep(wait); err != nil {
+			return s.done, err
+		}
+	}
+}
+
+// storing is one insert under way.
+type storing struct {
+	p      *Past
+	put    *put
+	object id.Hash
+	hash   id.Hash // of the certificate
+	done   Stored
+	final  error // an outcome that another try would not change
+	waits  int   // how often the root was too busy to decide
+}
+
+// maxWaits is how often a busy root is waited for: who asks another first may get a
+// receipt for one content, while the root decides for a different one.
+const maxWaits = 5
+
+// try asks those of the nearest nodes that have not stored the object yet. The root is
+// asked first, alone: of two contents for one id it decides.
+func (s *storing) try(t *task.T) error {
+	k := int(s.put.Cert.Copies)
+	near, err := s.p.near(t, s.object.Place(), k)
+	if err != nil {
+		return err
+	}
+	want, why := min(k, len(near)), ErrNotReachable
+	for len(near) > 0 && len(s.done.Receipts) < want {
+		var to []*peer.Handle
+		to, near = s.next(near, want)
+		rs, err := s.p.askAll(t, to, func() wire.Message { return s.put }, nil)
+		if err != nil {
+			return err
+		}
+		for i, r := range rs {
+			switch err := s.count(t, to[i], r); {
+			case s.final != nil:
+				return s.final
+			case refusal(r.Err) == refusedBusy && len(s.done.Receipts) == 0 && s.waits < maxWaits:
+				s.waits++
+				return err
+			case err != nil:
+				why = err
+			}
+		}
+	}
+	if len(s.done.Receipts) < want {
+		return why
+	}
+	return nil
+}
+
+// next takes nodes to be asked: as many as receipts are missing, but one alone at first.
+func (s *storing) next(near []*peer.Handle, want int) (to, left []*peer.Handle) {
+	n := want - len(s.done.Receipts)
+	if len(s.done.Receipts) == 0 {
+		n = 1
+	}
+	for len(to) < n && len(near) > 0 {
+		if !s.has(near[0].ID) {
+			to = append(to, near[0])
+		}
+		near = near[1:]
+	}
+	return to, near
+}
+
+func (s *storing) has(n id.ID) bool {
+	for _, r := range s.done.Receipts {
+		if r.Holder.Node == n {
+			return true
+		}
+	}
+	return false
+}
+
+// count counts the answer of one node. It returns why the node did not store the object.
+func (s *storing) count(t *task.T, from *peer.Handle, r task.Result[wire.Message]) error {
+	switch refusal(r.Err) {
+	case refusedReclaimed:
+		s.final = ErrReclaimed
+		return ErrReclaimed
+	case refusedFull:
+		return ErrFull
+	case refusedClock:
+		return ErrClock
+	}
+	ring, v, wall := s.p.cfg.Ring, s.p.cfg.Verifier, s.p.ep.Wall()
+	switch m := r.Value.(type) {
+	case *stored:
+		_, err := task.Work(t, disk, func() (struct{}, error) {
+			return struct{}{}, m.Receipt.Verify(ring, s.object, s.hash, wall, v)
+		})
+		if err == nil && m.Receipt.Holder.Node == from.ID && !s.has(from.ID) && !s.p.expelled(m.Receipt) {
+			s.done.Receipts = append(s.done.Receipts, m.Receipt)
+			return nil
+		}
+	case *exists:
+		_, err := task.Work(t, disk, func() (struct{}, error) { return struct{}{}, m.Cert.Verify(ring, v) })
+		if err == nil && m.Cert.ID() == s.object && m.Cert.Content != s.put.Cert.Content {
+			s.final = &ExistsError{Current: m.Cert}
+			return s.final
+		}
+	default:
+		return ErrNotReachable
+	}
+	s.p.stats.BadInput++
+	return ErrNotReachable
+}

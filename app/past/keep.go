@@ -1,0 +1,205 @@
+package past
+
+import (
+	"errors"
+
+	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/store"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// onGet answers from the own store.
+func (p *Past) onGet(m *get, answer reply) {
+	e := p.shelf.find(m.Object)
+	if e == nil {
+		answer(&absent{Sure: p.knowsAll(m.Object.Place())}, 0)
+		return
+	}
+	p.work(answer, func(t *task.T) (wire.Message, uint16) {
+		k, content, err := p.body(t, m.Object, !m.Bare)
+		switch {
+		case errors.Is(err, errDamaged), errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrCorrupt):
+			return &absent{}, 0
+		case err != nil:
+			return nil, refusedFailed
+		case k.Reclaim != nil:
+			return &absent{Sure: true, Reclaim: k.Reclaim}, 0
+		case k.Cert.Expired(p.ep.Wall()):
+			return &absent{Sure: true}, 0
+		}
+		return &object{Cert: k.Cert, Content: content}, 0
+	})
+}
+
+// knowsAll reports whether this node would keep an object with this place if there was
+// one: it is one of the holders, has asked its fellows, and none went away a moment ago
+// who may have the only replica.
+func (p *Past) knowsAll(key id.ID) bool {
+	set := p.ep.ReplicaSet(key, p.cfg.Copies)
+	if !p.settled || !contains(set, p.ep.Self().ID) {
+		return false
+	}
+	return p.awayNearer(key, set[len(set)-1].ID) == 0
+}
+
+func (p *Past) onPut(t *task.T, m *put) (wire.Message, uint16) {
+	o := p.take(t, m.Cert, m.Content, true)
+	switch {
+	case o.code != 0:
+		return nil, o.code
+	case o.other != nil:
+		return &exists{Cert: o.other}, 0
+	}
+	p.stats.Receipts++
+	return &stored{Receipt: o.receipt}, 0
+}
+
+// outcome is what became of an object that was to be kept.
+type outcome struct {
+	code    uint16                   // of a refusal, or
+	other   *certificate.Certificate // what is kept instead, or
+	receipt *certificate.Receipt     // if one was wanted
+}
+
+// take keeps an object: it is verified, written down, and only then is a receipt given.
+// With receipt it is an insert, which never takes another content's place. Without, it
+// comes from another holder, and of two contents all holders keep the same.
+func (p *Past) take(t *task.T, c *certificate.Certificate, content []byte, receipt bool) outcome {
+	o := c.ID()
+	if code := p.mayTake(o, c); code != 0 {
+		return outcome{code: code}
+	}
+	if p.busy.take(t, o) != nil {
+		return outcome{code: refusedBusy}
+	}
+	defer p.busy.leave(o)
+	ring, v := p.cfg.Ring, p.cfg.Verifier
+	if _, err := task.Work(t, disk, func() (struct{}, error) {
+		return struct{}{}, errors.Join(c.Fits(content), c.Verify(ring, v))
+	}); err != nil {
+		p.stats.BadInput++
+		return outcome{code: refusedInvalid}
+	}
+	w := &written{kept: &kept{Cert: c}, fresh: true, content: content}
+	e := p.shelf.find(o)
+	switch {
+	case e != nil && e.gone && c.Date <= e.date:
+		return outcome{code: refusedReclaimed}
+	case (e == nil || e.gone) && !p.room(c.Size):
+		return outcome{code: refusedFull}
+	case e != nil && !e.gone:
+		k, _, err := p.body(t, o, true)
+		switch {
+		case err != nil:
+			return outcome{code: refusedFailed}
+		case k.Cert.Content != c.Content && (receipt || !c.Over(k.Cert, ring)):
+			return outcome{other: k.Cert}
+		case k.Cert.Content == c.Content && !c.Over(k.Cert, ring):
+			w = nil // what is here is as good
+		case k.Cert.Content == c.Content:
+			w.fresh = false
+		}
+	}
+	return p.commit(t, o, c, w, receipt)
+}
+
+// commit writes, and signs the receipt.
+func (p *Past) commit(t *task.T, o id.Hash, c *certificate.Certificate, w *written, receipt bool) outcome {
+	cert, signer, st, ring, wall := p.cfg.Certificate(), p.cfg.Signer, p.cfg.Store, p.cfg.Ring, p.ep.Wall()
+	if receipt && cert == nil {
+		return outcome{code: refusedBusy}
+	}
+	r, err := task.Work(t, disk, func() (*certificate.Receipt, error) {
+		if w != nil {
+			if err := write(st, o, *w); err != nil {
+				return nil, err
+			}
+		}
+		if !receipt {
+			return nil, nil
+		}
+		return certificate.NewReceipt(ring, o, c.Hash(ring), cert, signer, wall), nil
+	})
+	switch {
+	case errors.Is(err, store.ErrFull):
+		return outcome{code: refusedFull}
+	case err != nil:
+		return outcome{code: refusedFailed}
+	}
+	if w != nil {
+		p.keep(w.kept.entry(ring))
+	}
+	return outcome{receipt: r}
+}
+
+// keep puts an entry on the shelf, whose object is on the disk.
+func (p *Past) keep(e *entry) {
+	p.shelf.set(e)
+	p.widest = max(p.widest, int(e.copies))
+}
+
+// mayTake looks at what needs no signature to be checked.
+func (p *Past) mayTake(o id.Hash, c *certificate.Certificate) uint16 {
+	switch {
+	case !p.loaded || p.stopped:
+		return refusedBusy
+	case c.Kind == certificate.Mutable:
+		return refusedInvalid // not by this message
+	case !p.holder(o.Place(), int(c.Copies)):
+		return refusedNotHolder
+	case !p.inTime(c):
+		return refusedClock
+	}
+	return 0
+}
+
+// room reports whether one more object of this size may be kept.
+func (p *Past) room(size int64) bool {
+	return len(p.shelf.list) < p.cfg.MaxObjects && p.shelf.bytes+size <= p.cfg.Capacity
+}
+
+func (p *Past) onReclaim(t *task.T, m *reclaim) (wire.Message, uint16) {
+	if code := p.takeReclaim(t, m.Reclaim); code != 0 {
+		return nil, code
+	}
+	return &reclaimed{}, 0
+}
+
+// takeReclaim gives an object up, and remembers that, so that no other holder brings it
+// back. It returns 0 or the code of a refusal.
+func (p *Past) takeReclaim(t *task.T, r *certificate.Reclaim) uint16 {
+	o := r.Of.ID()
+	switch {
+	case !p.loaded || p.stopped:
+		return refusedBusy
+	case !p.holder(o.Place(), int(r.Of.Copies)):
+		return refusedNotHolder
+	case r.Date > p.ep.Wall().Add(p.cfg.Skew).UnixMilli():
+		return refusedClock
+	}
+	if p.busy.take(t, o) != nil {
+		return refusedBusy
+	}
+	defer p.busy.leave(o)
+	ring, v, st := p.cfg.Ring, p.cfg.Verifier, p.cfg.Store
+	if _, err := task.Work(t, disk, func() (struct{}, error) { return struct{}{}, r.Verify(ring, v) }); err != nil {
+		p.stats.BadInput++
+		return refusedInvalid
+	}
+	k := &kept{Reclaim: r}
+	next := k.entry(ring)
+	if e := p.shelf.find(o); e != nil && (e.date > r.Of.Date || e.gone && (e.date == r.Of.Date && e.state >= next.state)) {
+		return 0 // what is here is as new, or was stored again since
+	} else if e == nil && len(p.shelf.list) >= p.cfg.MaxObjects {
+		return refusedFull
+	}
+	if _, err := task.Work(t, disk, func() (struct{}, error) {
+		return struct{}{}, write(st, o, written{kept: k})
+	}); err != nil {
+		return refusedFailed
+	}
+	p.keep(next)
+	return 0
+}

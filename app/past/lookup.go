@@ -1,0 +1,177 @@
+package past
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// Found is an object that was read: its certificate and content are verified.
+type Found struct {
+	Certificate *certificate.Certificate
+	Content     []byte
+}
+
+// Lookup reads an object (PAST, 2.1): from the first replica on the way to its root, and
+// if that leads nowhere from each of the holders.
+//
+// Errors: ErrNotFound, ErrNotReachable, task.ErrStopped.
+func (p *Past) Lookup(t *task.T, o id.Hash) (Found, error) { return p.find(t, &get{Object: o}) }
+
+// Inspect is Lookup without the content.
+func (p *Past) Inspect(t *task.T, o id.Hash) (*certificate.Certificate, error) {
+	f, err := p.find(t, &get{Object: o, Bare: true})
+	return f.Certificate, err
+}
+
+func (p *Past) find(t *task.T, q *get) (Found, error) {
+	if !p.ep.Ready() {
+		return Found{}, ErrNotReachable
+	}
+	end := p.ep.Now().Add(p.cfg.Patience)
+	l := &lookup{p: p, q: q}
+	m, err := task.Await(t, p.cfg.Ask+grace, func(resolve func(wire.Message, error)) {
+		p.ep.Request(q.Object.Place(), encode(q), kbr.Options{Timeout: p.cfg.Ask}, func(a kbr.Answer, err error) {
+			if err != nil {
+				resolve(nil, err)
+				return
+			}
+			resolve(table.Decode(a.Payload))
+		})
+	})
+	for {
+		if err == nil {
+			err = l.take(t, m)
+		}
+		if l.found != nil || errors.Is(err, task.ErrStopped) {
+			return l.result(err)
+		}
+		// The first node is a hint, never enough to say that there is nothing.
+		if err = l.askHolders(t); l.found != nil || errors.Is(err, task.ErrStopped) || errors.Is(err, ErrNotFound) {
+			return l.result(err)
+		}
+		wait := p.some()
+		if !p.ep.Now().Add(wait).Before(end) {
+			return Found{}, ErrNotReachable
+		}
+		if err := t.Sleep(wait); err != nil {
+			return Found{}, err
+		}
+	}
+}
+
+// lookup is one Lookup under way.
+type lookup struct {
+	p     *Past
+	q     *get
+	found *Found
+	// reclaimed: a holder showed that the owner gave the object back.
+	reclaimed bool
+}
+
+func (l *lookup) result(err error) (Found, error) {
+	if l.found != nil {
+		return *l.found, nil
+	}
+	return Found{}, err
+}
+
+// take verifies an answer and keeps what it brings.
+func (l *lookup) take(t *task.T, m wire.Message) error {
+	ring, v, wall, q := l.p.cfg.Ring, l.p.cfg.Verifier, l.p.ep.Wall(), l.q
+	switch m := m.(type) {
+	case *object:
+		_, err := task.Work(t, disk, func() (struct{}, error) {
+			err := m.Cert.Verify(ring, v)
+			switch {
+			case err != nil:
+			case m.Cert.ID() != q.Object, m.Cert.Expired(wall):
+				err = errMessage
+			case !q.Bare:
+				err = m.Cert.Fits(m.Content)
+			}
+			return struct{}{}, err
+		})
+		if err != nil {
+			l.p.stats.BadInput++
+			return err
+		}
+		l.found = &Found{Certificate: m.Cert, Content: m.Content}
+	case *absent:
+		if m.Reclaim == nil {
+			return nil
+		}
+		_, err := task.Work(t, disk, func() (struct{}, error) { return struct{}{}, m.Reclaim.Verify(ring, v) })
+		if err != nil || m.Reclaim.Of.ID() != q.Object {
+			l.p.stats.BadInput++
+			return err
+		}
+		l.reclaimed = true
+	}
+	return nil
+}
+
+// askHolders asks the nodes near the object: at first those who keep it if it has no more
+// replicas than usual, then all who may.
+func (l *lookup) askHolders(t *task.T) error {
+	near, err := l.p.near(t, l.q.Object.Place(), certificate.MaxCopies)
+	if err != nil {
+		return err
+	}
+	first := min(l.p.cfg.Copies, len(near))
+	sure, err := l.ask(t, near[:first])
+	switch {
+	case err != nil || l.found != nil:
+		return err
+	case len(sure) >= first/2+1 && contains(sure, near[0].ID):
+		return ErrNotFound // the root is among them, as it keeps even what has one copy
+	}
+	if _, err := l.ask(t, near[first:]); err != nil || l.found != nil {
+		return err
+	}
+	if l.reclaimed {
+		return ErrNotFound
+	}
+	return ErrNotReachable
+}
+
+// ask asks several nodes at once and takes the first good answer. It returns those who
+// are sure that there is no such object.
+func (l *lookup) ask(t *task.T, to []*peer.Handle) (sure []*peer.Handle, err error) {
+	if len(to) == 0 {
+		return nil, nil
+	}
+	rs, err := l.p.askAll(t, to, func() wire.Message { return l.q }, func(so []task.Result[wire.Message]) bool {
+		return slices.ContainsFunc(so, func(r task.Result[wire.Message]) bool {
+			_, ok := r.Value.(*object)
+			return ok
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i, r := range rs {
+		switch m := r.Value.(type) {
+		case *absent:
+			if m.Sure {
+				sure = append(sure, to[i])
+			}
+			if err := l.take(t, m); errors.Is(err, task.ErrStopped) {
+				return nil, err
+			}
+		case *object:
+			if err := l.take(t, m); l.found != nil || errors.Is(err, task.ErrStopped) {
+				return nil, err
+			}
+			// Who gives rubbish stops nobody: the others are asked without him.
+			return l.ask(t, slices.Delete(slices.Clone(to), i, i+1))
+		}
+	}
+	return sure, nil
+}

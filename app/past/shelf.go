@@ -1,0 +1,140 @@
+package past
+
+import (
+	"bytes"
+	"encoding/binary"
+	"slices"
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/id"
+)
+
+// entry is what a holder remembers of an object that lies in its store. It is not
+// changed once it is on the shelf.
+type entry struct {
+	object  id.Hash
+	kind    certificate.Kind
+	copies  uint8
+	gone    bool // reclaimed: no content
+	size    int64
+	content id.Hash
+	date    int64 // of the certificate; if gone, of the last one that the reclaim ends
+	since   int64 // if gone: when it was reclaimed
+	expires int64
+	state   state
+}
+
+// state is a short hash of all that a holder keeps of an object: who has the same has the
+// same state. 0 is nothing.
+type state uint64
+
+const stateSize = 8
+
+func (e *entry) expired(now time.Time) bool { return e.expires != 0 && now.UnixMilli() >= e.expires }
+
+// kept is what lies in the store, in Table: one of the two.
+type kept struct {
+	Cert    *certificate.Certificate `cbor:"1,keyasint,omitempty"`
+	Reclaim *certificate.Reclaim     `cbor:"2,keyasint,omitempty"`
+}
+
+// Check implements wire.Checker.
+func (k *kept) Check() error {
+	if k.Reclaim != nil {
+		return k.Reclaim.Check()
+	}
+	return k.Cert.Check()
+}
+
+func (k *kept) cert() *certificate.Certificate {
+	if k.Reclaim != nil {
+		return k.Reclaim.Of
+	}
+	return k.Cert
+}
+
+func (k *kept) entry(ring id.Hash) *entry {
+	c := k.cert()
+	e := &entry{object: c.ID(), kind: c.Kind, copies: c.Copies, size: c.Size, content: c.Content, date: c.Date, expires: c.Expires}
+	hash := c.Hash(ring)
+	if k.Reclaim != nil {
+		// The date of the reclaim is not part of it: two reclaims of one certificate are
+		// the same to all.
+		e.gone, e.size, e.since = true, 0, k.Reclaim.Date
+		hash = id.HashOf("reclaimed", hash)
+	}
+	e.state = state(binary.BigEndian.Uint64(hash[:])) | 1
+	return e
+}
+
+// shelf is the index of what this node keeps, in the order of the objects' ids.
+type shelf struct {
+	list    []*entry
+	objects int   // not gone
+	bytes   int64 // of content
+}
+
+func (s *shelf) at(object id.Hash) (int, bool) {
+	return slices.BinarySearchFunc(s.list, object, func(e *entry, o id.Hash) int { return bytes.Compare(e.object[:], o[:]) })
+}
+
+func (s *shelf) find(object id.Hash) *entry {
+	if i, have := s.at(object); have {
+		return s.list[i]
+	}
+	return nil
+}
+
+// state is that of an object, 0 if there is none.
+func (s *shelf) state(object id.Hash) state {
+	if e := s.find(object); e != nil {
+		return e.state
+	}
+	return 0
+}
+
+func (s *shelf) set(e *entry) {
+	i, have := s.at(e.object)
+	if have {
+		s.count(s.list[i], -1)
+		s.list[i] = e
+	} else {
+		s.list = slices.Insert(s.list, i, e)
+	}
+	s.count(e, 1)
+}
+
+func (s *shelf) remove(object id.Hash) {
+	if i, have := s.at(object); have {
+		s.count(s.list[i], -1)
+		s.list = slices.Delete(s.list, i, i+1)
+	}
+}
+
+func (s *shelf) count(e *entry, n int) {
+	s.bytes += int64(n) * e.size
+	if !e.gone {
+		s.objects += n
+	}
+}
+
+// arc returns the entries whose places lie on an arc, in the order of the ring from its
+// start.
+func (s *shelf) arc(r id.Range) []*entry {
+	if r.Full {
+		return s.list
+	}
+	from := r.From.Bytes()
+	var first id.Hash
+	copy(first[:], from[:])
+	i, _ := s.at(first)
+	n := 0
+	for n < len(s.list) && r.Contains(s.list[(i+n)%len(s.list)].object.Place()) {
+		n++
+	}
+	if i+n <= len(s.list) {
+		return s.list[i : i+n]
+	}
+	return append(slices.Clone(s.list[i:]), s.list[:i+n-len(s.list)]...)
+}

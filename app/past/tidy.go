@@ -1,0 +1,135 @@
+package past
+
+import (
+	"encoding/binary"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+// quota is how much of something may be done in an hour.
+type quota struct {
+	since task.Instant
+	done  int
+}
+
+// left returns how much of limit is left in the hour that began at since.
+func (q *quota) left(now task.Instant, limit int) int {
+	if now.Sub(q.since) >= time.Hour {
+		q.since, q.done = now, 0
+	}
+	return max(0, limit-q.done)
+}
+
+// maxTidy is how many surplus replicas are looked at in one round.
+const maxTidy = 1024
+
+// tidy forgets what has expired, reclaims that all know of by now, and surplus replicas.
+func (p *Past) tidy(t *task.T) error {
+	now, wall := p.ep.Now(), p.ep.Wall()
+	var old, spare []*entry
+	// However wrong the clock may be, it costs a hundredth of the objects an hour.
+	left := p.erased.left(now, max(1, len(p.shelf.list)/100))
+	own := p.keysOf(p.ep.Self())
+	was := p.surplus
+	p.surplus = make(map[id.Hash]task.Instant)
+	for _, e := range p.shelf.list {
+		over := e.expired(wall.Add(-p.cfg.Skew))
+		if e.gone {
+			over = wall.UnixMilli() >= e.since+p.cfg.Forget.Milliseconds()
+		}
+		switch {
+		case over && left > 0:
+			left--
+			p.erased.done++
+			old = append(old, e)
+		case over || own.due(e):
+		default:
+			since, known := was[e.object]
+			if !known {
+				since = now
+			}
+			p.surplus[e.object] = since
+			if now.Sub(since) >= p.cfg.Surplus && len(spare) < maxTidy {
+				spare = append(spare, e)
+			}
+		}
+	}
+	kept, err := p.elsewhere(t, spare)
+	if err != nil {
+		return err
+	}
+	return p.erase(t, append(old, kept...))
+}
+
+// elsewhere returns those of some surplus replicas of which each node that is to keep
+// them has one, all in the same state. That may be another state than this node's: they
+// have had the time to fetch its, and have decided. A node that lies makes nobody lose
+// more than the replica that it should keep itself.
+func (p *Past) elsewhere(t *task.T, spare []*entry) (kept []*entry, err error) {
+	type holder struct {
+		node *peer.Handle
+		of   []*entry
+	}
+	var hs []*holder
+	polls := make(map[id.Hash]*poll)
+	for _, e := range spare {
+		set := p.replicas(e.object.Place(), int(e.copies), 0)
+		if len(set) == 0 || contains(set, p.ep.Self().ID) {
+			continue // it is too far to know, or the nodes have changed since
+		}
+		polls[e.object] = &poll{missing: len(set)}
+		for _, n := range set {
+			i := slices.IndexFunc(hs, func(h *holder) bool { return h.node.ID == n.ID })
+			if i < 0 {
+				i = len(hs)
+				hs = append(hs, &holder{node: n})
+			}
+			hs[i].of = append(hs[i].of, e)
+		}
+	}
+	for _, h := range hs {
+		for es := range slices.Chunk(h.of, maxHave) {
+			q := new(have)
+			for _, e := range es {
+				q.Objects = append(q.Objects, e.object)
+			}
+			m, err := p.askOne(t, h.node, q)
+			if errors.Is(err, task.ErrStopped) {
+				return nil, err
+			}
+			got, ok := m.(*having)
+			if err != nil || !ok || len(got.States) != len(es)*stateSize {
+				continue
+			}
+			for i, e := range es {
+				polls[e.object].count(state(binary.BigEndian.Uint64(got.States[i*stateSize:])))
+			}
+		}
+	}
+	for _, e := range spare {
+		if v := polls[e.object]; v != nil && v.agreed() {
+			kept = append(kept, e)
+		}
+	}
+	return kept, nil
+}
+
+// poll is what the holders of an object say that they have.
+type poll struct {
+	missing int // answers
+	state   state
+	differ  bool
+}
+
+func (v *poll) count(s state) {
+	v.missing--
+	v.differ = v.differ || s == 0 || v.state != 0 && v.state != s
+	v.state = s
+}
+
+func (v *poll) agreed() bool { return v.missing == 0 && !v.differ }

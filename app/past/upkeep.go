@@ -1,0 +1,323 @@
+package past
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+const (
+	// calm is the time after a change among the neighbours before the others are
+	// asked, so that several changes cost one round.
+	calm = 300 * time.Millisecond
+	// syncAgain is the time after a round that failed; after each further one it
+	// doubles.
+	syncAgain = 3 * time.Second
+	// stubborn is the time after which a node no longer waits for neighbours that
+	// are not newcomers: perhaps the whole ring started at once, and one is silent.
+	stubborn = 2 * time.Minute
+	// maxFellows is the largest number of neighbours that may keep something in common
+	// with this node, on both sides.
+	maxFellows = 2 * certificate.MaxCopies
+	// atOnce is the number of objects that are fetched at once.
+	atOnce = 8
+	// maxStrays bounds how many objects a neighbour can announce in one round.
+	maxStrays = 1 << 20
+)
+
+// upkeep is what a node knows of how replicas stand around it.
+type upkeep struct {
+	settled bool         // the fellow holders were asked since the last of them changed
+	old     bool         // it was settled once: no newcomer
+	unsure  task.Instant // since when it is not settled
+	epoch   uint64       // counts changes among the neighbours
+	failed  int          // rounds, one after another
+	widest  int          // the largest number of copies of any object that is known of
+	fellows []id.ID
+	away    []absence
+	surplus map[id.Hash]task.Instant // replicas that are not this node's to keep, since when
+	erased  quota
+	timer   task.Timer
+	syncing bool
+}
+
+// absence is a node that was among the neighbours and is away; or was only pushed out by
+// newcomers, and then is too far from all that is kept here to matter.
+type absence struct {
+	node  id.ID
+	since task.Instant
+}
+
+func (p *Past) begin() {
+	p.unsure, p.widest, p.surplus = p.ep.Now(), p.cfg.Copies, make(map[id.Hash]task.Instant)
+}
+
+// Update implements kbr.App: when those near change, so may what this node keeps.
+func (p *Past) Update(n *peer.Handle, joined bool) {
+	was := slices.Contains(p.fellows, n.ID)
+	p.away = slices.DeleteFunc(p.away, func(a absence) bool { return a.node == n.ID })
+	if !joined && p.cfg.Absence > 0 && (p.cfg.Expelled == nil || !p.cfg.Expelled(n.ID)) {
+		p.away = append(p.away, absence{n.ID, p.ep.Now()})
+		p.ep.After(p.cfg.Absence, p.returned)
+	}
+	p.look()
+	if was || slices.Contains(p.fellows, n.ID) {
+		p.unsettle()
+	}
+}
+
+// returned forgets those who were away for too long: they are not waited for any more.
+func (p *Past) returned() {
+	n := len(p.away)
+	p.away = slices.DeleteFunc(p.away, func(a absence) bool { return p.ep.Now().Sub(a.since) >= p.cfg.Absence })
+	if len(p.away) < n {
+		p.unsettle()
+	}
+}
+
+// look remembers who is near: the nodes that keep something in common with this one.
+func (p *Past) look() {
+	p.fellows = p.fellows[:0]
+	for _, h := range p.neighbours() {
+		p.fellows = append(p.fellows, h.ID)
+	}
+}
+
+// neighbours returns those who keep something in common with this node: the k nearest on
+// either side. The nearest on both sides together may all lie on one.
+func (p *Past) neighbours() []*peer.Handle {
+	all, self := p.ep.NeighborSet(maxFellows), p.ep.Self().ID
+	if len(all) <= 2*p.widest {
+		return all
+	}
+	slices.SortFunc(all, func(a, b *peer.Handle) int { return a.ID.Sub(self).Cmp(b.ID.Sub(self)) })
+	return slices.Concat(all[:p.widest], all[len(all)-p.widest:])
+}
+
+// awayNearer is how many of those who are away are nearer to a key than a node.
+func (p *Past) awayNearer(key, than id.ID) (n int) {
+	for _, a := range p.away {
+		if id.Closer(key, a.node, than) {
+			n++
+		}
+	}
+	return n
+}
+
+// wanted reports whether this node should fetch an object. It is one of the k nearest
+// nodes there are. If that is so only because others went away a moment ago, they
+// are waited for as long as a majority of the replicas is there.
+func (p *Past) wanted(key id.ID, k int) bool {
+	set := p.replicas(key, k, 0)
+	rank := slices.IndexFunc(set, func(h *peer.Handle) bool { return h.ID == p.ep.Self().ID })
+	if rank < 0 {
+		return false
+	}
+	if rank+p.awayNearer(key, p.ep.Self().ID) < k {
+		return true
+	}
+	there := 0
+	for i, h := range set {
+		if i+p.awayNearer(key, h.ID) < k {
+			there++
+		}
+	}
+	return there < k/2+1
+}
+
+// unsettle notes that the holders nearby have changed: until the others were asked,
+// this node does not say that an object does not exist.
+func (p *Past) unsettle() {
+	p.epoch++
+	p.failed = 0
+	if p.settled {
+		p.settled, p.unsure = false, p.ep.Now()
+	}
+	p.syncSoon(calm)
+}
+
+// syncSoon starts a round in a while, unless one is under way: that will see to it.
+func (p *Past) syncSoon(in time.Duration) {
+	if p.syncing || !p.loaded {
+		return
+	}
+	p.timer.Stop()
+	p.timer = p.ep.After(in, func() {
+		p.syncing = true
+		again := p.cfg.Sync
+		epoch := p.epoch
+		p.ep.Go(func(t *task.T) (err error) {
+			again, err = p.round(t, epoch)
+			return err
+		}, func(err error) {
+			p.syncing = false
+			switch {
+			case errors.Is(err, task.ErrStopped):
+				return
+			case err != nil:
+				again = syncAgain // the own disk fails
+			case p.epoch != epoch:
+				again = calm
+			}
+			p.syncSoon(again)
+		})
+	})
+}
+
+// round fetches what this node should keep and does not, and forgets what it need not
+// keep. It returns when to do so again.
+func (p *Past) round(t *task.T, epoch uint64) (time.Duration, error) {
+	if !p.ep.Ready() {
+		return time.Second, nil
+	}
+	width := p.widest
+	p.look()
+	fellows := p.neighbours()
+	whole, sure := 0, 0
+	for _, h := range fellows {
+		heard, old, err := p.meet(t, h)
+		if errors.Is(err, task.ErrStopped) {
+			return 0, err
+		}
+		if heard {
+			whole++
+		}
+		if heard && old {
+			sure++
+		}
+	}
+	// All were heard; or half, who are no newcomers; or half, and there is nothing better
+	// to be had.
+	if p.epoch == epoch && p.widest == width && (whole == len(fellows) || 2*sure >= len(fellows) ||
+		2*whole >= len(fellows) && p.ep.Now().Sub(p.unsure) > stubborn) {
+		p.settled, p.old = true, true
+	}
+	switch {
+	case p.widest > width:
+		return calm, nil // there are more to be asked
+	case whole < len(fellows):
+		p.failed++
+		return min(syncAgain<<min(p.failed-1, 10), p.cfg.Sync), nil
+	}
+	p.failed = 0
+	if err := p.tidy(t); err != nil {
+		return 0, err
+	}
+	// Not all at the same moment.
+	return p.cfg.Sync/2 + time.Duration(p.ep.Rand().Int64N(int64(p.cfg.Sync))), nil
+}
+
+// meet fetches from one neighbour what this node should keep. heard tells that he was
+// heard to the end and gave what he listed; old that he is no newcomer.
+func (p *Past) meet(t *task.T, h *peer.Handle) (heard, old bool, err error) {
+	heard, old, err = p.compareArc(t, h, id.Range{Full: true}, 0)
+	if !heard || err != nil {
+		return false, false, err
+	}
+	q := new(strays)
+	for range maxStrays / maxItems {
+		m, err := p.askOne(t, h, q)
+		list, ok := m.(*items)
+		if err != nil || !ok {
+			return false, false, err
+		}
+		xs := readItems(list.Items)
+		if ok, err := p.fetch(t, h, xs); !ok {
+			return false, false, err
+		}
+		if !list.More || len(xs) == 0 {
+			return true, old, nil
+		}
+		q = &strays{After: xs[len(xs)-1].object}
+	}
+	return false, false, nil
+}
+
+// compareArc compares an arc with a neighbour, and fetches where they differ.
+func (p *Past) compareArc(t *task.T, h *peer.Handle, arc id.Range, depth int) (heard, old bool, err error) {
+	c := cutOf(arc)
+	m, err := p.askOne(t, h, &compare{Arc: arc, Sums: c.sums(p.shared(arc, h))})
+	d, ok := m.(*differs)
+	if err != nil || !ok {
+		return false, false, err
+	}
+	p.widest = max(p.widest, int(d.Widest))
+	if ok, err := p.fetch(t, h, readItems(d.Items)); !ok {
+		return false, false, err
+	}
+	for part := range parts {
+		if d.Deeper&(1<<part) == 0 {
+			continue
+		}
+		if depth == maxDepth || c.shift == 0 {
+			return false, false, nil
+		}
+		if heard, _, err := p.compareArc(t, h, c.arcOf(part), depth+1); !heard {
+			return false, false, err
+		}
+	}
+	return true, d.Sure, nil
+}
+
+// fetch fetches what this node lacks of what a neighbour lists, and reports whether he
+// gave all of it.
+func (p *Past) fetch(t *task.T, h *peer.Handle, xs []item) (bool, error) {
+	xs = slices.DeleteFunc(xs, func(x item) bool {
+		return p.shelf.state(x.object) == x.state || !p.wanted(x.object.Place(), int(x.copies))
+	})
+	all := true
+	for len(xs) > 0 {
+		some := xs[:min(atOnce, len(xs))]
+		xs = xs[len(some):]
+		rs, err := task.Gather(t, p.cfg.Ask+grace, len(some), func(i int, resolve func(wire.Message, error)) {
+			p.ask(h, &get{Object: some[i].object}, resolve)
+		}, nil)
+		if err != nil {
+			return false, err
+		}
+		for i, r := range rs {
+			ok, err := p.fetched(t, some[i].object, r)
+			if err != nil {
+				return false, err
+			}
+			all = all && ok
+		}
+	}
+	return all, nil
+}
+
+// fetched keeps what a neighbour gave, once it is verified.
+func (p *Past) fetched(t *task.T, o id.Hash, r task.Result[wire.Message]) (ok bool, err error) {
+	switch m := r.Value.(type) {
+	case *object:
+		if m.Cert.ID() != o || m.Cert.Size != int64(len(m.Content)) {
+			p.stats.BadInput++
+			return false, nil
+		}
+		had := p.shelf.find(o)
+		out := p.take(t, m.Cert, m.Content, false)
+		if had == nil && out.code == 0 {
+			p.stats.Copied++
+		}
+		return lasting(out.code), nil
+	case *absent:
+		if m.Reclaim == nil || m.Reclaim.Of.ID() != o {
+			return false, nil
+		}
+		code := p.takeReclaim(t, m.Reclaim)
+		return lasting(code), nil
+	}
+	return false, nil
+}
+
+// lasting reports whether another try would come to the same: what a neighbour gave was
+// kept, or was refused for a reason that stands.
+func lasting(code uint16) bool {
+	return code != refusedBusy && code != refusedInvalid && code != refusedFailed
+}
