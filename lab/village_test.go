@@ -10,6 +10,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/app/im"
+	"github.com/phyllo-net/phyllo/app/im/books"
 	"github.com/phyllo-net/phyllo/app/im/letter"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
@@ -328,7 +329,7 @@ func TestMessagesWithoutALink(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !v.Sim.RunUntil(func() bool { err = im.CheckComplete(v.books()); return err == nil }, time.Second, 2*time.Minute) {
+			if !v.Sim.RunUntil(func() bool { err = books.CheckComplete(v.books()); return err == nil }, time.Second, 2*time.Minute) {
 				t.Fatalf("not all arrived: %v", err)
 			}
 			if err := bob.call(func(t *task.T) error { return bob.im.MarkRead(t, bob.user.Key(), first) }); err != nil {
@@ -338,7 +339,7 @@ func TestMessagesWithoutALink(t *testing.T) {
 			if !v.Sim.RunUntil(read, time.Second, 2*time.Minute) {
 				t.Errorf("the receipt did not come: %+v", v.books()[0].Messages[0])
 			}
-			if err := im.CheckBooks(v.books()); err != nil {
+			if err := books.Check(v.books()); err != nil {
 				t.Error(err)
 			}
 		})
@@ -381,16 +382,16 @@ func TestMessagesInStorms(t *testing.T) {
 					})
 				}
 				v.Sim.RunFor(2 * time.Second)
-				if err := im.CheckBooks(v.books()); err != nil {
+				if err := books.Check(v.books()); err != nil {
 					t.Fatalf("at %v: %v", v.Sim.Now(), err)
 				}
 			}
 			v.Sim.Heal()
 			var err error
-			if !v.Sim.RunUntil(func() bool { err = im.CheckComplete(v.books()); return err == nil }, 5*time.Second, 4*time.Minute) {
+			if !v.Sim.RunUntil(func() bool { err = books.CheckComplete(v.books()); return err == nil }, 5*time.Second, 4*time.Minute) {
 				t.Errorf("not all arrived: %v", err)
 			}
-			if err := im.CheckBooks(v.books()); err != nil {
+			if err := books.Check(v.books()); err != nil {
 				t.Error(err)
 			}
 			if sent < 30 {
@@ -404,13 +405,13 @@ func TestMessagesInStorms(t *testing.T) {
 }
 
 // books reads what is on all disks now.
-func (v *village) books() (all []im.Books) {
+func (v *village) books() (all []books.Books) {
 	v.t.Helper()
 	for _, h := range v.houses {
 		if h.user.Signer == nil {
 			continue
 		}
-		b, err := im.ReadBooks(h.disk.Clone(), h.user.Key())
+		b, err := books.Load(h.disk.Clone(), h.user.Key())
 		if err != nil {
 			v.t.Fatalf("the books of %s: %v", h.user.Name, err)
 		}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/im/books"
 	"github.com/phyllo-net/phyllo/app/im/letter"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
@@ -35,8 +36,8 @@ func (m *IM) Send(t *task.T, from peer.Key, to, text string) (letter.MsgID, Stat
 	if err != nil {
 		return letter.MsgID{}, 0, err
 	}
-	d := draft{id: letter.MsgID{ID: m.random()}, name: name, text: text, most: m.cfg.MaxQueued}
-	pinned, err := transact(t, a, func(l *ledger) (bool, error) { return l.enqueue(d) })
+	d := books.Draft{ID: letter.MsgID{ID: m.random()}, Name: name, Text: text, Most: m.cfg.MaxQueued}
+	pinned, err := transact(t, a, func(l *books.Ledger) (bool, error) { return l.Enqueue(d) })
 	if err != nil {
 		return letter.MsgID{}, 0, err
 	}
@@ -49,7 +50,7 @@ func (m *IM) Send(t *task.T, from peer.Key, to, text string) (letter.MsgID, Stat
 	if at, ok := a.courier(name); ok && pinned {
 		a.couriers[at].readBeside()
 	}
-	return d.id, Queued, nil
+	return d.ID, Queued, nil
 }
 
 // sendPatience bounds the wait for the directory in Send.
@@ -57,19 +58,19 @@ const sendPatience = 10 * time.Second
 
 // firstReading looks up a name that was never written to, and pins what it finds.
 // What cannot be sent for good is taken back.
-func (a *account) firstReading(t *task.T, d draft) error {
-	got, err := a.room.shortLookup(t, d.name, sendPatience)
+func (a *account) firstReading(t *task.T, d books.Draft) error {
+	got, err := a.room.shortLookup(t, d.Name, sendPatience)
 	if err == nil {
-		var p pin
-		if p, err = transact(t, a, func(l *ledger) (pin, error) { return l.meet(d.name, got) }); err == nil {
-			err = p.blocked()
+		var p books.Pin
+		if p, err = transact(t, a, func(l *books.Ledger) (books.Pin, error) { return l.Meet(d.Name, got) }); err == nil {
+			err = p.Blocked()
 		}
 	}
 	switch {
 	case err == nil:
 		return nil
 	case noSuchName(err), isDisputed(err), errors.Is(err, ErrBlocked), errors.Is(err, ErrKeyChanged):
-		_, undo := transact(t, a, func(l *ledger) (struct{}, error) { return l.withdraw(d.name, d.id) })
+		_, undo := transact(t, a, func(l *books.Ledger) (struct{}, error) { return l.Withdraw(d.Name, d.ID) })
 		return errors.Join(err, undo)
 	case errors.Is(err, task.ErrStopped):
 		return err
@@ -128,37 +129,26 @@ func (m *IM) resolveWaits(msg Message) {
 // with one id (which only a hostile sender makes) the one that was sent, or else the
 // first received. Errors: ErrNoUser, ErrNoMessage.
 func (m *IM) Message(t *task.T, user peer.Key, id letter.MsgID) (Message, error) {
-	return ask(m, t, user, func(l *ledger) (Message, error) {
-		seq, it, ok := l.sentItem(id)
-		if !ok {
-			seqs := l.receivedItems(id)
-			if len(seqs) == 0 {
-				return Message{}, errors.Join(l.err, ErrNoMessage)
-			}
-			seq = slices.Min(seqs)
-			it, _ = l.item(seq)
-		}
-		return l.message(seq, it), nil
-	})
+	return ask(m, t, user, func(l *books.Ledger) (Message, error) { return l.ByID(id) })
 }
 
 // Inbox lists received messages, oldest first. It marks nothing as read. Errors:
 // ErrNoUser, ErrNoMessage (for Since).
 func (m *IM) Inbox(t *task.T, user peer.Key, o InboxOptions) ([]Message, error) {
-	return ask(m, t, user, func(l *ledger) ([]Message, error) { return l.inbox(o) })
+	return ask(m, t, user, func(l *books.Ledger) ([]Message, error) { return l.Inbox(o) })
 }
 
 // Conversation lists what was said with somebody, both ways, oldest first, after
 // the message since (zero: all), at most limit messages, the newest ones (0: 1,000).
 // who is a name or a fingerprint. Errors: ErrNoUser, ErrNobody, ErrNoMessage.
 func (m *IM) Conversation(t *task.T, user peer.Key, who string, since letter.MsgID, limit int) ([]Message, error) {
-	return ask(m, t, user, func(l *ledger) ([]Message, error) { return l.talk(normal(who), since, limit) })
+	return ask(m, t, user, func(l *books.Ledger) ([]Message, error) { return l.Talk(normal(who), since, limit) })
 }
 
 // Conversations lists those with whom messages were exchanged, the latest first, as
 // far as the user's newest 5,000 messages tell.
 func (m *IM) Conversations(t *task.T, user peer.Key) ([]Conversation, error) {
-	return ask(m, t, user, (*ledger).conversations)
+	return ask(m, t, user, (*books.Ledger).Conversations)
 }
 
 // MarkRead notes that a person's program has shown received messages: they are no
@@ -171,7 +161,7 @@ func (m *IM) MarkRead(t *task.T, user peer.Key, ids ...letter.MsgID) error {
 		return err
 	}
 	for part := range slices.Chunk(ids, letter.MaxReceipt) {
-		if _, err := transact(t, a, func(l *ledger) (struct{}, error) { return l.markRead(part) }); err != nil {
+		if _, err := transact(t, a, func(l *books.Ledger) (struct{}, error) { return l.MarkRead(part) }); err != nil {
 			return err
 		}
 	}
@@ -181,11 +171,11 @@ func (m *IM) MarkRead(t *task.T, user peer.Key, ids ...letter.MsgID) error {
 // Queued is the number of a user's messages in the outbox: not delivered yet, or
 // not yet to all of the receiver's devices. Errors: ErrNoUser.
 func (m *IM) Queued(t *task.T, user peer.Key) (int, error) {
-	return ask(m, t, user, func(l *ledger) (int, error) { return l.totals().Queued, nil })
+	return ask(m, t, user, func(l *books.Ledger) (int, error) { return l.Queued(), nil })
 }
 
 // ask is query for calls from outside.
-func ask[V any](m *IM, t *task.T, user peer.Key, f func(*ledger) (V, error)) (V, error) {
+func ask[V any](m *IM, t *task.T, user peer.Key, f func(*books.Ledger) (V, error)) (V, error) {
 	a, err := m.of(user)
 	if err != nil {
 		var none V

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/phyllo-net/phyllo/app/im/books"
 	"github.com/phyllo-net/phyllo/app/im/letter"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
@@ -76,8 +77,8 @@ var errNotTaken = errors.New("not taken")
 func (x *carrier) carry(t *task.T) error {
 	c := x.courier
 	for !c.halted {
-		goods, err := query(t, c.acc, func(l *ledger) (cargo, error) { return l.pick(c.name, x.node) })
-		if err != nil || goods.err != nil || len(goods.entries) == 0 {
+		goods, err := query(t, c.acc, func(l *books.Ledger) (books.Cargo, error) { return l.Pick(c.name, x.node) })
+		if err != nil || goods.Err != nil || len(goods.Entries) == 0 {
 			return err // what blocks the name is seen by the courier's next plan
 		}
 		took, err := x.trip(t, goods)
@@ -94,7 +95,7 @@ func (x *carrier) carry(t *task.T) error {
 
 // trip makes one push and notes what came of it. Its error says why the carrier
 // should rest.
-func (x *carrier) trip(t *task.T, goods cargo) (took int, err error) {
+func (x *carrier) trip(t *task.T, goods books.Cargo) (took int, err error) {
 	c, m := x.courier, x.courier.acc.room
 	handle := m.ep.Self()
 	if x.node != handle.ID {
@@ -106,7 +107,7 @@ func (x *carrier) trip(t *task.T, goods cargo) (took int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	p := &push{To: goods.pin.Card.Identity, Number: goods.pin.Card.Number, Sealed: sealed}
+	p := &push{To: goods.Pin.Card.Identity, Number: goods.Pin.Card.Number, Sealed: sealed}
 	ans, err := kbr.CallPeer(t, m.ep, handle, encode(p), kbr.Options{Timeout: m.cfg.PushTimeout})
 	if err != nil {
 		return 0, err
@@ -115,21 +116,21 @@ func (x *carrier) trip(t *task.T, goods cargo) (took int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	sent := goods.entries[:len(sealed)]
+	sent := goods.Entries[:len(sealed)]
 	took = int(said.Took)
-	var refused *entry
-	if said.Verdict == verdictRefused && took < len(sent) {
+	var refused *books.Entry
+	if said.Verdict == books.VerdictRefused && took < len(sent) {
 		refused = &sent[took]
 	}
 	if took > 0 || refused != nil {
-		_, err = transact(t, c.acc, func(l *ledger) (lineState, error) {
-			return l.delivered(c.name, x.node, goods.pin, sent[:took], refused, m.cfg.KeepForDevices)
+		_, err = transact(t, c.acc, func(l *books.Ledger) (books.LineState, error) {
+			return l.Delivered(c.name, x.node, goods.Pin, sent[:took], refused, m.cfg.KeepForDevices)
 		})
 		if err != nil {
 			return took, err
 		}
 		if !ans.Relayed {
-			c.acc.heard(goods.pin.Card.Identity, handle)
+			c.acc.heard(goods.Pin.Card.Identity, handle)
 		}
 	}
 	if took == len(sent) || refused != nil {
@@ -149,7 +150,7 @@ func (m *IM) read(t *task.T, ans kbr.Answer, p *push, device id.ID) (*pushed, er
 		return nil, err
 	}
 	said, ok := msg.(*pushed)
-	if !ok || int(said.Took) > len(p.Sealed) || said.Verdict >= verdicts {
+	if !ok || int(said.Took) > len(p.Sealed) || !said.Verdict.Known() {
 		return nil, fmt.Errorf("%w: answer to a push", wire.ErrMalformed)
 	}
 	if !ans.Relayed || !said.final() {
@@ -164,17 +165,17 @@ func (m *IM) read(t *task.T, ans kbr.Answer, p *push, device id.ID) (*pushed, er
 }
 
 // seal signs and seals as many letters as fit one push.
-func (x *carrier) seal(t *task.T, goods cargo) ([][]byte, error) {
+func (x *carrier) seal(t *task.T, goods books.Cargo) ([][]byte, error) {
 	a := x.courier.acc
 	m, signer, name, from := a.room, a.user.Signer, a.user.Name, a.key
-	to := goods.pin.Card
+	to := goods.Pin.Card
 	return task.Work(t, storeTimeout, func() ([][]byte, error) {
 		var out [][]byte
 		size, after := 0, uint64(0)
-		for _, e := range goods.entries {
+		for _, e := range goods.Entries {
 			l := letter.Letter{
 				Ring: m.deps.Ring, From: from, To: to.Identity, Number: to.Number,
-				Conv: letter.Conversation(from, to.Identity), Stream: goods.stream, Counter: e.counter, After: after,
+				Conv: letter.Conversation(from, to.Identity), Stream: goods.Stream, Counter: e.Counter, After: after,
 				ID: e.ID, Kind: e.Kind, Time: e.Time, Name: name, Body: e.Body,
 			}
 			b, err := l.Seal(signer, m.deps.Sealer, to.SealKey)
@@ -188,7 +189,7 @@ func (x *carrier) seal(t *task.T, goods cargo) ([][]byte, error) {
 				break
 			}
 			out = append(out, b)
-			after = e.counter
+			after = e.Counter
 		}
 		return out, nil
 	})

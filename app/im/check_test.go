@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/app/im"
+	"github.com/phyllo-net/phyllo/app/im/books"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/store/mem"
@@ -22,41 +23,41 @@ func TestChecksSeeEveryBreach(t *testing.T) {
 	theirs := func(m im.Message) bool { return !m.Mine }
 	for what, c := range map[string]struct {
 		says  string
-		spoil func(alice, bob *im.Books)
+		spoil func(alice, bob *books.Books)
 	}{
-		"nothing": {"", func(_, _ *im.Books) {}},
-		"twice": {"stands twice", func(_, bob *im.Books) {
+		"nothing": {"", func(_, _ *books.Books) {}},
+		"twice": {"stands twice", func(_, bob *books.Books) {
 			bob.Messages = append(bob.Messages, bob.Messages[slices.IndexFunc(bob.Messages, theirs)])
 		}},
-		"order": {"came after", func(_, bob *im.Books) { slices.Reverse(bob.Messages) }},
-		"altered": {"never sent so", func(_, bob *im.Books) {
+		"order": {"came after", func(_, bob *books.Books) { slices.Reverse(bob.Messages) }},
+		"altered": {"never sent so", func(_, bob *books.Books) {
 			bob.Messages[slices.IndexFunc(bob.Messages, theirs)].Text = "other"
 		}},
-		"invented": {"never sent so", func(alice, _ *im.Books) {
+		"invented": {"never sent so", func(alice, _ *books.Books) {
 			alice.Messages = slices.DeleteFunc(alice.Messages, mine)
 		}},
-		"not delivered": {"said to be read", func(_, bob *im.Books) { *bob = im.Books{User: bob.User} }},
-		"not shown": {"said to be read", func(_, bob *im.Books) {
+		"not delivered": {"said to be read", func(_, bob *books.Books) { *bob = books.Books{User: bob.User} }},
+		"not shown": {"said to be read", func(_, bob *books.Books) {
 			bob.Messages[slices.IndexFunc(bob.Messages, theirs)].ReadAt = time.Time{}
 		}},
-		"not failed": {"said to be failed", func(alice, _ *im.Books) {
+		"not failed": {"said to be failed", func(alice, _ *books.Books) {
 			alice.Messages[slices.IndexFunc(alice.Messages, mine)].State = im.Failed
 		}},
 	} {
-		books := w.books()
-		c.spoil(&books[0], &books[1])
-		if err := im.CheckBooks(books); c.says == "" && err != nil || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
+		all := w.books()
+		c.spoil(&all[0], &all[1])
+		if err := books.Check(all); c.says == "" && err != nil || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	books := w.books()
-	books[0].Messages[slices.IndexFunc(books[0].Messages, mine)].State = im.Queued
-	if err := im.CheckComplete(books); err == nil || !strings.Contains(err.Error(), "still waits") {
+	all := w.books()
+	all[0].Messages[slices.IndexFunc(all[0].Messages, mine)].State = im.Queued
+	if err := books.CheckComplete(all); err == nil || !strings.Contains(err.Error(), "still waits") {
 		t.Errorf("queued: %v", err)
 	}
-	books = w.books()
-	books[1] = im.Books{User: books[1].User}
-	if err := im.CheckComplete(books); err == nil || !strings.Contains(err.Error(), "did not come") {
+	all = w.books()
+	all[1] = books.Books{User: all[1].User}
+	if err := books.CheckComplete(all); err == nil || !strings.Contains(err.Error(), "did not come") {
 		t.Errorf("lost: %v", err)
 	}
 }
@@ -78,7 +79,7 @@ func TestBooksThatDoNotAgreeAreSeen(t *testing.T) {
 			disk.Scan(table, store.Range{}, func(key, value []byte) bool {
 				lost := disk.Clone()
 				lost.Delete(table, key)
-				if _, err := im.ReadBooks(lost, who.Key()); err == nil {
+				if _, err := books.Load(lost, who.Key()); err == nil {
 					t.Errorf("a record of %s is lost and nobody sees it", table)
 				}
 				return true
@@ -90,7 +91,7 @@ func TestBooksThatDoNotAgreeAreSeen(t *testing.T) {
 		bad.Put("im/history", key, value[:len(value)-1])
 		return true
 	})
-	if _, err := im.ReadBooks(bad, a.me.Key()); err == nil {
+	if _, err := books.Load(bad, a.me.Key()); err == nil {
 		t.Error("a damaged record")
 	}
 }

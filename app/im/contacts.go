@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/phyllo-net/phyllo/app/directory"
+	"github.com/phyllo-net/phyllo/app/im/books"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -28,11 +29,11 @@ func (m *IM) Contacts(t *task.T, user peer.Key) ([]Contact, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := query(t, a, func(l *ledger) ([]Contact, error) {
+	list, err := query(t, a, func(l *books.Ledger) ([]Contact, error) {
 		var out []Contact
-		for _, p := range l.people() {
-			if p.Contact || p.Blocked || p.waits() {
-				out = append(out, l.contact(p))
+		for _, p := range l.People() {
+			if p.Contact || p.Blocked || p.Waits() {
+				out = append(out, l.Contact(p))
 			}
 		}
 		return out, nil
@@ -50,9 +51,9 @@ func (m *IM) Contact(t *task.T, user peer.Key, who string) (Contact, error) {
 	if err != nil {
 		return Contact{}, err
 	}
-	c, err := query(t, a, func(l *ledger) (Contact, error) {
-		p, err := l.find(normal(who))
-		return l.contact(p), err
+	c, err := query(t, a, func(l *books.Ledger) (Contact, error) {
+		p, err := l.Find(normal(who))
+		return l.Contact(p), err
 	})
 	a.presence(&c)
 	return c, err
@@ -70,10 +71,10 @@ func (m *IM) AddContact(t *task.T, user peer.Key, who string) (Contact, error) {
 		return Contact{}, err
 	}
 	name, bad := personName(who)
-	p, err := query(t, a, func(l *ledger) (person, error) { return l.find(normal(who)) })
+	p, err := query(t, a, func(l *books.Ledger) (books.Acquaintance, error) { return l.Find(normal(who)) })
 	switch {
 	case err == nil && p.Name == "":
-		return transact(t, a, func(l *ledger) (Contact, error) { return l.admit(p.Key) })
+		return transact(t, a, func(l *books.Ledger) (Contact, error) { return l.Admit(p.Key) })
 	case err == nil:
 		name = p.Name
 	case !errors.Is(err, ErrNobody):
@@ -84,14 +85,14 @@ func (m *IM) AddContact(t *task.T, user peer.Key, who string) (Contact, error) {
 	if _, err := a.ensurePin(t, name); err != nil {
 		return Contact{}, err
 	}
-	return transact(t, a, func(l *ledger) (Contact, error) { return l.add(name, m.cfg.MaxContacts) })
+	return transact(t, a, func(l *books.Ledger) (Contact, error) { return l.Add(name, m.cfg.MaxContacts) })
 }
 
 // ensurePin returns the pin of a name, and reads it from the directory if there is
 // none.
-func (a *account) ensurePin(t *task.T, name string) (pin, error) {
-	p, err := query(t, a, func(l *ledger) (pin, error) {
-		p, _ := l.pin(name)
+func (a *account) ensurePin(t *task.T, name string) (books.Pin, error) {
+	p, err := query(t, a, func(l *books.Ledger) (books.Pin, error) {
+		p, _ := l.Pin(name)
 		return p, nil
 	})
 	if err != nil || p.Name != "" {
@@ -99,18 +100,18 @@ func (a *account) ensurePin(t *task.T, name string) (pin, error) {
 	}
 	got, err := a.room.lookup(t, name)
 	if err != nil {
-		return pin{}, err
+		return books.Pin{}, err
 	}
-	return transact(t, a, func(l *ledger) (pin, error) {
-		p, _ := l.learn(name, got, true)
-		return p, l.err
+	return transact(t, a, func(l *books.Ledger) (books.Pin, error) {
+		p, _ := l.Learn(name, got, true)
+		return p, l.Failed()
 	})
 }
 
 // RemoveContact takes somebody out of the user's list: what he writes next is a
 // request again. The pinned key and the history stay. Errors: ErrNoUser, ErrNobody.
 func (m *IM) RemoveContact(t *task.T, user peer.Key, who string) error {
-	return m.withPerson(t, user, who, func(l *ledger, p person) error { return l.forget(p.Key) })
+	return m.withPerson(t, user, who, func(l *books.Ledger, p books.Acquaintance) error { return l.Forget(p.Key) })
 }
 
 // Block lets nothing more in from somebody, and shows him nothing. He is not told:
@@ -118,7 +119,7 @@ func (m *IM) RemoveContact(t *task.T, user peer.Key, who string) error {
 // known is read from the directory. Errors: those of the directory, ErrNoUser,
 // ErrNobody.
 func (m *IM) Block(t *task.T, user peer.Key, who string) error {
-	block := func(l *ledger, p person) error { return l.block(p.Key) }
+	block := func(l *books.Ledger, p books.Acquaintance) error { return l.Block(p.Key) }
 	err := m.withPerson(t, user, who, block)
 	name, bad := personName(who)
 	if !errors.Is(err, ErrNobody) || bad != nil {
@@ -134,16 +135,16 @@ func (m *IM) Block(t *task.T, user peer.Key, who string) error {
 // Decline sends a stranger who waits away, with his messages. He may ask again
 // after Config.RequestGap. Errors: ErrNoUser, ErrNobody.
 func (m *IM) Decline(t *task.T, user peer.Key, who string) error {
-	return m.withPerson(t, user, who, func(l *ledger, p person) error { return l.decline(p) })
+	return m.withPerson(t, user, who, func(l *books.Ledger, p books.Acquaintance) error { return l.Decline(p) })
 }
 
-func (m *IM) withPerson(t *task.T, user peer.Key, who string, f func(*ledger, person) error) error {
+func (m *IM) withPerson(t *task.T, user peer.Key, who string, f func(*books.Ledger, books.Acquaintance) error) error {
 	a, err := m.of(user)
 	if err != nil {
 		return err
 	}
-	_, err = transact(t, a, func(l *ledger) (struct{}, error) {
-		p, err := l.find(normal(who))
+	_, err = transact(t, a, func(l *books.Ledger) (struct{}, error) {
+		p, err := l.Find(normal(who))
 		if err != nil {
 			return struct{}{}, err
 		}
@@ -180,7 +181,7 @@ func (m *IM) Keys(t *task.T, user peer.Key, name string) (Keys, error) {
 		return Keys{}, err
 	}
 	p, err = a.ensurePin(t, name)
-	return Keys{Name: name, Pinned: p.Card.Identity, Verified: p.Verified, Found: p.found()}, err
+	return Keys{Name: name, Pinned: p.Card.Identity, Verified: p.Verified, Found: p.Found()}, err
 }
 
 // Verify says that the user has compared this fingerprint (directory.Fingerprint) of
@@ -195,7 +196,9 @@ func (m *IM) Verify(t *task.T, user peer.Key, name, fingerprint string) error {
 	if name, err = personName(name); err != nil {
 		return err
 	}
-	_, err = transact(t, a, func(l *ledger) (struct{}, error) { return struct{}{}, l.verify(name, strings.ToLower(fingerprint)) })
+	_, err = transact(t, a, func(l *books.Ledger) (struct{}, error) {
+		return struct{}{}, l.Verify(name, strings.ToLower(fingerprint))
+	})
 	if err == nil {
 		a.kick(name, true)
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/im/books"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -40,7 +41,7 @@ func (r *retry) stop() {
 func (r *retry) later(m *IM, oldest int64, f func()) {
 	r.stop()
 	most := m.cfg.RetryMost
-	switch age := time.Duration(milli(m.ep.Wall())-oldest) * time.Millisecond; {
+	switch age := time.Duration(m.ep.Wall().UnixMilli()-oldest) * time.Millisecond; {
 	case age > 7*24*time.Hour:
 		most *= 48
 	case age > 24*time.Hour:
@@ -118,7 +119,7 @@ func (c *courier) plan() {
 	c.acc.room.ep.Go(func(t *task.T) error {
 		for {
 			c.again = false
-			st, err := transact(t, c.acc, func(l *ledger) (lineState, error) { return l.survey(c.name, c.acc.room.cfg.KeepForDevices) })
+			st, err := transact(t, c.acc, func(l *books.Ledger) (books.LineState, error) { return l.Survey(c.name, c.acc.room.cfg.KeepForDevices) })
 			if err != nil {
 				c.planLater()
 				return err
@@ -142,29 +143,29 @@ func (c *courier) planLater() {
 }
 
 // act does what the state of the line asks for.
-func (c *courier) act(t *task.T, st lineState) {
-	c.oldest = st.oldest
+func (c *courier) act(t *task.T, st books.LineState) {
+	c.oldest = st.Oldest
 	switch {
 	case c.halted:
-	case st.line.Waiting == 0:
+	case st.Waiting == 0:
 		c.end()
-	case !st.pinned:
+	case !st.Pinned:
 		c.meet(t)
-	case st.pin.Changed != nil:
+	case st.Pin.Changed != nil:
 		c.readBeside() // until the user has verified, or the directory is back at the pinned key
 		c.planLater()
 	default:
 		c.carriers = slices.DeleteFunc(c.carriers, func(x *carrier) bool {
-			gone := !x.busy && !slices.Contains(st.devices, x.node)
+			gone := !x.busy && !slices.Contains(st.Devices, x.node)
 			if gone {
 				x.retry.stop()
 			}
 			return gone
 		})
-		for _, node := range st.devices {
+		for _, node := range st.Devices {
 			c.carrier(node).start()
 		}
-		if len(st.devices) == 0 {
+		if len(st.Devices) == 0 {
 			c.readBeside() // the record names no device
 			c.planLater()
 		}
@@ -198,7 +199,7 @@ func (c *courier) meet(t *task.T) {
 	m := c.acc.room
 	got, err := m.lookup(t, c.name)
 	if err == nil {
-		_, err = transact(t, c.acc, func(l *ledger) (pin, error) { return l.meet(c.name, got) })
+		_, err = transact(t, c.acc, func(l *books.Ledger) (books.Pin, error) { return l.Meet(c.name, got) })
 		if err == nil {
 			c.again = true
 			return
@@ -206,7 +207,7 @@ func (c *courier) meet(t *task.T) {
 	}
 	if noSuchName(err) {
 		why := err.Error() + ": is it spelt right?"
-		if _, err = transact(t, c.acc, func(l *ledger) (struct{}, error) { return l.abandon(c.name, why) }); err == nil {
+		if _, err = transact(t, c.acc, func(l *books.Ledger) (struct{}, error) { return l.Abandon(c.name, why) }); err == nil {
 			c.again = true
 			return
 		}

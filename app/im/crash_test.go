@@ -9,6 +9,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/app/im"
+	"github.com/phyllo-net/phyllo/app/im/books"
 	"github.com/phyllo-net/phyllo/app/im/letter"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
@@ -84,9 +85,9 @@ func (c *chatter) spawn(f func(*task.T) error) {
 }
 
 // kept checks that what Send confirmed is on the disk.
-func (c *chatter) kept(books []im.Books) {
+func (c *chatter) kept(all []books.Books) {
 	c.world.Helper()
-	for _, b := range books {
+	for _, b := range all {
 		if b.User != c.me.Key() {
 			continue
 		}
@@ -137,9 +138,9 @@ func finish(w *world, a, b *chatter) {
 	if !w.net.RunUntil(time.Minute, func() bool { return a.node.Tasks()+b.node.Tasks() == 0 }) {
 		w.Fatalf("tasks without end: %d and %d", a.node.Tasks(), b.node.Tasks())
 	}
-	books := w.books()
+	all := w.books()
 	for _, c := range []*chatter{a, b} {
-		c.kept(books)
+		c.kept(all)
 		for _, m := range c.written {
 			if st := c.state(c.me, m); st != im.Read {
 				w.Fatalf("message %v of %s is %v in the end", m, c.me.Name, st)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/app/directory"
+	"github.com/phyllo-net/phyllo/app/im/books"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -30,8 +31,8 @@ func personName(typed string) (string, error) {
 }
 
 // shortLookup is lookup for those who cannot wait until the directory gives up.
-func (m *IM) shortLookup(t *task.T, name string, patience time.Duration) (card, error) {
-	return task.Await(t, patience, func(resolve func(card, error)) {
+func (m *IM) shortLookup(t *task.T, name string, patience time.Duration) (books.Card, error) {
+	return task.Await(t, patience, func(resolve func(books.Card, error)) {
 		m.ep.Go(func(t *task.T) error {
 			resolve(m.lookup(t, name))
 			return nil
@@ -40,13 +41,13 @@ func (m *IM) shortLookup(t *task.T, name string, patience time.Duration) (card, 
 }
 
 // lookup asks the directory for a name.
-func (m *IM) lookup(t *task.T, name string) (card, error) {
+func (m *IM) lookup(t *task.T, name string) (books.Card, error) {
 	found, err := m.deps.Directory.Lookup(t, directory.Name(name))
 	if err != nil {
-		return card{}, err
+		return books.Card{}, err
 	}
 	r := found.Record
-	c := card{Identity: r.Identity, SealKey: r.SealKey, Number: r.SealNumber, Version: r.Version, Devices: make([]id.ID, 0, len(r.Devices))}
+	c := books.Card{Identity: r.Identity, SealKey: r.SealKey, Number: r.SealNumber, Version: r.Version, Devices: make([]id.ID, 0, len(r.Devices))}
 	for _, d := range r.Devices {
 		c.Devices = append(c.Devices, d.Node)
 	}

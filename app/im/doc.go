@@ -57,20 +57,15 @@
 //
 // # Parts
 //
-//	config.go    settings and limits
-//	letter       (a room) what is signed, sealed  msg.go      what nodes say to each other
-//	tx.go        transactions on the store        ledger.go   the tables: history, people, totals
-//	outbox.go    lines, entries, what was taken   pins.go     names and their keys
+//	letter       (a room) what is signed, sealed  books       (a room) what is in the store
+//	config.go    settings and limits              msg.go      what nodes say to each other
 //	courier.go   what waits for one name          carrier.go  the way to one device
-//	intake.go    pushes that come                 receive.go  what is taken of them
-//	presence.go  who is there                     people.go   requests, contacts, blocks
-//	api.go, contacts.go, types.go, user.go        what edges call
-//	check.go     the promises, for simulations
+//	intake.go    pushes that come                 presence.go who is there
+//	lane.go      one transaction at a time        shown.go    what edges are shown
+//	api.go, contacts.go, follow.go, user.go       what edges call
 //
-// All that lasts is in the store, in tables that begin with im/; a transaction reads
-// and writes it off the loop, one at a time for each user, and what belongs
-// together is in one batch: counter, outbox and history; the id among the seen and
-// the message in the inbox; the acknowledgement and the state.
+// All that lasts is in the store (package books); a transaction reads and writes it
+// off the loop, one at a time for each user.
 //
 // # Papers
 //

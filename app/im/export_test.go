@@ -1,6 +1,7 @@
 package im
 
 import (
+	"github.com/phyllo-net/phyllo/app/im/books"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -12,18 +13,18 @@ type (
 	Ping    = ping
 	Pong    = pong
 	Bye     = bye
-	Verdict = verdict
+	Verdict = books.Verdict
 )
 
 const (
-	VerdictOK         = verdictOK
-	VerdictRefused    = verdictRefused
-	VerdictGap        = verdictGap
-	VerdictLater      = verdictLater
-	VerdictNoUser     = verdictNoUser
-	VerdictUnreadable = verdictUnreadable
+	VerdictOK         = books.VerdictOK
+	VerdictRefused    = books.VerdictRefused
+	VerdictGap        = books.VerdictGap
+	VerdictLater      = books.VerdictLater
+	VerdictNoUser     = books.VerdictNoUser
+	VerdictUnreadable = books.VerdictUnreadable
 	MaxSealed         = maxSealed
-	MaxStreams        = maxStreams
+	MaxStreams        = books.MaxStreams
 )
 
 var (

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/im/books"
 	"github.com/phyllo-net/phyllo/app/im/letter"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
@@ -32,12 +33,12 @@ const proofTimeout = 8 * time.Second
 func (m *IM) takePush(d *kbr.Delivery, p *push) {
 	a := m.account(p.To)
 	if a == nil {
-		d.Reply(encode(&pushed{Verdict: verdictNoUser}))
+		d.Reply(encode(&pushed{Verdict: books.VerdictNoUser}))
 		return
 	}
 	from := bearer(d)
 	if len(m.taking) >= m.cfg.MaxIntake || m.takingFrom(from) >= fromOneNode {
-		d.Reply(encode(&pushed{Verdict: verdictLater}))
+		d.Reply(encode(&pushed{Verdict: books.VerdictLater}))
 		return
 	}
 	m.taking = append(m.taking, from)
@@ -76,28 +77,30 @@ func (a *account) takeLetters(t *task.T, from id.ID, p *push) (_ pushed, sender 
 		return pushed{}, sender, err
 	}
 	if len(letters) == 0 {
-		return pushed{Verdict: verdictUnreadable}, sender, nil
+		return pushed{Verdict: books.VerdictUnreadable}, sender, nil
 	}
 	sender = letters[0].From
-	in := intake{from: sender, letters: letters, limits: m.cfg}
-	who, err := query(t, a, func(l *ledger) (person, error) {
-		who, _ := l.person(in.from)
+	in := books.Intake{From: sender, Letters: letters, Limits: books.Limits{
+		MaxRequests: m.cfg.MaxRequests, MaxWaiting: m.cfg.MaxWaiting, MaxContacts: m.cfg.MaxContacts, RequestGap: m.cfg.RequestGap}}
+	who, err := query(t, a, func(l *books.Ledger) (books.Acquaintance, error) {
+		who, _ := l.Person(in.From)
 		return who, nil
 	})
 	if err != nil {
 		return pushed{}, sender, err
 	}
-	if !who.Known && !who.waits() && !m.mayAsk(from, in.from) {
-		return pushed{Verdict: verdictLater}, sender, nil
+	if !who.Known && !who.Waits() && !m.mayAsk(from, in.From) {
+		return pushed{Verdict: books.VerdictLater}, sender, nil
 	}
 	if who.Name == "" {
-		in.proven = a.prove(t, in.from, letters[0].Name)
+		in.Proven = a.prove(t, in.From, letters[0].Name)
 	}
 	signer, device := a.user.Signer, m.ep.Self().ID
-	out, err := transact(t, a, func(l *ledger) (pushed, error) {
-		out, err := l.take(in)
-		if int(out.Took) == len(letters) && len(letters) < len(p.Sealed) {
-			out.Verdict = verdictUnreadable
+	out, err := transact(t, a, func(l *books.Ledger) (pushed, error) {
+		got, err := l.Take(in)
+		out := pushed{Took: uint8(got.Count), Verdict: got.Verdict, Want: got.Want}
+		if got.Count == len(letters) && len(letters) < len(p.Sealed) {
+			out.Verdict = books.VerdictUnreadable
 		}
 		if err == nil && out.final() {
 			out.Sig = signer.Sign(out.signed(m.deps.Ring, device, p))
@@ -138,7 +141,7 @@ func (m *IM) mayAsk(bearer id.ID, who peer.Key) bool {
 
 // prove asks the directory whether the name that a sender claims is his, and
 // returns its record if so. It takes no longer than proofTimeout.
-func (a *account) prove(t *task.T, k peer.Key, claimed string) *card {
+func (a *account) prove(t *task.T, k peer.Key, claimed string) *books.Card {
 	m := a.room
 	name, err := personName(claimed)
 	if err != nil || name != claimed || !m.proving.allow(k, m.ep.Now()) {

@@ -3,6 +3,7 @@ package im
 import (
 	"fmt"
 
+	"github.com/phyllo-net/phyllo/app/im/books"
 	"github.com/phyllo-net/phyllo/app/im/letter"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
@@ -53,33 +54,11 @@ func (p *push) Check() error {
 	return nil
 }
 
-// verdict is what a device says of the first letter that it did not take.
-type verdict uint8
-
-const (
-	// verdictOK: all letters are durable there.
-	verdictOK verdict = iota
-	// verdictRefused: this letter can never be taken (it is of an unknown kind).
-	verdictRefused
-	// verdictGap: an earlier letter is missing; its counter stands in Want.
-	verdictGap
-	// verdictLater: not now: too much to do, or the sender is not known here and
-	// there is no room for another stranger's request.
-	verdictLater
-	// verdictNoUser: the receiver does not live on this node.
-	verdictNoUser
-	// verdictUnreadable: it could not be opened, or is not for this user; the
-	// sender should read the receiver's record again.
-	verdictUnreadable
-
-	verdicts
-)
-
 // pushed answers a push.
 type pushed struct {
-	Took    uint8   `cbor:"1,keyasint"` // letters, from the first on, that are durable there
-	Verdict verdict `cbor:"2,keyasint"`
-	Want    uint64  `cbor:"3,keyasint,omitempty"`
+	Took    uint8         `cbor:"1,keyasint"` // letters, from the first on, that are durable there
+	Verdict books.Verdict `cbor:"2,keyasint"`
+	Want    uint64        `cbor:"3,keyasint,omitempty"`
 	// Sig is the receiver's, over signed; empty if nothing came of the push. It
 	// stands for the link where there is none: what comes through the ring could be
 	// from anybody on the way.
@@ -88,7 +67,7 @@ type pushed struct {
 
 // final reports whether the sender acts on the answer for good: letters leave his
 // outbox.
-func (p *pushed) final() bool { return p.Took > 0 || p.Verdict == verdictRefused }
+func (p *pushed) final() bool { return p.Took > 0 || p.Verdict == books.VerdictRefused }
 
 // signed is what the signature covers: the answer, the device that gives it, and the
 // letters, which are sealed anew each time that they go. So no answer fits another push

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/im/books"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/peer"
@@ -170,15 +171,15 @@ func (a *account) weigh(k *known) {
 		return
 	}
 	k.online = online
-	seen, key := milli(k.lastSeen), k.key
+	seen, key := k.lastSeen.UnixMilli(), k.key
 	a.room.ep.Go(func(t *task.T) error {
-		c, err := transact(t, a, func(l *ledger) (Contact, error) {
-			who, have := l.person(key)
+		c, err := transact(t, a, func(l *books.Ledger) (Contact, error) {
+			who, have := l.Person(key)
 			if have && seen > who.LastSeen {
 				who.LastSeen = seen
-				l.setPerson(who)
+				l.SetPerson(who)
 			}
-			return l.contact(who), l.err
+			return l.Contact(who), l.Failed()
 		})
 		if err == nil && k.contact && !a.closed {
 			a.tell(Event{Kind: EventPresence, Contact: c})
@@ -281,9 +282,9 @@ func (a *account) readAgain(t *task.T, name string) error {
 	if err != nil {
 		return err
 	}
-	_, err = transact(t, a, func(l *ledger) (pin, error) {
-		p, _ := l.learn(name, got, false)
-		return p, l.err
+	_, err = transact(t, a, func(l *books.Ledger) (books.Pin, error) {
+		p, _ := l.Learn(name, got, false)
+		return p, l.Failed()
 	})
 	return err
 }
@@ -298,7 +299,7 @@ func (a *account) refreshRoster() {
 	a.room.ep.Go(func(t *task.T) error {
 		for {
 			a.stale = false
-			list, err := query(t, a, (*ledger).roster)
+			list, err := query(t, a, roster)
 			if err != nil {
 				return err
 			}
@@ -313,21 +314,21 @@ func (a *account) refreshRoster() {
 }
 
 // roster reads everybody who is known and not blocked, by key.
-func (l *ledger) roster() ([]*known, error) {
+func roster(l *books.Ledger) ([]*known, error) {
 	var out []*known
-	for _, p := range l.people() {
+	for _, p := range l.People() {
 		if !p.Known || p.Blocked {
 			continue
 		}
-		k := &known{key: p.Key, name: p.Name, contact: p.Contact, lastSeen: fromMilli(p.LastSeen)}
-		if pin, ok := l.pin(p.Name); ok && pin.Card.Identity == p.Key {
+		k := &known{key: p.Key, name: p.Name, contact: p.Contact, lastSeen: p.Seen()}
+		if pin, ok := l.Pin(p.Name); ok && pin.Card.Identity == p.Key {
 			for _, node := range pin.Card.Devices {
 				k.devices = append(k.devices, &device{node: node})
 			}
 		}
 		out = append(out, k)
 	}
-	return out, l.err
+	return out, l.Failed()
 }
 
 // setRoster puts a list that was read in place of the one before. Who was there

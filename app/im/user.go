@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/phyllo-net/phyllo/app/im/books"
 	"github.com/phyllo-net/phyllo/app/im/letter"
-	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -16,9 +16,6 @@ type SealPair struct {
 	Number uint32 // as in the user's record
 	Opener peer.Opener
 }
-
-// tagOf stands in front of all that the store has of a user.
-func tagOf(k peer.Key) [id.Size]byte { return id.HashOf("im user", k[:]).Place().Bytes() }
 
 // User is somebody who lives on this node. The room keeps the keys in memory only;
 // they may be used off the loop, by several at a time.
@@ -45,7 +42,6 @@ type account struct {
 	room     *IM
 	user     User
 	key      peer.Key
-	tag      [id.Size]byte
 	lane     lane
 	couriers []*courier // by name
 	reads    throttle   // of records, by name
@@ -68,7 +64,7 @@ func (m *IM) AddUser(u User) error {
 	u.Seals = slices.Clone(u.Seals)
 	at, have := m.place(u.Key())
 	if !have {
-		m.accounts = slices.Insert(m.accounts, at, &account{room: m, key: u.Key(), tag: tagOf(u.Key()), closed: true,
+		m.accounts = slices.Insert(m.accounts, at, &account{room: m, key: u.Key(), closed: true,
 			reads: throttle{window: m.cfg.RefreshGap, most: 1}})
 	}
 	a := m.accounts[at]
@@ -125,10 +121,6 @@ func (m *IM) of(user peer.Key) (*account, error) {
 	return nil, ErrNoUser
 }
 
-func (a *account) ledger(env task.Env) *ledger {
-	return &ledger{tx: tx{store: a.room.deps.Store}, tag: a.tag, now: milli(env.Wall())}
-}
-
 // opener returns the user's private key with this number, or nil.
 func (a *account) opener(number uint32) peer.Opener {
 	for _, s := range a.user.Seals {
@@ -144,7 +136,7 @@ func (a *account) opener(number uint32) peer.Opener {
 func (a *account) open() {
 	a.refreshRoster()
 	a.room.ep.Go(func(t *task.T) error {
-		names, err := query(t, a, (*ledger).unsent)
+		names, err := query(t, a, (*books.Ledger).Unsent)
 		if err != nil {
 			return err
 		}
@@ -165,17 +157,17 @@ func (a *account) close() {
 }
 
 // follow does on the loop what a transaction that is durable now asks for.
-func (a *account) follow(l *ledger) {
+func (a *account) follow(l *books.Ledger) {
 	if a.closed {
 		return
 	}
-	if l.touched {
+	if l.Touched {
 		a.refreshRoster()
 	}
-	for _, e := range l.tail {
+	for _, e := range l.Tail {
 		a.tell(e)
 	}
-	for _, name := range l.posted {
+	for _, name := range l.Posted {
 		a.kick(name, true)
 	}
 }

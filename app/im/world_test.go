@@ -9,6 +9,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/app/im"
+	"github.com/phyllo-net/phyllo/app/im/books"
 	"github.com/phyllo-net/phyllo/app/im/letter"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
@@ -230,11 +231,11 @@ func texts(list []im.Message) (out []string) {
 }
 
 // books reads what is on all disks now.
-func (w *world) books() (all []im.Books) {
+func (w *world) books() (all []books.Books) {
 	w.Helper()
 	for _, c := range w.all {
 		for _, u := range c.users {
-			b, err := im.ReadBooks(c.disk.Clone(), u.Key())
+			b, err := books.Load(c.disk.Clone(), u.Key())
 			if err != nil {
 				w.Fatalf("computer %d, the books of %s: %v", c.number, u.Name, err)
 			}
@@ -247,7 +248,7 @@ func (w *world) books() (all []im.Books) {
 // check holds the promises against what is on the disks now.
 func (w *world) check() {
 	w.Helper()
-	if err := im.CheckBooks(w.books()); err != nil {
+	if err := books.Check(w.books()); err != nil {
 		w.Fatal(err)
 	}
 }
@@ -259,7 +260,7 @@ func (w *world) calm(limit time.Duration) {
 	wait := time.Second
 	for end := w.net.Elapsed() + limit; w.net.Elapsed() < end; wait += time.Second {
 		w.net.Run(min(wait, end-w.net.Elapsed()))
-		if err = im.CheckComplete(w.books()); err == nil {
+		if err = books.CheckComplete(w.books()); err == nil {
 			break
 		}
 	}

@@ -1,14 +1,11 @@
-package im
+package books
 
 import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"time"
 
-	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/store"
-	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
 )
 
@@ -107,8 +104,11 @@ func (x *tx) keys(t store.Table, r store.Range) [][]byte {
 	return keys
 }
 
-// commit makes the changes durable.
-func (x *tx) commit() error {
+// Failed is the error that stopped the transaction, or nil.
+func (x *tx) Failed() error { return x.err }
+
+// Commit makes the changes durable.
+func (x *tx) Commit() error {
 	if x.err == nil {
 		x.err = x.batch.Err()
 	}
@@ -118,95 +118,10 @@ func (x *tx) commit() error {
 	return x.err
 }
 
-// lane lets the transactions of one user run one at a time, in the order in which
-// they came.
-type lane struct {
-	busy  bool
-	queue []func()
-	// doubt: a write failed, and may be on the disk unseen. The next transaction
-	// first writes a record of no meaning: if that succeeds, reads show what
-	// there is (see package store).
-	doubt bool
-}
-
-func (l *lane) enter(f func()) {
-	if l.busy {
-		l.queue = append(l.queue, f)
-		return
-	}
-	l.busy = true
-	f()
-}
-
-func (l *lane) leave() {
-	if len(l.queue) == 0 {
-		l.busy = false
-		return
-	}
-	next := l.queue[0]
-	l.queue = l.queue[1:]
-	next()
-}
-
-// storeTimeout bounds the wait for a transaction: disks hang.
-const storeTimeout = time.Minute
-
-// transact runs f as a transaction of the user, gives way until it is durable, and
-// has told followers by then. f runs off the loop. After an error the change may be
-// there later or not, as with package store.
-func transact[V any](t *task.T, a *account, f func(*ledger) (V, error)) (V, error) {
-	type outcome struct {
-		v     V
-		l     *ledger
-		err   error
-		doubt bool
-	}
-	env := t.Env()
-	fresh := id.ID{Hi: env.Rand().Uint64(), Lo: env.Rand().Uint64()}
-	return task.Await(t, storeTimeout, func(resolve func(V, error)) {
-		a.lane.enter(func() {
-			l, doubt := a.ledger(env), a.lane.doubt
-			l.fresh = fresh
-			env.Work(func() any {
-				o := outcome{l: l}
-				if doubt {
-					if o.err = l.store.Put(tableFence, l.tag[:], nil); o.err != nil {
-						o.doubt = true
-						return o
-					}
-				}
-				if o.v, o.err = f(l); o.err == nil {
-					o.err = l.commit()
-					o.doubt = o.err != nil && !nothingWritten(o.err)
-				}
-				return o
-			}, func(r any) {
-				o := r.(outcome)
-				a.lane.doubt = o.doubt
-				if o.err == nil {
-					a.follow(o.l)
-				}
-				a.lane.leave()
-				resolve(o.v, o.err)
-			})
-		})
-	})
-}
-
-// query is transact for reading only: it does not wait for its turn.
-func query[V any](t *task.T, a *account, f func(*ledger) (V, error)) (V, error) {
-	l := a.ledger(t.Env())
-	return task.Work(t, storeTimeout, func() (V, error) {
-		v, err := f(l)
-		if err == nil {
-			err = l.err
-		}
-		return v, err
-	})
-}
-
-func nothingWritten(err error) bool {
-	return errors.Is(err, store.ErrInvalid) || errors.Is(err, store.ErrTooLarge) || errors.Is(err, store.ErrClosed)
+// Doubtful reports whether what commit tried to write may be on the disk after its
+// error.
+func (x *tx) Doubtful(err error) bool {
+	return err != nil && !errors.Is(err, store.ErrInvalid) && !errors.Is(err, store.ErrTooLarge) && !errors.Is(err, store.ErrClosed)
 }
 
 // be appends a number so that keys sort by it.

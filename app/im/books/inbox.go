@@ -1,4 +1,4 @@
-package im
+package books
 
 import (
 	"slices"
@@ -32,8 +32,8 @@ func limited(n int) int {
 	return n
 }
 
-// inbox lists received messages, oldest first.
-func (l *ledger) inbox(o InboxOptions) ([]Message, error) {
+// Inbox lists received messages, oldest first.
+func (l *Ledger) Inbox(o InboxOptions) ([]Message, error) {
 	since, err := l.seqOf(o.Since)
 	if err != nil {
 		return nil, err
@@ -62,7 +62,7 @@ func (l *ledger) inbox(o InboxOptions) ([]Message, error) {
 }
 
 // each calls f for the items that a range of an index names.
-func (l *ledger) each(t store.Table, r store.Range, f func(seq uint64, it item) bool) {
+func (l *Ledger) each(t store.Table, r store.Range, f func(seq uint64, it item) bool) {
 	const page = 256
 	for l.err == nil {
 		r.Limit = page
@@ -86,7 +86,7 @@ func (l *ledger) each(t store.Table, r store.Range, f func(seq uint64, it item) 
 }
 
 // seqOf returns where a message stands, received or sent; 0 for the zero id.
-func (l *ledger) seqOf(m letter.MsgID) (uint64, error) {
+func (l *Ledger) seqOf(m letter.MsgID) (uint64, error) {
 	if m.IsZero() {
 		return 0, nil
 	}
@@ -102,15 +102,15 @@ func (l *ledger) seqOf(m letter.MsgID) (uint64, error) {
 	return 0, ErrNoMessage
 }
 
-// talk lists what was said with somebody, both ways, oldest first: with a name
+// Talk lists what was said with somebody, both ways, oldest first: with a name
 // this is what went to it and what came from every identity that it had.
-func (l *ledger) talk(who string, since letter.MsgID, limit int) ([]Message, error) {
+func (l *Ledger) Talk(who string, since letter.MsgID, limit int) ([]Message, error) {
 	from, err := l.seqOf(since)
 	if err != nil {
 		return nil, err
 	}
 	prefixes := [][]byte{}
-	x, err := l.find(who)
+	x, err := l.Find(who)
 	if err == nil {
 		prefixes = append(prefixes, talkFrom(x.Key))
 	}
@@ -119,7 +119,7 @@ func (l *ledger) talk(who string, since letter.MsgID, limit int) ([]Message, err
 		name = who
 	}
 	prefixes = append(prefixes, talkTo(name))
-	for _, other := range l.people() {
+	for _, other := range l.People() {
 		if other.Name == name && other.Key != x.Key {
 			prefixes = append(prefixes, talkFrom(other.Key))
 		}
@@ -146,11 +146,11 @@ func (l *ledger) talk(who string, since letter.MsgID, limit int) ([]Message, err
 	return out, l.err
 }
 
-// markRead notes that the user's program has shown received messages, and queues
+// MarkRead notes that the user's program has shown received messages, and queues
 // the receipts for those who are no strangers.
-func (l *ledger) markRead(ids []letter.MsgID) (struct{}, error) {
+func (l *Ledger) MarkRead(ids []letter.MsgID) (struct{}, error) {
 	type pile struct {
-		who  person
+		who  Acquaintance
 		read []letter.MsgID
 	}
 	var piles []pile // in the order of the senders' first messages
@@ -166,7 +166,7 @@ func (l *ledger) markRead(ids []letter.MsgID) (struct{}, error) {
 			}
 			it.Read = l.now
 			l.drop(tableInbox, be(l.key(), seq))
-			who, _ := l.person(it.Peer)
+			who, _ := l.Person(it.Peer)
 			if who.Known {
 				it.Receipted = true
 				at := slices.IndexFunc(piles, func(p pile) bool { return p.who.Key == it.Peer })
@@ -192,9 +192,9 @@ type Conversation struct {
 	Unread int
 }
 
-// conversations lists those with whom messages were exchanged, the latest first.
+// Conversations lists those with whom messages were exchanged, the latest first.
 // It reads the newest 5,000 messages of the history only.
-func (l *ledger) conversations() ([]Conversation, error) {
+func (l *Ledger) Conversations() ([]Conversation, error) {
 	var out []Conversation
 	r := store.Prefix(l.key())
 	r.Reverse = true

@@ -1,4 +1,4 @@
-package im
+package books
 
 import (
 	"slices"
@@ -9,7 +9,7 @@ import (
 	"github.com/phyllo-net/phyllo/store"
 )
 
-// line is a user's side of a conversation with a name, as this device counts it.
+// Line is a user's side of a conversation with a name, as this device counts it.
 type line struct {
 	Stream  id.ID    `cbor:"1,keyasint"`
 	Next    uint64   `cbor:"2,keyasint"` // counter of the next letter
@@ -23,9 +23,9 @@ type cursor struct {
 	Done uint64 `cbor:"2,keyasint"`
 }
 
-// entry is a letter in the outbox, before it is signed and sealed. It stays until
+// Entry is a letter in the outbox, before it is signed and sealed. It stays until
 // every device of the receiver is done with it.
-type entry struct {
+type Entry struct {
 	ID   letter.MsgID `cbor:"1,keyasint"`
 	Kind letter.Kind  `cbor:"2,keyasint"`
 	Time int64        `cbor:"3,keyasint"`
@@ -33,16 +33,16 @@ type entry struct {
 	Seq  uint64       `cbor:"5,keyasint,omitempty"` // in the history; 0 for receipts
 	Took bool         `cbor:"6,keyasint,omitempty"` // by at least one device
 
-	counter uint64 // from its key
+	Counter uint64 `cbor:"-"` // from its key
 }
 
-func (l *ledger) line(name string) (line, bool) {
+func (l *Ledger) line(name string) (line, bool) {
 	var ln line
 	ok := l.load(tableLines, l.key([]byte(name)), &ln)
 	return ln, ok
 }
 
-func (l *ledger) setLine(name string, ln line) { l.save(tableLines, l.key([]byte(name)), ln) }
+func (l *Ledger) setLine(name string, ln line) { l.save(tableLines, l.key([]byte(name)), ln) }
 
 func (ln *line) done(node id.ID) uint64 {
 	for _, c := range ln.Cursors {
@@ -63,65 +63,65 @@ func (ln *line) advance(node id.ID, to uint64) {
 	ln.Cursors = append(ln.Cursors, cursor{node, to})
 }
 
-// draft is a message that a user writes, with what chance has given it.
-type draft struct {
-	id   letter.MsgID
-	name string
-	text string
-	most int // entries that the outbox may hold
+// Draft is a message that a user writes, with what chance has given it.
+type Draft struct {
+	ID   letter.MsgID
+	Name string
+	Text string
+	Most int // entries that the outbox may hold
 }
 
-// enqueue makes a message durable in the outbox and in the history, both or neither,
+// Enqueue makes a message durable in the outbox and in the history, both or neither,
 // unless the name's key has changed or the person is blocked. To write to
 // somebody means to know him: his request, if he has one, is accepted.
 // pinned reports whether the name has a pin.
-func (l *ledger) enqueue(d draft) (pinned bool, err error) {
-	if l.totals().Queued >= d.most {
+func (l *Ledger) Enqueue(d Draft) (pinned bool, err error) {
+	if l.totals().Queued >= d.Most {
 		return false, ErrQueueFull
 	}
-	p, pinned := l.pin(d.name)
+	p, pinned := l.Pin(d.Name)
 	if pinned {
-		if err := p.blocked(); err != nil {
+		if err := p.Blocked(); err != nil {
 			return true, err
 		}
-		who, _ := l.person(p.Card.Identity)
+		who, _ := l.Person(p.Card.Identity)
 		if who.Blocked {
 			return true, ErrBlocked
 		}
-		l.accept(who, who.waits())
+		l.accept(who, who.Waits())
 	}
-	it := item{ID: d.id, Mine: true, Name: d.name, Text: d.text, Sent: l.now, State: Queued}
+	it := item{ID: d.ID, Mine: true, Name: d.Name, Text: d.Text, Sent: l.now, State: Queued}
 	seq := l.addItem(it)
-	l.post(d.name, entry{ID: d.id, Kind: letter.TextKind, Time: l.now, Body: []byte(d.text), Seq: seq})
+	l.post(d.Name, Entry{ID: d.ID, Kind: letter.TextKind, Time: l.now, Body: []byte(d.Text), Seq: seq})
 	return pinned, l.err
 }
 
 // post puts an entry at the end of a line.
-func (l *ledger) post(name string, e entry) {
+func (l *Ledger) post(name string, e Entry) {
 	ln, have := l.line(name)
 	if !have {
 		ln = line{Stream: id.HashOf("stream", l.fresh, name).Place(), Next: 1}
 	}
-	e.counter = ln.Next
+	e.Counter = ln.Next
 	ln.Next++
 	ln.Waiting++
 	l.setLine(name, ln)
-	l.save(tableOutbox, be(l.key(named(name)), e.counter), e)
+	l.save(tableOutbox, be(l.key(named(name)), e.Counter), e)
 	t := l.totals()
 	t.Queued++
 	l.setTotals(t)
 }
 
-func (l *ledger) entry(name string, counter uint64) (entry, bool) {
-	e := entry{counter: counter}
+func (l *Ledger) entry(name string, counter uint64) (Entry, bool) {
+	e := Entry{Counter: counter}
 	ok := l.load(tableOutbox, be(l.key(named(name)), counter), &e)
-	e.counter = counter
+	e.Counter = counter
 	return e, ok
 }
 
 // remove takes an entry out of the outbox. The caller writes the line.
-func (l *ledger) remove(name string, ln *line, e entry) {
-	l.drop(tableOutbox, be(l.key(named(name)), e.counter))
+func (l *Ledger) remove(name string, ln *line, e Entry) {
+	l.drop(tableOutbox, be(l.key(named(name)), e.Counter))
 	ln.Waiting--
 	t := l.totals()
 	t.Queued--
@@ -129,7 +129,7 @@ func (l *ledger) remove(name string, ln *line, e entry) {
 }
 
 // waiting lists the counters of a line's entries after a counter, at most limit.
-func (l *ledger) waiting(name string, after uint64, limit int) []uint64 {
+func (l *Ledger) waiting(name string, after uint64, limit int) []uint64 {
 	r := store.Prefix(l.key(named(name)))
 	r.From, r.Limit = be(l.key(named(name)), after+1), limit
 	var out []uint64
@@ -139,33 +139,33 @@ func (l *ledger) waiting(name string, after uint64, limit int) []uint64 {
 	return out
 }
 
-// state of a line, for those who carry its letters.
-type lineState struct {
-	pin     pin
-	pinned  bool
-	line    line
-	oldest  int64   // when the oldest entry was written
-	devices []id.ID // those that do not have all of it
+// LineState is what waits for a name, for those who carry it.
+type LineState struct {
+	Pin     Pin
+	Pinned  bool
+	Waiting int     // entries; 0: all are done, or gone
+	Oldest  int64   // when the oldest entry was written, Unix milliseconds
+	Devices []id.ID // those that do not have all of it
 }
 
-// survey reads a line, and first drops what no longer needs to be carried.
-func (l *ledger) survey(name string, keep time.Duration) (lineState, error) {
-	var st lineState
-	st.line, _ = l.line(name)
-	st.pin, st.pinned = l.pin(name)
-	if st.pinned {
-		l.prune(name, &st.line, st.pin.Card.Devices, keep)
+// Survey reads a line, and first drops what no longer needs to be carried.
+func (l *Ledger) Survey(name string, keep time.Duration) (LineState, error) {
+	var st LineState
+	ln, _ := l.line(name)
+	st.Pin, st.Pinned = l.Pin(name)
+	if st.Pinned {
+		l.prune(name, &ln, st.Pin.Card.Devices, keep)
 	}
 	first := l.waiting(name, 0, 1)
-	if st.line.Waiting == 0 || len(first) == 0 {
-		st.line.Waiting = 0
+	if ln.Waiting == 0 || len(first) == 0 {
 		return st, l.err
 	}
+	st.Waiting = ln.Waiting
 	e, _ := l.entry(name, first[0])
-	st.oldest = e.Time
-	for _, node := range st.pin.Card.Devices {
-		if len(l.waiting(name, st.line.done(node), 1)) > 0 {
-			st.devices = append(st.devices, node)
+	st.Oldest = e.Time
+	for _, node := range st.Pin.Card.Devices {
+		if len(l.waiting(name, ln.done(node), 1)) > 0 {
+			st.Devices = append(st.Devices, node)
 		}
 	}
 	return st, l.err
@@ -177,7 +177,7 @@ const pruneAtOnce = 256
 // prune removes the entries that every device is done with, and those that one
 // device has and the others did not fetch in time. A message that all devices
 // have refused has failed.
-func (l *ledger) prune(name string, ln *line, devices []id.ID, keep time.Duration) {
+func (l *Ledger) prune(name string, ln *line, devices []id.ID, keep time.Duration) {
 	if ln.Waiting == 0 || len(devices) == 0 {
 		return
 	}
@@ -207,7 +207,7 @@ func (l *ledger) prune(name string, ln *line, devices []id.ID, keep time.Duratio
 }
 
 // fail says that a message will not be delivered.
-func (l *ledger) fail(seq uint64, why string) {
+func (l *Ledger) fail(seq uint64, why string) {
 	if it, ok := l.item(seq); ok && it.State == Queued {
 		it.State, it.Reason = Failed, why
 		l.setItem(seq, it)
@@ -215,8 +215,8 @@ func (l *ledger) fail(seq uint64, why string) {
 	}
 }
 
-// abandon gives up all that waits for a name that does not exist.
-func (l *ledger) abandon(name, why string) (struct{}, error) {
+// Abandon gives up all that waits for a name that does not exist.
+func (l *Ledger) Abandon(name, why string) (struct{}, error) {
 	ln, _ := l.line(name)
 	for _, counter := range l.waiting(name, 0, 0) {
 		if e, ok := l.entry(name, counter); ok {
@@ -228,9 +228,9 @@ func (l *ledger) abandon(name, why string) (struct{}, error) {
 	return struct{}{}, l.err
 }
 
-// withdraw takes a message back that was never shown to anybody, as if it had not
+// Withdraw takes a message back that was never shown to anybody, as if it had not
 // been written.
-func (l *ledger) withdraw(name string, m letter.MsgID) (struct{}, error) {
+func (l *Ledger) Withdraw(name string, m letter.MsgID) (struct{}, error) {
 	seq, it, ok := l.sentItem(m)
 	if !ok || it.State != Queued {
 		return struct{}{}, l.err
@@ -246,48 +246,48 @@ func (l *ledger) withdraw(name string, m letter.MsgID) (struct{}, error) {
 	return struct{}{}, l.err
 }
 
-// cargo is what a carrier takes along: entries that a device does not have.
-type cargo struct {
-	pin     pin
-	stream  id.ID
-	entries []entry
-	err     error // why nothing may go now
+// Cargo is what a carrier takes along: entries that a device does not have.
+type Cargo struct {
+	Pin     Pin
+	Stream  id.ID
+	Entries []Entry
+	Err     error // why nothing may go now
 }
 
-// pick returns the next entries for a device, in order.
-func (l *ledger) pick(name string, node id.ID) (cargo, error) {
-	p, pinned := l.pin(name)
+// Pick returns the next entries for a device, in order.
+func (l *Ledger) Pick(name string, node id.ID) (Cargo, error) {
+	p, pinned := l.Pin(name)
 	if !pinned || !slices.Contains(p.Card.Devices, node) {
-		return cargo{}, l.err
+		return Cargo{}, l.err
 	}
 	ln, _ := l.line(name)
-	out := cargo{pin: p, stream: ln.Stream, err: p.blocked()}
+	out := Cargo{Pin: p, Stream: ln.Stream, Err: p.Blocked()}
 	size := 0
 	for _, counter := range l.waiting(name, ln.done(node), letter.MaxBatch) {
 		e, ok := l.entry(name, counter)
 		if !ok {
 			break
 		}
-		if size += len(e.Body); size > letter.MaxText && len(out.entries) > 0 {
+		if size += len(e.Body); size > letter.MaxText && len(out.Entries) > 0 {
 			break
 		}
-		out.entries = append(out.entries, e)
+		out.Entries = append(out.Entries, e)
 	}
 	return out, l.err
 }
 
-// delivered notes what a device has answered: took are durable there, and the one
+// Delivered notes what a device has answered: took are durable there, and the one
 // after them, if refused is set, it will never take.
-func (l *ledger) delivered(name string, node id.ID, p pin, took []entry, refused *entry, keep time.Duration) (lineState, error) {
+func (l *Ledger) Delivered(name string, node id.ID, p Pin, took []Entry, refused *Entry, keep time.Duration) (LineState, error) {
 	ln, _ := l.line(name)
 	for _, e := range took {
-		ln.advance(node, e.counter)
-		now, ok := l.entry(name, e.counter)
+		ln.advance(node, e.Counter)
+		now, ok := l.entry(name, e.Counter)
 		if !ok || now.ID != e.ID || now.Took {
 			continue
 		}
 		now.Took = true
-		l.save(tableOutbox, be(l.key(named(name)), e.counter), now)
+		l.save(tableOutbox, be(l.key(named(name)), e.Counter), now)
 		it, ok := l.item(now.Seq)
 		if !ok {
 			continue
@@ -306,14 +306,14 @@ func (l *ledger) delivered(name string, node id.ID, p pin, took []entry, refused
 		}
 	}
 	if refused != nil {
-		ln.advance(node, refused.counter)
+		ln.advance(node, refused.Counter)
 	}
 	l.setLine(name, ln)
-	return l.survey(name, keep)
+	return l.Survey(name, keep)
 }
 
-// unsent lists the names for which something waits.
-func (l *ledger) unsent() ([]string, error) {
+// Unsent lists the names for which something waits.
+func (l *Ledger) Unsent() ([]string, error) {
 	var out []string
 	for _, key := range l.keys(tableLines, store.Prefix(l.key())) {
 		name := string(key[len(l.tag):])

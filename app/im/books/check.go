@@ -1,4 +1,4 @@
-package im
+package books
 
 import (
 	"cmp"
@@ -8,12 +8,13 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/app/im/letter"
+	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
 )
 
 // Books are all that the store of one node holds of one user: what a simulation
-// compares, also of nodes that are dead. See CheckBooks.
+// compares, also of nodes that are dead. See Check.
 type Books struct {
 	User     peer.Key
 	Messages []Message // by Seq
@@ -29,11 +30,11 @@ func (a seenID) compare(b seenID) int {
 	return cmp.Or(slices.Compare(a.from[:], b.from[:]), a.id.Cmp(b.id.ID))
 }
 
-// ReadBooks reads a user's books and checks that they agree with themselves: every
+// Load reads a user's books and checks that they agree with themselves: every
 // index leads to its message and every message has its index, what is queued is in
 // the outbox and the counts are right.
-func ReadBooks(s store.Store, user peer.Key) (Books, error) {
-	l := &ledger{tx: tx{store: s}, tag: tagOf(user)}
+func Load(s store.Store, user peer.Key) (Books, error) {
+	l := Open(s, user, 0, id.ID{})
 	b := Books{User: user}
 	var errs []error
 	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
@@ -87,7 +88,7 @@ func ReadBooks(s store.Store, user peer.Key) (Books, error) {
 }
 
 // checkOutbox holds the outbox against lines, totals and history.
-func (l *ledger) checkOutbox(wrong func(string, ...any)) {
+func (l *Ledger) checkOutbox(wrong func(string, ...any)) {
 	waiting := 0
 	for _, key := range l.keys(tableLines, store.Prefix(l.key())) {
 		name := string(key[len(l.tag):])
@@ -115,10 +116,10 @@ func (l *ledger) checkOutbox(wrong func(string, ...any)) {
 	}
 }
 
-func (l *ledger) checkPeople(wrong func(string, ...any)) {
-	people, requests := l.people(), 0
+func (l *Ledger) checkPeople(wrong func(string, ...any)) {
+	people, requests := l.People(), 0
 	for _, p := range people {
-		if p.waits() {
+		if p.Waits() {
 			requests++
 		}
 	}
@@ -133,7 +134,7 @@ func (b *Books) has(from peer.Key, m letter.MsgID) bool {
 	return ok
 }
 
-// CheckBooks holds the books of many users against each other, and returns all that
+// Check holds the books of many users against each other, and returns all that
 // is wrong. A user with several nodes has several books. It may be asked at any
 // moment, in the middle of every fault:
 //
@@ -143,7 +144,7 @@ func (b *Books) has(from peer.Key, m letter.MsgID) bool {
 //   - no invention: what was received was sent, with the same text;
 //   - no lie: what is delivered is at one of the receiver's nodes, what is read was
 //     shown there, what has failed is not.
-func CheckBooks(all []Books) error {
+func Check(all []Books) error {
 	var errs []error
 	for i := range all {
 		errs = append(errs, checkOnce(&all[i]))
