@@ -284,7 +284,11 @@ func (n *Node) onGrant(s side, c *contact, m *Lease) {
 	a.askNum, a.tries = 0, 0
 	length := min(time.Duration(m.Length)*time.Millisecond, a.askFor)
 	n.giveUp(s, c)
-	a.between, a.heldNum = m.Between, m.Grant
+	if a.heldFrom == nil || a.heldFrom.ID != c.h.ID || a.heldFrom.Incarnation != c.h.Incarnation || !n.holds(s) {
+		a.heldSince, a.between = a.asked, false
+	}
+	a.between = m.Between || a.between && !n.holds(s.other())
+	a.heldNum = m.Grant
 	a.heldFrom, a.heldUntil, a.heldAsked = c.h, a.asked.Add(length-drift(length)), a.asked
 	a.edge = c
 	renew := n.cfg.Heartbeat

@@ -39,7 +39,8 @@ import (
 //     linked it in, and then honour binds it as it does any newcomer. The right one, bound
 //     to the left one as it may be, agrees only if the left one is bound to the newcomer.
 //   - Who lost one neighbour goes on with the lease of the other alone only if that one
-//     granted it after the death, and had linked itself to nobody beyond (stepping).
+//     was bound to it all the time, granted again after the death, and had linked itself to
+//     nobody beyond (stepping). Whose leases ended may have been stepped over meanwhile.
 //   - Who lost sight of all waits for as long as a lease may run (alone), and who starts
 //     and finds nobody begins a ring only where none was heard of (begins).
 //
@@ -56,9 +57,12 @@ type adjacency struct {
 	heldFrom  *peer.Handle
 	heldUntil task.Instant
 	heldAsked task.Instant
+	// heldSince is when the first of the leases was asked for that this node held from
+	// heldFrom without a gap: so long was that one bound to it.
+	heldSince task.Instant
 	heldNum   uint32 // of the request that it answered
-	// between: who granted it has another lease running beyond this node, which is
-	// being linked in before its holder.
+	// between: who granted it had another lease running beyond this node, which is being
+	// linked in before its holder, and did not get that one's lease yet.
 	between bool
 	// grants are the leases that this node gave: usually one; two while a node is
 	// being linked in before the neighbour, whose lease goes on.
@@ -234,10 +238,15 @@ func (n *Node) letGo(s side) bool {
 // while it looks for its next neighbour on side s: the one that it had is gone, and
 // the other granted since then, and lately. A promise from before proves nothing:
 // who made it may have died with the same blow, and have forgotten it. Nor does the
-// promise of one who has another running beyond this node: it had stepped over it.
+// promise of one who was not bound to this node all the time, or has another running
+// beyond it: it may have stepped over it.
 func (n *Node) stepping(s side) bool {
 	o := &n.sides[s.other()]
-	return n.letGo(s) && !o.between && !o.heldAsked.Before(n.sides[s].edge.rare().since) && n.Now().Sub(o.heldAsked) < n.cfg.LeaseQuiet
+	if !n.letGo(s) || o.between || n.Now().Sub(o.heldAsked) >= n.cfg.LeaseQuiet {
+		return false
+	}
+	died := n.sides[s].edge.rare().since
+	return !died.Before(o.heldSince) && !o.heldAsked.Before(died)
 }
 
 // claims reports whether this node serves key now: it holds its leases, and no
