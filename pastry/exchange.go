@@ -285,7 +285,7 @@ func (n *Node) onGrant(s side, c *contact, m *Lease) {
 	length := min(time.Duration(m.Length)*time.Millisecond, a.askFor)
 	n.giveUp(s, c)
 	if a.heldFrom == nil || a.heldFrom.ID != c.h.ID || a.heldFrom.Incarnation != c.h.Incarnation || !n.holds(s) {
-		a.heldSince, a.between = a.asked, false
+		a.heldSince, a.between = n.Now(), false
 	}
 	a.between = m.Between || a.between && !n.holds(s.other())
 	a.heldNum = m.Grant

@@ -144,3 +144,6 @@ func (n *Node) Contacts() int { return n.contacts.n }
 
 // RelayText is what the author of a relayed message signs.
 var RelayText = relayText
+
+// Lapse lets the leases end that this node holds.
+func (n *Node) Lapse() { n.sides[leftSide].heldUntil, n.sides[rightSide].heldUntil = 0, 0 }

@@ -85,8 +85,30 @@ func (l *leafSet) lacks(c *contact) bool {
 	return l.wants(c.h.ID)
 }
 
-// insert adds c and returns the members that it pushed out of the set.
+// insert adds c and returns the members that it pushed out of the set. Where the set
+// holds the whole ring now, every member stands on both sides.
 func (l *leafSet) insert(c *contact) (out []*contact) {
+	partial := l.partial
+	out = l.place(c)
+	if l.changed(); partial && !l.partial {
+		out = append(out, l.fill()...)
+	}
+	return out
+}
+
+// fill offers both sides every member.
+func (l *leafSet) fill() (out []*contact) {
+	var all []*contact
+	l.each(func(o *contact) bool { all = append(all, o); return true })
+	for _, o := range all {
+		out = append(out, l.place(o)...)
+	}
+	l.changed()
+	return out
+}
+
+// place puts c where it belongs.
+func (l *leafSet) place(c *contact) (out []*contact) {
 	for s := range l.sides {
 		i, have := l.find(side(s), c.h.ID)
 		if have || i >= l.half {
@@ -107,7 +129,6 @@ func (l *leafSet) insert(c *contact) (out []*contact) {
 		l.aways[s] = slices.Insert(l.aways[s], i, l.away(side(s), c.h.ID).Hi)
 		c.is |= inLeaf
 	}
-	l.changed()
 	return out
 }
 
@@ -122,14 +143,9 @@ func (l *leafSet) remove(c *contact) {
 		}
 	}
 	c.is &^= inLeaf
-	if whole {
-		var all []*contact
-		l.each(func(o *contact) bool { all = append(all, o); return true })
-		for _, o := range all {
-			l.insert(o)
-		}
+	if l.changed(); whole {
+		l.fill()
 	}
-	l.changed()
 }
 
 func (l *leafSet) changed() {

@@ -26,7 +26,7 @@ func (s *tinySet) away(side int, x uint8) uint8 {
 }
 
 func (s *tinySet) insert(x uint8) (out []uint8) {
-	before := s.members()
+	before, whole := s.members(), s.whole() && len(s.members()) > 0
 	for side := range s.sides {
 		list := s.sides[side]
 		if !slices.Contains(list, x) {
@@ -34,6 +34,11 @@ func (s *tinySet) insert(x uint8) (out []uint8) {
 		}
 		slices.SortFunc(list, func(a, b uint8) int { return int(s.away(side, a)) - int(s.away(side, b)) })
 		s.sides[side] = list[:min(s.half, len(list))]
+	}
+	if !whole && s.whole() { // either side may lack a nearer member of the other
+		for _, m := range s.members() {
+			s.insert(m)
+		}
 	}
 	after := s.members()
 	for _, m := range before {

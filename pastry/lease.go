@@ -57,8 +57,8 @@ type adjacency struct {
 	heldFrom  *peer.Handle
 	heldUntil task.Instant
 	heldAsked task.Instant
-	// heldSince is when the first of the leases was asked for that this node held from
-	// heldFrom without a gap: so long was that one bound to it.
+	// heldSince is when the first of the leases came that this node held from heldFrom
+	// without a gap: so long was that one bound to it.
 	heldSince task.Instant
 	heldNum   uint32 // of the request that it answered
 	// between: who granted it had another lease running beyond this node, which is being
@@ -246,7 +246,7 @@ func (n *Node) stepping(s side) bool {
 		return false
 	}
 	died := n.sides[s].edge.rare().since
-	return !died.Before(o.heldSince) && !o.heldAsked.Before(died)
+	return o.heldSince.Before(died) && !o.heldAsked.Before(died)
 }
 
 // claims reports whether this node serves key now: it holds its leases, and no

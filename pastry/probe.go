@@ -221,6 +221,9 @@ func (n *Node) candidate(by *contact, h *peer.Handle) bool {
 	case r.probe != nil:
 		return c.life != dead
 	case c.leaf() && c.active:
+		if c.life == alive {
+			n.addLeaf(c) // a member of one side is the next on the other, too, in a small ring
+		}
 		return true
 	case c.life == dead && !moved && h.Incarnation <= c.h.Incarnation && n.Now().Sub(r.since) < n.cfg.Heartbeat:
 		return false // the rumour is older than the verdict
@@ -534,13 +537,16 @@ func (n *Node) addLeaf(c *contact) {
 	if c.h.ID == n.self.ID || n.removed.Expelled(c.h.ID) {
 		return
 	}
+	was := c.leaf()
 	out := n.leafs.insert(c)
 	n.Protect(c.h, true)
 	for _, o := range out {
 		n.Protect(o.h, false)
 		n.tellUpdate(o.h, false)
 	}
-	n.tellUpdate(c.h, true)
+	if !was {
+		n.tellUpdate(c.h, true)
+	}
 	n.leafsChanged()
 	n.stateChanged()
 	if n.leafs.size() <= 4 && n.active {
