@@ -130,7 +130,7 @@ func (e *RefusedError) Error() string { return fmt.Sprintf("refused: %s (%d)", e
 type Answer struct {
 	Payload []byte
 	From    *peer.Handle  // who answered; authenticated unless Relayed
-	Relayed bool          // the answer came through the ring, not over From's own link
+	Relayed bool          // the answer came through others, not over From's own link
 	First   id.ID         // the first hop of the route that led there; zero if none
 	Hops    int           // links crossed by the request
 	RTT     time.Duration // from the first sending to the answer
@@ -149,6 +149,10 @@ type Options struct {
 	Timeout time.Duration
 	// Trace asks for the way in Answer.Path.
 	Trace bool
+	// Straight asks for the answer over the answerer's own link, so that Answer.From is
+	// authenticated unless there is no such link to be had. Where none stands this costs a
+	// new one; otherwise the answer may come back on the way of the request.
+	Straight bool
 	// Random draws next hops instead of taking the best; retries do so anyway.
 	Random bool
 	// AvoidFirst lists nodes not to be taken as the first hop if another comes

@@ -38,7 +38,8 @@ const (
 	InTimer
 	// InDone: the work with number Slot ended with Result.
 	InDone
-	// InPeerUp: a link to From stands, its certificate Cert was checked.
+	// InPeerUp: a link to From stands, its certificate Cert was checked. A driver that
+	// has no links never gives it, nor InPeerDown: then all count as linked.
 	InPeerUp
 	// InPeerDown: the link to From ended, or could not be made, for the reason Why.
 	InPeerDown

@@ -41,7 +41,7 @@ func (m *Hop) SizeCBOR() int {
 }
 
 func (r *Routed) sizeCBOR() int {
-	return 1 + sizeID + 1 + r.Origin.SizeCBOR() + sizeLong + sizeByte + 5*sizeFlag + 1 + r.Env.SizeCBOR()
+	return 1 + sizeID + 1 + r.Origin.SizeCBOR() + sizeLong + sizeByte + 6*sizeFlag + 1 + r.Env.SizeCBOR()
 }
 
 // AppendCBOR implements wire.Coded.
@@ -69,6 +69,7 @@ func (r *Routed) appendCBOR(b []byte) []byte {
 	a.TrueIf(8, r.Found)
 	a.Value(r.Env.AppendCBOR(a.Key(10)))
 	a.TrueIf(11, r.Receipt)
+	a.TrueIf(12, r.Straight)
 	return a.End()
 }
 
@@ -148,6 +149,8 @@ func (r *Routed) scanCBOR(s *wire.Scanner) {
 			r.Env.ScanCBOR(s)
 		case 11:
 			r.Receipt = s.Bool()
+		case 12:
+			r.Straight = s.Bool()
 		default:
 			s.Fail()
 		}
@@ -238,7 +241,7 @@ func (m *Reply) SizeCBOR() int {
 	if m.Trail != nil || m.Text != "" {
 		return 0
 	}
-	n := 1 + sizeLong + 3*sizeByte + sizeShort + sizeHead + len(m.Payload) + sizeNumbers(m.Acks)
+	n := 1 + sizeLong + 3*sizeByte + sizeShort + sizeHead + len(m.Payload) + sizeNumbers(m.Acks) + 1 + sizeID + sizeHead + len(m.Path)
 	if m.From != nil {
 		n += 1 + m.From.SizeCBOR()
 	}
@@ -258,6 +261,11 @@ func (m *Reply) AppendCBOR(b []byte) []byte {
 		a.Value(m.From.AppendCBOR(a.Key(10)))
 	}
 	a.NumbersIf(11, m.Acks)
+	if !m.To.IsZero() {
+		to := m.To.Bytes()
+		a.Value(wire.AppendBytes(a.Key(12), to[:]))
+	}
+	a.BytesIf(13, m.Path)
 	return a.End()
 }
 
@@ -287,6 +295,10 @@ func (*Reply) ScanCBOR(b []byte) wire.Message {
 			m.From = peer.ScanHandle(&s)
 		case 11:
 			m.Acks = s.Numbers(maxAcks, nil)
+		case 12:
+			m.To = scanID(&s)
+		case 13:
+			m.Path = s.Bytes()
 		default:
 			s.Fail()
 		}
@@ -294,6 +306,6 @@ func (*Reply) ScanCBOR(b []byte) wire.Message {
 	if !s.Done() || m.Check() != nil {
 		return nil
 	}
-	m.Payload = slices.Clone(m.Payload)
+	m.Payload, m.Path = slices.Clone(m.Payload), slices.Clone(m.Path)
 	return m
 }

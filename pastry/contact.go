@@ -367,7 +367,7 @@ func (n *Node) forgetContacts() {
 	// heard again.
 	room := n.contacts.n < maxContacts/2
 	n.contacts.retain(func(c *contact) bool {
-		if c.is&places != 0 || now.Sub(c.heard) < n.cfg.Heartbeat || room && c.rare().relayed != 0 || c.probe() != nil || c.busy() ||
+		if c.is&places != 0 || now.Sub(c.heard) < n.cfg.Heartbeat || room && c.rare().relayed != 0 || c.probe() != nil || c.busy() || n.links.told && n.links.stands(c.h) ||
 			n.watched(c.h.ID) || n.isGone(c.h.ID) || n.leaseWith(c.h.ID) ||
 			c.life == left && now.Sub(c.rare().since) < n.cfg.GoneFor {
 			n.tidy(c)

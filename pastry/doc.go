@@ -12,6 +12,7 @@
 //	leafset.go   leaf set                          Pastry 2001, 2.1
 //	table.go     routing table, neighbourhood set  Pastry 2001, 2.1; PNS report
 //	route.go     next hop, acknowledgements        Pastry 2001, 2.3; MSPastry 3.2
+//	links.go     links that stand are used first, by answers too
 //	join.go      joining (seeds.go: by whom)       Pastry 2001, 2.4; MSPastry 3.1; PNS report
 //	probe.go     life and death, repair            MSPastry 3.1, figure 2
 //	lease.go     who claims a key                  "Consistent key mapping" (TR05-456), changed

@@ -134,7 +134,7 @@ func (e *endpoint) Find(node id.ID, done func(*peer.Handle, error)) {
 		return
 	}
 	n.begin(&request{key: node, find: true, only: true, env: wire.Envelope{Version: wire.Version},
-		opt: kbr.Options{Timeout: n.probeTime() + 2*n.cfg.HopCap}, done: func(r result) {
+		opt: kbr.Options{Timeout: n.probeTime() + 2*n.cfg.HopCap, Straight: true}, done: func(r result) {
 			if r.err == nil && (r.answer.From == nil || r.answer.From.ID != node) {
 				r.err = kbr.ErrUnreachable
 			}
@@ -189,6 +189,11 @@ func (e *endpoint) LocalLookup(key id.ID, k int, safe bool) []*peer.Handle {
 		}
 		return 1
 	})
+	if next, last := n.nextHop(key, nil, false); next != nil && !last && !safe {
+		if c := n.shortcut(next, key, nil); c != next {
+			fit = slices.Insert(slices.DeleteFunc(fit, func(o *contact) bool { return o == c }), 0, c)
+		}
+	}
 	out := make([]*peer.Handle, 0, k)
 	for _, c := range fit[:min(k, len(fit))] {
 		out = append(out, c.h)

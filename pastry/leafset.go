@@ -332,3 +332,18 @@ func (l *leafSet) density() float64 {
 	}
 	return float64(len(l.sides[leftSide])+len(l.sides[rightSide])) / share
 }
+
+// beside reports whether x lies no farther from key than nodes do from each other
+// around this one: it is key's root then, as a rule, or stands next to it.
+func (l *leafSet) beside(key, x id.ID) bool { return l.within(key, x, 1) }
+
+// sees reports whether x lies so near to key that its leaf set covers key, if nodes lie
+// as close there as around this one, or half as close.
+func (l *leafSet) sees(key, x id.ID) bool { return l.within(key, x, uint64(l.half/2)) }
+
+// within reports whether there are at most so many nodes from key to x, if they lie as
+// close there as around this one.
+func (l *leafSet) within(key, x id.ID, nodes uint64) bool {
+	members := uint64(len(l.sides[leftSide]) + len(l.sides[rightSide]))
+	return members > 0 && x.Distance(key).Hi/nodes <= l.end(rightSide).Sub(l.end(leftSide)).Hi/members
+}

@@ -56,6 +56,8 @@ type Routed struct {
 	Back    *Reply        `cbor:"9,keyasint,omitempty"` // an answer that could not go directly
 	Env     wire.Envelope `cbor:"10,keyasint"`
 	Receipt bool          `cbor:"11,keyasint,omitempty"` // the answer wanted is that it arrived
+	// Straight: the answer is wanted over the answerer's own link.
+	Straight bool `cbor:"12,keyasint,omitempty"`
 }
 
 // Cast is a broadcast to all nodes in Scope; the receiver serves Part of it.
@@ -246,6 +248,10 @@ type Reply struct {
 	Attempt uint8        `cbor:"9,keyasint,omitempty"`
 	From    *peer.Handle `cbor:"10,keyasint,omitempty"` // who answers, if not the sender on this link
 	Acks    []uint32     `cbor:"11,keyasint,omitempty"` // hops of the receiver's that have come
+	// To is who asked, if the answer goes back on the way of its question, and Path what
+	// is left of that: 4 bytes of the id of each node, the next one's last.
+	To   id.ID  `cbor:"12,keyasint,omitzero"`
+	Path []byte `cbor:"13,keyasint,omitempty"`
 }
 
 // Leave says goodbye: the sender's leases are over.
@@ -452,7 +458,10 @@ func (m *Direct) Check() error {
 
 // Check implements wire.Checker.
 func (m *Reply) Check() error {
-	return firstError(atMost("payload", len(m.Payload), wire.MaxPayload), atMost("text", len(m.Text), maxText),
+	if len(m.Path)%4 != 0 || len(m.Path) > 0 && m.To.IsZero() || !m.To.IsZero() && m.From == nil {
+		return fmt.Errorf("an answer on its way back that says not whose it is, or not to whom it goes")
+	}
+	return firstError(atMost("path", len(m.Path), 4*MaxHops), atMost("payload", len(m.Payload), wire.MaxPayload), atMost("text", len(m.Text), maxText),
 		atMost("acknowledgements", len(m.Acks), maxAcks), checkTrail(m.Trail))
 }
 

@@ -39,9 +39,14 @@ var (
 		return pastry.Row{Index: rapid.Byte().Draw(t, "index"), Nodes: nodes(t, 3)}
 	})
 	drawReply = rapid.Custom(func(t *rapid.T) *pastry.Reply {
-		return &pastry.Reply{Num: rapid.Uint64().Draw(t, "num"), Code: rapid.Byte().Draw(t, "code"), Payload: some(t, 0, 99, rapid.Byte()),
+		m := &pastry.Reply{Num: rapid.Uint64().Draw(t, "num"), Code: rapid.Byte().Draw(t, "code"), Payload: some(t, 0, 99, rapid.Byte()),
 			App: rapid.Uint16().Draw(t, "app"), Text: rapid.StringN(0, 20, pastry.MaxText).Draw(t, "text"), Hops: rapid.Byte().Draw(t, "hops"),
-			Trail: some(t, 0, 3, drawTrail), Attempt: rapid.Byte().Draw(t, "attempt"), From: drawHandle.Draw(t, "from")}
+			Trail: some(t, 0, 3, drawTrail), Attempt: rapid.Byte().Draw(t, "attempt"), From: drawHandle.Draw(t, "from"),
+			To: drawID.Draw(t, "to")}
+		if steps := rapid.IntRange(0, 3).Draw(t, "steps"); steps > 0 && !m.To.IsZero() {
+			m.Path = slices.Repeat([]byte{rapid.Byte().Draw(t, "print")}, 4*steps)
+		}
+		return m
 	})
 )
 
@@ -73,7 +78,7 @@ func drawHop(t *rapid.T) *pastry.Hop {
 	flag := rapid.Bool()
 	m.Route = &pastry.Routed{Key: drawID.Draw(t, "key"), Origin: drawHandle.Draw(t, "origin"), Num: rapid.Uint64().Draw(t, "num"),
 		Attempt: rapid.Byte().Draw(t, "attempt"), Want: flag.Draw(t, "want"), To: flag.Draw(t, "to"), Join: flag.Draw(t, "join"),
-		Found: flag.Draw(t, "found"), Receipt: flag.Draw(t, "receipt"), Env: drawEnvelope.Draw(t, "env")}
+		Found: flag.Draw(t, "found"), Receipt: flag.Draw(t, "receipt"), Straight: flag.Draw(t, "straight"), Env: drawEnvelope.Draw(t, "env")}
 	if flag.Draw(t, "back") {
 		m.Route.Back = drawReply.Draw(t, "reply")
 	}
@@ -223,6 +228,10 @@ var limitCases = []struct {
 	{"payload", &pastry.Direct{Env: wire.Envelope{Version: 1, Payload: make([]byte, wire.MaxPayload)}}, &pastry.Direct{Env: wire.Envelope{Version: 1, Payload: make([]byte, wire.MaxPayload+1)}}},
 	{"payload of an answer", &pastry.Reply{Payload: make([]byte, wire.MaxPayload)}, &pastry.Reply{Payload: make([]byte, wire.MaxPayload+1)}},
 	{"trail of an answer", &pastry.Reply{Trail: trail(pastry.MaxTrail)}, &pastry.Reply{Trail: trail(pastry.MaxTrail + 1)}},
+	{"way of an answer", back(4 * pastry.MaxHops), back(4*pastry.MaxHops + 4)},
+	{"way of an answer, in whole steps", back(8), back(7)},
+	{"way of an answer to nobody", back(4), &pastry.Reply{From: many(1)[0], Path: make([]byte, 4)}},
+	{"answer on its way of nobody", back(0), &pastry.Reply{To: id.Tiny(1)}},
 	{"row", &pastry.StateReply{Nodes: many(256)}, &pastry.StateReply{Nodes: many(257)}},
 	{"round trips of a row", &pastry.StateReply{Nodes: many(2), RTTs: make([]uint32, 2)}, &pastry.StateReply{Nodes: many(2), RTTs: make([]uint32, 3)}},
 	{"row, a node twice", &pastry.StateReply{Nodes: many(2)}, &pastry.StateReply{Nodes: append(many(2), many(1)...)}},
@@ -245,6 +254,11 @@ func addressed(n int, addr string) *peer.Handle {
 		h.Addrs = append(h.Addrs, addr)
 	}
 	return h
+}
+
+// back is an answer on its way, which is so many bytes long.
+func back(path int) *pastry.Reply {
+	return &pastry.Reply{From: many(1)[0], To: id.Tiny(1), Path: make([]byte, path)}
 }
 
 func relayed(sig, inner int) *pastry.Relay {

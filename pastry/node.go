@@ -22,6 +22,7 @@ type Node struct {
 	self *peer.Handle
 
 	contacts contactSet
+	links    links
 	leafs    leafSet
 	table    []*contact
 	mended   []uint16 // slots that were asked for since the last round of gossip
@@ -179,7 +180,7 @@ func (n *Node) message(c *contact, m wire.Message) {
 		n.onDirect(c, m)
 	case *Reply:
 		n.onAcks(c, m.Acks)
-		n.onReply(c, m, false)
+		n.takeReply(c, m)
 	case *Leave:
 		n.onLeave(c, m)
 	case *Relay:
@@ -304,6 +305,7 @@ func (n *Node) peerUp(h *peer.Handle, cert *peer.Certificate) {
 		n.Drop(h)
 		return
 	}
+	n.links.up(h)
 	if c := n.meet(h); c.h.Incarnation == h.Incarnation {
 		c.direct() // a link stands, so there is no need to go by others any more
 	}

@@ -325,6 +325,7 @@ func (n *Node) onFailure(f Failure, offer []*peer.Handle) {
 
 // peerDown is told by the driver that a link ended or could not be made.
 func (n *Node) peerDown(h *peer.Handle, why machine.DownReason) {
+	n.links.down(h)
 	c := n.contacts.find(h.ID)
 	if c == nil || c.h.Incarnation != h.Incarnation || c.life == left || c.life == dead && why != machine.DownRefused {
 		return

@@ -95,7 +95,7 @@ func (n *Node) attempt(q *request) {
 		n.to(q.to, machine.ClassApp, &Direct{Num: q.num, Want: q.want, Env: q.env, Acks: q.to.takeSeqs()})
 	default:
 		r := &Routed{Key: q.key, Origin: n.self, Num: q.num, Attempt: uint8(q.attempt), Want: true,
-			To: q.to != nil || q.only, Found: q.find, Receipt: q.to != nil && !q.want, Env: q.env}
+			To: q.to != nil || q.only, Found: q.find, Receipt: q.to != nil && !q.want, Straight: q.opt.Straight, Env: q.env}
 		if q.opt.Trace {
 			r.Env.Flags |= wire.FlagTrace
 		}
@@ -169,6 +169,18 @@ func (n *Node) finish(num uint64, r result) {
 
 func (n *Node) requestNums() []uint64 { return slices.Sorted(maps.Keys(n.requests)) }
 
+// takeReply takes an answer from c, which may be on its way back to another node.
+func (n *Node) takeReply(c *contact, m *Reply) {
+	switch m.To {
+	case id.ID{}:
+		n.onReply(c, m, false)
+	case n.self.ID:
+		n.onReply(nil, m, true)
+	default:
+		n.passBack(m)
+	}
+}
+
 // onReply takes an answer from c, or, routed, one that came through the ring.
 func (n *Node) onReply(c *contact, m *Reply, routed bool) {
 	q := n.requests[m.Num]
@@ -228,9 +240,9 @@ func replyError(m *Reply) error {
 	return nil
 }
 
-// answer sends the reply for a routed message to its origin: over the origin's own
-// link, so that only the certified node gets it; through the ring if that link
-// does not work.
+// answer sends the reply for a routed message to its origin: back over the links that
+// the message came over, or over the origin's own link, so that only the certified
+// node gets it; through the ring if that link does not work.
 func (n *Node) answer(via *contact, r *Routed, m *Hop, a *Reply) {
 	a.Num, a.Attempt, a.Hops = r.Num, r.Attempt, m.Count
 	if r.Env.Flags&wire.FlagTrace != 0 {
@@ -240,6 +252,9 @@ func (n *Node) answer(via *contact, r *Routed, m *Hop, a *Reply) {
 	case r.Origin.ID == n.self.ID:
 		a.From = n.self
 		n.After(0, func() { n.onReply(nil, a, false) })
+	case n.backOver(via, m, a):
+		a.From, a.To = n.self, r.Origin.ID
+		n.sendBack(via, a, m.Path[:len(m.Path)-4])
 	default:
 		n.replyTo(n.contact(r.Origin), a)
 	}

@@ -144,6 +144,9 @@ func (n *Node) route(via *contact, m *Hop, avoid []id.ID) {
 			n.mend(next, row, col)
 		}
 	}
+	if next != nil && !last && !r.Join && r.Env.Flags&wire.FlagRandom == 0 {
+		next = n.shortcut(next, r.Key, avoid)
+	}
 	if r.Join && next != nil && next.h.ID == r.Origin.ID {
 		next = nil // the joining node itself is not its own root
 	}

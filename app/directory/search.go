@@ -35,7 +35,7 @@ func (d *Directory) askAround(t *task.T, key id.ID) ([]*peer.Handle, error) {
 	for range maxSearch {
 		to := s.questions()
 		hops := slices.Clone(s.hops)
-		o := kbr.Options{Timeout: d.cfg.Ask / 2}
+		o := kbr.Options{Timeout: d.cfg.Ask / 2, Straight: true} // who answers must be sure
 		rs, err := task.Gather(t, o.Timeout+grace, len(to), func(i int, resolve func(kbr.Answer, error)) {
 			o := o
 			o.AvoidFirst = slices.Clone(hops)
