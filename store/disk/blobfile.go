@@ -58,6 +58,17 @@ func (f *blobFiles) free() int64 {
 	return int64(min(usage.AvailBytes, 1<<62))
 }
 
+// makeDir makes the folder of all files, durably. That is done when the store is
+// opened, and not later, so that the folder above is synced by the store alone: it has
+// the LEDGER in it too, and of a sync that has failed here no later one would tell.
+func (f *blobFiles) makeDir() error {
+	err := f.fs.MkdirAll(f.dir, 0o700)
+	if err == nil {
+		err = syncFolder(f.fs, f.fs.PathDir(f.dir))
+	}
+	return openError(f.dir, err)
+}
+
 // prepare makes a blob's folder, durably, if it is not there.
 func (f *blobFiles) prepare(h id.Hash) error {
 	f.mu.Lock()
@@ -72,17 +83,12 @@ func (f *blobFiles) prepare(h id.Hash) error {
 	if err := f.fs.MkdirAll(folder, 0o700); err != nil {
 		return writeError("creating", folder, err)
 	}
-	// A folder that is there may still be one that a crash would take.
-	for _, above := range []string{f.fs.PathDir(f.dir), f.dir} {
-		if f.made[above] {
-			continue
-		}
-		if err := syncFolder(f.fs, above); err != nil {
-			f.failure = writeError("syncing", above, err)
-			return f.failure
-		}
+	// A folder that was there may still be one that a crash would take.
+	if err := syncFolder(f.fs, f.dir); err != nil {
+		f.failure = writeError("syncing", f.dir, err)
+		return f.failure
 	}
-	f.made[f.fs.PathDir(f.dir)], f.made[folder] = true, true
+	f.made[folder] = true
 	return nil
 }
 

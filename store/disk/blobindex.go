@@ -55,6 +55,17 @@ func (e entry) encode() []byte {
 
 // parseEntry reads the entry of a blob, and makes sure that it is that blob's.
 func parseEntry(h id.Hash, b []byte) (entry, error) {
+	e, err := decodeEntry(b)
+	if err != nil {
+		return entry{}, err
+	}
+	if e.outline.Hash() != h {
+		return entry{}, fmt.Errorf("%w: the entry of blob %s is another's", store.ErrCorrupt, h)
+	}
+	return e, nil
+}
+
+func decodeEntry(b []byte) (entry, error) {
 	size, flags, err := parseHead(b)
 	if err != nil {
 		return entry{}, err
@@ -63,8 +74,8 @@ func parseEntry(h id.Hash, b []byte) (entry, error) {
 	for b = b[entryHead:]; len(b) > 0; b = b[len(id.Hash{}):] {
 		e.outline.Chunks = append(e.outline.Chunks, id.Hash(b[:len(id.Hash{})]))
 	}
-	if err := e.outline.Check(); err != nil || e.outline.Hash() != h {
-		return entry{}, fmt.Errorf("%w: the entry of blob %s is another's", store.ErrCorrupt, h)
+	if err := e.outline.Check(); err != nil {
+		return entry{}, fmt.Errorf("%w: entry of a blob: %w", store.ErrCorrupt, err)
 	}
 	return e, nil
 }

@@ -54,9 +54,6 @@ func (s *sweep) readFolders() error {
 	f := &s.blobs.files
 	names, err := f.fs.List(f.dir)
 	if err != nil {
-		if isNotExist(err) {
-			return nil
-		}
 		return openError(f.dir, err)
 	}
 	for _, name := range names {
@@ -207,8 +204,10 @@ func (b *blobs) count(v *view) (taken, error) {
 		return taken{}, err
 	}
 	for h, n := range b.unsure {
-		b.left[h] = n
 		delete(b.damaged, h)
+		if n > 0 {
+			b.left[h] = n
+		}
 	}
 	clear(b.unsure)
 	return t, nil

@@ -26,8 +26,9 @@ type blobs struct {
 	left map[id.Hash]int64
 	// damaged are the blobs in the index that were found to be damaged.
 	damaged map[id.Hash]bool
-	// unsure are blobs with files, and their sizes, of which a deletion has failed:
-	// they may be gone from the index, which shows when it is read anew.
+	// unsure are blobs of which a change in the index has failed, and how many bytes
+	// their files have. What reads show of them is not what will be there when the
+	// index is read anew, so nobody may rest on it: a change is written in any case.
 	unsure map[id.Hash]int64
 }
 
@@ -38,6 +39,7 @@ func newBlobs(s *Store) *blobs {
 		store: s, files: newBlobFiles(s.config),
 		limits: store.Limits{Quota: -1, Floor: 2 * s.config.Reserve},
 		busy:   map[id.Hash]*draft{}, left: map[id.Hash]int64{}, damaged: map[id.Hash]bool{},
+		unsure: map[id.Hash]int64{},
 	}
 }
 
@@ -218,22 +220,22 @@ func (b *blobs) Delete(h id.Hash) error {
 	defer b.release(h)
 	b.mu.Lock()
 	bytesLeft, left := b.left[h]
+	_, unsure := b.unsure[h]
 	b.mu.Unlock()
 	e, err := b.entry(h)
+	absent := errors.Is(err, store.ErrNotFound)
 	switch {
-	case errors.Is(err, store.ErrNotFound):
-		if !left {
-			return nil
-		}
-	case err != nil && !errors.Is(err, store.ErrCorrupt):
+	case absent && !left && !unsure:
+		return nil
+	case err != nil && !absent && !errors.Is(err, store.ErrCorrupt):
 		return err
-	default:
+	case !absent || unsure:
 		bytesLeft += e.outline.Size
 		if err := b.deleteEntry(h, e); err != nil {
 			return err
 		}
 	}
-	if !left && err == nil && e.inline() {
+	if !left && !unsure && err == nil && e.inline() {
 		b.forget(h, 0)
 		return nil
 	}
@@ -251,12 +253,21 @@ func (b *blobs) deleteEntry(h id.Hash, e entry) error {
 		{Table: blobTable, Key: blobKey(indexKind, h), Delete: true},
 		{Table: blobTable, Key: blobKey(contentKind, h), Delete: true},
 	})
-	if err != nil && !e.inline() {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		b.unsure[h] = e.outline.Size
+	if err != nil {
+		b.doubt(h, e)
 	}
 	return err
+}
+
+// doubt notes that a change of an entry has failed.
+func (b *blobs) doubt(h id.Hash, e entry) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	size := e.outline.Size
+	if e.inline() {
+		size = 0
+	}
+	b.unsure[h] = max(size, b.unsure[h])
 }
 
 // forget notes that a blob has no entry any more, and how many bytes of its files are

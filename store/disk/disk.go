@@ -148,6 +148,9 @@ func (s *Store) open() error {
 			return openError(c.Dir, err)
 		}
 	}
+	if err := s.blobs.files.makeDir(); err != nil {
+		return err
+	}
 	if state != stateReady {
 		if err := s.create(); err != nil {
 			return err

@@ -72,11 +72,7 @@ func (d *draft) start() error {
 	}
 	d.existed = err == nil
 	if d.existed && !e.damaged() && !b.isDamaged(d.hash) {
-		d.done = true
-		for n := range d.have {
-			d.have[n] = true
-		}
-		return nil
+		return d.find(e)
 	}
 	left, err := b.reserve(d)
 	if err != nil {
@@ -99,6 +95,24 @@ func (d *draft) start() error {
 		delete(b.left, d.hash)
 	}
 	return err
+}
+
+// find makes the draft one of a blob that is there. If a deletion of it has failed,
+// it may be gone at the next opening, and Commit writes its entry anew.
+func (d *draft) find(e entry) error {
+	for n := range d.have {
+		d.have[n] = true
+	}
+	d.blobs.mu.Lock()
+	_, unsure := d.blobs.unsure[d.hash]
+	d.blobs.mu.Unlock()
+	d.done, d.renamed, d.flags = !unsure, true, e.flags
+	if unsure && e.inline() && e.outline.Size > 0 {
+		content, err := d.blobs.ReadChunk(d.hash, 0)
+		d.content = content
+		return err
+	}
+	return nil
 }
 
 // reserve sets space aside for a draft, and returns how much an earlier try has left.

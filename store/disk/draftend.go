@@ -24,13 +24,15 @@ func (d *draft) Commit() error {
 	if d.settled() {
 		return nil
 	}
-	ops := []store.Op{{Table: blobTable, Key: blobKey(indexKind, d.hash), Value: entry{d.outline, d.flags}.encode()}}
+	e := entry{d.outline, d.flags}
+	ops := []store.Op{{Table: blobTable, Key: blobKey(indexKind, d.hash), Value: e.encode()}}
 	if d.flags&isInline != 0 {
 		ops = append(ops, store.Op{Table: blobTable, Key: blobKey(contentKind, d.hash), Value: d.content})
 	} else if err := d.publish(); err != nil {
 		return err
 	}
 	if err := d.blobs.store.write(ops); err != nil {
+		d.blobs.doubt(d.hash, e)
 		return d.fail(err)
 	}
 	d.settle()
@@ -87,6 +89,7 @@ func (d *draft) settle() {
 	d.reserved = 0
 	delete(b.damaged, d.hash)
 	delete(b.left, d.hash)
+	delete(b.unsure, d.hash)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.done, d.content = true, nil

@@ -55,3 +55,18 @@ func (s *Store) Rot(h id.Hash, n int) error {
 
 // BlobPath is where a blob's file is.
 func (s *Store) BlobPath(h id.Hash) string { return s.blobs.files.path(h) }
+
+// EncodeEntry and DecodeEntry are the index's codec.
+func EncodeEntry(o store.Outline, flags byte) []byte { return entry{o, flags}.encode() }
+
+// DecodeEntry reads what EncodeEntry has made.
+func DecodeEntry(b []byte) (store.Outline, byte, error) {
+	e, err := decodeEntry(b)
+	return e.outline, e.flags, err
+}
+
+// BlobFileName takes a name of a file apart and puts it together again.
+func BlobFileName(name string) (string, bool) {
+	h, kind, ok := parseFileName(name)
+	return h.String() + map[fileKinds]string{partFile: partEnd, oldFile: oldEnd}[kind], ok
+}

@@ -112,6 +112,11 @@ func (b *Blobs) failed(c change, err error) error {
 	return err
 }
 
+// inLimbo tells whether the next start may find another thing than reads show.
+func (b *Blobs) inLimbo(h id.Hash) bool {
+	return slices.ContainsFunc(b.limbo, func(c change) bool { return c.blob.hash == h })
+}
+
 // write makes a change, after those that have landed unseen and are older.
 func (b *Blobs) write(c change) {
 	for _, c := range append(b.limbo, c) {

@@ -169,4 +169,10 @@ func TestDeleteThatLanded(t *testing.T) {
 	if err := (storetest.BlobModel{}).Equal(s.Clone().Blobs()); err != nil {
 		t.Errorf("after it: %v", err)
 	}
+	if _, err := store.PutBlob(s.Blobs(), []byte("content")); err != nil {
+		t.Fatal(err)
+	}
+	if err := (storetest.BlobModel{h: []byte("content")}).Equal(s.Clone().Blobs()); err != nil {
+		t.Errorf("after it was put again, and a start: %v", err)
+	}
 }

@@ -64,7 +64,7 @@ func (d *draft) takeOver(at int, old bool) {
 		w := d.blobs.whole[i]
 		d.take(w.chunks)
 		d.reserved = 0 // it counts already
-		d.done = !w.damaged
+		d.done = !w.damaged && !d.blobs.inLimbo(d.hash)
 	}
 }
 
