@@ -137,8 +137,6 @@ type Event struct {
 	Contact Contact
 }
 
-func milli(t time.Time) int64 { return t.UnixMilli() }
-
 func fromMilli(ms int64) time.Time {
 	if ms == 0 {
 		return time.Time{}
