@@ -70,3 +70,35 @@ func BlobFileName(name string) (string, bool) {
 	h, kind, ok := parseFileName(name)
 	return h.String() + map[fileKinds]string{partFile: partEnd, oldFile: oldEnd}[kind], ok
 }
+
+// Fill makes n blobs as opening sees them: entries of outlines that are made up, and
+// for nine of ten a file without content.
+func (s *Store) Fill(n int) error {
+	f := &s.blobs.files
+	for from := 0; from < n; from += 500 {
+		var ops []store.Op
+		for i := from; i < min(n, from+500); i++ {
+			e := entry{outline: store.Outline{Size: 100_000 + int64(i), Chunks: []id.Hash{id.HashOf("fill", i)}}}
+			if i%10 == 0 {
+				e.flags = isInline
+			}
+			h := e.outline.Hash()
+			ops = append(ops, store.Op{Table: blobTable, Key: blobKey(indexKind, h), Value: e.encode()})
+			if e.inline() {
+				ops = append(ops, store.Op{Table: blobTable, Key: blobKey(contentKind, h), Value: make([]byte, 1000)})
+				continue
+			}
+			if err := f.prepare(h); err != nil {
+				return err
+			}
+			file, err := f.fs.Create(f.path(h), vfs.WriteCategoryUnspecified)
+			if err := errors.Join(err, file.Close()); err != nil {
+				return err
+			}
+		}
+		if err := s.write(ops); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -8,8 +8,13 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv(childEnv) != "" {
+	switch {
+	case os.Getenv(childEnv) != "":
 		writeUntilKilled()
+	case os.Getenv(blobChildEnv) != "":
+		putUntilKilled()
+	case os.Getenv(fillChildEnv) != "":
+		fillUntilKilled()
 	}
 	goleak.VerifyTestMain(m)
 }
