@@ -21,11 +21,13 @@ type Blobs interface {
 	// one, or ErrNotFound.
 	Outline(h id.Hash) (Outline, error)
 
-	// ReadChunk returns chunk n of a blob, verified. ErrNotFound: there is no such
+	// ReadChunk returns chunk n of a blob, verified. It is written over into, from its
+	// beginning, if that has the room; whoever reads many chunks saves memory so. After
+	// an error into may have anything in it. ErrNotFound: there is no such
 	// blob. ErrInvalid: it has no such chunk. ErrCorrupt: what is on the disk is not
 	// what was written; the blob counts as damaged from now on, and its other chunks
 	// can still be read.
-	ReadChunk(h id.Hash, n int) ([]byte, error)
+	ReadChunk(h id.Hash, n int, into []byte) ([]byte, error)
 
 	// Delete removes a blob, and what there is of one whose put was broken off. That
 	// it was not there is no error. ErrBusy while a Draft of it is open.

@@ -58,27 +58,28 @@ func (r *Reader) load(n int) error {
 	if r.chunk != nil && r.number == n {
 		return nil
 	}
-	chunk, err := r.blobs.ReadChunk(r.hash, n)
-	if err != nil {
-		return err
-	}
-	r.number, r.chunk = n, chunk
-	return nil
+	chunk, err := r.blobs.ReadChunk(r.hash, n, r.chunk)
+	r.number, r.chunk = n, chunk // no chunk after an error
+	return err
 }
 
 // GetBlob returns the content of a blob of at most limit bytes, verified. Its errors
 // are those of Blobs.ReadChunk, and ErrTooLarge.
 func GetBlob(b Blobs, h id.Hash, limit int64) ([]byte, error) {
-	r, err := NewReader(b, h)
+	o, err := b.Outline(h)
 	if err != nil {
 		return nil, err
 	}
-	if r.outline.Size > limit {
-		return nil, fmt.Errorf("%w: blob of %d bytes, at most %d are wanted", ErrTooLarge, r.outline.Size, limit)
+	if o.Size > limit {
+		return nil, fmt.Errorf("%w: blob of %d bytes, at most %d are wanted", ErrTooLarge, o.Size, limit)
 	}
-	content := make([]byte, r.outline.Size)
-	if _, err := r.ReadAt(content, 0); err != nil {
-		return nil, err
+	content := make([]byte, 0, o.Size)
+	for n := range o.Chunks {
+		chunk, err := b.ReadChunk(h, n, content[len(content):])
+		if err != nil {
+			return nil, err
+		}
+		content = append(content, chunk...) // it is there already, if the store has used the room
 	}
 	return content, nil
 }

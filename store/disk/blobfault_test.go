@@ -54,7 +54,7 @@ func TestEveryFlippedBitIsNoticed(t *testing.T) {
 			if err != nil || !slices.Equal(found.Damaged, []id.Hash{h}) {
 				t.Fatalf("bit %d, scrubbed: %+v, %v", bit, found, err)
 			}
-		} else if _, err := s.Blobs().ReadChunk(h, 0); !errors.Is(err, store.ErrCorrupt) {
+		} else if _, err := s.Blobs().ReadChunk(h, 0, nil); !errors.Is(err, store.ErrCorrupt) {
 			t.Fatalf("bit %d, read: %v", bit, err)
 		}
 		file[bit/8] ^= 1 << (bit % 8)
@@ -92,7 +92,7 @@ func TestBlobReadErrors(t *testing.T) {
 		s, bad := faultyOn(t, vfs.NewMem(), "blobs", c.err, c.kind)
 		h := putBlob(t, s, content)
 		bad.Store(true)
-		_, err := s.Blobs().ReadChunk(h, 0)
+		_, err := s.Blobs().ReadChunk(h, 0, nil)
 		if !errors.Is(err, c.err) || errors.Is(err, store.ErrCorrupt) != c.damage || errors.Is(err, store.ErrNotFound) {
 			t.Errorf("%v: %v", c.err, err)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -138,17 +139,17 @@ func (f *blobFiles) removeEnds(h id.Hash, ends ...string) error {
 }
 
 // readChunk reads and verifies a chunk of a blob.
-func (f *blobFiles) readChunk(h id.Hash, o store.Outline, n int) ([]byte, error) {
+func (f *blobFiles) readChunk(h id.Hash, o store.Outline, n int, into []byte) ([]byte, error) {
 	file, err := f.fs.Open(f.path(h))
 	if err != nil {
 		return nil, err
 	}
-	content, err := readVerified(file, o, n)
+	content, err := readVerified(file, o, n, into)
 	return content, errors.Join(err, file.Close())
 }
 
-func readVerified(file io.ReaderAt, o store.Outline, n int) ([]byte, error) {
-	content := make([]byte, o.ChunkLen(n))
+func readVerified(file io.ReaderAt, o store.Outline, n int, into []byte) ([]byte, error) {
+	content := slices.Grow(into[:0], o.ChunkLen(n))[:o.ChunkLen(n)]
 	got, err := file.ReadAt(content, int64(n)*store.ChunkSize)
 	if err != nil && (err != io.EOF || got < len(content)) {
 		return nil, err

@@ -9,16 +9,16 @@ import (
 )
 
 // ReadChunk implements store.Blobs.
-func (b *blobs) ReadChunk(h id.Hash, n int) ([]byte, error) {
-	content, damage, err := b.look(h, n)
+func (b *blobs) ReadChunk(h id.Hash, n int, into []byte) ([]byte, error) {
+	content, damage, err := b.look(h, n, into)
 	if damage {
-		return b.judge(h, n)
+		return b.judge(h, n, into)
 	}
 	return content, err
 }
 
 // look reads a chunk, and tells whether its error is damage.
-func (b *blobs) look(h id.Hash, n int) (content []byte, damage bool, err error) {
+func (b *blobs) look(h id.Hash, n int, into []byte) (content []byte, damage bool, err error) {
 	v, err := b.store.enter()
 	if err != nil {
 		return nil, false, err
@@ -31,7 +31,7 @@ func (b *blobs) look(h id.Hash, n int) (content []byte, damage bool, err error) 
 	if n < 0 || n >= len(e.outline.Chunks) {
 		return nil, false, fmt.Errorf("%w: chunk %d of %d", store.ErrInvalid, n, len(e.outline.Chunks))
 	}
-	if content, err = b.content(v, h, e, n); err == nil {
+	if content, err = b.content(v, h, e, n, into); err == nil {
 		return content, false, nil
 	}
 	if b.files.isDamage(h, err) {
@@ -41,9 +41,9 @@ func (b *blobs) look(h id.Hash, n int) (content []byte, damage bool, err error) 
 }
 
 // content reads and verifies a chunk.
-func (b *blobs) content(v *view, h id.Hash, e entry, n int) ([]byte, error) {
+func (b *blobs) content(v *view, h id.Hash, e entry, n int, into []byte) ([]byte, error) {
 	if !e.inline() {
-		return b.files.readChunk(h, e.outline, n)
+		return b.files.readChunk(h, e.outline, n, into)
 	}
 	content, err := v.get(blobTable, blobKey(contentKind, h))
 	if errors.Is(err, store.ErrNotFound) {
@@ -52,13 +52,13 @@ func (b *blobs) content(v *view, h id.Hash, e entry, n int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return content, e.outline.Verify(n, content)
+	return append(into[:0], content...), e.outline.Verify(n, content)
 }
 
 // judge looks again at a chunk that seemed damaged, when nobody changes the blob, and
 // notes the damage. A blob that is being put or deleted may have had its file changed
 // between the two.
-func (b *blobs) judge(h id.Hash, n int) ([]byte, error) {
+func (b *blobs) judge(h id.Hash, n int, into []byte) ([]byte, error) {
 	if err := b.begin(); err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func (b *blobs) judge(h id.Hash, n int) ([]byte, error) {
 	if alone {
 		defer b.release(h)
 	}
-	content, damage, err := b.look(h, n)
+	content, damage, err := b.look(h, n, into)
 	if !damage {
 		return content, err
 	}
@@ -118,6 +118,7 @@ func (b *blobs) Scrub(from store.Mark, budget int64) (store.Scrubbed, error) {
 	}
 	defer b.store.leave(v)
 	var s store.Scrubbed
+	var chunk []byte
 	n := from.Chunk
 	err = v.entries(from.Blob, func(h id.Hash, value []byte) (bool, error) {
 		if h != from.Blob {
@@ -134,8 +135,10 @@ func (b *blobs) Scrub(from store.Mark, budget int64) (store.Scrubbed, error) {
 				break
 			}
 			s.Bytes += max(int64(e.outline.ChunkLen(n)), store.MinScrub)
-			_, err := b.ReadChunk(h, n)
+			read, err := b.ReadChunk(h, n, chunk)
 			switch {
+			case err == nil:
+				chunk = read
 			case errors.Is(err, store.ErrCorrupt):
 				bad = true
 			case err != nil && !errors.Is(err, store.ErrNotFound):

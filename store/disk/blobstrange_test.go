@@ -52,7 +52,7 @@ func TestStrangeBlobFiles(t *testing.T) {
 			}
 			s = open(t, config)
 			for n := range 2 {
-				_, err := s.Blobs().ReadChunk(h, n)
+				_, err := s.Blobs().ReadChunk(h, n, nil)
 				if bad := slices.Contains(c.lost, n); bad != errors.Is(err, store.ErrCorrupt) || !bad && err != nil {
 					t.Errorf("chunk %d: %v", n, err)
 				}
@@ -153,7 +153,7 @@ func TestFileInThePlaceOfAFolder(t *testing.T) {
 		t.Errorf("Damaged: %v, %v", damaged, err)
 	}
 	for _, other := range others {
-		if _, err := s.Blobs().ReadChunk(other, 0); err != nil {
+		if _, err := s.Blobs().ReadChunk(other, 0, nil); err != nil {
 			t.Error(err)
 		}
 	}

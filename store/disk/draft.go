@@ -108,7 +108,7 @@ func (d *draft) find(e entry) error {
 	d.blobs.mu.Unlock()
 	d.done, d.renamed, d.flags = !unsure, true, e.flags
 	if unsure && e.inline() && e.outline.Size > 0 {
-		content, err := d.blobs.ReadChunk(d.hash, 0)
+		content, err := d.blobs.ReadChunk(d.hash, 0, nil)
 		d.content = content
 		return err
 	}
@@ -175,18 +175,19 @@ func (d *draft) copyFrom(path string) error {
 		return nil
 	}
 	defer from.Close() // nothing was written to it
+	var into []byte
 	for n, have := range d.have {
 		if have {
 			continue
 		}
-		content, err := readVerified(from, d.outline, n)
+		content, err := readVerified(from, d.outline, n, into)
 		if err != nil {
 			continue
 		}
 		if err := d.writeFile(n, content); err != nil {
 			return err
 		}
-		d.have[n] = true
+		d.have[n], into = true, content
 	}
 	return nil
 }

@@ -61,10 +61,10 @@ func TestCloneHasItsOwnBlobs(t *testing.T) {
 	}
 	c := s.Clone()
 	s.Blobs().Rot(h, 0)
-	if _, err := s.Blobs().ReadChunk(h, 0); !errors.Is(err, store.ErrCorrupt) {
+	if _, err := s.Blobs().ReadChunk(h, 0, nil); !errors.Is(err, store.ErrCorrupt) {
 		t.Errorf("the changed one: %v", err)
 	}
-	if got, err := c.Blobs().ReadChunk(h, 0); err != nil || string(got) != "content" {
+	if got, err := c.Blobs().ReadChunk(h, 0, nil); err != nil || string(got) != "content" {
 		t.Errorf("the clone: %q, %v", got, err)
 	}
 	s.Wipe()

@@ -46,7 +46,7 @@ func testDamageRead(t *testing.T, b store.Blobs, rot func(id.Hash, int)) {
 	h := putBlob(t, b, content)
 	other := putBlob(t, b, Content(2, 70<<10))
 	rot(h, 1)
-	if _, err := b.ReadChunk(h, 1); !errors.Is(err, store.ErrCorrupt) {
+	if _, err := b.ReadChunk(h, 1, nil); !errors.Is(err, store.ErrCorrupt) {
 		t.Fatalf("a chunk with a wrong bit: %v", err)
 	}
 	want(t, "damaged", damaged(t, b), []id.Hash{h})
@@ -55,7 +55,7 @@ func testDamageRead(t *testing.T, b store.Blobs, rot func(id.Hash, int)) {
 		t.Errorf("Stat: %+v, %v", stat, err)
 	}
 	for _, n := range []int{0, 2, 3} {
-		got, err := b.ReadChunk(h, n)
+		got, err := b.ReadChunk(h, n, nil)
 		if err != nil || !slices.Equal(got, chunk(content, n)) {
 			t.Errorf("sound chunk %d: %v", n, err)
 		}
@@ -123,7 +123,7 @@ func testDamageDeleted(t *testing.T, b store.Blobs, rot func(id.Hash, int)) {
 		before := space(t, b).Used
 		h := putBlob(t, b, Content(3, size))
 		rot(h, 0)
-		if _, err := b.ReadChunk(h, 0); !errors.Is(err, store.ErrCorrupt) {
+		if _, err := b.ReadChunk(h, 0, nil); !errors.Is(err, store.ErrCorrupt) {
 			t.Fatalf("a chunk with a wrong bit: %v", err)
 		}
 		if err := b.Delete(h); err != nil {
@@ -226,7 +226,7 @@ func testBlobsCloseWaits(t *testing.T, k Kept) {
 					}
 					return
 				}
-				if _, err := k.ReadChunk(h, 0); err != nil {
+				if _, err := k.ReadChunk(h, 0, nil); err != nil {
 					if !errors.Is(err, store.ErrClosed) {
 						t.Errorf("ReadChunk: %v", err)
 					}

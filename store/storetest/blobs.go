@@ -98,7 +98,7 @@ func wantNoBlob(t testing.TB, b store.Blobs, h id.Hash) {
 	t.Helper()
 	_, statErr := b.Stat(h)
 	_, outlineErr := b.Outline(h)
-	_, chunkErr := b.ReadChunk(h, 0)
+	_, chunkErr := b.ReadChunk(h, 0, nil)
 	for what, err := range map[string]error{"Stat": statErr, "Outline": outlineErr, "ReadChunk": chunkErr} {
 		if !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("%s of a blob that is not there: %v", what, err)
@@ -395,7 +395,7 @@ func testBlobCopies(t *testing.T, k Kept) {
 		}
 		spoil(given)
 		commit(t, d)
-		got, err := k.ReadChunk(hash, 0)
+		got, err := k.ReadChunk(hash, 0, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -406,6 +406,18 @@ func testBlobCopies(t *testing.T, k Kept) {
 		}
 		back.Chunks[0] = id.Hash{}
 		wantBlob(t, k, hash, content)
+
+		room := bytes.Repeat([]byte{'#'}, size+10)
+		for _, into := range [][]byte{room[:0], room[:5:5], room[: size-1 : size-1]} {
+			got, err = k.ReadChunk(hash, 0, into)
+			if err != nil || !bytes.Equal(got, content) {
+				t.Errorf("into %d bytes: %d bytes, %v", cap(into), len(got), err)
+			}
+			if inside := &got[0] == &room[0]; inside != (cap(into) >= size) {
+				t.Errorf("into %d bytes: written there: %v", cap(into), inside)
+			}
+		}
+		want(t, "what lies behind the room", string(room[size:]), "##########")
 	}
 }
 
@@ -433,14 +445,14 @@ func testBlobLimits(t *testing.T, k Kept) {
 
 	h := putBlob(t, k, Content(1, 10))
 	for _, n := range []int{-1, 1, 1 << 40} {
-		if _, err := k.ReadChunk(h, n); !errors.Is(err, store.ErrInvalid) {
+		if _, err := k.ReadChunk(h, n, nil); !errors.Is(err, store.ErrInvalid) {
 			t.Errorf("chunk %d of 1: %v", n, err)
 		}
 	}
 	if _, err := store.GetBlob(k, h, 9); !errors.Is(err, store.ErrTooLarge) {
 		t.Errorf("GetBlob with too low a limit: %v", err)
 	}
-	if _, err := k.ReadChunk(putBlob(t, k, nil), 0); !errors.Is(err, store.ErrInvalid) {
+	if _, err := k.ReadChunk(putBlob(t, k, nil), 0, nil); !errors.Is(err, store.ErrInvalid) {
 		t.Errorf("chunk 0 of an empty blob: %v", err)
 	}
 }
@@ -456,7 +468,7 @@ func testBlobsClosed(t *testing.T, k Kept) {
 	_, createErr := k.Create(store.OutlineOf(Content(3, 100)))
 	_, statErr := k.Stat(h)
 	_, outlineErr := k.Outline(h)
-	_, chunkErr := k.ReadChunk(h, 0)
+	_, chunkErr := k.ReadChunk(h, 0, nil)
 	_, draftsErr := k.Drafts()
 	_, damagedErr := k.Damaged()
 	_, scrubErr := k.Scrub(store.Mark{}, 1)
