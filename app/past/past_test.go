@@ -295,7 +295,7 @@ func TestSameRun(t *testing.T) {
 		w.net.Run(time.Hour)
 		return w.net.Digest()
 	}
-	if run() != run() {
+	if one, two := run(), run(); one != two {
 		t.Error("two runs differ")
 	}
 }
