@@ -61,11 +61,13 @@ type Config struct {
 	PeerWrites, PeerReads int
 }
 
-// Table is where what is known of objects is kept in the store, and ContentTable
-// their content. Keys are the objects' ids.
+// Table is where what is known of objects is kept in the store, ContentTable their
+// content, and PromiseTable what was promised to the roots of mutable ones. Keys are the
+// objects' ids.
 const (
 	Table        store.Table = "past"
 	ContentTable store.Table = "past/content"
+	PromiseTable store.Table = "past/promise"
 )
 
 // MaxContent is the largest content that is stored, in bytes: it travels in one message.

@@ -2,6 +2,7 @@ package past
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -73,6 +74,11 @@ type written struct {
 // write makes a change durable; nothing is said to anybody before.
 func write(st store.Store, o id.Hash, w written) error {
 	var b store.Batch
+	w.into(&b, o)
+	return st.Apply(&b)
+}
+
+func (w written) into(b *store.Batch, o id.Hash) {
 	b.Put(Table, o[:], wire.MustMarshal(w.kept))
 	switch {
 	case w.kept.Reclaim != nil:
@@ -80,7 +86,6 @@ func write(st store.Store, o id.Hash, w written) error {
 	case w.fresh:
 		b.Put(ContentTable, o[:], w.content)
 	}
-	return st.Apply(&b)
 }
 
 // erase forgets entries, on the disk first, unless they have changed since.
@@ -101,6 +106,7 @@ func (p *Past) erase(t *task.T, es []*entry) error {
 		for _, o := range objects {
 			b.Delete(Table, o[:])
 			b.Delete(ContentTable, o[:])
+			b.Delete(PromiseTable, o[:])
 		}
 		return struct{}{}, st.Apply(&b)
 	})
@@ -136,15 +142,46 @@ func (p *Past) load(t *task.T) error {
 			}
 			continue
 		case page.last == nil:
-			p.loaded = true
-			p.syncSoon(0)
-			return nil
+			return p.loadLife(t)
 		}
 		for _, e := range page.list {
 			p.shelf.set(e)
 		}
 		p.stats.Damaged += page.damaged
 		after = page.last
+	}
+}
+
+// lifeKey is where the number of the disk's life lies, in PromiseTable: it goes when the
+// promises go.
+const lifeKey = "life"
+
+// loadLife reads the number of the disk's life, or draws one for an empty disk, and with
+// that this node is ready.
+func (p *Past) loadLife(t *task.T) error {
+	st, drawn := p.cfg.Store, p.ep.Rand().Uint64()|1
+	for {
+		life, err := task.Work(t, disk, func() (uint64, error) {
+			b, err := st.Get(PromiseTable, []byte(lifeKey))
+			switch {
+			case err == nil && len(b) == 8:
+				return binary.BigEndian.Uint64(b), nil
+			case err == nil || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrCorrupt):
+				return drawn, st.Put(PromiseTable, []byte(lifeKey), binary.BigEndian.AppendUint64(nil, drawn))
+			}
+			return 0, err
+		})
+		switch {
+		case err == nil:
+			p.life, p.loaded = life, true
+			p.syncSoon(0)
+			return nil
+		case errors.Is(err, task.ErrStopped):
+			return err
+		}
+		if err := t.Sleep(retryLoad); err != nil {
+			return err
+		}
 	}
 }
 

@@ -88,6 +88,10 @@ func KindOf(b []byte) string {
 		return "strays"
 	case *have:
 		return "have"
+	case *update:
+		return "update"
+	case *settle:
+		return "settle"
 	}
 	return "answer"
 }
@@ -104,4 +108,41 @@ func (p *Past) Some(n int) (os []id.Hash) {
 		os = append(os, e.object)
 	}
 	return os
+}
+
+// AskPrepare asks for a promise.
+func AskPrepare(o id.Hash, copies uint8, term certificate.Term) []byte {
+	return encode(&prepare{Object: o, Copies: copies, Term: term})
+}
+
+// AskAccept tells of a ruling.
+func AskAccept(c *certificate.Certificate, content []byte, r *certificate.Ruling) []byte {
+	return encode(&accept{Cert: c, Content: content, Ruling: r})
+}
+
+// AskUpdate asks for a change.
+func AskUpdate(c *certificate.Certificate, content []byte) []byte {
+	return encode(&update{Cert: c, Content: content})
+}
+
+// AskSettle asks for what is current.
+func AskSettle(n Name) []byte { return encode(&settle{Object: n.ID(), Copies: n.Copies}) }
+
+// SaysUpdated says that a change was made.
+func SaysUpdated() []byte { return encode(&updated{}) }
+
+// SaysVersion gives a version.
+func SaysVersion(c *certificate.Certificate, content []byte, r *certificate.Ruling, life uint64) []byte {
+	return encode(&object{Cert: c, Content: content, Ruling: r, Life: life})
+}
+
+// Life is the number of the node's disk.
+func (p *Past) Life() uint64 { return p.life }
+
+// Version is what the node has of a mutable object.
+func (p *Past) Version(o id.Hash) uint64 {
+	if e := p.shelf.find(o); e != nil {
+		return e.version
+	}
+	return 0
 }

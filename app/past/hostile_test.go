@@ -279,6 +279,8 @@ func FuzzMessage(f *testing.F) {
 	for _, b := range [][]byte{
 		past.AskGet(o), past.AskPut(sign(w, 1, "x", 3), []byte("x")), past.AskWhere(o.Place()), past.AskCompare(), past.AskStrays(),
 		past.AskReclaim(certificate.NewReclaim(ring, sign(w, 1, "x", 3), ann, w.now())), past.SaysAbsent(nil), past.SaysHaving(3),
+		past.AskSettle(annsName), past.AskUpdate(annsVersion(w, 1, "x"), []byte("x")), past.AskPrepare(o, 3, certificate.Term{Count: 9, Root: w.members[0].cert.Node}),
+		past.AskAccept(annsVersion(w, 1, "x"), []byte("x"), w.members[0].rules(annsVersion(w, 1, "x"), 9, w.members...)),
 	} {
 		f.Add(b)
 	}

@@ -29,8 +29,17 @@ func (p *Past) onGet(m *get, answer reply) {
 		case k.Cert.Expired(p.ep.Wall()):
 			return &absent{Sure: true}, 0
 		}
-		return &object{Cert: k.Cert, Content: content}, 0
+		return p.objectOf(k, content), 0
 	})
+}
+
+// objectOf is what this node has, as a message.
+func (p *Past) objectOf(k *kept, content []byte) *object {
+	m := &object{Cert: k.Cert, Content: content, Ruling: k.Ruling}
+	if k.Ruling != nil {
+		m.Life = p.life
+	}
+	return m
 }
 
 // knowsAll reports whether this node would keep an object with this place if there was

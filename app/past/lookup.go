@@ -19,7 +19,7 @@ type Found struct {
 }
 
 // Lookup reads an object (PAST, 2.1): from the first replica on the way to its root, and
-// if that leads nowhere from each of the holders.
+// if that leads nowhere from each of the holders. Mutable objects are read by Current.
 //
 // Errors: ErrNotFound, ErrNotReachable, task.ErrStopped.
 func (p *Past) Lookup(t *task.T, o id.Hash) (Found, error) { return p.find(t, &get{Object: o}) }
@@ -91,8 +91,8 @@ func (l *lookup) take(t *task.T, m wire.Message) error {
 			err := m.Cert.Verify(ring, v)
 			switch {
 			case err != nil:
-			case m.Cert.ID() != q.Object, m.Cert.Expired(wall):
-				err = errMessage
+			case m.Cert.ID() != q.Object, m.Cert.Expired(wall), m.Cert.Kind == certificate.Mutable:
+				err = errMessage // of a mutable object one node alone is not believed
 			case !q.Bare:
 				err = m.Cert.Fits(m.Content)
 			}

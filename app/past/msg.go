@@ -35,12 +35,21 @@ const (
 	kindItems
 	kindHave
 	kindHaving
+	kindPrepare
+	kindPromise
+	kindHigher
+	kindAccept
+	kindAccepted
+	kindUpdate
+	kindUpdated
+	kindSettle
 )
 
 // table lists all messages of past.
 var table = wire.NewTable((*where)(nil), (*nodes)(nil), (*put)(nil), (*stored)(nil), (*exists)(nil), (*get)(nil),
 	(*object)(nil), (*absent)(nil), (*reclaim)(nil), (*reclaimed)(nil), (*compare)(nil), (*differs)(nil),
-	(*strays)(nil), (*items)(nil), (*have)(nil), (*having)(nil))
+	(*strays)(nil), (*items)(nil), (*have)(nil), (*having)(nil),
+	(*prepare)(nil), (*promise)(nil), (*higher)(nil), (*accept)(nil), (*accepted)(nil), (*update)(nil), (*updated)(nil), (*settle)(nil))
 
 var errMessage = errors.New("message of past")
 
@@ -78,10 +87,13 @@ type get struct {
 	Bare   bool    `cbor:"2,keyasint,omitempty"` // without its content
 }
 
-// object answers get.
+// object answers get; of a mutable object also update, if another version is current,
+// and settle.
 type object struct {
 	Cert    *certificate.Certificate `cbor:"1,keyasint"`
 	Content []byte                   `cbor:"2,keyasint,omitempty"`
+	Ruling  *certificate.Ruling      `cbor:"3,keyasint,omitempty"` // of a mutable object
+	Life    uint64                   `cbor:"4,keyasint,omitempty"` // of the answering node's disk
 }
 
 // absent answers get, if the node does not have the object.
@@ -230,6 +242,11 @@ func (m *exists) Check() error { return m.Cert.Check() }
 
 // Check implements wire.Checker.
 func (m *object) Check() error {
+	if m.Ruling != nil {
+		if err := m.Ruling.Check(); err != nil {
+			return err
+		}
+	}
 	if len(m.Content) == 0 {
 		return m.Cert.Check()
 	}
@@ -300,6 +317,9 @@ const (
 	refusedFull             // see ErrFull
 	refusedStranger         // for fellow holders only
 	refusedFailed           // the disk fails
+	refusedNotRoot          // this node is not the object's root, or not surely
+	refusedLater            // a later term was promised
+	refusedAway             // a majority of the holders is not reachable; the change may be made all the same
 )
 
 var refusals = map[uint16]string{
@@ -312,4 +332,7 @@ var refusals = map[uint16]string{
 	refusedFull:      "no room",
 	refusedStranger:  "for holders only",
 	refusedFailed:    "the disk fails",
+	refusedNotRoot:   "not the root of this object",
+	refusedLater:     "a later root has ruled",
+	refusedAway:      "a majority of the holders is not reachable",
 }

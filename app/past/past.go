@@ -24,6 +24,8 @@ type Past struct {
 	loaded  bool // the index is read
 	stopped bool
 	upkeep
+	offices
+	life          uint64 // of the disk: drawn when it was empty
 	reads, writes rates
 	serving       int
 	stats         Stats
@@ -51,7 +53,7 @@ func New(c Config) (*Past, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	return &Past{cfg: c, busy: make(locks)}, nil
+	return &Past{cfg: c, busy: make(locks), offices: offices{turns: make(locks), held: make(map[id.Hash]*office)}}, nil
 }
 
 // Start implements kbr.App.
@@ -142,7 +144,7 @@ type reply func(m wire.Message, code uint16)
 func (p *Past) serve(a asker, m wire.Message, answer reply) {
 	rate := &p.reads
 	switch m.(type) {
-	case *put, *reclaim:
+	case *put, *reclaim, *prepare, *accept, *update, *settle:
 		rate = &p.writes
 	}
 	if a.node != p.ep.Self().ID && !rate.take(a.node, p.ep.Now()) {
@@ -164,6 +166,14 @@ func (p *Past) serve(a asker, m wire.Message, answer reply) {
 		answer(p.onStrays(a, m))
 	case *have:
 		answer(p.onHave(m))
+	case *prepare:
+		p.work(answer, func(t *task.T) (wire.Message, uint16) { return p.onPrepare(t, a, m) })
+	case *accept:
+		p.work(answer, func(t *task.T) (wire.Message, uint16) { return p.onAccept(t, m) })
+	case *update:
+		p.work(answer, func(t *task.T) (wire.Message, uint16) { return p.onUpdate(t, m) })
+	case *settle:
+		p.work(answer, func(t *task.T) (wire.Message, uint16) { return p.onSettle(t, m) })
 	default: // an answer that nobody asked for
 		p.stats.BadInput++
 		answer(nil, refusedMalformed)

@@ -95,6 +95,11 @@ func (p *Past) some() time.Duration {
 
 // ask asks one node, which may be this one.
 func (p *Past) ask(to *peer.Handle, q wire.Message, resolve func(wire.Message, error)) {
+	p.askFor(to, q, p.cfg.Ask, resolve)
+}
+
+// askFor is ask with another time-out.
+func (p *Past) askFor(to *peer.Handle, q wire.Message, timeout time.Duration, resolve func(wire.Message, error)) {
 	if to.ID == p.ep.Self().ID {
 		p.serve(asker{node: to.ID, origin: true}, q, func(m wire.Message, code uint16) {
 			if code != 0 {
@@ -105,7 +110,7 @@ func (p *Past) ask(to *peer.Handle, q wire.Message, resolve func(wire.Message, e
 		})
 		return
 	}
-	p.ep.Ask(to, encode(q), kbr.Options{Timeout: p.cfg.Ask}, func(a kbr.Answer, err error) {
+	p.ep.Ask(to, encode(q), kbr.Options{Timeout: timeout}, func(a kbr.Answer, err error) {
 		if err != nil {
 			resolve(nil, err)
 			return

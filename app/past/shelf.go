@@ -23,6 +23,8 @@ type entry struct {
 	since   int64 // if gone: when it was reclaimed
 	expires int64
 	state   state
+	version uint64              // of a mutable object, and
+	ruling  *certificate.Ruling // who rules that it is current
 }
 
 // state is a short hash of all that a holder keeps of an object: who has the same has the
@@ -33,10 +35,12 @@ const stateSize = 8
 
 func (e *entry) expired(now time.Time) bool { return e.expires != 0 && now.UnixMilli() >= e.expires }
 
-// kept is what lies in the store, in Table: one of the two.
+// kept is what lies in the store, in Table: a certificate, with a ruling for a mutable
+// object; or a reclaim.
 type kept struct {
 	Cert    *certificate.Certificate `cbor:"1,keyasint,omitempty"`
 	Reclaim *certificate.Reclaim     `cbor:"2,keyasint,omitempty"`
+	Ruling  *certificate.Ruling      `cbor:"3,keyasint,omitempty"`
 }
 
 // Check implements wire.Checker.
@@ -44,7 +48,10 @@ func (k *kept) Check() error {
 	if k.Reclaim != nil {
 		return k.Reclaim.Check()
 	}
-	return k.Cert.Check()
+	if err := k.Cert.Check(); err != nil || k.Cert.Kind != certificate.Mutable {
+		return err
+	}
+	return k.Ruling.Check()
 }
 
 func (k *kept) cert() *certificate.Certificate {
@@ -63,6 +70,10 @@ func (k *kept) entry(ring id.Hash) *entry {
 		// the same to all.
 		e.gone, e.size, e.since = true, 0, k.Reclaim.Date
 		hash = id.HashOf("reclaimed", hash)
+	}
+	if c.Kind == certificate.Mutable {
+		e.version, e.ruling = c.Version, k.Ruling
+		hash = id.HashOf("ruled", hash, k.Ruling.Term.Count, k.Ruling.Term.Root)
 	}
 	e.state = state(binary.BigEndian.Uint64(hash[:])) | 1
 	return e

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
@@ -112,7 +113,9 @@ func (p *Past) elsewhere(t *task.T, spare []*entry) (kept []*entry, err error) {
 		}
 	}
 	for _, e := range spare {
-		if v := polls[e.object]; v != nil && v.agreed() {
+		// A holder that the last ruling names keeps its promises until another one is made.
+		named := e.ruling != nil && e.ruling.Has(certificate.Member{Node: p.ep.Self().ID, Life: p.life})
+		if v := polls[e.object]; v != nil && v.agreed() && !named {
 			kept = append(kept, e)
 		}
 	}

@@ -60,14 +60,15 @@ func (p *Past) begin() {
 
 // Update implements kbr.App: when those near change, so may what this node keeps.
 func (p *Past) Update(n *peer.Handle, joined bool) {
-	was := slices.Contains(p.fellows, n.ID)
+	before := slices.Clone(p.fellows)
 	p.away = slices.DeleteFunc(p.away, func(a absence) bool { return a.node == n.ID })
 	if !joined && p.cfg.Absence > 0 && (p.cfg.Expelled == nil || !p.cfg.Expelled(n.ID)) {
 		p.away = append(p.away, absence{n.ID, p.ep.Now()})
 		p.ep.After(p.cfg.Absence, p.returned)
 	}
-	p.look()
-	if was || slices.Contains(p.fellows, n.ID) {
+	// Several may have gone at once: the first that is told of need not be a fellow, and
+	// then the others are none any more.
+	if p.look(); !slices.Equal(before, p.fellows) || slices.Contains(p.fellows, n.ID) {
 		p.unsettle()
 	}
 }
@@ -206,6 +207,9 @@ func (p *Past) round(t *task.T, epoch uint64) (time.Duration, error) {
 		return min(syncAgain<<min(p.failed-1, 10), p.cfg.Sync), nil
 	}
 	p.failed = 0
+	if err := p.rule(t); err != nil {
+		return 0, err
+	}
 	if err := p.tidy(t); err != nil {
 		return 0, err
 	}
@@ -301,7 +305,12 @@ func (p *Past) fetched(t *task.T, o id.Hash, r task.Result[wire.Message]) (ok bo
 			return false, nil
 		}
 		had := p.shelf.find(o)
-		out := p.take(t, m.Cert, m.Content, false)
+		var out outcome
+		if m.Cert.Kind == certificate.Mutable {
+			out.code, _ = p.adopt(t, m.Cert, m.Content, m.Ruling)
+		} else {
+			out = p.take(t, m.Cert, m.Content, false)
+		}
 		if had == nil && out.code == 0 {
 			p.stats.Copied++
 		}

@@ -69,7 +69,8 @@ type Certificate struct {
 	Copies  uint8     `cbor:"7,keyasint"` // k, 1 to MaxCopies
 	Date    int64     `cbor:"8,keyasint"` // when it was signed, Unix milliseconds
 	// Expires is the end of the object's life, in Unix milliseconds; 0: it lives until it
-	// is reclaimed. A block has an end, at most MaxLease after Date.
+	// is reclaimed. A block has an end, at most MaxLease after Date, and a mutable object has
+	// none.
 	Expires int64 `cbor:"9,keyasint,omitempty"`
 	// Version of a mutable object, from 1; 0 in the other kinds.
 	Version uint64 `cbor:"10,keyasint,omitempty"`
@@ -85,9 +86,14 @@ func (c *Certificate) ID() id.Hash {
 	case Block:
 		return id.HashOf("block", c.Content, c.Copies)
 	case Mutable:
-		return id.HashOf("mutable", c.Owner[:], c.Part[:])
+		return MutableID(c.Owner, c.Part, c.Copies)
 	}
 	return id.HashOf("file", c.Part[:], c.Owner[:], c.Salt[:])
+}
+
+// MutableID is the id of a mutable object, for those who know what it is made of.
+func MutableID(owner peer.Key, part Part, copies uint8) id.Hash {
+	return id.HashOf("mutable", owner[:], part[:], copies)
 }
 
 // Hash is the certificate's own id in a ring: what is signed.
@@ -135,6 +141,8 @@ func (c *Certificate) Check() error {
 		return bad("version %d in an object of kind %d", c.Version, c.Kind)
 	case c.Kind != File && c.Salt != peer.Salt{}, c.Kind == Block && c.Part != Part{}:
 		return bad("a name or a salt where none belongs")
+	case c.Kind == Mutable && c.Expires != 0:
+		return bad("a mutable object has no end")
 	case c.Kind == Block && (c.Expires == 0 || c.Expires-c.Date > MaxLease.Milliseconds()):
 		return bad("a block lives for %s at most, and is stored again to live on", MaxLease)
 	case len(c.Sig) != peer.SignatureSize:

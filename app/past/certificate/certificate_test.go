@@ -44,7 +44,7 @@ func draw(rt *rapid.T) *certificate.Certificate {
 	case certificate.Block:
 		c.Part, c.Salt = certificate.Part{}, peer.Salt{}
 	case certificate.Mutable:
-		c.Salt, c.Version = peer.Salt{}, rapid.Uint64Min(1).Draw(rt, "version")
+		c.Salt, c.Expires, c.Version = peer.Salt{}, 0, rapid.Uint64Min(1).Draw(rt, "version")
 	}
 	return c.Sign(ring, ann, newYear)
 }
@@ -93,20 +93,23 @@ func TestEachBit(t *testing.T) {
 // TestLimits are row 33 of the hostile input, and more of its kind.
 func TestLimits(t *testing.T) {
 	for what, change := range map[string]func(*certificate.Certificate){
-		"no kind":                    func(c *certificate.Certificate) { c.Kind = 0 },
-		"an unknown kind":            func(c *certificate.Certificate) { c.Kind = 4 },
-		"no copies":                  func(c *certificate.Certificate) { c.Copies = 0 },
-		"17 copies":                  func(c *certificate.Certificate) { c.Copies = 17 },
-		"255 copies":                 func(c *certificate.Certificate) { c.Copies = 255 },
-		"size -1":                    func(c *certificate.Certificate) { c.Size = -1 },
-		"size 2^63-1":                func(c *certificate.Certificate) { c.Size = 1<<63 - 1 },
-		"an end before its date":     func(c *certificate.Certificate) { c.Expires = newYear.UnixMilli() - 1 },
-		"an end at its date":         func(c *certificate.Certificate) { c.Expires = newYear.UnixMilli() },
-		"an end before 1970":         func(c *certificate.Certificate) { c.Expires = -1 },
-		"an impossible end":          func(c *certificate.Certificate) { c.Expires = 1 << 60 },
-		"a version":                  func(c *certificate.Certificate) { c.Version = 1 },
-		"mutable, without one":       func(c *certificate.Certificate) { c.Kind, c.Salt = certificate.Mutable, peer.Salt{} },
-		"mutable, with a salt":       func(c *certificate.Certificate) { c.Kind, c.Version = certificate.Mutable, 1 },
+		"no kind":                func(c *certificate.Certificate) { c.Kind = 0 },
+		"an unknown kind":        func(c *certificate.Certificate) { c.Kind = 4 },
+		"no copies":              func(c *certificate.Certificate) { c.Copies = 0 },
+		"17 copies":              func(c *certificate.Certificate) { c.Copies = 17 },
+		"255 copies":             func(c *certificate.Certificate) { c.Copies = 255 },
+		"size -1":                func(c *certificate.Certificate) { c.Size = -1 },
+		"size 2^63-1":            func(c *certificate.Certificate) { c.Size = 1<<63 - 1 },
+		"an end before its date": func(c *certificate.Certificate) { c.Expires = newYear.UnixMilli() - 1 },
+		"an end at its date":     func(c *certificate.Certificate) { c.Expires = newYear.UnixMilli() },
+		"an end before 1970":     func(c *certificate.Certificate) { c.Expires = -1 },
+		"an impossible end":      func(c *certificate.Certificate) { c.Expires = 1 << 60 },
+		"a version":              func(c *certificate.Certificate) { c.Version = 1 },
+		"mutable, without one":   func(c *certificate.Certificate) { c.Kind, c.Salt = certificate.Mutable, peer.Salt{} },
+		"mutable, with a salt":   func(c *certificate.Certificate) { c.Kind, c.Version = certificate.Mutable, 1 },
+		"mutable, with an end": func(c *certificate.Certificate) {
+			c.Kind, c.Salt, c.Version, c.Expires = certificate.Mutable, peer.Salt{}, 1, newYear.Add(time.Hour).UnixMilli()
+		},
 		"a block with a name":        func(c *certificate.Certificate) { block(c); c.Part = certificate.Part{1} },
 		"a block with a salt":        func(c *certificate.Certificate) { block(c); c.Salt = peer.Salt{1} },
 		"a block without an end":     func(c *certificate.Certificate) { block(c); c.Expires = 0 },
@@ -168,7 +171,7 @@ func TestIDs(t *testing.T) {
 	}{
 		"file":    {f, "2365b8c5de3810eb69cc73bba5c89cb02187c6a7698471ce04cdffb9a48397f3"},
 		"block":   {&b, "c8933e4d3fd5a16e68a6139c2301805dab53d3243a478d719a00dce22b4b25e2"},
-		"mutable": {&m, "7a6367ba7e8d97d3073d4cd428262179f5bc51666565a2bae7e8ac508cee03fc"},
+		"mutable": {&m, "4b577d58dbc051e3ba9c3bcda76221c051bd9a339ee5513573bf01526f94ceec"},
 	} {
 		if got := x.c.ID().String(); got != x.want {
 			t.Errorf("%s: %s, want %s", what, got, x.want)
@@ -189,6 +192,7 @@ func TestIDs(t *testing.T) {
 		"block: owner":      {other(b, func(c *certificate.Certificate) { c.Owner[0]++ }), false},
 		"mutable: content":  {other(m, func(c *certificate.Certificate) { c.Content[0]++; c.Version++ }), false},
 		"mutable: owner":    {other(m, func(c *certificate.Certificate) { c.Owner[0]++ }), true},
+		"mutable: copies":   {other(m, func(c *certificate.Certificate) { c.Copies++ }), true},
 		"mutable: its name": {other(m, func(c *certificate.Certificate) { c.Part[0]++ }), true},
 	} {
 		if x.got != x.want {

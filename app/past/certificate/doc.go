@@ -11,8 +11,8 @@
 //     has the content can store it, and so nobody can be allowed to take it away: a
 //     block lives for a lease, and lives on if somebody stores it again. The number of
 //     copies is a part of the id, as otherwise the next to store it could lower it.
-//   - Mutable: named by its owner's key and a description (Freenet's SSK, POST's
-//     public-key block), with versions.
+//   - Mutable: named by its owner's key, a description and the number of copies (Freenet's
+//     SSK, POST's public-key block), with versions, of which the root rules which is current.
 //
 // An id has 256 bits; its place on the ring is the first 128.
 //

@@ -1,0 +1,159 @@
+package past
+
+import (
+	"errors"
+
+	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/store"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// errHigher: a later term was promised.
+var errHigher = errors.New("past: a later term was promised")
+
+// promised is the latest term that this node's disk has promised for an object.
+func promised(st store.Store, o id.Hash) (t certificate.Term, err error) {
+	b, err := st.Get(PromiseTable, o[:])
+	if errors.Is(err, store.ErrNotFound) {
+		return t, nil
+	} else if err != nil {
+		return t, err
+	}
+	return t, wire.Unmarshal(b, &t)
+}
+
+// concerns reports whether a mutable object is this node's to vote about: it is near the
+// object, or has it.
+func (p *Past) concerns(o id.Hash, copies uint8) bool {
+	return p.shelf.find(o) != nil || contains(p.replicas(o.Place(), int(copies), int(copies)), p.ep.Self().ID)
+}
+
+// mayRule reports whether a node is so near to an object that it may be its root, as far as
+// this node can know.
+func (p *Past) mayRule(n id.ID, o id.Hash, copies uint8) bool {
+	set := p.replicas(o.Place(), int(copies), slack)
+	return set == nil || contains(set, n)
+}
+
+func (p *Past) onPrepare(t *task.T, a asker, m *prepare) (wire.Message, uint16) {
+	switch {
+	case !p.loaded || p.stopped:
+		return nil, refusedBusy
+	case !a.origin || a.node != m.Term.Root || !p.mayRule(a.node, m.Object, m.Copies):
+		return nil, refusedStranger
+	case !p.concerns(m.Object, m.Copies):
+		return nil, refusedNotHolder
+	}
+	if p.busy.take(t, m.Object) != nil {
+		return nil, refusedBusy
+	}
+	defer p.busy.leave(m.Object)
+	st := p.cfg.Store
+	var before certificate.Term
+	_, err := task.Work(t, disk, func() (_ struct{}, err error) {
+		if before, err = promised(st, m.Object); err != nil {
+			return struct{}{}, err
+		}
+		if !before.Before(m.Term) {
+			return struct{}{}, errHigher
+		}
+		return struct{}{}, st.Put(PromiseTable, m.Object[:], wire.MustMarshal(&m.Term))
+	})
+	switch {
+	case errors.Is(err, errHigher):
+		return &higher{Term: before}, 0
+	case err != nil:
+		return nil, refusedFailed
+	case p.shelf.find(m.Object) == nil:
+		return &promise{Life: p.life, Sure: p.settled}, 0
+	}
+	k, content, err := p.body(t, m.Object, true)
+	if err != nil || k.Cert.Kind != certificate.Mutable {
+		return nil, refusedFailed
+	}
+	return &promise{Life: p.life, Sure: true, Cert: k.Cert, Content: content, Ruling: k.Ruling}, 0
+}
+
+func (p *Past) onAccept(t *task.T, m *accept) (wire.Message, uint16) {
+	if !p.mayRule(m.Ruling.Term.Root, m.Cert.ID(), m.Cert.Copies) {
+		return nil, refusedStranger
+	}
+	code, before := p.adopt(t, m.Cert, m.Content, m.Ruling)
+	switch {
+	case code == refusedLater:
+		return &higher{Term: before}, 0
+	case code != 0:
+		return nil, code
+	}
+	return &accepted{Life: p.life}, 0
+}
+
+// later reports whether a version under a ruling comes after what is kept.
+func later(c *certificate.Certificate, r *certificate.Ruling, e *entry) bool {
+	if r.Term != e.ruling.Term {
+		return e.ruling.Term.Before(r.Term)
+	}
+	return c.Version > e.version
+}
+
+// adopt keeps a version under its root's ruling, unless a later term was promised, or a
+// later ruling is kept: then the code is refusedLater. It does not matter who brings it: it
+// is the root's message, whoever repeats it.
+func (p *Past) adopt(t *task.T, c *certificate.Certificate, content []byte, r *certificate.Ruling) (code uint16, before certificate.Term) {
+	o := c.ID()
+	switch {
+	case !p.loaded || p.stopped:
+		return refusedBusy, before
+	case c.Kind != certificate.Mutable || r == nil:
+		return refusedInvalid, before
+	case !p.concerns(o, c.Copies):
+		return refusedNotHolder, before
+	case c.Date > p.ep.Wall().Add(p.cfg.Skew).UnixMilli():
+		return refusedClock, before
+	}
+	if p.busy.take(t, o) != nil {
+		return refusedBusy, before
+	}
+	defer p.busy.leave(o)
+	e := p.shelf.find(o)
+	switch {
+	case e != nil && !later(c, r, e):
+		if e.ruling.Term == r.Term && e.version == c.Version {
+			return 0, before // it is here already
+		}
+		return refusedLater, e.ruling.Term
+	case e == nil && !p.room(c.Size):
+		return refusedFull, before
+	}
+	k, st, ring, v := &kept{Cert: c, Ruling: r}, p.cfg.Store, p.cfg.Ring, p.cfg.Verifier
+	_, err := task.Work(t, disk, func() (_ struct{}, err error) {
+		if err := errors.Join(c.Fits(content), c.Verify(ring, v), r.Verify(ring, c, v)); err != nil {
+			return struct{}{}, err
+		}
+		if before, err = promised(st, o); err != nil {
+			return struct{}{}, err
+		}
+		if r.Term.Before(before) {
+			return struct{}{}, errHigher
+		}
+		var b store.Batch
+		written{kept: k, fresh: true, content: content}.into(&b, o)
+		b.Put(PromiseTable, o[:], wire.MustMarshal(&r.Term))
+		return struct{}{}, st.Apply(&b)
+	})
+	switch {
+	case err == nil:
+		p.keep(k.entry(ring))
+		return 0, before
+	case errors.Is(err, errHigher):
+		return refusedLater, before
+	case errors.Is(err, certificate.ErrCertificate), errors.Is(err, certificate.ErrContent), errors.Is(err, certificate.ErrRuling):
+		p.stats.BadInput++
+		return refusedInvalid, before
+	case errors.Is(err, store.ErrFull):
+		return refusedFull, before
+	}
+	return refusedFailed, before
+}

@@ -1,0 +1,386 @@
+package past_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+
+	"github.com/phyllo-net/phyllo/app/past"
+	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/kbr/kbrtest"
+	"github.com/phyllo-net/phyllo/sim/simtest"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+var annsName = past.Name{Owner: ann.Public(), Part: certificate.Part{1}, Copies: 5}
+
+func (m *member) change(replaces uint64, content string) error {
+	return m.node.Call(2*patience, func(t *task.T) error {
+		_, err := m.past.Change(t, annsName.Part, annsName.Copies, replaces, []byte(content), ann)
+		return err
+	})
+}
+
+func (m *member) current(n past.Name) (f past.Found, err error) {
+	err = m.node.Call(2*patience, func(t *task.T) (err error) {
+		f, err = m.past.Current(t, n)
+		return err
+	})
+	return f, err
+}
+
+// mustRead fails unless m reads this version.
+func (w *world) mustRead(m *member, version uint64, content string) {
+	w.t.Helper()
+	f, err := m.current(annsName)
+	if err != nil || f.Certificate.Version != version || string(f.Content) != content {
+		w.t.Fatalf("got version %+v %q, %v; want %d %q", f.Certificate, f.Content, err, version, content)
+	}
+}
+
+func TestMutable(t *testing.T) {
+	for _, n := range []int{1, 2, 3, 5, 40} {
+		t.Run(fmt.Sprint(n, " nodes"), func(t *testing.T) {
+			w := newWorld(t, n, kbrtest.Config{Seed: uint64(n)}, nil)
+			a, b := w.members[0], w.members[n-1]
+			_, err := a.current(annsName)
+			wantErr(t, "before the first version", err, past.ErrNotFound)
+			wantErr(t, "to replace nothing", a.change(1, "x"), past.ErrConflict)
+			for v := range uint64(4) {
+				if err := a.change(v, name(int(v))); err != nil {
+					t.Fatal(err)
+				}
+				for _, m := range w.members {
+					w.mustRead(m, v+1, name(int(v)))
+				}
+			}
+			err = b.change(2, "late")
+			var conflict *past.ConflictError
+			if !errors.As(err, &conflict) || string(conflict.Current.Content) != name(3) {
+				t.Fatalf("to replace an old version: %v", err)
+			}
+			w.net.Run(2 * time.Hour)
+			w.whole(true)
+		})
+	}
+}
+
+// TestMutableMoves: while nodes come and go, so that other nodes keep it, what is current
+// goes with them.
+func TestMutableMoves(t *testing.T) {
+	w := newWorld(t, 7, kbrtest.Config{Seed: 50}, nil)
+	for v := range uint64(25) {
+		if err := w.live()[0].change(v, name(int(v))); err != nil {
+			t.Fatalf("version %d: %v", v+1, err)
+		}
+		if v%2 == 0 {
+			w.join()
+		} else {
+			w.nearest(annsName.ID(), 1)[0].node.Kill()
+		}
+		w.net.Run(15 * time.Minute)
+		w.mustRead(w.live()[len(w.live())-1], v+1, name(int(v)))
+	}
+	w.net.Run(3 * time.Hour)
+	w.whole(true)
+}
+
+// TestMajorityAway: without a majority nothing is changed and nothing old is read, and
+// afterwards it goes on.
+func TestMajorityAway(t *testing.T) {
+	w := newWorld(t, 9, kbrtest.Config{Seed: 51}, nil)
+	if err := w.members[0].change(0, "one"); err != nil {
+		t.Fatal(err)
+	}
+	dead := w.nearest(annsName.ID(), 3)
+	for _, m := range dead {
+		m.node.Kill()
+	}
+	w.net.Run(10 * time.Second)
+	m := w.live()[0]
+	if err := m.change(1, "two"); !errors.Is(err, past.ErrNotReachable) {
+		t.Fatalf("a change without a majority: %v", err)
+	}
+	_, err := m.current(annsName)
+	wantErr(t, "a reader without a majority", err, past.ErrNotReachable)
+	for _, m := range dead {
+		m.restart()
+	}
+	w.net.Run(30 * time.Second)
+	w.mustRead(m, 1, "one")
+	if err := m.change(1, "two"); err != nil {
+		t.Fatal(err)
+	}
+	w.mustRead(dead[0], 2, "two")
+}
+
+// TestNewDiskIsAnotherHolder: a node that has lost its disk, and so its promises, does not
+// make a majority together with nodes that missed the last version.
+func TestNewDiskIsAnotherHolder(t *testing.T) {
+	w := newWorld(t, 5, kbrtest.Config{Seed: 52}, nil)
+	if err := w.members[0].change(0, "one"); err != nil {
+		t.Fatal(err)
+	}
+	near := w.nearest(annsName.ID(), 5)
+	for _, m := range near[3:] {
+		m.node.Kill()
+	}
+	w.net.Run(5 * time.Second)
+	if err := near[0].change(1, "two"); err != nil { // its holders are three now
+		t.Fatal(err)
+	}
+	w.net.Run(time.Second)
+	for _, m := range near[:3] {
+		m.node.Kill()
+	}
+	near[0].disk.Wipe()
+	for _, m := range []*member{near[0], near[3], near[4], near[1]} {
+		m.restart()
+		w.net.Run(time.Minute)
+		if f, err := m.current(annsName); err == nil {
+			t.Fatalf("one of three holders is there, and %q is read", f.Content)
+		}
+	}
+	near[2].restart()
+	w.net.Run(time.Minute)
+	for _, m := range near {
+		w.mustRead(m, 2, "two")
+	}
+}
+
+func TestDHT(t *testing.T) {
+	w := newWorld(t, 12, kbrtest.Config{Seed: 53}, nil)
+	a, b := w.members[0], w.members[11]
+	do := func(m *member, f func(*task.T, past.DHT) error) error {
+		return m.node.Call(2*patience, func(t *task.T) error { return f(t, m.past.DHT(3)) })
+	}
+	get := func(m *member, key string) (v []byte, err error) {
+		err = do(m, func(t *task.T, d past.DHT) (err error) { v, err = d.Get(t, key, ann.Public()); return err })
+		return v, err
+	}
+	put := func(m *member, key, v string) error {
+		return do(m, func(t *task.T, d past.DHT) error { return d.Put(t, key, []byte(v), ann) })
+	}
+	remove := func(m *member) error {
+		return do(m, func(t *task.T, d past.DHT) error { return d.Remove(t, "key", ann) })
+	}
+	_, err := get(b, "key")
+	wantErr(t, "an unknown key", err, past.ErrNotFound)
+	for i, v := range []string{"one", "two", "", strings.Repeat("x", past.MaxValue)} {
+		if err := put(w.members[i], "key", v); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := get(b, "key"); err != nil || string(got) != v {
+			t.Fatalf("got %d bytes, %v; want %d", len(got), err, len(v))
+		}
+	}
+	if _, err := get(a, "other"); !errors.Is(err, past.ErrNotFound) {
+		t.Errorf("another key: %v", err)
+	}
+	wantErr(t, "a large value", put(a, "key", strings.Repeat("x", past.MaxValue+1)), past.ErrTooLarge)
+	for range 2 {
+		if err := remove(a); err != nil {
+			t.Fatal(err)
+		}
+		_, err = get(b, "key")
+		wantErr(t, "removed", err, past.ErrNotFound)
+	}
+	if err := put(b, "key", "again"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := get(a, "key"); err != nil || string(got) != "again" {
+		t.Errorf("put again: %q, %v", got, err)
+	}
+	w.net.Run(2 * time.Hour)
+	w.whole(true)
+}
+
+// register is what the checker believes of one mutable object. A state is "version:content".
+type registerIn struct {
+	read     bool
+	replaces uint64
+	content  string
+}
+
+type registerOut struct {
+	known   bool // the outcome of a change
+	ok      bool
+	version uint64
+	content string
+}
+
+type registerState struct {
+	version uint64
+	content string
+}
+
+var registerModel = porcupine.Model{
+	Init: func() any { return registerState{} },
+	Step: func(state, input, output any) (bool, any) {
+		s, in, out := state.(registerState), input.(registerIn), output.(registerOut)
+		next := registerState{in.replaces + 1, in.content}
+		switch {
+		case in.read:
+			return s == registerState{out.version, out.content}, s
+		case !out.known: // it may have been made; porcupine also tries it at the very end
+			if s.version == in.replaces {
+				return true, next
+			}
+			return true, s
+		case out.ok:
+			return s.version == in.replaces, next
+		}
+		return s.version != in.replaces, s
+	},
+	Equal:             func(a, b any) bool { return a == b },
+	DescribeOperation: func(in, out any) string { return fmt.Sprintf("%+v -> %+v", in, out) },
+}
+
+// TestLinearizable: many change and read one object at once, while nodes die, start again,
+// join, and are parted for short and for long. What they see could have been seen one
+// after another: no change is lost, none is made twice, and no reader goes back in time.
+func TestLinearizable(t *testing.T) {
+	simtest.Seeds(t, 4, func(t *testing.T, seed uint64) {
+		rng := rand.New(rand.NewPCG(seed, 11))
+		w := newWorld(t, 5+rng.IntN(12), kbrtest.Config{Seed: seed, Loss: 0.05 * rng.Float64()}, nil)
+		h := &history{world: w, rng: rng}
+		for range 4 {
+			h.client()
+		}
+		for range 25 {
+			h.fault()
+			w.net.Run(time.Duration(rng.Int64N(int64(40 * time.Second))))
+		}
+		h.stop = true
+		w.net.Heal()
+		for _, m := range w.members {
+			if !m.node.Alive() {
+				m.restart()
+			}
+		}
+		w.net.Run(15 * time.Minute)
+		h.finish()
+		if f, err := w.members[0].current(annsName); err != nil && !errors.Is(err, past.ErrNotFound) {
+			t.Errorf("in calm: %v", err)
+		} else if err == nil {
+			h.done(h.begin(registerIn{read: true}), registerOut{version: f.Certificate.Version, content: string(f.Content)})
+		}
+		if !porcupine.CheckOperations(registerModel, h.ops) {
+			t.Errorf("%d operations are not linearizable", len(h.ops))
+		}
+		if h.changed < 5 {
+			t.Errorf("%d changes were made", h.changed)
+		}
+	})
+}
+
+// history is what clients did to one object.
+type history struct {
+	*world
+	rng     *rand.Rand
+	ops     []porcupine.Operation
+	changed int
+	clients int
+	stop    bool
+}
+
+func (h *history) begin(in registerIn) int {
+	h.ops = append(h.ops, porcupine.Operation{ClientId: len(h.ops), Input: in, Call: int64(h.net.Elapsed()), Return: 1 << 62})
+	h.ops[len(h.ops)-1].Output = registerOut{}
+	return len(h.ops) - 1
+}
+
+// done notes an outcome. Equal times count as at once.
+func (h *history) done(op int, out registerOut) {
+	h.ops[op].Output, h.ops[op].Return = out, int64(h.net.Elapsed())
+	if out.ok {
+		h.changed++
+	}
+}
+
+// finish leaves out reads without an outcome; changes without one may have been made at any
+// time.
+func (h *history) finish() {
+	ops := h.ops[:0]
+	for _, op := range h.ops {
+		if !op.Input.(registerIn).read || op.Return != 1<<62 {
+			ops = append(ops, op)
+		}
+	}
+	h.ops = ops
+}
+
+// client reads and changes, one after another, on some node, as long as that lives.
+func (h *history) client() {
+	m := h.live()[h.rng.IntN(len(h.live()))]
+	h.clients++
+	num := h.clients
+	m.node.Do(func() {
+		m.past.Call(func(t *task.T) error {
+			version := uint64(0)
+			for n := 0; !h.stop; n++ {
+				if err := t.Sleep(time.Duration(h.rng.Int64N(int64(20 * time.Second)))); err != nil {
+					return err
+				}
+				op := h.begin(registerIn{read: true})
+				f, err := m.past.Current(t, annsName)
+				switch {
+				case err == nil:
+					version = f.Certificate.Version
+					h.done(op, registerOut{version: version, content: string(f.Content)})
+				case errors.Is(err, past.ErrNotFound):
+					version = 0
+					h.done(op, registerOut{})
+				case errors.Is(err, task.ErrStopped):
+					return err
+				}
+				content := fmt.Sprint(num, "-", n)
+				op = h.begin(registerIn{replaces: version, content: content})
+				_, err = m.past.Change(t, annsName.Part, annsName.Copies, version, []byte(content), ann)
+				switch {
+				case err == nil:
+					h.done(op, registerOut{known: true, ok: true})
+				case errors.Is(err, past.ErrConflict):
+					h.done(op, registerOut{known: true})
+				case errors.Is(err, task.ErrStopped):
+					return err
+				}
+			}
+			return nil
+		}, nil)
+	})
+}
+
+func (h *history) fault() {
+	live := h.live()
+	switch n := h.rng.IntN(10); {
+	case n < 3 && len(live) > 3:
+		live[h.rng.IntN(len(live))].node.Kill()
+		h.client()
+	case n < 6:
+		for _, m := range h.members {
+			if !m.node.Alive() {
+				m.restart()
+				break
+			}
+		}
+	case n == 6 && len(h.members) < 25:
+		h.join()
+	case n == 7:
+		var side []*kbrtest.Node
+		for _, m := range live {
+			if h.rng.IntN(2) == 0 {
+				side = append(side, m.node)
+			}
+		}
+		h.net.Partition(side)
+		long := time.Duration(h.rng.IntN(3)/2) * 11 * time.Minute // longer than absences are waited for
+		h.net.Run(time.Duration(h.rng.Int64N(int64(time.Minute))) + long)
+		h.net.Heal()
+	}
+}

@@ -1,0 +1,124 @@
+package past_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/past"
+	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/kbr/kbrtest"
+)
+
+// version is a version of ann's object, signed by her.
+func annsVersion(w *world, number uint64, content string) *certificate.Certificate {
+	return (&certificate.Certificate{Kind: certificate.Mutable, Part: annsName.Part, Copies: annsName.Copies, Version: number,
+		Content: certificate.ContentHash([]byte(content)), Size: int64(len(content))}).Sign(ring, ann, w.now())
+}
+
+// rules is a ruling of a member, about any holders.
+func (m *member) rules(c *certificate.Certificate, count uint64, holders ...*member) *certificate.Ruling {
+	var ms []*certificate.Member
+	for _, h := range holders {
+		ms = append(ms, &certificate.Member{Node: h.cert.Node, Life: h.past.Life()})
+	}
+	return certificate.NewRuling(ring, c.ID(), certificate.Term{Count: count, Root: m.cert.Node}, ms, c.Hash(ring), m.cert, m.signer)
+}
+
+// TestHostileRulings: what no honest root says is refused, and what is kept stays.
+func TestHostileRulings(t *testing.T) {
+	w := newWorld(t, 40, kbrtest.Config{Seed: 60}, nil)
+	if err := w.members[0].change(0, "one"); err != nil {
+		t.Fatal(err)
+	}
+	o := annsName.ID()
+	near := w.nearest(o, 40)
+	root, holder, far := near[0], near[1], near[30]
+	good := annsVersion(w, 2, "two")
+	others := *good
+	others.Owner = eve.Public()
+	forged := root.rules(good, 99, near[:5]...)
+	forged.Sig[5] ^= 1
+	changed := root.rules(good, 99, near[:5]...)
+	changed.Term.Count++
+	stolen := root.rules(good, 99, near[:5]...)
+	stolen.Root = far.cert
+	two := []byte("two")
+	for what, x := range map[string]struct {
+		from    *member
+		payload []byte
+	}{
+		"a wrong signature":      {root, past.AskAccept(good, two, forged)},
+		"another content":        {root, past.AskAccept(good, []byte("tow"), root.rules(good, 99, near[:5]...))},
+		"for another version":    {root, past.AskAccept(good, two, root.rules(annsVersion(w, 3, "two"), 99, near[:5]...))},
+		"of a far node":          {far, past.AskAccept(good, two, far.rules(good, 99, near[:5]...))},
+		"the term of another":    {far, past.AskPrepare(o, 5, certificate.Term{Count: 99, Root: root.cert.Node})},
+		"a term of a far node":   {far, past.AskPrepare(o, 5, certificate.Term{Count: 99, Root: far.cert.Node})},
+		"no copies":              {root, past.AskPrepare(o, 0, certificate.Term{Count: 99, Root: root.cert.Node})},
+		"to who is not the root": {root, past.AskUpdate(good, two)},
+		"what is current, there": {root, past.AskSettle(annsName)},
+		"a version of another":   {root, past.AskUpdate(&others, two)},
+		"a file":                 {root, past.AskUpdate(sign(w, 1, "two", 5), two)},
+		"a ruling about a file":  {root, past.AskAccept(sign(w, 1, "two", 5), two, root.rules(sign(w, 1, "two", 5), 99, near[:5]...))},
+	} {
+		if _, err := ask(x.from, holder, x.payload); !refused(err) {
+			t.Errorf("%s: %v", what, err)
+		}
+		if v := holder.past.Version(o); v != 1 {
+			t.Fatalf("%s: version %d is kept", what, v)
+		}
+	}
+	for what, r := range map[string]*certificate.Ruling{"altered": changed, "under another's certificate": stolen, "without a root": {}, "none": nil} {
+		if err := r.Verify(ring, good, verifier); err == nil {
+			t.Errorf("a ruling that is %s is good", what)
+		}
+	}
+	if _, err := ask(root, holder, past.AskAccept(good, two, root.rules(good, 99, near[:5]...))); err != nil || holder.past.Version(o) != 2 {
+		t.Errorf("a good one: %v", err)
+	}
+}
+
+// TestOneLyingVoter: a holder, or the root, that shows an old version, invents a late ruling
+// of its own, denies everything, or says yes to changes that it does not make: nobody reads
+// anything but what a majority has, and nobody believes in a change that was not made.
+func TestOneLyingVoter(t *testing.T) {
+	o := annsName.ID()
+	for what, lie := range map[string]struct {
+		liar   int // the n-th nearest
+		kind   string
+		answer func(w *world, liar *member) []byte
+		change error // of the next one
+	}{
+		"shows an old version": {1, "get", func(w *world, liar *member) []byte {
+			old := annsVersion(w, 1, "one")
+			return past.SaysVersion(old, []byte("one"), liar.rules(old, 1, w.nearest(o, 5)...), liar.past.Life())
+		}, nil},
+		"rules alone, late": {1, "get", func(w *world, liar *member) []byte {
+			old := annsVersion(w, 1, "one")
+			return past.SaysVersion(old, []byte("one"), liar.rules(old, 1000, liar), liar.past.Life())
+		}, past.ErrNotReachable},
+		"denies":             {1, "get", func(*world, *member) []byte { return past.SaysAbsent(nil) }, nil},
+		"the root denies":    {0, "settle", func(*world, *member) []byte { return past.SaysAbsent(nil) }, nil},
+		"the root lies: yes": {0, "update", func(*world, *member) []byte { return past.SaysUpdated() }, past.ErrNotReachable},
+	} {
+		t.Run(what, func(t *testing.T) {
+			w := newWorld(t, 9, kbrtest.Config{Seed: 61}, func(c *past.Config) { c.Patience = 5 * time.Second })
+			for v, content := range []string{"one", "two"} {
+				if err := w.members[0].change(uint64(v), content); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.net.Run(time.Minute)
+			liar := w.nearest(o, 5)[lie.liar]
+			answer := lie.answer(w, liar)
+			liar.lies(lie.kind, func() []byte { return answer })
+			for _, m := range w.members {
+				if f, err := m.current(annsName); err == nil && string(f.Content) != "two" {
+					t.Errorf("%q is read", f.Content)
+				} else if err != nil && lie.change == nil {
+					t.Errorf("a reader: %v", err)
+				}
+			}
+			wantErr(t, "a change", w.outside([]*member{liar}).change(2, "three"), lie.change)
+		})
+	}
+}
