@@ -82,6 +82,7 @@ type rare struct {
 	repaired task.Instant
 	doubted  task.Instant // when it was last probed because another found it dead
 	named    task.Instant // when it was last probed as a candidate that others named
+	came     task.Instant // when it last told of itself, and there was no place for it
 	gotSet   task.Instant // when its set of expulsions was asked for
 	relayed  uint64       // highest number of a relayed message
 	lastAsk  uint32       // highest number of its lease requests
@@ -387,7 +388,7 @@ func (n *Node) tidy(c *contact) {
 	rest := func(t task.Instant) bool { return n.Now().Sub(t) > 2*n.cfg.Heartbeat }
 	if r := l.rare; r != nil && c.usable() && r.probe == nil && r.waiting == nil && r.via == nil && r.relayed == 0 &&
 		(r.born == 0 || c.met) && (r.lastAsk == 0 || !c.leaf() && !n.leaseWith(c.h.ID)) &&
-		rest(r.repaired) && rest(r.doubted) && rest(r.named) && rest(r.gotSet) {
+		rest(r.repaired) && rest(r.doubted) && rest(r.named) && rest(r.came) && rest(r.gotSet) {
 		l.rare = nil
 	}
 	if l.rare == nil && !c.busy() && rest(c.heard) {

@@ -89,6 +89,7 @@ type Failure struct {
 	Node        id.ID  `cbor:"1,keyasint"`
 	Incarnation uint64 `cbor:"2,keyasint"`
 	Closed      bool   `cbor:"3,keyasint,omitempty"` // its process is gone: dials were refused
+	Announced   bool   `cbor:"4,keyasint,omitempty"` // the sender tells all of its leaf set
 }
 
 // LeafProbe is MSPastry's LS-PROBE and LS-PROBE-REPLY: a sign of life, the

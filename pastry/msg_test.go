@@ -86,7 +86,8 @@ func drawHop(t *rapid.T) *pastry.Hop {
 }
 
 func drawFailure(t *rapid.T) pastry.Failure {
-	return pastry.Failure{Node: drawID.Draw(t, "node"), Incarnation: rapid.Uint64().Draw(t, "incarnation"), Closed: rapid.Bool().Draw(t, "closed")}
+	return pastry.Failure{Node: drawID.Draw(t, "node"), Incarnation: rapid.Uint64().Draw(t, "incarnation"), Closed: rapid.Bool().Draw(t, "closed"),
+		Announced: rapid.Bool().Draw(t, "announced")}
 }
 
 func drawLease(t *rapid.T) *pastry.Lease {

@@ -39,15 +39,17 @@ type Node struct {
 	wasOK   bool // what Observer.Ready was told last
 	stopped bool
 
-	owing      []debt      // of acknowledgements, the eldest first
-	ackDue     func()      // sends them
-	ackWaiting bool        // it is planned
-	spare      *pendingHop // free ones
-	held       []heldHop
-	announcing bool // an announcement of failures is due
-	failures   []Failure
-	lastServed task.Instant // of a delivery, for the length of leases
-	serving    bool         // lastServed is set
+	owing         []debt      // of acknowledgements, the eldest first
+	ackDue        func()      // sends them
+	ackWaiting    bool        // it is planned
+	spare         *pendingHop // free ones
+	held          []heldHop
+	failures      []Failure
+	unsaid        []Failure // those to be announced, by announceTimer
+	announceAt    task.Instant
+	announceTimer task.Timer
+	lastServed    task.Instant // of a delivery, for the length of leases
+	serving       bool         // lastServed is set
 
 	epoch    uint32 // of hop numbers, of the link that began last
 	requests map[uint64]*request
@@ -81,6 +83,7 @@ type Node struct {
 
 	toldVersion uint64       // of the leaf set, at the last upkeep
 	changes     int          // of the leaf set in this round of upkeep
+	changed     task.Instant // when the leaf set last did
 	comparing   bool         // because there were many
 	compared    task.Instant // when it was last exchanged with the neighbour because they differed
 	saveTimer   task.Timer

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/peer"
@@ -24,7 +23,9 @@ type probe struct {
 	linked bool
 	// told: another found it dead first, and makes that known; its leaf set then has
 	// who may take the place.
-	told      bool
+	told bool
+	// announced: who found it dead tells all of its leaf set.
+	announced bool
 	offer     []*peer.Handle
 	brisk     bool     // by the time-outs of Config.Brisk
 	candidate bool     // for the leaf set
@@ -172,8 +173,12 @@ func (n *Node) onLeafProbe(c *contact, m *LeafProbe) {
 	}
 	n.expulsionDigest(c, m.Expulsions)
 	n.offerTable(c)
-	if c.active && c.life == alive && n.leafs.wants(c.h.ID) {
+	switch {
+	case !c.active || c.life != alive:
+	case n.leafs.wants(c.h.ID):
 		n.addLeaf(c)
+	case !m.Reply && !c.leaf():
+		c.rarely().came = n.Now()
 	}
 	for _, f := range m.Failed {
 		n.onFailure(f, m.Leaf)
@@ -287,6 +292,9 @@ func (n *Node) candidatesOf(by *contact, named []*peer.Handle) {
 // onFailure hears that another, whose leaf set is offer, found a node dead: do not
 // believe, verify. Two who were refused by its address need no more proof.
 func (n *Node) onFailure(f Failure, offer []*peer.Handle) {
+	if f.Announced {
+		n.announced(f)
+	}
 	c := n.contacts.find(f.Node)
 	if c == nil || c.h.Incarnation != f.Incarnation || c.life == left {
 		return
@@ -300,7 +308,7 @@ func (n *Node) onFailure(f Failure, offer []*peer.Handle) {
 		}
 	}
 	if p := c.probe(); p != nil && !p.news && c.life == suspect {
-		p.told, p.offer = true, offer
+		p.told, p.announced, p.offer = true, p.announced || f.Announced, offer
 		if p.tries > 1 {
 			n.verdict(c) // it did not answer here either
 		}
@@ -318,7 +326,7 @@ func (n *Node) onFailure(f Failure, offer []*peer.Handle) {
 		c.rarely().doubted = n.Now()
 		n.probe(c)
 		if p := c.probe(); p != nil {
-			p.told, p.offer = true, offer
+			p.told, p.announced, p.offer = true, f.Announced, offer
 		}
 	}
 }
@@ -386,73 +394,6 @@ func (n *Node) tellClosed(c *contact) {
 	}
 }
 
-// besides returns how many leaf-set members stand between this node and c.
-func (n *Node) besides(c *contact) int {
-	best := n.leafs.half
-	for s := range n.leafs.sides {
-		if i, have := n.leafs.find(side(s), c.h.ID); have {
-			best = min(best, i)
-		}
-	}
-	return best
-}
-
-// failed plans to tell the leaf set of a dead node, which had so many others between it
-// and this one; what comes within a moment goes together. Both that stood next to it
-// tell all, even if they were told themselves: one voice may be lost. Others tell those
-// two, or, where many die, all; and if they learned it from another, they only remember
-// it for a while, so that their own probes pass it on.
-func (n *Node) failed(f Failure, besides int, told bool) {
-	fresh := n.failures
-	if len(fresh) >= maxFailed {
-		fresh = fresh[1:]
-	}
-	// New memory: messages on their way share the old list.
-	n.failures = append(slices.Clone(fresh), f)
-	n.After(n.cfg.Heartbeat, func() { n.forgetFailure(f) })
-	switch {
-	case n.announcing || told && besides > 0:
-		return
-	case besides > 0 && len(n.failures) < manyFailures:
-		n.tellNextTo(f.Node)
-		return
-	}
-	n.announcing = true
-	n.After(200*time.Millisecond, func() {
-		n.announcing = false
-		n.announce()
-	})
-}
-
-// manyFailures at once leave nobody to rely on for telling the others.
-const manyFailures = 4
-
-// tellNextTo tells the members on either hand of a node that was one.
-func (n *Node) tellNextTo(x id.ID) {
-	s := leftSide
-	if n.leafs.away(rightSide, x).Less(n.leafs.away(leftSide, x)) {
-		s = rightSide
-	}
-	i, _ := n.leafs.find(s, x)
-	members := n.leafs.sides[s]
-	for _, c := range members[max(i-1, 0):min(i+1, len(members))] {
-		n.tell(c)
-	}
-}
-
-// forgetFailure ends the telling of a failure.
-func (n *Node) forgetFailure(f Failure) {
-	n.failures = slices.DeleteFunc(slices.Clone(n.failures), func(h Failure) bool { return h == f })
-}
-
-// announce sends an LS-PROBE to every leaf-set member: it tells of failures, and
-// the answers bring the candidates for the places that fell free.
-func (n *Node) announce() {
-	for _, c := range n.leafContacts() {
-		n.tell(c)
-	}
-}
-
 // verdict: c is dead. It leaves all tables, and what was on the way to it goes
 // elsewhere.
 func (n *Node) verdict(c *contact) {
@@ -495,14 +436,34 @@ func (n *Node) verdict(c *contact) {
 	c.unmet()
 	c.direct()
 	if wasLeaf {
-		n.failed(Failure{Node: c.h.ID, Incarnation: c.h.Incarnation, Closed: was&closed != 0}, besides, told)
+		f := Failure{Node: c.h.ID, Incarnation: c.h.Incarnation, Closed: was&closed != 0}
+		n.failed(f, besides, told, p != nil && p.announced)
 	}
 	n.tellDown(c.h, downDied)
 	n.reroute(c.cut())
-	if p != nil && wasLeaf {
-		n.candidatesOf(nil, p.offer)
+	if wasLeaf {
+		n.takeIn()
+		if p != nil {
+			n.candidatesOf(nil, p.offer)
+		}
 	}
 	n.repairSides()
+}
+
+// takeIn gives a place in the leaf set that fell free to those who asked just now, and so
+// know this node, when there was none for them.
+func (n *Node) takeIn() {
+	var came []*contact
+	n.contacts.each(func(c *contact) {
+		if at := c.rare().came; at != 0 && n.Now().Sub(at) < n.probeTime() && c.active && c.life == alive {
+			came = append(came, c)
+		}
+	})
+	for _, c := range came {
+		if n.leafs.wants(c.h.ID) {
+			n.addLeaf(c)
+		}
+	}
 }
 
 // gotLeft: c said goodbye or was expelled; it is not coming back as this
@@ -517,9 +478,10 @@ func (n *Node) gotLeft(c *contact, why kbr.DownWhy) {
 	n.tellDown(c.h, why)
 	n.reroute(c.cut())
 	if wasLeaf {
+		n.takeIn()
 		// The goodbye may not have reached all: who missed it, and is told by those next
 		// to the node that left, asks it, and finds nobody.
-		n.failed(Failure{Node: c.h.ID, Incarnation: c.h.Incarnation}, besides, true)
+		n.failed(Failure{Node: c.h.ID, Incarnation: c.h.Incarnation}, besides, true, false)
 	}
 }
 

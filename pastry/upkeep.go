@@ -51,17 +51,28 @@ func (n *Node) upkeep() {
 // what both must know with every heartbeat, so that the sets of all agree in the end.
 func (n *Node) compare(s side, c *contact, theirs uint64) {
 	if s == leftSide || theirs == 0 || !n.active || n.neighbour(s) != c || theirs == n.leafs.common(s) ||
-		n.compared != 0 && n.Now().Sub(n.compared) < n.cfg.Heartbeat/2 {
+		n.compared != 0 && n.Now().Sub(n.compared) < n.cfg.Heartbeat/2 || n.unsettled() {
 		return
 	}
 	n.compared = n.Now()
 	n.to(c, machine.ClassUpkeep, n.leafProbe(false))
 }
 
+// unsettled reports whether the leaf set changed just now, or is about to: then the
+// neighbour's is likely to do the same, a moment sooner or later.
+func (n *Node) unsettled() bool {
+	yes := n.changed != 0 && n.Now().Sub(n.changed) < compareAfter
+	n.leafs.each(func(c *contact) bool {
+		yes = yes || c.life == suspect
+		return !yes
+	})
+	return yes
+}
+
 // Where many members change within one round of upkeep, as when the parts of a network
 // meet again, neighbours do not wait for a heartbeat to compare what they know.
 const (
-	manyChanges  = 3
+	manyChanges  = 6
 	compareAfter = 5 * time.Second
 	// After many deaths sooner: those who were asked for replacements before they had found
 	// their own did not name them.
@@ -70,6 +81,7 @@ const (
 
 // leafsChanged counts a change of the leaf set.
 func (n *Node) leafsChanged() {
+	n.changed = n.Now()
 	if n.changes++; n.changes >= manyChanges && !n.comparing {
 		n.comparing = true
 		n.compareLater()
@@ -84,7 +96,7 @@ func (n *Node) compareLater() {
 	n.After(pause, n.compareSoon)
 }
 
-// compareSoon exchanges leaf sets with the neighbour, again and again until nothing has
+// compareSoon exchanges leaf sets with the neighbours, again and again until nothing has
 // changed since the last time. Who answered while the dead still filled the set did not
 // come in, and is asked again.
 func (n *Node) compareSoon() {
@@ -98,8 +110,11 @@ func (n *Node) compareSoon() {
 			n.probe(c)
 		}
 	})
-	if c := n.neighbour(rightSide); c != nil && n.active {
-		n.to(c, machine.ClassUpkeep, n.leafProbe(false))
+	l, r := n.neighbour(leftSide), n.neighbour(rightSide)
+	for _, c := range []*contact{l, r} {
+		if c != nil && n.active && (c == r || l != r) {
+			n.to(c, machine.ClassUpkeep, n.leafProbe(false))
+		}
 	}
 	n.compareLater()
 }
