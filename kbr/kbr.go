@@ -216,7 +216,7 @@ type Endpoint interface {
 	// p is the root); false if p is not near enough to know.
 	Range(p *peer.Handle, rank int) (id.Range, bool)
 	// Proximity returns half the smoothed round trip of idle probes; false if it
-	// was not measured.
+	// was not measured yet, which asking for a known node begins.
 	Proximity(p *peer.Handle) (time.Duration, bool)
 	// Broadcast delivers the payload once at every node whose id lies in scope,
 	// this one included. All these nodes work for it, so it is for what is rare: an

@@ -117,6 +117,13 @@ func newPing(seq uint32) wire.Message { return &Ping{Seq: seq} }
 // measure finds out the round trip to c.
 func (n *Node) measure(c *contact) { n.ping(c, nil) }
 
+// measureOnce measures the round trip to c, unless it is being asked something.
+func (n *Node) measureOnce(c *contact) {
+	if c.usable() && !n.stopped && !slices.ContainsFunc(n.asked, func(a asking) bool { return a.q.of == c }) {
+		n.measure(c)
+	}
+}
+
 // ping measures the round trip to c, and calls resolve, if not nil, when that is done
 // or has failed.
 func (n *Node) ping(c *contact, resolve func(time.Duration, error)) {

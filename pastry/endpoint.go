@@ -144,7 +144,11 @@ func (e *endpoint) Find(node id.ID, done func(*peer.Handle, error)) {
 
 func (e *endpoint) Proximity(p *peer.Handle) (time.Duration, bool) {
 	c := e.n.contacts.find(p.ID)
-	if c == nil || c.prox == 0 {
+	if c == nil {
+		return 0, false
+	}
+	if c.prox == 0 {
+		e.n.measureOnce(c) // whoever asks will ask again
 		return 0, false
 	}
 	return time.Duration(c.prox) * time.Microsecond, true

@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/lab"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim"
 )
@@ -189,4 +191,31 @@ func ids(hs []*peer.Handle) (out []id.ID) {
 		out = append(out, h.ID)
 	}
 	return out
+}
+
+// Distances within a leaf set are not all measured as it forms; one that is asked for is
+// known a moment later.
+func TestProximityIsMeasured(t *testing.T) {
+	t.Parallel()
+	w := grow(t, 100, lab.Config{Seed: 31})
+	unknown := func() (k int) {
+		for _, n := range w.Live() {
+			w.Sim.Call(n, func() {
+				for _, h := range w.apps[n].ep.NeighborSet(32) {
+					if _, ok := w.apps[n].ep.Proximity(h); !ok {
+						k++
+					}
+				}
+			})
+		}
+		w.Sim.RunFor(time.Microsecond)
+		return k
+	}
+	if unknown() == 0 {
+		t.Fatal("all are measured: this ring shows nothing")
+	}
+	w.Sim.RunFor(time.Second)
+	if k := unknown(); k > 0 {
+		t.Errorf("%d members of leaf sets are not measured though their distance was asked for", k)
+	}
 }
