@@ -67,6 +67,7 @@ type Node struct {
 type joinClock struct {
 	begun time.Time // on the loop, before the node can be seen
 	took  atomic.Int64
+	over  chan struct{} // closed then
 }
 
 // carrier is the transport, which counts the frames that it is given.
@@ -130,11 +131,11 @@ func open(ctx context.Context, n *Node, invitation string, o Options) (*Node, er
 
 // watch lets the clock run from now on.
 func (j *joinClock) watch(c *pastry.Config) {
-	j.begun = time.Now()
+	j.begun, j.over = time.Now(), make(chan struct{})
 	told := c.Observe.Ready
 	c.Observe.Ready = func(n *pastry.Node, ready bool) {
-		if ready {
-			j.took.CompareAndSwap(0, int64(time.Since(j.begun)))
+		if ready && j.took.CompareAndSwap(0, int64(time.Since(j.begun))) {
+			close(j.over)
 		}
 		told(n, ready)
 	}
@@ -144,10 +145,15 @@ func (j *joinClock) watch(c *pastry.Config) {
 // busy computer its first tries come to nothing.
 const patience = 30 * time.Second
 
-// settle waits until the node has its place.
+// settle waits until the node has its place: for the moment when that is so, not for the
+// next look, as what is measured would have half of the pause between two looks in it.
 func (n *Node) settle(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	select {
+	case <-n.clock.over:
+	case <-limited.Done(): // until says so
+	}
 	return n.until(limited, "has found no place in the ring: is this computer very busy?", func(v pastry.View) bool {
 		n.self = v.Self
 		return v.Ready
