@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -335,6 +336,9 @@ func (n *Node) revive(c *contact) {
 	// set: what it knows is wanted, too.
 	if p := c.probe(); p != nil && !p.news && (p.pinged || c.leaf() || !n.leafs.wants(c.h.ID)) {
 		n.endProbe(c)
+		if p.young && n.active && c.leaf() {
+			n.to(c, machine.ClassLiveness, n.leafProbe(false)) // this node is in the ring now
+		}
 	}
 }
 

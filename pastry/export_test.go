@@ -131,6 +131,9 @@ func (n *Node) Learn(h *peer.Handle, p Place) {
 	}
 }
 
+// SetActive lets a node have been ready, or not.
+func (n *Node) SetActive(yes bool) { n.active = yes }
+
 // NextHop returns where a message for the key goes next, nil if it stays here.
 func (n *Node) NextHop(key id.ID, avoid []id.ID, random bool) *peer.Handle {
 	if c, _ := n.nextHop(key, avoid, random); c != nil {
