@@ -243,8 +243,9 @@ func (n *Node) mayGrant(s side, c *contact, m *Lease) (nearer *peer.Handle, ok b
 		// before proves nothing, as a request of old may have won it. Who holds none must not
 		// link in others: he may not be linked in any more. But two who are linked
 		// with each other may renew, as after an outage that all slept through,
-		// and so may one who was alone.
-		return nil, n.ready() || n.holds(s.other()) || a.edge == c || a.edge == nil || n.outage()
+		// and so may one who was alone. The newcomer c alone may have a lease since: others who
+		// came before it and gave up may have left their mark as the edge.
+		return nil, n.ready() || n.holds(s.other()) || a.edge == c || a.edge == nil || !m.Active && n.aloneBut(c) || n.outage()
 	case !n.ready() && !n.outage():
 		return nil, false
 	case m.Ready:

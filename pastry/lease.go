@@ -180,9 +180,10 @@ func (n *Node) honour(c *contact) {
 	}
 }
 
-func (n *Node) grantRuns(a *adjacency) bool {
+// grantRuns reports whether a lease of this side runs that is not except's.
+func (n *Node) grantRuns(a *adjacency, except *contact) bool {
 	for _, g := range a.grants {
-		if n.Now().Before(g.until) {
+		if n.Now().Before(g.until) && g.to != except {
 			return true
 		}
 	}
@@ -205,8 +206,12 @@ func (n *Node) linkedWith(s side) bool {
 // Who lost sight of all others at once is more likely cut off than the last one
 // alive: it waits for as long as a lease may run before it claims everything, unless
 // it saw that their processes ended.
-func (n *Node) alone() bool {
-	if n.lostSight != 0 && n.Now().Sub(n.lostSight) < n.cfg.LeaseLong || n.neighbour(leftSide) != nil || n.grantRuns(&n.sides[leftSide]) || n.grantRuns(&n.sides[rightSide]) {
+func (n *Node) alone() bool { return n.aloneBut(nil) }
+
+// aloneBut is alone, whatever lease c was granted.
+func (n *Node) aloneBut(c *contact) bool {
+	if n.lostSight != 0 && n.Now().Sub(n.lostSight) < n.cfg.LeaseLong || n.neighbour(leftSide) != nil ||
+		n.grantRuns(&n.sides[leftSide], c) || n.grantRuns(&n.sides[rightSide], c) {
 		return false
 	}
 	others := false
