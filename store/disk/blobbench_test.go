@@ -53,9 +53,9 @@ func numberBlob(content []byte, o store.Outline, i int) store.Outline {
 	return store.Outline{Size: o.Size, Chunks: chunks}
 }
 
-// BenchmarkBlobPut puts blobs, each deleted again, and tells beside it what the disk
-// does in the same run: raw/s are synced writes into plain files of that size by one
-// writer, syncs/s those of 1 KB.
+// BenchmarkBlobPut puts blobs, and tells beside it what the disk does in the same run:
+// raw-MB/s are synced writes into plain files of that size by one writer, syncs/s
+// synced appends of 1 KB.
 func BenchmarkBlobPut(b *testing.B) {
 	for _, c := range blobSizes {
 		for _, writers := range []int{1, 16} {

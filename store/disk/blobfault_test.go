@@ -243,3 +243,43 @@ func TestBlobFloor(t *testing.T) {
 	}
 	closeStore(t, s)
 }
+
+// A change that has failed may have reached the disk all the same, and shows at the
+// next opening. Until then nobody may say yes because of what reads show.
+func TestNothingRestsOnAFailedChange(t *testing.T) {
+	for _, size := range []int{1000, 70 << 10} {
+		for _, there := range []bool{true, false} {
+			content := storetest.Content(1, size)
+			h := store.OutlineOf(content).Hash()
+			mem := vfs.NewMem()
+			s := open(t, disk.Config{Dir: "store", FS: mem})
+			if there {
+				putBlob(t, s, content)
+			}
+			closeStore(t, s)
+			s, bad := faultyOn(t, mem, ".log", syscall.EIO, errorfs.OpFileSyncData) // it is written already
+			changes := []func() error{
+				func() error { return s.Blobs().Delete(h) },
+				func() error { _, err := store.PutBlob(s.Blobs(), content); return err },
+			}
+			if !there {
+				slices.Reverse(changes)
+			}
+			bad.Store(true)
+			for i, change := range changes {
+				if err := change(); !errors.Is(err, store.ErrFailed) {
+					t.Errorf("%d bytes, there: %v, change %d: %v", size, there, i, err)
+				}
+			}
+			if _, err := s.Blobs().Stat(h); there != (err == nil) {
+				t.Errorf("%d bytes: the failed change shows: %v", size, err)
+			}
+			closeStore(t, s)
+			s = open(t, disk.Config{Dir: "store", FS: mem})
+			if _, err := s.Blobs().Stat(h); there == (err == nil) {
+				t.Errorf("%d bytes: the change that has reached the disk does not show: %v", size, err)
+			}
+			closeStore(t, s)
+		}
+	}
+}

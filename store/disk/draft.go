@@ -100,13 +100,16 @@ func (d *draft) start() error {
 // find makes the draft one of a blob that is there. If a deletion of it has failed,
 // it may be gone at the next opening, and Commit writes its entry anew.
 func (d *draft) find(e entry) error {
-	for n := range d.have {
-		d.have[n] = true
-	}
 	d.blobs.mu.Lock()
 	_, unsure := d.blobs.unsure[d.hash]
 	d.blobs.mu.Unlock()
-	d.done, d.renamed, d.flags = !unsure, true, e.flags
+	d.mu.Lock() // it is among the drafts already
+	d.done = !unsure
+	d.mu.Unlock()
+	d.renamed, d.flags = true, e.flags
+	for n := range d.have {
+		d.have[n] = true
+	}
 	if unsure && e.inline() && e.outline.Size > 0 {
 		content, err := d.blobs.ReadChunk(d.hash, 0, nil)
 		d.content = content

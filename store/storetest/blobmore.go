@@ -179,6 +179,9 @@ func testBlobsConcurrent(t *testing.T, k Kept) {
 				if err := k.Delete(store.OutlineOf(shared).Hash()); err != nil && !errors.Is(err, store.ErrBusy) {
 					t.Error(err)
 				}
+				if _, err := k.Drafts(); err != nil {
+					t.Error(err)
+				}
 				if s, err := k.Scrub(store.Mark{}, 1<<20); err != nil || len(s.Damaged) > 0 {
 					t.Errorf("Scrub beside others: %+v, %v", s, err)
 				}
