@@ -23,7 +23,7 @@ var (
 	// another one.
 	ErrReclaimed = errors.New("the object was reclaimed after its certificate was signed: sign a new one")
 	// ErrFull: the nodes that would keep the object have no room for it.
-	ErrFull = errors.New("the nodes that would keep the object have no room: let more machines offer some (phyllo offer)")
+	ErrFull = errors.New("the nodes that would keep the object have no room: store less, or let more machines join")
 	// ErrTooLarge: the content has more than MaxContent bytes.
 	ErrTooLarge = errors.New("the content is too large: cut it into parts")
 	// ErrClock: the certificate's date is far from the holders' time of day, or its

@@ -245,7 +245,7 @@ var registerModel = porcupine.Model{
 // join, and are parted for short and for long. What they see could have been seen one
 // after another: no change is lost, none is made twice, and no reader goes back in time.
 func TestLinearizable(t *testing.T) {
-	simtest.Seeds(t, 4, func(t *testing.T, seed uint64) {
+	simtest.Seeds(t, 3, func(t *testing.T, seed uint64) {
 		rng := rand.New(rand.NewPCG(seed, 11))
 		w := newWorld(t, 5+rng.IntN(12), kbrtest.Config{Seed: seed, Loss: 0.05 * rng.Float64()}, nil)
 		h := &history{world: w, rng: rng}

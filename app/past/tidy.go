@@ -32,7 +32,7 @@ const maxTidy = 1024
 // tidy forgets what has expired, reclaims that all know of by now, and surplus replicas.
 func (p *Past) tidy(t *task.T) error {
 	now, wall := p.ep.Now(), p.ep.Wall()
-	var old, spare []*entry
+	var old, surplus []*entry
 	// However wrong the clock may be, it costs a hundredth of the objects an hour.
 	left := p.erased.left(now, max(1, len(p.shelf.list)/100))
 	own := p.keysOf(p.ep.Self())
@@ -55,12 +55,12 @@ func (p *Past) tidy(t *task.T) error {
 				since = now
 			}
 			p.surplus[e.object] = since
-			if now.Sub(since) >= p.cfg.Surplus && len(spare) < maxTidy {
-				spare = append(spare, e)
+			if now.Sub(since) >= p.cfg.Surplus && len(surplus) < maxTidy {
+				surplus = append(surplus, e)
 			}
 		}
 	}
-	kept, err := p.elsewhere(t, spare)
+	kept, err := p.elsewhere(t, surplus)
 	if err != nil {
 		return err
 	}
@@ -71,14 +71,14 @@ func (p *Past) tidy(t *task.T) error {
 // them has one, all in the same state. That may be another state than this node's: they
 // have had the time to fetch its, and have decided. A node that lies makes nobody lose
 // more than the replica that it should keep itself.
-func (p *Past) elsewhere(t *task.T, spare []*entry) (kept []*entry, err error) {
+func (p *Past) elsewhere(t *task.T, surplus []*entry) (kept []*entry, err error) {
 	type holder struct {
 		node *peer.Handle
 		of   []*entry
 	}
 	var hs []*holder
 	polls := make(map[id.Hash]*poll)
-	for _, e := range spare {
+	for _, e := range surplus {
 		set := p.replicas(e.object.Place(), int(e.copies), 0)
 		if len(set) == 0 || contains(set, p.ep.Self().ID) {
 			continue // it is too far to know, or the nodes have changed since
@@ -112,7 +112,7 @@ func (p *Past) elsewhere(t *task.T, spare []*entry) (kept []*entry, err error) {
 			}
 		}
 	}
-	for _, e := range spare {
+	for _, e := range surplus {
 		// A holder that the last ruling names keeps its promises until another one is made.
 		named := e.ruling != nil && e.ruling.Has(certificate.Member{Node: p.ep.Self().ID, Life: p.life})
 		if v := polls[e.object]; v != nil && v.agreed() && !named {

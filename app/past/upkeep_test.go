@@ -149,7 +149,7 @@ func TestComparing(t *testing.T) {
 // acknowledged object is lost while one of its replicas lives, no content is ever wrong
 // (S2, S4, S6), and when it is calm each object is at its k nearest nodes (S3).
 func TestChurn(t *testing.T) {
-	simtest.Seeds(t, 5, func(t *testing.T, seed uint64) {
+	simtest.Seeds(t, 3, func(t *testing.T, seed uint64) {
 		rng := rand.New(rand.NewPCG(seed, 7))
 		w := newWorld(t, 12+rng.IntN(20), kbrtest.Config{Seed: seed, Loss: 0.05 * rng.Float64()}, nil)
 		c := &churn{world: w, rng: rng, acked: make(map[id.Hash]string)}
@@ -257,7 +257,7 @@ func (c *churn) calm() {
 			m.restart()
 		}
 	}
-	c.net.Run(3 * time.Hour)
+	c.net.Run(2 * time.Hour)
 	c.whole(true)
 	for _, o := range c.order {
 		if content := c.acked[o]; content != "" {
