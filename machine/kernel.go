@@ -19,13 +19,13 @@ type Kernel struct {
 	now    Clock
 	out    *Effects
 	rng    *rand.Rand
+	set    int // how many of timers are set
+	low    int // no word of used before it has a free slot
 	timers []slot
 	used   []uint64 // a bit for each slot of timers that is set
-	set    int      // how many are
-	low    int      // no word of used before it has a free slot
 	round  uint32   // counts timers
-	work   map[uint32]func(any)
 	works  uint32
+	work   map[uint32]func(any)
 	tasks  task.Group
 }
 

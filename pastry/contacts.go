@@ -14,25 +14,21 @@ type contactSet struct {
 	// this node only. They cost some time, which maxContacts bounds.
 	seed uint64
 	n    int
-	// slots holds the contacts, and marks a byte of each one's id, by which most that
-	// are not looked for are passed without a look at them; 0 is free.
+	// slots holds the contacts, and marks the mark of each one's id, 0 where the slot is
+	// free. A mark tells where its contact belongs, and is nearly always another for
+	// another id: so contacts that are not looked for are not touched.
 	slots []*contact
-	marks []uint8
+	marks []uint16
 }
 
-func (s *contactSet) hash(x id.ID) uint64 {
+// mark is 16 bits of an id's hash, but not 0.
+func (s *contactSet) mark(x id.ID) uint16 {
 	hi, lo := bits.Mul64(x.Lo^s.seed, x.Hi|1)
-	return hi ^ lo
+	return uint16((hi^lo)>>48) | 1
 }
-
-// mark is what marks holds of an id: a byte of its hash, but not 0.
-func mark(hash uint64) uint8 { return uint8(hash) | 1 }
 
 // home is the slot where an id stands if that is free, or the next one that is.
-func (s *contactSet) home(hash uint64) int {
-	i, _ := bits.Mul64(hash, uint64(len(s.slots)))
-	return int(i)
-}
+func (s *contactSet) home(mark uint16) int { return int(uint64(mark) * uint64(len(s.slots)) >> 16) }
 
 func (s *contactSet) next(i int) int {
 	if i++; i < len(s.slots) {
@@ -46,9 +42,8 @@ func (s *contactSet) find(x id.ID) *contact {
 	if s.n == 0 {
 		return nil
 	}
-	h := s.hash(x)
-	m := mark(h)
-	for i := s.home(h); ; i = s.next(i) {
+	m := s.mark(x)
+	for i := s.home(m); ; i = s.next(i) {
 		switch s.marks[i] {
 		case 0:
 			return nil
@@ -66,25 +61,24 @@ func (s *contactSet) add(c *contact) {
 	if 9*len(s.slots) < 10*s.n {
 		s.resize(max(16, 4*s.n/3))
 	}
-	s.put(c)
+	s.put(c, s.mark(c.h.ID))
 }
 
-func (s *contactSet) put(c *contact) {
-	h := s.hash(c.h.ID)
-	i := s.home(h)
+func (s *contactSet) put(c *contact, mark uint16) {
+	i := s.home(mark)
 	for s.marks[i] != 0 {
 		i = s.next(i)
 	}
-	s.slots[i], s.marks[i] = c, mark(h)
+	s.slots[i], s.marks[i] = c, mark
 }
 
 // resize makes the index anew, of the given size.
 func (s *contactSet) resize(size int) {
-	old := s.slots
-	s.slots, s.marks = make([]*contact, size), make([]uint8, size)
-	for _, c := range old {
+	slots, marks := s.slots, s.marks
+	s.slots, s.marks = make([]*contact, size), make([]uint16, size)
+	for i, c := range slots {
 		if c != nil {
-			s.put(c)
+			s.put(c, marks[i])
 		}
 	}
 }
@@ -108,7 +102,7 @@ func (s *contactSet) retain(keep func(*contact) bool) {
 func (s *contactSet) free(i int) {
 	s.n--
 	for j := s.next(i); s.marks[j] != 0; j = s.next(j) {
-		home := s.home(s.hash(s.slots[j].h.ID))
+		home := s.home(s.marks[j])
 		// Whose home lies behind the gap, up to where it stands, is found as before.
 		if i < j && i < home && home <= j || j < i && (home <= j || i < home) {
 			continue

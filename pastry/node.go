@@ -17,45 +17,45 @@ import (
 // Node is one node of the overlay. It is a machine.Machine: a driver steps it,
 // and nothing else may touch it, except that edges run functions on its loop.
 type Node struct {
+	// Most messages need what stands up to apps, so it lies close together.
 	machine.Kernel
-	cfg  Config
-	self *peer.Handle
+	stopped    bool
+	joining    bool // a join task runs
+	planted    bool // it is a member from the start
+	active     bool // has been ready since its start
+	wasOK      bool // what Observer.Ready was told last
+	serving    bool // lastServed is set
+	ackWaiting bool // it is planned to send what is owed
+	self       *peer.Handle
+	contacts   contactSet
+	table      []*contact
+	owing      []debt       // of acknowledgements, the eldest first
+	ackDue     func()       // sends them
+	spare      *pendingHop  // free ones
+	lastServed task.Instant // of a delivery, for the length of leases
+	links      links
+	leafs      leafSet
+	apps       []*endpoint
 
-	contacts contactSet
-	links    links
-	leafs    leafSet
-	table    []*contact
-	mended   []uint16 // slots that were asked for since the last round of gossip
-	near     []*contact
-	sides    [2]adjacency
-	gone     []gonePeer
-	healing  bool         // an attempt to reach them is planned
-	rose     task.Instant // when one that was found dead last spoke again
-	removed  peer.Expulsions
+	cfg     Config
+	mended  []uint16 // slots that were asked for since the last round of gossip
+	near    []*contact
+	sides   [2]adjacency
+	gone    []gonePeer
+	healing bool         // an attempt to reach them is planned
+	rose    task.Instant // when one that was found dead last spoke again
+	removed peer.Expulsions
 
-	joining bool // a join task runs
-	planted bool // it is a member from the start
-	active  bool // has been ready since its start
-	wasOK   bool // what Observer.Ready was told last
-	stopped bool
-
-	owing         []debt      // of acknowledgements, the eldest first
-	ackDue        func()      // sends them
-	ackWaiting    bool        // it is planned
-	spare         *pendingHop // free ones
 	held          []heldHop
 	failures      []Failure
 	unsaid        []Failure // those to be announced, by announceTimer
 	announceAt    task.Instant
 	announceTimer task.Timer
-	lastServed    task.Instant // of a delivery, for the length of leases
-	serving       bool         // lastServed is set
 
 	epoch    uint32 // of hop numbers, of the link that began last
 	requests map[uint64]*request
 	served   servedSet
 	watches  map[id.ID][]*watch
-	apps     []*endpoint
 	asked    []asking // in the order of their numbers
 	askSeq   uint32
 	relayNum uint64

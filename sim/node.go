@@ -19,8 +19,8 @@ const (
 	stopped       // ended in order; as crashed to others
 )
 
-// node is what every event of a node touches. What messages need lies in its first
-// 64 bytes, a cache line, which at many nodes is what a message costs.
+// node is what every event of a node touches. It fills two cache lines of 64 bytes, and
+// what messages need lies in the first, which at many nodes is what a message costs.
 type node struct {
 	machine machine.Machine // nil if not running
 	self    *peer.Handle
@@ -38,6 +38,7 @@ type node struct {
 	inbox   list
 	waiting int32
 	more    *more
+	_       [16]byte
 }
 
 // more is what few events touch.

@@ -21,10 +21,10 @@ type Group struct {
 	Panicked func(value any) any
 
 	env     Env
-	live    []*T
-	ready   []*T
 	running bool
 	stopped bool
+	ready   []*T
+	live    []*T
 }
 
 // NewGroup returns an empty group whose waits are timed by env.
