@@ -20,13 +20,13 @@ import (
 )
 
 // listsEnv is how many lists of operations are played, with something at every system
-// call, instead of a few with something at each seventh.
+// call, instead of a few with something at each eleventh.
 const listsEnv = "PHYLLO_LISTS"
 
 func lists(t *testing.T, few int) (n uint64, step int64) {
 	many := os.Getenv(listsEnv)
 	if many == "" {
-		return uint64(few), 7
+		return uint64(few), 11
 	}
 	n, err := strconv.ParseUint(many, 10, 16)
 	if err != nil {
@@ -162,12 +162,20 @@ func (a account) check(t testing.TB, s *disk.Store) {
 }
 
 // checkLife checks that a store works whatever it went through: all contents can be
-// put, and when they are deleted nothing is left on the disk.
+// put, and when they are deleted nothing is left on the disk. The largest, which takes
+// long, is put where something of it is left.
 func checkLife(t testing.TB, s *disk.Store, fs vfs.FS) {
 	t.Helper()
 	b := s.Blobs()
 	all := account{}
-	for i := range listContents {
+	drafts, err := b.Drafts()
+	if err != nil {
+		t.Errorf("Drafts: %v", err)
+	}
+	for i, h := range listHashes {
+		if _, err := b.Stat(h); err != nil && i == len(listContents)-1 && !slices.Contains(drafts, h) {
+			continue
+		}
 		if _, err := store.PutBlob(b, listContents[i]); err != nil {
 			t.Errorf("putting content %d: %v", i, err)
 		}
