@@ -241,12 +241,11 @@ func (n *Node) mayGrant(s side, c *contact, m *Lease) (nearer *peer.Handle, ok b
 	case fartherHeld == nil || n.grantedOn(a, c) && (s == rightSide || m.Ready || m.Other == fartherHeld.h.ID):
 		// Nobody else relies on this side, or c is bound to him; that it was granted a lease
 		// before proves nothing, as a request of old may have won it. Who holds none must not
-		// link in others: he may not be linked in any more. But two who are linked with each
-		// other may renew, as after an outage that all slept through; not two who have met
-		// since they lost theirs, and between whom somebody may claim by a lease that neither
-		// of them knows of. And one who was alone may link in a newcomer, though that has a
-		// lease since: others who came and gave up may have left their mark as the edge.
-		return nil, n.ready() || n.holds(s.other()) || a.edge == c && n.longLinked(s, c) || a.edge == nil || !m.Active && n.aloneBut(c) || n.outage()
+		// link in others: he may not be linked in any more. But two who are linked
+		// with each other may renew, as after an outage that all slept through,
+		// and so may one who was alone. The newcomer c alone may have a lease since: others who
+		// came before it and gave up may have left their mark as the edge.
+		return nil, n.ready() || n.holds(s.other()) || a.edge == c || a.edge == nil || !m.Active && n.aloneBut(c) || n.outage()
 	case !n.ready() && !n.outage():
 		return nil, false
 	case m.Ready:
@@ -257,12 +256,6 @@ func (n *Node) mayGrant(s side, c *contact, m *Lease) (nearer *peer.Handle, ok b
 		return nil, fartherHeld.active && fartherHeld.there()
 	}
 	return nil, m.Other == fartherHeld.h.ID
-}
-
-// longLinked reports whether this node, whose edge on side s is c, has granted c a lease
-// before, or has held none from the other side for as long as any lease may run.
-func (n *Node) longLinked(s side, c *contact) bool {
-	return c.rare().promised != 0 || n.Now().Sub(n.sides[s.other()].heldUntil) >= n.cfg.LeaseLong
 }
 
 // outage reports whether this node has not been ready for so long that the whole
