@@ -49,8 +49,9 @@ var (
 )
 
 // serveAs lets f act as the object's root, alone, in a term that a majority of the holders
-// has agreed to.
-func (p *Past) serveAs(t *task.T, o id.Hash, copies int, f func(*office) error) error {
+// has agreed to: a new one, if fresh. In an older one it may only decide, which fails if
+// another root has taken office since; what it remembers may be of the past.
+func (p *Past) serveAs(t *task.T, o id.Hash, copies int, fresh bool, f func(*office) error) error {
 	if !p.loaded || p.stopped {
 		return errNotRoot
 	}
@@ -64,7 +65,7 @@ func (p *Past) serveAs(t *task.T, o id.Hash, copies int, f func(*office) error) 
 		return errNotRoot
 	}
 	of := p.held[o]
-	if of == nil || !sameNodes(of.nodes, set) {
+	if of == nil || fresh || !sameNodes(of.nodes, set) {
 		delete(p.held, o)
 		var err error
 		if of, err = p.takeOffice(t, o, copies, set); err != nil {
@@ -380,8 +381,9 @@ func (p *Past) onUpdate(t *task.T, m *update) (wire.Message, uint16) {
 		p.stats.BadInput++
 		return nil, refusedInvalid
 	}
-	var out wire.Message = &updated{}
-	err := p.serveAs(t, o, int(m.Cert.Copies), func(of *office) error {
+	var out wire.Message
+	try := func(of *office) error {
+		out = &updated{}
 		have := uint64(0)
 		if of.current != nil {
 			have = of.current.cert.Version
@@ -394,12 +396,16 @@ func (p *Past) onUpdate(t *task.T, m *update) (wire.Message, uint16) {
 			return nil
 		}
 		return p.decide(t, of, m.Cert, m.Content)
-	})
+	}
+	err := p.serveAs(t, o, int(m.Cert.Copies), false, try)
+	if _, ok := out.(*updated); err == nil && !ok {
+		err = p.serveAs(t, o, int(m.Cert.Copies), true, try) // a conflict is told in a new term only
+	}
 	return out, refusalOf(err)
 }
 
 func (p *Past) onSettle(t *task.T, m *settle) (out wire.Message, code uint16) {
-	err := p.serveAs(t, m.Object, int(m.Copies), func(of *office) error {
+	err := p.serveAs(t, m.Object, int(m.Copies), true, func(of *office) error {
 		out = p.currentOf(of)
 		return nil
 	})
@@ -436,8 +442,7 @@ func (p *Past) rule(t *task.T) error {
 			continue
 		}
 		left--
-		delete(p.held, e.object)
-		err := p.serveAs(t, e.object, int(e.copies), func(*office) error { return nil })
+		err := p.serveAs(t, e.object, int(e.copies), true, func(*office) error { return nil })
 		if errors.Is(err, task.ErrStopped) {
 			return err
 		}
