@@ -13,9 +13,10 @@ import (
 // nobody: the index, with an entry for each blob that was committed, and the
 // contents of blobs that are too small for a file of their own.
 const (
-	blobTable   store.Table = ""
-	indexKind               = 'i'
-	contentKind             = 'c'
+	blobTable store.Table = ""
+
+	indexKind   = 'i'
+	contentKind = 'c'
 )
 
 // minFile is the size of the smallest blob that gets a file, in bytes. Below, a
