@@ -2,6 +2,8 @@ package directory
 
 import (
 	"errors"
+	"math"
+	"slices"
 	"time"
 
 	"github.com/phyllo-net/phyllo/id"
@@ -80,30 +82,35 @@ func (d *Directory) Start(ep kbr.Endpoint) {
 func (d *Directory) Stop() { d.leaving = true }
 
 // Update implements kbr.App: when those near change, so may what this node keeps.
-func (d *Directory) Update(n *peer.Handle, joined bool) {
-	was := d.isNear(n.ID)
-	d.look()
-	if was || d.isNear(n.ID) {
+func (d *Directory) Update(n *peer.Handle, _ bool) {
+	before := slices.Clone(d.near)
+	// Several may have gone at once: the first that is told of need not be near, and
+	// then the others are not any more.
+	if d.look(); !slices.Equal(before, d.near) || slices.Contains(d.near, n.ID) {
 		d.unsettle()
 	}
 }
 
 // look remembers who is near: the nodes that keep something in common with this
-// one, and a few more.
-func (d *Directory) look() {
+// one, and one more on either side.
+func (d *Directory) look() []*peer.Handle {
+	near := d.neighbours()
 	d.near = d.near[:0]
-	for _, h := range d.ep.NeighborSet(2 * d.cfg.Replicas) {
+	for _, h := range near {
 		d.near = append(d.near, h.ID)
 	}
+	return near
 }
 
-func (d *Directory) isNear(n id.ID) bool {
-	for _, x := range d.near {
-		if x == n {
-			return true
-		}
+// neighbours returns the nearest nodes on either side, as many as there are holders of a
+// key. The nearest on both sides together may all lie on one.
+func (d *Directory) neighbours() []*peer.Handle {
+	all, self, k := d.ep.NeighborSet(math.MaxInt), d.ep.Self().ID, d.cfg.Replicas
+	slices.SortFunc(all, func(a, b *peer.Handle) int { return a.ID.Sub(self).Cmp(b.ID.Sub(self)) })
+	if len(all) <= 2*k {
+		return all
 	}
-	return false
+	return slices.Concat(all[:k], all[len(all)-k:])
 }
 
 // Stats returns the counters.

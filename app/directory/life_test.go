@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 
 	"github.com/phyllo-net/phyllo/app/directory"
+	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
+	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/store/mem"
 	"github.com/phyllo-net/phyllo/task"
@@ -200,6 +203,62 @@ func TestRecordsMoveOn(t *testing.T) {
 	}
 	if err := directory.CheckHolders(w.directories()...); err != nil {
 		t.Error(err)
+	}
+}
+
+// claim lets n people claim a name each.
+func (w *world) claim(n int) {
+	w.t.Helper()
+	for i := range n {
+		w.mustPut(w.members[i%len(w.members)], w.record(fmt.Sprint("user", i), newToy("user", i), 1))
+	}
+}
+
+// TestDeathsAtOnce: when several nodes die in one moment those who hold their records now
+// fetch them within seconds, also if the first death that they hear of is far away.
+func TestDeathsAtOnce(t *testing.T) {
+	simtest.Seeds(t, 3, func(t *testing.T, seed uint64) {
+		rng := rand.New(rand.NewPCG(seed, 11))
+		w := newWorld(t, 40, kbrtest.Config{Seed: seed}, nil)
+		w.claim(40)
+		for range 3 {
+			dead := rng.Perm(len(w.members))[:3]
+			for _, i := range dead {
+				w.members[i].node.Kill()
+			}
+			w.net.Run(10 * time.Second)
+			if err := directory.CheckHolders(w.directories()...); err != nil {
+				t.Errorf("without %d: %v", dead, err)
+			}
+			for _, i := range dead {
+				w.members[i].restart()
+			}
+			w.net.Run(10 * time.Second)
+		}
+	})
+}
+
+// TestCrowdOnOneSide: next to a crowd of nodes a holder still speaks with the few on its
+// other side, whose records it has to hold when one of them dies.
+func TestCrowdOnOneSide(t *testing.T) {
+	const step = uint64(1) << 60 // a sixteenth of the ring
+	w := newWorld(t, 0, kbrtest.Config{Seed: 42}, nil)
+	for i := range uint64(8) { // the few
+		w.joinIn(id.Range{From: id.ID{Hi: i * step}, To: id.ID{Hi: i*step + step/8}})
+	}
+	for range 12 {
+		w.joinIn(id.Range{From: id.ID{Hi: 8 * step}, To: id.ID{Hi: 8*step + step/8}})
+	}
+	w.net.Run(10 * time.Second)
+	w.claim(40)
+	for i := range 8 {
+		w.members[i].node.Kill()
+		w.net.Run(10 * time.Second)
+		if err := directory.CheckHolders(w.directories()...); err != nil {
+			t.Errorf("without member %d: %v", i, err)
+		}
+		w.members[i].restart()
+		w.net.Run(10 * time.Second)
 	}
 }
 

@@ -73,8 +73,7 @@ func (d *Directory) syncRound(t *task.T, epoch uint64) (time.Duration, error) {
 	if !ok {
 		return time.Second, nil
 	}
-	d.look()
-	near := d.ep.NeighborSet(2 * d.cfg.Replicas)
+	near := d.look()
 	heard, err := d.listings(t, near, arc)
 	if err != nil {
 		return 0, err

@@ -1,6 +1,7 @@
 package directory_test
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"testing"
@@ -82,9 +83,21 @@ func (w *world) now() time.Time {
 }
 
 // join starts one more node.
-func (w *world) join() *member {
+func (w *world) join() *member { return w.joinWith(peer.Salt{byte(len(w.members)), 7}) }
+
+// joinIn starts one more node, whose id lies in this arc.
+func (w *world) joinIn(arc id.Range) *member {
+	key := newToy("node", len(w.members)).Public()
+	var salt peer.Salt
+	for n := uint16(0); !arc.Contains(peer.NodeID(key, salt)); n++ {
+		binary.BigEndian.PutUint16(salt[:], n)
+	}
+	return w.joinWith(salt)
+}
+
+func (w *world) joinWith(salt peer.Salt) *member {
 	m := &member{w: w, signer: newToy("node", len(w.members)), disk: mem.New()}
-	m.cert = peer.NewCertificate(w.admitter, w.admission, m.signer.Public(), peer.Salt{byte(len(w.members)), 7}, w.now())
+	m.cert = peer.NewCertificate(w.admitter, w.admission, m.signer.Public(), salt, w.now())
 	m.start(func(mount kbr.Mount) *kbrtest.Node {
 		return w.net.Add(&peer.Handle{ID: m.cert.Node, Key: m.signer.Public(), Incarnation: 1}, mount)
 	})
