@@ -330,6 +330,9 @@ func (n *Node) revive(c *contact) {
 		n.probe(c)
 		return
 	}
+	if c.leaf() && !c.there() {
+		n.leafs.stale() // it counts again
+	}
 	c.life, c.met = alive, true
 	c.opened()
 	// Any sign of life ends a probe, except of a node that is to enter the leaf

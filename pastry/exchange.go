@@ -343,7 +343,7 @@ func (n *Node) onDeny(s side, c *contact, m *Lease) {
 		// Others called it ready, and it is not, as after a restart. A newcomer that went
 		// on to take it for its neighbour would keep it, and all of this gap, out.
 		c.active = false
-		n.leafs.list = nil
+		n.leafs.stale()
 		n.stateChanged()
 	}
 	if m.Nearer != nil && m.Nearer.ID != n.self.ID {
