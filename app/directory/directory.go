@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/limit"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/peer"
@@ -42,8 +43,8 @@ type Directory struct {
 	cache   cache
 	owned   []*owned
 	serving int
-	reads   rates
-	writes  rates
+	reads   limit.Rates
+	writes  limit.Rates
 	stats   Stats
 }
 
@@ -72,8 +73,8 @@ func New(c Config) (*Directory, error) {
 func (d *Directory) Start(ep kbr.Endpoint) {
 	d.ep = ep
 	d.secret = id.HashOf("directory nonces", d.cfg.Signer.Sign([]byte("phyllo directory nonces")))
-	d.reads = newRates(d.cfg.PeerReads)
-	d.writes = newRates(d.cfg.PeerWrites)
+	d.reads = limit.New(d.cfg.PeerReads)
+	d.writes = limit.New(d.cfg.PeerWrites)
 	d.unsure = ep.Now()
 	ep.Go(d.load, nil)
 }
@@ -186,7 +187,7 @@ func (d *Directory) serve(a asker, m wire.Message, answer reply) {
 	case *put, *give, *lost:
 		rate = &d.writes
 	}
-	if a.node != d.ep.Self().ID && !rate.take(a.node, d.ep.Now()) {
+	if a.node != d.ep.Self().ID && !rate.Take(a.node, d.ep.Now()) {
 		answer(nil, refuse(refusedBusy))
 		return
 	}

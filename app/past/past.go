@@ -3,6 +3,7 @@ package past
 import (
 	"errors"
 
+	"github.com/phyllo-net/phyllo/app/limit"
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
@@ -26,7 +27,7 @@ type Past struct {
 	upkeep
 	offices
 	life          uint64 // of the disk: drawn when it was empty
-	reads, writes rates
+	reads, writes limit.Rates
 	serving       int
 	stats         Stats
 }
@@ -59,7 +60,7 @@ func New(c Config) (*Past, error) {
 // Start implements kbr.App.
 func (p *Past) Start(ep kbr.Endpoint) {
 	p.ep = ep
-	p.reads, p.writes = newRates(p.cfg.PeerReads), newRates(p.cfg.PeerWrites)
+	p.reads, p.writes = limit.New(p.cfg.PeerReads), limit.New(p.cfg.PeerWrites)
 	p.begin()
 	ep.Go(p.load, nil)
 }
@@ -147,7 +148,7 @@ func (p *Past) serve(a asker, m wire.Message, answer reply) {
 	case *put, *reclaim, *prepare, *accept, *update, *settle:
 		rate = &p.writes
 	}
-	if a.node != p.ep.Self().ID && !rate.take(a.node, p.ep.Now()) {
+	if a.node != p.ep.Self().ID && !rate.Take(a.node, p.ep.Now()) {
 		answer(nil, refusedBusy)
 		return
 	}

@@ -1,4 +1,6 @@
-package past
+// Package limit bounds how often each neighbour is served, the same way in every
+// application that keeps what others send.
+package limit
 
 import (
 	"time"
@@ -7,8 +9,9 @@ import (
 	"github.com/phyllo-net/phyllo/task"
 )
 
-// rates are token buckets, one for each neighbour.
-type rates struct {
+// Rates are token buckets, one for each neighbour, full at first. Not for several
+// goroutines at once.
+type Rates struct {
 	perMinute int
 	buckets   map[id.ID]bucket
 }
@@ -22,12 +25,14 @@ type bucket struct {
 // that many neighbours within minutes.
 const maxBuckets = 4096
 
-func newRates(perMinute int) rates {
-	return rates{perMinute: perMinute, buckets: make(map[id.ID]bucket)}
+// New returns Rates that let each neighbour have so many tokens at once, and as many a
+// minute.
+func New(perMinute int) Rates {
+	return Rates{perMinute: perMinute, buckets: make(map[id.ID]bucket)}
 }
 
-// take takes a token, if there is one.
-func (r *rates) take(n id.ID, now task.Instant) bool {
+// Take takes a token of neighbour n, if there is one.
+func (r *Rates) Take(n id.ID, now task.Instant) bool {
 	full := float64(r.perMinute)
 	b, have := r.buckets[n]
 	if !have {
