@@ -1,0 +1,108 @@
+package piece
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// ErrDamaged is wrapped by errors about bytes that are not what they should be.
+var ErrDamaged = errors.New("the content is damaged")
+
+// Ref is where a sealed object is, what it is, and the key that opens it. Who has it can read.
+type Ref struct {
+	Object id.Hash     `cbor:"1,keyasint"`           // its id in storage
+	Hash   id.Hash     `cbor:"2,keyasint"`           // of what is stored, as its certificate says
+	Key    peer.Secret `cbor:"3,keyasint"`           // for this object alone
+	Size   int64       `cbor:"4,keyasint,omitempty"` // bytes of content that it stands for
+}
+
+// IsZero reports whether there is no object.
+func (r Ref) IsZero() bool { return r.Object.IsZero() }
+
+// Content is what a file contains. The zero Content is that of an empty file.
+type Content struct {
+	Ref Ref `cbor:"1,keyasint"`
+	// Height is the number of lists above a piece: 0 if Ref is a piece itself.
+	Height uint8 `cbor:"2,keyasint,omitempty"`
+}
+
+// Limits of what is read.
+const (
+	// Fan is the largest number of references in a list.
+	Fan = 256
+	// MaxHeight is far above the height of the largest file.
+	MaxHeight = 6
+	// MaxSize is the largest content, in bytes.
+	MaxSize = 1 << 40
+)
+
+// Check implements wire.Checker. The error wraps ErrDamaged.
+func (c *Content) Check() error {
+	switch {
+	case c.Height > MaxHeight:
+		return fmt.Errorf("%w: lists %d deep, at most %d", ErrDamaged, c.Height, MaxHeight)
+	case c.Ref.Size < 0 || c.Ref.Size > MaxSize:
+		return fmt.Errorf("%w: a size of %d bytes", ErrDamaged, c.Ref.Size)
+	case c.Ref.IsZero() != (c.Ref.Size == 0):
+		return fmt.Errorf("%w: %d bytes in no object, or none in one", ErrDamaged, c.Ref.Size)
+	}
+	return nil
+}
+
+// List is what stands above pieces, or above other lists.
+type List struct {
+	Refs []Ref `cbor:"1,keyasint"`
+}
+
+// NewList returns a list and what a reference to it says of its size.
+func NewList(refs []Ref) (b []byte, size int64) {
+	for _, r := range refs {
+		size += r.Size
+	}
+	return wire.MustMarshal(&List{refs}), size
+}
+
+var listForm = wire.FormOf((*List)(nil))
+
+// OpenList reads the list that a reference of this size stands for. Errors wrap ErrDamaged.
+func OpenList(b []byte, size int64) (*List, error) {
+	l := new(List)
+	if err := listForm.Unmarshal(b, l); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	if len(l.Refs) == 0 || len(l.Refs) > Fan {
+		return nil, fmt.Errorf("%w: a list of %d, want 1 to %d", ErrDamaged, len(l.Refs), Fan)
+	}
+	left := size
+	for _, r := range l.Refs {
+		if r.IsZero() || r.Size <= 0 || r.Size > left {
+			return nil, fmt.Errorf("%w: the sizes in a list do not add up", ErrDamaged)
+		}
+		left -= r.Size
+	}
+	if left != 0 {
+		return nil, fmt.Errorf("%w: the sizes in a list do not add up", ErrDamaged)
+	}
+	return l, nil
+}
+
+// Part is a reference, and where its content begins in the file.
+type Part struct {
+	Ref Ref
+	At  int64
+}
+
+// Overlapping returns the parts of a list, which begins at at, that have bytes of [from, to).
+func (l *List) Overlapping(at, from, to int64) (ps []Part) {
+	for _, r := range l.Refs {
+		if at < to && at+r.Size > from {
+			ps = append(ps, Part{r, at})
+		}
+		at += r.Size
+	}
+	return ps
+}
