@@ -98,7 +98,8 @@
 //	func (*Past) Reclaim(t *task.T, object id.Hash, owner peer.Signer) error
 //	func (*Past) Change(t, part, copies, replaces, content, owner) (Found, error)
 //	func (*Past) Current(t *task.T, n Name) (Found, error)
-//	func (*Past) DHT(copies uint8) DHT                     // Put, Get and Remove
+//
+// Package past/dht has the plain Put, Get and Remove of a hash table on top.
 //
 // Past.Check, Past.CheckDisk and CheckReplicas are for simulations.
 //

@@ -16,6 +16,9 @@ import (
 type Found struct {
 	Certificate *certificate.Certificate
 	Content     []byte
+	// Holders is, of a mutable object, how many nodes its root has named to keep it: as
+	// many as it wants copies, or all of a smaller ring. 0 for other objects.
+	Holders int
 }
 
 // Lookup reads an object (PAST, 2.1): from the first replica on the way to its root, and

@@ -79,9 +79,9 @@ func (p *Past) Change(t *task.T, part certificate.Part, copies uint8, replaces u
 		}
 		switch m := m.(type) {
 		case *updated:
-			switch made, err := p.confirm(t, name, c); {
-			case made:
-				return Found{Certificate: c, Content: content}, nil
+			switch holders, err := p.confirm(t, name, c); {
+			case holders > 0:
+				return Found{Certificate: c, Content: content, Holders: holders}, nil
 			case errors.Is(err, task.ErrStopped):
 				return Found{}, err
 			}
@@ -108,13 +108,21 @@ func (p *Past) Change(t *task.T, part certificate.Part, copies uint8, replaces u
 }
 
 // confirm asks the holders whether a version is current, as the root says, or one that came
-// after it. The root alone is not believed.
-func (p *Past) confirm(t *task.T, n Name, c *certificate.Certificate) (bool, error) {
+// after it. The root alone is not believed. It returns how many nodes are holders, 0 if the
+// version is not confirmed.
+func (p *Past) confirm(t *task.T, n Name, c *certificate.Certificate) (holders int, err error) {
 	v, agreed, err := p.peek(t, n)
 	if err != nil || !agreed {
-		return false, err
+		return 0, err
 	}
-	return v.cert.Version > c.Version || v.cert.Hash(p.cfg.Ring) == c.Hash(p.cfg.Ring), nil
+	if v.cert.Version > c.Version || v.cert.Hash(p.cfg.Ring) == c.Hash(p.cfg.Ring) {
+		return len(v.ruling.Holders), nil
+	}
+	return 0, nil
+}
+
+func (v *version) found() Found {
+	return Found{Certificate: v.cert, Content: v.content, Holders: len(v.ruling.Holders)}
 }
 
 // again waits for the next try, or returns ErrNotReachable when it is too late for one.
@@ -148,11 +156,12 @@ func (p *Past) conflict(t *task.T, n Name, m wire.Message) error {
 	if o.Ruling == nil {
 		return ErrNotReachable
 	}
-	if err := p.verify(t, n.ID(), &version{o.Cert, o.Content, o.Ruling}); err != nil {
+	v := &version{o.Cert, o.Content, o.Ruling}
+	if err := p.verify(t, n.ID(), v); err != nil {
 		p.stats.BadInput++
 		return err
 	}
-	return &ConflictError{Current: Found{Certificate: o.Cert, Content: o.Content}}
+	return &ConflictError{Current: v.found()}
 }
 
 // Current reads a mutable object: what a majority of its holders has on their disks, so
@@ -167,7 +176,7 @@ func (p *Past) Current(t *task.T, n Name) (Found, error) {
 			return Found{}, err
 		}
 		if agreed {
-			return Found{Certificate: v.cert, Content: v.content}, nil
+			return v.found(), nil
 		}
 		// Something is half done, or nobody has it: the root completes it, or says so.
 		m, err := p.askRoot(t, n, &settle{Object: n.ID(), Copies: n.Copies})
@@ -180,7 +189,7 @@ func (p *Past) Current(t *task.T, n Name) (Found, error) {
 			return Found{}, ErrNotFound
 		case err == nil && !none:
 			if v, agreed, err = p.peek(t, n); agreed && err == nil {
-				return Found{Certificate: v.cert, Content: v.content}, nil
+				return v.found(), nil
 			}
 		}
 		if err := p.again(t, end); err != nil {

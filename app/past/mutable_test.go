@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"testing"
 	"time"
 
@@ -151,53 +150,6 @@ func TestNewDiskIsAnotherHolder(t *testing.T) {
 	for _, m := range near {
 		w.mustRead(m, 2, "two")
 	}
-}
-
-func TestDHT(t *testing.T) {
-	w := newWorld(t, 12, kbrtest.Config{Seed: 53}, nil)
-	a, b := w.members[0], w.members[11]
-	do := func(m *member, f func(*task.T, past.DHT) error) error {
-		return m.node.Call(2*patience, func(t *task.T) error { return f(t, m.past.DHT(3)) })
-	}
-	get := func(m *member, key string) (v []byte, err error) {
-		err = do(m, func(t *task.T, d past.DHT) (err error) { v, err = d.Get(t, key, ann.Public()); return err })
-		return v, err
-	}
-	put := func(m *member, key, v string) error {
-		return do(m, func(t *task.T, d past.DHT) error { return d.Put(t, key, []byte(v), ann) })
-	}
-	remove := func(m *member) error {
-		return do(m, func(t *task.T, d past.DHT) error { return d.Remove(t, "key", ann) })
-	}
-	_, err := get(b, "key")
-	wantErr(t, "an unknown key", err, past.ErrNotFound)
-	for i, v := range []string{"one", "two", "", strings.Repeat("x", past.MaxValue)} {
-		if err := put(w.members[i], "key", v); err != nil {
-			t.Fatal(err)
-		}
-		if got, err := get(b, "key"); err != nil || string(got) != v {
-			t.Fatalf("got %d bytes, %v; want %d", len(got), err, len(v))
-		}
-	}
-	if _, err := get(a, "other"); !errors.Is(err, past.ErrNotFound) {
-		t.Errorf("another key: %v", err)
-	}
-	wantErr(t, "a large value", put(a, "key", strings.Repeat("x", past.MaxValue+1)), past.ErrTooLarge)
-	for range 2 {
-		if err := remove(a); err != nil {
-			t.Fatal(err)
-		}
-		_, err = get(b, "key")
-		wantErr(t, "removed", err, past.ErrNotFound)
-	}
-	if err := put(b, "key", "again"); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := get(a, "key"); err != nil || string(got) != "again" {
-		t.Errorf("put again: %q, %v", got, err)
-	}
-	w.net.Run(2 * time.Hour)
-	w.whole(true)
 }
 
 // register is what the checker believes of one mutable object. A state is "version:content".

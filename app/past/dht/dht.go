@@ -1,99 +1,187 @@
-package past
+package dht
 
 import (
 	"errors"
+	"fmt"
 
+	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
 )
 
-// DHT is a plain hash table over mutable objects: each owner has keys of his own, and
-// whoever knows an owner's key reads what he put there. Its methods are for tasks of the
-// node.
-type DHT struct {
-	past   *Past
+// Copies is how many copies of an entry are kept unless somebody wants another number.
+const Copies = 5
+
+// MaxCopies is the largest number of copies.
+const MaxCopies = certificate.MaxCopies
+
+// MaxKey is the longest key, in bytes.
+const MaxKey = 1024
+
+// MaxValue is the largest value, in bytes.
+const MaxValue = past.MaxContent - 16
+
+var (
+	// ErrNotFound: the entry has no value.
+	ErrNotFound = errors.New("there is no value under this key")
+	// ErrConflict: see ConflictError.
+	ErrConflict = errors.New("another version is current")
+	// ErrKey: a key is empty, or longer than MaxKey.
+	ErrKey = errors.New("not a key: it has 1 to 1024 bytes")
+	// ErrTooLarge: a value has more than MaxValue bytes.
+	ErrTooLarge = fmt.Errorf("the value has more than %d bytes", MaxValue)
+)
+
+// ConflictError says which version is current instead of the one that was to be changed.
+// It is an ErrConflict.
+type ConflictError struct {
+	Version uint64 // 0: the entry has no value
+}
+
+// Error implements error.
+func (e *ConflictError) Error() string {
+	if e.Version == 0 {
+		return "the entry has no value now"
+	}
+	return fmt.Sprintf("version %d is current", e.Version)
+}
+
+// Is makes the error an ErrConflict.
+func (e *ConflictError) Is(target error) bool { return target == ErrConflict }
+
+// Table is a hash table. Its methods are for tasks of the node whose Past it uses; they
+// return task.ErrStopped when the node stops.
+type Table struct {
+	past   *past.Past
+	owner  peer.Signer
 	copies uint8
 }
 
-// DHT returns a hash table that keeps so many copies of each value, 1 to
-// certificate.MaxCopies. All who use a key must name the same number.
-func (p *Past) DHT(copies uint8) DHT { return DHT{p, copies} }
+// New returns the table of an owner, of whose entries so many copies are kept: 1 to
+// MaxCopies.
+func New(p *past.Past, owner peer.Signer, copies uint8) Table { return Table{p, owner, copies} }
 
-// MaxValue is the largest value of a DHT, in bytes.
-const MaxValue = MaxContent - 16
+// Entry is an entry that has a value.
+type Entry struct {
+	Value   []byte
+	Version uint64
+	// Holders is how many nodes keep a copy: as many as are wanted, or all of a smaller
+	// ring, whose next members take the rest.
+	Holders int
+}
 
-// value is what the object of a key contains. A key that was removed stays an object, so
-// that its next value has a higher version.
+// value is what the object of an entry contains. An entry that was removed stays an object,
+// so that its next value has a higher version.
 type value struct {
 	There bool   `cbor:"1,keyasint,omitempty"`
 	Bytes []byte `cbor:"2,keyasint,omitempty"`
 }
 
-// dhtPart is that of a key.
-func dhtPart(key string) certificate.Part { return certificate.NamePart([]byte("phyllo dht"), key) }
+// part is that of a key.
+func part(key string) certificate.Part { return certificate.NamePart([]byte("phyllo dht"), key) }
 
-// Put sets the owner's value of a key, whatever it was. Errors: see Past.Change;
-// ErrConflict only if others change the key again and again.
-func (d DHT) Put(t *task.T, key string, data []byte, owner peer.Signer) error {
-	if len(data) > MaxValue {
-		return ErrTooLarge
-	}
-	return d.set(t, key, value{There: true, Bytes: data}, owner)
-}
-
-// Remove removes the owner's value of a key; that there is none is no error. Errors: as
-// those of Put.
-func (d DHT) Remove(t *task.T, key string, owner peer.Signer) error {
-	return d.set(t, key, value{}, owner)
-}
-
-// Get returns an owner's value of a key. Errors: ErrNotFound, ErrNotReachable,
-// task.ErrStopped.
-func (d DHT) Get(t *task.T, key string, owner peer.Key) ([]byte, error) {
-	v, _, err := d.read(t, key, owner)
+// Get returns the value of a key. Errors: ErrKey, ErrNotFound, past.ErrNotReachable.
+func (d Table) Get(t *task.T, key string) (Entry, error) {
+	s, err := d.read(t, key)
 	switch {
 	case err != nil:
-		return nil, err
-	case !v.There:
-		return nil, ErrNotFound
+		return Entry{}, err
+	case !s.There:
+		return Entry{}, ErrNotFound
 	}
-	return v.Bytes, nil
+	return s.entry(), nil
 }
 
-// read returns a value and its version, of which 0 is none.
-func (d DHT) read(t *task.T, key string, owner peer.Key) (v value, version uint64, err error) {
-	f, err := d.past.Current(t, Name{owner, dhtPart(key), d.copies})
+// Put sets the value of a key, whatever it was. Errors: ErrKey, ErrTooLarge; an ErrConflict
+// only if others change the entry again and again; those of past.Past.Change.
+func (d Table) Put(t *task.T, key string, data []byte) (Entry, error) {
+	return d.change(t, key, value{There: true, Bytes: data}, nil)
+}
+
+// PutIf sets the value of a key if it has a certain version now, 0 for a key that has no
+// value. Errors: a *ConflictError; those of Put.
+func (d Table) PutIf(t *task.T, key string, version uint64, data []byte) (Entry, error) {
+	return d.change(t, key, value{There: true, Bytes: data}, &version)
+}
+
+// Remove removes the value of a key; that there is none is no error. Errors: those of Put.
+func (d Table) Remove(t *task.T, key string) error {
+	_, err := d.change(t, key, value{}, nil)
+	return err
+}
+
+// RemoveIf removes the value of a key if it has a certain version now. Errors: a
+// *ConflictError; those of Put.
+func (d Table) RemoveIf(t *task.T, key string, version uint64) error {
+	_, err := d.change(t, key, value{}, &version)
+	return err
+}
+
+// state is what an entry's object says.
+type state struct {
+	value
+	version uint64 // of the object: also of one without a value; 0: there is no object
+	holders int
+}
+
+func (s state) entry() Entry { return Entry{Value: s.Bytes, Version: s.version, Holders: s.holders} }
+
+// seen is the version as callers know it.
+func (s state) seen() uint64 {
+	if s.There {
+		return s.version
+	}
+	return 0
+}
+
+func (d Table) read(t *task.T, key string) (s state, err error) {
+	if key == "" || len(key) > MaxKey {
+		return s, ErrKey
+	}
+	f, err := d.past.Current(t, past.Name{Owner: d.owner.Public(), Part: part(key), Copies: d.copies})
 	switch {
-	case errors.Is(err, ErrNotFound):
-		return value{}, 0, nil
+	case errors.Is(err, past.ErrNotFound):
+		return s, nil
 	case err != nil:
-		return value{}, 0, err
+		return s, err
 	}
-	if err := wire.Unmarshal(f.Content, &v); err != nil {
-		return value{}, 0, err // its owner signed something else
+	if err := wire.Unmarshal(f.Content, &s.value); err != nil {
+		return s, fmt.Errorf("the entry is none of this table: %w", err) // its owner signed something else
 	}
-	return v, f.Certificate.Version, nil
+	s.version, s.holders = f.Certificate.Version, f.Holders
+	return s, nil
 }
 
 // maxRounds is how often a change is tried that others come before.
 const maxRounds = 16
 
-func (d DHT) set(t *task.T, key string, v value, owner peer.Signer) error {
-	var err error
-	for range maxRounds {
-		have, version, rerr := d.read(t, key, owner.Public())
-		if rerr != nil {
-			return rerr
-		}
-		if !v.There && !have.There {
-			return nil
-		}
-		_, err = d.past.Change(t, dhtPart(key), d.copies, version, wire.MustMarshal(&v), owner)
-		if !errors.Is(err, ErrConflict) {
-			return err
-		}
+// change makes v current, in place of a certain version if one is given.
+func (d Table) change(t *task.T, key string, v value, only *uint64) (Entry, error) {
+	if len(v.Bytes) > MaxValue {
+		return Entry{}, ErrTooLarge
 	}
-	return err
+	var last ConflictError
+	for range maxRounds {
+		have, err := d.read(t, key)
+		switch {
+		case err != nil:
+			return Entry{}, err
+		case only != nil && have.seen() != *only:
+			return Entry{}, &ConflictError{have.seen()}
+		case !v.There && !have.There:
+			return Entry{}, nil
+		}
+		f, err := d.past.Change(t, part(key), d.copies, have.version, wire.MustMarshal(&v), d.owner)
+		if err == nil {
+			return Entry{Value: v.Bytes, Version: f.Certificate.Version, Holders: f.Holders}, nil
+		}
+		if !errors.Is(err, past.ErrConflict) {
+			return Entry{}, err
+		}
+		// What the root alone says of the winner is not believed: it is read.
+		last.Version = have.seen()
+	}
+	return Entry{}, &last
 }
