@@ -22,6 +22,7 @@ const (
 	Unreachable Kind = "unreachable" // 1: too few answers now; it says nothing about what exists
 	KeyChanged  Kind = "key-changed" // 1: the name's key is another than the pinned one
 	Disputed    Kind = "disputed"    // 1: the name's keepers give different keys
+	Conflict    Kind = "conflict"    // 1: another version is current than the one to be changed
 	Denied      Kind = "denied"      // 1: this caller may not do that (no session, other user)
 )
 

@@ -19,6 +19,7 @@ type Node interface {
 	Users
 	Contacts
 	Messages
+	DHT
 }
 
 // Overview is how a node is, and what it sees of the ring.

@@ -125,6 +125,9 @@ func Operations() []Operation {
 			return n.Conversations(ctx, q.User)
 		}),
 
+		op("dht/put", Node.DHTPut), op("dht/get", Node.DHTGet),
+		op("dht/rm", func(n Node, ctx context.Context, q DHTRemove) (none, error) { return none{}, n.DHTRemove(ctx, q) }),
+
 		op("demo/kill", func(n Node, ctx context.Context, q forNode) (none, error) {
 			d, err := demo(n)
 			if err != nil {

@@ -10,6 +10,8 @@ import (
 	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/app/im"
 	"github.com/phyllo-net/phyllo/app/im/letter"
+	"github.com/phyllo-net/phyllo/app/past"
+	"github.com/phyllo-net/phyllo/app/past/dht"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/keys"
 	"github.com/phyllo-net/phyllo/member"
@@ -34,6 +36,9 @@ var kinds = []struct {
 }{
 	{directory.ErrNotFound, api.NotFound, "is it spelt right? `phyllo user find NAME` looks for one"}, {im.ErrNobody, api.NotFound, ""}, {im.ErrNoMessage, api.NotFound, ""}, {im.ErrNoUser, api.NotFound, ""},
 	{member.ErrUnknownNode, api.NotFound, ""},
+	{dht.ErrNotFound, api.NotFound, "`phyllo dht put KEY VALUE` makes one"}, {dht.ErrConflict, api.Conflict, "see `phyllo dht get KEY`"},
+	{dht.ErrKey, api.Usage, "see `phyllo dht put --help`"}, {dht.ErrTooLarge, api.Usage, "see `phyllo dht put --help`"},
+	{past.ErrNotReachable, api.Unreachable, ""}, {past.ErrUncertain, api.Unreachable, "see `phyllo dht get KEY`"},
 	{letter.ErrEmptyText, api.Usage, ""}, {letter.ErrTooLong, api.Usage, ""}, {letter.ErrNotText, api.Usage, ""},
 	{directory.ErrName, api.Usage, "choose one as bob or ann-2"}, {directory.ErrRecord, api.Usage, "see `phyllo user edit --help`"},
 	{member.ErrInvitation, api.Usage, "`phyllo invite` prints one"}, {member.ErrInvitationSpelt, api.Usage, ""}, {member.ErrInvitationNewer, api.Usage, ""},

@@ -5,6 +5,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/app/directory"
+	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/transport"
 )
 
@@ -69,7 +70,8 @@ func (f face) Metrics(ctx context.Context) ([]api.Metric, error) {
 // addRing adds what only the loop knows.
 func (n *Node) addRing(ctx context.Context, gauge func(string, string, float64), count func(string, string, uint64, ...string)) error {
 	var stats directory.Stats
-	if err := n.call(ctx, func(o *overlay) { stats = o.dir.Stats() }); err != nil {
+	var kept past.Stats
+	if err := n.call(ctx, func(o *overlay) { stats, kept = o.dir.Stats(), o.past.Stats() }); err != nil {
 		return err
 	}
 	v, err := n.View(ctx)
@@ -94,5 +96,10 @@ func (n *Node) addRing(ctx context.Context, gauge func(string, string, float64),
 	count("directory_receipts", "Receipts given for names.", stats.Receipts)
 	count("directory_refused", "Questions and claims about names that were refused.", stats.Refused)
 	count("directory_conflicts", "Claims of names that lost against stronger ones here.", stats.Conflicts)
+	gauge("storage_objects", "Objects that this node keeps for the ring.", float64(kept.Objects))
+	gauge("storage_bytes", "Bytes of their content.", float64(kept.Bytes))
+	count("storage_copied", "Copies that were made here because another one was gone.", kept.Copied)
+	count("storage_refused", "Questions about objects that were refused.", kept.Refused)
+	count("storage_damaged", "Objects that could not be read from this node's disk.", kept.Damaged)
 	return nil
 }

@@ -19,6 +19,7 @@ const (
 	AppDirectory wire.AppID = 1
 	AppIM        wire.AppID = 2
 	AppProbe     wire.AppID = 3 // ping and trace
+	AppPast      wire.AppID = 4 // storage
 	FirstFree    wire.AppID = 256
 )
 

@@ -13,6 +13,7 @@ import (
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/app/im"
+	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/host"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
@@ -36,7 +37,10 @@ type overlay struct {
 	clock func() machine.Clock
 	dir   *directory.Directory
 	im    *im.IM
+	past  *past.Past
 	probe *probe
+	// everybody signs the entries of the ring's own table.
+	everybody *keys.Signer
 
 	// pastry is set on the loop when it starts, and touched there only.
 	pastry *pastry.Node
@@ -129,15 +133,17 @@ func (n *Node) leavePlace(ctx context.Context, polite bool) error {
 	return err
 }
 
-// forgetOtherRing removes what was kept of names for a ring that the node has left:
+// forgetOtherRing removes what was kept of names and objects for a ring that the node has left:
 // it was alone there, and in another ring it means nothing.
 func (n *Node) forgetOtherRing(ring id.Hash) error {
 	last, err := n.record(ringKey)
 	if err != nil || string(last) == string(ring[:]) {
 		return err
 	}
-	if err := clearTable(n.store, directory.Table); err != nil {
-		return err
+	for _, t := range []store.Table{directory.Table, past.Table, past.ContentTable, past.PromiseTable} {
+		if err := clearTable(n.store, t); err != nil {
+			return err
+		}
 	}
 	return n.store.Put(nodeTable, ringKey, ring[:])
 }
@@ -207,12 +213,30 @@ func (o *overlay) makeApps() error {
 			return err
 		}
 	}
-	return nil
+	return o.makeStorage()
+}
+
+// storageSync is the time between two comparisons of what neighbours keep, when nothing
+// changes. After each change among them it is done at once, so these find only what a disk
+// has lost; half an hour keeps a node that keeps nothing below 5 bytes a second for it.
+const storageSync = 30 * time.Minute
+
+// makeStorage makes the node's part in the storage of the ring.
+func (o *overlay) makeStorage() (err error) {
+	n := o.node
+	if o.everybody, err = everybody(o.ring); err != nil {
+		return err
+	}
+	c := past.Default()
+	c.Ring, c.Signer, c.Verifier, c.Store = o.ring, n.signer, keys.Verifier{}, n.store
+	c.Certificate, c.Expelled, c.Sync = n.member.Certificate, o.expelled, storageSync
+	o.past, err = past.New(c)
+	return err
 }
 
 // mounts lists all applications.
 func (o *overlay) mounts() []kbr.Mount {
-	own := []kbr.Mount{{Number: AppDirectory, App: o.dir}, {Number: AppIM, App: o.im}, {Number: AppProbe, App: o.probe}}
+	own := []kbr.Mount{{Number: AppDirectory, App: o.dir}, {Number: AppIM, App: o.im}, {Number: AppProbe, App: o.probe}, {Number: AppPast, App: o.past}}
 	for i, m := range own {
 		if wrap := o.node.opt.replaced[m.Number]; wrap != nil {
 			own[i].App = wrap(m.App)

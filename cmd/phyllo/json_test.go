@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -164,6 +165,9 @@ func (p page) value(kind string, v any) error {
 		ok = isText && err == nil
 	case "hash":
 		ok = regexp.MustCompile(`^[0-9a-f]{64}$`).MatchString(text)
+	case "bytes":
+		_, err := base64.StdEncoding.DecodeString(text)
+		ok = isText && err == nil
 	case "time":
 		at, err := time.Parse(time.RFC3339Nano, text)
 		_, offset := at.Zone()
@@ -255,6 +259,9 @@ func TestJSON(t *testing.T) {
 	play("phyllo ping", "bob", 1)
 	play("phyllo ping", "ca12f31b8cbf5f29e268ea64c20a37f3", 1)
 	play("phyllo trace", "bob", 1)
+	play("phyllo dht put", "colour blue", 1)
+	play("phyllo dht get", "colour", 1)
+	play("phyllo dht rm", "colour --if-version 1", 1)
 	play("phyllo down", "", 1)
 
 	// These are played as programs: they start nodes or want a real page.
@@ -311,7 +318,7 @@ func TestJSONTypes(t *testing.T) {
 		"phyllo up": api.Ready{}, "phyllo status": api.Status{}, "phyllo doctor": api.Finding{}, "phyllo ui": api.Ticket{},
 		"phyllo config show": config.Setting{}, "phyllo invite": api.Invitation{}, "phyllo join": api.Joined{}, "phyllo member list": api.Member{},
 		"phyllo ping": api.Pong{}, "phyllo trace": api.Trace{}, "phyllo user add": api.User{}, "phyllo user verify": api.KeyPair{},
-		"phyllo contact list": api.Contact{}, "phyllo send": api.Sent{}, "phyllo inbox": received{}, "phyllo version": version{},
+		"phyllo contact list": api.Contact{}, "phyllo send": api.Sent{}, "phyllo inbox": received{}, "phyllo dht put": api.DHTKept{}, "phyllo dht get": api.DHTEntry{}, "phyllo version": version{},
 		"Peer": api.Peer{}, "Reach": api.Reach{}, "Traffic": api.Traffic{}, "Hop": api.Hop{}, "Fingerprint": api.Fingerprint{},
 		"Profile": api.Profile{}, "Summary": summary.count,
 	} {
@@ -363,6 +370,8 @@ func kindOf(v reflect.Type) string {
 		return "hash"
 	case reflect.TypeFor[time.Time]():
 		return "time"
+	case reflect.TypeFor[[]byte]():
+		return "bytes"
 	}
 	switch v.Kind() {
 	case reflect.String:

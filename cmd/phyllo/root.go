@@ -106,7 +106,7 @@ Or look at a ring of 16 nodes on this computer:  phyllo demo`,
 		}
 	}
 	add(groupNode, newUp(w), newDown(w), newStatus(w), newDoctor(w), newUI(w), newConfig(w), newDemo(w))
-	add(groupRing, newInvite(w), newJoin(w), newMember(w), newRing(w), newPing(w), newTrace(w))
+	add(groupRing, newInvite(w), newJoin(w), newMember(w), newRing(w), newPing(w), newTrace(w), newDHT(w))
 	add(groupPeople, newUser(w), newContact(w), newSend(w), newInbox(w))
 	add(groupMore, newVersion(w), newMan(w, root), newCompletion(w, root))
 	completeFlags(w, root)

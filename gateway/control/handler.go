@@ -189,7 +189,7 @@ func httpStatus(k api.Kind) int {
 		return http.StatusNotFound
 	case api.Denied:
 		return http.StatusForbidden
-	case api.Locked, api.NewerState, api.KeyChanged, api.Disputed:
+	case api.Locked, api.NewerState, api.KeyChanged, api.Disputed, api.Conflict:
 		return http.StatusConflict
 	case api.NotRunning, api.Unreachable:
 		return http.StatusServiceUnavailable

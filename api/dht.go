@@ -1,0 +1,86 @@
+package api
+
+import "context"
+
+// Limits of the ring's table.
+const (
+	MaxDHTKey    = 1024        // bytes of a key
+	MaxDHTValue  = 40<<10 - 16 // bytes of a value
+	MaxDHTCopies = 16
+	// DHTCopies is how many copies are kept unless a request wants another number.
+	DHTCopies = 5
+)
+
+// DHT is the ring's own hash table: every member can read and change every entry. What
+// was acknowledged is on the disks of a majority of the nodes that keep the entry.
+//
+// How many copies are wanted is part of an entry's place: all who use an entry must name
+// the same number, 1 to MaxDHTCopies; 0 means DHTCopies.
+type DHT interface {
+	// DHTPut sets an entry's value. Conflict if it is to replace a version that is not
+	// the current one. Unreachable also if it is not known whether the change was made.
+	DHTPut(ctx context.Context, q DHTPut) (*DHTKept, error)
+	// DHTGet reads an entry. NotFound only if a majority of those who would keep it
+	// says so.
+	DHTGet(ctx context.Context, q DHTKey) (*DHTEntry, error)
+	// DHTRemove takes an entry's value away; that there is none is no error. Conflict as
+	// with DHTPut.
+	DHTRemove(ctx context.Context, q DHTRemove) error
+}
+
+// DHTKey means an entry.
+type DHTKey struct {
+	Key    string `json:"key"` // 1 to MaxDHTKey bytes
+	Copies int    `json:"copies,omitempty"`
+}
+
+// DHTPut is a new value of an entry.
+type DHTPut struct {
+	Key    string `json:"key"`
+	Copies int    `json:"copies,omitempty"`
+	Value  []byte `json:"value"` // at most MaxDHTValue; base64 on the wire
+	// IfVersion: only in place of this version, 0 for an entry without a value; nil:
+	// whatever is there.
+	IfVersion *uint64 `json:"if_version,omitempty"`
+}
+
+// DHTRemove takes the value of an entry away.
+type DHTRemove struct {
+	Key       string  `json:"key"`
+	Copies    int     `json:"copies,omitempty"`
+	IfVersion *uint64 `json:"if_version,omitempty"` // as in DHTPut
+}
+
+// DHTKept says that a value is kept.
+type DHTKept struct {
+	Key     string `json:"key"`
+	Version uint64 `json:"version"` // 1 for the first value, more with each change
+	// Copies is how many nodes keep a copy, of Wanted. In a ring with fewer nodes the
+	// next members take the rest, without being asked.
+	Copies int `json:"copies"`
+	Wanted int `json:"wanted"`
+}
+
+// DHTEntry is an entry that has a value.
+type DHTEntry struct {
+	Key     string `json:"key"`
+	Version uint64 `json:"version"`
+	Value   []byte `json:"value"`
+	Copies  int    `json:"copies"` // as in DHTKept
+	Wanted  int    `json:"wanted"`
+}
+
+// DHTPut implements Node.
+func (c *Client) DHTPut(ctx context.Context, q DHTPut) (*DHTKept, error) {
+	return call[*DHTKept](ctx, c, "dht/put", q)
+}
+
+// DHTGet implements Node.
+func (c *Client) DHTGet(ctx context.Context, q DHTKey) (*DHTEntry, error) {
+	return call[*DHTEntry](ctx, c, "dht/get", q)
+}
+
+// DHTRemove implements Node.
+func (c *Client) DHTRemove(ctx context.Context, q DHTRemove) error {
+	return tell(ctx, c, "dht/rm", q)
+}

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/phyllo-net/phyllo/api"
+)
+
+func newDHT(w *world) *cobra.Command {
+	return group("dht", "Values under keys, kept by the nodes of the ring",
+		`A table of the whole ring: a value that is put on one computer is read on every other,
+and survives the death of machines. Every member can read and change every key.`,
+		w.dhtGet(), w.dhtPut(), w.dhtRemove())
+}
+
+// entryFlags say which version of a key is meant, and how many copies it has.
+type entryFlags struct {
+	copies  number
+	version version64
+}
+
+func newEntryFlags(cmd *cobra.Command, conditional bool) *entryFlags {
+	e := &entryFlags{copies: number{value: api.DHTCopies, low: 1, high: api.MaxDHTCopies}}
+	cmd.Flags().Var(&e.copies, "copies", "how many nodes keep a copy, 1 to 16: the same in all uses of a key")
+	if conditional {
+		cmd.Flags().Var(&e.version, "if-version", "change this version only; 0: only if there is no value")
+	}
+	return e
+}
+
+// version64 is a flag with the version of an entry.
+type version64 struct{ given *uint64 }
+
+// String implements pflag.Value.
+func (v *version64) String() string {
+	if v.given == nil {
+		return "0" // the example of a hint
+	}
+	return strconv.FormatUint(*v.given, 10)
+}
+
+// Type implements pflag.Value.
+func (v *version64) Type() string { return "N" }
+
+// Hint says which values are good.
+func (v *version64) Hint() string { return "a version as `phyllo dht put` prints it, or 0," }
+
+// Set implements pflag.Value.
+func (v *version64) Set(s string) error {
+	n, err := strconv.ParseUint(s, 10, 64)
+	if err != nil {
+		return errors.New("not a version")
+	}
+	v.given = &n
+	return nil
+}
+
+func (w *world) dhtPut() *cobra.Command {
+	var e *entryFlags
+	cmd := &cobra.Command{
+		Use:   "put KEY [VALUE]",
+		Short: "Set the value of a key",
+		Long: `Set the value of a key, whatever it was, and print its version and how many copies
+there are. A value has up to 40944 bytes; without one, or with -, standard input is
+read to its end. With --if-version the value is only set in place of the version that
+you have seen: if another one is current by now, nothing is changed (exit code 1).`,
+		Example: `  phyllo dht put colour blue
+  phyllo dht put colour green --if-version 1
+  phyllo dht put notes < notes.txt`,
+		Args: args(1, 2),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			value, err := w.value(a[1:])
+			if err != nil {
+				return err
+			}
+			q := api.DHTPut{Key: a[0], Copies: e.copies.value, Value: value, IfVersion: e.version.given}
+			return w.ask(cmd.Context(), "storing …", func(ctx context.Context, c *api.Client) error {
+				k, err := c.DHTPut(ctx, q)
+				if err != nil {
+					return unsure(ctx, err)
+				}
+				answered(ctx)
+				if w.json {
+					return w.line(k)
+				}
+				w.printf("version %d, %s\n", k.Version, copiesText(k))
+				return nil
+			})
+		},
+	}
+	e = newEntryFlags(cmd, true)
+	return cmd
+}
+
+// unsure is the error of a change that may have been interrupted.
+func unsure(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return errors.New("interrupted: the change may have been made, `phyllo dht get KEY` shows what is there")
+	}
+	return err
+}
+
+// copiesText says how many copies there are.
+func copiesText(k *api.DHTKept) string {
+	if k.Copies < k.Wanted {
+		return fmt.Sprintf("%d of %d copies, more when more machines join", k.Copies, k.Wanted)
+	}
+	return fmt.Sprintf("%d of %d copies", k.Copies, k.Wanted)
+}
+
+// value is what is to be put: the argument, or what standard input has.
+func (w *world) value(arg []string) ([]byte, error) {
+	value := []byte{}
+	if len(arg) == 1 && arg[0] != "-" {
+		value = []byte(arg[0])
+	} else {
+		b, err := io.ReadAll(io.LimitReader(w.stdin, api.MaxDHTValue+1))
+		if err != nil {
+			return nil, fmt.Errorf("reading the value from standard input: %w: give it as an argument, or put it into a file before <", err)
+		}
+		value = append(value, b...)
+	}
+	if len(value) > api.MaxDHTValue {
+		return nil, usage("the value has more than %d bytes: cut it into parts, each under a key of its own", api.MaxDHTValue)
+	}
+	return value, nil
+}
+
+func (w *world) dhtGet() *cobra.Command {
+	var e *entryFlags
+	cmd := &cobra.Command{
+		Use:   "get KEY",
+		Short: "Print the value of a key",
+		Long: `Print the value of a key, byte for byte; on a terminal what could disturb it is shown
+as an escape. With --json also its version, for --if-version. Exit code 3: there is no
+value.`,
+		Example: `  phyllo dht get colour
+  phyllo dht get notes > notes.txt
+  phyllo dht get colour --json | jq .version`,
+		Args: args(1, 1),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			q := api.DHTKey{Key: a[0], Copies: e.copies.value}
+			return w.ask(cmd.Context(), "reading …", func(ctx context.Context, c *api.Client) error {
+				v, err := c.DHTGet(ctx, q)
+				if err != nil {
+					return err
+				}
+				answered(ctx)
+				switch {
+				case w.json:
+					return w.line(v)
+				case w.columns > 0:
+					w.printf("%s\n", body(string(v.Value), ""))
+					return nil
+				}
+				_, err = w.out.Write(v.Value)
+				return err
+			})
+		},
+	}
+	e = newEntryFlags(cmd, false)
+	return cmd
+}
+
+func (w *world) dhtRemove() *cobra.Command {
+	var e *entryFlags
+	cmd := &cobra.Command{
+		Use:   "rm KEY",
+		Short: "Take the value of a key away",
+		Long: `Take the value of a key away; that there is none is a success too. With --if-version
+only the version that you have seen is taken away.`,
+		Example: "  phyllo dht rm colour\n  phyllo dht rm colour --if-version 2",
+		Args:    args(1, 1),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			q := api.DHTRemove{Key: a[0], Copies: e.copies.value, IfVersion: e.version.given}
+			return w.ask(cmd.Context(), "removing …", func(ctx context.Context, c *api.Client) error {
+				if err := c.DHTRemove(ctx, q); err != nil {
+					return unsure(ctx, err)
+				}
+				answered(ctx)
+				if w.json {
+					return w.line(map[string]string{"event": "removed", "key": a[0]})
+				}
+				w.printf("%s %s has no value now\n", w.mark(api.Good), clean(a[0]))
+				return nil
+			})
+		},
+	}
+	e = newEntryFlags(cmd, true)
+	return cmd
+}

@@ -1,0 +1,111 @@
+package node
+
+import (
+	"context"
+	"errors"
+
+	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/app/past"
+	"github.com/phyllo-net/phyllo/app/past/dht"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/keys"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+// everybody returns the key that signs the entries of a ring's own table. It follows from
+// the ring's id, so that each member has it, and can change each entry.
+func everybody(ring id.Hash) (*keys.Signer, error) {
+	seed := id.HashOf("the ring's table", ring)
+	return keys.SignerFromSeed(seed[:])
+}
+
+// table is the ring's own, with so many copies of each entry.
+func (o *overlay) table(copies uint8) dht.Table { return dht.New(o.past, o.everybody, copies) }
+
+// Table runs f as a task on the node's loop, with the ring's hash table of so many copies,
+// 1 to dht.MaxCopies. If the context ends first, Table returns its error and f goes on.
+func (n *Node) Table(ctx context.Context, copies uint8, f func(*task.T, dht.Table) error) error {
+	_, err := do(ctx, n, func(t *task.T, o *overlay) (nothing, error) { return nothing{}, f(t, o.table(copies)) })
+	return err
+}
+
+// entry is an entry of the ring's table that is asked for.
+type entry struct {
+	n      *Node
+	key    string
+	copies uint8
+}
+
+func (n *Node) entry(key string, copies int) (entry, error) {
+	if copies == 0 {
+		copies = dht.Copies
+	}
+	if copies < 1 || copies > dht.MaxCopies {
+		return entry{}, api.Errorf(api.Usage, "%d copies cannot be kept: want 1 to %d, as in --copies %d", copies, dht.MaxCopies, dht.Copies)
+	}
+	return entry{n, key, uint8(copies)}, nil
+}
+
+// about gives an error what helps.
+func (e entry) about(err error) error {
+	var other *dht.ConflictError
+	switch {
+	case errors.As(err, &other) && other.Version == 0:
+		return api.Errorf(api.Conflict, "%+q has no value now: with --if-version 0 it gets one", e.key)
+	case errors.As(err, &other):
+		return api.Errorf(api.Conflict, "%+q has version %d now: see `phyllo dht get KEY`, then try again with --if-version %d", e.key, other.Version, other.Version)
+	case errors.Is(err, dht.ErrNotFound):
+		return api.Errorf(api.NotFound, "there is no value under %+q with %d copies: is the key spelt right, and --copies as in `phyllo dht put`?", e.key, e.copies)
+	case errors.Is(err, past.ErrNotReachable):
+		return api.Errorf(api.Unreachable, "too few of the nodes that keep %+q are reachable now: try again in a moment; `phyllo doctor` looks at this side", e.key)
+	case errors.Is(err, past.ErrUncertain):
+		return api.Errorf(api.Unreachable, "it is not known whether %+q was changed: `phyllo dht get KEY` shows what is there now", e.key)
+	}
+	return kinded(err)
+}
+
+// DHTPut implements api.Node.
+func (f face) DHTPut(ctx context.Context, q api.DHTPut) (*api.DHTKept, error) {
+	e, err := f.n.entry(q.Key, q.Copies)
+	if err != nil {
+		return nil, err
+	}
+	have, err := do(ctx, f.n, func(t *task.T, o *overlay) (dht.Entry, error) {
+		if q.IfVersion != nil {
+			return o.table(e.copies).PutIf(t, q.Key, *q.IfVersion, q.Value)
+		}
+		return o.table(e.copies).Put(t, q.Key, q.Value)
+	})
+	if err != nil {
+		return nil, e.about(err)
+	}
+	return &api.DHTKept{Key: q.Key, Version: have.Version, Copies: have.Holders, Wanted: int(e.copies)}, nil
+}
+
+// DHTGet implements api.Node.
+func (f face) DHTGet(ctx context.Context, q api.DHTKey) (*api.DHTEntry, error) {
+	e, err := f.n.entry(q.Key, q.Copies)
+	if err != nil {
+		return nil, err
+	}
+	have, err := do(ctx, f.n, func(t *task.T, o *overlay) (dht.Entry, error) { return o.table(e.copies).Get(t, q.Key) })
+	if err != nil {
+		return nil, e.about(err)
+	}
+	return &api.DHTEntry{Key: q.Key, Version: have.Version, Value: have.Value, Copies: have.Holders, Wanted: int(e.copies)}, nil
+}
+
+// DHTRemove implements api.Node.
+func (f face) DHTRemove(ctx context.Context, q api.DHTRemove) error {
+	e, err := f.n.entry(q.Key, q.Copies)
+	if err != nil {
+		return err
+	}
+	_, err = do(ctx, f.n, func(t *task.T, o *overlay) (nothing, error) {
+		if q.IfVersion != nil {
+			return nothing{}, o.table(e.copies).RemoveIf(t, q.Key, *q.IfVersion)
+		}
+		return nothing{}, o.table(e.copies).Remove(t, q.Key)
+	})
+	return e.about(err)
+}

@@ -1,0 +1,106 @@
+package node_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/app/past/dht"
+)
+
+// TestTableLimits: the interface says the same as the table.
+func TestTableLimits(t *testing.T) {
+	if api.MaxDHTKey != dht.MaxKey || api.MaxDHTValue != dht.MaxValue || api.MaxDHTCopies != dht.MaxCopies || api.DHTCopies != dht.Copies {
+		t.Errorf("keys of %d bytes, values of %d, copies to %d, usually %d: the table has %d, %d, %d, %d",
+			api.MaxDHTKey, api.MaxDHTValue, api.MaxDHTCopies, api.DHTCopies, dht.MaxKey, dht.MaxValue, dht.MaxCopies, dht.Copies)
+	}
+}
+
+// TestTableProcesses: what one process puts another one gets, also after kill -9 of the
+// first, and after all have been started anew; who has not seen the current version changes
+// nothing.
+func TestTableProcesses(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs three processes")
+	}
+	a, b, c := newProcess(t), newProcess(t), newProcess(t)
+	a.up()
+	if out := a.must("dht", "put", "colour", "blue"); out != "version 1, 1 of 5 copies, more when more machines join\n" {
+		t.Errorf("put, alone: %q", out)
+	}
+	for _, p := range []*process{b, c} {
+		var inv api.Invitation
+		a.read(&inv, "invite")
+		p.up("--join", inv.Invite)
+	}
+	if out := c.must("dht", "get", "colour"); out != "blue" {
+		t.Errorf("the third one got %q", out)
+	}
+	c.await("three copies", "colour", func(e api.DHTEntry) bool { return e.Copies == 3 && e.Version == 1 })
+	if out := a.must("dht", "put", "colour", "green"); out != "version 2, 3 of 5 copies, more when more machines join\n" {
+		t.Errorf("put, with others: %q", out)
+	}
+	if out := b.must("dht", "get", "colour"); out != "green" {
+		t.Errorf("the second one got %q", out)
+	}
+	a.kill()
+	b.await("the same without the first", "colour", func(e api.DHTEntry) bool { return string(e.Value) == "green" && e.Version == 2 })
+	b.refused("version 2", "put", "colour", "red", "--if-version", "1")
+	c.refused("version 2", "rm", "colour", "--if-version", "0")
+	if out := b.must("dht", "put", "colour", "red", "--if-version", "2"); !strings.HasPrefix(out, "version 3, ") {
+		t.Errorf("put in place of what was seen: %q", out)
+	}
+	a.up()
+	a.await("what the others put meanwhile", "colour", func(e api.DHTEntry) bool { return string(e.Value) == "red" && e.Version == 3 })
+	for _, p := range []*process{a, b, c} {
+		p.kill()
+	}
+	for _, p := range []*process{a, b, c} {
+		p.up()
+	}
+	c.await("the same after all were killed", "colour", func(e api.DHTEntry) bool { return string(e.Value) == "red" && e.Version == 3 })
+	c.must("dht", "rm", "colour")
+	var f *failure
+	if _, err := a.run("dht", "get", "colour"); !errors.As(err, &f) || f.code != api.NotFound.ExitCode() {
+		t.Errorf("get what was removed: %v", err)
+	}
+}
+
+// await reads an entry until it is as wanted. While nodes come and go a majority of those
+// who keep it may be away for some seconds.
+func (p *process) await(what, key string, good func(api.DHTEntry) bool) {
+	p.t.Helper()
+	for deadline := time.Now().Add(90 * time.Second); ; {
+		var e api.DHTEntry
+		out, err := p.run("dht", "get", key, "--json")
+		if err == nil {
+			err = json.Unmarshal([]byte(out), &e)
+		}
+		if err == nil && good(e) {
+			return
+		}
+		if time.Now().After(deadline) {
+			p.t.Fatalf("%s: got %+v, %v", what, e, err)
+		}
+	}
+}
+
+// refused runs a change that is refused as it names an old version, once the nodes that
+// decide can be reached.
+func (p *process) refused(now string, args ...string) {
+	p.t.Helper()
+	for deadline := time.Now().Add(90 * time.Second); ; {
+		out, err := p.run(append([]string{"dht"}, args...)...)
+		var f *failure
+		if errors.As(err, &f) && f.code == 1 && strings.Contains(f.stderr, "has "+now+" now") {
+			return
+		}
+		if err == nil || time.Now().After(deadline) {
+			p.t.Fatal(fmt.Errorf("%q printed %q, and should be refused: %w", args, out, err))
+		}
+	}
+}
