@@ -3,7 +3,6 @@ package node_test
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -21,8 +20,8 @@ func TestTableLimits(t *testing.T) {
 }
 
 // TestTableProcesses: what one process puts another one gets, also after kill -9 of the
-// first, and after all have been started anew; who has not seen the current version changes
-// nothing.
+// first, which finds what was put meanwhile when it is back; who has not seen the current
+// version changes nothing.
 func TestTableProcesses(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs three processes")
@@ -56,13 +55,6 @@ func TestTableProcesses(t *testing.T) {
 	}
 	a.up()
 	a.await("what the others put meanwhile", "colour", func(e api.DHTEntry) bool { return string(e.Value) == "red" && e.Version == 3 })
-	for _, p := range []*process{a, b, c} {
-		p.kill()
-	}
-	for _, p := range []*process{a, b, c} {
-		p.up()
-	}
-	c.await("the same after all were killed", "colour", func(e api.DHTEntry) bool { return string(e.Value) == "red" && e.Version == 3 })
 	c.must("dht", "rm", "colour")
 	var f *failure
 	if _, err := a.run("dht", "get", "colour"); !errors.As(err, &f) || f.code != api.NotFound.ExitCode() {
@@ -100,7 +92,7 @@ func (p *process) refused(now string, args ...string) {
 			return
 		}
 		if err == nil || time.Now().After(deadline) {
-			p.t.Fatal(fmt.Errorf("%q printed %q, and should be refused: %w", args, out, err))
+			p.t.Fatalf("%q printed %q, %v, and should be refused", args, out, err)
 		}
 	}
 }

@@ -1,0 +1,67 @@
+package dht_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/app/past/dht"
+	example "github.com/phyllo-net/phyllo/examples/dht"
+	"github.com/phyllo-net/phyllo/node"
+	"github.com/phyllo-net/phyllo/node/config"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+// TestRealNodes: three real nodes count over loopback, all at once.
+func TestRealNodes(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	t.Cleanup(cancel)
+	start := func(invitation string) *node.Node {
+		c := config.Default()
+		c.Home, c.Listen, c.UI, c.LAN, c.NAT = t.TempDir(), []string{"127.0.0.1:0"}, "off", false, false
+		c.Join = invitation
+		n, err := node.New(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := n.Stop(context.Background()); err != nil {
+				t.Error(err)
+			}
+		})
+		if err := n.Start(ctx); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	first := start("")
+	invitation, err := first.API().Invite(ctx, api.InviteRequest{Uses: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	nodes := []*node.Node{first, start(invitation.Invite), start(invitation.Invite)}
+	visits := make(chan uint64)
+	for _, n := range nodes {
+		go func() {
+			var count uint64
+			err := n.Table(ctx, dht.Copies, func(t *task.T, table dht.Table) (err error) {
+				count, err = example.Visit(t, table, "welcome")
+				return err
+			})
+			if err != nil {
+				t.Error(err)
+			}
+			visits <- count
+		}()
+	}
+	seen := map[uint64]bool{}
+	for range nodes {
+		seen[<-visits] = true
+	}
+	for want := uint64(1); want <= 3; want++ {
+		if !seen[want] {
+			t.Errorf("nobody was visitor %d: %v", want, seen)
+		}
+	}
+}
