@@ -229,7 +229,7 @@ func (o *overlay) makeStorage() (err error) {
 	}
 	c := past.Default()
 	c.Ring, c.Signer, c.Verifier, c.Store = o.ring, n.signer, keys.Verifier{}, n.store
-	c.Certificate, c.Expelled, c.Sync = n.member.Certificate, o.expelled, storageSync
+	c.Certificate, c.Expelled, c.Sync, c.Capacity = n.member.Certificate, o.expelled, storageSync, n.cfg.Offer
 	o.past, err = past.New(c)
 	return err
 }

@@ -15,7 +15,8 @@ import (
 func newDHT(w *world) *cobra.Command {
 	return group("dht", "Values under keys, kept by the nodes of the ring",
 		`A table of the whole ring: a value that is put on one computer is read on every other,
-and survives the death of machines. Every member can read and change every key.`,
+and survives the death of machines. Every member can read and change every key. A node
+that leaves a ring of its own for another one leaves the values behind.`,
 		w.dhtGet(), w.dhtPut(), w.dhtRemove())
 }
 

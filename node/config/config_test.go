@@ -91,6 +91,8 @@ func TestConfigFiles(t *testing.T) {
 		"fraction":             {"connections = 60.5\n", "want a whole number"},
 		"size without unit":    {"memory = \"512\"\n", `"512MiB"`},
 		"huge size":            {"memory = \"999999999999TiB\"\n", `"512MiB"`},
+		"offers nothing":       {"offer = \"0B\"\n", `1MiB to 1TiB`},
+		"offers too much":      {"offer = \"2TiB\"\n", `1MiB to 1TiB`},
 		"list of numbers":      {"listen = [1, 2]\n", "want a list of strings"},
 		"bad address":          {"\nlisten = [\"999.1.1.1:99999\"]\n", `:2:1: listen: "999.1.1.1:99999" is no address to listen on`},
 		"no port":              {"listen = [\"0.0.0.0\"]\n", "as in"},

@@ -52,6 +52,8 @@ var settings = []setting{
 		get: func(c *Config) any { return int64(c.Connections) }, put: func(c *Config, v any) { c.Connections = int(v.(int64)) }},
 	{key: "memory", help: "soft limit of memory, as \"512MiB\"", size: true, check: checkMemory,
 		get: func(c *Config) any { return c.Memory }, put: func(c *Config, v any) { c.Memory = v.(int64) }},
+	{key: "offer", help: "how much is kept here for the ring, as \"1GiB\"", size: true, check: checkOffer,
+		get: func(c *Config) any { return c.Offer }, put: func(c *Config, v any) { c.Offer = v.(int64) }},
 	{key: "open_metrics", help: "let every user of this computer read /metrics", check: fine,
 		get: func(c *Config) any { return c.OpenMetrics }, put: func(c *Config, v any) { c.OpenMetrics = v.(bool) }},
 	{key: "log_level", help: "debug, info, warn or error", check: checkLevel,
