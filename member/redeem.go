@@ -148,17 +148,37 @@ func (m *Member) checkWelcome(c *session, ring id.Hash, w *welcome) error {
 	return nil
 }
 
-// Contacts are the admitters in good standing whose addresses are known, without
-// this node: through them the overlay can be joined. Their incarnations are not
-// known and zero.
+// Contacts are the admitters in good standing whose addresses are known, and in a young
+// ring the members known to this node, without itself: through them the overlay can be
+// joined, also by a founder who ends before the overlay kept anything of the first
+// members. Their incarnations are not known and zero.
 func (m *Member) Contacts() []*peer.Handle {
 	as, _ := m.view()
 	var out []*peer.Handle
-	for _, a := range as {
-		addrs := m.addrsOf(a.Key, a.Addrs)
-		if a.Key != m.key && !a.Node.IsZero() && len(addrs) > 0 {
-			out = append(out, &peer.Handle{ID: a.Node, Key: a.Key, Addrs: addrs[:min(len(addrs), peer.MaxAddrs)]})
+	take := func(node id.ID, key peer.Key, told []string) {
+		addrs := m.addrsOf(key, told)
+		if key != m.key && !node.IsZero() && len(addrs) > 0 {
+			out = append(out, &peer.Handle{ID: node, Key: key, Addrs: addrs[:min(len(addrs), peer.MaxAddrs)]})
 		}
+	}
+	for _, a := range as {
+		take(a.Node, a.Key, a.Addrs)
+	}
+	ring, _, err := m.inRing()
+	if err != nil || len(as) >= firstAdmitters {
+		return out
+	}
+	err = each(m, ring, tagKnown, nil, func(_ []byte, r *knownRecord) bool {
+		if !m.isAdmitter(r.Certificate.Key) && m.good(ring, r.Certificate) == nil {
+			take(r.Certificate.Node, r.Certificate.Key, r.Addrs)
+		}
+		return len(out) < maxContacts
+	})
+	if err != nil {
+		m.cfg.Log.Warn("the members known here cannot be read: the ring is joined through its admitters alone", "error", err)
 	}
 	return out
 }
+
+// maxContacts bounds how many members are asked for their ring at a start.
+const maxContacts = 64

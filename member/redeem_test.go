@@ -46,6 +46,20 @@ func TestFoundInviteAndJoin(t *testing.T) {
 	}
 }
 
+// TestContactsOfAFounder: the ring's first node finds its first member again, also if it
+// starts anew before anybody else is an admitter.
+func TestContactsOfAFounder(t *testing.T) {
+	w := newWorld(t)
+	f, b := w.founder(), w.box("bob")
+	if _, err := b.Redeem(ctx(t), f.invite(member.InviteOptions{})); err != nil {
+		t.Fatal(err)
+	}
+	f.restart()
+	if c := f.Contacts(); len(c) != 1 || c[0].ID != b.Certificate().Node || len(c[0].Addrs) == 0 {
+		t.Errorf("after a restart it would ask %+v", c)
+	}
+}
+
 // The whole story over real connections: a ring, its admitters, a joiner by
 // invitation and one from the local network, a renewal, an expulsion.
 func TestOverRealConnections(t *testing.T) {

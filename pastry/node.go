@@ -81,12 +81,11 @@ type Node struct {
 	rowsFound   []*peer.Handle // on the way of the join request
 	leafsFound  []*peer.Handle // at its root
 
-	toldVersion uint64       // of the leaf set, at the last upkeep
-	changes     int          // of the leaf set in this round of upkeep
-	changed     task.Instant // when the leaf set last did
-	comparing   bool         // because there were many
-	compared    task.Instant // when it was last exchanged with the neighbour because they differed
-	saveTimer   task.Timer
+	toldVersion uint64         // of the leaf set, at the last upkeep
+	changes     int            // of the leaf set in this round of upkeep
+	changed     task.Instant   // when the leaf set last did
+	comparing   bool           // because there were many
+	compared    task.Instant   // when it was last exchanged with the neighbour because they differed
 	saved       []*peer.Handle // remembered at the last start
 }
 

@@ -513,9 +513,9 @@ func (n *Node) addLeaf(c *contact) {
 	n.leafsChanged()
 	n.stateChanged()
 	if n.leafs.size() <= 4 && n.active {
-		// A young ring's members must find each other again from the start.
-		n.saveTimer.Stop()
-		n.saveTimer = n.After(time.Second, n.save)
+		// A young ring's members must find each other again, also if one ends within a
+		// second: it would begin a ring of its own.
+		n.save()
 	}
 }
 
