@@ -70,6 +70,11 @@ const width = 4
 func compare(ctx context.Context, p plan, say func(format string, args ...any)) (*Run, error) {
 	r := &Run{Nodes: p.nodes, Transport: p.transport, Memory: map[string]float64{}}
 	c := &comparison{plan: p, run: r, say: say}
+	for _, atOnce := range []int{c.nodes, width} {
+		if err := c.formPairs(ctx, atOnce); err != nil && !r.lastGivenUp() {
+			return nil, err
+		}
+	}
 	if err := c.formAtOnce(ctx); err != nil {
 		return nil, err
 	}
@@ -114,6 +119,17 @@ func (c *comparison) formAtOnce(ctx context.Context) error {
 		return err
 	}
 	return nil
+}
+
+// formPairs connects each pair of nodes by the library alone, and ends them.
+func (c *comparison) formPairs(ctx context.Context, width int) error {
+	limited, cancel := context.WithTimeout(ctx, c.forming)
+	defer cancel()
+	begun := time.Now()
+	end, err := linkPairs(limited, c.transport, c.nodes, width)
+	c.note(Formed{Side: library, AtOnce: width, Seconds: time.Since(begun).Seconds(), GivenUp: givenUp(ctx, limited, err)})
+	end()
+	return err
 }
 
 // formKad forms the rival's network, width nodes at a time.

@@ -10,19 +10,16 @@ import (
 
 	"github.com/ipfs/go-datastore"
 	dssync "github.com/ipfs/go-datastore/sync"
-	"github.com/libp2p/go-libp2p"
 	dht "github.com/libp2p/go-libp2p-kad-dht"
 	pb "github.com/libp2p/go-libp2p-kad-dht/pb"
 	kb "github.com/libp2p/go-libp2p-kbucket"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
-	"github.com/libp2p/go-libp2p/p2p/security/noise"
 )
 
 // kadNode is one node of the rival. Its settings are the library's own, but for what
-// is named here: server mode, records of a kind of ours, Noise as the one way to seal
-// (as phyllo has it), and no relays or metrics, of which the rival would only be slower.
+// is named here: server mode, records of a kind of ours, and newHost's.
 type kadNode struct {
 	host host.Host
 	dht  *dht.IpfsDHT
@@ -74,10 +71,9 @@ func startKad(ctx context.Context, transport string, n, width int) (*kadNet, err
 }
 
 func (k *kadNet) start(transport string, seed *peer.AddrInfo) (*kadNode, error) {
-	h, err := libp2p.New(libp2p.ListenAddrStrings(listen(transport)), libp2p.Security(noise.ID, noise.New),
-		libp2p.DisableRelay(), libp2p.DisableMetrics())
+	h, err := newHost(transport)
 	if err != nil {
-		return nil, fmt.Errorf("start a host of libp2p: %w", err)
+		return nil, err
 	}
 	node := &kadNode{host: h, records: dssync.MutexWrap(datastore.NewMapDatastore())}
 	opts := []dht.Option{

@@ -29,6 +29,11 @@ func TestCompare(t *testing.T) {
 			t.Errorf("%s, %s: nothing was measured: %+v", o.Side, o.Name, o)
 		}
 	}
+	for _, atOnce := range []int{p.nodes, width} {
+		if f := r.formed(library, atOnce); f.Seconds <= 0 || f.GivenUp {
+			t.Errorf("pairs were not connected, %d at a time: %+v", atOnce, f)
+		}
+	}
 	for _, side := range []string{phyllo, kadDHT} {
 		if r.Memory[side] <= 0 {
 			t.Errorf("%s: a node holds %.0f bytes", side, r.Memory[side])

@@ -28,6 +28,9 @@ func (o Op) cells() []string {
 // formation writes one line on how a network formed.
 func (f Formed) formation() string {
 	how := fmt.Sprintf("%s, %d at a time", f.Side, f.AtOnce)
+	if f.Side == library {
+		how += ", each pair connected and no more"
+	}
 	if f.Invited {
 		how += ", each with an invitation"
 	}
