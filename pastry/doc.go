@@ -28,7 +28,7 @@
 //	check.go     views for the checkers of invariants
 //
 // Two rules hold everywhere. What a rumour says of a third node is verified before
-// it changes anything (a leaf-set candidate answers first; a named failure is
-// probed). And a message is in the custody of one node, which sends it again, on
+// it changes anything (a leaf-set candidate answers first, unless the root names it to a
+// newcomer, which claims nothing by it; a named failure is probed). And a message is in the custody of one node, which sends it again, on
 // another way if need be, until the next one acknowledged it.
 package pastry

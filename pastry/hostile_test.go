@@ -366,7 +366,7 @@ func TestUnaskedAnswers(t *testing.T) {
 	const liar, victim = sim.NodeRef(0), sim.NodeRef(5)
 	other := w.Sim.Handle(3)
 	for _, m := range []wire.Message{
-		&pastry.JoinReply{Num: 1, Leaf: []*peer.Handle{{ID: id.Tiny(1), Key: peer.Key{1}}}, Met: []byte{1}},
+		&pastry.JoinReply{Num: 1, Leaf: []*peer.Handle{{ID: id.Tiny(1), Key: peer.Key{1}}}},
 		&pastry.StateReply{Seq: 1, What: pastry.AskLeaf, Nodes: []*peer.Handle{{ID: id.Tiny(2), Key: peer.Key{1}}}},
 		&pastry.Introduced{Seq: 1}, &pastry.Pong{Seq: 1, Active: true}, &pastry.Ack{Seqs: []uint32{1, 2, 3}},
 		&pastry.Reply{Num: 1, Code: pastry.ReplyAnswer}, &pastry.Lease{Grant: 1, Length: 1 << 31},

@@ -122,10 +122,6 @@ func (n *Node) joinBy(t *task.T, way ringSide) error {
 		return err
 	}
 	n.takeLeafs(reply)
-	n.askLease(leftSide) // the answer comes while the nearest are met
-	if err := n.meetNearest(t); err != nil {
-		return err
-	}
 	if err := n.linkIn(t); err != nil {
 		return err
 	}
@@ -152,56 +148,37 @@ func (n *Node) joinRequest(t *task.T, near *contact) (*JoinReply, error) {
 	return reply, err
 }
 
-// takeLeafs takes over the nearest of the root's leaf set. Those that acknowledged this
-// node to the root are alive; the others must answer first. The rest are met later.
+// takeLeafs takes over the nearest of the root's leaf set; the rest are met later. The
+// root's word that they are there saves a round trip: they are asked for leases at once,
+// and nothing but these makes this node claim a key. Whom it found dead itself must
+// answer first. The very nearest are probed beside, so that who is gone, or nearer, is
+// known soon.
 func (n *Node) takeLeafs(m *JoinReply) {
-	near := flank(n.self.ID, m.Leaf, introduceTo)
 	n.leafsFound = m.Leaf
-	for i, h := range m.Leaf {
-		if !slices.Contains(near, h) {
-			continue
-		}
+	for _, h := range flank(n.self.ID, m.Leaf, introduceTo) {
 		if h.ID == n.self.ID || n.removed.Expelled(h.ID) {
 			continue
 		}
 		c := n.contact(h)
-		if c.life == left || c.leaf() || !n.leafs.wants(h.ID) {
-			continue
-		}
-		if i/8 < len(m.Met) && m.Met[i/8]&(1<<(i%8)) != 0 {
-			c.life, c.active, c.heard = alive, true, n.Now()
-			c.doubt(false)
-			n.addLeaf(c)
-		} else {
+		switch {
+		case c.life == left || c.leaf() || !n.leafs.wants(h.ID):
+		case c.life == dead || c.doubtful():
 			n.probe(c)
+		default:
+			if c.life == heardOf {
+				c.life = alive
+			}
+			c.active = true
+			n.addLeaf(c)
 		}
 	}
-}
-
-// meetNearest speaks with the two nearest nodes on either side, until they know of
-// nobody nearer.
-func (n *Node) meetNearest(t *task.T) error {
-	for range 12 {
-		var next []*contact
-		for s := range n.leafs.sides {
-			for i, c := range n.leafs.sides[s] {
-				if i < 2 && !c.met && !slices.Contains(next, c) {
-					next = append(next, c)
-				}
+	for s := range n.leafs.sides {
+		for _, c := range n.leafs.sides[s][:min(2, len(n.leafs.sides[s]))] {
+			if !c.met {
+				n.probe(c)
 			}
 		}
-		if len(next) == 0 {
-			return nil
-		}
-		if _, err := task.Gather(t, n.probeTime()+time.Second, len(next), func(i int, resolve func(bool, error)) {
-			c := next[i]
-			c.rarely().waiting = append(c.rare().waiting, func() { resolve(true, nil) })
-			n.probe(c)
-		}, nil); err != nil {
-			return err
-		}
 	}
-	return errJoin
 }
 
 // linkIn gets a lease from the left neighbour, and then from the right one: from
@@ -313,8 +290,7 @@ func (n *Node) addRows(have []row, key id.ID) []row {
 	return out
 }
 
-// onJoinRequest: this node is the root of a joining node's id. It makes the newcomer
-// known to those around it, over links that stand, before it answers.
+// onJoinRequest: this node is the root of a joining node's id.
 func (n *Node) onJoinRequest(via *contact, m *Hop) {
 	r := m.Route
 	j := n.contact(r.Origin)
@@ -332,39 +308,33 @@ func (n *Node) onJoinRequest(via *contact, m *Hop) {
 	if _, fresh := n.served.first(servedKey{r.Origin.ID, r.Origin.Incarnation, r.Num}, n.Now()); !fresh {
 		return
 	}
-	n.introducing++
 	rows := n.addRows(m.Join, r.Key)
 	// The members as they were: the newcomer pushes one out of the set, who is still
 	// its own neighbour.
 	members := slices.DeleteFunc(slices.Clone(n.leafs.snapshot()), func(h *peer.Handle) bool { return h.ID == j.h.ID })
-	near := flank(j.h.ID, members, introduceTo)
 	n.introduced(j, r.Origin)
-	n.Tasks().Go(func(t *task.T) error {
-		acks, err := task.Gather(t, n.probeTime()+time.Second, len(near), func(i int, resolve func(wire.Message, error)) {
-			n.ask(n.contact(near[i]), machine.ClassLiveness, func(seq uint32) wire.Message {
-				return &Introduce{Seq: seq, Joiner: r.Origin}
-			}, resolve)
-		}, nil)
-		if err != nil {
-			return err
-		}
-		reply := &JoinReply{Num: r.Num, Rows: rows, Leaf: []*peer.Handle{n.self}, Met: make([]byte, (len(members)+8)/8)}
-		reply.Met[0] = 1
-		reply.Leaf = append(reply.Leaf, members...)
-		for i, h := range near {
-			if acks[i].Err == nil {
-				k := slices.Index(reply.Leaf, h)
-				reply.Met[k/8] |= 1 << (k % 8)
+	n.answerJoin(via, j, &JoinReply{Num: r.Num, Rows: rows, Leaf: append([]*peer.Handle{n.self}, members...)})
+	n.introduce(r.Origin, flank(j.h.ID, members, introduceTo))
+}
+
+// introduce makes a newcomer known to those around it, over links that stand: it hears
+// of them at the same time, and asks them for leases.
+func (n *Node) introduce(newcomer *peer.Handle, near []*peer.Handle) {
+	if len(near) == 0 {
+		return
+	}
+	n.introducing++
+	open := len(near)
+	for _, h := range near {
+		n.ask(n.contact(h), machine.ClassLiveness, func(seq uint32) wire.Message {
+			return &Introduce{Seq: seq, Joiner: newcomer}
+		}, func(wire.Message, error) {
+			if open--; open == 0 {
+				n.introducing--
+				n.After(0, n.admit)
 			}
-		}
-		n.answerJoin(via, j, reply)
-		return nil
-	}, func(err error) {
-		n.introducing--
-		if err == nil {
-			n.admit()
-		}
-	})
+		})
+	}
 }
 
 // Bounds of what joining nodes, real or invented, can cause here.

@@ -33,6 +33,9 @@ import (
 //     nothing to one who stands beyond q, unless q joins yet and so claims nothing.
 //   - A newcomer p between l and q was linked in by q's grant, which bounds q. It is bound
 //     to q by its own grant, and, before q asked for one, by honour.
+//   - Whom a newcomer asks, and who knows of it by then, changes nothing: the root's answer
+//     and its introductions (join.go) only say where to ask. Who is asked decides by what it
+//     granted, and a node farther off has granted one who stands between.
 //   - That a request waited (newcomers.go) changes nothing: what is promised is decided
 //     when it is answered, and its asker counts from when it asked.
 //   - Who starts again has forgotten its promises. It claims nothing before both sides

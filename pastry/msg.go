@@ -206,8 +206,8 @@ type JoinReply struct {
 	Num  uint64         `cbor:"1,keyasint"`
 	Rows []row          `cbor:"2,keyasint,omitempty"`
 	Leaf []*peer.Handle `cbor:"3,keyasint,omitempty"`
-	Met  []byte         `cbor:"4,keyasint,omitempty"` // a bit for each of Leaf: it knows the joiner
-	Wait bool           `cbor:"5,keyasint,omitempty"` // the root is not ready itself: try again
+	// Key 4 is not used again: it told who knew the newcomer already.
+	Wait bool `cbor:"5,keyasint,omitempty"` // the root is not ready itself: try again
 }
 
 // RowAnnounce tells a node of a row in which it stands, and of the sender.
@@ -446,7 +446,7 @@ func (m *Introduce) Check() error {
 
 // Check implements wire.Checker.
 func (m *JoinReply) Check() error {
-	return firstError(checkRows(m.Rows), peer.CheckList(m.Leaf, MaxLeaf+1), atMost("bits", len(m.Met), (MaxLeaf+8)/8))
+	return firstError(checkRows(m.Rows), peer.CheckList(m.Leaf, MaxLeaf+1))
 }
 
 // Check implements wire.Checker.

@@ -278,10 +278,8 @@ func describe(m wire.Message) (kind, text string) {
 			return "join", " request of " + hex(r.Origin.ID)
 		}
 	case *pastry.JoinReply:
-		for i, h := range m.Leaf {
-			if i/8 < len(m.Met) && m.Met[i/8]&(1<<(i%8)) != 0 {
-				add("%s knows you,", hex(h.ID))
-			}
+		for _, h := range m.Leaf {
+			add("%s,", hex(h.ID))
 		}
 	case *pastry.Introduce:
 		add("%s", hex(m.Joiner.ID))
