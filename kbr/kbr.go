@@ -31,8 +31,8 @@ type App interface {
 	// Deliver is called with a message for a key whose root this node is, or
 	// one that was sent to this node. Never twice for one message.
 	Deliver(d *Delivery)
-	// Update tells that a node entered (joined) or left this node's neighbour
-	// set: replicas may have to move.
+	// Update tells that a node entered (joined) or left what NeighborSet returns:
+	// replicas may have to move.
 	Update(n *peer.Handle, joined bool)
 	// Stop is called once, when the node stops in order, and may still send.
 	Stop()
@@ -206,7 +206,7 @@ type Endpoint interface {
 	// proximity are left out.
 	LocalLookup(key id.ID, n int, safe bool) []*peer.Handle
 	// NeighborSet returns up to n neighbours on the ring, nearest first, without
-	// this node.
+	// this node. They may all stand on one side.
 	NeighborSet(n int) []*peer.Handle
 	// ReplicaSet returns up to n nodes nearest to key, the root first, this node
 	// among them where it belongs; nil if the key is too far from this node to

@@ -188,6 +188,14 @@ func (c *contact) doubt(yes bool) {
 // opened notes that its address does not, or may not, refuse links.
 func (c *contact) opened() { c.is &^= closed | toldClosed }
 
+// seen returns c's handle if applications see it as a neighbour, else nil.
+func (c *contact) seen() *peer.Handle {
+	if c.leaf() && c.active {
+		return c.h
+	}
+	return nil
+}
+
 // busy reports whether messages are on their way to c, or acknowledgements due.
 func (c *contact) busy() bool {
 	return c.link != nil && (c.link.pending != nil || c.link.owed != nil)
@@ -238,12 +246,22 @@ func (n *Node) contact(h *peer.Handle) *contact {
 	case known:
 	case h.Key != c.h.Key && c.life == dead:
 		// What was named first did not answer: perhaps it was invented.
-		c.fresh(h)
+		n.supersede(c, h)
 	case h.Key == c.h.Key && h.Incarnation > c.h.Incarnation:
-		c.fresh(h)
+		n.supersede(c, h)
 	}
 	n.leafs.stale()
 	return c
+}
+
+// supersede lets another incarnation, which only others named, take c's place.
+func (n *Node) supersede(c *contact, h *peer.Handle) {
+	told := c.seen()
+	c.fresh(h)
+	n.leafs.stale()
+	if told != nil {
+		n.After(0, func() { n.tellUpdate(told, false) })
+	}
 }
 
 // meet returns what is known of a node that proved itself over its own link, and
@@ -262,9 +280,8 @@ func (n *Node) meet(h *peer.Handle) *contact {
 	default:
 		// A later life that others named, and that nobody met, is no reason not to
 		// hear this one; but this may be an echo.
-		c.fresh(h)
+		n.supersede(c, h)
 		c.doubt(true)
-		n.leafs.stale()
 	}
 	if c.doubtful() && h.Incarnation == c.h.Incarnation {
 		c.rarely().born = h.Incarnation
@@ -285,17 +302,18 @@ func (c *contact) fresh(h *peer.Handle) {
 // reborn: the node runs as a new incarnation. What was promised to the old one is
 // over, and what was on the way to it is sent anew.
 func (n *Node) reborn(c *contact, h *peer.Handle) {
-	old := c.h
+	old, told := c.h, c.seen()
 	wasThere := c.there()
 	n.endProbe(c)
 	pending := c.cut()
 	c.fresh(h)
+	n.leafs.stale() // no lease that is asked for from here on counts it
 	n.leaseOver(old)
 	if wasThere {
 		n.tellDown(old, downDied)
 	}
 	if c.leaf() {
-		n.removeLeaf(c)
+		n.removeLeaf(c, told)
 	}
 	n.reroute(pending)
 }

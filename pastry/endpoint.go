@@ -155,18 +155,14 @@ func (e *endpoint) Proximity(p *peer.Handle) (time.Duration, bool) {
 }
 
 func (e *endpoint) NeighborSet(k int) []*peer.Handle {
-	n := e.n
-	var out []*peer.Handle
-	for i := 0; i < n.leafs.half && len(out) < k; i++ {
-		for s := range n.leafs.sides {
-			if i < len(n.leafs.sides[s]) && len(out) < k {
-				if c := n.leafs.sides[s][i]; c.active && c.there() && !slices.Contains(out, c.h) {
-					out = append(out, c.h)
-				}
-			}
+	self, out := e.n.self.ID, slices.Clone(e.n.leafs.snapshot())
+	slices.SortFunc(out, func(a, b *peer.Handle) int {
+		if id.Closer(self, a.ID, b.ID) {
+			return -1
 		}
-	}
-	return out
+		return 1
+	})
+	return slices.Clip(out[:min(k, len(out))])
 }
 
 func (e *endpoint) LocalLookup(key id.ID, k int, safe bool) []*peer.Handle {

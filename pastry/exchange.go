@@ -344,6 +344,9 @@ func (n *Node) onDeny(s side, c *contact, m *Lease) {
 		// on to take it for its neighbour would keep it, and all of this gap, out.
 		c.active = false
 		n.leafs.stale()
+		if c.leaf() {
+			n.tellUpdate(c.h, false)
+		}
 		n.stateChanged()
 	}
 	if m.Nearer != nil && m.Nearer.ID != n.self.ID {

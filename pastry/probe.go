@@ -205,6 +205,7 @@ func (n *Node) noteActive(c *contact, active bool) {
 		c.active = true
 		if c.leaf() {
 			n.leafs.stale()
+			n.tellUpdate(c.h, true)
 			n.stateChanged()
 		}
 	}
@@ -487,10 +488,11 @@ func (n *Node) gotLeft(c *contact, why kbr.DownWhy) {
 
 // remove takes c out of leaf set, table and neighbourhood set.
 func (n *Node) remove(c *contact) {
+	told := c.seen()
 	c.active = false
 	n.dropNear(c)
 	if c.leaf() {
-		n.removeLeaf(c)
+		n.removeLeaf(c, told)
 	}
 	n.dropTable(c)
 }
@@ -505,9 +507,11 @@ func (n *Node) addLeaf(c *contact) {
 	n.Protect(c.h, true)
 	for _, o := range out {
 		n.Protect(o.h, false)
-		n.tellUpdate(o.h, false)
+		if o.active {
+			n.tellUpdate(o.h, false)
+		}
 	}
-	if !was {
+	if !was && c.active {
 		n.tellUpdate(c.h, true)
 	}
 	n.leafsChanged()
@@ -519,10 +523,13 @@ func (n *Node) addLeaf(c *contact) {
 	}
 }
 
-func (n *Node) removeLeaf(c *contact) {
+// removeLeaf takes c out of the leaf set, which applications saw as told, or did not.
+func (n *Node) removeLeaf(c *contact, told *peer.Handle) {
 	n.leafs.remove(c)
 	n.Protect(c.h, false)
-	n.tellUpdate(c.h, false)
+	if told != nil {
+		n.tellUpdate(told, false)
+	}
 	n.leafsChanged()
 	n.stateChanged()
 }

@@ -58,6 +58,8 @@ func (n *Node) tellDown(h *peer.Handle, why kbr.DownWhy) {
 	}
 }
 
+// tellUpdate tells applications that an active node entered or left the leaf set, or
+// became active, or ceased to be, in it.
 func (n *Node) tellUpdate(h *peer.Handle, joined bool) {
 	for _, ep := range n.apps {
 		ep.app.Update(h, joined)
