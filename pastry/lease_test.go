@@ -4,7 +4,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/pastry"
 	"github.com/phyllo-net/phyllo/peer"
 )
@@ -43,5 +45,48 @@ func TestSteppingNeedsALeaseWithoutAGap(t *testing.T) {
 		w.vacant(key, time.Minute)
 		w.Sim.RunFor(time.Minute)
 		w.check(4)
+	}
+}
+
+// Who asks the next neighbour for a lease because one is gone, compares leaf sets without it.
+func TestLeasesDoNotCountTheDead(t *testing.T) {
+	for name, end := range map[string]func(s *solo, c, witness *peer.Handle){
+		"found dead": func(s *solo, c, witness *peer.Handle) {
+			s.step(machine.Input{Kind: machine.InPeerDown, From: c, Why: machine.DownRefused})
+			s.hear(witness, &pastry.LeafProbe{Active: true, Quiet: true, Failed: []pastry.Failure{{Node: c.ID, Incarnation: 1, Closed: true}}})
+		},
+		"born again": func(s *solo, c, _ *peer.Handle) {
+			again := *c
+			again.Incarnation++
+			s.step(machine.Input{Kind: machine.InPeerUp, From: &again})
+		},
+	} {
+		s := soloAt(t, 0x10)
+		for _, x := range []uint8{0x20, 0x30, 0xe0, 0xf0} {
+			s.Learn(stranger(x), pastry.Place{Leaf: true})
+		}
+		s.SetActive(true)
+		c := stranger(0x20)
+		s.hear(c, &pastry.Lease{Ask: 1, For: 35_000, Active: true, Leafs: 1})
+		s.sent = nil
+		end(s, c, stranger(0xf0))
+		want := pastry.NewLeafSet(id.Tiny(0x10), 4)
+		for _, x := range []uint8{0x20, 0x30, 0xe0, 0xf0} {
+			want.Insert(id.Tiny(x))
+		}
+		want.Remove(c.ID)
+		asked := 0
+		for _, e := range s.sent {
+			m, ok := e.msg.(*pastry.Lease)
+			if !ok || e.to.ID != id.Tiny(0x30) || m.Ask == 0 {
+				continue
+			}
+			if asked++; m.Leafs != want.Common(1) {
+				t.Errorf("%s: the digest is %x, without it %x", name, m.Leafs, want.Common(1))
+			}
+		}
+		if asked == 0 {
+			t.Errorf("%s: the next neighbour was not asked: %v", name, s.sent)
+		}
 	}
 }

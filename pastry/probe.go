@@ -416,6 +416,7 @@ func (n *Node) verdict(c *contact) {
 	wasLeaf := c.leaf()
 	c.life = dead
 	c.rarely().since = n.Now()
+	n.leafs.stale() // no lease that is asked for from here on counts it
 	if was&closed == 0 && c.active {
 		n.honour(c)
 	}
