@@ -24,6 +24,9 @@ type probe struct {
 	// told: another found it dead first, and makes that known; its leaf set then has
 	// who may take the place.
 	told bool
+	// agreed: this node had begun to ask for itself by then, so one try without an answer
+	// is enough, whether it ended before or ends after.
+	agreed bool
 	// announced: who found it dead tells all of its leaf set.
 	announced bool
 	offer     []*peer.Handle
@@ -88,7 +91,7 @@ func (n *Node) tell(c *contact) {
 func (n *Node) probeAgain(c *contact) {
 	p := c.probe()
 	waits := n.timeouts(c, p)
-	if p.tries >= len(waits) {
+	if p.tries >= len(waits) || p.agreed {
 		n.verdict(c)
 		return
 	}
@@ -231,8 +234,8 @@ func (n *Node) candidate(by *contact, h *peer.Handle) bool {
 			n.addLeaf(c) // a member of one side is the next on the other, too, in a small ring
 		}
 		return true
-	case c.life == dead && !moved && h.Incarnation <= c.h.Incarnation && n.Now().Sub(r.since) < n.cfg.Heartbeat:
-		return false // the rumour is older than the verdict
+	case c.life == dead && !moved && h.Incarnation <= c.h.Incarnation && n.Now().Sub(r.since) < n.rumours():
+		return false // the rumour may be older than the verdict
 	case r.named != 0 && n.Now().Sub(r.named) < n.probeTime() && !(c.active && c.life == alive):
 		// It was asked just now and did not come in: the rumour is older. (Who answered, and
 		// is in the ring, came when there was no room, and is asked again.)
@@ -250,6 +253,11 @@ func (n *Node) candidate(by *contact, h *peer.Handle) bool {
 	}
 	return true
 }
+
+// rumours is how long after a verdict others may name the dead because they do not know
+// yet: they are told within seconds, and ask for themselves. Whom they name after that is
+// there, and two who hold each other dead meet again.
+func (n *Node) rumours() time.Duration { return min(2*n.probeTime(), n.cfg.Heartbeat) }
 
 // candidatesOf probes those of the named nodes, by's leaf set, for which there is a
 // place: candidates enter only after they answered (MSPastry, figure 2). Where many died
@@ -309,6 +317,7 @@ func (n *Node) onFailure(f Failure, offer []*peer.Handle) {
 		}
 	}
 	if p := c.probe(); p != nil && !p.news && c.life == suspect {
+		p.agreed = p.agreed || !p.told
 		p.told, p.announced, p.offer = true, p.announced || f.Announced, offer
 		if p.tries > 1 {
 			n.verdict(c) // it did not answer here either
