@@ -46,9 +46,9 @@ type Parameters struct {
 	// on another way; it doubles with each retry.
 	RequestRetry time.Duration
 
-	// LeaseShort is the lease of a node that delivers requests, renewed every
-	// LeaseRenew; LeaseLong that of a quiet one, renewed with the heartbeat;
-	// LeaseQuiet is the time without a delivery that makes a node quiet.
+	// LeaseShort is the lease of a node that delivers requests, one within LeaseShort of
+	// another, renewed every LeaseRenew; LeaseLong that of a quiet one, renewed with the
+	// heartbeat; LeaseQuiet is the time without such deliveries that makes a node quiet.
 	LeaseShort, LeaseRenew, LeaseLong, LeaseQuiet time.Duration
 
 	// TableRound is the period of routing-table gossip.

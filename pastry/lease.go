@@ -312,15 +312,18 @@ func (n *Node) stateChanged() {
 	}
 }
 
-// busy reports whether this node delivered requests lately.
-func (n *Node) busy() bool {
-	return n.serving && n.Now().Sub(n.lastServed) < n.cfg.LeaseQuiet
-}
+// busy reports whether this node delivered requests lately, one soon after another.
+func (n *Node) busy() bool { return n.Now().Before(n.busyUntil) }
 
-// noteServed keeps leases short while requests are delivered.
+// noteServed keeps leases short while requests are delivered. A request now and then is
+// no reason: short leases cost some messages a second, for as long as LeaseQuiet.
 func (n *Node) noteServed() {
-	was := n.busy()
+	was, again := n.busy(), n.serving && n.Now().Sub(n.lastServed) < n.cfg.LeaseShort
 	n.lastServed, n.serving = n.Now(), true
+	if !was && !again {
+		return
+	}
+	n.busyUntil = n.Now().Add(n.cfg.LeaseQuiet)
 	if !was && !n.alone() {
 		n.askLease(leftSide)
 		n.askLease(rightSide)

@@ -33,6 +33,7 @@ type Node struct {
 	ackDue     func()       // sends them
 	spare      *pendingHop  // free ones
 	lastServed task.Instant // of a delivery, for the length of leases
+	busyUntil  task.Instant // leases are short
 	links      links
 	leafs      leafSet
 	apps       []*endpoint
