@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/phyllo-net/phyllo/kbr"
@@ -22,15 +23,23 @@ var churn = &Experiment{
 	Nodes: 300, Full: 2000,
 	AnySize:    true,
 	Topologies: []string{TransitStub, Plane, Sphere, Measured},
-	Metrics: []Metric{
+	Metrics: slices.Concat([]Metric{
 		{"lost", "", "share of single messages, whose sender lives on, that never arrive"},
 		{"wrong", "", "share of messages that a node other than the root delivers"},
 		{"failed", "", "share of questions, with their retries, that end with an error"},
 		{"silent", "", "questions that come to no outcome while their asker lives"},
 		{"rdp", "", "ratio of the mean way of a message to the mean direct way"},
 		{"control", "messages/s", "control messages of a node"},
-	},
+	}, controlMetrics()),
 	run: runChurn,
+}
+
+// controlMetrics are the parts of control.
+func controlMetrics() (ms []Metric) {
+	for _, name := range purposeNames {
+		ms = append(ms, Metric{name[0], "messages/s", "of these, " + name[1]})
+	}
+	return ms
 }
 
 // sessions are how long nodes stay.
@@ -84,7 +93,7 @@ func runChurn(ctx context.Context, r *Run) error {
 		}
 		t := f.count()
 		f.Close()
-		r.addChurn(t, &k, variant, cost.control)
+		r.addChurn(t, &k, variant, cost)
 		if k.median == 0 && k.name != "corporate-like" {
 			s.Points = append(s.Points, [2]float64{k.mean.Minutes(), cost.control})
 		}
@@ -98,7 +107,10 @@ func runChurn(ctx context.Context, r *Run) error {
 
 // load is what a node sends in a second: control messages, and bytes of all frames if
 // there is a codec.
-type load struct{ control, bytes float64 }
+type load struct {
+	control, bytes float64
+	by             [purposes]float64 // of control
+}
 
 // churned runs a ring under churn, and returns what its nodes send while each node
 // sends so many messages a second, every other one a question. The caller counts what
@@ -137,6 +149,9 @@ func (r *Run) churned(ctx context.Context, name string, k *sessions, rate float6
 	control := sent.since(begun)
 	each := r.span().Seconds() * float64(n)
 	l := load{control: float64(control.repair+control.watch) / each, bytes: float64(f.Sim.Counts().Bytes-bytes) / each}
+	for p, k := range control.by {
+		l.by[p] = float64(k) / each
+	}
 	f.Sim.RunFor(35 * time.Second)
 	return f, l, nil
 }
@@ -171,7 +186,7 @@ func (f *field) chat(ctx context.Context, rate float64, span time.Duration) erro
 	return nil
 }
 
-func (r *Run) addChurn(t *tally, k *sessions, variant string, control float64) {
+func (r *Run) addChurn(t *tally, k *sessions, variant string, cost load) {
 	n := r.Params.Nodes
 	lostRate, wrongRate, failedRate := Rate{t.lost, t.sent}, Rate{t.wrong, t.delivered}, Rate{t.failed, t.asked}
 	lost := Value{Metric: "lost", Variant: variant, Nodes: n, Value: lostRate.Value(), Rate: &lostRate}
@@ -190,5 +205,8 @@ func (r *Run) addChurn(t *tally, k *sessions, variant string, control float64) {
 	r.add(Value{Metric: "failed", Variant: variant, Nodes: n, Value: failedRate.Value(), Rate: &failedRate})
 	r.add(Value{Metric: "silent", Variant: variant, Nodes: n, Value: float64(t.silent), Goal: AtMost(0)})
 	r.add(rdp)
-	r.add(Value{Metric: "control", Variant: variant, Nodes: n, Value: control, Paper: paper(0.5), Goal: AtMost(0.5)})
+	r.add(Value{Metric: "control", Variant: variant, Nodes: n, Value: cost.control, Paper: paper(0.5), Goal: AtMost(0.5)})
+	for p, v := range cost.by {
+		r.add(Value{Metric: purposeNames[p][0], Variant: variant, Nodes: n, Value: v})
+	}
 }

@@ -32,11 +32,57 @@ func isRepair(m wire.Message) (yes, call bool) {
 	return false, false
 }
 
+// purpose is what a control message is for.
+type purpose int
+
+const (
+	forLeases purpose = iota
+	forLeafSets
+	forSigns
+	forTables
+	forAcks
+	forJoins
+	purposes
+)
+
+// purposeNames are what metrics call them, in order, and explain.
+var purposeNames = [purposes][2]string{
+	{"control_leases", "leases, which are the heartbeats"},
+	{"control_leaf_sets", "exchanges of leaf sets: who is there, who is dead"},
+	{"control_signs", "pings: distances, and whether entries of tables live"},
+	{"control_tables", "rows and neighbourhood sets"},
+	{"control_acks", "acknowledgements that found no message to ride on"},
+	{"control_joins", "joins, answers that are routed, and all else"},
+}
+
+// purposeOf returns what a control message is for.
+func purposeOf(m wire.Message) purpose {
+	switch m.(type) {
+	case *pastry.Lease:
+		return forLeases
+	case *pastry.LeafProbe:
+		return forLeafSets
+	case *pastry.Ping, *pastry.Pong:
+		return forSigns
+	case *pastry.StateRequest, *pastry.StateReply, *pastry.RowAnnounce:
+		return forTables
+	case *pastry.Ack:
+		return forAcks
+	}
+	return forJoins
+}
+
 // traffic counts control messages. Those that repair something go to nodes that live: what
 // is asked of the dead is whether they are.
-type traffic struct{ calls, repair, watch int }
+type traffic struct {
+	calls, repair, watch int
+	by                   [purposes]int
+}
 
 func (t *traffic) count(m wire.Message, dead bool) {
+	if isControl(m) {
+		t.by[purposeOf(m)]++
+	}
 	repair, call := isRepair(m)
 	switch {
 	case repair && !dead:
@@ -50,5 +96,9 @@ func (t *traffic) count(m wire.Message, dead bool) {
 }
 
 func (t traffic) since(before traffic) traffic {
-	return traffic{t.calls - before.calls, t.repair - before.repair, t.watch - before.watch}
+	t.calls, t.repair, t.watch = t.calls-before.calls, t.repair-before.repair, t.watch-before.watch
+	for p := range t.by {
+		t.by[p] -= before.by[p]
+	}
+	return t
 }
