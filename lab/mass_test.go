@@ -14,8 +14,9 @@ import (
 
 // TestMassFailure ends 30 % or 50 % of a ring's nodes at one moment: the leaf sets of the
 // others are exact again soon after the deaths were noticed, which closed links tell at
-// once, and a heartbeat (of 30 s) where nothing does. Nobody who is there is held to be
-// dead.
+// once, and a heartbeat (of 30 s) where nothing does, also where half of the dead are
+// killed and half fall silent, as when a power cut takes the machines of some. Nobody who is
+// there is held to be dead.
 func TestMassFailure(t *testing.T) {
 	for _, c := range []struct {
 		how   string
@@ -24,6 +25,13 @@ func TestMassFailure(t *testing.T) {
 	}{
 		{"killed", (*sim.Sim).Crash, 10 * time.Second},
 		{"silent", (*sim.Sim).Die, 45 * time.Second},
+		{"killed or silent", func(s *sim.Sim, n sim.NodeRef) {
+			if n%2 == 0 {
+				s.Crash(n)
+			} else {
+				s.Die(n)
+			}
+		}, 45 * time.Second},
 	} {
 		for _, percent := range []int{30, 50} {
 			t.Run(fmt.Sprintf("%d %% %s", percent, c.how), func(t *testing.T) {

@@ -24,13 +24,14 @@ var massFailure = &Experiment{
 
 func runMass(ctx context.Context, r *Run) error {
 	p := Plot{Title: "Time until all leaf sets are exact again", X: "nodes that die, %", Y: "s"}
-	for _, silent := range []bool{false, true} {
-		s := Series{Name: "processes are killed"}
-		if silent {
-			s.Name = "machines fall silent"
-		}
+	for _, w := range []ways{
+		{"processes are killed", true, func(int) bool { return true }},
+		{"machines fall silent", false, func(int) bool { return false }},
+		{"half of each", true, func(i int) bool { return i%2 == 0 }},
+	} {
+		s := Series{Name: w.name}
 		for _, percent := range []int{30, 50} {
-			took, err := r.strikeMany(ctx, percent, silent, s.Name)
+			took, err := r.strikeMany(ctx, percent, &w)
 			if err != nil {
 				return err
 			}
@@ -43,14 +44,21 @@ func runMass(ctx context.Context, r *Run) error {
 	return nil
 }
 
-func (r *Run) strikeMany(ctx context.Context, percent int, silent bool, how string) (time.Duration, error) {
+// ways are how nodes die.
+type ways struct {
+	name        string
+	connections bool             // there are links, which a process that is killed closes
+	killed      func(i int) bool // the i-th victim is, or falls silent
+}
+
+func (r *Run) strikeMany(ctx context.Context, percent int, w *ways) (time.Duration, error) {
 	n := r.Params.Nodes
 	t, err := network(r.Params.Topology, n, r.Params.Seed)
 	if err != nil {
 		return 0, err
 	}
-	variant := fmt.Sprintf("%d %%, %s", percent, how)
-	f := newField(r, variant, lab.Config{Sim: sim.Config{Topology: t, Connections: !silent}})
+	variant := fmt.Sprintf("%d %%, %s", percent, w.name)
+	f := newField(r, variant, lab.Config{Sim: sim.Config{Topology: t, Connections: w.connections}})
 	defer f.Close()
 	if err := f.grow(ctx, n, joinGap); err != nil {
 		return 0, err
@@ -59,11 +67,13 @@ func (r *Run) strikeMany(ctx context.Context, percent int, silent bool, how stri
 		return 0, err
 	}
 	f.begin()
-	for range n * percent / 100 {
-		if victim := f.census.draw(f.Rand()); silent {
-			f.Sim.Die(victim)
-		} else {
+	allKilled := true
+	for i := range n * percent / 100 {
+		if victim := f.census.draw(f.Rand()); w.killed(i) {
 			f.Sim.Crash(victim)
+		} else {
+			f.Sim.Die(victim)
+			allKilled = false
 		}
 	}
 	took, err := f.recover(ctx, "leaf sets", 5*time.Minute, 20, func() bool { return f.inexact(32) == 0 })
@@ -76,7 +86,7 @@ func (r *Run) strikeMany(ctx context.Context, percent int, silent bool, how stri
 	right := f.count().right()
 	exact := Value{Metric: "exact_after", Variant: variant, Nodes: n, Value: took.Seconds()}
 	answered := Value{Metric: "answered", Variant: variant, Nodes: n, Value: right.Value(), Rate: &right}
-	if !silent {
+	if allKilled {
 		exact.Goal, answered.Goal = AtMost(30), AtLeast(0.99)
 		if percent > 30 {
 			exact.Goal = AtMost(60)
