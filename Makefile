@@ -63,6 +63,10 @@ mutants: ## break the overlay on purpose, in one way after another: storms must 
 figures: ## reproduce the papers' figures in simulation, 30 minutes: docs/evaluation/ (quicker: FIGURESFLAGS='--scale 0.2')
 	go run ./cmd/phyllolab figures --out docs/evaluation $(FIGURESFLAGS)
 
+.PHONY: puts
+puts: ## put 10,000 files through three simulated nodes at once, and names under faults over 200 seeds: all must be there, in an order that can be
+	PHYLLO_PUTS=10000 PHYLLO_SEEDS=200 go test -count=1 -timeout 0 -run '^(TestManyPuts|TestNames)$$' -v ./app/space
+
 rivals: ## measure phyllo beside go-libp2p-kad-dht, 15 minutes: a table, docs/rivals.md, docs/rivals.json
 	cd bench/rivals && go run . -page ../../docs/rivals.md -json ../../docs/rivals.json $(RIVALSFLAGS)
 

@@ -3,6 +3,8 @@ package piece
 import (
 	"errors"
 	"fmt"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
@@ -105,4 +107,13 @@ func (l *List) Overlapping(at, from, to int64) (ps []Part) {
 		at += r.Size
 	}
 	return ps
+}
+
+// CheckText returns an error for what is no text of 1 to most bytes, without control
+// characters.
+func CheckText(s string, most int) error {
+	if s == "" || len(s) > most || !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return fmt.Errorf("%+q is no text of 1 to %d bytes", s, most)
+	}
+	return nil
 }

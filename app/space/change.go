@@ -1,0 +1,316 @@
+package space
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/space/piece"
+	"github.com/phyllo-net/phyllo/app/space/tree"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+// Cond is what must hold for a change to be made; else it gets ErrChanged. It is decided
+// together with the change.
+type Cond struct {
+	Absent  bool   // nothing stands under the name
+	Version uint64 // the current version has this number; 0: any
+}
+
+func (c Cond) check(have *tree.Version) error {
+	if c.Absent && have != nil || c.Version != 0 && (have == nil || have.Number != c.Version) {
+		return ErrChanged
+	}
+	return nil
+}
+
+// File is what is to stand under a name.
+type File struct {
+	Content piece.Content
+	Copies  int       // that were wanted of the content
+	Expires time.Time // zero: never
+	Meta    []tree.Pair
+	// Seen is the number of the newest version that the author could know of: see
+	// Upload.Seen. What others put after it is kept among the versions.
+	Seen uint64
+}
+
+func (f File) version() tree.Version {
+	v := tree.Version{Content: f.Content, Copies: uint8(f.Copies), Meta: f.Meta}
+	if !f.Expires.IsZero() {
+		v.Expires = f.Expires.UnixMilli()
+	}
+	return v
+}
+
+// Put gives content a name. A name that ends with "/" is a folder's, and has none. Errors:
+// tree.ErrName, ErrChanged, ErrClash, ErrReadOnly, ErrUncertain, and those of storage.
+func (sp *Space) Put(t *task.T, name string, f File, c Cond) (*tree.Version, error) {
+	if err := errors.Join(tree.CheckName(name), tree.CheckMeta(f.Meta)); err != nil {
+		return nil, err
+	}
+	return sp.change(t, []string{name}, func(v *view) (*tree.Version, error) {
+		have, err := v.current(name)
+		if err == nil {
+			err = c.check(have)
+		}
+		if err == nil {
+			err = v.free(name)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return v.put(name, f.version(), f.Seen)
+	})
+}
+
+// find returns a version of a name, the current one for 0.
+func (v *view) find(name string, number uint64) (*tree.Entry, *tree.Version, error) {
+	e, err := v.get(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	x := pick(e, number, v.now)
+	if x == nil || !alive(x, v.now) {
+		return nil, nil, ErrNotFound
+	}
+	return e, x, nil
+}
+
+// pick returns a version of an entry: for 0 the current one, if something stands there; nil
+// if there is none.
+func pick(e *tree.Entry, number uint64, now int64) *tree.Version {
+	switch {
+	case e == nil:
+		return nil
+	case number == 0 && alive(e.Current(), now):
+		return e.Current()
+	case number == 0:
+		return nil
+	}
+	i := slices.IndexFunc(e.Versions, func(x *tree.Version) bool { return x.Number == number })
+	if i < 0 {
+		return nil
+	}
+	return e.Versions[i]
+}
+
+// Copy gives a version's content (0: the current one's) another name, or the same name anew.
+// No content is moved. With a nil meta it keeps its own. Errors as of Put, and ErrNotFound.
+func (sp *Space) Copy(t *task.T, from string, number uint64, to string, meta *[]tree.Pair, c Cond) (*tree.Version, error) {
+	if err := tree.CheckName(to); err != nil {
+		return nil, err
+	}
+	if meta != nil {
+		if err := tree.CheckMeta(*meta); err != nil {
+			return nil, err
+		}
+	}
+	seen := sp.Seen()
+	return sp.change(t, []string{from, to}, func(v *view) (*tree.Version, error) {
+		e, x, err := v.find(from, number)
+		if err != nil {
+			return nil, err
+		}
+		have, err := v.current(to)
+		if err == nil {
+			err = c.check(have)
+		}
+		if err == nil {
+			err = v.free(to)
+		}
+		if err != nil {
+			return nil, err
+		}
+		shared := *x
+		shared.Shared = true
+		marked := slices.Clone(e.Versions)
+		marked[slices.Index(marked, x)] = &shared
+		v.set(from, &tree.Entry{Name: from, Versions: marked})
+		if meta != nil {
+			shared := shared
+			shared.Meta = *meta
+			return v.put(to, shared, seen)
+		}
+		return v.put(to, shared, seen)
+	})
+}
+
+// Rename moves a file, or a folder with all that is below it, with one change. What has the
+// new name, or is below it, is removed by the same change; the condition is about it.
+// Errors as of Put, and ErrNotFound.
+func (sp *Space) Rename(t *task.T, from, to string, c Cond) error {
+	folder := strings.HasSuffix(from, "/")
+	if err := tree.CheckName(to); err != nil {
+		return err
+	}
+	if folder != strings.HasSuffix(to, "/") || folder && strings.HasPrefix(to, from) && to != from {
+		return ErrClash
+	}
+	seen := sp.Seen()
+	_, err := sp.change(t, []string{from, to}, func(v *view) (*tree.Version, error) {
+		moved, err := v.below(from)
+		if err != nil {
+			return nil, err
+		}
+		if len(moved) == 0 {
+			return nil, ErrNotFound
+		}
+		there, err := v.below(to)
+		if err != nil {
+			return nil, err
+		}
+		if len(there) > 0 && c.Absent {
+			return nil, ErrChanged
+		}
+		if have, err := v.current(to); err != nil || c.check(have) != nil {
+			return nil, errors.Join(err, c.check(have))
+		}
+		for _, e := range moved {
+			if err := tree.CheckName(to + strings.TrimPrefix(e.Name, from)); err != nil {
+				return nil, err
+			}
+		}
+		if err := v.free(to); err != nil {
+			return nil, err
+		}
+		if from == to {
+			return nil, nil
+		}
+		return nil, v.move(from, moved, to, there, seen)
+	})
+	return err
+}
+
+// below are the entries of a file, or of a folder and all that is below it, that stand for
+// something.
+func (v *view) below(name string) (es []*tree.Entry, err error) {
+	if !strings.HasSuffix(name, "/") {
+		e, err := v.get(name)
+		if err != nil || e == nil || !alive(e.Current(), v.now) {
+			return nil, err
+		}
+		return []*tree.Entry{e}, nil
+	}
+	err = v.each(name, func(e *tree.Entry) bool {
+		if alive(e.Current(), v.now) {
+			es = append(es, e)
+		}
+		return true
+	})
+	return es, err
+}
+
+// move gives entries other names. Their older versions stay where they were.
+func (v *view) move(from string, moved []*tree.Entry, to string, there []*tree.Entry, seen uint64) error {
+	goes := make(map[string]bool, len(moved))
+	for _, e := range moved {
+		goes[to+strings.TrimPrefix(e.Name, from)] = true
+	}
+	for _, e := range there {
+		if !goes[e.Name] && !strings.HasPrefix(e.Name, from) {
+			v.erase(e)
+		}
+	}
+	for _, e := range moved {
+		x := *e.Current()
+		if v.history { // the content stays below its old name, too
+			x.Shared = true
+			versions := slices.Clone(e.Versions)
+			versions[0] = &x
+			e = &tree.Entry{Name: e.Name, Versions: versions}
+			v.set(e.Name, e)
+			v.erase(e)
+		} else {
+			v.drop(e.Versions[1:]...)
+			v.bytes -= x.Size()
+			v.set(e.Name, nil)
+		}
+		if _, err := v.put(to+strings.TrimPrefix(e.Name, from), x, seen); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Remove takes a name away, or with a number this version of it alone, for good. In a space
+// with history a name leaves a mark, and its versions stay. It returns the mark, or what was
+// removed. Errors as of Put, and ErrNotFound.
+func (sp *Space) Remove(t *task.T, name string, number uint64, c Cond) (*tree.Version, error) {
+	return sp.change(t, []string{name}, func(v *view) (*tree.Version, error) {
+		e, err := v.get(name)
+		if err != nil {
+			return nil, err
+		}
+		x := pick(e, number, v.now)
+		if x == nil {
+			return nil, ErrNotFound
+		}
+		if err := c.check(pick(e, 0, v.now)); err != nil {
+			return nil, err
+		}
+		if number == 0 {
+			return v.erase(e), nil
+		}
+		left := slices.DeleteFunc(slices.Clone(e.Versions), func(o *tree.Version) bool { return o == x })
+		for len(left) > 0 && left[len(left)-1].Removed { // nothing is below such a mark
+			left = left[:len(left)-1]
+		}
+		v.drop(x)
+		if len(left) == 0 {
+			v.set(name, nil)
+		} else {
+			v.set(name, &tree.Entry{Name: name, Versions: left})
+		}
+		return x, nil
+	})
+}
+
+// RemoveAll takes a folder away with all that is below it, with one change; with versions
+// their older versions, too, for good. Errors as of Put, and ErrNotFound.
+func (sp *Space) RemoveAll(t *task.T, folder string, versions bool) error {
+	_, err := sp.change(t, nil, func(v *view) (*tree.Version, error) {
+		var es []*tree.Entry
+		err := v.each(folder, func(e *tree.Entry) bool {
+			if versions || alive(e.Current(), v.now) {
+				es = append(es, e)
+			}
+			return true
+		})
+		if err == nil && len(es) == 0 {
+			err = ErrNotFound
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range es {
+			if versions {
+				v.drop(e.Versions...)
+				v.set(e.Name, nil)
+			} else {
+				v.erase(e)
+			}
+		}
+		return nil, nil
+	})
+	return err
+}
+
+// SetHistory says whether versions that are replaced or removed are kept from now on. What
+// was kept before stays until its name changes. Errors as of Put.
+func (sp *Space) SetHistory(t *task.T, on bool) error {
+	_, err := sp.change(t, nil, func(v *view) (*tree.Version, error) {
+		v.history = on
+		return nil, nil
+	})
+	return err
+}
+
+// Seen is the number of the newest change of the space that this node knows of.
+func (sp *Space) Seen() uint64 {
+	if sp.current == nil {
+		return 0
+	}
+	return sp.current.Number
+}

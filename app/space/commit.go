@@ -1,0 +1,192 @@
+package space
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/phyllo-net/phyllo/app/past"
+	"github.com/phyllo-net/phyllo/app/space/piece"
+	"github.com/phyllo-net/phyllo/app/space/tree"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+// op is a change that waits to be made. run makes it in a view, and may be called several
+// times, each time with another tree: what it returns counts for the attempt that became a
+// root. If it fails it has changed nothing.
+type op struct {
+	names   []string // that it will look at
+	run     func(*view) (*tree.Version, error)
+	resolve func(*tree.Version, error)
+}
+
+// result is what came of one op.
+type result struct {
+	version *tree.Version
+	err     error
+}
+
+// change makes a change, together with others that wait.
+func (sp *Space) change(t *task.T, names []string, run func(*view) (*tree.Version, error)) (*tree.Version, error) {
+	if sp.signer == nil {
+		return nil, ErrReadOnly
+	}
+	v, err := task.Await(t, 2*sp.s.cfg.Patience, func(resolve func(*tree.Version, error)) {
+		sp.queue = append(sp.queue, &op{names, run, resolve})
+		if !sp.busy {
+			sp.busy = true
+			sp.s.ep.Go(sp.work, nil)
+		}
+	})
+	if errors.Is(err, task.ErrTimeout) {
+		err = ErrUncertain
+	}
+	return v, err
+}
+
+// work makes the changes of the queue, as many at once as wait.
+func (sp *Space) work(t *task.T) error {
+	for len(sp.queue) > 0 {
+		n := min(len(sp.queue), sp.s.cfg.Batch)
+		ops := sp.queue[:n:n]
+		sp.queue = sp.queue[n:]
+		results, err := sp.commit(t, ops)
+		for i, o := range ops {
+			if err != nil {
+				o.resolve(nil, err)
+			} else {
+				o.resolve(results[i].version, results[i].err)
+			}
+		}
+		if errors.Is(err, task.ErrStopped) {
+			return err
+		}
+	}
+	sp.busy = false
+	return nil
+}
+
+// attempt is a root that was sent off.
+type attempt struct {
+	made    made
+	from    uint64 // version of the root that it was made from
+	results []result
+	saved   []piece.Ref
+	gone    []piece.Ref     // nodes that it does not need any more
+	dropped []*tree.Version // nor these
+	root    *root
+}
+
+// commit makes changes, again and again until a root with them is current.
+func (sp *Space) commit(t *task.T, ops []*op) ([]result, error) {
+	end := sp.s.ep.Now().Add(sp.s.cfg.Patience)
+	var tried []*attempt
+	r, err := sp.now(t)
+	for {
+		if err == nil {
+			if i := slices.IndexFunc(tried, func(a *attempt) bool { return r.has(a.made) }); i >= 0 {
+				sp.settled(tried, tried[i])
+				return tried[i].results, nil
+			}
+			var a *attempt
+			if a, err = sp.build(t, r, ops); err == nil && a.root == nil {
+				sp.settled(tried, nil)
+				return a.results, nil
+			}
+			if err == nil {
+				tried = append(tried, a)
+				var now *root
+				now, err = sp.replace(t, a.root, r.version)
+				if err == nil {
+					sp.current = now
+					sp.settled(tried, a)
+					return a.results, nil
+				}
+				if errors.Is(err, past.ErrConflict) && now != nil && now.version > r.version {
+					r, err = now, nil // somebody was faster
+					continue
+				}
+			}
+		}
+		if fatal(err) || !sp.s.ep.Now().Before(end) {
+			if len(tried) > 0 && !errors.Is(err, task.ErrStopped) {
+				return nil, errors.Join(ErrUncertain, err)
+			}
+			return nil, err
+		}
+		if err := t.Sleep(sp.pause()); err != nil {
+			return nil, err
+		}
+		r, err = sp.now(t)
+	}
+}
+
+// fatal reports whether another try would end in the same way.
+func fatal(err error) bool {
+	for _, e := range []error{task.ErrStopped, ErrForged, ErrNoAccess, ErrReadOnly, past.ErrTooLarge, past.ErrFull, past.ErrClock} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// build makes changes in a tree and writes it. There is no root in it if nothing changes.
+func (sp *Space) build(t *task.T, r *root, ops []*op) (*attempt, error) {
+	if r.Moved {
+		return nil, past.ErrNotReachable // the space's owner is at it
+	}
+	if sp.signer == nil {
+		return nil, ErrReadOnly // since a moment
+	}
+	s := &store{sp: sp, t: t}
+	v := &view{tree: r.Tree, s: s, now: sp.s.ep.Wall().UnixMilli(), number: r.Number, author: sp.person.Signer.Public(),
+		history: r.History, keep: sp.s.cfg.Versions, bytes: r.Bytes}
+	var names []string
+	for _, o := range ops {
+		names = append(names, o.names...)
+	}
+	slices.Sort(names)
+	if _, err := r.Tree.Get(s, slices.Compact(names)...); err != nil { // all at once, into the cache
+		return nil, err
+	}
+	a := &attempt{from: r.version, results: make([]result, len(ops))}
+	for i, o := range ops {
+		x, err := o.run(v)
+		if err != nil && !refused(err) {
+			return nil, err
+		}
+		a.results[i] = result{x, err}
+	}
+	if v.number == r.Number && len(v.edits) == 0 && v.history == r.History {
+		return a, nil
+	}
+	changed, gone, err := r.Tree.Apply(s, v.edits)
+	if err != nil {
+		sp.give(s.saved)
+		return nil, err
+	}
+	sp.s.tries++
+	a.made = made{sp.s.who, sp.s.tries}
+	a.saved, a.gone, a.dropped = s.saved, gone, v.dropped
+	a.root = &root{Number: v.number, Tree: changed, Made: with(r.Made, a.made), History: v.history, Bytes: v.bytes}
+	return a, nil
+}
+
+// refused reports whether an op was decided, against it.
+func refused(err error) bool {
+	return errors.Is(err, ErrNotFound) || errors.Is(err, ErrChanged) || errors.Is(err, ErrClash) || errors.Is(err, tree.ErrName)
+}
+
+// settled gives back what the attempts leave over: of the one that was made what it replaced, of
+// the others what they wrote.
+func (sp *Space) settled(tried []*attempt, won *attempt) {
+	for _, a := range tried {
+		if a != won {
+			sp.give(a.saved)
+		}
+	}
+	if won != nil {
+		sp.give(won.gone)
+		sp.drop(won)
+	}
+}

@@ -1,0 +1,106 @@
+package space
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/past"
+	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/app/space/piece"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
+)
+
+// Config is what Spaces need. Fill in what Default leaves empty.
+type Config struct {
+	// Ring is the ring that certificates are signed for.
+	Ring id.Hash
+	// Past is the node's storage, on the same node.
+	Past *past.Past
+	// Locker, Sealer and Verifier are the cryptography of spaces.
+	Locker   peer.Locker
+	Sealer   peer.Sealer
+	Verifier peer.Verifier
+
+	// Piece is the length of the longest piece, in bytes: what storage takes, less the seal.
+	Piece int
+	// Window is how many objects are stored or read at once for one request: 8.
+	Window int
+	// Batch is how many changes one root makes at most: 512.
+	Batch int
+	// Nodes is how many nodes of directories are remembered: 2,000, which may be 32 MB.
+	Nodes int
+	// Versions is how many versions of a name a space with history keeps at most: 32.
+	Versions int
+	// Patience bounds a change, with all that has to be done again: 3 minutes.
+	Patience time.Duration
+	// Grace is how long what is not needed any more stays for those who read it: 1 minute.
+	Grace time.Duration
+}
+
+// Copies is how many nodes keep an object unless somebody wants another number.
+const Copies = 5
+
+// Default returns a Config with all numbers set.
+func Default() Config {
+	return Config{
+		Piece: past.MaxContent - peer.LockOverhead, Window: 8, Batch: 512, Nodes: 2000, Versions: 32,
+		Patience: 3 * time.Minute, Grace: time.Minute,
+	}
+}
+
+// Validate returns an error that names the first setting out of its range.
+func (c *Config) Validate() error {
+	switch {
+	case c.Past == nil || c.Locker == nil || c.Sealer == nil || c.Verifier == nil:
+		return errors.New("space: Past, Locker, Sealer and Verifier must be set")
+	case c.Piece < 256 || c.Piece > past.MaxContent-peer.LockOverhead:
+		return fmt.Errorf("space: Piece is %d, want 256 to %d", c.Piece, past.MaxContent-peer.LockOverhead)
+	case c.Patience < time.Second || c.Grace < 0:
+		return fmt.Errorf("space: Patience is %s, Grace %s: want a second and 0 at least", c.Patience, c.Grace)
+	}
+	for _, n := range []struct {
+		name  string
+		v, to int
+	}{{"Window", c.Window, 256}, {"Batch", c.Batch, 10_000}, {"Nodes", c.Nodes, 1_000_000}, {"Versions", c.Versions, 100}} {
+		if n.v < 1 || n.v > n.to {
+			return fmt.Errorf("space: %s is %d, want 1 to %d", n.name, n.v, n.to)
+		}
+	}
+	return nil
+}
+
+// Outcomes that are not success, besides those of storage. Test for them with errors.Is.
+var (
+	// ErrNotFound: there is nothing under the name, or not this version of it.
+	ErrNotFound = errors.New("nothing is there under this name")
+	// ErrChanged: the name's current version is not the one of the condition.
+	ErrChanged = errors.New("another version is current than the condition says")
+	// ErrClash: a name cannot be a file and a folder at once.
+	ErrClash = errors.New("a name cannot be a file and a folder at once")
+	// ErrReadOnly: the person may read the space, and not write to it.
+	ErrReadOnly = errors.New("you may read this space, and not change it: its owner can grant that")
+	// ErrNoAccess: the space's charter has nothing for the person.
+	ErrNoAccess = errors.New("this space is not open to you: its owner can grant that")
+	// ErrNotOwner: only a space's owner says who may write to it.
+	ErrNotOwner = errors.New("only the owner of a space says who may use it")
+	// ErrTaken: the person has a space of this name already.
+	ErrTaken = errors.New("you have a space of this name already")
+	// ErrFull: the charter or the list of spaces has no room for one more.
+	ErrFull = errors.New("there are as many of these as there can be: remove one first")
+	// ErrForged: what stands for the space was made by nobody who may write to it.
+	ErrForged = errors.New("the space was changed by somebody who may not do that")
+	// ErrUncertain: it is not known whether the change was made.
+	ErrUncertain = errors.New("it is not known whether the change was made: look at what is there now")
+	// ErrTooFew: too few copies of a content were made.
+	ErrTooFew = errors.New("too few copies could be made")
+	// ErrHandle: the text is no link to a space or to a file.
+	ErrHandle = errors.New("not a link of phyllo")
+)
+
+// ErrDamaged is piece.ErrDamaged.
+var ErrDamaged = piece.ErrDamaged
+
+// MaxCopies is the largest number of copies.
+const MaxCopies = certificate.MaxCopies

@@ -1,0 +1,60 @@
+// Package space keeps trees of files for people: a space is what a person thinks of as a
+// folder, on all of his machines, and maybe other people's.
+//
+// # What a space is made of
+//
+//   - A charter: a mutable object (package past) that its owner alone signs. It says who may
+//     write and who may only read, and has for each of them the space's secrets, sealed to him.
+//   - A root: a mutable object, signed with the key that all writers have, and within it by
+//     the writer who changed it last. It refers to the directory as it is now.
+//   - The directory: one tree of frozen nodes (package tree), each an object of its own.
+//   - Contents: pieces and lists of pieces (package piece), each an object of its own.
+//
+// All but the charter's outside is sealed on its writer's node. Those who keep the objects see
+// neither names nor contents nor which objects belong together, but by the key that signed
+// them; they see lengths and times. Who has a space's Handle alone sees its charter.
+//
+// # How it is changed
+//
+// Every change makes another root in place of the one that it was made from, and storage lets
+// one alone of two do so. The other makes its change anew from the root that won. So
+// changes of a space are in one order, whoever makes them, conditions are decided in that
+// order, and names are merged: two who change different names both have what they wanted. A
+// node makes all changes that wait for it at once, so many writers on a few nodes cost few roots.
+//
+// Whether a change was made is known for certain, also if the answer was lost: the root names
+// the last attempts of those who change it.
+//
+// Of two who put the same name at once, neither knowing of the other, the later one
+// is current and the other stays among its versions, also in a space without history.
+//
+// # Giving back
+//
+// What is not referred to any more is reclaimed after a minute (Config.Grace), so that readers
+// who hold an older root are not surprised; these read the root again. What a copy shares is
+// reclaimed with its last name. In a convergent space contents are not reclaimed, as the
+// same piece may have just been stored for another name. A node that ends before it has
+// reclaimed leaves its garbage behind; there is nothing yet that looks for it.
+//
+// # Who is believed
+//
+// Storage is not: each object's hash stands in what refers to it. A writer can do to a space
+// whatever he likes but hide who he is, as roots bear his own signature. Who is revoked loses
+// his place in the order of changes at once: the space gets other keys. What he could
+// read he may have kept; and what was stored before he could still reclaim, by the old key.
+//
+// # Use
+//
+//	func New(Config) (*Spaces, error)                      // an application of the node
+//	func (*Spaces) Create(t, Person, Founding) (*Space, error)
+//	func (*Spaces) Open(t, Person, Handle) (*Space, error)
+//	func (*Space) Begin(Storing) *Upload                   // then Write, Finish
+//	func (*Space) Put(t, name, piece.Content, Attrs, Cond) (*tree.Version, error)
+//	func (*Space) Look(t, func(Snapshot) error) error      // lists, versions, reading
+//	func (*Space) Copy, Rename, Remove, SetHistory, Grant, Revoke
+//
+// # Papers
+//
+//	roots in place of roots   POST (HotOS 2003), public-key blocks; Lamport's rule in package past
+//	contents and lists        Freenet (2000), 3.1: content-hash keys and splitting; PAST (2001)
+package space

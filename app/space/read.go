@@ -1,0 +1,208 @@
+package space
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/past"
+	"github.com/phyllo-net/phyllo/app/space/piece"
+	"github.com/phyllo-net/phyllo/app/space/tree"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+// Snapshot is a space as it was at one moment.
+type Snapshot struct {
+	root *root
+	s    tree.Store
+	now  int64
+}
+
+// Look calls f with the space as it is now, or as it became while Look waited. If a node of the
+// directory has been given back meanwhile it is called once more, with a newer one.
+// Errors: those of f, ErrForged, past.ErrNotReachable, task.ErrStopped.
+func (sp *Space) Look(t *task.T, f func(Snapshot) error) error {
+	for try := 0; ; try++ {
+		r, err := sp.now(t)
+		if err != nil {
+			return err
+		}
+		err = f(Snapshot{r, &store{sp: sp, t: t}, sp.s.ep.Wall().UnixMilli()})
+		if !errors.Is(err, past.ErrNotFound) || try == 3 {
+			return err
+		}
+	}
+}
+
+// Number is that of the newest change.
+func (sn Snapshot) Number() uint64 { return sn.root.Number }
+
+// Names is the number of names, those of removed files with older versions too.
+func (sn Snapshot) Names() uint64 { return sn.root.Tree.Count }
+
+// Bytes is the length of all contents, those of older versions too.
+func (sn Snapshot) Bytes() int64 { return sn.root.Bytes }
+
+// History reports whether versions that are replaced or removed are kept.
+func (sn Snapshot) History() bool { return sn.root.History }
+
+// Alive reports whether a version stands for something: it is no mark of a removal, and has
+// not expired.
+func (sn Snapshot) Alive(v *tree.Version) bool { return alive(v, sn.now) }
+
+// Entry returns what is kept under a name, with all versions, or ErrNotFound.
+func (sn Snapshot) Entry(name string) (*tree.Entry, error) {
+	es, err := sn.root.Tree.Get(sn.s, name)
+	if err != nil {
+		return nil, err
+	}
+	if es[0] == nil {
+		return nil, ErrNotFound
+	}
+	return es[0], nil
+}
+
+// Version returns a version of a name; 0 is the current one. A mark of a removal comes with
+// ErrNotFound. Errors: ErrNotFound, and those of storage.
+func (sn Snapshot) Version(name string, number uint64) (*tree.Version, error) {
+	e, err := sn.Entry(name)
+	if err != nil {
+		return nil, err
+	}
+	x := pick(e, number, sn.now)
+	switch {
+	case x == nil && number == 0 && e.Current().Removed:
+		return e.Current(), ErrNotFound
+	case x == nil || !x.Removed && !alive(x, sn.now):
+		return nil, ErrNotFound
+	case x.Removed:
+		return x, ErrNotFound
+	}
+	return x, nil
+}
+
+// Scan visits all entries from a name on, in order, also those of which nothing but old
+// versions is left: see tree.Tree.Scan.
+func (sn Snapshot) Scan(from string, visit func(*tree.Entry) (next string, more bool)) error {
+	return sn.root.Tree.Scan(sn.s, from, visit)
+}
+
+// MaxRead is how many bytes are read at once.
+const MaxRead = 4 << 20
+
+// ReadAt returns up to n bytes of a content from a place on, at most MaxRead; fewer
+// only at its end. It asks for what is needed and nothing else, several pieces at once.
+// Errors: ErrDamaged, past.ErrNotFound (it was given back), past.ErrNotReachable,
+// task.ErrStopped.
+func (s *Spaces) ReadAt(t *task.T, c piece.Content, at int64, n int) ([]byte, error) {
+	to := min(at+int64(min(n, MaxRead)), c.Ref.Size)
+	if at < 0 || at >= to {
+		return nil, nil
+	}
+	parts := []piece.Part{{Ref: c.Ref}}
+	for range c.Height {
+		lists := make([]*piece.List, len(parts))
+		if err := s.each(t, len(parts), func(t *task.T, i int) (err error) {
+			lists[i], err = s.list(t, parts[i].Ref)
+			return err
+		}); err != nil {
+			return nil, err
+		}
+		var below []piece.Part
+		for i, l := range lists {
+			below = append(below, l.Overlapping(parts[i].At, at, to)...)
+		}
+		parts = below
+	}
+	out := make([]byte, to-at)
+	err := s.each(t, len(parts), func(t *task.T, i int) error {
+		p := parts[i]
+		b, err := s.fetch(t, kindPiece, p.Ref)
+		if err == nil && int64(len(b)) != p.Ref.Size {
+			err = ErrDamaged
+		}
+		if err != nil {
+			return err
+		}
+		from := max(at-p.At, 0)
+		copy(out[p.At+from-at:], b[from:])
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// list reads a list.
+func (s *Spaces) list(t *task.T, r piece.Ref) (*piece.List, error) {
+	b, err := s.fetch(t, kindList, r)
+	if err != nil {
+		return nil, err
+	}
+	return piece.OpenList(b, r.Size)
+}
+
+// leaves are the pieces of a content, in order, and the lists above them.
+func (s *Spaces) leaves(t *task.T, c piece.Content) (pieces, lists []piece.Ref, err error) {
+	if c.Ref.IsZero() {
+		return nil, nil, nil
+	}
+	pieces = []piece.Ref{c.Ref}
+	for range c.Height {
+		lists = append(lists, pieces...)
+		below := make([][]piece.Ref, len(pieces))
+		if err := s.each(t, len(pieces), func(t *task.T, i int) error {
+			l, err := s.list(t, pieces[i])
+			if err == nil {
+				below[i] = l.Refs
+			}
+			return err
+		}); err != nil {
+			return nil, nil, err
+		}
+		pieces = slices.Concat(below...)
+	}
+	return pieces, lists, nil
+}
+
+// drop gives back the contents that an attempt which was made needs no more.
+func (sp *Space) drop(a *attempt) {
+	if len(a.dropped) == 0 || sp.charter.Convergent {
+		return
+	}
+	sp.s.ep.Go(func(t *task.T) error {
+		for _, x := range a.dropped {
+			if x.Content.Ref.IsZero() {
+				continue
+			}
+			if x.Shared {
+				used, err := sp.used(t, a.root, x.Content)
+				if err != nil || used {
+					continue
+				}
+			}
+			pieces, lists, err := sp.s.leaves(t, x.Content)
+			if errors.Is(err, task.ErrStopped) {
+				return err
+			}
+			sp.give(append(pieces, lists...))
+		}
+		return nil
+	}, nil)
+}
+
+// used reports whether a content stands in a tree. If it does not, it will not in a later one:
+// only what stands there can be copied.
+func (sp *Space) used(t *task.T, r *root, c piece.Content) (used bool, err error) {
+	err = r.Tree.Scan(&store{sp: sp, t: t}, "", func(e *tree.Entry) (string, bool) {
+		used = slices.ContainsFunc(e.Versions, func(x *tree.Version) bool { return x.Content.Ref.Object == c.Ref.Object })
+		return "", !used
+	})
+	return used, err
+}
+
+// pause is how long to wait before another try.
+func (sp *Space) pause() time.Duration {
+	return 200*time.Millisecond + time.Duration(sp.s.ep.Rand().Int64N(int64(time.Second)))
+}

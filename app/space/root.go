@@ -1,0 +1,165 @@
+package space
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/phyllo-net/phyllo/app/past"
+	"github.com/phyllo-net/phyllo/app/space/tree"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+// root is what a space is at one moment. It is frozen once it is signed.
+type root struct {
+	// Number is that of the newest version in the tree, or of a later change.
+	Number uint64    `cbor:"1,keyasint"`
+	Tree   tree.Tree `cbor:"2,keyasint"`
+	Author peer.Key  `cbor:"3,keyasint"` // who changed it last; signs
+	Made   []made    `cbor:"4,keyasint,omitempty"`
+	// History: versions that are replaced or removed are kept.
+	History bool `cbor:"5,keyasint,omitempty"`
+	// Moved: the space goes on under another key. Nothing comes after this root.
+	Moved bool   `cbor:"6,keyasint,omitempty"`
+	Bytes int64  `cbor:"7,keyasint,omitempty"` // of all contents, those of older versions too
+	Sig   []byte `cbor:"8,keyasint"`
+
+	version uint64 // of the mutable object: 0 if there is none yet
+}
+
+// made is the latest attempt of a node that became a root.
+type made struct {
+	Who     uint64 `cbor:"1,keyasint"`
+	Attempt uint64 `cbor:"2,keyasint"`
+}
+
+// maxMade is how many nodes' attempts are remembered: more than change one space while
+// one of them waits for an answer.
+const maxMade = 64
+
+// Check implements wire.Checker.
+func (r *root) Check() error {
+	if len(r.Made) > maxMade || r.Bytes < 0 || len(r.Sig) != peer.SignatureSize {
+		return fmt.Errorf("%w: a root out of its limits", ErrDamaged)
+	}
+	return r.Tree.Check()
+}
+
+// hash is what the author signs.
+func (r *root) hash(space id.Hash) id.Hash {
+	list := []any{space, r.Number, r.Tree.Root.Object, r.Tree.Root.Hash, r.Tree.Root.Key[:], r.Tree.Levels, r.Tree.Count,
+		r.Author[:], r.History, r.Moved, r.Bytes, r.version}
+	for _, m := range r.Made {
+		list = append(list, m.Who, m.Attempt)
+	}
+	return id.HashOf("space root", list...)
+}
+
+// has reports whether an attempt became a root, this one or one before it.
+func (r *root) has(m made) bool { return slices.Contains(r.Made, m) }
+
+// with is a list of attempts with one more, the latest first.
+func with(list []made, m made) []made {
+	out := []made{m}
+	for _, x := range list {
+		if x.Who != m.Who && len(out) < maxMade {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// replace signs a root and puts it in place of a version.
+func (sp *Space) replace(t *task.T, r *root, replaces uint64) (*root, error) {
+	next := *r
+	next.Author, next.version = sp.person.Signer.Public(), replaces+1
+	h := next.hash(sp.id)
+	next.Sig = sp.person.Signer.Sign(h[:])
+	b := lock(sp.s.cfg.Locker, sp.secrets.Read, "root", &next)
+	_, err := sp.s.cfg.Past.Change(t, sp.part("root"), sp.handle.Copies, replaces, b, sp.signer)
+	var other *past.ConflictError
+	if errors.As(err, &other) {
+		now, bad := sp.openRoot(t, other.Current)
+		return now, errors.Join(past.ErrConflict, bad)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &next, nil
+}
+
+// openRoot reads a root; that of a space in which nothing was stored yet is empty.
+func (sp *Space) openRoot(t *task.T, f past.Found) (*root, error) {
+	if f.Certificate == nil {
+		return &root{}, nil
+	}
+	if sp.current != nil && sp.current.version == f.Certificate.Version && f.Certificate.Owner == sp.charter.Writer {
+		return sp.current, nil // two of one version there are not
+	}
+	r := new(root)
+	if err := unlock(sp.s.cfg.Locker, sp.secrets.Read, "root", f.Content, r); err != nil {
+		return nil, err
+	}
+	r.version = f.Certificate.Version
+	if !sp.charter.writes(r.Author) {
+		if err := sp.refresh(t); err != nil {
+			return nil, err
+		}
+	}
+	if h := r.hash(sp.id); !sp.charter.writes(r.Author) || !sp.s.cfg.Verifier.Verify(r.Author, h[:], r.Sig) {
+		return nil, ErrForged
+	}
+	if sp.current == nil || sp.current.version < r.version {
+		sp.current = r
+	}
+	return r, nil
+}
+
+// now reads the root as it is now. It is empty in a space in which nothing was stored.
+func (sp *Space) now(t *task.T) (*root, error) {
+	for {
+		writer := sp.charter.Writer
+		f, err := sp.s.cfg.Past.Current(t, past.Name{Owner: writer, Part: sp.part("root"), Copies: sp.handle.Copies})
+		if err != nil && !errors.Is(err, past.ErrNotFound) {
+			return nil, err
+		}
+		r, err := sp.openRoot(t, f)
+		if err != nil || !r.Moved {
+			return r, err
+		}
+		if err := sp.refresh(t); err != nil {
+			return nil, err
+		}
+		if sp.charter.Writer == writer {
+			return r, nil
+		}
+		sp.current = nil
+	}
+}
+
+// close makes the last root under a key, and returns it.
+func (sp *Space) close(t *task.T) (*root, error) {
+	r, err := sp.now(t)
+	for range maxRounds {
+		if err != nil {
+			return nil, err
+		}
+		if r.Moved {
+			return r, nil
+		}
+		last := *r
+		last.Moved = true
+		after, err := sp.replace(t, &last, r.version)
+		switch {
+		case err == nil:
+			sp.current = after
+			return after, nil
+		case !errors.Is(err, past.ErrConflict):
+			return nil, err
+		}
+		r = after
+	}
+	return nil, ErrUncertain
+}

@@ -1,0 +1,297 @@
+package space
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/past"
+	"github.com/phyllo-net/phyllo/app/space/piece"
+	"github.com/phyllo-net/phyllo/app/space/tree"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+// work bounds what is computed, or lies in a queue before that.
+const work = 5 * time.Minute
+
+// Spaces are the spaces that people of one node have open. All methods, and those of what
+// it returns, belong to the node's loop; those that take a *task.T wait. No messages are
+// its own: it is mounted for the sake of its tasks.
+type Spaces struct {
+	cfg   Config
+	ep    kbr.Endpoint
+	who   uint64 // names this run of the node in roots
+	tries uint64
+	nodes cache
+	open  []*Space
+}
+
+// New returns Spaces that are to be mounted on one node. The error is one of
+// Config.Validate.
+func New(c Config) (*Spaces, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	return &Spaces{cfg: c, nodes: newCache(c.Nodes)}, nil
+}
+
+// Start implements kbr.App.
+func (s *Spaces) Start(ep kbr.Endpoint) {
+	s.ep = ep
+	b := s.cfg.Locker.NewSecret()
+	for _, x := range b[:8] {
+		s.who = s.who<<8 | uint64(x)
+	}
+}
+
+// Stop implements kbr.App.
+func (s *Spaces) Stop() {}
+
+// Deliver implements kbr.App: nothing is said to it.
+func (s *Spaces) Deliver(d *kbr.Delivery) { d.Refuse(1, "spaces have no messages") }
+
+// Update implements kbr.App.
+func (s *Spaces) Update(*peer.Handle, bool) {}
+
+// Person is somebody who has spaces.
+type Person struct {
+	Name   string
+	Signer peer.Signer
+	Seals  []SealPair // all of his, the newest last
+}
+
+// SealPair is one of a person's sealing pairs.
+type SealPair struct {
+	Number uint64
+	Opener peer.Opener
+}
+
+// seal returns the pair to which something new is sealed.
+func (p Person) seal() SealPair { return p.Seals[len(p.Seals)-1] }
+
+// Space is a space that a person has open.
+type Space struct {
+	s      *Spaces
+	handle Handle
+	id     id.Hash
+	person Person
+
+	charter *charter // as it was read last
+	secrets access
+	signer  peer.Signer // nil: the person only reads
+	cutter  *piece.Cutter
+
+	queue   []*op
+	busy    bool // a task makes the changes of the queue
+	current *root
+}
+
+// Handle says how others find the space.
+func (sp *Space) Handle() Handle { return sp.handle }
+
+// ID is the space's id.
+func (sp *Space) ID() id.Hash { return sp.id }
+
+// Owner is who made the space.
+func (sp *Space) Owner() peer.Key { return sp.handle.Owner }
+
+// Writes reports whether the person may change the space.
+func (sp *Space) Writes() bool { return sp.signer != nil }
+
+// Name is what the space's owner calls it.
+func (sp *Space) Name() string { return sp.charter.Name }
+
+// Made is when it was made.
+func (sp *Space) Made() time.Time { return time.UnixMilli(sp.charter.Made) }
+
+// Convergent reports whether equal pieces are stored once.
+func (sp *Space) Convergent() bool { return sp.charter.Convergent }
+
+// each runs f for 0 to n-1, some at once, each as a task, and returns the first error.
+func (s *Spaces) each(t *task.T, n int, f func(t *task.T, i int) error) error {
+	if n == 1 {
+		return f(t, 0)
+	}
+	next := 0
+	var failed error
+	workers := min(n, s.cfg.Window)
+	_, err := task.Gather(t, time.Hour, workers, func(_ int, resolve func(struct{}, error)) {
+		s.ep.Go(func(t *task.T) error {
+			for next < n && failed == nil {
+				i := next
+				next++
+				if err := f(t, i); err != nil && failed == nil {
+					failed = err
+				}
+			}
+			return nil
+		}, func(err error) { resolve(struct{}{}, err) })
+	}, nil)
+	return errors.Join(err, failed)
+}
+
+// store keeps something sealed. It returns how many copies were made.
+func (sp *Space) store(t *task.T, kind string, plain []byte, size int64, o Storing) (piece.Ref, int, error) {
+	l, secrets, convergent := sp.s.cfg.Locker, sp.secrets, sp.charter.Convergent && kind != kindNode
+	ref := piece.Ref{Size: size}
+	if !convergent {
+		ref.Key = l.NewSecret()
+	}
+	sealed, err := task.Work(t, work, func() ([]byte, error) {
+		if convergent {
+			ref.Key = secrets.Read.Derive("convergent", []byte(kind), plain)
+		}
+		return l.Lock(ref.Key, []byte(kind), plain), nil
+	})
+	if err != nil {
+		return piece.Ref{}, 0, err
+	}
+	f := past.File{Part: sp.part("object"), Content: sealed, Copies: o.copies(), Expires: o.Expires}
+	var done past.Stored
+	if convergent {
+		done, err = sp.s.cfg.Past.Store(t, sp.shared(f), sealed)
+	} else {
+		done, err = sp.s.cfg.Past.Insert(t, f, sp.signer)
+	}
+	if errors.Is(err, past.ErrTooFew) && !errors.Is(err, past.ErrFull) && len(done.Receipts) > f.Copies/2 {
+		err = nil // most are made, and the rest follow when their nodes are back
+	}
+	if err != nil {
+		return piece.Ref{}, 0, err
+	}
+	ref.Object, ref.Hash = done.Certificate.ID(), done.Certificate.Content
+	return ref, len(done.Receipts), nil
+}
+
+// fetch reads something sealed.
+func (s *Spaces) fetch(t *task.T, kind string, r piece.Ref) ([]byte, error) {
+	f, err := s.cfg.Past.Lookup(t, r.Object)
+	if err != nil {
+		return nil, err
+	}
+	if f.Certificate.Content != r.Hash {
+		return nil, errors.Join(ErrDamaged, errors.New("its owner has signed another content"))
+	}
+	return task.Work(t, work, func() ([]byte, error) {
+		b, err := s.cfg.Locker.Unlock(r.Key, []byte(kind), f.Content)
+		if err != nil {
+			return nil, errors.Join(ErrDamaged, err)
+		}
+		return b, nil
+	})
+}
+
+// Kinds of sealed objects.
+const (
+	kindPiece = "piece"
+	kindList  = "list"
+	kindNode  = "directory"
+)
+
+// store is a tree.Store for one task.
+type store struct {
+	sp *Space
+	t  *task.T
+	// saved are the nodes saved so far.
+	saved []piece.Ref
+}
+
+// Load implements tree.Store.
+func (s *store) Load(refs []piece.Ref) ([]*tree.Node, error) {
+	nodes := make([]*tree.Node, len(refs))
+	var missing []int
+	for i, r := range refs {
+		if nodes[i] = s.sp.s.nodes.get(r.Object); nodes[i] == nil {
+			missing = append(missing, i)
+		}
+	}
+	if len(missing) == 0 {
+		return nodes, nil
+	}
+	err := s.sp.s.each(s.t, len(missing), func(t *task.T, i int) error {
+		r := refs[missing[i]]
+		b, err := s.sp.s.fetch(t, kindNode, r)
+		if err != nil {
+			return err
+		}
+		n, err := tree.Decode(b)
+		if err != nil {
+			return err
+		}
+		nodes[missing[i]] = n
+		s.sp.s.nodes.put(r.Object, n)
+		return nil
+	})
+	return nodes, err
+}
+
+// Save implements tree.Store.
+func (s *store) Save(nodes []*tree.Node) ([]piece.Ref, error) {
+	refs := make([]piece.Ref, len(nodes))
+	err := s.sp.s.each(s.t, len(nodes), func(t *task.T, i int) (err error) {
+		refs[i], _, err = s.sp.store(t, kindNode, nodes[i].Encode(), 0, Storing{Copies: int(s.sp.handle.Copies)})
+		if err == nil {
+			s.sp.s.nodes.put(refs[i].Object, nodes[i])
+		}
+		return err
+	})
+	for _, r := range refs {
+		if !r.IsZero() {
+			s.saved = append(s.saved, r)
+		}
+	}
+	return refs, err
+}
+
+// cache remembers nodes: at least as many as it is for, and at most twice as many.
+type cache struct {
+	most     int
+	new, old map[id.Hash]*tree.Node
+}
+
+func newCache(most int) cache { return cache{most: most, new: make(map[id.Hash]*tree.Node)} }
+
+func (c *cache) get(o id.Hash) *tree.Node {
+	if n := c.new[o]; n != nil {
+		return n
+	}
+	n := c.old[o]
+	if n != nil {
+		c.put(o, n)
+	}
+	return n
+}
+
+func (c *cache) put(o id.Hash, n *tree.Node) {
+	if len(c.new) >= c.most {
+		c.old, c.new = c.new, make(map[id.Hash]*tree.Node)
+	}
+	c.new[o] = n
+}
+
+// give reclaims objects that nothing refers to, after a while.
+func (sp *Space) give(refs []piece.Ref) {
+	if len(refs) == 0 {
+		return
+	}
+	refs = slices.Clone(refs)
+	sp.s.ep.Go(func(t *task.T) error {
+		if err := t.Sleep(sp.s.cfg.Grace); err != nil {
+			return err
+		}
+		return sp.s.each(t, len(refs), func(t *task.T, i int) error { return sp.reclaim(t, refs[i]) })
+	}, nil)
+}
+
+// reclaim gives one object back. That it cannot be is no error: there is nobody to tell.
+func (sp *Space) reclaim(t *task.T, r piece.Ref) error {
+	for _, signer := range sp.signers() {
+		if err := sp.s.cfg.Past.Reclaim(t, r.Object, signer); err == nil || errors.Is(err, task.ErrStopped) {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,234 @@
+package space
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/space/piece"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+// Storing says how content is stored.
+type Storing struct {
+	Copies  int       // 1 to MaxCopies; 0: Copies
+	Expires time.Time // zero: it lives until it is reclaimed
+}
+
+func (o Storing) copies() int {
+	if o.Copies == 0 {
+		return Copies
+	}
+	return o.Copies
+}
+
+// Upload is content on its way into a space. Nothing of it is seen until Put gives it a name.
+// Its methods are for one task at a time.
+type Upload struct {
+	sp     *Space
+	o      Storing
+	seen   uint64
+	buf    []byte
+	size   int64
+	levels [][]*slot // by height; what is not in a list yet, in order
+	all    []piece.Ref
+	least  int // copies of the piece that has fewest
+	failed error
+	flying int
+	wake   func()
+	done   bool
+}
+
+// slot is the place of an object that is being stored.
+type slot struct {
+	ref  piece.Ref
+	done bool
+}
+
+// Begin begins new content.
+func (sp *Space) Begin(o Storing) *Upload {
+	return &Upload{sp: sp, o: o, seen: sp.Seen(), least: o.copies()}
+}
+
+// Size is how many bytes were written.
+func (u *Upload) Size() int64 { return u.size }
+
+// Copies is how many copies there are at least of all that was stored so far, of those wanted.
+func (u *Upload) Copies() (have, want int) { return u.least, u.o.copies() }
+
+// Seen is what Space.Seen was when it began.
+func (u *Upload) Seen() uint64 { return u.seen }
+
+// Write appends bytes, which it keeps no reference to. It returns when so much of them is
+// stored that more can be taken. Errors are final: ErrReadOnly, ErrTooFew and others of
+// storage, task.ErrStopped.
+func (u *Upload) Write(t *task.T, b []byte) error {
+	switch {
+	case u.done:
+		return errors.New("space: written to what is finished") // a bug of the caller
+	case u.sp.signer == nil:
+		return ErrReadOnly
+	case u.size+int64(len(b)) > piece.MaxSize:
+		return fmt.Errorf("a file of more than %d bytes: %w", int64(piece.MaxSize), ErrFull)
+	}
+	u.size += int64(len(b))
+	u.buf = append(u.buf, b...)
+	return u.cut(t, false)
+}
+
+// cut stores the pieces that are complete.
+func (u *Upload) cut(t *task.T, end bool) error {
+	for u.failed == nil {
+		n := u.sp.cutter.Cut(u.buf, end)
+		if n == 0 {
+			break
+		}
+		p := u.buf[:n:n]
+		u.buf = u.buf[n:]
+		if err := u.send(t, 0, kindPiece, p, int64(n)); err != nil {
+			return err
+		}
+	}
+	if len(u.buf) == 0 {
+		u.buf = nil // the pieces that are under way have it
+	}
+	return u.failed
+}
+
+// send stores an object of a level, once there is room for it among those under way.
+func (u *Upload) send(t *task.T, level int, kind string, b []byte, size int64) error {
+	if err := u.wait(t, u.sp.s.cfg.Window-1); err != nil {
+		return err
+	}
+	for len(u.levels) <= level {
+		u.levels = append(u.levels, nil)
+	}
+	s := new(slot)
+	u.levels[level] = append(u.levels[level], s)
+	u.flying++
+	u.sp.s.ep.Go(func(t *task.T) error {
+		ref, copies, err := u.sp.store(t, kind, b, size, u.o)
+		u.stored(s, ref, copies, err)
+		return nil
+	}, nil)
+	return u.lists(t, false)
+}
+
+// stored takes note of an object.
+func (u *Upload) stored(s *slot, ref piece.Ref, copies int, err error) {
+	u.flying--
+	switch {
+	case err != nil:
+		u.failed = errors.Join(u.failed, err)
+	case u.done: // it was given up meanwhile
+		u.sp.give([]piece.Ref{ref})
+	default:
+		s.ref, s.done = ref, true
+		u.all = append(u.all, ref)
+		u.least = min(u.least, copies)
+	}
+	if wake := u.wake; wake != nil {
+		u.wake = nil
+		wake()
+	}
+}
+
+// wait waits until no more than n objects are under way.
+func (u *Upload) wait(t *task.T, n int) error {
+	for u.flying > n && u.failed == nil {
+		if _, err := task.Await(t, work, func(resolve func(struct{}, error)) {
+			u.wake = func() { resolve(struct{}{}, nil) }
+		}); err != nil {
+			return err
+		}
+	}
+	return u.failed
+}
+
+// lists stores the lists that are complete, or at the end all that are needed.
+func (u *Upload) lists(t *task.T, end bool) error {
+	for level := 0; level < len(u.levels); level++ {
+		for {
+			n := 0
+			for n < len(u.levels[level]) && n < piece.Fan && u.levels[level][n].done {
+				n++
+			}
+			top := level == len(u.levels)-1
+			if n < piece.Fan && (!end || n == 0 || n == 1 && top) {
+				break
+			}
+			refs := make([]piece.Ref, n)
+			for i, s := range u.levels[level][:n] {
+				refs[i] = s.ref
+			}
+			u.levels[level] = u.levels[level][n:]
+			b, size := piece.NewList(refs)
+			if err := u.send(t, level+1, kindList, b, size); err != nil {
+				return err
+			}
+			if end {
+				if err := u.wait(t, 0); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// Finish stores what is left and returns the content, to be given to Put. Errors are
+// those of Write.
+func (u *Upload) Finish(t *task.T) (piece.Content, error) {
+	if err := u.cut(t, true); err != nil {
+		return piece.Content{}, err
+	}
+	if err := u.wait(t, 0); err != nil {
+		return piece.Content{}, err
+	}
+	if err := u.lists(t, true); err != nil {
+		return piece.Content{}, err
+	}
+	u.done = true
+	if u.size == 0 {
+		return piece.Content{}, nil
+	}
+	top := len(u.levels) - 1
+	return piece.Content{Ref: u.levels[top][0].ref, Height: uint8(top)}, nil
+}
+
+// Append appends content that is stored already, without moving it; its lists are made
+// anew. The upload must end where a piece does: it is then as if Write had been called with it.
+// From then on the content belongs to the upload.
+func (u *Upload) Append(t *task.T, c piece.Content) error {
+	if err := u.cut(t, true); err != nil {
+		return err
+	}
+	refs, lists, err := u.sp.s.leaves(t, c)
+	if err != nil {
+		return err
+	}
+	u.size += c.Ref.Size
+	for _, r := range refs {
+		if len(u.levels) == 0 {
+			u.levels = append(u.levels, nil)
+		}
+		u.levels[0] = append(u.levels[0], &slot{ref: r, done: true})
+		u.all = append(u.all, r)
+		if err := u.lists(t, false); err != nil {
+			return err
+		}
+	}
+	u.sp.give(lists)
+	return nil
+}
+
+// Discard gives the content up, and back. It does nothing after it was put.
+func (u *Upload) Discard() {
+	if u.done = true; !u.sp.charter.Convergent {
+		u.sp.give(u.all)
+	}
+	u.all = nil
+}
+
+// Keep says that the content has a name now: Discard leaves it alone.
+func (u *Upload) Keep() { u.all, u.done = nil, true }

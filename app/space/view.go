@@ -1,0 +1,178 @@
+package space
+
+import (
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/phyllo-net/phyllo/app/space/tree"
+	"github.com/phyllo-net/phyllo/peer"
+)
+
+// view is a tree with changes that are being made to it, and not yet written.
+type view struct {
+	tree    tree.Tree
+	s       tree.Store
+	edits   []tree.Edit // sorted by name
+	now     int64       // Unix milliseconds
+	number  uint64      // of the last change
+	author  peer.Key
+	history bool
+	keep    int
+	bytes   int64
+	dropped []*tree.Version // are in the tree no more
+}
+
+// at returns where a name stands among the edits, or would.
+func (v *view) at(name string) (i int, there bool) {
+	i = sort.Search(len(v.edits), func(i int) bool { return v.edits[i].Name >= name })
+	return i, i < len(v.edits) && v.edits[i].Name == name
+}
+
+// get returns the entry of a name, or nil.
+func (v *view) get(name string) (*tree.Entry, error) {
+	if i, there := v.at(name); there {
+		return v.edits[i].Entry, nil
+	}
+	es, err := v.tree.Get(v.s, name)
+	if err != nil {
+		return nil, err
+	}
+	return es[0], nil
+}
+
+// set gives a name another entry; nil: none.
+func (v *view) set(name string, e *tree.Entry) {
+	i, there := v.at(name)
+	if there {
+		v.edits[i].Entry = e
+		return
+	}
+	v.edits = slices.Insert(v.edits, i, tree.Edit{Name: name, Entry: e})
+}
+
+// each visits the entries whose names begin with prefix, until visit returns false. visit may
+// set the entry that it is shown, and no others.
+func (v *view) each(prefix string, visit func(*tree.Entry) bool) error {
+	i, _ := v.at(prefix)
+	more := true
+	// changed visits those of the edits that are before a name, or all.
+	changed := func(before string, all bool) {
+		for more && i < len(v.edits) && strings.HasPrefix(v.edits[i].Name, prefix) && (all || v.edits[i].Name < before) {
+			if e := v.edits[i].Entry; e != nil {
+				more = visit(e)
+			}
+			i++
+		}
+	}
+	err := v.tree.Prefix(v.s, prefix, func(e *tree.Entry) bool {
+		changed(e.Name, false)
+		if j, there := v.at(e.Name); more && !there {
+			more = visit(e)
+			if _, there := v.at(e.Name); there {
+				i = j + 1
+			}
+		}
+		return more
+	})
+	changed("", true)
+	return err
+}
+
+// alive reports whether a version stands for something at this time.
+func alive(x *tree.Version, now int64) bool {
+	return !x.Removed && (x.Expires == 0 || x.Expires > now)
+}
+
+// current is what stands under a name, or nil.
+func (v *view) current(name string) (*tree.Version, error) {
+	e, err := v.get(name)
+	if err != nil || e == nil || !alive(e.Current(), v.now) {
+		return nil, err
+	}
+	return e.Current(), nil
+}
+
+// free returns ErrClash if a name cannot be had: a part of it is a file, or it is a file's
+// and something is below it.
+func (v *view) free(name string) error {
+	for i, c := range name {
+		if c != '/' || i == 0 || i == len(name)-1 {
+			continue
+		}
+		x, err := v.current(name[:i])
+		if err != nil {
+			return err
+		}
+		if x != nil {
+			return ErrClash
+		}
+	}
+	if folder := strings.HasSuffix(name, "/"); folder {
+		x, err := v.current(strings.TrimSuffix(name, "/"))
+		if err == nil && x != nil {
+			err = ErrClash
+		}
+		return err
+	}
+	clash := false
+	err := v.each(name+"/", func(e *tree.Entry) bool {
+		clash = alive(e.Current(), v.now)
+		return !clash
+	})
+	if err == nil && clash {
+		err = ErrClash
+	}
+	return err
+}
+
+// put makes a version current. seen is the number of the newest change that its author
+// knew of: what was put by others after that is kept among the versions in any case.
+func (v *view) put(name string, x tree.Version, seen uint64) (*tree.Version, error) {
+	have, err := v.get(name)
+	if err != nil {
+		return nil, err
+	}
+	v.number++
+	x.Number, x.Author, x.Time = v.number, v.author, v.now
+	e := &tree.Entry{Name: name, Versions: []*tree.Version{&x}}
+	keep := 1
+	if have != nil {
+		e.Versions = append(e.Versions, have.Versions...)
+		for _, old := range have.Versions {
+			if v.history || old.Number > seen {
+				keep++
+			}
+		}
+	}
+	v.bytes += x.Size()
+	v.cut(e, min(keep, v.keep))
+	return &x, nil
+}
+
+// cut sets an entry with its newest versions alone.
+func (v *view) cut(e *tree.Entry, n int) {
+	kept, dropped := e.Keep(n)
+	v.drop(dropped...)
+	v.set(e.Name, kept)
+}
+
+func (v *view) drop(xs ...*tree.Version) {
+	for _, x := range xs {
+		v.bytes -= x.Size()
+		v.dropped = append(v.dropped, x)
+	}
+}
+
+// erase removes a name with all its versions, or leaves a mark in a space with history.
+func (v *view) erase(e *tree.Entry) *tree.Version {
+	if v.history {
+		v.number++
+		mark := &tree.Version{Number: v.number, Author: v.author, Time: v.now, Removed: true}
+		v.cut(&tree.Entry{Name: e.Name, Versions: append([]*tree.Version{mark}, e.Versions...)}, v.keep)
+		return mark
+	}
+	v.drop(e.Versions...)
+	v.set(e.Name, nil)
+	return e.Current()
+}
