@@ -4,6 +4,8 @@ import (
 	"errors"
 
 	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/app/past/client"
+	"github.com/phyllo-net/phyllo/app/past/msg"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/task"
@@ -27,27 +29,27 @@ func promised(st store.Store, o id.Hash) (t certificate.Term, err error) {
 // concerns reports whether a mutable object is this node's to vote about: it is near the
 // object, or has it.
 func (p *Past) concerns(o id.Hash, copies uint8) bool {
-	return p.shelf.find(o) != nil || contains(p.replicas(o.Place(), int(copies), int(copies)), p.ep.Self().ID)
+	return p.shelf.find(o) != nil || client.Contains(p.asker.Replicas(o.Place(), int(copies), int(copies)), p.ep.Self().ID)
 }
 
 // mayRule reports whether a node is so near to an object that it may be its root, as far as
 // this node can know.
 func (p *Past) mayRule(n id.ID, o id.Hash, copies uint8) bool {
-	set := p.replicas(o.Place(), int(copies), slack)
-	return set == nil || contains(set, n)
+	set := p.asker.Replicas(o.Place(), int(copies), slack)
+	return set == nil || client.Contains(set, n)
 }
 
-func (p *Past) onPrepare(t *task.T, a asker, m *prepare) (wire.Message, uint16) {
+func (p *Past) onPrepare(t *task.T, a asker, m *msg.Prepare) (wire.Message, uint16) {
 	switch {
 	case !p.loaded || p.stopped:
-		return nil, refusedBusy
+		return nil, msg.RefusedBusy
 	case !a.origin || a.node != m.Term.Root || !p.mayRule(a.node, m.Object, m.Copies):
-		return nil, refusedStranger
+		return nil, msg.RefusedStranger
 	case !p.concerns(m.Object, m.Copies):
-		return nil, refusedNotHolder
+		return nil, msg.RefusedNotHolder
 	}
 	if p.busy.take(t, m.Object) != nil {
-		return nil, refusedBusy
+		return nil, msg.RefusedBusy
 	}
 	defer p.busy.leave(m.Object)
 	st := p.cfg.Store
@@ -63,31 +65,31 @@ func (p *Past) onPrepare(t *task.T, a asker, m *prepare) (wire.Message, uint16) 
 	})
 	switch {
 	case errors.Is(err, errHigher):
-		return &higher{Term: before}, 0
+		return &msg.Higher{Term: before}, 0
 	case err != nil:
-		return nil, refusedFailed
+		return nil, msg.RefusedFailed
 	case p.shelf.find(m.Object) == nil:
-		return &promise{Life: p.life, Sure: p.settled}, 0
+		return &msg.Promise{Life: p.life, Sure: p.settled}, 0
 	}
 	k, content, err := p.body(t, m.Object, true)
 	if err != nil || k.Cert.Kind != certificate.Mutable {
-		return nil, refusedFailed
+		return nil, msg.RefusedFailed
 	}
-	return &promise{Life: p.life, Sure: true, Cert: k.Cert, Content: content, Ruling: k.Ruling}, 0
+	return &msg.Promise{Life: p.life, Sure: true, Cert: k.Cert, Content: content, Ruling: k.Ruling}, 0
 }
 
-func (p *Past) onAccept(t *task.T, m *accept) (wire.Message, uint16) {
+func (p *Past) onAccept(t *task.T, m *msg.Accept) (wire.Message, uint16) {
 	if !p.mayRule(m.Ruling.Term.Root, m.Cert.ID(), m.Cert.Copies) {
-		return nil, refusedStranger
+		return nil, msg.RefusedStranger
 	}
 	code, before := p.adopt(t, m.Cert, m.Content, m.Ruling)
 	switch {
-	case code == refusedLater:
-		return &higher{Term: before}, 0
+	case code == msg.RefusedLater:
+		return &msg.Higher{Term: before}, 0
 	case code != 0:
 		return nil, code
 	}
-	return &accepted{Life: p.life}, 0
+	return &msg.Accepted{Life: p.life}, 0
 }
 
 // later reports whether a version under a ruling comes after what is kept.
@@ -105,16 +107,16 @@ func (p *Past) adopt(t *task.T, c *certificate.Certificate, content []byte, r *c
 	o := c.ID()
 	switch {
 	case !p.loaded || p.stopped:
-		return refusedBusy, before
+		return msg.RefusedBusy, before
 	case c.Kind != certificate.Mutable || r == nil:
-		return refusedInvalid, before
+		return msg.RefusedInvalid, before
 	case !p.concerns(o, c.Copies):
-		return refusedNotHolder, before
+		return msg.RefusedNotHolder, before
 	case c.Date > p.ep.Wall().Add(p.cfg.Skew).UnixMilli():
-		return refusedClock, before
+		return msg.RefusedClock, before
 	}
 	if p.busy.take(t, o) != nil {
-		return refusedBusy, before
+		return msg.RefusedBusy, before
 	}
 	defer p.busy.leave(o)
 	e := p.shelf.find(o)
@@ -123,9 +125,9 @@ func (p *Past) adopt(t *task.T, c *certificate.Certificate, content []byte, r *c
 		if e.ruling.Term == r.Term && e.version == c.Version {
 			return 0, before // it is here already
 		}
-		return refusedLater, e.ruling.Term
+		return msg.RefusedLater, e.ruling.Term
 	case e == nil && !p.room(c.Size):
-		return refusedFull, before
+		return msg.RefusedFull, before
 	}
 	k, st, ring, v := &kept{Cert: c, Ruling: r}, p.cfg.Store, p.cfg.Ring, p.cfg.Verifier
 	_, err := task.Work(t, disk, func() (_ struct{}, err error) {
@@ -148,12 +150,12 @@ func (p *Past) adopt(t *task.T, c *certificate.Certificate, content []byte, r *c
 		p.keep(k.entry(ring))
 		return 0, before
 	case errors.Is(err, errHigher):
-		return refusedLater, before
+		return msg.RefusedLater, before
 	case errors.Is(err, certificate.ErrCertificate), errors.Is(err, certificate.ErrContent), errors.Is(err, certificate.ErrRuling):
 		p.stats.BadInput++
-		return refusedInvalid, before
+		return msg.RefusedInvalid, before
 	case errors.Is(err, store.ErrFull):
-		return refusedFull, before
+		return msg.RefusedFull, before
 	}
-	return refusedFailed, before
+	return msg.RefusedFailed, before
 }

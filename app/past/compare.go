@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"math/bits"
 
+	"github.com/phyllo-net/phyllo/app/past/msg"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/wire"
@@ -15,19 +16,8 @@ import (
 // that differs is listed if it is short, and else cut into parts of its own. What is
 // equal costs 200 bytes, whatever there is of it.
 
-const (
-	// parts is the number of parts of an arc that are compared at once.
-	parts = 16
-	// maxListed is the largest number of objects of one part that are listed.
-	maxListed = 32
-	// sumSize is that of the sum of one part: how many objects, and the exclusive or of
-	// their marks.
-	sumSize = 4 + 8
-	// itemSize is that of an item of a listing.
-	itemSize = len(id.Hash{}) + stateSize + 1
-	// maxDepth bounds the cutting of arcs: 4 bits of 128 each.
-	maxDepth = 32
-)
+// maxDepth bounds the cutting of arcs: 4 bits of 128 each.
+const maxDepth = 32
 
 // item is one line of a listing: an object, its state, and how many copies it has.
 type item struct {
@@ -44,9 +34,9 @@ func appendItem(b []byte, e *entry) []byte {
 
 // readItems reads a listing whose length was checked.
 func readItems(b []byte) []item {
-	list := make([]item, 0, len(b)/itemSize)
-	for ; len(b) > 0; b = b[itemSize:] {
-		x := item{state: state(binary.BigEndian.Uint64(b[len(id.Hash{}):])), copies: b[itemSize-1]}
+	list := make([]item, 0, len(b)/msg.ItemSize)
+	for ; len(b) > 0; b = b[msg.ItemSize:] {
+		x := item{state: state(binary.BigEndian.Uint64(b[len(id.Hash{}):])), copies: b[msg.ItemSize-1]}
 		copy(x.object[:], b)
 		list = append(list, x)
 	}
@@ -103,9 +93,9 @@ func (e *entry) mark() uint64 {
 
 // sums are those of the parts of an arc, over entries of that arc.
 func (c cut) sums(es []*entry) []byte {
-	b := make([]byte, parts*sumSize)
+	b := make([]byte, msg.Parts*msg.SumSize)
 	for _, e := range es {
-		at := b[c.part(e.object.Place())*sumSize:]
+		at := b[c.part(e.object.Place())*msg.SumSize:]
 		binary.BigEndian.PutUint32(at, binary.BigEndian.Uint32(at)+1)
 		binary.BigEndian.PutUint64(at[4:], binary.BigEndian.Uint64(at[4:])^e.mark())
 	}
@@ -160,28 +150,28 @@ func (p *Past) fellow(a asker) *peer.Handle {
 	return nil
 }
 
-func (p *Past) onCompare(a asker, m *compare) (wire.Message, uint16) {
+func (p *Past) onCompare(a asker, m *msg.Compare) (wire.Message, uint16) {
 	h := p.fellow(a)
 	switch {
 	case h == nil:
-		return nil, refusedStranger
+		return nil, msg.RefusedStranger
 	case !p.loaded:
-		return nil, refusedBusy
+		return nil, msg.RefusedBusy
 	}
 	c, es := cutOf(m.Arc), p.shared(m.Arc, h)
 	own := c.sums(es)
-	out := &differs{Widest: uint8(p.widest), Sure: p.old}
-	for part := range parts {
-		at := part * sumSize
-		if bytes.Equal(own[at:at+sumSize], m.Sums[at:at+sumSize]) {
+	out := &msg.Differs{Widest: uint8(p.widest), Sure: p.old}
+	for part := range msg.Parts {
+		at := part * msg.SumSize
+		if bytes.Equal(own[at:at+msg.SumSize], m.Sums[at:at+msg.SumSize]) {
 			continue
 		}
-		if binary.BigEndian.Uint32(own[at:]) > maxListed && c.shift > 0 {
+		if binary.BigEndian.Uint32(own[at:]) > msg.MaxListed && c.shift > 0 {
 			out.Deeper |= 1 << part
 			continue
 		}
 		for _, e := range es {
-			if c.part(e.object.Place()) == part && len(out.Items) < maxItems*itemSize {
+			if c.part(e.object.Place()) == part && len(out.Items) < msg.MaxItems*msg.ItemSize {
 				out.Items = appendItem(out.Items, e)
 			}
 		}
@@ -189,16 +179,16 @@ func (p *Past) onCompare(a asker, m *compare) (wire.Message, uint16) {
 	return out, 0
 }
 
-func (p *Past) onStrays(a asker, m *strays) (wire.Message, uint16) {
+func (p *Past) onStrays(a asker, m *msg.Strays) (wire.Message, uint16) {
 	h := p.fellow(a)
 	switch {
 	case h == nil:
-		return nil, refusedStranger
+		return nil, msg.RefusedStranger
 	case !p.loaded:
-		return nil, refusedBusy
+		return nil, msg.RefusedBusy
 	}
 	own, his := p.keysOf(p.ep.Self()), p.keysOf(h)
-	out := new(items)
+	out := new(msg.Items)
 	i, have := p.shelf.at(m.After)
 	if have {
 		i++
@@ -206,7 +196,7 @@ func (p *Past) onStrays(a asker, m *strays) (wire.Message, uint16) {
 	for _, e := range p.shelf.list[i:] {
 		switch {
 		case own.due(e) || !his.due(e):
-		case len(out.Items) == maxItems*itemSize:
+		case len(out.Items) == msg.MaxItems*msg.ItemSize:
 			out.More = true
 			return out, 0
 		default:
@@ -216,11 +206,11 @@ func (p *Past) onStrays(a asker, m *strays) (wire.Message, uint16) {
 	return out, 0
 }
 
-func (p *Past) onHave(m *have) (wire.Message, uint16) {
+func (p *Past) onHave(m *msg.Have) (wire.Message, uint16) {
 	if !p.loaded {
-		return nil, refusedBusy
+		return nil, msg.RefusedBusy
 	}
-	out := new(having)
+	out := new(msg.Having)
 	for _, o := range m.Objects {
 		out.States = binary.BigEndian.AppendUint64(out.States, uint64(p.shelf.state(o)))
 	}

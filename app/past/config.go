@@ -70,9 +70,6 @@ const (
 	PromiseTable store.Table = "past/promise"
 )
 
-// MaxContent is the largest content that is stored, in bytes: it travels in one message.
-const MaxContent = 40 << 10
-
 // Default returns a Config with all numbers set.
 func Default() Config {
 	const day = 24 * time.Hour

@@ -86,8 +86,9 @@
 //
 // # Use
 //
-// A Past is an application of a node (kbr.App). These are for tasks of the same node; an
-// edge calls them through host.Call.
+// A Past is an application of a node (kbr.App). It is the half that keeps, and has a client
+// (package client), the half that asks; what they say to each other is in package msg. These
+// are for tasks of the same node; an edge calls them through host.Call.
 //
 //	func New(Config) (*Past, error)
 //	func (*Past) Insert(t *task.T, f File, owner peer.Signer) (Stored, error)

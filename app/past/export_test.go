@@ -2,6 +2,7 @@ package past
 
 import (
 	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/app/past/msg"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
@@ -23,84 +24,86 @@ func (p *Past) Keeps(o id.Hash) bool {
 // What tests send as nodes of their own.
 
 // AskGet asks for an object.
-func AskGet(o id.Hash) []byte { return encode(&get{Object: o}) }
+func AskGet(o id.Hash) []byte { return msg.Encode(&msg.Get{Object: o}) }
 
 // AskPut asks to keep an object.
 func AskPut(c *certificate.Certificate, content []byte) []byte {
-	return encode(&put{Cert: c, Content: content})
+	return msg.Encode(&msg.Put{Cert: c, Content: content})
 }
 
 // AskReclaim gives an object back.
-func AskReclaim(r *certificate.Reclaim) []byte { return encode(&reclaim{Reclaim: r}) }
+func AskReclaim(r *certificate.Reclaim) []byte { return msg.Encode(&msg.Reclaim{Reclaim: r}) }
 
 // AskWhere asks who is near a key.
-func AskWhere(key id.ID) []byte { return encode(&where{Key: key, Copies: 5}) }
+func AskWhere(key id.ID) []byte { return msg.Encode(&msg.Where{Key: key, Copies: 5}) }
 
 // AskCompare compares everything with somebody who has nothing.
 func AskCompare() []byte {
-	return encode(&compare{Arc: id.Range{Full: true}, Sums: make([]byte, parts*sumSize)})
+	return msg.Encode(&msg.Compare{Arc: id.Range{Full: true}, Sums: make([]byte, msg.Parts*msg.SumSize)})
 }
 
 // AskStrays asks for what a node keeps too much of.
-func AskStrays() []byte { return encode(&strays{}) }
+func AskStrays() []byte { return msg.Encode(&msg.Strays{}) }
 
 // SaysObject gives an object.
 func SaysObject(c *certificate.Certificate, content []byte) []byte {
-	return encode(&object{Cert: c, Content: content})
+	return msg.Encode(&msg.Object{Cert: c, Content: content})
 }
 
 // SaysAbsent denies an object, and is sure.
-func SaysAbsent(r *certificate.Reclaim) []byte { return encode(&absent{Sure: true, Reclaim: r}) }
+func SaysAbsent(r *certificate.Reclaim) []byte {
+	return msg.Encode(&msg.Absent{Sure: true, Reclaim: r})
+}
 
 // SaysNodes names nodes.
-func SaysNodes(hs ...*peer.Handle) []byte { return encode(&nodes{Nodes: hs}) }
+func SaysNodes(hs ...*peer.Handle) []byte { return msg.Encode(&msg.Nodes{Nodes: hs}) }
 
 // SaysStored gives a receipt.
-func SaysStored(r *certificate.Receipt) []byte { return encode(&stored{Receipt: r}) }
+func SaysStored(r *certificate.Receipt) []byte { return msg.Encode(&msg.Stored{Receipt: r}) }
 
 // SaysExists says that something else is there.
-func SaysExists(c *certificate.Certificate) []byte { return encode(&exists{Cert: c}) }
+func SaysExists(c *certificate.Certificate) []byte { return msg.Encode(&msg.Exists{Cert: c}) }
 
 // SaysHaving says that each of n objects is kept in a state.
 func SaysHaving(n int) []byte {
-	m := &having{States: make([]byte, n*stateSize)}
-	return encode(m)
+	m := &msg.Having{States: make([]byte, n*msg.StateSize)}
+	return msg.Encode(m)
 }
 
 // KindOf names a message for the tests.
 func KindOf(b []byte) string {
-	m, err := table.Decode(b)
+	m, err := msg.Decode(b)
 	if err != nil {
 		return "malformed"
 	}
 	switch m.(type) {
-	case *where:
+	case *msg.Where:
 		return "where"
-	case *put:
+	case *msg.Put:
 		return "put"
-	case *get:
+	case *msg.Get:
 		return "get"
-	case *reclaim:
+	case *msg.Reclaim:
 		return "reclaim"
-	case *compare:
+	case *msg.Compare:
 		return "compare"
-	case *strays:
+	case *msg.Strays:
 		return "strays"
-	case *have:
+	case *msg.Have:
 		return "have"
-	case *update:
+	case *msg.Update:
 		return "update"
-	case *settle:
+	case *msg.Settle:
 		return "settle"
 	}
 	return "answer"
 }
 
 // Decode reads a message.
-func Decode(b []byte) (wire.Message, error) { return table.Decode(b) }
+func Decode(b []byte) (wire.Message, error) { return msg.Decode(b) }
 
 // Encode writes a message.
-func Encode(m wire.Message) ([]byte, error) { return table.Encode(m) }
+func Encode(m wire.Message) ([]byte, error) { return msg.Encode(m), nil }
 
 // Some returns the first n objects that the node keeps.
 func (p *Past) Some(n int) (os []id.Hash) {
@@ -112,28 +115,28 @@ func (p *Past) Some(n int) (os []id.Hash) {
 
 // AskPrepare asks for a promise.
 func AskPrepare(o id.Hash, copies uint8, term certificate.Term) []byte {
-	return encode(&prepare{Object: o, Copies: copies, Term: term})
+	return msg.Encode(&msg.Prepare{Object: o, Copies: copies, Term: term})
 }
 
 // AskAccept tells of a ruling.
 func AskAccept(c *certificate.Certificate, content []byte, r *certificate.Ruling) []byte {
-	return encode(&accept{Cert: c, Content: content, Ruling: r})
+	return msg.Encode(&msg.Accept{Cert: c, Content: content, Ruling: r})
 }
 
 // AskUpdate asks for a change.
 func AskUpdate(c *certificate.Certificate, content []byte) []byte {
-	return encode(&update{Cert: c, Content: content})
+	return msg.Encode(&msg.Update{Cert: c, Content: content})
 }
 
 // AskSettle asks for what is current.
-func AskSettle(n Name) []byte { return encode(&settle{Object: n.ID(), Copies: n.Copies}) }
+func AskSettle(n Name) []byte { return msg.Encode(&msg.Settle{Object: n.ID(), Copies: n.Copies}) }
 
 // SaysUpdated says that a change was made.
-func SaysUpdated() []byte { return encode(&updated{}) }
+func SaysUpdated() []byte { return msg.Encode(&msg.Updated{}) }
 
 // SaysVersion gives a version.
 func SaysVersion(c *certificate.Certificate, content []byte, r *certificate.Ruling, life uint64) []byte {
-	return encode(&object{Cert: c, Content: content, Ruling: r, Life: life})
+	return msg.Encode(&msg.Object{Cert: c, Content: content, Ruling: r, Life: life})
 }
 
 // Life is the number of the node's disk.

@@ -4,6 +4,8 @@ import (
 	"errors"
 
 	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/app/past/client"
+	"github.com/phyllo-net/phyllo/app/past/msg"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/task"
@@ -11,31 +13,31 @@ import (
 )
 
 // onGet answers from the own store.
-func (p *Past) onGet(m *get, answer reply) {
+func (p *Past) onGet(m *msg.Get, answer client.Reply) {
 	e := p.shelf.find(m.Object)
 	if e == nil {
-		answer(&absent{Sure: p.knowsAll(m.Object.Place())}, 0)
+		answer(&msg.Absent{Sure: p.knowsAll(m.Object.Place())}, 0)
 		return
 	}
 	p.work(answer, func(t *task.T) (wire.Message, uint16) {
 		k, content, err := p.body(t, m.Object, !m.Bare)
 		switch {
 		case errors.Is(err, errDamaged), errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrCorrupt):
-			return &absent{}, 0
+			return &msg.Absent{}, 0
 		case err != nil:
-			return nil, refusedFailed
+			return nil, msg.RefusedFailed
 		case k.Reclaim != nil:
-			return &absent{Sure: true, Reclaim: k.Reclaim}, 0
+			return &msg.Absent{Sure: true, Reclaim: k.Reclaim}, 0
 		case k.Cert.Expired(p.ep.Wall()):
-			return &absent{Sure: true}, 0
+			return &msg.Absent{Sure: true}, 0
 		}
 		return p.objectOf(k, content), 0
 	})
 }
 
 // objectOf is what this node has, as a message.
-func (p *Past) objectOf(k *kept, content []byte) *object {
-	m := &object{Cert: k.Cert, Content: content, Ruling: k.Ruling}
+func (p *Past) objectOf(k *kept, content []byte) *msg.Object {
+	m := &msg.Object{Cert: k.Cert, Content: content, Ruling: k.Ruling}
 	if k.Ruling != nil {
 		m.Life = p.life
 	}
@@ -47,22 +49,22 @@ func (p *Past) objectOf(k *kept, content []byte) *object {
 // who may have the only replica.
 func (p *Past) knowsAll(key id.ID) bool {
 	set := p.ep.ReplicaSet(key, p.cfg.Copies)
-	if !p.settled || !contains(set, p.ep.Self().ID) {
+	if !p.settled || !client.Contains(set, p.ep.Self().ID) {
 		return false
 	}
 	return p.awayNearer(key, set[len(set)-1].ID) == 0
 }
 
-func (p *Past) onPut(t *task.T, m *put) (wire.Message, uint16) {
+func (p *Past) onPut(t *task.T, m *msg.Put) (wire.Message, uint16) {
 	o := p.take(t, m.Cert, m.Content, true)
 	switch {
 	case o.code != 0:
 		return nil, o.code
 	case o.other != nil:
-		return &exists{Cert: o.other}, 0
+		return &msg.Exists{Cert: o.other}, 0
 	}
 	p.stats.Receipts++
-	return &stored{Receipt: o.receipt}, 0
+	return &msg.Stored{Receipt: o.receipt}, 0
 }
 
 // outcome is what became of an object that was to be kept.
@@ -81,7 +83,7 @@ func (p *Past) take(t *task.T, c *certificate.Certificate, content []byte, recei
 		return outcome{code: code}
 	}
 	if p.busy.take(t, o) != nil {
-		return outcome{code: refusedBusy}
+		return outcome{code: msg.RefusedBusy}
 	}
 	defer p.busy.leave(o)
 	ring, v := p.cfg.Ring, p.cfg.Verifier
@@ -89,20 +91,20 @@ func (p *Past) take(t *task.T, c *certificate.Certificate, content []byte, recei
 		return struct{}{}, errors.Join(c.Fits(content), c.Verify(ring, v))
 	}); err != nil {
 		p.stats.BadInput++
-		return outcome{code: refusedInvalid}
+		return outcome{code: msg.RefusedInvalid}
 	}
 	w := &written{kept: &kept{Cert: c}, fresh: true, content: content}
 	e := p.shelf.find(o)
 	switch {
 	case e != nil && e.gone && c.Date <= e.date:
-		return outcome{code: refusedReclaimed}
+		return outcome{code: msg.RefusedReclaimed}
 	case (e == nil || e.gone) && !p.room(c.Size):
-		return outcome{code: refusedFull}
+		return outcome{code: msg.RefusedFull}
 	case e != nil && !e.gone:
 		k, _, err := p.body(t, o, true)
 		switch {
 		case err != nil:
-			return outcome{code: refusedFailed}
+			return outcome{code: msg.RefusedFailed}
 		case k.Cert.Content != c.Content && (receipt || !c.Over(k.Cert, ring)):
 			return outcome{other: k.Cert}
 		case k.Cert.Content == c.Content && !c.Over(k.Cert, ring):
@@ -118,7 +120,7 @@ func (p *Past) take(t *task.T, c *certificate.Certificate, content []byte, recei
 func (p *Past) commit(t *task.T, o id.Hash, c *certificate.Certificate, w *written, receipt bool) outcome {
 	cert, signer, st, ring, wall := p.cfg.Certificate(), p.cfg.Signer, p.cfg.Store, p.cfg.Ring, p.ep.Wall()
 	if receipt && cert == nil {
-		return outcome{code: refusedBusy}
+		return outcome{code: msg.RefusedBusy}
 	}
 	r, err := task.Work(t, disk, func() (*certificate.Receipt, error) {
 		if w != nil {
@@ -133,9 +135,9 @@ func (p *Past) commit(t *task.T, o id.Hash, c *certificate.Certificate, w *writt
 	})
 	switch {
 	case errors.Is(err, store.ErrFull):
-		return outcome{code: refusedFull}
+		return outcome{code: msg.RefusedFull}
 	case err != nil:
-		return outcome{code: refusedFailed}
+		return outcome{code: msg.RefusedFailed}
 	}
 	if w != nil {
 		p.keep(w.kept.entry(ring))
@@ -153,13 +155,13 @@ func (p *Past) keep(e *entry) {
 func (p *Past) mayTake(o id.Hash, c *certificate.Certificate) uint16 {
 	switch {
 	case !p.loaded || p.stopped:
-		return refusedBusy
+		return msg.RefusedBusy
 	case c.Kind == certificate.Mutable:
-		return refusedInvalid // not by this message
+		return msg.RefusedInvalid // not by this message
 	case !p.holder(o.Place(), int(c.Copies)):
-		return refusedNotHolder
+		return msg.RefusedNotHolder
 	case !p.inTime(c):
-		return refusedClock
+		return msg.RefusedClock
 	}
 	return 0
 }
@@ -169,11 +171,11 @@ func (p *Past) room(size int64) bool {
 	return len(p.shelf.list) < p.cfg.MaxObjects && p.shelf.bytes+size <= p.cfg.Capacity
 }
 
-func (p *Past) onReclaim(t *task.T, m *reclaim) (wire.Message, uint16) {
+func (p *Past) onReclaim(t *task.T, m *msg.Reclaim) (wire.Message, uint16) {
 	if code := p.takeReclaim(t, m.Reclaim); code != 0 {
 		return nil, code
 	}
-	return &reclaimed{}, 0
+	return &msg.Reclaimed{}, 0
 }
 
 // takeReclaim gives an object up, and remembers that, so that no other holder brings it
@@ -182,32 +184,32 @@ func (p *Past) takeReclaim(t *task.T, r *certificate.Reclaim) uint16 {
 	o := r.Of.ID()
 	switch {
 	case !p.loaded || p.stopped:
-		return refusedBusy
+		return msg.RefusedBusy
 	case !p.holder(o.Place(), int(r.Of.Copies)):
-		return refusedNotHolder
+		return msg.RefusedNotHolder
 	case r.Date > p.ep.Wall().Add(p.cfg.Skew).UnixMilli():
-		return refusedClock
+		return msg.RefusedClock
 	}
 	if p.busy.take(t, o) != nil {
-		return refusedBusy
+		return msg.RefusedBusy
 	}
 	defer p.busy.leave(o)
 	ring, v, st := p.cfg.Ring, p.cfg.Verifier, p.cfg.Store
 	if _, err := task.Work(t, disk, func() (struct{}, error) { return struct{}{}, r.Verify(ring, v) }); err != nil {
 		p.stats.BadInput++
-		return refusedInvalid
+		return msg.RefusedInvalid
 	}
 	k := &kept{Reclaim: r}
 	next := k.entry(ring)
 	if e := p.shelf.find(o); e != nil && (e.date > r.Of.Date || e.gone && (e.date == r.Of.Date && e.state >= next.state)) {
 		return 0 // what is here is as new, or was stored again since
 	} else if e == nil && len(p.shelf.list) >= p.cfg.MaxObjects {
-		return refusedFull
+		return msg.RefusedFull
 	}
 	if _, err := task.Work(t, disk, func() (struct{}, error) {
 		return struct{}{}, write(st, o, written{kept: k})
 	}); err != nil {
-		return refusedFailed
+		return msg.RefusedFailed
 	}
 	p.keep(next)
 	return 0

@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/app/past/client"
+	"github.com/phyllo-net/phyllo/app/past/msg"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
@@ -18,14 +20,7 @@ type office struct {
 	term    certificate.Term
 	nodes   []*peer.Handle // the k nearest, this node first
 	holders []*certificate.Member
-	current *version // nil: there is no such object yet
-}
-
-// version is a mutable object as somebody has it.
-type version struct {
-	cert    *certificate.Certificate
-	content []byte
-	ruling  *certificate.Ruling
+	current *certificate.Version // nil: there is no such object yet
 }
 
 // offices are those of this node.
@@ -59,7 +54,7 @@ func (p *Past) serveAs(t *task.T, o id.Hash, copies int, fresh bool, f func(*off
 		return err
 	}
 	defer p.turns.leave(o)
-	set := p.replicas(o.Place(), copies, 0)
+	set := p.asker.Replicas(o.Place(), copies, 0)
 	if !p.ep.Ready() || len(set) == 0 || set[0].ID != p.ep.Self().ID {
 		delete(p.held, o)
 		return errNotRoot
@@ -95,7 +90,7 @@ func (p *Past) takeOffice(t *task.T, o id.Hash, copies int, set []*peer.Handle) 
 		of.term.Count = e.ruling.Term.Count + 1
 	}
 	for range maxTerms {
-		c := &canvass{p: p, of: of, heard: make(map[id.ID]*promise)}
+		c := &canvass{p: p, of: of, heard: make(map[id.ID]*msg.Promise)}
 		switch err := c.run(t); {
 		case errors.Is(err, errHigher):
 			of.term.Count = c.highest + 1
@@ -117,9 +112,9 @@ type canvass struct {
 	p       *Past
 	of      *office
 	asked   []id.ID
-	heard   map[id.ID]*promise
-	highest uint64   // of the terms that were promised to others
-	best    *version // the latest that was heard of
+	heard   map[id.ID]*msg.Promise
+	highest uint64               // of the terms that were promised to others
+	best    *certificate.Version // the latest that was heard of
 	old     []*peer.Handle
 }
 
@@ -127,16 +122,16 @@ type canvass struct {
 // no later ruling is heard of.
 func (c *canvass) run(t *task.T) error {
 	key := c.of.object.Place()
-	near := c.p.replicas(key, c.of.copies, c.of.copies)
+	near := c.p.asker.Replicas(key, c.of.copies, c.of.copies)
 	if err := c.ask(t, near); err != nil {
 		return err
 	}
 	for c.best != nil {
-		ruling := c.best.ruling
+		ruling := c.best.Ruling
 		if err := c.find(t, ruling); err != nil {
 			return err
 		}
-		if c.best.ruling == ruling {
+		if c.best.Ruling == ruling {
 			if c.count(ruling) < ruling.Majority() {
 				return errAway
 			}
@@ -203,17 +198,17 @@ func (c *canvass) ask(t *task.T, to []*peer.Handle) error {
 	for _, h := range to {
 		c.asked = append(c.asked, h.ID)
 	}
-	rs, err := c.p.askAll(t, to, func() wire.Message {
-		return &prepare{Object: c.of.object, Copies: uint8(c.of.copies), Term: c.of.term}
+	rs, err := c.p.asker.All(t, to, func() wire.Message {
+		return &msg.Prepare{Object: c.of.object, Copies: uint8(c.of.copies), Term: c.of.term}
 	}, nil)
 	if err != nil {
 		return err
 	}
 	for i, r := range rs {
 		switch m := r.Value.(type) {
-		case *higher:
+		case *msg.Higher:
 			c.highest = max(c.highest, m.Term.Count)
-		case *promise:
+		case *msg.Promise:
 			if err := c.hear(t, to[i].ID, m); err != nil {
 				return err
 			}
@@ -226,12 +221,12 @@ func (c *canvass) ask(t *task.T, to []*peer.Handle) error {
 }
 
 // hear verifies a promise, and notes the latest version of all.
-func (c *canvass) hear(t *task.T, from id.ID, m *promise) error {
+func (c *canvass) hear(t *task.T, from id.ID, m *msg.Promise) error {
 	if m.Cert == nil {
 		c.heard[from] = m
 		return nil
 	}
-	v := &version{m.Cert, m.Content, m.Ruling}
+	v := &certificate.Version{Certificate: m.Cert, Content: m.Content, Ruling: m.Ruling}
 	if err := c.p.verify(t, c.of.object, v); err != nil {
 		if errors.Is(err, task.ErrStopped) {
 			return err
@@ -240,28 +235,16 @@ func (c *canvass) hear(t *task.T, from id.ID, m *promise) error {
 		return nil
 	}
 	c.heard[from] = m
-	if c.best == nil || v.after(c.best) {
+	if c.best == nil || v.After(c.best) {
 		c.best = v
 	}
 	return nil
 }
 
-func (v *version) after(u *version) bool {
-	if v.ruling.Term != u.ruling.Term {
-		return u.ruling.Term.Before(v.ruling.Term)
-	}
-	return v.cert.Version > u.cert.Version
-}
-
 // verify returns nil if a version is one of the object, signed by its owner and by a root.
-func (p *Past) verify(t *task.T, o id.Hash, v *version) error {
+func (p *Past) verify(t *task.T, o id.Hash, v *certificate.Version) error {
 	ring, ver := p.cfg.Ring, p.cfg.Verifier
-	_, err := task.Work(t, disk, func() (struct{}, error) {
-		if v.cert.ID() != o || v.cert.Kind != certificate.Mutable {
-			return struct{}{}, errMessage
-		}
-		return struct{}{}, errors.Join(v.cert.Verify(ring, ver), v.ruling.Verify(ring, v.cert, ver), v.cert.Fits(v.content))
-	})
+	_, err := task.Work(t, disk, func() (struct{}, error) { return struct{}{}, v.Verify(ring, o, ver) })
 	return err
 }
 
@@ -291,23 +274,23 @@ func (c *canvass) members() (ms []*certificate.Member) {
 // complete rules that the latest version is current in this term, among a majority of the
 // new holders and of the old: so who asks either of them later hears of this term.
 func (c *canvass) complete(t *task.T) error {
-	old, of := c.best.ruling, c.of
+	old, of := c.best.Ruling, c.of
 	to := slices.Clone(of.nodes)
 	for _, h := range c.old {
-		if !contains(to, h.ID) {
+		if !client.Contains(to, h.ID) {
 			to = append(to, h)
 		}
 	}
-	for _, h := range c.p.replicas(of.object.Place(), of.copies, of.copies) {
-		if !contains(to, h.ID) && c.heard[h.ID] != nil && old.Has(certificate.Member{Node: h.ID, Life: c.heard[h.ID].Life}) {
+	for _, h := range c.p.asker.Replicas(of.object.Place(), of.copies, of.copies) {
+		if !client.Contains(to, h.ID) && c.heard[h.ID] != nil && old.Has(certificate.Member{Node: h.ID, Life: c.heard[h.ID].Life}) {
 			to = append(to, h)
 		}
 	}
-	next, took, err := c.p.announce(t, of, c.best.cert, c.best.content, to)
+	next, took, err := c.p.announce(t, of, c.best.Certificate, c.best.Content, to)
 	switch {
 	case err != nil:
 		return err
-	case took(next.ruling) < next.ruling.Majority() || took(old) < old.Majority():
+	case took(next.Ruling) < next.Ruling.Majority() || took(old) < old.Majority():
 		return errAway
 	}
 	of.current = next
@@ -316,7 +299,7 @@ func (c *canvass) complete(t *task.T) error {
 
 // announce signs a ruling and tells it to nodes. took counts those of a ruling's holders
 // that have it on their disks.
-func (p *Past) announce(t *task.T, of *office, cert *certificate.Certificate, content []byte, to []*peer.Handle) (v *version, took func(*certificate.Ruling) int, err error) {
+func (p *Past) announce(t *task.T, of *office, cert *certificate.Certificate, content []byte, to []*peer.Handle) (v *certificate.Version, took func(*certificate.Ruling) int, err error) {
 	ring, signer, own := p.cfg.Ring, p.cfg.Signer, p.cfg.Certificate()
 	if own == nil {
 		return nil, nil, errAway
@@ -331,7 +314,7 @@ func (p *Past) announce(t *task.T, of *office, cert *certificate.Certificate, co
 	count := func(rs []task.Result[wire.Message]) {
 		have = have[:0]
 		for i, x := range rs {
-			if m, ok := x.Value.(*accepted); ok && x.Err == nil {
+			if m, ok := x.Value.(*msg.Accepted); ok && x.Err == nil {
 				have = append(have, certificate.Member{Node: to[i].ID, Life: m.Life})
 			}
 		}
@@ -344,7 +327,7 @@ func (p *Past) announce(t *task.T, of *office, cert *certificate.Certificate, co
 		}
 		return n
 	}
-	rs, err := p.askAll(t, to, func() wire.Message { return &accept{Cert: cert, Content: content, Ruling: r} },
+	rs, err := p.asker.All(t, to, func() wire.Message { return &msg.Accept{Cert: cert, Content: content, Ruling: r} },
 		func(so []task.Result[wire.Message]) bool {
 			count(so)
 			return len(to) == len(of.nodes) && took(r) >= r.Majority()
@@ -353,7 +336,7 @@ func (p *Past) announce(t *task.T, of *office, cert *certificate.Certificate, co
 		return nil, nil, err
 	}
 	count(rs)
-	return &version{cert, content, r}, took, nil
+	return &certificate.Version{Certificate: cert, Content: content, Ruling: r}, took, nil
 }
 
 // decide makes a version current, or fails with errAway, and then it may become so all
@@ -363,31 +346,31 @@ func (p *Past) decide(t *task.T, of *office, cert *certificate.Certificate, cont
 	if err != nil {
 		return err
 	}
-	if took(next.ruling) < next.ruling.Majority() {
+	if took(next.Ruling) < next.Ruling.Majority() {
 		return errAway
 	}
 	of.current = next
 	return nil
 }
 
-func (p *Past) onUpdate(t *task.T, m *update) (wire.Message, uint16) {
+func (p *Past) onUpdate(t *task.T, m *msg.Update) (wire.Message, uint16) {
 	ring, v, o := p.cfg.Ring, p.cfg.Verifier, m.Cert.ID()
 	if !p.inTime(m.Cert) {
-		return nil, refusedClock
+		return nil, msg.RefusedClock
 	}
 	if _, err := task.Work(t, disk, func() (struct{}, error) {
 		return struct{}{}, errors.Join(m.Cert.Fits(m.Content), m.Cert.Verify(ring, v))
 	}); err != nil {
 		p.stats.BadInput++
-		return nil, refusedInvalid
+		return nil, msg.RefusedInvalid
 	}
 	var out wire.Message
 	try := func(of *office) error {
-		out = &updated{}
+		out = &msg.Updated{}
 		have := uint64(0)
 		if of.current != nil {
-			have = of.current.cert.Version
-			if of.current.cert.Hash(ring) == m.Cert.Hash(ring) {
+			have = of.current.Certificate.Version
+			if of.current.Certificate.Hash(ring) == m.Cert.Hash(ring) {
 				return nil // it was asked before
 			}
 		}
@@ -398,13 +381,13 @@ func (p *Past) onUpdate(t *task.T, m *update) (wire.Message, uint16) {
 		return p.decide(t, of, m.Cert, m.Content)
 	}
 	err := p.serveAs(t, o, int(m.Cert.Copies), false, try)
-	if _, ok := out.(*updated); err == nil && !ok {
+	if _, ok := out.(*msg.Updated); err == nil && !ok {
 		err = p.serveAs(t, o, int(m.Cert.Copies), true, try) // a conflict is told in a new term only
 	}
 	return out, refusalOf(err)
 }
 
-func (p *Past) onSettle(t *task.T, m *settle) (out wire.Message, code uint16) {
+func (p *Past) onSettle(t *task.T, m *msg.Settle) (out wire.Message, code uint16) {
 	err := p.serveAs(t, m.Object, int(m.Copies), true, func(of *office) error {
 		out = p.currentOf(of)
 		return nil
@@ -414,9 +397,9 @@ func (p *Past) onSettle(t *task.T, m *settle) (out wire.Message, code uint16) {
 
 func (p *Past) currentOf(of *office) wire.Message {
 	if of.current == nil {
-		return &absent{Sure: true}
+		return &msg.Absent{Sure: true}
 	}
-	return &object{Cert: of.current.cert, Content: of.current.content, Ruling: of.current.ruling, Life: p.life}
+	return &msg.Object{Cert: of.current.Certificate, Content: of.current.Content, Ruling: of.current.Ruling, Life: p.life}
 }
 
 func refusalOf(err error) uint16 {
@@ -424,9 +407,9 @@ func refusalOf(err error) uint16 {
 	case err == nil:
 		return 0
 	case errors.Is(err, errNotRoot):
-		return refusedNotRoot
+		return msg.RefusedNotRoot
 	}
-	return refusedAway
+	return msg.RefusedAway
 }
 
 // rule takes office for objects whose last ruling names other holders than are there now:
@@ -437,7 +420,7 @@ func (p *Past) rule(t *task.T) error {
 		if e.ruling == nil || left == 0 {
 			continue
 		}
-		set := p.replicas(e.object.Place(), int(e.copies), 0)
+		set := p.asker.Replicas(e.object.Place(), int(e.copies), 0)
 		if len(set) == 0 || set[0].ID != p.ep.Self().ID || named(e.ruling, set) {
 			continue
 		}

@@ -4,10 +4,10 @@ import (
 	"errors"
 
 	"github.com/phyllo-net/phyllo/app/limit"
-	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/app/past/client"
+	"github.com/phyllo-net/phyllo/app/past/msg"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
-	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -16,9 +16,11 @@ import (
 // stores and reads for its own applications. All methods belong to the node's loop;
 // those that take a *task.T wait.
 type Past struct {
-	cfg   Config
-	ep    kbr.Endpoint
-	shelf shelf
+	*client.Client // from Start on
+	asker          *client.Asker
+	cfg            Config
+	ep             kbr.Endpoint
+	shelf          shelf
 	// busy holds the objects that are being changed.
 	busy locks
 
@@ -60,6 +62,12 @@ func New(c Config) (*Past, error) {
 // Start implements kbr.App.
 func (p *Past) Start(ep kbr.Endpoint) {
 	p.ep = ep
+	p.asker = client.NewAsker(ep, p.cfg.Ask, func(q wire.Message, answer client.Reply) {
+		p.serve(asker{node: ep.Self().ID, origin: true}, q, answer)
+	})
+	p.Client = client.New(client.Config{
+		Ring: p.cfg.Ring, Verifier: p.cfg.Verifier, Expelled: p.cfg.Expelled, Copies: p.cfg.Copies, Patience: p.cfg.Patience,
+	}, p.asker)
 	p.reads, p.writes = limit.New(p.cfg.PeerReads), limit.New(p.cfg.PeerWrites)
 	p.begin()
 	ep.Go(p.load, nil)
@@ -71,62 +79,65 @@ func (p *Past) Stop() { p.stopped = true }
 // Stats returns the counters.
 func (p *Past) Stats() Stats {
 	s := p.stats
+	if p.asker != nil {
+		s.BadInput += p.asker.BadInput
+	}
 	s.Objects, s.Bytes = p.shelf.objects, p.shelf.bytes
 	return s
 }
 
 // Deliver implements kbr.App.
 func (p *Past) Deliver(d *kbr.Delivery) {
-	m, err := table.Decode(d.Payload)
+	m, err := msg.Decode(d.Payload)
 	if err != nil {
 		var unknown *wire.UnknownKindError
 		if !errors.As(err, &unknown) || !unknown.Skip {
 			p.stats.BadInput++
 		}
-		d.Refuse(refusedMalformed, refusals[refusedMalformed])
+		d.Refuse(msg.RefusedMalformed, msg.Refusals[msg.RefusedMalformed])
 		return
 	}
 	// What is asked of one node comes directly, or, if there is no link, routed to
 	// its id.
 	routed := false
 	switch m.(type) {
-	case *where, *get:
+	case *msg.Where, *msg.Get:
 		routed = true
 	}
 	if !routed && !d.Direct && d.Key != p.ep.Self().ID || d.Broadcast {
 		p.stats.BadInput++
-		d.Refuse(refusedMalformed, "this is asked directly")
+		d.Refuse(msg.RefusedMalformed, "this is asked directly")
 		return
 	}
 	p.serve(asker{node: d.Via.ID, origin: d.Direct}, m, func(m wire.Message, code uint16) {
 		if code == 0 {
-			d.Reply(encode(m))
+			d.Reply(msg.Encode(m))
 			return
 		}
 		p.stats.Refused++
-		d.Refuse(code, refusals[code])
+		d.Refuse(code, msg.Refusals[code])
 	})
 }
 
 // Forward implements kbr.Forwarder: the first node with a replica answers a lookup
 // (PAST, 2.2).
 func (p *Past) Forward(t *kbr.Transit) bool {
-	if t.Answer == nil || len(t.Payload) == 0 || wire.Kind(t.Payload[0]) != kindGet {
+	if t.Answer == nil || len(t.Payload) == 0 || wire.Kind(t.Payload[0]) != msg.KindGet {
 		return true
 	}
-	m, err := table.Decode(t.Payload)
+	m, err := msg.Decode(t.Payload)
 	if err != nil {
 		return true // the root says what is wrong
 	}
-	q := m.(*get)
+	q := m.(*msg.Get)
 	if e := p.shelf.find(q.Object); e == nil || e.gone || p.serving >= p.cfg.MaxTasks {
 		return true
 	}
 	p.serve(asker{node: t.Via.ID}, q, func(m wire.Message, code uint16) {
 		if code != 0 {
-			m = &absent{}
+			m = &msg.Absent{}
 		}
-		t.Answer(encode(m))
+		t.Answer(msg.Encode(m))
 	})
 	return false
 }
@@ -138,53 +149,50 @@ type asker struct {
 	origin bool
 }
 
-// reply answers a question, once: with a message, or with the code of a refusal.
-type reply func(m wire.Message, code uint16)
-
 // serve handles one question, of another node or of this one.
-func (p *Past) serve(a asker, m wire.Message, answer reply) {
+func (p *Past) serve(a asker, m wire.Message, answer client.Reply) {
 	rate := &p.reads
 	switch m.(type) {
-	case *put, *reclaim, *prepare, *accept, *update, *settle:
+	case *msg.Put, *msg.Reclaim, *msg.Prepare, *msg.Accept, *msg.Update, *msg.Settle:
 		rate = &p.writes
 	}
 	if a.node != p.ep.Self().ID && !rate.Take(a.node, p.ep.Now()) {
-		answer(nil, refusedBusy)
+		answer(nil, msg.RefusedBusy)
 		return
 	}
 	switch m := m.(type) {
-	case *where:
+	case *msg.Where:
 		answer(p.onWhere(m))
-	case *put:
+	case *msg.Put:
 		p.work(answer, func(t *task.T) (wire.Message, uint16) { return p.onPut(t, m) })
-	case *get:
+	case *msg.Get:
 		p.onGet(m, answer)
-	case *reclaim:
+	case *msg.Reclaim:
 		p.work(answer, func(t *task.T) (wire.Message, uint16) { return p.onReclaim(t, m) })
-	case *compare:
+	case *msg.Compare:
 		answer(p.onCompare(a, m))
-	case *strays:
+	case *msg.Strays:
 		answer(p.onStrays(a, m))
-	case *have:
+	case *msg.Have:
 		answer(p.onHave(m))
-	case *prepare:
+	case *msg.Prepare:
 		p.work(answer, func(t *task.T) (wire.Message, uint16) { return p.onPrepare(t, a, m) })
-	case *accept:
+	case *msg.Accept:
 		p.work(answer, func(t *task.T) (wire.Message, uint16) { return p.onAccept(t, m) })
-	case *update:
+	case *msg.Update:
 		p.work(answer, func(t *task.T) (wire.Message, uint16) { return p.onUpdate(t, m) })
-	case *settle:
+	case *msg.Settle:
 		p.work(answer, func(t *task.T) (wire.Message, uint16) { return p.onSettle(t, m) })
 	default: // an answer that nobody asked for
 		p.stats.BadInput++
-		answer(nil, refusedMalformed)
+		answer(nil, msg.RefusedMalformed)
 	}
 }
 
 // work answers from a task, of which there are only so many at once.
-func (p *Past) work(answer reply, f func(*task.T) (wire.Message, uint16)) {
+func (p *Past) work(answer client.Reply, f func(*task.T) (wire.Message, uint16)) {
 	if p.serving >= p.cfg.MaxTasks {
-		answer(nil, refusedBusy)
+		answer(nil, msg.RefusedBusy)
 		return
 	}
 	p.serving++
@@ -197,52 +205,18 @@ func (p *Past) work(answer reply, f func(*task.T) (wire.Message, uint16)) {
 }
 
 // slack is how many places a node's view may differ from another's.
-const slack = spare
-
-// replicas returns the nodes nearest to a key, k and up to more besides, as far as this
-// node can know them; nil if it cannot.
-func (p *Past) replicas(key id.ID, k, more int) []*peer.Handle {
-	for ; more >= 0; more-- { // at the edge of what this node knows there may be none to spare
-		if set := p.ep.ReplicaSet(key, k+more); len(set) > 0 {
-			return set
-		}
-	}
-	return nil
-}
+const slack = client.Spare
 
 // holder reports whether this node is among those that keep an object, or so near to
 // them that it may be one in a moment.
 func (p *Past) holder(key id.ID, k int) bool {
-	return contains(p.replicas(key, k, slack), p.ep.Self().ID)
+	return client.Contains(p.asker.Replicas(key, k, slack), p.ep.Self().ID)
 }
 
-func contains(set []*peer.Handle, n id.ID) bool {
-	for _, h := range set {
-		if h.ID == n {
-			return true
-		}
-	}
-	return false
-}
-
-func (p *Past) onWhere(m *where) (wire.Message, uint16) {
-	set := p.replicas(m.Key, int(m.Copies), spare)
+func (p *Past) onWhere(m *msg.Where) (wire.Message, uint16) {
+	set := p.asker.Replicas(m.Key, int(m.Copies), client.Spare)
 	if len(set) == 0 {
-		return nil, refusedNotHolder
+		return nil, msg.RefusedNotHolder
 	}
-	return &nodes{Nodes: set}, 0
-}
-
-// encode is for messages within their limits, which fit.
-func encode(m wire.Message) []byte {
-	b, err := table.Encode(m)
-	if err != nil {
-		panic(err) // a bug: what is stored has limits far below a frame
-	}
-	return b
-}
-
-// expelled reports whether a receipt's holder is out.
-func (p *Past) expelled(r *certificate.Receipt) bool {
-	return p.cfg.Expelled != nil && p.cfg.Expelled(r.Holder.Node)
+	return &msg.Nodes{Nodes: set}, 0
 }

@@ -31,8 +31,6 @@ type entry struct {
 // same state. 0 is nothing.
 type state uint64
 
-const stateSize = 8
-
 func (e *entry) expired(now time.Time) bool { return e.expires != 0 && now.UnixMilli() >= e.expires }
 
 // kept is what lies in the store, in Table: a certificate, with a ruling for a mutable

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/app/past/client"
+	"github.com/phyllo-net/phyllo/app/past/msg"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
@@ -79,8 +81,8 @@ func (p *Past) elsewhere(t *task.T, surplus []*entry) (kept []*entry, err error)
 	var hs []*holder
 	polls := make(map[id.Hash]*poll)
 	for _, e := range surplus {
-		set := p.replicas(e.object.Place(), int(e.copies), 0)
-		if len(set) == 0 || contains(set, p.ep.Self().ID) {
+		set := p.asker.Replicas(e.object.Place(), int(e.copies), 0)
+		if len(set) == 0 || client.Contains(set, p.ep.Self().ID) {
 			continue // it is too far to know, or the nodes have changed since
 		}
 		polls[e.object] = &poll{missing: len(set)}
@@ -94,21 +96,21 @@ func (p *Past) elsewhere(t *task.T, surplus []*entry) (kept []*entry, err error)
 		}
 	}
 	for _, h := range hs {
-		for es := range slices.Chunk(h.of, maxHave) {
-			q := new(have)
+		for es := range slices.Chunk(h.of, msg.MaxHave) {
+			q := new(msg.Have)
 			for _, e := range es {
 				q.Objects = append(q.Objects, e.object)
 			}
-			m, err := p.askOne(t, h.node, q)
+			m, err := p.asker.One(t, h.node, q)
 			if errors.Is(err, task.ErrStopped) {
 				return nil, err
 			}
-			got, ok := m.(*having)
-			if err != nil || !ok || len(got.States) != len(es)*stateSize {
+			got, ok := m.(*msg.Having)
+			if err != nil || !ok || len(got.States) != len(es)*msg.StateSize {
 				continue
 			}
 			for i, e := range es {
-				polls[e.object].count(state(binary.BigEndian.Uint64(got.States[i*stateSize:])))
+				polls[e.object].count(state(binary.BigEndian.Uint64(got.States[i*msg.StateSize:])))
 			}
 		}
 	}

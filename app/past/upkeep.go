@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/app/past/client"
+	"github.com/phyllo-net/phyllo/app/past/msg"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
@@ -115,7 +117,7 @@ func (p *Past) awayNearer(key, than id.ID) (n int) {
 // nodes there are. If that is so only because others went away a moment ago, they
 // are waited for as long as a majority of the replicas is there.
 func (p *Past) wanted(key id.ID, k int) bool {
-	set := p.replicas(key, k, 0)
+	set := p.asker.Replicas(key, k, 0)
 	rank := slices.IndexFunc(set, func(h *peer.Handle) bool { return h.ID == p.ep.Self().ID })
 	if rank < 0 {
 		return false
@@ -224,10 +226,10 @@ func (p *Past) meet(t *task.T, h *peer.Handle) (heard, old bool, err error) {
 	if !heard || err != nil {
 		return false, false, err
 	}
-	q := new(strays)
-	for range maxStrays / maxItems {
-		m, err := p.askOne(t, h, q)
-		list, ok := m.(*items)
+	q := new(msg.Strays)
+	for range maxStrays / msg.MaxItems {
+		m, err := p.asker.One(t, h, q)
+		list, ok := m.(*msg.Items)
 		if err != nil || !ok {
 			return false, false, err
 		}
@@ -238,7 +240,7 @@ func (p *Past) meet(t *task.T, h *peer.Handle) (heard, old bool, err error) {
 		if !list.More || len(xs) == 0 {
 			return true, old, nil
 		}
-		q = &strays{After: xs[len(xs)-1].object}
+		q = &msg.Strays{After: xs[len(xs)-1].object}
 	}
 	return false, false, nil
 }
@@ -246,8 +248,8 @@ func (p *Past) meet(t *task.T, h *peer.Handle) (heard, old bool, err error) {
 // compareArc compares an arc with a neighbour, and fetches where they differ.
 func (p *Past) compareArc(t *task.T, h *peer.Handle, arc id.Range, depth int) (heard, old bool, err error) {
 	c := cutOf(arc)
-	m, err := p.askOne(t, h, &compare{Arc: arc, Sums: c.sums(p.shared(arc, h))})
-	d, ok := m.(*differs)
+	m, err := p.asker.One(t, h, &msg.Compare{Arc: arc, Sums: c.sums(p.shared(arc, h))})
+	d, ok := m.(*msg.Differs)
 	if err != nil || !ok {
 		return false, false, err
 	}
@@ -255,7 +257,7 @@ func (p *Past) compareArc(t *task.T, h *peer.Handle, arc id.Range, depth int) (h
 	if ok, err := p.fetch(t, h, readItems(d.Items)); !ok {
 		return false, false, err
 	}
-	for part := range parts {
+	for part := range msg.Parts {
 		if d.Deeper&(1<<part) == 0 {
 			continue
 		}
@@ -279,8 +281,8 @@ func (p *Past) fetch(t *task.T, h *peer.Handle, xs []item) (bool, error) {
 	for len(xs) > 0 {
 		some := xs[:min(atOnce, len(xs))]
 		xs = xs[len(some):]
-		rs, err := task.Gather(t, p.cfg.Ask+grace, len(some), func(i int, resolve func(wire.Message, error)) {
-			p.ask(h, &get{Object: some[i].object}, resolve)
+		rs, err := task.Gather(t, p.cfg.Ask+client.Grace, len(some), func(i int, resolve func(wire.Message, error)) {
+			p.asker.Ask(h, &msg.Get{Object: some[i].object}, resolve)
 		}, nil)
 		if err != nil {
 			return false, err
@@ -299,7 +301,7 @@ func (p *Past) fetch(t *task.T, h *peer.Handle, xs []item) (bool, error) {
 // fetched keeps what a neighbour gave, once it is verified.
 func (p *Past) fetched(t *task.T, o id.Hash, r task.Result[wire.Message]) (ok bool, err error) {
 	switch m := r.Value.(type) {
-	case *object:
+	case *msg.Object:
 		if m.Cert.ID() != o || m.Cert.Size != int64(len(m.Content)) {
 			p.stats.BadInput++
 			return false, nil
@@ -315,7 +317,7 @@ func (p *Past) fetched(t *task.T, o id.Hash, r task.Result[wire.Message]) (ok bo
 			p.stats.Copied++
 		}
 		return lasting(out.code), nil
-	case *absent:
+	case *msg.Absent:
 		if m.Reclaim == nil || m.Reclaim.Of.ID() != o {
 			return false, nil
 		}
@@ -328,5 +330,5 @@ func (p *Past) fetched(t *task.T, o id.Hash, r task.Result[wire.Message]) (ok bo
 // lasting reports whether another try would come to the same: what a neighbour gave was
 // kept, or was refused for a reason that stands.
 func lasting(code uint16) bool {
-	return code != refusedBusy && code != refusedInvalid && code != refusedFailed
+	return code != msg.RefusedBusy && code != msg.RefusedInvalid && code != msg.RefusedFailed
 }

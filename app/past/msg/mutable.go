@@ -1,4 +1,4 @@
-package past
+package msg
 
 import (
 	"fmt"
@@ -10,16 +10,16 @@ import (
 
 // Messages about mutable objects: see the package comment.
 
-// prepare asks a holder to promise that it takes no ruling of an earlier term. It is
+// Prepare asks a holder to promise that it takes no ruling of an earlier term. It is
 // answered by promise or higher.
-type prepare struct {
+type Prepare struct {
 	Object id.Hash          `cbor:"1,keyasint"`
 	Copies uint8            `cbor:"2,keyasint"`
 	Term   certificate.Term `cbor:"3,keyasint"`
 }
 
-// promise answers prepare, with what the holder has.
-type promise struct {
+// Promise answers prepare, with what the holder has.
+type Promise struct {
 	Life    uint64                   `cbor:"1,keyasint"`
 	Sure    bool                     `cbor:"2,keyasint,omitempty"` // it would have the object if there was one
 	Cert    *certificate.Certificate `cbor:"3,keyasint,omitempty"`
@@ -27,67 +27,67 @@ type promise struct {
 	Ruling  *certificate.Ruling      `cbor:"5,keyasint,omitempty"`
 }
 
-// higher answers prepare and accept: the holder has promised a later term.
-type higher struct {
+// Higher answers prepare and accept: the holder has promised a later term.
+type Higher struct {
 	Term certificate.Term `cbor:"1,keyasint"`
 }
 
-// accept tells a holder of a ruling. It is answered by accepted, once that is on its
+// Accept tells a holder of a ruling. It is answered by accepted, once that is on its
 // disk, or by higher.
-type accept struct {
+type Accept struct {
 	Cert    *certificate.Certificate `cbor:"1,keyasint"`
 	Content []byte                   `cbor:"2,keyasint,omitempty"`
 	Ruling  *certificate.Ruling      `cbor:"3,keyasint"`
 }
 
-// accepted answers accept.
-type accepted struct {
+// Accepted answers accept.
+type Accepted struct {
 	Life uint64 `cbor:"1,keyasint"`
 }
 
-// update asks the root to make a version current, in place of the one before it. It is
+// Update asks the root to make a version current, in place of the one before it. It is
 // answered by updated, or by object with what is current instead.
-type update struct {
+type Update struct {
 	Cert    *certificate.Certificate `cbor:"1,keyasint"`
 	Content []byte                   `cbor:"2,keyasint,omitempty"`
 }
 
-// updated answers update.
-type updated struct{}
+// Updated answers update.
+type Updated struct{}
 
-// settle asks the root to complete what is half done. It is answered by object or absent.
-type settle struct {
+// Settle asks the root to complete what is half done. It is answered by object or absent.
+type Settle struct {
 	Object id.Hash `cbor:"1,keyasint"`
 	Copies uint8   `cbor:"2,keyasint"`
 }
 
 // Kind implements wire.Message.
-func (*prepare) Kind() wire.Kind { return kindPrepare }
+func (*Prepare) Kind() wire.Kind { return kindPrepare }
 
 // Kind implements wire.Message.
-func (*promise) Kind() wire.Kind { return kindPromise }
+func (*Promise) Kind() wire.Kind { return kindPromise }
 
 // Kind implements wire.Message.
-func (*higher) Kind() wire.Kind { return kindHigher }
+func (*Higher) Kind() wire.Kind { return kindHigher }
 
 // Kind implements wire.Message.
-func (*accept) Kind() wire.Kind { return kindAccept }
+func (*Accept) Kind() wire.Kind { return kindAccept }
 
 // Kind implements wire.Message.
-func (*accepted) Kind() wire.Kind { return kindAccepted }
+func (*Accepted) Kind() wire.Kind { return kindAccepted }
 
 // Kind implements wire.Message.
-func (*update) Kind() wire.Kind { return kindUpdate }
+func (*Update) Kind() wire.Kind { return kindUpdate }
 
 // Kind implements wire.Message.
-func (*updated) Kind() wire.Kind { return kindUpdated }
+func (*Updated) Kind() wire.Kind { return kindUpdated }
 
 // Kind implements wire.Message.
-func (*settle) Kind() wire.Kind { return kindSettle }
+func (*Settle) Kind() wire.Kind { return kindSettle }
 
 func checkCopies(n uint8) error {
 	if n < 1 || n > certificate.MaxCopies {
-		return fmt.Errorf("%w: %d copies", errMessage, n)
+		return fmt.Errorf("%w: %d copies", ErrMessage, n)
 	}
 	return nil
 }
@@ -105,16 +105,16 @@ func checkVersion(c *certificate.Certificate, content []byte) error {
 		return err
 	}
 	if c.Kind != certificate.Mutable {
-		return fmt.Errorf("%w: an object of kind %d is not mutable", errMessage, c.Kind)
+		return fmt.Errorf("%w: an object of kind %d is not mutable", ErrMessage, c.Kind)
 	}
 	return nil
 }
 
 // Check implements wire.Checker.
-func (m *prepare) Check() error { return checkCopies(m.Copies) }
+func (m *Prepare) Check() error { return checkCopies(m.Copies) }
 
 // Check implements wire.Checker.
-func (m *promise) Check() error {
+func (m *Promise) Check() error {
 	if m.Cert == nil {
 		return nil
 	}
@@ -122,10 +122,10 @@ func (m *promise) Check() error {
 }
 
 // Check implements wire.Checker.
-func (m *accept) Check() error { return checkRuled(m.Cert, m.Content, m.Ruling) }
+func (m *Accept) Check() error { return checkRuled(m.Cert, m.Content, m.Ruling) }
 
 // Check implements wire.Checker.
-func (m *update) Check() error { return checkVersion(m.Cert, m.Content) }
+func (m *Update) Check() error { return checkVersion(m.Cert, m.Content) }
 
 // Check implements wire.Checker.
-func (m *settle) Check() error { return checkCopies(m.Copies) }
+func (m *Settle) Check() error { return checkCopies(m.Copies) }

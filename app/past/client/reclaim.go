@@ -1,9 +1,10 @@
-package past
+package client
 
 import (
 	"errors"
 
 	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/app/past/msg"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
@@ -16,30 +17,30 @@ import (
 //
 // Errors: ErrNotReachable, certificate.ErrReclaim (another's file, or no file),
 // task.ErrStopped.
-func (p *Past) Reclaim(t *task.T, o id.Hash, owner peer.Signer) error {
-	c, err := p.Inspect(t, o)
+func (cl *Client) Reclaim(t *task.T, o id.Hash, owner peer.Signer) error {
+	c, err := cl.Inspect(t, o)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return nil
 	case err != nil:
 		return err
 	}
-	ring, v, wall := p.cfg.Ring, p.cfg.Verifier, p.ep.Wall()
-	r, err := task.Work(t, disk, func() (*certificate.Reclaim, error) {
+	ring, v, wall := cl.cfg.Ring, cl.cfg.Verifier, cl.asker.ep.Wall()
+	r, err := task.Work(t, work, func() (*certificate.Reclaim, error) {
 		r := certificate.NewReclaim(ring, c, owner, wall)
 		return r, r.Verify(ring, v)
 	})
 	if err != nil {
 		return err
 	}
-	end := p.ep.Now().Add(3 * p.cfg.Patience)
+	end := cl.asker.ep.Now().Add(3 * cl.cfg.Patience)
 	for {
-		err := p.reclaimOnce(t, r)
+		err := cl.reclaimOnce(t, r)
 		if err == nil || errors.Is(err, task.ErrStopped) {
 			return err
 		}
-		wait := p.some()
-		if !p.ep.Now().Add(wait).Before(end) {
+		wait := cl.asker.some()
+		if !cl.asker.ep.Now().Add(wait).Before(end) {
 			return err
 		}
 		if err := t.Sleep(wait); err != nil {
@@ -49,19 +50,19 @@ func (p *Past) Reclaim(t *task.T, o id.Hash, owner peer.Signer) error {
 }
 
 // reclaimOnce tells all who may have a replica.
-func (p *Past) reclaimOnce(t *task.T, r *certificate.Reclaim) error {
+func (cl *Client) reclaimOnce(t *task.T, r *certificate.Reclaim) error {
 	k := int(r.Of.Copies)
-	near, err := p.near(t, r.Of.ID().Place(), k)
+	near, err := cl.asker.Near(t, r.Of.ID().Place(), k)
 	if err != nil {
 		return err
 	}
-	rs, err := p.askAll(t, near, func() wire.Message { return &reclaim{Reclaim: r} }, nil)
+	rs, err := cl.asker.All(t, near, func() wire.Message { return &msg.Reclaim{Reclaim: r} }, nil)
 	if err != nil {
 		return err
 	}
 	n, holders := 0, min(k, len(near))
 	for _, a := range rs[:holders] {
-		if _, ok := a.Value.(*reclaimed); ok && a.Err == nil {
+		if _, ok := a.Value.(*msg.Reclaimed); ok && a.Err == nil {
 			n++
 		}
 	}

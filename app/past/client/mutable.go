@@ -1,4 +1,4 @@
-package past
+package client
 
 import (
 	"errors"
@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/app/past/msg"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
@@ -54,12 +55,12 @@ func (n Name) ID() id.Hash { return certificate.MutableID(n.Owner, n.Part, n.Cop
 // Errors: ErrTooLarge, certificate.ErrCertificate, a *ConflictError, ErrClock,
 // ErrNotReachable and ErrUncertain (the change may have been made, or may be made later),
 // task.ErrStopped.
-func (p *Past) Change(t *task.T, part certificate.Part, copies uint8, replaces uint64, content []byte, owner peer.Signer) (Found, error) {
+func (cl *Client) Change(t *task.T, part certificate.Part, copies uint8, replaces uint64, content []byte, owner peer.Signer) (Found, error) {
 	if len(content) > MaxContent {
 		return Found{}, ErrTooLarge
 	}
-	ring, wall := p.cfg.Ring, p.ep.Wall()
-	c, err := task.Work(t, disk, func() (*certificate.Certificate, error) {
+	ring, wall := cl.cfg.Ring, cl.asker.ep.Wall()
+	c, err := task.Work(t, work, func() (*certificate.Certificate, error) {
 		c := (&certificate.Certificate{
 			Kind: certificate.Mutable, Part: part, Content: certificate.ContentHash(content), Size: int64(len(content)),
 			Copies: copies, Version: replaces + 1,
@@ -71,22 +72,22 @@ func (p *Past) Change(t *task.T, part certificate.Part, copies uint8, replaces u
 	}
 	name := Name{c.Owner, part, copies}
 	uncertain := false
-	end := p.ep.Now().Add(3 * p.cfg.Patience)
+	end := cl.asker.ep.Now().Add(3 * cl.cfg.Patience)
 	for {
-		m, err := p.askRoot(t, name, &update{Cert: c, Content: content})
+		m, err := cl.askRoot(t, name, &msg.Update{Cert: c, Content: content})
 		if errors.Is(err, task.ErrStopped) {
 			return Found{}, err
 		}
 		switch m := m.(type) {
-		case *updated:
-			switch holders, err := p.confirm(t, name, c); {
+		case *msg.Updated:
+			switch holders, err := cl.confirm(t, name, c); {
 			case holders > 0:
 				return Found{Certificate: c, Content: content, Holders: holders}, nil
 			case errors.Is(err, task.ErrStopped):
 				return Found{}, err
 			}
-		case *object, *absent:
-			if err := p.conflict(t, name, m); err == nil || errors.Is(err, task.ErrStopped) {
+		case *msg.Object, *msg.Absent:
+			if err := cl.conflict(t, name, m); err == nil || errors.Is(err, task.ErrStopped) {
 				return Found{}, err
 			} else if errors.Is(err, ErrConflict) && uncertain {
 				return Found{}, ErrUncertain
@@ -94,14 +95,14 @@ func (p *Past) Change(t *task.T, part certificate.Part, copies uint8, replaces u
 				return Found{}, err
 			}
 		}
-		switch refusal(err) {
-		case refusedClock:
+		switch msg.Refusal(err) {
+		case msg.RefusedClock:
 			return Found{}, ErrClock
-		case refusedNotRoot, refusedBusy, refusedMalformed:
+		case msg.RefusedNotRoot, msg.RefusedBusy, msg.RefusedMalformed:
 		default:
 			uncertain = true
 		}
-		if err := p.again(t, end); err != nil {
+		if err := cl.again(t, end); err != nil {
 			return Found{}, err
 		}
 	}
@@ -110,89 +111,98 @@ func (p *Past) Change(t *task.T, part certificate.Part, copies uint8, replaces u
 // confirm asks the holders whether a version is current, as the root says, or one that came
 // after it. The root alone is not believed. It returns how many nodes are holders, 0 if the
 // version is not confirmed.
-func (p *Past) confirm(t *task.T, n Name, c *certificate.Certificate) (holders int, err error) {
-	v, agreed, err := p.peek(t, n)
+func (cl *Client) confirm(t *task.T, n Name, c *certificate.Certificate) (holders int, err error) {
+	v, agreed, err := cl.peek(t, n)
 	if err != nil || !agreed {
 		return 0, err
 	}
-	if v.cert.Version > c.Version || v.cert.Hash(p.cfg.Ring) == c.Hash(p.cfg.Ring) {
-		return len(v.ruling.Holders), nil
+	if v.Certificate.Version > c.Version || v.Certificate.Hash(cl.cfg.Ring) == c.Hash(cl.cfg.Ring) {
+		return len(v.Ruling.Holders), nil
 	}
 	return 0, nil
 }
 
-func (v *version) found() Found {
-	return Found{Certificate: v.cert, Content: v.content, Holders: len(v.ruling.Holders)}
+func found(v *certificate.Version) Found {
+	return Found{Certificate: v.Certificate, Content: v.Content, Holders: len(v.Ruling.Holders)}
+}
+
+// verify returns nil if a version is one of the object, signed by its owner and by a root.
+func (cl *Client) verify(t *task.T, o id.Hash, v *certificate.Version) error {
+	ring, ver := cl.cfg.Ring, cl.cfg.Verifier
+	_, err := task.Work(t, work, func() (struct{}, error) { return struct{}{}, v.Verify(ring, o, ver) })
+	return err
 }
 
 // again waits for the next try, or returns ErrNotReachable when it is too late for one.
-func (p *Past) again(t *task.T, end task.Instant) error {
-	wait := p.some()
-	if !p.ep.Now().Add(wait).Before(end) {
+func (cl *Client) again(t *task.T, end task.Instant) error {
+	wait := cl.asker.some()
+	if !cl.asker.ep.Now().Add(wait).Before(end) {
 		return ErrNotReachable
 	}
 	return t.Sleep(wait)
 }
 
 // askRoot asks the root of a mutable object.
-func (p *Past) askRoot(t *task.T, n Name, q wire.Message) (wire.Message, error) {
-	near, err := p.near(t, n.ID().Place(), int(n.Copies))
+func (cl *Client) askRoot(t *task.T, n Name, q wire.Message) (wire.Message, error) {
+	near, err := cl.asker.Near(t, n.ID().Place(), int(n.Copies))
 	if err != nil {
 		return nil, err
 	}
 	// To take office takes the root several questions.
-	return task.Await(t, rootTime(p.cfg.Ask), func(resolve func(wire.Message, error)) { p.askFor(near[0], q, rootTime(p.cfg.Ask), resolve) })
+	return task.Await(t, rootTime(cl.asker.timeout), func(resolve func(wire.Message, error)) {
+		cl.asker.AskFor(near[0], q, rootTime(cl.asker.timeout), resolve)
+	})
 }
 
 // rootTime is how long a root may take.
 func rootTime(ask time.Duration) time.Duration { return 4 * ask }
 
 // conflict returns what the root says is current as a *ConflictError, if it is proven.
-func (p *Past) conflict(t *task.T, n Name, m wire.Message) error {
-	o, ok := m.(*object)
+func (cl *Client) conflict(t *task.T, n Name, m wire.Message) error {
+	o, ok := m.(*msg.Object)
 	if !ok {
 		return &ConflictError{}
 	}
 	if o.Ruling == nil {
 		return ErrNotReachable
 	}
-	v := &version{o.Cert, o.Content, o.Ruling}
-	if err := p.verify(t, n.ID(), v); err != nil {
-		p.stats.BadInput++
+	v := &certificate.Version{Certificate: o.Cert, Content: o.Content, Ruling: o.Ruling}
+	if err := cl.verify(t, n.ID(), v); err != nil {
+		cl.asker.BadInput++
 		return err
 	}
-	return &ConflictError{Current: v.found()}
+	return &ConflictError{Current: found(v)}
 }
 
 // Current reads a mutable object: what a majority of its holders has on their disks, so
 // that no reader goes back in time.
 //
 // Errors: ErrNotFound, ErrNotReachable, task.ErrStopped.
-func (p *Past) Current(t *task.T, n Name) (Found, error) {
-	end := p.ep.Now().Add(3 * p.cfg.Patience)
+func (cl *Client) Current(t *task.T, n Name) (Found, error) {
+	end := cl.asker.ep.Now().Add(3 * cl.cfg.Patience)
 	for {
-		v, agreed, err := p.peek(t, n)
+		v, agreed, err := cl.peek(t, n)
 		if err != nil && !errors.Is(err, ErrNotReachable) {
 			return Found{}, err
 		}
 		if agreed {
-			return v.found(), nil
+			return found(v), nil
 		}
 		// Something is half done, or nobody has it: the root completes it, or says so.
-		m, err := p.askRoot(t, n, &settle{Object: n.ID(), Copies: n.Copies})
+		m, err := cl.askRoot(t, n, &msg.Settle{Object: n.ID(), Copies: n.Copies})
 		if errors.Is(err, task.ErrStopped) {
 			return Found{}, err
 		}
-		_, none := m.(*absent)
+		_, none := m.(*msg.Absent)
 		switch {
 		case err == nil && none && v == nil:
 			return Found{}, ErrNotFound
 		case err == nil && !none:
-			if v, agreed, err = p.peek(t, n); agreed && err == nil {
-				return v.found(), nil
+			if v, agreed, err = cl.peek(t, n); agreed && err == nil {
+				return found(v), nil
 			}
 		}
-		if err := p.again(t, end); err != nil {
+		if err := cl.again(t, end); err != nil {
 			return Found{}, err
 		}
 	}
@@ -200,31 +210,31 @@ func (p *Past) Current(t *task.T, n Name) (Found, error) {
 
 // peek asks the k nearest nodes what they have. It returns the latest version, and whether
 // a majority of the holders that its ruling names has it.
-func (p *Past) peek(t *task.T, n Name) (latest *version, agreed bool, err error) {
-	near, err := p.near(t, n.ID().Place(), int(n.Copies))
+func (cl *Client) peek(t *task.T, n Name) (latest *certificate.Version, agreed bool, err error) {
+	near, err := cl.asker.Near(t, n.ID().Place(), int(n.Copies))
 	if err != nil {
 		return nil, false, err
 	}
 	near = near[:min(int(n.Copies), len(near))]
-	rs, err := p.askAll(t, near, func() wire.Message { return &get{Object: n.ID()} }, nil)
+	rs, err := cl.asker.All(t, near, func() wire.Message { return &msg.Get{Object: n.ID()} }, nil)
 	if err != nil {
 		return nil, false, err
 	}
-	got := make([]*version, len(rs))
+	got := make([]*certificate.Version, len(rs))
 	for i, r := range rs {
-		m, ok := r.Value.(*object)
+		m, ok := r.Value.(*msg.Object)
 		if !ok || m.Ruling == nil {
 			continue
 		}
-		v := &version{m.Cert, m.Content, m.Ruling}
-		switch err := p.verify(t, n.ID(), v); {
+		v := &certificate.Version{Certificate: m.Cert, Content: m.Content, Ruling: m.Ruling}
+		switch err := cl.verify(t, n.ID(), v); {
 		case errors.Is(err, task.ErrStopped):
 			return nil, false, err
 		case err != nil:
-			p.stats.BadInput++
+			cl.asker.BadInput++
 			continue
 		}
-		if got[i] = v; latest == nil || v.after(latest) {
+		if got[i] = v; latest == nil || v.After(latest) {
 			latest = v
 		}
 	}
@@ -233,11 +243,11 @@ func (p *Past) peek(t *task.T, n Name) (latest *version, agreed bool, err error)
 	}
 	have := 0
 	for i, v := range got {
-		if v != nil && !latest.after(v) && latest.ruling.Has(certificate.Member{Node: near[i].ID, Life: rs[i].Value.(*object).Life}) {
+		if v != nil && !latest.After(v) && latest.Ruling.Has(certificate.Member{Node: near[i].ID, Life: rs[i].Value.(*msg.Object).Life}) {
 			have++
 		}
 	}
 	// Who names fewer holders than there are nodes is no root of now: a ruling of one holder
 	// would be agreed to by one liar.
-	return latest, len(latest.ruling.Holders) >= len(near) && have >= latest.ruling.Majority(), nil
+	return latest, len(latest.Ruling.Holders) >= len(near) && have >= latest.Ruling.Majority(), nil
 }

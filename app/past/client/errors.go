@@ -1,11 +1,15 @@
-package past
+package client
 
 import (
 	"errors"
 	"fmt"
 
 	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/app/past/msg"
 )
+
+// MaxContent is the largest content that is stored, in bytes.
+const MaxContent = msg.MaxContent
 
 // Outcomes that are not success. Test for them with errors.Is and errors.As.
 var (

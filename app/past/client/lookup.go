@@ -1,10 +1,11 @@
-package past
+package client
 
 import (
 	"errors"
 	"slices"
 
 	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/app/past/msg"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/peer"
@@ -25,27 +26,27 @@ type Found struct {
 // if that leads nowhere from each of the holders. Mutable objects are read by Current.
 //
 // Errors: ErrNotFound, ErrNotReachable, task.ErrStopped.
-func (p *Past) Lookup(t *task.T, o id.Hash) (Found, error) { return p.find(t, &get{Object: o}) }
+func (cl *Client) Lookup(t *task.T, o id.Hash) (Found, error) { return cl.find(t, &msg.Get{Object: o}) }
 
 // Inspect is Lookup without the content.
-func (p *Past) Inspect(t *task.T, o id.Hash) (*certificate.Certificate, error) {
-	f, err := p.find(t, &get{Object: o, Bare: true})
+func (cl *Client) Inspect(t *task.T, o id.Hash) (*certificate.Certificate, error) {
+	f, err := cl.find(t, &msg.Get{Object: o, Bare: true})
 	return f.Certificate, err
 }
 
-func (p *Past) find(t *task.T, q *get) (Found, error) {
-	if !p.ep.Ready() {
+func (cl *Client) find(t *task.T, q *msg.Get) (Found, error) {
+	if !cl.asker.ep.Ready() {
 		return Found{}, ErrNotReachable
 	}
-	end := p.ep.Now().Add(p.cfg.Patience)
-	l := &lookup{p: p, q: q}
-	m, err := task.Await(t, p.cfg.Ask+grace, func(resolve func(wire.Message, error)) {
-		p.ep.Request(q.Object.Place(), encode(q), kbr.Options{Timeout: p.cfg.Ask}, func(a kbr.Answer, err error) {
+	end := cl.asker.ep.Now().Add(cl.cfg.Patience)
+	l := &lookup{cl: cl, q: q}
+	m, err := task.Await(t, cl.asker.timeout+Grace, func(resolve func(wire.Message, error)) {
+		cl.asker.ep.Request(q.Object.Place(), msg.Encode(q), kbr.Options{Timeout: cl.asker.timeout}, func(a kbr.Answer, err error) {
 			if err != nil {
 				resolve(nil, err)
 				return
 			}
-			resolve(table.Decode(a.Payload))
+			resolve(msg.Decode(a.Payload))
 		})
 	})
 	for {
@@ -59,8 +60,8 @@ func (p *Past) find(t *task.T, q *get) (Found, error) {
 		if err = l.askHolders(t); l.found != nil || errors.Is(err, task.ErrStopped) || errors.Is(err, ErrNotFound) {
 			return l.result(err)
 		}
-		wait := p.some()
-		if !p.ep.Now().Add(wait).Before(end) {
+		wait := cl.asker.some()
+		if !cl.asker.ep.Now().Add(wait).Before(end) {
 			return Found{}, ErrNotReachable
 		}
 		if err := t.Sleep(wait); err != nil {
@@ -71,8 +72,8 @@ func (p *Past) find(t *task.T, q *get) (Found, error) {
 
 // lookup is one Lookup under way.
 type lookup struct {
-	p     *Past
-	q     *get
+	cl    *Client
+	q     *msg.Get
 	found *Found
 	// reclaimed: a holder showed that the owner gave the object back.
 	reclaimed bool
@@ -87,32 +88,32 @@ func (l *lookup) result(err error) (Found, error) {
 
 // take verifies an answer and keeps what it brings.
 func (l *lookup) take(t *task.T, m wire.Message) error {
-	ring, v, wall, q := l.p.cfg.Ring, l.p.cfg.Verifier, l.p.ep.Wall(), l.q
+	ring, v, wall, q := l.cl.cfg.Ring, l.cl.cfg.Verifier, l.cl.asker.ep.Wall(), l.q
 	switch m := m.(type) {
-	case *object:
-		_, err := task.Work(t, disk, func() (struct{}, error) {
+	case *msg.Object:
+		_, err := task.Work(t, work, func() (struct{}, error) {
 			err := m.Cert.Verify(ring, v)
 			switch {
 			case err != nil:
 			case m.Cert.ID() != q.Object, m.Cert.Expired(wall), m.Cert.Kind == certificate.Mutable:
-				err = errMessage // of a mutable object one node alone is not believed
+				err = msg.ErrMessage // of a mutable object one node alone is not believed
 			case !q.Bare:
 				err = m.Cert.Fits(m.Content)
 			}
 			return struct{}{}, err
 		})
 		if err != nil {
-			l.p.stats.BadInput++
+			l.cl.asker.BadInput++
 			return err
 		}
 		l.found = &Found{Certificate: m.Cert, Content: m.Content}
-	case *absent:
+	case *msg.Absent:
 		if m.Reclaim == nil {
 			return nil
 		}
-		_, err := task.Work(t, disk, func() (struct{}, error) { return struct{}{}, m.Reclaim.Verify(ring, v) })
+		_, err := task.Work(t, work, func() (struct{}, error) { return struct{}{}, m.Reclaim.Verify(ring, v) })
 		if err != nil || m.Reclaim.Of.ID() != q.Object {
-			l.p.stats.BadInput++
+			l.cl.asker.BadInput++
 			return err
 		}
 		l.reclaimed = true
@@ -123,16 +124,16 @@ func (l *lookup) take(t *task.T, m wire.Message) error {
 // askHolders asks the nodes near the object: at first those who keep it if it has no more
 // replicas than usual, then all who may.
 func (l *lookup) askHolders(t *task.T) error {
-	near, err := l.p.near(t, l.q.Object.Place(), certificate.MaxCopies)
+	near, err := l.cl.asker.Near(t, l.q.Object.Place(), certificate.MaxCopies)
 	if err != nil {
 		return err
 	}
-	first := min(l.p.cfg.Copies, len(near))
+	first := min(l.cl.cfg.Copies, len(near))
 	sure, err := l.ask(t, near[:first])
 	switch {
 	case err != nil || l.found != nil:
 		return err
-	case len(sure) >= first/2+1 && contains(sure, near[0].ID):
+	case len(sure) >= first/2+1 && Contains(sure, near[0].ID):
 		return ErrNotFound // the root is among them, as it keeps even what has one copy
 	}
 	if _, err := l.ask(t, near[first:]); err != nil || l.found != nil {
@@ -150,9 +151,9 @@ func (l *lookup) ask(t *task.T, to []*peer.Handle) (sure []*peer.Handle, err err
 	if len(to) == 0 {
 		return nil, nil
 	}
-	rs, err := l.p.askAll(t, to, func() wire.Message { return l.q }, func(so []task.Result[wire.Message]) bool {
+	rs, err := l.cl.asker.All(t, to, func() wire.Message { return l.q }, func(so []task.Result[wire.Message]) bool {
 		return slices.ContainsFunc(so, func(r task.Result[wire.Message]) bool {
-			_, ok := r.Value.(*object)
+			_, ok := r.Value.(*msg.Object)
 			return ok
 		})
 	})
@@ -161,14 +162,14 @@ func (l *lookup) ask(t *task.T, to []*peer.Handle) (sure []*peer.Handle, err err
 	}
 	for i, r := range rs {
 		switch m := r.Value.(type) {
-		case *absent:
+		case *msg.Absent:
 			if m.Sure {
 				sure = append(sure, to[i])
 			}
 			if err := l.take(t, m); errors.Is(err, task.ErrStopped) {
 				return nil, err
 			}
-		case *object:
+		case *msg.Object:
 			if err := l.take(t, m); l.found != nil || errors.Is(err, task.ErrStopped) {
 				return nil, err
 			}

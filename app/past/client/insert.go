@@ -1,10 +1,11 @@
-package past
+package client
 
 import (
 	"errors"
 	"time"
 
 	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/app/past/msg"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
@@ -33,40 +34,40 @@ type Stored struct {
 //
 // Errors: ErrTooLarge, certificate.ErrCertificate (a field is out of its range), a
 // *TooFewError, task.ErrStopped.
-func (p *Past) Insert(t *task.T, f File, owner peer.Signer) (Stored, error) {
+func (cl *Client) Insert(t *task.T, f File, owner peer.Signer) (Stored, error) {
 	if len(f.Content) > MaxContent {
 		return Stored{}, ErrTooLarge
 	}
 	c := &certificate.Certificate{
-		Kind: certificate.File, Part: f.Part, Salt: p.salt(), Size: int64(len(f.Content)), Copies: uint8(min(max(f.Copies, 0), 255)),
+		Kind: certificate.File, Part: f.Part, Salt: cl.salt(), Size: int64(len(f.Content)), Copies: uint8(min(max(f.Copies, 0), 255)),
 	}
 	if !f.Expires.IsZero() {
 		c.Expires = f.Expires.UnixMilli()
 	}
-	return p.sign(t, c, f.Content, owner)
+	return cl.sign(t, c, f.Content, owner)
 }
 
 // InsertBlock stores content under its own hash, for a time of at most
 // certificate.MaxLease; whoever stores it again prolongs that. It is Insert otherwise.
-func (p *Past) InsertBlock(t *task.T, content []byte, copies int, expires time.Time, owner peer.Signer) (Stored, error) {
+func (cl *Client) InsertBlock(t *task.T, content []byte, copies int, expires time.Time, owner peer.Signer) (Stored, error) {
 	if len(content) > MaxContent {
 		return Stored{}, ErrTooLarge
 	}
-	return p.sign(t, &certificate.Certificate{
+	return cl.sign(t, &certificate.Certificate{
 		Kind: certificate.Block, Size: int64(len(content)), Copies: uint8(min(max(copies, 0), 255)), Expires: expires.UnixMilli(),
 	}, content, owner)
 }
 
-func (p *Past) salt() (s peer.Salt) {
-	h := id.HashOf("salt", p.ep.Rand().Uint64(), p.ep.Rand().Uint64(), p.ep.Self().ID, int64(p.ep.Now()))
+func (cl *Client) salt() (s peer.Salt) {
+	h := id.HashOf("salt", cl.asker.ep.Rand().Uint64(), cl.asker.ep.Rand().Uint64(), cl.asker.ep.Self().ID, int64(cl.asker.ep.Now()))
 	copy(s[:], h[:])
 	return s
 }
 
 // sign signs a certificate for content, and stores it.
-func (p *Past) sign(t *task.T, c *certificate.Certificate, content []byte, owner peer.Signer) (Stored, error) {
-	ring, wall := p.cfg.Ring, p.ep.Wall()
-	signed, err := task.Work(t, disk, func() (*certificate.Certificate, error) {
+func (cl *Client) sign(t *task.T, c *certificate.Certificate, content []byte, owner peer.Signer) (Stored, error) {
+	ring, wall := cl.cfg.Ring, cl.asker.ep.Wall()
+	signed, err := task.Work(t, work, func() (*certificate.Certificate, error) {
 		c.Content = certificate.ContentHash(content)
 		s := c.Sign(ring, owner, wall)
 		return s, s.Check()
@@ -74,31 +75,31 @@ func (p *Past) sign(t *task.T, c *certificate.Certificate, content []byte, owner
 	if err != nil {
 		return Stored{}, err
 	}
-	return p.Store(t, signed, content)
+	return cl.Store(t, signed, content)
 }
 
 // Store stores an object with a certificate that was signed before: to try again, to
 // renew the end of its life, or to make its copies anew. It is Insert otherwise; errors
 // besides are an *ExistsError, ErrReclaimed and certificate.ErrContent.
-func (p *Past) Store(t *task.T, c *certificate.Certificate, content []byte) (Stored, error) {
-	ring, v := p.cfg.Ring, p.cfg.Verifier
+func (cl *Client) Store(t *task.T, c *certificate.Certificate, content []byte) (Stored, error) {
+	ring, v := cl.cfg.Ring, cl.cfg.Verifier
 	if len(content) > MaxContent {
 		return Stored{}, ErrTooLarge
 	}
-	if _, err := task.Work(t, disk, func() (struct{}, error) {
+	if _, err := task.Work(t, work, func() (struct{}, error) {
 		return struct{}{}, errors.Join(c.Verify(ring, v), c.Fits(content))
 	}); err != nil {
 		return Stored{}, err
 	}
-	s := &storing{p: p, put: &put{Cert: c, Content: content}, object: c.ID(), hash: c.Hash(ring), done: Stored{Certificate: c}}
-	end := p.ep.Now().Add(3 * p.cfg.Patience)
+	s := &storing{cl: cl, put: &msg.Put{Cert: c, Content: content}, object: c.ID(), hash: c.Hash(ring), done: Stored{Certificate: c}}
+	end := cl.asker.ep.Now().Add(3 * cl.cfg.Patience)
 	for {
 		err := s.try(t)
 		if err == nil || s.final != nil || errors.Is(err, task.ErrStopped) {
 			return s.done, err
 		}
-		wait := p.some()
-		if !p.ep.Now().Add(wait).Before(end) {
+		wait := cl.asker.some()
+		if !cl.asker.ep.Now().Add(wait).Before(end) {
 			return s.done, &TooFewError{Stored: s.done, Why: err}
 		}
 		if err := t.Sleep(wait); err != nil {
@@ -109,8 +110,8 @@ func (p *Past) Store(t *task.T, c *certificate.Certificate, content []byte) (Sto
 
 // storing is one insert under way.
 type storing struct {
-	p      *Past
-	put    *put
+	cl     *Client
+	put    *msg.Put
 	object id.Hash
 	hash   id.Hash // of the certificate
 	done   Stored
@@ -126,7 +127,7 @@ const maxWaits = 5
 // asked first, alone: of two contents for one id it decides.
 func (s *storing) try(t *task.T) error {
 	k := int(s.put.Cert.Copies)
-	near, err := s.p.near(t, s.object.Place(), k)
+	near, err := s.cl.asker.Near(t, s.object.Place(), k)
 	if err != nil {
 		return err
 	}
@@ -134,7 +135,7 @@ func (s *storing) try(t *task.T) error {
 	for len(near) > 0 && len(s.done.Receipts) < want {
 		var to []*peer.Handle
 		to, near = s.next(near, want)
-		rs, err := s.p.askAll(t, to, func() wire.Message { return s.put }, nil)
+		rs, err := s.cl.asker.All(t, to, func() wire.Message { return s.put }, nil)
 		if err != nil {
 			return err
 		}
@@ -142,7 +143,7 @@ func (s *storing) try(t *task.T) error {
 			switch err := s.count(t, to[i], r); {
 			case s.final != nil:
 				return s.final
-			case refusal(r.Err) == refusedBusy && len(s.done.Receipts) == 0 && s.waits < maxWaits:
+			case msg.Refusal(r.Err) == msg.RefusedBusy && len(s.done.Receipts) == 0 && s.waits < maxWaits:
 				s.waits++
 				return err
 			case err != nil:
@@ -182,27 +183,27 @@ func (s *storing) has(n id.ID) bool {
 
 // count counts the answer of one node. It returns why the node did not store the object.
 func (s *storing) count(t *task.T, from *peer.Handle, r task.Result[wire.Message]) error {
-	switch refusal(r.Err) {
-	case refusedReclaimed:
+	switch msg.Refusal(r.Err) {
+	case msg.RefusedReclaimed:
 		s.final = ErrReclaimed
 		return ErrReclaimed
-	case refusedFull:
+	case msg.RefusedFull:
 		return ErrFull
-	case refusedClock:
+	case msg.RefusedClock:
 		return ErrClock
 	}
-	ring, v, wall := s.p.cfg.Ring, s.p.cfg.Verifier, s.p.ep.Wall()
+	ring, v, wall := s.cl.cfg.Ring, s.cl.cfg.Verifier, s.cl.asker.ep.Wall()
 	switch m := r.Value.(type) {
-	case *stored:
-		_, err := task.Work(t, disk, func() (struct{}, error) {
+	case *msg.Stored:
+		_, err := task.Work(t, work, func() (struct{}, error) {
 			return struct{}{}, m.Receipt.Verify(ring, s.object, s.hash, wall, v)
 		})
-		if err == nil && m.Receipt.Holder.Node == from.ID && !s.has(from.ID) && !s.p.expelled(m.Receipt) {
+		if err == nil && m.Receipt.Holder.Node == from.ID && !s.has(from.ID) && !s.cl.expelled(m.Receipt) {
 			s.done.Receipts = append(s.done.Receipts, m.Receipt)
 			return nil
 		}
-	case *exists:
-		_, err := task.Work(t, disk, func() (struct{}, error) { return struct{}{}, m.Cert.Verify(ring, v) })
+	case *msg.Exists:
+		_, err := task.Work(t, work, func() (struct{}, error) { return struct{}{}, m.Cert.Verify(ring, v) })
 		if err == nil && m.Cert.ID() == s.object && m.Cert.Content != s.put.Cert.Content {
 			s.final = &ExistsError{Current: m.Cert}
 			return s.final
@@ -210,6 +211,6 @@ func (s *storing) count(t *task.T, from *peer.Handle, r task.Result[wire.Message
 	default:
 		return ErrNotReachable
 	}
-	s.p.stats.BadInput++
+	s.cl.asker.BadInput++
 	return ErrNotReachable
 }

@@ -1,0 +1,35 @@
+package client
+
+import (
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
+)
+
+// Client stores and reads objects, for tasks of one node.
+type Client struct {
+	cfg   Config
+	asker *Asker
+}
+
+// Config is what a Client needs: see past.Config.
+type Config struct {
+	Ring     id.Hash
+	Verifier peer.Verifier
+	Expelled func(node id.ID) bool
+	Copies   int
+	Patience time.Duration
+}
+
+// New returns a Client that asks through an Asker.
+func New(c Config, a *Asker) *Client { return &Client{cfg: c, asker: a} }
+
+// work bounds each piece of work.
+const work = 30 * time.Second
+
+// expelled reports whether a receipt's holder is out.
+func (cl *Client) expelled(r *certificate.Receipt) bool {
+	return cl.cfg.Expelled != nil && cl.cfg.Expelled(r.Holder.Node)
+}

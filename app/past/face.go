@@ -1,0 +1,40 @@
+package past
+
+import "github.com/phyllo-net/phyllo/app/past/client"
+
+// What callers of a Past's client meet, so that they need this room alone.
+type (
+	// File is a file that is to be stored.
+	File = client.File
+	// Stored says where an object is.
+	Stored = client.Stored
+	// Found is an object that was read.
+	Found = client.Found
+	// Name is what the id of a mutable object is made of.
+	Name = client.Name
+	// ExistsError says that another content has an id. It is an ErrExists.
+	ExistsError = client.ExistsError
+	// TooFewError says that fewer nodes than could have stored an object did so. It is an
+	// ErrTooFew.
+	TooFewError = client.TooFewError
+	// ConflictError says that another version is current than the one that was to be
+	// replaced. It is an ErrConflict.
+	ConflictError = client.ConflictError
+)
+
+// MaxContent is the largest content that is stored, in bytes.
+const MaxContent = client.MaxContent
+
+// Outcomes that are not success: see the same names in package client.
+var (
+	ErrNotFound     = client.ErrNotFound
+	ErrNotReachable = client.ErrNotReachable
+	ErrTooFew       = client.ErrTooFew
+	ErrExists       = client.ErrExists
+	ErrReclaimed    = client.ErrReclaimed
+	ErrFull         = client.ErrFull
+	ErrTooLarge     = client.ErrTooLarge
+	ErrClock        = client.ErrClock
+	ErrConflict     = client.ErrConflict
+	ErrUncertain    = client.ErrUncertain
+)
