@@ -1,0 +1,214 @@
+package account_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/past/account"
+	"github.com/phyllo-net/phyllo/app/past/voucher"
+	"github.com/phyllo-net/phyllo/kbr/kbrtest"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+// TestPayAndRefund: what is paid is charged at all who vote, every holder admits it, and what
+// was reclaimed is given back; alone, with two, three and many.
+func TestPayAndRefund(t *testing.T) {
+	for _, n := range []int{1, 2, 3, 5, 7, 40} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			w := newWorld(t, n, kbrtest.Config{Seed: 1}, nil)
+			m := w.members[0]
+			a, b := file(1, 1000, 5), file(2, 300, 3)
+			for i, c := range []struct {
+				n    int
+				size int64
+			}{{1, 1000}, {2, 300}} {
+				f := a
+				if i == 1 {
+					f = b
+				}
+				p, err := m.pay(f, time.Time{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, h := range w.holders(f) {
+					if err := h.admit(p, f); err != nil {
+						t.Errorf("%s: %v", h.node.Self(), err)
+					}
+				}
+				w.put(f, c.n, p.Voucher.Debit.Hash(ring))
+			}
+			w.mustUse(m, 5*1000+3*300)
+			if got, err := m.balance(); err != nil || got.Used != 5900 || got.Limit != 5e9 {
+				t.Errorf("balance %+v, %v", got, err)
+			}
+			w.take(a)
+			if err := m.refund(a.ID()); err != nil {
+				t.Fatal(err)
+			}
+			w.net.Run(10 * time.Second)
+			w.mustUse(m, 3*300)
+			w.net.Run(3 * time.Hour)
+			w.mustUse(m, 3*300)
+		})
+	}
+}
+
+// TestUnused: what was paid for and never stored is given back when the voucher is over, and
+// not before; what has an end is given back then.
+func TestUnused(t *testing.T) {
+	w := newWorld(t, 9, kbrtest.Config{Seed: 2}, nil)
+	m := w.members[0]
+	if _, err := m.pay(file(1, 1000, 3), time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.pay(file(2, 100, 3), w.now().Add(5*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.refund(file(1, 1000, 3).ID()); err != nil {
+		t.Fatal(err)
+	}
+	w.net.Run(59 * time.Minute)
+	w.mustUse(m, 3300)
+	w.net.Run(time.Hour)
+	w.mustUse(m, 300)
+	w.net.Run(4 * time.Hour)
+	w.mustUse(m, 0)
+}
+
+// TestLimit: the account ends at its limit, and goes on when something was given back.
+func TestLimit(t *testing.T) {
+	w := newWorld(t, 9, kbrtest.Config{Seed: 3}, func(c *account.Config) { c.Gift, c.Copies = 1000, 3 })
+	m := w.members[0]
+	a := file(1, 600, 3)
+	p, err := m.pay(a, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.put(a, 1, p.Voucher.Debit.Hash(ring))
+	_, err = m.pay(file(2, 401, 3), time.Time{})
+	wantErr(t, "one byte too many", err, account.ErrQuota)
+	var q *account.QuotaError
+	if !errors.As(err, &q) || q.Used != 1800 || q.Limit != 3000 {
+		t.Errorf("it says %+v", q)
+	}
+	w.mustUse(m, 1800)
+	if _, err := m.pay(file(3, 400, 3), time.Time{}); err != nil {
+		t.Errorf("to the last byte: %v", err)
+	}
+	w.mustUse(m, 3000)
+	w.take(a)
+	if err := m.refund(a.ID()); err != nil {
+		t.Fatal(err)
+	}
+	w.net.Run(10 * time.Second)
+	if _, err := m.pay(file(2, 401, 3), time.Time{}); err != nil {
+		t.Errorf("after a refund: %v", err)
+	}
+	w.mustUse(m, 400*3+401*3)
+}
+
+// TestBatch: what is asked at once goes under few vouchers; if all together is too much, what
+// the account allows is paid for.
+func TestBatch(t *testing.T) {
+	w := newWorld(t, 9, kbrtest.Config{Seed: 4}, func(c *account.Config) { c.Gift, c.Copies = 10_000, 1 })
+	m := w.members[0]
+	paid, over := 0, 0
+	debits := make(map[*voucher.Debit]bool)
+	for i := range 300 {
+		m.node.Do(func() {
+			m.node.Endpoint(number).Go(func(t *task.T) error {
+				p, err := m.accounts.Pay(t, chargeOf(file(i, 50, 1)), time.Time{})
+				switch {
+				case err == nil:
+					paid++
+					debits[p.Voucher.Debit] = true
+				case errors.Is(err, account.ErrQuota):
+					over++
+				}
+				return nil
+			}, nil)
+		})
+	}
+	w.net.Run(time.Minute)
+	if paid != 200 || over != 100 {
+		t.Errorf("%d were paid for and %d refused, want 200 and 100", paid, over)
+	}
+	if len(debits) > 12 {
+		t.Errorf("%d vouchers", len(debits))
+	}
+	w.mustUse(m, 10_000)
+}
+
+// TestKeepersChange: who comes to keep an account takes it over, whole, and what is known of
+// it survives the death of all but one of its keepers.
+func TestKeepersChange(t *testing.T) {
+	w := newWorld(t, 8, kbrtest.Config{Seed: 5}, nil)
+	m := w.members[0]
+	for i := range 5 {
+		p, err := m.pay(file(i, 100, 2), time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.put(file(i, 100, 2), i, p.Voucher.Debit.Hash(ring))
+	}
+	w.take(file(0, 100, 2))
+	if err := m.refund(file(0, 100, 2).ID()); err != nil {
+		t.Fatal(err)
+	}
+	w.net.Run(10 * time.Second)
+	for range 12 {
+		w.join()
+	}
+	w.move()
+	w.net.Run(time.Hour)
+	w.mustUse(m, 800)
+	for range 3 {
+		for _, v := range w.voters(m)[:4] {
+			v.node.Kill()
+			w.net.Run(10 * time.Second)
+			w.move()
+		}
+		w.net.Run(time.Hour)
+		w.mustUse(m, 800)
+		for range 4 {
+			w.join()
+		}
+		w.move()
+		w.net.Run(time.Hour)
+		w.mustUse(m, 800)
+	}
+}
+
+// TestOffers: an offer counts up to a free part, and beyond that by what the member was seen
+// to store; one that stores nothing of what it should gets no more than the free part.
+func TestOffers(t *testing.T) {
+	w := newWorld(t, 6, kbrtest.Config{Seed: 6}, func(c *account.Config) { c.Gift, c.Free, c.Copies = 0, 6000, 1 })
+	good, liar := w.members[0], w.members[1]
+	good.offers, liar.offers = 1<<40, 1<<40
+	liar.node.OnDeliver = liar.showing(func(n int) []byte { return account.SaysShown(1<<40, n) })
+	w.net.Run(time.Hour)
+	limits := func(m *member, want int64) {
+		t.Helper()
+		for _, v := range w.voters(m) {
+			if v == liar {
+				continue
+			}
+			if got := v.accounts.Limit(m.cert.Node); got != want {
+				t.Errorf("%s lets %s have %d, want %d", v.node.Self(), m.node.Self(), got, want)
+			}
+		}
+	}
+	limits(good, 5000)
+	limits(liar, 5000)
+	for i := range 12 {
+		w.put(file(i, 1000, 6), i, [32]byte{1})
+	}
+	w.net.Run(2 * time.Hour)
+	limits(good, 5*(6000+2*12_000)/6)
+	limits(liar, 5000)
+	good.offers = 12_000
+	w.net.Run(time.Hour)
+	limits(good, 10_000)
+}

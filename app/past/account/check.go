@@ -1,0 +1,46 @@
+package account
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/phyllo-net/phyllo/id"
+)
+
+// Check returns an error if the node contradicts itself. It is cheap enough to be called
+// after every step of a small simulation.
+func (a *Accounts) Check() error {
+	for i, l := range a.books {
+		if i > 0 && a.books[i-1].member.Cmp(l.member) >= 0 {
+			return fmt.Errorf("account of %s: accounts %d and %d are not in order", a.ep.Self(), i-1, i)
+		}
+		for j, e := range l.list {
+			if j > 0 && (l.list[j-1].debit.Date > e.debit.Date || l.list[j-1].debit.Date == e.debit.Date && bytes.Compare(l.list[j-1].hash[:], e.hash[:]) >= 0) {
+				return fmt.Errorf("account of %s: debits %d and %d of %s are not in order", a.ep.Self(), j-1, j, l.member.Short())
+			}
+			given := int64(0)
+			for k, c := range e.costs {
+				if e.isBack(k) {
+					given += c
+				}
+			}
+			if given != e.given || given > e.debit.Total {
+				return fmt.Errorf("account of %s: %d bytes of a debit of %d are given back, %d are counted", a.ep.Self(), given, e.debit.Total, e.given)
+			}
+		}
+	}
+	if a.serving < 0 || a.serving > a.cfg.MaxTasks {
+		return fmt.Errorf("account of %s: %d tasks, at most %d", a.ep.Self(), a.serving, a.cfg.MaxTasks)
+	}
+	return nil
+}
+
+// Used is what a member has used by this node's book, in bytes of all replicas; false if
+// this node does not vote about the account. It is for simulations.
+func (a *Accounts) Used(member id.ID) (int64, bool) {
+	return a.books.find(member).used(a.ep.Wall()), a.votes(member)
+}
+
+// Limit is what a member may use by this node's view, in bytes of all replicas. It is for
+// simulations.
+func (a *Accounts) Limit(member id.ID) int64 { return a.limit(member) }

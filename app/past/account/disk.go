@@ -1,0 +1,206 @@
+package account
+
+import (
+	"bytes"
+	"errors"
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/past/voucher"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/store"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// Table is where the debits are kept in the store, by member, date and hash, BackTable, by
+// the same keys, which charges of them were given back. In DueTable lies what this node still
+// wants to be given back, and which of its own debits need not be looked at again.
+const (
+	Table     store.Table = "account"
+	BackTable store.Table = "account/back"
+	DueTable  store.Table = "account/due"
+)
+
+const (
+	// retryLoad is the time after which the books are read again when the disk failed.
+	retryLoad = 10 * time.Second
+	// loadSize is how many debits are read in one piece of work.
+	loadSize = 256
+)
+
+// errDamaged: a record of the own store makes no sense.
+var errDamaged = errors.New("account: a record in the store is damaged")
+
+// readRecord reads one debit with its charges.
+func readRecord(st store.Store, key []byte) (*record, error) {
+	b, err := st.Get(Table, key)
+	if err != nil {
+		return nil, err
+	}
+	r := new(record)
+	if wire.Unmarshal(b, r) != nil || r.Check() != nil {
+		return nil, errDamaged
+	}
+	back, err := st.Get(BackTable, key)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return r, nil
+	case err != nil:
+		return nil, err
+	case checkBack(back, len(r.Charges)) != nil:
+		return nil, errDamaged
+	}
+	r.Back = back
+	return r, nil
+}
+
+// write makes an entry durable; nothing is said about it to anybody before.
+func (a *Accounts) write(t *task.T, e *entry, cs []voucher.Charge) error {
+	if e.durable {
+		return nil
+	}
+	st := a.cfg.Store
+	_, err := task.Work(t, disk, func() (struct{}, error) {
+		return struct{}{}, st.Put(Table, e.key(), wire.MustMarshal(&record{Debit: e.debit, Charges: cs}))
+	})
+	if err == nil {
+		e.durable = true
+	}
+	return err
+}
+
+// erase forgets an entry.
+func (a *Accounts) erase(t *task.T, l *ledger, e *entry) error {
+	cs, err := a.charges(t, e)
+	if err != nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, errDamaged) {
+		return err
+	}
+	if err := a.put(t, func(b *store.Batch) {
+		b.Delete(Table, e.key())
+		b.Delete(BackTable, e.key())
+		b.Delete(DueTable, e.hash[:])
+		for _, c := range cs {
+			b.Delete(DueTable, dueKey(c.Object, e.hash))
+		}
+	}); err != nil {
+		return err
+	}
+	l.remove(e)
+	if e.debit.Account() == a.ep.Self().ID {
+		a.disown(e, cs)
+	}
+	return nil
+}
+
+// load reads the books at the start. It does not give up: a node that does not know what it
+// keeps does not vote.
+func (a *Accounts) load(t *task.T) error {
+	var after []byte
+	for {
+		got, last, err := a.loadPage(t, after)
+		switch {
+		case errors.Is(err, task.ErrStopped):
+			return err
+		case err != nil:
+			if err := t.Sleep(retryLoad); err != nil {
+				return err
+			}
+			continue
+		}
+		for _, r := range got {
+			e := newEntry(r.Debit, r.Debit.Hash(a.cfg.Ring), r.Charges, r.Back)
+			e.durable = true
+			a.enter(e, r.Charges)
+		}
+		if last == nil {
+			break
+		}
+		after = last
+	}
+	if err := a.loadDue(t); err != nil {
+		return err
+	}
+	a.loaded = true
+	a.syncSoon(0)
+	return nil
+}
+
+// enter puts an entry into its member's ledger.
+func (a *Accounts) enter(e *entry, cs []voucher.Charge) {
+	a.books.of(e.debit.Account()).add(e)
+	if e.debit.Account() == a.ep.Self().ID {
+		a.claim(e, cs)
+	}
+}
+
+func (a *Accounts) loadPage(t *task.T, after []byte) (got []*record, last []byte, err error) {
+	st := a.cfg.Store
+	_, err = task.Work(t, disk, func() (_ struct{}, err error) {
+		r := store.Range{Limit: loadSize}
+		if after != nil {
+			r.From = append(bytes.Clone(after), 0)
+		}
+		var keys [][]byte
+		if err := st.Scan(Table, r, func(key, _ []byte) bool { keys = append(keys, key); return true }); err != nil {
+			return struct{}{}, err
+		}
+		for _, key := range keys {
+			last = key
+			switch r, err := readRecord(st, key); {
+			case err == nil:
+				got = append(got, r)
+			case !errors.Is(err, errDamaged) && !errors.Is(err, store.ErrCorrupt):
+				return struct{}{}, err
+			} // what is damaged comes anew from the fellows
+		}
+		return struct{}{}, nil
+	})
+	return got, last, err
+}
+
+// charges reads the charges of an entry.
+func (a *Accounts) charges(t *task.T, e *entry) ([]voucher.Charge, error) {
+	st := a.cfg.Store
+	return task.Work(t, disk, func() ([]voucher.Charge, error) {
+		r, err := readRecord(st, e.key())
+		if err != nil {
+			return nil, err
+		}
+		return r.Charges, nil
+	})
+}
+
+// giveBack notes durably that a charge was given back.
+func (a *Accounts) giveBack(t *task.T, e *entry, indexes ...int) error {
+	if n := len(e.costs); n == 0 || len(indexes) == 0 {
+		return nil
+	}
+	back := bytes.Clone(e.back)
+	for _, i := range indexes {
+		back[i/8] |= 1 << (i % 8)
+	}
+	st := a.cfg.Store
+	if _, err := task.Work(t, disk, func() (struct{}, error) {
+		// Another charge of the debit may have been given back meanwhile.
+		now, err := st.Get(BackTable, e.key())
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return struct{}{}, err
+		}
+		for i := range now {
+			back[i] |= now[i]
+		}
+		return struct{}{}, st.Put(BackTable, e.key(), back)
+	}); err != nil {
+		return err
+	}
+	for _, i := range indexes {
+		if !e.isBack(i) {
+			e.giveBack(i)
+			a.stats.GivenBack++
+		}
+	}
+	return nil
+}
+
+// dueKey is the place in DueTable of one charge that is to be given back.
+func dueKey(object, debit id.Hash) []byte { return append(bytes.Clone(object[:]), debit[:]...) }

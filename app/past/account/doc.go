@@ -1,0 +1,69 @@
+// Package account keeps the accounts by which storage is shared fairly, without a
+// smartcard and without a bank (PAST, SOSP 2001, 2.1 asks for the first; Ngan, Wallach and
+// Druschel, IPTPS 2003, weigh the second).
+//
+// # Accounts
+//
+// An account belongs to a member: to a certified nodeId, not to a key that anybody can
+// make. It is a set of debits (package voucher), each signed by the member, less the charges
+// in them that were given back. What is used is the sum of that; nobody writes a balance.
+//
+// Its keepers are the k nodes nearest to the member's nodeId, and the member itself, which
+// has no vote, unless it is alone. A keeper takes over what its fellows have: a debit, as it
+// is signed; that a charge was given back, when so many of them say it that one is honest.
+//
+// # Vouchers
+//
+// The member asks all keepers for their votes, which make a voucher when they are a
+// majority. A keeper charges the debit, in memory and on its disk, and only then tells the
+// other keepers of it, who charge it too and say what else they have charged of late. What it
+// did not know it fetches. It votes if the account, with all that, is within its limit.
+//
+// So there is no order of debits and nothing to agree on: one member alone spends from an
+// account, and for that no consensus is needed (Guerraoui et al., The consensus number of a
+// cryptocurrency, PODC 2019), only that nobody votes before the others know. If two debits
+// together exceed the limit and meet different keepers first, of any two honest keepers
+// that can reach each other one knows of both before it votes: not both get a majority,
+// though fewer than half of the keepers lie and the member with them. The rulings by
+// which storage decides mutable objects would not do here: their root is believed about the
+// order, and an account's root is the member itself.
+//
+// Honest keepers that cannot reach each other for a while may vote for both, if there are
+// liars among the rest. This is found when they meet: both debits are charged, the account is
+// overdrawn (Stats.Overdrawn) by what those votes were worth at most, and gets no votes until
+// it is not.
+//
+// While the ring is parted, each part has its own keepers, who know what they have heard of:
+// a member that can choose its part has its limit in each of them. This, too, is found when
+// the parts meet.
+//
+// # Giving back
+//
+// Where an object is not kept, or not for this debit, its holders say so in releases, and a
+// majority of them makes the keepers give the charge back: after a reclaim at once, and for
+// what was never stored when the voucher can be used no longer. Objects that end by
+// themselves stand under debits that end with them (Debit.Until), without being asked.
+//
+// # The limit
+//
+// A member may use a gift and as much as it offers, less a sixth, both for Copies replicas. An
+// offer counts up to Config.Free, and beyond that twice what the keeper has seen the
+// member store: objects that both should keep, of which the member is asked for proofs. The
+// keepers see different parts of it, and a majority decides.
+//
+// # Use
+//
+// Accounts is an application of a node (kbr.App) beside the storage, which hands it a
+// Storage. For tasks of the node:
+//
+//	func (*Accounts) Pay(t, charge, until) (*voucher.Payment, error)   // the member
+//	func (*Accounts) Refund(t, object) error
+//	func (*Accounts) Admit(t, payment, certificate) error              // a holder
+//	func (*Accounts) Balance(t) (Balance, error)                       // what df shows
+//
+// # What it rests on
+//
+// That fewer than half of an account's keepers, and of an object's holders, lie: nobody
+// chooses his place on the ring. Who is among an object's nearest can hand it to its fellows
+// without a voucher, as they fetch what they lack; each node's own capacity bounds that.
+package account

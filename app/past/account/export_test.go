@@ -1,0 +1,102 @@
+package account
+
+import (
+	"github.com/phyllo-net/phyllo/app/past/voucher"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// Settled reports whether the node has asked its fellows.
+func (a *Accounts) Settled() bool { return a.settled }
+
+// Voters are those who vote about a member's account.
+func (a *Accounts) Voters(member id.ID) []*peer.Handle { return a.voters(member) }
+
+// What tests send as nodes of their own.
+
+// AskDebit asks for a vote.
+func AskDebit(d *voucher.Debit, cs []voucher.Charge) []byte {
+	return encode(&debit{Debit: d, Charges: cs})
+}
+
+// AskNote tells of a debit.
+func AskNote(d *voucher.Debit, cs []voucher.Charge) []byte {
+	return encode(&note{Debit: d, Charges: cs})
+}
+
+// AskList asks for accounts.
+func AskList() []byte { return encode(&list{}) }
+
+// AskOpen asks for an account's debits.
+func AskOpen(member id.ID) []byte { return encode(&open{Member: member}) }
+
+// AskCredit asks to give a charge back.
+func AskCredit(d *voucher.Debit, ring id.Hash, index uint16, rs ...*voucher.Release) []byte {
+	return encode(&credit{Member: d.Account(), Debit: d.Hash(ring), Date: d.Date, Index: index, Releases: rs})
+}
+
+// AskLetGo asks for a release.
+func AskLetGo(o id.Hash, d *voucher.Debit) []byte { return encode(&letGo{Object: o, Debit: d}) }
+
+// AskShow asks for proofs.
+func AskShow(os ...id.Hash) []byte { return encode(&show{Objects: os, Nonce: 1}) }
+
+// AskBalance asks how an account stands.
+func AskBalance(member id.ID) []byte { return encode(&ask{Member: member}) }
+
+// SaysVoted gives a vote.
+func SaysVoted(x *voucher.Vote) []byte { return encode(&voted{Vote: x}) }
+
+// SaysNoted says that a debit was charged.
+func SaysNoted() []byte { return encode(&noted{}) }
+
+// SaysReleased gives a release.
+func SaysReleased(r *voucher.Release) []byte { return encode(&released{Release: r}) }
+
+// SaysShown offers, and proves nothing.
+func SaysShown(offered int64, proofs int) []byte {
+	return encode(&shown{Offered: offered, Proofs: make([]id.Hash, proofs)})
+}
+
+// Heard reads what tests answer to, as nodes of their own.
+func Heard(b []byte) (kind string, d *voucher.Debit, object id.Hash, n int) {
+	m, err := table.Decode(b)
+	if err != nil {
+		return "malformed", nil, id.Hash{}, 0
+	}
+	switch m := m.(type) {
+	case *debit:
+		return "debit", m.Debit, id.Hash{}, 0
+	case *note:
+		return "note", m.Debit, id.Hash{}, 0
+	case *letGo:
+		return "letGo", m.Debit, m.Object, 0
+	case *show:
+		return "show", nil, id.Hash{}, len(m.Objects)
+	}
+	return "", nil, id.Hash{}, 0
+}
+
+// VoteOf is the vote in an answer; nil if there is none.
+func VoteOf(b []byte) *voucher.Vote {
+	if m, err := table.Decode(b); err == nil {
+		if v, ok := m.(*voted); ok {
+			return v.Vote
+		}
+	}
+	return nil
+}
+
+// Decode reads a message.
+func Decode(b []byte) (wire.Message, error) { return table.Decode(b) }
+
+// Encode writes a message.
+func Encode(m wire.Message) ([]byte, error) { return table.Encode(m) }
+
+// SaysSum says that a debit was charged, and nothing else.
+func SaysSum(debit id.Hash) []byte {
+	l := &ledger{}
+	l.list = append(l.list, &entry{hash: debit, debit: &voucher.Debit{}})
+	return encode(&noted{Sum: l.sum(0)})
+}

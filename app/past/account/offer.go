@@ -1,0 +1,122 @@
+package account
+
+import (
+	"errors"
+	"math/bits"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// view is what a keeper has seen of a member's offer.
+type view struct {
+	offered int64
+	common  int64 // bytes of what both should keep
+	// right has a bit for each of the last proofs asked, the latest the lowest, of which
+	// there were asked.
+	right uint64
+	asked int
+}
+
+// window is how many proofs count.
+const window = 64
+
+func (v *view) note(right bool) {
+	v.right <<= 1
+	if right {
+		v.right |= 1
+	}
+	v.asked = min(v.asked+1, window)
+}
+
+// seen is what the member was seen to store, in bytes: that part of what both should keep
+// for which it answers.
+func (v *view) seen() int64 {
+	if v.asked == 0 {
+		return 0
+	}
+	return v.common * int64(bits.OnesCount64(v.right)) / int64(v.asked)
+}
+
+// offer is what a member offers, and what of it counts here.
+func (a *Accounts) offer(member id.ID) (offered, counted int64) {
+	if member == a.ep.Self().ID {
+		o := a.cfg.Storage.Offered()
+		return o, o // to oneself one keeps one's word
+	}
+	v := a.views[member]
+	if v == nil {
+		return 0, 0
+	}
+	return v.offered, min(v.offered, a.cfg.Free+2*v.seen())
+}
+
+// limit is what a member may use, in bytes of all replicas: offered/(1.2 k) and the gift, at
+// k replicas.
+func (a *Accounts) limit(member id.ID) int64 {
+	_, counted := a.offer(member)
+	return int64(a.cfg.Copies)*a.cfg.Gift + counted/6*5
+}
+
+// prove asks the members whose accounts this node keeps what they offer, and for proofs
+// that they have what they should. Silence says nothing about them (RELIABILITY, S14); who
+// says that it has not what it should have is seen to store less.
+func (a *Accounts) prove(t *task.T) error {
+	views := make(map[id.ID]*view)
+	for _, h := range a.ep.NeighborSet(4 * (a.cfg.Keepers + 1)) {
+		if !a.votes(h.ID) {
+			continue
+		}
+		v := a.views[h.ID]
+		if v == nil {
+			v = new(view)
+		}
+		common, drawn := a.cfg.Storage.Common(h.ID, maxProofs)
+		q := &show{Objects: drawn, Nonce: a.ep.Rand().Uint64()}
+		m, err := a.askOne(t, h, q)
+		if errors.Is(err, task.ErrStopped) {
+			return err
+		}
+		views[h.ID] = v
+		s, ok := m.(*shown)
+		if err != nil || !ok || len(s.Proofs) != len(drawn) {
+			continue
+		}
+		v.offered, v.common = s.Offered, common
+		for i, o := range drawn {
+			want, err := a.cfg.Storage.Prove(t, o, q.Nonce)
+			if errors.Is(err, task.ErrStopped) {
+				return err
+			} else if err != nil {
+				continue // it is not here any more
+			}
+			v.note(s.Proofs[i] == want)
+			if s.Proofs[i] == want {
+				a.stats.Proofs++
+			} else {
+				a.stats.Unproven++
+			}
+		}
+	}
+	a.views = views
+	return nil
+}
+
+// onShow answers those who keep this node's account.
+func (a *Accounts) onShow(t *task.T, from id.ID, m *show) (wire.Message, uint16) {
+	if !a.keeps(from, a.ep.Self().ID) {
+		return nil, refusedNotKeeper
+	}
+	s := &shown{Offered: min(a.cfg.Storage.Offered(), maxBytes)}
+	for _, o := range m.Objects {
+		p, err := a.cfg.Storage.Prove(t, o, m.Nonce)
+		if errors.Is(err, task.ErrStopped) {
+			return nil, refusedBusy
+		} else if err != nil {
+			p = id.Hash{}
+		}
+		s.Proofs = append(s.Proofs, p)
+	}
+	return s, 0
+}

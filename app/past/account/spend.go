@@ -1,0 +1,232 @@
+package account
+
+import (
+	"errors"
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/past/voucher"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// spending is what this node wants to pay for.
+type spending struct {
+	queue  []*purchase
+	paying bool
+}
+
+// purchase is one object that is to be paid for.
+type purchase struct {
+	charge  voucher.Charge
+	until   int64
+	resolve func(*voucher.Payment, error)
+}
+
+// Pay charges this node's own account for an object, and returns what its holders want to
+// see. until is when the object's life ends, the zero time if it does not. What is asked
+// while another voucher is on its way goes together under the next one.
+//
+// Errors: a *QuotaError, ErrNotReachable, voucher.ErrVoucher (the charge is out of its
+// range), task.ErrStopped.
+func (a *Accounts) Pay(t *task.T, c voucher.Charge, until time.Time) (*voucher.Payment, error) {
+	if err := c.Check(); err != nil {
+		return nil, err
+	}
+	p := &purchase{charge: c}
+	if !until.IsZero() {
+		p.until = until.UnixMilli()
+	}
+	pay, err := task.Await(t, 4*a.cfg.Patience, func(resolve func(*voucher.Payment, error)) {
+		p.resolve = resolve
+		a.queue = append(a.queue, p)
+		a.pay()
+	})
+	if errors.Is(err, task.ErrTimeout) {
+		err = ErrNotReachable
+	}
+	return pay, err
+}
+
+// pay starts to get a voucher for what waits, unless one is on its way.
+func (a *Accounts) pay() {
+	if a.paying || len(a.queue) == 0 {
+		return
+	}
+	batch := a.batch()
+	a.paying = true
+	a.ep.Go(func(t *task.T) error { return a.buy(t, batch) }, func(error) {
+		a.paying = false
+		a.pay()
+	})
+}
+
+// batch takes what goes under one voucher out of the queue: objects of one end, each once.
+func (a *Accounts) batch() (batch []*purchase) {
+	var left []*purchase
+	in := make(map[id.Hash]bool)
+	for _, p := range a.queue {
+		if len(batch) < voucher.MaxCharges && !in[p.charge.Object] && p.until == a.queue[0].until {
+			in[p.charge.Object] = true
+			batch = append(batch, p)
+		} else {
+			left = append(left, p)
+		}
+	}
+	a.queue = left
+	return batch
+}
+
+// buy gets a voucher for a batch. If the account does not allow all of it, its halves are
+// tried.
+func (a *Accounts) buy(t *task.T, batch []*purchase) error {
+	cs := make([]voucher.Charge, len(batch))
+	for i, p := range batch {
+		cs[i] = p.charge
+	}
+	v, err := a.obtain(t, cs, batch[0].until)
+	if n := len(batch); errors.Is(err, ErrQuota) && n > 1 {
+		if err := a.buy(t, batch[:n/2]); errors.Is(err, task.ErrStopped) {
+			return err
+		}
+		return a.buy(t, batch[n/2:])
+	}
+	if err != nil {
+		for _, p := range batch {
+			p.resolve(nil, err)
+		}
+		return err
+	}
+	a.stats.Vouchers++
+	for i, path := range voucher.Paths(cs) {
+		batch[i].resolve(&voucher.Payment{Voucher: v, Path: path}, nil)
+	}
+	return nil
+}
+
+// obtain charges the own account, and gets the votes.
+func (a *Accounts) obtain(t *task.T, cs []voucher.Charge, until int64) (*voucher.Voucher, error) {
+	own := a.cfg.Certificate()
+	if own == nil || !a.loaded || a.stopped {
+		return nil, ErrNotReachable
+	}
+	ring, signer, number, wall, life := a.cfg.Ring, a.cfg.Signer, a.ep.Rand().Uint64(), a.ep.Wall(), a.cfg.Life
+	var end time.Time
+	if until != 0 {
+		end = time.UnixMilli(until)
+	}
+	d, err := task.Work(t, disk, func() (*voucher.Debit, error) {
+		d := voucher.NewDebit(ring, number, cs, end, own, signer, wall, life)
+		return d, d.Check()
+	})
+	if err != nil {
+		return nil, err
+	}
+	// It is on the own disk first: what is charged elsewhere is not forgotten here.
+	e, err := a.charge(t, d, cs, false)
+	if err != nil {
+		return nil, err
+	}
+	b := &ballot{a: a, entry: e, question: &debit{Debit: d, Charges: cs}, votes: []*voucher.Vote{}}
+	for stop := a.ep.Now().Add(a.cfg.Patience); ; {
+		v, err := b.hold(t)
+		switch {
+		case errors.Is(err, ErrQuota):
+			// So many refuse it that it was and will be no voucher.
+			if err := a.erase(t, a.books.of(d.Account()), e); err != nil {
+				return nil, err
+			}
+			return nil, err
+		case err == nil || errors.Is(err, task.ErrStopped):
+			return v, err
+		}
+		wait := a.some()
+		if !a.ep.Now().Add(wait).Before(stop) {
+			return nil, ErrNotReachable
+		}
+		if err := t.Sleep(wait); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// ballot is the search for a majority of votes for one debit.
+type ballot struct {
+	a        *Accounts
+	entry    *entry
+	question *debit
+	votes    []*voucher.Vote
+}
+
+// hold asks the keepers once. The error is a *QuotaError if so many refuse that there will be
+// no majority.
+func (b *ballot) hold(t *task.T) (*voucher.Voucher, error) {
+	a := b.a
+	voters := a.voters(a.ep.Self().ID)
+	if len(voters) == 0 || !a.ep.Ready() {
+		return nil, ErrNotReachable
+	}
+	need := majority(len(voters))
+	count := func(so []task.Result[wire.Message]) (votes, overs int) {
+		for _, r := range so {
+			switch r.Value.(type) {
+			case *voted:
+				votes++
+			case *over:
+				overs++
+			}
+		}
+		return votes, overs
+	}
+	rs, err := a.askAll(t, voters, b.question, a.cfg.Ask, func(so []task.Result[wire.Message]) bool {
+		votes, overs := count(so)
+		return votes >= need || overs > len(voters)-need
+	})
+	if err != nil {
+		return nil, err
+	}
+	votes, err := b.verified(t, voters, rs)
+	if err != nil {
+		return nil, err
+	}
+	if len(votes) >= need {
+		return &voucher.Voucher{Debit: b.question.Debit, Votes: votes[:need]}, nil
+	}
+	if _, overs := count(rs); overs > len(voters)-need {
+		return nil, quota(rs)
+	}
+	return nil, ErrNotReachable
+}
+
+// verified returns the votes that are good.
+func (b *ballot) verified(t *task.T, voters []*peer.Handle, rs []task.Result[wire.Message]) (votes []*voucher.Vote, err error) {
+	ring, v, wall, hash := b.a.cfg.Ring, b.a.cfg.Verifier, b.a.ep.Wall(), b.entry.hash
+	for i, r := range rs {
+		m, ok := r.Value.(*voted)
+		if !ok || m.Vote.Voter.Node != voters[i].ID {
+			continue
+		}
+		_, err := task.Work(t, disk, func() (struct{}, error) { return struct{}{}, m.Vote.Verify(ring, hash, wall, v) })
+		switch {
+		case errors.Is(err, task.ErrStopped):
+			return nil, err
+		case err != nil:
+			b.a.stats.BadInput++
+			continue
+		}
+		votes = append(votes, m.Vote)
+	}
+	return votes, nil
+}
+
+// quota is what those who refuse say, the highest limit of all.
+func quota(rs []task.Result[wire.Message]) error {
+	e := new(QuotaError)
+	for _, r := range rs {
+		if m, ok := r.Value.(*over); ok && m.Limit >= e.Limit {
+			e.Used, e.Limit = m.Used, m.Limit
+		}
+	}
+	return e
+}

@@ -1,0 +1,339 @@
+package account
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/store"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+const (
+	// calm is the time after a change among the neighbours before the others are asked, so
+	// that several changes cost one round.
+	calm = 300 * time.Millisecond
+	// syncAgain is the time after a round that failed; after each further one it doubles.
+	syncAgain = 3 * time.Second
+	// stubborn is the time after which a node no longer waits for neighbours that are not
+	// newcomers: perhaps the whole ring started at once, and one is silent.
+	stubborn = 2 * time.Minute
+	// maxPages bounds what a neighbour can make this node read of one account.
+	maxPages = 1 << 16
+)
+
+// upkeep is what a node knows of how the accounts stand around it.
+type upkeep struct {
+	settled bool         // the fellow keepers were asked since the last of them changed
+	old     bool         // it was settled once: no newcomer
+	unsure  task.Instant // since when it is not settled
+	epoch   uint64       // counts changes among the neighbours
+	failed  int          // rounds, one after another
+	timer   task.Timer
+	syncing bool
+}
+
+// Update implements kbr.App: when those near change, so may whose accounts this node keeps.
+func (a *Accounts) Update(n *peer.Handle, _ bool) {
+	if !contains(a.fellows(), n.ID) && a.keeps(a.ep.Self().ID, n.ID) {
+		return
+	}
+	a.epoch++
+	a.failed = 0
+	if a.settled {
+		a.settled, a.unsure = false, a.ep.Now()
+	}
+	a.syncSoon(calm)
+}
+
+// fellows returns those who keep an account in common with this node: the keepers of one
+// account lie within so many nodes of it.
+func (a *Accounts) fellows() []*peer.Handle {
+	all, self, side := a.ep.NeighborSet(4*(a.cfg.Keepers+1)), a.ep.Self().ID, 2*(a.cfg.Keepers+1)
+	if len(all) <= side {
+		return all
+	}
+	slices.SortFunc(all, func(x, y *peer.Handle) int { return x.ID.Sub(self).Cmp(y.ID.Sub(self)) })
+	side = a.cfg.Keepers + 1
+	return slices.Concat(all[:side], all[len(all)-side:])
+}
+
+// syncSoon starts a round in a while, unless one is under way: that will see to it.
+func (a *Accounts) syncSoon(in time.Duration) {
+	if a.syncing || !a.loaded {
+		return
+	}
+	a.timer.Stop()
+	a.timer = a.ep.After(in, func() {
+		a.syncing = true
+		again, epoch := a.cfg.Sync, a.epoch
+		a.ep.Go(func(t *task.T) (err error) {
+			again, err = a.round(t, epoch)
+			return err
+		}, func(err error) {
+			a.syncing = false
+			switch {
+			case errors.Is(err, task.ErrStopped):
+				return
+			case err != nil:
+				again = syncAgain // the own disk fails
+			case a.epoch != epoch:
+				again = calm
+			}
+			a.syncSoon(again)
+		})
+	})
+}
+
+// round takes over what fellow keepers have, asks for proofs, and forgets what is over. It
+// returns when to do so again.
+func (a *Accounts) round(t *task.T, epoch uint64) (time.Duration, error) {
+	if !a.ep.Ready() {
+		return time.Second, nil
+	}
+	fellows := a.fellows()
+	whole, sure := 0, 0
+	var said said
+	for _, h := range fellows {
+		heard, old, err := a.meet(t, h, &said)
+		if errors.Is(err, task.ErrStopped) {
+			return 0, err
+		}
+		if heard {
+			whole++
+		}
+		if heard && old {
+			sure++
+		}
+	}
+	if err := a.believe(t, &said); err != nil {
+		return 0, err
+	}
+	// All were heard; or half, who are no newcomers; or half, and there is nothing better
+	// to be had.
+	if a.epoch == epoch && (whole == len(fellows) || 2*sure >= len(fellows) ||
+		2*whole >= len(fellows) && a.ep.Now().Sub(a.unsure) > stubborn) {
+		a.settled, a.old = true, true
+	}
+	if err := a.prove(t); err != nil {
+		return 0, err
+	}
+	if whole < len(fellows) {
+		a.failed++
+		return min(syncAgain<<min(a.failed-1, 10), a.cfg.Sync), nil
+	}
+	a.failed = 0
+	if err := a.tidy(t); err != nil {
+		return 0, err
+	}
+	if err := a.collect(t); err != nil {
+		return 0, err
+	}
+	// Not all at the same moment.
+	return a.cfg.Sync/2 + time.Duration(a.ep.Rand().Int64N(int64(a.cfg.Sync))), nil
+}
+
+// said collects what fellow keepers say was given back.
+type said struct{ list []*backs }
+
+// backs is for one debit.
+type backs struct {
+	entry *entry
+	times []int // how many voters say so, of each charge
+}
+
+func (s *said) count(e *entry, r *record) {
+	i := slices.IndexFunc(s.list, func(b *backs) bool { return b.entry == e })
+	if i < 0 {
+		i = len(s.list)
+		s.list = append(s.list, &backs{entry: e, times: make([]int, len(e.costs))})
+	}
+	for c := range e.costs {
+		if r.isBack(c) {
+			s.list[i].times[c]++
+		}
+	}
+}
+
+// meet takes over from one neighbour what this node should keep. heard tells that it was
+// heard to the end; old that it is no newcomer.
+func (a *Accounts) meet(t *task.T, h *peer.Handle, s *said) (heard, old bool, err error) {
+	m, err := a.askOne(t, h, &list{})
+	l, ok := m.(*listed)
+	if err != nil || !ok {
+		return false, false, err
+	}
+	for _, x := range l.Accounts {
+		if !a.keeps(a.ep.Self().ID, x.Member) || !a.keeps(h.ID, x.Member) {
+			continue
+		}
+		if own := a.books.find(x.Member); own != nil && own.whole() == x.Sum {
+			continue
+		}
+		rs, err := a.pull(t, h, x.Member, 0)
+		if err != nil {
+			return false, false, err
+		}
+		if x.Member == a.ep.Self().ID {
+			a.remind(rs)
+		}
+		if !contains(a.voters(x.Member), h.ID) {
+			continue // the member has no say in what is given back to it
+		}
+		for _, r := range rs {
+			if e := a.books.find(x.Member).find(r.Debit, r.Debit.Hash(a.cfg.Ring)); e != nil {
+				s.count(e, r)
+			}
+		}
+	}
+	return true, l.Sure, nil
+}
+
+// pull charges what a fellow has charged to an account from a date on, and returns it.
+func (a *Accounts) pull(t *task.T, h *peer.Handle, member id.ID, from int64) (all []*record, err error) {
+	q := &open{Member: member, From: from}
+	for range maxPages {
+		m, err := a.askOne(t, h, q)
+		if err != nil {
+			return nil, err
+		}
+		p, ok := m.(*page)
+		if !ok {
+			return nil, errMessage
+		}
+		for _, r := range p.Records {
+			if r.Debit.Account() != member {
+				a.stats.BadInput++
+				return nil, errMessage
+			}
+			if a.over(r) {
+				continue
+			}
+			if _, err := a.charge(t, r.Debit, r.Charges, false); err != nil {
+				return nil, err
+			}
+			all = append(all, r)
+		}
+		if !p.More || len(p.Records) == 0 {
+			return all, nil
+		}
+		last := p.Records[len(p.Records)-1].Debit
+		q = &open{Member: member, From: last.Date, After: last.Hash(a.cfg.Ring)}
+	}
+	return nil, errMessage
+}
+
+// believe gives back what so many voters say was given back that one of them is honest,
+// though nearly half of all, this node counted, are not.
+func (a *Accounts) believe(t *task.T, s *said) error {
+	for _, b := range s.list {
+		enough := (len(a.voters(b.entry.debit.Account()))-1)/2 + 1
+		var indexes []int
+		for i, n := range b.times {
+			if n >= enough && !b.entry.isBack(i) {
+				indexes = append(indexes, i)
+			}
+		}
+		if err := a.giveBack(t, b.entry, indexes...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *Accounts) onList(from id.ID) (wire.Message, uint16) {
+	if !a.loaded || a.stopped {
+		return nil, refusedBusy
+	}
+	m := &listed{Sure: a.old}
+	for _, l := range a.books {
+		if len(m.Accounts) < maxListed && len(l.list) > 0 && a.keeps(from, l.member) {
+			m.Accounts = append(m.Accounts, accountSum{Member: l.member, Sum: l.whole()})
+		}
+	}
+	return m, 0
+}
+
+func (a *Accounts) onOpen(t *task.T, from id.ID, m *open) (wire.Message, uint16) {
+	if !a.keeps(from, m.Member) {
+		return nil, refusedNotKeeper
+	}
+	var keys [][]byte
+	more := false
+	for _, e := range a.books.find(m.Member).from(m.From) {
+		if !e.durable || e.debit.Date == m.From && bytes.Compare(e.hash[:], m.After[:]) <= 0 {
+			continue
+		}
+		if more = len(keys) == maxRecords; more {
+			break
+		}
+		keys = append(keys, e.key())
+	}
+	st, p := a.cfg.Store, &page{More: more}
+	if _, err := task.Work(t, disk, func() (struct{}, error) {
+		size := 0
+		for _, key := range keys {
+			r, err := readRecord(st, key)
+			if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrCorrupt) || errors.Is(err, errDamaged) {
+				continue
+			} else if err != nil {
+				return struct{}{}, err
+			}
+			if size += recordSize(r); size > pageBytes && len(p.Records) > 0 {
+				p.More = true
+				break
+			}
+			p.Records = append(p.Records, r)
+		}
+		return struct{}{}, nil
+	}); err != nil {
+		return nil, refusedFailed
+	}
+	return p, 0
+}
+
+// recordSize is at least what a record takes on the wire, in bytes.
+func recordSize(r *record) int { return 1024 + 64*len(r.Charges) }
+
+// tidy forgets what is over, and the accounts of others.
+func (a *Accounts) tidy(t *task.T) error {
+	for _, l := range slices.Clone(a.books) {
+		mine := a.keeps(a.ep.Self().ID, l.member)
+		for _, e := range slices.Clone(l.list) {
+			if !mine && a.ep.ReplicaSet(l.member, 1) != nil {
+				continue
+			}
+			if !a.past(e) {
+				continue
+			}
+			if err := a.erase(t, l, e); err != nil {
+				return err
+			}
+		}
+	}
+	a.books = slices.DeleteFunc(a.books, func(l *ledger) bool { return len(l.list) == 0 })
+	return nil
+}
+
+// past reports whether an entry need not be remembered: its objects have ended, or all was
+// given back so long ago that no fellow brings it again.
+func (a *Accounts) past(e *entry) bool {
+	now := a.ep.Wall().UnixMilli()
+	if e.debit.Until != 0 {
+		return now >= max(e.debit.Until, e.debit.Expires)+recent.Milliseconds()
+	}
+	return e.settled() && now >= e.debit.Expires+a.cfg.Forget.Milliseconds()
+}
+
+// over reports whether a fellow's record is one that this node would forget.
+func (a *Accounts) over(r *record) bool {
+	return a.past(newEntry(r.Debit, id.Hash{}, r.Charges, r.Back))
+}
+
+// byDate is the order of a ledger.
+func byDate(x, y *entry) int { return cmp.Compare(x.debit.Date, y.debit.Date) }

@@ -1,0 +1,159 @@
+package account
+
+import (
+	"errors"
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/past/voucher"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+const (
+	// noteTime is how long a keeper waits for its fellows before it votes. Whoever does not
+	// answer in that time counts as one that cannot be reached.
+	noteTime = time.Second
+	// recent is how far back keepers compare what they have charged before they vote: longer
+	// than a voucher lives, by whatever clock.
+	recent = 2 * voucher.MaxLife
+)
+
+// errOver: the account does not allow it.
+var errOver = errors.New("account: over the limit")
+
+// charge enters a debit into its account, durably. With strict it must be within the limit.
+func (a *Accounts) charge(t *task.T, d *voucher.Debit, cs []voucher.Charge, strict bool) (*entry, error) {
+	hash, member := d.Hash(a.cfg.Ring), d.Account()
+	e := a.books.find(member).find(d, hash)
+	if e == nil {
+		ring, v := a.cfg.Ring, a.cfg.Verifier
+		if _, err := task.Work(t, disk, func() (struct{}, error) {
+			return struct{}{}, errors.Join(d.Lists(cs), d.Verify(ring, v))
+		}); err != nil {
+			return nil, err
+		}
+		l := a.books.find(member)
+		if e = l.find(d, hash); e == nil {
+			switch now := a.ep.Wall(); {
+			case strict && l.used(now)+d.Total > a.limit(member):
+				return nil, errOver
+			case l != nil && len(l.list) >= a.cfg.MaxDebits:
+				return nil, errFull
+			}
+			e = newEntry(d, hash, cs, nil)
+			a.enter(e, cs)
+		}
+	}
+	return e, a.write(t, e, cs)
+}
+
+// errFull: the account has too many debits.
+var errFull = errors.New("account: too many debits")
+
+func (a *Accounts) refusalOf(err error) uint16 {
+	switch {
+	case errors.Is(err, voucher.ErrVoucher):
+		a.stats.BadInput++
+		return refusedInvalid
+	case errors.Is(err, errFull):
+		return refusedFull
+	case errors.Is(err, errAway):
+		return refusedAway
+	}
+	return refusedFailed
+}
+
+// errAway: a majority of the keepers is not reachable.
+var errAway = errors.New("account: a majority of the keepers is not reachable")
+
+func (a *Accounts) onDebit(t *task.T, m *debit) (wire.Message, uint16) {
+	member, own := m.Debit.Account(), a.cfg.Certificate()
+	voters := a.voters(member)
+	switch {
+	case !a.settled || own == nil:
+		return nil, refusedBusy
+	case !contains(voters, a.ep.Self().ID):
+		return nil, refusedNotKeeper
+	case !m.Debit.Open(a.ep.Wall()):
+		return nil, refusedClock
+	}
+	e, err := a.charge(t, m.Debit, m.Charges, true)
+	if err == nil {
+		err = a.tell(t, e, m, voters)
+	}
+	switch {
+	case errors.Is(err, errOver):
+		a.stats.Over++
+		return &over{Used: a.books.find(member).used(a.ep.Wall()), Limit: a.limit(member)}, 0
+	case err != nil:
+		return nil, a.refusalOf(err)
+	}
+	ring, signer := a.cfg.Ring, a.cfg.Signer
+	vote, err := task.Work(t, disk, func() (*voucher.Vote, error) { return voucher.NewVote(ring, e.hash, own, signer), nil })
+	if err != nil {
+		return nil, refusedFailed
+	}
+	a.stats.Votes++
+	return &voted{Vote: vote}, 0
+}
+
+// tell tells the other keepers of a debit, and learns from them what else they have charged
+// of late. The error is errOver if the account does not allow that all.
+func (a *Accounts) tell(t *task.T, e *entry, m *debit, voters []*peer.Handle) error {
+	var others []*peer.Handle
+	for _, h := range voters {
+		if h.ID != a.ep.Self().ID {
+			others = append(others, h)
+		}
+	}
+	member := m.Debit.Account()
+	from := e.debit.Date - recent.Milliseconds()
+	rs, err := a.askAll(t, others, &note{Debit: m.Debit, Charges: m.Charges, From: from}, noteTime, nil)
+	if err != nil {
+		return err
+	}
+	heard := 1
+	for i, r := range rs {
+		n, ok := r.Value.(*noted)
+		if r.Err != nil || !ok {
+			continue
+		}
+		if n.Sum != a.books.find(member).sum(from) {
+			if _, err := a.pull(t, others[i], member, from); err != nil {
+				continue
+			}
+		}
+		heard++
+	}
+	switch {
+	case heard < majority(len(voters)):
+		return errAway
+	case a.books.find(member).used(a.ep.Wall()) > a.limit(member):
+		return errOver
+	}
+	return nil
+}
+
+func (a *Accounts) onNote(t *task.T, from id.ID, m *note) (wire.Message, uint16) {
+	member := m.Debit.Account()
+	if !a.keeps(from, member) || !a.keeps(a.ep.Self().ID, member) {
+		return nil, refusedNotKeeper
+	}
+	if _, err := a.charge(t, m.Debit, m.Charges, false); err != nil {
+		return nil, a.refusalOf(err)
+	}
+	return &noted{Sum: a.books.find(member).sum(m.From)}, 0
+}
+
+func (a *Accounts) onAsk(m *ask) (wire.Message, uint16) {
+	if !a.settled {
+		return nil, refusedBusy
+	}
+	if !a.keeps(a.ep.Self().ID, m.Member) {
+		return nil, refusedNotKeeper
+	}
+	offered, counted := a.offer(m.Member)
+	return &balance{Used: a.books.find(m.Member).used(a.ep.Wall()), Limit: a.limit(m.Member), Offered: offered, Counted: counted}, 0
+}
