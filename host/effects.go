@@ -25,6 +25,13 @@ func (h *Host) carry(e *machine.Effect) {
 		h.loop.transport.Protect(e.To.ID, e.On)
 	case machine.DoDrop:
 		h.loop.transport.Disconnect(e.To.ID, true)
+		h.loop.mover.Drop(e.To.ID)
+	case machine.DoBulk:
+		h.loop.mover.Open(e.Slot, e.Bulk)
+	case machine.DoAdmit:
+		h.loop.mover.Admit(e.Slot, e.Bulk)
+	case machine.DoStopBulk:
+		h.loop.mover.Stop(e.Slot)
 	}
 }
 

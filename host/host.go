@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/phyllo-net/phyllo/host/bulk"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/peer"
@@ -80,6 +81,7 @@ type Host struct {
 
 	mu      sync.Mutex // guards what follows
 	carrier transport.Transport
+	mover   *bulk.Mover // nil before Start
 	started bool
 	stopped bool
 	fault   error
@@ -145,6 +147,8 @@ func (h *Host) Start() error {
 	}
 	h.started = true
 	h.loop.transport = h.carrier
+	h.mover = h.newMover()
+	h.loop.mover = h.mover
 	h.mu.Unlock()
 	began := make(chan error, 1)
 	go h.run(began)
@@ -187,7 +191,7 @@ func (h *Host) Stop(ctx context.Context) error {
 	for _, part := range []struct {
 		what string
 		end  func() <-chan struct{}
-	}{{"its loop", h.Done}, {"its work", h.work.close}, {"its saving", h.saver.idle}} {
+	}{{"its loop", h.Done}, {"its work", h.work.close}, {"its transfers", h.loop.mover.Close}, {"its saving", h.saver.idle}} {
 		if !within(ctx, part.end()) {
 			return errors.Join(fmt.Errorf("%w: %s goes on", ErrStuck, part.what), h.Err())
 		}

@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/phyllo-net/phyllo/host/bulk"
 	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
@@ -19,6 +20,7 @@ const tick = time.Second
 type loop struct {
 	machine   machine.Machine
 	transport transport.Transport
+	mover     *bulk.Mover
 	timers    timers
 	out       machine.Effects
 	self      *peer.Handle
@@ -209,6 +211,7 @@ func (h *Host) end() {
 		}
 	}
 	h.work.close()
+	h.loop.mover.Close()
 }
 
 // halt ends the machine's tasks, whatever state a fault left it in.

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/phyllo-net/phyllo/host/bulk"
 	"github.com/phyllo-net/phyllo/transport"
 )
 
@@ -25,6 +26,7 @@ type Stats struct {
 	Waiting     int                       // inputs in the inbox, without timers
 	Timers      int                       // timers that are set
 	Work        int                       // functions that run or wait to run off the loop
+	Bulk        bulk.Counts               // contents that were moved, and transfers that are not over
 }
 
 type counts struct {
@@ -54,5 +56,10 @@ func (h *Host) Stats() Stats {
 		s.FramesIn[i], s.FramesOut[i] = c.in[i].Load(), c.out[i].Load()
 	}
 	s.BadInput = h.bads.Counts()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.mover != nil {
+		s.Bulk = h.mover.Counts()
+	}
 	return s
 }

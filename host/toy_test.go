@@ -145,6 +145,8 @@ func (f *fake) Send(to *peer.Handle, c transport.Class, frame []byte) error {
 func (f *fake) Disconnect(node id.ID, expelled bool) {
 	f.tell("disconnect %s %v", node.Short()[:2], expelled)
 }
+func (f *fake) Serve(string, func(transport.Stream)) {}
+
 func (f *fake) Blame(node id.ID)            { f.tell("blame %s", node.Short()[:2]) }
 func (f *fake) Protect(node id.ID, on bool) { f.tell("protect %s %v", node.Short()[:2], on) }
 

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
@@ -26,6 +27,7 @@ type Kernel struct {
 	round  uint32   // counts timers
 	works  uint32
 	work   map[uint32]func(any)
+	bulks  map[id.ID]int // transfers that are not over, by peer
 	tasks  task.Group
 }
 
@@ -166,12 +168,17 @@ func (k *Kernel) shrink() {
 
 // Work implements task.Env.
 func (k *Kernel) Work(f func() any, done func(any)) {
+	k.out.List = append(k.out.List, Effect{Kind: DoWork, Slot: k.await(done), Work: f})
+}
+
+// await returns the number of an InDone that will come.
+func (k *Kernel) await(done func(any)) uint32 {
 	if k.work == nil {
 		k.work = make(map[uint32]func(any))
 	}
 	k.works++
 	k.work[k.works] = done
-	k.out.List = append(k.out.List, Effect{Kind: DoWork, Slot: k.works, Work: f})
+	return k.works
 }
 
 // Save implements task.Env.

@@ -36,7 +36,8 @@ const (
 	InMessage
 	// InTimer: the timer in Slot is due. It is no longer set.
 	InTimer
-	// InDone: the work with number Slot ended with Result.
+	// InDone: the work with number Slot ended with Result, or the transfer with number
+	// Slot, whose Result is a task.Moved.
 	InDone
 	// InPeerUp: a link to From stands, its certificate Cert was checked. A driver that
 	// has no links never gives it, nor InPeerDown: then all count as linked.
@@ -119,6 +120,15 @@ const (
 	DoProtect
 	// DoDrop: close the link to To, whose certificate is no longer good.
 	DoDrop
+	// DoBulk: open a stream to Bulk.With for Bulk, then an InDone with Slot, exactly
+	// one, with what was moved, when neither Source nor Sink is in use any more.
+	DoBulk
+	// DoAdmit: let Bulk.With open a stream with Bulk.Ticket, once, until Bulk.Timeout has
+	// passed; then an InDone as for DoBulk.
+	DoAdmit
+	// DoStopBulk: give the transfer with number Slot up, which may be over already. Its
+	// InDone comes all the same.
+	DoStopBulk
 )
 
 // Class orders frames that wait for one link: lower ones go first.
@@ -143,6 +153,7 @@ type Effect struct {
 	Msg      wire.Message
 	Work     func() any
 	Snapshot func() []byte
+	Bulk     *task.Transfer
 }
 
 // Effects collects the effects of one step, in order. The driver owns it, and

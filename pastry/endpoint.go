@@ -54,6 +54,16 @@ func (e *endpoint) Watch(p *peer.Handle, f func(kbr.Down)) func()   { return e.n
 func (e *endpoint) ReplicaSet(key id.ID, k int) []*peer.Handle      { return e.n.replicaSet(key, k) }
 func (e *endpoint) Range(p *peer.Handle, rank int) (id.Range, bool) { return e.n.keyRange(p.ID, rank) }
 
+func (e *endpoint) Bulk(tr task.Transfer, done func(task.Moved)) func() {
+	tr.App = uint32(e.number)
+	return e.n.Bulk(tr, done)
+}
+
+func (e *endpoint) Admit(tr task.Transfer, done func(task.Moved)) (task.Ticket, func()) {
+	tr.App = uint32(e.number)
+	return e.n.Admit(tr, done)
+}
+
 func (e *endpoint) envelope(payload []byte) wire.Envelope {
 	return wire.Envelope{Version: wire.Version, App: e.number, Trace: e.n.Rand().Uint64(), Payload: payload}
 }

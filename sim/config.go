@@ -40,6 +40,9 @@ type Config struct {
 	// StepTime is what a node that was made Slow with factor 1 takes for one
 	// input; 0 means 50 µs. Other nodes take no time.
 	StepTime time.Duration
+	// Bandwidth is how many bytes of bulk transfers a path carries in a second, in one
+	// direction; 0 means 12,500,000 (100 Mbit/s). Messages take none of it.
+	Bandwidth int
 	// Inbox is the number of inputs that may wait for a node before messages to
 	// it are dropped; 0 means 4096.
 	Inbox int
@@ -59,6 +62,7 @@ func (c Config) withDefaults() Config {
 	or(&c.LostAfter, 20*time.Second)
 	or(&c.WorkDelay, 200*time.Microsecond)
 	or(&c.StepTime, 50*time.Microsecond)
+	or(&c.Bandwidth, 12_500_000)
 	or(&c.Inbox, 4096)
 	if c.Start.IsZero() {
 		c.Start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)

@@ -53,6 +53,15 @@
 // them, because an overlay must not rest on its transport's word. A clog holds
 // messages up; a parted path swallows them.
 //
+// # Bulk transfers
+//
+// A transfer takes the delay, and a round trip more where no link stands, and then as long
+// as Config.Bandwidth lets it: transfers over one path in one direction share that. Chunks
+// are read, verified and written at the moment in which they arrive. It breaks off when
+// one end's process ends, after Config.LostAfter on a parted path, and after task.Stall
+// when an end is paused or silently dead; each end that is there is told. Faults of single
+// messages do not strike it, clogs hold it up.
+//
 // Without Connections, the fast mode for large simulations, there are no links: a
 // message takes the delay and arrives at the node whatever its incarnation, no
 // InPeerUp and no InPeerDown is ever given, the machine may take the sender of a

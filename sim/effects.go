@@ -27,6 +27,11 @@ func (s *Sim) carryOut(ni uint32) {
 			s.protect(ni, ef.To.ID, ef.On)
 		case machine.DoDrop:
 			s.drop(ni, ef.To.ID)
+			s.dropBulk(ni, ef.To.ID)
+		case machine.DoBulk, machine.DoAdmit:
+			s.bulk(ni, ef)
+		case machine.DoStopBulk:
+			s.stopBulk(ni, ef.Slot)
 		default:
 			panic(fmt.Sprintf("sim: effect of kind %d", ef.Kind))
 		}

@@ -32,6 +32,7 @@ const (
 	kDrain   // a busy node takes its next input
 	kDialEnd // a dial took too long
 	kStall   // what was sent was not acknowledged for too long
+	kBulk    // a transfer goes on, or its time is over
 )
 
 // none is the number of no event, and of no link.

@@ -227,6 +227,10 @@ func (s *Sim) downed(ref uint32, end int, why machine.DownReason) {
 func (s *Sim) transport(ref uint32) {
 	e := s.slab.events[ref]
 	s.slab.release(ref)
+	if e.kind == kBulk {
+		s.bulkEvent(e)
+		return
+	}
 	l := &s.links.list[e.slot]
 	if l.life != e.from {
 		return

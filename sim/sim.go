@@ -29,6 +29,7 @@ type Sim struct {
 	links   links
 	network network
 	storm   storm
+	bulks   bulks
 	counts  Counts
 }
 

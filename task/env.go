@@ -51,6 +51,15 @@ type Env interface {
 	// returns values: it must not touch the node's state. Disk and heavy
 	// cryptography belong here.
 	Work(f func() any, done func(any))
+	// Bulk lets the driver move chunks of a content to or from a peer that gave out a
+	// ticket for it, and calls done with the outcome on the loop later (or never, if the
+	// node stops first). The transfer is given up when the returned function is called;
+	// done is called then too.
+	Bulk(tr Transfer, done func(Moved)) (stop func())
+	// Admit expects that the peer opens a transfer, once, of the Part or of some of it,
+	// with the ticket that is returned, which the peer must be told. done is called as
+	// with Bulk: with ErrTimeout if the peer does not come.
+	Admit(tr Transfer, done func(Moved)) (ticket Ticket, stop func())
 	// Save keeps a small snapshot of the overlay's own state (remembered peers,
 	// incarnation) that the assembly hands back at the next start. The callee
 	// keeps the slice.

@@ -14,6 +14,10 @@ type world struct {
 	timers []timer // in the order in which they were set
 	round  uint32
 	work   []func()
+
+	bulk  []task.Transfer
+	moved func(task.Moved) // of the last one
+	stops int
 }
 
 type timer struct {
@@ -87,4 +91,15 @@ func (w *world) finish() {
 	for _, f := range work {
 		w.input(f)
 	}
+}
+
+// Bulk notes the transfer; the test says what becomes of it.
+func (w *world) Bulk(tr task.Transfer, done func(task.Moved)) func() {
+	w.bulk = append(w.bulk, tr)
+	w.moved = done
+	return func() { w.stops++ }
+}
+
+func (w *world) Admit(task.Transfer, func(task.Moved)) (task.Ticket, func()) {
+	panic("no task admits")
 }

@@ -35,6 +35,16 @@ func (e *endpoint) call(payload []byte) *call {
 	return &call{net: e.n.net, from: e.n, app: e.app, payload: slices.Clone(payload)}
 }
 
+func (e *endpoint) Bulk(tr task.Transfer, done func(task.Moved)) func() {
+	tr.App = uint32(e.app)
+	return e.n.Bulk(tr, done)
+}
+
+func (e *endpoint) Admit(tr task.Transfer, done func(task.Moved)) (task.Ticket, func()) {
+	tr.App = uint32(e.app)
+	return e.n.Admit(tr, done)
+}
+
 func (e *endpoint) Route(key id.ID, payload []byte, hint *peer.Handle) {
 	c := e.call(payload)
 	c.key = key

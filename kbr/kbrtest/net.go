@@ -29,6 +29,8 @@ type Config struct {
 	// Notice is the time until the others see that a node is dead or behind a
 	// partition; 3 s. That one joined or left they see after Delay.
 	Notice time.Duration
+	// ChunkDelay is the time that a chunk of a bulk transfer takes besides Delay; 100 ms.
+	ChunkDelay time.Duration
 	// WorkDelay is the time until work is done; 1 ms.
 	WorkDelay time.Duration
 	// LeafSet is the number of neighbours that a node knows, half on each side; 32.
@@ -51,6 +53,7 @@ func (c Config) withDefaults() Config {
 	def(&c.Retry, time.Second)
 	def(&c.Notice, 3*time.Second)
 	def(&c.WorkDelay, time.Millisecond)
+	def(&c.ChunkDelay, 100*time.Millisecond)
 	if c.LeafSet == 0 {
 		c.LeafSet = 32
 	}
@@ -70,6 +73,8 @@ type Net struct {
 	nodes  []*Node // in the order of Add, dead ones among them
 	cuts   map[[2]id.ID]bool
 	digest hash.Hash64
+	// expected are the transfers that nodes wait for.
+	expected map[task.Ticket]*bulk
 }
 
 // boot is the boot clock's reading at the start, so that no test rests on zero.
@@ -80,6 +85,7 @@ func New(c Config) *Net {
 	return &Net{
 		cfg: c.withDefaults(), rng: rand.New(rand.NewPCG(c.Seed, 0x6b6272)), now: boot,
 		cuts: make(map[[2]id.ID]bool), digest: fnv.New64a(),
+		expected: make(map[task.Ticket]*bulk),
 	}
 }
 

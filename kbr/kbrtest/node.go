@@ -17,6 +17,10 @@ type Node struct {
 	// OnDeliver, if not nil, sees a message before the application, and reports
 	// whether it dealt with it: so a node lies.
 	OnDeliver func(app wire.AppID, d *kbr.Delivery) (dealt bool)
+	// OnBulk, if not nil, sees each chunk that comes to this node or leaves it over a bulk
+	// transfer, may change it, and breaks the transfer off with an error: so streams break,
+	// and nodes lie.
+	OnBulk func(tr *task.Transfer, chunk int, content []byte) error
 	// OnTransit, if not nil, sees a routed message that passes (not at its source
 	// and not at its root), and may answer, change or stop it as kbr.Forwarder
 	// does: so a node on the way lies.

@@ -46,7 +46,7 @@ func Run(t *testing.T, f Factory) {
 		{"MaxLinks", testMaxLinks}, {"ConnectNow", testConnectNow},
 		{"Restart", testRestart}, {"StaleHandle", testStaleHandle}, {"Panic", testPanic},
 		{"Farewell", testFarewell}, {"Ended", testEnded},
-		{"Streams", testStreams}, {"StreamErrors", testStreamErrors}, {"StreamLimit", testStreamLimit},
+		{"Streams", testStreams}, {"StreamErrors", testStreamErrors}, {"StreamLimit", testStreamLimit}, {"StreamsBeside", testStreamsBeside},
 		{"HostileHello", testHostileHello}, {"HostileFrames", testHostileFrames}, {"Flood", testFlood},
 		{"Banned", testBanned}, {"Blame", testBlame},
 		{"Silent", testSilent}, {"TakesNothing", testTakesNothing},

@@ -3,6 +3,7 @@ package transporttest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"sync/atomic"
@@ -98,6 +99,60 @@ func refusedStream(n *node, key peer.Key, addrs []string, protocol string) error
 	}
 	_, err = st.Read(make([]byte, 1))
 	return err
+}
+
+// Streams are beside messages: frames pass those whose readers stand still, and those that
+// carry a file at this moment, which comes whole.
+func testStreamsBeside(t *testing.T, f Factory) {
+	a, b := f.start(t, 1), f.start(t, 2)
+	beats := 0
+	beat := func() {
+		a.send(b, transport.Liveness, fmt.Sprint("beat ", beats))
+		b.send(a, transport.Liveness, fmt.Sprint("beat ", beats))
+		beats++
+		b.rec.awaitFrames(t, beats)
+		a.rec.awaitFrames(t, beats)
+	}
+	beat()
+	read := make(chan struct{})
+	b.tr.Serve(proto, func(st transport.Stream) {
+		<-read
+		echo(st)
+	})
+	const streams, held, length = 2, 100 << 10, 4 << 20
+	text := strings.Repeat("a file ", length/7)
+	ended := make(chan error, 2*streams)
+	for range streams {
+		st := a.open(b, proto)
+		st.SetDeadline(time.Now().Add(patience))
+		if _, err := io.WriteString(st, text[:held]); err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			<-read
+			_, err := io.WriteString(st, text[held:])
+			ended <- errors.Join(err, st.CloseWrite())
+		}()
+		go func() {
+			got, err := io.ReadAll(st)
+			if err == nil && string(got) != text {
+				err = fmt.Errorf("%d of %d bytes came back", len(got), len(text))
+			}
+			ended <- errors.Join(err, st.Close())
+		}()
+	}
+	for range 10 {
+		beat()
+	}
+	close(read)
+	for range 10 {
+		beat()
+	}
+	for range 2 * streams {
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // Why a stream cannot be opened is told apart.
