@@ -64,6 +64,12 @@ func (p *Past) checkObject(o id.Hash) error {
 		return k.Reclaim.Verify(p.cfg.Ring, p.cfg.Verifier)
 	}
 	content, err := p.cfg.Store.Get(ContentTable, o[:])
+	if k.At != nil {
+		if !errors.Is(err, store.ErrNotFound) {
+			return fmt.Errorf("past of %s: a pointer for object %s, and its content: %w", p.ep.Self(), o.Place().Short(), err)
+		}
+		return k.Cert.Verify(p.cfg.Ring, p.cfg.Verifier)
+	}
 	return errors.Join(err, k.Cert.Fits(content), k.Cert.Verify(p.cfg.Ring, p.cfg.Verifier))
 }
 
@@ -98,6 +104,10 @@ func checkReplicasOf(o id.Hash, exact bool, ps []*Past) error {
 		return 1
 	})
 	var first *entry
+	hosts, err := hostsOf(o, near)
+	if err != nil {
+		return err
+	}
 	for i, p := range near {
 		e := p.shelf.find(o)
 		if first == nil {
@@ -108,9 +118,34 @@ func checkReplicasOf(o id.Hash, exact bool, ps []*Past) error {
 			return fmt.Errorf("past: %s, number %d of the nodes nearest to object %s, does not keep it", p.ep.Self(), i, o.Place().Short())
 		case e != nil && i < int(first.copies) && e.state != first.state:
 			return fmt.Errorf("past: %s keeps object %s in another state than others", p.ep.Self(), o.Place().Short())
-		case exact && e != nil && i >= int(first.copies):
+		case exact && e != nil && i >= int(first.copies) && !hosts[p.ep.Self().ID] && !(e.pointer() && i == int(first.copies) && hosts[e.at]):
 			return fmt.Errorf("past: %s keeps object %s, which %d others keep", p.ep.Self(), o.Place().Short(), first.copies)
 		}
 	}
 	return nil
+}
+
+// hostsOf returns the nodes that keep diverted replicas of an object, for the nodes nearest
+// to it. It is an error if one of them keeps none, keeps it for two, or should keep one
+// of its own.
+func hostsOf(o id.Hash, near []*Past) (map[id.ID]bool, error) {
+	hosts := make(map[id.ID]bool)
+	for i, p := range near {
+		e := p.shelf.find(o)
+		if e == nil || i >= int(e.copies) || !e.pointer() {
+			continue
+		}
+		at := slices.IndexFunc(near, func(b *Past) bool { return b.ep.Self().ID == e.at })
+		switch {
+		case at < int(e.copies):
+			return nil, fmt.Errorf("past: %s points to number %d of the nodes nearest to object %s", p.ep.Self(), at, o.Place().Short())
+		case hosts[e.at]:
+			return nil, fmt.Errorf("past: %s keeps two replicas of object %s in one", near[at].ep.Self(), o.Place().Short())
+		}
+		if there := near[at].shelf.find(o); there == nil || there.pointer() || there.state != e.state {
+			return nil, fmt.Errorf("past: %s does not keep object %s for %s", near[at].ep.Self(), o.Place().Short(), p.ep.Self())
+		}
+		hosts[e.at] = true
+	}
+	return hosts, nil
 }

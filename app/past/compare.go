@@ -206,13 +206,17 @@ func (p *Past) onStrays(a asker, m *msg.Strays) (wire.Message, uint16) {
 	return out, 0
 }
 
-func (p *Past) onHave(m *msg.Have) (wire.Message, uint16) {
+func (p *Past) onHave(a asker, m *msg.Have) (wire.Message, uint16) {
 	if !p.loaded {
 		return nil, msg.RefusedBusy
 	}
 	out := new(msg.Having)
 	for _, o := range m.Objects {
-		out.States = binary.BigEndian.AppendUint64(out.States, uint64(p.shelf.state(o)))
+		s := p.shelf.state(o)
+		if e := p.shelf.find(o); e != nil && e.pointer() && (m.Own || e.at == a.node) {
+			s = 0
+		}
+		out.States = binary.BigEndian.AppendUint64(out.States, uint64(s))
 	}
 	return out, 0
 }

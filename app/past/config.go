@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/app/past/divert"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
@@ -50,6 +51,9 @@ type Config struct {
 	// Patience bounds a Lookup, and an insert gets three times as long: 20 s.
 	Patience time.Duration
 
+	// Diversion is when this node takes a replica and where it diverts one to:
+	// divert.Default.
+	Diversion divert.Policy
 	// Capacity is how many bytes of content this node keeps: 1 GB. 0: none.
 	Capacity int64
 	// MaxObjects is how many objects it keeps: 1,000,000.
@@ -76,7 +80,7 @@ func Default() Config {
 	return Config{
 		Copies: 5, Absence: 10 * time.Minute, Sync: 10 * time.Minute, Surplus: 20 * time.Minute,
 		Forget: 30 * day, Skew: day, Ask: 5 * time.Second, Patience: 20 * time.Second,
-		Capacity: 1e9, MaxObjects: 1_000_000, MaxTasks: 256, PeerWrites: 6_000, PeerReads: 60_000,
+		Diversion: divert.Default(), Capacity: 1e9, MaxObjects: 1_000_000, MaxTasks: 256, PeerWrites: 6_000, PeerReads: 60_000,
 	}
 }
 
@@ -89,6 +93,9 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("past: Copies is %d, want 1 to %d", c.Copies, certificate.MaxCopies)
 	case c.Capacity < 0:
 		return fmt.Errorf("past: Capacity is %d, want 0 or more", c.Capacity)
+	}
+	if err := c.Diversion.Validate(); err != nil {
+		return fmt.Errorf("past: Diversion: %w", err)
 	}
 	for _, d := range []struct {
 		name       string

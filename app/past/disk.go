@@ -32,7 +32,7 @@ func (p *Past) body(t *task.T, o id.Hash, content bool) (*kept, []byte, error) {
 	st, was := p.cfg.Store, p.shelf.find(o)
 	r, err := task.Work(t, disk, func() (r read, err error) {
 		r.kept, err = readKept(st, o)
-		if err != nil || !content || r.kept.Reclaim != nil {
+		if err != nil || !content || r.kept.Reclaim != nil || r.kept.At != nil {
 			return r, err
 		}
 		if r.content, err = st.Get(ContentTable, o[:]); err != nil {
@@ -81,7 +81,7 @@ func write(st store.Store, o id.Hash, w written) error {
 func (w written) into(b *store.Batch, o id.Hash) {
 	b.Put(Table, o[:], wire.MustMarshal(w.kept))
 	switch {
-	case w.kept.Reclaim != nil:
+	case w.kept.Reclaim != nil || w.kept.At != nil:
 		b.Delete(ContentTable, o[:])
 	case w.fresh:
 		b.Put(ContentTable, o[:], w.content)

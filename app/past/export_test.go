@@ -21,6 +21,17 @@ func (p *Past) Keeps(o id.Hash) bool {
 	return e != nil && !e.gone
 }
 
+// Points returns the node that a pointer points to; zero: there is none.
+func (p *Past) Points(o id.Hash) id.ID {
+	if e := p.shelf.find(o); e != nil {
+		return e.at
+	}
+	return id.ID{}
+}
+
+// Holds reports whether the node has an object's content.
+func (p *Past) Holds(o id.Hash) bool { return p.Keeps(o) && p.Points(o).IsZero() }
+
 // What tests send as nodes of their own.
 
 // AskGet asks for an object.
@@ -95,6 +106,12 @@ func KindOf(b []byte) string {
 		return "update"
 	case *msg.Settle:
 		return "settle"
+	case *msg.Divert:
+		return "divert"
+	case *msg.Point:
+		return "point"
+	case *msg.Room:
+		return "room"
 	}
 	return "answer"
 }
@@ -149,3 +166,16 @@ func (p *Past) Version(o id.Hash) uint64 {
 	}
 	return 0
 }
+
+// AskDivert asks to keep a replica for the asker.
+func AskDivert(c *certificate.Certificate, content []byte) []byte {
+	return msg.Encode(&msg.Divert{Cert: c, Content: content})
+}
+
+// AskPoint tells of a diverted replica.
+func AskPoint(c *certificate.Certificate, at id.ID) []byte {
+	return msg.Encode(&msg.Point{Cert: c, At: at})
+}
+
+// AskRoom asks how much room there is.
+func AskRoom() []byte { return msg.Encode(&msg.Room{}) }

@@ -7,6 +7,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past/client"
 	"github.com/phyllo-net/phyllo/app/past/msg"
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
@@ -31,7 +32,13 @@ func (p *Past) onGet(m *msg.Get, answer client.Reply) {
 		case k.Cert.Expired(p.ep.Wall()):
 			return &msg.Absent{Sure: true}, 0
 		}
-		return p.objectOf(k, content), 0
+		if k.At == nil || m.Bare {
+			return p.objectOf(k, content), 0
+		}
+		if m.Own {
+			return &msg.Absent{}, 0
+		}
+		return p.relay(t, k), 0
 	})
 }
 
@@ -88,7 +95,7 @@ func (p *Past) take(t *task.T, c *certificate.Certificate, content []byte, recei
 	defer p.busy.leave(o)
 	ring, v := p.cfg.Ring, p.cfg.Verifier
 	if _, err := task.Work(t, disk, func() (struct{}, error) {
-		return struct{}{}, errors.Join(c.Fits(content), c.Verify(ring, v))
+		return struct{}{}, verified(c, content, ring, v)
 	}); err != nil {
 		p.stats.BadInput++
 		return outcome{code: msg.RefusedInvalid}
@@ -98,8 +105,6 @@ func (p *Past) take(t *task.T, c *certificate.Certificate, content []byte, recei
 	switch {
 	case e != nil && e.gone && c.Date <= e.date:
 		return outcome{code: msg.RefusedReclaimed}
-	case (e == nil || e.gone) && !p.room(c.Size):
-		return outcome{code: msg.RefusedFull}
 	case e != nil && !e.gone:
 		k, _, err := p.body(t, o, true)
 		switch {
@@ -107,13 +112,23 @@ func (p *Past) take(t *task.T, c *certificate.Certificate, content []byte, recei
 			return outcome{code: msg.RefusedFailed}
 		case k.Cert.Content != c.Content && (receipt || !c.Over(k.Cert, ring)):
 			return outcome{other: k.Cert}
-		case k.Cert.Content == c.Content && !c.Over(k.Cert, ring):
+		case k.Cert.Content == c.Content && !c.Over(k.Cert, ring) && (!e.pointer() || !p.takes(c.Size)):
 			w = nil // what is here is as good
-		case k.Cert.Content == c.Content:
-			w.fresh = false
+		case k.Cert.Content == c.Content && !e.pointer():
+			w.fresh, w.kept.For = false, k.For
+		}
+	}
+	if w != nil && (e == nil || e.gone || e.pointer()) {
+		if code := p.place(t, w, receipt); code != 0 {
+			return outcome{code: code}
 		}
 	}
 	return p.commit(t, o, c, w, receipt)
+}
+
+// verified returns nil for content that its owner signed for.
+func verified(c *certificate.Certificate, content []byte, ring id.Hash, v peer.Verifier) error {
+	return errors.Join(c.Fits(content), c.Verify(ring, v))
 }
 
 // commit writes, and signs the receipt.
@@ -185,7 +200,7 @@ func (p *Past) takeReclaim(t *task.T, r *certificate.Reclaim) uint16 {
 	switch {
 	case !p.loaded || p.stopped:
 		return msg.RefusedBusy
-	case !p.holder(o.Place(), int(r.Of.Copies)):
+	case !p.holder(o.Place(), int(r.Of.Copies)) && p.shelf.find(o) == nil:
 		return msg.RefusedNotHolder
 	case r.Date > p.ep.Wall().Add(p.cfg.Skew).UnixMilli():
 		return msg.RefusedClock
@@ -205,6 +220,8 @@ func (p *Past) takeReclaim(t *task.T, r *certificate.Reclaim) uint16 {
 		return 0 // what is here is as new, or was stored again since
 	} else if e == nil && len(p.shelf.list) >= p.cfg.MaxObjects {
 		return msg.RefusedFull
+	} else if e != nil && e.pointer() {
+		defer p.passOn(e.at, r)
 	}
 	if _, err := task.Work(t, disk, func() (struct{}, error) {
 		return struct{}{}, write(st, o, written{kept: k})

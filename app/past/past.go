@@ -42,6 +42,7 @@ var (
 // Stats counts what happened since the start.
 type Stats struct {
 	Objects  int    // kept now, reclaimed ones not counted
+	Pointers int    // of these: the replica lies at another node
 	Bytes    int64  // of their content
 	BadInput uint64 // messages that made no sense, and signatures that were wrong
 	Refused  uint64 // questions refused
@@ -67,6 +68,7 @@ func (p *Past) Start(ep kbr.Endpoint) {
 	})
 	p.Client = client.New(client.Config{
 		Ring: p.cfg.Ring, Verifier: p.cfg.Verifier, Expelled: p.cfg.Expelled, Copies: p.cfg.Copies, Patience: p.cfg.Patience,
+		Salts: p.cfg.Diversion.Salts,
 	}, p.asker)
 	p.reads, p.writes = limit.New(p.cfg.PeerReads), limit.New(p.cfg.PeerWrites)
 	p.begin()
@@ -82,7 +84,7 @@ func (p *Past) Stats() Stats {
 	if p.asker != nil {
 		s.BadInput += p.asker.BadInput
 	}
-	s.Objects, s.Bytes = p.shelf.objects, p.shelf.bytes
+	s.Objects, s.Pointers, s.Bytes = p.shelf.objects, p.shelf.pointers, p.shelf.bytes
 	return s
 }
 
@@ -153,7 +155,7 @@ type asker struct {
 func (p *Past) serve(a asker, m wire.Message, answer client.Reply) {
 	rate := &p.reads
 	switch m.(type) {
-	case *msg.Put, *msg.Reclaim, *msg.Prepare, *msg.Accept, *msg.Update, *msg.Settle:
+	case *msg.Put, *msg.Reclaim, *msg.Prepare, *msg.Accept, *msg.Update, *msg.Settle, *msg.Divert, *msg.Point:
 		rate = &p.writes
 	}
 	if a.node != p.ep.Self().ID && !rate.Take(a.node, p.ep.Now()) {
@@ -174,7 +176,13 @@ func (p *Past) serve(a asker, m wire.Message, answer client.Reply) {
 	case *msg.Strays:
 		answer(p.onStrays(a, m))
 	case *msg.Have:
-		answer(p.onHave(m))
+		answer(p.onHave(a, m))
+	case *msg.Room:
+		answer(p.onRoom(a))
+	case *msg.Divert:
+		p.work(answer, func(t *task.T) (wire.Message, uint16) { return p.onDivert(t, a, m) })
+	case *msg.Point:
+		p.work(answer, func(t *task.T) (wire.Message, uint16) { return p.onPoint(t, a, m) })
 	case *msg.Prepare:
 		p.work(answer, func(t *task.T) (wire.Message, uint16) { return p.onPrepare(t, a, m) })
 	case *msg.Accept:

@@ -25,6 +25,8 @@ type entry struct {
 	state   state
 	version uint64              // of a mutable object, and
 	ruling  *certificate.Ruling // who rules that it is current
+	at      id.ID               // of a pointer: who keeps the replica
+	whose   id.ID               // of a diverted replica: for whom it is kept
 }
 
 // state is a short hash of all that a holder keeps of an object: who has the same has the
@@ -34,11 +36,13 @@ type state uint64
 func (e *entry) expired(now time.Time) bool { return e.expires != 0 && now.UnixMilli() >= e.expires }
 
 // kept is what lies in the store, in Table: a certificate, with a ruling for a mutable
-// object; or a reclaim.
+// object, or where the replica lies; or a reclaim.
 type kept struct {
 	Cert    *certificate.Certificate `cbor:"1,keyasint,omitempty"`
 	Reclaim *certificate.Reclaim     `cbor:"2,keyasint,omitempty"`
 	Ruling  *certificate.Ruling      `cbor:"3,keyasint,omitempty"`
+	At      *id.ID                   `cbor:"4,keyasint,omitempty"` // of a pointer
+	For     *id.ID                   `cbor:"5,keyasint,omitempty"` // of a replica that another node diverted
 }
 
 // Check implements wire.Checker.
@@ -48,6 +52,9 @@ func (k *kept) Check() error {
 	}
 	if err := k.Cert.Check(); err != nil || k.Cert.Kind != certificate.Mutable {
 		return err
+	}
+	if k.At != nil {
+		return errDamaged // mutable objects are not diverted
 	}
 	return k.Ruling.Check()
 }
@@ -69,6 +76,12 @@ func (k *kept) entry(ring id.Hash) *entry {
 		e.gone, e.size, e.since = true, 0, k.Reclaim.Date
 		hash = id.HashOf("reclaimed", hash)
 	}
+	if k.At != nil {
+		e.at, e.size = *k.At, 0
+	}
+	if k.For != nil {
+		e.whose = *k.For
+	}
 	if c.Kind == certificate.Mutable {
 		e.version, e.ruling = c.Version, k.Ruling
 		hash = id.HashOf("ruled", hash, k.Ruling.Term.Count, k.Ruling.Term.Root)
@@ -79,9 +92,10 @@ func (k *kept) entry(ring id.Hash) *entry {
 
 // shelf is the index of what this node keeps, in the order of the objects' ids.
 type shelf struct {
-	list    []*entry
-	objects int   // not gone
-	bytes   int64 // of content
+	list     []*entry
+	objects  int   // not gone
+	pointers int   // of these
+	bytes    int64 // of content
 }
 
 func (s *shelf) at(object id.Hash) (int, bool) {
@@ -125,6 +139,9 @@ func (s *shelf) count(e *entry, n int) {
 	s.bytes += int64(n) * e.size
 	if !e.gone {
 		s.objects += n
+		if e.pointer() {
+			s.pointers += n
+		}
 	}
 }
 

@@ -50,7 +50,7 @@ func (p *Past) tidy(t *task.T) error {
 			left--
 			p.erased.done++
 			old = append(old, e)
-		case over || own.due(e):
+		case over || own.due(e) || e.pointer() && p.rank(e.object, int(e.copies)) == int(e.copies):
 		default:
 			since, known := was[e.object]
 			if !known {
@@ -97,20 +97,12 @@ func (p *Past) elsewhere(t *task.T, surplus []*entry) (kept []*entry, err error)
 	}
 	for _, h := range hs {
 		for es := range slices.Chunk(h.of, msg.MaxHave) {
-			q := new(msg.Have)
-			for _, e := range es {
-				q.Objects = append(q.Objects, e.object)
-			}
-			m, err := p.asker.One(t, h.node, q)
-			if errors.Is(err, task.ErrStopped) {
+			states, err := p.states(t, h.node, es, false)
+			if err != nil {
 				return nil, err
 			}
-			got, ok := m.(*msg.Having)
-			if err != nil || !ok || len(got.States) != len(es)*msg.StateSize {
-				continue
-			}
-			for i, e := range es {
-				polls[e.object].count(state(binary.BigEndian.Uint64(got.States[i*msg.StateSize:])))
+			for i, s := range states {
+				polls[es[i].object].count(s)
 			}
 		}
 	}
@@ -119,9 +111,33 @@ func (p *Past) elsewhere(t *task.T, surplus []*entry) (kept []*entry, err error)
 		named := e.ruling != nil && e.ruling.Has(certificate.Member{Node: p.ep.Self().ID, Life: p.life})
 		if v := polls[e.object]; v != nil && v.agreed() && !named {
 			kept = append(kept, e)
+		} else if !e.whose.IsZero() {
+			p.surplus[e.object] = p.ep.Now() // somebody points to it: the others' turn
 		}
 	}
 	return kept, nil
+}
+
+// states asks a node in which states it keeps objects, at most msg.MaxHave: with own, in
+// its own store. It returns nil if there is no answer.
+func (p *Past) states(t *task.T, h *peer.Handle, es []*entry, own bool) ([]state, error) {
+	q := &msg.Have{Own: own}
+	for _, e := range es {
+		q.Objects = append(q.Objects, e.object)
+	}
+	m, err := p.asker.One(t, h, q)
+	if errors.Is(err, task.ErrStopped) {
+		return nil, err
+	}
+	got, ok := m.(*msg.Having)
+	if err != nil || !ok || len(got.States) != len(es)*msg.StateSize {
+		return nil, nil
+	}
+	states := make([]state, len(es))
+	for i := range states {
+		states[i] = state(binary.BigEndian.Uint64(got.States[i*msg.StateSize:]))
+	}
+	return states, nil
 }
 
 // poll is what the holders of an object say that they have.

@@ -45,6 +45,7 @@ type upkeep struct {
 	away    []absence
 	surplus map[id.Hash]task.Instant // replicas that are not this node's to keep, since when
 	erased  quota
+	told    map[id.Hash]id.ID // of pointers: the next in line, who has one too
 	timer   task.Timer
 	syncing bool
 }
@@ -58,6 +59,7 @@ type absence struct {
 
 func (p *Past) begin() {
 	p.unsure, p.widest, p.surplus = p.ep.Now(), p.cfg.Copies, make(map[id.Hash]task.Instant)
+	p.told = make(map[id.Hash]id.ID)
 }
 
 // Update implements kbr.App: when those near change, so may what this node keeps.
@@ -125,13 +127,19 @@ func (p *Past) wanted(key id.ID, k int) bool {
 	if rank+p.awayNearer(key, p.ep.Self().ID) < k {
 		return true
 	}
+	return !p.majority(key, k)
+}
+
+// majority reports whether a majority of those who kept an object before somebody went
+// away a moment ago is there.
+func (p *Past) majority(key id.ID, k int) bool {
 	there := 0
-	for i, h := range set {
+	for i, h := range p.asker.Replicas(key, k, 0) {
 		if i+p.awayNearer(key, h.ID) < k {
 			there++
 		}
 	}
-	return there < k/2+1
+	return there >= k/2+1
 }
 
 // unsettle notes that the holders nearby have changed: until the others were asked,
@@ -210,6 +218,9 @@ func (p *Past) round(t *task.T, epoch uint64) (time.Duration, error) {
 	}
 	p.failed = 0
 	if err := p.rule(t); err != nil {
+		return 0, err
+	}
+	if err := p.tend(t); err != nil {
 		return 0, err
 	}
 	if err := p.tidy(t); err != nil {

@@ -21,6 +21,7 @@ type Config struct {
 	Expelled func(node id.ID) bool
 	Copies   int
 	Patience time.Duration
+	Salts    int // how many more salts a file is tried with where there is no room
 }
 
 // New returns a Client that asks through an Asker.

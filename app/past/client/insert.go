@@ -30,21 +30,57 @@ type Stored struct {
 
 // Insert stores a file for an owner, under an id that is new each time (PAST, 2.1). It
 // returns when k nodes, or all of a smaller ring, have the file on their disks. It tries
-// for three times Config.Patience.
+// for three times Config.Patience. Where there is no room around the file's place it is
+// undone and goes to another place, several times (PAST, 3.4).
 //
-// Errors: ErrTooLarge, certificate.ErrCertificate (a field is out of its range), a
-// *TooFewError, task.ErrStopped.
+// Errors: ErrTooLarge, certificate.ErrCertificate (a field is out of its range), ErrFull
+// (nothing of the file is kept), a *TooFewError, task.ErrStopped.
 func (cl *Client) Insert(t *task.T, f File, owner peer.Signer) (Stored, error) {
 	if len(f.Content) > MaxContent {
 		return Stored{}, ErrTooLarge
 	}
-	c := &certificate.Certificate{
-		Kind: certificate.File, Part: f.Part, Salt: cl.salt(), Size: int64(len(f.Content)), Copies: uint8(min(max(f.Copies, 0), 255)),
+	c := certificate.Certificate{
+		Kind: certificate.File, Part: f.Part, Size: int64(len(f.Content)), Copies: uint8(min(max(f.Copies, 0), 255)),
 	}
 	if !f.Expires.IsZero() {
 		c.Expires = f.Expires.UnixMilli()
 	}
-	return cl.sign(t, c, f.Content, owner)
+	for try := 0; ; try++ {
+		salted := c
+		salted.Salt = cl.salt()
+		signed, err := cl.sign(t, &salted, f.Content, owner)
+		if err != nil {
+			return Stored{}, err
+		}
+		s, err := cl.store(t, signed, f.Content, true)
+		if !s.full {
+			return s.done, err
+		}
+		if err := cl.undo(t, s, owner); err != nil {
+			return Stored{}, err
+		}
+		if try == cl.cfg.Salts {
+			return Stored{}, ErrFull
+		}
+	}
+}
+
+// undo gives back what a file that found no place has left behind.
+func (cl *Client) undo(t *task.T, s *storing, owner peer.Signer) error {
+	if len(s.done.Receipts) == 0 {
+		return nil
+	}
+	ring, wall := cl.cfg.Ring, cl.asker.ep.Wall()
+	r, err := task.Work(t, work, func() (*certificate.Reclaim, error) {
+		return certificate.NewReclaim(ring, s.put.Cert, owner, wall), nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := cl.reclaimOnce(t, r); errors.Is(err, task.ErrStopped) {
+		return err
+	}
+	return nil // who was not reached hears of it from the others
 }
 
 // InsertBlock stores content under its own hash, for a time of at most
@@ -53,9 +89,13 @@ func (cl *Client) InsertBlock(t *task.T, content []byte, copies int, expires tim
 	if len(content) > MaxContent {
 		return Stored{}, ErrTooLarge
 	}
-	return cl.sign(t, &certificate.Certificate{
+	signed, err := cl.sign(t, &certificate.Certificate{
 		Kind: certificate.Block, Size: int64(len(content)), Copies: uint8(min(max(copies, 0), 255)), Expires: expires.UnixMilli(),
 	}, content, owner)
+	if err != nil {
+		return Stored{}, err
+	}
+	return cl.Store(t, signed, content)
 }
 
 func (cl *Client) salt() (s peer.Salt) {
@@ -64,46 +104,50 @@ func (cl *Client) salt() (s peer.Salt) {
 	return s
 }
 
-// sign signs a certificate for content, and stores it.
-func (cl *Client) sign(t *task.T, c *certificate.Certificate, content []byte, owner peer.Signer) (Stored, error) {
+// sign signs a certificate for content.
+func (cl *Client) sign(t *task.T, c *certificate.Certificate, content []byte, owner peer.Signer) (*certificate.Certificate, error) {
 	ring, wall := cl.cfg.Ring, cl.asker.ep.Wall()
-	signed, err := task.Work(t, work, func() (*certificate.Certificate, error) {
+	return task.Work(t, work, func() (*certificate.Certificate, error) {
 		c.Content = certificate.ContentHash(content)
 		s := c.Sign(ring, owner, wall)
 		return s, s.Check()
 	})
-	if err != nil {
-		return Stored{}, err
-	}
-	return cl.Store(t, signed, content)
 }
 
 // Store stores an object with a certificate that was signed before: to try again, to
 // renew the end of its life, or to make its copies anew. It is Insert otherwise; errors
 // besides are an *ExistsError, ErrReclaimed and certificate.ErrContent.
 func (cl *Client) Store(t *task.T, c *certificate.Certificate, content []byte) (Stored, error) {
+	s, err := cl.store(t, c, content, false)
+	return s.done, err
+}
+
+// store is Store. With salted it gives up as soon as one of the holders has no room, as
+// there are other salts.
+func (cl *Client) store(t *task.T, c *certificate.Certificate, content []byte, salted bool) (*storing, error) {
 	ring, v := cl.cfg.Ring, cl.cfg.Verifier
+	s := &storing{cl: cl, put: &msg.Put{Cert: c, Content: content}, salted: salted}
 	if len(content) > MaxContent {
-		return Stored{}, ErrTooLarge
+		return s, ErrTooLarge
 	}
 	if _, err := task.Work(t, work, func() (struct{}, error) {
 		return struct{}{}, errors.Join(c.Verify(ring, v), c.Fits(content))
 	}); err != nil {
-		return Stored{}, err
+		return s, err
 	}
-	s := &storing{cl: cl, put: &msg.Put{Cert: c, Content: content}, object: c.ID(), hash: c.Hash(ring), done: Stored{Certificate: c}}
+	s.object, s.hash, s.done = c.ID(), c.Hash(ring), Stored{Certificate: c}
 	end := cl.asker.ep.Now().Add(3 * cl.cfg.Patience)
 	for {
 		err := s.try(t)
-		if err == nil || s.final != nil || errors.Is(err, task.ErrStopped) {
-			return s.done, err
+		if err == nil || s.final != nil || s.full || errors.Is(err, task.ErrStopped) {
+			return s, err
 		}
 		wait := cl.asker.some()
 		if !cl.asker.ep.Now().Add(wait).Before(end) {
-			return s.done, &TooFewError{Stored: s.done, Why: err}
+			return s, &TooFewError{Stored: s.done, Why: err}
 		}
 		if err := t.Sleep(wait); err != nil {
-			return s.done, err
+			return s, err
 		}
 	}
 }
@@ -117,6 +161,8 @@ type storing struct {
 	done   Stored
 	final  error // an outcome that another try would not change
 	waits  int   // how often the root was too busy to decide
+	salted bool  // there are other places for this content
+	full   bool  // and one of the holders here has no room
 }
 
 // maxWaits is how often a busy root is waited for: who asks another first may get a
@@ -131,7 +177,7 @@ func (s *storing) try(t *task.T) error {
 	if err != nil {
 		return err
 	}
-	want, why := min(k, len(near)), ErrNotReachable
+	want, why, elsewhere := min(k, len(near)), ErrNotReachable, s.salted && len(near) > k
 	for len(near) > 0 && len(s.done.Receipts) < want {
 		var to []*peer.Handle
 		to, near = s.next(near, want)
@@ -140,7 +186,9 @@ func (s *storing) try(t *task.T) error {
 			return err
 		}
 		for i, r := range rs {
-			switch err := s.count(t, to[i], r); {
+			err := s.count(t, to[i], r)
+			s.full = s.full || elsewhere && errors.Is(err, ErrFull)
+			switch {
 			case s.final != nil:
 				return s.final
 			case msg.Refusal(r.Err) == msg.RefusedBusy && len(s.done.Receipts) == 0 && s.waits < maxWaits:
@@ -149,6 +197,9 @@ func (s *storing) try(t *task.T) error {
 			case err != nil:
 				why = err
 			}
+		}
+		if s.full {
+			return ErrFull
 		}
 	}
 	if len(s.done.Receipts) < want {

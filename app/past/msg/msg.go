@@ -58,13 +58,19 @@ const (
 	kindUpdate
 	kindUpdated
 	kindSettle
+	kindRoom
+	kindRoomLeft
+	kindDivert
+	kindPoint
+	kindTaken
 )
 
 // table lists all messages of past.
 var table = wire.NewTable((*Where)(nil), (*Nodes)(nil), (*Put)(nil), (*Stored)(nil), (*Exists)(nil), (*Get)(nil),
 	(*Object)(nil), (*Absent)(nil), (*Reclaim)(nil), (*Reclaimed)(nil), (*Compare)(nil), (*Differs)(nil),
 	(*Strays)(nil), (*Items)(nil), (*Have)(nil), (*Having)(nil),
-	(*Prepare)(nil), (*Promise)(nil), (*Higher)(nil), (*Accept)(nil), (*Accepted)(nil), (*Update)(nil), (*Updated)(nil), (*Settle)(nil))
+	(*Prepare)(nil), (*Promise)(nil), (*Higher)(nil), (*Accept)(nil), (*Accepted)(nil), (*Update)(nil), (*Updated)(nil), (*Settle)(nil),
+	(*Room)(nil), (*RoomLeft)(nil), (*Divert)(nil), (*Point)(nil), (*Taken)(nil))
 
 // ErrMessage is wrapped by the reasons why a message is refused.
 var ErrMessage = errors.New("message of past")
@@ -114,6 +120,7 @@ type Exists struct {
 type Get struct {
 	Object id.Hash `cbor:"1,keyasint"`
 	Bare   bool    `cbor:"2,keyasint,omitempty"` // without its content
+	Own    bool    `cbor:"3,keyasint,omitempty"` // only from the asked node's own store, not by its pointer
 }
 
 // Object answers get; of a mutable object also update, if another version is current,
@@ -174,9 +181,10 @@ type Items struct {
 	More  bool   `cbor:"2,keyasint,omitempty"`
 }
 
-// Have asks a node in which state it keeps objects.
+// Have asks a node in which state it keeps objects. A pointer to the asker does not count.
 type Have struct {
 	Objects []id.Hash `cbor:"1,keyasint"`
+	Own     bool      `cbor:"2,keyasint,omitempty"` // no pointer counts
 }
 
 // Having answers have: 8 bytes for each object, its state, 0 if it is not kept.

@@ -20,6 +20,7 @@ const (
 	RefusedNotRoot          // this node is not the object's root, or not surely
 	RefusedLater            // a later term was promised
 	RefusedAway             // a majority of the holders is not reachable; the change may be made all the same
+	RefusedHolds            // the node keeps, or should keep, a replica of its own
 )
 
 // Refusals says the codes in words.
@@ -36,6 +37,7 @@ var Refusals = map[uint16]string{
 	RefusedNotRoot:   "not the root of this object",
 	RefusedLater:     "a later root has ruled",
 	RefusedAway:      "a majority of the holders is not reachable",
+	RefusedHolds:     "has a replica already",
 }
 
 // Refusal is the code of a refusal, 0 for all else.

@@ -1,0 +1,64 @@
+package msg
+
+import (
+	"fmt"
+
+	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// Room asks a neighbour how much it has room for. It is answered by RoomLeft.
+type Room struct{}
+
+// RoomLeft answers Room, in bytes of content.
+type RoomLeft struct {
+	Left    int64 `cbor:"1,keyasint"` // 0 also where more is kept than is offered now
+	Offered int64 `cbor:"2,keyasint"` // in all
+}
+
+// Divert asks a neighbour to keep the asker's replica of an object (PAST, 3.3). It is
+// answered by Taken, after the replica was written down.
+type Divert struct {
+	Cert    *certificate.Certificate `cbor:"1,keyasint"`
+	Content []byte                   `cbor:"2,keyasint,omitempty"`
+}
+
+// Point tells the node that is next to keep an object if one of the k nearest fails that
+// the asker's replica lies at another node. It is answered by Taken.
+type Point struct {
+	Cert *certificate.Certificate `cbor:"1,keyasint"`
+	At   id.ID                    `cbor:"2,keyasint"`
+}
+
+// Taken answers Divert and Point.
+type Taken struct{}
+
+// Kind implements wire.Message.
+func (*Room) Kind() wire.Kind { return kindRoom }
+
+// Kind implements wire.Message.
+func (*RoomLeft) Kind() wire.Kind { return kindRoomLeft }
+
+// Kind implements wire.Message.
+func (*Divert) Kind() wire.Kind { return kindDivert }
+
+// Kind implements wire.Message.
+func (*Point) Kind() wire.Kind { return kindPoint }
+
+// Kind implements wire.Message.
+func (*Taken) Kind() wire.Kind { return kindTaken }
+
+// Check implements wire.Checker.
+func (m *RoomLeft) Check() error {
+	if m.Left < 0 || m.Left > m.Offered {
+		return fmt.Errorf("%w: room for %d bytes of %d", ErrMessage, m.Left, m.Offered)
+	}
+	return nil
+}
+
+// Check implements wire.Checker.
+func (m *Divert) Check() error { return checkContent(m.Cert, m.Content) }
+
+// Check implements wire.Checker.
+func (m *Point) Check() error { return m.Cert.Check() }
