@@ -33,6 +33,21 @@
 //
 // A damaged replica is put away when it is read, and fetched from another holder.
 //
+// # Where room is short
+//
+// A node refuses a replica that is large beside the room it has left (package divert), and
+// has a node of its leaf set keep it, which is none of the k nearest: it keeps a pointer
+// there, and gives the receipt itself. The node that is next in line has a pointer too, so that
+// the failure of the one who points loses nothing. To other holders a pointer is a replica
+// like any, in the same state; to the node that it points to it is nothing, so that one
+// keeps its replica for as long as somebody points to it. Each round a node asks whether the replicas that
+// it points to are there: of those that are not it makes new ones, as of those whose node
+// died; and what it has room for by now it fetches itself. A pointer never takes the place of a replica,
+// and is never taken from one who is not a neighbour.
+//
+// A file whose holders have no room, and cannot divert it, is undone and goes elsewhere
+// with another salt; a block cannot. Mutable objects are not diverted.
+//
 // # Reclaiming
 //
 // Only the owner's signature takes a file away, and what it takes away is told by the
@@ -106,15 +121,15 @@
 //
 // # What it does not do yet
 //
-// Content travels in one message, so MaxContent is small. There is no diversion of replicas
-// and files (PAST, 3), no cache on the way (PAST, 4), and no quota but each node's own
-// capacity. A mutable object whose holders were lost for good in their majority, with
+// Content travels in one message, so MaxContent is small. There is no cache on the way
+// (PAST, 4), and no quota but each node's own capacity. A mutable object whose holders were lost for good in their majority, with
 // their disks, cannot be changed or read any more.
 //
 // # Papers
 //
 //	insert, lookup, reclaim   PAST (SOSP 2001), 2.1 and 2.2
 //	upkeep of replicas        PAST, 2.2 and 3.5
+//	diversion                 PAST, 3.3 and 3.4
 //	mutable objects           Lamport, The part-time parliament (1998); Lamport, Malkhi and
 //	                          Zhou, Vertical Paxos (2009); POST (HotOS 2003), public-key blocks
 //	content-hash objects      Freenet (2000), 3.1; POST (HotOS 2003)
