@@ -13,7 +13,7 @@ import (
 
 // spoken are the rooms whose errors people meet: what the command and the node make
 // with a kind, and the exported errors of the rooms below, whose text goes through.
-var spoken = []string{"cmd/phyllo", "node", "node/config", "gateway/control", "gateway/files", "api", "member", "app/im", "app/im/books", "app/im/letter", "app/directory", "keys"}
+var spoken = []string{"cmd/phyllo", "node", "node/config", "gateway/control", "gateway/files", "gateway/front", "gateway/password", "gateway/s3", "gateway/s3/sig", "api", "member", "app/im", "app/im/books", "app/im/letter", "app/directory", "keys"}
 
 // unspoken are errors that no person meets as they stand, with the reason.
 var unspoken = map[string]string{
@@ -31,6 +31,7 @@ var unspoken = map[string]string{
 	"ErrRecord":       "of the directory: is wrapped with what is wrong in the record",
 	"ErrMode":         "of keys: is wrapped with the file and the command that helps",
 	"ErrOwner":        "of keys: is wrapped with the file and the command that helps",
+	"ErrFile":         "of app passwords: is wrapped with the file and what helps",
 	"ErrNotFile":      "of keys: is wrapped with the file",
 }
 
