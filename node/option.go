@@ -20,6 +20,7 @@ const (
 	AppIM        wire.AppID = 2
 	AppProbe     wire.AppID = 3 // ping and trace
 	AppPast      wire.AppID = 4 // storage
+	AppSpace     wire.AppID = 5 // files; it has no messages
 	FirstFree    wire.AppID = 256
 )
 

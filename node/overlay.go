@@ -14,6 +14,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/app/im"
 	"github.com/phyllo-net/phyllo/app/past"
+	"github.com/phyllo-net/phyllo/app/space"
 	"github.com/phyllo-net/phyllo/host"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
@@ -39,6 +40,9 @@ type overlay struct {
 	im    *im.IM
 	past  *past.Past
 	probe *probe
+	// spaces are those that people of this node have open; lists is touched on the loop only.
+	spaces *space.Spaces
+	lists  map[peer.Key]spaceList
 	// everybody signs the entries of the ring's own table.
 	everybody *keys.Signer
 
@@ -230,13 +234,15 @@ func (o *overlay) makeStorage() (err error) {
 	c := past.Default()
 	c.Ring, c.Signer, c.Verifier, c.Store = o.ring, n.signer, keys.Verifier{}, n.store
 	c.Certificate, c.Expelled, c.Sync, c.Capacity = n.member.Certificate, o.expelled, storageSync, n.cfg.Offer
-	o.past, err = past.New(c)
-	return err
+	if o.past, err = past.New(c); err != nil {
+		return err
+	}
+	return o.makeSpaces()
 }
 
 // mounts lists all applications.
 func (o *overlay) mounts() []kbr.Mount {
-	own := []kbr.Mount{{Number: AppDirectory, App: o.dir}, {Number: AppIM, App: o.im}, {Number: AppProbe, App: o.probe}, {Number: AppPast, App: o.past}}
+	own := []kbr.Mount{{Number: AppDirectory, App: o.dir}, {Number: AppIM, App: o.im}, {Number: AppProbe, App: o.probe}, {Number: AppPast, App: o.past}, {Number: AppSpace, App: o.spaces}}
 	for i, m := range own {
 		if wrap := o.node.opt.replaced[m.Number]; wrap != nil {
 			own[i].App = wrap(m.App)
@@ -327,14 +333,19 @@ func (n *Node) watchHost(o *overlay) {
 // context ends first f goes on, and nobody sees its result: so f must not write to
 // what its caller has.
 func do[V any](ctx context.Context, n *Node, f func(t *task.T, o *overlay) (V, error)) (V, error) {
-	var none V
 	o := n.overlay()
 	if o == nil {
-		return none, errNoPlace
+		return *new(V), errNoPlace
 	}
+	return on(ctx, o, func(t *task.T) (V, error) { return f(t, o) })
+}
+
+// on is do with an overlay that need not be the present one any more.
+func on[V any](ctx context.Context, o *overlay, f func(t *task.T) (V, error)) (V, error) {
+	var none V
 	result := make(chan V, 1)
 	err := o.host.Do(ctx, func(t *task.T) error {
-		v, err := f(t, o)
+		v, err := f(t)
 		result <- v
 		return err
 	})

@@ -31,13 +31,14 @@ type File struct {
 	Copies  int       // that were wanted of the content
 	Expires time.Time // zero: never
 	Meta    []tree.Pair
+	More    *piece.Content // of an upload of its own: meta data that is too long
 	// Seen is the number of the newest version that the author could know of: see
 	// Upload.Seen. What others put after it is kept among the versions.
 	Seen uint64
 }
 
 func (f File) version() tree.Version {
-	v := tree.Version{Content: f.Content, Copies: uint8(f.Copies), Meta: f.Meta}
+	v := tree.Version{Content: f.Content, Copies: uint8(f.Copies), Meta: f.Meta, More: f.More}
 	if !f.Expires.IsZero() {
 		v.Expires = f.Expires.UnixMilli()
 	}
@@ -96,14 +97,23 @@ func pick(e *tree.Entry, number uint64, now int64) *tree.Version {
 	return e.Versions[i]
 }
 
+// Meta is what is kept beside a content.
+type Meta struct {
+	Pairs []tree.Pair
+	More  *piece.Content
+}
+
 // Copy gives a version's content (0: the current one's) another name, or the same name anew.
 // No content is moved. With a nil meta it keeps its own. Errors as of Put, and ErrNotFound.
-func (sp *Space) Copy(t *task.T, from string, number uint64, to string, meta *[]tree.Pair, c Cond) (*tree.Version, error) {
+func (sp *Space) Copy(t *task.T, from string, number uint64, to string, meta *Meta, c Cond) (*tree.Version, error) {
 	if err := tree.CheckName(to); err != nil {
 		return nil, err
 	}
+	if strings.HasSuffix(from, "/") != strings.HasSuffix(to, "/") {
+		return nil, ErrClash
+	}
 	if meta != nil {
-		if err := tree.CheckMeta(*meta); err != nil {
+		if err := tree.CheckMeta(meta.Pairs); err != nil {
 			return nil, err
 		}
 	}
@@ -124,13 +134,13 @@ func (sp *Space) Copy(t *task.T, from string, number uint64, to string, meta *[]
 			return nil, err
 		}
 		shared := *x
-		shared.Shared = true
+		shared.Shared, shared.Clash = true, false
 		marked := slices.Clone(e.Versions)
 		marked[slices.Index(marked, x)] = &shared
 		v.set(from, &tree.Entry{Name: from, Versions: marked})
 		if meta != nil {
 			shared := shared
-			shared.Meta = *meta
+			shared.Meta, shared.More = meta.Pairs, meta.More
 			return v.put(to, shared, seen)
 		}
 		return v.put(to, shared, seen)
@@ -215,18 +225,10 @@ func (v *view) move(from string, moved []*tree.Entry, to string, there []*tree.E
 	}
 	for _, e := range moved {
 		x := *e.Current()
-		if v.history { // the content stays below its old name, too
-			x.Shared = true
-			versions := slices.Clone(e.Versions)
-			versions[0] = &x
-			e = &tree.Entry{Name: e.Name, Versions: versions}
-			v.set(e.Name, e)
-			v.erase(e)
-		} else {
-			v.drop(e.Versions[1:]...)
-			v.bytes -= x.Size()
-			v.set(e.Name, nil)
-		}
+		x.Shared = true // in its old place, too, while that is there
+		versions := slices.Clone(e.Versions)
+		versions[0] = &x
+		v.erase(&tree.Entry{Name: e.Name, Versions: versions})
 		if _, err := v.put(to+strings.TrimPrefix(e.Name, from), x, seen); err != nil {
 			return err
 		}
@@ -243,12 +245,12 @@ func (sp *Space) Remove(t *task.T, name string, number uint64, c Cond) (*tree.Ve
 		if err != nil {
 			return nil, err
 		}
-		x := pick(e, number, v.now)
-		if x == nil {
+		x, have := pick(e, number, v.now), pick(e, 0, v.now)
+		switch {
+		case x == nil:
 			return nil, ErrNotFound
-		}
-		if err := c.check(pick(e, 0, v.now)); err != nil {
-			return nil, err
+		case have != nil && c.check(have) != nil:
+			return nil, ErrChanged
 		}
 		if number == 0 {
 			return v.erase(e), nil

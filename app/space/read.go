@@ -173,30 +173,56 @@ func (sp *Space) drop(a *attempt) {
 	}
 	sp.s.ep.Go(func(t *task.T) error {
 		for _, x := range a.dropped {
-			if x.Content.Ref.IsZero() {
-				continue
-			}
-			if x.Shared {
-				used, err := sp.used(t, a.root, x.Content)
-				if err != nil || used {
-					continue
+			for _, c := range x.Contents() {
+				if err := sp.dropContent(t, a.root, c, x.Shared); errors.Is(err, task.ErrStopped) {
+					return err
 				}
 			}
-			pieces, lists, err := sp.s.leaves(t, x.Content)
-			if errors.Is(err, task.ErrStopped) {
-				return err
-			}
-			sp.give(append(pieces, lists...))
 		}
 		return nil
 	}, nil)
+}
+
+// dropContent gives a content back, once nobody on this node reads it, unless another
+// version of the tree has it.
+func (sp *Space) dropContent(t *task.T, r *root, c piece.Content, shared bool) error {
+	for sp.s.readers[c.Ref.Object] > 0 {
+		if err := t.Sleep(max(sp.s.cfg.Grace, time.Second)); err != nil {
+			return err
+		}
+	}
+	if shared {
+		if used, err := sp.used(t, r, c); err != nil || used {
+			return err
+		}
+	}
+	pieces, lists, err := sp.s.leaves(t, c)
+	if err != nil {
+		return err
+	}
+	sp.give(append(pieces, lists...))
+	return nil
+}
+
+// Hold keeps a content from being given back by this node until the function that it
+// returns is called, once: for those who read it slowly.
+func (s *Spaces) Hold(c piece.Content) (release func()) {
+	o := c.Ref.Object
+	s.readers[o]++
+	return func() {
+		if s.readers[o]--; s.readers[o] == 0 {
+			delete(s.readers, o)
+		}
+	}
 }
 
 // used reports whether a content stands in a tree. If it does not, it will not in a later one:
 // only what stands there can be copied.
 func (sp *Space) used(t *task.T, r *root, c piece.Content) (used bool, err error) {
 	err = r.Tree.Scan(&store{sp: sp, t: t}, "", func(e *tree.Entry) (string, bool) {
-		used = slices.ContainsFunc(e.Versions, func(x *tree.Version) bool { return x.Content.Ref.Object == c.Ref.Object })
+		used = slices.ContainsFunc(e.Versions, func(x *tree.Version) bool {
+			return slices.ContainsFunc(x.Contents(), func(o piece.Content) bool { return o.Ref.Object == c.Ref.Object })
+		})
 		return "", !used
 	})
 	return used, err

@@ -27,6 +27,8 @@ type Spaces struct {
 	tries uint64
 	nodes cache
 	open  []*Space
+	// readers counts those who hold a content, by its topmost object.
+	readers map[id.Hash]int
 }
 
 // New returns Spaces that are to be mounted on one node. The error is one of
@@ -35,7 +37,7 @@ func New(c Config) (*Spaces, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	return &Spaces{cfg: c, nodes: newCache(c.Nodes)}, nil
+	return &Spaces{cfg: c, nodes: newCache(c.Nodes), readers: make(map[id.Hash]int)}, nil
 }
 
 // Start implements kbr.App.

@@ -30,9 +30,10 @@ type Upload struct {
 	seen   uint64
 	buf    []byte
 	size   int64
-	levels [][]*slot // by height; what is not in a list yet, in order
-	all    []piece.Ref
-	least  int // copies of the piece that has fewest
+	levels [][]*slot   // by height; what is not in a list yet, in order
+	all    []piece.Ref // that it stored
+	spare  []piece.Ref // lists of appended contents, for which there are new ones
+	least  int         // copies of the piece that has fewest
 	failed error
 	flying int
 	wake   func()
@@ -197,8 +198,8 @@ func (u *Upload) Finish(t *task.T) (piece.Content, error) {
 }
 
 // Append appends content that is stored already, without moving it; its lists are made
-// anew. The upload must end where a piece does: it is then as if Write had been called with it.
-// From then on the content belongs to the upload.
+// anew. It is as if Write had been called with all of it. From Keep on the content belongs to
+// the upload, and until then to whom it belonged.
 func (u *Upload) Append(t *task.T, c piece.Content) error {
 	if err := u.cut(t, true); err != nil {
 		return err
@@ -213,12 +214,11 @@ func (u *Upload) Append(t *task.T, c piece.Content) error {
 			u.levels = append(u.levels, nil)
 		}
 		u.levels[0] = append(u.levels[0], &slot{ref: r, done: true})
-		u.all = append(u.all, r)
 		if err := u.lists(t, false); err != nil {
 			return err
 		}
 	}
-	u.sp.give(lists)
+	u.spare = append(u.spare, lists...)
 	return nil
 }
 
@@ -227,8 +227,13 @@ func (u *Upload) Discard() {
 	if u.done = true; !u.sp.charter.Convergent {
 		u.sp.give(u.all)
 	}
-	u.all = nil
+	u.all, u.spare = nil, nil
 }
 
 // Keep says that the content has a name now: Discard leaves it alone.
-func (u *Upload) Keep() { u.all, u.done = nil, true }
+func (u *Upload) Keep() {
+	if !u.sp.charter.Convergent {
+		u.sp.give(u.spare)
+	}
+	u.all, u.spare, u.done = nil, nil, true
+}

@@ -1,6 +1,7 @@
 package space
 
 import (
+	"math"
 	"slices"
 	"sort"
 	"strings"
@@ -136,17 +137,11 @@ func (v *view) put(name string, x tree.Version, seen uint64) (*tree.Version, err
 	v.number++
 	x.Number, x.Author, x.Time = v.number, v.author, v.now
 	e := &tree.Entry{Name: name, Versions: []*tree.Version{&x}}
-	keep := 1
 	if have != nil {
-		e.Versions = append(e.Versions, have.Versions...)
-		for _, old := range have.Versions {
-			if v.history || old.Number > seen {
-				keep++
-			}
-		}
+		e.Versions = append(e.Versions, v.stay(have.Versions, seen)...)
 	}
 	v.bytes += x.Size()
-	v.cut(e, min(keep, v.keep))
+	v.cut(e, v.keep)
 	return &x, nil
 }
 
@@ -164,15 +159,32 @@ func (v *view) drop(xs ...*tree.Version) {
 	}
 }
 
-// erase removes a name with all its versions, or leaves a mark in a space with history.
-func (v *view) erase(e *tree.Entry) *tree.Version {
-	if v.history {
-		v.number++
-		mark := &tree.Version{Number: v.number, Author: v.author, Time: v.now, Removed: true}
-		v.cut(&tree.Entry{Name: e.Name, Versions: append([]*tree.Version{mark}, e.Versions...)}, v.keep)
-		return mark
+// stay returns those of a name's versions that stay when another one becomes current.
+func (v *view) stay(versions []*tree.Version, seen uint64) (out []*tree.Version) {
+	for i, x := range versions {
+		switch unseen := x.Number > seen; {
+		case v.history || i > 0 && !x.Clash || unseen && (x.Clash || x.Removed):
+			out = append(out, x)
+		case unseen:
+			clash := *x
+			clash.Clash = true
+			out = append(out, &clash)
+		default:
+			v.drop(x)
+		}
 	}
-	v.drop(e.Versions...)
-	v.set(e.Name, nil)
-	return e.Current()
+	return out
+}
+
+// erase takes away what stands under a name. Where older versions are left it leaves a mark.
+func (v *view) erase(e *tree.Entry) *tree.Version {
+	left := v.stay(e.Versions, math.MaxUint64)
+	if len(left) == 0 {
+		v.set(e.Name, nil)
+		return e.Current()
+	}
+	v.number++
+	mark := &tree.Version{Number: v.number, Author: v.author, Time: v.now, Removed: true}
+	v.cut(&tree.Entry{Name: e.Name, Versions: append([]*tree.Version{mark}, left...)}, v.keep)
+	return mark
 }

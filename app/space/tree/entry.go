@@ -54,6 +54,11 @@ type Version struct {
 	Removed bool `cbor:"8,keyasint,omitempty"`
 	// Shared: another version may have the same content.
 	Shared bool `cbor:"9,keyasint,omitempty"`
+	// Clash: it was replaced by somebody who did not know of it, and is kept for that alone.
+	Clash bool `cbor:"10,keyasint,omitempty"`
+	// More is meta data that is too long for here; nil: there is none. Its form is a matter of
+	// whoever wrote it.
+	More *piece.Content `cbor:"11,keyasint,omitempty"`
 }
 
 // Pair is one piece of meta data.
@@ -65,12 +70,26 @@ type Pair struct {
 // Size is the length of the content, in bytes.
 func (v *Version) Size() int64 { return v.Content.Ref.Size }
 
+// Contents are those of a version: its own, and its long meta data.
+func (v *Version) Contents() (cs []piece.Content) {
+	if !v.Content.Ref.IsZero() {
+		cs = append(cs, v.Content)
+	}
+	if v.More != nil && !v.More.Ref.IsZero() {
+		cs = append(cs, *v.More)
+	}
+	return cs
+}
+
 // Current is the newest version.
 func (e *Entry) Current() *Version { return e.Versions[0] }
 
 // cost is at least what a version takes in its encoding, in bytes.
 func (v *Version) cost() int {
-	n := 240
+	n := 250
+	if v.More != nil {
+		n += 130
+	}
 	for _, p := range v.Meta {
 		n += 10 + len(p.Key) + len(p.Value)
 	}
@@ -132,7 +151,11 @@ func (e *Entry) check() error {
 		case v.Time < 0 || v.Expires < 0:
 			return fmt.Errorf("%w: impossible times of %+q", piece.ErrDamaged, e.Name)
 		}
-		if err := errors.Join(v.Content.Check(), CheckMeta(v.Meta)); err != nil {
+		more := v.More
+		if more == nil {
+			more = new(piece.Content)
+		}
+		if err := errors.Join(v.Content.Check(), more.Check(), CheckMeta(v.Meta)); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,354 @@
+package node
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/space"
+	"github.com/phyllo-net/phyllo/app/space/piece"
+	"github.com/phyllo-net/phyllo/app/space/tree"
+	"github.com/phyllo-net/phyllo/gateway/files"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// userSpace is one space of a user's. It implements files.Space.
+type userSpace struct {
+	of   userSpaces
+	info files.Info
+}
+
+var _ files.Space = (*userSpace)(nil)
+
+// inSpace runs f as a task with the space.
+func inSpace[V any](ctx context.Context, s *userSpace, f func(*task.T, *overlay, *space.Space) (V, error)) (V, error) {
+	return asUser(ctx, s.of, func(t *task.T, o *overlay, p space.Person) (V, error) {
+		sp, err := o.named(t, p, s.info.Name)
+		if err != nil {
+			return *new(V), err
+		}
+		return f(t, o, sp)
+	})
+}
+
+// looking runs f as a task with the space as it is now.
+func looking[V any](ctx context.Context, s *userSpace, f func(*task.T, *overlay, space.Snapshot) (V, error)) (V, error) {
+	return inSpace(ctx, s, func(t *task.T, o *overlay, sp *space.Space) (v V, err error) {
+		err = sp.Look(t, func(sn space.Snapshot) (err error) {
+			v, err = f(t, o, sn)
+			return err
+		})
+		return v, err
+	})
+}
+
+// Info implements files.Space.
+func (s *userSpace) Info(context.Context) (files.Info, error) { return s.info, nil }
+
+// History implements files.Space.
+func (s *userSpace) History(ctx context.Context) (bool, error) {
+	return looking(ctx, s, func(_ *task.T, _ *overlay, sn space.Snapshot) (bool, error) { return sn.History(), nil })
+}
+
+// SetHistory implements files.Space.
+func (s *userSpace) SetHistory(ctx context.Context, on bool) error {
+	_, err := inSpace(ctx, s, func(t *task.T, _ *overlay, sp *space.Space) (nothing, error) { return nothing{}, sp.SetHistory(t, on) })
+	return err
+}
+
+// Stat implements files.Space.
+func (s *userSpace) Stat(ctx context.Context, name, version string) (files.Entry, error) {
+	return looking(ctx, s, func(t *task.T, o *overlay, sn space.Snapshot) (files.Entry, error) {
+		v, err := sn.Version(name, number(version))
+		if v == nil && version == "" && strings.HasSuffix(name, "/") && errors.Is(err, space.ErrNotFound) {
+			implied, err := implied(sn, name)
+			return files.Entry{Name: name, Modified: s.info.Made, Latest: true}, cmp.Or(err, found(implied))
+		}
+		if v == nil {
+			return files.Entry{}, err
+		}
+		e, bad := o.entry(t, name, v)
+		if bad != nil {
+			return files.Entry{}, bad
+		}
+		now, bad := sn.Version(name, 0)
+		e.Latest = now != nil && now.Number == v.Number && (bad == nil || errors.Is(bad, space.ErrNotFound))
+		return e, err
+	})
+}
+
+func found(yes bool) error {
+	if yes {
+		return nil
+	}
+	return space.ErrNotFound
+}
+
+// implied reports whether something is below a folder.
+func implied(sn space.Snapshot, folder string) (yes bool, err error) {
+	err = sn.Scan(folder, func(e *tree.Entry) (string, bool) {
+		if !strings.HasPrefix(e.Name, folder) {
+			return "", false
+		}
+		yes = sn.Alive(e.Current())
+		return "", !yes
+	})
+	return yes, err
+}
+
+// number is the number of a version that a door names; one that there is not for what is no
+// number.
+func number(version string) uint64 {
+	if version == "" {
+		return 0
+	}
+	n, err := strconv.ParseUint(version, 36, 64)
+	if err != nil || n == 0 || text(n) != version {
+		return 1<<64 - 1
+	}
+	return n
+}
+
+func text(number uint64) string { return strconv.FormatUint(number, 36) }
+
+func cond(c files.Cond) space.Cond { return space.Cond{Absent: c.Absent, Version: number(c.Version)} }
+
+// entry is a version as doors know it.
+func (o *overlay) entry(t *task.T, name string, v *tree.Version) (files.Entry, error) {
+	e := files.Entry{Name: name, Version: text(v.Number), Size: v.Size(), Modified: time.UnixMilli(v.Time), Removed: v.Removed}
+	pairs := v.Meta
+	if v.More != nil {
+		b, err := o.spaces.ReadAt(t, *v.More, 0, int(v.More.Ref.Size))
+		if err != nil {
+			return e, err
+		}
+		var more moreMeta
+		if err := wire.Unmarshal(b, &more); err != nil {
+			return e, errors.Join(space.ErrDamaged, err)
+		}
+		pairs = append(slices.Clone(pairs), more.Pairs...)
+	}
+	e.Attrs = attrs(pairs)
+	return e, nil
+}
+
+// Keys of the meta data in which a door's attributes are kept. A key of a door's own begins
+// with metaOwn.
+const (
+	metaType = "type"
+	metaTag  = "etag"
+	metaOwn  = "own:"
+)
+
+func attrs(pairs []tree.Pair) (a files.Attrs) {
+	for _, p := range pairs {
+		switch own, isOwn := strings.CutPrefix(p.Key, metaOwn); {
+		case p.Key == metaType:
+			a.Type = p.Value
+		case p.Key == metaTag:
+			a.ETag = p.Value
+		case isOwn:
+			if a.Meta == nil {
+				a.Meta = make(map[string]string)
+			}
+			a.Meta[own] = p.Value
+		}
+	}
+	return a
+}
+
+// moreMeta is meta data that is too long for the directory.
+type moreMeta struct {
+	Pairs []tree.Pair `cbor:"1,keyasint"`
+}
+
+// meta is how attributes are kept: what is too long beside the directory.
+func meta(t *task.T, sp *space.Space, a files.Attrs) (m space.Meta, more *space.Upload, err error) {
+	if err := files.CheckAttrs(a); err != nil {
+		return m, nil, err
+	}
+	if a.ETag != "" {
+		m.Pairs = append(m.Pairs, tree.Pair{Key: metaTag, Value: a.ETag})
+	}
+	for _, k := range slices.Sorted(maps.Keys(a.Meta)) {
+		m.Pairs = append(m.Pairs, tree.Pair{Key: metaOwn + k, Value: a.Meta[k]})
+	}
+	if a.Type != "" {
+		m.Pairs = append(m.Pairs, tree.Pair{Key: metaType, Value: a.Type})
+	}
+	size := 0
+	for _, p := range m.Pairs {
+		size += len(p.Key) + len(p.Value)
+	}
+	if size <= tree.MaxMeta {
+		if tree.CheckMeta(m.Pairs) != nil {
+			return m, nil, files.ErrMeta
+		}
+		return m, nil, nil
+	}
+	more = sp.Begin(space.Storing{})
+	if err := more.Write(t, wire.MustMarshal(&moreMeta{m.Pairs})); err != nil {
+		return m, more, err
+	}
+	c, err := more.Finish(t)
+	return space.Meta{More: &c}, more, err
+}
+
+// Put implements files.Space.
+func (s *userSpace) Put(ctx context.Context, name string, content []files.Draft, a files.Attrs, c files.Cond) (files.Entry, error) {
+	if err := files.CheckName(name); err != nil {
+		return files.Entry{}, err
+	}
+	drafts := make([]*draft, len(content))
+	for i, d := range content {
+		drafts[i] = d.(*draft)
+		if err := drafts[i].finish(); err != nil {
+			return files.Entry{}, err
+		}
+	}
+	return inSpace(ctx, s, func(t *task.T, o *overlay, sp *space.Space) (files.Entry, error) {
+		m, more, err := meta(t, sp, a)
+		if more != nil {
+			defer more.Discard()
+		}
+		if err != nil {
+			return files.Entry{}, err
+		}
+		f := space.File{Meta: m.Pairs, More: m.More, Copies: space.Copies, Seen: sp.Seen()}
+		whole, err := joined(t, sp, drafts, &f)
+		if err != nil {
+			return files.Entry{}, err
+		}
+		if whole != nil {
+			defer whole.Discard()
+		}
+		v, err := sp.Put(t, name, f, cond(c))
+		if err != nil {
+			return files.Entry{}, err
+		}
+		for _, u := range []*space.Upload{whole, more} {
+			if u != nil {
+				u.Keep()
+			}
+		}
+		for _, d := range drafts {
+			d.used()
+		}
+		e, err := o.entry(t, name, v)
+		e.Latest = true
+		return e, err
+	})
+}
+
+// joined makes one content of those of drafts. If there are several it is an upload of
+// its own.
+func joined(t *task.T, sp *space.Space, drafts []*draft, f *space.File) (*space.Upload, error) {
+	var whole []piece.Content
+	for _, d := range drafts {
+		f.Seen = min(f.Seen, d.seen)
+		if d.content.Ref.Size > 0 {
+			whole = append(whole, d.content)
+		}
+	}
+	switch len(whole) {
+	case 0:
+		return nil, nil
+	case 1:
+		f.Content = whole[0]
+		return nil, nil
+	}
+	u := sp.Begin(space.Storing{})
+	for _, c := range whole {
+		if err := u.Append(t, c); err != nil {
+			u.Discard()
+			return nil, err
+		}
+	}
+	var err error
+	if f.Content, err = u.Finish(t); err != nil {
+		u.Discard()
+		return nil, err
+	}
+	return u, nil
+}
+
+// Copy implements files.Space.
+func (s *userSpace) Copy(ctx context.Context, from files.Ref, to string, a *files.Attrs, c files.Cond) (files.Entry, error) {
+	if err := files.CheckName(to); err != nil {
+		return files.Entry{}, err
+	}
+	if from.Space != "" && from.Space != s.info.Name {
+		return s.copyFrom(ctx, from, to, a, c)
+	}
+	return inSpace(ctx, s, func(t *task.T, o *overlay, sp *space.Space) (files.Entry, error) {
+		var m *space.Meta
+		if a != nil {
+			kept, more, err := meta(t, sp, *a)
+			if more != nil {
+				defer more.Discard()
+			}
+			if err != nil {
+				return files.Entry{}, err
+			}
+			m = &kept
+			v, err := sp.Copy(t, from.Name, number(from.Version), to, m, cond(c))
+			if err == nil && more != nil {
+				more.Keep()
+			}
+			return o.latest(t, to, v, err)
+		}
+		v, err := sp.Copy(t, from.Name, number(from.Version), to, nil, cond(c))
+		return o.latest(t, to, v, err)
+	})
+}
+
+// latest is the entry of a version that was made just now.
+func (o *overlay) latest(t *task.T, name string, v *tree.Version, err error) (files.Entry, error) {
+	if err != nil {
+		return files.Entry{}, err
+	}
+	e, err := o.entry(t, name, v)
+	e.Latest = true
+	return e, err
+}
+
+// Rename implements files.Space.
+func (s *userSpace) Rename(ctx context.Context, from, to string, c files.Cond) error {
+	if err := files.CheckName(to); err != nil {
+		return err
+	}
+	_, err := inSpace(ctx, s, func(t *task.T, _ *overlay, sp *space.Space) (nothing, error) {
+		return nothing{}, sp.Rename(t, from, to, cond(c))
+	})
+	return err
+}
+
+// Remove implements files.Space.
+func (s *userSpace) Remove(ctx context.Context, name, version string, c files.Cond) (files.Entry, error) {
+	return inSpace(ctx, s, func(t *task.T, o *overlay, sp *space.Space) (files.Entry, error) {
+		v, err := sp.Remove(t, name, number(version), cond(c))
+		if err != nil {
+			return files.Entry{}, err
+		}
+		e, err := o.entry(t, name, v)
+		e.Latest = v.Removed
+		return e, err
+	})
+}
+
+// RemoveAll implements files.Space.
+func (s *userSpace) RemoveAll(ctx context.Context, folder string) error {
+	if !strings.HasSuffix(folder, "/") {
+		return files.ErrNotFound
+	}
+	_, err := inSpace(ctx, s, func(t *task.T, _ *overlay, sp *space.Space) (nothing, error) {
+		return nothing{}, sp.RemoveAll(t, folder, false)
+	})
+	return err
+}

@@ -1,0 +1,212 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/phyllo-net/phyllo/app/space"
+	"github.com/phyllo-net/phyllo/app/space/piece"
+	"github.com/phyllo-net/phyllo/gateway/files"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+// gather is how many bytes a draft takes before it goes to the node's loop with them, and
+// window how many a reader asks for at once.
+const (
+	gather = 128 << 10
+	window = 1 << 20
+)
+
+// draft is content on its way into a space. It implements files.Draft.
+type draft struct {
+	ctx     context.Context
+	o       *overlay
+	up      *space.Upload
+	seen    uint64
+	buf     []byte
+	size    int64
+	err     error // final
+	done    bool
+	content piece.Content // once it is done
+}
+
+// Draft implements files.Space.
+func (s *userSpace) Draft(ctx context.Context, _ int64) (files.Draft, error) {
+	d, err := s.begin(ctx, space.Storing{})
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// begin begins a draft.
+func (s *userSpace) begin(ctx context.Context, how space.Storing) (*draft, error) {
+	return inSpace(ctx, s, func(_ *task.T, o *overlay, sp *space.Space) (*draft, error) {
+		if !sp.Writes() {
+			return nil, space.ErrReadOnly
+		}
+		u := sp.Begin(how)
+		return &draft{ctx: ctx, o: o, up: u, seen: u.Seen()}, nil
+	})
+}
+
+var errUsed = errors.New("the draft is used up: begin another")
+
+// Write implements io.Writer.
+func (d *draft) Write(p []byte) (n int, err error) {
+	if d.done {
+		return 0, errUsed
+	}
+	for len(p) > 0 && d.err == nil {
+		if d.buf == nil {
+			d.buf = make([]byte, 0, gather)
+		}
+		m := min(len(p), gather-len(d.buf))
+		d.buf, p, n = append(d.buf, p[:m]...), p[m:], n+m
+		if len(d.buf) == gather {
+			d.flush()
+		}
+	}
+	d.size += int64(n)
+	return n, d.err
+}
+
+// flush hands over what was written. The buffer belongs to the task then, which may go on when
+// the context has ended.
+func (d *draft) flush() {
+	b := d.buf
+	d.buf = nil
+	if len(b) == 0 || d.err != nil {
+		return
+	}
+	_, err := on(d.ctx, d.o, func(t *task.T) (nothing, error) { return nothing{}, d.up.Write(t, b) })
+	d.err = forDoors(err)
+}
+
+// finish stores all of it. It may be called again.
+func (d *draft) finish() error {
+	if d.flush(); d.done || d.err != nil {
+		return d.err
+	}
+	var err error
+	d.content, err = on(d.ctx, d.o, func(t *task.T) (piece.Content, error) { return d.up.Finish(t) })
+	d.err, d.done = forDoors(err), true
+	return d.err
+}
+
+// copies is how many copies there are of the piece that has fewest, and how many are wanted;
+// after finish.
+func (d *draft) copies() (have, want int) { return d.up.Copies() }
+
+// used says, on the loop, that its content has a name.
+func (d *draft) used() { d.up.Keep() }
+
+// Size implements files.Draft.
+func (d *draft) Size() int64 { return d.size }
+
+// Discard implements files.Draft.
+func (d *draft) Discard() {
+	d.buf, d.done = nil, true
+	// A node that has stopped meanwhile gives nothing back.
+	_ = d.o.host.Call(context.WithoutCancel(d.ctx), d.up.Discard)
+}
+
+// reader reads a content from a place on. It implements io.ReadCloser.
+type reader struct {
+	ctx     context.Context
+	o       *overlay
+	content piece.Content
+	at, end int64
+	buf     []byte
+	release func()
+}
+
+// Read implements files.Space.
+func (s *userSpace) Read(ctx context.Context, name, version string, offset, length int64) (io.ReadCloser, error) {
+	r, err := looking(ctx, s, func(_ *task.T, o *overlay, sn space.Snapshot) (*reader, error) {
+		v, err := sn.Version(name, number(version))
+		if err != nil {
+			return nil, err
+		}
+		return o.reader(ctx, v.Content, offset, length), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// reader makes a reader, on the loop. Its content stays until it is closed.
+func (o *overlay) reader(ctx context.Context, c piece.Content, offset, length int64) *reader {
+	end := c.Ref.Size
+	if length >= 0 && length < end-offset {
+		end = offset + length
+	}
+	return &reader{ctx: ctx, o: o, content: c, at: offset, end: end, release: o.spaces.Hold(c)}
+}
+
+// Read implements io.Reader.
+func (r *reader) Read(p []byte) (int, error) {
+	if len(r.buf) == 0 {
+		if r.at >= r.end {
+			return 0, io.EOF
+		}
+		c, at, n := r.content, r.at, int(min(window, r.end-r.at))
+		b, err := on(r.ctx, r.o, func(t *task.T) ([]byte, error) { return r.o.spaces.ReadAt(t, c, at, n) })
+		if err != nil {
+			return 0, forDoors(err)
+		}
+		r.buf, r.at = b, r.at+int64(len(b))
+	}
+	n := copy(p, r.buf)
+	r.buf = r.buf[n:]
+	return n, nil
+}
+
+// Close implements io.Closer.
+func (r *reader) Close() error {
+	if release := r.release; release != nil {
+		r.release = nil
+		// A node that has stopped meanwhile holds nothing.
+		_ = r.o.host.Call(context.WithoutCancel(r.ctx), release)
+	}
+	return nil
+}
+
+// copyFrom copies from another space. The two have no keys in common, so the content is read
+// and stored again.
+func (s *userSpace) copyFrom(ctx context.Context, from files.Ref, to string, a *files.Attrs, c files.Cond) (files.Entry, error) {
+	source, err := s.of.Space(ctx, from.Space)
+	if err != nil {
+		return files.Entry{}, err
+	}
+	e, err := source.Stat(ctx, from.Name, from.Version)
+	if err != nil {
+		return files.Entry{}, err
+	}
+	if e.Folder() != strings.HasSuffix(to, "/") {
+		return files.Entry{}, files.ErrClash
+	}
+	if a == nil {
+		a = &e.Attrs
+	}
+	if e.Folder() {
+		return s.Put(ctx, to, nil, *a, c)
+	}
+	r, err := source.Read(ctx, from.Name, e.Version, 0, -1)
+	if err != nil {
+		return files.Entry{}, err
+	}
+	defer r.Close()
+	d, err := s.begin(ctx, space.Storing{})
+	if err != nil {
+		return files.Entry{}, err
+	}
+	defer d.Discard()
+	if _, err := io.Copy(d, r); err != nil {
+		return files.Entry{}, err
+	}
+	return s.Put(ctx, to, []files.Draft{d}, *a, c)
+}
