@@ -67,13 +67,14 @@ func (s *Sim) Skew(n NodeRef, ppm int) {
 	c := s.ownClock(nd)
 	old := *c
 	c.from, c.boot, c.ppm = s.now, old.at(s.now), int64(ppm)
-	for slot, ref := range nd.timers {
-		if ref == none || s.slab.events[ref].waits {
+	for slot := range nd.slots() {
+		place := nd.timer(slot) // setting one again may move those above
+		if place == nil || *place == none || s.slab.events[*place].waits {
 			continue
 		}
-		due := old.at(s.slab.moments[ref].at)
-		s.cancelTimer(uint32(n), uint32(slot))
-		s.setTimer(uint32(n), uint32(slot), task.Instant(due))
+		due := old.at(s.slab.events[*place].at)
+		s.cancelTimer(uint32(n), slot)
+		s.setTimer(uint32(n), slot, task.Instant(due))
 	}
 }
 

@@ -41,40 +41,68 @@ func (s *Sim) carryOut(ni uint32) {
 
 func (s *Sim) setTimer(ni, slot uint32, at task.Instant) {
 	n := &s.nodes[ni]
-	if k := int(slot) + 1; k > len(n.timers) {
-		n.timers = slices.Grow(n.timers, k-len(n.timers))[:k]
+	place := n.timer(slot)
+	if place == nil {
+		place = n.moreTimers(slot)
 	}
-	if n.timers[slot] != none {
+	if *place != none {
 		panic(fmt.Sprintf("sim: timer %d of node %d is set twice", slot, ni))
 	}
 	ref := s.slab.take()
 	e := &s.slab.events[ref]
 	e.kind, e.node, e.slot = kTimer, ni, slot
-	n.timers[slot] = ref
+	*place = ref
 	s.post(int(ni), max(s.now, s.whenBoot(n, at)), ref)
 }
 
+// timer is where a node notes the event of the timer in a slot; nil if none was set so
+// far up.
+func (n *node) timer(slot uint32) *uint32 {
+	if slot < ownTimers {
+		return &n.timers[slot]
+	}
+	if k := int(slot - ownTimers); k < len(n.more.timers) {
+		return &n.more.timers[k]
+	}
+	return nil
+}
+
+// moreTimers makes room for the timer in a slot. What lies above the slots is none.
+func (n *node) moreTimers(slot uint32) *uint32 {
+	m := n.more
+	k := int(slot-ownTimers) + 1
+	m.timers = slices.Grow(m.timers, k-len(m.timers))[:k]
+	return &m.timers[k-1]
+}
+
+// slots is how many slots of timers a node has room for.
+func (n *node) slots() uint32 { return uint32(ownTimers + len(n.more.timers)) }
+
 // unset notes that a timer is not set any more, and gives back the room of a burst of
-// timers. What lies above the slots is none.
+// timers.
 func (n *node) unset(slot uint32) {
-	n.timers[slot] = none
-	k := len(n.timers)
-	for k > 0 && n.timers[k-1] == none {
-		k--
+	*n.timer(slot) = none
+	if slot < ownTimers {
+		return
 	}
-	n.timers = n.timers[:k]
-	if c := cap(n.timers); c > 16 && k < c/2 {
-		n.timers = slices.Clone(n.timers)
+	t := n.more.timers
+	for len(t) > 0 && t[len(t)-1] == none {
+		t = t[:len(t)-1]
 	}
+	if cap(t) > 16 && len(t) < cap(t)/2 {
+		t = slices.Clone(t)
+	}
+	n.more.timers = t
 }
 
 // cancelTimer takes a timer out, be it to come or come and waiting.
 func (s *Sim) cancelTimer(ni, slot uint32) {
 	n := &s.nodes[ni]
-	if int(slot) >= len(n.timers) || n.timers[slot] == none {
+	place := n.timer(slot)
+	if place == nil || *place == none {
 		panic(fmt.Sprintf("sim: timer %d of node %d is cancelled and was not set", slot, ni))
 	}
-	ref := n.timers[slot]
+	ref := *place
 	n.unset(slot)
 	if s.slab.events[ref].waits {
 		s.slab.unlink(&n.inbox, ref)

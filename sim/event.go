@@ -39,17 +39,20 @@ const (
 const none = 0
 
 // event is one thing that will happen. Events live in a slab and are known by
-// their number there.
+// their number there. One fills a cache line of 64 bytes: at many nodes each event lies
+// in memory that was not touched for long, and reading that is most of what it costs.
 type event struct {
+	moment              // of a message inLink, order is the receiver's incarnation
 	msg    wire.Message // or a parcel
 	handle *peer.Handle // of a message's sender; the peer of a kNotice
-	node   uint32       // to which it happens
-	from   uint32       // a message's sender; else the life that is meant, of the node or link
-	slot   uint32       // timer's slot, work's number, link
-	kind   kind
-	note   uint8 // a message's kind, or a machine.DownReason
-	class  machine.Class
-	waits  bool // in its node's inbox
+	chain
+	node  uint32 // to which it happens
+	from  uint32 // a message's sender; else the life that is meant, of the node or link
+	slot  uint32 // timer's slot, work's number, link
+	kind  kind
+	note  uint8 // a message's kind, or a machine.DownReason
+	class machine.Class
+	waits bool // in its node's inbox
 }
 
 // moment is where an event stands in the order of all.
@@ -62,34 +65,26 @@ type moment struct {
 // link's queue. In a heap, prev is its place there.
 type chain struct{ next, prev uint32 }
 
-// slab keeps events without allocating for each. What queues need of an event
-// lies apart from it, close together and without pointers: an event that waits is
-// not touched, which at many nodes is most of the cost.
+// slab keeps events without allocating for each.
 type slab struct {
-	events  []event
-	moments []moment // by event; of a message inLink, order is the receiver's incarnation
-	chains  []chain  // by event
-	free    uint32
+	events []event
+	free   uint32
 }
 
-func newSlab() slab {
-	return slab{events: make([]event, 1), moments: make([]moment, 1), chains: make([]chain, 1)} // number 0 is none
-}
+func newSlab() slab { return slab{events: make([]event, 1)} } // number 0 is none
 
 func (s *slab) take() uint32 {
 	if ref := s.free; ref != none {
-		s.free = s.chains[ref].next
+		s.free = s.events[ref].next
 		return ref
 	}
 	s.events = append(s.events, event{})
-	s.moments = append(s.moments, moment{})
-	s.chains = append(s.chains, chain{})
 	return uint32(len(s.events) - 1)
 }
 
 func (s *slab) release(ref uint32) {
-	s.events[ref] = event{}
-	s.chains[ref].next, s.free = s.free, ref
+	s.events[ref] = event{chain: chain{next: s.free}}
+	s.free = ref
 }
 
 // Parcels travel in an event's msg where a message has its place; their Kind is
@@ -108,36 +103,36 @@ func (f frame) Kind() wire.Kind    { return wire.Kind(f[0]) }
 type list struct{ head, tail uint32 }
 
 func (s *slab) append(l *list, ref uint32) {
-	s.chains[ref] = chain{none, l.tail}
+	s.events[ref].chain = chain{none, l.tail}
 	if l.tail == none {
 		l.head = ref
 	} else {
-		s.chains[l.tail].next = ref
+		s.events[l.tail].next = ref
 	}
 	l.tail = ref
 }
 
 func (s *slab) prepend(l *list, ref uint32) {
-	s.chains[ref] = chain{l.head, none}
+	s.events[ref].chain = chain{l.head, none}
 	if l.head == none {
 		l.tail = ref
 	} else {
-		s.chains[l.head].prev = ref
+		s.events[l.head].prev = ref
 	}
 	l.head = ref
 }
 
 func (s *slab) unlink(l *list, ref uint32) {
-	c := s.chains[ref]
+	c := s.events[ref].chain
 	if c.prev == none {
 		l.head = c.next
 	} else {
-		s.chains[c.prev].next = c.next
+		s.events[c.prev].next = c.next
 	}
 	if c.next == none {
 		l.tail = c.prev
 	} else {
-		s.chains[c.next].prev = c.prev
+		s.events[c.next].prev = c.prev
 	}
 }
 

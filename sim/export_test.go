@@ -60,7 +60,7 @@ func (s *Sim) CheckEvents() error {
 	for s.queue.pop(1<<63-1) != none {
 		found++
 	}
-	for ref := s.slab.free; ref != none; ref = s.slab.chains[ref].next {
+	for ref := s.slab.free; ref != none; ref = s.slab.events[ref].next {
 		found++
 	}
 	for n := range s.nodes {

@@ -17,7 +17,7 @@ type heap struct {
 
 func (h *heap) push(ref uint32) {
 	h.keys = append(h.keys, key{})
-	h.up(len(h.keys)-1, key{h.slab.moments[ref], ref})
+	h.up(len(h.keys)-1, key{h.slab.events[ref].moment, ref})
 }
 
 func (h *heap) pop(limit int64) uint32 {
@@ -30,7 +30,7 @@ func (h *heap) pop(limit int64) uint32 {
 }
 
 func (h *heap) remove(ref uint32) {
-	i := int(h.slab.chains[ref].prev)
+	i := int(h.slab.events[ref].prev)
 	n := len(h.keys) - 1
 	last := h.keys[n]
 	h.keys = h.keys[:n]
@@ -45,23 +45,23 @@ func (h *heap) remove(ref uint32) {
 
 // up puts k at i, or above.
 func (h *heap) up(i int, k key) {
-	chains := h.slab.chains
+	events := h.slab.events
 	for i > 0 {
 		p := (i - 1) / 4
 		if !k.less(&h.keys[p]) {
 			break
 		}
 		h.keys[i] = h.keys[p]
-		chains[h.keys[i].ref].prev = uint32(i)
+		events[h.keys[i].ref].prev = uint32(i)
 		i = p
 	}
 	h.keys[i] = k
-	chains[k.ref].prev = uint32(i)
+	events[k.ref].prev = uint32(i)
 }
 
 // down puts k at i, or below.
 func (h *heap) down(i int, k key) {
-	chains := h.slab.chains
+	events := h.slab.events
 	for {
 		c := 4*i + 1
 		if c >= len(h.keys) {
@@ -77,9 +77,9 @@ func (h *heap) down(i int, k key) {
 			break
 		}
 		h.keys[i] = h.keys[least]
-		chains[h.keys[i].ref].prev = uint32(i)
+		events[h.keys[i].ref].prev = uint32(i)
 		i = least
 	}
 	h.keys[i] = k
-	chains[k.ref].prev = uint32(i)
+	events[k.ref].prev = uint32(i)
 }

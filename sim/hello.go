@@ -158,8 +158,8 @@ func (s *Sim) stand(ref uint32, end int) {
 	s.give(me, machine.Input{Kind: machine.InPeerUp, From: to, Cert: s.nodes[other].more.cert})
 	var told uint64 // the incarnation about which the node was told
 	for w := queue.head; w != none; {
-		e, incarnation := s.slab.events[w], s.slab.moments[w].order
-		next := s.slab.chains[w].next
+		e, incarnation := s.slab.events[w], s.slab.events[w].order
+		next := s.slab.events[w].next
 		s.slab.release(w)
 		w = next
 		was := peer.Handle{Incarnation: incarnation}

@@ -113,7 +113,7 @@ func (s *Sim) Cramp(n NodeRef, capacity int) {
 	if capacity <= 0 {
 		capacity = s.cfg.Inbox
 	}
-	s.node(n).more.capacity = int32(capacity)
+	s.node(n).most = int32(capacity)
 }
 
 // Waiting is the number of inputs that wait for a node.
@@ -123,12 +123,12 @@ func (s *Sim) Waiting(n NodeRef) int { return int(s.node(n).waiting) }
 func (s *Sim) end(ni uint32, how state) {
 	n := &s.nodes[ni]
 	n.state, n.paused, n.busy = how, false, false
-	for slot, ref := range n.timers {
-		if ref != none {
-			s.cancelTimer(ni, uint32(slot))
+	for slot := range n.slots() {
+		if place := n.timer(slot); place != nil && *place != none {
+			s.cancelTimer(ni, slot)
 		}
 	}
-	n.timers = nil
+	n.more.timers = nil
 	for ref := n.inbox.head; ref != none; ref = n.inbox.head {
 		s.slab.unlink(&n.inbox, ref)
 		s.bounce(ref)

@@ -109,7 +109,7 @@ func (s *Sim) detach(ref uint32, end int) {
 		m.up--
 	}
 	for w := sd.queue.head; w != none; {
-		next := s.slab.chains[w].next
+		next := s.slab.events[w].next
 		s.lost(l.node[end], l.node[1-end], s.slab.events[w].note, LossDown)
 		s.slab.release(w)
 		w = next
@@ -152,7 +152,7 @@ func (s *Sim) sendLinked(p *parcel, to *peer.Handle) {
 	w := s.slab.take()
 	e := &s.slab.events[w]
 	e.msg, e.note, e.class = p.msg, p.kind, p.class
-	s.slab.moments[w].order = to.Incarnation
+	s.slab.events[w].order = to.Incarnation
 	s.slab.append(&sd.queue, w)
 	sd.queued++
 }

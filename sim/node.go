@@ -34,28 +34,31 @@ type node struct {
 	slow    bool // takes time
 	skewed  bool // has a clock of its own
 
-	timers  []uint32 // events by slot
-	inbox   list
+	timers  [ownTimers]uint32 // events by slot; those above stand in more
 	waiting int32
+	most    int32 // inputs that may wait
+	inbox   list
 	more    *more
-	_       [16]byte
 }
+
+// ownTimers is how many timers a node notes itself: most never have more set at once.
+const ownTimers = 10
 
 // more is what few events touch.
 type more struct {
-	make     func(NodeEnv) machine.Machine
-	codec    *wire.Table // nil: Config.Codec
-	cert     *peer.Certificate
-	check    func(*peer.Certificate, time.Time) error
-	wiped    func()
-	saved    func() []byte // nil: nothing
-	clock    *clock        // nil: a right one
-	place    *place        // nil: where any handle finds it
-	paths    *paths        // nil: open
-	ports    []port        // sorted by peer
-	up       int32         // links that stand
-	capacity int32         // of the inbox
-	factor   float32       // of Config.StepTime, for a slow node
+	timers []uint32 // events by slot, from ownTimers on
+	make   func(NodeEnv) machine.Machine
+	codec  *wire.Table // nil: Config.Codec
+	cert   *peer.Certificate
+	check  func(*peer.Certificate, time.Time) error
+	wiped  func()
+	saved  func() []byte // nil: nothing
+	clock  *clock        // nil: a right one
+	place  *place        // nil: where any handle finds it
+	paths  *paths        // nil: open
+	ports  []port        // sorted by peer
+	up     int32         // links that stand
+	factor float32       // of Config.StepTime, for a slow node
 }
 
 // snapshot returns what the node saved last, or nil.
@@ -97,7 +100,7 @@ func (s *Sim) arrive(ref uint32) {
 		return
 	}
 	if n.paused || n.busy {
-		if e.kind == kMessage && n.waiting >= n.more.capacity {
+		if e.kind == kMessage && n.waiting >= n.most {
 			s.lost(e.from, e.node, e.note, LossFull)
 			s.slab.release(ref)
 			return

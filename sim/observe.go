@@ -118,10 +118,10 @@ func (s *Sim) life(n uint32, what LifeEvent) {
 }
 
 // mix folds an event into the trace: two multiplications.
-func mix(h uint64, m moment, e *event) uint64 {
-	h ^= uint64(m.at) + uint64(e.node)<<40
+func mix(h uint64, e *event) uint64 {
+	h ^= uint64(e.at) + uint64(e.node)<<40
 	h *= 0x9e3779b97f4a7c15
-	h ^= h>>29 ^ m.order ^ uint64(e.kind)<<56 ^ uint64(e.note)<<48 ^ uint64(e.class)<<46
+	h ^= h>>29 ^ e.order ^ uint64(e.kind)<<56 ^ uint64(e.note)<<48 ^ uint64(e.class)<<46
 	h *= 0xbf58476d1ce4e5b9
 	return h ^ h>>32
 }

@@ -28,7 +28,7 @@ func checkQueue(t *rapid.T, kind Queue) {
 		case op < 5: // push; not before now, which may be before what was popped last
 			ref := slab.take()
 			m := moment{now + rapid.Int64Range(0, reach.Draw(t, "reach")).Draw(t, "in"), rapid.Uint64Range(0, 3).Draw(t, "order")<<32 | uint64(ref)}
-			slab.moments[ref] = m
+			slab.events[ref].moment = m
 			q.push(ref)
 			i, _ := slices.BinarySearchFunc(model, key{m, ref}, compare)
 			model = slices.Insert(model, i, key{m, ref})
@@ -37,7 +37,7 @@ func checkQueue(t *rapid.T, kind Queue) {
 			ref := q.pop(limit)
 			if len(model) == 0 || model[0].at > limit {
 				if ref != none {
-					t.Fatalf("pop(%d) gave an event of %d, want none", limit, slab.moments[ref].at)
+					t.Fatalf("pop(%d) gave an event of %d, want none", limit, slab.events[ref].at)
 				}
 				now = limit
 				continue

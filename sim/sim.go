@@ -64,10 +64,9 @@ func (s *Sim) Add(spec Spec) NodeRef {
 	}
 	ref := uint32(len(s.nodes))
 	s.nodes = append(s.nodes, node{
-		self: spec.Handle, host: uint32(spec.Host),
+		self: spec.Handle, host: uint32(spec.Host), most: int32(s.cfg.Inbox),
 		more: &more{
 			make: spec.Make, codec: spec.Codec, cert: spec.Cert, check: spec.Check, wiped: spec.Wiped,
-			capacity: int32(s.cfg.Inbox),
 		},
 	})
 	if spec.Saved != nil {
@@ -204,7 +203,7 @@ func (s *Sim) post(sender int, at int64, ref uint32) {
 		n.count++
 		order = uint64(sender+1)<<40 | n.count
 	}
-	s.slab.moments[ref] = moment{at, order}
+	s.slab.events[ref].moment = moment{at, order}
 	s.queue.push(ref)
 }
 
@@ -219,8 +218,8 @@ func (s *Sim) step(limit int64) bool {
 	}
 	s.running = true
 	e := &s.slab.events[ref]
-	s.now = s.slab.moments[ref].at
-	s.trace = mix(s.trace, s.slab.moments[ref], e)
+	s.now = e.at
+	s.trace = mix(s.trace, e)
 	s.counts.Events++
 	switch {
 	case e.kind >= kStart && e.kind <= kLinkDown:

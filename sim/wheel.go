@@ -43,7 +43,7 @@ func newWheel(s *slab) *wheel {
 }
 
 func (w *wheel) push(ref uint32) {
-	switch l, i := w.bucket(w.slab.moments[ref].at); {
+	switch l, i := w.bucket(w.slab.events[ref].at); {
 	case l != nil:
 		w.link(l, i, ref)
 	case i == 0:
@@ -78,7 +78,7 @@ func (w *wheel) pop(limit int64) uint32 {
 }
 
 func (w *wheel) remove(ref uint32) {
-	switch l, i := w.bucket(w.slab.moments[ref].at); {
+	switch l, i := w.bucket(w.slab.events[ref].at); {
 	case l != nil:
 		l.unlink(w.slab, i, ref)
 		w.n--
@@ -91,9 +91,9 @@ func (w *wheel) remove(ref uint32) {
 
 func (w *wheel) link(l *level, i int64, ref uint32) {
 	head := l.heads[i]
-	w.slab.chains[ref] = chain{next: head}
+	w.slab.events[ref].chain = chain{next: head}
 	if head != none {
-		w.slab.chains[head].prev = ref
+		w.slab.events[head].prev = ref
 	}
 	l.heads[i] = ref
 	l.bits[i/64] |= 1 << (i % 64)
@@ -152,7 +152,7 @@ func (w *wheel) empty(l *level, i int64) {
 	l.heads[i] = none
 	l.bits[i/64] &^= 1 << (i % 64)
 	for ref != none {
-		next := w.slab.chains[ref].next
+		next := w.slab.events[ref].next
 		w.n--
 		w.push(ref)
 		ref = next
@@ -184,12 +184,12 @@ func (l *level) next(i int64) int64 {
 }
 
 func (l *level) unlink(s *slab, i int64, ref uint32) {
-	c := s.chains[ref]
+	c := s.events[ref].chain
 	if c.next != none {
-		s.chains[c.next].prev = c.prev
+		s.events[c.next].prev = c.prev
 	}
 	if c.prev != none {
-		s.chains[c.prev].next = c.next
+		s.events[c.prev].next = c.next
 		return
 	}
 	l.heads[i] = c.next
