@@ -17,18 +17,21 @@ import (
 // work, tasks. A machine embeds one, calls Begin at the start of its Step,
 // Handle for the inputs that belong to the kernel, and End last.
 type Kernel struct {
-	now    Clock
-	out    *Effects
-	rng    *rand.Rand
-	set    int // how many of timers are set
-	low    int // no word of used before it has a free slot
+	// What each step touches comes first.
 	timers []slot
-	used   []uint64 // a bit for each slot of timers that is set
-	round  uint32   // counts timers
-	works  uint32
-	work   map[uint32]func(any)
-	bulks  map[id.ID]int // transfers that are not over, by peer
+	used   uint64 // a bit for each of the first 64 slots of timers that is set
+	round  uint32 // counts timers
+	set    int32  // how many of timers are set
+	out    *Effects
+	now    Clock
 	tasks  task.Group
+
+	rng   *rand.Rand
+	above []uint64 // as used, of the slots above, 64 each
+	low   int32    // no word of above before it has a free slot
+	works uint32
+	work  map[uint32]func(any)
+	bulks map[id.ID]int // transfers that are not over, by peer
 }
 
 // slot is the place of a timer. round tells it from earlier ones of the same slot.
@@ -117,20 +120,30 @@ func (k *Kernel) After(d time.Duration, f func()) task.Timer {
 
 // take takes the lowest free slot.
 func (k *Kernel) take() uint32 {
-	for k.low < len(k.used) && k.used[k.low] == math.MaxUint64 {
-		k.low++
+	n, word := 0, &k.used
+	if *word == math.MaxUint64 {
+		n, word = k.roomAbove()
 	}
-	if k.low == len(k.used) {
-		k.used = append(k.used, 0)
-	}
-	bit := bits.TrailingZeros64(^k.used[k.low])
-	k.used[k.low] |= 1 << bit
+	bit := bits.TrailingZeros64(^*word)
+	*word |= 1 << bit
 	k.set++
-	n := 64*k.low + bit
+	n += bit
 	if n >= len(k.timers) {
 		k.timers = append(k.timers, slot{})
 	}
 	return uint32(n)
+}
+
+// roomAbove finds the first word of above that has a free slot, and the number of its
+// first one.
+func (k *Kernel) roomAbove() (first int, word *uint64) {
+	for int(k.low) < len(k.above) && k.above[k.low] == math.MaxUint64 {
+		k.low++
+	}
+	if int(k.low) == len(k.above) {
+		k.above = append(k.above, 0)
+	}
+	return 64 * (int(k.low) + 1), &k.above[k.low]
 }
 
 // StopTimer implements task.Stopper.
@@ -145,10 +158,15 @@ func (k *Kernel) StopTimer(n, round uint32) bool {
 
 func (k *Kernel) release(n uint32) {
 	k.timers[n].f = nil
-	k.used[n/64] &^= 1 << (n % 64)
+	if n < 64 {
+		k.used &^= 1 << n
+	} else {
+		word := int32(n/64) - 1
+		k.above[word] &^= 1 << (n % 64)
+		k.low = min(k.low, word)
+	}
 	k.set--
-	k.low = min(k.low, int(n/64))
-	if len(k.timers) >= 16 && k.set < len(k.timers)/2 {
+	if len(k.timers) >= 16 && int(k.set) < len(k.timers)/2 {
 		k.shrink()
 	}
 }
@@ -161,8 +179,8 @@ func (k *Kernel) shrink() {
 	}
 	if top <= len(k.timers)/2 {
 		k.timers = append(make([]slot, 0, top+4), k.timers[:top]...)
-		k.used = k.used[:(top+63)/64]
-		k.low = min(k.low, len(k.used))
+		k.above = k.above[:max(0, (top+63)/64-1)]
+		k.low = min(k.low, int32(len(k.above)))
 	}
 }
 

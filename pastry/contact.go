@@ -75,10 +75,8 @@ type link struct {
 // reached past a broken link, and the ring neighbours.
 type rare struct {
 	probe *probe
-	// waiting is called when the probe that runs has ended.
-	waiting []func()
-	via     *contact     // reached only through this one (non-transitive links)
-	since   task.Instant // of its death verdict or goodbye
+	via   *contact     // reached only through this one (non-transitive links)
+	since task.Instant // of its death verdict or goodbye
 	// repaired is when it was last asked as the edge of a side with room.
 	repaired task.Instant
 	doubted  task.Instant // when it was last probed because another found it dead
@@ -134,6 +132,19 @@ func (c *contact) probe() *probe {
 func (c *contact) begins(p *probe) {
 	c.rarely().probe = p
 	c.is |= probed
+}
+
+// ends notes that no probe runs any more. Most probes leave nothing else behind: then
+// what they took is freed.
+func (c *contact) ends() {
+	c.is &^= probed
+	l := c.link
+	if l.rare.probe = nil; *l.rare == (rare{}) {
+		l.rare = nil
+	}
+	if *l == (link{}) {
+		c.link = nil
+	}
 }
 
 // via returns the node through which alone c is reached, nil if its link works.
@@ -199,6 +210,15 @@ func (c *contact) seen() *peer.Handle {
 // busy reports whether messages are on their way to c, or acknowledgements due.
 func (c *contact) busy() bool {
 	return c.link != nil && (c.link.pending != nil || c.link.owed != nil)
+}
+
+// sameNode reports whether two handles are one node's. Mostly they are one handle, which is
+// then not read.
+func sameNode(a, b *peer.Handle) bool { return a == b || a.ID == b.ID }
+
+// sameLife reports whether two handles are one node's in one incarnation.
+func sameLife(a, b *peer.Handle) bool {
+	return a == b || a.ID == b.ID && a.Incarnation == b.Incarnation
 }
 
 // leaf reports whether c stands in the leaf set.
@@ -294,8 +314,8 @@ func (n *Node) meet(h *peer.Handle) *contact {
 func (c *contact) fresh(h *peer.Handle) {
 	old, born := *c.rare(), c.born()
 	*c = contact{h: h, prox: c.prox, is: c.is & (places | probed)}
-	if old.repaired != 0 || old.probe != nil || old.waiting != nil || born != 0 {
-		*c.rarely() = rare{repaired: old.repaired, probe: old.probe, waiting: old.waiting, born: born}
+	if old.repaired != 0 || old.probe != nil || born != 0 {
+		*c.rarely() = rare{repaired: old.repaired, probe: old.probe, born: born}
 	}
 }
 
@@ -411,7 +431,7 @@ func (n *Node) tidy(c *contact) {
 		return
 	}
 	rest := func(t task.Instant) bool { return n.Now().Sub(t) > 2*n.cfg.Heartbeat }
-	if r := l.rare; r != nil && c.usable() && r.probe == nil && r.waiting == nil && r.via == nil && r.relayed == 0 &&
+	if r := l.rare; r != nil && c.usable() && r.probe == nil && r.via == nil && r.relayed == 0 &&
 		(r.born == 0 || c.met) && (r.lastAsk == 0 || !c.leaf() && !n.leaseWith(c.h.ID)) &&
 		rest(r.repaired) && rest(r.doubted) && rest(r.named) && rest(r.came) && rest(r.gotSet) {
 		l.rare = nil

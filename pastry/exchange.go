@@ -24,7 +24,7 @@ func (n *Node) keepLease(s side) {
 		// asked already
 	case n.letGo(s.other()) && a.heldAsked.Before(n.sides[s.other()].edge.rare().since):
 		n.askLease(s)
-	case a.heldFrom == nil || a.heldFrom.ID != c.h.ID || a.heldFrom.Incarnation != c.h.Incarnation || !n.holds(s):
+	case a.heldFrom == nil || !sameLife(a.heldFrom, c.h) || !n.holds(s):
 		n.askLease(s)
 	}
 }
@@ -62,11 +62,23 @@ func (n *Node) putAsk(s side, c *contact, m *Lease) {
 		}
 	}
 	m.Ask, m.For = a.askNum, uint32(a.askFor/time.Millisecond)
-	num := a.askNum
-	wait := n.cfg.Probes[min(a.tries, len(n.cfg.Probes)-1)]
+	wait := n.cfg.Probes[min(int(a.tries), len(n.cfg.Probes)-1)]
 	a.tries++
 	a.retry.Stop()
-	a.retry = n.After(wait, func() { n.leaseLate(s, num) })
+	if a.late == nil {
+		a.late = func() { n.leaseLate(s) }
+	}
+	a.retry = n.After(wait, a.late)
+}
+
+// askLater plans the next request.
+func (n *Node) askLater(s side, wait time.Duration) {
+	a := &n.sides[s]
+	a.next.Stop()
+	if a.again == nil {
+		a.again = func() { n.askLease(s) }
+	}
+	a.next = n.After(wait, a.again)
 }
 
 func (n *Node) sendLease(s side, c *contact, m *Lease) {
@@ -83,10 +95,10 @@ func (n *Node) sendLease(s side, c *contact, m *Lease) {
 	n.to(c, machine.ClassLiveness, m)
 }
 
-// leaseLate: a request was not answered.
-func (n *Node) leaseLate(s side, num uint32) {
+// leaseLate: the request that was sent last was not answered.
+func (n *Node) leaseLate(s side) {
 	a := &n.sides[s]
-	if a.askNum != num || n.stopped {
+	if a.askNum == 0 || n.stopped {
 		return
 	}
 	c := n.neighbour(s)
@@ -156,9 +168,8 @@ func (n *Node) answerAsk(s side, w waitingAsk) {
 		n.sendLease(s, c, answer)
 		return
 	}
-	others := n.running(a, c)
-	answer.Between = len(others) > 0
-	a.grants = append(others, grant{c, c.h.Incarnation, m.Ask, n.Now().Add(length), length < n.cfg.LeaseLong})
+	n.give(a, grant{c, c.h.Incarnation, m.Ask, n.Now().Add(length), length < n.cfg.LeaseLong})
+	answer.Between = len(a.grants) > 1
 	c.rarely().promised = n.Now()
 	// From here on the keys nearer to c are c's. To step outward takes c's grant.
 	if a.edge == nil || n.leafs.away(s, c.h.ID).Less(n.leafs.away(s, a.edge.h.ID)) {
@@ -185,7 +196,7 @@ func (n *Node) askDue(s side, c *contact) bool {
 	if n.busy() || a.askFor < n.cfg.LeaseLong {
 		renew = n.cfg.LeaseRenew
 	}
-	return !n.holds(s) || a.heldFrom.ID != c.h.ID || n.Now().Sub(a.asked) > renew/2
+	return !n.holds(s) || !sameNode(a.heldFrom, c.h) || n.Now().Sub(a.asked) > renew/2
 }
 
 // expect plans a probe for when the holder of a long lease does not come back: a
@@ -193,21 +204,25 @@ func (n *Node) askDue(s side, c *contact) bool {
 func (n *Node) expect(s side, c *contact, length time.Duration) {
 	a := &n.sides[s]
 	a.expected.Stop()
-	wait := n.cfg.Heartbeat + time.Second
+	a.awaited, a.await = c, n.cfg.Heartbeat+time.Second
 	if length < n.cfg.LeaseLong {
-		wait = n.cfg.LeaseRenew * 5 / 4
+		a.await = n.cfg.LeaseRenew * 5 / 4
 	}
-	var check func()
-	check = func() {
-		switch quiet := n.Now().Sub(c.heard); {
-		case !c.there():
-		case quiet >= wait-time.Millisecond:
-			n.probe(c)
-		default:
-			a.expected = n.After(wait-quiet, check)
-		}
+	if a.overdue == nil {
+		a.overdue = func() { n.leaseOverdue(a) }
 	}
-	a.expected = n.After(wait, check)
+	a.expected = n.After(a.await, a.overdue)
+}
+
+// leaseOverdue probes the holder of a lease, unless it was heard of meanwhile.
+func (n *Node) leaseOverdue(a *adjacency) {
+	switch quiet := n.Now().Sub(a.awaited.heard); {
+	case !a.awaited.there():
+	case quiet >= a.await-time.Millisecond:
+		n.probe(a.awaited)
+	default:
+		a.expected = n.After(a.await-quiet, a.overdue)
+	}
 }
 
 // mayGrant decides on a request of c, which is to stand on side s. If not, nearer
@@ -223,7 +238,10 @@ func (n *Node) mayGrant(s side, c *contact, m *Lease) (nearer *peer.Handle, ok b
 	}
 	// Of the leases that bind this side, the nearest on either hand of c.
 	var nearerHeld, fartherHeld *contact
-	for _, g := range n.running(a, c) {
+	for _, g := range a.grants {
+		if !n.runs(g, c) {
+			continue
+		}
 		d := n.leafs.away(s, g.to.h.ID)
 		switch {
 		case d.Less(away):
@@ -272,7 +290,7 @@ func (n *Node) outage() bool {
 func (n *Node) onGrant(s side, c *contact, m *Lease) {
 	a := &n.sides[s]
 	if m.Grant != a.askNum || a.askedOf != c {
-		if a.askedOf != c && (a.heldFrom == nil || a.heldFrom.ID != c.h.ID) {
+		if a.askedOf != c && (a.heldFrom == nil || !sameNode(a.heldFrom, c.h)) {
 			// It comes too late: another is asked now. It must not bind c.
 			n.sendLease(s, c, &Lease{Right: s == rightSide, Release: m.Grant})
 		}
@@ -285,7 +303,7 @@ func (n *Node) onGrant(s side, c *contact, m *Lease) {
 	a.askNum, a.tries = 0, 0
 	length := min(time.Duration(m.Length)*time.Millisecond, a.askFor)
 	n.giveUp(s, c)
-	if a.heldFrom == nil || a.heldFrom.ID != c.h.ID || a.heldFrom.Incarnation != c.h.Incarnation || !n.holds(s) {
+	if a.heldFrom == nil || !sameLife(a.heldFrom, c.h) || !n.holds(s) {
 		a.heldSince, a.between = n.Now(), false
 	}
 	a.between = m.Between || a.between && !n.holds(s.other())
@@ -301,8 +319,7 @@ func (n *Node) onGrant(s side, c *contact, m *Lease) {
 	case s == rightSide:
 		renew += 2 * time.Second // the right one usually asks first
 	}
-	a.next.Stop()
-	a.next = n.After(max(renew-n.Now().Sub(a.asked), 0), func() { n.askLease(s) })
+	n.askLater(s, max(renew-n.Now().Sub(a.asked), 0))
 	n.stateChanged()
 }
 
@@ -312,7 +329,7 @@ func (n *Node) onGrant(s side, c *contact, m *Lease) {
 // the other to end.
 func (n *Node) giveUp(s side, c *contact) {
 	a := &n.sides[s]
-	if a.heldFrom == nil || a.heldFrom.ID == c.h.ID || !n.holds(s) {
+	if a.heldFrom == nil || sameNode(a.heldFrom, c.h) || !n.holds(s) {
 		return
 	}
 	if o := n.contact(a.heldFrom); o.there() && o.h.Incarnation == a.heldFrom.Incarnation {
@@ -357,10 +374,7 @@ func (n *Node) onDeny(s side, c *contact, m *Lease) {
 	}
 	wait := n.jitter(250 * time.Millisecond)
 	a.notBefore = n.Now().Add(wait)
-	a.next.Stop()
-	a.next = n.After(wait, func() {
-		n.askLease(s)
-	})
+	n.askLater(s, wait)
 }
 
 // leaseOver ends the lease of an incarnation that is gone for certain. What it

@@ -49,8 +49,10 @@ func (n *Node) putOut(e *peer.Expulsion) {
 }
 
 func (n *Node) expulsionDigest(c *contact, digest uint64) {
-	asked := c.rare().gotSet
-	if digest == n.removed.Digest() || digest == 0 || asked != 0 && n.Now().Sub(asked) < n.cfg.Heartbeat/2 {
+	if digest == n.removed.Digest() || digest == 0 {
+		return
+	}
+	if asked := c.rare().gotSet; asked != 0 && n.Now().Sub(asked) < n.cfg.Heartbeat/2 {
 		return
 	}
 	c.rarely().gotSet = n.Now()

@@ -254,11 +254,11 @@ func (n *Node) meetLeafs(t *task.T) error {
 		} else {
 			n.candidate(nil, c.h)
 		}
-		if c.probe() == nil {
+		if p := c.probe(); p != nil {
+			p.waiting = append(p.waiting, func() { resolve(true, nil) })
+		} else {
 			resolve(true, nil)
-			return
 		}
-		c.rarely().waiting = append(c.rare().waiting, func() { resolve(true, nil) })
 	}, nil)
 	return err
 }

@@ -60,28 +60,33 @@ type adjacency struct {
 	heldFrom  *peer.Handle
 	heldUntil task.Instant
 	heldAsked task.Instant
+	// the request that is out
+	askedOf *contact
+	asked   task.Instant
+	askFor  time.Duration
+	askNum  uint32
+	tries   int32
+	retry   task.Timer
+	next    task.Timer
+	// expected rings when awaited, who holds a lease, should have come back.
+	expected task.Timer
+	awaited  *contact
+	await    time.Duration // since it was heard
+	// What timers call is made once: an exchange makes no garbage besides its messages.
+	late, again, overdue func()
+	// grants are the leases that this node gave: usually one; two while a node is
+	// being linked in before the neighbour, whose lease goes on.
+	grants []grant
+	// waiting are newcomers who asked while another one was being linked in.
+	waiting []waitingAsk
 	// heldSince is when the first of the leases came that this node held from heldFrom
 	// without a gap: so long was that one bound to it.
 	heldSince task.Instant
 	heldNum   uint32 // of the request that it answered
 	// between: who granted it had another lease running beyond this node, which is being
 	// linked in before its holder, and did not get that one's lease yet.
-	between bool
-	// grants are the leases that this node gave: usually one; two while a node is
-	// being linked in before the neighbour, whose lease goes on.
-	grants []grant
-	// waiting are newcomers who asked while another one was being linked in.
-	waiting []waitingAsk
-	// the request that is out
-	asked     task.Instant
+	between   bool
 	notBefore task.Instant // after a denial
-	askedOf   *contact
-	askNum    uint32
-	askFor    time.Duration
-	tries     int
-	retry     task.Timer
-	next      task.Timer
-	expected  task.Timer // the other side's heartbeat
 }
 
 // grant is a lease that was given.
@@ -93,17 +98,22 @@ type grant struct {
 	short bool // its holder is to renew it every LeaseRenew
 }
 
-// running returns the grants of a side that have not ended, without those to
-// except.
-func (n *Node) running(a *adjacency, except *contact) []grant {
-	now := n.Now()
-	out := make([]grant, 0, 1) // more than one are seldom
-	for _, g := range a.grants {
-		if now.Before(g.until) && g.to != except {
-			out = append(out, g)
+// runs reports whether a lease that was given has not ended, and is not to except.
+func (n *Node) runs(g grant, except *contact) bool {
+	return n.Now().Before(g.until) && g.to != except
+}
+
+// give notes a lease that this node gives, and drops those that it replaces and those
+// that have ended.
+func (n *Node) give(a *adjacency, g grant) {
+	kept := a.grants[:0]
+	for _, o := range a.grants {
+		if n.runs(o, g.to) {
+			kept = append(kept, o)
 		}
 	}
-	return out
+	clear(a.grants[len(kept):]) // it holds on to nobody
+	a.grants = append(kept, g)
 }
 
 // grantedOn reports whether c, in its present incarnation, holds a lease given on
@@ -178,7 +188,7 @@ func (n *Node) honour(c *contact) {
 	}
 	for s := range n.sides {
 		if a := &n.sides[s]; a.edge == c {
-			a.grants = append(n.running(a, c), grant{to: c, inc: c.h.Incarnation, until: until})
+			n.give(a, grant{to: c, inc: c.h.Incarnation, until: until})
 		}
 	}
 }
@@ -186,7 +196,7 @@ func (n *Node) honour(c *contact) {
 // grantRuns reports whether a lease of this side runs that is not except's.
 func (n *Node) grantRuns(a *adjacency, except *contact) bool {
 	for _, g := range a.grants {
-		if n.Now().Before(g.until) && g.to != except {
+		if n.runs(g, except) {
 			return true
 		}
 	}
@@ -202,7 +212,7 @@ func (n *Node) holds(s side) bool {
 // side s.
 func (n *Node) linkedWith(s side) bool {
 	c := n.neighbour(s)
-	return c != nil && n.holds(s) && n.sides[s].heldFrom.ID == c.h.ID
+	return c != nil && n.holds(s) && sameNode(n.sides[s].heldFrom, c.h)
 }
 
 // alone reports whether no other node is, or may still believe to be, in the ring.

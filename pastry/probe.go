@@ -38,6 +38,8 @@ type probe struct {
 	// young: what was sent last said that this node is not in the ring yet.
 	young  bool
 	pinged bool // it was asked for a sign of life only
+	// waiting is called when the probe has ended.
+	waiting []func()
 }
 
 const (
@@ -128,21 +130,16 @@ func (n *Node) probeThrough(c *contact, m wire.Message) {
 }
 
 func (n *Node) endProbe(c *contact) {
-	if c.link == nil || c.link.rare == nil {
+	p := c.probe()
+	if p == nil {
 		return
 	}
-	r := c.link.rare
-	if p := r.probe; p != nil {
-		p.timer.Stop()
-		if p.candidate {
-			n.candidates = slices.DeleteFunc(slices.Clone(n.candidates), func(o *contact) bool { return o == c })
-		}
-		r.probe = nil
-		c.is &^= probed
+	p.timer.Stop()
+	if p.candidate {
+		n.candidates = slices.DeleteFunc(slices.Clone(n.candidates), func(o *contact) bool { return o == c })
 	}
-	waiting := r.waiting
-	r.waiting = nil
-	for _, f := range waiting {
+	c.ends()
+	for _, f := range p.waiting {
 		f()
 	}
 }

@@ -15,16 +15,17 @@ var ErrTimeout = errors.New("no answer in time")
 // Group owns the tasks of one node. Its methods are called by the node's own
 // code only, never by two goroutines.
 type Group struct {
+	ready   []*T
+	running bool
+	stopped bool
+
 	// Panicked, if a driver has set it, is called where a task panics, with the
 	// panic's value, and what it returns is panicked with on the loop. There the
 	// driver can still see the task's stack, which is lost when the panic surfaces.
 	Panicked func(value any) any
 
-	env     Env
-	running bool
-	stopped bool
-	ready   []*T
-	live    []*T
+	env  Env
+	live []*T
 }
 
 // NewGroup returns an empty group whose waits are timed by env.
@@ -83,7 +84,7 @@ func (g *Group) caught() {
 // Run resumes the tasks whose waits are over, until none is left. The node calls
 // it after each input.
 func (g *Group) Run() {
-	if g.running {
+	if len(g.ready) == 0 || g.running {
 		return
 	}
 	g.running = true
