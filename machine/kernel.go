@@ -18,7 +18,7 @@ import (
 // Handle for the inputs that belong to the kernel, and End last.
 type Kernel struct {
 	// What each step touches comes first.
-	timers []slot
+	timers []timer
 	used   uint64 // a bit for each of the first 64 slots of timers that is set
 	round  uint32 // counts timers
 	set    int32  // how many of timers are set
@@ -34,8 +34,8 @@ type Kernel struct {
 	bulks map[id.ID]int // transfers that are not over, by peer
 }
 
-// slot is the place of a timer. round tells it from earlier ones of the same slot.
-type slot struct {
+// timer is what stands in a slot. round tells it from earlier ones of the same slot.
+type timer struct {
 	f     func() // nil: the slot is free
 	round uint32
 }
@@ -111,11 +111,20 @@ func (k *Kernel) Rand() *rand.Rand { return k.rng }
 // After implements task.Env. It takes the lowest free slot, so that after a burst of
 // timers the upper ones fall free, and can be given back.
 func (k *Kernel) After(d time.Duration, f func()) task.Timer {
+	n, round := k.Set(d, f)
+	return task.MakeTimer(k, n, round)
+}
+
+// Set is After for who keeps many timers, and stops one by StopTimer: what it returns
+// takes less room than a task.Timer. round is never 0.
+func (k *Kernel) Set(d time.Duration, f func()) (slot, round uint32) {
 	n := k.take()
-	k.round++
-	k.timers[n] = slot{f, k.round}
+	if k.round++; k.round == 0 {
+		k.round = 1
+	}
+	k.timers[n] = timer{f, k.round}
 	k.out.List = append(k.out.List, Effect{Kind: DoSetTimer, Slot: n, At: k.now.Boot.Add(max(d, 0))})
-	return task.MakeTimer(k, n, k.round)
+	return n, k.round
 }
 
 // take takes the lowest free slot.
@@ -129,7 +138,7 @@ func (k *Kernel) take() uint32 {
 	k.set++
 	n += bit
 	if n >= len(k.timers) {
-		k.timers = append(k.timers, slot{})
+		k.timers = append(k.timers, timer{})
 	}
 	return uint32(n)
 }
@@ -178,7 +187,7 @@ func (k *Kernel) shrink() {
 		top--
 	}
 	if top <= len(k.timers)/2 {
-		k.timers = append(make([]slot, 0, top+4), k.timers[:top]...)
+		k.timers = append(make([]timer, 0, top+4), k.timers[:top]...)
 		k.above = k.above[:max(0, (top+63)/64-1)]
 		k.low = min(k.low, int32(len(k.above)))
 	}

@@ -204,24 +204,30 @@ func (n *Node) askDue(s side, c *contact) bool {
 func (n *Node) expect(s side, c *contact, length time.Duration) {
 	a := &n.sides[s]
 	a.expected.Stop()
-	a.awaited, a.await = c, n.cfg.Heartbeat+time.Second
-	if length < n.cfg.LeaseLong {
-		a.await = n.cfg.LeaseRenew * 5 / 4
-	}
+	a.awaited, a.brisk = c, length < n.cfg.LeaseLong
 	if a.overdue == nil {
 		a.overdue = func() { n.leaseOverdue(a) }
 	}
-	a.expected = n.After(a.await, a.overdue)
+	a.expected = n.After(n.patience(a), a.overdue)
+}
+
+// patience is how long the holder of a lease may be silent.
+func (n *Node) patience(a *adjacency) time.Duration {
+	if a.brisk {
+		return n.cfg.LeaseRenew * 5 / 4
+	}
+	return n.cfg.Heartbeat + time.Second
 }
 
 // leaseOverdue probes the holder of a lease, unless it was heard of meanwhile.
 func (n *Node) leaseOverdue(a *adjacency) {
+	wait := n.patience(a)
 	switch quiet := n.Now().Sub(a.awaited.heard); {
 	case !a.awaited.there():
-	case quiet >= a.await-time.Millisecond:
+	case quiet >= wait-time.Millisecond:
 		n.probe(a.awaited)
 	default:
-		a.expected = n.After(a.await-quiet, a.overdue)
+		a.expected = n.After(wait-quiet, a.overdue)
 	}
 }
 

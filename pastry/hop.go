@@ -14,17 +14,18 @@ import (
 // makes no garbage besides the messages.
 
 // pendingHop is a message that was handed to a next hop and not yet
-// acknowledged. It is used again for another one then.
+// acknowledged. It is used again for another one then. It fills a cache line of 64 bytes.
 type pendingHop struct {
-	to    *contact
-	hop   *Hop
-	sent  task.Instant
-	tries int
-	root  bool // to is the key's root by our leaf set
-	avoid []id.ID
-	timer task.Timer
-	late  func()      // calls hopLate
-	next  *pendingHop // to the same contact; of those that are free
+	to          *contact
+	hop         *Hop
+	sent        task.Instant
+	avoid       *[]id.ID    // nil: nobody
+	late        func()      // calls hopLate
+	next        *pendingHop // to the same contact; of those that are free
+	slot, round uint32      // of the timer that calls late
+	seq         uint32
+	tries       uint8
+	root        bool // to is the key's root by our leaf set
 }
 
 // roomyHop is a Hop with room for the path of a usual message.
@@ -56,13 +57,18 @@ func (n *Node) hand(to *contact, m *Hop, root bool, avoid []id.ID) {
 	} else {
 		n.spare, p.next = p.next, nil
 	}
-	p.to, p.hop, p.root, p.avoid, p.tries = to, m, root, avoid, 0
+	p.to, p.hop, p.root, p.tries = to, m, root, 0
+	if len(avoid) > 0 {
+		those := avoid
+		p.avoid = &those
+	}
 	l := to.linked()
 	if l.epoch == 0 {
 		n.epoch++
 		l.epoch = n.epoch
 	}
 	l.seq++
+	p.seq = l.seq
 	m.Seq, m.Epoch = l.seq, l.epoch
 	l.wait(p)
 	n.transmit(p)
@@ -70,7 +76,7 @@ func (n *Node) hand(to *contact, m *Hop, root bool, avoid []id.ID) {
 
 // free ends the custody of a message that is on nobody's list.
 func (n *Node) free(p *pendingHop) {
-	p.timer.Stop()
+	n.StopTimer(p.slot, p.round)
 	*p = pendingHop{late: p.late, next: n.spare}
 	n.spare = p
 }
@@ -85,7 +91,7 @@ func (n *Node) transmit(p *pendingHop) {
 		m = &again
 	}
 	n.to(p.to, machine.ClassApp, m)
-	p.timer = n.After(n.hopTimeout(p.to)<<min(p.tries-1, 3), p.late)
+	p.slot, p.round = n.Set(n.hopTimeout(p.to)<<min(p.tries-1, 3), p.late)
 }
 
 // hopTimeout follows TCP (RFC 6298), but more aggressively, as another way
@@ -118,7 +124,11 @@ func (n *Node) hopLate(p *pendingHop) {
 // again sends a message that was not acknowledged, and is on no list any more, on
 // another way.
 func (n *Node) again(p *pendingHop, avoid bool) {
-	back, not := *p.hop, p.avoid
+	back := *p.hop
+	var not []id.ID
+	if p.avoid != nil {
+		not = *p.avoid
+	}
 	if avoid || back.Cast != nil {
 		not = append(not[:len(not):len(not)], p.to.h.ID)
 	}
@@ -232,7 +242,7 @@ func (n *Node) onAcks(c *contact, seqs []uint32) {
 	}
 	for _, seq := range seqs {
 		p := c.link.pending
-		for p != nil && p.hop.Seq != seq {
+		for p != nil && p.seq != seq {
 			p = p.next
 		}
 		if p == nil {

@@ -25,9 +25,9 @@ type leafSet struct {
 	self  id.ID
 	half  int
 	sides [2][]*contact // nearest first
-	// aways holds the upper half of each member's distance, so that a search touches
-	// no member.
-	aways [2][]uint64
+	// aways holds each member's distance, which tells its id, too: to search, compare and
+	// sum up members touches none of their handles.
+	aways [2][]id.ID
 	// What every message asks, kept up to date: whether some node of the ring may be no
 	// member, and the arc from end to end.
 	partial bool
@@ -49,16 +49,26 @@ func (l *leafSet) away(s side, x id.ID) id.ID {
 	return l.self.Sub(x)
 }
 
+// at is the id of member i on side s.
+func (l *leafSet) at(s side, i int) id.ID {
+	if s == rightSide {
+		return l.self.Add(l.aways[s][i])
+	}
+	return l.self.Sub(l.aways[s][i])
+}
+
 // find returns the place of x on a side, and whether it is there.
 func (l *leafSet) find(s side, x id.ID) (int, bool) {
-	d := l.away(s, x)
-	i, same := slices.BinarySearch(l.aways[s], d.Hi)
-	for ; same && i < len(l.aways[s]) && l.aways[s][i] == d.Hi; i++ {
-		if c := l.away(s, l.sides[s][i].h.ID).Cmp(d); c >= 0 {
-			return i, c == 0
+	d, all := l.away(s, x), l.aways[s]
+	i, end := 0, len(all)
+	for i < end {
+		if m := (i + end) / 2; all[m].Less(d) {
+			i = m + 1
+		} else {
+			end = m
 		}
 	}
-	return i, false
+	return i, i < len(all) && all[i] == d
 }
 
 // wants reports whether a node with this id would be a member.
@@ -67,7 +77,7 @@ func (l *leafSet) wants(x id.ID) bool {
 		return false
 	}
 	for s := range l.sides {
-		if k := len(l.aways[s]); k == l.half && l.away(side(s), x).Hi > l.aways[s][k-1] {
+		if k := len(l.aways[s]); k == l.half && l.aways[s][k-1].Less(l.away(side(s), x)) {
 			continue // beyond its end
 		}
 		if i, have := l.find(side(s), x); !have && i < l.half {
@@ -115,7 +125,7 @@ func (l *leafSet) place(c *contact) (out []*contact) {
 			continue
 		}
 		if l.sides[s] == nil {
-			l.sides[s], l.aways[s] = make([]*contact, 0, l.half), make([]uint64, 0, l.half)
+			l.sides[s], l.aways[s] = make([]*contact, 0, l.half), make([]id.ID, 0, l.half)
 		}
 		if k := len(l.sides[s]); k == l.half {
 			last := l.sides[s][k-1]
@@ -126,7 +136,7 @@ func (l *leafSet) place(c *contact) (out []*contact) {
 			}
 		}
 		l.sides[s] = slices.Insert(l.sides[s], i, c)
-		l.aways[s] = slices.Insert(l.aways[s], i, l.away(side(s), c.h.ID).Hi)
+		l.aways[s] = slices.Insert(l.aways[s], i, l.away(side(s), c.h.ID))
 		c.is |= inLeaf
 	}
 	return out
@@ -164,17 +174,17 @@ func (l *leafSet) meets() bool {
 	if len(a) == 0 || len(b) == 0 {
 		return len(a)+len(b) == 0
 	}
-	_, meet := l.find(rightSide, a[len(a)-1].h.ID)
+	_, meet := l.find(rightSide, l.end(leftSide))
 	if !meet {
-		_, meet = l.find(leftSide, b[len(b)-1].h.ID)
+		_, meet = l.find(leftSide, l.end(rightSide))
 	}
 	return meet
 }
 
 // end is the farthest member on a side; the node itself if there is none.
 func (l *leafSet) end(s side) id.ID {
-	if k := len(l.sides[s]); k > 0 {
-		return l.sides[s][k-1].h.ID
+	if k := len(l.aways[s]); k > 0 {
+		return l.at(s, k-1)
 	}
 	return l.self
 }
@@ -204,9 +214,9 @@ func (l *leafSet) closest(key id.ID, fit func(*contact) bool) *contact {
 	switch {
 	case beyond == len(l.sides[s]):
 		return l.closestOfAll(key, fit)
-	case within < 0 && id.Closer(key, l.self, l.sides[s][beyond].h.ID):
+	case within < 0 && id.Closer(key, l.self, l.at(s, beyond)):
 		return nil
-	case within >= 0 && id.Closer(key, l.sides[s][within].h.ID, l.sides[s][beyond].h.ID):
+	case within >= 0 && id.Closer(key, l.at(s, within), l.at(s, beyond)):
 		return l.sides[s][within]
 	}
 	return l.sides[s][beyond]
@@ -214,10 +224,10 @@ func (l *leafSet) closest(key id.ID, fit func(*contact) bool) *contact {
 
 func (l *leafSet) closestOfAll(key id.ID, fit func(*contact) bool) (best *contact) {
 	nearest := l.self
-	for _, members := range l.sides {
-		for _, c := range members {
-			if id.Closer(key, c.h.ID, nearest) && fit(c) {
-				best, nearest = c, c.h.ID
+	for s, members := range l.sides {
+		for i, c := range members {
+			if x := l.at(side(s), i); id.Closer(key, x, nearest) && fit(c) {
+				best, nearest = c, x
 			}
 		}
 	}
@@ -277,19 +287,21 @@ func (l *leafSet) stale() { l.list, l.digested = nil, false }
 func (l *leafSet) common(s side) uint64 {
 	if !l.digested {
 		l.digests = [2]uint64{digest(l.self), digest(l.self)}
-		add := func(s side, c *contact) {
-			if c.active && c.there() {
-				l.digests[s] ^= digest(c.h.ID)
-			}
-		}
-		for s := range l.sides {
+		for _, s := range [2]side{leftSide, rightSide} {
 			for i, c := range l.sides[s] {
-				if _, twice := l.find(leftSide, c.h.ID); s == int(rightSide) && !l.partial && twice {
+				if !c.active || !c.there() {
 					continue
 				}
-				add(side(s), c)
+				x := l.at(s, i)
+				if s == rightSide && !l.partial {
+					if _, twice := l.find(leftSide, x); twice {
+						continue
+					}
+				}
+				d := digest(x)
+				l.digests[s] ^= d
 				if i < l.half-1 || !l.partial {
-					add(side(s).other(), c)
+					l.digests[s.other()] ^= d
 				}
 			}
 		}

@@ -71,7 +71,6 @@ type adjacency struct {
 	// expected rings when awaited, who holds a lease, should have come back.
 	expected task.Timer
 	awaited  *contact
-	await    time.Duration // since it was heard
 	// What timers call is made once: an exchange makes no garbage besides its messages.
 	late, again, overdue func()
 	// grants are the leases that this node gave: usually one; two while a node is
@@ -86,6 +85,7 @@ type adjacency struct {
 	// between: who granted it had another lease running beyond this node, which is being
 	// linked in before its holder, and did not get that one's lease yet.
 	between   bool
+	brisk     bool         // awaited is to come back every LeaseRenew
 	notBefore task.Instant // after a denial
 }
 

@@ -17,77 +17,89 @@ import (
 // Node is one node of the overlay. It is a machine.Machine: a driver steps it,
 // and nothing else may touch it, except that edges run functions on its loop.
 type Node struct {
-	// Most messages need what stands up to apps, so it lies close together.
+	// What most messages need stands up to cfg, so it lies close together.
 	machine.Kernel
-	stopped    bool
-	joining    bool // a join task runs
-	planted    bool // it is a member from the start
-	active     bool // has been ready since its start
-	wasOK      bool // what Observer.Ready was told last
-	serving    bool // lastServed is set
-	ackWaiting bool // it is planned to send what is owed
-	self       *peer.Handle
-	contacts   contactSet
-	table      []*contact
-	owing      []debt       // of acknowledgements, the eldest first
-	ackDue     func()       // sends them
-	spare      *pendingHop  // free ones
-	lastServed task.Instant // of a delivery, for the length of leases
-	busyUntil  task.Instant // leases are short
-	links      links
-	leafs      leafSet
-	apps       []*endpoint
+	stopped     bool
+	joining     bool // a join task runs
+	planted     bool // it is a member from the start
+	active      bool // has been ready since its start
+	wasOK       bool // what Observer.Ready was told last
+	serving     bool // lastServed is set
+	ackWaiting  bool // it is planned to send what is owed
+	passing     bool // an application wants to see what passes
+	self        *peer.Handle
+	contacts    contactSet
+	table       []*contact
+	owing       []debt       // of acknowledgements, the eldest first
+	ackDue      func()       // sends them
+	spare       *pendingHop  // free ones
+	lastServed  task.Instant // of a delivery, for the length of leases
+	busyUntil   task.Instant // leases are short
+	links       links
+	leafs       leafSet
+	sides       [2]adjacency
+	lostSight   task.Instant // of the last neighbour that fell silent
+	held        []heldHop
+	linked      func() // tells the join task that the leaf set or a lease changed
+	askSeq      uint32
+	epoch       uint32 // of hop numbers, of the link that began last
+	tuning      tuning
+	removed     peer.Expulsions
+	cfg         settings
+	apps        []*endpoint
+	requests    map[uint64]*request
+	served      servedSet
+	asked       []asking // in the order of their numbers
+	changes     int      // of the leaf set in this round of upkeep
+	introducing int      // joins that this root serves
+	healing     bool     // an attempt to reach the gone is planned
+	waking      bool     // newcomers that wait for a lease are looked at again
+	calling     bool     // callers are looked at again
+	comparing   bool     // leaf sets, because there were many changes
 
-	cfg     Config
-	mended  []uint16 // slots that were asked for since the last round of gossip
-	near    []*contact
-	sides   [2]adjacency
-	gone    []gonePeer
-	healing bool         // an attempt to reach them is planned
-	rose    task.Instant // when one that was found dead last spoke again
-	removed peer.Expulsions
+	mended []uint16 // slots that were asked for since the last round of gossip
+	near   []*contact
+	gone   []gonePeer
+	rose   task.Instant // when one that was found dead last spoke again
 
-	held          []heldHop
 	failures      []Failure
 	unsaid        []Failure // those to be announced, by announceTimer
 	announceAt    task.Instant
 	announceTimer task.Timer
 
-	epoch    uint32 // of hop numbers, of the link that began last
-	requests map[uint64]*request
-	served   servedSet
 	watches  map[id.ID][]*watch
-	asked    []asking // in the order of their numbers
-	askSeq   uint32
 	relayNum uint64
-	tuning   tuning
 
 	readySince task.Instant // when it last began to claim keys
-	lostSight  task.Instant // of the last neighbour that fell silent
 
-	joins       bucket            // that this root served
-	passed      []passedJoin      // those that went through this node
-	casts       map[id.ID]*bucket // broadcasts, by their origin
-	introducing int               // joins that this root serves
-	candidates  []*contact        // named nodes that are probed
-	joinNum     uint64            // of the join request that is out
-	joinDone    func(*JoinReply, error)
-	linked      func()         // tells the join task that the leaf set or a lease changed
-	waking      bool           // newcomers that wait for a lease are looked at again
-	callers     []caller       // joining nodes that wait for this root
-	calling     bool           // they are looked at again
-	seeds       []*peer.Handle // of the join that runs
-	knock       func()         // wakes the join task from its back-off
-	ringHeard   task.Instant   // when somebody last said that he is in a ring, and this node was in none
-	rowsFound   []*peer.Handle // on the way of the join request
-	leafsFound  []*peer.Handle // at its root
+	joins      bucket            // that this root served
+	passed     []passedJoin      // those that went through this node
+	casts      map[id.ID]*bucket // broadcasts, by their origin
+	candidates []*contact        // named nodes that are probed
+	joinNum    uint64            // of the join request that is out
+	joinDone   func(*JoinReply, error)
+	callers    []caller       // joining nodes that wait for this root
+	seeds      []*peer.Handle // of the join that runs, or is to begin
+	knock      func()         // wakes the join task from its back-off
+	ringHeard  task.Instant   // when somebody last said that he is in a ring, and this node was in none
+	rowsFound  []*peer.Handle // on the way of the join request
+	leafsFound []*peer.Handle // at its root
 
 	toldVersion uint64         // of the leaf set, at the last upkeep
-	changes     int            // of the leaf set in this round of upkeep
 	changed     task.Instant   // when the leaf set last did
-	comparing   bool           // because there were many
 	compared    task.Instant   // when it was last exchanged with the neighbour because they differed
 	saved       []*peer.Handle // remembered at the last start
+}
+
+// settings are what a node keeps of its Config.
+type settings struct {
+	*Parameters
+	Ring     id.Hash
+	Signer   peer.Signer
+	Verifier peer.Verifier
+	Trust    func(*peer.Expulsion) bool
+	Expelled func(*peer.Expulsion)
+	Observe  Observer
 }
 
 var _ machine.Machine = (*Node)(nil)
@@ -100,7 +112,8 @@ func New(cfg Config, self *peer.Handle, saved []byte) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{
-		cfg: cfg, self: self,
+		cfg:  settings{cfg.Parameters, cfg.Ring, cfg.Signer, cfg.Verifier, cfg.Trust, cfg.Expelled, cfg.Observe},
+		self: self, seeds: cfg.Seeds,
 		contacts: contactSet{seed: self.ID.Lo},
 		leafs:    leafSet{self: self.ID, half: cfg.LeafSet / 2},
 	}
@@ -116,9 +129,14 @@ func New(cfg Config, self *peer.Handle, saved []byte) (*Node, error) {
 		ep := &endpoint{n: n, number: m.Number, app: m.App}
 		ep.pass, _ = m.App.(kbr.Forwarder)
 		n.apps = append(n.apps, ep)
+		n.passing = n.passing || ep.pass != nil
 	}
 	return n, nil
 }
+
+// id is the node's own. What every message asks for is kept beside other such things: to
+// fetch the handle would take as long as to find the next hop.
+func (n *Node) id() id.ID { return n.leafs.self }
 
 // Self implements machine.Machine.
 func (n *Node) Self() *peer.Handle { return n.self }
@@ -221,8 +239,8 @@ func (n *Node) start() {
 		n.sprout()
 		return
 	}
-	seeds := append(slices.Clone(n.cfg.Seeds), n.saved...)
-	n.cfg.Seeds = nil
+	seeds := append(slices.Clone(n.seeds), n.saved...)
+	n.seeds = nil
 	n.join(seeds, len(n.saved) > 0)
 }
 

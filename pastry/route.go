@@ -54,7 +54,7 @@ func (n *Node) closestLeaf(key id.ID) *contact {
 // it than this node (the third rule).
 func (n *Node) nearerHop(key id.ID, row int, c *contact, avoid []id.ID) bool {
 	return c.usable() && (c.active || c.leaf() || c.met) && n.cfg.Base.SharedPrefix(c.h.ID, key) >= row &&
-		id.Closer(key, c.h.ID, n.self.ID) && !slices.Contains(avoid, c.h.ID)
+		id.Closer(key, c.h.ID, n.id()) && !slices.Contains(avoid, c.h.ID)
 }
 
 func (n *Node) eachKnown(f func(c *contact)) {
@@ -127,14 +127,14 @@ func passed(path []byte, x id.ID) bool {
 func (n *Node) route(via *contact, m *Hop, avoid []id.ID) {
 	r := m.Route
 	switch {
-	case via != nil && passed(m.Path, n.self.ID):
+	case via != nil && passed(m.Path, n.id()):
 		n.fail(via, r, m, replyLoop)
 		return
 	case int(m.Count) >= n.cfg.HopLimit:
 		n.fail(via, r, m, replyHopLimit)
 		return
 	}
-	if r.To && r.Key == n.self.ID {
+	if r.To && r.Key == n.id() {
 		n.arrive(via, m)
 		return
 	}
@@ -150,7 +150,7 @@ func (n *Node) route(via *contact, m *Hop, avoid []id.ID) {
 	if r.Join && next != nil && next.h.ID == r.Origin.ID {
 		next = nil // the joining node itself is not its own root
 	}
-	if !r.Join && !r.To && r.Env.App != 0 {
+	if n.passing && !r.Join && !r.To && r.Env.App != 0 {
 		var goOn bool
 		if m, next, goOn = n.upcall(via, m, next); !goOn {
 			return
@@ -213,13 +213,13 @@ func (n *Node) upcall(via *contact, m *Hop, next *contact) (*Hop, *contact, bool
 func (n *Node) forward(next *contact, last bool, via *contact, m *Hop, avoid []id.ID) {
 	room := &roomyHop{Hop: Hop{Count: m.Count + 1, Route: m.Route, Trail: m.Trail, Join: m.Join}}
 	out := &room.Hop
-	if r := m.Route; r != nil && r.Origin.ID == n.self.ID {
+	if r := m.Route; r != nil && len(n.requests) > 0 && sameNode(r.Origin, n.self) {
 		if q := n.requests[r.Num]; q != nil && int(r.Attempt) == len(q.firsts) && len(q.firsts) > 0 {
 			q.firsts[len(q.firsts)-1] = next.h.ID
 		}
 	}
 	out.Path = append(room.path[:0], m.Path...)
-	out.Path = binary.BigEndian.AppendUint32(out.Path, fingerprint(n.self.ID))
+	out.Path = binary.BigEndian.AppendUint32(out.Path, fingerprint(n.id()))
 	if r := m.Route; r != nil {
 		if r.Env.Flags&wire.FlagTrace != 0 {
 			out.Trail = append(slices.Clone(m.Trail), Trail{Node: n.self, RTT: n.linkRTT(via)})

@@ -13,7 +13,7 @@ import (
 
 // slot returns where c belongs.
 func (n *Node) slot(x id.ID) (row, col int) {
-	row = n.cfg.Base.SharedPrefix(n.self.ID, x)
+	row = n.cfg.Base.SharedPrefix(n.id(), x)
 	if row >= n.cfg.Base.Rows() {
 		return row, 0
 	}

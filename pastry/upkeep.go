@@ -174,10 +174,8 @@ func (n *Node) tunedPeriod() time.Duration {
 		}
 		return 1 - (1-math.Exp(-x))/x
 	}
-	loss := func(t float64) float64 {
-		last := 1 - down(n.cfg.Heartbeat.Seconds()+slack)
-		return 1 - last*math.Pow(1-down(t+slack), n.meanHops()-1)
-	}
+	last, before := 1-down(n.cfg.Heartbeat.Seconds()+slack), n.meanHops()-1
+	loss := func(t float64) float64 { return 1 - last*math.Pow(1-down(t+slack), before) }
 	lo, hi := n.cfg.ProbeFloor.Seconds(), n.cfg.ProbeCap.Seconds()
 	for range 30 {
 		if mid := (lo + hi) / 2; loss(mid) > n.cfg.ProbeLoss {
