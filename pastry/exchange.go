@@ -392,6 +392,7 @@ func (n *Node) leaseOver(h *peer.Handle) {
 			return g.to.h.ID == h.ID && g.inc <= h.Incarnation
 		})
 	}
+	n.ended(h)
 	n.stateChanged()
 }
 

@@ -38,6 +38,8 @@ import (
 //     granted, and a node farther off has granted one who stands between.
 //   - That a request waited (newcomers.go) changes nothing: what is promised is decided
 //     when it is answered, and its asker counts from when it asked.
+//   - If l dies, or starts again, its promise is forgotten, and q may be held dead by
+//     mistake. Who comes to stand beside q inherits the promise of l (inherit.go).
 //   - Who starts again has forgotten its promises. It claims nothing before both sides
 //     linked it in, and then honour binds it as it does any newcomer. The right one, bound
 //     to the left one as it may be, agrees only if the left one is bound to the newcomer.
@@ -47,9 +49,9 @@ import (
 //   - Who lost sight of all waits for as long as a lease may run (alone), and who starts
 //     and finds nobody begins a ring only where none was heard of (begins).
 //
-// So no single wrong verdict makes anybody claim too much. That takes several at once, on
-// q and on all who are bound to it, for as long as their leases run: a network that is
-// parted. Each part then goes on by itself, and heal.go makes them one again.
+// So a wrong verdict makes nobody claim too much, be it on q while all who are bound to
+// it die. That takes several at once, on q and on all who are bound to it, for as long as
+// their leases run: a network that is parted. Each part then goes on by itself, and heal.go makes them one again.
 
 // adjacency is the link to the neighbour on one side.
 type adjacency struct {

@@ -48,6 +48,46 @@ func TestSteppingNeedsALeaseWithoutAGap(t *testing.T) {
 	}
 }
 
+// Both neighbours of a node die, and what they had promised it is forgotten, while nothing
+// passes from it and to it: it is held dead and counts on their leases. Nobody else claims
+// its keys before these have ended.
+func TestPromisesOfTheDeadAreInherited(t *testing.T) {
+	for _, clog := range []bool{false, true} { // before the deaths, or soon after
+		w := grow(t, 5, tiny(linked(3), 0x10, 0x30, 0x50, 0x70, 0x90))
+		w.Sim.RunFor(time.Minute)
+		key := w.Sim.Handle(2).ID
+		cut := func() {
+			for _, n := range w.Live() {
+				w.Sim.ClogPath(2, n, 2*time.Minute)
+				w.Sim.ClogPath(n, 2, 2*time.Minute)
+			}
+		}
+		if clog {
+			cut()
+		}
+		w.Sim.Crash(1)
+		w.Sim.Crash(3)
+		if !clog {
+			w.Sim.RunFor(100 * time.Millisecond)
+			cut()
+		}
+		w.request(0, key, kbr.Options{}) // which nobody acknowledges
+		began := w.Sim.Now()
+		taken := w.Sim.RunUntil(func() bool {
+			who := w.claimants(key)
+			if len(who) > 1 {
+				t.Fatalf("%v after the deaths nodes %v claim one key", w.Sim.Now()-began, who)
+			}
+			return len(who) == 1 && who[0] != 2
+		}, 10*time.Millisecond, 45*time.Second)
+		if !taken {
+			t.Error("nobody takes the keys over")
+		}
+		w.Sim.RunFor(3 * time.Minute)
+		w.check(4)
+	}
+}
+
 // Who asks the next neighbour for a lease because one is gone, compares leaf sets without it.
 func TestLeasesDoNotCountTheDead(t *testing.T) {
 	for name, end := range map[string]func(s *solo, c, witness *peer.Handle){

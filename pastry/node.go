@@ -71,6 +71,7 @@ type Node struct {
 	relayNum uint64
 
 	readySince task.Instant // when it last began to claim keys
+	wills      *wills       // promises of the dead; nil: none
 
 	joins      bucket            // that this root served
 	passed     []passedJoin      // those that went through this node

@@ -427,6 +427,9 @@ func (n *Node) verdict(c *contact) {
 		n.honour(c)
 	}
 	n.succeed(c)
+	if wasLeaf {
+		n.died(c, was&closed == 0 && c.active)
+	}
 	if was&closed != 0 {
 		n.leaseOver(c.h)
 	} else if wasLeaf && c.active {
