@@ -84,7 +84,8 @@ func WithTransport(make func(transport.Config) (transport.Transport, error)) Opt
 	return func(o *options) { o.carrier = make }
 }
 
-// WithStore replaces the store; dir is where the usual one would be. The node
+// WithStore replaces the store; dir is where the usual one would be. A store that has a
+// method Blobs() store.Blobs keeps the contents of large files, too. The node
 // closes it.
 func WithStore(open func(dir string) (store.Store, error)) Option {
 	return func(o *options) { o.open = open }

@@ -52,11 +52,7 @@ func (o Outline) Check() error {
 // chunks is one byte string of all their hashes. It names the content and no
 // other, so an outline from anybody is the right one if its hash is.
 func (o Outline) Hash() id.Hash {
-	chunks := make([]byte, 0, len(o.Chunks)*len(id.Hash{}))
-	for _, c := range o.Chunks {
-		chunks = append(chunks, c[:]...)
-	}
-	return id.HashOf("blob", o.Size, chunks)
+	return id.HashOf("blob", o.Size, o.Bytes())
 }
 
 // ChunkLen is the number of bytes in chunk n, which must be one of the outline's.

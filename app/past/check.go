@@ -70,6 +70,12 @@ func (p *Past) checkObject(o id.Hash) error {
 		}
 		return k.Cert.Verify(p.cfg.Ring, p.cfg.Verifier)
 	}
+	if k.Cert.Large() {
+		there, lost := whole(p.cfg.Blobs, k.Cert.Content)
+		if err = errors.Join(err, lost); !there {
+			err = errors.Join(err, fmt.Errorf("past of %s: the blob of object %s is not whole", p.ep.Self(), o.Place().Short()))
+		}
+	}
 	return errors.Join(err, k.Cert.Fits(content), k.Cert.Verify(p.cfg.Ring, p.cfg.Verifier))
 }
 

@@ -27,6 +27,8 @@ type Config struct {
 	Expelled func(node id.ID) bool
 	// Store keeps the objects, in Table and ContentTable.
 	Store store.Store
+	// Blobs keeps the contents of large ones. nil: this node keeps none of these.
+	Blobs store.Blobs
 
 	// Copies is the number of nodes that a reader asks at first, and that a node compares
 	// itself with as long as it knows of no object with more replicas: 5.

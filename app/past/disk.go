@@ -29,7 +29,7 @@ func (p *Past) body(t *task.T, o id.Hash, content bool) (*kept, []byte, error) {
 		kept    *kept
 		content []byte
 	}
-	st, was := p.cfg.Store, p.shelf.find(o)
+	st, blobs, was := p.cfg.Store, p.cfg.Blobs, p.shelf.find(o)
 	r, err := task.Work(t, disk, func() (r read, err error) {
 		r.kept, err = readKept(st, o)
 		if err != nil || !content || r.kept.Reclaim != nil || r.kept.At != nil {
@@ -40,6 +40,11 @@ func (p *Past) body(t *task.T, o id.Hash, content bool) (*kept, []byte, error) {
 		}
 		if r.kept.Cert.Fits(r.content) != nil {
 			return r, errDamaged
+		}
+		if r.kept.Cert.Large() {
+			if there, err := whole(blobs, r.kept.Cert.Content); err != nil || !there {
+				return r, errors.Join(errDamaged, err)
+			}
 		}
 		return r, nil
 	})
@@ -110,8 +115,12 @@ func (p *Past) erase(t *task.T, es []*entry) error {
 		}
 		return struct{}{}, st.Apply(&b)
 	})
+	var blobs []id.Hash
 	for _, o := range objects {
 		if err == nil {
+			if e := p.shelf.find(o); e != nil && e.large() {
+				blobs = append(blobs, e.content)
+			}
 			p.shelf.remove(o)
 		}
 		p.busy.leave(o)
@@ -119,7 +128,7 @@ func (p *Past) erase(t *task.T, es []*entry) error {
 	if err != nil {
 		return fmt.Errorf("past: forget %d objects: %w", len(objects), err)
 	}
-	return nil
+	return p.deleteBlobs(t, blobs)
 }
 
 const (

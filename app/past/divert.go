@@ -32,8 +32,11 @@ const maxDiverts = 3
 // others lack (not an insert) is kept as long as it fits: better here than nowhere.
 func (p *Past) place(t *task.T, w *written, insert bool) uint16 {
 	c := w.kept.Cert
-	if p.takes(c.Size) {
+	switch {
+	case p.takes(c.Size), c.Large() && p.room(c.Size):
 		return 0
+	case c.Large(): // its chunks are here, and would have to move once more
+		return msg.RefusedFull
 	}
 	others := p.beyond(c)
 	if len(p.shelf.list) < p.cfg.MaxObjects && len(others) > 0 {
@@ -115,7 +118,7 @@ func (p *Past) onDivert(t *task.T, a asker, m *msg.Divert) (wire.Message, uint16
 		return nil, msg.RefusedBusy
 	case p.fellow(a) == nil || set != nil && !client.Contains(set, a.node):
 		return nil, msg.RefusedStranger
-	case c.Kind == certificate.Mutable:
+	case c.Kind == certificate.Mutable, c.Large():
 		return nil, msg.RefusedInvalid
 	case !p.inTime(c):
 		return nil, msg.RefusedClock

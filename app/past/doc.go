@@ -46,7 +46,20 @@
 // and is never taken from one who is not a neighbour.
 //
 // A file whose holders have no room, and cannot divert it, is undone and goes elsewhere
-// with another salt; a block cannot. Mutable objects are not diverted.
+// with another salt; a block cannot. Mutable objects and large ones are not diverted.
+//
+// # Large contents
+//
+// A content of up to certificate.MaxInline bytes travels in messages and lies in a record.
+// A larger one, up to certificate.MaxSize, is moved in bulk (task.Bulk): the hashes of its chunks
+// stand for it in messages and records, and the certificate says their hash. Who stores it
+// asks a holder as for any object; the holder answers with a ticket for the chunks that it
+// lacks, these are sent on a stream of their own, and the holder is asked again. So what
+// broke off goes on where it was, also after a crash of either. The root is sent it first,
+// as it decides, the others at once. Readers, and holders that make a copy anew, take the
+// chunks from a holder in the same way, and from the next one where that breaks off or
+// lies; each chunk is verified. A holder has all chunks on its disk (Config.Blobs) before
+// it writes the record; blobs of which no record speaks are deleted after Config.Surplus.
 //
 // # Reclaiming
 //
@@ -107,9 +120,11 @@
 //
 //	func New(Config) (*Past, error)
 //	func (*Past) Insert(t *task.T, f File, owner peer.Signer) (Stored, error)
+//	func (*Past) InsertLarge(t, f File, l Large, owner) (Stored, error)
 //	func (*Past) InsertBlock(t, content, copies, expires, owner) (Stored, error)
 //	func (*Past) Store(t, cert, content) (Stored, error)   // again, or renewed
 //	func (*Past) Lookup(t *task.T, object id.Hash) (Found, error)
+//	func (*Past) Fetch(t, f Found, part task.Part, sink task.Sink) error
 //	func (*Past) Inspect(t *task.T, object id.Hash) (*certificate.Certificate, error)
 //	func (*Past) Reclaim(t *task.T, object id.Hash, owner peer.Signer) error
 //	func (*Past) Change(t, part, copies, replaces, content, owner) (Found, error)
@@ -121,8 +136,7 @@
 //
 // # What it does not do yet
 //
-// Content travels in one message, so MaxContent is small. There is no cache on the way
-// (PAST, 4), and no quota but each node's own capacity. A mutable object whose holders were lost for good in their majority, with
+// There is no cache on the way (PAST, 4), and no quota but each node's own capacity. A mutable object whose holders were lost for good in their majority, with
 // their disks, cannot be changed or read any more.
 //
 // # Papers

@@ -8,6 +8,8 @@ type (
 	File = client.File
 	// Stored says where an object is.
 	Stored = client.Stored
+	// Large is a content that need not be in memory.
+	Large = client.Large
 	// Found is an object that was read.
 	Found = client.Found
 	// Name is what the id of a mutable object is made of.

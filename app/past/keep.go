@@ -62,7 +62,12 @@ func (p *Past) knowsAll(key id.ID) bool {
 	return p.awayNearer(key, set[len(set)-1].ID) == 0
 }
 
-func (p *Past) onPut(t *task.T, m *msg.Put) (wire.Message, uint16) {
+func (p *Past) onPut(t *task.T, a asker, m *msg.Put) (wire.Message, uint16) {
+	if m.Cert.Large() {
+		if answer, code := p.refill(t, a, m); answer != nil || code != 0 {
+			return answer, code
+		}
+	}
 	o := p.take(t, m.Cert, m.Content, true)
 	switch {
 	case o.code != 0:
@@ -223,11 +228,15 @@ func (p *Past) takeReclaim(t *task.T, r *certificate.Reclaim) uint16 {
 	} else if e != nil && e.pointer() {
 		defer p.passOn(e.at, r)
 	}
+	had := p.shelf.find(o)
 	if _, err := task.Work(t, disk, func() (struct{}, error) {
 		return struct{}{}, write(st, o, written{kept: k})
 	}); err != nil {
 		return msg.RefusedFailed
 	}
 	p.keep(next)
+	if had != nil && had.large() && p.deleteBlobs(t, []id.Hash{had.content}) != nil {
+		p.stats.Damaged++ // it stays until the next sweep
+	}
 	return 0
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past/msg"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -28,6 +29,7 @@ type Past struct {
 	stopped bool
 	upkeep
 	offices
+	larges
 	life          uint64 // of the disk: drawn when it was empty
 	reads, writes limit.Rates
 	serving       int
@@ -57,7 +59,8 @@ func New(c Config) (*Past, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	return &Past{cfg: c, busy: make(locks), offices: offices{turns: make(locks), held: make(map[id.Hash]*office)}}, nil
+	return &Past{cfg: c, busy: make(locks), offices: offices{turns: make(locks), held: make(map[id.Hash]*office)},
+		larges: larges{filling: make(locks)}}, nil
 }
 
 // Start implements kbr.App.
@@ -69,6 +72,7 @@ func (p *Past) Start(ep kbr.Endpoint) {
 	p.Client = client.New(client.Config{
 		Ring: p.cfg.Ring, Verifier: p.cfg.Verifier, Expelled: p.cfg.Expelled, Copies: p.cfg.Copies, Patience: p.cfg.Patience,
 		Salts: p.cfg.Diversion.Salts,
+		Keep:  p.keepLarge, Own: p.own,
 	}, p.asker)
 	p.reads, p.writes = limit.New(p.cfg.PeerReads), limit.New(p.cfg.PeerWrites)
 	p.begin()
@@ -111,7 +115,7 @@ func (p *Past) Deliver(d *kbr.Delivery) {
 		d.Refuse(msg.RefusedMalformed, "this is asked directly")
 		return
 	}
-	p.serve(asker{node: d.Via.ID, origin: d.Direct}, m, func(m wire.Message, code uint16) {
+	p.serve(asker{node: d.Via.ID, from: d.Via, origin: d.Direct}, m, func(m wire.Message, code uint16) {
 		if code == 0 {
 			d.Reply(msg.Encode(m))
 			return
@@ -148,6 +152,7 @@ func (p *Past) Forward(t *kbr.Transit) bool {
 // passed its question on.
 type asker struct {
 	node   id.ID
+	from   *peer.Handle // nil: this node itself, or one on the way
 	origin bool
 }
 
@@ -166,7 +171,9 @@ func (p *Past) serve(a asker, m wire.Message, answer client.Reply) {
 	case *msg.Where:
 		answer(p.onWhere(m))
 	case *msg.Put:
-		p.work(answer, func(t *task.T) (wire.Message, uint16) { return p.onPut(t, m) })
+		p.work(answer, func(t *task.T) (wire.Message, uint16) { return p.onPut(t, a, m) })
+	case *msg.Fetch:
+		p.work(answer, func(t *task.T) (wire.Message, uint16) { return p.onFetch(t, a, m) })
 	case *msg.Get:
 		p.onGet(m, answer)
 	case *msg.Reclaim:

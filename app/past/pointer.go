@@ -74,7 +74,7 @@ func (p *Past) onPoint(t *task.T, a asker, m *msg.Point) (wire.Message, uint16) 
 		return nil, msg.RefusedBusy
 	case p.fellow(a) == nil || m.At == p.ep.Self().ID:
 		return nil, msg.RefusedStranger
-	case m.Cert.Kind == certificate.Mutable:
+	case m.Cert.Kind == certificate.Mutable, m.Cert.Large():
 		return nil, msg.RefusedInvalid
 	case p.rank(o, k) != k:
 		return nil, msg.RefusedNotHolder

@@ -35,6 +35,9 @@ type state uint64
 
 func (e *entry) expired(now time.Time) bool { return e.expires != 0 && now.UnixMilli() >= e.expires }
 
+// large reports whether there is a content in the blobs.
+func (e *entry) large() bool { return e.size > certificate.MaxInline }
+
 // kept is what lies in the store, in Table: a certificate, with a ruling for a mutable
 // object, or where the replica lies; or a reclaim.
 type kept struct {
@@ -93,9 +96,10 @@ func (k *kept) entry(ring id.Hash) *entry {
 // shelf is the index of what this node keeps, in the order of the objects' ids.
 type shelf struct {
 	list     []*entry
-	objects  int   // not gone
-	pointers int   // of these
-	bytes    int64 // of content
+	objects  int             // not gone
+	pointers int             // of these
+	bytes    int64           // of content
+	blobs    map[id.Hash]int // how many large objects have a content
 }
 
 func (s *shelf) at(object id.Hash) (int, bool) {
@@ -137,6 +141,14 @@ func (s *shelf) remove(object id.Hash) {
 
 func (s *shelf) count(e *entry, n int) {
 	s.bytes += int64(n) * e.size
+	if e.large() {
+		if s.blobs == nil {
+			s.blobs = make(map[id.Hash]int)
+		}
+		if s.blobs[e.content] += n; s.blobs[e.content] == 0 {
+			delete(s.blobs, e.content)
+		}
+	}
 	if !e.gone {
 		s.objects += n
 		if e.pointer() {
@@ -144,6 +156,9 @@ func (s *shelf) count(e *entry, n int) {
 		}
 	}
 }
+
+// speaksOf reports whether an object's content is this blob.
+func (s *shelf) speaksOf(blob id.Hash) bool { return s.blobs[blob] > 0 }
 
 // arc returns the entries whose places lie on an arc, in the order of the ring from its
 // start.

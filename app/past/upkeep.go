@@ -223,7 +223,7 @@ func (p *Past) round(t *task.T, epoch uint64) (time.Duration, error) {
 	if err := p.tend(t); err != nil {
 		return 0, err
 	}
-	if err := p.tidy(t); err != nil {
+	if err := errors.Join(p.tidy(t), p.sweep(t)); err != nil {
 		return 0, err
 	}
 	// Not all at the same moment.
@@ -299,7 +299,7 @@ func (p *Past) fetch(t *task.T, h *peer.Handle, xs []item) (bool, error) {
 			return false, err
 		}
 		for i, r := range rs {
-			ok, err := p.fetched(t, some[i].object, r)
+			ok, err := p.fetched(t, h, some[i].object, r)
 			if err != nil {
 				return false, err
 			}
@@ -310,12 +310,17 @@ func (p *Past) fetch(t *task.T, h *peer.Handle, xs []item) (bool, error) {
 }
 
 // fetched keeps what a neighbour gave, once it is verified.
-func (p *Past) fetched(t *task.T, o id.Hash, r task.Result[wire.Message]) (ok bool, err error) {
+func (p *Past) fetched(t *task.T, h *peer.Handle, o id.Hash, r task.Result[wire.Message]) (ok bool, err error) {
 	switch m := r.Value.(type) {
 	case *msg.Object:
-		if m.Cert.ID() != o || m.Cert.Size != int64(len(m.Content)) {
+		if m.Cert.ID() != o || m.Cert.Body() != int64(len(m.Content)) {
 			p.stats.BadInput++
 			return false, nil
+		}
+		if m.Cert.Large() {
+			if all, err := p.copyLarge(t, h, m.Cert, m.Content); !all {
+				return false, err
+			}
 		}
 		had := p.shelf.find(o)
 		var out outcome

@@ -82,7 +82,7 @@ func (w *world) join() *member {
 func (m *member) start(begin func(kbr.Mount) *kbrtest.Node) {
 	m.w.t.Helper()
 	c := past.Default()
-	c.Ring, c.Signer, c.Verifier, c.Store = ring, m.signer, verifier, m.disk
+	c.Ring, c.Signer, c.Verifier, c.Store, c.Blobs = ring, m.signer, verifier, m.disk, m.disk.Blobs()
 	c.Certificate = func() *peer.Certificate { return m.cert }
 	if m.w.tune != nil {
 		m.w.tune(&c)

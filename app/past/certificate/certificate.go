@@ -18,8 +18,6 @@ const (
 	// MaxCopies is the largest number of replicas: with a leaf set of 32 all of them are
 	// still in each other's leaf sets.
 	MaxCopies = 16
-	// MaxSize is the largest content, in bytes.
-	MaxSize = 1 << 40
 	// MaxLease is the longest life of a block that is not stored again.
 	MaxLease = 366 * 24 * time.Hour
 )
@@ -64,7 +62,7 @@ type Certificate struct {
 	Owner   peer.Key  `cbor:"2,keyasint"` // who signs; of a block: who stored it last
 	Part    Part      `cbor:"3,keyasint"` // zero in a block
 	Salt    peer.Salt `cbor:"4,keyasint"` // zero but in a file
-	Content id.Hash   `cbor:"5,keyasint"` // see ContentHash
+	Content id.Hash   `cbor:"5,keyasint"` // see ContentHash and LargeHash
 	Size    int64     `cbor:"6,keyasint"` // of the content, in bytes
 	Copies  uint8     `cbor:"7,keyasint"` // k, 1 to MaxCopies
 	Date    int64     `cbor:"8,keyasint"` // when it was signed, Unix milliseconds
@@ -76,9 +74,6 @@ type Certificate struct {
 	Version uint64 `cbor:"10,keyasint,omitempty"`
 	Sig     []byte `cbor:"11,keyasint"`
 }
-
-// ContentHash is what a certificate says about content.
-func ContentHash(content []byte) id.Hash { return id.Hash(sha256.Sum256(content)) }
 
 // ID is the object's id (PAST's fileId).
 func (c *Certificate) ID() id.Hash {
@@ -141,6 +136,8 @@ func (c *Certificate) Check() error {
 		return bad("version %d in an object of kind %d", c.Version, c.Kind)
 	case c.Kind != File && c.Salt != peer.Salt{}, c.Kind == Block && c.Part != Part{}:
 		return bad("a name or a salt where none belongs")
+	case c.Kind == Mutable && c.Large():
+		return bad("a mutable object of %d bytes, at most %d", c.Size, MaxInline)
 	case c.Kind == Mutable && c.Expires != 0:
 		return bad("a mutable object has no end")
 	case c.Kind == Block && (c.Expires == 0 || c.Expires-c.Date > MaxLease.Milliseconds()):
@@ -159,18 +156,6 @@ func (c *Certificate) Verify(ring id.Hash, v peer.Verifier) error {
 	}
 	if h := c.Hash(ring); !v.Verify(c.Owner, h[:], c.Sig) {
 		return fmt.Errorf("%w: wrong signature", ErrCertificate)
-	}
-	return nil
-}
-
-// Fits returns nil if this is the content that the certificate speaks of, and otherwise
-// an error that wraps ErrContent.
-func (c *Certificate) Fits(content []byte) error {
-	switch {
-	case int64(len(content)) != c.Size:
-		return fmt.Errorf("%w: %d bytes, want %d", ErrContent, len(content), c.Size)
-	case ContentHash(content) != c.Content:
-		return fmt.Errorf("%w: another hash", ErrContent)
 	}
 	return nil
 }

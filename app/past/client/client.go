@@ -6,6 +6,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
 )
 
 // Client stores and reads objects, for tasks of one node.
@@ -22,6 +23,11 @@ type Config struct {
 	Copies   int
 	Patience time.Duration
 	Salts    int // how many more salts a file is tried with where there is no room
+	// Keep takes a large content over into the node's own store, which is no peer of
+	// itself. Chunks are the hashes of its chunks.
+	Keep func(size int64, chunks []byte, from task.Source, done func(error))
+	// Own returns the chunks of a large object that this node keeps itself, or nil.
+	Own func(object id.Hash) task.Source
 }
 
 // New returns a Client that asks through an Asker.

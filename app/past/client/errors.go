@@ -5,11 +5,11 @@ import (
 	"fmt"
 
 	"github.com/phyllo-net/phyllo/app/past/certificate"
-	"github.com/phyllo-net/phyllo/app/past/msg"
 )
 
-// MaxContent is the largest content that is stored, in bytes.
-const MaxContent = msg.MaxContent
+// MaxContent is the largest content that is stored from memory, in bytes. A larger one is
+// stored with a Source.
+const MaxContent = certificate.MaxInline
 
 // Outcomes that are not success. Test for them with errors.Is and errors.As.
 var (
@@ -28,7 +28,8 @@ var (
 	ErrReclaimed = errors.New("the object was reclaimed after its certificate was signed: sign a new one")
 	// ErrFull: the nodes that would keep the object have no room for it.
 	ErrFull = errors.New("the nodes that would keep the object have no room: store less, or let more machines join")
-	// ErrTooLarge: the content has more than MaxContent bytes.
+	// ErrTooLarge: the content has more than MaxContent bytes, or certificate.MaxSize if it
+	// has a Source.
 	ErrTooLarge = errors.New("the content is too large: cut it into parts")
 	// ErrClock: the certificate's date is far from the holders' time of day, or its
 	// object has expired.

@@ -45,14 +45,19 @@ func (cl *Client) Insert(t *task.T, f File, owner peer.Signer) (Stored, error) {
 	if !f.Expires.IsZero() {
 		c.Expires = f.Expires.UnixMilli()
 	}
+	return cl.insert(t, c, f.Content, nil, owner)
+}
+
+// insert stores a new file, whose body this is.
+func (cl *Client) insert(t *task.T, c certificate.Certificate, body []byte, source task.Source, owner peer.Signer) (Stored, error) {
 	for try := 0; ; try++ {
 		salted := c
 		salted.Salt = cl.salt()
-		signed, err := cl.sign(t, &salted, f.Content, owner)
+		signed, err := cl.sign(t, &salted, body, owner)
 		if err != nil {
 			return Stored{}, err
 		}
-		s, err := cl.store(t, signed, f.Content, true)
+		s, err := cl.store(t, signed, body, source, true)
 		if !s.full {
 			return s.done, err
 		}
@@ -104,13 +109,13 @@ func (cl *Client) salt() (s peer.Salt) {
 	return s
 }
 
-// sign signs a certificate for content.
-func (cl *Client) sign(t *task.T, c *certificate.Certificate, content []byte, owner peer.Signer) (*certificate.Certificate, error) {
+// sign signs a certificate for a body.
+func (cl *Client) sign(t *task.T, c *certificate.Certificate, body []byte, owner peer.Signer) (*certificate.Certificate, error) {
 	ring, wall := cl.cfg.Ring, cl.asker.ep.Wall()
 	return task.Work(t, work, func() (*certificate.Certificate, error) {
-		c.Content = certificate.ContentHash(content)
+		c.Content = c.BodyHash(body)
 		s := c.Sign(ring, owner, wall)
-		return s, s.Check()
+		return s, errors.Join(s.Check(), s.Fits(body))
 	})
 }
 
@@ -118,27 +123,31 @@ func (cl *Client) sign(t *task.T, c *certificate.Certificate, content []byte, ow
 // renew the end of its life, or to make its copies anew. It is Insert otherwise; errors
 // besides are an *ExistsError, ErrReclaimed and certificate.ErrContent.
 func (cl *Client) Store(t *task.T, c *certificate.Certificate, content []byte) (Stored, error) {
-	s, err := cl.store(t, c, content, false)
+	s, err := cl.store(t, c, content, nil, false)
 	return s.done, err
 }
 
 // store is Store. With salted it gives up as soon as one of the holders has no room, as
 // there are other salts.
-func (cl *Client) store(t *task.T, c *certificate.Certificate, content []byte, salted bool) (*storing, error) {
+func (cl *Client) store(t *task.T, c *certificate.Certificate, body []byte, source task.Source, salted bool) (*storing, error) {
 	ring, v := cl.cfg.Ring, cl.cfg.Verifier
-	s := &storing{cl: cl, put: &msg.Put{Cert: c, Content: content}, salted: salted}
-	if len(content) > MaxContent {
+	s := &storing{cl: cl, put: &msg.Put{Cert: c, Content: body}, salted: salted, source: source}
+	if len(body) > MaxContent || c.Large() != (source != nil) {
 		return s, ErrTooLarge
 	}
 	if _, err := task.Work(t, work, func() (struct{}, error) {
-		return struct{}{}, errors.Join(c.Verify(ring, v), c.Fits(content))
+		return struct{}{}, errors.Join(c.Verify(ring, v), c.Fits(body))
 	}); err != nil {
 		return s, err
 	}
 	s.object, s.hash, s.done = c.ID(), c.Hash(ring), Stored{Certificate: c}
 	end := cl.asker.ep.Now().Add(3 * cl.cfg.Patience)
 	for {
+		s.moved = false
 		err := s.try(t)
+		if s.moved {
+			end = cl.asker.ep.Now().Add(3 * cl.cfg.Patience)
+		}
 		if err == nil || s.final != nil || s.full || errors.Is(err, task.ErrStopped) {
 			return s, err
 		}
@@ -159,10 +168,12 @@ type storing struct {
 	object id.Hash
 	hash   id.Hash // of the certificate
 	done   Stored
-	final  error // an outcome that another try would not change
-	waits  int   // how often the root was too busy to decide
-	salted bool  // there are other places for this content
-	full   bool  // and one of the holders here has no room
+	final  error       // an outcome that another try would not change
+	waits  int         // how often the root was too busy to decide
+	salted bool        // there are other places for this content
+	full   bool        // and one of the holders here has no room
+	source task.Source // of a large object
+	moved  bool        // chunks of it were, in this try
 }
 
 // maxWaits is how often a busy root is waited for: who asks another first may get a
@@ -181,7 +192,7 @@ func (s *storing) try(t *task.T) error {
 	for len(near) > 0 && len(s.done.Receipts) < want {
 		var to []*peer.Handle
 		to, near = s.next(near, want)
-		rs, err := s.cl.asker.All(t, to, func() wire.Message { return s.put }, nil)
+		rs, err := s.ask(t, to)
 		if err != nil {
 			return err
 		}

@@ -16,7 +16,10 @@ import (
 // Found is an object that was read: its certificate and content are verified.
 type Found struct {
 	Certificate *certificate.Certificate
-	Content     []byte
+	// Content is nil for a large object: see Client.Fetch.
+	Content []byte
+	// Chunks are the hashes of the chunks of a large object, one after another.
+	Chunks []byte
 	// Holders is, of a mutable object, how many nodes its root has named to keep it: as
 	// many as it wants copies, or all of a smaller ring. 0 for other objects.
 	Holders int
@@ -107,6 +110,9 @@ func (l *lookup) take(t *task.T, m wire.Message) error {
 			return err
 		}
 		l.found = &Found{Certificate: m.Cert, Content: m.Content}
+		if m.Cert.Large() {
+			l.found.Content, l.found.Chunks = nil, m.Content
+		}
 	case *msg.Absent:
 		if m.Reclaim == nil {
 			return nil

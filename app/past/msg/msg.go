@@ -12,9 +12,7 @@ import (
 
 // Limits of messages, and what their parts measure, in bytes.
 const (
-	// MaxContent is the largest content that is stored: it travels in one message.
-	MaxContent = 40 << 10
-	maxNodes   = 24 // handles in one answer
+	maxNodes = 24 // handles in one answer
 	// MaxHave is the number of objects in one question.
 	MaxHave = 64
 	// MaxItems is the number of objects in one listing.
@@ -63,6 +61,8 @@ const (
 	kindDivert
 	kindPoint
 	kindTaken
+	kindFetch
+	kindMove
 )
 
 // table lists all messages of past.
@@ -70,7 +70,7 @@ var table = wire.NewTable((*Where)(nil), (*Nodes)(nil), (*Put)(nil), (*Stored)(n
 	(*Object)(nil), (*Absent)(nil), (*Reclaim)(nil), (*Reclaimed)(nil), (*Compare)(nil), (*Differs)(nil),
 	(*Strays)(nil), (*Items)(nil), (*Have)(nil), (*Having)(nil),
 	(*Prepare)(nil), (*Promise)(nil), (*Higher)(nil), (*Accept)(nil), (*Accepted)(nil), (*Update)(nil), (*Updated)(nil), (*Settle)(nil),
-	(*Room)(nil), (*RoomLeft)(nil), (*Divert)(nil), (*Point)(nil), (*Taken)(nil))
+	(*Room)(nil), (*RoomLeft)(nil), (*Divert)(nil), (*Point)(nil), (*Taken)(nil), (*Fetch)(nil), (*Move)(nil))
 
 // ErrMessage is wrapped by the reasons why a message is refused.
 var ErrMessage = errors.New("message of past")
@@ -99,10 +99,11 @@ type Nodes struct {
 	Nodes []*peer.Handle `cbor:"1,keyasint"`
 }
 
-// Put asks a node to keep an object. It is answered by stored, or by exists.
+// Put asks a node to keep an object. It is answered by stored, or by exists; of a large
+// object that the node lacks chunks of, by move: they are sent, and the node is asked again.
 type Put struct {
 	Cert    *certificate.Certificate `cbor:"1,keyasint"`
-	Content []byte                   `cbor:"2,keyasint,omitempty"`
+	Content []byte                   `cbor:"2,keyasint,omitempty"` // the body: see certificate.Certificate.Body
 }
 
 // Stored says that the holder wrote it down.
@@ -127,7 +128,7 @@ type Get struct {
 // and settle.
 type Object struct {
 	Cert    *certificate.Certificate `cbor:"1,keyasint"`
-	Content []byte                   `cbor:"2,keyasint,omitempty"`
+	Content []byte                   `cbor:"2,keyasint,omitempty"` // the body
 	Ruling  *certificate.Ruling      `cbor:"3,keyasint,omitempty"` // of a mutable object
 	Life    uint64                   `cbor:"4,keyasint,omitempty"` // of the answering node's disk
 }
@@ -262,8 +263,8 @@ func checkContent(c *certificate.Certificate, content []byte) error {
 	if err := c.Check(); err != nil {
 		return err
 	}
-	if len(content) > MaxContent || int64(len(content)) != c.Size {
-		return fmt.Errorf("%w: content of %d bytes, its certificate says %d, at most %d", ErrMessage, len(content), c.Size, MaxContent)
+	if int64(len(content)) != c.Body() {
+		return fmt.Errorf("%w: a body of %d bytes, its certificate says %d", ErrMessage, len(content), c.Body())
 	}
 	return nil
 }

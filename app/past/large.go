@@ -1,0 +1,305 @@
+package past
+
+import (
+	"errors"
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/app/past/client"
+	"github.com/phyllo-net/phyllo/app/past/msg"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/store"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// larges is what a holder knows of contents that are moved chunk by chunk: they lie in
+// Config.Blobs, each before the record that speaks of it.
+type larges struct {
+	filling locks // blobs that are being put
+	// strays are blobs of which no record speaks, since when; a put of them may go on.
+	strays map[id.Hash]task.Instant
+}
+
+// commitTime bounds what brings a content to the disk.
+const commitTime = 5 * time.Minute
+
+// outline is that of a large object, whose body was verified.
+func outline(c *certificate.Certificate, body []byte) (store.Outline, error) {
+	return store.ParseOutline(c.Size, body)
+}
+
+// whole reports whether a blob is there and not damaged.
+func whole(b store.Blobs, h id.Hash) (bool, error) {
+	s, err := b.Stat(h)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && !s.Damaged, err
+}
+
+// refill looks what a large object that is to be kept lacks. It returns nil and no code if
+// nothing does: then the object may be taken. Otherwise the chunks are expected from who
+// asks.
+func (p *Past) refill(t *task.T, a asker, m *msg.Put) (wire.Message, uint16) {
+	c, o := m.Cert, m.Cert.ID()
+	if code := p.mayTake(o, c); code != 0 {
+		return nil, code
+	}
+	if p.cfg.Blobs == nil {
+		return nil, msg.RefusedFull
+	}
+	if e := p.shelf.find(o); e != nil && (!e.gone || c.Date <= e.date) && e.content != c.Content {
+		return nil, 0 // taking it says why not
+	} else if e == nil && !p.room(c.Size) {
+		return nil, msg.RefusedFull
+	}
+	ring, v := p.cfg.Ring, p.cfg.Verifier
+	if _, err := task.Work(t, disk, func() (struct{}, error) {
+		return struct{}{}, errors.Join(c.Fits(m.Content), c.Verify(ring, v))
+	}); err != nil {
+		p.stats.BadInput++
+		return nil, msg.RefusedInvalid
+	}
+	if p.filling.take(t, c.Content) != nil {
+		return nil, msg.RefusedBusy
+	}
+	draft, err := p.draft(t, c, m.Content)
+	switch {
+	case errors.Is(err, store.ErrFull), errors.Is(err, store.ErrQuota):
+		p.filling.leave(c.Content)
+		return nil, msg.RefusedFull
+	case err != nil:
+		p.filling.leave(c.Content)
+		return nil, msg.RefusedFailed
+	case draft == nil:
+		p.filling.leave(c.Content)
+		return nil, 0
+	case a.from == nil || !a.origin: // chunks go straight from one node to another
+		p.putDown(draft, c.Content, nil)
+		return nil, msg.RefusedBusy
+	}
+	part := task.Part{Size: c.Size, Chunks: draft.Missing()}
+	ticket, _ := p.ep.Admit(task.Transfer{
+		With: a.from, Part: part, Sink: draft, Timeout: client.MoveTime(part.Bytes(len(part.Chunks))),
+	}, func(m task.Moved) {
+		if errors.Is(m.Err, store.ErrMismatch) {
+			p.stats.BadInput++
+		}
+		p.putDown(draft, c.Content, nil)
+	})
+	return msg.NewMove(ticket, part.Chunks), 0
+}
+
+// draft begins to put a blob; nil if it is there.
+func (p *Past) draft(t *task.T, c *certificate.Certificate, body []byte) (store.Draft, error) {
+	b := p.cfg.Blobs
+	return task.Work(t, disk, func() (store.Draft, error) {
+		if there, err := whole(b, c.Content); there || err != nil {
+			return nil, err
+		}
+		o, err := outline(c, body)
+		if err != nil {
+			return nil, err
+		}
+		d, err := b.Create(o)
+		if err != nil || len(d.Missing()) > 0 {
+			return d, err
+		}
+		return nil, errors.Join(d.Commit(), d.Close())
+	})
+}
+
+// putDown commits a draft that lacks nothing, and closes it, also if it does.
+func (p *Past) putDown(d store.Draft, blob id.Hash, done func(error)) {
+	p.ep.Go(func(t *task.T) error {
+		_, err := task.Work(t, commitTime, func() (struct{}, error) {
+			var err error
+			if len(d.Missing()) == 0 {
+				err = d.Commit()
+			}
+			return struct{}{}, errors.Join(err, d.Close())
+		})
+		p.filling.leave(blob)
+		return err
+	}, done)
+}
+
+// copyLarge fetches the chunks of a large object from another holder, with what is there of
+// them already. It reports whether all are there.
+func (p *Past) copyLarge(t *task.T, h *peer.Handle, c *certificate.Certificate, body []byte) (bool, error) {
+	ring, v := p.cfg.Ring, p.cfg.Verifier
+	if p.cfg.Blobs == nil || p.mayTake(c.ID(), c) != 0 || p.shelf.find(c.ID()) == nil && !p.room(c.Size) {
+		return false, nil
+	}
+	if _, err := task.Work(t, disk, func() (struct{}, error) {
+		return struct{}{}, errors.Join(c.Fits(body), c.Verify(ring, v))
+	}); err != nil {
+		p.stats.BadInput++
+		return false, passStop(err)
+	}
+	if err := p.filling.take(t, c.Content); err != nil {
+		return false, passStop(err)
+	}
+	d, err := p.draft(t, c, body)
+	if err != nil || d == nil {
+		p.filling.leave(c.Content)
+		return err == nil, passStop(err)
+	}
+	part := task.Part{Size: c.Size, Chunks: d.Missing()}
+	m, err := p.asker.One(t, h, &msg.Fetch{Object: c.ID()})
+	if mv, ok := m.(*msg.Move); ok && err == nil {
+		_, err = task.Bulk(t, p.ep, task.Transfer{
+			With: h, Ticket: task.Ticket(mv.Ticket), Part: part, Sink: d, Timeout: client.MoveTime(part.Bytes(len(part.Chunks))),
+		})
+		if errors.Is(err, store.ErrMismatch) {
+			p.stats.BadInput++
+		}
+	}
+	if errors.Is(err, task.ErrStopped) {
+		return false, err
+	}
+	all := len(d.Missing()) == 0
+	if _, err := task.Await(t, commitTime+disk, func(resolve func(struct{}, error)) {
+		p.putDown(d, c.Content, func(err error) { resolve(struct{}{}, err) })
+	}); err != nil {
+		return false, passStop(err)
+	}
+	return all, nil
+}
+
+// passStop keeps of an error that the node stops.
+func passStop(err error) error {
+	if errors.Is(err, task.ErrStopped) {
+		return err
+	}
+	return nil
+}
+
+// onFetch gives out the chunks of a large object.
+func (p *Past) onFetch(t *task.T, a asker, m *msg.Fetch) (wire.Message, uint16) {
+	e := p.shelf.find(m.Object)
+	if e == nil || e.gone || !e.large() || a.from == nil || !a.origin {
+		return nil, msg.RefusedNotHolder
+	}
+	b := p.cfg.Blobs
+	there, err := task.Work(t, disk, func() (bool, error) { return whole(b, e.content) })
+	if err != nil || !there {
+		return nil, msg.RefusedFailed
+	}
+	part := task.Whole(e.size)
+	ticket, _ := p.ep.Admit(task.Transfer{
+		With: a.from, Part: part, Source: store.BlobSource{Blobs: b, Hash: e.content}, Timeout: client.MoveTime(e.size),
+	}, func(m task.Moved) {
+		if errors.Is(m.Err, store.ErrCorrupt) {
+			p.lose(e)
+		}
+	})
+	return msg.NewMove(ticket, nil), 0
+}
+
+// lose takes a damaged object off the shelf, so that it is fetched again.
+func (p *Past) lose(e *entry) {
+	if p.shelf.find(e.object) == e {
+		p.stats.Damaged++
+		p.shelf.remove(e.object)
+		p.unsettle()
+	}
+}
+
+// own gives the chunks of a large object that this node keeps: see client.Config.
+func (p *Past) own(o id.Hash) task.Source {
+	e := p.shelf.find(o)
+	if e == nil || e.gone || !e.large() {
+		return nil
+	}
+	return store.BlobSource{Blobs: p.cfg.Blobs, Hash: e.content}
+}
+
+// keepLarge takes a content over from an application of this node: see client.Config.
+func (p *Past) keepLarge(size int64, chunks []byte, from task.Source, done func(error)) {
+	p.ep.Go(func(t *task.T) error {
+		if p.cfg.Blobs == nil {
+			return client.ErrFull
+		}
+		c := &certificate.Certificate{Size: size, Content: certificate.LargeHash(size, chunks)}
+		if err := p.filling.take(t, c.Content); err != nil {
+			return err
+		}
+		d, err := p.draft(t, c, chunks)
+		if err != nil || d == nil {
+			p.filling.leave(c.Content)
+			return err
+		}
+		for _, n := range d.Missing() {
+			if _, err = task.Work(t, disk, func() (struct{}, error) {
+				b, err := from.ReadChunk(n, nil)
+				if err != nil {
+					return struct{}{}, err
+				}
+				return struct{}{}, d.WriteChunk(n, b)
+			}); err != nil {
+				break
+			}
+		}
+		_, put := task.Await(t, commitTime+disk, func(resolve func(struct{}, error)) {
+			p.putDown(d, c.Content, func(err error) { resolve(struct{}{}, err) })
+		})
+		return errors.Join(err, put)
+	}, done)
+}
+
+// sweep deletes blobs of which no record speaks, when a put of them has had the time to
+// go on: after a crash, a put that was given up, or a reclaim.
+func (p *Past) sweep(t *task.T) error {
+	b, was := p.cfg.Blobs, p.strays
+	if b == nil {
+		return nil
+	}
+	there, err := task.Work(t, disk, func() (hashes []id.Hash, err error) {
+		if hashes, err = b.Drafts(); err != nil {
+			return nil, err
+		}
+		err = b.List(id.Hash{}, func(s store.BlobStat) bool {
+			hashes = append(hashes, s.Hash)
+			return true
+		})
+		return hashes, err
+	})
+	if err != nil {
+		return err
+	}
+	p.strays = make(map[id.Hash]task.Instant)
+	var old []id.Hash
+	for _, h := range there {
+		since, known := was[h]
+		switch {
+		case p.shelf.speaksOf(h) || p.filling.held(h):
+		case !known:
+			p.strays[h] = p.ep.Now()
+		case p.ep.Now().Sub(since) < p.cfg.Surplus:
+			p.strays[h] = since
+		default:
+			old = append(old, h)
+		}
+	}
+	return p.deleteBlobs(t, old)
+}
+
+// deleteBlobs deletes blobs of which no record speaks.
+func (p *Past) deleteBlobs(t *task.T, hs []id.Hash) error {
+	b := p.cfg.Blobs
+	for _, h := range hs {
+		if p.shelf.speaksOf(h) || p.filling.held(h) {
+			continue
+		}
+		p.filling[h] = nil
+		_, err := task.Work(t, disk, func() (struct{}, error) { return struct{}{}, b.Delete(h) })
+		p.filling.leave(h)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
