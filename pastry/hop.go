@@ -95,15 +95,16 @@ func (n *Node) transmit(p *pendingHop) {
 }
 
 // hopTimeout follows TCP (RFC 6298), but more aggressively, as another way
-// exists. The other side may gather acknowledgements for AckDelay: samples have
-// that in them, and HopFloor exceeds it.
+// exists: what it waits too long is all that a lost message costs. The other side may
+// gather acknowledgements for AckDelay: samples have that in them, or not, and HopFloor
+// exceeds it.
 func (n *Node) hopTimeout(c *contact) time.Duration {
 	rto := 500 * time.Millisecond
 	switch {
 	case c.link.srtt > 0:
-		rto = c.link.srtt + 4*c.link.rttvar
+		rto = c.link.srtt + max(4*c.link.rttvar, n.cfg.AckDelay)
 	case c.prox > 0:
-		rto = 3 * 2 * time.Duration(c.prox) * time.Microsecond
+		rto = 2*2*time.Duration(c.prox)*time.Microsecond + n.cfg.AckDelay
 	}
 	return min(max(rto, n.cfg.HopFloor), n.cfg.HopCap)
 }
@@ -307,10 +308,10 @@ func (l *link) first(epoch, seq uint32) (known, fresh bool) {
 	return true, fresh
 }
 
-// sample updates the smoothed round trip (RFC 6298).
+// sample updates the smoothed round trip (RFC 6298, but the first deviation is a quarter).
 func (l *link) sample(rtt time.Duration) {
 	if l.srtt == 0 {
-		l.srtt, l.rttvar = rtt, rtt/2
+		l.srtt, l.rttvar = rtt, rtt/4
 		return
 	}
 	d := l.srtt - rtt

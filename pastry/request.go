@@ -85,7 +85,8 @@ func (n *Node) attempt(q *request) {
 	q.firsts = append(q.firsts, id.ID{})
 	wait := n.cfg.RequestRetry << min(q.attempt-1, 3)
 	if q.to != nil && q.to.prox > 0 {
-		wait = max(4*2*time.Duration(q.to.prox)*time.Microsecond, n.cfg.HopFloor) << min(q.attempt-1, 4)
+		// An answer takes work, too, unlike an acknowledgement.
+		wait = max(4*2*time.Duration(q.to.prox)*time.Microsecond, n.cfg.HopFloor*3/2) << min(q.attempt-1, 4)
 	}
 	q.retry = n.After(wait, func() { n.attempt(q) })
 	switch {
