@@ -123,6 +123,11 @@ func (n *Node) joinBy(t *task.T, way ringSide) error {
 	}
 	n.takeLeafs(reply)
 	if err := n.linkIn(t); err != nil {
+		if !errors.Is(err, task.ErrStopped) {
+			// Whoever is bound to this node may be unready by that, and has to serve the next attempt.
+			n.dropLease(leftSide)
+			n.dropLease(rightSide)
+		}
 		return err
 	}
 	n.rowsFound = append(n.rowsFound[:0], way.seed.h)

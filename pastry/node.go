@@ -281,8 +281,10 @@ func (n *Node) wake() {
 		return true
 	})
 	n.knocked()
-	for s := range n.sides {
-		n.askLease(side(s))
+	if n.active { // else the join task asks
+		for s := range n.sides {
+			n.askLease(side(s))
+		}
 	}
 	for _, ep := range n.apps {
 		if w, ok := ep.app.(interface{ Wake() }); ok {

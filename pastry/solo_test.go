@@ -37,10 +37,10 @@ type sent struct {
 	msg wire.Message
 }
 
-// soloAt starts a node with this id on an 8-bit ring, alone.
-func soloAt(t testing.TB, x uint8) *solo {
+// soloAt starts a node with this id on an 8-bit ring, which founds one if it has no seeds.
+func soloAt(t testing.TB, x uint8, seeds ...*peer.Handle) *solo {
 	c := config()
-	c.LeafSet = 4
+	c.LeafSet, c.Seeds = 4, seeds
 	s := &solo{t: t, app: new(app), timers: make(map[uint32]task.Instant)}
 	c.Apps = mounts(s.app, appNumber)
 	c.Observe.Dropped = func(_ *pastry.Node, _ id.ID, why error) { s.gave = append(s.gave, why) }

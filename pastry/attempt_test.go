@@ -1,0 +1,55 @@
+package pastry_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/phyllo-net/phyllo/pastry"
+	"github.com/phyllo-net/phyllo/peer"
+)
+
+// A newcomer that gets a lease from one neighbour and never from the other gives up at
+// last, and gives the lease back: the one who granted it may not be ready while it runs, and
+// then serves no join, not this one's next attempt either.
+func TestFailedJoinGivesLeasesBack(t *testing.T) {
+	right, left := stranger(0x20), stranger(0xe0)
+	s := soloAt(t, 0x10, right)
+	var granted, released uint32
+	for s.now < 3*time.Minute && released == 0 {
+		all := s.sent
+		s.sent = nil
+		for _, e := range all {
+			from := right
+			if e.to.ID == left.ID {
+				from = left
+			}
+			switch m := e.msg.(type) {
+			case *pastry.StateRequest:
+				s.hear(from, &pastry.StateReply{Seq: m.Seq, What: m.What, Active: true})
+			case *pastry.Hop:
+				s.hear(from, &pastry.Ack{Seqs: []uint32{m.Seq}})
+				s.hear(from, &pastry.JoinReply{Num: m.Route.Num, Leaf: []*peer.Handle{right, left}})
+			case *pastry.LeafProbe:
+				s.hear(from, &pastry.LeafProbe{Reply: true, Num: m.Num, Active: true})
+			case *pastry.Lease:
+				switch {
+				case m.Release != 0 && from == left:
+					released = m.Release
+				case m.Ask == 0:
+				case from == left:
+					granted = m.Ask
+					s.hear(left, &pastry.Lease{Right: true, Active: true, Ready: true, Grant: m.Ask, Length: m.For})
+				default:
+					s.hear(right, &pastry.Lease{Active: true, Ready: true, Deny: m.Ask})
+				}
+			}
+		}
+		s.run(50 * time.Millisecond)
+	}
+	if granted == 0 || released != granted {
+		t.Errorf("lease %d was granted, and %d given back after %v", granted, released, s.now)
+	}
+	if s.Ready(clockAt(s.now)) {
+		t.Error("the newcomer claims keys")
+	}
+}
