@@ -75,17 +75,22 @@ func (c *Client) send(ctx context.Context, method, path, accept string, body []b
 		return resp.Body, nil
 	}
 	defer resp.Body.Close()
+	return nil, c.refusal(ctx, resp, path)
+}
+
+// refusal is the error that an answer tells of.
+func (c *Client) refusal(ctx context.Context, resp *http.Response, path string) error {
 	text, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 	if err != nil {
-		return nil, c.wrap(ctx, err)
+		return c.wrap(ctx, err)
 	}
 	var failed struct {
 		Error *Error `json:"error"`
 	}
 	if err := json.Unmarshal(text, &failed); err != nil || failed.Error == nil {
-		return nil, fmt.Errorf("the node at %s answered %s to %s: is it another version? see `phyllo version` and `phyllo status`", c.home, resp.Status, path)
+		return fmt.Errorf("the node at %s answered %s to %s: is it another version? see `phyllo version` and `phyllo status`", c.home, resp.Status, path)
 	}
-	return nil, failed.Error
+	return failed.Error
 }
 
 // wrap makes a transport error one of ours: a node that ends in the middle of an

@@ -20,6 +20,7 @@ type Node interface {
 	Contacts
 	Messages
 	DHT
+	Files
 }
 
 // Overview is how a node is, and what it sees of the ring.

@@ -77,7 +77,8 @@ type (
 	}
 )
 
-// Operations lists all operations but the stream of events.
+// Operations lists all operations but the stream of events, and those that carry the content of
+// a file.
 func Operations() []Operation {
 	return []Operation{
 		read("status", Node.Status), read("doctor", Node.Doctor), read("picture", Node.Picture), read("metrics", Node.Metrics),
@@ -127,6 +128,13 @@ func Operations() []Operation {
 
 		op("dht/put", Node.DHTPut), op("dht/get", Node.DHTGet),
 		op("dht/rm", func(n Node, ctx context.Context, q DHTRemove) (none, error) { return none{}, n.DHTRemove(ctx, q) }),
+
+		op("file/list", Node.FileList), op("file/history", Node.FileHistory), op("file/share", Node.FileShare),
+		op("file/rm", func(n Node, ctx context.Context, q FileName) (none, error) { return none{}, n.FileRemove(ctx, q) }),
+		op("space/list", func(n Node, ctx context.Context, q forUser) ([]Space, error) { return n.SpaceList(ctx, q.User) }),
+		op("space/create", Node.SpaceCreate), op("space/grant", Node.SpaceGrant), op("space/add", Node.SpaceAdd),
+		op("space/revoke", func(n Node, ctx context.Context, q SpaceGrant) (none, error) { return none{}, n.SpaceRevoke(ctx, q) }),
+		op("storage", func(n Node, ctx context.Context, q forUser) (*Storage, error) { return n.Storage(ctx, q.User) }),
 
 		op("demo/kill", func(n Node, ctx context.Context, q forNode) (none, error) {
 			d, err := demo(n)

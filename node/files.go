@@ -251,7 +251,10 @@ func (s *userSpace) Put(ctx context.Context, name string, content []files.Draft,
 func joined(t *task.T, sp *space.Space, drafts []*draft, f *space.File) (*space.Upload, error) {
 	var whole []piece.Content
 	for _, d := range drafts {
-		f.Seen = min(f.Seen, d.seen)
+		f.Seen, f.Expires = min(f.Seen, d.seen), d.how.Expires
+		if d.how.Copies > 0 {
+			f.Copies = d.how.Copies
+		}
 		if d.content.Ref.Size > 0 {
 			whole = append(whole, d.content)
 		}

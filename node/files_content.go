@@ -24,6 +24,7 @@ type draft struct {
 	ctx     context.Context
 	o       *overlay
 	up      *space.Upload
+	how     space.Storing
 	seen    uint64
 	buf     []byte
 	size    int64
@@ -48,7 +49,7 @@ func (s *userSpace) begin(ctx context.Context, how space.Storing) (*draft, error
 			return nil, space.ErrReadOnly
 		}
 		u := sp.Begin(how)
-		return &draft{ctx: ctx, o: o, up: u, seen: u.Seen()}, nil
+		return &draft{ctx: ctx, o: o, up: u, how: how, seen: u.Seen()}, nil
 	})
 }
 
@@ -149,20 +150,29 @@ func (o *overlay) reader(ctx context.Context, c piece.Content, offset, length in
 
 // Read implements io.Reader.
 func (r *reader) Read(p []byte) (int, error) {
-	if len(r.buf) == 0 {
-		if r.at >= r.end {
-			return 0, io.EOF
-		}
-		c, at, n := r.content, r.at, int(min(window, r.end-r.at))
-		b, err := on(r.ctx, r.o, func(t *task.T) ([]byte, error) { return r.o.spaces.ReadAt(t, c, at, n) })
-		if err != nil {
-			return 0, forDoors(err)
-		}
-		r.buf, r.at = b, r.at+int64(len(b))
+	if err := r.fill(); err != nil {
+		return 0, err
 	}
 	n := copy(p, r.buf)
 	r.buf = r.buf[n:]
 	return n, nil
+}
+
+// fill asks for more, if there is nothing in hand; io.EOF: there is none.
+func (r *reader) fill() error {
+	if len(r.buf) > 0 {
+		return nil
+	}
+	if r.at >= r.end {
+		return io.EOF
+	}
+	c, at, n := r.content, r.at, int(min(window, r.end-r.at))
+	b, err := on(r.ctx, r.o, func(t *task.T) ([]byte, error) { return r.o.spaces.ReadAt(t, c, at, n) })
+	if err != nil {
+		return forDoors(err)
+	}
+	r.buf, r.at = b, r.at+int64(len(b))
+	return nil
 }
 
 // Close implements io.Closer.

@@ -14,12 +14,15 @@ import (
 // List implements files.Space.
 func (s *userSpace) List(ctx context.Context, q files.Query) (files.Page, error) {
 	q.AfterVersion = ""
-	return s.page(ctx, q, func(sn space.Snapshot, e *tree.Entry) []*tree.Version {
-		if sn.Alive(e.Current()) {
-			return e.Versions[:1]
-		}
-		return nil
-	})
+	return s.page(ctx, q, aliveOnly)
+}
+
+// aliveOnly is the current version of a name, if something stands there.
+func aliveOnly(sn space.Snapshot, e *tree.Entry) []*tree.Version {
+	if sn.Alive(e.Current()) {
+		return e.Versions[:1]
+	}
+	return nil
 }
 
 // Versions implements files.Space.
@@ -57,15 +60,8 @@ type row struct {
 func (s *userSpace) page(ctx context.Context, q files.Query, of func(space.Snapshot, *tree.Entry) []*tree.Version) (files.Page, error) {
 	return looking(ctx, s, func(t *task.T, o *overlay, sn space.Snapshot) (files.Page, error) {
 		l := &lister{q: q, sn: sn, of: of}
-		start := max(q.Prefix, q.After)
-		if folder, ok := q.Folded(q.After); ok && folder == q.After {
-			start = tree.After(folder)
-		}
-		if err := sn.Scan(start, l.visit); err != nil {
+		if err := l.scan(); err != nil {
 			return files.Page{}, err
-		}
-		if !l.out.More {
-			l.out.Next, l.out.NextVersion = "", ""
 		}
 		for _, r := range l.rows {
 			e, err := o.entry(t, r.name, r.v)
@@ -77,6 +73,21 @@ func (s *userSpace) page(ctx context.Context, q files.Query, of func(space.Snaps
 		}
 		return l.out, nil
 	})
+}
+
+// scan fills the page.
+func (l *lister) scan() error {
+	start := max(l.q.Prefix, l.q.After)
+	if folder, ok := l.q.Folded(l.q.After); ok && folder == l.q.After {
+		start = tree.After(folder)
+	}
+	if err := l.sn.Scan(start, l.visit); err != nil {
+		return err
+	}
+	if !l.out.More {
+		l.out.Next, l.out.NextVersion = "", ""
+	}
+	return nil
 }
 
 // visit is for a scan: it skips what is below a folder that is listed as one.

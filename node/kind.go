@@ -12,6 +12,8 @@ import (
 	"github.com/phyllo-net/phyllo/app/im/letter"
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/past/dht"
+	"github.com/phyllo-net/phyllo/app/space"
+	"github.com/phyllo-net/phyllo/gateway/files"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/keys"
 	"github.com/phyllo-net/phyllo/member"
@@ -39,6 +41,9 @@ var kinds = []struct {
 	{dht.ErrNotFound, api.NotFound, "`phyllo dht put KEY VALUE` makes one"}, {dht.ErrConflict, api.Conflict, "see `phyllo dht get KEY`"},
 	{dht.ErrKey, api.Usage, "see `phyllo dht put --help`"}, {dht.ErrTooLarge, api.Usage, "see `phyllo dht put --help`"},
 	{past.ErrNotReachable, api.Unreachable, ""}, {past.ErrUncertain, api.Unreachable, "see `phyllo dht get KEY`"},
+	{files.ErrNoSpace, api.NotFound, ""}, {files.ErrExists, api.Failed, ""}, {files.ErrNotEmpty, api.Failed, ""}, {files.ErrNotFound, api.NotFound, ""}, {files.ErrChanged, api.Conflict, ""},
+	{files.ErrClash, api.Failed, ""}, {files.ErrName, api.Usage, ""}, {files.ErrMeta, api.Usage, ""}, {files.ErrFull, api.Failed, ""}, {files.ErrDenied, api.Denied, ""}, {files.ErrUnavailable, api.Unreachable, ""},
+	{space.ErrHandle, api.Usage, "copy the whole line that `phyllo share` or `phyllo space grant` has printed"},
 	{letter.ErrEmptyText, api.Usage, ""}, {letter.ErrTooLong, api.Usage, ""}, {letter.ErrNotText, api.Usage, ""},
 	{directory.ErrName, api.Usage, "choose one as bob or ann-2"}, {directory.ErrRecord, api.Usage, "see `phyllo user edit --help`"},
 	{member.ErrInvitation, api.Usage, "`phyllo invite` prints one"}, {member.ErrInvitationSpelt, api.Usage, ""}, {member.ErrInvitationNewer, api.Usage, ""},

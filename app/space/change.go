@@ -269,6 +269,24 @@ func (sp *Space) Remove(t *task.T, name string, number uint64, c Cond) (*tree.Ve
 	})
 }
 
+// Erase takes a name away with all its versions, for good, in a space with history too. Errors
+// as of Put, and ErrNotFound.
+func (sp *Space) Erase(t *task.T, name string) error {
+	_, err := sp.change(t, []string{name}, func(v *view) (*tree.Version, error) {
+		e, err := v.get(name)
+		if err == nil && e == nil {
+			err = ErrNotFound
+		}
+		if err != nil {
+			return nil, err
+		}
+		v.drop(e.Versions...)
+		v.set(name, nil)
+		return nil, nil
+	})
+	return err
+}
+
 // RemoveAll takes a folder away with all that is below it, with one change; with versions
 // their older versions, too, for good. Errors as of Put, and ErrNotFound.
 func (sp *Space) RemoveAll(t *task.T, folder string, versions bool) error {

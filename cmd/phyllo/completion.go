@@ -129,7 +129,7 @@ func completeFiles(after completer, at int) completer {
 // completeFlags says what is offered as the value of flags, in all commands.
 func completeFlags(w *world, root *cobra.Command) {
 	values := map[string]completer{
-		"from": w.complete(users), "user": w.complete(users), "home": folders, "ui": cobra.FixedCompletions([]string{"off"}, cobra.ShellCompDirectiveNoFileComp),
+		"from": w.complete(users), "user": w.complete(users), "space": w.complete(spaces), "output": anyFiles, "home": folders, "ui": cobra.FixedCompletions([]string{"off"}, cobra.ShellCompDirectiveNoFileComp),
 		"passphrase-file": func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return nil, cobra.ShellCompDirectiveDefault
 		},

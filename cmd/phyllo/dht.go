@@ -108,11 +108,13 @@ func unsure(ctx context.Context, err error) error {
 }
 
 // copiesText says how many copies there are.
-func copiesText(k *api.DHTKept) string {
-	if k.Copies < k.Wanted {
-		return fmt.Sprintf("%d of %d copies, more when more machines join", k.Copies, k.Wanted)
+func copiesText(k *api.DHTKept) string { return copiesOf(k.Copies, k.Wanted) }
+
+func copiesOf(have, wanted int) string {
+	if have < wanted {
+		return fmt.Sprintf("%d of %d copies, more when more machines join", have, wanted)
 	}
-	return fmt.Sprintf("%d of %d copies", k.Copies, k.Wanted)
+	return fmt.Sprintf("%d of %d copies", have, wanted)
 }
 
 // value is what is to be put: the argument, or what standard input has.

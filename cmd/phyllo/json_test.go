@@ -262,6 +262,21 @@ func TestJSON(t *testing.T) {
 	play("phyllo dht put", "colour blue", 1)
 	play("phyllo dht get", "colour", 1)
 	play("phyllo dht rm", "colour --if-version 1", 1)
+	s.prepare([]string{"file", "notes", "buy tea\n"})
+	play("phyllo put", "$DIR/notes --expires 30d", 1)
+	play("phyllo put", "$DIR/notes --as folder/notes", 1)
+	play("phyllo ls", "", 2)
+	play("phyllo history", "notes", 1)
+	play("phyllo get", "notes -o $DIR/got", 1)
+	play("phyllo share", "notes", 1)
+	play("phyllo df", "", 1)
+	play("phyllo rm", "notes", 1)
+	play("phyllo space create", "holidays", 1)
+	play("phyllo space grant", "holidays bob", 1)
+	play("phyllo space list", "", 2)
+	play("phyllo space revoke", "holidays bob", 1)
+	play("phyllo space add", "phyllo://space/garden", 1)
+	played["phyllo cat"] = true // prints the file
 	play("phyllo down", "", 1)
 
 	// These are played as programs: they start nodes or want a real page.
@@ -318,7 +333,9 @@ func TestJSONTypes(t *testing.T) {
 		"phyllo up": api.Ready{}, "phyllo status": api.Status{}, "phyllo doctor": api.Finding{}, "phyllo ui": api.Ticket{},
 		"phyllo config show": config.Setting{}, "phyllo invite": api.Invitation{}, "phyllo join": api.Joined{}, "phyllo member list": api.Member{},
 		"phyllo ping": api.Pong{}, "phyllo trace": api.Trace{}, "phyllo user add": api.User{}, "phyllo user verify": api.KeyPair{},
-		"phyllo contact list": api.Contact{}, "phyllo send": api.Sent{}, "phyllo inbox": received{}, "phyllo dht put": api.DHTKept{}, "phyllo dht get": api.DHTEntry{}, "phyllo version": version{},
+		"phyllo contact list": api.Contact{}, "phyllo send": api.Sent{}, "phyllo inbox": received{}, "phyllo dht put": api.DHTKept{}, "phyllo dht get": api.DHTEntry{},
+		"phyllo put": api.File{}, "phyllo get": got{}, "phyllo share": api.FileLink{}, "phyllo df": api.Storage{}, "phyllo space create": api.Space{},
+		"phyllo space grant": api.SpaceLink{}, "SpaceUse": api.SpaceUse{}, "SpaceMember": api.SpaceMember{}, "phyllo version": version{},
 		"Peer": api.Peer{}, "Reach": api.Reach{}, "Traffic": api.Traffic{}, "Hop": api.Hop{}, "Fingerprint": api.Fingerprint{},
 		"Profile": api.Profile{}, "Summary": summary.count,
 	} {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/term"
@@ -18,12 +19,17 @@ const patience = 300 * time.Millisecond
 type spinner struct {
 	out   io.Writer
 	signs []string
-	text  string
+	text  func() string
 }
 
 // waiting shows what is waited for, if it takes a while and somebody looks. Call the
 // function that it returns before anything else is written.
 func (w *world) waiting(text string) (done func()) {
+	return w.waitingFor(func() string { return text })
+}
+
+// waitingFor is waiting with a text that changes. text is called from another goroutine.
+func (w *world) waitingFor(text func() string) (done func()) {
 	f, ok := w.stderr.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) || w.getenv("TERM") == "dumb" {
 		return func() {}
@@ -46,7 +52,7 @@ func (s *spinner) start() (stop func()) {
 		for i := 0; ; i++ {
 			select {
 			case <-wait.C:
-				fmt.Fprintf(s.out, "\r%s %s", s.signs[i%len(s.signs)], s.text)
+				fmt.Fprintf(s.out, "\r%s %s\x1b[K", s.signs[i%len(s.signs)], s.text())
 				wait.Reset(100 * time.Millisecond)
 			case <-end:
 				if i > 0 {
@@ -60,4 +66,32 @@ func (s *spinner) start() (stop func()) {
 		close(end)
 		<-ended
 	}
+}
+
+// moved counts the bytes of a file that have gone by, for a line of progress.
+type moved struct {
+	io.Reader
+	n     atomic.Int64
+	size  int64 // 0: nobody knows
+	begin time.Time
+}
+
+// Read implements io.Reader.
+func (m *moved) Read(p []byte) (int, error) {
+	n, err := m.Reader.Read(p)
+	m.n.Add(int64(n))
+	return n, err
+}
+
+// text says how much went by, and how fast.
+func (m *moved) text() string {
+	n := m.n.Load()
+	text := bytesText(uint64(n))
+	if m.size > 0 {
+		text = fmt.Sprintf("%d %% of %s", 100*n/m.size, bytesText(uint64(m.size)))
+	}
+	if d := time.Since(m.begin); d > time.Second {
+		text += ", " + bytesText(uint64(float64(n)/d.Seconds())) + "/s"
+	}
+	return text
 }

@@ -62,7 +62,7 @@ func TestTablesAlign(t *testing.T) {
 func TestProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		s := &spinner{out: &out, text: "thinking", signs: []string{"|", "/"}}
+		s := &spinner{out: &out, text: func() string { return "thinking" }, signs: []string{"|", "/"}}
 		stop := s.start()
 		time.Sleep(patience - time.Millisecond)
 		stop()

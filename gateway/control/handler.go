@@ -87,6 +87,10 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		s.stop(w, r)
 	case "/v1/ui/ticket":
 		s.ticket(w, r)
+	case api.StreamPut:
+		s.filePut(w, r)
+	case api.StreamGet:
+		s.fileGet(w, r)
 	default:
 		s.operate(w, r, true)
 	}

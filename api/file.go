@@ -1,0 +1,223 @@
+package api
+
+import (
+	"context"
+	"io"
+	"time"
+)
+
+// FileCopies is how many nodes keep a file unless a request wants another number,
+// MaxFileCopies how many at most.
+const (
+	FileCopies    = 5
+	MaxFileCopies = 16
+)
+
+// HomeSpace is the space that is meant where none is named. It is made with its first file.
+const HomeSpace = "home"
+
+// Files are trees of files, called spaces, which the nodes of the ring keep, sealed, for the
+// users who live on this one. What was acknowledged is on the disks of several nodes.
+type Files interface {
+	// FilePut stores what content has to its end under a name. The older version, if there is one,
+	// stays among the versions. NotFound if there is no such space.
+	FilePut(ctx context.Context, q FilePut, content io.Reader) (*File, error)
+	// FileGet opens a file, which the caller closes; a read that fails has not read it to its end.
+	FileGet(ctx context.Context, q FileName) (*File, io.ReadCloser, error)
+	// FileList lists files below a prefix, by name.
+	FileList(ctx context.Context, q FileQuery) (*FilePage, error)
+	// FileHistory lists all versions of a name, the newest first. NotFound.
+	FileHistory(ctx context.Context, q FileName) ([]File, error)
+	// FileRemove takes a name away with all its versions, or one version of it, for good, and
+	// gives its space back. NotFound.
+	FileRemove(ctx context.Context, q FileName) error
+	// FileShare makes a link by which everybody in the ring who has it can read this version of a
+	// file, as long as it is kept.
+	FileShare(ctx context.Context, q FileName) (*FileLink, error)
+
+	// SpaceList lists a user's spaces, by name.
+	SpaceList(ctx context.Context, user string) ([]Space, error)
+	// SpaceCreate makes a space.
+	SpaceCreate(ctx context.Context, q SpaceCreate) (*Space, error)
+	// SpaceGrant lets a person use a space of the user's, and returns what that person
+	// needs for SpaceAdd.
+	SpaceGrant(ctx context.Context, q SpaceGrant) (*SpaceLink, error)
+	// SpaceRevoke takes that back. NotFound if he is not among those who may use it.
+	SpaceRevoke(ctx context.Context, q SpaceGrant) error
+	// SpaceAdd puts a space on the user's list, by the link that SpaceGrant has made.
+	SpaceAdd(ctx context.Context, q SpaceAdd) (*Space, error)
+	// Storage is what a user stores, and what this node keeps for its ring.
+	Storage(ctx context.Context, user string) (*Storage, error)
+}
+
+// FileName means a file.
+type FileName struct {
+	User    string `json:"user,omitempty"`  // empty: the only user
+	Space   string `json:"space,omitempty"` // empty: HomeSpace
+	Name    string `json:"name"`            // or a link that FileShare has made
+	Version string `json:"version,omitempty"`
+}
+
+// FilePut says where a file is to be stored.
+type FilePut struct {
+	User    string    `json:"user,omitempty"`
+	Space   string    `json:"space,omitempty"`
+	Name    string    `json:"name"`
+	Copies  int       `json:"copies,omitempty"` // 1 to MaxFileCopies; 0: FileCopies
+	Expires time.Time `json:"expires,omitzero"` // zero: never
+}
+
+// FileQuery says what to list.
+type FileQuery struct {
+	User   string `json:"user,omitempty"`
+	Space  string `json:"space,omitempty"`
+	Prefix string `json:"prefix,omitempty"`
+	Fold   bool   `json:"fold,omitempty"`  // folders are listed in place of what is in them
+	After  string `json:"after,omitempty"` // the list goes on behind this name or folder
+}
+
+// File is a version of a file.
+type File struct {
+	Space    string    `json:"space,omitempty"` // empty: it was read by a link
+	Name     string    `json:"name"`
+	Version  string    `json:"version,omitempty"`
+	Size     int64     `json:"size"` // bytes
+	Modified time.Time `json:"modified,omitzero"`
+	Expires  time.Time `json:"expires,omitzero"`
+	By       string    `json:"by,omitempty"` // who stored it: his name, or his key's fingerprint
+	// Copies is how many nodes keep each part of it, of Wanted; 0: nobody has counted. In a
+	// ring with fewer nodes the next members take the rest.
+	Copies  int  `json:"copies,omitempty"`
+	Wanted  int  `json:"wanted,omitempty"`
+	Removed bool `json:"removed,omitempty"` // from here on the name was not there
+}
+
+// FilePage is a part of a list.
+type FilePage struct {
+	Files   []File   `json:"files"`
+	Folders []string `json:"folders"`        // each with its "/"
+	Next    string   `json:"next,omitempty"` // the list goes on behind it; empty: it ends here
+}
+
+// FileLink is a link to a version of a file.
+type FileLink struct {
+	Space string `json:"space"`
+	Name  string `json:"name"`
+	Link  string `json:"link"`
+}
+
+// Space is a tree of files.
+type Space struct {
+	Name   string    `json:"name"`
+	Made   time.Time `json:"made,omitzero"`
+	Owner  string    `json:"owner,omitempty"` // his name, or his key's fingerprint
+	Writes bool      `json:"writes"`          // the user may change it
+	// Members may use it, the owner first.
+	Members []SpaceMember `json:"members"`
+	// Trouble says why it cannot be opened now; empty: it can.
+	Trouble string `json:"trouble,omitempty"`
+}
+
+// SpaceMember is somebody who may use a space.
+type SpaceMember struct {
+	Name   string `json:"name"`
+	Key    string `json:"key"` // fingerprint, 24 hex digits
+	Writes bool   `json:"writes"`
+}
+
+// SpaceCreate makes a space.
+type SpaceCreate struct {
+	User string `json:"user,omitempty"`
+	Name string `json:"name"`
+	// Convergent: equal parts are stored once. Who may use the space can then find out whether
+	// a text that he guesses is stored in it.
+	Convergent bool `json:"convergent,omitempty"`
+}
+
+// SpaceGrant names somebody who is to use a space, or not any more.
+type SpaceGrant struct {
+	User     string `json:"user,omitempty"`
+	Space    string `json:"space"`
+	Name     string `json:"name"` // of the person
+	ReadOnly bool   `json:"read_only,omitempty"`
+}
+
+// SpaceLink is what somebody needs to use a space that was granted to him. It opens nothing to
+// anybody else but the list of those who may use it.
+type SpaceLink struct {
+	Space string `json:"space"`
+	Name  string `json:"name"` // to whom it is granted
+	Link  string `json:"link"`
+}
+
+// SpaceAdd puts a space on a user's list.
+type SpaceAdd struct {
+	User string `json:"user,omitempty"`
+	Link string `json:"link"`
+	Name string `json:"name,omitempty"` // what he calls it; empty: as its owner does
+}
+
+// Storage is what is stored.
+type Storage struct {
+	Spaces  []SpaceUse `json:"spaces"`
+	Offered int64      `json:"offered"` // bytes that this node keeps for its ring at most
+	Kept    int64      `json:"kept"`    // bytes that it keeps now, its own users' among them
+	Objects int        `json:"objects"` // in so many objects
+}
+
+// SpaceUse is what is in a space.
+type SpaceUse struct {
+	Name  string `json:"name"`
+	Files uint64 `json:"files"` // names
+	Bytes int64  `json:"bytes"` // one copy of all versions
+}
+
+// FileList implements Node.
+func (c *Client) FileList(ctx context.Context, q FileQuery) (*FilePage, error) {
+	return call[*FilePage](ctx, c, "file/list", q)
+}
+
+// FileHistory implements Node.
+func (c *Client) FileHistory(ctx context.Context, q FileName) ([]File, error) {
+	return call[[]File](ctx, c, "file/history", q)
+}
+
+// FileRemove implements Node.
+func (c *Client) FileRemove(ctx context.Context, q FileName) error {
+	return tell(ctx, c, "file/rm", q)
+}
+
+// FileShare implements Node.
+func (c *Client) FileShare(ctx context.Context, q FileName) (*FileLink, error) {
+	return call[*FileLink](ctx, c, "file/share", q)
+}
+
+// SpaceList implements Node.
+func (c *Client) SpaceList(ctx context.Context, user string) ([]Space, error) {
+	return call[[]Space](ctx, c, "space/list", forUser{user})
+}
+
+// SpaceCreate implements Node.
+func (c *Client) SpaceCreate(ctx context.Context, q SpaceCreate) (*Space, error) {
+	return call[*Space](ctx, c, "space/create", q)
+}
+
+// SpaceGrant implements Node.
+func (c *Client) SpaceGrant(ctx context.Context, q SpaceGrant) (*SpaceLink, error) {
+	return call[*SpaceLink](ctx, c, "space/grant", q)
+}
+
+// SpaceRevoke implements Node.
+func (c *Client) SpaceRevoke(ctx context.Context, q SpaceGrant) error {
+	return tell(ctx, c, "space/revoke", q)
+}
+
+// SpaceAdd implements Node.
+func (c *Client) SpaceAdd(ctx context.Context, q SpaceAdd) (*Space, error) {
+	return call[*Space](ctx, c, "space/add", q)
+}
+
+// Storage implements Node.
+func (c *Client) Storage(ctx context.Context, user string) (*Storage, error) {
+	return call[*Storage](ctx, c, "storage", forUser{user})
+}

@@ -1,0 +1,297 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/phyllo-net/phyllo/api"
+)
+
+// fileFlags say whose file is meant, and where it is.
+type fileFlags struct{ user, space, version string }
+
+func (f *fileFlags) add(cmd *cobra.Command, version bool) {
+	cmd.Flags().StringVar(&f.user, "user", "", "whose `NAME` it is, where several users live on the node")
+	cmd.Flags().StringVar(&f.space, "space", "", "the space `NAME` (default \"home\")")
+	if version {
+		cmd.Flags().StringVar(&f.version, "version", "", "the version `V`, as phyllo history shows it")
+	}
+}
+
+func (f *fileFlags) name(name string) api.FileName {
+	return api.FileName{User: f.user, Space: f.space, Name: name, Version: f.version}
+}
+
+// putFlags say how files are stored.
+type putFlags struct {
+	fileFlags
+	as      string
+	copies  number
+	expires length
+}
+
+func newPut(w *world) *cobra.Command {
+	p := &putFlags{copies: number{value: api.FileCopies, low: 1, high: api.MaxFileCopies}, expires: length{low: time.Minute, high: 3650 * 24 * time.Hour}}
+	cmd := &cobra.Command{
+		Use:   "put FILE...",
+		Short: "Store files in the ring",
+		Long: `Store files, and folders with all that is in them, so that they survive the death of
+this computer. They are sealed here: those who keep them can read neither contents nor
+names. An older version of the same name stays (see ` + "`phyllo history`" + `). In a ring with
+fewer computers than copies the rest are made when more join, without being asked.
+With - standard input is stored; --as says under which name.`,
+		Example: `  phyllo put thesis.pdf
+  phyllo put photos --space holidays --copies 3
+  phyllo put notes.txt --as old/notes.txt --expires 30d
+  tar c src | phyllo put - --as src.tar`,
+		Args: args(1, 1000),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			if p.as != "" && len(a) > 1 {
+				return usage("--as names one file: store them one by one, or leave it away")
+			}
+			for _, from := range a {
+				if err := w.putAll(cmd.Context(), p, from); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	p.add(cmd, false)
+	cmd.Flags().StringVar(&p.as, "as", "", "store it under this `NAME`, as in letters/bob.txt")
+	cmd.Flags().VarP(&p.copies, "copies", "k", "how many nodes keep a copy, 1 to 16")
+	cmd.Flags().Var(&p.expires, "expires", "give it up after this time, as in 30d (default: never)")
+	cmd.ValidArgsFunction = anyFiles
+	return cmd
+}
+
+// putAll stores a file, or a folder with all that is in it.
+func (w *world) putAll(ctx context.Context, p *putFlags, from string) error {
+	if from == "-" {
+		if p.as == "" {
+			return usage("what comes from standard input needs a name: give it with --as, as in --as src.tar")
+		}
+		return w.putOne(ctx, p, w.stdin, p.as, 0)
+	}
+	root := path.Base(filepath.ToSlash(filepath.Clean(from)))
+	if p.as != "" {
+		root = strings.TrimSuffix(p.as, "/")
+	}
+	return filepath.WalkDir(from, func(at string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return fmt.Errorf("reading %s: %w: is it spelt right, and may you read it?", clean(at), errors.Unwrap(err))
+		}
+		info, err := os.Stat(at)
+		if err != nil || info.IsDir() && d.IsDir() {
+			return err
+		}
+		if !info.Mode().IsRegular() {
+			w.say("%s %s is no file, and left out", w.mark(api.Warn), clean(at))
+			return nil
+		}
+		rel, err := filepath.Rel(from, at)
+		if err != nil {
+			return err
+		}
+		f, err := os.Open(at)
+		if err != nil {
+			return fmt.Errorf("reading %s: %w: may you read it? (`ls -l`)", clean(at), errors.Unwrap(err))
+		}
+		defer f.Close()
+		return w.putOne(ctx, p, f, path.Join(root, filepath.ToSlash(rel)), info.Size())
+	})
+}
+
+// putOne stores what r has to its end.
+func (w *world) putOne(ctx context.Context, p *putFlags, r io.Reader, name string, size int64) error {
+	q := api.FilePut{User: p.user, Space: p.space, Name: name, Copies: p.copies.value}
+	if p.expires.value > 0 {
+		q.Expires = w.now().Add(p.expires.value).UTC().Truncate(time.Millisecond)
+	}
+	m := &moved{Reader: r, size: size, begin: time.Now()}
+	c, err := w.client()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	done := w.waitingFor(func() string { return "storing " + clean(name) + " … " + m.text() })
+	f, err := c.FilePut(ctx, q, m)
+	done()
+	if err != nil {
+		return err
+	}
+	if w.json {
+		return w.line(f)
+	}
+	w.printf("%s %s: %s, %s\n", w.mark("good"), clean(f.Name), bytesText(uint64(f.Size)), copiesOf(f.Copies, f.Wanted))
+	return w.out.flush()
+}
+
+func newGet(w *world) *cobra.Command {
+	var f fileFlags
+	var to string
+	var force bool
+	cmd := &cobra.Command{
+		Use:   "get NAME|LINK",
+		Short: "Read a file of the ring into a file here",
+		Long: `Read a file that was stored with ` + "`phyllo put`" + `, or one that somebody has shared, into a
+file of this folder. What is there already is only replaced with --force.`,
+		Example: `  phyllo get thesis.pdf
+  phyllo get thesis.pdf --version 4 -o old-thesis.pdf
+  phyllo get phyllo://file/…`,
+		Args: args(1, 1),
+		RunE: func(cmd *cobra.Command, a []string) error { return w.get(cmd.Context(), f.name(a[0]), to, force) },
+	}
+	f.add(cmd, true)
+	cmd.Flags().StringVarP(&to, "output", "o", "", "write to this `FILE`")
+	cmd.Flags().BoolVar(&force, "force", false, "replace a file that is there already")
+	cmd.ValidArgsFunction = w.complete(fileNames)
+	return cmd
+}
+
+// got is a line of "phyllo get --json".
+type got struct {
+	Name string `json:"name"`
+	Size int64  `json:"size"`
+	Path string `json:"path"`
+}
+
+// get reads a file into one beside the one that is wanted, which it becomes when all is there.
+func (w *world) get(ctx context.Context, q api.FileName, to string, force bool) error {
+	c, err := w.client()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	f, content, err := c.FileGet(ctx, q)
+	if err != nil {
+		return err
+	}
+	defer content.Close()
+	if to == "" {
+		to = path.Base(f.Name)
+	}
+	if _, err := os.Lstat(to); err == nil && !force {
+		return fmt.Errorf("%s is there already: give another name with --output, or --force to replace it", clean(to))
+	}
+	part, err := os.CreateTemp(filepath.Dir(to), ".phyllo-*")
+	if err != nil {
+		return fmt.Errorf("writing %s: %w: may you write to that folder?", clean(to), errors.Unwrap(err))
+	}
+	defer os.Remove(part.Name()) // it is gone if all went well
+	m := &moved{Reader: content, size: f.Size, begin: time.Now()}
+	done := w.waitingFor(func() string { return "reading " + clean(f.Name) + " … " + m.text() })
+	_, err = io.Copy(part, m)
+	done()
+	if err = errors.Join(err, part.Close()); err == nil {
+		err = errors.Join(os.Chmod(part.Name(), 0o644), os.Rename(part.Name(), to))
+	}
+	if err != nil {
+		return err
+	}
+	if w.json {
+		return w.line(got{f.Name, f.Size, to})
+	}
+	w.printf("%s %s: %s\n", w.mark("good"), clean(to), bytesText(uint64(f.Size)))
+	return nil
+}
+
+func newCat(w *world) *cobra.Command {
+	var f fileFlags
+	cmd := &cobra.Command{
+		Use:   "cat NAME|LINK",
+		Short: "Print a file of the ring",
+		Long:  "Print what a file contains, byte for byte, also with --json. Nothing of it is written here.",
+		Example: `  phyllo cat notes.txt
+  phyllo cat src.tar | tar x`,
+		Args: args(1, 1),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			c, err := w.client()
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			_, content, err := c.FileGet(cmd.Context(), f.name(a[0]))
+			if err != nil {
+				return err
+			}
+			defer content.Close()
+			_, err = io.Copy(w.out, content)
+			return err
+		},
+	}
+	f.add(cmd, true)
+	cmd.ValidArgsFunction = w.complete(fileNames)
+	return cmd
+}
+
+func newRm(w *world) *cobra.Command {
+	var f fileFlags
+	cmd := &cobra.Command{
+		Use:   "rm NAME...",
+		Short: "Remove files from the ring, with all their versions",
+		Long: `Remove files with all their versions, or with --version one of them, and give their
+space back: their keepers are told, signed, to delete them. What nobody can promise is
+that no copy is left: a keeper may have been away, or have kept one.`,
+		Example: `  phyllo rm notes.txt
+  phyllo rm notes.txt --version 4`,
+		Args: args(1, 1000),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			return w.ask(cmd.Context(), "removing …", func(ctx context.Context, c *api.Client) error {
+				for _, name := range a {
+					if err := c.FileRemove(ctx, f.name(name)); err != nil {
+						return err
+					}
+					answered(ctx)
+					if err := w.removed(name, "is removed; nobody can promise that no copy is left somewhere"); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		},
+	}
+	f.add(cmd, true)
+	cmd.ValidArgsFunction = w.complete(fileNames)
+	return cmd
+}
+
+// removed says that something is there no more.
+func (w *world) removed(name, text string) error {
+	if w.json {
+		return w.line(struct {
+			Event string `json:"event"`
+			Name  string `json:"name"`
+		}{"removed", name})
+	}
+	w.printf("%s %s %s\n", w.mark("good"), clean(name), text)
+	return nil
+}
+
+// anyFiles lets the shell offer files for all arguments.
+func anyFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return nil, cobra.ShellCompDirectiveDefault
+}
+
+// fileNames are those of the space "home", the first thousand.
+func fileNames(ctx context.Context, c *api.Client) ([]string, error) {
+	p, err := c.FileList(ctx, api.FileQuery{})
+	if err != nil {
+		return nil, err
+	}
+	var words []string
+	for _, f := range p.Files {
+		words = append(words, f.Name+"\t"+bytesText(uint64(f.Size)))
+	}
+	return words, nil
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/phyllo-net/phyllo/api"
+)
+
+func newLs(w *world) *cobra.Command {
+	var f fileFlags
+	var long, all bool
+	cmd := &cobra.Command{
+		Use:   "ls [FOLDER]",
+		Short: "List files of the ring",
+		Long: `List what is in a space, or below a folder of it. Folders end with "/"; with --recursive
+the files in them are listed, too. -l shows lengths, times and wanted copies.`,
+		Example: `  phyllo ls
+  phyllo ls photos/ -l --space holidays
+  phyllo ls --recursive`,
+		Args: args(0, 1),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			q := api.FileQuery{User: f.user, Space: f.space, Fold: !all}
+			if len(a) == 1 {
+				q.Prefix = a[0]
+			}
+			return w.ask(cmd.Context(), "listing …", func(ctx context.Context, c *api.Client) error {
+				list, err := wholeList(ctx, c, q)
+				if err != nil {
+					return err
+				}
+				answered(ctx)
+				if long || w.json || len(list) == 0 {
+					return listing(w, list, "nothing is stored there: `phyllo put FILE` stores a file", []string{"SIZE", "STORED", "COPIES", "NAME"}, w.longRow)
+				}
+				for _, x := range list {
+					w.printf("%s\n", clean(x.Name))
+				}
+				return nil
+			})
+		},
+	}
+	f.add(cmd, false)
+	cmd.Flags().BoolVarP(&long, "long", "l", false, "show lengths, times and wanted copies")
+	cmd.Flags().BoolVarP(&all, "recursive", "r", false, "list the files in folders, too")
+	return cmd
+}
+
+// wholeList is a list with all its pages; folders are among the files, by name.
+func wholeList(ctx context.Context, c *api.Client, q api.FileQuery) (list []api.File, err error) {
+	for {
+		p, err := c.FileList(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		for len(p.Files) > 0 || len(p.Folders) > 0 {
+			if len(p.Files) == 0 || len(p.Folders) > 0 && p.Folders[0] < p.Files[0].Name {
+				list = append(list, api.File{Space: q.Space, Name: p.Folders[0]})
+				p.Folders = p.Folders[1:]
+				continue
+			}
+			list = append(list, p.Files[0])
+			p.Files = p.Files[1:]
+		}
+		if p.Next == "" {
+			return list, nil
+		}
+		q.After = p.Next
+	}
+}
+
+// longRow is a line of a long list.
+func (w *world) longRow(f api.File) []string {
+	if f.Version == "" {
+		return []string{"", "", "", clean(f.Name)}
+	}
+	return []string{bytesText(uint64(f.Size)), w.ago(f.Modified), strconv.Itoa(f.Wanted), clean(f.Name)}
+}
+
+func newHistory(w *world) *cobra.Command {
+	var f fileFlags
+	cmd := &cobra.Command{
+		Use:   "history NAME",
+		Short: "List the versions of a file",
+		Long: `List all versions of a file, the newest first, with those who stored them. Of two people
+who store the same name at once both are kept here.`,
+		Example: `  phyllo history notes.txt
+  phyllo get notes.txt --version 4`,
+		Args: args(1, 1),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			return w.ask(cmd.Context(), "looking …", func(ctx context.Context, c *api.Client) error {
+				list, err := c.FileHistory(ctx, f.name(a[0]))
+				if err != nil {
+					return err
+				}
+				answered(ctx)
+				return listing(w, list, "", []string{"VERSION", "SIZE", "STORED", "BY"}, func(f api.File) []string {
+					size := bytesText(uint64(f.Size))
+					if f.Removed {
+						size = "removed"
+					}
+					return []string{f.Version, size, w.ago(f.Modified), clean(f.By)}
+				})
+			})
+		},
+	}
+	f.add(cmd, false)
+	cmd.ValidArgsFunction = w.complete(fileNames)
+	return cmd
+}
+
+func newShare(w *world) *cobra.Command {
+	var f fileFlags
+	cmd := &cobra.Command{
+		Use:   "share NAME",
+		Short: "Print a link by which others can read a file",
+		Long: `Print a link. Everybody in the ring who has it can read this version of the file, and
+nothing else, for as long as it is kept: send it by a way that you trust. It cannot be
+taken back, other than by removing the file.`,
+		Example: `  phyllo share thesis.pdf
+  phyllo send bob "$(phyllo share thesis.pdf)"`,
+		Args: args(1, 1),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			return w.ask(cmd.Context(), "looking …", func(ctx context.Context, c *api.Client) error {
+				l, err := c.FileShare(ctx, f.name(a[0]))
+				if err != nil {
+					return err
+				}
+				answered(ctx)
+				if w.json {
+					return w.line(l)
+				}
+				w.printf("%s\n", l.Link)
+				return nil
+			})
+		},
+	}
+	f.add(cmd, true)
+	cmd.ValidArgsFunction = w.complete(fileNames)
+	return cmd
+}
+
+func newDf(w *world) *cobra.Command {
+	var user string
+	cmd := &cobra.Command{
+		Use:   "df",
+		Short: "Show what is stored, and what this node keeps for others",
+		Long: `Show how much is in your spaces, all versions together, each counted once and not once
+for each copy; and how much this node keeps for the ring, of what it offers (see the
+setting "offer").`,
+		Example: "  phyllo df",
+		Args:    args(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return w.ask(cmd.Context(), "looking …", func(ctx context.Context, c *api.Client) error {
+				s, err := c.Storage(ctx, user)
+				if err != nil {
+					return err
+				}
+				answered(ctx)
+				if w.json {
+					return w.line(s)
+				}
+				if len(s.Spaces) > 0 {
+					rows := [][]string{{"SPACE", "FILES", "SIZE"}}
+					for _, x := range s.Spaces {
+						rows = append(rows, []string{clean(x.Name), strconv.FormatUint(x.Files, 10), bytesText(uint64(x.Bytes))})
+					}
+					w.table(rows)
+				}
+				w.printf("This node keeps %s in %s, of %s that it offers.\n", bytesText(uint64(s.Kept)), plural(s.Objects, "object"), bytesText(uint64(s.Offered)))
+				return nil
+			})
+		},
+	}
+	cmd.Flags().StringVar(&user, "user", "", "whose `NAME` they are, where several users live on the node")
+	return cmd
+}

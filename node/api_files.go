@@ -1,0 +1,262 @@
+package node
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/app/directory"
+	"github.com/phyllo-net/phyllo/app/space"
+	"github.com/phyllo-net/phyllo/app/space/tree"
+	"github.com/phyllo-net/phyllo/gateway/files"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+// spaceOf is a user's space as an operation names it.
+func (n *Node) spaceOf(user, name string) *userSpace {
+	return &userSpace{of: userSpaces{n, user}, info: files.Info{Name: cmp.Or(name, api.HomeSpace)}}
+}
+
+// about gives an error of an operation on a file its kind, and what helps.
+func (s *userSpace) about(err error, name string) error {
+	in := s.info.Name
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, files.ErrNoSpace):
+		return api.Errorf(api.NotFound, "you have no space called %+q: `phyllo space list` lists yours, `phyllo space create %s` makes one", in, in)
+	case errors.Is(err, files.ErrNotFound):
+		return api.Errorf(api.NotFound, "there is no file %+q in the space %s: `phyllo ls` lists those that there are", name, in)
+	case errors.Is(err, files.ErrClash):
+		return api.Errorf(api.Failed, "%+q cannot be a file: it is a folder, or a part of it is a file; choose another with --as", name)
+	case errors.Is(err, files.ErrName):
+		return api.Errorf(api.Usage, "%+q cannot be the name of a file: choose another with --as", name)
+	}
+	return kinded(err)
+}
+
+// owned is a version as the interface shows it.
+func owned(sp *space.Space, in, name string, v *tree.Version) api.File {
+	f := api.File{Space: in, Name: name, Version: text(v.Number), Size: v.Size(), Modified: time.UnixMilli(v.Time).UTC(),
+		By: memberName(sp, v.Author), Wanted: int(v.Copies), Removed: v.Removed}
+	if v.Expires != 0 {
+		f.Expires = time.UnixMilli(v.Expires).UTC()
+	}
+	return f
+}
+
+// memberName is what the owner of a space calls one of its members.
+func memberName(sp *space.Space, key peer.Key) string {
+	for _, m := range sp.Members() {
+		if m.Key == key {
+			return m.Name
+		}
+	}
+	return directory.Fingerprint(key)
+}
+
+// FilePut implements api.Node.
+func (f face) FilePut(ctx context.Context, q api.FilePut, content io.Reader) (*api.File, error) {
+	s := f.n.spaceOf(q.User, q.Space)
+	switch {
+	case q.Copies < 0 || q.Copies > api.MaxFileCopies:
+		return nil, api.Errorf(api.Usage, "%d copies cannot be kept: want 1 to %d, as in --copies %d", q.Copies, api.MaxFileCopies, api.FileCopies)
+	case files.CheckName(q.Name) != nil || strings.HasSuffix(q.Name, "/"):
+		return nil, s.about(files.ErrName, q.Name)
+	}
+	d, err := s.begin(ctx, space.Storing{Copies: q.Copies, Expires: q.Expires})
+	if errors.Is(err, files.ErrNoSpace) && s.info.Name == api.HomeSpace {
+		if err = s.makeHome(ctx); err == nil {
+			d, err = s.begin(ctx, space.Storing{Copies: q.Copies, Expires: q.Expires})
+		}
+	}
+	if err != nil {
+		return nil, s.about(err, q.Name)
+	}
+	defer d.Discard()
+	if _, err := io.Copy(d, content); err != nil {
+		return nil, s.about(err, q.Name)
+	}
+	e, err := s.Put(ctx, q.Name, []files.Draft{d}, files.Attrs{}, files.Cond{})
+	if err != nil {
+		return nil, s.about(err, q.Name)
+	}
+	have, want := d.copies()
+	return &api.File{Space: s.info.Name, Name: e.Name, Version: e.Version, Size: e.Size, Modified: e.Modified.UTC(), Expires: q.Expires,
+		Copies: have, Wanted: want}, nil
+}
+
+// makeHome makes the space that everybody has. That another machine was faster is no error.
+func (s *userSpace) makeHome(ctx context.Context) error {
+	_, err := asUser(ctx, s.of, func(t *task.T, o *overlay, p space.Person) (nothing, error) {
+		_, err := o.create(t, p, space.Founding{Name: api.HomeSpace, History: true})
+		if errors.Is(err, space.ErrTaken) {
+			err = nil
+		}
+		return nothing{}, err
+	})
+	return err
+}
+
+// opened is a file that is read.
+type opened struct {
+	file   api.File
+	reader *reader
+}
+
+// FileGet implements api.Node.
+func (f face) FileGet(ctx context.Context, q api.FileName) (*api.File, io.ReadCloser, error) {
+	if strings.HasPrefix(q.Name, space.Scheme) {
+		return f.getShared(ctx, q.Name)
+	}
+	s := f.n.spaceOf(q.User, q.Space)
+	got, err := withVersion(ctx, s, q, func(o *overlay, sp *space.Space, v *tree.Version) opened {
+		return opened{owned(sp, s.info.Name, q.Name, v), o.reader(ctx, v.Content, 0, -1)}
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return &got.file, got.reader, nil
+}
+
+// getShared opens a file by its link.
+func (f face) getShared(ctx context.Context, link string) (*api.File, io.ReadCloser, error) {
+	shared, err := space.ParseShared(link)
+	if err != nil {
+		return nil, nil, kinded(err)
+	}
+	r, err := do(ctx, f.n, func(_ *task.T, o *overlay) (*reader, error) { return o.reader(ctx, shared.Content, 0, -1), nil })
+	if err != nil {
+		return nil, nil, kinded(err)
+	}
+	first := r.fill() // so that a link which leads nowhere says so before anything is written
+	if first != nil && first != io.EOF {
+		r.Close()
+		if errors.Is(first, files.ErrUnavailable) {
+			return nil, nil, api.Errorf(api.Unreachable, "the file of this link cannot be read now: either it was removed, or too few of the machines that keep it are there; try again later")
+		}
+		return nil, nil, kinded(first)
+	}
+	return &api.File{Name: shared.Name, Size: shared.Content.Ref.Size}, r, nil
+}
+
+// withVersion calls f with a version of a file.
+func withVersion[V any](ctx context.Context, s *userSpace, q api.FileName, f func(*overlay, *space.Space, *tree.Version) V) (V, error) {
+	v, err := inSpace(ctx, s, func(t *task.T, o *overlay, sp *space.Space) (out V, err error) {
+		err = sp.Look(t, func(sn space.Snapshot) error {
+			v, err := sn.Version(q.Name, number(q.Version))
+			if err == nil {
+				out = f(o, sp, v)
+			}
+			return err
+		})
+		return out, err
+	})
+	return v, s.about(err, q.Name)
+}
+
+// FileShare implements api.Node.
+func (f face) FileShare(ctx context.Context, q api.FileName) (*api.FileLink, error) {
+	s := f.n.spaceOf(q.User, q.Space)
+	l, err := withVersion(ctx, s, q, func(_ *overlay, _ *space.Space, v *tree.Version) api.FileLink {
+		return api.FileLink{Space: s.info.Name, Name: q.Name, Link: space.Shared{Name: path.Base(q.Name), Content: v.Content}.String()}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &l, nil
+}
+
+// FileHistory implements api.Node.
+func (f face) FileHistory(ctx context.Context, q api.FileName) ([]api.File, error) {
+	s := f.n.spaceOf(q.User, q.Space)
+	list, err := inSpace(ctx, s, func(t *task.T, _ *overlay, sp *space.Space) (list []api.File, err error) {
+		err = sp.Look(t, func(sn space.Snapshot) error {
+			e, err := sn.Entry(q.Name)
+			if err == nil {
+				list = nil
+				for _, v := range e.Versions {
+					list = append(list, owned(sp, s.info.Name, q.Name, v))
+				}
+			}
+			return err
+		})
+		return list, err
+	})
+	return list, s.about(err, q.Name)
+}
+
+// FileList implements api.Node.
+func (f face) FileList(ctx context.Context, q api.FileQuery) (*api.FilePage, error) {
+	s := f.n.spaceOf(q.User, q.Space)
+	p, err := inSpace(ctx, s, func(t *task.T, _ *overlay, sp *space.Space) (page api.FilePage, err error) {
+		err = sp.Look(t, func(sn space.Snapshot) error {
+			l := &lister{q: files.Query{Prefix: q.Prefix, Fold: q.Fold, After: q.After, Limit: files.MaxPage}, sn: sn, of: aliveOnly}
+			if err := l.scan(); err != nil {
+				return err
+			}
+			page = api.FilePage{Folders: l.out.Folders, Next: l.out.Next}
+			for _, r := range l.rows {
+				page.Files = append(page.Files, owned(sp, s.info.Name, r.name, r.v))
+			}
+			return nil
+		})
+		return page, err
+	})
+	if err != nil {
+		return nil, s.about(err, q.Prefix)
+	}
+	return &p, nil
+}
+
+// FileRemove implements api.Node. Older versions go, too: a person who removes a file wants it to be
+// gone.
+func (f face) FileRemove(ctx context.Context, q api.FileName) error {
+	s := f.n.spaceOf(q.User, q.Space)
+	_, err := inSpace(ctx, s, func(t *task.T, _ *overlay, sp *space.Space) (nothing, error) {
+		if q.Version != "" {
+			_, err := sp.Remove(t, q.Name, number(q.Version), space.Cond{})
+			return nothing{}, err
+		}
+		return nothing{}, sp.Erase(t, q.Name)
+	})
+	return s.about(err, q.Name)
+}
+
+// Storage implements api.Node.
+func (f face) Storage(ctx context.Context, user string) (*api.Storage, error) {
+	u := userSpaces{f.n, user}
+	st, err := asUser(ctx, u, func(t *task.T, o *overlay, p space.Person) (st api.Storage, err error) {
+		es, err := o.listOf(t, p, true)
+		if err != nil {
+			return st, err
+		}
+		for _, e := range es {
+			use := api.SpaceUse{Name: e.Name}
+			sp, err := o.spaces.Open(t, p, e.Handle)
+			if err == nil {
+				err = sp.Look(t, func(sn space.Snapshot) error {
+					use.Files, use.Bytes = sn.Names(), sn.Bytes()
+					return nil
+				})
+			}
+			if err != nil {
+				return st, err
+			}
+			st.Spaces = append(st.Spaces, use)
+		}
+		kept := o.past.Stats()
+		st.Offered, st.Kept, st.Objects = f.n.cfg.Offer, kept.Bytes, kept.Objects
+		return st, nil
+	})
+	if err != nil {
+		return nil, kinded(err)
+	}
+	return &st, nil
+}

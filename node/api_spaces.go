@@ -1,0 +1,152 @@
+package node
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/app/directory"
+	"github.com/phyllo-net/phyllo/app/past"
+	"github.com/phyllo-net/phyllo/app/space"
+	"github.com/phyllo-net/phyllo/gateway/files"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+// shownSpace is a space as the interface shows it.
+func shownSpace(name string, sp *space.Space) api.Space {
+	s := api.Space{Name: name, Made: sp.Made().UTC(), Owner: memberName(sp, sp.Owner()), Writes: sp.Writes()}
+	for _, m := range sp.Members() {
+		s.Members = append(s.Members, api.SpaceMember{Name: m.Name, Key: directory.Fingerprint(m.Key), Writes: m.Writes})
+	}
+	return s
+}
+
+// SpaceList implements api.Node. A space that cannot be opened is listed all the same.
+func (f face) SpaceList(ctx context.Context, user string) ([]api.Space, error) {
+	list, err := asUser(ctx, userSpaces{f.n, user}, func(t *task.T, o *overlay, p space.Person) (list []api.Space, err error) {
+		es, err := o.listOf(t, p, true)
+		for _, e := range es {
+			sp, err := o.spaces.Open(t, p, e.Handle)
+			switch {
+			case errors.Is(err, task.ErrStopped):
+				return nil, err
+			case err != nil:
+				list = append(list, api.Space{Name: e.Name, Trouble: err.Error()})
+			default:
+				list = append(list, shownSpace(e.Name, sp))
+			}
+		}
+		return list, err
+	})
+	return list, kinded(err)
+}
+
+// SpaceCreate implements api.Node. A space that a person makes has history.
+func (f face) SpaceCreate(ctx context.Context, q api.SpaceCreate) (*api.Space, error) {
+	if files.CheckSpaceName(q.Name) != nil {
+		return nil, api.Errorf(api.Usage, "a space cannot be called %+q: choose a name of 1 to %d bytes without \"/\" and control characters", q.Name, space.MaxSpaceName)
+	}
+	sp, err := asUser(ctx, userSpaces{f.n, q.User}, func(t *task.T, o *overlay, p space.Person) (api.Space, error) {
+		sp, err := o.create(t, p, space.Founding{Name: q.Name, Convergent: q.Convergent, History: true})
+		if err != nil {
+			return api.Space{}, err
+		}
+		return shownSpace(q.Name, sp), nil
+	})
+	if errors.Is(err, space.ErrTaken) {
+		return nil, api.Errorf(api.Failed, "you have a space called %s already: `phyllo space list` lists yours", q.Name)
+	}
+	if err != nil {
+		return nil, kinded(err)
+	}
+	return &sp, nil
+}
+
+// SpaceGrant implements api.Node.
+func (f face) SpaceGrant(ctx context.Context, q api.SpaceGrant) (*api.SpaceLink, error) {
+	s := f.n.spaceOf(q.User, q.Space)
+	g, err := f.n.grantee(ctx, q.User, q.Name)
+	if err != nil {
+		return nil, err
+	}
+	g.Writes = !q.ReadOnly
+	link, err := inSpace(ctx, s, func(t *task.T, _ *overlay, sp *space.Space) (string, error) {
+		return sp.Handle().String(), sp.Grant(t, g)
+	})
+	if err != nil {
+		return nil, s.about(err, "")
+	}
+	return &api.SpaceLink{Space: s.info.Name, Name: g.Name, Link: link}, nil
+}
+
+// grantee looks a person up to whom a space is to be opened. His key must be the one that the
+// user knows.
+func (n *Node) grantee(ctx context.Context, user, typed string) (space.Grant, error) {
+	name, err := personName(typed)
+	if err != nil {
+		return space.Grant{}, err
+	}
+	found, err := n.lookup(ctx, name)
+	if err != nil {
+		return space.Grant{}, aboutName(err, string(name))
+	}
+	rec := found.Record
+	contacts, err := face{n}.ContactList(ctx, user)
+	if err != nil {
+		return space.Grant{}, err
+	}
+	for _, c := range contacts {
+		if c.Name == string(name) && c.Key != directory.Fingerprint(rec.Identity) {
+			return space.Grant{}, api.Errorf(api.KeyChanged, "the key of %s is another than the one that you know: run `phyllo user verify %s`", name, name)
+		}
+	}
+	return space.Grant{Key: rec.Identity, Name: string(name), Number: uint64(rec.SealNumber), SealTo: rec.SealKey}, nil
+}
+
+// SpaceRevoke implements api.Node.
+func (f face) SpaceRevoke(ctx context.Context, q api.SpaceGrant) error {
+	s := f.n.spaceOf(q.User, q.Space)
+	name := cmp.Or(strings.TrimSpace(q.Name), "nobody")
+	_, err := inSpace(ctx, s, func(t *task.T, _ *overlay, sp *space.Space) (nothing, error) {
+		var key peer.Key
+		for _, m := range sp.Members() {
+			if m.Name == name || directory.Fingerprint(m.Key) == name {
+				key = m.Key
+			}
+		}
+		return nothing{}, sp.Revoke(t, key)
+	})
+	if errors.Is(err, space.ErrNotFound) {
+		return api.Errorf(api.NotFound, "%+q is not among those who may use the space %s: `phyllo space list` shows them", name, s.info.Name)
+	}
+	return s.about(err, "")
+}
+
+// SpaceAdd implements api.Node.
+func (f face) SpaceAdd(ctx context.Context, q api.SpaceAdd) (*api.Space, error) {
+	h, err := space.ParseHandle(q.Link)
+	if err != nil {
+		return nil, kinded(err)
+	}
+	sp, err := asUser(ctx, userSpaces{f.n, q.User}, func(t *task.T, o *overlay, p space.Person) (api.Space, error) {
+		sp, err := o.spaces.Open(t, p, h)
+		if err != nil {
+			return api.Space{}, err
+		}
+		name := cmp.Or(q.Name, sp.Name())
+		delete(o.lists, p.Signer.Public())
+		return shownSpace(name, sp), o.spaces.Add(t, p, space.Entry{Name: name, Handle: h})
+	})
+	switch {
+	case errors.Is(err, space.ErrTaken):
+		return nil, api.Errorf(api.Failed, "you have another space of this name: choose one of your own with --as")
+	case errors.Is(err, past.ErrNotFound):
+		return nil, api.Errorf(api.NotFound, "there is no such space in this ring: was the link made in another one?")
+	case err != nil:
+		return nil, kinded(err)
+	}
+	return &sp, nil
+}

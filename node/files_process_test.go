@@ -1,0 +1,77 @@
+package node_test
+
+import (
+	"bytes"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/phyllo-net/phyllo/api"
+)
+
+// TestFilesProcesses: what is put on one process is read on every other, also after kill -9 of
+// the one that stored it and with its disk gone; who is granted a space uses it, and a link reads
+// one file.
+func TestFilesProcesses(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs three processes")
+	}
+	a, b, c := newProcess(t), newProcess(t), newProcess(t)
+	a.up()
+	for _, p := range []*process{b, c} {
+		var inv api.Invitation
+		a.read(&inv, "invite")
+		p.up("--join", inv.Invite)
+	}
+	a.must("user", "add", "ann")
+	b.must("user", "add", "bob")
+	c.must("user", "add", "carol")
+
+	content := make([]byte, 300_000)
+	rand.NewChaCha8([32]byte{1}).Read(content)
+	file := filepath.Join(t.TempDir(), "film")
+	if err := os.WriteFile(file, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out := a.must("put", file); !strings.Contains(out, "film: 300.0 KB, 3 of 5 copies") {
+		t.Errorf("put: %q", out)
+	}
+	a.must("space", "create", "common")
+	a.must("put", file, "--space", "common", "--as", "films/first")
+	link := strings.TrimSpace(a.must("share", "film"))
+	key := strings.TrimSpace(a.must("space", "grant", "common", "bob"))
+	b.must("space", "add", key)
+	b.must("put", file, "--space", "common", "--as", "films/second")
+	if out := a.must("ls", "films/", "--space", "common"); out != "films/first\nfilms/second\n" {
+		t.Errorf("the owner lists %q", out)
+	}
+	var f *failure
+	if _, err := c.run("space", "add", key); !errors.As(err, &f) {
+		t.Errorf("carol uses a space that was granted to bob: %v", err)
+	}
+
+	a.kill()
+	want := func(p *process, args ...string) {
+		t.Helper()
+		to := filepath.Join(t.TempDir(), "got")
+		for deadline := time.Now().Add(90 * time.Second); ; {
+			_, err := p.run(append([]string{"get", "-o", to, "--force"}, args...)...)
+			if err == nil {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("get %q: %v", args, err)
+			}
+		}
+		if got, err := os.ReadFile(to); err != nil || !bytes.Equal(got, content) {
+			t.Errorf("get %q: %d bytes, %v", args, len(got), err)
+		}
+	}
+	want(c, link)
+	want(b, "films/first", "--space", "common")
+	want(b, "films/second", "--space", "common")
+}
