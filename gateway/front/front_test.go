@@ -150,16 +150,38 @@ func TestContinueWithoutABody(t *testing.T) {
 	}
 }
 
+// TestRefusedBeforeTheBody: who waits for leave to send and is refused is told so, and
+// not asked for the body first.
+func TestRefusedBeforeTheBody(t *testing.T) {
+	s, _ := start(t, front.Config{Addr: "127.0.0.1:0", Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, "no", http.StatusUnauthorized)
+	})})
+	got := exchange(t, s.URL(), "PUT / HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n")
+	if got != "HTTP/1.1 401 Unauthorized" {
+		t.Errorf("answer %q", got)
+	}
+}
+
 // TestFaultsStayInside: a fault of a handler ends one connection.
 func TestFaultsStayInside(t *testing.T) {
 	s, _ := start(t, front.Config{Addr: "127.0.0.1:0", Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/fault" {
+		switch r.URL.Path {
+		case "/fault":
 			panic("a fault")
+		case "/half":
+			io.WriteString(w, "half of")
+			panic(http.ErrAbortHandler)
 		}
 	})})
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	if _, err := client.Get(s.URL() + "/fault"); err == nil {
 		t.Error("a fault has an answer")
+	}
+	if half, err := client.Get(s.URL() + "/half"); err == nil {
+		if b, err := io.ReadAll(half.Body); err == nil {
+			t.Errorf("an answer that was broken off is whole: %q", b)
+		}
+		half.Body.Close()
 	}
 	r, err := client.Get(s.URL() + "/")
 	if err != nil || r.StatusCode != 200 {
@@ -231,6 +253,7 @@ func TestXMLFromOutside(t *testing.T) {
 		deep(33): false, deep(100_000): false, `<a>`: false, `</a>`: false, ``: false, `text`: false, `<a/><b/>`: false,
 		`<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>`: false, `<a>&x;</a>`: false, `<?php x?><a/>`: false, `<a/><?xml version="1.0"?>`: false,
 		`<?xml version="1.0" encoding="utf-16"?><a/>`: false, "<a>\xff</a>": false, "<a>\x00</a>": false,
+		`<a xmlns:b=""/>`: false, `<a xmlns=""/>`: true,
 		"<a" + strings.Repeat(` b="c"`, 65) + "/>": false,
 	} {
 		if err := front.CheckXML([]byte(text)); (err == nil) != good || err != nil && !errors.Is(err, front.ErrXML) {

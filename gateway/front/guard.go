@@ -53,10 +53,14 @@ func (t *Tally) Counts() map[string]uint64 {
 func guard(c Config, at *net.TCPAddr) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
-			if fault := recover(); fault != nil && fault != http.ErrAbortHandler {
-				c.Log.Error("a fault in a door", "fault", fault, "stack", string(debug.Stack()))
-				panic(http.ErrAbortHandler) // the connection's state is unknown: close it
+			fault := recover()
+			if fault == nil {
+				return
 			}
+			if fault != http.ErrAbortHandler {
+				c.Log.Error("a fault in a door", "fault", fault, "stack", string(debug.Stack()))
+			}
+			panic(http.ErrAbortHandler) // close the connection: what was said on it is not whole
 		}()
 		if status, kind := refusal(r, at.IP.IsLoopback()); status != 0 {
 			c.Tally.Refused(kind)
@@ -74,6 +78,7 @@ func guard(c Config, at *net.TCPAddr) http.Handler {
 		w.Header().Set("Content-Security-Policy", "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; media-src 'self'")
 		rc := http.NewResponseController(w)
 		if r.Body != nil && r.Body != http.NoBody {
+			r = r.WithContext(r.Context()) // net/http looks at the body of its own when all is said
 			r.Body = &flowing{ReadCloser: r.Body, rc: rc, since: paceBytes}
 		}
 		c.Handler.ServeHTTP(&pacing{ResponseWriter: w, rc: rc}, r)

@@ -13,7 +13,7 @@ import (
 
 // spoken are the rooms whose errors people meet: what the command and the node make
 // with a kind, and the exported errors of the rooms below, whose text goes through.
-var spoken = []string{"cmd/phyllo", "node", "node/config", "gateway/control", "gateway/files", "gateway/front", "gateway/password", "gateway/s3", "gateway/s3/sig", "api", "member", "app/im", "app/im/books", "app/im/letter", "app/directory", "keys"}
+var spoken = []string{"cmd/phyllo", "node", "node/config", "gateway/control", "gateway/files", "gateway/front", "gateway/password", "gateway/s3", "gateway/s3/sig", "gateway/webdav", "api", "member", "app/im", "app/im/books", "app/im/letter", "app/directory", "keys"}
 
 // unspoken are errors that no person meets as they stand, with the reason.
 var unspoken = map[string]string{

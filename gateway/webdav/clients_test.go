@@ -1,0 +1,101 @@
+package webdav_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestLitmus: litmus tries the protocol, case by case. Shared locks are the one case that
+// fails: the library has none, and says so (webdav.readLockInfo); RFC 4918, 6.1, leaves
+// it to a server which locks it has, and its property supportedlock names exclusive
+// ones alone.
+func TestLitmus(t *testing.T) {
+	litmus := program(t, "litmus")
+	w := open(t).start()
+	out, _ := w.run(t.TempDir(), "", litmus, "-k", w.url+"/s/", w.key.ID, w.secret)
+	// The name of a case is written again with its outcome, after a carriage return.
+	failed := regexp.MustCompile(`(\w+)\.+ FAIL`).FindAllStringSubmatch(out, -1)
+	if len(failed) != 1 || failed[0][1] != "lock_shared" {
+		t.Errorf("failed: %q\n%s", failed, out)
+	}
+	for _, summary := range []string{"`basic': of 16 tests run: 16 passed", "`copymove': of 13 tests run: 13 passed", "`props': of 30 tests run: 30 passed",
+		"`locks': of 34 tests run: 33 passed", "`http': of 4 tests run: 4 passed"} {
+		if !strings.Contains(out, summary) {
+			t.Errorf("not in the summary: %s\n%s", summary, out)
+		}
+	}
+}
+
+func TestCadaver(t *testing.T) {
+	cadaver := program(t, "cadaver")
+	w, dir := open(t).start(), t.TempDir()
+	host := strings.TrimPrefix(w.url, "http://")
+	name, _, _ := strings.Cut(host, ":")
+	if err := os.WriteFile(filepath.Join(dir, ".netrc"), []byte(fmt.Sprintf("machine %s login %s password %s\n", name, w.key.ID, w.secret)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Repeat("text ", 1000)
+	if err := os.WriteFile(filepath.Join(dir, "f"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := w.run(dir, "mkcol d\ncd d\nput f\nls\nget f g\nlock f\nunlock f\nmove f h\ncopy h i\npropset h color blue\nquit\n", cadaver, w.url+"/s/")
+	if err != nil || strings.Contains(out, "failed") || strings.Count(out, "succeeded") < 9 {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if b, err := os.ReadFile(filepath.Join(dir, "g")); err != nil || string(b) != text {
+		t.Errorf("%d bytes came back, %v", len(b), err)
+	}
+	w.do("GET", "/s/d/i", "").has(t, 200, text)
+	w.do("GET", "/s/d/f", "").has(t, 404, "")
+}
+
+func TestRclone(t *testing.T) {
+	rclone := program(t, "rclone")
+	w, dir := open(t).start(), t.TempDir()
+	for name, size := range map[string]int{"a.txt": 10, "empty": 0, "folder/b c.bin": 3 << 20, "folder/deep/ü.txt": 1000, "folder/+&=%41.txt": 77} {
+		path := filepath.Join(dir, "src", name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(strings.Repeat("x", size)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	obscured, err := w.run(dir, "", rclone, "obscure", w.secret)
+	if err != nil {
+		t.Fatal(err, obscured)
+	}
+	remote := fmt.Sprintf(":webdav,url='%s/s',vendor=other,user=%s,pass=%s:", w.url, w.key.ID, strings.TrimSpace(obscured))
+	for _, argv := range [][]string{{"copy", "src", remote + "rc"}, {"check", "--download", "src", remote + "rc"}, {"copy", remote + "rc", "out"},
+		{"moveto", remote + "rc/folder", remote + "moved"}, {"purge", remote + "rc"}} {
+		if out, err := w.run(dir, "", append([]string{rclone, "--config", filepath.Join(dir, "none")}, argv...)...); err != nil {
+			t.Fatalf("%v: %v\n%s", argv, err, out)
+		}
+	}
+	if out, err := w.run(dir, "", "diff", "-r", "src", "out"); err != nil {
+		t.Error(out)
+	}
+	w.do("GET", "/s/moved/b%20c.bin", "").has(t, 200, "xxx")
+	w.do("PROPFIND", "/s/rc", "", "Depth: 0").has(t, 404, "")
+}
+
+func TestCurl(t *testing.T) {
+	curl := program(t, "curl")
+	w, dir := open(t).start(), t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "f"), []byte("0123456789"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args []string
+		says string
+	}{{[]string{"-T", "f", w.url + "/s/f"}, ""}, {[]string{"-r", "3-5", w.url + "/s/f"}, "^345$"}, {[]string{"-X", "DELETE", w.url + "/s/f"}, ""}} {
+		out, err := w.run(dir, "", append([]string{curl, "-sS", "--fail-with-body", "--user", w.key.ID + ":" + w.secret}, c.args...)...)
+		if err != nil || !regexp.MustCompile(c.says).MatchString(out) {
+			t.Errorf("%v: %v %s", c.args, err, out)
+		}
+	}
+}
