@@ -89,6 +89,7 @@ func (p *Past) onAccept(t *task.T, m *msg.Accept) (wire.Message, uint16) {
 	case code != 0:
 		return nil, code
 	}
+	p.note(m)
 	return &msg.Accepted{Life: p.life}, 0
 }
 

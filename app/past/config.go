@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/past/account"
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/app/past/divert"
 	"github.com/phyllo-net/phyllo/id"
@@ -29,6 +30,10 @@ type Config struct {
 	Store store.Store
 	// Blobs keeps the contents of large ones. nil: this node keeps none of these.
 	Blobs store.Blobs
+
+	// Accounts is how storage is paid for: numbers as account.Default gives them, the rest is
+	// filled in. Past.Accounts is then to be mounted beside. nil: nobody pays.
+	Accounts *account.Config
 
 	// Copies is the number of nodes that a reader asks at first, and that a node compares
 	// itself with as long as it knows of no object with more replicas: 5.

@@ -112,6 +112,14 @@
 // one, nor make a reader go below what a majority of the honest has, but a member near the
 // object can rule a late term and stop it.
 //
+// # Who pays
+//
+// With Config.Accounts, storage is paid for from the accounts of the ring's members: see
+// package account. The root and the other holders take a new object, or a certificate that
+// makes it live longer, with a payment only; the client pays, and asks for the money back when
+// the object is reclaimed. A mutable object is paid for up to a size, and again when it outgrows
+// that; its root looks at it. Replicas that holders fetch from each other are not paid for again.
+//
 // # Use
 //
 // A Past is an application of a node (kbr.App). It is the half that keeps, and has a client
@@ -129,6 +137,7 @@
 //	func (*Past) Reclaim(t *task.T, object id.Hash, owner peer.Signer) error
 //	func (*Past) Change(t, part, copies, replaces, content, owner) (Found, error)
 //	func (*Past) Current(t *task.T, n Name) (Found, error)
+//	func (*Past) Accounts() *account.Accounts              // to be mounted beside
 //
 // Package past/dht has the plain Put, Get and Remove of a hash table on top.
 //
@@ -136,8 +145,8 @@
 //
 // # What it does not do yet
 //
-// There is no cache on the way (PAST, 4), and no quota but each node's own capacity. A mutable object whose holders were lost for good in their majority, with
-// their disks, cannot be changed or read any more.
+// There is no cache on the way (PAST, 4). A mutable object whose holders were lost for good in
+// their majority, with their disks, cannot be changed or read any more.
 //
 // # Papers
 //

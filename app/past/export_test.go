@@ -3,6 +3,7 @@ package past
 import (
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/app/past/msg"
+	"github.com/phyllo-net/phyllo/app/past/voucher"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
@@ -40,6 +41,11 @@ func AskGet(o id.Hash) []byte { return msg.Encode(&msg.Get{Object: o}) }
 // AskPut asks to keep an object.
 func AskPut(c *certificate.Certificate, content []byte) []byte {
 	return msg.Encode(&msg.Put{Cert: c, Content: content})
+}
+
+// AskPaidPut asks to keep an object that is paid for.
+func AskPaidPut(c *certificate.Certificate, content []byte, p *voucher.Payment) []byte {
+	return msg.Encode(&msg.Put{Cert: c, Content: content, Payment: p})
 }
 
 // AskReclaim gives an object back.

@@ -39,4 +39,5 @@ var (
 	ErrClock        = client.ErrClock
 	ErrConflict     = client.ErrConflict
 	ErrUncertain    = client.ErrUncertain
+	ErrQuota        = client.ErrQuota
 )

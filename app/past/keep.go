@@ -63,12 +63,18 @@ func (p *Past) knowsAll(key id.ID) bool {
 }
 
 func (p *Past) onPut(t *task.T, a asker, m *msg.Put) (wire.Message, uint16) {
+	if code := p.admit(t, m); code != 0 {
+		return nil, code
+	}
 	if m.Cert.Large() {
 		if answer, code := p.refill(t, a, m); answer != nil || code != 0 {
 			return answer, code
 		}
 	}
 	o := p.take(t, m.Cert, m.Content, true)
+	if o.wrote && m.Payment != nil && p.accounts != nil {
+		p.accounts.Kept(m.Payment)
+	}
 	switch {
 	case o.code != 0:
 		return nil, o.code
@@ -84,6 +90,7 @@ type outcome struct {
 	code    uint16                   // of a refusal, or
 	other   *certificate.Certificate // what is kept instead, or
 	receipt *certificate.Receipt     // if one was wanted
+	wrote   bool                     // the object is new here, or its certificate
 }
 
 // take keeps an object: it is verified, written down, and only then is a receipt given.
@@ -162,7 +169,7 @@ func (p *Past) commit(t *task.T, o id.Hash, c *certificate.Certificate, w *writt
 	if w != nil {
 		p.keep(w.kept.entry(ring))
 	}
-	return outcome{receipt: r}
+	return outcome{receipt: r, wrote: w != nil}
 }
 
 // keep puts an entry on the shelf, whose object is on the disk.

@@ -7,6 +7,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/app/past/client"
 	"github.com/phyllo-net/phyllo/app/past/msg"
+	"github.com/phyllo-net/phyllo/app/past/voucher"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
@@ -286,7 +287,7 @@ func (c *canvass) complete(t *task.T) error {
 			to = append(to, h)
 		}
 	}
-	next, took, err := c.p.announce(t, of, c.best.Certificate, c.best.Content, to)
+	next, took, err := c.p.announce(t, of, c.best.Certificate, c.best.Content, nil, to)
 	switch {
 	case err != nil:
 		return err
@@ -299,7 +300,7 @@ func (c *canvass) complete(t *task.T) error {
 
 // announce signs a ruling and tells it to nodes. took counts those of a ruling's holders
 // that have it on their disks.
-func (p *Past) announce(t *task.T, of *office, cert *certificate.Certificate, content []byte, to []*peer.Handle) (v *certificate.Version, took func(*certificate.Ruling) int, err error) {
+func (p *Past) announce(t *task.T, of *office, cert *certificate.Certificate, content []byte, pay *voucher.Payment, to []*peer.Handle) (v *certificate.Version, took func(*certificate.Ruling) int, err error) {
 	ring, signer, own := p.cfg.Ring, p.cfg.Signer, p.cfg.Certificate()
 	if own == nil {
 		return nil, nil, errAway
@@ -327,7 +328,7 @@ func (p *Past) announce(t *task.T, of *office, cert *certificate.Certificate, co
 		}
 		return n
 	}
-	rs, err := p.asker.All(t, to, func() wire.Message { return &msg.Accept{Cert: cert, Content: content, Ruling: r} },
+	rs, err := p.asker.All(t, to, func() wire.Message { return &msg.Accept{Cert: cert, Content: content, Ruling: r, Payment: pay} },
 		func(so []task.Result[wire.Message]) bool {
 			count(so)
 			return len(to) == len(of.nodes) && took(r) >= r.Majority()
@@ -341,8 +342,8 @@ func (p *Past) announce(t *task.T, of *office, cert *certificate.Certificate, co
 
 // decide makes a version current, or fails with errAway, and then it may become so all
 // the same.
-func (p *Past) decide(t *task.T, of *office, cert *certificate.Certificate, content []byte) error {
-	next, took, err := p.announce(t, of, cert, content, of.nodes)
+func (p *Past) decide(t *task.T, of *office, m *msg.Update) error {
+	next, took, err := p.announce(t, of, m.Cert, m.Content, m.Payment, of.nodes)
 	if err != nil {
 		return err
 	}
@@ -365,6 +366,7 @@ func (p *Past) onUpdate(t *task.T, m *msg.Update) (wire.Message, uint16) {
 		return nil, msg.RefusedInvalid
 	}
 	var out wire.Message
+	var unpaid uint16
 	try := func(of *office) error {
 		out = &msg.Updated{}
 		have := uint64(0)
@@ -378,11 +380,20 @@ func (p *Past) onUpdate(t *task.T, m *msg.Update) (wire.Message, uint16) {
 			out = p.currentOf(of)
 			return nil
 		}
-		return p.decide(t, of, m.Cert, m.Content)
+		if unpaid = p.covers(t, of, m); unpaid != 0 {
+			return nil
+		}
+		return p.decide(t, of, m)
 	}
 	err := p.serveAs(t, o, int(m.Cert.Copies), false, try)
+	if unpaid != 0 {
+		return nil, unpaid
+	}
 	if _, ok := out.(*msg.Updated); err == nil && !ok {
 		err = p.serveAs(t, o, int(m.Cert.Copies), true, try) // a conflict is told in a new term only
+	}
+	if unpaid != 0 {
+		return nil, unpaid
 	}
 	return out, refusalOf(err)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/phyllo-net/phyllo/app/limit"
+	"github.com/phyllo-net/phyllo/app/past/account"
 	"github.com/phyllo-net/phyllo/app/past/client"
 	"github.com/phyllo-net/phyllo/app/past/msg"
 	"github.com/phyllo-net/phyllo/id"
@@ -34,6 +35,7 @@ type Past struct {
 	reads, writes limit.Rates
 	serving       int
 	stats         Stats
+	accounts      *account.Accounts // nil: nobody pays
 }
 
 var (
@@ -59,8 +61,9 @@ func New(c Config) (*Past, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	return &Past{cfg: c, busy: make(locks), offices: offices{turns: make(locks), held: make(map[id.Hash]*office)},
-		larges: larges{filling: make(locks)}}, nil
+	p := &Past{cfg: c, busy: make(locks), offices: offices{turns: make(locks), held: make(map[id.Hash]*office)},
+		larges: larges{filling: make(locks)}}
+	return p, p.openAccounts()
 }
 
 // Start implements kbr.App.
@@ -73,6 +76,7 @@ func (p *Past) Start(ep kbr.Endpoint) {
 		Ring: p.cfg.Ring, Verifier: p.cfg.Verifier, Expelled: p.cfg.Expelled, Copies: p.cfg.Copies, Patience: p.cfg.Patience,
 		Salts: p.cfg.Diversion.Salts,
 		Keep:  p.keepLarge, Own: p.own,
+		Accounts: p.payers(),
 	}, p.asker)
 	p.reads, p.writes = limit.New(p.cfg.PeerReads), limit.New(p.cfg.PeerWrites)
 	p.begin()

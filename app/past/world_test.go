@@ -19,7 +19,11 @@ import (
 	"github.com/phyllo-net/phyllo/task"
 )
 
-const number = 1
+// The applications' numbers; accounts are there if a test wants them.
+const (
+	number   = 1
+	accounts = 2
+)
 
 var (
 	authority = standin.NewSigner(1, 0)
@@ -72,14 +76,14 @@ func (w *world) now() time.Time {
 func (w *world) join() *member {
 	m := &member{w: w, signer: standin.NewSigner(3, uint64(len(w.members))), disk: mem.New()}
 	m.cert = peer.NewCertificate(authority, w.admission, m.signer.Public(), peer.Salt{byte(len(w.members)), 7}, w.now())
-	m.start(func(mount kbr.Mount) *kbrtest.Node {
-		return w.net.Add(&peer.Handle{ID: m.cert.Node, Key: m.signer.Public(), Incarnation: 1}, mount)
+	m.start(func(mounts ...kbr.Mount) *kbrtest.Node {
+		return w.net.Add(&peer.Handle{ID: m.cert.Node, Key: m.signer.Public(), Incarnation: 1}, mounts...)
 	})
 	w.members = append(w.members, m)
 	return m
 }
 
-func (m *member) start(begin func(kbr.Mount) *kbrtest.Node) {
+func (m *member) start(begin func(...kbr.Mount) *kbrtest.Node) {
 	m.w.t.Helper()
 	c := past.Default()
 	c.Ring, c.Signer, c.Verifier, c.Store, c.Blobs = ring, m.signer, verifier, m.disk, m.disk.Blobs()
@@ -92,13 +96,17 @@ func (m *member) start(begin func(kbr.Mount) *kbrtest.Node) {
 		m.w.t.Fatal(err)
 	}
 	m.past = p
-	m.node = begin(kbr.Mount{Number: number, App: p})
+	mounts := []kbr.Mount{{Number: number, App: p}}
+	if a := p.Accounts(); a != nil {
+		mounts = append(mounts, kbr.Mount{Number: accounts, App: a})
+	}
+	m.node = begin(mounts...)
 }
 
 // restart starts a dead node with what is on its disk.
 func (m *member) restart() {
 	m.disk = m.disk.Clone()
-	m.start(func(mount kbr.Mount) *kbrtest.Node { return m.w.net.Restart(m.node, mount) })
+	m.start(func(mounts ...kbr.Mount) *kbrtest.Node { return m.w.net.Restart(m.node, mounts...) })
 }
 
 func (w *world) live() (ms []*member) {

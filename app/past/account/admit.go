@@ -32,14 +32,14 @@ type circle struct {
 // debit, the voucher is good now, and it was voted for by a majority of those who keep the
 // member's account, as this node finds them.
 //
-// Errors: voucher.ErrVoucher and ErrVoters, which another try with the same payment does not
-// change; ErrNotReachable, task.ErrStopped.
+// Errors: voucher.ErrVoucher, ErrVoters and ErrUsed, which another try with the same payment
+// does not change; ErrNotReachable, task.ErrStopped, or the disk's.
 func (a *Accounts) Admit(t *task.T, p *voucher.Payment, c *certificate.Certificate) error {
 	err := a.admit(t, p, c)
 	switch {
 	case err == nil:
 		a.stats.Admitted++
-	case errors.Is(err, voucher.ErrVoucher) || errors.Is(err, ErrVoters):
+	case errors.Is(err, voucher.ErrVoucher) || errors.Is(err, ErrVoters) || errors.Is(err, ErrUsed):
 		a.stats.Denied++
 	}
 	return err
@@ -51,6 +51,15 @@ func (a *Accounts) admit(t *task.T, p *voucher.Payment, c *certificate.Certifica
 	}
 	if err := p.Covers(c); err != nil {
 		return err
+	}
+	if a.cfg.Storage.State(p.Path.Charge.Object) == Gone {
+		by, err := a.paid(t, p.Path.Charge.Object)
+		if err != nil {
+			return err
+		}
+		if by.Debit == p.Voucher.Debit.Hash(a.cfg.Ring) {
+			return ErrUsed
+		}
 	}
 	print := id.Hash(sha256.Sum256(wire.MustMarshal(p.Voucher)))
 	if d := a.checked[print]; d != nil && d.Open(a.ep.Wall()) {

@@ -23,7 +23,7 @@ type Config struct {
 	Verifier peer.Verifier
 	// Certificate returns the node's own certificate as it is now.
 	Certificate func() *peer.Certificate
-	// Store keeps the accounts, in Table, BackTable and DueTable.
+	// Store keeps the accounts, in Table, BackTable, DueTable and PaidTable.
 	Store store.Store
 	// Storage is what this node keeps for others.
 	Storage Storage
@@ -62,8 +62,8 @@ type Storage interface {
 	// Near returns the nodes nearest to a key, nearest first: k, if the ring has so many,
 	// and perhaps a few more.
 	Near(t *task.T, key id.ID, k int) ([]*peer.Handle, error)
-	// Standing says what this node has of an object.
-	Standing(object id.Hash) Standing
+	// State says what this node has of an object.
+	State(object id.Hash) State
 	// Common returns the bytes of all objects that this node has and another one should
 	// have too, and draws up to n of these objects.
 	Common(with id.ID, n int) (bytes int64, drawn []id.Hash)
@@ -71,12 +71,6 @@ type Storage interface {
 	Prove(t *task.T, object id.Hash, nonce uint64) (id.Hash, error)
 	// Offered is how many bytes this node keeps for the ring at most.
 	Offered() int64
-}
-
-// Standing is how an object stands at a holder.
-type Standing struct {
-	State State
-	Debit id.Hash // what paid for it, if it is or was kept; zero: that is not known
 }
 
 // State is whether an object is kept.

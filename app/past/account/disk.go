@@ -14,11 +14,13 @@ import (
 
 // Table is where the debits are kept in the store, by member, date and hash, BackTable, by
 // the same keys, which charges of them were given back. In DueTable lies what this node still
-// wants to be given back, and which of its own debits need not be looked at again.
+// wants to be given back, and which of its own debits need not be looked at again; in
+// PaidTable, by object, what paid for those that it keeps for others.
 const (
 	Table     store.Table = "account"
 	BackTable store.Table = "account/back"
 	DueTable  store.Table = "account/due"
+	PaidTable store.Table = "account/paid"
 )
 
 const (

@@ -58,7 +58,9 @@
 //
 //	func (*Accounts) Pay(t, charge, until) (*voucher.Payment, error)   // the member
 //	func (*Accounts) Refund(t, object) error
+//	func (*Accounts) Stored(payment)
 //	func (*Accounts) Admit(t, payment, certificate) error              // a holder
+//	func (*Accounts) Kept(payment)
 //	func (*Accounts) Balance(t) (Balance, error)                       // what df shows
 //
 // # What it rests on

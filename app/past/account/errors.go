@@ -3,16 +3,20 @@ package account
 import (
 	"errors"
 	"fmt"
+
+	"github.com/phyllo-net/phyllo/app/past/voucher"
 )
 
 // Outcomes that are not success. Test for them with errors.Is and errors.As.
 var (
 	// ErrQuota: see QuotaError.
-	ErrQuota = errors.New("the account does not allow so much: reclaim what is not needed, or offer more with phyllo offer")
+	ErrQuota = voucher.ErrQuota
 	// ErrNotReachable: too few of the nodes that are to say gave an answer.
 	ErrNotReachable = errors.New("the account's keepers are not reachable now: try again in a moment")
 	// ErrVoters: those who voted for a voucher are no majority of those who keep the account.
 	ErrVoters = errors.New("account: not voted for by a majority of the account's keepers")
+	// ErrUsed: the object was stored for this debit, and reclaimed since.
+	ErrUsed = errors.New("account: what paid for the object has paid for it once: pay again")
 )
 
 // QuotaError says that a majority of the keepers refuses a debit. It is an ErrQuota.

@@ -212,8 +212,13 @@ func TestForgedVouchers(t *testing.T) {
 			}
 		}
 	}
+	w.put(c, 1, good)
+	w.net.Run(time.Second)
+	wantErr(t, "what is kept", w.holders(c)[0].admit(good, c), nil)
+	w.take(c)
+	wantErr(t, "what was reclaimed", w.holders(c)[0].admit(good, c), account.ErrUsed)
 	w.net.Run(2 * time.Hour)
-	wantErr(t, "a voucher that is over", w.holders(c)[0].admit(good, c), voucher.ErrVoucher)
+	wantErr(t, "a voucher that is over", far[0].admit(good, c), voucher.ErrVoucher)
 }
 
 // TestLyingHolders: releases of fewer than a majority of an object's holders, or of others,
@@ -226,7 +231,7 @@ func TestLyingHolders(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := p.Voucher.Debit
-	w.put(c, 1, d.Hash(ring))
+	w.put(c, 1, p)
 	release := func(by ...*member) (rs []*voucher.Release) {
 		for _, x := range by {
 			rs = append(rs, voucher.NewRelease(ring, c.ID(), d.Hash(ring), x.cert, x.signer, w.now()))

@@ -89,9 +89,13 @@ func (a *Accounts) loadDue(t *task.T) error {
 }
 
 // Stored notes that an object is kept for what a payment paid: it will not be looked for
-// when the voucher is over.
+// when the voucher is over. If it was paid for before, one of the two is given back.
 func (a *Accounts) Stored(p *voucher.Payment) {
 	d := p.Voucher.Debit
+	if o := p.Path.Charge.Object; len(a.own[o]) > 1 {
+		a.ep.Go(func(t *task.T) error { return a.Refund(t, o) }, nil)
+		return
+	}
 	if e := a.books.find(a.ep.Self().ID).find(d, d.Hash(a.cfg.Ring)); e != nil && d.Account() == a.ep.Self().ID {
 		if e.stored == nil {
 			e.stored = make([]byte, len(e.back))
@@ -333,14 +337,18 @@ func (a *Accounts) onCredit(t *task.T, m *credit) (wire.Message, uint16) {
 // onLetGo releases an object that is not kept for a debit and will not be.
 func (a *Accounts) onLetGo(t *task.T, m *letGo) (wire.Message, uint16) {
 	own, hash, wall := a.cfg.Certificate(), m.Debit.Hash(a.cfg.Ring), a.ep.Wall()
-	over, s := m.Debit.Over(wall), a.cfg.Storage.Standing(m.Object)
+	by, err := a.paid(t, m.Object)
+	if err != nil {
+		return nil, refusedFailed
+	}
+	s := a.cfg.Storage.State(m.Object)
 	switch {
-	case own == nil || s.State == Unsure:
+	case own == nil || s == Unsure:
 		return nil, refusedBusy
-	case s.State == Kept && (s.Debit == hash || s.Debit.IsZero()):
+	case s == Kept && (by.Debit == hash || by.Debit.IsZero()):
 		return nil, refusedKept
-	case s.State == Gone && s.Debit == hash: // and so it is not taken for this debit again
-	case !over:
+	case s == Gone && by.Debit == hash: // and so it is not taken for this debit again
+	case !m.Debit.Over(wall):
 		return nil, refusedBusy
 	}
 	ring, signer := a.cfg.Ring, a.cfg.Signer

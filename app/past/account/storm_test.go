@@ -96,7 +96,7 @@ func (s *storm) store(i int, really bool) {
 	if err != nil {
 		s.t.Errorf("pay: %v", err)
 	} else if really {
-		s.put(c, s.files, p.Voucher.Debit.Hash(ring))
+		s.put(c, s.files, p)
 		s.stored[i] = append(s.stored[i], c)
 	}
 }

@@ -34,8 +34,10 @@ type upkeep struct {
 	unsure  task.Instant // since when it is not settled
 	epoch   uint64       // counts changes among the neighbours
 	failed  int          // rounds, one after another
-	timer   task.Timer
-	syncing bool
+	// forgotten is where PaidTable is looked through next.
+	forgotten []byte
+	timer     task.Timer
+	syncing   bool
 }
 
 // Update implements kbr.App: when those near change, so may whose accounts this node keeps.
@@ -129,6 +131,9 @@ func (a *Accounts) round(t *task.T, epoch uint64) (time.Duration, error) {
 	}
 	a.failed = 0
 	if err := a.tidy(t); err != nil {
+		return 0, err
+	}
+	if err := a.forget(t); err != nil {
 		return 0, err
 	}
 	if err := a.collect(t); err != nil {

@@ -55,7 +55,6 @@ type held struct {
 	object  id.Hash
 	copies  int
 	content []byte
-	debit   id.Hash
 	gone    bool
 }
 
@@ -132,16 +131,15 @@ func (m *member) find(o id.Hash) *held {
 	return nil
 }
 
-// Standing implements account.Storage.
-func (m *member) Standing(o id.Hash) account.Standing {
+// State implements account.Storage.
+func (m *member) State(o id.Hash) account.State {
 	switch h := m.find(o); {
 	case h == nil:
-		return account.Standing{State: account.Absent}
+		return account.Absent
 	case h.gone:
-		return account.Standing{State: account.Gone, Debit: h.debit}
-	default:
-		return account.Standing{State: account.Kept, Debit: h.debit}
+		return account.Gone
 	}
+	return account.Kept
 }
 
 // Common implements account.Storage.
@@ -251,10 +249,14 @@ func (m *member) balance() (b account.Balance, err error) {
 	return b, err
 }
 
-// put lays an object on the shelves of its holders.
-func (w *world) put(c *certificate.Certificate, n int, debit id.Hash) {
+// put lays an object on the shelves of its holders, whoever of them is alive, and tells
+// those that are what paid for it.
+func (w *world) put(c *certificate.Certificate, n int, p *voucher.Payment) {
 	for _, m := range w.holders(c) {
-		m.shelf = append(m.shelf, &held{object: c.ID(), copies: int(c.Copies), content: contentOf(n, int(c.Size)), debit: debit})
+		m.shelf = append(m.shelf, &held{object: c.ID(), copies: int(c.Copies), content: contentOf(n, int(c.Size))})
+		if p != nil && m.node.Alive() {
+			m.node.Do(func() { m.accounts.Kept(p) })
+		}
 	}
 }
 

@@ -28,6 +28,8 @@ type Config struct {
 	Keep func(size int64, chunks []byte, from task.Source, done func(error))
 	// Own returns the chunks of a large object that this node keeps itself, or nil.
 	Own func(object id.Hash) task.Source
+	// Accounts pay for what is stored; nil: nobody pays.
+	Accounts Accounts
 }
 
 // New returns a Client that asks through an Asker.

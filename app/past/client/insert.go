@@ -85,7 +85,7 @@ func (cl *Client) undo(t *task.T, s *storing, owner peer.Signer) error {
 	if err := cl.reclaimOnce(t, r); errors.Is(err, task.ErrStopped) {
 		return err
 	}
-	return nil // who was not reached hears of it from the others
+	return cl.refund(t, s.object) // who was not reached hears of it from the others
 }
 
 // InsertBlock stores content under its own hash, for a time of at most
@@ -174,6 +174,7 @@ type storing struct {
 	full   bool        // and one of the holders here has no room
 	source task.Source // of a large object
 	moved  bool        // chunks of it were, in this try
+	paid   int         // how often it was paid for
 }
 
 // maxWaits is how often a busy root is waited for: who asks another first may get a
@@ -183,6 +184,9 @@ const maxWaits = 5
 // try asks those of the nearest nodes that have not stored the object yet. The root is
 // asked first, alone: of two contents for one id it decides.
 func (s *storing) try(t *task.T) error {
+	if err := s.pay(t); err != nil {
+		return err
+	}
 	k := int(s.put.Cert.Copies)
 	near, err := s.cl.asker.Near(t, s.object.Place(), k)
 	if err != nil {
@@ -216,6 +220,7 @@ func (s *storing) try(t *task.T) error {
 	if len(s.done.Receipts) < want {
 		return why
 	}
+	s.settle()
 	return nil
 }
 
@@ -253,6 +258,9 @@ func (s *storing) count(t *task.T, from *peer.Handle, r task.Result[wire.Message
 		return ErrFull
 	case msg.RefusedClock:
 		return ErrClock
+	case msg.RefusedUnpaid:
+		s.unpaid()
+		return ErrNotReachable
 	}
 	ring, v, wall := s.cl.cfg.Ring, s.cl.cfg.Verifier, s.cl.asker.ep.Wall()
 	switch m := r.Value.(type) {

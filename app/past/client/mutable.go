@@ -52,7 +52,7 @@ func (n Name) ID() id.Hash { return certificate.MutableID(n.Owner, n.Part, n.Cop
 // that is new. It returns nil when the root has ruled so and a majority of the k nearest
 // nodes has it on their disks.
 //
-// Errors: ErrTooLarge, certificate.ErrCertificate, a *ConflictError, ErrClock,
+// Errors: ErrTooLarge, certificate.ErrCertificate, a *ConflictError, ErrClock, ErrQuota,
 // ErrNotReachable and ErrUncertain (the change may have been made, or may be made later),
 // task.ErrStopped.
 func (cl *Client) Change(t *task.T, part certificate.Part, copies uint8, replaces uint64, content []byte, owner peer.Signer) (Found, error) {
@@ -72,9 +72,13 @@ func (cl *Client) Change(t *task.T, part certificate.Part, copies uint8, replace
 	}
 	name := Name{c.Owner, part, copies}
 	uncertain := false
+	bill := &bill{cl: cl, cert: c, due: replaces == 0}
 	end := cl.asker.ep.Now().Add(3 * cl.cfg.Patience)
 	for {
-		m, err := cl.askRoot(t, name, &msg.Update{Cert: c, Content: content})
+		if err := bill.pay(t); err != nil && !errors.Is(err, ErrNotReachable) {
+			return Found{}, err
+		}
+		m, err := cl.askRoot(t, name, &msg.Update{Cert: c, Content: content, Payment: bill.payment})
 		if errors.Is(err, task.ErrStopped) {
 			return Found{}, err
 		}
@@ -82,6 +86,7 @@ func (cl *Client) Change(t *task.T, part certificate.Part, copies uint8, replace
 		case *msg.Updated:
 			switch holders, err := cl.confirm(t, name, c); {
 			case holders > 0:
+				bill.settle()
 				return Found{Certificate: c, Content: content, Holders: holders}, nil
 			case errors.Is(err, task.ErrStopped):
 				return Found{}, err
@@ -98,6 +103,8 @@ func (cl *Client) Change(t *task.T, part certificate.Part, copies uint8, replace
 		switch msg.Refusal(err) {
 		case msg.RefusedClock:
 			return Found{}, ErrClock
+		case msg.RefusedUnpaid:
+			bill.due, bill.payment = true, nil
 		case msg.RefusedNotRoot, msg.RefusedBusy, msg.RefusedMalformed:
 		default:
 			uncertain = true

@@ -21,7 +21,7 @@ func (cl *Client) Reclaim(t *task.T, o id.Hash, owner peer.Signer) error {
 	c, err := cl.Inspect(t, o)
 	switch {
 	case errors.Is(err, ErrNotFound):
-		return nil
+		return cl.refund(t, o)
 	case err != nil:
 		return err
 	}
@@ -36,7 +36,9 @@ func (cl *Client) Reclaim(t *task.T, o id.Hash, owner peer.Signer) error {
 	end := cl.asker.ep.Now().Add(3 * cl.cfg.Patience)
 	for {
 		err := cl.reclaimOnce(t, r)
-		if err == nil || errors.Is(err, task.ErrStopped) {
+		if err == nil {
+			return cl.refund(t, o)
+		} else if errors.Is(err, task.ErrStopped) {
 			return err
 		}
 		wait := cl.asker.some()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/app/past/voucher"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/wire"
@@ -104,6 +105,7 @@ type Nodes struct {
 type Put struct {
 	Cert    *certificate.Certificate `cbor:"1,keyasint"`
 	Content []byte                   `cbor:"2,keyasint,omitempty"` // the body: see certificate.Certificate.Body
+	Payment *voucher.Payment         `cbor:"3,keyasint,omitempty"` // where storage is paid for
 }
 
 // Stored says that the holder wrote it down.
@@ -270,7 +272,16 @@ func checkContent(c *certificate.Certificate, content []byte) error {
 }
 
 // Check implements wire.Checker.
-func (m *Put) Check() error { return checkContent(m.Cert, m.Content) }
+func (m *Put) Check() error {
+	return errors.Join(checkContent(m.Cert, m.Content), checkPayment(m.Payment))
+}
+
+func checkPayment(p *voucher.Payment) error {
+	if p == nil {
+		return nil
+	}
+	return p.Check()
+}
 
 // Check implements wire.Checker.
 func (m *Stored) Check() error { return m.Receipt.Check() }

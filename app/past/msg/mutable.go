@@ -1,9 +1,11 @@
 package msg
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/app/past/voucher"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -38,6 +40,7 @@ type Accept struct {
 	Cert    *certificate.Certificate `cbor:"1,keyasint"`
 	Content []byte                   `cbor:"2,keyasint,omitempty"`
 	Ruling  *certificate.Ruling      `cbor:"3,keyasint"`
+	Payment *voucher.Payment         `cbor:"4,keyasint,omitempty"` // of the change
 }
 
 // Accepted answers accept.
@@ -50,6 +53,8 @@ type Accepted struct {
 type Update struct {
 	Cert    *certificate.Certificate `cbor:"1,keyasint"`
 	Content []byte                   `cbor:"2,keyasint,omitempty"`
+	// Payment is for a new object, or for one that is larger than what was paid for.
+	Payment *voucher.Payment `cbor:"3,keyasint,omitempty"`
 }
 
 // Updated answers update.
@@ -122,10 +127,14 @@ func (m *Promise) Check() error {
 }
 
 // Check implements wire.Checker.
-func (m *Accept) Check() error { return checkRuled(m.Cert, m.Content, m.Ruling) }
+func (m *Accept) Check() error {
+	return errors.Join(checkRuled(m.Cert, m.Content, m.Ruling), checkPayment(m.Payment))
+}
 
 // Check implements wire.Checker.
-func (m *Update) Check() error { return checkVersion(m.Cert, m.Content) }
+func (m *Update) Check() error {
+	return errors.Join(checkVersion(m.Cert, m.Content), checkPayment(m.Payment))
+}
 
 // Check implements wire.Checker.
 func (m *Settle) Check() error { return checkCopies(m.Copies) }

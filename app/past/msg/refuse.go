@@ -21,6 +21,7 @@ const (
 	RefusedLater            // a later term was promised
 	RefusedAway             // a majority of the holders is not reachable; the change may be made all the same
 	RefusedHolds            // the node keeps, or should keep, a replica of its own
+	RefusedUnpaid           // nobody paid for it, or not in a way that this node believes
 )
 
 // Refusals says the codes in words.
@@ -38,6 +39,7 @@ var Refusals = map[uint16]string{
 	RefusedLater:     "a later root has ruled",
 	RefusedAway:      "a majority of the holders is not reachable",
 	RefusedHolds:     "has a replica already",
+	RefusedUnpaid:    "it is not paid for",
 }
 
 // Refusal is the code of a refusal, 0 for all else.

@@ -14,6 +14,9 @@ const MaxCharges = 256
 // ErrVoucher is wrapped by the reasons why something of this package is refused.
 var ErrVoucher = errors.New("not a valid voucher")
 
+// ErrQuota: the member's account does not allow a debit.
+var ErrQuota = errors.New("the account does not allow so much: reclaim what is not needed, or offer more with phyllo offer")
+
 func bad(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrVoucher, fmt.Sprintf(format, args...))
 }

@@ -1,0 +1,87 @@
+package account
+
+import (
+	"bytes"
+	"errors"
+
+	"github.com/phyllo-net/phyllo/app/past/voucher"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/store"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// toll is what paid for an object that is kept here. The zero toll is not known: the object
+// came from a fellow holder.
+type toll struct {
+	Debit id.Hash `cbor:"1,keyasint"`
+	Size  int64   `cbor:"2,keyasint"` // that it pays for, in bytes
+}
+
+// Kept notes what pays from now on for an object that is on this node's disk. Nobody waits
+// for it to be written: what is forgotten makes a holder slower to release, and no debit
+// smaller.
+func (a *Accounts) Kept(p *voucher.Payment) {
+	c, st := p.Path.Charge, a.cfg.Store
+	by := toll{Debit: p.Voucher.Debit.Hash(a.cfg.Ring), Size: c.Size}
+	a.ep.Go(func(t *task.T) error {
+		_, err := task.Work(t, disk, func() (struct{}, error) {
+			return struct{}{}, st.Put(PaidTable, c.Object[:], wire.MustMarshal(&by))
+		})
+		return err
+	}, nil)
+}
+
+// Allows returns the largest content that was paid for, of an object that is kept here; 0 if
+// that is not known.
+func (a *Accounts) Allows(t *task.T, object id.Hash) (int64, error) {
+	by, err := a.paid(t, object)
+	return by.Size, err
+}
+
+func (a *Accounts) paid(t *task.T, object id.Hash) (toll, error) {
+	st := a.cfg.Store
+	return task.Work(t, disk, func() (by toll, err error) {
+		b, err := st.Get(PaidTable, object[:])
+		switch {
+		case errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrCorrupt):
+			return toll{}, nil
+		case err != nil:
+			return toll{}, err
+		}
+		if wire.Unmarshal(b, &by) != nil {
+			return toll{}, nil
+		}
+		return by, nil
+	})
+}
+
+// maxForget is how many objects are looked at in one round, whether they are still here.
+const maxForget = 1024
+
+// forget deletes what is remembered of objects that are not here any more, some in each
+// round.
+func (a *Accounts) forget(t *task.T) error {
+	st, from := a.cfg.Store, a.forgotten
+	keys, err := task.Work(t, disk, func() (keys [][]byte, err error) {
+		err = st.Scan(PaidTable, store.Range{From: from, Limit: maxForget}, func(key, _ []byte) bool {
+			keys = append(keys, key)
+			return true
+		})
+		return keys, err
+	})
+	if err != nil {
+		return err
+	}
+	a.forgotten = nil
+	if len(keys) == maxForget {
+		a.forgotten = append(bytes.Clone(keys[len(keys)-1]), 0)
+	}
+	return a.put(t, func(b *store.Batch) {
+		for _, key := range keys {
+			if len(key) != hashSize || a.cfg.Storage.State(id.Hash(key)) == Absent {
+				b.Delete(PaidTable, key)
+			}
+		}
+	})
+}

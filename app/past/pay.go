@@ -1,0 +1,165 @@
+package past
+
+import (
+	"errors"
+
+	"github.com/phyllo-net/phyllo/app/past/account"
+	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/app/past/client"
+	"github.com/phyllo-net/phyllo/app/past/msg"
+	"github.com/phyllo-net/phyllo/app/past/voucher"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+// Accounts is the part of this node in the ring's accounts, to be mounted beside p; nil if
+// nobody pays.
+func (p *Past) Accounts() *account.Accounts { return p.accounts }
+
+func (p *Past) openAccounts() (err error) {
+	if p.cfg.Accounts == nil {
+		return nil
+	}
+	c := *p.cfg.Accounts
+	c.Ring, c.Signer, c.Verifier, c.Certificate, c.Store = p.cfg.Ring, p.cfg.Signer, p.cfg.Verifier, p.cfg.Certificate, p.cfg.Store
+	c.Storage = desk{p}
+	p.accounts, err = account.New(c)
+	return err
+}
+
+// payers is what the client pays with.
+func (p *Past) payers() client.Accounts {
+	if p.accounts == nil {
+		return nil
+	}
+	return p.accounts
+}
+
+// admit returns 0 if an object may be kept as far as its payment goes: a certificate that is
+// here already was paid for.
+func (p *Past) admit(t *task.T, m *msg.Put) uint16 {
+	if p.accounts == nil {
+		return 0
+	}
+	e := p.shelf.find(m.Cert.ID())
+	if e != nil && !e.gone && e.content == m.Cert.Content && e.date == m.Cert.Date && e.expires == m.Cert.Expires {
+		return 0
+	}
+	return p.worth(t, m.Payment, m.Cert)
+}
+
+// covers returns 0 if a change is paid for: its content is no larger than what was paid for
+// before, or than what is current; or a payment comes with it.
+func (p *Past) covers(t *task.T, of *office, m *msg.Update) uint16 {
+	if p.accounts == nil {
+		return 0
+	}
+	if of.current != nil {
+		allowed, err := p.accounts.Allows(t, of.object)
+		if err != nil {
+			return msg.RefusedFailed
+		}
+		if m.Cert.Size <= max(allowed, of.current.Certificate.Size) {
+			m.Payment = nil
+			return 0
+		}
+	}
+	return p.worth(t, m.Payment, m.Cert)
+}
+
+// note notes what pays for a mutable object, if it is good. The root is not believed: it
+// could let the debit before be given back.
+func (p *Past) note(m *msg.Accept) {
+	if p.accounts == nil || m.Payment == nil {
+		return
+	}
+	p.ep.Go(func(t *task.T) error {
+		err := p.accounts.Admit(t, m.Payment, m.Cert)
+		if err == nil {
+			p.accounts.Kept(m.Payment)
+		}
+		return err
+	}, nil)
+}
+
+// worth returns 0 if a payment is good for an object.
+func (p *Past) worth(t *task.T, pay *voucher.Payment, c *certificate.Certificate) uint16 {
+	switch err := p.accounts.Admit(t, pay, c); {
+	case err == nil:
+		return 0
+	case errors.Is(err, account.ErrNotReachable) || errors.Is(err, task.ErrStopped):
+		return msg.RefusedBusy
+	case errors.Is(err, voucher.ErrVoucher) || errors.Is(err, account.ErrVoters) || errors.Is(err, account.ErrUsed):
+		return msg.RefusedUnpaid
+	}
+	return msg.RefusedFailed
+}
+
+// desk is what accounts see of the storage of their node.
+type desk struct{ p *Past }
+
+var _ account.Storage = desk{}
+
+// Near implements account.Storage.
+func (d desk) Near(t *task.T, key id.ID, k int) ([]*peer.Handle, error) {
+	return d.p.asker.Near(t, key, k)
+}
+
+// State implements account.Storage.
+func (d desk) State(o id.Hash) account.State {
+	switch e := d.p.shelf.find(o); {
+	case e == nil && d.p.knowsAll(o.Place()):
+		return account.Absent
+	case e == nil:
+		return account.Unsure
+	case e.gone:
+		return account.Gone
+	}
+	return account.Kept
+}
+
+// maxDrawn is how many objects are looked at to know what two nodes have in common.
+const maxDrawn = 256
+
+// Common implements account.Storage. On a full shelf it estimates from objects that it draws.
+func (d desk) Common(with id.ID, n int) (size int64, drawn []id.Hash) {
+	p, list := d.p, d.p.shelf.list
+	if len(list) == 0 {
+		return 0, nil
+	}
+	look := min(len(list), maxDrawn)
+	at := p.ep.Rand().IntN(len(list))
+	for i := range look {
+		if len(list) > maxDrawn {
+			at = p.ep.Rand().IntN(len(list))
+		}
+		e := list[(at+i)%len(list)]
+		if e.gone || !client.Contains(p.asker.Replicas(e.object.Place(), int(e.copies), 0), with) {
+			continue
+		}
+		size += e.size
+		if len(drawn) < n {
+			drawn = append(drawn, e.object)
+		}
+	}
+	if look < len(list) {
+		size = size / int64(look) * int64(len(list))
+	}
+	return size, drawn
+}
+
+// Prove implements account.Storage.
+func (d desk) Prove(t *task.T, o id.Hash, nonce uint64) (id.Hash, error) {
+	if e := d.p.shelf.find(o); e == nil || e.gone {
+		return id.Hash{}, client.ErrNotFound
+	}
+	_, content, err := d.p.body(t, o, true)
+	if err != nil {
+		return id.Hash{}, err
+	}
+	return account.Proof(nonce, content), nil
+}
+
+// Offered implements account.Storage.
+func (d desk) Offered() int64 { return d.p.cfg.Capacity }

@@ -1,0 +1,234 @@
+package past_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/past"
+	"github.com/phyllo-net/phyllo/app/past/account"
+	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/app/past/voucher"
+	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/kbr/kbrtest"
+	"github.com/phyllo-net/phyllo/sim/simtest"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// paying lets members pay, each for so many bytes of all replicas.
+func paying(limit int64) func(*past.Config) {
+	return func(c *past.Config) {
+		a := account.Default()
+		a.Gift, a.Copies, a.Free = limit, 1, 0
+		c.Accounts = &a
+	}
+}
+
+// mustUse fails unless all who vote about a member's account say that it has used so much.
+func (w *world) mustUse(m *member, want int64) {
+	w.t.Helper()
+	voters := 0
+	for _, v := range w.live() {
+		got, votes := v.past.Accounts().Used(m.cert.Node)
+		if !votes {
+			continue
+		}
+		if voters++; got != want {
+			w.t.Errorf("%s says that %s has used %d, want %d", v.node.Self(), m.node.Self(), got, want)
+		}
+	}
+	if voters == 0 {
+		w.t.Errorf("nobody votes about the account of %s", m.node.Self())
+	}
+}
+
+// TestPaid: an insert is paid for, size times k, and a reclaim gives it back; alone, with two,
+// three and many.
+func TestPaid(t *testing.T) {
+	for _, n := range []int{1, 2, 3, 20, 45} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			w := newWorld(t, n, kbrtest.Config{Seed: 70}, paying(100_000))
+			m := w.members[0]
+			o := w.mustInsert(m, file("some content", 5))
+			w.mustInsert(m, file("more content", 3))
+			w.mustUse(m, 12*8)
+			w.mustFind(w.members[n-1], o, "some content")
+			if err := m.reclaim(o, ann); err != nil {
+				t.Fatal(err)
+			}
+			w.net.Run(10 * time.Second)
+			w.mustUse(m, 12*3)
+			w.net.Run(2 * time.Hour)
+			w.mustUse(m, 12*3)
+		})
+	}
+}
+
+// TestNoMore: what the account does not allow is not stored, and is told at once.
+func TestNoMore(t *testing.T) {
+	w := newWorld(t, 9, kbrtest.Config{Seed: 71}, paying(1000))
+	m := w.members[0]
+	w.mustInsert(m, file(string(make([]byte, 300)), 3))
+	before := w.net.Elapsed()
+	_, err := m.insert(file(string(make([]byte, 34)), 3))
+	wantErr(t, "more than the account allows", err, past.ErrQuota)
+	if took := w.net.Elapsed() - before; took > 5*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	w.mustInsert(m, file(string(make([]byte, 33)), 3))
+	w.mustInsert(w.members[1], file(string(make([]byte, 300)), 3)) // another account
+	w.mustUse(m, 999)
+}
+
+// TestUnpaid: nobody keeps what was not paid for, or was paid for once already.
+func TestUnpaid(t *testing.T) {
+	w := newWorld(t, 9, kbrtest.Config{Seed: 72}, paying(1000))
+	m := w.members[0]
+	c := sign(w, 1, "content", 3)
+	var pay *voucher.Payment
+	if err := m.node.Call(time.Minute, func(t *task.T) (err error) {
+		pay, err = m.past.Accounts().Pay(t, voucher.Charge{Object: c.ID(), Size: c.Size, Copies: 3}, time.Time{})
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	holder := w.nearest(c.ID(), 1)[0]
+	try := func(what string, payload []byte, good bool) {
+		t.Helper()
+		if _, err := ask(m, holder, payload); refused(err) == good {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	content := []byte("content")
+	try("without a payment", past.AskPut(c, content), false)
+	other := sign(w, 2, "content", 3)
+	try("paid for another", past.AskPaidPut(other, content, pay), false)
+	forged := *pay.Voucher
+	forged.Votes = forged.Votes[:1]
+	try("with one vote", past.AskPaidPut(c, content, &voucher.Payment{Voucher: &forged, Path: pay.Path}), false)
+	try("paid for", past.AskPaidPut(c, content, pay), true)
+	try("again", past.AskPut(c, content), true)
+	if err := m.reclaim(c.ID(), ann); err != nil {
+		t.Fatal(err)
+	}
+	w.net.Run(time.Second)
+	later := sign(w, 1, "content", 3)
+	try("paid for once already", past.AskPaidPut(later, content, pay), false)
+	w.net.Run(2 * time.Hour) // the other holders do not know what paid for it
+	w.mustUse(m, 0)
+}
+
+// TestMutablePaid: a mutable object is paid for when it is new and when it outgrows what was
+// paid for, and what was paid before is given back then.
+func TestMutablePaid(t *testing.T) {
+	w := newWorld(t, 9, kbrtest.Config{Seed: 74}, paying(100_000))
+	m := w.members[0]
+	change := func(by *member, replaces uint64, size int) {
+		t.Helper()
+		if err := by.change(replaces, string(make([]byte, size))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change(m, 0, 10)
+	w.mustUse(m, 256*5)
+	change(m, 1, 256)
+	change(w.members[1], 2, 30) // costs its other writer nothing
+	w.mustUse(m, 256*5)
+	w.mustUse(w.members[1], 0)
+	change(m, 3, 257)
+	w.mustUse(m, (256+512)*5)
+	w.net.Run(2 * time.Hour)
+	change(m, 4, 300)
+	w.net.Run(2 * time.Hour)
+	w.mustUse(m, 512*5)
+	wantErr(t, "an object that is too large for the account", m.change(5, string(make([]byte, 30_000))), past.ErrQuota)
+}
+
+// TestUnfinished: an insert that fails halfway is given back when its voucher is over.
+func TestUnfinished(t *testing.T) {
+	w := newWorld(t, 9, kbrtest.Config{Seed: 73}, paying(1000))
+	m := w.members[0]
+	for _, x := range w.members {
+		x.node.OnDeliver = func(app wire.AppID, d *kbr.Delivery) bool {
+			return app == number && past.KindOf(d.Payload) == "put"
+		}
+	}
+	if _, err := m.insert(file("content", 3)); !errors.Is(err, past.ErrTooFew) {
+		t.Fatal(err)
+	}
+	for _, x := range w.members {
+		x.node.OnDeliver = nil
+	}
+	w.net.Run(3 * time.Hour)
+	w.reclaimAll(m)
+	w.net.Run(time.Hour)
+	w.mustUse(m, 0)
+}
+
+// reclaimAll reclaims whatever a member's node keeps.
+func (w *world) reclaimAll(m *member) {
+	w.t.Helper()
+	for _, x := range w.members {
+		for _, o := range x.past.Some(x.past.Stats().Objects) {
+			if err := m.reclaim(o, ann); err != nil {
+				w.t.Error(err)
+			}
+		}
+	}
+}
+
+// TestPayingStorm: with crashes, partitions and losses each account says in the calm after
+// just what its member's objects cost that are there (RELIABILITY, S7).
+func TestPayingStorm(t *testing.T) {
+	simtest.Seeds(t, 6, func(t *testing.T, seed uint64) {
+		n := []int{3, 5, 12}[seed%3]
+		w := newWorld(t, n, kbrtest.Config{Seed: seed, Loss: float64(seed%3) / 20}, paying(5000))
+		rng := rand.New(rand.NewPCG(seed, 2))
+		mine := make([][]*certificate.Certificate, n) // also what is perhaps not there
+		for step := range 40 {
+			i := rng.IntN(n)
+			m := w.members[i]
+			switch x := rng.IntN(8); {
+			case x == 0 && m.node.Alive() && len(w.live()) > n/2+1:
+				m.node.Kill()
+			case x == 1 && !m.node.Alive():
+				m.restart()
+			case x < 6 && m.node.Alive():
+				f := file(string(make([]byte, 1+rng.IntN(500)))+name(step), 1+rng.IntN(3))
+				s, err := m.insert(f)
+				if err == nil && len(s.Receipts) == 0 {
+					t.Error("stored without a receipt")
+				}
+				if s.Certificate != nil {
+					mine[i] = append(mine[i], s.Certificate)
+				}
+			case m.node.Alive() && len(mine[i]) > 0:
+				c := mine[i][rng.IntN(len(mine[i]))]
+				if err := m.reclaim(c.ID(), ann); err != nil && !errors.Is(err, past.ErrNotReachable) {
+					t.Error(err)
+				}
+			}
+			w.net.Run(time.Duration(rng.IntN(60)) * time.Second)
+			w.check()
+		}
+		for _, m := range w.members {
+			if !m.node.Alive() {
+				m.restart()
+			}
+		}
+		w.net.Run(4 * time.Hour)
+		for i, m := range w.members {
+			want := int64(0)
+			for _, c := range mine[i] {
+				if slices.ContainsFunc(w.members, func(x *member) bool { return x.past.Keeps(c.ID()) }) {
+					want += c.Size * int64(c.Copies)
+				}
+			}
+			w.mustUse(m, want)
+		}
+	})
+}
