@@ -12,6 +12,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past/account"
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/app/past/voucher"
+	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
 	"github.com/phyllo-net/phyllo/sim/simtest"
@@ -146,6 +147,26 @@ func TestMutablePaid(t *testing.T) {
 	w.net.Run(2 * time.Hour)
 	w.mustUse(m, 512*5)
 	wantErr(t, "an object that is too large for the account", m.change(5, string(make([]byte, 30_000))), past.ErrQuota)
+}
+
+// TestReclaimedElsewhere: an owner reclaims on one machine what he stored on another, and
+// that one's account hears of it.
+func TestReclaimedElsewhere(t *testing.T) {
+	w := newWorld(t, 9, kbrtest.Config{Seed: 75}, paying(100_000))
+	a, b := w.members[0], w.members[1]
+	var os []id.Hash
+	for i := range 40 {
+		os = append(os, w.mustInsert(a, file(name(i)[:10], 3)))
+	}
+	w.mustUse(a, 40*30)
+	for _, o := range os[:20] {
+		if err := b.reclaim(o, ann); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.net.Run(4 * time.Hour)
+	w.mustUse(a, 20*30)
+	w.mustUse(b, 0)
 }
 
 // TestUnfinished: an insert that fails halfway is given back when its voucher is over.

@@ -37,7 +37,7 @@ func (a *Accounts) Balance(t *task.T) (Balance, error) {
 		}
 	}
 	if len(said) < majority(len(voters)) {
-		return Balance{}, ErrNotReachable
+		return Balance{Keepers: len(voters)}, ErrNotReachable
 	}
 	slices.SortStableFunc(said, func(x, y *balance) int { return cmp.Compare(x.Limit-x.Used, y.Limit-y.Used) })
 	m := said[(len(said)-1)/2]

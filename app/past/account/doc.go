@@ -43,6 +43,9 @@
 // majority of them makes the keepers give the charge back: after a reclaim at once, and for
 // what was never stored when the voucher can be used no longer. Objects that end by
 // themselves stand under debits that end with them (Debit.Until), without being asked.
+// A keeper that missed it hears it from the others, and the member, when it sees one that
+// does not know, asks for releases again. It also looks at some of its charges in each round,
+// as an owner may have reclaimed on another of his machines what this one pays for.
 //
 // # The limit
 //

@@ -17,6 +17,7 @@ type refunds struct {
 	due        []ref             // what is to be given back, in the order in which it came
 	sweep      []*entry          // own debits whose vouchers may have been left unused, by date
 	collecting bool
+	audits     audited
 }
 
 // ref is one charge of an own debit.

@@ -139,6 +139,9 @@ func (a *Accounts) round(t *task.T, epoch uint64) (time.Duration, error) {
 	if err := a.collect(t); err != nil {
 		return 0, err
 	}
+	if err := a.audit(t); err != nil {
+		return 0, err
+	}
 	// Not all at the same moment.
 	return a.cfg.Sync/2 + time.Duration(a.ep.Rand().Int64N(int64(a.cfg.Sync))), nil
 }

@@ -15,7 +15,7 @@ const MaxCharges = 256
 var ErrVoucher = errors.New("not a valid voucher")
 
 // ErrQuota: the member's account does not allow a debit.
-var ErrQuota = errors.New("the account does not allow so much: reclaim what is not needed, or offer more with phyllo offer")
+var ErrQuota = errors.New("the account does not allow so much: reclaim what is not needed, or offer more with `phyllo offer SIZE`")
 
 func bad(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrVoucher, fmt.Sprintf(format, args...))

@@ -1,0 +1,67 @@
+package account
+
+import (
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+// maxAudit is how many of the own charges are looked at in one round.
+const maxAudit = 16
+
+// audited is the charge that was looked at last, by its place in the ledger.
+type audited struct {
+	date  int64
+	hash  id.Hash
+	index int
+}
+
+// audit looks at some of the own charges in turn, whether their objects are still kept for
+// them: their owner may have reclaimed them on another machine of his, which pays for others.
+func (a *Accounts) audit(t *task.T) error {
+	l := a.books.find(a.ep.Self().ID)
+	if l == nil {
+		return nil
+	}
+	var first *ref
+	for range maxAudit {
+		r := a.next(l)
+		if r == nil || first != nil && *r == *first {
+			return nil
+		}
+		if first == nil {
+			first = r
+		}
+		if _, _, err := a.refund(t, *r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// next returns the charge that comes after the one that was looked at last and may be given
+// back; nil if there is none at all.
+func (a *Accounts) next(l *ledger) *ref {
+	last := &a.audits
+	at, have := l.at(last.date, last.hash)
+	index := 0
+	if have {
+		index = last.index + 1
+	}
+	for range len(l.list) + 1 {
+		if at >= len(l.list) {
+			at, index = 0, 0
+		}
+		if at == len(l.list) {
+			return nil
+		}
+		e := l.list[at]
+		for ; index < len(e.costs); index++ {
+			if e.debit.Until == 0 && !e.isBack(index) && e.debit.Over(a.ep.Wall()) {
+				*last = audited{e.debit.Date, e.hash, index}
+				return &ref{e, index}
+			}
+		}
+		at, index = at+1, 0
+	}
+	return nil
+}
