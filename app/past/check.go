@@ -26,8 +26,8 @@ func (p *Past) Check() error {
 	switch {
 	case objects != p.shelf.objects || size != p.shelf.bytes:
 		return fmt.Errorf("past of %s: %d objects of %d bytes are counted, %d of %d are there", p.ep.Self(), p.shelf.objects, p.shelf.bytes, objects, size)
-	case size > p.cfg.Capacity:
-		return fmt.Errorf("past of %s: %d bytes, at most %d", p.ep.Self(), size, p.cfg.Capacity)
+	case size > p.most:
+		return fmt.Errorf("past of %s: %d bytes, at most %d", p.ep.Self(), size, p.most)
 	case p.serving < 0 || p.serving > p.cfg.MaxTasks:
 		return fmt.Errorf("past of %s: %d tasks, at most %d", p.ep.Self(), p.serving, p.cfg.MaxTasks)
 	case p.settled && !p.loaded:

@@ -36,6 +36,7 @@ type Past struct {
 	serving       int
 	stats         Stats
 	accounts      *account.Accounts // nil: nobody pays
+	most          int64             // that this node has ever offered, in bytes
 }
 
 var (
@@ -61,7 +62,7 @@ func New(c Config) (*Past, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	p := &Past{cfg: c, busy: make(locks), offices: offices{turns: make(locks), held: make(map[id.Hash]*office)},
+	p := &Past{cfg: c, most: c.Capacity, busy: make(locks), offices: offices{turns: make(locks), held: make(map[id.Hash]*office)},
 		larges: larges{filling: make(locks)}}
 	return p, p.openAccounts()
 }

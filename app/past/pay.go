@@ -151,8 +151,16 @@ func (d desk) Common(with id.ID, n int) (size int64, drawn []id.Hash) {
 
 // Prove implements account.Storage.
 func (d desk) Prove(t *task.T, o id.Hash, nonce uint64) (id.Hash, error) {
-	if e := d.p.shelf.find(o); e == nil || e.gone {
+	e := d.p.shelf.find(o)
+	if e == nil || e.gone {
 		return id.Hash{}, client.ErrNotFound
+	}
+	if e.large() { // a chunk of it, drawn by the nonce
+		blobs, n := d.p.cfg.Blobs, int(nonce%uint64((e.size+task.ChunkSize-1)/task.ChunkSize))
+		return task.Work(t, disk, func() (id.Hash, error) {
+			chunk, err := blobs.ReadChunk(e.content, n, nil)
+			return account.Proof(nonce, chunk), err
+		})
 	}
 	_, content, err := d.p.body(t, o, true)
 	if err != nil {
@@ -162,4 +170,4 @@ func (d desk) Prove(t *task.T, o id.Hash, nonce uint64) (id.Hash, error) {
 }
 
 // Offered implements account.Storage.
-func (d desk) Offered() int64 { return d.p.cfg.Capacity }
+func (d desk) Offered() int64 { return d.p.Offered() }

@@ -223,6 +223,9 @@ func (p *Past) round(t *task.T, epoch uint64) (time.Duration, error) {
 	if err := p.tend(t); err != nil {
 		return 0, err
 	}
+	if err := p.shrink(t); err != nil {
+		return 0, err
+	}
 	if err := errors.Join(p.tidy(t), p.sweep(t)); err != nil {
 		return 0, err
 	}
