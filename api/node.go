@@ -21,6 +21,7 @@ type Node interface {
 	Messages
 	DHT
 	Files
+	Offering
 }
 
 // Overview is how a node is, and what it sees of the ring.

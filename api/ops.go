@@ -126,6 +126,7 @@ func Operations() []Operation {
 			return n.Conversations(ctx, q.User)
 		}),
 
+		read("account", Node.Account), op("offer", Node.Offer),
 		op("dht/put", Node.DHTPut), op("dht/get", Node.DHTGet),
 		op("dht/rm", func(n Node, ctx context.Context, q DHTRemove) (none, error) { return none{}, n.DHTRemove(ctx, q) }),
 

@@ -11,6 +11,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/im"
 	"github.com/phyllo-net/phyllo/app/im/letter"
 	"github.com/phyllo-net/phyllo/app/past"
+	"github.com/phyllo-net/phyllo/app/past/account"
 	"github.com/phyllo-net/phyllo/app/past/dht"
 	"github.com/phyllo-net/phyllo/app/space"
 	"github.com/phyllo-net/phyllo/gateway/files"
@@ -40,7 +41,7 @@ var kinds = []struct {
 	{member.ErrUnknownNode, api.NotFound, ""},
 	{dht.ErrNotFound, api.NotFound, "`phyllo dht put KEY VALUE` makes one"}, {dht.ErrConflict, api.Conflict, "see `phyllo dht get KEY`"},
 	{dht.ErrKey, api.Usage, "see `phyllo dht put --help`"}, {dht.ErrTooLarge, api.Usage, "see `phyllo dht put --help`"},
-	{past.ErrNotReachable, api.Unreachable, ""}, {past.ErrUncertain, api.Unreachable, "see `phyllo dht get KEY`"},
+	{account.ErrNotReachable, api.Unreachable, ""}, {past.ErrNotReachable, api.Unreachable, ""}, {past.ErrUncertain, api.Unreachable, "see `phyllo dht get KEY`"},
 	{files.ErrNoSpace, api.NotFound, ""}, {files.ErrExists, api.Failed, ""}, {files.ErrNotEmpty, api.Failed, ""}, {files.ErrNotFound, api.NotFound, ""}, {files.ErrChanged, api.Conflict, ""},
 	{files.ErrClash, api.Failed, ""}, {files.ErrName, api.Usage, ""}, {files.ErrMeta, api.Usage, ""}, {files.ErrFull, api.Failed, ""}, {files.ErrDenied, api.Denied, ""}, {files.ErrUnavailable, api.Unreachable, ""},
 	{space.ErrHandle, api.Usage, "copy the whole line that `phyllo share` or `phyllo space grant` has printed"},

@@ -20,6 +20,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/im"
 	"github.com/phyllo-net/phyllo/app/im/letter"
 	"github.com/phyllo-net/phyllo/app/past"
+	"github.com/phyllo-net/phyllo/app/past/account"
 	"github.com/phyllo-net/phyllo/app/past/dht"
 	"github.com/phyllo-net/phyllo/host"
 	"github.com/phyllo-net/phyllo/kbr"
@@ -53,6 +54,8 @@ var met = map[string]struct {
 	"dht.ErrNotFound": {dht.ErrNotFound, api.NotFound}, "dht.ErrConflict": {dht.ErrConflict, api.Conflict},
 	"dht.ErrKey": {dht.ErrKey, api.Usage}, "dht.ErrTooLarge": {dht.ErrTooLarge, api.Usage},
 	"past.ErrNotReachable": {past.ErrNotReachable, api.Unreachable}, "past.ErrUncertain": {past.ErrUncertain, api.Unreachable}, "past.ErrClock": {past.ErrClock, api.Failed},
+	"past.ErrQuota": {past.ErrQuota, api.Failed}, "account.ErrNotReachable": {account.ErrNotReachable, api.Unreachable},
+	"account.ErrQuota": {account.ErrQuota, api.Failed},
 
 	"kbr.ErrTimeout": {kbr.ErrTimeout, api.Unreachable}, "kbr.ErrUnreachable": {kbr.ErrUnreachable, api.Unreachable}, "kbr.ErrLoop": {kbr.ErrLoop, api.Unreachable},
 	"kbr.ErrHopLimit": {kbr.ErrHopLimit, api.Unreachable}, "kbr.ErrBusy": {kbr.ErrBusy, api.Unreachable}, "kbr.ErrNoApp": {kbr.ErrNoApp, api.Failed},
@@ -90,6 +93,9 @@ var unmet = map[string]string{
 	"kbr.ErrTooLarge": "what is sent has limits of its own below it", "host.ErrNotStarted": "the assembly starts its host", "host.ErrStuck": "it goes to the log of a node that ends",
 	"keys.ErrKind": "the file's name and what helps are added", "keys.ErrMode": "as ErrKind", "keys.ErrNotFile": "as ErrKind", "keys.ErrOwner": "as ErrKind",
 	"past.ErrNotFound": "the table says dht.ErrNotFound", "past.ErrConflict": "the table says dht.ErrConflict", "past.ErrTooLarge": "the table says dht.ErrTooLarge",
+	"account.ErrVoters": "holders refuse so, and the member pays again", "account.ErrUsed": "as ErrVoters",
+	"task.ErrTicket": "no command moves bulk yet", "task.ErrBroken": "as ErrTicket", "task.ErrStalled": "as ErrTicket", "task.ErrFar": "as ErrTicket",
+	"task.ErrBusy": "as ErrTicket", "task.ErrCancelled": "as ErrTicket", "task.ErrPart": "as ErrTicket",
 	"past.ErrTooFew": "no command stores files yet", "past.ErrExists": "as ErrTooFew", "past.ErrReclaimed": "as ErrTooFew", "past.ErrFull": "as ErrTooFew",
 	"keys.ErrSealKey": "a record with such a key is refused as ErrRecord", "keys.ErrOpen": "a letter that cannot be opened is told to its sender's node alone",
 }
@@ -127,7 +133,7 @@ func TestErrorsHaveKinds(t *testing.T) {
 	listed := slices.Concat(slices.Collect(maps.Keys(met)), slices.Collect(maps.Keys(unmet)))
 	slices.Sort(listed)
 	var there []string
-	for _, room := range []string{"app/directory", "app/im", "app/im/letter", "app/past", "app/past/dht", "kbr", "task", "host", "keys", "member", "peer"} {
+	for _, room := range []string{"app/directory", "app/im", "app/im/letter", "app/past", "app/past/account", "app/past/dht", "kbr", "task", "host", "keys", "member", "peer"} {
 		there = append(there, errorsOf(t, filepath.Join("..", filepath.FromSlash(room)))...)
 	}
 	for _, name := range there {

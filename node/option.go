@@ -21,6 +21,7 @@ const (
 	AppProbe     wire.AppID = 3 // ping and trace
 	AppPast      wire.AppID = 4 // storage
 	AppSpace     wire.AppID = 5 // files; it has no messages
+	AppAccount   wire.AppID = 6 // who may store how much
 	FirstFree    wire.AppID = 256
 )
 

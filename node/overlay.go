@@ -14,6 +14,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/app/im"
 	"github.com/phyllo-net/phyllo/app/past"
+	"github.com/phyllo-net/phyllo/app/past/account"
 	"github.com/phyllo-net/phyllo/app/space"
 	"github.com/phyllo-net/phyllo/host"
 	"github.com/phyllo-net/phyllo/id"
@@ -144,7 +145,7 @@ func (n *Node) forgetOtherRing(ring id.Hash) error {
 	if err != nil || string(last) == string(ring[:]) {
 		return err
 	}
-	for _, t := range []store.Table{directory.Table, past.Table, past.ContentTable, past.PromiseTable} {
+	for _, t := range []store.Table{directory.Table, past.Table, past.ContentTable, past.PromiseTable, account.Table, account.BackTable, account.DueTable, account.PaidTable} {
 		if err := clearTable(n.store, t); err != nil {
 			return err
 		}
@@ -234,9 +235,16 @@ func (o *overlay) makeStorage() (err error) {
 	if o.everybody, err = everybody(o.ring); err != nil {
 		return err
 	}
+	offer, err := n.offer()
+	if err != nil {
+		return err
+	}
 	c := past.Default()
 	c.Ring, c.Signer, c.Verifier, c.Store = o.ring, n.signer, keys.Verifier{}, n.store
-	c.Certificate, c.Expelled, c.Sync, c.Capacity = n.member.Certificate, o.expelled, storageSync, n.cfg.Offer
+	c.Certificate, c.Expelled, c.Sync, c.Capacity = n.member.Certificate, o.expelled, storageSync, offer
+	a := account.Default()
+	a.Sync = storageSync
+	c.Accounts = &a
 	if s, ok := n.store.(blobbed); ok {
 		c.Blobs = s.Blobs()
 	}
@@ -248,7 +256,7 @@ func (o *overlay) makeStorage() (err error) {
 
 // mounts lists all applications.
 func (o *overlay) mounts() []kbr.Mount {
-	own := []kbr.Mount{{Number: AppDirectory, App: o.dir}, {Number: AppIM, App: o.im}, {Number: AppProbe, App: o.probe}, {Number: AppPast, App: o.past}, {Number: AppSpace, App: o.spaces}}
+	own := []kbr.Mount{{Number: AppDirectory, App: o.dir}, {Number: AppIM, App: o.im}, {Number: AppProbe, App: o.probe}, {Number: AppPast, App: o.past}, {Number: AppSpace, App: o.spaces}, {Number: AppAccount, App: o.past.Accounts()}}
 	for i, m := range own {
 		if wrap := o.node.opt.replaced[m.Number]; wrap != nil {
 			own[i].App = wrap(m.App)

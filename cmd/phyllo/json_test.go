@@ -277,6 +277,8 @@ func TestJSON(t *testing.T) {
 	play("phyllo space revoke", "holidays bob", 1)
 	play("phyllo space add", "phyllo://space/garden", 1)
 	played["phyllo cat"] = true // prints the file
+	play("phyllo offer", "", 1)
+	play("phyllo offer", "0", 1)
 	play("phyllo down", "", 1)
 
 	// These are played as programs: they start nodes or want a real page.
@@ -333,7 +335,7 @@ func TestJSONTypes(t *testing.T) {
 		"phyllo up": api.Ready{}, "phyllo status": api.Status{}, "phyllo doctor": api.Finding{}, "phyllo ui": api.Ticket{},
 		"phyllo config show": config.Setting{}, "phyllo invite": api.Invitation{}, "phyllo join": api.Joined{}, "phyllo member list": api.Member{},
 		"phyllo ping": api.Pong{}, "phyllo trace": api.Trace{}, "phyllo user add": api.User{}, "phyllo user verify": api.KeyPair{},
-		"phyllo contact list": api.Contact{}, "phyllo send": api.Sent{}, "phyllo inbox": received{}, "phyllo dht put": api.DHTKept{}, "phyllo dht get": api.DHTEntry{},
+		"phyllo contact list": api.Contact{}, "phyllo send": api.Sent{}, "phyllo inbox": received{}, "phyllo dht put": api.DHTKept{}, "phyllo dht get": api.DHTEntry{}, "phyllo offer": api.Account{},
 		"phyllo put": api.File{}, "phyllo get": got{}, "phyllo share": api.FileLink{}, "phyllo df": api.Storage{}, "phyllo space create": api.Space{},
 		"phyllo space grant": api.SpaceLink{}, "SpaceUse": api.SpaceUse{}, "SpaceMember": api.SpaceMember{}, "phyllo version": version{},
 		"Peer": api.Peer{}, "Reach": api.Reach{}, "Traffic": api.Traffic{}, "Hop": api.Hop{}, "Fingerprint": api.Fingerprint{},

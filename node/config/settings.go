@@ -146,7 +146,7 @@ func (x *setting) parse(typed string) (any, error) {
 		return b, nil
 	case int64:
 		if x.size {
-			return parseSize(typed)
+			return ParseSize(typed)
 		}
 		n, err := strconv.ParseInt(typed, 10, 64)
 		if err != nil {
@@ -177,7 +177,7 @@ func (x *setting) convert(v any) (any, error) {
 			return []string{v}, nil
 		case int64:
 			if x.size {
-				return parseSize(v)
+				return ParseSize(v)
 			}
 		}
 	case bool:
@@ -228,7 +228,8 @@ var units = []struct {
 	size int64
 }{{"TiB", 1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}}
 
-func parseSize(s string) (int64, error) {
+// ParseSize reads a size as people write it: a number and KiB, MiB, GiB, TiB or B.
+func ParseSize(s string) (int64, error) {
 	for _, u := range units {
 		number, ok := strings.CutSuffix(s, u.name)
 		if !ok {

@@ -1,0 +1,54 @@
+package api
+
+import "context"
+
+// MinOffer and MaxOffer bound what a node offers, in bytes, if it offers anything.
+const (
+	MinOffer = 1 << 20
+	MaxOffer = 1 << 40
+)
+
+// Offering is what this node keeps for its ring, and what its member may store there.
+type Offering interface {
+	// Account says how that stands.
+	Account(ctx context.Context) (*Account, error)
+	// Offer sets how many bytes of content this node keeps for its ring, 0 or MinOffer to
+	// MaxOffer, from now on and after the next start too. What it keeps beyond that it moves
+	// to other nodes, by and by.
+	Offer(ctx context.Context, q OfferRequest) (*Account, error)
+}
+
+// OfferRequest is a new offer.
+type OfferRequest struct {
+	Bytes int64 `json:"bytes"`
+}
+
+// Account is what a node keeps for its ring, and what its member uses of it. An object costs
+// its size times its copies.
+type Account struct {
+	Offered int64 `json:"offered"` // bytes of content, at most
+	Kept    int64 `json:"kept"`    // bytes, now
+	Objects int   `json:"objects"`
+	// Elsewhere is how many of the objects other nodes keep in this one's place.
+	Elsewhere int `json:"elsewhere"`
+
+	// Keepers is how many nodes keep the account. Heard have said what follows; 0: a majority
+	// could not be reached, and nothing is known.
+	Keepers int   `json:"keepers"`
+	Heard   int   `json:"heard"`
+	Used    int64 `json:"used"`  // bytes, all copies counted
+	Limit   int64 `json:"limit"` // bytes, all copies counted
+	// Counted is how much of the offer is in the limit so far, in bytes: an offer above
+	// 1 GB counts as it is used.
+	Counted int64 `json:"counted"`
+}
+
+// Account implements Node.
+func (c *Client) Account(ctx context.Context) (*Account, error) {
+	return call[*Account](ctx, c, "account", none{})
+}
+
+// Offer implements Node.
+func (c *Client) Offer(ctx context.Context, q OfferRequest) (*Account, error) {
+	return call[*Account](ctx, c, "offer", q)
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/node/config"
+)
+
+func newOffer(w *world) *cobra.Command {
+	return &cobra.Command{
+		Use:   "offer [SIZE]",
+		Short: "Show or change how much this node keeps for the ring",
+		Long: `Show how much this node keeps for the members of the ring, and how much you may
+store there; or change it. Who offers more may store more: as much as he offers, less
+a sixth, beside what everybody may. With 0 the node keeps nothing for others.
+
+If the node keeps more than it is to, it moves that to other nodes, by and by; where
+there are none it stays. What is offered here holds until it is offered anew, also
+after the next start, and goes before the setting "offer".`,
+		Example: `  phyllo offer
+  phyllo offer 20GiB
+  phyllo offer 0`,
+		Args: args(0, 1),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			change := func(ctx context.Context, c *api.Client) (*api.Account, error) { return c.Account(ctx) }
+			if len(a) == 1 {
+				size, err := offerOf(a[0])
+				if err != nil {
+					return err
+				}
+				change = func(ctx context.Context, c *api.Client) (*api.Account, error) {
+					return c.Offer(ctx, api.OfferRequest{Bytes: size})
+				}
+			}
+			return w.ask(cmd.Context(), "asking …", func(ctx context.Context, c *api.Client) error {
+				acc, err := change(ctx, c)
+				if err != nil {
+					return err
+				}
+				answered(ctx)
+				if w.json {
+					return w.line(acc)
+				}
+				w.printf("%s\n%s\n", offeredText(acc), usedText(acc))
+				return nil
+			})
+		},
+	}
+}
+
+// offerOf reads what was typed.
+func offerOf(s string) (int64, error) {
+	if s == "0" {
+		return 0, nil
+	}
+	size, err := config.ParseSize(s)
+	if err != nil || size != 0 && (size < api.MinOffer || size > api.MaxOffer) {
+		return 0, usage("%+q cannot be offered: give 0 or 1MiB to 1TiB, as in `phyllo offer 20GiB`", s)
+	}
+	return size, nil
+}
+
+// offeredText says what a node keeps.
+func offeredText(a *api.Account) string {
+	text := "this node offers " + bytesText(uint64(a.Offered)) + " and keeps " + bytesText(uint64(a.Kept)) + " for " + plural(a.Objects, "object")
+	if a.Elsewhere > 0 {
+		text += fmt.Sprintf(", %d of them at other nodes", a.Elsewhere)
+	}
+	if a.Kept > a.Offered {
+		text += "; what is too much goes to other nodes, by and by"
+	}
+	return text
+}
+
+// usedText says what its member uses.
+func usedText(a *api.Account) string {
+	if a.Heard == 0 {
+		return "what you use is not known now: too few of the nodes that keep your account are reachable"
+	}
+	text := "you use " + bytesText(uint64(a.Used)) + " of " + bytesText(uint64(a.Limit)) + ", all copies counted"
+	if a.Counted < a.Offered {
+		text += "; " + bytesText(uint64(a.Counted)) + " of the offer count so far, more as it is used"
+	}
+	return text
+}
