@@ -66,4 +66,22 @@
 // message takes the delay and arrives at the node whatever its incarnation, no
 // InPeerUp and no InPeerDown is ever given, the machine may take the sender of a
 // message as certified, all deaths are silent, and Faults.Delay reorders.
+//
+// # Speed
+//
+// Where there are many nodes a simulation waits for memory. Each event comes to a node
+// that was not touched for long, and reads a dozen things in other places, most of them
+// found through the one before: the event, the node, its machine, the sender's handle,
+// the index of contacts, a contact, its link, the message, the timers. A link message of
+// package pastry takes 1 µs among 200 nodes, which fit into a processor's caches, and
+// 3 to 4.5 µs among 10,000. So what is read together lies together: an event fills one
+// cache line of 64 bytes, a node two, and events are ordered without touching them.
+// "go run ./bench -run sim-" measures a ring, and says beside its figures what a read
+// takes on the machine.
+//
+// Reads that do not wait for each other take a tenth of that time. To read ahead what
+// the next 32 events will need was tried: it made 10,000 nodes faster by a fifth to a
+// third, and 100,000 by a tenth, for 200 lines which repeat where each part of a node
+// lies, in every room that a message passes. It was left. So was reading all cache lines of
+// a machine at the start of its step, which changed nothing: they lie in one page.
 package sim
