@@ -8,6 +8,7 @@
 //   - What cannot be reached now has the answer 503 and not 404, so that no program takes it
 //     for removed; a list that fails in its middle is broken off.
 //   - Overwrite is T if it is not given, and nothing is moved or copied into itself.
+//   - Locks can be shared, and conditions of tags and Not are looked at.
 //   - Locks end after an hour at most, or when the node ends, and there are at most MaxLocks
 //     of them; their tokens cannot be guessed.
 //   - XML from outside is looked at first (front.CheckXML), and PROPFIND to any depth is

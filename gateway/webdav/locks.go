@@ -31,9 +31,15 @@ type locks struct {
 }
 
 type held struct {
-	token string // the library's
-	root  string // what is locked
-	end   time.Time
+	token  string // the library's
+	root   string // what is locked
+	zero   bool   // it alone, and nothing below it
+	shared bool
+	end    time.Time
+}
+
+func heldBy(in string, d webdav.LockDetails, now time.Time, shared bool) held {
+	return held{token: in, root: path.Clean(d.Root), zero: d.ZeroDepth, shared: shared, end: now.Add(d.Duration)}
 }
 
 func newLocks() *locks { return &locks{in: webdav.NewMemLS(), held: map[string]held{}} }
@@ -66,7 +72,7 @@ func (l *locks) Confirm(now time.Time, name0, name1 string, conditions ...webdav
 		ours[i] = c
 		if c.Token != "" {
 			ours[i].Token = "unknown"
-			if h, ok := l.held[c.Token]; ok {
+			if h, ok := l.held[c.Token]; ok && !now.After(h.end) {
 				ours[i].Token = h.token
 			}
 		}
@@ -79,22 +85,35 @@ func (l *locks) Confirm(now time.Time, name0, name1 string, conditions ...webdav
 func (l *locks) Create(now time.Time, d webdav.LockDetails) (string, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for token, h := range l.held {
-		if now.After(h.end) {
-			delete(l.held, token)
-		}
-	}
-	if len(l.held) >= MaxLocks {
-		return "", errLocks
+	if err := l.room(now); err != nil {
+		return "", err
 	}
 	d.Duration = bounded(d.Duration)
 	in, err := l.in.Create(now, d)
 	if err != nil {
 		return "", err
 	}
+	return l.keep(heldBy(in, d, now, false)), nil
+}
+
+// room forgets what has ended, and returns errLocks if there is no room for one more.
+func (l *locks) room(now time.Time) error {
+	for token, h := range l.held {
+		if now.After(h.end) {
+			delete(l.held, token)
+		}
+	}
+	if len(l.held) >= MaxLocks {
+		return errLocks
+	}
+	return nil
+}
+
+// keep remembers who holds a lock, by a new token.
+func (l *locks) keep(h held) string {
 	token := newToken()
-	l.held[token] = held{in, path.Clean(d.Root), now.Add(d.Duration)}
-	return token, nil
+	l.held[token] = h
+	return token
 }
 
 // confirming is what one request sees of the locks: conditions that the library does not
@@ -194,10 +213,11 @@ func (l *locks) Refresh(now time.Time, token string, d time.Duration) (webdav.Lo
 		return webdav.LockDetails{}, webdav.ErrNoSuchLock
 	}
 	d = bounded(d)
-	details, err := l.in.Refresh(now, h.token, d)
+	details, err := l.in.Refresh(now, h.token, l.longest(now, h.token, d))
 	if err == nil {
 		h.end = now.Add(d)
 		l.held[token] = h
+		details.Duration = d
 	}
 	return details, err
 }
@@ -210,9 +230,13 @@ func (l *locks) Unlock(now time.Time, token string) error {
 	if !ok {
 		return webdav.ErrNoSuchLock
 	}
+	delete(l.held, token)
+	if !l.alone(h.token) {
+		return nil
+	}
 	err := l.in.Unlock(now, h.token)
-	if err == nil || errors.Is(err, webdav.ErrNoSuchLock) {
-		delete(l.held, token)
+	if errors.Is(err, webdav.ErrLocked) {
+		l.held[token] = h // a request that uses it is on its way
 	}
 	return err
 }

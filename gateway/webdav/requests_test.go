@@ -166,6 +166,36 @@ func TestLocks(t *testing.T) {
 	w.do("LOCK", "/s/more", exclusive).has(t, 500, "")
 }
 
+// TestSharedLocks: who shares a lock may write, others may not, and it ends with the last.
+func TestSharedLocks(t *testing.T) {
+	w := open(t).start()
+	shared := strings.Replace(exclusive, "<D:exclusive/>", "<D:shared ></D:shared >", 1)
+	lock := func() string {
+		t.Helper()
+		got := w.do("LOCK", "/s/a", shared)
+		if got.status/100 != 2 || !strings.Contains(got.body, "<D:shared/>") || strings.Contains(got.body, "exclusive") {
+			t.Fatalf("%+v", got)
+		}
+		return got.header.Get("Lock-Token")
+	}
+	one, two := lock(), lock()
+	w.do("LOCK", "/s/a", exclusive).has(t, 423, "")
+	w.do("PUT", "/s/a", "x").has(t, 423, "")
+	for _, token := range []string{one, two} {
+		w.do("PUT", "/s/a", "x", "If: ("+token+")").has(t, 201, "")
+	}
+	w.do("LOCK", "/s/a", "", "If: ("+two+")", "Timeout: Second-60").has(t, 200, "<D:shared/>")
+	w.do("UNLOCK", "/s/a", "", "Lock-Token: "+one).has(t, 204, "")
+	w.do("UNLOCK", "/s/a", "", "Lock-Token: "+one).has(t, 409, "")
+	w.do("PUT", "/s/a", "x", "If: ("+one+")").has(t, 412, "")
+	w.do("PUT", "/s/a", "x").has(t, 423, "")
+	w.do("UNLOCK", "/s/a", "", "Lock-Token: "+two).has(t, 204, "")
+	w.do("PUT", "/s/a", "x").has(t, 201, "")
+	w.do("LOCK", "/s/a", exclusive).has(t, 200, "<D:exclusive/>")
+	w.do("LOCK", "/s/a", shared).has(t, 423, "")
+	w.do("LOCK", "/s/b", strings.Replace(exclusive, "<D:exclusive/>", "<D:exclusive/><D:shared/>", 1)).has(t, 501, "")
+}
+
 // TestBadInput: issue of storage, section 6: tricks of paths, broken XML, entity bombs,
 // depth infinity.
 func TestBadInput(t *testing.T) {

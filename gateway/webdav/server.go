@@ -203,6 +203,9 @@ func (v *view) body() error {
 			return err
 		}
 	}
+	if v.r.Method == "LOCK" && len(b) > 0 {
+		b, v.shared = unshare(b)
+	}
 	v.r.Body, v.r.ContentLength = io.NopCloser(bytes.NewReader(b)), int64(len(b))
 	return nil
 }
@@ -238,5 +241,11 @@ func (a *answering) Write(b []byte) (int, error) {
 	if a.said == 0 {
 		a.WriteHeader(http.StatusOK)
 	}
-	return a.ResponseWriter.Write(b)
+	if !a.v.shared {
+		return a.ResponseWriter.Write(b)
+	}
+	if _, err := a.ResponseWriter.Write(told(b)); err != nil {
+		return 0, err
+	}
+	return len(b), nil
 }

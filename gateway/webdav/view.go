@@ -24,6 +24,7 @@ type view struct {
 	known  map[string]info // what was listed in this request, by path
 	over   string          // path that a move or copy replaces
 	gone   string          // path that is not there any more
+	shared bool            // the lock that is wanted, or was refreshed
 }
 
 type viewKey struct{}
