@@ -45,6 +45,7 @@ var kinds = []struct {
 	{files.ErrNoSpace, api.NotFound, ""}, {files.ErrExists, api.Failed, ""}, {files.ErrNotEmpty, api.Failed, ""}, {files.ErrNotFound, api.NotFound, ""}, {files.ErrChanged, api.Conflict, ""},
 	{files.ErrClash, api.Failed, ""}, {files.ErrName, api.Usage, ""}, {files.ErrMeta, api.Usage, ""}, {files.ErrFull, api.Failed, ""}, {files.ErrDenied, api.Denied, ""}, {files.ErrUnavailable, api.Unreachable, ""},
 	{space.ErrHandle, api.Usage, "copy the whole line that `phyllo share` or `phyllo space grant` has printed"},
+	{space.ErrForged, api.Failed, "ask its owner, who can take a writer's place away with `phyllo space revoke`"}, {space.ErrDamaged, api.Failed, "try again later, when more of those who keep it are there"},
 	{letter.ErrEmptyText, api.Usage, ""}, {letter.ErrTooLong, api.Usage, ""}, {letter.ErrNotText, api.Usage, ""},
 	{directory.ErrName, api.Usage, "choose one as bob or ann-2"}, {directory.ErrRecord, api.Usage, "see `phyllo user edit --help`"},
 	{member.ErrInvitation, api.Usage, "`phyllo invite` prints one"}, {member.ErrInvitationSpelt, api.Usage, ""}, {member.ErrInvitationNewer, api.Usage, ""},

@@ -22,6 +22,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/past/account"
 	"github.com/phyllo-net/phyllo/app/past/dht"
+	"github.com/phyllo-net/phyllo/app/space"
 	"github.com/phyllo-net/phyllo/host"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/keys"
@@ -56,6 +57,8 @@ var met = map[string]struct {
 	"past.ErrNotReachable": {past.ErrNotReachable, api.Unreachable}, "past.ErrUncertain": {past.ErrUncertain, api.Unreachable}, "past.ErrClock": {past.ErrClock, api.Failed},
 	"past.ErrQuota": {past.ErrQuota, api.Failed}, "account.ErrNotReachable": {account.ErrNotReachable, api.Unreachable},
 	"account.ErrQuota": {account.ErrQuota, api.Failed},
+
+	"space.ErrHandle": {space.ErrHandle, api.Usage}, "space.ErrForged": {space.ErrForged, api.Failed}, "space.ErrDamaged": {space.ErrDamaged, api.Failed},
 
 	"kbr.ErrTimeout": {kbr.ErrTimeout, api.Unreachable}, "kbr.ErrUnreachable": {kbr.ErrUnreachable, api.Unreachable}, "kbr.ErrLoop": {kbr.ErrLoop, api.Unreachable},
 	"kbr.ErrHopLimit": {kbr.ErrHopLimit, api.Unreachable}, "kbr.ErrBusy": {kbr.ErrBusy, api.Unreachable}, "kbr.ErrNoApp": {kbr.ErrNoApp, api.Failed},
@@ -94,9 +97,11 @@ var unmet = map[string]string{
 	"keys.ErrKind": "the file's name and what helps are added", "keys.ErrMode": "as ErrKind", "keys.ErrNotFile": "as ErrKind", "keys.ErrOwner": "as ErrKind",
 	"past.ErrNotFound": "the table says dht.ErrNotFound", "past.ErrConflict": "the table says dht.ErrConflict", "past.ErrTooLarge": "the table says dht.ErrTooLarge",
 	"account.ErrVoters": "holders refuse so, and the member pays again", "account.ErrUsed": "as ErrVoters",
-	"task.ErrTicket": "no command moves bulk yet", "task.ErrBroken": "as ErrTicket", "task.ErrStalled": "as ErrTicket", "task.ErrFar": "as ErrTicket",
+	"task.ErrTicket": "storage asks another holder, as for the next ones", "task.ErrBroken": "as ErrTicket", "task.ErrStalled": "as ErrTicket", "task.ErrFar": "as ErrTicket",
 	"task.ErrBusy": "as ErrTicket", "task.ErrCancelled": "as ErrTicket", "task.ErrPart": "as ErrTicket",
-	"past.ErrTooFew": "no command stores files yet", "past.ErrExists": "as ErrTooFew", "past.ErrReclaimed": "as ErrTooFew", "past.ErrFull": "as ErrTooFew",
+	"past.ErrTooFew": "doors and commands say files.ErrUnavailable", "past.ErrExists": "no two contents have one name in a space", "past.ErrReclaimed": "as ErrExists", "past.ErrFull": "doors and commands say files.ErrFull",
+	"space.ErrNotFound": "doors and commands have an error of their own, as for the next ones", "space.ErrChanged": "as ErrNotFound", "space.ErrClash": "as ErrNotFound", "space.ErrReadOnly": "as ErrNotFound",
+	"space.ErrNoAccess": "as ErrNotFound", "space.ErrNotOwner": "as ErrNotFound", "space.ErrTaken": "as ErrNotFound", "space.ErrFull": "as ErrNotFound", "space.ErrUncertain": "as ErrNotFound",
 	"keys.ErrSealKey": "a record with such a key is refused as ErrRecord", "keys.ErrOpen": "a letter that cannot be opened is told to its sender's node alone",
 }
 
@@ -133,7 +138,7 @@ func TestErrorsHaveKinds(t *testing.T) {
 	listed := slices.Concat(slices.Collect(maps.Keys(met)), slices.Collect(maps.Keys(unmet)))
 	slices.Sort(listed)
 	var there []string
-	for _, room := range []string{"app/directory", "app/im", "app/im/letter", "app/past", "app/past/account", "app/past/dht", "kbr", "task", "host", "keys", "member", "peer"} {
+	for _, room := range []string{"app/directory", "app/im", "app/im/letter", "app/past", "app/past/account", "app/past/dht", "app/space", "kbr", "task", "host", "keys", "member", "peer"} {
 		there = append(there, errorsOf(t, filepath.Join("..", filepath.FromSlash(room)))...)
 	}
 	for _, name := range there {

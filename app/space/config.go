@@ -93,8 +93,6 @@ var (
 	ErrForged = errors.New("the space was changed by somebody who may not do that")
 	// ErrUncertain: it is not known whether the change was made.
 	ErrUncertain = errors.New("it is not known whether the change was made: look at what is there now")
-	// ErrTooFew: too few copies of a content were made.
-	ErrTooFew = errors.New("too few copies could be made")
 	// ErrHandle: the text is no link to a space or to a file.
 	ErrHandle = errors.New("not a link of phyllo")
 )

@@ -61,7 +61,7 @@ func (u *Upload) Copies() (have, want int) { return u.least, u.o.copies() }
 func (u *Upload) Seen() uint64 { return u.seen }
 
 // Write appends bytes, which it keeps no reference to. It returns when so much of them is
-// stored that more can be taken. Errors are final: ErrReadOnly, ErrTooFew and others of
+// stored that more can be taken. Errors are final: ErrReadOnly, ErrFull and others of
 // storage, task.ErrStopped.
 func (u *Upload) Write(t *task.T, b []byte) error {
 	switch {
