@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/app/past/account"
+	"github.com/phyllo-net/phyllo/app/past/cache"
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/app/past/divert"
 	"github.com/phyllo-net/phyllo/id"
@@ -61,6 +62,13 @@ type Config struct {
 	// Diversion is when this node takes a replica and where it diverts one to:
 	// divert.Default.
 	Diversion divert.Policy
+	// Cache is how copies are cached in the room that replicas leave: cache.None. Who reads
+	// from caches may read for CacheFor what was reclaimed.
+	Cache cache.Policy
+	// CacheSize is how many bytes of memory copies may take: 64 MB; CacheFor how long a
+	// copy is good after it left a holder: 10 minutes.
+	CacheSize int64
+	CacheFor  time.Duration
 	// Capacity is how many bytes of content this node keeps: 1 GB. 0: none.
 	Capacity int64
 	// MaxObjects is how many objects it keeps: 1,000,000.
@@ -87,7 +95,7 @@ func Default() Config {
 	return Config{
 		Copies: 5, Absence: 10 * time.Minute, Sync: 10 * time.Minute, Surplus: 20 * time.Minute,
 		Forget: 30 * day, Skew: day, Ask: 5 * time.Second, Patience: 20 * time.Second,
-		Diversion: divert.Default(), Capacity: 1e9, MaxObjects: 1_000_000, MaxTasks: 256, PeerWrites: 6_000, PeerReads: 60_000,
+		Diversion: divert.Default(), CacheSize: 64e6, CacheFor: 10 * time.Minute, Capacity: 1e9, MaxObjects: 1_000_000, MaxTasks: 256, PeerWrites: 6_000, PeerReads: 60_000,
 	}
 }
 
@@ -98,6 +106,10 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("past: Signer, Verifier, Certificate and Store must be set")
 	case c.Copies < 1 || c.Copies > certificate.MaxCopies:
 		return fmt.Errorf("past: Copies is %d, want 1 to %d", c.Copies, certificate.MaxCopies)
+	case !c.Cache.Valid():
+		return fmt.Errorf("past: Cache is %v, want none, LRU or GD-S", c.Cache)
+	case c.CacheSize < 0:
+		return fmt.Errorf("past: CacheSize is %d, want 0 or more", c.CacheSize)
 	case c.Capacity < 0:
 		return fmt.Errorf("past: Capacity is %d, want 0 or more", c.Capacity)
 	}
@@ -113,6 +125,7 @@ func (c *Config) Validate() error {
 		{"Surplus", c.Surplus, 0, 24 * time.Hour},
 		{"Forget", c.Forget, time.Hour, 10 * 365 * 24 * time.Hour},
 		{"Skew", c.Skew, time.Minute, 30 * 24 * time.Hour},
+		{"CacheFor", c.CacheFor, 0, 24 * time.Hour},
 		{"Ask", c.Ask, 100 * time.Millisecond, time.Minute},
 		{"Patience", c.Patience, c.Ask, 10 * time.Minute},
 	} {

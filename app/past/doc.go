@@ -145,8 +145,8 @@
 //
 // # What it does not do yet
 //
-// There is no cache on the way (PAST, 4). A mutable object whose holders were lost for good in
-// their majority, with their disks, cannot be changed or read any more.
+// A mutable object whose holders were lost for good in their majority, with their disks,
+// cannot be changed or read any more.
 //
 // # Papers
 //

@@ -185,3 +185,8 @@ func AskPoint(c *certificate.Certificate, at id.ID) []byte {
 
 // AskRoom asks how much room there is.
 func AskRoom() []byte { return msg.Encode(&msg.Room{}) }
+
+// AskCopy gives a copy to cache.
+func AskCopy(c *certificate.Certificate, content []byte, level uint8) []byte {
+	return msg.Encode(&msg.Copy{Cert: c, Content: content, Level: level})
+}

@@ -2,9 +2,11 @@ package past
 
 import (
 	"errors"
+	"time"
 
 	"github.com/phyllo-net/phyllo/app/limit"
 	"github.com/phyllo-net/phyllo/app/past/account"
+	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/app/past/client"
 	"github.com/phyllo-net/phyllo/app/past/msg"
 	"github.com/phyllo-net/phyllo/id"
@@ -31,6 +33,7 @@ type Past struct {
 	upkeep
 	offices
 	larges
+	copies
 	life          uint64 // of the disk: drawn when it was empty
 	reads, writes limit.Rates
 	serving       int
@@ -54,6 +57,11 @@ type Stats struct {
 	Receipts uint64 // given
 	Copied   uint64 // replicas fetched from other holders
 	Damaged  uint64 // objects of the own store that could not be read
+
+	Cached      int    // copies in the cache now
+	CachedBytes int64  // of their content
+	CacheHits   uint64 // lookups of others, and of this node, that a copy answered
+	Pushed      uint64 // copies that this node pushed to a level
 }
 
 // New returns a Past that is to be mounted on one node. The error is one of
@@ -62,7 +70,7 @@ func New(c Config) (*Past, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	p := &Past{cfg: c, most: c.Capacity, busy: make(locks), offices: offices{turns: make(locks), held: make(map[id.Hash]*office)},
+	p := &Past{cfg: c, most: c.Capacity, busy: make(locks), copies: newCopies(c.Cache), offices: offices{turns: make(locks), held: make(map[id.Hash]*office)},
 		larges: larges{filling: make(locks)}}
 	return p, p.openAccounts()
 }
@@ -78,6 +86,9 @@ func (p *Past) Start(ep kbr.Endpoint) {
 		Salts: p.cfg.Diversion.Salts,
 		Keep:  p.keepLarge, Own: p.own,
 		Accounts: p.payers(),
+		Verified: func(c *certificate.Certificate, content []byte, age time.Duration) {
+			p.remember(c, content, age, ringLevel, true)
+		},
 	}, p.asker)
 	p.reads, p.writes = limit.New(p.cfg.PeerReads), limit.New(p.cfg.PeerWrites)
 	p.begin()
@@ -94,6 +105,7 @@ func (p *Past) Stats() Stats {
 		s.BadInput += p.asker.BadInput
 	}
 	s.Objects, s.Pointers, s.Bytes = p.shelf.objects, p.shelf.pointers, p.shelf.bytes
+	s.Cached, s.CachedBytes = p.cache.Len(), p.cache.Used()
 	return s
 }
 
@@ -115,7 +127,8 @@ func (p *Past) Deliver(d *kbr.Delivery) {
 	case *msg.Where, *msg.Get:
 		routed = true
 	}
-	if !routed && !d.Direct && d.Key != p.ep.Self().ID || d.Broadcast {
+	push, ok := m.(*msg.Copy)
+	if many := ok && push.Level > 0; !routed && !many && !d.Direct && d.Key != p.ep.Self().ID || d.Broadcast != many {
 		p.stats.BadInput++
 		d.Refuse(msg.RefusedMalformed, "this is asked directly")
 		return
@@ -141,12 +154,19 @@ func (p *Past) Forward(t *kbr.Transit) bool {
 		return true // the root says what is wrong
 	}
 	q := m.(*msg.Get)
-	if e := p.shelf.find(q.Object); e == nil || e.gone || p.serving >= p.cfg.MaxTasks {
+	e := p.shelf.find(q.Object)
+	if e == nil {
+		return !p.fromCache(t.Via, t.Claimed, q, t.Answer)
+	}
+	if e.gone || p.serving >= p.cfg.MaxTasks {
 		return true
 	}
 	p.serve(asker{node: t.Via.ID}, q, func(m wire.Message, code uint16) {
 		if code != 0 {
 			m = &msg.Absent{}
+		}
+		if o, ok := m.(*msg.Object); ok && !q.Bare {
+			p.outward(t.Via, t.Claimed, o.Cert, o.Content, 0, ringLevel)
 		}
 		t.Answer(msg.Encode(m))
 	})
@@ -165,7 +185,7 @@ type asker struct {
 func (p *Past) serve(a asker, m wire.Message, answer client.Reply) {
 	rate := &p.reads
 	switch m.(type) {
-	case *msg.Put, *msg.Reclaim, *msg.Prepare, *msg.Accept, *msg.Update, *msg.Settle, *msg.Divert, *msg.Point:
+	case *msg.Put, *msg.Reclaim, *msg.Prepare, *msg.Accept, *msg.Update, *msg.Settle, *msg.Divert, *msg.Point, *msg.Copy:
 		rate = &p.writes
 	}
 	if a.node != p.ep.Self().ID && !rate.Take(a.node, p.ep.Now()) {
@@ -191,6 +211,8 @@ func (p *Past) serve(a asker, m wire.Message, answer client.Reply) {
 		answer(p.onHave(a, m))
 	case *msg.Room:
 		answer(p.onRoom(a))
+	case *msg.Copy:
+		p.work(answer, func(t *task.T) (wire.Message, uint16) { return p.onCopy(t, m) })
 	case *msg.Divert:
 		p.work(answer, func(t *task.T) (wire.Message, uint16) { return p.onDivert(t, a, m) })
 	case *msg.Point:

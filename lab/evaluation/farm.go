@@ -49,20 +49,25 @@ func (f *farm) utilisation() float64 { return float64(f.used) / float64(f.offere
 
 // nearest returns the nodes nearest to a key, until the next call.
 func (f *farm) nearest(key id.ID) []int {
-	n := len(f.ids)
-	right := sort.Search(n, func(i int) bool { return !f.ids[i].Less(key) }) % n
+	f.near = nearestOf(f.ids, key, f.copies, f.near[:0])
+	return f.near
+}
+
+// nearestOf appends the places of the k ids nearest to a key, which are in order.
+func nearestOf(ids []id.ID, key id.ID, k int, near []int) []int {
+	n := len(ids)
+	right := sort.Search(n, func(i int) bool { return !ids[i].Less(key) }) % n
 	left := (right - 1 + n) % n
-	f.near = f.near[:0]
-	for len(f.near) < f.copies {
-		if id.Closer(key, f.ids[left], f.ids[right]) {
-			f.near = append(f.near, left)
+	for len(near) < k {
+		if id.Closer(key, ids[left], ids[right]) {
+			near = append(near, left)
 			left = (left - 1 + n) % n
 		} else {
-			f.near = append(f.near, right)
+			near = append(near, right)
 			right = (right + 1) % n
 		}
 	}
-	return f.near
+	return near
 }
 
 // around is how much room the leaf set of a place's root has, with the root.

@@ -30,6 +30,9 @@ type Config struct {
 	Own func(object id.Hash) task.Source
 	// Accounts pay for what is stored; nil: nobody pays.
 	Accounts Accounts
+	// Verified is told of each object that was stored or read, and how long ago what was read
+	// left a holder.
+	Verified func(c *certificate.Certificate, content []byte, age time.Duration)
 }
 
 // New returns a Client that asks through an Asker.

@@ -148,6 +148,9 @@ func (cl *Client) store(t *task.T, c *certificate.Certificate, body []byte, sour
 		if s.moved {
 			end = cl.asker.ep.Now().Add(3 * cl.cfg.Patience)
 		}
+		if err == nil {
+			cl.cfg.Verified(c, s.put.Content, 0)
+		}
 		if err == nil || s.final != nil || s.full || errors.Is(err, task.ErrStopped) {
 			return s, err
 		}

@@ -3,6 +3,7 @@ package client
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/app/past/msg"
@@ -112,6 +113,9 @@ func (l *lookup) take(t *task.T, m wire.Message) error {
 		l.found = &Found{Certificate: m.Cert, Content: m.Content}
 		if m.Cert.Large() {
 			l.found.Content, l.found.Chunks = nil, m.Content
+		}
+		if !q.Bare {
+			l.cl.cfg.Verified(m.Cert, m.Content, time.Duration(m.Age)*time.Second)
 		}
 	case *msg.Absent:
 		if m.Reclaim == nil {

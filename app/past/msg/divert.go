@@ -34,6 +34,27 @@ type Point struct {
 // Taken answers Divert and Point.
 type Taken struct{}
 
+// Copy gives a copy of an object to be cached. It wants no answer.
+type Copy struct {
+	Cert    *certificate.Certificate `cbor:"1,keyasint"`
+	Content []byte                   `cbor:"2,keyasint,omitempty"`
+	Age     uint32                   `cbor:"3,keyasint,omitempty"` // seconds since it left a holder
+	// Level is 1 + the level of the routing table that copies are pushed to; 0: this one
+	// goes to one node alone.
+	Level uint8 `cbor:"4,keyasint,omitempty"`
+}
+
+// Kind implements wire.Message.
+func (*Copy) Kind() wire.Kind { return kindCopy }
+
+// Check implements wire.Checker.
+func (m *Copy) Check() error {
+	if m.Level > id.Bits {
+		return fmt.Errorf("%w: level %d", ErrMessage, m.Level)
+	}
+	return checkContent(m.Cert, m.Content)
+}
+
 // Kind implements wire.Message.
 func (*Room) Kind() wire.Kind { return kindRoom }
 

@@ -64,6 +64,7 @@ const (
 	kindTaken
 	kindFetch
 	kindMove
+	kindCopy
 )
 
 // table lists all messages of past.
@@ -71,7 +72,7 @@ var table = wire.NewTable((*Where)(nil), (*Nodes)(nil), (*Put)(nil), (*Stored)(n
 	(*Object)(nil), (*Absent)(nil), (*Reclaim)(nil), (*Reclaimed)(nil), (*Compare)(nil), (*Differs)(nil),
 	(*Strays)(nil), (*Items)(nil), (*Have)(nil), (*Having)(nil),
 	(*Prepare)(nil), (*Promise)(nil), (*Higher)(nil), (*Accept)(nil), (*Accepted)(nil), (*Update)(nil), (*Updated)(nil), (*Settle)(nil),
-	(*Room)(nil), (*RoomLeft)(nil), (*Divert)(nil), (*Point)(nil), (*Taken)(nil), (*Fetch)(nil), (*Move)(nil))
+	(*Room)(nil), (*RoomLeft)(nil), (*Divert)(nil), (*Point)(nil), (*Taken)(nil), (*Fetch)(nil), (*Move)(nil), (*Copy)(nil))
 
 // ErrMessage is wrapped by the reasons why a message is refused.
 var ErrMessage = errors.New("message of past")
@@ -133,6 +134,7 @@ type Object struct {
 	Content []byte                   `cbor:"2,keyasint,omitempty"` // the body
 	Ruling  *certificate.Ruling      `cbor:"3,keyasint,omitempty"` // of a mutable object
 	Life    uint64                   `cbor:"4,keyasint,omitempty"` // of the answering node's disk
+	Age     uint32                   `cbor:"5,keyasint,omitempty"` // of a cached copy: seconds since it left a holder
 }
 
 // Absent answers get, if the node does not have the object.
