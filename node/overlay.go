@@ -15,6 +15,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/im"
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/past/account"
+	"github.com/phyllo-net/phyllo/app/past/cache"
 	"github.com/phyllo-net/phyllo/app/space"
 	"github.com/phyllo-net/phyllo/host"
 	"github.com/phyllo-net/phyllo/id"
@@ -245,6 +246,7 @@ func (o *overlay) makeStorage() (err error) {
 	a := account.Default()
 	a.Sync = storageSync
 	c.Accounts = &a
+	c.Cache = cache.GreedyDualSize
 	if s, ok := n.store.(blobbed); ok {
 		c.Blobs = s.Blobs()
 	}

@@ -25,7 +25,7 @@ func (p *Past) takes(size int64) bool {
 
 // maxDiverts is how many nodes are asked to take one replica: two of the k nearest may
 // choose the same at the same moment.
-const maxDiverts = 3
+const maxDiverts = 5
 
 // place decides where a new replica goes: here, or to another node of the leaf set, and
 // then w becomes the pointer to it. It returns 0, or the code of a refusal. A replica that

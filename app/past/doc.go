@@ -61,6 +61,13 @@
 // lies; each chunk is verified. A holder has all chunks on its disk (Config.Blobs) before
 // it writes the record; blobs of which no record speaks are deleted after Config.Surplus.
 //
+// # Copies
+//
+// With Config.Cache a node keeps copies of what is read in what its replicas leave (cached.go,
+// package cache). A lookup is answered on its way by the first node with a copy. A copy
+// is verified as a replica is, counts for nothing, and goes at once when a replica comes.
+// It is good for Config.CacheFor, so that what was reclaimed is not read for longer.
+//
 // # Reclaiming
 //
 // Only the owner's signature takes a file away, and what it takes away is told by the
@@ -153,6 +160,7 @@
 //	insert, lookup, reclaim   PAST (SOSP 2001), 2.1 and 2.2
 //	upkeep of replicas        PAST, 2.2 and 3.5
 //	diversion                 PAST, 3.3 and 3.4
+//	copies                    PAST, 4; Beehive (NSDI 2004)
 //	mutable objects           Lamport, The part-time parliament (1998); Lamport, Malkhi and
 //	                          Zhou, Vertical Paxos (2009); POST (HotOS 2003), public-key blocks
 //	content-hash objects      Freenet (2000), 3.1; POST (HotOS 2003)

@@ -127,7 +127,7 @@ func runUtilisation(ctx context.Context, r *Run) error {
 	}
 	r.Plots = append(r.Plots, p)
 	r.Notes = append(r.Notes,
-		"The decisions are those of package app/past/divert, on the geometry of the ring, without messages.",
+		"The decisions are those of package app/past/divert, which nodes take, on the geometry of the ring, without messages; TestFarm holds the whole protocol to the same bytes at the same nodes.",
 		"The traces of the paper are not to be had. Sizes are drawn: 88.71 % lognormal (median 1,083 B, sigma 1.2), the others Pareto (from 10,000 B, "+
 			"alpha 1.065, cut at 138 MB), which gives the mean and the median of the paper; alpha was fitted so that the row d1, l=32 comes near the recalled one. "+
 			"The workload is larger than the ring, so files refused hang on its tail, which is printed: compare policies with each other rather than with the paper.",
