@@ -14,6 +14,7 @@ import (
 func (p *Past) Offer(bytes int64) {
 	p.cfg.Capacity = max(0, bytes)
 	p.most = max(p.most, p.cfg.Capacity)
+	p.cacheRoom()
 	if p.left() < 0 {
 		p.syncSoon(0)
 	}
