@@ -163,6 +163,11 @@ type Storage struct {
 	Offered int64      `json:"offered"` // bytes that this node keeps for its ring at most
 	Kept    int64      `json:"kept"`    // bytes that it keeps now, its own users' among them
 	Objects int        `json:"objects"` // in so many objects
+	// Used and Limit are of the node's account, in bytes, all copies counted: see Account. Heard
+	// nodes have said so; 0: they are not known.
+	Used  int64 `json:"used"`
+	Limit int64 `json:"limit"`
+	Heard int   `json:"heard"`
 }
 
 // SpaceUse is what is in a space.

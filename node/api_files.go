@@ -251,8 +251,11 @@ func (f face) Storage(ctx context.Context, user string) (*api.Storage, error) {
 			}
 			st.Spaces = append(st.Spaces, use)
 		}
-		kept := o.past.Stats()
-		st.Offered, st.Kept, st.Objects = f.n.cfg.Offer, kept.Bytes, kept.Objects
+		a, err := o.account(t)
+		if err != nil {
+			return st, err
+		}
+		st.Offered, st.Kept, st.Objects, st.Used, st.Limit, st.Heard = a.Offered, a.Kept, a.Objects, a.Used, a.Limit, a.Heard
 		return st, nil
 	})
 	if err != nil {

@@ -39,16 +39,20 @@ func (f face) Offer(ctx context.Context, q api.OfferRequest) (*api.Account, erro
 
 // Account implements api.Node.
 func (f face) Account(ctx context.Context) (*api.Account, error) {
-	a, err := do(ctx, f.n, func(t *task.T, o *overlay) (*api.Account, error) {
-		b, err := o.past.Accounts().Balance(t)
-		if errors.Is(err, account.ErrNotReachable) {
-			err = nil
-		}
-		s := o.past.Stats()
-		return &api.Account{
-			Offered: o.past.Offered(), Kept: s.Bytes, Objects: s.Objects, Elsewhere: s.Pointers,
-			Keepers: b.Keepers, Heard: b.Heard, Used: b.Used, Limit: b.Limit, Counted: b.Counted,
-		}, err
-	})
+	a, err := do(ctx, f.n, func(t *task.T, o *overlay) (*api.Account, error) { return o.account(t) })
 	return a, kinded(err)
+}
+
+// account says what the node keeps, and how its account stands. That its keepers cannot be
+// reached is no error.
+func (o *overlay) account(t *task.T) (*api.Account, error) {
+	b, err := o.past.Accounts().Balance(t)
+	if errors.Is(err, account.ErrNotReachable) {
+		err = nil
+	}
+	s := o.past.Stats()
+	return &api.Account{
+		Offered: o.past.Offered(), Kept: s.Bytes, Objects: s.Objects, Elsewhere: s.Pointers,
+		Keepers: b.Keepers, Heard: b.Heard, Used: b.Used, Limit: b.Limit, Counted: b.Counted,
+	}, err
 }

@@ -148,8 +148,8 @@ func newDf(w *world) *cobra.Command {
 		Use:   "df",
 		Short: "Show what is stored, and what this node keeps for others",
 		Long: `Show how much is in your spaces, all versions together, each counted once and not once
-for each copy; and how much this node keeps for the ring, of what it offers (see the
-setting "offer").`,
+for each copy; how much this node keeps for the ring, of what it offers; and how much
+you may store: who offers more may store more (see "phyllo offer").`,
 		Example: "  phyllo df",
 		Args:    args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -170,6 +170,9 @@ setting "offer").`,
 					w.table(rows)
 				}
 				w.printf("This node keeps %s in %s, of %s that it offers.\n", bytesText(uint64(s.Kept)), plural(s.Objects, "object"), bytesText(uint64(s.Offered)))
+				if s.Heard > 0 {
+					w.printf("You use %s of %s, all copies counted.\n", bytesText(uint64(s.Used)), bytesText(uint64(s.Limit)))
+				}
 				return nil
 			})
 		},

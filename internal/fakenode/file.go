@@ -247,7 +247,7 @@ func (n *Node) SpaceAdd(ctx context.Context, q api.SpaceAdd) (*api.Space, error)
 
 // Storage implements api.Node.
 func (n *Node) Storage(ctx context.Context, _ string) (*api.Storage, error) {
-	st := &api.Storage{Offered: 1 << 30, Kept: 5 << 20, Objects: 321}
+	st := &api.Storage{Offered: 1 << 30, Kept: 5 << 20, Objects: 321, Used: 310_000_000, Limit: 5_000_000_000, Heard: 4}
 	list, err := n.spaces.Spaces(ctx)
 	for _, i := range list {
 		s, err := n.spaces.Space(ctx, i.Name)
