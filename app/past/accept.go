@@ -12,8 +12,12 @@ import (
 	"github.com/phyllo-net/phyllo/wire"
 )
 
-// errHigher: a later term was promised.
-var errHigher = errors.New("past: a later term was promised")
+var (
+	// errHigher: a later term was promised.
+	errHigher = errors.New("past: a later term was promised")
+	// errFar: the object is not this node's to vote about.
+	errFar = errors.New("past: far from this object")
+)
 
 // promised is the latest term that this node's disk has promised for an object.
 func promised(st store.Store, o id.Hash) (t certificate.Term, err error) {
@@ -27,7 +31,7 @@ func promised(st store.Store, o id.Hash) (t certificate.Term, err error) {
 }
 
 // concerns reports whether a mutable object is this node's to vote about: it is near the
-// object, or has it.
+// object, or has it. Whom a ruling names has promised before, and votes wherever it is by now.
 func (p *Past) concerns(o id.Hash, copies uint8) bool {
 	return p.shelf.find(o) != nil || client.Contains(p.asker.Replicas(o.Place(), int(copies), int(copies)), p.ep.Self().ID)
 }
@@ -45,20 +49,21 @@ func (p *Past) onPrepare(t *task.T, a asker, m *msg.Prepare) (wire.Message, uint
 		return nil, msg.RefusedBusy
 	case !a.origin || a.node != m.Term.Root || !p.mayRule(a.node, m.Object, m.Copies):
 		return nil, msg.RefusedStranger
-	case !p.concerns(m.Object, m.Copies):
-		return nil, msg.RefusedNotHolder
 	}
 	if p.busy.take(t, m.Object) != nil {
 		return nil, msg.RefusedBusy
 	}
 	defer p.busy.leave(m.Object)
-	st := p.cfg.Store
+	st, concerns := p.cfg.Store, p.concerns(m.Object, m.Copies)
 	var before certificate.Term
 	_, err := task.Work(t, disk, func() (_ struct{}, err error) {
 		if before, err = promised(st, m.Object); err != nil {
 			return struct{}{}, err
 		}
-		if !before.Before(m.Term) {
+		switch {
+		case !concerns && before == certificate.Term{}:
+			return struct{}{}, errFar
+		case !before.Before(m.Term):
 			return struct{}{}, errHigher
 		}
 		return struct{}{}, st.Put(PromiseTable, m.Object[:], wire.MustMarshal(&m.Term))
@@ -66,6 +71,8 @@ func (p *Past) onPrepare(t *task.T, a asker, m *msg.Prepare) (wire.Message, uint
 	switch {
 	case errors.Is(err, errHigher):
 		return &msg.Higher{Term: before}, 0
+	case errors.Is(err, errFar):
+		return nil, msg.RefusedNotHolder
 	case err != nil:
 		return nil, msg.RefusedFailed
 	case p.shelf.find(m.Object) == nil:
@@ -111,8 +118,6 @@ func (p *Past) adopt(t *task.T, c *certificate.Certificate, content []byte, r *c
 		return msg.RefusedBusy, before
 	case c.Kind != certificate.Mutable || r == nil:
 		return msg.RefusedInvalid, before
-	case !p.concerns(o, c.Copies):
-		return msg.RefusedNotHolder, before
 	case c.Date > p.ep.Wall().Add(p.cfg.Skew).UnixMilli():
 		return msg.RefusedClock, before
 	}
@@ -130,7 +135,7 @@ func (p *Past) adopt(t *task.T, c *certificate.Certificate, content []byte, r *c
 	case e == nil && !p.room(c.Size):
 		return msg.RefusedFull, before
 	}
-	k, st, ring, v := &kept{Cert: c, Ruling: r}, p.cfg.Store, p.cfg.Ring, p.cfg.Verifier
+	k, st, ring, v, concerns := &kept{Cert: c, Ruling: r}, p.cfg.Store, p.cfg.Ring, p.cfg.Verifier, p.concerns(o, c.Copies)
 	_, err := task.Work(t, disk, func() (_ struct{}, err error) {
 		if err := errors.Join(c.Fits(content), c.Verify(ring, v), r.Verify(ring, c, v)); err != nil {
 			return struct{}{}, err
@@ -138,7 +143,10 @@ func (p *Past) adopt(t *task.T, c *certificate.Certificate, content []byte, r *c
 		if before, err = promised(st, o); err != nil {
 			return struct{}{}, err
 		}
-		if r.Term.Before(before) {
+		switch {
+		case !concerns && before == certificate.Term{}:
+			return struct{}{}, errFar
+		case r.Term.Before(before):
 			return struct{}{}, errHigher
 		}
 		var b store.Batch
@@ -152,6 +160,8 @@ func (p *Past) adopt(t *task.T, c *certificate.Certificate, content []byte, r *c
 		return 0, before
 	case errors.Is(err, errHigher):
 		return msg.RefusedLater, before
+	case errors.Is(err, errFar):
+		return msg.RefusedNotHolder, before
 	case errors.Is(err, certificate.ErrCertificate), errors.Is(err, certificate.ErrContent), errors.Is(err, certificate.ErrRuling):
 		p.stats.BadInput++
 		return msg.RefusedInvalid, before

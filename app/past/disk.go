@@ -93,7 +93,9 @@ func (w written) into(b *store.Batch, o id.Hash) {
 	}
 }
 
-// erase forgets entries, on the disk first, unless they have changed since.
+// erase forgets entries, on the disk first, unless they have changed since. What was
+// promised to the roots of mutable objects stands for ever: a root that was silent for long
+// may still act in an old term.
 func (p *Past) erase(t *task.T, es []*entry) error {
 	var objects []id.Hash
 	for _, e := range es {
@@ -111,7 +113,6 @@ func (p *Past) erase(t *task.T, es []*entry) error {
 		for _, o := range objects {
 			b.Delete(Table, o[:])
 			b.Delete(ContentTable, o[:])
-			b.Delete(PromiseTable, o[:])
 		}
 		return struct{}{}, st.Apply(&b)
 	})

@@ -87,6 +87,8 @@
 //     earlier term. With the promise comes what the holder has.
 //   - A ruling is {term, version, holders}, signed by the root. What is current is the
 //     version of the latest ruling that a majority of the holders it names has on their disks.
+//     A holder that the root has not heard is named without its disk: it is in no such
+//     majority, and may promise the next root all the same.
 //   - Before it does anything else, a root in office rules anew, in its term and for the
 //     holders of now, what was current: the latest version that it heard of. It needs a
 //     majority of the holders of the latest ruling among the promises, and again a majority
@@ -95,7 +97,8 @@
 //   - That there is no such object is believed when, of the 2k nearest nodes, so few are
 //     silent, new, or went away lately that they are no majority of any k of them.
 //   - A node that lost its disk has lost its promises. Its disk's life has another number,
-//     which rulings name with the node: it is another holder.
+//     which rulings name with the node: it is another holder. To hear
+//     of a new ruling it is not needed, as it will tell nobody of the old one.
 //   - A reader asks the k nearest and believes the latest version if a majority of the
 //     holders named has it. If not, something is half done, and the root is asked to take
 //     office, which completes it; then the reader asks again.

@@ -118,6 +118,8 @@ func KindOf(b []byte) string {
 		return "point"
 	case *msg.Room:
 		return "room"
+	case *msg.Prepare:
+		return "prepare"
 	}
 	return "answer"
 }

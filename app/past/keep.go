@@ -56,8 +56,11 @@ func (p *Past) objectOf(k *kept, content []byte) *msg.Object {
 // who may have the only replica.
 func (p *Past) knowsAll(key id.ID) bool {
 	set := p.ep.ReplicaSet(key, p.cfg.Copies)
-	if !p.settled || !client.Contains(set, p.ep.Self().ID) {
+	switch {
+	case !p.settled || !client.Contains(set, p.ep.Self().ID):
 		return false
+	case len(set) < p.cfg.Copies:
+		return len(p.away) == 0 // whoever went is one of the holders
 	}
 	return p.awayNearer(key, set[len(set)-1].ID) == 0
 }

@@ -133,7 +133,7 @@ func (c *canvass) run(t *task.T) error {
 			return err
 		}
 		if c.best.Ruling == ruling {
-			if c.count(ruling) < ruling.Majority() {
+			if promised, _ := c.count(ruling); promised < ruling.Majority() {
 				return errAway
 			}
 			break
@@ -249,14 +249,20 @@ func (p *Past) verify(t *task.T, o id.Hash, v *certificate.Version) error {
 	return err
 }
 
-// count is how many of a ruling's holders have promised.
-func (c *canvass) count(r *certificate.Ruling) (n int) {
+// count is how many of a ruling's holders have promised, and how many have shown that they
+// lost their disks since. One that was named without its disk took part in no majority, so
+// its promise counts, on whatever disk.
+func (c *canvass) count(r *certificate.Ruling) (promised, lost int) {
 	for _, m := range r.Holders {
-		if got := c.heard[m.Node]; got != nil && got.Life == m.Life {
-			n++
+		switch got := c.heard[m.Node]; {
+		case got == nil:
+		case m.Life == 0 || got.Life == m.Life:
+			promised++
+		default:
+			lost++
 		}
 	}
-	return n
+	return promised, lost
 }
 
 // members are the k nearest as holders. One that was not heard has no life that counts,
@@ -273,7 +279,8 @@ func (c *canvass) members() (ms []*certificate.Member) {
 }
 
 // complete rules that the latest version is current in this term, among a majority of the
-// new holders and of the old: so who asks either of them later hears of this term.
+// new holders and of the old: so who asks either of them later hears of this term. Old ones
+// that lost their disks answer nobody any more, and are not needed for that.
 func (c *canvass) complete(t *task.T) error {
 	old, of := c.best.Ruling, c.of
 	to := slices.Clone(of.nodes)
@@ -288,10 +295,11 @@ func (c *canvass) complete(t *task.T) error {
 		}
 	}
 	next, took, err := c.p.announce(t, of, c.best.Certificate, c.best.Content, nil, to)
+	_, lost := c.count(old)
 	switch {
 	case err != nil:
 		return err
-	case took(next.Ruling) < next.Ruling.Majority() || took(old) < old.Majority():
+	case took(next.Ruling) < next.Ruling.Majority() || took(old) < max(1, old.Majority()-lost):
 		return errAway
 	}
 	of.current = next

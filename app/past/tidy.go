@@ -12,6 +12,7 @@ import (
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
 )
 
 // quota is how much of something may be done in an hour.
@@ -107,12 +108,20 @@ func (p *Past) elsewhere(t *task.T, surplus []*entry) (kept []*entry, err error)
 		}
 	}
 	for _, e := range surplus {
-		// A holder that the last ruling names keeps its promises until another one is made.
+		v := polls[e.object]
+		agreed := v != nil && v.agreed()
+		// A holder that the last ruling names keeps what it has promised until another one is
+		// made. If the others have another, and it is a later one, it is that.
 		named := e.ruling != nil && e.ruling.Has(certificate.Member{Node: p.ep.Self().ID, Life: p.life})
-		if v := polls[e.object]; v != nil && v.agreed() && !named {
+		switch {
+		case agreed && !named:
 			kept = append(kept, e)
-		} else if !e.whose.IsZero() {
+		case !e.whose.IsZero():
 			p.surplus[e.object] = p.ep.Now() // somebody points to it: the others' turn
+		case agreed && v.state != e.state:
+			if err := p.follow(t, e); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return kept, nil
@@ -138,6 +147,21 @@ func (p *Past) states(t *task.T, h *peer.Handle, es []*entry, own bool) ([]state
 		states[i] = state(binary.BigEndian.Uint64(got.States[i*msg.StateSize:]))
 	}
 	return states, nil
+}
+
+// follow learns from the root of a mutable object which ruling came after the one that this
+// node has.
+func (p *Past) follow(t *task.T, e *entry) error {
+	set := p.asker.Replicas(e.object.Place(), int(e.copies), 0)
+	if len(set) == 0 {
+		return nil
+	}
+	m, err := p.asker.One(t, set[0], &msg.Get{Object: e.object})
+	if errors.Is(err, task.ErrStopped) {
+		return err
+	}
+	_, err = p.fetched(t, set[0], e.object, task.Result[wire.Message]{Value: m, Err: err})
+	return err
 }
 
 // poll is what the holders of an object say that they have.

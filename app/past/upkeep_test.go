@@ -344,3 +344,27 @@ func TestRestart(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestAloneIsNotSure: a node that has lost sight of all others would be the root of what they
+// store meanwhile, and does not say that there is no such file.
+func TestAloneIsNotSure(t *testing.T) {
+	w := newWorld(t, 6, kbrtest.Config{Seed: 47}, nil)
+	alone := w.members[3]
+	w.net.Partition([]*kbrtest.Node{alone.node})
+	w.net.Run(30 * time.Second)
+	for range 100 {
+		s, err := w.members[0].insert(file("content", 5))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o := s.Certificate.ID(); w.nearest(o, 1)[0] == alone {
+			_, err := alone.lookup(o)
+			wantErr(t, "who is alone", err, past.ErrNotReachable)
+			w.net.Heal()
+			w.net.Run(time.Minute)
+			w.mustFind(alone, o, "content")
+			return
+		}
+	}
+	t.Error("none of 100 files has this node as its root")
+}
