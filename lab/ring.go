@@ -49,7 +49,8 @@ type Ring struct {
 	admit  *authority
 	Truth  *Truth // what happened, for checkers
 	signer []peer.Signer
-	common *pastry.Parameters // of the node that was made last
+	certs  []*peer.Certificate // of a sealed ring's nodes
+	common *pastry.Parameters  // of the node that was made last
 }
 
 // authority is the membership of a simulated ring.
@@ -103,6 +104,7 @@ func (r *Ring) add(seeds []*peer.Handle) sim.NodeRef {
 	}
 	if r.cfg.Sealed {
 		spec.Cert = peer.NewCertificate(r.admit.signer, r.admit.admission, spec.Handle.Key, salt, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(r.Sim.Now()-24*time.Hour))
+		r.certs = append(r.certs, spec.Cert)
 		spec.Check = func(c *peer.Certificate, wall time.Time) error {
 			return c.Check(r.admit.ring, wall, r.admit.verifier)
 		}

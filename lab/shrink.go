@@ -20,6 +20,9 @@ type Tempest struct {
 	Leaf  int           // size of the leaf sets; 0 means 32, of which few rings are larger
 	// ForGood lets an eighth of the nodes go when the faults end, and never come back.
 	ForGood bool
+	// Storage lets the nodes keep files for each other, which clients store, read, change and
+	// reclaim, and what was acknowledged must be there.
+	Storage bool
 }
 
 // leafs is the size of the leaf sets.
@@ -63,6 +66,9 @@ func (t Tempest) storm(log *transcript) *Storm {
 	return s
 }
 
+// Storm makes the storm, for who wants to look at it when it has run.
+func (t Tempest) Storm() *Storm { return t.storm(nil) }
+
 // Run runs the storm and returns what it found wrong.
 func (t Tempest) Run() []string { return t.storm(nil).Run(t.Rage) }
 
@@ -101,6 +107,9 @@ func (t Tempest) String() string {
 	}
 	if t.ForGood {
 		text += " --for-good"
+	}
+	if t.Storage {
+		text += " --storage"
 	}
 	if len(t.Calm) > 0 {
 		text += " --without " + strings.Join(t.Calm, ",")

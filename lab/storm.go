@@ -57,6 +57,7 @@ type Storm struct {
 	routed int // messages of applications, of all nodes together
 	open   map[int]pending
 	calm   bool
+	files  *storage    // nil: none are kept
 	log    *transcript // nil: nobody reads what happens
 }
 
@@ -79,8 +80,12 @@ func newStorm(t Tempest, log *transcript) *Storm {
 		Topology: topo.NewPlane(4*nodes, seed, 100*time.Millisecond), Codec: pastry.Messages, Connections: true},
 		Sealed: true,
 		Tune:   func(p *pastry.Config) { p.LeafSet = s.leaf },
-		Apps: func(int, sim.NodeEnv) []kbr.Mount {
-			return []kbr.Mount{{Number: lookupApp, App: &lookup{seen: make(map[string]bool), t: s.Truth}}}
+		Apps: func(i int, env sim.NodeEnv) []kbr.Mount {
+			apps := []kbr.Mount{{Number: lookupApp, App: &lookup{seen: make(map[string]bool), t: s.Truth}}}
+			if s.files != nil {
+				apps = append(apps, s.files.mount(i, env))
+			}
+			return apps
 		}}
 	c.Sim.Observe.Send = func(_, _ sim.NodeRef, class machine.Class, _ wire.Message, _ int) {
 		if class == machine.ClassApp {
@@ -88,6 +93,10 @@ func newStorm(t Tempest, log *transcript) *Storm {
 		}
 	}
 	log.watch(&c)
+	if t.Storage {
+		s.files = newStorage(s, seed)
+		s.files.watch(&c)
+	}
 	s.Ring = New(c)
 	log.follow(s)
 	s.Faults = sim.Storm(rand.New(rand.NewPCG(seed, 0x570)))
@@ -110,10 +119,16 @@ func (s *Storm) Run(rage time.Duration) []string {
 	if s.whole() {
 		s.Faults.ClogMost = mostClog
 	}
+	if s.files != nil {
+		s.files.prepare()
+	}
 	s.log.say("faults begin: %v", s.Faults)
 	s.Sim.Inject(s.Faults)
 	for range int(rage / (500 * time.Millisecond)) {
 		s.ask()
+		if s.files != nil {
+			s.files.step()
+		}
 		s.Sim.RunFor(500 * time.Millisecond)
 		s.log.paths()
 		s.Truth.Dead(40*time.Second + s.slack())
@@ -128,6 +143,10 @@ func (s *Storm) Run(rage time.Duration) []string {
 		s.depart()
 	}
 	s.liveness()
+	if s.files != nil {
+		s.Sim.RunFor(settleFiles)
+		s.files.judge()
+	}
 	return s.Truth.Problems()
 }
 
@@ -145,6 +164,9 @@ func (s *Storm) depart() {
 		default:
 			s.Sim.Stop(n)
 		}
+		if s.files != nil {
+			s.files.wipe(n)
+		}
 	}
 }
 
@@ -159,9 +181,13 @@ const mostClog = 15 * time.Second
 // whole reports whether no fault of this storm parts the network.
 func (s *Storm) whole() bool { return s.Faults.Partition == 0 && s.Faults.Unlinked == 0 }
 
+// settleFiles is how long a ring is calm before files must be where they belong: those who
+// left are waited for, and then surplus copies are deleted, in a few rounds.
+const settleFiles = 20 * time.Minute
+
 // liveness: after the last fault, one exact ring within a death verdict and 60 s
 // (O1 to O3, O10, O11); then lookups reach their roots in few hops (O6 to O8), and
-// the ring is quiet (O12).
+// the ring is quiet (O12), but for what files cost.
 func (s *Storm) liveness() {
 	s.Sim.RunFor(45*time.Second + 60*time.Second)
 	s.Truth.Claims(true)
@@ -182,7 +208,7 @@ func (s *Storm) liveness() {
 	}
 	// A hop that is acknowledged is sent once, and so is the answer. As much again is
 	// left for the paths that are measured anew after the faults.
-	if n, most := s.routed-routed, 2*20*(HopLimit(s.Nodes)+1); n > most {
+	if n, most := s.routed-routed, 2*20*(HopLimit(s.Nodes)+1); n > most && s.files == nil {
 		s.Truth.fail("O12: the last 20 lookups took %d messages, should take %d at most", n, most)
 	}
 	for num := range s.Sent {
@@ -195,7 +221,7 @@ func (s *Storm) liveness() {
 	}
 	sent := s.Truth.Sent
 	s.Sim.RunFor(time.Minute)
-	if each := float64(s.Truth.Sent-sent) / 60 / float64(len(s.Live())); each > 1 {
+	if each := float64(s.Truth.Sent-sent) / 60 / float64(len(s.Live())); each > 1 && s.files == nil {
 		s.Truth.fail("O12: %.2f messages a second and node in calm", each)
 	}
 }

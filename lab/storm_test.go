@@ -37,3 +37,24 @@ func TestStorm(t *testing.T) {
 			s.Sent, s.Answered, s.Failed, s.Truth.Sent)
 	})
 }
+
+// TestStorageInStorms lets all faults strike rings whose nodes keep files for each other:
+// whatever was acknowledged is there afterwards, with the nodes nearest to it, and mutable
+// objects were changed one version after another (S1 to S8, S10, S12).
+func TestStorageInStorms(t *testing.T) {
+	storms := 8
+	if raceEnabled {
+		storms = 2
+	}
+	simtest.Seeds(t, storms, func(t *testing.T, seed uint64) {
+		s := lab.Tempest{Seed: seed, Nodes: 14, Rage: rage(), Storage: true, ForGood: seed%4 == 0}.Storm()
+		for _, p := range s.Run(rage()) {
+			t.Error(p)
+		}
+		inserted, read, changed := s.Stored()
+		t.Logf("%d files were stored and %d read, %d changes made", inserted, read, changed)
+		if inserted < 20 || read < 10 || changed < 2 {
+			t.Errorf("only %d files were stored and %d read, %d changes made", inserted, read, changed)
+		}
+	})
+}

@@ -7,13 +7,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/anishathalye/porcupine"
-
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
+	"github.com/phyllo-net/phyllo/lab"
 	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
 )
 
 var annsName = past.Name{Owner: ann.Public(), Part: certificate.Part{1}, Copies: 5}
@@ -152,45 +153,31 @@ func TestNewDiskIsAnotherHolder(t *testing.T) {
 	}
 }
 
-// register is what the checker believes of one mutable object. A state is "version:content".
-type registerIn struct {
-	read     bool
-	replaces uint64
-	content  string
-}
-
-type registerOut struct {
-	known   bool // the outcome of a change
-	ok      bool
-	version uint64
-	content string
-}
-
-type registerState struct {
-	version uint64
-	content string
-}
-
-var registerModel = porcupine.Model{
-	Init: func() any { return registerState{} },
-	Step: func(state, input, output any) (bool, any) {
-		s, in, out := state.(registerState), input.(registerIn), output.(registerOut)
-		next := registerState{in.replaces + 1, in.content}
-		switch {
-		case in.read:
-			return s == registerState{out.version, out.content}, s
-		case !out.known: // it may have been made; porcupine also tries it at the very end
-			if s.version == in.replaces {
-				return true, next
-			}
-			return true, s
-		case out.ok:
-			return s.version == in.replaces, next
+// TestUnheardHolder: the root did not hear one of three holders, who has the version all the
+// same, and then the root's disk is lost: the two who are left have what is current.
+func TestUnheardHolder(t *testing.T) {
+	w := newWorld(t, 3, kbrtest.Config{Seed: 54}, nil)
+	n := past.Name{Owner: ann.Public(), Part: annsName.Part, Copies: 3}
+	near := w.nearest(n.ID(), 3)
+	near[2].node.OnDeliver = func(_ wire.AppID, d *kbr.Delivery) bool { return past.KindOf(d.Payload) == "prepare" }
+	err := near[1].node.Call(2*patience, func(t *task.T) error {
+		_, err := near[1].past.Change(t, n.Part, n.Copies, 0, []byte("one"), ann)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.net.Run(time.Second)
+	near[2].node.OnDeliver = nil
+	near[0].node.Kill()
+	near[0].disk.Wipe()
+	near[0].restart()
+	w.net.Run(time.Minute)
+	for _, m := range near {
+		if f, err := m.current(n); err != nil || string(f.Content) != "one" {
+			t.Errorf("%s reads %q, %v", m.node.Self(), f.Content, err)
 		}
-		return s.version != in.replaces, s
-	},
-	Equal:             func(a, b any) bool { return a == b },
-	DescribeOperation: func(in, out any) string { return fmt.Sprintf("%+v -> %+v", in, out) },
+	}
 }
 
 // TestLinearizable: many change and read one object at once, while nodes die, start again,
@@ -216,17 +203,16 @@ func TestLinearizable(t *testing.T) {
 			}
 		}
 		w.net.Run(15 * time.Minute)
-		h.finish()
 		if f, err := w.members[0].current(annsName); err != nil && !errors.Is(err, past.ErrNotFound) {
 			t.Errorf("in calm: %v", err)
 		} else if err == nil {
-			h.done(h.begin(registerIn{read: true}), registerOut{version: f.Certificate.Version, content: string(f.Content)})
+			h.seen.Saw(h.seen.Read(w.net.Elapsed()), w.net.Elapsed(), f.Certificate.Version, string(f.Content))
 		}
-		if !porcupine.CheckOperations(registerModel, h.ops) {
-			t.Errorf("%d operations are not linearizable", len(h.ops))
+		if err := h.seen.Check(); err != nil {
+			t.Error(err)
 		}
-		if h.changed < 5 {
-			t.Errorf("%d changes were made", h.changed)
+		if n := h.seen.Changes(); n < 5 {
+			t.Errorf("%d changes were made", n)
 		}
 	})
 }
@@ -235,36 +221,9 @@ func TestLinearizable(t *testing.T) {
 type history struct {
 	*world
 	rng     *rand.Rand
-	ops     []porcupine.Operation
-	changed int
+	seen    lab.Register
 	clients int
 	stop    bool
-}
-
-func (h *history) begin(in registerIn) int {
-	h.ops = append(h.ops, porcupine.Operation{ClientId: len(h.ops), Input: in, Call: int64(h.net.Elapsed()), Return: 1 << 62})
-	h.ops[len(h.ops)-1].Output = registerOut{}
-	return len(h.ops) - 1
-}
-
-// done notes an outcome. Equal times count as at once.
-func (h *history) done(op int, out registerOut) {
-	h.ops[op].Output, h.ops[op].Return = out, int64(h.net.Elapsed())
-	if out.ok {
-		h.changed++
-	}
-}
-
-// finish leaves out reads without an outcome; changes without one may have been made at any
-// time.
-func (h *history) finish() {
-	ops := h.ops[:0]
-	for _, op := range h.ops {
-		if !op.Input.(registerIn).read || op.Return != 1<<62 {
-			ops = append(ops, op)
-		}
-	}
-	h.ops = ops
 }
 
 // client reads and changes, one after another, on some node, as long as that lives.
@@ -279,26 +238,26 @@ func (h *history) client() {
 				if err := t.Sleep(time.Duration(h.rng.Int64N(int64(20 * time.Second)))); err != nil {
 					return err
 				}
-				op := h.begin(registerIn{read: true})
+				op := h.seen.Read(h.net.Elapsed())
 				f, err := m.past.Current(t, annsName)
 				switch {
 				case err == nil:
 					version = f.Certificate.Version
-					h.done(op, registerOut{version: version, content: string(f.Content)})
+					h.seen.Saw(op, h.net.Elapsed(), version, string(f.Content))
 				case errors.Is(err, past.ErrNotFound):
 					version = 0
-					h.done(op, registerOut{})
+					h.seen.Saw(op, h.net.Elapsed(), 0, "")
 				case errors.Is(err, task.ErrStopped):
 					return err
 				}
 				content := fmt.Sprint(num, "-", n)
-				op = h.begin(registerIn{replaces: version, content: content})
+				op = h.seen.Change(h.net.Elapsed(), version, content)
 				_, err = m.past.Change(t, annsName.Part, annsName.Copies, version, []byte(content), ann)
 				switch {
 				case err == nil:
-					h.done(op, registerOut{known: true, ok: true})
+					h.seen.Made(op, h.net.Elapsed())
 				case errors.Is(err, past.ErrConflict):
-					h.done(op, registerOut{known: true})
+					h.seen.Refused(op, h.net.Elapsed())
 				case errors.Is(err, task.ErrStopped):
 					return err
 				}

@@ -54,6 +54,7 @@ Exit code 0: all seeds passed.`,
 	c.Flags().StringSliceVar(&f.Calm, "without", nil, "`KINDS` of faults to leave out: "+strings.Join(lab.FaultKinds(), ", "))
 	c.Flags().IntVar(&f.Leaf, "leaf", 0, "`SIZE` of the leaf sets, an even number (default 32): small ones let routing tables matter")
 	c.Flags().BoolVar(&f.ForGood, "for-good", false, "let an eighth of the nodes go when the faults end, and never come back")
+	c.Flags().BoolVar(&f.Storage, "storage", false, "let the nodes keep files for each other, and check that nothing acknowledged is lost")
 	c.Flags().BoolVar(&f.quick, "quick", false, "end with the first seed that fails, and do not make it smaller")
 	c.Flags().IntVar(&f.lines, "lines", 200, "print so many `LINES` of what happened before the first thing that is wrong")
 	return c

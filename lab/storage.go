@@ -1,0 +1,205 @@
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/past"
+	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/sim"
+	"github.com/phyllo-net/phyllo/sim/standin"
+	"github.com/phyllo-net/phyllo/store"
+	"github.com/phyllo-net/phyllo/store/mem"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// storageApp is the number of the application that keeps files in storms.
+const storageApp wire.AppID = 1001
+
+// storage is what a storm does with files: all nodes keep them for each other, clients on
+// all nodes store, read, change and reclaim them, and what was acknowledged is remembered
+// here, where no fault strikes.
+type storage struct {
+	storm  *Storm
+	rng    *rand.Rand
+	homes  []*home
+	people []peer.Signer // who own files
+	files  []*file
+	names  []*register
+	// lost is when copies of an object were lost for good, with their disks.
+	lost map[id.Hash][]time.Duration
+	open []*errand
+	// inserted and read count what was acknowledged, and what was read.
+	inserted, read int
+}
+
+// home is what a node has of storage.
+type home struct {
+	disk  *mem.Store // of its present life
+	past  *past.Past
+	wiped time.Duration // when it lost a disk last
+}
+
+// file is one whose insert was acknowledged.
+type file struct {
+	stored    past.Stored
+	content   string
+	owner     peer.Signer
+	reclaimed bool // its owner wanted that, at least
+	gone      bool // and it was acknowledged
+}
+
+// register is a mutable object.
+type register struct {
+	Register
+	name  past.Name
+	owner peer.Signer
+	last  uint64 // the version that was seen last by anybody
+	known bool   // a change was acknowledged
+	count int    // of contents
+}
+
+// errand is something that a client does.
+type errand struct {
+	what  string
+	node  sim.NodeRef
+	home  *home
+	life  *past.Past
+	since time.Duration
+}
+
+const (
+	// owners is how many people own files, and registers how many mutable objects there are.
+	owners, registers = 3, 3
+	// repair is within which time copies that were lost are made again (S3): an object may be
+	// lost only if all its copies are lost within such a time (S2).
+	repair = 5 * time.Minute
+	// longestErrand is longer than any call of storage takes on a slow node.
+	longestErrand = 4 * time.Minute
+)
+
+// Stored returns how many files of a storm were stored and how often one was read, and how
+// many changes of mutable objects were made.
+func (s *Storm) Stored() (inserted, read, changed int) {
+	for _, r := range s.files.names {
+		changed += r.Changes()
+	}
+	return s.files.inserted, s.files.read, changed
+}
+
+// newStorage prepares the files of a storm.
+func newStorage(s *Storm, seed uint64) *storage {
+	st := &storage{storm: s, rng: rand.New(rand.NewPCG(seed, 0x57012)), lost: make(map[id.Hash][]time.Duration)}
+	for i := range owners {
+		st.people = append(st.people, standin.NewSigner(seed, 1<<32+uint64(i)))
+	}
+	for i := range registers {
+		owner := st.people[i]
+		st.names = append(st.names, &register{owner: owner,
+			name: past.Name{Owner: owner.Public(), Part: certificate.NamePart([]byte("storm"), fmt.Sprint(i)), Copies: uint8(5 - 2*(i/2))}})
+	}
+	return st
+}
+
+// mount makes the storage of a node that starts.
+func (st *storage) mount(i int, env sim.NodeEnv) kbr.Mount {
+	for len(st.homes) <= i {
+		st.homes = append(st.homes, &home{disk: mem.New(), wiped: -1})
+	}
+	h, r := st.homes[i], st.storm.Ring
+	if env.Life > 1 {
+		h.disk = h.disk.Clone()
+	}
+	c := past.Default()
+	c.Ring, c.Signer, c.Verifier, c.Store = r.admit.ring, r.signer[i], r.admit.verifier, h.disk
+	c.Certificate = func() *peer.Certificate { return r.certs[i] }
+	// The waits that are long in a real ring, so that a storm sees what comes after them.
+	c.Sync, c.Surplus = time.Minute, 2*time.Minute
+	p, err := past.New(c)
+	if err != nil {
+		panic(err) // a bug of the scenario
+	}
+	h.past = p
+	return kbr.Mount{Number: storageApp, App: p}
+}
+
+// watch lets the disks of nodes be lost.
+func (st *storage) watch(c *Config) {
+	life := c.Sim.Observe.Life
+	c.Sim.Observe.Life = func(n sim.NodeRef, what sim.LifeEvent) {
+		if what == sim.Wiped {
+			st.wipe(n)
+		}
+		if life != nil {
+			life(n, what)
+		}
+	}
+}
+
+// wipe notes what is lost with a disk.
+func (st *storage) wipe(n sim.NodeRef) {
+	h := st.homes[n]
+	h.wiped = st.now()
+	err := h.disk.Clone().Scan(past.Table, store.Range{}, func(key, _ []byte) bool {
+		o := id.Hash(key)
+		st.lost[o] = append(st.lost[o], st.now())
+		return true
+	})
+	if err != nil {
+		panic(err) // a disk without faults
+	}
+	h.disk.Wipe()
+}
+
+// mayBeLost reports whether so many copies were lost within the time of one repair.
+func (st *storage) mayBeLost(o id.Hash, copies int) bool {
+	times := st.lost[o]
+	for i := range times {
+		if j := i + copies - 1; j < len(times) && times[j]-times[i] < repair {
+			return true
+		}
+	}
+	return false
+}
+
+func (st *storage) now() time.Duration { return st.storm.Sim.Now() }
+
+func (st *storage) fail(format string, args ...any) { st.storm.Truth.fail(format, args...) }
+
+// run lets a client on some node do something, and notes that it came to an end.
+func (st *storage) run(what string, f func(*task.T, *past.Past) error) {
+	live := st.storm.Live()
+	if len(live) == 0 {
+		return
+	}
+	n := live[st.rng.IntN(len(live))]
+	h := st.homes[n]
+	e := &errand{what: what, node: n, home: h, life: h.past, since: st.now()}
+	st.open = append(st.open, e)
+	st.storm.Sim.Call(n, func() {
+		st.storm.Node(n).Tasks().Go(func(t *task.T) error { return f(t, e.life) }, func(err error) {
+			e.life = nil
+			if d := st.now() - e.since; d > longestErrand && !st.storm.Truth.stoppedSince(n, e.since) {
+				st.fail("S: node %d: %s took %v", n, what, d)
+			}
+			if err != nil && !errors.Is(err, task.ErrStopped) {
+				st.fail("S: node %d: %s: %v", n, what, err)
+			}
+		})
+	})
+}
+
+// unended counts what has no end, though its node lives on.
+func (st *storage) unended() {
+	for _, e := range st.open {
+		if e.life != nil && e.life == e.home.past && st.storm.Sim.Alive(e.node) && st.now()-e.since > longestErrand {
+			st.fail("S: node %d: %s has no outcome", e.node, e.what)
+		}
+	}
+}
