@@ -189,7 +189,7 @@ var doorErrors = []struct{ is, door error }{
 	{space.ErrNotFound, files.ErrNotFound}, {past.ErrNotFound, files.ErrUnavailable}, {space.ErrChanged, files.ErrChanged}, {space.ErrClash, files.ErrClash},
 	{tree.ErrName, files.ErrName}, {space.ErrHandle, files.ErrName}, {space.ErrTaken, files.ErrExists},
 	{space.ErrReadOnly, files.ErrDenied}, {space.ErrNoAccess, files.ErrDenied}, {space.ErrNotOwner, files.ErrDenied},
-	{past.ErrFull, files.ErrFull}, {space.ErrFull, files.ErrFull},
+	{past.ErrFull, files.ErrFull}, {past.ErrQuota, files.ErrFull}, {space.ErrFull, files.ErrFull},
 	{past.ErrNotReachable, files.ErrUnavailable}, {past.ErrUncertain, files.ErrUnavailable}, {past.ErrTooFew, files.ErrUnavailable},
 	{space.ErrUncertain, files.ErrUnavailable}, {task.ErrStopped, files.ErrUnavailable}, {errNoPlace, files.ErrUnavailable},
 }

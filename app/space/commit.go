@@ -122,7 +122,7 @@ func (sp *Space) commit(t *task.T, ops []*op) ([]result, error) {
 
 // fatal reports whether another try would end in the same way.
 func fatal(err error) bool {
-	for _, e := range []error{task.ErrStopped, ErrForged, ErrNoAccess, ErrReadOnly, past.ErrTooLarge, past.ErrFull, past.ErrClock} {
+	for _, e := range []error{task.ErrStopped, ErrForged, ErrNoAccess, ErrReadOnly, past.ErrTooLarge, past.ErrFull, past.ErrQuota, past.ErrClock} {
 		if errors.Is(err, e) {
 			return true
 		}
