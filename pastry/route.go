@@ -20,8 +20,11 @@ type heldHop struct {
 	until task.Instant
 }
 
-// heldFor is how long a message waits for a lease; a long lease ends sooner.
-func (n *Node) heldFor() time.Duration { return n.cfg.LeaseLong + 5*time.Second }
+// heldFor is how long a message waits for a lease: a long lease ends sooner, also one that
+// is inherited when a further death is noticed, a heartbeat later (inherit.go).
+func (n *Node) heldFor() time.Duration {
+	return n.cfg.LeaseLong + n.cfg.Heartbeat + n.probeTime() + time.Second
+}
 
 // nextHop follows Pastry 2001, section 2.3: the leaf set first, then the table,
 // then any node that is nearer and shares as much. It returns nil if this node is
