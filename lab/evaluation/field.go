@@ -142,6 +142,10 @@ func (f *field) route(ctx context.Context, messages, rate int) (*tally, error) {
 	return f.routeAs(ctx, messages, rate, func() { f.send(f.census.draw(f.Rand()), f.key()) })
 }
 
+// arrived is the time after which a message that is under way arrives no more: nodes keep one
+// for the keys of the dead for up to 70 s.
+const arrived = 75 * time.Second
+
 // routeAs does what route does with messages sent by send.
 func (f *field) routeAs(ctx context.Context, messages, rate int, send func()) (*tally, error) {
 	f.begin()
@@ -153,7 +157,7 @@ func (f *field) routeAs(ctx context.Context, messages, rate int, send func()) (*
 			return nil, err
 		}
 	}
-	f.Sim.RunFor(35 * time.Second)
+	f.Sim.RunFor(arrived)
 	return f.count(), nil
 }
 
