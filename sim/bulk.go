@@ -22,6 +22,7 @@ const (
 const (
 	bulkStep uint8 = iota // the stream, or its next chunk, arrives
 	bulkLate              // the time of one of the ends is over
+	bulkUnused            // a ticket waits no longer
 )
 
 // passage is a transfer under way, or one that is expected: then it has no opener.
@@ -80,6 +81,7 @@ func (s *Sim) bulk(ni uint32, ef *machine.Effect) {
 	b.slots[bulkSlot{ni, n.life, ef.Slot}] = x
 	s.postBulk(x, who, s.now+int64(ef.Bulk.Timeout), bulkLate)
 	if who == taker {
+		s.postBulk(x, who, s.now+int64(task.TicketTime), bulkUnused)
 		return
 	}
 	x.part = ef.Bulk.Part
@@ -149,6 +151,10 @@ func (s *Sim) bulkEvent(e event) {
 			who = taker
 		}
 		s.endBulk(x, who, task.ErrTimeout, task.ErrFar)
+	case e.note == bulkUnused:
+		if !x.moves {
+			s.endBulk(x, taker, task.ErrTimeout, nil)
+		}
 	case !s.holds(x):
 	case x.moves:
 		s.moveChunk(x)

@@ -171,6 +171,9 @@ func TestBulkTickets(t *testing.T) {
 	admit(time.Second)
 	w.RunFor(time.Minute)
 	w.expect(0, "15000 moved 0: "+task.ErrTimeout.Error())
+	admit(time.Hour)
+	w.RunFor(2 * time.Minute)
+	w.expect(0, "134000 moved 0: "+task.ErrTimeout.Error())
 }
 
 // A transfer is stopped by the end that wants no more of it, and by a peer's expulsion.

@@ -25,6 +25,9 @@ const (
 	InFlight = 4
 	// Stall is how long a transfer bears that nothing moves.
 	Stall = 30 * time.Second
+	// TicketTime is how long a ticket waits for its peer, so that one who never comes holds
+	// up nobody for long.
+	TicketTime = time.Minute
 	// MaxTransferTime is the longest that a Transfer may take.
 	MaxTransferTime = 24 * time.Hour
 )

@@ -58,7 +58,7 @@ type Env interface {
 	Bulk(tr Transfer, done func(Moved)) (stop func())
 	// Admit expects that the peer opens a transfer, once, of the Part or of some of it,
 	// with the ticket that is returned, which the peer must be told. done is called as
-	// with Bulk: with ErrTimeout if the peer does not come.
+	// with Bulk: with ErrTimeout if the peer does not come within TicketTime.
 	Admit(tr Transfer, done func(Moved)) (ticket Ticket, stop func())
 	// Save keeps a small snapshot of the overlay's own state (remembered peers,
 	// incarnation) that the assembly hands back at the next start. The callee

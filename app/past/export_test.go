@@ -38,6 +38,9 @@ func (p *Past) Holds(o id.Hash) bool { return p.Keeps(o) && p.Points(o).IsZero()
 // AskGet asks for an object.
 func AskGet(o id.Hash) []byte { return msg.Encode(&msg.Get{Object: o}) }
 
+// AskFetch asks for the chunks of an object.
+func AskFetch(o id.Hash) []byte { return msg.Encode(&msg.Fetch{Object: o}) }
+
 // AskPut asks to keep an object.
 func AskPut(c *certificate.Certificate, content []byte) []byte {
 	return msg.Encode(&msg.Put{Cert: c, Content: content})

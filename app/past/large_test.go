@@ -13,6 +13,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
+	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/task"
@@ -360,5 +361,71 @@ func TestLargeWithoutBlobs(t *testing.T) {
 	w := newWorld(t, 3, kbrtest.Config{Seed: 8}, func(c *past.Config) { c.Blobs, c.Patience = nil, 5*time.Second })
 	if _, err := w.members[0].insertLarge(newBig(mib), 3); !errors.Is(err, past.ErrTooFew) {
 		t.Errorf("stored: %v", err)
+	}
+}
+
+// TestLargeHostile is rows 33 to 35 of the hostile input, for contents that are moved: what
+// is no certificate for its body is refused at once, nothing but the right chunks is kept,
+// and who never comes holds up nobody.
+func TestLargeHostile(t *testing.T) {
+	w := newWorld(t, 6, kbrtest.Config{Seed: 9}, nil)
+	b := newBig(3 * mib)
+	small := sign(w, 7, "small", 3)
+	cert := func(size int64) *certificate.Certificate {
+		return (&certificate.Certificate{Kind: certificate.File, Salt: peer.Salt{8}, Copies: 3, Size: size, Content: b.outline.Hash()}).Sign(ring, ann, w.now())
+	}
+	good := cert(3 * mib)
+	near := w.nearest(good.ID(), 3)
+	evil, root := w.outside(near), near[0]
+	other := newBig(3*mib - 1)
+	for name, q := range map[string][]byte{
+		"a hash too few":                past.AskPut(good, b.outline.Bytes()[32:]),
+		"no body":                       past.AskPut(good, nil),
+		"the hashes of another content": past.AskPut(good, other.outline.Bytes()),
+		"another size":                  past.AskPut(cert(3*mib-1), b.outline.Bytes()),
+		"more than an object may have":  past.AskPut(cert(certificate.MaxSize+1), b.outline.Bytes()),
+		"chunks of an unknown object":   past.AskFetch(good.ID()),
+		"a content that pretends to be a large one's hashes": past.AskPut(cert(96), b.outline.Bytes()),
+	} {
+		if _, err := ask(evil, root, q); !refused(err) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := root.store(small, "small"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ask(evil, root, past.AskFetch(small.ID())); !refused(err) {
+		t.Errorf("chunks of a small object: %v", err)
+	}
+
+	// A ticket that is never used.
+	if _, err := ask(evil, root, past.AskPut(good, b.outline.Bytes())); err != nil {
+		t.Fatal(err)
+	}
+	w.net.Run(task.TicketTime + time.Second)
+	// Chunks that are not the content's.
+	for _, m := range w.members {
+		m.node.OnBulk = func(tr *task.Transfer, _ int, content []byte) error {
+			if tr.Sink != nil {
+				content[5] ^= 1
+			}
+			return nil
+		}
+	}
+	if _, err := evil.storeLarge(good, b); !errors.Is(err, past.ErrTooFew) {
+		t.Errorf("other chunks were stored: %v", err)
+	}
+	w.mustHold(b, []*member{evil}) // its own copy came over no stream
+	if root.past.Stats().BadInput == 0 {
+		t.Error("nobody counted the wrong chunks")
+	}
+	for _, m := range w.members {
+		m.node.OnBulk = nil
+	}
+	w.net.Run(2 * time.Minute)
+	if s, err := evil.storeLarge(good, b); err != nil {
+		t.Error(err)
+	} else {
+		w.checkStored(s)
 	}
 }

@@ -111,9 +111,11 @@ func TestUnusedTickets(t *testing.T) {
 	two(t, func(t *testing.T, _ *mem.Network, a, b *node) {
 		c := newContent(size)
 		start := time.Now()
-		b.admit(task.Transfer{With: a.self, Part: c.part(), Source: c, Timeout: time.Minute})
+		b.admit(task.Transfer{With: a.self, Part: c.part(), Source: c, Timeout: time.Second})
 		b.want("unused", 0, task.ErrTimeout)
-		if time.Since(start) != time.Minute {
+		b.admit(task.Transfer{With: a.self, Part: c.part(), Source: c, Timeout: time.Hour})
+		b.want("unused for too long", 0, task.ErrTimeout)
+		if time.Since(start) != time.Second+task.TicketTime {
 			t.Errorf("after %v", time.Since(start))
 		}
 		ticket := b.admit(task.Transfer{With: a.self, Part: c.part(), Source: c})

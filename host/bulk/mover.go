@@ -72,6 +72,7 @@ type transfer struct {
 	cancel context.CancelCauseFunc
 	// expire keeps an admitted transfer from expiring; nil for one that was opened here.
 	expire func() bool
+	unused *time.Timer // of one that was admitted: its ticket waits no longer
 }
 
 // New returns a Mover that serves streams of its protocol.
@@ -121,6 +122,7 @@ func (m *Mover) Admit(slot uint32, tr *task.Transfer) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.tickets[tr.Ticket] = t
+	t.unused = time.AfterFunc(task.TicketTime, func() { t.cancel(task.ErrTimeout) })
 	t.expire = context.AfterFunc(t.ctx, func() {
 		defer m.run.Done()
 		if m.take(t) {
@@ -185,6 +187,9 @@ func (m *Mover) Counts() Counts {
 // end tells a transfer's outcome.
 func (m *Mover) end(t *transfer, moved task.Moved) {
 	t.cancel(nil)
+	if t.unused != nil {
+		t.unused.Stop()
+	}
 	m.mu.Lock()
 	delete(m.live, t.slot)
 	m.mu.Unlock()

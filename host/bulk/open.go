@@ -113,6 +113,7 @@ func (m *Mover) expected(o opening, key peer.Key) *transfer {
 		return nil
 	}
 	delete(m.tickets, ticket)
+	t.unused.Stop()
 	return t
 }
 

@@ -41,6 +41,11 @@ func (n *Node) Admit(tr task.Transfer, done func(task.Moved)) (task.Ticket, func
 	}
 	n.net.expected[tr.Ticket] = b
 	n.After(tr.Timeout, func() { b.end(task.ErrTimeout) })
+	n.After(task.TicketTime, func() {
+		if n.net.expected[tr.Ticket] == b {
+			b.end(task.ErrTimeout)
+		}
+	})
 	return tr.Ticket, func() { n.net.after(0, n, func() { b.end(task.ErrCancelled) }) }
 }
 
