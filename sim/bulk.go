@@ -20,9 +20,9 @@ const (
 
 // What a kBulk is about, in its note.
 const (
-	bulkStep uint8 = iota // the stream, or its next chunk, arrives
-	bulkLate              // the time of one of the ends is over
-	bulkUnused            // a ticket waits no longer
+	bulkStep   uint8 = iota // the stream, or its next chunk, arrives
+	bulkLate                // the time of one of the ends is over
+	bulkUnused              // a ticket waits no longer
 )
 
 // passage is a transfer under way, or one that is expected: then it has no opener.
