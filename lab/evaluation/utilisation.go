@@ -90,7 +90,7 @@ func wholeFile() []filling {
 
 // ours are what phyllo does besides, on the same workload.
 func ours() []filling {
-	paper, p := divert.Paper(), divert.Default()
+	paper, p := divert.Paper(), divert.Balanced()
 	uneven := d1
 	uneven.outsize = 50
 	all := []filling{
@@ -131,7 +131,7 @@ func runUtilisation(ctx context.Context, r *Run) error {
 		"The traces of the paper are not to be had. Sizes are drawn: 88.71 % lognormal (median 1,083 B, sigma 1.2), the others Pareto (from 10,000 B, "+
 			"alpha 1.065, cut at 138 MB), which gives the mean and the median of the paper; alpha was fitted so that the row d1, l=32 comes near the recalled one. "+
 			"The workload is larger than the ring, so files refused hang on its tail, which is printed: compare policies with each other rather than with the paper.",
-		"\"Two salts\" is not in the paper: a file gets, of two places that it could have, the one around which more room is left, as its root says. "+
+		"\"Two salts\" is not in the paper: a file gets, of two places that it could have, the one around which more room is left. Nodes do not do this yet; they do what the other rows do. "+
 			"Where whole files are refused for their size this changes little; where chunks are refused because a part of the ring is full it decides.",
 		"With chunks a file is stored in pieces and a list of them, each with a place and salts of its own; it is refused if one of them is. "+
 			"As nearly nothing is refused the ring would be full before the workload ends, so these rows stop when it is 99 % full. A node offers 27 MB on average, as in 2001: "+

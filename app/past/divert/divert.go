@@ -27,12 +27,20 @@ type Policy struct {
 	Draws int
 }
 
-// Default returns the policy of phyllo: the paper's, and the better of two salts, and
-// outsize is 4 times the mean. Two draws even out how full the parts of the ring are
-// (Azar, Broder, Karlin and Upfal, Balanced allocations, 1994).
+// Default returns the policy of phyllo's nodes: the paper's, and outsize is 4 times the
+// mean.
 func Default() Policy {
 	p := Paper()
-	p.Outsize, p.Draws = 4, 2
+	p.Outsize = 4
+	return p
+}
+
+// Balanced returns the default with the better of two salts, which evens out how full the
+// parts of the ring are (Azar, Broder, Karlin and Upfal, Balanced allocations, 1994). Nodes
+// do not draw yet: it is measured beside the others.
+func Balanced() Policy {
+	p := Default()
+	p.Draws = 2
 	return p
 }
 

@@ -92,7 +92,7 @@ func TestOutsizeByRoom(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
-	for name, p := range map[string]divert.Policy{"": divert.Default(), " ": divert.None(), "  ": divert.Paper(),
+	for name, p := range map[string]divert.Policy{"": divert.Default(), " ": divert.None(), "  ": divert.Paper(), "   ": divert.Balanced(),
 		"Primary":        {Primary: 1.1},
 		"Diverted":       {Primary: 0.1, Diverted: 0.2},
 		"Salts":          {Primary: 0.1, Draws: 1, Salts: 17},

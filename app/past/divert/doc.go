@@ -12,7 +12,7 @@
 //     replica of the object yet, and is the one with most room.
 //   - File diversion: where B refuses too the insert is undone and tried anew with another
 //     salt, in another part of the ring.
-//   - Two salts (not in the paper): of two places that a file could have it gets the one
+//   - Two salts (not in the paper, and not in the nodes yet): of two places that a file could have it gets the one
 //     with more room around. So no part of the ring is full long before the others, which is what
 //     refuses files that are cut into small chunks.
 //
