@@ -1,0 +1,87 @@
+package node_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/gateway/front"
+	"github.com/phyllo-net/phyllo/gateway/password"
+	"github.com/phyllo-net/phyllo/gateway/s3"
+	"github.com/phyllo-net/phyllo/node"
+)
+
+// s3Door opens S3 over a user's spaces, and returns its address and a key for one.
+func s3Door(t *testing.T, n *node.Node, user, space string) (url, id, secret string) {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	book, err := password.Open(filepath.Join(t.TempDir(), "passwords"), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, secret, err := book.Add(password.S3, space, false, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tally := front.NewTally("s3", log)
+	h := s3.New(s3.Config{Spaces: n.Files(user), Book: book, Tally: tally, Log: log, Now: time.Now})
+	s, err := front.Start(front.Config{Addr: "127.0.0.1:0", Handler: h, Tally: tally, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		s.Close(ctx)
+		h.Close()
+	})
+	return s.URL(), key.ID, secret
+}
+
+// TestResticOverRealNodes: a backup through S3 into a ring of three real nodes, looked
+// at and brought back.
+func TestResticOverRealNodes(t *testing.T) {
+	restic, err := exec.LookPath("restic")
+	if err != nil {
+		t.Skip("client missing: restic")
+	}
+	ns := ring(t, 3, nil)
+	if _, err := ns[0].API().UserAdd(context.Background(), api.UserRequest{Name: "ann"}); err != nil {
+		t.Fatal(err)
+	}
+	url, id, secret := s3Door(t, ns[0], "ann", "backup")
+	dir := t.TempDir()
+	want := map[string][]byte{"a": bytes.Repeat([]byte("0123456789"), 100_000), "b": []byte("text"), "empty": {}}
+	if err := os.Mkdir(filepath.Join(dir, "src"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range want {
+		if err := os.WriteFile(filepath.Join(dir, "src", name), content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, args := range []string{"init", "backup src", "check --read-data", "restore latest --target out"} {
+		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+		c := exec.CommandContext(ctx, restic, append([]string{"--no-cache"}, strings.Fields(args)...)...)
+		c.Dir = dir
+		c.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + dir, "AWS_ACCESS_KEY_ID=" + id, "AWS_SECRET_ACCESS_KEY=" + secret,
+			"RESTIC_PASSWORD=x", "RESTIC_REPOSITORY=s3:" + url + "/backup/r"}
+		out, err := c.CombinedOutput()
+		cancel()
+		if err != nil {
+			t.Fatalf("restic %s: %v\n%s", args, err, out)
+		}
+	}
+	for name, content := range want {
+		if got, err := os.ReadFile(filepath.Join(dir, "out", "src", name)); err != nil || !bytes.Equal(got, content) {
+			t.Errorf("%s came back with %d bytes of %d, %v", name, len(got), len(content), err)
+		}
+	}
+}
