@@ -103,9 +103,15 @@ func (st *storage) acknowledged(began time.Duration, s past.Stored) {
 	}
 }
 
-// lookup reads a file. That it does not exist is wrong at any time; but for a file that few
-// have, as it wants no more copies, or was stored in a part of the ring that had lost sight
-// of the others: a majority cannot know of it before all have met again.
+// mayMiss reports whether it may be said of a file that it does not exist: it was reclaimed or
+// is lost; or few have it, as it wants no more copies, or was stored in a part of the ring that
+// had lost sight of the others: a majority cannot know of it before all have met again.
+func (st *storage) mayMiss(f *file) bool {
+	copies := len(f.stored.Receipts)
+	return f.reclaimed || copies < max(3, int(f.stored.Certificate.Copies)) || st.mayBeLost(f.stored.Certificate.ID(), copies)
+}
+
+// lookup reads a file.
 func (st *storage) lookup(f *file) {
 	o := f.stored.Certificate.ID()
 	st.run("a lookup", func(t *task.T, p *past.Past) error {
@@ -113,8 +119,7 @@ func (st *storage) lookup(f *file) {
 		switch {
 		case undecided(err):
 		case errors.Is(err, past.ErrNotFound):
-			few := len(f.stored.Receipts) < max(3, int(f.stored.Certificate.Copies))
-			if !few && !f.reclaimed && !st.mayBeLost(o, len(f.stored.Receipts)) {
+			if !st.mayMiss(f) {
 				return fmt.Errorf("S2: file %s, of %d receipts: %w", o.Place().Short(), len(f.stored.Receipts), err)
 			}
 		case err != nil:
@@ -153,7 +158,7 @@ func (st *storage) reclaim(f *file) {
 		switch {
 		case undecided(err):
 			return nil
-		case other && (err == nil && !f.reclaimed && !st.mayBeLost(f.stored.Certificate.ID(), len(f.stored.Receipts))):
+		case other && err == nil && !st.mayMiss(f): // to reclaim what is not there is no error
 			return fmt.Errorf("S8: another's file was reclaimed")
 		case other && errors.Is(err, certificate.ErrReclaim), other && err == nil:
 			return nil
