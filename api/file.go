@@ -26,6 +26,8 @@ type Files interface {
 	FileGet(ctx context.Context, q FileName) (*File, io.ReadCloser, error)
 	// FileList lists files below a prefix, by name.
 	FileList(ctx context.Context, q FileQuery) (*FilePage, error)
+	// FileStat tells of a version, and counts how many nodes keep it now: File.Copies. NotFound.
+	FileStat(ctx context.Context, q FileName) (*File, error)
 	// FileHistory lists all versions of a name, the newest first. NotFound.
 	FileHistory(ctx context.Context, q FileName) ([]File, error)
 	// FileRemove takes a name away with all its versions, or one version of it, for good, and
@@ -180,6 +182,11 @@ type SpaceUse struct {
 // FileList implements Node.
 func (c *Client) FileList(ctx context.Context, q FileQuery) (*FilePage, error) {
 	return call[*FilePage](ctx, c, "file/list", q)
+}
+
+// FileStat implements Node.
+func (c *Client) FileStat(ctx context.Context, q FileName) (*File, error) {
+	return call[*File](ctx, c, "file/stat", q)
 }
 
 // FileHistory implements Node.

@@ -130,7 +130,7 @@ func Operations() []Operation {
 		op("dht/put", Node.DHTPut), op("dht/get", Node.DHTGet),
 		op("dht/rm", func(n Node, ctx context.Context, q DHTRemove) (none, error) { return none{}, n.DHTRemove(ctx, q) }),
 
-		op("file/list", Node.FileList), op("file/history", Node.FileHistory), op("file/share", Node.FileShare),
+		op("file/list", Node.FileList), op("file/stat", Node.FileStat), op("file/history", Node.FileHistory), op("file/share", Node.FileShare),
 		op("file/rm", func(n Node, ctx context.Context, q FileName) (none, error) { return none{}, n.FileRemove(ctx, q) }),
 		op("space/list", func(n Node, ctx context.Context, q forUser) ([]Space, error) { return n.SpaceList(ctx, q.User) }),
 		op("space/create", Node.SpaceCreate), op("space/grant", Node.SpaceGrant), op("space/add", Node.SpaceAdd),

@@ -14,7 +14,8 @@ import (
 
 // How the two operations that carry a file's content cross the wire: FilePut is
 // POST /v1/file/put?q=JSON with the content as the body; FileGet is POST /v1/file/get, and its
-// answer the content, with what is told of it in a header, as JSON in base64.
+// answer the content, with what is told of it in a header, as JSON in base64. The page, where a
+// browser's own download is wanted, reads with GET /v1/file/get?q=JSON.
 const (
 	StreamPut  = "/v1/file/put"
 	StreamGet  = "/v1/file/get"

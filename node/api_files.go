@@ -192,6 +192,27 @@ func (f face) FileHistory(ctx context.Context, q api.FileName) ([]api.File, erro
 	return list, s.about(err, q.Name)
 }
 
+// FileStat implements api.Node.
+func (f face) FileStat(ctx context.Context, q api.FileName) (*api.File, error) {
+	s := f.n.spaceOf(q.User, q.Space)
+	file, err := inSpace(ctx, s, func(t *task.T, o *overlay, sp *space.Space) (file api.File, err error) {
+		err = sp.Look(t, func(sn space.Snapshot) error {
+			v, err := sn.Version(q.Name, number(q.Version))
+			if err != nil {
+				return err
+			}
+			file = owned(sp, s.info.Name, q.Name, v)
+			file.Copies, err = o.spaces.Copies(t, v.Content, file.Wanted)
+			return err
+		})
+		return file, err
+	})
+	if err != nil {
+		return nil, s.about(err, q.Name)
+	}
+	return &file, nil
+}
+
 // FileList implements api.Node.
 func (f face) FileList(ctx context.Context, q api.FileQuery) (*api.FilePage, error) {
 	s := f.n.spaceOf(q.User, q.Space)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/space"
+	"github.com/phyllo-net/phyllo/app/space/piece"
 	"github.com/phyllo-net/phyllo/task"
 )
 
@@ -67,6 +68,43 @@ func TestRanges(t *testing.T) {
 			return err
 		})
 	}
+}
+
+// TestCopies: what is counted is what is there, also for a content of many pieces, and the count is
+// whole again when the copies were made again.
+func TestCopies(t *testing.T) {
+	const copies = 3 // see putting
+	w := newWorld(t, 8, 11)
+	m := w.members[0]
+	h := m.create(space.Founding{Name: "films"})
+	contents := map[string]piece.Content{}
+	names := []string{"empty", "long", "short"}
+	for i, size := range []int{0, 700_000, 100} {
+		name := names[i]
+		v, err := m.put(ann, h, name, random(4, size), space.Cond{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		contents[name] = v.Content
+	}
+	count := func(name string, of, want int, when string) {
+		t.Helper()
+		m.must("count", func(t *task.T) error {
+			n, err := m.spaces.Copies(t, contents[name], of)
+			if err == nil && n != want {
+				w.t.Errorf("%s, %s: %d copies of %d, want %d", name, when, n, of, want)
+			}
+			return err
+		})
+	}
+	for _, name := range names {
+		count(name, copies, copies, "just stored")
+	}
+	count("long", space.MaxCopies, copies, "more than were ever wanted")
+	w.members[3].node.Kill() // each of 8 nodes keeps some of the more than 100 pieces
+	count("long", copies, copies-1, "with one node dead")
+	w.net.Run(2 * time.Hour)
+	count("long", copies, copies, "after the copies were made again")
 }
 
 // TestConditions: a change is made only if what it was made for is still there.

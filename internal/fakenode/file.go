@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"testing/iotest"
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/gateway/files"
@@ -103,11 +104,30 @@ func (n *Node) FileGet(ctx context.Context, q api.FileName) (*api.File, io.ReadC
 		return nil, nil, n.missing(err, q.Name, in)
 	}
 	r, err := s.Read(ctx, name, q.Version, 0, -1)
+	if err == nil && n.Unreadable != nil {
+		r.Close()
+		r = io.NopCloser(iotest.ErrReader(n.Unreadable))
+	}
 	f := n.shown(e, in)
 	if shared {
 		f = api.File{Name: path.Base(name), Size: e.Size}
 	}
 	return &f, r, err
+}
+
+// FileStat implements api.Node.
+func (n *Node) FileStat(ctx context.Context, q api.FileName) (*api.File, error) {
+	s, in, err := n.space(ctx, q.Space)
+	if err != nil {
+		return nil, err
+	}
+	e, err := s.Stat(ctx, q.Name, q.Version)
+	if err != nil {
+		return nil, n.missing(err, q.Name, in)
+	}
+	f := n.shown(e, in)
+	f.Copies, f.Wanted = copies(0)
+	return &f, nil
 }
 
 // FileList implements api.Node. A page has two files or folders.

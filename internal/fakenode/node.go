@@ -24,6 +24,8 @@ type Node struct {
 	Home, UI, Control string
 	// PID is what Status says.
 	PID int
+	// Unreadable, if it is set, is what reading any file's content ends with at once.
+	Unreadable error
 
 	feed *api.Feed
 	done chan struct{}
