@@ -54,6 +54,10 @@ func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
 		s.stranger(w, ours)
 	case r.URL.Path == "/v1/events":
 		s.events(w, r)
+	case r.URL.Path == api.StreamPut:
+		s.filePut(w, r)
+	case r.URL.Path == api.StreamGet:
+		s.download(w, r)
 	case ours:
 		s.operate(w, r, false)
 	default:
