@@ -8,12 +8,16 @@ const (
 	MaxOffer = 1 << 40
 )
 
+// AutoOffer stands for an offer that is left to the node: a tenth of what is free on its
+// disk, 20 GB at most, and never so much that less than a tenth of the disk stays free.
+const AutoOffer = -1
+
 // Offering is what this node keeps for its ring, and what its member may store there.
 type Offering interface {
 	// Account says how that stands.
 	Account(ctx context.Context) (*Account, error)
-	// Offer sets how many bytes of content this node keeps for its ring, 0 or MinOffer to
-	// MaxOffer, from now on and after the next start too. What it keeps beyond that it moves
+	// Offer sets how many bytes of content this node keeps for its ring: 0, MinOffer to
+	// MaxOffer, or AutoOffer; from now on and after the next start too. What it keeps beyond that it moves
 	// to other nodes, by and by.
 	Offer(ctx context.Context, q OfferRequest) (*Account, error)
 }
@@ -27,6 +31,8 @@ type OfferRequest struct {
 // its size times its copies.
 type Account struct {
 	Offered int64 `json:"offered"` // bytes of content, at most
+	Auto    bool  `json:"auto"`    // the node has chosen it: AutoOffer
+	Free    int64 `json:"free"`    // bytes on the node's disk; -1: it is not known
 	Kept    int64 `json:"kept"`    // bytes, now
 	Objects int   `json:"objects"`
 	// Elsewhere is how many of the objects other nodes keep in this one's place.

@@ -2,36 +2,24 @@ package node
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
+	"math"
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/app/past/account"
 	"github.com/phyllo-net/phyllo/task"
 )
 
-// offerKey is where the offer lies that was made by command, in nodeTable.
-var offerKey = []byte("offer")
-
-// offer is how many bytes this node keeps for its ring: what it was told last, by a command,
-// else by its settings.
-func (n *Node) offer() (int64, error) {
-	b, err := n.record(offerKey)
-	if err != nil || len(b) != 8 {
-		return n.cfg.Offer, err
-	}
-	return int64(binary.BigEndian.Uint64(b)), nil
-}
-
 // Offer implements api.Node.
 func (f face) Offer(ctx context.Context, q api.OfferRequest) (*api.Account, error) {
-	if q.Bytes != 0 && (q.Bytes < api.MinOffer || q.Bytes > api.MaxOffer) {
-		return nil, api.Errorf(api.Usage, "%d bytes cannot be offered: give 0 or 1MiB to 1TiB, as in `phyllo offer 20GiB`", q.Bytes)
+	if q.Bytes != api.AutoOffer && q.Bytes != 0 && (q.Bytes < api.MinOffer || q.Bytes > api.MaxOffer) {
+		return nil, api.Errorf(api.Usage, "%d bytes cannot be offered: give auto, 0, or 1MiB to 1TiB, as in `phyllo offer 20GiB`", q.Bytes)
 	}
-	if err := f.n.store.Put(nodeTable, offerKey, binary.BigEndian.AppendUint64(nil, uint64(q.Bytes))); err != nil {
+	bytes, err := f.n.offerAnew(q.Bytes)
+	if err != nil {
 		return nil, kinded(err)
 	}
-	if err := f.n.call(ctx, func(o *overlay) { o.past.Offer(q.Bytes) }); err != nil {
+	if err := f.n.call(ctx, func(o *overlay) { o.past.Offer(bytes) }); err != nil {
 		return nil, err
 	}
 	return f.Account(ctx)
@@ -40,7 +28,18 @@ func (f face) Offer(ctx context.Context, q api.OfferRequest) (*api.Account, erro
 // Account implements api.Node.
 func (f face) Account(ctx context.Context) (*api.Account, error) {
 	a, err := do(ctx, f.n, func(t *task.T, o *overlay) (*api.Account, error) { return o.account(t) })
-	return a, kinded(err)
+	if err != nil {
+		return nil, kinded(err)
+	}
+	told, err := f.n.told()
+	if err != nil {
+		return nil, kinded(err)
+	}
+	a.Auto, a.Free = told == api.AutoOffer, -1
+	if free, _, err := diskSpace(f.n.home.dir); err == nil {
+		a.Free = int64(min(free, math.MaxInt64))
+	}
+	return a, nil
 }
 
 // account says what the node keeps, and how its account stands. That its keepers cannot be

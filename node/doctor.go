@@ -60,7 +60,7 @@ const (
 )
 
 func (n *Node) lookAtDisk(say sayer) {
-	free, err := freeSpace(n.home.dir)
+	free, _, err := diskSpace(n.home.dir)
 	switch {
 	case err != nil:
 		say("disk", api.Warn, "How much room the disk of %s has is not known: %v.", n.home.dir, err)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
@@ -44,6 +45,7 @@ type Node struct {
 	home    *home
 	signer  *keys.Signer
 	store   store.Store
+	floor   atomic.Int64 // bytes that the store leaves free on its disk, whatever is offered; 0: not looked yet
 	carrier transport.Transport
 	member  *member.Member
 	people  *people

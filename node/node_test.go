@@ -26,6 +26,7 @@ func limited(t *testing.T) context.Context {
 func settings(home string) config.Config {
 	c := config.Default()
 	c.Home, c.Listen, c.UI, c.LAN, c.NAT = home, []string{"127.0.0.1:0"}, "off", false, false
+	c.Offer = 1 << 30 // whatever the disk of this computer has
 	return c
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/node"
 )
 
 // TestOfferProcesses: what is stored is paid for from the account of the node that stored it,
@@ -46,6 +47,53 @@ func (p *process) awaitAccount(what string, good func(api.Account) bool) {
 		}
 		if time.Now().After(deadline) {
 			p.t.Fatalf("%s: got %+v", what, x)
+		}
+	}
+}
+
+// TestOfferIsWhatWasSaidLast: what a command says holds after the next start, until the
+// setting, or the flag of a start, says something new; and a node that may choose does.
+func TestOfferIsWhatWasSaidLast(t *testing.T) {
+	c := settings(t.TempDir())
+	const gib = 1 << 30
+	for _, step := range []struct {
+		what    string
+		setting int64
+		say     []int64
+		want    int64
+	}{
+		{"the setting", gib, nil, gib},
+		{"a command", gib, []int64{2 * gib}, 2 * gib},
+		{"the command, after a start", gib, nil, 2 * gib},
+		{"a flag", 3 * gib, nil, 3 * gib},
+		{"nothing", 0, nil, 0},
+		{"the command, as the setting is what it was", gib, nil, 2 * gib},
+		{"its own choice", gib, []int64{api.AutoOffer}, api.AutoOffer},
+		{"its own choice, after a start", gib, nil, api.AutoOffer},
+		{"its own choice, by a setting", api.AutoOffer, nil, api.AutoOffer},
+	} {
+		c.Offer = step.setting
+		n, err := node.New(c)
+		if err == nil {
+			err = n.Start(limited(t))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := n.API().Account(limited(t))
+		for _, bytes := range step.say {
+			a, err = n.API().Offer(limited(t), api.OfferRequest{Bytes: bytes})
+		}
+		if stopped := n.Stop(limited(t)); err != nil || stopped != nil {
+			t.Fatal(step.what, err, stopped)
+		}
+		switch {
+		case a.Auto != (step.want == api.AutoOffer) || !a.Auto && a.Offered != step.want:
+			t.Errorf("%s: offers %d, by its own choice: %v", step.what, a.Offered, a.Auto)
+		case a.Auto && (a.Offered < 0 || a.Offered > 20_000_000_000):
+			t.Errorf("%s: has chosen %d", step.what, a.Offered)
+		case a.Free < 0:
+			t.Errorf("%s: %d bytes of the disk are free", step.what, a.Free)
 		}
 	}
 }

@@ -227,9 +227,6 @@ func (o *overlay) makeApps() error {
 // has lost; half an hour keeps a node that keeps nothing below 5 bytes a second for it.
 const storageSync = 30 * time.Minute
 
-// blobbed is a store that keeps contents of files beside records, as that on the disk does.
-type blobbed interface{ Blobs() store.Blobs }
-
 // makeStorage makes the node's part in the storage of the ring.
 func (o *overlay) makeStorage() (err error) {
 	n := o.node
@@ -240,6 +237,7 @@ func (o *overlay) makeStorage() (err error) {
 	if err != nil {
 		return err
 	}
+	n.keepFree()
 	c := past.Default()
 	c.Ring, c.Signer, c.Verifier, c.Store = o.ring, n.signer, keys.Verifier{}, n.store
 	c.Certificate, c.Expelled, c.Sync, c.Capacity = n.member.Certificate, o.expelled, storageSync, offer

@@ -80,7 +80,7 @@ func (p *process) run(args ...string) (string, error) {
 		line = append([]string{"ip", "netns", "exec", p.ns}, line...)
 	}
 	cmd := exec.CommandContext(ctx, line[0], line[1:]...)
-	cmd.Env = append(os.Environ(), "PHYLLO_NAT=false", "PHYLLO_LAN=false", "PHYLLO_UI=off", "PHYLLO_LOG_LEVEL=debug")
+	cmd.Env = append(os.Environ(), "PHYLLO_NAT=false", "PHYLLO_LAN=false", "PHYLLO_UI=off", "PHYLLO_LOG_LEVEL=debug", "PHYLLO_OFFER=1GiB")
 	cmd.Env = append(cmd.Env, p.env...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

@@ -2,13 +2,12 @@ package node
 
 import "golang.org/x/sys/windows"
 
-// freeSpace is the room that the disk of a folder has for this user, in bytes.
-func freeSpace(dir string) (uint64, error) {
+// diskSpace is the room that the disk of a folder has for this user, and its size, in bytes.
+func diskSpace(dir string) (free, size uint64, err error) {
 	path, err := windows.UTF16PtrFromString(dir)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	var free uint64
-	err = windows.GetDiskFreeSpaceEx(path, &free, nil, nil)
-	return free, err
+	err = windows.GetDiskFreeSpaceEx(path, &free, &size, nil)
+	return free, size, err
 }

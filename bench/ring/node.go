@@ -92,7 +92,7 @@ func Open(ctx context.Context, dir, invitation string, o Options) (*Node, error)
 func open(ctx context.Context, n *Node, invitation string, o Options) (*Node, error) {
 	c := config.Default()
 	c.Home, c.Join, c.LAN, c.NAT, c.UI, c.RingName = n.home, invitation, false, false, "off", "bench"
-	c.Listen = []string{"127.0.0.1:0"}
+	c.Listen, c.Offer = []string{"127.0.0.1:0"}, 1<<30
 	app := kbr.App(idle{})
 	if o.App != nil {
 		app = o.App()

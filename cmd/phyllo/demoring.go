@@ -53,6 +53,9 @@ var _ api.Demo = (*demoRing)(nil)
 // atOnce is how many nodes start at a time.
 const atOnce = 4
 
+// demoOffer is what a node of the demo keeps for its ring, in bytes: all of them are on one disk.
+const demoOffer = 64 << 20
+
 func newDemoRing(w *world) (*demoRing, error) {
 	parent := w.getenv("TMPDIR")
 	if parent == "" {
@@ -142,6 +145,7 @@ func (d *demoRing) start(ctx context.Context, invite string) (*demoNode, error) 
 	c := config.Default()
 	c.Home, c.Join, c.LAN, c.NAT, c.RingName = home, invite, false, false, "demo"
 	c.Listen, c.UI, c.LogLevel = []string{"127.0.0.1:0"}, "off", "error"
+	c.Offer = demoOffer
 	var serve func(api.Node) api.Node
 	if invite == "" {
 		c.UI = ""

@@ -12,18 +12,21 @@ import (
 
 func newOffer(w *world) *cobra.Command {
 	return &cobra.Command{
-		Use:   "offer [SIZE]",
+		Use:   "offer [SIZE|0|auto]",
 		Short: "Show or change how much this node keeps for the ring",
 		Long: `Show how much this node keeps for the members of the ring, and how much you may
 store there; or change it. Who offers more may store more: as much as he offers, less
-a sixth, beside what everybody may. With 0 the node keeps nothing for others.
+a sixth, beside what everybody may. With 0 the node keeps nothing for others. With auto
+it chooses by itself, as it does before it is told anything: a tenth of what is free on
+its disk, 20 GB at most, and a tenth of the disk stays free.
 
 If the node keeps more than it is to, it moves that to other nodes, by and by; where
-there are none it stays. What is offered here holds until it is offered anew, also
-after the next start, and goes before the setting "offer".`,
+there are none it stays. What is offered here holds, also after the next start, until
+it is offered anew, or the setting "offer" or "phyllo up --offer" says something new.`,
 		Example: `  phyllo offer
   phyllo offer 20GiB
-  phyllo offer 0`,
+  phyllo offer 0
+  phyllo offer auto`,
 		Args: args(0, 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			change := func(ctx context.Context, c *api.Client) (*api.Account, error) { return c.Account(ctx) }
@@ -54,24 +57,28 @@ after the next start, and goes before the setting "offer".`,
 
 // offerOf reads what was typed.
 func offerOf(s string) (int64, error) {
-	if s == "0" {
-		return 0, nil
-	}
-	size, err := config.ParseSize(s)
-	if err != nil || size != 0 && (size < api.MinOffer || size > api.MaxOffer) {
-		return 0, usage("%+q cannot be offered: give 0 or 1MiB to 1TiB, as in `phyllo offer 20GiB`", s)
+	size, err := config.ParseOffer(s)
+	if err != nil {
+		return 0, usage("%+q cannot be offered: give auto, 0, or 1MiB to 1TiB, as in `phyllo offer 20GiB`", s)
 	}
 	return size, nil
 }
 
 // offeredText says what a node keeps.
 func offeredText(a *api.Account) string {
-	text := "this node offers " + bytesText(uint64(a.Offered)) + " and keeps " + bytesText(uint64(a.Kept)) + " for " + plural(a.Objects, "object")
+	text := "this node offers " + bytesText(uint64(a.Offered))
+	if a.Auto {
+		text += ", which it has chosen by itself,"
+	}
+	text += " and keeps " + bytesText(uint64(a.Kept)) + " for " + plural(a.Objects, "object")
 	if a.Elsewhere > 0 {
 		text += fmt.Sprintf(", %d of them at other nodes", a.Elsewhere)
 	}
 	if a.Kept > a.Offered {
 		text += "; what is too much goes to other nodes, by and by"
+	}
+	if a.Free >= 0 {
+		text += "\nits disk has " + bytesText(uint64(a.Free)) + " free"
 	}
 	return text
 }

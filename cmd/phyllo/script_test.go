@@ -127,7 +127,7 @@ func TestSettingsHaveFlags(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"listen", "join", "user", "ui", "lan"} {
+	for _, name := range []string{"listen", "join", "user", "ui", "offer", "lan"} {
 		found := false
 		for _, x := range s.List() {
 			found = found || x.Key == name

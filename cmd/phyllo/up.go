@@ -57,6 +57,7 @@ node reads them again, and its log says what is wrong or holds from the next sta
 	f.String("join", "", "`INVITATION` (phyllo1…) of the ring to enter")
 	f.String("user", "", "`NAME` to claim for somebody who lives here")
 	f.String("ui", "", "`ADDR` of the page, IP:PORT of this computer, or off")
+	f.String("offer", "", "`SIZE` to keep for the ring, 0 for nothing; auto: a tenth of what is free")
 	f.Bool("lan", true, "find rings on the local network, and be found")
 	f.BoolVar(&foreground, "foreground", false, "stay in the foreground")
 	f.IntVar(&readyFD, readyFlag, 0, "")
@@ -72,7 +73,7 @@ func (w *world) settings(f *pflag.FlagSet) (*config.Settings, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range []string{"listen", "join", "user", "ui", "lan"} {
+	for _, name := range []string{"listen", "join", "user", "ui", "offer", "lan"} {
 		if !f.Changed(name) {
 			continue
 		}

@@ -21,6 +21,7 @@ func TestRealNodes(t *testing.T) {
 	start := func(invitation string) *node.Node {
 		c := config.Default()
 		c.Home, c.Listen, c.UI, c.LAN, c.NAT = t.TempDir(), []string{"127.0.0.1:0"}, "off", false, false
+		c.Offer = 1 << 30
 		c.Join = invitation
 		n, err := node.New(c)
 		if err != nil {

@@ -99,7 +99,7 @@ func (d *Daemon) Start(ctx context.Context, args ...string) error {
 		return err
 	}
 	cmd := exec.Command(d.program, append([]string{"--home", d.Home, "--json", "up", "--foreground", "--listen", d.listen}, args...)...)
-	cmd.Env = append(os.Environ(), "PHYLLO_NAT=false", "PHYLLO_LAN=false", "PHYLLO_UI=127.0.0.1:0", "PHYLLO_LOG_JSON=true")
+	cmd.Env = append(os.Environ(), "PHYLLO_NAT=false", "PHYLLO_LAN=false", "PHYLLO_UI=127.0.0.1:0", "PHYLLO_LOG_JSON=true", "PHYLLO_OFFER=1GiB")
 	cmd.Stderr = log
 	out, err := cmd.StdoutPipe()
 	if err == nil {

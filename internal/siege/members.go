@@ -87,6 +87,7 @@ func turn(ctx context.Context, o *orders, i int, inv string) (*traitor, error) {
 	t := &traitor{name: fmt.Sprintf("traitor%d-%d", i, rand.Uint32())}
 	c := config.Default()
 	c.Home, c.Listen, c.Join, c.LAN, c.NAT, c.User = filepath.Join(o.Dir, t.name), []string{"127.0.0.1:0"}, inv, false, false, t.name
+	c.Offer = 1 << 30
 	var err error
 	t.node, err = node.New(c, node.WithoutControl(), node.WithTransport(func(c transport.Config) (transport.Transport, error) {
 		inner, err := libp2p.New(c, libp2p.Options{PerLoopback: 1024})

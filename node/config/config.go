@@ -66,8 +66,8 @@ type Config struct {
 	Connections int
 	// Memory is a soft limit of the process's memory in bytes: 64 MiB to 1 TiB.
 	Memory int64
-	// Offer is how much this node keeps for its ring, in bytes of content: 1 MiB to
-	// 1 TiB.
+	// Offer is how much this node keeps for its ring, in bytes of content: 0, 1 MiB to
+	// 1 TiB, or api.AutoOffer, which lets the node choose (see ChooseOffer).
 	Offer int64
 	// OpenMetrics lets every user of this computer read /metrics at the page's
 	// address, for a Prometheus server.
@@ -80,7 +80,7 @@ type Config struct {
 
 // Default returns the settings of a node that was told nothing.
 func Default() Config {
-	return Config{LAN: true, NAT: true, UPnP: true, PunchHoles: true, Relays: true, RelayPeers: 32, RelayRate: 1 << 20, Offer: 1 << 30,
+	return Config{LAN: true, NAT: true, UPnP: true, PunchHoles: true, Relays: true, RelayPeers: 32, RelayRate: 1 << 20, Offer: api.AutoOffer,
 		RingName: "home", Connections: 60, Memory: 512 << 20, LogLevel: "info"}
 }
 
@@ -167,13 +167,6 @@ func checkMemory(v any) error {
 func checkRelayRate(v any) error {
 	if n := v.(int64); n < 16<<10 || n > 1<<30 {
 		return errors.New("out of range: 16KiB to 1GiB, as in \"1MiB\"")
-	}
-	return nil
-}
-
-func checkOffer(v any) error {
-	if n := v.(int64); n < 1<<20 || n > 1<<40 {
-		return errors.New("out of range: 1MiB to 1TiB, as in \"1GiB\"")
 	}
 	return nil
 }

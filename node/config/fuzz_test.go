@@ -15,7 +15,7 @@ func FuzzSetting(f *testing.F) {
 	for _, s := range [][2]string{
 		{"memory", "512MiB"}, {"memory", "9223372036854775807B"}, {"memory", "8388608TiB"}, {"memory", "-1GiB"}, {"memory", "1e309"},
 		{"listen", "0.0.0.0:4280,[::]:0"}, {"listen", ",,"}, {"listen", "[fe80::1%eth0]:1"}, {"connections", "10000"}, {"connections", "0x10"},
-		{"lan", "TRUE"}, {"user", "ann"}, {"ui", "127.0.0.1:0"}, {"ring_name", "\u202ehome"}, {"log_level", "debug"}, {"join", "phyllo1x"}, {"none", ""},
+		{"lan", "TRUE"}, {"offer", "auto"}, {"offer", "0"}, {"user", "ann"}, {"ui", "127.0.0.1:0"}, {"ring_name", "\u202ehome"}, {"log_level", "debug"}, {"join", "phyllo1x"}, {"none", ""},
 	} {
 		f.Add(s[0], s[1])
 	}

@@ -15,8 +15,10 @@ import (
 type setting struct {
 	key    string
 	help   string
-	secret bool // its value is not shown
-	size   bool // an int64 that is written with a unit
+	secret bool                        // its value is not shown
+	size   bool                        // an int64 that is written with a unit
+	read   func(string) (int64, error) // of a size, where it is not ParseSize
+	shown  func(int64) string          // of a size, where it is not sizeText
 	get    func(*Config) any
 	put    func(*Config, any)
 	check  func(any) error
@@ -52,7 +54,7 @@ var settings = []setting{
 		get: func(c *Config) any { return int64(c.Connections) }, put: func(c *Config, v any) { c.Connections = int(v.(int64)) }},
 	{key: "memory", help: "soft limit of memory, as \"512MiB\"", size: true, check: checkMemory,
 		get: func(c *Config) any { return c.Memory }, put: func(c *Config, v any) { c.Memory = v.(int64) }},
-	{key: "offer", help: "how much is kept here for the ring, as \"1GiB\"", size: true, check: checkOffer,
+	{key: "offer", help: "how much is kept here for the ring, as \"20GiB\"; 0: nothing; auto: a tenth of what is free", size: true, check: checkOffer, read: ParseOffer, shown: offerText,
 		get: func(c *Config) any { return c.Offer }, put: func(c *Config, v any) { c.Offer = v.(int64) }},
 	{key: "open_metrics", help: "let every user of this computer read /metrics", check: fine,
 		get: func(c *Config) any { return c.OpenMetrics }, put: func(c *Config, v any) { c.OpenMetrics = v.(bool) }},
@@ -104,7 +106,7 @@ func (s *Settings) List() []Setting {
 		case x.secret && v != "":
 			v = "(set)"
 		case x.size:
-			v = sizeText(v.(int64))
+			v = x.text(v.(int64))
 		}
 		from := s.origins[x.key]
 		if from == "" {
@@ -146,7 +148,7 @@ func (x *setting) parse(typed string) (any, error) {
 		return b, nil
 	case int64:
 		if x.size {
-			return ParseSize(typed)
+			return x.parseSize(typed)
 		}
 		n, err := strconv.ParseInt(typed, 10, 64)
 		if err != nil {
@@ -177,7 +179,7 @@ func (x *setting) convert(v any) (any, error) {
 			return []string{v}, nil
 		case int64:
 			if x.size {
-				return ParseSize(v)
+				return x.parseSize(v)
 			}
 		}
 	case bool:
@@ -194,6 +196,20 @@ func (x *setting) convert(v any) (any, error) {
 		}
 	}
 	return nil, fmt.Errorf("want %s", x.kindName())
+}
+
+func (x *setting) parseSize(s string) (int64, error) {
+	if x.read != nil {
+		return x.read(s)
+	}
+	return ParseSize(s)
+}
+
+func (x *setting) text(n int64) string {
+	if x.shown != nil {
+		return x.shown(n)
+	}
+	return sizeText(n)
 }
 
 func texts(list []any) ([]string, error) {
