@@ -12,11 +12,12 @@ import (
 	"github.com/phyllo-net/phyllo/task"
 )
 
-// gather is how many bytes a draft takes before it goes to the node's loop with them, and
-// window how many a reader asks for at once.
 const (
-	gather = 128 << 10
-	window = 1 << 20
+	// gather is how many bytes a draft takes before it goes to the node's loop with them.
+	gather = 512 << 10
+	// A reader asks for about firstRead bytes at first, for those who want no more, then for
+	// twice as many each time, up to space.MaxRead; and while these are taken for the next.
+	firstRead = 1 << 20
 )
 
 // draft is content on its way into a space. It implements files.Draft.
@@ -61,9 +62,6 @@ func (d *draft) Write(p []byte) (n int, err error) {
 		return 0, errUsed
 	}
 	for len(p) > 0 && d.err == nil {
-		if d.buf == nil {
-			d.buf = make([]byte, 0, gather)
-		}
 		m := min(len(p), gather-len(d.buf))
 		d.buf, p, n = append(d.buf, p[:m]...), p[m:], n+m
 		if len(d.buf) == gather {
@@ -117,11 +115,21 @@ func (d *draft) Discard() {
 // reader reads a content from a place on. It implements io.ReadCloser.
 type reader struct {
 	ctx     context.Context
+	stop    context.CancelFunc
 	o       *overlay
 	content piece.Content
-	at, end int64
+	at, end int64 // what is not asked for yet
+	window  int
+	ahead   chan ahead // what is asked for; nil: nothing
 	buf     []byte
+	err     error // final
 	release func()
+}
+
+// ahead is the answer to a reader, from its place on.
+type ahead struct {
+	b   []byte
+	err error
 }
 
 // Read implements files.Space.
@@ -145,7 +153,8 @@ func (o *overlay) reader(ctx context.Context, c piece.Content, offset, length in
 	if length >= 0 && length < end-offset {
 		end = offset + length
 	}
-	return &reader{ctx: ctx, o: o, content: c, at: offset, end: end, release: o.spaces.Hold(c)}
+	ctx, stop := context.WithCancel(ctx)
+	return &reader{ctx: ctx, stop: stop, o: o, content: c, at: offset, end: end, window: firstRead, release: o.spaces.Hold(c)}
 }
 
 // Read implements io.Reader.
@@ -158,25 +167,44 @@ func (r *reader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// fill asks for more, if there is nothing in hand; io.EOF: there is none.
+// fill waits for more, if there is nothing in hand, and asks for what follows; io.EOF: there is
+// nothing.
 func (r *reader) fill() error {
-	if len(r.buf) > 0 {
-		return nil
+	if len(r.buf) > 0 || r.err != nil {
+		return r.err
 	}
-	if r.at >= r.end {
-		return io.EOF
+	if r.ask(); r.ahead == nil {
+		r.err = io.EOF
+		return r.err
 	}
-	c, at, n := r.content, r.at, int(min(window, r.end-r.at))
-	b, err := on(r.ctx, r.o, func(t *task.T) ([]byte, error) { return r.o.spaces.ReadAt(t, c, at, n) })
-	if err != nil {
-		return forDoors(err)
+	got := <-r.ahead
+	r.ahead = nil
+	if r.err = forDoors(got.err); r.err != nil {
+		return r.err
 	}
-	r.buf, r.at = b, r.at+int64(len(b))
+	r.buf, r.at = got.b, r.at+int64(len(got.b))
+	r.ask()
 	return nil
+}
+
+// ask asks for what follows, if there is something and it is not asked for.
+func (r *reader) ask() {
+	if r.ahead != nil || r.at >= r.end {
+		return
+	}
+	c, at, end, n := r.content, r.at, r.end, r.window
+	r.window = min(2*n, space.MaxRead)
+	answer := make(chan ahead, 1)
+	r.ahead = answer
+	go func() {
+		b, err := on(r.ctx, r.o, func(t *task.T) ([]byte, error) { return r.o.spaces.ReadOn(t, c, at, end, n) })
+		answer <- ahead{b, err}
+	}()
 }
 
 // Close implements io.Closer.
 func (r *reader) Close() error {
+	r.stop()
 	if release := r.release; release != nil {
 		r.release = nil
 		// A node that has stopped meanwhile holds nothing.

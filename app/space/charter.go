@@ -85,10 +85,10 @@ func (sp *Space) part(what string) certificate.Part {
 
 // shared is the certificate of a convergent object: the same for the same content, so that it
 // is stored once. It has no end, as another name's may be later.
-func (sp *Space) shared(f past.File) *certificate.Certificate {
-	hash := certificate.ContentHash(f.Content)
-	salt := sp.secrets.Read.Derive("salt", hash[:], []byte{byte(f.Copies)})
-	c := &certificate.Certificate{Kind: certificate.File, Part: f.Part, Content: hash, Size: int64(len(f.Content)), Copies: uint8(f.Copies)}
+func (sp *Space) shared(f past.File, body []byte) *certificate.Certificate {
+	c := &certificate.Certificate{Kind: certificate.File, Part: f.Part, Size: int64(len(f.Content)), Copies: uint8(f.Copies)}
+	c.Content = c.BodyHash(body)
+	salt := sp.secrets.Read.Derive("salt", c.Content[:], []byte{byte(f.Copies)})
 	copy(c.Salt[:], salt[:])
 	return c.Sign(sp.s.cfg.Ring, sp.signer, sp.s.ep.Wall())
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/space/piece"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
 )
 
 // Config is what Spaces need. Fill in what Default leaves empty.
@@ -23,10 +24,12 @@ type Config struct {
 	Sealer   peer.Sealer
 	Verifier peer.Verifier
 
-	// Piece is the length of the longest piece, in bytes: what storage takes, less the seal.
+	// Piece is the length of the longest piece, in bytes: one chunk, less the seal.
 	Piece int
-	// Window is how many objects are stored or read at once for one request: 8.
-	Window int
+	// Window is how many objects are stored or read at once for one request: 8. Of those that
+	// are stored no more are under way than WindowSize bytes have room for: 4 MiB.
+	Window     int
+	WindowSize int
 	// Batch is how many changes one root makes at most: 512.
 	Batch int
 	// Nodes is how many nodes of directories are remembered: 2,000, which may be 32 MB.
@@ -45,7 +48,7 @@ const Copies = 5
 // Default returns a Config with all numbers set.
 func Default() Config {
 	return Config{
-		Piece: past.MaxContent - peer.LockOverhead, Window: 8, Batch: 512, Nodes: 2000, Versions: 32,
+		Piece: task.ChunkSize - peer.LockOverhead, Window: 8, WindowSize: 4 << 20, Batch: 512, Nodes: 2000, Versions: 32,
 		Patience: 3 * time.Minute, Grace: time.Minute,
 	}
 }
@@ -55,15 +58,15 @@ func (c *Config) Validate() error {
 	switch {
 	case c.Past == nil || c.Locker == nil || c.Sealer == nil || c.Verifier == nil:
 		return errors.New("space: Past, Locker, Sealer and Verifier must be set")
-	case c.Piece < 256 || c.Piece > past.MaxContent-peer.LockOverhead:
-		return fmt.Errorf("space: Piece is %d, want 256 to %d", c.Piece, past.MaxContent-peer.LockOverhead)
+	case c.Piece < 256 || c.Piece > task.ChunkSize-peer.LockOverhead:
+		return fmt.Errorf("space: Piece is %d, want 256 to %d", c.Piece, task.ChunkSize-peer.LockOverhead)
 	case c.Patience < time.Second || c.Grace < 0:
 		return fmt.Errorf("space: Patience is %s, Grace %s: want a second and 0 at least", c.Patience, c.Grace)
 	}
 	for _, n := range []struct {
 		name  string
 		v, to int
-	}{{"Window", c.Window, 256}, {"Batch", c.Batch, 10_000}, {"Nodes", c.Nodes, 1_000_000}, {"Versions", c.Versions, 100}} {
+	}{{"Window", c.Window, 256}, {"WindowSize", c.WindowSize, 1 << 30}, {"Batch", c.Batch, 10_000}, {"Nodes", c.Nodes, 1_000_000}, {"Versions", c.Versions, 100}} {
 		if n.v < 1 || n.v > n.to {
 			return fmt.Errorf("space: %s is %d, want 1 to %d", n.name, n.v, n.to)
 		}

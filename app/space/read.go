@@ -99,6 +99,36 @@ func (s *Spaces) ReadAt(t *task.T, c piece.Content, at int64, n int) ([]byte, er
 	if at < 0 || at >= to {
 		return nil, nil
 	}
+	parts, err := s.parts(t, c, at, to)
+	if err != nil {
+		return nil, err
+	}
+	return s.join(t, parts, at, to)
+}
+
+// ReadOn is ReadAt for who reads on until a place: it ends at the end of a piece, with about
+// n bytes, so that no piece is asked for twice. At least one byte comes, before that place.
+func (s *Spaces) ReadOn(t *task.T, c piece.Content, at, until int64, n int) ([]byte, error) {
+	until = min(until, c.Ref.Size)
+	to := min(at+int64(min(n, MaxRead)), until)
+	if at < 0 || at >= to {
+		return nil, nil
+	}
+	parts, err := s.parts(t, c, at, to)
+	if err != nil {
+		return nil, err
+	}
+	last := parts[len(parts)-1]
+	if end := min(last.At+last.Ref.Size, until); len(parts) > 1 && to < end {
+		parts, to = parts[:len(parts)-1], last.At
+	} else {
+		to = end
+	}
+	return s.join(t, parts, at, to)
+}
+
+// parts are the pieces of a content that have bytes of [at, to).
+func (s *Spaces) parts(t *task.T, c piece.Content, at, to int64) ([]piece.Part, error) {
 	parts := []piece.Part{{Ref: c.Ref}}
 	for range c.Height {
 		lists := make([]*piece.List, len(parts))
@@ -114,6 +144,11 @@ func (s *Spaces) ReadAt(t *task.T, c piece.Content, at int64, n int) ([]byte, er
 		}
 		parts = below
 	}
+	return parts, nil
+}
+
+// join reads [at, to) from the pieces that have it.
+func (s *Spaces) join(t *task.T, parts []piece.Part, at, to int64) ([]byte, error) {
 	out := make([]byte, to-at)
 	err := s.each(t, len(parts), func(t *task.T, i int) error {
 		p := parts[i]
@@ -136,11 +171,18 @@ func (s *Spaces) ReadAt(t *task.T, c piece.Content, at int64, n int) ([]byte, er
 
 // list reads a list.
 func (s *Spaces) list(t *task.T, r piece.Ref) (*piece.List, error) {
+	if l, known := s.lists.get(r); known {
+		return l, nil
+	}
 	b, err := s.fetch(t, kindList, r)
 	if err != nil {
 		return nil, err
 	}
-	return piece.OpenList(b, r.Size)
+	l, err := piece.OpenList(b, r.Size)
+	if err == nil {
+		s.lists.put(r, l)
+	}
+	return l, err
 }
 
 // leaves are the pieces of a content, in order, and the lists above them.

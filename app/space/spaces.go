@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/space/piece"
 	"github.com/phyllo-net/phyllo/app/space/tree"
 	"github.com/phyllo-net/phyllo/id"
@@ -25,7 +24,8 @@ type Spaces struct {
 	ep    kbr.Endpoint
 	who   uint64 // names this run of the node in roots
 	tries uint64
-	nodes cache
+	nodes cache[id.Hash, *tree.Node]
+	lists cache[piece.Ref, *piece.List]
 	open  []*Space
 	// readers counts those who hold a content, by its topmost object.
 	readers map[id.Hash]int
@@ -37,7 +37,7 @@ func New(c Config) (*Spaces, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	return &Spaces{cfg: c, nodes: newCache(c.Nodes), readers: make(map[id.Hash]int)}, nil
+	return &Spaces{cfg: c, nodes: newCache[id.Hash, *tree.Node](c.Nodes), lists: newCache[piece.Ref, *piece.List](maxLists), readers: make(map[id.Hash]int)}, nil
 }
 
 // Start implements kbr.App.
@@ -135,64 +135,6 @@ func (s *Spaces) each(t *task.T, n int, f func(t *task.T, i int) error) error {
 	return errors.Join(err, failed)
 }
 
-// store keeps something sealed. It returns how many copies were made.
-func (sp *Space) store(t *task.T, kind string, plain []byte, size int64, o Storing) (piece.Ref, int, error) {
-	l, secrets, convergent := sp.s.cfg.Locker, sp.secrets, sp.charter.Convergent && kind != kindNode
-	ref := piece.Ref{Size: size}
-	if !convergent {
-		ref.Key = l.NewSecret()
-	}
-	sealed, err := task.Work(t, work, func() ([]byte, error) {
-		if convergent {
-			ref.Key = secrets.Read.Derive("convergent", []byte(kind), plain)
-		}
-		return l.Lock(ref.Key, []byte(kind), plain), nil
-	})
-	if err != nil {
-		return piece.Ref{}, 0, err
-	}
-	f := past.File{Part: sp.part("object"), Content: sealed, Copies: o.copies(), Expires: o.Expires}
-	var done past.Stored
-	if convergent {
-		done, err = sp.s.cfg.Past.Store(t, sp.shared(f), sealed)
-	} else {
-		done, err = sp.s.cfg.Past.Insert(t, f, sp.signer)
-	}
-	if errors.Is(err, past.ErrTooFew) && !errors.Is(err, past.ErrFull) && len(done.Receipts) > f.Copies/2 {
-		err = nil // most are made, and the rest follow when their nodes are back
-	}
-	if err != nil {
-		return piece.Ref{}, 0, err
-	}
-	ref.Object, ref.Hash = done.Certificate.ID(), done.Certificate.Content
-	return ref, len(done.Receipts), nil
-}
-
-// fetch reads something sealed.
-func (s *Spaces) fetch(t *task.T, kind string, r piece.Ref) ([]byte, error) {
-	f, err := s.cfg.Past.Lookup(t, r.Object)
-	if err != nil {
-		return nil, err
-	}
-	if f.Certificate.Content != r.Hash {
-		return nil, errors.Join(ErrDamaged, errors.New("its owner has signed another content"))
-	}
-	return task.Work(t, work, func() ([]byte, error) {
-		b, err := s.cfg.Locker.Unlock(r.Key, []byte(kind), f.Content)
-		if err != nil {
-			return nil, errors.Join(ErrDamaged, err)
-		}
-		return b, nil
-	})
-}
-
-// Kinds of sealed objects.
-const (
-	kindPiece = "piece"
-	kindList  = "list"
-	kindNode  = "directory"
-)
-
 // store is a tree.Store for one task.
 type store struct {
 	sp *Space
@@ -206,7 +148,8 @@ func (s *store) Load(refs []piece.Ref) ([]*tree.Node, error) {
 	nodes := make([]*tree.Node, len(refs))
 	var missing []int
 	for i, r := range refs {
-		if nodes[i] = s.sp.s.nodes.get(r.Object); nodes[i] == nil {
+		n, known := s.sp.s.nodes.get(r.Object)
+		if nodes[i] = n; !known {
 			missing = append(missing, i)
 		}
 	}
@@ -246,32 +189,6 @@ func (s *store) Save(nodes []*tree.Node) ([]piece.Ref, error) {
 		}
 	}
 	return refs, err
-}
-
-// cache remembers nodes: at least as many as it is for, and at most twice as many.
-type cache struct {
-	most     int
-	new, old map[id.Hash]*tree.Node
-}
-
-func newCache(most int) cache { return cache{most: most, new: make(map[id.Hash]*tree.Node)} }
-
-func (c *cache) get(o id.Hash) *tree.Node {
-	if n := c.new[o]; n != nil {
-		return n
-	}
-	n := c.old[o]
-	if n != nil {
-		c.put(o, n)
-	}
-	return n
-}
-
-func (c *cache) put(o id.Hash, n *tree.Node) {
-	if len(c.new) >= c.most {
-		c.old, c.new = c.new, make(map[id.Hash]*tree.Node)
-	}
-	c.new[o] = n
 }
 
 // give reclaims objects that nothing refers to, after a while.

@@ -35,7 +35,8 @@ type Upload struct {
 	spare  []piece.Ref // lists of appended contents, for which there are new ones
 	least  int         // copies of the piece that has fewest
 	failed error
-	flying int
+	flying int // objects that are under way
+	weight int // of these, in bytes
 	wake   func()
 	done   bool
 }
@@ -98,7 +99,7 @@ func (u *Upload) cut(t *task.T, end bool) error {
 
 // send stores an object of a level, once there is room for it among those under way.
 func (u *Upload) send(t *task.T, level int, kind string, b []byte, size int64) error {
-	if err := u.wait(t, u.sp.s.cfg.Window-1); err != nil {
+	if err := u.wait(t, u.sp.s.cfg.Window-1, u.sp.s.cfg.WindowSize-len(b)); err != nil {
 		return err
 	}
 	for len(u.levels) <= level {
@@ -106,9 +107,10 @@ func (u *Upload) send(t *task.T, level int, kind string, b []byte, size int64) e
 	}
 	s := new(slot)
 	u.levels[level] = append(u.levels[level], s)
-	u.flying++
+	u.flying, u.weight = u.flying+1, u.weight+len(b)
 	u.sp.s.ep.Go(func(t *task.T) error {
 		ref, copies, err := u.sp.store(t, kind, b, size, u.o)
+		u.flying, u.weight = u.flying-1, u.weight-len(b)
 		u.stored(s, ref, copies, err)
 		return nil
 	}, nil)
@@ -117,7 +119,6 @@ func (u *Upload) send(t *task.T, level int, kind string, b []byte, size int64) e
 
 // stored takes note of an object.
 func (u *Upload) stored(s *slot, ref piece.Ref, copies int, err error) {
-	u.flying--
 	switch {
 	case err != nil:
 		u.failed = errors.Join(u.failed, err)
@@ -134,9 +135,10 @@ func (u *Upload) stored(s *slot, ref piece.Ref, copies int, err error) {
 	}
 }
 
-// wait waits until no more than n objects are under way.
-func (u *Upload) wait(t *task.T, n int) error {
-	for u.flying > n && u.failed == nil {
+// wait waits until no more than n objects of no more than size bytes together are under way,
+// or none.
+func (u *Upload) wait(t *task.T, n, size int) error {
+	for u.flying > 0 && (u.flying > n || u.weight > size) && u.failed == nil {
 		if _, err := task.Await(t, work, func(resolve func(struct{}, error)) {
 			u.wake = func() { resolve(struct{}{}, nil) }
 		}); err != nil {
@@ -168,7 +170,7 @@ func (u *Upload) lists(t *task.T, end bool) error {
 				return err
 			}
 			if end {
-				if err := u.wait(t, 0); err != nil {
+				if err := u.wait(t, 0, 0); err != nil {
 					return err
 				}
 			}
@@ -183,7 +185,7 @@ func (u *Upload) Finish(t *task.T) (piece.Content, error) {
 	if err := u.cut(t, true); err != nil {
 		return piece.Content{}, err
 	}
-	if err := u.wait(t, 0); err != nil {
+	if err := u.wait(t, 0, 0); err != nil {
 		return piece.Content{}, err
 	}
 	if err := u.lists(t, true); err != nil {

@@ -42,6 +42,7 @@ type world struct {
 	net       *kbrtest.Net
 	admission *peer.Admission
 	members   []*member
+	piece     int // the longest
 }
 
 type member struct {
@@ -53,9 +54,15 @@ type member struct {
 	mounts func() []kbr.Mount
 }
 
+// newWorld returns a ring whose pieces are short, so that small files have many.
 func newWorld(t testing.TB, n int, seed uint64) *world {
 	t.Helper()
-	w := &world{t: t, net: kbrtest.New(kbrtest.Config{Seed: seed})}
+	return newWorldOf(t, n, seed, 4<<10)
+}
+
+func newWorldOf(t testing.TB, n int, seed uint64, piece int) *world {
+	t.Helper()
+	w := &world{t: t, net: kbrtest.New(kbrtest.Config{Seed: seed}), piece: piece}
 	w.admission = peer.NewAdmission(authority, authority.Public(), w.now())
 	t.Cleanup(func() {
 		for _, m := range w.members {
@@ -88,6 +95,7 @@ func (w *world) join(i uint64) {
 		starts++
 		pc := past.Default()
 		pc.Ring, pc.Signer, pc.Verifier, pc.Store = ring, signer, standin.Verifier{}, m.disk
+		pc.Blobs = m.disk.Blobs()
 		pc.PeerWrites, pc.PeerReads = 1_000_000, 1_000_000
 		pc.Certificate = func() *peer.Certificate { return cert }
 		p, err := past.New(pc)
@@ -97,7 +105,7 @@ func (w *world) join(i uint64) {
 		sc := space.Default()
 		sc.Ring, sc.Past, sc.Verifier = ring, p, standin.Verifier{}
 		sc.Locker, sc.Sealer = standin.NewLocker(100*i+starts), standin.NewSealer(100*i+starts)
-		sc.Piece = 4 << 10
+		sc.Piece = w.piece
 		s, err := space.New(sc)
 		if err != nil {
 			w.t.Fatal(err)

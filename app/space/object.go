@@ -1,0 +1,127 @@
+package space
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+
+	"github.com/phyllo-net/phyllo/app/past"
+	"github.com/phyllo-net/phyllo/app/space/piece"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+// Kinds of sealed objects.
+const (
+	kindPiece = "piece"
+	kindList  = "list"
+	kindNode  = "directory"
+)
+
+// sealed is an object as storage gets it. What is too long for a message is moved as one
+// chunk, so that it goes to all of its holders on streams.
+type sealed struct {
+	content []byte
+	chunk   []byte // the hash of the chunk; nil: it goes in a message
+}
+
+func newSealed(content []byte) sealed {
+	if len(content) <= past.MaxContent {
+		return sealed{content: content}
+	}
+	sum := sha256.Sum256(content)
+	return sealed{content, sum[:]}
+}
+
+// body is what its certificate has a hash of.
+func (s sealed) body() []byte {
+	if s.chunk != nil {
+		return s.chunk
+	}
+	return s.content
+}
+
+// ReadChunk implements task.Source. There is one chunk.
+func (s sealed) ReadChunk(int, []byte) ([]byte, error) { return s.content, nil }
+
+func (s sealed) large() past.Large {
+	return past.Large{Size: int64(len(s.content)), Chunks: s.chunk, Source: s}
+}
+
+// store keeps something sealed. It returns how many copies were made.
+func (sp *Space) store(t *task.T, kind string, plain []byte, size int64, o Storing) (piece.Ref, int, error) {
+	l, secrets, convergent := sp.s.cfg.Locker, sp.secrets, sp.charter.Convergent && kind != kindNode
+	ref := piece.Ref{Size: size}
+	if !convergent {
+		ref.Key = l.NewSecret()
+	}
+	b, err := task.Work(t, work, func() (sealed, error) {
+		if convergent {
+			ref.Key = secrets.Read.Derive("convergent", []byte(kind), plain)
+		}
+		return newSealed(l.Lock(ref.Key, []byte(kind), plain)), nil
+	})
+	if err != nil {
+		return piece.Ref{}, 0, err
+	}
+	done, err := sp.insert(t, b, convergent, o)
+	if errors.Is(err, past.ErrTooFew) && !errors.Is(err, past.ErrFull) && len(done.Receipts) > o.copies()/2 {
+		err = nil // most are made, and the rest follow when their nodes are back
+	}
+	if err != nil {
+		return piece.Ref{}, 0, err
+	}
+	ref.Object, ref.Hash = done.Certificate.ID(), done.Certificate.Content
+	return ref, len(done.Receipts), nil
+}
+
+// insert gives an object to storage.
+func (sp *Space) insert(t *task.T, b sealed, convergent bool, o Storing) (past.Stored, error) {
+	p := sp.s.cfg.Past
+	f := past.File{Part: sp.part("object"), Content: b.content, Copies: o.copies(), Expires: o.Expires}
+	switch {
+	case convergent && b.chunk != nil:
+		return p.StoreLarge(t, sp.shared(f, b.body()), b.large())
+	case convergent:
+		return p.Store(t, sp.shared(f, b.body()), b.content)
+	case b.chunk != nil:
+		return p.InsertLarge(t, f, b.large(), sp.signer)
+	}
+	return p.Insert(t, f, sp.signer)
+}
+
+// fetch reads something sealed.
+func (s *Spaces) fetch(t *task.T, kind string, r piece.Ref) ([]byte, error) {
+	f, err := s.cfg.Past.Lookup(t, r.Object)
+	if err != nil {
+		return nil, err
+	}
+	if f.Certificate.Content != r.Hash {
+		return nil, errors.Join(ErrDamaged, errors.New("its owner has signed another content"))
+	}
+	got := received{f.Content}
+	if f.Certificate.Large() {
+		if f.Certificate.Size > task.ChunkSize {
+			return nil, fmt.Errorf("%w: an object of %d bytes, at most %d", ErrDamaged, f.Certificate.Size, task.ChunkSize)
+		}
+		if err := s.cfg.Past.Fetch(t, f, task.Whole(f.Certificate.Size), &got); err != nil {
+			return nil, err
+		}
+	}
+	return task.Work(t, work, func() ([]byte, error) {
+		b, err := s.cfg.Locker.Unlock(r.Key, []byte(kind), got.content)
+		if err != nil {
+			return nil, errors.Join(ErrDamaged, err)
+		}
+		return b, nil
+	})
+}
+
+// received is an object as it comes from storage, which has verified it.
+type received struct{ content []byte }
+
+// WriteChunk implements task.Sink.
+func (r *received) WriteChunk(_ int, content []byte) error {
+	r.content = bytes.Clone(content)
+	return nil
+}
