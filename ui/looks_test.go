@@ -96,7 +96,15 @@ func testLooks(t *testing.T, b *browser.Browser) {
 		}
 		d.history["ann"][i].State = []string{api.StateRead, api.StateDelivered, api.StateQueued}[i]
 	}
+	d.copies = 4
+	for _, name := range []string{"photos/2026/a.jpg", "a-file-with-a-name-without-any-space-that-must-break-somewhere-" + strings.Repeat("x", 60) + ".tar.gz", "thesis.pdf"} {
+		d.keep(t, name, strings.Repeat("x", 120_000))
+	}
 	p := enter(t, b, d, "page", browser.Desktop)
+	p.Click("#files-more")
+	p.Choose("#upload-files", write(t, "notes.txt", make([]byte, 4_000)), write(t, "far away.txt", nil))
+	shows(p, "#uploads [data-state=failed] .words", "too few copies")
+	p.WaitFor(`document.querySelectorAll("#files-rows .few").length >= 1`, soon)
 	for i := range 40 {
 		d.tell(&api.Event{Kind: api.EventTraffic, Traffic: &api.Traffic{RateIn: uint64(300 + 137*i%900), RateOut: uint64(100 + 211*i%700), RSSBytes: 41_200_000, Connections: 15}})
 	}
@@ -109,17 +117,27 @@ func testLooks(t *testing.T, b *browser.Browser) {
 		desk.Dark, desk.Still = dark, true
 		p.Look(desk)
 		inspect(t, p, "desk-"+shade, desk.Width)
+		p.Eval(`void (document.querySelector("#files").scrollIntoView(), document.querySelector("#files-more").click())`, nil)
+		inspect(t, p, "desk-files-"+shade, desk.Width)
+		p.Eval(`scrollTo(0, 0)`, nil)
 		tablet := browser.Look{Width: 768, Height: 1024, Dark: dark, Still: true, Touch: true}
 		p.Look(tablet)
 		inspect(t, p, "tablet-"+shade, tablet.Width)
 		phone := browser.Phone
 		phone.Dark, phone.Still = dark, true
 		p.Look(phone)
-		for _, name := range []string{"ring", "people", "node"} {
+		for _, name := range []string{"ring", "people", "files", "node"} {
 			view(p, name)
 			p.WaitFor(`document.body.dataset.view == "`+name+`"`, soon)
 			inspect(t, p, "phone-"+name+"-"+shade, phone.Width)
 		}
+		view(p, "files")
+		p.Click(`#files-rows [class="open"]`)
+		p.WaitFor(`document.querySelectorAll("#versions li").length == 1`, soon)
+		p.Click("#file-share")
+		p.WaitFor(`document.querySelector("#file-link-line").value`, soon)
+		inspect(t, p, "phone-file-"+shade, phone.Width)
+		p.Press("Escape")
 		view(p, "ring")
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/internal/fakenode"
 )
 
 // village is what the fake nodes have in common: messages go from one to another
@@ -37,6 +38,9 @@ type node struct {
 	history  map[string][]api.Message // by user
 	asleep   bool                     // takes no messages
 	refuse   map[string]error         // by operation
+	shelf    *fakenode.Node           // has the files
+	copies   int                      // of each file
+	pause    <-chan struct{}          // a file that is stored goes on when it is closed
 }
 
 // ident is an id that looks like any other; 16 of them in a row lie all around.
@@ -61,7 +65,7 @@ func fingerprint(word string) api.Fingerprint {
 
 // newNode adds a node where these people live.
 func (v *village) newNode(t testing.TB, users ...string) *node {
-	n := &node{v: v, feed: api.NewFeed(), contacts: map[string][]api.Contact{}, history: map[string][]api.Message{}, refuse: map[string]error{}}
+	n := &node{v: v, feed: api.NewFeed(), contacts: map[string][]api.Contact{}, history: map[string][]api.Message{}, refuse: map[string]error{}, shelf: fakenode.New()}
 	self := ident(t, len(v.nodes))
 	started := time.Now().Add(-100 * time.Minute)
 	n.status = api.Status{

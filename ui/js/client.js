@@ -20,15 +20,59 @@ async function ask(operation, request = {}) {
 	} catch {
 		throw new ApiError("gone", gone)
 	}
-	const text = await response.text()
+	return understand(response.status, await response.text())
+}
+
+// understand returns what an answer says, or throws the error that it is.
+function understand(status, text) {
 	let answer = null
 	try {
 		answer = text ? JSON.parse(text) : null
 	} catch {
-		throw new ApiError("failed", `The node gave an answer that this page does not understand (${response.status}). Load the page again.`)
+		throw new ApiError("failed", `The node gave an answer that this page does not understand (${status}). Load the page again.`)
 	}
-	if (!response.ok) throw new ApiError(answer?.error?.kind ?? "failed", answer?.error?.text ?? `The node refused (${response.status}).`)
+	if (status !== 200) throw new ApiError(answer?.error?.kind ?? "failed", answer?.error?.text ?? `The node refused (${status}).`)
 	return answer
+}
+
+const inAddress = (operation, request) => `v1/${operation}?q=${encodeURIComponent(JSON.stringify(request))}`
+
+// upload stores a File of the browser's and returns what the node says of it. onSent(bytes) is
+// told how much has gone; signal (an AbortSignal) ends it. A stream that is sent with fetch would
+// not tell how far it is.
+function upload(where, file, onSent, signal) {
+	return new Promise((resolve, reject) => {
+		const request = new XMLHttpRequest()
+		request.open("POST", inAddress("file/put", where))
+		request.setRequestHeader("Content-Type", "application/octet-stream")
+		request.upload.onprogress = e => onSent(e.loaded)
+		request.onload = () => {
+			try {
+				resolve(understand(request.status, request.responseText))
+			} catch (err) {
+				reject(err)
+			}
+		}
+		request.onerror = () => reject(new ApiError("gone", `${gone}. If it runs, the file may have changed or gone on this computer: try again.`))
+		request.onabort = () => reject(new ApiError("stopped", "It was stopped, and nothing of it is stored."))
+		signal.addEventListener("abort", () => request.abort())
+		request.send(file)
+	})
+}
+
+// download returns an address from which the browser saves a file, once it is known that the
+// file can be read.
+async function download(which) {
+	const address = inAddress("file/get", which)
+	let response
+	try {
+		response = await fetch(address, { credentials: "same-origin" })
+	} catch {
+		throw new ApiError("gone", gone)
+	}
+	if (!response.ok) return understand(response.status, await response.text())
+	await response.body.cancel()
+	return address
 }
 
 export const client = {
@@ -50,6 +94,15 @@ export const client = {
 	members: () => ask("member/list"),
 	invite: () => ask("invite"),
 	admit: code => ask("member/admit", { code }),
+	spaces: user => ask("space/list", { user }),
+	addSpace: (user, name) => ask("space/create", { user, name }),
+	files: (user, space, prefix, after) => ask("file/list", { user, space, prefix, after, fold: true }),
+	countCopies: which => ask("file/stat", which),
+	history: which => ask("file/history", which),
+	removeFile: which => ask("file/rm", which),
+	share: which => ask("file/share", which),
+	upload,
+	download,
 	trace: target => ask("trace", { target }),
 	kill: id => ask("demo/kill", { id }),
 	addNode: () => ask("demo/add"),

@@ -5,6 +5,9 @@ import { Model } from "./model.js"
 import { startMap } from "./map.js"
 import { startPeople } from "./people.js"
 import { startChat } from "./chat.js"
+import { Shelf } from "./shelf.js"
+import { startFiles } from "./files.js"
+import { startUploads } from "./uploads.js"
 import { startNode } from "./node.js"
 import { startMembers } from "./members.js"
 
@@ -14,10 +17,13 @@ startMap(model)
 startPeople(model)
 startChat(model)
 startMembers(model)
+const shelf = new Shelf()
+startFiles(model, shelf)
+startUploads(shelf)
 
 // On a phone one part is shown at a time; the address says which, so that the way
 // back works.
-const views = ["ring", "people", "node"]
+const views = ["ring", "people", "files", "node"]
 function view() {
 	const asked = location.hash.slice(1)
 	const now = views.includes(asked) ? asked : "ring"

@@ -1,6 +1,7 @@
 // Who belongs to the ring, and letting others in.
 
 import { $, el, say, set, show, svg, sync } from "./dom.js"
+import { copyLine } from "./clipboard.js"
 import { short } from "./ringmath.js"
 import { count, date } from "./words.js"
 import { fails } from "./fails.js"
@@ -39,19 +40,7 @@ export function startMembers(model) {
 		$("invitation-line").focus()
 		$("invitation-line").setSelectionRange(0, got.invite.length, "backward") // its beginning is seen
 	})
-	$("invitation-copy").addEventListener("click", async () => {
-		const line = $("invitation-line")
-		line.select()
-		let copied = false
-		try {
-			await navigator.clipboard.writeText(line.value)
-			copied = true
-		} catch {
-			copied = document.execCommand("copy") // where the page may not use the clipboard
-		}
-		say($("invitation-copy"), copied ? "Copied" : "Press Ctrl+C")
-		setTimeout(() => say($("invitation-copy"), "Copy"), 2000)
-	})
+	copyLine($("invitation-copy"), $("invitation-line"))
 
 	model.on("join-request", name => {
 		show($("asking"), true)
