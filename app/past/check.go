@@ -121,7 +121,7 @@ func checkReplicasOf(o id.Hash, exact bool, ps []*Past) error {
 		}
 		switch {
 		case first != nil && i < int(first.copies) && e == nil, first == nil && i == 0:
-			return fmt.Errorf("past: %s, number %d of the nodes nearest to object %s, does not keep it", p.ep.Self(), i, o.Place().Short())
+			return fmt.Errorf("past: %s, number %d of the nodes nearest to object %s, does not keep it; numbers %v do", p.ep.Self(), i, o.Place().Short(), keepers(o, near))
 		case e != nil && i < int(first.copies) && e.state != first.state:
 			return fmt.Errorf("past: %s keeps object %s in another state than others", p.ep.Self(), o.Place().Short())
 		case exact && e != nil && i >= int(first.copies) && !hosts[p.ep.Self().ID] && !(e.pointer() && i == int(first.copies) && hosts[e.at]):
@@ -129,6 +129,16 @@ func checkReplicasOf(o id.Hash, exact bool, ps []*Past) error {
 		}
 	}
 	return nil
+}
+
+// keepers returns the numbers of the nodes, from the nearest on, that keep an object.
+func keepers(o id.Hash, near []*Past) (numbers []int) {
+	for i, p := range near {
+		if e := p.shelf.find(o); e != nil {
+			numbers = append(numbers, i)
+		}
+	}
+	return numbers
 }
 
 // hostsOf returns the nodes that keep diverted replicas of an object, for the nodes nearest

@@ -62,6 +62,15 @@ func AskCompare() []byte {
 	return msg.Encode(&msg.Compare{Arc: id.Range{Full: true}, Sums: make([]byte, msg.Parts*msg.SumSize)})
 }
 
+// AskOffer offers n objects.
+func AskOffer(n int) []byte {
+	m := new(msg.Offer)
+	for i := range n {
+		m.Items = appendItem(m.Items, &entry{object: id.HashOf("offered", id.Hash{byte(i)}), state: 1, copies: 1})
+	}
+	return msg.Encode(m)
+}
+
 // AskStrays asks for what a node keeps too much of.
 func AskStrays() []byte { return msg.Encode(&msg.Strays{}) }
 

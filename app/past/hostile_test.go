@@ -281,7 +281,7 @@ func FuzzMessage(f *testing.F) {
 	w := newWorld(f, 3, kbrtest.Config{Seed: 46}, nil)
 	o := w.mustInsert(w.members[0], file("content", 3))
 	for _, b := range [][]byte{
-		past.AskGet(o), past.AskPut(sign(w, 1, "x", 3), []byte("x")), past.AskWhere(o.Place()), past.AskCompare(), past.AskStrays(),
+		past.AskGet(o), past.AskPut(sign(w, 1, "x", 3), []byte("x")), past.AskWhere(o.Place()), past.AskCompare(), past.AskStrays(), past.AskOffer(3),
 		past.AskReclaim(certificate.NewReclaim(ring, sign(w, 1, "x", 3), ann, w.now())), past.SaysAbsent(nil), past.SaysHaving(3),
 		past.AskSettle(annsName), past.AskUpdate(annsVersion(w, 1, "x"), []byte("x")), past.AskPrepare(o, 3, certificate.Term{Count: 9, Root: w.members[0].cert.Node}),
 		past.AskAccept(annsVersion(w, 1, "x"), []byte("x"), w.members[0].rules(annsVersion(w, 1, "x"), 9, w.members...)),

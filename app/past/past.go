@@ -185,7 +185,7 @@ type asker struct {
 func (p *Past) serve(a asker, m wire.Message, answer client.Reply) {
 	rate := &p.reads
 	switch m.(type) {
-	case *msg.Put, *msg.Reclaim, *msg.Prepare, *msg.Accept, *msg.Update, *msg.Settle, *msg.Divert, *msg.Point, *msg.Copy:
+	case *msg.Put, *msg.Reclaim, *msg.Prepare, *msg.Accept, *msg.Update, *msg.Settle, *msg.Divert, *msg.Point, *msg.Copy, *msg.Offer:
 		rate = &p.writes
 	}
 	if a.node != p.ep.Self().ID && !rate.Take(a.node, p.ep.Now()) {
@@ -207,6 +207,8 @@ func (p *Past) serve(a asker, m wire.Message, answer client.Reply) {
 		answer(p.onCompare(a, m))
 	case *msg.Strays:
 		answer(p.onStrays(a, m))
+	case *msg.Offer:
+		p.work(answer, func(t *task.T) (wire.Message, uint16) { return p.onOffer(t, a, m) })
 	case *msg.Have:
 		answer(p.onHave(a, m))
 	case *msg.Room:

@@ -29,8 +29,15 @@ func (q *quota) left(now task.Instant, limit int) int {
 	return max(0, limit-q.done)
 }
 
-// maxTidy is how many surplus replicas are looked at in one round.
-const maxTidy = 1024
+const (
+	// maxTidy is how many surplus replicas are looked at in one round, and maxFar of how
+	// many the nodes that are to keep them are asked for.
+	maxTidy = 1024
+	maxFar  = 64
+	// maxOffered bounds the objects that strangers can make this node fetch in an hour:
+	// these are not paid for a second time.
+	maxOffered = 256
+)
 
 // tidy forgets what has expired, reclaims that all know of by now, and surplus replicas.
 func (p *Past) tidy(t *task.T) error {
@@ -58,7 +65,7 @@ func (p *Past) tidy(t *task.T) error {
 				since = now
 			}
 			p.surplus[e.object] = since
-			if now.Sub(since) >= p.cfg.Surplus && len(surplus) < maxTidy {
+			if len(surplus) < maxTidy {
 				surplus = append(surplus, e)
 			}
 		}
@@ -70,31 +77,15 @@ func (p *Past) tidy(t *task.T) error {
 	return p.erase(t, append(old, kept...))
 }
 
-// elsewhere returns those of some surplus replicas of which each node that is to keep
-// them has one, all in the same state. That may be another state than this node's: they
-// have had the time to fetch its, and have decided. A node that lies makes nobody lose
-// more than the replica that it should keep itself.
+// elsewhere returns those of some surplus replicas that were here for long enough, and of
+// which each node that is to keep them has one, all in the same state. That may be another
+// state than this node's: they have had the time to fetch its, and have decided. A node
+// that lies makes nobody lose more than the replica that it should keep itself. Who lacks
+// one, and cannot know of this one, is told.
 func (p *Past) elsewhere(t *task.T, surplus []*entry) (kept []*entry, err error) {
-	type holder struct {
-		node *peer.Handle
-		of   []*entry
-	}
-	var hs []*holder
-	polls := make(map[id.Hash]*poll)
-	for _, e := range surplus {
-		set := p.asker.Replicas(e.object.Place(), int(e.copies), 0)
-		if len(set) == 0 || client.Contains(set, p.ep.Self().ID) {
-			continue // it is too far to know, or the nodes have changed since
-		}
-		polls[e.object] = &poll{missing: len(set)}
-		for _, n := range set {
-			i := slices.IndexFunc(hs, func(h *holder) bool { return h.node.ID == n.ID })
-			if i < 0 {
-				i = len(hs)
-				hs = append(hs, &holder{node: n})
-			}
-			hs[i].of = append(hs[i].of, e)
-		}
+	hs, polls, err := p.keepers(t, surplus)
+	if err != nil {
+		return nil, err
 	}
 	for _, h := range hs {
 		for es := range slices.Chunk(h.of, msg.MaxHave) {
@@ -102,11 +93,18 @@ func (p *Past) elsewhere(t *task.T, surplus []*entry) (kept []*entry, err error)
 			if err != nil {
 				return nil, err
 			}
+			var lacks []*entry
 			for i, s := range states {
-				polls[es[i].object].count(s)
+				if polls[es[i].object].count(s); s == 0 && es[i].whose.IsZero() {
+					lacks = append(lacks, es[i])
+				}
+			}
+			if err := p.offer(t, h.node, lacks); err != nil {
+				return nil, err
 			}
 		}
 	}
+	now := p.ep.Now()
 	for _, e := range surplus {
 		v := polls[e.object]
 		agreed := v != nil && v.agreed()
@@ -114,10 +112,11 @@ func (p *Past) elsewhere(t *task.T, surplus []*entry) (kept []*entry, err error)
 		// made. If the others have another, and it is a later one, it is that.
 		named := e.ruling != nil && e.ruling.Has(certificate.Member{Node: p.ep.Self().ID, Life: p.life})
 		switch {
+		case now.Sub(p.surplus[e.object]) < p.cfg.Surplus:
 		case agreed && !named:
 			kept = append(kept, e)
 		case !e.whose.IsZero():
-			p.surplus[e.object] = p.ep.Now() // somebody points to it: the others' turn
+			p.surplus[e.object] = now // somebody points to it: the others' turn
 		case agreed && v.state != e.state:
 			if err := p.follow(t, e); err != nil {
 				return nil, err
@@ -125,6 +124,78 @@ func (p *Past) elsewhere(t *task.T, surplus []*entry) (kept []*entry, err error)
 		}
 	}
 	return kept, nil
+}
+
+// keeper is a node that is to keep some of this node's surplus replicas.
+type keeper struct {
+	node *peer.Handle
+	of   []*entry
+}
+
+// keepers returns the nodes that are to keep surplus replicas, and a poll of them for each
+// replica. For a replica that is far from its place they are asked for.
+func (p *Past) keepers(t *task.T, surplus []*entry) (hs []*keeper, polls map[id.Hash]*poll, err error) {
+	polls = make(map[id.Hash]*poll)
+	far := 0
+	for _, e := range surplus {
+		key, k := e.object.Place(), int(e.copies)
+		set := p.asker.Replicas(key, k, 0)
+		if len(set) == 0 && far < maxFar {
+			far++
+			if set, err = p.asker.Near(t, key, k); errors.Is(err, task.ErrStopped) {
+				return nil, nil, err
+			}
+			set = set[:min(len(set), k)]
+		}
+		if len(set) == 0 || client.Contains(set, p.ep.Self().ID) {
+			continue // it is not known who they are, or the nodes have changed since
+		}
+		polls[e.object] = &poll{missing: len(set)}
+		for _, n := range set {
+			i := slices.IndexFunc(hs, func(h *keeper) bool { return h.node.ID == n.ID })
+			if i < 0 {
+				i = len(hs)
+				hs = append(hs, &keeper{node: n})
+			}
+			hs[i].of = append(hs[i].of, e)
+		}
+	}
+	return hs, polls, nil
+}
+
+// offer tells a node that is to keep objects, and is no fellow, that they are here: fellows
+// ask for themselves.
+func (p *Past) offer(t *task.T, h *peer.Handle, es []*entry) error {
+	if len(es) == 0 || slices.Contains(p.fellows, h.ID) {
+		return nil
+	}
+	m := new(msg.Offer)
+	for _, e := range es {
+		m.Items = appendItem(m.Items, e)
+	}
+	// Where it is not taken now it is offered again in the next round.
+	if _, err := p.asker.One(t, h, m); errors.Is(err, task.ErrStopped) {
+		return err
+	}
+	return nil
+}
+
+// onOffer fetches what this node should keep and another one keeps, far from its place.
+func (p *Past) onOffer(t *task.T, a asker, m *msg.Offer) (wire.Message, uint16) {
+	xs := readItems(m.Items)
+	switch {
+	case a.from == nil || !a.origin:
+		return nil, msg.RefusedStranger
+	case !p.loaded || p.stopped:
+		return nil, msg.RefusedBusy
+	case p.fellow(a) == nil:
+		xs = xs[:min(len(xs), p.offered.left(p.ep.Now(), maxOffered))]
+		p.offered.done += len(xs)
+	}
+	if all, err := p.fetch(t, a.from, xs); err != nil || !all {
+		return nil, msg.RefusedBusy
+	}
+	return &msg.Taken{}, 0
 }
 
 // states asks a node in which states it keeps objects, at most msg.MaxHave: with own, in

@@ -45,6 +45,7 @@ type upkeep struct {
 	away    []absence
 	surplus map[id.Hash]task.Instant // replicas that are not this node's to keep, since when
 	erased  quota
+	offered quota             // objects, by strangers
 	told    map[id.Hash]id.ID // of pointers: the next in line, who has one too
 	timer   task.Timer
 	syncing bool

@@ -11,6 +11,8 @@ import (
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
 	"github.com/phyllo-net/phyllo/sim/simtest"
+	"github.com/phyllo-net/phyllo/store"
+	"github.com/phyllo-net/phyllo/store/mem"
 	"github.com/phyllo-net/phyllo/wire"
 )
 
@@ -367,4 +369,31 @@ func TestAloneIsNotSure(t *testing.T) {
 		}
 	}
 	t.Error("none of 100 files has this node as its root")
+}
+
+// TestFarReplica: a replica whose only keeper is far from its place, as it stood alone when it
+// took it, comes back to those who should keep it.
+func TestFarReplica(t *testing.T) {
+	w := newWorld(t, 60, kbrtest.Config{Seed: 31}, nil)
+	o := w.mustInsert(w.live()[0], file("far away", 1))
+	home := w.nearest(o, 1)[0]
+	far := w.nearest(o, 60)[59]
+	far.node.Kill()
+	for _, table := range []store.Table{past.Table, past.ContentTable} {
+		b, err := home.disk.Get(table, o[:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := far.disk.Put(table, o[:], b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	home.node.Kill()
+	home.disk = mem.New()
+	w.net.Run(time.Minute)
+	home.restart()
+	far.restart()
+	w.net.Run(time.Hour)
+	w.mustFind(w.live()[7], o, "far away")
+	w.whole(true)
 }

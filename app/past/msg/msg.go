@@ -65,6 +65,7 @@ const (
 	kindFetch
 	kindMove
 	kindCopy
+	kindOffer
 )
 
 // table lists all messages of past.
@@ -72,7 +73,7 @@ var table = wire.NewTable((*Where)(nil), (*Nodes)(nil), (*Put)(nil), (*Stored)(n
 	(*Object)(nil), (*Absent)(nil), (*Reclaim)(nil), (*Reclaimed)(nil), (*Compare)(nil), (*Differs)(nil),
 	(*Strays)(nil), (*Items)(nil), (*Have)(nil), (*Having)(nil),
 	(*Prepare)(nil), (*Promise)(nil), (*Higher)(nil), (*Accept)(nil), (*Accepted)(nil), (*Update)(nil), (*Updated)(nil), (*Settle)(nil),
-	(*Room)(nil), (*RoomLeft)(nil), (*Divert)(nil), (*Point)(nil), (*Taken)(nil), (*Fetch)(nil), (*Move)(nil), (*Copy)(nil))
+	(*Room)(nil), (*RoomLeft)(nil), (*Divert)(nil), (*Point)(nil), (*Taken)(nil), (*Fetch)(nil), (*Move)(nil), (*Copy)(nil), (*Offer)(nil))
 
 // ErrMessage is wrapped by the reasons why a message is refused.
 var ErrMessage = errors.New("message of past")
@@ -186,6 +187,13 @@ type Items struct {
 	More  bool   `cbor:"2,keyasint,omitempty"`
 }
 
+// Offer tells a node what the asker keeps that the node should keep, who cannot know of it:
+// it stood far off when the object was stored. It fetches that, as always, and verifies it.
+// It is answered by taken.
+type Offer struct {
+	Items []byte `cbor:"1,keyasint"` // see item; at most MaxHave
+}
+
 // Have asks a node in which state it keeps objects. A pointer to the asker does not count.
 type Have struct {
 	Objects []id.Hash `cbor:"1,keyasint"`
@@ -235,6 +243,9 @@ func (*Differs) Kind() wire.Kind { return kindDiffers }
 
 // Kind implements wire.Message.
 func (*Strays) Kind() wire.Kind { return kindStrays }
+
+// Kind implements wire.Message.
+func (*Offer) Kind() wire.Kind { return kindOffer }
 
 // Kind implements wire.Message.
 func (*Items) Kind() wire.Kind { return kindItems }
@@ -340,6 +351,14 @@ func (m *Differs) Check() error {
 
 // Check implements wire.Checker.
 func (m *Items) Check() error { return checkItems(m.Items) }
+
+// Check implements wire.Checker.
+func (m *Offer) Check() error {
+	if n := len(m.Items); n == 0 || n > MaxHave*ItemSize {
+		return fmt.Errorf("%w: an offer of %d bytes", ErrMessage, n)
+	}
+	return checkItems(m.Items)
+}
 
 // Check implements wire.Checker.
 func (m *Have) Check() error {
