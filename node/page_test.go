@@ -1,8 +1,11 @@
 package node_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -33,8 +36,42 @@ func shows(p *browser.Page, selector, text string) {
 	p.WaitFor(fmt.Sprintf(`[...document.querySelectorAll(%q)].some(e => e.getClientRects().length && e.textContent.includes(%q))`, selector, text), patience)
 }
 
+// shareFile stores a file on one page, and reads it on another by a link.
+func shareFile(t *testing.T, from, to *browser.Page) {
+	t.Helper()
+	content := bytes.Repeat([]byte("seven bridges "), 30_000)
+	file := filepath.Join(t.TempDir(), "bridges.txt")
+	if err := os.WriteFile(file, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	from.Choose("#upload-files", file)
+	shows(from, "#uploads .words", "stored, 2 of 5 copies")
+	from.Eval(`document.querySelector("#files").scrollIntoView()`, nil)
+	from.Click("#files-again") // counts anew what was known from storing
+	shows(from, "#files-rows .copies", "2 of 5")
+	from.Click("#files-rows .open")
+	shows(from, "#file-facts", "home / bridges.txt")
+	from.Click("#file-share")
+	from.WaitFor(`document.querySelector("#file-link-line").value`, patience)
+	var link string
+	from.Eval(`document.querySelector("#file-link-line").value`, &link)
+	from.Press("Escape")
+	from.Screenshot("files")
+
+	saved := t.TempDir()
+	to.SaveTo(saved)
+	to.Click(`.tabs [href="#files"]`)
+	to.Click("#open-link")
+	to.Type("#ask-text", link)
+	to.Press("Enter")
+	if got := to.Saved(saved, "bridges.txt", patience); !bytes.Equal(got, content) {
+		t.Errorf("the other one saved %d bytes of %d, or others", len(got), len(content))
+	}
+	to.Screenshot("files")
+}
+
 // TestTwoRealPages: what is typed on the page of one real node is seen on the page of
-// another, in a real browser.
+// another, in a real browser; and a file that one stores the other reads.
 func TestTwoRealPages(t *testing.T) {
 	b := browser.Start(t)
 	c := settings(t.TempDir())
@@ -70,6 +107,7 @@ func TestTwoRealPages(t *testing.T) {
 	shows(desk, "#messages .theirs .text", "I am")
 	desk.Screenshot("chat")
 	phone.Screenshot("chat")
+	shareFile(t, desk, phone)
 	for name, p := range map[string]*browser.Page{"ann": desk, "bob": phone} {
 		for _, got := range p.Complaints() {
 			if !strings.Contains(got, "/favicon.ico") { // the browser asks for it by itself

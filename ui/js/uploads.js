@@ -3,6 +3,9 @@
 import { $, el, say, set, show, sync } from "./dom.js"
 import { bytes } from "./words.js"
 
+// How many that are stored stay on the list; those that failed stay until they are dismissed.
+const kept = 4
+
 export function startUploads(shelf) {
 	const list = [] // {id, where, file, sent, began, state, words, end}; state: waiting, sending, stored, few, failed
 	let made = 0, running = false
@@ -39,6 +42,8 @@ export function startUploads(shelf) {
 			u.words = err.message
 		}
 		say($("uploads-said"), `${u.where.name}: ${u.words}`)
+		const done = list.filter(x => x.state === "stored" || x.state === "few")
+		if (done.length > kept) list.splice(list.indexOf(done[0]), 1)
 		draw()
 	}
 
