@@ -1,8 +1,8 @@
 // Package ring is a ring of real nodes in one process, on loopback, to measure: the
 // assembly of package node with its transport and its applications, formed by
 // invitations as people form theirs. What a measurement would only meet as noise is
-// left away: records are kept in memory, and there is no control socket, no page and
-// no search of the local network.
+// left away: records are kept in memory, unless the disk is what is measured, and there is
+// no control socket, no page and no search of the local network.
 //
 //	r, err := ring.Start(ctx, 50, ring.Options{Transport: ring.TCP})
 //	…

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/node"
 	"github.com/phyllo-net/phyllo/node/config"
@@ -47,6 +48,9 @@ type Options struct {
 	App func() kbr.App
 	// Tune changes the parameters of the overlay; nil: the defaults.
 	Tune func(*pastry.Config)
+	// Disk keeps each node's records and blobs on the disk, as `phyllo up` does, in the folder for
+	// temporary files. Such a ring cannot be formed anew (Ring.Reform).
+	Disk bool
 	// Node changes each node further, after all else.
 	Node []node.Option
 }
@@ -60,6 +64,7 @@ type Node struct {
 	carrier *carrier
 	self    *peer.Handle
 	clock   joinClock
+	past    *past.Past
 }
 
 // joinClock tells how long a node took to join: from when its machine is made to
@@ -97,8 +102,12 @@ func open(ctx context.Context, n *Node, invitation string, o Options) (*Node, er
 	if o.App != nil {
 		app = o.App()
 	}
-	run, err := node.New(c, append([]node.Option{
-		node.WithoutControl(), node.WithStore(func(string) (store.Store, error) { return n.store, nil }),
+	opts := []node.Option{
+		node.WithoutControl(),
+		node.WithReplacedApp(node.AppPast, func(a kbr.App) kbr.App {
+			n.past = a.(*past.Past)
+			return a
+		}),
 		node.WithApp(kbr.Mount{Number: AppNumber, App: app}),
 		node.WithTransport(func(tc transport.Config) (transport.Transport, error) {
 			tc.Listen = o.Transport.listen()
@@ -115,7 +124,11 @@ func open(ctx context.Context, n *Node, invitation string, o Options) (*Node, er
 			}
 			n.clock.watch(pc)
 		}),
-	}, o.Node...)...)
+	}
+	if !o.Disk {
+		opts = append(opts, node.WithStore(func(string) (store.Store, error) { return n.store, nil }))
+	}
+	run, err := node.New(c, append(opts, o.Node...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -200,6 +213,11 @@ func (n *Node) Transport() transport.Transport { return n.carrier }
 // returns what it returned.
 func (n *Node) Do(ctx context.Context, f func(*task.T, kbr.Endpoint) error) error {
 	return n.run.Do(ctx, AppNumber, f)
+}
+
+// Storage runs f as a task on the node's loop, with its part in the storage of the ring.
+func (n *Node) Storage(ctx context.Context, f func(*task.T, *past.Past) error) error {
+	return n.run.Do(ctx, node.AppPast, func(t *task.T, _ kbr.Endpoint) error { return f(t, n.past) })
 }
 
 // View is what the node knows of its ring now.

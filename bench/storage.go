@@ -1,0 +1,298 @@
+package main
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/past"
+	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/bench/ring"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/keys"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+// What is stored in the rows of storage.
+const (
+	objectSize   = 1024 // bytes, sealed
+	objectCopies = 3
+)
+
+// storageRows measure files of 1 KB in one ring on real links.
+func storageRows() []row {
+	const counted = "from `Past.Insert`, of content that is encrypted here, to the verified receipts of 3 holders, all by one member, which pays with vouchers; "
+	rate := func(limit float64) []goal { return []goal{{metric: "rate", limit: limit, atLeast: true}} }
+	return []row{
+		{
+			name: "insert", what: "insert of 1 KB, 3 copies, in memory", outstanding: 1, transports: links[:1], rounds: 3, freePastry: "3,400/s, not signed, in clear",
+			counted: counted + "3 s a round", goals: rate(700), measure: inserts(1, false),
+		},
+		{
+			name: "inserts", what: "insert of 1 KB, 3 copies, in memory, under load", outstanding: crowd, transports: links[:1], rounds: 3, freePastry: "3,500/s, not signed, in clear",
+			counted: counted + "3 s a round", goals: rate(2500), measure: inserts(crowd, false),
+		},
+		{
+			name: "insert-disk", what: "insert of 1 KB, 3 copies, synced to the disk", outstanding: 1, transports: links[:1], rounds: 3, freePastry: "260/s, not signed, in clear",
+			counted: counted + "each node has a store of its own, on one disk; 3 s a round", goals: rate(150), measure: inserts(1, true),
+		},
+		{
+			name: "inserts-disk", what: "insert of 1 KB, 3 copies, synced to the disk, under load", outstanding: crowd, transports: links[:1], rounds: 3,
+			counted: counted + "each node has a store of its own, on one disk; 3 s a round", goals: rate(800), measure: inserts(crowd, true),
+		},
+		{
+			name: "lookup", what: "lookup of 1 KB, verified", outstanding: 1, transports: links[:1], rounds: 3, freePastry: "8,600/s, not verified",
+			counted: "from `Past.Lookup` to the verified content, each by another node that keeps no replica of it, none twice by one; 1 s a round",
+			goals:   []goal{{metric: "rate", limit: 5000, atLeast: true}, {metric: "p50", limit: 0.3}}, measure: lookups(1),
+		},
+		{
+			name: "lookups", what: "lookup of 1 KB, verified, under load", outstanding: crowd, transports: links[:1], rounds: 3, freePastry: "15,000/s, not verified",
+			counted: "from `Past.Lookup` to the verified content, each by another node that keeps no replica of it, none twice by one; 1 s a round",
+			goals:   rate(15_000), measure: lookups(crowd),
+		},
+	}
+}
+
+// depositor is a member that stores files.
+type depositor struct {
+	node  *ring.Node
+	owner peer.Signer
+	count atomic.Uint64
+
+	mu     sync.Mutex
+	stored []past.Stored
+}
+
+func newDepositor(n *ring.Node) *depositor {
+	var l keys.Locker
+	return &depositor{node: n, owner: l.Signer(l.NewSecret())}
+}
+
+// insert stores one more file, encrypted with a key of its own.
+func (d *depositor) insert(ctx context.Context) error {
+	var l keys.Locker
+	plain := binary.BigEndian.AppendUint64(nil, d.count.Add(1))
+	f := past.File{Part: certificate.NamePart([]byte("bench"), string(plain)), Copies: objectCopies}
+	plain = append(plain, make([]byte, objectSize-peer.LockOverhead-len(plain))...)
+	f.Content = l.Lock(l.NewSecret(), nil, plain)
+	var s past.Stored
+	err := d.node.Storage(ctx, func(t *task.T, p *past.Past) (err error) {
+		s, err = p.Insert(t, f, d.owner)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("an insert in a ring where nothing happens: %w", err)
+	}
+	d.mu.Lock()
+	d.stored = append(d.stored, s)
+	d.mu.Unlock()
+	return nil
+}
+
+// turns is what was done in a while by some who do it again and again.
+type turns struct {
+	rate float64 // a second
+	cpu  float64 // µs of the whole process, for each
+	took []time.Duration
+}
+
+// repeat lets so many do something again and again, for a while.
+func repeat(ctx context.Context, many int, while time.Duration, do func(context.Context) error) (turns, error) {
+	var took latencies
+	errs := make(chan error, many)
+	begun, used := time.Now(), processorTime()
+	for range many {
+		go func() {
+			for time.Since(begun) < while {
+				at := time.Now()
+				if err := do(ctx); err != nil {
+					errs <- err
+					return
+				}
+				took.add(time.Since(at))
+			}
+			errs <- nil
+		}()
+	}
+	var err error
+	for range many {
+		if e := <-errs; e != nil {
+			err = e
+		}
+	}
+	all := took.take()
+	n := float64(len(all))
+	return turns{rate: n / time.Since(begun).Seconds(), cpu: micros(processorTime()-used) / max(n, 1), took: all}, err
+}
+
+func (x *turns) figures() []figure {
+	return []figure{
+		{"rate", x.rate, "/s"}, {"p50", millis(quantile(x.took, 0.5)), "ms"}, {"p99", millis(quantile(x.took, 0.99)), "ms"}, {"CPU", x.cpu, "µs each"},
+	}
+}
+
+// inserts measures with so many outstanding.
+func inserts(many int, disk bool) func(context.Context, *env) ([]round, error) {
+	return func(ctx context.Context, e *env) ([]round, error) {
+		return withRing(ctx, e, ring.Options{Disk: disk}, func(r *ring.Ring) ([]round, error) {
+			d := newDepositor(r.Nodes()[0])
+			if _, err := repeat(ctx, many, roundTime/3, d.insert); err != nil { // to warm up
+				return nil, err
+			}
+			var rounds []round
+			for range e.rounds {
+				bound := "the processors are full"
+				if disk {
+					syncs, err := syncRate(ctx)
+					if err != nil {
+						return nil, err
+					}
+					bound = fmt.Sprintf("this disk does %.0f fsyncs a second of 1 KB after 1 KB, one at a time; an insert needs 3 of its holders, and its voucher those of the account's keepers before", syncs)
+				} else if many == 1 {
+					bound = "root, voucher and holders are asked one after another"
+				}
+				x, err := repeat(ctx, many, roundTime, d.insert)
+				if err != nil {
+					return nil, err
+				}
+				rounds = append(rounds, round{Figures: x.figures(), Bound: bound})
+			}
+			return rounds, nil
+		})
+	}
+}
+
+// syncRate measures how often a second the disk of the folder for temporary files makes
+// 1 KB more of one file durable.
+func syncRate(ctx context.Context) (rate float64, err error) {
+	dir, err := os.MkdirTemp("", "phyllo-sync-")
+	if err != nil {
+		return 0, err
+	}
+	defer func() {
+		if gone := os.RemoveAll(dir); err == nil {
+			err = gone
+		}
+	}()
+	f, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	x, err := repeat(ctx, 1, roundTime/3, func(context.Context) error {
+		if _, err := f.Write(make([]byte, objectSize)); err != nil {
+			return err
+		}
+		return f.Sync()
+	})
+	return x.rate, err
+}
+
+// library is how many files are read, each by each node but those that have it, once: so
+// many that rounds of lookTime do not come to the end of them.
+const (
+	library  = 2000
+	lookTime = time.Second
+)
+
+// reading is one file for one reader.
+type reading struct {
+	object id.Hash
+	by     *ring.Node
+}
+
+// lookups measures with so many outstanding.
+func lookups(many int) func(context.Context, *env) ([]round, error) {
+	return func(ctx context.Context, e *env) ([]round, error) {
+		return withRing(ctx, e, ring.Options{}, func(r *ring.Ring) ([]round, error) {
+			d := newDepositor(r.Nodes()[0])
+			for len(d.stored) < library {
+				if _, err := repeat(ctx, crowd, time.Second, d.insert); err != nil {
+					return nil, err
+				}
+			}
+			all := d.readings(r.Nodes()[1:])
+			var next atomic.Int64
+			read := func(ctx context.Context) error {
+				i := next.Add(1)
+				if i > int64(len(all)) {
+					return errors.New("all files were read by all nodes: there are too few")
+				}
+				return all[i-1].read(ctx)
+			}
+			if _, err := repeat(ctx, many, lookTime, read); err != nil { // to warm up
+				return nil, err
+			}
+			var rounds []round
+			for range e.rounds {
+				before, err := hits(ctx, r.Nodes())
+				if err != nil {
+					return nil, err
+				}
+				x, err := repeat(ctx, many, lookTime, read)
+				if err != nil {
+					return nil, err
+				}
+				after, err := hits(ctx, r.Nodes())
+				if err != nil {
+					return nil, err
+				}
+				cached := float64(after-before) / float64(max(len(x.took), 1))
+				rounds = append(rounds, round{
+					Figures: append(x.figures(), figure{"from caches on the way", 100 * cached, "%"}),
+					Bound:   "one signature and the content's hash are verified by the reader",
+				})
+			}
+			return rounds, nil
+		})
+	}
+}
+
+// readings are all of them in an order of chance.
+func (d *depositor) readings(nodes []*ring.Node) (all []reading) {
+	for _, s := range d.stored[:library] {
+		for _, n := range nodes {
+			if !slices.ContainsFunc(s.Receipts, func(r *certificate.Receipt) bool { return r.Holder.Node == n.Self().ID }) {
+				all = append(all, reading{s.Certificate.ID(), n})
+			}
+		}
+	}
+	rand.New(rand.NewPCG(5, 6)).Shuffle(len(all), func(i, k int) { all[i], all[k] = all[k], all[i] })
+	return all
+}
+
+func (x reading) read(ctx context.Context) error {
+	err := x.by.Storage(ctx, func(t *task.T, p *past.Past) error {
+		f, err := p.Lookup(t, x.object)
+		if err == nil && len(f.Content) != objectSize {
+			err = fmt.Errorf("a file of %d bytes, want %d", len(f.Content), objectSize)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("a lookup in a ring where nothing happens: %w", err)
+	}
+	return nil
+}
+
+// hits is how many lookups the caches of all nodes have answered.
+func hits(ctx context.Context, all []*ring.Node) (sum uint64, err error) {
+	for _, n := range all {
+		if err := n.Storage(ctx, func(_ *task.T, p *past.Past) error {
+			sum += p.Stats().CacheHits
+			return nil
+		}); err != nil {
+			return 0, err
+		}
+	}
+	return sum, nil
+}
