@@ -6,3 +6,16 @@ var (
 	Unarmour = unarmour
 	Words    = words
 )
+
+// MaxGood is how many signatures are remembered at least.
+const MaxGood = maxGood
+
+// Fill remembers something that is no signature.
+func (r *Remembering) Fill(print [32]byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.note(print)
+}
+
+// Len is how many are remembered.
+func (r *Remembering) Len() int { return len(r.new) + len(r.old) }

@@ -15,7 +15,7 @@ import (
 
 const patience = 30 * time.Second
 
-func limited(t *testing.T) context.Context {
+func limited(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
 	return ctx
@@ -32,7 +32,7 @@ func settings(home string) config.Config {
 
 // start starts a node with these settings, and stops it with the test.
 
-func start(t *testing.T, c config.Config, opts ...node.Option) *node.Node {
+func start(t testing.TB, c config.Config, opts ...node.Option) *node.Node {
 	t.Helper()
 	n, err := node.New(c, opts...)
 	if err != nil {
@@ -51,7 +51,7 @@ func start(t *testing.T, c config.Config, opts ...node.Option) *node.Node {
 
 // ring starts a ring of n nodes; the options of node i are those that opts gives.
 
-func ring(t *testing.T, n int, opts func(i int) []node.Option) []*node.Node {
+func ring(t testing.TB, n int, opts func(i int) []node.Option) []*node.Node {
 	t.Helper()
 	if opts == nil {
 		opts = func(int) []node.Option { return nil }
@@ -69,7 +69,7 @@ func ring(t *testing.T, n int, opts func(i int) []node.Option) []*node.Node {
 	return out
 }
 
-func addUser(t *testing.T, n *node.Node, name string) *api.User {
+func addUser(t testing.TB, n *node.Node, name string) *api.User {
 	t.Helper()
 	u, err := n.API().UserAdd(limited(t), api.UserRequest{Name: name})
 	if err != nil {

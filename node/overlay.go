@@ -42,6 +42,8 @@ type overlay struct {
 	im    *im.IM
 	past  *past.Past
 	probe *probe
+	// verifier is that of the storage, where each object comes with the same few certificates.
+	verifier keys.Remembering
 	// spaces are those that people of this node have open; lists is touched on the loop only.
 	spaces *space.Spaces
 	lists  map[peer.Key]spaceList
@@ -239,7 +241,7 @@ func (o *overlay) makeStorage() (err error) {
 	}
 	n.keepFree()
 	c := past.Default()
-	c.Ring, c.Signer, c.Verifier, c.Store = o.ring, n.signer, keys.Verifier{}, n.store
+	c.Ring, c.Signer, c.Verifier, c.Store = o.ring, n.signer, &o.verifier, n.store
 	c.Certificate, c.Expelled, c.Sync, c.Capacity = n.member.Certificate, o.expelled, storageSync, offer
 	a := account.Default()
 	a.Sync = storageSync

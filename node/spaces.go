@@ -29,7 +29,7 @@ type spaceList struct {
 // makeSpaces makes the node's part in spaces.
 func (o *overlay) makeSpaces() (err error) {
 	c := space.Default()
-	c.Ring, c.Past, c.Locker, c.Sealer, c.Verifier = o.ring, o.past, keys.Locker{}, keys.Sealer{}, keys.Verifier{}
+	c.Ring, c.Past, c.Locker, c.Sealer, c.Verifier = o.ring, o.past, keys.Locker{}, keys.Sealer{}, &o.verifier
 	o.lists = make(map[peer.Key]spaceList)
 	o.spaces, err = space.New(c)
 	return err
