@@ -70,10 +70,11 @@ puts: ## put 10,000 files through three simulated nodes at once, and names under
 rivals: ## measure phyllo beside go-libp2p-kad-dht, 15 minutes: a table, docs/rivals.md, docs/rivals.json
 	cd bench/rivals && go run . -page ../../docs/rivals.md -json ../../docs/rivals.json $(RIVALSFLAGS)
 
-soak: ## 20 real processes for half an hour with kills (SOAK_MINUTES=30): docs/soak.md; a thousand connects and kills, storms with many more seeds (SEEDS=2000), a ring of 10,000 nodes, many deaths, 10,000 half-open connections, a process stopped for a minute, a crash and a fault at every system call of 200 lists of operations on blobs
+soak: ## 20 real processes for half an hour with kills (SOAK_MINUTES=30): docs/soak.md; a thousand connects and kills, storms with many more seeds (SEEDS=2000), and a quarter as many whose nodes keep files, a ring of 10,000 nodes, many deaths, 10,000 half-open connections, a process stopped for a minute, a crash and a fault at every system call of 200 lists of operations on blobs
 	go run ./internal/soak -for $(SOAK_MINUTES)m -o docs/soak.md
 	PHYLLO_CYCLES=1000 go test -count=1 -run '^TestNothingLeaks' -v ./transport/libp2p ./node
 	PHYLLO_SEEDS=$(SEEDS) go test -count=1 -timeout 0 -run 'Storm' -v ./lab/...
+	go run ./cmd/phyllolab storm --storage --nodes 14 --quick --seeds 1..$$(( $(SEEDS) / 4 ))
 	PHYLLO_RING=10000 go test -count=1 -timeout 0 -run '^TestHopsAndJoins$$' -v ./pastry
 	PHYLLO_KILLS=100 go test -count=1 -timeout 0 -run '^TestDeaths$$' -v ./lab
 	PHYLLO_STOPPED=60s go test -count=1 -run '^TestStoppedProcess$$' -v ./node

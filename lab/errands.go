@@ -9,6 +9,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/sim"
 	"github.com/phyllo-net/phyllo/task"
 )
 
@@ -69,7 +70,7 @@ func (st *storage) insert() {
 		if err != nil {
 			return err
 		}
-		st.inserted++
+		st.toll.Stored++
 		st.files = append(st.files, &file{stored: s, content: content, owner: owner})
 		st.acknowledged(began, s)
 		return nil
@@ -120,17 +121,34 @@ func (st *storage) lookup(f *file) {
 		case undecided(err):
 		case errors.Is(err, past.ErrNotFound):
 			if !st.mayMiss(f) {
-				return fmt.Errorf("S2: file %s, of %d receipts: %w", o.Place().Short(), len(f.stored.Receipts), err)
+				return fmt.Errorf("S2: file %s, of %d receipts, which %s: %w", o.Place().Short(), len(f.stored.Receipts), st.whereabouts(o), err)
 			}
 		case err != nil:
 			return err
 		case string(got.Content) != f.content:
 			return fmt.Errorf("S4: file %s has another content", o.Place().Short())
 		default:
-			st.read++
+			st.toll.Read++
 		}
 		return nil
 	})
+}
+
+// whereabouts says on whose disks a file is, for who reads what went wrong.
+func (st *storage) whereabouts(o id.Hash) string {
+	var run, down []sim.NodeRef
+	for i, h := range st.homes {
+		n := sim.NodeRef(i)
+		if _, err := h.disk.Get(past.ContentTable, o[:]); err != nil {
+			continue
+		}
+		if st.storm.Sim.Alive(n) && !st.storm.Sim.Paused(n) {
+			run = append(run, n)
+		} else {
+			down = append(down, n)
+		}
+	}
+	return fmt.Sprintf("nodes %v have, and %v that do not run", run, down)
 }
 
 // again stores a file that is there already, with the same certificate: it may fail, and
@@ -264,7 +282,11 @@ func (st *storage) readAll() {
 // mustRead reads a file in calm.
 func (st *storage) mustRead(f *file) {
 	o := f.stored.Certificate.ID()
-	if st.mayBeLost(o, len(f.stored.Receipts)) {
+	gone := st.mayBeLost(o, len(f.stored.Receipts))
+	if gone || f.reclaimed {
+		st.toll.Spared++
+	}
+	if gone {
 		return
 	}
 	st.run("a lookup in calm", func(t *task.T, p *past.Past) error {
@@ -275,8 +297,10 @@ func (st *storage) mustRead(f *file) {
 		case f.gone && err == nil:
 			return fmt.Errorf("S8: file %s was reclaimed and is there", o.Place().Short())
 		case err != nil:
-			return fmt.Errorf("S2: file %s, of %d receipts: %w", o.Place().Short(), len(f.stored.Receipts), err)
+			st.toll.Lost++
+			return fmt.Errorf("S2: file %s, of %d receipts, which %s: %w", o.Place().Short(), len(f.stored.Receipts), st.whereabouts(o), err)
 		case string(got.Content) != f.content:
+			st.toll.Lost++
 			return fmt.Errorf("S4: file %s has another content", o.Place().Short())
 		}
 		return nil

@@ -69,8 +69,18 @@ func (t Tempest) storm(log *transcript) *Storm {
 // Storm makes the storm, for who wants to look at it when it has run.
 func (t Tempest) Storm() *Storm { return t.storm(nil) }
 
-// Run runs the storm and returns what it found wrong.
-func (t Tempest) Run() []string { return t.storm(nil).Run(t.Rage) }
+// Run runs the storm and returns what it found wrong, and what it did to files.
+func (t Tempest) Run() (Toll, []string) {
+	s := t.storm(nil)
+	wrong := s.Run(t.Rage)
+	return s.Toll(), wrong
+}
+
+// Wrong is Run without the toll.
+func (t Tempest) Wrong() []string {
+	_, wrong := t.Run()
+	return wrong
+}
 
 // faultKinds are the parts into which a mix of faults falls.
 var faultKinds = []struct {
@@ -120,7 +130,7 @@ func (t Tempest) String() string {
 // Shrink makes a tempest that fails smaller as long as it goes on failing: fewer
 // kinds of faults, fewer nodes, a shorter time. It returns the smallest that it
 // found with what went wrong there; a tempest that passes is returned as it is, with
-// nothing. run is Tempest.Run, or what stands for it. When the context ends, Shrink
+// nothing. run is Tempest.Wrong, or what stands for it. When the context ends, Shrink
 // returns what it has.
 func Shrink(ctx context.Context, t Tempest, run func(Tempest) []string) (Tempest, []string) {
 	wrong := run(t)

@@ -53,7 +53,7 @@ func TestTempest(t *testing.T) {
 			t.Errorf("the transcript says nothing of %q:\n%s", want, text)
 		}
 	}
-	if wrong := storm.Run(); len(wrong) > 0 != strings.Contains(text, "WRONG: ") {
+	if wrong := storm.Wrong(); len(wrong) > 0 != strings.Contains(text, "WRONG: ") {
 		t.Errorf("the storm alone finds %v, its transcript is\n%s", wrong, text)
 	}
 	storm.Calm = lab.FaultKinds()

@@ -35,8 +35,25 @@ type storage struct {
 	// lost is when copies of an object were lost for good, with their disks.
 	lost map[id.Hash][]time.Duration
 	open []*errand
-	// inserted and read count what was acknowledged, and what was read.
-	inserted, read int
+	toll Toll
+}
+
+// Toll is what storms did to files.
+type Toll struct {
+	Stored  int // inserts that were acknowledged
+	Read    int // lookups that found their file
+	Changed int // changes of mutable objects that were acknowledged
+	Spared  int // of those stored: reclaimed, or all copies were lost within the time of a repair
+	Lost    int // of the others: not there, or with another content, when all is calm
+}
+
+// Add adds what another storm did.
+func (t *Toll) Add(o Toll) {
+	t.Stored += o.Stored
+	t.Read += o.Read
+	t.Changed += o.Changed
+	t.Spared += o.Spared
+	t.Lost += o.Lost
 }
 
 // home is what a node has of storage.
@@ -84,13 +101,16 @@ const (
 	longestErrand = 4 * time.Minute
 )
 
-// Stored returns how many files of a storm were stored and how often one was read, and how
-// many changes of mutable objects were made.
-func (s *Storm) Stored() (inserted, read, changed int) {
-	for _, r := range s.files.names {
-		changed += r.Changes()
+// Toll returns what the storm did to files, when it has run; nothing, if it has none.
+func (s *Storm) Toll() (t Toll) {
+	if s.files == nil {
+		return t
 	}
-	return s.files.inserted, s.files.read, changed
+	t = s.files.toll
+	for _, r := range s.files.names {
+		t.Changed += r.Changes()
+	}
+	return t
 }
 
 // newStorage prepares the files of a storm.

@@ -51,10 +51,13 @@ func TestStorageInStorms(t *testing.T) {
 		for _, p := range s.Run(rage()) {
 			t.Error(p)
 		}
-		inserted, read, changed := s.Stored()
-		t.Logf("%d files were stored and %d read, %d changes made", inserted, read, changed)
-		if inserted < 20 || read < 10 || changed < 2 {
-			t.Errorf("only %d files were stored and %d read, %d changes made", inserted, read, changed)
+		toll := s.Toll()
+		t.Logf("%d files were stored and %d read, %d changes made", toll.Stored, toll.Read, toll.Changed)
+		if toll.Stored < 20 || toll.Read < 10 || toll.Changed < 2 {
+			t.Errorf("only %d files were stored and %d read, %d changes made", toll.Stored, toll.Read, toll.Changed)
+		}
+		if toll.Lost > 0 || toll.Spared >= toll.Stored {
+			t.Errorf("%d files were lost, %d of %d spared", toll.Lost, toll.Spared, toll.Stored)
 		}
 	})
 }

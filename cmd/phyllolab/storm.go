@@ -19,7 +19,8 @@ type stormFlags struct {
 	from, to    uint64 // the seeds
 	quick       bool
 	lines       int
-	strike      func(lab.Tempest) []string
+	ledger      string // a file
+	strike      func(lab.Tempest) (lab.Toll, []string)
 }
 
 // maxSeeds is the number of seeds of one command.
@@ -45,6 +46,9 @@ Exit code 0: all seeds passed.`,
 			if err := f.Check(); err != nil {
 				return usageError{err}
 			}
+			if f.ledger != "" {
+				return w.record(c.Context(), &f)
+			}
 			return w.storm(c.Context(), &f)
 		},
 	}
@@ -55,6 +59,7 @@ Exit code 0: all seeds passed.`,
 	c.Flags().IntVar(&f.Leaf, "leaf", 0, "`SIZE` of the leaf sets, an even number (default 32): small ones let routing tables matter")
 	c.Flags().BoolVar(&f.ForGood, "for-good", false, "let an eighth of the nodes go when the faults end, and never come back")
 	c.Flags().BoolVar(&f.Storage, "storage", false, "let the nodes keep files for each other, and check that nothing acknowledged is lost")
+	c.Flags().StringVar(&f.ledger, "ledger", "", "note each seed in `FILE`, and leave out those that are noted there: to stop, and go on later")
 	c.Flags().BoolVar(&f.quick, "quick", false, "end with the first seed that fails, and do not make it smaller")
 	c.Flags().IntVar(&f.lines, "lines", 200, "print so many `LINES` of what happened before the first thing that is wrong")
 	return c
@@ -82,6 +87,7 @@ func parseSeeds(text string) (from, to uint64, err error) {
 // verdict is what came of a seed.
 type verdict struct {
 	storm lab.Tempest
+	toll  lab.Toll
 	wrong []string
 }
 
@@ -89,7 +95,7 @@ type verdict struct {
 func (w *world) storm(ctx context.Context, f *stormFlags) error {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
-	verdicts := f.start(ctx)
+	verdicts := f.start(ctx, func(uint64) bool { return true })
 	passed, failed := 0, 0
 	all := int(f.to-f.from) + 1
 	show := w.progress()
@@ -119,16 +125,18 @@ func (w *world) storm(ctx context.Context, f *stormFlags) error {
 	return nil
 }
 
-// start strikes the seeds. The channel is closed when all have ended, or the context did.
-func (f *stormFlags) start(ctx context.Context) <-chan verdict {
+// start strikes the seeds that are wanted. The channel is closed when all have ended, or the
+// context did.
+func (f *stormFlags) start(ctx context.Context, wanted func(seed uint64) bool) <-chan verdict {
 	seeds, verdicts := make(chan uint64), make(chan verdict)
 	go func() {
 		defer close(seeds)
-		for seed := f.from; ; seed++ {
-			select {
-			case seeds <- seed:
-			case <-ctx.Done():
-				return
+		for seed := f.from; ctx.Err() == nil; seed++ {
+			if wanted(seed) {
+				select {
+				case seeds <- seed:
+				case <-ctx.Done():
+				}
 			}
 			if seed == f.to {
 				return
@@ -143,7 +151,8 @@ func (f *stormFlags) start(ctx context.Context) <-chan verdict {
 			for seed := range seeds {
 				storm := f.Tempest
 				storm.Seed = seed
-				verdicts <- verdict{storm, f.strike(storm)}
+				toll, wrong := f.strike(storm)
+				verdicts <- verdict{storm, toll, wrong}
 			}
 		}()
 	}
@@ -159,7 +168,10 @@ func (f *stormFlags) start(ctx context.Context) <-chan verdict {
 // explain makes a storm that fails smaller, and tells what happens in it.
 func (w *world) explain(ctx context.Context, f *stormFlags, storm lab.Tempest) {
 	fmt.Fprintf(w.say, "seed %d is made smaller\n", storm.Seed)
-	small, broken := lab.Shrink(ctx, storm, f.strike)
+	small, broken := lab.Shrink(ctx, storm, func(s lab.Tempest) []string {
+		_, wrong := f.strike(s)
+		return wrong
+	})
 	for _, line := range excerpt(small.Transcribe(), f.lines) {
 		fmt.Fprintln(w.out, "  "+line)
 	}

@@ -20,7 +20,8 @@ func TestStormPasses(t *testing.T) {
 
 // struck runs storms in which strike decides what is wrong.
 func struck(ctx context.Context, quick bool, strike func(lab.Tempest) []string) (out string, err error) {
-	f := &stormFlags{Tempest: lab.Tempest{Nodes: 12, Rage: 20 * time.Second}, from: 1, to: 9, quick: quick, lines: 5, strike: strike}
+	f := &stormFlags{Tempest: lab.Tempest{Nodes: 12, Rage: 20 * time.Second}, from: 1, to: 9, quick: quick, lines: 5,
+		strike: func(s lab.Tempest) (lab.Toll, []string) { return lab.Toll{}, strike(s) }}
 	var b bytes.Buffer
 	w := &world{out: &b, say: &b}
 	err = w.storm(ctx, f)
