@@ -3,6 +3,7 @@ package lab
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/phyllo-net/phyllo/app/past"
@@ -71,15 +72,16 @@ func (st *storage) insert() {
 			return err
 		}
 		st.toll.Stored++
-		st.files = append(st.files, &file{stored: s, content: content, owner: owner})
-		st.acknowledged(began, s)
+		parted := st.acknowledged(began, s)
+		st.files = append(st.files, &file{stored: s, content: content, owner: owner, parted: parted})
 		return nil
 	})
 }
 
 // acknowledged checks S1: the receipts are of different members, and each of them has the
-// object on its disk, unless that was lost meanwhile.
-func (st *storage) acknowledged(began time.Duration, s past.Stored) {
+// object on its disk, unless that was lost meanwhile. It reports whether most of those who
+// are nearest to the object gave none: the others had lost sight of them.
+func (st *storage) acknowledged(began time.Duration, s past.Stored) (parted bool) {
 	o, ring := s.Certificate.ID(), st.storm.admit
 	holders := make(map[id.ID]bool)
 	for _, r := range s.Receipts {
@@ -102,6 +104,19 @@ func (st *storage) acknowledged(began time.Duration, s past.Stored) {
 	if len(holders) != len(s.Receipts) || len(holders) == 0 {
 		st.fail("S1: %d receipts of %d nodes", len(s.Receipts), len(holders))
 	}
+	near, k, among := st.storm.Live(), int(s.Certificate.Copies), 0
+	slices.SortFunc(near, func(a, b sim.NodeRef) int {
+		if id.Closer(o.Place(), st.storm.Sim.Handle(a).ID, st.storm.Sim.Handle(b).ID) {
+			return -1
+		}
+		return 1
+	})
+	for _, n := range near[:min(k, len(near))] {
+		if holders[st.storm.Sim.Handle(n).ID] {
+			among++
+		}
+	}
+	return 2*among <= k
 }
 
 // mayMiss reports whether it may be said of a file that it does not exist: it was reclaimed or
@@ -109,7 +124,7 @@ func (st *storage) acknowledged(began time.Duration, s past.Stored) {
 // had lost sight of the others: a majority cannot know of it before all have met again.
 func (st *storage) mayMiss(f *file) bool {
 	copies := len(f.stored.Receipts)
-	return f.reclaimed || copies < max(3, int(f.stored.Certificate.Copies)) || st.mayBeLost(f.stored.Certificate.ID(), copies)
+	return f.reclaimed || f.parted || copies < max(3, int(f.stored.Certificate.Copies)) || st.mayBeLost(f.stored.Certificate.ID(), copies)
 }
 
 // lookup reads a file.
@@ -181,7 +196,7 @@ func (st *storage) reclaim(f *file) {
 		case other && errors.Is(err, certificate.ErrReclaim), other && err == nil:
 			return nil
 		}
-		f.gone = f.gone || err == nil
+		f.gone = f.gone || err == nil && !f.parted // or it was not found, as a lookup may say then
 		return err
 	})
 }

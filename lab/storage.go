@@ -68,6 +68,7 @@ type file struct {
 	stored    past.Stored
 	content   string
 	owner     peer.Signer
+	parted    bool // it was stored in a part of the ring that had lost sight of the others
 	reclaimed bool // its owner wanted that, at least
 	gone      bool // and it was acknowledged
 }

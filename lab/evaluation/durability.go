@@ -1,0 +1,222 @@
+package evaluation
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/phyllo-net/phyllo/lab"
+	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/pastry"
+	"github.com/phyllo-net/phyllo/sim"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+var pastDurability = &Experiment{
+	Name: "past-durability",
+	What: "files that were acknowledged and are lost: over 30 days in which nodes sleep and end for good, and in storms of all faults",
+	Paper: "no paper's; goals of the project: none lost of 1,000,000 over 5,000 storms, which `phyllolab storm --storage --ledger docs/storms.md` adds up; " +
+		"30 days with nodes that live for 30 days on average",
+	Nodes: 14, Full: 50,
+	AnySize:    true,
+	nodeBytes:  4 << 20,
+	Topologies: []string{Plane, Sphere, TransitStub, Measured},
+	Metrics: []Metric{
+		{"lost", "", "share of the files that cannot be read at the end; in storms, of those that the ring had to keep"},
+		{"spared", "", "files of storms that were reclaimed, or whose copies were all lost within five minutes"},
+		{"failed", "", "storms in which anything was wrong, of the overlay or of storage"},
+		{"ended", "", "nodes that ended for good with their disks, each replaced by a new one"},
+		{"away", "", "times that a node slept, for an hour on average, once a day"},
+		{"copied", "replicas", "replicas made anew a day, by the files"},
+		{"sent", "bytes/s", "what storage sends of a node, on average"},
+	},
+	run: runDurability,
+}
+
+const (
+	// durableFor is the usual Params.Span of this experiment.
+	durableFor = 30 * 24 * time.Hour
+	// Nodes are awake for durableAwake on average, and then asleep for durableAsleep.
+	durableAwake, durableAsleep = 23 * time.Hour, time.Hour
+	// Of the files of a ring under churn.
+	durableFiles, durableSize = 20, 1000 // files for each node, bytes
+)
+
+func runDurability(ctx context.Context, r *Run) error {
+	span := durableFor
+	if r.Params.Span > 0 {
+		span = r.Params.Span
+	}
+	p := Plot{Title: "Nodes that ended for good", X: "days", Y: "nodes"}
+	for _, life := range []time.Duration{30 * 24 * time.Hour, 2 * 24 * time.Hour} {
+		for _, copies := range []int{3, 5} {
+			s, err := r.outlive(ctx, span, life, copies)
+			if err != nil {
+				return err
+			}
+			if copies == 3 {
+				p.Series = append(p.Series, s)
+			}
+		}
+	}
+	r.Plots = append(r.Plots, p)
+	return r.weather(ctx, span)
+}
+
+// outliver is a ring with files whose nodes sleep, and end.
+type outliver struct {
+	*lab.Depot
+	life          time.Duration
+	over          []bool // by node: it ended
+	ended, napped int
+	sent, copied  int // bytes of storage; replicas, of nodes that run no more
+	deaths        Series
+}
+
+// outlive keeps files in a ring for a span, and reads them all in the end.
+func (r *Run) outlive(ctx context.Context, span, life time.Duration, copies int) (Series, error) {
+	n := r.Params.Nodes
+	t, err := network(r.Params.Topology, n, r.Params.Seed)
+	if err != nil {
+		return Series{}, err
+	}
+	name := fmt.Sprintf("nodes live for %.0f days, k=%d", life.Hours()/24, copies)
+	o := &outliver{life: life, deaths: Series{Name: fmt.Sprintf("mean life %.0f days", life.Hours()/24), Points: [][2]float64{{0, 0}}}}
+	c := lab.Config{Seed: r.Params.Seed, Sim: sim.Config{Topology: t, Codec: pastry.Messages}}
+	c.Sim.Observe.Send = func(_, _ sim.NodeRef, class machine.Class, _ wire.Message, bytes int) {
+		if class == machine.ClassApp {
+			o.sent += bytes
+		}
+	}
+	o.Depot = lab.NewDepot(c, copies, durableSize)
+	defer o.Close()
+	if !o.Grow(n, joinGap, 2*time.Minute) {
+		return Series{}, fmt.Errorf("%s: %d of %d nodes are in the ring", name, len(o.ReadyNodes()), n)
+	}
+	if err := insertFiles(ctx, r, o.Depot, durableFiles*n); err != nil {
+		return Series{}, err
+	}
+	sent := o.sent
+	for _, ref := range o.Live() {
+		o.born(ref)
+	}
+	const slice = time.Minute
+	for gone := time.Duration(0); gone < span; gone += slice {
+		o.Sim.RunFor(slice)
+		if err := r.step(ctx, int((gone+slice)/slice), int(max(span, slice)/slice), name); err != nil {
+			return Series{}, err
+		}
+	}
+	sent = o.sent - sent
+	o.deaths.Points = append(o.deaths.Points, [2]float64{span.Hours() / 24, float64(o.ended)})
+	lost := o.readAll()
+	days := span.Hours() / 24
+	for _, v := range []Value{
+		{Metric: "lost", Value: lost.Value(), Rate: &lost, Goal: AtMost(0.001)},
+		{Metric: "ended", Value: float64(o.ended)},
+		{Metric: "away", Value: float64(o.napped)},
+		{Metric: "copied", Value: float64(o.copied+int(o.Copied())) / float64(len(o.Files)) / days},
+		{Metric: "sent", Value: float64(sent) / span.Seconds() / float64(n)},
+	} {
+		v.Variant, v.Nodes = name, n
+		r.add(v)
+	}
+	return o.deaths, nil
+}
+
+// born lets a node sleep from time to time, and end for good after a life.
+func (o *outliver) born(n sim.NodeRef) {
+	for len(o.over) <= int(n) {
+		o.over = append(o.over, false)
+	}
+	o.tires(n)
+	o.Sim.After(o.draw(o.life), func() {
+		o.over[n] = true
+		o.halt(n)
+		o.ended++
+		o.deaths.Points = append(o.deaths.Points, [2]float64{o.Sim.Now().Hours() / 24, float64(o.ended)})
+		o.born(o.Add())
+	})
+}
+
+// tires lets a node that is awake sleep after a while.
+func (o *outliver) tires(n sim.NodeRef) {
+	o.Sim.After(o.draw(durableAwake), func() {
+		if o.over[n] {
+			return
+		}
+		o.halt(n)
+		o.napped++
+		o.Sim.After(o.draw(durableAsleep), func() {
+			if !o.over[n] {
+				o.Sim.Restart(n)
+				o.tires(n)
+			}
+		})
+	})
+}
+
+// halt lets a node fall silent, if it is awake.
+func (o *outliver) halt(n sim.NodeRef) {
+	if o.Sim.Alive(n) {
+		o.copied += int(o.CopiedBy(n))
+		o.Sim.Die(n)
+	}
+}
+
+func (o *outliver) draw(mean time.Duration) time.Duration {
+	return time.Duration(o.Rand().ExpFloat64() * float64(mean))
+}
+
+// readAll wakes all nodes that did not end, and reads all files: how many are lost.
+func (o *outliver) readAll() Rate {
+	for n, over := range o.over {
+		if over {
+			continue
+		}
+		o.over[n] = true // it sleeps no more
+		if ref := sim.NodeRef(n); !o.Sim.Alive(ref) {
+			o.Sim.Restart(ref)
+		}
+	}
+	o.Sim.RunFor(30 * time.Minute)
+	there := 0
+	for _, f := range o.Files {
+		o.Read(f, func(ok bool) {
+			if ok {
+				there++
+			}
+		})
+		o.Sim.RunFor(100 * time.Millisecond)
+	}
+	o.Sim.RunFor(time.Minute)
+	return Rate{K: len(o.Files) - there, N: len(o.Files)}
+}
+
+// weather strikes rings with storms, one for each day of the span.
+func (r *Run) weather(ctx context.Context, span time.Duration) error {
+	n := r.Params.Nodes
+	storms, failed := max(1, int(span/(24*time.Hour))), 0
+	var toll lab.Toll
+	for i := range storms {
+		one, wrong := lab.Tempest{Seed: r.Params.Seed + uint64(i), Nodes: n, Rage: min(span, 2*time.Minute), Storage: true}.Run()
+		toll.Add(one)
+		if len(wrong) > 0 {
+			failed++
+			r.Notes = append(r.Notes, fmt.Sprintf("The storm of seed %d: %s", r.Params.Seed+uint64(i), wrong[0]))
+		}
+		if err := r.step(ctx, i+1, storms, "storms"); err != nil {
+			return err
+		}
+	}
+	lost := Rate{K: toll.Lost, N: toll.Stored - toll.Spared}
+	for _, v := range []Value{
+		{Metric: "lost", Value: lost.Value(), Rate: &lost, Goal: AtMost(3e-6)},
+		{Metric: "spared", Value: float64(toll.Spared)},
+		{Metric: "failed", Value: float64(failed), Goal: AtMost(0)},
+	} {
+		v.Variant, v.Nodes = fmt.Sprintf("%d storms", storms), n
+		r.add(v)
+	}
+	return nil
+}
