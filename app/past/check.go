@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/store"
@@ -123,7 +124,7 @@ func checkReplicasOf(o id.Hash, exact bool, ps []*Past) error {
 		case first != nil && i < int(first.copies) && e == nil, first == nil && i == 0:
 			return fmt.Errorf("past: %s, number %d of the nodes nearest to object %s, does not keep it; numbers %v do", p.ep.Self(), i, o.Place().Short(), keepers(o, near))
 		case e != nil && i < int(first.copies) && e.state != first.state:
-			return fmt.Errorf("past: %s keeps object %s in another state than others", p.ep.Self(), o.Place().Short())
+			return fmt.Errorf("past: %s keeps object %s in another state than others: %s, and not %s", p.ep.Self(), o.Place().Short(), e.describe(), first.describe())
 		case exact && e != nil && i >= int(first.copies) && !hosts[p.ep.Self().ID] && !(e.pointer() && i == int(first.copies) && hosts[e.at]):
 			return fmt.Errorf("past: %s keeps object %s, which %d others keep", p.ep.Self(), o.Place().Short(), first.copies)
 		}
@@ -139,6 +140,11 @@ func keepers(o id.Hash, near []*Past) (numbers []int) {
 		}
 	}
 	return numbers
+}
+
+// describe is what an entry says, for who reads what is wrong.
+func (e *entry) describe() string {
+	return fmt.Sprintf("kind %d, version %d of %s, reclaimed: %t", e.kind, e.version, time.UnixMilli(e.date).UTC().Format(time.RFC3339Nano), e.gone)
 }
 
 // hostsOf returns the nodes that keep diverted replicas of an object, for the nodes nearest
