@@ -38,8 +38,9 @@ const (
 	durableFor = 30 * 24 * time.Hour
 	// Nodes are awake for durableAwake on average, and then asleep for durableAsleep.
 	durableAwake, durableAsleep = 23 * time.Hour, time.Hour
-	// Of the files of a ring under churn.
-	durableFiles, durableSize = 20, 1000 // files for each node, bytes
+	// durableSize is how many bytes a file has. There are as many files for each node as the
+	// span has hours, but durableFiles at the most: a short look need not cost much.
+	durableSize, durableFiles = 1000, 220
 )
 
 func runDurability(ctx context.Context, r *Run) error {
@@ -48,16 +49,15 @@ func runDurability(ctx context.Context, r *Run) error {
 		span = r.Params.Span
 	}
 	p := Plot{Title: "Nodes that ended for good", X: "days", Y: "nodes"}
-	for _, life := range []time.Duration{30 * 24 * time.Hour, 2 * 24 * time.Hour} {
-		for _, copies := range []int{3, 5} {
-			s, err := r.outlive(ctx, span, life, copies)
-			if err != nil {
-				return err
-			}
-			if copies == 3 {
-				p.Series = append(p.Series, s)
-			}
+	for _, k := range []struct {
+		life   time.Duration
+		copies int
+	}{{30 * 24 * time.Hour, 5}, {2 * 24 * time.Hour, 3}} {
+		s, err := r.outlive(ctx, span, k.life, k.copies)
+		if err != nil {
+			return err
 		}
+		p.Series = append(p.Series, s)
 	}
 	r.Plots = append(r.Plots, p)
 	return r.weather(ctx, span)
@@ -93,7 +93,7 @@ func (r *Run) outlive(ctx context.Context, span, life time.Duration, copies int)
 	if !o.Grow(n, joinGap, 2*time.Minute) {
 		return Series{}, fmt.Errorf("%s: %d of %d nodes are in the ring", name, len(o.ReadyNodes()), n)
 	}
-	if err := insertFiles(ctx, r, o.Depot, durableFiles*n); err != nil {
+	if err := insertFiles(ctx, r, o.Depot, n*min(durableFiles, max(10, int(span.Hours())))); err != nil {
 		return Series{}, err
 	}
 	sent := o.sent
