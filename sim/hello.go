@@ -6,9 +6,10 @@ import (
 )
 
 // dial begins a link, or joins the dial of the other end that is on its way: of
-// two dials at once a transport keeps one. It returns the link and the end.
+// two dials at once a transport keeps one, unless its time is over. It returns the link
+// and the end.
 func (s *Sim) dial(from, to uint32, h *peer.Handle) (ref uint32, end int) {
-	if theirs, e := s.linkOf(to, from); theirs != none && s.links.list[theirs].side[e].state == dialing {
+	if theirs, e := s.linkOf(to, from); theirs != none && s.links.list[theirs].side[e].state == dialing && s.links.list[theirs].dial != none {
 		s.attach(theirs, 1-e, waiting, h)
 		return theirs, 1 - e
 	}

@@ -188,6 +188,26 @@ func TestPartedLinkIsLostAndNewOnesAreUnreachable(t *testing.T) {
 	w.expect(0, "21030 up B1", `21030 say "new" from B1`)
 }
 
+// Who learns that a dial took too long, and wants the link all the same, begins a new
+// one: it does not join the other end's, of which that end is about to learn the same.
+func TestDialOverIsNotJoined(t *testing.T) {
+	for first := range sim.NodeRef(2) {
+		w := linked(t, sim.Config{DialTimeout: 3 * time.Second}, 2)
+		w.Isolate(1)
+		other := w.toys[1-first]
+		other.down = func(h *peer.Handle) { other.Send(h, machine.ClassApp, &say{Text: "again"}) }
+		w.say(first, 1-first, "x")
+		w.Run(time.Second)
+		w.say(1-first, first, "y")
+		w.Run(4 * time.Second)
+		w.Mend()
+		w.Run(20 * time.Second)
+		if !slices.Equal(w.Links(0), []sim.NodeRef{1}) || !slices.Equal(w.Links(1), []sim.NodeRef{0}) {
+			t.Errorf("node %d dialled first: links %v and %v", first, w.Links(0), w.Links(1))
+		}
+	}
+}
+
 // A short partition swallows messages and spares links; one way is enough for a
 // link to be lost.
 func TestShortPartitionSparesLinks(t *testing.T) {

@@ -38,6 +38,7 @@ type toy struct {
 	log   *[]string
 	quiet bool // does not answer
 	heard func(from *peer.Handle, m wire.Message)
+	down  func(*peer.Handle)
 	born  func(t *toy)
 }
 
@@ -72,6 +73,9 @@ func (t *toy) Step(now machine.Clock, in machine.Input, out *machine.Effects) {
 		t.note("up %v", name(in.From))
 	case machine.InPeerDown:
 		t.note("down %v %v", name(in.From), in.Why)
+		if t.down != nil {
+			t.down(in.From)
+		}
 	case machine.InWake:
 		t.note("wake")
 	case machine.InStop:
