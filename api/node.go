@@ -22,6 +22,7 @@ type Node interface {
 	DHT
 	Files
 	Offering
+	Keys
 }
 
 // Overview is how a node is, and what it sees of the ring.

@@ -49,6 +49,9 @@ type (
 	forCode struct {
 		Code string `json:"code"`
 	}
+	forKey struct {
+		ID string `json:"id"`
+	}
 	forInvite struct {
 		Invite string `json:"invite"`
 	}
@@ -135,6 +138,9 @@ func Operations() []Operation {
 		op("space/list", func(n Node, ctx context.Context, q forUser) ([]Space, error) { return n.SpaceList(ctx, q.User) }),
 		op("space/create", Node.SpaceCreate), op("space/grant", Node.SpaceGrant), op("space/add", Node.SpaceAdd),
 		op("space/revoke", func(n Node, ctx context.Context, q SpaceGrant) (none, error) { return none{}, n.SpaceRevoke(ctx, q) }),
+		secret(op("key/add", Node.KeyAdd)),
+		op("key/list", func(n Node, ctx context.Context, q forUser) ([]Key, error) { return n.KeyList(ctx, q.User) }),
+		op("key/rm", func(n Node, ctx context.Context, q forKey) (none, error) { return none{}, n.KeyRemove(ctx, q.ID) }),
 		op("storage", func(n Node, ctx context.Context, q forUser) (*Storage, error) { return n.Storage(ctx, q.User) }),
 
 		op("demo/kill", func(n Node, ctx context.Context, q forNode) (none, error) {

@@ -33,7 +33,9 @@ type Status struct {
 	Reach    Reach     `json:"reach"`
 	Traffic  Traffic   `json:"traffic"`
 	UI       string    `json:"ui,omitempty"` // address of the page; empty: off
-	Control  string    `json:"control"`      // path of the control socket
+	S3       string    `json:"s3,omitempty"` // address of the door for S3; empty: off
+	WebDAV   string    `json:"webdav,omitempty"`
+	Control  string    `json:"control"` // path of the control socket
 	Home     string    `json:"home"`
 	PID      int       `json:"pid"`
 	Version  string    `json:"version"`

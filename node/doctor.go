@@ -24,6 +24,7 @@ func (f face) Doctor(ctx context.Context) ([]api.Finding, error) {
 	n.lookAtCertificate(rightClock, say)
 	n.lookAtPeers(ctx, say)
 	n.lookAtUsers(say)
+	n.lookAtDoors(say)
 	rank := map[string]int{api.Bad: 0, api.Warn: 1, api.Good: 2}
 	slices.SortStableFunc(out, func(a, b api.Finding) int { return rank[a.Verdict] - rank[b.Verdict] })
 	return out, ctx.Err()

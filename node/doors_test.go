@@ -3,7 +3,6 @@ package node_test
 import (
 	"bytes"
 	"context"
-	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,37 +11,21 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
-	"github.com/phyllo-net/phyllo/gateway/front"
-	"github.com/phyllo-net/phyllo/gateway/password"
-	"github.com/phyllo-net/phyllo/gateway/s3"
 	"github.com/phyllo-net/phyllo/node"
 )
 
-// s3Door opens S3 over a user's spaces, and returns its address and a key for one.
+// s3Door makes a key for a space of a user's, and returns the door's address and the key.
 func s3Door(t *testing.T, n *node.Node, user, space string) (url, id, secret string) {
 	t.Helper()
-	log := slog.New(slog.DiscardHandler)
-	book, err := password.Open(filepath.Join(t.TempDir(), "passwords"), time.Now)
+	ctx := limited(t)
+	if _, err := n.API().SpaceCreate(ctx, api.SpaceCreate{User: user, Name: space}); err != nil {
+		t.Fatal(err)
+	}
+	k, err := n.API().KeyAdd(ctx, api.KeyRequest{User: user, For: api.DoorS3, Space: space})
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, secret, err := book.Add(password.S3, space, false, time.Time{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	tally := front.NewTally("s3", log)
-	h := s3.New(s3.Config{Spaces: n.Files(user), Book: book, Tally: tally, Log: log, Now: time.Now})
-	s, err := front.Start(front.Config{Addr: "127.0.0.1:0", Handler: h, Tally: tally, Log: log})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		s.Close(ctx)
-		h.Close()
-	})
-	return s.URL(), key.ID, secret
+	return k.URL, k.ID, k.Secret
 }
 
 // TestResticOverRealNodes: a backup through S3 into a ring of three real nodes, looked

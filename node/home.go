@@ -22,6 +22,8 @@ const (
 	keyName     = "node.key" // of the node
 	storeName   = "store"
 	usersName   = "users"
+
+	passwordsName = "passwords" // that open the doors
 )
 
 // homeVersion is the form of the home folder that this program writes.
@@ -110,6 +112,14 @@ func checkVersion(dir string) error {
 		return api.Errorf(api.NewerState, "the home %s was written by a newer phyllo (form %d, this program knows %d): update phyllo; nothing was changed", dir, v, homeVersion)
 	}
 	return nil
+}
+
+// beside is a path that a setting names, as seen from the home.
+func (h *home) beside(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return h.path(path)
 }
 
 func (h *home) path(name string) string { return filepath.Join(h.dir, name) }

@@ -41,6 +41,12 @@ func (f face) Metrics(ctx context.Context) ([]api.Metric, error) {
 	for kind, v := range c.BadInput {
 		bad[kind] += v
 	}
+	for _, d := range n.doors {
+		for kind, v := range d.tally.Counts() {
+			bad[kind] += v
+		}
+	}
+	gauge("app_passwords", "App passwords for the doors.", float64(len(n.book.List())))
 	gauge("users", "People who live on this node.", float64(len(n.people.all())))
 	if o := n.overlay(); o != nil {
 		s := o.host.Stats()

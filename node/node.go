@@ -14,6 +14,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/gateway/control"
+	"github.com/phyllo-net/phyllo/gateway/password"
 	"github.com/phyllo-net/phyllo/keys"
 	"github.com/phyllo-net/phyllo/member"
 	"github.com/phyllo-net/phyllo/node/config"
@@ -49,6 +50,8 @@ type Node struct {
 	carrier transport.Transport
 	member  *member.Member
 	people  *people
+	book    *password.Book
+	doors   []*door
 
 	ctx    context.Context // ends when the node stops
 	cancel context.CancelFunc
@@ -105,7 +108,7 @@ func New(c config.Config, opts ...Option) (*Node, error) {
 func (n *Node) Start(ctx context.Context) error {
 	n.begun = time.Now()
 	for _, part := range []func(context.Context) error{
-		n.openState, n.openLinks, n.findRing, n.startOverlay, n.startControl,
+		n.openState, n.openLinks, n.findRing, n.startOverlay, n.openDoors, n.startControl,
 	} {
 		if err := part(ctx); err != nil {
 			return err
@@ -284,6 +287,7 @@ func (n *Node) shutdown(ctx context.Context, hard bool) error {
 	if served != nil {
 		note(served.Close(ctx))
 	}
+	n.closeDoors(ctx, hard, note)
 	if hard && n.carrier != nil {
 		if c, can := n.carrier.(interface{ Cut() error }); can {
 			note(c.Cut())

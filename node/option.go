@@ -75,7 +75,8 @@ func WithLog(log *slog.Logger) Option { return func(o *options) { o.log = log } 
 // node's own interface, and returns what is served in its place.
 func WithAPI(serve func(api.Node) api.Node) Option { return func(o *options) { o.serve = serve } }
 
-// WithoutControl makes a node without control socket and page, for programs that
+// WithoutControl makes a node without control socket, page and, unless they have an
+// address in the settings, doors, for programs that
 // use its API in their own process.
 func WithoutControl() Option { return func(o *options) { o.noControl = true } }
 

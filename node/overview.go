@@ -13,6 +13,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/gateway/control"
+	"github.com/phyllo-net/phyllo/gateway/password"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/node/config"
 	"github.com/phyllo-net/phyllo/pastry"
@@ -49,6 +50,7 @@ func (f face) Status(ctx context.Context) (*api.Status, error) {
 	if c := n.server(); c != nil {
 		s.Control, s.UI = c.Socket(), c.UI()
 	}
+	s.S3, s.WebDAV = n.doorURL(password.S3), n.doorURL(password.WebDAV)
 	s.Addrs = n.ownAddrs()
 	s.Reach = n.reachable()
 	s.Traffic = n.meter.now(n.carrier)

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/node/config"
 )
 
 // newCompletion prints what a shell needs to complete commands, flags and names.
@@ -128,8 +129,10 @@ func completeFiles(after completer, at int) completer {
 
 // completeFlags says what is offered as the value of flags, in all commands.
 func completeFlags(w *world, root *cobra.Command) {
+	off := cobra.FixedCompletions([]string{config.Off}, cobra.ShellCompDirectiveNoFileComp)
 	values := map[string]completer{
-		"from": w.complete(users), "user": w.complete(users), "space": w.complete(spaces), "output": anyFiles, "home": folders, "ui": cobra.FixedCompletions([]string{"off"}, cobra.ShellCompDirectiveNoFileComp),
+		"from": w.complete(users), "user": w.complete(users), "space": w.complete(spaces), "output": anyFiles, "home": folders, "ui": off, "s3": off, "webdav": off, "tls": anyFiles,
+		"for": cobra.FixedCompletions([]string{api.DoorS3, api.DoorWebDAV}, cobra.ShellCompDirectiveNoFileComp),
 		"passphrase-file": func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return nil, cobra.ShellCompDirectiveDefault
 		},

@@ -144,7 +144,7 @@ func (d *demoRing) start(ctx context.Context, invite string) (*demoNode, error) 
 	}
 	c := config.Default()
 	c.Home, c.Join, c.LAN, c.NAT, c.RingName = home, invite, false, false, "demo"
-	c.Listen, c.UI, c.LogLevel = []string{"127.0.0.1:0"}, "off", "error"
+	c.Listen, c.UI, c.S3, c.WebDAV, c.LogLevel = []string{"127.0.0.1:0"}, "off", "off", "off", "error"
 	c.Offer = demoOffer
 	var serve func(api.Node) api.Node
 	if invite == "" {

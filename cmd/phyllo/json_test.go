@@ -40,7 +40,7 @@ type page struct {
 }
 
 var (
-	fieldRow  = regexp.MustCompile("^\\| `([a-z_]+)` \\| (\\S+)( \\?)? \\| \\S.* \\|$")
+	fieldRow  = regexp.MustCompile("^\\| `([a-z0-9_]+)` \\| (\\S+)( \\?)? \\| \\S.* \\|$")
 	reference = regexp.MustCompile(`\[phyllo [a-z ]+\]\(#(phyllo-[a-z-]+)\)`)
 )
 
@@ -277,6 +277,9 @@ func TestJSON(t *testing.T) {
 	play("phyllo space revoke", "holidays bob", 1)
 	play("phyllo space add", "phyllo://space/garden", 1)
 	played["phyllo cat"] = true // prints the file
+	play("phyllo key add", "--for webdav --expires 30d", 1)
+	play("phyllo key list", "", 1)
+	play("phyllo key rm", "KEY1", 1)
 	play("phyllo offer", "", 1)
 	play("phyllo offer", "0", 1)
 	play("phyllo down", "", 1)
@@ -337,7 +340,7 @@ func TestJSONTypes(t *testing.T) {
 		"phyllo ping": api.Pong{}, "phyllo trace": api.Trace{}, "phyllo user add": api.User{}, "phyllo user verify": api.KeyPair{},
 		"phyllo contact list": api.Contact{}, "phyllo send": api.Sent{}, "phyllo inbox": received{}, "phyllo dht put": api.DHTKept{}, "phyllo dht get": api.DHTEntry{}, "phyllo offer": api.Account{},
 		"phyllo put": api.File{}, "phyllo get": got{}, "phyllo share": api.FileLink{}, "phyllo df": api.Storage{}, "phyllo space create": api.Space{},
-		"phyllo space grant": api.SpaceLink{}, "SpaceUse": api.SpaceUse{}, "SpaceMember": api.SpaceMember{}, "phyllo version": version{},
+		"phyllo space grant": api.SpaceLink{}, "phyllo key add": api.Key{}, "SpaceUse": api.SpaceUse{}, "SpaceMember": api.SpaceMember{}, "phyllo version": version{},
 		"Peer": api.Peer{}, "Reach": api.Reach{}, "Traffic": api.Traffic{}, "Hop": api.Hop{}, "Fingerprint": api.Fingerprint{},
 		"Profile": api.Profile{}, "Summary": summary.count,
 	} {

@@ -126,6 +126,16 @@ func (w *world) status(s *api.Status) {
 	if s.UI != "" {
 		row("page", "%s   open it with: %s", s.UI, w.command("ui"))
 	}
+	var doors []string
+	if s.S3 != "" {
+		doors = append(doors, "S3 "+clean(s.S3))
+	}
+	if s.WebDAV != "" {
+		doors = append(doors, "WebDAV "+clean(s.WebDAV))
+	}
+	if len(doors) > 0 {
+		row("doors", "%s   open them with: %s", strings.Join(doors, "  "), w.command("key add"))
+	}
 	row("folder", "%s", clean(s.Home))
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -58,6 +59,10 @@ node reads them again, and its log says what is wrong or holds from the next sta
 	f.String("user", "", "`NAME` to claim for somebody who lives here")
 	f.String("ui", "", "`ADDR` of the page, IP:PORT of this computer, or off")
 	f.String("offer", "", "`SIZE` to keep for the ring, 0 for nothing; auto: a tenth of what is free")
+	f.String("s3", "", "`ADDR` of the door for S3, IP:PORT, or off")
+	f.String("webdav", "", "`ADDR` of the door for WebDAV, IP:PORT, or off")
+	f.String("tls", "", "`CERT,KEY`: files of a certificate and its key, with which the doors may be open to other machines")
+	f.Bool("insecure-http", false, "let the doors listen in clear where other machines can come")
 	f.Bool("lan", true, "find rings on the local network, and be found")
 	f.BoolVar(&foreground, "foreground", false, "stay in the foreground")
 	f.IntVar(&readyFD, readyFlag, 0, "")
@@ -73,7 +78,7 @@ func (w *world) settings(f *pflag.FlagSet) (*config.Settings, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range []string{"listen", "join", "user", "ui", "offer", "lan"} {
+	for _, name := range []string{"listen", "join", "user", "ui", "s3", "webdav", "tls", "insecure-http", "offer", "lan"} {
 		if !f.Changed(name) {
 			continue
 		}
@@ -88,11 +93,29 @@ func (w *world) settings(f *pflag.FlagSet) (*config.Settings, error) {
 				typed += a + ","
 			}
 		}
-		if err := s.Set(name, typed, "--"+name); err != nil {
+		if name == "tls" { // as seen from here, and not from the home
+			if typed, err = absolute(typed); err != nil {
+				return nil, err
+			}
+		}
+		if err := s.Set(strings.ReplaceAll(name, "-", "_"), typed, "--"+name); err != nil {
 			return nil, err
 		}
 	}
 	return s, s.Config.Validate()
+}
+
+// absolute gives the files of a list their whole paths.
+func absolute(list string) (string, error) {
+	files := strings.Split(list, ",")
+	for i, f := range files {
+		path, err := filepath.Abs(f)
+		if err != nil {
+			return "", err
+		}
+		files[i] = path
+	}
+	return strings.Join(files, ","), nil
 }
 
 // report is a line from a node that was started in the background.

@@ -61,6 +61,7 @@ func (c Config) Check() error {
 type Server struct {
 	http *http.Server
 	url  string
+	port int
 	done sync.WaitGroup
 }
 
@@ -85,7 +86,7 @@ func Start(c Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listening on %s: %w: choose another port, or off", c.Addr, err)
 	}
-	s.url = scheme + l.Addr().String()
+	s.url, s.port = scheme+l.Addr().String(), l.Addr().(*net.TCPAddr).Port
 	s.http = &http.Server{
 		Handler:           guard(c, l.Addr().(*net.TCPAddr)),
 		TLSConfig:         conf,
@@ -115,6 +116,9 @@ func (s *Server) serve(l net.Listener) error {
 
 // URL is the address for programs, as http://127.0.0.1:4282.
 func (s *Server) URL() string { return s.url }
+
+// Port is where it listens.
+func (s *Server) Port() int { return s.port }
 
 // Close stops serving. What runs goes on to its end as long as the context allows.
 func (s *Server) Close(ctx context.Context) error {

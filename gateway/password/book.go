@@ -47,6 +47,7 @@ var (
 type Key struct {
 	ID       string    `json:"id"` // S3's access key, WebDAV's user name
 	Door     Door      `json:"for"`
+	User     string    `json:"user,omitempty"` // whose spaces are meant, where a node has several users
 	Space    string    `json:"space"`
 	ReadOnly bool      `json:"read_only,omitempty"`
 	Made     time.Time `json:"made"`
@@ -122,11 +123,11 @@ func read(path string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, maxFile))
 }
 
-// Add makes a password. A zero time means that it never ends. The secret is returned
-// this once.
-func (b *Book) Add(door Door, space string, readOnly bool, expires time.Time) (Key, string, error) {
-	if door != S3 && door != WebDAV {
-		return Key{}, "", fmt.Errorf("there is no door %q: give s3 or webdav", door)
+// Add makes a password for what k says; its ID and time are new. The secret is
+// returned this once.
+func (b *Book) Add(k Key) (Key, string, error) {
+	if k.Door != S3 && k.Door != WebDAV {
+		return Key{}, "", fmt.Errorf("there is no door %q: give s3 or webdav", k.Door)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -134,23 +135,24 @@ func (b *Book) Add(door Door, space string, readOnly bool, expires time.Time) (K
 	switch {
 	case len(b.keys) >= MaxKeys:
 		return Key{}, "", fmt.Errorf("there are %d keys already: remove some with `phyllo key rm`", MaxKeys)
-	case !expires.IsZero() && !now.Before(expires):
+	case k.over(now):
 		return Key{}, "", errors.New("the password would have ended already: give a later time")
 	}
 	// Letters and digits alone, as long as those of other S3 servers: some programs
 	// take no others.
 	secret := rand.Text() + rand.Text()[:14]
-	k := kept{Key: Key{ID: rand.Text()[:20], Door: door, Space: space, ReadOnly: readOnly, Made: now, Expires: expires.UTC()}}
-	if door == S3 {
-		k.Secret = secret
+	k.ID, k.Made, k.Expires = rand.Text()[:20], now, k.Expires.UTC()
+	x := kept{Key: k}
+	if k.Door == S3 {
+		x.Secret = secret
 	} else {
 		sum := sha256.Sum256([]byte(secret))
-		k.Hash = hex.EncodeToString(sum[:])
+		x.Hash = hex.EncodeToString(sum[:])
 	}
-	if err := b.write(append(slices.Clone(b.keys), k)); err != nil {
+	if err := b.write(append(slices.Clone(b.keys), x)); err != nil {
 		return Key{}, "", err
 	}
-	return k.Key, secret, nil
+	return k, secret, nil
 }
 
 // List returns all keys, those that have ended too, in the order in which they were

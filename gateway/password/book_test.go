@@ -33,7 +33,7 @@ func open(t *testing.T, path string) (*password.Book, *clock) {
 
 func add(t *testing.T, b *password.Book, door password.Door, space string, readOnly bool, end time.Time) (password.Key, string) {
 	t.Helper()
-	k, secret, err := b.Add(door, space, readOnly, end)
+	k, secret, err := b.Add(password.Key{Door: door, Space: space, ReadOnly: readOnly, Expires: end})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,9 +198,9 @@ func TestFilesThatAreRefused(t *testing.T) {
 func TestAddRefuses(t *testing.T) {
 	b, c := open(t, filepath.Join(t.TempDir(), "none", "p"))
 	for what, err := range map[string]error{
-		"another door":          third(b.Add("ftp", "s", false, time.Time{})),
-		"an end that is past":   third(b.Add(password.S3, "s", false, c.t)),
-		"a folder that is gone": third(b.Add(password.S3, "s", false, time.Time{})),
+		"another door":          third(b.Add(password.Key{Door: "ftp", Space: "s"})),
+		"an end that is past":   third(b.Add(password.Key{Door: password.S3, Space: "s", Expires: c.t})),
+		"a folder that is gone": third(b.Add(password.Key{Door: password.S3, Space: "s"})),
 	} {
 		if err == nil || len(b.List()) != 0 {
 			t.Errorf("%s: %v, and there are %d keys", what, err, len(b.List()))

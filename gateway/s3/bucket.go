@@ -22,7 +22,7 @@ var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 func (c *call) listBuckets() error {
 	type bucket struct{ Name, CreationDate string }
 	var out []bucket
-	s, err := c.Spaces.Space(c.ctx, c.key.Space)
+	s, err := c.spaces().Space(c.ctx, c.key.Space)
 	if err == nil {
 		info, err := s.Info(c.ctx)
 		if err != nil {
@@ -53,7 +53,7 @@ func (c *call) createBucket() error {
 	if _, err := c.body(); err != nil { // says in which region, and there is none
 		return err
 	}
-	if err := c.Spaces.Create(c.ctx, c.bucket); err != nil && !errors.Is(err, files.ErrExists) {
+	if err := c.spaces().Create(c.ctx, c.bucket); err != nil && !errors.Is(err, files.ErrExists) {
 		return err
 	}
 	c.w.Header().Set("Location", "/"+c.bucket)
@@ -62,7 +62,7 @@ func (c *call) createBucket() error {
 }
 
 func (c *call) deleteBucket() error {
-	if err := c.Spaces.Remove(c.ctx, c.bucket); err != nil {
+	if err := c.spaces().Remove(c.ctx, c.bucket); err != nil {
 		return err
 	}
 	c.w.WriteHeader(http.StatusNoContent)

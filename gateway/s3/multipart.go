@@ -20,7 +20,7 @@ func (c *call) createUpload() error {
 	if strings.HasSuffix(c.name, "/") {
 		return invalid("a key that ends with \"/\" is a folder's, which has no content: leave the slash away")
 	}
-	x, err := c.uploads.begin(c.bucket, c.name, a, c.Now())
+	x, err := c.uploads.begin(c.place(), c.name, a, c.Now())
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func (c *call) uploadPart() error {
 	if err := c.refuseHeaders(); err != nil {
 		return err
 	}
-	if _, err := c.uploads.partsOf(c.uploadID(), c.bucket, c.name); err != nil {
+	if _, err := c.uploads.partsOf(c.uploadID(), c.place(), c.name); err != nil {
 		return err // before the body is read
 	}
 	s, err := c.space()
@@ -61,7 +61,7 @@ func (c *call) uploadPart() error {
 		return err
 	}
 	p := &part{draft: d, tag: sum.tag(), at: c.Now(), n: n}
-	if err := c.uploads.add(c.uploadID(), c.bucket, c.name, p); err != nil {
+	if err := c.uploads.add(c.uploadID(), c.place(), c.name, p); err != nil {
 		return err
 	}
 	if from {
@@ -126,7 +126,7 @@ func (c *call) completeUpload() error {
 	if err != nil {
 		return err
 	}
-	x, drafts, tag, err := c.uploads.take(c.uploadID(), c.bucket, c.name, in.Part)
+	x, drafts, tag, err := c.uploads.take(c.uploadID(), c.place(), c.name, in.Part)
 	if err != nil {
 		return err
 	}
@@ -152,7 +152,7 @@ func (c *call) completeUpload() error {
 }
 
 func (c *call) abortUpload() error {
-	if err := c.uploads.abort(c.uploadID(), c.bucket, c.name); err != nil {
+	if err := c.uploads.abort(c.uploadID(), c.place(), c.name); err != nil {
 		return err
 	}
 	c.w.WriteHeader(http.StatusNoContent)
@@ -160,7 +160,7 @@ func (c *call) abortUpload() error {
 }
 
 func (c *call) listParts() error {
-	parts, err := c.uploads.partsOf(c.uploadID(), c.bucket, c.name)
+	parts, err := c.uploads.partsOf(c.uploadID(), c.place(), c.name)
 	if err != nil {
 		return err
 	}
@@ -232,7 +232,7 @@ func (c *call) listUploads() error {
 		IsTruncated        bool
 		Upload             []shownUpload
 	}{NS: xmlns, Bucket: c.bucket, Prefix: l.text(l.prefix), KeyMarker: l.text(l.after), MaxUploads: MaxUploads, EncodingType: c.query.Get("encoding-type")}
-	for _, x := range c.uploads.of(c.bucket, l.prefix) {
+	for _, x := range c.uploads.of(c.place(), l.prefix) {
 		if x.name > l.after || l.after == "" {
 			out.Upload = append(out.Upload, shownUpload{l.text(x.name), x.id, stamp(x.begun), "STANDARD", theOwner()})
 		}

@@ -121,7 +121,7 @@ func (c *call) source() (files.Space, files.Entry, error) {
 	if query != "" && !ok {
 		return nil, files.Entry{}, invalid("X-Amz-Copy-Source is broken")
 	}
-	s, err := c.Spaces.Space(c.ctx, bucket)
+	s, err := c.spaces().Space(c.ctx, bucket)
 	if err != nil {
 		return nil, files.Entry{}, err
 	}

@@ -19,7 +19,8 @@ import (
 
 // Config is what a Server needs; all of it is required.
 type Config struct {
-	Spaces files.Spaces
+	// Spaces are those of a key's user.
+	Spaces func(user string) files.Spaces
 	Book   *password.Book
 	Tally  *front.Tally
 	Log    *slog.Logger
@@ -189,7 +190,12 @@ func (c *call) routeObject() error {
 }
 
 // space opens the space that the request is about.
-func (c *call) space() (files.Space, error) { return c.Spaces.Space(c.ctx, c.bucket) }
+func (c *call) space() (files.Space, error) { return c.spaces().Space(c.ctx, c.bucket) }
+
+// place is the bucket among those of all users, who may call theirs by the same name.
+func (c *call) place() string { return c.key.User + "/" + c.bucket }
+
+func (c *call) spaces() files.Spaces { return c.Spaces(c.key.User) }
 
 // answer writes XML. An error of writing means that nobody waits any more.
 func (c *call) answer(status int, v any) {

@@ -41,6 +41,14 @@ type world struct {
 	client *http.Client
 }
 
+// of is whose spaces a door asks for: there are none but ann's.
+func of(user string, spaces files.Spaces) files.Spaces {
+	if user != "ann" {
+		return memory.New(0)
+	}
+	return spaces
+}
+
 // open opens a door; the key is for the space b, which is not there yet.
 func open(t *testing.T) *world { return openOn(t, memory.New(256<<20)) }
 
@@ -55,7 +63,7 @@ func openOn(t *testing.T, spaces files.Spaces) *world {
 		t.Fatal(err)
 	}
 	w.key, w.secret = w.newKey("bbb", false)
-	h := s3.New(s3.Config{Spaces: spaces, Book: w.book, Tally: w.tally, Log: log, Now: time.Now})
+	h := s3.New(s3.Config{Spaces: func(user string) files.Spaces { return of(user, spaces) }, Book: w.book, Tally: w.tally, Log: log, Now: time.Now})
 	s, err := front.Start(front.Config{Addr: "127.0.0.1:0", Handler: h, Tally: w.tally, Log: log})
 	if err != nil {
 		t.Fatal(err)
@@ -73,7 +81,7 @@ func openOn(t *testing.T, spaces files.Spaces) *world {
 
 func (w *world) newKey(space string, readOnly bool) (password.Key, string) {
 	w.t.Helper()
-	k, secret, err := w.book.Add(password.S3, space, readOnly, time.Time{})
+	k, secret, err := w.book.Add(password.Key{Door: password.S3, User: "ann", Space: space, ReadOnly: readOnly})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/net/webdav"
@@ -26,7 +27,8 @@ const (
 
 // Config is what a Server needs; all of it is required.
 type Config struct {
-	Spaces files.Spaces
+	// Spaces are those of a key's user.
+	Spaces func(user string) files.Spaces
 	Book   *password.Book
 	Tally  *front.Tally
 	Log    *slog.Logger
@@ -36,12 +38,26 @@ type Config struct {
 // one with New.
 type Server struct {
 	Config
-	locks *locks
+
+	mu    sync.Mutex
+	locks map[string]*locks // of each user
 }
 
 // New returns a Server.
 func New(c Config) *Server {
-	return &Server{Config: c, locks: newLocks()}
+	return &Server{Config: c, locks: map[string]*locks{}}
+}
+
+// locksOf are those on a user's spaces: another one may call his by the same name.
+func (s *Server) locksOf(user string) *locks {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.locks[user]
+	if l == nil {
+		l = newLocks()
+		s.locks[user] = l
+	}
+	return l
 }
 
 // refusal is why a request is not let in.
@@ -80,10 +96,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a := &answering{ResponseWriter: w, v: v}
-	dav := webdav.Handler{FileSystem: tree{}, LockSystem: confirming{s.locks, v}}
+	dav := webdav.Handler{FileSystem: tree{}, LockSystem: confirming{s.locksOf(key.User), v}}
 	dav.ServeHTTP(a, r.WithContext(context.WithValue(r.Context(), viewKey{}, v)))
 	if v.gone != "" {
-		s.locks.drop(time.Now(), v.gone)
+		s.locksOf(key.User).drop(time.Now(), v.gone)
 	}
 	if v.fault != 0 && a.said == http.StatusMultiStatus {
 		panic(http.ErrAbortHandler) // the list is not whole, and must not be taken for that

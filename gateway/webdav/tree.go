@@ -36,7 +36,7 @@ func (tree) Mkdir(ctx context.Context, p string, _ os.FileMode) error {
 		return err
 	}
 	if space, name := split(p); name == "" {
-		if err := v.Spaces.Create(ctx, space); err != nil {
+		if err := v.Spaces(v.key.User).Create(ctx, space); err != nil {
 			return v.failed(err)
 		}
 		return nil

@@ -117,7 +117,7 @@ func (v *view) space(p string) (files.Space, string, error) {
 	if !v.key.May(name, false) {
 		return nil, "", os.ErrPermission
 	}
-	s, err := v.Spaces.Space(v.r.Context(), name)
+	s, err := v.Spaces(v.key.User).Space(v.r.Context(), name)
 	if err != nil {
 		return nil, "", v.failed(err)
 	}

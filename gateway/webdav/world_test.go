@@ -35,6 +35,14 @@ type world struct {
 	client *http.Client
 }
 
+// of is whose spaces a door asks for: there are none but ann's.
+func of(user string, spaces files.Spaces) files.Spaces {
+	if user != "ann" {
+		return memory.New(0)
+	}
+	return spaces
+}
+
 func open(t *testing.T) *world { return openOn(t, memory.New(64<<20)) }
 
 func openOn(t *testing.T, spaces files.Spaces) *world {
@@ -47,7 +55,7 @@ func openOn(t *testing.T, spaces files.Spaces) *world {
 		t.Fatal(err)
 	}
 	w.newKey("s", false)
-	h := webdav.New(webdav.Config{Spaces: spaces, Book: w.book, Tally: w.tally, Log: log})
+	h := webdav.New(webdav.Config{Spaces: func(user string) files.Spaces { return of(user, spaces) }, Book: w.book, Tally: w.tally, Log: log})
 	s, err := front.Start(front.Config{Addr: "127.0.0.1:0", Handler: h, Tally: w.tally, Log: log})
 	if err != nil {
 		t.Fatal(err)
@@ -66,7 +74,7 @@ func openOn(t *testing.T, spaces files.Spaces) *world {
 func (w *world) newKey(space string, readOnly bool) {
 	w.t.Helper()
 	var err error
-	if w.key, w.secret, err = w.book.Add(password.WebDAV, space, readOnly, time.Time{}); err != nil {
+	if w.key, w.secret, err = w.book.Add(password.Key{Door: password.WebDAV, User: "ann", Space: space, ReadOnly: readOnly}); err != nil {
 		w.t.Fatal(err)
 	}
 }

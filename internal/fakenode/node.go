@@ -42,6 +42,7 @@ type Node struct {
 	granted map[string][]api.SpaceMember
 	offer   int64
 	auto    bool // it chose its offer
+	keys    []api.Key
 	asked   bool // a request on the local network is open
 	joined  bool
 	stopped bool
@@ -117,7 +118,8 @@ func (n *Node) Status(context.Context) (*api.Status, error) {
 		RSSBytes: 41 << 20, Admitter: true, Addrs: []string{nodeAddr(0)},
 		Reach:   api.Reach{Kind: "private", Sentence: "This node is behind a NAT: others reach it through relays. Forward port 4280 of the router to change that."},
 		Traffic: api.Traffic{BytesIn: 120_000, BytesOut: 90_000, RateIn: 300, RateOut: 200, RSSBytes: 41 << 20, Connections: 4},
-		UI:      n.UI, Control: n.Control, Home: n.Home, PID: n.PID, Version: "test", Started: Begin.Add(-3 * time.Hour),
+		S3:      s3URL, WebDAV: webdavURL,
+		UI: n.UI, Control: n.Control, Home: n.Home, PID: n.PID, Version: "test", Started: Begin.Add(-3 * time.Hour),
 	}
 	if n.stopped {
 		s.State = api.StateStopping

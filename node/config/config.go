@@ -15,11 +15,22 @@ import (
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/gateway/control"
+	"github.com/phyllo-net/phyllo/gateway/front"
 )
 
 // DefaultPort is where a node listens, over TCP and UDP, unless it is told another
 // port or this one is taken.
 const DefaultPort = 4280
+
+// Where the doors for S3 and WebDAV are on this computer, unless they are told another
+// port or this one is taken.
+const (
+	DefaultS3Port     = 4282
+	DefaultWebDAVPort = 4283
+)
+
+// Off is the address of a door that is shut.
+const Off = "off"
 
 // Config holds the settings of a node. Start from Default. Each field but Home has a
 // key in phyllo.toml, and a variable PHYLLO_KEY in the environment: see Settings.
@@ -40,6 +51,15 @@ type Config struct {
 	// UI is the address of the page: IP:PORT of loopback, "off", or empty for
 	// 127.0.0.1:4281 (another port if that is taken).
 	UI string
+	// S3 is the address of the door for programs that speak S3: IP:PORT, "off", or empty for
+	// 127.0.0.1:4282 (another port if that is taken, which the node keeps).
+	S3 string
+	// WebDAV is the same for WebDAV; empty for 127.0.0.1:4283.
+	WebDAV string
+	// TLS are the files of the doors' certificate and its key, PEM, as seen from Home; or empty.
+	TLS []string
+	// InsecureHTTP lets the doors listen in clear where other machines can come.
+	InsecureHTTP bool
 	// LAN finds rings on the local network, and is found there (mDNS).
 	LAN bool
 	// NAT uses what helps behind routers and firewalls, as far as the following
@@ -94,7 +114,24 @@ func (c *Config) Validate() error {
 			return api.Errorf(api.Usage, "%s: %w", s.key, err)
 		}
 	}
+	for _, d := range []struct{ key, addr string }{{"s3", c.S3}, {"webdav", c.WebDAV}} {
+		if err := c.checkDoor(d.addr); err != nil {
+			return api.Errorf(api.Usage, "%s: %w", d.key, err)
+		}
+	}
 	return nil
+}
+
+// checkDoor says whether a door may be at an address, with the other settings as they are.
+func (c *Config) checkDoor(addr string) error {
+	if addr == "" || addr == Off {
+		return nil
+	}
+	f := front.Config{Addr: addr, InsecureHTTP: c.InsecureHTTP}
+	if len(c.TLS) == 2 {
+		f.Cert, f.Key = c.TLS[0], c.TLS[1]
+	}
+	return f.Check()
 }
 
 // Level is LogLevel as the log wants it.
@@ -125,6 +162,16 @@ func DefaultHome(getenv func(string) string) (string, error) {
 }
 
 func checkUI(v any) error { return control.CheckUI(v.(string)) }
+
+// checkDoor looks at the address of a door alone.
+func checkDoor(v any) error { return (&Config{InsecureHTTP: true}).checkDoor(v.(string)) }
+
+func checkTLS(v any) error {
+	if list := v.([]string); len(list) != 0 && (len(list) != 2 || list[0] == "" || list[1] == "") {
+		return errors.New("two files are wanted, of the certificate and of its key, as in [\"cert.pem\", \"key.pem\"]")
+	}
+	return nil
+}
 
 func checkJoin(v any) error {
 	if s := v.(string); s != "" && (!strings.HasPrefix(strings.ToLower(s), "phyllo") || len(s) > 8192) {

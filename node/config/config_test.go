@@ -191,3 +191,30 @@ func FuzzConfig(f *testing.F) {
 		}
 	})
 }
+
+// TestDoors: where other machines can come a door needs a certificate, or to be told that it does
+// without.
+func TestDoors(t *testing.T) {
+	for _, c := range []struct {
+		set  func(*config.Config)
+		says string
+	}{
+		{func(c *config.Config) { c.S3, c.WebDAV = "off", "" }, ""},
+		{func(c *config.Config) { c.S3 = "127.0.0.1:1" }, ""},
+		{func(c *config.Config) { c.S3 = "0.0.0.0:1" }, "s3: 0.0.0.0 can be reached"},
+		{func(c *config.Config) { c.WebDAV = "[::]:1" }, "--insecure-http"},
+		{func(c *config.Config) { c.WebDAV, c.InsecureHTTP = "[::]:1", true }, ""},
+		{func(c *config.Config) { c.S3, c.TLS = "0.0.0.0:1", []string{"c", "k"} }, ""},
+		{func(c *config.Config) { c.TLS = []string{"c"} }, "tls: two files"},
+		{func(c *config.Config) { c.TLS = []string{"c", ""} }, "tls: two files"},
+		{func(c *config.Config) { c.WebDAV = "localhost" }, "webdav: "},
+	} {
+		cfg := config.Default()
+		cfg.Home = "x"
+		c.set(&cfg)
+		err := cfg.Validate()
+		if (err == nil) != (c.says == "") || err != nil && (api.KindOf(err) != api.Usage || !strings.Contains(err.Error(), c.says)) {
+			t.Errorf("%+v: %v, want %q", cfg, err, c.says)
+		}
+	}
+}
