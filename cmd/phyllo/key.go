@@ -120,9 +120,10 @@ func keyLines(k *api.Key) [][2]string {
 	place := strings.TrimSuffix(k.URL, "/") + "/" + url.PathEscape(k.Space)
 	name := quoteArg("phyllo-" + strings.Map(plainLetter, k.Space))
 	if k.For == api.DoorWebDAV {
+		// Without --obscure rclone takes a secret of such letters for one that it has hidden already.
 		return [][2]string{
 			{"folder", strings.Replace(place, "http", "dav", 1) + "/   in a file manager, with the key as user name and the secret as password"},
-			{"rclone", "rclone config create " + name + " webdav url=" + quoteArg(place) + " vendor=other user=" + k.ID + " pass=" + k.Secret},
+			{"rclone", "rclone config create --obscure " + name + " webdav url=" + quoteArg(place) + " vendor=other user=" + k.ID + " pass=" + k.Secret},
 			{"curl", "curl -u " + k.ID + ":" + k.Secret + " -T FILE " + quoteArg(place+"/")},
 		}
 	}
