@@ -33,7 +33,7 @@ the files in them are listed, too. -l shows lengths, times and wanted copies.`,
 				}
 				answered(ctx)
 				if long || w.json || len(list) == 0 {
-					return listing(w, list, "nothing is stored there: `phyllo put FILE` stores a file", []string{"SIZE", "STORED", "COPIES", "NAME"}, w.longRow)
+					return listing(w, list, "nothing is stored there: `phyllo put FILE` stores a file", []string{"SIZE", "STORED", "WANTED", "NAME"}, w.longRow)
 				}
 				for _, x := range list {
 					w.printf("%s\n", clean(x.Name))

@@ -24,9 +24,10 @@ type Large struct {
 }
 
 const (
-	// settling is how long a holder may take to say that it has all of a large object, which
-	// goes to its disk before.
-	settling = 60 * time.Second
+	// settling is how long a holder may take at most to say that it has all of a large object,
+	// which goes to its disk before, at settleRate bytes a second at least.
+	settling   = 60 * time.Second
+	settleRate = 16 << 20
 	// idle is how often nothing may arrive in a row before a holder is given up.
 	idle = 3
 	// slowest is the least rate at which a content is moved, in bytes a second.
@@ -60,6 +61,12 @@ func (cl *Client) StoreLarge(t *task.T, c *certificate.Certificate, l Large) (St
 	return s.done, err
 }
 
+// settleTime is how long a holder may take to say that it has an object: a small one is not
+// waited for much longer than another answer, as the holder may have died.
+func (s *storing) settleTime() time.Duration {
+	return min(s.cl.asker.timeout+time.Duration(s.put.Cert.Size/settleRate)*time.Second, settling)
+}
+
 // ask asks nodes to store the object, and moves its chunks to those that lack them.
 func (s *storing) ask(t *task.T, to []*peer.Handle) ([]task.Result[wire.Message], error) {
 	if s.source == nil {
@@ -85,7 +92,7 @@ func (s *storing) ask(t *task.T, to []*peer.Handle) ([]task.Result[wire.Message]
 // nothing or nothing arrived too often in a row.
 func (s *storing) supply(to *peer.Handle, failed int, resolve func(wire.Message, error)) {
 	a := s.cl.asker
-	a.AskFor(to, s.put, settling, func(m wire.Message, err error) {
+	a.AskFor(to, s.put, s.settleTime(), func(m wire.Message, err error) {
 		mv, lacks := m.(*msg.Move)
 		if !lacks || failed == idle {
 			resolve(m, err)
