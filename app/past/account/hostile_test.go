@@ -276,8 +276,8 @@ func TestHostileMessages(t *testing.T) {
 	d, cs := m.debitOf(1, file(2, 100, 3))
 	forged := *d
 	forged.Sig = standin.NewSigner(9, 9).Sign([]byte("x"))
-	late, lateCs := m.debitOf(2, file(3, 100, 3))
-	late = voucher.NewDebit(ring, 2, lateCs, time.Time{}, m.cert, m.signer, w.now().Add(time.Hour), time.Hour)
+	_, lateCs := m.debitOf(2, file(3, 100, 3))
+	late := voucher.NewDebit(ring, 2, lateCs, time.Time{}, m.cert, m.signer, w.now().Add(time.Hour), time.Hour)
 	old := voucher.NewDebit(ring, 3, lateCs, time.Time{}, m.cert, m.signer, w.now().Add(-2*time.Hour), time.Hour)
 	good := account.AskDebit(d, cs)
 	for _, x := range []struct {

@@ -27,7 +27,7 @@ var (
 	ErrMissing   = errors.New("the request is not signed: give an access key and its secret")
 	ErrVersion2  = errors.New("signature version 2 is not taken: use s3v4 (signature version 4)")
 	ErrMalformed = errors.New("the signature is malformed: it must be AWS4-HMAC-SHA256 with Credential, SignedHeaders and Signature")
-	ErrUnsigned  = errors.New("the host or a header x-amz-... is not signed: sign the host and every header x-amz-...")
+	ErrUnsigned  = errors.New("the host, or a header that begins with x-amz-, is not signed: sign all of these")
 	ErrSkew      = errors.New("the request's time is more than 15 minutes from this computer's: set the clocks")
 	ErrEnded     = errors.New("the presigned address has ended, or does not begin yet: make another")
 	ErrPayload   = errors.New("the body is another than what was signed: it was changed on the way, send it again")
