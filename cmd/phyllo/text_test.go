@@ -72,7 +72,7 @@ func TestProgress(t *testing.T) {
 		stop = s.start()
 		time.Sleep(patience + 150*time.Millisecond)
 		stop()
-		if want := "\r| thinking\r/ thinking\r\x1b[K"; out.String() != want {
+		if want := "\r| thinking\x1b[K\r/ thinking\x1b[K\r\x1b[K"; out.String() != want {
 			t.Errorf("%q, want %q", out.String(), want)
 		}
 	})

@@ -23,7 +23,9 @@ func runDeps(t *testing.T, programs map[string]string) (string, error) {
 		}
 	}
 	// What these tests are not about is there.
-	for _, name := range []string{"zsh", "fish", "mandoc", "systemd-analyze"} {
+	for _, name := range []string{
+		"zsh", "fish", "mandoc", "systemd-analyze", "aws", "python3", "rclone", "restic", "s3cmd", "curl", "litmus", "cadaver", "ip", "nft", "sysctl",
+	} {
 		if _, given := programs[name]; !given {
 			programs[name] = "true"
 		}
@@ -41,7 +43,7 @@ func runDeps(t *testing.T, programs map[string]string) (string, error) {
 		t.Fatal(err)
 	}
 	cmd := exec.Command("/bin/sh", script)
-	cmd.Env = []string{"PATH=" + bin, "BIN=" + bin, "BASH_COMPLETION=" + bin}
+	cmd.Env = []string{"PATH=" + bin, "BIN=" + bin, "BASH_COMPLETION=" + bin, "AWS=" + bin + "/aws", "PYTHON=" + bin + "/python3"}
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
@@ -58,8 +60,9 @@ esac
 case "$*" in
 *install*chromium*) printf '#!/bin/sh\n' >$BIN/chromium ;;
 *install*zsh*) printf '#!/bin/sh\n' >$BIN/zsh ;;
+*install*rclone*) printf '#!/bin/sh\n' >$BIN/rclone ;;
 esac
-PATH=/usr/bin:/bin chmod 700 $BIN/gcc $BIN/chromium $BIN/zsh 2>/dev/null || true`
+PATH=/usr/bin:/bin chmod 700 $BIN/gcc $BIN/chromium $BIN/zsh $BIN/rclone 2>/dev/null || true`
 )
 
 func TestDepsNothingMissing(t *testing.T) {
@@ -79,6 +82,7 @@ func TestDepsInstallsWhatIsMissing(t *testing.T) {
 	}{
 		{"browser", map[string]string{"gcc": compiler}, "apt-get install -y --no-install-recommends chromium", "gcc"},
 		{"shell", map[string]string{"gcc": compiler, "chromium": "true", "zsh": missing}, "apt-get install -y --no-install-recommends zsh", "gcc"},
+		{"client", map[string]string{"gcc": compiler, "chromium": "true", "rclone": missing}, "apt-get install -y --no-install-recommends rclone", "restic"},
 		{"both", nil, "apt-get install -y --no-install-recommends gcc libc6-dev chromium", "must not run"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
