@@ -141,7 +141,7 @@ func TestLargeRefused(t *testing.T) {
 // was acknowledged is whole on its holders, and can be read; nothing begins anew that has
 // arrived.
 func TestLargeOverBreaks(t *testing.T) {
-	simtest.Seeds(t, 10, func(t *testing.T, seed uint64) {
+	simtest.Seeds(t, 5, func(t *testing.T, seed uint64) {
 		w := newWorld(t, 8, kbrtest.Config{Seed: seed, Loss: 0.05}, nil)
 		rng := rand.New(rand.NewPCG(seed, 7))
 		b := newBig(4*mib + 5)

@@ -205,7 +205,7 @@ func (w *world) reclaimAll(m *member) {
 // TestPayingStorm: with crashes, partitions and losses each account says in the calm after
 // just what its member's objects cost that are there (RELIABILITY, S7).
 func TestPayingStorm(t *testing.T) {
-	simtest.Seeds(t, 6, func(t *testing.T, seed uint64) {
+	simtest.Seeds(t, 3, func(t *testing.T, seed uint64) {
 		n := []int{3, 5, 12}[seed%3]
 		w := newWorld(t, n, kbrtest.Config{Seed: seed, Loss: float64(seed%3) / 20}, paying(5000))
 		rng := rand.New(rand.NewPCG(seed, 2))

@@ -76,7 +76,7 @@ func (m *member) debitOf(number uint64, cs ...*certificate.Certificate) (*vouche
 // two access points and in opposite order, of which its account allows one; with up to two
 // liars of five who vote for everything. It never gets both.
 func TestDoubleSpending(t *testing.T) {
-	simtest.Seeds(t, 15, func(t *testing.T, seed uint64) {
+	simtest.Seeds(t, 8, func(t *testing.T, seed uint64) {
 		w := newWorld(t, 12, kbrtest.Config{Seed: seed, Loss: float64(seed%4) / 20}, func(c *account.Config) { c.Gift, c.Copies = 1000, 1 })
 		thief, liars := w.members[0], int(seed%3)
 		voters := w.voters(thief)

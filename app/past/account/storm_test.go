@@ -16,7 +16,7 @@ import (
 // pay, store, do not store, and reclaim. In the calm after it each keeper's book says of each
 // account just what its objects cost (RELIABILITY, S7), and none was ever above its limit.
 func TestStorm(t *testing.T) {
-	simtest.Seeds(t, 15, func(t *testing.T, seed uint64) {
+	simtest.Seeds(t, 8, func(t *testing.T, seed uint64) {
 		n := []int{2, 3, 4, 9, 14}[seed%5]
 		s := &storm{
 			world: newWorld(t, n, kbrtest.Config{Seed: seed, Loss: float64(seed%4) / 20}, func(c *account.Config) { c.Gift, c.Copies = 20_000, 1 }),
