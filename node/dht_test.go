@@ -23,9 +23,6 @@ func TestTableLimits(t *testing.T) {
 // first, which finds what was put meanwhile when it is back; who has not seen the current
 // version changes nothing.
 func TestTableProcesses(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs three processes")
-	}
 	a, b, c := newProcess(t), newProcess(t), newProcess(t)
 	a.up()
 	if out := a.must("dht", "put", "colour", "blue"); out != "version 1, 1 of 5 copies, more when more machines join\n" {

@@ -71,6 +71,7 @@ With - standard input is stored; --as says under which name.`,
 	cmd.Flags().StringVar(&p.as, "as", "", "store it under this `NAME`, as in letters/bob.txt")
 	cmd.Flags().VarP(&p.copies, "copies", "k", "how many nodes keep a copy, 1 to 16")
 	cmd.Flags().Var(&p.expires, "expires", "give it up after this time, as in 30d (default: never)")
+	cmd.Flags().Lookup("expires").DefValue = "" // not "0s", as it is never
 	cmd.ValidArgsFunction = anyFiles
 	return cmd
 }

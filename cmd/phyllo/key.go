@@ -95,6 +95,7 @@ is shown this once: who has lost it makes another key, and removes this one.`,
 	f.StringVar(&q.Space, "space", "", "the `SPACE` that it opens (default home)")
 	f.BoolVar(&q.ReadOnly, "read-only", false, "for reading alone")
 	f.Var(expires, "expires", "it ends after this time, as in 30d (default: never)")
+	f.Lookup("expires").DefValue = "" // not "0s", as it is never
 	f.StringVar(&q.User, "user", "", "whose `NAME` the space is, where several users live on the node")
 	return cmd
 }

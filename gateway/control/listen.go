@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"sync"
 
 	"github.com/phyllo-net/phyllo/api"
 )
@@ -169,50 +168,4 @@ func (l *sameUser) Accept() (net.Conn, error) {
 		l.counts.refused("control-user", "another user's program", "uid", uid)
 		c.Close()
 	}
-}
-
-// limitListener lets at most n connections stand at a time; others wait to be
-// accepted.
-func limitListener(l net.Listener, n int) net.Listener {
-	return &limited{Listener: l, room: make(chan struct{}, n), over: make(chan struct{})}
-}
-
-type limited struct {
-	net.Listener
-	room chan struct{}
-	over chan struct{}
-	once sync.Once
-}
-
-// Accept implements net.Listener.
-func (l *limited) Accept() (net.Conn, error) {
-	select {
-	case l.room <- struct{}{}:
-	case <-l.over:
-		return nil, net.ErrClosed
-	}
-	c, err := l.Listener.Accept()
-	if err != nil {
-		<-l.room
-		return nil, err
-	}
-	return &counted{Conn: c, leave: sync.OnceFunc(func() { <-l.room })}, nil
-}
-
-// Close implements net.Listener.
-func (l *limited) Close() error {
-	l.once.Do(func() { close(l.over) })
-	return l.Listener.Close()
-}
-
-// counted is a connection that gives its room back.
-type counted struct {
-	net.Conn
-	leave func()
-}
-
-// Close implements net.Conn.
-func (c *counted) Close() error {
-	defer c.leave()
-	return c.Conn.Close()
 }

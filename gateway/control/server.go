@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/net/netutil"
+
 	"github.com/phyllo-net/phyllo/api"
 )
 
@@ -112,10 +114,10 @@ func Start(cfg Config) (*Server, error) {
 		s.ui = "http://" + tcp.Addr().String()
 		s.door = newDoor(tcp.Addr().(*net.TCPAddr), home, cfg.Log)
 		s.page = s.server(ctx, s.guarded(http.HandlerFunc(s.servePage)))
-		s.run(s.page, limitListener(tcp, maxConns))
+		s.run(s.page, netutil.LimitListener(tcp, maxConns))
 	}
 	s.socks = s.server(ctx, s.guarded(http.HandlerFunc(s.serveSocket)))
-	s.run(s.socks, limitListener(&sameUser{Listener: sock, uid: os.Getuid(), counts: s.counts}, maxConns))
+	s.run(s.socks, netutil.LimitListener(&sameUser{Listener: sock, uid: os.Getuid(), counts: s.counts}, maxConns))
 	return s, nil
 }
 

@@ -11,6 +11,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"golang.org/x/net/netutil"
 )
 
 // Limits of what is let in.
@@ -99,7 +101,7 @@ func Start(c Config) (*Server, error) {
 	s.done.Add(1)
 	go func() {
 		defer s.done.Done()
-		err := s.serve(limit(l, MaxConns))
+		err := s.serve(netutil.LimitListener(l, MaxConns))
 		if !errors.Is(err, http.ErrServerClosed) {
 			c.Log.Error("a door has ended", "url", s.url, "err", err)
 		}
@@ -128,49 +130,4 @@ func (s *Server) Close(ctx context.Context) error {
 	}
 	s.done.Wait()
 	return err
-}
-
-// limit lets n connections stand at a time; others wait to be accepted.
-func limit(l net.Listener, n int) net.Listener {
-	return &limited{Listener: l, room: make(chan struct{}, n), over: make(chan struct{})}
-}
-
-type limited struct {
-	net.Listener
-	room chan struct{}
-	over chan struct{}
-	once sync.Once
-}
-
-// Accept implements net.Listener.
-func (l *limited) Accept() (net.Conn, error) {
-	select {
-	case l.room <- struct{}{}:
-	case <-l.over:
-		return nil, net.ErrClosed
-	}
-	c, err := l.Listener.Accept()
-	if err != nil {
-		<-l.room
-		return nil, err
-	}
-	return &counted{Conn: c, leave: sync.OnceFunc(func() { <-l.room })}, nil
-}
-
-// Close implements net.Listener.
-func (l *limited) Close() error {
-	l.once.Do(func() { close(l.over) })
-	return l.Listener.Close()
-}
-
-// counted is a connection that gives its room back.
-type counted struct {
-	net.Conn
-	leave func()
-}
-
-// Close implements net.Conn.
-func (c *counted) Close() error {
-	defer c.leave()
-	return c.Conn.Close()
 }

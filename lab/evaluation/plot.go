@@ -108,7 +108,7 @@ func (a axis) ticks() []float64 {
 		}
 	}
 	for i := math.Ceil(a.low/step - 1e-9); i*step <= a.high*1.0001; i++ {
-		out = append(out, i*step)
+		out = append(out, i*step+0) // no tick says -0
 	}
 	return out
 }
