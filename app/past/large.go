@@ -2,6 +2,7 @@ package past
 
 import (
 	"errors"
+	"maps"
 	"time"
 
 	"github.com/phyllo-net/phyllo/app/past/certificate"
@@ -20,6 +21,9 @@ type larges struct {
 	filling locks // blobs that are being put
 	// strays are blobs of which no record speaks, since when; a put of them may go on.
 	strays map[id.Hash]task.Instant
+	// brought are the contents that are on their way for objects that are not here yet, one
+	// for each: a payment is for one, and chunks take room before the object is taken.
+	brought map[id.Hash]id.Hash
 }
 
 // commitTime bounds what brings a content to the disk.
@@ -62,6 +66,10 @@ func (p *Past) refill(t *task.T, a asker, m *msg.Put) (wire.Message, uint16) {
 		p.stats.BadInput++
 		return nil, msg.RefusedInvalid
 	}
+	if other, some := p.brought[o]; some && other != c.Content {
+		return nil, msg.RefusedBusy
+	}
+	p.brought[o] = c.Content
 	if p.filling.take(t, c.Content) != nil {
 		return nil, msg.RefusedBusy
 	}
@@ -284,6 +292,10 @@ func (p *Past) sweep(t *task.T) error {
 			old = append(old, h)
 		}
 	}
+	maps.DeleteFunc(p.brought, func(_, h id.Hash) bool {
+		_, lies := p.strays[h]
+		return !lies && !p.filling.held(h)
+	})
 	return p.deleteBlobs(t, old)
 }
 

@@ -71,7 +71,7 @@ func New(c Config) (*Past, error) {
 		return nil, err
 	}
 	p := &Past{cfg: c, most: c.Capacity, busy: make(locks), copies: newCopies(c.Cache), offices: offices{turns: make(locks), held: make(map[id.Hash]*office)},
-		larges: larges{filling: make(locks)}}
+		larges: larges{filling: make(locks), brought: make(map[id.Hash]id.Hash)}}
 	return p, p.openAccounts()
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
+	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
@@ -121,6 +122,49 @@ func TestUnpaid(t *testing.T) {
 	try("paid for once already", past.AskPaidPut(later, content, pay), false)
 	w.net.Run(2 * time.Hour) // the other holders do not know what paid for it
 	w.mustUse(m, 0)
+}
+
+// TestPaidForOneContent: chunks come for one content of an object, although the payment would
+// be good for another with the same name; when they never came, for the other.
+func TestPaidForOneContent(t *testing.T) {
+	w := newWorld(t, 9, kbrtest.Config{Seed: 73}, paying(100*mib))
+	m := w.members[0]
+	bs := []*big{newBig(3 * mib), newBig(3*mib - 1)}
+	var cs []*certificate.Certificate
+	for _, b := range bs {
+		c := &certificate.Certificate{Kind: certificate.File, Salt: peer.Salt{3}, Copies: 3, Size: int64(len(b.bytes)), Content: b.outline.Hash()}
+		cs = append(cs, c.Sign(ring, ann, w.now()))
+	}
+	o := cs[0].ID()
+	if cs[1].ID() != o {
+		t.Fatal("the contents have different names")
+	}
+	put := func(i int) error {
+		t.Helper()
+		var pay *voucher.Payment
+		if err := m.node.Call(time.Minute, func(t *task.T) (err error) {
+			pay, err = m.past.Accounts().Pay(t, voucher.Charge{Object: o, Size: 3 * mib, Copies: 3}, time.Time{})
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		_, err := ask(m, w.nearest(o, 1)[0], past.AskPaidPut(cs[i], bs[i].outline.Bytes(), pay))
+		w.net.Run(task.TicketTime + time.Second)
+		return err
+	}
+	if err := put(0); err != nil {
+		t.Fatal(err)
+	}
+	if err := put(1); !refused(err) {
+		t.Errorf("a second content for one object: %v", err)
+	}
+	if err := put(0); err != nil {
+		t.Errorf("the first content again: %v", err)
+	}
+	w.net.Run(2 * time.Hour)
+	if err := put(1); err != nil {
+		t.Errorf("when the first never came: %v", err)
+	}
 }
 
 // TestMutablePaid: a mutable object is paid for when it is new and when it outgrows what was
