@@ -27,8 +27,6 @@ func (d *Directory) Check() error {
 		return fmt.Errorf("directory of %s: %d names remembered, at most %d", d.ep.Self(), len(d.cache.list), d.cfg.CacheSize)
 	case d.serving < 0 || d.serving > d.cfg.MaxTasks:
 		return fmt.Errorf("directory of %s: %d tasks, at most %d", d.ep.Self(), d.serving, d.cfg.MaxTasks)
-	case d.settled && !d.loaded:
-		return fmt.Errorf("directory of %s: settled before it was loaded", d.ep.Self())
 	}
 	return nil
 }

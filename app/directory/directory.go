@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/app/limit"
+	"github.com/phyllo-net/phyllo/app/rounds"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/peer"
@@ -26,16 +27,9 @@ type Directory struct {
 	// busy holds the names whose records are being changed.
 	busy map[id.Hash]struct{}
 
-	loaded  bool // the index is read
-	settled bool // the fellow holders were asked since the last of them changed
+	rounds  rounds.Rounds // in which the fellow holders are asked; begun when the index is read
 	leaving bool
-	old     bool         // it was settled once: no newcomer
-	unsure  task.Instant // since when it is not settled
-	epoch   uint64       // counts changes among the neighbours
-	failed  int          // rounds of sync, one after another
 	near    []id.ID
-	sync    task.Timer
-	syncing bool
 	erased  quota
 
 	secret  id.Hash
@@ -75,7 +69,7 @@ func (d *Directory) Start(ep kbr.Endpoint) {
 	d.secret = id.HashOf("directory nonces", d.cfg.Signer.Sign([]byte("phyllo directory nonces")))
 	d.reads = limit.New(d.cfg.PeerReads)
 	d.writes = limit.New(d.cfg.PeerWrites)
-	d.unsure = ep.Now()
+	d.rounds.Start(ep, d.cfg.Sync, d.syncRound)
 	ep.Go(d.load, nil)
 }
 
@@ -88,7 +82,7 @@ func (d *Directory) Update(n *peer.Handle, _ bool) {
 	// Several may have gone at once: the first that is told of need not be near, and
 	// then the others are not any more.
 	if d.look(); !slices.Equal(before, d.near) || slices.Contains(d.near, n.ID) {
-		d.unsettle()
+		d.rounds.Unsettle()
 	}
 }
 

@@ -112,7 +112,7 @@ func ReceiptFor(s peer.Signer, cert *peer.Certificate, ring id.Hash, r *Record, 
 func ClaimHash(r *Record, ring id.Hash) id.Hash { return (&Claim{Record: r}).hash(ring) }
 
 // Settled reports whether the directory has asked its fellows.
-func (d *Directory) Settled() bool { return d.settled }
+func (d *Directory) Settled() bool { return d.rounds.Settled() }
 
 // Keeps reports whether the directory keeps a claim that stands on a name.
 func (d *Directory) Keeps(n Name) bool {

@@ -27,7 +27,7 @@ func (d *Directory) onRead(a asker, m *read, say reply) {
 	case !ok:
 		say(nil, refuse(refusedNotHolder))
 		return
-	case !d.loaded:
+	case !d.rounds.Begun():
 		known = unsure
 	case e != nil && e.stands && !e.lapsed(d.ep.Wall(), &d.cfg):
 		known = present
@@ -69,7 +69,7 @@ func (d *Directory) onRead(a asker, m *read, say reply) {
 // knowsAll reports whether this node would keep a record of this key if there was one:
 // it is one of the holders, and has asked its fellows.
 func (d *Directory) knowsAll(key id.ID) bool {
-	return d.settled && contains(d.ep.ReplicaSet(key, d.cfg.Replicas), d.ep.Self().ID)
+	return d.rounds.Settled() && contains(d.ep.ReplicaSet(key, d.cfg.Replicas), d.ep.Self().ID)
 }
 
 func (d *Directory) onPut(t *task.T, a asker, m *put) (wire.Message, *kbr.RefusedError) {
@@ -170,11 +170,11 @@ func (d *Directory) mayTake(name id.Hash, c *Claim, src source) uint16 {
 	_, ok := d.holder(name.Place())
 	signed, wall := time.Unix(c.Record.Time, 0), d.ep.Wall()
 	switch {
-	case !d.loaded || d.leaving || busy:
+	case !d.rounds.Begun() || d.leaving || busy:
 		return refusedBusy
 	case !ok:
 		return refusedNotHolder
-	case src.vote && !d.settled && d.shelf.find(name) == nil:
+	case src.vote && !d.rounds.Settled() && d.shelf.find(name) == nil:
 		return refusedUnsure // a fellow holder may know of an older claim
 	case signed.After(wall.Add(d.cfg.Skew)), src.vote && wall.After(signed.Add(d.cfg.Lapse)):
 		return refusedClock

@@ -152,7 +152,7 @@ func (d *Directory) body(t *task.T, name id.Hash) (*stored, error) {
 	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrCorrupt) || errors.Is(err, errDamaged) {
 		d.stats.Damaged++
 		d.shelf.remove(name)
-		d.unsettle()
+		d.rounds.Unsettle()
 	}
 	return s, err
 }
@@ -190,8 +190,7 @@ func (d *Directory) load(t *task.T) error {
 			}
 			continue
 		case page.last == nil:
-			d.loaded = true
-			d.syncSoon(0)
+			d.rounds.Begin()
 			return nil
 		}
 		for _, e := range page.list {

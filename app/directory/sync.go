@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/rounds"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/peer"
@@ -13,100 +14,30 @@ import (
 	"github.com/phyllo-net/phyllo/wire"
 )
 
-const (
-	// calm is the time after a change among the neighbours before the others are
-	// asked, so that several changes cost one round.
-	calm = 300 * time.Millisecond
-	// syncAgain is the time after a round that failed; after each further one it
-	// doubles.
-	syncAgain = 3 * time.Second
-	// stubborn is the time after which a node no longer waits for neighbours that
-	// are not newcomers: perhaps the whole ring started at once, and one is silent.
-	stubborn = 2 * time.Minute
-)
-
-// unsettle notes that the holders nearby have changed: until the others were asked,
-// this node does not say that a name does not exist.
-func (d *Directory) unsettle() {
-	d.epoch++
-	d.failed = 0
-	if d.settled {
-		d.settled, d.unsure = false, d.ep.Now()
-	}
-	d.syncSoon(calm)
-}
-
-// syncSoon starts a round of sync in a while, unless one is under way: that will
-// see to it.
-func (d *Directory) syncSoon(in time.Duration) {
-	if d.syncing || !d.loaded {
-		return
-	}
-	d.sync.Stop()
-	d.sync = d.ep.After(in, func() {
-		d.syncing = true
-		again := d.cfg.Sync
-		epoch := d.epoch
-		d.ep.Go(func(t *task.T) (err error) {
-			again, err = d.syncRound(t, epoch)
-			return err
-		}, func(err error) {
-			d.syncing = false
-			switch {
-			case errors.Is(err, task.ErrStopped):
-				return
-			case d.epoch != epoch:
-				again = calm
-			}
-			d.syncSoon(again)
-		})
-	})
-}
-
 // syncRound fetches what this node should keep and does not, and forgets what it need
-// not keep. It returns when to do so again.
-func (d *Directory) syncRound(t *task.T, epoch uint64) (time.Duration, error) {
-	if !d.ep.Ready() {
-		return time.Second, nil
-	}
+// not keep.
+func (d *Directory) syncRound(t *task.T, r *rounds.Round) error {
 	arc, ok := d.ep.Range(d.ep.Self(), d.cfg.Replicas-1)
 	if !ok {
-		return time.Second, nil
+		r.Again(time.Second)
+		return nil
 	}
 	near := d.look()
 	heard, err := d.listings(t, near, arc)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if err := d.fetchAll(t, near, heard); err != nil {
-		return 0, err
+		return err
 	}
-	whole, sure := 0, 0
+	// Whoever lists names and does not give them was not heard: he keeps nobody waiting.
 	for _, h := range heard {
-		if h.whole {
-			whole++
-		}
-		if h.whole && h.sure {
-			sure++
-		}
+		r.Heard(h.whole, h.sure)
 	}
-	// All were heard; or half, who are no newcomers; or half, and there is
-	// nothing better to be had. Whoever lists names and does not give them was not
-	// heard: he keeps nobody waiting.
-	if d.epoch == epoch && (whole == len(near) || 2*sure >= len(near) ||
-		2*whole >= len(near) && d.ep.Now().Sub(d.unsure) > stubborn) {
-		d.settled, d.old = true, true
+	if !r.Settle() {
+		return nil
 	}
-	if whole < len(near) {
-		d.failed++
-		return min(syncAgain<<min(d.failed-1, 10), d.cfg.Sync), nil
-	}
-	d.failed = 0
-	if err := d.tidy(t); err != nil {
-		return 0, err
-	}
-	// Not all at the same moment.
-	return d.cfg.Sync/2 + time.Duration(d.ep.Rand().Int64N(int64(d.cfg.Sync))), nil
+	return d.tidy(t)
 }
 
 // item is one line of a listing.
@@ -171,7 +102,7 @@ func (d *Directory) askFellow(t *task.T, h *peer.Handle, q wire.Message) (wire.M
 }
 
 func (d *Directory) onList(a asker, m *list) (wire.Message, *kbr.RefusedError) {
-	if !d.loaded {
+	if !d.rounds.Begun() {
 		return nil, refuse(refusedBusy)
 	}
 	if !a.origin {
@@ -182,7 +113,7 @@ func (d *Directory) onList(a asker, m *list) (wire.Message, *kbr.RefusedError) {
 		after = &m.After
 	}
 	es, more := d.shelf.arc(m.Range, after, maxListing, func(e *entry) bool { return e.stands && d.fellow(a, e.name.Place()) })
-	out := &listing{More: more, Sure: d.old}
+	out := &listing{More: more, Sure: d.rounds.Old()}
 	for _, e := range es {
 		out.Entries = append(out.Entries, e.name[:]...)
 		out.Entries = binary.BigEndian.AppendUint64(out.Entries, e.digest)

@@ -45,7 +45,7 @@ func (p *Past) mayRule(n id.ID, o id.Hash, copies uint8) bool {
 
 func (p *Past) onPrepare(t *task.T, a asker, m *msg.Prepare) (wire.Message, uint16) {
 	switch {
-	case !p.loaded || p.stopped:
+	case !p.rounds.Begun() || p.stopped:
 		return nil, msg.RefusedBusy
 	case !a.origin || a.node != m.Term.Root || !p.mayRule(a.node, m.Object, m.Copies):
 		return nil, msg.RefusedStranger
@@ -76,7 +76,7 @@ func (p *Past) onPrepare(t *task.T, a asker, m *msg.Prepare) (wire.Message, uint
 	case err != nil:
 		return nil, msg.RefusedFailed
 	case p.shelf.find(m.Object) == nil:
-		return &msg.Promise{Life: p.life, Sure: p.settled}, 0
+		return &msg.Promise{Life: p.life, Sure: p.rounds.Settled()}, 0
 	}
 	k, content, err := p.body(t, m.Object, true)
 	if err != nil || k.Cert.Kind != certificate.Mutable {
@@ -114,7 +114,7 @@ func later(c *certificate.Certificate, r *certificate.Ruling, e *entry) bool {
 func (p *Past) adopt(t *task.T, c *certificate.Certificate, content []byte, r *certificate.Ruling) (code uint16, before certificate.Term) {
 	o := c.ID()
 	switch {
-	case !p.loaded || p.stopped:
+	case !p.rounds.Begun() || p.stopped:
 		return msg.RefusedBusy, before
 	case c.Kind != certificate.Mutable || r == nil:
 		return msg.RefusedInvalid, before

@@ -31,8 +31,6 @@ func (p *Past) Check() error {
 		return fmt.Errorf("past of %s: %d bytes, at most %d", p.ep.Self(), size, p.most)
 	case p.serving < 0 || p.serving > p.cfg.MaxTasks:
 		return fmt.Errorf("past of %s: %d tasks, at most %d", p.ep.Self(), p.serving, p.cfg.MaxTasks)
-	case p.settled && !p.loaded:
-		return fmt.Errorf("past of %s: settled before it was loaded", p.ep.Self())
 	}
 	return nil
 }

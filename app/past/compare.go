@@ -155,12 +155,12 @@ func (p *Past) onCompare(a asker, m *msg.Compare) (wire.Message, uint16) {
 	switch {
 	case h == nil:
 		return nil, msg.RefusedStranger
-	case !p.loaded:
+	case !p.rounds.Begun():
 		return nil, msg.RefusedBusy
 	}
 	c, es := cutOf(m.Arc), p.shared(m.Arc, h)
 	own := c.sums(es)
-	out := &msg.Differs{Widest: uint8(p.widest), Sure: p.old}
+	out := &msg.Differs{Widest: uint8(p.widest), Sure: p.rounds.Old()}
 	for part := range msg.Parts {
 		at := part * msg.SumSize
 		if bytes.Equal(own[at:at+msg.SumSize], m.Sums[at:at+msg.SumSize]) {
@@ -184,7 +184,7 @@ func (p *Past) onStrays(a asker, m *msg.Strays) (wire.Message, uint16) {
 	switch {
 	case h == nil:
 		return nil, msg.RefusedStranger
-	case !p.loaded:
+	case !p.rounds.Begun():
 		return nil, msg.RefusedBusy
 	}
 	own, his := p.keysOf(p.ep.Self()), p.keysOf(h)
@@ -207,7 +207,7 @@ func (p *Past) onStrays(a asker, m *msg.Strays) (wire.Message, uint16) {
 }
 
 func (p *Past) onHave(a asker, m *msg.Have) (wire.Message, uint16) {
-	if !p.loaded {
+	if !p.rounds.Begun() {
 		return nil, msg.RefusedBusy
 	}
 	out := new(msg.Having)

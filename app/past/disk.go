@@ -52,7 +52,7 @@ func (p *Past) body(t *task.T, o id.Hash, content bool) (*kept, []byte, error) {
 	if damaged && was != nil && p.shelf.find(o) == was {
 		p.stats.Damaged++
 		p.shelf.remove(o)
-		p.unsettle()
+		p.rounds.Unsettle()
 	}
 	return r.kept, r.content, err
 }
@@ -183,8 +183,8 @@ func (p *Past) loadLife(t *task.T) error {
 		})
 		switch {
 		case err == nil:
-			p.life, p.loaded = life, true
-			p.syncSoon(0)
+			p.life = life
+			p.rounds.Begin()
 			return nil
 		case errors.Is(err, task.ErrStopped):
 			return err

@@ -102,7 +102,7 @@ func (p *Past) onRoom(a asker) (wire.Message, uint16) {
 	switch {
 	case p.fellow(a) == nil:
 		return nil, msg.RefusedStranger
-	case !p.loaded || p.stopped:
+	case !p.rounds.Begun() || p.stopped:
 		return nil, msg.RefusedBusy
 	}
 	return &msg.RoomLeft{Left: max(0, p.left()), Offered: p.cfg.Capacity}, 0
@@ -114,7 +114,7 @@ func (p *Past) onDivert(t *task.T, a asker, m *msg.Divert) (wire.Message, uint16
 	o := c.ID()
 	set := p.asker.Replicas(o.Place(), int(c.Copies), slack)
 	switch {
-	case !p.loaded || p.stopped:
+	case !p.rounds.Begun() || p.stopped:
 		return nil, msg.RefusedBusy
 	case p.fellow(a) == nil || set != nil && !client.Contains(set, a.node):
 		return nil, msg.RefusedStranger

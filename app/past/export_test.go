@@ -14,7 +14,7 @@ import (
 func (p *Past) Call(f func(*task.T) error, done func(error)) { p.ep.Go(f, done) }
 
 // Settled reports whether the node has asked its fellows.
-func (p *Past) Settled() bool { return p.settled }
+func (p *Past) Settled() bool { return p.rounds.Settled() }
 
 // Keeps reports whether the node keeps an object.
 func (p *Past) Keeps(o id.Hash) bool {

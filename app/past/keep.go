@@ -57,7 +57,7 @@ func (p *Past) objectOf(k *kept, content []byte) *msg.Object {
 func (p *Past) knowsAll(key id.ID) bool {
 	set := p.ep.ReplicaSet(key, p.cfg.Copies)
 	switch {
-	case !p.settled || !client.Contains(set, p.ep.Self().ID):
+	case !p.rounds.Settled() || !client.Contains(set, p.ep.Self().ID):
 		return false
 	case len(set) < p.cfg.Copies:
 		return len(p.away) == 0 // whoever went is one of the holders
@@ -186,7 +186,7 @@ func (p *Past) keep(e *entry) {
 // mayTake looks at what needs no signature to be checked.
 func (p *Past) mayTake(o id.Hash, c *certificate.Certificate) uint16 {
 	switch {
-	case !p.loaded || p.stopped:
+	case !p.rounds.Begun() || p.stopped:
 		return msg.RefusedBusy
 	case c.Kind == certificate.Mutable:
 		return msg.RefusedInvalid // not by this message
@@ -215,7 +215,7 @@ func (p *Past) onReclaim(t *task.T, m *msg.Reclaim) (wire.Message, uint16) {
 func (p *Past) takeReclaim(t *task.T, r *certificate.Reclaim) uint16 {
 	o := r.Of.ID()
 	switch {
-	case !p.loaded || p.stopped:
+	case !p.rounds.Begun() || p.stopped:
 		return msg.RefusedBusy
 	case !p.holder(o.Place(), int(r.Of.Copies)) && p.shelf.find(o) == nil:
 		return msg.RefusedNotHolder

@@ -212,7 +212,7 @@ func (p *Past) lose(e *entry) {
 	if p.shelf.find(e.object) == e {
 		p.stats.Damaged++
 		p.shelf.remove(e.object)
-		p.unsettle()
+		p.rounds.Unsettle()
 	}
 }
 

@@ -48,7 +48,7 @@ var (
 // has agreed to: a new one, if fresh. In an older one it may only decide, which fails if
 // another root has taken office since; what it remembers may be of the past.
 func (p *Past) serveAs(t *task.T, o id.Hash, copies int, fresh bool, f func(*office) error) error {
-	if !p.loaded || p.stopped {
+	if !p.rounds.Begun() || p.stopped {
 		return errNotRoot
 	}
 	if err := p.turns.take(t, o); err != nil {

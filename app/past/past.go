@@ -28,7 +28,6 @@ type Past struct {
 	// busy holds the objects that are being changed.
 	busy locks
 
-	loaded  bool // the index is read
 	stopped bool
 	upkeep
 	offices

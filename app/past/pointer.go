@@ -70,7 +70,7 @@ func (p *Past) rank(o id.Hash, k int) int {
 func (p *Past) onPoint(t *task.T, a asker, m *msg.Point) (wire.Message, uint16) {
 	o, k := m.Cert.ID(), int(m.Cert.Copies)
 	switch {
-	case !p.loaded || p.stopped:
+	case !p.rounds.Begun() || p.stopped:
 		return nil, msg.RefusedBusy
 	case p.fellow(a) == nil || m.At == p.ep.Self().ID:
 		return nil, msg.RefusedStranger
@@ -165,7 +165,7 @@ func (p *Past) tend(t *task.T) error {
 		delete(p.told, e.object)
 	}
 	err := p.erase(t, lost)
-	p.unsettle()
+	p.rounds.Unsettle()
 	return err
 }
 

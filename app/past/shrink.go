@@ -16,7 +16,7 @@ func (p *Past) Offer(bytes int64) {
 	p.most = max(p.most, p.cfg.Capacity)
 	p.cacheRoom()
 	if p.left() < 0 {
-		p.syncSoon(0)
+		p.rounds.Soon(0)
 	}
 }
 

@@ -186,7 +186,7 @@ func (p *Past) onOffer(t *task.T, a asker, m *msg.Offer) (wire.Message, uint16) 
 	switch {
 	case a.from == nil || !a.origin:
 		return nil, msg.RefusedStranger
-	case !p.loaded || p.stopped:
+	case !p.rounds.Begun() || p.stopped:
 		return nil, msg.RefusedBusy
 	case p.fellow(a) == nil:
 		xs = xs[:min(len(xs), p.offered.left(p.ep.Now(), maxOffered))]

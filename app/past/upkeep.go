@@ -3,11 +3,11 @@ package past
 import (
 	"errors"
 	"slices"
-	"time"
 
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/app/past/client"
 	"github.com/phyllo-net/phyllo/app/past/msg"
+	"github.com/phyllo-net/phyllo/app/rounds"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
@@ -15,15 +15,6 @@ import (
 )
 
 const (
-	// calm is the time after a change among the neighbours before the others are
-	// asked, so that several changes cost one round.
-	calm = 300 * time.Millisecond
-	// syncAgain is the time after a round that failed; after each further one it
-	// doubles.
-	syncAgain = 3 * time.Second
-	// stubborn is the time after which a node no longer waits for neighbours that
-	// are not newcomers: perhaps the whole ring started at once, and one is silent.
-	stubborn = 2 * time.Minute
 	// maxFellows is the largest number of neighbours that may keep something in common
 	// with this node, on both sides.
 	maxFellows = 2 * certificate.MaxCopies
@@ -35,20 +26,14 @@ const (
 
 // upkeep is what a node knows of how replicas stand around it.
 type upkeep struct {
-	settled bool         // the fellow holders were asked since the last of them changed
-	old     bool         // it was settled once: no newcomer
-	unsure  task.Instant // since when it is not settled
-	epoch   uint64       // counts changes among the neighbours
-	failed  int          // rounds, one after another
-	widest  int          // the largest number of copies of any object that is known of
+	rounds  rounds.Rounds // in which the fellow holders are asked; begun when the index is read
+	widest  int           // the largest number of copies of any object that is known of
 	fellows []id.ID
 	away    []absence
 	surplus map[id.Hash]task.Instant // replicas that are not this node's to keep, since when
 	erased  quota
 	offered quota             // objects, by strangers
 	told    map[id.Hash]id.ID // of pointers: the next in line, who has one too
-	timer   task.Timer
-	syncing bool
 }
 
 // absence is a node that was among the neighbours and is away; or was only pushed out by
@@ -59,7 +44,8 @@ type absence struct {
 }
 
 func (p *Past) begin() {
-	p.unsure, p.widest, p.surplus = p.ep.Now(), p.cfg.Copies, make(map[id.Hash]task.Instant)
+	p.rounds.Start(p.ep, p.cfg.Sync, p.round)
+	p.widest, p.surplus = p.cfg.Copies, make(map[id.Hash]task.Instant)
 	p.told = make(map[id.Hash]id.ID)
 }
 
@@ -74,7 +60,7 @@ func (p *Past) Update(n *peer.Handle, joined bool) {
 	// Several may have gone at once: the first that is told of need not be a fellow, and
 	// then the others are none any more.
 	if p.look(); !slices.Equal(before, p.fellows) || slices.Contains(p.fellows, n.ID) {
-		p.unsettle()
+		p.rounds.Unsettle()
 	}
 }
 
@@ -83,7 +69,7 @@ func (p *Past) returned() {
 	n := len(p.away)
 	p.away = slices.DeleteFunc(p.away, func(a absence) bool { return p.ep.Now().Sub(a.since) >= p.cfg.Absence })
 	if len(p.away) < n {
-		p.unsettle()
+		p.rounds.Unsettle()
 	}
 }
 
@@ -143,95 +129,30 @@ func (p *Past) majority(key id.ID, k int) bool {
 	return there >= k/2+1
 }
 
-// unsettle notes that the holders nearby have changed: until the others were asked,
-// this node does not say that an object does not exist.
-func (p *Past) unsettle() {
-	p.epoch++
-	p.failed = 0
-	if p.settled {
-		p.settled, p.unsure = false, p.ep.Now()
-	}
-	p.syncSoon(calm)
-}
-
-// syncSoon starts a round in a while, unless one is under way: that will see to it.
-func (p *Past) syncSoon(in time.Duration) {
-	if p.syncing || !p.loaded {
-		return
-	}
-	p.timer.Stop()
-	p.timer = p.ep.After(in, func() {
-		p.syncing = true
-		again := p.cfg.Sync
-		epoch := p.epoch
-		p.ep.Go(func(t *task.T) (err error) {
-			again, err = p.round(t, epoch)
-			return err
-		}, func(err error) {
-			p.syncing = false
-			switch {
-			case errors.Is(err, task.ErrStopped):
-				return
-			case err != nil:
-				again = syncAgain // the own disk fails
-			case p.epoch != epoch:
-				again = calm
-			}
-			p.syncSoon(again)
-		})
-	})
-}
-
-// round fetches what this node should keep and does not, and forgets what it need not
-// keep. It returns when to do so again.
-func (p *Past) round(t *task.T, epoch uint64) (time.Duration, error) {
-	if !p.ep.Ready() {
-		return time.Second, nil
-	}
+// round fetches what this node should keep and does not, and forgets what it need not keep.
+func (p *Past) round(t *task.T, r *rounds.Round) error {
 	width := p.widest
 	p.look()
-	fellows := p.neighbours()
-	whole, sure := 0, 0
-	for _, h := range fellows {
+	for _, h := range p.neighbours() {
 		heard, old, err := p.meet(t, h)
 		if errors.Is(err, task.ErrStopped) {
-			return 0, err
+			return err
 		}
-		if heard {
-			whole++
+		r.Heard(heard, old)
+	}
+	if p.widest > width { // there are more to be asked
+		r.Again(rounds.Calm)
+		return nil
+	}
+	if !r.Settle() {
+		return nil
+	}
+	for _, f := range []func(*task.T) error{p.rule, p.tend, p.shrink, p.tidy, p.sweep} {
+		if err := f(t); err != nil {
+			return err
 		}
-		if heard && old {
-			sure++
-		}
 	}
-	// All were heard; or half, who are no newcomers; or half, and there is nothing better
-	// to be had.
-	if p.epoch == epoch && p.widest == width && (whole == len(fellows) || 2*sure >= len(fellows) ||
-		2*whole >= len(fellows) && p.ep.Now().Sub(p.unsure) > stubborn) {
-		p.settled, p.old = true, true
-	}
-	switch {
-	case p.widest > width:
-		return calm, nil // there are more to be asked
-	case whole < len(fellows):
-		p.failed++
-		return min(syncAgain<<min(p.failed-1, 10), p.cfg.Sync), nil
-	}
-	p.failed = 0
-	if err := p.rule(t); err != nil {
-		return 0, err
-	}
-	if err := p.tend(t); err != nil {
-		return 0, err
-	}
-	if err := p.shrink(t); err != nil {
-		return 0, err
-	}
-	if err := errors.Join(p.tidy(t), p.sweep(t)); err != nil {
-		return 0, err
-	}
-	// Not all at the same moment.
-	return p.cfg.Sync/2 + time.Duration(p.ep.Rand().Int64N(int64(p.cfg.Sync))), nil
+	return nil
 }
 
 // meet fetches from one neighbour what this node should keep. heard tells that he was

@@ -20,7 +20,6 @@ type Accounts struct {
 	ep    kbr.Endpoint
 	books ledgers
 
-	loaded  bool // the books are read
 	stopped bool
 	upkeep
 	spending
@@ -68,7 +67,7 @@ func New(c Config) (*Accounts, error) {
 func (a *Accounts) Start(ep kbr.Endpoint) {
 	a.ep = ep
 	a.asks = limit.New(a.cfg.PeerAsks)
-	a.unsure = ep.Now()
+	a.rounds.Start(ep, a.cfg.Sync, a.round)
 	ep.Go(a.load, nil)
 }
 
@@ -149,7 +148,7 @@ func (a *Accounts) serve(from id.ID, m wire.Message, answer reply) {
 		answer(nil, refusedMalformed)
 		return
 	}
-	if !a.loaded || a.stopped || a.serving >= a.cfg.MaxTasks {
+	if !a.rounds.Begun() || a.stopped || a.serving >= a.cfg.MaxTasks {
 		answer(nil, refusedBusy)
 		return
 	}

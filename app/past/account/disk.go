@@ -122,8 +122,7 @@ func (a *Accounts) load(t *task.T) error {
 	if err := a.loadDue(t); err != nil {
 		return err
 	}
-	a.loaded = true
-	a.syncSoon(0)
+	a.rounds.Begin()
 	return nil
 }
 

@@ -8,7 +8,7 @@ import (
 )
 
 // Settled reports whether the node has asked its fellows.
-func (a *Accounts) Settled() bool { return a.settled }
+func (a *Accounts) Settled() bool { return a.rounds.Settled() }
 
 // Voters are those who vote about a member's account.
 func (a *Accounts) Voters(member id.ID) []*peer.Handle { return a.voters(member) }

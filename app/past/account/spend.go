@@ -108,7 +108,7 @@ func (a *Accounts) buy(t *task.T, batch []*purchase) error {
 // obtain charges the own account, and gets the votes.
 func (a *Accounts) obtain(t *task.T, cs []voucher.Charge, until int64) (*voucher.Voucher, error) {
 	own := a.cfg.Certificate()
-	if own == nil || !a.loaded || a.stopped {
+	if own == nil || !a.rounds.Begun() || a.stopped {
 		return nil, ErrNotReachable
 	}
 	ring, signer, number, wall, life := a.cfg.Ring, a.cfg.Signer, a.ep.Rand().Uint64(), a.ep.Wall(), a.cfg.Life

@@ -5,8 +5,8 @@ import (
 	"cmp"
 	"errors"
 	"slices"
-	"time"
 
+	"github.com/phyllo-net/phyllo/app/rounds"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
@@ -15,29 +15,15 @@ import (
 )
 
 const (
-	// calm is the time after a change among the neighbours before the others are asked, so
-	// that several changes cost one round.
-	calm = 300 * time.Millisecond
-	// syncAgain is the time after a round that failed; after each further one it doubles.
-	syncAgain = 3 * time.Second
-	// stubborn is the time after which a node no longer waits for neighbours that are not
-	// newcomers: perhaps the whole ring started at once, and one is silent.
-	stubborn = 2 * time.Minute
 	// maxPages bounds what a neighbour can make this node read of one account.
 	maxPages = 1 << 16
 )
 
 // upkeep is what a node knows of how the accounts stand around it.
 type upkeep struct {
-	settled bool         // the fellow keepers were asked since the last of them changed
-	old     bool         // it was settled once: no newcomer
-	unsure  task.Instant // since when it is not settled
-	epoch   uint64       // counts changes among the neighbours
-	failed  int          // rounds, one after another
+	rounds rounds.Rounds // in which the fellow keepers are asked; begun when the books are read
 	// forgotten is where PaidTable is looked through next.
 	forgotten []byte
-	timer     task.Timer
-	syncing   bool
 }
 
 // Update implements kbr.App: when those near change, so may whose accounts this node keeps.
@@ -45,12 +31,7 @@ func (a *Accounts) Update(n *peer.Handle, _ bool) {
 	if !contains(a.fellows(), n.ID) && a.keeps(a.ep.Self().ID, n.ID) {
 		return
 	}
-	a.epoch++
-	a.failed = 0
-	if a.settled {
-		a.settled, a.unsure = false, a.ep.Now()
-	}
-	a.syncSoon(calm)
+	a.rounds.Unsettle()
 }
 
 // fellows returns those who keep an account in common with this node: the keepers of one
@@ -65,85 +46,29 @@ func (a *Accounts) fellows() []*peer.Handle {
 	return slices.Concat(all[:side], all[len(all)-side:])
 }
 
-// syncSoon starts a round in a while, unless one is under way: that will see to it.
-func (a *Accounts) syncSoon(in time.Duration) {
-	if a.syncing || !a.loaded {
-		return
-	}
-	a.timer.Stop()
-	a.timer = a.ep.After(in, func() {
-		a.syncing = true
-		again, epoch := a.cfg.Sync, a.epoch
-		a.ep.Go(func(t *task.T) (err error) {
-			again, err = a.round(t, epoch)
-			return err
-		}, func(err error) {
-			a.syncing = false
-			switch {
-			case errors.Is(err, task.ErrStopped):
-				return
-			case err != nil:
-				again = syncAgain // the own disk fails
-			case a.epoch != epoch:
-				again = calm
-			}
-			a.syncSoon(again)
-		})
-	})
-}
-
-// round takes over what fellow keepers have, asks for proofs, and forgets what is over. It
-// returns when to do so again.
-func (a *Accounts) round(t *task.T, epoch uint64) (time.Duration, error) {
-	if !a.ep.Ready() {
-		return time.Second, nil
-	}
-	fellows := a.fellows()
-	whole, sure := 0, 0
+// round takes over what fellow keepers have, asks for proofs, and forgets what is over.
+func (a *Accounts) round(t *task.T, r *rounds.Round) error {
 	var said said
-	for _, h := range fellows {
+	for _, h := range a.fellows() {
 		heard, old, err := a.meet(t, h, &said)
 		if errors.Is(err, task.ErrStopped) {
-			return 0, err
+			return err
 		}
-		if heard {
-			whole++
-		}
-		if heard && old {
-			sure++
-		}
+		r.Heard(heard, old)
 	}
 	if err := a.believe(t, &said); err != nil {
-		return 0, err
+		return err
 	}
-	// All were heard; or half, who are no newcomers; or half, and there is nothing better
-	// to be had.
-	if a.epoch == epoch && (whole == len(fellows) || 2*sure >= len(fellows) ||
-		2*whole >= len(fellows) && a.ep.Now().Sub(a.unsure) > stubborn) {
-		a.settled, a.old = true, true
+	all := r.Settle()
+	if err := a.prove(t); err != nil || !all {
+		return err
 	}
-	if err := a.prove(t); err != nil {
-		return 0, err
+	for _, f := range []func(*task.T) error{a.tidy, a.forget, a.collect, a.audit} {
+		if err := f(t); err != nil {
+			return err
+		}
 	}
-	if whole < len(fellows) {
-		a.failed++
-		return min(syncAgain<<min(a.failed-1, 10), a.cfg.Sync), nil
-	}
-	a.failed = 0
-	if err := a.tidy(t); err != nil {
-		return 0, err
-	}
-	if err := a.forget(t); err != nil {
-		return 0, err
-	}
-	if err := a.collect(t); err != nil {
-		return 0, err
-	}
-	if err := a.audit(t); err != nil {
-		return 0, err
-	}
-	// Not all at the same moment.
-	return a.cfg.Sync/2 + time.Duration(a.ep.Rand().Int64N(int64(a.cfg.Sync))), nil
+	return nil
 }
 
 // said collects what fellow keepers say was given back.
@@ -255,10 +180,10 @@ func (a *Accounts) believe(t *task.T, s *said) error {
 }
 
 func (a *Accounts) onList(from id.ID) (wire.Message, uint16) {
-	if !a.loaded || a.stopped {
+	if !a.rounds.Begun() || a.stopped {
 		return nil, refusedBusy
 	}
-	m := &listed{Sure: a.old}
+	m := &listed{Sure: a.rounds.Old()}
 	for _, l := range a.books {
 		if len(m.Accounts) < maxListed && len(l.list) > 0 && a.keeps(from, l.member) {
 			m.Accounts = append(m.Accounts, accountSum{Member: l.member, Sum: l.whole()})

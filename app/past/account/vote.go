@@ -72,7 +72,7 @@ func (a *Accounts) onDebit(t *task.T, m *debit) (wire.Message, uint16) {
 	member, own := m.Debit.Account(), a.cfg.Certificate()
 	voters := a.voters(member)
 	switch {
-	case !a.settled || own == nil:
+	case !a.rounds.Settled() || own == nil:
 		return nil, refusedBusy
 	case !contains(voters, a.ep.Self().ID):
 		return nil, refusedNotKeeper
@@ -148,7 +148,7 @@ func (a *Accounts) onNote(t *task.T, from id.ID, m *note) (wire.Message, uint16)
 }
 
 func (a *Accounts) onAsk(m *ask) (wire.Message, uint16) {
-	if !a.settled {
+	if !a.rounds.Settled() {
 		return nil, refusedBusy
 	}
 	if !a.keeps(a.ep.Self().ID, m.Member) {
