@@ -1,16 +1,11 @@
 package client
 
 import (
-	"crypto/sha256"
-	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/app/past/msg"
-	"github.com/phyllo-net/phyllo/id"
-	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
@@ -113,117 +108,4 @@ func (s *storing) supply(to *peer.Handle, failed int, resolve func(wire.Message,
 			s.supply(to, failed, resolve)
 		})
 	})
-}
-
-// Fetch moves chunks of a large object that was found into a sink, in the order of the
-// part: from the nearest of its holders, and from the next where one breaks off, lies or
-// has lost them. Each is verified before the sink is given it.
-//
-// Errors: ErrNotReachable, task.ErrPart, task.ErrStopped, and what the sink says.
-func (cl *Client) Fetch(t *task.T, f Found, part task.Part, sink task.Sink) error {
-	if err := part.Check(); err != nil || part.Size != f.Certificate.Size {
-		return errors.Join(task.ErrPart, err)
-	}
-	into := &verified{chunks: f.Chunks, sink: sink}
-	object := f.Certificate.ID()
-	end := cl.asker.ep.Now().Add(cl.cfg.Patience)
-	for {
-		near, err := cl.asker.Near(t, object.Place(), int(f.Certificate.Copies))
-		if err != nil {
-			return err
-		}
-		cl.byDistance(near)
-		for _, h := range near {
-			n, err := cl.fetchFrom(t, h, object, part, into)
-			switch {
-			case errors.Is(err, task.ErrStopped):
-				return err
-			case into.failed != nil:
-				return into.failed
-			case n == len(part.Chunks):
-				return nil
-			case n > 0:
-				part = part.From(n)
-				end = cl.asker.ep.Now().Add(cl.cfg.Patience)
-			}
-		}
-		wait := cl.asker.some()
-		if !cl.asker.ep.Now().Add(wait).Before(end) {
-			return ErrNotReachable
-		}
-		if err := t.Sleep(wait); err != nil {
-			return err
-		}
-	}
-}
-
-// byDistance puts this node first, then those that are near in the network; of others
-// nothing is known, and they stay in their order.
-func (cl *Client) byDistance(hs []*peer.Handle) {
-	ep := cl.asker.ep
-	far := func(h *peer.Handle) time.Duration {
-		if h.ID == ep.Self().ID {
-			return -1
-		}
-		if d, known := ep.Proximity(h); known {
-			return d
-		}
-		return time.Hour
-	}
-	slices.SortStableFunc(hs, func(a, b *peer.Handle) int { return int(far(a)/time.Microsecond) - int(far(b)/time.Microsecond) })
-}
-
-// fetchFrom fetches from one holder, and returns how many chunks arrived.
-func (cl *Client) fetchFrom(t *task.T, h *peer.Handle, object id.Hash, part task.Part, into task.Sink) (int, error) {
-	if h.ID == cl.asker.ep.Self().ID {
-		return cl.fetchOwn(t, object, part, into)
-	}
-	m, err := cl.asker.One(t, h, &msg.Fetch{Object: object})
-	mv, ok := m.(*msg.Move)
-	if err != nil || !ok {
-		return 0, err
-	}
-	n, err := task.Bulk(t, cl.asker.ep, task.Transfer{
-		With: h, Ticket: task.Ticket(mv.Ticket), Part: part, Sink: into, Timeout: MoveTime(part.Bytes(len(part.Chunks))),
-	})
-	if errors.Is(err, certificate.ErrContent) {
-		cl.asker.BadInput++
-	}
-	return n, err
-}
-
-// fetchOwn reads what this node keeps itself.
-func (cl *Client) fetchOwn(t *task.T, object id.Hash, part task.Part, into task.Sink) (int, error) {
-	from := cl.cfg.Own(object)
-	if from == nil {
-		return 0, kbr.ErrUnreachable
-	}
-	for i, n := range part.Chunks {
-		if _, err := task.Work(t, work, func() (struct{}, error) {
-			b, err := from.ReadChunk(n, nil)
-			if err != nil {
-				return struct{}{}, err
-			}
-			return struct{}{}, into.WriteChunk(n, b)
-		}); err != nil {
-			return i, err
-		}
-	}
-	return len(part.Chunks), nil
-}
-
-// verified is a sink that believes only what has the right hash.
-type verified struct {
-	chunks []byte
-	sink   task.Sink
-	failed error // what the sink said
-}
-
-// WriteChunk implements task.Sink.
-func (v *verified) WriteChunk(n int, content []byte) error {
-	if sum := sha256.Sum256(content); string(sum[:]) != string(v.chunks[n*sha256.Size:(n+1)*sha256.Size]) {
-		return fmt.Errorf("%w: chunk %d has another hash", certificate.ErrContent, n)
-	}
-	v.failed = v.sink.WriteChunk(n, content)
-	return v.failed
 }
