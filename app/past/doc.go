@@ -56,9 +56,9 @@
 // asks a holder as for any object; the holder answers with a ticket for the chunks that it
 // lacks, these are sent on a stream of their own, and the holder is asked again. So what
 // broke off goes on where it was, also after a crash of either. The root is sent it first,
-// as it decides, the others at once. Readers, and holders that make a copy anew, take the
-// chunks from a holder in the same way, and from the next one where that breaks off or
-// lies; each chunk is verified. A holder has all chunks on its disk (Config.Blobs) before
+// as it decides, the others at once. Readers take the chunks from several holders at once,
+// nearest first, and ask another one for what is late; holders that make a copy anew take them
+// from one, and from the next where that breaks off or lies. Each chunk is verified. A holder has all chunks on its disk (Config.Blobs) before
 // it writes the record; blobs of which no record speaks are deleted after Config.Surplus.
 //
 // # Copies
