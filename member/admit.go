@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/member/invite"
+	"github.com/phyllo-net/phyllo/member/msg"
+	"github.com/phyllo-net/phyllo/member/register"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -22,16 +25,16 @@ type InviteOptions struct {
 
 func (o InviteOptions) complete() (InviteOptions, error) {
 	if o.Uses == 0 {
-		o.Uses = DefaultUses
+		o.Uses = invite.DefaultUses
 	}
 	if o.Expires == 0 {
-		o.Expires = DefaultExpiry
+		o.Expires = invite.DefaultExpiry
 	}
-	if o.Uses < 1 || o.Uses > MaxUses {
-		return o, fmt.Errorf("an invitation for %d nodes: --uses takes 1 to %d", o.Uses, MaxUses)
+	if o.Uses < 1 || o.Uses > invite.MaxUses {
+		return o, fmt.Errorf("an invitation for %d nodes: --uses takes 1 to %d", o.Uses, invite.MaxUses)
 	}
-	if o.Expires < time.Minute || o.Expires > MaxExpiry {
-		return o, fmt.Errorf("an invitation for %v: --expires takes 1m to %v", o.Expires, MaxExpiry)
+	if o.Expires < time.Minute || o.Expires > invite.MaxExpiry {
+		return o, fmt.Errorf("an invitation for %v: --expires takes 1m to %v", o.Expires, invite.MaxExpiry)
 	}
 	return o, nil
 }
@@ -53,7 +56,7 @@ func (r *inviteRecord) keys() []peer.Key {
 // on their disks. It names this node and two others, if two answer (with one
 // other, both would have to be up to redeem it), else this node alone. Errors:
 // ErrNoRing, ErrNotAdmitter, or what is wrong with the options.
-func (m *Member) Invite(ctx context.Context, o InviteOptions) (*Invitation, error) {
+func (m *Member) Invite(ctx context.Context, o InviteOptions) (*invite.Invitation, error) {
 	o, err := o.complete()
 	if err != nil {
 		return nil, err
@@ -64,7 +67,7 @@ func (m *Member) Invite(ctx context.Context, o InviteOptions) (*Invitation, erro
 	}
 	as, _ := m.view()
 	others := m.withoutMe(as)
-	mine := Admitter{Node: self.Certificate.Node, Key: m.key, Addrs: m.addrs()}
+	mine := invite.Admitter{Node: self.Certificate.Node, Key: m.key, Addrs: m.addrs()}
 	if len(others) >= 2 {
 		a := m.assembleSome(ctx, self.Ring, others, 2)
 		defer a.close()
@@ -80,7 +83,7 @@ func (m *Member) Invite(ctx context.Context, o InviteOptions) (*Invitation, erro
 }
 
 // assembleSome begins conversations with n of the others, those that answer.
-func (m *Member) assembleSome(ctx context.Context, ring id.Hash, others []*Admitter, n int) *assembly {
+func (m *Member) assembleSome(ctx context.Context, ring id.Hash, others []*invite.Admitter, n int) *assembly {
 	cs, _ := m.talkAll(ctx, ring, others)
 	a := &assembly{open: map[peer.Key]*session{}}
 	for i, c := range cs {
@@ -97,23 +100,23 @@ func (m *Member) assembleSome(ctx context.Context, ring id.Hash, others []*Admit
 
 // issueInvitation makes a secret and lets all named admitters keep its hash. One
 // that fails on the way is forgotten: nobody has seen its secret.
-func (m *Member) issueInvitation(ctx context.Context, ring id.Hash, o InviteOptions, mine Admitter, a *assembly) (*Invitation, error) {
-	v := &Invitation{Ring: ring, Admitters: []Admitter{mine}, Secret: make([]byte, secretSize), Expires: m.cfg.Now().Add(o.Expires).Truncate(time.Second)}
+func (m *Member) issueInvitation(ctx context.Context, ring id.Hash, o InviteOptions, mine invite.Admitter, a *assembly) (*invite.Invitation, error) {
+	v := &invite.Invitation{Ring: ring, Admitters: []invite.Admitter{mine}, Secret: make([]byte, invite.SecretSize), Expires: m.cfg.Now().Add(o.Expires).Truncate(time.Second)}
 	if _, err := io.ReadFull(m.cfg.Rand, v.Secret); err != nil {
 		return nil, fmt.Errorf("make an invitation: the random source failed: %w", err)
 	}
 	named := slices.Clone(m.key[:])
 	for k, c := range a.open {
 		named = append(named, k[:]...)
-		v.Admitters = append(v.Admitters, Admitter{Node: c.hello.Certificate.Node, Key: k, Addrs: m.toldAddrs(k)})
+		v.Admitters = append(v.Admitters, invite.Admitter{Node: c.hello.Certificate.Node, Key: k, Addrs: m.toldAddrs(k)})
 	}
-	q := &keep{Hash: hashSecret(ring, v.Secret), Named: named, Uses: uint32(o.Uses), Expires: v.Expires.Unix()}
+	q := &msg.Keep{Hash: invite.HashSecret(ring, v.Secret), Named: named, Uses: uint32(o.Uses), Expires: v.Expires.Unix()}
 	if err := m.keepInvitation(m.key, q); err != nil {
 		return nil, err
 	}
 	for _, c := range a.open {
 		stop := c.watch(ctx)
-		_, err := ask[*done](c, stepTime, q)
+		_, err := ask[*msg.Done](c, stepTime, q)
 		stop()
 		if err != nil {
 			return nil, err
@@ -130,7 +133,7 @@ func (m *Member) toldAddrs(key peer.Key) []string {
 		told = a.Addrs
 	}
 	m.mu.Unlock()
-	return firstAddrs(m.addrsOf(key, told))
+	return invite.FirstAddrs(m.addrsOf(key, told))
 }
 
 // Old invitations are dropped when there are many.
@@ -139,7 +142,7 @@ const (
 	oldInvite   = 90 * 24 * time.Hour
 )
 
-func (m *Member) keepInvitation(by peer.Key, q *keep) error {
+func (m *Member) keepInvitation(by peer.Key, q *msg.Keep) error {
 	ring, _, err := m.inRing()
 	if err != nil {
 		return err
@@ -150,7 +153,7 @@ func (m *Member) keepInvitation(by peer.Key, q *keep) error {
 	case err != nil:
 		return err
 	case old && (!slices.Equal(have.Named, r.Named) || have.Uses != r.Uses || have.Expires != r.Expires):
-		return fmt.Errorf("%w: an invitation that changes", ErrConversation)
+		return fmt.Errorf("%w: an invitation that changes", msg.ErrConversation)
 	}
 	if err := m.dropInvites(ring); err != nil {
 		return err
@@ -181,25 +184,25 @@ func (m *Member) dropInvites(ring id.Hash) error {
 	return nil
 }
 
-func (m *Member) answerKeep(from peer.Key, q *keep) (wire.Message, error) {
+func (m *Member) answerKeep(from peer.Key, q *msg.Keep) (wire.Message, error) {
 	r := inviteRecord{Named: q.Named}
 	if !r.names(from) || !r.names(m.key) {
-		return nil, fmt.Errorf("%w: the invitation does not name both", ErrConversation)
+		return nil, fmt.Errorf("%w: the invitation does not name both", msg.ErrConversation)
 	}
 	if err := m.keepInvitation(from, q); err != nil {
 		return nil, err
 	}
-	return &done{}, nil
+	return &msg.Done{}, nil
 }
 
 // answerRedeem admits the key at the other end of the stream, if the secret is
 // one of an invitation that is good for it.
-func (m *Member) answerRedeem(ctx context.Context, c *session, q *redeem) error {
+func (m *Member) answerRedeem(ctx context.Context, c *session, q *msg.Redeem) error {
 	self, _, err := m.office()
 	if err != nil {
 		return err
 	}
-	hash := hashSecret(self.Ring, q.Secret)
+	hash := invite.HashSecret(self.Ring, q.Secret)
 	var inv inviteRecord
 	switch have, err := m.get(tagInvite, hash[:], &inv); {
 	case err != nil:
@@ -228,21 +231,21 @@ func (m *Member) answerRedeem(ctx context.Context, c *session, q *redeem) error 
 // use spends one use of an invitation on a key, or finds the one that was spent
 // on it already. After the end of an invitation it only does the latter, so that
 // an answer that was lost can still be had.
-func (m *Member) use(ctx context.Context, named *council, hash id.Hash, inv *inviteRecord, key peer.Key) error {
-	own := wire.MustMarshal(useValue{Key: key})
+func (m *Member) use(ctx context.Context, named *register.Council, hash id.Hash, inv *inviteRecord, key peer.Key) error {
+	own := wire.MustMarshal(msg.UseValue{Key: key})
 	ended := m.cfg.Now().Unix() > inv.Expires
 	if ended {
 		own = nil
 	}
 	for slot := range inv.Uses {
-		value, err := m.decide(ctx, named, register{Invite: hash, Slot: slot}, own)
+		value, err := m.registers.Decide(ctx, named, msg.Register{Invite: hash, Slot: slot}, own)
 		if err != nil {
 			return err
 		}
 		if value == nil {
 			return ErrInviteEnded
 		}
-		var u useValue
+		var u msg.UseValue
 		if err := wire.Unmarshal(value, &u); err != nil {
 			return err
 		}
@@ -279,23 +282,23 @@ func (m *Member) admit(ctx context.Context, c *session, a *assembly, addrs []str
 	if err := m.note(cert, addrs); err != nil {
 		return id.ID{}, err
 	}
-	m.tellSeated(ctx, a, &seated{Certificate: cert, Addrs: addrs})
+	m.tellSeated(ctx, a, &msg.Seated{Certificate: cert, Addrs: addrs})
 	if err := c.within(stepTime); err != nil {
 		return id.ID{}, err
 	}
-	return cert.Node, c.send(&welcome{Certificate: cert, Admitters: m.ours().Admitters})
+	return cert.Node, c.send(&msg.Welcome{Certificate: cert, Admitters: m.ours().Admitters})
 }
 
 // tellSeated lets the other admitters know whom this one admits, so that `member
 // list` shows it everywhere, and each can renew the certificate. Who does not
 // answer learns it from the others.
-func (m *Member) tellSeated(ctx context.Context, a *assembly, s *seated) {
+func (m *Member) tellSeated(ctx context.Context, a *assembly, s *msg.Seated) {
 	var wg sync.WaitGroup
 	for _, c := range a.open {
 		wg.Go(func() {
 			stop := c.watch(ctx)
 			defer stop()
-			if _, err := ask[*done](c, stepTime, s); err != nil {
+			if _, err := ask[*msg.Done](c, stepTime, s); err != nil {
 				m.cfg.Log.Info("an admitter was not told of a new member", "node", c.hello.Certificate.Node.Short(), "why", err)
 			}
 		})
@@ -311,8 +314,8 @@ const newViews = 8
 // they are assembled anew, as who comes to be admitted has no part in that.
 func (m *Member) placeByAll(ctx context.Context, a *assembly, key peer.Key) (peer.Salt, error) {
 	for again := 0; ; again++ {
-		salt, err := m.placeOf(ctx, &a.council, key)
-		if again == newViews || !errors.Is(err, errView) || pause(ctx, again) != nil {
+		salt, err := m.placeOf(ctx, &a.Council, key)
+		if again == newViews || !errors.Is(err, register.ErrView) || register.Pause(ctx, again) != nil {
 			return salt, err
 		}
 		m.cfg.Log.Debug("the admitters have changed while a place was decided", "why", err)
@@ -330,17 +333,17 @@ func (m *Member) placeByAll(ctx context.Context, a *assembly, key peer.Key) (pee
 }
 
 // placeOf decides the salt of a key, or finds the one decided before. An error that
-// wraps errView: the admitters who answer do not know the same ones.
-func (m *Member) placeOf(ctx context.Context, c *council, key peer.Key) (peer.Salt, error) {
-	own := placeValue{By: m.key, Time: m.cfg.Now().Unix()}
+// wraps register.ErrView: the admitters who answer do not know the same ones.
+func (m *Member) placeOf(ctx context.Context, c *register.Council, key peer.Key) (peer.Salt, error) {
+	own := msg.PlaceValue{By: m.key, Time: m.cfg.Now().Unix()}
 	if _, err := io.ReadFull(m.cfg.Rand, own.Salt[:]); err != nil {
 		return own.Salt, fmt.Errorf("draw a salt: the random source failed: %w", err)
 	}
-	value, err := m.decide(ctx, c, register{Key: key}, wire.MustMarshal(own))
+	value, err := m.registers.Decide(ctx, c, msg.Register{Key: key}, wire.MustMarshal(own))
 	if err != nil {
 		return own.Salt, err
 	}
-	var decided placeValue
+	var decided msg.PlaceValue
 	err = wire.Unmarshal(value, &decided)
 	return decided.Salt, err
 }

@@ -6,6 +6,8 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/member"
+	"github.com/phyllo-net/phyllo/member/msg"
+	"github.com/phyllo-net/phyllo/member/register"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/transport"
 	"github.com/phyllo-net/phyllo/wire"
@@ -50,35 +52,35 @@ func TestHostileAdmitter(t *testing.T) {
 		ask  any
 		want error
 	}{
-		{"ballot 0", raw(12, 0xa3, 1, 0xa0, 2, 0x40, 3, 0), member.ErrConversation},
-		{"a ballot beyond all", &member.Prepare{Register: seat, View: f.View(), Ballot: 1<<40 + 1}, member.ErrConversation},
-		{"no register", &member.Prepare{View: f.View(), Ballot: 1}, member.ErrConversation},
-		{"two registers", &member.Prepare{Register: member.Register{Key: peer.Key{1}, Invite: hash}, Ballot: 1}, member.ErrConversation},
+		{"ballot 0", raw(12, 0xa3, 1, 0xa0, 2, 0x40, 3, 0), msg.ErrConversation},
+		{"a ballot beyond all", &member.Prepare{Register: seat, View: f.View(), Ballot: 1<<40 + 1}, msg.ErrConversation},
+		{"no register", &member.Prepare{View: f.View(), Ballot: 1}, msg.ErrConversation},
+		{"two registers", &member.Prepare{Register: member.Register{Key: peer.Key{1}, Invite: hash}, Ballot: 1}, msg.ErrConversation},
 		{"another view", &member.Prepare{Register: seat, View: id.Hash{1}, Ballot: 1}, member.ErrView},
-		{"a value that is none", &member.Accept{Register: seat, View: f.View(), Ballot: 1, Value: []byte{1}}, member.ErrConversation},
+		{"a value that is none", &member.Accept{Register: seat, View: f.View(), Ballot: 1, Value: []byte{1}}, msg.ErrConversation},
 		{"a place without a view", &member.Accept{Register: seat, Ballot: 1, Value: value}, member.ErrView},
-		{"a place of another shape", &member.Accept{Register: seat, View: f.View(), Ballot: 1, Value: wire.MustMarshal(map[int]any{1: []byte{1}})}, member.ErrConversation},
-		{"a place that is decided, anew", &member.Accept{Register: member.Seat(cert.Key), View: f.View(), Ballot: 1 << 30, Value: value}, member.ErrConversation},
-		{"a use beyond the last", &member.Accept{Register: member.Register{Invite: hash, Slot: 1}, Ballot: 1, Value: use}, member.ErrConversation},
+		{"a place of another shape", &member.Accept{Register: seat, View: f.View(), Ballot: 1, Value: wire.MustMarshal(map[int]any{1: []byte{1}})}, msg.ErrConversation},
+		{"a place that is decided, anew", &member.Accept{Register: member.Seat(cert.Key), View: f.View(), Ballot: 1 << 30, Value: value}, msg.ErrConversation},
+		{"a use beyond the last", &member.Accept{Register: member.Register{Invite: hash, Slot: 1}, Ballot: 1, Value: use}, msg.ErrConversation},
 		{"a use of nothing", &member.Accept{Register: member.Register{Invite: id.Hash{5}}, Ballot: 1, Value: use}, member.ErrInviteLost},
-		{"a use for nobody", &member.Accept{Register: member.Register{Invite: hash}, Ballot: 1, Value: wire.MustMarshal(map[int]any{})}, member.ErrConversation},
-		{"a use of another's invitation", &member.Prepare{Register: member.Register{Invite: alone}, Ballot: 1}, member.ErrConversation},
-		{"an invitation without us", &member.Keep{Hash: id.Hash{7}, Named: named(bad.key()), Uses: 1, Expires: 1}, member.ErrConversation},
-		{"an invitation without the asker", &member.Keep{Hash: id.Hash{7}, Named: named(f.key()), Uses: 1, Expires: 1}, member.ErrConversation},
-		{"an invitation by half a key", &member.Keep{Hash: id.Hash{7}, Named: make([]byte, 33), Uses: 1, Expires: 1}, member.ErrConversation},
-		{"an invitation for four", &member.Keep{Hash: id.Hash{7}, Named: make([]byte, 128), Uses: 1, Expires: 1}, member.ErrConversation},
-		{"an invitation with other uses", &member.Keep{Hash: hash, Named: named(f.key(), bad.key()), Uses: 1000, Expires: inv.Expires.Unix()}, member.ErrConversation},
-		{"a wish by another", &member.Cosign{Expulsion: wish(func(*peer.Expulsion) {}, f)}, member.ErrConversation},
-		{"a wish on an admitter", &member.Cosign{Expulsion: wish(func(e *peer.Expulsion) { e.Node, e.Admitter = id.ID{}, f.key() }, bad)}, member.ErrConversation},
-		{"a wish to pardon", &member.Cosign{Expulsion: wish(func(e *peer.Expulsion) { e.Pardon = true }, bad)}, member.ErrConversation},
+		{"a use for nobody", &member.Accept{Register: member.Register{Invite: hash}, Ballot: 1, Value: wire.MustMarshal(map[int]any{})}, msg.ErrConversation},
+		{"a use of another's invitation", &member.Prepare{Register: member.Register{Invite: alone}, Ballot: 1}, msg.ErrConversation},
+		{"an invitation without us", &member.Keep{Hash: id.Hash{7}, Named: named(bad.key()), Uses: 1, Expires: 1}, msg.ErrConversation},
+		{"an invitation without the asker", &member.Keep{Hash: id.Hash{7}, Named: named(f.key()), Uses: 1, Expires: 1}, msg.ErrConversation},
+		{"an invitation by half a key", &member.Keep{Hash: id.Hash{7}, Named: make([]byte, 33), Uses: 1, Expires: 1}, msg.ErrConversation},
+		{"an invitation for four", &member.Keep{Hash: id.Hash{7}, Named: make([]byte, 128), Uses: 1, Expires: 1}, msg.ErrConversation},
+		{"an invitation with other uses", &member.Keep{Hash: hash, Named: named(f.key(), bad.key()), Uses: 1000, Expires: inv.Expires.Unix()}, msg.ErrConversation},
+		{"a wish by another", &member.Cosign{Expulsion: wish(func(*peer.Expulsion) {}, f)}, msg.ErrConversation},
+		{"a wish on an admitter", &member.Cosign{Expulsion: wish(func(e *peer.Expulsion) { e.Node, e.Admitter = id.ID{}, f.key() }, bad)}, msg.ErrConversation},
+		{"a wish to pardon", &member.Cosign{Expulsion: wish(func(e *peer.Expulsion) { e.Pardon = true }, bad)}, msg.ErrConversation},
 		{"a wish that was altered", &member.Cosign{Expulsion: func() *peer.Expulsion {
 			e := wish(func(*peer.Expulsion) {}, bad)
 			e.Number = 2
 			return e
 		}()}, peer.ErrForged},
 		{"a member that is none", &member.Seated{Certificate: peer.NewCertificate(f.signer, admissionOf(t, f, bad.key()), peer.Key{1}, peer.Salt{}, w.time())}, peer.ErrForged},
-		{"no question", &member.Done{}, member.ErrConversation},
-		{"a second greeting", hello1, member.ErrConversation},
+		{"no question", &member.Done{}, msg.ErrConversation},
+		{"a second greeting", hello1, msg.ErrConversation},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before := f.disk.Len()
@@ -157,17 +159,17 @@ func TestFalseAnswersToAnAdmitter(t *testing.T) {
 		{hello, share, &member.Refuse{Code: member.CodeOf(member.ErrBusy)}},
 		{hello, share, raw(99)},
 	} {
-		s.tr.Serve(member.Protocol, func(st transport.Stream) {
+		s.tr.Serve(msg.Protocol, func(st transport.Stream) {
 			defer st.Close()
 			for _, a := range answers {
-				if _, err := wire.ReadFrame(st, member.MaxFrame); err != nil {
+				if _, err := wire.ReadFrame(st, msg.MaxFrame); err != nil {
 					return
 				}
 				s.say(st, a)
 			}
 		})
 		_, err := guest.Redeem(ctx(t), v)
-		if !errors.Is(err, member.ErrQuorum) && !errors.Is(err, peer.ErrOtherRing) {
+		if !errors.Is(err, register.ErrQuorum) && !errors.Is(err, peer.ErrOtherRing) {
 			t.Errorf("answers %d: %v", i, err)
 		}
 	}

@@ -9,6 +9,9 @@ import (
 	"sync"
 
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/member/invite"
+	"github.com/phyllo-net/phyllo/member/msg"
+	"github.com/phyllo-net/phyllo/member/register"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -19,7 +22,7 @@ const maxKept = 64
 
 // remember takes an admission, which is checked here, and where its holder may be
 // found. What an admitter says of itself replaces what others said.
-func (m *Member) remember(ring id.Hash, a *Admitter, itself bool) error {
+func (m *Member) remember(ring id.Hash, a *invite.Admitter, itself bool) error {
 	m.mu.Lock()
 	if m.self == nil || m.self.Ring != ring {
 		m.mu.Unlock()
@@ -35,7 +38,7 @@ func (m *Member) remember(ring id.Hash, a *Admitter, itself bool) error {
 	}
 	m.mu.Lock()
 	i, have = m.findAdmitter(a.Key)
-	known := &Admitter{Key: a.Key, Admission: a.Admission}
+	known := &invite.Admitter{Key: a.Key, Admission: a.Admission}
 	if have {
 		*known = *m.admitters[i]
 	} else if len(m.admitters) >= maxKept {
@@ -69,17 +72,17 @@ func (m *Member) remember(ring id.Hash, a *Admitter, itself bool) error {
 }
 
 // ours is what this node tells other admitters, and newcomers, of the admitters.
-func (m *Member) ours() *share {
+func (m *Member) ours() *msg.Share {
 	addrs := m.addrs()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	as, _ := m.inForce()
-	s := &share{}
+	s := &msg.Share{}
 	for _, a := range as {
-		if len(s.Admitters) == maxCards {
+		if len(s.Admitters) == msg.MaxCards {
 			break
 		}
-		c := &card{Admission: a.Admission, Node: a.Node, Addrs: firstAddrs(a.Addrs)}
+		c := &msg.Card{Admission: a.Admission, Node: a.Node, Addrs: invite.FirstAddrs(a.Addrs)}
 		if a.Key == m.key {
 			c.Addrs, c.Node = addrs, m.self.Certificate.Node
 		}
@@ -101,9 +104,9 @@ func (m *Member) ours() *share {
 const maxShared = 16
 
 // heard takes in what another admitter told.
-func (m *Member) heard(ring id.Hash, from peer.Key, s *share) error {
+func (m *Member) heard(ring id.Hash, from peer.Key, s *msg.Share) error {
 	for _, c := range s.Admitters {
-		a := &Admitter{Node: c.Node, Key: c.Admission.Admitter, Addrs: c.Addrs, Admission: c.Admission}
+		a := &invite.Admitter{Node: c.Node, Key: c.Admission.Admitter, Addrs: c.Addrs, Admission: c.Admission}
 		if a.Key == m.key {
 			a.Addrs, a.Node = nil, id.ID{}
 		}
@@ -116,14 +119,14 @@ func (m *Member) heard(ring id.Hash, from peer.Key, s *share) error {
 
 // talk begins a conversation with another admitter: both tell what they know of
 // the admitters.
-func (m *Member) talk(ctx context.Context, ring id.Hash, a *Admitter) (*session, error) {
+func (m *Member) talk(ctx context.Context, ring id.Hash, a *invite.Admitter) (*session, error) {
 	c, err := m.meet(ctx, ring, id.ID{}, a.Key, m.addrsOf(a.Key, a.Addrs))
 	if err != nil {
 		return nil, err
 	}
 	stop := c.watch(ctx)
 	defer stop()
-	theirs, err := ask[*share](c, stepTime, m.ours())
+	theirs, err := ask[*msg.Share](c, stepTime, m.ours())
 	if err == nil {
 		err = m.heard(ring, a.Key, theirs)
 	}
@@ -139,7 +142,7 @@ func (m *Member) talk(ctx context.Context, ring id.Hash, a *Admitter) (*session,
 
 // talkAll begins conversations with several admitters at once; where one fails
 // the session is nil and the error says why.
-func (m *Member) talkAll(ctx context.Context, ring id.Hash, as []*Admitter) ([]*session, []error) {
+func (m *Member) talkAll(ctx context.Context, ring id.Hash, as []*invite.Admitter) ([]*session, []error) {
 	cs, errs := make([]*session, len(as)), make([]error, len(as))
 	var wg sync.WaitGroup
 	for i, a := range as {
@@ -152,19 +155,19 @@ func (m *Member) talkAll(ctx context.Context, ring id.Hash, as []*Admitter) ([]*
 // there is another admitter as an acceptor.
 type there struct{ c *session }
 
-func (t there) prepare(ctx context.Context, p *prepare) (*vote, error) { return t.vote(ctx, p) }
+func (t there) Prepare(ctx context.Context, p *msg.Prepare) (*msg.Vote, error) { return t.vote(ctx, p) }
 
-func (t there) accept(ctx context.Context, a *accept) (*vote, error) { return t.vote(ctx, a) }
+func (t there) Accept(ctx context.Context, a *msg.Accept) (*msg.Vote, error) { return t.vote(ctx, a) }
 
-func (t there) vote(ctx context.Context, question wire.Message) (*vote, error) {
+func (t there) vote(ctx context.Context, question wire.Message) (*msg.Vote, error) {
 	stop := t.c.watch(ctx)
 	defer stop()
-	return ask[*vote](t.c, stepTime, question)
+	return ask[*msg.Vote](t.c, stepTime, question)
 }
 
 // assembly is a council and the conversations that it is made of.
 type assembly struct {
-	council
+	register.Council
 	open map[peer.Key]*session
 }
 
@@ -176,13 +179,13 @@ func (a *assembly) close() {
 }
 
 // of returns the council of some admitters only, out of those that answer.
-func (a *assembly) of(m *Member, named []peer.Key) *council {
-	c := &council{all: len(named)}
+func (a *assembly) of(m *Member, named []peer.Key) *register.Council {
+	c := &register.Council{All: len(named)}
 	for _, k := range named {
 		if k == m.key {
-			c.acceptors = append(c.acceptors, here{m})
+			c.Acceptors = append(c.Acceptors, m.registers)
 		} else if s := a.open[k]; s != nil {
-			c.acceptors = append(c.acceptors, there{s})
+			c.Acceptors = append(c.Acceptors, there{s})
 		}
 	}
 	return c
@@ -190,14 +193,14 @@ func (a *assembly) of(m *Member, named []peer.Key) *council {
 
 // assembleAll gets all admitters in force that answer into a council, after this
 // node has read their registers. What it learns of the admitters on the way may
-// change who they are; then it begins again, a moment later each time. ErrQuorum: they
+// change who they are; then it begins again, a moment later each time. register.ErrQuorum: they
 // are no majority.
 func (m *Member) assembleAll(ctx context.Context, ring id.Hash) (*assembly, error) {
 	for again := range newViews {
 		err := m.sync(ctx)
 		switch {
-		case errors.Is(err, errView):
-			if err := pause(ctx, again); err != nil {
+		case errors.Is(err, register.ErrView):
+			if err := register.Pause(ctx, again); err != nil {
 				return nil, err
 			}
 			continue
@@ -206,20 +209,20 @@ func (m *Member) assembleAll(ctx context.Context, ring id.Hash) (*assembly, erro
 		}
 		as, view := m.view()
 		a := m.assemble(ctx, ring, as)
-		a.view = view
+		a.View = view
 		_, now := m.view()
-		if now == view && len(a.acceptors) >= a.majority() {
+		if now == view && len(a.Acceptors) >= a.Majority() {
 			return a, nil
 		}
 		a.close()
 		if now == view {
-			return nil, fmt.Errorf("%w (%d of %d answer, %d are needed)", ErrQuorum, len(a.acceptors), a.all, a.majority())
+			return nil, fmt.Errorf("%w (%d of %d answer, %d are needed)", register.ErrQuorum, len(a.Acceptors), a.All, a.Majority())
 		}
 	}
-	return nil, fmt.Errorf("%w: %w", ErrQuorum, errView)
+	return nil, fmt.Errorf("%w: %w", register.ErrQuorum, register.ErrView)
 }
 
-func (m *Member) assemble(ctx context.Context, ring id.Hash, as []*Admitter) *assembly {
+func (m *Member) assemble(ctx context.Context, ring id.Hash, as []*invite.Admitter) *assembly {
 	a := &assembly{open: map[peer.Key]*session{}}
 	others := m.withoutMe(as)
 	named := []peer.Key{m.key}
@@ -232,10 +235,10 @@ func (m *Member) assemble(ctx context.Context, ring id.Hash, as []*Admitter) *as
 		}
 		a.open[others[i].Key] = c
 	}
-	a.council = *a.of(m, named)
+	a.Council = *a.of(m, named)
 	return a
 }
 
-func (m *Member) withoutMe(as []*Admitter) []*Admitter {
-	return slices.DeleteFunc(slices.Clone(as), func(a *Admitter) bool { return a.Key == m.key })
+func (m *Member) withoutMe(as []*invite.Admitter) []*invite.Admitter {
+	return slices.DeleteFunc(slices.Clone(as), func(a *invite.Admitter) bool { return a.Key == m.key })
 }

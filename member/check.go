@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/member/invite"
 	"github.com/phyllo-net/phyllo/peer"
 )
 
@@ -82,7 +83,7 @@ func (m *Member) note(cert *peer.Certificate, addrs []string) error {
 		return err
 	}
 	// Whose certificate says that it is an admitter's tells us its place, too.
-	adm := &Admitter{Key: cert.Admission.Admitter, Admission: cert.Admission}
+	adm := &invite.Admitter{Key: cert.Admission.Admitter, Admission: cert.Admission}
 	if cert.Key == adm.Key {
 		adm.Node, adm.Addrs = cert.Node, addrs
 	}

@@ -11,6 +11,8 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/member"
+	"github.com/phyllo-net/phyllo/member/invite"
+	"github.com/phyllo-net/phyllo/member/register"
 )
 
 // story is what came of one invitation for one node.
@@ -19,7 +21,7 @@ type story struct {
 	admitted map[string]id.ID // by name, the place each one was given
 }
 
-func (s *story) redeem(b *box, v *member.Invitation) error {
+func (s *story) redeem(b *box, v *invite.Invitation) error {
 	s.t.Helper()
 	j, err := b.Redeem(ctx(s.t), v)
 	if err != nil {
@@ -82,7 +84,7 @@ func TestKillAtEveryStep(t *testing.T) {
 
 // finish lets the joiner and a rival use the invitation, in turns, after a crash:
 // whoever was written down first gets in, the other one never.
-func (s *story) finish(step int, joiner, rival *box, v *member.Invitation) {
+func (s *story) finish(step int, joiner, rival *box, v *invite.Invitation) {
 	s.t.Helper()
 	order := []*box{joiner, rival}
 	if step%2 == 0 {
@@ -128,7 +130,7 @@ func TestKillTheOneThatInvites(t *testing.T) {
 	}
 }
 
-func turned(v *member.Invitation, n int) *member.Invitation {
+func turned(v *invite.Invitation, n int) *invite.Invitation {
 	u := *v
 	u.Admitters = slices.Concat(v.Admitters[n:], v.Admitters[:n])
 	return &u
@@ -136,7 +138,7 @@ func turned(v *member.Invitation, n int) *member.Invitation {
 
 // atOnce lets nodes redeem one invitation at the same time, each beginning with
 // another admitter, and returns how many got in.
-func atOnce(t *testing.T, v *member.Invitation, bs []*box) int {
+func atOnce(t *testing.T, v *invite.Invitation, bs []*box) int {
 	t.Helper()
 	errs := make([]error, len(bs))
 	var wg sync.WaitGroup
@@ -277,7 +279,7 @@ func TestOneAdmitterIsOff(t *testing.T) {
 	bs[0].stop()
 	bs[1].stop()
 	_, err := w.box("late").Redeem(ctx(t), v)
-	fails(t, err, member.ErrQuorum)
+	fails(t, err, register.ErrQuorum)
 	// An invitation by the one that is left names itself alone; the place still
 	// needs a majority.
 	u, err := bs[2].Invite(ctx(t), member.InviteOptions{})
@@ -285,7 +287,7 @@ func TestOneAdmitterIsOff(t *testing.T) {
 		t.Fatalf("%v, %v", u, err)
 	}
 	_, err = w.box("later").Redeem(ctx(t), u)
-	fails(t, err, member.ErrQuorum)
+	fails(t, err, register.ErrQuorum)
 	bs[1].restart()
 	if _, err := w.box("last").Redeem(ctx(t), u); err != nil {
 		t.Error(err)

@@ -20,7 +20,7 @@
 //
 // # Deciding once
 //
-// Two things must be decided once, although several admitters may be asked at
+// Two things must be decided once (package register), although several admitters may be asked at
 // the same time and each may die at any point: which key used an invitation, and
 // which salt (so: which place on the ring) belongs to a key. Both are registers
 // that are written once, by the single-decree protocol of Paxos (Lamport, "Paxos

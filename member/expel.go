@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/member/msg"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -103,7 +104,7 @@ func (m *Member) proclaim(ctx context.Context, ring id.Hash, list []*peer.Expuls
 		for _, e := range list {
 			if !e.Node.IsZero() {
 				stop := c.watch(ctx)
-				_, _ = ask[*done](c, stepTime, &cosign{Expulsion: e}) // the overlay would bring it too
+				_, _ = ask[*msg.Done](c, stepTime, &msg.Cosign{Expulsion: e}) // the overlay would bring it too
 				stop()
 			}
 		}
@@ -154,9 +155,9 @@ func (m *Member) seekSecond(ctx context.Context, ring id.Hash, e *peer.Expulsion
 			continue
 		}
 		stop := c.watch(ctx)
-		if c.within(stepTime) == nil && c.send(&cosign{Expulsion: e}) == nil {
+		if c.within(stepTime) == nil && c.send(&msg.Cosign{Expulsion: e}) == nil {
 			if a, err := c.receive(); err == nil {
-				if signed, is := a.(*cosigned); is && signed.Expulsion.Node == e.Node && signed.Expulsion.Check(ring, m.cfg.Verifier) == nil {
+				if signed, is := a.(*msg.Cosigned); is && signed.Expulsion.Node == e.Node && signed.Expulsion.Check(ring, m.cfg.Verifier) == nil {
 					full = signed.Expulsion
 				}
 			}
@@ -173,19 +174,19 @@ func (m *Member) seekSecond(ctx context.Context, ring id.Hash, e *peer.Expulsion
 // answerCosign takes an expulsion that is complete; signs one that people here
 // wish too; or keeps it until they do. A program does not agree by itself: then
 // one admitter's word would be enough.
-func (m *Member) answerCosign(ring id.Hash, from peer.Key, q *cosign) (wire.Message, error) {
+func (m *Member) answerCosign(ring id.Hash, from peer.Key, q *msg.Cosign) (wire.Message, error) {
 	e := q.Expulsion
 	if e.Check(ring, m.cfg.Verifier) == nil {
 		if err := m.Merge([]*peer.Expulsion{e}); err != nil {
 			return nil, err
 		}
-		return &done{}, m.dropWish(ring, e.Node)
+		return &msg.Done{}, m.dropWish(ring, e.Node)
 	}
 	if err := e.CheckPart(ring, m.cfg.Verifier); err != nil {
 		return nil, err
 	}
 	if len(e.By) != 1 || e.Node.IsZero() || e.Pardon || e.By[0].Admission == nil || e.By[0].Admission.Admitter != from {
-		return nil, fmt.Errorf("%w: a wish that is not the asker's own", ErrConversation)
+		return nil, fmt.Errorf("%w: a wish that is not the asker's own", msg.ErrConversation)
 	}
 	_, adm, err := m.office()
 	if err != nil {
@@ -195,7 +196,7 @@ func (m *Member) answerCosign(ring id.Hash, from peer.Key, q *cosign) (wire.Mess
 	old := m.out.Number(e.Node, peer.Key{}) >= e.Number
 	m.mu.Unlock()
 	if old {
-		return &done{}, nil
+		return &msg.Done{}, nil
 	}
 	var wish wishRecord
 	b := e.Node.Bytes()
@@ -209,7 +210,7 @@ func (m *Member) answerCosign(ring id.Hash, from peer.Key, q *cosign) (wire.Mess
 		if err := m.Merge([]*peer.Expulsion{both}); err != nil {
 			return nil, err
 		}
-		return &cosigned{Expulsion: both}, m.dropWish(ring, e.Node)
+		return &msg.Cosigned{Expulsion: both}, m.dropWish(ring, e.Node)
 	case !have:
 		n, err := m.countWishes(ring)
 		if err != nil {
@@ -223,7 +224,7 @@ func (m *Member) answerCosign(ring id.Hash, from peer.Key, q *cosign) (wire.Mess
 		return nil, err
 	}
 	m.cfg.Log.Info("another admitter asks to expel a member: `phyllo member expel` agrees", "node", e.Node.String())
-	return &done{}, nil
+	return &msg.Done{}, nil
 }
 
 func (m *Member) countWishes(ring id.Hash) (n int, err error) {

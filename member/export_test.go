@@ -6,6 +6,9 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/member/invite"
+	"github.com/phyllo-net/phyllo/member/msg"
+	"github.com/phyllo-net/phyllo/member/register"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/transport"
 	"github.com/phyllo-net/phyllo/wire"
@@ -13,47 +16,47 @@ import (
 
 // What tests need to speak the protocol as an attacker would, byte by byte.
 type (
-	Greet    = greet
-	Hello    = hello
-	Refuse   = refuse
-	Done     = done
-	Redeem   = redeem
-	Renew    = renew
-	Welcome  = welcome
-	Share    = share
-	Card     = card
-	Appoint  = appoint
-	Settle   = settle
-	Keep     = keep
-	Prepare  = prepare
-	Accept   = accept
-	Vote     = vote
-	Pull     = pull
-	Page     = page
-	Place    = place
-	Seated   = seated
-	Cosign   = cosign
-	LanAsk   = lanAsk
-	LanNonce = lanNonce
-	LanOpen  = lanOpen
-	LanYes   = lanYes
-	Register = register
+	Greet    = msg.Greet
+	Hello    = msg.Hello
+	Refuse   = msg.Refuse
+	Done     = msg.Done
+	Redeem   = msg.Redeem
+	Renew    = msg.Renew
+	Welcome  = msg.Welcome
+	Share    = msg.Share
+	Card     = msg.Card
+	Appoint  = msg.Appoint
+	Settle   = msg.Settle
+	Keep     = msg.Keep
+	Prepare  = msg.Prepare
+	Accept   = msg.Accept
+	Vote     = msg.Vote
+	Pull     = msg.Pull
+	Page     = msg.Page
+	Place    = msg.Place
+	Seated   = msg.Seated
+	Cosign   = msg.Cosign
+	LanAsk   = msg.LanAsk
+	LanNonce = msg.LanNonce
+	LanOpen  = msg.LanOpen
+	LanYes   = msg.LanYes
+	Register = msg.Register
 )
 
 var (
-	Messages   = messages
+	Messages   = msg.Messages
 	LanCommit  = lanCommit
 	LanDigits  = lanDigits
-	HashSecret = hashSecret
-	ErrView    = errView
+	HashSecret = invite.HashSecret
+	ErrView    = register.ErrView
 	ErrOf      = errOf
 	CodeOf     = codeOf
 	Refusals   = refusals
 )
 
 const (
-	NonceSize = nonceSize
-	MaxCards  = maxCards
+	NonceSize = msg.NonceSize
+	MaxCards  = msg.MaxCards
 	MaxShared = maxShared
 	PerPeer   = perPeer
 	AtOnce    = atOnce
@@ -66,7 +69,7 @@ func (m *Member) Answer(s transport.Stream) { m.answer(s) }
 func (m *Member) Ours() *Share { return m.ours() }
 
 // Seat is a register of a key's place.
-func Seat(key peer.Key) Register { return register{Key: key} }
+func Seat(key peer.Key) Register { return msg.Register{Key: key} }
 
 // View is the name of the admitters in force.
 func (m *Member) View() id.Hash { _, v := m.view(); return v }
@@ -80,15 +83,15 @@ type Flaky struct {
 
 var errFlaky = errors.New("flaky")
 
-func (f Flaky) prepare(_ context.Context, p *prepare) (*vote, error) {
-	return f.do(func() (*vote, error) { return f.M.promise(p) })
+func (f Flaky) Prepare(ctx context.Context, p *msg.Prepare) (*msg.Vote, error) {
+	return f.do(func() (*msg.Vote, error) { return f.M.registers.Prepare(ctx, p) })
 }
 
-func (f Flaky) accept(_ context.Context, a *accept) (*vote, error) {
-	return f.do(func() (*vote, error) { return f.M.acceptAt(a) })
+func (f Flaky) Accept(ctx context.Context, a *msg.Accept) (*msg.Vote, error) {
+	return f.do(func() (*msg.Vote, error) { return f.M.registers.Accept(ctx, a) })
 }
 
-func (f Flaky) do(vote func() (*vote, error)) (*vote, error) {
+func (f Flaky) do(vote func() (*msg.Vote, error)) (*msg.Vote, error) {
 	if f.Fail() {
 		return nil, errFlaky
 	}
@@ -101,15 +104,15 @@ func (f Flaky) do(vote func() (*vote, error)) (*vote, error) {
 
 // Decide lets m decide a place among acceptors.
 func (m *Member) Decide(ctx context.Context, as []Flaky, view id.Hash, key peer.Key, salt peer.Salt) (peer.Salt, error) {
-	c := &council{all: len(as), view: view}
+	c := &register.Council{All: len(as), View: view}
 	for _, a := range as {
-		c.acceptors = append(c.acceptors, a)
+		c.Acceptors = append(c.Acceptors, a)
 	}
-	b, err := m.decide(ctx, c, register{Key: key}, wire.MustMarshal(placeValue{Salt: salt, By: m.key}))
+	b, err := m.registers.Decide(ctx, c, msg.Register{Key: key}, wire.MustMarshal(msg.PlaceValue{Salt: salt, By: m.key}))
 	if err != nil {
 		return peer.Salt{}, err
 	}
-	var v placeValue
+	var v msg.PlaceValue
 	return v.Salt, wire.Unmarshal(b, &v)
 }
 

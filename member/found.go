@@ -8,6 +8,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/keys"
+	"github.com/phyllo-net/phyllo/member/msg"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/wire"
@@ -41,13 +42,13 @@ func (m *Member) Found(name string) error {
 // key alone.
 func (m *Member) begins(ring id.Hash, name string, authority peer.Signer) error {
 	now := m.cfg.Now()
-	own := placeValue{By: m.key, Time: now.Unix()}
+	own := msg.PlaceValue{By: m.key, Time: now.Unix()}
 	if _, err := io.ReadFull(m.cfg.Rand, own.Salt[:]); err != nil {
 		return fmt.Errorf("found a ring: the random source failed: %w", err)
 	}
 	adm := peer.NewAdmission(authority, m.key, now)
 	cert := peer.NewCertificate(m.cfg.Node, adm, m.key, own.Salt, now)
-	place := registerState{Promised: 1, Accepted: 1, Value: wire.MustMarshal(own), Chosen: true}
+	place := msg.RegisterState{Promised: 1, Accepted: 1, Value: wire.MustMarshal(own), Chosen: true}
 	var b store.Batch
 	b.Put(Table, recordKey(ring, tagPlace, m.key[:]), wire.MustMarshal(place))
 	b.Put(Table, recordKey(ring, tagAdmitter, m.key[:]), wire.MustMarshal(admitterRecord{Admission: adm, Node: cert.Node}))
@@ -136,7 +137,7 @@ func (m *Member) Restore(text, passphrase []byte) error {
 	if err := wire.Unmarshal(content, &b); err != nil {
 		return fmt.Errorf("%w: %w", keys.ErrDamaged, err)
 	}
-	if err := checkName(b.Name); err != nil {
+	if err := msg.CheckName(b.Name); err != nil {
 		return fmt.Errorf("%w: %w", keys.ErrDamaged, err)
 	}
 	authority, err := keys.SignerFromSeed(b.Seed)

@@ -16,6 +16,8 @@ import (
 	"github.com/phyllo-net/phyllo/internal/budget"
 	"github.com/phyllo-net/phyllo/keys"
 	"github.com/phyllo-net/phyllo/member"
+	"github.com/phyllo-net/phyllo/member/invite"
+	"github.com/phyllo-net/phyllo/member/msg"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/transport"
 	"github.com/phyllo-net/phyllo/wire"
@@ -55,7 +57,7 @@ func (w *world) strangerAs(name string, s *keys.Signer) *stranger {
 // dial opens a conversation with b and sends messages and raw frames.
 func (s *stranger) dial(b *box, say ...any) transport.Stream {
 	s.t.Helper()
-	st, err := s.tr.Open(ctx(s.t), b.key(), []string{b.addr}, member.Protocol)
+	st, err := s.tr.Open(ctx(s.t), b.key(), []string{b.addr}, msg.Protocol)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -91,7 +93,7 @@ func frame(t testing.TB, m any) []byte {
 
 // hear reads the next message; a refusal is the error it stands for.
 func hear(st transport.Stream) (wire.Message, error) {
-	b, err := wire.ReadFrame(st, member.MaxFrame)
+	b, err := wire.ReadFrame(st, msg.MaxFrame)
 	if err != nil {
 		return nil, err
 	}
@@ -138,36 +140,36 @@ func TestHostileQuestions(t *testing.T) {
 		say  []any
 		want error
 	}{
-		{"no greeting", thief, []any{&member.Redeem{Secret: inv.Secret}}, member.ErrConversation},
+		{"no greeting", thief, []any{&member.Redeem{Secret: inv.Secret}}, msg.ErrConversation},
 		{"version 255", thief, []any{&member.Greet{Min: 255, Max: 255}}, transport.ErrVersion},
-		{"version 0", thief, []any{raw(1, 0xa2, 1, 0, 2, 0)}, member.ErrConversation},
-		{"an unknown message", thief, []any{hello1, raw(100, 0xa0)}, member.ErrConversation},
-		{"an unknown message that may be skipped, and a wrong one", thief, []any{hello1, raw(200, 0xa0), hello1}, member.ErrConversation},
-		{"too many that may be skipped", thief, append([]any{hello1}, slices.Repeat([]any{raw(200)}, 9)...), member.ErrConversation},
+		{"version 0", thief, []any{raw(1, 0xa2, 1, 0, 2, 0)}, msg.ErrConversation},
+		{"an unknown message", thief, []any{hello1, raw(100, 0xa0)}, msg.ErrConversation},
+		{"an unknown message that may be skipped, and a wrong one", thief, []any{hello1, raw(200, 0xa0), hello1}, msg.ErrConversation},
+		{"too many that may be skipped", thief, append([]any{hello1}, slices.Repeat([]any{raw(200)}, 9)...), msg.ErrConversation},
 		{"an empty frame", thief, []any{[]byte{0, 0, 0, 0}}, member.ErrRefused},
 		{"a frame of 4 GiB", thief, []any{[]byte{0xff, 0xff, 0xff, 0xff}}, member.ErrRefused},
 		{"a frame above the limit", thief, []any{hello1, []byte{0, 0, 0x40, 1}}, member.ErrRefused},
-		{"depth", thief, []any{raw(append([]byte{1}, bytes.Repeat([]byte{0x81}, 10_000)...)...)}, member.ErrConversation},
-		{"a secret of 15 bytes", thief, []any{hello1, &member.Redeem{Secret: make([]byte, 15)}}, member.ErrConversation},
+		{"depth", thief, []any{raw(append([]byte{1}, bytes.Repeat([]byte{0x81}, 10_000)...)...)}, msg.ErrConversation},
+		{"a secret of 15 bytes", thief, []any{hello1, &member.Redeem{Secret: make([]byte, 15)}}, msg.ErrConversation},
 		{"a wrong secret", thief, []any{hello1, &member.Redeem{Secret: make([]byte, 16)}}, member.ErrInviteLost},
 		{"the secret's hash", thief, []any{hello1, &member.Redeem{Secret: hash[:16]}}, member.ErrInviteLost},
 		{"a share by a stranger", second, []any{hello1, &member.Share{}}, member.ErrNotAdmitter},
 		{"a share by a member", insider, []any{hello1, &member.Share{}}, member.ErrNotAdmitter},
 		{"a share with a false admission", second, []any{hello1, &member.Share{Admitters: []*member.Card{{Admission: foreign}}}}, peer.ErrOtherRing},
 		{"a share with an admitter's card", second, []any{hello1, &member.Share{Admitters: []*member.Card{{Admission: cert.Admission}}}}, member.ErrNotAdmitter},
-		{"a share with an empty card", second, []any{hello1, raw(8, 0xa1, 1, 0x81, 0x40)}, member.ErrConversation},
-		{"a share with a missing card", second, []any{hello1, raw(8, 0xa1, 1, 0x81, 0xf6)}, member.ErrConversation},
-		{"a vote by a stranger", second, []any{hello1, &member.Prepare{Register: member.Seat(thief.signer.Public()), View: view, Ballot: 1}}, member.ErrConversation},
-		{"a vote by a member", insider, []any{hello1, &member.Accept{Register: member.Seat(m.key()), View: view, Ballot: 1, Value: []byte{0xa0}}}, member.ErrConversation},
-		{"the registers", insider, []any{hello1, &member.Pull{}}, member.ErrConversation},
-		{"a new invitation by a member", insider, []any{hello1, &member.Keep{Hash: hash, Named: make([]byte, 32), Uses: 1, Expires: 1}}, member.ErrConversation},
-		{"a wish by a member", insider, []any{hello1, &member.Cosign{Expulsion: wish}}, member.ErrConversation},
-		{"office without an admission", second, []any{hello1, raw(9, 0xa0)}, member.ErrConversation},
+		{"a share with an empty card", second, []any{hello1, raw(8, 0xa1, 1, 0x81, 0x40)}, msg.ErrConversation},
+		{"a share with a missing card", second, []any{hello1, raw(8, 0xa1, 1, 0x81, 0xf6)}, msg.ErrConversation},
+		{"a vote by a stranger", second, []any{hello1, &member.Prepare{Register: member.Seat(thief.signer.Public()), View: view, Ballot: 1}}, msg.ErrConversation},
+		{"a vote by a member", insider, []any{hello1, &member.Accept{Register: member.Seat(m.key()), View: view, Ballot: 1, Value: []byte{0xa0}}}, msg.ErrConversation},
+		{"the registers", insider, []any{hello1, &member.Pull{}}, msg.ErrConversation},
+		{"a new invitation by a member", insider, []any{hello1, &member.Keep{Hash: hash, Named: make([]byte, 32), Uses: 1, Expires: 1}}, msg.ErrConversation},
+		{"a wish by a member", insider, []any{hello1, &member.Cosign{Expulsion: wish}}, msg.ErrConversation},
+		{"office without an admission", second, []any{hello1, raw(9, 0xa0)}, msg.ErrConversation},
 		{"office by a false authority", second, []any{hello1, &member.Appoint{Admission: peer.NewAdmission(thief.signer, f.key(), w.time())}}, peer.ErrOtherRing},
 		{"office for another", second, []any{hello1, &member.Appoint{Admission: cert.Admission}}, nil}, // true, and nothing new
 		{"another's certificate", second, []any{hello1, &member.Renew{Certificate: cert}}, peer.ErrForged},
 		{"a certificate that is new", insider, []any{hello1, &member.Renew{Certificate: cert}}, member.ErrTooEarly},
-		{"no certificate", insider, []any{hello1, raw(6, 0xa0)}, member.ErrConversation},
+		{"no certificate", insider, []any{hello1, raw(6, 0xa0)}, msg.ErrConversation},
 		{"the founder's own key", w.strangerAs("twin", f.signer), []any{hello1, &member.Share{}}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -359,17 +361,17 @@ func TestTheJoinerChecksFirst(t *testing.T) {
 		{"an ended certificate", &member.Hello{Version: 1, Name: "Family", Admission: cert.Admission,
 			Certificate: peer.NewCertificate(f.signer, cert.Admission, m.key(), cert.Salt, w.time().Add(-100*day))}, peer.ErrExpired},
 		{"another version", &member.Hello{Version: 9, Name: "Family", Certificate: cert}, transport.ErrVersion},
-		{"a hidden name", &member.Hello{Version: 1, Name: "\x1b[2J", Certificate: cert}, member.ErrConversation},
-		{"no certificate", raw(2, 0xa2, 1, 1, 2, 0x61, 'x'), member.ErrConversation},
-		{"a welcome at once", &member.Welcome{Certificate: cert}, member.ErrConversation},
+		{"a hidden name", &member.Hello{Version: 1, Name: "\x1b[2J", Certificate: cert}, msg.ErrConversation},
+		{"no certificate", raw(2, 0xa2, 1, 1, 2, 0x61, 'x'), msg.ErrConversation},
+		{"a welcome at once", &member.Welcome{Certificate: cert}, msg.ErrConversation},
 		{"a refusal", &member.Refuse{Code: 77}, nil},
-		{"nothing", raw(99), member.ErrConversation},
+		{"nothing", raw(99), msg.ErrConversation},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			heard := make(chan []byte, 1)
-			bad.tr.Serve(member.Protocol, func(st transport.Stream) {
+			bad.tr.Serve(msg.Protocol, func(st transport.Stream) {
 				defer st.Close()
-				g, err := wire.ReadFrame(st, member.MaxFrame)
+				g, err := wire.ReadFrame(st, msg.MaxFrame)
 				if err != nil {
 					t.Error(err)
 				}
@@ -380,7 +382,7 @@ func TestTheJoinerChecksFirst(t *testing.T) {
 				heard <- append(g, rest...)
 			})
 			v := *inv
-			v.Admitters = []member.Admitter{{Node: cert.Node, Key: bad.signer.Public(), Addrs: []string{bad.addr}}}
+			v.Admitters = []invite.Admitter{{Node: cert.Node, Key: bad.signer.Public(), Addrs: []string{bad.addr}}}
 			joiner := w.box("joiner-" + strings.ReplaceAll(c.name, " ", "-"))
 			_, err := joiner.Redeem(ctx(t), &v)
 			if err == nil || c.want != nil && !errors.Is(err, c.want) {
@@ -395,24 +397,24 @@ func TestTheJoinerChecksFirst(t *testing.T) {
 		})
 	}
 	// The certificate is the one of the node named, and the key is not.
-	bad.tr.Serve(member.Protocol, func(st transport.Stream) {
+	bad.tr.Serve(msg.Protocol, func(st transport.Stream) {
 		defer st.Close()
-		if _, err := wire.ReadFrame(st, member.MaxFrame); err != nil {
+		if _, err := wire.ReadFrame(st, msg.MaxFrame); err != nil {
 			t.Error(err)
 		}
 		bad.say(st, &member.Hello{Version: 1, Name: "Family", Certificate: f.Certificate(), Admission: office})
 		_, _ = io.ReadAll(st) // until the joiner ends it
 	})
 	u := *inv
-	u.Admitters = []member.Admitter{{Node: f.Certificate().Node, Key: bad.signer.Public(), Addrs: []string{bad.addr}}}
+	u.Admitters = []invite.Admitter{{Node: f.Certificate().Node, Key: bad.signer.Public(), Addrs: []string{bad.addr}}}
 	_, err = w.box("w").Redeem(ctx(t), &u)
 	fails(t, err, peer.ErrForged)
 	// Another node than the one named answers there.
 	v := *inv
-	v.Admitters = []member.Admitter{{Node: f.Certificate().Node, Key: f.key(), Addrs: []string{bad.addr}}}
+	v.Admitters = []invite.Admitter{{Node: f.Certificate().Node, Key: f.key(), Addrs: []string{bad.addr}}}
 	_, err = w.box("x").Redeem(ctx(t), &v)
 	fails(t, err, transport.ErrOtherKey)
-	v.Admitters = []member.Admitter{{Node: id.Tiny(3), Key: f.key(), Addrs: []string{f.addr}}}
+	v.Admitters = []invite.Admitter{{Node: id.Tiny(3), Key: f.key(), Addrs: []string{f.addr}}}
 	_, err = w.box("y").Redeem(ctx(t), &v)
 	fails(t, err, peer.ErrForged)
 	v = *inv
@@ -447,14 +449,14 @@ func TestFalseWelcomes(t *testing.T) {
 			return &member.Welcome{Certificate: peer.NewCertificate(f.signer, adm, k, peer.Salt{}, w.time()),
 				Admitters: []*member.Card{{Admission: peer.NewAdmission(thief.signer, k, w.time())}}}
 		}, peer.ErrForged},
-		{func(k peer.Key) any { return &member.Done{} }, member.ErrConversation},
-		{func(k peer.Key) any { return raw(7, 0xa0) }, member.ErrConversation},
+		{func(k peer.Key) any { return &member.Done{} }, msg.ErrConversation},
+		{func(k peer.Key) any { return raw(7, 0xa0) }, msg.ErrConversation},
 	} {
 		joiner := w.box(fmt.Sprint("joiner", i))
-		bad.tr.Serve(member.Protocol, func(st transport.Stream) {
+		bad.tr.Serve(msg.Protocol, func(st transport.Stream) {
 			defer st.Close()
 			for _, answer := range []any{&member.Hello{Version: 1, Name: "Family", Certificate: cert, Admission: adm}, c.welcome(joiner.key())} {
-				if _, err := wire.ReadFrame(st, member.MaxFrame); err != nil {
+				if _, err := wire.ReadFrame(st, msg.MaxFrame); err != nil {
 					t.Error(err)
 				}
 				if _, err := st.Write(frame(t, answer)); err != nil {
@@ -464,7 +466,7 @@ func TestFalseWelcomes(t *testing.T) {
 			_, _ = io.ReadAll(st) // until the joiner ends it
 		})
 		v := *inv
-		v.Admitters = []member.Admitter{{Node: cert.Node, Key: f.key(), Addrs: []string{bad.addr}}}
+		v.Admitters = []invite.Admitter{{Node: cert.Node, Key: f.key(), Addrs: []string{bad.addr}}}
 		_, err := joiner.Redeem(ctx(t), &v)
 		fails(t, err, c.want)
 		if joiner.Certificate() != nil {
@@ -525,7 +527,7 @@ func FuzzAnswer(f *testing.F) {
 		s := &script{in: bytes.NewReader(in)}
 		b.Answer(s)
 		for s.out.Len() > 0 {
-			frame, err := wire.ReadFrame(&s.out, member.MaxFrame)
+			frame, err := wire.ReadFrame(&s.out, msg.MaxFrame)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/member/msg"
 	"github.com/phyllo-net/phyllo/peer"
 )
 
@@ -18,7 +19,6 @@ import (
 // between has one try in a million for each time that people compare, however
 // many keys and nonces he tries out before.
 const (
-	nonceSize = 16
 	// LanTime is how long a request to join stays open.
 	LanTime = 60 * time.Second
 	// LanPerHour is how many requests an admitter hears in an hour.
@@ -52,7 +52,7 @@ func lanDigits(ring id.Hash, admitter, joiner peer.Key, admitterNonce, joinerNon
 }
 
 func (m *Member) nonce() ([]byte, error) {
-	b := make([]byte, nonceSize)
+	b := make([]byte, msg.NonceSize)
 	if _, err := io.ReadFull(m.cfg.Rand, b); err != nil {
 		return nil, fmt.Errorf("join over the local network: the random source failed: %w", err)
 	}
@@ -86,17 +86,17 @@ func (m *Member) JoinLAN(ctx context.Context, addrs []string, confirm func(digit
 	if err != nil {
 		return nil, err
 	}
-	theirs, err := ask[*lanNonce](c, stepTime, &lanAsk{Commit: lanCommit(mine, m.key)})
+	theirs, err := ask[*msg.LanNonce](c, stepTime, &msg.LanAsk{Commit: lanCommit(mine, m.key)})
 	if err != nil {
 		return nil, err
 	}
-	if _, err := ask[*done](c, stepTime, &lanOpen{Nonce: mine}); err != nil {
+	if _, err := ask[*msg.Done](c, stepTime, &msg.LanOpen{Nonce: mine}); err != nil {
 		return nil, err
 	}
 	if !confirm(lanDigits(ring, c.s.Remote(), m.key, theirs.Nonce, mine), c.hello.Name) {
 		return nil, ErrLanDenied
 	}
-	w, err := ask[*welcome](c, LanTime+decideTime, &lanYes{Addrs: m.addrs(), Time: m.cfg.Now().Unix()})
+	w, err := ask[*msg.Welcome](c, LanTime+decideTime, &msg.LanYes{Addrs: m.addrs(), Time: m.cfg.Now().Unix()})
 	if c.broken {
 		err = fmt.Errorf("%w (%w)", ErrLanDenied, err) // it was too late
 	}
@@ -107,7 +107,7 @@ func (m *Member) JoinLAN(ctx context.Context, addrs []string, confirm func(digit
 }
 
 // answerLan is a request to join, from its commitment to its certificate.
-func (m *Member) answerLan(ctx context.Context, c *session, q *lanAsk) error {
+func (m *Member) answerLan(ctx context.Context, c *session, q *msg.LanAsk) error {
 	self, _, err := m.office()
 	if err != nil {
 		return err
@@ -123,14 +123,14 @@ func (m *Member) answerLan(ctx context.Context, c *session, q *lanAsk) error {
 
 // compare goes from the commitment to the certificate, and returns whom it
 // admitted.
-func (m *Member) compare(ctx context.Context, c *session, self *selfRecord, r *lanRequest, q *lanAsk) (id.ID, error) {
+func (m *Member) compare(ctx context.Context, c *session, self *selfRecord, r *lanRequest, q *msg.LanAsk) (id.ID, error) {
 	open, cancel := context.WithTimeout(ctx, LanTime)
 	defer cancel()
 	mine, err := m.nonce()
 	if err != nil {
 		return id.ID{}, err
 	}
-	opened, err := ask[*lanOpen](c, stepTime, &lanNonce{Nonce: mine})
+	opened, err := ask[*msg.LanOpen](c, stepTime, &msg.LanNonce{Nonce: mine})
 	if err != nil {
 		return id.ID{}, err
 	}
@@ -155,8 +155,8 @@ func (m *Member) compare(ctx context.Context, c *session, self *selfRecord, r *l
 }
 
 // bothSayYes waits for the joiner's word and for the digits that our people type.
-func (m *Member) bothSayYes(ctx context.Context, c *session, r *lanRequest) (*lanYes, error) {
-	yes, err := ask[*lanYes](c, time.Until(r.ends), &done{})
+func (m *Member) bothSayYes(ctx context.Context, c *session, r *lanRequest) (*msg.LanYes, error) {
+	yes, err := ask[*msg.LanYes](c, time.Until(r.ends), &msg.Done{})
 	if err != nil {
 		return nil, err
 	}

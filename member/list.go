@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/member/msg"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -69,12 +70,12 @@ func (m *Member) List() ([]Record, error) {
 
 // complete adds to a record what is not in the certificate.
 func (m *Member) complete(ring id.Hash, r *Record) error {
-	var state registerState
+	var state msg.RegisterState
 	if _, err := m.read(recordKey(ring, tagPlace, r.Key[:]), &state); err != nil {
 		return err
 	}
 	if state.Accepted > 0 {
-		var v placeValue
+		var v msg.PlaceValue
 		if err := wire.Unmarshal(state.Value, &v); err != nil {
 			return err
 		}

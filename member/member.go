@@ -9,14 +9,14 @@ import (
 	"log/slog"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/keys"
+	"github.com/phyllo-net/phyllo/member/invite"
+	"github.com/phyllo-net/phyllo/member/msg"
+	"github.com/phyllo-net/phyllo/member/register"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/transport"
@@ -91,7 +91,8 @@ type Member struct {
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
 
-	votes   sync.Mutex // one writer of registers at a time
+	registers *register.Registers
+
 	reading sync.Mutex // one reader of the others' registers at a time
 	writing sync.Mutex // one writer of expulsions at a time
 	change  sync.Mutex // one founding, joining or appointing at a time
@@ -99,10 +100,10 @@ type Member struct {
 
 	mu        sync.Mutex // guards what follows
 	t         transport.Transport
-	self      *selfRecord  // nil: in no ring
-	authority *keys.Signer // nil: not here
-	admitters []*Admitter  // all that were ever seen, sorted by key
-	synced    id.Hash      // the view whose registers were read
+	self      *selfRecord        // nil: in no ring
+	authority *keys.Signer       // nil: not here
+	admitters []*invite.Admitter // all that were ever seen, sorted by key
+	synced    id.Hash            // the view whose registers were read
 	out       peer.Expulsions
 	lan       *lanRequest // the one that is open, or nil
 	lanTimes  []time.Time // when the last ones were
@@ -127,6 +128,7 @@ func Open(ctx context.Context, cfg Config) (*Member, error) {
 		return nil, err
 	}
 	m := &Member{cfg: cfg, key: cfg.Node.Public(), strange: newLimiter()}
+	m.registers = register.New(shelf{m})
 	m.ctx, m.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	if err := m.load(); err != nil {
 		m.cancel()
@@ -140,7 +142,7 @@ func (m *Member) Serve(t transport.Transport) {
 	m.mu.Lock()
 	m.t = t
 	m.mu.Unlock()
-	t.Serve(Protocol, m.answer)
+	t.Serve(msg.Protocol, m.answer)
 }
 
 // Close ends all conversations and waits for them. The transport and the store
@@ -152,7 +154,7 @@ func (m *Member) Close() error {
 	m.mu.Unlock()
 	m.cancel()
 	if t != nil {
-		t.Serve(Protocol, nil)
+		t.Serve(msg.Protocol, nil)
 	}
 	m.busy.Wait()
 	return nil
@@ -193,20 +195,8 @@ func (m *Member) Certificate() *peer.Certificate {
 // CheckName returns what is wrong with a ring's name, or nil: 1 to MaxName bytes
 // of printable text, without blanks at its ends.
 func CheckName(name string) error {
-	if err := checkName(name); err != nil {
+	if err := msg.CheckName(name); err != nil {
 		return fmt.Errorf("%w: give the ring a short name, such as \"Family\"", err)
-	}
-	return nil
-}
-
-func checkName(name string) error {
-	switch {
-	case name == "" || len(name) > MaxName:
-		return fmt.Errorf("a name of %d bytes, want 1 to %d", len(name), MaxName)
-	case !utf8.ValidString(name) || strings.TrimSpace(name) != name:
-		return errors.New("a name that is not plain text")
-	case strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
-		return errors.New("a name with characters that cannot be shown")
 	}
 	return nil
 }
@@ -240,7 +230,7 @@ func (m *Member) inOffice(key peer.Key) bool {
 }
 
 // admitter returns what is known of an admitter, or nil. m.mu is held.
-func (m *Member) admitter(key peer.Key) *Admitter {
+func (m *Member) admitter(key peer.Key) *invite.Admitter {
 	if i, have := m.findAdmitter(key); have {
 		return m.admitters[i]
 	}
@@ -248,7 +238,7 @@ func (m *Member) admitter(key peer.Key) *Admitter {
 }
 
 func (m *Member) findAdmitter(key peer.Key) (int, bool) {
-	return slices.BinarySearchFunc(m.admitters, key, func(a *Admitter, k peer.Key) int { return slices.Compare(a.Key[:], k[:]) })
+	return slices.BinarySearchFunc(m.admitters, key, func(a *invite.Admitter, k peer.Key) int { return slices.Compare(a.Key[:], k[:]) })
 }
 
 // office returns this node's ring and admission. Errors: ErrNoRing,
@@ -271,8 +261,8 @@ func (m *Member) office() (*selfRecord, *peer.Admission, error) {
 
 // inForce are the admitters in good standing, and the view's name: a hash of
 // their keys. m.mu is held.
-func (m *Member) inForce() ([]*Admitter, id.Hash) {
-	var as []*Admitter
+func (m *Member) inForce() ([]*invite.Admitter, id.Hash) {
+	var as []*invite.Admitter
 	var parts []any
 	for _, a := range m.admitters {
 		if m.inOffice(a.Key) {
@@ -283,7 +273,7 @@ func (m *Member) inForce() ([]*Admitter, id.Hash) {
 	return as, id.HashOf("view", parts...)
 }
 
-func (m *Member) view() ([]*Admitter, id.Hash) {
+func (m *Member) view() ([]*invite.Admitter, id.Hash) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.inForce()
@@ -307,5 +297,5 @@ func (m *Member) addrs() []string {
 	if t == nil {
 		return nil
 	}
-	return firstAddrs(t.Addrs())
+	return invite.FirstAddrs(t.Addrs())
 }

@@ -4,12 +4,16 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/keys"
 	"github.com/phyllo-net/phyllo/member"
+	"github.com/phyllo-net/phyllo/member/invite"
+	"github.com/phyllo-net/phyllo/member/msg"
+	"github.com/phyllo-net/phyllo/member/register"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -86,7 +90,7 @@ func TestPromote(t *testing.T) {
 	c.joinBy(b)
 	f.stop()
 	_, err := w.box("dave").Redeem(ctx(t), b.invite(member.InviteOptions{}))
-	fails(t, err, member.ErrQuorum) // one of two
+	fails(t, err, register.ErrQuorum) // one of two
 	f.restart()
 }
 
@@ -98,7 +102,7 @@ func TestPromoteNeedsAMajority(t *testing.T) {
 	node := next.joinBy(bs[0]).Certificate.Node
 	bs[1].stop()
 	bs[2].stop()
-	fails(t, bs[0].Promote(ctx(t), node), member.ErrQuorum)
+	fails(t, bs[0].Promote(ctx(t), node), register.ErrQuorum)
 	if next.isAdmitter() {
 		t.Error("it was appointed")
 	}
@@ -119,7 +123,7 @@ func TestNoMoreThanSixteenAdmitters(t *testing.T) {
 	}
 	told := &member.Share{}
 	other := w.stranger("other")
-	for i := range member.MaxAdmitters - 1 {
+	for i := range msg.MaxAdmitters - 1 {
 		key := peer.Key(id.HashOf("admitter", i))
 		if i == 0 {
 			key = other.signer.Public()
@@ -136,7 +140,7 @@ func TestNoMoreThanSixteenAdmitters(t *testing.T) {
 	fails(t, f.Promote(ctx(t), extra), member.ErrTooMany)
 	// All that they tell each other fits a frame.
 	s := f.Ours()
-	if len(s.Admitters) != member.MaxAdmitters {
+	if len(s.Admitters) != msg.MaxAdmitters {
 		t.Errorf("it knows %d admitters", len(s.Admitters))
 	}
 	for _, c := range s.Admitters {
@@ -148,7 +152,7 @@ func TestNoMoreThanSixteenAdmitters(t *testing.T) {
 		s.Expelled = append(s.Expelled, e)
 	}
 	b, err := member.Messages.Encode(&member.Appoint{Admission: s.Admitters[0].Admission, Share: *s})
-	if err != nil || len(b) > member.MaxFrame {
+	if err != nil || len(b) > msg.MaxFrame {
 		t.Errorf("%d bytes, %v", len(b), err)
 	}
 	if _, err := member.Messages.Decode(b); err != nil {
@@ -233,8 +237,8 @@ func TestRenewalAfterTheAdmitterWasExpelled(t *testing.T) {
 	adm := cert.Admission
 	forged := peer.NewCertificate(bad.signer, adm, late.key(), peer.Salt{9}, w.time().Add(-2*day))
 	fails(t, good.Check(forged), peer.ErrIsExpelled)
-	_, err := late.Redeem(ctx(t), &member.Invitation{Ring: cert.Ring, Secret: make([]byte, 16), Expires: w.time(),
-		Admitters: []member.Admitter{{Node: bad.Certificate().Node, Key: bad.key(), Addrs: []string{bad.addr}}}})
+	_, err := late.Redeem(ctx(t), &invite.Invitation{Ring: cert.Ring, Secret: make([]byte, 16), Expires: w.time(),
+		Admitters: []invite.Admitter{{Node: bad.Certificate().Node, Key: bad.key(), Addrs: []string{bad.addr}}}})
 	if err == nil {
 		t.Error("an expelled admitter has admitted somebody")
 	}
@@ -500,4 +504,36 @@ func TestCheck(t *testing.T) {
 	if want := "this clock says 2037"; err == nil || !containsText(err, want) {
 		t.Errorf("%v, want %q", err, want)
 	}
+}
+
+func TestInviteOptions(t *testing.T) {
+	w := newWorld(t)
+	f := w.founder()
+	for _, c := range []struct {
+		o    member.InviteOptions
+		says string
+	}{
+		{member.InviteOptions{Uses: -1}, "--uses takes 1 to 1000"}, {member.InviteOptions{Uses: 1001}, "--uses takes 1 to 1000"},
+		{member.InviteOptions{Expires: time.Second}, "--expires takes 1m"}, {member.InviteOptions{Expires: -time.Hour}, "--expires takes 1m"},
+		{member.InviteOptions{Expires: 91 * 24 * time.Hour}, "--expires takes 1m"},
+	} {
+		if _, err := f.Invite(ctx(t), c.o); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%+v: %v, want %q", c.o, err, c.says)
+		}
+	}
+	v := f.invite(member.InviteOptions{Uses: 2, Expires: time.Hour})
+	if got := v.Expires.Sub(w.time()); got != time.Hour {
+		t.Errorf("expires in %v", got)
+	}
+	if len(v.String()) > 400 {
+		t.Errorf("%d characters for one admitter", len(v.String()))
+	}
+	_, err := w.box("nobody").Invite(ctx(t), member.InviteOptions{})
+	fails(t, err, member.ErrNoRing)
+	b := w.box("bob")
+	if _, err := b.Redeem(ctx(t), v); err != nil {
+		t.Fatal(err)
+	}
+	_, err = b.Invite(ctx(t), member.InviteOptions{})
+	fails(t, err, member.ErrNotAdmitter)
 }

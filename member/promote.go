@@ -7,13 +7,16 @@ import (
 	"slices"
 
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/member/invite"
+	"github.com/phyllo-net/phyllo/member/msg"
+	"github.com/phyllo-net/phyllo/member/register"
 	"github.com/phyllo-net/phyllo/peer"
 )
 
 // Promote makes a member an admitter. The node must be up, as it reads the other
 // admitters' registers before it counts. With two admitters both must be up to
 // admit anybody, so promote two. Errors: ErrNoAuthority, ErrUnknownNode,
-// ErrTooMany, ErrDeclined, ErrQuorum, or why the node cannot be reached.
+// ErrTooMany, ErrDeclined, register.ErrQuorum, or why the node cannot be reached.
 func (m *Member) Promote(ctx context.Context, node id.ID) error {
 	m.change.Lock()
 	defer m.change.Unlock()
@@ -41,10 +44,10 @@ func (m *Member) promote(ctx context.Context, node id.ID) error {
 	}
 	key := known.Certificate.Key
 	as, view := m.view()
-	if slices.ContainsFunc(as, func(a *Admitter) bool { return a.Key == key }) {
+	if slices.ContainsFunc(as, func(a *invite.Admitter) bool { return a.Key == key }) {
 		return nil
 	}
-	if len(as) >= MaxAdmitters {
+	if len(as) >= msg.MaxAdmitters {
 		return ErrTooMany
 	}
 	m.mu.Lock()
@@ -63,7 +66,7 @@ func (m *Member) promote(ctx context.Context, node id.ID) error {
 
 // settled sees to it that a majority of the admitters has read the registers of
 // the present view.
-func (m *Member) settled(ctx context.Context, ring, view id.Hash, as []*Admitter) error {
+func (m *Member) settled(ctx context.Context, ring, view id.Hash, as []*invite.Admitter) error {
 	ready := 0
 	others := m.withoutMe(as)
 	if len(others) < len(as) {
@@ -80,7 +83,7 @@ func (m *Member) settled(ctx context.Context, ring, view id.Hash, as []*Admitter
 			continue
 		}
 		stop := c.watch(ctx)
-		_, err := ask[*done](c, 2*stepTime, &settle{View: view})
+		_, err := ask[*msg.Done](c, 2*stepTime, &msg.Settle{View: view})
 		stop()
 		c.s.Close()
 		if err != nil {
@@ -90,7 +93,7 @@ func (m *Member) settled(ctx context.Context, ring, view id.Hash, as []*Admitter
 		ready++
 	}
 	if need := len(as)/2 + 1; ready < need {
-		return fmt.Errorf("%w (%d of %d answer, %d are needed): %v", ErrQuorum, ready, len(as), need, why)
+		return fmt.Errorf("%w (%d of %d answer, %d are needed): %v", register.ErrQuorum, ready, len(as), need, why)
 	}
 	return nil
 }
@@ -113,10 +116,10 @@ func (m *Member) appoint(ctx context.Context, ring id.Hash, authority peer.Signe
 	if c.hello.Certificate.Key != key {
 		return fmt.Errorf("%w: another node's certificate", peer.ErrForged)
 	}
-	if _, err := ask[*done](c, stepTime, &appoint{Admission: adm, Share: *m.ours()}); err != nil {
+	if _, err := ask[*msg.Done](c, stepTime, &msg.Appoint{Admission: adm, Share: *m.ours()}); err != nil {
 		return err
 	}
-	a := &Admitter{Key: key, Node: known.Certificate.Node, Addrs: known.Addrs, Admission: adm}
+	a := &invite.Admitter{Key: key, Node: known.Certificate.Node, Addrs: known.Addrs, Admission: adm}
 	if err := m.remember(ring, a, true); err != nil {
 		return err
 	}
@@ -125,7 +128,7 @@ func (m *Member) appoint(ctx context.Context, ring id.Hash, authority peer.Signe
 }
 
 // answerAppoint makes this node an admitter, by the authority's word.
-func (m *Member) answerAppoint(c *session, ring id.Hash, q *appoint) error {
+func (m *Member) answerAppoint(c *session, ring id.Hash, q *msg.Appoint) error {
 	if m.cfg.Decline {
 		return ErrDeclined
 	}
@@ -146,7 +149,7 @@ func (m *Member) answerAppoint(c *session, ring id.Hash, q *appoint) error {
 	if err := m.appointed(self, q.Admission); err != nil {
 		return err
 	}
-	return c.send(&done{})
+	return c.send(&msg.Done{})
 }
 
 // appointed takes up the office, with a place of our own that we know.
@@ -154,7 +157,7 @@ func (m *Member) appointed(self *selfRecord, adm *peer.Admission) error {
 	if err := m.knowPlace(self.Certificate); err != nil {
 		return err
 	}
-	return m.remember(self.Ring, &Admitter{Key: m.key, Node: self.Certificate.Node, Admission: adm}, true)
+	return m.remember(self.Ring, &invite.Admitter{Key: m.key, Node: self.Certificate.Node, Admission: adm}, true)
 }
 
 // firstAdmitters is how many admitters a ring gets by itself: any one of them may

@@ -1,10 +1,15 @@
 package member
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/member/invite"
+	"github.com/phyllo-net/phyllo/member/msg"
+	"github.com/phyllo-net/phyllo/member/register"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/wire"
@@ -41,7 +46,7 @@ type selfRecord struct {
 // Check implements wire.Checker.
 func (r *selfRecord) Check() error {
 	if r.Ring.IsZero() || r.Certificate == nil || r.Certificate.Admission == nil {
-		return errAbsent
+		return msg.ErrAbsent
 	}
 	return nil
 }
@@ -56,7 +61,7 @@ type admitterRecord struct {
 // Check implements wire.Checker.
 func (r *admitterRecord) Check() error {
 	if r.Admission == nil {
-		return errAbsent
+		return msg.ErrAbsent
 	}
 	return nil
 }
@@ -72,7 +77,7 @@ type knownRecord struct {
 // Check implements wire.Checker.
 func (r *knownRecord) Check() error {
 	if r.Certificate == nil || r.Certificate.Admission == nil {
-		return errAbsent
+		return msg.ErrAbsent
 	}
 	return nil
 }
@@ -92,7 +97,7 @@ type wishRecord struct {
 }
 
 // Check implements wire.Checker.
-func (r *wishRecord) Check() error { return present(r.Expulsion) }
+func (r *wishRecord) Check() error { return msg.Present(r.Expulsion) }
 
 func recordKey(ring id.Hash, tag byte, rest []byte) []byte {
 	k := append([]byte{}, ring[:16]...)
@@ -178,9 +183,9 @@ func (m *Member) enter(self *selfRecord) error {
 	if err != nil {
 		return err
 	}
-	var admitters []*Admitter
+	var admitters []*invite.Admitter
 	err = each(m, self.Ring, tagAdmitter, nil, func(_ []byte, r *admitterRecord) bool {
-		admitters = append(admitters, &Admitter{Node: r.Node, Key: r.Admission.Admitter, Addrs: r.Addrs, Admission: r.Admission})
+		admitters = append(admitters, &invite.Admitter{Node: r.Node, Key: r.Admission.Admitter, Addrs: r.Addrs, Admission: r.Admission})
 		return true
 	})
 	if err != nil {
@@ -213,8 +218,40 @@ type expulsionRecord struct {
 }
 
 // Check implements wire.Checker.
-func (r *expulsionRecord) Check() error { return present(r.Expulsion) }
+func (r *expulsionRecord) Check() error { return msg.Present(r.Expulsion) }
 
 type syncedRecord struct {
 	View id.Hash `cbor:"1,keyasint"`
+}
+
+// recordOf is where a register stands in the store.
+func recordOf(r msg.Register) (tag byte, rest []byte) {
+	if r.IsPlace() {
+		return tagPlace, r.Key[:]
+	}
+	return tagUse, binary.BigEndian.AppendUint32(slices.Clone(r.Invite[:]), r.Slot)
+}
+
+// shelf is where the registers of the present ring stand.
+type shelf struct{ m *Member }
+
+var _ register.Shelf = shelf{}
+
+// State implements register.Shelf.
+func (s shelf) State(r msg.Register) (state msg.RegisterState, err error) {
+	tag, rest := recordOf(r)
+	_, err = s.m.get(tag, rest, &state)
+	return state, err
+}
+
+// PutState implements register.Shelf.
+func (s shelf) PutState(r msg.Register, state msg.RegisterState) error {
+	tag, rest := recordOf(r)
+	return s.m.put(tag, rest, state)
+}
+
+// View implements register.Shelf.
+func (s shelf) View() id.Hash {
+	_, v := s.m.view()
+	return v
 }

@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/member/invite"
+	"github.com/phyllo-net/phyllo/member/msg"
+	"github.com/phyllo-net/phyllo/member/register"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/transport"
@@ -27,18 +30,18 @@ type Joined struct {
 // the disk. The same node may redeem it again, if the answer was lost: it costs
 // nothing and gives the same place. A node that is in another ring gets
 // ErrInRing, unless it is alone there; then it leaves that ring. Other errors:
-// ErrUsed, ErrInviteEnded, ErrInviteLost, ErrQuorum, ErrUnreachable, ErrBusy, or
+// ErrUsed, ErrInviteEnded, ErrInviteLost, register.ErrQuorum, ErrUnreachable, ErrBusy, or
 // that of a certificate that does not fit.
-func (m *Member) Redeem(ctx context.Context, v *Invitation) (*Joined, error) {
+func (m *Member) Redeem(ctx context.Context, v *invite.Invitation) (*Joined, error) {
 	m.change.Lock()
 	defer m.change.Unlock()
 	if err := m.mayLeave(v.Ring); err != nil {
 		return nil, err
 	}
 	j, err := m.redeemAnywhere(ctx, v)
-	for again := 0; again < redeemAgain && errors.Is(err, ErrQuorum); again++ {
+	for again := 0; again < redeemAgain && errors.Is(err, register.ErrQuorum); again++ {
 		m.cfg.Log.Info("the admitters do not agree yet: they are asked again", "why", err)
-		if wait(ctx, redeemWait) != nil {
+		if register.Wait(ctx, redeemWait) != nil {
 			break
 		}
 		j, err = m.redeemAnywhere(ctx, v)
@@ -55,7 +58,7 @@ const (
 )
 
 // redeemAnywhere asks the admitters that the invitation names, one after another.
-func (m *Member) redeemAnywhere(ctx context.Context, v *Invitation) (*Joined, error) {
+func (m *Member) redeemAnywhere(ctx context.Context, v *invite.Invitation) (*Joined, error) {
 	var errs []error
 	for _, a := range v.Admitters {
 		j, err := m.redeemAt(ctx, v, a)
@@ -93,7 +96,7 @@ func worst(errs []error) error {
 	return fmt.Errorf("%w (%w)", ErrUnreachable, errors.Join(errs...))
 }
 
-func (m *Member) redeemAt(ctx context.Context, v *Invitation, a Admitter) (*Joined, error) {
+func (m *Member) redeemAt(ctx context.Context, v *invite.Invitation, a invite.Admitter) (*Joined, error) {
 	c, err := m.meet(ctx, v.Ring, a.Node, a.Key, m.addrsOf(a.Key, a.Addrs))
 	if err != nil {
 		return nil, err
@@ -101,7 +104,7 @@ func (m *Member) redeemAt(ctx context.Context, v *Invitation, a Admitter) (*Join
 	defer c.s.Close()
 	stop := c.watch(ctx)
 	defer stop()
-	w, err := ask[*welcome](c, decideTime, &redeem{Secret: v.Secret, Addrs: m.addrs(), Time: m.cfg.Now().Unix()})
+	w, err := ask[*msg.Welcome](c, decideTime, &msg.Redeem{Secret: v.Secret, Addrs: m.addrs(), Time: m.cfg.Now().Unix()})
 	if err != nil {
 		return nil, err
 	}
@@ -109,11 +112,11 @@ func (m *Member) redeemAt(ctx context.Context, v *Invitation, a Admitter) (*Join
 }
 
 // join enters the ring by a certificate that an admitter has just given.
-func (m *Member) join(c *session, ring id.Hash, w *welcome) (*Joined, error) {
+func (m *Member) join(c *session, ring id.Hash, w *msg.Welcome) (*Joined, error) {
 	if err := m.checkWelcome(c, ring, w); err != nil {
 		return nil, err
 	}
-	if err := checkName(c.hello.Name); err != nil {
+	if err := msg.CheckName(c.hello.Name); err != nil {
 		return nil, err
 	}
 	var b store.Batch
@@ -138,7 +141,7 @@ func (m *Member) join(c *session, ring id.Hash, w *welcome) (*Joined, error) {
 }
 
 // checkWelcome reports whether an admitter gave what it should.
-func (m *Member) checkWelcome(c *session, ring id.Hash, w *welcome) error {
+func (m *Member) checkWelcome(c *session, ring id.Hash, w *msg.Welcome) error {
 	if err := w.Certificate.Check(ring, m.cfg.Now(), m.cfg.Verifier); err != nil {
 		return err
 	}

@@ -11,6 +11,8 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/member"
+	"github.com/phyllo-net/phyllo/member/invite"
+	"github.com/phyllo-net/phyllo/member/register"
 	"github.com/phyllo-net/phyllo/peer"
 )
 
@@ -75,7 +77,7 @@ func (r *race) propose(p int, fail func() bool) {
 	defer r.mu.Unlock()
 	if err == nil {
 		r.values[salt] = true
-	} else if !errors.Is(err, member.ErrQuorum) {
+	} else if !errors.Is(err, register.ErrQuorum) {
 		r.t.Error(err)
 	}
 }
@@ -124,8 +126,8 @@ func TestDecisionsOutliveTheAdmitters(t *testing.T) {
 	// A new disk, the old key: the place is the one of the first day.
 	early.disk.Wipe()
 	early.restart()
-	j, err := early.Redeem(ctx(t), &member.Invitation{Ring: v.Ring, Secret: v.Secret, Expires: v.Expires, Admitters: v.Admitters})
-	if errors.Is(err, member.ErrQuorum) { // the invitation may name the two that are off
+	j, err := early.Redeem(ctx(t), &invite.Invitation{Ring: v.Ring, Secret: v.Secret, Expires: v.Expires, Admitters: v.Admitters})
+	if errors.Is(err, register.ErrQuorum) { // the invitation may name the two that are off
 		j, err = early.Redeem(ctx(t), bs[4].invite(member.InviteOptions{}))
 	}
 	if err != nil {
@@ -146,7 +148,7 @@ func TestOldViewsDoNotDecide(t *testing.T) {
 	as := []member.Flaky{{M: bs[1].Member, Fail: func() bool { return false }}}
 	old := id.HashOf("view")
 	_, err := bs[1].Decide(context.Background(), as, old, peer.Key{7}, peer.Salt{1})
-	fails(t, err, member.ErrQuorum)
+	fails(t, err, register.ErrQuorum)
 	if _, err := bs[1].Decide(context.Background(), as, bs[1].View(), peer.Key{7}, peer.Salt{1}); err != nil {
 		t.Error(err)
 	}

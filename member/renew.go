@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/phyllo-net/phyllo/member/invite"
+	"github.com/phyllo-net/phyllo/member/msg"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/wire"
@@ -105,7 +107,7 @@ func (m *Member) renewed(self *selfRecord) error {
 	return nil
 }
 
-func (m *Member) renewAt(ctx context.Context, self *selfRecord, a *Admitter) error {
+func (m *Member) renewAt(ctx context.Context, self *selfRecord, a *invite.Admitter) error {
 	c, err := m.meet(ctx, self.Ring, a.Node, a.Key, m.addrsOf(a.Key, a.Addrs))
 	if err != nil {
 		return err
@@ -113,7 +115,7 @@ func (m *Member) renewAt(ctx context.Context, self *selfRecord, a *Admitter) err
 	defer c.s.Close()
 	stop := c.watch(ctx)
 	defer stop()
-	w, err := ask[*welcome](c, decideTime, &renew{Certificate: self.Certificate, Addrs: m.addrs(), Time: m.cfg.Now().Unix()})
+	w, err := ask[*msg.Welcome](c, decideTime, &msg.Renew{Certificate: self.Certificate, Addrs: m.addrs(), Time: m.cfg.Now().Unix()})
 	if err != nil {
 		return err
 	}
@@ -128,12 +130,12 @@ func (m *Member) renewAt(ctx context.Context, self *selfRecord, a *Admitter) err
 	if err := m.renewed(&renewed); err != nil {
 		return err
 	}
-	return m.heard(self.Ring, a.Key, &share{Admitters: w.Admitters})
+	return m.heard(self.Ring, a.Key, &msg.Share{Admitters: w.Admitters})
 }
 
 // answerRenew renews the certificate of the key at the other end, whoever had
 // given it. It holds no quorum: id and salt stay what they are.
-func (m *Member) answerRenew(c *session, q *renew) error {
+func (m *Member) answerRenew(c *session, q *msg.Renew) error {
 	self, adm, err := m.office()
 	if err != nil {
 		return err
@@ -161,21 +163,21 @@ func (m *Member) answerRenew(c *session, q *renew) error {
 	if err := c.within(stepTime); err != nil {
 		return err
 	}
-	return c.send(&welcome{Certificate: cert, Admitters: m.ours().Admitters})
+	return c.send(&msg.Welcome{Certificate: cert, Admitters: m.ours().Admitters})
 }
 
 // knowPlace sees to it that this admitter knows the place of a certificate that
 // was checked: a key that is renewed for years keeps its place, whoever of the
 // admitters of its first day is left.
 func (m *Member) knowPlace(cert *peer.Certificate) error {
-	r := register{Key: cert.Key}
-	s, err := m.state(r)
+	r := msg.Register{Key: cert.Key}
+	s, err := shelf{m}.State(r)
 	if err != nil || s.Chosen {
 		return err
 	}
-	v := placeValue{Salt: cert.Salt, By: cert.Admission.Admitter, Time: cert.NotBefore}
+	v := msg.PlaceValue{Salt: cert.Salt, By: cert.Admission.Admitter, Time: cert.NotBefore}
 	if s.Accepted > 0 {
-		var have placeValue
+		var have msg.PlaceValue
 		if err := wire.Unmarshal(s.Value, &have); err != nil {
 			return err
 		}
@@ -184,7 +186,7 @@ func (m *Member) knowPlace(cert *peer.Certificate) error {
 		}
 		v = have
 	}
-	return m.learn(r, max(1, s.Accepted), wire.MustMarshal(v))
+	return m.registers.Learn(r, max(1, s.Accepted), wire.MustMarshal(v))
 }
 
 // Upkeep does what is due: it renews the certificate, and, where the authority's

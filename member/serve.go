@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/member/msg"
+	"github.com/phyllo-net/phyllo/member/register"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/transport"
 	"github.com/phyllo-net/phyllo/wire"
@@ -29,7 +31,7 @@ func (m *Member) answer(s transport.Stream) {
 		return
 	}
 	m.cfg.Log.Debug("a conversation about membership ended", "peer", s.Remote().String(), "why", err)
-	if c.broken || c.within(stepTime) != nil || c.send(&refuse{Code: codeOf(err)}) != nil {
+	if c.broken || c.within(stepTime) != nil || c.send(&msg.Refuse{Code: codeOf(err)}) != nil {
 		s.Reset()
 	}
 }
@@ -47,18 +49,18 @@ func (m *Member) converse(ctx context.Context, c *session) error {
 		}
 		defer m.strange.leave()
 	}
-	g, err := expect[*greet](c)
+	g, err := expect[*msg.Greet](c)
 	if err != nil {
 		return err
 	}
-	if g.Min > protoMax || g.Max < protoMin {
+	if g.Min > msg.ProtoMax || g.Max < msg.ProtoMin {
 		return transport.ErrVersion
 	}
 	ring, self, err := m.inRing()
 	if err != nil {
 		return err
 	}
-	h := &hello{Version: protoMax, Name: self.Name, Certificate: self.Certificate, Decline: m.cfg.Decline, Time: m.cfg.Now().Unix()}
+	h := &msg.Hello{Version: msg.ProtoMax, Name: self.Name, Certificate: self.Certificate, Decline: m.cfg.Decline, Time: m.cfg.Now().Unix()}
 	if _, adm, err := m.office(); err == nil {
 		h.Admission = adm
 	}
@@ -70,18 +72,18 @@ func (m *Member) converse(ctx context.Context, c *session) error {
 		return err
 	}
 	switch q := first.(type) {
-	case *redeem:
+	case *msg.Redeem:
 		return m.answerRedeem(ctx, c, q)
-	case *renew:
+	case *msg.Renew:
 		return m.answerRenew(c, q)
-	case *lanAsk:
+	case *msg.LanAsk:
 		return m.answerLan(ctx, c, q)
-	case *appoint:
+	case *msg.Appoint:
 		return m.answerAppoint(c, ring, q)
-	case *share:
+	case *msg.Share:
 		return m.answerAdmitter(ctx, c, ring, q)
 	}
-	return fmt.Errorf("%w: %T does not begin a conversation", ErrConversation, first)
+	return fmt.Errorf("%w: %T does not begin a conversation", msg.ErrConversation, first)
 }
 
 func (m *Member) isAdmitter(key peer.Key) bool {
@@ -92,13 +94,13 @@ func (m *Member) isAdmitter(key peer.Key) bool {
 
 // answerAdmitter is a conversation with another admitter: any number of
 // questions. One that we do not know yet proves itself with its own card.
-func (m *Member) answerAdmitter(ctx context.Context, c *session, ring id.Hash, s *share) error {
+func (m *Member) answerAdmitter(ctx context.Context, c *session, ring id.Hash, s *msg.Share) error {
 	if _, _, err := m.office(); err != nil {
 		return err
 	}
 	key := c.s.Remote()
 	known := m.isAdmitter(key)
-	if !known && !slices.ContainsFunc(s.Admitters, func(a *card) bool { return a.Admission.Admitter == key }) {
+	if !known && !slices.ContainsFunc(s.Admitters, func(a *msg.Card) bool { return a.Admission.Admitter == key }) {
 		return ErrNotAdmitter
 	}
 	if err := m.heard(ring, key, s); err != nil {
@@ -140,37 +142,37 @@ func (m *Member) answerOne(ctx context.Context, ring id.Hash, from peer.Key, que
 		return nil, fmt.Errorf("admitter %s: %w", from, peer.ErrIsExpelled)
 	}
 	switch q := question.(type) {
-	case *prepare:
+	case *msg.Prepare:
 		if err := m.mayVote(ctx, from, q.Register); err != nil {
 			return nil, err
 		}
-		return m.promise(q)
-	case *accept:
+		return m.registers.Prepare(ctx, q)
+	case *msg.Accept:
 		if err := m.mayVote(ctx, from, q.Register); err != nil {
 			return nil, err
 		}
-		return m.acceptAt(q)
-	case *pull:
+		return m.registers.Accept(ctx, q)
+	case *msg.Pull:
 		return m.places(ring, q.After)
-	case *pullKnown:
+	case *msg.PullKnown:
 		return m.members(ring, q.After)
-	case *settle:
+	case *msg.Settle:
 		return m.answerSettle(ctx, q)
-	case *keep:
+	case *msg.Keep:
 		return m.answerKeep(from, q)
-	case *seated:
-		return &done{}, m.answerSeated(ring, q)
-	case *cosign:
+	case *msg.Seated:
+		return &msg.Done{}, m.answerSeated(ring, q)
+	case *msg.Cosign:
 		return m.answerCosign(ring, from, q)
 	}
-	return nil, fmt.Errorf("%w: %T is no question", ErrConversation, question)
+	return nil, fmt.Errorf("%w: %T is no question", msg.ErrConversation, question)
 }
 
 // mayVote reports whether an admitter may write a register here: for a place this
 // node must have read the registers of the others, and an invitation must name
 // both.
-func (m *Member) mayVote(ctx context.Context, from peer.Key, r register) error {
-	if r.isPlace() {
+func (m *Member) mayVote(ctx context.Context, from peer.Key, r msg.Register) error {
+	if r.IsPlace() {
 		ctx, cancel := context.WithTimeout(ctx, stepTime)
 		defer cancel()
 		return m.sync(ctx)
@@ -183,24 +185,24 @@ func (m *Member) mayVote(ctx context.Context, from peer.Key, r register) error {
 	case !have:
 		return ErrInviteLost
 	case !inv.names(from) || !inv.names(m.key) || r.Slot >= inv.Uses:
-		return fmt.Errorf("%w: the invitation does not name both", ErrConversation)
+		return fmt.Errorf("%w: the invitation does not name both", msg.ErrConversation)
 	}
 	return nil
 }
 
-func (m *Member) answerSettle(ctx context.Context, q *settle) (wire.Message, error) {
+func (m *Member) answerSettle(ctx context.Context, q *msg.Settle) (wire.Message, error) {
 	ctx, cancel := context.WithTimeout(ctx, stepTime)
 	defer cancel()
 	if err := m.sync(ctx); err != nil {
 		return nil, err
 	}
 	if _, now := m.view(); now != q.View {
-		return nil, errView
+		return nil, register.ErrView
 	}
-	return &done{}, nil
+	return &msg.Done{}, nil
 }
 
-func (m *Member) answerSeated(ring id.Hash, q *seated) error {
+func (m *Member) answerSeated(ring id.Hash, q *msg.Seated) error {
 	if err := q.Certificate.Check(ring, m.cfg.Now(), m.cfg.Verifier); err != nil {
 		return err
 	}

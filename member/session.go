@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/member/msg"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/transport"
 	"github.com/phyllo-net/phyllo/wire"
@@ -24,7 +25,7 @@ const (
 // at a time.
 type session struct {
 	s      transport.Stream
-	hello  *hello
+	hello  *msg.Hello
 	broken bool // nothing more can be said on the stream
 }
 
@@ -32,11 +33,11 @@ type session struct {
 func (c *session) within(d time.Duration) error { return c.s.SetDeadline(time.Now().Add(d)) }
 
 func (c *session) send(m wire.Message) error {
-	body, err := messages.Encode(m)
+	body, err := msg.Messages.Encode(m)
 	if err != nil {
 		return err
 	}
-	if len(body) > MaxFrame {
+	if len(body) > msg.MaxFrame {
 		return fmt.Errorf("%w: %T of %d bytes", wire.ErrTooLarge, m, len(body))
 	}
 	frame, err := wire.AppendFrame(nil, body)
@@ -52,25 +53,25 @@ func (c *session) send(m wire.Message) error {
 // refusal is an error.
 func (c *session) receive() (wire.Message, error) {
 	for range 8 {
-		b, err := wire.ReadFrame(c.s, MaxFrame)
+		b, err := wire.ReadFrame(c.s, msg.MaxFrame)
 		if err != nil {
 			c.broken = !errors.Is(err, wire.ErrMalformed) && !errors.Is(err, wire.ErrTooLarge)
 			return nil, err
 		}
-		m, err := messages.Decode(b)
+		m, err := msg.Messages.Decode(b)
 		var unknown *wire.UnknownKindError
 		switch {
 		case errors.As(err, &unknown) && unknown.Skip:
 			continue
 		case err != nil:
-			return nil, fmt.Errorf("%w: %w", ErrConversation, err)
+			return nil, fmt.Errorf("%w: %w", msg.ErrConversation, err)
 		}
-		if no, is := m.(*refuse); is {
+		if no, is := m.(*msg.Refuse); is {
 			return nil, errOf(no.Code)
 		}
 		return m, nil
 	}
-	return nil, fmt.Errorf("%w: too many messages that can be skipped", ErrConversation)
+	return nil, fmt.Errorf("%w: too many messages that can be skipped", msg.ErrConversation)
 }
 
 // expect receives a message of one type.
@@ -82,7 +83,7 @@ func expect[M wire.Message](c *session) (M, error) {
 	}
 	v, ok := m.(M)
 	if !ok {
-		return v, fmt.Errorf("%w: %T where %T belongs", ErrConversation, m, v)
+		return v, fmt.Errorf("%w: %T where %T belongs", msg.ErrConversation, m, v)
 	}
 	return v, nil
 }
@@ -116,7 +117,7 @@ func (m *Member) open(ctx context.Context, key peer.Key, addrs []string) (*sessi
 	}
 	ctx, cancel := context.WithTimeout(ctx, stepTime)
 	defer cancel()
-	s, err := t.Open(ctx, key, addrs, Protocol)
+	s, err := t.Open(ctx, key, addrs, msg.Protocol)
 	if err != nil {
 		return nil, err
 	}
@@ -126,12 +127,12 @@ func (m *Member) open(ctx context.Context, key peer.Key, addrs []string) (*sessi
 	}
 	stop := c.watch(ctx)
 	defer stop()
-	c.hello, err = ask[*hello](c, stepTime, &greet{Min: protoMin, Max: protoMax})
+	c.hello, err = ask[*msg.Hello](c, stepTime, &msg.Greet{Min: msg.ProtoMin, Max: msg.ProtoMax})
 	switch {
 	case err != nil:
 	case s.Remote() != key:
 		err = transport.ErrOtherKey
-	case c.hello.Version < protoMin || c.hello.Version > protoMax:
+	case c.hello.Version < msg.ProtoMin || c.hello.Version > msg.ProtoMax:
 		err = transport.ErrVersion
 	}
 	if err != nil {

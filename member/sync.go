@@ -6,6 +6,9 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/member/invite"
+	"github.com/phyllo-net/phyllo/member/msg"
+	"github.com/phyllo-net/phyllo/member/register"
 	"github.com/phyllo-net/phyllo/peer"
 )
 
@@ -45,10 +48,10 @@ func (m *Member) sync(ctx context.Context) error {
 		m.synced = view
 		m.mu.Unlock()
 	}
-	return errView
+	return register.ErrView
 }
 
-func (m *Member) readFrom(ctx context.Context, ring id.Hash, others []*Admitter) error {
+func (m *Member) readFrom(ctx context.Context, ring id.Hash, others []*invite.Admitter) error {
 	cs, errs := m.talkAll(ctx, ring, others)
 	read := 1 // ourselves
 	var why error
@@ -66,7 +69,7 @@ func (m *Member) readFrom(ctx context.Context, ring id.Hash, others []*Admitter)
 		read++
 	}
 	if all := len(others) + 1; read < all/2+1 {
-		return fmt.Errorf("%w (%d of %d answer, %d are needed): %v", ErrQuorum, read, all, all/2+1, why)
+		return fmt.Errorf("%w (%d of %d answer, %d are needed): %v", register.ErrQuorum, read, all, all/2+1, why)
 	}
 	return nil
 }
@@ -79,12 +82,12 @@ func (m *Member) pullFrom(ctx context.Context, c *session) error {
 	defer stop()
 	var after peer.Key
 	for {
-		p, err := ask[*page](c, stepTime, &pull{After: after})
+		p, err := ask[*msg.Page](c, stepTime, &msg.Pull{After: after})
 		if err != nil {
 			return err
 		}
 		for _, pl := range p.Places {
-			if err := m.adopt(pl); err != nil {
+			if err := m.registers.Adopt(msg.Register{Key: pl.Key}, pl.State); err != nil {
 				return err
 			}
 			after = pl.Key
@@ -102,7 +105,7 @@ func (m *Member) pullKnownFrom(c *session) error {
 	}
 	var after id.ID
 	for {
-		p, err := ask[*knownPage](c, stepTime, &pullKnown{After: after})
+		p, err := ask[*msg.KnownPage](c, stepTime, &msg.PullKnown{After: after})
 		if err != nil {
 			return err
 		}
@@ -118,7 +121,7 @@ func (m *Member) pullKnownFrom(c *session) error {
 	}
 }
 
-func (m *Member) meetKnown(ring id.Hash, k *acquaintance) error {
+func (m *Member) meetKnown(ring id.Hash, k *msg.Acquaintance) error {
 	var known knownRecord
 	node := k.Certificate.Node.Bytes()
 	have, err := m.get(tagKnown, node[:], &known)
@@ -133,62 +136,36 @@ func (m *Member) meetKnown(ring id.Hash, k *acquaintance) error {
 }
 
 // members is the answer to pullKnown.
-func (m *Member) members(ring id.Hash, after id.ID) (*knownPage, error) {
-	p := &knownPage{}
+func (m *Member) members(ring id.Hash, after id.ID) (*msg.KnownPage, error) {
+	p := &msg.KnownPage{}
 	b := after.Bytes()
 	err := each(m, ring, tagKnown, b[:], func(_ []byte, r *knownRecord) bool {
-		if len(p.Known) == maxKnown {
+		if len(p.Known) == msg.MaxKnown {
 			p.More = true
 			return false
 		}
-		p.Known = append(p.Known, &acquaintance{Certificate: r.Certificate, Addrs: firstAddrs(r.Addrs)})
+		p.Known = append(p.Known, &msg.Acquaintance{Certificate: r.Certificate, Addrs: invite.FirstAddrs(r.Addrs)})
 		return true
 	})
 	return p, err
 }
 
-// adopt merges another acceptor's state of a place into ours: the value of the
-// higher ballot, and the higher promise.
-func (m *Member) adopt(p *place) error {
-	r := register{Key: p.Key}
-	if p.State.Accepted > 0 {
-		if err := r.checkValue(p.State.Value); err != nil {
-			return fmt.Errorf("%w: %w", ErrConversation, err)
-		}
-	}
-	m.votes.Lock()
-	defer m.votes.Unlock()
-	s, err := m.state(r)
-	if err != nil {
-		return err
-	}
-	old := s.Promised == p.State.Promised && s.Accepted == p.State.Accepted && (s.Chosen || !p.State.Chosen)
-	if s.Chosen || old {
-		return nil
-	}
-	s.Promised = max(s.Promised, p.State.Promised)
-	if p.State.Accepted > s.Accepted || p.State.Chosen {
-		s.Accepted, s.Value, s.Chosen = p.State.Accepted, p.State.Value, p.State.Chosen
-	}
-	return m.putState(r, s)
-}
-
 // places is the answer to pull.
-func (m *Member) places(ring id.Hash, after peer.Key) (*page, error) {
-	m.votes.Lock() // see viewIs
-	defer m.votes.Unlock()
-	p := &page{}
+func (m *Member) places(ring id.Hash, after peer.Key) (*msg.Page, error) {
+	p := &msg.Page{}
 	var from []byte
 	if !after.IsZero() {
 		from = after[:]
 	}
-	err := each(m, ring, tagPlace, from, func(rest []byte, s *registerState) bool {
-		if len(p.Places) == maxPage {
-			p.More = true
-			return false
-		}
-		p.Places = append(p.Places, &place{Key: peer.Key(rest), State: *s})
-		return true
+	err := m.registers.Still(func() error {
+		return each(m, ring, tagPlace, from, func(rest []byte, s *msg.RegisterState) bool {
+			if len(p.Places) == msg.MaxPage {
+				p.More = true
+				return false
+			}
+			p.Places = append(p.Places, &msg.Place{Key: peer.Key(rest), State: *s})
+			return true
+		})
 	})
 	return p, err
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/keys"
 	"github.com/phyllo-net/phyllo/member"
+	"github.com/phyllo-net/phyllo/member/invite"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
 	memstore "github.com/phyllo-net/phyllo/store/mem"
@@ -341,13 +342,13 @@ func (w *world) founder() *box {
 	return b
 }
 
-func (b *box) invite(o member.InviteOptions) *member.Invitation {
+func (b *box) invite(o member.InviteOptions) *invite.Invitation {
 	b.w.t.Helper()
 	v, err := b.Invite(ctx(b.w.t), o)
 	if err != nil {
 		b.w.t.Fatal(err)
 	}
-	back, err := member.ParseInvitation(v.String()) // as people carry it
+	back, err := invite.Parse(v.String()) // as people carry it
 	if err != nil {
 		b.w.t.Fatal(err)
 	}

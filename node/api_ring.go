@@ -15,18 +15,19 @@ import (
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/keys"
 	"github.com/phyllo-net/phyllo/member"
+	"github.com/phyllo-net/phyllo/member/invite"
 )
 
 // Invite implements api.Node.
 func (f face) Invite(ctx context.Context, q api.InviteRequest) (*api.Invitation, error) {
 	uses, expires := q.Uses, time.Duration(q.Expires)*time.Second
 	if uses == 0 {
-		uses = member.DefaultUses
+		uses = invite.DefaultUses
 	}
 	if q.Expires == 0 {
-		expires = member.DefaultExpiry
+		expires = invite.DefaultExpiry
 	}
-	if uses < 1 || uses > member.MaxUses || q.Expires < 0 || q.Expires > int64(member.MaxExpiry/time.Second) {
+	if uses < 1 || uses > invite.MaxUses || q.Expires < 0 || q.Expires > int64(invite.MaxExpiry/time.Second) {
 		return nil, api.Errorf(api.Usage, "an invitation has 1 to 1,000 uses and at most 90 days, as in `phyllo invite --uses 3 --expires 48h`")
 	}
 	inv, err := f.n.member.Invite(ctx, member.InviteOptions{Uses: uses, Expires: expires})
@@ -60,8 +61,8 @@ func qr(line string) []string {
 }
 
 // Join implements api.Node.
-func (f face) Join(ctx context.Context, invite string) (*api.Joined, error) {
-	inv, err := member.ParseInvitation(invite)
+func (f face) Join(ctx context.Context, text string) (*api.Joined, error) {
+	inv, err := invite.Parse(text)
 	if err != nil {
 		return nil, kinded(err)
 	}

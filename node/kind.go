@@ -18,6 +18,9 @@ import (
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/keys"
 	"github.com/phyllo-net/phyllo/member"
+	"github.com/phyllo-net/phyllo/member/invite"
+	"github.com/phyllo-net/phyllo/member/msg"
+	"github.com/phyllo-net/phyllo/member/register"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/task"
@@ -48,15 +51,15 @@ var kinds = []struct {
 	{space.ErrForged, api.Failed, "ask its owner, who can take a writer's place away with `phyllo space revoke`"}, {space.ErrDamaged, api.Failed, "try again later, when more of those who keep it are there"},
 	{letter.ErrEmptyText, api.Usage, ""}, {letter.ErrTooLong, api.Usage, ""}, {letter.ErrNotText, api.Usage, ""},
 	{directory.ErrName, api.Usage, "choose one as bob or ann-2"}, {directory.ErrRecord, api.Usage, "see `phyllo user edit --help`"},
-	{member.ErrInvitation, api.Usage, "`phyllo invite` prints one"}, {member.ErrInvitationSpelt, api.Usage, ""}, {member.ErrInvitationNewer, api.Usage, ""},
+	{invite.ErrInvitation, api.Usage, "`phyllo invite` prints one"}, {invite.ErrInvitationSpelt, api.Usage, ""}, {invite.ErrInvitationNewer, api.Usage, ""},
 	{keys.ErrShortPassphrase, api.Usage, ""},
 	{directory.ErrDisputed, api.Disputed, "compare fingerprints with the person whom you mean"},
 	{im.ErrKeyChanged, api.KeyChanged, "run `phyllo user verify NAME`"},
 	{directory.ErrTaken, api.Failed, "choose another"}, {directory.ErrStale, api.Failed, "change that one"},
-	{directory.ErrNotReachable, api.Unreachable, ""}, {member.ErrUnreachable, api.Unreachable, ""}, {member.ErrQuorum, api.Unreachable, ""},
+	{directory.ErrNotReachable, api.Unreachable, ""}, {member.ErrUnreachable, api.Unreachable, ""}, {register.ErrQuorum, api.Unreachable, ""},
 	{member.ErrTooEarly, api.Failed, "wait, it renews itself in time"},
 	{member.ErrDeclined, api.Failed, "choose another, of those in `phyllo member list`"},
-	{member.ErrConversation, api.Failed, updateAll},
+	{msg.ErrConversation, api.Failed, updateAll},
 	{peer.ErrIsExpelled, api.Failed, "the ring's authority can let it in again, with `phyllo member pardon ID`"},
 	{peer.ErrForged, api.Failed, updateAll + "; if it stays, do not trust that computer"},
 	{peer.ErrOtherRing, api.Failed, "ask for an invitation to the right one with `phyllo invite`"},

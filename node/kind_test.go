@@ -27,6 +27,9 @@ import (
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/keys"
 	"github.com/phyllo-net/phyllo/member"
+	"github.com/phyllo-net/phyllo/member/invite"
+	"github.com/phyllo-net/phyllo/member/msg"
+	"github.com/phyllo-net/phyllo/member/register"
 	"github.com/phyllo-net/phyllo/node"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
@@ -72,14 +75,14 @@ var met = map[string]struct {
 	"member.ErrNoRing": {member.ErrNoRing, api.Failed}, "member.ErrOtherKey": {member.ErrOtherKey, api.Failed}, "member.ErrInRing": {member.ErrInRing, api.Failed},
 	"member.ErrNotAdmitter": {member.ErrNotAdmitter, api.Failed}, "member.ErrNoAuthority": {member.ErrNoAuthority, api.Failed},
 	"member.ErrUsed": {member.ErrUsed, api.Failed}, "member.ErrInviteEnded": {member.ErrInviteEnded, api.Failed}, "member.ErrInviteLost": {member.ErrInviteLost, api.Failed},
-	"member.ErrQuorum": {member.ErrQuorum, api.Unreachable}, "member.ErrUnreachable": {member.ErrUnreachable, api.Unreachable},
+	"register.ErrQuorum": {register.ErrQuorum, api.Unreachable}, "member.ErrUnreachable": {member.ErrUnreachable, api.Unreachable},
 	"member.ErrBusy": {member.ErrBusy, api.Failed}, "member.ErrClock": {member.ErrClock, api.Failed}, "member.ErrNoWitness": {member.ErrNoWitness, api.Failed},
 	"member.ErrTooEarly": {member.ErrTooEarly, api.Failed}, "member.ErrRefused": {member.ErrRefused, api.Failed}, "member.ErrUnknownNode": {member.ErrUnknownNode, api.NotFound},
 	"member.ErrNeedsSecond": {member.ErrNeedsSecond, api.Failed}, "member.ErrDeclined": {member.ErrDeclined, api.Failed}, "member.ErrTooMany": {member.ErrTooMany, api.Failed},
 	"member.ErrLanBusy": {member.ErrLanBusy, api.Failed}, "member.ErrLanDenied": {member.ErrLanDenied, api.Failed}, "member.ErrLanNone": {member.ErrLanNone, api.Failed},
-	"member.ErrLanCode": {member.ErrLanCode, api.Failed}, "member.ErrConversation": {member.ErrConversation, api.Failed},
-	"member.ErrInvitation": {member.ErrInvitation, api.Usage}, "member.ErrInvitationSpelt": {member.ErrInvitationSpelt, api.Usage},
-	"member.ErrInvitationNewer": {member.ErrInvitationNewer, api.Usage},
+	"member.ErrLanCode": {member.ErrLanCode, api.Failed}, "msg.ErrConversation": {msg.ErrConversation, api.Failed},
+	"invite.ErrInvitation": {invite.ErrInvitation, api.Usage}, "invite.ErrInvitationSpelt": {invite.ErrInvitationSpelt, api.Usage},
+	"invite.ErrInvitationNewer": {invite.ErrInvitationNewer, api.Usage},
 
 	"peer.ErrOtherRing": {peer.ErrOtherRing, api.Failed}, "peer.ErrExpired": {peer.ErrExpired, api.Failed}, "peer.ErrForged": {peer.ErrForged, api.Failed},
 	"peer.ErrIsExpelled": {peer.ErrIsExpelled, api.Failed}, "transport.ErrVersion": {transport.ErrVersion, api.Failed},
@@ -102,6 +105,7 @@ var unmet = map[string]string{
 	"past.ErrTooFew": "doors and commands say files.ErrUnavailable", "past.ErrExists": "no two contents have one name in a space", "past.ErrReclaimed": "as ErrExists", "past.ErrFull": "doors and commands say files.ErrFull",
 	"space.ErrNotFound": "doors and commands have an error of their own, as for the next ones", "space.ErrChanged": "as ErrNotFound", "space.ErrClash": "as ErrNotFound", "space.ErrReadOnly": "as ErrNotFound",
 	"space.ErrNoAccess": "as ErrNotFound", "space.ErrNotOwner": "as ErrNotFound", "space.ErrTaken": "as ErrNotFound", "space.ErrFull": "as ErrNotFound", "space.ErrUncertain": "as ErrNotFound",
+	"msg.ErrAbsent": "a message that has it is refused as ErrConversation", "register.ErrView": "admitters try again, and say ErrQuorum in the end",
 	"keys.ErrSealKey": "a record with such a key is refused as ErrRecord", "keys.ErrOpen": "a letter that cannot be opened is told to its sender's node alone",
 }
 
@@ -138,7 +142,7 @@ func TestErrorsHaveKinds(t *testing.T) {
 	listed := slices.Concat(slices.Collect(maps.Keys(met)), slices.Collect(maps.Keys(unmet)))
 	slices.Sort(listed)
 	var there []string
-	for _, room := range []string{"app/directory", "app/im", "app/im/letter", "app/past", "app/past/account", "app/past/dht", "app/space", "kbr", "task", "host", "keys", "member", "peer"} {
+	for _, room := range []string{"app/directory", "app/im", "app/im/letter", "app/past", "app/past/account", "app/past/dht", "app/space", "kbr", "task", "host", "keys", "member", "member/invite", "member/msg", "member/register", "peer"} {
 		there = append(there, errorsOf(t, filepath.Join("..", filepath.FromSlash(room)))...)
 	}
 	for _, name := range there {

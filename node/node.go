@@ -17,6 +17,7 @@ import (
 	"github.com/phyllo-net/phyllo/gateway/password"
 	"github.com/phyllo-net/phyllo/keys"
 	"github.com/phyllo-net/phyllo/member"
+	"github.com/phyllo-net/phyllo/member/invite"
 	"github.com/phyllo-net/phyllo/node/config"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
@@ -166,7 +167,7 @@ func (n *Node) findRing(ctx context.Context) error {
 	_, err := n.member.Ring()
 	inRing := err == nil
 	if n.cfg.Join != "" {
-		inv, err := member.ParseInvitation(n.cfg.Join)
+		inv, err := invite.Parse(n.cfg.Join)
 		if err != nil {
 			return kinded(err)
 		}

@@ -1,17 +1,18 @@
-package member
+package msg
 
 import (
 	"fmt"
 	"slices"
 
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/member/invite"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/wire"
 )
 
-// card is an admitter as admitters tell each other of it. It travels as a byte
+// Card is an admitter as admitters tell each other of it. It travels as a byte
 // string of its own, as peer.Handle does.
-type card struct {
+type Card struct {
 	Admission *peer.Admission
 	Node      id.ID
 	Addrs     []string
@@ -24,15 +25,15 @@ type cardFields struct {
 	Addrs     []string
 }
 
-const maxCard = 256 + maxAddrs*(peer.MaxAddrLen+3)
+const maxCard = 256 + invite.MaxAddrs*(peer.MaxAddrLen+3)
 
 // MarshalBinary implements encoding.BinaryMarshaler.
-func (c *card) MarshalBinary() ([]byte, error) {
+func (c *Card) MarshalBinary() ([]byte, error) {
 	return wire.Marshal(cardFields{Admission: c.Admission, Node: c.Node, Addrs: c.Addrs})
 }
 
 // UnmarshalBinary implements encoding.BinaryUnmarshaler.
-func (c *card) UnmarshalBinary(b []byte) error {
+func (c *Card) UnmarshalBinary(b []byte) error {
 	if len(b) > maxCard {
 		return fmt.Errorf("%w: an admitter of %d bytes", wire.ErrMalformed, len(b))
 	}
@@ -41,32 +42,32 @@ func (c *card) UnmarshalBinary(b []byte) error {
 		return err
 	}
 	if f.Admission == nil {
-		return fmt.Errorf("%w: %w", wire.ErrMalformed, errAbsent)
+		return fmt.Errorf("%w: %w", wire.ErrMalformed, ErrAbsent)
 	}
-	if err := checkAddrs(f.Addrs); err != nil {
+	if err := invite.CheckAddrs(f.Addrs); err != nil {
 		return fmt.Errorf("%w: %w", wire.ErrMalformed, err)
 	}
-	*c = card{Admission: f.Admission, Node: f.Node, Addrs: f.Addrs}
+	*c = Card{Admission: f.Admission, Node: f.Node, Addrs: f.Addrs}
 	return nil
 }
 
 // UnmarshalCBOR implements cbor.Unmarshaler: see wire.ByteString.
-func (c *card) UnmarshalCBOR(b []byte) error { return wire.ByteString(c, b) }
+func (c *Card) UnmarshalCBOR(b []byte) error { return wire.ByteString(c, b) }
 
-func checkCards(cs []*card) error {
-	if len(cs) > maxCards {
-		return fmt.Errorf("%d admitters, at most %d", len(cs), maxCards)
+func checkCards(cs []*Card) error {
+	if len(cs) > MaxCards {
+		return fmt.Errorf("%d admitters, at most %d", len(cs), MaxCards)
 	}
 	if slices.Contains(cs, nil) {
-		return errAbsent
+		return ErrAbsent
 	}
 	return nil
 }
 
-// place is a key's register as admitters copy it from each other.
-type place struct {
+// Place is a key's register as admitters copy it from each other.
+type Place struct {
 	Key   peer.Key
-	State registerState
+	State RegisterState
 }
 
 type placeFields struct {
@@ -79,13 +80,13 @@ type placeFields struct {
 }
 
 // MarshalBinary implements encoding.BinaryMarshaler.
-func (p *place) MarshalBinary() ([]byte, error) {
+func (p *Place) MarshalBinary() ([]byte, error) {
 	s := p.State
 	return wire.Marshal(placeFields{Key: p.Key, Promised: s.Promised, Accepted: s.Accepted, Value: s.Value, Chosen: s.Chosen})
 }
 
 // UnmarshalBinary implements encoding.BinaryUnmarshaler.
-func (p *place) UnmarshalBinary(b []byte) error {
+func (p *Place) UnmarshalBinary(b []byte) error {
 	if len(b) > 128+maxValue {
 		return fmt.Errorf("%w: a register of %d bytes", wire.ErrMalformed, len(b))
 	}
@@ -93,7 +94,7 @@ func (p *place) UnmarshalBinary(b []byte) error {
 	if err := wire.Unmarshal(b, &f); err != nil {
 		return err
 	}
-	v := place{Key: f.Key, State: registerState{Promised: f.Promised, Accepted: f.Accepted, Value: f.Value, Chosen: f.Chosen}}
+	v := Place{Key: f.Key, State: RegisterState{Promised: f.Promised, Accepted: f.Accepted, Value: f.Value, Chosen: f.Chosen}}
 	if err := v.State.check(); err != nil || f.Key.IsZero() {
 		return fmt.Errorf("%w: impossible register", wire.ErrMalformed)
 	}
@@ -102,10 +103,10 @@ func (p *place) UnmarshalBinary(b []byte) error {
 }
 
 // UnmarshalCBOR implements cbor.Unmarshaler: see wire.ByteString.
-func (p *place) UnmarshalCBOR(b []byte) error { return wire.ByteString(p, b) }
+func (p *Place) UnmarshalCBOR(b []byte) error { return wire.ByteString(p, b) }
 
-// acquaintance is a member as admitters tell each other of it.
-type acquaintance struct {
+// Acquaintance is a member as admitters tell each other of it.
+type Acquaintance struct {
 	Certificate *peer.Certificate
 	Addrs       []string
 }
@@ -117,12 +118,12 @@ type acquaintanceFields struct {
 }
 
 // MarshalBinary implements encoding.BinaryMarshaler.
-func (a *acquaintance) MarshalBinary() ([]byte, error) {
+func (a *Acquaintance) MarshalBinary() ([]byte, error) {
 	return wire.Marshal(acquaintanceFields{Certificate: a.Certificate, Addrs: a.Addrs})
 }
 
 // UnmarshalBinary implements encoding.BinaryUnmarshaler.
-func (a *acquaintance) UnmarshalBinary(b []byte) error {
+func (a *Acquaintance) UnmarshalBinary(b []byte) error {
 	if len(b) > peer.MaxCertificate {
 		return fmt.Errorf("%w: a member of %d bytes", wire.ErrMalformed, len(b))
 	}
@@ -131,14 +132,14 @@ func (a *acquaintance) UnmarshalBinary(b []byte) error {
 		return err
 	}
 	if f.Certificate == nil {
-		return fmt.Errorf("%w: %w", wire.ErrMalformed, errAbsent)
+		return fmt.Errorf("%w: %w", wire.ErrMalformed, ErrAbsent)
 	}
-	if err := checkAddrs(f.Addrs); err != nil {
+	if err := invite.CheckAddrs(f.Addrs); err != nil {
 		return fmt.Errorf("%w: %w", wire.ErrMalformed, err)
 	}
-	*a = acquaintance{Certificate: f.Certificate, Addrs: f.Addrs}
+	*a = Acquaintance{Certificate: f.Certificate, Addrs: f.Addrs}
 	return nil
 }
 
 // UnmarshalCBOR implements cbor.Unmarshaler: see wire.ByteString.
-func (a *acquaintance) UnmarshalCBOR(b []byte) error { return wire.ByteString(a, b) }
+func (a *Acquaintance) UnmarshalCBOR(b []byte) error { return wire.ByteString(a, b) }

@@ -1,4 +1,7 @@
-package member
+// Package invite is the one line of text that lets a node into a ring: where its admitters
+// are found, by whose keys they are known, and the secret that they ask for. Who makes one
+// good is package member's business.
+package invite
 
 import (
 	"encoding/base32"
@@ -22,9 +25,9 @@ const (
 	// MaxInvitation is the longest text of one, in characters.
 	MaxInvitation = 4096
 
-	secretSize = 16
+	SecretSize = 16
 	sumSize    = 4
-	maxAddrs   = 3 // addresses of one admitter that are handed on
+	MaxAddrs   = 3 // addresses of one admitter that are handed on
 	scheme     = "phyllo1"
 	anyScheme  = "phyllo"
 )
@@ -84,10 +87,10 @@ func (v *Invitation) String() string {
 	return scheme + strings.ToLower(alphabet.EncodeToString(append(b, sum[:sumSize]...)))
 }
 
-// ParseInvitation reads the text of an invitation, in either case; white space
+// Parse reads the text of an invitation, in either case; white space
 // within it, which mail and terminals add, does not matter. Errors are
 // ErrInvitation, ErrInvitationSpelt or ErrInvitationNewer.
-func ParseInvitation(text string) (*Invitation, error) {
+func Parse(text string) (*Invitation, error) {
 	if len(text) > 2*MaxInvitation {
 		return nil, ErrInvitation
 	}
@@ -120,12 +123,12 @@ func ParseInvitation(text string) (*Invitation, error) {
 }
 
 func (f *invitationFields) invitation() (*Invitation, error) {
-	if len(f.Named) == 0 || len(f.Named) > MaxNamed || len(f.Secret) != secretSize || f.Ring.IsZero() || f.Expires < 0 || f.Expires > 1<<40 {
+	if len(f.Named) == 0 || len(f.Named) > MaxNamed || len(f.Secret) != SecretSize || f.Ring.IsZero() || f.Expires < 0 || f.Expires > 1<<40 {
 		return nil, fmt.Errorf("%w (its parts do not fit)", ErrInvitation)
 	}
 	v := &Invitation{Ring: f.Ring, Secret: f.Secret, Expires: time.Unix(f.Expires, 0)}
 	for _, n := range f.Named {
-		if n == nil || n.Node.IsZero() || n.Key.IsZero() || checkAddrs(n.Addrs) != nil {
+		if n == nil || n.Node.IsZero() || n.Key.IsZero() || CheckAddrs(n.Addrs) != nil {
 			return nil, fmt.Errorf("%w (an admitter in it is incomplete)", ErrInvitation)
 		}
 		v.Admitters = append(v.Admitters, Admitter{Node: n.Node, Key: n.Key, Addrs: n.Addrs})
@@ -133,10 +136,10 @@ func (f *invitationFields) invitation() (*Invitation, error) {
 	return v, nil
 }
 
-// checkAddrs returns what is wrong with a list of addresses that is handed on.
-func checkAddrs(addrs []string) error {
-	if len(addrs) > maxAddrs {
-		return fmt.Errorf("%d addresses, at most %d", len(addrs), maxAddrs)
+// CheckAddrs returns what is wrong with a list of addresses that is handed on.
+func CheckAddrs(addrs []string) error {
+	if len(addrs) > MaxAddrs {
+		return fmt.Errorf("%d addresses, at most %d", len(addrs), MaxAddrs)
 	}
 	for _, a := range addrs {
 		if a == "" || len(a) > peer.MaxAddrLen {
@@ -146,16 +149,16 @@ func checkAddrs(addrs []string) error {
 	return nil
 }
 
-// firstAddrs are those of a node's addresses that are handed on.
-func firstAddrs(addrs []string) []string {
+// FirstAddrs are those of a node's addresses that are handed on.
+func FirstAddrs(addrs []string) []string {
 	var out []string
 	for _, a := range addrs {
-		if len(out) < maxAddrs && a != "" && len(a) <= peer.MaxAddrLen {
+		if len(out) < MaxAddrs && a != "" && len(a) <= peer.MaxAddrLen {
 			out = append(out, a)
 		}
 	}
 	return out
 }
 
-// hashSecret is what admitters keep of an invitation's secret.
-func hashSecret(ring id.Hash, secret []byte) id.Hash { return id.HashOf("secret", ring, secret) }
+// HashSecret is what admitters keep of an invitation's secret.
+func HashSecret(ring id.Hash, secret []byte) id.Hash { return id.HashOf("secret", ring, secret) }
