@@ -28,7 +28,6 @@ type door struct {
 	inClear bool   // other machines can come, and what they send can be read on the way
 	server  *front.Server
 	tally   *front.Tally
-	close   func() // what is behind it; may be nil
 }
 
 // openDoors reads the passwords and opens S3 and WebDAV, as the settings say.
@@ -37,11 +36,14 @@ func (n *Node) openDoors(context.Context) (err error) {
 		return err
 	}
 	spaces := func(user string) files.Spaces { return n.Files(user) }
-	behindS3 := func(t *front.Tally) (http.Handler, func()) {
-		h := s3.New(s3.Config{Spaces: spaces, Book: n.book, Tally: t, Log: n.log, Now: time.Now})
-		return h, h.Close
+	behindS3 := func(t *front.Tally) (http.Handler, error) {
+		h, err := s3.New(s3.Config{Spaces: spaces, Book: n.book, Tally: t, Log: n.log, Now: time.Now, Records: uploadRecords{n.store}})
+		if err == nil {
+			n.wg.Go(func() { n.watchUploads(h) })
+		}
+		return h, err
 	}
-	behindDAV := func(t *front.Tally) (http.Handler, func()) {
+	behindDAV := func(t *front.Tally) (http.Handler, error) {
 		return webdav.New(webdav.Config{Spaces: spaces, Book: n.book, Tally: t, Log: n.log}), nil
 	}
 	if err := n.openDoor(password.S3, "S3", n.cfg.S3, config.DefaultS3Port, behindS3); err != nil {
@@ -52,24 +54,24 @@ func (n *Node) openDoors(context.Context) (err error) {
 
 // openDoor opens one door. Without an address it has the port of the last time, the usual one, or
 // any free one on this computer, and keeps it: programs have it in their settings.
-func (n *Node) openDoor(name password.Door, title, addr string, usual int, behind func(*front.Tally) (http.Handler, func())) error {
+func (n *Node) openDoor(name password.Door, title, addr string, usual int, behind func(*front.Tally) (http.Handler, error)) error {
 	if addr == config.Off || addr == "" && n.opt.noControl {
 		return nil
 	}
 	tally := front.NewTally(string(name), n.log)
-	h, closes := behind(tally)
+	h, err := behind(tally)
+	if err != nil {
+		return err
+	}
 	fc := front.Config{Addr: addr, Handler: h, Tally: tally, Log: n.log, InsecureHTTP: n.cfg.InsecureHTTP}
 	if len(n.cfg.TLS) == 2 {
 		fc.Cert, fc.Key = n.home.beside(n.cfg.TLS[0]), n.home.beside(n.cfg.TLS[1])
 	}
 	s, err := n.startDoor(fc, []byte("door "+string(name)), usual)
 	if err != nil {
-		if closes != nil {
-			closes()
-		}
 		return api.Errorf(api.Failed, "the door for %s: %w; its address is set with --%s", title, err, name)
 	}
-	d := &door{name: name, title: title, server: s, tally: tally, close: closes}
+	d := &door{name: name, title: title, server: s, tally: tally}
 	if at, err := netip.ParseAddrPort(addr); err == nil {
 		d.inClear = !at.Addr().IsLoopback() && fc.Cert == ""
 	}
@@ -112,9 +114,6 @@ func (n *Node) closeDoors(ctx context.Context, hard bool, note func(error)) {
 	}
 	for _, d := range n.doors {
 		note(d.server.Close(ctx))
-		if d.close != nil {
-			d.close()
-		}
 	}
 }
 

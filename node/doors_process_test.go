@@ -55,17 +55,19 @@ func (s *stored) join(p *process) {
 	p.up("--join", inv.Invite)
 }
 
-// program runs a program of others, and wants it to succeed.
-func (s *stored) program(env []string, path string, args ...string) {
+// program runs a program of others, wants it to succeed, and returns what it wrote.
+func (s *stored) program(env []string, path string, args ...string) []byte {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Dir = s.dir
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "TMPDIR=" + s.dir}, env...)
-	if out, err := cmd.CombinedOutput(); err != nil {
+	out, err := cmd.CombinedOutput()
+	if err != nil {
 		s.t.Fatalf("%s %s: %v\n%s", filepath.Base(path), strings.Join(args, " "), err, out)
 	}
+	return out
 }
 
 // everywhere waits until each file of the space has a copy on each of three nodes.

@@ -168,8 +168,9 @@ type moreMeta struct {
 	Pairs []tree.Pair `cbor:"1,keyasint"`
 }
 
-// meta is how attributes are kept: what is too long beside the directory.
-func meta(t *task.T, sp *space.Space, a files.Attrs) (m space.Meta, more *space.Upload, err error) {
+// meta is how attributes are kept: what is too long beside the directory, in which once has its
+// place, too.
+func meta(t *task.T, sp *space.Space, a files.Attrs, once string) (m space.Meta, more *space.Upload, err error) {
 	if err := files.CheckAttrs(a); err != nil {
 		return m, nil, err
 	}
@@ -182,9 +183,12 @@ func meta(t *task.T, sp *space.Space, a files.Attrs) (m space.Meta, more *space.
 	if a.Type != "" {
 		m.Pairs = append(m.Pairs, tree.Pair{Key: metaType, Value: a.Type})
 	}
-	size := 0
+	size := onceRoom
 	for _, p := range m.Pairs {
 		size += len(p.Key) + len(p.Value)
+	}
+	if once == "" {
+		size -= onceRoom
 	}
 	if size <= tree.MaxMeta {
 		if tree.CheckMeta(m.Pairs) != nil {
@@ -200,6 +204,9 @@ func meta(t *task.T, sp *space.Space, a files.Attrs) (m space.Meta, more *space.
 	return space.Meta{More: &c}, more, err
 }
 
+// onceRoom is what files.Cond.Once takes of a version's meta data, with its key.
+const onceRoom = 80
+
 // Put implements files.Space.
 func (s *userSpace) Put(ctx context.Context, name string, content []files.Draft, a files.Attrs, c files.Cond) (files.Entry, error) {
 	if err := files.CheckName(name); err != nil {
@@ -213,37 +220,83 @@ func (s *userSpace) Put(ctx context.Context, name string, content []files.Draft,
 		}
 	}
 	return inSpace(ctx, s, func(t *task.T, o *overlay, sp *space.Space) (files.Entry, error) {
-		m, more, err := meta(t, sp, a)
-		if more != nil {
-			defer more.Discard()
-		}
-		if err != nil {
-			return files.Entry{}, err
-		}
-		f := space.File{Meta: m.Pairs, More: m.More, Copies: space.Copies, Seen: sp.Seen()}
-		whole, err := joined(t, sp, drafts, &f)
-		if err != nil {
-			return files.Entry{}, err
-		}
-		if whole != nil {
-			defer whole.Discard()
-		}
-		v, err := sp.Put(t, name, f, cond(c))
-		if err != nil {
-			return files.Entry{}, err
-		}
-		for _, u := range []*space.Upload{whole, more} {
-			if u != nil {
-				u.Keep()
-			}
-		}
 		for _, d := range drafts {
-			d.used()
+			d.putting = true
 		}
-		e, err := o.entry(t, name, v)
-		e.Latest = true
-		return e, err
+		p := putting{drafts: drafts}
+		v, err := p.put(t, sp, name, a, c)
+		p.settle(v, err)
+		if err != nil {
+			return files.Entry{}, err
+		}
+		if p.again {
+			return o.earlier(t, sp, name, v)
+		}
+		return o.latest(t, name, v, nil)
 	})
+}
+
+// earlier is the entry of a version that was there before.
+func (o *overlay) earlier(t *task.T, sp *space.Space, name string, v *tree.Version) (files.Entry, error) {
+	e, err := o.entry(t, name, v)
+	if err != nil {
+		return files.Entry{}, err
+	}
+	err = sp.Look(t, func(sn space.Snapshot) error {
+		now, err := sn.Version(name, 0)
+		if errors.Is(err, space.ErrNotFound) {
+			err = nil
+		}
+		e.Latest = now != nil && now.Number == v.Number
+		return err
+	})
+	return e, err
+}
+
+// putting is a Put that goes on. It is the loop's.
+type putting struct {
+	drafts []*draft
+	others []*space.Upload // that were begun for it
+	again  bool            // it was made before
+}
+
+// put makes the change.
+func (p *putting) put(t *task.T, sp *space.Space, name string, a files.Attrs, c files.Cond) (*tree.Version, error) {
+	m, more, err := meta(t, sp, a, c.Once)
+	if more != nil {
+		p.others = append(p.others, more)
+	}
+	if err != nil {
+		return nil, err
+	}
+	f := space.File{Meta: m.Pairs, More: m.More, Copies: space.Copies, Seen: sp.Seen(), Once: c.Once}
+	whole, err := joined(t, sp, p.drafts, &f)
+	if whole != nil {
+		p.others = append(p.others, whole)
+	}
+	if err != nil {
+		return nil, err
+	}
+	v, err := sp.Put(t, name, f, cond(c))
+	p.again = err == nil && v.Content != f.Content
+	return v, err
+}
+
+// settle says to all content what became of the change. Where nobody knows it stays, as it may
+// have a name now.
+func (p *putting) settle(v *tree.Version, err error) {
+	made := err == nil && !p.again
+	unknown := errors.Is(err, space.ErrUncertain) || errors.Is(err, task.ErrStopped)
+	for _, d := range p.drafts {
+		d.settle(made, unknown)
+	}
+	for _, u := range p.others {
+		if made {
+			u.Keep()
+		} else if !unknown {
+			u.Discard()
+		}
+	}
 }
 
 // joined makes one content of those of drafts. If there are several it is an upload of
@@ -269,16 +322,12 @@ func joined(t *task.T, sp *space.Space, drafts []*draft, f *space.File) (*space.
 	u := sp.Begin(space.Storing{})
 	for _, c := range whole {
 		if err := u.Append(t, c); err != nil {
-			u.Discard()
-			return nil, err
+			return u, err
 		}
 	}
 	var err error
-	if f.Content, err = u.Finish(t); err != nil {
-		u.Discard()
-		return nil, err
-	}
-	return u, nil
+	f.Content, err = u.Finish(t)
+	return u, err
 }
 
 // Copy implements files.Space.
@@ -292,7 +341,7 @@ func (s *userSpace) Copy(ctx context.Context, from files.Ref, to string, a *file
 	return inSpace(ctx, s, func(t *task.T, o *overlay, sp *space.Space) (files.Entry, error) {
 		var m *space.Meta
 		if a != nil {
-			kept, more, err := meta(t, sp, *a)
+			kept, more, err := meta(t, sp, *a, "")
 			if more != nil {
 				defer more.Discard()
 			}

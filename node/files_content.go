@@ -3,13 +3,16 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/phyllo-net/phyllo/app/space"
 	"github.com/phyllo-net/phyllo/app/space/piece"
 	"github.com/phyllo-net/phyllo/gateway/files"
 	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
 )
 
 const (
@@ -32,6 +35,11 @@ type draft struct {
 	err     error // final
 	done    bool
 	content piece.Content // once it is done
+
+	// What follows is the loop's.
+	putting bool // it is being given a name
+	given   bool // it was given up meanwhile
+	settled bool // it is used, or nobody knows whether it is
 }
 
 // Draft implements files.Space.
@@ -99,8 +107,28 @@ func (d *draft) finish() error {
 // after finish.
 func (d *draft) copies() (have, want int) { return d.up.Copies() }
 
-// used says, on the loop, that its content has a name.
-func (d *draft) used() { d.up.Keep() }
+// settle says, on the loop, what became of the change that it was put with.
+func (d *draft) settle(made, unknown bool) {
+	d.putting = false
+	switch {
+	case d.settled:
+	case made:
+		d.up.Keep()
+		d.settled = true
+	case unknown:
+		d.settled = true
+	case d.given:
+		d.up.Discard()
+	}
+}
+
+// giveUp is Discard, on the loop.
+func (d *draft) giveUp() {
+	d.given = true
+	if !d.putting && !d.settled {
+		d.up.Discard()
+	}
+}
 
 // Size implements files.Draft.
 func (d *draft) Size() int64 { return d.size }
@@ -109,7 +137,44 @@ func (d *draft) Size() int64 { return d.size }
 func (d *draft) Discard() {
 	d.buf, d.done = nil, true
 	// A node that has stopped meanwhile gives nothing back.
-	_ = d.o.host.Call(context.WithoutCancel(d.ctx), d.up.Discard)
+	_ = d.o.host.Call(context.WithoutCancel(d.ctx), d.giveUp)
+}
+
+// savedDraft is what Save returns.
+type savedDraft struct {
+	Content piece.Content `cbor:"1,keyasint"`
+	Copies  int           `cbor:"2,keyasint,omitempty"`
+	Expires time.Time     `cbor:"3,keyasint,omitzero"`
+	Seen    uint64        `cbor:"4,keyasint,omitempty"`
+}
+
+// Check implements wire.Checker.
+func (s *savedDraft) Check() error { return s.Content.Check() }
+
+// Save implements files.Draft. The content is in storage, under keys of its own; who has them has
+// all of it.
+func (d *draft) Save() ([]byte, error) {
+	if err := d.finish(); err != nil {
+		return nil, err
+	}
+	return wire.Marshal(&savedDraft{d.content, d.how.Copies, d.how.Expires, d.seen})
+}
+
+// Saved implements files.Space.
+func (s *userSpace) Saved(ctx context.Context, saved []byte) (files.Draft, error) {
+	var was savedDraft
+	if err := wire.Unmarshal(saved, &was); err != nil {
+		return nil, fmt.Errorf("%w: %w", files.ErrNotFound, err)
+	}
+	how := space.Storing{Copies: was.Copies, Expires: was.Expires}
+	d, err := inSpace(ctx, s, func(_ *task.T, o *overlay, sp *space.Space) (*draft, error) {
+		return &draft{ctx: ctx, o: o, up: sp.Resume(was.Content, how, was.Seen), how: how, seen: was.Seen, size: was.Content.Ref.Size,
+			done: true, content: was.Content}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
 }
 
 // reader reads a content from a place on. It implements io.ReadCloser.

@@ -193,10 +193,15 @@ func (n *Node) nextIncarnation(saved []byte) (uint64, error) {
 // record reads one of the assembly's own; nil: there is none.
 func (n *Node) record(key []byte) ([]byte, error) {
 	b, err := n.store.Get(nodeTable, key)
+	return b, ifThere(err)
+}
+
+// ifThere is an error of reading a record, but for that there is none.
+func ifThere(err error) error {
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil
+		return nil
 	}
-	return b, err
+	return err
 }
 
 // makeApps makes what runs on every node.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/space"
 	"github.com/phyllo-net/phyllo/app/space/tree"
@@ -138,6 +139,9 @@ func (s userSpaces) Spaces(ctx context.Context) ([]files.Info, error) {
 
 // Space implements files.Spaces.
 func (s userSpaces) Space(ctx context.Context, name string) (files.Space, error) {
+	if _, err := s.person(); api.KindOf(err) == api.NotFound {
+		return nil, fmt.Errorf("%w (%w)", files.ErrNoSpace, err)
+	}
 	info, err := asUser(ctx, s, func(t *task.T, o *overlay, p space.Person) (files.Info, error) {
 		sp, err := o.named(t, p, name)
 		if err != nil {

@@ -35,10 +35,38 @@ type File struct {
 	// Seen is the number of the newest version that the author could know of: see
 	// Upload.Seen. What others put after it is kept among the versions.
 	Seen uint64
+	// Once is a short text that no other Put has, or empty: if the name has a version that was
+	// put with it, that is what Put returns, and nothing changes. So who has not heard what
+	// became of a Put can ask for it again. It is kept among the meta data.
+	Once string
+}
+
+// onceKey is the key of the meta data that is File.Once. It sorts behind all that a node would
+// choose.
+const onceKey = "\U0010ffffonce"
+
+// meta is the meta data that a version gets.
+func (f File) meta() []tree.Pair {
+	if f.Once == "" {
+		return f.Meta
+	}
+	return append(slices.Clip(f.Meta), tree.Pair{Key: onceKey, Value: f.Once})
+}
+
+// made is the version of an entry that was put with this Once, or nil.
+func (f File) made(e *tree.Entry) *tree.Version {
+	if f.Once == "" || e == nil {
+		return nil
+	}
+	i := slices.IndexFunc(e.Versions, func(x *tree.Version) bool { return slices.Contains(x.Meta, tree.Pair{Key: onceKey, Value: f.Once}) })
+	if i < 0 {
+		return nil
+	}
+	return e.Versions[i]
 }
 
 func (f File) version() tree.Version {
-	v := tree.Version{Content: f.Content, Copies: uint8(f.Copies), Meta: f.Meta, More: f.More}
+	v := tree.Version{Content: f.Content, Copies: uint8(f.Copies), Meta: f.meta(), More: f.More}
 	if !f.Expires.IsZero() {
 		v.Expires = f.Expires.UnixMilli()
 	}
@@ -48,10 +76,17 @@ func (f File) version() tree.Version {
 // Put gives content a name. A name that ends with "/" is a folder's, and has none. Errors:
 // tree.ErrName, ErrChanged, ErrClash, ErrReadOnly, ErrUncertain, and those of storage.
 func (sp *Space) Put(t *task.T, name string, f File, c Cond) (*tree.Version, error) {
-	if err := errors.Join(tree.CheckName(name), tree.CheckMeta(f.Meta)); err != nil {
+	if err := errors.Join(tree.CheckName(name), tree.CheckMeta(f.meta())); err != nil {
 		return nil, err
 	}
 	return sp.change(t, []string{name}, func(v *view) (*tree.Version, error) {
+		e, err := v.get(name)
+		if err != nil {
+			return nil, err
+		}
+		if x := f.made(e); x != nil {
+			return x, nil
+		}
 		have, err := v.current(name)
 		if err == nil {
 			err = c.check(have)

@@ -225,6 +225,20 @@ func (sp *Space) drop(a *attempt) {
 	}, nil)
 }
 
+// giveContent gives back a content that never had a name.
+func (sp *Space) giveContent(c piece.Content) {
+	if c.Ref.IsZero() {
+		return
+	}
+	sp.s.ep.Go(func(t *task.T) error {
+		pieces, lists, err := sp.s.leaves(t, c)
+		if err == nil {
+			sp.give(append(pieces, lists...))
+		}
+		return err
+	}, nil)
+}
+
 // dropContent gives a content back, once nobody on this node reads it, unless another
 // version of the tree has it.
 func (sp *Space) dropContent(t *task.T, r *root, c piece.Content, shared bool) error {

@@ -30,10 +30,11 @@ type Upload struct {
 	seen   uint64
 	buf    []byte
 	size   int64
-	levels [][]*slot   // by height; what is not in a list yet, in order
-	all    []piece.Ref // that it stored
-	spare  []piece.Ref // lists of appended contents, for which there are new ones
-	least  int         // copies of the piece that has fewest
+	levels [][]*slot     // by height; what is not in a list yet, in order
+	all    []piece.Ref   // that it stored
+	spare  []piece.Ref   // lists of appended contents, for which there are new ones
+	whole  piece.Content // of one that was resumed
+	least  int           // copies of the piece that has fewest
 	failed error
 	flying int // objects that are under way
 	weight int // of these, in bytes
@@ -50,6 +51,12 @@ type slot struct {
 // Begin begins new content.
 func (sp *Space) Begin(o Storing) *Upload {
 	return &Upload{sp: sp, o: o, seen: sp.Seen(), least: o.copies()}
+}
+
+// Resume is an upload that was finished before, with what its Finish returned, maybe by a node that
+// has been started anew since: it can be kept, or discarded. Nobody has counted its copies.
+func (sp *Space) Resume(c piece.Content, o Storing, seen uint64) *Upload {
+	return &Upload{sp: sp, o: o, seen: seen, size: c.Ref.Size, whole: c, done: true}
 }
 
 // Size is how many bytes were written.
@@ -228,8 +235,9 @@ func (u *Upload) Append(t *task.T, c piece.Content) error {
 func (u *Upload) Discard() {
 	if u.done = true; !u.sp.charter.Convergent {
 		u.sp.give(u.all)
+		u.sp.giveContent(u.whole)
 	}
-	u.all, u.spare = nil, nil
+	u.all, u.spare, u.whole = nil, nil, piece.Content{}
 }
 
 // Keep says that the content has a name now: Discard leaves it alone.
@@ -237,5 +245,5 @@ func (u *Upload) Keep() {
 	if !u.sp.charter.Convergent {
 		u.sp.give(u.spare)
 	}
-	u.all, u.spare, u.done = nil, nil, true
+	u.all, u.spare, u.whole, u.done = nil, nil, piece.Content{}, true
 }

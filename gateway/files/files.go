@@ -56,6 +56,10 @@ type Space interface {
 	// nobody knows; it is a hint, with which a space that has no room can say so at
 	// once (ErrFull).
 	Draft(ctx context.Context, size int64) (Draft, error)
+	// Saved is the draft for which Save has returned this, also after the node was started
+	// anew, and although it is used up: so a Put can be made again, with Cond.Once. Whether it
+	// was discarded is for the caller to know. ErrNotFound for what Save has not returned.
+	Saved(ctx context.Context, saved []byte) (Draft, error)
 	// Put names content: that of the drafts, one behind the other; of none, if it is
 	// empty. It returns when that is durable. The drafts are used up if it succeeds,
 	// and as they were if it does not. A name that ends with "/" takes no draft.
@@ -83,10 +87,17 @@ type Draft interface {
 	io.Writer
 	// Size is how many bytes were written.
 	Size() int64
+	// Save keeps what was written until the draft is used up or discarded, however often the
+	// node starts, and returns at most MaxSaved bytes, with which Space.Saved finds it again.
+	// Nothing more can be written then.
+	Save() ([]byte, error)
 	// Discard gives the content up. It is called in every case, and does nothing once
 	// the draft is used up.
 	Discard()
 }
+
+// MaxSaved is the most that Draft.Save returns.
+const MaxSaved = 1 << 10
 
 // Ref names a version of a file, maybe in another space of the same node. An empty
 // Space is the one that is asked, an empty Version the current one.
@@ -96,6 +107,11 @@ type Ref struct{ Space, Name, Version string }
 type Cond struct {
 	Absent  bool   // nothing has the name
 	Version string // the name's current version is this; empty: any
+	// Once is a text that no other change has, at most 64 bytes, or empty; for Put alone. If
+	// the name has a version that was put with it, Put returns that one and changes nothing,
+	// whatever else the condition says; the drafts are then as they were. So who does not
+	// know what became of a Put makes it again.
+	Once string
 }
 
 // Attrs are what is kept beside a content.

@@ -61,7 +61,24 @@ func (c *call) createBucket() error {
 	return nil
 }
 
+// deleteBucket takes the space away with the uploads in parts that are open in it.
 func (c *call) deleteBucket() error {
+	s, err := c.space()
+	if err != nil {
+		return err
+	}
+	p, err := s.Versions(c.ctx, files.Query{Limit: 1})
+	if err != nil {
+		return err
+	}
+	if len(p.Entries) > 0 {
+		return files.ErrNotEmpty
+	}
+	for _, x := range c.uploads.holdAll(func(x *upload) bool { return x.User == c.key.User && x.Space == c.bucket }) {
+		if err := c.giveUp(c.ctx, x); err != nil {
+			return err
+		}
+	}
 	if err := c.spaces().Remove(c.ctx, c.bucket); err != nil {
 		return err
 	}

@@ -1,90 +1,36 @@
 package s3_test
 
 import (
-	"context"
-	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/phyllo-net/phyllo/gateway/doortest"
 )
 
-// program finds a client, or skips the test.
-func program(t *testing.T, name string, paths ...string) string {
-	t.Helper()
-	for _, p := range append(paths, name) {
-		if found, err := exec.LookPath(p); err == nil {
-			return found
-		}
-	}
-	t.Skip("client missing: " + name)
-	return ""
-}
-
-// run runs a client with what it knows of the door in its environment.
-func (w *world) run(in string, argv ...string) string {
-	w.t.Helper()
-	out, err := w.try(in, argv...)
-	if err != nil {
-		w.t.Fatalf("%s: %v\n%s", strings.Join(argv, " "), err, out)
-	}
-	return out
-}
-
-func (w *world) try(in string, argv ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
-	defer cancel()
-	c := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	c.Dir = in
-	c.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + in, "TMPDIR=" + in, "LANG=C.UTF-8", "AWS_EC2_METADATA_DISABLED=true", "AWS_DEFAULT_REGION=us-east-1",
-		"AWS_ACCESS_KEY_ID=" + w.key.ID, "AWS_SECRET_ACCESS_KEY=" + w.secret, "RESTIC_PASSWORD=x", "RESTIC_REPOSITORY=s3:" + w.url + "/bbb/repository", "URL=" + w.url}
-	out, err := c.CombinedOutput()
-	return string(out), err
-}
-
-// tree makes files of some sizes, one of them large enough for an upload in parts.
-func tree(t *testing.T, large int) string {
-	t.Helper()
-	dir := t.TempDir()
-	chance := rand.NewChaCha8([32]byte{})
-	for name, size := range map[string]int{"a.txt": 10, "empty": 0, "folder/b c.bin": 100_000, "folder/deep/ü.txt": 1000, "folder/+&=.txt": 77, "large": large} {
-		path := filepath.Join(dir, "src", name)
-		b := make([]byte, size)
-		chance.Read(b)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, b, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
-
-// same fails unless two trees have the same files.
-func (w *world) same(dir, a, b string) {
-	w.t.Helper()
-	w.run(dir, "diff", "-r", a, b)
+// client is a program in a folder, which knows the door from its environment.
+func (w *world) client(dir string) doortest.Command {
+	return doortest.Command{Dir: dir, Env: []string{"AWS_EC2_METADATA_DISABLED=true", "AWS_DEFAULT_REGION=us-east-1", "AWS_ACCESS_KEY_ID=" + w.Key.ID,
+		"AWS_SECRET_ACCESS_KEY=" + w.Secret, "RESTIC_PASSWORD=x", "RESTIC_REPOSITORY=s3:" + w.URL + "/bbb/repository", "URL=" + w.URL}}
 }
 
 func TestAWS(t *testing.T) {
-	aws := program(t, "aws", "/usr/bin/aws") // others of this name may come first in the PATH
-	w, dir := open(t), tree(t, 9<<20)
+	aws := doortest.Program(t, "aws", "/usr/bin/aws") // others of this name may come first in the PATH
+	w, dir := open(t), doortest.Tree(t, 9<<20)
 	do := func(args ...string) string {
 		t.Helper()
-		return w.run(dir, append([]string{aws, "--endpoint-url", w.url}, args...)...)
+		return w.client(dir).Run(t, append([]string{aws, "--endpoint-url", w.URL}, args...)...)
 	}
 	do("s3", "mb", "s3://bbb")
 	do("s3", "sync", "src", "s3://bbb/src")
 	do("s3", "sync", "s3://bbb/src", "out")
-	w.same(dir, "src", "out")
+	w.client(dir).Same(t, "src", "out")
 	if out := do("s3", "ls", "--recursive", "s3://bbb"); strings.Count(out, "\n") != 6 || !strings.Contains(out, "src/folder/deep/ü.txt") {
 		t.Errorf("the list is %s", out)
 	}
 	link := strings.TrimSpace(do("s3", "presign", "s3://bbb/src/a.txt"))
-	if got := w.send(w.request("GET", strings.TrimPrefix(link, w.url), "")); got.status != 200 || len(got.body) != 10 {
+	if got := w.Send(w.Request("GET", strings.TrimPrefix(link, w.URL), "")); got.Status != 200 || len(got.Body) != 10 {
 		t.Errorf("presigned: %+v", got)
 	}
 	do("s3", "mv", "s3://bbb/src/large", "s3://bbb/moved") // copied in parts
@@ -93,17 +39,17 @@ func TestAWS(t *testing.T) {
 }
 
 func TestRclone(t *testing.T) {
-	rclone := program(t, "rclone")
-	w, dir := open(t), tree(t, 6<<20)
+	rclone := doortest.Program(t, "rclone")
+	w, dir := open(t), doortest.Tree(t, 6<<20)
 	do := func(args ...string) string {
 		t.Helper()
-		return w.run(dir, append([]string{rclone, "--config", filepath.Join(dir, "none"), "--s3-provider=Other", "--s3-endpoint=" + w.url, "--s3-access-key-id=" + w.key.ID,
-			"--s3-secret-access-key=" + w.secret, "--s3-upload-cutoff=5M", "--s3-chunk-size=5M"}, args...)...)
+		return w.client(dir).Run(t, append([]string{rclone, "--config", filepath.Join(dir, "none"), "--s3-provider=Other", "--s3-endpoint=" + w.URL, "--s3-access-key-id=" + w.Key.ID,
+			"--s3-secret-access-key=" + w.Secret, "--s3-upload-cutoff=5M", "--s3-chunk-size=5M"}, args...)...)
 	}
 	do("copy", "src", ":s3:bbb/src")
 	do("check", "src", ":s3:bbb/src")
 	do("copy", ":s3:bbb/src", "out")
-	w.same(dir, "src", "out")
+	w.client(dir).Same(t, "src", "out")
 	if out := do("sync", "-v", "src", ":s3:bbb/src"); !strings.Contains(out, "nothing to transfer") {
 		t.Errorf("a second sync: %s", out)
 	}
@@ -112,11 +58,11 @@ func TestRclone(t *testing.T) {
 }
 
 func TestRestic(t *testing.T) {
-	restic := program(t, "restic")
-	w, dir := open(t), tree(t, 2<<20)
+	restic := doortest.Program(t, "restic")
+	w, dir := open(t), doortest.Tree(t, 2<<20)
 	do := func(args ...string) string {
 		t.Helper()
-		return w.run(dir, append([]string{restic, "--no-cache"}, args...)...)
+		return w.client(dir).Run(t, append([]string{restic, "--no-cache"}, args...)...)
 	}
 	do("init")
 	do("backup", "src")
@@ -127,17 +73,17 @@ func TestRestic(t *testing.T) {
 	do("check", "--read-data")
 	do("forget", "--keep-last", "1", "--prune")
 	do("restore", "latest", "--target", "out")
-	w.same(dir, "src", "out/src")
+	w.client(dir).Same(t, "src", "out/src")
 }
 
 func TestS3cmd(t *testing.T) {
-	s3cmd := program(t, "s3cmd")
-	w, dir := open(t), tree(t, 6<<20)
-	host := strings.TrimPrefix(w.url, "http://")
+	s3cmd := doortest.Program(t, "s3cmd")
+	w, dir := open(t), doortest.Tree(t, 6<<20)
+	host := strings.TrimPrefix(w.URL, "http://")
 	do := func(args ...string) string {
 		t.Helper()
-		return w.run(dir, append([]string{s3cmd, "--config=/dev/null", "--no-ssl", "--host=" + host, "--host-bucket=" + host, "--access_key=" + w.key.ID,
-			"--secret_key=" + w.secret, "--multipart-chunk-size-mb=5"}, args...)...)
+		return w.client(dir).Run(t, append([]string{s3cmd, "--config=/dev/null", "--no-ssl", "--host=" + host, "--host-bucket=" + host, "--access_key=" + w.Key.ID,
+			"--secret_key=" + w.Secret, "--multipart-chunk-size-mb=5"}, args...)...)
 	}
 	do("mb", "s3://bbb")
 	do("put", "-r", "src", "s3://bbb/")
@@ -145,7 +91,7 @@ func TestS3cmd(t *testing.T) {
 		t.Fatal(err)
 	}
 	do("get", "-r", "s3://bbb/src", "out")
-	w.same(dir, "src", "out/src")
+	w.client(dir).Same(t, "src", "out/src")
 	if out := do("info", "s3://bbb"); !strings.Contains(out, "us-east-1") && !strings.Contains(out, "Location") {
 		t.Errorf("info: %s", out)
 	}
@@ -156,30 +102,30 @@ func TestS3cmd(t *testing.T) {
 }
 
 func TestCurl(t *testing.T) {
-	curl := program(t, "curl")
-	w, dir := open(t).start(), tree(t, 1<<20)
+	curl := doortest.Program(t, "curl")
+	w, dir := open(t).start(), doortest.Tree(t, 1<<20)
 	do := func(args ...string) string {
 		t.Helper()
-		return w.run(dir, append([]string{curl, "-sS", "--fail-with-body", "--aws-sigv4", "aws:amz:us-east-1:s3", "--user", w.key.ID + ":" + w.secret}, args...)...)
+		return w.client(dir).Run(t, append([]string{curl, "-sS", "--fail-with-body", "--aws-sigv4", "aws:amz:us-east-1:s3", "--user", w.Key.ID + ":" + w.Secret}, args...)...)
 	}
-	do("-T", "src/large", w.url+"/bbb/large")
-	do("-o", "out", w.url+"/bbb/large")
-	w.same(dir, "src/large", "out")
-	if out := do("-r", "3-7", w.url+"/bbb/large"); len(out) != 5 {
+	do("-T", "src/large", w.URL+"/bbb/large")
+	do("-o", "out", w.URL+"/bbb/large")
+	w.client(dir).Same(t, "src/large", "out")
+	if out := do("-r", "3-7", w.URL+"/bbb/large"); len(out) != 5 {
 		t.Errorf("5 bytes are %d", len(out))
 	}
-	do("-X", "DELETE", w.url+"/bbb/large")
+	do("-X", "DELETE", w.URL+"/bbb/large")
 }
 
 // TestBoto: the library, with a script; presigned in version 4, and in version 2, which
 // is refused with what helps.
 func TestBoto(t *testing.T) {
-	python := program(t, "boto3", "/usr/bin/python3")
+	python := doortest.Program(t, "boto3", "/usr/bin/python3")
 	w, dir := open(t), t.TempDir()
-	if _, err := w.try(dir, python, "-c", "import boto3"); err != nil {
+	if _, err := w.client(dir).Try(python, "-c", "import boto3"); err != nil {
 		t.Skip("client missing: boto3")
 	}
-	out := w.run(dir, python, "-c", `
+	out := w.client(dir).Run(t, python, "-c", `
 import boto3, os, urllib.request, urllib.error
 from botocore.config import Config
 def client(v): return boto3.client('s3', endpoint_url=os.environ['URL'], config=Config(signature_version=v, s3={'addressing_style': 'path'}))

@@ -19,8 +19,8 @@
 //
 // A space is a tree: keys have no empty parts, no "." and "..", and none is the
 // beginning of another with a "/" behind it. A key that ends with "/" is a folder's and has no
-// content. Uploads in parts are kept in memory until they are completed: they end with the
-// node, or a day after their last part.
+// content. Uploads in parts belong to the node to which they were made, and outlive its restarts;
+// they end a week after their last part.
 //
 // # Consistency
 //

@@ -31,7 +31,7 @@ var (
 	errNoBucket       = &fault{"NoSuchBucket", 404, "there is no such space: make it with `phyllo space create`, or the program's own command", ""}
 	errNoKey          = &fault{"NoSuchKey", 404, "there is no such file", ""}
 	errNoVersion      = &fault{"NoSuchVersion", 404, "the file has no such version", ""}
-	errNoUpload       = &fault{"NoSuchUpload", 404, "there is no such upload: it was completed or given up, or the node was started again since. Begin it anew", ""}
+	errNoUpload       = &fault{"NoSuchUpload", 404, "there is no such upload: it was completed, or given up, or is being so now. Begin it anew", ""}
 	errMark           = &fault{"MethodNotAllowed", 405, "this version is the mark of a removal", ""}
 	errMethod         = &fault{"MethodNotAllowed", 405, "this method has no meaning here", ""}
 	errNotImplemented = &fault{"NotImplemented", 501, "this part of S3 is not offered: see `go doc ./gateway/s3` for what is", ""}

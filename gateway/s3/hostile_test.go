@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/phyllo-net/phyllo/gateway/doortest"
 	"github.com/phyllo-net/phyllo/gateway/files"
 	"github.com/phyllo-net/phyllo/gateway/files/memory"
 )
@@ -19,17 +20,17 @@ import (
 // TestWrongSignatures: issue of storage, section 6, and RELIABILITY.md section 5.
 func TestWrongSignatures(t *testing.T) {
 	w := open(t).start()
-	w.do("PUT", "/bbb/a", "text").has(t, 200, "")
-	signed := func(now time.Time, change func(r *http.Request)) answer {
+	w.do("PUT", "/bbb/a", "text").Has(t, 200, "")
+	signed := func(now time.Time, change func(r *http.Request)) doortest.Answer {
 		t.Helper()
-		r := w.request("GET", "/bbb/a", "")
+		r := w.Request("GET", "/bbb/a", "")
 		w.sign(r, "", now)
 		change(r)
-		return w.send(r)
+		return w.Send(r)
 	}
 	same := func(*http.Request) {}
 	for name, c := range map[string]struct {
-		got            answer
+		got            doortest.Answer
 		status         int
 		says, countsAs string
 	}{
@@ -38,35 +39,35 @@ func TestWrongSignatures(t *testing.T) {
 		"another address":              {signed(time.Now(), func(r *http.Request) { r.URL.Path = "/bbb/b" }), 403, "SignatureDoesNotMatch", "s3-signature"},
 		"a slow clock":                 {signed(time.Now().Add(-16*time.Minute), same), 403, "RequestTimeTooSkewed", "s3-clock"},
 		"a fast clock":                 {signed(time.Now().Add(16*time.Minute), same), 403, "RequestTimeTooSkewed", "s3-clock"},
-		"presigned, over":              {w.send(w.request("GET", strings.TrimPrefix(w.presign("GET", "/bbb/a", time.Now().Add(-time.Minute), 30), w.url), "")), 403, "presigned", "s3-expired"},
-		"presigned, forged":            {w.send(w.request("GET", strings.TrimPrefix(w.presign("GET", "/bbb/a", time.Now(), 30), w.url)+"0", "")), 400, "malformed", "s3-signature"},
-		"presigned for another method": {w.send(w.request("DELETE", strings.TrimPrefix(w.presign("GET", "/bbb/a", time.Now(), 30), w.url), "")), 403, "SignatureDoesNotMatch", "s3-signature"},
+		"presigned, over":              {w.Send(w.Request("GET", strings.TrimPrefix(w.presign("GET", "/bbb/a", time.Now().Add(-time.Minute), 30), w.URL), "")), 403, "presigned", "s3-expired"},
+		"presigned, forged":            {w.Send(w.Request("GET", strings.TrimPrefix(w.presign("GET", "/bbb/a", time.Now(), 30), w.URL)+"0", "")), 400, "malformed", "s3-signature"},
+		"presigned for another method": {w.Send(w.Request("DELETE", strings.TrimPrefix(w.presign("GET", "/bbb/a", time.Now(), 30), w.URL), "")), 403, "SignatureDoesNotMatch", "s3-signature"},
 	} {
-		if c.got.status != c.status || !strings.Contains(c.got.body, c.says) {
-			t.Errorf("%s: %d %s", name, c.got.status, c.got.body)
+		if c.got.Status != c.status || !strings.Contains(c.got.Body, c.says) {
+			t.Errorf("%s: %d %s", name, c.got.Status, c.got.Body)
 		}
-		if w.tally.Counts()[c.countsAs] == 0 {
+		if w.Tally.Counts()[c.countsAs] == 0 {
 			t.Errorf("%s is not counted as %s", name, c.countsAs)
 		}
 	}
-	w.send(w.request("GET", strings.TrimPrefix(w.presign("GET", "/bbb/a", time.Now(), 30), w.url), "")).has(t, 200, "text")
+	w.Send(w.Request("GET", strings.TrimPrefix(w.presign("GET", "/bbb/a", time.Now(), 30), w.URL), "")).Has(t, 200, "text")
 
-	body := w.request("PUT", "/bbb/a", "other")
+	body := w.Request("PUT", "/bbb/a", "other")
 	w.sign(body, "text", time.Now())
-	w.send(body).has(t, 400, "XAmzContentSHA256Mismatch")
-	w.do("GET", "/bbb/a", "").has(t, 200, "text") // what was there is there
+	w.Send(body).Has(t, 400, "XAmzContentSHA256Mismatch")
+	w.do("GET", "/bbb/a", "").Has(t, 200, "text") // what was there is there
 
-	good := w.secret
-	w.secret = "wrong"
+	good := w.Secret
+	w.Secret = "wrong"
 	for range 12 {
 		w.do("GET", "/bbb/a", "")
 	}
-	w.secret = good
-	if got := w.do("GET", "/bbb/a", "").has(t, 503, "SlowDown"); got.header.Get("Retry-After") == "" {
+	w.Secret = good
+	if got := w.do("GET", "/bbb/a", "").Has(t, 503, "SlowDown"); got.Header.Get("Retry-After") == "" {
 		t.Error("nothing says when to come again")
 	}
-	w.key, w.secret = w.newKey("bbb", false)
-	w.do("GET", "/bbb/a", "").has(t, 200, "text") // other programs go on
+	w.NewKey("bbb", false)
+	w.do("GET", "/bbb/a", "").Has(t, 200, "text") // other programs go on
 }
 
 // TestBadKeys: tricks of paths.
@@ -75,16 +76,16 @@ func TestBadKeys(t *testing.T) {
 	long := strings.Repeat("x", 1025)
 	for _, name := range []string{"..", "../../etc/passwd", "a/../b", "%2e%2e/b", "..%2fb", "./a", "a//b", "/a", "%01", "%7f", "%ff", "a%0Ab", long, "a/."} {
 		for _, method := range []string{"PUT", "GET", "DELETE"} {
-			if got := w.do(method, "/bbb/"+name, ""); got.status != 400 {
-				t.Errorf("%s %.20s: %d %s", method, name, got.status, got.body)
+			if got := w.do(method, "/bbb/"+name, ""); got.Status != 400 {
+				t.Errorf("%s %.20s: %d %s", method, name, got.Status, got.Body)
 			}
 		}
 	}
-	w.do("PUT", "/bbb/%00", "").has(t, 400, "")
-	w.do("PUT", "/bbb/"+long[1:], "x").has(t, 200, "")
-	w.do("PUT", "/bbb/..a/...", "x").has(t, 200, "")
-	w.do("POST", "/bbb?delete", "<Delete><Object><Key>../../etc/passwd</Key></Object></Delete>").has(t, 200, "<Code>InvalidArgument</Code>")
-	if n := w.tally.Counts()["s3-key"]; n < 30 {
+	w.do("PUT", "/bbb/%00", "").Has(t, 400, "")
+	w.do("PUT", "/bbb/"+long[1:], "x").Has(t, 200, "")
+	w.do("PUT", "/bbb/..a/...", "x").Has(t, 200, "")
+	w.do("POST", "/bbb?delete", "<Delete><Object><Key>../../etc/passwd</Key></Object></Delete>").Has(t, 200, "<Code>InvalidArgument</Code>")
+	if n := w.Tally.Counts()["s3-key"]; n < 30 {
 		t.Errorf("%d bad keys are counted", n)
 	}
 }
@@ -99,25 +100,25 @@ func TestBadBodies(t *testing.T) {
 		"many":   "<Delete>" + strings.Repeat("<Object><Key>a</Key></Object>", 1001) + "</Delete>",
 		"UTF-16": "<?xml version=\"1.0\" encoding=\"utf-16\"?><Delete><Object><Key>a</Key></Object></Delete>",
 	} {
-		if got := w.do("POST", "/bbb?delete", body); got.status != 400 || !strings.Contains(got.body, "MalformedXML") {
-			t.Errorf("%s: %d %s", name, got.status, got.body)
+		if got := w.do("POST", "/bbb?delete", body); got.Status != 400 || !strings.Contains(got.Body, "MalformedXML") {
+			t.Errorf("%s: %d %s", name, got.Status, got.Body)
 		}
 	}
-	w.do("POST", "/bbb?delete", strings.Repeat(" ", 3<<20)).has(t, 400, "MaxMessageLengthExceeded")
-	w.do("PUT", "/bbb/a", "", "X-Amz-Acl: public-read").has(t, 400, "phyllo share")
-	w.do("PUT", "/bbb/a", "", "X-Amz-Storage-Class: GLACIER").has(t, 400, "InvalidStorageClass")
-	w.do("PUT", "/bbb/a", "", "X-Amz-Server-Side-Encryption-Customer-Key: x").has(t, 501, "")
-	w.do("PUT", "/bbb/a", "", "X-Amz-Tagging: a=b").has(t, 501, "")
-	w.do("PUT", "/bbb/a", "", "X-Amz-Meta-A: "+strings.Repeat("x", 9<<10)).has(t, 400, "MetadataTooLarge")
+	w.do("POST", "/bbb?delete", strings.Repeat(" ", 3<<20)).Has(t, 400, "MaxMessageLengthExceeded")
+	w.do("PUT", "/bbb/a", "", "X-Amz-Acl: public-read").Has(t, 400, "phyllo share")
+	w.do("PUT", "/bbb/a", "", "X-Amz-Storage-Class: GLACIER").Has(t, 400, "InvalidStorageClass")
+	w.do("PUT", "/bbb/a", "", "X-Amz-Server-Side-Encryption-Customer-Key: x").Has(t, 501, "")
+	w.do("PUT", "/bbb/a", "", "X-Amz-Tagging: a=b").Has(t, 501, "")
+	w.do("PUT", "/bbb/a", "", "X-Amz-Meta-A: "+strings.Repeat("x", 9<<10)).Has(t, 400, "MetadataTooLarge")
 }
 
 // TestHalfRequests: a body that ends early, or is larger than there is room, changes
 // nothing and takes no room.
 func TestHalfRequests(t *testing.T) {
 	w := openOn(t, memory.New(100)).start()
-	w.do("PUT", "/bbb/a", "text").has(t, 200, "")
+	w.do("PUT", "/bbb/a", "text").Has(t, 200, "")
 	for range 5 {
-		r := w.request("PUT", "/bbb/a", "")
+		r := w.Request("PUT", "/bbb/a", "")
 		r.Header.Set("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD")
 		w.sign(r, "", time.Now())
 		conn, err := net.Dial("tcp", r.URL.Host)
@@ -135,9 +136,9 @@ func TestHalfRequests(t *testing.T) {
 		}
 		conn.Close()
 	}
-	w.do("GET", "/bbb/a", "").has(t, 200, "text")
-	w.do("PUT", "/bbb/b", strings.Repeat("x", 97)).has(t, 507, "QuotaExceeded")
-	w.do("PUT", "/bbb/b", strings.Repeat("x", 96)).has(t, 200, "")
+	w.do("GET", "/bbb/a", "").Has(t, 200, "text")
+	w.do("PUT", "/bbb/b", strings.Repeat("x", 97)).Has(t, 507, "QuotaExceeded")
+	w.do("PUT", "/bbb/b", strings.Repeat("x", 96)).Has(t, 200, "")
 }
 
 // broken are spaces that fail in one way.
@@ -159,8 +160,8 @@ func TestFailures(t *testing.T) {
 		{errors.New("a secret of the node"), 500, "InternalError"}, {fmt.Errorf("of this: %w", files.ErrUnavailable), 503, "try again later"},
 	} {
 		w := openOn(t, broken{memory.New(0), c.err})
-		if got := w.do("GET", "/bbb/a", "").has(t, c.status, c.says); strings.Contains(got.body, "secret") {
-			t.Errorf("the answer tells too much: %s", got.body)
+		if got := w.do("GET", "/bbb/a", "").Has(t, c.status, c.says); strings.Contains(got.Body, "secret") {
+			t.Errorf("the answer tells too much: %s", got.Body)
 		}
 	}
 }

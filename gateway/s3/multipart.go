@@ -1,11 +1,14 @@
 package s3
 
 import (
+	"context"
 	"encoding/xml"
+	"errors"
 	"io"
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/phyllo-net/phyllo/gateway/files"
 )
@@ -30,7 +33,7 @@ func (c *call) createUpload() error {
 		Bucket   string
 		Key      string
 		UploadID string `xml:"UploadId"`
-	}{NS: xmlns, Bucket: c.bucket, Key: c.name, UploadID: x.id})
+	}{NS: xmlns, Bucket: c.bucket, Key: c.name, UploadID: x.ID})
 	return nil
 }
 
@@ -42,7 +45,7 @@ func (c *call) uploadPart() error {
 	if err := c.refuseHeaders(); err != nil {
 		return err
 	}
-	if _, err := c.uploads.partsOf(c.uploadID(), c.place(), c.name); err != nil {
+	if err := c.uploads.check(c.uploadID(), c.place(), c.name); err != nil {
 		return err // before the body is read
 	}
 	s, err := c.space()
@@ -60,20 +63,33 @@ func (c *call) uploadPart() error {
 	if err != nil {
 		return err
 	}
-	p := &part{draft: d, tag: sum.tag(), at: c.Now(), n: n}
-	if err := c.uploads.add(c.uploadID(), c.place(), c.name, p); err != nil {
+	p := part{N: n, Tag: sum.tag(), Size: d.Size(), At: c.Now()}
+	if err := c.keep(s, d, p); err != nil {
+		d.Discard()
 		return err
 	}
 	if from {
-		c.answer(http.StatusOK, copied{XMLName: xml.Name{Local: "CopyPartResult"}, ETag: quoted(p.tag), LastModified: stamp(p.at)})
+		c.answer(http.StatusOK, copied{XMLName: xml.Name{Local: "CopyPartResult"}, ETag: quoted(p.Tag), LastModified: stamp(p.At)})
 		return nil
 	}
 	if sum.kind != "" {
 		c.w.Header().Set(checksum+sum.kind, sum.want)
 	}
-	c.w.Header().Set("ETag", quoted(p.tag))
+	c.w.Header().Set("ETag", quoted(p.Tag))
 	c.w.WriteHeader(http.StatusOK)
 	return nil
+}
+
+// keep makes a part durable, and then gives back the one whose place it takes.
+func (c *call) keep(s files.Space, d files.Draft, p part) (err error) {
+	if p.Saved, err = d.Save(); err != nil {
+		return err
+	}
+	old, err := c.uploads.add(c.uploadID(), c.place(), c.name, p)
+	if err == nil && old != nil {
+		c.discard(c.ctx, s, []part{*old}, nil)
+	}
+	return err
 }
 
 // draftOfSource takes a part of another file in.
@@ -126,14 +142,11 @@ func (c *call) completeUpload() error {
 	if err != nil {
 		return err
 	}
-	x, drafts, tag, err := c.uploads.take(c.uploadID(), c.place(), c.name, in.Part)
+	x, err := c.uploads.take(c.uploadID(), c.place(), c.name, in.Part)
 	if err != nil {
 		return err
 	}
-	a := x.attrs
-	a.ETag = tag
-	e, err := s.Put(c.ctx, c.name, drafts, a, cond)
-	c.uploads.done(x, err == nil)
+	e, err := c.complete(s, x, cond)
 	if err != nil {
 		return err
 	}
@@ -147,12 +160,54 @@ func (c *call) completeUpload() error {
 		Bucket   string
 		Key      string
 		ETag     string
-	}{NS: xmlns, Location: "/" + c.bucket + "/" + c.name, Bucket: c.bucket, Key: c.name, ETag: quoted(tag)})
+	}{NS: xmlns, Location: "/" + c.bucket + "/" + c.name, Bucket: c.bucket, Key: c.name, ETag: quoted(x.tag)})
 	return nil
 }
 
+// completeTime is how long an upload is being completed at most, also when nobody waits for it any
+// more: so it is rarely unknown what became of it.
+const completeTime = 5 * time.Minute
+
+// complete makes a file of an upload's parts.
+func (c *call) complete(s files.Space, x *completing, cond files.Cond) (files.Entry, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx), completeTime)
+	defer cancel()
+	var drafts []files.Draft
+	for _, p := range x.parts {
+		d, err := s.Saved(ctx, p.Saved)
+		if err != nil {
+			return files.Entry{}, errors.Join(err, c.uploads.refused(x))
+		}
+		drafts = append(drafts, d)
+	}
+	a := x.Attrs
+	a.ETag, cond.Once = x.tag, x.once()
+	e, err := s.Put(ctx, c.name, drafts, a, cond)
+	switch {
+	case decided(err):
+		return e, errors.Join(err, c.uploads.refused(x))
+	case err != nil:
+		c.uploads.letGo(x.upload)
+		return e, err
+	}
+	all, err := c.uploads.end(x.upload)
+	if err == nil && !x.again {
+		c.discard(ctx, s, all, x.parts)
+	}
+	return e, err
+}
+
+// decided reports whether a Put that ended with this error has changed nothing, for certain.
+func decided(err error) bool {
+	return errors.Is(err, files.ErrChanged) || errors.Is(err, files.ErrClash) || errors.Is(err, files.ErrName) || errors.Is(err, files.ErrMeta)
+}
+
 func (c *call) abortUpload() error {
-	if err := c.uploads.abort(c.uploadID(), c.place(), c.name); err != nil {
+	x, err := c.uploads.hold(c.uploadID(), c.place(), c.name)
+	if err == nil {
+		err = c.giveUp(c.ctx, x)
+	}
+	if err != nil {
 		return err
 	}
 	c.w.WriteHeader(http.StatusNoContent)
@@ -190,15 +245,15 @@ func (c *call) listParts() error {
 		Part                 []shownPart
 	}{NS: xmlns, Bucket: c.bucket, Key: c.name, UploadID: c.uploadID(), PartNumberMarker: after, MaxParts: limit, StorageClass: "STANDARD", Owner: theOwner()}
 	for _, p := range parts {
-		if p.n <= after {
+		if p.N <= after {
 			continue
 		}
 		if len(out.Part) == limit {
 			out.IsTruncated = true
 			break
 		}
-		out.Part = append(out.Part, shownPart{p.n, stamp(p.at), quoted(p.tag), p.draft.Size()})
-		out.NextPartNumberMarker = p.n
+		out.Part = append(out.Part, shownPart{p.N, stamp(p.At), quoted(p.Tag), p.Size})
+		out.NextPartNumberMarker = p.N
 	}
 	c.answer(http.StatusOK, out)
 	return nil
@@ -211,6 +266,10 @@ func (c *call) listUploads() error {
 	l, err := c.listing(c.query.Get("key-marker"))
 	if err != nil {
 		return err
+	}
+	limit := MaxUploads
+	if n, err := strconv.Atoi(c.query.Get("max-uploads")); err == nil && n > 0 {
+		limit = min(n, limit)
 	}
 	type shownUpload struct {
 		Key          string
@@ -225,17 +284,28 @@ func (c *call) listUploads() error {
 		Bucket             string
 		Prefix             string
 		KeyMarker          string
+		UploadIDMarker     string `xml:"UploadIdMarker"`
 		NextKeyMarker      string `xml:",omitempty"`
 		NextUploadIDMarker string `xml:"NextUploadIdMarker,omitempty"`
 		MaxUploads         int
 		EncodingType       string `xml:",omitempty"`
 		IsTruncated        bool
 		Upload             []shownUpload
-	}{NS: xmlns, Bucket: c.bucket, Prefix: l.text(l.prefix), KeyMarker: l.text(l.after), MaxUploads: MaxUploads, EncodingType: c.query.Get("encoding-type")}
+	}{NS: xmlns, Bucket: c.bucket, Prefix: l.text(l.prefix), KeyMarker: l.text(l.after), UploadIDMarker: c.query.Get("upload-id-marker"), MaxUploads: limit,
+		EncodingType: c.query.Get("encoding-type")}
 	for _, x := range c.uploads.of(c.place(), l.prefix) {
-		if x.name > l.after || l.after == "" {
-			out.Upload = append(out.Upload, shownUpload{l.text(x.name), x.id, stamp(x.begun), "STANDARD", theOwner()})
+		if x.Name < l.after || x.Name == l.after && (out.UploadIDMarker == "" || x.ID <= out.UploadIDMarker) && l.after != "" {
+			continue
 		}
+		if len(out.Upload) == limit {
+			out.IsTruncated = true
+			break
+		}
+		out.Upload = append(out.Upload, shownUpload{l.text(x.Name), x.ID, stamp(x.Begun), "STANDARD", theOwner()})
+		out.NextKeyMarker, out.NextUploadIDMarker = l.text(x.Name), x.ID
+	}
+	if !out.IsTruncated {
+		out.NextKeyMarker, out.NextUploadIDMarker = "", ""
 	}
 	c.answer(http.StatusOK, out)
 	return nil

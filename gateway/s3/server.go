@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/xml"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -25,6 +26,8 @@ type Config struct {
 	Tally  *front.Tally
 	Log    *slog.Logger
 	Now    func() time.Time
+	// Records keep uploads in parts. They are the server's alone.
+	Records Records
 }
 
 // Server is an http.Handler that speaks S3; it is served by package front. Make one
@@ -34,11 +37,14 @@ type Server struct {
 	uploads uploads
 }
 
-// New returns a Server.
-func New(c Config) *Server { return &Server{Config: c, uploads: uploads{all: map[string]*upload{}}} }
-
-// Close gives up what was uploaded in parts and not completed.
-func (s *Server) Close() { s.uploads.close() }
+// New returns a Server, which goes on with the uploads in parts that its Records have.
+func New(c Config) (*Server, error) {
+	s := &Server{Config: c, uploads: uploads{records: c.Records, log: c.Log, all: map[string]*upload{}}}
+	if err := s.uploads.open(); err != nil {
+		return nil, fmt.Errorf("reading which uploads in parts are open: %w", err)
+	}
+	return s, nil
+}
 
 // call is one request.
 type call struct {
@@ -193,7 +199,7 @@ func (c *call) routeObject() error {
 func (c *call) space() (files.Space, error) { return c.spaces().Space(c.ctx, c.bucket) }
 
 // place is the bucket among those of all users, who may call theirs by the same name.
-func (c *call) place() string { return c.key.User + "/" + c.bucket }
+func (c *call) place() place { return place{c.key.User, c.bucket} }
 
 func (c *call) spaces() files.Spaces { return c.Spaces(c.key.User) }
 

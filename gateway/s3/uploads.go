@@ -2,10 +2,13 @@ package s3
 
 import (
 	"cmp"
+	"context"
 	"crypto/md5"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -16,171 +19,269 @@ import (
 
 // Limits of uploads in parts.
 const (
-	MaxParts   = 10_000
-	MaxUploads = 1000 // that are open at a time
-	uploadTime = 24 * time.Hour
+	MaxParts   = 10_000             // of an upload
+	MaxUploads = 1000               // that are open at a time
+	maxOpen    = 20 * MaxParts      // parts of all that are open
+	uploadTime = 7 * 24 * time.Hour // from the last part on
 )
 
 // uploads are those that are open.
 type uploads struct {
-	mu  sync.Mutex // guards the uploads, too
-	all map[string]*upload
+	records Records
+	log     *slog.Logger
+
+	mu    sync.Mutex // guards what follows, and the uploads
+	all   map[string]*upload
+	parts int // of all
 }
 
-// upload is one file that comes in parts.
-type upload struct {
-	id, space, name string
-	attrs           files.Attrs
-	begun, last     time.Time
-	parts           map[int]*part
-	busy            bool // is being completed
-}
+// place is whose space an upload is for, and which.
+type place struct{ user, space string }
 
-type part struct {
-	draft files.Draft
-	tag   string // the MD5 in hex
-	at    time.Time
-	n     int
-}
+var errManyUploads = &fault{"SlowDown", 503, "too many uploads in parts are open: complete some, or give them up", "uploads"}
 
-// begin opens an upload. Those whose last part came a day ago make room.
-func (u *uploads) begin(space, name string, a files.Attrs, now time.Time) (*upload, error) {
+// begin opens an upload.
+func (u *uploads) begin(at place, name string, a files.Attrs, now time.Time) (*upload, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	for _, x := range u.all {
-		if now.Sub(x.last) > uploadTime && !x.busy {
-			u.drop(x)
-		}
-	}
 	if len(u.all) >= MaxUploads {
-		return nil, &fault{"SlowDown", 503, "too many uploads in parts are open: complete some, or give them up", "uploads"}
+		return nil, errManyUploads
 	}
-	x := &upload{id: rand.Text(), space: space, name: name, attrs: a, begun: now, last: now, parts: map[int]*part{}}
-	u.all[x.id] = x
+	x := &upload{ID: rand.Text(), User: at.user, Space: at.space, Name: name, Attrs: a, Begun: now, last: now}
+	if err := u.write(x.key(), x); err != nil {
+		return nil, err
+	}
+	u.all[x.ID] = x
 	return x, nil
 }
 
-func (u *uploads) drop(x *upload) {
-	delete(u.all, x.id)
-	for _, p := range x.parts {
-		p.draft.Discard()
-	}
-}
-
 // find returns the open upload of a file. u.mu is held.
-func (u *uploads) find(id, space, name string) (*upload, error) {
+func (u *uploads) find(id string, at place, name string) (*upload, error) {
 	x := u.all[id]
-	if x == nil || x.space != space || x.name != name {
+	if x == nil || x.User != at.user || x.Space != at.space || x.Name != name {
 		return nil, errNoUpload
 	}
 	return x, nil
 }
 
-// add puts a part in, in the place of one with its number; and tells whether it could.
-func (u *uploads) add(id, space, name string, p *part) error {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	x, err := u.find(id, space, name)
+// free is find for one that nothing is being done with.
+func (u *uploads) free(id string, at place, name string) (*upload, error) {
+	x, err := u.find(id, at, name)
 	if err == nil && x.busy {
-		err = errNoUpload
+		return nil, errNoUpload
 	}
-	if err != nil {
-		p.draft.Discard()
-		return err
-	}
-	if old := x.parts[p.n]; old != nil {
-		old.draft.Discard()
-	}
-	x.parts[p.n], x.last = p, p.at
-	return nil
+	return x, err
 }
 
-// take picks the named parts out for completing; the upload stays, but takes no more.
-// done ends that.
-func (u *uploads) take(id, space, name string, named []namedPart) (x *upload, content []files.Draft, tag string, err error) {
+// add puts a part in, in the place of one with its number, which it returns.
+func (u *uploads) add(id string, at place, name string, p part) (old *part, err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if x, err = u.find(id, space, name); err != nil {
-		return nil, nil, "", err
-	}
-	if x.busy {
-		return nil, nil, "", errNoUpload
-	}
-	all := md5.New()
-	for i, want := range named {
-		p := x.parts[want.PartNumber]
-		if i > 0 && want.PartNumber <= named[i-1].PartNumber {
-			return nil, nil, "", errPartOrder
-		}
-		if p == nil || p.tag != strings.Trim(want.ETag, `"`) {
-			return nil, nil, "", errPart
-		}
-		sum, err := hex.DecodeString(p.tag)
-		if err != nil {
-			return nil, nil, "", fmt.Errorf("the tag of a part: %w", err)
-		}
-		all.Write(sum)
-		content = append(content, p.draft)
-	}
-	x.busy = true
-	return x, content, fmt.Sprintf("%s-%d", hex.EncodeToString(all.Sum(nil)), len(named)), nil
-}
-
-// done ends completing: the upload is over, or as it was.
-func (u *uploads) done(x *upload, over bool) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	x.busy = false
-	if over {
-		u.drop(x)
-	}
-}
-
-func (u *uploads) abort(id, space, name string) error {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	x, err := u.find(id, space, name)
-	if err != nil || x.busy {
-		return errNoUpload
-	}
-	u.drop(x)
-	return nil
-}
-
-// partsOf lists an upload's parts by number.
-func (u *uploads) partsOf(id, space, name string) ([]*part, error) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	x, err := u.find(id, space, name)
+	x, err := u.free(id, at, name)
 	if err != nil {
 		return nil, err
 	}
-	var out []*part
-	for _, p := range x.parts {
-		out = append(out, p)
+	if old, err = u.part(x, p.N); err != nil {
+		return nil, err
 	}
-	slices.SortFunc(out, func(a, b *part) int { return cmp.Compare(a.n, b.n) })
-	return out, nil
+	if old == nil && u.parts >= maxOpen {
+		return nil, errManyUploads
+	}
+	if err := u.write(x.partKey(p.N), p); err != nil {
+		return nil, err
+	}
+	if x.last = p.At; old == nil {
+		x.parts++
+		u.parts++
+	}
+	if x.Tried {
+		return nil, nil // the old one may be in use
+	}
+	return old, nil
+}
+
+// completing is an upload that is being completed.
+type completing struct {
+	*upload
+	parts []part // that the file has
+	tag   string // of the file
+	again bool   // it was tried before
+}
+
+// once names the change.
+func (x *completing) once() string { return x.ID + "/" + x.tag[:2*md5.Size] }
+
+// take picks the named parts out for completing, and notes that this was tried. The upload takes
+// no more until end, refused or letGo.
+func (u *uploads) take(id string, at place, name string, named []namedPart) (*completing, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	x, err := u.free(id, at, name)
+	if err != nil {
+		return nil, err
+	}
+	picked, tag, err := u.pick(x, named)
+	if err != nil {
+		return nil, err
+	}
+	c := &completing{x, picked, tag, x.Tried}
+	x.Tried = true
+	if err := u.write(x.key(), x); err != nil {
+		x.Tried = c.again
+		return nil, err
+	}
+	x.busy = true
+	return c, nil
+}
+
+// pick finds the named parts, and the tag of a file that has them.
+func (u *uploads) pick(x *upload, named []namedPart) (picked []part, tag string, err error) {
+	all, err := u.listed(x)
+	if err != nil {
+		return nil, "", err
+	}
+	sum := md5.New()
+	for i, want := range named {
+		if i > 0 && want.PartNumber <= named[i-1].PartNumber {
+			return nil, "", errPartOrder
+		}
+		j, there := slices.BinarySearchFunc(all, want.PartNumber, func(p part, n int) int { return cmp.Compare(p.N, n) })
+		if !there || all[j].Tag != strings.Trim(want.ETag, `"`) {
+			return nil, "", errPart
+		}
+		b, err := hex.DecodeString(all[j].Tag)
+		if err != nil {
+			return nil, "", fmt.Errorf("the tag of a part: %w", err)
+		}
+		sum.Write(b)
+		picked = append(picked, all[j])
+	}
+	return picked, fmt.Sprintf("%s-%d", hex.EncodeToString(sum.Sum(nil)), len(named)), nil
+}
+
+// refused ends completing: it was decided that nothing changes, and the upload is as it was.
+func (u *uploads) refused(x *completing) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	x.busy, x.Tried = false, x.again
+	return u.write(x.key(), x.upload)
+}
+
+// letGo ends what was done with an upload, which stays as it is.
+func (u *uploads) letGo(x *upload) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	x.busy = false
+}
+
+// end takes an upload away, and returns the parts that it had.
+func (u *uploads) end(x *upload) ([]part, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	x.busy = false
+	ps, err := u.listed(x)
+	if err == nil {
+		err = u.forget(x)
+	}
+	return ps, err
+}
+
+// hold finds an upload to be given up, which takes no more until letGo or end.
+func (u *uploads) hold(id string, at place, name string) (*upload, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	x, err := u.free(id, at, name)
+	if err == nil {
+		x.busy = true
+	}
+	return x, err
+}
+
+// holdAll holds all uploads that f wants.
+func (u *uploads) holdAll(f func(*upload) bool) (held []*upload) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, x := range u.all {
+		if !x.busy && f(x) {
+			x.busy = true
+			held = append(held, x)
+		}
+	}
+	return held
+}
+
+// partsOf lists an upload's parts by number.
+func (u *uploads) partsOf(id string, at place, name string) ([]part, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	x, err := u.find(id, at, name)
+	if err != nil {
+		return nil, err
+	}
+	return u.listed(x)
+}
+
+// check returns errNoUpload if there is no such upload.
+func (u *uploads) check(id string, at place, name string) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	_, err := u.find(id, at, name)
+	return err
 }
 
 // of lists a space's open uploads by name.
-func (u *uploads) of(space, prefix string) []*upload {
+func (u *uploads) of(at place, prefix string) []upload {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	var out []*upload
+	var out []upload
 	for _, x := range u.all {
-		if x.space == space && strings.HasPrefix(x.name, prefix) {
-			out = append(out, x)
+		if x.User == at.user && x.Space == at.space && strings.HasPrefix(x.Name, prefix) {
+			out = append(out, *x)
 		}
 	}
-	slices.SortFunc(out, func(a, b *upload) int { return cmp.Or(strings.Compare(a.name, b.name), strings.Compare(a.id, b.id)) })
+	slices.SortFunc(out, func(a, b upload) int { return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID)) })
 	return out
 }
 
-func (u *uploads) close() {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	for _, x := range u.all {
-		u.drop(x)
+// giveUp ends an upload that is held, and gives its parts back. They are forgotten first: what is
+// forgotten and not given back is waste, what is given back and not forgotten would be lost.
+func (s *Server) giveUp(ctx context.Context, x *upload) error {
+	to, err := s.Spaces(x.User).Space(ctx, x.Space)
+	gone := errors.Is(err, files.ErrNoSpace) || errors.Is(err, files.ErrDenied)
+	if err != nil && !gone {
+		s.uploads.letGo(x)
+		return err
+	}
+	ps, err := s.uploads.end(x)
+	if err != nil || gone || x.Tried {
+		return err
+	}
+	s.discard(ctx, to, ps, nil)
+	return nil
+}
+
+// discard gives parts back, but for those that are kept.
+func (s *Server) discard(ctx context.Context, from files.Space, ps, kept []part) {
+	for _, p := range ps {
+		if slices.ContainsFunc(kept, func(k part) bool { return k.N == p.N }) {
+			continue
+		}
+		d, err := from.Saved(ctx, p.Saved)
+		if err != nil {
+			s.Log.Info("S3: a part of an upload was not given back", "err", err)
+			continue
+		}
+		d.Discard()
+	}
+}
+
+// Sweep gives up the uploads whose last part came a week ago. Call it now and then. What cannot be
+// given up now is tried at the next time.
+func (s *Server) Sweep(ctx context.Context) {
+	now := s.Now()
+	for _, x := range s.uploads.holdAll(func(x *upload) bool { return now.Sub(x.last) > uploadTime }) {
+		if err := s.giveUp(ctx, x); err != nil {
+			s.Log.Info("S3: an upload that is a week old stays for now", "file", x.Name, "err", err)
+		}
 	}
 }

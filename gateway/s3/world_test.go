@@ -2,142 +2,123 @@ package s3_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"io"
-	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
-	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
+	"github.com/phyllo-net/phyllo/gateway/doortest"
 	"github.com/phyllo-net/phyllo/gateway/files"
 	"github.com/phyllo-net/phyllo/gateway/files/memory"
-	"github.com/phyllo-net/phyllo/gateway/front"
 	"github.com/phyllo-net/phyllo/gateway/password"
 	"github.com/phyllo-net/phyllo/gateway/s3"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// world is a door with spaces in memory behind it, and a key.
+// world is the door S3, and what signs requests. Its key is for the space bbb.
 type world struct {
-	t      *testing.T
-	spaces files.Spaces
-	book   *password.Book
-	tally  *front.Tally
-	url    string
-	key    password.Key
-	secret string
-	region string
-	client *http.Client
+	*doortest.World
+	region  string
+	records records
+	s3      *s3.Server
 }
 
-// of is whose spaces a door asks for: there are none but ann's.
-func of(user string, spaces files.Spaces) files.Spaces {
-	if user != "ann" {
-		return memory.New(0)
+// records are those of a node, in memory.
+type records struct {
+	mu  sync.Mutex
+	all map[string][]byte
+	err error // of each change
+}
+
+// fail has each change fail with this error, or none.
+func (r *records) fail(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.err = err
+}
+
+func (r *records) Get(key string) ([]byte, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.all[key], nil
+}
+
+func (r *records) Put(key string, value []byte) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.err == nil {
+		r.all[key] = slices.Clone(value)
 	}
-	return spaces
+	return r.err
 }
 
-// open opens a door; the key is for the space b, which is not there yet.
+func (r *records) Delete(keys ...string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, k := range keys {
+		if r.err == nil {
+			delete(r.all, k)
+		}
+	}
+	return r.err
+}
+
+func (r *records) Each(prefix string, f func(string, []byte)) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, k := range slices.Sorted(maps.Keys(r.all)) {
+		if strings.HasPrefix(k, prefix) {
+			f(k, r.all[k])
+		}
+	}
+	return nil
+}
+
+// open opens a door; the key is for the space bbb, which is not there yet.
 func open(t *testing.T) *world { return openOn(t, memory.New(256<<20)) }
 
 func openOn(t *testing.T, spaces files.Spaces) *world {
 	t.Helper()
-	log := slog.New(slog.DiscardHandler)
-	w := &world{t: t, spaces: spaces, tally: front.NewTally("s3", log), region: "us-east-1",
-		client: &http.Client{Transport: &http.Transport{DisableCompression: true}}}
-	still := time.Now() // so that a slow machine does not change who is slowed down
-	var err error
-	if w.book, err = password.Open(filepath.Join(t.TempDir(), "p"), func() time.Time { return still }); err != nil {
-		t.Fatal(err)
-	}
-	w.key, w.secret = w.newKey("bbb", false)
-	h := s3.New(s3.Config{Spaces: func(user string) files.Spaces { return of(user, spaces) }, Book: w.book, Tally: w.tally, Log: log, Now: time.Now})
-	s, err := front.Start(front.Config{Addr: "127.0.0.1:0", Handler: h, Tally: w.tally, Log: log})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.url = s.URL()
-	t.Cleanup(func() {
-		w.client.CloseIdleConnections()
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		s.Close(ctx)
-		h.Close()
-	})
+	w := &world{World: doortest.New(t, password.S3, spaces, "bbb"), region: "us-east-1", records: records{all: map[string][]byte{}}}
+	w.restart(time.Now)
 	return w
 }
 
-func (w *world) newKey(space string, readOnly bool) (password.Key, string) {
-	w.t.Helper()
-	k, secret, err := w.book.Add(password.Key{Door: password.S3, User: "ann", Space: space, ReadOnly: readOnly})
-	if err != nil {
-		w.t.Fatal(err)
+// restart ends the server, and starts it again with what it has kept.
+func (w *world) restart(now func() time.Time) {
+	w.Helper()
+	var err error
+	if w.s3, err = s3.New(s3.Config{Spaces: w.Of, Book: w.Book, Tally: w.Tally, Log: w.Logger, Now: now, Records: &w.records}); err != nil {
+		w.Fatal(err)
 	}
-	return k, secret
+	w.Open(w.s3)
 }
 
-// answer is what came back.
-type answer struct {
-	status int
-	header http.Header
-	body   string
-}
-
-// has fails the test unless the answer has this status, and this text in its body.
-func (a answer) has(t *testing.T, status int, text string) answer {
-	t.Helper()
-	if a.status != status || !strings.Contains(a.body, text) {
-		t.Fatalf("answer %d %s, want %d and %q", a.status, a.body, status, text)
-	}
-	return a
-}
-
-// request makes one that is not signed yet. Headers are "name: value".
-func (w *world) request(method, target, body string, headers ...string) *http.Request {
-	w.t.Helper()
-	r, err := http.NewRequest(method, w.url+target, strings.NewReader(body))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	for _, h := range headers {
-		k, v, _ := strings.Cut(h, ": ")
-		r.Header.Set(k, v)
-	}
-	return r
+// start makes the space.
+func (w *world) start() *world {
+	w.Helper()
+	w.do("PUT", "/bbb", "").Has(w, 200, "")
+	return w
 }
 
 // do signs a request and sends it.
-func (w *world) do(method, target, body string, headers ...string) answer {
-	w.t.Helper()
-	r := w.request(method, target, body, headers...)
+func (w *world) do(method, target, body string, headers ...string) doortest.Answer {
+	w.Helper()
+	r := w.Request(method, target, body, headers...)
 	w.sign(r, body, time.Now())
-	return w.send(r)
-}
-
-func (w *world) send(r *http.Request) answer {
-	w.t.Helper()
-	resp, err := w.client.Do(r)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return answer{resp.StatusCode, resp.Header, string(b)}
+	return w.Send(r)
 }
 
 func mac(key []byte, text string) []byte {
@@ -173,7 +154,7 @@ func (w *world) sign(r *http.Request, body string, now time.Time) {
 	}
 	signed := strings.Join(names, ";")
 	fmt.Fprintf(&canonical, "\n%s\n%s", signed, r.Header.Get("X-Amz-Content-Sha256"))
-	r.Header.Set("Authorization", fmt.Sprintf("AWS4-HMAC-SHA256 Credential=%s/%s, SignedHeaders=%s, Signature=%s", w.key.ID, w.scope(now), signed, w.signature(canonical.String(), now)))
+	r.Header.Set("Authorization", fmt.Sprintf("AWS4-HMAC-SHA256 Credential=%s/%s, SignedHeaders=%s, Signature=%s", w.Key.ID, w.scope(now), signed, w.signature(canonical.String(), now)))
 }
 
 func (w *world) scope(now time.Time) string {
@@ -181,7 +162,7 @@ func (w *world) scope(now time.Time) string {
 }
 
 func (w *world) signature(canonical string, now time.Time) string {
-	key := []byte("AWS4" + w.secret)
+	key := []byte("AWS4" + w.Secret)
 	for part := range strings.SplitSeq(w.scope(now), "/") {
 		key = mac(key, part)
 	}
@@ -190,16 +171,9 @@ func (w *world) signature(canonical string, now time.Time) string {
 
 // presign makes an address that is good for some seconds from now on.
 func (w *world) presign(method, target string, now time.Time, seconds int) string {
-	q := url.Values{"X-Amz-Algorithm": {"AWS4-HMAC-SHA256"}, "X-Amz-Credential": {w.key.ID + "/" + w.scope(now)},
+	q := url.Values{"X-Amz-Algorithm": {"AWS4-HMAC-SHA256"}, "X-Amz-Credential": {w.Key.ID + "/" + w.scope(now)},
 		"X-Amz-Date": {now.UTC().Format("20060102T150405Z")}, "X-Amz-Expires": {fmt.Sprint(seconds)}, "X-Amz-SignedHeaders": {"host"}}
-	host := strings.TrimPrefix(w.url, "http://")
+	host := strings.TrimPrefix(w.URL, "http://")
 	signature := w.signature(fmt.Sprintf("%s\n%s\n%s\nhost:%s\n\nhost\nUNSIGNED-PAYLOAD", method, target, q.Encode(), host), now)
-	return w.url + target + "?" + q.Encode() + "&X-Amz-Signature=" + signature
-}
-
-// start makes the space.
-func (w *world) start() *world {
-	w.t.Helper()
-	w.do("PUT", "/bbb", "").has(w.t, 200, "")
-	return w
+	return w.URL + target + "?" + q.Encode() + "&X-Amz-Signature=" + signature
 }

@@ -7,13 +7,15 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/phyllo-net/phyllo/gateway/doortest"
 )
 
 // TestLitmus: litmus tries the protocol, case by case, and all pass.
 func TestLitmus(t *testing.T) {
-	litmus := program(t, "litmus")
+	litmus := doortest.Program(t, "litmus")
 	w := open(t).start()
-	out, err := w.run(t.TempDir(), "", litmus, "-k", w.url+"/s/", w.key.ID, w.secret)
+	out, err := (doortest.Command{Dir: t.TempDir()}).Try(litmus, "-k", w.URL+"/s/", w.Key.ID, w.Secret)
 	if err != nil || strings.Contains(out, "FAIL") || strings.Contains(out, "SKIPPED") {
 		t.Errorf("%v\n%s", err, out)
 	}
@@ -26,30 +28,30 @@ func TestLitmus(t *testing.T) {
 }
 
 func TestCadaver(t *testing.T) {
-	cadaver := program(t, "cadaver")
+	cadaver := doortest.Program(t, "cadaver")
 	w, dir := open(t).start(), t.TempDir()
-	host := strings.TrimPrefix(w.url, "http://")
+	host := strings.TrimPrefix(w.URL, "http://")
 	name, _, _ := strings.Cut(host, ":")
-	if err := os.WriteFile(filepath.Join(dir, ".netrc"), []byte(fmt.Sprintf("machine %s login %s password %s\n", name, w.key.ID, w.secret)), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, ".netrc"), []byte(fmt.Sprintf("machine %s login %s password %s\n", name, w.Key.ID, w.Secret)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	text := strings.Repeat("text ", 1000)
 	if err := os.WriteFile(filepath.Join(dir, "f"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, err := w.run(dir, "mkcol d\ncd d\nput f\nls\nget f g\nlock f\nunlock f\nmove f h\ncopy h i\npropset h color blue\nquit\n", cadaver, w.url+"/s/")
+	out, err := (doortest.Command{Dir: dir, Typed: "mkcol d\ncd d\nput f\nls\nget f g\nlock f\nunlock f\nmove f h\ncopy h i\npropset h color blue\nquit\n"}).Try(cadaver, w.URL+"/s/")
 	if err != nil || strings.Contains(out, "failed") || strings.Count(out, "succeeded") < 9 {
 		t.Errorf("%v\n%s", err, out)
 	}
 	if b, err := os.ReadFile(filepath.Join(dir, "g")); err != nil || string(b) != text {
 		t.Errorf("%d bytes came back, %v", len(b), err)
 	}
-	w.do("GET", "/s/d/i", "").has(t, 200, text)
-	w.do("GET", "/s/d/f", "").has(t, 404, "")
+	w.do("GET", "/s/d/i", "").Has(t, 200, text)
+	w.do("GET", "/s/d/f", "").Has(t, 404, "")
 }
 
 func TestRclone(t *testing.T) {
-	rclone := program(t, "rclone")
+	rclone := doortest.Program(t, "rclone")
 	w, dir := open(t).start(), t.TempDir()
 	for name, size := range map[string]int{"a.txt": 10, "empty": 0, "folder/b c.bin": 3 << 20, "folder/deep/ü.txt": 1000, "folder/+&=%41.txt": 77} {
 		path := filepath.Join(dir, "src", name)
@@ -60,26 +62,26 @@ func TestRclone(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	obscured, err := w.run(dir, "", rclone, "obscure", w.secret)
+	obscured, err := (doortest.Command{Dir: dir}).Try(rclone, "obscure", w.Secret)
 	if err != nil {
 		t.Fatal(err, obscured)
 	}
-	remote := fmt.Sprintf(":webdav,url='%s/s',vendor=other,user=%s,pass=%s:", w.url, w.key.ID, strings.TrimSpace(obscured))
+	remote := fmt.Sprintf(":webdav,url='%s/s',vendor=other,user=%s,pass=%s:", w.URL, w.Key.ID, strings.TrimSpace(obscured))
 	for _, argv := range [][]string{{"copy", "src", remote + "rc"}, {"check", "--download", "src", remote + "rc"}, {"copy", remote + "rc", "out"},
 		{"moveto", remote + "rc/folder", remote + "moved"}, {"purge", remote + "rc"}} {
-		if out, err := w.run(dir, "", append([]string{rclone, "--config", filepath.Join(dir, "none")}, argv...)...); err != nil {
+		if out, err := (doortest.Command{Dir: dir}).Try(append([]string{rclone, "--config", filepath.Join(dir, "none")}, argv...)...); err != nil {
 			t.Fatalf("%v: %v\n%s", argv, err, out)
 		}
 	}
-	if out, err := w.run(dir, "", "diff", "-r", "src", "out"); err != nil {
+	if out, err := (doortest.Command{Dir: dir}).Try("diff", "-r", "src", "out"); err != nil {
 		t.Error(out)
 	}
-	w.do("GET", "/s/moved/b%20c.bin", "").has(t, 200, "xxx")
-	w.do("PROPFIND", "/s/rc", "", "Depth: 0").has(t, 404, "")
+	w.do("GET", "/s/moved/b%20c.bin", "").Has(t, 200, "xxx")
+	w.do("PROPFIND", "/s/rc", "", "Depth: 0").Has(t, 404, "")
 }
 
 func TestCurl(t *testing.T) {
-	curl := program(t, "curl")
+	curl := doortest.Program(t, "curl")
 	w, dir := open(t).start(), t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "f"), []byte("0123456789"), 0o600); err != nil {
 		t.Fatal(err)
@@ -87,8 +89,8 @@ func TestCurl(t *testing.T) {
 	for _, c := range []struct {
 		args []string
 		says string
-	}{{[]string{"-T", "f", w.url + "/s/f"}, ""}, {[]string{"-r", "3-5", w.url + "/s/f"}, "^345$"}, {[]string{"-X", "DELETE", w.url + "/s/f"}, ""}} {
-		out, err := w.run(dir, "", append([]string{curl, "-sS", "--fail-with-body", "--user", w.key.ID + ":" + w.secret}, c.args...)...)
+	}{{[]string{"-T", "f", w.URL + "/s/f"}, ""}, {[]string{"-r", "3-5", w.URL + "/s/f"}, "^345$"}, {[]string{"-X", "DELETE", w.URL + "/s/f"}, ""}} {
+		out, err := (doortest.Command{Dir: dir}).Try(append([]string{curl, "-sS", "--fail-with-body", "--user", w.Key.ID + ":" + w.Secret}, c.args...)...)
 		if err != nil || !regexp.MustCompile(c.says).MatchString(out) {
 			t.Errorf("%v: %v %s", c.args, err, out)
 		}

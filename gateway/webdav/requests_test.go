@@ -18,64 +18,64 @@ import (
 
 func TestWhoIsLetIn(t *testing.T) {
 	w := open(t).start()
-	w.do("PUT", "/s/a", "text").has(t, 201, "")
-	secret := w.secret
-	w.secret = "wrong"
-	if got := w.do("GET", "/s/a", "").has(t, 401, "phyllo key"); !strings.HasPrefix(got.header.Get("WWW-Authenticate"), "Basic ") {
-		t.Errorf("headers %v", got.header)
+	w.do("PUT", "/s/a", "text").Has(t, 201, "")
+	secret := w.Secret
+	w.Secret = "wrong"
+	if got := w.do("GET", "/s/a", "").Has(t, 401, "phyllo key"); !strings.HasPrefix(got.Header.Get("WWW-Authenticate"), "Basic ") {
+		t.Errorf("headers %v", got.Header)
 	}
 	for range 12 {
 		w.do("GET", "/s/a", "")
 	}
-	w.secret = secret
-	w.do("GET", "/s/a", "").has(t, 429, "")
-	w.newKey("s", true)
-	w.do("GET", "/s/a", "").has(t, 200, "text")
-	w.do("PROPFIND", "/s/", "", "Depth: 1").has(t, 207, "/s/a")
+	w.Secret = secret
+	w.do("GET", "/s/a", "").Has(t, 429, "")
+	w.NewKey("s", true)
+	w.do("GET", "/s/a", "").Has(t, 200, "text")
+	w.do("PROPFIND", "/s/", "", "Depth: 1").Has(t, 207, "/s/a")
 	for _, method := range []string{"PUT", "DELETE", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "PROPPATCH"} {
-		w.do(method, "/s/a", "", "Destination: URL/s/b").has(t, 403, "reading alone")
+		w.do(method, "/s/a", "", "Destination: URL/s/b").Has(t, 403, "reading alone")
 	}
-	w.newKey("other", false)
-	w.do("GET", "/s/a", "").has(t, 403, "another space")
-	w.do("MKCOL", "/other", "").has(t, 201, "")
-	w.do("PUT", "/other/a", "x").has(t, 201, "")
-	w.do("COPY", "/other/a", "", "Destination: URL/s/a").has(t, 403, "another space")
-	w.do("COPY", "/s/a", "", "Destination: URL/other/a").has(t, 403, "another space")
-	if got := w.do("PROPFIND", "/", "", "Depth: 1").has(t, 207, "/other/"); strings.Contains(got.body, "/s/") {
-		t.Errorf("a space is shown that the password is not for: %s", got.body)
+	w.NewKey("other", false)
+	w.do("GET", "/s/a", "").Has(t, 403, "another space")
+	w.do("MKCOL", "/other", "").Has(t, 201, "")
+	w.do("PUT", "/other/a", "x").Has(t, 201, "")
+	w.do("COPY", "/other/a", "", "Destination: URL/s/a").Has(t, 403, "another space")
+	w.do("COPY", "/s/a", "", "Destination: URL/other/a").Has(t, 403, "another space")
+	if got := w.do("PROPFIND", "/", "", "Depth: 1").Has(t, 207, "/other/"); strings.Contains(got.Body, "/s/") {
+		t.Errorf("a space is shown that the password is not for: %s", got.Body)
 	}
-	if w.tally.Counts()["webdav-password"] != 14 {
-		t.Errorf("counted %v", w.tally.Counts())
+	if w.Tally.Counts()["webdav-password"] != 14 {
+		t.Errorf("counted %v", w.Tally.Counts())
 	}
 }
 
 func TestFiles(t *testing.T) {
 	w := open(t).start()
-	w.do("PUT", "/s/a.txt", "0123456789").has(t, 201, "")
-	got := w.do("GET", "/s/a.txt", "").has(t, 200, "0123456789")
-	tag := got.header.Get("ETag")
-	if !strings.HasPrefix(got.header.Get("Content-Type"), "text/plain") || tag == "" {
-		t.Errorf("headers %v", got.header)
+	w.do("PUT", "/s/a.txt", "0123456789").Has(t, 201, "")
+	got := w.do("GET", "/s/a.txt", "").Has(t, 200, "0123456789")
+	tag := got.Header.Get("ETag")
+	if !strings.HasPrefix(got.Header.Get("Content-Type"), "text/plain") || tag == "" {
+		t.Errorf("headers %v", got.Header)
 	}
-	w.do("GET", "/s/a.txt", "", "Range: bytes=2-4").has(t, 206, "234")
-	w.do("GET", "/s/a.txt", "", "Range: bytes=10-").has(t, 416, "")
-	w.do("GET", "/s/a.txt", "", "Range: bytes="+strings.Repeat("0-0,", 999)+"0-0").has(t, 200, "0123456789")
-	w.do("GET", "/s/a.txt", "", "If-None-Match: "+tag).has(t, 304, "")
-	w.do("PUT", "/s/a.txt", "x", "If-None-Match: *").has(t, 412, "")
-	w.do("PUT", "/s/a.txt", "x", `If-Match: "other"`).has(t, 412, "")
-	w.do("PUT", "/s/a.txt", "second", "If-Match: "+tag).has(t, 201, "")
-	w.do("PUT", "/s/b", "x", "If-Match: *").has(t, 412, "")
-	w.do("PUT", "/s/b", "x", "If-None-Match: *", "Content-Type: x/y").has(t, 201, "")
-	if got := w.do("HEAD", "/s/b", "").header; got.Get("Content-Type") != "x/y" || got.Get("Content-Length") != "1" {
+	w.do("GET", "/s/a.txt", "", "Range: bytes=2-4").Has(t, 206, "234")
+	w.do("GET", "/s/a.txt", "", "Range: bytes=10-").Has(t, 416, "")
+	w.do("GET", "/s/a.txt", "", "Range: bytes="+strings.Repeat("0-0,", 999)+"0-0").Has(t, 200, "0123456789")
+	w.do("GET", "/s/a.txt", "", "If-None-Match: "+tag).Has(t, 304, "")
+	w.do("PUT", "/s/a.txt", "x", "If-None-Match: *").Has(t, 412, "")
+	w.do("PUT", "/s/a.txt", "x", `If-Match: "other"`).Has(t, 412, "")
+	w.do("PUT", "/s/a.txt", "second", "If-Match: "+tag).Has(t, 201, "")
+	w.do("PUT", "/s/b", "x", "If-Match: *").Has(t, 412, "")
+	w.do("PUT", "/s/b", "x", "If-None-Match: *", "Content-Type: x/y").Has(t, 201, "")
+	if got := w.do("HEAD", "/s/b", "").Header; got.Get("Content-Type") != "x/y" || got.Get("Content-Length") != "1" {
 		t.Errorf("headers %v", got)
 	}
-	w.do("GET", "/s/", "").has(t, 405, "")
-	w.do("GET", "/s/none", "").has(t, 404, "")
-	w.do("PUT", "/s/none/a", "x").has(t, 409, "")
-	w.do("PUT", "/s", "x").has(t, 405, "")
-	w.do("PUT", "/s/a.txt/b", "x").has(t, 409, "")
-	w.do("PUT", "/s/c", "x", "Content-Range: bytes 0-0/9").has(t, 501, "")
-	w.do("POST", "/s/a.txt", "x").has(t, 405, "")
+	w.do("GET", "/s/", "").Has(t, 405, "")
+	w.do("GET", "/s/none", "").Has(t, 404, "")
+	w.do("PUT", "/s/none/a", "x").Has(t, 409, "")
+	w.do("PUT", "/s", "x").Has(t, 405, "")
+	w.do("PUT", "/s/a.txt/b", "x").Has(t, 409, "")
+	w.do("PUT", "/s/c", "x", "Content-Range: bytes 0-0/9").Has(t, 501, "")
+	w.do("POST", "/s/a.txt", "x").Has(t, 405, "")
 }
 
 // hrefs are the paths of a list.
@@ -91,79 +91,79 @@ func hrefs(body string) []string {
 func TestFolders(t *testing.T) {
 	w := open(t).start()
 	for _, target := range []string{"/s/d", "/s/d/e"} {
-		w.do("MKCOL", target, "").has(t, 201, "")
-		w.do("MKCOL", target, "").has(t, 405, "")
+		w.do("MKCOL", target, "").Has(t, 201, "")
+		w.do("MKCOL", target, "").Has(t, 405, "")
 	}
-	w.do("MKCOL", "/s/x/y", "").has(t, 409, "")
-	w.do("PUT", "/s/d/f", "text").has(t, 201, "")
-	if got := hrefs(w.do("PROPFIND", "/s/d", "", "Depth: 1").body); fmt.Sprint(got) != "[/s/d/ /s/d/f /s/d/e/]" {
+	w.do("MKCOL", "/s/x/y", "").Has(t, 409, "")
+	w.do("PUT", "/s/d/f", "text").Has(t, 201, "")
+	if got := hrefs(w.do("PROPFIND", "/s/d", "", "Depth: 1").Body); fmt.Sprint(got) != "[/s/d/ /s/d/f /s/d/e/]" {
 		t.Errorf("list %q", got)
 	}
-	w.do("COPY", "/s/d", "", "Destination: URL/s/copy").has(t, 201, "")
-	w.do("GET", "/s/copy/f", "").has(t, 200, "text")
-	w.do("MOVE", "/s/copy", "", "Destination: URL/s/d", "Overwrite: F").has(t, 412, "")
-	w.do("DELETE", "/s/copy/e", "").has(t, 204, "")
-	w.do("MOVE", "/s/copy", "", "Destination: URL/s/d").has(t, 204, "") // Overwrite is T
-	w.do("PROPFIND", "/s/d/e", "", "Depth: 0").has(t, 404, "")
-	w.do("GET", "/s/d/f", "").has(t, 200, "text")
-	w.do("PUT", "/s/g", "other").has(t, 201, "")
-	w.do("MOVE", "/s/g", "", "Destination: URL/s/d").has(t, 204, "") // a file in a folder's place
-	w.do("GET", "/s/d", "").has(t, 200, "other")
-	w.do("MOVE", "/s/d", "", "Destination: URL/s/none/d").has(t, 409, "")
+	w.do("COPY", "/s/d", "", "Destination: URL/s/copy").Has(t, 201, "")
+	w.do("GET", "/s/copy/f", "").Has(t, 200, "text")
+	w.do("MOVE", "/s/copy", "", "Destination: URL/s/d", "Overwrite: F").Has(t, 412, "")
+	w.do("DELETE", "/s/copy/e", "").Has(t, 204, "")
+	w.do("MOVE", "/s/copy", "", "Destination: URL/s/d").Has(t, 204, "") // Overwrite is T
+	w.do("PROPFIND", "/s/d/e", "", "Depth: 0").Has(t, 404, "")
+	w.do("GET", "/s/d/f", "").Has(t, 200, "text")
+	w.do("PUT", "/s/g", "other").Has(t, 201, "")
+	w.do("MOVE", "/s/g", "", "Destination: URL/s/d").Has(t, 204, "") // a file in a folder's place
+	w.do("GET", "/s/d", "").Has(t, 200, "other")
+	w.do("MOVE", "/s/d", "", "Destination: URL/s/none/d").Has(t, 409, "")
 	for from, to := range map[string]string{"/s/d": "/s/d/e", "/s/d/f": "/s/d", "/s": "/s/x", "/s/c": "/t/d", "/s/d/": "/s"} {
-		w.do("MOVE", from, "", "Destination: URL"+to).has(t, 403, "")
-		w.do("COPY", from, "", "Destination: URL"+to).has(t, 403, "")
+		w.do("MOVE", from, "", "Destination: URL"+to).Has(t, 403, "")
+		w.do("COPY", from, "", "Destination: URL"+to).Has(t, 403, "")
 	}
-	w.do("DELETE", "/s/", "").has(t, 403, "")
+	w.do("DELETE", "/s/", "").Has(t, 403, "")
 }
 
 // TestFoldersOfOtherDoors: a folder that S3 has not put is there until it is removed.
 func TestFoldersOfOtherDoors(t *testing.T) {
 	w := open(t).start()
-	s, err := w.spaces.Space(t.Context(), "s")
+	s, err := w.Spaces.Space(t.Context(), "s")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Put(t.Context(), "d/e/f", nil, files.Attrs{}, files.Cond{}); err != nil {
 		t.Fatal(err)
 	}
-	w.do("PROPPATCH", "/s/d", `<D:propertyupdate xmlns:D="DAV:"><D:set><D:prop><x xmlns="ns">&lt;v</x></D:prop></D:set></D:propertyupdate>`).has(t, 207, "200 OK")
-	w.do("PROPFIND", "/s/d", `<D:propfind xmlns:D="DAV:"><D:prop><x xmlns="ns"/></D:prop></D:propfind>`, "Depth: 0").has(t, 207, "&lt;v")
-	w.do("MOVE", "/s/d/e/f", "", "Destination: URL/s/f").has(t, 201, "")
-	w.do("PROPFIND", "/s/d/e", "", "Depth: 0").has(t, 207, "/s/d/e/")
-	w.do("DELETE", "/s/d", "").has(t, 204, "")
-	w.do("PROPFIND", "/s/d", "", "Depth: 0").has(t, 404, "")
+	w.do("PROPPATCH", "/s/d", `<D:propertyupdate xmlns:D="DAV:"><D:set><D:prop><x xmlns="ns">&lt;v</x></D:prop></D:set></D:propertyupdate>`).Has(t, 207, "200 OK")
+	w.do("PROPFIND", "/s/d", `<D:propfind xmlns:D="DAV:"><D:prop><x xmlns="ns"/></D:prop></D:propfind>`, "Depth: 0").Has(t, 207, "&lt;v")
+	w.do("MOVE", "/s/d/e/f", "", "Destination: URL/s/f").Has(t, 201, "")
+	w.do("PROPFIND", "/s/d/e", "", "Depth: 0").Has(t, 207, "/s/d/e/")
+	w.do("DELETE", "/s/d", "").Has(t, 204, "")
+	w.do("PROPFIND", "/s/d", "", "Depth: 0").Has(t, 404, "")
 }
 
 const exclusive = `<?xml version="1.0"?><D:lockinfo xmlns:D="DAV:"><D:lockscope><D:exclusive/></D:lockscope><D:locktype><D:write/></D:locktype></D:lockinfo>`
 
 func TestLocks(t *testing.T) {
 	w := open(t).start()
-	token := w.do("LOCK", "/s/a", exclusive, "Timeout: Infinite").has(t, 201, "Second-3600").header.Get("Lock-Token")
+	token := w.do("LOCK", "/s/a", exclusive, "Timeout: Infinite").Has(t, 201, "Second-3600").Header.Get("Lock-Token")
 	if !strings.HasPrefix(token, "<urn:uuid:") {
 		t.Errorf("token %s", token)
 	}
-	w.do("LOCK", "/s/a", exclusive).has(t, 423, "")
-	w.do("PUT", "/s/a", "x").has(t, 423, "")
-	w.do("DELETE", "/s/a", "").has(t, 423, "")
-	w.do("UNLOCK", "/s/a", "", "Lock-Token: <1>").has(t, 409, "") // the library counts its own
-	w.do("PUT", "/s/a", "x", "If: ("+token+")").has(t, 201, "")
-	tag := w.do("GET", "/s/a", "").header.Get("ETag")
-	w.do("PUT", "/s/a", "y", "If: ("+token+` ["other"])`).has(t, 412, "")
-	w.do("PUT", "/s/a", "y", "If: ("+token+" ["+tag+"])").has(t, 201, "")
-	w.do("LOCK", "/s/a", "", "If: ("+token+")", "Timeout: Second-60").has(t, 200, "Second-60")
-	w.do("DELETE", "/s/a", "", "If: ("+token+")").has(t, 204, "")
-	w.do("PUT", "/s/a", "x").has(t, 201, "") // the lock went with the file
-	tag = w.do("GET", "/s/a", "").header.Get("ETag")
-	w.do("PUT", "/s/a", "y", `If: (["other"])`).has(t, 412, "")
-	w.do("PUT", "/s/a", "y", "If: (["+tag+"])").has(t, 201, "") // a tag alone, nothing is locked
-	w.do("LOCK", "/s/none/a", exclusive).has(t, 409, "")
+	w.do("LOCK", "/s/a", exclusive).Has(t, 423, "")
+	w.do("PUT", "/s/a", "x").Has(t, 423, "")
+	w.do("DELETE", "/s/a", "").Has(t, 423, "")
+	w.do("UNLOCK", "/s/a", "", "Lock-Token: <1>").Has(t, 409, "") // the library counts its own
+	w.do("PUT", "/s/a", "x", "If: ("+token+")").Has(t, 201, "")
+	tag := w.do("GET", "/s/a", "").Header.Get("ETag")
+	w.do("PUT", "/s/a", "y", "If: ("+token+` ["other"])`).Has(t, 412, "")
+	w.do("PUT", "/s/a", "y", "If: ("+token+" ["+tag+"])").Has(t, 201, "")
+	w.do("LOCK", "/s/a", "", "If: ("+token+")", "Timeout: Second-60").Has(t, 200, "Second-60")
+	w.do("DELETE", "/s/a", "", "If: ("+token+")").Has(t, 204, "")
+	w.do("PUT", "/s/a", "x").Has(t, 201, "") // the lock went with the file
+	tag = w.do("GET", "/s/a", "").Header.Get("ETag")
+	w.do("PUT", "/s/a", "y", `If: (["other"])`).Has(t, 412, "")
+	w.do("PUT", "/s/a", "y", "If: (["+tag+"])").Has(t, 201, "") // a tag alone, nothing is locked
+	w.do("LOCK", "/s/none/a", exclusive).Has(t, 409, "")
 	for i := range 1000 {
-		if got := w.do("LOCK", fmt.Sprintf("/s/many%d", i), exclusive); got.status != 201 {
-			t.Fatalf("lock %d: %d", i, got.status)
+		if got := w.do("LOCK", fmt.Sprintf("/s/many%d", i), exclusive); got.Status != 201 {
+			t.Fatalf("lock %d: %d", i, got.Status)
 		}
 	}
-	w.do("LOCK", "/s/more", exclusive).has(t, 500, "")
+	w.do("LOCK", "/s/more", exclusive).Has(t, 500, "")
 }
 
 // TestSharedLocks: who shares a lock may write, others may not, and it ends with the last.
@@ -173,78 +173,78 @@ func TestSharedLocks(t *testing.T) {
 	lock := func() string {
 		t.Helper()
 		got := w.do("LOCK", "/s/a", shared)
-		if got.status/100 != 2 || !strings.Contains(got.body, "<D:shared/>") || strings.Contains(got.body, "exclusive") {
+		if got.Status/100 != 2 || !strings.Contains(got.Body, "<D:shared/>") || strings.Contains(got.Body, "exclusive") {
 			t.Fatalf("%+v", got)
 		}
-		return got.header.Get("Lock-Token")
+		return got.Header.Get("Lock-Token")
 	}
 	one, two := lock(), lock()
-	w.do("LOCK", "/s/a", exclusive).has(t, 423, "")
-	w.do("PUT", "/s/a", "x").has(t, 423, "")
+	w.do("LOCK", "/s/a", exclusive).Has(t, 423, "")
+	w.do("PUT", "/s/a", "x").Has(t, 423, "")
 	for _, token := range []string{one, two} {
-		w.do("PUT", "/s/a", "x", "If: ("+token+")").has(t, 201, "")
+		w.do("PUT", "/s/a", "x", "If: ("+token+")").Has(t, 201, "")
 	}
-	w.do("LOCK", "/s/a", "", "If: ("+two+")", "Timeout: Second-60").has(t, 200, "<D:shared/>")
-	w.do("UNLOCK", "/s/a", "", "Lock-Token: "+one).has(t, 204, "")
-	w.do("UNLOCK", "/s/a", "", "Lock-Token: "+one).has(t, 409, "")
-	w.do("PUT", "/s/a", "x", "If: ("+one+")").has(t, 412, "")
-	w.do("PUT", "/s/a", "x").has(t, 423, "")
-	w.do("UNLOCK", "/s/a", "", "Lock-Token: "+two).has(t, 204, "")
-	w.do("PUT", "/s/a", "x").has(t, 201, "")
-	w.do("LOCK", "/s/a", exclusive).has(t, 200, "<D:exclusive/>")
-	w.do("LOCK", "/s/a", shared).has(t, 423, "")
-	w.do("LOCK", "/s/b", strings.Replace(exclusive, "<D:exclusive/>", "<D:exclusive/><D:shared/>", 1)).has(t, 501, "")
+	w.do("LOCK", "/s/a", "", "If: ("+two+")", "Timeout: Second-60").Has(t, 200, "<D:shared/>")
+	w.do("UNLOCK", "/s/a", "", "Lock-Token: "+one).Has(t, 204, "")
+	w.do("UNLOCK", "/s/a", "", "Lock-Token: "+one).Has(t, 409, "")
+	w.do("PUT", "/s/a", "x", "If: ("+one+")").Has(t, 412, "")
+	w.do("PUT", "/s/a", "x").Has(t, 423, "")
+	w.do("UNLOCK", "/s/a", "", "Lock-Token: "+two).Has(t, 204, "")
+	w.do("PUT", "/s/a", "x").Has(t, 201, "")
+	w.do("LOCK", "/s/a", exclusive).Has(t, 200, "<D:exclusive/>")
+	w.do("LOCK", "/s/a", shared).Has(t, 423, "")
+	w.do("LOCK", "/s/b", strings.Replace(exclusive, "<D:exclusive/>", "<D:exclusive/><D:shared/>", 1)).Has(t, 501, "")
 }
 
 // TestBadInput: issue of storage, section 6: tricks of paths, broken XML, entity bombs,
 // depth infinity.
 func TestBadInput(t *testing.T) {
 	w := open(t).start()
-	w.do("PUT", "/s/a", "x").has(t, 201, "")
+	w.do("PUT", "/s/a", "x").Has(t, 201, "")
 	for _, name := range []string{"..", "../../etc/passwd", "%2e%2e/b", "..%2fb", "./a", "a//b", "/a", "%01", "%7f", "%ff", strings.Repeat("x", 1025)} {
 		for _, method := range []string{"PUT", "GET", "DELETE", "MKCOL"} {
-			if got := w.do(method, "/s/"+name, ""); got.status != 400 {
-				t.Errorf("%s %.20s: %d %s", method, name, got.status, got.body)
+			if got := w.do(method, "/s/"+name, ""); got.Status != 400 {
+				t.Errorf("%s %.20s: %d %s", method, name, got.Status, got.Body)
 			}
 		}
-		if got := w.do("COPY", "/s/a", "", "Destination: URL/s/"+name); got.status != 400 {
-			t.Errorf("COPY to %.20s: %d %s", name, got.status, got.body)
+		if got := w.do("COPY", "/s/a", "", "Destination: URL/s/"+name); got.Status != 400 {
+			t.Errorf("COPY to %.20s: %d %s", name, got.Status, got.Body)
 		}
 	}
-	w.do("GET", "/s/%00", "").has(t, 400, "")
-	w.do("COPY", "/s/a", "").has(t, 400, "")
-	w.do("COPY", "/s/a", "", "Destination: http://evil.example/s/b").has(t, 502, "")
+	w.do("GET", "/s/%00", "").Has(t, 400, "")
+	w.do("COPY", "/s/a", "").Has(t, 400, "")
+	w.do("COPY", "/s/a", "", "Destination: http://evil.example/s/b").Has(t, 502, "")
 	bombs := map[string]string{"text": "all", "cut off": "<D:propfind", "deep": strings.Repeat("<a>", 60_000), "long": strings.Repeat(" ", 300<<10),
 		"an entity": `<!DOCTYPE p [<!ENTITY x SYSTEM "file:///etc/passwd">]><D:propfind xmlns:D="DAV:"><D:prop><a>&x;</a></D:prop></D:propfind>`,
 		"laughs":    `<!DOCTYPE l [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;">]><D:propfind xmlns:D="DAV:"><D:prop><a>&b;</a></D:prop></D:propfind>`}
 	for name, body := range bombs {
 		for _, method := range []string{"PROPFIND", "PROPPATCH", "LOCK"} {
-			if got := w.do(method, "/s/a", body, "Depth: 0"); got.status != 400 {
-				t.Errorf("%s with %s: %d %s", method, name, got.status, got.body)
+			if got := w.do(method, "/s/a", body, "Depth: 0"); got.Status != 400 {
+				t.Errorf("%s with %s: %d %s", method, name, got.Status, got.Body)
 			}
 		}
 	}
-	if n := w.tally.Counts()["webdav-xml"]; n != uint64(3*len(bombs)) {
+	if n := w.Tally.Counts()["webdav-xml"]; n != uint64(3*len(bombs)) {
 		t.Errorf("%d broken bodies are counted, want %d", n, 3*len(bombs))
 	}
-	w.do("PROPFIND", "/s/", "", "Depth: infinity").has(t, 403, "propfind-finite-depth")
-	w.do("PROPFIND", "/s/", "").has(t, 403, "propfind-finite-depth")
-	w.do("PROPPATCH", "/s/a", `<D:propertyupdate xmlns:D="DAV:"><D:set><D:prop><x xmlns="ns">`+strings.Repeat("x", 20<<10)+`</x></D:prop></D:set></D:propertyupdate>`).has(t, 207, "507")
-	w.do("GET", "/s/a", "").has(t, 200, "x")
+	w.do("PROPFIND", "/s/", "", "Depth: infinity").Has(t, 403, "propfind-finite-depth")
+	w.do("PROPFIND", "/s/", "").Has(t, 403, "propfind-finite-depth")
+	w.do("PROPPATCH", "/s/a", `<D:propertyupdate xmlns:D="DAV:"><D:set><D:prop><x xmlns="ns">`+strings.Repeat("x", 20<<10)+`</x></D:prop></D:set></D:propertyupdate>`).Has(t, 207, "507")
+	w.do("GET", "/s/a", "").Has(t, 200, "x")
 }
 
 // TestHalfBody: a body that ends early changes nothing and takes no room.
 func TestHalfBody(t *testing.T) {
 	w := openOn(t, memory.New(100)).start()
-	w.do("PUT", "/s/a", "text").has(t, 201, "")
-	host := strings.TrimPrefix(w.url, "http://")
+	w.do("PUT", "/s/a", "text").Has(t, 201, "")
+	host := strings.TrimPrefix(w.URL, "http://")
 	for range 3 {
 		conn, err := net.Dial("tcp", host)
 		if err != nil {
 			t.Fatal(err)
 		}
 		conn.SetDeadline(time.Now().Add(20 * time.Second))
-		fmt.Fprintf(conn, "PUT /s/a HTTP/1.1\r\nHost: %s\r\nAuthorization: Basic %s\r\nContent-Length: 90\r\n\r\n", host, base64.StdEncoding.EncodeToString([]byte(w.key.ID+":"+w.secret)))
+		fmt.Fprintf(conn, "PUT /s/a HTTP/1.1\r\nHost: %s\r\nAuthorization: Basic %s\r\nContent-Length: 90\r\n\r\n", host, base64.StdEncoding.EncodeToString([]byte(w.Key.ID+":"+w.Secret)))
 		io.WriteString(conn, strings.Repeat("x", 89))
 		conn.(*net.TCPConn).CloseWrite()
 		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
@@ -253,9 +253,9 @@ func TestHalfBody(t *testing.T) {
 		}
 		conn.Close()
 	}
-	w.do("GET", "/s/a", "").has(t, 200, "text")
-	w.do("PUT", "/s/b", strings.Repeat("x", 97)).has(t, 507, "")
-	w.do("PUT", "/s/b", strings.Repeat("x", 96)).has(t, 201, "")
+	w.do("GET", "/s/a", "").Has(t, 200, "text")
+	w.do("PUT", "/s/b", strings.Repeat("x", 97)).Has(t, 507, "")
+	w.do("PUT", "/s/b", strings.Repeat("x", 96)).Has(t, 201, "")
 }
 
 // away are spaces whose files cannot be reached, but for a folder's list.
@@ -286,22 +286,22 @@ func (awaySpace) List(context.Context, files.Query) (files.Page, error) {
 // not for the whole.
 func TestAway(t *testing.T) {
 	w := openOn(t, away{memory.New(100)})
-	if err := w.spaces.Create(t.Context(), "s"); err != nil {
+	if err := w.Spaces.Create(t.Context(), "s"); err != nil {
 		t.Fatal(err)
 	}
 	for _, method := range []string{"GET", "PUT", "DELETE", "PROPFIND", "MKCOL", "COPY", "MOVE"} {
 		depth := map[bool]string{true: "infinity", false: "0"}[method == "MOVE"]
-		if got := w.do(method, "/s/a", "", "Depth: "+depth, "Destination: URL/s/b"); got.status != 503 || got.header.Get("Retry-After") == "" {
-			t.Errorf("%s: %d %v", method, got.status, got.header)
+		if got := w.do(method, "/s/a", "", "Depth: "+depth, "Destination: URL/s/b"); got.Status != 503 || got.Header.Get("Retry-After") == "" {
+			t.Errorf("%s: %d %v", method, got.Status, got.Header)
 		}
 	}
-	r, err := http.NewRequest("PROPFIND", w.url+"/s/d", nil)
+	r, err := http.NewRequest("PROPFIND", w.URL+"/s/d", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.SetBasicAuth(w.key.ID, w.secret)
+	r.SetBasicAuth(w.Key.ID, w.Secret)
 	r.Header.Set("Depth", "1")
-	resp, err := w.client.Do(r)
+	resp, err := w.Client.Do(r)
 	if err != nil {
 		return // broken off before the first byte was sent
 	}

@@ -20,7 +20,7 @@ func Run(t *testing.T, fresh func(t *testing.T) files.Spaces) {
 		name string
 		run  func(k *kit)
 	}{
-		{"Spaces", spaces}, {"Names", names}, {"PutAndRead", putAndRead}, {"Joined", joined}, {"Attrs", attrs},
+		{"Spaces", spaces}, {"Names", names}, {"PutAndRead", putAndRead}, {"Joined", joined}, {"Saved", saved}, {"Once", once}, {"Attrs", attrs},
 		{"Folders", folders}, {"Clashes", clashes}, {"Conditions", conditions}, {"OneOfMany", oneOfMany},
 		{"Remove", remove}, {"Copy", copies}, {"Rename", rename}, {"RenameFolder", renameFolder},
 		{"List", list}, {"ListPages", listPages}, {"History", history}, {"HistoryOff", historyOff},

@@ -14,6 +14,9 @@ func (s *space) Put(_ context.Context, name string, content []files.Draft, a fil
 	}
 	s.m.mu.Lock()
 	defer s.m.mu.Unlock()
+	if v := s.once(name, c.Once); v != nil {
+		return s.shown(v), nil
+	}
 	if err := s.check(name, c); err != nil {
 		return files.Entry{}, err
 	}
@@ -22,12 +25,29 @@ func (s *space) Put(_ context.Context, name string, content []files.Draft, a fil
 	}
 	b := &blob{}
 	for _, x := range content {
+		if x.(*draft).over {
+			return files.Entry{}, errUsed
+		}
+	}
+	for _, x := range content {
 		d := x.(*draft)
 		d.over = true
 		b.parts = append(b.parts, d.b)
 		b.size += int64(len(d.b))
 	}
-	return s.shown(s.add(name, a, b, false)), nil
+	v := s.add(name, a, b, false)
+	v.once = c.Once
+	return s.shown(v), nil
+}
+
+// once is the version of a name that was put with this text, or nil.
+func (s *space) once(name, once string) *version {
+	for _, v := range s.versions[name] {
+		if once != "" && v.once == once {
+			return v
+		}
+	}
+	return nil
 }
 
 // Copy implements files.Space.

@@ -9,17 +9,20 @@ import (
 	"github.com/phyllo-net/phyllo/gateway/files"
 )
 
+var errUsed = errors.New("memory: the draft is used up: begin another")
+
 // draft is content on its way.
 type draft struct {
 	m    *Memory
 	b    []byte
+	name string // of a saved one
 	over bool
 }
 
 // Write implements io.Writer.
 func (d *draft) Write(p []byte) (int, error) {
-	if d.over {
-		return 0, errors.New("memory: the draft is used up: begin another")
+	if d.over || d.name != "" {
+		return 0, errUsed
 	}
 	if err := d.m.take(len(p)); err != nil {
 		return 0, err
@@ -37,8 +40,33 @@ func (d *draft) Discard() {
 	defer d.m.mu.Unlock()
 	if !d.over {
 		d.over = true
+		delete(d.m.saved, d.name)
 		d.m.room += int64(len(d.b))
 	}
+}
+
+// Save implements files.Draft.
+func (d *draft) Save() ([]byte, error) {
+	d.m.mu.Lock()
+	defer d.m.mu.Unlock()
+	if d.over {
+		return nil, errUsed
+	}
+	if d.name == "" {
+		d.name = d.m.next()
+		d.m.saved[d.name] = d
+	}
+	return []byte(d.name), nil
+}
+
+// Saved implements files.Space.
+func (s *space) Saved(_ context.Context, saved []byte) (files.Draft, error) {
+	s.m.mu.Lock()
+	defer s.m.mu.Unlock()
+	if d := s.m.saved[string(saved)]; d != nil {
+		return d, nil
+	}
+	return nil, files.ErrNotFound
 }
 
 // Draft implements files.Space.

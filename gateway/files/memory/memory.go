@@ -19,6 +19,7 @@ type Memory struct {
 	spaces map[string]*space
 	room   int64  // bytes that are still free
 	last   uint64 // number of the newest version
+	saved  map[string]*draft
 }
 
 var _ files.Spaces = (*Memory)(nil)
@@ -26,7 +27,7 @@ var _ files.Spaces = (*Memory)(nil)
 // New returns spaces that have room for so many bytes of content, all versions and
 // drafts together.
 func New(room int64) *Memory {
-	return &Memory{spaces: map[string]*space{}, room: room}
+	return &Memory{spaces: map[string]*space{}, room: room, saved: map[string]*draft{}}
 }
 
 // Spaces implements files.Spaces.

@@ -23,6 +23,7 @@ type space struct {
 type version struct {
 	entry   files.Entry
 	content *blob // nil for folders and marks
+	once    string
 }
 
 // Info implements files.Space.

@@ -1,0 +1,64 @@
+package node
+
+import (
+	"context"
+	"time"
+
+	"github.com/phyllo-net/phyllo/gateway/s3"
+	"github.com/phyllo-net/phyllo/store"
+)
+
+// uploadTable keeps what the door S3 knows of uploads in parts. Their contents are in the ring.
+const uploadTable store.Table = "uploads"
+
+// sweepTime is how often uploads in parts are looked for that nobody goes on with.
+const sweepTime = time.Hour
+
+// uploadRecords implements s3.Records.
+type uploadRecords struct{ store store.Store }
+
+var _ s3.Records = uploadRecords{}
+
+// Get implements s3.Records.
+func (r uploadRecords) Get(key string) ([]byte, error) {
+	b, err := r.store.Get(uploadTable, []byte(key))
+	return b, ifThere(err)
+}
+
+// Put implements s3.Records.
+func (r uploadRecords) Put(key string, value []byte) error {
+	return r.store.Put(uploadTable, []byte(key), value)
+}
+
+// Delete implements s3.Records.
+func (r uploadRecords) Delete(keys ...string) error {
+	var b store.Batch
+	for _, k := range keys {
+		b.Delete(uploadTable, []byte(k))
+	}
+	return r.store.Apply(&b)
+}
+
+// Each implements s3.Records.
+func (r uploadRecords) Each(prefix string, f func(key string, value []byte)) error {
+	return r.store.Scan(uploadTable, store.Prefix([]byte(prefix)), func(key, value []byte) bool {
+		f(string(key), value)
+		return true
+	})
+}
+
+// watchUploads has uploads given up that nobody goes on with, until the node stops.
+func (n *Node) watchUploads(s *s3.Server) {
+	tick := time.NewTicker(sweepTime)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-n.ctx.Done():
+			return
+		}
+		ctx, cancel := context.WithTimeout(n.ctx, sweepTime/2)
+		s.Sweep(ctx)
+		cancel()
+	}
+}
