@@ -213,7 +213,7 @@ func (p *Past) onHave(a asker, m *msg.Have) (wire.Message, uint16) {
 	out := new(msg.Having)
 	for _, o := range m.Objects {
 		s := p.shelf.state(o)
-		if e := p.shelf.find(o); e != nil && e.pointer() && (m.Own || e.at == a.node) {
+		if e := p.shelf.find(o); e != nil && (e.pointer() && (m.Own || e.at == a.node) || m.Own && a.origin && p.another(e, a.node)) {
 			s = 0
 		}
 		out.States = binary.BigEndian.AppendUint64(out.States, uint64(s))

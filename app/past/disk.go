@@ -74,6 +74,7 @@ type written struct {
 	kept    *kept
 	fresh   bool // content is to be written; otherwise it is there already
 	content []byte
+	toll    func(*store.Batch) // adds what pays for it; nil: that is not known
 }
 
 // write makes a change durable; nothing is said to anybody before.
@@ -90,6 +91,9 @@ func (w written) into(b *store.Batch, o id.Hash) {
 		b.Delete(ContentTable, o[:])
 	case w.fresh:
 		b.Put(ContentTable, o[:], w.content)
+	}
+	if w.toll != nil {
+		w.toll(b)
 	}
 }
 

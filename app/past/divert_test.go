@@ -9,6 +9,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
+	"github.com/phyllo-net/phyllo/task"
 )
 
 // large is a file that a node with little room refuses, and others do not.
@@ -211,7 +212,7 @@ func TestFileDiversion(t *testing.T) {
 		c.Diversion.Salts = 16
 		n++
 	})
-	stored := 0
+	stored, refused := 0, 0
 	for range 10 {
 		s, err := w.members[3].insert(file(large[:400], 1))
 		switch {
@@ -224,6 +225,28 @@ func TestFileDiversion(t *testing.T) {
 	}
 	if stored < 9 {
 		t.Errorf("%d of 10 files were stored", stored)
+	}
+	for range 20 { // under one id alone there may be no room, while there is elsewhere
+		m, done := w.members[3], past.Stored{}
+		switch err := m.node.Call(patience, func(t *task.T) error {
+			f, err := m.past.Sign(t, file(large[:400], 1), ann)
+			if err != nil {
+				return err
+			}
+			done, err = m.past.InsertSigned(t, f)
+			return err
+		}); {
+		case err == nil:
+			stored++
+			w.checkStored(done)
+		case !errors.Is(err, past.ErrFull):
+			t.Fatal(err)
+		default:
+			refused++
+		}
+	}
+	if refused == 0 || stored < 12 {
+		t.Errorf("%d files were stored, and of 20 under one id %d were refused: want some of both", stored, refused)
 	}
 	held := 0
 	for _, p := range w.pasts() {

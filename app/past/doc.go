@@ -14,8 +14,10 @@
 // # Who keeps an object
 //
 // The k nodes nearest to its place; with fewer in the ring all of them, and the others
-// when they join, without being asked. The root decides first: of two contents for one
-// id, which only the owner can make, one is refused, and a content is never replaced.
+// when they join, without being asked. For an id that may be known the root decides first: of
+// two contents for one, which only the owner can make, one is refused, and a content is never
+// replaced. A salt that was drawn a moment ago nobody else knows, and all are asked at once;
+// an owner who makes two contents for it all the same has one of them kept, the same everywhere.
 // A holder writes an object down durably before it signs a receipt; who stores it checks
 // the receipts of k different certified nodes.
 //
@@ -138,6 +140,7 @@
 //
 //	func New(Config) (*Past, error)
 //	func (*Past) Insert(t *task.T, f File, owner peer.Signer) (Stored, error)
+//	func (*Past) Sign(t, f File, owner) (*Signed, error)          // and InsertSigned, in two steps
 //	func (*Past) InsertLarge(t, f File, l Large, owner) (Stored, error)
 //	func (*Past) InsertBlock(t, content, copies, expires, owner) (Stored, error)
 //	func (*Past) Store(t, cert, content) (Stored, error)   // again, or renewed

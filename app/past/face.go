@@ -6,6 +6,8 @@ import "github.com/phyllo-net/phyllo/app/past/client"
 type (
 	// File is a file that is to be stored.
 	File = client.File
+	// Signed is a file with an id that is not stored yet.
+	Signed = client.Signed
 	// Stored says where an object is.
 	Stored = client.Stored
 	// Large is a content that need not be in memory.

@@ -74,10 +74,7 @@ func (p *Past) onPut(t *task.T, a asker, m *msg.Put) (wire.Message, uint16) {
 			return answer, code
 		}
 	}
-	o := p.take(t, m.Cert, m.Content, true)
-	if o.wrote && m.Payment != nil && p.accounts != nil {
-		p.accounts.Kept(m.Payment)
-	}
+	o := p.take(t, m.Cert, m.Content, p.toll(m.Payment), true)
 	switch {
 	case o.code != 0:
 		return nil, o.code
@@ -93,13 +90,13 @@ type outcome struct {
 	code    uint16                   // of a refusal, or
 	other   *certificate.Certificate // what is kept instead, or
 	receipt *certificate.Receipt     // if one was wanted
-	wrote   bool                     // the object is new here, or its certificate
 }
 
-// take keeps an object: it is verified, written down, and only then is a receipt given.
+// take keeps an object: it is verified, written down with what pays for it (nil: not known),
+// and only then is a receipt given.
 // With receipt it is an insert, which never takes another content's place. Without, it
 // comes from another holder, and of two contents all holders keep the same.
-func (p *Past) take(t *task.T, c *certificate.Certificate, content []byte, receipt bool) outcome {
+func (p *Past) take(t *task.T, c *certificate.Certificate, content []byte, toll func(*store.Batch), receipt bool) outcome {
 	o := c.ID()
 	if code := p.mayTake(o, c); code != 0 {
 		return outcome{code: code}
@@ -115,7 +112,7 @@ func (p *Past) take(t *task.T, c *certificate.Certificate, content []byte, recei
 		p.stats.BadInput++
 		return outcome{code: msg.RefusedInvalid}
 	}
-	w := &written{kept: &kept{Cert: c}, fresh: true, content: content}
+	w := &written{kept: &kept{Cert: c}, fresh: true, content: content, toll: toll}
 	e := p.shelf.find(o)
 	switch {
 	case e != nil && e.gone && c.Date <= e.date:
@@ -172,7 +169,7 @@ func (p *Past) commit(t *task.T, o id.Hash, c *certificate.Certificate, w *writt
 	if w != nil {
 		p.keep(w.kept.entry(ring))
 	}
-	return outcome{receipt: r, wrote: w != nil}
+	return outcome{receipt: r}
 }
 
 // keep puts an entry on the shelf, whose object is on the disk.

@@ -10,6 +10,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past/voucher"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/task"
 )
 
@@ -75,12 +76,25 @@ func (p *Past) note(m *msg.Accept) {
 		return
 	}
 	p.ep.Go(func(t *task.T) error {
-		err := p.accounts.Admit(t, m.Payment, m.Cert)
-		if err == nil {
-			p.accounts.Kept(m.Payment)
+		if err := p.accounts.Admit(t, m.Payment, m.Cert); err != nil {
+			return err
 		}
+		st, toll := p.cfg.Store, p.toll(m.Payment)
+		_, err := task.Work(t, disk, func() (struct{}, error) {
+			var b store.Batch
+			toll(&b)
+			return struct{}{}, st.Apply(&b)
+		})
 		return err
 	}, nil)
+}
+
+// toll is what is written of a payment; nil where nobody pays.
+func (p *Past) toll(pay *voucher.Payment) func(*store.Batch) {
+	if p.accounts == nil || pay == nil {
+		return nil
+	}
+	return p.accounts.Toll(pay)
 }
 
 // worth returns 0 if a payment is good for an object.
@@ -109,6 +123,8 @@ func (d desk) Near(t *task.T, key id.ID, k int) ([]*peer.Handle, error) {
 // State implements account.Storage.
 func (d desk) State(o id.Hash) account.State {
 	switch e := d.p.shelf.find(o); {
+	case e == nil && d.p.busy.held(o):
+		return account.Unsure
 	case e == nil && d.p.knowsAll(o.Place()):
 		return account.Absent
 	case e == nil:

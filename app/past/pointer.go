@@ -175,6 +175,21 @@ func (p *Past) waits(e *entry) bool {
 	return slices.ContainsFunc(p.away, func(a absence) bool { return a.node == e.at }) && p.majority(e.object.Place(), int(e.copies))
 }
 
+// another reports whether a diverted replica is kept here for another of the k nearest than the
+// one that asks, as the next in line may become one of them: one replica is not two. If it was
+// for one that is among them no more, it is for the one that asks from now on.
+func (p *Past) another(e *entry, asks id.ID) bool {
+	set := p.asker.Replicas(e.object.Place(), int(e.copies), 0)
+	if e.whose.IsZero() || e.whose == asks || !client.Contains(set, asks) {
+		return false
+	}
+	if client.Contains(set, e.whose) {
+		return true
+	}
+	e.whose = asks
+	return false
+}
+
 // stands asks a node which of the replicas that pointers say it keeps it has.
 func (p *Past) stands(t *task.T, h *peer.Handle, es []*entry) (there, gone []*entry, err error) {
 	for some := range slices.Chunk(es, msg.MaxHave) {
@@ -210,7 +225,7 @@ func (p *Past) bring(t *task.T, es []*entry) error {
 			continue
 		}
 		o, ok := p.relay(t, k).(*msg.Object)
-		if ok && p.take(t, o.Cert, o.Content, false).code == 0 {
+		if ok && p.take(t, o.Cert, o.Content, nil, false).code == 0 {
 			p.stats.Copied++
 		}
 	}

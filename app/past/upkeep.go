@@ -252,7 +252,7 @@ func (p *Past) fetched(t *task.T, h *peer.Handle, o id.Hash, r task.Result[wire.
 		if m.Cert.Kind == certificate.Mutable {
 			out.code, _ = p.adopt(t, m.Cert, m.Content, m.Ruling)
 		} else {
-			out = p.take(t, m.Cert, m.Content, false)
+			out = p.take(t, m.Cert, m.Content, nil, false)
 		}
 		if had == nil && out.code == 0 {
 			p.stats.Copied++

@@ -56,19 +56,37 @@ func readRecord(st store.Store, key []byte) (*record, error) {
 	return r, nil
 }
 
-// write makes an entry durable; nothing is said about it to anybody before.
+// write makes an entry durable. Before that no vote, and no word that it is charged, is given.
 func (a *Accounts) write(t *task.T, e *entry, cs []voucher.Charge) error {
 	if e.durable {
 		return nil
 	}
-	st := a.cfg.Store
-	_, err := task.Work(t, disk, func() (struct{}, error) {
-		return struct{}{}, st.Put(Table, e.key(), wire.MustMarshal(&record{Debit: e.debit, Charges: cs}))
+	_, err := task.Await(t, disk, func(resolve func(struct{}, error)) {
+		a.beginWrite(e, cs)
+		e.writers = append(e.writers, func(err error) { resolve(struct{}{}, err) })
 	})
-	if err == nil {
-		e.durable = true
-	}
 	return err
+}
+
+// beginWrite begins to make an entry durable, unless somebody has begun that.
+func (a *Accounts) beginWrite(e *entry, cs []voucher.Charge) {
+	if e.durable || e.writing {
+		return
+	}
+	e.writing = true
+	st := a.cfg.Store
+	a.ep.Go(func(t *task.T) error {
+		_, err := task.Work(t, disk, func() (struct{}, error) {
+			return struct{}{}, st.Put(Table, e.key(), wire.MustMarshal(&record{Debit: e.debit, Charges: cs}))
+		})
+		return err
+	}, func(err error) {
+		writers := e.writers
+		e.durable, e.writing, e.writers = err == nil, false, nil
+		for _, resolve := range writers {
+			resolve(err)
+		}
+	})
 }
 
 // erase forgets an entry.

@@ -15,9 +15,10 @@
 // # Vouchers
 //
 // The member asks all keepers for their votes, which make a voucher when they are a
-// majority. A keeper charges the debit, in memory and on its disk, and only then tells the
-// other keepers of it, who charge it too and say what else they have charged of late. What it
-// did not know it fetches. It votes if the account, with all that, is within its limit.
+// majority. A keeper charges the debit, in memory, and only then tells the other keepers of
+// it, who charge it too, on their disks, and say what else they have charged of late. What it
+// did not know it fetches. It votes when the debit is on its own disk, if the account, with all
+// that, is within its limit.
 //
 // So there is no order of debits and nothing to agree on: one member alone spends from an
 // account, and for that no consensus is needed (Guerraoui et al., The consensus number of a
@@ -63,7 +64,7 @@
 //	func (*Accounts) Refund(t, object) error
 //	func (*Accounts) Stored(payment)
 //	func (*Accounts) Admit(t, payment, certificate) error              // a holder
-//	func (*Accounts) Kept(payment)
+//	func (*Accounts) Toll(payment) func(*store.Batch)
 //	func (*Accounts) Balance(t) (Balance, error)                       // what df shows
 //
 // # What it rests on

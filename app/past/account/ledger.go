@@ -21,6 +21,8 @@ type entry struct {
 	given int64   // what these come to
 	// durable: it is on the disk. It is charged before.
 	durable bool
+	writing bool          // it is on its way there
+	writers []func(error) // who wait for that
 	// stored has a bit for each charge of an own debit whose object is known to be stored.
 	stored []byte
 }

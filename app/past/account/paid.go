@@ -18,18 +18,14 @@ type toll struct {
 	Size  int64   `cbor:"2,keyasint"` // that it pays for, in bytes
 }
 
-// Kept notes what pays from now on for an object that is on this node's disk. Nobody waits
-// for it to be written: what is forgotten makes a holder slower to release, and no debit
-// smaller.
-func (a *Accounts) Kept(p *voucher.Payment) {
-	c, st := p.Path.Charge, a.cfg.Store
-	by := toll{Debit: p.Voucher.Debit.Hash(a.cfg.Ring), Size: c.Size}
-	a.ep.Go(func(t *task.T) error {
-		_, err := task.Work(t, disk, func() (struct{}, error) {
-			return struct{}{}, st.Put(PaidTable, c.Object[:], wire.MustMarshal(&by))
-		})
-		return err
-	}, nil)
+// Toll returns what adds to a batch what pays from now on for an object. It is written with the
+// object, and may be called off the loop.
+func (a *Accounts) Toll(p *voucher.Payment) func(*store.Batch) {
+	c, ring := p.Path.Charge, a.cfg.Ring
+	return func(b *store.Batch) {
+		by := toll{Debit: p.Voucher.Debit.Hash(ring), Size: c.Size}
+		b.Put(PaidTable, c.Object[:], wire.MustMarshal(&by))
+	}
 }
 
 // Allows returns the largest content that was paid for, of an object that is kept here; 0 if

@@ -54,11 +54,12 @@ func (a *Accounts) pay() {
 	if a.paying || len(a.queue) == 0 {
 		return
 	}
-	batch := a.batch()
 	a.paying = true
-	a.ep.Go(func(t *task.T) error { return a.buy(t, batch) }, func(error) {
-		a.paying = false
-		a.pay()
+	// The task begins when this one gives way: what others want by then goes along.
+	a.ep.Go(func(t *task.T) error { return a.buy(t, a.batch()) }, func(err error) {
+		if a.paying = false; !errors.Is(err, task.ErrStopped) {
+			a.pay()
+		}
 	})
 }
 
@@ -123,14 +124,21 @@ func (a *Accounts) obtain(t *task.T, cs []voucher.Charge, until int64) (*voucher
 	if err != nil {
 		return nil, err
 	}
-	// It is on the own disk first: what is charged elsewhere is not forgotten here.
-	e, err := a.charge(t, d, cs, false)
+	e, err := a.book(t, d, cs, false)
 	if err != nil {
 		return nil, err
 	}
+	// It is on the own disk before it is used for anything. A node that ends before hears of it
+	// from the keepers, when it is back.
+	a.beginWrite(e, cs)
 	b := &ballot{a: a, entry: e, question: &debit{Debit: d, Charges: cs}, votes: []*voucher.Vote{}}
 	for stop := a.ep.Now().Add(a.cfg.Patience); ; {
 		v, err := b.hold(t)
+		if err == nil || errors.Is(err, ErrQuota) {
+			if failed := a.write(t, e, cs); failed != nil {
+				return nil, failed
+			}
+		}
 		switch {
 		case errors.Is(err, ErrQuota):
 			// So many refuse it that it was and will be no voucher.
@@ -202,21 +210,24 @@ func (b *ballot) hold(t *task.T) (*voucher.Voucher, error) {
 // verified returns the votes that are good.
 func (b *ballot) verified(t *task.T, voters []*peer.Handle, rs []task.Result[wire.Message]) (votes []*voucher.Vote, err error) {
 	ring, v, wall, hash := b.a.cfg.Ring, b.a.cfg.Verifier, b.a.ep.Wall(), b.entry.hash
+	var given []*voucher.Vote
 	for i, r := range rs {
-		m, ok := r.Value.(*voted)
-		if !ok || m.Vote.Voter.Node != voters[i].ID {
-			continue
+		if m, ok := r.Value.(*voted); ok && m.Vote.Voter.Node == voters[i].ID {
+			given = append(given, m.Vote)
 		}
-		_, err := task.Work(t, disk, func() (struct{}, error) { return struct{}{}, m.Vote.Verify(ring, hash, wall, v) })
-		switch {
-		case errors.Is(err, task.ErrStopped):
-			return nil, err
-		case err != nil:
-			b.a.stats.BadInput++
-			continue
-		}
-		votes = append(votes, m.Vote)
 	}
+	votes, err = task.Work(t, disk, func() (good []*voucher.Vote, _ error) {
+		for _, x := range given {
+			if x.Verify(ring, hash, wall, v) == nil {
+				good = append(good, x)
+			}
+		}
+		return good, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	b.a.stats.BadInput += uint64(len(given) - len(votes))
 	return votes, nil
 }
 

@@ -25,6 +25,15 @@ var errOver = errors.New("account: over the limit")
 
 // charge enters a debit into its account, durably. With strict it must be within the limit.
 func (a *Accounts) charge(t *task.T, d *voucher.Debit, cs []voucher.Charge, strict bool) (*entry, error) {
+	e, err := a.book(t, d, cs, strict)
+	if err != nil {
+		return nil, err
+	}
+	return e, a.write(t, e, cs)
+}
+
+// book is charge, in memory alone.
+func (a *Accounts) book(t *task.T, d *voucher.Debit, cs []voucher.Charge, strict bool) (*entry, error) {
 	hash, member := d.Hash(a.cfg.Ring), d.Account()
 	e := a.books.find(member).find(d, hash)
 	if e == nil {
@@ -46,7 +55,7 @@ func (a *Accounts) charge(t *task.T, d *voucher.Debit, cs []voucher.Charge, stri
 			a.enter(e, cs)
 		}
 	}
-	return e, a.write(t, e, cs)
+	return e, nil
 }
 
 // errFull: the account has too many debits.
@@ -79,9 +88,10 @@ func (a *Accounts) onDebit(t *task.T, m *debit) (wire.Message, uint16) {
 	case !m.Debit.Open(a.ep.Wall()):
 		return nil, refusedClock
 	}
-	e, err := a.charge(t, m.Debit, m.Charges, true)
+	e, err := a.book(t, m.Debit, m.Charges, true)
 	if err == nil {
-		err = a.tell(t, e, m, voters)
+		a.beginWrite(e, m.Charges) // while the others are told, who write it too
+		err = errors.Join(a.tell(t, e, m, voters), a.write(t, e, m.Charges))
 	}
 	switch {
 	case errors.Is(err, errOver):

@@ -16,6 +16,7 @@ import (
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim/standin"
+	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/store/mem"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -255,7 +256,11 @@ func (w *world) put(c *certificate.Certificate, n int, p *voucher.Payment) {
 	for _, m := range w.holders(c) {
 		m.shelf = append(m.shelf, &held{object: c.ID(), copies: int(c.Copies), content: contentOf(n, int(c.Size))})
 		if p != nil && m.node.Alive() {
-			m.node.Do(func() { m.accounts.Kept(p) })
+			var b store.Batch
+			m.accounts.Toll(p)(&b)
+			if err := m.disk.Apply(&b); err != nil {
+				w.t.Fatal(err)
+			}
 		}
 	}
 }

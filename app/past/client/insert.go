@@ -20,6 +20,20 @@ type File struct {
 	Expires time.Time        // the zero time: it lives until it is reclaimed
 }
 
+// certificate is that of the file, without what signing adds. The error is ErrTooLarge.
+func (f File) certificate() (*certificate.Certificate, error) {
+	if len(f.Content) > MaxContent {
+		return nil, ErrTooLarge
+	}
+	c := &certificate.Certificate{
+		Kind: certificate.File, Part: f.Part, Size: int64(len(f.Content)), Copies: uint8(min(max(f.Copies, 0), 255)),
+	}
+	if !f.Expires.IsZero() {
+		c.Expires = f.Expires.UnixMilli()
+	}
+	return c, nil
+}
+
 // Stored says where an object is.
 type Stored struct {
 	Certificate *certificate.Certificate
@@ -36,38 +50,71 @@ type Stored struct {
 // Errors: ErrTooLarge, certificate.ErrCertificate (a field is out of its range), ErrFull
 // (nothing of the file is kept), a *TooFewError, task.ErrStopped.
 func (cl *Client) Insert(t *task.T, f File, owner peer.Signer) (Stored, error) {
-	if len(f.Content) > MaxContent {
-		return Stored{}, ErrTooLarge
+	c, err := f.certificate()
+	if err != nil {
+		return Stored{}, err
 	}
-	c := certificate.Certificate{
-		Kind: certificate.File, Part: f.Part, Size: int64(len(f.Content)), Copies: uint8(min(max(f.Copies, 0), 255)),
-	}
-	if !f.Expires.IsZero() {
-		c.Expires = f.Expires.UnixMilli()
-	}
-	return cl.insert(t, c, f.Content, nil, owner)
+	return cl.insert(t, &Signed{Certificate: c, body: f.Content, owner: owner})
 }
 
-// insert stores a new file, whose body this is.
-func (cl *Client) insert(t *task.T, c certificate.Certificate, body []byte, source task.Source, owner peer.Signer) (Stored, error) {
+// insert signs and stores a new file, with other salts where there is no room for it.
+func (cl *Client) insert(t *task.T, f *Signed) (Stored, error) {
 	for try := 0; ; try++ {
-		salted := c
-		salted.Salt = cl.salt()
-		signed, err := cl.sign(t, &salted, body, owner)
+		signed, err := cl.salted(t, f)
 		if err != nil {
 			return Stored{}, err
 		}
-		s, err := cl.store(t, signed, body, source, true)
-		if !s.full {
-			return s.done, err
-		}
-		if err := cl.undo(t, s, owner); err != nil {
-			return Stored{}, err
-		}
-		if try == cl.cfg.Salts {
-			return Stored{}, ErrFull
+		done, full, err := cl.once(t, signed)
+		if !full || try == cl.cfg.Salts {
+			return done, err
 		}
 	}
+}
+
+// Signed is a file with an id that is not stored yet.
+type Signed struct {
+	Certificate *certificate.Certificate
+	body        []byte
+	source      task.Source // of a large one
+	owner       peer.Signer
+}
+
+// Sign gives a file a new id, under which InsertSigned stores it: for those who need the id of
+// one object to make the next, and do not want to wait. Errors are those of Insert that
+// come before anybody is asked.
+func (cl *Client) Sign(t *task.T, f File, owner peer.Signer) (*Signed, error) {
+	c, err := f.certificate()
+	if err != nil {
+		return nil, err
+	}
+	return cl.salted(t, &Signed{Certificate: c, body: f.Content, owner: owner})
+}
+
+// InsertSigned is Insert under the one id that the file was signed for. Where there is no room
+// around its place the error is ErrFull, and nothing of it is kept.
+func (cl *Client) InsertSigned(t *task.T, f *Signed) (Stored, error) {
+	done, _, err := cl.once(t, f)
+	return done, err
+}
+
+// once is InsertSigned, and tells whether there was no room.
+func (cl *Client) once(t *task.T, f *Signed) (done Stored, full bool, err error) {
+	s, err := cl.store(t, f.Certificate, f.body, f.source, true)
+	if !s.full {
+		return s.done, false, err
+	}
+	if err := cl.undo(t, s, f.owner); err != nil {
+		return Stored{}, false, err
+	}
+	return Stored{}, true, ErrFull
+}
+
+// salted signs a file under a new id.
+func (cl *Client) salted(t *task.T, f *Signed) (*Signed, error) {
+	c := *f.Certificate
+	c.Salt = cl.salt()
+	signed, err := cl.sign(t, &c, f.body, f.owner)
+	return &Signed{signed, f.body, f.source, f.owner}, err
 }
 
 // undo gives back what a file that found no place has left behind.
@@ -127,18 +174,20 @@ func (cl *Client) Store(t *task.T, c *certificate.Certificate, content []byte) (
 	return s.done, err
 }
 
-// store is Store. With salted it gives up as soon as one of the holders has no room, as
-// there are other salts.
+// store is Store. With salted the certificate was signed here for an id that nobody else
+// knows: it gives up as soon as one of the holders has no room, as there are other salts.
 func (cl *Client) store(t *task.T, c *certificate.Certificate, body []byte, source task.Source, salted bool) (*storing, error) {
 	ring, v := cl.cfg.Ring, cl.cfg.Verifier
 	s := &storing{cl: cl, put: &msg.Put{Cert: c, Content: body}, salted: salted, source: source}
 	if len(body) > MaxContent || c.Large() != (source != nil) {
 		return s, ErrTooLarge
 	}
-	if _, err := task.Work(t, work, func() (struct{}, error) {
-		return struct{}{}, errors.Join(c.Verify(ring, v), c.Fits(body))
-	}); err != nil {
-		return s, err
+	if !salted {
+		if _, err := task.Work(t, work, func() (struct{}, error) {
+			return struct{}{}, errors.Join(c.Verify(ring, v), c.Fits(body))
+		}); err != nil {
+			return s, err
+		}
 	}
 	s.object, s.hash, s.done = c.ID(), c.Hash(ring), Stored{Certificate: c}
 	end := cl.asker.ep.Now().Add(3 * cl.cfg.Patience)
@@ -185,7 +234,8 @@ type storing struct {
 const maxWaits = 5
 
 // try asks those of the nearest nodes that have not stored the object yet. The root is
-// asked first, alone: of two contents for one id it decides.
+// asked first, alone: of two contents for one id it decides. For an id that was drawn here a
+// moment ago there are no two, and all are asked at once.
 func (s *storing) try(t *task.T) error {
 	if err := s.pay(t); err != nil {
 		return err
@@ -203,13 +253,17 @@ func (s *storing) try(t *task.T) error {
 		if err != nil {
 			return err
 		}
+		good, err := s.verified(t, rs)
+		if err != nil {
+			return err
+		}
 		for i, r := range rs {
-			err := s.count(t, to[i], r)
+			err := s.count(to[i], r, good[i])
 			s.full = s.full || elsewhere && errors.Is(err, ErrFull)
 			switch {
 			case s.final != nil:
 				return s.final
-			case msg.Refusal(r.Err) == msg.RefusedBusy && len(s.done.Receipts) == 0 && s.waits < maxWaits:
+			case msg.Refusal(r.Err) == msg.RefusedBusy && !s.salted && len(s.done.Receipts) == 0 && s.waits < maxWaits:
 				s.waits++
 				return err
 			case err != nil:
@@ -227,10 +281,11 @@ func (s *storing) try(t *task.T) error {
 	return nil
 }
 
-// next takes nodes to be asked: as many as receipts are missing, but one alone at first.
+// next takes nodes to be asked: as many as receipts are missing, but one alone at first,
+// unless the salt is new.
 func (s *storing) next(near []*peer.Handle, want int) (to, left []*peer.Handle) {
 	n := want - len(s.done.Receipts)
-	if len(s.done.Receipts) == 0 {
+	if len(s.done.Receipts) == 0 && !s.salted {
 		n = 1
 	}
 	for len(to) < n && len(near) > 0 {
@@ -251,8 +306,26 @@ func (s *storing) has(n id.ID) bool {
 	return false
 }
 
-// count counts the answer of one node. It returns why the node did not store the object.
-func (s *storing) count(t *task.T, from *peer.Handle, r task.Result[wire.Message]) error {
+// verified tells of which answers the signatures are right.
+func (s *storing) verified(t *task.T, rs []task.Result[wire.Message]) ([]bool, error) {
+	ring, v, wall := s.cl.cfg.Ring, s.cl.cfg.Verifier, s.cl.asker.ep.Wall()
+	return task.Work(t, work, func() ([]bool, error) {
+		good := make([]bool, len(rs))
+		for i, r := range rs {
+			switch m := r.Value.(type) {
+			case *msg.Stored:
+				good[i] = m.Receipt.Verify(ring, s.object, s.hash, wall, v) == nil
+			case *msg.Exists:
+				good[i] = m.Cert.Verify(ring, v) == nil
+			}
+		}
+		return good, nil
+	})
+}
+
+// count counts the answer of one node, good if what is signed in it is right. It returns why
+// the node did not store the object.
+func (s *storing) count(from *peer.Handle, r task.Result[wire.Message], good bool) error {
 	switch msg.Refusal(r.Err) {
 	case msg.RefusedReclaimed:
 		s.final = ErrReclaimed
@@ -265,19 +338,14 @@ func (s *storing) count(t *task.T, from *peer.Handle, r task.Result[wire.Message
 		s.unpaid()
 		return ErrNotReachable
 	}
-	ring, v, wall := s.cl.cfg.Ring, s.cl.cfg.Verifier, s.cl.asker.ep.Wall()
 	switch m := r.Value.(type) {
 	case *msg.Stored:
-		_, err := task.Work(t, work, func() (struct{}, error) {
-			return struct{}{}, m.Receipt.Verify(ring, s.object, s.hash, wall, v)
-		})
-		if err == nil && m.Receipt.Holder.Node == from.ID && !s.has(from.ID) && !s.cl.expelled(m.Receipt) {
+		if good && m.Receipt.Holder.Node == from.ID && !s.has(from.ID) && !s.cl.expelled(m.Receipt) {
 			s.done.Receipts = append(s.done.Receipts, m.Receipt)
 			return nil
 		}
 	case *msg.Exists:
-		_, err := task.Work(t, work, func() (struct{}, error) { return struct{}{}, m.Cert.Verify(ring, v) })
-		if err == nil && m.Cert.ID() == s.object && m.Cert.Content != s.put.Cert.Content {
+		if good && m.Cert.ID() == s.object && m.Cert.Content != s.put.Cert.Content {
 			s.final = &ExistsError{Current: m.Cert}
 			return s.final
 		}

@@ -47,7 +47,7 @@ func (cl *Client) InsertLarge(t *task.T, f File, l Large, owner peer.Signer) (St
 	if !f.Expires.IsZero() {
 		c.Expires = f.Expires.UnixMilli()
 	}
-	return cl.insert(t, c, l.Chunks, l.Source, owner)
+	return cl.insert(t, &Signed{&c, l.Chunks, l.Source, owner})
 }
 
 // StoreLarge is Store for a large object.
