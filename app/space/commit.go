@@ -80,7 +80,7 @@ type attempt struct {
 func (sp *Space) commit(t *task.T, ops []*op) ([]result, error) {
 	end := sp.s.ep.Now().Add(sp.s.cfg.Patience)
 	var tried []*attempt
-	r, err := sp.now(t)
+	r, fresh, err := sp.base(t)
 	for {
 		if err == nil {
 			if i := slices.IndexFunc(tried, func(a *attempt) bool { return r.has(a.made) }); i >= 0 {
@@ -88,7 +88,13 @@ func (sp *Space) commit(t *task.T, ops []*op) ([]result, error) {
 				return tried[i].results, nil
 			}
 			var a *attempt
-			if a, err = sp.build(t, r, ops); err == nil && a.root == nil {
+			a, err = sp.build(t, r, fresh, ops)
+			if err == nil && a.root == nil && !fresh { // that must be so in the root of now
+				r, err = sp.now(t)
+				fresh = true
+				continue
+			}
+			if err == nil && a.root == nil {
 				sp.settled(tried, nil)
 				return a.results, nil
 			}
@@ -97,12 +103,12 @@ func (sp *Space) commit(t *task.T, ops []*op) ([]result, error) {
 				var now *root
 				now, err = sp.replace(t, a.root, r.version)
 				if err == nil {
-					sp.current = now
+					sp.current, sp.own = now, now
 					sp.settled(tried, a)
 					return a.results, nil
 				}
 				if errors.Is(err, past.ErrConflict) && now != nil && now.version > r.version {
-					r, err = now, nil // somebody was faster
+					r, fresh, err = now, true, nil // somebody was faster
 					continue
 				}
 			}
@@ -117,7 +123,19 @@ func (sp *Space) commit(t *task.T, ops []*op) ([]result, error) {
 			return nil, err
 		}
 		r, err = sp.now(t)
+		fresh = true
 	}
+}
+
+// base is the root that a change is made from. If this node made the last one that it knows
+// of, and so nobody else seems to be at it, that is taken without looking (fresh is false): if
+// it is not current any more, it cannot be replaced.
+func (sp *Space) base(t *task.T) (r *root, fresh bool, err error) {
+	if sp.own != nil && sp.own == sp.current {
+		return sp.own, false, nil
+	}
+	r, err = sp.now(t)
+	return r, true, err
 }
 
 // fatal reports whether another try would end in the same way.
@@ -130,8 +148,9 @@ func fatal(err error) bool {
 	return false
 }
 
-// build makes changes in a tree and writes it. There is no root in it if nothing changes.
-func (sp *Space) build(t *task.T, r *root, ops []*op) (*attempt, error) {
+// build makes changes in a tree and writes it. There is no root in it if nothing changes, or if
+// a change is refused for what stands in a root that is not fresh.
+func (sp *Space) build(t *task.T, r *root, fresh bool, ops []*op) (*attempt, error) {
 	if r.Moved {
 		return nil, past.ErrNotReachable // the space's owner is at it
 	}
@@ -156,11 +175,14 @@ func (sp *Space) build(t *task.T, r *root, ops []*op) (*attempt, error) {
 			return nil, err
 		}
 		a.results[i] = result{x, err}
+		if err != nil && !fresh {
+			return a, nil
+		}
 	}
 	if v.number == r.Number && len(v.edits) == 0 && v.history == r.History {
 		return a, nil
 	}
-	changed, gone, err := r.Tree.Apply(s, v.edits)
+	changed, gone, err := s.write(r.Tree, v.edits)
 	if err != nil {
 		sp.give(s.saved)
 		return nil, err

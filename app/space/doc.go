@@ -21,6 +21,8 @@
 // changes of a space are in one order, whoever makes them, conditions are decided in that
 // order, and names are merged: two who change different names both have what they wanted. A
 // node makes all changes that wait for it at once, so many writers on a few nodes cost few roots.
+// It begins at its own last root, as long as it knows of no other, without asking; the nodes of all
+// levels of the directory are stored at once, as their ids are known before.
 //
 // Whether a change was made is known for certain, also if the answer was lost: the root names
 // the last attempts of those who change it.

@@ -65,14 +65,20 @@ func (sp *Space) store(t *task.T, kind string, plain []byte, size int64, o Stori
 		return piece.Ref{}, 0, err
 	}
 	done, err := sp.insert(t, b, convergent, o)
-	if errors.Is(err, past.ErrTooFew) && !errors.Is(err, past.ErrFull) && len(done.Receipts) > o.copies()/2 {
-		err = nil // most are made, and the rest follow when their nodes are back
-	}
-	if err != nil {
+	if err = mostly(done, err, o); err != nil {
 		return piece.Ref{}, 0, err
 	}
 	ref.Object, ref.Hash = done.Certificate.ID(), done.Certificate.Content
 	return ref, len(done.Receipts), nil
+}
+
+// mostly is nil instead of an error if most copies are made: the rest follow when their nodes
+// are back.
+func mostly(done past.Stored, err error, o Storing) error {
+	if errors.Is(err, past.ErrTooFew) && !errors.Is(err, past.ErrFull) && len(done.Receipts) > o.copies()/2 {
+		return nil
+	}
+	return err
 }
 
 // insert gives an object to storage.

@@ -89,6 +89,7 @@ type Space struct {
 	queue   []*op
 	busy    bool // a task makes the changes of the queue
 	current *root
+	own     *root // the last one that this node made, until somebody else makes one
 }
 
 // Handle says how others find the space.
@@ -133,62 +134,6 @@ func (s *Spaces) each(t *task.T, n int, f func(t *task.T, i int) error) error {
 		}, func(err error) { resolve(struct{}{}, err) })
 	}, nil)
 	return errors.Join(err, failed)
-}
-
-// store is a tree.Store for one task.
-type store struct {
-	sp *Space
-	t  *task.T
-	// saved are the nodes saved so far.
-	saved []piece.Ref
-}
-
-// Load implements tree.Store.
-func (s *store) Load(refs []piece.Ref) ([]*tree.Node, error) {
-	nodes := make([]*tree.Node, len(refs))
-	var missing []int
-	for i, r := range refs {
-		n, known := s.sp.s.nodes.get(r.Object)
-		if nodes[i] = n; !known {
-			missing = append(missing, i)
-		}
-	}
-	if len(missing) == 0 {
-		return nodes, nil
-	}
-	err := s.sp.s.each(s.t, len(missing), func(t *task.T, i int) error {
-		r := refs[missing[i]]
-		b, err := s.sp.s.fetch(t, kindNode, r)
-		if err != nil {
-			return err
-		}
-		n, err := tree.Decode(b)
-		if err != nil {
-			return err
-		}
-		nodes[missing[i]] = n
-		s.sp.s.nodes.put(r.Object, n)
-		return nil
-	})
-	return nodes, err
-}
-
-// Save implements tree.Store.
-func (s *store) Save(nodes []*tree.Node) ([]piece.Ref, error) {
-	refs := make([]piece.Ref, len(nodes))
-	err := s.sp.s.each(s.t, len(nodes), func(t *task.T, i int) (err error) {
-		refs[i], _, err = s.sp.store(t, kindNode, nodes[i].Encode(), 0, Storing{Copies: int(s.sp.handle.Copies)})
-		if err == nil {
-			s.sp.s.nodes.put(refs[i].Object, nodes[i])
-		}
-		return err
-	})
-	for _, r := range refs {
-		if !r.IsZero() {
-			s.saved = append(s.saved, r)
-		}
-	}
-	return refs, err
 }
 
 // give reclaims objects that nothing refers to, after a while.

@@ -42,7 +42,8 @@ type world struct {
 	net       *kbrtest.Net
 	admission *peer.Admission
 	members   []*member
-	piece     int // the longest
+	piece     int                // the longest
+	tune      func(*past.Config) // nil: nothing
 }
 
 type member struct {
@@ -62,7 +63,12 @@ func newWorld(t testing.TB, n int, seed uint64) *world {
 
 func newWorldOf(t testing.TB, n int, seed uint64, piece int) *world {
 	t.Helper()
-	w := &world{t: t, net: kbrtest.New(kbrtest.Config{Seed: seed}), piece: piece}
+	return newTunedWorld(t, n, seed, piece, nil)
+}
+
+func newTunedWorld(t testing.TB, n int, seed uint64, piece int, tune func(*past.Config)) *world {
+	t.Helper()
+	w := &world{t: t, net: kbrtest.New(kbrtest.Config{Seed: seed}), piece: piece, tune: tune}
 	w.admission = peer.NewAdmission(authority, authority.Public(), w.now())
 	t.Cleanup(func() {
 		for _, m := range w.members {
@@ -98,6 +104,9 @@ func (w *world) join(i uint64) {
 		pc.Blobs = m.disk.Blobs()
 		pc.PeerWrites, pc.PeerReads = 1_000_000, 1_000_000
 		pc.Certificate = func() *peer.Certificate { return cert }
+		if w.tune != nil {
+			w.tune(&pc)
+		}
 		p, err := past.New(pc)
 		if err != nil {
 			w.t.Fatal(err)
