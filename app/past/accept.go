@@ -50,10 +50,10 @@ func (p *Past) onPrepare(t *task.T, a asker, m *msg.Prepare) (wire.Message, uint
 	case !a.origin || a.node != m.Term.Root || !p.mayRule(a.node, m.Object, m.Copies):
 		return nil, msg.RefusedStranger
 	}
-	if p.busy.take(t, m.Object) != nil {
+	if p.busy.Take(t, m.Object) != nil {
 		return nil, msg.RefusedBusy
 	}
-	defer p.busy.leave(m.Object)
+	defer p.busy.Leave(m.Object)
 	st, concerns := p.cfg.Store, p.concerns(m.Object, m.Copies)
 	var before certificate.Term
 	_, err := task.Work(t, disk, func() (_ struct{}, err error) {
@@ -100,14 +100,6 @@ func (p *Past) onAccept(t *task.T, m *msg.Accept) (wire.Message, uint16) {
 	return &msg.Accepted{Life: p.life}, 0
 }
 
-// later reports whether a version under a ruling comes after what is kept.
-func later(c *certificate.Certificate, r *certificate.Ruling, e *entry) bool {
-	if r.Term != e.ruling.Term {
-		return e.ruling.Term.Before(r.Term)
-	}
-	return c.Version > e.version
-}
-
 // adopt keeps a version under its root's ruling, unless a later term was promised, or a
 // later ruling is kept: then the code is refusedLater. It does not matter who brings it: it
 // is the root's message, whoever repeats it.
@@ -121,17 +113,16 @@ func (p *Past) adopt(t *task.T, c *certificate.Certificate, content []byte, r *c
 	case c.Date > p.ep.Wall().Add(p.cfg.Skew).UnixMilli():
 		return msg.RefusedClock, before
 	}
-	if p.busy.take(t, o) != nil {
+	if p.busy.Take(t, o) != nil {
 		return msg.RefusedBusy, before
 	}
-	defer p.busy.leave(o)
+	defer p.busy.Leave(o)
 	e := p.shelf.find(o)
 	switch {
-	case e != nil && !later(c, r, e):
-		if e.ruling.Term == r.Term && e.version == c.Version {
-			return 0, before // it is here already
-		}
+	case e != nil && e.ruling.After(r):
 		return msg.RefusedLater, e.ruling.Term
+	case e != nil && !r.After(e.ruling):
+		return 0, before // it is here already
 	case e == nil && !p.room(c.Size):
 		return msg.RefusedFull, before
 	}

@@ -103,9 +103,9 @@ func (w written) into(b *store.Batch, o id.Hash) {
 func (p *Past) erase(t *task.T, es []*entry) error {
 	var objects []id.Hash
 	for _, e := range es {
-		if !p.busy.held(e.object) && p.shelf.find(e.object) == e {
+		if !p.busy.Held(e.object) && p.shelf.find(e.object) == e {
 			objects = append(objects, e.object)
-			p.busy[e.object] = nil
+			p.busy.Hold(e.object)
 		}
 	}
 	if len(objects) == 0 {
@@ -128,7 +128,7 @@ func (p *Past) erase(t *task.T, es []*entry) error {
 			}
 			p.shelf.remove(o)
 		}
-		p.busy.leave(o)
+		p.busy.Leave(o)
 	}
 	if err != nil {
 		return fmt.Errorf("past: forget %d objects: %w", len(objects), err)

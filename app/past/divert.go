@@ -123,10 +123,10 @@ func (p *Past) onDivert(t *task.T, a asker, m *msg.Divert) (wire.Message, uint16
 	case !p.inTime(c):
 		return nil, msg.RefusedClock
 	}
-	if p.busy.take(t, o) != nil {
+	if p.busy.Take(t, o) != nil {
 		return nil, msg.RefusedBusy
 	}
-	defer p.busy.leave(o)
+	defer p.busy.Leave(o)
 	if code := p.mayDivert(a, c); code != 0 {
 		return nil, code
 	}

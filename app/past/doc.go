@@ -81,48 +81,9 @@
 // A mutable object has versions 1, 2, 3 …, each signed by its owner, of which one is
 // current. Owners have several machines, which may change it at once: a change names the
 // version that it replaces, and of two for one version one is made. The k nearest nodes are
-// the object's holders; its root, the nearest, decides. The rule is that of Paxos (Lamport,
-// 1998) for a single value, with holders that change (as in Vertical Paxos, 2009):
-//
-//   - A root acts in a term, a number with its own id. It takes office by a promise of a
-//     majority of the k nearest, durable before the answer, to take no ruling of an
-//     earlier term. With the promise comes what the holder has.
-//   - A ruling is {term, version, holders}, signed by the root. What is current is the
-//     version of the latest ruling that a majority of the holders it names has on their disks.
-//     A holder that the root has not heard is named without its disk: it is in no such
-//     majority, and may promise the next root all the same.
-//   - Before it does anything else, a root in office rules anew, in its term and for the
-//     holders of now, what was current: the latest version that it heard of. It needs a
-//     majority of the holders of the latest ruling among the promises, and again a majority
-//     of these, and one of the new holders, to have its own ruling. If it hears of a later
-//     ruling meanwhile it asks that one's holders too.
-//   - That there is no such object is believed when, of the 2k nearest nodes, so few are
-//     silent, new, or went away lately that they are no majority of any k of them.
-//   - A node that lost its disk has lost its promises. Its disk's life has another number,
-//     which rulings name with the node: it is another holder. To hear
-//     of a new ruling it is not needed, as it will tell nobody of the old one.
-//   - A reader asks the k nearest and believes the latest version if a majority of the
-//     holders named has it. If not, something is half done, and the root is asked to take
-//     office, which completes it; then the reader asks again.
-//
-// Why a change is never lost. Let a version be current by ruling r, and let a later root
-// take office. If it hears of r or of a later ruling, it rules that this is current. It
-// cannot fail to: it hears of some ruling q of the same object, and has promises of a
-// majority of q's holders. Either q is as late as r; or r's root, or one before it, took
-// office after q, and had a majority of q's holders take its own ruling: one of these is
-// among those that promised. If it promised before it took that ruling, it would have
-// refused it, as the term was earlier, and r would never have been. So the root hears of a
-// ruling after q, and asks its holders, until there is none. A reader sees a majority of
-// the holders of r have r, so no later ruling was complete before he asked.
-//
-// Leases are not needed for this: two who believe that they are the root disturb each
-// other, and decide nothing different. That a lease lets one alone be root makes them
-// seldom. Where a majority of the holders is away nothing is decided: changes and reads fail
-// with ErrNotReachable until they are back.
-//
-// What it rests on: that a root is honest about the order of versions. It cannot invent
-// one, nor make a reader go below what a majority of the honest has, but a member near the
-// object can rule a late term and stop it.
+// the object's holders; its root, the nearest, decides, and what a majority of the holders has
+// on their disks is current. Package office says how, also while the holders change, and why
+// no change is lost.
 //
 // # Who pays
 //
@@ -159,11 +120,7 @@
 // # What it does not do yet
 //
 // A mutable object whose holders were lost for good in their majority, with their disks,
-// cannot be changed or read any more. And a ruling does not name the holders of the one
-// before it: if a root is cut off while it announces one, so that a majority of the holders
-// before has not taken it, and these go on without it, a third root that hears of that
-// ruling alone, from a majority of the holders it names, does not ask them. It takes three
-// sets of holders that have hardly a node in common; 100 storms have not shown it.
+// cannot be changed or read any more.
 //
 // # Papers
 //
@@ -172,7 +129,8 @@
 //	diversion                 PAST, 3.3 and 3.4
 //	copies                    PAST, 4; Beehive (NSDI 2004)
 //	mutable objects           Lamport, The part-time parliament (1998); Lamport, Malkhi and
-//	                          Zhou, Vertical Paxos (2009); POST (HotOS 2003), public-key blocks
+//	                          Zhou, Vertical Paxos (2009); Ongaro and Ousterhout, Raft (2014),
+//	                          section 6; POST (HotOS 2003), public-key blocks
 //	content-hash objects      Freenet (2000), 3.1; POST (HotOS 2003)
 //	replica sets, Update      Dabek et al., IPTPS 2003 (common API)
 package past

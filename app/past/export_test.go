@@ -132,6 +132,8 @@ func KindOf(b []byte) string {
 		return "room"
 	case *msg.Prepare:
 		return "prepare"
+	case *msg.Accept:
+		return "accept"
 	}
 	return "answer"
 }

@@ -101,10 +101,10 @@ func (p *Past) take(t *task.T, c *certificate.Certificate, content []byte, toll 
 	if code := p.mayTake(o, c); code != 0 {
 		return outcome{code: code}
 	}
-	if p.busy.take(t, o) != nil {
+	if p.busy.Take(t, o) != nil {
 		return outcome{code: msg.RefusedBusy}
 	}
-	defer p.busy.leave(o)
+	defer p.busy.Leave(o)
 	ring, v := p.cfg.Ring, p.cfg.Verifier
 	if _, err := task.Work(t, disk, func() (struct{}, error) {
 		return struct{}{}, verified(c, content, ring, v)
@@ -219,10 +219,10 @@ func (p *Past) takeReclaim(t *task.T, r *certificate.Reclaim) uint16 {
 	case r.Date > p.ep.Wall().Add(p.cfg.Skew).UnixMilli():
 		return msg.RefusedClock
 	}
-	if p.busy.take(t, o) != nil {
+	if p.busy.Take(t, o) != nil {
 		return msg.RefusedBusy
 	}
-	defer p.busy.leave(o)
+	defer p.busy.Leave(o)
 	ring, v, st := p.cfg.Ring, p.cfg.Verifier, p.cfg.Store
 	if _, err := task.Work(t, disk, func() (struct{}, error) { return struct{}{}, r.Verify(ring, v) }); err != nil {
 		p.stats.BadInput++

@@ -8,6 +8,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/app/past/client"
 	"github.com/phyllo-net/phyllo/app/past/msg"
+	"github.com/phyllo-net/phyllo/app/past/turn"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
@@ -18,7 +19,7 @@ import (
 // larges is what a holder knows of contents that are moved chunk by chunk: they lie in
 // Config.Blobs, each before the record that speaks of it.
 type larges struct {
-	filling locks // blobs that are being put
+	filling turn.Turns // blobs that are being put
 	// strays are blobs of which no record speaks, since when; a put of them may go on.
 	strays map[id.Hash]task.Instant
 	// brought are the contents that are on their way for objects that are not here yet, one
@@ -70,19 +71,19 @@ func (p *Past) refill(t *task.T, a asker, m *msg.Put) (wire.Message, uint16) {
 		return nil, msg.RefusedBusy
 	}
 	p.brought[o] = c.Content
-	if p.filling.take(t, c.Content) != nil {
+	if p.filling.Take(t, c.Content) != nil {
 		return nil, msg.RefusedBusy
 	}
 	draft, err := p.draft(t, c, m.Content)
 	switch {
 	case errors.Is(err, store.ErrFull), errors.Is(err, store.ErrQuota):
-		p.filling.leave(c.Content)
+		p.filling.Leave(c.Content)
 		return nil, msg.RefusedFull
 	case err != nil:
-		p.filling.leave(c.Content)
+		p.filling.Leave(c.Content)
 		return nil, msg.RefusedFailed
 	case draft == nil:
-		p.filling.leave(c.Content)
+		p.filling.Leave(c.Content)
 		return nil, 0
 	case a.from == nil || !a.origin: // chunks go straight from one node to another
 		p.putDown(draft, c.Content, nil)
@@ -129,7 +130,7 @@ func (p *Past) putDown(d store.Draft, blob id.Hash, done func(error)) {
 			}
 			return struct{}{}, errors.Join(err, d.Close())
 		})
-		p.filling.leave(blob)
+		p.filling.Leave(blob)
 		return err
 	}, done)
 }
@@ -147,12 +148,12 @@ func (p *Past) copyLarge(t *task.T, h *peer.Handle, c *certificate.Certificate, 
 		p.stats.BadInput++
 		return false, passStop(err)
 	}
-	if err := p.filling.take(t, c.Content); err != nil {
+	if err := p.filling.Take(t, c.Content); err != nil {
 		return false, passStop(err)
 	}
 	d, err := p.draft(t, c, body)
 	if err != nil || d == nil {
-		p.filling.leave(c.Content)
+		p.filling.Leave(c.Content)
 		return err == nil, passStop(err)
 	}
 	part := task.Part{Size: c.Size, Chunks: d.Missing()}
@@ -232,12 +233,12 @@ func (p *Past) keepLarge(size int64, chunks []byte, from task.Source, done func(
 			return client.ErrFull
 		}
 		c := &certificate.Certificate{Size: size, Content: certificate.LargeHash(size, chunks)}
-		if err := p.filling.take(t, c.Content); err != nil {
+		if err := p.filling.Take(t, c.Content); err != nil {
 			return err
 		}
 		d, err := p.draft(t, c, chunks)
 		if err != nil || d == nil {
-			p.filling.leave(c.Content)
+			p.filling.Leave(c.Content)
 			return err
 		}
 		for _, n := range d.Missing() {
@@ -283,7 +284,7 @@ func (p *Past) sweep(t *task.T) error {
 	for _, h := range there {
 		since, known := was[h]
 		switch {
-		case p.shelf.speaksOf(h) || p.filling.held(h):
+		case p.shelf.speaksOf(h) || p.filling.Held(h):
 		case !known:
 			p.strays[h] = p.ep.Now()
 		case p.ep.Now().Sub(since) < p.cfg.Surplus:
@@ -294,7 +295,7 @@ func (p *Past) sweep(t *task.T) error {
 	}
 	maps.DeleteFunc(p.brought, func(_, h id.Hash) bool {
 		_, lies := p.strays[h]
-		return !lies && !p.filling.held(h)
+		return !lies && !p.filling.Held(h)
 	})
 	return p.deleteBlobs(t, old)
 }
@@ -303,12 +304,12 @@ func (p *Past) sweep(t *task.T) error {
 func (p *Past) deleteBlobs(t *task.T, hs []id.Hash) error {
 	b := p.cfg.Blobs
 	for _, h := range hs {
-		if p.shelf.speaksOf(h) || p.filling.held(h) {
+		if p.shelf.speaksOf(h) || p.filling.Held(h) {
 			continue
 		}
-		p.filling[h] = nil
+		p.filling.Hold(h)
 		_, err := task.Work(t, disk, func() (struct{}, error) { return struct{}{}, b.Delete(h) })
-		p.filling.leave(h)
+		p.filling.Leave(h)
 		if err != nil {
 			return err
 		}

@@ -9,6 +9,8 @@ import (
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/app/past/client"
 	"github.com/phyllo-net/phyllo/app/past/msg"
+	"github.com/phyllo-net/phyllo/app/past/office"
+	"github.com/phyllo-net/phyllo/app/past/turn"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/peer"
@@ -26,11 +28,11 @@ type Past struct {
 	ep             kbr.Endpoint
 	shelf          shelf
 	// busy holds the objects that are being changed.
-	busy locks
+	busy turn.Turns
 
 	stopped bool
 	upkeep
-	offices
+	offices *office.Offices
 	larges
 	copies
 	life          uint64 // of the disk: drawn when it was empty
@@ -69,8 +71,8 @@ func New(c Config) (*Past, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	p := &Past{cfg: c, most: c.Capacity, busy: make(locks), copies: newCopies(c.Cache), offices: offices{turns: make(locks), held: make(map[id.Hash]*office)},
-		larges: larges{filling: make(locks), brought: make(map[id.Hash]id.Hash)}}
+	p := &Past{cfg: c, most: c.Capacity, busy: make(turn.Turns), copies: newCopies(c.Cache),
+		larges: larges{filling: make(turn.Turns), brought: make(map[id.Hash]id.Hash)}}
 	return p, p.openAccounts()
 }
 
@@ -80,6 +82,9 @@ func (p *Past) Start(ep kbr.Endpoint) {
 	p.asker = client.NewAsker(ep, p.cfg.Ask, func(q wire.Message, answer client.Reply) {
 		p.serve(asker{node: ep.Self().ID, origin: true}, q, answer)
 	})
+	p.offices = office.New(office.Config{
+		Ring: p.cfg.Ring, Signer: p.cfg.Signer, Verifier: p.cfg.Verifier, Certificate: p.cfg.Certificate, Ask: p.cfg.Ask,
+	}, ep, p.asker, bench{p})
 	p.Client = client.New(client.Config{
 		Ring: p.cfg.Ring, Verifier: p.cfg.Verifier, Expelled: p.cfg.Expelled, Copies: p.cfg.Copies, Patience: p.cfg.Patience,
 		Salts: p.cfg.Diversion.Salts,
@@ -101,7 +106,7 @@ func (p *Past) Stop() { p.stopped = true }
 func (p *Past) Stats() Stats {
 	s := p.stats
 	if p.asker != nil {
-		s.BadInput += p.asker.BadInput
+		s.BadInput += p.asker.BadInput + p.offices.BadInput
 	}
 	s.Objects, s.Pointers, s.Bytes = p.shelf.objects, p.shelf.pointers, p.shelf.bytes
 	s.Cached, s.CachedBytes = p.cache.Len(), p.cache.Used()

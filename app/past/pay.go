@@ -7,6 +7,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/app/past/client"
 	"github.com/phyllo-net/phyllo/app/past/msg"
+	"github.com/phyllo-net/phyllo/app/past/office"
 	"github.com/phyllo-net/phyllo/app/past/voucher"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
@@ -52,16 +53,16 @@ func (p *Past) admit(t *task.T, m *msg.Put) uint16 {
 
 // covers returns 0 if a change is paid for: its content is no larger than what was paid for
 // before, or than what is current; or a payment comes with it.
-func (p *Past) covers(t *task.T, of *office, m *msg.Update) uint16 {
+func (p *Past) covers(t *task.T, of *office.Office, m *msg.Update) uint16 {
 	if p.accounts == nil {
 		return 0
 	}
-	if of.current != nil {
-		allowed, err := p.accounts.Allows(t, of.object)
+	if v := of.Current(); v != nil {
+		allowed, err := p.accounts.Allows(t, of.Object())
 		if err != nil {
 			return msg.RefusedFailed
 		}
-		if m.Cert.Size <= max(allowed, of.current.Certificate.Size) {
+		if m.Cert.Size <= max(allowed, v.Certificate.Size) {
 			m.Payment = nil
 			return 0
 		}
@@ -123,7 +124,7 @@ func (d desk) Near(t *task.T, key id.ID, k int) ([]*peer.Handle, error) {
 // State implements account.Storage.
 func (d desk) State(o id.Hash) account.State {
 	switch e := d.p.shelf.find(o); {
-	case e == nil && d.p.busy.held(o):
+	case e == nil && d.p.busy.Held(o):
 		return account.Unsure
 	case e == nil && d.p.knowsAll(o.Place()):
 		return account.Absent

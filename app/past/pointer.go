@@ -81,10 +81,10 @@ func (p *Past) onPoint(t *task.T, a asker, m *msg.Point) (wire.Message, uint16) 
 	case !p.inTime(m.Cert):
 		return nil, msg.RefusedClock
 	}
-	if p.busy.take(t, o) != nil {
+	if p.busy.Take(t, o) != nil {
 		return nil, msg.RefusedBusy
 	}
-	defer p.busy.leave(o)
+	defer p.busy.Leave(o)
 	switch e := p.shelf.find(o); {
 	case e != nil && !e.pointer():
 		return nil, msg.RefusedHolds

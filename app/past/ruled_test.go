@@ -17,11 +17,11 @@ func annsVersion(w *world, number uint64, content string) *certificate.Certifica
 
 // rules is a ruling of a member, about any holders.
 func (m *member) rules(c *certificate.Certificate, count uint64, holders ...*member) *certificate.Ruling {
-	var ms []*certificate.Member
+	var ms certificate.Holders
 	for _, h := range holders {
 		ms = append(ms, &certificate.Member{Node: h.cert.Node, Life: h.past.Life()})
 	}
-	return certificate.NewRuling(ring, c.ID(), certificate.Term{Count: count, Root: m.cert.Node}, ms, c.Hash(ring), m.cert, m.signer)
+	return (&certificate.Ruling{Term: certificate.Term{Count: count, Root: m.cert.Node}, Number: 1, Holders: ms, Certificate: c.Hash(ring), Root: m.cert}).Sign(ring, c.ID(), m.signer)
 }
 
 // TestHostileRulings: what no honest root says is refused, and what is kept stays.
@@ -40,6 +40,11 @@ func TestHostileRulings(t *testing.T) {
 	forged.Sig[5] ^= 1
 	changed := root.rules(good, 99, near[:5]...)
 	changed.Term.Count++
+	moved := root.rules(good, 99, near[:5]...)
+	moved.Before = certificate.Holders{{Node: far.cert.Node, Life: 1}}
+	later := root.rules(good, 99, near[:5]...)
+	later.Number++
+	twice := root.rules(good, 99, near[0], near[0])
 	stolen := root.rules(good, 99, near[:5]...)
 	stolen.Root = far.cert
 	two := []byte("two")
@@ -67,7 +72,7 @@ func TestHostileRulings(t *testing.T) {
 			t.Fatalf("%s: version %d is kept", what, v)
 		}
 	}
-	for what, r := range map[string]*certificate.Ruling{"altered": changed, "under another's certificate": stolen, "without a root": {}, "none": nil} {
+	for what, r := range map[string]*certificate.Ruling{"altered": changed, "of other holders before": moved, "of another number": later, "naming one twice": twice, "under another's certificate": stolen, "without a root": {}, "none": nil} {
 		if err := r.Verify(ring, good, verifier); err == nil {
 			t.Errorf("a ruling that is %s is good", what)
 		}

@@ -87,7 +87,7 @@ func (k *kept) entry(ring id.Hash) *entry {
 	}
 	if c.Kind == certificate.Mutable {
 		e.version, e.ruling = c.Version, k.Ruling
-		hash = id.HashOf("ruled", hash, k.Ruling.Term.Count, k.Ruling.Term.Root)
+		hash = id.HashOf("ruled", hash, k.Ruling.Term.Count, k.Ruling.Term.Root, k.Ruling.Number)
 	}
 	e.state = state(binary.BigEndian.Uint64(hash[:])) | 1
 	return e

@@ -46,10 +46,10 @@ func (p *Past) shrink(t *task.T) error {
 // it.
 func (p *Past) shed(t *task.T, e *entry) error {
 	o := e.object
-	if err := p.busy.take(t, o); err != nil {
+	if err := p.busy.Take(t, o); err != nil {
 		return stopped(err)
 	}
-	defer p.busy.leave(o)
+	defer p.busy.Leave(o)
 	k, content, err := p.body(t, o, true)
 	if err != nil || k.Cert == nil {
 		return stopped(err) // what is damaged was put away

@@ -110,7 +110,7 @@ func (p *Past) elsewhere(t *task.T, surplus []*entry) (kept []*entry, err error)
 		agreed := v != nil && v.agreed()
 		// A holder that the last ruling names keeps what it has promised until another one is
 		// made. If the others have another, and it is a later one, it is that.
-		named := e.ruling != nil && e.ruling.Has(certificate.Member{Node: p.ep.Self().ID, Life: p.life})
+		named := e.ruling != nil && e.ruling.Names(certificate.Member{Node: p.ep.Self().ID, Life: p.life})
 		switch {
 		case now.Sub(p.surplus[e.object]) < p.cfg.Surplus:
 		case agreed && !named:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/phyllo-net/phyllo/id"
@@ -33,59 +34,115 @@ type Member struct {
 	Life uint64 `cbor:"2,keyasint"`
 }
 
+// Holders are the nodes that keep a mutable object: a set of which majorities meet.
+type Holders []*Member
+
+// Has reports whether a member is one of them.
+func (hs Holders) Has(m Member) bool {
+	return slices.ContainsFunc(hs, func(h *Member) bool { return *h == m })
+}
+
+// Majority is the number of members that make a majority.
+func (hs Holders) Majority() int { return len(hs)/2 + 1 }
+
+// Equal reports whether two sets have the same members, in the same order.
+func (hs Holders) Equal(other Holders) bool {
+	return slices.EqualFunc(hs, other, func(a, b *Member) bool { return *a == *b })
+}
+
+func (hs Holders) bytes() []byte {
+	var b bytes.Buffer
+	for _, m := range hs {
+		node := m.Node.Bytes()
+		b.Write(node[:])
+		for i := range 8 {
+			b.WriteByte(byte(m.Life >> (8 * i)))
+		}
+	}
+	return b.Bytes()
+}
+
+// check returns an error that wraps ErrRuling if these are no holders.
+func (hs Holders) check() error {
+	if len(hs) > MaxCopies {
+		return fmt.Errorf("%w: %d holders, at most %d", ErrRuling, len(hs), MaxCopies)
+	}
+	for i, m := range hs {
+		if m == nil {
+			return fmt.Errorf("%w: a holder that is nobody", ErrRuling)
+		}
+		if slices.ContainsFunc(hs[:i], func(n *Member) bool { return n.Node == m.Node }) {
+			return fmt.Errorf("%w: a holder twice", ErrRuling)
+		}
+	}
+	return nil
+}
+
 // Ruling is a root's word about a mutable object: in its term this certificate is the
-// current one, and these are the object's holders.
+// current one, and these are the object's holders. It is frozen once it is signed.
 type Ruling struct {
-	Term        Term              `cbor:"1,keyasint"`
-	Holders     []*Member         `cbor:"2,keyasint"`
+	Term    Term    `cbor:"1,keyasint"`
+	Holders Holders `cbor:"2,keyasint"`
+	// Before are the holders that the object moves away from: until the move is over both
+	// sets decide together. None: it is over, or there was none.
+	Before      Holders           `cbor:"6,keyasint,omitempty"`
+	Number      uint64            `cbor:"7,keyasint"` // of the root's rulings in this term, from 1
 	Certificate id.Hash           `cbor:"3,keyasint"` // Certificate.Hash
 	Root        *peer.Certificate `cbor:"4,keyasint"`
 	Sig         []byte            `cbor:"5,keyasint"`
 }
 
 func (r *Ruling) message(ring, object id.Hash) []byte {
-	var holders bytes.Buffer
-	for _, m := range r.Holders {
-		node := m.Node.Bytes()
-		holders.Write(node[:])
-		for i := range 8 {
-			holders.WriteByte(byte(m.Life >> (8 * i)))
-		}
-	}
-	h := id.HashOf("ruling", ring, object, r.Term.Count, r.Term.Root, holders.Bytes(), r.Certificate)
+	h := id.HashOf("ruling", ring, object, r.Term.Count, r.Term.Root, r.Number, r.Holders.bytes(), r.Before.bytes(), r.Certificate)
 	return h[:]
 }
 
-// NewRuling signs a ruling with the root's key. It keeps holders.
-func NewRuling(ring, object id.Hash, term Term, holders []*Member, cert id.Hash, root *peer.Certificate, key peer.Signer) *Ruling {
-	r := &Ruling{Term: term, Holders: holders, Certificate: cert, Root: root}
-	r.Sig = key.Sign(r.message(ring, object))
-	return r
+// Sign returns a signed copy of r, a ruling about an object, with the root's key.
+func (r *Ruling) Sign(ring, object id.Hash, key peer.Signer) *Ruling {
+	s := *r
+	s.Sig = key.Sign(s.message(ring, object))
+	return &s
 }
+
+// After reports whether r was given after another ruling about the same object: in a later
+// term, or later in the same one.
+func (r *Ruling) After(other *Ruling) bool {
+	if r.Term != other.Term {
+		return other.Term.Before(r.Term)
+	}
+	return r.Number > other.Number
+}
+
+// Settled reports whether the object is not on its way from one set of holders to another.
+func (r *Ruling) Settled() bool { return len(r.Before) == 0 }
+
+// Sets are the holders of which each set must have a ruling in its majority before it
+// counts.
+func (r *Ruling) Sets() []Holders {
+	if r.Settled() {
+		return []Holders{r.Holders}
+	}
+	return []Holders{r.Holders, r.Before}
+}
+
+// Names reports whether a member is among the holders, or those before.
+func (r *Ruling) Names(m Member) bool { return r.Holders.Has(m) || r.Before.Has(m) }
 
 // Check implements wire.Checker. The error wraps ErrRuling.
 func (r *Ruling) Check() error {
 	switch {
 	case r == nil || r.Root == nil:
 		return fmt.Errorf("%w: it names no root", ErrRuling)
-	case len(r.Holders) == 0 || len(r.Holders) > MaxCopies:
-		return fmt.Errorf("%w: %d holders, want 1 to %d", ErrRuling, len(r.Holders), MaxCopies)
+	case len(r.Holders) == 0:
+		return fmt.Errorf("%w: it names no holder", ErrRuling)
 	case r.Term.Count == 0 || r.Term.Root != r.Root.Node:
 		return fmt.Errorf("%w: the term of another", ErrRuling)
+	case r.Number == 0:
+		return fmt.Errorf("%w: without a number", ErrRuling)
 	case len(r.Sig) != peer.SignatureSize:
 		return fmt.Errorf("%w: signature of %d bytes", ErrRuling, len(r.Sig))
 	}
-	for i, m := range r.Holders {
-		if m == nil {
-			return fmt.Errorf("%w: a holder that is nobody", ErrRuling)
-		}
-		for _, n := range r.Holders[:i] {
-			if n.Node == m.Node {
-				return fmt.Errorf("%w: a holder twice", ErrRuling)
-			}
-		}
-	}
-	return nil
+	return errors.Join(r.Holders.check(), r.Before.check())
 }
 
 // Verify returns nil if a node of the ring that was certified when it signed gave the
@@ -107,16 +164,3 @@ func (r *Ruling) Verify(ring id.Hash, of *Certificate, v peer.Verifier) error {
 	}
 	return nil
 }
-
-// Has reports whether a member is one of the holders.
-func (r *Ruling) Has(m Member) bool {
-	for _, h := range r.Holders {
-		if *h == m {
-			return true
-		}
-	}
-	return false
-}
-
-// Majority is the number of holders that make a majority.
-func (r *Ruling) Majority() int { return len(r.Holders)/2 + 1 }

@@ -17,12 +17,7 @@ type Version struct {
 }
 
 // After reports whether v was ruled to be current after u.
-func (v *Version) After(u *Version) bool {
-	if v.Ruling.Term != u.Ruling.Term {
-		return u.Ruling.Term.Before(v.Ruling.Term)
-	}
-	return v.Certificate.Version > u.Certificate.Version
-}
+func (v *Version) After(u *Version) bool { return v.Ruling.After(u.Ruling) }
 
 // Verify returns nil if this is a version of an object, signed by its owner and by a root.
 // The error wraps ErrCertificate, ErrRuling or ErrContent.

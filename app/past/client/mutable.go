@@ -250,11 +250,12 @@ func (cl *Client) peek(t *task.T, n Name) (latest *certificate.Version, agreed b
 	}
 	have := 0
 	for i, v := range got {
-		if v != nil && !latest.After(v) && latest.Ruling.Has(certificate.Member{Node: near[i].ID, Life: rs[i].Value.(*msg.Object).Life}) {
+		if v != nil && !latest.After(v) && latest.Ruling.Holders.Has(certificate.Member{Node: near[i].ID, Life: rs[i].Value.(*msg.Object).Life}) {
 			have++
 		}
 	}
-	// Who names fewer holders than there are nodes is no root of now: a ruling of one holder
-	// would be agreed to by one liar.
-	return latest, len(latest.Ruling.Holders) >= len(near) && have >= latest.Ruling.Majority(), nil
+	// While the object moves, others are holders too. And who names fewer holders than there
+	// are nodes is no root of now: a ruling of one holder would be agreed to by one liar.
+	r := latest.Ruling
+	return latest, r.Settled() && len(r.Holders) >= len(near) && have >= r.Holders.Majority(), nil
 }

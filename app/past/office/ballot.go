@@ -1,0 +1,94 @@
+package office
+
+import (
+	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/app/past/client"
+	"github.com/phyllo-net/phyllo/app/past/msg"
+	"github.com/phyllo-net/phyllo/app/past/voucher"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// ballot is how a root's rulings are told and counted.
+type ballot struct {
+	of  *Office
+	pay *voucher.Payment // for what is ruled to be current
+	to  []*peer.Handle   // who are told
+	// lost is how many of some holders have shown that they lost their disks, nil: none.
+	lost func(certificate.Holders) int
+}
+
+// add tells those holders of a ruling, too, that were heard.
+func (b *ballot) add(c *canvass, r *certificate.Ruling) {
+	for _, hs := range r.Sets() {
+		for _, m := range hs {
+			if got := c.heard[m.Node]; got != nil && got.Life == m.Life && !client.Contains(b.to, m.Node) {
+				b.to = append(b.to, got.from)
+			}
+		}
+	}
+}
+
+// need is how many of some holders must take a ruling, so that each later root hears of it.
+// Those that lost their disks answer nobody any more, and are not needed for that.
+func (b *ballot) need(hs certificate.Holders) int {
+	if b.lost == nil {
+		return hs.Majority()
+	}
+	return max(1, hs.Majority()-b.lost(hs))
+}
+
+// rule rules that a version is current, among such holders, and that they move away from
+// others, if there are any. It returns nil when as many of each set as are needed have it on
+// their disks; then the version is the office's current one.
+func (b *ballot) rule(t *task.T, v *certificate.Version, now, before certificate.Holders) error {
+	of := b.of
+	r, err := of.sign(t, v.Certificate, now, before)
+	if err != nil {
+		return err
+	}
+	rs, err := of.all.asker.All(t, b.to, func() wire.Message {
+		return &msg.Accept{Cert: v.Certificate, Content: v.Content, Ruling: r, Payment: b.pay}
+	}, func(so []task.Result[wire.Message]) bool { return b.complete(r, so) })
+	switch {
+	case err != nil:
+		return err
+	case !b.complete(r, rs):
+		return ErrAway
+	}
+	of.current = &certificate.Version{Certificate: v.Certificate, Content: v.Content, Ruling: r}
+	return nil
+}
+
+// complete reports whether enough of each set of a ruling have taken it, by the answers of
+// those who were told.
+func (b *ballot) complete(r *certificate.Ruling, rs []task.Result[wire.Message]) bool {
+	for _, hs := range r.Sets() {
+		n := 0
+		for i, x := range rs {
+			if m, ok := x.Value.(*msg.Accepted); ok && x.Err == nil && hs.Has(certificate.Member{Node: b.to[i].ID, Life: m.Life}) {
+				n++
+			}
+		}
+		if n < b.need(hs) {
+			return false
+		}
+	}
+	return true
+}
+
+// sign signs the next ruling of the term.
+func (of *Office) sign(t *task.T, c *certificate.Certificate, now, before certificate.Holders) (*certificate.Ruling, error) {
+	cfg, object, own := &of.all.cfg, of.object, of.all.cfg.Certificate()
+	if own == nil {
+		return nil, ErrAway
+	}
+	of.number++
+	r := &certificate.Ruling{Term: of.term, Number: of.number, Holders: now, Before: before, Root: own}
+	ring, signer := cfg.Ring, cfg.Signer
+	return task.Work(t, work, func() (*certificate.Ruling, error) {
+		r.Certificate = c.Hash(ring)
+		return r.Sign(ring, object, signer), nil
+	})
+}

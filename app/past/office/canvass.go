@@ -1,0 +1,217 @@
+package office
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/app/past/msg"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// canvass is the search for promises at the beginning of a term.
+type canvass struct {
+	all     *Offices
+	of      *Office
+	asked   []id.ID
+	heard   map[id.ID]*answer
+	highest uint64               // of the terms that were promised to others
+	best    *certificate.Version // the latest that was heard of
+}
+
+// answer is a promise, and who gave it.
+type answer struct {
+	from *peer.Handle
+	*msg.Promise
+}
+
+// run asks the nodes near the object, and all holders that the latest ruling names, until
+// no later ruling is heard of.
+func (c *canvass) run(t *task.T) error {
+	near := c.all.asker.Replicas(c.of.object.Place(), c.of.copies, c.of.copies)
+	if err := c.ask(t, near); err != nil {
+		return err
+	}
+	for last := (*certificate.Version)(nil); c.best != last; {
+		last = c.best
+		if err := c.find(t, last.Ruling); err != nil {
+			return err
+		}
+	}
+	if c.best == nil && !c.nothing(near) || c.best != nil && !c.agreed(c.best.Ruling) {
+		return ErrAway
+	}
+	n := 0
+	for _, h := range c.of.nodes {
+		if c.heard[h.ID] != nil {
+			n++
+		}
+	}
+	if n < len(c.of.nodes)/2+1 {
+		return ErrAway
+	}
+	return nil
+}
+
+// nothing reports whether it is sure that there is no such object: of the nodes near it, so
+// few are away, silent or new that they make no majority of any k of them.
+func (c *canvass) nothing(near []*peer.Handle) bool {
+	unheard := 0
+	for _, n := range c.all.holder.Away() {
+		if len(near) < 2*c.of.copies || id.Closer(c.of.object.Place(), n, near[len(near)-1].ID) {
+			unheard++
+		}
+	}
+	for _, h := range near {
+		if m := c.heard[h.ID]; m == nil || !m.Sure {
+			unheard++
+		}
+	}
+	return unheard <= (min(c.of.copies, len(near))-1)/2
+}
+
+// agreed reports whether a majority of each set of holders that a ruling names has promised.
+func (c *canvass) agreed(r *certificate.Ruling) bool {
+	for _, hs := range r.Sets() {
+		if promised, _ := c.count(hs); promised < hs.Majority() {
+			return false
+		}
+	}
+	return true
+}
+
+// find asks the holders that a ruling names and that were not asked yet.
+func (c *canvass) find(t *task.T, r *certificate.Ruling) error {
+	var ids []id.ID
+	away := c.all.holder.Away()
+	for _, hs := range r.Sets() {
+		for _, m := range hs {
+			if !slices.Contains(away, m.Node) && !slices.Contains(c.asked, m.Node) {
+				c.asked, ids = append(c.asked, m.Node), append(ids, m.Node)
+			}
+		}
+	}
+	rs, err := task.Gather(t, c.all.cfg.Ask, len(ids), func(i int, resolve func(*peer.Handle, error)) {
+		c.all.ep.Find(ids[i], resolve)
+	}, nil)
+	if err != nil {
+		return err
+	}
+	var to []*peer.Handle
+	for _, r := range rs {
+		if r.Err == nil {
+			to = append(to, r.Value)
+		}
+	}
+	return c.ask(t, to)
+}
+
+func (c *canvass) ask(t *task.T, to []*peer.Handle) error {
+	for _, h := range to {
+		c.asked = append(c.asked, h.ID)
+	}
+	rs, err := c.all.asker.All(t, to, func() wire.Message {
+		return &msg.Prepare{Object: c.of.object, Copies: uint8(c.of.copies), Term: c.of.term}
+	}, nil)
+	if err != nil {
+		return err
+	}
+	for i, r := range rs {
+		switch m := r.Value.(type) {
+		case *msg.Higher:
+			c.highest = max(c.highest, m.Term.Count)
+		case *msg.Promise:
+			if err := c.hear(t, to[i], m); err != nil {
+				return err
+			}
+		}
+	}
+	if c.highest != 0 {
+		return errHigher
+	}
+	return nil
+}
+
+// hear verifies a promise, and notes the latest version of all.
+func (c *canvass) hear(t *task.T, from *peer.Handle, m *msg.Promise) error {
+	if m.Cert == nil {
+		c.heard[from.ID] = &answer{from, m}
+		return nil
+	}
+	v := &certificate.Version{Certificate: m.Cert, Content: m.Content, Ruling: m.Ruling}
+	ring, object, ver := c.all.cfg.Ring, c.of.object, c.all.cfg.Verifier
+	_, err := task.Work(t, work, func() (struct{}, error) { return struct{}{}, v.Verify(ring, object, ver) })
+	switch {
+	case errors.Is(err, task.ErrStopped):
+		return err
+	case err != nil:
+		c.all.BadInput++
+		return nil
+	}
+	c.heard[from.ID] = &answer{from, m}
+	if c.best == nil || v.After(c.best) {
+		c.best = v
+	}
+	return nil
+}
+
+// count is how many of some holders have promised, and how many have shown that they lost
+// their disks since. One that was named without its disk took part in no majority, so its
+// promise counts, on whatever disk.
+func (c *canvass) count(hs certificate.Holders) (promised, lost int) {
+	for _, m := range hs {
+		switch got := c.heard[m.Node]; {
+		case got == nil:
+		case m.Life == 0 || got.Life == m.Life:
+			promised++
+		default:
+			lost++
+		}
+	}
+	return promised, lost
+}
+
+// members are the k nearest as holders. One that was not heard has no life that counts,
+// until the root hears it in a later term.
+func (c *canvass) members() (ms certificate.Holders) {
+	for _, h := range c.of.nodes {
+		m := &certificate.Member{Node: h.ID}
+		if got := c.heard[h.ID]; got != nil {
+			m.Life = got.Life
+		}
+		ms = append(ms, m)
+	}
+	return ms
+}
+
+// complete rules that the latest version is current in this term, and moves it to the
+// holders of now. What another root left half done is ended first, by the sets that it
+// named: so the holders of no more than two sets ever decide together.
+func (c *canvass) complete(t *task.T) error {
+	v, now, before := c.best, c.of.holders, certificate.Holders(nil)
+	b := ballot{of: c.of, to: slices.Clone(c.of.nodes), lost: func(hs certificate.Holders) int {
+		_, lost := c.count(hs)
+		return lost
+	}}
+	b.add(c, v.Ruling)
+	switch old := v.Ruling; {
+	case old.Holders.Equal(now):
+		before = old.Before
+	case old.Settled():
+		before = old.Holders
+	default:
+		if err := b.rule(t, v, old.Holders, old.Before); err != nil {
+			return err
+		}
+		before = old.Holders
+	}
+	if len(before) > 0 {
+		if err := b.rule(t, v, now, before); err != nil {
+			return err
+		}
+	}
+	return b.rule(t, v, now, nil)
+}

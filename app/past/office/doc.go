@@ -1,0 +1,73 @@
+// Package office is how the root of a mutable object decides which of its versions is
+// current: its terms, and what it tells the holders.
+//
+// # The rule
+//
+// The k nodes nearest to an object are its holders; the nearest, the root, decides. The rule
+// is that of Paxos (Lamport, 1998) for a single value, with holders that change: two sets
+// decide together while they do, as in the joint consensus of Raft (Ongaro and Ousterhout,
+// 2014, section 6).
+//
+//   - A root acts in a term, a number with its own id. It takes office by a promise of a
+//     majority of the k nearest, durable before the answer, to take no ruling of an
+//     earlier term. With the promise comes what the holder has.
+//   - A ruling is {term, number in the term, version, holders, holders before}, signed by
+//     the root. It is complete when a majority of each set that it names has it, or a later
+//     one, on their disks. What is current is the version of the latest complete ruling.
+//   - A root in office follows the latest ruling that it hears of. For that it needs a
+//     promise of a majority of each set that this one names; if it hears of a later ruling
+//     meanwhile, it asks that one's holders too. What it follows it rules again, in its term:
+//     first as it was, if it names holders before and is no more than half done; then for
+//     the holders of now, with those of the ruling before as the holders before; then for
+//     the holders of now alone. After that it may rule that another version is current.
+//   - It gives no ruling before its last one in the term is complete.
+//   - A holder that the root has not heard is named without its disk: it is in no
+//     majority that has a ruling, and may promise the next root all the same.
+//   - A node that lost its disk has lost its promises. Its disk's life has another number,
+//     which rulings name with the node: it is another holder. To hear of a new ruling it is
+//     not needed, as it will tell nobody of the old one.
+//   - That there is no such object is believed when, of the 2k nearest nodes, so few are
+//     silent, new, or went away lately that they are no majority of any k of them.
+//   - A reader asks the k nearest and believes the latest version if it is not on the move
+//     and a majority of the holders has it. If not, something is half done, and the root is
+//     asked to take office, which completes it; then the reader asks again.
+//
+// # Why a change is never lost
+//
+// Each ruling follows one other, the last of its term before it, or the one that its root
+// took over. So all rulings about an object form a tree, and the versions along a branch do
+// not go back. What must be shown is that complete rulings lie on one branch.
+//
+// Let two branches part after ruling a, and let A be its holders. On a branch, the ruling
+// after a names A among its sets, and the next one too, and so on up to the first complete
+// one: a root takes over all sets of a ruling that may be half done, and leaves none out
+// before its own is complete. So both of the following hold for each of the branches:
+//
+//	(1) Its first complete ruling after a, if there is one, is on the disks of a majority of A.
+//	(2) Who takes over a, or a ruling before that first complete one, has promises
+//	    of a majority of A.
+//
+// Suppose that both branches had complete rulings, the first of them y on one and z on the
+// other, z in the earlier term. On the way from a to y somebody was the first to take
+// office in a later term than z's. By (2) he had promises of a majority of A, and by (1) one
+// of these nodes had z, or took it afterwards. It cannot have taken it afterwards, as it had
+// promised not to. So he heard of z, and followed nothing earlier: he is on z's branch, and
+// not on y's. That is a contradiction.
+//
+// In the same way nobody follows a ruling q of one branch when y is complete on the other.
+// Up to q nothing is complete on q's own branch, so by (2) whoever takes q over has
+// promises of a majority of A, and hears of y: q must be later than y. But then the first on
+// q's branch who took office in a later term than y's heard of y, too, and followed it.
+//
+// A reader sees a ruling that is complete, so he reads no version that could be left out, and
+// no earlier one than any that was acknowledged before he asked.
+//
+// Leases are not needed for this: two who believe that they are the root disturb each
+// other, and decide nothing different. That a lease lets one alone be root makes them
+// seldom. Where a majority of the holders is away nothing is decided: changes and reads fail
+// until they are back.
+//
+// What it rests on: that a root is honest about the order of versions. It cannot invent
+// one, nor make a reader go below what a majority of the honest has, but a member near the
+// object can rule a late term and stop it.
+package office

@@ -1,0 +1,162 @@
+package office
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/app/past/client"
+	"github.com/phyllo-net/phyllo/app/past/turn"
+	"github.com/phyllo-net/phyllo/app/past/voucher"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+var (
+	// ErrNotRoot: this node is not the object's root, as far as it knows.
+	ErrNotRoot = errors.New("past: not the root of this object")
+	// ErrAway: a majority of the holders is not reachable, or another root took office.
+	ErrAway = errors.New("past: a majority of the holders is not reachable")
+
+	errHigher = errors.New("past: a later term was promised")
+)
+
+// Config is what a root needs: see past.Config.
+type Config struct {
+	Ring        id.Hash
+	Signer      peer.Signer
+	Verifier    peer.Verifier
+	Certificate func() *peer.Certificate
+	Ask         time.Duration
+}
+
+// Holder is what a root sees of the half of storage that keeps, at its own node.
+type Holder interface {
+	// Serves reports whether the holder knows what it keeps.
+	Serves() bool
+	// Ruling returns the ruling that is kept about an object, or nil.
+	Ruling(o id.Hash) *certificate.Ruling
+	// Away returns the neighbours that went away a moment ago and may come back.
+	Away() []id.ID
+}
+
+// Offices are the terms of one node as the root of mutable objects. Its methods belong to
+// the node's loop.
+type Offices struct {
+	// BadInput counts what was signed wrong.
+	BadInput uint64
+
+	cfg    Config
+	ep     kbr.Endpoint
+	asker  *client.Asker
+	holder Holder
+	turns  turn.Turns
+	held   map[id.Hash]*Office
+}
+
+// New returns the offices of a node, which asks through an Asker.
+func New(c Config, ep kbr.Endpoint, a *client.Asker, h Holder) *Offices {
+	return &Offices{cfg: c, ep: ep, asker: a, holder: h, turns: make(turn.Turns), held: make(map[id.Hash]*Office)}
+}
+
+// Office is a root's term for one mutable object.
+type Office struct {
+	all     *Offices
+	object  id.Hash
+	copies  int
+	term    certificate.Term
+	number  uint64         // of the latest ruling
+	nodes   []*peer.Handle // the k nearest, this node first
+	holders certificate.Holders
+	current *certificate.Version
+}
+
+const (
+	// maxOffices bounds the memory; who has more takes them anew.
+	maxOffices = 4096
+	// maxTerms is how often a root tries a later term.
+	maxTerms = 4
+	// work bounds each piece of work.
+	work = 30 * time.Second
+)
+
+// Serve lets f act as the object's root, alone, in a term that a majority of the holders
+// has agreed to: a new one, if fresh. In an older one it may only decide, which fails if
+// another root has taken office since; what it remembers may be of the past. The error is
+// f's, ErrNotRoot, ErrAway, or one of the task.
+func (s *Offices) Serve(t *task.T, o id.Hash, copies int, fresh bool, f func(*Office) error) error {
+	if !s.holder.Serves() {
+		return ErrNotRoot
+	}
+	if err := s.turns.Take(t, o); err != nil {
+		return err
+	}
+	defer s.turns.Leave(o)
+	set := s.asker.Replicas(o.Place(), copies, 0)
+	if !s.ep.Ready() || len(set) == 0 || set[0].ID != s.ep.Self().ID {
+		delete(s.held, o)
+		return ErrNotRoot
+	}
+	of := s.held[o]
+	if of == nil || fresh || !sameNodes(of.nodes, set) {
+		delete(s.held, o)
+		var err error
+		if of, err = s.take(t, o, copies, set); err != nil {
+			return err
+		}
+		if len(s.held) >= maxOffices {
+			clear(s.held)
+		}
+		s.held[o] = of
+	}
+	err := f(of)
+	if err != nil {
+		delete(s.held, o) // what is current is not known any more
+	}
+	return err
+}
+
+func sameNodes(a, b []*peer.Handle) bool {
+	return slices.EqualFunc(a, b, func(x, y *peer.Handle) bool { return x.ID == y.ID && x.Incarnation == y.Incarnation })
+}
+
+// take begins a term: it asks for promises, learns what is current, and completes it under
+// its own term among the old holders and the new.
+func (s *Offices) take(t *task.T, o id.Hash, copies int, set []*peer.Handle) (*Office, error) {
+	of := &Office{all: s, object: o, copies: copies, nodes: set, term: certificate.Term{Count: 1, Root: s.ep.Self().ID}}
+	if r := s.holder.Ruling(o); r != nil {
+		of.term.Count = r.Term.Count + 1
+	}
+	for range maxTerms {
+		c := &canvass{all: s, of: of, heard: make(map[id.ID]*answer)}
+		switch err := c.run(t); {
+		case errors.Is(err, errHigher):
+			of.term.Count = c.highest + 1
+			continue
+		case err != nil:
+			return nil, err
+		}
+		of.holders = c.members()
+		if c.best == nil {
+			return of, nil
+		}
+		return of, c.complete(t)
+	}
+	return nil, ErrAway
+}
+
+// Object is the object's id.
+func (of *Office) Object() id.Hash { return of.object }
+
+// Current is the version that is current, nil if there is no such object yet.
+func (of *Office) Current() *certificate.Version { return of.current }
+
+// Decide makes a version current, and tells the holders what pays for it; or it fails with
+// ErrAway, and then the version may become current all the same.
+func (of *Office) Decide(t *task.T, cert *certificate.Certificate, content []byte, pay *voucher.Payment) error {
+	b := ballot{of: of, pay: pay, to: of.nodes}
+	return b.rule(t, &certificate.Version{Certificate: cert, Content: content}, of.holders, nil)
+}

@@ -1,0 +1,275 @@
+package office_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/app/past/client"
+	"github.com/phyllo-net/phyllo/app/past/msg"
+	"github.com/phyllo-net/phyllo/app/past/office"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/kbr/kbrtest"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/sim/simtest"
+	"github.com/phyllo-net/phyllo/sim/standin"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+const number = 1
+
+var (
+	authority = standin.NewSigner(1, 0)
+	ann       = standin.NewSigner(2, 1)
+	ring      = peer.RingID(authority.Public())
+	start     = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+)
+
+// disk is what a voter keeps over its death: no more than the rule wants.
+type disk struct {
+	life     uint64
+	promised certificate.Term
+	kept     *certificate.Version
+}
+
+// voter is a node that keeps one mutable object as the rule says, and nothing brings it the
+// object but a root's word. It may be root, too.
+type voter struct {
+	town    *town
+	node    *kbrtest.Node
+	ep      kbr.Endpoint
+	offices *office.Offices
+	asker   *client.Asker
+	cert    *peer.Certificate
+	signer  *standin.Signer
+	disk    *disk
+}
+
+// Serves implements office.Holder.
+func (v *voter) Serves() bool { return true }
+
+// Ruling implements office.Holder.
+func (v *voter) Ruling(id.Hash) *certificate.Ruling {
+	if v.disk.kept == nil {
+		return nil
+	}
+	return v.disk.kept.Ruling
+}
+
+// Away implements office.Holder: all are waited for.
+func (v *voter) Away() (ids []id.ID) {
+	there := v.ep.NeighborSet(len(v.town.voters))
+	for _, o := range v.town.voters {
+		if n := o.cert.Node; n != v.cert.Node && !client.Contains(there, n) {
+			ids = append(ids, n)
+		}
+	}
+	return ids
+}
+
+// Start implements kbr.App.
+func (v *voter) Start(ep kbr.Endpoint) {
+	v.ep = ep
+	v.asker = client.NewAsker(ep, time.Second, func(q wire.Message, answer client.Reply) { answer(v.answer(q), 0) })
+	v.offices = office.New(office.Config{
+		Ring: ring, Signer: v.signer, Verifier: standin.Verifier{}, Ask: time.Second,
+		Certificate: func() *peer.Certificate { return v.cert },
+	}, ep, v.asker, v)
+}
+
+// Stop implements kbr.App.
+func (v *voter) Stop() {}
+
+// Update implements kbr.App.
+func (v *voter) Update(*peer.Handle, bool) {}
+
+// Deliver implements kbr.App.
+func (v *voter) Deliver(d *kbr.Delivery) {
+	d.Reply(msg.Encode(v.answer(decode(d.Payload))))
+}
+
+func decode(b []byte) wire.Message {
+	m, err := msg.Decode(b)
+	if err != nil {
+		panic(err) // a bug of the root
+	}
+	return m
+}
+
+func (v *voter) answer(q wire.Message) wire.Message {
+	d := v.disk
+	switch m := q.(type) {
+	case *msg.Prepare:
+		if !d.promised.Before(m.Term) {
+			return &msg.Higher{Term: d.promised}
+		}
+		d.promised = m.Term
+		out := &msg.Promise{Life: d.life, Sure: true}
+		if d.kept != nil {
+			out.Cert, out.Content, out.Ruling = d.kept.Certificate, d.kept.Content, d.kept.Ruling
+		}
+		return out
+	case *msg.Accept:
+		if m.Ruling.Term.Before(d.promised) || d.kept != nil && !m.Ruling.After(d.kept.Ruling) {
+			return &msg.Higher{Term: d.promised}
+		}
+		d.promised, d.kept = m.Ruling.Term, &certificate.Version{Certificate: m.Cert, Content: m.Content, Ruling: m.Ruling}
+		return &msg.Accepted{Life: d.life}
+	}
+	return nil
+}
+
+// town is some voters, and what was decided.
+type town struct {
+	t      *testing.T
+	rng    *rand.Rand
+	net    *kbrtest.Net
+	voters []*voter
+	name   client.Name
+	made   map[uint64]string // what is known to be version v
+	last   uint64
+	tries  int
+	count  int // of changes that were made
+}
+
+func newTown(t *testing.T, seed uint64, size int) *town {
+	w := &town{t: t, rng: rand.New(rand.NewPCG(seed, 3)), net: kbrtest.New(kbrtest.Config{Seed: seed}), made: make(map[uint64]string)}
+	t.Cleanup(w.net.Close)
+	w.name = client.Name{Owner: ann.Public(), Part: certificate.Part{1}, Copies: 3}
+	admission := peer.NewAdmission(authority, authority.Public(), start)
+	for i := range size {
+		v := &voter{town: w, signer: standin.NewSigner(3, uint64(i)), disk: &disk{life: uint64(i + 1)}}
+		v.cert = peer.NewCertificate(authority, admission, v.signer.Public(), peer.Salt{byte(i)}, start)
+		v.node = w.net.Add(&peer.Handle{ID: v.cert.Node, Key: v.signer.Public(), Incarnation: 1}, kbr.Mount{Number: number, App: v})
+		w.voters = append(w.voters, v)
+	}
+	w.net.Run(time.Second)
+	return w
+}
+
+// serve lets a voter act as the root: it looks at what is current, and changes it. Nothing
+// that was made may be missing, and nothing is made twice.
+func (w *town) serve(v *voter) {
+	w.tries++
+	content, before, fresh := fmt.Sprint("content ", w.tries), w.last, w.rng.IntN(3) > 0
+	err := v.node.Call(time.Minute, func(t *task.T) error {
+		return v.offices.Serve(t, w.name.ID(), int(w.name.Copies), fresh, func(of *office.Office) error {
+			have := uint64(0)
+			if c := of.Current(); c != nil {
+				have = c.Certificate.Version
+				w.see(have, string(c.Content))
+			}
+			if have < before && fresh {
+				w.t.Errorf("version %d was current, and %d is", before, have)
+			}
+			c := (&certificate.Certificate{Kind: certificate.Mutable, Part: w.name.Part, Copies: w.name.Copies, Version: have + 1,
+				Content: certificate.ContentHash([]byte(content)), Size: int64(len(content))}).Sign(ring, ann, start)
+			if err := of.Decide(t, c, []byte(content), nil); err != nil {
+				return err
+			}
+			w.see(have+1, content)
+			w.count++
+			return nil
+		})
+	})
+	if err != nil && !errors.Is(err, office.ErrAway) && !errors.Is(err, office.ErrNotRoot) {
+		w.t.Errorf("a root: %v", err)
+	}
+}
+
+// see notes what is version v: a root says so who rules by a majority.
+func (w *town) see(v uint64, content string) {
+	if was, have := w.made[v]; have && was != content {
+		w.t.Errorf("version %d is %q, and %q", v, was, content)
+	}
+	w.made[v], w.last = content, max(w.last, v)
+}
+
+// fault lets some voters see each other alone, of whom half may hear no ruling, and some die
+// or come back.
+func (w *town) fault() {
+	var together []*kbrtest.Node
+	size := int(w.name.Copies) + w.rng.IntN(len(w.voters)-int(w.name.Copies)+1)
+	cut := w.rng.IntN(2) == 0
+	for _, i := range w.rng.Perm(len(w.voters)) {
+		v := w.voters[i]
+		switch w.rng.IntN(12) {
+		case 0:
+			v.node.Kill()
+		case 1, 2, 3, 4, 5, 6:
+			v.raise()
+		}
+		v.node.OnDeliver = nil
+		if len(together) < size {
+			together = append(together, v.node)
+			if cut && w.rng.IntN(2) == 0 {
+				v.node.OnDeliver = func(_ wire.AppID, d *kbr.Delivery) bool {
+					_, ruling := decode(d.Payload).(*msg.Accept)
+					return ruling
+				}
+			}
+		}
+	}
+	w.net.Partition(together)
+	w.net.Run(time.Minute)
+}
+
+// raise lets a dead voter live again.
+func (v *voter) raise() {
+	if !v.node.Alive() {
+		v.node = v.town.net.Restart(v.node, kbr.Mount{Number: number, App: v})
+	}
+}
+
+// calm ends all faults, and a root must be able to act.
+func (w *town) calm() {
+	w.net.Heal()
+	for _, v := range w.voters {
+		v.raise()
+		v.node.OnDeliver = nil
+	}
+	w.net.Run(time.Minute)
+	before := w.count
+	w.serve(w.root())
+	if w.count == before {
+		w.t.Error("in calm nothing is decided")
+	}
+}
+
+// root is the living voter that is nearest to the object.
+func (w *town) root() (root *voter) {
+	key := w.name.ID().Place()
+	for _, v := range w.voters {
+		if v.node.Alive() && (root == nil || id.Closer(key, v.cert.Node, root.cert.Node)) {
+			root = v
+		}
+	}
+	return root
+}
+
+// TestOneBranch: while voters miss messages, are parted, die and come back, so that the
+// holders change again and again and much is left half done, what was decided stays, whoever
+// is root; and in calm it goes on.
+func TestOneBranch(t *testing.T) {
+	simtest.Seeds(t, 40, func(t *testing.T, seed uint64) {
+		w := newTown(t, seed, 6+int(seed%5))
+		w.calm()
+		for range 150 {
+			w.fault()
+			for _, v := range w.voters {
+				if v.node.Alive() {
+					w.serve(v)
+				}
+			}
+		}
+		w.calm()
+		if w.count < 5 {
+			t.Errorf("%d changes were made", w.count)
+		}
+	})
+}

@@ -1,0 +1,137 @@
+package past
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/app/past/msg"
+	"github.com/phyllo-net/phyllo/app/past/office"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// maxSettle bounds the objects that a root settles in one round of upkeep.
+const maxSettle = 64
+
+// bench is what a root sees of the holder at its own node.
+type bench struct{ p *Past }
+
+var _ office.Holder = bench{}
+
+// Serves implements office.Holder.
+func (b bench) Serves() bool { return b.p.rounds.Begun() && !b.p.stopped }
+
+// Ruling implements office.Holder.
+func (b bench) Ruling(o id.Hash) *certificate.Ruling {
+	if e := b.p.shelf.find(o); e != nil {
+		return e.ruling
+	}
+	return nil
+}
+
+// Away implements office.Holder.
+func (b bench) Away() (ids []id.ID) {
+	for _, a := range b.p.away {
+		ids = append(ids, a.node)
+	}
+	return ids
+}
+
+func (p *Past) onUpdate(t *task.T, m *msg.Update) (wire.Message, uint16) {
+	ring, v, o := p.cfg.Ring, p.cfg.Verifier, m.Cert.ID()
+	if !p.inTime(m.Cert) {
+		return nil, msg.RefusedClock
+	}
+	if _, err := task.Work(t, disk, func() (struct{}, error) {
+		return struct{}{}, errors.Join(m.Cert.Fits(m.Content), m.Cert.Verify(ring, v))
+	}); err != nil {
+		p.stats.BadInput++
+		return nil, msg.RefusedInvalid
+	}
+	var out wire.Message
+	var unpaid uint16
+	try := func(of *office.Office) error {
+		out = &msg.Updated{}
+		have := uint64(0)
+		if v := of.Current(); v != nil {
+			have = v.Certificate.Version
+			if v.Certificate.Hash(ring) == m.Cert.Hash(ring) {
+				return nil // it was asked before
+			}
+		}
+		if m.Cert.Version != have+1 {
+			out = p.currentOf(of)
+			return nil
+		}
+		if unpaid = p.covers(t, of, m); unpaid != 0 {
+			return nil
+		}
+		return of.Decide(t, m.Cert, m.Content, m.Payment)
+	}
+	err := p.offices.Serve(t, o, int(m.Cert.Copies), false, try)
+	if unpaid != 0 {
+		return nil, unpaid
+	}
+	if _, ok := out.(*msg.Updated); err == nil && !ok {
+		err = p.offices.Serve(t, o, int(m.Cert.Copies), true, try) // a conflict is told in a new term only
+	}
+	if unpaid != 0 {
+		return nil, unpaid
+	}
+	return out, refusalOf(err)
+}
+
+func (p *Past) onSettle(t *task.T, m *msg.Settle) (out wire.Message, code uint16) {
+	err := p.offices.Serve(t, m.Object, int(m.Copies), true, func(of *office.Office) error {
+		out = p.currentOf(of)
+		return nil
+	})
+	return out, refusalOf(err)
+}
+
+func (p *Past) currentOf(of *office.Office) wire.Message {
+	v := of.Current()
+	if v == nil {
+		return &msg.Absent{Sure: true}
+	}
+	return &msg.Object{Cert: v.Certificate, Content: v.Content, Ruling: v.Ruling, Life: p.life}
+}
+
+func refusalOf(err error) uint16 {
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, office.ErrNotRoot):
+		return msg.RefusedNotRoot
+	}
+	return msg.RefusedAway
+}
+
+// rule takes office for objects whose last ruling names other holders than are there now:
+// so the k nearest have what is current before the last of the old holders goes.
+func (p *Past) rule(t *task.T) error {
+	left := maxSettle
+	for _, e := range slices.Clone(p.shelf.list) {
+		if e.ruling == nil || left == 0 {
+			continue
+		}
+		set := p.asker.Replicas(e.object.Place(), int(e.copies), 0)
+		if len(set) == 0 || set[0].ID != p.ep.Self().ID || named(e.ruling, set) {
+			continue
+		}
+		left--
+		err := p.offices.Serve(t, e.object, int(e.copies), true, func(*office.Office) error { return nil })
+		if errors.Is(err, task.ErrStopped) {
+			return err
+		}
+	}
+	return nil
+}
+
+// named reports whether a ruling names just these nodes, and knows all their lives.
+func named(r *certificate.Ruling, set []*peer.Handle) bool {
+	return r.Settled() && slices.EqualFunc(r.Holders, set, func(m *certificate.Member, h *peer.Handle) bool { return m.Node == h.ID && m.Life != 0 })
+}
