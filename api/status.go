@@ -41,6 +41,21 @@ type Status struct {
 	Version  string    `json:"version"`
 	Started  time.Time `json:"started"`
 	Demo     bool      `json:"demo,omitempty"` // Kill and AddNode are offered
+	Keeps    Keeping   `json:"keeps"`
+}
+
+// Keeping is how that stands which a node keeps for its ring. Within a week all of it is read
+// again and hashed anew, as disks change bits in silence.
+type Keeping struct {
+	Bytes   int64     `json:"bytes"` // of content, its own users' among it
+	Objects int       `json:"objects"`
+	Read    time.Time `json:"read,omitzero"`    // when all had been read again last; absent: not yet
+	Reading time.Time `json:"reading,omitzero"` // since when the pass under way lasts; absent: none is
+	// Damaged objects were found since the start of the node. Repaired ones were fetched anew from
+	// other nodes, and Lost ones are still to be, also from earlier runs.
+	Damaged  uint64 `json:"damaged"`
+	Repaired uint64 `json:"repaired"`
+	Lost     int    `json:"lost"`
 }
 
 // Peer is a node and where it is reached.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/node/config"
 	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/transport/libp2p"
 )
 
@@ -14,6 +15,9 @@ func WithAddrCheck(d time.Duration) Option { return func(o *options) { o.addrChe
 
 // WithWall gives the node another time of day.
 func WithWall(now func() time.Time) Option { return func(o *options) { o.wall = now } }
+
+// WithScrub makes the node read again what it keeps at another pace.
+func WithScrub(p store.Pace) Option { return func(o *options) { o.scrub = p } }
 
 // ReadTimeAnswer is readTimeAnswer.
 var ReadTimeAnswer = readTimeAnswer

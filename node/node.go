@@ -74,6 +74,7 @@ type Node struct {
 	mu    sync.Mutex // guards what follows
 	over  *overlay   // the present one, nil between two
 	state string     // StateStopping, or empty
+	scrub scrubbing  // as it was after the last step
 	fault error      // what broke the node
 	// control serves the socket and the page; nil before, and without it.
 	control *control.Server
@@ -117,6 +118,7 @@ func (n *Node) Start(ctx context.Context) error {
 	}
 	n.wg.Go(n.watchMember)
 	n.wg.Go(n.watchTraffic)
+	n.wg.Go(n.watchScrub)
 	n.wg.Go(n.watchAddrs)
 	n.wg.Go(n.watchLan)
 	if n.cfg.LAN {

@@ -40,6 +40,7 @@ type options struct {
 	interfaces []string
 	addrCheck  time.Duration
 	wall       func() time.Time
+	scrub      store.Pace
 }
 
 type builderApp struct {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/gateway/control"
 	"github.com/phyllo-net/phyllo/gateway/password"
 	"github.com/phyllo-net/phyllo/id"
@@ -65,6 +66,10 @@ func (f face) Status(ctx context.Context) (*api.Status, error) {
 	}
 	if queued, err := n.queued(ctx); err == nil {
 		s.Queued = queued
+	}
+	var kept past.Stats
+	if err := n.call(ctx, func(o *overlay) { kept = o.past.Stats() }); err == nil {
+		s.Keeps = n.keeping(kept)
 	}
 	n.mu.Lock()
 	if n.state != "" {

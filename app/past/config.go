@@ -82,11 +82,12 @@ type Config struct {
 
 // Table is where what is known of objects is kept in the store, ContentTable their
 // content, and PromiseTable what was promised to the roots of mutable ones. Keys are the
-// objects' ids.
+// objects' ids. LostTable has those of damaged ones, of which there is no good replica here yet.
 const (
 	Table        store.Table = "past"
 	ContentTable store.Table = "past/content"
 	PromiseTable store.Table = "past/promise"
+	LostTable    store.Table = "past/lost"
 )
 
 // Default returns a Config with all numbers set.

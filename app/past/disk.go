@@ -48,11 +48,8 @@ func (p *Past) body(t *task.T, o id.Hash, content bool) (*kept, []byte, error) {
 		}
 		return r, nil
 	})
-	damaged := errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrCorrupt) || errors.Is(err, errDamaged)
-	if damaged && was != nil && p.shelf.find(o) == was {
-		p.stats.Damaged++
-		p.shelf.remove(o)
-		p.rounds.Unsettle()
+	if isDamage(err) && was != nil {
+		p.lose(was)
 	}
 	return r.kept, r.content, err
 }
@@ -155,7 +152,13 @@ func (p *Past) load(t *task.T) error {
 				return err
 			}
 			continue
-		case page.last == nil:
+		case after == nil:
+			p.lost = page.lost
+		}
+		if page.last == nil {
+			if err := p.lookAtLost(t); err != nil {
+				return err
+			}
 			return p.loadLife(t)
 		}
 		for _, e := range page.list {
@@ -203,6 +206,7 @@ type loadedPage struct {
 	list    []*entry
 	damaged uint64
 	last    []byte
+	lost    lost // with the first page
 }
 
 func (p *Past) loadPage(t *task.T, after []byte) (loadedPage, error) {
@@ -211,6 +215,8 @@ func (p *Past) loadPage(t *task.T, after []byte) (loadedPage, error) {
 		r := store.Range{Limit: loadSize}
 		if after != nil {
 			r.From = append(bytes.Clone(after), 0)
+		} else if page.lost, err = readLost(st); err != nil {
+			return page, err
 		}
 		err = st.Scan(Table, r, func(key, value []byte) bool {
 			page.last = key

@@ -33,7 +33,8 @@
 // back. A replica too many is deleted after twenty, and only when each of the k nearest
 // nodes has said that it has one.
 //
-// A damaged replica is put away when it is read, and fetched from another holder.
+// A damaged replica is put away when it is read, and fetched from another holder; until then
+// it is none, also after a restart. The node has all of them read within a week (Past.Scrub).
 //
 // # Where room is short
 //

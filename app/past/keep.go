@@ -175,6 +175,7 @@ func (p *Past) commit(t *task.T, o id.Hash, c *certificate.Certificate, w *writt
 // keep puts an entry on the shelf, whose object is on the disk.
 func (p *Past) keep(e *entry) {
 	p.shelf.set(e)
+	p.found(e.object)
 	p.cache.Remove(e.object)
 	p.cacheRoom()
 	p.widest = max(p.widest, int(e.copies))

@@ -208,15 +208,6 @@ func (p *Past) onFetch(t *task.T, a asker, m *msg.Fetch) (wire.Message, uint16) 
 	return msg.NewMove(ticket, nil), 0
 }
 
-// lose takes a damaged object off the shelf, so that it is fetched again.
-func (p *Past) lose(e *entry) {
-	if p.shelf.find(e.object) == e {
-		p.stats.Damaged++
-		p.shelf.remove(e.object)
-		p.rounds.Unsettle()
-	}
-}
-
 // own gives the chunks of a large object that this node keeps: see client.Config.
 func (p *Past) own(o id.Hash) task.Source {
 	e := p.shelf.find(o)
@@ -284,7 +275,7 @@ func (p *Past) sweep(t *task.T) error {
 	for _, h := range there {
 		since, known := was[h]
 		switch {
-		case p.shelf.speaksOf(h) || p.filling.Held(h):
+		case p.wantsBlob(h):
 		case !known:
 			p.strays[h] = p.ep.Now()
 		case p.ep.Now().Sub(since) < p.cfg.Surplus:
@@ -300,11 +291,17 @@ func (p *Past) sweep(t *task.T) error {
 	return p.deleteBlobs(t, old)
 }
 
+// wantsBlob reports whether a record speaks of a blob, a damaged one too, as its other chunks
+// may be the last there are; or it is being put.
+func (p *Past) wantsBlob(h id.Hash) bool {
+	return p.shelf.speaksOf(h) || p.lost.blobs[h] > 0 || p.filling.Held(h)
+}
+
 // deleteBlobs deletes blobs of which no record speaks.
 func (p *Past) deleteBlobs(t *task.T, hs []id.Hash) error {
 	b := p.cfg.Blobs
 	for _, h := range hs {
-		if p.shelf.speaksOf(h) || p.filling.Held(h) {
+		if p.wantsBlob(h) {
 			continue
 		}
 		p.filling.Hold(h)

@@ -35,6 +35,7 @@ type Past struct {
 	offices *office.Offices
 	larges
 	copies
+	lost          lost
 	life          uint64 // of the disk: drawn when it was empty
 	reads, writes limit.Rates
 	serving       int
@@ -57,7 +58,9 @@ type Stats struct {
 	Refused  uint64 // questions refused
 	Receipts uint64 // given
 	Copied   uint64 // replicas fetched from other holders
-	Damaged  uint64 // objects of the own store that could not be read
+	Damaged  uint64 // objects of the own store that could not be read as they were written
+	Repaired uint64 // of these, also of earlier runs: there is a good one again
+	Lost     int    // of these: there is none yet
 
 	Cached      int    // copies in the cache now
 	CachedBytes int64  // of their content
@@ -71,7 +74,7 @@ func New(c Config) (*Past, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	p := &Past{cfg: c, most: c.Capacity, busy: make(turn.Turns), copies: newCopies(c.Cache),
+	p := &Past{cfg: c, lost: newLost(), most: c.Capacity, busy: make(turn.Turns), copies: newCopies(c.Cache),
 		larges: larges{filling: make(turn.Turns), brought: make(map[id.Hash]id.Hash)}}
 	return p, p.openAccounts()
 }
@@ -109,6 +112,7 @@ func (p *Past) Stats() Stats {
 		s.BadInput += p.asker.BadInput + p.offices.BadInput
 	}
 	s.Objects, s.Pointers, s.Bytes = p.shelf.objects, p.shelf.pointers, p.shelf.bytes
+	s.Lost = len(p.lost.objects)
 	s.Cached, s.CachedBytes = p.cache.Len(), p.cache.Used()
 	return s
 }

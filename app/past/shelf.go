@@ -113,6 +113,31 @@ func (s *shelf) find(object id.Hash) *entry {
 	return nil
 }
 
+// after returns the entry that follows an id, or nil.
+func (s *shelf) after(object id.Hash) *entry {
+	i, have := s.at(object)
+	if have {
+		i++
+	}
+	if i < len(s.list) {
+		return s.list[i]
+	}
+	return nil
+}
+
+// speaking are the entries whose content is this blob.
+func (s *shelf) speaking(blob id.Hash) (es []*entry) {
+	if !s.speaksOf(blob) {
+		return nil
+	}
+	for _, e := range s.list {
+		if e.large() && e.content == blob {
+			es = append(es, e)
+		}
+	}
+	return es
+}
+
 // state is that of an object, 0 if there is none.
 func (s *shelf) state(object id.Hash) state {
 	if e := s.find(object); e != nil {

@@ -152,6 +152,7 @@ func (p *Past) round(t *task.T, r *rounds.Round) error {
 			return err
 		}
 	}
+	p.release()
 	return nil
 }
 

@@ -120,6 +120,7 @@ func (w *world) status(s *api.Status) {
 		waiting = plural(s.Queued, "message") + " to be delivered: keep this computer on until then, or start the node again later"
 	}
 	row("waiting", "%s", waiting)
+	row("keeps", "%s", w.keeping(s.Keeps))
 	t := s.Traffic
 	row("costs", "%s/s now (%s in, %s out so far), %s of memory, %s", bytesText(t.RateIn+t.RateOut), bytesText(t.BytesIn), bytesText(t.BytesOut),
 		bytesText(s.RSSBytes), plural(s.Connections, "connection"))
@@ -137,6 +138,28 @@ func (w *world) status(s *api.Status) {
 		row("doors", "%s   open them with: %s", strings.Join(doors, "  "), w.command("key add"))
 	}
 	row("folder", "%s", clean(s.Home))
+}
+
+// keeping says how that stands which the node keeps for its ring.
+func (w *world) keeping(k api.Keeping) string {
+	if k.Objects+k.Lost == 0 {
+		return "nothing for its ring yet"
+	}
+	text := plural(k.Objects, "object") + " for its ring, " + bytesText(uint64(k.Bytes))
+	switch {
+	case k.Lost == 1:
+		text += "; 1 is damaged on this disk and will be fetched again from another node"
+	case k.Lost > 1:
+		text += fmt.Sprintf("; %d are damaged on this disk and will be fetched again from other nodes", k.Lost)
+	case k.Damaged == 1:
+		text += "; 1 was damaged on this disk and fetched again from another node"
+	case k.Damaged > 1:
+		text += fmt.Sprintf("; %d were damaged on this disk and fetched again from other nodes: if there are ever more, replace it", k.Damaged)
+	}
+	if !k.Read.IsZero() {
+		text += "; all read again " + w.ago(k.Read)
+	}
+	return text
 }
 
 func newDoctor(w *world) *cobra.Command {

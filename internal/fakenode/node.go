@@ -119,7 +119,8 @@ func (n *Node) Status(context.Context) (*api.Status, error) {
 		Reach:   api.Reach{Kind: "private", Sentence: "This node is behind a NAT: others reach it through relays. Forward port 4280 of the router to change that."},
 		Traffic: api.Traffic{BytesIn: 120_000, BytesOut: 90_000, RateIn: 300, RateOut: 200, RSSBytes: 41 << 20, Connections: 4},
 		S3:      s3URL, WebDAV: webdavURL,
-		UI: n.UI, Control: n.Control, Home: n.Home, PID: n.PID, Version: "test", Started: Begin.Add(-3 * time.Hour),
+		Keeps: api.Keeping{Bytes: 5 << 20, Objects: 321, Read: Begin.Add(-50 * time.Hour), Reading: Begin.Add(-time.Hour)},
+		UI:    n.UI, Control: n.Control, Home: n.Home, PID: n.PID, Version: "test", Started: Begin.Add(-3 * time.Hour),
 	}
 	if n.stopped {
 		s.State = api.StateStopping

@@ -1,0 +1,158 @@
+package node
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/app/past"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/store"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// scrubKey is where the progress of scrubbing lies in nodeTable.
+var scrubKey = []byte("scrub")
+
+// scrubAgain is how long to wait after a step that could not be made.
+const scrubAgain = time.Minute
+
+// scrubbing is how far this node is with reading again all that it keeps for its ring, over
+// all its runs. Times are in Unix milliseconds, 0 if it was not yet.
+type scrubbing struct {
+	Object  id.Hash `cbor:"1,keyasint"`
+	Blobs   bool    `cbor:"2,keyasint,omitempty"`
+	Blob    id.Hash `cbor:"3,keyasint"`
+	Chunk   int     `cbor:"4,keyasint,omitempty"`
+	Stepped int64   `cbor:"5,keyasint,omitempty"` // when the last step ended
+	Began   int64   `cbor:"6,keyasint,omitempty"` // when the pass under way began
+	Ended   int64   `cbor:"7,keyasint,omitempty"` // when the last whole pass ended
+}
+
+func (s *scrubbing) mark() past.Mark {
+	return past.Mark{Object: s.Object, Blobs: s.Blobs, Blob: store.Mark{Blob: s.Blob, Chunk: s.Chunk}}
+}
+
+// step notes that a step has ended at a time of day, and where the next one begins.
+func (s *scrubbing) step(next past.Mark, at time.Time) {
+	s.Object, s.Blobs, s.Blob, s.Chunk = next.Object, next.Blobs, next.Blob.Blob, next.Blob.Chunk
+	s.Stepped = at.UnixMilli()
+	if s.Began == 0 {
+		s.Began = s.Stepped
+	}
+	if next == (past.Mark{}) {
+		s.Ended, s.Began = s.Stepped, 0
+	}
+}
+
+// shown is what status says, with the storage's counts.
+func (s *scrubbing) shown(kept past.Stats) api.Keeping {
+	at := func(ms int64) time.Time {
+		if ms == 0 {
+			return time.Time{}
+		}
+		return time.UnixMilli(ms).UTC()
+	}
+	return api.Keeping{
+		Bytes: kept.Bytes, Objects: kept.Objects, Read: at(s.Ended), Reading: at(s.Began),
+		Damaged: kept.Damaged, Repaired: kept.Repaired, Lost: kept.Lost,
+	}
+}
+
+// watchScrub reads again, step by step, all that this node keeps for its ring, within a week
+// and for at most a twentieth of a core (store.Pace). What a disk has changed in silence is found
+// so while other nodes still have it.
+func (n *Node) watchScrub() {
+	s := n.readScrub()
+	n.setScrub(s)
+	var took time.Duration
+	for {
+		wait, budget, err := n.scrubWait(s, took)
+		if err == nil && wait <= 0 {
+			took, err = n.scrubStep(&s, budget)
+			n.setScrub(s)
+		}
+		if err != nil {
+			if n.ctx.Err() == nil && n.overlay() != nil {
+				n.log.Warn("what this node keeps could not be read again: `phyllo doctor` looks at its disk", "err", err)
+			}
+			wait = scrubAgain
+		}
+		timer := time.NewTimer(max(wait, 0))
+		select {
+		case <-timer.C:
+		case <-n.ctx.Done():
+			timer.Stop()
+			return
+		}
+	}
+}
+
+// scrubWait says how long to wait until the next step is due, and its budget in bytes. Steps
+// are counted over all runs: a node that is on for an hour a day makes them, too.
+func (n *Node) scrubWait(s scrubbing, took time.Duration) (wait time.Duration, budget int64, err error) {
+	var kept past.Stats
+	if err := n.call(n.ctx, func(o *overlay) { kept = o.past.Stats() }); err != nil {
+		return 0, 0, err
+	}
+	wait, budget = n.opt.scrub.Next(store.Space{Used: kept.Bytes, Blobs: kept.Objects}, took)
+	if s.Stepped == 0 {
+		return 0, budget, nil
+	}
+	passed := time.Since(time.UnixMilli(s.Stepped))
+	return min(wait, wait-passed), budget, nil // a clock that went back delays nothing
+}
+
+// scrubStep makes one step, and writes down how far it came. took is how long it worked.
+func (n *Node) scrubStep(s *scrubbing, budget int64) (took time.Duration, err error) {
+	type step struct {
+		next past.Mark
+		took time.Duration
+	}
+	from := s.mark()
+	x, err := do(n.ctx, n, func(t *task.T, o *overlay) (x step, err error) {
+		begin := t.Env().Now()
+		x.next, err = o.past.Scrub(t, from, budget)
+		x.took = t.Env().Now().Sub(begin)
+		return x, err
+	})
+	if err != nil {
+		return x.took, err
+	}
+	s.step(x.next, time.Now())
+	return x.took, n.store.Put(nodeTable, scrubKey, wire.MustMarshal(s))
+}
+
+// readScrub reads how far an earlier run came; what cannot be read is begun anew.
+func (n *Node) readScrub() (s scrubbing) {
+	b, err := n.record(scrubKey)
+	if err == nil && b != nil {
+		err = wire.Unmarshal(b, &s)
+	}
+	if err = cmp.Or(err, s.check()); err != nil {
+		n.log.Warn("how far this node's storage was read again is not known: it begins anew", "err", err)
+		return scrubbing{}
+	}
+	return s
+}
+
+func (s *scrubbing) check() error {
+	if s.Chunk < 0 || s.Stepped < 0 || s.Began < 0 || s.Ended < 0 {
+		return store.ErrCorrupt
+	}
+	return nil
+}
+
+func (n *Node) setScrub(s scrubbing) {
+	n.mu.Lock()
+	n.scrub = s
+	n.mu.Unlock()
+}
+
+// keeping is how that stands which this node keeps for its ring.
+func (n *Node) keeping(kept past.Stats) api.Keeping {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.scrub.shown(kept)
+}
