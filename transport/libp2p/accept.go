@@ -10,6 +10,8 @@ import (
 	coretransport "github.com/libp2p/go-libp2p/core/transport"
 	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
+
+	"github.com/phyllo-net/phyllo/transport/libp2p/addr"
 )
 
 // maxBefore is how many bytes are read of a TCP connection before its handshake has
@@ -123,8 +125,8 @@ func (d *doorway) hear(in *incomingConn) {
 // ipOf returns the IP address with which a multiaddr begins, or none if what follows
 // leads through a relay.
 func ipOf(a ma.Multiaddr) netip.Addr {
-	if e, ok := parseEndpoint(a); ok {
-		return e.ip.Unmap()
+	if e, ok := addr.Parse(a); ok {
+		return e.IP.Unmap()
 	}
 	return netip.Addr{}
 }

@@ -21,6 +21,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/transport"
+	"github.com/phyllo-net/phyllo/transport/libp2p/addr"
 	"github.com/phyllo-net/phyllo/wire"
 )
 
@@ -74,7 +75,7 @@ func (c *callers) call(ctx context.Context, st transport.Stream, addrs []string)
 	if err != nil {
 		return f
 	}
-	at, ok := parseEndpoint(from)
+	at, ok := addr.Parse(from)
 	if !ok || !c.enter(st.Remote()) {
 		return f
 	}
@@ -85,7 +86,7 @@ func (c *callers) call(ctx context.Context, st transport.Stream, addrs []string)
 		if err != nil {
 			continue
 		}
-		if e, ok := parseEndpoint(a); ok && !e.unusable() && e.ip == at.ip {
+		if e, ok := addr.Parse(a); ok && !e.Unusable() && e.IP == at.IP {
 			good = append(good, a)
 			f.Tried = append(f.Tried, text)
 		}
@@ -111,7 +112,7 @@ func callBack(ctx context.Context, key peer.Key, addrs []ma.Multiaddr) []ma.Mult
 	for _, quic := range []bool{false, true} {
 		var mine []int
 		for i, a := range addrs {
-			if e, _ := parseEndpoint(a); e.quic == quic {
+			if e, _ := addr.Parse(a); e.QUIC == quic {
 				mine = append(mine, i)
 			}
 		}
@@ -163,10 +164,10 @@ func caller() (host.Host, error) {
 // this node back.
 type answer struct {
 	when    time.Time
-	seen    endpoint // from where this node comes in its eyes; zero: unknown
-	masked  bool     // that is not an address of this machine
-	tried   []string // where it has called; none: it has not yet
-	reached []string // where this node answered
+	seen    addr.Endpoint // from where this node comes in its eyes; zero: unknown
+	masked  bool          // that is not an address of this machine
+	tried   []string      // where it has called; none: it has not yet
+	reached []string      // where this node answered
 }
 
 // failed reports whether the member could not reach this node, or most likely will
@@ -195,13 +196,13 @@ func (r *reach) meet(ctx context.Context, key peer.Key) (*inquiry, error) {
 	}
 	a := &answer{when: time.Now()}
 	if seen, err := ma.NewMultiaddr(w.Seen); err == nil {
-		if e, ok := parseEndpoint(seen); ok && !e.unusable() {
+		if e, ok := addr.Parse(seen); ok && !e.Unusable() {
 			a.seen = e
-			a.masked = !slices.ContainsFunc(r.t.site.Load().own, func(o endpoint) bool { return o.ip == e.ip })
+			a.masked = !slices.ContainsFunc(r.t.site.Load().Own, func(o addr.Endpoint) bool { return o.IP == e.IP })
 		}
 	}
-	if local, _ := parseEndpoint(st.s.Conn().LocalMultiaddr()); !r.listensAt(local) {
-		a.seen.port = 0 // of a port that nobody else can use
+	if local, _ := addr.Parse(st.s.Conn().LocalMultiaddr()); !r.listensAt(local) {
+		a.seen.Port = 0 // of a port that nobody else can use
 	}
 	return &inquiry{st, a}, nil
 }

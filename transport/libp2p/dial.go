@@ -19,6 +19,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/transport"
+	"github.com/phyllo-net/phyllo/transport/libp2p/addr"
 	"github.com/phyllo-net/phyllo/transport/link"
 )
 
@@ -171,7 +172,7 @@ func (t *Transport) standing(p p2ppeer.ID) network.Conn {
 }
 
 // relayed reports whether a connection leads through a relay.
-func relayed(c network.Conn) bool { return throughRelay(c.RemoteMultiaddr()) }
+func relayed(c network.Conn) bool { return addr.ThroughRelay(c.RemoteMultiaddr()) }
 
 // usable returns those of the addresses of a peer that may be called. Without a
 // key, or without a way to use relays, those of relays may not.
@@ -179,10 +180,10 @@ func (t *Transport) usable(key peer.Key, addrs []string) []ma.Multiaddr {
 	var good []ma.Multiaddr
 	for _, text := range addrs[:min(len(addrs), peer.MaxAddrs)] {
 		a, err := ma.NewMultiaddr(text)
-		if err != nil || !t.mayDial(key, a) || throughRelay(a) && (key.IsZero() || !t.opts.Reach.Relays) {
+		if err != nil || !t.mayDial(key, a) || addr.ThroughRelay(a) && (key.IsZero() || !t.opts.Reach.Relays) {
 			continue
 		}
-		if c, through := parseCircuit(a); !through || c.relay != t.host.ID() {
+		if c, through := addr.ParseCircuit(a); !through || c.Relay != t.host.ID() {
 			good = append(good, a)
 		}
 	}
@@ -221,12 +222,12 @@ type way struct {
 func (t *Transport) ways(addrs []ma.Multiaddr) []*way {
 	all := []*way{{try: t.callTwice}, {try: t.call}, {try: t.viaRelays, relayed: true}}
 	for _, a := range addrs {
-		e, direct := parseEndpoint(a)
+		e, direct := addr.Parse(a)
 		at := 0
 		switch {
 		case !direct:
 			at = 2
-		case e.quic:
+		case e.QUIC:
 			at = 1
 		}
 		all[at].addrs = append(all[at].addrs, a)
@@ -321,7 +322,7 @@ func (t *Transport) call(ctx context.Context, p p2ppeer.ID, addrs []ma.Multiaddr
 	n.Peerstore().AddAddrs(p, addrs, addrLife)
 	t.dialMu.Unlock()
 	ctx = network.WithDialPeerTimeout(ctx, t.opts.Limits.DialTime)
-	if t.opts.Reach.Relays && !throughRelay(addrs[0]) {
+	if t.opts.Reach.Relays && !addr.ThroughRelay(addrs[0]) {
 		ctx = network.WithForceDirectDial(ctx, "phyllo")
 	}
 	return n.DialPeer(ctx, p)
@@ -355,13 +356,13 @@ func refusedAt(err error, addrs []ma.Multiaddr) bool {
 	}
 	refused := make(map[netip.Addr]bool)
 	for _, e := range dial.DialErrors {
-		if at, ok := parseEndpoint(e.Address); ok && errors.Is(e.Cause, syscall.ECONNREFUSED) {
-			refused[at.ip] = true
+		if at, ok := addr.Parse(e.Address); ok && errors.Is(e.Cause, syscall.ECONNREFUSED) {
+			refused[at.IP] = true
 		}
 	}
 	for _, a := range addrs {
-		e, ok := parseEndpoint(a)
-		if !ok || !refused[e.ip] || e.quic && placeOf(e.ip) == onNet {
+		e, ok := addr.Parse(a)
+		if !ok || !refused[e.IP] || e.QUIC && addr.PlaceOf(e.IP) == addr.OnNet {
 			return false
 		}
 	}
@@ -375,7 +376,7 @@ func verdict(err error, addrs []ma.Multiaddr) error {
 	}
 	var other sec.ErrPeerIDMismatch
 	switch {
-	case errors.As(err, &other) && !slices.ContainsFunc(addrs, throughRelay):
+	case errors.As(err, &other) && !slices.ContainsFunc(addrs, addr.ThroughRelay):
 		return fmt.Errorf("%w: %w", transport.ErrOtherKey, err)
 	case errors.Is(err, swarm.ErrDialToSelf):
 		return fmt.Errorf("%w: %w", transport.ErrSelf, err)
@@ -393,11 +394,11 @@ func verdict(err error, addrs []ma.Multiaddr) error {
 func allRefused(err error, addrs []ma.Multiaddr) bool {
 	tcp := addrs[:0:0]
 	for _, a := range addrs {
-		e, direct := parseEndpoint(a)
+		e, direct := addr.Parse(a)
 		if !direct {
 			return false
 		}
-		if !e.quic {
+		if !e.QUIC {
 			tcp = append(tcp, a)
 		}
 	}

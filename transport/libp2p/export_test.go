@@ -13,7 +13,7 @@ import (
 func (t *Transport) Believe(reached bool) {
 	r := t.reach
 	r.mu.Lock()
-	r.own = t.site.Load().announced(t.direct())
+	r.own = t.site.Load().Announced(t.direct())
 	for k := range byte(askWhom) {
 		a := &answer{when: time.Now(), tried: []string{"/ip4/127.0.0.1/tcp/1"}}
 		if reached {

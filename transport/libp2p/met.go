@@ -8,6 +8,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 
 	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/transport/libp2p/addr"
 )
 
 // Bounds of what is remembered of where peers were met.
@@ -26,12 +27,12 @@ type met struct {
 
 // note remembers the far end of a connection.
 func (m *met) note(c network.Conn) {
-	e, ok := parseEndpoint(c.RemoteMultiaddr())
+	e, ok := addr.Parse(c.RemoteMultiaddr())
 	key, err := keyOf(c.RemotePeer())
-	if !ok || err != nil || placeOf(e.ip) == onNet {
+	if !ok || err != nil || addr.PlaceOf(e.IP) == addr.OnNet {
 		return
 	}
-	m.add(key, e.ip)
+	m.add(key, e.IP)
 }
 
 func (m *met) add(key peer.Key, ip netip.Addr) {

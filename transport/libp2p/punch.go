@@ -14,6 +14,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/transport"
+	"github.com/phyllo-net/phyllo/transport/libp2p/addr"
 )
 
 // punchTime bounds each of the library's tries to connect directly, of which it
@@ -52,9 +53,9 @@ func (e punchEar) Trace(evt *holepunch.Event) {
 // node calls it: those from which members saw this node come, and its own.
 func (r *reach) punchAddrs() []ma.Multiaddr {
 	s := r.t.site.Load()
-	var es []endpoint
-	add := func(e endpoint) {
-		if !e.unusable() && e.ip.IsValid() && placeOf(e.ip) != onHost && !slices.Contains(es, e) {
+	var es []addr.Endpoint
+	add := func(e addr.Endpoint) {
+		if !e.Unusable() && e.IP.IsValid() && addr.PlaceOf(e.IP) != addr.OnHost && !slices.Contains(es, e) {
 			es = append(es, e)
 		}
 	}
@@ -63,9 +64,9 @@ func (r *reach) punchAddrs() []ma.Multiaddr {
 		add(a.seen)
 		// Most NATs keep a port as long as it is free: so do they with that of
 		// UDP, which nobody has seen.
-		for _, own := range s.own {
-			if own.port == a.seen.port && own.ip.Is4() == a.seen.ip.Is4() {
-				own.ip = a.seen.ip
+		for _, own := range s.Own {
+			if own.Port == a.seen.Port && own.IP.Is4() == a.seen.IP.Is4() {
+				own.IP = a.seen.IP
 				add(own)
 			}
 		}
@@ -74,12 +75,12 @@ func (r *reach) punchAddrs() []ma.Multiaddr {
 	if len(es) == 0 {
 		return nil // the library waits until there are some
 	}
-	for _, text := range s.announced(r.t.direct()) {
+	for _, text := range s.Announced(r.t.direct()) {
 		add(endpointOf(text))
 	}
 	addrs := make([]ma.Multiaddr, 0, len(es))
 	for _, e := range es {
-		addrs = append(addrs, e.multiaddr())
+		addrs = append(addrs, e.Multiaddr())
 	}
 	return addrs
 }

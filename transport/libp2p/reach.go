@@ -19,6 +19,7 @@ import (
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/transport"
+	"github.com/phyllo-net/phyllo/transport/libp2p/addr"
 )
 
 // Reach says which means a node uses to be reached behind a NAT or firewall, and
@@ -225,20 +226,20 @@ func (r *reach) near() []transport.Link {
 	rank := make(map[id.ID]int, len(links))
 	for _, l := range links {
 		e := endpointOf(l.Addr)
-		rank[l.Peer.ID] = ips[e.ip]*4 - int(placeOf(e.ip))
-		ips[e.ip]++
+		rank[l.Peer.ID] = ips[e.IP]*4 - int(addr.PlaceOf(e.IP))
+		ips[e.IP]++
 	}
 	slices.SortStableFunc(links, func(a, b transport.Link) int { return cmp.Compare(rank[a.Peer.ID], rank[b.Peer.ID]) })
 	return links
 }
 
 // endpointOf is parseEndpoint of a text; the zero endpoint if it is none.
-func endpointOf(text string) endpoint {
+func endpointOf(text string) addr.Endpoint {
 	a, err := ma.NewMultiaddr(text)
 	if err != nil {
-		return endpoint{}
+		return addr.Endpoint{}
 	}
-	e, _ := parseEndpoint(a)
+	e, _ := addr.Parse(a)
 	return e
 }
 
@@ -282,7 +283,7 @@ func (r *reach) inquire(ctx context.Context, links []transport.Link) (time.Durat
 // unknown forgets answers about addresses of the past, and returns whom to ask, or to
 // ask again. The time is when the next of the answers is old.
 func (r *reach) unknown(links []transport.Link) (next time.Duration, ask []peer.Key) {
-	own := r.t.site.Load().announced(r.t.direct())
+	own := r.t.site.Load().Announced(r.t.direct())
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !slices.Equal(own, r.own) {
@@ -337,30 +338,30 @@ func (r *reach) hearBack(inquiries []*inquiry) {
 
 // candidates are the addresses at which this node may perhaps be reached, which a
 // member tries that sees it at seen.
-func (r *reach) candidates(seen endpoint) []string {
+func (r *reach) candidates(seen addr.Endpoint) []string {
 	s := r.t.site.Load()
-	texts := s.announced(r.t.direct())
-	if !seen.ip.IsValid() {
+	texts := s.Announced(r.t.direct())
+	if !seen.IP.IsValid() {
 		return texts
 	}
 	// A port that was forwarded by hand, most likely the same as here.
 	var guesses []string
-	for _, e := range s.own {
-		if e.ip.Is4() == seen.ip.Is4() && !e.unusable() && placeOf(e.ip) != onHost {
-			e.ip = seen.ip
-			if text := e.multiaddr().String(); !slices.Contains(texts, text) && !slices.Contains(guesses, text) {
+	for _, e := range s.Own {
+		if e.IP.Is4() == seen.IP.Is4() && !e.Unusable() && addr.PlaceOf(e.IP) != addr.OnHost {
+			e.IP = seen.IP
+			if text := e.Multiaddr().String(); !slices.Contains(texts, text) && !slices.Contains(guesses, text) {
 				guesses = append(guesses, text)
 			}
 		}
 	}
-	texts = slices.DeleteFunc(texts, func(text string) bool { return endpointOf(text).ip != seen.ip })
+	texts = slices.DeleteFunc(texts, func(text string) bool { return endpointOf(text).IP != seen.IP })
 	texts = append(texts, guesses...)
 	return texts[:min(len(texts), 4)]
 }
 
 // listensAt reports whether this node listens at the port of an endpoint.
-func (r *reach) listensAt(e endpoint) bool {
-	return slices.ContainsFunc(r.t.site.Load().own, func(o endpoint) bool { return o.port == e.port && o.quic == e.quic })
+func (r *reach) listensAt(e addr.Endpoint) bool {
+	return slices.ContainsFunc(r.t.site.Load().Own, func(o addr.Endpoint) bool { return o.Port == e.Port && o.QUIC == e.QUIC })
 }
 
 // standing is what the answers say together.
@@ -394,7 +395,7 @@ func (r *reach) verified() (good, bad []string) {
 			switch {
 			case slices.Contains(a.reached, text):
 				good = append(good, text)
-			case placeOf(endpointOf(text).ip) == onNet:
+			case addr.PlaceOf(endpointOf(text).IP) == addr.OnNet:
 				bad = append(bad, text)
 			}
 		}
@@ -418,7 +419,7 @@ func (r *reach) addrs() []string {
 			all = append(all, a)
 		}
 	}
-	direct := s.announced(all)
+	direct := s.Announced(all)
 	var through []string
 	for _, v := range r.relays {
 		through = append(through, v.addrs...)

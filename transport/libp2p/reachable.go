@@ -6,15 +6,16 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/transport"
+	"github.com/phyllo-net/phyllo/transport/libp2p/addr"
 )
 
 // Reachable implements transport.Transport. It says what members found who called
 // this node back; as long as nobody has, what the own addresses say.
 func (t *Transport) Reachable() transport.Reachability {
-	farthest, any := onHost, false
-	for _, e := range t.site.Load().own {
+	farthest, any := addr.OnHost, false
+	for _, e := range t.site.Load().Own {
 		any = true
-		farthest = max(farthest, placeOf(e.ip))
+		farthest = max(farthest, addr.PlaceOf(e.IP))
 	}
 	if !any {
 		return transport.Reachability{Kind: "unknown", Sentence: "This node listens at no address. Set one with --listen."}
@@ -25,9 +26,9 @@ func (t *Transport) Reachable() transport.Reachability {
 		}
 	}
 	switch farthest {
-	case onNet:
+	case addr.OnNet:
 		return transport.Reachability{Kind: "unknown", Sentence: "This node has a public address; whether a firewall lets others through is not known yet."}
-	case onSite:
+	case addr.OnSite:
 		return transport.Reachability{Kind: "private", Sentence: "This node has private addresses only: nodes on the same network reach it. " +
 			"For others, forward its port on the router to this machine."}
 	}
@@ -48,7 +49,7 @@ func (r *reach) reachable() (_ transport.Reachability, known bool) {
 	case reachable:
 		good, _ := r.verified()
 		for _, text := range good {
-			if placeOf(endpointOf(text).ip) == onNet {
+			if addr.PlaceOf(endpointOf(text).IP) == addr.OnNet {
 				return transport.Reachability{Kind: "public", Sentence: "Other nodes have called this node from outside and got through: it can be reached directly."}, true
 			}
 		}

@@ -16,6 +16,7 @@ import (
 	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/transport/libp2p/addr"
 )
 
 const (
@@ -191,14 +192,14 @@ func (t *Transport) viaRelays(ctx context.Context, p p2ppeer.ID, addrs []ma.Mult
 	}
 	byRelay := make(map[p2ppeer.ID]*relayed)
 	for _, a := range addrs {
-		c, ok := parseCircuit(a)
-		if !ok || c.relay == p {
+		c, ok := addr.ParseCircuit(a)
+		if !ok || c.Relay == p {
 			continue
 		}
-		if byRelay[c.relay] == nil {
-			byRelay[c.relay] = &relayed{via: a}
+		if byRelay[c.Relay] == nil {
+			byRelay[c.Relay] = &relayed{via: a}
 		}
-		byRelay[c.relay].addrs = append(byRelay[c.relay].addrs, c.addr.String())
+		byRelay[c.Relay].addrs = append(byRelay[c.Relay].addrs, c.Addr.String())
 	}
 	type held struct {
 		pass *pass
@@ -268,7 +269,7 @@ func (r *reach) unbind(c network.Conn) {
 
 // incoming keeps the pass of the relay over which somebody has come.
 func (r *reach) incoming(c network.Conn) {
-	if h := r.passes.again(relayOf(c.RemoteMultiaddr())); h != nil {
+	if h := r.passes.again(addr.RelayOf(c.RemoteMultiaddr())); h != nil {
 		r.bind(c, h)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/transport"
+	"github.com/phyllo-net/phyllo/transport/libp2p/addr"
 )
 
 const (
@@ -241,12 +242,12 @@ func (r *reach) relayAddrs(h *pass, relay *peer.Handle) []string {
 	if c := h.conn(); c.Stat().Direction == network.DirOutbound {
 		at = append(at, c.RemoteMultiaddr().String())
 	}
-	farthest := onHost
+	farthest := addr.OnHost
 	if len(at) > 0 {
-		farthest = placeOf(endpointOf(at[0]).ip)
+		farthest = addr.PlaceOf(endpointOf(at[0]).IP)
 	}
 	for _, a := range relay.Addrs {
-		if e := endpointOf(a); e.port != 0 && !e.unusable() && placeOf(e.ip) >= farthest && !slices.Contains(at, a) {
+		if e := endpointOf(a); e.Port != 0 && !e.Unusable() && addr.PlaceOf(e.IP) >= farthest && !slices.Contains(at, a) {
 			at = append(at, a)
 		}
 	}
@@ -256,7 +257,7 @@ func (r *reach) relayAddrs(h *pass, relay *peer.Handle) []string {
 		if err != nil {
 			continue
 		}
-		if _, ok := parseCircuit(a); ok && len(a.String()) <= peer.MaxAddrLen && len(out) < relayAddrs {
+		if _, ok := addr.ParseCircuit(a); ok && len(a.String()) <= peer.MaxAddrLen && len(out) < relayAddrs {
 			out = append(out, a.String())
 		}
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/transport"
+	"github.com/phyllo-net/phyllo/transport/libp2p/addr"
 )
 
 // Errors of streams, whatever the library below calls them.
@@ -48,7 +49,7 @@ func (s *stream) Addr() string { return s.s.Conn().RemoteMultiaddr().String() }
 
 // Via returns the key of the relay on the way, or the zero key: see link.Links.
 func (s *stream) Via() peer.Key {
-	key, err := keyOf(relayOf(s.s.Conn().RemoteMultiaddr()))
+	key, err := keyOf(addr.RelayOf(s.s.Conn().RemoteMultiaddr()))
 	if err != nil {
 		return peer.Key{}
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/transport"
+	"github.com/phyllo-net/phyllo/transport/libp2p/addr"
 	"github.com/phyllo-net/phyllo/transport/link"
 	"github.com/phyllo-net/phyllo/transport/portmap"
 )
@@ -55,7 +56,7 @@ type Transport struct {
 	uses  *uses
 	// Those who have not shown a certificate yet.
 	strangers *strangers
-	site      atomic.Pointer[site]
+	site      atomic.Pointer[addr.Site]
 	met       met
 	reach     *reach          // nil: nothing of Options.Reach is on
 	ports     *portmap.Mapper // nil: routers are not asked
@@ -90,7 +91,7 @@ func New(cfg transport.Config, opts Options) (*Transport, error) {
 		cfg: cfg, opts: opts, stop: make(chan struct{}),
 		uses: newUses(), calls: newCalls(), changed: make(chan struct{}, 1), look: make(chan struct{}, 1),
 	}
-	t.site.Store(&site{})
+	t.site.Store(&addr.Site{})
 	if opts.Reach.on() {
 		t.reach = newReach(t)
 		cfg.Events = t.reach.listen(cfg.Events)
@@ -108,7 +109,7 @@ func New(cfg transport.Config, opts Options) (*Transport, error) {
 	if opts.Reach.PortMap {
 		t.ports = portmap.New(portmap.Options{Log: cfg.Log, Changed: t.lookSoon})
 	}
-	if a := missing(asked, h.Network().ListenAddresses()); a != "" {
+	if a := addr.Missing(asked, h.Network().ListenAddresses()); a != "" {
 		t.Close()
 		return nil, fmt.Errorf("listen on %s: the address is taken or not this machine's: choose another with --listen", a)
 	}
@@ -164,17 +165,17 @@ func (t *Transport) learnSite() {
 			listen = resolved
 		}
 	}
-	s := siteOf(listen, t.cfg.Listen)
+	s := addr.SiteOf(listen, t.cfg.Listen)
 	if t.ports != nil {
-		t.ports.Keep(s.mappable())
+		t.ports.Keep(s.Mappable())
 	}
 	old := t.site.Swap(&s)
-	gone := old.gone(&s)
+	gone := old.Gone(&s)
 	if len(gone) == 0 {
 		return
 	}
 	for _, c := range t.host.Network().Conns() {
-		if e, ok := parseEndpoint(c.LocalMultiaddr()); ok && slices.Contains(gone, e.ip) {
+		if e, ok := addr.Parse(c.LocalMultiaddr()); ok && slices.Contains(gone, e.IP) {
 			t.links.Go("close", func() { c.Close() })
 		}
 	}
@@ -184,14 +185,14 @@ func (t *Transport) learnSite() {
 // far as this machine and its router know.
 func (t *Transport) direct() []ma.Multiaddr {
 	s := t.site.Load()
-	all := slices.Clone(s.listen)
+	all := slices.Clone(s.Listen)
 	if t.ports == nil {
 		return all
 	}
-	for _, e := range s.own {
-		if at, open := t.ports.Outside(portmap.Port{UDP: e.quic, Number: e.port}); open && e.mappable() {
-			out := endpoint{ip: at.Addr(), port: at.Port(), quic: e.quic}
-			if a := out.multiaddr(); a != nil {
+	for _, e := range s.Own {
+		if at, open := t.ports.Outside(portmap.Port{UDP: e.QUIC, Number: e.Port}); open && e.Mappable() {
+			out := addr.Endpoint{IP: at.Addr(), Port: at.Port(), QUIC: e.QUIC}
+			if a := out.Multiaddr(); a != nil {
 				all = append(all, a)
 			}
 		}
@@ -201,7 +202,7 @@ func (t *Transport) direct() []ma.Multiaddr {
 
 // mayDial reports whether an address of the holder of key may be called.
 func (t *Transport) mayDial(key peer.Key, a ma.Multiaddr) bool {
-	return t.site.Load().dialable(a, func(ip netip.Addr) bool { return t.met.at(key, ip) })
+	return t.site.Load().Dialable(a, func(ip netip.Addr) bool { return t.met.at(key, ip) })
 }
 
 // Addrs implements transport.Transport.
@@ -209,7 +210,7 @@ func (t *Transport) Addrs() []string {
 	if t.reach != nil {
 		return t.reach.addrs()
 	}
-	return t.site.Load().announced(t.direct())
+	return t.site.Load().Announced(t.direct())
 }
 
 // Send implements transport.Transport.

@@ -1,4 +1,4 @@
-package libp2p
+package addr
 
 import (
 	"net/netip"
@@ -7,9 +7,6 @@ import (
 	"testing"
 
 	ma "github.com/multiformats/go-multiaddr"
-
-	"github.com/phyllo-net/phyllo/peer"
-	"github.com/phyllo-net/phyllo/transport"
 )
 
 func addrs(t *testing.T, texts ...string) []ma.Multiaddr {
@@ -28,10 +25,10 @@ func addrs(t *testing.T, texts ...string) []ma.Multiaddr {
 // RELIABILITY section 5, row 17: what strangers name is called only if somebody
 // who is meant can be there.
 func TestDialable(t *testing.T) {
-	office := siteOf(addrs(t, "/ip4/127.0.0.1/tcp/4001", "/ip4/192.168.7.5/tcp/4001", "/ip6/::1/tcp/4001"), []string{"/ip4/0.0.0.0/tcp/4001"})
-	server := siteOf(addrs(t, "/ip4/203.0.113.9/tcp/4001"), []string{"/ip4/203.0.113.9/tcp/4001"})
-	demo := siteOf(addrs(t, "/ip4/127.0.0.1/tcp/4001"), []string{"/ip4/127.0.0.1/tcp/0"})
-	mixed := siteOf(addrs(t, "/ip4/127.0.0.1/tcp/4001", "/ip4/192.168.7.5/tcp/4001"),
+	office := SiteOf(addrs(t, "/ip4/127.0.0.1/tcp/4001", "/ip4/192.168.7.5/tcp/4001", "/ip6/::1/tcp/4001"), []string{"/ip4/0.0.0.0/tcp/4001"})
+	server := SiteOf(addrs(t, "/ip4/203.0.113.9/tcp/4001"), []string{"/ip4/203.0.113.9/tcp/4001"})
+	demo := SiteOf(addrs(t, "/ip4/127.0.0.1/tcp/4001"), []string{"/ip4/127.0.0.1/tcp/0"})
+	mixed := SiteOf(addrs(t, "/ip4/127.0.0.1/tcp/4001", "/ip4/192.168.7.5/tcp/4001"),
 		[]string{"/ip4/127.0.0.1/tcp/4001", "/ip4/192.168.7.5/tcp/4001"})
 	cases := []struct {
 		addr                        string
@@ -73,17 +70,17 @@ func TestDialable(t *testing.T) {
 		a := addrs(t, c.addr)[0]
 		for _, s := range []struct {
 			name string
-			site site
+			site Site
 			want bool
 		}{{"office", office, c.office}, {"server", server, c.server}, {"demo", demo, c.demo}, {"mixed", mixed, c.mixed}} {
-			if got := s.site.dialable(a, unknown); got != s.want {
+			if got := s.site.Dialable(a, unknown); got != s.want {
 				t.Errorf("%s: %s dialable %v, want %v", s.name, c.addr, got, s.want)
 			}
 		}
 	}
-	for _, own := range office.own {
+	for _, own := range office.Own {
 		for _, text := range []string{"/ip4/192.168.7.5/tcp/4001", "/ip4/127.0.0.1/tcp/4001"} {
-			if office.dialable(addrs(t, text)[0], unknown) {
+			if office.Dialable(addrs(t, text)[0], unknown) {
 				t.Errorf("own address %s (%v) is dialable", text, own)
 			}
 		}
@@ -94,21 +91,21 @@ func TestAnnounced(t *testing.T) {
 	all := addrs(t, "/ip4/127.0.0.1/udp/4001/quic-v1", "/ip4/127.0.0.1/tcp/4001", "/ip4/192.168.7.5/udp/4001/quic-v1",
 		"/ip4/192.168.7.5/tcp/4001", "/ip6/fe80::1/tcp/4001", "/ip4/203.0.113.9/tcp/4001", "/dns4/example.org/tcp/4001",
 		"/ip4/203.0.113.9/tcp/4001")
-	s := siteOf(all, []string{"/ip4/0.0.0.0/tcp/4001"})
+	s := SiteOf(all, []string{"/ip4/0.0.0.0/tcp/4001"})
 	want := []string{"/ip4/203.0.113.9/tcp/4001", "/ip4/192.168.7.5/tcp/4001", "/ip4/192.168.7.5/udp/4001/quic-v1"}
-	if got := s.announced(all); !slices.Equal(got, want) {
+	if got := s.Announced(all); !slices.Equal(got, want) {
 		t.Errorf("announced %q, want %q", got, want)
 	}
-	alone := siteOf(all[:2], []string{"/ip4/127.0.0.1/tcp/0"})
-	if got := alone.announced(all[:2]); !slices.Equal(got, []string{"/ip4/127.0.0.1/tcp/4001", "/ip4/127.0.0.1/udp/4001/quic-v1"}) {
+	alone := SiteOf(all[:2], []string{"/ip4/127.0.0.1/tcp/0"})
+	if got := alone.Announced(all[:2]); !slices.Equal(got, []string{"/ip4/127.0.0.1/tcp/4001", "/ip4/127.0.0.1/udp/4001/quic-v1"}) {
 		t.Errorf("announced %q", got)
 	}
 	var many []ma.Multiaddr
 	for i := range 20 {
 		many = append(many, addrs(t, "/ip4/203.0.113."+strings.Repeat("1", 1+i%2)+"/tcp/"+string(rune('1'+i%9))+"000")...)
 	}
-	if got := siteOf(many, nil); len(got.announced(many)) != 8 {
-		t.Errorf("announced %d addresses, want 8", len(got.announced(many)))
+	if got := SiteOf(many, nil); len(got.Announced(many)) != 8 {
+		t.Errorf("announced %d addresses, want 8", len(got.Announced(many)))
 	}
 }
 
@@ -119,17 +116,17 @@ func FuzzDialable(f *testing.F) {
 		"/ip4/1.2.3.4/tcp/1/p2p/12D3KooWRndVhVZPCiQwHBBBdg769GyrPUW13zxwqQyf9r3ANaba/p2p-circuit"} {
 		f.Add(s)
 	}
-	s := site{loopback: true, private: true}
+	s := Site{loopback: true, private: true}
 	f.Fuzz(func(t *testing.T, text string) {
 		a, err := ma.NewMultiaddr(text)
-		if err != nil || !s.dialable(a, unknown) {
+		if err != nil || !s.Dialable(a, unknown) {
 			return
 		}
-		e, ok := parseEndpoint(a)
-		if c, through := parseCircuit(a); through {
+		e, ok := Parse(a)
+		if c, through := ParseCircuit(a); through {
 			e, ok = c.at, true
 		}
-		if !ok || e.port == 0 || !e.ip.IsValid() || e.ip.IsMulticast() || strings.Contains(text, "dns") {
+		if !ok || e.Port == 0 || !e.IP.IsValid() || e.IP.IsMulticast() || strings.Contains(text, "dns") {
 			t.Errorf("%q is dialable", text)
 		}
 	})
@@ -137,32 +134,3 @@ func FuzzDialable(f *testing.F) {
 
 // unknown is for peers that were not reached before.
 func unknown(netip.Addr) bool { return false }
-
-// A node that listens at several addresses tells them in the same order at each look: in
-// another one it would seem to have moved.
-func TestAddressesKeepTheirOrder(t *testing.T) {
-	tr, err := New(transport.Config{
-		Private: make([]byte, 32), Events: nothing{},
-		Listen: []string{"/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/tcp/0"},
-	}, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tr.Close()
-	first := tr.Addrs()
-	if len(first) != 4 {
-		t.Errorf("it listens at %q", first)
-	}
-	for range 50 {
-		tr.learnSite()
-		if now := tr.Addrs(); !slices.Equal(now, first) {
-			t.Fatalf("%q, then %q", first, now)
-		}
-	}
-}
-
-type nothing struct{}
-
-func (nothing) Up(*peer.Handle, *peer.Certificate)          {}
-func (nothing) Frame(*peer.Handle, transport.Class, []byte) {}
-func (nothing) Down(*peer.Handle, transport.Why)            {}
