@@ -3,15 +3,14 @@ package libp2p
 import (
 	"errors"
 	"net"
-	"net/netip"
 	"sync/atomic"
 	"time"
 
 	coretransport "github.com/libp2p/go-libp2p/core/transport"
-	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
 
 	"github.com/phyllo-net/phyllo/transport/libp2p/addr"
+	"github.com/phyllo-net/phyllo/transport/libp2p/crowd"
 )
 
 // maxBefore is how many bytes are read of a TCP connection before its handshake has
@@ -57,7 +56,7 @@ func (d *doorway) Accept() (manet.Conn, error) {
 
 // open accepts until the listener is closed.
 func (d *doorway) open() {
-	defer d.t.strangers.shut()
+	defer d.t.strangers.Shut()
 	defer close(d.over)
 	pause := time.Millisecond
 	for {
@@ -101,7 +100,7 @@ func brief(err error) bool {
 func (d *doorway) welcome(c manet.Conn) {
 	in := &incomingConn{Conn: c, t: d.t, since: time.Now()}
 	in.SetLinger(0) // those that are closed leave nothing in the system
-	in.place = d.t.strangers.enter(ipOf(c.RemoteMultiaddr()), func() {
+	in.place = d.t.strangers.Enter(addr.IPOf(c.RemoteMultiaddr()), func() {
 		in.evicted.Store(true)
 		c.Close()
 	})
@@ -122,20 +121,11 @@ func (d *doorway) hear(in *incomingConn) {
 	}
 }
 
-// ipOf returns the IP address with which a multiaddr begins, or none if what follows
-// leads through a relay.
-func ipOf(a ma.Multiaddr) netip.Addr {
-	if e, ok := addr.Parse(a); ok {
-		return e.IP.Unmap()
-	}
-	return netip.Addr{}
-}
-
 // incomingConn is a TCP connection that was accepted.
 type incomingConn struct {
 	manet.Conn
 	t     *Transport
-	place *stranger
+	place *crowd.Stranger
 	since time.Time
 
 	first   [64]byte // what came first,
@@ -152,7 +142,7 @@ func (c *incomingConn) listen() bool {
 	n, _ := c.Conn.Read(c.first[:])
 	c.to, c.heard = n, n
 	if n > 0 {
-		c.place.spoke.Store(true)
+		c.place.Spoke.Store(true)
 	}
 	return n > 0
 }
@@ -212,7 +202,7 @@ func (c *incomingConn) Close() error {
 	if c.closed.Swap(true) {
 		return err
 	}
-	c.t.strangers.leave(c.place)
+	c.t.strangers.Leave(c.place)
 	if !c.proven.Load() && !c.evicted.Load() {
 		if time.Since(c.since) >= c.t.opts.Limits.HelloTime {
 			c.t.links.BadStranger("slow", errLate)

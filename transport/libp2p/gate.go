@@ -5,6 +5,8 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	p2ppeer "github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
+
+	"github.com/phyllo-net/phyllo/transport/libp2p/crowd"
 )
 
 // gate keeps the library from calling addresses that a stranger may have named
@@ -42,7 +44,7 @@ func (g gate) InterceptSecured(_ network.Direction, p p2ppeer.ID, c network.Conn
 		return false
 	}
 	if in != nil {
-		g.t.strangers.proven(in.place, p, wayOf(c))
+		g.t.strangers.Proven(in.place, p, crowd.WayOf(c))
 	}
 	return true
 }

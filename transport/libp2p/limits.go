@@ -9,12 +9,11 @@ import (
 	p2ppeer "github.com/libp2p/go-libp2p/core/peer"
 	rcmgr "github.com/libp2p/go-libp2p/p2p/host/resource-manager"
 	"github.com/libp2p/go-libp2p/x/rate"
+
+	"github.com/phyllo-net/phyllo/transport/libp2p/crowd"
 )
 
 const (
-	// maxStrangers bounds the incoming connections whose other end has not shown a
-	// certificate.
-	maxStrangers = 256
 	// streamWindow is what a stream is charged: over TCP so much can arrive before
 	// anything of it was read.
 	streamWindow = 256 << 10
@@ -50,7 +49,7 @@ func newLimits(t *Transport) (*limits, error) {
 // these accounts for a moment longer.
 func newAccounts(maxLinks int, o Options) (network.ResourceManager, error) {
 	const slack = 128 + maxHandshakesQUIC
-	conns := maxStrangers + slack + 2*maxLinks
+	conns := crowd.MaxStrangers + slack + 2*maxLinks
 	streams := 2*conns + 1024
 	system := rcmgr.ResourceLimits{
 		Conns: rcmgr.LimitVal(2 * conns), ConnsInbound: rcmgr.LimitVal(conns), ConnsOutbound: rcmgr.LimitVal(conns),
@@ -62,9 +61,9 @@ func newAccounts(maxLinks int, o Options) (network.ResourceManager, error) {
 	limits := rcmgr.PartialLimitConfig{
 		System: system,
 		Transient: rcmgr.ResourceLimits{
-			Conns: 2 * (maxStrangers + slack), ConnsInbound: maxStrangers + slack, ConnsOutbound: maxStrangers, FD: 2 * (maxStrangers + slack),
-			Streams: 4 * maxStrangers, StreamsInbound: 2 * maxStrangers, StreamsOutbound: 2 * maxStrangers,
-			Memory: 4 * maxStrangers * streamWindow,
+			Conns: 2 * (crowd.MaxStrangers + slack), ConnsInbound: crowd.MaxStrangers + slack, ConnsOutbound: crowd.MaxStrangers, FD: 2 * (crowd.MaxStrangers + slack),
+			Streams: 4 * crowd.MaxStrangers, StreamsInbound: 2 * crowd.MaxStrangers, StreamsOutbound: 2 * crowd.MaxStrangers,
+			Memory: 4 * crowd.MaxStrangers * streamWindow,
 		},
 		PeerDefault: rcmgr.ResourceLimits{
 			Conns: 8, ConnsInbound: 8, ConnsOutbound: 8, FD: 8,

@@ -9,6 +9,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	p2ppeer "github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
+	"github.com/phyllo-net/phyllo/transport/libp2p/addr"
 )
 
 // maxHandshakesQUIC bounds QUIC's handshakes under way. quic-go lets nobody end one of
@@ -28,7 +29,7 @@ func (l *limits) OpenConnection(dir network.Direction, fd bool, a ma.Multiaddr) 
 	if dir != network.DirInbound || fd {
 		return l.ResourceManager.OpenConnection(dir, fd, a)
 	}
-	ip := ipOf(a)
+	ip := addr.IPOf(a)
 	if !l.begin(ip) {
 		l.t.links.BadStranger("crowd", errHandshakes)
 		return nil, errHandshakes
@@ -48,7 +49,7 @@ func (l *limits) OpenConnection(dir network.Direction, fd bool, a ma.Multiaddr) 
 func (l *limits) begin(ip netip.Addr) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.quics >= maxHandshakesQUIC || l.quic[ip] >= l.t.strangers.per(ip) {
+	if l.quics >= maxHandshakesQUIC || l.quic[ip] >= l.t.strangers.Per(ip) {
 		return false
 	}
 	l.quics++

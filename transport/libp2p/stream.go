@@ -103,7 +103,7 @@ func (s *stream) Reset() error {
 }
 
 // Admitted implements link.Stream.
-func (s *stream) Admitted() { s.t.strangers.admit(s.s.Conn()) }
+func (s *stream) Admitted() { s.t.strangers.Admit(s.s.Conn()) }
 
 // HangUp implements link.Stream.
 func (s *stream) HangUp() {

@@ -13,6 +13,8 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	p2ppeer "github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/phyllo-net/phyllo/transport/libp2p/crowd"
 )
 
 // A peer may open so many streams in a second, and so many at once after a rest. Above
@@ -76,7 +78,7 @@ func (l *limits) OpenStream(p p2ppeer.ID, dir network.Direction) (network.Stream
 
 // enter notes a new stream of a peer; done is to be called at its end.
 func (l *limits) enter(p p2ppeer.ID, now time.Time) (done func(), err error) {
-	strange := l.t.strangers.strange(p)
+	strange := l.t.strangers.Strange(p)
 	most := maxPeerStreams
 	switch {
 	case l.t.reach != nil && l.t.reach.passes.holds(p):
@@ -113,7 +115,7 @@ func (l *limits) enter(p p2ppeer.ID, now time.Time) (done func(), err error) {
 func (l *limits) account(p p2ppeer.ID, now time.Time) *openStreams {
 	o := l.peers[p]
 	if o == nil {
-		if len(l.peers) >= 2*maxStrangers {
+		if len(l.peers) >= 2*crowd.MaxStrangers {
 			maps.DeleteFunc(l.peers, func(_ p2ppeer.ID, o *openStreams) bool {
 				return o.open == 0 && (o.refused == 0 || now.Sub(o.since) >= refusedWithin)
 			})

@@ -19,6 +19,7 @@ import (
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/transport"
 	"github.com/phyllo-net/phyllo/transport/libp2p/addr"
+	"github.com/phyllo-net/phyllo/transport/libp2p/crowd"
 	"github.com/phyllo-net/phyllo/transport/link"
 	"github.com/phyllo-net/phyllo/transport/portmap"
 )
@@ -55,7 +56,7 @@ type Transport struct {
 	links *link.Links
 	uses  *uses
 	// Those who have not shown a certificate yet.
-	strangers *strangers
+	strangers *crowd.Strangers
 	site      atomic.Pointer[addr.Site]
 	met       met
 	reach     *reach          // nil: nothing of Options.Reach is on
@@ -97,7 +98,7 @@ func New(cfg transport.Config, opts Options) (*Transport, error) {
 		cfg.Events = t.reach.listen(cfg.Events)
 	}
 	t.links = link.New(cfg, opener{t}, opts.Limits)
-	t.strangers = newStrangers(opts, func() {
+	t.strangers = crowd.New(opts.PerAddress, opts.PerLoopback, func() {
 		t.links.BadStranger("crowd", errors.New("too many connections without a certificate: the oldest was closed"))
 	})
 	h, err := newHost(t)
@@ -275,15 +276,15 @@ func (t *Transport) Serve(name string, f func(transport.Stream)) {
 	}
 	t.serve(name, func(st *stream) {
 		c := st.s.Conn()
-		t.strangers.engage(c, 1)
-		defer t.strangers.engage(c, -1)
+		t.strangers.Engage(c, 1)
+		defer t.strangers.Engage(c, -1)
 		t.links.Incoming(name, st)
 	})
 }
 
 // acceptLink takes a link, unless there are many from the same address.
 func (t *Transport) acceptLink(st *stream) {
-	if t.strangers.crowded(st.s.Conn()) {
+	if t.strangers.Crowded(st.s.Conn()) {
 		t.links.Bad("crowd", st.Remote(), errors.New("too many links from one address"))
 		st.HangUp()
 		return

@@ -53,6 +53,15 @@ func Parse(a ma.Multiaddr) (Endpoint, bool) {
 	return e, true
 }
 
+// IPOf returns the IP address with which a multiaddr begins, or none if what follows
+// leads through a relay.
+func IPOf(a ma.Multiaddr) netip.Addr {
+	if e, ok := Parse(a); ok {
+		return e.IP.Unmap()
+	}
+	return netip.Addr{}
+}
+
 // Circuit is what an address through a relay says.
 type Circuit struct {
 	Relay p2ppeer.ID

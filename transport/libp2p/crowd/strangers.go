@@ -1,4 +1,6 @@
-package libp2p
+// Package crowd is who has a place among the connections of those that have not shown a
+// certificate, and who gives way for a new one. It opens and closes nothing itself.
+package crowd
 
 import (
 	"container/list"
@@ -9,9 +11,10 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	p2ppeer "github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
+	"github.com/phyllo-net/phyllo/transport/libp2p/addr"
 )
 
-// strangers are the incoming connections whose other end has not shown a good
+// Strangers are the incoming connections whose other end has not shown a good
 // certificate. There is room for a fixed number, in all and from one address. When
 // it is used up the oldest one is closed for a new one: who means well needs his
 // place for milliseconds, and would find no place at all if those who say nothing
@@ -20,7 +23,7 @@ import (
 //
 // A connection whose other end has shown its certificate counts on its own, also
 // with a limit for each address.
-type strangers struct {
+type Strangers struct {
 	most        int
 	perAddress  int
 	perLoopback int
@@ -29,10 +32,14 @@ type strangers struct {
 	mu    sync.Mutex
 	order list.List // of *stranger, the oldest first
 	from  map[netip.Addr]*crowdOf
-	ready map[string]*stranger // by wayOf: proven, and no connection of the library yet
-	conns map[network.Conn]*stranger
+	ready map[string]*Stranger // by wayOf: proven, and no connection of the library yet
+	conns map[network.Conn]*Stranger
 	peers map[p2ppeer.ID]*acquaintance
 }
+
+// MaxStrangers bounds the incoming connections whose other end has not shown a
+// certificate.
+const MaxStrangers = 256
 
 // crowdOf is how many connections come from one address.
 type crowdOf struct{ strange, known int }
@@ -40,28 +47,31 @@ type crowdOf struct{ strange, known int }
 // acquaintance is how many connections a key has come over.
 type acquaintance struct{ strange, known int }
 
-// stranger is an incoming connection. Guarded by strangers.mu.
-type stranger struct {
+// Stranger is an incoming connection. Guarded by strangers.mu.
+type Stranger struct {
 	addr  netip.Addr
 	close func()
 	place *list.Element // nil: it is known, or gone
 	known bool
 	gone  bool
 	busy  int         // conversations under way
-	spoke atomic.Bool // a byte came
+	Spoke atomic.Bool // a byte came
 	key   p2ppeer.ID
 	way   string
 }
 
-func newStrangers(o Options, crowd func()) *strangers {
-	return &strangers{
-		most: maxStrangers, perAddress: o.PerAddress, perLoopback: o.PerLoopback, crowd: crowd,
-		from: make(map[netip.Addr]*crowdOf), ready: make(map[string]*stranger), conns: make(map[network.Conn]*stranger),
+// New returns room for so many from one address, and from one of loopback. crowd is
+// called for each that is closed for a new one.
+func New(perAddress, perLoopback int, crowd func()) *Strangers {
+	return &Strangers{
+		most: MaxStrangers, perAddress: perAddress, perLoopback: perLoopback, crowd: crowd,
+		from: make(map[netip.Addr]*crowdOf), ready: make(map[string]*Stranger), conns: make(map[network.Conn]*Stranger),
 		peers: make(map[p2ppeer.ID]*acquaintance),
 	}
 }
 
-func (x *strangers) per(a netip.Addr) int {
+// Per returns how many there may be from one address.
+func (x *Strangers) Per(a netip.Addr) int {
 	switch {
 	case !a.IsValid(): // behind a relay: many come from one address
 		return x.most
@@ -71,22 +81,22 @@ func (x *strangers) per(a netip.Addr) int {
 	return x.perAddress
 }
 
-// enter notes a new connection from an address, and closes an older one if there is
+// Enter notes a new connection from an address, and closes an older one if there is
 // no room. shut closes the new one, when its turn has come; it must not block.
-func (x *strangers) enter(addr netip.Addr, shut func()) *stranger {
-	s := &stranger{addr: addr, close: shut}
+func (x *Strangers) Enter(addr netip.Addr, shut func()) *Stranger {
+	s := &Stranger{addr: addr, close: shut}
 	x.mu.Lock()
 	c := x.from[addr]
 	if c == nil {
 		c = new(crowdOf)
 		x.from[addr] = c
 	}
-	var leaves *stranger
+	var leaves *Stranger
 	switch {
-	case c.strange >= x.per(addr):
-		leaves = x.oldest(func(o *stranger) bool { return o.addr == addr })
+	case c.strange >= x.Per(addr):
+		leaves = x.oldest(func(o *Stranger) bool { return o.addr == addr })
 	case x.order.Len() >= x.most:
-		leaves = x.oldest(func(*stranger) bool { return true })
+		leaves = x.oldest(func(*Stranger) bool { return true })
 	}
 	if leaves != nil {
 		x.remove(leaves)
@@ -105,10 +115,10 @@ func (x *strangers) enter(addr netip.Addr, shut func()) *stranger {
 // oldest returns the one that has been here longest of those that fit: of those who
 // have not said a word if there are any, and one in a conversation only if there is no
 // other. x is locked.
-func (x *strangers) oldest(fits func(*stranger) bool) *stranger {
-	var best [spared + 1]*stranger
+func (x *Strangers) oldest(fits func(*Stranger) bool) *Stranger {
+	var best [spared + 1]*Stranger
 	for e := x.order.Front(); e != nil; e = e.Next() {
-		s := e.Value.(*stranger)
+		s := e.Value.(*Stranger)
 		if !fits(s) {
 			continue
 		}
@@ -134,18 +144,18 @@ const (
 )
 
 // rank says how soon a stranger gives way.
-func (s *stranger) rank() int {
+func (s *Stranger) rank() int {
 	switch {
 	case s.busy > 0:
 		return spared
-	case s.spoke.Load():
+	case s.Spoke.Load():
 		return heard
 	}
 	return silent
 }
 
 // remove takes a connection out of all accounts. x is locked.
-func (x *strangers) remove(s *stranger) {
+func (x *Strangers) remove(s *Stranger) {
 	if s.gone {
 		return
 	}
@@ -174,24 +184,24 @@ func (x *strangers) remove(s *stranger) {
 	}
 }
 
-// leave notes the end of a connection.
-func (x *strangers) leave(s *stranger) {
+// Leave notes the end of a connection.
+func (x *Strangers) Leave(s *Stranger) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.remove(s)
 }
 
-// wayOf names a connection by its two ends.
-func wayOf(c network.ConnMultiaddrs) string {
+// WayOf names a connection by its two ends.
+func WayOf(c network.ConnMultiaddrs) string {
 	return c.LocalMultiaddr().String() + " " + c.RemoteMultiaddr().String()
 }
 
-// shut closes all, as the node ends.
-func (x *strangers) shut() {
+// Shut closes all, as the node ends.
+func (x *Strangers) Shut() {
 	x.mu.Lock()
-	var all []*stranger
+	var all []*Stranger
 	for e := x.order.Front(); e != nil; e = e.Next() {
-		all = append(all, e.Value.(*stranger))
+		all = append(all, e.Value.(*Stranger))
 	}
 	x.mu.Unlock()
 	for _, s := range all {
@@ -199,9 +209,9 @@ func (x *strangers) shut() {
 	}
 }
 
-// proven notes which key the other end has proven. way names the connection until it
+// Proven notes which key the other end has proven. way names the connection until it
 // is one of the library.
-func (x *strangers) proven(s *stranger, key p2ppeer.ID, way string) {
+func (x *Strangers) Proven(s *Stranger, key p2ppeer.ID, way string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if s.gone || s.key != "" {
@@ -218,11 +228,11 @@ func (x *strangers) proven(s *stranger, key p2ppeer.ID, way string) {
 }
 
 // Connected is told by the library of each of its connections, before any stream.
-func (x *strangers) Connected(_ network.Network, c network.Conn) {
+func (x *Strangers) Connected(_ network.Network, c network.Conn) {
 	if c.Stat().Direction != network.DirInbound {
 		return
 	}
-	way := wayOf(c)
+	way := WayOf(c)
 	x.mu.Lock()
 	s, known := x.ready[way], x.conns[c] != nil
 	delete(x.ready, way)
@@ -234,9 +244,9 @@ func (x *strangers) Connected(_ network.Network, c network.Conn) {
 		return
 	}
 	// QUIC, or by a relay: it comes into sight only now.
-	s = x.enter(ipOf(c.RemoteMultiaddr()), func() { go c.Close() })
-	s.spoke.Store(true)
-	x.proven(s, c.RemotePeer(), way)
+	s = x.Enter(addr.IPOf(c.RemoteMultiaddr()), func() { go c.Close() })
+	s.Spoke.Store(true)
+	x.Proven(s, c.RemotePeer(), way)
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	delete(x.ready, way)
@@ -246,7 +256,7 @@ func (x *strangers) Connected(_ network.Network, c network.Conn) {
 }
 
 // Disconnected is told by the library of the end of each of its connections.
-func (x *strangers) Disconnected(_ network.Network, c network.Conn) {
+func (x *Strangers) Disconnected(_ network.Network, c network.Conn) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if s := x.conns[c]; s != nil {
@@ -256,22 +266,22 @@ func (x *strangers) Disconnected(_ network.Network, c network.Conn) {
 }
 
 // Listen is one of the library's notices that do not matter here.
-func (*strangers) Listen(network.Network, ma.Multiaddr) {}
+func (*Strangers) Listen(network.Network, ma.Multiaddr) {}
 
 // ListenClose is one of the library's notices that do not matter here.
-func (*strangers) ListenClose(network.Network, ma.Multiaddr) {}
+func (*Strangers) ListenClose(network.Network, ma.Multiaddr) {}
 
-// crowded reports whether as many connections as may be from the address of this one
+// Crowded reports whether as many connections as may be from the address of this one
 // have shown a certificate already.
-func (x *strangers) crowded(c network.Conn) bool {
+func (x *Strangers) Crowded(c network.Conn) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	s := x.conns[c]
-	return s != nil && !s.gone && !s.known && x.from[s.addr].known >= x.per(s.addr)
+	return s != nil && !s.gone && !s.known && x.from[s.addr].known >= x.Per(s.addr)
 }
 
-// admit notes that the other end of a connection has shown a good certificate.
-func (x *strangers) admit(c network.Conn) {
+// Admit notes that the other end of a connection has shown a good certificate.
+func (x *Strangers) Admit(c network.Conn) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	s := x.conns[c]
@@ -290,8 +300,8 @@ func (x *strangers) admit(c network.Conn) {
 	}
 }
 
-// engage notes a conversation that begins (+1) or ends (-1).
-func (x *strangers) engage(c network.Conn, n int) {
+// Engage notes a conversation that begins (+1) or ends (-1).
+func (x *Strangers) Engage(c network.Conn, n int) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if s := x.conns[c]; s != nil {
@@ -299,8 +309,8 @@ func (x *strangers) engage(c network.Conn, n int) {
 	}
 }
 
-// strange reports whether all that is known of a key is that it came.
-func (x *strangers) strange(key p2ppeer.ID) bool {
+// Strange reports whether all that is known of a key is that it came.
+func (x *Strangers) Strange(key p2ppeer.ID) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	a := x.peers[key]
@@ -308,7 +318,7 @@ func (x *strangers) strange(key p2ppeer.ID) bool {
 }
 
 // len is how many there are.
-func (x *strangers) len() int {
+func (x *Strangers) len() int {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.order.Len()
