@@ -178,6 +178,9 @@ func (e *endpoint) NeighborSet(k int) []*peer.Handle {
 func (e *endpoint) LocalLookup(key id.ID, k int, safe bool) []*peer.Handle {
 	n := e.n
 	row, _ := n.slot(key)
+	if n.leafs.covers(key) {
+		row = 0 // the nearest is the root, whatever digits it shares
+	}
 	var fit []*contact
 	take := func(c *contact) {
 		if c.active && n.nearerHop(key, row, c, nil) && !slices.Contains(fit, c) {

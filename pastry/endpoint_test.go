@@ -130,16 +130,28 @@ func TestRange(t *testing.T) {
 	})
 }
 
-// Common API, local_lookup: next hops towards a key, each nearer than this node;
-// safe ones come from the leaf set, which no proximity chose.
+// Common API, local_lookup: next hops towards a key, each nearer than this node, and sharing
+// no fewer digits unless the leaf set covers the key: then the root comes first.
+// Safe ones come from the leaf set, which no proximity chose.
 func TestLocalLookup(t *testing.T) {
 	t.Parallel()
 	eachTinyRing(t, func(t *testing.T, w *world) {
 		w.inside(func(n sim.NodeRef, ep kbr.Endpoint) {
 			self := ep.Self().ID
-			leaf := ids(w.View(n).Leaf)
+			v := w.View(n)
+			leaf := ids(v.Leaf)
+			arc := id.Range{Full: true}
+			if len(leaf)+1 < len(w.Live()) {
+				arc = id.Range{From: v.Left[len(v.Left)-1].ID, To: v.Right[len(v.Right)-1].ID}
+			}
 			for _, key := range tinyKeys() {
 				shared := id.Base(4).SharedPrefix(self, key)
+				if root := w.nearest(key)[0]; arc.Contains(key) {
+					shared = 0
+					if got := ids(ep.LocalLookup(key, 1, false)); root != self && !slices.Equal(got, []id.ID{root}) {
+						t.Fatalf("at %s the root %s of %s comes not first: %v", self.Short(), root.Short(), key.Short(), got)
+					}
+				}
 				for _, safe := range []bool{false, true} {
 					got := ids(ep.LocalLookup(key, 99, safe))
 					for i, x := range got {
