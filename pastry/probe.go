@@ -191,6 +191,9 @@ func (n *Node) onLeafProbe(c *contact, m *LeafProbe) {
 		r.Num = m.Num
 		n.to(c, machine.ClassLiveness, r)
 	}
+	if !m.Quiet {
+		n.missed(c, m.Leaf)
+	}
 	n.candidatesOf(c, m.Leaf)
 	n.repairSides()
 }
@@ -327,15 +330,23 @@ func (n *Node) onFailure(f Failure, offer []*peer.Handle) {
 		}
 		return
 	}
-	// One who proved alive just now is not asked again for every echo.
-	doubted := c.rare().doubted
-	if (c.is&(inLeaf|inTable) != 0) && c.probe() == nil && (doubted == 0 || n.Now().Sub(doubted) > n.probeTime()) {
-		c.rarely().doubted = n.Now()
-		n.probe(c)
-		if p := c.probe(); p != nil {
+	if c.is&(inLeaf|inTable) != 0 {
+		if p := n.probeDoubted(c); p != nil {
 			p.told, p.announced, p.offer = true, f.Announced, offer
 		}
 	}
+}
+
+// probeDoubted probes one whom another does not hold to be there. One who proved alive
+// just now is not asked again for every echo: then it returns nil.
+func (n *Node) probeDoubted(c *contact) *probe {
+	doubted := c.rare().doubted
+	if c.probe() != nil || doubted != 0 && n.Now().Sub(doubted) <= n.probeTime() {
+		return nil
+	}
+	c.rarely().doubted = n.Now()
+	n.probe(c)
+	return c.probe()
 }
 
 // peerDown is told by the driver that a link ended or could not be made.

@@ -1,6 +1,7 @@
 package pastry_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -42,5 +43,48 @@ func TestNamesAfterAVerdict(t *testing.T) {
 	name()
 	if k := asked(); k != 1 {
 		t.Errorf("asked %d times when others named it later", k)
+	}
+}
+
+// Members that a ring neighbour does not have, where it should, are asked: news of their
+// deaths may have been lost.
+func TestMembersThatTheNeighbourLacks(t *testing.T) {
+	handles := func(xs ...uint8) (hs []*peer.Handle) {
+		for _, x := range xs {
+			hs = append(hs, stranger(x))
+		}
+		return hs
+	}
+	for _, c := range []struct {
+		what  string
+		from  uint8
+		leaf  []uint8
+		quiet bool
+		asked []uint8
+	}{
+		{"it has them all", 0x20, []uint8{0xf0, 0x10, 0x30, 0x40}, false, nil},
+		{"it lacks one", 0x20, []uint8{0xf0, 0x10, 0x40, 0x50}, false, []uint8{0x30}},
+		{"it knows few, so it should know all", 0x20, []uint8{0x10, 0x40}, false, []uint8{0x30, 0xe0, 0xf0}},
+		{"it names nobody because it only tells", 0x20, nil, true, nil},
+		{"it does not stand next", 0x30, []uint8{0xf0, 0x10, 0x40, 0x50}, false, nil},
+	} {
+		s := soloAt(t, 0x10)
+		for _, x := range []uint8{0x20, 0x30, 0xe0, 0xf0} {
+			s.Learn(stranger(x), pastry.Place{Leaf: true})
+		}
+		s.SetActive(true)
+		s.sent = nil
+		for range 2 { // an echo changes nothing
+			s.hear(stranger(c.from), &pastry.LeafProbe{Active: true, Quiet: c.quiet, Leaf: handles(c.leaf...)})
+		}
+		var asked []uint8
+		for _, e := range s.sent {
+			if m, ok := e.msg.(*pastry.LeafProbe); ok && !m.Reply {
+				asked = append(asked, uint8(e.to.ID.Hi>>56))
+			}
+		}
+		if slices.Sort(asked); !slices.Equal(asked, c.asked) {
+			t.Errorf("%s: %x were asked, want %x", c.what, asked, c.asked)
+		}
 	}
 }

@@ -5,7 +5,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 )
 
@@ -56,6 +58,24 @@ func (n *Node) compare(s side, c *contact, theirs uint64) {
 	}
 	n.compared = n.Now()
 	n.to(c, machine.ClassUpkeep, n.leafProbe(false))
+}
+
+// missed asks members that a ring neighbour does not have, where it should: they may be dead,
+// and the news of it got lost on the way to here. What changed just now is not looked at.
+func (n *Node) missed(c *contact, named []*peer.Handle) {
+	if !n.active || !c.active || c != n.neighbour(leftSide) && c != n.neighbour(rightSide) || n.unsettled() {
+		return
+	}
+	theirs := id.Range{Full: true}
+	if len(named) >= n.cfg.LeafSet {
+		theirs = id.Range{From: named[0].ID, To: named[len(named)-1].ID}
+	}
+	for _, o := range n.leafContacts() {
+		if o != c && o.active && o.life == alive && theirs.Contains(o.h.ID) && n.Now().Sub(o.heard) > n.cfg.Heartbeat &&
+			!slices.ContainsFunc(named, func(h *peer.Handle) bool { return h.ID == o.h.ID }) {
+			n.probeDoubted(o)
+		}
+	}
 }
 
 // unsettled reports whether the leaf set changed just now, or is about to: then the
