@@ -39,7 +39,8 @@ import (
 //   - That a request waited (newcomers.go) changes nothing: what is promised is decided
 //     when it is answered, and its asker counts from when it asked.
 //   - If l dies, or starts again, its promise is forgotten, and q may be held dead by
-//     mistake. Who comes to stand beside q inherits the promise of l (inherit.go).
+//     mistake. Who comes to stand beside q inherits the promise of l, for as long as
+//     it may run (inherit.go).
 //   - Who starts again has forgotten its promises. It claims nothing before both sides
 //     linked it in, and then honour binds it as it does any newcomer. The right one, bound
 //     to the left one as it may be, agrees only if the left one is bound to the newcomer.

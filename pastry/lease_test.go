@@ -6,9 +6,11 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/lab"
 	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/pastry"
 	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/sim"
 )
 
 // Who lost the neighbour on its right goes on at once with the new lease of the left one,
@@ -52,40 +54,104 @@ func TestSteppingNeedsALeaseWithoutAGap(t *testing.T) {
 // passes from it and to it: it is held dead and counts on their leases. Nobody else claims
 // its keys before these have ended.
 func TestPromisesOfTheDeadAreInherited(t *testing.T) {
-	for _, clog := range []bool{false, true} { // before the deaths, or soon after
-		w := grow(t, 5, tiny(linked(3), 0x10, 0x30, 0x50, 0x70, 0x90))
-		w.Sim.RunFor(time.Minute)
-		key := w.Sim.Handle(2).ID
-		cut := func() {
-			for _, n := range w.Live() {
-				w.Sim.ClogPath(2, n, 2*time.Minute)
-				w.Sim.ClogPath(n, 2, 2*time.Minute)
+	for _, leafSet := range []int{4, 8} { // with 4, who comes next is not known
+		for _, clog := range []bool{false, true} { // before the deaths, or soon after
+			for name, end := range map[string]func(*sim.Sim, sim.NodeRef){"killed": (*sim.Sim).Crash, "silent": (*sim.Sim).Die} {
+				w := grow(t, 5, wide(leafSet, 0x10, 0x30, 0x50, 0x70, 0x90))
+				w.Sim.RunFor(time.Minute)
+				if clog {
+					w.clog(2, 2*time.Minute)
+				}
+				end(w.Sim, 1)
+				end(w.Sim, 3)
+				if !clog {
+					w.Sim.RunFor(100 * time.Millisecond)
+					w.clog(2, 2*time.Minute)
+				}
+				w.request(0, w.Sim.Handle(2).ID, kbr.Options{}) // which nobody acknowledges
+				if !w.taken(2, 75*time.Second) {
+					t.Errorf("%s, leaf sets of %d: nobody takes the keys over", name, leafSet)
+				}
+				w.Sim.RunFor(3 * time.Minute)
+				w.check(leafSet)
 			}
 		}
-		if clog {
-			cut()
-		}
-		w.Sim.Crash(1)
-		w.Sim.Crash(3)
-		if !clog {
-			w.Sim.RunFor(100 * time.Millisecond)
-			cut()
-		}
-		w.request(0, key, kbr.Options{}) // which nobody acknowledges
-		began := w.Sim.Now()
-		taken := w.Sim.RunUntil(func() bool {
-			who := w.claimants(key)
-			if len(who) > 1 {
-				t.Fatalf("%v after the deaths nodes %v claim one key", w.Sim.Now()-began, who)
-			}
-			return len(who) == 1 && who[0] != 2
-		}, 10*time.Millisecond, 45*time.Second)
-		if !taken {
-			t.Error("nobody takes the keys over")
-		}
-		w.Sim.RunFor(3 * time.Minute)
-		w.check(4)
 	}
+}
+
+// A node is clogged, one neighbour of it dies, and the other one starts again and forgets
+// what it promised. Nobody else claims its keys before its leases have ended.
+func TestPromisesBeforeARestartAreInherited(t *testing.T) {
+	for seed := range 4 {
+		for _, died := range []sim.NodeRef{1, 3} {
+			w := grow(t, 7, wide(8, 0x10, 0x30, 0x50, 0x70, 0x90, 0xb0, 0xd0))
+			w.Sim.RunFor(time.Minute + time.Duration(seed)*7*time.Second)
+			w.clog(2, 2*time.Minute)
+			w.Sim.Die(died)
+			for _, n := range w.Live() {
+				if n != 2 { // which nobody acknowledges
+					w.request(n, w.Sim.Handle(2).ID, kbr.Options{})
+					w.request(n, w.Sim.Handle(died).ID, kbr.Options{})
+				}
+			}
+			w.Sim.RunFor(10 * time.Second)
+			w.Sim.Crash(4 - died)
+			w.Sim.Restart(4 - died)
+			if !w.taken(2, 75*time.Second) {
+				t.Error("nobody takes the keys over")
+			}
+			w.Sim.RunFor(3 * time.Minute)
+			w.check(8)
+		}
+	}
+}
+
+// Two nodes that stand side by side fall silent. Those on either hand of them are bound by
+// what they promised, and by no more: the one beyond lives, and knows of the lease that it gave.
+func TestTwoWhoFallSilentDelayKeysNoLonger(t *testing.T) {
+	c := wide(8, 0x10, 0x30, 0x50, 0x70, 0x90, 0xb0, 0xd0)
+	for seed := range 8 {
+		w := grow(t, 7, c)
+		w.Sim.RunFor(time.Minute + time.Duration(seed)*4*time.Second)
+		w.Sim.Die(1)
+		w.Sim.Die(2)
+		began := w.Sim.Now()
+		// A heartbeat and the probes until it is noticed, and LeaseQuiet.
+		if !w.taken(2, 47*time.Second) {
+			t.Errorf("nobody takes the keys over within %v", w.Sim.Now()-began)
+		}
+		w.Sim.RunFor(time.Minute)
+		w.check(8)
+	}
+}
+
+// wide is a tiny ring with leaf sets of a size.
+func wide(leafSet int, ids ...uint8) lab.Config {
+	c := tiny(linked(3), ids...)
+	c.Tune = func(p *pastry.Config) { p.LeafSet = leafSet }
+	return c
+}
+
+// clog lets nothing pass between a node and all others for a while.
+func (w *world) clog(n sim.NodeRef, d time.Duration) {
+	for _, o := range w.Live() {
+		w.Sim.ClogPath(n, o, d)
+		w.Sim.ClogPath(o, n, d)
+	}
+}
+
+// taken reports whether another node claims the id of n within d, and fails the test if two
+// claim it.
+func (w *world) taken(n sim.NodeRef, d time.Duration) bool {
+	w.t.Helper()
+	key, began := w.Sim.Handle(n).ID, w.Sim.Now()
+	return w.Sim.RunUntil(func() bool {
+		who := w.claimants(key)
+		if len(who) > 1 {
+			w.t.Fatalf("after %v nodes %v claim one key", w.Sim.Now()-began, who)
+		}
+		return len(who) == 1 && who[0] != n
+	}, 10*time.Millisecond, d)
 }
 
 // Who asks the next neighbour for a lease because one is gone, compares leaf sets without it.

@@ -439,7 +439,7 @@ func (n *Node) verdict(c *contact) {
 	}
 	n.succeed(c)
 	if wasLeaf {
-		n.died(c, was&closed == 0 && c.active)
+		n.died(c, p, was&closed == 0 && c.active)
 	}
 	if was&closed != 0 {
 		n.leaseOver(c.h)
