@@ -43,3 +43,7 @@ var (
 	ErrUncertain    = client.ErrUncertain
 	ErrQuota        = client.ErrQuota
 )
+
+// Single returns how a content of up to one chunk that is in memory is stored: see
+// client.Single.
+func Single(content []byte) (body []byte, l *Large) { return client.Single(content) }

@@ -40,6 +40,14 @@ type Config struct {
 	Patience time.Duration
 	// Grace is how long what is not needed any more stays for those who read it: 1 minute.
 	Grace time.Duration
+
+	// People are those who live on this node, whose archives it looks through; nil: nobody is.
+	People func() []Person
+	// Tend is the mean time between two looks through all archives, a little more or less: 24
+	// hours. Pace is the time between two of their objects: 333 ms (Glacier's three a second).
+	Tend, Pace time.Duration
+	// Tended is told what such a look has found; nil: nobody is.
+	Tended func(Tended)
 }
 
 // Copies is how many nodes keep an object unless somebody wants another number.
@@ -49,7 +57,7 @@ const Copies = 5
 func Default() Config {
 	return Config{
 		Piece: task.ChunkSize - peer.LockOverhead, Window: 8, WindowSize: 4 << 20, Batch: 512, Nodes: 2000, Versions: 32,
-		Patience: 3 * time.Minute, Grace: time.Minute,
+		Patience: 3 * time.Minute, Grace: time.Minute, Tend: 24 * time.Hour, Pace: 333 * time.Millisecond,
 	}
 }
 
@@ -62,6 +70,9 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("space: Piece is %d, want 256 to %d", c.Piece, task.ChunkSize-peer.LockOverhead)
 	case c.Patience < time.Second || c.Grace < 0:
 		return fmt.Errorf("space: Patience is %s, Grace %s: want a second and 0 at least", c.Patience, c.Grace)
+	}
+	if c.Tend < time.Minute || c.Tend > 365*24*time.Hour || c.Pace < 0 || c.Pace > time.Minute {
+		return fmt.Errorf("space: Tend is %s, Pace %s: want a minute to a year, and 0 to a minute", c.Tend, c.Pace)
 	}
 	for _, n := range []struct {
 		name  string

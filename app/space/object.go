@@ -2,7 +2,6 @@ package space
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 
@@ -18,51 +17,24 @@ const (
 	kindNode  = "directory"
 )
 
-// sealed is an object as storage gets it. What is too long for a message is moved as one
-// chunk, so that it goes to all of its holders on streams.
-type sealed struct {
-	content []byte
-	chunk   []byte // the hash of the chunk; nil: it goes in a message
-}
-
-func newSealed(content []byte) sealed {
-	if len(content) <= past.MaxContent {
-		return sealed{content: content}
-	}
-	sum := sha256.Sum256(content)
-	return sealed{content, sum[:]}
-}
-
-// body is what its certificate has a hash of.
-func (s sealed) body() []byte {
-	if s.chunk != nil {
-		return s.chunk
-	}
-	return s.content
-}
-
-// ReadChunk implements task.Source. There is one chunk.
-func (s sealed) ReadChunk(int, []byte) ([]byte, error) { return s.content, nil }
-
-func (s sealed) large() past.Large {
-	return past.Large{Size: int64(len(s.content)), Chunks: s.chunk, Source: s}
-}
-
-// store keeps something sealed. It returns how many copies were made.
+// store keeps something sealed. It returns how many copies were made, or fragments.
 func (sp *Space) store(t *task.T, kind string, plain []byte, size int64, o Storing) (piece.Ref, int, error) {
 	l, secrets, convergent := sp.s.cfg.Locker, sp.secrets, sp.charter.Convergent && kind != kindNode
 	ref := piece.Ref{Size: size}
 	if !convergent {
 		ref.Key = l.NewSecret()
 	}
-	b, err := task.Work(t, work, func() (sealed, error) {
+	b, err := task.Work(t, work, func() ([]byte, error) {
 		if convergent {
 			ref.Key = secrets.Read.Derive("convergent", []byte(kind), plain)
 		}
-		return newSealed(l.Lock(ref.Key, []byte(kind), plain)), nil
+		return l.Lock(ref.Key, []byte(kind), plain), nil
 	})
 	if err != nil {
 		return piece.Ref{}, 0, err
+	}
+	if ref.Code = o.code; !o.code.IsZero() {
+		return sp.s.archives.Store(t, ref, b, o.Expires, sp.signer)
 	}
 	done, err := sp.insert(t, b, convergent, o)
 	if err = mostly(done, err, o); err != nil {
@@ -81,23 +53,44 @@ func mostly(done past.Stored, err error, o Storing) error {
 	return err
 }
 
-// insert gives an object to storage.
-func (sp *Space) insert(t *task.T, b sealed, convergent bool, o Storing) (past.Stored, error) {
+// insert gives an object to storage. What is too long for a message is moved as one chunk, so
+// that it goes to all of its holders on streams.
+func (sp *Space) insert(t *task.T, content []byte, convergent bool, o Storing) (past.Stored, error) {
 	p := sp.s.cfg.Past
-	f := past.File{Part: sp.part("object"), Content: b.content, Copies: o.copies(), Expires: o.Expires}
+	body, large := past.Single(content)
+	f := past.File{Part: sp.part("object"), Content: content, Copies: o.copies(), Expires: o.Expires}
 	switch {
-	case convergent && b.chunk != nil:
-		return p.StoreLarge(t, sp.shared(f, b.body()), b.large())
+	case convergent && large != nil:
+		return p.StoreLarge(t, sp.shared(f, body), *large)
 	case convergent:
-		return p.Store(t, sp.shared(f, b.body()), b.content)
-	case b.chunk != nil:
-		return p.InsertLarge(t, f, b.large(), sp.signer)
+		return p.Store(t, sp.shared(f, body), content)
+	case large != nil:
+		return p.InsertLarge(t, f, *large, sp.signer)
 	}
 	return p.Insert(t, f, sp.signer)
 }
 
 // fetch reads something sealed.
 func (s *Spaces) fetch(t *task.T, kind string, r piece.Ref) ([]byte, error) {
+	read := s.fetchCopy
+	if !r.Code.IsZero() {
+		read = s.archives.Fetch
+	}
+	sealed, err := read(t, r)
+	if err != nil {
+		return nil, err
+	}
+	return task.Work(t, work, func() ([]byte, error) {
+		b, err := s.cfg.Locker.Unlock(r.Key, []byte(kind), sealed)
+		if err != nil {
+			return nil, errors.Join(ErrDamaged, err)
+		}
+		return b, nil
+	})
+}
+
+// fetchCopy reads an object of which there are copies.
+func (s *Spaces) fetchCopy(t *task.T, r piece.Ref) ([]byte, error) {
 	f, err := s.cfg.Past.Lookup(t, r.Object)
 	if err != nil {
 		return nil, err
@@ -114,13 +107,7 @@ func (s *Spaces) fetch(t *task.T, kind string, r piece.Ref) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return task.Work(t, work, func() ([]byte, error) {
-		b, err := s.cfg.Locker.Unlock(r.Key, []byte(kind), got.content)
-		if err != nil {
-			return nil, errors.Join(ErrDamaged, err)
-		}
-		return b, nil
-	})
+	return got.content, nil
 }
 
 // received is an object as it comes from storage, which has verified it.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/space/archive"
 	"github.com/phyllo-net/phyllo/app/space/piece"
 	"github.com/phyllo-net/phyllo/app/space/tree"
 	"github.com/phyllo-net/phyllo/id"
@@ -20,13 +21,14 @@ const work = 5 * time.Minute
 // it returns, belong to the node's loop; those that take a *task.T wait. No messages are
 // its own: it is mounted for the sake of its tasks.
 type Spaces struct {
-	cfg   Config
-	ep    kbr.Endpoint
-	who   uint64 // names this run of the node in roots
-	tries uint64
-	nodes cache[id.Hash, *tree.Node]
-	lists cache[piece.Ref, *piece.List]
-	open  []*Space
+	cfg      Config
+	ep       kbr.Endpoint
+	who      uint64 // names this run of the node in roots
+	tries    uint64
+	archives *archive.Archives // from Start on
+	nodes    cache[id.Hash, *tree.Node]
+	lists    cache[piece.Ref, *piece.List]
+	open     []*Space
 	// readers counts those who hold a content, by its topmost object.
 	readers map[id.Hash]int
 }
@@ -42,11 +44,12 @@ func New(c Config) (*Spaces, error) {
 
 // Start implements kbr.App.
 func (s *Spaces) Start(ep kbr.Endpoint) {
-	s.ep = ep
+	s.ep, s.archives = ep, archive.New(s.cfg.Ring, s.cfg.Past, ep)
 	b := s.cfg.Locker.NewSecret()
 	for _, x := range b[:8] {
 		s.who = s.who<<8 | uint64(x)
 	}
+	s.tendSoon(s.cfg.Tend / 24)
 }
 
 // Stop implements kbr.App.
@@ -152,6 +155,12 @@ func (sp *Space) give(refs []piece.Ref) {
 
 // reclaim gives one object back. That it cannot be is no error: there is nobody to tell.
 func (sp *Space) reclaim(t *task.T, r piece.Ref) error {
+	if signer := sp.signerOf(r); signer != nil {
+		if err := sp.s.archives.Reclaim(t, r, signer); errors.Is(err, task.ErrStopped) {
+			return err
+		}
+		return nil
+	}
 	for _, signer := range sp.signers() {
 		if err := sp.s.cfg.Past.Reclaim(t, r.Object, signer); err == nil || errors.Is(err, task.ErrStopped) {
 			return err

@@ -13,13 +13,30 @@ import (
 type Storing struct {
 	Copies  int       // 1 to MaxCopies; 0: Copies
 	Expires time.Time // zero: it lives until it is reclaimed
+	// Archive keeps it in fragments, of which any few make the whole (package archive), if the
+	// ring has enough nodes for these, and else in copies.
+	Archive bool
+
+	code piece.Code // what Archive comes to
 }
 
+// copies is how many copies are wanted, or fragments.
 func (o Storing) copies() int {
-	if o.Copies == 0 {
+	switch {
+	case !o.code.IsZero():
+		return int(o.code.Total)
+	case o.Copies == 0:
 		return Copies
 	}
 	return o.Copies
+}
+
+// cost is how many bytes a content of n bytes is on its way into storage at once.
+func (o Storing) cost(n int) int {
+	if o.code.IsZero() {
+		return n
+	}
+	return n * int(o.code.Total) / int(o.code.Need)
 }
 
 // Upload is content on its way into a space. Nothing of it is seen until Put gives it a name.
@@ -50,6 +67,9 @@ type slot struct {
 
 // Begin begins new content.
 func (sp *Space) Begin(o Storing) *Upload {
+	if o.Archive {
+		o.code = sp.s.archives.Code()
+	}
 	return &Upload{sp: sp, o: o, seen: sp.Seen(), least: o.copies()}
 }
 
@@ -62,7 +82,8 @@ func (sp *Space) Resume(c piece.Content, o Storing, seen uint64) *Upload {
 // Size is how many bytes were written.
 func (u *Upload) Size() int64 { return u.size }
 
-// Copies is how many copies there are at least of all that was stored so far, of those wanted.
+// Copies is how many copies there are at least of all that was stored so far, of those wanted; or
+// how many fragments, if it is archived.
 func (u *Upload) Copies() (have, want int) { return u.least, u.o.copies() }
 
 // Seen is what Space.Seen was when it began.
@@ -106,7 +127,8 @@ func (u *Upload) cut(t *task.T, end bool) error {
 
 // send stores an object of a level, once there is room for it among those under way.
 func (u *Upload) send(t *task.T, level int, kind string, b []byte, size int64) error {
-	if err := u.wait(t, u.sp.s.cfg.Window-1, u.sp.s.cfg.WindowSize-len(b)); err != nil {
+	weight := u.o.cost(len(b))
+	if err := u.wait(t, u.sp.s.cfg.Window-1, u.sp.s.cfg.WindowSize-weight); err != nil {
 		return err
 	}
 	for len(u.levels) <= level {
@@ -114,10 +136,10 @@ func (u *Upload) send(t *task.T, level int, kind string, b []byte, size int64) e
 	}
 	s := new(slot)
 	u.levels[level] = append(u.levels[level], s)
-	u.flying, u.weight = u.flying+1, u.weight+len(b)
+	u.flying, u.weight = u.flying+1, u.weight+weight
 	u.sp.s.ep.Go(func(t *task.T) error {
 		ref, copies, err := u.sp.store(t, kind, b, size, u.o)
-		u.flying, u.weight = u.flying-1, u.weight-len(b)
+		u.flying, u.weight = u.flying-1, u.weight-weight
 		u.stored(s, ref, copies, err)
 		return nil
 	}, nil)

@@ -44,6 +44,7 @@ type world struct {
 	members   []*member
 	piece     int                // the longest
 	tune      func(*past.Config) // nil: nothing
+	tending   func(*space.Config)
 }
 
 type member struct {
@@ -115,6 +116,9 @@ func (w *world) join(i uint64) {
 		sc.Ring, sc.Past, sc.Verifier = ring, p, standin.Verifier{}
 		sc.Locker, sc.Sealer = standin.NewLocker(100*i+starts), standin.NewSealer(100*i+starts)
 		sc.Piece = w.piece
+		if w.tending != nil {
+			w.tending(&sc)
+		}
 		s, err := space.New(sc)
 		if err != nil {
 			w.t.Fatal(err)

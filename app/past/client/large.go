@@ -1,6 +1,7 @@
 package client
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"time"
 
@@ -17,6 +18,22 @@ type Large struct {
 	Chunks []byte      // the SHA-256 of its chunks of task.ChunkSize, one after another
 	Source task.Source // gives the chunks, of several transfers at once
 }
+
+// Single returns how a content of up to one chunk that is in memory is stored: its body, and if
+// that is not the content itself, as it is too long for a message, the content as a Large.
+func Single(content []byte) (body []byte, l *Large) {
+	if len(content) <= MaxContent {
+		return content, nil
+	}
+	sum := sha256.Sum256(content)
+	return sum[:], &Large{Size: int64(len(content)), Chunks: sum[:], Source: one(content)}
+}
+
+// one is a content of one chunk.
+type one []byte
+
+// ReadChunk implements task.Source.
+func (o one) ReadChunk(int, []byte) ([]byte, error) { return o, nil }
 
 const (
 	// settling is how long a holder may take at most to say that it has all of a large object,

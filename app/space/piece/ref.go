@@ -1,6 +1,7 @@
 package piece
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -20,6 +21,31 @@ type Ref struct {
 	Hash   id.Hash     `cbor:"2,keyasint"`           // of what is stored, as its certificate says
 	Key    peer.Secret `cbor:"3,keyasint"`           // for this object alone
 	Size   int64       `cbor:"4,keyasint,omitempty"` // bytes of content that it stands for
+	// Code says that it is archived in fragments: Hash is then the root of the tree over
+	// these, and Object nobody's id but the reference's own.
+	Code Code `cbor:"5,keyasint,omitzero"`
+}
+
+// Code is how an object is kept as fragments, of which any Need make it whole. The zero
+// Code is that of an object which is kept in copies.
+type Code struct {
+	Need  uint8    `cbor:"1,keyasint"`
+	Total uint8    `cbor:"2,keyasint"`
+	Owner peer.Key `cbor:"3,keyasint"` // signed them
+}
+
+// MaxTotal is the largest number of fragments.
+const MaxTotal = 128
+
+// IsZero reports whether there are copies and no fragments.
+func (c Code) IsZero() bool { return c == Code{} }
+
+// Check implements wire.Checker. The error wraps ErrDamaged.
+func (c Code) Check() error {
+	if !c.IsZero() && (c.Need < 1 || c.Need > c.Total || c.Total > MaxTotal || c.Owner.IsZero()) {
+		return fmt.Errorf("%w: %d of %d fragments", ErrDamaged, c.Need, c.Total)
+	}
+	return nil
 }
 
 // IsZero reports whether there is no object.
@@ -52,7 +78,7 @@ func (c *Content) Check() error {
 	case c.Ref.IsZero() != (c.Ref.Size == 0):
 		return fmt.Errorf("%w: %d bytes in no object, or none in one", ErrDamaged, c.Ref.Size)
 	}
-	return nil
+	return c.Ref.Code.Check()
 }
 
 // List is what stands above pieces, or above other lists.
@@ -84,10 +110,16 @@ func OpenList(b []byte, size int64) (*List, error) {
 		if r.IsZero() || r.Size <= 0 || r.Size > left {
 			return nil, fmt.Errorf("%w: the sizes in a list do not add up", ErrDamaged)
 		}
+		if err := r.Code.Check(); err != nil {
+			return nil, err
+		}
 		left -= r.Size
 	}
 	if left != 0 {
 		return nil, fmt.Errorf("%w: the sizes in a list do not add up", ErrDamaged)
+	}
+	if again, _ := NewList(l.Refs); !bytes.Equal(again, b) {
+		return nil, fmt.Errorf("%w: a list that is not written as it should be", ErrDamaged)
 	}
 	return l, nil
 }
