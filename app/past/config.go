@@ -81,13 +81,16 @@ type Config struct {
 }
 
 // Table is where what is known of objects is kept in the store, ContentTable their
-// content, and PromiseTable what was promised to the roots of mutable ones. Keys are the
-// objects' ids. LostTable has those of damaged ones, of which there is no good replica here yet.
+// content, PromiseTable what was promised to the roots of mutable ones, and SeenTable the
+// highest version of a mutable one that this node's readers have seen. Keys are the objects'
+// ids. LostTable has those of damaged ones, of which there is no good replica here
+// yet.
 const (
 	Table        store.Table = "past"
 	ContentTable store.Table = "past/content"
 	PromiseTable store.Table = "past/promise"
 	LostTable    store.Table = "past/lost"
+	SeenTable    store.Table = "past/seen"
 )
 
 // Default returns a Config with all numbers set.

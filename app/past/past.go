@@ -36,6 +36,7 @@ type Past struct {
 	larges
 	copies
 	lost          lost
+	seen          seenIn
 	life          uint64 // of the disk: drawn when it was empty
 	reads, writes limit.Rates
 	serving       int
@@ -74,7 +75,7 @@ func New(c Config) (*Past, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	p := &Past{cfg: c, lost: newLost(), most: c.Capacity, busy: make(turn.Turns), copies: newCopies(c.Cache),
+	p := &Past{cfg: c, lost: newLost(), most: c.Capacity, busy: make(turn.Turns), copies: newCopies(c.Cache), seen: make(seenIn),
 		larges: larges{filling: make(turn.Turns), brought: make(map[id.Hash]id.Hash)}}
 	return p, p.openAccounts()
 }
@@ -92,7 +93,7 @@ func (p *Past) Start(ep kbr.Endpoint) {
 		Ring: p.cfg.Ring, Verifier: p.cfg.Verifier, Expelled: p.cfg.Expelled, Copies: p.cfg.Copies, Patience: p.cfg.Patience,
 		Salts: p.cfg.Diversion.Salts,
 		Keep:  p.keepLarge, Own: p.own,
-		Accounts: p.payers(),
+		Accounts: p.payers(), Seen: p.see,
 		Verified: func(c *certificate.Certificate, content []byte, age time.Duration) {
 			p.remember(c, content, age, ringLevel, true)
 		},

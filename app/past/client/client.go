@@ -11,8 +11,11 @@ import (
 
 // Client stores and reads objects, for tasks of one node.
 type Client struct {
-	cfg   Config
-	asker *Asker
+	// Repaired counts holders that gave an older version of a mutable object than is
+	// current, and were given that one.
+	Repaired uint64
+	cfg      Config
+	asker    *Asker
 }
 
 // Config is what a Client needs: see past.Config.
@@ -30,6 +33,9 @@ type Config struct {
 	Own func(object id.Hash) task.Source
 	// Accounts pay for what is stored; nil: nobody pays.
 	Accounts Accounts
+	// Seen notes durably that this node has seen a version of a mutable object, 0 for none,
+	// and returns the highest that it has. nil: it remembers nothing.
+	Seen func(t *task.T, object id.Hash, version uint64) (highest uint64, err error)
 	// Verified is told of each object that was stored or read, and how long ago what was read
 	// left a holder.
 	Verified func(c *certificate.Certificate, content []byte, age time.Duration)

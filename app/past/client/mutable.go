@@ -87,6 +87,9 @@ func (cl *Client) Change(t *task.T, part certificate.Part, copies uint8, replace
 			switch holders, err := cl.confirm(t, name, c); {
 			case holders > 0:
 				bill.settle()
+				if _, err := cl.seen(t, name.ID(), c.Version); err != nil {
+					return Found{}, err
+				}
 				return Found{Certificate: c, Content: content, Holders: holders}, nil
 			case errors.Is(err, task.ErrStopped):
 				return Found{}, err
@@ -119,10 +122,11 @@ func (cl *Client) Change(t *task.T, part certificate.Part, copies uint8, replace
 // after it. The root alone is not believed. It returns how many nodes are holders, 0 if the
 // version is not confirmed.
 func (cl *Client) confirm(t *task.T, n Name, c *certificate.Certificate) (holders int, err error) {
-	v, agreed, err := cl.peek(t, n)
-	if err != nil || !agreed {
+	s, err := cl.peek(t, n)
+	if err != nil || !s.agreed {
 		return 0, err
 	}
+	v := s.latest
 	if v.Certificate.Version > c.Version || v.Certificate.Hash(cl.cfg.Ring) == c.Hash(cl.cfg.Ring) {
 		return len(v.Ruling.Holders), nil
 	}
@@ -179,83 +183,4 @@ func (cl *Client) conflict(t *task.T, n Name, m wire.Message) error {
 		return err
 	}
 	return &ConflictError{Current: found(v)}
-}
-
-// Current reads a mutable object: what a majority of its holders has on their disks, so
-// that no reader goes back in time.
-//
-// Errors: ErrNotFound, ErrNotReachable, task.ErrStopped.
-func (cl *Client) Current(t *task.T, n Name) (Found, error) {
-	end := cl.asker.ep.Now().Add(3 * cl.cfg.Patience)
-	for {
-		v, agreed, err := cl.peek(t, n)
-		if err != nil && !errors.Is(err, ErrNotReachable) {
-			return Found{}, err
-		}
-		if agreed {
-			return found(v), nil
-		}
-		// Something is half done, or nobody has it: the root completes it, or says so.
-		m, err := cl.askRoot(t, n, &msg.Settle{Object: n.ID(), Copies: n.Copies})
-		if errors.Is(err, task.ErrStopped) {
-			return Found{}, err
-		}
-		_, none := m.(*msg.Absent)
-		switch {
-		case err == nil && none && v == nil:
-			return Found{}, ErrNotFound
-		case err == nil && !none:
-			if v, agreed, err = cl.peek(t, n); agreed && err == nil {
-				return found(v), nil
-			}
-		}
-		if err := cl.again(t, end); err != nil {
-			return Found{}, err
-		}
-	}
-}
-
-// peek asks the k nearest nodes what they have. It returns the latest version, and whether
-// a majority of the holders that its ruling names has it.
-func (cl *Client) peek(t *task.T, n Name) (latest *certificate.Version, agreed bool, err error) {
-	near, err := cl.asker.Near(t, n.ID().Place(), int(n.Copies))
-	if err != nil {
-		return nil, false, err
-	}
-	near = near[:min(int(n.Copies), len(near))]
-	rs, err := cl.asker.All(t, near, func() wire.Message { return &msg.Get{Object: n.ID()} }, nil)
-	if err != nil {
-		return nil, false, err
-	}
-	got := make([]*certificate.Version, len(rs))
-	for i, r := range rs {
-		m, ok := r.Value.(*msg.Object)
-		if !ok || m.Ruling == nil {
-			continue
-		}
-		v := &certificate.Version{Certificate: m.Cert, Content: m.Content, Ruling: m.Ruling}
-		switch err := cl.verify(t, n.ID(), v); {
-		case errors.Is(err, task.ErrStopped):
-			return nil, false, err
-		case err != nil:
-			cl.asker.BadInput++
-			continue
-		}
-		if got[i] = v; latest == nil || v.After(latest) {
-			latest = v
-		}
-	}
-	if latest == nil {
-		return nil, false, nil
-	}
-	have := 0
-	for i, v := range got {
-		if v != nil && !latest.After(v) && latest.Ruling.Holders.Has(certificate.Member{Node: near[i].ID, Life: rs[i].Value.(*msg.Object).Life}) {
-			have++
-		}
-	}
-	// While the object moves, others are holders too. And who names fewer holders than there
-	// are nodes is no root of now: a ruling of one holder would be agreed to by one liar.
-	r := latest.Ruling
-	return latest, r.Settled() && len(r.Holders) >= len(near) && have >= r.Holders.Majority(), nil
 }
