@@ -18,7 +18,7 @@ import (
 // within ten seconds, and has the exact leaf set a heartbeat later at the latest; on the
 // way no key has two claimants.
 func TestBusyCrowd(t *testing.T) {
-	simtest.Seeds(t, crowds()/3, func(t *testing.T, seed uint64) {
+	simtest.Seeds(t, 10, func(t *testing.T, seed uint64) {
 		const nodes, slow = 50, 6 * time.Second
 		var first []*peer.Handle
 		r := lab.New(lab.Config{Seed: seed, Sealed: true, Tune: func(c *pastry.Config) { c.Seeds = first },

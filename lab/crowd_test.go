@@ -13,21 +13,13 @@ import (
 	"github.com/phyllo-net/phyllo/sim/topo"
 )
 
-// crowds is the number of crowds of one run; see seeds.
-func crowds() int {
-	if raceEnabled {
-		return 4
-	}
-	return 30
-}
-
 // TestCrowd lets fifty nodes of one office start together, or within a second, all
 // through the first of them: three seconds later each claims its keys and has the exact
 // leaf set, and at no moment on the way a key has two claimants.
 func TestCrowd(t *testing.T) {
 	for name, span := range map[string]time.Duration{"together": time.Millisecond, "within a second": time.Second} {
 		t.Run(name, func(t *testing.T) {
-			simtest.Seeds(t, crowds(), func(t *testing.T, seed uint64) { crowd(t, seed, span) })
+			simtest.Seeds(t, 30, func(t *testing.T, seed uint64) { crowd(t, seed, span) })
 		})
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/lab"
+	"github.com/phyllo-net/phyllo/sim/simtest"
 )
 
 // kills is how many deaths of each kind are measured; PHYLLO_KILLS sets it.
@@ -14,10 +15,7 @@ func kills() int {
 	if n, err := strconv.Atoi(os.Getenv("PHYLLO_KILLS")); err == nil && n > 0 {
 		return n
 	}
-	if raceEnabled {
-		return 2
-	}
-	return 10
+	return simtest.Some(10)
 }
 
 // TestDeaths ends nodes of a ring of 50, in each way, and holds what that costs against

@@ -9,6 +9,7 @@ import (
 	"github.com/phyllo-net/phyllo/pastry"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim"
+	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/sim/topo"
 )
 
@@ -36,7 +37,10 @@ func TestMassFailure(t *testing.T) {
 		for _, percent := range []int{30, 50} {
 			t.Run(fmt.Sprintf("%d %% %s", percent, c.how), func(t *testing.T) {
 				t.Parallel()
-				const nodes = 100
+				nodes := 100
+				if simtest.Race {
+					nodes = 50
+				}
 				var r *lab.Ring
 				wrong := 0
 				r = lab.New(lab.Config{Seed: uint64(percent), Sealed: true,

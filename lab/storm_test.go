@@ -8,19 +8,10 @@ import (
 	"github.com/phyllo-net/phyllo/sim/simtest"
 )
 
-// seeds is the number of storms of one run, fewer under the race detector, which
-// makes each of them ten times as long and finds nothing in one goroutine.
-func seeds() int {
-	if raceEnabled {
-		return 20
-	}
-	return 200
-}
-
 // rage is how long a storm lasts.
 func rage() time.Duration {
-	if raceEnabled {
-		return time.Minute
+	if simtest.Race {
+		return 30 * time.Second
 	}
 	return 2 * time.Minute
 }
@@ -28,7 +19,7 @@ func rage() time.Duration {
 // TestStorm lets all faults strike rings of 20 nodes, under all the overlay's
 // invariants; see Storm.
 func TestStorm(t *testing.T) {
-	simtest.Seeds(t, seeds(), func(t *testing.T, seed uint64) {
+	simtest.Seeds(t, 200, func(t *testing.T, seed uint64) {
 		s := lab.NewStorm(seed, 20)
 		for _, p := range s.Run(rage()) {
 			t.Error(p)
@@ -42,11 +33,7 @@ func TestStorm(t *testing.T) {
 // whatever was acknowledged is there afterwards, with the nodes nearest to it, and mutable
 // objects were changed one version after another (S1 to S8, S10, S12).
 func TestStorageInStorms(t *testing.T) {
-	storms := 8
-	if raceEnabled {
-		storms = 2
-	}
-	simtest.Seeds(t, storms, func(t *testing.T, seed uint64) {
+	simtest.Seeds(t, 8, func(t *testing.T, seed uint64) {
 		s := lab.Tempest{Seed: seed, Nodes: 14, Rage: rage(), Storage: true, ForGood: seed%4 == 0}.Storm()
 		for _, p := range s.Run(rage()) {
 			t.Error(p)

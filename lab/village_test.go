@@ -17,6 +17,7 @@ import (
 	"github.com/phyllo-net/phyllo/lab"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim"
+	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/sim/standin"
 	"github.com/phyllo-net/phyllo/store/mem"
 	"github.com/phyllo-net/phyllo/task"
@@ -351,11 +352,7 @@ func TestMessagesWithoutALink(t *testing.T) {
 // disks keeps the promises of package im; when it is calm, every message is with its
 // receiver, once, and in order.
 func TestMessagesInStorms(t *testing.T) {
-	storms := 6
-	if raceEnabled {
-		storms = 2
-	}
-	for seed := range uint64(storms) {
+	for seed := range uint64(simtest.Some(6)) {
 		t.Run(fmt.Sprintf("storm %d", seed), func(t *testing.T) {
 			t.Parallel()
 			v := newVillage(t, 12, seed+100)

@@ -13,6 +13,7 @@ import (
 	"github.com/phyllo-net/phyllo/lab"
 	"github.com/phyllo-net/phyllo/pastry"
 	"github.com/phyllo-net/phyllo/sim"
+	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/sim/topo"
 )
 
@@ -25,7 +26,7 @@ func large() int {
 	if n, err := strconv.Atoi(os.Getenv("PHYLLO_RING")); err == nil && n >= 100 {
 		return n
 	}
-	if racing {
+	if simtest.Race {
 		return 200
 	}
 	return 1000

@@ -3,7 +3,8 @@
 //
 // How many seeds, and which, is set by the flag -seed=N or the environment:
 // PHYLLO_SEED=N runs that one alone, PHYLLO_SEEDS=N runs the first N instead of
-// the number that the test asks for.
+// the number that the test asks for. Under the race detector (see Race) a test
+// gets a tenth of what it asks for, at least one.
 package simtest
 
 import (
@@ -27,16 +28,24 @@ func seedFlag() *string {
 	return flag.String("seed", "", "run simulated tests with this seed alone")
 }
 
-// Seeds runs f as a subtest for each of the seeds 1 to n, in parallel, and returns
-// when all have ended: what they share needs a lock. When a seed fails, the last
-// line of its log is the command that runs it again.
+// Seeds runs f as a subtest for each of the seeds 1 to n, or to Some(n), in parallel,
+// and returns when all have ended: what they share needs a lock. When a seed fails, the
+// last line of its log is the command that runs it again.
 func Seeds(t *testing.T, n int, f func(t *testing.T, seed uint64)) {
 	t.Helper()
-	seeds, err := chosen(n, *one, os.Getenv)
+	seeds, err := chosen(Some(n), *one, os.Getenv)
 	if err != nil {
 		t.Fatal(err)
 	}
 	run(t, caller(), seeds, f)
+}
+
+// Some is n, or a tenth of it under the race detector, but at least one.
+func Some(n int) int {
+	if Race {
+		return (n + 9) / 10
+	}
+	return n
 }
 
 func run(t *testing.T, pkg string, seeds []uint64, f func(t *testing.T, seed uint64)) {

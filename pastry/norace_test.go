@@ -1,5 +1,0 @@
-//go:build !race
-
-package pastry_test
-
-const racing = false

@@ -1,0 +1,6 @@
+//go:build !race
+
+package simtest
+
+// Race tells that the race detector is on; see race.go.
+const Race = false
