@@ -202,8 +202,12 @@ func TestBroadcastFlood(t *testing.T) {
 // and its acknowledgement for each node, and a join, which are limited in rate.
 func TestAmplification(t *testing.T) {
 	t.Parallel()
+	nodes := 70
+	if simtest.Race {
+		nodes = 45
+	}
 	messages := func(seed uint64, request func(*world, kbr.Endpoint)) int {
-		w := grow(t, 70, linked(seed))
+		w := grow(t, nodes, linked(seed))
 		w.Sim.RunFor(time.Minute)
 		before := w.Truth.Sent
 		w.Sim.Call(5, func() { request(w, w.apps[5].ep) })

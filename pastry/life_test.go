@@ -12,6 +12,7 @@ import (
 	"github.com/phyllo-net/phyllo/pastry"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim"
+	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/sim/standin"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -289,7 +290,7 @@ func TestConcurrentJoins(t *testing.T) {
 	for _, drop := range []float64{0, 0.15} {
 		for _, c := range []struct{ founders, joiners, seeds int }{{1, 2, 6}, {1, 6, 6}, {3, 6, 6}, {8, 12, 2}} {
 			t.Run(fmt.Sprintf("%d into %d, loss %v", c.joiners, c.founders, drop), func(t *testing.T) {
-				for seed := range c.seeds {
+				for seed := range simtest.Some(c.seeds) {
 					w := grow(t, c.founders, linked(uint64(seed)))
 					w.Sim.Inject(sim.Faults{Drop: drop, Delay: 20 * time.Millisecond})
 					for range c.joiners {

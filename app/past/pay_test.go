@@ -51,7 +51,11 @@ func (w *world) mustUse(m *member, want int64) {
 // TestPaid: an insert is paid for, size times k, and a reclaim gives it back; alone, with two,
 // three and many.
 func TestPaid(t *testing.T) {
-	for _, n := range []int{1, 2, 3, 20, 45} {
+	sizes := []int{1, 2, 3, 20, 45}
+	if simtest.Race {
+		sizes = sizes[:4]
+	}
+	for _, n := range sizes {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			w := newWorld(t, n, kbrtest.Config{Seed: 70}, paying(100_000))
 			m := w.members[0]

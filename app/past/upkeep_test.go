@@ -56,7 +56,10 @@ func TestShortAbsence(t *testing.T) {
 // within a minute (S3): when the absence is too long, when it was expelled, and at once when
 // a majority of the holders is gone.
 func TestDeath(t *testing.T) {
-	out := make(map[id.ID]bool)
+	out, files := make(map[id.ID]bool), 200
+	if simtest.Race {
+		files = 40
+	}
 	for what, x := range map[string]struct {
 		deaths int
 		wait   time.Duration // until the verdict
@@ -69,7 +72,7 @@ func TestDeath(t *testing.T) {
 			w := newWorld(t, 40, kbrtest.Config{Seed: 21}, func(c *past.Config) {
 				c.Expelled = func(n id.ID) bool { return out[n] }
 			})
-			objects := w.fill(200, 5)
+			objects := w.fill(files, 5)
 			for _, m := range w.nearest(objects[0], x.deaths) {
 				out[m.cert.Node] = what == "expelled"
 				m.node.Kill()

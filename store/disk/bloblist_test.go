@@ -15,18 +15,22 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/store/disk"
 	"github.com/phyllo-net/phyllo/store/storetest"
 )
 
 // listsEnv is how many lists of operations are played, with something at every system
-// call, instead of a few with something at each eleventh.
+// call, instead of a few with something at each eleventh; see small.
 const listsEnv = "PHYLLO_LISTS"
 
 func lists(t *testing.T, few int) (n uint64, step int64) {
 	many := os.Getenv(listsEnv)
 	if many == "" {
+		if simtest.Race {
+			return uint64(few), 33
+		}
 		return uint64(few), 11
 	}
 	n, err := strconv.ParseUint(many, 10, 16)

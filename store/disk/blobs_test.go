@@ -35,7 +35,7 @@ func TestBlobsOnDisk(t *testing.T) {
 		return kept(open(t, disk.Config{Dir: filepath.Join(dir, fmt.Sprint(n))}))
 	}
 	storetest.RunBlobsConcurrent(t, openDisk)
-	if !testing.Short() { // a disk's syncs take long
+	if !small() { // a disk's syncs take long
 		storetest.RunBlobs(t, openDisk)
 	}
 }

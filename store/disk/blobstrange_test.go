@@ -42,6 +42,7 @@ func TestStrangeBlobFiles(t *testing.T) {
 		{"of the future", func(p string) error { return os.Chtimes(p, time.Time{}, time.Now().AddDate(100, 0, 0)) }, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			config := disk.Config{Dir: filepath.Join(t.TempDir(), "s")}
 			s := open(t, config)
 			h, other := putBlob(t, s, content), putBlob(t, s, content[1:])

@@ -130,7 +130,7 @@ var smallMemTable = disk.Config{MemTable: 256 << 10}
 
 func TestCrashBeforeEveryFileOperation(t *testing.T) {
 	for _, unsynced := range []int{0, 50, 100} {
-		if testing.Short() && unsynced != 50 {
+		if small() && unsynced != 50 {
 			continue
 		}
 		t.Run(fmt.Sprintf("%d%%", unsynced), func(t *testing.T) {
@@ -151,7 +151,7 @@ func TestCrashBeforeEveryFileOperation(t *testing.T) {
 // A crash while the store is opened after a crash.
 func TestCrashWhileOpeningTwice(t *testing.T) {
 	step := int64(10)
-	if testing.Short() {
+	if small() {
 		step = 50
 	}
 	fill := &script{
@@ -181,7 +181,7 @@ func TestCrashWhileOpeningTwice(t *testing.T) {
 // again while the store that crashed is opened and written on.
 func TestCrashAtRandomMoments(t *testing.T) {
 	seeds := uint64(6)
-	if testing.Short() {
+	if small() {
 		seeds = 1
 	}
 	for seed := range seeds {

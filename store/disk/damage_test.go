@@ -141,7 +141,7 @@ func judge(t *testing.T, what string, f folder, n int, orderly bool) (damaged bo
 
 func TestDamagedFiles(t *testing.T) {
 	rounds := 150
-	if testing.Short() {
+	if small() {
 		rounds = 60
 	}
 	for _, orderly := range []bool{true, false} {

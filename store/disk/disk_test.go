@@ -43,7 +43,7 @@ func TestContractOnDisk(t *testing.T) {
 		return open(t, disk.Config{Dir: filepath.Join(dir, fmt.Sprint(n))})
 	}
 	storetest.RunConcurrent(t, openDisk)
-	if !testing.Short() { // a disk's syncs take long
+	if !small() { // a disk's syncs take long
 		storetest.Run(t, openDisk)
 	}
 }

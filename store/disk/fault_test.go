@@ -104,7 +104,7 @@ func TestEveryFileOperationFails(t *testing.T) {
 	} {
 		t.Run(fault.name, func(t *testing.T) {
 			n, step := int64(1), int64(1)
-			if testing.Short() {
+			if small() {
 				step = 7
 			}
 			for ; ; n += step {
@@ -136,7 +136,7 @@ func (e *vfsError) Unwrap() error { return e.cause }
 
 func TestRandomFaultsUnderManyWriters(t *testing.T) {
 	seeds := uint64(25)
-	if testing.Short() {
+	if small() {
 		seeds = 3
 	}
 	for seed := range seeds {
