@@ -31,8 +31,16 @@ type Files interface {
 	// FileHistory lists all versions of a name, the newest first. NotFound.
 	FileHistory(ctx context.Context, q FileName) ([]File, error)
 	// FileRemove takes a name away with all its versions, or one version of it, for good, and
-	// gives its space back. NotFound.
+	// gives its space back. If the name ends with "/" it is a folder's, which goes with all that is
+	// below it. NotFound.
 	FileRemove(ctx context.Context, q FileName) error
+	// FileMove gives a file another name, or a folder with all that is below it, at once. Older
+	// versions stay under the old name, if the space keeps them. NotFound; Failed if the name is
+	// taken, or cannot be had.
+	FileMove(ctx context.Context, q FileMove) error
+	// FolderAdd makes a folder, whose name ends with "/", that is there while it is empty, too. That it
+	// is there already is no error.
+	FolderAdd(ctx context.Context, q FileName) error
 	// FileShare makes a link by which everybody in the ring who has it can read this version of a
 	// file, as long as it is kept.
 	FileShare(ctx context.Context, q FileName) (*FileLink, error)
@@ -58,6 +66,15 @@ type FileName struct {
 	Space   string `json:"space,omitempty"` // empty: HomeSpace
 	Name    string `json:"name"`            // or a link that FileShare has made
 	Version string `json:"version,omitempty"`
+}
+
+// FileMove says which file or folder is to have another name. Both names end with "/", or none.
+type FileMove struct {
+	User    string `json:"user,omitempty"`
+	Space   string `json:"space,omitempty"`
+	Name    string `json:"name"`
+	To      string `json:"to"`
+	Replace bool   `json:"replace,omitempty"` // what has the name already, or is below it, is removed
 }
 
 // FilePut says where a file is to be stored.
@@ -197,6 +214,14 @@ func (c *Client) FileHistory(ctx context.Context, q FileName) ([]File, error) {
 // FileRemove implements Node.
 func (c *Client) FileRemove(ctx context.Context, q FileName) error {
 	return tell(ctx, c, "file/rm", q)
+}
+
+// FileMove implements Node.
+func (c *Client) FileMove(ctx context.Context, q FileMove) error { return tell(ctx, c, "file/mv", q) }
+
+// FolderAdd implements Node.
+func (c *Client) FolderAdd(ctx context.Context, q FileName) error {
+	return tell(ctx, c, "folder/add", q)
 }
 
 // FileShare implements Node.

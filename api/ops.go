@@ -135,6 +135,8 @@ func Operations() []Operation {
 
 		op("file/list", Node.FileList), op("file/stat", Node.FileStat), op("file/history", Node.FileHistory), op("file/share", Node.FileShare),
 		op("file/rm", func(n Node, ctx context.Context, q FileName) (none, error) { return none{}, n.FileRemove(ctx, q) }),
+		op("file/mv", func(n Node, ctx context.Context, q FileMove) (none, error) { return none{}, n.FileMove(ctx, q) }),
+		op("folder/add", func(n Node, ctx context.Context, q FileName) (none, error) { return none{}, n.FolderAdd(ctx, q) }),
 		op("space/list", func(n Node, ctx context.Context, q forUser) ([]Space, error) { return n.SpaceList(ctx, q.User) }),
 		op("space/create", Node.SpaceCreate), op("space/grant", Node.SpaceGrant), op("space/add", Node.SpaceAdd),
 		op("space/revoke", func(n Node, ctx context.Context, q SpaceGrant) (none, error) { return none{}, n.SpaceRevoke(ctx, q) }),

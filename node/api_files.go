@@ -245,8 +245,56 @@ func (f face) FileRemove(ctx context.Context, q api.FileName) error {
 			_, err := sp.Remove(t, q.Name, number(q.Version), space.Cond{})
 			return nothing{}, err
 		}
+		if strings.HasSuffix(q.Name, "/") {
+			return nothing{}, sp.RemoveAll(t, q.Name, true)
+		}
 		return nothing{}, sp.Erase(t, q.Name)
 	})
+	return s.about(err, q.Name)
+}
+
+// FileMove implements api.Node.
+func (f face) FileMove(ctx context.Context, q api.FileMove) error {
+	s := f.n.spaceOf(q.User, q.Space)
+	if strings.HasSuffix(q.Name, "/") != strings.HasSuffix(q.To, "/") {
+		return api.Errorf(api.Usage, "a folder's name ends with \"/\", a file's does not: %+q cannot become %+q", q.Name, q.To)
+	}
+	err := s.Rename(ctx, q.Name, q.To, files.Cond{Absent: !q.Replace})
+	switch {
+	case errors.Is(err, files.ErrChanged):
+		return api.Errorf(api.Failed, "there is %+q in the space %s already: choose another name, or replace it with `phyllo mv --force`", q.To, s.info.Name)
+	case errors.Is(err, files.ErrClash) && strings.HasPrefix(q.To, q.Name):
+		return api.Errorf(api.Failed, "%+q cannot be moved into itself", q.Name)
+	case errors.Is(err, files.ErrClash):
+		return api.Errorf(api.Failed, "%+q cannot be had: a file and a folder cannot have the same name; choose another", q.To)
+	case errors.Is(err, files.ErrName):
+		return api.Errorf(api.Usage, "%+q cannot be the name of a file or folder: choose another", q.To)
+	}
+	return s.about(err, q.Name)
+}
+
+// FolderAdd implements api.Node.
+func (f face) FolderAdd(ctx context.Context, q api.FileName) error {
+	s := f.n.spaceOf(q.User, q.Space)
+	if !strings.HasSuffix(q.Name, "/") || files.CheckName(q.Name) != nil {
+		return api.Errorf(api.Usage, "%+q cannot be the name of a folder: choose another, which ends with \"/\"", q.Name)
+	}
+	put := func() error {
+		_, err := s.Put(ctx, q.Name, nil, files.Attrs{}, files.Cond{Absent: true})
+		if errors.Is(err, files.ErrChanged) {
+			err = nil
+		}
+		return err
+	}
+	err := put()
+	if errors.Is(err, files.ErrNoSpace) && s.info.Name == api.HomeSpace {
+		if err = s.makeHome(ctx); err == nil {
+			err = put()
+		}
+	}
+	if errors.Is(err, files.ErrClash) {
+		return api.Errorf(api.Failed, "%+q cannot be a folder: it is a file, or a part of it is one; choose another name", q.Name)
+	}
 	return s.about(err, q.Name)
 }
 

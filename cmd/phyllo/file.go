@@ -238,16 +238,23 @@ func newCat(w *world) *cobra.Command {
 
 func newRm(w *world) *cobra.Command {
 	var f fileFlags
+	var recursive bool
 	cmd := &cobra.Command{
 		Use:   "rm NAME...",
 		Short: "Remove files from the ring, with all their versions",
 		Long: `Remove files with all their versions, or with --version one of them, and give their
-space back: their keepers are told, signed, to delete them. What nobody can promise is
+space back; with --recursive a folder, whose name ends with a slash, too. Their keepers are told, signed, to delete them. What nobody can promise is
 that no copy is left: a keeper may have been away, or have kept one.`,
 		Example: `  phyllo rm notes.txt
-  phyllo rm notes.txt --version 4`,
+  phyllo rm notes.txt --version 4
+  phyllo rm photos/ --recursive`,
 		Args: args(1, 1000),
 		RunE: func(cmd *cobra.Command, a []string) error {
+			for _, name := range a {
+				if strings.HasSuffix(name, "/") && !recursive {
+					return usage("%s is a folder: to remove it with all that is in it say --recursive", clean(name))
+				}
+			}
 			return w.ask(cmd.Context(), "removing …", func(ctx context.Context, c *api.Client) error {
 				for _, name := range a {
 					if err := c.FileRemove(ctx, f.name(name)); err != nil {
@@ -263,6 +270,7 @@ that no copy is left: a keeper may have been away, or have kept one.`,
 		},
 	}
 	f.add(cmd, true)
+	cmd.Flags().BoolVarP(&recursive, "recursive", "r", false, "remove folders with all that is in them")
 	cmd.ValidArgsFunction = w.complete(fileNames)
 	return cmd
 }

@@ -270,6 +270,7 @@ func TestJSON(t *testing.T) {
 	play("phyllo get", "notes -o $DIR/got", 1)
 	play("phyllo share", "notes", 1)
 	play("phyllo df", "", 1)
+	play("phyllo mv", "folder/notes letters/", 1)
 	play("phyllo rm", "notes", 1)
 	play("phyllo space create", "holidays", 1)
 	play("phyllo space grant", "holidays bob", 1)

@@ -168,6 +168,9 @@ func (n *Node) FileRemove(ctx context.Context, q api.FileName) error {
 	if err != nil {
 		return err
 	}
+	if strings.HasSuffix(q.Name, "/") {
+		return n.missing(s.RemoveAll(ctx, q.Name), q.Name, in)
+	}
 	list, err := n.FileHistory(ctx, q)
 	if err != nil {
 		return err
@@ -186,6 +189,28 @@ func (n *Node) FileRemove(ctx context.Context, q api.FileName) error {
 		return n.missing(files.ErrNotFound, q.Name, in)
 	}
 	return nil
+}
+
+// FileMove implements api.Node.
+func (n *Node) FileMove(ctx context.Context, q api.FileMove) error {
+	s, in, err := n.space(ctx, q.Space)
+	if err != nil {
+		return err
+	}
+	err = s.Rename(ctx, q.Name, q.To, files.Cond{Absent: !q.Replace})
+	if errors.Is(err, files.ErrChanged) {
+		return api.Errorf(api.Failed, "there is %+q in the space %s already: choose another name, or replace it with `phyllo mv --force`", q.To, in)
+	}
+	return n.missing(err, q.Name, in)
+}
+
+// FolderAdd implements api.Node.
+func (n *Node) FolderAdd(ctx context.Context, q api.FileName) error {
+	s, _, err := n.space(ctx, q.Space)
+	if err == nil {
+		_, err = s.Put(ctx, q.Name, nil, files.Attrs{}, files.Cond{})
+	}
+	return err
 }
 
 // FileShare implements api.Node.

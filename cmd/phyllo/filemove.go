@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"path"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/phyllo-net/phyllo/api"
+)
+
+// movedTo is a line of "phyllo mv --json".
+type movedTo struct {
+	Event string `json:"event"`
+	Name  string `json:"name"`
+	To    string `json:"to"`
+}
+
+func newMv(w *world) *cobra.Command {
+	var f fileFlags
+	var force bool
+	cmd := &cobra.Command{
+		Use:   "mv NAME TO",
+		Short: "Give a file or folder of the ring another name",
+		Long: `Give a file another name, or a folder with all that is in it; nothing is sent again. A folder's
+name ends with a slash; a file goes into a folder if that is all that TO says. What has
+the name already is only replaced with --force. Older versions stay under the old name.`,
+		Example: `  phyllo mv thesis.pdf old/thesis.pdf
+  phyllo mv thesis.pdf old/
+  phyllo mv photos/ holidays/2026/`,
+		Args: args(2, 2),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			q := api.FileMove{User: f.user, Space: f.space, Name: a[0], To: a[1], Replace: force}
+			folder := strings.HasSuffix(q.Name, "/")
+			switch {
+			case !folder && strings.HasSuffix(q.To, "/"):
+				q.To += path.Base(q.Name)
+			case folder && !strings.HasSuffix(q.To, "/"):
+				q.To += "/"
+			}
+			return w.ask(cmd.Context(), "moving …", func(ctx context.Context, c *api.Client) error {
+				if err := c.FileMove(ctx, q); err != nil {
+					return err
+				}
+				answered(ctx)
+				if w.json {
+					return w.line(movedTo{"moved", q.Name, q.To})
+				}
+				w.printf("%s %s is %s now\n", w.mark(api.Good), clean(q.Name), clean(q.To))
+				return nil
+			})
+		},
+	}
+	f.add(cmd, false)
+	cmd.Flags().BoolVar(&force, "force", false, "replace what has the name already")
+	cmd.ValidArgsFunction = w.complete(fileNames, fileNames)
+	return cmd
+}
