@@ -264,7 +264,7 @@ func (f face) FileMove(ctx context.Context, q api.FileMove) error {
 	case errors.Is(err, files.ErrChanged):
 		return api.Errorf(api.Failed, "there is %+q in the space %s already: choose another name, or replace it with `phyllo mv --force`", q.To, s.info.Name)
 	case errors.Is(err, files.ErrClash) && strings.HasPrefix(q.To, q.Name):
-		return api.Errorf(api.Failed, "%+q cannot be moved into itself", q.Name)
+		return api.Errorf(api.Failed, "%+q cannot be moved into itself: choose a name that is not below it", q.Name)
 	case errors.Is(err, files.ErrClash):
 		return api.Errorf(api.Failed, "%+q cannot be had: a file and a folder cannot have the same name; choose another", q.To)
 	case errors.Is(err, files.ErrName):

@@ -75,11 +75,32 @@ func (n *node) FileShare(ctx context.Context, q api.FileName) (*api.FileLink, er
 	return n.shelf.FileShare(ctx, q)
 }
 
+func (n *node) FileMove(ctx context.Context, q api.FileMove) error { return n.shelf.FileMove(ctx, q) }
+
+func (n *node) FolderAdd(ctx context.Context, q api.FileName) error { return n.shelf.FolderAdd(ctx, q) }
+
 func (n *node) SpaceList(ctx context.Context, user string) ([]api.Space, error) {
+	defer n.lock()()
 	return n.shelf.SpaceList(ctx, user)
 }
 
+func (n *node) SpaceGrant(ctx context.Context, q api.SpaceGrant) (*api.SpaceLink, error) {
+	defer n.lock()()
+	return n.shelf.SpaceGrant(ctx, q)
+}
+
+func (n *node) SpaceRevoke(ctx context.Context, q api.SpaceGrant) error {
+	defer n.lock()()
+	return n.shelf.SpaceRevoke(ctx, q)
+}
+
+func (n *node) SpaceAdd(ctx context.Context, q api.SpaceAdd) (*api.Space, error) {
+	defer n.lock()()
+	return n.shelf.SpaceAdd(ctx, q)
+}
+
 func (n *node) SpaceCreate(ctx context.Context, q api.SpaceCreate) (*api.Space, error) {
+	defer n.lock()()
 	return n.shelf.SpaceCreate(ctx, q)
 }
 
@@ -242,9 +263,10 @@ func testSpaces(t *testing.T, b *browser.Browser) {
 	shows(p, "#ask-error", "cannot be the name of a folder")
 	p.Eval(`void (document.querySelector("#ask-text").value = "plans")`, nil)
 	p.Press("Enter")
-	shows(p, "#files-empty", "It is kept once a file is in it")
+	shows(p, "#files-empty", "Nothing is in this folder yet")
 	p.Choose("#upload-files", write(t, "plan", []byte("x")))
 	shows(p, "#files-rows", "plan")
+	p.Screenshot("folder")
 
 	func() {
 		defer n.lock()()

@@ -33,6 +33,8 @@ func TestPage(t *testing.T) {
 	t.Run("Files", func(t *testing.T) { testFiles(t, b) })
 	t.Run("Uploads", func(t *testing.T) { testUploads(t, b) })
 	t.Run("Spaces", func(t *testing.T) { testSpaces(t, b) })
+	t.Run("Folders", func(t *testing.T) { testFolders(t, b) })
+	t.Run("Sharing", func(t *testing.T) { testSharing(t, b) })
 	t.Run("Trouble", func(t *testing.T) { testTrouble(t, b) })
 	t.Run("Looks", func(t *testing.T) { testLooks(t, b) })
 	t.Run("RingMath", func(t *testing.T) { testRingMath(t, b) })

@@ -227,6 +227,9 @@ func (n *Node) FileShare(ctx context.Context, q api.FileName) (*api.FileLink, er
 
 func (n *Node) shownSpace(name string) api.Space {
 	me := n.me("")
+	if n.foreign[name] {
+		return api.Space{Name: name, Made: Begin, Owner: "bob", Members: []api.SpaceMember{{Name: "bob", Key: fingerprint("bob"), Writes: true}, {Name: me, Key: fingerprint(me)}}}
+	}
 	return api.Space{Name: name, Made: Begin, Owner: me, Writes: true,
 		Members: append([]api.SpaceMember{{Name: me, Key: fingerprint(me), Writes: true}}, n.granted[name]...)}
 }
@@ -285,8 +288,8 @@ func (n *Node) SpaceAdd(ctx context.Context, q api.SpaceAdd) (*api.Space, error)
 	if err := n.makeSpace(ctx, cmp.Or(q.Name, name)); err != nil {
 		return nil, err
 	}
+	n.foreign[cmp.Or(q.Name, name)] = true
 	s := n.shownSpace(cmp.Or(q.Name, name))
-	s.Owner, s.Writes = "bob", false
 	return &s, nil
 }
 

@@ -1,6 +1,7 @@
 // One file: its versions, a link to it, and its end.
 
 import { $, el, say, set, show } from "./dom.js"
+import { ask as askLine, cleanName } from "./asking.js"
 import { copyLine } from "./clipboard.js"
 import { drawCopies, fewer } from "./copies.js"
 import { fails, tell } from "./fails.js"
@@ -17,7 +18,7 @@ export async function openFile(of, which) {
 	tell($("file-error"), null)
 	show($("file-link"), false)
 	show($("file-sure"), false)
-	show($("file-remove"), shelf.writes())
+	for (const id of ["file-move", "file-remove"]) show($(id), shelf.writes())
 	drawFacts()
 	drawVersions()
 	$("file").showModal()
@@ -89,6 +90,17 @@ export function startFile() {
 		line.setSelectionRange(0, line.value.length, "backward") // its beginning is seen
 	})
 	copyLine($("file-link-copy"), $("file-link-line"))
+	$("file-move").addEventListener("click", () => {
+		const { name } = file
+		$("file").close()
+		askLine({
+			why: `Another name for “${name.split("/").at(-1)}”, with the folders in which it is to be. Its older versions stay under the old name.`,
+			label: "Name", verb: "Move it", text: name, act: async typed => {
+				const to = cleanName(typed, "file")
+				if (to !== name) await shelf.move(name, to)
+			},
+		})
+	})
 	$("file-remove").addEventListener("click", () => ask(null))
 	$("file-sure-no").addEventListener("click", () => {
 		show($("file-sure"), false)

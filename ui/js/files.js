@@ -1,9 +1,12 @@
 // The list of files, and the way through spaces and folders.
 
 import { $, el, say, set, show, sync } from "./dom.js"
+import { ask, startAsking } from "./asking.js"
 import { drawCopies } from "./copies.js"
 import { fails, tell } from "./fails.js"
 import { openFile, startFile } from "./file.js"
+import { startFolder } from "./folder.js"
+import { startSharing } from "./sharing.js"
 import { bytes, date, when } from "./words.js"
 
 export function startFiles(model, shelf) {
@@ -47,7 +50,7 @@ export function startFiles(model, shelf) {
 		show($("files-empty"), known && !rows.length)
 		say($("files-empty"), shelf.writes()
 			? shelf.folder
-				? "Nothing is in this folder yet. It is kept once a file is in it: drop files here, or choose them with Upload files."
+				? "Nothing is in this folder yet. Drop files here, or choose them with Upload files."
 				: "Nothing is stored here yet. Drop files here, or choose them with Upload files: they are sealed on this computer, and several nodes of the ring keep a copy of each, so that they survive the loss of this one."
 			: "Nothing is here yet, and you may only read this space.")
 		show($("files-more"), shelf.next)
@@ -95,7 +98,16 @@ export function startFiles(model, shelf) {
 	$("space").addEventListener("change", () => shelf.open($("space").value, ""))
 	fails($("files-error"), $("files-again"), "click", () => shelf.again())
 	fails($("files-error"), $("files-more"), "click", () => shelf.more())
-	startAsking(shelf)
+	$("new-space").addEventListener("click", () => ask({
+		from: $("new-space"), why: "A space is a tree of files of its own, which you can let others use.", label: "Name", verb: "Make it", act: name => shelf.addSpace(name),
+	}))
+	$("open-link").addEventListener("click", () => ask({
+		from: $("open-link"), why: "Paste a link that somebody has sent you: a file is saved on this computer, a space is put on your list.", label: "Link", verb: "Open it",
+		act: link => shelf.openLink(link),
+	}))
+	startAsking()
+	startFolder(shelf)
+	startSharing(model, shelf)
 	shelf.on(startFile())
 	shelf.on(draw)
 	model.on("users", () => shelf.use(model.user))
@@ -107,37 +119,4 @@ export function startFiles(model, shelf) {
 		if (!document.hidden && shelf.user) shelf.load()
 	})
 	draw()
-}
-
-// startAsking is for what wants a line of text: a space's name, a folder's, a link.
-function startAsking(shelf) {
-	let act = null, from = null
-	const asks = (id, why, label, verb, f) => $(id).addEventListener("click", () => {
-		act = f
-		from = $(id)
-		say($("ask-why"), why)
-		say($("ask-label"), label)
-		say($("ask-do"), verb)
-		tell($("ask-error"), null)
-		$("ask-text").value = ""
-		show($("ask"), true)
-		$("ask-text").focus()
-	})
-	const close = () => {
-		show($("ask"), false)
-		from?.focus()
-	}
-	asks("new-space", "A space is a tree of files of its own. You can let others use one: phyllo space grant", "Name", "Make it", name => shelf.addSpace(name))
-	asks("open-link", "Paste a link to a file that somebody has shared with you; the file is saved on this computer.", "Link", "Download", link => shelf.download(link))
-	asks("new-folder", "Choose the name of the folder; it is kept once a file is in it.", "Name", "Open it", name => {
-		const clean = name.replace(/^\/+|\/+$/g, "")
-		if (!clean || clean.split("/").some(p => !p || p === "." || p === "..")) throw new Error("This cannot be the name of a folder: choose another, without dots alone and empty parts.")
-		return shelf.open(shelf.space, `${shelf.folder}${clean}/`)
-	})
-	$("ask-cancel").addEventListener("click", close)
-	$("ask").addEventListener("keydown", e => { if (e.key === "Escape") close() })
-	fails($("ask-error"), $("ask"), "submit", async () => {
-		await act($("ask-text").value.trim())
-		close()
-	})
 }

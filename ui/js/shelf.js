@@ -173,9 +173,62 @@ export class Shelf {
 		await this.load()
 	}
 
+	// move gives a file another name, and shows where it is then.
+	async move(name, to) {
+		await this.#client.move(this.which(name), to)
+		await this.open(this.space, to.slice(0, to.lastIndexOf("/") + 1))
+	}
+
+	// A folder's name is its whole path, and ends with "/".
+	async addFolder(folder) {
+		await this.#client.addFolder(this.which(folder))
+		await this.open(this.space, folder)
+	}
+
+	async moveFolder(folder, to) {
+		if (folder === to) return
+		await this.#client.move(this.which(folder), to)
+		await this.open(this.space, to)
+	}
+
+	async removeFolder(folder) {
+		await this.#client.removeFile(this.which(folder))
+		await this.open(this.space, folder.slice(0, folder.lastIndexOf("/", folder.length - 2) + 1))
+	}
+
+	// countBelow is how many files are in a folder and below it, or that there are more.
+	async countBelow(folder) {
+		const page = await this.#client.allFiles(this.user, this.space, folder)
+		return { files: page.files.filter(f => !f.name.endsWith("/")).length, more: Boolean(page.next) }
+	}
+
 	async addSpace(name) {
 		await this.#client.addSpace(this.user, name)
 		await this.open(name, "")
+	}
+
+	// openLink opens what a link leads to: a file, or a space that was granted.
+	async openLink(link) {
+		if (!link.startsWith("phyllo://space/")) return this.download(link)
+		const space = await this.#client.joinSpace(this.user, link)
+		await this.open(space.name, "")
+	}
+
+	// owns says whether the user decides who may use the space.
+	owns() {
+		return Boolean(this.user) && this.here()?.owner === this.user
+	}
+
+	// grant lets a person use the space, and returns the line that he needs.
+	async grant(name, reads) {
+		const { link } = await this.#client.grant(this.user, this.space, name, reads)
+		await this.load()
+		return link
+	}
+
+	async revoke(name) {
+		await this.#client.revoke(this.user, this.space, name)
+		await this.load()
 	}
 }
 
