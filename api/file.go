@@ -84,6 +84,10 @@ type FilePut struct {
 	Name    string    `json:"name"`
 	Copies  int       `json:"copies,omitempty"` // 1 to MaxFileCopies; 0: FileCopies
 	Expires time.Time `json:"expires,omitzero"` // zero: never
+	// Archive keeps it in fragments, any few of which make it, all around the ring: cheaper than
+	// as many copies, and there though most nodes die at once. A ring that is too small for
+	// that keeps copies.
+	Archive bool `json:"archive,omitempty"`
 }
 
 // FileQuery says what to list.
@@ -106,8 +110,11 @@ type File struct {
 	By       string    `json:"by,omitempty"` // who stored it: his name, or his key's fingerprint
 	// Copies is how many nodes keep each part of it, of Wanted; 0: nobody has counted. In a
 	// ring with fewer nodes the next members take the rest.
-	Copies  int  `json:"copies,omitempty"`
-	Wanted  int  `json:"wanted,omitempty"`
+	Copies int `json:"copies,omitempty"`
+	Wanted int `json:"wanted,omitempty"`
+	// Need is 0 if each copy is whole. Otherwise the file is archived: Copies and Wanted
+	// are fragments, any Need of which make it.
+	Need    int  `json:"need,omitempty"`
 	Removed bool `json:"removed,omitempty"` // from here on the name was not there
 }
 

@@ -19,6 +19,9 @@ type Draft struct {
 	From string `json:"from,omitempty"` // empty: the only user
 	To   string `json:"to"`
 	Text string `json:"text"` // at most 32 KiB of UTF-8
+	// File is a stored file (FilePut) that goes with the message: behind the text come its name,
+	// its size and a link as FileShare makes it. Text may be empty then.
+	File *FileName `json:"file,omitempty"`
 	// Wait is how long to wait for the delivery, in milliseconds; at most 10
 	// minutes, 0: not at all.
 	Wait int64 `json:"wait_ms,omitempty"`

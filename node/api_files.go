@@ -45,6 +45,7 @@ func (s *userSpace) about(err error, name string) error {
 func owned(sp *space.Space, in, name string, v *tree.Version) api.File {
 	f := api.File{Space: in, Name: name, Version: text(v.Number), Size: v.Size(), Modified: time.UnixMilli(v.Time).UTC(),
 		By: memberName(sp, v.Author), Wanted: int(v.Copies), Removed: v.Removed}
+	f.Need = int(v.Content.Ref.Code.Need)
 	if v.Expires != 0 {
 		f.Expires = time.UnixMilli(v.Expires).UTC()
 	}
@@ -70,10 +71,11 @@ func (f face) FilePut(ctx context.Context, q api.FilePut, content io.Reader) (*a
 	case files.CheckName(q.Name) != nil || strings.HasSuffix(q.Name, "/"):
 		return nil, s.about(files.ErrName, q.Name)
 	}
-	d, err := s.begin(ctx, space.Storing{Copies: q.Copies, Expires: q.Expires})
+	how := space.Storing{Copies: q.Copies, Expires: q.Expires, Archive: q.Archive}
+	d, err := s.begin(ctx, how)
 	if errors.Is(err, files.ErrNoSpace) && s.info.Name == api.HomeSpace {
 		if err = s.makeHome(ctx); err == nil {
-			d, err = s.begin(ctx, space.Storing{Copies: q.Copies, Expires: q.Expires})
+			d, err = s.begin(ctx, how)
 		}
 	}
 	if err != nil {
@@ -89,7 +91,7 @@ func (f face) FilePut(ctx context.Context, q api.FilePut, content io.Reader) (*a
 	}
 	have, want := d.copies()
 	return &api.File{Space: s.info.Name, Name: e.Name, Version: e.Version, Size: e.Size, Modified: e.Modified.UTC(), Expires: q.Expires,
-		Copies: have, Wanted: want}, nil
+		Copies: have, Wanted: want, Need: int(d.content.Ref.Code.Need)}, nil
 }
 
 // makeHome makes the space that everybody has. That another machine was faster is no error.

@@ -1,14 +1,20 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"path"
+	"strings"
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/app/im"
 	"github.com/phyllo-net/phyllo/app/im/letter"
+	"github.com/phyllo-net/phyllo/app/space"
+	"github.com/phyllo-net/phyllo/app/space/tree"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/task"
@@ -66,6 +72,11 @@ func (f face) Send(ctx context.Context, d api.Draft) (*api.Sent, error) {
 	if err != nil {
 		return nil, err
 	}
+	if d.File != nil {
+		if d.Text, err = f.enclosed(ctx, d); err != nil {
+			return nil, err
+		}
+	}
 	out, err := do(ctx, f.n, func(t *task.T, o *overlay) (*api.Sent, error) {
 		mid, state, err := o.im.Send(t, u.key(), d.To, d.Text)
 		return &api.Sent{ID: mid.ID, To: d.To, State: state.String()}, err
@@ -88,6 +99,22 @@ func (f face) Send(ctx context.Context, d api.Draft) (*api.Sent, error) {
 		return nil, kinded(err)
 	}
 	return out, nil // it is queued, whatever became of the wait
+}
+
+// enclosed is the text of a message with a file: what was written, and below it which file it is
+// and how it is read.
+func (f face) enclosed(ctx context.Context, d api.Draft) (string, error) {
+	q := *d.File
+	q.User = cmp.Or(q.User, d.From)
+	s := f.n.spaceOf(q.User, q.Space)
+	line, err := withVersion(ctx, s, q, func(_ *overlay, _ *space.Space, v *tree.Version) string {
+		name := path.Base(q.Name)
+		return fmt.Sprintf("%s, %d bytes: %s", name, v.Size(), space.Shared{Name: name, Content: v.Content})
+	})
+	if d.Text = strings.TrimSpace(d.Text); d.Text != "" {
+		line = d.Text + "\n" + line
+	}
+	return line, err
 }
 
 // reach calls the nodes of a person at once, whatever the back-off says: somebody

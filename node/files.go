@@ -305,9 +305,7 @@ func joined(t *task.T, sp *space.Space, drafts []*draft, f *space.File) (*space.
 	var whole []piece.Content
 	for _, d := range drafts {
 		f.Seen, f.Expires = min(f.Seen, d.seen), d.how.Expires
-		if d.how.Copies > 0 {
-			f.Copies = d.how.Copies
-		}
+		_, f.Copies = d.copies()
 		if d.content.Ref.Size > 0 {
 			whole = append(whole, d.content)
 		}

@@ -61,6 +61,9 @@ func TestFilesProcesses(t *testing.T) {
 		t.Errorf("carol uses a space that was granted to bob: %v", err)
 	}
 
+	b.must("send", "carol", "--file", file, "look at this")
+	sent := c.received("look at this")
+
 	a.kill()
 	want := func(p *process, args ...string) {
 		t.Helper()
@@ -79,6 +82,23 @@ func TestFilesProcesses(t *testing.T) {
 		}
 	}
 	want(c, link)
+	want(c, sent)
 	want(b, "films/first", "--space", "common")
 	want(b, "films/second", "--space", "common")
+}
+
+// received waits for a message with a file, and returns the file's link.
+func (p *process) received(text string) (link string) {
+	p.t.Helper()
+	for deadline := time.Now().Add(90 * time.Second); ; {
+		if out := p.must("inbox", "--peek"); strings.Contains(out, text) {
+			if _, link, found := strings.Cut(out, "film, 300000 bytes: "); found {
+				return strings.TrimSpace(link)
+			}
+			p.t.Fatalf("the message has no link: %q", out)
+		}
+		if time.Now().After(deadline) {
+			p.t.Fatal("the message did not come")
+		}
+	}
 }

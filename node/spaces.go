@@ -31,9 +31,26 @@ type spaceList struct {
 func (o *overlay) makeSpaces() (err error) {
 	c := space.Default()
 	c.Ring, c.Past, c.Locker, c.Sealer, c.Verifier = o.ring, o.past, keys.Locker{}, keys.Sealer{}, &o.verifier
+	c.People = func() (all []space.Person) {
+		for _, u := range o.node.people.all() {
+			all = append(all, u.forSpace())
+		}
+		return all
+	}
+	c.Tended = o.tended
 	o.lists = make(map[peer.Key]spaceList)
 	o.spaces, err = space.New(c)
 	return err
+}
+
+// tended tells in the log what became of archives.
+func (o *overlay) tended(x space.Tended) {
+	switch {
+	case x.Lost > 0:
+		o.node.log.Warn("of archived files too few fragments are left: see which files `phyllo get` cannot read, and remove them", "objects", x.Lost, "of", x.Objects)
+	case x.Objects > 0:
+		o.node.log.Info("archived files were looked after", "objects", x.Objects, "fragments made anew", x.Mended, "err", x.Err)
+	}
 }
 
 // forSpace is the user as package space knows him.

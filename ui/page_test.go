@@ -76,7 +76,7 @@ func testTwoPagesTalk(t *testing.T, b *browser.Browser) {
 		defer bob.lock()()
 		bob.asleep = true
 	}()
-	desk.Type("#text", "good night")
+	desk.Type("#text", "good night: phyllo://file/Ab-_1")
 	desk.Press("Enter")
 	shows(desk, "#messages .mine:last-child .note", "queued")
 	shows(desk, "#lid", "No message waits") // until it asks again
@@ -86,8 +86,13 @@ func testTwoPagesTalk(t *testing.T, b *browser.Browser) {
 	phone.Screenshot("chat")
 	var order []string
 	desk.Eval(`[...document.querySelectorAll("#messages .text")].map(e => e.textContent)`, &order)
-	if len(order) != 3 || order[2] != "good night" {
+	if len(order) != 3 || order[2] != "good night: save the file" {
 		t.Errorf("the thread shows %q", order)
+	}
+	var leads string
+	desk.Eval(`decodeURIComponent(document.querySelector("#messages .mine:last-child a[download]").getAttribute("href"))`, &leads)
+	if leads != `v1/file/get?q={"name":"phyllo://file/Ab-_1"}` {
+		t.Errorf("the link to a file leads to %q", leads)
 	}
 }
 

@@ -36,6 +36,7 @@ func (f *fileFlags) name(name string) api.FileName {
 type putFlags struct {
 	fileFlags
 	as      string
+	archive bool
 	copies  number
 	expires length
 }
@@ -49,13 +50,23 @@ func newPut(w *world) *cobra.Command {
 this computer. They are sealed here: those who keep them can read neither contents nor
 names. An older version of the same name stays (see ` + "`phyllo history`" + `). In a ring with
 fewer computers than copies the rest are made when more join, without being asked.
-With - standard input is stored; --as says under which name.`,
+With - standard input is stored; --as says under which name.
+
+With --archive a file is cut into 24 fragments, or 64 in a large ring, which lie all
+around the ring, and any 6 of them are enough: it costs 4 times its size (10.7 times), and
+is still there when most computers are lost at once. Your computer makes lost
+fragments anew, so let it run once in a week or two. Keep the link that
+` + "`phyllo share`" + ` prints: with it the file is found even if the list of your files is lost.`,
 		Example: `  phyllo put thesis.pdf
+  phyllo put --archive photos.tar
   phyllo put photos --space holidays --copies 3
   phyllo put notes.txt --as old/notes.txt --expires 30d
   tar c src | phyllo put - --as src.tar`,
 		Args: args(1, 1000),
 		RunE: func(cmd *cobra.Command, a []string) error {
+			if p.archive && cmd.Flags().Changed("copies") {
+				return usage("--archive has fragments in place of copies: leave --copies away")
+			}
 			if p.as != "" && len(a) > 1 {
 				return usage("--as names one file: store them one by one, or leave it away")
 			}
@@ -70,6 +81,7 @@ With - standard input is stored; --as says under which name.`,
 	p.add(cmd, false)
 	cmd.Flags().StringVar(&p.as, "as", "", "store it under this `NAME`, as in letters/bob.txt")
 	cmd.Flags().VarP(&p.copies, "copies", "k", "how many nodes keep a copy, 1 to 16")
+	cmd.Flags().BoolVar(&p.archive, "archive", false, "keep it in fragments all around the ring, any 6 of which are enough")
 	cmd.Flags().Var(&p.expires, "expires", "give it up after this time, as in 30d (default: never)")
 	cmd.Flags().Lookup("expires").DefValue = "" // not "0s", as it is never
 	cmd.ValidArgsFunction = anyFiles
@@ -115,7 +127,7 @@ func (w *world) putAll(ctx context.Context, p *putFlags, from string) error {
 
 // putOne stores what r has to its end.
 func (w *world) putOne(ctx context.Context, p *putFlags, r io.Reader, name string, size int64) error {
-	q := api.FilePut{User: p.user, Space: p.space, Name: name, Copies: p.copies.value}
+	q := api.FilePut{User: p.user, Space: p.space, Name: name, Copies: p.copies.value, Archive: p.archive}
 	if p.expires.value > 0 {
 		q.Expires = w.now().Add(p.expires.value).UTC().Truncate(time.Millisecond)
 	}
@@ -134,8 +146,19 @@ func (w *world) putOne(ctx context.Context, p *putFlags, r io.Reader, name strin
 	if w.json {
 		return w.line(f)
 	}
-	w.printf("%s %s: %s, %s\n", w.mark("good"), clean(f.Name), bytesText(uint64(f.Size)), copiesOf(f.Copies, f.Wanted))
+	w.printf("%s %s: %s, %s\n", w.mark("good"), clean(f.Name), bytesText(uint64(f.Size)), p.kept(f))
 	return w.out.flush()
+}
+
+// kept says in how many copies or fragments a file is kept.
+func (p *putFlags) kept(f *api.File) string {
+	switch {
+	case f.Need > 0:
+		return fmt.Sprintf("%d of %d fragments, any %d of which are enough", f.Copies, f.Wanted, f.Need)
+	case p.archive && f.Size > 0:
+		return copiesOf(f.Copies, f.Wanted) + "; for fragments this ring has too few computers"
+	}
+	return copiesOf(f.Copies, f.Wanted)
 }
 
 func newGet(w *world) *cobra.Command {

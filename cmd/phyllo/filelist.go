@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -16,7 +17,8 @@ func newLs(w *world) *cobra.Command {
 		Use:   "ls [FOLDER]",
 		Short: "List files of the ring",
 		Long: `List what is in a space, or below a folder of it. Folders end with "/"; with --recursive
-the files in them are listed, too. -l shows lengths, times and wanted copies.`,
+the files in them are listed, too. -l shows lengths, times and how many
+copies are wanted, or of an archive, how many of its fragments are enough.`,
 		Example: `  phyllo ls
   phyllo ls photos/ -l --space holidays
   phyllo ls --recursive`,
@@ -76,7 +78,15 @@ func (w *world) longRow(f api.File) []string {
 	if f.Version == "" {
 		return []string{"", "", "", clean(f.Name)}
 	}
-	return []string{bytesText(uint64(f.Size)), w.ago(f.Modified), strconv.Itoa(f.Wanted), clean(f.Name)}
+	return []string{bytesText(uint64(f.Size)), w.ago(f.Modified), wantedText(f), clean(f.Name)}
+}
+
+// wantedText is how many copies of a file are wanted, or fragments.
+func wantedText(f api.File) string {
+	if f.Need > 0 {
+		return fmt.Sprintf("any %d of %d", f.Need, f.Wanted)
+	}
+	return strconv.Itoa(f.Wanted)
 }
 
 func newHistory(w *world) *cobra.Command {

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path"
+	"path/filepath"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -19,28 +22,45 @@ import (
 const maxText = 32 << 10
 
 func newSend(w *world) *cobra.Command {
-	var from string
+	var from, file string
 	wait := &length{value: 5 * time.Second, high: 10 * time.Minute}
 	cmd := &cobra.Command{
-		Use:   "send NAME TEXT",
+		Use:   "send NAME [TEXT]",
 		Short: "Send a message to a person",
 		Long: `Send a message, and print the state that it has reached: "queued" (it is safe on this
 node, and goes out when the other one is there) or "delivered" (it is safe on one of
 the receiver's nodes). Both are a success. With - as TEXT it is read from standard
-input. Exit code 3: there is no such name.`,
+input. Exit code 3: there is no such name.
+
+With --file a file goes with it, and TEXT may be left away: the file is stored in your
+space "home", below "sent/", and the message has the link with which the receiver reads it
+(` + "`phyllo get LINK`" + `), for as long as you do not remove it.`,
 		Example: `  phyllo send bob "hello bob"
+  phyllo send bob --file thesis.pdf "please read"
   phyllo send --wait 0s bob hello     do not wait for the delivery
   uptime | phyllo send bob -
   phyllo send bob -- "-5 degrees"     a text that begins with -`,
-		Args:              args(2, 2),
+		Args:              sendArgs(&file),
 		ValidArgsFunction: w.complete(contacts),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			text, err := w.text(a[1])
-			if err != nil {
-				return err
+			d := api.Draft{From: from, To: a[0], Wait: wait.value.Milliseconds()}
+			if len(a) > 1 {
+				var err error
+				if d.Text, err = w.text(a[1]); err != nil {
+					return err
+				}
+			}
+			if file != "" {
+				var err error
+				if d.File, err = w.enclose(cmd.Context(), from, a[0], file); err != nil {
+					return err
+				}
 			}
 			return w.ask(cmd.Context(), "sending to "+clean(a[0])+" …", func(ctx context.Context, c *api.Client) error {
-				s, err := c.Send(ctx, api.Draft{From: from, To: a[0], Text: text, Wait: wait.value.Milliseconds()})
+				s, err := c.Send(ctx, d)
+				if d.File != nil && (err != nil && ctx.Err() == nil || err == nil && s.State == api.StateFailed) {
+					err = errors.Join(err, c.FileRemove(ctx, *d.File))
+				}
 				switch {
 				case ctx.Err() != nil:
 					return errors.New("interrupted: if the message was queued already, it still goes out")
@@ -65,8 +85,47 @@ input. Exit code 3: there is no such name.`,
 		},
 	}
 	cmd.Flags().StringVar(&from, "from", "", "`USER` who sends, if several users live here")
+	cmd.Flags().StringVar(&file, "file", "", "a `FILE` that goes with the message")
 	cmd.Flags().Var(wait, "wait", "how long to wait for the delivery, 0s to 10m")
 	return cmd
+}
+
+// sendArgs are a name and a text; with a file the text may be left away.
+func sendArgs(file *string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, a []string) error {
+		if len(a) == 1 && *file == "" {
+			return usage("`phyllo send` wants a text too, or a file: for example `phyllo send %s \"hello\"`, or `phyllo send %s --file thesis.pdf`", clean(a[0]), clean(a[0]))
+		}
+		return args(1, 2)(cmd, a)
+	}
+}
+
+// enclose stores a file that goes with a message.
+func (w *world) enclose(ctx context.Context, from, to, file string) (*api.FileName, error) {
+	r, err := os.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w: is it spelt right, and may you read it?", clean(file), errors.Unwrap(err))
+	}
+	defer r.Close()
+	info, err := r.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return nil, usage("%s is no file: a folder goes as an archive of `tar`, or with `phyllo put` and `phyllo space grant`", clean(file))
+	}
+	// A folder for each, so that nobody's link is of another message's version.
+	name := path.Join("sent", to, w.now().UTC().Format("20060102-150405.000"), filepath.Base(file))
+	c, err := w.client()
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	m := &moved{Reader: r, size: info.Size(), begin: time.Now()}
+	done := w.waitingFor(func() string { return "storing " + clean(file) + " … " + m.text() })
+	f, err := c.FilePut(ctx, api.FilePut{User: from, Name: name}, m)
+	done()
+	if err != nil {
+		return nil, err
+	}
+	return &api.FileName{User: from, Name: f.Name, Version: f.Version}, nil
 }
 
 // text is a message's text, or what standard input has if that is "-".

@@ -63,7 +63,8 @@ func (n *Node) shown(e files.Entry, space string) api.File {
 	return api.File{Space: space, Name: e.Name, Version: e.Version, Size: e.Size, Modified: Begin, By: n.me(""), Wanted: api.FileCopies, Removed: e.Removed}
 }
 
-// FilePut implements api.Node. Names that begin with "far" cannot be stored.
+// FilePut implements api.Node. Names that begin with "far" cannot be stored, and those that begin
+// with "small" are in a ring that is too small for archives.
 func (n *Node) FilePut(ctx context.Context, q api.FilePut, content io.Reader) (*api.File, error) {
 	if strings.HasPrefix(q.Name, "far") {
 		return nil, api.Errorf(api.Unreachable, "too few copies of %+q could be made now: try again in a moment; `phyllo doctor` looks at this side", q.Name)
@@ -87,6 +88,9 @@ func (n *Node) FilePut(ctx context.Context, q api.FilePut, content io.Reader) (*
 	f := n.shown(e, in)
 	f.Expires, f.By = q.Expires, ""
 	f.Copies, f.Wanted = copies(q.Copies)
+	if q.Archive && !strings.HasPrefix(q.Name, "small") {
+		f.Copies, f.Wanted, f.Need = 24, 24, 6
+	}
 	return &f, nil
 }
 

@@ -2,7 +2,9 @@ package fakenode
 
 import (
 	"context"
+	"path"
 	"slices"
+	"strings"
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/id"
@@ -28,6 +30,9 @@ func (n *Node) Send(ctx context.Context, d api.Draft) (*api.Sent, error) {
 	}
 	if d.To == "kim" {
 		return nil, api.Errorf(api.KeyChanged, "the key of this name has changed: kim was %s and is now %s; ask the person, then run `phyllo user verify kim`", fingerprint("kim"), fingerprint("kim's new phone"))
+	}
+	if d.File != nil {
+		d.Text = strings.TrimSpace(d.Text + "\n" + path.Base(d.File.Name) + ", 8 bytes: " + link + d.File.Name)
 	}
 	m := api.Message{ID: n.next(), From: me, To: d.To, Text: d.Text, SentAt: n.clock, Mine: true, State: api.StateDelivered, DeliveredAt: n.clock}
 	if d.To == "dave" {

@@ -1,11 +1,15 @@
 // The thread with one person.
 
 import { $, el, say, set, show, sync } from "./dom.js"
-import { isPrint } from "./client.js"
+import { fileAddress, isPrint } from "./client.js"
 import { called, presence } from "./people.js"
 import { count, date, when } from "./words.js"
 import { fails, tell } from "./fails.js"
 import { openVerify } from "./verify.js"
+
+// withFiles is a text in which links to files can be clicked.
+const withFiles = text => text.split(/(phyllo:\/\/file\/[\w-]+)/).map((part, i) =>
+	i % 2 ? el("a", { href: fileAddress(part), download: "" }, "save the file") : part)
 
 export function startChat(model) {
 	const log = $("messages")
@@ -77,7 +81,7 @@ export function startChat(model) {
 
 	function makeMessage(m) {
 		return el("li", { class: m.mine ? "mine" : "theirs" },
-			el("span", { class: "out" }, m.mine ? "You: " : ""), el("p", { class: "text", dir: "auto" }, m.text), el("p", { class: "note" }))
+			el("span", { class: "out" }, m.mine ? "You: " : ""), el("p", { class: "text", dir: "auto" }, ...withFiles(m.text)), el("p", { class: "note" }))
 	}
 
 	function drawMessage(li, m) {

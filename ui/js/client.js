@@ -37,6 +37,9 @@ function understand(status, text) {
 
 const inAddress = (operation, request) => `v1/${operation}?q=${encodeURIComponent(JSON.stringify(request))}`
 
+// fileAddress is from where the browser saves the file that a link leads to.
+export const fileAddress = link => inAddress("file/get", { name: link })
+
 // upload stores a File of the browser's and returns what the node says of it. onSent(bytes) is
 // told how much has gone; signal (an AbortSignal) ends it. A stream that is sent with fetch would
 // not tell how far it is.

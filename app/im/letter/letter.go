@@ -35,7 +35,7 @@ const (
 // What can be wrong with a text; see CheckText.
 var (
 	ErrEmptyText = errors.New("an empty message is not sent: write a word or two")
-	ErrTooLong   = errors.New("too long for a message: sending files is not built yet, share it another way or in parts")
+	ErrTooLong   = errors.New("too long for a message: put it into a file, and send that with `phyllo send NAME --file FILE`")
 	ErrNotText   = errors.New("the message is not valid UTF-8 text: does the terminal, or the program before the pipe, write UTF-8?")
 )
 
