@@ -100,9 +100,10 @@ func (p *Past) onAccept(t *task.T, m *msg.Accept) (wire.Message, uint16) {
 	return &msg.Accepted{Life: p.life}, 0
 }
 
-// adopt keeps a version under its root's ruling, unless a later term was promised, or a
-// later ruling is kept: then the code is refusedLater. It does not matter who brings it: it
-// is the root's message, whoever repeats it.
+// adopt keeps a version under its root's ruling, unless a later ruling is kept, or a later term
+// was promised: then the code is refusedLater. A promise is about rulings that name this node:
+// in others it has no vote, and may learn what is current by now. It does not matter who brings
+// a ruling: it is the root's message, whoever repeats it.
 func (p *Past) adopt(t *task.T, c *certificate.Certificate, content []byte, r *certificate.Ruling) (code uint16, before certificate.Term) {
 	o := c.ID()
 	switch {
@@ -127,6 +128,7 @@ func (p *Past) adopt(t *task.T, c *certificate.Certificate, content []byte, r *c
 		return msg.RefusedFull, before
 	}
 	k, st, ring, v, concerns := &kept{Cert: c, Ruling: r}, p.cfg.Store, p.cfg.Ring, p.cfg.Verifier, p.concerns(o, c.Copies)
+	votes := r.Names(certificate.Member{Node: p.ep.Self().ID, Life: p.life})
 	_, err := task.Work(t, disk, func() (_ struct{}, err error) {
 		if err := errors.Join(c.Fits(content), c.Verify(ring, v), r.Verify(ring, c, v)); err != nil {
 			return struct{}{}, err
@@ -137,12 +139,14 @@ func (p *Past) adopt(t *task.T, c *certificate.Certificate, content []byte, r *c
 		switch {
 		case !concerns && before == certificate.Term{}:
 			return struct{}{}, errFar
-		case r.Term.Before(before):
+		case votes && r.Term.Before(before):
 			return struct{}{}, errHigher
 		}
 		var b store.Batch
 		written{kept: k, fresh: true, content: content}.into(&b, o)
-		b.Put(PromiseTable, o[:], wire.MustMarshal(&r.Term))
+		if before.Before(r.Term) {
+			b.Put(PromiseTable, o[:], wire.MustMarshal(&r.Term))
+		}
 		return struct{}{}, st.Apply(&b)
 	})
 	switch {

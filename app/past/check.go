@@ -124,7 +124,7 @@ func checkReplicasOf(o id.Hash, exact bool, ps []*Past) error {
 		case e != nil && i < int(first.copies) && e.state != first.state:
 			return fmt.Errorf("past: %s keeps object %s in another state than others: %s, and not %s", p.ep.Self(), o.Place().Short(), e.describe(), first.describe())
 		case exact && e != nil && i >= int(first.copies) && !hosts[p.ep.Self().ID] && !(e.pointer() && i == int(first.copies) && hosts[e.at]):
-			return fmt.Errorf("past: %s keeps object %s, which %d others keep", p.ep.Self(), o.Place().Short(), first.copies)
+			return fmt.Errorf("past: %s keeps object %s, which %d others keep: %s, and not %s", p.ep.Self(), o.Place().Short(), first.copies, e.describe(), first.describe())
 		}
 	}
 	return nil
@@ -142,7 +142,17 @@ func keepers(o id.Hash, near []*Past) (numbers []int) {
 
 // describe is what an entry says, for who reads what is wrong.
 func (e *entry) describe() string {
-	return fmt.Sprintf("kind %d, version %d of %s, reclaimed: %t", e.kind, e.version, time.UnixMilli(e.date).UTC().Format(time.RFC3339Nano), e.gone)
+	said := fmt.Sprintf("kind %d, version %d of %s, reclaimed: %t", e.kind, e.version, time.UnixMilli(e.date).UTC().Format(time.RFC3339Nano), e.gone)
+	if r := e.ruling; r != nil {
+		said += fmt.Sprintf(", ruling %d in term %d of %s for", r.Number, r.Term.Count, r.Term.Root.Short())
+		for _, m := range r.Holders {
+			said += " " + m.Node.Short()
+		}
+		for _, m := range r.Before {
+			said += ", before " + m.Node.Short()
+		}
+	}
+	return said
 }
 
 // hostsOf returns the nodes that keep diverted replicas of an object, for the nodes nearest

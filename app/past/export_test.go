@@ -134,6 +134,8 @@ func KindOf(b []byte) string {
 		return "prepare"
 	case *msg.Accept:
 		return "accept"
+	case *msg.Higher:
+		return "higher"
 	}
 	return "answer"
 }

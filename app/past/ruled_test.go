@@ -82,6 +82,43 @@ func TestHostileRulings(t *testing.T) {
 	}
 }
 
+// TestPromiseIsOfVoters: who promised a later term takes no ruling of an earlier one that names
+// it, as that would be a vote. One that does not name it tells it what is current by now: else
+// who is a holder no more, and had promised something to a root that came to nothing, would keep
+// for ever what nobody needs.
+func TestPromiseIsOfVoters(t *testing.T) {
+	w := newWorld(t, 9, kbrtest.Config{Seed: 62}, nil)
+	if err := w.members[0].change(0, "one"); err != nil {
+		t.Fatal(err)
+	}
+	o := annsName.ID()
+	near := w.nearest(o, 9)
+	root, former := near[0], near[6]
+	two := annsVersion(w, 2, "two")
+	if _, err := ask(root, former, past.AskPrepare(o, 5, certificate.Term{Count: 50, Root: root.cert.Node})); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		what    string
+		holders []*member
+		version uint64
+	}{
+		{"names it", append(near[:4:4], former), 0},
+		{"names others", near[:5], 2},
+	} {
+		if _, err := ask(root, former, past.AskAccept(two, []byte("two"), root.rules(two, 9, c.holders...))); err != nil {
+			t.Errorf("a ruling of an earlier term that %s: %v", c.what, err)
+		}
+		if v := former.past.Version(o); v != c.version {
+			t.Errorf("after a ruling of an earlier term that %s version %d is kept, want %d", c.what, v, c.version)
+		}
+	}
+	got, err := ask(root, former, past.AskPrepare(o, 5, certificate.Term{Count: 49, Root: root.cert.Node}))
+	if err != nil || past.KindOf(got) != "higher" {
+		t.Errorf("a promise was forgotten: %s, %v", past.KindOf(got), err)
+	}
+}
+
 // TestOneLyingVoter: a holder, or the root, that shows an old version, invents a late ruling
 // of its own, denies everything, or says yes to changes that it does not make: nobody reads
 // anything but what a majority has, and nobody believes in a change that was not made.

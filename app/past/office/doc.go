@@ -10,7 +10,7 @@
 //
 //   - A root acts in a term, a number with its own id. It takes office by a promise of a
 //     majority of the k nearest, durable before the answer, to take no ruling of an
-//     earlier term. With the promise comes what the holder has.
+//     earlier term that names the holder. With the promise comes what the holder has.
 //   - A ruling is {term, number in the term, version, holders, holders before}, signed by
 //     the root. It is complete when a majority of each set that it names has it, or a later
 //     one, on their disks. What is current is the version of the latest complete ruling.
