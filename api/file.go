@@ -96,6 +96,7 @@ type FileQuery struct {
 	Space  string `json:"space,omitempty"`
 	Prefix string `json:"prefix,omitempty"`
 	Fold   bool   `json:"fold,omitempty"`  // folders are listed in place of what is in them
+	Count  bool   `json:"count,omitempty"` // File.Copies is counted
 	After  string `json:"after,omitempty"` // the list goes on behind this name or folder
 }
 
@@ -201,6 +202,8 @@ type SpaceUse struct {
 	Name  string `json:"name"`
 	Files uint64 `json:"files"` // names
 	Bytes int64  `json:"bytes"` // one copy of all versions
+	// Copies is how many nodes keep what the space consists of, now.
+	Copies Copies `json:"copies"`
 }
 
 // FileList implements Node.

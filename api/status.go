@@ -42,6 +42,18 @@ type Status struct {
 	Started  time.Time `json:"started"`
 	Demo     bool      `json:"demo,omitempty"` // Kill and AddNode are offered
 	Keeps    Keeping   `json:"keeps"`
+	Mine     *Copies   `json:"mine,omitempty"` // absent: not counted yet, or nobody lives here
+}
+
+// Copies is how the objects stand that the users of a node have stored: the parts of their
+// files, all versions, and the directories of their spaces.
+type Copies struct {
+	Objects  int       `json:"objects"`
+	Whole    int       `json:"whole"`     // of these: as many copies as are wanted
+	OnlyHere int       `json:"only_here"` // of these: no copy on another node than this one
+	Missing  int       `json:"missing"`   // of these: no copy on any node that answers
+	Counted  time.Time `json:"counted"`
+	Trouble  string    `json:"trouble,omitempty"` // why something could not be counted
 }
 
 // Keeping is how that stands which a node keeps for its ring. Within a week all of it is read

@@ -218,7 +218,7 @@ func (f face) FileStat(ctx context.Context, q api.FileName) (*api.File, error) {
 // FileList implements api.Node.
 func (f face) FileList(ctx context.Context, q api.FileQuery) (*api.FilePage, error) {
 	s := f.n.spaceOf(q.User, q.Space)
-	p, err := inSpace(ctx, s, func(t *task.T, _ *overlay, sp *space.Space) (page api.FilePage, err error) {
+	p, err := inSpace(ctx, s, func(t *task.T, o *overlay, sp *space.Space) (page api.FilePage, err error) {
 		err = sp.Look(t, func(sn space.Snapshot) error {
 			l := &lister{q: files.Query{Prefix: q.Prefix, Fold: q.Fold, After: q.After, Limit: files.MaxPage}, sn: sn, of: aliveOnly}
 			if err := l.scan(); err != nil {
@@ -228,7 +228,10 @@ func (f face) FileList(ctx context.Context, q api.FileQuery) (*api.FilePage, err
 			for _, r := range l.rows {
 				page.Files = append(page.Files, owned(sp, s.info.Name, r.name, r.v))
 			}
-			return nil
+			if !q.Count {
+				return nil
+			}
+			return o.countRows(t, l.rows, page.Files)
 		})
 		return page, err
 	})
@@ -309,14 +312,7 @@ func (f face) Storage(ctx context.Context, user string) (*api.Storage, error) {
 			return st, err
 		}
 		for _, e := range es {
-			use := api.SpaceUse{Name: e.Name}
-			sp, err := o.spaces.Open(t, p, e.Handle)
-			if err == nil {
-				err = sp.Look(t, func(sn space.Snapshot) error {
-					use.Files, use.Bytes = sn.Names(), sn.Bytes()
-					return nil
-				})
-			}
+			use, err := o.use(t, p, e)
 			if err != nil {
 				return st, err
 			}

@@ -19,6 +19,9 @@ func WithWall(now func() time.Time) Option { return func(o *options) { o.wall = 
 // WithScrub makes the node read again what it keeps at another pace.
 func WithScrub(p store.Pace) Option { return func(o *options) { o.scrub = p } }
 
+// WithCounts makes the node count the copies of what its users store sooner.
+func WithCounts(gap time.Duration) Option { return func(o *options) { o.countGap = gap } }
+
 // ReadTimeAnswer is readTimeAnswer.
 var ReadTimeAnswer = readTimeAnswer
 

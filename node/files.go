@@ -232,6 +232,7 @@ func (s *userSpace) Put(ctx context.Context, name string, content []files.Draft,
 		if p.again {
 			return o.earlier(t, sp, name, v)
 		}
+		s.of.n.filesChanged()
 		return o.latest(t, name, v, nil)
 	})
 }

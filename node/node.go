@@ -66,16 +66,18 @@ type Node struct {
 	clock   *clockwatch
 	change  sync.Mutex // one change of the ring or of the overlay at a time
 	upkeep  chan struct{}
+	stored  chan struct{} // users have stored or removed something
 	lanMu   sync.Mutex
 	lan     *lanAsking
 	beacon  *mdns.Announcer
 	stopErr error
 
-	mu    sync.Mutex // guards what follows
-	over  *overlay   // the present one, nil between two
-	state string     // StateStopping, or empty
-	scrub scrubbing  // as it was after the last step
-	fault error      // what broke the node
+	mu     sync.Mutex  // guards what follows
+	over   *overlay    // the present one, nil between two
+	state  string      // StateStopping, or empty
+	scrub  scrubbing   // as it was after the last step
+	copies *api.Copies // as counted last; nil: not yet
+	fault  error       // what broke the node
 	// control serves the socket and the page; nil before, and without it.
 	control *control.Server
 }
@@ -86,7 +88,7 @@ func New(c config.Config, opts ...Option) (*Node, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: c, feed: api.NewFeed(), done: make(chan struct{}), upkeep: make(chan struct{}, 1)}
+	n := &Node{cfg: c, feed: api.NewFeed(), done: make(chan struct{}), upkeep: make(chan struct{}, 1), stored: make(chan struct{}, 1)}
 	for _, o := range opts {
 		o(&n.opt)
 	}
@@ -119,6 +121,7 @@ func (n *Node) Start(ctx context.Context) error {
 	n.wg.Go(n.watchMember)
 	n.wg.Go(n.watchTraffic)
 	n.wg.Go(n.watchScrub)
+	n.wg.Go(n.watchCopies)
 	n.wg.Go(n.watchAddrs)
 	n.wg.Go(n.watchLan)
 	if n.cfg.LAN {

@@ -41,6 +41,7 @@ type options struct {
 	addrCheck  time.Duration
 	wall       func() time.Time
 	scrub      store.Pace
+	countGap   time.Duration
 }
 
 type builderApp struct {

@@ -75,6 +75,7 @@ func (f face) Status(ctx context.Context) (*api.Status, error) {
 	if n.state != "" {
 		s.State = n.state
 	}
+	s.Mine = n.copies
 	n.mu.Unlock()
 	return s, nil
 }

@@ -12,6 +12,10 @@ type (
 	Stored = client.Stored
 	// Large is a content that need not be in memory.
 	Large = client.Large
+	// Wanted is an object, of which so many copies are wanted.
+	Wanted = client.Wanted
+	// Counted is how many nodes keep an object.
+	Counted = client.Counted
 	// Found is an object that was read.
 	Found = client.Found
 	// Name is what the id of a mutable object is made of.

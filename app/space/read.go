@@ -14,7 +14,7 @@ import (
 // Snapshot is a space as it was at one moment.
 type Snapshot struct {
 	root *root
-	s    tree.Store
+	s    *store
 	now  int64
 }
 

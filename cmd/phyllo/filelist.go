@@ -17,14 +17,14 @@ func newLs(w *world) *cobra.Command {
 		Use:   "ls [FOLDER]",
 		Short: "List files of the ring",
 		Long: `List what is in a space, or below a folder of it. Folders end with "/"; with --recursive
-the files in them are listed, too. -l shows lengths, times and how many
-copies are wanted, or of an archive, how many of its fragments are enough.`,
+the files in them are listed, too. -l shows lengths, times, and how many nodes keep a copy
+of each part now, of as many as are wanted; or a fragment, and how many of these are enough.`,
 		Example: `  phyllo ls
   phyllo ls photos/ -l --space holidays
   phyllo ls --recursive`,
 		Args: args(0, 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			q := api.FileQuery{User: f.user, Space: f.space, Fold: !all}
+			q := api.FileQuery{User: f.user, Space: f.space, Fold: !all, Count: long}
 			if len(a) == 1 {
 				q.Prefix = a[0]
 			}
@@ -35,7 +35,7 @@ copies are wanted, or of an archive, how many of its fragments are enough.`,
 				}
 				answered(ctx)
 				if long || w.json || len(list) == 0 {
-					return listing(w, list, "nothing is stored there: `phyllo put FILE` stores a file", []string{"SIZE", "STORED", "WANTED", "NAME"}, w.longRow)
+					return listing(w, list, "nothing is stored there: `phyllo put FILE` stores a file", []string{"SIZE", "STORED", "COPIES", "NAME"}, w.longRow)
 				}
 				for _, x := range list {
 					w.printf("%s\n", clean(x.Name))
@@ -45,7 +45,7 @@ copies are wanted, or of an archive, how many of its fragments are enough.`,
 		},
 	}
 	f.add(cmd, false)
-	cmd.Flags().BoolVarP(&long, "long", "l", false, "show lengths, times and wanted copies")
+	cmd.Flags().BoolVarP(&long, "long", "l", false, "show lengths, times and copies")
 	cmd.Flags().BoolVarP(&all, "recursive", "r", false, "list the files in folders, too")
 	return cmd
 }
@@ -78,15 +78,15 @@ func (w *world) longRow(f api.File) []string {
 	if f.Version == "" {
 		return []string{"", "", "", clean(f.Name)}
 	}
-	return []string{bytesText(uint64(f.Size)), w.ago(f.Modified), wantedText(f), clean(f.Name)}
+	return []string{bytesText(uint64(f.Size)), w.ago(f.Modified), countedText(f), clean(f.Name)}
 }
 
-// wantedText is how many copies of a file are wanted, or fragments.
-func wantedText(f api.File) string {
+// countedText is how many copies of a file there are, or fragments.
+func countedText(f api.File) string {
 	if f.Need > 0 {
-		return fmt.Sprintf("any %d of %d", f.Need, f.Wanted)
+		return fmt.Sprintf("%d of %d, any %d do", f.Copies, f.Wanted, f.Need)
 	}
-	return strconv.Itoa(f.Wanted)
+	return fmt.Sprintf("%d of %d", f.Copies, f.Wanted)
 }
 
 func newHistory(w *world) *cobra.Command {
@@ -158,8 +158,9 @@ func newDf(w *world) *cobra.Command {
 		Use:   "df",
 		Short: "Show what is stored, and what this node keeps for others",
 		Long: `Show how much is in your spaces, all versions together, each counted once and not once
-for each copy; how much this node keeps for the ring, of what it offers; and how much
-you may store: who offers more may store more (see "phyllo offer").`,
+for each copy, and how many of the parts that it consists of have all their copies on
+other computers or this one; how much this node keeps for the ring, of what it offers;
+and how much you may store: who offers more may store more (see "phyllo offer").`,
 		Example: "  phyllo df",
 		Args:    args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -173,9 +174,9 @@ you may store: who offers more may store more (see "phyllo offer").`,
 					return w.line(s)
 				}
 				if len(s.Spaces) > 0 {
-					rows := [][]string{{"SPACE", "FILES", "SIZE"}}
+					rows := [][]string{{"SPACE", "FILES", "SIZE", "COPIES"}}
 					for _, x := range s.Spaces {
-						rows = append(rows, []string{clean(x.Name), strconv.FormatUint(x.Files, 10), bytesText(uint64(x.Bytes))})
+						rows = append(rows, []string{clean(x.Name), strconv.FormatUint(x.Files, 10), bytesText(uint64(x.Bytes)), partsShort(x.Copies)})
 					}
 					w.table(rows)
 				}

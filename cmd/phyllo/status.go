@@ -120,6 +120,9 @@ func (w *world) status(s *api.Status) {
 		waiting = plural(s.Queued, "message") + " to be delivered: keep this computer on until then, or start the node again later"
 	}
 	row("waiting", "%s", waiting)
+	if s.Mine != nil {
+		row("stored", "%s (counted %s)", partsText(*s.Mine), w.ago(s.Mine.Counted))
+	}
 	row("keeps", "%s", w.keeping(s.Keeps))
 	t := s.Traffic
 	row("costs", "%s/s now (%s in, %s out so far), %s of memory, %s", bytesText(t.RateIn+t.RateOut), bytesText(t.BytesIn), bytesText(t.BytesOut),
@@ -138,6 +141,47 @@ func (w *world) status(s *api.Status) {
 		row("doors", "%s   open them with: %s", strings.Join(doors, "  "), w.command("key add"))
 	}
 	row("folder", "%s", clean(s.Home))
+}
+
+// partsText says how many of the parts of what is stored have all their copies.
+func partsText(c api.Copies) string {
+	var text string
+	switch {
+	case c.Objects == 0 && c.Trouble == "":
+		return "nothing"
+	case c.Whole == c.Objects:
+		text = fmt.Sprintf("all copies of all %d parts are there", c.Objects)
+	default:
+		text = fmt.Sprintf("%d of %d parts have all copies", c.Whole, c.Objects)
+		if c.Missing == 0 {
+			text += ", the rest is made as machines join or come back"
+		}
+	}
+	if c.OnlyHere > 0 {
+		text += fmt.Sprintf("; %d on this computer alone", c.OnlyHere)
+	}
+	if c.Missing > 0 {
+		text += fmt.Sprintf("; %d on no machine that answers now", c.Missing)
+	}
+	if c.Trouble != "" {
+		text += "; " + clean(c.Trouble)
+	}
+	return text
+}
+
+// partsShort is partsText for a table.
+func partsShort(c api.Copies) string {
+	text := "all"
+	if c.Whole < c.Objects {
+		text = fmt.Sprintf("%d of %d parts", c.Whole, c.Objects)
+	}
+	if c.OnlyHere > 0 {
+		text += fmt.Sprintf(", %d here alone", c.OnlyHere)
+	}
+	if c.Missing > 0 {
+		text += fmt.Sprintf(", %d nowhere now", c.Missing)
+	}
+	return text
 }
 
 // keeping says how that stands which the node keeps for its ring.

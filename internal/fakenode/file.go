@@ -143,7 +143,11 @@ func (n *Node) FileList(ctx context.Context, q api.FileQuery) (*api.FilePage, er
 	p, err := s.List(ctx, files.Query{Prefix: q.Prefix, Fold: q.Fold, After: q.After, Limit: 2})
 	out := &api.FilePage{Folders: p.Folders, Next: p.Next}
 	for _, e := range p.Entries {
-		out.Files = append(out.Files, n.shown(e, in))
+		f := n.shown(e, in)
+		if q.Count {
+			f.Copies, _ = copies(0)
+		}
+		out.Files = append(out.Files, f)
 	}
 	return out, err
 }
@@ -314,6 +318,7 @@ func (n *Node) Storage(ctx context.Context, _ string) (*api.Storage, error) {
 		for _, e := range p.Entries {
 			use.Bytes += e.Size
 		}
+		use.Copies = api.Copies{Objects: 4 + len(p.Entries), Whole: 4, OnlyHere: min(1, len(p.Entries)), Counted: Begin}
 		st.Spaces = append(st.Spaces, use)
 	}
 	return st, err

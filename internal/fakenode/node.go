@@ -121,6 +121,7 @@ func (n *Node) Status(context.Context) (*api.Status, error) {
 		Traffic: api.Traffic{BytesIn: 120_000, BytesOut: 90_000, RateIn: 300, RateOut: 200, RSSBytes: 41 << 20, Connections: 4},
 		S3:      s3URL, WebDAV: webdavURL,
 		Keeps: api.Keeping{Bytes: 5 << 20, Objects: 321, Read: Begin.Add(-50 * time.Hour), Reading: Begin.Add(-time.Hour)},
+		Mine:  &api.Copies{Objects: 40, Whole: 40, Counted: Begin.Add(-5 * time.Minute)},
 		UI:    n.UI, Control: n.Control, Home: n.Home, PID: n.PID, Version: "test", Started: Begin.Add(-3 * time.Hour),
 	}
 	if n.stopped {

@@ -23,19 +23,13 @@ func (a *Archives) missing(t *task.T, r piece.Ref) (missing []int, err error) {
 	if err != nil {
 		return nil, err
 	}
-	there := make([]bool, len(ids))
-	rs, err := a.each(t, len(ids), func(t *task.T, i int) ([]byte, error) {
-		n, err := a.past.Count(t, ids[i], 1)
-		there[i] = n > 0
-		return nil, err
-	})
-	for i, x := range rs {
-		switch {
-		case errors.Is(x.Err, task.ErrStopped):
-			return nil, x.Err
-		case x.Err != nil:
-			err = x.Err
-		case !there[i]:
+	ws := make([]past.Wanted, len(ids))
+	for i, o := range ids {
+		ws[i] = past.Wanted{Object: o, Copies: 1}
+	}
+	cs, err := a.past.Count(t, ws...)
+	for i, c := range cs {
+		if c.Copies == 0 {
 			missing = append(missing, i)
 		}
 	}

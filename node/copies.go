@@ -1,0 +1,151 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/app/space"
+	"github.com/phyllo-net/phyllo/app/space/tree"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+const (
+	// countEvery is the time between two counts of the copies of what users store, when they
+	// change nothing.
+	countEvery = time.Hour
+	// countGap is the shortest time between two, and countShare how many times as long as a count
+	// took it is at least.
+	countGap   = 20 * time.Second
+	countShare = 50
+)
+
+// watchCopies counts, at the start, after changes and each hour, how many nodes keep the objects
+// that the users of this node store.
+func (n *Node) watchCopies() {
+	wait := n.opt.countGap
+	if wait == 0 {
+		wait = countGap
+	}
+	gap := wait
+	for {
+		// What changes while it is waited, or counted, is counted next time at the latest.
+		if !n.pause(wait, nil) {
+			return
+		}
+		begin := time.Now()
+		c, err := n.countCopies(n.ctx)
+		if err == nil {
+			n.mu.Lock()
+			n.copies = c
+			n.mu.Unlock()
+		}
+		wait = max(gap, countShare*time.Since(begin))
+		if err == nil && !n.pause(countEvery-wait, n.stored) {
+			return
+		}
+	}
+}
+
+// pause waits so long, or until early, which may be nil. It reports whether the node goes on.
+func (n *Node) pause(d time.Duration, early <-chan struct{}) bool {
+	timer := time.NewTimer(max(d, 0))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-early:
+	case <-n.ctx.Done():
+		return false
+	}
+	return true
+}
+
+// filesChanged says that users have stored or removed something.
+func (n *Node) filesChanged() {
+	select {
+	case n.stored <- struct{}{}:
+	default:
+	}
+}
+
+// countCopies counts over all spaces of all users; nil if there are none of these. What of a
+// space cannot be counted is said.
+func (n *Node) countCopies(ctx context.Context) (*api.Copies, error) {
+	users := n.people.all()
+	if len(users) == 0 {
+		return nil, nil
+	}
+	return do(ctx, n, func(t *task.T, o *overlay) (*api.Copies, error) {
+		var sum space.Census
+		c := new(api.Copies)
+		for _, u := range users {
+			p := u.forSpace()
+			es, err := o.listOf(t, p, true)
+			if err != nil {
+				return nil, err
+			}
+			for _, e := range es {
+				x, err := o.census(t, p, e)
+				if errors.Is(err, task.ErrStopped) {
+					return nil, err
+				}
+				if err != nil && c.Trouble == "" {
+					c.Trouble = "the space " + e.Name + " could not be counted: " + err.Error()
+				}
+				sum = sum.Add(x)
+			}
+		}
+		*c = shownCensus(sum, c.Trouble)
+		return c, nil
+	})
+}
+
+// census counts in one space.
+func (o *overlay) census(t *task.T, p space.Person, e space.Entry) (space.Census, error) {
+	sp, err := o.spaces.Open(t, p, e.Handle)
+	if err != nil {
+		return space.Census{}, err
+	}
+	return sp.Census(t)
+}
+
+func shownCensus(x space.Census, trouble string) api.Copies {
+	return api.Copies{
+		Objects: x.Objects, Whole: x.Whole, OnlyHere: x.OnlyHere, Missing: x.Missing, Counted: time.Now().UTC(), Trouble: trouble,
+	}
+}
+
+// use is what is in a space, and how many nodes keep it now.
+func (o *overlay) use(t *task.T, p space.Person, e space.Entry) (api.SpaceUse, error) {
+	use := api.SpaceUse{Name: e.Name}
+	sp, err := o.spaces.Open(t, p, e.Handle)
+	if err != nil {
+		return use, err
+	}
+	if err := sp.Look(t, func(sn space.Snapshot) error {
+		use.Files, use.Bytes = sn.Names(), sn.Bytes()
+		return nil
+	}); err != nil {
+		return use, err
+	}
+	x, err := sp.Census(t)
+	use.Copies = shownCensus(x, "")
+	return use, err
+}
+
+// countRows counts the copies of listed files.
+func (o *overlay) countRows(t *task.T, rows []row, into []api.File) error {
+	vs := make([]*tree.Version, len(rows))
+	for i, r := range rows {
+		vs[i] = r.v
+	}
+	counts, err := o.spaces.CopiesOf(t, vs)
+	if err != nil {
+		return err
+	}
+	for i, n := range counts {
+		into[i].Copies = n
+	}
+	return nil
+}
