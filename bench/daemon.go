@@ -36,41 +36,15 @@ func measureDaemon(ctx context.Context, e *env) (_ []round, err error) {
 	if e.quick {
 		up, last = upQuick, lastQuick
 	}
-	dir, err := os.MkdirTemp("", "phyllo-daemons-")
+	f, err := startFleet(ctx, daemons)
 	if err != nil {
 		return nil, err
 	}
-	var all []*daemon
-	defer func() {
-		for _, d := range all {
-			d.cmd.Process.Kill() // it may have ended already
-			d.cmd.Wait()         // the outcome of one that was killed says nothing
-		}
-		if gone := os.RemoveAll(dir); err == nil {
-			err = gone
-		}
-	}()
-	program := filepath.Join(dir, "phyllo")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", program, "./cmd/phyllo").CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("building phyllo (in the repository's folder, with Go): %w: %s", err, out)
-	}
-	invitation := ""
-	for i := range daemons {
-		d, err := startDaemon(ctx, program, filepath.Join(dir, strconv.Itoa(i)), invitation)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, d)
-		if i == 0 {
-			if invitation, err = d.invite(ctx); err != nil {
-				return nil, err
-			}
-		}
-	}
+	defer func() { err = errors.Join(err, f.stop()) }()
 	if err := pause(ctx, up); err != nil {
 		return nil, err
 	}
-	return daemonRound(ctx, e, all, last)
+	return daemonRound(ctx, e, f.all, last)
 }
 
 // daemonRound counts what each costs for a while, and returns the worst.

@@ -1,0 +1,247 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/phyllo-net/phyllo/api"
+)
+
+// What the rows of files store.
+const (
+	fileCopies = 3
+	manyFiles  = 1000 // that rclone copies
+	manySize   = 10e3 // bytes of each
+	listFiles  = 10_000
+	filmSize   = 100e6
+)
+
+// doorRows measure files in three processes of `phyllo up`, whose stores are on one disk and synced.
+func doorRows() []row {
+	return []row{
+		{
+			name: "rclone", what: "`rclone copy` of 1,000 files of 10 KB into a bucket, three processes, synced to the disk; then a list of 10,000 keys", rounds: 1,
+			counted: "rclone 4 files at once, as it does by itself, from its start to its end; the list by `rclone lsf -R` in the same way",
+			goals:   []goal{{metric: "copy", limit: 15}, {metric: "list", limit: 1}}, measure: measureRclone,
+		},
+		{
+			name: "put", what: "put of 100 MB, 3 copies, three processes, synced to the disk", rounds: 3,
+			counted: "from the first byte to the control socket until there are 3 copies of each piece; beside it three times as much written and synced by this program, in files of " +
+				"half a megabyte, 8 at once, on the same disk in the same round: the part of that rate that a put has",
+			goals: []goal{{metric: "of the disk", limit: 50, atLeast: true}}, measure: measurePut,
+		},
+	}
+}
+
+func measurePut(ctx context.Context, e *env) (rounds []round, err error) {
+	f, err := startFleet(ctx, fileCopies)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.stop()) }()
+	c, err := f.user(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	content := make([]byte, filmSize)
+	rand.NewChaCha8([32]byte{3}).Read(content)
+	put := func(name string, content []byte) error {
+		got, err := c.FilePut(ctx, api.FilePut{Name: name, Copies: fileCopies}, bytes.NewReader(content))
+		if err == nil && got.Copies != fileCopies {
+			err = fmt.Errorf("%d copies of %d were made", got.Copies, fileCopies)
+		}
+		return err
+	}
+	if err := put("to warm up", content[:2<<20]); err != nil {
+		return nil, err
+	}
+	for i := range e.rounds {
+		before, err := f.used()
+		if err != nil {
+			return nil, err
+		}
+		begun := time.Now()
+		if err := put(strconv.Itoa(i), content); err != nil {
+			return nil, err
+		}
+		took := time.Since(begun)
+		used, err := f.used()
+		if err != nil {
+			return nil, err
+		}
+		wrote, err := writeSynced(ctx, f.dir, content)
+		if err != nil {
+			return nil, err
+		}
+		rate := func(d time.Duration) float64 { return filmSize / 1e6 / d.Seconds() }
+		rounds = append(rounds, round{
+			Figures: []figure{{"rate", rate(took), "MB/s"}, {"of the disk", 100 * wrote.Seconds() / took.Seconds(), "%"}, {"CPU of all", used - before, "s"}},
+			Bound:   fmt.Sprintf("this disk takes three copies at %.0f MB/s", rate(wrote)),
+		})
+	}
+	return rounds, nil
+}
+
+// writeSynced writes as many copies of a content as a put makes, in files that are synced.
+func writeSynced(ctx context.Context, dir string, content []byte) (took time.Duration, err error) {
+	const size, atOnce = 512 << 10, 8
+	dir, err = os.MkdirTemp(dir, "disk-")
+	if err != nil {
+		return 0, err
+	}
+	begun := time.Now()
+	err = eachOf(fileCopies*len(content)/size, atOnce, func(i int) error {
+		at := i * size % (len(content) - size)
+		f, err := os.Create(filepath.Join(dir, strconv.Itoa(i)))
+		if err != nil {
+			return err
+		}
+		_, err = f.Write(content[at : at+size])
+		return errors.Join(err, f.Sync(), f.Close(), ctx.Err())
+	})
+	took = time.Since(begun)
+	return took, errors.Join(err, os.RemoveAll(dir))
+}
+
+// eachOf runs f for 0 to n-1, some at once, and returns their errors.
+func eachOf(n, atOnce int, f func(i int) error) error {
+	var next atomic.Int64
+	errs := make(chan error, atOnce)
+	for range atOnce {
+		go func() {
+			var err error
+			for err == nil {
+				i := int(next.Add(1)) - 1
+				if i >= n {
+					break
+				}
+				err = f(i)
+			}
+			errs <- err
+		}()
+	}
+	var all error
+	for range atOnce {
+		all = errors.Join(all, <-errs)
+	}
+	return all
+}
+
+func measureRclone(ctx context.Context, e *env) (rounds []round, err error) {
+	rclone, err := exec.LookPath("rclone")
+	if err != nil {
+		return []round{{Note: "not measured: rclone is not installed (`make deps` does that)"}}, nil
+	}
+	f, err := startFleet(ctx, fileCopies)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.stop()) }()
+	c, err := f.user(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	b, err := newBucket(ctx, c, rclone, f.dir)
+	if err != nil {
+		return nil, err
+	}
+	count, listed := manyFiles, listFiles
+	if e.quick {
+		count, listed = manyFiles/10, listFiles/10
+	}
+	src, err := writeMany(f.dir, count)
+	if err != nil {
+		return nil, err
+	}
+	before, err := f.used()
+	if err != nil {
+		return nil, err
+	}
+	copied, _, err := b.run(ctx, "copy", src, "ring:bucket/copied")
+	if err != nil {
+		return nil, err
+	}
+	used, err := f.used()
+	if err != nil {
+		return nil, err
+	}
+	if err := eachOf(listed-count, crowd, func(i int) error {
+		_, err := c.FilePut(ctx, api.FilePut{Space: "bucket", Name: fmt.Sprintf("empty/%05d", i)}, bytes.NewReader(nil))
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	list, out, err := b.run(ctx, "lsf", "-R", "--files-only", "ring:bucket")
+	if err != nil {
+		return nil, err
+	}
+	if n := bytes.Count(out, []byte("\n")); n != listed {
+		return nil, fmt.Errorf("%d files are listed, want %d", n, listed)
+	}
+	note := ""
+	if e.quick {
+		note = "not at full length: a tenth of the files"
+	}
+	return []round{{
+		Figures: []figure{{"copy", copied.Seconds(), "s"}, {"list", list.Seconds(), "s"}, {"CPU of all", used - before, "s"}},
+		Bound:   "each put is a change of the bucket's one directory, in the order of its root; those that wait go together", Note: note,
+	}}, nil
+}
+
+// bucket is a space of the fleet's first node, with a key for rclone.
+type bucket struct {
+	rclone string
+	env    []string
+}
+
+func newBucket(ctx context.Context, c *api.Client, rclone, dir string) (*bucket, error) {
+	if _, err := c.SpaceCreate(ctx, api.SpaceCreate{Name: "bucket"}); err != nil {
+		return nil, err
+	}
+	k, err := c.KeyAdd(ctx, api.KeyRequest{For: api.DoorS3, Space: "bucket"})
+	if err != nil {
+		return nil, err
+	}
+	// Nothing that this machine's owner has set for programs of his.
+	return &bucket{rclone, []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "RCLONE_CONFIG=", "RCLONE_CONFIG_RING_TYPE=s3", "RCLONE_CONFIG_RING_PROVIDER=Other",
+		"RCLONE_CONFIG_RING_ACCESS_KEY_ID=" + k.ID, "RCLONE_CONFIG_RING_SECRET_ACCESS_KEY=" + k.Secret, "RCLONE_CONFIG_RING_ENDPOINT=" + k.URL}}, nil
+}
+
+// run runs rclone, and returns how long it took and what it wrote.
+func (b *bucket) run(ctx context.Context, args ...string) (took time.Duration, out []byte, err error) {
+	var said bytes.Buffer
+	cmd := exec.CommandContext(ctx, b.rclone, args...)
+	cmd.Env, cmd.Stderr = b.env, &said
+	begun := time.Now()
+	if out, err = cmd.Output(); err != nil {
+		return 0, nil, fmt.Errorf("rclone %s: %w: %s", args[0], err, said.Bytes())
+	}
+	return time.Since(begun), out, nil
+}
+
+// writeMany writes files of chance into a folder of their own.
+func writeMany(dir string, count int) (src string, err error) {
+	src = filepath.Join(dir, "many")
+	if err := os.Mkdir(src, 0o700); err != nil {
+		return "", err
+	}
+	content, rng := make([]byte, manySize), rand.NewChaCha8([32]byte{4})
+	for i := range count {
+		rng.Read(content)
+		if err := os.WriteFile(filepath.Join(src, fmt.Sprintf("%04d", i)), content, 0o600); err != nil {
+			return "", err
+		}
+	}
+	return src, nil
+}
