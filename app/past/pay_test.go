@@ -205,6 +205,7 @@ func TestReclaimedElsewhere(t *testing.T) {
 	var os []id.Hash
 	for i := range 40 {
 		os = append(os, w.mustInsert(a, file(name(i)[:10], 3)))
+		w.net.Run(time.Second / 5) // so slowly nobody pays ahead
 	}
 	w.mustUse(a, 40*30)
 	for _, o := range os[:20] {
@@ -300,4 +301,42 @@ func TestPayingStorm(t *testing.T) {
 			w.mustUse(m, want)
 		}
 	})
+}
+
+// TestPaidAhead: who stores many files of one kind pays for some of them ahead, under few
+// vouchers, and what it did not use is given back.
+func TestPaidAhead(t *testing.T) {
+	w := newWorld(t, 9, kbrtest.Config{Seed: 76}, paying(10_000_000))
+	m := w.members[0]
+	const files, size = 100, 300
+	insert := func(n int, pays int64) {
+		t.Helper()
+		for range n {
+			if err := m.node.Call(patience, func(t *task.T) error {
+				s, err := m.past.Insert(t, past.File{Content: make([]byte, size-n%3), Copies: 3, Pays: pays}, ann)
+				if err == nil && len(s.Receipts) != 3 {
+					err = fmt.Errorf("%d receipts", len(s.Receipts))
+				}
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	vouchers := func() uint64 { return m.past.Accounts().Stats().Vouchers }
+	insert(4, size)
+	w.mustUse(m, 4*size*3)
+	if n := vouchers(); n != 4 {
+		t.Errorf("%d vouchers for 4 files", n)
+	}
+	w.net.Run(time.Minute)
+	insert(files, size)
+	if n := vouchers() - 4; n > files/3 {
+		t.Errorf("%d vouchers for %d files", n, files)
+	}
+	w.net.Run(3 * time.Hour)
+	w.mustUse(m, (files+4)*size*3)
+	insert(files, size) // what was paid for ahead is worth nothing any more
+	w.net.Run(3 * time.Hour)
+	w.mustUse(m, (2*files+4)*size*3)
 }

@@ -124,6 +124,10 @@ type signedNode struct {
 	file *past.Signed
 }
 
+// nodePays is what each node is paid for, so that any of them can have been paid for ahead.
+// It has another in its place soon.
+const nodePays = tree.MaxNode + tree.MaxNode/8
+
 // sign seals and signs a node, which is no longer than a message takes.
 func (sp *Space) sign(t *task.T, n *tree.Node, o Storing) (signedNode, error) {
 	l := sp.s.cfg.Locker
@@ -132,7 +136,7 @@ func (sp *Space) sign(t *task.T, n *tree.Node, o Storing) (signedNode, error) {
 	if err != nil {
 		return signedNode{}, err
 	}
-	f, err := sp.s.cfg.Past.Sign(t, past.File{Part: sp.part("object"), Content: sealed, Copies: o.copies()}, sp.signer)
+	f, err := sp.s.cfg.Past.Sign(t, past.File{Part: sp.part("object"), Content: sealed, Copies: o.copies(), Pays: nodePays}, sp.signer)
 	if err != nil {
 		return signedNode{}, err
 	}

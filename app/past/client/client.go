@@ -16,6 +16,8 @@ type Client struct {
 	Repaired uint64
 	cfg      Config
 	asker    *Asker
+	ahead    supplies
+	tight    task.Instant // nothing is paid for ahead before
 }
 
 // Config is what a Client needs: see past.Config.
@@ -42,7 +44,7 @@ type Config struct {
 }
 
 // New returns a Client that asks through an Asker.
-func New(c Config, a *Asker) *Client { return &Client{cfg: c, asker: a} }
+func New(c Config, a *Asker) *Client { return &Client{cfg: c, asker: a, ahead: make(supplies)} }
 
 // work bounds each piece of work.
 const work = 30 * time.Second

@@ -6,6 +6,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/app/past/msg"
+	"github.com/phyllo-net/phyllo/app/past/voucher"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
@@ -18,6 +19,9 @@ type File struct {
 	Content []byte           // at most MaxContent bytes; encrypted, if it is private
 	Copies  int              // k, 1 to certificate.MaxCopies
 	Expires time.Time        // the zero time: it lives until it is reclaimed
+	// Pays is how many bytes are paid for, if more than it has: files of one size, of one
+	// owner and name part, can be paid for ahead, and so need not wait for it.
+	Pays int64
 }
 
 // certificate is that of the file, without what signing adds. The error is ErrTooLarge.
@@ -54,7 +58,7 @@ func (cl *Client) Insert(t *task.T, f File, owner peer.Signer) (Stored, error) {
 	if err != nil {
 		return Stored{}, err
 	}
-	return cl.insert(t, &Signed{Certificate: c, body: f.Content, owner: owner})
+	return cl.insert(t, &Signed{Certificate: c, body: f.Content, owner: owner, pays: f.Pays})
 }
 
 // insert signs and stores a new file, with other salts where there is no room for it.
@@ -77,6 +81,8 @@ type Signed struct {
 	body        []byte
 	source      task.Source // of a large one
 	owner       peer.Signer
+	pays        int64            // bytes, or those that it has
+	payment     *voucher.Payment // nil: it is not paid for yet
 }
 
 // Sign gives a file a new id, under which InsertSigned stores it: for those who need the id of
@@ -87,7 +93,7 @@ func (cl *Client) Sign(t *task.T, f File, owner peer.Signer) (*Signed, error) {
 	if err != nil {
 		return nil, err
 	}
-	return cl.salted(t, &Signed{Certificate: c, body: f.Content, owner: owner})
+	return cl.salted(t, &Signed{Certificate: c, body: f.Content, owner: owner, pays: f.Pays})
 }
 
 // InsertSigned is Insert under the one id that the file was signed for. Where there is no room
@@ -99,7 +105,9 @@ func (cl *Client) InsertSigned(t *task.T, f *Signed) (Stored, error) {
 
 // once is InsertSigned, and tells whether there was no room.
 func (cl *Client) once(t *task.T, f *Signed) (done Stored, full bool, err error) {
-	s, err := cl.store(t, f.Certificate, f.body, f.source, true)
+	s := cl.storing(f.Certificate, f.body, f.source)
+	s.salted, s.pays, s.put.Payment = true, max(f.pays, f.Certificate.Size), f.payment
+	err = s.run(t)
 	if !s.full {
 		return s.done, false, err
 	}
@@ -111,10 +119,15 @@ func (cl *Client) once(t *task.T, f *Signed) (done Stored, full bool, err error)
 
 // salted signs a file under a new id.
 func (cl *Client) salted(t *task.T, f *Signed) (*Signed, error) {
-	c := *f.Certificate
-	c.Salt = cl.salt()
-	signed, err := cl.sign(t, &c, f.body, f.owner)
-	return &Signed{signed, f.body, f.source, f.owner}, err
+	c, s := *f.Certificate, *f
+	if p, ok := cl.prepaid(&c, max(f.pays, c.Size), f.owner); ok {
+		c.Salt, s.payment = p.salt, p.payment
+	} else {
+		c.Salt, s.payment = cl.salt(), nil
+	}
+	var err error
+	s.Certificate, err = cl.sign(t, &c, f.body, f.owner)
+	return &s, err
 }
 
 // undo gives back what a file that found no place has left behind.
@@ -170,23 +183,28 @@ func (cl *Client) sign(t *task.T, c *certificate.Certificate, body []byte, owner
 // renew the end of its life, or to make its copies anew. It is Insert otherwise; errors
 // besides are an *ExistsError, ErrReclaimed and certificate.ErrContent.
 func (cl *Client) Store(t *task.T, c *certificate.Certificate, content []byte) (Stored, error) {
-	s, err := cl.store(t, c, content, nil, false)
+	s := cl.storing(c, content, nil)
+	err := s.run(t)
 	return s.done, err
 }
 
-// store is Store. With salted the certificate was signed here for an id that nobody else
-// knows: it gives up as soon as one of the holders has no room, as there are other salts.
-func (cl *Client) store(t *task.T, c *certificate.Certificate, body []byte, source task.Source, salted bool) (*storing, error) {
+func (cl *Client) storing(c *certificate.Certificate, body []byte, source task.Source) *storing {
+	return &storing{cl: cl, put: &msg.Put{Cert: c, Content: body}, source: source, pays: c.Size}
+}
+
+// run stores the object. With salted the certificate was signed here for an id that nobody
+// else knows: it gives up as soon as one of the holders has no room, as there are other salts.
+func (s *storing) run(t *task.T) error {
+	cl, c, body := s.cl, s.put.Cert, s.put.Content
 	ring, v := cl.cfg.Ring, cl.cfg.Verifier
-	s := &storing{cl: cl, put: &msg.Put{Cert: c, Content: body}, salted: salted, source: source}
-	if len(body) > MaxContent || c.Large() != (source != nil) {
-		return s, ErrTooLarge
+	if len(body) > MaxContent || c.Large() != (s.source != nil) {
+		return ErrTooLarge
 	}
-	if !salted {
+	if !s.salted {
 		if _, err := task.Work(t, work, func() (struct{}, error) {
 			return struct{}{}, errors.Join(c.Verify(ring, v), c.Fits(body))
 		}); err != nil {
-			return s, err
+			return err
 		}
 	}
 	s.object, s.hash, s.done = c.ID(), c.Hash(ring), Stored{Certificate: c}
@@ -201,14 +219,14 @@ func (cl *Client) store(t *task.T, c *certificate.Certificate, body []byte, sour
 			cl.cfg.Verified(c, s.put.Content, 0)
 		}
 		if err == nil || s.final != nil || s.full || errors.Is(err, task.ErrStopped) {
-			return s, err
+			return err
 		}
 		wait := cl.asker.some()
 		if !cl.asker.ep.Now().Add(wait).Before(end) {
-			return s, &TooFewError{Stored: s.done, Why: err}
+			return &TooFewError{Stored: s.done, Why: err}
 		}
 		if err := t.Sleep(wait); err != nil {
-			return s, err
+			return err
 		}
 	}
 }
@@ -227,6 +245,7 @@ type storing struct {
 	source task.Source // of a large object
 	moved  bool        // chunks of it were, in this try
 	paid   int         // how often it was paid for
+	pays   int64       // for so many bytes
 }
 
 // maxWaits is how often a busy root is waited for: who asks another first may get a

@@ -64,12 +64,13 @@ func (cl *Client) InsertLarge(t *task.T, f File, l Large, owner peer.Signer) (St
 	if !f.Expires.IsZero() {
 		c.Expires = f.Expires.UnixMilli()
 	}
-	return cl.insert(t, &Signed{&c, l.Chunks, l.Source, owner})
+	return cl.insert(t, &Signed{Certificate: &c, body: l.Chunks, source: l.Source, owner: owner})
 }
 
 // StoreLarge is Store for a large object.
 func (cl *Client) StoreLarge(t *task.T, c *certificate.Certificate, l Large) (Stored, error) {
-	s, err := cl.store(t, c, l.Chunks, l.Source, false)
+	s := cl.storing(c, l.Chunks, l.Source)
+	err := s.run(t)
 	return s.done, err
 }
 

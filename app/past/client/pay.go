@@ -41,7 +41,7 @@ func (s *storing) pay(t *task.T) error {
 	if s.cl.cfg.Accounts == nil || s.put.Payment != nil {
 		return nil
 	}
-	p, err := s.cl.pay(t, s.put.Cert, s.put.Cert.Size)
+	p, err := s.cl.pay(t, s.put.Cert, s.pays)
 	if errors.Is(err, ErrQuota) || errors.Is(err, voucher.ErrVoucher) {
 		s.final = err
 	}
@@ -53,16 +53,23 @@ func (s *storing) pay(t *task.T) error {
 	return nil
 }
 
+// until is the end of an object's life, as it is paid for; the zero time if it has none.
+func until(c *certificate.Certificate) time.Time {
+	if c.Expires == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(c.Expires).Add(untilStep - time.Millisecond).Truncate(untilStep)
+}
+
 // pay pays for up to size bytes of an object. Errors: those of Accounts.Pay, and else
 // ErrNotReachable.
 func (cl *Client) pay(t *task.T, c *certificate.Certificate, size int64) (*voucher.Payment, error) {
-	var until time.Time
-	if c.Expires != 0 {
-		until = time.UnixMilli(c.Expires).Add(untilStep - time.Millisecond).Truncate(untilStep)
-	}
-	p, err := cl.cfg.Accounts.Pay(t, voucher.Charge{Object: c.ID(), Size: size, Copies: c.Copies}, until)
+	p, err := cl.cfg.Accounts.Pay(t, voucher.Charge{Object: c.ID(), Size: size, Copies: c.Copies}, until(c))
 	switch {
-	case err == nil, errors.Is(err, ErrQuota), errors.Is(err, voucher.ErrVoucher), errors.Is(err, task.ErrStopped):
+	case errors.Is(err, ErrQuota):
+		cl.tight = cl.asker.ep.Now().Add(tightTime)
+		return nil, err
+	case err == nil, errors.Is(err, voucher.ErrVoucher), errors.Is(err, task.ErrStopped):
 		return p, err
 	}
 	return nil, ErrNotReachable
@@ -108,6 +115,7 @@ func (b *bill) settle() {
 // unpaid lets the next try pay again.
 func (s *storing) unpaid() {
 	if s.put.Payment != nil && s.paid < maxPaid {
+		s.cl.spoil(s.put.Cert)
 		s.put = &msg.Put{Cert: s.put.Cert, Content: s.put.Content}
 	}
 }

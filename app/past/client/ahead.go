@@ -1,0 +1,158 @@
+package client
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/app/past/voucher"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+// Who stores many files pays for some of them ahead: a file's id follows from its owner, its
+// name part and a salt, so ids can be drawn before there is anything to store, and go under
+// one voucher. What is not used is given back when the voucher has ended, as all that was
+// never stored.
+
+const (
+	// maxAhead is how many ids of one kind are paid for ahead at most: with the round trips
+	// that a voucher takes, enough for thousands of files a second.
+	maxAhead = 64
+	// busy is how many files of a kind somebody stores within a second before it pays ahead for
+	// as many: who stores a few leaves nothing to be given back.
+	busy = 8
+	// aheadTime is how much longer a voucher must be good, to be used for a new file.
+	aheadTime = 5 * time.Minute
+	// tightTime is how long nobody pays ahead after the account did not allow something.
+	tightTime = 10 * time.Minute
+	// maxKinds bounds the kinds that are remembered.
+	maxKinds = 64
+)
+
+// kind is what files have in common that can take each other's ids.
+type kind struct {
+	owner  peer.Key
+	part   certificate.Part
+	copies uint8
+	until  int64 // see until
+}
+
+// prepaid is an id that was paid for.
+type prepaid struct {
+	salt    peer.Salt
+	payment *voucher.Payment
+}
+
+// supply is what there is of one kind.
+type supply struct {
+	ready  []prepaid
+	coming int
+	// So many were wanted in the second that began then, and in the one before.
+	since       task.Instant
+	now, before int
+}
+
+// supplies are those of a client.
+type supplies map[kind]*supply
+
+func kindOf(c *certificate.Certificate, owner peer.Signer) kind {
+	u := until(c)
+	if u.IsZero() {
+		return kind{owner.Public(), c.Part, c.Copies, 0}
+	}
+	return kind{owner.Public(), c.Part, c.Copies, u.UnixMilli()}
+}
+
+// of returns the supply of a kind.
+func (s supplies) of(k kind) *supply {
+	if s[k] == nil {
+		if len(s) >= maxKinds {
+			clear(s)
+		}
+		s[k] = new(supply)
+	}
+	return s[k]
+}
+
+// want notes that one more is wanted, and returns how many should be there.
+func (s *supply) want(now task.Instant) int {
+	switch gone := now.Sub(s.since); {
+	case gone >= 2*time.Second:
+		s.since, s.now, s.before = now, 0, 0
+	case gone >= time.Second:
+		s.since, s.now, s.before = now, 0, s.now
+	}
+	s.now++
+	if n := max(s.now, s.before); n >= busy {
+		return min(n, maxAhead)
+	}
+	return 0
+}
+
+// fits reports whether what was paid for is enough for a file, and not much more.
+func (p prepaid) fits(pays int64) bool {
+	paid := p.payment.Path.Charge.Size
+	return paid >= pays && paid <= pays+pays/8
+}
+
+// take takes an id that is good for a file which pays for so many bytes.
+func (s *supply) take(pays int64, wall time.Time) (prepaid, bool) {
+	s.ready = slices.DeleteFunc(s.ready, func(p prepaid) bool { return !p.payment.Voucher.Debit.Open(wall.Add(aheadTime)) })
+	i := slices.IndexFunc(s.ready, func(p prepaid) bool { return p.fits(pays) })
+	if i < 0 {
+		return prepaid{}, false
+	}
+	p := s.ready[i]
+	s.ready = slices.Delete(s.ready, i, i+1)
+	return p, true
+}
+
+// prepaid returns an id for a file that pays for so many bytes, if one was paid for, and pays
+// for more ahead when they run low.
+func (cl *Client) prepaid(c *certificate.Certificate, pays int64, owner peer.Signer) (prepaid, bool) {
+	if cl.cfg.Accounts == nil || pays > MaxContent {
+		return prepaid{}, false
+	}
+	s := cl.ahead.of(kindOf(c, owner))
+	want := s.want(cl.asker.ep.Now())
+	p, ok := s.take(pays, cl.asker.ep.Wall())
+	if len(s.ready) > maxAhead { // of many sizes: the oldest were of no use
+		s.ready = slices.Delete(s.ready, 0, len(s.ready)-maxAhead)
+	}
+	fit := s.coming
+	for _, p := range s.ready {
+		if p.fits(pays) {
+			fit++
+		}
+	}
+	if fit <= want/2 && cl.asker.ep.Now() >= cl.tight {
+		for range want - fit {
+			cl.payAhead(s, c, pays, owner)
+		}
+	}
+	return p, ok
+}
+
+// payAhead pays for one more. Those that are asked for in one go, and the file that is stored
+// just now, go under one voucher.
+func (cl *Client) payAhead(s *supply, c *certificate.Certificate, pays int64, owner peer.Signer) {
+	salt, x := cl.salt(), *c
+	x.Owner, x.Salt = owner.Public(), salt
+	s.coming++
+	var p *voucher.Payment
+	cl.asker.ep.Go(func(t *task.T) (err error) {
+		p, err = cl.pay(t, &x, pays)
+		return err
+	}, func(err error) {
+		if s.coming--; err == nil {
+			s.ready = append(s.ready, prepaid{salt, p})
+		}
+	})
+}
+
+// spoil forgets what was paid for ahead of an object's kind, as holders do not take it.
+func (cl *Client) spoil(c *certificate.Certificate) {
+	maps.DeleteFunc(cl.ahead, func(k kind, _ *supply) bool { return k.owner == c.Owner && k.part == c.Part })
+}
