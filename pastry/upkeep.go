@@ -16,6 +16,7 @@ import (
 func (n *Node) upkeep() {
 	n.forgetContacts()
 	n.served.forget(maxServed, n.Now())
+	n.retune()
 	n.leafs.stale() // made again when it is asked for
 	for _, x := range n.watchedIDs() {
 		if c := n.contacts.find(x); c != nil && c.life != dead && n.Now().Sub(c.heard) > n.cfg.Heartbeat {
@@ -141,12 +142,32 @@ func (n *Node) compareSoon() {
 
 // tuning is MSPastry's self-tuning of the period of table probes.
 type tuning struct {
-	own      time.Duration
+	own      time.Duration // what this node's experience says; 0: it has none yet
 	failures int
 	since    task.Instant
 	started  bool
-	again    func()        // the next round
+	tuned    task.Instant // when own was solved for
+	counted  int          // the failures of then
+	next     task.Timer   // of the next round
+	due      task.Instant // then
+	again    func()
 	named    []namedPeriod // the oldest first
+}
+
+// retune keeps this node's period what its experience says, as its neighbours go by it,
+// too. A newcomer has none, and names no period before its first round of upkeep: it fears
+// the worst, so that wherever many join all would probe their tables all the time. A period
+// that became shorter begins at once.
+func (n *Node) retune() {
+	t := &n.tuning
+	// To solve for hardly more experience is not worth it.
+	if t.failures == t.counted && 5*n.Now().Sub(t.tuned) < n.Now().Sub(t.since) {
+		return
+	}
+	t.own, t.tuned, t.counted = n.tunedPeriod(), n.Now(), t.failures
+	if period := n.groupPeriod(); n.Now().Add(period) < t.due {
+		n.nextRound(period)
+	}
 }
 
 // probeTable asks the table's entries that were silent for a period for a sign of
@@ -155,7 +176,6 @@ func (n *Node) probeTable() {
 	if !n.tuning.started {
 		n.tuning.started, n.tuning.since = true, n.Now()
 	}
-	n.tuning.own = n.tunedPeriod()
 	period := n.groupPeriod()
 	asked := 0
 	n.eachEntry(func(c *contact) {
@@ -164,14 +184,22 @@ func (n *Node) probeTable() {
 			asked++
 		}
 	})
-	if n.tuning.again == nil {
-		n.tuning.again = func() {
+	n.nextRound(period)
+}
+
+// nextRound plans the next round of table probes.
+func (n *Node) nextRound(period time.Duration) {
+	t := &n.tuning
+	if t.again == nil {
+		t.again = func() {
 			if !n.stopped {
 				n.probeTable()
 			}
 		}
 	}
-	n.After(n.jitter(period), n.tuning.again)
+	wait := n.jitter(period)
+	t.next.Stop()
+	t.next, t.due = n.After(wait, t.again), n.Now().Add(wait)
 }
 
 // tunedPeriod solves MSPastry's section 4.1 for the period at which at most
@@ -235,14 +263,20 @@ func (n *Node) notePeriod(c *contact, period uint32) {
 	t.named = append(t.named, namedPeriod{c, n.Now(), period})
 }
 
-// groupPeriod is the median of the periods that leaf-set members named lately, within
-// floor and cap.
+// groupPeriod is the median of this node's period and those that leaf-set members named
+// lately, within floor and cap; where nobody has experience, what this node would say.
 func (n *Node) groupPeriod() time.Duration {
-	ps := []time.Duration{n.tuning.own}
+	ps := make([]time.Duration, 0, maxPeriods+1)
+	if n.tuning.own > 0 {
+		ps = append(ps, n.tuning.own)
+	}
 	for _, p := range n.tuning.named {
 		if p.by.leaf() && p.period > 0 && n.Now().Sub(p.at) < 2*n.cfg.Heartbeat {
 			ps = append(ps, time.Duration(p.period)*time.Second)
 		}
+	}
+	if len(ps) == 0 {
+		ps = append(ps, n.tunedPeriod())
 	}
 	slices.Sort(ps)
 	return min(max(ps[len(ps)/2], n.cfg.ProbeFloor), n.cfg.ProbeCap)
