@@ -83,13 +83,14 @@ func (m *StateReply) least(i int, c *contact) int32 {
 // rowAskers returns those who can be asked for row i, the nearest first: they share at
 // least i digits with this node.
 func (n *Node) rowAskers(i int) []*contact {
-	var cs []*contact
+	below := n.table[min(i*n.cfg.Base.Cols(), len(n.table)):]
+	cs := make([]*contact, 0, len(below))
 	take := func(c *contact) {
 		if c.life == alive && c.active && c.met && c.prox != 0 {
 			cs = append(cs, c)
 		}
 	}
-	for _, c := range n.table[min(i*n.cfg.Base.Cols(), len(n.table)):] {
+	for _, c := range below {
 		if c != nil {
 			take(c)
 		}
@@ -253,7 +254,9 @@ func (n *Node) mend(c *contact, row, col int) {
 
 // rowReply puts row i into an answer, with the measured round trips.
 func (n *Node) rowReply(r *StateReply, i int) {
-	for _, c := range n.row(i) {
+	row := n.row(i)
+	r.Nodes, r.RTTs = make([]*peer.Handle, 0, len(row)), make([]uint32, 0, len(row))
+	for _, c := range row {
 		if c != nil && c.usable() && c.active {
 			r.Nodes = append(r.Nodes, c.h)
 			r.RTTs = append(r.RTTs, uint32(2*c.prox))
@@ -280,21 +283,28 @@ func (n *Node) onRowAnnounce(c *contact, m *RowAnnounce) {
 	n.noteActive(c, true)
 	n.offerTable(c)
 	// Its word is a hint whether an own measurement is worth while, no more: who
-	// claims to be near attracts traffic.
+	// claims to be near attracts traffic. Who took a place unmeasured, as a neighbour on
+	// the ring, may be far.
 	if row, col := n.slot(c.h.ID); c.prox == 0 && m.RTT != 0 {
-		if have := n.entry(row, col); have != nil && uint32(have.prox) > m.RTT/2 {
+		if have := n.entry(row, col); have != nil && (have.prox == 0 || uint32(have.prox) > m.RTT/2) {
 			n.measure(c)
 		}
 	}
 	n.fillFrom(m.Nodes)
 }
 
-// fillFrom measures named nodes for which the table has no entry.
+// fillFrom measures named nodes for which the table has no entry. The others, nearly all,
+// are not looked up: a node hears of hundreds while a ring grows.
 func (n *Node) fillFrom(hs []*peer.Handle) {
+	var fit []*peer.Handle
+	for _, h := range hs {
+		if row, col := n.slot(h.ID); n.entry(row, col) == nil {
+			fit = append(fit, h)
+		}
+	}
 	var asked []*contact // one for each empty slot
-	for _, o := range n.named(hs) {
-		row, col := n.slot(o.h.ID)
-		if n.entry(row, col) == nil && o.prox == 0 && len(asked) < n.cfg.Base.Cols() &&
+	for _, o := range n.named(fit) {
+		if o.prox == 0 && len(asked) < n.cfg.Base.Cols() &&
 			!slices.ContainsFunc(asked, func(a *contact) bool { return n.sameSlot(a.h, o.h) }) {
 			asked = append(asked, o)
 			n.measure(o)
