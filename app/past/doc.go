@@ -123,7 +123,12 @@
 // # What it does not do yet
 //
 // A mutable object whose holders were lost for good in their majority, with their disks,
-// cannot be changed or read any more.
+// cannot be changed or read any more. Where a majority is only away, nothing is changed and
+// nothing is read until it is back: no version is made without it.
+//
+// Two parts of a ring that have lost sight of each other for longer than Config.Absence may each
+// make the first version of one object, as each is sure that there is none. When they meet,
+// that of the later term is current, and the other is not kept.
 //
 // # Papers
 //

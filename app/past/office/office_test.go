@@ -134,7 +134,8 @@ type town struct {
 	made   map[uint64]string // what is known to be version v
 	last   uint64
 	tries  int
-	count  int // of changes that were made
+	lives  uint64 // of disks
+	count  int    // of changes that were made
 }
 
 func newTown(t *testing.T, seed uint64, size int) *town {
@@ -144,6 +145,7 @@ func newTown(t *testing.T, seed uint64, size int) *town {
 	admission := peer.NewAdmission(authority, authority.Public(), start)
 	for i := range size {
 		v := &voter{town: w, signer: standin.NewSigner(3, uint64(i)), disk: &disk{life: uint64(i + 1)}}
+		w.lives++
 		v.cert = peer.NewCertificate(authority, admission, v.signer.Public(), peer.Salt{byte(i)}, start)
 		v.node = w.net.Add(&peer.Handle{ID: v.cert.Node, Key: v.signer.Public(), Incarnation: 1}, kbr.Mount{Number: number, App: v})
 		w.voters = append(w.voters, v)
@@ -241,6 +243,16 @@ func (w *town) calm() {
 	}
 }
 
+// loseDisk takes a voter's disk away in calm: the others have what it had.
+func (w *town) loseDisk() {
+	w.calm()
+	v := w.voters[w.rng.IntN(len(w.voters))]
+	v.node.Kill()
+	w.lives++
+	v.disk = &disk{life: w.lives}
+	w.calm()
+}
+
 // root is the living voter that is nearest to the object.
 func (w *town) root() (root *voter) {
 	key := w.name.ID().Place()
@@ -252,14 +264,17 @@ func (w *town) root() (root *voter) {
 	return root
 }
 
-// TestOneBranch: while voters miss messages, are parted, die and come back, so that the
+// TestOneBranch: while voters miss messages, are parted, die, come back and lose disks, so that the
 // holders change again and again and much is left half done, what was decided stays, whoever
 // is root; and in calm it goes on.
 func TestOneBranch(t *testing.T) {
 	simtest.Seeds(t, 40, func(t *testing.T, seed uint64) {
 		w := newTown(t, seed, 6+int(seed%5))
 		w.calm()
-		for range 150 {
+		for i := range 150 {
+			if i%30 == 29 {
+				w.loseDisk()
+			}
 			w.fault()
 			for _, v := range w.voters {
 				if v.node.Alive() {
