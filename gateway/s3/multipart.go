@@ -128,6 +128,11 @@ type namedPart struct {
 
 func (c *call) completeUpload() error {
 	var in struct{ Part []namedPart }
+	// A checksum here is the file's and not this body's. Each part was looked at when it came, and
+	// those that are meant are named by their MD5.
+	for kind := range algorithms {
+		c.r.Header.Del(checksum + kind)
+	}
 	if err := c.decode("CompleteMultipartUpload", &in); err != nil {
 		return err
 	}

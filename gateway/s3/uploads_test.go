@@ -87,7 +87,7 @@ func TestUploadsOutliveRestarts(t *testing.T) {
 	if free := w.room(); free != 1000-7 {
 		t.Errorf("at the end there is room for %d bytes", free)
 	}
-	if n := len(w.records.all); n != 0 {
+	if n := w.records.Len(); n != 0 {
 		t.Errorf("%d records are left", n)
 	}
 }
@@ -210,7 +210,7 @@ func TestDiskOfUploadsFails(t *testing.T) {
 	w := openOn(t, memory.New(1000)).start()
 	id := w.begin("a")
 	one := w.part(id, 1, "one")
-	w.records.fail(errors.New("the disk is full of secrets"))
+	w.records.Fail(errors.New("the disk is full of secrets"))
 	if got := w.do("PUT", "/bbb/a?partNumber=2&uploadId="+id, strings.Repeat("x", 900)).Has(t, 500, ""); strings.Contains(got.Body, "secret") {
 		t.Errorf("the answer tells too much: %s", got.Body)
 	}
@@ -218,7 +218,7 @@ func TestDiskOfUploadsFails(t *testing.T) {
 	w.do("POST", "/bbb/a?uploads", "").Has(t, 500, "")
 	w.do("POST", "/bbb/a?uploadId="+id, named(1, one)).Has(t, 500, "")
 	w.do("DELETE", "/bbb/a?uploadId="+id, "").Has(t, 500, "")
-	w.records.fail(nil)
+	w.records.Fail(nil)
 	w.do("POST", "/bbb/a?uploadId="+id, named(1, one)).Has(t, 200, "")
 	w.do("GET", "/bbb/a", "").Has(t, 200, "one")
 	if free := w.room(); free != 997 {

@@ -7,12 +7,10 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -31,59 +29,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type world struct {
 	*doortest.World
 	region  string
-	records records
+	records *doortest.Records
 	s3      *s3.Server
-}
-
-// records are those of a node, in memory.
-type records struct {
-	mu  sync.Mutex
-	all map[string][]byte
-	err error // of each change
-}
-
-// fail has each change fail with this error, or none.
-func (r *records) fail(err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.err = err
-}
-
-func (r *records) Get(key string) ([]byte, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.all[key], nil
-}
-
-func (r *records) Put(key string, value []byte) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.err == nil {
-		r.all[key] = slices.Clone(value)
-	}
-	return r.err
-}
-
-func (r *records) Delete(keys ...string) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, k := range keys {
-		if r.err == nil {
-			delete(r.all, k)
-		}
-	}
-	return r.err
-}
-
-func (r *records) Each(prefix string, f func(string, []byte)) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, k := range slices.Sorted(maps.Keys(r.all)) {
-		if strings.HasPrefix(k, prefix) {
-			f(k, r.all[k])
-		}
-	}
-	return nil
 }
 
 // open opens a door; the key is for the space bbb, which is not there yet.
@@ -91,7 +38,7 @@ func open(t *testing.T) *world { return openOn(t, memory.New(256<<20)) }
 
 func openOn(t *testing.T, spaces files.Spaces) *world {
 	t.Helper()
-	w := &world{World: doortest.New(t, password.S3, spaces, "bbb"), region: "us-east-1", records: records{all: map[string][]byte{}}}
+	w := &world{World: doortest.New(t, password.S3, spaces, "bbb"), region: "us-east-1", records: doortest.NewRecords()}
 	w.restart(time.Now)
 	return w
 }
@@ -100,7 +47,7 @@ func openOn(t *testing.T, spaces files.Spaces) *world {
 func (w *world) restart(now func() time.Time) {
 	w.Helper()
 	var err error
-	if w.s3, err = s3.New(s3.Config{Spaces: w.Of, Book: w.Book, Tally: w.Tally, Log: w.Logger, Now: now, Records: &w.records}); err != nil {
+	if w.s3, err = s3.New(s3.Config{Spaces: w.Of, Book: w.Book, Tally: w.Tally, Log: w.Logger, Now: now, Records: w.records}); err != nil {
 		w.Fatal(err)
 	}
 	w.Open(w.s3)
