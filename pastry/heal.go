@@ -64,8 +64,9 @@ func (n *Node) dropGone() {
 // heal asks two of the gone for a sign of life. Who lost many at once is more likely
 // cut off than in a ring where a few died: the fewer of all that it knew are gone, the
 // seldomer it asks, and the less the longer they are. So after a cut the smaller part
-// seeks the larger one, while a node that died costs its ring little. When one of them
-// has spoken again, the others are likely to be back, too.
+// seeks the larger one, while a node that died costs its ring little, also where they die
+// all the time, one after another. When one of them has spoken again, the others are likely
+// to be back, too.
 func (n *Node) heal() {
 	if !n.active || n.stopped {
 		return
@@ -74,15 +75,11 @@ func (n *Node) heal() {
 		c := n.contacts.find(g.h.ID)
 		return c != nil && (c.life == left || c.life == alive && (c.leaf() || c.met && !n.leafs.wants(c.h.ID)))
 	})
-	known := len(n.gone)
+	known := 0
 	n.eachKnown(func(*contact) { known++ })
-	share := float64(len(n.gone)) / float64(known)
-	if n.rose != 0 && n.Now().Sub(n.rose) < healFresh {
-		share = 1
-	}
 	for range min(2, len(n.gone)) {
 		g := n.gone[n.Rand().IntN(len(n.gone))]
-		since := n.Now().Sub(g.since)
+		since, share := n.Now().Sub(g.since), n.goneWith(g, known)
 		// As long as leases may run, all ask: who is cut off alone claims all keys then.
 		if since > n.cfg.LeaseLong+n.cfg.Heal && n.Rand().Float64() > eagerness(share, since) {
 			continue
@@ -96,6 +93,24 @@ func (n *Node) heal() {
 		}
 	}
 }
+
+// goneWith is the share of those who went when g did, among them and the known ones.
+func (n *Node) goneWith(g gonePeer, known int) float64 {
+	if n.rose != 0 && n.Now().Sub(n.rose) < healFresh {
+		return 1
+	}
+	together := 0
+	for _, o := range n.gone {
+		if apart := o.since.Sub(g.since); max(apart, -apart) < goneTogether {
+			together++
+		}
+	}
+	return float64(together) / float64(known+together)
+}
+
+// goneTogether is how far apart verdicts on nodes may be that one cut took away: a member
+// of the leaf set is missed at once, an entry of the table when it is asked.
+const goneTogether = 2 * time.Minute
 
 // meetAgain: a node that was believed dead spoke. If it is of another part, the
 // root of this node's id there is its new neighbour.
