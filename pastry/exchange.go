@@ -165,6 +165,9 @@ func (n *Node) answerAsk(s side, w waitingAsk) {
 			return
 		}
 		answer.Deny, answer.Nearer = m.Ask, nearer
+		if nearer == nil {
+			answer.Length = n.inTheWay(a, c)
+		}
 		n.sendLease(s, c, answer)
 		return
 	}
@@ -183,6 +186,22 @@ func (n *Node) answerAsk(s side, w waitingAsk) {
 	n.sendLease(s, c, answer)
 	n.expect(s, c, length)
 	n.stateChanged()
+}
+
+// inTheWay is for how many milliseconds leases of the dead keep c out; 0 if none does, or
+// if somebody who is there has one, too, and may give it up at any time.
+func (n *Node) inTheWay(a *adjacency, c *contact) uint32 {
+	wait := time.Duration(0)
+	for _, g := range a.grants {
+		switch {
+		case !n.runs(g, c):
+		case g.to.there():
+			return 0
+		default:
+			wait = max(wait, g.until.Sub(n.Now()))
+		}
+	}
+	return uint32((wait + time.Millisecond - 1) / time.Millisecond)
 }
 
 // askDue reports whether a request should ride on a grant: ours would be due soon
@@ -378,19 +397,33 @@ func (n *Node) onDeny(s side, c *contact, m *Lease) {
 			n.probe(o)
 		}
 	}
-	wait := n.jitter(250 * time.Millisecond)
+	wait := n.jitter(deniedWait)
+	if m.Length > 0 && n.active {
+		wait = min(n.jitter(deniedLong), time.Duration(m.Length+1)*time.Millisecond)
+	}
 	a.notBefore = n.Now().Add(wait)
 	n.askLater(s, wait)
 }
+
+// Who was denied a lease asks again after deniedWait. Where that of a dead node stands in the
+// way, its end is known, and may come sooner only if its process is known to have ended.
+const (
+	deniedWait = 250 * time.Millisecond
+	deniedLong = 2 * time.Second
+)
 
 // leaseOver ends the lease of an incarnation that is gone for certain. What it
 // granted to this node holds on: that binds others.
 func (n *Node) leaseOver(h *peer.Handle) {
 	for s := range n.sides {
 		a := &n.sides[s]
+		was := len(a.grants)
 		a.grants = slices.DeleteFunc(slices.Clone(a.grants), func(g grant) bool {
 			return g.to.h.ID == h.ID && g.inc <= h.Incarnation
 		})
+		if len(a.grants) < was {
+			a.notBefore = 0 // whom this kept out was told to wait, and is asked
+		}
 	}
 	n.ended(h)
 	n.stateChanged()

@@ -196,3 +196,82 @@ func TestLeasesDoNotCountTheDead(t *testing.T) {
 		}
 	}
 }
+
+// members is a node at 0x10 that knows those two on either side.
+func members(t *testing.T) *solo {
+	s := soloAt(t, 0x10)
+	for _, x := range []uint8{0x20, 0x30, 0xe0, 0xf0} {
+		s.Learn(stranger(x), pastry.Place{Leaf: true})
+	}
+	s.SetActive(true)
+	return s
+}
+
+// leasesTo returns what was sent to a node about leases since it was last asked for.
+func (s *solo) leasesTo(x uint8) (ms []*pastry.Lease) {
+	for _, e := range s.sent {
+		if m, ok := e.msg.(*pastry.Lease); ok && e.to.ID == id.Tiny(x) {
+			ms = append(ms, m)
+		}
+	}
+	s.sent = nil
+	return ms
+}
+
+// Who is denied a lease because that of a dead node runs asks again when that ends, and
+// every two seconds until then, as it may end sooner.
+func TestDenialsSayHowLong(t *testing.T) {
+	for _, c := range []struct {
+		length      uint32 // milliseconds
+		early, late time.Duration
+	}{
+		{0, 180 * time.Millisecond, 320 * time.Millisecond},
+		{700, 700 * time.Millisecond, 702 * time.Millisecond},
+		{30_000, 1490 * time.Millisecond, 2510 * time.Millisecond},
+		{1<<32 - 1, 0, 2510 * time.Millisecond},
+	} {
+		s := members(t)
+		s.hear(stranger(0x20), &pastry.Lease{Ask: 1, For: 35_000, Active: true})
+		var ask uint32
+		for _, m := range s.leasesTo(0x20) {
+			ask = max(ask, m.Ask)
+		}
+		if ask == 0 {
+			t.Fatal("no lease was asked for")
+		}
+		s.hear(stranger(0x20), &pastry.Lease{Active: true, Deny: ask, Length: c.length})
+		s.run(c.early)
+		if ms := s.leasesTo(0x20); len(ms) > 0 && c.early > 0 {
+			t.Errorf("denied for %d ms: asked again before %v", c.length, c.early)
+		}
+		s.run(c.late - c.early)
+		if ms := s.leasesTo(0x20); len(ms) == 0 {
+			t.Errorf("denied for %d ms: not asked again within %v", c.length, c.late)
+		}
+	}
+}
+
+// A node denies for as long as the lease of the dead one runs. When that is known to have
+// ended, it asks by itself, as whom it denied may wait.
+func TestWhoDeniedAsks(t *testing.T) {
+	s := members(t)
+	c, next := stranger(0x20), stranger(0x30)
+	s.hear(c, &pastry.Lease{Ask: 1, For: 35_000, Active: true})
+	s.hear(next, &pastry.LeafProbe{Active: true, Quiet: true, Failed: []pastry.Failure{{Node: c.ID, Incarnation: 1}}})
+	s.run(5 * time.Second) // it answers no probe
+	asks := s.leasesTo(0x30)
+	if len(asks) == 0 {
+		t.Fatal("the next neighbour was not asked")
+	}
+	s.hear(next, &pastry.Lease{Active: true, Deny: asks[len(asks)-1].Ask, Length: 30_000}) // it is bound to the dead one, too
+	s.hear(next, &pastry.Lease{Ask: 1, For: 35_000, Active: true})
+	ms := s.leasesTo(0x30)
+	if len(ms) != 1 || ms[0].Deny != 1 || ms[0].Length < 25_000 || ms[0].Length > 30_000 {
+		t.Fatalf("the answer is %+v, want a denial for what is left of 35 s", ms)
+	}
+	s.step(machine.Input{Kind: machine.InPeerDown, From: c, Why: machine.DownRefused})
+	s.hear(next, &pastry.LeafProbe{Active: true, Quiet: true, Failed: []pastry.Failure{{Node: c.ID, Incarnation: 1, Closed: true}}})
+	if ms := s.leasesTo(0x30); len(ms) == 0 || ms[0].Ask == 0 {
+		t.Errorf("the process has ended, and nobody asked: %+v", ms)
+	}
+}

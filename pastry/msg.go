@@ -108,12 +108,14 @@ type LeafProbe struct {
 // Lease is the heartbeat of ring neighbours: it may ask, grant and deny, all at
 // once.
 type Lease struct {
-	Right  bool   `cbor:"1,keyasint,omitempty"` // the receiver is the sender's right neighbour
-	Ask    uint32 `cbor:"2,keyasint,omitempty"` // number of this request, 0 = none
-	For    uint32 `cbor:"3,keyasint,omitempty"` // milliseconds asked
-	Grant  uint32 `cbor:"4,keyasint,omitempty"` // number of the request that is granted
-	Deny   uint32 `cbor:"5,keyasint,omitempty"` // number of the request that is denied
-	Length uint32 `cbor:"6,keyasint,omitempty"` // milliseconds granted, from the asking
+	Right bool   `cbor:"1,keyasint,omitempty"` // the receiver is the sender's right neighbour
+	Ask   uint32 `cbor:"2,keyasint,omitempty"` // number of this request, 0 = none
+	For   uint32 `cbor:"3,keyasint,omitempty"` // milliseconds asked
+	Grant uint32 `cbor:"4,keyasint,omitempty"` // number of the request that is granted
+	Deny  uint32 `cbor:"5,keyasint,omitempty"` // number of the request that is denied
+	// Length is the milliseconds granted, from the asking, or those for which the lease of a
+	// dead node makes a request be denied (0: not known).
+	Length uint32 `cbor:"6,keyasint,omitempty"`
 	// Nearer is a neighbour nearer than the receiver of a denial, who should be
 	// asked instead.
 	Nearer *peer.Handle `cbor:"7,keyasint,omitempty"`
