@@ -14,7 +14,7 @@ RIVALSFLAGS ?=
 # For the test runner; -strict as in .ci/run.
 TESTFLAGS ?=
 # Simulations, and faults of disks: the race detector makes them eight times as long.
-FULL = ./lab ./lab/evaluation ./pastry ./app/directory ./app/past/... ./app/space ./store/disk
+FULL = ./lab ./lab/evaluation ./pastry ./app/directory ./app/im ./app/past/... ./app/space ./store/disk
 
 .DEFAULT_GOAL := help
 .PHONY: help build cross package reproducible test deps demo bench rivals soak picture lint
@@ -37,6 +37,7 @@ reproducible: ## build a release for this system twice, in two folders with two 
 test: ## run all tests; needs Go only, and says which tests need more
 	@echo "without the race detector: $(FULL), in full; under it, below, they take samples of seeds, sizes and faults (200 storms here, 20 there)"
 	go test -count=1 -vet=off $(FULL)
+	go test -count=1 -vet=off -run '^TestMemory$$' ./transport/libp2p
 	cd bench/rivals && go test -vet=all ./...
 	go run ./internal/testrun $(TESTFLAGS) ./...
 

@@ -13,6 +13,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/im/letter"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
+	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/store/mem"
 	"github.com/phyllo-net/phyllo/task"
@@ -161,6 +162,9 @@ func TestCrashAtEveryStep(t *testing.T) {
 					if loss > 0 {
 						stride = 3 // much is the same as without loss
 					}
+					if simtest.Race {
+						stride *= 7
+					}
 					for k := 0; k < steps; k += stride {
 						w, a, b := people(t, cfg, 3)
 						a.sit()
@@ -215,7 +219,7 @@ func stepsOf(t testing.TB, cfg kbrtest.Config, people pair) int {
 // Storms: loss, crashes of both at random moments, stores that fail, partitions.
 // The promises hold at every moment, and in the calm afterwards all arrives.
 func TestStorms(t *testing.T) {
-	for seed := range uint64(24) {
+	for seed := range uint64(simtest.Some(24)) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
 			rng := rand.New(rand.NewPCG(seed, 1))

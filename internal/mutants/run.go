@@ -47,7 +47,7 @@ func (l *laboratory) run(ctx context.Context, name string) (*catch, error) {
 		return nil, err
 	}
 	program := filepath.Join(dir, "phyllolab")
-	build := exec.CommandContext(ctx, "go", "build", "-overlay", filepath.Join(dir, "overlay.json"), "-o", program, "./cmd/phyllolab")
+	build := exec.CommandContext(ctx, "go", "build", "-ldflags=-s -w", "-overlay", filepath.Join(dir, "overlay.json"), "-o", program, "./cmd/phyllolab")
 	build.Dir = l.root
 	if text, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("it does not build: %w\n%s", err, text)

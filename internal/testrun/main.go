@@ -37,7 +37,8 @@ func run(w io.Writer, packages []string, strict bool, timeout time.Duration) (bo
 	if err != nil {
 		return false, err
 	}
-	args := []string{"test", "-json", "-count=1", "-vet=all", "-timeout", timeout.String()}
+	// What a debugger needs is left out of the test programs: linking them takes half as long.
+	args := []string{"test", "-json", "-count=1", "-vet=all", "-ldflags=-s -w", "-timeout", timeout.String()}
 	if race {
 		args = append(args, "-race")
 	}

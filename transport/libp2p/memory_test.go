@@ -20,12 +20,11 @@ func heap() uint64 {
 
 // Fifty nodes in one process, each with a link to all others and idle, need at most
 // 2 MiB of heap each; under the race detector, whose own memory counts, four times as
-// much.
+// much, and there are twenty. "make test" runs it without, too.
 func TestMemory(t *testing.T) {
-	const many = 50
-	limit := uint64(2 << 20)
+	many, limit := 50, uint64(2<<20)
 	if racing {
-		limit *= 4
+		many, limit = 20, 4*limit
 	}
 	before := heap()
 	var ns []*node
@@ -52,11 +51,11 @@ func TestMemory(t *testing.T) {
 	}
 	var perNode uint64
 	poll(t, "what is passing to pass", func() bool {
-		perNode = (heap() - before) / many
+		perNode = (heap() - before) / uint64(many)
 		return perNode <= limit
 	})
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	t.Logf("heap %d KiB a node with %d links, %d KiB without; stacks %d KiB a node, %d goroutines",
-		perNode>>10, many-1, (bare-before)/many>>10, m.StackInuse/many>>10, runtime.NumGoroutine()/many)
+		perNode>>10, many-1, (bare-before)/uint64(many)>>10, m.StackInuse/uint64(many)>>10, runtime.NumGoroutine()/many)
 }
