@@ -20,6 +20,21 @@ type Offering interface {
 	// MaxOffer, or AutoOffer; from now on and after the next start too. What it keeps beyond that it moves
 	// to other nodes, by and by.
 	Offer(ctx context.Context, q OfferRequest) (*Account, error)
+	// Gift says how much every member of the ring may store without an offer, as its
+	// authority has said last and this node knows.
+	Gift(ctx context.Context) (*Gift, error)
+	// SetGift changes that, where the ring's authority key is: 0, or MinOffer to MaxOffer.
+	// The nodes of the ring learn of it within the hour.
+	SetGift(ctx context.Context, q Gift) (*Gift, error)
+}
+
+// DefaultGift is the gift of a ring whose authority has said nothing, in bytes.
+const DefaultGift = 1_000_000_000
+
+// Gift is what every member of a ring may store without an offer, in bytes of content, at five
+// copies of each object.
+type Gift struct {
+	Bytes int64 `json:"bytes"`
 }
 
 // OfferRequest is a new offer.
@@ -52,6 +67,16 @@ type Account struct {
 // Account implements Node.
 func (c *Client) Account(ctx context.Context) (*Account, error) {
 	return call[*Account](ctx, c, "account", none{})
+}
+
+// Gift implements Node.
+func (c *Client) Gift(ctx context.Context) (*Gift, error) {
+	return call[*Gift](ctx, c, "ring/gift", none{})
+}
+
+// SetGift implements Node.
+func (c *Client) SetGift(ctx context.Context, q Gift) (*Gift, error) {
+	return call[*Gift](ctx, c, "ring/set-gift", q)
 }
 
 // Offer implements Node.

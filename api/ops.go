@@ -104,6 +104,8 @@ func Operations() []Operation {
 			return none{}, n.RingRestore(ctx, Sealed{q.Text}, q.Passphrase)
 		})),
 
+		read("ring/gift", Node.Gift), op("ring/set-gift", Node.SetGift),
+
 		read("user/list", Node.UserList),
 		op("user/add", Node.UserAdd), op("user/edit", Node.UserEdit), op("user/keys", Node.UserKeys),
 		op("user/find", func(n Node, ctx context.Context, q forName) (*User, error) { return n.UserFind(ctx, q.Name) }),

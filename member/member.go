@@ -201,6 +201,20 @@ func CheckName(name string) error {
 	return nil
 }
 
+// Authority returns the key of the ring's authority, if it is kept here. Errors: ErrNoRing,
+// ErrNoAuthority.
+func (m *Member) Authority() (peer.Signer, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case m.self == nil:
+		return nil, ErrNoRing
+	case m.authority == nil:
+		return nil, ErrNoAuthority
+	}
+	return m.authority, nil
+}
+
 // authorityFile is where the authority's key of a ring is kept.
 func (m *Member) authorityFile(ring id.Hash) string {
 	return filepath.Join(m.cfg.Folder, "ring-"+ring.String()[:16]+".key")

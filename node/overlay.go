@@ -110,6 +110,7 @@ func (n *Node) takePlace() error {
 		return fmt.Errorf("starting the overlay: %w", err)
 	}
 	n.wg.Go(func() { n.watchHost(o) })
+	n.wg.Go(func() { o.host.Do(n.ctx, o.watchGift) })
 	return o.settleIn()
 }
 
@@ -250,6 +251,9 @@ func (o *overlay) makeStorage() (err error) {
 	c.Certificate, c.Expelled, c.Sync, c.Capacity = n.member.Certificate, o.expelled, storageSync, offer
 	a := account.Default()
 	a.Sync = storageSync
+	if a.Gift, err = n.gift(o.ring); err != nil {
+		return err
+	}
 	c.Accounts = &a
 	c.Cache = cache.GreedyDualSize
 	if s, ok := n.store.(blobbed); ok {

@@ -236,6 +236,7 @@ func TestJSON(t *testing.T) {
 	s.prepare([]string{"file", "words", "a few words of mine\n"})
 	play("phyllo ring backup", "$DIR/ring "+secret, 1)
 	play("phyllo ring restore", "$DIR/ring "+secret, 1)
+	play("phyllo ring gift", "2GB", 1)
 	play("phyllo user add", `ann --full-name "Ann Example" --about bees --interests tea,bees`, 1)
 	play("phyllo user find", "bob", 1)
 	play("phyllo user list", "", 1)

@@ -43,6 +43,7 @@ type Node struct {
 	foreign map[string]bool // spaces that were granted to the user
 	offer   int64
 	auto    bool // it chose its offer
+	gift    int64
 	keys    []api.Key
 	asked   bool // a request on the local network is open
 	joined  bool
@@ -61,7 +62,7 @@ var _ api.Node = (*Node)(nil)
 
 // New returns a node on which nobody lives yet, in a ring of five.
 func New() *Node {
-	n := &Node{feed: api.NewFeed(), values: make(map[string]value), offer: chosen, auto: true, spaces: memory.New(1 << 30), granted: make(map[string][]api.SpaceMember), foreign: make(map[string]bool), done: make(chan struct{}), clock: Begin, PID: 4242, UI: "http://127.0.0.1:4281"}
+	n := &Node{feed: api.NewFeed(), values: make(map[string]value), offer: chosen, auto: true, gift: api.DefaultGift, spaces: memory.New(1 << 30), granted: make(map[string][]api.SpaceMember), foreign: make(map[string]bool), done: make(chan struct{}), clock: Begin, PID: 4242, UI: "http://127.0.0.1:4281"}
 	for i := range 5 {
 		m := api.Member{ID: nodeID(i), Self: i == 0, Admitter: i < 2, AdmittedBy: nodeID(0).String(), Until: Begin.Add(90 * 24 * time.Hour),
 			Connected: i > 0, Addr: nodeAddr(i)}

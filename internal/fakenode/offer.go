@@ -20,6 +20,21 @@ func (n *Node) Offer(ctx context.Context, q api.OfferRequest) (*api.Account, err
 	return n.Account(ctx)
 }
 
+// Gift implements api.Node.
+func (n *Node) Gift(context.Context) (*api.Gift, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return &api.Gift{Bytes: n.gift}, nil
+}
+
+// SetGift implements api.Node.
+func (n *Node) SetGift(_ context.Context, q api.Gift) (*api.Gift, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.gift = q.Bytes
+	return &q, nil
+}
+
 // Account implements api.Node.
 func (n *Node) Account(context.Context) (*api.Account, error) {
 	n.mu.Lock()

@@ -250,9 +250,11 @@ func (x *setting) kindName() string {
 var units = []struct {
 	name string
 	size int64
-}{{"TiB", 1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}}
+}{{"TiB", 1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10},
+	{"TB", 1e12}, {"GB", 1e9}, {"MB", 1e6}, {"kB", 1e3}, {"KB", 1e3}, {"B", 1}}
 
-// ParseSize reads a size as people write it: a number and KiB, MiB, GiB, TiB or B.
+// ParseSize reads a size as people write it: a number and KiB, MiB, GiB or TiB, or kB, MB, GB
+// or TB, which are powers of ten, or B.
 func ParseSize(s string) (int64, error) {
 	for _, u := range units {
 		number, ok := strings.CutSuffix(s, u.name)

@@ -59,6 +59,17 @@ func (a *Accounts) limit(member id.ID) int64 {
 	return int64(a.cfg.Copies)*a.cfg.Gift + counted/6*5
 }
 
+// SetGift changes what each member may store without an offer: see Config.Gift. An error of
+// one out of its range changes nothing.
+func (a *Accounts) SetGift(bytes int64) error {
+	c := a.cfg
+	if c.Gift = bytes; c.Validate() != nil {
+		return c.Validate()
+	}
+	a.cfg.Gift = bytes
+	return nil
+}
+
 // prove asks the members whose accounts this node keeps what they offer, and for proofs
 // that they have what they should. Silence says nothing about them (RELIABILITY, S14); who
 // says that it has not what it should have is seen to store less.

@@ -51,17 +51,28 @@ func (e *ConflictError) Error() string {
 // Is makes the error an ErrConflict.
 func (e *ConflictError) Is(target error) bool { return target == ErrConflict }
 
-// Table is a hash table. Its methods are for tasks of the node whose Past it uses; they
-// return task.ErrStopped when the node stops.
-type Table struct {
+// Reader is a hash table as everybody can read it who knows whose it is. Its methods are for
+// tasks of the node whose Past it uses; they return task.ErrStopped when the node stops.
+type Reader struct {
 	past   *past.Past
-	owner  peer.Signer
+	owner  peer.Key
 	copies uint8
+}
+
+// Of returns the table of an owner, of whose entries so many copies are kept: 1 to MaxCopies.
+func Of(p *past.Past, owner peer.Key, copies uint8) Reader { return Reader{p, owner, copies} }
+
+// Table is a hash table as its owner has it. What holds for a Reader's methods holds for it.
+type Table struct {
+	Reader
+	signer peer.Signer
 }
 
 // New returns the table of an owner, of whose entries so many copies are kept: 1 to
 // MaxCopies.
-func New(p *past.Past, owner peer.Signer, copies uint8) Table { return Table{p, owner, copies} }
+func New(p *past.Past, owner peer.Signer, copies uint8) Table {
+	return Table{Of(p, owner.Public(), copies), owner}
+}
 
 // Entry is an entry that has a value.
 type Entry struct {
@@ -83,7 +94,7 @@ type value struct {
 func part(key string) certificate.Part { return certificate.NamePart([]byte("phyllo dht"), key) }
 
 // Get returns the value of a key. Errors: ErrKey, ErrNotFound, past.ErrNotReachable.
-func (d Table) Get(t *task.T, key string) (Entry, error) {
+func (d Reader) Get(t *task.T, key string) (Entry, error) {
 	s, err := d.read(t, key)
 	switch {
 	case err != nil:
@@ -136,11 +147,11 @@ func (s state) seen() uint64 {
 	return 0
 }
 
-func (d Table) read(t *task.T, key string) (s state, err error) {
+func (d Reader) read(t *task.T, key string) (s state, err error) {
 	if key == "" || len(key) > MaxKey {
 		return s, ErrKey
 	}
-	f, err := d.past.Current(t, past.Name{Owner: d.owner.Public(), Part: part(key), Copies: d.copies})
+	f, err := d.past.Current(t, past.Name{Owner: d.owner, Part: part(key), Copies: d.copies})
 	switch {
 	case errors.Is(err, past.ErrNotFound):
 		return s, nil
@@ -173,7 +184,7 @@ func (d Table) change(t *task.T, key string, v value, only *uint64) (Entry, erro
 		case !v.There && !have.There:
 			return Entry{}, nil
 		}
-		f, err := d.past.Change(t, part(key), d.copies, have.version, wire.MustMarshal(&v), d.owner)
+		f, err := d.past.Change(t, part(key), d.copies, have.version, wire.MustMarshal(&v), d.signer)
 		if err == nil {
 			return Entry{Value: v.Bytes, Version: f.Certificate.Version, Holders: f.Holders}, nil
 		}

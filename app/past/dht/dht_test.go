@@ -275,3 +275,26 @@ func TestTablesAreApart(t *testing.T) {
 		wantErr(t, "in another table", err, dht.ErrNotFound)
 	}
 }
+
+// TestReader: a table is read by who knows its owner's key, and changed by nobody else.
+func TestReader(t *testing.T) {
+	w := newWorld(t, 9)
+	read := func(owner peer.Key) (e dht.Entry, err error) {
+		m := w.members[8]
+		err = m.node.Call(time.Minute, func(t *task.T) (err error) {
+			e, err = dht.Of(m.past, owner, dht.Copies).Get(t, "key")
+			return err
+		})
+		return e, err
+	}
+	_, err := read(ann.Public())
+	wantErr(t, "before it is there", err, dht.ErrNotFound)
+	for i, owner := range []peer.Signer{ann, everybody} {
+		if err := w.do(i, owner, dht.Copies, func(t *task.T, d dht.Table) error { _, err := d.Put(t, "key", fmt.Append(nil, i)); return err }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if e, err := read(ann.Public()); err != nil || string(e.Value) != "0" || e.Version != 1 {
+		t.Errorf("read: %+v, %v", e, err)
+	}
+}
