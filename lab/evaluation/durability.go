@@ -14,7 +14,7 @@ import (
 
 var pastDurability = &Experiment{
 	Name: "past-durability",
-	What: "files that were acknowledged and are lost: over weeks in which nodes sleep and end for good, and in storms of all faults",
+	What: "files that were acknowledged and are lost: over weeks in which nodes sleep and end for good, in storms of all faults, and when most nodes die at once",
 	Paper: "no paper's; goals of the project: none lost of 1,000,000 over 5,000 storms, which `phyllolab storm --storage --ledger docs/storms.md` adds up; " +
 		"30 days with nodes that live for 30 days on average",
 	Nodes: 14, Full: 50,
@@ -29,6 +29,7 @@ var pastDurability = &Experiment{
 		{"away", "", "times that a node slept, for an hour on average, once a day"},
 		{"copied", "replicas", "replicas made anew a day, by the files"},
 		{"sent", "bytes/s", "what storage sends of a node, on average"},
+		{"dead", "", "share of the objects that nobody can make whole when 60 % of 200 nodes die at one moment: of those in copies, and of archives"},
 	},
 	run: runDurability,
 }
@@ -60,6 +61,9 @@ func runDurability(ctx context.Context, r *Run) error {
 		p.Series = append(p.Series, s)
 	}
 	r.Plots = append(r.Plots, p)
+	if err := r.disaster(ctx, span); err != nil {
+		return err
+	}
 	return r.weather(ctx, span)
 }
 

@@ -91,16 +91,21 @@ func name(r piece.Ref, index int) certificate.Certificate {
 	c := certificate.Certificate{
 		Kind: certificate.File, Owner: r.Code.Owner, Copies: 1, Part: certificate.Part(r.Key.Derive("fragment", []byte{byte(index)})),
 	}
-	// An arc is 2^64/Total of the upper half of an id, as exactly as that can be said.
-	width, _ := bits.Div64(1, 0, max(uint64(r.Code.Total), 2))
-	start := id.ID{Hi: object(r.Key).Place().Hi + uint64(index)*width}
+	from, width := Arc(object(r.Key).Place(), index, int(r.Code.Total))
 	for salt := range uint64(maxSalts) {
 		binary.BigEndian.PutUint64(c.Salt[:], salt)
-		if c.ID().Place().Hi-start.Hi < width/2 {
+		if c.ID().Place().Hi-from.Hi < width {
 			break
 		}
 	}
 	return c
+}
+
+// Arc is where a fragment may lie, of so many from a place on: from an id on, as far as width, in
+// 2^-64 of the ring.
+func Arc(start id.ID, index, total int) (from id.ID, width uint64) {
+	arc, _ := bits.Div64(1, 0, max(uint64(total), 2))
+	return id.ID{Hi: start.Hi + uint64(index)*arc}, arc / 2
 }
 
 // sign is the certificate of a fragment.
