@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"time"
+
+	"github.com/phyllo-net/phyllo/id"
 )
 
 // FileCopies is how many nodes keep a file unless a request wants another number,
@@ -195,6 +197,16 @@ type Storage struct {
 	Used  int64 `json:"used"`
 	Limit int64 `json:"limit"`
 	Heard int   `json:"heard"`
+	// By is who has paid for what this node keeps, the largest use first.
+	By []MemberUse `json:"by"`
+}
+
+// MemberUse is what this node keeps for one member.
+type MemberUse struct {
+	Member  id.ID `json:"member,omitzero"` // absent: who paid is not known, as another node gave it
+	Self    bool  `json:"self,omitempty"`  // it is this node's
+	Objects int   `json:"objects"`
+	Bytes   int64 `json:"bytes"` // of content
 }
 
 // SpaceUse is what is in a space.

@@ -323,7 +323,11 @@ func (f face) Storage(ctx context.Context, user string) (*api.Storage, error) {
 			return st, err
 		}
 		st.Offered, st.Kept, st.Objects, st.Used, st.Limit, st.Heard = a.Offered, a.Kept, a.Objects, a.Used, a.Limit, a.Heard
-		return st, nil
+		uses, err := o.past.UsedBy(t)
+		for _, u := range uses {
+			st.By = append(st.By, api.MemberUse{Member: u.Member, Self: u.Member == o.self.ID, Objects: u.Objects, Bytes: u.Bytes})
+		}
+		return st, err
 	})
 	if err != nil {
 		return nil, kinded(err)

@@ -1,6 +1,7 @@
 package node_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -37,23 +38,40 @@ func TestCopiesAreCounted(t *testing.T) {
 	}
 	c := settings(t.TempDir())
 	c.Join = inv.Invite
-	start(t, c)
+	second := start(t, c)
+	addUser(t, second, "bob")
 	eventually(t, first, "all of two copies has two", func() bool {
 		list, err := first.API().FileList(limited(t), api.FileQuery{Count: true})
-		if err != nil || len(list.Files) != 2 || list.Files[0].Copies != 1 {
-			t.Fatalf("list: %+v, %v", list, err)
-		}
-		return list.Files[1].Copies == 2
+		return err == nil && len(list.Files) == 2 && list.Files[0].Copies == 1 && list.Files[1].Copies == 2
 	})
 	eventually(t, first, "df", func() bool {
 		s, err := first.API().Storage(limited(t), "ann")
 		if err != nil || len(s.Spaces) != 1 {
-			t.Fatalf("df: %+v, %v", s, err)
+			return false // who has just come may not have settled
 		}
 		x := s.Spaces[0].Copies
 		return x.Objects == 5 && x.Whole == 2 && x.OnlyHere <= 1 && x.Missing == 0
 	})
+	eventually(t, second, "for whom the other node keeps it", func() bool {
+		s, err := second.API().Storage(limited(t), "bob")
+		if err != nil {
+			return false
+		}
+		sum := 0
+		for _, u := range s.By {
+			sum += u.Objects
+		}
+		return sum == s.Objects && s.Objects >= 4
+	})
 	put("three", 2)
+	payer, err := first.API().Status(limited(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, second, "who has paid", func() bool {
+		s, err := second.API().Storage(limited(t), "bob")
+		return err == nil && slices.ContainsFunc(s.By, func(u api.MemberUse) bool { return u.Member == payer.ID && u.Objects > 0 && !u.Self })
+	})
 	awaitStatus(t, first, "with another node", func(s *api.Status) bool {
 		m := s.Mine
 		return m != nil && m.Objects == 6 && m.Whole == 3 && m.OnlyHere <= 1

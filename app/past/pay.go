@@ -1,7 +1,9 @@
 package past
 
 import (
+	"cmp"
 	"errors"
+	"slices"
 
 	"github.com/phyllo-net/phyllo/app/past/account"
 	"github.com/phyllo-net/phyllo/app/past/certificate"
@@ -109,6 +111,43 @@ func (p *Past) worth(t *task.T, pay *voucher.Payment, c *certificate.Certificate
 		return msg.RefusedUnpaid
 	}
 	return msg.RefusedFailed
+}
+
+// Use is what this node keeps for one member.
+type Use struct {
+	Member  id.ID // who paid; zero: it is not known, as the objects came from other holders
+	Objects int
+	Bytes   int64 // of their content
+}
+
+// UsedBy returns what this node keeps, by the members who paid for it, the largest use first.
+// The error is task.ErrStopped, or the disk's.
+func (p *Past) UsedBy(t *task.T) ([]Use, error) {
+	rest := Use{Objects: p.shelf.objects, Bytes: p.shelf.bytes}
+	var uses []Use
+	if p.accounts != nil {
+		err := p.accounts.Payers(t, func(o id.Hash, member id.ID) {
+			e := p.shelf.find(o)
+			if e == nil || e.gone {
+				return
+			}
+			i, known := slices.BinarySearchFunc(uses, member, func(u Use, m id.ID) int { return u.Member.Cmp(m) })
+			if !known {
+				uses = slices.Insert(uses, i, Use{Member: member})
+			}
+			uses[i].Objects, uses[i].Bytes = uses[i].Objects+1, uses[i].Bytes+e.size
+			rest.Objects, rest.Bytes = rest.Objects-1, rest.Bytes-e.size
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	slices.SortStableFunc(uses, func(a, b Use) int { return cmp.Compare(b.Bytes, a.Bytes) })
+	if rest.Objects > 0 {
+		rest.Bytes = max(0, rest.Bytes) // objects may have come and gone while the disk was read
+		uses = append(uses, rest)
+	}
+	return uses, nil
 }
 
 // desk is what accounts see of the storage of their node.

@@ -159,8 +159,8 @@ func newDf(w *world) *cobra.Command {
 		Short: "Show what is stored, and what this node keeps for others",
 		Long: `Show how much is in your spaces, all versions together, each counted once and not once
 for each copy, and how many of the parts that it consists of have all their copies on
-other computers or this one; how much this node keeps for the ring, of what it offers;
-and how much you may store: who offers more may store more (see "phyllo offer").`,
+other computers or this one; how much this node keeps for the ring, of what it offers,
+and for whom, as far as that is known (see "phyllo member list"); and how much you may store: who offers more may store more (see "phyllo offer").`,
 		Example: "  phyllo df",
 		Args:    args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -181,6 +181,7 @@ and how much you may store: who offers more may store more (see "phyllo offer").
 					w.table(rows)
 				}
 				w.printf("This node keeps %s in %s, of %s that it offers.\n", bytesText(uint64(s.Kept)), plural(s.Objects, "object"), bytesText(uint64(s.Offered)))
+				w.usedBy(s.By)
 				if s.Heard > 0 {
 					w.printf("You use %s of %s, all copies counted.\n", bytesText(uint64(s.Used)), bytesText(uint64(s.Limit)))
 				}
@@ -190,4 +191,23 @@ and how much you may store: who offers more may store more (see "phyllo offer").
 	}
 	cmd.Flags().StringVar(&user, "user", "", "whose `NAME` they are, where several users live on the node")
 	return cmd
+}
+
+// usedBy says for whom the node keeps what it keeps.
+func (w *world) usedBy(uses []api.MemberUse) {
+	if len(uses) == 0 {
+		return
+	}
+	rows := [][]string{{"FOR MEMBER", "OBJECTS", "SIZE"}}
+	for _, u := range uses {
+		who := u.Member.String()
+		switch {
+		case u.Self:
+			who = "this node"
+		case u.Member.IsZero():
+			who = "not known: another node gave it"
+		}
+		rows = append(rows, []string{who, strconv.Itoa(u.Objects), bytesText(uint64(u.Bytes))})
+	}
+	w.table(rows)
 }

@@ -16,6 +16,8 @@ import (
 type toll struct {
 	Debit id.Hash `cbor:"1,keyasint"`
 	Size  int64   `cbor:"2,keyasint"` // that it pays for, in bytes
+	// Account is the member who pays; zero in records of earlier versions of the program.
+	Account id.ID `cbor:"3,keyasint,omitzero"`
 }
 
 // Toll returns what adds to a batch what pays from now on for an object. It is written with the
@@ -23,7 +25,7 @@ type toll struct {
 func (a *Accounts) Toll(p *voucher.Payment) func(*store.Batch) {
 	c, ring := p.Path.Charge, a.cfg.Ring
 	return func(b *store.Batch) {
-		by := toll{Debit: p.Voucher.Debit.Hash(ring), Size: c.Size}
+		by := toll{Debit: p.Voucher.Debit.Hash(ring), Size: c.Size, Account: p.Voucher.Debit.Account()}
 		b.Put(PaidTable, c.Object[:], wire.MustMarshal(&by))
 	}
 }
@@ -50,6 +52,40 @@ func (a *Accounts) paid(t *task.T, object id.Hash) (toll, error) {
 		}
 		return by, nil
 	})
+}
+
+// Payers calls visit for each object that is kept here, or was a while ago, and was paid for by
+// a member that is known, in the order of their ids. The error is task.ErrStopped, or the disk's.
+func (a *Accounts) Payers(t *task.T, visit func(object id.Hash, member id.ID)) error {
+	type paid struct {
+		object id.Hash
+		member id.ID
+	}
+	st := a.cfg.Store
+	for from := []byte(nil); ; {
+		seen := 0
+		page, err := task.Work(t, disk, func() (page []paid, err error) {
+			err = st.Scan(PaidTable, store.Range{From: from, Limit: maxForget}, func(key, value []byte) bool {
+				seen++
+				from = append(bytes.Clone(key), 0)
+				var by toll
+				if len(key) == hashSize && wire.Unmarshal(value, &by) == nil && !by.Account.IsZero() {
+					page = append(page, paid{id.Hash(key), by.Account})
+				}
+				return true
+			})
+			return page, err
+		})
+		if err != nil {
+			return err
+		}
+		for _, x := range page {
+			visit(x.object, x.member)
+		}
+		if seen < maxForget {
+			return nil
+		}
+	}
 }
 
 // maxForget is how many objects are looked at in one round, whether they are still here.
