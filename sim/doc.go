@@ -79,6 +79,12 @@
 // "go run ./bench -run sim-" measures a ring, and says beside its figures what a read
 // takes on the machine.
 //
+// What a ring costs that 10,000 nodes join, one in 200 ms, are 500 messages a node: 107 for
+// leases, 83 for leaf sets, 110 to measure candidates for tables at the join, 27 more by who
+// hears of the newcomer, 75 in the first round of gossip, and 29 announced rows. Each entry of
+// a new table is measured once, so there is little to save. A node's 11 KiB are 92
+// contacts of 32 bytes, 1.4 KiB of index over them, 2 KiB of its own fields, and lists.
+//
 // Reads that do not wait for each other take a tenth of that time. To read ahead what
 // the next 32 events will need was tried: it made 10,000 nodes faster by a fifth to a
 // third, and 100,000 by a tenth, for 200 lines which repeat where each part of a node
