@@ -132,3 +132,25 @@ func TestHalfMovedIsCompleted(t *testing.T) {
 		}
 	}
 }
+
+// TestUnheardHolderMoves: a holder that the root did not hear when it ruled takes the place of
+// one that is gone for good a moment later: what is current is read, and changed.
+func TestUnheardHolderMoves(t *testing.T) {
+	w := newWorld(t, 4, kbrtest.Config{Seed: 72}, nil)
+	near := w.nearest(threefold.ID(), 4)
+	deaf(near[2:3], "prepare")
+	if err := near[0].changeIn(threefold, 0, "one"); err != nil {
+		t.Fatal(err)
+	}
+	kill(near[1:2])
+	deaf(near[2:3], "")
+	w.net.Run(15 * time.Minute)
+	for _, m := range w.live() {
+		if f, err := m.current(threefold); err != nil || string(f.Content) != "one" {
+			t.Errorf("%q is read, %v", f.Content, err)
+		}
+	}
+	if err := near[3].changeIn(threefold, 1, "two"); err != nil {
+		t.Error(err)
+	}
+}

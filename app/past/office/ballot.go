@@ -15,15 +15,14 @@ type ballot struct {
 	of  *Office
 	pay *voucher.Payment // for what is ruled to be current
 	to  []*peer.Handle   // who are told
-	// lost is how many of some holders have shown that they lost their disks, nil: none.
-	lost func(certificate.Holders) int
+	c   *canvass         // at the beginning of a term: what holders have shown of themselves
 }
 
 // add tells those holders of a ruling, too, that were heard.
-func (b *ballot) add(c *canvass, r *certificate.Ruling) {
+func (b *ballot) add(r *certificate.Ruling) {
 	for _, hs := range r.Sets() {
 		for _, m := range hs {
-			if got := c.heard[m.Node]; got != nil && got.Life == m.Life && !client.Contains(b.to, m.Node) {
+			if got := b.c.heard[m.Node]; got != nil && (m.Life == 0 || got.Life == m.Life) && !client.Contains(b.to, m.Node) {
 				b.to = append(b.to, got.from)
 			}
 		}
@@ -33,10 +32,20 @@ func (b *ballot) add(c *canvass, r *certificate.Ruling) {
 // need is how many of some holders must take a ruling, so that each later root hears of it.
 // Those that lost their disks answer nobody any more, and are not needed for that.
 func (b *ballot) need(hs certificate.Holders) int {
-	if b.lost == nil {
+	if b.c == nil {
 		return hs.Majority()
 	}
-	return max(1, hs.Majority()-b.lost(hs))
+	_, lost := b.c.count(hs)
+	return max(1, hs.Majority()-lost)
+}
+
+// counts reports whether a node that has taken a ruling counts among some holders: it is one of
+// them. One that was named without its disk is known now, by the disk that has this ruling.
+func (b *ballot) counts(hs certificate.Holders, m certificate.Member) bool {
+	if b.c != nil && b.c.heard[m.Node] != nil && b.c.heard[m.Node].Life == m.Life && hs.Has(certificate.Member{Node: m.Node}) {
+		return true
+	}
+	return hs.Has(m)
 }
 
 // rule rules that a version is current, among such holders, and that they move away from
@@ -67,7 +76,7 @@ func (b *ballot) complete(r *certificate.Ruling, rs []task.Result[wire.Message])
 	for _, hs := range r.Sets() {
 		n := 0
 		for i, x := range rs {
-			if m, ok := x.Value.(*msg.Accepted); ok && x.Err == nil && hs.Has(certificate.Member{Node: b.to[i].ID, Life: m.Life}) {
+			if m, ok := x.Value.(*msg.Accepted); ok && x.Err == nil && b.counts(hs, certificate.Member{Node: b.to[i].ID, Life: m.Life}) {
 				n++
 			}
 		}

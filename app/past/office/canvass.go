@@ -192,11 +192,8 @@ func (c *canvass) members() (ms certificate.Holders) {
 // named: so the holders of no more than two sets ever decide together.
 func (c *canvass) complete(t *task.T) error {
 	v, now, before := c.best, c.of.holders, certificate.Holders(nil)
-	b := ballot{of: c.of, to: slices.Clone(c.of.nodes), lost: func(hs certificate.Holders) int {
-		_, lost := c.count(hs)
-		return lost
-	}}
-	b.add(c, v.Ruling)
+	b := ballot{of: c.of, to: slices.Clone(c.of.nodes), c: c}
+	b.add(v.Ruling)
 	switch old := v.Ruling; {
 	case old.Holders.Equal(now):
 		before = old.Before

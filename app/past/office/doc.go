@@ -21,8 +21,11 @@
 //     the holders of now, with those of the ruling before as the holders before; then for
 //     the holders of now alone. After that it may rule that another version is current.
 //   - It gives no ruling before its last one in the term is complete.
-//   - A holder that the root has not heard is named without its disk: it is in no
-//     majority that has a ruling, and may promise the next root all the same.
+//   - A holder that the root has not heard is named without its disk: it is in no majority
+//     that has this ruling, and may promise the next root all the same, on whatever disk.
+//     When it takes a later root's ruling it counts among the holders before, too. So should
+//     it lose that disk as well, while those others are away that have this later ruling,
+//     it could help somebody to an earlier one.
 //   - A node that lost its disk has lost its promises. Its disk's life has another number,
 //     which rulings name with the node: it is another holder. To hear of a new ruling it is
 //     not needed, as it will tell nobody of the old one.
