@@ -38,6 +38,12 @@
 // same piece may have just been stored for another name. A node that ends before it has
 // reclaimed leaves its garbage behind; there is nothing yet that looks for it.
 //
+// # Archives
+//
+// Contents may be kept in fragments (Storing.Archive, package archive), their lists too; the
+// directory is not: after a disaster the content is found by a link that was kept elsewhere. The
+// nodes of writers look through their archives once a day (Config.Tend).
+//
 // # Who is believed
 //
 // Storage is not: each object's hash stands in what refers to it. A writer can do to a space
