@@ -399,7 +399,7 @@ func TestRefresh(t *testing.T) {
 // left, the one with more receipts, and the loser's node knows.
 func TestClaimsMeetAfterPartition(t *testing.T) {
 	for _, sides := range [][2]int{{2, 3}, {4, 4}, {8, 32}} {
-		for seed := range 4 {
+		for seed := range simtest.Some(4) {
 			a, b := sides[0], sides[1]
 			w := newWorld(t, a+b, kbrtest.Config{Seed: uint64(50 + seed)}, nil)
 			w.net.Partition(nodes(w.members[:a]))
@@ -434,7 +434,7 @@ func TestClaimsMeetAfterPartition(t *testing.T) {
 // TestClaimsAtOneMoment: of several who claim a name at the same time one gets it, and
 // the others are told so.
 func TestClaimsAtOneMoment(t *testing.T) {
-	for seed := range 30 {
+	for seed := range simtest.Some(30) {
 		w := newWorld(t, 6, kbrtest.Config{Seed: uint64(100 + seed)}, nil)
 		var won []*directory.Record
 		over := 0
