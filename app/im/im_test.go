@@ -117,7 +117,7 @@ func TestSendRefuses(t *testing.T) {
 		{"a room's name", "#bob", "x", directory.ErrName, "room"},
 		{"an id for a name", strings.Repeat("ab", 16), "x", directory.ErrName, ""},
 		{"empty", "bob", "", letter.ErrEmptyText, ""},
-		{"too long", "bob", strings.Repeat("x", letter.MaxText+1), letter.ErrTooLong, "files"},
+		{"too long", "bob", strings.Repeat("x", letter.MaxText+1), letter.ErrTooLong, "--file FILE"},
 		{"not UTF-8", "bob", "a\xffb", letter.ErrNotText, ""},
 		{"a lone surrogate", "bob", "\xed\xa0\x80", letter.ErrNotText, ""},
 	} {
