@@ -225,6 +225,11 @@ func (s *Server) stop(w http.ResponseWriter, r *http.Request) {
 		s.failed(w, "stop", err)
 		return
 	}
+	if !s.answering() {
+		conn.Close()
+		return
+	}
+	defer s.answers.Done()
 	conn.SetDeadline(time.Now().Add(writeTime))
 	if err := s.cfg.Node.Stop(context.WithoutCancel(r.Context())); err != nil {
 		e := &api.Error{Kind: api.KindOf(err), Text: err.Error()}

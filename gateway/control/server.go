@@ -72,7 +72,8 @@ type Server struct {
 	end    context.CancelFunc
 
 	mu      sync.Mutex
-	parting []net.Conn // those who asked to stop, and wait for the end
+	parting []net.Conn     // those who asked to stop, and wait for the end
+	answers sync.WaitGroup // to those, on their way
 	gone    bool
 }
 
@@ -173,20 +174,32 @@ func (s *Server) Close(ctx context.Context) error {
 // free. Call it last; the end of the process does the same.
 func (s *Server) Release() {
 	s.mu.Lock()
+	s.gone = true
+	s.mu.Unlock()
+	s.answers.Wait() // the process may end when this returns
+	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range s.parting {
 		c.Close()
 	}
-	s.parting, s.gone = nil, true
+	s.parting = nil
+}
+
+// answering notes an answer to somebody who asks the node to stop, which Release waits for.
+// It reports false if that is too late.
+func (s *Server) answering() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.gone {
+		return false
+	}
+	s.answers.Add(1)
+	return true
 }
 
 // keep holds a connection open until Release.
 func (s *Server) keep(c net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.gone {
-		c.Close()
-		return
-	}
 	s.parting = append(s.parting, c)
 }
