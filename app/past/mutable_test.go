@@ -191,7 +191,11 @@ func TestLinearizable(t *testing.T) {
 		for range 4 {
 			h.client()
 		}
-		for range 25 {
+		faults := 25
+		if simtest.Race {
+			faults = 9
+		}
+		for range faults {
 			h.fault()
 			w.net.Run(time.Duration(rng.Int64N(int64(40 * time.Second))))
 		}

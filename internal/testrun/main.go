@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime"
+	"strconv"
 	"time"
 )
 
@@ -38,7 +40,9 @@ func run(w io.Writer, packages []string, strict bool, timeout time.Duration) (bo
 		return false, err
 	}
 	// What a debugger needs is left out of the test programs: linking them takes half as long.
-	args := []string{"test", "-json", "-count=1", "-vet=all", "-ldflags=-s -w", "-timeout", timeout.String()}
+	// One package more than there are processors, as the tests of nodes mostly wait.
+	many := strconv.Itoa(runtime.GOMAXPROCS(0) + 1)
+	args := []string{"test", "-json", "-count=1", "-vet=all", "-ldflags=-s -w", "-p", many, "-timeout", timeout.String()}
 	if race {
 		args = append(args, "-race")
 	}
