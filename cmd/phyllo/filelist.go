@@ -16,7 +16,7 @@ func newLs(w *world) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ls [FOLDER]",
 		Short: "List files of the ring",
-		Long: `List what is in a space, or below a folder of it. Folders end with "/"; with --recursive
+		Long: `List what is in a space, or in a folder of it. Folders end with "/"; with --recursive
 the files in them are listed, too. -l shows lengths, times, and how many nodes keep a copy
 of each part now, of as many as are wanted; or a fragment, and how many of these are enough.`,
 		Example: `  phyllo ls
@@ -29,7 +29,7 @@ of each part now, of as many as are wanted; or a fragment, and how many of these
 				q.Prefix = a[0]
 			}
 			return w.ask(cmd.Context(), "listing …", func(ctx context.Context, c *api.Client) error {
-				list, err := wholeList(ctx, c, q)
+				list, err := below(ctx, c, q)
 				if err != nil {
 					return err
 				}
@@ -48,6 +48,22 @@ of each part now, of as many as are wanted; or a fragment, and how many of these
 	cmd.Flags().BoolVarP(&long, "long", "l", false, "show lengths, times and copies")
 	cmd.Flags().BoolVarP(&all, "recursive", "r", false, "list the files in folders, too")
 	return cmd
+}
+
+// below is the list of what a person names: what is in the folder, also if its last "/" is
+// missing, else all that begins so.
+func below(ctx context.Context, c *api.Client, q api.FileQuery) ([]api.File, error) {
+	list, err := wholeList(ctx, c, q)
+	if err != nil || !q.Fold {
+		return list, err
+	}
+	for _, f := range list {
+		if f.Version == "" && f.Name == q.Prefix+"/" {
+			q.Prefix = f.Name
+			return wholeList(ctx, c, q)
+		}
+	}
+	return list, nil
 }
 
 // wholeList is a list with all its pages; folders are among the files, by name.
@@ -160,7 +176,8 @@ func newDf(w *world) *cobra.Command {
 		Long: `Show how much is in your spaces, all versions together, each counted once and not once
 for each copy, and how many of the parts that it consists of have all their copies on
 other computers or this one; how much this node keeps for the ring, of what it offers,
-and for whom, as far as that is known (see "phyllo member list"); and how much you may store: who offers more may store more (see "phyllo offer").`,
+and for whom, as far as that is known (see "phyllo member list"); and how much you may
+store: who offers more may store more (see "phyllo offer").`,
 		Example: "  phyllo df",
 		Args:    args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -173,7 +173,7 @@ func partsText(c api.Copies) string {
 func partsShort(c api.Copies) string {
 	text := "all"
 	if c.Whole < c.Objects {
-		text = fmt.Sprintf("%d of %d parts", c.Whole, c.Objects)
+		text = fmt.Sprintf("%d of %d parts have all", c.Whole, c.Objects)
 	}
 	if c.OnlyHere > 0 {
 		text += fmt.Sprintf(", %d here alone", c.OnlyHere)
