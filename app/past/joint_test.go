@@ -154,3 +154,32 @@ func TestUnheardHolderMoves(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestPromisedToNobody: a holder that has promised a later term, to somebody who never took
+// office, takes no ruling of the root's own term, and is not left behind for that: the root
+// begins a new one.
+func TestPromisedToNobody(t *testing.T) {
+	w := newWorld(t, 9, kbrtest.Config{Seed: 4}, nil)
+	o := threefold.ID()
+	near := w.nearest(o, 4)
+	if err := near[3].changeIn(threefold, 0, "one"); err != nil {
+		t.Fatal(err)
+	}
+	other := near[1]
+	if _, err := ask(other, near[2], past.AskPrepare(o, 3, certificate.Term{Count: 50, Root: other.cert.Node})); err != nil {
+		t.Fatal(err)
+	}
+	if err := near[3].changeIn(threefold, 1, "two"); err != nil {
+		t.Fatal(err)
+	}
+	if v := near[2].past.Version(o); v != 1 {
+		t.Fatalf("the holder has version %d in spite of its promise", v)
+	}
+	w.net.Run(time.Hour)
+	for _, m := range near[:3] {
+		if v := m.past.Version(o); v != 2 {
+			t.Errorf("%s has version %d", m.node.Self(), v)
+		}
+	}
+	w.whole(true)
+}

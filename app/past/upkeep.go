@@ -7,6 +7,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/app/past/client"
 	"github.com/phyllo-net/phyllo/app/past/msg"
+	"github.com/phyllo-net/phyllo/app/past/office"
 	"github.com/phyllo-net/phyllo/app/rounds"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
@@ -252,6 +253,11 @@ func (p *Past) fetched(t *task.T, h *peer.Handle, o id.Hash, r task.Result[wire.
 		var out outcome
 		if m.Cert.Kind == certificate.Mutable {
 			out.code, _ = p.adopt(t, m.Cert, m.Content, m.Ruling)
+			if out.code == msg.RefusedLater && (had == nil || m.Ruling.After(had.ruling)) {
+				if err := p.askNewTerm(t, m.Cert); err != nil {
+					return false, err
+				}
+			}
 		} else {
 			out = p.take(t, m.Cert, m.Content, nil, false)
 		}
@@ -267,6 +273,22 @@ func (p *Past) fetched(t *task.T, h *peer.Handle, o id.Hash, r task.Result[wire.
 		return lasting(code), nil
 	}
 	return false, nil
+}
+
+// askNewTerm asks an object's root for a new term. What is current was refused here because
+// a later term was promised, to somebody who never took office: in the root's own term this
+// node would stay behind until the next change of holders.
+func (p *Past) askNewTerm(t *task.T, c *certificate.Certificate) error {
+	o, copies := c.ID(), int(c.Copies)
+	near := p.asker.Replicas(o.Place(), copies, 0)
+	if len(near) == 0 {
+		return nil
+	}
+	if near[0].ID != p.ep.Self().ID {
+		_, err := p.asker.One(t, near[0], &msg.Settle{Object: o, Copies: c.Copies})
+		return passStop(err)
+	}
+	return passStop(p.offices.Serve(t, o, copies, true, func(*office.Office) error { return nil }))
 }
 
 // lasting reports whether another try would come to the same: what a neighbour gave was
