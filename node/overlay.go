@@ -149,7 +149,7 @@ func (n *Node) forgetOtherRing(ring id.Hash) error {
 	if err != nil || string(last) == string(ring[:]) {
 		return err
 	}
-	for _, t := range []store.Table{directory.Table, past.Table, past.ContentTable, past.PromiseTable, past.LostTable, account.Table, account.BackTable, account.DueTable, account.PaidTable} {
+	for _, t := range []store.Table{directory.Table, past.Table, past.ContentTable, past.PromiseTable, past.LostTable, past.SeenTable, account.Table, account.BackTable, account.DueTable, account.PaidTable} {
 		if err := clearTable(n.store, t); err != nil {
 			return err
 		}

@@ -178,7 +178,11 @@ const lifeKey = "life"
 func (p *Past) loadLife(t *task.T) error {
 	st, drawn := p.cfg.Store, p.ep.Rand().Uint64()|1
 	for {
-		life, err := task.Work(t, disk, func() (uint64, error) {
+		var fellows []id.ID
+		life, err := task.Work(t, disk, func() (_ uint64, err error) {
+			if fellows, err = readFellows(st); err != nil {
+				return 0, err
+			}
 			b, err := st.Get(PromiseTable, []byte(lifeKey))
 			switch {
 			case err == nil && len(b) == 8:
@@ -191,7 +195,9 @@ func (p *Past) loadLife(t *task.T) error {
 		switch {
 		case err == nil:
 			p.life = life
+			p.miss(fellows)
 			p.rounds.Begin()
+			p.noteFellows()
 			return nil
 		case errors.Is(err, task.ErrStopped):
 			return err

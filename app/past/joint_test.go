@@ -183,3 +183,26 @@ func TestPromisedToNobody(t *testing.T) {
 	}
 	w.whole(true)
 }
+
+// TestAloneAfterRestart: a node that starts again, and has not met those who were near it
+// before, does not make an object anew that they may have.
+func TestAloneAfterRestart(t *testing.T) {
+	w := newWorld(t, 9, kbrtest.Config{Seed: 6}, nil)
+	near := w.nearest(threefold.ID(), 9)
+	if err := near[0].changeIn(threefold, 0, "one"); err != nil {
+		t.Fatal(err)
+	}
+	w.net.Run(time.Minute)
+	alone := near[8]
+	kill(near)
+	alone.restart()
+	w.net.Run(time.Minute)
+	wantErr(t, "a change by one who is alone", alone.changeIn(threefold, 0, "anew"), past.ErrNotReachable)
+	restart(near[:8])
+	w.net.Run(time.Minute)
+	if err := alone.changeIn(threefold, 1, "two"); err != nil {
+		t.Errorf("when the others are back: %v", err)
+	}
+	w.net.Run(time.Hour)
+	w.whole(true)
+}

@@ -63,6 +63,7 @@ func (p *Past) Update(n *peer.Handle, joined bool) {
 	if p.look(); !slices.Equal(before, p.fellows) || slices.Contains(p.fellows, n.ID) {
 		p.rounds.Unsettle()
 	}
+	p.noteFellows()
 }
 
 // returned forgets those who were away for too long: they are not waited for any more.
