@@ -1,6 +1,7 @@
 package past
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 
@@ -20,9 +21,10 @@ const fellowsKey = "fellows"
 // maxFellowsKept bounds the ids that are remembered.
 const maxFellowsKept = 64
 
-// noteFellows writes down who is near, and who went away a moment ago. Nobody waits for it.
+// noteFellows writes down who is near, and who went away a moment ago, where that is new.
+// Nobody waits for it. One write is under way at a time, so that an older one cannot come last.
 func (p *Past) noteFellows() {
-	if !p.rounds.Begun() || p.stopped {
+	if !p.rounds.Begun() || p.stopped || p.noting {
 		return
 	}
 	ids := slices.Clone(p.fellows)
@@ -34,11 +36,21 @@ func (p *Past) noteFellows() {
 		raw := x.Bytes()
 		b = append(b, raw[:]...)
 	}
+	if bytes.Equal(b, p.noted) {
+		return
+	}
 	st := p.cfg.Store
+	p.noting = true
 	p.ep.Go(func(t *task.T) error {
 		_, err := task.Work(t, disk, func() (struct{}, error) { return struct{}{}, st.Put(PromiseTable, []byte(fellowsKey), b) })
 		return err
-	}, nil)
+	}, func(err error) {
+		p.noting = false
+		if err == nil {
+			p.noted = b
+			p.noteFellows() // they may have changed meanwhile
+		}
+	})
 }
 
 // readFellows reads what noteFellows wrote.

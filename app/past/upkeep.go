@@ -31,6 +31,8 @@ type upkeep struct {
 	widest  int           // the largest number of copies of any object that is known of
 	fellows []id.ID
 	away    []absence
+	noted   []byte                   // of both, what lies on the disk
+	noting  bool                     // it is being written
 	surplus map[id.Hash]task.Instant // replicas that are not this node's to keep, since when
 	erased  quota
 	offered quota             // objects, by strangers
