@@ -264,11 +264,11 @@ func (d *Directory) write(t *task.T, e *entry, c *Claim, src source, n int) outc
 	if src.vote && cert == nil {
 		return outcome{refused: refusedBusy}
 	}
-	s := &stored{Claim: c}
+	begin := stored{Claim: c}
 	if e != nil && e.identity == c.Record.Identity {
-		s.Stands, s.From = e.stands, e.from
+		begin.Stands, begin.From = e.stands, e.from
 	} else if !src.fellow {
-		s.From = src.from
+		begin.From = src.from
 	}
 	name := c.Record.Name.Hash()
 	var had entry // what is on the disk already
@@ -276,7 +276,8 @@ func (d *Directory) write(t *task.T, e *entry, c *Claim, src source, n int) outc
 		had = *e
 	}
 	w, err := task.Work(t, disk, func() (written, error) {
-		out := written{stored: s}
+		s := begin
+		out := written{stored: &s}
 		if src.vote {
 			if out.receipt = c.by(self); out.receipt == nil {
 				out.receipt = newReceipt(signer, cert, ring, name, c.Record.Identity, n, wall)
@@ -289,7 +290,7 @@ func (d *Directory) write(t *task.T, e *entry, c *Claim, src source, n int) outc
 		if had.digest == s.Claim.digest(ring) && had.stands == s.Stands {
 			return out, nil
 		}
-		return out, st.Put(Table, name[:], wire.MustMarshal(s))
+		return out, st.Put(Table, name[:], wire.MustMarshal(&s))
 	})
 	if err != nil {
 		if errors.Is(err, store.ErrFull) {

@@ -55,18 +55,17 @@ func (p *Past) onPrepare(t *task.T, a asker, m *msg.Prepare) (wire.Message, uint
 	}
 	defer p.busy.Leave(m.Object)
 	st, concerns := p.cfg.Store, p.concerns(m.Object, m.Copies)
-	var before certificate.Term
-	_, err := task.Work(t, disk, func() (_ struct{}, err error) {
-		if before, err = promised(st, m.Object); err != nil {
-			return struct{}{}, err
-		}
+	before, err := task.Work(t, disk, func() (certificate.Term, error) {
+		before, err := promised(st, m.Object)
 		switch {
+		case err != nil:
+			return before, err
 		case !concerns && before == certificate.Term{}:
-			return struct{}{}, errFar
+			return before, errFar
 		case !before.Before(m.Term):
-			return struct{}{}, errHigher
+			return before, errHigher
 		}
-		return struct{}{}, st.Put(PromiseTable, m.Object[:], wire.MustMarshal(&m.Term))
+		return before, st.Put(PromiseTable, m.Object[:], wire.MustMarshal(&m.Term))
 	})
 	switch {
 	case errors.Is(err, errHigher):
@@ -129,25 +128,25 @@ func (p *Past) adopt(t *task.T, c *certificate.Certificate, content []byte, r *c
 	}
 	k, st, ring, v, concerns := &kept{Cert: c, Ruling: r}, p.cfg.Store, p.cfg.Ring, p.cfg.Verifier, p.concerns(o, c.Copies)
 	votes := r.Names(certificate.Member{Node: p.ep.Self().ID, Life: p.life})
-	_, err := task.Work(t, disk, func() (_ struct{}, err error) {
+	before, err := task.Work(t, disk, func() (before certificate.Term, err error) {
 		if err := errors.Join(c.Fits(content), c.Verify(ring, v), r.Verify(ring, c, v)); err != nil {
-			return struct{}{}, err
+			return before, err
 		}
-		if before, err = promised(st, o); err != nil {
-			return struct{}{}, err
-		}
+		before, err = promised(st, o)
 		switch {
+		case err != nil:
+			return before, err
 		case !concerns && before == certificate.Term{}:
-			return struct{}{}, errFar
+			return before, errFar
 		case votes && r.Term.Before(before):
-			return struct{}{}, errHigher
+			return before, errHigher
 		}
 		var b store.Batch
 		written{kept: k, fresh: true, content: content}.into(&b, o)
 		if before.Before(r.Term) {
 			b.Put(PromiseTable, o[:], wire.MustMarshal(&r.Term))
 		}
-		return struct{}{}, st.Apply(&b)
+		return before, st.Apply(&b)
 	})
 	switch {
 	case err == nil:

@@ -177,25 +177,30 @@ const lifeKey = "life"
 // that this node is ready.
 func (p *Past) loadLife(t *task.T) error {
 	st, drawn := p.cfg.Store, p.ep.Rand().Uint64()|1
+	type past struct {
+		life    uint64
+		fellows []id.ID
+	}
 	for {
-		var fellows []id.ID
-		life, err := task.Work(t, disk, func() (_ uint64, err error) {
-			if fellows, err = readFellows(st); err != nil {
-				return 0, err
+		was, err := task.Work(t, disk, func() (was past, err error) {
+			if was.fellows, err = readFellows(st); err != nil {
+				return was, err
 			}
 			b, err := st.Get(PromiseTable, []byte(lifeKey))
 			switch {
 			case err == nil && len(b) == 8:
-				return binary.BigEndian.Uint64(b), nil
+				was.life = binary.BigEndian.Uint64(b)
+				return was, nil
 			case err == nil || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrCorrupt):
-				return drawn, st.Put(PromiseTable, []byte(lifeKey), binary.BigEndian.AppendUint64(nil, drawn))
+				was.life = drawn
+				return was, st.Put(PromiseTable, []byte(lifeKey), binary.BigEndian.AppendUint64(nil, drawn))
 			}
-			return 0, err
+			return was, err
 		})
 		switch {
 		case err == nil:
-			p.life = life
-			p.miss(fellows)
+			p.life = was.life
+			p.miss(was.fellows)
 			p.rounds.Begin()
 			p.noteFellows()
 			return nil

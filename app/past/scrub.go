@@ -181,12 +181,10 @@ func (p *Past) forgetLost(objects ...id.Hash) {
 // after a restart, or looked for in vain: nobody waits for it.
 func (p *Past) noteLost(change func(*store.Batch)) {
 	st := p.cfg.Store
+	var b store.Batch
+	change(&b)
 	p.ep.Go(func(t *task.T) error {
-		_, err := task.Work(t, lostTime, func() (struct{}, error) {
-			var b store.Batch
-			change(&b)
-			return struct{}{}, st.Apply(&b)
-		})
+		_, err := task.Work(t, lostTime, func() (struct{}, error) { return struct{}{}, st.Apply(&b) })
 		return err
 	}, nil)
 }

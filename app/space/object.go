@@ -7,6 +7,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/space/piece"
+	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 )
 
@@ -20,19 +21,25 @@ const (
 // store keeps something sealed. It returns how many copies were made, or fragments.
 func (sp *Space) store(t *task.T, kind string, plain []byte, size int64, o Storing) (piece.Ref, int, error) {
 	l, secrets, convergent := sp.s.cfg.Locker, sp.secrets, sp.charter.Convergent && kind != kindNode
-	ref := piece.Ref{Size: size}
+	var fresh peer.Secret
 	if !convergent {
-		ref.Key = l.NewSecret()
+		fresh = l.NewSecret()
 	}
-	b, err := task.Work(t, work, func() ([]byte, error) {
+	type locked struct {
+		key   peer.Secret
+		bytes []byte
+	}
+	lock, err := task.Work(t, work, func() (locked, error) {
+		key := fresh
 		if convergent {
-			ref.Key = secrets.Read.Derive("convergent", []byte(kind), plain)
+			key = secrets.Read.Derive("convergent", []byte(kind), plain)
 		}
-		return l.Lock(ref.Key, []byte(kind), plain), nil
+		return locked{key, l.Lock(key, []byte(kind), plain)}, nil
 	})
 	if err != nil {
 		return piece.Ref{}, 0, err
 	}
+	ref, b := piece.Ref{Size: size, Key: lock.key}, lock.bytes
 	if ref.Code = o.code; !o.code.IsZero() {
 		return sp.s.archives.Store(t, ref, b, o.Expires, sp.signer)
 	}

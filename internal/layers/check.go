@@ -103,6 +103,7 @@ func (c *checker) check(p *packages.Package) {
 	r.imports()
 	r.testImports()
 	r.starts()
+	r.offLoop()
 	r.docs()
 	if room.Has(Pure) {
 		c.count.PureRooms++

@@ -17,6 +17,8 @@
 //     channel, no lock, no system randomness.
 //   - maprange.go: in a pure room no loop whose result may hang on the order
 //     of a map. Loops whose order cannot be seen are let through; see there.
+//   - offloop.go: a function that is given to Work writes to nothing that was declared
+//     outside of it.
 //   - starts.go: goroutines only at the edges; no init functions.
 //   - docs.go: every package and every exported name has a comment; at most
 //     one function in a hundred is longer than a hundred lines; gofmt.

@@ -117,7 +117,7 @@ func (a *Accounts) erase(t *task.T, l *ledger, e *entry) error {
 func (a *Accounts) load(t *task.T) error {
 	var after []byte
 	for {
-		got, last, err := a.loadPage(t, after)
+		page, err := a.loadPage(t, after)
 		switch {
 		case errors.Is(err, task.ErrStopped):
 			return err
@@ -127,15 +127,15 @@ func (a *Accounts) load(t *task.T) error {
 			}
 			continue
 		}
-		for _, r := range got {
+		for _, r := range page.list {
 			e := newEntry(r.Debit, r.Debit.Hash(a.cfg.Ring), r.Charges, r.Back)
 			e.durable = true
 			a.enter(e, r.Charges)
 		}
-		if last == nil {
+		if page.last == nil {
 			break
 		}
-		after = last
+		after = page.last
 	}
 	if err := a.loadDue(t); err != nil {
 		return err
@@ -152,29 +152,34 @@ func (a *Accounts) enter(e *entry, cs []voucher.Charge) {
 	}
 }
 
-func (a *Accounts) loadPage(t *task.T, after []byte) (got []*record, last []byte, err error) {
+// loadedPage is some entries of the disk, in the order of their keys.
+type loadedPage struct {
+	list []*record
+	last []byte // key of the last one, also where that is damaged; nil: there was none
+}
+
+func (a *Accounts) loadPage(t *task.T, after []byte) (loadedPage, error) {
 	st := a.cfg.Store
-	_, err = task.Work(t, disk, func() (_ struct{}, err error) {
+	return task.Work(t, disk, func() (page loadedPage, _ error) {
 		r := store.Range{Limit: loadSize}
 		if after != nil {
 			r.From = append(bytes.Clone(after), 0)
 		}
 		var keys [][]byte
 		if err := st.Scan(Table, r, func(key, _ []byte) bool { keys = append(keys, key); return true }); err != nil {
-			return struct{}{}, err
+			return page, err
 		}
 		for _, key := range keys {
-			last = key
+			page.last = key
 			switch r, err := readRecord(st, key); {
 			case err == nil:
-				got = append(got, r)
+				page.list = append(page.list, r)
 			case !errors.Is(err, errDamaged) && !errors.Is(err, store.ErrCorrupt):
-				return struct{}{}, err
+				return page, err
 			} // what is damaged comes anew from the fellows
 		}
-		return struct{}{}, nil
+		return page, nil
 	})
-	return got, last, err
 }
 
 // charges reads the charges of an entry.
@@ -205,6 +210,7 @@ func (a *Accounts) giveBack(t *task.T, e *entry, indexes ...int) error {
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return struct{}{}, err
 		}
+		back := bytes.Clone(back)
 		for i := range now {
 			back[i] |= now[i]
 		}

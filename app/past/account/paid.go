@@ -61,30 +61,35 @@ func (a *Accounts) Payers(t *task.T, visit func(object id.Hash, member id.ID)) e
 		object id.Hash
 		member id.ID
 	}
+	type page struct {
+		list []paid
+		seen int
+		next []byte // where the page after it begins
+	}
 	st := a.cfg.Store
 	for from := []byte(nil); ; {
-		seen := 0
-		page, err := task.Work(t, disk, func() (page []paid, err error) {
+		p, err := task.Work(t, disk, func() (p page, err error) {
 			err = st.Scan(PaidTable, store.Range{From: from, Limit: maxForget}, func(key, value []byte) bool {
-				seen++
-				from = append(bytes.Clone(key), 0)
+				p.seen++
+				p.next = append(bytes.Clone(key), 0)
 				var by toll
 				if len(key) == hashSize && wire.Unmarshal(value, &by) == nil && !by.Account.IsZero() {
-					page = append(page, paid{id.Hash(key), by.Account})
+					p.list = append(p.list, paid{id.Hash(key), by.Account})
 				}
 				return true
 			})
-			return page, err
+			return p, err
 		})
 		if err != nil {
 			return err
 		}
-		for _, x := range page {
+		for _, x := range p.list {
 			visit(x.object, x.member)
 		}
-		if seen < maxForget {
+		if p.seen < maxForget {
 			return nil
 		}
+		from = p.next
 	}
 }
 

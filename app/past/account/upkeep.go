@@ -207,15 +207,15 @@ func (a *Accounts) onOpen(t *task.T, from id.ID, m *open) (wire.Message, uint16)
 		}
 		keys = append(keys, e.key())
 	}
-	st, p := a.cfg.Store, &page{More: more}
-	if _, err := task.Work(t, disk, func() (struct{}, error) {
-		size := 0
+	st := a.cfg.Store
+	p, err := task.Work(t, disk, func() (*page, error) {
+		p, size := &page{More: more}, 0
 		for _, key := range keys {
 			r, err := readRecord(st, key)
 			if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrCorrupt) || errors.Is(err, errDamaged) {
 				continue
 			} else if err != nil {
-				return struct{}{}, err
+				return nil, err
 			}
 			if size += recordSize(r); size > pageBytes && len(p.Records) > 0 {
 				p.More = true
@@ -223,8 +223,9 @@ func (a *Accounts) onOpen(t *task.T, from id.ID, m *open) (wire.Message, uint16)
 			}
 			p.Records = append(p.Records, r)
 		}
-		return struct{}{}, nil
-	}); err != nil {
+		return p, nil
+	})
+	if err != nil {
 		return nil, refusedFailed
 	}
 	return p, 0

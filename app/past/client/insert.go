@@ -173,8 +173,9 @@ func (cl *Client) salt() (s peer.Salt) {
 func (cl *Client) sign(t *task.T, c *certificate.Certificate, body []byte, owner peer.Signer) (*certificate.Certificate, error) {
 	ring, wall := cl.cfg.Ring, cl.asker.ep.Wall()
 	return task.Work(t, work, func() (*certificate.Certificate, error) {
-		c.Content = c.BodyHash(body)
-		s := c.Sign(ring, owner, wall)
+		whole := *c
+		whole.Content = c.BodyHash(body)
+		s := whole.Sign(ring, owner, wall)
 		return s, errors.Join(s.Check(), s.Fits(body))
 	})
 }

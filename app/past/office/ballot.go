@@ -94,10 +94,9 @@ func (of *Office) sign(t *task.T, c *certificate.Certificate, now, before certif
 		return nil, ErrAway
 	}
 	of.number++
-	r := &certificate.Ruling{Term: of.term, Number: of.number, Holders: now, Before: before, Root: own}
-	ring, signer := cfg.Ring, cfg.Signer
+	ring, signer, term, number := cfg.Ring, cfg.Signer, of.term, of.number
 	return task.Work(t, work, func() (*certificate.Ruling, error) {
-		r.Certificate = c.Hash(ring)
+		r := &certificate.Ruling{Term: term, Number: number, Holders: now, Before: before, Root: own, Certificate: c.Hash(ring)}
 		return r.Sign(ring, object, signer), nil
 	})
 }

@@ -148,3 +148,20 @@ func Sorted[M ~map[K]V, K cmp.Ordered, V any](m M) []K {
 	}
 	return slices.SortedFunc(maps.Keys(m), func(a, b K) int { return cmp.Compare(a, b) })
 }
+
+// Loop is where tasks run.
+type Loop interface {
+	Work(f func() any, done func(any))
+}
+
+// Work writes in Work only what is declared there, and on the loop what it likes.
+func Work(l Loop, list []int) (sum int) {
+	l.Work(func() any {
+		sum, own := 0, list
+		for _, x := range own {
+			sum += x
+		}
+		return sum
+	}, func(v any) { sum = v.(int) })
+	return sum
+}

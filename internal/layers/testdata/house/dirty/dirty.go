@@ -44,6 +44,30 @@ func background() {
 	mu.Lock()
 }
 
+// loop is where tasks run.
+type loop interface {
+	Work(f func() any, done func(any))
+}
+
+func work(l loop) (sum int) {
+	var list [3]int
+	l.Work(func() any {
+		sum = 1   // want: off the loop
+		sum++     // want: off the loop
+		list[0]-- // want: off the loop
+		return nil
+	}, func(any) { sum = 2 })
+	pass(l, func() {
+		for _, sum = range list { // want: off the loop
+		}
+	})
+	return sum
+}
+
+func pass(l loop, f func()) {
+	l.Work(func() any { f(); return nil }, nil)
+}
+
 func init() { background() } // want: init
 
-var _ = []any{now, later, dotted, wait, timeout, dice, fair}
+var _ = []any{now, later, dotted, wait, timeout, dice, fair, work}
