@@ -113,7 +113,7 @@ func (*Hop) ScanCBOR(b []byte) wire.Message {
 		return nil
 	}
 	if path != nil {
-		m.Path = slices.Clip(append(h.path[:0], path...))
+		m.Path = slices.Clip(append(h.room[:0], path...))
 	}
 	if m.Check() != nil {
 		return nil
@@ -178,13 +178,13 @@ func (m *Ack) AppendCBOR(b []byte) []byte {
 
 // ScanCBOR implements wire.Coded.
 func (*Ack) ScanCBOR(b []byte) wire.Message {
-	r := new(roomyAck)
+	r := new(owed)
 	s := wire.Scan(b)
 	f := s.Map()
 	if key, more := f.Next(); !more || key != 1 {
 		return nil
 	}
-	r.Seqs = s.Numbers(maxAcks, r.seqs[:])
+	r.Seqs = s.Numbers(maxAcks, r.room[:])
 	if _, more := f.Next(); more || !s.Done() {
 		return nil
 	}

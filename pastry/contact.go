@@ -65,7 +65,7 @@ type link struct {
 	seenMax   uint32      // highest number received
 	seen      uint64      // bit i: seenMax-i was received
 	pending   *pendingHop // those not acknowledged, in the order of their numbers
-	owed      *roomyAck   // acknowledgements that are gathered
+	owed      *owed       // acknowledgements that are gathered
 	srtt      time.Duration
 	rttvar    time.Duration
 	rare      *rare

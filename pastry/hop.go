@@ -28,19 +28,6 @@ type pendingHop struct {
 	root        bool // to is the key's root by our leaf set
 }
 
-// roomyHop is a Hop with room for the path of a usual message.
-type roomyHop struct {
-	Hop
-	path [16]byte
-}
-
-// roomyAck is an Ack with room for what is usually gathered.
-type roomyAck struct {
-	Ack
-	since task.Instant // when the first of it was owed
-	seqs  [2]uint32
-}
-
 // debt says that acknowledgements are owed to a contact since then, unless a message
 // has carried them meanwhile.
 type debt struct {
@@ -164,8 +151,7 @@ func (n *Node) reroute(pending *pendingHop) {
 func (n *Node) owe(c *contact, seq uint32) {
 	l := c.linked()
 	if l.owed == nil {
-		l.owed = &roomyAck{since: n.Now()}
-		l.owed.Seqs = l.owed.seqs[:0]
+		l.owed = owedSince(n.Now())
 		n.owing = append(n.owing, debt{c, n.Now()})
 	}
 	l.owed.Seqs = append(l.owed.Seqs, seq)

@@ -214,15 +214,12 @@ func (n *Node) upcall(via *contact, m *Hop, next *contact) (*Hop, *contact, bool
 
 // forward hands a message to the next hop.
 func (n *Node) forward(next *contact, last bool, via *contact, m *Hop, avoid []id.ID) {
-	room := &roomyHop{Hop: Hop{Count: m.Count + 1, Route: m.Route, Trail: m.Trail, Join: m.Join}}
-	out := &room.Hop
+	out := m.onward(fingerprint(n.id()))
 	if r := m.Route; r != nil && len(n.requests) > 0 && sameNode(r.Origin, n.self) {
 		if q := n.requests[r.Num]; q != nil && int(r.Attempt) == len(q.firsts) && len(q.firsts) > 0 {
 			q.firsts[len(q.firsts)-1] = next.h.ID
 		}
 	}
-	out.Path = append(room.path[:0], m.Path...)
-	out.Path = binary.BigEndian.AppendUint32(out.Path, fingerprint(n.id()))
 	if r := m.Route; r != nil {
 		if r.Env.Flags&wire.FlagTrace != 0 {
 			out.Trail = append(slices.Clone(m.Trail), Trail{Node: n.self, RTT: n.linkRTT(via)})
