@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/lab"
-	"github.com/phyllo-net/phyllo/pastry"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/sim"
 	"github.com/phyllo-net/phyllo/sim/topo"
 )
@@ -14,7 +14,7 @@ import (
 // its goodbye, learns from others to ask for it, and keeps it no longer than one that
 // died (O4).
 func TestLostGoodbye(t *testing.T) {
-	r := lab.New(lab.Config{Seed: 3, Sim: sim.Config{Codec: pastry.Messages, Connections: true,
+	r := lab.New(lab.Config{Seed: 3, Sim: sim.Config{Codec: msg.Messages, Connections: true,
 		Topology: topo.NewUniform(100, 20*time.Millisecond)}})
 	defer r.Close()
 	if !r.Grow(12, 500*time.Millisecond, time.Minute) {

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/lab"
-	"github.com/phyllo-net/phyllo/pastry"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/sim"
 	"github.com/phyllo-net/phyllo/sim/topo"
 )
@@ -16,7 +16,7 @@ import (
 func TestCrashIsNoticed(t *testing.T) {
 	for _, n := range []int{2, 3, 16, 60} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
-			r := lab.New(lab.Config{Seed: uint64(n), Sealed: true, Sim: sim.Config{Codec: pastry.Messages, Connections: true,
+			r := lab.New(lab.Config{Seed: uint64(n), Sealed: true, Sim: sim.Config{Codec: msg.Messages, Connections: true,
 				Topology: topo.NewUniform(1000, 20*time.Millisecond)}})
 			defer r.Close()
 			if !r.Grow(n, 500*time.Millisecond, time.Minute) {

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/lab"
-	"github.com/phyllo-net/phyllo/pastry"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/sim"
 	"github.com/phyllo-net/phyllo/sim/topo"
 )
@@ -16,7 +16,7 @@ import (
 func TestPlantedRings(t *testing.T) {
 	for _, n := range []int{1, 2, 3, 20, 60, 300} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
-			r := lab.New(lab.Config{Seed: uint64(n), Sim: sim.Config{Codec: pastry.Messages, Connections: true,
+			r := lab.New(lab.Config{Seed: uint64(n), Sim: sim.Config{Codec: msg.Messages, Connections: true,
 				Topology: topo.NewPlane(1000, 1, 0)}})
 			defer r.Close()
 			r.Plant(n, 8)

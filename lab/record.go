@@ -5,6 +5,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/pastry"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/sim"
 	"github.com/phyllo-net/phyllo/sim/topo"
 	"github.com/phyllo-net/phyllo/wire"
@@ -102,12 +103,12 @@ func (l *transcript) sent(from, to sim.NodeRef, m wire.Message) {
 	}
 	e := Event{Node: int(from), With: int(to)}
 	switch m := m.(type) {
-	case *pastry.Hop:
+	case *msg.Hop:
 		if m.Route == nil {
 			return
 		}
 		e.Kind, e.Num, e.Yes = Hopped, m.Route.Num, m.Route.Join
-	case *pastry.Reply:
+	case *msg.Reply:
 		e.Kind, e.Num = Replied, m.Num
 	default:
 		return
@@ -121,7 +122,7 @@ func (l *transcript) lost(from, to sim.NodeRef, k wire.Kind, why sim.Loss) {
 	if l.tell == nil || to == sim.Nobody {
 		return
 	}
-	if k == (*pastry.Hop)(nil).Kind() || k == (*pastry.Reply)(nil).Kind() {
+	if k == (*msg.Hop)(nil).Kind() || k == (*msg.Reply)(nil).Kind() {
 		l.event(Event{Kind: Missed, Node: int(from), With: int(to), Text: why.String()})
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/lab"
-	"github.com/phyllo-net/phyllo/pastry"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/sim"
 	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/sim/topo"
@@ -28,7 +28,7 @@ func TestRingsGrow(t *testing.T) {
 	}
 	for _, n := range sizes {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
-			r := lab.New(lab.Config{Seed: uint64(n), Sim: sim.Config{Codec: pastry.Messages, Connections: true,
+			r := lab.New(lab.Config{Seed: uint64(n), Sim: sim.Config{Codec: msg.Messages, Connections: true,
 				Topology: topo.NewUniform(1000, 20*time.Millisecond)}})
 			defer r.Close()
 			if !r.Grow(n, 500*time.Millisecond, time.Minute) {

@@ -9,6 +9,7 @@ import (
 	"github.com/phyllo-net/phyllo/lab"
 	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/pastry"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim"
 	"github.com/phyllo-net/phyllo/sim/topo"
@@ -32,7 +33,7 @@ func newNewcomer(t *testing.T, seed uint64, nodes int) *newcomer {
 		}
 	}, Sim: sim.Config{Connections: true, Topology: topo.NewUniform(100, 20*time.Millisecond)}}
 	c.Sim.Observe.Send = func(from, _ sim.NodeRef, _ machine.Class, m wire.Message, _ int) {
-		if r, ok := m.(*pastry.StateRequest); ok && int(from) == nodes && r.What == 1 {
+		if r, ok := m.(*msg.StateRequest); ok && int(from) == nodes && r.What == 1 {
 			w.asked = append(w.asked, w.Sim.Now())
 		}
 	}
@@ -164,7 +165,7 @@ func TestBackOff(t *testing.T) {
 			case "the ring":
 				limit = 10 * time.Second // a call to the seed may be under way still, for 5 s
 				w.Sim.Call(1, func() {
-					w.Node(1).Send(w.Sim.Handle(n), machine.ClassLiveness, &pastry.LeafProbe{Active: true})
+					w.Node(1).Send(w.Sim.Handle(n), machine.ClassLiveness, &msg.LeafProbe{Active: true})
 				})
 			case "a call":
 				limit = 4 * time.Second

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/pastry"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/sim"
 )
 
@@ -40,8 +41,8 @@ func (t Tempest) Check() error {
 		return fmt.Errorf("%d nodes: a storm strikes 2 to %d", t.Nodes, MaxStorm)
 	case t.Rage < time.Second || t.Rage > 24*time.Hour:
 		return fmt.Errorf("%v: a storm lasts 1 s to 24 h", t.Rage)
-	case t.Leaf != 0 && (t.Leaf < 4 || t.Leaf > pastry.MaxLeaf || t.Leaf%2 != 0):
-		return fmt.Errorf("leaf sets of %d: an even number from 4 to %d", t.Leaf, pastry.MaxLeaf)
+	case t.Leaf != 0 && (t.Leaf < 4 || t.Leaf > msg.MaxLeaf || t.Leaf%2 != 0):
+		return fmt.Errorf("leaf sets of %d: an even number from 4 to %d", t.Leaf, msg.MaxLeaf)
 	}
 	for _, k := range t.Calm {
 		if !slices.Contains(FaultKinds(), k) {

@@ -9,6 +9,7 @@ import (
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/pastry"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim"
 	"github.com/phyllo-net/phyllo/sim/topo"
@@ -77,7 +78,7 @@ func newStorm(t Tempest, log *transcript) *Storm {
 	seed, nodes := t.Seed, t.Nodes
 	s := &Storm{Nodes: nodes, leaf: t.leafs(), forGood: t.ForGood, open: make(map[int]pending), log: log}
 	c := Config{Seed: seed, Sim: sim.Config{
-		Topology: topo.NewPlane(4*nodes, seed, 100*time.Millisecond), Codec: pastry.Messages, Connections: true},
+		Topology: topo.NewPlane(4*nodes, seed, 100*time.Millisecond), Codec: msg.Messages, Connections: true},
 		Sealed: true,
 		Tune:   func(p *pastry.Config) { p.LeafSet = s.leaf },
 		Apps: func(i int, env sim.NodeEnv) []kbr.Mount {

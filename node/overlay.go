@@ -23,6 +23,7 @@ import (
 	"github.com/phyllo-net/phyllo/keys"
 	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/pastry"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/task"
@@ -96,7 +97,7 @@ func (n *Node) takePlace() error {
 		return err
 	}
 	o.host = host.New(host.Config{
-		Make: o.makeMachine, Table: pastry.Messages, Saved: saved, Log: n.log, Clock: n.clock.read,
+		Make: o.makeMachine, Table: msg.Messages, Saved: saved, Log: n.log, Clock: n.clock.read,
 		Save: func(b []byte) error {
 			return n.store.Put(nodeTable, append(append([]byte{}, snapshotKey...), o.ring[:]...), b)
 		},

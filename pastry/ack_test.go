@@ -6,7 +6,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
-	"github.com/phyllo-net/phyllo/pastry"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/sim"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -27,11 +27,11 @@ func TestAnswersAcknowledge(t *testing.T) {
 			sent := map[string]int{}
 			cfg.Sim.Observe.Deliver = func(_, _ sim.NodeRef, m wire.Message) {
 				switch m := m.(type) {
-				case *pastry.Hop:
+				case *msg.Hop:
 					sent["hops"]++
-				case *pastry.Ack:
+				case *msg.Ack:
 					sent["acks"] += len(m.Seqs)
-				case *pastry.Reply:
+				case *msg.Reply:
 					sent["answers"]++
 					sent["acks carried"] += len(m.Acks)
 				}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
@@ -112,7 +113,7 @@ func (n *Node) answered(c *contact, seq uint32, m wire.Message) {
 	}
 }
 
-func newPing(seq uint32) wire.Message { return &Ping{Seq: seq} }
+func newPing(seq uint32) wire.Message { return &msg.Ping{Seq: seq} }
 
 // measure finds out the round trip to c.
 func (n *Node) measure(c *contact) { n.ping(c, nil) }
@@ -128,7 +129,7 @@ func (n *Node) measureOnce(c *contact) {
 // or has failed.
 func (n *Node) ping(c *contact, resolve func(time.Duration, error)) {
 	n.put(&question{of: c, class: machine.ClassLiveness, form: newPing, done: func(m wire.Message, rtt time.Duration, err error) {
-		p, ok := m.(*Pong)
+		p, ok := m.(*msg.Pong)
 		if err == nil && !ok {
 			err = errNoAnswer
 		}
@@ -143,11 +144,11 @@ func (n *Node) ping(c *contact, resolve func(time.Duration, error)) {
 }
 
 // state asks c for a part of its state.
-func (n *Node) state(c *contact, what uint8, row int, resolve func(*StateReply, error)) {
+func (n *Node) state(c *contact, what uint8, row int, resolve func(*msg.StateReply, error)) {
 	n.ask(c, machine.ClassUpkeep, func(seq uint32) wire.Message {
-		return &StateRequest{Seq: seq, What: what, Row: uint8(row)}
+		return &msg.StateRequest{Seq: seq, What: what, Row: uint8(row)}
 	}, func(m wire.Message, err error) {
-		r, ok := m.(*StateReply)
+		r, ok := m.(*msg.StateReply)
 		if err != nil || !ok {
 			resolve(nil, errNoAnswer)
 			return
@@ -156,20 +157,20 @@ func (n *Node) state(c *contact, what uint8, row int, resolve func(*StateReply, 
 	})
 }
 
-func (n *Node) onStateRequest(c *contact, m *StateRequest) {
-	r := &StateReply{Seq: m.Seq, What: m.What, Row: m.Row, Active: n.active}
+func (n *Node) onStateRequest(c *contact, m *msg.StateRequest) {
+	r := &msg.StateReply{Seq: m.Seq, What: m.What, Row: m.Row, Active: n.active}
 	switch m.What {
-	case askLeaf:
+	case msg.AskLeaf:
 		r.Nodes, r.Row = n.leafs.snapshot(), uint8(n.rows())
-	case askRow:
+	case msg.AskRow:
 		n.rowReply(r, int(m.Row))
-	case askNear:
+	case msg.AskNear:
 		for _, o := range n.near {
 			if o.usable() {
 				r.Nodes = append(r.Nodes, o.h)
 			}
 		}
-	case askExpulsions:
+	case msg.AskExpulsions:
 		n.sendExpulsions(c)
 	}
 	n.to(c, machine.ClassUpkeep, r)

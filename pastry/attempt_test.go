@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/phyllo-net/phyllo/pastry"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/peer"
 )
 
@@ -24,23 +24,23 @@ func TestFailedJoinGivesLeasesBack(t *testing.T) {
 				from = left
 			}
 			switch m := e.msg.(type) {
-			case *pastry.StateRequest:
-				s.hear(from, &pastry.StateReply{Seq: m.Seq, What: m.What, Active: true})
-			case *pastry.Hop:
-				s.hear(from, &pastry.Ack{Seqs: []uint32{m.Seq}})
-				s.hear(from, &pastry.JoinReply{Num: m.Route.Num, Leaf: []*peer.Handle{right, left}})
-			case *pastry.LeafProbe:
-				s.hear(from, &pastry.LeafProbe{Reply: true, Num: m.Num, Active: true})
-			case *pastry.Lease:
+			case *msg.StateRequest:
+				s.hear(from, &msg.StateReply{Seq: m.Seq, What: m.What, Active: true})
+			case *msg.Hop:
+				s.hear(from, &msg.Ack{Seqs: []uint32{m.Seq}})
+				s.hear(from, &msg.JoinReply{Num: m.Route.Num, Leaf: []*peer.Handle{right, left}})
+			case *msg.LeafProbe:
+				s.hear(from, &msg.LeafProbe{Reply: true, Num: m.Num, Active: true})
+			case *msg.Lease:
 				switch {
 				case m.Release != 0 && from == left:
 					released = m.Release
 				case m.Ask == 0:
 				case from == left:
 					granted = m.Ask
-					s.hear(left, &pastry.Lease{Right: true, Active: true, Ready: true, Grant: m.Ask, Length: m.For})
+					s.hear(left, &msg.Lease{Right: true, Active: true, Ready: true, Grant: m.Ask, Length: m.For})
 				default:
-					s.hear(right, &pastry.Lease{Active: true, Ready: true, Deny: m.Ask})
+					s.hear(right, &msg.Lease{Active: true, Ready: true, Deny: m.Ask})
 				}
 			}
 		}

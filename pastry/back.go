@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/task"
 )
 
@@ -41,7 +42,7 @@ func (n *Node) passJoin(num uint64, back *contact) {
 
 // answerJoin answers a joining node: over its own link if it has shown itself, else
 // through via, from whom its request came; nil: this node took it back from another one.
-func (n *Node) answerJoin(via, j *contact, m *JoinReply) {
+func (n *Node) answerJoin(via, j *contact, m *msg.JoinReply) {
 	switch {
 	case j.met && j.life == alive:
 		via = j
@@ -54,7 +55,7 @@ func (n *Node) answerJoin(via, j *contact, m *JoinReply) {
 }
 
 // onJoinReply takes the answer to this node's own request, or hands it back.
-func (n *Node) onJoinReply(m *JoinReply) {
+func (n *Node) onJoinReply(m *msg.JoinReply) {
 	if n.joinDone != nil && m.Num == n.joinNum {
 		n.joinDone(m, nil)
 		return
@@ -64,7 +65,7 @@ func (n *Node) onJoinReply(m *JoinReply) {
 
 // handBack gives an answer to the one from whom the request came, once. It reports
 // false if there was none.
-func (n *Node) handBack(m *JoinReply) bool {
+func (n *Node) handBack(m *msg.JoinReply) bool {
 	i := slices.IndexFunc(n.passed, func(p passedJoin) bool { return p.num == m.Num })
 	if i < 0 || n.passed[i].until.Before(n.Now()) {
 		return false

@@ -6,6 +6,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 )
 
 // A broadcast divides its scope among the nodes that a node knows: each gets the
@@ -16,7 +17,7 @@ var one = id.ID{Lo: 1}
 
 // cast serves the arc part of a broadcast: delivers it here, if this node lies in
 // it, and hands the rest on.
-func (n *Node) cast(via *contact, m *Hop, part id.Range, avoid []id.ID) {
+func (n *Node) cast(via *contact, m *msg.Hop, part id.Range, avoid []id.ID) {
 	b := m.Cast
 	if part.Contains(n.self.ID) {
 		n.deliverCast(via, m)
@@ -45,7 +46,7 @@ func (n *Node) cast(via *contact, m *Hop, part id.Range, avoid []id.ID) {
 		if part.Contains(n.self.ID) && sub.Contains(n.self.ID) && sub.From != n.self.ID {
 			sub.To = n.self.ID.Sub(one)
 		}
-		n.handCast(c, m, &Cast{Origin: b.Origin, Num: b.Num, Part: sub, Env: b.Env}, avoid)
+		n.handCast(c, m, &msg.Cast{Origin: b.Origin, Num: b.Num, Part: sub, Env: b.Env}, avoid)
 	}
 	if len(in) == 0 && !part.Contains(n.self.ID) {
 		n.castOutside(m, part, avoid)
@@ -54,7 +55,7 @@ func (n *Node) cast(via *contact, m *Hop, part id.Range, avoid []id.ID) {
 
 // castOutside hands an arc in which nobody is known to the node nearest before it,
 // if that is not this one.
-func (n *Node) castOutside(m *Hop, part id.Range, avoid []id.ID) {
+func (n *Node) castOutside(m *msg.Hop, part id.Range, avoid []id.ID) {
 	var best *contact
 	own := part.From.Sub(n.self.ID)
 	n.eachKnown(func(c *contact) {
@@ -63,18 +64,18 @@ func (n *Node) castOutside(m *Hop, part id.Range, avoid []id.ID) {
 		}
 	})
 	if best != nil {
-		n.handCast(best, m, &Cast{Origin: m.Cast.Origin, Num: m.Cast.Num, Part: part, Env: m.Cast.Env}, avoid)
+		n.handCast(best, m, &msg.Cast{Origin: m.Cast.Origin, Num: m.Cast.Num, Part: part, Env: m.Cast.Env}, avoid)
 	}
 }
 
-func (n *Node) handCast(c *contact, m *Hop, b *Cast, avoid []id.ID) {
-	n.hand(c, &Hop{Count: m.Count + 1, Cast: b}, false, avoid)
+func (n *Node) handCast(c *contact, m *msg.Hop, b *msg.Cast, avoid []id.ID) {
+	n.hand(c, &msg.Hop{Count: m.Count + 1, Cast: b}, false, avoid)
 }
 
 // onCast takes an arc from a neighbour. A broadcast is the one message that makes all
 // nodes work, so an origin may begin only a few in a second, and a neighbour, whatever
 // origins it names, hand over only some more; what is above that ends here.
-func (n *Node) onCast(c *contact, m *Hop) {
+func (n *Node) onCast(c *contact, m *msg.Hop) {
 	if !c.rarely().casts.take(viaRate, n.Now()) || !n.mayCast(m.Cast.Origin.ID) {
 		if n.cfg.Observe.Dropped != nil {
 			n.cfg.Observe.Dropped(n, m.Cast.Part.From, kbr.ErrBusy)
@@ -107,7 +108,7 @@ func (n *Node) mayCast(origin id.ID) bool {
 	return b.take(originRate, n.Now())
 }
 
-func (n *Node) deliverCast(via *contact, m *Hop) {
+func (n *Node) deliverCast(via *contact, m *msg.Hop) {
 	b := m.Cast
 	if _, fresh := n.served.first(servedKey{b.Origin.ID, b.Origin.Incarnation, b.Num}, n.Now()); !fresh {
 		return

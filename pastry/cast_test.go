@@ -8,7 +8,7 @@ import (
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/lab"
-	"github.com/phyllo-net/phyllo/pastry"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/sim"
 	"github.com/phyllo-net/phyllo/sim/topo"
 )
@@ -110,7 +110,7 @@ func TestBroadcastPastTheDead(t *testing.T) {
 func TestBroadcastIsShallow(t *testing.T) {
 	t.Parallel()
 	w := grow(t, 120, lab.Config{Seed: 5, Sim: sim.Config{Topology: topo.NewUniform(1000, 20*time.Millisecond)}})
-	copies := func() uint64 { return w.Sim.Counts().ByKind[(*pastry.Hop)(nil).Kind()] }
+	copies := func() uint64 { return w.Sim.Counts().ByKind[(*msg.Hop)(nil).Kind()] }
 	deepest, before := 0, copies()
 	w.Sim.Call(0, func() { w.apps[0].ep.Broadcast(everywhere, []byte("x")) })
 	w.Sim.RunFor(time.Second)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/peer"
 )
 
@@ -135,9 +136,9 @@ func (c *Config) Validate() error {
 		text string
 	}{
 		{!c.Base.Valid(), "Base must be 1, 2, 4 or 8 bits"},
-		{c.LeafSet < 2 || c.LeafSet > MaxLeaf || c.LeafSet%2 != 0, "LeafSet must be an even number from 2 to 64"},
-		{c.Neighbourhood < 0 || c.Neighbourhood > MaxLeaf, "Neighbourhood must be 0 to 64"},
-		{c.HopLimit < 4 || c.HopLimit > MaxHops, "HopLimit must be 4 to 32"},
+		{c.LeafSet < 2 || c.LeafSet > msg.MaxLeaf || c.LeafSet%2 != 0, "LeafSet must be an even number from 2 to 64"},
+		{c.Neighbourhood < 0 || c.Neighbourhood > msg.MaxLeaf, "Neighbourhood must be 0 to 64"},
+		{c.HopLimit < 4 || c.HopLimit > msg.MaxHops, "HopLimit must be 4 to 32"},
 		{c.Heartbeat < time.Second, "Heartbeat must be at least 1 s"},
 		{len(c.Probes) == 0 || len(c.Probes) > 8, "Probes must list 1 to 8 time-outs"},
 		{len(c.Brisk) == 0 || len(c.Brisk) > 8, "Brisk must list 1 to 8 time-outs"},

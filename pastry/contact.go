@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -65,7 +66,7 @@ type link struct {
 	seenMax   uint32      // highest number received
 	seen      uint64      // bit i: seenMax-i was received
 	pending   *pendingHop // those not acknowledged, in the order of their numbers
-	owed      *owed       // acknowledgements that are gathered
+	owed      *msg.Owed   // acknowledgements that are gathered
 	srtt      time.Duration
 	rttvar    time.Duration
 	rare      *rare
@@ -387,7 +388,7 @@ func (n *Node) revive(c *contact) {
 func (n *Node) rise(c *contact) {
 	c.doubt(false)
 	n.rose = n.Now()
-	n.failures = slices.DeleteFunc(slices.Clone(n.failures), func(f Failure) bool { return f.Node == c.h.ID })
+	n.failures = slices.DeleteFunc(slices.Clone(n.failures), func(f msg.Failure) bool { return f.Node == c.h.ID })
 	n.revive(c)
 	n.After(0, func() { n.meetAgain(c) })
 }

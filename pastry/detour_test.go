@@ -7,6 +7,7 @@ import (
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/pastry"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/sim/standin"
 )
 
@@ -18,12 +19,12 @@ func TestLinkEndsDetour(t *testing.T) {
 	for _, h := range []uint8{0x90, 0x20} {
 		s.Learn(stranger(h), pastry.Place{Leaf: true, Table: true})
 	}
-	inner, err := pastry.Messages.Encode(&pastry.Ping{Seq: 1})
+	inner, err := msg.Messages.Encode(&msg.Ping{Seq: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &pastry.Relay{From: far, To: id.Tiny(0x10), Num: 1, Inner: inner}
-	m.Sig = standin.NewSigner(9, 0x90).Sign(pastry.RelayText(id.Hash{}, m))
+	m := &msg.Relay{From: far, To: id.Tiny(0x10), Num: 1, Inner: inner}
+	m.Sig = standin.NewSigner(9, 0x90).Sign(m.Text(id.Hash{}))
 	s.hear(between, m)
 	ask := func() (direct int) {
 		s.sent = nil
@@ -31,7 +32,7 @@ func TestLinkEndsDetour(t *testing.T) {
 			s.app.ep.Ask(far, []byte("x"), kbr.Options{}, func(kbr.Answer, error) {})
 		}})
 		for _, e := range s.sent {
-			if _, is := e.msg.(*pastry.Direct); is && e.to.ID == far.ID {
+			if _, is := e.msg.(*msg.Direct); is && e.to.ID == far.ID {
 				direct++
 			}
 		}

@@ -26,6 +26,7 @@
 //	cast.go      broadcast by arcs
 //	endpoint.go  the common API                    Dabek et al., IPTPS 2003
 //	check.go     views for the checkers of invariants
+//	msg          what nodes say to each other
 //
 // Two rules hold everywhere. What a rumour says of a third node is verified before
 // it changes anything (a leaf-set candidate answers first, unless the root names it to a

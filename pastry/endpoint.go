@@ -7,6 +7,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
@@ -72,7 +73,7 @@ func (e *endpoint) Route(key id.ID, payload []byte, hint *peer.Handle) {
 	if e.n.stopped || len(payload) > wire.MaxPayload {
 		return
 	}
-	e.n.originate(&Routed{Key: key, Origin: e.n.self, Num: e.n.Rand().Uint64(), Env: e.envelope(payload)}, hint, nil)
+	e.n.originate(&msg.Routed{Key: key, Origin: e.n.self, Num: e.n.Rand().Uint64(), Env: e.envelope(payload)}, hint, nil)
 }
 
 func (e *endpoint) Request(key id.ID, payload []byte, o kbr.Options, done func(kbr.Answer, error)) {
@@ -116,7 +117,7 @@ func (e *endpoint) Broadcast(scope id.Range, payload []byte) {
 	if n.stopped || len(payload) > wire.MaxPayload || !n.mayCast(n.self.ID) {
 		return
 	}
-	m := &Hop{Cast: &Cast{Origin: n.self, Num: n.Rand().Uint64(), Env: e.envelope(payload)}}
+	m := &msg.Hop{Cast: &msg.Cast{Origin: n.self, Num: n.Rand().Uint64(), Env: e.envelope(payload)}}
 	n.After(0, func() { n.cast(nil, m, scope, nil) })
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/peer"
 )
 
@@ -43,13 +44,13 @@ func (n *Node) askLease(s side) {
 }
 
 func (n *Node) askNow(s side, c *contact) {
-	m := &Lease{Right: s == rightSide}
+	m := &msg.Lease{Right: s == rightSide}
 	n.putAsk(s, c, m)
 	n.sendLease(s, c, m)
 }
 
 // putAsk puts a request into m and plans its retry.
-func (n *Node) putAsk(s side, c *contact, m *Lease) {
+func (n *Node) putAsk(s side, c *contact, m *msg.Lease) {
 	a := &n.sides[s]
 	n.askSeq++
 	a.askNum, a.askedOf, a.asked = n.askSeq, c, n.Now()
@@ -81,7 +82,7 @@ func (n *Node) askLater(s side, wait time.Duration) {
 	a.next = n.After(wait, a.again)
 }
 
-func (n *Node) sendLease(s side, c *contact, m *Lease) {
+func (n *Node) sendLease(s side, c *contact, m *msg.Lease) {
 	// Only whose lease this node holds: c may be bound to it, and relies on it that it knows
 	// of this node.
 	if o := n.neighbour(s.other()); o != nil && o != c && n.linkedWith(s.other()) {
@@ -114,7 +115,7 @@ func (n *Node) leaseLate(s side) {
 }
 
 // onLease handles the heartbeat of a ring neighbour.
-func (n *Node) onLease(c *contact, m *Lease) {
+func (n *Node) onLease(c *contact, m *msg.Lease) {
 	n.noteActive(c, m.Active)
 	n.notePeriod(c, m.Period)
 	n.expulsionDigest(c, m.Expulsions)
@@ -144,7 +145,7 @@ func (n *Node) onLease(c *contact, m *Lease) {
 }
 
 // onAsk handles the request of a node on side s.
-func (n *Node) onAsk(s side, c *contact, m *Lease) {
+func (n *Node) onAsk(s side, c *contact, m *msg.Lease) {
 	a := &n.sides[s]
 	a.waiting = slices.DeleteFunc(a.waiting, func(w waitingAsk) bool { return w.of == c })
 	wait := n.cfg.Brisk[0]
@@ -157,7 +158,7 @@ func (n *Node) onAsk(s side, c *contact, m *Lease) {
 // answerAsk grants or denies a lease to the node on side s, or lets it wait.
 func (n *Node) answerAsk(s side, w waitingAsk) {
 	c, m := w.of, w.m
-	answer := &Lease{Right: s == rightSide}
+	answer := &msg.Lease{Right: s == rightSide}
 	length := min(time.Duration(m.For)*time.Millisecond, n.cfg.LeaseLong)
 	a := &n.sides[s]
 	if nearer, ok := n.mayGrant(s, c, m); !ok {
@@ -252,7 +253,7 @@ func (n *Node) leaseOverdue(a *adjacency) {
 
 // mayGrant decides on a request of c, which is to stand on side s. If not, nearer
 // is a node that it should ask instead, if there is one.
-func (n *Node) mayGrant(s side, c *contact, m *Lease) (nearer *peer.Handle, ok bool) {
+func (n *Node) mayGrant(s side, c *contact, m *msg.Lease) (nearer *peer.Handle, ok bool) {
 	a := &n.sides[s]
 	if !n.active || n.stopped {
 		return nil, false
@@ -312,12 +313,12 @@ func (n *Node) outage() bool {
 	return n.active
 }
 
-func (n *Node) onGrant(s side, c *contact, m *Lease) {
+func (n *Node) onGrant(s side, c *contact, m *msg.Lease) {
 	a := &n.sides[s]
 	if m.Grant != a.askNum || a.askedOf != c {
 		if a.askedOf != c && (a.heldFrom == nil || !sameNode(a.heldFrom, c.h)) {
 			// It comes too late: another is asked now. It must not bind c.
-			n.sendLease(s, c, &Lease{Right: s == rightSide, Release: m.Grant})
+			n.sendLease(s, c, &msg.Lease{Right: s == rightSide, Release: m.Grant})
 		}
 		return
 	}
@@ -358,7 +359,7 @@ func (n *Node) giveUp(s side, c *contact) {
 		return
 	}
 	if o := n.contact(a.heldFrom); o.there() && o.h.Incarnation == a.heldFrom.Incarnation {
-		n.sendLease(s, o, &Lease{Right: s == rightSide, Release: a.heldNum})
+		n.sendLease(s, o, &msg.Lease{Right: s == rightSide, Release: a.heldNum})
 	}
 }
 
@@ -373,7 +374,7 @@ func (n *Node) onRelease(s side, c *contact, num uint32) {
 
 // onDeny: look for the nearer neighbour, or try again when the lease that stands
 // in the way may have ended.
-func (n *Node) onDeny(s side, c *contact, m *Lease) {
+func (n *Node) onDeny(s side, c *contact, m *msg.Lease) {
 	a := &n.sides[s]
 	if m.Deny != a.askNum || a.askedOf != c {
 		return

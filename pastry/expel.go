@@ -2,6 +2,7 @@ package pastry
 
 import (
 	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -57,20 +58,20 @@ func (n *Node) expulsionDigest(c *contact, digest uint64) {
 	}
 	c.rarely().gotSet = n.Now()
 	n.ask(c, machine.ClassUpkeep, func(seq uint32) wire.Message {
-		return &StateRequest{Seq: seq, What: askExpulsions}
+		return &msg.StateRequest{Seq: seq, What: msg.AskExpulsions}
 	}, func(wire.Message, error) {})
 }
 
 func (n *Node) sendExpulsions(c *contact) {
 	all := n.removed.All()
 	for len(all) > 0 {
-		k := min(len(all), maxEntries)
-		n.to(c, machine.ClassUpkeep, &ExpulsionSet{Entries: all[:k]})
+		k := min(len(all), msg.MaxEntries)
+		n.to(c, machine.ClassUpkeep, &msg.ExpulsionSet{Entries: all[:k]})
 		all = all[k:]
 	}
 }
 
-func (n *Node) onExpulsions(m *ExpulsionSet) {
+func (n *Node) onExpulsions(m *msg.ExpulsionSet) {
 	fresh := false
 	for _, e := range m.Entries {
 		if !n.removed.Wants(e) {

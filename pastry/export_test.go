@@ -9,28 +9,6 @@ import (
 
 // What the tests see of the inside.
 
-// Row is a row of the routing table in a message.
-type Row = row
-
-// Codes and numbers of messages.
-const (
-	ReplyAnswer   = replyAnswer
-	ReplyReceipt  = replyReceipt
-	ReplyRefused  = replyRefused
-	ReplyLoop     = replyLoop
-	ReplyHopLimit = replyHopLimit
-
-	AskLeaf = askLeaf
-	AskRow  = askRow
-
-	MaxAcks    = maxAcks
-	MaxFailed  = maxFailed
-	MaxText    = maxText
-	MaxTrail   = maxTrail
-	MaxRelayed = maxRelayed
-	MaxEntries = maxEntries
-)
-
 // Snapshot is what a node keeps for its next start.
 type Snapshot = snapshot
 
@@ -144,9 +122,6 @@ func (n *Node) NextHop(key id.ID, avoid []id.ID, random bool) *peer.Handle {
 
 // Contacts is the number of other nodes that this one remembers anything of.
 func (n *Node) Contacts() int { return n.contacts.n }
-
-// RelayText is what the author of a relayed message signs.
-var RelayText = relayText
 
 // Lapse lets the leases end that this node holds.
 func (n *Node) Lapse() { n.sides[leftSide].heldUntil, n.sides[rightSide].heldUntil = 0, 0 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 )
 
 // News of failures (MSPastry, figure 2): who finds a member of its leaf set dead has the
@@ -19,9 +20,6 @@ const (
 	gatherNews = 200 * time.Millisecond
 	deferNews  = time.Second
 )
-
-// same reports whether two tell of one death.
-func (f Failure) same(o Failure) bool { return f.Node == o.Node && f.Incarnation == o.Incarnation }
 
 // besides returns how many leaf-set members stand between this node and c.
 func (n *Node) besides(c *contact) int {
@@ -40,9 +38,9 @@ func (n *Node) besides(c *contact) int {
 // that is lost is made up for by comparing digests. Others tell those two, or, where many
 // die, all; and if they learned it from another, they only remember it for a while, so
 // that their own probes pass it on.
-func (n *Node) failed(f Failure, besides int, told, announced bool) {
+func (n *Node) failed(f msg.Failure, besides int, told, announced bool) {
 	fresh := n.failures
-	if len(fresh) >= maxFailed {
+	if len(fresh) >= msg.MaxFailed {
 		fresh = fresh[1:]
 	}
 	// New memory: messages on their way share the old list.
@@ -78,12 +76,12 @@ func (n *Node) tellNextTo(x id.ID) {
 }
 
 // forgetFailure ends the telling of a failure.
-func (n *Node) forgetFailure(f Failure) {
-	n.failures = slices.DeleteFunc(slices.Clone(n.failures), f.same)
+func (n *Node) forgetFailure(f msg.Failure) {
+	n.failures = slices.DeleteFunc(slices.Clone(n.failures), f.Same)
 }
 
 // announceLater plans to tell all of a failure, and of what others come until then.
-func (n *Node) announceLater(f Failure, wait time.Duration) {
+func (n *Node) announceLater(f msg.Failure, wait time.Duration) {
 	at := n.Now().Add(wait)
 	if len(n.unsaid) == 0 || at.Before(n.announceAt) {
 		n.announceAt = at
@@ -94,8 +92,8 @@ func (n *Node) announceLater(f Failure, wait time.Duration) {
 }
 
 // announced: another tells all of a failure, so this node need not.
-func (n *Node) announced(f Failure) {
-	n.unsaid = slices.DeleteFunc(n.unsaid, f.same)
+func (n *Node) announced(f msg.Failure) {
+	n.unsaid = slices.DeleteFunc(n.unsaid, f.Same)
 }
 
 // announce sends an LS-PROBE to every leaf-set member: it tells of failures, and

@@ -10,6 +10,7 @@ import (
 	"github.com/phyllo-net/phyllo/lab"
 	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/pastry"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/sim"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -46,11 +47,11 @@ func TestRepairCosts(t *testing.T) {
 	dead := make(map[sim.NodeRef]bool)
 	c.Sim.Observe.Send = func(_, to sim.NodeRef, _ machine.Class, m wire.Message, _ int) {
 		switch m := m.(type) {
-		case *pastry.LeafProbe:
+		case *msg.LeafProbe:
 			if !m.Reply && !dead[to] {
 				calls++
 			}
-		case *pastry.StateRequest, *pastry.RowAnnounce:
+		case *msg.StateRequest, *msg.RowAnnounce:
 			if !dead[to] {
 				calls++
 			}

@@ -8,6 +8,7 @@ import (
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/pastry"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/sim/standin"
@@ -17,9 +18,9 @@ import (
 // What one member, or one message, can make others do: RELIABILITY.md, sections 3 and 5.
 
 // joining is a request to join of a node with the given number, as a neighbour hands it on.
-func joining(seq uint32, key uint8, h *peer.Handle, num uint64) *pastry.Hop {
-	return passing(seq, key, func(m *pastry.Hop) {
-		m.Route = &pastry.Routed{Key: id.Tiny(key), Origin: h, Num: num, Join: true, Env: wire.Envelope{Version: 1}}
+func joining(seq uint32, key uint8, h *peer.Handle, num uint64) *msg.Hop {
+	return passing(seq, key, func(m *msg.Hop) {
+		m.Route = &msg.Routed{Key: id.Tiny(key), Origin: h, Num: num, Join: true, Env: wire.Envelope{Version: 1}}
 	})
 }
 
@@ -43,7 +44,7 @@ func TestJoinStorm(t *testing.T) {
 	}
 	s.run(10 * time.Second)
 	served, told := 0, 0
-	for _, r := range took[*pastry.JoinReply](s) {
+	for _, r := range took[*msg.JoinReply](s) {
 		if r.Wait {
 			told++
 		} else {
@@ -72,14 +73,14 @@ func TestJoinOfTheLiving(t *testing.T) {
 	} {
 		s := soloAt(t, 0x10)
 		if c.want == 0 { // otherwise the root is alone, and so ready
-			s.hear(alive, &pastry.LeafProbe{Active: true, Num: 1})
+			s.hear(alive, &msg.LeafProbe{Active: true, Num: 1})
 		}
 		s.sent = nil
 		for seq := range uint32(3) { // once, and replayed
 			s.hear(stranger(0xf0), joining(seq+1, 0x10, c.h, 77))
 			s.run(200 * time.Millisecond)
 		}
-		if rs := took[*pastry.JoinReply](s); len(rs) != c.want {
+		if rs := took[*msg.JoinReply](s); len(rs) != c.want {
 			t.Errorf("%s: %d answers, want %d", c.name, len(rs), c.want)
 		}
 	}
@@ -89,12 +90,12 @@ func TestJoinOfTheLiving(t *testing.T) {
 // vouches for its author, an hour later.
 func TestReplays(t *testing.T) {
 	author, by := stranger(0x80), stranger(0x20)
-	inner, err := pastry.Messages.Encode(&pastry.Ping{Seq: 9})
+	inner, err := msg.Messages.Encode(&msg.Ping{Seq: 9})
 	if err != nil {
 		t.Fatal(err)
 	}
-	relay := &pastry.Relay{From: author, To: id.Tiny(0x10), Num: 1, Inner: inner}
-	relay.Sig = standin.NewSigner(9, 0x80).Sign(pastry.RelayText(id.Hash{}, relay))
+	relay := &msg.Relay{From: author, To: id.Tiny(0x10), Num: 1, Inner: inner}
+	relay.Sig = standin.NewSigner(9, 0x80).Sign(relay.Text(id.Hash{}))
 	for _, c := range []struct {
 		name string
 		m    func(i uint32) wire.Message
@@ -102,16 +103,16 @@ func TestReplays(t *testing.T) {
 		done func(s *solo) int
 	}{
 		{"direct, at once", func(uint32) wire.Message {
-			return &pastry.Direct{Num: 5, Env: wire.Envelope{Version: 1, App: appNumber, Payload: []byte("x")}}
+			return &msg.Direct{Num: 5, Env: wire.Envelope{Version: 1, App: appNumber, Payload: []byte("x")}}
 		}, time.Second / 2, func(s *solo) int { return len(s.app.got) }},
-		{"routed, by the same hop", func(uint32) wire.Message { return passing(1, 0x10, func(*pastry.Hop) {}) }, time.Second / 2,
+		{"routed, by the same hop", func(uint32) wire.Message { return passing(1, 0x10, func(*msg.Hop) {}) }, time.Second / 2,
 			func(s *solo) int { return len(s.app.got) }},
-		{"routed, by another hop", func(i uint32) wire.Message { return passing(i, 0x10, func(*pastry.Hop) {}) }, time.Minute,
+		{"routed, by another hop", func(i uint32) wire.Message { return passing(i, 0x10, func(*msg.Hop) {}) }, time.Minute,
 			func(s *solo) int { return len(s.app.got) }},
-		{"relayed", func(uint32) wire.Message { return relay }, time.Second / 2, func(s *solo) int { return len(took[*pastry.Relay](s)) }},
+		{"relayed", func(uint32) wire.Message { return relay }, time.Second / 2, func(s *solo) int { return len(took[*msg.Relay](s)) }},
 	} {
 		s := soloAt(t, 0x10)
-		s.hear(author, &pastry.Pong{})
+		s.hear(author, &msg.Pong{})
 		done := 0
 		for i := range uint32(3) {
 			s.hear(by, c.m(i+1))
@@ -124,7 +125,7 @@ func TestReplays(t *testing.T) {
 		}
 		if c.name == "relayed" {
 			s.run(time.Hour)
-			s.hear(author, &pastry.Pong{})
+			s.hear(author, &msg.Pong{})
 			s.hear(by, relay)
 			if c.done(s) != 0 {
 				t.Error("a relayed message is heard again an hour later")
@@ -140,21 +141,21 @@ func TestAbsurdNumbers(t *testing.T) {
 	const big = math.MaxUint32
 	liar := stranger(0x20)
 	for _, m := range []wire.Message{
-		&pastry.Lease{Ask: big, For: big, Right: true, Ready: true, Active: true, Period: big, Expulsions: math.MaxUint64},
-		&pastry.Lease{Ask: big, For: big, Active: true, Period: 0},
-		&pastry.Lease{Grant: big, Deny: big, Release: big, Length: big},
-		&pastry.LeafProbe{Active: true, Period: big, Num: big, Failed: []pastry.Failure{{Node: id.Tiny(0x80), Incarnation: math.MaxUint64, Closed: true}}},
-		&pastry.StateRequest{Seq: big, What: 255, Row: 255},
-		&pastry.StateReply{Seq: big, What: 255, Row: 255},
-		&pastry.RowAnnounce{Row: 255, RTT: big, Nodes: []*peer.Handle{stranger(0x90)}},
-		&pastry.Ping{Seq: big}, &pastry.Pong{Seq: big},
-		&pastry.Ack{Seqs: []uint32{big, 0, big}},
-		&pastry.Leave{Incarnation: math.MaxUint64},
-		&pastry.Moved{Seq: big, Self: &peer.Handle{ID: liar.ID, Key: liar.Key, Incarnation: math.MaxUint64, Moves: big, Addrs: []string{"a"}}},
-		&pastry.Reply{Num: math.MaxUint64, Code: 255, App: math.MaxUint16, Hops: 255, Attempt: 255, Trail: []pastry.Trail{{Node: liar, RTT: big}}},
-		passing(big, 0x10, func(m *pastry.Hop) { m.Epoch, m.Route.Attempt, m.Route.Num = big, 255, math.MaxUint64 }),
-		passing(1, 0x10, func(m *pastry.Hop) {
-			m.Route.Join, m.Join = true, []pastry.Row{{Index: 255, Nodes: []*peer.Handle{stranger(0x70)}}}
+		&msg.Lease{Ask: big, For: big, Right: true, Ready: true, Active: true, Period: big, Expulsions: math.MaxUint64},
+		&msg.Lease{Ask: big, For: big, Active: true, Period: 0},
+		&msg.Lease{Grant: big, Deny: big, Release: big, Length: big},
+		&msg.LeafProbe{Active: true, Period: big, Num: big, Failed: []msg.Failure{{Node: id.Tiny(0x80), Incarnation: math.MaxUint64, Closed: true}}},
+		&msg.StateRequest{Seq: big, What: 255, Row: 255},
+		&msg.StateReply{Seq: big, What: 255, Row: 255},
+		&msg.RowAnnounce{Row: 255, RTT: big, Nodes: []*peer.Handle{stranger(0x90)}},
+		&msg.Ping{Seq: big}, &msg.Pong{Seq: big},
+		&msg.Ack{Seqs: []uint32{big, 0, big}},
+		&msg.Leave{Incarnation: math.MaxUint64},
+		&msg.Moved{Seq: big, Self: &peer.Handle{ID: liar.ID, Key: liar.Key, Incarnation: math.MaxUint64, Moves: big, Addrs: []string{"a"}}},
+		&msg.Reply{Num: math.MaxUint64, Code: 255, App: math.MaxUint16, Hops: 255, Attempt: 255, Trail: []msg.Trail{{Node: liar, RTT: big}}},
+		passing(big, 0x10, func(m *msg.Hop) { m.Epoch, m.Route.Attempt, m.Route.Num = big, 255, math.MaxUint64 }),
+		passing(1, 0x10, func(m *msg.Hop) {
+			m.Route.Join, m.Join = true, []msg.Row{{Index: 255, Nodes: []*peer.Handle{stranger(0x70)}}}
 		}),
 	} {
 		s := member(t)
@@ -169,8 +170,8 @@ func TestAbsurdNumbers(t *testing.T) {
 		if n := len(s.sent); n > 400 {
 			t.Errorf("after %T the node sends %d messages in 10 min", m, n)
 		}
-		s.hear(stranger(0x30), &pastry.Ping{Seq: 1})
-		if ps := took[*pastry.Pong](s); len(ps) != 1 {
+		s.hear(stranger(0x30), &msg.Ping{Seq: 1})
+		if ps := took[*msg.Pong](s); len(ps) != 1 {
 			t.Errorf("after %T a ping has %d answers", m, len(ps))
 		}
 	}
@@ -186,7 +187,7 @@ func TestBroadcastFlood(t *testing.T) {
 			if invent {
 				origin = &peer.Handle{ID: id.ID{Hi: uint64(i + 1), Lo: 7}, Key: peer.Key{1}, Incarnation: 1}
 			}
-			s.hear(stranger(0x20), &pastry.Hop{Seq: uint32(i + 1), Epoch: 1, Count: 1, Cast: &pastry.Cast{Origin: origin, Num: uint64(i),
+			s.hear(stranger(0x20), &msg.Hop{Seq: uint32(i + 1), Epoch: 1, Count: 1, Cast: &msg.Cast{Origin: origin, Num: uint64(i),
 				Part: id.Range{Full: true}, Env: wire.Envelope{Version: 1, App: appNumber, Payload: []byte("x")}}})
 			s.run(time.Millisecond)
 		}
@@ -245,10 +246,10 @@ func TestAmplification(t *testing.T) {
 		name string
 		m    wire.Message
 	}{
-		{"ping", &pastry.Ping{Seq: 1}}, {"state", &pastry.StateRequest{Seq: 1, What: pastry.AskLeaf}},
-		{"lease", &pastry.Lease{Ask: 1, For: 1000}}, {"introduce", &pastry.Introduce{Seq: 1, Joiner: stranger(0x77)}},
-		{"leaf probe", &pastry.LeafProbe{Num: 1, Active: true, Failed: []pastry.Failure{{Node: id.Tiny(0x80), Incarnation: 1, Closed: true}}}},
-		{"leave", &pastry.Leave{Incarnation: 1}},
+		{"ping", &msg.Ping{Seq: 1}}, {"state", &msg.StateRequest{Seq: 1, What: msg.AskLeaf}},
+		{"lease", &msg.Lease{Ask: 1, For: 1000}}, {"introduce", &msg.Introduce{Seq: 1, Joiner: stranger(0x77)}},
+		{"leaf probe", &msg.LeafProbe{Num: 1, Active: true, Failed: []msg.Failure{{Node: id.Tiny(0x80), Incarnation: 1, Closed: true}}}},
+		{"leave", &msg.Leave{Incarnation: 1}},
 	} {
 		s := member(t)
 		s.sent = nil

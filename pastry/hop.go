@@ -6,6 +6,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/task"
 )
 
@@ -17,7 +18,7 @@ import (
 // acknowledged. It is used again for another one then. It fills a cache line of 64 bytes.
 type pendingHop struct {
 	to          *contact
-	hop         *Hop
+	hop         *msg.Hop
 	sent        task.Instant
 	avoid       *[]id.ID    // nil: nobody
 	late        func()      // calls hopLate
@@ -36,7 +37,7 @@ type debt struct {
 }
 
 // hand sends a message to a next hop and waits for its acknowledgement.
-func (n *Node) hand(to *contact, m *Hop, root bool, avoid []id.ID) {
+func (n *Node) hand(to *contact, m *msg.Hop, root bool, avoid []id.ID) {
 	p := n.spare
 	if p == nil {
 		p = new(pendingHop)
@@ -128,7 +129,7 @@ func (n *Node) again(p *pendingHop, avoid bool) {
 	}
 	back.Path = back.Path[:len(back.Path)-4]
 	if len(not) > n.cfg.HopLimit {
-		n.fail(nil, back.Route, &back, replyHopLimit)
+		n.fail(nil, back.Route, &back, msg.ReplyHopLimit)
 		return
 	}
 	if k := len(back.Trail); k > 0 && back.Trail[k-1].Node.ID == n.self.ID {
@@ -151,7 +152,7 @@ func (n *Node) reroute(pending *pendingHop) {
 func (n *Node) owe(c *contact, seq uint32) {
 	l := c.linked()
 	if l.owed == nil {
-		l.owed = owedSince(n.Now())
+		l.owed = msg.OwedSince(n.Now())
 		n.owing = append(n.owing, debt{c, n.Now()})
 	}
 	l.owed.Seqs = append(l.owed.Seqs, seq)
@@ -165,7 +166,7 @@ func (n *Node) owe(c *contact, seq uint32) {
 
 // takeOwed returns the acknowledgements that are due to c, which are then no longer
 // due; nil if there are none.
-func (c *contact) takeOwed() *Ack {
+func (c *contact) takeOwed() *msg.Ack {
 	if c.link == nil || c.link.owed == nil {
 		return nil
 	}
@@ -186,7 +187,7 @@ func (c *contact) takeSeqs() []uint32 {
 // due reports whether no message has carried the acknowledgements meanwhile.
 func (d debt) due() bool {
 	l := d.to.link
-	return l != nil && l.owed != nil && l.owed.since == d.since
+	return l != nil && l.owed != nil && l.owed.Since == d.since
 }
 
 // awaitAcks plans to send what is owed when the eldest of it has waited for AckDelay.

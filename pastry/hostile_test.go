@@ -13,6 +13,7 @@ import (
 	"github.com/phyllo-net/phyllo/lab"
 	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/pastry"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim"
 	"github.com/phyllo-net/phyllo/sim/simtest"
@@ -28,7 +29,7 @@ import (
 func TestUnknownMessages(t *testing.T) {
 	for k := range 256 {
 		var unknown *wire.UnknownKindError
-		_, err := pastry.Messages.Decode([]byte{byte(k), 0xa0})
+		_, err := msg.Messages.Decode([]byte{byte(k), 0xa0})
 		if errors.As(err, &unknown) && unknown.Skip != (k >= 128) {
 			t.Errorf("kind %d: skip %v", k, unknown.Skip)
 		}
@@ -39,8 +40,8 @@ func TestUnknownMessages(t *testing.T) {
 }
 
 // passing is a message on its way from far to a key, as a neighbour hands it over.
-func passing(seq uint32, key uint8, f func(*pastry.Hop)) *pastry.Hop {
-	m := &pastry.Hop{Seq: seq, Epoch: 1, Count: 1, Path: []byte{0xaa, 0, 0, 0}, Route: &pastry.Routed{Key: id.Tiny(key), Origin: stranger(0xaa), Num: 7,
+func passing(seq uint32, key uint8, f func(*msg.Hop)) *msg.Hop {
+	m := &msg.Hop{Seq: seq, Epoch: 1, Count: 1, Path: []byte{0xaa, 0, 0, 0}, Route: &msg.Routed{Key: id.Tiny(key), Origin: stranger(0xaa), Num: 7,
 		Attempt: 1, Want: true, Env: wire.Envelope{Version: 1, App: appNumber, Payload: []byte("x")}}}
 	f(m)
 	return m
@@ -51,17 +52,17 @@ func passing(seq uint32, key uint8, f func(*pastry.Hop)) *pastry.Hop {
 func TestHopLimitAndLoop(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		f    func(*pastry.Hop)
+		f    func(*msg.Hop)
 		code uint8
 	}{
-		{"255 hops", func(m *pastry.Hop) { m.Count = 255 }, pastry.ReplyHopLimit},
-		{"32 hops", func(m *pastry.Hop) { m.Count = 32 }, pastry.ReplyHopLimit},
-		{"loop", func(m *pastry.Hop) { m.Count, m.Path = 2, []byte{0xaa, 0, 0, 0, 0x10, 0, 0, 0} }, pastry.ReplyLoop},
-		{"31 hops", func(m *pastry.Hop) { m.Count = 31 }, pastry.ReplyAnswer},
+		{"255 hops", func(m *msg.Hop) { m.Count = 255 }, msg.ReplyHopLimit},
+		{"32 hops", func(m *msg.Hop) { m.Count = 32 }, msg.ReplyHopLimit},
+		{"loop", func(m *msg.Hop) { m.Count, m.Path = 2, []byte{0xaa, 0, 0, 0, 0x10, 0, 0, 0} }, msg.ReplyLoop},
+		{"31 hops", func(m *msg.Hop) { m.Count = 31 }, msg.ReplyAnswer},
 	} {
 		s := soloAt(t, 0x10)
 		s.hear(stranger(0x20), passing(1, 0x10, c.f))
-		if rs := took[*pastry.Reply](s); len(rs) != 1 || rs[0].Code != c.code || rs[0].Num != 7 {
+		if rs := took[*msg.Reply](s); len(rs) != 1 || rs[0].Code != c.code || rs[0].Num != 7 {
 			t.Errorf("%s: the origin gets %v", c.name, rs)
 		}
 	}
@@ -99,18 +100,28 @@ func TestNothingGrowsBeyondItsLimits(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name string
-		f    func(*pastry.Hop)
+		f    func(*msg.Hop)
 	}{
-		{"path", func(m *pastry.Hop) { m.Count, m.Path = 31, make([]byte, 4*31) }},
-		{"trail", func(m *pastry.Hop) { m.Count, m.Trail, m.Route.Env.Flags = 31, trail(31), wire.FlagTrace }},
-		{"trail and payload", func(m *pastry.Hop) {
-			m.Count, m.Route.Env.Flags, m.Route.Env.Payload = 12, wire.FlagTrace, make([]byte, wire.MaxPayload)
-			for range 12 {
-				m.Trail = append(m.Trail, pastry.Trail{Node: full})
+		{"path", func(m *msg.Hop) { m.Count, m.Path = 31, make([]byte, 4*31) }},
+		{"trail", func(m *msg.Hop) {
+			m.Count, m.Trail, m.Route.Env.Flags = 31, make([]msg.Trail, 31), wire.FlagTrace
+			for i, h := range many(31) {
+				m.Trail[i].Node = h
 			}
 		}},
-		{"rows", func(m *pastry.Hop) {
-			m.Join, m.Route.Join = rows(pastry.MaxTable), true
+		{"trail and payload", func(m *msg.Hop) {
+			m.Count, m.Route.Env.Flags, m.Route.Env.Payload = 12, wire.FlagTrace, make([]byte, wire.MaxPayload)
+			for range 12 {
+				m.Trail = append(m.Trail, msg.Trail{Node: full})
+			}
+		}},
+		{"rows", func(m *msg.Hop) {
+			for i, all := 0, many(msg.MaxTable); len(all) > 0; i++ {
+				k := min(len(all), 200)
+				m.Join = append(m.Join, msg.Row{Index: uint8(i), Nodes: all[:k]})
+				all = all[k:]
+			}
+			m.Route.Join = true
 			m.Route.Origin = stranger(0x81)
 		}},
 	} {
@@ -132,11 +143,11 @@ func TestAnswersGoToTheOriginAlone(t *testing.T) {
 	s := soloAt(t, 0x10)
 	liar, victim := stranger(0x20), stranger(0xaa)
 	before := fmt.Sprintf("%+v", s.View(clockAt(s.now)))
-	s.hear(liar, passing(1, 0x10, func(*pastry.Hop) {}))
+	s.hear(liar, passing(1, 0x10, func(*msg.Hop) {}))
 	s.run(100 * time.Millisecond)
 	replies := 0
 	for _, e := range s.sent {
-		if _, is := e.msg.(*pastry.Reply); is {
+		if _, is := e.msg.(*msg.Reply); is {
 			replies++
 			if e.to.ID != victim.ID {
 				t.Errorf("an answer went to %s", e.to.ID.Short())
@@ -151,7 +162,7 @@ func TestAnswersGoToTheOriginAlone(t *testing.T) {
 	}
 
 	other := soloAt(t, 0xaa) // the victim asked nothing
-	other.hear(stranger(0x10), &pastry.Reply{Num: 7, Code: pastry.ReplyAnswer, Payload: []byte("x")})
+	other.hear(stranger(0x10), &msg.Reply{Num: 7, Code: msg.ReplyAnswer, Payload: []byte("x")})
 	if len(other.sent) != 0 {
 		t.Errorf("an answer to no question makes the node send %v", other.sent)
 	}
@@ -166,9 +177,9 @@ func TestOneAnswer(t *testing.T) {
 		d.Reply([]byte("first"))
 		d.Reply([]byte("second"))
 	}
-	s.hear(stranger(0x20), passing(1, 0x10, func(*pastry.Hop) {}))
+	s.hear(stranger(0x20), passing(1, 0x10, func(*msg.Hop) {}))
 	s.step(machine.Input{Kind: machine.InCall, Call: func() { late(nil, &kbr.RefusedError{Code: 1}) }})
-	if rs := took[*pastry.Reply](s); len(rs) != 1 || string(rs[0].Payload) != "first" {
+	if rs := took[*msg.Reply](s); len(rs) != 1 || string(rs[0].Payload) != "first" {
 		t.Errorf("the origin gets %v", rs)
 	}
 }
@@ -194,8 +205,8 @@ func TestForgedLeafSet(t *testing.T) {
 			hs = append(hs, &peer.Handle{ID: h.ID, Key: peer.Key{7}, Incarnation: 1 << 60, Addrs: []string{"evil"}})
 		}
 		w.Rand().Shuffle(len(hs), func(i, j int) { hs[i], hs[j] = hs[j], hs[i] })
-		w.send(liar, victim, &pastry.LeafProbe{Active: true, Leaf: hs, Num: 1})
-		w.send(liar, victim, &pastry.RowAnnounce{Nodes: hs[:20]})
+		w.send(liar, victim, &msg.LeafProbe{Active: true, Leaf: hs, Num: 1})
+		w.send(liar, victim, &msg.RowAnnounce{Nodes: hs[:20]})
 		w.mustReach(5)
 		w.Sim.RunFor(5 * time.Second)
 	}
@@ -229,7 +240,7 @@ func TestForgedFailures(t *testing.T) {
 	for range 20 {
 		for _, n := range w.Live() {
 			if n != liar {
-				w.send(liar, n, &pastry.LeafProbe{Active: true, Quiet: true, Failed: []pastry.Failure{{Node: h.ID, Incarnation: h.Incarnation, Closed: true}}})
+				w.send(liar, n, &msg.LeafProbe{Active: true, Quiet: true, Failed: []msg.Failure{{Node: h.ID, Incarnation: h.Incarnation, Closed: true}}})
 			}
 		}
 		w.Sim.RunFor(500 * time.Millisecond)
@@ -253,9 +264,9 @@ func TestJoinWithTheIDOfAMember(t *testing.T) {
 		if n == liar {
 			continue
 		}
-		w.send(liar, n, &pastry.Hop{Seq: uint32(1000 + i), Epoch: 1 << 20, Count: 1, Path: []byte{1, 2, 3, 4},
-			Route: &pastry.Routed{Key: h.ID, Origin: fake, Num: uint64(i), Join: true, Env: wire.Envelope{Version: 1}}})
-		w.send(liar, n, &pastry.Introduce{Seq: 1, Joiner: fake})
+		w.send(liar, n, &msg.Hop{Seq: uint32(1000 + i), Epoch: 1 << 20, Count: 1, Path: []byte{1, 2, 3, 4},
+			Route: &msg.Routed{Key: h.ID, Origin: fake, Num: uint64(i), Join: true, Env: wire.Envelope{Version: 1}}})
+		w.send(liar, n, &msg.Introduce{Seq: 1, Joiner: fake})
 	}
 	w.Sim.RunFor(10 * time.Second)
 	for _, n := range w.Live() {
@@ -286,7 +297,7 @@ func TestInventedNewcomers(t *testing.T) {
 		if i%2 == 1 {
 			x = self.Sub(id.ID{Lo: uint64(i + 1)})
 		}
-		w.send(liar, victim, &pastry.Introduce{Seq: uint32(i + 1), Joiner: &peer.Handle{ID: x, Key: peer.Key{byte(i), 8}, Incarnation: 1, Addrs: []string{"nowhere"}}})
+		w.send(liar, victim, &msg.Introduce{Seq: uint32(i + 1), Joiner: &peer.Handle{ID: x, Key: peer.Key{byte(i), 8}, Incarnation: 1, Addrs: []string{"nowhere"}}})
 	}
 	for range 80 {
 		w.Sim.RunFor(500 * time.Millisecond)
@@ -313,9 +324,9 @@ func TestInventedNodesAreForgotten(t *testing.T) {
 		for k := range 64 {
 			hs = append(hs, &peer.Handle{ID: id.ID{Hi: uint64(i)<<40 | uint64(k)<<20, Lo: 1}, Key: peer.Key{1}, Incarnation: 1, Addrs: []string{"nowhere"}})
 		}
-		s.hear(liar, &pastry.LeafProbe{Active: true, Leaf: hs, Num: uint32(i + 1)})
-		s.hear(liar, &pastry.RowAnnounce{Row: 0, Nodes: hs})
-		s.hear(liar, passing(uint32(i+1), 0x10, func(m *pastry.Hop) { m.Route.Origin, m.Route.Num = hs[0], uint64(i) }))
+		s.hear(liar, &msg.LeafProbe{Active: true, Leaf: hs, Num: uint32(i + 1)})
+		s.hear(liar, &msg.RowAnnounce{Row: 0, Nodes: hs})
+		s.hear(liar, passing(uint32(i+1), 0x10, func(m *msg.Hop) { m.Route.Origin, m.Route.Num = hs[0], uint64(i) }))
 		s.run(10 * time.Millisecond)
 	}
 	if n := s.Contacts(); n > 8192 {
@@ -334,29 +345,29 @@ func TestInventedNodesAreForgotten(t *testing.T) {
 func TestRelayedMessages(t *testing.T) {
 	author, by := stranger(0x80), stranger(0x20)
 	signer := standin.NewSigner(9, 0x80)
-	goodbye, err := pastry.Messages.Encode(&pastry.Leave{Incarnation: 1})
+	goodbye, err := msg.Messages.Encode(&msg.Leave{Incarnation: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
 		name    string
-		f       func(*pastry.Relay)
+		f       func(*msg.Relay)
 		signer  peer.Signer
 		believe bool
 	}{
-		{"true", func(*pastry.Relay) {}, signer, true},
-		{"signed by another", func(*pastry.Relay) {}, standin.NewSigner(9, 0x20), false},
-		{"for another node", func(m *pastry.Relay) { m.To = id.Tiny(0x11) }, signer, false},
-		{"of another life", func(m *pastry.Relay) { h := *author; h.Incarnation = 2; m.From = &h }, signer, false},
-		{"nonsense inside", func(m *pastry.Relay) { m.Inner = []byte{1, 2, 3} }, signer, false},
+		{"true", func(*msg.Relay) {}, signer, true},
+		{"signed by another", func(*msg.Relay) {}, standin.NewSigner(9, 0x20), false},
+		{"for another node", func(m *msg.Relay) { m.To = id.Tiny(0x11) }, signer, false},
+		{"of another life", func(m *msg.Relay) { h := *author; h.Incarnation = 2; m.From = &h }, signer, false},
+		{"nonsense inside", func(m *msg.Relay) { m.Inner = []byte{1, 2, 3} }, signer, false},
 	} {
 		s := soloAt(t, 0x10)
 		for _, h := range []*peer.Handle{author, by} {
 			s.Learn(h, pastry.Place{Leaf: true})
 		}
-		m := &pastry.Relay{From: author, To: id.Tiny(0x10), Num: 1, Inner: goodbye}
+		m := &msg.Relay{From: author, To: id.Tiny(0x10), Num: 1, Inner: goodbye}
 		c.f(m)
-		m.Sig = c.signer.Sign(pastry.RelayText(id.Hash{}, m))
+		m.Sig = c.signer.Sign(m.Text(id.Hash{}))
 		s.hear(by, m)
 		gone := !slices.ContainsFunc(s.View(clockAt(s.now)).Leaf, func(h *peer.Handle) bool { return h.ID == author.ID })
 		if gone != c.believe {
@@ -371,13 +382,13 @@ func TestUnaskedAnswers(t *testing.T) {
 	const liar, victim = sim.NodeRef(0), sim.NodeRef(5)
 	other := w.Sim.Handle(3)
 	for _, m := range []wire.Message{
-		&pastry.JoinReply{Num: 1, Leaf: []*peer.Handle{{ID: id.Tiny(1), Key: peer.Key{1}}}},
-		&pastry.StateReply{Seq: 1, What: pastry.AskLeaf, Nodes: []*peer.Handle{{ID: id.Tiny(2), Key: peer.Key{1}}}},
-		&pastry.Introduced{Seq: 1}, &pastry.Pong{Seq: 1, Active: true}, &pastry.Ack{Seqs: []uint32{1, 2, 3}},
-		&pastry.Reply{Num: 1, Code: pastry.ReplyAnswer}, &pastry.Lease{Grant: 1, Length: 1 << 31},
-		&pastry.Lease{Deny: 1, Nearer: &peer.Handle{ID: id.Tiny(3), Key: peer.Key{1}}},
-		&pastry.Leave{Incarnation: 77}, &pastry.StateRequest{Seq: 1, What: 200, Row: 255}, &pastry.StateRequest{Seq: 2, What: pastry.AskRow, Row: 255},
-		&pastry.LeafProbe{Failed: []pastry.Failure{{Node: other.ID, Incarnation: 99, Closed: true}, {Node: w.Sim.Handle(victim).ID, Incarnation: 1}}},
+		&msg.JoinReply{Num: 1, Leaf: []*peer.Handle{{ID: id.Tiny(1), Key: peer.Key{1}}}},
+		&msg.StateReply{Seq: 1, What: msg.AskLeaf, Nodes: []*peer.Handle{{ID: id.Tiny(2), Key: peer.Key{1}}}},
+		&msg.Introduced{Seq: 1}, &msg.Pong{Seq: 1, Active: true}, &msg.Ack{Seqs: []uint32{1, 2, 3}},
+		&msg.Reply{Num: 1, Code: msg.ReplyAnswer}, &msg.Lease{Grant: 1, Length: 1 << 31},
+		&msg.Lease{Deny: 1, Nearer: &peer.Handle{ID: id.Tiny(3), Key: peer.Key{1}}},
+		&msg.Leave{Incarnation: 77}, &msg.StateRequest{Seq: 1, What: 200, Row: 255}, &msg.StateRequest{Seq: 2, What: msg.AskRow, Row: 255},
+		&msg.LeafProbe{Failed: []msg.Failure{{Node: other.ID, Incarnation: 99, Closed: true}, {Node: w.Sim.Handle(victim).ID, Incarnation: 1}}},
 	} {
 		w.send(liar, victim, m)
 	}
@@ -396,7 +407,7 @@ func TestLateAcknowledgement(t *testing.T) {
 		s.step(machine.Input{Kind: machine.InCall, Call: func() { s.app.ep.Route(id.Tiny(0x80), []byte("x"), nil) }})
 	}
 	ask()
-	old := took[*pastry.Hop](s)
+	old := took[*msg.Hop](s)
 	if len(old) != 1 {
 		t.Fatalf("%d hops were sent", len(old))
 	}
@@ -404,13 +415,13 @@ func TestLateAcknowledgement(t *testing.T) {
 	s.sent = nil
 	s.Learn(next, pastry.Place{Leaf: true, Table: true})
 	ask()
-	fresh := took[*pastry.Hop](s)
+	fresh := took[*msg.Hop](s)
 	if len(fresh) == 0 || fresh[0].Epoch == old[0].Epoch {
 		t.Fatalf("the link has no new epoch: %v", fresh)
 	}
-	s.hear(next, &pastry.Ack{Seqs: []uint32{old[0].Seq}})
+	s.hear(next, &msg.Ack{Seqs: []uint32{old[0].Seq}})
 	s.run(2 * time.Second)
-	if again := took[*pastry.Hop](s); len(again) == 0 {
+	if again := took[*msg.Hop](s); len(again) == 0 {
 		t.Error("a late acknowledgement of an earlier epoch ended the custody of a new message")
 	}
 }
@@ -420,7 +431,7 @@ func TestLateAcknowledgement(t *testing.T) {
 func TestEchoesDoNotRaiseTheDead(t *testing.T) {
 	s := soloAt(t, 0x10)
 	other := stranger(0x80)
-	s.hear(other, &pastry.LeafProbe{Active: true, Num: 1})
+	s.hear(other, &msg.LeafProbe{Active: true, Num: 1})
 	member := func() bool { return len(s.View(clockAt(s.now)).Leaf) > 0 }
 	if !member() {
 		t.Fatal("who spoke is no member")
@@ -432,14 +443,14 @@ func TestEchoesDoNotRaiseTheDead(t *testing.T) {
 	}
 	s.sent = nil
 	for num := range uint32(3) {
-		s.hear(other, &pastry.LeafProbe{Active: true, Num: 90 + num}) // an echo
-		s.hear(other, &pastry.LeafProbe{Active: true, Reply: true, Num: 90 + num})
+		s.hear(other, &msg.LeafProbe{Active: true, Num: 90 + num}) // an echo
+		s.hear(other, &msg.LeafProbe{Active: true, Reply: true, Num: 90 + num})
 		if member() {
 			t.Fatal("an echo raised the dead")
 		}
 	}
-	var asked *pastry.LeafProbe
-	for _, p := range took[*pastry.LeafProbe](s) {
+	var asked *msg.LeafProbe
+	for _, p := range took[*msg.LeafProbe](s) {
 		if !p.Reply && !p.Quiet {
 			asked = p
 		}
@@ -447,7 +458,7 @@ func TestEchoesDoNotRaiseTheDead(t *testing.T) {
 	if asked == nil {
 		t.Fatal("the node does not ask whether the dead one is there")
 	}
-	s.hear(other, &pastry.LeafProbe{Active: true, Reply: true, Num: asked.Num})
+	s.hear(other, &msg.LeafProbe{Active: true, Reply: true, Num: asked.Num})
 	if !member() {
 		t.Error("who answered a probe is no member")
 	}

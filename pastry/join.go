@@ -7,6 +7,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
@@ -138,11 +139,11 @@ func (n *Node) joinBy(t *task.T, way ringSide) error {
 }
 
 // joinRequest routes a request to this node's own id, and waits for the root.
-func (n *Node) joinRequest(t *task.T, near *contact) (*JoinReply, error) {
-	reply, err := task.Await(t, n.probeTime()+2*time.Second, func(resolve func(*JoinReply, error)) {
+func (n *Node) joinRequest(t *task.T, near *contact) (*msg.JoinReply, error) {
+	reply, err := task.Await(t, n.probeTime()+2*time.Second, func(resolve func(*msg.JoinReply, error)) {
 		num := n.Rand().Uint64()
 		n.joinNum, n.joinDone = num, resolve
-		m := &Hop{Route: &Routed{Key: n.self.ID, Origin: n.self, Num: num, Join: true,
+		m := &msg.Hop{Route: &msg.Routed{Key: n.self.ID, Origin: n.self, Num: num, Join: true,
 			Env: wire.Envelope{Version: wire.Version}}}
 		n.forward(near, false, nil, m, nil)
 	})
@@ -158,7 +159,7 @@ func (n *Node) joinRequest(t *task.T, near *contact) (*JoinReply, error) {
 // and nothing but these makes this node claim a key. Whom it found dead itself must
 // answer first. The very nearest are probed beside, so that who is gone, or nearer, is
 // known soon.
-func (n *Node) takeLeafs(m *JoinReply) {
+func (n *Node) takeLeafs(m *msg.JoinReply) {
 	n.leafsFound = m.Leaf
 	for _, h := range flank(n.self.ID, m.Leaf, introduceTo) {
 		if h.ID == n.self.ID || n.removed.Expelled(h.ID) {
@@ -276,7 +277,7 @@ func (n *Node) leafContacts() []*contact {
 
 // addRows adds this node's rows that the joining node can use, and the node
 // itself. The rows so far are shared with earlier hops and are not changed.
-func (n *Node) addRows(have []row, key id.ID) []row {
+func (n *Node) addRows(have []msg.Row, key id.ID) []msg.Row {
 	next := 0
 	if k := len(have); k > 0 {
 		next = int(have[k-1].Index) + 1
@@ -284,7 +285,7 @@ func (n *Node) addRows(have []row, key id.ID) []row {
 	shared := n.cfg.Base.SharedPrefix(n.self.ID, key)
 	out := slices.Clone(have)
 	for i := next; i <= shared && i < n.cfg.Base.Rows(); i++ {
-		r := row{Index: uint8(i), Nodes: n.rowNodes(i)}
+		r := msg.Row{Index: uint8(i), Nodes: n.rowNodes(i)}
 		if i == shared {
 			r.Nodes = append(r.Nodes, n.self)
 		}
@@ -296,7 +297,7 @@ func (n *Node) addRows(have []row, key id.ID) []row {
 }
 
 // onJoinRequest: this node is the root of a joining node's id.
-func (n *Node) onJoinRequest(via *contact, m *Hop) {
+func (n *Node) onJoinRequest(via *contact, m *msg.Hop) {
 	r := m.Route
 	j := n.contact(r.Origin)
 	switch {
@@ -318,7 +319,7 @@ func (n *Node) onJoinRequest(via *contact, m *Hop) {
 	// its own neighbour.
 	members := slices.DeleteFunc(slices.Clone(n.leafs.snapshot()), func(h *peer.Handle) bool { return h.ID == j.h.ID })
 	n.introduced(j, r.Origin)
-	n.answerJoin(via, j, &JoinReply{Num: r.Num, Rows: rows, Leaf: append([]*peer.Handle{n.self}, members...)})
+	n.answerJoin(via, j, &msg.JoinReply{Num: r.Num, Rows: rows, Leaf: append([]*peer.Handle{n.self}, members...)})
 	n.introduce(r.Origin, flank(j.h.ID, members, introduceTo))
 }
 
@@ -332,7 +333,7 @@ func (n *Node) introduce(newcomer *peer.Handle, near []*peer.Handle) {
 	open := len(near)
 	for _, h := range near {
 		n.ask(n.contact(h), machine.ClassLiveness, func(seq uint32) wire.Message {
-			return &Introduce{Seq: seq, Joiner: newcomer}
+			return &msg.Introduce{Seq: seq, Joiner: newcomer}
 		}, func(wire.Message, error) {
 			if open--; open == 0 {
 				n.introducing--
@@ -352,11 +353,11 @@ const (
 	maxJoiners = 8
 )
 
-func (n *Node) onIntroduce(c *contact, m *Introduce) {
+func (n *Node) onIntroduce(c *contact, m *msg.Introduce) {
 	if m.Joiner.ID != n.self.ID && !n.removed.Expelled(m.Joiner.ID) {
 		n.introduced(n.contact(m.Joiner), m.Joiner)
 	}
-	n.to(c, machine.ClassLiveness, &Introduced{Seq: m.Seq})
+	n.to(c, machine.ClassLiveness, &msg.Introduced{Seq: m.Seq})
 }
 
 // introduced notes a node that joins. It enters the leaf set, but owns no keys

@@ -9,6 +9,7 @@ import (
 	"github.com/phyllo-net/phyllo/lab"
 	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/pastry"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim"
 )
@@ -159,7 +160,7 @@ func TestLeasesDoNotCountTheDead(t *testing.T) {
 	for name, end := range map[string]func(s *solo, c, witness *peer.Handle){
 		"found dead": func(s *solo, c, witness *peer.Handle) {
 			s.step(machine.Input{Kind: machine.InPeerDown, From: c, Why: machine.DownRefused})
-			s.hear(witness, &pastry.LeafProbe{Active: true, Quiet: true, Failed: []pastry.Failure{{Node: c.ID, Incarnation: 1, Closed: true}}})
+			s.hear(witness, &msg.LeafProbe{Active: true, Quiet: true, Failed: []msg.Failure{{Node: c.ID, Incarnation: 1, Closed: true}}})
 		},
 		"born again": func(s *solo, c, _ *peer.Handle) {
 			again := *c
@@ -173,7 +174,7 @@ func TestLeasesDoNotCountTheDead(t *testing.T) {
 		}
 		s.SetActive(true)
 		c := stranger(0x20)
-		s.hear(c, &pastry.Lease{Ask: 1, For: 35_000, Active: true, Leafs: 1})
+		s.hear(c, &msg.Lease{Ask: 1, For: 35_000, Active: true, Leafs: 1})
 		s.sent = nil
 		end(s, c, stranger(0xf0))
 		want := pastry.NewLeafSet(id.Tiny(0x10), 4)
@@ -183,7 +184,7 @@ func TestLeasesDoNotCountTheDead(t *testing.T) {
 		want.Remove(c.ID)
 		asked := 0
 		for _, e := range s.sent {
-			m, ok := e.msg.(*pastry.Lease)
+			m, ok := e.msg.(*msg.Lease)
 			if !ok || e.to.ID != id.Tiny(0x30) || m.Ask == 0 {
 				continue
 			}
@@ -208,9 +209,9 @@ func members(t *testing.T) *solo {
 }
 
 // leasesTo returns what was sent to a node about leases since it was last asked for.
-func (s *solo) leasesTo(x uint8) (ms []*pastry.Lease) {
+func (s *solo) leasesTo(x uint8) (ms []*msg.Lease) {
 	for _, e := range s.sent {
-		if m, ok := e.msg.(*pastry.Lease); ok && e.to.ID == id.Tiny(x) {
+		if m, ok := e.msg.(*msg.Lease); ok && e.to.ID == id.Tiny(x) {
 			ms = append(ms, m)
 		}
 	}
@@ -231,7 +232,7 @@ func TestDenialsSayHowLong(t *testing.T) {
 		{1<<32 - 1, 0, 2510 * time.Millisecond},
 	} {
 		s := members(t)
-		s.hear(stranger(0x20), &pastry.Lease{Ask: 1, For: 35_000, Active: true})
+		s.hear(stranger(0x20), &msg.Lease{Ask: 1, For: 35_000, Active: true})
 		var ask uint32
 		for _, m := range s.leasesTo(0x20) {
 			ask = max(ask, m.Ask)
@@ -239,7 +240,7 @@ func TestDenialsSayHowLong(t *testing.T) {
 		if ask == 0 {
 			t.Fatal("no lease was asked for")
 		}
-		s.hear(stranger(0x20), &pastry.Lease{Active: true, Deny: ask, Length: c.length})
+		s.hear(stranger(0x20), &msg.Lease{Active: true, Deny: ask, Length: c.length})
 		s.run(c.early)
 		if ms := s.leasesTo(0x20); len(ms) > 0 && c.early > 0 {
 			t.Errorf("denied for %d ms: asked again before %v", c.length, c.early)
@@ -256,21 +257,21 @@ func TestDenialsSayHowLong(t *testing.T) {
 func TestWhoDeniedAsks(t *testing.T) {
 	s := members(t)
 	c, next := stranger(0x20), stranger(0x30)
-	s.hear(c, &pastry.Lease{Ask: 1, For: 35_000, Active: true})
-	s.hear(next, &pastry.LeafProbe{Active: true, Quiet: true, Failed: []pastry.Failure{{Node: c.ID, Incarnation: 1}}})
+	s.hear(c, &msg.Lease{Ask: 1, For: 35_000, Active: true})
+	s.hear(next, &msg.LeafProbe{Active: true, Quiet: true, Failed: []msg.Failure{{Node: c.ID, Incarnation: 1}}})
 	s.run(5 * time.Second) // it answers no probe
 	asks := s.leasesTo(0x30)
 	if len(asks) == 0 {
 		t.Fatal("the next neighbour was not asked")
 	}
-	s.hear(next, &pastry.Lease{Active: true, Deny: asks[len(asks)-1].Ask, Length: 30_000}) // it is bound to the dead one, too
-	s.hear(next, &pastry.Lease{Ask: 1, For: 35_000, Active: true})
+	s.hear(next, &msg.Lease{Active: true, Deny: asks[len(asks)-1].Ask, Length: 30_000}) // it is bound to the dead one, too
+	s.hear(next, &msg.Lease{Ask: 1, For: 35_000, Active: true})
 	ms := s.leasesTo(0x30)
 	if len(ms) != 1 || ms[0].Deny != 1 || ms[0].Length < 25_000 || ms[0].Length > 30_000 {
 		t.Fatalf("the answer is %+v, want a denial for what is left of 35 s", ms)
 	}
 	s.step(machine.Input{Kind: machine.InPeerDown, From: c, Why: machine.DownRefused})
-	s.hear(next, &pastry.LeafProbe{Active: true, Quiet: true, Failed: []pastry.Failure{{Node: c.ID, Incarnation: 1, Closed: true}}})
+	s.hear(next, &msg.LeafProbe{Active: true, Quiet: true, Failed: []msg.Failure{{Node: c.ID, Incarnation: 1, Closed: true}}})
 	if ms := s.leasesTo(0x30); len(ms) == 0 || ms[0].Ask == 0 {
 		t.Errorf("the process has ended, and nobody asked: %+v", ms)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/phyllo-net/phyllo/lab"
 	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/pastry"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim"
 	"github.com/phyllo-net/phyllo/sim/simtest"
@@ -137,7 +138,7 @@ func TestLeaseFollowsTheLoad(t *testing.T) {
 	const busy = sim.NodeRef(4)
 	var w *world
 	c.Sim.Observe.Send = func(from, _ sim.NodeRef, _ machine.Class, m wire.Message, _ int) {
-		if l, ok := m.(*pastry.Lease); ok && from == busy && l.Ask != 0 {
+		if l, ok := m.(*msg.Lease); ok && from == busy && l.Ask != 0 {
 			asked = append(asked, ask{w.Sim.Now(), time.Duration(l.For) * time.Millisecond})
 		}
 	}
@@ -519,7 +520,7 @@ func TestForgedExpulsion(t *testing.T) {
 			t.Error("a forged expulsion was accepted")
 		}
 		for to := range sim.NodeRef(4) {
-			w.Node(0).Send(w.Sim.Handle(to+1), machine.ClassUpkeep, &pastry.ExpulsionSet{Entries: []*peer.Expulsion{e}})
+			w.Node(0).Send(w.Sim.Handle(to+1), machine.ClassUpkeep, &msg.ExpulsionSet{Entries: []*peer.Expulsion{e}})
 		}
 	})
 	w.Sim.RunFor(10 * time.Second)

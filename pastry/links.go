@@ -6,6 +6,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -120,7 +121,7 @@ const maxBack = 16 << 10
 
 // backOver reports whether the answer to m, which came from via, goes back on m's way,
 // which leads over links that stand. Where an answer was lost it is tried another way.
-func (n *Node) backOver(via *contact, m *Hop, a *Reply) bool {
+func (n *Node) backOver(via *contact, m *msg.Hop, a *msg.Reply) bool {
 	r := m.Route
 	return via != nil && via.h.ID != r.Origin.ID && r.Attempt < 2 && !r.Straight && len(a.Payload) <= maxBack &&
 		len(m.Path) >= 4 && n.links.told && via.via() == nil && n.links.stands(via.h)
@@ -128,7 +129,7 @@ func (n *Node) backOver(via *contact, m *Hop, a *Reply) bool {
 
 // sendBack sends an answer to next, from whom its question came; path is what is left
 // of the question's path then.
-func (n *Node) sendBack(next *contact, a *Reply, path []byte) {
+func (n *Node) sendBack(next *contact, a *msg.Reply, path []byte) {
 	back := *a
 	back.Path, back.Acks = path, next.takeSeqs()
 	n.Send(next.h, machine.ClassApp, &back)
@@ -136,7 +137,7 @@ func (n *Node) sendBack(next *contact, a *Reply, path []byte) {
 
 // passBack passes on an answer to who asked, on the way that the question came; where
 // that is broken, the answer is routed.
-func (n *Node) passBack(a *Reply) {
+func (n *Node) passBack(a *msg.Reply) {
 	if k := len(a.Path) - 4; k >= 0 {
 		if h := n.links.printed(binary.BigEndian.Uint32(a.Path[k:])); h != nil {
 			n.sendBack(n.contact(h), a, a.Path[:k])
@@ -145,5 +146,5 @@ func (n *Node) passBack(a *Reply) {
 	}
 	routed := *a
 	routed.To, routed.Path, routed.Acks = id.ID{}, nil, nil
-	n.originate(&Routed{Key: a.To, Origin: n.self, To: true, Back: &routed, Env: wire.Envelope{Version: wire.Version}}, nil, nil)
+	n.originate(&msg.Routed{Key: a.To, Origin: n.self, To: true, Back: &routed, Env: wire.Envelope{Version: wire.Version}}, nil, nil)
 }

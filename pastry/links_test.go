@@ -9,6 +9,7 @@ import (
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/pastry"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim"
 	"github.com/phyllo-net/phyllo/sim/topo"
@@ -17,8 +18,8 @@ import (
 
 // question is a request of 0x90's node for a key of 0x10, which came by the nodes of the
 // path.
-func question(num uint64, attempt uint8, straight bool, path ...uint8) *pastry.Hop {
-	m := &pastry.Hop{Seq: uint32(num), Epoch: 1, Count: uint8(len(path)), Route: &pastry.Routed{Key: id.Tiny(0x10), To: true, Origin: stranger(0x90),
+func question(num uint64, attempt uint8, straight bool, path ...uint8) *msg.Hop {
+	m := &msg.Hop{Seq: uint32(num), Epoch: 1, Count: uint8(len(path)), Route: &msg.Routed{Key: id.Tiny(0x10), To: true, Origin: stranger(0x90),
 		Num: num, Attempt: attempt, Want: true, Straight: straight, Env: wire.Envelope{Version: wire.Version, App: appNumber}}}
 	for _, x := range path {
 		m.Path = append(m.Path, x, 0, 0, 0)
@@ -65,7 +66,7 @@ func TestAnswerGoesBack(t *testing.T) {
 			if len(s.sent) != 1 {
 				t.Fatalf("%d messages", len(s.sent))
 			}
-			got := s.sent[0].msg.(*pastry.Reply)
+			got := s.sent[0].msg.(*msg.Reply)
 			if to := s.sent[0].to.ID; to != id.Tiny(c.to) || len(got.Path) != 4*c.path || got.Num != 7 || len(got.Payload) != c.size {
 				t.Errorf("to %s over %d bytes of path, number %d, %d bytes", to.Short(), len(got.Path), got.Num, len(got.Payload))
 			}
@@ -79,8 +80,8 @@ func TestAnswerGoesBack(t *testing.T) {
 // An answer on its way is passed on over a link that stands, and takes along the
 // acknowledgement of the question. Where the next one has gone it is routed.
 func TestAnswerIsPassedOn(t *testing.T) {
-	answer := func() *pastry.Reply {
-		return &pastry.Reply{Num: 7, Code: pastry.ReplyAnswer, Payload: []byte("x"), From: stranger(0x18), To: id.Tiny(0x90), Path: []byte{0x90, 0, 0, 0, 0x80, 0, 0, 0}}
+	answer := func() *msg.Reply {
+		return &msg.Reply{Num: 7, Code: msg.ReplyAnswer, Payload: []byte("x"), From: stranger(0x18), To: id.Tiny(0x90), Path: []byte{0x90, 0, 0, 0, 0x80, 0, 0, 0}}
 	}
 	s := soloAt(t, 0x10)
 	for _, x := range []uint8{0x20, 0x80} {
@@ -92,13 +93,13 @@ func TestAnswerIsPassedOn(t *testing.T) {
 	if len(s.sent) != 1 || s.sent[0].to.ID != id.Tiny(0x80) {
 		t.Fatalf("sent %+v", s.sent)
 	}
-	if m := s.sent[0].msg.(*pastry.Reply); string(m.Path) != "\x90\x00\x00\x00" || m.To != id.Tiny(0x90) || m.From.ID != id.Tiny(0x18) {
+	if m := s.sent[0].msg.(*msg.Reply); string(m.Path) != "\x90\x00\x00\x00" || m.To != id.Tiny(0x90) || m.From.ID != id.Tiny(0x18) {
 		t.Errorf("passed on as %+v", m)
 	}
 	s.step(machine.Input{Kind: machine.InPeerDown, From: stranger(0x80), Why: machine.DownOurs})
 	s.sent = nil
 	s.hear(stranger(0x20), answer())
-	hops := took[*pastry.Hop](s)
+	hops := took[*msg.Hop](s)
 	if len(hops) != 1 || !hops[0].Route.To || hops[0].Route.Key != id.Tiny(0x90) || hops[0].Route.Back == nil {
 		t.Errorf("over a way that is broken: %+v", hops)
 	}
@@ -118,12 +119,12 @@ func TestAnswerThatCameBack(t *testing.T) {
 			got = append(got, a)
 		})
 	}})
-	hops := took[*pastry.Hop](s)
+	hops := took[*msg.Hop](s)
 	if len(hops) != 1 {
 		t.Fatalf("%d hops", len(hops))
 	}
 	for range 2 {
-		s.hear(stranger(0x20), &pastry.Reply{Num: hops[0].Route.Num, Code: pastry.ReplyAnswer, Attempt: 1, From: stranger(0x22), To: id.Tiny(0x10), Acks: []uint32{hops[0].Seq}})
+		s.hear(stranger(0x20), &msg.Reply{Num: hops[0].Route.Num, Code: msg.ReplyAnswer, Attempt: 1, From: stranger(0x22), To: id.Tiny(0x10), Acks: []uint32{hops[0].Seq}})
 	}
 	if len(got) != 1 || !got[0].Relayed || got[0].From.ID != id.Tiny(0x22) || got[0].First != id.Tiny(0x20) {
 		t.Errorf("got %+v", got)

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -52,20 +53,20 @@ func (n *Node) Moved(addrs []string) {
 // tellMoved tells c where this node is now, again and again until it says that it knows.
 func (n *Node) tellMoved(c *contact) {
 	n.ask(c, machine.ClassLiveness, func(seq uint32) wire.Message {
-		return &Moved{Seq: seq, Self: n.self}
+		return &msg.Moved{Seq: seq, Self: n.self}
 	}, func(wire.Message, error) {})
 }
 
 // onMoved takes c's word for where it is. Only its own word counts: a rumour about
 // a node that was met changes nothing.
-func (n *Node) onMoved(c *contact, m *Moved) {
+func (n *Node) onMoved(c *contact, m *msg.Moved) {
 	if m.Self.ID != c.h.ID || m.Self.Key != c.h.Key || m.Self.Incarnation != c.h.Incarnation {
 		return
 	}
 	if m.Self.Newer(c.h) {
 		n.relocate(c, m.Self)
 	}
-	n.to(c, machine.ClassLiveness, &Pong{Seq: m.Seq, Active: n.active})
+	n.to(c, machine.ClassLiveness, &msg.Pong{Seq: m.Seq, Active: n.active})
 }
 
 // relocate notes the new addresses of the same incarnation. That the old ones refuse

@@ -7,6 +7,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/pastry"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim"
 )
@@ -88,14 +89,14 @@ func TestInventedLivesAndPlaces(t *testing.T) {
 		liar := stranger(0x20)
 		lie := *true1
 		c.f(&lie)
-		s.hear(liar, &pastry.LeafProbe{Active: true, Leaf: []*peer.Handle{&lie}, Num: 1})
-		s.hear(true1, &pastry.LeafProbe{Active: true, Num: 1})
-		for _, p := range took[*pastry.LeafProbe](s) { // it answers what it is asked
+		s.hear(liar, &msg.LeafProbe{Active: true, Leaf: []*peer.Handle{&lie}, Num: 1})
+		s.hear(true1, &msg.LeafProbe{Active: true, Num: 1})
+		for _, p := range took[*msg.LeafProbe](s) { // it answers what it is asked
 			if !p.Reply && p.Num != 0 {
-				s.hear(true1, &pastry.LeafProbe{Active: true, Reply: true, Num: p.Num})
+				s.hear(true1, &msg.LeafProbe{Active: true, Reply: true, Num: p.Num})
 			}
 		}
-		s.hear(liar, &pastry.LeafProbe{Active: true, Leaf: []*peer.Handle{&lie}, Num: 2})
+		s.hear(liar, &msg.LeafProbe{Active: true, Leaf: []*peer.Handle{&lie}, Num: 2})
 		var have *peer.Handle
 		for _, h := range s.View(clockAt(s.now)).Leaf {
 			if h.ID == true1.ID {
@@ -113,12 +114,12 @@ func TestInventedLivesAndPlaces(t *testing.T) {
 func TestForgedMoves(t *testing.T) {
 	s := soloAt(t, 0x10)
 	h, liar := stranger(0x80), stranger(0x20)
-	s.hear(h, &pastry.LeafProbe{Active: true, Num: 1})
-	s.hear(liar, &pastry.Moved{Seq: 1, Self: h.MovedTo([]string{"evil"})})
+	s.hear(h, &msg.LeafProbe{Active: true, Num: 1})
+	s.hear(liar, &msg.Moved{Seq: 1, Self: h.MovedTo([]string{"evil"})})
 	later := h.MovedTo([]string{"evil"})
 	later.Incarnation++
-	s.hear(h, &pastry.Moved{Seq: 1, Self: later})
-	s.hear(h, &pastry.Moved{Seq: 1, Self: &peer.Handle{ID: h.ID, Key: peer.Key{1}, Incarnation: 1, Addrs: []string{"evil"}, Moves: 7}})
+	s.hear(h, &msg.Moved{Seq: 1, Self: later})
+	s.hear(h, &msg.Moved{Seq: 1, Self: &peer.Handle{ID: h.ID, Key: peer.Key{1}, Incarnation: 1, Addrs: []string{"evil"}, Moves: 7}})
 	s.sent = nil
 	at := func() string {
 		for _, m := range s.View(clockAt(s.now)).Leaf {
@@ -131,15 +132,15 @@ func TestForgedMoves(t *testing.T) {
 	if at() != "a" {
 		t.Errorf("the node looks for its neighbour at %s", at())
 	}
-	s.hear(h, &pastry.Moved{Seq: 5, Self: h.MovedTo([]string{"b"})})
+	s.hear(h, &msg.Moved{Seq: 5, Self: h.MovedTo([]string{"b"})})
 	if at() != "b" {
 		t.Errorf("who moved is looked for at %s", at())
 	}
-	if ps := took[*pastry.Pong](s); len(ps) != 1 || ps[0].Seq != 5 {
+	if ps := took[*msg.Pong](s); len(ps) != 1 || ps[0].Seq != 5 {
 		t.Errorf("a move is acknowledged with %v", ps)
 	}
-	s.hear(h, &pastry.Moved{Seq: 6, Self: h}) // an echo
-	s.hear(h, &pastry.LeafProbe{Active: true, Num: 2})
+	s.hear(h, &msg.Moved{Seq: 6, Self: h}) // an echo
+	s.hear(h, &msg.LeafProbe{Active: true, Num: 2})
 	if at() != "b" {
 		t.Errorf("an echo of a former place moved the node to %s", at())
 	}

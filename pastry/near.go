@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -39,7 +40,7 @@ const (
 // an empty slot the one nearest to c, else those that may be nearer than the entry.
 // Its word decides what is worth a measurement, no more: who claims to be near
 // attracts traffic.
-func (n *Node) promising(c *contact, m *StateReply) []*contact {
+func (n *Node) promising(c *contact, m *msg.StateReply) []*contact {
 	var out, fill []*contact
 	for i, h := range m.Nodes {
 		if h.ID == n.self.ID || n.removed.Expelled(h.ID) {
@@ -56,7 +57,7 @@ func (n *Node) promising(c *contact, m *StateReply) []*contact {
 			if !slices.ContainsFunc(fill, func(f *contact) bool { return n.sameSlot(f.h, h) }) {
 				fill = append(fill, n.contact(h)) // a row names one node for a slot
 			}
-		case have.prox == 0 || m.least(i, c) < have.prox:
+		case have.prox == 0 || least(m, i, c) < have.prox:
 			out = append(out, n.contact(h))
 		}
 	}
@@ -72,7 +73,7 @@ func (n *Node) sameSlot(a, b *peer.Handle) bool {
 
 // least is the least proximity, as contact.prox, that node i of c's answer can have in
 // a space with distances; 0 if nothing is known.
-func (m *StateReply) least(i int, c *contact) int32 {
+func least(m *msg.StateReply, i int, c *contact) int32 {
 	if i >= len(m.RTTs) || m.RTTs[i] == 0 || c.prox == 0 {
 		return 0
 	}
@@ -114,8 +115,8 @@ func (n *Node) approach(t *task.T) error {
 			return nil
 		}
 		last = cs[0]
-		r, err := task.Await(t, n.probeTime()+time.Second, func(resolve func(*StateReply, error)) {
-			n.state(last, askRow, 0, resolve)
+		r, err := task.Await(t, n.probeTime()+time.Second, func(resolve func(*msg.StateReply, error)) {
+			n.state(last, msg.AskRow, 0, resolve)
 		})
 		if errors.Is(err, task.ErrStopped) {
 			return err
@@ -132,15 +133,15 @@ func (n *Node) approach(t *task.T) error {
 
 // nearerThan returns those of the nodes that c named which may be nearer than c, the
 // likeliest first.
-func (n *Node) nearerThan(c *contact, m *StateReply) []*contact {
+func (n *Node) nearerThan(c *contact, m *msg.StateReply) []*contact {
 	type look struct {
 		c     *contact
 		least int32
 	}
 	var looks []look
 	for i, h := range m.Nodes {
-		if least := m.least(i, c); h.ID != n.self.ID && !n.removed.Expelled(h.ID) && least < c.prox {
-			looks = append(looks, look{n.contact(h), least})
+		if far := least(m, i, c); h.ID != n.self.ID && !n.removed.Expelled(h.ID) && far < c.prox {
+			looks = append(looks, look{n.contact(h), far})
 		}
 	}
 	slices.SortStableFunc(looks, func(a, b look) int { return cmp.Compare(a.least, b.least) })
@@ -168,8 +169,8 @@ func (n *Node) refine(t *task.T) error {
 				}
 			}
 		}
-		rs, err := task.Gather(t, n.probeTime()+time.Second, len(ask), func(k int, resolve func(*StateReply, error)) {
-			n.state(ask[k].of, askRow, ask[k].row, resolve)
+		rs, err := task.Gather(t, n.probeTime()+time.Second, len(ask), func(k int, resolve func(*msg.StateReply, error)) {
+			n.state(ask[k].of, msg.AskRow, ask[k].row, resolve)
 		}, nil)
 		if err != nil {
 			return err
@@ -180,7 +181,7 @@ func (n *Node) refine(t *task.T) error {
 				fresh = append(fresh, n.promising(ask[k].of, r.Value)...)
 			}
 		}
-		if err := n.pingAll(t, fresh, MaxTable); err != nil {
+		if err := n.pingAll(t, fresh, msg.MaxTable); err != nil {
 			return err
 		}
 	}
@@ -209,7 +210,7 @@ func (n *Node) tableRound() {
 		}
 	}
 	for range min(nearAsks, len(n.near)) {
-		n.state(n.near[n.Rand().IntN(min(gossipAmong, len(n.near)))], askNear, 0, func(m *StateReply, err error) {
+		n.state(n.near[n.Rand().IntN(min(gossipAmong, len(n.near)))], msg.AskNear, 0, func(m *msg.StateReply, err error) {
 			if err == nil {
 				n.measureNew(m.Nodes)
 			}
@@ -220,7 +221,7 @@ func (n *Node) tableRound() {
 
 // fetchRow asks c for a row, and measures what may improve this node's own.
 func (n *Node) fetchRow(c *contact, row int) {
-	n.state(c, askRow, row, func(m *StateReply, err error) {
+	n.state(c, msg.AskRow, row, func(m *msg.StateReply, err error) {
 		if err == nil {
 			for _, o := range n.promising(c, m) {
 				n.measure(o)
@@ -253,7 +254,7 @@ func (n *Node) mend(c *contact, row, col int) {
 }
 
 // rowReply puts row i into an answer, with the measured round trips.
-func (n *Node) rowReply(r *StateReply, i int) {
+func (n *Node) rowReply(r *msg.StateReply, i int) {
 	row := n.row(i)
 	r.Nodes, r.RTTs = make([]*peer.Handle, 0, len(row)), make([]uint32, 0, len(row))
 	for _, c := range row {
@@ -271,7 +272,7 @@ func (n *Node) announceRows() {
 		nodes := n.rowNodes(i)
 		for _, c := range n.row(i) {
 			if c != nil && c.usable() && !c.leaf() {
-				n.to(c, machine.ClassUpkeep, &RowAnnounce{Row: uint8(i), Nodes: nodes, RTT: uint32(2 * c.prox)})
+				n.to(c, machine.ClassUpkeep, &msg.RowAnnounce{Row: uint8(i), Nodes: nodes, RTT: uint32(2 * c.prox)})
 			}
 		}
 	}
@@ -279,7 +280,7 @@ func (n *Node) announceRows() {
 
 // onRowAnnounce: a new node stands in one of this node's rows. Of the others in its
 // row only those are asked for which there is no entry yet.
-func (n *Node) onRowAnnounce(c *contact, m *RowAnnounce) {
+func (n *Node) onRowAnnounce(c *contact, m *msg.RowAnnounce) {
 	n.noteActive(c, true)
 	n.offerTable(c)
 	// Its word is a hint whether an own measurement is worth while, no more: who

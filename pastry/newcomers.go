@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/task"
 )
 
@@ -14,7 +15,7 @@ import (
 // another newcomer is being linked in beside it, or serves many others.
 type caller struct {
 	via   *contact // who handed the request over
-	m     *Hop
+	m     *msg.Hop
 	until task.Instant
 }
 
@@ -24,7 +25,7 @@ const (
 )
 
 // keepCaller lets a joining node wait, or tells it to try again where many do.
-func (n *Node) keepCaller(via *contact, m *Hop) {
+func (n *Node) keepCaller(via *contact, m *msg.Hop) {
 	c := caller{via, m, n.Now().Add(callerWaits)}
 	if i := slices.IndexFunc(n.callers, func(o caller) bool { return o.m.Route.Origin.ID == m.Route.Origin.ID }); i >= 0 {
 		if n.callers[i].m.Route.Num == m.Route.Num {
@@ -42,7 +43,7 @@ func (n *Node) keepCaller(via *contact, m *Hop) {
 
 func (n *Node) refuseJoin(c caller) {
 	r := c.m.Route
-	n.answerJoin(c.via, n.contact(r.Origin), &JoinReply{Num: r.Num, Wait: true})
+	n.answerJoin(c.via, n.contact(r.Origin), &msg.JoinReply{Num: r.Num, Wait: true})
 }
 
 // admitLater plans the next look at the callers.
@@ -81,7 +82,7 @@ func (n *Node) admit() {
 type waitingAsk struct {
 	of    *contact
 	inc   uint64
-	m     *Lease
+	m     *msg.Lease
 	until task.Instant
 }
 
@@ -130,7 +131,7 @@ func (n *Node) dropLease(s side) {
 	a.askNum, a.askedOf = 0, nil
 	if n.holds(s) {
 		if o := n.contact(a.heldFrom); o.there() && o.h.Incarnation == a.heldFrom.Incarnation {
-			n.sendLease(s, o, &Lease{Right: s == rightSide, Release: a.heldNum})
+			n.sendLease(s, o, &msg.Lease{Right: s == rightSide, Release: a.heldNum})
 		}
 	}
 	a.heldFrom, a.heldUntil = nil, 0

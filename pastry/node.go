@@ -9,6 +9,7 @@ import (
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
@@ -62,8 +63,8 @@ type Node struct {
 	gone   []gonePeer
 	rose   task.Instant // when one that was found dead last spoke again
 
-	failures      []Failure
-	unsaid        []Failure // those to be announced, by announceTimer
+	failures      []msg.Failure
+	unsaid        []msg.Failure // those to be announced, by announceTimer
 	announceAt    task.Instant
 	announceTimer task.Timer
 
@@ -78,7 +79,7 @@ type Node struct {
 	casts      map[id.ID]*bucket // broadcasts, by their origin
 	candidates []*contact        // named nodes that are probed
 	joinNum    uint64            // of the join request that is out
-	joinDone   func(*JoinReply, error)
+	joinDone   func(*msg.JoinReply, error)
 	callers    []caller       // joining nodes that wait for this root
 	seeds      []*peer.Handle // of the join that runs, or is to begin
 	knock      func()         // wakes the join task from its back-off
@@ -174,42 +175,42 @@ func (n *Node) input(in machine.Input) {
 
 func (n *Node) message(c *contact, m wire.Message) {
 	switch m := m.(type) {
-	case *Hop:
+	case *msg.Hop:
 		n.onHop(c, m)
-	case *Ack:
+	case *msg.Ack:
 		n.onAcks(c, m.Seqs)
-	case *LeafProbe:
+	case *msg.LeafProbe:
 		n.onLeafProbe(c, m)
-	case *Lease:
+	case *msg.Lease:
 		n.onLease(c, m)
-	case *Ping:
-		n.to(c, machine.ClassLiveness, &Pong{Seq: m.Seq, Active: n.active})
-	case *Pong:
+	case *msg.Ping:
+		n.to(c, machine.ClassLiveness, &msg.Pong{Seq: m.Seq, Active: n.active})
+	case *msg.Pong:
 		n.answered(c, m.Seq, m)
-	case *StateRequest:
+	case *msg.StateRequest:
 		n.onStateRequest(c, m)
-	case *StateReply:
+	case *msg.StateReply:
 		n.answered(c, m.Seq, m)
-	case *Introduce:
+	case *msg.Introduce:
 		n.onIntroduce(c, m)
-	case *Introduced:
+	case *msg.Introduced:
 		n.answered(c, m.Seq, m)
-	case *JoinReply:
+	case *msg.JoinReply:
 		n.onJoinReply(m)
-	case *RowAnnounce:
+	case *msg.RowAnnounce:
 		n.onRowAnnounce(c, m)
-	case *Direct:
+	case *msg.Direct:
 		n.onDirect(c, m)
-	case *Reply:
+	case *msg.Reply:
 		n.onAcks(c, m.Acks)
 		n.takeReply(c, m)
-	case *Leave:
+	case *msg.Leave:
 		n.onLeave(c, m)
-	case *Relay:
+	case *msg.Relay:
 		n.onRelay(c, m)
-	case *ExpulsionSet:
+	case *msg.ExpulsionSet:
 		n.onExpulsions(m)
-	case *Moved:
+	case *msg.Moved:
 		n.onMoved(c, m)
 	default:
 		panic(fmt.Sprintf("pastry: message %T is in the table and is not handled", m))
@@ -301,7 +302,7 @@ func (n *Node) leave() {
 	}
 	n.flushAcks(n.Now())
 	n.leafs.each(func(c *contact) bool {
-		n.to(c, machine.ClassLiveness, &Leave{Incarnation: n.self.Incarnation})
+		n.to(c, machine.ClassLiveness, &msg.Leave{Incarnation: n.self.Incarnation})
 		return true
 	})
 	n.save()
@@ -335,7 +336,7 @@ func (n *Node) peerUp(h *peer.Handle, cert *peer.Certificate) {
 	}
 }
 
-func (n *Node) onLeave(c *contact, m *Leave) {
+func (n *Node) onLeave(c *contact, m *msg.Leave) {
 	if m.Incarnation != c.h.Incarnation {
 		return
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
@@ -145,12 +146,12 @@ func (n *Node) endProbe(c *contact) {
 }
 
 // leafProbe makes an LS-PROBE or its reply.
-func (n *Node) leafProbe(reply bool) *LeafProbe {
-	return &LeafProbe{Reply: reply, Active: n.active, Leaf: n.leafs.snapshot(), Failed: n.failures,
+func (n *Node) leafProbe(reply bool) *msg.LeafProbe {
+	return &msg.LeafProbe{Reply: reply, Active: n.active, Leaf: n.leafs.snapshot(), Failed: n.failures,
 		Expulsions: n.removed.Digest(), Period: uint32(n.tuning.own / time.Second)}
 }
 
-func (n *Node) onLeafProbe(c *contact, m *LeafProbe) {
+func (n *Node) onLeafProbe(c *contact, m *msg.LeafProbe) {
 	p := c.probe()
 	answer := m.Reply && p != nil && m.Num == p.num
 	if answer && p.tries == 1 && (p.linked || c.prox == 0) && c.via() == nil {
@@ -300,7 +301,7 @@ func (n *Node) candidatesOf(by *contact, named []*peer.Handle) {
 
 // onFailure hears that another, whose leaf set is offer, found a node dead: do not
 // believe, verify. Two who were refused by its address need no more proof.
-func (n *Node) onFailure(f Failure, offer []*peer.Handle) {
+func (n *Node) onFailure(f msg.Failure, offer []*peer.Handle) {
 	if f.Announced {
 		n.announced(f)
 	}
@@ -326,7 +327,7 @@ func (n *Node) onFailure(f Failure, offer []*peer.Handle) {
 	}
 	if c.life == dead {
 		if f.Closed && n.granted(c) {
-			n.Send(c.h, machine.ClassLiveness, &Ping{}) // a dial shows whether its process is gone
+			n.Send(c.h, machine.ClassLiveness, &msg.Ping{}) // a dial shows whether its process is gone
 		}
 		return
 	}
@@ -398,8 +399,8 @@ func (n *Node) tellClosed(c *contact) {
 		return
 	}
 	if n.besides(c) < 2 || n.granted(c) {
-		f := Failure{Node: c.h.ID, Incarnation: c.h.Incarnation, Closed: true}
-		m := &LeafProbe{Active: n.active, Failed: []Failure{f}, Expulsions: n.removed.Digest(), Quiet: true}
+		f := msg.Failure{Node: c.h.ID, Incarnation: c.h.Incarnation, Closed: true}
+		m := &msg.LeafProbe{Active: n.active, Failed: []msg.Failure{f}, Expulsions: n.removed.Digest(), Quiet: true}
 		n.leafs.each(func(o *contact) bool {
 			if o != c {
 				n.to(o, machine.ClassLiveness, m)
@@ -421,8 +422,8 @@ func (n *Node) verdict(c *contact) {
 	n.endProbe(c)
 	if p != nil && p.by != nil && p.by.life == alive {
 		// Who named it does not know yet.
-		f := Failure{Node: c.h.ID, Incarnation: c.h.Incarnation}
-		n.to(p.by, machine.ClassLiveness, &LeafProbe{Active: n.active, Failed: []Failure{f}, Expulsions: n.removed.Digest(), Quiet: true})
+		f := msg.Failure{Node: c.h.ID, Incarnation: c.h.Incarnation}
+		n.to(p.by, machine.ClassLiveness, &msg.LeafProbe{Active: n.active, Failed: []msg.Failure{f}, Expulsions: n.removed.Digest(), Quiet: true})
 	}
 	if c.life == dead {
 		return
@@ -445,7 +446,7 @@ func (n *Node) verdict(c *contact) {
 		n.leaseOver(c.h)
 	} else if wasLeaf && c.active {
 		if n.granted(c) {
-			n.Send(c.h, machine.ClassLiveness, &Ping{}) // a dial shows whether its process is gone
+			n.Send(c.h, machine.ClassLiveness, &msg.Ping{}) // a dial shows whether its process is gone
 		}
 		n.lostSight = n.Now()
 		n.After(n.cfg.LeaseLong, n.stateChanged)
@@ -458,7 +459,7 @@ func (n *Node) verdict(c *contact) {
 	c.unmet()
 	c.direct()
 	if wasLeaf {
-		f := Failure{Node: c.h.ID, Incarnation: c.h.Incarnation, Closed: was&closed != 0}
+		f := msg.Failure{Node: c.h.ID, Incarnation: c.h.Incarnation, Closed: was&closed != 0}
 		n.failed(f, besides, told, p != nil && p.announced)
 	}
 	n.tellDown(c.h, downDied)
@@ -503,7 +504,7 @@ func (n *Node) gotLeft(c *contact, why kbr.DownWhy) {
 		n.takeIn()
 		// The goodbye may not have reached all: who missed it, and is told by those next
 		// to the node that left, asks it, and finds nobody.
-		n.failed(Failure{Node: c.h.ID, Incarnation: c.h.Incarnation}, besides, true, false)
+		n.failed(msg.Failure{Node: c.h.ID, Incarnation: c.h.Incarnation}, besides, true, false)
 	}
 }
 

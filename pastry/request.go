@@ -8,6 +8,7 @@ import (
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
@@ -93,9 +94,9 @@ func (n *Node) attempt(q *request) {
 	case q.to != nil && q.to.h.ID == n.self.ID:
 		n.toSelf(q)
 	case q.to != nil && n.direct(q):
-		n.to(q.to, machine.ClassApp, &Direct{Num: q.num, Want: q.want, Env: q.env, Acks: q.to.takeSeqs()})
+		n.to(q.to, machine.ClassApp, &msg.Direct{Num: q.num, Want: q.want, Env: q.env, Acks: q.to.takeSeqs()})
 	default:
-		r := &Routed{Key: q.key, Origin: n.self, Num: q.num, Attempt: uint8(q.attempt), Want: true,
+		r := &msg.Routed{Key: q.key, Origin: n.self, Num: q.num, Attempt: uint8(q.attempt), Want: true,
 			To: q.to != nil || q.only, Found: q.find, Receipt: q.to != nil && !q.want, Straight: q.opt.Straight, Env: q.env}
 		if q.opt.Trace {
 			r.Env.Flags |= wire.FlagTrace
@@ -171,7 +172,7 @@ func (n *Node) finish(num uint64, r result) {
 func (n *Node) requestNums() []uint64 { return slices.Sorted(maps.Keys(n.requests)) }
 
 // takeReply takes an answer from c, which may be on its way back to another node.
-func (n *Node) takeReply(c *contact, m *Reply) {
+func (n *Node) takeReply(c *contact, m *msg.Reply) {
 	switch m.To {
 	case id.ID{}:
 		n.onReply(c, m, false)
@@ -183,20 +184,20 @@ func (n *Node) takeReply(c *contact, m *Reply) {
 }
 
 // onReply takes an answer from c, or, routed, one that came through the ring.
-func (n *Node) onReply(c *contact, m *Reply, routed bool) {
+func (n *Node) onReply(c *contact, m *msg.Reply, routed bool) {
 	q := n.requests[m.Num]
 	if q == nil {
 		return // answered before, or given up
 	}
-	if q.to != nil && c != nil && c != q.to && m.Code != replyAbsent && m.Code != replyLoop && m.Code != replyHopLimit && m.Code != replyBusy {
+	if q.to != nil && c != nil && c != q.to && m.Code != msg.ReplyAbsent && m.Code != msg.ReplyLoop && m.Code != msg.ReplyHopLimit && m.Code != msg.ReplyBusy {
 		return // not from the one who was asked
 	}
 	err := replyError(m)
 	switch m.Code {
-	case replyLoop, replyHopLimit, replyBusy, replyAbsent:
+	case msg.ReplyLoop, msg.ReplyHopLimit, msg.ReplyBusy, msg.ReplyAbsent:
 		// A fault of the way, not an outcome: try another way soon.
 		q.problem = err
-		if q.only && m.Code == replyAbsent && q.attempt > 2 {
+		if q.only && m.Code == msg.ReplyAbsent && q.attempt > 2 {
 			break
 		}
 		q.retry.Stop()
@@ -223,19 +224,19 @@ func (n *Node) onReply(c *contact, m *Reply, routed bool) {
 	n.finish(q.num, result{answer: a})
 }
 
-func replyError(m *Reply) error {
+func replyError(m *msg.Reply) error {
 	switch m.Code {
-	case replyRefused:
+	case msg.ReplyRefused:
 		return &kbr.RefusedError{Code: m.App, Text: m.Text}
-	case replyNoApp:
+	case msg.ReplyNoApp:
 		return kbr.ErrNoApp
-	case replyBusy:
+	case msg.ReplyBusy:
 		return kbr.ErrBusy
-	case replyLoop:
+	case msg.ReplyLoop:
 		return kbr.ErrLoop
-	case replyHopLimit:
+	case msg.ReplyHopLimit:
 		return kbr.ErrHopLimit
-	case replyAbsent:
+	case msg.ReplyAbsent:
 		return kbr.ErrUnreachable
 	}
 	return nil
@@ -244,10 +245,10 @@ func replyError(m *Reply) error {
 // answer sends the reply for a routed message to its origin: back over the links that
 // the message came over, or over the origin's own link, so that only the certified
 // node gets it; through the ring if that link does not work.
-func (n *Node) answer(via *contact, r *Routed, m *Hop, a *Reply) {
+func (n *Node) answer(via *contact, r *msg.Routed, m *msg.Hop, a *msg.Reply) {
 	a.Num, a.Attempt, a.Hops = r.Num, r.Attempt, m.Count
 	if r.Env.Flags&wire.FlagTrace != 0 {
-		a.Trail = append(slices.Clone(m.Trail), Trail{Node: n.self, RTT: n.linkRTT(via)})
+		a.Trail = append(slices.Clone(m.Trail), msg.Trail{Node: n.self, RTT: n.linkRTT(via)})
 	}
 	switch {
 	case r.Origin.ID == n.self.ID:
@@ -263,7 +264,7 @@ func (n *Node) answer(via *contact, r *Routed, m *Hop, a *Reply) {
 
 // replyTo sends a reply directly, and through the ring where the link is known not
 // to work.
-func (n *Node) replyTo(c *contact, a *Reply) {
+func (n *Node) replyTo(c *contact, a *msg.Reply) {
 	if c.via() == nil && (c.usable() || c.life == suspect && a.Attempt < 2) {
 		a.Acks = c.takeSeqs()
 		n.to(c, machine.ClassApp, a)
@@ -276,5 +277,5 @@ func (n *Node) replyTo(c *contact, a *Reply) {
 		a = &again
 	}
 	a.From = n.self // no link of its own says so
-	n.originate(&Routed{Key: c.h.ID, Origin: n.self, To: true, Back: a, Env: wire.Envelope{Version: wire.Version}}, nil, nil)
+	n.originate(&msg.Routed{Key: c.h.ID, Origin: n.self, To: true, Back: a, Env: wire.Envelope{Version: wire.Version}}, nil, nil)
 }

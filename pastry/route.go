@@ -7,6 +7,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
@@ -16,7 +17,7 @@ import (
 // and does not hold its leases yet.
 type heldHop struct {
 	via   *contact // nil: from this node
-	hop   *Hop
+	hop   *msg.Hop
 	until task.Instant
 }
 
@@ -97,7 +98,7 @@ func (n *Node) randomHop(key id.ID, row int, avoid []id.ID) *contact {
 }
 
 // onHop takes custody of a message from a neighbour, once.
-func (n *Node) onHop(c *contact, m *Hop) {
+func (n *Node) onHop(c *contact, m *msg.Hop) {
 	n.onAcks(c, m.Acks)
 	known, fresh := c.linked().first(m.Epoch, m.Seq)
 	if known {
@@ -127,14 +128,14 @@ func passed(path []byte, x id.ID) bool {
 
 // route moves a message on: to its next hop, into this node, or into the queue of
 // those that wait for a lease. via is nil at the origin.
-func (n *Node) route(via *contact, m *Hop, avoid []id.ID) {
+func (n *Node) route(via *contact, m *msg.Hop, avoid []id.ID) {
 	r := m.Route
 	switch {
 	case via != nil && passed(m.Path, n.id()):
-		n.fail(via, r, m, replyLoop)
+		n.fail(via, r, m, msg.ReplyLoop)
 		return
 	case int(m.Count) >= n.cfg.HopLimit:
-		n.fail(via, r, m, replyHopLimit)
+		n.fail(via, r, m, msg.ReplyHopLimit)
 		return
 	}
 	if r.To && r.Key == n.id() {
@@ -167,7 +168,7 @@ func (n *Node) route(via *contact, m *Hop, avoid []id.ID) {
 		}
 		n.forward(next, last, via, m, avoid)
 	case r.To && n.active:
-		n.fail(via, r, m, replyAbsent)
+		n.fail(via, r, m, msg.ReplyAbsent)
 	case r.Join || n.claims(r.Key):
 		n.arrive(via, m)
 	default:
@@ -176,7 +177,7 @@ func (n *Node) route(via *contact, m *Hop, avoid []id.ID) {
 }
 
 // upcall shows a passing message to its application (the common API's forward).
-func (n *Node) upcall(via *contact, m *Hop, next *contact) (*Hop, *contact, bool) {
+func (n *Node) upcall(via *contact, m *msg.Hop, next *contact) (*msg.Hop, *contact, bool) {
 	ep := n.app(m.Route.Env.App)
 	if ep == nil || ep.pass == nil {
 		return m, next, true
@@ -190,7 +191,7 @@ func (n *Node) upcall(via *contact, m *Hop, next *contact) (*Hop, *contact, bool
 		t.Next = next.h
 	}
 	if r.Want {
-		t.Answer = func(p []byte) { n.answer(via, r, m, &Reply{Code: replyAnswer, Payload: p}) }
+		t.Answer = func(p []byte) { n.answer(via, r, m, &msg.Reply{Code: msg.ReplyAnswer, Payload: p}) }
 	}
 	was := t.Next
 	if !ep.pass.Forward(t) {
@@ -213,8 +214,8 @@ func (n *Node) upcall(via *contact, m *Hop, next *contact) (*Hop, *contact, bool
 }
 
 // forward hands a message to the next hop.
-func (n *Node) forward(next *contact, last bool, via *contact, m *Hop, avoid []id.ID) {
-	out := m.onward(fingerprint(n.id()))
+func (n *Node) forward(next *contact, last bool, via *contact, m *msg.Hop, avoid []id.ID) {
+	out := m.Onward(fingerprint(n.id()))
 	if r := m.Route; r != nil && len(n.requests) > 0 && sameNode(r.Origin, n.self) {
 		if q := n.requests[r.Num]; q != nil && int(r.Attempt) == len(q.firsts) && len(q.firsts) > 0 {
 			q.firsts[len(q.firsts)-1] = next.h.ID
@@ -222,7 +223,7 @@ func (n *Node) forward(next *contact, last bool, via *contact, m *Hop, avoid []i
 	}
 	if r := m.Route; r != nil {
 		if r.Env.Flags&wire.FlagTrace != 0 {
-			out.Trail = append(slices.Clone(m.Trail), Trail{Node: n.self, RTT: n.linkRTT(via)})
+			out.Trail = append(slices.Clone(m.Trail), msg.Trail{Node: n.self, RTT: n.linkRTT(via)})
 		}
 		if r.Join && !r.Found {
 			out.Join = n.addRows(m.Join, r.Key)
@@ -245,11 +246,11 @@ func (n *Node) linkRTT(c *contact) uint32 {
 }
 
 // hold keeps a message until this node holds its leases.
-func (n *Node) hold(via *contact, m *Hop) {
+func (n *Node) hold(via *contact, m *msg.Hop) {
 	now := n.Now()
 	n.held = slices.DeleteFunc(n.held, func(h heldHop) bool { return h.until.Before(now) })
 	if len(n.held) >= n.cfg.Held {
-		n.fail(via, m.Route, m, replyBusy)
+		n.fail(via, m.Route, m, msg.ReplyBusy)
 		return
 	}
 	n.held = append(n.held, heldHop{via: via, hop: m, until: now.Add(n.heldFor())})
@@ -271,17 +272,17 @@ func (n *Node) release() {
 }
 
 // fail gives a message up and tells its origin, if it waits for an outcome.
-func (n *Node) fail(via *contact, r *Routed, m *Hop, code uint8) {
+func (n *Node) fail(via *contact, r *msg.Routed, m *msg.Hop, code uint8) {
 	if n.cfg.Observe.Dropped != nil {
-		n.cfg.Observe.Dropped(n, r.Key, replyError(&Reply{Code: code}))
+		n.cfg.Observe.Dropped(n, r.Key, replyError(&msg.Reply{Code: code}))
 	}
 	if r.Want {
-		n.answer(via, r, m, &Reply{Code: code})
+		n.answer(via, r, m, &msg.Reply{Code: code})
 	}
 }
 
 // arrive delivers a message at its root, or at the node it is for.
-func (n *Node) arrive(via *contact, m *Hop) {
+func (n *Node) arrive(via *contact, m *msg.Hop) {
 	r := m.Route
 	switch {
 	case r.Join:
@@ -291,7 +292,7 @@ func (n *Node) arrive(via *contact, m *Hop) {
 		n.onReply(nil, r.Back, true)
 		return
 	case r.Found:
-		n.answer(via, r, m, &Reply{Code: replyAnswer})
+		n.answer(via, r, m, &msg.Reply{Code: msg.ReplyAnswer})
 		return
 	}
 	n.noteServed()
@@ -299,8 +300,8 @@ func (n *Node) arrive(via *contact, m *Hop) {
 }
 
 // originate sends a message that starts here.
-func (n *Node) originate(r *Routed, hint *peer.Handle, avoid []id.ID) {
-	m := &Hop{Route: r}
+func (n *Node) originate(r *msg.Routed, hint *peer.Handle, avoid []id.ID) {
+	m := &msg.Hop{Route: r}
 	if hint != nil && hint.ID != n.self.ID {
 		n.forward(n.contact(hint), false, nil, m, nil)
 		return

@@ -21,6 +21,10 @@ type knower struct {
 	all  []id.ID // leaf set, table and neighbourhood set
 }
 
+var drawID = rapid.Custom(func(t *rapid.T) id.ID {
+	return id.ID{Hi: rapid.Uint64().Draw(t, "hi"), Lo: rapid.Uint64Min(1).Draw(t, "lo")}
+})
+
 // drawKnower draws a node of an 8-bit ring with four digits, or of the full one,
 // that knows some others.
 func drawKnower(t *rapid.T) *knower {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/pastry"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/peer"
 )
 
@@ -21,15 +22,15 @@ func TestNamesAfterAVerdict(t *testing.T) {
 	s.SetActive(true)
 	asked := func() (k int) {
 		for _, e := range s.sent {
-			if m, ok := e.msg.(*pastry.LeafProbe); ok && !m.Reply && e.to.ID == id.Tiny(0x20) {
+			if m, ok := e.msg.(*msg.LeafProbe); ok && !m.Reply && e.to.ID == id.Tiny(0x20) {
 				k++
 			}
 		}
 		s.sent = nil
 		return k
 	}
-	name := func() { s.hear(other, &pastry.LeafProbe{Active: true, Quiet: true, Leaf: []*peer.Handle{c}}) }
-	s.hear(other, &pastry.LeafProbe{Active: true, Quiet: true, Failed: []pastry.Failure{{Node: c.ID, Incarnation: 1}}})
+	name := func() { s.hear(other, &msg.LeafProbe{Active: true, Quiet: true, Leaf: []*peer.Handle{c}}) }
+	s.hear(other, &msg.LeafProbe{Active: true, Quiet: true, Failed: []msg.Failure{{Node: c.ID, Incarnation: 1}}})
 	s.run(4 * time.Second)
 	if k := asked(); k < 3 {
 		t.Fatalf("asked %d times before the verdict", k)
@@ -75,11 +76,11 @@ func TestMembersThatTheNeighbourLacks(t *testing.T) {
 		s.SetActive(true)
 		s.sent = nil
 		for range 2 { // an echo changes nothing
-			s.hear(stranger(c.from), &pastry.LeafProbe{Active: true, Quiet: c.quiet, Leaf: handles(c.leaf...)})
+			s.hear(stranger(c.from), &msg.LeafProbe{Active: true, Quiet: c.quiet, Leaf: handles(c.leaf...)})
 		}
 		var asked []uint8
 		for _, e := range s.sent {
-			if m, ok := e.msg.(*pastry.LeafProbe); ok && !m.Reply {
+			if m, ok := e.msg.(*msg.LeafProbe); ok && !m.Reply {
 				asked = append(asked, uint8(e.to.ID.Hi>>56))
 			}
 		}

@@ -17,7 +17,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
-	"github.com/phyllo-net/phyllo/pastry"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/sim"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -270,20 +270,20 @@ func (s *stage) see(from, to sim.NodeRef, m wire.Message) {
 
 // describe returns a message's name, and what of it matters to a reader.
 func describe(m wire.Message) (kind, text string) {
-	kind = strings.ToLower(strings.TrimPrefix(fmt.Sprintf("%T", m), "*pastry."))
+	kind = strings.ToLower(strings.TrimPrefix(fmt.Sprintf("%T", m), "*msg."))
 	add := func(format string, args ...any) { text += " " + fmt.Sprintf(format, args...) }
 	switch m := m.(type) {
-	case *pastry.Hop:
+	case *msg.Hop:
 		if r := m.Route; r != nil && r.Join {
 			return "join", " request of " + hex(r.Origin.ID)
 		}
-	case *pastry.JoinReply:
+	case *msg.JoinReply:
 		for _, h := range m.Leaf {
 			add("%s,", hex(h.ID))
 		}
-	case *pastry.Introduce:
+	case *msg.Introduce:
 		add("%s", hex(m.Joiner.ID))
-	case *pastry.Lease:
+	case *msg.Lease:
 		if m.Grant != 0 {
 			add("granted for %v,", time.Duration(m.Length)*time.Millisecond)
 		}
@@ -296,7 +296,7 @@ func describe(m wire.Message) (kind, text string) {
 		if m.Ask != 0 {
 			add("asked for %v,", time.Duration(m.For)*time.Millisecond)
 		}
-	case *pastry.LeafProbe:
+	case *msg.LeafProbe:
 		if m.Reply {
 			add("reply,")
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
@@ -27,11 +28,11 @@ const (
 
 // ringSide is what a round over the seeds found.
 type ringSide struct {
-	seed    *contact    // the first member of a ring that answered, if reply is set
-	reply   *StateReply // its leaf set
-	looking bool        // others answered that they look for the ring, too
-	first   bool        // of them and this node, this one has the smallest id
-	silent  bool        // a seed neither answered nor refused
+	seed    *contact        // the first member of a ring that answered, if reply is set
+	reply   *msg.StateReply // its leaf set
+	looking bool            // others answered that they look for the ring, too
+	first   bool            // of them and this node, this one has the smallest id
+	silent  bool            // a seed neither answered nor refused
 }
 
 // others returns each of the nodes once, without this one and those without an id.
@@ -130,7 +131,7 @@ func (s *seedRound) ask(c *contact) {
 	timer := n.After(s.patience, done)
 	q := &question{of: c, class: machine.ClassUpkeep, form: askForLeafs, done: func(m wire.Message, _ time.Duration, err error) {
 		timer.Stop()
-		if r, ok := m.(*StateReply); err == nil && ok {
+		if r, ok := m.(*msg.StateReply); err == nil && ok {
 			s.heard(c, r)
 		}
 		done()
@@ -139,10 +140,10 @@ func (s *seedRound) ask(c *contact) {
 	n.try(q)
 }
 
-func askForLeafs(seq uint32) wire.Message { return &StateRequest{Seq: seq, What: askLeaf} }
+func askForLeafs(seq uint32) wire.Message { return &msg.StateRequest{Seq: seq, What: msg.AskLeaf} }
 
 // heard takes the answer of a seed.
-func (s *seedRound) heard(c *contact, r *StateReply) {
+func (s *seedRound) heard(c *contact, r *msg.StateReply) {
 	switch {
 	case s.over:
 	case !r.Active:

@@ -6,6 +6,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/task"
 )
 
@@ -28,7 +29,7 @@ type servedKey struct {
 
 type servedMsg struct {
 	at    task.Instant
-	reply *Reply // nil until it was answered, and when the answer was given up
+	reply *msg.Reply // nil until it was answered, and when the answer was given up
 }
 
 const (
@@ -68,7 +69,7 @@ func (s *servedSet) inOrder() []servedKey { return s.fifo[s.gone:] }
 
 // answered keeps the answer to a message, unless that is forgotten already, and gives
 // up the oldest answers if they are too much together.
-func (s *servedSet) answered(k servedKey, r *Reply) {
+func (s *servedSet) answered(k servedKey, r *msg.Reply) {
 	m := s.list[k]
 	if m == nil {
 		return
@@ -111,7 +112,7 @@ func (s *servedSet) forget(keep int, now task.Instant) {
 }
 
 // deliver hands a routed message to its application, once.
-func (n *Node) deliver(via *contact, m *Hop, r *Routed) {
+func (n *Node) deliver(via *contact, m *msg.Hop, r *msg.Routed) {
 	k := servedKey{r.Origin.ID, r.Origin.Incarnation, r.Num}
 	was, fresh := n.served.first(k, n.Now())
 	if !fresh {
@@ -126,7 +127,7 @@ func (n *Node) deliver(via *contact, m *Hop, r *Routed) {
 	}
 	ep := n.app(r.Env.App)
 	if ep == nil {
-		n.fail(via, r, m, replyNoApp)
+		n.fail(via, r, m, msg.ReplyNoApp)
 		return
 	}
 	d := &kbr.Delivery{Key: r.Key, Payload: slices.Clone(r.Env.Payload), Claimed: r.Origin, Via: n.self,
@@ -136,8 +137,8 @@ func (n *Node) deliver(via *contact, m *Hop, r *Routed) {
 	}
 	switch {
 	case r.Want && r.Receipt:
-		was.reply = &Reply{Code: replyReceipt}
-		n.answer(via, r, m, &Reply{Code: replyReceipt})
+		was.reply = &msg.Reply{Code: msg.ReplyReceipt}
+		n.answer(via, r, m, &msg.Reply{Code: msg.ReplyReceipt})
 	case r.Want:
 		d.Answer = once(func(p []byte, e *kbr.RefusedError) {
 			reply := makeReply(p, e)
@@ -149,19 +150,19 @@ func (n *Node) deliver(via *contact, m *Hop, r *Routed) {
 	ep.app.Deliver(d)
 }
 
-func makeReply(p []byte, e *kbr.RefusedError) *Reply {
+func makeReply(p []byte, e *kbr.RefusedError) *msg.Reply {
 	if e == nil {
-		return &Reply{Code: replyAnswer, Payload: p}
+		return &msg.Reply{Code: msg.ReplyAnswer, Payload: p}
 	}
 	text := e.Text
-	if len(text) > maxText {
-		text = text[:maxText]
+	if len(text) > msg.MaxText {
+		text = text[:msg.MaxText]
 	}
-	return &Reply{Code: replyRefused, App: e.Code, Text: text}
+	return &msg.Reply{Code: msg.ReplyRefused, App: e.Code, Text: text}
 }
 
 // onDirect takes a message that a peer sent to this node's application.
-func (n *Node) onDirect(c *contact, m *Direct) {
+func (n *Node) onDirect(c *contact, m *msg.Direct) {
 	n.onAcks(c, m.Acks)
 	k := servedKey{c.h.ID, c.h.Incarnation, m.Num}
 	was, fresh := n.served.first(k, n.Now())
@@ -175,8 +176,8 @@ func (n *Node) onDirect(c *contact, m *Direct) {
 	}
 	ep := n.app(m.Env.App)
 	if ep == nil {
-		was.reply = &Reply{Code: replyNoApp}
-		n.replyTo(c, &Reply{Num: m.Num, Code: replyNoApp})
+		was.reply = &msg.Reply{Code: msg.ReplyNoApp}
+		n.replyTo(c, &msg.Reply{Num: m.Num, Code: msg.ReplyNoApp})
 		return
 	}
 	d := &kbr.Delivery{Key: n.self.ID, Payload: slices.Clone(m.Env.Payload), Claimed: c.h, Via: c.h, Direct: true,
@@ -190,8 +191,8 @@ func (n *Node) onDirect(c *contact, m *Direct) {
 			n.replyTo(c, &a)
 		})
 	} else {
-		was.reply = &Reply{Code: replyReceipt}
-		n.replyTo(c, &Reply{Num: m.Num, Code: replyReceipt})
+		was.reply = &msg.Reply{Code: msg.ReplyReceipt}
+		n.replyTo(c, &msg.Reply{Num: m.Num, Code: msg.ReplyReceipt})
 	}
 	ep.app.Deliver(d)
 }

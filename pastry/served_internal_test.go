@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/task"
 )
 
@@ -30,7 +31,7 @@ func TestAnswersAreBounded(t *testing.T) {
 		if _, fresh := s.first(key(i), task.Instant(i)); !fresh {
 			t.Fatalf("message %d is none that is new", i)
 		}
-		s.answered(key(i), &Reply{Payload: payload})
+		s.answered(key(i), &msg.Reply{Payload: payload})
 		if s.bytes > maxAnswers {
 			t.Fatalf("after message %d the answers take %d bytes, at most %d are good", i, s.bytes, maxAnswers)
 		}
@@ -55,7 +56,7 @@ func TestKeptAnswersAreExact(t *testing.T) {
 		var s servedSet
 		k := servedKey{num: 1}
 		s.first(k, 0)
-		sent := &Reply{Code: replyAnswer, Num: 7, Payload: append(make([]byte, 0, 1000+room), make([]byte, 1000)...)}
+		sent := &msg.Reply{Code: msg.ReplyAnswer, Num: 7, Payload: append(make([]byte, 0, 1000+room), make([]byte, 1000)...)}
 		s.answered(k, sent)
 		was, _ := s.first(k, 0)
 		if kept := was.reply; cap(kept.Payload) > 1000+mostSpare || len(kept.Payload) != 1000 || kept.Num != 7 || len(sent.Payload) != 1000 {
@@ -70,12 +71,12 @@ func TestSmallAnswersStay(t *testing.T) {
 	var s servedSet
 	key := func(i int) servedKey { return servedKey{num: uint64(i)} }
 	s.first(key(0), 0)
-	s.answered(key(0), &Reply{Code: replyReceipt})
+	s.answered(key(0), &msg.Reply{Code: msg.ReplyReceipt})
 	for i := 1; i <= 3; i++ {
 		s.first(key(i), 1)
 	}
 	for i := 1; i <= 3; i++ {
-		s.answered(key(i), &Reply{Payload: make([]byte, maxAnswers/2)})
+		s.answered(key(i), &msg.Reply{Payload: make([]byte, maxAnswers/2)})
 	}
 	if was, _ := s.first(key(0), 2); was.reply == nil {
 		t.Error("a receipt was given up")
@@ -85,7 +86,7 @@ func TestSmallAnswersStay(t *testing.T) {
 	}
 	later := task.Instant(servedFor + time.Minute)
 	s.first(key(4), later)
-	s.answered(key(1), &Reply{Payload: []byte{1}})
+	s.answered(key(1), &msg.Reply{Payload: []byte{1}})
 	if bytes, answers := s.kept(); s.bytes != 0 || bytes != 0 || answers != 0 || len(s.list) != 1 {
 		t.Errorf("long after, %d answers of %d bytes are kept, and %d are counted, of %d messages", answers, bytes, s.bytes, len(s.list))
 	}

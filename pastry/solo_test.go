@@ -8,6 +8,7 @@ import (
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/pastry"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim/standin"
 	"github.com/phyllo-net/phyllo/task"
@@ -65,9 +66,9 @@ func (s *solo) step(in machine.Input) {
 	for _, e := range out.List {
 		switch e.Kind {
 		case machine.DoSend:
-			if b, err := pastry.Messages.Encode(e.Msg); err != nil {
+			if b, err := msg.Messages.Encode(e.Msg); err != nil {
 				s.t.Errorf("the node sends what does not encode: %v", err)
-			} else if _, err := pastry.Messages.Decode(b); err != nil {
+			} else if _, err := msg.Messages.Decode(b); err != nil {
 				s.t.Errorf("the node sends what others refuse: %v", err)
 			}
 			s.sent = append(s.sent, sent{e.To, e.Msg})
@@ -83,11 +84,11 @@ func (s *solo) step(in machine.Input) {
 // hear hands the node a message, as it would come off the wire.
 func (s *solo) hear(from *peer.Handle, m wire.Message) {
 	s.t.Helper()
-	b, err := pastry.Messages.Encode(m)
+	b, err := msg.Messages.Encode(m)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if m, err = pastry.Messages.Decode(b); err != nil {
+	if m, err = msg.Messages.Decode(b); err != nil {
 		s.t.Fatal(err)
 	}
 	s.step(machine.Input{Kind: machine.InMessage, From: from, Msg: m})

@@ -7,6 +7,7 @@ import (
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/pastry"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 )
 
 // A hop that is not acknowledged takes another way after twice the round trip and the time
@@ -30,11 +31,11 @@ func TestHopsThatAreLost(t *testing.T) {
 		began := s.now
 		s.step(machine.Input{Kind: machine.InCall, Call: func() { s.app.ep.Route(id.Tiny(0x91), []byte{1}, nil) }})
 		s.run(c.late - time.Millisecond)
-		if hops := took[*pastry.Hop](s); len(hops) != 1 {
+		if hops := took[*msg.Hop](s); len(hops) != 1 {
 			t.Fatalf("a round trip of %v: %d hops before its time", c.rtt, len(hops))
 		}
 		s.run(2 * time.Millisecond)
-		if hops := took[*pastry.Hop](s); len(hops) != 1 {
+		if hops := took[*msg.Hop](s); len(hops) != 1 {
 			t.Errorf("a round trip of %v: %d hops after %v", c.rtt, len(hops), s.now-began)
 		}
 	}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/lab"
 	"github.com/phyllo-net/phyllo/machine"
-	"github.com/phyllo-net/phyllo/pastry"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/sim"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -41,9 +41,9 @@ func TestNamedPeriods(t *testing.T) {
 		},
 		Send: func(from, _ sim.NodeRef, _ machine.Class, m wire.Message, _ int) {
 			switch m := m.(type) {
-			case *pastry.Lease:
+			case *msg.Lease:
 				check(from, m.Period)
-			case *pastry.LeafProbe:
+			case *msg.LeafProbe:
 				if len(m.Failed) == 0 {
 					check(from, m.Period)
 				}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -26,7 +27,7 @@ func (n *Node) upkeep() {
 	n.dropGone()
 	n.leafs.each(func(c *contact) bool {
 		if c.via() != nil {
-			n.Send(c.h, machine.ClassLiveness, &Ping{}) // the link may work again
+			n.Send(c.h, machine.ClassLiveness, &msg.Ping{}) // the link may work again
 		}
 		return true
 	})
@@ -179,7 +180,7 @@ func (n *Node) probeTable() {
 	period := n.groupPeriod()
 	asked := 0
 	n.eachEntry(func(c *contact) {
-		if !c.leaf() && c.probe() == nil && n.Now().Sub(c.heard) > period && asked < MaxTable {
+		if !c.leaf() && c.probe() == nil && n.Now().Sub(c.heard) > period && asked < msg.MaxTable {
 			n.probe(c)
 			asked++
 		}

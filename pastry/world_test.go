@@ -9,6 +9,7 @@ import (
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/lab"
 	"github.com/phyllo-net/phyllo/pastry"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim"
 	"github.com/phyllo-net/phyllo/wire"
@@ -93,7 +94,7 @@ func linked(seed uint64) lab.Config {
 // the time of a simulation.
 func coded(seed uint64) lab.Config {
 	c := linked(seed)
-	c.Sim.Codec = pastry.Messages
+	c.Sim.Codec = msg.Messages
 	return c
 }
 

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/phyllo-net/phyllo/pastry"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 )
 
 var bamboo = &Experiment{
@@ -31,7 +31,7 @@ func runBamboo(ctx context.Context, r *Run) error {
 		median := time.Duration(minutes * float64(time.Minute))
 		k := sessions{mean: time.Duration(float64(median) / 0.6931)}
 		variant := fmt.Sprintf("median session %v min", minutes)
-		f, cost, err := r.churned(ctx, variant, &k, 0.1, pastry.Messages)
+		f, cost, err := r.churned(ctx, variant, &k, 0.1, msg.Messages)
 		if err != nil {
 			return err
 		}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/lab"
 	"github.com/phyllo-net/phyllo/machine"
-	"github.com/phyllo-net/phyllo/pastry"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/sim"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -86,7 +86,7 @@ func (r *Run) outlive(ctx context.Context, span, life time.Duration, copies int)
 	}
 	name := fmt.Sprintf("nodes live for %.0f days, k=%d", life.Hours()/24, copies)
 	o := &outliver{life: life, deaths: Series{Name: fmt.Sprintf("mean life %.0f days", life.Hours()/24), Points: [][2]float64{{0, 0}}}}
-	c := lab.Config{Seed: r.Params.Seed, Sim: sim.Config{Topology: t, Codec: pastry.Messages}}
+	c := lab.Config{Seed: r.Params.Seed, Sim: sim.Config{Topology: t, Codec: msg.Messages}}
 	c.Sim.Observe.Send = func(_, _ sim.NodeRef, class machine.Class, _ wire.Message, bytes int) {
 		if class == machine.ClassApp {
 			o.sent += bytes

@@ -10,7 +10,7 @@ import (
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/lab"
 	"github.com/phyllo-net/phyllo/machine"
-	"github.com/phyllo-net/phyllo/pastry"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/sim"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -55,7 +55,7 @@ func runRepair(ctx context.Context, r *Run) error {
 		return err
 	}
 	m := &mender{run: r}
-	c := lab.Config{Seed: r.Params.Seed, Sim: sim.Config{Topology: t, Codec: pastry.Messages}}
+	c := lab.Config{Seed: r.Params.Seed, Sim: sim.Config{Topology: t, Codec: msg.Messages}}
 	c.Sim.Observe.Send = func(_, _ sim.NodeRef, class machine.Class, _ wire.Message, bytes int) {
 		if class == machine.ClassApp {
 			m.sent += bytes

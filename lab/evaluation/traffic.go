@@ -1,7 +1,7 @@
 package evaluation
 
 import (
-	"github.com/phyllo-net/phyllo/pastry"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/wire"
 )
 
@@ -10,9 +10,9 @@ import (
 // control, as MSPastry counts them.
 func isControl(m wire.Message) bool {
 	switch m := m.(type) {
-	case *pastry.Hop:
+	case *msg.Hop:
 		return m.Route == nil || m.Route.Join || m.Route.Found
-	case *pastry.Reply, *pastry.Direct:
+	case *msg.Reply, *msg.Direct:
 		return false
 	}
 	return true
@@ -22,11 +22,11 @@ func isControl(m wire.Message) bool {
 // dead, and what others know. call tells that it is no answer to another one.
 func isRepair(m wire.Message) (yes, call bool) {
 	switch m := m.(type) {
-	case *pastry.LeafProbe:
+	case *msg.LeafProbe:
 		return true, !m.Reply
-	case *pastry.StateRequest, *pastry.RowAnnounce:
+	case *msg.StateRequest, *msg.RowAnnounce:
 		return true, true
-	case *pastry.StateReply:
+	case *msg.StateReply:
 		return true, false
 	}
 	return false, false
@@ -58,15 +58,15 @@ var purposeNames = [purposes][2]string{
 // purposeOf returns what a control message is for.
 func purposeOf(m wire.Message) purpose {
 	switch m.(type) {
-	case *pastry.Lease:
+	case *msg.Lease:
 		return forLeases
-	case *pastry.LeafProbe:
+	case *msg.LeafProbe:
 		return forLeafSets
-	case *pastry.Ping, *pastry.Pong:
+	case *msg.Ping, *msg.Pong:
 		return forSigns
-	case *pastry.StateRequest, *pastry.StateReply, *pastry.RowAnnounce:
+	case *msg.StateRequest, *msg.StateReply, *msg.RowAnnounce:
 		return forTables
-	case *pastry.Ack:
+	case *msg.Ack:
 		return forAcks
 	}
 	return forJoins

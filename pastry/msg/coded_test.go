@@ -1,4 +1,4 @@
-package pastry_test
+package msg_test
 
 import (
 	"bytes"
@@ -11,14 +11,14 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/phyllo-net/phyllo/id"
-	"github.com/phyllo-net/phyllo/pastry"
+	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/wire"
 )
 
 // byHand returns a new message of a kind that is coded by hand, or nil.
 func byHand(k byte) wire.Coded {
-	for _, m := range []wire.Coded{new(pastry.Hop), new(pastry.Ack), new(pastry.Direct), new(pastry.Reply)} {
+	for _, m := range []wire.Coded{new(msg.Hop), new(msg.Ack), new(msg.Direct), new(msg.Reply)} {
 		if byte(m.Kind()) == k {
 			return m
 		}
@@ -34,7 +34,7 @@ func sameAsCodec(t interface{ Fatalf(string, ...any) }, b []byte) {
 	}
 	want := byHand(b[0])
 	refused := wire.Unmarshal(b[1:], want)
-	got, err := pastry.Messages.Decode(b)
+	got, err := msg.Messages.Decode(b)
 	switch {
 	case (err == nil) != (refused == nil):
 		t.Fatalf("%x: by hand: %v; by the codec: %v", b, err, refused)
@@ -54,7 +54,7 @@ func sameAsCodec(t interface{ Fatalf(string, ...any) }, b []byte) {
 func TestCodedByHand(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		usual := map[wire.Kind]bool{}
-		for _, m := range append(messages(t), plainHop(t), plainReply(t), &pastry.Ack{}) {
+		for _, m := range append(messages(t), plainHop(t), plainReply(t), &msg.Ack{}) {
 			c, ok := m.(wire.Coded)
 			if !ok {
 				continue
@@ -88,7 +88,7 @@ func TestCodedByHand(t *testing.T) {
 // the codec where it is set.
 func TestEveryFieldIsCodedByHand(t *testing.T) {
 	for _, m := range []wire.Coded{
-		&pastry.Hop{Route: &pastry.Routed{Origin: new(peer.Handle)}}, new(pastry.Ack), new(pastry.Direct), &pastry.Reply{From: new(peer.Handle)},
+		&msg.Hop{Route: &msg.Routed{Origin: new(peer.Handle)}}, new(msg.Ack), new(msg.Direct), &msg.Reply{From: new(peer.Handle)},
 	} {
 		fields := 0
 		eachField(reflect.ValueOf(m).Elem(), fmt.Sprintf("%T", m), func(name string) {
@@ -138,17 +138,17 @@ func eachField(v reflect.Value, name string, f func(name string)) {
 }
 
 // plainHop draws a hop as most are.
-func plainHop(t *rapid.T) *pastry.Hop {
+func plainHop(t *rapid.T) *msg.Hop {
 	m := drawHop(t)
 	if m.Route == nil {
-		m.Cast, m.Route = nil, &pastry.Routed{Key: drawID.Draw(t, "key"), Origin: drawHandle.Draw(t, "origin"), Env: drawEnvelope.Draw(t, "env")}
+		m.Cast, m.Route = nil, &msg.Routed{Key: drawID.Draw(t, "key"), Origin: drawHandle.Draw(t, "origin"), Env: drawEnvelope.Draw(t, "env")}
 	}
 	m.Trail, m.Join, m.Route.Back = nil, nil, nil
 	return m
 }
 
 // plainReply draws an answer as most are.
-func plainReply(t *rapid.T) *pastry.Reply {
+func plainReply(t *rapid.T) *msg.Reply {
 	m := drawReply.Draw(t, "plain")
 	m.Trail, m.Text = nil, ""
 	if rapid.Bool().Draw(t, "straight") {
@@ -161,11 +161,11 @@ func plainReply(t *rapid.T) *pastry.Reply {
 func TestUsualMessagesAreCodedByHand(t *testing.T) {
 	env := wire.Envelope{Version: wire.Version, App: 7, Trace: 1 << 60, Payload: make([]byte, 100)}
 	for _, m := range []wire.Coded{
-		&pastry.Hop{Seq: 9, Epoch: 1, Count: 1, Path: []byte{1, 2, 3, 4}, Acks: []uint32{5},
-			Route: &pastry.Routed{Key: id.Tiny(3), Origin: addressed(2, "/ip4/10.0.0.1/tcp/4001"), Num: 1 << 60, Want: true, Env: env}},
-		&pastry.Ack{Seqs: []uint32{3, 4}},
-		&pastry.Direct{Num: 1 << 60, Want: true, Env: env},
-		&pastry.Reply{Num: 1 << 60, Code: pastry.ReplyAnswer, Hops: 1, Attempt: 1, Payload: make([]byte, 100), Acks: []uint32{9}},
+		&msg.Hop{Seq: 9, Epoch: 1, Count: 1, Path: []byte{1, 2, 3, 4}, Acks: []uint32{5},
+			Route: &msg.Routed{Key: id.Tiny(3), Origin: addressed(2, "/ip4/10.0.0.1/tcp/4001"), Num: 1 << 60, Want: true, Env: env}},
+		&msg.Ack{Seqs: []uint32{3, 4}},
+		&msg.Direct{Num: 1 << 60, Want: true, Env: env},
+		&msg.Reply{Num: 1 << 60, Code: msg.ReplyAnswer, Hops: 1, Attempt: 1, Payload: make([]byte, 100), Acks: []uint32{9}},
 	} {
 		if m.SizeCBOR() == 0 {
 			t.Fatalf("%T is left to the codec", m)
@@ -184,18 +184,18 @@ func TestUsualMessagesAreCodedByHand(t *testing.T) {
 
 // BenchmarkCoding is what a usual hop costs, by hand and by the codec's library.
 func BenchmarkCoding(b *testing.B) {
-	m := &pastry.Hop{Seq: 9, Epoch: 1, Count: 1, Path: []byte{1, 2, 3, 4},
-		Route: &pastry.Routed{Key: id.Tiny(3), Origin: addressed(2, "/ip4/10.0.0.1/tcp/4001"), Num: 1 << 60, Want: true,
+	m := &msg.Hop{Seq: 9, Epoch: 1, Count: 1, Path: []byte{1, 2, 3, 4},
+		Route: &msg.Routed{Key: id.Tiny(3), Origin: addressed(2, "/ip4/10.0.0.1/tcp/4001"), Num: 1 << 60, Want: true,
 			Env: wire.Envelope{Version: wire.Version, App: 7, Trace: 1 << 60, Payload: make([]byte, 100)}}}
-	frame, err := pastry.Messages.Encode(m)
+	frame, err := msg.Messages.Encode(m)
 	if err != nil {
 		b.Fatal(err)
 	}
 	for name, f := range map[string]func() error{
-		"encode":          func() error { _, err := pastry.Messages.Encode(m); return err },
+		"encode":          func() error { _, err := msg.Messages.Encode(m); return err },
 		"encode/by codec": func() error { _, err := wire.Marshal(m); return err },
-		"decode":          func() error { _, err := pastry.Messages.Decode(frame); return err },
-		"decode/by codec": func() error { return wire.Unmarshal(frame[1:], new(pastry.Hop)) },
+		"decode":          func() error { _, err := msg.Messages.Decode(frame); return err },
+		"decode/by codec": func() error { return wire.Unmarshal(frame[1:], new(msg.Hop)) },
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

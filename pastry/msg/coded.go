@@ -1,4 +1,4 @@
-package pastry
+package msg
 
 import (
 	"math"
@@ -95,7 +95,7 @@ func (*Hop) ScanCBOR(b []byte) wire.Message {
 		case 1:
 			m.Seq = uint32(s.Uint(math.MaxUint32))
 		case 2:
-			m.Acks = s.Numbers(maxAcks, h.acks[:])
+			m.Acks = s.Numbers(MaxAcks, h.acks[:])
 		case 3:
 			m.Count = uint8(s.Uint(math.MaxUint8))
 		case 4:
@@ -178,13 +178,13 @@ func (m *Ack) AppendCBOR(b []byte) []byte {
 
 // ScanCBOR implements wire.Coded.
 func (*Ack) ScanCBOR(b []byte) wire.Message {
-	r := new(owed)
+	r := new(Owed)
 	s := wire.Scan(b)
 	f := s.Map()
 	if key, more := f.Next(); !more || key != 1 {
 		return nil
 	}
-	r.Seqs = s.Numbers(maxAcks, r.room[:])
+	r.Seqs = s.Numbers(MaxAcks, r.room[:])
 	if _, more := f.Next(); more || !s.Done() {
 		return nil
 	}
@@ -224,7 +224,7 @@ func (*Direct) ScanCBOR(b []byte) wire.Message {
 		case 3:
 			m.Env.ScanCBOR(&s)
 		case 4:
-			m.Acks = s.Numbers(maxAcks, nil)
+			m.Acks = s.Numbers(MaxAcks, nil)
 		default:
 			s.Fail()
 		}
@@ -294,7 +294,7 @@ func (*Reply) ScanCBOR(b []byte) wire.Message {
 		case 10:
 			m.From = peer.ScanHandle(&s)
 		case 11:
-			m.Acks = s.Numbers(maxAcks, nil)
+			m.Acks = s.Numbers(MaxAcks, nil)
 		case 12:
 			m.To = scanID(&s)
 		case 13:

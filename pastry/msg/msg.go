@@ -1,4 +1,4 @@
-package pastry
+package msg
 
 import (
 	"fmt"
@@ -12,13 +12,13 @@ import (
 const (
 	MaxLeaf    = 64  // nodes of a leaf set
 	MaxTable   = 640 // nodes of routing-table rows
-	MaxHops    = 32
-	maxAcks    = 256
-	maxFailed  = 64
-	maxText    = 200
-	maxTrail   = MaxHops + 1
-	maxEntries = 32                    // expulsions of one message
-	maxRelayed = wire.MaxFrame - 4<<10 // a message with the largest payload, and room for its author
+	MaxHops    = 32  // links that a message crosses
+	MaxAcks    = 256 // acknowledgements
+	MaxFailed  = 64  // nodes found dead
+	MaxText    = 200 // bytes of the text of a refusal
+	MaxTrail   = MaxHops + 1
+	MaxEntries = 32                    // expulsions of one message
+	MaxRelayed = wire.MaxFrame - 4<<10 // a message with the largest payload, and room for its author
 )
 
 // Messages is the table of the overlay's link messages.
@@ -40,7 +40,7 @@ type Hop struct {
 	Route *Routed  `cbor:"5,keyasint,omitempty"`
 	Cast  *Cast    `cbor:"6,keyasint,omitempty"`
 	Trail []Trail  `cbor:"7,keyasint,omitempty"`
-	Join  []row    `cbor:"8,keyasint,omitempty"` // rows gathered for a joining node
+	Join  []Row    `cbor:"8,keyasint,omitempty"` // rows gathered for a joining node
 }
 
 // Routed is a message on its way to a key.
@@ -74,7 +74,8 @@ type Trail struct {
 	RTT  uint32       `cbor:"2,keyasint,omitempty"` // microseconds to the node before; 0 = not known
 }
 
-type row struct {
+// Row is one row of a routing table, or a part of it.
+type Row struct {
 	Index uint8          `cbor:"1,keyasint"`
 	Nodes []*peer.Handle `cbor:"2,keyasint"`
 }
@@ -90,6 +91,11 @@ type Failure struct {
 	Incarnation uint64 `cbor:"2,keyasint"`
 	Closed      bool   `cbor:"3,keyasint,omitempty"` // its process is gone: dials were refused
 	Announced   bool   `cbor:"4,keyasint,omitempty"` // the sender tells all of its leaf set
+}
+
+// Same reports whether two tell of one death.
+func (f Failure) Same(o Failure) bool {
+	return f.Node == o.Node && f.Incarnation == o.Incarnation
 }
 
 // LeafProbe is MSPastry's LS-PROBE and LS-PROBE-REPLY: a sign of life, the
@@ -157,10 +163,10 @@ func (*Pong) MaxSize() int { return 64 }
 
 // What a StateRequest asks for.
 const (
-	askLeaf uint8 = iota + 1
-	askRow
-	askNear
-	askExpulsions
+	AskLeaf uint8 = iota + 1
+	AskRow
+	AskNear
+	AskExpulsions
 )
 
 // StateRequest asks for a part of a node's state.
@@ -206,7 +212,7 @@ type Introduced struct {
 // JoinReply is the root's answer to a joining node.
 type JoinReply struct {
 	Num  uint64         `cbor:"1,keyasint"`
-	Rows []row          `cbor:"2,keyasint,omitempty"`
+	Rows []Row          `cbor:"2,keyasint,omitempty"`
 	Leaf []*peer.Handle `cbor:"3,keyasint,omitempty"`
 	// Key 4 is not used again: it told who knew the newcomer already.
 	Wait bool `cbor:"5,keyasint,omitempty"` // the root is not ready itself: try again
@@ -229,14 +235,14 @@ type Direct struct {
 
 // Codes of a Reply.
 const (
-	replyAnswer uint8 = iota + 1
-	replyReceipt
-	replyRefused
-	replyNoApp
-	replyBusy
-	replyLoop
-	replyHopLimit
-	replyAbsent // the node that it was for is not in the ring
+	ReplyAnswer uint8 = iota + 1
+	ReplyReceipt
+	ReplyRefused
+	ReplyNoApp
+	ReplyBusy
+	ReplyLoop
+	ReplyHopLimit
+	ReplyAbsent // the node that it was for is not in the ring
 )
 
 // Reply is an answer, a receipt or an error for a Routed or Direct message.
@@ -270,6 +276,12 @@ type Relay struct {
 	Num   uint64       `cbor:"3,keyasint"` // rises
 	Inner []byte       `cbor:"4,keyasint"`
 	Sig   []byte       `cbor:"5,keyasint"`
+}
+
+// Text is what the author signs, in the ring of this hash.
+func (m *Relay) Text(ring id.Hash) []byte {
+	h := id.HashOf("relay", ring, m.From.ID, m.From.Incarnation, m.To, m.Num, m.Inner)
+	return h[:]
 }
 
 // ExpulsionSet carries entries of the set of expulsions.
@@ -375,7 +387,7 @@ func atMost(what string, n, limit int) error {
 	return nil
 }
 
-func checkRows(rows []row) error {
+func checkRows(rows []Row) error {
 	total := 0
 	if err := atMost("rows", len(rows), 128); err != nil {
 		return err
@@ -395,7 +407,7 @@ func checkTrail(ts []Trail) error {
 			return fmt.Errorf("trail with an empty entry")
 		}
 	}
-	return atMost("trail", len(ts), maxTrail)
+	return atMost("trail", len(ts), MaxTrail)
 }
 
 // Check implements wire.Checker.
@@ -406,7 +418,7 @@ func (m *Hop) Check() error {
 	// Each node on the way adds a step, so there is always room for the next one's;
 	// one hop too many is the origin's to hear of, not a fault of the link.
 	steps := min(int(m.Count), MaxHops)
-	err := firstError(atMost("acknowledgements", len(m.Acks), maxAcks),
+	err := firstError(atMost("acknowledgements", len(m.Acks), MaxAcks),
 		atMost("path", len(m.Path), 4*steps), atMost("trail", len(m.Trail), steps),
 		checkTrail(m.Trail), checkRows(m.Join))
 	switch {
@@ -426,11 +438,11 @@ func (m *Hop) Check() error {
 }
 
 // Check implements wire.Checker.
-func (m *Ack) Check() error { return atMost("acknowledgements", len(m.Seqs), maxAcks) }
+func (m *Ack) Check() error { return atMost("acknowledgements", len(m.Seqs), MaxAcks) }
 
 // Check implements wire.Checker.
 func (m *LeafProbe) Check() error {
-	return firstError(peer.CheckList(m.Leaf, MaxLeaf), atMost("failures", len(m.Failed), maxFailed))
+	return firstError(peer.CheckList(m.Leaf, MaxLeaf), atMost("failures", len(m.Failed), MaxFailed))
 }
 
 // Check implements wire.Checker.
@@ -456,7 +468,7 @@ func (m *RowAnnounce) Check() error { return peer.CheckList(m.Nodes, 256) }
 
 // Check implements wire.Checker.
 func (m *Direct) Check() error {
-	return firstError(atMost("acknowledgements", len(m.Acks), maxAcks), m.Env.Check())
+	return firstError(atMost("acknowledgements", len(m.Acks), MaxAcks), m.Env.Check())
 }
 
 // Check implements wire.Checker.
@@ -464,8 +476,8 @@ func (m *Reply) Check() error {
 	if len(m.Path)%4 != 0 || len(m.Path) > 0 && m.To.IsZero() || !m.To.IsZero() && m.From == nil {
 		return fmt.Errorf("an answer on its way back that says not whose it is, or not to whom it goes")
 	}
-	return firstError(atMost("path", len(m.Path), 4*MaxHops), atMost("payload", len(m.Payload), wire.MaxPayload), atMost("text", len(m.Text), maxText),
-		atMost("acknowledgements", len(m.Acks), maxAcks), checkTrail(m.Trail))
+	return firstError(atMost("path", len(m.Path), 4*MaxHops), atMost("payload", len(m.Payload), wire.MaxPayload), atMost("text", len(m.Text), MaxText),
+		atMost("acknowledgements", len(m.Acks), MaxAcks), checkTrail(m.Trail))
 }
 
 // Check implements wire.Checker.
@@ -473,7 +485,7 @@ func (m *Relay) Check() error {
 	if m.From == nil || len(m.Sig) != peer.SignatureSize {
 		return fmt.Errorf("relayed message without author or signature")
 	}
-	return atMost("relayed message", len(m.Inner), maxRelayed)
+	return atMost("relayed message", len(m.Inner), MaxRelayed)
 }
 
 // Check implements wire.Checker.
@@ -483,7 +495,7 @@ func (m *ExpulsionSet) Check() error {
 			return fmt.Errorf("expulsions with an empty entry")
 		}
 	}
-	return atMost("expulsions", len(m.Entries), maxEntries)
+	return atMost("expulsions", len(m.Entries), MaxEntries)
 }
 
 // Check implements wire.Checker.
