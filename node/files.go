@@ -122,6 +122,9 @@ func cond(c files.Cond) space.Cond { return space.Cond{Absent: c.Absent, Version
 // entry is a version as doors know it.
 func (o *overlay) entry(t *task.T, name string, v *tree.Version) (files.Entry, error) {
 	e := files.Entry{Name: name, Version: text(v.Number), Size: v.Size(), Modified: time.UnixMilli(v.Time), Removed: v.Removed}
+	if e.Size > 0 {
+		e.Kept = files.Kept{Total: int(v.Copies), Need: int(v.Content.Ref.Code.Need)}
+	}
 	pairs := v.Meta
 	if v.More != nil {
 		b, err := o.spaces.ReadAt(t, *v.More, 0, int(v.More.Ref.Size))
@@ -301,7 +304,8 @@ func (p *putting) settle(v *tree.Version, err error) {
 }
 
 // joined makes one content of those of drafts. If there are several it is an upload of
-// its own.
+// its own, an archive if all of them are: where one had too small a ring for that, the whole is no
+// safer than that one.
 func joined(t *task.T, sp *space.Space, drafts []*draft, f *space.File) (*space.Upload, error) {
 	var whole []piece.Content
 	for _, d := range drafts {
@@ -318,7 +322,8 @@ func joined(t *task.T, sp *space.Space, drafts []*draft, f *space.File) (*space.
 		f.Content = whole[0]
 		return nil, nil
 	}
-	u := sp.Begin(space.Storing{})
+	u := sp.Begin(space.Storing{Archive: !slices.ContainsFunc(whole, func(c piece.Content) bool { return c.Ref.Code.IsZero() })})
+	_, f.Copies = u.Copies()
 	for _, c := range whole {
 		if err := u.Append(t, c); err != nil {
 			return u, err

@@ -133,7 +133,7 @@ func BenchmarkPutSmall(b *testing.B) {
 }
 
 func putSmall(sp files.Space, name string, content []byte) error {
-	d, err := sp.Draft(context.Background(), int64(len(content)))
+	d, err := sp.Draft(context.Background(), int64(len(content)), files.InCopies)
 	if err != nil {
 		return err
 	}

@@ -43,8 +43,8 @@ type draft struct {
 }
 
 // Draft implements files.Space.
-func (s *userSpace) Draft(ctx context.Context, _ int64) (files.Draft, error) {
-	d, err := s.begin(ctx, space.Storing{})
+func (s *userSpace) Draft(ctx context.Context, _ int64, how files.Class) (files.Draft, error) {
+	d, err := s.begin(ctx, space.Storing{Archive: how == files.InParts})
 	if err != nil {
 		return nil, err
 	}
@@ -303,7 +303,7 @@ func (s *userSpace) copyFrom(ctx context.Context, from files.Ref, to string, a *
 		return files.Entry{}, err
 	}
 	defer r.Close()
-	d, err := s.begin(ctx, space.Storing{})
+	d, err := s.begin(ctx, space.Storing{Archive: e.Kept.Class() == files.InParts})
 	if err != nil {
 		return files.Entry{}, err
 	}

@@ -13,14 +13,14 @@ import (
 	"github.com/phyllo-net/phyllo/internal/browser"
 )
 
-// The node's files are those of a fake, of which so many copies are kept.
+// The node's files are those of a fake, of which so many copies are kept, and of archives every part.
 
 func (n *node) FilePut(ctx context.Context, q api.FilePut, content io.Reader) (*api.File, error) {
 	if n.pause != nil {
 		content = io.MultiReader(io.LimitReader(content, 100_000), &paused{n.pause, ctx}, content)
 	}
 	f, err := n.shelf.FilePut(ctx, q, content)
-	if err == nil {
+	if err == nil && f.Need == 0 {
 		f.Copies = n.copies
 	}
 	return f, err
@@ -43,7 +43,7 @@ func (p *paused) Read([]byte) (int, error) {
 
 func (n *node) FileStat(ctx context.Context, q api.FileName) (*api.File, error) {
 	f, err := n.shelf.FileStat(ctx, q)
-	if err == nil {
+	if err == nil && f.Need == 0 {
 		f.Copies = n.copies
 	}
 	return f, err
@@ -194,6 +194,28 @@ func testOneFile(t *testing.T, p *browser.Page, n *node) {
 	if _, err := n.shelf.FileHistory(t.Context(), api.FileName{Name: "letter.html"}); api.KindOf(err) != api.NotFound {
 		t.Errorf("the file after its end: %v", err)
 	}
+}
+
+// testArchive: files are stored as archives where that is chosen, and told to be such in their own words; a ring
+// that is too small for that says so.
+func testArchive(t *testing.T, b *browser.Browser) {
+	v := &village{}
+	n := v.newNode(t, "ann")
+	n.copies = 3
+	p := enter(t, b, n, "archive", browser.Phone)
+	view(p, "files")
+	hides(p, "#keep-words")
+	p.Eval(`{ const k = document.querySelector("#keep"); k.value = "archive"; k.dispatchEvent(new Event("change")) }`, nil)
+	shows(p, "#keep-words", "any few of which are enough")
+	p.Choose("#upload-files", write(t, "old.tar", []byte("old")), write(t, "small.tar", []byte("small")))
+	shows(p, "#uploads [data-state=stored] .words", "stored, 24 of 24 parts, any 6 are enough")
+	shows(p, "#uploads [data-state=few] .words", "for an archive this ring has too few computers")
+	shows(p, "#files-rows .copies", "24 of 24 parts")
+	shows(p, "#files-rows .few", "3 of 5")
+	p.Screenshot("stored")
+	p.Click("#files-rows .open")
+	shows(p, "#file-facts", "24 of 24 parts, any 6 are enough")
+	p.Screenshot("facts")
 }
 
 // testUploads: one after another, with progress; one that goes can be stopped, and one that failed

@@ -32,6 +32,7 @@ func TestPage(t *testing.T) {
 	t.Run("Members", func(t *testing.T) { testMembers(t, b) })
 	t.Run("Files", func(t *testing.T) { testFiles(t, b) })
 	t.Run("Uploads", func(t *testing.T) { testUploads(t, b) })
+	t.Run("Archive", func(t *testing.T) { testArchive(t, b) })
 	t.Run("Spaces", func(t *testing.T) { testSpaces(t, b) })
 	t.Run("Folders", func(t *testing.T) { testFolders(t, b) })
 	t.Run("Sharing", func(t *testing.T) { testSharing(t, b) })

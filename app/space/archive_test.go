@@ -85,6 +85,45 @@ func TestArchive(t *testing.T) {
 	}
 }
 
+// TestArchiveOfUploads: archives that were finished before, as parts of an upload are, become one archive, and
+// know what they are.
+func TestArchiveOfUploads(t *testing.T) {
+	w := newWorld(t, archive.Least+2, 37)
+	m := w.members[0]
+	h := m.create(space.Founding{Name: "home", Copies: 5})
+	one, two := random(37, 9_000), random(38, 20_000)
+	var parts [2]piece.Content
+	for i, b := range [][]byte{one, two} {
+		c, _, _, err := m.putArchived(h, "part", b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts[i] = c
+	}
+	var whole piece.Content
+	if err := m.in(ann, h, func(t *task.T, sp *space.Space) (err error) {
+		u := sp.Begin(space.Storing{Archive: true})
+		for _, c := range parts {
+			if _, want := sp.Resume(c, space.Storing{}, sp.Seen()).Copies(); want != archive.Usual {
+				w.t.Errorf("of a part %d copies are wanted", want)
+			}
+			if err := u.Append(t, c); err != nil {
+				return err
+			}
+		}
+		whole, err = u.Finish(t)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if whole.Ref.Code.Total != archive.Usual || m.fragments(whole) != archive.Usual {
+		t.Errorf("the whole is kept as %+v", whole.Ref.Code)
+	}
+	if b, err := w.members[7].readAll(whole); err != nil || !bytes.Equal(b, append(one, two...)) {
+		t.Errorf("%d bytes came, %v", len(b), err)
+	}
+}
+
 // fragments counts those that there are of a content.
 func (m *member) fragments(c piece.Content) (n int) {
 	m.w.t.Helper()

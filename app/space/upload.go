@@ -76,6 +76,7 @@ func (sp *Space) Begin(o Storing) *Upload {
 // Resume is an upload that was finished before, with what its Finish returned, maybe by a node that
 // has been started anew since: it can be kept, or discarded. Nobody has counted its copies.
 func (sp *Space) Resume(c piece.Content, o Storing, seen uint64) *Upload {
+	o.code = c.Ref.Code
 	return &Upload{sp: sp, o: o, seen: seen, size: c.Ref.Size, whole: c, done: true}
 }
 

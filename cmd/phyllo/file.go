@@ -52,10 +52,10 @@ names. An older version of the same name stays (see ` + "`phyllo history`" + `).
 fewer computers than copies the rest are made when more join, without being asked.
 With - standard input is stored; --as says under which name.
 
-With --archive a file is cut into 24 fragments, or 64 in a large ring, which lie all
+With --archive a file is cut into 24 parts, or 64 in a large ring, which lie all
 around the ring, and any 6 of them are enough: it costs 4 times its size (10.7 times), and
 is still there when most computers are lost at once. Your computer makes lost
-fragments anew, so let it run once in a week or two. Keep the link that
+parts anew, so let it run once in a week or two. Keep the link that
 ` + "`phyllo share`" + ` prints: with it the file is found even if the list of your files is lost.`,
 		Example: `  phyllo put thesis.pdf
   phyllo put --archive photos.tar
@@ -65,7 +65,7 @@ fragments anew, so let it run once in a week or two. Keep the link that
 		Args: args(1, 1000),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			if p.archive && cmd.Flags().Changed("copies") {
-				return usage("--archive has fragments in place of copies: leave --copies away")
+				return usage("--archive has parts in place of copies: leave --copies away")
 			}
 			if p.as != "" && len(a) > 1 {
 				return usage("--as names one file: store them one by one, or leave it away")
@@ -81,7 +81,7 @@ fragments anew, so let it run once in a week or two. Keep the link that
 	p.add(cmd, false)
 	cmd.Flags().StringVar(&p.as, "as", "", "store it under this `NAME`, as in letters/bob.txt")
 	cmd.Flags().VarP(&p.copies, "copies", "k", "how many nodes keep a copy, 1 to 16")
-	cmd.Flags().BoolVar(&p.archive, "archive", false, "keep it in fragments all around the ring, any 6 of which are enough")
+	cmd.Flags().BoolVar(&p.archive, "archive", false, "keep it in parts all around the ring, any 6 of which are enough")
 	cmd.Flags().Var(&p.expires, "expires", "give it up after this time, as in 30d (default: never)")
 	cmd.Flags().Lookup("expires").DefValue = "" // not "0s", as it is never
 	cmd.ValidArgsFunction = anyFiles
@@ -150,15 +150,20 @@ func (w *world) putOne(ctx context.Context, p *putFlags, r io.Reader, name strin
 	return w.out.flush()
 }
 
-// kept says in how many copies or fragments a file is kept.
+// kept says in how many copies or parts a file is kept.
 func (p *putFlags) kept(f *api.File) string {
 	switch {
 	case f.Need > 0:
-		return fmt.Sprintf("%d of %d fragments, any %d of which are enough", f.Copies, f.Wanted, f.Need)
+		return partsOf(*f)
 	case p.archive && f.Size > 0:
-		return copiesOf(f.Copies, f.Wanted) + "; for fragments this ring has too few computers"
+		return copiesOf(f.Copies, f.Wanted) + "; for an archive this ring has too few computers"
 	}
 	return copiesOf(f.Copies, f.Wanted)
+}
+
+// partsOf is how many parts of an archived file there are.
+func partsOf(f api.File) string {
+	return fmt.Sprintf("%d of %d parts, any %d are enough", f.Copies, f.Wanted, f.Need)
 }
 
 func newGet(w *world) *cobra.Command {

@@ -18,7 +18,8 @@ func newLs(w *world) *cobra.Command {
 		Short: "List files of the ring",
 		Long: `List what is in a space, or in a folder of it. Folders end with "/"; with --recursive
 the files in them are listed, too. -l shows lengths, times, and how many nodes keep a copy
-of each part now, of as many as are wanted; or a fragment, and how many of these are enough.`,
+of each file now, of as many as are wanted; or how many parts of an archive there are, and how
+many of these are enough.`,
 		Example: `  phyllo ls
   phyllo ls photos/ -l --space holidays
   phyllo ls --recursive`,
@@ -97,10 +98,10 @@ func (w *world) longRow(f api.File) []string {
 	return []string{bytesText(uint64(f.Size)), w.ago(f.Modified), countedText(f), clean(f.Name)}
 }
 
-// countedText is how many copies of a file there are, or fragments.
+// countedText is how many copies of a file there are, or parts.
 func countedText(f api.File) string {
 	if f.Need > 0 {
-		return fmt.Sprintf("%d of %d, any %d do", f.Copies, f.Wanted, f.Need)
+		return partsOf(f)
 	}
 	return fmt.Sprintf("%d of %d", f.Copies, f.Wanted)
 }

@@ -23,7 +23,8 @@
 // What is written goes into a Draft, which nobody sees, and Put gives one draft or
 // several in a row a name: so a door can look at a signature or a sum behind the last
 // byte before anything changes, parts of an upload are joined without being moved, and
-// a name never shows half of a file. Copy and Rename move no content. A draft ends with the
+// a name never shows half of a file. Copy and Rename move no content. A draft says how its
+// content is to be kept, in copies or as an archive (Class), and an entry how it is (Kept). A draft ends with the
 // node, unless it was saved.
 //
 // # Conditions

@@ -52,10 +52,10 @@ type Space interface {
 	// closes. ErrNotFound.
 	Read(ctx context.Context, name, version string, offset, length int64) (io.ReadCloser, error)
 
-	// Draft begins new content. size is how many bytes will come, or negative if
-	// nobody knows; it is a hint, with which a space that has no room can say so at
-	// once (ErrFull).
-	Draft(ctx context.Context, size int64) (Draft, error)
+	// Draft begins new content, which is to be kept so. size is how many bytes will come,
+	// or negative if nobody knows; it is a hint, with which a space that has no room can
+	// say so at once (ErrFull).
+	Draft(ctx context.Context, size int64, how Class) (Draft, error)
 	// Saved is the draft for which Save has returned this, also after the node was started
 	// anew, and although it is used up: so a Put can be made again, with Cond.Once. Whether it
 	// was discarded is for the caller to know. ErrNotFound for what Save has not returned.
@@ -66,8 +66,8 @@ type Space interface {
 	// ErrName, ErrMeta, ErrClash, ErrChanged, ErrFull, ErrDenied, ErrUnavailable.
 	Put(ctx context.Context, name string, content []Draft, a Attrs, c Cond) (Entry, error)
 	// Copy gives a version's content another name, or the same with other
-	// attributes; with a nil a it keeps those that it has. Errors as of Put, and
-	// ErrNotFound.
+	// attributes; with a nil a it keeps those that it has. It is kept as it was. Errors as
+	// of Put, and ErrNotFound.
 	Copy(ctx context.Context, from Ref, to string, a *Attrs, c Cond) (Entry, error)
 	// Rename moves a file, or a folder with all that is below it, with one change. What
 	// has the new name already, or is below it, is removed by the same change, as
@@ -133,6 +133,7 @@ type Entry struct {
 	Name     string
 	Version  string // empty for a folder that is there by what is below it
 	Size     int64  // bytes
+	Kept     Kept   // its content
 	Modified time.Time
 	Latest   bool // this version is the name's current one
 	Removed  bool // a mark: from here on the name was not there

@@ -292,8 +292,8 @@ func (c *call) refuseHeaders() error {
 	if acl := h.Get("X-Amz-Acl"); acl != "" && acl != "private" && acl != "bucket-owner-full-control" {
 		return &fault{"AccessControlListNotSupported", 400, "files have no ACLs: share one with `phyllo share`", ""}
 	}
-	if class := h.Get("X-Amz-Storage-Class"); class != "" && class != "STANDARD" {
-		return &fault{"InvalidStorageClass", 400, "there is one storage class, STANDARD", ""}
+	if _, _, err := class(h); err != nil {
+		return err
 	}
 	if kind := h.Get("X-Amz-Server-Side-Encryption"); kind != "" && kind != "AES256" {
 		return errNotImplemented

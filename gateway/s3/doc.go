@@ -10,6 +10,13 @@
 // the host's name. What else S3 has (tags, ACLs, policies, locks, encryption with one's own
 // key) is refused with NotImplemented, or answered as by a bucket that has none of it.
 //
+// # Storage classes
+//
+// STANDARD is copies; GLACIER, DEEP_ARCHIVE and GLACIER_IR are an archive in parts (files.InParts), which
+// is read like any other file, so that it is listed as GLACIER_IR. Whoever asks for its restoring has it at once. A
+// ring that is too small for archives keeps copies, and says STANDARD. A copy is of its source's class
+// unless another is asked for.
+//
 // # Who is let in
 //
 // Every request is signed (package sig) with an app password (package password), which is

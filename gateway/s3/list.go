@@ -175,7 +175,7 @@ func (c *call) list() error {
 		out.Marker, out.NextMarker = &marker, l.text(p.Next)
 	}
 	for _, e := range p.Entries {
-		x := content{l.text(e.Name), stamp(e.Modified), quoted(e.Tag()), e.Size, "STANDARD", nil}
+		x := content{l.text(e.Name), stamp(e.Modified), quoted(e.Tag()), e.Size, className(e.Kept.Class()), nil}
 		if !two || q.Get("fetch-owner") == "true" {
 			x.Owner = theOwner()
 		}
@@ -246,7 +246,7 @@ func (c *call) listVersions() error {
 		if e.Removed {
 			v.XMLName.Local = "DeleteMarker"
 		} else {
-			v.ETag, v.Size, v.StorageClass = quoted(e.Tag()), &e.Size, "STANDARD"
+			v.ETag, v.Size, v.StorageClass = quoted(e.Tag()), &e.Size, className(e.Kept.Class())
 		}
 		out.Versions = append(out.Versions, v)
 	}

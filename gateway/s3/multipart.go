@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -23,9 +24,20 @@ func (c *call) createUpload() error {
 	if strings.HasSuffix(c.name, "/") {
 		return invalid("a key that ends with \"/\" is a folder's, which has no content: leave the slash away")
 	}
-	x, err := c.uploads.begin(c.place(), c.name, a, c.Now())
+	how, _, err := class(c.r.Header)
 	if err != nil {
 		return err
+	}
+	x := &upload{Name: c.name, Attrs: a, Class: how, Begun: c.Now()}
+	if x.Sum, x.Whole, err = declared(c.r.Header); err != nil {
+		return err
+	}
+	if err := c.uploads.begin(c.place(), x); err != nil {
+		return err
+	}
+	if x.Sum != "" {
+		c.w.Header().Set(sumAlgorithm, strings.ToUpper(x.Sum))
+		c.w.Header().Set(sumTypeName, x.sumType())
 	}
 	c.answer(http.StatusOK, struct {
 		XMLName  xml.Name `xml:"InitiateMultipartUploadResult"`
@@ -45,7 +57,8 @@ func (c *call) uploadPart() error {
 	if err := c.refuseHeaders(); err != nil {
 		return err
 	}
-	if err := c.uploads.check(c.uploadID(), c.place(), c.name); err != nil {
+	in, err := c.uploads.wants(c.uploadID(), c.place(), c.name)
+	if err != nil {
 		return err // before the body is read
 	}
 	s, err := c.space()
@@ -56,14 +69,17 @@ func (c *call) uploadPart() error {
 	var d files.Draft
 	var sum *sums
 	if from {
-		d, sum, err = c.draftOfSource(s)
+		d, sum, err = c.draftOfSource(s, in)
 	} else {
-		d, sum, err = c.draft(s)
+		d, sum, err = c.draft(s, in)
 	}
 	if err != nil {
 		return err
 	}
 	p := part{N: n, Tag: sum.tag(), Size: d.Size(), At: c.Now()}
+	if in.sum != "" {
+		p.Sum = sum.want
+	}
 	if err := c.keep(s, d, p); err != nil {
 		d.Discard()
 		return err
@@ -93,7 +109,7 @@ func (c *call) keep(s files.Space, d files.Draft, p part) (err error) {
 }
 
 // draftOfSource takes a part of another file in.
-func (c *call) draftOfSource(s files.Space) (files.Draft, *sums, error) {
+func (c *call) draftOfSource(s files.Space, in incoming) (files.Draft, *sums, error) {
 	source, e, err := c.source()
 	if err != nil {
 		return nil, nil, err
@@ -104,17 +120,31 @@ func (c *call) draftOfSource(s files.Space) (files.Draft, *sums, error) {
 			return nil, nil, errRange
 		}
 	}
+	return c.draftOf(s, source, e, at, in)
+}
+
+// draftOf takes a part of a file in.
+func (c *call) draftOf(s, source files.Space, e files.Entry, at span, in incoming) (files.Draft, *sums, error) {
 	content, err := source.Read(c.ctx, e.Name, e.Version, at.offset, at.length)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer content.Close()
-	d, err := s.Draft(c.ctx, at.length)
+	d, err := s.Draft(c.ctx, at.length, in.how)
 	if err != nil {
 		return nil, nil, err
 	}
 	sum := newSums()
-	if _, err := io.Copy(d, io.TeeReader(content, sum)); err != nil {
+	if in.sum != "" {
+		err = sum.require(in.sum)
+	}
+	if err == nil {
+		_, err = io.Copy(d, io.TeeReader(content, sum))
+	}
+	if err == nil {
+		err = sum.check()
+	}
+	if err != nil {
 		d.Discard()
 		return nil, nil, err
 	}
@@ -128,9 +158,10 @@ type namedPart struct {
 
 func (c *call) completeUpload() error {
 	var in struct{ Part []namedPart }
-	// A checksum here is the file's and not this body's. Each part was looked at when it came, and
-	// those that are meant are named by their MD5.
+	// A checksum here is the file's and not this body's.
+	said := map[string]string{}
 	for kind := range algorithms {
+		said[kind] = c.r.Header.Get(checksum + kind)
 		c.r.Header.Del(checksum + kind)
 	}
 	if err := c.decode("CompleteMultipartUpload", &in); err != nil {
@@ -147,7 +178,7 @@ func (c *call) completeUpload() error {
 	if err != nil {
 		return err
 	}
-	x, err := c.uploads.take(c.uploadID(), c.place(), c.name, in.Part)
+	x, err := c.uploads.take(c.uploadID(), c.place(), c.name, in.Part, said)
 	if err != nil {
 		return err
 	}
@@ -158,14 +189,20 @@ func (c *call) completeUpload() error {
 	if err := c.showVersion(s, "X-Amz-Version-Id", e.Version); err != nil {
 		return err
 	}
-	c.answer(http.StatusOK, struct {
-		XMLName  xml.Name `xml:"CompleteMultipartUploadResult"`
-		NS       string   `xml:"xmlns,attr"`
-		Location string
-		Bucket   string
-		Key      string
-		ETag     string
-	}{NS: xmlns, Location: "/" + c.bucket + "/" + c.name, Bucket: c.bucket, Key: c.name, ETag: quoted(x.tag)})
+	out := struct {
+		XMLName      xml.Name `xml:"CompleteMultipartUploadResult"`
+		NS           string   `xml:"xmlns,attr"`
+		Location     string
+		Bucket       string
+		Key          string
+		ETag         string
+		Checksum     *shownSum
+		ChecksumType string `xml:",omitempty"`
+	}{NS: xmlns, Location: "/" + c.bucket + "/" + c.name, Bucket: c.bucket, Key: c.name, ETag: quoted(x.tag)}
+	if x.Sum != "" {
+		out.Checksum, out.ChecksumType = showSum(x.Sum, x.sum), x.sumType()
+	}
+	c.answer(http.StatusOK, out)
 	return nil
 }
 
@@ -187,6 +224,13 @@ func (c *call) complete(s files.Space, x *completing, cond files.Cond) (files.En
 	}
 	a := x.Attrs
 	a.ETag, cond.Once = x.tag, x.once()
+	if x.Sum != "" {
+		a.Meta = maps.Clone(a.Meta)
+		if a.Meta == nil {
+			a.Meta = map[string]string{}
+		}
+		a.Meta[sumMeta+x.Sum] = x.sum
+	}
 	e, err := s.Put(ctx, c.name, drafts, a, cond)
 	switch {
 	case decided(err):
@@ -220,7 +264,7 @@ func (c *call) abortUpload() error {
 }
 
 func (c *call) listParts() error {
-	parts, err := c.uploads.partsOf(c.uploadID(), c.place(), c.name)
+	x, parts, err := c.uploads.partsOf(c.uploadID(), c.place(), c.name)
 	if err != nil {
 		return err
 	}
@@ -234,6 +278,7 @@ func (c *call) listParts() error {
 		LastModified string
 		ETag         string
 		Size         int64
+		Checksum     *shownSum
 	}
 	out := struct {
 		XMLName              xml.Name `xml:"ListPartsResult"`
@@ -246,9 +291,14 @@ func (c *call) listParts() error {
 		MaxParts             int
 		IsTruncated          bool
 		StorageClass         string
+		ChecksumAlgorithm    string `xml:",omitempty"`
+		ChecksumType         string `xml:",omitempty"`
 		Owner                *owner
 		Part                 []shownPart
-	}{NS: xmlns, Bucket: c.bucket, Key: c.name, UploadID: c.uploadID(), PartNumberMarker: after, MaxParts: limit, StorageClass: "STANDARD", Owner: theOwner()}
+	}{NS: xmlns, Bucket: c.bucket, Key: c.name, UploadID: c.uploadID(), PartNumberMarker: after, MaxParts: limit, StorageClass: className(x.Class), Owner: theOwner()}
+	if x.Sum != "" {
+		out.ChecksumAlgorithm, out.ChecksumType = strings.ToUpper(x.Sum), x.sumType()
+	}
 	for _, p := range parts {
 		if p.N <= after {
 			continue
@@ -257,7 +307,7 @@ func (c *call) listParts() error {
 			out.IsTruncated = true
 			break
 		}
-		out.Part = append(out.Part, shownPart{p.N, stamp(p.At), quoted(p.Tag), p.Size})
+		out.Part = append(out.Part, shownPart{p.N, stamp(p.At), quoted(p.Tag), p.Size, showSum(x.Sum, p.Sum)})
 		out.NextPartNumberMarker = p.N
 	}
 	c.answer(http.StatusOK, out)
@@ -306,7 +356,7 @@ func (c *call) listUploads() error {
 			out.IsTruncated = true
 			break
 		}
-		out.Upload = append(out.Upload, shownUpload{l.text(x.Name), x.ID, stamp(x.Begun), "STANDARD", theOwner()})
+		out.Upload = append(out.Upload, shownUpload{l.text(x.Name), x.ID, stamp(x.Begun), className(x.Class), theOwner()})
 		out.NextKeyMarker, out.NextUploadIDMarker = l.text(x.Name), x.ID
 	}
 	if !out.IsTruncated {

@@ -182,9 +182,10 @@ func (c *call) head(e files.Entry, at span) {
 	if strings.EqualFold(c.r.Header.Get("X-Amz-Checksum-Mode"), "enabled") && !at.part {
 		for _, kind := range e.MetaKeys(sumMeta) {
 			h.Set(checksum+kind, e.Meta[sumMeta+kind])
-			h.Set("X-Amz-Checksum-Type", "FULL_OBJECT")
+			h.Set(sumTypeName, sumType(e.Meta[sumMeta+kind]))
 		}
 	}
+	showClass(h, e.Kept)
 	h.Set("Content-Type", typeOf(e))
 	if c.has("response-content-type") {
 		h.Set("Content-Type", c.query.Get("response-content-type"))

@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"cmp"
 	"encoding/xml"
 	"io"
 	"net/http"
@@ -12,9 +13,16 @@ import (
 
 const maxPut = 5 << 30 // bytes of one body
 
+// incoming is how content that comes is kept, and the kind of the checksum that it must have, or
+// none.
+type incoming struct {
+	how files.Class
+	sum string
+}
+
 // draft takes the body in. The draft is discarded if it is not what was signed, or
 // not what its sums say. Whoever gets it discards it.
-func (c *call) draft(s files.Space) (files.Draft, *sums, error) {
+func (c *call) draft(s files.Space, in incoming) (files.Draft, *sums, error) {
 	n := c.claim.Length()
 	switch {
 	case n < 0:
@@ -23,10 +31,13 @@ func (c *call) draft(s files.Space) (files.Draft, *sums, error) {
 		return nil, nil, errTooLarge
 	}
 	sum, err := c.sums()
+	if err == nil && in.sum != "" {
+		err = sum.require(in.sum)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
-	d, err := s.Draft(c.ctx, n)
+	d, err := s.Draft(c.ctx, n, in.how)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -51,7 +62,11 @@ func (c *call) put() error {
 	if err != nil {
 		return err
 	}
-	d, sum, err := c.draft(s)
+	how, _, err := class(c.r.Header)
+	if err != nil {
+		return err
+	}
+	d, sum, err := c.draft(s, incoming{how: how})
 	if err != nil {
 		return err
 	}
@@ -132,6 +147,22 @@ func (c *call) source() (files.Space, files.Entry, error) {
 	return s, e, holds(c.r.Header, "X-Amz-Copy-Source-", e, errCondition)
 }
 
+// copyAs stores the content of another file again, in a way that is not its own. With a nil a it keeps the
+// attributes.
+func (c *call) copyAs(s, source files.Space, e files.Entry, how files.Class, a *files.Attrs, cond files.Cond) (files.Entry, error) {
+	d, sum, err := c.draftOf(s, source, e, span{0, e.Size, false}, incoming{how: how})
+	if err != nil {
+		return files.Entry{}, err
+	}
+	defer d.Discard()
+	if a == nil {
+		a = &e.Attrs
+	}
+	kept := *a
+	kept.ETag = cmp.Or(kept.ETag, sum.tag())
+	return s.Put(c.ctx, c.name, []files.Draft{d}, kept, cond)
+}
+
 type copied struct {
 	XMLName      xml.Name
 	ETag         string
@@ -143,10 +174,15 @@ func (c *call) copyObject() error {
 	if err != nil {
 		return err
 	}
-	_, e, err := c.source()
+	source, e, err := c.source()
 	if err != nil {
 		return err
 	}
+	how, said, err := class(c.r.Header)
+	if err != nil {
+		return err
+	}
+	other := said && how != e.Kept.Class() && e.Size > 0 // it is stored again, in another way
 	keep := &a
 	switch directive := c.r.Header.Get("X-Amz-Metadata-Directive"); {
 	case directive == "REPLACE":
@@ -159,12 +195,17 @@ func (c *call) copyObject() error {
 		}
 	case directive != "" && directive != "COPY":
 		return invalid("X-Amz-Metadata-Directive is COPY or REPLACE")
-	case e.Name == c.name && e.Latest:
-		return refuse("InvalidRequest", 400, "a copy of a file onto itself changes nothing: give other metadata, with X-Amz-Metadata-Directive: REPLACE")
+	case e.Name == c.name && e.Latest && !other:
+		return refuse("InvalidRequest", 400, "a copy of a file onto itself changes nothing: give another storage class, or other metadata with X-Amz-Metadata-Directive: REPLACE")
 	default:
 		keep = nil
 	}
-	to, err := s.Copy(c.ctx, files.Ref{Name: e.Name, Version: e.Version}, c.name, keep, cond)
+	var to files.Entry
+	if other {
+		to, err = c.copyAs(s, source, e, how, keep, cond)
+	} else {
+		to, err = s.Copy(c.ctx, files.Ref{Name: e.Name, Version: e.Version}, c.name, keep, cond)
+	}
 	if err != nil {
 		return err
 	}

@@ -32,6 +32,11 @@ type upload struct {
 	ID, User, Space, Name string
 	Attrs                 files.Attrs
 	Begun                 time.Time
+	Class                 files.Class // how its parts are kept
+	// Sum is the kind of the checksum that it is to have, or empty; Whole: of the whole, else of the
+	// checksums of its parts.
+	Sum   string
+	Whole bool
 	// Tried: somebody began to complete it, and it is not known what became of that. So its parts may
 	// be in use, and are given back no more.
 	Tried bool
@@ -45,6 +50,7 @@ type upload struct {
 type part struct {
 	N     int
 	Tag   string // its MD5, in hex
+	Sum   string // of the kind that the upload is to have, in base64; or empty
 	Size  int64  // bytes
 	At    time.Time
 	Saved []byte // its draft

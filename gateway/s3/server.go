@@ -100,7 +100,7 @@ func (c *call) change() bool {
 }
 
 // unoffered are the parts of buckets and files that no space has.
-var unoffered = []string{"policyStatus", "analytics", "inventory", "metrics", "intelligent-tiering", "torrent", "restore", "select", "legal-hold",
+var unoffered = []string{"policyStatus", "analytics", "inventory", "metrics", "intelligent-tiering", "torrent", "select", "legal-hold",
 	"retention", "attributes", "metadataTable", "session", "append"}
 
 func (c *call) route() error {
@@ -180,6 +180,8 @@ func (c *call) routeObject() error {
 		return c.put()
 	case http.MethodPost:
 		switch {
+		case c.has("restore"):
+			return c.restore()
 		case c.has("uploads"):
 			return c.createUpload()
 		case c.has("uploadId"):

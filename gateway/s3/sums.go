@@ -14,8 +14,10 @@ import (
 	"strings"
 )
 
-// nvme is the polynomial of CRC-64/NVME, reflected.
-var nvme = crc64.MakeTable(0x9a6c9329ac4bc9b5)
+// nvmePoly is the polynomial of CRC-64/NVME, reflected.
+const nvmePoly = 0x9a6c9329ac4bc9b5
+
+var nvme = crc64.MakeTable(nvmePoly)
 
 // algorithms are the checksums that S3 knows besides MD5, by the end of their header's
 // name. None of them is trusted for more than finding what was damaged on the way.
@@ -29,6 +31,26 @@ var algorithms = map[string]func() hash.Hash{
 
 const checksum = "x-amz-checksum-"
 
+// Headers that say what kind of checksum an upload is to have, and of what it is.
+const (
+	sumAlgorithm = "X-Amz-Checksum-Algorithm"
+	sumTypeName  = "X-Amz-Checksum-Type"
+)
+
+// S3's names of what a checksum is of.
+const (
+	fullObject = "FULL_OBJECT"
+	composite  = "COMPOSITE"
+)
+
+// sumType is what a checksum that is kept is of.
+func sumType(sum string) string {
+	if strings.Contains(sum, "-") {
+		return composite
+	}
+	return fullObject
+}
+
 // sums computes what a body's sender has said of it, and its MD5, which is its entity
 // tag.
 type sums struct {
@@ -38,9 +60,23 @@ type sums struct {
 	kind    string // one of algorithms, or empty
 	sum     hash.Hash
 	want    string // base64; empty: it stands in the trailer
+	unsaid  bool   // the sender has said none, and it is computed for who reads
 }
 
 func newSums() *sums { return &sums{trailer: http.Header{}, md5: md5.New()} }
+
+// require has a checksum of this kind computed, whatever the sender says.
+func (s *sums) require(kind string) error {
+	switch s.kind {
+	case kind:
+	case "":
+		s.add(kind, "")
+		s.unsaid = true
+	default:
+		return refuse("InvalidRequest", 400, "the upload was begun for checksums of the kind "+kind+": send these with its parts, or none")
+	}
+	return nil
+}
 
 // sums reads what the headers say. One checksum is all that a program sends.
 func (c *call) sums() (*sums, error) {
@@ -92,10 +128,14 @@ func (s *sums) check() error {
 	if s.sum == nil {
 		return nil
 	}
-	if s.want == "" {
+	got := base64.StdEncoding.EncodeToString(s.sum.Sum(nil))
+	switch {
+	case s.unsaid:
+		s.want = got
+	case s.want == "":
 		s.want = s.trailer.Get(checksum + s.kind)
 	}
-	if s.want != base64.StdEncoding.EncodeToString(s.sum.Sum(nil)) {
+	if s.want != got {
 		return errDigest
 	}
 	return nil

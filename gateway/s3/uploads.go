@@ -40,19 +40,19 @@ type place struct{ user, space string }
 
 var errManyUploads = &fault{"SlowDown", 503, "too many uploads in parts are open: complete some, or give them up", "uploads"}
 
-// begin opens an upload.
-func (u *uploads) begin(at place, name string, a files.Attrs, now time.Time) (*upload, error) {
+// begin opens an upload, and gives it its ID.
+func (u *uploads) begin(at place, x *upload) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if len(u.all) >= MaxUploads {
-		return nil, errManyUploads
+		return errManyUploads
 	}
-	x := &upload{ID: rand.Text(), User: at.user, Space: at.space, Name: name, Attrs: a, Begun: now, last: now}
+	x.ID, x.User, x.Space, x.last = rand.Text(), at.user, at.space, x.Begun
 	if err := u.write(x.key(), x); err != nil {
-		return nil, err
+		return err
 	}
 	u.all[x.ID] = x
-	return x, nil
+	return nil
 }
 
 // find returns the open upload of a file. u.mu is held.
@@ -105,6 +105,7 @@ type completing struct {
 	*upload
 	parts []part // that the file has
 	tag   string // of the file
+	sum   string // of the file, of the kind that is wanted, or empty
 	again bool   // it was tried before
 }
 
@@ -112,8 +113,8 @@ type completing struct {
 func (x *completing) once() string { return x.ID + "/" + x.tag[:2*md5.Size] }
 
 // take picks the named parts out for completing, and notes that this was tried. The upload takes
-// no more until end, refused or letGo.
-func (u *uploads) take(id string, at place, name string, named []namedPart) (*completing, error) {
+// no more until end, refused or letGo. said are checksums of the file by their kinds, some of them empty.
+func (u *uploads) take(id string, at place, name string, named []namedPart, said map[string]string) (*completing, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	x, err := u.free(id, at, name)
@@ -124,7 +125,15 @@ func (u *uploads) take(id string, at place, name string, named []namedPart) (*co
 	if err != nil {
 		return nil, err
 	}
-	c := &completing{x, picked, tag, x.Tried}
+	c := &completing{x, picked, tag, "", x.Tried}
+	if x.Sum != "" {
+		if c.sum, err = wholeSum(x, picked); err != nil {
+			return nil, err
+		}
+		if want := said[x.Sum]; want != "" && want != c.sum && want != strings.TrimSuffix(c.sum, fmt.Sprintf("-%d", len(picked))) {
+			return nil, errDigest
+		}
+	}
 	x.Tried = true
 	if err := u.write(x.key(), x); err != nil {
 		x.Tried = c.again
@@ -210,23 +219,27 @@ func (u *uploads) holdAll(f func(*upload) bool) (held []*upload) {
 	return held
 }
 
-// partsOf lists an upload's parts by number.
-func (u *uploads) partsOf(id string, at place, name string) ([]part, error) {
+// partsOf lists an upload's parts by number, and says what of the upload does not change.
+func (u *uploads) partsOf(id string, at place, name string) (x upload, parts []part, err error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	found, err := u.find(id, at, name)
+	if err != nil {
+		return x, nil, err
+	}
+	parts, err = u.listed(found)
+	return *found, parts, err
+}
+
+// wants is what the parts of an upload are to be like, or errNoUpload.
+func (u *uploads) wants(id string, at place, name string) (incoming, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	x, err := u.find(id, at, name)
 	if err != nil {
-		return nil, err
+		return incoming{}, err
 	}
-	return u.listed(x)
-}
-
-// check returns errNoUpload if there is no such upload.
-func (u *uploads) check(id string, at place, name string) error {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	_, err := u.find(id, at, name)
-	return err
+	return incoming{x.Class, x.Sum}, nil
 }
 
 // of lists a space's open uploads by name.

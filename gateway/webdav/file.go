@@ -96,9 +96,16 @@ func (f *file) Stat() (os.FileInfo, error) { return f.info, nil }
 // the XML.
 const davMeta = "dav:"
 
+// kept is the property that says in how many copies a file is kept, or in how many parts of which some
+// are enough. It is ours, and nobody sets it.
+var kept = xml.Name{Space: "urn:phyllo", Local: "kept"}
+
 // DeadProps implements webdav.DeadPropsHolder.
 func (f *file) DeadProps() (map[xml.Name]webdav.Property, error) {
 	out := map[xml.Name]webdav.Property{}
+	if words := f.info.Kept.String(); words != "" {
+		out[kept] = webdav.Property{XMLName: kept, InnerXML: []byte(words)}
+	}
 	for _, k := range f.info.MetaKeys(davMeta) {
 		at := strings.LastIndexByte(k, '}')
 		if at < 1 || k[0] != '{' {
@@ -119,8 +126,10 @@ func (f *file) Patch(patches []webdav.Proppatch) ([]webdav.Propstat, error) {
 		a.Meta = map[string]string{}
 	}
 	stat := webdav.Propstat{Status: http.StatusOK}
+	forbidden := false
 	for _, patch := range patches {
 		for _, p := range patch.Props {
+			forbidden = forbidden || p.XMLName == kept
 			stat.Props = append(stat.Props, webdav.Property{XMLName: p.XMLName})
 			k := davMeta + "{" + p.XMLName.Space + "}" + p.XMLName.Local
 			if patch.Remove {
@@ -129,6 +138,10 @@ func (f *file) Patch(patches []webdav.Proppatch) ([]webdav.Propstat, error) {
 				a.Meta[k] = p.Lang + "\n" + string(p.InnerXML)
 			}
 		}
+	}
+	if forbidden {
+		stat.Status = http.StatusForbidden
+		return []webdav.Propstat{stat}, nil
 	}
 	err := f.patch(a)
 	switch {
@@ -194,7 +207,7 @@ func (f *newFile) ReadFrom(r io.Reader) (int64, error) {
 // Write implements io.Writer.
 func (f *newFile) Write(b []byte) (int, error) {
 	if f.draft == nil && f.failed == nil {
-		if f.draft, f.failed = f.s.Draft(f.v.r.Context(), f.v.r.ContentLength); f.failed != nil {
+		if f.draft, f.failed = f.s.Draft(f.v.r.Context(), f.v.r.ContentLength, files.InCopies); f.failed != nil {
 			f.failed = f.v.failed(f.failed)
 		}
 	}

@@ -135,6 +135,36 @@ func TestFoldersOfOtherDoors(t *testing.T) {
 	w.do("PROPFIND", "/s/d", "", "Depth: 0").Has(t, 404, "")
 }
 
+// TestKept: a property says how a file is kept, in words, and nobody can change it.
+func TestKept(t *testing.T) {
+	w := open(t).start()
+	s, err := w.Spaces.Space(t.Context(), "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := s.Draft(t.Context(), -1, files.InParts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(d, "old"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Put(t.Context(), "archive", []files.Draft{d}, files.Attrs{}, files.Cond{}); err != nil {
+		t.Fatal(err)
+	}
+	w.do("PUT", "/s/file", "new").Has(t, 201, "")
+	w.do("PUT", "/s/empty", "").Has(t, 201, "")
+	const ask = `<D:propfind xmlns:D="DAV:" xmlns:P="urn:phyllo"><D:prop><P:kept/></D:prop></D:propfind>`
+	for name, words := range map[string]string{"archive": ">24 parts, any 6 are enough<", "file": ">5 copies<", "empty": "404 Not Found"} {
+		w.do("PROPFIND", "/s/"+name, ask, "Depth: 0").Has(t, 207, words)
+	}
+	w.do("PROPFIND", "/s/", "", "Depth: 1").Has(t, 207, ">24 parts, any 6 are enough<")
+	w.do("PROPPATCH", "/s/archive", `<D:propertyupdate xmlns:D="DAV:"><D:set><D:prop><kept xmlns="urn:phyllo">gold</kept></D:prop></D:set></D:propertyupdate>`).Has(t, 207, "403 Forbidden")
+	w.do("MOVE", "/s/archive", "", "Destination: URL/s/moved").Has(t, 201, "")
+	w.do("COPY", "/s/moved", "", "Destination: URL/s/copy").Has(t, 201, "")
+	w.do("PROPFIND", "/s/copy", ask, "Depth: 0").Has(t, 207, ">24 parts, any 6 are enough<")
+}
+
 const exclusive = `<?xml version="1.0"?><D:lockinfo xmlns:D="DAV:"><D:lockscope><D:exclusive/></D:lockscope><D:locktype><D:write/></D:locktype></D:lockinfo>`
 
 func TestLocks(t *testing.T) {

@@ -60,7 +60,8 @@ func (n *Node) missing(err error, name, space string) error {
 }
 
 func (n *Node) shown(e files.Entry, space string) api.File {
-	return api.File{Space: space, Name: e.Name, Version: e.Version, Size: e.Size, Modified: Begin, By: n.me(""), Wanted: api.FileCopies, Removed: e.Removed}
+	return api.File{Space: space, Name: e.Name, Version: e.Version, Size: e.Size, Modified: Begin, By: n.me(""), Wanted: cmp.Or(e.Kept.Total, api.FileCopies),
+		Need: e.Kept.Need, Removed: e.Removed}
 }
 
 // FilePut implements api.Node. Names that begin with "far" cannot be stored, and those that begin
@@ -73,7 +74,11 @@ func (n *Node) FilePut(ctx context.Context, q api.FilePut, content io.Reader) (*
 	if err != nil {
 		return nil, err
 	}
-	d, err := s.Draft(ctx, -1)
+	how := files.InCopies
+	if q.Archive && !strings.HasPrefix(q.Name, "small") {
+		how = files.InParts
+	}
+	d, err := s.Draft(ctx, -1, how)
 	if err != nil {
 		return nil, err
 	}
@@ -87,9 +92,8 @@ func (n *Node) FilePut(ctx context.Context, q api.FilePut, content io.Reader) (*
 	}
 	f := n.shown(e, in)
 	f.Expires, f.By = q.Expires, ""
-	f.Copies, f.Wanted = copies(q.Copies)
-	if q.Archive && !strings.HasPrefix(q.Name, "small") {
-		f.Copies, f.Wanted, f.Need = 24, 24, 6
+	if f.Copies = f.Wanted; f.Need == 0 {
+		f.Copies, f.Wanted = copies(q.Copies)
 	}
 	return &f, nil
 }
@@ -119,6 +123,16 @@ func (n *Node) FileGet(ctx context.Context, q api.FileName) (*api.File, io.ReadC
 	return &f, r, err
 }
 
+// counted is how many copies or parts of a file there are: the ring has five nodes, but of an archive no
+// part is missing.
+func counted(f api.File) int {
+	if f.Need > 0 {
+		return f.Wanted
+	}
+	have, _ := copies(f.Wanted)
+	return have
+}
+
 // FileStat implements api.Node.
 func (n *Node) FileStat(ctx context.Context, q api.FileName) (*api.File, error) {
 	s, in, err := n.space(ctx, q.Space)
@@ -130,7 +144,7 @@ func (n *Node) FileStat(ctx context.Context, q api.FileName) (*api.File, error) 
 		return nil, n.missing(err, q.Name, in)
 	}
 	f := n.shown(e, in)
-	f.Copies, f.Wanted = copies(0)
+	f.Copies = counted(f)
 	return &f, nil
 }
 
@@ -145,7 +159,7 @@ func (n *Node) FileList(ctx context.Context, q api.FileQuery) (*api.FilePage, er
 	for _, e := range p.Entries {
 		f := n.shown(e, in)
 		if q.Count {
-			f.Copies, _ = copies(0)
+			f.Copies = counted(f)
 		}
 		out.Files = append(out.Files, f)
 	}

@@ -3,7 +3,7 @@
 import { $, el, say, set, show } from "./dom.js"
 import { ask as askLine, cleanName } from "./asking.js"
 import { copyLine } from "./clipboard.js"
-import { drawCopies, fewer } from "./copies.js"
+import { drawCopies } from "./copies.js"
 import { fails, tell } from "./fails.js"
 import { bytes, count, date } from "./words.js"
 
@@ -39,14 +39,13 @@ async function load() {
 
 function drawFacts() {
 	const copies = el("span")
-	const c = shelf.copies(file)
-	drawCopies(copies, c)
+	const wrong = drawCopies(copies, shelf.copies(file))
 	const facts = [
 		["where", `${file.space} / ${file.name.split("/").join(" / ")}`], ["size", bytes(file.size)], ["stored", `${date(file.modified)}${file.by ? ` by ${file.by}` : ""}`],
-		["kept until", file.expires ? date(file.expires) : ""], ["copies", copies],
+		["kept until", file.expires ? date(file.expires) : ""], [file.need ? "archive" : "copies", copies],
 	].filter(([, value]) => value)
 	$("file-facts").replaceChildren(...facts.map(([name, value]) => el("div", {}, el("dt", {}, name),
-		el("dd", {}, value, value === copies && c && !(c instanceof Error) && c.copies < c.wanted ? el("p", { class: "quiet" }, fewer) : ""))))
+		el("dd", {}, value, value === copies && wrong ? el("p", { class: "quiet" }, wrong) : ""))))
 }
 
 function drawVersions() {

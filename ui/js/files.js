@@ -92,7 +92,7 @@ export function startFiles(model, shelf) {
 		say(size, bytes(r.size))
 		say(time, when(r.modified))
 		set(time, "title", [date(r.modified), r.by && `by ${r.by}`, r.expires && `kept until ${date(r.expires)}`].filter(Boolean).join(", "))
-		drawCopies(copies, shelf.copies(r))
+		drawCopies(copies, shelf.copies(r), true)
 	}
 
 	$("space").addEventListener("change", () => shelf.open($("space").value, ""))

@@ -118,7 +118,7 @@ export class Shelf {
 		return `${this.user} ${this.space} ${f.version} ${f.name}`
 	}
 
-	// copies is what is known of a file's copies: {copies, wanted}, an error, or nothing yet.
+	// copies is what is known of a file's copies: {copies, wanted, need}, an error, or nothing yet.
 	copies(f) {
 		return this.#copies.get(this.#key(f))
 	}
@@ -147,9 +147,9 @@ export class Shelf {
 		this.#countNext()
 	}
 
-	// store stores a file of the browser's in a folder of a space.
-	async store({ user, space, name }, file, onSent, signal) {
-		const f = await this.#client.upload({ user, space, name }, file, onSent, signal)
+	// store stores a file of the browser's in a folder of a space, maybe as an archive.
+	async store({ user, space, name, archive }, file, onSent, signal) {
+		const f = await this.#client.upload({ user, space, name, archive }, file, onSent, signal)
 		this.#copies.set(`${user} ${space} ${f.version} ${f.name}`, f)
 		await this.load()
 		return f

@@ -1,6 +1,7 @@
 // Storing files that were dropped or chosen, one after another, each with its progress.
 
 import { $, el, say, set, show, sync } from "./dom.js"
+import { counted } from "./copies.js"
 import { bytes } from "./words.js"
 
 // How many that are stored stay on the list; those that failed stay until they are dismissed.
@@ -8,11 +9,13 @@ const kept = 4
 
 export function startUploads(shelf) {
 	const list = [] // {id, where, file, sent, began, state, words, end}; state: waiting, sending, stored, few, failed
+	const keep = $("keep")
 	let made = 0, running = false
 
 	function add(file, path) {
 		const name = shelf.folder + path.normalize("NFC")
-		list.push({ id: ++made, where: { user: shelf.user, space: shelf.space, name }, file, state: "waiting", sent: 0 })
+		const archive = keep.value === "archive"
+		list.push({ id: ++made, where: { user: shelf.user, space: shelf.space, name, archive }, file, state: "waiting", sent: 0 })
 	}
 
 	async function run() {
@@ -34,9 +37,9 @@ export function startUploads(shelf) {
 				u.sent = sent
 				drawOne(u)
 			}, u.end.signal)
-			const few = f.copies < f.wanted
+			const few = !f.need && f.copies < f.wanted
 			u.state = few ? "few" : "stored"
-			u.words = `stored, ${f.copies} of ${f.wanted} copies${few ? ": the rest are made when more nodes are there" : ""}`
+			u.words = `stored, ${counted(f)}${few ? ": the rest are made when more nodes are there" : ""}${u.where.archive && !f.need && f.size ? "; for an archive this ring has too few computers" : ""}`
 		} catch (err) {
 			u.state = "failed"
 			u.words = err.message
@@ -85,6 +88,7 @@ export function startUploads(shelf) {
 		set(end, "aria-label", `${end.textContent}: ${u.where.name}`)
 	}
 
+	keep.addEventListener("change", () => show($("keep-words"), keep.value === "archive"))
 	const chosen = $("upload-files")
 	$("upload").addEventListener("click", () => chosen.click())
 	chosen.addEventListener("change", () => {

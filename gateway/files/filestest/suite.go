@@ -24,7 +24,7 @@ func Run(t *testing.T, fresh func(t *testing.T) files.Spaces) {
 		{"Folders", folders}, {"Clashes", clashes}, {"Conditions", conditions}, {"OneOfMany", oneOfMany},
 		{"Remove", remove}, {"Copy", copies}, {"Rename", rename}, {"RenameFolder", renameFolder},
 		{"List", list}, {"ListPages", listPages}, {"History", history}, {"HistoryOff", historyOff},
-		{"VersionPages", versionPages}, {"ReadsStay", readsStay},
+		{"VersionPages", versionPages}, {"ReadsStay", readsStay}, {"Classes", classes},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			k := &kit{T: t, ctx: t.Context(), all: fresh(t)}
@@ -60,7 +60,12 @@ func (k *kit) space(name string) files.Space {
 
 func (k *kit) draft(text string) files.Draft {
 	k.Helper()
-	d, err := k.s.Draft(k.ctx, int64(len(text)))
+	return k.draftAs(text, files.InCopies)
+}
+
+func (k *kit) draftAs(text string, how files.Class) files.Draft {
+	k.Helper()
+	d, err := k.s.Draft(k.ctx, int64(len(text)), how)
 	k.want(err, nil)
 	k.Cleanup(d.Discard)
 	if n, err := io.WriteString(d, text); n != len(text) || err != nil {

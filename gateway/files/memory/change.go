@@ -34,6 +34,7 @@ func (s *space) Put(_ context.Context, name string, content []files.Draft, a fil
 		d.over = true
 		b.parts = append(b.parts, d.b)
 		b.size += int64(len(d.b))
+		b.kept = kept[d.how]
 	}
 	v := s.add(name, a, b, false)
 	v.once = c.Once

@@ -15,6 +15,7 @@ var errUsed = errors.New("memory: the draft is used up: begin another")
 type draft struct {
 	m    *Memory
 	b    []byte
+	how  files.Class
 	name string // of a saved one
 	over bool
 }
@@ -70,13 +71,13 @@ func (s *space) Saved(_ context.Context, saved []byte) (files.Draft, error) {
 }
 
 // Draft implements files.Space.
-func (s *space) Draft(_ context.Context, size int64) (files.Draft, error) {
+func (s *space) Draft(_ context.Context, size int64, how files.Class) (files.Draft, error) {
 	s.m.mu.Lock()
 	defer s.m.mu.Unlock()
 	if size > s.m.room {
 		return nil, files.ErrFull
 	}
-	return &draft{m: s.m}, nil
+	return &draft{m: s.m, how: how}, nil
 }
 
 // Read implements files.Space.

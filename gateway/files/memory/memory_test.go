@@ -25,13 +25,13 @@ func TestRoom(t *testing.T) {
 	}
 	s, _ := m.Space(ctx, "s")
 	draft := func(n int) (files.Draft, error) {
-		d, err := s.Draft(ctx, -1)
+		d, err := s.Draft(ctx, -1, files.InCopies)
 		if err == nil {
 			_, err = d.Write(make([]byte, n))
 		}
 		return d, err
 	}
-	if _, err := s.Draft(ctx, 11); !errors.Is(err, files.ErrFull) {
+	if _, err := s.Draft(ctx, 11, files.InCopies); !errors.Is(err, files.ErrFull) {
 		t.Errorf("a draft that will be too large: %v", err)
 	}
 	d, err := draft(10)

@@ -146,6 +146,9 @@ func (s *space) add(name string, a files.Attrs, content *blob, removed bool) *ve
 	if content != nil {
 		content.users++
 		v.entry.Size = content.size
+		if content.size > 0 {
+			v.entry.Kept = content.kept
+		}
 	}
 	s.versions[name] = append(list, v)
 	return v
