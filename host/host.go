@@ -111,6 +111,7 @@ func New(cfg Config) *Host {
 		calls: make(chan struct{}, maxCalls), over: make(chan struct{}),
 	}
 	h.work.host, h.work.most = h, cfg.Workers
+	h.work.hand, h.work.shut = make(chan job), make(chan struct{})
 	h.saver.host = h
 	return h
 }

@@ -16,6 +16,10 @@ import (
 // tick is the longest that the loop sleeps: so soon it sees that it stood still.
 const tick = time.Second
 
+// spareTasks is how many coroutines are kept for tasks to come: in a second of storing and
+// reading there are thousands, few at a time.
+const spareTasks = 16
+
 // loop is what only the loop touches.
 type loop struct {
 	machine   machine.Machine
@@ -95,6 +99,7 @@ func (h *Host) begin() error {
 	h.loop.machine = m
 	if m, ok := m.(tasked); ok {
 		m.Tasks().Panicked = func(v any) any { return caught("a task of the node", v) }
+		m.Tasks().Spare = spareTasks
 	}
 	h.loop.alarm = time.NewTimer(tick)
 	h.step(h.cfg.Clock(), machine.Input{Kind: machine.InStart})

@@ -12,33 +12,45 @@ type job struct {
 	f    func() any
 }
 
-// pool runs jobs in at most so many goroutines, which end when nothing waits. What
+// keptWorkers is how many goroutines of a pool stay when nothing waits: the stack of a new one
+// has to grow first, which takes as long as a small job.
+const keptWorkers = 2
+
+// pool runs jobs in at most so many goroutines, of which few stay when nothing waits. What
 // exceeds them waits in order: the loop never does.
 type pool struct {
 	host *Host
 	most int
+	hand chan job      // for workers that have nothing to do
+	shut chan struct{} // closed by close
 
 	mu      sync.Mutex
 	queue   fifo[job]
-	running int
-	over    chan struct{} // made by close; closed when no job runs any more
+	running int           // with a job
+	idle    int           // without
+	over    chan struct{} // made by close; closed when no worker is left
 }
 
 func (p *pool) do(j job) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.over != nil {
+	switch {
+	case p.over != nil:
 		return
-	}
-	if p.running == p.most {
+	case p.running == p.most:
 		p.queue.push(j)
 		return
 	}
 	p.running++
-	go p.run(j)
+	select {
+	case p.hand <- j:
+		p.idle--
+	default:
+		go p.run(j)
+	}
 }
 
-// run runs a job, and then what waits.
+// run runs a job, and then what waits or comes.
 func (p *pool) run(j job) {
 	for more := true; more; {
 		p.host.put(p.result(j))
@@ -46,18 +58,45 @@ func (p *pool) run(j job) {
 	}
 }
 
-// next takes a job that waits, or says that one goroutine less runs.
+// next takes a job that waits, or waits for one. It says false to a worker that is to end.
 func (p *pool) next() (job, bool) {
+	j, waits, stays := p.look()
+	if waits || !stays {
+		return j, waits
+	}
+	select {
+	case j := <-p.hand:
+		return j, true
+	case <-p.shut:
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	j, ok := p.queue.pop()
-	if !ok {
-		p.running--
-		if p.over != nil && p.running == 0 {
-			close(p.over)
-		}
+	p.idle--
+	p.left()
+	return job{}, false
+}
+
+// look takes a job that waits; without one a worker has nothing to do, and stays or ends.
+func (p *pool) look() (j job, waits, stays bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if j, waits = p.queue.pop(); waits {
+		return j, true, true
 	}
-	return j, ok
+	p.running--
+	if stays = p.over == nil && p.idle < keptWorkers; stays {
+		p.idle++
+	} else {
+		p.left()
+	}
+	return j, false, stays
+}
+
+// left says that the pool is over, if that was the last worker. p is locked.
+func (p *pool) left() {
+	if p.over != nil && p.running+p.idle == 0 {
+		close(p.over)
+	}
 }
 
 // result runs a job. Its panic ends the node.
@@ -78,9 +117,8 @@ func (p *pool) close() <-chan struct{} {
 	if p.over == nil {
 		p.over = make(chan struct{})
 		p.queue = fifo[job]{}
-		if p.running == 0 {
-			close(p.over)
-		}
+		close(p.shut)
+		p.left()
 	}
 	return p.over
 }

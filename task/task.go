@@ -23,9 +23,14 @@ type Group struct {
 	// panic's value, and what it returns is panicked with on the loop. There the
 	// driver can still see the task's stack, which is lost when the panic surfaces.
 	Panicked func(value any) any
+	// Spare is how many coroutines of tasks that have ended are kept for those to come: a new
+	// one costs a new stack, which grows while it is used. A driver of few nodes with many tasks
+	// sets it; 0 keeps none.
+	Spare int
 
-	env  Env
-	live []*T
+	env   Env
+	live  []*T
+	spare []*coroutine
 }
 
 // NewGroup returns an empty group whose waits are timed by env.
@@ -38,13 +43,20 @@ func (g *Group) Init(env Env) { g.env = env }
 // T is one running task. Only the function that was given it may use it.
 type T struct {
 	group  *Group
-	next   func() (struct{}, bool)
-	stop   func()
-	yield  func(struct{}) bool
+	on     *coroutine
+	f      func(*T) error // nil when it has returned
 	done   func(error)
 	result error
 	queued bool
 	place  int // index in group.live
+}
+
+// coroutine runs one task, and after that others, if it is kept.
+type coroutine struct {
+	task  *T
+	next  func() (struct{}, bool)
+	stop  func()
+	yield func(struct{}) bool
 }
 
 // Go starts f as a task: it runs at once up to its first wait, or, if Go is called
@@ -58,17 +70,44 @@ func (g *Group) Go(f func(*T) error, done func(error)) {
 		}
 		return
 	}
-	t := &T{group: g, done: done, place: len(g.live), result: ErrStopped}
-	t.next, t.stop = iter.Pull(func(yield func(struct{}) bool) {
-		t.yield = yield
-		defer g.caught()
-		t.result = f(t)
-	})
+	t := &T{group: g, f: f, done: done, place: len(g.live), result: ErrStopped}
+	t.on = g.coroutine()
+	t.on.task = t
 	g.live = append(g.live, t)
 	t.wake()
 	if !g.running {
 		g.Run()
 	}
+}
+
+// coroutine returns one without a task: a spare one, if there is any.
+func (g *Group) coroutine() *coroutine {
+	if n := len(g.spare); n > 0 {
+		c := g.spare[n-1]
+		g.spare[n-1] = nil
+		g.spare = g.spare[:n-1]
+		return c
+	}
+	c := new(coroutine)
+	c.next, c.stop = iter.Pull(func(yield func(struct{}) bool) {
+		c.yield = yield
+		defer g.caught()
+		for {
+			t := c.task
+			t.result = t.f(t)
+			t.f = nil
+			if g.stopped || len(g.spare) >= g.Spare || !yield(struct{}{}) {
+				return
+			}
+		}
+	})
+	return c
+}
+
+// keep keeps the coroutine of a task that has returned, if it waits for another one.
+func (g *Group) keep(c *coroutine) {
+	c.task = nil
+	g.spare = append(g.spare, c)
 }
 
 // caught passes a panic of a task on, by way of Panicked.
@@ -92,7 +131,11 @@ func (g *Group) Run() {
 		t := g.ready[0]
 		g.ready = g.ready[1:]
 		t.queued = false
-		if _, more := t.next(); !more {
+		switch _, more := t.on.next(); {
+		case !more:
+			g.end(t)
+		case t.f == nil:
+			g.keep(t.on)
 			g.end(t)
 		}
 	}
@@ -110,10 +153,13 @@ func (g *Group) Stop() {
 	g.stopped = true
 	for len(g.live) > 0 {
 		t := g.live[len(g.live)-1]
-		t.stop()
+		t.on.stop()
 		g.end(t)
 	}
-	g.ready = nil
+	for _, c := range g.spare {
+		c.stop()
+	}
+	g.ready, g.spare = nil, nil
 }
 
 func (g *Group) end(t *T) {
@@ -140,7 +186,7 @@ func (t *T) wake() {
 // park gives way until over reports true.
 func (t *T) park(over func() bool) error {
 	for !over() {
-		if t.group.stopped || !t.yield(struct{}{}) {
+		if t.group.stopped || !t.on.yield(struct{}{}) {
 			return ErrStopped
 		}
 	}

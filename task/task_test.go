@@ -342,3 +342,56 @@ func BenchmarkStartParkEnd(b *testing.B) {
 		w.input(func() { resolve(1, nil) })
 	}
 }
+
+// Tasks that come one after another, or wait for each other, are the same on coroutines that
+// are kept; a group that is stopped keeps none (goleak).
+func TestSpare(t *testing.T) {
+	w, s := newWorld(), new(story)
+	w.group.Spare = 2
+	wait := func(name string, d time.Duration, then func()) {
+		w.group.Go(func(t *task.T) error {
+			err := t.Sleep(d)
+			s.tell("%s: %v", name, err)
+			if then != nil {
+				then()
+			}
+			return err
+		}, func(err error) { s.tell("%s done: %v", name, err) })
+	}
+	w.input(func() {
+		for _, name := range []string{"a", "b", "c"} {
+			wait(name, time.Second, nil)
+		}
+	})
+	w.pass(time.Second)
+	w.input(func() {
+		wait("d", time.Second, func() { wait("e", time.Second, nil) })
+		wait("f", time.Hour, nil)
+	})
+	w.pass(2 * time.Second)
+	w.group.Stop()
+	s.want(t, "a: <nil>", "a done: <nil>", "b: <nil>", "b done: <nil>", "c: <nil>", "c done: <nil>",
+		"d: <nil>", "d done: <nil>", "e: <nil>", "e done: <nil>", "f: the node is stopping", "f done: the node is stopping")
+	if n := w.group.Len(); n != 0 {
+		t.Errorf("%d tasks are left", n)
+	}
+}
+
+// A panic of a task on a coroutine that is kept surfaces as that of any, and takes the coroutine with it.
+func TestSparePanics(t *testing.T) {
+	w := newWorld()
+	w.group.Spare = 2
+	begin := func(f func(*task.T) error) (caught any) {
+		defer func() { caught = recover() }()
+		w.input(func() { w.group.Go(f, nil) })
+		return nil
+	}
+	fine := func(*task.T) error { return nil }
+	if v := begin(fine); v != nil {
+		t.Fatalf("panic %v", v)
+	}
+	if v := begin(func(*task.T) error { panic("broken") }); v != "broken" {
+		t.Errorf("panic %v, want that of the task", v)
+	}
+	w.group.Stop()
+}
