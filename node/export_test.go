@@ -7,7 +7,7 @@ import (
 	"github.com/phyllo-net/phyllo/node/config"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
-	"github.com/phyllo-net/phyllo/transport/libp2p"
+	"github.com/phyllo-net/phyllo/transport/libp2p/reach"
 )
 
 // WithAddrCheck makes the node look at its own addresses more often.
@@ -38,4 +38,4 @@ func (n *Node) Certificate() *peer.Certificate { return n.member.Certificate() }
 func Kinded(err error) error { return kinded(err) }
 
 // Means is what of the settings helps behind routers and firewalls.
-func Means(c config.Config) libp2p.Reach { return (&Node{cfg: c}).natMeans() }
+func Means(c config.Config) reach.Options { return (&Node{cfg: c}).natMeans() }

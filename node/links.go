@@ -17,6 +17,7 @@ import (
 	"github.com/phyllo-net/phyllo/store/disk"
 	"github.com/phyllo-net/phyllo/transport"
 	"github.com/phyllo-net/phyllo/transport/libp2p"
+	"github.com/phyllo-net/phyllo/transport/libp2p/reach"
 )
 
 // nodeTable keeps what the assembly itself must remember.
@@ -72,12 +73,12 @@ func (n *Node) newTransport() (transport.Transport, error) {
 }
 
 // natMeans is what of the settings helps behind routers and firewalls.
-func (n *Node) natMeans() libp2p.Reach {
+func (n *Node) natMeans() reach.Options {
 	c := &n.cfg
 	if !c.NAT || config.OnlyLoopback(c.Listen) {
-		return libp2p.Reach{}
+		return reach.Options{}
 	}
-	return libp2p.Reach{PortMap: c.UPnP, Punch: c.PunchHoles, Relays: c.Relays, RelayFor: c.RelayPeers, RelayRate: int(c.RelayRate)}
+	return reach.Options{PortMap: c.UPnP, Punch: c.PunchHoles, Relays: c.Relays, RelayFor: c.RelayPeers, RelayRate: int(c.RelayRate)}
 }
 
 // chooseListen returns addresses with the port of the last time, the usual one, or

@@ -11,6 +11,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/transport/libp2p/addr"
 	"github.com/phyllo-net/phyllo/transport/libp2p/crowd"
+	"github.com/phyllo-net/phyllo/transport/libp2p/limit"
 )
 
 // maxBefore is how many bytes are read of a TCP connection before its handshake has
@@ -205,9 +206,9 @@ func (c *incomingConn) Close() error {
 	c.t.strangers.Leave(c.place)
 	if !c.proven.Load() && !c.evicted.Load() {
 		if time.Since(c.since) >= c.t.opts.Limits.HelloTime {
-			c.t.links.BadStranger("slow", errLate)
+			c.t.links.BadStranger("slow", limit.ErrLate)
 		} else {
-			c.t.links.BadStranger("handshake", errHandshake)
+			c.t.links.BadStranger("handshake", limit.ErrHandshake)
 		}
 	}
 	return err

@@ -136,7 +136,7 @@ func negotiate(ctx context.Context, s network.Stream, protocol string, limit tim
 // connection returns a connection with the holder of key, an old one or a new one.
 func (t *Transport) connection(ctx context.Context, key peer.Key, addrs []string, how manner) (network.Conn, peer.Key, error) {
 	if how&straight != 0 {
-		addrs = direct(addrs)
+		addrs = addr.Direct(addrs)
 	}
 	good := t.usable(key, addrs)
 	if key.IsZero() {
@@ -145,7 +145,7 @@ func (t *Transport) connection(ctx context.Context, key peer.Key, addrs []string
 			return nil, key, err
 		}
 	}
-	p, err := peerID(key)
+	p, err := addr.PeerID(key)
 	if err != nil {
 		return nil, key, fmt.Errorf("%w: %w", transport.ErrOtherKey, err)
 	}
@@ -204,7 +204,7 @@ func (t *Transport) ask(ctx context.Context, addrs []ma.Multiaddr) (peer.Key, er
 	}
 	var other sec.ErrPeerIDMismatch
 	if errors.As(err, &other) {
-		return keyOf(other.Actual)
+		return addr.KeyOf(other.Actual)
 	}
 	return peer.Key{}, err
 }
@@ -233,6 +233,18 @@ func (t *Transport) ways(addrs []ma.Multiaddr) []*way {
 		all[at].addrs = append(all[at].addrs, a)
 	}
 	return slices.DeleteFunc(all, func(w *way) bool { return len(w.addrs) == 0 })
+}
+
+// viaRelays makes a connection over one of the relays of a peer.
+func (t *Transport) viaRelays(ctx context.Context, p p2ppeer.ID, addrs []ma.Multiaddr) (network.Conn, error) {
+	if t.reach == nil {
+		return nil, errNoAddress
+	}
+	c, err := t.reach.Via(ctx, p, addrs)
+	if err != nil {
+		return nil, fmt.Errorf("%w through a relay: %w", errNoWay, err)
+	}
+	return c, nil
 }
 
 // dial makes a connection. TCP is tried first; QUIC follows after a moment, or when
@@ -335,10 +347,15 @@ const cutOffPause = 50 * time.Millisecond
 // ended there whom another one follows.
 func (t *Transport) callTwice(ctx context.Context, p p2ppeer.ID, addrs []ma.Multiaddr) (network.Conn, error) {
 	c, err := t.call(ctx, p, addrs)
-	if err == nil || !cutOff(err) || !pause(ctx, cutOffPause) {
+	if err == nil || !cutOff(err) {
 		return c, err
 	}
-	return t.call(ctx, p, addrs)
+	select {
+	case <-time.After(cutOffPause):
+		return t.call(ctx, p, addrs)
+	case <-ctx.Done():
+		return c, err
+	}
 }
 
 // cutOff reports whether somebody took a call and ended it at once.

@@ -6,6 +6,7 @@ import (
 	p2ppeer "github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
 
+	"github.com/phyllo-net/phyllo/transport/libp2p/addr"
 	"github.com/phyllo-net/phyllo/transport/libp2p/crowd"
 )
 
@@ -16,13 +17,13 @@ type gate struct{ t *Transport }
 
 // InterceptPeerDial implements the library's ConnectionGater.
 func (g gate) InterceptPeerDial(p p2ppeer.ID) bool {
-	_, err := keyOf(p)
+	_, err := addr.KeyOf(p)
 	return err == nil
 }
 
 // InterceptAddrDial implements the library's ConnectionGater.
 func (g gate) InterceptAddrDial(p p2ppeer.ID, a ma.Multiaddr) bool {
-	key, err := keyOf(p)
+	key, err := addr.KeyOf(p)
 	return err == nil && g.t.mayDial(key, a)
 }
 
@@ -35,7 +36,7 @@ func (g gate) InterceptSecured(_ network.Direction, p p2ppeer.ID, c network.Conn
 	if in != nil {
 		in.prove()
 	}
-	key, err := keyOf(p)
+	key, err := addr.KeyOf(p)
 	if err != nil {
 		g.t.links.BadStranger("key", err)
 		return false

@@ -3,13 +3,10 @@ package libp2p
 import (
 	"crypto/rand"
 	"fmt"
-	"io"
 	"log/slog"
-	"math"
 	"os"
 	"strings"
 	"sync"
-	"time"
 
 	p2p "github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/core/connmgr"
@@ -27,6 +24,8 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcpreuse"
 	"go.uber.org/fx"
+
+	"github.com/phyllo-net/phyllo/transport/libp2p/limit"
 )
 
 // quiet turns off the library's own log, which goes to stderr: what matters in it
@@ -46,7 +45,11 @@ func newHost(t *Transport) (host.Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	limits, err := newLimits(t)
+	limits, err := limit.New(limit.Bounds{
+		MaxLinks: t.cfg.MaxLinks, PerAddress: t.opts.PerAddress, Handshake: t.opts.Limits.HelloTime, Strangers: t.strangers,
+		Relays: func(p p2ppeer.ID) bool { return t.reach != nil && t.reach.Holds(p) },
+		Bad:    t.badFrom, BadStranger: t.links.BadStranger,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +61,7 @@ func newHost(t *Transport) (host.Host, error) {
 		}),
 		p2p.Transport(quic.NewTransport),
 		p2p.Security(noise.ID, noise.New),
-		p2p.Muxer(yamux.ID, muxer()),
+		p2p.Muxer(yamux.ID, limit.Muxer()),
 		p2p.ResourceManager(limits),
 		p2p.ConnectionManager(&connmgr.NullConnMgr{}),
 		p2p.ConnectionGater(gate{t}),
@@ -82,7 +85,7 @@ func newHost(t *Transport) (host.Host, error) {
 		limits.Close()
 		return nil, fmt.Errorf("listen on %s: %w", strings.Join(t.cfg.Listen, ", "), err)
 	}
-	limits.host.Store(&h)
+	limits.Guard(h)
 	return h, nil
 }
 
@@ -94,20 +97,6 @@ func tcpOptions(o Options) []tcp.Option {
 		opts = append(opts, tcp.DisableReuseport())
 	}
 	return opts
-}
-
-// muxer configures yamux: no keep-alive and no measurements, because every node
-// has heartbeats, and little memory for an idle connection.
-func muxer() *yamux.Transport {
-	c := *yamux.DefaultTransport.Config()
-	c.EnableKeepAlive = false
-	c.MeasureRTTInterval = 365 * 24 * time.Hour
-	c.AcceptBacklog = backlog
-	c.PingBacklog = 4
-	c.MaxStreamWindowSize = maxPeerMemory
-	c.MaxIncomingStreams = math.MaxUint32 // the limits count them
-	c.LogOutput = io.Discard
-	return (*yamux.Transport)(&c)
 }
 
 // unknownPeer returns the name of a key that nobody has.

@@ -12,6 +12,8 @@ import (
 	"github.com/libp2p/go-libp2p/core/protocol"
 	circuit2 "github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/proto"
 	"github.com/libp2p/go-libp2p/p2p/protocol/holepunch"
+
+	"github.com/phyllo-net/phyllo/transport/libp2p/addr"
 )
 
 // serve lets f handle the streams of a protocol, in a goroutine of their own:
@@ -22,7 +24,7 @@ func (t *Transport) serve(name string, f func(*stream)) {
 		if !ok {
 			return errors.New("no stream of the library")
 		}
-		key, err := keyOf(s.Conn().RemotePeer())
+		key, err := addr.KeyOf(s.Conn().RemotePeer())
 		if err != nil {
 			s.Reset()
 			return err
@@ -45,7 +47,7 @@ func (t *Transport) serve(name string, f func(*stream)) {
 
 // badFrom counts bad input of whoever holds the key that the library names so.
 func (t *Transport) badFrom(p p2ppeer.ID, kind string, err error) {
-	if key, kerr := keyOf(p); kerr == nil {
+	if key, kerr := addr.KeyOf(p); kerr == nil {
 		t.links.Bad(kind, key, err)
 	} else {
 		t.links.BadStranger(kind, err)
@@ -95,7 +97,7 @@ func (t *Transport) negotiateIncoming(s network.Stream) {
 func (t *Transport) welcome(name protocol.ID, c network.Conn) bool {
 	switch name {
 	case circuit2.ProtoIDv2Stop:
-		return t.reach != nil && t.reach.passes.holds(c.RemotePeer())
+		return t.reach != nil && t.reach.Holds(c.RemotePeer())
 	case holepunch.Protocol:
 		return relayed(c)
 	}

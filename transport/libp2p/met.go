@@ -28,7 +28,7 @@ type met struct {
 // note remembers the far end of a connection.
 func (m *met) note(c network.Conn) {
 	e, ok := addr.Parse(c.RemoteMultiaddr())
-	key, err := keyOf(c.RemotePeer())
+	key, err := addr.KeyOf(c.RemotePeer())
 	if !ok || err != nil || addr.PlaceOf(e.IP) == addr.OnNet {
 		return
 	}

@@ -19,17 +19,18 @@ import (
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/transport"
 	"github.com/phyllo-net/phyllo/transport/libp2p"
+	"github.com/phyllo-net/phyllo/transport/libp2p/reach"
 )
 
 // quick are means whose node looks soon after each change.
-func quick(r libp2p.Reach) libp2p.Options {
+func quick(r reach.Options) libp2p.Options {
 	r.Settle = 10 * time.Millisecond
 	return libp2p.Options{Reach: r, Unused: time.Second}
 }
 
 // startRelay starts a node that relays for so many members.
 func startRelay(t *testing.T, k byte, peers int) *node {
-	n := start(t, k, quick(libp2p.Reach{RelayFor: peers}), tcpLoop)
+	n := start(t, k, quick(reach.Options{RelayFor: peers}), tcpLoop)
 	n.Believe(true)
 	return n
 }
@@ -37,7 +38,7 @@ func startRelay(t *testing.T, k byte, peers int) *node {
 // startHidden starts a node that others do not reach, and waits until the relays do
 // their work. It returns its handle with the relayed addresses alone.
 func startHidden(t *testing.T, k byte, relays ...*node) (*node, *peer.Handle) {
-	n := start(t, k, quick(libp2p.Reach{Relays: true}), tcpLoop)
+	n := start(t, k, quick(reach.Options{Relays: true}), tcpLoop)
 	n.Believe(false)
 	for _, r := range relays {
 		n.connect(t, r)
@@ -59,7 +60,7 @@ func TestRelay(t *testing.T) {
 	if r := hidden.Reachable(); r.Kind != "relayed" || len(r.Relays) != 2 || !strings.Contains(r.Sentence, one.h.ID.Short()) {
 		t.Errorf("the hidden node says %+v", r)
 	}
-	caller := start(t, 4, quick(libp2p.Reach{Relays: true}), tcpLoop)
+	caller := start(t, 4, quick(reach.Options{Relays: true}), tcpLoop)
 	h.Addrs = slices.DeleteFunc(slices.Clone(h.Addrs), func(a string) bool { return !strings.HasPrefix(a, one.Addrs()[0]) })
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -91,12 +92,12 @@ func TestRelayedBytes(t *testing.T) {
 	const rate, size, frames = 256 << 10, 32 << 10, 10
 	var relays []*node // two, as who has fewer looks for more, and would meet the caller directly
 	for k := range byte(2) {
-		r := start(t, k+1, quick(libp2p.Reach{RelayFor: 4, RelayRate: rate}), tcpLoop)
+		r := start(t, k+1, quick(reach.Options{RelayFor: 4, RelayRate: rate}), tcpLoop)
 		r.Believe(true)
 		relays = append(relays, r)
 	}
 	hidden, h := startHidden(t, 3, relays...)
-	caller := start(t, 4, quick(libp2p.Reach{Relays: true}), tcpLoop)
+	caller := start(t, 4, quick(reach.Options{Relays: true}), tcpLoop)
 	caller.Believe(true)
 	caller.connect(t, &node{Transport: hidden.Transport, h: h})
 	if caller.Limited(h.Key) {
@@ -119,7 +120,7 @@ func TestRelayedBytes(t *testing.T) {
 func TestRelayedLinkMoves(t *testing.T) {
 	relay := startRelay(t, 1, 4)
 	hidden, h := startHidden(t, 3, relay)
-	caller, err := newNode(4, quick(libp2p.Reach{Relays: true}), tcpLoop)
+	caller, err := newNode(4, quick(reach.Options{Relays: true}), tcpLoop)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +184,7 @@ func TestRelayedLinkMoves(t *testing.T) {
 func TestRelayIsForMembers(t *testing.T) {
 	relay := startRelay(t, 1, 1)
 	_, h := startHidden(t, 3, relay)
-	more := start(t, 4, quick(libp2p.Reach{Relays: true}), tcpLoop)
+	more := start(t, 4, quick(reach.Options{Relays: true}), tcpLoop)
 	more.Believe(false)
 	more.connect(t, relay)
 
@@ -226,7 +227,7 @@ func TestRelayIsForMembers(t *testing.T) {
 
 // What comes as if through a relay that the node did not choose is not taken.
 func TestSelfAppointedRelay(t *testing.T) {
-	n := start(t, 1, quick(libp2p.Reach{Relays: true, Punch: true}), tcpLoop)
+	n := start(t, 1, quick(reach.Options{Relays: true, Punch: true}), tcpLoop)
 	stranger, err := p2p.New(p2p.NoListenAddrs, p2p.DisableMetrics())
 	if err != nil {
 		t.Fatal(err)

@@ -47,9 +47,12 @@ func (s *stream) Remote() peer.Key { return s.key }
 // Addr implements transport.Stream.
 func (s *stream) Addr() string { return s.s.Conn().RemoteMultiaddr().String() }
 
+// Conn is the connection that carries it.
+func (s *stream) Conn() network.Conn { return s.s.Conn() }
+
 // Via returns the key of the relay on the way, or the zero key: see link.Links.
 func (s *stream) Via() peer.Key {
-	key, err := keyOf(addr.RelayOf(s.s.Conn().RemoteMultiaddr()))
+	key, err := addr.KeyOf(addr.RelayOf(s.s.Conn().RemoteMultiaddr()))
 	if err != nil {
 		return peer.Key{}
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/phyllo-net/phyllo/transport"
 	"github.com/phyllo-net/phyllo/transport/libp2p/addr"
 	"github.com/phyllo-net/phyllo/transport/libp2p/crowd"
+	"github.com/phyllo-net/phyllo/transport/libp2p/reach"
 	"github.com/phyllo-net/phyllo/transport/link"
 	"github.com/phyllo-net/phyllo/transport/portmap"
 )
@@ -28,7 +29,7 @@ import (
 // for a LAN and for nodes with public addresses.
 type Options struct {
 	// Reach is what helps a node behind a NAT, and others by this one.
-	Reach Reach
+	Reach reach.Options
 	// PerAddress bounds the links with one IP address, and as many connections
 	// again whose other end has not shown a certificate (16 each); PerLoopback the
 	// same for each address of loopback (64; programs with many nodes in one
@@ -59,7 +60,7 @@ type Transport struct {
 	strangers *crowd.Strangers
 	site      atomic.Pointer[addr.Site]
 	met       met
-	reach     *reach          // nil: nothing of Options.Reach is on
+	reach     *reach.Reach    // nil: nothing of Options.Reach is on
 	ports     *portmap.Mapper // nil: routers are not asked
 
 	look    chan struct{} // the addresses may have changed
@@ -93,9 +94,11 @@ func New(cfg transport.Config, opts Options) (*Transport, error) {
 		uses: newUses(), calls: newCalls(), changed: make(chan struct{}, 1), look: make(chan struct{}, 1),
 	}
 	t.site.Store(&addr.Site{})
-	if opts.Reach.on() {
-		t.reach = newReach(t)
-		cfg.Events = t.reach.listen(cfg.Events)
+	if opts.Reach.On() {
+		t.reach = reach.New(carrying{t}, reach.Settings{
+			Hello: cfg.Hello, Check: cfg.Check, HelloTime: opts.Limits.HelloTime, Log: cfg.Log,
+		}, opts.Reach)
+		cfg.Events = t.reach.Listen(cfg.Events)
 	}
 	t.links = link.New(cfg, opener{t}, opts.Limits)
 	t.strangers = crowd.New(opts.PerAddress, opts.PerLoopback, func() {
@@ -124,7 +127,7 @@ func New(cfg transport.Config, opts Options) (*Transport, error) {
 	}
 	t.serve(link.Protocol, t.acceptLink)
 	if t.reach != nil {
-		if err := t.reach.start(); err != nil {
+		if err := t.reach.Start(); err != nil {
 			t.Close()
 			return nil, err
 		}
@@ -143,7 +146,6 @@ func (o *Options) setDefaults() {
 	case o.PerLoopback < 0:
 		o.PerLoopback = o.PerAddress
 	}
-	o.Reach.setDefaults()
 	if o.Unused == 0 {
 		o.Unused = 10 * time.Second
 	}
@@ -209,7 +211,7 @@ func (t *Transport) mayDial(key peer.Key, a ma.Multiaddr) bool {
 // Addrs implements transport.Transport.
 func (t *Transport) Addrs() []string {
 	if t.reach != nil {
-		return t.reach.addrs()
+		return t.reach.Addrs()
 	}
 	return t.site.Load().Announced(t.direct())
 }
@@ -224,7 +226,7 @@ func (t *Transport) Send(to *peer.Handle, c transport.Class, frame []byte) error
 func (t *Transport) Connect(ctx context.Context, to *peer.Handle) error {
 	err := t.links.Connect(ctx, to)
 	if err == nil && t.reach != nil {
-		t.reach.improve(to.Key)
+		t.reach.Improve(to.Key)
 	}
 	return err
 }
@@ -233,7 +235,7 @@ func (t *Transport) Connect(ctx context.Context, to *peer.Handle) error {
 func (t *Transport) Disconnect(node id.ID, expelled bool) {
 	t.links.Disconnect(node, expelled)
 	if expelled && t.reach != nil {
-		t.reach.expel(node)
+		t.reach.Expel(node)
 	}
 }
 
@@ -343,7 +345,7 @@ func (t *Transport) tell() {
 	default:
 	}
 	if t.reach != nil {
-		t.reach.poke()
+		t.reach.Poke()
 	}
 }
 
@@ -356,7 +358,7 @@ func (t *Transport) Close() error {
 		close(t.stop)
 		t.links.Close()
 		if t.reach != nil {
-			t.reach.close()
+			t.reach.Close()
 		}
 		if t.ports != nil {
 			t.ports.Close()

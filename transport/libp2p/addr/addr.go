@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 
 	p2ppeer "github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
@@ -53,6 +54,16 @@ func Parse(a ma.Multiaddr) (Endpoint, bool) {
 	return e, true
 }
 
+// EndpointOf is Parse of a text; the zero endpoint if it is none.
+func EndpointOf(text string) Endpoint {
+	a, err := ma.NewMultiaddr(text)
+	if err != nil {
+		return Endpoint{}
+	}
+	e, _ := Parse(a)
+	return e
+}
+
 // IPOf returns the IP address with which a multiaddr begins, or none if what follows
 // leads through a relay.
 func IPOf(a ma.Multiaddr) netip.Addr {
@@ -93,6 +104,11 @@ func ThroughRelay(a ma.Multiaddr) bool {
 		}
 	}
 	return false
+}
+
+// Direct returns those of the addresses that lead through no relay.
+func Direct(addrs []string) []string {
+	return slices.DeleteFunc(slices.Clone(addrs), func(a string) bool { return strings.Contains(a, "/p2p-circuit") })
 }
 
 // RelayOf returns the relay on the way of an address of a connection; empty: none.

@@ -1,4 +1,4 @@
-package libp2p
+package limit
 
 import (
 	"errors"
@@ -9,6 +9,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	p2ppeer "github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
+
 	"github.com/phyllo-net/phyllo/transport/libp2p/addr"
 )
 
@@ -17,27 +18,29 @@ import (
 // sender an address at which he was reached, and members are reached over TCP, too.
 const maxHandshakesQUIC = 128
 
+// Why a handshake came to nothing, over TCP as over QUIC.
 var (
-	errHandshakes = errors.New("too many handshakes under way")
-	errHandshake  = errors.New("the handshake failed")
-	errLate       = errors.New("no handshake in time")
+	ErrHandshake = errors.New("the handshake failed")
+	ErrLate      = errors.New("no handshake in time")
 )
+
+var errHandshakes = errors.New("too many handshakes under way")
 
 // OpenConnection implements the library's ResourceManager. Over TCP, doorway has seen
 // to the number of handshakes.
-func (l *limits) OpenConnection(dir network.Direction, fd bool, a ma.Multiaddr) (network.ConnManagementScope, error) {
+func (l *Limits) OpenConnection(dir network.Direction, fd bool, a ma.Multiaddr) (network.ConnManagementScope, error) {
 	if dir != network.DirInbound || fd {
 		return l.ResourceManager.OpenConnection(dir, fd, a)
 	}
 	ip := addr.IPOf(a)
 	if !l.begin(ip) {
-		l.t.links.BadStranger("crowd", errHandshakes)
+		l.b.BadStranger("crowd", errHandshakes)
 		return nil, errHandshakes
 	}
 	s, err := l.ResourceManager.OpenConnection(dir, fd, a)
 	if err != nil {
 		l.over(ip)
-		l.t.links.BadStranger("crowd", err)
+		l.b.BadStranger("crowd", err)
 		return nil, err
 	}
 	h := &handshake{ConnManagementScope: s, l: l, since: time.Now()}
@@ -46,10 +49,10 @@ func (l *limits) OpenConnection(dir network.Direction, fd bool, a ma.Multiaddr) 
 }
 
 // begin notes a handshake, if there is room for it.
-func (l *limits) begin(ip netip.Addr) bool {
+func (l *Limits) begin(ip netip.Addr) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.quics >= maxHandshakesQUIC || l.quic[ip] >= l.t.strangers.Per(ip) {
+	if l.quics >= maxHandshakesQUIC || l.quic[ip] >= l.b.Strangers.Per(ip) {
 		return false
 	}
 	l.quics++
@@ -58,7 +61,7 @@ func (l *limits) begin(ip netip.Addr) bool {
 }
 
 // over notes the end of a handshake.
-func (l *limits) over(ip netip.Addr) {
+func (l *Limits) over(ip netip.Addr) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.quics--
@@ -70,7 +73,7 @@ func (l *limits) over(ip netip.Addr) {
 // handshake is the account of a QUIC connection, which begins with its handshake.
 type handshake struct {
 	network.ConnManagementScope
-	l     *limits
+	l     *Limits
 	since time.Time
 	over  func()
 
@@ -97,9 +100,9 @@ func (h *handshake) Done() {
 	h.ConnManagementScope.Done()
 	switch {
 	case !failed:
-	case time.Since(h.since) >= h.l.t.opts.Limits.HelloTime:
-		h.l.t.links.BadStranger("slow", errLate)
+	case time.Since(h.since) >= h.l.b.Handshake:
+		h.l.b.BadStranger("slow", ErrLate)
 	default:
-		h.l.t.links.BadStranger("handshake", errHandshake)
+		h.l.b.BadStranger("handshake", ErrHandshake)
 	}
 }

@@ -1,4 +1,4 @@
-package libp2p
+package reach
 
 import (
 	"bufio"
@@ -22,6 +22,7 @@ import (
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/transport"
 	"github.com/phyllo-net/phyllo/transport/libp2p/addr"
+	"github.com/phyllo-net/phyllo/transport/libp2p/limit"
 	"github.com/phyllo-net/phyllo/wire"
 )
 
@@ -101,7 +102,7 @@ func (c *callers) call(ctx context.Context, st transport.Stream, addrs []string)
 // and with a key of its own: through holes that older connections have made in a
 // NAT it would prove nothing. It returns the addresses where the holder answered.
 func callBack(ctx context.Context, key peer.Key, addrs []ma.Multiaddr) []ma.Multiaddr {
-	p, err := peerID(key)
+	p, err := addr.PeerID(key)
 	if err != nil || len(addrs) == 0 {
 		return nil
 	}
@@ -152,7 +153,7 @@ func caller() (host.Host, error) {
 		p2p.DisableIdentifyAddressDiscovery(), p2p.ForceReachabilityPrivate(),
 		p2p.Transport(tcp.NewTCPTransport, tcp.DisableReuseport(), tcp.WithConnectionTimeout(callTime)),
 		p2p.Transport(quic.NewTransport),
-		p2p.Security(noise.ID, noise.New), p2p.Muxer(yamux.ID, muxer()),
+		p2p.Security(noise.ID, noise.New), p2p.Muxer(yamux.ID, limit.Muxer()),
 		p2p.ResourceManager(&network.NullResourceManager{}), p2p.ConnectionManager(&connmgr.NullConnMgr{}),
 		p2p.SwarmOpts(swarm.WithDialRanker(swarm.NoDelayDialRanker)), p2p.WithDialTimeout(callTime),
 		p2p.UDPBlackHoleSuccessCounter(nil), p2p.IPv6BlackHoleSuccessCounter(nil),
@@ -179,14 +180,14 @@ func (a *answer) missed() bool { return len(a.reached) == 0 && len(a.tried) > 0 
 
 // inquiry is a stream over which a member can be asked to call back.
 type inquiry struct {
-	st     *stream
+	st     Stream
 	answer *answer
 }
 
 // meet shows a pass to a member with whom a connection stands, and learns how that
 // sees this node.
-func (r *reach) meet(ctx context.Context, key peer.Key) (*inquiry, error) {
-	p, err := peerID(key)
+func (r *Reach) meet(ctx context.Context, key peer.Key) (*inquiry, error) {
+	p, err := addr.PeerID(key)
 	if err != nil {
 		return nil, err
 	}
@@ -198,21 +199,21 @@ func (r *reach) meet(ctx context.Context, key peer.Key) (*inquiry, error) {
 	if seen, err := ma.NewMultiaddr(w.Seen); err == nil {
 		if e, ok := addr.Parse(seen); ok && !e.Unusable() {
 			a.seen = e
-			a.masked = !slices.ContainsFunc(r.t.site.Load().Own, func(o addr.Endpoint) bool { return o.IP == e.IP })
+			a.masked = !slices.ContainsFunc(r.n.Site().Own, func(o addr.Endpoint) bool { return o.IP == e.IP })
 		}
 	}
-	if local, _ := addr.Parse(st.s.Conn().LocalMultiaddr()); !r.listensAt(local) {
+	if local, _ := addr.Parse(st.Conn().LocalMultiaddr()); !r.listensAt(local) {
 		a.seen.Port = 0 // of a port that nobody else can use
 	}
 	return &inquiry{st, a}, nil
 }
 
 // ask lets the member call back, and returns its whole answer.
-func (r *reach) ask(ctx context.Context, q *inquiry) (*answer, error) {
+func (r *Reach) ask(ctx context.Context, q *inquiry) (*answer, error) {
 	defer q.st.Close()
 	stop := context.AfterFunc(ctx, func() { q.st.Reset() })
 	defer stop()
-	q.st.SetDeadline(time.Now().Add(callTime + r.t.opts.Limits.HelloTime))
+	q.st.SetDeadline(time.Now().Add(callTime + r.cfg.HelloTime))
 	if err := writeFrame(q.st, wire.MustMarshal(&question{Addrs: r.candidates(q.answer.seen)})); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
-package libp2p
+package limit
 
 import (
+	"io"
 	"math"
 	"net/netip"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	p2ppeer "github.com/libp2p/go-libp2p/core/peer"
 	rcmgr "github.com/libp2p/go-libp2p/p2p/host/resource-manager"
+	"github.com/libp2p/go-libp2p/p2p/muxer/yamux"
 	"github.com/libp2p/go-libp2p/x/rate"
 
 	"github.com/phyllo-net/phyllo/transport/libp2p/crowd"
@@ -28,35 +30,76 @@ const (
 	// maxPeerStreams bounds the streams that one peer has open. Four of those that
 	// the memory allows are left for streams that this node opens.
 	maxPeerStreams = maxPeerMemory/streamWindow - 4
-	// The same for one of whom no certificate was seen, and for all of them.
+	// MaxCircuits bounds the relayed connections of one peer over one relay: as many
+	// as the library's account for the streams with one peer has room for.
+	MaxCircuits = 2 * maxPeerStreams
+	// maxStrangeStreams bounds those of one of whom no certificate was seen, and
+	// maxAllStrangeStreams those of all of them.
 	maxStrangeStreams    = 4
 	maxAllStrangeStreams = 256
 )
 
-// newLimits returns the bounds of what peers can cost.
-func newLimits(t *Transport) (*limits, error) {
-	inner, err := newAccounts(t.cfg.MaxLinks, t.opts)
+// Bounds are what limits are made of.
+type Bounds struct {
+	// MaxLinks and PerAddress are how many links there may be, and how many of them, and
+	// of connections without a certificate, with one address.
+	MaxLinks, PerAddress int
+	// Handshake is the time for one.
+	Handshake time.Duration
+	// Strangers knows those who have not shown a certificate.
+	Strangers Strangers
+	// Relays reports whether a peer may open as many streams as a relay: each carries what
+	// another node has to say.
+	Relays func(p2ppeer.ID) bool
+	// Bad and BadStranger are told of offences; any goroutine calls them.
+	Bad         func(p p2ppeer.ID, kind string, err error)
+	BadStranger func(kind string, err error)
+}
+
+// Strangers says who is one, and how many may come from an address (crowd.Strangers).
+type Strangers interface {
+	Strange(key p2ppeer.ID) bool
+	Per(a netip.Addr) int
+}
+
+// New returns the bounds of what peers can cost.
+func New(b Bounds) (*Limits, error) {
+	inner, err := newAccounts(b)
 	if err != nil {
 		return nil, err
 	}
-	return &limits{
-		ResourceManager: inner, t: t, peers: make(map[p2ppeer.ID]*openStreams), quic: make(map[netip.Addr]int),
+	return &Limits{
+		ResourceManager: inner, b: b, peers: make(map[p2ppeer.ID]*openStreams), quic: make(map[netip.Addr]int),
 	}, nil
+}
+
+// Muxer configures yamux: no keep-alive and no measurements, because every node
+// has heartbeats, and little memory for an idle connection.
+func Muxer() *yamux.Transport {
+	c := *yamux.DefaultTransport.Config()
+	c.EnableKeepAlive = false
+	c.MeasureRTTInterval = 365 * 24 * time.Hour
+	c.AcceptBacklog = backlog
+	c.PingBacklog = 4
+	c.MaxStreamWindowSize = maxPeerMemory
+	c.MaxIncomingStreams = math.MaxUint32 // the limits count them
+	c.LogOutput = io.Discard
+	return (*yamux.Transport)(&c)
 }
 
 // newAccounts sets the library's own limits. They stand somewhat above those of
 // strangers, who are closed by age and not refused: a connection that was closed is on
 // these accounts for a moment longer.
-func newAccounts(maxLinks int, o Options) (network.ResourceManager, error) {
+func newAccounts(b Bounds) (network.ResourceManager, error) {
 	const slack = 128 + maxHandshakesQUIC
-	conns := crowd.MaxStrangers + slack + 2*maxLinks
+	conns := crowd.MaxStrangers + slack + 2*b.MaxLinks
 	streams := 2*conns + 1024
 	system := rcmgr.ResourceLimits{
 		Conns: rcmgr.LimitVal(2 * conns), ConnsInbound: rcmgr.LimitVal(conns), ConnsOutbound: rcmgr.LimitVal(conns),
 		FD:      rcmgr.LimitVal(2 * conns),
 		Streams: rcmgr.LimitVal(2 * streams), StreamsInbound: rcmgr.LimitVal(streams), StreamsOutbound: rcmgr.LimitVal(streams),
 		// An account of windows, of which only what is in use takes memory.
-		Memory: rcmgr.LimitVal64(2*maxAllStrangeStreams*streamWindow + maxLinks*peerAccount),
+		Memory: rcmgr.LimitVal64(2*maxAllStrangeStreams*streamWindow + b.MaxLinks*peerAccount),
 	}
 	limits := rcmgr.PartialLimitConfig{
 		System: system,
@@ -74,7 +117,7 @@ func newAccounts(maxLinks int, o Options) (network.ResourceManager, error) {
 		Stream: rcmgr.ResourceLimits{Streams: 1, StreamsInbound: 1, StreamsOutbound: 1, Memory: peerAccount},
 	}.Build(rcmgr.InfiniteLimits)
 
-	perAddress := 2*o.PerAddress + slack
+	perAddress := 2*b.PerAddress + slack
 	loop4, loop6 := netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")
 	perSecond := func(n int) rate.Limit { return rate.Limit{RPS: float64(n), Burst: 8 * n} }
 	return rcmgr.NewResourceManager(rcmgr.NewFixedLimiter(limits),
@@ -94,8 +137,8 @@ func newAccounts(maxLinks int, o Options) (network.ResourceManager, error) {
 				{Prefix: loop6, Limit: perSecond(math.MaxInt16)},
 			},
 			SubnetRateLimiter: rate.SubnetLimiter{
-				IPv4SubnetLimits: []rate.SubnetLimit{{PrefixLength: 32, Limit: perSecond(o.PerAddress)}},
-				IPv6SubnetLimits: []rate.SubnetLimit{{PrefixLength: 56, Limit: perSecond(o.PerAddress)}},
+				IPv4SubnetLimits: []rate.SubnetLimit{{PrefixLength: 32, Limit: perSecond(b.PerAddress)}},
+				IPv6SubnetLimits: []rate.SubnetLimit{{PrefixLength: 56, Limit: perSecond(b.PerAddress)}},
 				GracePeriod:      time.Minute,
 			},
 		}))

@@ -1,4 +1,4 @@
-package libp2p
+package reach
 
 import (
 	"slices"

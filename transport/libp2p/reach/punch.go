@@ -1,4 +1,4 @@
-package libp2p
+package reach
 
 import (
 	"context"
@@ -22,25 +22,25 @@ import (
 const punchTime = 2 * time.Second
 
 // startPunching lets relayed connections be followed by direct ones.
-func (r *reach) startPunching() error {
+func (r *Reach) startPunching() error {
 	if !r.opts.Punch {
 		return nil
 	}
-	h, ok := r.t.host.(interface{ IDService() identify.IDService })
+	h, ok := r.n.Host().(interface{ IDService() identify.IDService })
 	if !ok {
 		return fmt.Errorf("start hole punching: the host has no identify service")
 	}
-	s, err := holepunch.NewService(r.t.host, h.IDService(), r.punchAddrs, holepunch.DirectDialTimeout(punchTime), holepunch.WithTracer(punchEar{r}))
+	s, err := holepunch.NewService(r.n.Host(), h.IDService(), r.punchAddrs, holepunch.DirectDialTimeout(punchTime), holepunch.WithTracer(punchEar{r}))
 	if err != nil {
 		return fmt.Errorf("start hole punching: %w", err)
 	}
 	r.punch = s
-	r.t.Serve(punchProtocol, r.servePunch)
+	r.n.Serve(punchProtocol, r.servePunch)
 	return nil
 }
 
 // punchEar is told by the library of its tries.
-type punchEar struct{ r *reach }
+type punchEar struct{ r *Reach }
 
 // Trace implements holepunch.EventTracer.
 func (e punchEar) Trace(evt *holepunch.Event) {
@@ -51,8 +51,8 @@ func (e punchEar) Trace(evt *holepunch.Event) {
 
 // punchAddrs are the addresses that a peer is to call at the same moment as this
 // node calls it: those from which members saw this node come, and its own.
-func (r *reach) punchAddrs() []ma.Multiaddr {
-	s := r.t.site.Load()
+func (r *Reach) punchAddrs() []ma.Multiaddr {
+	s := r.n.Site()
 	var es []addr.Endpoint
 	add := func(e addr.Endpoint) {
 		if !e.Unusable() && e.IP.IsValid() && addr.PlaceOf(e.IP) != addr.OnHost && !slices.Contains(es, e) {
@@ -75,8 +75,8 @@ func (r *reach) punchAddrs() []ma.Multiaddr {
 	if len(es) == 0 {
 		return nil // the library waits until there are some
 	}
-	for _, text := range s.Announced(r.t.direct()) {
-		add(endpointOf(text))
+	for _, text := range s.Announced(r.n.Direct()) {
+		add(addr.EndpointOf(text))
 	}
 	addrs := make([]ma.Multiaddr, 0, len(es))
 	for _, e := range es {
@@ -85,41 +85,6 @@ func (r *reach) punchAddrs() []ma.Multiaddr {
 	return addrs
 }
 
-// notices are told by the library of connections.
-type notices struct{ t *Transport }
-
-// Connected implements network.Notifiee.
-func (n notices) Connected(_ network.Network, c network.Conn) {
-	n.t.met.note(c)
-	if n.t.reach == nil {
-		return
-	}
-	if relayed(c) {
-		if c.Stat().Direction == network.DirInbound {
-			n.t.reach.incoming(c)
-		}
-		return
-	}
-	// A link that leads through a relay moves to the better connection. One of the
-	// ends sees to it.
-	if key, err := keyOf(c.RemotePeer()); err == nil && n.t.host.ID() < c.RemotePeer() {
-		n.t.links.Renew(key)
-	}
-}
-
-// Disconnected implements network.Notifiee.
-func (n notices) Disconnected(_ network.Network, c network.Conn) {
-	if n.t.reach != nil && relayed(c) {
-		n.t.reach.unbind(c)
-	}
-}
-
-// Listen implements network.Notifiee.
-func (notices) Listen(network.Network, ma.Multiaddr) {}
-
-// ListenClose implements network.Notifiee.
-func (notices) ListenClose(network.Network, ma.Multiaddr) {}
-
 // punchProtocol asks a peer, over a relay, to begin with the punching of holes: of
 // the two ends of a relayed connection the library lets one alone begin.
 const punchProtocol = "/phyllo/punch/1"
@@ -127,28 +92,28 @@ const punchProtocol = "/phyllo/punch/1"
 // punchGap is the shortest time between two tries with one peer.
 const punchGap = 3 * time.Second
 
-// improve tries to connect directly with the holder of key, with whom there is a
+// Improve tries to connect directly with the holder of key, with whom there is a
 // relayed connection, in the background.
-func (r *reach) improve(key peer.Key) {
-	p, err := peerID(key)
+func (r *Reach) Improve(key peer.Key) {
+	p, err := addr.PeerID(key)
 	if r.punch == nil || err != nil || len(r.punchAddrs()) == 0 {
 		return
 	}
-	c := r.t.standing(p)
-	if c == nil || !relayed(c) || !r.mayPunch(key) {
+	c := r.n.Standing(p)
+	if c == nil || !addr.ThroughRelay(c.RemoteMultiaddr()) || !r.mayPunch(key) {
 		return
 	}
 	if c.Stat().Direction == network.DirOutbound {
 		r.spawn(func() {
-			ctx, cancel := context.WithTimeout(r.ctx, r.t.opts.Limits.HelloTime)
+			ctx, cancel := context.WithTimeout(r.ctx, r.cfg.HelloTime)
 			defer cancel()
-			if st, err := r.t.open(ctx, key, nil, punchProtocol, 0); err == nil {
+			if st, err := r.n.Open(ctx, key, nil, punchProtocol, false); err == nil {
 				st.Close()
 			}
 		})
 		return
 	}
-	if !slices.Contains(r.t.host.Mux().Protocols(), holepunch.Protocol) {
+	if !slices.Contains(r.n.Host().Mux().Protocols(), holepunch.Protocol) {
 		return // the service is not ready, and would let us wait
 	}
 	go func() {
@@ -159,7 +124,7 @@ func (r *reach) improve(key peer.Key) {
 }
 
 // mayPunch reports whether it is time for another try, and notes it.
-func (r *reach) mayPunch(key peer.Key) bool {
+func (r *Reach) mayPunch(key peer.Key) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
@@ -174,7 +139,7 @@ func (r *reach) mayPunch(key peer.Key) bool {
 }
 
 // servePunch is asked to begin.
-func (r *reach) servePunch(st transport.Stream) {
+func (r *Reach) servePunch(st transport.Stream) {
 	st.Close()
-	r.improve(st.Remote())
+	r.Improve(st.Remote())
 }

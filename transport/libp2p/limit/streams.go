@@ -1,4 +1,4 @@
-package libp2p
+package limit
 
 import (
 	"errors"
@@ -29,11 +29,11 @@ const (
 
 var errStreams = errors.New("too many streams")
 
-// limits are the library's accounts with what they lack: it refuses streams without
+// Limits are the library's accounts with what they lack: it refuses streams without
 // ever ending the connection, and believes the sender of a datagram.
-type limits struct {
+type Limits struct {
 	network.ResourceManager
-	t    *Transport
+	b    Bounds
 	host atomic.Pointer[host.Host] // when it is made
 
 	mu      sync.Mutex
@@ -42,6 +42,9 @@ type limits struct {
 	quics   int                // of all
 	peers   map[p2ppeer.ID]*openStreams
 }
+
+// Guard says whose connections are cut off, from when that is made.
+func (l *Limits) Guard(h host.Host) { l.host.Store(&h) }
 
 // openStreams is an account of the streams that one peer opened.
 type openStreams struct {
@@ -56,10 +59,10 @@ type openStreams struct {
 // VerifySourceAddress tells QUIC to answer the first datagram of anybody with a
 // shorter one that must come back (RFC 9000, section 8.1.2), always: so nobody can
 // let this node send more to a third party than he sends himself.
-func (*limits) VerifySourceAddress(net.Addr) bool { return true }
+func (*Limits) VerifySourceAddress(net.Addr) bool { return true }
 
 // OpenStream implements the library's ResourceManager.
-func (l *limits) OpenStream(p p2ppeer.ID, dir network.Direction) (network.StreamManagementScope, error) {
+func (l *Limits) OpenStream(p p2ppeer.ID, dir network.Direction) (network.StreamManagementScope, error) {
 	if dir != network.DirInbound {
 		return l.ResourceManager.OpenStream(p, dir)
 	}
@@ -77,12 +80,12 @@ func (l *limits) OpenStream(p p2ppeer.ID, dir network.Direction) (network.Stream
 }
 
 // enter notes a new stream of a peer; done is to be called at its end.
-func (l *limits) enter(p p2ppeer.ID, now time.Time) (done func(), err error) {
-	strange := l.t.strangers.Strange(p)
+func (l *Limits) enter(p p2ppeer.ID, now time.Time) (done func(), err error) {
+	strange := l.b.Strangers.Strange(p)
 	most := maxPeerStreams
 	switch {
-	case l.t.reach != nil && l.t.reach.passes.holds(p):
-		most = maxCircuits // each carries what another node has to say
+	case l.b.Relays(p):
+		most = MaxCircuits
 	case strange:
 		most = maxStrangeStreams
 	}
@@ -112,7 +115,7 @@ func (l *limits) enter(p p2ppeer.ID, now time.Time) (done func(), err error) {
 }
 
 // account returns the account of a peer. l is locked.
-func (l *limits) account(p p2ppeer.ID, now time.Time) *openStreams {
+func (l *Limits) account(p p2ppeer.ID, now time.Time) *openStreams {
 	o := l.peers[p]
 	if o == nil {
 		if len(l.peers) >= 2*crowd.MaxStrangers {
@@ -128,7 +131,7 @@ func (l *limits) account(p p2ppeer.ID, now time.Time) *openStreams {
 
 // refuse counts a stream that was refused, and cuts the peer off if it was one too
 // many.
-func (l *limits) refuse(p p2ppeer.ID, now time.Time) {
+func (l *Limits) refuse(p p2ppeer.ID, now time.Time) {
 	l.mu.Lock()
 	o := l.account(p, now)
 	if now.Sub(o.since) >= refusedWithin {
@@ -140,13 +143,13 @@ func (l *limits) refuse(p p2ppeer.ID, now time.Time) {
 	o.cut = o.cut || cut
 	l.mu.Unlock()
 	if cut {
-		l.t.badFrom(p, "streams", errStreams)
+		l.b.Bad(p, "streams", errStreams)
 		go l.cutOff(*h, p, o) // the caller is in the way of it
 	}
 }
 
 // cutOff ends the connections of a peer. What is refused meanwhile is one offence.
-func (l *limits) cutOff(h host.Host, p p2ppeer.ID, o *openStreams) {
+func (l *Limits) cutOff(h host.Host, p p2ppeer.ID, o *openStreams) {
 	h.Network().ClosePeer(p)
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -1,8 +1,9 @@
-package libp2p
+package reach
 
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/transport"
+	"github.com/phyllo-net/phyllo/transport/libp2p/addr"
 	"github.com/phyllo-net/phyllo/wire"
 )
 
@@ -138,18 +140,18 @@ func (m *members) keyOf(node id.ID) (peer.Key, bool) {
 }
 
 // servePass answers one asker.
-func (r *reach) servePass(st transport.Stream) {
+func (r *Reach) servePass(st transport.Stream) {
 	defer st.Close()
 	if err := r.admit(st); err != nil {
-		r.t.links.Bad("pass", st.Remote(), err)
+		r.n.Bad("pass", st.Remote(), err)
 		st.Reset()
 	}
 }
 
 // admit looks at the asker's hello and answers its question. It returns what was
 // wrong with what came, and nil if the stream has ended.
-func (r *reach) admit(st transport.Stream) error {
-	st.SetDeadline(time.Now().Add(r.t.opts.Limits.HelloTime))
+func (r *Reach) admit(st transport.Stream) error {
+	st.SetDeadline(time.Now().Add(r.cfg.HelloTime))
 	in := bufio.NewReaderSize(st, 512)
 	b, err := wire.ReadFrame(in, transport.MaxHello)
 	if err != nil {
@@ -159,11 +161,11 @@ func (r *reach) admit(st transport.Stream) error {
 	if err != nil {
 		return err
 	}
-	own, _ := r.t.cfg.Hello()
+	own, _ := r.cfg.Hello()
 	if own == nil {
 		return nil // no member itself, at this moment
 	}
-	if err := hello.Verify(st.Remote(), own.ID, r.t.cfg.Check); err != nil {
+	if err := hello.Verify(st.Remote(), own.ID, r.cfg.Check); err != nil {
 		return err
 	}
 	if known, can := st.(interface{ Admitted() }); can {
@@ -186,7 +188,7 @@ func (r *reach) admit(st transport.Stream) error {
 		return err
 	}
 	f := r.callers.call(r.ctx, st, q.Addrs)
-	st.SetDeadline(time.Now().Add(r.t.opts.Limits.HelloTime))
+	st.SetDeadline(time.Now().Add(r.cfg.HelloTime))
 	writeFrame(st, wire.MustMarshal(f))
 	return nil
 }
@@ -198,13 +200,13 @@ type pass struct {
 	refs    int
 	ready   chan struct{} // closed when what follows is set
 	err     error
-	st      *stream
+	st      Stream
 	welcome *welcome
 }
 
 // passes are those that stand.
 type passes struct {
-	r  *reach
+	r  *Reach
 	mu sync.Mutex
 	m  map[p2ppeer.ID]*pass
 }
@@ -287,17 +289,17 @@ func (ps *passes) release(h *pass) {
 }
 
 // present opens a stream of passProtocol and shows the certificate.
-func (r *reach) present(ctx context.Context, p p2ppeer.ID, addrs []string) (*stream, *welcome, error) {
-	key, err := keyOf(p)
+func (r *Reach) present(ctx context.Context, p p2ppeer.ID, addrs []string) (Stream, *welcome, error) {
+	key, err := addr.KeyOf(p)
 	if err != nil {
 		return nil, nil, err
 	}
-	own, cert := r.t.cfg.Hello()
+	own, cert := r.cfg.Hello()
 	if own == nil || cert == nil {
-		return nil, nil, fmt.Errorf("%w: this node is no member of a ring", errNoWay)
+		return nil, nil, errors.New("this node is no member of a ring")
 	}
 	// What is to be relayed must not be relayed to the relay.
-	st, err := r.t.open(ctx, key, addrs, passProtocol, straight)
+	st, err := r.n.Open(ctx, key, addrs, passProtocol, true)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -314,12 +316,12 @@ func (r *reach) present(ctx context.Context, p p2ppeer.ID, addrs []string) (*str
 }
 
 // exchange sends a hello and reads the welcome.
-func (r *reach) exchange(st *stream, hello *transport.Hello) (*welcome, error) {
+func (r *Reach) exchange(st Stream, hello *transport.Hello) (*welcome, error) {
 	b, err := hello.Encode()
 	if err != nil {
 		return nil, err
 	}
-	st.SetDeadline(time.Now().Add(r.t.opts.Limits.HelloTime))
+	st.SetDeadline(time.Now().Add(r.cfg.HelloTime))
 	if err := writeFrame(st, b); err != nil {
 		return nil, err
 	}
@@ -332,4 +334,4 @@ func (r *reach) exchange(st *stream, hello *transport.Hello) (*welcome, error) {
 }
 
 // conn is the connection that carries the pass.
-func (h *pass) conn() network.Conn { return h.st.s.Conn() }
+func (h *pass) conn() network.Conn { return h.st.Conn() }

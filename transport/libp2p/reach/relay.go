@@ -1,4 +1,4 @@
-package libp2p
+package reach
 
 import (
 	"context"
@@ -17,6 +17,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/transport/libp2p/addr"
+	"github.com/phyllo-net/phyllo/transport/libp2p/limit"
 )
 
 const (
@@ -24,21 +25,18 @@ const (
 	// again. It is long, so that clocks that differ do no harm: a place ends with
 	// its connection anyway.
 	reservationTime = 7 * 24 * time.Hour
-	// maxCircuits bounds the relayed connections of one peer over one relay: as many
-	// as the library's account for the streams with one peer has room for.
-	maxCircuits = 2 * maxPeerStreams
 	// relayBuffer is what the library copies at once, in bytes; each circuit has
 	// two of them.
 	relayBuffer = 4 << 10
 )
 
 // startRelay lets this node relay for members, as soon as it can be reached.
-func (r *reach) startRelay() error {
+func (r *Reach) startRelay() error {
 	if r.opts.RelayFor <= 0 {
 		return nil
 	}
-	s, err := relay.New(relayHost{r.t.host, r}, relay.WithACL(door{r}), relay.WithResources(relay.Resources{
-		ReservationTTL: reservationTime, MaxReservations: r.opts.RelayFor, MaxCircuits: maxCircuits, BufferSize: relayBuffer,
+	s, err := relay.New(relayHost{r.n.Host(), r}, relay.WithACL(door{r}), relay.WithResources(relay.Resources{
+		ReservationTTL: reservationTime, MaxReservations: r.opts.RelayFor, MaxCircuits: limit.MaxCircuits, BufferSize: relayBuffer,
 		MaxReservationsPerPeer: 1,
 		// Members answer for themselves, and a whole office has one address.
 		MaxReservationsPerIP: r.opts.RelayFor, MaxReservationsPerASN: r.opts.RelayFor,
@@ -51,7 +49,7 @@ func (r *reach) startRelay() error {
 }
 
 // offers reports whether this node relays for members now.
-func (r *reach) offers() bool {
+func (r *Reach) offers() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.service != nil && r.standing() == reachable
@@ -59,15 +57,15 @@ func (r *reach) offers() bool {
 
 // door is the relay's ACL: it is for members of the ring, who have shown their
 // certificates on the connection over which they ask.
-type door struct{ r *reach }
+type door struct{ r *Reach }
 
 func (d door) member(p p2ppeer.ID) bool {
-	key, err := keyOf(p)
+	key, err := addr.KeyOf(p)
 	if err != nil {
 		return false
 	}
 	cert := d.r.members.certificate(key)
-	return cert != nil && d.r.t.cfg.Check(cert) == nil
+	return cert != nil && d.r.cfg.Check(cert) == nil
 }
 
 // AllowReserve implements relay.ACLFilter.
@@ -78,14 +76,14 @@ func (d door) AllowConnect(src p2ppeer.ID, _ ma.Multiaddr, dest p2ppeer.ID) bool
 	return d.member(src) && d.member(dest)
 }
 
-// expel ends what is relayed for a node.
-func (r *reach) expel(node id.ID) {
+// Expel ends what is relayed for a node.
+func (r *Reach) Expel(node id.ID) {
 	key, ok := r.members.keyOf(node)
 	if !ok {
 		return
 	}
-	if p, err := peerID(key); err == nil {
-		r.spawn(func() { r.t.host.Network().ClosePeer(p) })
+	if p, err := addr.PeerID(key); err == nil {
+		r.spawn(func() { r.n.Host().Network().ClosePeer(p) })
 	}
 }
 
@@ -93,7 +91,7 @@ func (r *reach) expel(node id.ID) {
 // that are relayed is measured out.
 type relayHost struct {
 	host.Host
-	r *reach
+	r *Reach
 }
 
 // NewStream implements host.Host.
@@ -180,12 +178,9 @@ func (s *share) reserve(n int, now time.Time) time.Duration {
 	return wait
 }
 
-// viaRelays makes a connection over one of the relays of a peer: passes are shown
+// Via makes a connection over one of the relays of a peer: passes are shown
 // to all of them at once, and the first that stands is used first.
-func (t *Transport) viaRelays(ctx context.Context, p p2ppeer.ID, addrs []ma.Multiaddr) (network.Conn, error) {
-	if t.reach == nil {
-		return nil, errNoAddress
-	}
+func (r *Reach) Via(ctx context.Context, p p2ppeer.ID, addrs []ma.Multiaddr) (network.Conn, error) {
 	type relayed struct {
 		via   ma.Multiaddr
 		addrs []string
@@ -209,7 +204,7 @@ func (t *Transport) viaRelays(ctx context.Context, p p2ppeer.ID, addrs []ma.Mult
 	ready := make(chan held, len(byRelay))
 	for relay, v := range byRelay {
 		go func() {
-			h, err := t.reach.passes.hold(ctx, relay, v.addrs)
+			h, err := r.passes.hold(ctx, relay, v.addrs)
 			ready <- held{h, v.via, err}
 		}()
 	}
@@ -220,30 +215,30 @@ func (t *Transport) viaRelays(ctx context.Context, p p2ppeer.ID, addrs []ma.Mult
 			errs = append(errs, h.err)
 			continue
 		}
-		c, err := t.call(ctx, p, []ma.Multiaddr{h.via})
+		c, err := r.n.Call(ctx, p, []ma.Multiaddr{h.via})
 		if err != nil {
 			errs = append(errs, err)
-			t.reach.passes.release(h.pass)
+			r.passes.release(h.pass)
 			continue
 		}
-		t.reach.bind(c, h.pass)
+		r.bind(c, h.pass)
 		go func() {
 			for range left - 1 {
 				if h := <-ready; h.err == nil {
-					t.reach.passes.release(h.pass)
+					r.passes.release(h.pass)
 				}
 			}
 		}()
 		return c, nil
 	}
-	return nil, fmt.Errorf("%w through a relay: %w", errNoWay, errors.Join(errs...))
+	return nil, errors.Join(errs...)
 }
 
 // bind keeps a pass for as long as a relayed connection stands.
-func (r *reach) bind(c network.Conn, h *pass) {
+func (r *Reach) bind(c network.Conn, h *pass) {
 	r.mu.Lock()
 	_, known := r.held[c]
-	keep := !known && relayed(c) // a direct one may have come meanwhile
+	keep := !known && addr.ThroughRelay(c.RemoteMultiaddr()) // a direct one may have come meanwhile
 	if keep {
 		r.held[c] = h
 	}
@@ -252,12 +247,12 @@ func (r *reach) bind(c network.Conn, h *pass) {
 	case !keep:
 		r.passes.release(h)
 	case c.IsClosed():
-		r.unbind(c)
+		r.Unbind(c)
 	}
 }
 
-// unbind gives the pass of a connection that has ended back.
-func (r *reach) unbind(c network.Conn) {
+// Unbind gives the pass of a connection that has ended back.
+func (r *Reach) Unbind(c network.Conn) {
 	r.mu.Lock()
 	h := r.held[c]
 	delete(r.held, c)
@@ -267,8 +262,8 @@ func (r *reach) unbind(c network.Conn) {
 	}
 }
 
-// incoming keeps the pass of the relay over which somebody has come.
-func (r *reach) incoming(c network.Conn) {
+// Incoming keeps the pass of the relay over which somebody has come.
+func (r *Reach) Incoming(c network.Conn) {
 	if h := r.passes.again(addr.RelayOf(c.RemoteMultiaddr())); h != nil {
 		r.bind(c, h)
 	}
@@ -302,14 +297,14 @@ func (ps *passes) end() {
 }
 
 // lost is told that a pass has ended, not by us.
-func (r *reach) lost(h *pass) {
+func (r *Reach) lost(h *pass) {
 	r.mu.Lock()
 	n := len(r.relays)
 	r.relays = slices.DeleteFunc(r.relays, func(v *reservation) bool { return v.pass == h })
 	lost := len(r.relays) < n
 	r.mu.Unlock()
 	if lost {
-		r.t.tell()
-		r.poke()
+		r.n.Tell()
+		r.Poke()
 	}
 }

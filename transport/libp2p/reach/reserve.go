@@ -1,4 +1,4 @@
-package libp2p
+package reach
 
 import (
 	"context"
@@ -43,7 +43,7 @@ type reservation struct {
 
 // secure finds relays if this node needs them, and gives them back if it does not
 // any more. It returns when it wants to look again.
-func (r *reach) secure(links []transport.Link) time.Duration {
+func (r *Reach) secure(links []transport.Link) time.Duration {
 	if !r.opts.Relays {
 		return r.opts.Recheck
 	}
@@ -84,9 +84,9 @@ func (r *reach) secure(links []transport.Link) time.Duration {
 // askable returns the members that may relay for this node: those to whom it has direct
 // links, and those whom it has met through others, and may perhaps call itself. Who has
 // addresses through a relay cannot be reached either.
-func (r *reach) askable(near []transport.Link) []transport.Link {
+func (r *Reach) askable(near []transport.Link) []transport.Link {
 	all := slices.Clone(near)
-	for _, l := range r.t.links.Links() {
+	for _, l := range r.n.Links() {
 		if l.Relayed {
 			all = append(all, l)
 		}
@@ -94,17 +94,17 @@ func (r *reach) askable(near []transport.Link) []transport.Link {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.DeleteFunc(all, func(l transport.Link) bool {
-		return len(direct(l.Peer.Addrs)) < len(l.Peer.Addrs) ||
+		return len(addr.Direct(l.Peer.Addrs)) < len(l.Peer.Addrs) ||
 			slices.ContainsFunc(r.relays, func(v *reservation) bool { return v.node == l.Peer.ID })
 	})
 }
 
 // seek asks members to relay for this node, some at a time, until enough of them do.
-func (r *reach) seek(links []transport.Link) {
+func (r *Reach) seek(links []transport.Link) {
 	for len(links) > 0 && !r.enough() {
 		some := links[:min(len(links), seekAtOnce)]
 		links = links[len(some):]
-		ctx, cancel := context.WithTimeout(r.ctx, r.t.opts.Limits.HelloTime)
+		ctx, cancel := context.WithTimeout(r.ctx, r.cfg.HelloTime)
 		tried := make(chan struct{}, len(some))
 		for _, l := range some {
 			r.spawn(func() {
@@ -128,7 +128,7 @@ func (r *reach) seek(links []transport.Link) {
 	}
 }
 
-func (r *reach) enough() bool {
+func (r *Reach) enough() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.relays) >= wantRelays
@@ -143,8 +143,8 @@ var (
 
 // tryRelay asks a member to relay for this node, and calls it for that if there is no
 // direct connection.
-func (r *reach) tryRelay(ctx context.Context, relay *peer.Handle) error {
-	p, err := peerID(relay.Key)
+func (r *Reach) tryRelay(ctx context.Context, relay *peer.Handle) error {
+	p, err := addr.PeerID(relay.Key)
 	if err != nil {
 		return err
 	}
@@ -173,12 +173,12 @@ func (r *reach) tryRelay(ctx context.Context, relay *peer.Handle) error {
 		return errRelayIsGone
 	}
 	r.log.Info("a member relays for this node, which others cannot reach directly", "relay", relay.String())
-	r.t.tell()
+	r.n.Tell()
 	return nil
 }
 
 // take notes a reservation, if it is still wanted.
-func (r *reach) take(v *reservation) error {
+func (r *Reach) take(v *reservation) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.relays) >= wantRelays || slices.ContainsFunc(r.relays, func(o *reservation) bool { return o.node == v.node }) {
@@ -189,8 +189,8 @@ func (r *reach) take(v *reservation) error {
 }
 
 // reserve asks for the place, or for it to be kept.
-func (r *reach) reserve(ctx context.Context, v *reservation) error {
-	_, err := circuit2.Reserve(network.WithNoDial(ctx, "phyllo"), r.t.host, p2ppeer.AddrInfo{ID: v.pass.relay})
+func (r *Reach) reserve(ctx context.Context, v *reservation) error {
+	_, err := circuit2.Reserve(network.WithNoDial(ctx, "phyllo"), r.n.Host(), p2ppeer.AddrInfo{ID: v.pass.relay})
 	if err == nil {
 		v.since = time.Now()
 	}
@@ -198,14 +198,14 @@ func (r *reach) reserve(ctx context.Context, v *reservation) error {
 }
 
 // prolong asks for a place to be kept.
-func (r *reach) prolong(v *reservation) error {
-	ctx, cancel := context.WithTimeout(r.ctx, r.t.opts.Limits.HelloTime)
+func (r *Reach) prolong(v *reservation) error {
+	ctx, cancel := context.WithTimeout(r.ctx, r.cfg.HelloTime)
 	defer cancel()
 	return r.reserve(ctx, v)
 }
 
 // giveUp ends a reservation. Connections through the relay stay.
-func (r *reach) giveUp(v *reservation) {
+func (r *Reach) giveUp(v *reservation) {
 	r.mu.Lock()
 	n := len(r.relays)
 	r.relays = slices.DeleteFunc(r.relays, func(o *reservation) bool { return o == v })
@@ -237,17 +237,17 @@ func (ps *passes) fresh(ctx context.Context, p p2ppeer.ID, addrs []string) (*pas
 
 // relayAddrs returns this node's addresses through a relay: at the relay's address
 // over which this node is connected, and at public ones that it names.
-func (r *reach) relayAddrs(h *pass, relay *peer.Handle) []string {
+func (r *Reach) relayAddrs(h *pass, relay *peer.Handle) []string {
 	var at []string
 	if c := h.conn(); c.Stat().Direction == network.DirOutbound {
 		at = append(at, c.RemoteMultiaddr().String())
 	}
 	farthest := addr.OnHost
 	if len(at) > 0 {
-		farthest = addr.PlaceOf(endpointOf(at[0]).IP)
+		farthest = addr.PlaceOf(addr.EndpointOf(at[0]).IP)
 	}
 	for _, a := range relay.Addrs {
-		if e := endpointOf(a); e.Port != 0 && !e.Unusable() && addr.PlaceOf(e.IP) >= farthest && !slices.Contains(at, a) {
+		if e := addr.EndpointOf(a); e.Port != 0 && !e.Unusable() && addr.PlaceOf(e.IP) >= farthest && !slices.Contains(at, a) {
 			at = append(at, a)
 		}
 	}

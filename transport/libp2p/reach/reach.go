@@ -1,4 +1,4 @@
-package libp2p
+package reach
 
 import (
 	"cmp"
@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -22,52 +21,14 @@ import (
 	"github.com/phyllo-net/phyllo/transport/libp2p/addr"
 )
 
-// Reach says which means a node uses to be reached behind a NAT or firewall, and
-// to help others there. The zero value uses none.
-type Reach struct {
-	// PortMap asks the router for ports, by UPnP and NAT-PMP (package transport/portmap).
-	PortMap bool
-	// Punch makes direct connections in place of relayed ones where NATs allow
-	// that.
-	Punch bool
-	// Relays calls others through relays; and if members who call this node back
-	// do not reach it, looks for members that relay for it.
-	Relays bool
-	// RelayFor is for how many members this node relays if it can be reached
-	// itself; 0: for none.
-	RelayFor int
-	// RelayRate is how many bytes a second it relays for each of them, both
-	// directions together; 0: 1 MiB.
-	RelayRate int
-	// Settle is how long after a change, of links or addresses, the node looks how
-	// it can be reached; 0: 300 ms.
-	Settle time.Duration
-	// Recheck is after which time it is looked again; 0: 30 minutes. If others do
-	// not reach this node they are asked again after a quarter of it.
-	Recheck time.Duration
-}
-
-func (o *Reach) on() bool { return o.PortMap || o.Punch || o.Relays || o.RelayFor > 0 }
-
-func (o *Reach) setDefaults() {
-	if o.RelayRate == 0 {
-		o.RelayRate = 1 << 20
-	}
-	if o.Settle == 0 {
-		o.Settle = 300 * time.Millisecond
-	}
-	if o.Recheck == 0 {
-		o.Recheck = 30 * time.Minute
-	}
-}
-
 // askWhom is how many members are asked to call this node back.
 const askWhom = 3
 
-// reach finds out how this node can be reached, and sees to it that it can.
-type reach struct {
-	t      *Transport
-	opts   Reach
+// Reach finds out how this node can be reached, and sees to it that it can.
+type Reach struct {
+	n      Carrier
+	cfg    Settings
+	opts   Options
 	log    *slog.Logger
 	ctx    context.Context // ends with the transport
 	cancel context.CancelFunc
@@ -92,12 +53,14 @@ type reach struct {
 	punched map[peer.Key]time.Time // when it was tried last
 }
 
-func newReach(t *Transport) *reach {
-	r := &reach{
-		t: t, opts: t.opts.Reach, wake: make(chan struct{}, 1),
-		answers: answers{m: make(map[peer.Key]*answer), hold: t.opts.Reach.Recheck}, held: make(map[network.Conn]*pass), punched: make(map[peer.Key]time.Time),
+// New makes one, which does nothing before Start.
+func New(n Carrier, cfg Settings, o Options) *Reach {
+	o.setDefaults()
+	r := &Reach{
+		n: n, cfg: cfg, opts: o, wake: make(chan struct{}, 1),
+		answers: answers{m: make(map[peer.Key]*answer), hold: o.Recheck}, held: make(map[network.Conn]*pass), punched: make(map[peer.Key]time.Time),
 	}
-	if r.log = t.cfg.Log; r.log == nil {
+	if r.log = cfg.Log; r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}
 	r.passes = passes{r: r, m: make(map[p2ppeer.ID]*pass)}
@@ -106,9 +69,9 @@ func newReach(t *Transport) *reach {
 	return r
 }
 
-// start begins when the host stands.
-func (r *reach) start() error {
-	r.t.Serve(passProtocol, r.servePass)
+// Start begins when the host stands.
+func (r *Reach) Start() error {
+	r.n.Serve(passProtocol, r.servePass)
 	if err := r.startRelay(); err != nil {
 		return err
 	}
@@ -120,7 +83,7 @@ func (r *reach) start() error {
 }
 
 // spawn runs f in a goroutine that close waits for, unless that has begun.
-func (r *reach) spawn(f func()) {
+func (r *Reach) spawn(f func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.closed {
@@ -128,8 +91,8 @@ func (r *reach) spawn(f func()) {
 	}
 }
 
-// close ends all but what ends with the host.
-func (r *reach) close() {
+// Close ends all but what ends with the host.
+func (r *Reach) Close() {
 	r.cancel()
 	r.mu.Lock()
 	r.closed = true
@@ -144,30 +107,30 @@ func (r *reach) close() {
 	r.wg.Wait()
 }
 
-// poke has the state looked at soon.
-func (r *reach) poke() {
+// Poke has the state looked at soon.
+func (r *Reach) Poke() {
 	select {
 	case r.wake <- struct{}{}:
 	default:
 	}
 }
 
-// listen returns events that poke, and are e besides.
-func (r *reach) listen(e transport.Events) transport.Events { return ears{e, r} }
+// Listen returns events that poke, and are e besides.
+func (r *Reach) Listen(e transport.Events) transport.Events { return ears{e, r} }
 
 type ears struct {
 	transport.Events
-	r *reach
+	r *Reach
 }
 
 // Up implements transport.Events.
 func (e ears) Up(from *peer.Handle, cert *peer.Certificate) {
 	e.Events.Up(from, cert)
-	e.r.poke()
+	e.r.Poke()
 }
 
 // run looks at the state whenever something has changed, and now and then.
-func (r *reach) run() {
+func (r *Reach) run() {
 	known := false
 	for next := r.opts.Recheck; ; {
 		timer := time.NewTimer(next)
@@ -205,42 +168,32 @@ func pause(ctx context.Context, d time.Duration) bool {
 
 // look asks members how this node can be reached, and finds relays if it cannot. It
 // returns when it wants to look again.
-func (r *reach) look() time.Duration {
+func (r *Reach) look() time.Duration {
 	links := r.near()
-	ctx, cancel := context.WithTimeout(r.ctx, r.t.opts.Limits.HelloTime)
+	ctx, cancel := context.WithTimeout(r.ctx, r.cfg.HelloTime)
 	defer cancel()
 	next, inquiries := r.inquire(ctx, links)
 	if len(inquiries) > 0 {
 		r.spawn(func() { r.hearBack(inquiries) })
 	}
 	next = min(next, r.secure(links))
-	r.t.tell()
+	r.n.Tell()
 	return max(next, r.opts.Settle)
 }
 
 // near returns the members with direct links, those first who see this node most
 // from outside, and of each IP one before the second of another.
-func (r *reach) near() []transport.Link {
-	links := slices.DeleteFunc(r.t.links.Links(), func(l transport.Link) bool { return l.Relayed })
+func (r *Reach) near() []transport.Link {
+	links := slices.DeleteFunc(r.n.Links(), func(l transport.Link) bool { return l.Relayed })
 	ips := make(map[netip.Addr]int)
 	rank := make(map[id.ID]int, len(links))
 	for _, l := range links {
-		e := endpointOf(l.Addr)
+		e := addr.EndpointOf(l.Addr)
 		rank[l.Peer.ID] = ips[e.IP]*4 - int(addr.PlaceOf(e.IP))
 		ips[e.IP]++
 	}
 	slices.SortStableFunc(links, func(a, b transport.Link) int { return cmp.Compare(rank[a.Peer.ID], rank[b.Peer.ID]) })
 	return links
-}
-
-// endpointOf is parseEndpoint of a text; the zero endpoint if it is none.
-func endpointOf(text string) addr.Endpoint {
-	a, err := ma.NewMultiaddr(text)
-	if err != nil {
-		return addr.Endpoint{}
-	}
-	e, _ := addr.Parse(a)
-	return e
 }
 
 // askAgain is after which time a member is asked again that did not say how it sees
@@ -249,7 +202,7 @@ const askAgain = 5 * time.Second
 
 // inquire shows itself to some of the members, unless enough is known. It returns
 // when some of that is to be asked anew.
-func (r *reach) inquire(ctx context.Context, links []transport.Link) (time.Duration, []*inquiry) {
+func (r *Reach) inquire(ctx context.Context, links []transport.Link) (time.Duration, []*inquiry) {
 	next, ask := r.unknown(links)
 	var wg sync.WaitGroup
 	var mu sync.Mutex
@@ -282,8 +235,8 @@ func (r *reach) inquire(ctx context.Context, links []transport.Link) (time.Durat
 
 // unknown forgets answers about addresses of the past, and returns whom to ask, or to
 // ask again. The time is when the next of the answers is old.
-func (r *reach) unknown(links []transport.Link) (next time.Duration, ask []peer.Key) {
-	own := r.t.site.Load().Announced(r.t.direct())
+func (r *Reach) unknown(links []transport.Link) (next time.Duration, ask []peer.Key) {
+	own := r.n.Site().Announced(r.n.Direct())
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !slices.Equal(own, r.own) {
@@ -309,8 +262,8 @@ func (r *reach) unknown(links []transport.Link) (next time.Duration, ask []peer.
 }
 
 // hearBack lets those members call back, which takes its time.
-func (r *reach) hearBack(inquiries []*inquiry) {
-	ctx, cancel := context.WithTimeout(r.ctx, callTime+r.t.opts.Limits.HelloTime)
+func (r *Reach) hearBack(inquiries []*inquiry) {
+	ctx, cancel := context.WithTimeout(r.ctx, callTime+r.cfg.HelloTime)
 	defer cancel()
 	var wg sync.WaitGroup
 	for _, q := range inquiries {
@@ -333,14 +286,14 @@ func (r *reach) hearBack(inquiries []*inquiry) {
 		})
 	}
 	wg.Wait()
-	r.poke()
+	r.Poke()
 }
 
 // candidates are the addresses at which this node may perhaps be reached, which a
 // member tries that sees it at seen.
-func (r *reach) candidates(seen addr.Endpoint) []string {
-	s := r.t.site.Load()
-	texts := s.Announced(r.t.direct())
+func (r *Reach) candidates(seen addr.Endpoint) []string {
+	s := r.n.Site()
+	texts := s.Announced(r.n.Direct())
 	if !seen.IP.IsValid() {
 		return texts
 	}
@@ -354,14 +307,14 @@ func (r *reach) candidates(seen addr.Endpoint) []string {
 			}
 		}
 	}
-	texts = slices.DeleteFunc(texts, func(text string) bool { return endpointOf(text).IP != seen.IP })
+	texts = slices.DeleteFunc(texts, func(text string) bool { return addr.EndpointOf(text).IP != seen.IP })
 	texts = append(texts, guesses...)
 	return texts[:min(len(texts), 4)]
 }
 
 // listensAt reports whether this node listens at the port of an endpoint.
-func (r *reach) listensAt(e addr.Endpoint) bool {
-	return slices.ContainsFunc(r.t.site.Load().Own, func(o addr.Endpoint) bool { return o.Port == e.Port && o.QUIC == e.QUIC })
+func (r *Reach) listensAt(e addr.Endpoint) bool {
+	return slices.ContainsFunc(r.n.Site().Own, func(o addr.Endpoint) bool { return o.Port == e.Port && o.QUIC == e.QUIC })
 }
 
 // standing is what the answers say together.
@@ -374,7 +327,7 @@ const (
 )
 
 // standing says how this node stands; r.mu is held.
-func (r *reach) standing() standing {
+func (r *Reach) standing() standing {
 	s := unasked
 	for _, a := range r.answers.m {
 		if a.failed() {
@@ -389,13 +342,13 @@ func (r *reach) standing() standing {
 
 // verified returns the addresses at which members have reached this node, and
 // those public ones at which they have not. r.mu is held.
-func (r *reach) verified() (good, bad []string) {
+func (r *Reach) verified() (good, bad []string) {
 	for _, a := range r.answers.m {
 		for _, text := range a.tried {
 			switch {
 			case slices.Contains(a.reached, text):
 				good = append(good, text)
-			case addr.PlaceOf(endpointOf(text).IP) == addr.OnNet:
+			case addr.PlaceOf(addr.EndpointOf(text).IP) == addr.OnNet:
 				bad = append(bad, text)
 			}
 		}
@@ -407,12 +360,12 @@ func (r *reach) verified() (good, bad []string) {
 // maxDirect bounds the direct addresses that are told beside those of relays.
 const maxDirect = peer.MaxAddrs / 2
 
-// addrs are the addresses that others are told.
-func (r *reach) addrs() []string {
-	s := r.t.site.Load()
+// Addrs are the addresses that others are told.
+func (r *Reach) Addrs() []string {
+	s := r.n.Site()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	all := r.t.direct()
+	all := r.n.Direct()
 	good, bad := r.verified()
 	for _, text := range good {
 		if a, err := ma.NewMultiaddr(text); err == nil {
@@ -433,7 +386,22 @@ func (r *reach) addrs() []string {
 	return append(direct, through...)
 }
 
-// direct drops the addresses of relays.
-func direct(addrs []string) []string {
-	return slices.DeleteFunc(slices.Clone(addrs), func(a string) bool { return strings.Contains(a, "/p2p-circuit") })
+// Holds reports whether a node relays for this one, or was asked to: it is shown a pass.
+func (r *Reach) Holds(p p2ppeer.ID) bool { return r.passes.holds(p) }
+
+// Believe takes for granted what members found who called this node back: that they
+// reached it, or not. It asks nobody then. Programs that know what stands before a node
+// use it, as tests do whose nodes share one machine.
+func (r *Reach) Believe(reached bool) {
+	r.mu.Lock()
+	r.own = r.n.Site().Announced(r.n.Direct())
+	for k := range byte(askWhom) {
+		a := &answer{when: time.Now(), tried: []string{"/ip4/127.0.0.1/tcp/1"}}
+		if reached {
+			a.reached = a.tried
+		}
+		r.answers.m[peer.Key{k + 1}] = a
+	}
+	r.mu.Unlock()
+	r.Poke()
 }
