@@ -222,11 +222,22 @@ type Endpoint interface {
 	// this one included. All these nodes work for it, so it is for what is rare: an
 	// overlay may drop what exceeds a few a second.
 	Broadcast(scope id.Range, payload []byte)
+	// Divide returns the parts into which this node cuts scope when it hands a
+	// broadcast on, but for nodes to be avoided: each of them serves its part by
+	// dividing it in turn. It is for who wants answers to what all nodes are asked,
+	// as Broadcast brings none. What no part covers is this node's own.
+	Divide(scope id.Range, avoid []id.ID) []Part
 	// Find looks a node up by its id: done gets its handle, known or asked of the
 	// ring, or ErrUnreachable if no such node is in the ring now.
 	Find(node id.ID, done func(*peer.Handle, error))
 	// Go starts a task; see package task. done may be nil.
 	Go(f func(*task.T) error, done func(error))
+}
+
+// Part is a range of ids, and the node that serves it in a broadcast.
+type Part struct {
+	Node  *peer.Handle
+	Scope id.Range
 }
 
 // Mount is an application and the number by which its messages find it. The

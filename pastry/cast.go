@@ -25,6 +25,21 @@ func (n *Node) cast(via *contact, m *msg.Hop, part id.Range, avoid []id.ID) {
 	if int(m.Count) >= n.cfg.HopLimit {
 		return
 	}
+	for _, s := range n.divide(part, avoid) {
+		n.handCast(s.to, m, &msg.Cast{Origin: b.Origin, Num: b.Num, Part: s.part, Env: b.Env}, avoid)
+	}
+}
+
+// share is an arc, and the node that serves it.
+type share struct {
+	to   *contact
+	part id.Range
+}
+
+// divide cuts an arc at the nodes that this one knows in it, but for those to be avoided.
+// What lies from this node to the next known one is no share: nobody is there. If the arc
+// lies outside, and nobody is known in it, the whole goes to who is nearest before it.
+func (n *Node) divide(part id.Range, avoid []id.ID) []share {
 	if part.Full {
 		part = id.Range{From: n.self.ID, To: n.self.ID.Sub(one)}
 	}
@@ -34,28 +49,31 @@ func (n *Node) cast(via *contact, m *msg.Hop, part id.Range, avoid []id.ID) {
 			in = append(in, c)
 		}
 	})
+	inside := part.Contains(n.self.ID)
+	if len(in) == 0 && !inside {
+		return n.divideOutside(part, avoid)
+	}
 	slices.SortFunc(in, func(a, b *contact) int { return a.h.ID.Sub(part.From).Cmp(b.h.ID.Sub(part.From)) })
+	shares := make([]share, 0, len(in))
 	for i, c := range in {
 		sub := id.Range{From: c.h.ID, To: part.To}
-		if i == 0 && (!part.Contains(n.self.ID) || c.h.ID.Sub(part.From).Less(n.self.ID.Sub(part.From))) {
+		if i == 0 && (!inside || c.h.ID.Sub(part.From).Less(n.self.ID.Sub(part.From))) {
 			sub.From = part.From // nobody else serves what lies before
 		}
 		if i+1 < len(in) {
 			sub.To = in[i+1].h.ID.Sub(one)
 		}
-		if part.Contains(n.self.ID) && sub.Contains(n.self.ID) && sub.From != n.self.ID {
+		if inside && sub.Contains(n.self.ID) && sub.From != n.self.ID {
 			sub.To = n.self.ID.Sub(one)
 		}
-		n.handCast(c, m, &msg.Cast{Origin: b.Origin, Num: b.Num, Part: sub, Env: b.Env}, avoid)
+		shares = append(shares, share{c, sub})
 	}
-	if len(in) == 0 && !part.Contains(n.self.ID) {
-		n.castOutside(m, part, avoid)
-	}
+	return shares
 }
 
-// castOutside hands an arc in which nobody is known to the node nearest before it,
+// divideOutside hands an arc in which nobody is known to the node nearest before it,
 // if that is not this one.
-func (n *Node) castOutside(m *msg.Hop, part id.Range, avoid []id.ID) {
+func (n *Node) divideOutside(part id.Range, avoid []id.ID) []share {
 	var best *contact
 	own := part.From.Sub(n.self.ID)
 	n.eachKnown(func(c *contact) {
@@ -63,9 +81,10 @@ func (n *Node) castOutside(m *msg.Hop, part id.Range, avoid []id.ID) {
 			best, own = c, d
 		}
 	})
-	if best != nil {
-		n.handCast(best, m, &msg.Cast{Origin: m.Cast.Origin, Num: m.Cast.Num, Part: part, Env: m.Cast.Env}, avoid)
+	if best == nil {
+		return nil
 	}
+	return []share{{best, part}}
 }
 
 func (n *Node) handCast(c *contact, m *msg.Hop, b *msg.Cast, avoid []id.ID) {

@@ -121,6 +121,14 @@ func (e *endpoint) Broadcast(scope id.Range, payload []byte) {
 	n.After(0, func() { n.cast(nil, m, scope, nil) })
 }
 
+func (e *endpoint) Divide(scope id.Range, avoid []id.ID) []kbr.Part {
+	var out []kbr.Part
+	for _, s := range e.n.divide(scope, avoid) {
+		out = append(out, kbr.Part{Node: s.to.h, Scope: s.part})
+	}
+	return out
+}
+
 // Known returns the last handle that is known of a node, whatever became of it, or nil
 // if it was never heard of, and whether it is believed alive, so that messages are sent
 // to it. It is for who wants to try a node that was found dead, as it may be back.

@@ -47,6 +47,8 @@ type Profile struct {
 	FullName  string   `cbor:"1,keyasint,omitempty"`
 	About     string   `cbor:"2,keyasint,omitempty"`
 	Interests []string `cbor:"3,keyasint,omitempty"`
+	// Unlisted keeps the record out of lists: who knows the name finds it, nobody else.
+	Unlisted bool `cbor:"4,keyasint,omitempty"`
 }
 
 // content is the hash of all that a change changes: not of version and time.
@@ -63,8 +65,12 @@ func (r *Record) content() id.Hash {
 	for _, s := range r.Profile.Interests {
 		interests = append(interests, s)
 	}
-	return id.HashOf("record content", string(r.Name), r.Identity[:], []byte(r.SealKey), r.SealNumber,
-		devices, r.Profile.FullName, r.Profile.About, interests)
+	parts := []any{string(r.Name), r.Identity[:], []byte(r.SealKey), r.SealNumber,
+		devices, r.Profile.FullName, r.Profile.About, interests}
+	if r.Profile.Unlisted { // younger than records that were signed without it
+		parts = append(parts, "unlisted")
+	}
+	return id.HashOf("record content", parts...)
 }
 
 // Hash is the record's own id in a ring: what is signed.

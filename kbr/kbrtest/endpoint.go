@@ -118,6 +118,33 @@ func (e *endpoint) Broadcast(scope id.Range, payload []byte) {
 	}
 }
 
+func (e *endpoint) Divide(scope id.Range, avoid []id.ID) []kbr.Part {
+	from, one := scope.From, id.ID{Lo: 1}
+	if scope.Full {
+		from = e.n.self.ID
+	}
+	all := slices.DeleteFunc(e.n.ring(), func(m *Node) bool {
+		return m != e.n && (!scope.Contains(m.self.ID) || slices.Contains(avoid, m.self.ID)) || m == e.n && !scope.Contains(m.self.ID)
+	})
+	slices.SortFunc(all, func(a, b *Node) int { return a.self.ID.Sub(from).Cmp(b.self.ID.Sub(from)) })
+	var parts []kbr.Part
+	for i, m := range all {
+		part := id.Range{From: m.self.ID, To: scope.To}
+		if i == 0 {
+			part.From = from
+		}
+		if i+1 < len(all) {
+			part.To = all[i+1].self.ID.Sub(one)
+		} else if scope.Full {
+			part.To = from.Sub(one)
+		}
+		if m != e.n {
+			parts = append(parts, kbr.Part{Node: m.self, Scope: part})
+		}
+	}
+	return parts
+}
+
 func (e *endpoint) Find(node id.ID, done func(*peer.Handle, error)) {
 	e.n.net.after(2*e.n.net.travel(), e.n, func() {
 		if node == e.n.self.ID {
