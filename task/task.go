@@ -131,6 +131,9 @@ func (g *Group) Run() {
 		t := g.ready[0]
 		g.ready = g.ready[1:]
 		t.queued = false
+		if t.f == nil {
+			continue // it was answered before it waited, and has ended: its coroutine is another's now
+		}
 		switch _, more := t.on.next(); {
 		case !more:
 			g.end(t)

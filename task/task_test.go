@@ -378,6 +378,34 @@ func TestSpare(t *testing.T) {
 }
 
 // A panic of a task on a coroutine that is kept surfaces as that of any, and takes the coroutine with it.
+// A task that was answered before it waited is woken once more than it waits: by then it may have ended, and
+// its coroutine have no task, or another one.
+func TestAnsweredBeforeItWaits(t *testing.T) {
+	w, s := newWorld(), new(story)
+	w.group.Spare = 2
+	for range 2 {
+		w.input(func() {
+			w.group.Go(func(t *task.T) error {
+				n, err := task.Await(t, time.Second, func(resolve func(int, error)) { resolve(7, nil) })
+				s.tell("answered %d, %v", n, err)
+				return err
+			}, func(err error) {
+				s.tell("done: %v", err)
+				w.group.Go(func(t *task.T) error {
+					s.tell("another begins")
+					err := t.Sleep(time.Second)
+					s.tell("another is awake: %v", err)
+					return err
+				}, nil)
+			})
+		})
+	}
+	w.pass(time.Second)
+	w.group.Stop()
+	s.want(t, "answered 7, <nil>", "done: <nil>", "another begins", "answered 7, <nil>", "done: <nil>", "another begins",
+		"another is awake: <nil>", "another is awake: <nil>")
+}
+
 func TestSparePanics(t *testing.T) {
 	w := newWorld()
 	w.group.Spare = 2
