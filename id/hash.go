@@ -2,6 +2,7 @@ package id
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 
@@ -69,21 +70,84 @@ var hashMode = func() cbor.EncMode {
 // kinds never collide. Parts are byte strings, texts, integers, ids or hashes;
 // a part that CBOR cannot encode is a bug and panics.
 func HashOf(kind string, parts ...any) Hash {
-	list := make([]any, 0, len(parts)+1)
-	list = append(list, "phyllo/"+kind+"/1")
+	var room [usual]byte
+	b := appendHead(room[:0], majorArray, uint64(len(parts)+1))
+	b = appendHead(b, majorText, uint64(len(prefix)+len(kind)+len(suffix)))
+	b = append(append(append(b, prefix...), kind...), suffix...)
 	for _, p := range parts {
-		switch v := p.(type) {
-		case ID:
-			b := v.Bytes()
-			p = b[:]
-		case Hash:
-			p = v[:]
-		}
-		list = append(list, p)
+		b = appendPart(b, kind, p)
 	}
-	b, err := hashMode.Marshal(list)
+	return sha256.Sum256(b)
+}
+
+const (
+	prefix = "phyllo/"
+	suffix = "/1"
+	// usual is what the parts of most hashes come to, in bytes.
+	usual = 384
+)
+
+// The major types of CBOR that parts have (RFC 8949, section 3.1), in their place in a head.
+const (
+	majorUnsigned = 0 << 5
+	majorNegative = 1 << 5
+	majorBytes    = 2 << 5
+	majorText     = 3 << 5
+	majorArray    = 4 << 5
+)
+
+// appendPart appends the encoding of one part. Those that are usual are written by hand: much
+// of what is signed and verified is a hash of few of them.
+func appendPart(b []byte, kind string, p any) []byte {
+	switch v := p.(type) {
+	case ID:
+		x := v.Bytes()
+		return append(appendHead(b, majorBytes, uint64(len(x))), x[:]...)
+	case Hash:
+		return append(appendHead(b, majorBytes, uint64(len(v))), v[:]...)
+	case []byte:
+		if v != nil {
+			return append(appendHead(b, majorBytes, uint64(len(v))), v...)
+		}
+	case string:
+		return append(appendHead(b, majorText, uint64(len(v))), v...)
+	case int:
+		return appendInt(b, int64(v))
+	case int64:
+		return appendInt(b, v)
+	case uint8:
+		return appendHead(b, majorUnsigned, uint64(v))
+	case uint16:
+		return appendHead(b, majorUnsigned, uint64(v))
+	case uint64:
+		return appendHead(b, majorUnsigned, v)
+	}
+	x, err := hashMode.Marshal(p)
 	if err != nil {
 		panic(fmt.Sprintf("id.HashOf(%q): %v", kind, err))
 	}
-	return sha256.Sum256(b)
+	return append(b, x...)
+}
+
+func appendInt(b []byte, n int64) []byte {
+	if n < 0 {
+		return appendHead(b, majorNegative, uint64(-1-n))
+	}
+	return appendHead(b, majorUnsigned, uint64(n))
+}
+
+// appendHead appends the head of an item in its shortest form. Package wire has the same, and
+// stands above this one.
+func appendHead(b []byte, major byte, n uint64) []byte {
+	switch {
+	case n < 24:
+		return append(b, major|byte(n))
+	case n < 1<<8:
+		return append(b, major|24, byte(n))
+	case n < 1<<16:
+		return binary.BigEndian.AppendUint16(append(b, major|25), uint16(n))
+	case n < 1<<32:
+		return binary.BigEndian.AppendUint32(append(b, major|26), uint32(n))
+	}
+	return binary.BigEndian.AppendUint64(append(b, major|27), n)
 }
