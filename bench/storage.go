@@ -30,12 +30,16 @@ const (
 
 // storageRows measure files of 1 KB in one ring on real links.
 func storageRows() []row {
-	const counted = "from `Past.Insert`, of content that is encrypted here, to the verified receipts of 3 holders, all by one member, which pays with vouchers; "
+	const counted = "from `Past.Insert`, of content that is encrypted here, to the verified receipts of 3 holders, all by one member, which pays with vouchers, and of one name part, as a space's pieces are, so that it can pay ahead; "
 	rate := func(limit float64) []goal { return []goal{{metric: "rate", limit: limit, atLeast: true}} }
 	return []row{
 		{
 			name: "insert", what: "insert of 1 KB, 3 copies, in memory", outstanding: 1, transports: links[:1], rounds: 3, freePastry: "3,400/s, not signed, in clear",
 			counted: counted + "3 s a round", goals: rate(700), measure: inserts(1, false),
+		},
+		{
+			name: "insert-named", what: "insert of 1 KB, 3 copies, in memory, each under a name of its own", outstanding: 1, transports: links[:1], rounds: 3, freePastry: "3,400/s, not signed, in clear",
+			counted: "as the row above, but nothing can be paid ahead: each waits for a voucher of its own; 3 s a round", measure: insertsNamed(1),
 		},
 		{
 			name: "inserts", what: "insert of 1 KB, 3 copies, in memory, under load", outstanding: crowd, transports: links[:1], rounds: 3, freePastry: "3,500/s, not signed, in clear",
@@ -67,6 +71,7 @@ type depositor struct {
 	node  *ring.Node
 	owner peer.Signer
 	count atomic.Uint64
+	named bool // each file has a name of its own
 
 	mu     sync.Mutex
 	stored []past.Stored
@@ -81,7 +86,10 @@ func newDepositor(n *ring.Node) *depositor {
 func (d *depositor) insert(ctx context.Context) error {
 	var l keys.Locker
 	plain := binary.BigEndian.AppendUint64(nil, d.count.Add(1))
-	f := past.File{Part: certificate.NamePart([]byte("bench"), string(plain)), Copies: objectCopies}
+	f := past.File{Part: certificate.NamePart([]byte("bench"), "object"), Copies: objectCopies}
+	if d.named {
+		f.Part = certificate.NamePart([]byte("bench"), string(plain))
+	}
 	plain = append(plain, make([]byte, objectSize-peer.LockOverhead-len(plain))...)
 	f.Content = l.Lock(l.NewSecret(), nil, plain)
 	var s past.Stored
@@ -142,9 +150,19 @@ func (x *turns) figures() []figure {
 
 // inserts measures with so many outstanding.
 func inserts(many int, disk bool) func(context.Context, *env) ([]round, error) {
+	return insertsBy(many, disk, func(*depositor) {})
+}
+
+// insertsNamed measures files that each have a name of their own, in memory.
+func insertsNamed(many int) func(context.Context, *env) ([]round, error) {
+	return insertsBy(many, false, func(d *depositor) { d.named = true })
+}
+
+func insertsBy(many int, disk bool, set func(*depositor)) func(context.Context, *env) ([]round, error) {
 	return func(ctx context.Context, e *env) ([]round, error) {
 		return withRing(ctx, e, ring.Options{Disk: disk}, func(r *ring.Ring) ([]round, error) {
 			d := newDepositor(r.Nodes()[0])
+			set(d)
 			if _, err := repeat(ctx, many, roundTime/3, d.insert); err != nil { // to warm up
 				return nil, err
 			}
@@ -158,7 +176,7 @@ func inserts(many int, disk bool) func(context.Context, *env) ([]round, error) {
 					}
 					bound = fmt.Sprintf("this disk does %.0f fsyncs a second of 1 KB after 1 KB, one at a time; an insert needs 3 of its holders, and its voucher those of the account's keepers before", syncs)
 				} else if many == 1 {
-					bound = "root, voucher and holders are asked one after another"
+					bound = "whoever pays, holds and verifies shares two processors here"
 				}
 				x, err := repeat(ctx, many, roundTime, d.insert)
 				if err != nil {

@@ -71,6 +71,7 @@ type written struct {
 	kept    *kept
 	fresh   bool // content is to be written; otherwise it is there already
 	content []byte
+	unsure  bool               // nobody has verified certificate and content yet
 	toll    func(*store.Batch) // adds what pays for it; nil: that is not known
 }
 

@@ -23,6 +23,11 @@ func (p *Past) takes(size int64) bool {
 	return len(p.shelf.list) < p.cfg.MaxObjects && p.cfg.Diversion.Takes(size, p.left())
 }
 
+// takesHere reports whether an object need not be diverted: a large one never is.
+func (p *Past) takesHere(c *certificate.Certificate) bool {
+	return p.takes(c.Size) || c.Large() && p.room(c.Size)
+}
+
 // maxDiverts is how many nodes are asked to take one replica: two of the k nearest may
 // choose the same at the same moment.
 const maxDiverts = 5
@@ -33,7 +38,7 @@ const maxDiverts = 5
 func (p *Past) place(t *task.T, w *written, insert bool) uint16 {
 	c := w.kept.Cert
 	switch {
-	case p.takes(c.Size), c.Large() && p.room(c.Size):
+	case p.takesHere(c):
 		return 0
 	case c.Large(): // its chunks are here, and would have to move once more
 		return msg.RefusedFull

@@ -105,6 +105,11 @@ func (p *Past) take(t *task.T, c *certificate.Certificate, content []byte, toll 
 		return outcome{code: msg.RefusedBusy}
 	}
 	defer p.busy.Leave(o)
+	w := &written{kept: &kept{Cert: c}, fresh: true, content: content, toll: toll}
+	if p.shelf.find(o) == nil && p.takesHere(c) { // as it is nearly always
+		w.unsure = true
+		return p.commit(t, o, c, w, receipt)
+	}
 	ring, v := p.cfg.Ring, p.cfg.Verifier
 	if _, err := task.Work(t, disk, func() (struct{}, error) {
 		return struct{}{}, verified(c, content, ring, v)
@@ -112,7 +117,6 @@ func (p *Past) take(t *task.T, c *certificate.Certificate, content []byte, toll 
 		p.stats.BadInput++
 		return outcome{code: msg.RefusedInvalid}
 	}
-	w := &written{kept: &kept{Cert: c}, fresh: true, content: content, toll: toll}
 	e := p.shelf.find(o)
 	switch {
 	case e != nil && e.gone && c.Date <= e.date:
@@ -143,13 +147,19 @@ func verified(c *certificate.Certificate, content []byte, ring id.Hash, v peer.V
 	return errors.Join(c.Fits(content), c.Verify(ring, v))
 }
 
-// commit writes, and signs the receipt.
+// commit verifies what is unsure, writes, and signs the receipt: in one go, as each way to a
+// worker and back takes as long as a signature.
 func (p *Past) commit(t *task.T, o id.Hash, c *certificate.Certificate, w *written, receipt bool) outcome {
-	cert, signer, st, ring, wall := p.cfg.Certificate(), p.cfg.Signer, p.cfg.Store, p.cfg.Ring, p.ep.Wall()
+	cert, signer, v, st, ring, wall := p.cfg.Certificate(), p.cfg.Signer, p.cfg.Verifier, p.cfg.Store, p.cfg.Ring, p.ep.Wall()
 	if receipt && cert == nil {
 		return outcome{code: msg.RefusedBusy}
 	}
 	r, err := task.Work(t, disk, func() (*certificate.Receipt, error) {
+		if w != nil && w.unsure {
+			if err := verified(c, w.content, ring, v); err != nil {
+				return nil, err
+			}
+		}
 		if w != nil {
 			if err := write(st, o, *w); err != nil {
 				return nil, err
@@ -161,6 +171,9 @@ func (p *Past) commit(t *task.T, o id.Hash, c *certificate.Certificate, w *writt
 		return certificate.NewReceipt(ring, o, c.Hash(ring), cert, signer, wall), nil
 	})
 	switch {
+	case errors.Is(err, certificate.ErrCertificate), errors.Is(err, certificate.ErrContent):
+		p.stats.BadInput++
+		return outcome{code: msg.RefusedInvalid}
 	case errors.Is(err, store.ErrFull):
 		return outcome{code: msg.RefusedFull}
 	case err != nil:

@@ -1,7 +1,6 @@
 package account
 
 import (
-	"crypto/sha256"
 	"errors"
 	"time"
 
@@ -10,7 +9,6 @@ import (
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
-	"github.com/phyllo-net/phyllo/wire"
 )
 
 const (
@@ -61,9 +59,10 @@ func (a *Accounts) admit(t *task.T, p *voucher.Payment, c *certificate.Certifica
 			return ErrUsed
 		}
 	}
-	print := id.Hash(sha256.Sum256(wire.MustMarshal(p.Voucher)))
-	if d := a.checked[print]; d != nil && d.Open(a.ep.Wall()) {
-		return nil // the same voucher came with another object
+	// What was voted for once needs no other votes: the same debit comes with many objects.
+	hash := p.Voucher.Debit.Hash(a.cfg.Ring)
+	if d := a.checked[hash]; d != nil && d.Open(a.ep.Wall()) {
+		return nil
 	}
 	ring, v, wall := a.cfg.Ring, a.cfg.Verifier, a.ep.Wall()
 	if _, err := task.Work(t, disk, func() (struct{}, error) { return struct{}{}, p.Voucher.Verify(ring, wall, v) }); err != nil {
@@ -75,7 +74,7 @@ func (a *Accounts) admit(t *task.T, p *voucher.Payment, c *certificate.Certifica
 	if len(a.checked) >= maxRemembered {
 		clear(a.checked)
 	}
-	a.checked[print] = p.Voucher.Debit
+	a.checked[hash] = p.Voucher.Debit
 	return nil
 }
 

@@ -17,9 +17,9 @@ import (
 // never stored.
 
 const (
-	// maxAhead is how many ids of one kind are paid for ahead at most: with the round trips
-	// that a voucher takes, enough for thousands of files a second.
-	maxAhead = 64
+	// maxAhead is how many ids of one kind are paid for ahead at most: as many as one voucher
+	// pays for, whose signatures each holder verifies once.
+	maxAhead = voucher.MaxCharges
 	// busy is how many files of a kind somebody stores within a second before it pays ahead for
 	// as many: who stores a few leaves nothing to be given back.
 	busy = 8

@@ -119,8 +119,26 @@ func (a *Asker) Ask(to *peer.Handle, q wire.Message, resolve func(wire.Message, 
 
 // AskFor is Ask with another time-out.
 func (a *Asker) AskFor(to *peer.Handle, q wire.Message, timeout time.Duration, resolve func(wire.Message, error)) {
+	a.askOne(to, &question{Message: q}, timeout, resolve)
+}
+
+// question is a message that is encoded once, for however many nodes are asked, and not at
+// all for this node itself.
+type question struct {
+	wire.Message
+	encoded []byte
+}
+
+func (q *question) encode() []byte {
+	if q.encoded == nil {
+		q.encoded = msg.Encode(q.Message)
+	}
+	return q.encoded
+}
+
+func (a *Asker) askOne(to *peer.Handle, q *question, timeout time.Duration, resolve func(wire.Message, error)) {
 	if to.ID == a.ep.Self().ID {
-		a.own(q, func(m wire.Message, code uint16) {
+		a.own(q.Message, func(m wire.Message, code uint16) {
 			if code != 0 {
 				resolve(nil, &kbr.RefusedError{Code: code, Text: msg.Refusals[code]})
 				return
@@ -129,7 +147,7 @@ func (a *Asker) AskFor(to *peer.Handle, q wire.Message, timeout time.Duration, r
 		})
 		return
 	}
-	a.ep.Ask(to, msg.Encode(q), kbr.Options{Timeout: timeout}, func(got kbr.Answer, err error) {
+	a.ep.Ask(to, q.encode(), kbr.Options{Timeout: timeout}, func(got kbr.Answer, err error) {
 		if err != nil {
 			resolve(nil, err)
 			return
@@ -147,11 +165,12 @@ func (a *Asker) One(t *task.T, to *peer.Handle, q wire.Message) (wire.Message, e
 	return task.Await(t, a.timeout+Grace, func(resolve func(wire.Message, error)) { a.Ask(to, q, resolve) })
 }
 
-// All asks several nodes at once, until enough (which may be nil) says that the
+// All asks several nodes the same at once, until enough (which may be nil) says that the
 // answers so far will do.
 func (a *Asker) All(t *task.T, to []*peer.Handle, q func() wire.Message, enough func([]task.Result[wire.Message]) bool) ([]task.Result[wire.Message], error) {
+	one := &question{Message: q()}
 	return task.Gather(t, a.timeout+Grace, len(to), func(i int, resolve func(wire.Message, error)) {
-		a.Ask(to[i], q(), resolve)
+		a.askOne(to[i], one, a.timeout, resolve)
 	}, enough)
 }
 

@@ -273,12 +273,8 @@ func (s *storing) try(t *task.T) error {
 		if err != nil {
 			return err
 		}
-		good, err := s.verified(t, rs)
-		if err != nil {
-			return err
-		}
 		for i, r := range rs {
-			err := s.count(to[i], r, good[i])
+			err := s.count(to[i], r)
 			s.full = s.full || elsewhere && errors.Is(err, ErrFull)
 			switch {
 			case s.final != nil:
@@ -326,26 +322,31 @@ func (s *storing) has(n id.ID) bool {
 	return false
 }
 
-// verified tells of which answers the signatures are right.
-func (s *storing) verified(t *task.T, rs []task.Result[wire.Message]) ([]bool, error) {
-	ring, v, wall := s.cl.cfg.Ring, s.cl.cfg.Verifier, s.cl.asker.ep.Wall()
-	return task.Work(t, work, func() ([]bool, error) {
-		good := make([]bool, len(rs))
-		for i, r := range rs {
-			switch m := r.Value.(type) {
-			case *msg.Stored:
-				good[i] = m.Receipt.Verify(ring, s.object, s.hash, wall, v) == nil
-			case *msg.Exists:
-				good[i] = m.Cert.Verify(ring, v) == nil
-			}
-		}
-		return good, nil
-	})
+// reply is what one node answered, good if what is signed in it is right.
+type reply struct {
+	wire.Message
+	good bool
 }
 
-// count counts the answer of one node, good if what is signed in it is right. It returns why
-// the node did not store the object.
-func (s *storing) count(from *peer.Handle, r task.Result[wire.Message], good bool) error {
+// verify resolves with a node's answer, when it is known whether its signatures are right.
+func (s *storing) verify(t *task.T, m wire.Message, err error, resolve func(reply, error)) {
+	ring, v, wall, object, cert := s.cl.cfg.Ring, s.cl.cfg.Verifier, s.cl.asker.ep.Wall(), s.object, s.hash
+	var check func() error
+	switch m := m.(type) {
+	case *msg.Stored:
+		check = func() error { return m.Receipt.Verify(ring, object, cert, wall, v) }
+	case *msg.Exists:
+		check = func() error { return m.Cert.Verify(ring, v) }
+	}
+	if err != nil || check == nil {
+		resolve(reply{Message: m}, err)
+		return
+	}
+	t.Env().Work(func() any { return check() == nil }, func(good any) { resolve(reply{m, good.(bool)}, nil) })
+}
+
+// count counts the answer of one node. It returns why the node did not store the object.
+func (s *storing) count(from *peer.Handle, r task.Result[reply]) error {
 	switch msg.Refusal(r.Err) {
 	case msg.RefusedReclaimed:
 		s.final = ErrReclaimed
@@ -358,14 +359,14 @@ func (s *storing) count(from *peer.Handle, r task.Result[wire.Message], good boo
 		s.unpaid()
 		return ErrNotReachable
 	}
-	switch m := r.Value.(type) {
+	switch m := r.Value.Message.(type) {
 	case *msg.Stored:
-		if good && m.Receipt.Holder.Node == from.ID && !s.has(from.ID) && !s.cl.expelled(m.Receipt) {
+		if r.Value.good && m.Receipt.Holder.Node == from.ID && !s.has(from.ID) && !s.cl.expelled(m.Receipt) {
 			s.done.Receipts = append(s.done.Receipts, m.Receipt)
 			return nil
 		}
 	case *msg.Exists:
-		if good && m.Cert.ID() == s.object && m.Cert.Content != s.put.Cert.Content {
+		if r.Value.good && m.Cert.ID() == s.object && m.Cert.Content != s.put.Cert.Content {
 			s.final = &ExistsError{Current: m.Cert}
 			return s.final
 		}

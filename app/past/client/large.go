@@ -80,24 +80,30 @@ func (s *storing) settleTime() time.Duration {
 	return min(s.cl.asker.timeout+time.Duration(s.put.Cert.Size/settleRate)*time.Second, settling)
 }
 
-// ask asks nodes to store the object, and moves its chunks to those that lack them.
-func (s *storing) ask(t *task.T, to []*peer.Handle) ([]task.Result[wire.Message], error) {
-	if s.source == nil {
-		return s.cl.asker.All(t, to, func() wire.Message { return s.put }, nil)
+// ask asks nodes to store the object, and moves its chunks to those that lack them. Each
+// answer is verified as it comes, while others are still on their way.
+func (s *storing) ask(t *task.T, to []*peer.Handle) ([]task.Result[reply], error) {
+	a, q := s.cl.asker, &question{Message: s.put}
+	limit := a.timeout + Grace + work
+	if s.source != nil {
+		limit = MoveTime(s.put.Cert.Size) + idle*settling + work
 	}
-	limit := MoveTime(s.put.Cert.Size) + idle*settling
-	return task.Gather(t, limit, len(to), func(i int, resolve func(wire.Message, error)) {
-		if to[i].ID != s.cl.asker.ep.Self().ID {
-			s.supply(to[i], 0, resolve)
-			return
+	return task.Gather(t, limit, len(to), func(i int, resolve func(reply, error)) {
+		verified := func(m wire.Message, err error) { s.verify(t, m, err, resolve) }
+		switch {
+		case s.source == nil:
+			a.askOne(to[i], q, a.timeout, verified)
+		case to[i].ID != a.ep.Self().ID:
+			s.supply(to[i], 0, verified)
+		default:
+			s.cl.cfg.Keep(s.put.Cert.Size, s.put.Content, s.source, func(err error) {
+				if err != nil {
+					verified(nil, err)
+					return
+				}
+				s.supply(to[i], idle, verified)
+			})
 		}
-		s.cl.cfg.Keep(s.put.Cert.Size, s.put.Content, s.source, func(err error) {
-			if err != nil {
-				resolve(nil, err)
-				return
-			}
-			s.supply(to[i], idle, resolve)
-		})
 	}, nil)
 }
 
