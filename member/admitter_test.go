@@ -6,6 +6,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/member"
+	"github.com/phyllo-net/phyllo/member/invite"
 	"github.com/phyllo-net/phyllo/member/msg"
 	"github.com/phyllo-net/phyllo/member/register"
 	"github.com/phyllo-net/phyllo/peer"
@@ -21,11 +22,11 @@ func TestHostileAdmitter(t *testing.T) {
 	f, bad := bs[0], bs[1]
 	cert := w.box("member").joinBy(f).Certificate
 	ring := cert.Ring
-	inv := f.invite(member.InviteOptions{})
+	inv := f.invite(invite.Options{})
 	alone := func() id.Hash { // an invitation that names the founder only
 		bs[2].stop()
 		defer bs[2].restart()
-		v := f.invite(member.InviteOptions{})
+		v := f.invite(invite.Options{})
 		return member.HashSecret(ring, v.Secret)
 	}()
 	bad.stop()
@@ -138,7 +139,7 @@ func TestFalseAnswersToAnAdmitter(t *testing.T) {
 	cert, adm := bad.Certificate(), admissionOf(t, f, bad.key())
 	thief := w.stranger("thief")
 	guest := w.box("guest")
-	v := f.invite(member.InviteOptions{})
+	v := f.invite(invite.Options{})
 	bad.stop()
 	s := w.strangerAs("bad", bad.signer)
 	// The twin has another address: the founder learns it from the first share.
@@ -179,7 +180,7 @@ func TestFalseAnswersToAnAdmitter(t *testing.T) {
 	s.tr.Close()
 	bad.restart()
 	// The real one may say where it is.
-	if _, err := guest.Redeem(ctx(t), bad.invite(member.InviteOptions{})); err != nil {
+	if _, err := guest.Redeem(ctx(t), bad.invite(invite.Options{})); err != nil {
 		t.Error(err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/member/book"
 	"github.com/phyllo-net/phyllo/member/invite"
 	"github.com/phyllo-net/phyllo/peer"
 )
@@ -31,10 +32,10 @@ func (m *Member) good(ring id.Hash, cert *peer.Certificate) error {
 	if err := cert.Check(ring, now, m.cfg.Verifier); err != nil {
 		return err
 	}
-	var known knownRecord
+	var known book.Known
 	var since time.Time
 	node := cert.Node.Bytes()
-	have, err := m.get(tagKnown, node[:], &known)
+	have, err := m.get(book.TagKnown, node[:], &known)
 	if err != nil {
 		return err
 	}
@@ -43,10 +44,10 @@ func (m *Member) good(ring id.Hash, cert *peer.Certificate) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.out.Allows(cert, since); err != nil {
+	if err := m.roll.Out.Allows(cert, since); err != nil {
 		return err
 	}
-	if cert.Node != m.self.Certificate.Node && m.out.Lapsed(cert, now) {
+	if cert.Node != m.self.Certificate.Node && m.roll.Out.Lapsed(cert, now) {
 		return fmt.Errorf("node %s has not renewed its certificate since its admitter was %w", cert.Node.Short(), peer.ErrIsExpelled)
 	}
 	return nil
@@ -59,8 +60,8 @@ func (m *Member) note(cert *peer.Certificate, addrs []string) error {
 		return err
 	}
 	node := cert.Node.Bytes()
-	var known knownRecord
-	have, err := m.get(tagKnown, node[:], &known)
+	var known book.Known
+	have, err := m.get(book.TagKnown, node[:], &known)
 	if err != nil {
 		return err
 	}
@@ -70,7 +71,7 @@ func (m *Member) note(cert *peer.Certificate, addrs []string) error {
 		return nil
 	}
 	if !have {
-		known = knownRecord{Certificate: cert, Seen: m.cfg.Now().Unix(), Since: cert.NotBefore}
+		known = book.Known{Certificate: cert, Seen: m.cfg.Now().Unix(), Since: cert.NotBefore}
 	}
 	if newer {
 		known.Certificate = cert
@@ -79,7 +80,7 @@ func (m *Member) note(cert *peer.Certificate, addrs []string) error {
 	if len(addrs) > 0 {
 		known.Addrs = addrs
 	}
-	if err := m.putIn(ring, tagKnown, node[:], known); err != nil {
+	if err := m.book.Put(ring, book.TagKnown, node[:], known); err != nil {
 		return err
 	}
 	// Whose certificate says that it is an admitter's tells us its place, too.
@@ -95,7 +96,7 @@ func (m *Member) note(cert *peer.Certificate, addrs []string) error {
 func (m *Member) Expulsions() []*peer.Expulsion {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.out.All()
+	return m.roll.Out.All()
 }
 
 // Merge takes entries that came from elsewhere, after it has checked them, and
@@ -112,7 +113,7 @@ func (m *Member) Merge(list []*peer.Expulsion) error {
 	changed := false
 	for _, e := range list {
 		m.mu.Lock()
-		old := !m.out.Wants(e)
+		old := !m.roll.Out.Wants(e)
 		m.mu.Unlock()
 		if old {
 			continue
@@ -139,11 +140,11 @@ func (m *Member) take(ring id.Hash, e *peer.Expulsion) (bool, error) {
 	m.writing.Lock() // so that of two for one subject the disk keeps the later one
 	defer m.writing.Unlock()
 	m.mu.Lock()
-	changed := m.out.Add(e)
+	changed := m.roll.Out.Add(e)
 	m.mu.Unlock()
 	if !changed {
 		return false, nil
 	}
 	slot := e.Slot()
-	return true, m.putIn(ring, tagExpulsion, slot[:], expulsionRecord{Expulsion: e})
+	return true, m.book.Put(ring, book.TagExpulsion, slot[:], book.Expulsion{Expulsion: e})
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/member/book"
 	"github.com/phyllo-net/phyllo/peer"
 )
 
@@ -54,7 +55,7 @@ func (m *Member) signingTime(ctx context.Context, ring id.Hash, old *peer.Certif
 	}
 	theirs := now.Add(-ahead)
 	m.mu.Lock()
-	_, admitterOut := m.out.AdmitterExpelled(old.Admission.Admitter)
+	_, admitterOut := m.roll.Out.AdmitterExpelled(old.Admission.Admitter)
 	m.mu.Unlock()
 	if !admitterOut && !(aged(old, now) && aged(old, theirs)) && !(early(old, now) && early(old, theirs)) {
 		return time.Time{}, ErrClock
@@ -67,9 +68,9 @@ func (m *Member) signingTime(ctx context.Context, ring id.Hash, old *peer.Certif
 
 // othersOf are those who may tell the time: the other admitters, then the members with
 // the newest certificates, who are the likeliest to be up.
-func (m *Member) othersOf(ring id.Hash) ([]*knownRecord, error) {
-	var out []*knownRecord
-	err := each(m, ring, tagKnown, nil, func(_ []byte, r *knownRecord) bool {
+func (m *Member) othersOf(ring id.Hash) ([]*book.Known, error) {
+	var out []*book.Known
+	err := book.Each(m.book, ring, book.TagKnown, nil, func(_ []byte, r *book.Known) bool {
 		if r.Certificate.Key != m.key {
 			out = append(out, r)
 		}
@@ -80,9 +81,9 @@ func (m *Member) othersOf(ring id.Hash) ([]*knownRecord, error) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	out = slices.DeleteFunc(out, func(r *knownRecord) bool { return m.out.Expelled(r.Certificate.Node) })
-	slices.SortStableFunc(out, func(a, b *knownRecord) int {
-		if x, y := m.inOffice(a.Certificate.Key), m.inOffice(b.Certificate.Key); x != y {
+	out = slices.DeleteFunc(out, func(r *book.Known) bool { return m.roll.Out.Expelled(r.Certificate.Node) })
+	slices.SortStableFunc(out, func(a, b *book.Known) int {
+		if x, y := m.roll.InOffice(a.Certificate.Key), m.roll.InOffice(b.Certificate.Key); x != y {
 			if x {
 				return -1
 			}
@@ -95,7 +96,7 @@ func (m *Member) othersOf(ring id.Hash) ([]*knownRecord, error) {
 
 // compareClocks asks others for their time of day. ahead is by how much this node's
 // clock is ahead of the middle one of those who told theirs.
-func (m *Member) compareClocks(ctx context.Context, ring id.Hash, others []*knownRecord) (ahead time.Duration, told int) {
+func (m *Member) compareClocks(ctx context.Context, ring id.Hash, others []*book.Known) (ahead time.Duration, told int) {
 	offs := make([]*time.Duration, len(others))
 	var wg sync.WaitGroup
 	for i, r := range others {
@@ -106,11 +107,11 @@ func (m *Member) compareClocks(ctx context.Context, ring id.Hash, others []*know
 				return
 			}
 			now := m.cfg.Now()
-			c.s.Close()
+			c.Stream.Close()
 			// Whose own certificate does not hold by his clock tells no time: his
 			// clock is wrong, or he is no member. Dates by our clock are not asked.
-			theirs := time.Unix(c.hello.Time, 0)
-			if c.hello.Time == 0 || c.hello.Certificate.Key != key || c.hello.Certificate.Check(ring, theirs, m.cfg.Verifier) != nil {
+			theirs := time.Unix(c.Hello.Time, 0)
+			if c.Hello.Time == 0 || c.Hello.Certificate.Key != key || c.Hello.Certificate.Check(ring, theirs, m.cfg.Verifier) != nil {
 				return
 			}
 			d := now.Truncate(time.Second).Sub(theirs)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/member"
+	"github.com/phyllo-net/phyllo/member/invite"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -90,7 +91,7 @@ func TestAdmitterALittleAhead(t *testing.T) {
 	if err := f.Found("Family"); err != nil {
 		t.Fatal(err)
 	}
-	v := f.invite(member.InviteOptions{})
+	v := f.invite(invite.Options{})
 	// Its own is from a time that has not come.
 	late := w.box("late")
 	if _, err := late.Redeem(ctx(t), v); err == nil {

@@ -60,7 +60,7 @@ func TestKillAtEveryStep(t *testing.T) {
 					}
 					joiner, rival := w.box(fmt.Sprint("joiner", step)), w.box(fmt.Sprint("rival", step))
 					victim := c.victim(joiner, bs)
-					v := bs[0].invite(member.InviteOptions{})
+					v := bs[0].invite(invite.Options{})
 					s := &story{t: t, admitted: map[string]id.ID{}}
 					victim.faults.killAt(step, after)
 					first := s.redeem(joiner, v)
@@ -113,7 +113,7 @@ func TestKillTheOneThatInvites(t *testing.T) {
 			b.restart()
 		}
 		bs[0].faults.killAt(step, step%2 == 0)
-		v, err := bs[0].Invite(ctx(t), member.InviteOptions{})
+		v, err := bs[0].Invite(ctx(t), invite.Options{})
 		if !bs[0].faults.isDead() {
 			if err != nil {
 				t.Fatal(err)
@@ -167,7 +167,7 @@ func TestRedemptionsAtOnce(t *testing.T) {
 				for _, b := range council {
 					b.restart()
 				}
-				v := council[0].invite(member.InviteOptions{Uses: c.uses})
+				v := council[0].invite(invite.Options{Uses: c.uses})
 				if len(v.Admitters) != c.admitters {
 					t.Fatalf("%d admitters named, want %d", len(v.Admitters), c.admitters)
 				}
@@ -196,7 +196,7 @@ func TestAHundredTriesByOneKey(t *testing.T) {
 				b.restart()
 			}
 		}
-		v := turned(bs[i%3].invite(member.InviteOptions{}), i/3%3)
+		v := turned(bs[i%3].invite(invite.Options{}), i/3%3)
 		j, err := joiner.Redeem(ctx(t), v)
 		if err != nil {
 			t.Fatalf("try %d: %v", i, err)
@@ -214,7 +214,7 @@ func TestRedeemUntilAdmittersAgree(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		bs := w.council(2)
-		v := bs[0].invite(member.InviteOptions{})
+		v := bs[0].invite(invite.Options{})
 		bs[1].stop()
 		joiner, result := w.box("joiner"), make(chan error)
 		go func() {
@@ -239,7 +239,7 @@ func TestRedeemWhileAdmittersAreAppointed(t *testing.T) {
 				w := newWorld(t)
 				bs := w.council(admitters)
 				next := w.box("next").joinBy(bs[0]).Certificate.Node
-				v := bs[0].invite(member.InviteOptions{})
+				v := bs[0].invite(invite.Options{})
 				bs[0].faults.before(word, func() {
 					appointed = true
 					if err := bs[0].Promote(ctx(t), next); err != nil {
@@ -268,7 +268,7 @@ func TestRedeemWhileAdmittersAreAppointed(t *testing.T) {
 func TestOneAdmitterIsOff(t *testing.T) {
 	w := newWorld(t)
 	bs := w.council(3)
-	v := bs[0].invite(member.InviteOptions{Uses: 10})
+	v := bs[0].invite(invite.Options{Uses: 10})
 	for i, off := range bs {
 		off.stop()
 		if _, err := w.box(fmt.Sprint("joiner", i)).Redeem(ctx(t), v); err != nil {
@@ -282,7 +282,7 @@ func TestOneAdmitterIsOff(t *testing.T) {
 	fails(t, err, register.ErrQuorum)
 	// An invitation by the one that is left names itself alone; the place still
 	// needs a majority.
-	u, err := bs[2].Invite(ctx(t), member.InviteOptions{})
+	u, err := bs[2].Invite(ctx(t), invite.Options{})
 	if err != nil || len(u.Admitters) != 1 {
 		t.Fatalf("%v, %v", u, err)
 	}

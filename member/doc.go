@@ -50,6 +50,12 @@
 // expel members; the authority undoes both. When several admitters are expelled
 // at once, a place that only they knew can be drawn anew.
 //
+// # Rooms
+//
+// What is said stands in package msg, and how a conversation goes in talk; what is kept in
+// book, and who the admitters are in roll. Package register decides once, invite is the
+// line of text, lan the six digits, authority where the authority's key lies.
+//
 // # Concurrency
 //
 // A Member's methods may be called from any goroutine. They block on the store

@@ -6,7 +6,9 @@ import (
 	"slices"
 
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/member/book"
 	"github.com/phyllo-net/phyllo/member/msg"
+	"github.com/phyllo-net/phyllo/member/talk"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -43,7 +45,7 @@ func (m *Member) judge(ctx context.Context, node id.ID, pardon bool) error {
 		return err
 	}
 	m.mu.Lock()
-	authority, isAdmitter := m.authority, m.admitter(key) != nil && !key.IsZero()
+	authority, isAdmitter := m.authority, m.roll.Admitter(key) != nil && !key.IsZero()
 	m.mu.Unlock()
 	if authority != nil {
 		return m.judgeAsAuthority(ctx, ring, authority, node, key, isAdmitter, pardon)
@@ -56,9 +58,9 @@ func (m *Member) judge(ctx context.Context, node id.ID, pardon bool) error {
 
 // keyOf returns the key of a member. Errors: ErrUnknownNode.
 func (m *Member) keyOf(node id.ID) (peer.Key, error) {
-	var known knownRecord
+	var known book.Known
 	b := node.Bytes()
-	have, err := m.get(tagKnown, b[:], &known)
+	have, err := m.get(book.TagKnown, b[:], &known)
 	if err != nil {
 		return peer.Key{}, err
 	}
@@ -71,9 +73,9 @@ func (m *Member) keyOf(node id.ID) (peer.Key, error) {
 func (m *Member) judgeAsAuthority(ctx context.Context, ring id.Hash, authority peer.Signer, node id.ID, key peer.Key, isAdmitter, pardon bool) error {
 	now := m.cfg.Now().Unix()
 	m.mu.Lock()
-	list := []*peer.Expulsion{{Node: node, Number: m.out.Number(node, peer.Key{}) + 1, Time: now, Pardon: pardon}}
+	list := []*peer.Expulsion{{Node: node, Number: m.roll.Out.Number(node, peer.Key{}) + 1, Time: now, Pardon: pardon}}
 	if isAdmitter {
-		list = append(list, &peer.Expulsion{Admitter: key, Number: m.out.Number(id.ID{}, key) + 1, Time: now, Pardon: pardon})
+		list = append(list, &peer.Expulsion{Admitter: key, Number: m.roll.Out.Number(id.ID{}, key) + 1, Time: now, Pardon: pardon})
 	}
 	m.mu.Unlock()
 	for _, e := range list {
@@ -103,12 +105,12 @@ func (m *Member) proclaim(ctx context.Context, ring id.Hash, list []*peer.Expuls
 		}
 		for _, e := range list {
 			if !e.Node.IsZero() {
-				stop := c.watch(ctx)
-				_, _ = ask[*msg.Done](c, stepTime, &msg.Cosign{Expulsion: e}) // the overlay would bring it too
+				stop := c.Watch(ctx)
+				_, _ = talk.Ask[*msg.Done](c, talk.StepTime, &msg.Cosign{Expulsion: e}) // the overlay would bring it too
 				stop()
 			}
 		}
-		c.s.Close()
+		c.Stream.Close()
 	}
 	return nil
 }
@@ -120,15 +122,15 @@ func (m *Member) expelAsAdmitter(ctx context.Context, ring id.Hash, node id.ID) 
 	}
 	as, _ := m.view()
 	m.mu.Lock()
-	number, out := m.out.Number(node, peer.Key{})+1, m.out.Expelled(node)
+	number, out := m.roll.Out.Number(node, peer.Key{})+1, m.roll.Out.Expelled(node)
 	m.mu.Unlock()
 	if out {
 		return nil
 	}
 	e := &peer.Expulsion{Node: node, Number: number, Time: m.cfg.Now().Unix(), Sole: len(as) == 1}
-	var wish wishRecord
+	var wish book.Wish
 	b := node.Bytes()
-	have, err := m.get(tagWish, b[:], &wish)
+	have, err := m.get(book.TagWish, b[:], &wish)
 	if err != nil {
 		return err
 	}
@@ -139,7 +141,7 @@ func (m *Member) expelAsAdmitter(ctx context.Context, ring id.Hash, node id.ID) 
 	if e.Check(ring, m.cfg.Verifier) == nil {
 		return m.proclaim(ctx, ring, []*peer.Expulsion{e})
 	}
-	if err := m.putIn(ring, tagWish, b[:], wishRecord{Expulsion: e, Mine: true}); err != nil {
+	if err := m.book.Put(ring, book.TagWish, b[:], book.Wish{Expulsion: e, Mine: true}); err != nil {
 		return err
 	}
 	return m.seekSecond(ctx, ring, e)
@@ -154,16 +156,16 @@ func (m *Member) seekSecond(ctx context.Context, ring id.Hash, e *peer.Expulsion
 		if c == nil {
 			continue
 		}
-		stop := c.watch(ctx)
-		if c.within(stepTime) == nil && c.send(&msg.Cosign{Expulsion: e}) == nil {
-			if a, err := c.receive(); err == nil {
+		stop := c.Watch(ctx)
+		if c.Within(talk.StepTime) == nil && c.Send(&msg.Cosign{Expulsion: e}) == nil {
+			if a, err := c.Receive(); err == nil {
 				if signed, is := a.(*msg.Cosigned); is && signed.Expulsion.Node == e.Node && signed.Expulsion.Check(ring, m.cfg.Verifier) == nil {
 					full = signed.Expulsion
 				}
 			}
 		}
 		stop()
-		c.s.Close()
+		c.Stream.Close()
 	}
 	if full == nil {
 		return ErrNeedsSecond
@@ -193,14 +195,14 @@ func (m *Member) answerCosign(ring id.Hash, from peer.Key, q *msg.Cosign) (wire.
 		return nil, err
 	}
 	m.mu.Lock()
-	old := m.out.Number(e.Node, peer.Key{}) >= e.Number
+	old := m.roll.Out.Number(e.Node, peer.Key{}) >= e.Number
 	m.mu.Unlock()
 	if old {
 		return &msg.Done{}, nil
 	}
-	var wish wishRecord
+	var wish book.Wish
 	b := e.Node.Bytes()
-	have, err := m.get(tagWish, b[:], &wish)
+	have, err := m.get(book.TagWish, b[:], &wish)
 	switch {
 	case err != nil:
 		return nil, err
@@ -212,7 +214,7 @@ func (m *Member) answerCosign(ring id.Hash, from peer.Key, q *msg.Cosign) (wire.
 		}
 		return &msg.Cosigned{Expulsion: both}, m.dropWish(ring, e.Node)
 	case !have:
-		n, err := m.countWishes(ring)
+		n, err := m.book.Wishes(ring)
 		if err != nil {
 			return nil, err
 		}
@@ -220,19 +222,14 @@ func (m *Member) answerCosign(ring id.Hash, from peer.Key, q *msg.Cosign) (wire.
 			return nil, ErrBusy
 		}
 	}
-	if err := m.putIn(ring, tagWish, b[:], wishRecord{Expulsion: e}); err != nil {
+	if err := m.book.Put(ring, book.TagWish, b[:], book.Wish{Expulsion: e}); err != nil {
 		return nil, err
 	}
 	m.cfg.Log.Info("another admitter asks to expel a member: `phyllo member expel` agrees", "node", e.Node.String())
 	return &msg.Done{}, nil
 }
 
-func (m *Member) countWishes(ring id.Hash) (n int, err error) {
-	err = each(m, ring, tagWish, nil, func(_ []byte, _ *wishRecord) bool { n++; return true })
-	return n, err
-}
-
 func (m *Member) dropWish(ring id.Hash, node id.ID) error {
 	b := node.Bytes()
-	return m.cfg.Store.Delete(Table, recordKey(ring, tagWish, b[:]))
+	return m.book.Drop(ring, book.TagWish, b[:])
 }

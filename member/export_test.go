@@ -9,6 +9,8 @@ import (
 	"github.com/phyllo-net/phyllo/member/invite"
 	"github.com/phyllo-net/phyllo/member/msg"
 	"github.com/phyllo-net/phyllo/member/register"
+	"github.com/phyllo-net/phyllo/member/roll"
+	"github.com/phyllo-net/phyllo/member/talk"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/transport"
 	"github.com/phyllo-net/phyllo/wire"
@@ -45,8 +47,6 @@ type (
 
 var (
 	Messages   = msg.Messages
-	LanCommit  = lanCommit
-	LanDigits  = lanDigits
 	HashSecret = invite.HashSecret
 	ErrView    = register.ErrView
 	ErrOf      = errOf
@@ -57,9 +57,9 @@ var (
 const (
 	NonceSize = msg.NonceSize
 	MaxCards  = msg.MaxCards
-	MaxShared = maxShared
-	PerPeer   = perPeer
-	AtOnce    = atOnce
+	MaxShared = roll.MaxShared
+	PerPeer   = talk.PerPeer
+	AtOnce    = talk.AtOnce
 )
 
 // Answer is one conversation with m.

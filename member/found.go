@@ -8,9 +8,10 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/keys"
+	"github.com/phyllo-net/phyllo/member/authority"
+	"github.com/phyllo-net/phyllo/member/book"
 	"github.com/phyllo-net/phyllo/member/msg"
 	"github.com/phyllo-net/phyllo/peer"
-	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/wire"
 )
 
@@ -26,44 +27,43 @@ func (m *Member) Found(name string) error {
 	if err := m.mayLeave(id.Hash{}); err != nil {
 		return err
 	}
-	authority, err := keys.NewSigner(m.cfg.Rand)
+	key, err := keys.NewSigner(m.cfg.Rand)
 	if err != nil {
 		return err
 	}
-	ring := peer.RingID(authority.Public())
+	ring := peer.RingID(key.Public())
 	// The key first: a ring that nobody can act for must not come to be.
-	if err := keys.SaveSigner(m.authorityFile(ring), keys.RingKey, authority); err != nil {
+	if err := authority.Save(m.cfg.Folder, key); err != nil {
 		return err
 	}
-	return m.begins(ring, name, authority)
+	return m.begins(ring, name, key)
 }
 
 // begins makes this node an admitter and a member of a ring by the authority's
 // key alone.
-func (m *Member) begins(ring id.Hash, name string, authority peer.Signer) error {
+func (m *Member) begins(ring id.Hash, name string, key peer.Signer) error {
 	now := m.cfg.Now()
 	own := msg.PlaceValue{By: m.key, Time: now.Unix()}
 	if _, err := io.ReadFull(m.cfg.Rand, own.Salt[:]); err != nil {
 		return fmt.Errorf("found a ring: the random source failed: %w", err)
 	}
-	adm := peer.NewAdmission(authority, m.key, now)
+	adm := peer.NewAdmission(key, m.key, now)
 	cert := peer.NewCertificate(m.cfg.Node, adm, m.key, own.Salt, now)
 	place := msg.RegisterState{Promised: 1, Accepted: 1, Value: wire.MustMarshal(own), Chosen: true}
-	var b store.Batch
-	b.Put(Table, recordKey(ring, tagPlace, m.key[:]), wire.MustMarshal(place))
-	b.Put(Table, recordKey(ring, tagAdmitter, m.key[:]), wire.MustMarshal(admitterRecord{Admission: adm, Node: cert.Node}))
-	return m.settleIn(&selfRecord{Ring: ring, Name: name, Certificate: cert, Founded: true}, &b)
+	var b book.Batch
+	b.Put(ring, book.TagPlace, m.key[:], place)
+	b.Put(ring, book.TagAdmitter, m.key[:], book.Admitter{Admission: adm, Node: cert.Node})
+	return m.settleIn(&book.Self{Ring: ring, Name: name, Certificate: cert, Founded: true}, &b)
 }
 
 // settleIn writes down that this node is in a ring, with what else is in b, and
 // takes it up.
-func (m *Member) settleIn(self *selfRecord, b *store.Batch) error {
+func (m *Member) settleIn(self *book.Self, b *book.Batch) error {
 	now := m.cfg.Now().Unix()
 	node := self.Certificate.Node.Bytes()
-	b.Put(Table, selfKey, wire.MustMarshal(self))
-	b.Put(Table, recordKey(self.Ring, tagKnown, node[:]), wire.MustMarshal(knownRecord{
-		Certificate: self.Certificate, Seen: now, Since: self.Certificate.NotBefore}))
-	if err := m.cfg.Store.Apply(b); err != nil {
+	b.Self(self)
+	b.Put(self.Ring, book.TagKnown, node[:], book.Known{Certificate: self.Certificate, Seen: now, Since: self.Certificate.NotBefore})
+	if err := m.book.Apply(b); err != nil {
 		return err
 	}
 	if err := m.enter(self); err != nil {
@@ -97,74 +97,57 @@ func (m *Member) IsAlone() (bool, error) {
 		return false, err
 	}
 	alone := self.Founded
-	err = each(m, ring, tagKnown, nil, func(_ []byte, r *knownRecord) bool {
+	err = book.Each(m.book, ring, book.TagKnown, nil, func(_ []byte, r *book.Known) bool {
 		alone = alone && r.Certificate.Key == m.key
 		return alone
 	})
 	return alone, err
 }
 
-// backup is the content of a ring's backup.
-type backup struct {
-	Seed []byte `cbor:"1,keyasint"`
-	Name string `cbor:"2,keyasint"`
-}
-
 // Backup returns the text of a file that holds the ring's authority under a
 // passphrase. Errors: ErrNoAuthority, ErrNoRing, keys.ErrShortPassphrase.
 func (m *Member) Backup(passphrase []byte, cost keys.Cost) ([]byte, error) {
 	m.mu.Lock()
-	self, authority := m.self, m.authority
+	self, key := m.self, m.authority
 	m.mu.Unlock()
 	switch {
 	case self == nil:
 		return nil, ErrNoRing
-	case authority == nil:
+	case key == nil:
 		return nil, ErrNoAuthority
 	}
-	return keys.Export(keys.RingBackup, wire.MustMarshal(backup{Seed: authority.Seed(), Name: self.Name}), passphrase, cost)
+	return authority.Backup(key, self.Name, passphrase, cost)
 }
 
 // Restore brings the authority of a backup to this node: of the ring that it is
 // in, or, where it is in none or alone, of one that it enters by that key. The
 // node is an admitter then. Errors: ErrInRing, or those of keys.Import.
 func (m *Member) Restore(text, passphrase []byte) error {
-	content, err := keys.Import(keys.RingBackup, text, passphrase)
+	key, name, err := authority.Restore(text, passphrase)
 	if err != nil {
 		return err
 	}
-	var b backup
-	if err := wire.Unmarshal(content, &b); err != nil {
-		return fmt.Errorf("%w: %w", keys.ErrDamaged, err)
-	}
-	if err := msg.CheckName(b.Name); err != nil {
-		return fmt.Errorf("%w: %w", keys.ErrDamaged, err)
-	}
-	authority, err := keys.SignerFromSeed(b.Seed)
-	if err != nil {
-		return err
-	}
-	ring := peer.RingID(authority.Public())
+	ring := peer.RingID(key.Public())
 	m.change.Lock()
 	defer m.change.Unlock()
 	if err := m.mayLeave(ring); err != nil {
 		return err
 	}
-	err = keys.SaveSigner(m.authorityFile(ring), keys.RingKey, authority)
+	err = authority.Save(m.cfg.Folder, key)
 	if errors.Is(err, fs.ErrExist) { // from an earlier try, or it was never lost
-		_, err = m.loadAuthority(ring)
+		_, err = authority.Load(m.cfg.Folder, ring)
 	}
 	if err != nil {
 		return err
 	}
 	if now, self, err := m.inRing(); err == nil && now == ring {
 		m.mu.Lock()
-		m.authority = authority
+		m.authority = key
 		m.mu.Unlock()
 		if m.isAdmitter(m.key) {
 			return nil
 		}
-		return m.appointed(self, peer.NewAdmission(authority, m.key, m.cfg.Now()))
+		return m.appointed(self, peer.NewAdmission(key, m.key, m.cfg.Now()))
 	}
-	return m.begins(ring, b.Name, authority)
+	return m.begins(ring, name, key)
 }

@@ -123,7 +123,7 @@ func TestHostileQuestions(t *testing.T) {
 	f := bs[0]
 	m := w.box("member")
 	cert := m.joinBy(f).Certificate
-	inv := f.invite(member.InviteOptions{})
+	inv := f.invite(invite.Options{})
 	thief, second := w.stranger("thief"), w.stranger("second") // each one is heard so often only
 	// A member that speaks by hand, and one whose admission is another's.
 	m.stop()
@@ -218,7 +218,7 @@ func TestBrokenStreams(t *testing.T) {
 			}
 		}
 		st.Close()
-		if _, err := f.Invite(ctx(t), member.InviteOptions{}); err != nil {
+		if _, err := f.Invite(ctx(t), invite.Options{}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -324,7 +324,7 @@ func TestStrangersAreLimited(t *testing.T) {
 		}
 		// An admitter is heard all the same.
 		time.Sleep(time.Minute)
-		if _, err := w.box("guest").Redeem(ctx(t), f.invite(member.InviteOptions{})); err != nil {
+		if _, err := w.box("guest").Redeem(ctx(t), f.invite(invite.Options{})); err != nil {
 			t.Error(err)
 		}
 	})
@@ -337,7 +337,7 @@ func TestTheJoinerChecksFirst(t *testing.T) {
 	m := w.box("member")
 	cert := m.joinBy(f).Certificate
 	m.stop()
-	inv := f.invite(member.InviteOptions{})
+	inv := f.invite(invite.Options{})
 	bad := w.strangerAs("bad", m.signer) // a member that plays the admitter
 	own := peer.NewAdmission(bad.signer, bad.signer.Public(), w.time())
 	authority, err := keys.LoadSigner(authorityFile(t, f), keys.RingKey)
@@ -429,7 +429,7 @@ func TestFalseWelcomes(t *testing.T) {
 	f := w.founder()
 	cert := f.Certificate()
 	adm := cert.Admission
-	inv := f.invite(member.InviteOptions{})
+	inv := f.invite(invite.Options{})
 	f.stop()
 	bad := w.strangerAs("bad", f.signer)
 	thief := w.stranger("thief")
@@ -482,7 +482,7 @@ func TestFalseWelcomes(t *testing.T) {
 func TestReplays(t *testing.T) {
 	w := newWorld(t)
 	f := w.founder()
-	inv := f.invite(member.InviteOptions{})
+	inv := f.invite(invite.Options{})
 	a, b := w.stranger("a"), w.stranger("b")
 	redeem := &member.Redeem{Secret: inv.Secret}
 	get := func(s *stranger) (*peer.Certificate, error) {

@@ -7,49 +7,12 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/member/book"
+	"github.com/phyllo-net/phyllo/member/lan"
 	"github.com/phyllo-net/phyllo/member/msg"
+	"github.com/phyllo-net/phyllo/member/talk"
 	"github.com/phyllo-net/phyllo/peer"
 )
-
-// Joining over the local network, without an invitation. Two people compare six
-// digits, so that nobody between the two machines can put his own key in place of
-// theirs. The joiner commits to his nonce before he knows the admitter's, and the
-// admitter shows its own before it knows his (numeric comparison of Bluetooth,
-// short authentication strings of ZRTP, RFC 6189, section 4.5): whoever stands
-// between has one try in a million for each time that people compare, however
-// many keys and nonces he tries out before.
-const (
-	// LanTime is how long a request to join stays open.
-	LanTime = 60 * time.Second
-	// LanPerHour is how many requests an admitter hears in an hour.
-	LanPerHour = 5
-
-	digitsMod = 1_000_000
-)
-
-// lanRequest is the one request that is open at an admitter.
-type lanRequest struct {
-	key    peer.Key
-	addr   string
-	ends   time.Time
-	digits string
-	said   chan bool // gets whether the admitter's people typed the digits
-	// node and err are what came of it, when over is closed.
-	node id.ID
-	err  error
-	over chan struct{}
-}
-
-// lanCommit binds a joiner to his nonce and key before he has seen the other.
-func lanCommit(nonce []byte, joiner peer.Key) id.Hash {
-	return id.HashOf("lan commit", nonce, joiner[:])
-}
-
-// lanDigits are what both sides show.
-func lanDigits(ring id.Hash, admitter, joiner peer.Key, admitterNonce, joinerNonce []byte) string {
-	h := id.HashOf("lan digits", ring, admitter[:], joiner[:], admitterNonce, joinerNonce)
-	return fmt.Sprintf("%06d", h.Place().Hi%digitsMod)
-}
 
 func (m *Member) nonce() ([]byte, error) {
 	b := make([]byte, msg.NonceSize)
@@ -66,38 +29,38 @@ func (m *Member) nonce() ([]byte, error) {
 func (m *Member) JoinLAN(ctx context.Context, addrs []string, confirm func(digits, ring string) bool) (*Joined, error) {
 	m.change.Lock()
 	defer m.change.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, LanTime+decideTime)
+	ctx, cancel := context.WithTimeout(ctx, lan.Time+talk.DecideTime)
 	defer cancel()
 	c, err := m.open(ctx, peer.Key{}, addrs)
 	if err != nil {
 		return nil, fmt.Errorf("%w (%w)", ErrUnreachable, err)
 	}
-	defer c.s.Close()
-	ring := c.hello.Certificate.Ring // that it is the right one is what people compare
+	defer c.Stream.Close()
+	ring := c.Hello.Certificate.Ring // that it is the right one is what people compare
 	if err := m.mayLeave(ring); err != nil {
 		return nil, err
 	}
 	if err := m.checkHello(c, ring, id.ID{}); err != nil {
 		return nil, err
 	}
-	stop := c.watch(ctx)
+	stop := c.Watch(ctx)
 	defer stop()
 	mine, err := m.nonce()
 	if err != nil {
 		return nil, err
 	}
-	theirs, err := ask[*msg.LanNonce](c, stepTime, &msg.LanAsk{Commit: lanCommit(mine, m.key)})
+	theirs, err := talk.Ask[*msg.LanNonce](c, talk.StepTime, &msg.LanAsk{Commit: lan.Commit(mine, m.key)})
 	if err != nil {
 		return nil, err
 	}
-	if _, err := ask[*msg.Done](c, stepTime, &msg.LanOpen{Nonce: mine}); err != nil {
+	if _, err := talk.Ask[*msg.Done](c, talk.StepTime, &msg.LanOpen{Nonce: mine}); err != nil {
 		return nil, err
 	}
-	if !confirm(lanDigits(ring, c.s.Remote(), m.key, theirs.Nonce, mine), c.hello.Name) {
+	if !confirm(lan.Digits(ring, c.Stream.Remote(), m.key, theirs.Nonce, mine), c.Hello.Name) {
 		return nil, ErrLanDenied
 	}
-	w, err := ask[*msg.Welcome](c, LanTime+decideTime, &msg.LanYes{Addrs: m.addrs(), Time: m.cfg.Now().Unix()})
-	if c.broken {
+	w, err := talk.Ask[*msg.Welcome](c, lan.Time+talk.DecideTime, &msg.LanYes{Addrs: m.addrs(), Time: m.cfg.Now().Unix()})
+	if c.Broken {
 		err = fmt.Errorf("%w (%w)", ErrLanDenied, err) // it was too late
 	}
 	if err != nil {
@@ -107,61 +70,60 @@ func (m *Member) JoinLAN(ctx context.Context, addrs []string, confirm func(digit
 }
 
 // answerLan is a request to join, from its commitment to its certificate.
-func (m *Member) answerLan(ctx context.Context, c *session, q *msg.LanAsk) error {
+func (m *Member) answerLan(ctx context.Context, c *talk.Session, q *msg.LanAsk) error {
 	self, _, err := m.office()
 	if err != nil {
 		return err
 	}
-	r := &lanRequest{key: c.s.Remote(), addr: c.s.Addr(), said: make(chan bool, 1), over: make(chan struct{})}
-	if err := m.openLan(r); err != nil {
-		return err
+	r := m.desk.Open(c.Stream.Remote(), c.Stream.Addr())
+	if r == nil {
+		return ErrLanBusy
 	}
-	defer m.closeLan(r)
-	r.node, r.err = m.compare(ctx, c, self, r, q)
-	return r.err
+	var node id.ID
+	defer func() { m.desk.Close(r, node, err) }()
+	node, err = m.compare(ctx, c, self, r, q)
+	return err
 }
 
 // compare goes from the commitment to the certificate, and returns whom it
 // admitted.
-func (m *Member) compare(ctx context.Context, c *session, self *selfRecord, r *lanRequest, q *msg.LanAsk) (id.ID, error) {
-	open, cancel := context.WithTimeout(ctx, LanTime)
+func (m *Member) compare(ctx context.Context, c *talk.Session, self *book.Self, r *lan.Request, q *msg.LanAsk) (id.ID, error) {
+	open, cancel := context.WithTimeout(ctx, lan.Time)
 	defer cancel()
 	mine, err := m.nonce()
 	if err != nil {
 		return id.ID{}, err
 	}
-	opened, err := ask[*msg.LanOpen](c, stepTime, &msg.LanNonce{Nonce: mine})
+	opened, err := talk.Ask[*msg.LanOpen](c, talk.StepTime, &msg.LanNonce{Nonce: mine})
 	if err != nil {
 		return id.ID{}, err
 	}
-	if lanCommit(opened.Nonce, r.key) != q.Commit {
+	if lan.Commit(opened.Nonce, r.Key) != q.Commit {
 		return id.ID{}, fmt.Errorf("%w: the commitment was to something else", ErrLanDenied)
 	}
-	m.mu.Lock()
-	r.digits = lanDigits(self.Ring, m.key, r.key, mine, opened.Nonce)
-	m.mu.Unlock()
+	m.desk.Show(r, lan.Digits(self.Ring, m.key, r.Key, mine, opened.Nonce))
 	yes, err := m.bothSayYes(open, c, r)
 	if err != nil {
 		return id.ID{}, err
 	}
-	ctx, cancelAdmit := context.WithTimeout(ctx, decideTime)
+	ctx, cancelAdmit := context.WithTimeout(ctx, talk.DecideTime)
 	defer cancelAdmit()
 	a, err := m.assembleAll(ctx, self.Ring)
 	if err != nil {
 		return id.ID{}, err
 	}
-	defer a.close()
+	defer a.Close()
 	return m.admit(ctx, c, a, yes.Addrs, yes.Time)
 }
 
 // bothSayYes waits for the joiner's word and for the digits that our people type.
-func (m *Member) bothSayYes(ctx context.Context, c *session, r *lanRequest) (*msg.LanYes, error) {
-	yes, err := ask[*msg.LanYes](c, time.Until(r.ends), &msg.Done{})
+func (m *Member) bothSayYes(ctx context.Context, c *talk.Session, r *lan.Request) (*msg.LanYes, error) {
+	yes, err := talk.Ask[*msg.LanYes](c, time.Until(r.Ends), &msg.Done{})
 	if err != nil {
 		return nil, err
 	}
 	select {
-	case right := <-r.said:
+	case right := <-r.Said():
 		if !right {
 			return nil, ErrLanDenied
 		}
@@ -171,73 +133,17 @@ func (m *Member) bothSayYes(ctx context.Context, c *session, r *lanRequest) (*ms
 	}
 }
 
-// openLan makes r the open request, if none is and there were not too many.
-func (m *Member) openLan(r *lanRequest) error {
-	now := time.Now()
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for len(m.lanTimes) > 0 && now.Sub(m.lanTimes[0]) >= time.Hour {
-		m.lanTimes = m.lanTimes[1:]
-	}
-	if m.lan != nil || len(m.lanTimes) >= LanPerHour {
-		return ErrLanBusy
-	}
-	r.ends = now.Add(LanTime)
-	m.lan, m.lanTimes = r, append(m.lanTimes, now)
-	return nil
-}
-
-func (m *Member) closeLan(r *lanRequest) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.lan == r {
-		m.lan = nil
-	}
-	close(r.over)
-}
-
 // Admit admits the node that asks to join from the local network, if code is
 // what it shows (blanks and hyphens do not matter), and returns its id when it has
 // its certificate. There is one try: with other digits the request is closed.
 // Errors: ErrLanNone, ErrLanCode, or why it was not admitted.
 func (m *Member) Admit(ctx context.Context, code string) (id.ID, error) {
-	r, err := m.typed(code)
-	if err != nil {
-		return id.ID{}, err
+	r, right := m.desk.Type(code)
+	switch {
+	case r == nil:
+		return id.ID{}, ErrLanNone
+	case !right:
+		return id.ID{}, ErrLanCode
 	}
-	select {
-	case <-r.over:
-		return r.node, r.err
-	case <-ctx.Done():
-		return id.ID{}, ctx.Err()
-	}
-}
-
-func (m *Member) typed(code string) (*lanRequest, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	r := m.lan
-	if r == nil || r.digits == "" || time.Now().After(r.ends) {
-		return nil, ErrLanNone
-	}
-	m.lan = nil
-	right := onlyDigits(code) == r.digits
-	r.said <- right
-	if !right {
-		return nil, ErrLanCode
-	}
-	return r, nil
-}
-
-func onlyDigits(s string) string {
-	var out []byte
-	for _, b := range []byte(s) {
-		switch {
-		case b >= '0' && b <= '9':
-			out = append(out, b)
-		case b != ' ' && b != '-':
-			return ""
-		}
-	}
-	return string(out)
+	return r.Outcome(ctx)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/member"
+	"github.com/phyllo-net/phyllo/member/lan"
 	"github.com/phyllo-net/phyllo/peer"
 )
 
@@ -45,7 +46,7 @@ func TestJoinOverTheLocalNetwork(t *testing.T) {
 		code := <-digits
 		synctest.Wait()
 		r, open := f.Pending()
-		if !open || r.Addr == "" || time.Until(r.Ends) != member.LanTime {
+		if !open || r.Addr == "" || time.Until(r.Ends) != lan.Time {
 			t.Errorf("pending: %+v, %v", r, open)
 		}
 		if err := admits(f, code[:3]+" "+code[3:]); err != nil {
@@ -89,7 +90,7 @@ func TestRefusalsOverTheLocalNetwork(t *testing.T) {
 		_, other := w.box("d").askLAN(f)
 		fails(t, <-other, member.ErrLanBusy)
 		fails(t, <-result, member.ErrLanDenied)
-		if d := time.Since(began); d != member.LanTime {
+		if d := time.Since(began); d != lan.Time {
 			t.Errorf("open for %v", d)
 		}
 		fails(t, admits(f, code), member.ErrLanNone)
@@ -120,7 +121,7 @@ func TestRefusalsOverTheLocalNetwork(t *testing.T) {
 		// The joiner goes away after it has said yes.
 		y := w.stranger("y")
 		none := make([]byte, member.NonceSize)
-		gone := y.dial(f, hello1, &member.LanAsk{Commit: member.LanCommit(none, y.signer.Public())}, &member.LanOpen{Nonce: none}, &member.LanYes{})
+		gone := y.dial(f, hello1, &member.LanAsk{Commit: lan.Commit(none, y.signer.Public())}, &member.LanOpen{Nonce: none}, &member.LanYes{})
 		var nonce *member.LanNonce
 		for nonce == nil {
 			m, err := hear(gone)
@@ -131,12 +132,12 @@ func TestRefusalsOverTheLocalNetwork(t *testing.T) {
 		}
 		synctest.Wait()
 		gone.Reset()
-		if err := admits(f, member.LanDigits(f.Certificate().Ring, f.key(), y.signer.Public(), nonce.Nonce, none)); err == nil {
+		if err := admits(f, lan.Digits(f.Certificate().Ring, f.key(), y.signer.Public(), nonce.Nonce, none)); err == nil {
 			t.Error("one that is gone was admitted")
 		}
 		// Or before.
 		x := w.stranger("x")
-		st := x.dial(f, hello1, &member.LanAsk{Commit: member.LanCommit(none, x.signer.Public())}, &member.LanOpen{Nonce: none})
+		st := x.dial(f, hello1, &member.LanAsk{Commit: lan.Commit(none, x.signer.Public())}, &member.LanOpen{Nonce: none})
 		synctest.Wait()
 		st.Reset()
 		synctest.Wait()
@@ -164,7 +165,7 @@ func TestGrindingAfterTheCommitment(t *testing.T) {
 	s := w.stranger("between")
 	committed, ground := make([]byte, member.NonceSize), make([]byte, member.NonceSize)
 	ground[0] = 1
-	st := s.dial(f, hello1, &member.LanAsk{Commit: member.LanCommit(committed, s.signer.Public())})
+	st := s.dial(f, hello1, &member.LanAsk{Commit: lan.Commit(committed, s.signer.Public())})
 	defer st.Close()
 	var theirs *member.LanNonce
 	for theirs == nil {
@@ -174,7 +175,7 @@ func TestGrindingAfterTheCommitment(t *testing.T) {
 		}
 		theirs, _ = m.(*member.LanNonce)
 	}
-	shown := member.LanDigits(f.Certificate().Ring, f.key(), s.signer.Public(), theirs.Nonce, ground)
+	shown := lan.Digits(f.Certificate().Ring, f.key(), s.signer.Public(), theirs.Nonce, ground)
 	s.say(st, &member.LanOpen{Nonce: ground})
 	_, err := hear(st)
 	fails(t, err, member.ErrLanDenied)
@@ -204,8 +205,8 @@ func TestGrindingBetweenTwo(t *testing.T) {
 		// the joiner has committed, and he must show a nonce before it opens;
 		m.nonceJoiner = nonceOf()
 		joinerNonce := nonceOf()
-		shown := member.LanDigits(m.ring, m.admitter, m.toAdmitter, admitterNonce, m.nonceAdmits)
-		if shown == member.LanDigits(m.ring, m.toJoiner, m.joiner, m.nonceJoiner, joinerNonce) {
+		shown := lan.Digits(m.ring, m.admitter, m.toAdmitter, admitterNonce, m.nonceAdmits)
+		if shown == lan.Digits(m.ring, m.toJoiner, m.joiner, m.nonceJoiner, joinerNonce) {
 			equal++
 		}
 	}
@@ -216,37 +217,13 @@ func TestGrindingBetweenTwo(t *testing.T) {
 	}
 }
 
-// The digits depend on each thing that was said, and are six.
-func TestDigits(t *testing.T) {
-	a, b := make([]byte, member.NonceSize), make([]byte, member.NonceSize)
-	b[0] = 1
-	base := member.LanDigits(id.Hash{1}, peer.Key{1}, peer.Key{2}, a, b)
-	others := []string{
-		member.LanDigits(id.Hash{2}, peer.Key{1}, peer.Key{2}, a, b),
-		member.LanDigits(id.Hash{1}, peer.Key{3}, peer.Key{2}, a, b),
-		member.LanDigits(id.Hash{1}, peer.Key{1}, peer.Key{3}, a, b),
-		member.LanDigits(id.Hash{1}, peer.Key{1}, peer.Key{2}, b, b),
-		member.LanDigits(id.Hash{1}, peer.Key{1}, peer.Key{2}, a, a),
-		member.LanDigits(id.Hash{1}, peer.Key{2}, peer.Key{1}, a, b),
-		member.LanDigits(id.Hash{1}, peer.Key{1}, peer.Key{2}, b, a),
-	}
-	for i, o := range others {
-		if o == base || len(o) != 6 {
-			t.Errorf("%d: %s and %s", i, base, o)
-		}
-	}
-	if member.LanCommit(a, peer.Key{1}) == member.LanCommit(a, peer.Key{2}) || member.LanCommit(a, peer.Key{1}) == member.LanCommit(b, peer.Key{1}) {
-		t.Error("a commitment leaves the key or the nonce open")
-	}
-}
-
 // A commitment to one key is worth nothing to another.
 func TestSomebodyElsesCommitment(t *testing.T) {
 	w := newWorld(t)
 	f := w.founder()
 	s := w.stranger("s")
 	nonce := make([]byte, member.NonceSize)
-	st := s.dial(f, hello1, &member.LanAsk{Commit: member.LanCommit(nonce, peer.Key{5})}, &member.LanOpen{Nonce: nonce})
+	st := s.dial(f, hello1, &member.LanAsk{Commit: lan.Commit(nonce, peer.Key{5})}, &member.LanOpen{Nonce: nonce})
 	defer st.Close()
 	var err error
 	for err == nil {

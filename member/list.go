@@ -6,9 +6,8 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/id"
-	"github.com/phyllo-net/phyllo/member/msg"
+	"github.com/phyllo-net/phyllo/member/book"
 	"github.com/phyllo-net/phyllo/peer"
-	"github.com/phyllo-net/phyllo/wire"
 )
 
 // Record is one member as `member list` shows it.
@@ -40,7 +39,7 @@ func (m *Member) List() ([]Record, error) {
 		return nil, err
 	}
 	wished := map[id.ID]bool{}
-	err = each(m, ring, tagWish, nil, func(_ []byte, w *wishRecord) bool {
+	err = book.Each(m.book, ring, book.TagWish, nil, func(_ []byte, w *book.Wish) bool {
 		wished[w.Expulsion.Node] = true
 		return true
 	})
@@ -48,7 +47,7 @@ func (m *Member) List() ([]Record, error) {
 		return nil, err
 	}
 	var out []Record
-	err = each(m, ring, tagKnown, nil, func(_ []byte, r *knownRecord) bool {
+	err = book.Each(m.book, ring, book.TagKnown, nil, func(_ []byte, r *book.Known) bool {
 		c := r.Certificate
 		out = append(out, Record{
 			Node: c.Node, Key: c.Key, By: c.Admission.Admitter, Since: time.Unix(r.Since, 0), Ends: time.Unix(c.NotAfter, 0),
@@ -70,23 +69,15 @@ func (m *Member) List() ([]Record, error) {
 
 // complete adds to a record what is not in the certificate.
 func (m *Member) complete(ring id.Hash, r *Record) error {
-	var state msg.RegisterState
-	if _, err := m.read(recordKey(ring, tagPlace, r.Key[:]), &state); err != nil {
+	by, err := m.book.AdmittedBy(ring, r.Key, r.Node)
+	if err != nil {
 		return err
 	}
-	if state.Accepted > 0 {
-		var v msg.PlaceValue
-		if err := wire.Unmarshal(state.Value, &v); err != nil {
-			return err
-		}
-		if peer.NodeID(r.Key, v.Salt) == r.Node {
-			r.AdmittedBy = v.By
-		}
-	}
+	r.AdmittedBy = by
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	r.Admitter, r.Expelled = m.inOffice(r.Key), m.out.Expelled(r.Node)
-	if a := m.admitter(r.By); a != nil {
+	r.Admitter, r.Expelled = m.roll.InOffice(r.Key), m.roll.Out.Expelled(r.Node)
+	if a := m.roll.Admitter(r.By); a != nil {
 		r.ByNode = a.Node
 	}
 	return nil
@@ -100,10 +91,9 @@ type Request struct {
 
 // Pending returns the request to join that waits for Admit, if there is one.
 func (m *Member) Pending() (Request, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.lan == nil {
+	r := m.desk.Pending()
+	if r == nil {
 		return Request{}, false
 	}
-	return Request{Addr: m.lan.addr, Ends: m.lan.ends}, true
+	return Request{Addr: r.Addr, Ends: r.Ends}, true
 }

@@ -5,18 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
-	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/keys"
+	"github.com/phyllo-net/phyllo/member/book"
 	"github.com/phyllo-net/phyllo/member/invite"
+	"github.com/phyllo-net/phyllo/member/lan"
 	"github.com/phyllo-net/phyllo/member/msg"
 	"github.com/phyllo-net/phyllo/member/register"
+	"github.com/phyllo-net/phyllo/member/roll"
+	"github.com/phyllo-net/phyllo/member/talk"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/transport"
@@ -91,22 +92,21 @@ type Member struct {
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
 
+	book      book.Book
 	registers *register.Registers
 
 	reading sync.Mutex // one reader of the others' registers at a time
 	writing sync.Mutex // one writer of expulsions at a time
 	change  sync.Mutex // one founding, joining or appointing at a time
-	strange *limiter
+	strange *talk.Limiter
+	desk    lan.Desk
 
 	mu        sync.Mutex // guards what follows
 	t         transport.Transport
-	self      *selfRecord        // nil: in no ring
-	authority *keys.Signer       // nil: not here
-	admitters []*invite.Admitter // all that were ever seen, sorted by key
-	synced    id.Hash            // the view whose registers were read
-	out       peer.Expulsions
-	lan       *lanRequest // the one that is open, or nil
-	lanTimes  []time.Time // when the last ones were
+	self      *book.Self   // nil: in no ring
+	authority *keys.Signer // nil: not here
+	roll      roll.Roll
+	synced    id.Hash // the view whose registers were read
 	closed    bool
 	busy      sync.WaitGroup // conversations under way
 }
@@ -127,7 +127,7 @@ func Open(ctx context.Context, cfg Config) (*Member, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
-	m := &Member{cfg: cfg, key: cfg.Node.Public(), strange: newLimiter()}
+	m := &Member{cfg: cfg, book: book.New(cfg.Store), key: cfg.Node.Public(), strange: talk.NewLimiter()}
 	m.registers = register.New(shelf{m})
 	m.ctx, m.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	if err := m.load(); err != nil {
@@ -178,7 +178,7 @@ func (m *Member) Ring() (Ring, error) {
 	if m.self == nil {
 		return Ring{}, ErrNoRing
 	}
-	return Ring{ID: m.self.Ring, Name: m.self.Name, Authority: m.authority != nil, Admitter: m.inOffice(m.key)}, nil
+	return Ring{ID: m.self.Ring, Name: m.self.Name, Authority: m.authority != nil, Admitter: m.roll.InOffice(m.key)}, nil
 }
 
 // Certificate returns this node's certificate, nil where it is in no ring. It may
@@ -215,82 +215,28 @@ func (m *Member) Authority() (peer.Signer, error) {
 	return m.authority, nil
 }
 
-// authorityFile is where the authority's key of a ring is kept.
-func (m *Member) authorityFile(ring id.Hash) string {
-	return filepath.Join(m.cfg.Folder, "ring-"+ring.String()[:16]+".key")
-}
-
-func (m *Member) loadAuthority(ring id.Hash) (*keys.Signer, error) {
-	s, err := keys.LoadSigner(m.authorityFile(ring), keys.RingKey)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, nil
-	case err != nil:
-		return nil, err
-	case peer.RingID(s.Public()) != ring:
-		return nil, fmt.Errorf("%s: %w: it is another ring's key", m.authorityFile(ring), keys.ErrKind)
-	}
-	return s, nil
-}
-
-// inOffice reports whether a key is an admitter's in good standing. m.mu is held.
-func (m *Member) inOffice(key peer.Key) bool {
-	a := m.admitter(key)
-	if a == nil {
-		return false
-	}
-	_, out := m.out.AdmitterExpelled(key)
-	return !out
-}
-
-// admitter returns what is known of an admitter, or nil. m.mu is held.
-func (m *Member) admitter(key peer.Key) *invite.Admitter {
-	if i, have := m.findAdmitter(key); have {
-		return m.admitters[i]
-	}
-	return nil
-}
-
-func (m *Member) findAdmitter(key peer.Key) (int, bool) {
-	return slices.BinarySearchFunc(m.admitters, key, func(a *invite.Admitter, k peer.Key) int { return slices.Compare(a.Key[:], k[:]) })
-}
-
 // office returns this node's ring and admission. Errors: ErrNoRing,
 // ErrNotAdmitter, or that it was expelled.
-func (m *Member) office() (*selfRecord, *peer.Admission, error) {
+func (m *Member) office() (*book.Self, *peer.Admission, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.self == nil {
 		return nil, nil, ErrNoRing
 	}
-	a := m.admitter(m.key)
+	a := m.roll.Admitter(m.key)
 	if a == nil {
 		return nil, nil, ErrNotAdmitter
 	}
-	if !m.inOffice(m.key) {
+	if !m.roll.InOffice(m.key) {
 		return nil, nil, fmt.Errorf("this admitter is %w", peer.ErrIsExpelled)
 	}
 	return m.self, a.Admission, nil
 }
 
-// inForce are the admitters in good standing, and the view's name: a hash of
-// their keys. m.mu is held.
-func (m *Member) inForce() ([]*invite.Admitter, id.Hash) {
-	var as []*invite.Admitter
-	var parts []any
-	for _, a := range m.admitters {
-		if m.inOffice(a.Key) {
-			as = append(as, a)
-			parts = append(parts, a.Key[:])
-		}
-	}
-	return as, id.HashOf("view", parts...)
-}
-
 func (m *Member) view() ([]*invite.Admitter, id.Hash) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.inForce()
+	return m.roll.InForce()
 }
 
 // ring returns the present ring's id, or ErrNoRing.

@@ -57,7 +57,7 @@ func TestTheFirstTwoMembersBecomeAdmitters(t *testing.T) {
 	d.joinBy(f)
 	check("with two", all, true, false, true, false)
 	check("once more", all, true, false, true, false)
-	if v := a.invite(member.InviteOptions{}); len(v.Admitters) != 3 {
+	if v := a.invite(invite.Options{}); len(v.Admitters) != 3 {
 		t.Errorf("%d admitters named", len(v.Admitters))
 	}
 	if err := f.Promote(ctx(t), b.Certificate().Node); !errors.Is(err, member.ErrDeclined) {
@@ -89,7 +89,7 @@ func TestPromote(t *testing.T) {
 	c := w.box("carol")
 	c.joinBy(b)
 	f.stop()
-	_, err := w.box("dave").Redeem(ctx(t), b.invite(member.InviteOptions{}))
+	_, err := w.box("dave").Redeem(ctx(t), b.invite(invite.Options{}))
 	fails(t, err, register.ErrQuorum) // one of two
 	f.restart()
 }
@@ -319,7 +319,7 @@ func TestExpelByTwo(t *testing.T) {
 	<-changed
 	w.pass(61 * day)
 	fails(t, m.Renew(ctx(t)), peer.ErrIsExpelled)
-	_, err := m.Redeem(ctx(t), a.invite(member.InviteOptions{}))
+	_, err := m.Redeem(ctx(t), a.invite(invite.Options{}))
 	fails(t, err, peer.ErrIsExpelled)
 	if err := bs[0].Pardon(ctx(t), node); err != nil {
 		t.Fatal(err)
@@ -510,30 +510,30 @@ func TestInviteOptions(t *testing.T) {
 	w := newWorld(t)
 	f := w.founder()
 	for _, c := range []struct {
-		o    member.InviteOptions
+		o    invite.Options
 		says string
 	}{
-		{member.InviteOptions{Uses: -1}, "--uses takes 1 to 1000"}, {member.InviteOptions{Uses: 1001}, "--uses takes 1 to 1000"},
-		{member.InviteOptions{Expires: time.Second}, "--expires takes 1m"}, {member.InviteOptions{Expires: -time.Hour}, "--expires takes 1m"},
-		{member.InviteOptions{Expires: 91 * 24 * time.Hour}, "--expires takes 1m"},
+		{invite.Options{Uses: -1}, "--uses takes 1 to 1000"}, {invite.Options{Uses: 1001}, "--uses takes 1 to 1000"},
+		{invite.Options{Expires: time.Second}, "--expires takes 1m"}, {invite.Options{Expires: -time.Hour}, "--expires takes 1m"},
+		{invite.Options{Expires: 91 * 24 * time.Hour}, "--expires takes 1m"},
 	} {
 		if _, err := f.Invite(ctx(t), c.o); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%+v: %v, want %q", c.o, err, c.says)
 		}
 	}
-	v := f.invite(member.InviteOptions{Uses: 2, Expires: time.Hour})
+	v := f.invite(invite.Options{Uses: 2, Expires: time.Hour})
 	if got := v.Expires.Sub(w.time()); got != time.Hour {
 		t.Errorf("expires in %v", got)
 	}
 	if len(v.String()) > 400 {
 		t.Errorf("%d characters for one admitter", len(v.String()))
 	}
-	_, err := w.box("nobody").Invite(ctx(t), member.InviteOptions{})
+	_, err := w.box("nobody").Invite(ctx(t), invite.Options{})
 	fails(t, err, member.ErrNoRing)
 	b := w.box("bob")
 	if _, err := b.Redeem(ctx(t), v); err != nil {
 		t.Fatal(err)
 	}
-	_, err = b.Invite(ctx(t), member.InviteOptions{})
+	_, err = b.Invite(ctx(t), invite.Options{})
 	fails(t, err, member.ErrNotAdmitter)
 }

@@ -7,9 +7,11 @@ import (
 	"slices"
 
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/member/book"
 	"github.com/phyllo-net/phyllo/member/invite"
 	"github.com/phyllo-net/phyllo/member/msg"
 	"github.com/phyllo-net/phyllo/member/register"
+	"github.com/phyllo-net/phyllo/member/talk"
 	"github.com/phyllo-net/phyllo/peer"
 )
 
@@ -34,9 +36,9 @@ func (m *Member) promote(ctx context.Context, node id.ID) error {
 	if authority == nil {
 		return ErrNoAuthority
 	}
-	var known knownRecord
+	var known book.Known
 	b := node.Bytes()
-	switch have, err := m.get(tagKnown, b[:], &known); {
+	switch have, err := m.get(book.TagKnown, b[:], &known); {
 	case err != nil:
 		return err
 	case !have:
@@ -51,8 +53,8 @@ func (m *Member) promote(ctx context.Context, node id.ID) error {
 		return ErrTooMany
 	}
 	m.mu.Lock()
-	_, wasOut := m.out.AdmitterExpelled(key)
-	out := wasOut || m.out.Expelled(node)
+	_, wasOut := m.roll.Out.AdmitterExpelled(key)
+	out := wasOut || m.roll.Out.Expelled(node)
 	m.mu.Unlock()
 	if out {
 		return fmt.Errorf("node %s: %w", node.Short(), peer.ErrIsExpelled)
@@ -82,10 +84,10 @@ func (m *Member) settled(ctx context.Context, ring, view id.Hash, as []*invite.A
 			why = errs[i]
 			continue
 		}
-		stop := c.watch(ctx)
-		_, err := ask[*msg.Done](c, 2*stepTime, &msg.Settle{View: view})
+		stop := c.Watch(ctx)
+		_, err := talk.Ask[*msg.Done](c, 2*talk.StepTime, &msg.Settle{View: view})
 		stop()
-		c.s.Close()
+		c.Stream.Close()
 		if err != nil {
 			why = err
 			continue
@@ -100,23 +102,23 @@ func (m *Member) settled(ctx context.Context, ring, view id.Hash, as []*invite.A
 
 // appoint signs an admission and brings it to the member; only when the member
 // has it does it count here.
-func (m *Member) appoint(ctx context.Context, ring id.Hash, authority peer.Signer, known *knownRecord) error {
+func (m *Member) appoint(ctx context.Context, ring id.Hash, authority peer.Signer, known *book.Known) error {
 	key := known.Certificate.Key
 	adm := peer.NewAdmission(authority, key, m.cfg.Now())
 	c, err := m.open(ctx, key, m.addrsOf(key, known.Addrs))
 	if err != nil {
 		return fmt.Errorf("node %s: %w", known.Certificate.Node.Short(), err)
 	}
-	defer c.s.Close()
-	stop := c.watch(ctx)
+	defer c.Stream.Close()
+	stop := c.Watch(ctx)
 	defer stop()
-	if err := m.good(ring, c.hello.Certificate); err != nil {
+	if err := m.good(ring, c.Hello.Certificate); err != nil {
 		return err
 	}
-	if c.hello.Certificate.Key != key {
+	if c.Hello.Certificate.Key != key {
 		return fmt.Errorf("%w: another node's certificate", peer.ErrForged)
 	}
-	if _, err := ask[*msg.Done](c, stepTime, &msg.Appoint{Admission: adm, Share: *m.ours()}); err != nil {
+	if _, err := talk.Ask[*msg.Done](c, talk.StepTime, &msg.Appoint{Admission: adm, Share: *m.ours()}); err != nil {
 		return err
 	}
 	a := &invite.Admitter{Key: key, Node: known.Certificate.Node, Addrs: known.Addrs, Admission: adm}
@@ -128,7 +130,7 @@ func (m *Member) appoint(ctx context.Context, ring id.Hash, authority peer.Signe
 }
 
 // answerAppoint makes this node an admitter, by the authority's word.
-func (m *Member) answerAppoint(c *session, ring id.Hash, q *msg.Appoint) error {
+func (m *Member) answerAppoint(c *talk.Session, ring id.Hash, q *msg.Appoint) error {
 	if m.cfg.Decline {
 		return ErrDeclined
 	}
@@ -139,7 +141,7 @@ func (m *Member) answerAppoint(c *session, ring id.Hash, q *msg.Appoint) error {
 		return err
 	}
 	// Whoever brings it, the authority has signed it.
-	if err := m.heard(ring, c.s.Remote(), &q.Share); err != nil {
+	if err := m.heard(ring, c.Stream.Remote(), &q.Share); err != nil {
 		return err
 	}
 	_, self, err := m.inRing()
@@ -149,11 +151,11 @@ func (m *Member) answerAppoint(c *session, ring id.Hash, q *msg.Appoint) error {
 	if err := m.appointed(self, q.Admission); err != nil {
 		return err
 	}
-	return c.send(&msg.Done{})
+	return c.Send(&msg.Done{})
 }
 
 // appointed takes up the office, with a place of our own that we know.
-func (m *Member) appointed(self *selfRecord, adm *peer.Admission) error {
+func (m *Member) appointed(self *book.Self, adm *peer.Admission) error {
 	if err := m.knowPlace(self.Certificate); err != nil {
 		return err
 	}
@@ -168,8 +170,8 @@ const firstAdmitters = 3
 // node holds the authority of a young ring.
 func (m *Member) appointFirst(ctx context.Context) error {
 	m.mu.Lock()
-	need := firstAdmitters - len(m.admitters)
-	held := m.self != nil && m.authority != nil && m.inOffice(m.key)
+	need := firstAdmitters - len(m.roll.Admitters)
+	held := m.self != nil && m.authority != nil && m.roll.InOffice(m.key)
 	m.mu.Unlock()
 	if m.cfg.NoAppoint || !held || need <= 0 {
 		return nil
@@ -195,8 +197,8 @@ func (m *Member) willing(ctx context.Context, n int) ([]id.ID, error) {
 	if err != nil {
 		return nil, err
 	}
-	var members []*knownRecord
-	err = each(m, ring, tagKnown, nil, func(_ []byte, r *knownRecord) bool {
+	var members []*book.Known
+	err = book.Each(m.book, ring, book.TagKnown, nil, func(_ []byte, r *book.Known) bool {
 		if !m.isAdmitter(r.Certificate.Key) && m.good(ring, r.Certificate) == nil {
 			members = append(members, r)
 		}
@@ -205,7 +207,7 @@ func (m *Member) willing(ctx context.Context, n int) ([]id.ID, error) {
 	if err != nil || len(members) < n {
 		return nil, err
 	}
-	slices.SortFunc(members, func(a, b *knownRecord) int {
+	slices.SortFunc(members, func(a, b *book.Known) int {
 		return cmp.Or(cmp.Compare(a.Since, b.Since), a.Certificate.Node.Cmp(b.Certificate.Node))
 	})
 	const tries = 8
@@ -216,10 +218,10 @@ func (m *Member) willing(ctx context.Context, n int) ([]id.ID, error) {
 			m.cfg.Log.Debug("a member that could be an admitter is not up", "node", r.Certificate.Node.Short(), "why", err)
 			continue
 		}
-		if !c.hello.Decline && len(out) < n {
+		if !c.Hello.Decline && len(out) < n {
 			out = append(out, r.Certificate.Node)
 		}
-		c.s.Close()
+		c.Stream.Close()
 	}
 	return out, nil
 }

@@ -7,13 +7,13 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/member/book"
 	"github.com/phyllo-net/phyllo/member/invite"
 	"github.com/phyllo-net/phyllo/member/msg"
 	"github.com/phyllo-net/phyllo/member/register"
+	"github.com/phyllo-net/phyllo/member/talk"
 	"github.com/phyllo-net/phyllo/peer"
-	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/transport"
-	"github.com/phyllo-net/phyllo/wire"
 )
 
 // Joined says where a node has come to be a member.
@@ -101,10 +101,10 @@ func (m *Member) redeemAt(ctx context.Context, v *invite.Invitation, a invite.Ad
 	if err != nil {
 		return nil, err
 	}
-	defer c.s.Close()
-	stop := c.watch(ctx)
+	defer c.Stream.Close()
+	stop := c.Watch(ctx)
 	defer stop()
-	w, err := ask[*msg.Welcome](c, decideTime, &msg.Redeem{Secret: v.Secret, Addrs: m.addrs(), Time: m.cfg.Now().Unix()})
+	w, err := talk.Ask[*msg.Welcome](c, talk.DecideTime, &msg.Redeem{Secret: v.Secret, Addrs: m.addrs(), Time: m.cfg.Now().Unix()})
 	if err != nil {
 		return nil, err
 	}
@@ -112,40 +112,40 @@ func (m *Member) redeemAt(ctx context.Context, v *invite.Invitation, a invite.Ad
 }
 
 // join enters the ring by a certificate that an admitter has just given.
-func (m *Member) join(c *session, ring id.Hash, w *msg.Welcome) (*Joined, error) {
+func (m *Member) join(c *talk.Session, ring id.Hash, w *msg.Welcome) (*Joined, error) {
 	if err := m.checkWelcome(c, ring, w); err != nil {
 		return nil, err
 	}
-	if err := msg.CheckName(c.hello.Name); err != nil {
+	if err := msg.CheckName(c.Hello.Name); err != nil {
 		return nil, err
 	}
-	var b store.Batch
+	var b book.Batch
 	for _, card := range w.Admitters {
 		if card.Admission.Check(ring, m.cfg.Verifier) != nil {
 			return nil, fmt.Errorf("%w: an admission of another admitter", peer.ErrForged)
 		}
-		b.Put(Table, recordKey(ring, tagAdmitter, card.Admission.Admitter[:]), wire.MustMarshal(admitterRecord{
-			Admission: card.Admission, Node: card.Node, Addrs: card.Addrs}))
+		b.Put(ring, book.TagAdmitter, card.Admission.Admitter[:], book.Admitter{
+			Admission: card.Admission, Node: card.Node, Addrs: card.Addrs})
 	}
-	self := &selfRecord{Ring: ring, Name: c.hello.Name, Certificate: w.Certificate}
+	self := &book.Self{Ring: ring, Name: c.Hello.Name, Certificate: w.Certificate}
 	if old, now, err := m.inRing(); err == nil && old == ring {
 		self.Founded = now.Founded
 	}
 	if err := m.settleIn(self, &b); err != nil {
 		return nil, err
 	}
-	if err := m.note(c.hello.Certificate, nil); err != nil {
+	if err := m.note(c.Hello.Certificate, nil); err != nil {
 		return nil, err
 	}
 	return &Joined{Ring: ring, Name: self.Name, Certificate: self.Certificate, Contacts: m.Contacts()}, nil
 }
 
 // checkWelcome reports whether an admitter gave what it should.
-func (m *Member) checkWelcome(c *session, ring id.Hash, w *msg.Welcome) error {
+func (m *Member) checkWelcome(c *talk.Session, ring id.Hash, w *msg.Welcome) error {
 	if err := w.Certificate.Check(ring, m.cfg.Now(), m.cfg.Verifier); err != nil {
 		return err
 	}
-	if w.Certificate.Key != m.key || w.Certificate.Admission.Admitter != c.s.Remote() {
+	if w.Certificate.Key != m.key || w.Certificate.Admission.Admitter != c.Stream.Remote() {
 		return fmt.Errorf("%w: a certificate for another key, or by another admitter", peer.ErrForged)
 	}
 	return nil
@@ -171,7 +171,7 @@ func (m *Member) Contacts() []*peer.Handle {
 	if err != nil || len(as) >= firstAdmitters {
 		return out
 	}
-	err = each(m, ring, tagKnown, nil, func(_ []byte, r *knownRecord) bool {
+	err = book.Each(m.book, ring, book.TagKnown, nil, func(_ []byte, r *book.Known) bool {
 		if !m.isAdmitter(r.Certificate.Key) && m.good(ring, r.Certificate) == nil {
 			take(r.Certificate.Node, r.Certificate.Key, r.Addrs)
 		}

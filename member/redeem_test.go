@@ -8,13 +8,15 @@ import (
 
 	"github.com/phyllo-net/phyllo/keys"
 	"github.com/phyllo-net/phyllo/member"
+	"github.com/phyllo-net/phyllo/member/book"
+	"github.com/phyllo-net/phyllo/member/invite"
 	"github.com/phyllo-net/phyllo/peer"
 )
 
 func TestFoundInviteAndJoin(t *testing.T) {
 	w := newWorld(t)
 	f, b := w.founder(), w.box("bob")
-	v := f.invite(member.InviteOptions{})
+	v := f.invite(invite.Options{})
 	j, err := b.Redeem(ctx(t), v)
 	if err != nil {
 		t.Fatal(err)
@@ -51,7 +53,7 @@ func TestFoundInviteAndJoin(t *testing.T) {
 func TestContactsOfAFounder(t *testing.T) {
 	w := newWorld(t)
 	f, b := w.founder(), w.box("bob")
-	if _, err := b.Redeem(ctx(t), f.invite(member.InviteOptions{})); err != nil {
+	if _, err := b.Redeem(ctx(t), f.invite(invite.Options{})); err != nil {
 		t.Fatal(err)
 	}
 	f.restart()
@@ -66,7 +68,7 @@ func TestOverRealConnections(t *testing.T) {
 	w := newWorld(t)
 	w.net = nil
 	bs := w.council(3)
-	v := bs[0].invite(member.InviteOptions{Uses: 2})
+	v := bs[0].invite(invite.Options{Uses: 2})
 	if len(v.Admitters) != 3 || len(v.String()) > 1000 {
 		t.Errorf("%d admitters in %d characters", len(v.Admitters), len(v.String()))
 	}
@@ -102,7 +104,7 @@ func TestOverRealConnections(t *testing.T) {
 func TestAnInvitationEnds(t *testing.T) {
 	w := newWorld(t)
 	f, b := w.founder(), w.box("bob")
-	v := f.invite(member.InviteOptions{Uses: 2})
+	v := f.invite(invite.Options{Uses: 2})
 	if _, err := b.Redeem(ctx(t), v); err != nil {
 		t.Fatal(err)
 	}
@@ -167,9 +169,9 @@ func TestANodeAloneMayLeaveItsRing(t *testing.T) {
 	if err := other.Found("Other"); err != nil {
 		t.Fatal(err)
 	}
-	_, err := b.Redeem(ctx(t), other.invite(member.InviteOptions{}))
+	_, err := b.Redeem(ctx(t), other.invite(invite.Options{}))
 	fails(t, err, member.ErrInRing)
-	_, err = f.Redeem(ctx(t), other.invite(member.InviteOptions{}))
+	_, err = f.Redeem(ctx(t), other.invite(invite.Options{}))
 	fails(t, err, member.ErrInRing)
 	fails(t, b.Found("Third"), member.ErrInRing)
 	_, err = b.JoinLAN(ctx(t), []string{other.addr}, func(string, string) bool { return true })
@@ -244,7 +246,7 @@ func TestStateThatCannotBeUsed(t *testing.T) {
 	if err := os.Chmod(path, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := f.disk.Put(member.Table, []byte("self"), []byte("garbage")); err != nil {
+	if err := f.disk.Put(book.Table, []byte("self"), []byte("garbage")); err != nil {
 		t.Fatal(err)
 	}
 	if open() == nil {

@@ -119,7 +119,7 @@ func TestDecisionsOutliveTheAdmitters(t *testing.T) {
 		}
 		bs = append(bs, b)
 	}
-	v := bs[4].invite(member.InviteOptions{Uses: 10})
+	v := bs[4].invite(invite.Options{Uses: 10})
 	for _, off := range []int{0, 1} { // the two oldest
 		bs[off].stop()
 	}
@@ -128,7 +128,7 @@ func TestDecisionsOutliveTheAdmitters(t *testing.T) {
 	early.restart()
 	j, err := early.Redeem(ctx(t), &invite.Invitation{Ring: v.Ring, Secret: v.Secret, Expires: v.Expires, Admitters: v.Admitters})
 	if errors.Is(err, register.ErrQuorum) { // the invitation may name the two that are off
-		j, err = early.Redeem(ctx(t), bs[4].invite(member.InviteOptions{}))
+		j, err = early.Redeem(ctx(t), bs[4].invite(invite.Options{}))
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -6,17 +6,18 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/phyllo-net/phyllo/member/book"
 	"github.com/phyllo-net/phyllo/member/invite"
 	"github.com/phyllo-net/phyllo/member/msg"
+	"github.com/phyllo-net/phyllo/member/talk"
 	"github.com/phyllo-net/phyllo/peer"
-	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/wire"
 )
 
 // due reports whether a certificate is to be renewed now: it is 60 days old, or
 // its admitter was expelled, or is its bearer, whose clock was ahead. m.mu is held.
 func (m *Member) due(cert *peer.Certificate) bool {
-	_, out := m.out.AdmitterExpelled(cert.Admission.Admitter)
+	_, out := m.roll.Out.AdmitterExpelled(cert.Admission.Admitter)
 	now := m.cfg.Now()
 	return out || aged(cert, now) || early(cert, now)
 }
@@ -58,7 +59,7 @@ func (m *Member) Renew(ctx context.Context) error {
 }
 
 // renewElsewhere asks the other admitters.
-func (m *Member) renewElsewhere(ctx context.Context, self *selfRecord) error {
+func (m *Member) renewElsewhere(ctx context.Context, self *book.Self) error {
 	var errs []error
 	as, _ := m.view()
 	for _, a := range m.withoutMe(as) {
@@ -75,9 +76,9 @@ func (m *Member) renewElsewhere(ctx context.Context, self *selfRecord) error {
 }
 
 // signOwn renews an admitter's certificate by its own hand.
-func (m *Member) signOwn(ctx context.Context, self *selfRecord, adm *peer.Admission) error {
+func (m *Member) signOwn(ctx context.Context, self *book.Self, adm *peer.Admission) error {
 	m.mu.Lock()
-	out := m.out.Expelled(self.Certificate.Node)
+	out := m.roll.Out.Expelled(self.Certificate.Node)
 	m.mu.Unlock()
 	if out {
 		return fmt.Errorf("this node is %w", peer.ErrIsExpelled)
@@ -91,10 +92,10 @@ func (m *Member) signOwn(ctx context.Context, self *selfRecord, adm *peer.Admiss
 	return m.renewed(&renewed)
 }
 
-func (m *Member) renewed(self *selfRecord) error {
-	var b store.Batch
-	b.Put(Table, selfKey, wire.MustMarshal(self))
-	if err := m.cfg.Store.Apply(&b); err != nil {
+func (m *Member) renewed(self *book.Self) error {
+	var b book.Batch
+	b.Self(self)
+	if err := m.book.Apply(&b); err != nil {
 		return err
 	}
 	m.mu.Lock()
@@ -107,15 +108,15 @@ func (m *Member) renewed(self *selfRecord) error {
 	return nil
 }
 
-func (m *Member) renewAt(ctx context.Context, self *selfRecord, a *invite.Admitter) error {
+func (m *Member) renewAt(ctx context.Context, self *book.Self, a *invite.Admitter) error {
 	c, err := m.meet(ctx, self.Ring, a.Node, a.Key, m.addrsOf(a.Key, a.Addrs))
 	if err != nil {
 		return err
 	}
-	defer c.s.Close()
-	stop := c.watch(ctx)
+	defer c.Stream.Close()
+	stop := c.Watch(ctx)
 	defer stop()
-	w, err := ask[*msg.Welcome](c, decideTime, &msg.Renew{Certificate: self.Certificate, Addrs: m.addrs(), Time: m.cfg.Now().Unix()})
+	w, err := talk.Ask[*msg.Welcome](c, talk.DecideTime, &msg.Renew{Certificate: self.Certificate, Addrs: m.addrs(), Time: m.cfg.Now().Unix()})
 	if err != nil {
 		return err
 	}
@@ -135,7 +136,7 @@ func (m *Member) renewAt(ctx context.Context, self *selfRecord, a *invite.Admitt
 
 // answerRenew renews the certificate of the key at the other end, whoever had
 // given it. It holds no quorum: id and salt stay what they are.
-func (m *Member) answerRenew(c *session, q *msg.Renew) error {
+func (m *Member) answerRenew(c *talk.Session, q *msg.Renew) error {
 	self, adm, err := m.office()
 	if err != nil {
 		return err
@@ -144,7 +145,7 @@ func (m *Member) answerRenew(c *session, q *msg.Renew) error {
 	if err := m.good(self.Ring, old); err != nil {
 		return err
 	}
-	if old.Key != c.s.Remote() {
+	if old.Key != c.Stream.Remote() {
 		return fmt.Errorf("%w: another node's certificate", peer.ErrForged)
 	}
 	m.mu.Lock()
@@ -160,10 +161,10 @@ func (m *Member) answerRenew(c *session, q *msg.Renew) error {
 	if err := m.note(cert, q.Addrs); err != nil {
 		return err
 	}
-	if err := c.within(stepTime); err != nil {
+	if err := c.Within(talk.StepTime); err != nil {
 		return err
 	}
-	return c.send(&msg.Welcome{Certificate: cert, Admitters: m.ours().Admitters})
+	return c.Send(&msg.Welcome{Certificate: cert, Admitters: m.ours().Admitters})
 }
 
 // knowPlace sees to it that this admitter knows the place of a certificate that

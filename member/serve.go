@@ -8,8 +8,10 @@ import (
 	"slices"
 
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/member/book"
 	"github.com/phyllo-net/phyllo/member/msg"
 	"github.com/phyllo-net/phyllo/member/register"
+	"github.com/phyllo-net/phyllo/member/talk"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/transport"
 	"github.com/phyllo-net/phyllo/wire"
@@ -23,33 +25,33 @@ func (m *Member) answer(s transport.Stream) {
 		return
 	}
 	defer m.busy.Done()
-	c := &session{s: s}
-	stop := c.watch(m.ctx)
+	c := newSession(s)
+	stop := c.Watch(m.ctx)
 	defer stop()
 	err := m.converse(m.ctx, c)
 	if err == nil {
 		return
 	}
 	m.cfg.Log.Debug("a conversation about membership ended", "peer", s.Remote().String(), "why", err)
-	if c.broken || c.within(stepTime) != nil || c.send(&msg.Refuse{Code: codeOf(err)}) != nil {
+	if c.Broken || c.Within(talk.StepTime) != nil || c.Send(&msg.Refuse{Code: codeOf(err)}) != nil {
 		s.Reset()
 	}
 }
 
 // converse returns nil, or why the other end is refused.
-func (m *Member) converse(ctx context.Context, c *session) error {
-	if err := c.within(stepTime); err != nil {
+func (m *Member) converse(ctx context.Context, c *talk.Session) error {
+	if err := c.Within(talk.StepTime); err != nil {
 		return err
 	}
-	key := c.s.Remote()
+	key := c.Stream.Remote()
 	admitter := m.isAdmitter(key)
 	if !admitter {
-		if !m.strange.enter(key) {
+		if !m.strange.Enter(key) {
 			return ErrBusy
 		}
-		defer m.strange.leave()
+		defer m.strange.Leave()
 	}
-	g, err := expect[*msg.Greet](c)
+	g, err := talk.Expect[*msg.Greet](c)
 	if err != nil {
 		return err
 	}
@@ -64,10 +66,10 @@ func (m *Member) converse(ctx context.Context, c *session) error {
 	if _, adm, err := m.office(); err == nil {
 		h.Admission = adm
 	}
-	if err := c.send(h); err != nil {
+	if err := c.Send(h); err != nil {
 		return err
 	}
-	first, err := c.receive()
+	first, err := c.Receive()
 	if err != nil {
 		return err
 	}
@@ -89,16 +91,16 @@ func (m *Member) converse(ctx context.Context, c *session) error {
 func (m *Member) isAdmitter(key peer.Key) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.self != nil && m.inOffice(key)
+	return m.self != nil && m.roll.InOffice(key)
 }
 
 // answerAdmitter is a conversation with another admitter: any number of
 // questions. One that we do not know yet proves itself with its own card.
-func (m *Member) answerAdmitter(ctx context.Context, c *session, ring id.Hash, s *msg.Share) error {
+func (m *Member) answerAdmitter(ctx context.Context, c *talk.Session, ring id.Hash, s *msg.Share) error {
 	if _, _, err := m.office(); err != nil {
 		return err
 	}
-	key := c.s.Remote()
+	key := c.Stream.Remote()
 	known := m.isAdmitter(key)
 	if !known && !slices.ContainsFunc(s.Admitters, func(a *msg.Card) bool { return a.Admission.Admitter == key }) {
 		return ErrNotAdmitter
@@ -109,14 +111,14 @@ func (m *Member) answerAdmitter(ctx context.Context, c *session, ring id.Hash, s
 	if !m.isAdmitter(key) {
 		return fmt.Errorf("admitter %s: %w", key, peer.ErrIsExpelled)
 	}
-	if err := c.send(m.ours()); err != nil {
+	if err := c.Send(m.ours()); err != nil {
 		return err
 	}
 	for {
-		if err := c.within(decideTime); err != nil {
+		if err := c.Within(talk.DecideTime); err != nil {
 			return err
 		}
-		q, err := c.receive()
+		q, err := c.Receive()
 		if err != nil {
 			if isEnd(err) {
 				return nil
@@ -127,10 +129,10 @@ func (m *Member) answerAdmitter(ctx context.Context, c *session, ring id.Hash, s
 		if err != nil {
 			return err
 		}
-		if err := c.within(stepTime); err != nil {
+		if err := c.Within(talk.StepTime); err != nil {
 			return err
 		}
-		if err := c.send(a); err != nil {
+		if err := c.Send(a); err != nil {
 			return err
 		}
 	}
@@ -155,7 +157,7 @@ func (m *Member) answerOne(ctx context.Context, ring id.Hash, from peer.Key, que
 	case *msg.Pull:
 		return m.places(ring, q.After)
 	case *msg.PullKnown:
-		return m.members(ring, q.After)
+		return m.book.Members(ring, q.After)
 	case *msg.Settle:
 		return m.answerSettle(ctx, q)
 	case *msg.Keep:
@@ -173,25 +175,25 @@ func (m *Member) answerOne(ctx context.Context, ring id.Hash, from peer.Key, que
 // both.
 func (m *Member) mayVote(ctx context.Context, from peer.Key, r msg.Register) error {
 	if r.IsPlace() {
-		ctx, cancel := context.WithTimeout(ctx, stepTime)
+		ctx, cancel := context.WithTimeout(ctx, talk.StepTime)
 		defer cancel()
 		return m.sync(ctx)
 	}
-	var inv inviteRecord
-	have, err := m.get(tagInvite, r.Invite[:], &inv)
+	var inv book.Invite
+	have, err := m.get(book.TagInvite, r.Invite[:], &inv)
 	switch {
 	case err != nil:
 		return err
 	case !have:
 		return ErrInviteLost
-	case !inv.names(from) || !inv.names(m.key) || r.Slot >= inv.Uses:
+	case !inv.Names(from) || !inv.Names(m.key) || r.Slot >= inv.Uses:
 		return fmt.Errorf("%w: the invitation does not name both", msg.ErrConversation)
 	}
 	return nil
 }
 
 func (m *Member) answerSettle(ctx context.Context, q *msg.Settle) (wire.Message, error) {
-	ctx, cancel := context.WithTimeout(ctx, stepTime)
+	ctx, cancel := context.WithTimeout(ctx, talk.StepTime)
 	defer cancel()
 	if err := m.sync(ctx); err != nil {
 		return nil, err

@@ -6,9 +6,11 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/member/book"
 	"github.com/phyllo-net/phyllo/member/invite"
 	"github.com/phyllo-net/phyllo/member/msg"
 	"github.com/phyllo-net/phyllo/member/register"
+	"github.com/phyllo-net/phyllo/member/talk"
 	"github.com/phyllo-net/phyllo/peer"
 )
 
@@ -41,7 +43,7 @@ func (m *Member) sync(ctx context.Context) error {
 		if _, now := m.view(); now != view {
 			continue // what the others told has changed who they are
 		}
-		if err := m.put(tagSynced, nil, syncedRecord{View: view}); err != nil {
+		if err := m.book.Put(ring, book.TagSynced, nil, book.Synced{View: view}); err != nil {
 			return err
 		}
 		m.mu.Lock()
@@ -62,10 +64,10 @@ func (m *Member) readFrom(ctx context.Context, ring id.Hash, others []*invite.Ad
 		}
 		if err := m.pullFrom(ctx, c); err != nil {
 			why = err
-			c.s.Reset()
+			c.Stream.Reset()
 			continue
 		}
-		c.s.Close()
+		c.Stream.Close()
 		read++
 	}
 	if all := len(others) + 1; read < all/2+1 {
@@ -77,12 +79,12 @@ func (m *Member) readFrom(ctx context.Context, ring id.Hash, others []*invite.Ad
 // pullFrom copies the registers that the other end knows more of, and the members
 // that it knows: a member whose admitter is expelled one day can renew its
 // certificate only where it was known before.
-func (m *Member) pullFrom(ctx context.Context, c *session) error {
-	stop := c.watch(ctx)
+func (m *Member) pullFrom(ctx context.Context, c *talk.Session) error {
+	stop := c.Watch(ctx)
 	defer stop()
 	var after peer.Key
 	for {
-		p, err := ask[*msg.Page](c, stepTime, &msg.Pull{After: after})
+		p, err := talk.Ask[*msg.Page](c, talk.StepTime, &msg.Pull{After: after})
 		if err != nil {
 			return err
 		}
@@ -98,14 +100,14 @@ func (m *Member) pullFrom(ctx context.Context, c *session) error {
 	}
 }
 
-func (m *Member) pullKnownFrom(c *session) error {
+func (m *Member) pullKnownFrom(c *talk.Session) error {
 	ring, _, err := m.inRing()
 	if err != nil {
 		return err
 	}
 	var after id.ID
 	for {
-		p, err := ask[*msg.KnownPage](c, stepTime, &msg.PullKnown{After: after})
+		p, err := talk.Ask[*msg.KnownPage](c, talk.StepTime, &msg.PullKnown{After: after})
 		if err != nil {
 			return err
 		}
@@ -122,9 +124,9 @@ func (m *Member) pullKnownFrom(c *session) error {
 }
 
 func (m *Member) meetKnown(ring id.Hash, k *msg.Acquaintance) error {
-	var known knownRecord
+	var known book.Known
 	node := k.Certificate.Node.Bytes()
-	have, err := m.get(tagKnown, node[:], &known)
+	have, err := m.get(book.TagKnown, node[:], &known)
 	if err != nil || have && k.Certificate.NotBefore <= known.Certificate.NotBefore || early(k.Certificate, m.cfg.Now()) {
 		return err
 	}
@@ -135,43 +137,17 @@ func (m *Member) meetKnown(ring id.Hash, k *msg.Acquaintance) error {
 	return m.note(k.Certificate, k.Addrs)
 }
 
-// members is the answer to pullKnown.
-func (m *Member) members(ring id.Hash, after id.ID) (*msg.KnownPage, error) {
-	p := &msg.KnownPage{}
-	b := after.Bytes()
-	err := each(m, ring, tagKnown, b[:], func(_ []byte, r *knownRecord) bool {
-		if len(p.Known) == msg.MaxKnown {
-			p.More = true
-			return false
-		}
-		p.Known = append(p.Known, &msg.Acquaintance{Certificate: r.Certificate, Addrs: invite.FirstAddrs(r.Addrs)})
-		return true
-	})
-	return p, err
-}
-
-// places is the answer to pull.
-func (m *Member) places(ring id.Hash, after peer.Key) (*msg.Page, error) {
-	p := &msg.Page{}
-	var from []byte
-	if !after.IsZero() {
-		from = after[:]
-	}
-	err := m.registers.Still(func() error {
-		return each(m, ring, tagPlace, from, func(rest []byte, s *msg.RegisterState) bool {
-			if len(p.Places) == msg.MaxPage {
-				p.More = true
-				return false
-			}
-			p.Places = append(p.Places, &msg.Place{Key: peer.Key(rest), State: *s})
-			return true
-		})
+// places is the answer to Pull.
+func (m *Member) places(ring id.Hash, after peer.Key) (p *msg.Page, err error) {
+	err = m.registers.Still(func() error {
+		p, err = m.book.Places(ring, after)
+		return err
 	})
 	return p, err
 }
 
 // inRing returns the present ring, and our own record of it.
-func (m *Member) inRing() (id.Hash, *selfRecord, error) {
+func (m *Member) inRing() (id.Hash, *book.Self, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.self == nil {

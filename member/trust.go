@@ -9,5 +9,5 @@ import "github.com/phyllo-net/phyllo/peer"
 func (m *Member) Trusts(e *peer.Expulsion) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.out.Stands(e)
+	return m.roll.Out.Stands(e)
 }

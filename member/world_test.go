@@ -342,7 +342,7 @@ func (w *world) founder() *box {
 	return b
 }
 
-func (b *box) invite(o member.InviteOptions) *invite.Invitation {
+func (b *box) invite(o invite.Options) *invite.Invitation {
 	b.w.t.Helper()
 	v, err := b.Invite(ctx(b.w.t), o)
 	if err != nil {
@@ -358,7 +358,7 @@ func (b *box) invite(o member.InviteOptions) *invite.Invitation {
 // joinBy admits b by an invitation of a's.
 func (b *box) joinBy(a *box) *member.Joined {
 	b.w.t.Helper()
-	j, err := b.Redeem(ctx(b.w.t), a.invite(member.InviteOptions{}))
+	j, err := b.Redeem(ctx(b.w.t), a.invite(invite.Options{}))
 	if err != nil {
 		b.w.t.Fatal(err)
 	}

@@ -30,7 +30,7 @@ func (f face) Invite(ctx context.Context, q api.InviteRequest) (*api.Invitation,
 	if uses < 1 || uses > invite.MaxUses || q.Expires < 0 || q.Expires > int64(invite.MaxExpiry/time.Second) {
 		return nil, api.Errorf(api.Usage, "an invitation has 1 to 1,000 uses and at most 90 days, as in `phyllo invite --uses 3 --expires 48h`")
 	}
-	inv, err := f.n.member.Invite(ctx, member.InviteOptions{Uses: uses, Expires: expires})
+	inv, err := f.n.member.Invite(ctx, invite.Options{Uses: uses, Expires: expires})
 	if err != nil {
 		return nil, kinded(err)
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/id"
-	"github.com/phyllo-net/phyllo/member"
+	"github.com/phyllo-net/phyllo/member/lan"
 )
 
 // lanAsking is this node's open request to a ring on the local network: a goroutine
@@ -85,7 +85,7 @@ func (f face) LanAsk(ctx context.Context, ring string) (*api.LanCode, error) {
 
 // beginAsking starts a request; one that was open is given up.
 func (n *Node) beginAsking(addrs []string, ring id.Hash) *lanAsking {
-	ctx, cancel := context.WithTimeout(n.ctx, 2*member.LanTime)
+	ctx, cancel := context.WithTimeout(n.ctx, 2*lan.Time)
 	a := &lanAsking{code: make(chan api.LanCode, 1), say: make(chan bool, 1), cancel: cancel, done: make(chan struct{})}
 	n.lanMu.Lock()
 	if n.lan != nil {
@@ -100,7 +100,7 @@ func (n *Node) beginAsking(addrs []string, ring id.Hash) *lanAsking {
 			n.lanMu.Lock()
 			a.digits = digits
 			n.lanMu.Unlock()
-			a.code <- api.LanCode{Code: digits, RingName: name, Ring: ring, Until: time.Now().Add(member.LanTime).UTC()}
+			a.code <- api.LanCode{Code: digits, RingName: name, Ring: ring, Until: time.Now().Add(lan.Time).UTC()}
 			select {
 			case yes := <-a.say:
 				return yes

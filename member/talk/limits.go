@@ -1,4 +1,4 @@
-package member
+package talk
 
 import (
 	"sync"
@@ -10,11 +10,11 @@ import (
 // Limits on those who are no admitters: their keys cost nothing, so all of them
 // together have a limit too.
 const (
-	perPeer      = 20 // conversations at once, refilled one in perPeerEvery
+	PerPeer      = 20 // conversations at once of one of them, refilled one in perPeerEvery
 	perPeerEvery = 3 * time.Second
 	ofAll        = 100
 	ofAllEvery   = time.Second / 4
-	atOnce       = 16 // conversations under way
+	AtOnce       = 16 // conversations under way, of all
 	maxBuckets   = 1024
 )
 
@@ -34,20 +34,21 @@ func (b *bucket) take(now time.Time, size int, every time.Duration) bool {
 	return true
 }
 
-// limiter says who may go on. Its clock is the system's monotonic one.
-type limiter struct {
+// Limiter says who may go on. Its clock is the system's monotonic one.
+type Limiter struct {
 	mu    sync.Mutex
 	peers map[peer.Key]*bucket
 	all   bucket
 	under int
 }
 
-func newLimiter() *limiter {
-	return &limiter{peers: map[peer.Key]*bucket{}, all: bucket{left: ofAll, at: time.Now()}}
+// NewLimiter returns one that nobody has used yet.
+func NewLimiter() *Limiter {
+	return &Limiter{peers: map[peer.Key]*bucket{}, all: bucket{left: ofAll, at: time.Now()}}
 }
 
-// enter reports whether a conversation with a stranger may begin; leave ends it.
-func (l *limiter) enter(key peer.Key) bool {
+// Enter reports whether a conversation with a stranger may begin.
+func (l *Limiter) Enter(key peer.Key) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
@@ -56,17 +57,18 @@ func (l *limiter) enter(key peer.Key) bool {
 		if len(l.peers) >= maxBuckets {
 			l.forget(now)
 		}
-		b = &bucket{left: perPeer, at: now}
+		b = &bucket{left: PerPeer, at: now}
 		l.peers[key] = b
 	}
-	if l.under >= atOnce || !b.take(now, perPeer, perPeerEvery) || !l.all.take(now, ofAll, ofAllEvery) {
+	if l.under >= AtOnce || !b.take(now, PerPeer, perPeerEvery) || !l.all.take(now, ofAll, ofAllEvery) {
 		return false
 	}
 	l.under++
 	return true
 }
 
-func (l *limiter) leave() {
+// Leave ends a conversation with a stranger.
+func (l *Limiter) Leave() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.under--
@@ -74,9 +76,9 @@ func (l *limiter) leave() {
 
 // forget drops the buckets that are full again; where none is, all of them: the
 // limit on all together holds meanwhile.
-func (l *limiter) forget(now time.Time) {
+func (l *Limiter) forget(now time.Time) {
 	for k, b := range l.peers {
-		if now.Sub(b.at) > perPeer*perPeerEvery {
+		if now.Sub(b.at) > PerPeer*perPeerEvery {
 			delete(l.peers, k)
 		}
 	}
