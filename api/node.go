@@ -22,6 +22,7 @@ type Node interface {
 	DHT
 	Files
 	Offering
+	Everybody
 	Keys
 }
 

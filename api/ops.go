@@ -80,8 +80,8 @@ type (
 	}
 )
 
-// Operations lists all operations but the stream of events, and those that carry the content of
-// a file.
+// Operations lists all operations but the streams of events and of people that are found, and
+// those that carry the content of a file.
 func Operations() []Operation {
 	return []Operation{
 		read("status", Node.Status), read("doctor", Node.Doctor), read("picture", Node.Picture), read("metrics", Node.Metrics),
@@ -104,7 +104,7 @@ func Operations() []Operation {
 			return none{}, n.RingRestore(ctx, Sealed{q.Text}, q.Passphrase)
 		})),
 
-		read("ring/gift", Node.Gift), op("ring/set-gift", Node.SetGift),
+		read("ring/census", Node.Census), read("ring/gift", Node.Gift), op("ring/set-gift", Node.SetGift),
 
 		read("user/list", Node.UserList),
 		op("user/add", Node.UserAdd), op("user/edit", Node.UserEdit), op("user/keys", Node.UserKeys),

@@ -11,6 +11,8 @@ type Profile struct {
 	FullName  string   `json:"full_name,omitempty"` // at most 128 bytes
 	About     string   `json:"about,omitempty"`     // at most 1,024 bytes
 	Interests []string `json:"interests,omitempty"` // at most 16
+	// Unlisted keeps the person out of lists: who knows the name finds it, nobody else.
+	Unlisted bool `json:"unlisted,omitempty"`
 }
 
 // Fingerprint is a key in the forms that people compare.

@@ -25,7 +25,7 @@ func fingerprint(k peer.Key) api.Fingerprint {
 func (n *Node) shown(rec *directory.Record) *api.User {
 	u := &api.User{
 		Name: string(rec.Name), Key: fingerprint(rec.Identity), Version: rec.Version, Updated: time.Unix(rec.Time, 0).UTC(),
-		Profile: api.Profile{FullName: rec.Profile.FullName, About: rec.Profile.About, Interests: rec.Profile.Interests},
+		Profile: api.Profile{FullName: rec.Profile.FullName, About: rec.Profile.About, Interests: rec.Profile.Interests, Unlisted: rec.Profile.Unlisted},
 	}
 	for _, d := range rec.Devices {
 		u.Devices = append(u.Devices, d.Node)
@@ -37,7 +37,7 @@ func (n *Node) shown(rec *directory.Record) *api.User {
 }
 
 func profileOf(p *api.Profile) directory.Profile {
-	return directory.Profile{FullName: p.FullName, About: p.About, Interests: p.Interests}
+	return directory.Profile{FullName: p.FullName, About: p.About, Interests: p.Interests, Unlisted: p.Unlisted}
 }
 
 // UserList implements api.Node.

@@ -22,6 +22,7 @@ const (
 	AppPast      wire.AppID = 4 // storage
 	AppSpace     wire.AppID = 5 // files; it has no messages
 	AppAccount   wire.AppID = 6 // who may store how much
+	AppCensus    wire.AppID = 8 // questions to all nodes
 	FirstFree    wire.AppID = 256
 )
 

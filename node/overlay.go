@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/app/census"
 	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/app/im"
 	"github.com/phyllo-net/phyllo/app/past"
@@ -42,7 +43,9 @@ type overlay struct {
 	dir   *directory.Directory
 	im    *im.IM
 	past  *past.Past
-	probe *probe
+	// everyone asks all nodes of the ring.
+	everyone *census.Census
+	probe    *probe
 	// verifier is that of the storage, where each object comes with the same few certificates.
 	verifier keys.Remembering
 	// spaces are those that people of this node have open; lists is touched on the loop only.
@@ -228,6 +231,9 @@ func (o *overlay) makeApps() error {
 			return err
 		}
 	}
+	if err := o.makeCensus(); err != nil {
+		return err
+	}
 	return o.makeStorage()
 }
 
@@ -268,7 +274,7 @@ func (o *overlay) makeStorage() (err error) {
 
 // mounts lists all applications.
 func (o *overlay) mounts() []kbr.Mount {
-	own := []kbr.Mount{{Number: AppDirectory, App: o.dir}, {Number: AppIM, App: o.im}, {Number: AppProbe, App: o.probe}, {Number: AppPast, App: o.past}, {Number: AppSpace, App: o.spaces}, {Number: AppAccount, App: o.past.Accounts()}}
+	own := []kbr.Mount{{Number: AppDirectory, App: o.dir}, {Number: AppIM, App: o.im}, {Number: AppProbe, App: o.probe}, {Number: AppPast, App: o.past}, {Number: AppSpace, App: o.spaces}, {Number: AppAccount, App: o.past.Accounts()}, {Number: AppCensus, App: o.everyone}}
 	for i, m := range own {
 		if wrap := o.node.opt.replaced[m.Number]; wrap != nil {
 			own[i].App = wrap(m.App)

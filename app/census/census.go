@@ -180,10 +180,10 @@ type Query struct {
 const MaxList = 100_000
 
 // Users asks all nodes for the records of people, and calls each with those whose
-// signatures are right, as they come: each name once, in no order. The records are shared:
-// do not change them. It takes as long as records come, at most ten times Patience.
+// signatures are right, as they come: each name once, in no order. It ends early when each
+// returns false. The records are shared: do not change them. It takes as long as records come, at most ten times Patience.
 // Errors: ErrBusy, task.ErrStopped, or that of a limit or pattern out of its range.
-func (c *Census) Users(t *task.T, q Query, each func([]*directory.Record)) (Answered, error) {
+func (c *Census) Users(t *task.T, q Query, each func([]*directory.Record) bool) (Answered, error) {
 	if q.Limit < 1 || q.Limit > MaxList {
 		return Answered{}, fmt.Errorf("census: a list of %d records, want 1 to %d", q.Limit, MaxList)
 	}

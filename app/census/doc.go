@@ -46,5 +46,5 @@
 //
 //	func New(Config) (*Census, error)
 //	func (*Census) Count(t *task.T) (Sum, Answered, error)
-//	func (*Census) Users(t *task.T, q Query, each func([]*directory.Record)) (Answered, error)
+//	func (*Census) Users(t *task.T, q Query, each func([]*directory.Record) bool) (Answered, error)
 package census

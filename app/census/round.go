@@ -16,7 +16,7 @@ type round struct {
 	queue []rest // where there is more
 	asked int    // how often it was asked on
 	seen  map[seen]struct{}
-	each  func([]*directory.Record)
+	each  func([]*directory.Record) bool
 	limit int
 	cut   bool
 }
@@ -116,10 +116,7 @@ func (r *round) give(good []*directory.Record) {
 		r.seen[k] = struct{}{}
 		out = append(out, rec)
 	}
-	if len(out) > 0 {
-		r.each(out)
-	}
-	if r.cut {
+	if len(out) > 0 && !r.each(out) || r.cut {
 		r.g.finish()
 	}
 }

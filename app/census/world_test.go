@@ -144,10 +144,11 @@ func (h *house) users(p census.Pattern, limit int) ([]string, census.Answered) {
 	var names []string
 	var a census.Answered
 	err := h.t.Call(h.node, 20*time.Minute, func(t *task.T) (err error) {
-		a, err = h.census.Users(t, census.Query{Pattern: p, Limit: limit}, func(rs []*directory.Record) {
+		a, err = h.census.Users(t, census.Query{Pattern: p, Limit: limit}, func(rs []*directory.Record) bool {
 			for _, r := range rs {
 				names = append(names, string(r.Name))
 			}
+			return true
 		})
 		return err
 	})

@@ -35,7 +35,7 @@ type page struct {
 	// shapes are the tables below a heading; several where a command prints one or the
 	// other.
 	shapes map[string][]shape
-	// same leads from a heading without a table to the one that it names instead.
+	// same leads from a heading to the one that it names, whose tables are good for it too.
 	same map[string]string
 }
 
@@ -84,9 +84,7 @@ func readPage(t *testing.T) page {
 		}
 	}
 	for heading, other := range p.same {
-		if len(p.shapes[heading]) == 0 {
-			p.shapes[heading] = p.shapes[other]
-		}
+		p.shapes[heading] = append(slices.Clone(p.shapes[other]), p.shapes[heading]...)
 	}
 	return p
 }
@@ -238,9 +236,12 @@ func TestJSON(t *testing.T) {
 	play("phyllo ring restore", "$DIR/ring "+secret, 1)
 	play("phyllo ring gift", "2GB", 1)
 	play("phyllo user add", `ann --full-name "Ann Example" --about bees --interests tea,bees`, 1)
+	play("phyllo ring census", "", 1)
 	play("phyllo user find", "bob", 1)
+	play("phyllo user find", `"*a*"`, 3)
 	play("phyllo user list", "", 1)
-	play("phyllo user edit", `ann --about "no bees"`, 1)
+	play("phyllo user list", "--all --limit 3", 4)
+	play("phyllo user edit", `ann --about "no bees" --unlisted`, 1)
 	play("phyllo user export", "ann $DIR/ann "+secret, 1)
 	play("phyllo contact add", "bob", 1)
 	play("phyllo user verify", "bob", 1)
@@ -339,7 +340,7 @@ func TestJSONTypes(t *testing.T) {
 	for heading, v := range map[string]any{
 		"phyllo up": api.Ready{}, "phyllo status": api.Status{}, "phyllo doctor": api.Finding{}, "phyllo ui": api.Ticket{},
 		"phyllo config show": config.Setting{}, "phyllo invite": api.Invitation{}, "phyllo join": api.Joined{}, "phyllo member list": api.Member{},
-		"phyllo ping": api.Pong{}, "phyllo trace": api.Trace{}, "phyllo user add": api.User{}, "phyllo user verify": api.KeyPair{},
+		"phyllo ping": api.Pong{}, "phyllo trace": api.Trace{}, "phyllo ring census": api.Census{}, "VersionCount": api.VersionCount{}, "phyllo user add": api.User{}, "phyllo user verify": api.KeyPair{},
 		"phyllo contact list": api.Contact{}, "phyllo send": api.Sent{}, "phyllo inbox": received{}, "phyllo dht put": api.DHTKept{}, "phyllo dht get": api.DHTEntry{}, "phyllo offer": api.Account{},
 		"phyllo put": api.File{}, "phyllo get": got{}, "phyllo share": api.FileLink{}, "phyllo df": api.Storage{}, "phyllo space create": api.Space{},
 		"phyllo space grant": api.SpaceLink{}, "phyllo key add": api.Key{}, "SpaceUse": api.SpaceUse{}, "SpaceMember": api.SpaceMember{}, "phyllo version": version{},

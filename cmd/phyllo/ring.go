@@ -9,11 +9,11 @@ import (
 )
 
 func newRing(w *world) *cobra.Command {
-	return group("ring", "Keep the ring's key safe, and say what the ring gives",
+	return group("ring", "Keep the ring's key safe, say what the ring gives, and count it",
 		`The authority key decides in the end who belongs to the ring. It lies on the computer
 that founded it; without a backup, a broken disk there means that no admitter can be
 added or expelled any more.`,
-		w.ringBackup(), w.ringRestore(), w.ringGift())
+		w.ringBackup(), w.ringRestore(), w.ringGift(), w.ringCensus())
 }
 
 func (w *world) ringBackup() *cobra.Command {

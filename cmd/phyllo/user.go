@@ -22,6 +22,7 @@ node can read all of them.`,
 type profileFlags struct {
 	full, about string
 	interests   []string
+	unlisted    bool
 }
 
 func (p *profileFlags) add(cmd *cobra.Command) {
@@ -29,6 +30,7 @@ func (p *profileFlags) add(cmd *cobra.Command) {
 	f.StringVar(&p.full, "full-name", "", "full `NAME`, at most 128 bytes")
 	f.StringVar(&p.about, "about", "", "a few words (`TEXT`) about the person, at most 1024 bytes")
 	f.StringSliceVar(&p.interests, "interests", nil, "interests (`LIST`) with commas between; at most 16")
+	f.BoolVar(&p.unlisted, "unlisted", false, "do not appear in lists of people: who knows the name finds it, nobody else")
 }
 
 // change puts what was given into a profile; it reports whether anything was.
@@ -43,7 +45,10 @@ func (p *profileFlags) change(cmd *cobra.Command, to *api.Profile) bool {
 	if f.Changed("interests") {
 		to.Interests = p.interests
 	}
-	return f.Changed("full-name") || f.Changed("about") || f.Changed("interests")
+	if f.Changed("unlisted") {
+		to.Unlisted = p.unlisted
+	}
+	return f.Changed("unlisted") || f.Changed("full-name") || f.Changed("about") || f.Changed("interests")
 }
 
 func (w *world) userAdd() *cobra.Command {
@@ -93,14 +98,21 @@ func grouped(hex string) string {
 }
 
 func (w *world) userFind() *cobra.Command {
-	return &cobra.Command{
+	limit := 100
+	cmd := &cobra.Command{
 		Use:   "find NAME",
 		Short: "Read a person's record in the ring",
 		Long: `Read the record of a name from the nodes that keep it. The exit code is 3 only if
-most of them say that nobody has the name, and 1 if too few can be asked now.`,
-		Example: "  phyllo user find bob",
+most of them say that nobody has the name, and 1 if too few can be asked now.
+
+With * for any characters, or ? for one, all nodes are asked for people whose names fit;
+each keeps some. Who does not want to be listed is not.`,
+		Example: "  phyllo user find bob\n  phyllo user find 'al*'",
 		Args:    args(1, 1), ValidArgsFunction: w.complete(contacts),
 		RunE: func(cmd *cobra.Command, a []string) error {
+			if strings.ContainsAny(a[0], "*?") {
+				return w.search(cmd, api.UserQuery{Pattern: a[0], Limit: limit})
+			}
 			return w.ask(cmd.Context(), "asking the name's keepers …", func(ctx context.Context, c *api.Client) error {
 				u, err := c.UserFind(ctx, a[0])
 				if err != nil {
@@ -115,6 +127,8 @@ most of them say that nobody has the name, and 1 if too few can be asked now.`,
 			})
 		},
 	}
+	cmd.Flags().IntVar(&limit, "limit", limit, "at most `N` people whose names fit, 1 to 100000")
+	return cmd
 }
 
 func (w *world) user(u *api.User) {
@@ -140,13 +154,25 @@ func (w *world) user(u *api.User) {
 	if u.Of > 0 {
 		row("kept by", fmt.Sprintf("%d of %d keepers say so", u.Agree, u.Of))
 	}
+	if u.Profile.Unlisted {
+		row("lists", "not in them")
+	}
 	row("trouble", u.Trouble)
 }
 
 func (w *world) userList() *cobra.Command {
-	return &cobra.Command{
-		Use: "list", Short: "List the users of this node", Example: "  phyllo user list", Args: args(0, 0),
+	var all bool
+	limit := api.MaxUserSearch
+	cmd := &cobra.Command{
+		Use: "list", Short: "List the users of this node, or of the whole ring",
+		Long: `List the users of this node. With --all all nodes are asked for the people whose records
+they keep, and these are printed as they come, but for those who do not want to be listed
+("phyllo user edit NAME --unlisted").`,
+		Example: "  phyllo user list\n  phyllo user list --all", Args: args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if all {
+				return w.search(cmd, api.UserQuery{Limit: limit})
+			}
 			return w.ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
 				list, err := c.UserList(ctx)
 				if err != nil {
@@ -159,6 +185,9 @@ func (w *world) userList() *cobra.Command {
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&all, "all", false, "list the people of the whole ring")
+	cmd.Flags().IntVar(&limit, "limit", limit, "with --all: at most `N` people, 1 to 100000")
+	return cmd
 }
 
 func (w *world) userEdit() *cobra.Command {

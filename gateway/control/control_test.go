@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -82,6 +83,52 @@ func deadline(t testing.TB) context.Context {
 	return ctx
 }
 
+// search asks for people: what came, in its parts, and how it ended.
+func search(ctx context.Context, q api.UserQuery) func(api.Node) (any, error) {
+	return func(n api.Node) (any, error) {
+		type found struct {
+			Parts [][]api.User
+			End   *api.Reached
+		}
+		var out found
+		end, err := n.UserSearch(ctx, q, func(us []api.User) error {
+			out.Parts = append(out.Parts, us)
+			return nil
+		})
+		out.End = end
+		if err != nil && len(out.Parts) > 0 {
+			return nil, fmt.Errorf("after %d parts: %w", len(out.Parts), err)
+		}
+		return out, err
+	}
+}
+
+// TestSearchAsEvents: a browser gets a search as server-sent events.
+func TestSearchAsEvents(t *testing.T) {
+	s := serve(t)
+	req, err := http.NewRequestWithContext(deadline(t), http.MethodPost, "http://phyllo"+api.StreamUsers, strings.NewReader(`{"pattern":"?ob"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "text/event-stream")
+	tr := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", s.Socket())
+	}}
+	defer tr.CloseIdleConnections()
+	resp, err := (&http.Client{Transport: tr}).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	events := strings.Split(strings.TrimSuffix(string(b), "\n\n"), "\n\n")
+	if err != nil || resp.Header.Get("Content-Type") != "text/event-stream" || len(events) != 2 ||
+		!strings.HasPrefix(events[0], `data: {"users":[{"name":"bob"`) || events[1] != `data: {"reached":{"nodes":5,"about":6}}` {
+		t.Errorf("%v %q", err, events)
+	}
+}
+
 // TestClientIsTheNode asks two equal nodes the same, one of them over the socket.
 func TestClientIsTheNode(t *testing.T) {
 	there := serve(t)
@@ -100,6 +147,12 @@ func TestClientIsTheNode(t *testing.T) {
 		{"find nobody", func(n api.Node) (any, error) { return n.UserFind(ctx, "nobody") }},
 		{"find disputed", func(n api.Node) (any, error) { return n.UserFind(ctx, "mallory") }},
 		{"find away", func(n api.Node) (any, error) { return n.UserFind(ctx, "zoe") }},
+		{"census", func(n api.Node) (any, error) { return n.Census(ctx) }},
+		{"search", search(ctx, api.UserQuery{})},
+		{"search with a limit", search(ctx, api.UserQuery{Pattern: "*a*", Limit: 2})},
+		{"search for nobody", search(ctx, api.UserQuery{Pattern: "x*"})},
+		{"a wrong search", search(ctx, api.UserQuery{Limit: -1})},
+		{"a search that fails on its way", search(ctx, api.UserQuery{Pattern: "slow*"})},
 		{"edit", func(n api.Node) (any, error) {
 			return n.UserEdit(ctx, api.UserRequest{Profile: &api.Profile{About: "I"}})
 		}},

@@ -20,11 +20,10 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	form := lines
-	w.Header().Set("Content-Type", "application/x-ndjson")
 	if strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
 		form = sse
-		w.Header().Set("Content-Type", "text/event-stream")
 	}
+	w.Header().Set("Content-Type", form.kind)
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	out := &stream{w: w, rc: http.NewResponseController(w)}
@@ -79,11 +78,11 @@ func (s *Server) pump(out *stream, form streamForm, events <-chan *api.Event, do
 }
 
 // streamForm is how events look on the wire.
-type streamForm struct{ event, beat string }
+type streamForm struct{ kind, event, beat string }
 
 var (
-	lines = streamForm{event: "%s\n", beat: "\n"}
-	sse   = streamForm{event: "data: %s\n\n", beat: ": beat\n\n"}
+	lines = streamForm{kind: "application/x-ndjson", event: "%s\n", beat: "\n"}
+	sse   = streamForm{kind: "text/event-stream", event: "data: %s\n\n", beat: ": beat\n\n"}
 )
 
 // stream writes pieces at once, each within its time.

@@ -87,6 +87,8 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		s.stop(w, r)
 	case "/v1/ui/ticket":
 		s.ticket(w, r)
+	case api.StreamUsers:
+		s.search(w, r)
 	case api.StreamPut:
 		s.filePut(w, r)
 	case api.StreamGet:

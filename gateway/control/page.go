@@ -54,6 +54,8 @@ func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
 		s.stranger(w, ours)
 	case r.URL.Path == "/v1/events":
 		s.events(w, r)
+	case r.URL.Path == api.StreamUsers:
+		s.search(w, r)
 	case r.URL.Path == api.StreamPut:
 		s.filePut(w, r)
 	case r.URL.Path == api.StreamGet:

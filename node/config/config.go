@@ -89,6 +89,9 @@ type Config struct {
 	// Offer is how much this node keeps for its ring, in bytes of content: 0, 1 MiB to
 	// 1 TiB, or api.AutoOffer, which lets the node choose (see ChooseOffer).
 	Offer int64
+	// Counted tells the ring's census what this node runs, offers and keeps; otherwise it is
+	// counted as a node, and says nothing of itself.
+	Counted bool
 	// OpenMetrics lets every user of this computer read /metrics at the page's
 	// address, for a Prometheus server.
 	OpenMetrics bool
@@ -100,7 +103,7 @@ type Config struct {
 
 // Default returns the settings of a node that was told nothing.
 func Default() Config {
-	return Config{LAN: true, NAT: true, UPnP: true, PunchHoles: true, Relays: true, RelayPeers: 32, RelayRate: 1 << 20, Offer: api.AutoOffer,
+	return Config{LAN: true, NAT: true, UPnP: true, PunchHoles: true, Relays: true, RelayPeers: 32, RelayRate: 1 << 20, Offer: api.AutoOffer, Counted: true,
 		RingName: "home", Connections: 60, Memory: 512 << 20, LogLevel: "info"}
 }
 

@@ -64,6 +64,8 @@ var settings = []setting{
 		get: func(c *Config) any { return c.Memory }, put: func(c *Config, v any) { c.Memory = v.(int64) }},
 	{key: "offer", help: "how much is kept here for the ring, as \"20GiB\"; 0: nothing; auto: a tenth of what is free", size: true, check: checkOffer, read: ParseOffer, shown: offerText,
 		get: func(c *Config) any { return c.Offer }, put: func(c *Config, v any) { c.Offer = v.(int64) }},
+	{key: "counted", help: "tell the ring's census what this node runs, offers and keeps", check: fine,
+		get: func(c *Config) any { return c.Counted }, put: func(c *Config, v any) { c.Counted = v.(bool) }},
 	{key: "open_metrics", help: "let every user of this computer read /metrics", check: fine,
 		get: func(c *Config) any { return c.OpenMetrics }, put: func(c *Config, v any) { c.OpenMetrics = v.(bool) }},
 	{key: "log_level", help: "debug, info, warn or error", check: checkLevel,
