@@ -117,6 +117,10 @@ func (c *Census) Stats() Stats { return c.stats }
 // Deliver implements kbr.App.
 func (c *Census) Deliver(d *kbr.Delivery) {
 	m, err := table.Decode(d.Payload)
+	if _, here := m.(*there); err == nil && here && !d.Broadcast {
+		d.Reply(d.Payload)
+		return
+	}
 	q, ok := m.(*ask)
 	if err != nil || !ok || d.Answer == nil || d.Broadcast || !d.Direct && d.Key != c.ep.Self().ID {
 		var unknown *wire.UnknownKindError

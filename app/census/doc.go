@@ -20,7 +20,8 @@
 //
 // A question has a time. Each node gives those it asks a part of what it has left, so that
 // it can go around one of them and still answer. What did not come in time is said: the
-// outcome is "so many of about so many nodes answered", never a silent gap.
+// outcome is "so many of about so many nodes answered", never a silent gap. Who has not
+// answered for a second is asked whether it is there at all.
 //
 // # Who is believed
 //

@@ -40,6 +40,7 @@ type awaited struct {
 	tries int
 	over  bool
 	watch func()
+	doubt task.Timer
 }
 
 const (
@@ -47,6 +48,10 @@ const (
 	maxTries = 3
 	// leastWait is the shortest time in which an answer can be hoped for.
 	leastWait = 50 * time.Millisecond
+	// After doubtful without an answer a node is asked whether it is there, and has shortly
+	// to say so.
+	doubtful = time.Second
+	shortly  = 2 * time.Second
 )
 
 // begin asks, and calls done when all have answered or the time is over.
@@ -143,6 +148,7 @@ func (g *gather) send(a *awaited) {
 	g.open++
 	g.awaited = append(g.awaited, a)
 	a.watch = g.c.ep.Watch(a.Node, func(kbr.Down) { g.failed(a, false) })
+	a.doubt = g.c.ep.After(doubtful, func() { g.ping(a) })
 	g.c.ep.Ask(a.Node, b, kbr.Options{Timeout: wait}, func(r kbr.Answer, err error) {
 		m, bad := table.Decode(r.Payload)
 		t, ok := m.(*told)
@@ -163,9 +169,23 @@ func (g *gather) send(a *awaited) {
 	})
 }
 
+// ping asks a node that has not answered yet whether it is there.
+func (g *gather) ping(a *awaited) {
+	b, err := table.Encode(new(there))
+	if err != nil {
+		panic(err) // it is empty
+	}
+	g.c.ep.Ask(a.Node, b, kbr.Options{Timeout: shortly}, func(_ kbr.Answer, err error) {
+		if err != nil && !errors.Is(err, task.ErrStopped) {
+			g.failed(a, true)
+		}
+	})
+}
+
 // close ends the wait for a part.
 func (a *awaited) close() {
 	a.over = true
+	a.doubt.Stop()
 	a.watch()
 }
 

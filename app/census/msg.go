@@ -25,10 +25,11 @@ const (
 const (
 	kindAsk wire.Kind = iota + 1
 	kindTold
+	kindThere
 )
 
 // table lists all messages of the census.
-var table = wire.NewTable((*ask)(nil), (*told)(nil))
+var table = wire.NewTable((*ask)(nil), (*told)(nil), (*there)(nil))
 
 var errMessage = errors.New("message of the census")
 
@@ -64,6 +65,16 @@ type rest struct {
 	More  bool     `cbor:"2,keyasint,omitempty"`
 	After *id.Hash `cbor:"3,keyasint,omitempty"`
 }
+
+// there asks a node whether it is there, and answers that it is: a question about a range may
+// take its time, and who does not answer may be busy with it, or dead.
+type there struct{}
+
+// Kind implements wire.Message.
+func (*there) Kind() wire.Kind { return kindThere }
+
+// MaxSize implements wire.Small.
+func (*there) MaxSize() int { return 16 }
 
 // Kind implements wire.Message.
 func (*ask) Kind() wire.Kind { return kindAsk }
