@@ -203,10 +203,13 @@ type Storage struct {
 
 // MemberUse is what this node keeps for one member.
 type MemberUse struct {
-	Member  id.ID `json:"member,omitzero"` // absent: who paid is not known, as another node gave it
-	Self    bool  `json:"self,omitempty"`  // it is this node's
-	Objects int   `json:"objects"`
-	Bytes   int64 `json:"bytes"` // of content
+	Member id.ID `json:"member,omitzero"` // absent: who paid is not known, as another node gave it
+	Self   bool  `json:"self,omitempty"`  // it is this node's
+	// Names are of those contacts of this node's users, and of the users themselves, who say that they
+	// live there, in order.
+	Names   []string `json:"names,omitempty"`
+	Objects int      `json:"objects"`
+	Bytes   int64    `json:"bytes"` // of content
 }
 
 // SpaceUse is what is in a space.

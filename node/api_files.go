@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/space"
 	"github.com/phyllo-net/phyllo/app/space/tree"
 	"github.com/phyllo-net/phyllo/gateway/files"
+	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -324,8 +326,12 @@ func (f face) Storage(ctx context.Context, user string) (*api.Storage, error) {
 		}
 		st.Offered, st.Kept, st.Objects, st.Used, st.Limit, st.Heard = a.Offered, a.Kept, a.Objects, a.Used, a.Limit, a.Heard
 		uses, err := o.past.UsedBy(t)
+		if err != nil {
+			return st, err
+		}
+		names, err := o.dwellers(t)
 		for _, u := range uses {
-			st.By = append(st.By, api.MemberUse{Member: u.Member, Self: u.Member == o.self.ID, Objects: u.Objects, Bytes: u.Bytes})
+			st.By = append(st.By, api.MemberUse{Member: u.Member, Self: u.Member == o.self.ID, Names: names[u.Member], Objects: u.Objects, Bytes: u.Bytes})
 		}
 		return st, err
 	})
@@ -333,4 +339,30 @@ func (f face) Storage(ctx context.Context, user string) (*api.Storage, error) {
 		return nil, kinded(err)
 	}
 	return &st, nil
+}
+
+// dwellers are the names of those who say that they live on a node, by nodes, as the users of this one
+// know them. Nobody is asked.
+func (o *overlay) dwellers(t *task.T) (map[id.ID][]string, error) {
+	names := make(map[id.ID][]string)
+	add := func(name string, node id.ID) {
+		if at, there := slices.BinarySearch(names[node], name); name != "" && !there {
+			names[node] = slices.Insert(names[node], at, name)
+		}
+	}
+	for _, u := range o.node.people.all() {
+		for _, d := range u.rec.Devices {
+			add(u.name(), d.Node)
+		}
+		list, err := o.im.Contacts(t, u.key())
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range list {
+			for _, d := range c.Devices {
+				add(c.Name, d)
+			}
+		}
+	}
+	return names, nil
 }

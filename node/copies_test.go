@@ -70,7 +70,16 @@ func TestCopiesAreCounted(t *testing.T) {
 	}
 	eventually(t, second, "who has paid", func() bool {
 		s, err := second.API().Storage(limited(t), "bob")
-		return err == nil && slices.ContainsFunc(s.By, func(u api.MemberUse) bool { return u.Member == payer.ID && u.Objects > 0 && !u.Self })
+		return err == nil && slices.ContainsFunc(s.By, func(u api.MemberUse) bool {
+			return u.Member == payer.ID && u.Objects > 0 && !u.Self && len(u.Names) == 0
+		})
+	})
+	if _, err := second.API().ContactAdd(limited(t), api.Who{User: "bob", Name: "ann"}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, second, "who has paid, by name", func() bool {
+		s, err := second.API().Storage(limited(t), "bob")
+		return err == nil && slices.ContainsFunc(s.By, func(u api.MemberUse) bool { return u.Member == payer.ID && slices.Equal(u.Names, []string{"ann"}) })
 	})
 	awaitStatus(t, first, "with another node", func(s *api.Status) bool {
 		m := s.Mine

@@ -53,24 +53,27 @@ func (s *Spaces) CopiesOf(t *task.T, vs []*tree.Version) ([]int, error) {
 func (s *Spaces) count(t *task.T, refs []piece.Ref, wanted func(int) int) ([]past.Counted, error) {
 	cs := make([]past.Counted, len(refs))
 	var ws []past.Wanted
-	var at []int
+	var of []int // of which object each is
 	for i, r := range refs {
 		if r.Code.IsZero() {
-			ws, at = append(ws, past.Wanted{Object: r.Object, Copies: wanted(i)}), append(at, i)
+			ws, of = append(ws, past.Wanted{Object: r.Object, Copies: wanted(i)}), append(of, i)
 			continue
 		}
-		n, err := s.archives.Count(t, r)
+		ids, err := s.archives.IDs(t, r)
 		if err != nil {
 			return nil, err
 		}
-		cs[i] = past.Counted{Copies: n, Elsewhere: n}
+		for _, o := range ids {
+			ws, of = append(ws, past.Wanted{Object: o, Copies: 1}), append(of, i)
+		}
 	}
 	got, err := s.cfg.Past.Count(t, ws...)
 	if err != nil {
 		return nil, err
 	}
 	for j, c := range got {
-		cs[at[j]] = c
+		cs[of[j]].Copies += c.Copies
+		cs[of[j]].Elsewhere += c.Elsewhere
 	}
 	return cs, nil
 }

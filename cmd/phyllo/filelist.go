@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -177,7 +178,7 @@ func newDf(w *world) *cobra.Command {
 		Long: `Show how much is in your spaces, all versions together, each counted once and not once
 for each copy, and how many of the parts that it consists of have all their copies on
 other computers or this one; how much this node keeps for the ring, of what it offers,
-and for whom, as far as that is known (see "phyllo member list"); and how much you may
+and for whom, by the names of your contacts who live there, as far as that is known; and how much you may
 store: who offers more may store more (see "phyllo offer").`,
 		Example: "  phyllo df",
 		Args:    args(0, 0),
@@ -222,6 +223,8 @@ func (w *world) usedBy(uses []api.MemberUse) {
 		switch {
 		case u.Self:
 			who = "this node"
+		case len(u.Names) > 0:
+			who = clean(strings.Join(u.Names, ", ")) + " (" + u.Member.Short() + ")"
 		case u.Member.IsZero():
 			who = "not known: another node gave it"
 		}

@@ -2,6 +2,7 @@ package client
 
 import (
 	"encoding/binary"
+	"errors"
 	"slices"
 
 	"github.com/phyllo-net/phyllo/app/past/msg"
@@ -27,17 +28,18 @@ type Counted struct {
 // Count asks those who are to keep some objects whether they do, and returns how many say so,
 // for each object in turn. Whoever does not answer counts as one without it, and one whose
 // replica was diverted as one with it (PAST, 3.3). Nothing is proven by it: it is for people,
-// who want to know. One question is for many objects, and a few are on the way at once.
+// who want to know. One question is for many objects, and a few are on the way at once; so are
+// the searches for those who are to keep objects that are far away.
 //
 // Errors: ErrNotReachable, task.ErrStopped.
 func (cl *Client) Count(t *task.T, ws ...Wanted) ([]Counted, error) {
 	c := &count{cl: cl, ws: ws, out: make([]Counted, len(ws))}
+	sets, err := cl.keepers(t, ws)
+	if err != nil {
+		return nil, err
+	}
 	for i, w := range ws {
-		near, err := cl.asker.Near(t, w.Object.Place(), w.Copies)
-		if err != nil {
-			return nil, err
-		}
-		near = near[:min(w.Copies, len(near))]
+		near := sets[i][:min(w.Copies, len(sets[i]))]
 		if self := cl.asker.ep.Self(); !Contains(near, self.ID) {
 			near = append(near[:len(near):len(near)], self) // others' pointers to this node do not count
 		}
@@ -52,6 +54,43 @@ func (cl *Client) Count(t *task.T, ws ...Wanted) ([]Counted, error) {
 		c.out[i].Copies, c.out[i].Elsewhere = min(c.out[i].Copies, w.Copies), min(c.out[i].Elsewhere, w.Copies)
 	}
 	return c.out, nil
+}
+
+// keepers are those who are to keep each object, and a few more.
+func (cl *Client) keepers(t *task.T, ws []Wanted) ([][]*peer.Handle, error) {
+	a := cl.asker
+	if !a.ep.Ready() {
+		return nil, ErrNotReachable
+	}
+	sets := make([][]*peer.Handle, len(ws))
+	var far []int
+	for i, w := range ws {
+		if sets[i] = a.Replicas(w.Object.Place(), w.Copies, Spare); len(sets[i]) == 0 {
+			far = append(far, i)
+		}
+	}
+	for some := range slices.Chunk(far, countAtOnce) {
+		rs, err := task.Gather(t, tries*(a.timeout+Grace+2*pause), len(some), func(i int, resolve func([]*peer.Handle, error)) {
+			w := ws[some[i]]
+			a.ep.Go(func(t *task.T) error {
+				resolve(a.askAround(t, w.Object.Place(), w.Copies))
+				return nil
+			}, nil)
+		}, nil)
+		if err != nil {
+			return nil, err
+		}
+		for i, r := range rs {
+			switch {
+			case errors.Is(r.Err, task.ErrStopped):
+				return nil, r.Err
+			case r.Err != nil:
+				return nil, ErrNotReachable
+			}
+			sets[some[i]] = r.Value
+		}
+	}
+	return sets, nil
 }
 
 // count is one Count under way.
@@ -83,7 +122,7 @@ func (c *count) add(h *peer.Handle, i int) {
 	q.of = append(q.of, i)
 }
 
-// countAtOnce is how many questions are on the way at once.
+// countAtOnce is how many questions are on the way at once, or searches.
 const countAtOnce = 16
 
 func (c *count) ask(t *task.T) error {

@@ -10,13 +10,6 @@ import (
 	"github.com/phyllo-net/phyllo/task"
 )
 
-// Count asks those who are to keep the fragments whether they do, and returns how many say so: see
-// past.Past.Count. Errors: past.ErrNotReachable, task.ErrStopped.
-func (a *Archives) Count(t *task.T, r piece.Ref) (int, error) {
-	missing, err := a.missing(t, r)
-	return int(r.Code.Total) - len(missing), err
-}
-
 // missing are the fragments that nobody has where they belong.
 func (a *Archives) missing(t *task.T, r piece.Ref) (missing []int, err error) {
 	ids, err := a.IDs(t, r)
@@ -39,7 +32,7 @@ func (a *Archives) missing(t *task.T, r piece.Ref) (missing []int, err error) {
 // Mend makes the missing fragments anew, if they are more than are waited for. It returns how
 // many were made.
 //
-// Errors: ErrNotOwner, and those of Fetch, Count and past.Past.Store.
+// Errors: ErrNotOwner, and those of Fetch, past.Past.Count and past.Past.Store.
 func (a *Archives) Mend(t *task.T, r piece.Ref, expires time.Time, owner peer.Signer) (made int, err error) {
 	if err := r.Code.Check(); err != nil || r.Code.IsZero() {
 		return 0, errors.Join(piece.ErrDamaged, err)
