@@ -29,9 +29,7 @@ func TestTableProcesses(t *testing.T) {
 		t.Errorf("put, alone: %q", out)
 	}
 	for _, p := range []*process{b, c} {
-		var inv api.Invitation
-		a.read(&inv, "invite")
-		p.up("--join", inv.Invite)
+		a.admit(p)
 	}
 	if out := c.must("dht", "get", "colour"); out != "blue" {
 		t.Errorf("the third one got %q", out)

@@ -5,13 +5,12 @@ import (
 	"context"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/gateway/doortest"
 )
 
 // stored is a ring of three processes with a key for a space of a user of the first.
@@ -25,11 +24,8 @@ type stored struct {
 
 func threeWithKey(t *testing.T, door string) *stored {
 	t.Helper()
-	s := &stored{t: t, a: newProcess(t), b: newProcess(t), c: newProcess(t), dir: t.TempDir()}
-	s.a.up()
-	for _, p := range []*process{s.b, s.c} {
-		s.join(p)
-	}
+	s := &stored{t: t, dir: t.TempDir()}
+	s.a, s.b, s.c = threeProcesses(t)
 	s.a.must("user", "add", "ann")
 	s.a.must("space", "create", "backup")
 	s.a.read(&s.key, "key", "add", "--for", door, "--space", "backup")
@@ -48,26 +44,10 @@ func threeWithKey(t *testing.T, door string) *stored {
 	return s
 }
 
-func (s *stored) join(p *process) {
-	s.t.Helper()
-	var inv api.Invitation
-	s.a.read(&inv, "invite")
-	p.up("--join", inv.Invite)
-}
-
 // program runs a program of others, wants it to succeed, and returns what it wrote.
-func (s *stored) program(env []string, path string, args ...string) []byte {
+func (s *stored) program(env []string, argv ...string) string {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, path, args...)
-	cmd.Dir = s.dir
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "TMPDIR=" + s.dir}, env...)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		s.t.Fatalf("%s %s: %v\n%s", filepath.Base(path), strings.Join(args, " "), err, out)
-	}
-	return out
+	return doortest.Command{Dir: s.dir, Env: env}.Run(s.t, argv...)
 }
 
 // everywhere waits until each file of the space has a copy on each of three nodes.
@@ -107,7 +87,7 @@ func (s *stored) diskLost(look func()) {
 		s.t.Fatal(err)
 	}
 	look()
-	s.join(s.b)
+	s.a.admit(s.b)
 	s.everywhere()
 	look()
 }
@@ -125,10 +105,7 @@ func (s *stored) same(folder string) {
 // TestResticDiskLost: a backup through S3 into three processes is whole when one of them is killed
 // and its disk is gone, and has its copies again when that machine is back with an empty one.
 func TestResticDiskLost(t *testing.T) {
-	restic, err := exec.LookPath("restic")
-	if err != nil {
-		t.Skip("client missing: restic")
-	}
+	restic := doortest.Program(t, "restic")
 	s := threeWithKey(t, api.DoorS3)
 	env := []string{"AWS_ACCESS_KEY_ID=" + s.key.ID, "AWS_SECRET_ACCESS_KEY=" + s.key.Secret, "RESTIC_PASSWORD=x",
 		"RESTIC_REPOSITORY=s3:" + s.key.URL + "/backup/r"}
@@ -144,10 +121,7 @@ func TestResticDiskLost(t *testing.T) {
 
 // TestRcloneDiskLost is TestResticDiskLost for rclone, through WebDAV.
 func TestRcloneDiskLost(t *testing.T) {
-	rclone, err := exec.LookPath("rclone")
-	if err != nil {
-		t.Skip("client missing: rclone")
-	}
+	rclone := doortest.Program(t, "rclone")
 	s := threeWithKey(t, api.DoorWebDAV)
 	s.program(nil, rclone, "config", "create", "--obscure", "ring", "webdav", "url="+s.key.URL+"/backup", "vendor=other", "user="+s.key.ID, "pass="+s.key.Secret)
 	s.program(nil, rclone, "copy", "src", "ring:r")

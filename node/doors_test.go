@@ -4,13 +4,12 @@ import (
 	"bytes"
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/gateway/doortest"
 	"github.com/phyllo-net/phyllo/node"
 )
 
@@ -31,10 +30,7 @@ func s3Door(t *testing.T, n *node.Node, user, space string) (url, id, secret str
 // TestResticOverRealNodes: a backup through S3 into a ring of three real nodes, looked
 // at and brought back.
 func TestResticOverRealNodes(t *testing.T) {
-	restic, err := exec.LookPath("restic")
-	if err != nil {
-		t.Skip("client missing: restic")
-	}
+	restic := doortest.Program(t, "restic")
 	ns := ring(t, 3, nil)
 	if _, err := ns[0].API().UserAdd(context.Background(), api.UserRequest{Name: "ann"}); err != nil {
 		t.Fatal(err)
@@ -50,17 +46,9 @@ func TestResticOverRealNodes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	in := doortest.Command{Dir: dir, Env: []string{"AWS_ACCESS_KEY_ID=" + id, "AWS_SECRET_ACCESS_KEY=" + secret, "RESTIC_PASSWORD=x", "RESTIC_REPOSITORY=s3:" + url + "/backup/r"}}
 	for _, args := range []string{"init", "backup src", "check --read-data", "restore latest --target out"} {
-		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
-		c := exec.CommandContext(ctx, restic, append([]string{"--no-cache"}, strings.Fields(args)...)...)
-		c.Dir = dir
-		c.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + dir, "AWS_ACCESS_KEY_ID=" + id, "AWS_SECRET_ACCESS_KEY=" + secret,
-			"RESTIC_PASSWORD=x", "RESTIC_REPOSITORY=s3:" + url + "/backup/r"}
-		out, err := c.CombinedOutput()
-		cancel()
-		if err != nil {
-			t.Fatalf("restic %s: %v\n%s", args, err, out)
-		}
+		in.Run(t, append([]string{restic, "--no-cache"}, strings.Fields(args)...)...)
 	}
 	for name, content := range want {
 		if got, err := os.ReadFile(filepath.Join(dir, "out", "src", name)); err != nil || !bytes.Equal(got, content) {

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/phyllo-net/phyllo/api"
 )
 
 // TestFilesProcesses: what is put on one process is read on every other, also after kill -9 of
@@ -20,13 +18,7 @@ func TestFilesProcesses(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs three processes")
 	}
-	a, b, c := newProcess(t), newProcess(t), newProcess(t)
-	a.up()
-	for _, p := range []*process{b, c} {
-		var inv api.Invitation
-		a.read(&inv, "invite")
-		p.up("--join", inv.Invite)
-	}
+	a, b, c := threeProcesses(t)
 	a.must("user", "add", "ann")
 	b.must("user", "add", "bob")
 	c.must("user", "add", "carol")

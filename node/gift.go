@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
@@ -38,15 +39,22 @@ func (n *Node) gift(ring id.Hash) (int64, error) {
 	return int64(binary.BigEndian.Uint64(b[len(ring):])), nil
 }
 
+// keepGift writes down what the gift is, where that is new.
+func (n *Node) keepGift(ring id.Hash, bytes int64) error {
+	record := binary.BigEndian.AppendUint64(ring[:], uint64(bytes))
+	if before, err := n.record(giftKey); err != nil || slices.Equal(before, record) {
+		return err
+	}
+	return n.store.Put(nodeTable, giftKey, record)
+}
+
 // takeGift lets a gift hold on this node, from now on and after the next start.
 func (o *overlay) takeGift(t *task.T, bytes int64) error {
 	if err := o.past.Accounts().SetGift(bytes); err != nil {
 		return err
 	}
-	st := o.node.store
-	_, err := task.Work(t, time.Minute, func() (nothing, error) {
-		return nothing{}, st.Put(nodeTable, giftKey, binary.BigEndian.AppendUint64(append([]byte{}, o.ring[:]...), uint64(bytes)))
-	})
+	n, ring := o.node, o.ring
+	_, err := task.Work(t, time.Minute, func() (nothing, error) { return nothing{}, n.keepGift(ring, bytes) })
 	return err
 }
 

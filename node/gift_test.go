@@ -3,7 +3,6 @@ package node_test
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/phyllo-net/phyllo/api"
 )
@@ -14,11 +13,7 @@ func TestGiftProcesses(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs two processes")
 	}
-	a, b := newProcess(t), newProcess(t)
-	a.up()
-	var inv api.Invitation
-	a.read(&inv, "invite")
-	b.up("--join", inv.Invite)
+	a, b := twoProcesses(t)
 	b.awaitGift(api.DefaultGift)
 	b.awaitAccount("the gift of a new ring", gives(api.DefaultGift))
 	a.must("ring", "gift", "2GB")
@@ -44,13 +39,5 @@ func gives(gift int64) func(api.Account) bool {
 // awaitGift asks until the node knows of a gift.
 func (p *process) awaitGift(want int64) {
 	p.t.Helper()
-	for deadline := time.Now().Add(90 * time.Second); ; {
-		var x api.Gift
-		if p.read(&x, "ring", "gift"); x.Bytes == want {
-			return
-		}
-		if time.Now().After(deadline) {
-			p.t.Fatalf("the gift is %d, want %d", x.Bytes, want)
-		}
-	}
+	awaitAnswer(p, "the gift", func(x api.Gift) bool { return x.Bytes == want }, "ring", "gift")
 }

@@ -8,8 +8,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/phyllo-net/phyllo/api"
 )
 
 // TestLaptopMoves: a machine gets another address while its node runs. The others
@@ -24,9 +22,7 @@ func TestLaptopMoves(t *testing.T) {
 	one, two, laptop := inSpace(t, n.onStreet("one", 11)), inSpace(t, n.onStreet("two", 12)), inSpace(t, n.onStreet("laptop", 13))
 	one.up()
 	for _, p := range []*process{two, laptop} {
-		var inv api.Invitation
-		one.read(&inv, "invite")
-		p.up("--join", inv.Invite)
+		one.admit(p)
 	}
 	two.must("user", "add", "ann")
 	laptop.must("user", "add", "bob")
@@ -69,9 +65,7 @@ func TestStoppedProcess(t *testing.T) {
 	one.up()
 	pid := 0
 	for _, p := range []*process{two, sleeper} {
-		var inv api.Invitation
-		one.read(&inv, "invite")
-		pid = p.up("--join", inv.Invite)
+		pid = one.admit(p)
 	}
 	one.must("user", "add", "ann")
 	sleeper.must("user", "add", "bob")

@@ -2,7 +2,6 @@ package node_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/node"
@@ -14,11 +13,7 @@ func TestOfferProcesses(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs two processes")
 	}
-	a, b := newProcess(t), newProcess(t)
-	a.up()
-	var inv api.Invitation
-	a.read(&inv, "invite")
-	b.up("--join", inv.Invite)
+	a, b := twoProcesses(t)
 	a.must("dht", "put", "colour", "blue")
 	a.awaitAccount("the put is paid for", func(x api.Account) bool { return x.Heard == 1 && x.Keepers == 1 && x.Used == 5*256 })
 	b.awaitAccount("who put nothing pays nothing", func(x api.Account) bool { return x.Heard == 1 && x.Used == 0 })
@@ -40,15 +35,7 @@ func TestOfferProcesses(t *testing.T) {
 // awaitAccount asks until the account is as it should be.
 func (p *process) awaitAccount(what string, good func(api.Account) bool) {
 	p.t.Helper()
-	for deadline := time.Now().Add(90 * time.Second); ; {
-		var x api.Account
-		if p.read(&x, "offer"); good(x) {
-			return
-		}
-		if time.Now().After(deadline) {
-			p.t.Fatalf("%s: got %+v", what, x)
-		}
-	}
+	awaitAnswer(p, what, good, "offer")
 }
 
 // TestOfferIsWhatWasSaidLast: what a command says holds after the next start, until the

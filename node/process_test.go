@@ -127,6 +127,46 @@ func (p *process) read(v any, args ...string) {
 	}
 }
 
+// admit starts another process, which joins the ring of this one, and returns its number.
+func (p *process) admit(q *process) int {
+	p.t.Helper()
+	var inv api.Invitation
+	p.read(&inv, "invite")
+	return q.up("--join", inv.Invite)
+}
+
+// twoProcesses are in a ring that the first has made.
+func twoProcesses(t *testing.T) (a, b *process) {
+	t.Helper()
+	a, b = newProcess(t), newProcess(t)
+	a.up()
+	a.admit(b)
+	return a, b
+}
+
+// threeProcesses are in a ring that the first has made.
+func threeProcesses(t *testing.T) (a, b, c *process) {
+	t.Helper()
+	a, b = twoProcesses(t)
+	c = newProcess(t)
+	a.admit(c)
+	return a, b, c
+}
+
+// awaitAnswer asks until what a command prints with --json is good.
+func awaitAnswer[V any](p *process, what string, good func(V) bool, args ...string) {
+	p.t.Helper()
+	for deadline := time.Now().Add(90 * time.Second); ; {
+		var x V
+		if p.read(&x, args...); good(x) {
+			return
+		}
+		if time.Now().After(deadline) {
+			p.t.Fatalf("%s: got %+v", what, x)
+		}
+	}
+}
+
 // kill ends the node's process as a power cut does, and waits until it is gone.
 func (p *process) kill() {
 	p.t.Helper()
@@ -194,13 +234,7 @@ func TestThreeProcesses(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs three processes")
 	}
-	a, b, c := newProcess(t), newProcess(t), newProcess(t)
-	a.up()
-	for _, p := range []*process{b, c} {
-		var inv api.Invitation
-		a.read(&inv, "invite")
-		p.up("--join", inv.Invite)
-	}
+	a, b, c := threeProcesses(t)
 	a.must("user", "add", "ann")
 	b.must("user", "add", "bob")
 	c.must("user", "add", "carol")

@@ -3,7 +3,6 @@ package node_test
 import (
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,10 +14,7 @@ import (
 // TestDoorsWithTLS: with `up --tls` both doors are served with the certificate, to who checks it; without it
 // an address that other machines reach is refused, with what helps.
 func TestDoorsWithTLS(t *testing.T) {
-	curl, err := exec.LookPath("curl")
-	if err != nil {
-		t.Skip("client missing: curl")
-	}
+	curl := doortest.Program(t, "curl")
 	p := newProcess(t)
 	cert, key, _ := doortest.Certificate(t)
 	for _, c := range []struct {

@@ -6,20 +6,17 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/gateway/doortest"
 )
 
 // TestUploadOutlivesAKill: a file that comes in parts through S3 is completed although its node was killed
 // (kill -9) between them, and what was not named is given up.
 func TestUploadOutlivesAKill(t *testing.T) {
-	curl, err := exec.LookPath("curl")
-	if err != nil {
-		t.Skip("client missing: curl")
-	}
+	curl := doortest.Program(t, "curl")
 	s := threeWithKey(t, api.DoorS3)
 	parts := [][]byte{make([]byte, 600_000), make([]byte, 100_000)}
 	for i, b := range parts {
@@ -30,8 +27,8 @@ func TestUploadOutlivesAKill(t *testing.T) {
 	}
 	ask := func(query string, args ...string) []byte {
 		t.Helper()
-		args = append([]string{"-sS", "--fail-with-body", "--aws-sigv4", "aws:amz:us-east-1:s3", "--user", s.key.ID + ":" + s.key.Secret, s.key.URL + "/backup/film" + query}, args...)
-		return s.program(nil, curl, args...)
+		args = append([]string{curl, "-sS", "--fail-with-body", "--aws-sigv4", "aws:amz:us-east-1:s3", "--user", s.key.ID + ":" + s.key.Secret, s.key.URL + "/backup/film" + query}, args...)
+		return []byte(s.program(nil, args...))
 	}
 	var begun struct {
 		UploadID string `xml:"UploadId"`

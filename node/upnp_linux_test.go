@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/phyllo-net/phyllo/api"
 )
 
 // TestRouterOpensAPort: a node behind a router that speaks UPnP has a port opened there,
@@ -41,9 +39,7 @@ func TestRouterOpensAPort(t *testing.T) {
 	}
 
 	outside := inSpace(t, n.onStreet("two", 12))
-	var inv api.Invitation
-	ann.read(&inv, "invite")
-	outside.up("--join", inv.Invite)
+	ann.admit(outside)
 	if out := outside.must("ping", ann.id()); !strings.Contains(out, "direct") || !strings.Contains(out, g.outside) {
 		t.Errorf("ping from outside says %q", out)
 	}
