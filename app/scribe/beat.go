@@ -1,0 +1,189 @@
+package scribe
+
+import (
+	"bytes"
+	"slices"
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/scribe/history"
+	"github.com/phyllo-net/phyllo/app/scribe/msg"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/peer"
+)
+
+// This file is what goes down the tree: messages, and heartbeats, which begin soon after a
+// message and become rare in quiet (a message counts as a heartbeat, section 3.3).
+
+// millis is a duration as heartbeats say it, at least 1.
+func millis(d time.Duration) uint32 { return uint32(max(d.Milliseconds(), 1)) }
+
+// stir lets heartbeats begin anew after a message.
+func (g *group) stir() {
+	g.used = g.s.ep.Now()
+	g.audits.pause = auditFirst
+	if g.quiet > g.s.cfg.Beat {
+		g.quiet = g.s.cfg.Beat
+		g.beating.Stop()
+		g.beating = g.s.ep.After(g.quiet, g.beat)
+		g.beatAt = g.used.Add(g.quiet)
+		return
+	}
+	g.beatLater()
+}
+
+// beatLater plans the next heartbeat, unless one is planned.
+func (g *group) beatLater() {
+	if now := g.s.ep.Now(); g.beatAt <= now {
+		g.beatAt = now.Add(g.quiet)
+		g.beating.Stop()
+		g.beating = g.s.ep.After(g.quiet, g.beat)
+	}
+}
+
+// beatNow sends a heartbeat: there is something to say.
+func (g *group) beatNow() {
+	g.beating.Stop()
+	g.quiet = g.s.cfg.Beat
+	g.say(g.quiet)
+	g.beatAt = g.s.ep.Now().Add(g.quiet)
+	g.beating = g.s.ep.After(g.quiet, g.beat)
+}
+
+// beat sends a heartbeat to all children, and of a root to those who keep the group.
+func (g *group) beat() {
+	if len(g.children) == 0 && g.root == nil {
+		g.quiet = g.s.cfg.Beat
+		return
+	}
+	g.quiet = min(2*g.quiet, g.s.cfg.MaxBeat)
+	g.say(g.quiet)
+	g.beatAt = g.s.ep.Now().Add(g.quiet)
+	g.beating = g.s.ep.After(g.quiet, g.beat)
+}
+
+// say sends a heartbeat, the next of which comes within the given time.
+func (g *group) say(next time.Duration) {
+	if g.charter == nil {
+		return
+	}
+	m := msg.Encode(&msg.Beat{Group: g.id, Next: millis(next), Version: g.charter.Version,
+		Path: g.pathHere(), Seals: g.hist.Latest(msg.MaxSeals)})
+	g.toChildren(m, nil)
+	if g.root != nil {
+		for _, h := range g.others() {
+			if g.child(h.ID) == nil {
+				g.s.ep.Send(h, slices.Clone(m), nil)
+			}
+		}
+	}
+}
+
+// toChildren sends a message to all children but one.
+func (g *group) toChildren(m []byte, but *peer.Handle) {
+	for _, c := range g.children {
+		if but != nil && c.node.ID == but.ID {
+			continue
+		}
+		g.s.ep.Send(c.node, slices.Clone(m), func(err error) {
+			switch {
+			case err == nil:
+				c.fails = 0
+			default:
+				if c.fails++; c.fails >= 3 {
+					g.lost(c) // it asks again when it misses this node
+				}
+			}
+		})
+	}
+}
+
+// onCast takes a batch from the parent; from another too, as it is signed, but that one
+// must know that it is no parent.
+func (s *Scribe) onCast(d *kbr.Delivery, m *msg.Cast) {
+	g := s.groups[m.Group]
+	if g == nil || g.charter == nil {
+		s.stranger(d.Via, m.Group)
+		return
+	}
+	if p := g.parent; p != nil && p.node.ID == d.Via.ID {
+		g.expect(millis(s.cfg.Beat))
+	} else if g.child(d.Via.ID) == nil {
+		s.stranger(d.Via, m.Group)
+	}
+	g.accept(m.Batch, d.Via)
+}
+
+// onBeat hears the parent's heartbeat, or that of the root whose state this node keeps.
+func (s *Scribe) onBeat(d *kbr.Delivery, m *msg.Beat) {
+	g := s.groups[m.Group]
+	if g == nil || g.charter == nil {
+		s.stranger(d.Via, m.Group)
+		return
+	}
+	switch {
+	case g.parent != nil && g.parent.node.ID == d.Via.ID:
+		g.fromParent(m)
+	case g.keeper != nil && g.keeper.ID == d.Via.ID:
+		g.keptAt = s.ep.Now()
+	default:
+		s.stranger(d.Via, m.Group)
+		return
+	}
+	for _, seal := range m.Seals {
+		g.learn(seal)
+	}
+}
+
+func (g *group) fromParent(m *msg.Beat) {
+	if g.keeper != nil && g.keeper.ID == g.parent.node.ID {
+		g.keptAt = g.s.ep.Now()
+	}
+	if msg.OnPath(m.Path, g.s.ep.Self().ID) { // a circle
+		g.s.leave(g.parent.node, g.id)
+		g.orphan(g.parent.node, avoidFor)
+		return
+	}
+	g.expect(m.Next)
+	other := !bytes.Equal(before(g.path), before(m.Path))
+	g.moved(m.Path)
+	if other || m.Version > g.charter.Version {
+		g.check() // for another backup, or the charter
+	}
+}
+
+// before is a path without its last node.
+func before(path []byte) []byte { return path[:max(len(path)-id.Size, 0)] }
+
+// learn notes that a batch exists, and fetches what is missing.
+func (g *group) learn(seal *msg.Seal) {
+	if known := g.hist.Seal(seal.Stream()); known != nil && known.Last() >= seal.Last() {
+		return
+	}
+	if g.charter.Allows(g.s.cfg.Ring, seal, g.s.cfg.Verifier, g.s.ep.Wall()) == nil && g.hist.Learn(seal) {
+		g.fill()
+	}
+}
+
+// accept takes a batch, if it is new and right, gives it to the member and hands it on. It
+// reports whether it was new.
+func (g *group) accept(b *msg.Batch, from *peer.Handle) bool {
+	if g.hist.Has(b.Seal) {
+		return false
+	}
+	if err := g.charter.AllowsBatch(g.s.cfg.Ring, b, g.s.cfg.Verifier, g.s.ep.Wall()); err != nil {
+		return false
+	}
+	if g.hist.Add(b) != history.Added {
+		return false
+	}
+	g.stir()
+	if len(g.children) > 0 {
+		g.toChildren(msg.Encode(&msg.Cast{Group: g.id, Batch: b}), from)
+	}
+	g.readOne(b.Seal.Stream())
+	if g.hist.Lacks(b.Seal.Stream()) {
+		g.fill()
+	}
+	return true
+}

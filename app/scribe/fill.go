@@ -1,0 +1,209 @@
+package scribe
+
+import (
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/scribe/history"
+	"github.com/phyllo-net/phyllo/app/scribe/msg"
+	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// This file is how messages are fetched that did not come down the tree.
+
+const (
+	// fillWait is about how long what is missing may still be on its way.
+	fillWait = 30 * time.Millisecond
+	// fillPause and fillLongest are between two rounds of asking for it.
+	fillPause   = 300 * time.Millisecond
+	fillLongest = 20 * time.Second
+	// fillRounds is after how many rounds in which those who keep the group do not have a
+	// message it is taken for lost.
+	fillRounds = 5
+	// runsAtOnce is how many runs are asked for in a round, and pages how many answers to
+	// one question about a run.
+	runsAtOnce = 16
+	pages      = 16
+	// strikesOut is how often a parent may not have what others have, and strikeAge how old
+	// a message must be by then that it should have handed on.
+	strikesOut = 2
+	strikeAge  = 3 * time.Second
+)
+
+// source is one whom this node asks for messages.
+type source struct {
+	node *peer.Handle // nil: the root, by routing
+	// keeps tells that it has what there is to be had.
+	keeps bool
+}
+
+// sources are the nodes to ask, the nearest first.
+func (g *group) sources() (ss []source) {
+	if g.root != nil {
+		for _, h := range g.others() {
+			ss = append(ss, source{h, true})
+		}
+		return ss
+	}
+	if g.parent != nil {
+		ss = append(ss, source{node: g.parent.node})
+	}
+	if g.backup != nil {
+		ss = append(ss, source{node: g.backup})
+	}
+	return append(ss, source{keeps: true})
+}
+
+func (g *group) consult(t *task.T, from source, m wire.Message) (kbr.Answer, wire.Message, error) {
+	if from.node == nil {
+		return g.s.askRoot(t, g.key, m)
+	}
+	return g.s.ask(t, from.node, m)
+}
+
+// fill fetches what is missing, until nothing is.
+func (g *group) fill() {
+	if g.filling || g.s.stopped {
+		return
+	}
+	g.filling = true
+	g.s.ep.Go(g.fillAll, func(err error) {
+		g.filling = false
+		g.read()
+	})
+}
+
+func (g *group) fillAll(t *task.T) error {
+	if err := t.Sleep(fillWait/2 + time.Duration(g.s.ep.Rand().Int64N(int64(fillWait)))); err != nil {
+		return err
+	}
+	absent := make(map[history.Run]int)
+	for pause := fillPause; g.s.groups[g.id] == g; pause = min(2*pause, fillLongest) {
+		for _, from := range g.sources() {
+			if err := g.fillFrom(t, from, absent); err != nil {
+				return err
+			}
+		}
+		if len(g.hist.Missing(1)) == 0 {
+			return nil
+		}
+		if err := t.Sleep(pause); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fillFrom asks one node for all that is missing. absent counts how often those who keep
+// the group said that they do not have a run. The error is that the node stops.
+func (g *group) fillFrom(t *task.T, from source, absent map[history.Run]int) error {
+	for _, r := range g.hist.Missing(runsAtOnce) {
+		floor, err := g.fetch(t, from, r)
+		if g.s.stopped {
+			return task.ErrStopped
+		}
+		if err != nil {
+			if msg.Refusal(err) == 0 {
+				return nil // it is not there: no word about the next run either
+			}
+			continue
+		}
+		if floor > r.From {
+			g.hist.GiveUp(history.Run{Stream: r.Stream, From: r.From, To: min(r.To, floor-1)})
+			g.read()
+		}
+		if left := g.lacks(r); left && from.keeps {
+			if absent[r]++; absent[r] >= fillRounds {
+				g.hist.GiveUp(history.Run{Stream: r.Stream, From: g.hist.Next(r.Stream), To: r.To})
+				g.read()
+			}
+		} else if !left && floor <= r.From {
+			g.strike(from, r)
+		}
+	}
+	return nil
+}
+
+// lacks reports whether the first message of a run is missing still.
+func (g *group) lacks(r history.Run) bool {
+	return g.hist.Next(r.Stream) == r.From
+}
+
+// fetch asks a node for a run. It returns the number before which that node says that
+// nothing is kept; 0 if it does not know.
+func (g *group) fetch(t *task.T, from source, r history.Run) (floor uint64, err error) {
+	at := r.From
+	for range pages {
+		_, m, err := g.consult(t, from, &msg.Fetch{Group: g.id, Publisher: r.Stream.Publisher, Life: r.Stream.Life, From: at, To: r.To})
+		if err != nil {
+			return 0, err
+		}
+		f, ok := m.(*msg.Fetched)
+		if !ok {
+			return 0, refused(msg.RefusedMalformed)
+		}
+		if from.keeps {
+			floor = f.Floor
+		}
+		next := at
+		for _, b := range f.Batches {
+			if b.Seal.Stream() == r.Stream {
+				g.accept(b, from.node)
+				next = max(next, b.Seal.Last()+1)
+			}
+		}
+		if next == at || next > r.To {
+			break
+		}
+		at = next
+	}
+	return floor, nil
+}
+
+// strike notes that another had what the parent should have handed on, and leaves a parent
+// that swallows messages.
+func (g *group) strike(from source, r history.Run) {
+	p, seal := g.parent, g.hist.Seal(r.Stream)
+	now := g.s.ep.Now()
+	if p == nil || seal == nil || from.node != nil && from.node.ID == p.node.ID || now.Sub(p.since) < 2*strikeAge ||
+		g.s.ep.Wall().Sub(seal.At()) < strikeAge {
+		return
+	}
+	if g.strikes++; g.strikes < strikesOut {
+		return
+	}
+	if f := g.s.cfg.Events.Swallowed; f != nil {
+		f(g.id, p.node)
+	}
+	g.s.leave(p.node, g.id)
+	g.orphan(p.node, shunFor)
+}
+
+// onHeads tells which streams this node knows.
+func (s *Scribe) onHeads(d *kbr.Delivery, m *msg.Heads) {
+	g := s.groups[m.Group]
+	if g == nil || g.charter == nil {
+		refuse(d, msg.RefusedUnknown)
+		return
+	}
+	seals, floors, more := g.hist.Heads(msg.Stream{Publisher: m.Publisher, Life: m.Life}, msg.MaxHeads)
+	d.Reply(msg.Encode(&msg.HeadsAre{Charter: g.charter, Seals: seals, Floors: floors, More: more,
+		Synced: g.hist.IsSynced(), Whole: g.whole}))
+}
+
+// onFetch gives messages.
+func (s *Scribe) onFetch(d *kbr.Delivery, m *msg.Fetch) {
+	g := s.groups[m.Group]
+	if g == nil {
+		refuse(d, msg.RefusedUnknown)
+		return
+	}
+	name := msg.Stream{Publisher: m.Publisher, Life: m.Life}
+	f := &msg.Fetched{Batches: g.hist.Batches(history.Run{Stream: name, From: m.From, To: m.To}, msg.MaxFetched)}
+	if g.whole {
+		f.Floor = g.hist.Floor(name)
+	}
+	d.Reply(msg.Encode(f))
+}

@@ -1,0 +1,71 @@
+package scribe
+
+import (
+	"fmt"
+
+	"github.com/phyllo-net/phyllo/app/scribe/msg"
+	"github.com/phyllo-net/phyllo/id"
+)
+
+// Place is where a node stands in a group's tree.
+type Place struct {
+	Root     bool
+	Keeper   bool // it keeps the group's state for the root
+	Member   bool
+	Parent   id.ID   // zero: none
+	Path     []id.ID // from the root to the parent
+	Children []id.ID
+	Messages int // that are kept here
+}
+
+// Place returns where this node stands in a group's tree; the zero Place if it has nothing
+// to do with it.
+func (s *Scribe) Place(group id.Hash) Place {
+	g := s.groups[group]
+	if g == nil {
+		return Place{}
+	}
+	p := Place{Root: g.root != nil, Keeper: g.keeper != nil, Member: g.member != nil}
+	if g.parent != nil {
+		p.Parent = g.parent.node.ID
+	}
+	for at := 0; at+id.Size <= len(g.path); at += id.Size {
+		p.Path = append(p.Path, id.FromBytes(g.path[at:at+id.Size]))
+	}
+	for _, c := range g.children {
+		p.Children = append(p.Children, c.node.ID)
+	}
+	p.Messages, _ = g.hist.Len()
+	return p
+}
+
+// Check returns what is wrong with the node's own state, for tests and simulations.
+func (s *Scribe) Check() error {
+	crowd := make(map[id.ID]int)
+	for _, g := range s.order {
+		if s.groups[g.id] != g {
+			return fmt.Errorf("scribe: group %s is listed and not known", g.id)
+		}
+		if err := g.hist.Check(); err != nil {
+			return fmt.Errorf("scribe: group %s: %w", g.id, err)
+		}
+		if g.root != nil && g.parent != nil {
+			return fmt.Errorf("scribe: the root of %s has a parent", g.id)
+		}
+		if len(g.children) > s.cfg.MaxChildren {
+			return fmt.Errorf("scribe: %d children, at most %d", len(g.children), s.cfg.MaxChildren)
+		}
+		for _, c := range g.children {
+			if crowd[c.node.ID]++; g.parent != nil && g.parent.node.ID == c.node.ID {
+				return fmt.Errorf("scribe: %s is parent and child", c.node)
+			}
+		}
+		if msg.OnPath(g.path, s.ep.Self().ID) {
+			return fmt.Errorf("scribe: this node is its own ancestor")
+		}
+	}
+	if len(crowd) != len(s.crowd) {
+		return fmt.Errorf("scribe: %d neighbours are children, counted are %d", len(s.crowd), len(crowd))
+	}
+	return nil
+}

@@ -1,0 +1,326 @@
+package scribe
+
+import (
+	"github.com/phyllo-net/phyllo/app/scribe/msg"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+// This file is the root of a group, and those around it who keep its state so that the next
+// root carries on (section 3.3: the state is replicated on the leaf set).
+
+// office is what the root of a group knows besides.
+type office struct {
+	kept map[id.ID]uint64 // of those who keep the group's state: the charter's version that they have
+}
+
+// reviewRoot looks who the root is now, and reports whether that changed what this node is.
+func (g *group) reviewRoot() bool {
+	near := g.s.ep.ReplicaSet(g.key, 1)
+	switch {
+	case len(near) == 0:
+		return false
+	case g.root != nil && near[0].ID != g.s.ep.Self().ID:
+		g.root, g.keeper, g.keptAt = nil, near[0], g.s.ep.Now()
+		g.seek()
+		return true
+	case g.root == nil && near[0].ID == g.s.ep.Self().ID && g.s.ep.Ready() && (g.keeper != nil || g.needed()):
+		if g.parent != nil {
+			g.s.leave(g.parent.node, g.id)
+			g.unparent()
+		}
+		g.seek()
+		return true
+	case g.root != nil:
+		g.keepCharter()
+	}
+	return false
+}
+
+// assume takes the office of the root: what the others near the key have is taken over
+// first. The error is a refusal if there is no such group.
+func (g *group) assume(t *task.T) error {
+	others := g.others()
+	listed := make(map[msg.Stream]bool)
+	heard, unknown := 0, 0
+	rs, err := kbr.CallAll(t, g.s.ep, others, func(int) []byte { return msg.Encode(&msg.Heads{Group: g.id}) }, kbr.Options{Timeout: g.s.cfg.Ask}, nil)
+	if err != nil {
+		return err
+	}
+	for i, r := range rs {
+		_, m, err := read(r.Value, r.Err)
+		h, ok := m.(*msg.HeadsAre)
+		switch {
+		case msg.Refusal(err) == msg.RefusedUnknown:
+			unknown++
+		case err == nil && ok && g.take(h.Charter) == nil && g.charter != nil:
+			heard++
+			g.heads(h, listed, true)
+			if h.More {
+				g.compare(t, source{others[i], true}, true)
+			}
+		}
+	}
+	switch {
+	case !g.isRoot():
+		return ErrAway
+	case (heard+unknown+1)*2 <= len(others)+1:
+		return ErrAway // too few to be sure
+	case g.charter == nil:
+		return refused(msg.RefusedNoGroup)
+	}
+	g.rule(listed)
+	return nil
+}
+
+// rule makes this node the root.
+func (g *group) rule(listed map[msg.Stream]bool) {
+	if g.root != nil {
+		return // two questions led here
+	}
+	g.unparent()
+	g.root, g.keeper = &office{kept: make(map[id.ID]uint64)}, nil
+	g.limit()
+	g.hist.Synced(listed)
+	g.whole = true
+	g.used = g.s.ep.Now()
+	g.keepCharter()
+	g.fill()
+	g.serve()
+	if g.member != nil {
+		g.member.begin()
+	}
+	g.beatNow()
+}
+
+// keepCharter brings the charter to those who should keep it and have none, or an older one.
+func (g *group) keepCharter() {
+	for _, h := range g.others() {
+		version := g.charter.Version
+		if g.root.kept[h.ID] >= version {
+			continue
+		}
+		g.root.kept[h.ID] = version
+		root := g.root
+		g.s.ep.Ask(h, msg.Encode(&msg.Keep{Group: g.id, Charter: g.charter}), kbr.Options{Timeout: 5 * g.s.cfg.Ask}, func(_ kbr.Answer, err error) {
+			if err != nil && root.kept[h.ID] == version {
+				delete(root.kept, h.ID) // at the next look
+			}
+		})
+	}
+}
+
+// replicate brings something to those who keep the group, and returns nil when a majority
+// has it, this node among them.
+func (g *group) replicate(t *task.T, m *msg.Keep) error {
+	others := g.others()
+	needed := (len(others) + 1) / 2 // and this node
+	if needed == 0 {
+		return nil
+	}
+	enough := func(rs []task.Result[kbr.Answer]) bool {
+		n := 0
+		for _, r := range rs {
+			if r.Done && r.Err == nil {
+				n++
+			}
+		}
+		return n >= needed
+	}
+	body := func(int) []byte { return msg.Encode(m) }
+	rs, err := kbr.CallAll(t, g.s.ep, others, body, kbr.Options{Timeout: g.s.cfg.Ask}, enough)
+	if err != nil {
+		return err
+	}
+	if enough(rs) {
+		return nil
+	}
+	for i, r := range rs {
+		if r.Done && msg.Refusal(r.Err) == msg.RefusedUnknown && g.root != nil {
+			delete(g.root.kept, others[i].ID)
+		}
+	}
+	if g.root != nil {
+		g.keepCharter()
+	}
+	return refused(msg.RefusedBusy)
+}
+
+// onCreate makes a group, or changes its charter.
+func (s *Scribe) onCreate(d *kbr.Delivery, m *msg.Create) {
+	c := m.Charter
+	if err := c.Verify(s.cfg.Ring, s.cfg.Verifier); err != nil {
+		refuse(d, msg.RefusedDenied)
+		return
+	}
+	g := s.find(c.Group(s.cfg.Ring))
+	switch {
+	case g == nil:
+		refuse(d, msg.RefusedLimit)
+		return
+	case !g.isRoot():
+		refuse(d, msg.RefusedNotRoot)
+		g.dropIfIdle()
+		return
+	}
+	s.ep.Go(func(t *task.T) error { return g.create(t, c) }, func(err error) {
+		g.answer(d, err)
+		g.dropIfIdle()
+	})
+}
+
+// answer tells the outcome of a change.
+func (g *group) answer(d *kbr.Delivery, err error) {
+	switch code := msg.Refusal(err); {
+	case err == nil:
+		done := new(msg.Done)
+		if g.charter != nil {
+			done.Age = g.charter.Age
+		}
+		d.Reply(msg.Encode(done))
+	case code != 0:
+		refuse(d, code)
+	default:
+		refuse(d, msg.RefusedBusy)
+	}
+}
+
+func (g *group) create(t *task.T, c *msg.Charter) error {
+	if g.root == nil {
+		if err := g.assume(t); err != nil && msg.Refusal(err) != msg.RefusedNoGroup {
+			return err
+		}
+	}
+	if g.charter != nil && (c.Version < g.charter.Version || c.Version == g.charter.Version && string(c.Sig) != string(g.charter.Sig)) {
+		return refused(msg.RefusedOlder)
+	}
+	if err := g.take(c); err != nil {
+		return refused(msg.RefusedDenied)
+	}
+	if g.root == nil {
+		g.rule(nil)
+	}
+	return g.replicate(t, &msg.Keep{Group: g.id, Charter: g.charter})
+}
+
+// onPublish takes a batch into the group: it is acknowledged when a majority of those who
+// keep the group have it, and is on its way down the tree meanwhile.
+func (s *Scribe) onPublish(d *kbr.Delivery, m *msg.Publish) {
+	g := s.find(m.Group)
+	switch {
+	case g == nil:
+		refuse(d, msg.RefusedLimit)
+		return
+	case !g.isRoot():
+		refuse(d, msg.RefusedNotRoot)
+		g.dropIfIdle()
+		return
+	case g.root == nil:
+		s.ep.Go(func(t *task.T) error { return g.firstPublish(t, d, m.Batch) }, func(error) { g.dropIfIdle() })
+		return
+	}
+	g.publish(d, m.Batch)
+}
+
+// firstPublish becomes the root before it takes a batch.
+func (g *group) firstPublish(t *task.T, d *kbr.Delivery, b *msg.Batch) error {
+	if g.seeking {
+		refuse(d, msg.RefusedBusy)
+		return nil
+	}
+	g.seeking = true
+	err := g.assume(t)
+	g.seeking = false
+	if err != nil {
+		g.answer(d, err)
+		return err
+	}
+	g.publish(d, b)
+	return nil
+}
+
+func (g *group) publish(d *kbr.Delivery, b *msg.Batch) {
+	name := b.Seal.Stream()
+	next := g.hist.Next(name)
+	if next == 0 {
+		next = b.Seal.Base
+	}
+	switch {
+	case b.Seal.First > next:
+		refuse(d, msg.RefusedGap)
+		return
+	case g.hist.Next(name) == 0 && next > 1: // all who kept the stream are gone
+		if err := g.charter.Allows(g.s.cfg.Ring, b.Seal, g.s.cfg.Verifier, g.s.ep.Wall()); err != nil {
+			refuse(d, reason(err))
+			return
+		}
+		g.hist.Begin(b.Seal, b.Seal.First)
+	}
+	if !g.hist.Has(b.Seal) {
+		if err := g.charter.AllowsBatch(g.s.cfg.Ring, b, g.s.cfg.Verifier, g.s.ep.Wall()); err != nil {
+			refuse(d, reason(err))
+			return
+		}
+		if !g.accept(b, nil) {
+			refuse(d, msg.RefusedLimit)
+			return
+		}
+	}
+	g.s.ep.Go(func(t *task.T) error { return g.replicate(t, &msg.Keep{Group: g.id, Batch: b}) }, func(err error) { g.answer(d, err) })
+}
+
+// onKeep keeps the state of a group for its root.
+func (s *Scribe) onKeep(d *kbr.Delivery, m *msg.Keep) {
+	from := d.Via
+	if !s.mayRule(m.Group, from) {
+		refuse(d, msg.RefusedNotRoot)
+		return
+	}
+	if m.Charter == nil && (s.groups[m.Group] == nil || s.groups[m.Group].charter == nil) {
+		refuse(d, msg.RefusedUnknown)
+		return
+	}
+	g := s.find(m.Group)
+	if g == nil {
+		refuse(d, msg.RefusedLimit)
+		return
+	}
+	if err := g.take(m.Charter); err != nil || g.charter == nil {
+		refuse(d, msg.RefusedDenied)
+		g.dropIfIdle()
+		return
+	}
+	g.keepFor(from)
+	if m.Batch != nil && !g.hist.Has(m.Batch.Seal) && !g.accept(m.Batch, from) {
+		refuse(d, msg.RefusedDenied)
+		return
+	}
+	d.Reply(msg.Encode(&msg.Done{Age: g.charter.Age}))
+}
+
+// mayRule reports whether a node may be the root of a group, as far as this one knows: it
+// stands among the nearest to its key.
+func (s *Scribe) mayRule(group id.Hash, from *peer.Handle) bool {
+	for _, h := range s.ep.ReplicaSet(group.Place(), s.cfg.Replicas) {
+		if h.ID == from.ID {
+			return true
+		}
+	}
+	return false
+}
+
+// keepFor makes this node keep the group's state for a root.
+func (g *group) keepFor(root *peer.Handle) {
+	if g.root != nil && g.nearest() {
+		return // the other one errs, or there are two for a moment
+	}
+	fresh := g.keeper == nil || g.keeper.ID != root.ID
+	g.root, g.keeper, g.keptAt = nil, root, g.s.ep.Now()
+	g.used = g.keptAt
+	if fresh {
+		g.limit()
+		g.sync()
+	}
+}

@@ -1,0 +1,171 @@
+package scribe
+
+import (
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/scribe/history"
+	"github.com/phyllo-net/phyllo/app/scribe/msg"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+// This file is how a node learns what was published before it came, or while it was away.
+
+const (
+	// syncPause is between two tries to learn which streams there are.
+	syncPause = 150 * time.Millisecond
+	// syncTries is after how many of them the root is asked instead of the parent.
+	syncTries = 3
+	// pushed is how many bytes of messages are brought to a root that does not have them.
+	pushed = 256 << 10
+	// auditFirst and auditLongest are between two questions to another node than the parent
+	// whether it has messages that did not come, and every auditRoot-th goes to the root.
+	auditFirst   = 15 * time.Second
+	auditLongest = 2 * time.Minute
+	auditRoot    = 4
+)
+
+// auditor is when a node asks another one than its parent what there is.
+type auditor struct {
+	timer task.Timer
+	pause time.Duration
+	count int
+}
+
+// sync learns which streams there are, and up to which message, from the parent, or from
+// the root where more is wanted than a parent knows.
+func (g *group) sync() {
+	if g.syncing || g.s.stopped {
+		return
+	}
+	g.syncing = true
+	g.s.ep.Go(g.syncUp, func(error) { g.syncing = false })
+}
+
+func (g *group) syncUp(t *task.T) error {
+	for try := 0; g.s.groups[g.id] == g; try++ {
+		wants := g.member != nil && !g.member.began && g.member.o.wantsHistory() && !g.whole || g.keeper != nil && !g.whole
+		switch {
+		case g.root != nil:
+			g.begun()
+			return nil
+		case g.parent == nil && g.keeper == nil:
+			return nil // when it has one it begins again
+		}
+		from := source{keeps: true}
+		if !wants && g.parent != nil && try < syncTries {
+			from = source{node: g.parent.node}
+		} else if g.keeper != nil {
+			from = source{node: g.keeper, keeps: true}
+		}
+		if g.compare(t, from, wants) {
+			g.begun()
+			return nil
+		}
+		if err := t.Sleep(syncPause << min(try, 6)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// begun lets a member read who waits for that.
+func (g *group) begun() {
+	if g.keeper != nil || g.root != nil {
+		g.whole = true
+	}
+	g.fill()
+	if g.member != nil {
+		g.member.begin()
+	}
+}
+
+// compare asks a node for its streams, and reports whether all are known by that. With all
+// everything that it keeps is wanted, otherwise what comes from now on.
+func (g *group) compare(t *task.T, from source, all bool) bool {
+	listed := make(map[msg.Stream]bool)
+	var behind []history.Run
+	q := &msg.Heads{Group: g.id}
+	for range history.MaxStreams/msg.MaxHeads + 1 {
+		_, m, err := g.consult(t, from, q)
+		h, ok := m.(*msg.HeadsAre)
+		if err != nil || !ok || !h.Synced || all && !h.Whole || g.take(h.Charter) != nil || g.charter == nil {
+			return false
+		}
+		behind = append(behind, g.heads(h, listed, all)...)
+		if !h.More || len(h.Seals) == 0 {
+			g.hist.Synced(listed)
+			g.push(t, behind)
+			return true
+		}
+		last := h.Seals[len(h.Seals)-1]
+		q.Publisher, q.Life = last.Publisher, last.Life
+	}
+	return false
+}
+
+// heads notes what another node has, and returns what this one has besides.
+func (g *group) heads(h *msg.HeadsAre, listed map[msg.Stream]bool, all bool) (behind []history.Run) {
+	for i, seal := range h.Seals {
+		name := seal.Stream()
+		listed[name] = true
+		if next := g.hist.Next(name); next > seal.Last()+1 {
+			behind = append(behind, history.Run{Stream: name, From: seal.Last() + 1, To: next - 1})
+		}
+		if g.charter.Allows(g.s.cfg.Ring, seal, g.s.cfg.Verifier, g.s.ep.Wall()) != nil {
+			continue
+		}
+		base := seal.Last() + 1
+		if all {
+			floor := min(h.Floors[i], base)
+			if m := g.member; m != nil && g.root == nil && g.keeper == nil {
+				floor = m.start(base, floor)
+			}
+			base = floor
+		} else if g.hist.Next(name) > 0 || g.hist.IsSynced() {
+			g.hist.Learn(seal) // this node was away
+			continue
+		}
+		g.hist.Begin(seal, max(base, 1))
+	}
+	return behind
+}
+
+// push brings the root what others lack: messages that came down the tree before a root
+// died, and that their publisher may not publish again.
+func (g *group) push(t *task.T, behind []history.Run) {
+	for _, r := range behind {
+		for _, b := range g.hist.Batches(r, pushed) {
+			if _, _, err := g.s.askRoot(t, g.key, &msg.Publish{Group: g.id, Batch: b}); err != nil {
+				return
+			}
+		}
+	}
+}
+
+// auditLater plans a question to another node than the parent: a parent that swallows
+// messages would not tell.
+func (g *group) auditLater(anew bool) {
+	a := &g.audits
+	a.timer.Stop()
+	if anew {
+		a.pause = auditFirst
+	}
+	wait := a.pause - a.pause/4 + time.Duration(g.s.ep.Rand().Int64N(int64(a.pause/2)))
+	a.timer = g.s.ep.After(wait, func() {
+		if g.parent == nil {
+			return // it begins anew with another parent
+		}
+		a.count++
+		a.pause = min(2*a.pause, auditLongest)
+		from := source{node: g.backup}
+		if g.backup == nil || a.count%auditRoot == 0 {
+			from = source{keeps: true}
+		}
+		g.s.ep.Go(func(t *task.T) error {
+			if g.hist.IsSynced() && g.compare(t, from, false) {
+				g.fill()
+			}
+			return nil
+		}, func(error) { g.auditLater(false) })
+	})
+}

@@ -1,0 +1,202 @@
+package scribe_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/scribe"
+	"github.com/phyllo-net/phyllo/app/scribe/msg"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/kbr/kbrtest"
+	"github.com/phyllo-net/phyllo/sim/simtest"
+)
+
+// Every member reads every message, once and in order, in rings of all sizes, over links
+// that lose a tenth of all messages.
+func TestEverybodyReadsEverything(t *testing.T) {
+	for _, n := range []int{1, 2, 3, 8, 40, 90} {
+		for _, children := range []int{2, 64} {
+			w := newWorld(t, n, kbrtest.Config{Seed: uint64(n), Loss: 0.1}, func(c *scribe.Config) { c.MaxChildren = children })
+			g := w.mustCreate(open("news"))
+			w.joinAll(g, w.nodes...)
+			p := w.nodes[n/2].publisher(g, "alice", alice)
+			for range 30 {
+				p.say()
+				w.net.Run(70 * time.Millisecond)
+			}
+			w.net.Run(time.Minute)
+			if p.taken != 30 || len(p.failed) > 0 {
+				t.Errorf("%d nodes: %d of 30 were taken, failed %v", n, p.taken, p.failed)
+			}
+			w.all(p.acknowledged, w.nodes...)
+			depth := w.tree(g)
+			t.Logf("%d nodes, %d children at most: depth %d", n, children, depth)
+		}
+	}
+}
+
+// A node that nobody needs leaves the tree (P8), and a group in which nothing happens costs
+// little.
+func TestForwardersComeAndGo(t *testing.T) {
+	w := newWorld(t, 30, kbrtest.Config{Seed: 4}, func(c *scribe.Config) { c.MaxChildren = 2 })
+	g := w.mustCreate(open("news"))
+	w.joinAll(g, w.nodes...)
+	for _, x := range w.nodes[:27] {
+		x.n.Do(x.member.Leave)
+	}
+	w.net.Run(time.Minute)
+	w.tree(g)
+	in := 0
+	for _, x := range w.nodes {
+		if p := x.s.Place(g); !p.Parent.IsZero() {
+			in++
+		}
+	}
+	if in < 3 || in > 12 {
+		t.Errorf("%d nodes are in the tree of 3 members", in)
+	}
+}
+
+// No such group, and a charter that is not newer, are said so.
+func TestNoGroup(t *testing.T) {
+	w := newWorld(t, 12, kbrtest.Config{Seed: 5}, nil)
+	if err := w.nodes[3].join(open("nothing").Group(ring), scribe.Options{}); !errors.Is(err, scribe.ErrNoGroup) {
+		t.Errorf("joined what nobody created: %v", err)
+	}
+	for _, x := range w.nodes {
+		if gs := x.s.Groups(); len(gs) > 0 {
+			t.Errorf("node %s remembers %d groups that are none", x.n.Self().ID.Short(), len(gs))
+		}
+	}
+	g := w.mustCreate(open("news"))
+	other := *open("news")
+	other.Count = 7
+	if err := w.nodes[4].create(other.Sign(ring, alice)); !errors.Is(err, scribe.ErrOlder) {
+		t.Errorf("another charter of the same version: %v", err)
+	}
+	if err := w.nodes[4].create(open("news")); err != nil {
+		t.Errorf("the same charter again: %v", err)
+	}
+	w.nodes[4].mustJoin(g, scribe.Options{})
+	if err := w.nodes[4].join(g, scribe.Options{}); !errors.Is(err, scribe.ErrMember) {
+		t.Errorf("joined twice: %v", err)
+	}
+}
+
+// Forwarders die, one after another, and so do roots: the others read everything that was
+// acknowledged, in order, without a gap (P6, P7).
+func TestDeaths(t *testing.T) {
+	simtest.Seeds(t, 40, func(t *testing.T, seed uint64) {
+		w := newWorld(t, 24, kbrtest.Config{Seed: seed, Loss: 0.02}, func(c *scribe.Config) { c.MaxChildren = 3 })
+		g := w.mustCreate(open("news"))
+		speaker := w.nodes[23]
+		if speaker == w.root(g) {
+			speaker = w.nodes[22]
+		}
+		w.joinAll(g, w.nodes...)
+		p := speaker.publisher(g, "alice", alice)
+		dead := make(map[*node]bool)
+		for round := range 8 {
+			for range 10 {
+				p.say()
+				w.net.Run(100 * time.Millisecond)
+			}
+			victim := w.nodes[(int(seed)+5*round)%24]
+			if round%2 == 0 {
+				victim = w.root(g)
+			}
+			if victim == speaker || dead[victim] {
+				continue
+			}
+			dead[victim] = true
+			if round%3 == 2 {
+				victim.n.Leave()
+			} else {
+				victim.n.Kill()
+			}
+		}
+		w.net.Run(2 * time.Minute)
+		if len(p.failed) > 0 || p.taken != p.sent {
+			t.Errorf("%d of %d were taken, failed %v", p.taken, p.sent, p.failed)
+		}
+		var live []*node
+		for _, x := range w.nodes {
+			if x.n.Alive() {
+				live = append(live, x)
+			}
+		}
+		w.all(p.acknowledged, live...)
+		w.tree(g)
+	})
+}
+
+// A node that comes nearer to the group than its root is the root from then on, and has what
+// was kept.
+func TestNewRootCarriesOn(t *testing.T) {
+	w := newWorld(t, 12, kbrtest.Config{Seed: 6}, nil)
+	g := w.mustCreate(open("news"))
+	w.joinAll(g, w.nodes...)
+	p := w.nodes[1].publisher(g, "alice", alice)
+	for i := range 40 {
+		p.say()
+		w.net.Run(100 * time.Millisecond)
+		if i == 20 {
+			x := &node{w: w}
+			x.n = w.net.Add(kbrtest.Handle(g.Place().Add(id.ID{Lo: 1})), x.mount())
+			w.nodes = append(w.nodes, x)
+		}
+	}
+	w.net.Run(time.Minute)
+	root := w.nodes[12]
+	if place := root.s.Place(g); !place.Root || place.Messages != 40 {
+		t.Errorf("the new root stands %+v", place)
+	}
+	w.all(p.acknowledged, w.nodes[:12]...)
+	w.tree(g)
+	root.mustJoin(g, scribe.Options{Last: 10})
+	w.net.Run(time.Second)
+	w.all(p.acknowledged[30:], root)
+}
+
+// Who may not join, and who may not publish, is refused; a newer charter lets one in, and
+// another out.
+func TestCharterSaysWho(t *testing.T) {
+	w := newWorld(t, 20, kbrtest.Config{Seed: 7}, func(c *scribe.Config) { c.MaxChildren = 2 })
+	charter := &msg.Charter{Name: "closed", Version: 1, Publishers: msg.Keys(bob.Public()), Members: msg.Keys(bob.Public()), Count: 100, Age: 600}
+	g := w.mustCreate(charter.Sign(ring, alice))
+	for i, x := range w.nodes[:10] {
+		key := alice
+		if i%2 == 0 {
+			key = bob
+		}
+		x.mustJoin(g, scribe.Options{Signer: key})
+	}
+	if err := w.nodes[11].join(g, scribe.Options{Signer: carol}); !errors.Is(err, msg.ErrDenied) {
+		t.Errorf("carol joins: %v", err)
+	}
+	if err := w.nodes[12].join(g, scribe.Options{}); !errors.Is(err, msg.ErrDenied) {
+		t.Errorf("nobody joins: %v", err)
+	}
+	from := w.nodes[13].publisher(g, "carol", carol)
+	from.say()
+	w.net.Run(5 * time.Second)
+	if len(from.failed) != 1 || !errors.Is(from.failed[0], msg.ErrDenied) {
+		t.Errorf("carol publishes: %v", from.failed)
+	}
+	charter.Version, charter.Publishers, charter.Members = 2, msg.Keys(carol.Public()), msg.Keys(carol.Public())
+	w.mustCreate(charter.Sign(ring, alice))
+	w.nodes[11].mustJoin(g, scribe.Options{Signer: carol})
+	from.say()
+	w.net.Run(2 * time.Minute)
+	if from.taken != 1 {
+		t.Errorf("carol publishes: %v", from.failed)
+	}
+	for i, x := range w.nodes[:10] {
+		if out := x.ended != nil; out != (i%2 == 0) {
+			t.Errorf("member %d ended with %v", i, x.ended)
+		}
+	}
+	w.all([]string{"carol 1"}, w.nodes[11], w.nodes[1], w.nodes[9])
+	w.tree(g)
+}
