@@ -65,13 +65,21 @@ func (n *Node) sideOf(x id.ID) side {
 	return leftSide
 }
 
-// tellNextTo tells the members on either hand of a node that was one.
+// tellNextTo tells the members on either hand of a node that was one, the nearest that are
+// not silent, too.
 func (n *Node) tellNextTo(x id.ID) {
 	s := n.sideOf(x)
 	i, _ := n.leafs.find(s, x)
 	members := n.leafs.sides[s]
-	for _, c := range members[max(i-1, 0):min(i+1, len(members))] {
-		n.tell(c)
+	for k := i - 1; k >= 0; k-- {
+		if n.tell(members[k]); members[k].life == alive {
+			break
+		}
+	}
+	for k := i; k < len(members); k++ {
+		if n.tell(members[k]); members[k].life == alive {
+			break
+		}
 	}
 }
 

@@ -63,6 +63,8 @@ type Node struct {
 	gone   []gonePeer
 	rose   task.Instant // when one that was found dead last spoke again
 
+	silences      []task.Instant // when members last left a question unanswered, the oldest first
+	swept         task.Instant   // when all of them were asked
 	failures      []msg.Failure
 	unsaid        []msg.Failure // those to be announced, by announceTimer
 	announceAt    task.Instant

@@ -101,6 +101,9 @@ func (n *Node) probeAgain(c *contact) {
 	if p.tries > 0 && c.life == alive {
 		c.life = suspect
 	}
+	if p.tries == 1 && c.leaf() {
+		n.tookNoNotice(c, p)
+	}
 	if c.leaf() || c.doubtful() || n.leafs.wants(c.h.ID) {
 		m := n.leafProbe(false)
 		m.Num, p.young = p.num, !n.active
@@ -334,6 +337,7 @@ func (n *Node) onFailure(f msg.Failure, offer []*peer.Handle) {
 	if c.is&(inLeaf|inTable) != 0 {
 		if p := n.probeDoubted(c); p != nil {
 			p.told, p.announced, p.offer = true, f.Announced, offer
+			n.askBetween(c)
 		}
 	}
 }
@@ -474,12 +478,18 @@ func (n *Node) verdict(c *contact) {
 }
 
 // takeIn gives a place in the leaf set that fell free to those who asked just now, and so
-// know this node, when there was none for them.
+// know this node, when there was none for them. Who asked, or was asked, some time before may
+// have died since: it is asked again.
 func (n *Node) takeIn() {
 	var came []*contact
+	var asked []*peer.Handle
 	n.contacts.each(func(c *contact) {
-		if at := c.rare().came; at != 0 && n.Now().Sub(at) < n.probeTime() && c.active && c.life == alive {
+		switch r := c.rare(); {
+		case !c.active || c.life != alive || c.leaf():
+		case r.came != 0 && n.Now().Sub(r.came) < n.probeTime():
 			came = append(came, c)
+		case r.came != 0 && n.Now().Sub(r.came) < n.cfg.Heartbeat, r.named != 0 && n.Now().Sub(r.named) < n.cfg.Heartbeat:
+			asked = append(asked, c.h)
 		}
 	})
 	for _, c := range came {
@@ -487,6 +497,7 @@ func (n *Node) takeIn() {
 			n.addLeaf(c)
 		}
 	}
+	n.candidatesOf(nil, asked)
 }
 
 // gotLeft: c said goodbye or was expelled; it is not coming back as this

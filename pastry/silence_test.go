@@ -1,0 +1,81 @@
+package pastry_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/pastry/msg"
+)
+
+// probed returns whom the node asked by an LS-PROBE since it was last asked for anything.
+func (s *solo) probed() (xs []uint8) {
+	for _, e := range s.sent {
+		if m, ok := e.msg.(*msg.LeafProbe); ok && !m.Reply && !m.Quiet && !slices.Contains(xs, uint8(e.to.ID.Hi>>56)) {
+			xs = append(xs, uint8(e.to.ID.Hi>>56))
+		}
+	}
+	s.sent = nil
+	slices.Sort(xs)
+	return xs
+}
+
+func (s *solo) wantProbed(what string, want ...uint8) {
+	s.t.Helper()
+	if got := s.probed(); !slices.Equal(got, want) {
+		s.t.Errorf("%s: %x were asked, want %x", what, got, want)
+	}
+}
+
+// Who stood beside one that does not answer may be gone, too, and is asked before the verdict.
+func TestWhoStandsBesideASilentOneIsAsked(t *testing.T) {
+	s := members(t)
+	s.step(machine.Input{Kind: machine.InPeerDown, From: stranger(0x20), Why: machine.DownLost})
+	s.run(800 * time.Millisecond)
+	s.wantProbed("in the time of the first try", 0x20)
+	s.run(200 * time.Millisecond)
+	s.wantProbed("after it", 0x20, 0x30)
+}
+
+// One of whom another says that it is dead is asked together with those who stand between, but
+// who was heard just now is not; and when a third one is silent, all are asked, once.
+func TestManySilentOnes(t *testing.T) {
+	s := members(t)
+	dead := func(x uint8) *msg.LeafProbe {
+		return &msg.LeafProbe{Active: true, Quiet: true, Failed: []msg.Failure{{Node: stranger(x).ID, Incarnation: 1}}}
+	}
+	s.hear(stranger(0xf0), dead(0x30))
+	s.wantProbed("the first", 0x20, 0x30)
+	s.run(500 * time.Millisecond)
+	s.hear(stranger(0xf0), dead(0xe0))
+	s.wantProbed("the second, with one between who is there", 0xe0)
+	s.run(time.Second)
+	s.wantProbed("the third", 0x20, 0x30, 0xe0, 0xf0)
+}
+
+// Who told of itself, or was asked, while there was no place for it, is asked when one falls
+// free, unless that is long ago.
+func TestWhoFoundNoPlaceIsAskedLater(t *testing.T) {
+	for _, c := range []struct {
+		ago  time.Duration
+		want []uint8
+	}{
+		{10 * time.Second, []uint8{0x40}},
+		{time.Minute, nil},
+	} {
+		s := members(t)
+		s.hear(stranger(0x40), &msg.LeafProbe{Active: true, Num: 1})
+		for began := s.now; s.now < began+c.ago; s.run(500 * time.Millisecond) {
+			for _, x := range []uint8{0x20, 0x30, 0xe0, 0xf0} {
+				s.hear(stranger(x), &msg.Ping{Seq: 1})
+			}
+		}
+		s.sent = nil
+		s.hear(stranger(0x30), &msg.Leave{Incarnation: 1})
+		got := slices.DeleteFunc(s.probed(), func(x uint8) bool { return x != 0x40 })
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%v ago: %x were asked, want %x", c.ago, got, c.want)
+		}
+	}
+}
