@@ -91,6 +91,7 @@ type rare struct {
 	// others name may be invented.
 	born  uint64
 	casts bucket // broadcasts that it handed over
+	beats beats  // when promises of a ring neighbour end
 }
 
 // linked returns the contact's link, made if need be.

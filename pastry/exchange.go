@@ -90,6 +90,7 @@ func (n *Node) sendLease(s side, c *contact, m *msg.Lease) {
 	}
 	m.Ready, m.Active, m.Expulsions = n.ready(), n.active, n.removed.Digest()
 	m.Period = uint32(n.tuning.own / time.Second)
+	n.tellBeat(s, m)
 	if n.active && n.neighbour(s) == c {
 		m.Leafs = n.leafs.common(s)
 	}
@@ -172,7 +173,9 @@ func (n *Node) answerAsk(s side, w waitingAsk) {
 		n.sendLease(s, c, answer)
 		return
 	}
-	n.give(a, grant{c, c.h.Incarnation, m.Ask, n.Now().Add(length), length < n.cfg.LeaseLong})
+	brisk := length < n.cfg.LeaseLong
+	length = n.promise(s, c, length)
+	n.give(a, grant{c, c.h.Incarnation, m.Ask, n.Now().Add(length), brisk})
 	answer.Between = len(a.grants) > 1
 	c.rarely().promised = n.Now()
 	// From here on the keys nearer to c are c's. To step outward takes c's grant.
@@ -185,7 +188,7 @@ func (n *Node) answerAsk(s side, w waitingAsk) {
 		n.putAsk(s, c, answer)
 	}
 	n.sendLease(s, c, answer)
-	n.expect(s, c, length)
+	n.expect(s, c, brisk)
 	n.stateChanged()
 }
 
@@ -212,19 +215,21 @@ func (n *Node) askDue(s side, c *contact) bool {
 	if a.askNum != 0 && a.askedOf == c {
 		return false
 	}
-	renew := n.cfg.Heartbeat
-	if n.busy() || a.askFor < n.cfg.LeaseLong {
-		renew = n.cfg.LeaseRenew
+	switch {
+	case !n.holds(s) || !sameNode(a.heldFrom, c.h):
+		return true
+	case n.busy() || a.askFor < n.cfg.LeaseLong:
+		return n.Now().Sub(a.asked) > n.cfg.LeaseRenew/2
 	}
-	return !n.holds(s) || !sameNode(a.heldFrom, c.h) || n.Now().Sub(a.asked) > renew/2
+	return n.Now().Sub(a.asked) >= n.renewal(leftSide, a.heldUntil.Sub(a.asked))
 }
 
-// expect plans a probe for when the holder of a long lease does not come back: a
-// heartbeat that stays away.
-func (n *Node) expect(s side, c *contact, length time.Duration) {
+// expect plans a probe for when the holder of a lease does not come back: a heartbeat that
+// stays away.
+func (n *Node) expect(s side, c *contact, brisk bool) {
 	a := &n.sides[s]
 	a.expected.Stop()
-	a.awaited, a.brisk = c, length < n.cfg.LeaseLong
+	a.awaited, a.brisk = c, brisk
 	if a.overdue == nil {
 		a.overdue = func() { n.leaseOverdue(a) }
 	}
@@ -336,14 +341,13 @@ func (n *Node) onGrant(s side, c *contact, m *msg.Lease) {
 	a.heldNum = m.Grant
 	a.heldFrom, a.heldUntil, a.heldAsked = c.h, a.asked.Add(length-drift(length)), a.asked
 	a.edge = c
-	renew := n.cfg.Heartbeat
+	n.hearBeat(s, c, a.asked, m)
+	renew := n.renewal(s, length)
 	switch {
-	case n.busy() || length < n.cfg.LeaseLong: // a short one must be replaced, whatever was served since
+	case n.busy() || a.askFor < n.cfg.LeaseLong: // a short one must be replaced, whatever was served since
 		renew = n.cfg.LeaseRenew
 	case n.letGo(s.other()):
-		renew = n.cfg.LeaseQuiet / 4
-	case s == rightSide:
-		renew += 2 * time.Second // the right one usually asks first
+		renew = min(renew, n.cfg.LeaseQuiet/4)
 	}
 	n.askLater(s, max(renew-n.Now().Sub(a.asked), 0))
 	n.stateChanged()

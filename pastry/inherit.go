@@ -23,6 +23,12 @@ import (
 //     than LeaseLong after the earlier end of l and r. p did not see their ends. But l,
 //     if it is gone, was so before the first probe reached it that p sent and that found no
 //     answer: no later than the time-out of that probe. p counts from there.
+//   - What l promised ends at l's beats (beat.go). If l told p of those beyond it, all that
+//     is promised to q has ended at the first beat that comes more than the reserve after l's
+//     end. p knows one of them to within the round trip of the message that told it, and what
+//     the clocks of l and p went apart since. What l did between that message and its end
+//     changes nothing: the beats of one life never move, and l told of none while a promise ran
+//     that they do not bound.
 //   - q counts from when it asked, and that is before it was granted. So p's clock and q's
 //     may go apart by drift, and no message that is on its way makes the lease longer.
 //   - With l's lease alone q claims nothing later than LeaseQuiet after l's end. Here p counts
@@ -51,6 +57,8 @@ type promiser struct {
 	at    task.Instant // until then it may have promised
 	found task.Instant // when it was held to be dead, or to have ended
 	over  bool         // its process is known to have ended
+	// until: what it promised on either side, turned away from this node, has ended then.
+	until [2]task.Instant
 	// beyond is who stood behind it, on either side, when it was found dead; nil: not known.
 	beyond [2]*peer.Handle
 }
@@ -70,8 +78,7 @@ const maxWills = 64
 func (n *Node) died(c *contact, p *probe, silent bool) {
 	w := n.willsOf()
 	if _, noted := w.promiser(c.h.ID, c.h.Incarnation); !noted {
-		w.promisers = latest(w.promisers, promiser{node: c.h.ID, inc: c.h.Incarnation,
-			at: n.lastPromise(c, p), found: n.Now(), beyond: n.beyond(c)})
+		n.promised(c, promiser{node: c.h.ID, inc: c.h.Incarnation, at: n.lastPromise(c, p), beyond: n.beyond(c)})
 	}
 	if silent {
 		w.silent = latest(w.silent, mute{c, c.h.Incarnation, n.Now().Add(n.cfg.LeaseLong)})
@@ -119,8 +126,20 @@ func (n *Node) ended(h *peer.Handle) {
 		return
 	}
 	w.promisers = slices.DeleteFunc(w.promisers, func(p promiser) bool { return p.node == h.ID && p.inc == h.Incarnation })
-	w.promisers = latest(w.promisers, promiser{node: h.ID, inc: h.Incarnation, at: n.Now(), found: n.Now(), over: true, beyond: p.beyond})
+	n.promised(c, promiser{node: h.ID, inc: h.Incarnation, at: n.Now(), over: true, beyond: p.beyond})
 	n.inherit()
+}
+
+// promised keeps one who may have promised something; c is what is known of it now, or nil.
+func (n *Node) promised(c *contact, p promiser) {
+	p.found = n.Now()
+	for s := range p.until {
+		p.until[s] = p.at.Add(n.cfg.LeaseLong)
+		if c != nil {
+			p.until[s] = n.promisedUntil(c, p.inc, side(s), p.at)
+		}
+	}
+	n.wills.promisers = latest(n.wills.promisers, p)
 }
 
 // willsOf returns the promises of the dead, without those whose time is over.
@@ -172,7 +191,7 @@ func (n *Node) inherit() {
 			var granted, alone task.Instant
 			for _, p := range w.promisers {
 				if n.leafs.away(s, p.node).Less(away) {
-					granted = max(granted, p.at.Add(n.cfg.LeaseLong))
+					granted = max(granted, p.until[s])
 					alone = max(alone, p.found.Add(n.cfg.LeaseQuiet))
 				}
 			}

@@ -25,6 +25,16 @@ import (
 // The exchange is the heartbeat, too: the right one of two neighbours asks the
 // left one, who grants and asks back, and is granted.
 //
+// How long keys of the dead wait. A process that is killed closes its links, which ends its
+// leases. Of machines that fall silent together, the two that stand beside a row of them wait for
+// what they themselves promised to its ends, 5 to 35 s from then, and for what the nearest dead one
+// promised to the next one, which its beats bound (beat.go): as long again, and mostly at the same
+// time, as newcomers set their beats by those of their neighbours. Of four and more in a row
+// there are promises of whose beats nobody who is left was told: they are waited for as long as
+// one may run from the first question that the dead did not answer. So those questions go out
+// early (silence.go). They are no evidence against anybody: a verdict takes the tries of its own
+// probe, and nobody is held to be dead sooner because one beside it is.
+//
 // Why two do not claim one key. Let q claim, between l and r who granted its leases: its
 // keys end at the middle to each. Another, p, could claim one of them only with an edge
 // beyond q, by the grant of somebody there, and only if it were not bound to q itself.
@@ -38,6 +48,7 @@ import (
 //     granted, and a node farther off has granted one who stands between.
 //   - That a request waited (newcomers.go) changes nothing: what is promised is decided
 //     when it is answered, and its asker counts from when it asked.
+//   - That promises end at beats only makes some of them shorter.
 //   - If l dies, or starts again, its promise is forgotten, and q may be held dead by
 //     mistake. Who comes to stand beside q inherits the promise of l, for as long as
 //     it may run (inherit.go).
@@ -88,6 +99,7 @@ type adjacency struct {
 	// between: who granted it had another lease running beyond this node, which is being
 	// linked in before its holder, and did not get that one's lease yet.
 	between   bool
+	beat      task.Instant // promises on this side end then, and each heartbeat after it; 0: none was given
 	brisk     bool         // awaited is to come back every LeaseRenew
 	notBefore task.Instant // after a denial
 }

@@ -11,7 +11,8 @@ import "time"
 
 const (
 	// So many members that did not answer within sweepWithin are no chance: all are asked.
-	manySilent  = 3
+	// Where a tenth of all nodes die at once, few leaf sets see that.
+	manySilent  = 5
 	sweepWithin = 5 * time.Second
 )
 
@@ -60,14 +61,12 @@ func (n *Node) askBeside(c *contact) {
 	}
 }
 
-// askBetween asks the members between this node and c, which another found dead, if they
-// are few.
+// askBetween asks the ring neighbour that stands between this node and c, which another found
+// dead.
 func (n *Node) askBetween(c *contact) {
 	for s, members := range n.leafs.sides {
-		if i, have := n.leafs.find(side(s), c.h.ID); have && i <= 2 {
-			for _, o := range members[:i] {
-				n.askUnheard(o)
-			}
+		if i, have := n.leafs.find(side(s), c.h.ID); have && i == 1 {
+			n.askUnheard(members[0])
 		}
 	}
 }

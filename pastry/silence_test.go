@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/pastry"
 	"github.com/phyllo-net/phyllo/pastry/msg"
 )
 
@@ -38,20 +39,34 @@ func TestWhoStandsBesideASilentOneIsAsked(t *testing.T) {
 	s.wantProbed("after it", 0x20, 0x30)
 }
 
-// One of whom another says that it is dead is asked together with those who stand between, but
-// who was heard just now is not; and when a third one is silent, all are asked, once.
+// A member of whom another says that it is dead is asked together with the neighbour that
+// stands before it; and when many are silent at once all are asked, also who spoke just before.
 func TestManySilentOnes(t *testing.T) {
-	s := members(t)
-	dead := func(x uint8) *msg.LeafProbe {
-		return &msg.LeafProbe{Active: true, Quiet: true, Failed: []msg.Failure{{Node: stranger(x).ID, Incarnation: 1}}}
+	for _, c := range []struct {
+		what         string
+		dead         []uint8
+		first, later []uint8
+	}{
+		{"three, none of them next to a neighbour", []uint8{0x40, 0x50, 0xb0}, []uint8{0x40, 0x50, 0xb0}, []uint8{0x40, 0x50, 0xb0}},
+		{"one with a neighbour before it", []uint8{0x30}, []uint8{0x20, 0x30}, []uint8{0x20, 0x30, 0x40}},
+		{"one with a neighbour before it who spoke just now", []uint8{0xe0}, []uint8{0xe0}, []uint8{0xe0}},
+		{"five", []uint8{0x40, 0x50, 0x60, 0xb0, 0xc0}, []uint8{0x40, 0x50, 0x60, 0xb0, 0xc0},
+			[]uint8{0x20, 0x30, 0x40, 0x50, 0x60, 0xb0, 0xc0, 0xd0, 0xe0, 0xf0}},
+	} {
+		s := soloOf(t, 0x10, 16)
+		for _, x := range []uint8{0x20, 0x30, 0x40, 0x50, 0x60, 0xb0, 0xc0, 0xd0, 0xe0, 0xf0} {
+			s.Learn(stranger(x), pastry.Place{Leaf: true})
+		}
+		s.SetActive(true)
+		m := &msg.LeafProbe{Active: true, Quiet: true}
+		for _, x := range c.dead {
+			m.Failed = append(m.Failed, msg.Failure{Node: stranger(x).ID, Incarnation: 1})
+		}
+		s.hear(stranger(0xf0), m)
+		s.wantProbed(c.what+", at once", c.first...)
+		s.run(time.Second)
+		s.wantProbed(c.what+", after the first try", c.later...)
 	}
-	s.hear(stranger(0xf0), dead(0x30))
-	s.wantProbed("the first", 0x20, 0x30)
-	s.run(500 * time.Millisecond)
-	s.hear(stranger(0xf0), dead(0xe0))
-	s.wantProbed("the second, with one between who is there", 0xe0)
-	s.run(time.Second)
-	s.wantProbed("the third", 0x20, 0x30, 0xe0, 0xf0)
 }
 
 // Who told of itself, or was asked, while there was no place for it, is asked when one falls

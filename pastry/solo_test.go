@@ -39,9 +39,12 @@ type sent struct {
 }
 
 // soloAt starts a node with this id on an 8-bit ring, which founds one if it has no seeds.
-func soloAt(t testing.TB, x uint8, seeds ...*peer.Handle) *solo {
+func soloAt(t testing.TB, x uint8, seeds ...*peer.Handle) *solo { return soloOf(t, x, 4, seeds...) }
+
+// soloOf starts one with a leaf set of that size.
+func soloOf(t testing.TB, x uint8, leafSet int, seeds ...*peer.Handle) *solo {
 	c := config()
-	c.LeafSet, c.Seeds = 4, seeds
+	c.LeafSet, c.Seeds = leafSet, seeds
 	s := &solo{t: t, app: new(app), timers: make(map[uint32]task.Instant)}
 	c.Apps = mounts(s.app, appNumber)
 	c.Observe.Dropped = func(_ *pastry.Node, _ id.ID, why error) { s.gave = append(s.gave, why) }

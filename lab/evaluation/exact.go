@@ -3,6 +3,7 @@ package evaluation
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/phyllo-net/phyllo/id"
@@ -53,6 +54,47 @@ func (f *field) contested() int {
 		}
 	}
 	return count
+}
+
+// vacancy is for how long keys had no node that claims them.
+type vacancy struct {
+	f           *field
+	keys        []id.ID
+	began, seen time.Duration
+	vacant      time.Duration // of all keys together
+	last        time.Duration // since the beginning, when one was last seen to be vacant
+}
+
+// vacancy begins to watch so many keys.
+func (f *field) vacancy(keys int) *vacancy {
+	v := &vacancy{f: f, keys: make([]id.ID, keys), began: f.Sim.Now(), seen: f.Sim.Now()}
+	for i := range v.keys {
+		v.keys[i] = f.key()
+	}
+	return v
+}
+
+// look counts the time since the last look for each key that is vacant now.
+func (v *vacancy) look() {
+	now := v.f.Sim.Now()
+	for _, key := range v.keys {
+		if !v.f.served(key) {
+			v.vacant += now - v.seen
+			v.last = now - v.began
+		}
+	}
+	v.seen = now
+}
+
+// mean is the time for which a key was vacant, in seconds.
+func (v *vacancy) mean() float64 { return v.vacant.Seconds() / float64(len(v.keys)) }
+
+// served reports whether one of the members nearest to a key claims it.
+func (f *field) served(key id.ID) bool {
+	return slices.ContainsFunc(f.census.nearest(key, 3), func(m member) bool {
+		n := f.Node(m.ref)
+		return n != nil && n.Claims(f.Sim.Clocks(m.ref), key)
+	})
 }
 
 // recover lets time pass until the condition holds, with so many questions a second,

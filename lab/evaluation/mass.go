@@ -18,6 +18,8 @@ var massFailure = &Experiment{
 	Metrics: []Metric{
 		{"exact_after", "s", "time until all leaf sets are those of the ring that is left"},
 		{"answered", "", "share of the questions of that time that the right node answered"},
+		{"unserved", "s", "time for which a key has no node that claims it, mean of 1,000 keys"},
+		{"served_after", "s", "time until all of these keys are served again"},
 	},
 	run: runMass,
 }
@@ -76,12 +78,16 @@ func (r *Run) strikeMany(ctx context.Context, percent int, w *ways) (time.Durati
 			allKilled = false
 		}
 	}
-	took, err := f.recover(ctx, "leaf sets", 5*time.Minute, 20, func() bool { return f.inexact(32) == 0 })
+	v := f.vacancy(1000)
+	took, err := f.recover(ctx, "leaf sets", 5*time.Minute, 20, func() bool { v.look(); return f.inexact(32) == 0 })
 	if err != nil {
 		return 0, err
 	}
-	if err := f.pass(ctx, 35*time.Second, "outcomes"); err != nil {
-		return 0, err
+	for range arrived / time.Second {
+		if err := f.pass(ctx, time.Second, "outcomes"); err != nil {
+			return 0, err
+		}
+		v.look()
 	}
 	right := f.count().right()
 	exact := Value{Metric: "exact_after", Variant: variant, Nodes: n, Value: took.Seconds()}
@@ -94,5 +100,7 @@ func (r *Run) strikeMany(ctx context.Context, percent int, w *ways) (time.Durati
 	}
 	r.add(exact)
 	r.add(answered)
+	r.add(Value{Metric: "unserved", Variant: variant, Nodes: n, Value: v.mean()})
+	r.add(Value{Metric: "served_after", Variant: variant, Nodes: n, Value: v.last.Seconds()})
 	return took, nil
 }

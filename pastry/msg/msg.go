@@ -139,6 +139,9 @@ type Lease struct {
 	// Leafs is a digest of what both should know of the ring around them, if the
 	// receiver is the sender's neighbour.
 	Leafs uint64 `cbor:"15,keyasint,omitempty"`
+	// Beat is the milliseconds, with a grant, until the next of the instants at which promises
+	// of the sender end on its side that is turned away from the receiver (0: not known).
+	Beat uint32 `cbor:"16,keyasint,omitempty"`
 }
 
 // Ping measures proximity and asks for a sign of life.

@@ -95,7 +95,7 @@ func drawLease(t *rapid.T) *msg.Lease {
 	m := &msg.Lease{Right: flag.Draw(t, "right"), Ask: number.Draw(t, "ask"), For: number.Draw(t, "for"), Grant: number.Draw(t, "grant"),
 		Deny: number.Draw(t, "deny"), Length: number.Draw(t, "length"), Other: drawID.Draw(t, "other"), Ready: flag.Draw(t, "ready"),
 		Active: flag.Draw(t, "active"), Expulsions: rapid.Uint64().Draw(t, "expulsions"), Between: flag.Draw(t, "between"),
-		Release: number.Draw(t, "release")}
+		Release: number.Draw(t, "release"), Beat: number.Draw(t, "beat")}
 	if flag.Draw(t, "has nearer") {
 		m.Nearer = drawHandle.Draw(t, "nearer")
 	}
