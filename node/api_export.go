@@ -8,6 +8,7 @@ import (
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/keys"
+	"github.com/phyllo-net/phyllo/node/people"
 	"github.com/phyllo-net/phyllo/wire"
 )
 
@@ -28,12 +29,12 @@ func (e *exported) Check() error {
 
 // UserExport implements api.Node.
 func (f face) UserExport(_ context.Context, name, passphrase string) (*api.Sealed, error) {
-	u, err := f.n.people.named(name)
+	u, err := f.n.people.Named(name)
 	if err != nil {
 		return nil, err
 	}
-	e := exported{Seed: u.signer.Seed(), Record: u.rec}
-	for _, s := range u.seals {
+	e := exported{Seed: u.Signer.Seed(), Record: u.Rec}
+	for _, s := range u.Seals {
 		b, err := s.Secret()
 		if err != nil {
 			return nil, err
@@ -60,8 +61,8 @@ func (f face) UserImport(ctx context.Context, export api.Sealed, passphrase stri
 	if err := wire.Unmarshal(content, &e); err != nil {
 		return nil, fmt.Errorf("%w: %w", keys.ErrDamaged, err)
 	}
-	u := &resident{}
-	if u.signer, err = keys.SignerFromSeed(e.Seed); err != nil {
+	u := &people.Resident{}
+	if u.Signer, err = keys.SignerFromSeed(e.Seed); err != nil {
 		return nil, err
 	}
 	for _, b := range e.Seals {
@@ -69,9 +70,9 @@ func (f face) UserImport(ctx context.Context, export api.Sealed, passphrase stri
 		if err != nil {
 			return nil, err
 		}
-		u.seals = append(u.seals, s)
+		u.Seals = append(u.Seals, s)
 	}
-	if e.Record.Identity != u.key() {
+	if e.Record.Identity != u.Key() {
 		return nil, fmt.Errorf("%w: its record belongs to another key", keys.ErrDamaged)
 	}
 	return f.n.moveIn(ctx, u, f.n.newest(ctx, e.Record))

@@ -350,11 +350,11 @@ func (o *overlay) dwellers(t *task.T) (map[id.ID][]string, error) {
 			names[node] = slices.Insert(names[node], at, name)
 		}
 	}
-	for _, u := range o.node.people.all() {
-		for _, d := range u.rec.Devices {
-			add(u.name(), d.Node)
+	for _, u := range o.node.people.All() {
+		for _, d := range u.Rec.Devices {
+			add(u.Name(), d.Node)
 		}
-		list, err := o.im.Contacts(t, u.key())
+		list, err := o.im.Contacts(t, u.Key())
 		if err != nil {
 			return nil, err
 		}

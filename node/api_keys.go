@@ -18,7 +18,7 @@ func (f face) KeyAdd(ctx context.Context, q api.KeyRequest) (*api.Key, error) {
 	if door != password.S3 && door != password.WebDAV {
 		return nil, api.Errorf(api.Usage, "there is no door %+q: a key is for s3 or for webdav", q.For)
 	}
-	u, err := f.n.people.named(q.User)
+	u, err := f.n.people.Named(q.User)
 	if err != nil {
 		return nil, kinded(err)
 	}
@@ -26,7 +26,7 @@ func (f face) KeyAdd(ctx context.Context, q api.KeyRequest) (*api.Key, error) {
 	if err := f.n.needSpace(ctx, q.User, name); err != nil {
 		return nil, err
 	}
-	k, secret, err := f.n.book.Add(password.Key{Door: door, User: directory.Fingerprint(u.key()), Space: name, ReadOnly: q.ReadOnly, Expires: q.Expires})
+	k, secret, err := f.n.book.Add(password.Key{Door: door, User: directory.Fingerprint(u.Key()), Space: name, ReadOnly: q.ReadOnly, Expires: q.Expires})
 	if err != nil {
 		return nil, kinded(err)
 	}
@@ -51,8 +51,8 @@ func (n *Node) needSpace(ctx context.Context, user, name string) error {
 // shownKey is a key as the interface shows it.
 func (n *Node) shownKey(k password.Key) api.Key {
 	shown := api.Key{ID: k.ID, For: string(k.Door), User: k.User, Space: k.Space, ReadOnly: k.ReadOnly, Made: k.Made, Expires: k.Expires, URL: n.doorURL(k.Door)}
-	if u, err := n.people.named(k.User); err == nil {
-		shown.User = u.name()
+	if u, err := n.people.Named(k.User); err == nil {
+		shown.User = u.Name()
 	}
 	return shown
 }
@@ -61,11 +61,11 @@ func (n *Node) shownKey(k password.Key) api.Key {
 func (f face) KeyList(_ context.Context, user string) ([]api.Key, error) {
 	var only string
 	if user != "" {
-		u, err := f.n.people.named(user)
+		u, err := f.n.people.Named(user)
 		if err != nil {
 			return nil, kinded(err)
 		}
-		only = directory.Fingerprint(u.key())
+		only = directory.Fingerprint(u.Key())
 	}
 	var list []api.Key
 	for _, k := range f.n.book.List() {

@@ -17,6 +17,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/space/tree"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/node/people"
 	"github.com/phyllo-net/phyllo/task"
 )
 
@@ -24,9 +25,9 @@ import (
 const maxWait = 10 * time.Minute
 
 // withUser runs f as a task, for the user of this node who is meant.
-func withUser[A any](ctx context.Context, f face, user string, g func(*task.T, *overlay, *resident) (A, error)) (A, error) {
+func withUser[A any](ctx context.Context, f face, user string, g func(*task.T, *overlay, *people.Resident) (A, error)) (A, error) {
 	var none A
-	u, err := f.n.people.named(user)
+	u, err := f.n.people.Named(user)
 	if err != nil {
 		return none, err
 	}
@@ -68,7 +69,7 @@ func (f face) Send(ctx context.Context, d api.Draft) (*api.Sent, error) {
 	if d.Wait < 0 || d.Wait > maxWait.Milliseconds() {
 		return nil, api.Errorf(api.Usage, "a wait of %d ms: 0 to %d are possible", d.Wait, maxWait.Milliseconds())
 	}
-	u, err := f.n.people.named(d.From)
+	u, err := f.n.people.Named(d.From)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +79,7 @@ func (f face) Send(ctx context.Context, d api.Draft) (*api.Sent, error) {
 		}
 	}
 	out, err := do(ctx, f.n, func(t *task.T, o *overlay) (*api.Sent, error) {
-		mid, state, err := o.im.Send(t, u.key(), d.To, d.Text)
+		mid, state, err := o.im.Send(t, u.Key(), d.To, d.Text)
 		return &api.Sent{ID: mid.ID, To: d.To, State: state.String()}, err
 	})
 	if err != nil {
@@ -90,7 +91,7 @@ func (f face) Send(ctx context.Context, d api.Draft) (*api.Sent, error) {
 	}
 	id := out.ID
 	m, err := do(ctx, f.n, func(t *task.T, o *overlay) (im.Message, error) {
-		return o.im.Await(t, u.key(), letter.MsgID{ID: id}, im.Delivered, time.Duration(d.Wait)*time.Millisecond)
+		return o.im.Await(t, u.Key(), letter.MsgID{ID: id}, im.Delivered, time.Duration(d.Wait)*time.Millisecond)
 	})
 	switch {
 	case err == nil:
@@ -119,11 +120,11 @@ func (f face) enclosed(ctx context.Context, d api.Draft) (string, error) {
 
 // reach calls the nodes of a person at once, whatever the back-off says: somebody
 // waits for it.
-func (n *Node) reach(u *resident, to string) {
+func (n *Node) reach(u *people.Resident, to string) {
 	n.wg.Go(func() {
 		ctx, cancel := context.WithTimeout(n.ctx, 10*time.Second)
 		defer cancel()
-		c, err := do(ctx, n, func(t *task.T, o *overlay) (im.Contact, error) { return o.im.Contact(t, u.key(), to) })
+		c, err := do(ctx, n, func(t *task.T, o *overlay) (im.Contact, error) { return o.im.Contact(t, u.Key(), to) })
 		if err != nil {
 			return // nothing is known of him yet
 		}
@@ -144,9 +145,9 @@ func (f face) Inbox(ctx context.Context, q api.InboxQuery) ([]api.Message, error
 	if q.Limit < 0 || q.Limit > 1000 {
 		return nil, api.Errorf(api.Usage, "a limit of %d messages: 1 to 1,000 are possible", q.Limit)
 	}
-	return withUser(ctx, f, q.User, func(t *task.T, o *overlay, u *resident) ([]api.Message, error) {
-		list, err := o.im.Inbox(t, u.key(), im.InboxOptions{Unread: q.Unread, Since: letter.MsgID{ID: q.Since}, Limit: q.Limit})
-		return messages(list, u.name()), err
+	return withUser(ctx, f, q.User, func(t *task.T, o *overlay, u *people.Resident) ([]api.Message, error) {
+		list, err := o.im.Inbox(t, u.Key(), im.InboxOptions{Unread: q.Unread, Since: letter.MsgID{ID: q.Since}, Limit: q.Limit})
+		return messages(list, u.Name()), err
 	})
 }
 
@@ -155,23 +156,23 @@ func (f face) MarkRead(ctx context.Context, user string, ids []id.ID) error {
 	if len(ids) > 1000 {
 		return api.Errorf(api.Usage, "%d messages at once: 1,000 are possible", len(ids))
 	}
-	_, err := withUser(ctx, f, user, func(t *task.T, o *overlay, u *resident) (struct{}, error) {
+	_, err := withUser(ctx, f, user, func(t *task.T, o *overlay, u *people.Resident) (struct{}, error) {
 		list := make([]letter.MsgID, len(ids))
 		for i, x := range ids {
 			list[i] = letter.MsgID{ID: x}
 		}
-		return struct{}{}, o.im.MarkRead(t, u.key(), list...)
+		return struct{}{}, o.im.MarkRead(t, u.Key(), list...)
 	})
 	return err
 }
 
 // Conversations implements api.Node.
 func (f face) Conversations(ctx context.Context, user string) ([]api.Conversation, error) {
-	return withUser(ctx, f, user, func(t *task.T, o *overlay, u *resident) ([]api.Conversation, error) {
-		list, err := o.im.Conversations(t, u.key())
+	return withUser(ctx, f, user, func(t *task.T, o *overlay, u *people.Resident) ([]api.Conversation, error) {
+		list, err := o.im.Conversations(t, u.Key())
 		var out []api.Conversation
 		for i := range list {
-			out = append(out, api.Conversation{With: list[i].With.String(), Last: *message(&list[i].Last, u.name()), Unread: list[i].Unread})
+			out = append(out, api.Conversation{With: list[i].With.String(), Last: *message(&list[i].Last, u.Name()), Unread: list[i].Unread})
 		}
 		return out, err
 	})
@@ -182,9 +183,9 @@ func (f face) Conversation(ctx context.Context, q api.ConversationQuery) ([]api.
 	if q.Limit < 0 || q.Limit > 1000 {
 		return nil, api.Errorf(api.Usage, "a limit of %d messages: 1 to 1,000 are possible", q.Limit)
 	}
-	return withUser(ctx, f, q.User, func(t *task.T, o *overlay, u *resident) ([]api.Message, error) {
-		list, err := o.im.Conversation(t, u.key(), q.With, letter.MsgID{ID: q.Since}, q.Limit)
-		return messages(list, u.name()), err
+	return withUser(ctx, f, q.User, func(t *task.T, o *overlay, u *people.Resident) ([]api.Message, error) {
+		list, err := o.im.Conversation(t, u.Key(), q.With, letter.MsgID{ID: q.Since}, q.Limit)
+		return messages(list, u.Name()), err
 	})
 }
 
@@ -205,8 +206,8 @@ func contact(c *im.Contact) *api.Contact {
 
 // ContactList implements api.Node.
 func (f face) ContactList(ctx context.Context, user string) ([]api.Contact, error) {
-	return withUser(ctx, f, user, func(t *task.T, o *overlay, u *resident) ([]api.Contact, error) {
-		list, err := o.im.Contacts(t, u.key())
+	return withUser(ctx, f, user, func(t *task.T, o *overlay, u *people.Resident) ([]api.Contact, error) {
+		list, err := o.im.Contacts(t, u.Key())
 		var out []api.Contact
 		for i := range list {
 			out = append(out, *contact(&list[i]))
@@ -217,8 +218,8 @@ func (f face) ContactList(ctx context.Context, user string) ([]api.Contact, erro
 
 // ContactAdd implements api.Node.
 func (f face) ContactAdd(ctx context.Context, q api.Who) (*api.Contact, error) {
-	c, err := withUser(ctx, f, q.User, func(t *task.T, o *overlay, u *resident) (*api.Contact, error) {
-		c, err := o.im.AddContact(t, u.key(), q.Name)
+	c, err := withUser(ctx, f, q.User, func(t *task.T, o *overlay, u *people.Resident) (*api.Contact, error) {
+		c, err := o.im.AddContact(t, u.Key(), q.Name)
 		return contact(&c), err
 	})
 	return c, aboutName(err, q.Name)
@@ -226,8 +227,8 @@ func (f face) ContactAdd(ctx context.Context, q api.Who) (*api.Contact, error) {
 
 // ContactAccept implements api.Node.
 func (f face) ContactAccept(ctx context.Context, q api.Who) (*api.Contact, error) {
-	waits, err := withUser(ctx, f, q.User, func(t *task.T, o *overlay, u *resident) (bool, error) {
-		c, err := o.im.Contact(t, u.key(), q.Name)
+	waits, err := withUser(ctx, f, q.User, func(t *task.T, o *overlay, u *people.Resident) (bool, error) {
+		c, err := o.im.Contact(t, u.Key(), q.Name)
 		return c.Request, err
 	})
 	if err != nil || !waits {
@@ -241,23 +242,23 @@ func (f face) ContactAccept(ctx context.Context, q api.Who) (*api.Contact, error
 
 // ContactRemove implements api.Node.
 func (f face) ContactRemove(ctx context.Context, q api.Who) error {
-	_, err := withUser(ctx, f, q.User, func(t *task.T, o *overlay, u *resident) (struct{}, error) {
-		c, err := o.im.Contact(t, u.key(), q.Name)
+	_, err := withUser(ctx, f, q.User, func(t *task.T, o *overlay, u *people.Resident) (struct{}, error) {
+		c, err := o.im.Contact(t, u.Key(), q.Name)
 		switch {
 		case err != nil:
 			return struct{}{}, err
 		case c.Request:
-			return struct{}{}, o.im.Decline(t, u.key(), q.Name)
+			return struct{}{}, o.im.Decline(t, u.Key(), q.Name)
 		}
-		return struct{}{}, o.im.RemoveContact(t, u.key(), q.Name)
+		return struct{}{}, o.im.RemoveContact(t, u.Key(), q.Name)
 	})
 	return err
 }
 
 // ContactBlock implements api.Node.
 func (f face) ContactBlock(ctx context.Context, q api.Who) error {
-	_, err := withUser(ctx, f, q.User, func(t *task.T, o *overlay, u *resident) (struct{}, error) {
-		return struct{}{}, o.im.Block(t, u.key(), q.Name)
+	_, err := withUser(ctx, f, q.User, func(t *task.T, o *overlay, u *people.Resident) (struct{}, error) {
+		return struct{}{}, o.im.Block(t, u.Key(), q.Name)
 	})
 	return aboutName(err, q.Name)
 }
@@ -265,14 +266,14 @@ func (f face) ContactBlock(ctx context.Context, q api.Who) error {
 // imEvent hands an event of im on. It is called on the loop.
 func (o *overlay) imEvent(e im.Event) {
 	n := o.node
-	u := n.people.byKey(e.User)
+	u := n.people.ByKey(e.User)
 	if u == nil {
 		return
 	}
-	out := &api.Event{Kind: e.Kind.String(), Time: time.Now().UTC(), User: u.name()}
+	out := &api.Event{Kind: e.Kind.String(), Time: time.Now().UTC(), User: u.Name()}
 	switch e.Kind {
 	case im.EventMessage, im.EventState:
-		out.Message = message(&e.Message, u.name())
+		out.Message = message(&e.Message, u.Name())
 	default:
 		out.Contact = contact(&e.Contact)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/app/past/account"
+	"github.com/phyllo-net/phyllo/node/home"
 	"github.com/phyllo-net/phyllo/task"
 )
 
@@ -36,7 +37,7 @@ func (f face) Account(ctx context.Context) (*api.Account, error) {
 		return nil, kinded(err)
 	}
 	a.Auto, a.Free = told == api.AutoOffer, -1
-	if free, _, err := diskSpace(f.n.home.dir); err == nil {
+	if free, _, err := home.DiskSpace(f.n.home.Dir); err == nil {
 		a.Free = int64(min(free, math.MaxInt64))
 	}
 	return a, nil

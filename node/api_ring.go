@@ -117,23 +117,23 @@ func (n *Node) claimAll(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	var all sync.WaitGroup
-	for _, u := range n.people.all() {
+	for _, u := range n.people.All() {
 		all.Go(func() {
 			o := n.overlay()
 			if o == nil {
 				return
 			}
 			next := *u
-			next.rec = u.placedAt(o.ring, o.self.ID, time.Now())
+			next.Rec = u.PlacedAt(o.ring, o.self.ID, time.Now())
 			err := n.putRecord(ctx, &next)
 			var taken *directory.TakenError
 			switch {
 			case errors.As(err, &taken):
-				n.trouble(u.key(), nameLost(taken.Name, taken.By))
+				n.trouble(u.Key(), nameLost(taken.Name, taken.By))
 			case err != nil:
-				n.log.Info("a user's name could not be claimed yet", "user", u.name(), "err", err)
+				n.log.Info("a user's name could not be claimed yet", "user", u.Name(), "err", err)
 			default:
-				n.logged("keeping a user's record", n.people.note(&next))
+				n.logged("keeping a user's record", n.people.Note(&next))
 			}
 		})
 	}

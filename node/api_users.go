@@ -11,6 +11,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/im"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/keys"
+	"github.com/phyllo-net/phyllo/node/people"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -30,8 +31,8 @@ func (n *Node) shown(rec *directory.Record) *api.User {
 	for _, d := range rec.Devices {
 		u.Devices = append(u.Devices, d.Node)
 	}
-	if own := n.people.byKey(rec.Identity); own != nil {
-		u.Here, u.Trouble = true, own.trouble
+	if own := n.people.ByKey(rec.Identity); own != nil {
+		u.Here, u.Trouble = true, own.Trouble
 	}
 	return u
 }
@@ -43,8 +44,8 @@ func profileOf(p *api.Profile) directory.Profile {
 // UserList implements api.Node.
 func (f face) UserList(context.Context) ([]api.User, error) {
 	var out []api.User
-	for _, u := range f.n.people.all() {
-		out = append(out, *f.n.shown(u.rec))
+	for _, u := range f.n.people.All() {
+		out = append(out, *f.n.shown(u.Rec))
 	}
 	return out, nil
 }
@@ -55,7 +56,7 @@ func (f face) UserAdd(ctx context.Context, q api.UserRequest) (*api.User, error)
 	if err != nil {
 		return nil, err
 	}
-	if u, err := f.n.people.named(string(name)); err == nil && u.name() == string(name) {
+	if u, err := f.n.people.Named(string(name)); err == nil && u.Name() == string(name) {
 		return nil, api.Errorf(api.Failed, "%s lives here already: see `phyllo user list`", name)
 	}
 	signer, err := keys.NewSigner(keys.Random())
@@ -70,7 +71,7 @@ func (f face) UserAdd(ctx context.Context, q api.UserRequest) (*api.User, error)
 	if q.Profile != nil {
 		rec.Profile = profileOf(q.Profile)
 	}
-	return f.n.moveIn(ctx, &resident{signer: signer, seals: []*keys.SealPair{seal}}, rec)
+	return f.n.moveIn(ctx, &people.Resident{Signer: signer, Seals: []*keys.SealPair{seal}}, rec)
 }
 
 // personName reads a person's name that somebody typed.
@@ -85,43 +86,43 @@ func personName(typed string) (directory.Name, error) {
 // moveIn lets a user live here: his keys are on the disk before his name is claimed,
 // so that no name is claimed by a key that nobody has. draft is his record without
 // this node.
-func (n *Node) moveIn(ctx context.Context, u *resident, draft *directory.Record) (*api.User, error) {
+func (n *Node) moveIn(ctx context.Context, u *people.Resident, draft *directory.Record) (*api.User, error) {
 	o := n.overlay()
 	if o == nil {
 		return nil, errNoPlace
 	}
 	now := time.Now()
-	u.rec = draft.Sign(o.ring, u.signer, now)
-	u.rec = u.placedAt(o.ring, o.self.ID, now)
-	if err := u.rec.Check(); err != nil {
+	u.Rec = draft.Sign(o.ring, u.Signer, now)
+	u.Rec = u.PlacedAt(o.ring, o.self.ID, now)
+	if err := u.Rec.Check(); err != nil {
 		return nil, kinded(err)
 	}
-	if err := n.people.save(u); err != nil {
+	if err := n.people.Save(u); err != nil {
 		return nil, err
 	}
-	if err := n.call(ctx, func(o *overlay) { n.logged("a user", o.im.AddUser(u.forIM())) }); err != nil {
-		return nil, errors.Join(err, n.people.forget(u))
+	if err := n.call(ctx, func(o *overlay) { n.logged("a user", o.im.AddUser(u.ForIM())) }); err != nil {
+		return nil, errors.Join(err, n.people.Forget(u))
 	}
 	err := n.putRecord(ctx, u)
 	if err != nil && !soon(err) {
 		gone := n.call(context.WithoutCancel(ctx), func(o *overlay) {
-			o.dir.Forget(u.rec.Name, u.key())
-			o.im.RemoveUser(u.key())
+			o.dir.Forget(u.Rec.Name, u.Key())
+			o.im.RemoveUser(u.Key())
 		})
-		return nil, errors.Join(kinded(err), gone, n.people.forget(u))
+		return nil, errors.Join(kinded(err), gone, n.people.Forget(u))
 	}
 	if err != nil {
 		// It is claimed as soon as the name's keepers can be reached.
 		later := *u
-		later.trouble = "the name could not be claimed yet: " + err.Error()
-		n.people.put(&later)
+		later.Trouble = "the name could not be claimed yet: " + err.Error()
+		n.people.Put(&later)
 		u = &later
-		if err := n.call(context.WithoutCancel(ctx), func(o *overlay) { o.dir.Keep(u.rec, u.signer) }); err != nil {
+		if err := n.call(context.WithoutCancel(ctx), func(o *overlay) { o.dir.Keep(u.Rec, u.Signer) }); err != nil {
 			return nil, err
 		}
 	}
-	n.emitUser(u.name())
-	return n.shown(u.rec), nil
+	n.emitUser(u.Name())
+	return n.shown(u.Rec), nil
 }
 
 // soon reports whether a claim that failed may succeed later.
@@ -137,11 +138,11 @@ func (n *Node) logged(what string, err error) {
 }
 
 // putRecord writes a user's record to its keepers, and keeps it fresh from then on.
-func (n *Node) putRecord(ctx context.Context, u *resident) error {
+func (n *Node) putRecord(ctx context.Context, u *people.Resident) error {
 	_, err := do(ctx, n, func(t *task.T, o *overlay) (nothing, error) {
-		err := o.dir.Put(t, u.rec)
+		err := o.dir.Put(t, u.Rec)
 		if err == nil {
-			o.dir.Keep(u.rec, u.signer)
+			o.dir.Keep(u.Rec, u.Signer)
 		}
 		return nothing{}, err
 	})
@@ -171,62 +172,62 @@ func (n *Node) lookup(ctx context.Context, name directory.Name) (directory.Found
 
 // UserEdit implements api.Node.
 func (f face) UserEdit(ctx context.Context, q api.UserRequest) (*api.User, error) {
-	u, err := f.n.people.named(q.Name)
+	u, err := f.n.people.Named(q.Name)
 	if err != nil {
 		return nil, err
 	}
 	if q.Profile == nil {
-		return f.n.shown(u.rec), nil
+		return f.n.shown(u.Rec), nil
 	}
 	const tries = 3 // another device of the same user may be faster
 	for range tries {
-		next := *u.rec
+		next := *u.Rec
 		next.Profile = profileOf(q.Profile)
 		next.Version++
 		changed := *u
-		if changed.rec, err = f.n.sign(&next, u); err != nil {
+		if changed.Rec, err = f.n.sign(&next, u); err != nil {
 			return nil, err
 		}
-		if err := changed.rec.Check(); err != nil {
+		if err := changed.Rec.Check(); err != nil {
 			return nil, kinded(err)
 		}
 		err = f.n.putRecord(ctx, &changed)
 		var stale *directory.StaleError
 		if errors.As(err, &stale) {
-			u = &resident{dir: u.dir, signer: u.signer, seals: u.seals, rec: stale.Current}
+			u = &people.Resident{Dir: u.Dir, Signer: u.Signer, Seals: u.Seals, Rec: stale.Current}
 			continue
 		}
 		if err != nil {
-			return nil, aboutName(err, u.name())
+			return nil, aboutName(err, u.Name())
 		}
-		if err := f.n.people.note(&changed); err != nil {
+		if err := f.n.people.Note(&changed); err != nil {
 			return nil, err
 		}
-		f.n.emitUser(changed.name())
-		return f.n.shown(changed.rec), nil
+		f.n.emitUser(changed.Name())
+		return f.n.shown(changed.Rec), nil
 	}
-	return nil, aboutName(err, u.name())
+	return nil, aboutName(err, u.Name())
 }
 
-func (n *Node) sign(rec *directory.Record, u *resident) (*directory.Record, error) {
+func (n *Node) sign(rec *directory.Record, u *people.Resident) (*directory.Record, error) {
 	o := n.overlay()
 	if o == nil {
 		return nil, errNoPlace
 	}
-	return rec.Sign(o.ring, u.signer, time.Now()), nil
+	return rec.Sign(o.ring, u.Signer, time.Now()), nil
 }
 
 // UserKeys implements api.Node.
 func (f face) UserKeys(ctx context.Context, q api.Who) (*api.KeyPair, error) {
-	u, err := f.n.people.named(q.User)
+	u, err := f.n.people.Named(q.User)
 	if err != nil {
 		return nil, err
 	}
-	k, err := do(ctx, f.n, func(t *task.T, o *overlay) (im.Keys, error) { return o.im.Keys(t, u.key(), q.Name) })
+	k, err := do(ctx, f.n, func(t *task.T, o *overlay) (im.Keys, error) { return o.im.Keys(t, u.Key(), q.Name) })
 	if err != nil {
 		return nil, aboutName(err, q.Name)
 	}
-	out := &api.KeyPair{Name: k.Name, Mine: fingerprint(u.key()), Pinned: fingerprint(k.Pinned), Verified: k.Verified}
+	out := &api.KeyPair{Name: k.Name, Mine: fingerprint(u.Key()), Pinned: fingerprint(k.Pinned), Verified: k.Verified}
 	if !k.Found.IsZero() {
 		found := fingerprint(k.Found)
 		out.Found = &found
@@ -236,7 +237,7 @@ func (f face) UserKeys(ctx context.Context, q api.Who) (*api.KeyPair, error) {
 
 // UserVerify implements api.Node.
 func (f face) UserVerify(ctx context.Context, q api.Who, print string) error {
-	u, err := f.n.people.named(q.User)
+	u, err := f.n.people.Named(q.User)
 	if err != nil {
 		return err
 	}
@@ -245,7 +246,7 @@ func (f face) UserVerify(ctx context.Context, q api.Who, print string) error {
 		return api.Wrap(api.Usage, err)
 	}
 	_, err = do(ctx, f.n, func(t *task.T, o *overlay) (nothing, error) {
-		return nothing{}, o.im.Verify(t, u.key(), q.Name, fp.String())
+		return nothing{}, o.im.Verify(t, u.Key(), q.Name, fp.String())
 	})
 	return aboutName(err, q.Name)
 }
@@ -256,8 +257,8 @@ func (n *Node) claimAtStart(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, u := range n.people.all() {
-		if u.name() == string(name) {
+	for _, u := range n.people.All() {
+		if u.Name() == string(name) {
 			return nil
 		}
 	}
@@ -278,8 +279,8 @@ func nameLost(name directory.Name, rival peer.Key) string {
 // nameRefreshed is directory.Events.Refreshed. It is called on the loop.
 func (o *overlay) nameRefreshed(name directory.Name, rec *directory.Record, err error) {
 	n := o.node
-	u := n.people.byKey(rec.Identity)
-	if u == nil || u.name() != string(name) {
+	u := n.people.ByKey(rec.Identity)
+	if u == nil || u.Name() != string(name) {
 		return
 	}
 	if err != nil {
@@ -287,12 +288,12 @@ func (o *overlay) nameRefreshed(name directory.Name, rec *directory.Record, err 
 		return
 	}
 	next := *u
-	next.rec, next.trouble = rec, ""
+	next.Rec, next.Trouble = rec, ""
 	back := !hasDevice(rec, o.self.ID)
 	n.wg.Go(func() { // a disk is no business of the loop
-		n.logged("keeping a user's record", n.people.note(&next))
-		if u.trouble != "" {
-			n.emitUser(next.name())
+		n.logged("keeping a user's record", n.people.Note(&next))
+		if u.Trouble != "" {
+			n.emitUser(next.Name())
 		}
 		if back {
 			n.comeBack(&next)
@@ -311,31 +312,31 @@ func hasDevice(rec *directory.Record, node id.ID) bool {
 
 // comeBack puts this node into a record that another device of the user has written
 // without it.
-func (n *Node) comeBack(u *resident) {
+func (n *Node) comeBack(u *people.Resident) {
 	o := n.overlay()
 	if o == nil {
 		return
 	}
 	next := *u
-	next.rec = u.placedAt(o.ring, o.self.ID, time.Now())
+	next.Rec = u.PlacedAt(o.ring, o.self.ID, time.Now())
 	if err := n.putRecord(n.ctx, &next); err != nil {
 		if n.ctx.Err() == nil {
-			n.log.Info("a user's record could not be changed yet", "user", u.name(), "err", err)
+			n.log.Info("a user's record could not be changed yet", "user", u.Name(), "err", err)
 		}
 		return
 	}
-	n.logged("keeping a user's record", n.people.note(&next))
+	n.logged("keeping a user's record", n.people.Note(&next))
 }
 
 // trouble notes why a user's name does not stand, and tells.
 func (n *Node) trouble(key peer.Key, text string) {
-	u := n.people.byKey(key)
-	if u == nil || u.trouble == text {
+	u := n.people.ByKey(key)
+	if u == nil || u.Trouble == text {
 		return
 	}
 	next := *u
-	next.trouble = text
-	n.people.put(&next)
-	n.log.Warn("a user's name", "user", u.name(), "trouble", text)
-	n.emitUser(u.name())
+	next.Trouble = text
+	n.people.Put(&next)
+	n.log.Warn("a user's name", "user", u.Name(), "trouble", text)
+	n.emitUser(u.Name())
 }

@@ -72,7 +72,7 @@ func (n *Node) filesChanged() {
 // countCopies counts over all spaces of all users; nil if there are none of these. What of a
 // space cannot be counted is said.
 func (n *Node) countCopies(ctx context.Context) (*api.Copies, error) {
-	users := n.people.all()
+	users := n.people.All()
 	if len(users) == 0 {
 		return nil, nil
 	}
@@ -80,7 +80,7 @@ func (n *Node) countCopies(ctx context.Context) (*api.Copies, error) {
 		var sum space.Census
 		c := new(api.Copies)
 		for _, u := range users {
-			p := u.forSpace()
+			p := u.ForSpace()
 			es, err := o.listOf(t, p, true)
 			if err != nil {
 				return nil, err

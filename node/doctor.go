@@ -9,6 +9,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/member"
+	"github.com/phyllo-net/phyllo/node/home"
 )
 
 // Doctor implements api.Node.
@@ -61,19 +62,19 @@ const (
 )
 
 func (n *Node) lookAtDisk(say sayer) {
-	free, _, err := diskSpace(n.home.dir)
+	free, _, err := home.DiskSpace(n.home.Dir)
 	switch {
 	case err != nil:
-		say("disk", api.Warn, "How much room the disk of %s has is not known: %v.", n.home.dir, err)
+		say("disk", api.Warn, "How much room the disk of %s has is not known: %v.", n.home.Dir, err)
 	case free < noSpace:
-		say("disk", api.Bad, "The disk of %s is full (%d MB left): nothing can be kept. Make room.", n.home.dir, free>>20)
+		say("disk", api.Bad, "The disk of %s is full (%d MB left): nothing can be kept. Make room.", n.home.Dir, free>>20)
 	case free < littleSpace:
-		say("disk", api.Warn, "The disk of %s has only %d MB left: make room soon.", n.home.dir, free>>20)
+		say("disk", api.Warn, "The disk of %s has only %d MB left: make room soon.", n.home.Dir, free>>20)
 	default:
-		say("disk", api.Good, "The disk of %s has %d GB free.", n.home.dir, free>>30)
+		say("disk", api.Good, "The disk of %s has %d GB free.", n.home.Dir, free>>30)
 	}
 	if err := n.store.Put(nodeTable, []byte("doctor"), []byte(n.clock.now().UTC().Format(time.RFC3339))); err != nil {
-		say("disk", api.Bad, "Nothing can be kept in %s: %v.", n.home.path(storeName), err)
+		say("disk", api.Bad, "Nothing can be kept in %s: %v.", n.home.Path(home.StoreName), err)
 	}
 }
 
@@ -147,9 +148,9 @@ func many(n int, thing string) string {
 }
 
 func (n *Node) lookAtUsers(say sayer) {
-	for _, u := range n.people.all() {
-		if u.trouble != "" {
-			say("users", api.Bad, "%s: %s.", u.name(), u.trouble)
+	for _, u := range n.people.All() {
+		if u.Trouble != "" {
+			say("users", api.Bad, "%s: %s.", u.Name(), u.Trouble)
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/phyllo-net/phyllo/gateway/s3"
 	"github.com/phyllo-net/phyllo/gateway/webdav"
 	"github.com/phyllo-net/phyllo/node/config"
+	"github.com/phyllo-net/phyllo/node/home"
 )
 
 // doorTime bounds how long what runs in the doors may go on when the node stops.
@@ -32,7 +33,7 @@ type door struct {
 
 // openDoors reads the passwords and opens S3 and WebDAV, as the settings say.
 func (n *Node) openDoors(context.Context) (err error) {
-	if n.book, err = password.Open(n.home.path(passwordsName), time.Now); err != nil {
+	if n.book, err = password.Open(n.home.Path(home.PasswordsName), time.Now); err != nil {
 		return err
 	}
 	spaces := func(user string) files.Spaces { return n.Files(user) }
@@ -65,7 +66,7 @@ func (n *Node) openDoor(name password.Door, title, addr string, usual int, behin
 	}
 	fc := front.Config{Addr: addr, Handler: h, Tally: tally, Log: n.log, InsecureHTTP: n.cfg.InsecureHTTP}
 	if len(n.cfg.TLS) == 2 {
-		fc.Cert, fc.Key = n.home.beside(n.cfg.TLS[0]), n.home.beside(n.cfg.TLS[1])
+		fc.Cert, fc.Key = n.home.Beside(n.cfg.TLS[0]), n.home.Beside(n.cfg.TLS[1])
 	}
 	s, err := n.startDoor(fc, []byte("door "+string(name)), usual)
 	if err != nil {

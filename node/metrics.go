@@ -47,7 +47,7 @@ func (f face) Metrics(ctx context.Context) ([]api.Metric, error) {
 		}
 	}
 	gauge("app_passwords", "App passwords for the doors.", float64(len(n.book.List())))
-	gauge("users", "People who live on this node.", float64(len(n.people.all())))
+	gauge("users", "People who live on this node.", float64(len(n.people.All())))
 	if o := n.overlay(); o != nil {
 		s := o.host.Stats()
 		count("inputs", "Inputs that the node's loop has handled.", s.Inputs)

@@ -19,6 +19,8 @@ import (
 	"github.com/phyllo-net/phyllo/member"
 	"github.com/phyllo-net/phyllo/member/invite"
 	"github.com/phyllo-net/phyllo/node/config"
+	"github.com/phyllo-net/phyllo/node/home"
+	"github.com/phyllo-net/phyllo/node/people"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/transport"
@@ -44,13 +46,13 @@ type Node struct {
 	relay relay
 
 	// Set by Start, in this order, and not changed until Stop.
-	home    *home
+	home    *home.Home
 	signer  *keys.Signer
 	store   store.Store
 	floor   atomic.Int64 // bytes that the store leaves free on its disk, whatever is offered; 0: not looked yet
 	carrier transport.Transport
 	member  *member.Member
-	people  *people
+	people  *people.People
 	book    *password.Book
 	doors   []*door
 
@@ -138,20 +140,20 @@ func (n *Node) Start(ctx context.Context) error {
 
 // openState locks the home, reads keys and store.
 func (n *Node) openState(ctx context.Context) (err error) {
-	if n.home, err = openHome(n.cfg.Home); err != nil {
+	if n.home, err = home.Open(n.cfg.Home); err != nil {
 		return err
 	}
-	if n.signer, err = keys.LoadOrMakeSigner(n.home.path(keyName), keys.NodeKey, keys.Random()); err != nil {
+	if n.signer, err = keys.LoadOrMakeSigner(n.home.Path(home.KeyName), keys.NodeKey, keys.Random()); err != nil {
 		return err
 	}
-	if n.store, err = n.openStore(n.home.path(storeName)); err != nil {
+	if n.store, err = n.openStore(n.home.Path(home.StoreName)); err != nil {
 		return err
 	}
-	if n.people, err = loadPeople(n.home.path(usersName), n.log); err != nil {
+	if n.people, err = people.Load(n.home.Path(home.UsersName), n.log); err != nil {
 		return err
 	}
 	n.member, err = member.Open(ctx, member.Config{
-		Folder: n.home.dir, Node: n.signer, Store: n.store, Lookup: n.addrsOf, Changed: n.memberChanged, Log: n.log,
+		Folder: n.home.Dir, Node: n.signer, Store: n.store, Lookup: n.addrsOf, Changed: n.memberChanged, Log: n.log,
 		Now: n.clock.now,
 	})
 	return err
@@ -313,7 +315,7 @@ func (n *Node) shutdown(ctx context.Context, hard bool) error {
 		note(n.store.Close())
 	}
 	if n.home != nil {
-		note(n.home.close())
+		note(n.home.Close())
 	}
 	if served != nil {
 		served.Release()

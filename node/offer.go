@@ -6,6 +6,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/node/config"
+	"github.com/phyllo-net/phyllo/node/home"
 	"github.com/phyllo-net/phyllo/store"
 )
 
@@ -82,7 +83,7 @@ type blobbed interface{ Blobs() store.Blobs }
 // disk looks how the disk stands. Contents that lie among the records are not counted as
 // kept: they are small.
 func (n *Node) disk() (d config.Disk, err error) {
-	if d.Free, d.Size, err = diskSpace(n.home.dir); err != nil {
+	if d.Free, d.Size, err = home.DiskSpace(n.home.Dir); err != nil {
 		return d, err
 	}
 	if s, ok := n.store.(blobbed); ok {

@@ -226,8 +226,8 @@ func (o *overlay) makeApps() error {
 		return err
 	}
 	o.im.Follow(o.imEvent)
-	for _, u := range n.people.all() {
-		if err := o.im.AddUser(u.forIM()); err != nil {
+	for _, u := range n.people.All() {
+		if err := o.im.AddUser(u.ForIM()); err != nil {
 			return err
 		}
 	}
@@ -318,13 +318,13 @@ func (o *overlay) makeMachine(rng *rand.Rand, saved []byte) (machine.Machine, er
 // settleIn gives the overlay what it must know: expulsions, and whose names it
 // keeps fresh.
 func (o *overlay) settleIn() error {
-	list, users := o.node.member.Expulsions(), o.node.people.all()
+	list, users := o.node.member.Expulsions(), o.node.people.All()
 	return o.host.Call(o.node.ctx, func() {
 		for _, e := range list {
 			o.pastry.Expel(e)
 		}
 		for _, u := range users {
-			o.dir.Keep(u.placedAt(o.ring, o.self.ID, o.pastry.Wall()), u.signer)
+			o.dir.Keep(u.PlacedAt(o.ring, o.self.ID, o.pastry.Wall()), u.Signer)
 		}
 	})
 }

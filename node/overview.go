@@ -29,7 +29,7 @@ func (n *Node) controlConfig() control.Config {
 		served = n.opt.serve(served)
 	}
 	return control.Config{
-		Home: n.home.dir, Node: served, UI: n.cfg.UI, Files: ui.Files, OpenMetrics: n.cfg.OpenMetrics, Getenv: os.Getenv, Log: n.log,
+		Home: n.home.Dir, Node: served, UI: n.cfg.UI, Files: ui.Files, OpenMetrics: n.cfg.OpenMetrics, Getenv: os.Getenv, Log: n.log,
 	}
 }
 
@@ -43,7 +43,7 @@ func (f face) Status(ctx context.Context) (*api.Status, error) {
 		State: api.StateStarting, Size: 1, RSSBytes: rss(), Home: n.cfg.Home, PID: os.Getpid(), Version: Version(), Started: n.begun.UTC(),
 	}
 	if n.home != nil {
-		s.Home = n.home.dir
+		s.Home = n.home.Dir
 	}
 	if ring, err := n.member.Ring(); err == nil {
 		s.Ring, s.RingName, s.Admitter = ring.ID, ring.Name, ring.Admitter
@@ -56,8 +56,8 @@ func (f face) Status(ctx context.Context) (*api.Status, error) {
 	s.Reach = n.reachable()
 	s.Traffic = n.meter.now(n.carrier)
 	s.Connections = s.Traffic.Connections
-	for _, u := range n.people.all() {
-		s.Users = append(s.Users, u.name())
+	for _, u := range n.people.All() {
+		s.Users = append(s.Users, u.Name())
 	}
 	if v, err := n.View(ctx); err == nil {
 		n.addView(s, v)
@@ -112,8 +112,8 @@ func (n *Node) addView(s *api.Status, v pastry.View) {
 // queued is the number of messages that wait, of all users.
 func (n *Node) queued(ctx context.Context) (int, error) {
 	return do(ctx, n, func(t *task.T, o *overlay) (sum int, err error) {
-		for _, u := range n.people.all() {
-			q, err := o.im.Queued(t, u.key())
+		for _, u := range n.people.All() {
+			q, err := o.im.Queued(t, u.Key())
 			if err != nil {
 				return 0, err
 			}
@@ -158,8 +158,8 @@ func (f face) Picture(ctx context.Context) (*api.Picture, error) {
 	for i := range p.Nodes {
 		if p.Nodes[i].ID == v.Self.ID {
 			p.Nodes[i].Joining = !v.Ready
-			for _, u := range f.n.people.all() {
-				p.Nodes[i].Users = append(p.Nodes[i].Users, u.name())
+			for _, u := range f.n.people.All() {
+				p.Nodes[i].Users = append(p.Nodes[i].Users, u.Name())
 			}
 		}
 	}

@@ -32,8 +32,8 @@ func (o *overlay) makeSpaces() (err error) {
 	c := space.Default()
 	c.Ring, c.Past, c.Locker, c.Sealer, c.Verifier = o.ring, o.past, keys.Locker{}, keys.Sealer{}, &o.verifier
 	c.People = func() (all []space.Person) {
-		for _, u := range o.node.people.all() {
-			all = append(all, u.forSpace())
+		for _, u := range o.node.people.All() {
+			all = append(all, u.ForSpace())
 		}
 		return all
 	}
@@ -51,15 +51,6 @@ func (o *overlay) tended(x space.Tended) {
 	case x.Objects > 0:
 		o.node.log.Info("archived files were looked after", "objects", x.Objects, "fragments made anew", x.Mended, "err", x.Err)
 	}
-}
-
-// forSpace is the user as package space knows him.
-func (u *resident) forSpace() space.Person {
-	p := space.Person{Name: u.name(), Signer: u.signer}
-	for _, s := range u.seals {
-		p.Seals = append(p.Seals, space.SealPair{Number: s.Number(), Opener: s})
-	}
-	return p
 }
 
 // listOf is a person's list of spaces; fresh asks the ring.
@@ -122,11 +113,11 @@ func (n *Node) Files(user string) files.Spaces { return userSpaces{n, user} }
 
 // person is the user.
 func (s userSpaces) person() (space.Person, error) {
-	u, err := s.n.people.named(s.user)
+	u, err := s.n.people.Named(s.user)
 	if err != nil {
 		return space.Person{}, err
 	}
-	return u.forSpace(), nil
+	return u.ForSpace(), nil
 }
 
 // asUser runs f as a task for the user, and gives its error a kind that doors know.

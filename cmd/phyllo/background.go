@@ -18,7 +18,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/phyllo-net/phyllo/api"
-	"github.com/phyllo-net/phyllo/node"
+	"github.com/phyllo-net/phyllo/node/home"
 )
 
 const (
@@ -37,7 +37,7 @@ func (w *world) background(ctx context.Context, flags *pflag.FlagSet) error {
 		return err
 	}
 	// Before the log is opened: in the folder of a newer version nothing is touched.
-	if err := node.CheckHome(w.home); err != nil {
+	if err := home.Check(w.home); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(w.home, 0o700); err != nil {

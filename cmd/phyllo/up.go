@@ -16,8 +16,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/phyllo-net/phyllo/api"
-	"github.com/phyllo-net/phyllo/node"
 	"github.com/phyllo-net/phyllo/node/config"
+	"github.com/phyllo-net/phyllo/node/home"
 )
 
 // stopTime is how long a node may take to stop in order.
@@ -135,7 +135,7 @@ func (w *world) stay(ctx context.Context, s *config.Settings, reload func() (*co
 		tell = json.NewEncoder(pipe).Encode
 		// Standard error is the same file; what the node writes now is kept from
 		// growing without end.
-		log, err := node.OpenLog(filepath.Join(w.home, logName))
+		log, err := home.OpenLog(filepath.Join(w.home, logName))
 		if err != nil {
 			return err
 		}

@@ -1,11 +1,11 @@
 //go:build unix
 
-package node
+package home
 
 import "golang.org/x/sys/unix"
 
-// diskSpace is the room that the disk of a folder has for this user, and its size, in bytes.
-func diskSpace(dir string) (free, size uint64, err error) {
+// DiskSpace is the room that the disk of a folder has for this user, and its size, in bytes.
+func DiskSpace(dir string) (free, size uint64, err error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {
 		return 0, 0, err

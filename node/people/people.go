@@ -1,4 +1,6 @@
-package node
+// Package people is the users who live on a node: their keys and records, each in a folder
+// that is called by his fingerprint.
+package people
 
 import (
 	"errors"
@@ -15,6 +17,7 @@ import (
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/app/im"
+	"github.com/phyllo-net/phyllo/app/space"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/keys"
 	"github.com/phyllo-net/phyllo/peer"
@@ -30,56 +33,68 @@ const (
 	sealSuffix   = ".key"
 )
 
-// resident is somebody who lives on this node. It is frozen: a change is a new one.
-type resident struct {
-	dir    string
-	signer *keys.Signer
-	seals  []*keys.SealPair // by number, the newest last
-	rec    *directory.Record
-	// trouble says why the name does not stand; empty: it does.
-	trouble string
+// Resident is somebody who lives on this node. It is frozen: a change is a new one.
+type Resident struct {
+	Dir    string // his folder; empty before Save
+	Signer *keys.Signer
+	Seals  []*keys.SealPair  // by number, the newest last
+	Rec    *directory.Record // what the directory has of him, or is to have
+	// Trouble says why the name does not stand; empty: it does.
+	Trouble string
 }
 
-func (u *resident) key() peer.Key { return u.signer.Public() }
-func (u *resident) name() string  { return string(u.rec.Name) }
+// Key is what he signs with.
+func (u *Resident) Key() peer.Key { return u.Signer.Public() }
 
-// forIM is the user as im knows him.
-func (u *resident) forIM() im.User {
-	out := im.User{Name: u.name(), Signer: u.signer}
-	for _, s := range u.seals {
+// Name is what he is called.
+func (u *Resident) Name() string { return string(u.Rec.Name) }
+
+// ForIM is the user as im knows him.
+func (u *Resident) ForIM() im.User {
+	out := im.User{Name: u.Name(), Signer: u.Signer}
+	for _, s := range u.Seals {
 		out.Seals = append(out.Seals, im.SealPair{Number: uint32(s.Number()), Opener: s})
 	}
 	return out
 }
 
-// placedAt is the user's record with this node among his devices. In another ring
-// than before (where the node has another id) it is his only one.
-func (u *resident) placedAt(ring id.Hash, node id.ID, now time.Time) *directory.Record {
-	rec := *u.rec
-	if slices.ContainsFunc(rec.Devices, func(d *directory.Device) bool { return d.Node == node }) {
-		return u.rec
+// ForSpace is the user as package space knows him.
+func (u *Resident) ForSpace() space.Person {
+	p := space.Person{Name: u.Name(), Signer: u.Signer}
+	for _, s := range u.Seals {
+		p.Seals = append(p.Seals, space.SealPair{Number: s.Number(), Opener: s})
 	}
-	if u.rec.Verify(ring, keys.Verifier{}) != nil {
+	return p
+}
+
+// PlacedAt is the user's record with this node among his devices. In another ring
+// than before (where the node has another id) it is his only one.
+func (u *Resident) PlacedAt(ring id.Hash, node id.ID, now time.Time) *directory.Record {
+	rec := *u.Rec
+	if slices.ContainsFunc(rec.Devices, func(d *directory.Device) bool { return d.Node == node }) {
+		return u.Rec
+	}
+	if u.Rec.Verify(ring, keys.Verifier{}) != nil {
 		rec.Devices = nil
 	}
 	rec.Devices = append([]*directory.Device{{Node: node, Since: now.Unix()}}, rec.Devices[:min(len(rec.Devices), directory.MaxDevices-1)]...)
 	rec.Version++
-	return rec.Sign(ring, u.signer, now)
+	return rec.Sign(ring, u.Signer, now)
 }
 
-// people are the users of a node.
-type people struct {
+// People are the users of a node. Any goroutine may use it.
+type People struct {
 	dir string
 
 	writing sync.Mutex // one writer of records at a time
 	mu      sync.Mutex
-	list    []*resident // by name
+	list    []*Resident // by name
 }
 
-// loadPeople reads the folder of users. One that cannot be read is left out, and
+// Load reads the folder of users. One that cannot be read is left out, and
 // logged: the others must not suffer for it.
-func loadPeople(dir string, log *slog.Logger) (*people, error) {
-	p := &people{dir: dir}
+func Load(dir string, log *slog.Logger) (*People, error) {
+	p := &People{dir: dir}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the folder of users: %w: the node needs to write to its home, or use another --home", err)
 	}
@@ -104,18 +119,18 @@ func loadPeople(dir string, log *slog.Logger) (*people, error) {
 			log.Error("a user of this node cannot be read and is left out: restore his folder from a backup, or import him again", "folder", path, "err", err)
 			continue
 		}
-		p.put(u)
+		p.Put(u)
 	}
 	return p, nil
 }
 
-func loadResident(dir string) (*resident, error) {
-	u := &resident{dir: dir}
+func loadResident(dir string) (*Resident, error) {
+	u := &Resident{Dir: dir}
 	var err error
-	if u.signer, err = keys.LoadSigner(filepath.Join(dir, identityName), keys.UserKey); err != nil {
+	if u.Signer, err = keys.LoadSigner(filepath.Join(dir, identityName), keys.UserKey); err != nil {
 		return nil, err
 	}
-	if want := keys.FingerprintOf(u.key()).String(); filepath.Base(dir) != want {
+	if want := keys.FingerprintOf(u.Key()).String(); filepath.Base(dir) != want {
 		return nil, fmt.Errorf("%s: %w: the key of %s", dir, keys.ErrKind, want)
 	}
 	names, err := filepath.Glob(filepath.Join(dir, sealPrefix+"*"+sealSuffix))
@@ -127,21 +142,21 @@ func loadResident(dir string) (*resident, error) {
 		if err != nil {
 			return nil, err
 		}
-		u.seals = append(u.seals, s)
+		u.Seals = append(u.Seals, s)
 	}
-	slices.SortFunc(u.seals, func(a, b *keys.SealPair) int { return int(a.Number()) - int(b.Number()) })
-	if len(u.seals) == 0 {
+	slices.SortFunc(u.Seals, func(a, b *keys.SealPair) int { return int(a.Number()) - int(b.Number()) })
+	if len(u.Seals) == 0 {
 		return nil, fmt.Errorf("%s: no sealing key: %w", dir, fs.ErrNotExist)
 	}
 	b, err := keys.ReadPrivate(filepath.Join(dir, recordName), 2*directory.MaxRecord)
 	if err != nil {
 		return nil, err
 	}
-	u.rec = new(directory.Record)
-	if err := wire.Unmarshal(b, u.rec); err != nil {
+	u.Rec = new(directory.Record)
+	if err := wire.Unmarshal(b, u.Rec); err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, recordName), err)
 	}
-	if u.rec.Identity != u.key() {
+	if u.Rec.Identity != u.Key() {
 		return nil, fmt.Errorf("%s: %w: another user's record", filepath.Join(dir, recordName), keys.ErrKind)
 	}
 	return u, nil
@@ -150,22 +165,22 @@ func loadResident(dir string) (*resident, error) {
 // newPrefix begins the names of folders that are not complete yet.
 const newPrefix = "new-"
 
-// save writes a new user's folder, whole or not at all.
-func (p *people) save(u *resident) error {
-	print := keys.FingerprintOf(u.key()).String()
+// Save writes a new user's folder, whole or not at all.
+func (p *People) Save(u *Resident) error {
+	print := keys.FingerprintOf(u.Key()).String()
 	final, temp := filepath.Join(p.dir, print), filepath.Join(p.dir, newPrefix+print)
 	if _, err := os.Lstat(final); err == nil {
-		return api.Errorf(api.Failed, "this user lives here already, as %s: see `phyllo user list`", u.name())
+		return api.Errorf(api.Failed, "this user lives here already, as %s: see `phyllo user list`", u.Name())
 	}
 	if err := os.RemoveAll(temp); err != nil {
 		return err
 	}
-	err := keys.SaveSigner(filepath.Join(temp, identityName), keys.UserKey, u.signer)
-	for _, s := range u.seals {
+	err := keys.SaveSigner(filepath.Join(temp, identityName), keys.UserKey, u.Signer)
+	for _, s := range u.Seals {
 		err = errors.Join(err, keys.SaveSealPair(filepath.Join(temp, fmt.Sprintf("%s%d%s", sealPrefix, s.Number(), sealSuffix)), s))
 	}
 	if err == nil {
-		err = keys.WritePrivate(filepath.Join(temp, recordName), wire.MustMarshal(u.rec))
+		err = keys.WritePrivate(filepath.Join(temp, recordName), wire.MustMarshal(u.Rec))
 	}
 	if err == nil {
 		err = os.Rename(temp, final)
@@ -176,70 +191,72 @@ func (p *people) save(u *resident) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("keeping the user's keys: %w: is the disk full? `phyllo doctor` looks", err), os.RemoveAll(temp))
 	}
-	u.dir = final
-	p.put(u)
+	u.Dir = final
+	p.Put(u)
 	return nil
 }
 
-// note keeps a changed record, unless a newer one is kept already.
-func (p *people) note(u *resident) error {
+// Note keeps a changed record, unless a newer one is kept already.
+func (p *People) Note(u *Resident) error {
 	p.writing.Lock()
 	defer p.writing.Unlock()
-	if have := p.byKey(u.key()); have == nil || have.rec.Version > u.rec.Version {
+	if have := p.ByKey(u.Key()); have == nil || have.Rec.Version > u.Rec.Version {
 		return nil
 	}
-	if err := keys.ReplacePrivate(filepath.Join(u.dir, recordName), wire.MustMarshal(u.rec)); err != nil {
+	if err := keys.ReplacePrivate(filepath.Join(u.Dir, recordName), wire.MustMarshal(u.Rec)); err != nil {
 		return fmt.Errorf("keeping the user's record: %w: is the disk full? `phyllo doctor` looks", err)
 	}
-	p.put(u)
+	p.Put(u)
 	return nil
 }
 
-// forget removes a user who never came to be: his name could not be claimed.
-func (p *people) forget(u *resident) error {
+// Forget removes a user who never came to be: his name could not be claimed.
+func (p *People) Forget(u *Resident) error {
 	p.mu.Lock()
-	p.list = slices.DeleteFunc(p.list, func(x *resident) bool { return x.key() == u.key() })
+	p.list = slices.DeleteFunc(p.list, func(x *Resident) bool { return x.Key() == u.Key() })
 	p.mu.Unlock()
-	return os.RemoveAll(u.dir)
+	return os.RemoveAll(u.Dir)
 }
 
-// put takes a user in, or a changed one in place of his former self.
-func (p *people) put(u *resident) {
+// Put takes a user in, or a changed one in place of his former self.
+func (p *People) Put(u *Resident) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.list = slices.DeleteFunc(p.list, func(x *resident) bool { return x.key() == u.key() })
-	at, _ := slices.BinarySearchFunc(p.list, u, func(a, b *resident) int { return strings.Compare(a.name(), b.name()) })
+	p.list = slices.DeleteFunc(p.list, func(x *Resident) bool { return x.Key() == u.Key() })
+	at, _ := slices.BinarySearchFunc(p.list, u, func(a, b *Resident) int { return strings.Compare(a.Name(), b.Name()) })
 	p.list = slices.Insert(p.list, at, u)
 }
 
-func (p *people) all() []*resident {
+// All returns them by name.
+func (p *People) All() []*Resident {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.list)
 }
 
-func (p *people) byKey(k peer.Key) *resident {
-	for _, u := range p.all() {
-		if u.key() == k {
+// ByKey returns who has this key, nil if there is nobody.
+func (p *People) ByKey(k peer.Key) *Resident {
+	for _, u := range p.All() {
+		if u.Key() == k {
 			return u
 		}
 	}
 	return nil
 }
 
-// named returns the user who is meant by a name, or the only one if it is empty.
-func (p *people) named(name string) (*resident, error) {
-	list := p.all()
+// Named returns the user who is meant by a name, or the only one if it is empty.
+func (p *People) Named(name string) (*Resident, error) {
+	list := p.All()
 	var names []string
 	for _, u := range list {
-		names = append(names, u.name())
+		names = append(names, u.Name())
 	}
 	if n, err := directory.ParseName(name); err == nil {
 		name = string(n)
 	}
 	at := slices.Index(names, name)
 	if at < 0 {
-		at = slices.IndexFunc(list, func(u *resident) bool { return directory.Fingerprint(u.key()) == name })
+		at = slices.IndexFunc(list, func(u *Resident) bool { return directory.Fingerprint(u.Key()) == name })
 	}
 	switch {
 	case at >= 0:

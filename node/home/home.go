@@ -1,4 +1,4 @@
-package node
+package home
 
 import (
 	"errors"
@@ -19,31 +19,31 @@ import (
 const (
 	lockName    = "lock"     // locked by the process that uses the home; holds its number
 	versionName = "version"  // of the folder's form
-	keyName     = "node.key" // of the node
-	storeName   = "store"
-	usersName   = "users"
+	KeyName     = "node.key" // of the node
+	StoreName   = "store"
+	UsersName   = "users"
 
-	passwordsName = "passwords" // that open the doors
+	PasswordsName = "passwords" // that open the doors
 )
 
 // homeVersion is the form of the home folder that this program writes.
 const homeVersion = 1
 
-// home is a folder that is locked by this process.
-type home struct {
-	dir  string
+// Home is a folder that is locked by this process.
+type Home struct {
+	Dir  string
 	lock *os.File
 }
 
-// openHome makes the folder if need be and locks it. A folder of a newer version is
+// Open makes the folder if need be and locks it. A folder of a newer version is
 // not touched (kind NewerState); one that another process uses is left alone (kind
 // Locked).
-func openHome(dir string) (*home, error) {
+func Open(dir string) (*Home, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fmt.Errorf("where is %q: %w", dir, err)
 	}
-	if err := checkVersion(dir); err != nil {
+	if err := Check(dir); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -65,15 +65,15 @@ func openHome(dir string) (*home, error) {
 		}
 		return nil, api.Errorf(api.Locked, "the home %s is in use by process %s: stop it with `phyllo down`, or use another --home", dir, holder)
 	}
-	h := &home{dir: dir, lock: f}
+	h := &Home{Dir: dir, lock: f}
 	if err := h.begin(); err != nil {
-		return nil, errors.Join(err, h.close())
+		return nil, errors.Join(err, h.Close())
 	}
 	return h, nil
 }
 
 // begin notes who holds the lock, and in which form the folder is.
-func (h *home) begin() error {
+func (h *Home) begin() error {
 	if err := h.lock.Truncate(0); err != nil {
 		return err
 	}
@@ -81,22 +81,19 @@ func (h *home) begin() error {
 		return err
 	}
 	// Keys are in it: nobody else needs to look.
-	if err := os.Chmod(h.dir, 0o700); err != nil {
+	if err := os.Chmod(h.Dir, 0o700); err != nil {
 		return fmt.Errorf("making the home folder private: %w: choose another with --home DIR", err)
 	}
-	err := keys.WritePrivate(filepath.Join(h.dir, versionName), []byte(strconv.Itoa(homeVersion)+"\n"))
+	err := keys.WritePrivate(filepath.Join(h.Dir, versionName), []byte(strconv.Itoa(homeVersion)+"\n"))
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}
 	return err
 }
 
-// CheckHome refuses the home folder of a newer program (kind NewerState), and changes
+// Check refuses the home folder of a newer program (kind NewerState), and changes
 // nothing in it. A folder that does not exist is good.
-func CheckHome(dir string) error { return checkVersion(dir) }
-
-// checkVersion refuses the folder of a newer program.
-func checkVersion(dir string) error {
+func Check(dir string) error {
 	b, err := os.ReadFile(filepath.Join(dir, versionName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -114,15 +111,16 @@ func checkVersion(dir string) error {
 	return nil
 }
 
-// beside is a path that a setting names, as seen from the home.
-func (h *home) beside(path string) string {
+// Beside is a path that a setting names, as seen from the home.
+func (h *Home) Beside(path string) string {
 	if filepath.IsAbs(path) {
 		return path
 	}
-	return h.path(path)
+	return h.Path(path)
 }
 
-func (h *home) path(name string) string { return filepath.Join(h.dir, name) }
+// Path is that of a file of this name in it.
+func (h *Home) Path(name string) string { return filepath.Join(h.Dir, name) }
 
-// close lets other processes use the home.
-func (h *home) close() error { return h.lock.Close() }
+// Close lets other processes use the home.
+func (h *Home) Close() error { return h.lock.Close() }

@@ -1,9 +1,9 @@
-package node
+package home
 
 import "golang.org/x/sys/windows"
 
-// diskSpace is the room that the disk of a folder has for this user, and its size, in bytes.
-func diskSpace(dir string) (free, size uint64, err error) {
+// DiskSpace is the room that the disk of a folder has for this user, and its size, in bytes.
+func DiskSpace(dir string) (free, size uint64, err error) {
 	path, err := windows.UTF16PtrFromString(dir)
 	if err != nil {
 		return 0, 0, err

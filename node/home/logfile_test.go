@@ -1,4 +1,4 @@
-package node_test
+package home_test
 
 import (
 	"bytes"
@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/phyllo-net/phyllo/node"
+	"github.com/phyllo-net/phyllo/node/home"
 )
 
 // TestLogFile: no line is lost or cut when a new file is begun, and no more is kept
@@ -18,7 +18,7 @@ func TestLogFile(t *testing.T) {
 	line := append(bytes.Repeat([]byte("x"), 1<<20-1), '\n')
 	const lines = 20
 	for range 2 { // the second time it goes on where it was
-		l, err := node.OpenLog(path)
+		l, err := home.OpenLog(path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -43,7 +43,7 @@ func TestLogFile(t *testing.T) {
 		if err != nil || st.Mode().Perm() != 0o600 {
 			t.Errorf("%s: %v, %v", name, st.Mode(), err)
 		}
-		if len(b) > node.MaxLog || len(b)%len(line) != 0 || b[len(b)-1] != '\n' {
+		if len(b) > home.MaxLog || len(b)%len(line) != 0 || b[len(b)-1] != '\n' {
 			t.Errorf("%s has %d bytes", name, len(b))
 		}
 	}
