@@ -106,6 +106,7 @@ func (n *Node) addRing(ctx context.Context, gauge func(string, string, float64),
 	gauge("storage_bytes", "Bytes of their content.", float64(kept.Bytes))
 	count("storage_copied", "Copies that were made here because another one was gone.", kept.Copied)
 	count("storage_refused", "Questions about objects that were refused.", kept.Refused)
+	count("storage_unpaid", "Objects that other nodes wanted this one to keep, and nobody had paid for.", kept.Unpaid)
 	count("storage_damaged", "Objects that could not be read from this node's disk.", kept.Damaged)
 	return nil
 }

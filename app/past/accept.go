@@ -6,6 +6,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/app/past/client"
 	"github.com/phyllo-net/phyllo/app/past/msg"
+	"github.com/phyllo-net/phyllo/app/past/voucher"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/task"
@@ -88,14 +89,20 @@ func (p *Past) onAccept(t *task.T, m *msg.Accept) (wire.Message, uint16) {
 	if !p.mayRule(m.Ruling.Term.Root, m.Cert.ID(), m.Cert.Copies) {
 		return nil, msg.RefusedStranger
 	}
-	code, before := p.adopt(t, m.Cert, m.Content, m.Ruling)
+	slip, code := p.ruled(t, m)
+	if code != 0 {
+		return nil, code
+	}
+	code, before := p.adopt(t, m.Cert, m.Content, m.Ruling, slip)
 	switch {
 	case code == msg.RefusedLater:
 		return &msg.Higher{Term: before}, 0
 	case code != 0:
 		return nil, code
 	}
-	p.note(m)
+	if slip == nil {
+		p.note(m)
+	}
 	return &msg.Accepted{Life: p.life}, 0
 }
 
@@ -103,7 +110,7 @@ func (p *Past) onAccept(t *task.T, m *msg.Accept) (wire.Message, uint16) {
 // was promised: then the code is refusedLater. A promise is about rulings that name this node:
 // in others it has no vote, and may learn what is current by now. It does not matter who brings
 // a ruling: it is the root's message, whoever repeats it.
-func (p *Past) adopt(t *task.T, c *certificate.Certificate, content []byte, r *certificate.Ruling) (code uint16, before certificate.Term) {
+func (p *Past) adopt(t *task.T, c *certificate.Certificate, content []byte, r *certificate.Ruling, slip *voucher.Slip) (code uint16, before certificate.Term) {
 	o := c.ID()
 	switch {
 	case !p.rounds.Begun() || p.stopped:
@@ -142,7 +149,7 @@ func (p *Past) adopt(t *task.T, c *certificate.Certificate, content []byte, r *c
 			return before, errHigher
 		}
 		var b store.Batch
-		written{kept: k, fresh: true, content: content}.into(&b, o)
+		written{kept: k, fresh: true, content: content, slip: slip}.into(&b, o)
 		if before.Before(r.Term) {
 			b.Put(PromiseTable, o[:], wire.MustMarshal(&r.Term))
 		}

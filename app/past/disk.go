@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/past/account"
 	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/app/past/voucher"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/task"
@@ -71,8 +73,8 @@ type written struct {
 	kept    *kept
 	fresh   bool // content is to be written; otherwise it is there already
 	content []byte
-	unsure  bool               // nobody has verified certificate and content yet
-	toll    func(*store.Batch) // adds what pays for it; nil: that is not known
+	unsure  bool          // nobody has verified certificate and content yet
+	slip    *voucher.Slip // what pays for it; nil: nobody pays, or it is written already
 }
 
 // write makes a change durable; nothing is said to anybody before.
@@ -90,8 +92,8 @@ func (w written) into(b *store.Batch, o id.Hash) {
 	case w.fresh:
 		b.Put(ContentTable, o[:], w.content)
 	}
-	if w.toll != nil {
-		w.toll(b)
+	if w.slip != nil {
+		account.PutSlip(b, w.slip)
 	}
 }
 

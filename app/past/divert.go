@@ -77,11 +77,11 @@ func (p *Past) divert(t *task.T, w *written, to []*peer.Handle) (at id.ID, err e
 			return id.ID{}, err
 		}
 		var m wire.Message
-		if m, err = p.asker.One(t, to[i], &msg.Divert{Cert: c, Content: w.content}); errors.Is(err, task.ErrStopped) {
+		if m, err = p.asker.One(t, to[i], &msg.Divert{Cert: c, Content: w.content, Slip: w.slip}); errors.Is(err, task.ErrStopped) {
 			return id.ID{}, err
 		}
 		if _, ok := m.(*msg.Taken); ok && err == nil {
-			return to[i].ID, p.point(t, c, to[i].ID)
+			return to[i].ID, p.point(t, c, to[i].ID, w.slip)
 		}
 		err = nil
 		to, rooms = slices.Delete(to, i, i+1), slices.Delete(rooms, i, i+1)
@@ -135,7 +135,11 @@ func (p *Past) onDivert(t *task.T, a asker, m *msg.Divert) (wire.Message, uint16
 	if code := p.mayDivert(a, c); code != 0 {
 		return nil, code
 	}
-	ring, v, w := p.cfg.Ring, p.cfg.Verifier, &written{kept: &kept{Cert: c, For: &a.node}, fresh: true, content: m.Content}
+	slip, code := p.diverted(t, a.node, c, m.Slip)
+	if code != 0 {
+		return nil, code
+	}
+	ring, v, w := p.cfg.Ring, p.cfg.Verifier, &written{kept: &kept{Cert: c, For: &a.node}, fresh: true, content: m.Content, slip: slip}
 	if _, err := task.Work(t, disk, func() (bool, error) { return true, verified(c, m.Content, ring, v) }); err != nil {
 		p.stats.BadInput++
 		return nil, msg.RefusedInvalid

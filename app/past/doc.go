@@ -26,7 +26,9 @@
 // By fetching, never by being told: a node that is one of the k nearest and lacks an
 // object fetches it from another holder and verifies it. What two holders have in common
 // is compared by sums of parts of the ring (compare.go), after each change among the
-// neighbours and every ten minutes. So no node can make another delete or overwrite.
+// neighbours and every ten minutes. So no node can make another delete or overwrite. Nor
+// can it make another keep what nobody paid for: with an object goes a slip that names
+// what paid, and those who keep that account are asked (package dues).
 //
 // The replicas of a node that goes away are made anew at once if fewer than a majority is
 // left, or if the node was expelled; else after ten minutes (Config.Absence), as most come

@@ -6,6 +6,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/app/past/client"
 	"github.com/phyllo-net/phyllo/app/past/msg"
+	"github.com/phyllo-net/phyllo/app/past/voucher"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
@@ -74,7 +75,7 @@ func (p *Past) onPut(t *task.T, a asker, m *msg.Put) (wire.Message, uint16) {
 			return answer, code
 		}
 	}
-	o := p.take(t, m.Cert, m.Content, p.toll(m.Payment), true)
+	o := p.take(t, m.Cert, m.Content, p.slip(m.Payment), true)
 	switch {
 	case o.code != 0:
 		return nil, o.code
@@ -92,11 +93,11 @@ type outcome struct {
 	receipt *certificate.Receipt     // if one was wanted
 }
 
-// take keeps an object: it is verified, written down with what pays for it (nil: not known),
-// and only then is a receipt given.
+// take keeps an object: it is verified, written down with what pays for it (nil: nobody, or
+// that is written already), and only then is a receipt given.
 // With receipt it is an insert, which never takes another content's place. Without, it
 // comes from another holder, and of two contents all holders keep the same.
-func (p *Past) take(t *task.T, c *certificate.Certificate, content []byte, toll func(*store.Batch), receipt bool) outcome {
+func (p *Past) take(t *task.T, c *certificate.Certificate, content []byte, slip *voucher.Slip, receipt bool) outcome {
 	o := c.ID()
 	if code := p.mayTake(o, c); code != 0 {
 		return outcome{code: code}
@@ -105,7 +106,7 @@ func (p *Past) take(t *task.T, c *certificate.Certificate, content []byte, toll 
 		return outcome{code: msg.RefusedBusy}
 	}
 	defer p.busy.Leave(o)
-	w := &written{kept: &kept{Cert: c}, fresh: true, content: content, toll: toll}
+	w := &written{kept: &kept{Cert: c}, fresh: true, content: content, slip: slip}
 	if p.shelf.find(o) == nil && p.takesHere(c) { // as it is nearly always
 		w.unsure = true
 		return p.commit(t, o, c, w, receipt)

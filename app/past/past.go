@@ -8,6 +8,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past/account"
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/app/past/client"
+	"github.com/phyllo-net/phyllo/app/past/dues"
 	"github.com/phyllo-net/phyllo/app/past/msg"
 	"github.com/phyllo-net/phyllo/app/past/office"
 	"github.com/phyllo-net/phyllo/app/past/turn"
@@ -42,6 +43,7 @@ type Past struct {
 	serving       int
 	stats         Stats
 	accounts      *account.Accounts // nil: nobody pays
+	dues          *dues.Desk        // of the accounts
 	most          int64             // that this node has ever offered, in bytes
 }
 
@@ -62,6 +64,7 @@ type Stats struct {
 	Damaged  uint64 // objects of the own store that could not be read as they were written
 	Repaired uint64 // of these, also of earlier runs: there is a good one again
 	Lost     int    // of these: there is none yet
+	Unpaid   uint64 // objects that others wanted to be kept, and nobody had paid for
 
 	Cached      int    // copies in the cache now
 	CachedBytes int64  // of their content
@@ -86,6 +89,9 @@ func (p *Past) Start(ep kbr.Endpoint) {
 	p.asker = client.NewAsker(ep, p.cfg.Ask, func(q wire.Message, answer client.Reply) {
 		p.serve(asker{node: ep.Self().ID, origin: true}, q, answer)
 	})
+	if p.accounts != nil {
+		p.dues = dues.New(ep, p.asker, p.accounts, p.cfg.Ask)
+	}
 	p.offices = office.New(office.Config{
 		Ring: p.cfg.Ring, Signer: p.cfg.Signer, Verifier: p.cfg.Verifier, Certificate: p.cfg.Certificate, Ask: p.cfg.Ask,
 	}, ep, p.asker, bench{p})
@@ -114,6 +120,9 @@ func (p *Past) Stats() Stats {
 	}
 	s.Objects, s.Pointers, s.Bytes = p.shelf.objects, p.shelf.pointers, p.shelf.bytes
 	s.Lost = len(p.lost.objects)
+	if p.dues != nil {
+		s.Unpaid = p.dues.Unpaid
+	}
 	s.Cached, s.CachedBytes = p.cache.Len(), p.cache.Used()
 	return s
 }
@@ -218,6 +227,8 @@ func (p *Past) serve(a asker, m wire.Message, answer client.Reply) {
 		answer(p.onStrays(a, m))
 	case *msg.Offer:
 		p.work(answer, func(t *task.T) (wire.Message, uint16) { return p.onOffer(t, a, m) })
+	case *msg.WhoPays:
+		p.work(answer, func(t *task.T) (wire.Message, uint16) { return p.onWhoPays(t, m) })
 	case *msg.Have:
 		answer(p.onHave(a, m))
 	case *msg.Room:

@@ -60,11 +60,11 @@ func (p *Past) covers(t *task.T, of *office.Office, m *msg.Update) uint16 {
 		return 0
 	}
 	if v := of.Current(); v != nil {
-		allowed, err := p.accounts.Allows(t, of.Object())
+		by, err := p.dues.Own(t, of.Object())
 		if err != nil {
 			return msg.RefusedFailed
 		}
-		if m.Cert.Size <= max(allowed, v.Certificate.Size) {
+		if m.Cert.Size <= v.Certificate.Size || by.Covers(m.Cert) == nil {
 			m.Payment = nil
 			return 0
 		}
@@ -82,22 +82,22 @@ func (p *Past) note(m *msg.Accept) {
 		if err := p.accounts.Admit(t, m.Payment, m.Cert); err != nil {
 			return err
 		}
-		st, toll := p.cfg.Store, p.toll(m.Payment)
+		st, slip := p.cfg.Store, p.slip(m.Payment)
 		_, err := task.Work(t, disk, func() (struct{}, error) {
 			var b store.Batch
-			toll(&b)
+			account.PutSlip(&b, slip)
 			return struct{}{}, st.Apply(&b)
 		})
 		return err
 	}, nil)
 }
 
-// toll is what is written of a payment; nil where nobody pays.
-func (p *Past) toll(pay *voucher.Payment) func(*store.Batch) {
+// slip is what is written of a payment; nil where nobody pays.
+func (p *Past) slip(pay *voucher.Payment) *voucher.Slip {
 	if p.accounts == nil || pay == nil {
 		return nil
 	}
-	return p.accounts.Toll(pay)
+	return p.accounts.Slip(pay)
 }
 
 // worth returns 0 if a payment is good for an object.

@@ -8,6 +8,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/app/past/client"
 	"github.com/phyllo-net/phyllo/app/past/msg"
+	"github.com/phyllo-net/phyllo/app/past/voucher"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
@@ -91,7 +92,11 @@ func (p *Past) onPoint(t *task.T, a asker, m *msg.Point) (wire.Message, uint16) 
 	case e == nil && len(p.shelf.list) >= p.cfg.MaxObjects:
 		return nil, msg.RefusedFull
 	}
-	ring, v, st, w := p.cfg.Ring, p.cfg.Verifier, p.cfg.Store, written{kept: &kept{Cert: m.Cert, At: &m.At}}
+	slip, code := p.diverted(t, a.node, m.Cert, m.Slip) // it is shown to others, who take this node's word
+	if code != 0 {
+		return nil, code
+	}
+	ring, v, st, w := p.cfg.Ring, p.cfg.Verifier, p.cfg.Store, written{kept: &kept{Cert: m.Cert, At: &m.At}, slip: slip}
 	_, err := task.Work(t, disk, func() (good bool, err error) {
 		if err := m.Cert.Verify(ring, v); err != nil {
 			return false, err
@@ -108,14 +113,14 @@ func (p *Past) onPoint(t *task.T, a asker, m *msg.Point) (wire.Message, uint16) 
 
 // point tells the next in line of a pointer, so that the failure of this node loses nothing
 // (PAST, 3.3). Where it cannot be told now it is told with the next round.
-func (p *Past) point(t *task.T, c *certificate.Certificate, at id.ID) error {
+func (p *Past) point(t *task.T, c *certificate.Certificate, at id.ID, slip *voucher.Slip) error {
 	o, k := c.ID(), int(c.Copies)
 	set := p.asker.Replicas(o.Place(), k, 1)
 	if len(set) <= k || set[k].ID == p.told[o] || set[k].ID == at {
 		return nil
 	}
 	next := set[k]
-	m, err := p.asker.One(t, next, &msg.Point{Cert: c, At: at})
+	m, err := p.asker.One(t, next, &msg.Point{Cert: c, At: at, Slip: slip})
 	if errors.Is(err, task.ErrStopped) {
 		return err
 	}
@@ -213,19 +218,23 @@ func (p *Past) stands(t *task.T, h *peer.Handle, es []*entry) (there, gone []*en
 func (p *Past) bring(t *task.T, es []*entry) error {
 	for _, e := range es {
 		k, _, err := p.body(t, e.object, false)
-		switch {
+		slip, failed := p.pointed(t, e.object)
+		switch err = errors.Join(err, failed); {
 		case errors.Is(err, task.ErrStopped):
 			return err
 		case err != nil || p.rank(e.object, int(e.copies)) == int(e.copies):
 			continue
 		case !p.takes(k.Cert.Size):
-			if err := p.point(t, k.Cert, e.at); err != nil {
+			if err := p.point(t, k.Cert, e.at, slip); err != nil {
 				return err
 			}
 			continue
 		}
 		o, ok := p.relay(t, k).(*msg.Object)
-		if ok && p.take(t, o.Cert, o.Content, nil, false).code == 0 {
+		if !ok {
+			continue
+		}
+		if slip, code := p.verify(t, e.at, o.Cert, slip); code == 0 && p.take(t, o.Cert, o.Content, slip, false).code == 0 {
 			p.stats.Copied++
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/app/past/client"
 	"github.com/phyllo-net/phyllo/app/past/msg"
+	"github.com/phyllo-net/phyllo/app/past/voucher"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
@@ -231,7 +232,7 @@ func (p *Past) follow(t *task.T, e *entry) error {
 	if errors.Is(err, task.ErrStopped) {
 		return err
 	}
-	_, err = p.fetched(t, set[0], e.object, task.Result[wire.Message]{Value: m, Err: err})
+	_, err = p.fetched(t, set[0], e.object, voucher.Bill{}, task.Result[wire.Message]{Value: m, Err: err})
 	return err
 }
 

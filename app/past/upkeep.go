@@ -8,6 +8,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past/client"
 	"github.com/phyllo-net/phyllo/app/past/msg"
 	"github.com/phyllo-net/phyllo/app/past/office"
+	"github.com/phyllo-net/phyllo/app/past/voucher"
 	"github.com/phyllo-net/phyllo/app/rounds"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
@@ -219,6 +220,23 @@ func (p *Past) fetch(t *task.T, h *peer.Handle, xs []item) (bool, error) {
 		return p.shelf.state(x.object) == x.state || !p.wanted(x.object.Place(), int(x.copies))
 	})
 	all := true
+	for some := range slices.Chunk(p.unpaid(h, xs), msg.MaxHave) {
+		due, none, err := p.bills(t, h, some)
+		if err != nil {
+			return false, err
+		}
+		ok, err := p.get(t, h, due)
+		if err != nil {
+			return false, err
+		}
+		all = all && none && ok
+	}
+	return all, nil
+}
+
+// get fetches objects from the neighbour who showed their bills.
+func (p *Past) get(t *task.T, h *peer.Handle, xs []billed) (bool, error) {
+	all := true
 	for len(xs) > 0 {
 		some := xs[:min(atOnce, len(xs))]
 		xs = xs[len(some):]
@@ -229,7 +247,7 @@ func (p *Past) fetch(t *task.T, h *peer.Handle, xs []item) (bool, error) {
 			return false, err
 		}
 		for i, r := range rs {
-			ok, err := p.fetched(t, h, some[i].object, r)
+			ok, err := p.fetched(t, h, some[i].object, some[i].bill, r)
 			if err != nil {
 				return false, err
 			}
@@ -239,13 +257,18 @@ func (p *Past) fetch(t *task.T, h *peer.Handle, xs []item) (bool, error) {
 	return all, nil
 }
 
-// fetched keeps what a neighbour gave, once it is verified.
-func (p *Past) fetched(t *task.T, h *peer.Handle, o id.Hash, r task.Result[wire.Message]) (ok bool, err error) {
+// fetched keeps what a neighbour gave, once it is verified, and what he showed is worth what it
+// should be.
+func (p *Past) fetched(t *task.T, h *peer.Handle, o id.Hash, b voucher.Bill, r task.Result[wire.Message]) (ok bool, err error) {
 	switch m := r.Value.(type) {
 	case *msg.Object:
 		if m.Cert.ID() != o || m.Cert.Body() != int64(len(m.Content)) {
 			p.stats.BadInput++
 			return false, nil
+		}
+		slip, code := p.due(t, h, m.Cert, b)
+		if code != 0 {
+			return lasting(code), nil
 		}
 		if m.Cert.Large() {
 			if all, err := p.copyLarge(t, h, m.Cert, m.Content); !all {
@@ -255,14 +278,14 @@ func (p *Past) fetched(t *task.T, h *peer.Handle, o id.Hash, r task.Result[wire.
 		had := p.shelf.find(o)
 		var out outcome
 		if m.Cert.Kind == certificate.Mutable {
-			out.code, _ = p.adopt(t, m.Cert, m.Content, m.Ruling)
+			out.code, _ = p.adopt(t, m.Cert, m.Content, m.Ruling, slip)
 			if out.code == msg.RefusedLater && (had == nil || m.Ruling.After(had.ruling)) {
 				if err := p.askNewTerm(t, m.Cert); err != nil {
 					return false, err
 				}
 			}
 		} else {
-			out = p.take(t, m.Cert, m.Content, nil, false)
+			out = p.take(t, m.Cert, m.Content, slip, false)
 		}
 		if had == nil && out.code == 0 {
 			p.stats.Copied++

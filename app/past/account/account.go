@@ -24,6 +24,7 @@ type Accounts struct {
 	upkeep
 	spending
 	refunds
+	judging
 	views   map[id.ID]*view // of members' offers
 	checked map[id.Hash]*voucher.Debit
 	around  map[id.ID]*circle
@@ -141,6 +142,8 @@ func (a *Accounts) serve(from id.ID, m wire.Message, answer reply) {
 		f = func(t *task.T) (wire.Message, uint16) { return a.onCredit(t, m) }
 	case *letGo:
 		f = func(t *task.T) (wire.Message, uint16) { return a.onLetGo(t, m) }
+	case *verify:
+		f = func(t *task.T) (wire.Message, uint16) { return a.onVerify(t, m) }
 	case *show:
 		f = func(t *task.T) (wire.Message, uint16) { return a.onShow(t, from, m) }
 	default: // an answer that nobody asked for

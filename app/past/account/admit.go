@@ -55,7 +55,7 @@ func (a *Accounts) admit(t *task.T, p *voucher.Payment, c *certificate.Certifica
 		if err != nil {
 			return err
 		}
-		if by.Debit == p.Voucher.Debit.Hash(a.cfg.Ring) {
+		if by != nil && by.Debit == p.Voucher.Debit.Hash(a.cfg.Ring) {
 			return ErrUsed
 		}
 	}

@@ -77,7 +77,7 @@ func (a *Accounts) beginWrite(e *entry, cs []voucher.Charge) {
 	st := a.cfg.Store
 	a.ep.Go(func(t *task.T) error {
 		_, err := task.Work(t, disk, func() (struct{}, error) {
-			return struct{}{}, st.Put(Table, e.key(), wire.MustMarshal(&record{Debit: e.debit, Charges: cs}))
+			return struct{}{}, st.Put(Table, e.key(), wire.MustMarshal(&record{Debit: e.debit, Charges: cs, Standing: e.standing}))
 		})
 		return err
 	}, func(err error) {
@@ -129,7 +129,7 @@ func (a *Accounts) load(t *task.T) error {
 		}
 		for _, r := range page.list {
 			e := newEntry(r.Debit, r.Debit.Hash(a.cfg.Ring), r.Charges, r.Back)
-			e.durable = true
+			e.durable, e.standing = true, r.Standing
 			a.enter(e, r.Charges)
 		}
 		if page.last == nil {
@@ -137,7 +137,7 @@ func (a *Accounts) load(t *task.T) error {
 		}
 		after = page.last
 	}
-	if err := a.loadDue(t); err != nil {
+	if err := errors.Join(a.loadDue(t), a.loadBorn(t)); err != nil {
 		return err
 	}
 	a.rounds.Begin()

@@ -29,6 +29,17 @@
 // which storage decides mutable objects would not do here: their root is believed about the
 // order, and an account's root is the member itself.
 //
+// # Slips
+//
+// A voucher is good for an hour; the debit pays for as long as its objects live. What lies
+// beside an object and goes with it from holder to holder is a slip (voucher.Slip), which names
+// the charge, and the keepers of the account say whether it is true (Verify): the account
+// was charged, has not been given it back, and was within its limit then. For that a keeper
+// remembers of each debit how it stands (package standing), as it has to charge those that a
+// fellow tells of in any case.
+//
+// # Apart
+//
 // Honest keepers that cannot reach each other for a while may vote for both, if there are
 // liars among the rest. This is found when they meet: both debits are charged, the account is
 // overdrawn (Stats.Overdrawn) by what those votes were worth at most, and gets no votes until
@@ -64,12 +75,13 @@
 //	func (*Accounts) Refund(t, object) error
 //	func (*Accounts) Stored(payment)
 //	func (*Accounts) Admit(t, payment, certificate) error              // a holder
-//	func (*Accounts) Toll(payment) func(*store.Batch)
+//	func (*Accounts) Slip(payment) *voucher.Slip; PutSlip(batch, slip)
+//	func (*Accounts) Verify(t, slips, timeout) ([]voucher.Verdict, error)
 //	func (*Accounts) Balance(t) (Balance, error)                       // what df shows
 //
 // # What it rests on
 //
 // That fewer than half of an account's keepers, and of an object's holders, lie: nobody
-// chooses his place on the ring. Who is among an object's nearest can hand it to its fellows
-// without a voucher, as they fetch what they lack; each node's own capacity bounds that.
+// chooses his place on the ring. A member that was alone in its ring, and had its own word
+// for what it offers, has it for what it stored then, too.
 package account

@@ -78,6 +78,35 @@ func Heard(b []byte) (kind string, d *voucher.Debit, object id.Hash, n int) {
 	return "", nil, id.Hash{}, 0
 }
 
+// KindOf names a question for the tests; "" is another one.
+func KindOf(b []byte) string {
+	switch m, _ := table.Decode(b); m.(type) {
+	case *verify:
+		return "verify"
+	case *list:
+		return "list"
+	case *open:
+		return "open"
+	}
+	return ""
+}
+
+// AskVerify asks whether slips are true.
+func AskVerify(s ...*voucher.Slip) []byte { return encode(&verify{Slips: s}) }
+
+// SaysVerified says that a slip is paid for.
+func SaysVerified() []byte { return encode(&verified{Verdicts: []byte{byte(voucher.Paid)}}) }
+
+// SaysListed says that an account has something that nobody else has.
+func SaysListed(member id.ID) []byte {
+	return encode(&listed{Accounts: []accountSum{{Member: member, Sum: 1}}, Sure: true})
+}
+
+// SaysPage shows a debit, and that it stands well.
+func SaysPage(d *voucher.Debit, cs []voucher.Charge) []byte {
+	return encode(&page{Records: []*record{{Debit: d, Charges: cs}}})
+}
+
 // VoteOf is the vote in an answer; nil if there is none.
 func VoteOf(b []byte) *voucher.Vote {
 	if m, err := table.Decode(b); err == nil {

@@ -318,6 +318,7 @@ func FuzzMessage(f *testing.F) {
 	for _, b := range [][]byte{
 		account.AskDebit(d, cs), account.AskNote(d, cs), account.AskList(), account.AskOpen(m.cert.Node), account.AskCredit(d, ring, 0, r),
 		account.AskLetGo(cs[0].Object, d), account.AskShow(cs[0].Object), account.AskBalance(m.cert.Node), account.SaysNoted(), account.SaysShown(1, 3),
+		account.AskVerify(slipOf(d, cs)), account.SaysVerified(), account.SaysPage(d, cs),
 	} {
 		f.Add(b)
 	}

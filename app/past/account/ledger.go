@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/past/standing"
 	"github.com/phyllo-net/phyllo/app/past/voucher"
 	"github.com/phyllo-net/phyllo/id"
 )
@@ -19,6 +20,8 @@ type entry struct {
 	costs []int64 // of its charges
 	back  []byte  // a bit for each charge that was given back
 	given int64   // what these come to
+	// standing is what this keeper believes of it.
+	standing standing.Standing
 	// durable: it is on the disk. It is charged before.
 	durable bool
 	writing bool          // it is on its way there
@@ -134,10 +137,10 @@ func (l *ledger) sum(date int64) (s uint64) {
 	return s
 }
 
-// whole is sum over all debits and what was given back.
+// whole is sum over all debits, what was given back, and how they stand.
 func (l *ledger) whole() (s uint64) {
 	for _, e := range l.list {
-		h := id.HashOf("account", e.hash, e.back)
+		h := id.HashOf("account", e.hash, e.back, uint8(e.standing))
 		s ^= binary.BigEndian.Uint64(h[:])
 	}
 	return s

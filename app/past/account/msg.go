@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/app/past/standing"
 	"github.com/phyllo-net/phyllo/app/past/voucher"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/wire"
@@ -16,6 +17,7 @@ const (
 	maxRecords = 64       // debits on one page
 	pageBytes  = 32 << 10 // of debits on one page
 	maxProofs  = 8        // in one answer
+	maxSlips   = 64       // in one question
 )
 
 // Kinds of messages.
@@ -37,12 +39,14 @@ const (
 	kindShown
 	kindAsk
 	kindBalance
+	kindVerify
+	kindVerified
 )
 
 // table lists all messages of account.
 var table = wire.NewTable((*debit)(nil), (*voted)(nil), (*over)(nil), (*note)(nil), (*noted)(nil), (*list)(nil), (*listed)(nil),
 	(*open)(nil), (*page)(nil), (*credit)(nil), (*credited)(nil), (*letGo)(nil), (*released)(nil), (*show)(nil), (*shown)(nil),
-	(*ask)(nil), (*balance)(nil))
+	(*ask)(nil), (*balance)(nil), (*verify)(nil), (*verified)(nil))
 
 var errMessage = errors.New("message of account")
 
@@ -110,6 +114,8 @@ type record struct {
 	Debit   *voucher.Debit   `cbor:"1,keyasint"`
 	Charges []voucher.Charge `cbor:"2,keyasint"`
 	Back    []byte           `cbor:"3,keyasint,omitempty"` // a bit for each charge that was given back
+	// Standing is what the keeper believes of the debit.
+	Standing standing.Standing `cbor:"4,keyasint,omitempty"`
 }
 
 // credit asks a keeper to give a charge back. It is answered by credited.
@@ -158,6 +164,16 @@ type balance struct {
 	Limit   int64 `cbor:"2,keyasint"`
 	Offered int64 `cbor:"3,keyasint"`
 	Counted int64 `cbor:"4,keyasint"` // of what is offered
+}
+
+// verify asks a keeper whether slips of one account are true. It is answered by verified.
+type verify struct {
+	Slips []*voucher.Slip `cbor:"1,keyasint"`
+}
+
+// verified answers verify: a voucher.Verdict for each slip.
+type verified struct {
+	Verdicts []byte `cbor:"1,keyasint"`
 }
 
 // Kind implements wire.Message.
@@ -211,6 +227,41 @@ func (*ask) Kind() wire.Kind { return kindAsk }
 // Kind implements wire.Message.
 func (*balance) Kind() wire.Kind { return kindBalance }
 
+// Kind implements wire.Message.
+func (*verify) Kind() wire.Kind { return kindVerify }
+
+// Kind implements wire.Message.
+func (*verified) Kind() wire.Kind { return kindVerified }
+
+// Check implements wire.Checker.
+func (m *verify) Check() error {
+	if n := len(m.Slips); n == 0 || n > maxSlips {
+		return fmt.Errorf("%w: %d slips, want 1 to %d", errMessage, n, maxSlips)
+	}
+	for _, s := range m.Slips {
+		if err := s.Check(); err != nil {
+			return err
+		}
+		if s.Account != m.Slips[0].Account {
+			return fmt.Errorf("%w: slips of several accounts", errMessage)
+		}
+	}
+	return nil
+}
+
+// Check implements wire.Checker.
+func (m *verified) Check() error {
+	if n := len(m.Verdicts); n == 0 || n > maxSlips {
+		return fmt.Errorf("%w: %d verdicts, want 1 to %d", errMessage, n, maxSlips)
+	}
+	for _, x := range m.Verdicts {
+		if x > byte(voucher.Unpaid) {
+			return fmt.Errorf("%w: verdict %d", errMessage, x)
+		}
+	}
+	return nil
+}
+
 func checkDebit(d *voucher.Debit, cs []voucher.Charge) error {
 	if err := d.Check(); err != nil {
 		return err
@@ -260,6 +311,9 @@ func (r *record) Check() error {
 	}
 	if err := checkDebit(r.Debit, r.Charges); err != nil {
 		return err
+	}
+	if r.Standing > standing.Over {
+		return fmt.Errorf("%w: a debit of standing %d", errMessage, r.Standing)
 	}
 	return checkBack(r.Back, len(r.Charges))
 }

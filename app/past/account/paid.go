@@ -11,47 +11,50 @@ import (
 	"github.com/phyllo-net/phyllo/wire"
 )
 
-// toll is what paid for an object that is kept here. The zero toll is not known: the object
-// came from a fellow holder.
-type toll struct {
-	Debit id.Hash `cbor:"1,keyasint"`
-	Size  int64   `cbor:"2,keyasint"` // that it pays for, in bytes
-	// Account is the member who pays; zero in records of earlier versions of the program.
-	Account id.ID `cbor:"3,keyasint,omitzero"`
+// Slip is what a holder writes down, with an object, of a payment that Admit has passed.
+func (a *Accounts) Slip(p *voucher.Payment) *voucher.Slip { return p.Slip(a.cfg.Ring) }
+
+// PutSlip adds to a batch what pays from now on for an object. It is written with the object,
+// and may be called off the loop.
+func PutSlip(b *store.Batch, s *voucher.Slip) {
+	b.Put(PaidTable, s.Charge.Object[:], wire.MustMarshal(s))
 }
 
-// Toll returns what adds to a batch what pays from now on for an object. It is written with the
-// object, and may be called off the loop.
-func (a *Accounts) Toll(p *voucher.Payment) func(*store.Batch) {
-	c, ring := p.Path.Charge, a.cfg.Ring
-	return func(b *store.Batch) {
-		by := toll{Debit: p.Voucher.Debit.Hash(ring), Size: c.Size, Account: p.Voucher.Debit.Account()}
-		b.Put(PaidTable, c.Object[:], wire.MustMarshal(&by))
-	}
-}
-
-// Allows returns the largest content that was paid for, of an object that is kept here; 0 if
-// that is not known.
-func (a *Accounts) Allows(t *task.T, object id.Hash) (int64, error) {
-	by, err := a.paid(t, object)
-	return by.Size, err
-}
-
-func (a *Accounts) paid(t *task.T, object id.Hash) (toll, error) {
+// Slips returns what paid for objects that are kept here, nil where that is not known. The
+// error is task.ErrStopped, or the disk's.
+func (a *Accounts) Slips(t *task.T, objects ...id.Hash) ([]*voucher.Slip, error) {
 	st := a.cfg.Store
-	return task.Work(t, disk, func() (by toll, err error) {
-		b, err := st.Get(PaidTable, object[:])
-		switch {
-		case errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrCorrupt):
-			return toll{}, nil
-		case err != nil:
-			return toll{}, err
+	return task.Work(t, disk, func() ([]*voucher.Slip, error) {
+		list := make([]*voucher.Slip, len(objects))
+		for i, o := range objects {
+			b, err := st.Get(PaidTable, o[:])
+			switch {
+			case errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrCorrupt):
+			case err != nil:
+				return nil, err
+			default:
+				list[i] = readSlip(o, b)
+			}
 		}
-		if wire.Unmarshal(b, &by) != nil {
-			return toll{}, nil
-		}
-		return by, nil
+		return list, nil
 	})
+}
+
+// readSlip reads what is written of an object; nil if that makes no sense.
+func readSlip(o id.Hash, b []byte) *voucher.Slip {
+	s := new(voucher.Slip)
+	if wire.Unmarshal(b, s) != nil || s.Check() != nil || s.Charge.Object != o {
+		return nil
+	}
+	return s
+}
+
+func (a *Accounts) paid(t *task.T, object id.Hash) (*voucher.Slip, error) {
+	list, err := a.Slips(t, object)
+	if err != nil {
+		return nil, err
+	}
+	return list[0], nil
 }
 
 // Payers calls visit for each object that is kept here, or was a while ago, and was paid for by
@@ -72,9 +75,10 @@ func (a *Accounts) Payers(t *task.T, visit func(object id.Hash, member id.ID)) e
 			err = st.Scan(PaidTable, store.Range{From: from, Limit: maxForget}, func(key, value []byte) bool {
 				p.seen++
 				p.next = append(bytes.Clone(key), 0)
-				var by toll
-				if len(key) == hashSize && wire.Unmarshal(value, &by) == nil && !by.Account.IsZero() {
-					p.list = append(p.list, paid{id.Hash(key), by.Account})
+				if len(key) == hashSize {
+					if by := readSlip(id.Hash(key), value); by != nil {
+						p.list = append(p.list, paid{by.Charge.Object, by.Account})
+					}
 				}
 				return true
 			})

@@ -346,9 +346,9 @@ func (a *Accounts) onLetGo(t *task.T, m *letGo) (wire.Message, uint16) {
 	switch {
 	case own == nil || s == Unsure:
 		return nil, refusedBusy
-	case s == Kept && (by.Debit == hash || by.Debit.IsZero()):
+	case s == Kept && (by == nil || by.Debit == hash):
 		return nil, refusedKept
-	case s == Gone && by.Debit == hash: // and so it is not taken for this debit again
+	case s == Gone && by != nil && by.Debit == hash: // and so it is not taken for this debit again
 	case !m.Debit.Over(wall):
 		return nil, refusedBusy
 	}

@@ -48,18 +48,23 @@ func (a *Accounts) fellows() []*peer.Handle {
 
 // round takes over what fellow keepers have, asks for proofs, and forgets what is over.
 func (a *Accounts) round(t *task.T, r *rounds.Round) error {
-	var said said
+	said := newSaid()
 	for _, h := range a.fellows() {
-		heard, old, err := a.meet(t, h, &said)
+		heard, old, err := a.meet(t, h, said)
 		if errors.Is(err, task.ErrStopped) {
 			return err
 		}
 		r.Heard(heard, old)
 	}
-	if err := a.believe(t, &said); err != nil {
+	if err := a.believe(t, said); err != nil {
 		return err
 	}
 	all := r.Settle()
+	if all {
+		if err := a.judge(t, said); err != nil {
+			return err
+		}
+	}
 	if err := a.prove(t); err != nil || !all {
 		return err
 	}
@@ -69,28 +74,6 @@ func (a *Accounts) round(t *task.T, r *rounds.Round) error {
 		}
 	}
 	return nil
-}
-
-// said collects what fellow keepers say was given back.
-type said struct{ list []*backs }
-
-// backs is for one debit.
-type backs struct {
-	entry *entry
-	times []int // how many voters say so, of each charge
-}
-
-func (s *said) count(e *entry, r *record) {
-	i := slices.IndexFunc(s.list, func(b *backs) bool { return b.entry == e })
-	if i < 0 {
-		i = len(s.list)
-		s.list = append(s.list, &backs{entry: e, times: make([]int, len(e.costs))})
-	}
-	for c := range e.costs {
-		if r.isBack(c) {
-			s.list[i].times[c]++
-		}
-	}
 }
 
 // meet takes over from one neighbour what this node should keep. heard tells that it was
@@ -105,7 +88,9 @@ func (a *Accounts) meet(t *task.T, h *peer.Handle, s *said) (heard, old bool, er
 		if !a.keeps(a.ep.Self().ID, x.Member) || !a.keeps(h.ID, x.Member) {
 			continue
 		}
+		votes := contains(a.voters(x.Member), h.ID)
 		if own := a.books.find(x.Member); own != nil && own.whole() == x.Sum {
+			s.same.add(x.Member, votes)
 			continue
 		}
 		rs, err := a.pull(t, h, x.Member, 0)
@@ -115,7 +100,7 @@ func (a *Accounts) meet(t *task.T, h *peer.Handle, s *said) (heard, old bool, er
 		if x.Member == a.ep.Self().ID {
 			a.remind(rs)
 		}
-		if !contains(a.voters(x.Member), h.ID) {
+		if s.heard.add(x.Member, votes); !votes {
 			continue // the member has no say in what is given back to it
 		}
 		for _, r := range rs {
@@ -159,24 +144,6 @@ func (a *Accounts) pull(t *task.T, h *peer.Handle, member id.ID, from int64) (al
 		q = &open{Member: member, From: last.Date, After: last.Hash(a.cfg.Ring)}
 	}
 	return nil, errMessage
-}
-
-// believe gives back what so many voters say was given back that one of them is honest,
-// though nearly half of all, this node counted, are not.
-func (a *Accounts) believe(t *task.T, s *said) error {
-	for _, b := range s.list {
-		enough := (len(a.voters(b.entry.debit.Account()))-1)/2 + 1
-		var indexes []int
-		for i, n := range b.times {
-			if n >= enough && !b.entry.isBack(i) {
-				indexes = append(indexes, i)
-			}
-		}
-		if err := a.giveBack(t, b.entry, indexes...); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (a *Accounts) onList(from id.ID) (wire.Message, uint16) {

@@ -52,6 +52,7 @@ func (a *Accounts) book(t *task.T, d *voucher.Debit, cs []voucher.Charge, strict
 				return nil, errFull
 			}
 			e = newEntry(d, hash, cs, nil)
+			e.standing = a.first(d)
 			a.enter(e, cs)
 		}
 	}

@@ -257,7 +257,7 @@ func (w *world) put(c *certificate.Certificate, n int, p *voucher.Payment) {
 		m.shelf = append(m.shelf, &held{object: c.ID(), copies: int(c.Copies), content: contentOf(n, int(c.Size))})
 		if p != nil && m.node.Alive() {
 			var b store.Batch
-			m.accounts.Toll(p)(&b)
+			account.PutSlip(&b, m.accounts.Slip(p))
 			if err := m.disk.Apply(&b); err != nil {
 				w.t.Fatal(err)
 			}

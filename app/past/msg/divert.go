@@ -1,9 +1,11 @@
 package msg
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/app/past/voucher"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -22,6 +24,7 @@ type RoomLeft struct {
 type Divert struct {
 	Cert    *certificate.Certificate `cbor:"1,keyasint"`
 	Content []byte                   `cbor:"2,keyasint,omitempty"`
+	Slip    *voucher.Slip            `cbor:"3,keyasint,omitempty"` // where storage is paid for
 }
 
 // Point tells the node that is next to keep an object if one of the k nearest fails that
@@ -29,6 +32,7 @@ type Divert struct {
 type Point struct {
 	Cert *certificate.Certificate `cbor:"1,keyasint"`
 	At   id.ID                    `cbor:"2,keyasint"`
+	Slip *voucher.Slip            `cbor:"3,keyasint,omitempty"`
 }
 
 // Taken answers Divert and Point.
@@ -79,7 +83,9 @@ func (m *RoomLeft) Check() error {
 }
 
 // Check implements wire.Checker.
-func (m *Divert) Check() error { return checkContent(m.Cert, m.Content) }
+func (m *Divert) Check() error {
+	return errors.Join(checkContent(m.Cert, m.Content), checkSlip(m.Slip))
+}
 
 // Check implements wire.Checker.
-func (m *Point) Check() error { return m.Cert.Check() }
+func (m *Point) Check() error { return errors.Join(m.Cert.Check(), checkSlip(m.Slip)) }

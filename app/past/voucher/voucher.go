@@ -125,7 +125,16 @@ func (p *Payment) Check() error {
 // Covers returns nil if the payment is for an object with a certificate like this: as
 // large at most, with as many copies, and no longer life. The error wraps ErrVoucher.
 func (p *Payment) Covers(c *certificate.Certificate) error {
-	d, charge := p.Voucher.Debit, p.Path.Charge
+	d := p.Voucher.Debit
+	if err := covers(p.Path.Charge, d.Until, c); err != nil {
+		return err
+	}
+	return p.Path.In(d)
+}
+
+// covers reports whether a charge, for a life until then, is for an object with a certificate
+// like this.
+func covers(charge Charge, until int64, c *certificate.Certificate) error {
 	switch {
 	case charge.Object != c.ID():
 		return bad("it is for another object")
@@ -133,8 +142,8 @@ func (p *Payment) Covers(c *certificate.Certificate) error {
 		return bad("it is for %d copies, not for %d", charge.Copies, c.Copies)
 	case c.Size > charge.Size:
 		return bad("it is for %d bytes, not for %d", charge.Size, c.Size)
-	case d.Until != 0 && (c.Expires == 0 || c.Expires > d.Until):
+	case until != 0 && (c.Expires == 0 || c.Expires > until):
 		return bad("the object lives for longer")
 	}
-	return p.Path.In(d)
+	return nil
 }
