@@ -33,7 +33,8 @@ var (
 
 // Defaults of a Config.
 const (
-	DefaultWorkers = 4
+	// DefaultWorkers is more than most computers have processors: some wait for the disk.
+	DefaultWorkers = 12
 	DefaultPause   = 2 * time.Second
 )
 

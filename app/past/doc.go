@@ -95,7 +95,7 @@
 // makes it live longer, with a payment only; the client pays, and asks for the money back when
 // the object is reclaimed. A mutable object is paid for up to a size, and again when it outgrows
 // that; its root looks at it. Who stores many files pays for some of them ahead, as their ids can be
-// drawn before there is anything to store: one voucher, and no wait for it, for up to 64 files. What is
+// drawn before there is anything to store: one voucher, and no wait for it, for up to 256 files. What is
 // not used is given back when the voucher has ended. Replicas that holders fetch from each other are not paid for again.
 //
 // # Use

@@ -26,8 +26,9 @@ type Config struct {
 
 	// Piece is the length of the longest piece, in bytes: one chunk, less the seal.
 	Piece int
-	// Window is how many objects are stored or read at once for one request: 8. Of those that
-	// are stored no more are under way than WindowSize bytes have room for: 4 MiB.
+	// Window is how many objects are stored or read at once for one request: 16. Of those that
+	// are stored no more are under way than WindowSize bytes have room for: 8 MiB, which is 16
+	// pieces of the mean length. What one waits for, voucher, disks and answers, others fill.
 	Window     int
 	WindowSize int
 	// Batch is how many changes one root makes at most: 512.
@@ -56,7 +57,7 @@ const Copies = 5
 // Default returns a Config with all numbers set.
 func Default() Config {
 	return Config{
-		Piece: task.ChunkSize - peer.LockOverhead, Window: 8, WindowSize: 4 << 20, Batch: 512, Nodes: 2000, Versions: 32,
+		Piece: task.ChunkSize - peer.LockOverhead, Window: 16, WindowSize: 8 << 20, Batch: 512, Nodes: 2000, Versions: 32,
 		Patience: 3 * time.Minute, Grace: time.Minute, Tend: 24 * time.Hour, Pace: 333 * time.Millisecond,
 	}
 }
