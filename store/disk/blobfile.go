@@ -14,6 +14,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/store"
+	"github.com/phyllo-net/phyllo/store/disk/guard"
 )
 
 const (
@@ -65,9 +66,9 @@ func (f *blobFiles) free() int64 {
 func (f *blobFiles) makeDir() error {
 	err := f.fs.MkdirAll(f.dir, 0o700)
 	if err == nil {
-		err = syncFolder(f.fs, f.fs.PathDir(f.dir))
+		err = guard.SyncFolder(f.fs, f.fs.PathDir(f.dir))
 	}
-	return openError(f.dir, err)
+	return guard.OpenError(f.dir, err)
 }
 
 // prepare makes a blob's folder, durably, if it is not there.
@@ -82,11 +83,11 @@ func (f *blobFiles) prepare(h id.Hash) error {
 		return nil
 	}
 	if err := f.fs.MkdirAll(folder, 0o700); err != nil {
-		return writeError("creating", folder, err)
+		return guard.WriteError("creating", folder, err)
 	}
 	// A folder that was there may still be one that a crash would take.
-	if err := syncFolder(f.fs, f.dir); err != nil {
-		f.failure = writeError("syncing", f.dir, err)
+	if err := guard.SyncFolder(f.fs, f.dir); err != nil {
+		f.failure = guard.WriteError("syncing", f.dir, err)
 		return f.failure
 	}
 	f.made[folder] = true
@@ -103,7 +104,7 @@ func (f *blobFiles) publish(h id.Hash) (retry bool, err error) {
 		err = errors.Join(f.fs.Rename(path, path+foreignEnd), f.fs.Rename(path+partEnd, path))
 	}
 	if err != nil {
-		err = writeError("renaming", path+partEnd, err)
+		err = guard.WriteError("renaming", path+partEnd, err)
 		return errors.Is(err, store.ErrFull), err
 	}
 	f.mu.Lock()
@@ -112,8 +113,8 @@ func (f *blobFiles) publish(h id.Hash) (retry bool, err error) {
 	if failure != nil {
 		return false, failure
 	}
-	if err := syncFolder(f.fs, f.folder(h)); err != nil {
-		err = writeError("syncing", f.folder(h), err)
+	if err := guard.SyncFolder(f.fs, f.folder(h)); err != nil {
+		err = guard.WriteError("syncing", f.folder(h), err)
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.failure = err
@@ -131,7 +132,7 @@ func (f *blobFiles) removeBeside(h id.Hash) error { return f.removeEnds(h, partE
 func (f *blobFiles) removeEnds(h id.Hash, ends ...string) error {
 	var failure error
 	for _, end := range ends {
-		if err := f.fs.Remove(f.path(h) + end); err != nil && !isNotExist(err) {
+		if err := f.fs.Remove(f.path(h) + end); err != nil && !guard.IsNotExist(err) {
 			failure = errors.Join(failure, err)
 		}
 	}

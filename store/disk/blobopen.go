@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/store/disk/guard"
 )
 
 // sweep compares the index with the files when a store is opened, folder by folder,
@@ -54,7 +55,7 @@ func (s *sweep) readFolders() error {
 	f := &s.blobs.files
 	names, err := f.fs.List(f.dir)
 	if err != nil {
-		return openError(f.dir, err)
+		return guard.OpenError(f.dir, err)
 	}
 	for _, name := range names {
 		raw, err := hex.DecodeString(name)
@@ -126,7 +127,7 @@ func (s *sweep) readFolder(name string) error {
 		return nil
 	}
 	if err != nil {
-		return openError(folder, err)
+		return guard.OpenError(folder, err)
 	}
 	strange := 0
 	for _, n := range names {
@@ -172,11 +173,11 @@ func (b *blobs) setAside(h id.Hash, kinds fileKinds) error {
 		err = f.fs.Rename(path+oldEnd, path+partEnd)
 	}
 	if err != nil {
-		return openError(path, err)
+		return guard.OpenError(path, err)
 	}
 	info, err := f.fs.Stat(path + partEnd)
 	if err != nil {
-		return openError(path+partEnd, err)
+		return guard.OpenError(path+partEnd, err)
 	}
 	b.left[h] = max(info.Size(), 1)
 	return nil

@@ -151,12 +151,12 @@ func (s *Store) commit(group []*commit) error {
 	}
 	err = s.db.Apply(b, pebble.Sync)
 	// The guard, not Pebble, knows whether all went well.
-	if failure := s.guard.err(); failure != nil {
+	if failure := s.guard.Err(); failure != nil {
 		return failure
 	}
 	if err != nil {
-		s.guard.fail(fmt.Errorf("%w: %w", store.ErrFailed, err))
-		return s.guard.err()
+		s.guard.Fail(fmt.Errorf("%w: %w", store.ErrFailed, err))
+		return s.guard.Err()
 	}
 	s.unchecked += size
 	s.show(change)
@@ -166,7 +166,7 @@ func (s *Store) commit(group []*commit) error {
 // ready says whether a group may be written now, and waits while Pebble is
 // behind. It makes the folder usable again after the disk was full.
 func (s *Store) ready(frees bool) error {
-	if failure := s.guard.err(); failure != nil {
+	if failure := s.guard.Err(); failure != nil {
 		if !errors.Is(failure, store.ErrFull) || !s.reopen() {
 			return failure
 		}
@@ -208,8 +208,8 @@ func (s *Store) breathe() error {
 		}
 		select {
 		case <-s.progress:
-		case <-s.guard.failed:
-			return s.guard.err()
+		case <-s.guard.Failed:
+			return s.guard.Err()
 		}
 	}
 }
@@ -238,7 +238,7 @@ func (s *Store) reopen() bool {
 			s.config.Log.Warn("store: closing what was frozen", "err", err)
 		}
 		s.config.Log.Info("store: there is room again")
-		g.hold()
+		g.Hold()
 		s.guard, s.unchecked = g, 0
 		s.found(db, newView(db, g))
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/phyllo-net/phyllo/store"
+	"github.com/phyllo-net/phyllo/store/disk/guard"
 )
 
 // Config says how to open a store. All sizes are in bytes. Zero values mean the
@@ -79,7 +80,7 @@ const (
 
 // options are Pebble's settings. progress is called when background work has
 // got on; Pebble holds its own lock then, so it must not block.
-func (c Config) options(g *guard, create bool, progress func()) *pebble.Options {
+func (c Config) options(g *guard.Guard, create bool, progress func()) *pebble.Options {
 	o := &pebble.Options{
 		FS:                          g,
 		FormatMajorVersion:          pebbleFormat,
@@ -99,7 +100,7 @@ func (c Config) options(g *guard, create bool, progress func()) *pebble.Options 
 			DataCorruption: func(i pebble.DataCorruptionInfo) {
 				c.Log.Error("store: damaged file", "path", i.Path, "err", i.Details)
 				// As with readErrorPause; Pebble holds no lock here.
-				time.Sleep(readErrorPause)
+				time.Sleep(guard.ReadErrorPause)
 			},
 			FlushEnd:      func(pebble.FlushInfo) { progress() },
 			CompactionEnd: func(pebble.CompactionInfo) { progress() },
@@ -118,7 +119,7 @@ func (c Config) options(g *guard, create bool, progress func()) *pebble.Options 
 // its own state cannot be. After that nothing read or written can be trusted.
 type logger struct {
 	log *slog.Logger
-	g   *guard
+	g   *guard.Guard
 }
 
 // Infof implements pebble.Logger.
@@ -135,5 +136,5 @@ func (l logger) Errorf(format string, args ...any) {
 func (l logger) Fatalf(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	l.log.Error("store: the engine gave up", "reason", text)
-	l.g.giveUp(fmt.Errorf("%w: the engine gave up: %s", store.ErrCorrupt, text))
+	l.g.GiveUp(fmt.Errorf("%w: the engine gave up: %s", store.ErrCorrupt, text))
 }

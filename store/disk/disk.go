@@ -13,6 +13,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/phyllo-net/phyllo/store"
+	"github.com/phyllo-net/phyllo/store/disk/guard"
 )
 
 const (
@@ -32,7 +33,7 @@ type Store struct {
 	blobs    *blobs
 
 	// Only the leader of the writers (see write) uses these.
-	guard     *guard
+	guard     *guard.Guard
 	unchecked int       // bytes written since breathe has looked
 	nextTry   time.Time // not before this is the folder opened anew
 	pause     time.Duration
@@ -77,7 +78,7 @@ func Open(c Config) (*Store, error) {
 	if err := s.blobs.open(s.view); err != nil {
 		return nil, errors.Join(err, s.closeRecords(), lock.Close())
 	}
-	s.guard.hold()
+	s.guard.Hold()
 	return s, nil
 }
 
@@ -96,7 +97,7 @@ func (c *Config) makeDir() error {
 	// A new folder is there after a crash when the one above it is synced.
 	var above []string
 	for dir := c.Dir; ; dir = above[len(above)-1] {
-		if _, err := c.FS.Stat(dir); !isNotExist(err) {
+		if _, err := c.FS.Stat(dir); !guard.IsNotExist(err) {
 			break
 		}
 		above = append(above, c.FS.PathDir(dir))
@@ -104,11 +105,11 @@ func (c *Config) makeDir() error {
 	err := c.FS.MkdirAll(c.Dir, 0o700)
 	for _, dir := range above {
 		if err == nil {
-			err = syncFolder(c.FS, dir)
+			err = guard.SyncFolder(c.FS, dir)
 		}
 	}
 	if err != nil {
-		return openError(c.Dir, err)
+		return guard.OpenError(c.Dir, err)
 	}
 	if c.FS == vfs.Default {
 		dir, err := filepath.Abs(c.Dir)
@@ -116,7 +117,7 @@ func (c *Config) makeDir() error {
 			dir, err = filepath.EvalSymlinks(dir)
 		}
 		if err != nil {
-			return openError(c.Dir, err)
+			return guard.OpenError(c.Dir, err)
 		}
 		c.Dir = dir
 	}
@@ -127,7 +128,7 @@ func lockError(dir string, err error) error {
 	// A lock held in this process has no number of the operating system.
 	var errno syscall.Errno
 	if errors.As(err, &errno) && errno != syscall.EAGAIN {
-		return openError(dir, err)
+		return guard.OpenError(dir, err)
 	}
 	return fmt.Errorf("%w: folder %s is open in another program or already here; stop that one or use another folder (%w)",
 		store.ErrLocked, dir, err)
@@ -145,7 +146,7 @@ func (s *Store) open() error {
 			return err
 		}
 		if err := writeFormat(c.FS, format, stateNew); err != nil {
-			return openError(c.Dir, err)
+			return guard.OpenError(c.Dir, err)
 		}
 	}
 	if err := s.blobs.files.makeDir(); err != nil {
@@ -156,7 +157,7 @@ func (s *Store) open() error {
 			return err
 		}
 		if err := writeFormat(c.FS, format, stateReady); err != nil {
-			return openError(c.Dir, err)
+			return guard.OpenError(c.Dir, err)
 		}
 	}
 	s.db, s.guard, err = s.openRecords(false)
@@ -170,13 +171,13 @@ func (s *Store) create() error {
 	// What an interrupted creation has left holds no record.
 	records := s.config.path(recordsName)
 	if err := s.config.FS.RemoveAll(records); err != nil {
-		return openError(records, err)
+		return guard.OpenError(records, err)
 	}
 	db, g, err := s.openRecords(true)
 	if err != nil {
 		return err
 	}
-	return openError(records, errors.Join(db.Close(), g.err()))
+	return guard.OpenError(records, errors.Join(db.Close(), g.Err()))
 }
 
 // checkEmpty refuses a folder that has no FORMAT but other things in it: it is
@@ -184,7 +185,7 @@ func (s *Store) create() error {
 func (c Config) checkEmpty() error {
 	names, err := c.FS.List(c.Dir)
 	if err != nil {
-		return openError(c.Dir, err)
+		return guard.OpenError(c.Dir, err)
 	}
 	for _, n := range names {
 		if n != lockName && n != formatName+".tmp" {
@@ -196,29 +197,29 @@ func (c Config) checkEmpty() error {
 }
 
 // openRecords opens Pebble. Pebble panics at some kinds of damage.
-func (s *Store) openRecords(create bool) (db *pebble.DB, g *guard, err error) {
+func (s *Store) openRecords(create bool) (db *pebble.DB, g *guard.Guard, err error) {
 	c, records := s.config, s.config.path(recordsName)
-	l := &ledger{fs: c.FS, path: c.path(ledgerName)}
+	l := &guard.Ledger{FS: c.FS, Path: c.path(guard.LedgerName)}
 	if !create {
-		if l, err = readLedger(c.FS, l.path, records); err != nil {
+		if l, err = guard.ReadLedger(c.FS, l.Path, records); err != nil {
 			return nil, nil, err
 		}
 	}
-	g = newGuard(c.FS, l)
+	g = guard.New(c.FS, l)
 	defer func() {
 		if r := recover(); r != nil {
 			db, err = nil, fmt.Errorf("%w: %s: %v", store.ErrCorrupt, records, r)
 		}
 	}()
 	db, err = pebble.Open(records, c.options(g, create, s.noteProgress))
-	if failure := g.err(); failure != nil {
+	if failure := g.Err(); failure != nil {
 		if err == nil {
 			failure = errors.Join(failure, db.Close())
 		}
 		return nil, nil, failure
 	}
 	if err != nil {
-		return nil, nil, openError(records, err)
+		return nil, nil, guard.OpenError(records, err)
 	}
 	return db, g, nil
 }
@@ -244,7 +245,7 @@ func (s *Store) Close() error {
 	}
 	s.mu.Unlock()
 	err := s.blobs.close()
-	if s.guard.err() == nil {
+	if s.guard.Err() == nil {
 		err = errors.Join(err, s.flush())
 	}
 	return errors.Join(err, s.closeRecords(), s.lock.Close())
@@ -257,12 +258,12 @@ func (s *Store) flush() error {
 	}
 	select {
 	case <-done:
-	case <-s.guard.failed:
+	case <-s.guard.Failed:
 	}
 	return nil
 }
 
 func (s *Store) closeRecords() error {
-	s.guard.let()
+	s.guard.Let()
 	return errors.Join(s.view.close(), s.db.Close())
 }

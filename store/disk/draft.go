@@ -9,6 +9,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/store"
+	"github.com/phyllo-net/phyllo/store/disk/guard"
 )
 
 // draft is a blob that is being put.
@@ -145,7 +146,7 @@ func (d *draft) part() string { return d.blobs.files.path(d.hash) + partEnd }
 func (d *draft) createFile() (err error) {
 	d.file, err = d.blobs.files.fs.Create(d.part(), vfs.WriteCategoryUnspecified)
 	if err != nil {
-		return writeError("creating", d.part(), err)
+		return guard.WriteError("creating", d.part(), err)
 	}
 	return nil
 }
@@ -154,8 +155,8 @@ func (d *draft) createFile() (err error) {
 func (d *draft) takeOver() error {
 	f := &d.blobs.files
 	path := f.path(d.hash)
-	if err := f.fs.Rename(path+partEnd, path+oldEnd); err != nil && !isNotExist(err) {
-		return writeError("renaming", path+partEnd, err)
+	if err := f.fs.Rename(path+partEnd, path+oldEnd); err != nil && !guard.IsNotExist(err) {
+		return guard.WriteError("renaming", path+partEnd, err)
 	}
 	if err := d.createFile(); err != nil {
 		return err
@@ -165,7 +166,7 @@ func (d *draft) takeOver() error {
 			return errors.Join(err, d.closeFile())
 		}
 	}
-	if err := f.fs.Remove(path + oldEnd); err != nil && !isNotExist(err) {
+	if err := f.fs.Remove(path + oldEnd); err != nil && !guard.IsNotExist(err) {
 		d.blobs.store.config.Log.Warn("store: what was broken off could not be removed", "err", err)
 	}
 	return nil
@@ -201,7 +202,7 @@ func (d *draft) writeFile(n int, content []byte) error {
 		err = fmt.Errorf("%d of %d bytes written", wrote, len(content))
 	}
 	if err != nil {
-		return writeError("writing", d.part(), err)
+		return guard.WriteError("writing", d.part(), err)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/phyllo-net/phyllo/store"
+	"github.com/phyllo-net/phyllo/store/disk/guard"
 )
 
 // Commit implements store.Draft.
@@ -47,7 +48,7 @@ func (d *draft) publish() error {
 	if d.file != nil {
 		err := d.file.Sync()
 		if err != nil {
-			err = writeError("syncing", d.part(), err)
+			err = guard.WriteError("syncing", d.part(), err)
 		}
 		if err = errors.Join(err, d.closeFile()); err != nil {
 			return d.unbelieved(err)
@@ -123,7 +124,7 @@ func (d *draft) closeFile() error {
 	err := d.file.Close()
 	d.file = nil
 	if err != nil {
-		return writeError("closing", d.part(), err)
+		return guard.WriteError("closing", d.part(), err)
 	}
 	return nil
 }
@@ -160,9 +161,9 @@ func (d *draft) leave() error {
 		b.left[d.hash] = d.outline.Size
 		return nil
 	}
-	if err := b.files.fs.Remove(d.part()); err != nil && !isNotExist(err) {
+	if err := b.files.fs.Remove(d.part()); err != nil && !guard.IsNotExist(err) {
 		b.left[d.hash] = d.outline.Size
-		return writeError("removing", d.part(), err)
+		return guard.WriteError("removing", d.part(), err)
 	}
 	return nil
 }

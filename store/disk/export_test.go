@@ -7,6 +7,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/store"
+	"github.com/phyllo-net/phyllo/store/disk/guard"
 )
 
 // RecoverAtOnce makes a store whose disk was full look again with every write.
@@ -20,7 +21,7 @@ func (s *Store) Waiting() int {
 }
 
 // Sealed is a small file's text with its checksum.
-func Sealed(text string) string { return sealed(text) }
+func Sealed(text string) string { return guard.Sealed(text) }
 
 // EngineGivesUp does what Pebble does when it finds that its state cannot be.
 func (s *Store) EngineGivesUp(why string) { logger{s.config.Log, s.guard}.Fatalf("%s", why) }

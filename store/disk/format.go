@@ -8,6 +8,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/phyllo-net/phyllo/store"
+	"github.com/phyllo-net/phyllo/store/disk/guard"
 )
 
 const (
@@ -43,10 +44,10 @@ const (
 // and the last line is a checksum. In between a newer version may write what it
 // likes.
 func readFormat(fsys vfs.FS, path string) (state string, err error) {
-	if _, err := fsys.Stat(path); isNotExist(err) {
+	if _, err := fsys.Stat(path); guard.IsNotExist(err) {
 		return "", nil
 	}
-	text, err := readSealed(fsys, path, maxFormat)
+	text, err := guard.ReadSealed(fsys, path, maxFormat)
 	if err != nil {
 		return "", err
 	}
@@ -66,5 +67,5 @@ func readFormat(fsys vfs.FS, path string) (state string, err error) {
 }
 
 func writeFormat(fsys vfs.FS, path, state string) error {
-	return writeWhole(fsys, path, sealed(fmt.Sprintf("%s %d %s\n", formatHead, formatVersion, state)))
+	return guard.WriteWhole(fsys, path, guard.Sealed(fmt.Sprintf("%s %d %s\n", formatHead, formatVersion, state)))
 }

@@ -8,17 +8,18 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/phyllo-net/phyllo/store"
+	"github.com/phyllo-net/phyllo/store/disk/guard"
 )
 
 // view is what reads see: all groups up to the last durable one.
 type view struct {
 	snapshot *pebble.Snapshot
-	guard    *guard
+	guard    *guard.Guard
 	readers  int
 	old      bool
 }
 
-func newView(db *pebble.DB, g *guard) *view {
+func newView(db *pebble.DB, g *guard.Guard) *view {
 	return &view{snapshot: db.NewSnapshot(), guard: g}
 }
 
@@ -98,14 +99,14 @@ func (v *view) get(t store.Table, key []byte) (value []byte, err error) {
 	if errors.Is(err, pebble.ErrNotFound) {
 		err = store.ErrNotFound
 	} else if err != nil {
-		return nil, readError(err)
+		return nil, guard.ReadError(err)
 	} else {
 		value = append([]byte{}, found...)
 		if err := closer.Close(); err != nil {
-			return nil, readError(err)
+			return nil, guard.ReadError(err)
 		}
 	}
-	if broken := v.guard.readErr(); broken != nil {
+	if broken := v.guard.ReadErr(); broken != nil {
 		return nil, broken
 	}
 	return value, err
@@ -131,7 +132,7 @@ func (v *view) scan(t store.Table, r store.Range, fn func(key, value []byte) boo
 	}
 	it, err := v.snapshot.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
 	if err != nil {
-		return readError(err)
+		return guard.ReadError(err)
 	}
 	defer it.Close() // its error is it.Error, or that of a panic in fn
 	first, next := it.First, it.Next
@@ -142,10 +143,10 @@ func (v *view) scan(t store.Table, r store.Range, fn func(key, value []byte) boo
 	for ok := first(); ok; ok = next() {
 		value, err := it.ValueAndErr()
 		if err == nil {
-			err = v.guard.readErr()
+			err = v.guard.ReadErr()
 		}
 		if err != nil {
-			return readError(err)
+			return guard.ReadError(err)
 		}
 		key := bytes.Clone(it.Key()[tablePrefix(t):])
 		n++
@@ -153,8 +154,8 @@ func (v *view) scan(t store.Table, r store.Range, fn func(key, value []byte) boo
 			return nil
 		}
 	}
-	if broken := v.guard.readErr(); broken != nil {
+	if broken := v.guard.ReadErr(); broken != nil {
 		return broken
 	}
-	return readError(it.Error())
+	return guard.ReadError(it.Error())
 }

@@ -1,4 +1,4 @@
-package disk
+package guard
 
 import (
 	"errors"
@@ -15,12 +15,12 @@ import (
 	"github.com/phyllo-net/phyllo/store"
 )
 
-// readErrorPause is how long a failed read takes at least. Pebble repeats a
+// ReadErrorPause is how long a failed read takes at least. Pebble repeats a
 // background job that could not read at once and without end; this keeps such a
 // loop from eating a processor.
-const readErrorPause = 5 * time.Millisecond
+const ReadErrorPause = 5 * time.Millisecond
 
-// guard is the file system under Pebble. It passes everything on until a write
+// Guard is the file system under Pebble. It passes everything on until a write
 // fails. From then on the folder is frozen: see the package comment. Pebble
 // never gets an error for a write:
 //
@@ -33,31 +33,32 @@ const readErrorPause = 5 * time.Millisecond
 //     only tables that are complete, so reads stay right.
 //
 // While the store is opened or closed nobody reads from it, and nothing waits.
-type guard struct {
+type Guard struct {
 	vfs.FS
-	ledger *ledger
+	ledger *Ledger
 
 	mu      sync.Mutex
 	failure error
 	broken  error         // Pebble gave up: reads are refused too
 	waits   bool          // writes to tables wait when frozen
-	failed  chan struct{} // closed with the first failure
+	Failed  chan struct{} // closed with the first failure
 	release chan struct{} // closed by let
 }
 
-func newGuard(fs vfs.FS, l *ledger) *guard {
-	return &guard{FS: fs, ledger: l, failed: make(chan struct{}), release: make(chan struct{})}
+// New puts a guard before a file system.
+func New(fs vfs.FS, l *Ledger) *Guard {
+	return &Guard{FS: fs, ledger: l, Failed: make(chan struct{}), release: make(chan struct{})}
 }
 
-// hold makes writes to tables wait from now on when the folder is frozen.
-func (g *guard) hold() {
+// Hold makes writes to tables wait from now on when the folder is frozen.
+func (g *Guard) Hold() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.waits = true
 }
 
-// let ends the effect of hold, also for those that wait already.
-func (g *guard) let() {
+// Let ends the effect of hold, also for those that wait already.
+func (g *Guard) Let() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.waits {
@@ -66,47 +67,47 @@ func (g *guard) let() {
 	}
 }
 
-// err is the first failure, or nil while all is well.
-func (g *guard) err() error {
+// Err is the first failure, or nil while all is well.
+func (g *Guard) Err() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.failure
 }
 
-// readErr says why nothing may be read any more, or nil.
-func (g *guard) readErr() error {
+// ReadErr says why nothing may be read any more, or nil.
+func (g *Guard) ReadErr() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.broken
 }
 
-// giveUp freezes the folder and refuses reads too.
-func (g *guard) giveUp(err error) {
-	g.fail(err)
+// GiveUp freezes the folder and refuses reads too.
+func (g *Guard) GiveUp(err error) {
+	g.Fail(err)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.broken = err
 }
 
-// fail freezes the folder. Only the first failure counts.
-func (g *guard) fail(err error) {
+// Fail freezes the folder. Only the first failure counts.
+func (g *Guard) Fail(err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.failure == nil {
 		g.failure = err
-		close(g.failed)
+		close(g.Failed)
 	}
 }
 
 // do runs one write, unless the folder is frozen. It reports whether the write
 // was done; if it was not, the caller acts as if it had been.
-func (g *guard) do(what, name string, write func() error) bool {
-	if g.err() == nil {
+func (g *Guard) do(what, name string, write func() error) bool {
+	if g.Err() == nil {
 		err := write()
 		if err == nil {
 			return true
 		}
-		g.fail(writeError(what, name, err))
+		g.Fail(WriteError(what, name, err))
 	}
 	g.mu.Lock()
 	wait := g.waits && isTable(name)
@@ -117,8 +118,8 @@ func (g *guard) do(what, name string, write func() error) bool {
 	return false
 }
 
-// writeError gives a failed write its type: ErrFull or ErrFailed.
-func writeError(what, name string, err error) error {
+// WriteError gives a failed write its type: ErrFull or ErrFailed.
+func WriteError(what, name string, err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return fmt.Errorf("%w: %s %s: %w; writing goes on when there is room", store.ErrFull, what, name, err)
 	}
@@ -130,7 +131,7 @@ func isLog(name string) bool      { return strings.HasSuffix(name, ".log") }
 func isManifest(name string) bool { return strings.HasPrefix(name, "MANIFEST-") }
 
 // create makes a writable file out of what open gives.
-func (g *guard) create(name string, open func() (vfs.File, error)) (vfs.File, error) {
+func (g *Guard) create(name string, open func() (vfs.File, error)) (vfs.File, error) {
 	base := g.PathBase(name)
 	f := &guardedFile{g: g, path: name, log: isLog(base)}
 	ok := g.do("creating", name, func() (err error) {
@@ -148,13 +149,13 @@ func (g *guard) create(name string, open func() (vfs.File, error)) (vfs.File, er
 }
 
 // Create implements vfs.FS.
-func (g *guard) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+func (g *Guard) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
 	return g.create(name, func() (vfs.File, error) {
 		// A marker names the manifest that counts. Pebble syncs the folder only
 		// after it has made the marker, and after a crash in between a file
 		// system may have kept the marker and not the manifest.
 		if strings.HasPrefix(g.PathBase(name), "marker.") {
-			if err := syncFolder(g.FS, g.PathDir(name)); err != nil {
+			if err := SyncFolder(g.FS, g.PathDir(name)); err != nil {
 				return nil, err
 			}
 		}
@@ -163,12 +164,12 @@ func (g *guard) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
 }
 
 // OpenReadWrite implements vfs.FS.
-func (g *guard) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
+func (g *Guard) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
 	return g.create(name, func() (vfs.File, error) { return g.FS.OpenReadWrite(name, c, opts...) })
 }
 
 // ReuseForWrite implements vfs.FS.
-func (g *guard) ReuseForWrite(oldname, newname string, c vfs.DiskWriteCategory) (vfs.File, error) {
+func (g *Guard) ReuseForWrite(oldname, newname string, c vfs.DiskWriteCategory) (vfs.File, error) {
 	return g.create(newname, func() (vfs.File, error) {
 		if err := g.ledger.forget(g.PathBase(oldname)); err != nil {
 			return nil, err
@@ -178,7 +179,7 @@ func (g *guard) ReuseForWrite(oldname, newname string, c vfs.DiskWriteCategory) 
 }
 
 // Open implements vfs.FS.
-func (g *guard) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
+func (g *Guard) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
 	f, err := g.FS.Open(name, opts...)
 	if err != nil {
 		return nil, err
@@ -187,7 +188,7 @@ func (g *guard) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
 }
 
 // OpenDir implements vfs.FS.
-func (g *guard) OpenDir(name string) (vfs.File, error) {
+func (g *Guard) OpenDir(name string) (vfs.File, error) {
 	f, err := g.FS.OpenDir(name)
 	if err != nil {
 		return nil, err
@@ -196,20 +197,20 @@ func (g *guard) OpenDir(name string) (vfs.File, error) {
 }
 
 // Rename implements vfs.FS.
-func (g *guard) Rename(oldname, newname string) error {
+func (g *Guard) Rename(oldname, newname string) error {
 	g.do("renaming", oldname, func() error { return g.FS.Rename(oldname, newname) })
 	return nil
 }
 
 // Link implements vfs.FS.
-func (g *guard) Link(oldname, newname string) error {
+func (g *Guard) Link(oldname, newname string) error {
 	g.do("linking", oldname, func() error { return g.FS.Link(oldname, newname) })
 	return nil
 }
 
 // Remove implements vfs.FS. That a file cannot be removed harms nobody, so it
 // is the one write whose error is passed on.
-func (g *guard) Remove(name string) error {
+func (g *Guard) Remove(name string) error {
 	var err error
 	g.do("removing", name, func() error {
 		if ledgerErr := g.ledger.forget(g.PathBase(name)); ledgerErr != nil {
@@ -222,7 +223,7 @@ func (g *guard) Remove(name string) error {
 }
 
 // MkdirAll implements vfs.FS.
-func (g *guard) MkdirAll(dir string, perm os.FileMode) error {
+func (g *Guard) MkdirAll(dir string, perm os.FileMode) error {
 	g.do("creating", dir, func() error { return g.FS.MkdirAll(dir, perm) })
 	return nil
 }
@@ -230,10 +231,10 @@ func (g *guard) MkdirAll(dir string, perm os.FileMode) error {
 // Lock implements vfs.FS. The store holds a lock on the whole folder already,
 // and when it recovers from a full disk it has the folder open twice for a
 // moment, the first time frozen.
-func (g *guard) Lock(string) (io.Closer, error) { return io.NopCloser(nil), nil }
+func (g *Guard) Lock(string) (io.Closer, error) { return io.NopCloser(nil), nil }
 
 // Unwrap implements vfs.FS.
-func (g *guard) Unwrap() vfs.FS { return g.FS }
+func (g *Guard) Unwrap() vfs.FS { return g.FS }
 
 // pausingFile is a file to read from.
 type pausingFile struct{ vfs.File }
@@ -241,7 +242,7 @@ type pausingFile struct{ vfs.File }
 func (f pausingFile) ReadAt(p []byte, off int64) (int, error) {
 	n, err := f.File.ReadAt(p, off)
 	if err != nil && err != io.EOF {
-		time.Sleep(readErrorPause)
+		time.Sleep(ReadErrorPause)
 	}
 	return n, err
 }

@@ -1,4 +1,4 @@
-package disk
+package guard
 
 import (
 	"errors"
@@ -17,22 +17,23 @@ import (
 )
 
 const (
-	ledgerName = "LEDGER"
+	// LedgerName is the ledger's file in the folder of a store.
+	LedgerName = "LEDGER"
 	ledgerHead = "phyllo store ledger 1"
 	// maxLedger bounds what is read, in bytes. A ledger has about 200, with some
 	// 20 for each log that waits for its table.
 	maxLedger = 64 << 10
 )
 
-// ledger is the durable list of what must be found in records/ at the next
+// Ledger is the durable list of what must be found in records/ at the next
 // opening. Pebble cannot tell a damaged or missing end of its list of tables
 // (the manifest) or of its log from one that a crash has cut off. The ledger
 // can: it is written after Pebble's sync and before Pebble, and thus any writer,
 // learns of it. It changes with each flush of about 2 MB and each compaction,
 // never with a single batch.
-type ledger struct {
-	fs   vfs.FS
-	path string
+type Ledger struct {
+	FS   vfs.FS
+	Path string
 
 	mu        sync.Mutex
 	manifests []manifestEntry // the current one, and for a moment its successor
@@ -48,7 +49,7 @@ type manifestEntry struct {
 }
 
 // manifestSynced notes the length and checksum that a manifest has reached.
-func (l *ledger) manifestSynced(e manifestEntry) error {
+func (l *Ledger) manifestSynced(e manifestEntry) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	next := []manifestEntry{e}
@@ -61,14 +62,14 @@ func (l *ledger) manifestSynced(e manifestEntry) error {
 }
 
 // logSynced notes that a log has content.
-func (l *ledger) logSynced(name string) error {
+func (l *Ledger) logSynced(name string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.change(l.manifests, append(slices.Clone(l.logs), name))
 }
 
 // forget is called before a file goes: Pebble does not need it any more.
-func (l *ledger) forget(name string) error {
+func (l *Ledger) forget(name string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	i := slices.Index(l.logs, name)
@@ -78,7 +79,7 @@ func (l *ledger) forget(name string) error {
 	return l.change(l.manifests, slices.Delete(slices.Clone(l.logs), i, i+1))
 }
 
-func (l *ledger) change(manifests []manifestEntry, logs []string) error {
+func (l *Ledger) change(manifests []manifestEntry, logs []string) error {
 	var b strings.Builder
 	fmt.Fprintln(&b, ledgerHead)
 	for _, e := range manifests {
@@ -87,16 +88,16 @@ func (l *ledger) change(manifests []manifestEntry, logs []string) error {
 	for _, name := range logs {
 		fmt.Fprintf(&b, "log %s\n", name)
 	}
-	if err := writeWhole(l.fs, l.path, sealed(b.String())); err != nil {
+	if err := WriteWhole(l.FS, l.Path, Sealed(b.String())); err != nil {
 		return err
 	}
 	l.manifests, l.logs = manifests, logs
 	return nil
 }
 
-// readLedger reads the ledger of a folder and compares it with what is there.
-func readLedger(fsys vfs.FS, path, records string) (*ledger, error) {
-	text, err := readSealed(fsys, path, maxLedger)
+// ReadLedger reads the ledger of a folder and compares it with what is there.
+func ReadLedger(fsys vfs.FS, path, records string) (*Ledger, error) {
+	text, err := ReadSealed(fsys, path, maxLedger)
 	if err != nil {
 		return nil, err
 	}
@@ -104,10 +105,10 @@ func readLedger(fsys vfs.FS, path, records string) (*ledger, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", store.ErrCorrupt, path, err)
 	}
-	l.fs, l.path = fsys, path
+	l.FS, l.Path = fsys, path
 	desc, err := pebble.Peek(records, fsys)
 	if err != nil {
-		return nil, openError(records, err)
+		return nil, OpenError(records, err)
 	}
 	if !desc.Exists {
 		return nil, fmt.Errorf("%w: %s has no list of tables", store.ErrCorrupt, records)
@@ -130,13 +131,13 @@ func readLedger(fsys vfs.FS, path, records string) (*ledger, error) {
 func (e manifestEntry) verify(fsys vfs.FS, path string) error {
 	f, err := fsys.Open(path)
 	if err != nil {
-		return openError(path, err)
+		return OpenError(path, err)
 	}
 	defer f.Close()
 	sum := crc32.New(castagnoli)
 	n, err := io.Copy(sum, io.LimitReader(f, e.size))
 	if err != nil {
-		return openError(path, err)
+		return OpenError(path, err)
 	}
 	if n != e.size || sum.Sum32() != e.sum {
 		return fmt.Errorf("%w: %s is cut or changed", store.ErrCorrupt, path)
@@ -144,12 +145,12 @@ func (e manifestEntry) verify(fsys vfs.FS, path string) error {
 	return nil
 }
 
-func (l *ledger) verifyLogs(records string) error {
+func (l *Ledger) verifyLogs(records string) error {
 	for _, name := range l.logs {
-		path := l.fs.PathJoin(records, name)
-		info, err := l.fs.Stat(path)
+		path := l.FS.PathJoin(records, name)
+		info, err := l.FS.Stat(path)
 		if err != nil {
-			return openError(path, err)
+			return OpenError(path, err)
 		}
 		if info.Size() == 0 {
 			return fmt.Errorf("%w: %s is empty", store.ErrCorrupt, path)
@@ -158,8 +159,8 @@ func (l *ledger) verifyLogs(records string) error {
 	return nil
 }
 
-func parseLedger(text string) (*ledger, error) {
-	l := &ledger{}
+func parseLedger(text string) (*Ledger, error) {
+	l := &Ledger{}
 	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	if lines[0] != ledgerHead {
 		return nil, errors.New("it is not a ledger")
@@ -182,33 +183,33 @@ func parseLedger(text string) (*ledger, error) {
 	return l, nil
 }
 
-// sealed appends a line with a checksum.
-func sealed(text string) string {
+// Sealed appends a line with a checksum.
+func Sealed(text string) string {
 	return fmt.Sprintf("%scheck %08x\n", text, crc32.Checksum([]byte(text), castagnoli))
 }
 
-// readSealed reads a small file that writeWhole has written from sealed, and
+// ReadSealed reads a small file that writeWhole has written from sealed, and
 // returns the text without its last line.
-func readSealed(fsys vfs.FS, path string, limit int64) (string, error) {
+func ReadSealed(fsys vfs.FS, path string, limit int64) (string, error) {
 	f, err := fsys.Open(path)
 	if err != nil {
-		return "", openError(path, err)
+		return "", OpenError(path, err)
 	}
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {
-		return "", openError(path, err)
+		return "", OpenError(path, err)
 	}
 	text := string(b)
-	if i := strings.LastIndex(text, "check "); int64(len(b)) <= limit && i >= 0 && sealed(text[:i]) == text {
+	if i := strings.LastIndex(text, "check "); int64(len(b)) <= limit && i >= 0 && Sealed(text[:i]) == text {
 		return text[:i], nil
 	}
 	return "", fmt.Errorf("%w: %s is cut or changed", store.ErrCorrupt, path)
 }
 
-// writeWhole replaces a small file: the old content or the new is there after a
+// WriteWhole replaces a small file: the old content or the new is there after a
 // crash, and the new one once it has returned.
-func writeWhole(fsys vfs.FS, path, text string) error {
+func WriteWhole(fsys vfs.FS, path, text string) error {
 	tmp := path + ".tmp"
 	f, err := fsys.Create(tmp, vfs.WriteCategoryUnspecified)
 	if err != nil {
@@ -224,10 +225,11 @@ func writeWhole(fsys vfs.FS, path, text string) error {
 	if err := fsys.Rename(tmp, path); err != nil {
 		return err
 	}
-	return syncFolder(fsys, fsys.PathDir(path))
+	return SyncFolder(fsys, fsys.PathDir(path))
 }
 
-func syncFolder(fsys vfs.FS, path string) error {
+// SyncFolder makes the names in a folder durable.
+func SyncFolder(fsys vfs.FS, path string) error {
 	d, err := fsys.OpenDir(path)
 	if err != nil {
 		return err
@@ -235,4 +237,5 @@ func syncFolder(fsys vfs.FS, path string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-func isNotExist(err error) bool { return errors.Is(err, fs.ErrNotExist) }
+// IsNotExist reports whether there was no such file.
+func IsNotExist(err error) bool { return errors.Is(err, fs.ErrNotExist) }

@@ -1,4 +1,4 @@
-package disk
+package guard
 
 import (
 	"hash/crc32"
@@ -16,7 +16,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // swallows what it is given.
 type guardedFile struct {
 	vfs.File
-	g        *guard
+	g        *Guard
 	path     string
 	folder   bool
 	log      bool           // holds acknowledged batches
@@ -102,7 +102,7 @@ func (f *guardedFile) synced(err error) error {
 // Preallocate implements vfs.File. It is a hint; if it does not work, the write
 // that follows tells.
 func (f *guardedFile) Preallocate(off, length int64) error {
-	if f.File == nil || f.g.err() != nil {
+	if f.File == nil || f.g.Err() != nil {
 		return nil
 	}
 	return f.File.Preallocate(off, length)
@@ -114,7 +114,7 @@ func (f *guardedFile) Close() error {
 		return nil
 	}
 	if err := f.File.Close(); err != nil && !f.folder {
-		f.g.fail(writeError("closing", f.path, err))
+		f.g.Fail(WriteError("closing", f.path, err))
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package disk
+package guard
 
 import (
 	"errors"
@@ -10,21 +10,21 @@ import (
 	"github.com/phyllo-net/phyllo/store"
 )
 
-// readError gives the error of a read its type.
-func readError(err error) error {
+// ReadError gives the error of a read its type.
+func ReadError(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case pebble.IsCorruptionError(err), isNotExist(err):
+	case pebble.IsCorruptionError(err), IsNotExist(err):
 		return fmt.Errorf("%w: %w", store.ErrCorrupt, err)
 	}
 	return fmt.Errorf("store: reading failed: %w", err)
 }
 
-// openError gives an error at opening its type. What the operating system
+// OpenError gives an error at opening its type. What the operating system
 // refuses stays what it is; everything else means that the files are not what
 // they should be.
-func openError(path string, err error) error {
+func OpenError(path string, err error) error {
 	var errno syscall.Errno
 	switch {
 	case err == nil:
@@ -33,7 +33,7 @@ func openError(path string, err error) error {
 		return err
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return fmt.Errorf("%w: opening %s: %w; make room, then start again", store.ErrFull, path, err)
-	case isNotExist(err), errors.Is(err, syscall.EISDIR), errors.Is(err, syscall.ENOTDIR), pebble.IsCorruptionError(err):
+	case IsNotExist(err), errors.Is(err, syscall.EISDIR), errors.Is(err, syscall.ENOTDIR), pebble.IsCorruptionError(err):
 		// A missing file, or a folder in its place, inside a store's folder.
 	case errors.As(err, &errno):
 		return fmt.Errorf("store: opening %s: %w", path, err)
