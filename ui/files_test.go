@@ -235,6 +235,9 @@ func testUploads(t *testing.T, b *browser.Browser) {
 	p.Screenshot("sending")
 	p.Click(`#uploads [aria-label="Stop: film"]`)
 	shows(p, "#uploads [data-state=failed] .words", "It was stopped, and nothing of it is stored")
+	if _, err := n.shelf.FileHistory(t.Context(), api.FileName{Name: "film"}); api.KindOf(err) != api.NotFound {
+		t.Errorf("of a file that was stopped there is something: %v", err)
+	}
 	close(pause)
 	p.WaitFor(`document.querySelectorAll("#uploads [data-state=failed]").length == 2`, soon)
 	shows(p, "#uploads [data-state=failed] .words", "too few copies")

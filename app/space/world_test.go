@@ -124,7 +124,11 @@ func (w *world) join(i uint64) {
 			w.t.Fatal(err)
 		}
 		m.past, m.spaces = p, s
-		return []kbr.Mount{{Number: 1, App: p}, {Number: 2, App: s}}
+		mounts := []kbr.Mount{{Number: 1, App: p}, {Number: 2, App: s}}
+		if a := p.Accounts(); a != nil {
+			mounts = append(mounts, kbr.Mount{Number: 3, App: a})
+		}
+		return mounts
 	}
 	m.node = w.net.Add(&peer.Handle{ID: cert.Node, Key: signer.Public(), Incarnation: 1}, m.mounts()...)
 	w.members = append(w.members, m)

@@ -3,9 +3,11 @@
 package doortest
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -135,4 +137,33 @@ func (w *World) Send(r *http.Request) Answer {
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	return Answer{resp.StatusCode, resp.Header, string(b), err}
+}
+
+// Half sends a request and so many bytes of its body, and then nothing more. The caller closes the
+// connection, as a program does that goes away.
+func (w *World) Half(r *http.Request, sent int) net.Conn {
+	w.Helper()
+	var all bytes.Buffer
+	if err := r.Write(&all); err != nil {
+		w.Fatal(err)
+	}
+	conn, err := net.Dial("tcp", strings.TrimPrefix(w.URL, "http://"))
+	if err != nil {
+		w.Fatal(err)
+	}
+	head := bytes.Index(all.Bytes(), []byte("\r\n\r\n")) + 4
+	if _, err := conn.Write(all.Bytes()[:head+sent]); err != nil {
+		w.Fatal(err)
+	}
+	return conn
+}
+
+// Until fails the test unless something comes true soon.
+func (w *World) Until(what string, good func() bool) {
+	w.Helper()
+	for end := time.Now().Add(30 * time.Second); !good(); {
+		if time.Now().After(end) {
+			w.Fatalf("%s: not so", what)
+		}
+	}
 }

@@ -97,6 +97,13 @@ func (m *Memory) take(n int) error {
 	return nil
 }
 
+// Free is for how many bytes there is room now.
+func (m *Memory) Free() int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.room
+}
+
 // blob is content. It is not changed once it has a version, and its room is free again
 // when the last version that has it is given up.
 type blob struct {
