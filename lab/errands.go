@@ -41,10 +41,15 @@ func (st *storage) step() {
 }
 
 // prepare makes the first versions of mutable objects, but for one, whose first version is
-// to be made in the storm: then it takes certainty that nobody has one.
+// to be made in the storm: then it takes certainty that nobody has one. Where nodes are hasty
+// all are.
 func (st *storage) prepare() {
 	st.storm.Sim.RunFor(time.Minute)
-	for _, r := range st.names[1:] {
+	calm := st.names[1:]
+	if st.hasty {
+		calm = nil
+	}
+	for _, r := range calm {
 		st.changeName(r)
 	}
 	st.storm.Sim.RunFor(time.Minute)
@@ -120,11 +125,11 @@ func (st *storage) acknowledged(began time.Duration, s past.Stored) (parted bool
 }
 
 // mayMiss reports whether it may be said of a file that it does not exist: it was reclaimed or
-// is lost; or few have it, as it wants no more copies, or was stored in a part of the ring that
+// is lost; or nobody waits for those who may have it; or few have it, as it wants no more copies, or was stored in a part of the ring that
 // had lost sight of the others: a majority cannot know of it before all have met again.
 func (st *storage) mayMiss(f *file) bool {
 	copies := len(f.stored.Receipts)
-	return f.reclaimed || f.parted || copies < max(3, int(f.stored.Certificate.Copies)) || st.mayBeLost(f.stored.Certificate.ID(), copies)
+	return f.reclaimed || f.parted || st.hasty || copies < max(3, int(f.stored.Certificate.Copies)) || st.mayBeLost(f.stored.Certificate.ID(), copies)
 }
 
 // lookup reads a file.
@@ -196,7 +201,7 @@ func (st *storage) reclaim(f *file) {
 		case other && errors.Is(err, certificate.ErrReclaim), other && err == nil:
 			return nil
 		}
-		f.gone = f.gone || err == nil && !f.parted // or it was not found, as a lookup may say then
+		f.gone = f.gone || err == nil && !f.parted && !st.hasty // or it was not found, as a lookup may say then
 		return err
 	})
 }
@@ -232,8 +237,11 @@ func (st *storage) readName(r *register) {
 // changeName changes a mutable object.
 func (st *storage) changeName(r *register) {
 	r.count++
-	content, replaces := fmt.Sprint("content ", r.count), r.last
+	content, replaces, reads := fmt.Sprint("content ", r.count), r.last, st.hasty && st.rng.IntN(2) == 0
 	st.run("a change of a mutable object", func(t *task.T, p *past.Past) error {
+		if reads {
+			return st.changeWhatIsThere(t, p, r, content)
+		}
 		op := r.Change(st.now(), replaces, content)
 		f, err := p.Change(t, r.name.Part, r.name.Copies, replaces, []byte(content), r.owner)
 		var conflict *past.ConflictError
@@ -254,6 +262,33 @@ func (st *storage) changeName(r *register) {
 	})
 }
 
+// changeWhatIsThere changes what a client has read.
+func (st *storage) changeWhatIsThere(t *task.T, p *past.Past, r *register, content string) error {
+	f, err := p.Current(t, r.name)
+	switch {
+	case errors.Is(err, past.ErrNotFound):
+		f.Certificate = new(certificate.Certificate)
+	case undecided(err):
+		return nil
+	case err != nil:
+		return err
+	}
+	op := r.Change(st.now(), f.Certificate.Version, content)
+	r.Replaces(op, string(f.Content))
+	got, err := p.Change(t, r.name.Part, r.name.Copies, f.Certificate.Version, []byte(content), r.owner)
+	switch {
+	case undecided(err):
+	case errors.Is(err, past.ErrConflict):
+		r.Refused(op, st.now())
+	case err != nil:
+		return err
+	default:
+		r.Made(op, st.now())
+		r.last, r.known = max(r.last, got.Certificate.Version), true
+	}
+	return nil
+}
+
 // judge checks, when the ring has been calm for long enough, that each object is with the
 // nodes nearest to it and nowhere else, that what was acknowledged is there, and that what
 // was read of mutable objects could have been.
@@ -272,10 +307,29 @@ func (st *storage) judge() {
 	}
 	st.readAll()
 	for i, r := range st.names {
-		if err := r.Check(); err != nil {
+		if err := st.judgeName(r); err != nil {
 			st.fail("S6: mutable object %d: %v", i, err)
 		}
 	}
+}
+
+// judgeName checks what was seen of a mutable object. In a part of the ring that was alone for
+// long enough there may have been another one, with no more copies than the part has nodes: one disk
+// may have been all that it had.
+func (st *storage) judgeName(r *register) error {
+	switch {
+	case r.met && !st.hasty:
+		return fmt.Errorf("it has rivals, and no part of the ring was alone for long: %q", r.left)
+	case r.met:
+		st.toll.Met++
+	}
+	switch {
+	case !st.hasty:
+		return r.Check()
+	case st.mayBeLost(r.name.ID(), 1):
+		return nil
+	}
+	return r.CheckBranches(r.left...)
 }
 
 // readAll reads everything, a few at once.
@@ -342,10 +396,20 @@ func (st *storage) mustGoOn(r *register) {
 			return err
 		default:
 			r.Saw(op, st.now(), f.Certificate.Version, string(f.Content))
+			r.left = []string{string(f.Content)}
+		}
+		for _, h := range f.Rivals {
+			x, err := p.Rival(t, r.name, h)
+			if err != nil {
+				return fmt.Errorf("S2: a rival: %w", err)
+			}
+			r.left, r.met = append(r.left, string(x.Content)), true
 		}
 		op = r.Change(st.now(), f.Certificate.Version, "the end")
+		r.Replaces(op, string(f.Content))
 		if _, err = p.Change(t, r.name.Part, r.name.Copies, f.Certificate.Version, []byte("the end"), r.owner); err == nil {
 			r.Made(op, st.now())
+			r.left = append(r.left, "the end")
 		}
 		return err
 	})

@@ -17,6 +17,7 @@ type registerOp struct {
 	read       bool
 	version    uint64 // that was read, or that the change makes
 	content    string
+	base       *string // of a change: the content that it replaces; nil: it is not known
 	call, done time.Duration
 	outcome    outcome // of a change
 }

@@ -118,3 +118,33 @@ func history(rng *rand.Rand) (*lab.Register, []porcupine.Operation) {
 	}
 	return r, ops
 }
+
+// TestBranches: of what was made in parts of a ring each last version must be left in the
+// end, unless somebody replaced it who had read it.
+func TestBranches(t *testing.T) {
+	for _, c := range []struct {
+		what string
+		left []string
+		lost bool
+	}{
+		{"both branches", []string{"a2", "b1"}, false},
+		{"the end of one only", []string{"a2"}, true},
+		{"what was replaced", []string{"a1", "b1"}, true},
+		{"nothing", nil, true},
+		{"what nobody is known to have made", []string{"a2", "b1", "x"}, false},
+	} {
+		r := new(lab.Register)
+		r.Made(r.Change(1, 0, "a1"), 2)
+		r.Made(r.Change(1, 0, "b1"), 2)
+		second := r.Change(3, 1, "a2")
+		r.Replaces(second, "a1")
+		r.Made(second, 4)
+		refused := r.Change(3, 1, "b2")
+		r.Replaces(refused, "b1")
+		r.Refused(refused, 4)
+		r.Change(5, 9, "x")
+		if err := r.CheckBranches(c.left...); (err != nil) != c.lost {
+			t.Errorf("%s: %v", c.what, err)
+		}
+	}
+}

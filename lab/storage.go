@@ -36,6 +36,9 @@ type storage struct {
 	lost map[id.Hash][]time.Duration
 	open []*errand
 	toll Toll
+	// hasty: nodes wait for nobody who went away. So parts of the ring make one object each
+	// for themselves, as else only after Config.Absence.
+	hasty bool
 }
 
 // Toll is what storms did to files.
@@ -43,6 +46,7 @@ type Toll struct {
 	Stored  int // inserts that were acknowledged
 	Read    int // lookups that found their file
 	Changed int // changes of mutable objects that were acknowledged
+	Met     int // mutable objects that parts of the ring had made each for itself
 	Spared  int // of those stored: reclaimed, or all copies were lost within the time of a repair
 	Lost    int // of the others: not there, or with another content, when all is calm
 }
@@ -52,6 +56,7 @@ func (t *Toll) Add(o Toll) {
 	t.Stored += o.Stored
 	t.Read += o.Read
 	t.Changed += o.Changed
+	t.Met += o.Met
 	t.Spared += o.Spared
 	t.Lost += o.Lost
 }
@@ -78,9 +83,11 @@ type register struct {
 	Register
 	name  past.Name
 	owner peer.Signer
-	last  uint64 // the version that was seen last by anybody
-	known bool   // a change was acknowledged
-	count int    // of contents
+	last  uint64   // the version that was seen last by anybody
+	known bool     // a change was acknowledged
+	left  []string // in the end: the current content, and its rivals
+	met   bool     // there were rivals
+	count int      // of contents
 }
 
 // errand is something that a client does.
@@ -116,7 +123,7 @@ func (s *Storm) Toll() (t Toll) {
 
 // newStorage prepares the files of a storm.
 func newStorage(s *Storm, seed uint64) *storage {
-	st := &storage{storm: s, rng: rand.New(rand.NewPCG(seed, 0x57012)), lost: make(map[id.Hash][]time.Duration)}
+	st := &storage{storm: s, rng: rand.New(rand.NewPCG(seed, 0x57012)), lost: make(map[id.Hash][]time.Duration), hasty: seed%4 == 3}
 	for i := range owners {
 		st.people = append(st.people, standin.NewSigner(seed, 1<<32+uint64(i)))
 	}
@@ -142,6 +149,9 @@ func (st *storage) mount(i int, env sim.NodeEnv) kbr.Mount {
 	c.Certificate = func() *peer.Certificate { return r.certs[i] }
 	// The waits that are long in a real ring, so that a storm sees what comes after them.
 	c.Sync, c.Surplus = time.Minute, 2*time.Minute
+	if st.hasty {
+		c.Absence = 5 * time.Second
+	}
 	p, err := past.New(c)
 	if err != nil {
 		panic(err) // a bug of the scenario

@@ -126,12 +126,23 @@ func (p *Past) adopt(t *task.T, c *certificate.Certificate, content []byte, r *c
 	defer p.busy.Leave(o)
 	e := p.shelf.find(o)
 	switch {
-	case e != nil && e.ruling.After(r):
-		return msg.RefusedLater, e.ruling.Term
-	case e != nil && !r.After(e.ruling):
+	case e != nil && r.Term == e.ruling.Term && r.Number == e.ruling.Number:
 		return 0, before // it is here already
+	case e != nil && !r.Over(e.ruling):
+		if !r.Draft && !e.ruling.Covers(r) {
+			if code := p.keepRival(t, c, content, r); !lasting(code) {
+				return code, before
+			}
+		}
+		return msg.RefusedLater, e.ruling.Term
 	case e == nil && !p.room(c.Size):
 		return msg.RefusedFull, before
+	case len(p.lacksRivals(o, r)) > 0:
+		return msg.RefusedFailed, before
+	}
+	stay, rival, code := p.displace(t, e, r)
+	if code != 0 {
+		return code, before
 	}
 	k, st, ring, v, concerns := &kept{Cert: c, Ruling: r}, p.cfg.Store, p.cfg.Ring, p.cfg.Verifier, p.concerns(o, c.Copies)
 	votes := r.Names(certificate.Member{Node: p.ep.Self().ID, Life: p.life})
@@ -150,6 +161,9 @@ func (p *Past) adopt(t *task.T, c *certificate.Certificate, content []byte, r *c
 		}
 		var b store.Batch
 		written{kept: k, fresh: true, content: content, slip: slip}.into(&b, o)
+		if stay != nil {
+			stay(&b)
+		}
 		if before.Before(r.Term) {
 			b.Put(PromiseTable, o[:], wire.MustMarshal(&r.Term))
 		}
@@ -157,17 +171,15 @@ func (p *Past) adopt(t *task.T, c *certificate.Certificate, content []byte, r *c
 	})
 	switch {
 	case err == nil:
-		p.keep(k.entry(ring))
+		if p.keep(k.entry(ring)); rival != nil {
+			p.keep(rival)
+			p.rounds.Unsettle()
+		}
 		return 0, before
 	case errors.Is(err, errHigher):
 		return msg.RefusedLater, before
 	case errors.Is(err, errFar):
 		return msg.RefusedNotHolder, before
-	case errors.Is(err, certificate.ErrCertificate), errors.Is(err, certificate.ErrContent), errors.Is(err, certificate.ErrRuling):
-		p.stats.BadInput++
-		return msg.RefusedInvalid, before
-	case errors.Is(err, store.ErrFull):
-		return msg.RefusedFull, before
 	}
-	return msg.RefusedFailed, before
+	return p.refusalOfDisk(err), before
 }

@@ -62,7 +62,7 @@ func readKept(st store.Store, o id.Hash) (*kept, error) {
 		return nil, err
 	}
 	k := new(kept)
-	if err := wire.Unmarshal(b, k); err != nil || k.cert().ID() != o {
+	if err := wire.Unmarshal(b, k); err != nil || k.id() != o {
 		return nil, errDamaged
 	}
 	return k, nil

@@ -88,6 +88,15 @@
 // on their disks is current. Package office says how, also while the holders change, and why
 // no change is lost.
 //
+// Two parts of a ring that have lost sight of each other for longer than Config.Absence may
+// each make one object for themselves, as each is sure that there is none. When they meet the
+// one with the higher version is current, or of two with one number that with the smaller hash;
+// what the other part had last is a rival (rivals.go): it is kept besides by the same holders, and
+// found in each answer (Found.Rivals, Client.Rival), so that its writer hears of it, until
+// the owner says that he has done with it (Client.Resolve). A change names the certificate that it
+// replaces, where its node has read that: so nobody replaces unseen what has the number that
+// he knows.
+//
 // # Who pays
 //
 // With Config.Accounts, storage is paid for from the accounts of the ring's members: see
@@ -116,6 +125,7 @@
 //	func (*Past) Reclaim(t *task.T, object id.Hash, owner peer.Signer) error
 //	func (*Past) Change(t, part, copies, replaces, content, owner) (Found, error)
 //	func (*Past) Current(t *task.T, n Name) (Found, error)
+//	func (*Past) Rival(t, n Name, hash id.Hash) (Found, error)    // and Resolve, a Change that ends it
 //	func (*Past) Accounts() *account.Accounts              // to be mounted beside
 //
 // Package past/dht has the plain Put, Get and Remove of a hash table on top.
@@ -128,9 +138,8 @@
 // cannot be changed or read any more. Where a majority is only away, nothing is changed and
 // nothing is read until it is back: no version is made without it.
 //
-// Two parts of a ring that have lost sight of each other for longer than Config.Absence may each
-// make the first version of one object, as each is sure that there is none. When they meet,
-// that of the later term is current, and the other is not kept.
+// Where the holders of a rival were lost for good in their majority before the parts had met,
+// it is kept by who has it, and in no answer: nobody can say whether something came after it.
 //
 // # Papers
 //

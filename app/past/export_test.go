@@ -133,6 +133,10 @@ func KindOf(b []byte) string {
 		return "room"
 	case *msg.Prepare:
 		return "prepare"
+	case *msg.Keep:
+		return "keep"
+	case *msg.Promise:
+		return "promise"
 	case *msg.Accept:
 		return "accept"
 	case *msg.Higher:
@@ -163,6 +167,11 @@ func AskPrepare(o id.Hash, copies uint8, term certificate.Term) []byte {
 // AskAccept tells of a ruling.
 func AskAccept(c *certificate.Certificate, content []byte, r *certificate.Ruling) []byte {
 	return msg.Encode(&msg.Accept{Cert: c, Content: content, Ruling: r})
+}
+
+// AskKeep asks to keep a version besides the current one.
+func AskKeep(c *certificate.Certificate, content []byte, r *certificate.Ruling) []byte {
+	return msg.Encode(&msg.Keep{Cert: c, Content: content, Ruling: r})
 }
 
 // AskUpdate asks for a change.

@@ -203,7 +203,7 @@ type asker struct {
 func (p *Past) serve(a asker, m wire.Message, answer client.Reply) {
 	rate := &p.reads
 	switch m.(type) {
-	case *msg.Put, *msg.Reclaim, *msg.Prepare, *msg.Accept, *msg.Update, *msg.Settle, *msg.Divert, *msg.Point, *msg.Copy, *msg.Offer:
+	case *msg.Put, *msg.Reclaim, *msg.Prepare, *msg.Accept, *msg.Update, *msg.Settle, *msg.Divert, *msg.Point, *msg.Copy, *msg.Offer, *msg.Keep:
 		rate = &p.writes
 	}
 	if a.node != p.ep.Self().ID && !rate.Take(a.node, p.ep.Now()) {
@@ -245,6 +245,8 @@ func (p *Past) serve(a asker, m wire.Message, answer client.Reply) {
 		p.work(answer, func(t *task.T) (wire.Message, uint16) { return p.onAccept(t, m) })
 	case *msg.Update:
 		p.work(answer, func(t *task.T) (wire.Message, uint16) { return p.onUpdate(t, m) })
+	case *msg.Keep:
+		p.work(answer, func(t *task.T) (wire.Message, uint16) { return p.onKeep(t, a, m) })
 	case *msg.Settle:
 		p.work(answer, func(t *task.T) (wire.Message, uint16) { return p.onSettle(t, m) })
 	default: // an answer that nobody asked for

@@ -55,14 +55,14 @@ func (p *Past) onUpdate(t *task.T, m *msg.Update) (wire.Message, uint16) {
 	var unpaid uint16
 	try := func(of *office.Office) error {
 		out = &msg.Updated{}
-		have := uint64(0)
+		have, hash := uint64(0), id.Hash{}
 		if v := of.Current(); v != nil {
-			have = v.Certificate.Version
-			if v.Certificate.Hash(ring) == m.Cert.Hash(ring) {
+			have, hash = v.Certificate.Version, v.Certificate.Hash(ring)
+			if hash == m.Cert.Hash(ring) {
 				return nil // it was asked before
 			}
 		}
-		if m.Cert.Version != have+1 {
+		if m.Cert.Version != have+1 || !m.Replaces.IsZero() && m.Replaces != hash {
 			out = p.currentOf(of)
 			return nil
 		}
@@ -110,8 +110,9 @@ func refusalOf(err error) uint16 {
 	return msg.RefusedAway
 }
 
-// rule takes office for objects whose last ruling names other holders than are there now:
-// so the k nearest have what is current before the last of the old holders goes.
+// rule takes office for objects whose last ruling names other holders than are there now, so
+// that the k nearest have what is current before the last of the old holders goes; or is a
+// draft; or does not know of a rival.
 func (p *Past) rule(t *task.T) error {
 	left := maxSettle
 	for _, e := range slices.Clone(p.shelf.list) {
@@ -119,7 +120,7 @@ func (p *Past) rule(t *task.T) error {
 			continue
 		}
 		set := p.asker.Replicas(e.object.Place(), int(e.copies), 0)
-		if len(set) == 0 || set[0].ID != p.ep.Self().ID || named(e.ruling, set) {
+		if len(set) == 0 || set[0].ID != p.ep.Self().ID || named(e.ruling, set) && !e.ruling.Draft && !p.split(e) {
 			continue
 		}
 		left--

@@ -6,6 +6,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
 )
 
@@ -45,6 +46,18 @@ func TestHostileRulings(t *testing.T) {
 	later := root.rules(good, 99, near[:5]...)
 	later.Number++
 	twice := root.rules(good, 99, near[0], near[0])
+	crowded := root.rules(good, 99, near[:5]...)
+	for n := range uint64(certificate.MaxRivals + 1) {
+		crowded.Absorbed = append(crowded.Absorbed, &certificate.Absorbed{Number: n, Kept: true})
+	}
+	crowded.Origin = crowded.Term
+	crowded = crowded.Sign(ring, o, root.signer)
+	lacking := root.rules(good, 99, near[:5]...)
+	lacking.Origin, lacking.Absorbed = lacking.Term, []*certificate.Absorbed{{Certificate: id.HashOf("a rival"), Kept: true}}
+	lacking = lacking.Sign(ring, o, root.signer)
+	unborn := root.rules(good, 99, near[:5]...)
+	unborn.Draft = true
+	unborn = unborn.Sign(ring, o, root.signer)
 	stolen := root.rules(good, 99, near[:5]...)
 	stolen.Root = far.cert
 	two := []byte("two")
@@ -58,6 +71,9 @@ func TestHostileRulings(t *testing.T) {
 		"of a far node":          {far, past.AskAccept(good, two, far.rules(good, 99, near[:5]...))},
 		"the term of another":    {far, past.AskPrepare(o, 5, certificate.Term{Count: 99, Root: root.cert.Node})},
 		"a term of a far node":   {far, past.AskPrepare(o, 5, certificate.Term{Count: 99, Root: far.cert.Node})},
+		"with a rival unknown":   {root, past.AskAccept(good, two, lacking)},
+		"a rival of a far node":  {far, past.AskKeep(good, two, root.rules(good, 99, near[:5]...))},
+		"a rival, wrongly ruled": {root, past.AskKeep(good, two, forged)},
 		"no copies":              {root, past.AskPrepare(o, 0, certificate.Term{Count: 99, Root: root.cert.Node})},
 		"to who is not the root": {root, past.AskUpdate(good, two)},
 		"what is current, there": {root, past.AskSettle(annsName)},
@@ -72,7 +88,7 @@ func TestHostileRulings(t *testing.T) {
 			t.Fatalf("%s: version %d is kept", what, v)
 		}
 	}
-	for what, r := range map[string]*certificate.Ruling{"altered": changed, "of other holders before": moved, "of another number": later, "naming one twice": twice, "under another's certificate": stolen, "without a root": {}, "none": nil} {
+	for what, r := range map[string]*certificate.Ruling{"altered": changed, "of other holders before": moved, "of another number": later, "naming one twice": twice, "under another's certificate": stolen, "without a root": {}, "none": nil, "of too many rivals": crowded, "a draft of nothing": unborn} {
 		if err := r.Verify(ring, good, verifier); err == nil {
 			t.Errorf("a ruling that is %s is good", what)
 		}

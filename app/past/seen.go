@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 
+	"github.com/phyllo-net/phyllo/app/past/client"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/task"
@@ -14,38 +15,56 @@ const maxSeen = 4096
 
 // seenIn is what this node's own readers have seen of mutable objects: the highest version of
 // each, in SeenTable, and the last ones in memory too.
-type seenIn map[id.Hash]uint64
+type seenIn map[id.Hash]client.Sighting
 
-// see notes on the disk that a reader of this node has seen a version, 0 for none, and returns
-// the highest that it has. A disk that fails does not keep anybody from reading: then
+// older reports whether one sighting says less than another, or is of another version with the
+// same number: of these the last one counts.
+func older(a, b client.Sighting) bool {
+	return a.Version < b.Version || a.Version == b.Version && !b.Certificate.IsZero() && a.Certificate != b.Certificate
+}
+
+// see notes on the disk that a reader of this node has seen a version, and returns the highest
+// that it has. A disk that fails does not keep anybody from reading: then
 // it is remembered for as long as the node runs. The error is task.ErrStopped.
-func (p *Past) see(t *task.T, o id.Hash, version uint64) (highest uint64, err error) {
-	if known := p.seen[o]; known != 0 && known >= version {
+func (p *Past) see(t *task.T, o id.Hash, now client.Sighting) (highest client.Sighting, err error) {
+	if known, have := p.seen[o]; have && !older(known, now) {
 		return known, nil
 	}
 	st := p.cfg.Store
-	highest, err = task.Work(t, disk, func() (uint64, error) {
+	highest, err = task.Work(t, disk, func() (client.Sighting, error) {
 		b, err := st.Get(SeenTable, o[:])
-		switch {
-		case err == nil && len(b) == 8 && binary.BigEndian.Uint64(b) >= version:
-			return binary.BigEndian.Uint64(b), nil
-		case version == 0 || err != nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrCorrupt):
-			return version, nil
+		if err != nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrCorrupt) {
+			return now, err
 		}
-		return version, st.Put(SeenTable, o[:], binary.BigEndian.AppendUint64(nil, version))
+		if was := readSighting(b); now.Version == 0 || !older(was, now) {
+			return was, nil
+		}
+		return now, st.Put(SeenTable, o[:], append(binary.BigEndian.AppendUint64(nil, now.Version), now.Certificate[:]...))
 	})
 	switch {
 	case errors.Is(err, task.ErrStopped):
-		return 0, err
+		return client.Sighting{}, err
 	case err != nil:
-		highest = version
+		highest = now
 	}
 	if len(p.seen) >= maxSeen {
 		clear(p.seen)
 	}
-	highest = max(highest, p.seen[o]) // another task may have seen more meanwhile
-	if highest > 0 {
+	if known := p.seen[o]; known.Version > highest.Version {
+		highest = known // another task saw more meanwhile
+	}
+	if highest.Version > 0 {
 		p.seen[o] = highest
 	}
 	return highest, nil
+}
+
+// readSighting reads what see wrote; records of earlier versions of the program end after the
+// number.
+func readSighting(b []byte) (s client.Sighting) {
+	if len(b) >= 8 {
+		s.Version = binary.BigEndian.Uint64(b)
+		copy(s.Certificate[:], b[8:])
+	}
+	return s
 }

@@ -25,6 +25,8 @@ type entry struct {
 	state   state
 	version uint64              // of a mutable object, and
 	ruling  *certificate.Ruling // who rules that it is current
+	rival   *certificate.Ruling // of a rival: who ruled that it was
+	of      id.Hash             // and of which object
 	at      id.ID               // of a pointer: who keeps the replica
 	whose   id.ID               // of a diverted replica: for whom it is kept
 }
@@ -46,6 +48,7 @@ type kept struct {
 	Ruling  *certificate.Ruling      `cbor:"3,keyasint,omitempty"`
 	At      *id.ID                   `cbor:"4,keyasint,omitempty"` // of a pointer
 	For     *id.ID                   `cbor:"5,keyasint,omitempty"` // of a replica that another node diverted
+	Rival   bool                     `cbor:"6,keyasint,omitempty"` // it is kept besides the object's current version
 }
 
 // Check implements wire.Checker.
@@ -53,10 +56,10 @@ func (k *kept) Check() error {
 	if k.Reclaim != nil {
 		return k.Reclaim.Check()
 	}
-	if err := k.Cert.Check(); err != nil || k.Cert.Kind != certificate.Mutable {
+	if err := k.Cert.Check(); err != nil || k.Cert.Kind != certificate.Mutable && !k.Rival {
 		return err
 	}
-	if k.At != nil {
+	if k.At != nil || k.Cert.Kind != certificate.Mutable {
 		return errDamaged // mutable objects are not diverted
 	}
 	return k.Ruling.Check()
@@ -69,9 +72,17 @@ func (k *kept) cert() *certificate.Certificate {
 	return k.Cert
 }
 
+// id is that of the object.
+func (k *kept) id() id.Hash {
+	if k.Rival {
+		return certificate.RivalID(k.Cert.ID(), k.Ruling.Certificate)
+	}
+	return k.cert().ID()
+}
+
 func (k *kept) entry(ring id.Hash) *entry {
 	c := k.cert()
-	e := &entry{object: c.ID(), kind: c.Kind, copies: c.Copies, size: c.Size, content: c.Content, date: c.Date, expires: c.Expires}
+	e := &entry{object: k.id(), kind: c.Kind, copies: c.Copies, size: c.Size, content: c.Content, date: c.Date, expires: c.Expires}
 	hash := c.Hash(ring)
 	if k.Reclaim != nil {
 		// The date of the reclaim is not part of it: two reclaims of one certificate are
@@ -85,7 +96,11 @@ func (k *kept) entry(ring id.Hash) *entry {
 	if k.For != nil {
 		e.whose = *k.For
 	}
-	if c.Kind == certificate.Mutable {
+	switch {
+	case k.Rival:
+		e.version, e.rival, e.of = c.Version, k.Ruling, c.ID()
+		hash = id.HashOf("rival", hash) // whoever ruled so
+	case c.Kind == certificate.Mutable:
 		e.version, e.ruling = c.Version, k.Ruling
 		hash = id.HashOf("ruled", hash, k.Ruling.Term.Count, k.Ruling.Term.Root, k.Ruling.Number)
 	}

@@ -55,6 +55,8 @@ func (p *Past) tidy(t *task.T) error {
 			over = wall.UnixMilli() >= e.since+p.cfg.Forget.Milliseconds()
 		}
 		switch {
+		case p.merged(e):
+			old = append(old, e)
 		case over && left > 0:
 			left--
 			p.erased.done++
@@ -110,8 +112,9 @@ func (p *Past) elsewhere(t *task.T, surplus []*entry) (kept []*entry, err error)
 		v := polls[e.object]
 		agreed := v != nil && v.agreed()
 		// A holder that the last ruling names keeps what it has promised until another one is
-		// made. If the others have another, and it is a later one, it is that.
-		named := e.ruling != nil && e.ruling.Names(certificate.Member{Node: p.ep.Self().ID, Life: p.life})
+		// made. If the others have another, and it is a later one, it is that. Nor does an object
+		// go before its rivals here, as its ruling says whether these are needed.
+		named := e.ruling != nil && (e.ruling.Names(certificate.Member{Node: p.ep.Self().ID, Life: p.life}) || len(p.shelf.rivals(e.object)) > 0)
 		switch {
 		case now.Sub(p.surplus[e.object]) < p.cfg.Surplus:
 		case agreed && !named:

@@ -262,9 +262,12 @@ func (p *Past) get(t *task.T, h *peer.Handle, xs []billed) (bool, error) {
 func (p *Past) fetched(t *task.T, h *peer.Handle, o id.Hash, b voucher.Bill, r task.Result[wire.Message]) (ok bool, err error) {
 	switch m := r.Value.(type) {
 	case *msg.Object:
-		if m.Cert.ID() != o || m.Cert.Body() != int64(len(m.Content)) {
+		if !answers(m, o) || m.Cert.Body() != int64(len(m.Content)) {
 			p.stats.BadInput++
 			return false, nil
+		}
+		if m.Cert.ID() != o {
+			return lasting(p.fetchedRival(t, m)), nil
 		}
 		slip, code := p.due(t, h, m.Cert, b)
 		if code != 0 {
@@ -278,6 +281,9 @@ func (p *Past) fetched(t *task.T, h *peer.Handle, o id.Hash, b voucher.Bill, r t
 		had := p.shelf.find(o)
 		var out outcome
 		if m.Cert.Kind == certificate.Mutable {
+			if err := p.bringRivals(t, h, o, m.Ruling); err != nil {
+				return false, err
+			}
 			out.code, _ = p.adopt(t, m.Cert, m.Content, m.Ruling, slip)
 			if out.code == msg.RefusedLater && (had == nil || m.Ruling.After(had.ruling)) {
 				if err := p.askNewTerm(t, m.Cert); err != nil {

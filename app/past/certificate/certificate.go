@@ -73,6 +73,9 @@ type Certificate struct {
 	// Version of a mutable object, from 1; 0 in the other kinds.
 	Version uint64 `cbor:"10,keyasint,omitempty"`
 	Sig     []byte `cbor:"11,keyasint"`
+	// Resolves are the hashes of the certificates of rivals that the owner has done with, of a
+	// mutable object: they are not kept any more. At most MaxRivals.
+	Resolves []id.Hash `cbor:"12,keyasint,omitempty"`
 }
 
 // ID is the object's id (PAST's fileId).
@@ -93,8 +96,12 @@ func MutableID(owner peer.Key, part Part, copies uint8) id.Hash {
 
 // Hash is the certificate's own id in a ring: what is signed.
 func (c *Certificate) Hash(ring id.Hash) id.Hash {
-	return id.HashOf("file certificate", ring, uint8(c.Kind), c.Owner[:], c.Part[:], c.Salt[:], c.Content, c.Size,
+	h := id.HashOf("file certificate", ring, uint8(c.Kind), c.Owner[:], c.Part[:], c.Salt[:], c.Content, c.Size,
 		c.Copies, c.Date, c.Expires, c.Version)
+	for _, r := range c.Resolves {
+		h = id.HashOf("resolves", h, r)
+	}
+	return h
 }
 
 // Sign returns a signed copy of c for a ring, with the owner and the time of day now. c
@@ -136,6 +143,8 @@ func (c *Certificate) Check() error {
 		return bad("version %d in an object of kind %d", c.Version, c.Kind)
 	case c.Kind != File && c.Salt != peer.Salt{}, c.Kind == Block && c.Part != Part{}:
 		return bad("a name or a salt where none belongs")
+	case len(c.Resolves) > MaxRivals, c.Kind != Mutable && len(c.Resolves) > 0:
+		return bad("it resolves %d versions, at most %d of a mutable object", len(c.Resolves), MaxRivals)
 	case c.Kind == Mutable && c.Large():
 		return bad("a mutable object of %d bytes, at most %d", c.Size, MaxInline)
 	case c.Kind == Mutable && c.Expires != 0:

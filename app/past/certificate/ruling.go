@@ -90,10 +90,20 @@ type Ruling struct {
 	Certificate id.Hash           `cbor:"3,keyasint"` // Certificate.Hash
 	Root        *peer.Certificate `cbor:"4,keyasint"`
 	Sig         []byte            `cbor:"5,keyasint"`
+	// Origin is the term in which the object was made, or in which several that were made
+	// became one: the rulings of one origin are one branch. Zero: in a time without origins.
+	Origin Term `cbor:"8,keyasint,omitzero"`
+	// Draft: the origin's first version was not complete yet, so nobody was told of it.
+	Draft bool `cbor:"9,keyasint,omitempty"`
+	// Absorbed is what the branch knows of others.
+	Absorbed []*Absorbed `cbor:"10,keyasint,omitempty"`
 }
 
 func (r *Ruling) message(ring, object id.Hash) []byte {
 	h := id.HashOf("ruling", ring, object, r.Term.Count, r.Term.Root, r.Number, r.Holders.bytes(), r.Before.bytes(), r.Certificate)
+	if r.Origin != (Term{}) {
+		h = id.HashOf("ruling of an origin", h, r.Origin.Count, r.Origin.Root, r.Draft, bytesOf(r.Absorbed))
+	}
 	return h[:]
 }
 
@@ -141,8 +151,10 @@ func (r *Ruling) Check() error {
 		return fmt.Errorf("%w: without a number", ErrRuling)
 	case len(r.Sig) != peer.SignatureSize:
 		return fmt.Errorf("%w: signature of %d bytes", ErrRuling, len(r.Sig))
+	case r.Origin == Term{} && (r.Draft || len(r.Absorbed) > 0):
+		return fmt.Errorf("%w: of no origin", ErrRuling)
 	}
-	return errors.Join(r.Holders.check(), r.Before.check())
+	return errors.Join(r.Holders.check(), r.Before.check(), checkAbsorbed(r.Absorbed))
 }
 
 // Verify returns nil if a node of the ring that was certified when it signed gave the

@@ -35,9 +35,9 @@ type Config struct {
 	Own func(object id.Hash) task.Source
 	// Accounts pay for what is stored; nil: nobody pays.
 	Accounts Accounts
-	// Seen notes durably that this node has seen a version of a mutable object, 0 for none,
-	// and returns the highest that it has. nil: it remembers nothing.
-	Seen func(t *task.T, object id.Hash, version uint64) (highest uint64, err error)
+	// Seen notes durably that this node has seen a version of a mutable object, and returns the
+	// highest that it has. nil: it remembers nothing.
+	Seen func(t *task.T, object id.Hash, s Sighting) (highest Sighting, err error)
 	// Verified is told of each object that was stored or read, and how long ago what was read
 	// left a holder.
 	Verified func(c *certificate.Certificate, content []byte, age time.Duration)

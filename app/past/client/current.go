@@ -28,8 +28,8 @@ func (cl *Client) Current(t *task.T, n Name) (Found, error) {
 			return Found{}, err
 		}
 		if err == nil {
-			highest, err := cl.seen(t, n.ID(), s.version())
-			switch {
+			seen, err := cl.seen(t, n.ID(), s.sighting(cl.cfg.Ring))
+			switch highest := seen.Version; {
 			case err != nil:
 				return Found{}, err
 			case highest > s.version(): // or another task saw a later one meanwhile
@@ -49,13 +49,20 @@ func (cl *Client) Current(t *task.T, n Name) (Found, error) {
 	}
 }
 
+// Sighting is a version of a mutable object that a reader saw. The zero Sighting is that
+// there was none.
+type Sighting struct {
+	Version     uint64
+	Certificate id.Hash // where branches met, there are two of one version; zero: not known
+}
+
 // seen notes that this node has seen a version of an object, and returns the highest that
 // it has.
-func (cl *Client) seen(t *task.T, o id.Hash, version uint64) (highest uint64, err error) {
+func (cl *Client) seen(t *task.T, o id.Hash, s Sighting) (highest Sighting, err error) {
 	if cl.cfg.Seen == nil {
-		return version, nil
+		return s, nil
 	}
-	return cl.cfg.Seen(t, o, version)
+	return cl.cfg.Seen(t, o, s)
 }
 
 // settled asks the holders what is current. Where something is half done, or nobody has the
@@ -101,6 +108,14 @@ func (s *sight) version() uint64 {
 	return s.latest.Certificate.Version
 }
 
+// sighting is the latest version as something to be remembered.
+func (s *sight) sighting(ring id.Hash) Sighting {
+	if s.latest == nil {
+		return Sighting{}
+	}
+	return Sighting{s.latest.Certificate.Version, s.latest.Certificate.Hash(ring)}
+}
+
 // peek asks the k nearest nodes what they have.
 func (cl *Client) peek(t *task.T, n Name) (*sight, error) {
 	near, err := cl.asker.Near(t, n.ID().Place(), int(n.Copies))
@@ -125,7 +140,7 @@ func (cl *Client) peek(t *task.T, n Name) (*sight, error) {
 			cl.asker.BadInput++
 			continue
 		}
-		if s.got[i] = v; s.latest == nil || v.After(s.latest) {
+		if s.got[i] = v; s.latest == nil || v.Ruling.Over(s.latest.Ruling) {
 			s.latest = v
 		}
 	}
@@ -134,29 +149,65 @@ func (cl *Client) peek(t *task.T, n Name) (*sight, error) {
 }
 
 // complete reports whether a majority of the holders that a ruling names, the latest one,
-// has it. While the object moves, others are holders too. And who names fewer holders than
+// has it. A draft may come to nothing. While the object moves, others are holders too. And who names fewer holders than
 // there are nodes is no root of now: a ruling of one holder would be agreed to by one liar.
 func (s *sight) complete(r *certificate.Ruling) bool {
 	have := 0
 	for i, v := range s.got {
-		if v == nil || r.After(v.Ruling) {
+		if v == nil || v.Ruling.Origin != r.Origin || r.After(v.Ruling) {
 			continue
 		}
 		if m, ok := s.answers[i].Value.(*msg.Object); ok && r.Holders.Has(certificate.Member{Node: s.near[i].ID, Life: m.Life}) {
 			have++
 		}
 	}
-	return r.Settled() && len(r.Holders) >= len(s.near) && have >= r.Holders.Majority()
+	return r.Settled() && !r.Draft && len(r.Holders) >= len(s.near) && have >= r.Holders.Majority()
 }
 
 // repair gives the latest version to those who answered and have an older one, or none. It
 // waits for nothing: they verify it as they do what a root tells them.
 func (cl *Client) repair(s *sight) {
 	for i, v := range s.got {
-		if s.answers[i].Err != nil || v != nil && !s.latest.After(v) {
+		if s.answers[i].Err != nil || v != nil && !s.latest.Ruling.Over(v.Ruling) {
 			continue
 		}
 		cl.Repaired++
 		cl.asker.Ask(s.near[i], &msg.Accept{Cert: s.latest.Certificate, Content: s.latest.Content, Ruling: s.latest.Ruling}, func(wire.Message, error) {})
 	}
+}
+
+// Rival reads a version of a mutable object that is kept besides the current one, by the hash of
+// its certificate (Found.Rivals): it was acknowledged in a part of the ring that had lost
+// sight of the others. Resolve ends that.
+//
+// Errors: ErrNotFound, ErrNotReachable, task.ErrStopped.
+func (cl *Client) Rival(t *task.T, n Name, hash id.Hash) (Found, error) {
+	near, err := cl.asker.Near(t, n.ID().Place(), int(n.Copies))
+	if err != nil {
+		return Found{}, err
+	}
+	rs, err := cl.asker.All(t, near, func() wire.Message { return &msg.Get{Object: certificate.RivalID(n.ID(), hash)} }, nil)
+	if err != nil {
+		return Found{}, err
+	}
+	absent := 0
+	for _, r := range rs {
+		switch m := r.Value.(type) {
+		case *msg.Absent:
+			absent++
+		case *msg.Object:
+			v := &certificate.Version{Certificate: m.Cert, Content: m.Content, Ruling: m.Ruling}
+			switch err := cl.verify(t, n.ID(), v); {
+			case errors.Is(err, task.ErrStopped):
+				return Found{}, err
+			case err == nil && v.Ruling.Certificate == hash:
+				return found(v), nil
+			}
+			cl.asker.BadInput++
+		}
+	}
+	if absent > len(near)/2 {
+		return Found{}, ErrNotFound
+	}
+	return Found{}, ErrNotReachable
 }

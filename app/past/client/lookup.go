@@ -24,6 +24,9 @@ type Found struct {
 	// Holders is, of a mutable object, how many nodes its root has named to keep it: as
 	// many as it wants copies, or all of a smaller ring. 0 for other objects.
 	Holders int
+	// Rivals are, of a mutable object, the hashes of the certificates of versions that are kept
+	// besides this one: see Client.Rival.
+	Rivals []id.Hash
 }
 
 // Lookup reads an object (PAST, 2.1): from the first replica on the way to its root, and

@@ -56,6 +56,12 @@ func (n Name) ID() id.Hash { return certificate.MutableID(n.Owner, n.Part, n.Cop
 // ErrNotReachable and ErrUncertain (the change may have been made, or may be made later),
 // task.ErrStopped.
 func (cl *Client) Change(t *task.T, part certificate.Part, copies uint8, replaces uint64, content []byte, owner peer.Signer) (Found, error) {
+	return cl.Resolve(t, part, copies, replaces, content, nil, owner)
+}
+
+// Resolve is a Change after which some of the object's rivals are not kept any more: at most
+// certificate.MaxRivals.
+func (cl *Client) Resolve(t *task.T, part certificate.Part, copies uint8, replaces uint64, content []byte, rivals []id.Hash, owner peer.Signer) (Found, error) {
 	if len(content) > MaxContent {
 		return Found{}, ErrTooLarge
 	}
@@ -63,7 +69,7 @@ func (cl *Client) Change(t *task.T, part certificate.Part, copies uint8, replace
 	c, err := task.Work(t, work, func() (*certificate.Certificate, error) {
 		c := (&certificate.Certificate{
 			Kind: certificate.Mutable, Part: part, Content: certificate.ContentHash(content), Size: int64(len(content)),
-			Copies: copies, Version: replaces + 1,
+			Copies: copies, Version: replaces + 1, Resolves: rivals,
 		}).Sign(ring, owner, wall)
 		return c, c.Check()
 	})
@@ -71,6 +77,13 @@ func (cl *Client) Change(t *task.T, part certificate.Part, copies uint8, replace
 		return Found{}, err
 	}
 	name := Name{c.Owner, part, copies}
+	last, err := cl.seen(t, name.ID(), Sighting{})
+	if err != nil {
+		return Found{}, err
+	}
+	if last.Version != replaces {
+		last.Certificate = id.Hash{} // what is to be replaced was seen by another node
+	}
 	uncertain := false
 	bill := &bill{cl: cl, cert: c, due: replaces == 0}
 	end := cl.asker.ep.Now().Add(3 * cl.cfg.Patience)
@@ -78,7 +91,7 @@ func (cl *Client) Change(t *task.T, part certificate.Part, copies uint8, replace
 		if err := bill.pay(t); err != nil && !errors.Is(err, ErrNotReachable) {
 			return Found{}, err
 		}
-		m, err := cl.askRoot(t, name, &msg.Update{Cert: c, Content: content, Payment: bill.payment})
+		m, err := cl.askRoot(t, name, &msg.Update{Cert: c, Content: content, Payment: bill.payment, Replaces: last.Certificate})
 		if errors.Is(err, task.ErrStopped) {
 			return Found{}, err
 		}
@@ -87,7 +100,7 @@ func (cl *Client) Change(t *task.T, part certificate.Part, copies uint8, replace
 			switch holders, err := cl.confirm(t, name, c); {
 			case holders > 0:
 				bill.settle()
-				if _, err := cl.seen(t, name.ID(), c.Version); err != nil {
+				if _, err := cl.seen(t, name.ID(), Sighting{c.Version, c.Hash(ring)}); err != nil {
 					return Found{}, err
 				}
 				return Found{Certificate: c, Content: content, Holders: holders}, nil
@@ -134,7 +147,7 @@ func (cl *Client) confirm(t *task.T, n Name, c *certificate.Certificate) (holder
 }
 
 func found(v *certificate.Version) Found {
-	return Found{Certificate: v.Certificate, Content: v.Content, Holders: len(v.Ruling.Holders)}
+	return Found{Certificate: v.Certificate, Content: v.Content, Holders: len(v.Ruling.Holders), Rivals: v.Ruling.Rivals()}
 }
 
 // verify returns nil if a version is one of the object, signed by its owner and by a root.

@@ -55,6 +55,16 @@ type Update struct {
 	Content []byte                   `cbor:"2,keyasint,omitempty"`
 	// Payment is for a new object, or for one that is larger than what was paid for.
 	Payment *voucher.Payment `cbor:"3,keyasint,omitempty"`
+	// Replaces is the hash of the certificate that is to be replaced; zero: it is not known.
+	Replaces id.Hash `cbor:"4,keyasint,omitzero"`
+}
+
+// Keep asks a holder to keep a version that is about to be no more the current one, as it was
+// made in another part of the ring. It is answered by taken, once that is on its disk.
+type Keep struct {
+	Cert    *certificate.Certificate `cbor:"1,keyasint"`
+	Content []byte                   `cbor:"2,keyasint,omitempty"`
+	Ruling  *certificate.Ruling      `cbor:"3,keyasint"`
 }
 
 // Updated answers update.
@@ -89,6 +99,9 @@ func (*Updated) Kind() wire.Kind { return kindUpdated }
 
 // Kind implements wire.Message.
 func (*Settle) Kind() wire.Kind { return kindSettle }
+
+// Kind implements wire.Message.
+func (*Keep) Kind() wire.Kind { return kindKeep }
 
 func checkCopies(n uint8) error {
 	if n < 1 || n > certificate.MaxCopies {
@@ -130,6 +143,9 @@ func (m *Promise) Check() error {
 func (m *Accept) Check() error {
 	return errors.Join(checkRuled(m.Cert, m.Content, m.Ruling), checkPayment(m.Payment))
 }
+
+// Check implements wire.Checker.
+func (m *Keep) Check() error { return checkRuled(m.Cert, m.Content, m.Ruling) }
 
 // Check implements wire.Checker.
 func (m *Update) Check() error {

@@ -1,6 +1,8 @@
 package office
 
 import (
+	"slices"
+
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/app/past/client"
 	"github.com/phyllo-net/phyllo/app/past/msg"
@@ -16,6 +18,9 @@ type ballot struct {
 	pay *voucher.Payment // for what is ruled to be current
 	to  []*peer.Handle   // who are told
 	c   *canvass         // at the beginning of a term: what holders have shown of themselves
+	// draft: what is ruled is the first version of its branch, and was never complete.
+	draft   bool
+	besides []certificate.Holders // of which a majority is needed besides
 }
 
 // add tells those holders of a ruling, too, that were heard.
@@ -53,7 +58,7 @@ func (b *ballot) counts(hs certificate.Holders, m certificate.Member) bool {
 // their disks; then the version is the office's current one.
 func (b *ballot) rule(t *task.T, v *certificate.Version, now, before certificate.Holders) error {
 	of := b.of
-	r, err := of.sign(t, v.Certificate, now, before)
+	r, err := of.sign(t, v.Certificate, now, before, b.draft)
 	if err != nil {
 		return err
 	}
@@ -73,7 +78,7 @@ func (b *ballot) rule(t *task.T, v *certificate.Version, now, before certificate
 // complete reports whether enough of each set of a ruling have taken it, by the answers of
 // those who were told.
 func (b *ballot) complete(r *certificate.Ruling, rs []task.Result[wire.Message]) bool {
-	for _, hs := range r.Sets() {
+	for _, hs := range slices.Concat(r.Sets(), b.besides) {
 		n := 0
 		for i, x := range rs {
 			if m, ok := x.Value.(*msg.Accepted); ok && x.Err == nil && b.counts(hs, certificate.Member{Node: b.to[i].ID, Life: m.Life}) {
@@ -88,15 +93,18 @@ func (b *ballot) complete(r *certificate.Ruling, rs []task.Result[wire.Message])
 }
 
 // sign signs the next ruling of the term.
-func (of *Office) sign(t *task.T, c *certificate.Certificate, now, before certificate.Holders) (*certificate.Ruling, error) {
+func (of *Office) sign(t *task.T, c *certificate.Certificate, now, before certificate.Holders, draft bool) (*certificate.Ruling, error) {
 	cfg, object, own := &of.all.cfg, of.object, of.all.cfg.Certificate()
 	if own == nil {
 		return nil, ErrAway
 	}
 	of.number++
-	ring, signer, term, number := cfg.Ring, cfg.Signer, of.term, of.number
+	ring, signer := cfg.Ring, cfg.Signer
+	r := certificate.Ruling{Term: of.term, Number: of.number, Holders: now, Before: before, Root: own,
+		Origin: of.origin, Draft: draft, Absorbed: of.absorbed}
 	return task.Work(t, work, func() (*certificate.Ruling, error) {
-		r := &certificate.Ruling{Term: term, Number: number, Holders: now, Before: before, Root: own, Certificate: c.Hash(ring)}
+		r := r
+		r.Certificate = c.Hash(ring)
 		return r.Sign(ring, object, signer), nil
 	})
 }

@@ -18,8 +18,9 @@ type canvass struct {
 	of      *Office
 	asked   []id.ID
 	heard   map[id.ID]*answer
-	highest uint64               // of the terms that were promised to others
-	best    *certificate.Version // the latest that was heard of
+	highest uint64                 // of the terms that were promised to others
+	seen    []*certificate.Version // all versions that were heard of, and
+	tips    []*certificate.Version // the latest of each branch
 }
 
 // answer is a promise, and who gave it.
@@ -28,21 +29,31 @@ type answer struct {
 	*msg.Promise
 }
 
-// run asks the nodes near the object, and all holders that the latest ruling names, until
-// no later ruling is heard of.
-func (c *canvass) run(t *task.T) error {
+// run asks the nodes near the object, and all holders that the latest ruling of each branch
+// names, until no later ruling is heard of. It returns the versions that meet: see choose.
+func (c *canvass) run(t *task.T) (met []*certificate.Version, err error) {
 	near := c.all.asker.Replicas(c.of.object.Place(), c.of.copies, c.of.copies)
-	if err := c.ask(t, near); err != nil {
-		return err
+	own, err := c.all.holder.Rivals(t, c.of.object)
+	if err != nil {
+		return nil, err
 	}
-	for last := (*certificate.Version)(nil); c.best != last; {
-		last = c.best
-		if err := c.find(t, last.Ruling); err != nil {
-			return err
+	for _, v := range own {
+		c.note(v)
+	}
+	if err := c.ask(t, near); err != nil {
+		return nil, err
+	}
+	for done := []*certificate.Version(nil); !slices.Equal(done, c.tips); {
+		done = slices.Clone(c.tips)
+		for _, v := range done {
+			if err := c.find(t, v.Ruling); err != nil {
+				return nil, err
+			}
 		}
 	}
-	if c.best == nil && !c.nothing(near) || c.best != nil && !c.agreed(c.best.Ruling) {
-		return ErrAway
+	met, ok := c.choose()
+	if !ok || len(met) == 0 && !c.nothing(near) {
+		return nil, ErrAway
 	}
 	n := 0
 	for _, h := range c.of.nodes {
@@ -51,9 +62,9 @@ func (c *canvass) run(t *task.T) error {
 		}
 	}
 	if n < len(c.of.nodes)/2+1 {
-		return ErrAway
+		return nil, ErrAway
 	}
-	return nil
+	return met, nil
 }
 
 // nothing reports whether it is sure that there is no such object: of the nodes near it, so
@@ -135,7 +146,7 @@ func (c *canvass) ask(t *task.T, to []*peer.Handle) error {
 	return nil
 }
 
-// hear verifies a promise, and notes the latest version of all.
+// hear verifies a promise, and notes the version that comes with it.
 func (c *canvass) hear(t *task.T, from *peer.Handle, m *msg.Promise) error {
 	if m.Cert == nil {
 		c.heard[from.ID] = &answer{from, m}
@@ -152,9 +163,7 @@ func (c *canvass) hear(t *task.T, from *peer.Handle, m *msg.Promise) error {
 		return nil
 	}
 	c.heard[from.ID] = &answer{from, m}
-	if c.best == nil || v.After(c.best) {
-		c.best = v
-	}
+	c.note(v)
 	return nil
 }
 
@@ -187,13 +196,16 @@ func (c *canvass) members() (ms certificate.Holders) {
 	return ms
 }
 
-// complete rules that the latest version is current in this term, and moves it to the
-// holders of now. What another root left half done is ended first, by the sets that it
+// complete rules in this term that of the versions that met the first is current, and moves it
+// to the holders of now. What another root left half done is ended first, by the sets that it
 // named: so the holders of no more than two sets ever decide together.
-func (c *canvass) complete(t *task.T) error {
-	v, now, before := c.best, c.of.holders, certificate.Holders(nil)
-	b := ballot{of: c.of, to: slices.Clone(c.of.nodes), c: c}
+func (c *canvass) complete(t *task.T, met []*certificate.Version) error {
+	v, now, before := met[0], c.of.holders, certificate.Holders(nil)
+	b := ballot{of: c.of, to: slices.Clone(c.of.nodes), c: c, draft: v.Ruling.Draft}
 	b.add(v.Ruling)
+	if err := b.meet(t, met); err != nil {
+		return err
+	}
 	switch old := v.Ruling; {
 	case old.Holders.Equal(now):
 		before = old.Before
@@ -210,5 +222,9 @@ func (c *canvass) complete(t *task.T) error {
 			return err
 		}
 	}
+	if err := b.rule(t, v, now, nil); err != nil || !b.draft {
+		return err
+	}
+	b.draft = false
 	return b.rule(t, v, now, nil)
 }

@@ -65,6 +65,45 @@
 // A reader sees a ruling that is complete, so he reads no version that could be left out, and
 // no earlier one than any that was acknowledged before he asked.
 //
+// # When parts of a ring meet
+//
+// That there is no such object is believed where nobody near has it, and so in each of two
+// parts that cannot see each other. Each may make it, and then there are two trees, with an
+// argument as above for each alone. So a ruling names its tree (Ruling.Origin), and trees become one:
+//
+//   - The first version of a tree is a draft until a majority of its sets has it; only then is
+//     it ruled for good, and only then is anybody told. A draft that its root left behind in a
+//     minority is followed if nothing else is heard of, and else is nothing: so within one part there
+//     are no two trees of which anything was acknowledged.
+//   - A root hears of the latest ruling of each tree, and asks the holders of all. It goes on
+//     with the trees of whose sets it has a majority; one at least. Trees of which it has none
+//     are left as they are, with those who have them: their holders may be going on somewhere.
+//   - If there are several, a new tree begins. Its version is the highest, or of equal ones that
+//     with the smaller hash: the same for whoever brings them together. The others are its
+//     rivals. Its rulings name the points of the trees that met (Ruling.Absorbed), and it is a
+//     draft until a majority of all sets of all of them has it.
+//   - A holder takes a ruling only with all the rivals that it names, or that it has itself as
+//     what was current so far, in one batch. What a ruling of another tree takes the place of,
+//     and does not stand for, stays with the holder as a rival. A draft takes the place of
+//     nothing that it does not stand for.
+//
+// Nothing acknowledged is lost by that. What was acknowledged in a tree is on the disks of a
+// majority of its holders, in its last version. Such a holder gives it up for a later ruling of
+// the same tree, which follows it; or for one that stands for it, which names that point of
+// the tree, or a later one, and keeps its version as the current one or as a rival; else
+// it stays, and all holders get it from each other, the root too. Then that one knows of a tree of
+// which the ruling of now does not, and takes office. If a tree went on beyond the
+// point that was absorbed, its later ruling is not stood for, and they meet once more.
+//
+// When three meet, two at first and one later, the same holds: the new tree is one like any.
+// A root that dies between leaves a draft, or a ruling that came to a minority. The draft is
+// followed if it stands for all that is heard; else it is nothing, as the trees that met in it are still
+// there: a draft makes no holder forget. A ruling that came to a minority has a version whose hash each
+// tree that is made of the same ones names among its points, so it is stood for. Once a new
+// tree is complete, a majority of each old set has it and takes no ruling of an earlier term, so
+// none of the old trees goes on, and from there on all is as above for one tree. Only where a
+// tree could not be asked does it go on: what comes of it meets again.
+//
 // Leases are not needed for this: two who believe that they are the root disturb each
 // other, and decide nothing different. That a lease lets one alone be root makes them
 // seldom. Where a majority of the holders is away nothing is decided: changes and reads fail

@@ -39,6 +39,9 @@ type Holder interface {
 	Serves() bool
 	// Ruling returns the ruling that is kept about an object, or nil.
 	Ruling(o id.Hash) *certificate.Ruling
+	// Rivals returns the versions that are kept of an object besides the current one. The
+	// error is task.ErrStopped.
+	Rivals(t *task.T, o id.Hash) ([]*certificate.Version, error)
 	// Away returns the neighbours that went away a moment ago and may come back.
 	Away() []id.ID
 }
@@ -72,6 +75,9 @@ type Office struct {
 	nodes   []*peer.Handle // the k nearest, this node first
 	holders certificate.Holders
 	current *certificate.Version
+	// origin and absorbed are those of all rulings of the office: see certificate.Ruling.
+	origin   certificate.Term
+	absorbed []*certificate.Absorbed
 }
 
 const (
@@ -132,18 +138,19 @@ func (s *Offices) take(t *task.T, o id.Hash, copies int, set []*peer.Handle) (*O
 	}
 	for range maxTerms {
 		c := &canvass{all: s, of: of, heard: make(map[id.ID]*answer)}
-		switch err := c.run(t); {
+		switch met, err := c.run(t); {
 		case errors.Is(err, errHigher):
 			of.term.Count = c.highest + 1
 			continue
 		case err != nil:
 			return nil, err
-		}
-		of.holders = c.members()
-		if c.best == nil {
+		case len(met) == 0:
+			of.holders, of.origin = c.members(), of.term
 			return of, nil
+		default:
+			of.holders = c.members()
+			return of, c.complete(t, met)
 		}
-		return of, c.complete(t)
 	}
 	return nil, ErrAway
 }
@@ -155,8 +162,16 @@ func (of *Office) Object() id.Hash { return of.object }
 func (of *Office) Current() *certificate.Version { return of.current }
 
 // Decide makes a version current, and tells the holders what pays for it; or it fails with
-// ErrAway, and then the version may become current all the same.
+// ErrAway, and then the version may become current all the same. The first version is a draft
+// until a majority has it.
 func (of *Office) Decide(t *task.T, cert *certificate.Certificate, content []byte, pay *voucher.Payment) error {
-	b := ballot{of: of, pay: pay, to: of.nodes}
-	return b.rule(t, &certificate.Version{Certificate: cert, Content: content}, of.holders, nil)
+	b, v := ballot{of: of, pay: pay, to: of.nodes}, &certificate.Version{Certificate: cert, Content: content}
+	of.absorbed = certificate.Resolve(of.absorbed, cert.Resolves)
+	if b.draft = of.current == nil; b.draft {
+		if err := b.rule(t, v, of.holders, nil); err != nil {
+			return err
+		}
+		b.draft = false
+	}
+	return b.rule(t, v, of.holders, nil)
 }

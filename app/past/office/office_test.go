@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -35,6 +36,7 @@ type disk struct {
 	life     uint64
 	promised certificate.Term
 	kept     *certificate.Version
+	rivals   []*certificate.Version
 }
 
 // voter is a node that keeps one mutable object as the rule says, and nothing brings it the
@@ -62,6 +64,9 @@ func (v *voter) Ruling(id.Hash) *certificate.Ruling {
 }
 
 // Away implements office.Holder: all are waited for.
+// Rivals implements office.Holder.
+func (v *voter) Rivals(*task.T, id.Hash) ([]*certificate.Version, error) { return v.disk.rivals, nil }
+
 func (v *voter) Away() (ids []id.ID) {
 	there := v.ep.NeighborSet(len(v.town.voters))
 	for _, o := range v.town.voters {
@@ -115,13 +120,36 @@ func (v *voter) answer(q wire.Message) wire.Message {
 		}
 		return out
 	case *msg.Accept:
-		if m.Ruling.Term.Before(d.promised) || d.kept != nil && !m.Ruling.After(d.kept.Ruling) {
+		switch {
+		case m.Ruling.Term.Before(d.promised), d.kept != nil && !m.Ruling.Over(d.kept.Ruling):
 			return &msg.Higher{Term: d.promised}
+		case d.kept != nil && !d.kept.Ruling.Draft && (m.Ruling.Draft || !m.Ruling.Covers(d.kept.Ruling)):
+			d.put(d.kept)
+		}
+		for _, h := range m.Ruling.Rivals() {
+			if !d.has(h) {
+				return &msg.Higher{Term: d.promised}
+			}
 		}
 		d.promised, d.kept = m.Ruling.Term, &certificate.Version{Certificate: m.Cert, Content: m.Content, Ruling: m.Ruling}
 		return &msg.Accepted{Life: d.life}
+	case *msg.Keep:
+		d.put(&certificate.Version{Certificate: m.Cert, Content: m.Content, Ruling: m.Ruling})
+		return &msg.Taken{}
 	}
 	return nil
+}
+
+// has reports whether a version is kept besides the current one.
+func (d *disk) has(hash id.Hash) bool {
+	return slices.ContainsFunc(d.rivals, func(v *certificate.Version) bool { return v.Ruling.Certificate == hash })
+}
+
+// put keeps a version besides the current one.
+func (d *disk) put(v *certificate.Version) {
+	if !d.has(v.Ruling.Certificate) {
+		d.rivals = append(d.rivals, v)
+	}
 }
 
 // town is some voters, and what was decided.

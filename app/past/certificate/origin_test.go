@@ -1,0 +1,73 @@
+package certificate_test
+
+import (
+	"testing"
+
+	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/id"
+)
+
+// TestRulingOver: which ruling a holder takes in place of another, and what stands for what.
+func TestRulingOver(t *testing.T) {
+	term := func(n uint64) certificate.Term { return certificate.Term{Count: n} }
+	r := func(origin, count, number uint64, version string, absorbed ...*certificate.Absorbed) *certificate.Ruling {
+		return &certificate.Ruling{Origin: term(origin), Term: term(count), Number: number, Certificate: id.HashOf(version), Absorbed: absorbed}
+	}
+	draft := func(r *certificate.Ruling) *certificate.Ruling {
+		r.Draft = true
+		return r
+	}
+	x, y := r(1, 3, 2, "x"), r(2, 4, 1, "y")
+	met := certificate.Absorb([]*certificate.Version{{Ruling: y}, {Ruling: x}})
+	for _, c := range []struct {
+		what         string
+		a, b         *certificate.Ruling
+		over, covers bool
+	}{
+		{"a later one of the same branch", r(1, 3, 3, "x2"), x, true, true},
+		{"an earlier one of the same branch", x, r(1, 4, 1, "x2"), false, false},
+		{"a later one of another branch", y, x, true, false},
+		{"an earlier one of another branch", x, y, false, false},
+		{"a draft, and another branch", draft(r(9, 9, 1, "z")), x, false, false},
+		{"a draft, and an earlier draft", draft(r(9, 9, 1, "z")), draft(r(8, 8, 1, "d")), true, false},
+		{"another branch, and a later draft", x, draft(r(9, 9, 1, "z")), true, false},
+		{"where they meet", r(7, 7, 2, "y", met...), x, true, true},
+		{"a draft of that", draft(r(7, 7, 1, "y", met...)), x, true, true},
+		{"what met in a draft, and that", x, draft(r(7, 7, 1, "y", met...)), false, false},
+		{"where they met, and what came later", r(7, 7, 2, "y", met...), r(1, 8, 1, "x3"), false, false},
+		{"a draft of that, and what came later", draft(r(7, 9, 1, "y", met...)), r(1, 8, 1, "x3"), false, false},
+		{"where they met, and the same version ruled again", r(7, 7, 2, "y", met...), r(1, 6, 1, "x"), true, true},
+	} {
+		if got := c.a.Over(c.b); got != c.over {
+			t.Errorf("%s: over is %t", c.what, got)
+		}
+		if got := c.a.Covers(c.b); got != c.covers {
+			t.Errorf("%s: covers is %t", c.what, got)
+		}
+	}
+}
+
+// TestAbsorb: what meets is named once, what is kept comes first, and there is an end to it.
+func TestAbsorb(t *testing.T) {
+	ruling := func(n uint64, absorbed ...*certificate.Absorbed) *certificate.Ruling {
+		return &certificate.Ruling{Origin: certificate.Term{Count: n}, Term: certificate.Term{Count: n}, Number: 1, Certificate: id.HashOf("version", n), Absorbed: absorbed}
+	}
+	var old []*certificate.Absorbed
+	for n := uint64(100); n < 100+certificate.MaxAbsorbed; n++ {
+		old = append(old, ruling(n).Point(n >= 100+certificate.MaxAbsorbed-3))
+	}
+	points := certificate.Absorb([]*certificate.Version{{Ruling: ruling(1)}, {Ruling: ruling(2, old...)}})
+	if len(points) != certificate.MaxAbsorbed {
+		t.Errorf("%d points", len(points))
+	}
+	if got := certificate.Rivals(points); len(got) != 4 {
+		t.Errorf("%d rivals, want 4", len(got))
+	}
+	left := certificate.Resolve(points, []id.Hash{id.HashOf("version", uint64(2))})
+	if got := certificate.Rivals(left); len(got) != 3 || len(left) != len(points) {
+		t.Errorf("%d rivals of %d points are left", len(got), len(left))
+	}
+	if got := certificate.Absorb([]*certificate.Version{{Ruling: ruling(1)}, {Ruling: &certificate.Ruling{Origin: certificate.Term{Count: 5}, Certificate: ruling(1).Certificate}}}); len(certificate.Rivals(got)) != 0 {
+		t.Error("one version is a rival of itself")
+	}
+}

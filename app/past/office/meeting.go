@@ -1,0 +1,102 @@
+package office
+
+import (
+	"slices"
+
+	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/app/past/msg"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// note notes a version that was heard of: the latest of each branch counts.
+func (c *canvass) note(v *certificate.Version) {
+	c.seen = append(c.seen, v)
+	i := slices.IndexFunc(c.tips, func(u *certificate.Version) bool { return u.Ruling.Origin == v.Ruling.Origin })
+	switch {
+	case i < 0:
+		c.tips = append(c.tips, v)
+	case v.After(c.tips[i]):
+		c.tips[i] = v
+	}
+}
+
+// choose returns the versions that meet: the first is current, and the others were so in
+// other parts of the ring. There are none if nobody has any version. It is not known, and ok
+// is false, if no branch has the promise of its holders.
+func (c *canvass) choose() (met []*certificate.Version, ok bool) {
+	known := c.known()
+	slices.SortFunc(known, precedence)
+	rivals := 0
+	for _, v := range known {
+		if n := 1 + len(v.Ruling.Rivals()); c.agreed(v.Ruling) && rivals+n <= 1+certificate.MaxRivals {
+			met, rivals = append(met, v), rivals+n
+		}
+	}
+	return met, len(met) > 0 || len(known) == 0
+}
+
+// known are the latest versions of the branches of which nothing is left out: one branch, if
+// no parts of the ring had lost sight of each other.
+func (c *canvass) known() (known []*certificate.Version) {
+	var draft *certificate.Version
+	for _, v := range c.tips {
+		switch {
+		case v.Ruling.Draft && (draft == nil || v.After(draft)):
+			draft = v
+		case !v.Ruling.Draft && !slices.ContainsFunc(c.tips, func(u *certificate.Version) bool { return absorbs(u, v) }):
+			known = append(known, v)
+		}
+	}
+	// A draft that covers them all may have been complete, and the next ruling of its root
+	// be known to somebody. Another one was made by who had not heard of them.
+	if draft != nil && !slices.ContainsFunc(known, func(v *certificate.Version) bool { return !draft.Ruling.Covers(v.Ruling) }) {
+		return []*certificate.Version{draft}
+	}
+	return known
+}
+
+// absorbs reports whether u, the latest version of another branch than v's, stands for v too.
+// Of two that stand for each other the later one does.
+func absorbs(u, v *certificate.Version) bool {
+	return u != v && !u.Ruling.Draft && u.Ruling.Covers(v.Ruling) && (u.After(v) || !v.Ruling.Covers(u.Ruling))
+}
+
+// precedence orders versions that meet, the current one first.
+func precedence(a, b *certificate.Version) int {
+	switch {
+	case a.Before(b):
+		return -1
+	case b.Before(a):
+		return 1
+	}
+	return 0
+}
+
+// meet begins a branch in which others come together, if there is more than one. Before
+// anything is ruled the holders are given what is kept besides, for they take no ruling
+// without that; and each ruling must have a majority of all sets of holders that met, so that
+// none of these goes on for itself.
+func (b *ballot) meet(t *task.T, met []*certificate.Version) error {
+	b.of.origin, b.of.absorbed = met[0].Ruling.Origin, met[0].Ruling.Absorbed
+	if len(met) > 1 {
+		b.of.origin, b.of.absorbed, b.draft = b.of.term, certificate.Absorb(met), true
+	}
+	for _, v := range met[1:] {
+		b.add(v.Ruling)
+		b.besides = append(b.besides, v.Ruling.Sets()...)
+	}
+	for _, h := range certificate.Rivals(b.of.absorbed) {
+		i := slices.IndexFunc(b.c.seen, func(v *certificate.Version) bool { return v.Ruling.Certificate == h })
+		if i < 0 {
+			continue // who has taken a ruling of this branch has it
+		}
+		v := b.c.seen[i]
+		if _, err := b.of.all.asker.All(t, b.to, func() wire.Message {
+			return &msg.Keep{Cert: v.Certificate, Content: v.Content, Ruling: v.Ruling}
+		}, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
