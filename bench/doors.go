@@ -42,7 +42,8 @@ func doorRows() []row {
 	}
 }
 
-func measurePut(ctx context.Context, e *env) (rounds []round, err error) {
+// withUser measures on as many processes as there are copies, on the first of which a user lives.
+func withUser(ctx context.Context, measure func(*fleet, *api.Client) ([]round, error)) (rounds []round, err error) {
 	f, err := startFleet(ctx, fileCopies)
 	if err != nil {
 		return nil, err
@@ -53,6 +54,14 @@ func measurePut(ctx context.Context, e *env) (rounds []round, err error) {
 		return nil, err
 	}
 	defer c.Close()
+	return measure(f, c)
+}
+
+func measurePut(ctx context.Context, e *env) ([]round, error) {
+	return withUser(ctx, func(f *fleet, c *api.Client) ([]round, error) { return putRounds(ctx, e, f, c) })
+}
+
+func putRounds(ctx context.Context, e *env, f *fleet, c *api.Client) (rounds []round, err error) {
 	content := make([]byte, filmSize)
 	rand.NewChaCha8([32]byte{3}).Read(content)
 	put := func(name string, content []byte) error {
@@ -137,21 +146,15 @@ func eachOf(n, atOnce int, f func(i int) error) error {
 	return all
 }
 
-func measureRclone(ctx context.Context, e *env) (rounds []round, err error) {
+func measureRclone(ctx context.Context, e *env) ([]round, error) {
 	rclone, err := exec.LookPath("rclone")
 	if err != nil {
 		return []round{{Note: "not measured: rclone is not installed (`make deps` does that)"}}, nil
 	}
-	f, err := startFleet(ctx, fileCopies)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, f.stop()) }()
-	c, err := f.user(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer c.Close()
+	return withUser(ctx, func(f *fleet, c *api.Client) ([]round, error) { return rcloneRounds(ctx, e, rclone, f, c) })
+}
+
+func rcloneRounds(ctx context.Context, e *env, rclone string, f *fleet, c *api.Client) (rounds []round, err error) {
 	b, err := newBucket(ctx, c, rclone, f.dir)
 	if err != nil {
 		return nil, err
