@@ -58,8 +58,8 @@
 // Members that sit, by the chance of the salt, on a majority of a name's five
 // places can say of it what they like; so can nodes that stand on every route of
 // the asker, who then hears nothing rather than something false. Pins (package im)
-// show a changed key. Whoever may ask may also ask for many names one by one: only
-// lists of names are kept from those who do not keep them.
+// show a changed key. Whoever may ask may also ask for many names one by one; and
+// all who do not hide (Profile.Unlisted) are in the lists that package census makes.
 //
 // # Papers
 //
