@@ -26,7 +26,8 @@ type root struct {
 	Bytes int64  `cbor:"7,keyasint,omitempty"` // of all contents, those of older versions too
 	Sig   []byte `cbor:"8,keyasint"`
 
-	version uint64 // of the mutable object: 0 if there is none yet
+	version     uint64  // of the mutable object: 0 if there is none yet
+	certificate id.Hash // and the hash of its certificate: parts of a ring may make two of one version
 }
 
 // made is the latest attempt of a node that became a root.
@@ -78,7 +79,7 @@ func (sp *Space) replace(t *task.T, r *root, replaces uint64) (*root, error) {
 	h := next.hash(sp.id)
 	next.Sig = sp.person.Signer.Sign(h[:])
 	b := lock(sp.s.cfg.Locker, sp.secrets.Read, "root", &next)
-	_, err := sp.s.cfg.Past.Change(t, sp.part("root"), sp.handle.Copies, replaces, b, sp.signer)
+	f, err := sp.s.cfg.Past.Change(t, sp.part("root"), sp.handle.Copies, replaces, b, sp.signer)
 	var other *past.ConflictError
 	if errors.As(err, &other) {
 		now, bad := sp.openRoot(t, other.Current)
@@ -87,6 +88,7 @@ func (sp *Space) replace(t *task.T, r *root, replaces uint64) (*root, error) {
 	if err != nil {
 		return nil, err
 	}
+	next.certificate = f.Certificate.Hash(sp.s.cfg.Ring)
 	return &next, nil
 }
 
@@ -95,14 +97,15 @@ func (sp *Space) openRoot(t *task.T, f past.Found) (*root, error) {
 	if f.Certificate == nil {
 		return &root{}, nil
 	}
-	if sp.current != nil && sp.current.version == f.Certificate.Version && f.Certificate.Owner == sp.charter.Writer {
-		return sp.current, nil // two of one version there are not
+	hash := f.Certificate.Hash(sp.s.cfg.Ring)
+	if sp.current != nil && sp.current.certificate == hash && f.Certificate.Owner == sp.charter.Writer {
+		return sp.current, nil
 	}
 	r := new(root)
 	if err := unlock(sp.s.cfg.Locker, sp.secrets.Read, "root", f.Content, r); err != nil {
 		return nil, err
 	}
-	r.version = f.Certificate.Version
+	r.version, r.certificate = f.Certificate.Version, hash
 	if !sp.charter.writes(r.Author) {
 		if err := sp.refresh(t); err != nil {
 			return nil, err
@@ -111,7 +114,7 @@ func (sp *Space) openRoot(t *task.T, f past.Found) (*root, error) {
 	if h := r.hash(sp.id); !sp.charter.writes(r.Author) || !sp.s.cfg.Verifier.Verify(r.Author, h[:], r.Sig) {
 		return nil, ErrForged
 	}
-	if sp.current == nil || sp.current.version < r.version {
+	if sp.current == nil || sp.current.version <= r.version {
 		sp.current = r
 	}
 	return r, nil
