@@ -15,7 +15,8 @@ type Config struct {
 	Events   Events
 
 	// Replicas is how many nodes keep a group's charter and history, the root among them: 5.
-	// The same in all nodes of a ring.
+	// The same in all nodes of a ring, and less than half of a leaf set, or roots would not know
+	// them all.
 	Replicas int
 	// MaxChildren is how many children a node has in one group: 64. A newcomer that is one
 	// too many goes to one of them, or the farthest of them goes.

@@ -165,10 +165,10 @@ func (g *group) fetch(t *task.T, from source, r history.Run) (floor uint64, err 
 // strike notes that another had what the parent should have handed on, and leaves a parent
 // that swallows messages.
 func (g *group) strike(from source, r history.Run) {
-	p, seal := g.parent, g.hist.Seal(r.Stream)
+	p, got := g.parent, g.hist.Batches(history.Run{Stream: r.Stream, From: r.From, To: r.From}, 1)
 	now := g.s.ep.Now()
-	if p == nil || seal == nil || from.node != nil && from.node.ID == p.node.ID || now.Sub(p.since) < 2*strikeAge ||
-		g.s.ep.Wall().Sub(seal.At()) < strikeAge {
+	if p == nil || len(got) == 0 || from.node != nil && from.node.ID == p.node.ID || now.Sub(p.since) < 2*strikeAge ||
+		g.s.ep.Wall().Sub(got[0].Seal.At()) < strikeAge {
 		return
 	}
 	if g.strikes++; g.strikes < strikesOut {

@@ -110,6 +110,9 @@ func (g *group) others() []*peer.Handle {
 	return slices.DeleteFunc(set, func(h *peer.Handle) bool { return h.ID == g.s.ep.Self().ID })
 }
 
+// sure reports whether this node knows all who keep the group's state.
+func (g *group) sure() bool { return g.s.ep.ReplicaSet(g.key, g.s.cfg.Replicas) != nil }
+
 // take believes a charter, if it is newer than what is known and right.
 func (g *group) take(c *msg.Charter) error {
 	switch {

@@ -169,9 +169,11 @@ func (p *Publisher) base() uint64 {
 	return p.next
 }
 
-// live begins another life: the last one's messages may be forgotten by now.
+// live begins another life: the last one's messages may be forgotten by now. Two that begin
+// in one moment with one key are told apart by chance.
 func (p *Publisher) live() {
-	p.life, p.next = max(uint64(p.s.ep.Wall().UnixNano()), p.life+1), 1
+	life := uint64(p.s.ep.Wall().UnixMilli())<<20 | p.s.ep.Rand().Uint64()>>44
+	p.life, p.next = max(life, p.life+1), 1
 }
 
 func (p *Publisher) send(f *flight) {

@@ -1,6 +1,9 @@
 package scribe
 
 import (
+	"math"
+	"slices"
+
 	"github.com/phyllo-net/phyllo/app/scribe/msg"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
@@ -64,7 +67,7 @@ func (g *group) assume(t *task.T) error {
 		}
 	}
 	switch {
-	case !g.isRoot():
+	case !g.isRoot() || !g.sure():
 		return ErrAway
 	case (heard+unknown+1)*2 <= len(others)+1:
 		return ErrAway // too few to be sure
@@ -116,6 +119,9 @@ func (g *group) keepCharter() {
 // has it, this node among them.
 func (g *group) replicate(t *task.T, m *msg.Keep) error {
 	others := g.others()
+	if !g.sure() {
+		return refused(msg.RefusedBusy)
+	}
 	needed := (len(others) + 1) / 2 // and this node
 	if needed == 0 {
 		return nil
@@ -301,14 +307,15 @@ func (s *Scribe) onKeep(d *kbr.Delivery, m *msg.Keep) {
 }
 
 // mayRule reports whether a node may be the root of a group, as far as this one knows: it
-// stands among the nearest to its key.
+// stands among the nearest to its key, or is a neighbour nearer to it than this node, which
+// stands too far to know who the nearest are.
 func (s *Scribe) mayRule(group id.Hash, from *peer.Handle) bool {
-	for _, h := range s.ep.ReplicaSet(group.Place(), s.cfg.Replicas) {
-		if h.ID == from.ID {
-			return true
-		}
+	key := group.Place()
+	set := s.ep.ReplicaSet(key, s.cfg.Replicas)
+	if set == nil && id.Closer(key, from.ID, s.ep.Self().ID) {
+		set = s.ep.NeighborSet(math.MaxInt)
 	}
-	return false
+	return slices.ContainsFunc(set, func(h *peer.Handle) bool { return h.ID == from.ID })
 }
 
 // keepFor makes this node keep the group's state for a root.

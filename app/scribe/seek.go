@@ -97,7 +97,7 @@ func (g *group) candidates() []*peer.Handle {
 	self := g.s.ep.Self().ID
 	var hs []*peer.Handle
 	add := func(h *peer.Handle) {
-		if h != nil && h.ID != self && g.s.ep.Now() >= g.avoid[h.ID] && g.child(h.ID) == nil &&
+		if h != nil && h.ID != self && !g.avoided(h.ID) && g.child(h.ID) == nil &&
 			!slices.ContainsFunc(hs, func(o *peer.Handle) bool { return o.ID == h.ID }) {
 			hs = append(hs, h)
 		}
@@ -118,6 +118,9 @@ func (g *group) candidates() []*peer.Handle {
 	}
 	return hs
 }
+
+// avoided reports whether a node is to be no parent for now.
+func (g *group) avoided(x id.ID) bool { return g.s.ep.Now().Before(g.avoid[x]) }
 
 // askAround asks one node after another to be this one's parent.
 func (g *group) askAround(t *task.T) error {
@@ -161,7 +164,7 @@ func (g *group) askParent(t *task.T, h *peer.Handle) error {
 			}
 		case *msg.Full:
 			next := g.byDelay(m)
-			stack = append(slices.DeleteFunc(next, func(o *peer.Handle) bool { return asked[o.ID] || g.child(o.ID) != nil }), stack...)
+			stack = append(slices.DeleteFunc(next, func(o *peer.Handle) bool { return asked[o.ID] || g.avoided(o.ID) || g.child(o.ID) != nil }), stack...)
 			err = ErrBusy
 		default:
 			if err == nil {

@@ -1,0 +1,277 @@
+package scribe_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/scribe"
+	"github.com/phyllo-net/phyllo/app/scribe/msg"
+	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/kbr/kbrtest"
+	"github.com/phyllo-net/phyllo/sim/simtest"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// lose lets casts to a node vanish, by their first message's number.
+func (x *node) lose(lost func(first uint64) bool) {
+	x.n.OnDeliver = func(_ wire.AppID, d *kbr.Delivery) bool {
+		m, err := msg.Decode(d.Payload)
+		if err != nil {
+			return false
+		}
+		switch m := m.(type) {
+		case *msg.Cast:
+			return lost(m.Batch.Seal.First)
+		case *msg.Keep:
+			return m.Batch != nil && lost(m.Batch.Seal.First)
+		}
+		return false
+	}
+}
+
+// A message that did not come is noticed by the next one, and the last one by the next
+// heartbeat; it is read within 2 s of that (P3).
+func TestGapsAreFilled(t *testing.T) {
+	w := newWorld(t, 12, kbrtest.Config{Seed: 21}, nil)
+	g := w.mustCreate(open("news"))
+	w.joinAll(g, w.nodes...)
+	for i, x := range w.nodes {
+		if x != w.root(g) {
+			x.lose(func(first uint64) bool { return first%3 == uint64(i%3) })
+		}
+	}
+	p := w.nodes[0].publisher(g, "alice", alice)
+	for range 20 {
+		p.say()
+		w.net.Run(300 * time.Millisecond)
+	}
+	w.net.Run(scribe.Default().Beat + 2*time.Second)
+	w.all(p.acknowledged, w.nodes...)
+	if p.taken != 20 {
+		t.Errorf("%d of 20 were taken", p.taken)
+	}
+}
+
+// What nobody has any more is told as a gap, in its place, and what follows is read.
+func TestGapsAreTold(t *testing.T) {
+	w := newWorld(t, 10, kbrtest.Config{Seed: 22}, nil)
+	g := w.mustCreate(open("news"))
+	w.joinAll(g, w.nodes...)
+	p := w.nodes[0].publisher(g, "alice", alice)
+	var deaf *node
+	for _, x := range w.nodes[1:] {
+		if x != w.root(g) && !x.s.Place(g).Keeper {
+			deaf = x
+		}
+	}
+	deaf.lose(func(first uint64) bool { return first == 4 || first == 5 })
+	for _, x := range w.nodes {
+		if x == deaf {
+			continue
+		}
+		x.n.OnDeliver = func(_ wire.AppID, d *kbr.Delivery) bool {
+			m, err := msg.Decode(d.Payload)
+			if f, ok := m.(*msg.Fetch); err == nil && ok && f.From <= 5 {
+				d.Reply(msg.Encode(&msg.Fetched{}))
+				return true
+			}
+			return false
+		}
+	}
+	for range 10 {
+		p.say()
+		w.net.Run(time.Second)
+	}
+	w.net.Run(time.Minute)
+	want := append(p.acknowledged[:3:3], p.acknowledged[5:]...)
+	w.all(want, deaf)
+	if len(deaf.gaps) != 1 || deaf.gaps[0].From != 4 || deaf.gaps[0].To != 5 {
+		t.Errorf("told are the gaps %v, want 4 to 5", deaf.gaps)
+	}
+}
+
+// Who comes late gets history: the last messages, or those of some time, as far as the group
+// keeps them; who does not ask for it reads what is published from then on.
+func TestHistory(t *testing.T) {
+	w := newWorld(t, 20, kbrtest.Config{Seed: 23}, func(c *scribe.Config) { c.MaxChildren = 3 })
+	c := open("news")
+	c.Count = 50
+	g := w.mustCreate(c.Sign(ring, alice))
+	w.joinAll(g, w.nodes[:8]...)
+	p := w.nodes[0].publisher(g, "alice", alice)
+	for range 80 {
+		p.say()
+		w.net.Run(time.Second)
+	}
+	last, since, live := w.nodes[15], w.nodes[16], w.nodes[17]
+	last.mustJoin(g, scribe.Options{Last: 7})
+	since.mustJoin(g, scribe.Options{Since: 20 * time.Second})
+	live.mustJoin(g, scribe.Options{})
+	w.nodes[18].mustJoin(g, scribe.Options{BestEffort: true})
+	p.say()
+	w.net.Run(10 * time.Second)
+	w.all(p.acknowledged[73:], last)
+	w.all(p.acknowledged[80:], live)
+	w.all(p.acknowledged[80:], w.nodes[18])
+	if n := len(since.read); n < 18 || n > 22 {
+		t.Errorf("read %d messages of 20 s", n)
+	}
+	w.nodes[19].mustJoin(g, scribe.Options{Since: time.Hour})
+	w.net.Run(10 * time.Second)
+	if n := len(w.nodes[19].read); n < 50 || n > 81 || w.nodes[19].read[n-1] != "alice 80" {
+		t.Errorf("read %d messages of a group that keeps 50", n)
+	}
+}
+
+// A thousand messages said at once are signed in few batches, and 20 publishers do not mix
+// up each other's order.
+func TestBatches(t *testing.T) {
+	w := newWorld(t, 12, kbrtest.Config{Seed: 24}, nil)
+	g := w.mustCreate(open("news"))
+	w.joinAll(g, w.nodes...)
+	one := w.nodes[4].publisher(g, "alice", alice)
+	for range 1000 {
+		one.say()
+	}
+	var others []*publisher
+	for i := range 20 {
+		p := w.nodes[i%12].publisher(g, fmt.Sprint("bob ", i), bob)
+		others = append(others, p)
+		for range 20 {
+			p.say()
+		}
+	}
+	w.net.Run(time.Minute)
+	if one.taken != 1000 {
+		t.Errorf("%d of 1000 were taken: %v", one.taken, one.failed)
+	}
+	for _, p := range others {
+		if p.taken != 20 {
+			t.Errorf("%d of 20 were taken: %v", p.taken, p.failed)
+		}
+	}
+	for _, x := range w.nodes {
+		if len(x.read) != 1400 {
+			t.Errorf("node %s read %d of 1400", x.n.Self().ID.Short(), len(x.read))
+		}
+	}
+	m, err := w.nodes[2].ask(w.root(g), msg.Encode(&msg.Fetch{Group: g, Publisher: alice.Public(), Life: lifeOf(w, alice.Public()), From: 400, To: 1400}))
+	if f, ok := m.(*msg.Fetched); err != nil || !ok || len(f.Batches) > 8 {
+		t.Errorf("600 messages are in %v batches, %v", m, err)
+	}
+}
+
+// lifeOf is the life of a publisher, as the first node read it.
+func lifeOf(w *world, key [32]byte) uint64 {
+	for name := range w.nodes[0].next {
+		if name.Publisher == key {
+			return name.Life
+		}
+	}
+	return 0
+}
+
+// A ring is cut in two while people talk in both parts, and heals: nothing that was
+// acknowledged is lost, each reads once and in order, and one tree is left (P7).
+func TestPartition(t *testing.T) {
+	simtest.Seeds(t, 20, func(t *testing.T, seed uint64) {
+		w := newWorld(t, 16, kbrtest.Config{Seed: seed}, func(c *scribe.Config) { c.MaxChildren = 3 })
+		g := w.mustCreate(open(fmt.Sprint("news ", seed)))
+		w.joinAll(g, w.nodes...)
+		a, b := w.nodes[1].publisher(g, "a", alice), w.nodes[15].publisher(g, "b", bob)
+		var side []*kbrtest.Node
+		for _, x := range w.nodes[:4+seed%8] {
+			side = append(side, x.n)
+		}
+		talk := func(n int) {
+			for range n {
+				a.say()
+				b.say()
+				w.net.Run(500 * time.Millisecond)
+			}
+		}
+		talk(10)
+		w.net.Partition(side)
+		talk(40)
+		w.net.Heal()
+		talk(20)
+		w.net.Run(4 * time.Minute)
+		for _, x := range w.nodes {
+			if len(x.gaps) > 0 {
+				t.Errorf("node %s has gaps %v", x.n.Self().ID.Short(), x.gaps)
+			}
+			for _, p := range []*publisher{a, b} {
+				read := make(map[string]bool)
+				for _, m := range x.read {
+					read[m] = true
+				}
+				for _, m := range p.acknowledged {
+					if !read[m] {
+						t.Errorf("node %s never read %q", x.n.Self().ID.Short(), m)
+						break
+					}
+				}
+			}
+		}
+		w.tree(g)
+	})
+}
+
+// A node that starts again joins again, and reads what it asks for.
+func TestRestart(t *testing.T) {
+	w := newWorld(t, 10, kbrtest.Config{Seed: 25}, nil)
+	g := w.mustCreate(open("news"))
+	w.joinAll(g, w.nodes...)
+	p := w.nodes[0].publisher(g, "alice", alice)
+	for _, x := range w.nodes[1:] {
+		p.say()
+		w.net.Run(time.Second)
+		x.n.Kill()
+		w.net.Run(5 * time.Second)
+		p.say()
+		x.restart()
+		x.mustJoin(g, scribe.Options{Last: 1000})
+	}
+	w.net.Run(2 * time.Minute)
+	w.all(p.acknowledged, w.nodes...)
+	w.tree(g)
+}
+
+// All who keep a group stop at once: a member brings back its charter, and talk goes on.
+func TestAllKeepersDie(t *testing.T) {
+	w := newWorld(t, 20, kbrtest.Config{Seed: 26}, func(c *scribe.Config) { c.MaxChildren = 3 })
+	g := w.mustCreate(open("news"))
+	w.joinAll(g, w.nodes...)
+	var speaker *node
+	near := w.net.Nearest(g.Place(), 5)
+	var live []*node
+	for _, x := range w.nodes {
+		keeps := false
+		for _, n := range near {
+			keeps = keeps || n == x.n
+		}
+		if !keeps {
+			speaker = x
+			live = append(live, x)
+		}
+	}
+	p := speaker.publisher(g, "alice", alice)
+	for range 10 {
+		p.say()
+		w.net.Run(time.Second)
+	}
+	for _, n := range near {
+		n.Kill()
+	}
+	for range 10 {
+		p.say()
+		w.net.Run(time.Second)
+	}
+	w.net.Run(2 * time.Minute)
+	if p.taken != 20 {
+		t.Errorf("%d of 20 were taken: %v", p.taken, p.failed)
+	}
+	w.all(p.acknowledged, live...)
+	w.tree(g)
+}
