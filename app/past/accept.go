@@ -135,7 +135,7 @@ func (p *Past) adopt(t *task.T, c *certificate.Certificate, content []byte, r *c
 			}
 		}
 		return msg.RefusedLater, e.ruling.Term
-	case e == nil && !p.room(c.Size):
+	case e == nil && !p.roomToVote(c.Size):
 		return msg.RefusedFull, before
 	case len(p.lacksRivals(o, r)) > 0:
 		return msg.RefusedFailed, before

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/store"
 )
@@ -14,7 +15,7 @@ import (
 // Check returns an error if the node contradicts itself. It is cheap enough to be called
 // after every step of a small simulation.
 func (p *Past) Check() error {
-	objects, size := 0, int64(0)
+	objects, size, files := 0, int64(0), int64(0)
 	for i, e := range p.shelf.list {
 		if i > 0 && bytes.Compare(p.shelf.list[i-1].object[:], e.object[:]) >= 0 {
 			return fmt.Errorf("past of %s: entries %d and %d are not in order", p.ep.Self(), i-1, i)
@@ -22,13 +23,16 @@ func (p *Past) Check() error {
 		if !e.gone {
 			objects++
 			size += e.size
+			if e.kind != certificate.Mutable {
+				files += e.size
+			}
 		}
 	}
 	switch {
 	case objects != p.shelf.objects || size != p.shelf.bytes:
 		return fmt.Errorf("past of %s: %d objects of %d bytes are counted, %d of %d are there", p.ep.Self(), p.shelf.objects, p.shelf.bytes, objects, size)
-	case size > p.most:
-		return fmt.Errorf("past of %s: %d bytes, at most %d", p.ep.Self(), size, p.most)
+	case files > p.most || size > max(p.most, ballotRoom):
+		return fmt.Errorf("past of %s: %d bytes, %d of them of files, at most %d", p.ep.Self(), size, files, p.most)
 	case p.serving < 0 || p.serving > p.cfg.MaxTasks:
 		return fmt.Errorf("past of %s: %d tasks, at most %d", p.ep.Self(), p.serving, p.cfg.MaxTasks)
 	}

@@ -69,7 +69,8 @@ type Config struct {
 	// copy is good after it left a holder: 10 minutes.
 	CacheSize int64
 	CacheFor  time.Duration
-	// Capacity is how many bytes of content this node keeps: 1 GB. 0: none.
+	// Capacity is how many bytes of content this node keeps: 1 GB. 0: none but small
+	// mutable objects, of which every node near them has a vote.
 	Capacity int64
 	// MaxObjects is how many objects it keeps: 1,000,000.
 	MaxObjects int

@@ -40,8 +40,10 @@ func (p *Past) place(t *task.T, w *written, insert bool) uint16 {
 	switch {
 	case p.takesHere(c):
 		return 0
+	case insert && p.cfg.Capacity == 0:
+		return msg.RefusedOffersNone // there are others to ask
 	case c.Large(): // its chunks are here, and would have to move once more
-		return msg.RefusedFull
+		return p.noRoom()
 	}
 	others := p.beyond(c)
 	if len(p.shelf.list) < p.cfg.MaxObjects && len(others) > 0 {
@@ -57,7 +59,7 @@ func (p *Past) place(t *task.T, w *written, insert bool) uint16 {
 	if p.room(c.Size) && (!insert || len(others) == 0) {
 		return 0
 	}
-	return msg.RefusedFull
+	return p.noRoom()
 }
 
 // beyond returns the nodes of the leaf set that are not among the k nearest.

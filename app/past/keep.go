@@ -211,8 +211,28 @@ func (p *Past) mayTake(o id.Hash, c *certificate.Certificate) uint16 {
 }
 
 // room reports whether one more object of this size may be kept.
-func (p *Past) room(size int64) bool {
-	return len(p.shelf.list) < p.cfg.MaxObjects && p.shelf.bytes+size <= p.cfg.Capacity
+func (p *Past) room(size int64) bool { return p.within(size, p.cfg.Capacity) }
+
+func (p *Past) within(size, capacity int64) bool {
+	return len(p.shelf.list) < p.cfg.MaxObjects && p.shelf.bytes+size <= capacity
+}
+
+// ballotRoom is how many bytes a node keeps of mutable objects that it votes about, whatever
+// it offers: in a ring of two, of which one has a full disk, there would be no majority else.
+const ballotRoom = 16 << 20
+
+// roomToVote is room for a mutable object.
+func (p *Past) roomToVote(size int64) bool {
+	return p.within(size, max(p.cfg.Capacity, ballotRoom))
+}
+
+// noRoom is the code of a refusal for want of room. Who offers nothing says so: it does not
+// count among those who could keep a copy.
+func (p *Past) noRoom() uint16 {
+	if p.cfg.Capacity == 0 {
+		return msg.RefusedOffersNone
+	}
+	return msg.RefusedFull
 }
 
 func (p *Past) onReclaim(t *task.T, m *msg.Reclaim) (wire.Message, uint16) {

@@ -58,7 +58,7 @@ func (p *Past) refill(t *task.T, a asker, m *msg.Put) (wire.Message, uint16) {
 	if e := p.shelf.find(o); e != nil && (!e.gone || c.Date <= e.date) && e.content != c.Content {
 		return nil, 0 // taking it says why not
 	} else if e == nil && !p.room(c.Size) {
-		return nil, msg.RefusedFull
+		return nil, p.noRoom()
 	}
 	ring, v := p.cfg.Ring, p.cfg.Verifier
 	if _, err := task.Work(t, disk, func() (struct{}, error) {

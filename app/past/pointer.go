@@ -182,16 +182,18 @@ func (p *Past) waits(e *entry) bool {
 
 // another reports whether a diverted replica is kept here for another of the k nearest than the
 // one that asks, as the next in line may become one of them: one replica is not two. If it was
-// for one that is among them no more, it is for the one that asks from now on.
+// for one that is among them no more, it is for the one of them that asks from now on.
 func (p *Past) another(e *entry, asks id.ID) bool {
 	set := p.asker.Replicas(e.object.Place(), int(e.copies), 0)
-	if e.whose.IsZero() || e.whose == asks || !client.Contains(set, asks) {
+	if e.whose.IsZero() || e.whose == asks {
 		return false
 	}
 	if client.Contains(set, e.whose) {
 		return true
 	}
-	e.whose = asks
+	if client.Contains(set, asks) {
+		e.whose = asks
+	}
 	return false
 }
 

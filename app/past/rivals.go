@@ -114,7 +114,7 @@ func (p *Past) keepRival(t *task.T, c *certificate.Certificate, content []byte, 
 	switch {
 	case p.shelf.find(x) != nil, now != nil && needless(now.ruling, r):
 		return 0
-	case !p.room(c.Size) || len(p.shelf.rivals(o)) >= maxRivals:
+	case !p.roomToVote(c.Size) || len(p.shelf.rivals(o)) >= maxRivals:
 		return msg.RefusedFull
 	}
 	k, st, ring, v := &kept{Cert: c, Ruling: r, Rival: true}, p.cfg.Store, p.cfg.Ring, p.cfg.Verifier
@@ -151,7 +151,7 @@ func (p *Past) displace(t *task.T, e *entry, by *certificate.Ruling) (into func(
 	if e == nil || !displaced(by, e.ruling) || p.shelf.find(certificate.RivalID(e.object, e.ruling.Certificate)) != nil {
 		return nil, nil, 0
 	}
-	if !p.room(e.size) {
+	if !p.roomToVote(e.size) {
 		return nil, nil, msg.RefusedFull
 	}
 	k, content, err := p.body(t, e.object, true)

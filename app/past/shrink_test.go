@@ -47,7 +47,7 @@ func TestLowerOfferAlone(t *testing.T) {
 		t.Errorf("%+v, before %+v", after, before)
 	}
 	w.whole(true)
-	if _, err := w.members[1].insert(file("one more", 3)); err == nil {
-		t.Error("three copies are made where one of three offers nothing")
+	if s, err := w.members[1].insert(file("one more", 3)); err != nil || len(s.Receipts) != 2 {
+		t.Errorf("%d copies, %v; want 2 where one of three offers nothing", len(s.Receipts), err)
 	}
 }

@@ -50,6 +50,20 @@ func (cl *Client) Count(t *task.T, ws ...Wanted) ([]Counted, error) {
 	if err := c.ask(t); err != nil {
 		return nil, err
 	}
+	// Where one of the nearest offers nothing, the next in line may keep a copy instead.
+	c.open, c.asks, c.own = nil, nil, true
+	for i, w := range ws {
+		if c.out[i].Copies < w.Copies {
+			for _, h := range sets[i][min(w.Copies, len(sets[i])):] {
+				if h.ID != cl.asker.ep.Self().ID {
+					c.add(h, i)
+				}
+			}
+		}
+	}
+	if err := c.ask(t); err != nil {
+		return nil, err
+	}
 	for i, w := range ws {
 		c.out[i].Copies, c.out[i].Elsewhere = min(c.out[i].Copies, w.Copies), min(c.out[i].Elsewhere, w.Copies)
 	}
@@ -100,6 +114,7 @@ type count struct {
 	out  []Counted
 	asks []*census
 	open map[id.ID]*census // the last of each node's, if it has room
+	own  bool              // replicas that are kept for other nodes do not count
 }
 
 // census is one question to one node.
@@ -128,7 +143,7 @@ const countAtOnce = 16
 func (c *count) ask(t *task.T) error {
 	for some := range slices.Chunk(c.asks, countAtOnce) {
 		rs, err := task.Gather(t, c.cl.asker.timeout+Grace, len(some), func(i int, resolve func(wire.Message, error)) {
-			q := new(msg.Have)
+			q := &msg.Have{Own: c.own}
 			for _, at := range some[i].of {
 				q.Objects = append(q.Objects, c.ws[at].Object)
 			}

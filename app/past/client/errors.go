@@ -28,6 +28,9 @@ var (
 	ErrReclaimed = errors.New("the object was reclaimed after its certificate was signed: sign a new one")
 	// ErrFull: the nodes that would keep the object have no room for it.
 	ErrFull = errors.New("the nodes that would keep the object have no room: store less, or let more machines join")
+	// errOffersNone: one of them offers nothing at all; where others keep copies it is no
+	// error.
+	errOffersNone = errors.New("the node offers nothing")
 	// ErrTooLarge: the content has more than MaxContent bytes, or certificate.MaxSize if it
 	// has a Source.
 	ErrTooLarge = errors.New("the content is too large: cut it into parts")

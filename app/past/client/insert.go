@@ -68,7 +68,7 @@ func (cl *Client) insert(t *task.T, f *Signed) (Stored, error) {
 		if err != nil {
 			return Stored{}, err
 		}
-		done, full, err := cl.once(t, signed)
+		done, full, err := cl.once(t, signed, try == cl.cfg.Salts)
 		if !full || try == cl.cfg.Salts {
 			return done, err
 		}
@@ -99,14 +99,15 @@ func (cl *Client) Sign(t *task.T, f File, owner peer.Signer) (*Signed, error) {
 // InsertSigned is Insert under the one id that the file was signed for. Where there is no room
 // around its place the error is ErrFull, and nothing of it is kept.
 func (cl *Client) InsertSigned(t *task.T, f *Signed) (Stored, error) {
-	done, _, err := cl.once(t, f)
+	done, _, err := cl.once(t, f, true)
 	return done, err
 }
 
-// once is InsertSigned, and tells whether there was no room.
-func (cl *Client) once(t *task.T, f *Signed) (done Stored, full bool, err error) {
+// once is InsertSigned, and tells whether there was no room. With last no other place will be
+// tried: there may be few nodes here that offer anything.
+func (cl *Client) once(t *task.T, f *Signed, last bool) (done Stored, full bool, err error) {
 	s := cl.storing(f.Certificate, f.body, f.source)
-	s.salted, s.pays, s.put.Payment = true, max(f.pays, f.Certificate.Size), f.payment
+	s.salted, s.last, s.pays, s.put.Payment = true, last, max(f.pays, f.Certificate.Size), f.payment
 	err = s.run(t)
 	if !s.full {
 		return s.done, false, err
@@ -242,6 +243,7 @@ type storing struct {
 	final  error       // an outcome that another try would not change
 	waits  int         // how often the root was too busy to decide
 	salted bool        // there are other places for this content
+	last   bool        // none of which will be tried after this one
 	full   bool        // and one of the holders here has no room
 	source task.Source // of a large object
 	moved  bool        // chunks of it were, in this try
@@ -265,7 +267,7 @@ func (s *storing) try(t *task.T) error {
 	if err != nil {
 		return err
 	}
-	want, why, elsewhere := min(k, len(near)), ErrNotReachable, s.salted && len(near) > k
+	want, why, elsewhere, most := min(k, len(near)), ErrNotReachable, s.salted && len(near) > k, len(near)
 	for len(near) > 0 && len(s.done.Receipts) < want {
 		var to []*peer.Handle
 		to, near = s.next(near, want)
@@ -276,6 +278,10 @@ func (s *storing) try(t *task.T) error {
 		for i, r := range rs {
 			err := s.count(to[i], r)
 			s.full = s.full || elsewhere && errors.Is(err, ErrFull)
+			if errors.Is(err, errOffersNone) {
+				most--
+				want = min(k, most)
+			}
 			switch {
 			case s.final != nil:
 				return s.final
@@ -286,11 +292,14 @@ func (s *storing) try(t *task.T) error {
 				why = err
 			}
 		}
-		if s.full {
+		if s.full = s.full || elsewhere && !s.last && want <= k/2; s.full {
 			return ErrFull
 		}
 	}
-	if len(s.done.Receipts) < want {
+	switch {
+	case want == 0:
+		return ErrFull
+	case len(s.done.Receipts) < want:
 		return why
 	}
 	s.settle()
@@ -353,6 +362,8 @@ func (s *storing) count(from *peer.Handle, r task.Result[reply]) error {
 		return ErrReclaimed
 	case msg.RefusedFull:
 		return ErrFull
+	case msg.RefusedOffersNone:
+		return errOffersNone
 	case msg.RefusedClock:
 		return ErrClock
 	case msg.RefusedUnpaid:

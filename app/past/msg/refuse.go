@@ -8,38 +8,40 @@ import (
 
 // Codes of refusals.
 const (
-	RefusedMalformed uint16 = iota + 1
-	RefusedBusy             // too many questions, or not started yet
-	RefusedNotHolder        // this node is not among those that keep the object
-	RefusedInvalid          // the certificate, the content or the reclaim is not right
-	RefusedClock            // see client.ErrClock
-	RefusedReclaimed        // see client.ErrReclaimed
-	RefusedFull             // see client.ErrFull
-	RefusedStranger         // for fellow holders only
-	RefusedFailed           // the disk fails
-	RefusedNotRoot          // this node is not the object's root, or not surely
-	RefusedLater            // a later term was promised
-	RefusedAway             // a majority of the holders is not reachable; the change may be made all the same
-	RefusedHolds            // the node keeps, or should keep, a replica of its own
-	RefusedUnpaid           // nobody paid for it, or not in a way that this node believes
+	RefusedMalformed  uint16 = iota + 1
+	RefusedBusy              // too many questions, or not started yet
+	RefusedNotHolder         // this node is not among those that keep the object
+	RefusedInvalid           // the certificate, the content or the reclaim is not right
+	RefusedClock             // see client.ErrClock
+	RefusedReclaimed         // see client.ErrReclaimed
+	RefusedFull              // see client.ErrFull
+	RefusedStranger          // for fellow holders only
+	RefusedFailed            // the disk fails
+	RefusedNotRoot           // this node is not the object's root, or not surely
+	RefusedLater             // a later term was promised
+	RefusedAway              // a majority of the holders is not reachable; the change may be made all the same
+	RefusedHolds             // the node keeps, or should keep, a replica of its own
+	RefusedUnpaid            // nobody paid for it, or not in a way that this node believes
+	RefusedOffersNone        // this node offers nothing: it keeps only what it votes about
 )
 
 // Refusals says the codes in words.
 var Refusals = map[uint16]string{
-	RefusedMalformed: "not understood",
-	RefusedBusy:      "busy, ask again",
-	RefusedNotHolder: "not a holder of this object",
-	RefusedInvalid:   "the certificate or the content is not right",
-	RefusedClock:     "not valid at this time of day",
-	RefusedReclaimed: "it was reclaimed",
-	RefusedFull:      "no room",
-	RefusedStranger:  "for holders only",
-	RefusedFailed:    "the disk fails",
-	RefusedNotRoot:   "not the root of this object",
-	RefusedLater:     "a later root has ruled",
-	RefusedAway:      "a majority of the holders is not reachable",
-	RefusedHolds:     "has a replica already",
-	RefusedUnpaid:    "it is not paid for",
+	RefusedMalformed:  "not understood",
+	RefusedBusy:       "busy, ask again",
+	RefusedNotHolder:  "not a holder of this object",
+	RefusedInvalid:    "the certificate or the content is not right",
+	RefusedClock:      "not valid at this time of day",
+	RefusedReclaimed:  "it was reclaimed",
+	RefusedFull:       "no room",
+	RefusedStranger:   "for holders only",
+	RefusedFailed:     "the disk fails",
+	RefusedNotRoot:    "not the root of this object",
+	RefusedLater:      "a later root has ruled",
+	RefusedAway:       "a majority of the holders is not reachable",
+	RefusedHolds:      "has a replica already",
+	RefusedUnpaid:     "it is not paid for",
+	RefusedOffersNone: "offers nothing",
 }
 
 // Refusal is the code of a refusal, 0 for all else.
