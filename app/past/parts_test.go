@@ -165,7 +165,8 @@ func TestEqualVersionsMeet(t *testing.T) {
 // TestRootDiesWhilePartsMeet: the root that brings parts together is gone at some moment of
 // that, and so are others: it is done by the next.
 func TestRootDiesWhilePartsMeet(t *testing.T) {
-	for _, kind := range []string{"keep", "accept", "promise", ""} {
+	kinds := []string{"keep", "accept", "promise", ""}
+	for _, kind := range kinds[:simtest.Some(len(kinds))] {
 		for _, wait := range []time.Duration{0, 300 * time.Millisecond, 2 * time.Second, 6 * time.Second} {
 			w, sides := apart(t, 92, 2, 5)
 			sides[0][0].makes(1, 3, "A")

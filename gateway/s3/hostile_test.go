@@ -106,7 +106,7 @@ func TestBadBodies(t *testing.T) {
 	}
 	w.do("POST", "/bbb?delete", strings.Repeat(" ", 3<<20)).Has(t, 400, "MaxMessageLengthExceeded")
 	w.do("PUT", "/bbb/a", "", "X-Amz-Acl: public-read").Has(t, 400, "phyllo share")
-	w.do("PUT", "/bbb/a", "", "X-Amz-Storage-Class: GLACIER").Has(t, 400, "InvalidStorageClass")
+	w.do("PUT", "/bbb/a", "", "X-Amz-Storage-Class: FROZEN").Has(t, 400, "InvalidStorageClass")
 	w.do("PUT", "/bbb/a", "", "X-Amz-Server-Side-Encryption-Customer-Key: x").Has(t, 501, "")
 	w.do("PUT", "/bbb/a", "", "X-Amz-Tagging: a=b").Has(t, 501, "")
 	w.do("PUT", "/bbb/a", "", "X-Amz-Meta-A: "+strings.Repeat("x", 9<<10)).Has(t, 400, "MetadataTooLarge")
