@@ -165,13 +165,12 @@ func (w *world) joinAll(g id.Hash, xs ...*node) {
 
 // publisher counts what became of what it published.
 type publisher struct {
-	p             *scribe.Publisher
-	x             *node
-	name          string
-	sent, taken   int
-	failed        []error
-	acknowledged  []string
-	notTakenFirst error
+	p            *scribe.Publisher
+	x            *node
+	name         string
+	sent, taken  int
+	failed       []error
+	acknowledged []string
 }
 
 func (x *node) publisher(g id.Hash, name string, key peer.Signer) *publisher {
