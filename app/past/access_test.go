@@ -79,3 +79,21 @@ func (w *world) mustFetch(m *member, s past.Stored, b *big) {
 		w.t.Errorf("%d bytes of %d, %v", len(got), len(b.bytes), err)
 	}
 }
+
+// TestNobodyOffers: where nobody offers anything a file is refused at once.
+func TestNobodyOffers(t *testing.T) {
+	w := newWorld(t, 3, kbrtest.Config{Seed: 91}, func(c *past.Config) { c.Capacity = 0 })
+	begun := w.net.Elapsed()
+	_, err := w.members[0].insert(file("content", 2))
+	wantErr(t, "a file", err, past.ErrFull)
+	_, err = w.members[1].insertLarge(newBig(2*mib), 2)
+	wantErr(t, "a large file", err, past.ErrFull)
+	_, err = w.members[2].store(sign(w, 1, "content", 2), "content")
+	wantErr(t, "a file with a salt of its own", err, past.ErrFull)
+	if took := w.net.Elapsed() - begun; took > 10*time.Second {
+		t.Errorf("that took %v", took)
+	}
+	if err := w.members[0].change(0, "first"); err != nil {
+		t.Error(err)
+	}
+}

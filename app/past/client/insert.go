@@ -298,7 +298,8 @@ func (s *storing) try(t *task.T) error {
 	}
 	switch {
 	case want == 0:
-		return ErrFull
+		s.final = ErrFull // who offers nothing will not do so in a minute
+		return s.final
 	case len(s.done.Receipts) < want:
 		return why
 	}
