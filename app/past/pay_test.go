@@ -340,3 +340,36 @@ func TestPaidAhead(t *testing.T) {
 	w.net.Run(3 * time.Hour)
 	w.mustUse(m, (2*files+4)*size*3)
 }
+
+// TestPaidAheadInManySizes: who stores many files of ever other sizes, as directories are, has no
+// more than a bounded part of its account taken by what was paid for ahead and came to nothing.
+func TestPaidAheadInManySizes(t *testing.T) {
+	w := newWorld(t, 5, kbrtest.Config{Seed: 77}, paying(1_000_000_000))
+	m := w.members[0]
+	stored := int64(0)
+	for size := int64(2000); size < 30_000; size += size / 7 {
+		const files = 150
+		left := files
+		m.node.Do(func() {
+			for range files {
+				m.node.Endpoint(number).Go(func(t *task.T) error {
+					_, err := m.past.Insert(t, past.File{Content: make([]byte, size), Copies: 5}, ann)
+					return err
+				}, func(err error) {
+					if left--; err != nil {
+						t.Errorf("a file of %d bytes: %v", size, err)
+					}
+				})
+			}
+		})
+		if !w.net.RunUntil(time.Minute, func() bool { return left == 0 }) {
+			t.Fatalf("%d files of %d bytes are not stored", left, size)
+		}
+		stored += 5 * files * size
+	}
+	for _, v := range w.live() {
+		if used, votes := v.past.Accounts().Used(m.cert.Node); votes && used-stored > 200<<20 {
+			t.Errorf("%d bytes are used for %d", used, stored)
+		}
+	}
+}

@@ -20,6 +20,13 @@ const (
 	// maxAhead is how many ids of one kind are paid for ahead at most: as many as one voucher
 	// pays for, whose signatures each holder verifies once.
 	maxAhead = voucher.MaxCharges
+	// maxAheadBytes bounds what they pay for together, in bytes of all copies.
+	maxAheadBytes = 8 << 20
+	// maxUnused is how many bytes may be paid for ahead in all and not be used. Directories have
+	// many sizes, and what was paid for one that does not come again is given back late.
+	maxUnused = 256 << 20
+	// backTime is in what time that is given back, at the latest.
+	backTime = 2 * time.Hour
 	// busy is how many files of a kind somebody stores within a second before it pays ahead for
 	// as many: who stores a few leaves nothing to be given back.
 	busy = 8
@@ -54,6 +61,27 @@ type supply struct {
 	now, before int
 }
 
+// unused counts what was paid for ahead and not used yet, in bytes of all copies. What is not
+// used for long was given back, and is forgotten.
+type unused struct {
+	bytes int64
+	since task.Instant
+}
+
+// more adds to it, unless that would be too much.
+func (u *unused) more(bytes int64, now task.Instant) bool {
+	if now.Sub(u.since) >= backTime {
+		*u = unused{since: now}
+	}
+	if u.bytes+bytes > maxUnused {
+		return false
+	}
+	u.bytes += bytes
+	return true
+}
+
+func (u *unused) less(bytes int64) { u.bytes = max(0, u.bytes-bytes) }
+
 // supplies are those of a client.
 type supplies map[kind]*supply
 
@@ -76,8 +104,9 @@ func (s supplies) of(k kind) *supply {
 	return s[k]
 }
 
-// want notes that one more is wanted, and returns how many should be there.
-func (s *supply) want(now task.Instant) int {
+// want notes that one more is wanted, which pays for so many bytes of all copies, and returns
+// how many should be there.
+func (s *supply) want(now task.Instant, bytes int64) int {
 	switch gone := now.Sub(s.since); {
 	case gone >= 2*time.Second:
 		s.since, s.now, s.before = now, 0, 0
@@ -86,7 +115,7 @@ func (s *supply) want(now task.Instant) int {
 	}
 	s.now++
 	if n := max(s.now, s.before); n >= busy {
-		return min(n, maxAhead)
+		return min(n, maxAhead, int(maxAheadBytes/max(bytes, 1)))
 	}
 	return 0
 }
@@ -116,8 +145,11 @@ func (cl *Client) prepaid(c *certificate.Certificate, pays int64, owner peer.Sig
 		return prepaid{}, false
 	}
 	s := cl.ahead.of(kindOf(c, owner))
-	want := s.want(cl.asker.ep.Now())
+	want := s.want(cl.asker.ep.Now(), pays*int64(c.Copies))
 	p, ok := s.take(pays, cl.asker.ep.Wall())
+	if ok {
+		cl.unused.less(p.payment.Path.Charge.Size * int64(c.Copies))
+	}
 	if len(s.ready) > maxAhead { // of many sizes: the oldest were of no use
 		s.ready = slices.Delete(s.ready, 0, len(s.ready)-maxAhead)
 	}
@@ -138,6 +170,10 @@ func (cl *Client) prepaid(c *certificate.Certificate, pays int64, owner peer.Sig
 // payAhead pays for one more. Those that are asked for in one go, and the file that is stored
 // just now, go under one voucher.
 func (cl *Client) payAhead(s *supply, c *certificate.Certificate, pays int64, owner peer.Signer) {
+	bytes := pays * int64(c.Copies)
+	if !cl.unused.more(bytes, cl.asker.ep.Now()) {
+		return
+	}
 	salt, x := cl.salt(), *c
 	x.Owner, x.Salt = owner.Public(), salt
 	s.coming++
@@ -148,6 +184,8 @@ func (cl *Client) payAhead(s *supply, c *certificate.Certificate, pays int64, ow
 	}, func(err error) {
 		if s.coming--; err == nil {
 			s.ready = append(s.ready, prepaid{salt, p})
+		} else {
+			cl.unused.less(bytes)
 		}
 	})
 }

@@ -17,6 +17,7 @@ type Client struct {
 	cfg      Config
 	asker    *Asker
 	ahead    supplies
+	unused   unused
 	tight    task.Instant // nothing is paid for ahead before
 }
 
