@@ -16,9 +16,10 @@ func newOffer(w *world) *cobra.Command {
 		Short: "Show or change how much this node keeps for the ring",
 		Long: `Show how much this node keeps for the members of the ring, and how much you may
 store there; or change it. Who offers more may store more: as much as he offers, less
-a sixth, beside what everybody may. With 0 the node keeps nothing for others. With auto
-it chooses by itself, as it does before it is told anything: a tenth of what is free on
-its disk, 20 GB at most, and a tenth of the disk stays free.
+a sixth, beside what everybody may. With 0 the node keeps nothing for others but small
+records that it votes about, 16 MiB at most. With auto it chooses by itself, as it does
+before it is told anything: a tenth of what is free on its disk, 20 GB at most, and a
+tenth of the disk stays free.
 
 If the node keeps more than it is to, it moves that to other nodes, by and by; where
 there are none it stays. What is offered here holds, also after the next start, until
