@@ -75,7 +75,7 @@ func measureMove(ctx context.Context, e *env) (rounds []round, err error) {
 		return nil, err
 	}
 	for range e.rounds {
-		raw, err := c.raw(ctx, r)
+		raw, err := c.raw(ctx, r, 1)
 		if err != nil {
 			return nil, err
 		}
@@ -119,10 +119,10 @@ func (c *cargo) move(ctx context.Context, r *ring.Ring) (took time.Duration, err
 // rawProtocol is a protocol of streams of which one end says when it has read them.
 const rawProtocol = "/phyllo/bench/raw"
 
-// raw writes the content to a stream of the transport's library, and waits until the
-// other end has read it.
-func (c *cargo) raw(ctx context.Context, r *ring.Ring) (time.Duration, error) {
-	from, to := r.Nodes()[0], r.Nodes()[1]
+// raw writes the content to a stream of the transport's library from the first node to
+// another, and waits until that has read it.
+func (c *cargo) raw(ctx context.Context, r *ring.Ring, other int) (time.Duration, error) {
+	from, to := r.Nodes()[0], r.Nodes()[other]
 	to.Transport().Serve(rawProtocol, func(s transport.Stream) {
 		defer s.Close()
 		if _, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{s}, make([]byte, task.ChunkSize)); err == nil {

@@ -71,6 +71,9 @@ func (d *draft) Write(p []byte) (n int, err error) {
 	}
 	for len(p) > 0 && d.err == nil {
 		m := min(len(p), gather-len(d.buf))
+		if len(d.buf) > 0 && cap(d.buf) < gather { // more than one write: there may be many
+			d.buf = append(make([]byte, 0, gather), d.buf...)
+		}
 		d.buf, p, n = append(d.buf, p[:m]...), p[m:], n+m
 		if len(d.buf) == gather {
 			d.flush()

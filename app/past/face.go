@@ -48,6 +48,5 @@ var (
 	ErrQuota        = client.ErrQuota
 )
 
-// Single returns how a content of up to one chunk that is in memory is stored: see
-// client.Single.
-func Single(content []byte) (body []byte, l *Large) { return client.Single(content) }
+// InMemory returns how a content that is in memory is stored: see client.InMemory.
+func InMemory(chunks ...[]byte) (body []byte, l *Large) { return client.InMemory(chunks) }

@@ -235,6 +235,7 @@ func (sp *Space) enter(c *charter) error {
 	}
 	sp.charter, sp.secrets, sp.signer = c, a, signer
 	sp.cutter = piece.NewCutter(a.Read, sp.s.cfg.Piece)
+	sp.long = piece.NewCutter(a.Read, sp.s.cfg.Piece*sp.s.cfg.Chunks)
 	return nil
 }
 

@@ -10,7 +10,6 @@ import (
 	"github.com/phyllo-net/phyllo/app/space/piece"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
-	"github.com/phyllo-net/phyllo/task"
 )
 
 // Config is what Spaces need. Fill in what Default leaves empty.
@@ -24,10 +23,13 @@ type Config struct {
 	Sealer   peer.Sealer
 	Verifier peer.Verifier
 
-	// Piece is the length of the longest piece, in bytes: one chunk, less the seal.
-	Piece int
+	// Piece is the length of the longest piece in a convergent space or an archive, in bytes:
+	// one chunk, less the seal. Elsewhere equal pieces are not kept once, and each costs signatures
+	// and syncs at all of its holders: there it is Chunks times as long, 8. A range of a
+	// piece is read without its other chunks.
+	Piece, Chunks int
 	// Window is how many objects are stored or read at once for one request: 16. Of those that
-	// are stored no more are under way than WindowSize bytes have room for: 8 MiB, which is 16
+	// are stored no more are under way than WindowSize bytes have room for: 16 MiB, which is 4
 	// pieces of the mean length. What one waits for, voucher, disks and answers, others fill.
 	Window     int
 	WindowSize int
@@ -57,7 +59,7 @@ const Copies = 5
 // Default returns a Config with all numbers set.
 func Default() Config {
 	return Config{
-		Piece: task.ChunkSize - peer.LockOverhead, Window: 16, WindowSize: 8 << 20, Batch: 512, Nodes: 2000, Versions: 32,
+		Piece: piece.ChunkText, Chunks: 8, Window: 16, WindowSize: 16 << 20, Batch: 512, Nodes: 2000, Versions: 32,
 		Patience: 3 * time.Minute, Grace: time.Minute, Tend: 24 * time.Hour, Pace: 333 * time.Millisecond,
 	}
 }
@@ -67,8 +69,8 @@ func (c *Config) Validate() error {
 	switch {
 	case c.Past == nil || c.Locker == nil || c.Sealer == nil || c.Verifier == nil:
 		return errors.New("space: Past, Locker, Sealer and Verifier must be set")
-	case c.Piece < 256 || c.Piece > task.ChunkSize-peer.LockOverhead:
-		return fmt.Errorf("space: Piece is %d, want 256 to %d", c.Piece, task.ChunkSize-peer.LockOverhead)
+	case c.Piece < 256 || c.Piece > piece.ChunkText:
+		return fmt.Errorf("space: Piece is %d, want 256 to %d", c.Piece, piece.ChunkText)
 	case c.Patience < time.Second || c.Grace < 0:
 		return fmt.Errorf("space: Patience is %s, Grace %s: want a second and 0 at least", c.Patience, c.Grace)
 	}
@@ -78,7 +80,7 @@ func (c *Config) Validate() error {
 	for _, n := range []struct {
 		name  string
 		v, to int
-	}{{"Window", c.Window, 256}, {"WindowSize", c.WindowSize, 1 << 30}, {"Batch", c.Batch, 10_000}, {"Nodes", c.Nodes, 1_000_000}, {"Versions", c.Versions, 100}} {
+	}{{"Chunks", c.Chunks, piece.MaxChunks}, {"Window", c.Window, 256}, {"WindowSize", c.WindowSize, 1 << 30}, {"Batch", c.Batch, 10_000}, {"Nodes", c.Nodes, 1_000_000}, {"Versions", c.Versions, 100}} {
 		if n.v < 1 || n.v > n.to {
 			return fmt.Errorf("space: %s is %d, want 1 to %d", n.name, n.v, n.to)
 		}

@@ -8,11 +8,12 @@ import (
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/space"
 	"github.com/phyllo-net/phyllo/app/space/piece"
+	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/task"
 )
 
-// longest is the longest piece there is: one chunk, when it is sealed.
+// longest is the longest piece that is one chunk, when it is sealed.
 var longest = space.Default().Piece
 
 // readOn reads a content to its end, as who plays a film does.
@@ -101,6 +102,79 @@ func TestReadOn(t *testing.T) {
 	})
 }
 
+// counting is a Locker that counts what is opened.
+type counting struct {
+	peer.Locker
+	opened int
+}
+
+// Unlock implements peer.Locker.
+func (c *counting) Unlock(key peer.Secret, info, locked []byte) ([]byte, error) {
+	c.opened++
+	return c.Locker.Unlock(key, info, locked)
+}
+
+// TestRangeOfLongPiece: who wants a few bytes of a long piece is given its chunks with these, and
+// none of the others.
+func TestRangeOfLongPiece(t *testing.T) {
+	w := newWorldOf(t, 3, 44, longest)
+	reader := new(counting)
+	w.tending = func(c *space.Config) { reader.Locker, c.Locker = c.Locker, reader }
+	w.join(3)
+	w.tending = nil
+	w.net.Run(time.Minute)
+	a, b := w.members[0], w.members[3]
+	h := a.create(space.Founding{Name: "films"})
+	content := random(9, 2*piece.ChunkText-7) // shorter than the shortest of several pieces
+	v, err := a.put(ann, h, "film", content, space.Cond{})
+	if err != nil || v.Content.Height != 0 {
+		t.Fatalf("%d lists, want one piece: %v", v.Content.Height, err)
+	}
+	for _, x := range []struct{ at, n, chunks int }{
+		{0, 10, 1}, {piece.ChunkText - 5, 5, 1}, {piece.ChunkText - 5, 10, 2}, {piece.ChunkText, 10, 1}, {len(content) - 3, 10, 1}, {0, len(content), 2},
+	} {
+		before := reader.opened
+		b.must("read", func(t *task.T) error {
+			got, err := b.spaces.ReadAt(t, v.Content, int64(x.at), x.n)
+			if err == nil && !bytes.Equal(got, content[x.at:min(x.at+x.n, len(content))]) {
+				w.t.Errorf("%d bytes at %d: got %d others", x.n, x.at, len(got))
+			}
+			return err
+		})
+		if n := reader.opened - before; n != x.chunks {
+			t.Errorf("%d bytes at %d: %d chunks were opened, want %d", x.n, x.at, n, x.chunks)
+		}
+	}
+	for at, want := range map[int64]int{0: 2, piece.ChunkText: 1, 10: 2} {
+		if got, asked, err := b.readOn(v.Content, at, 1000); err != nil || !bytes.Equal(got, content[at:]) || asked != want {
+			t.Errorf("from %d on: %d bytes, asked %d times, want %d: %v", at, len(got), asked, want, err)
+		}
+	}
+}
+
+// TestLongPieceFindsNoRoom: a piece that is longer than what any node has room for is stored
+// in shorter ones.
+func TestLongPieceFindsNoRoom(t *testing.T) {
+	w := newTunedWorld(t, 8, 45, longest, func(c *past.Config) { c.Capacity = 3 << 20 })
+	a, b := w.members[0], w.members[5]
+	h := a.create(space.Founding{Name: "films"})
+	content := random(10, 8<<20)
+	var c piece.Content
+	if err := a.in(ann, h, func(t *task.T, sp *space.Space) (err error) {
+		u := sp.Begin(space.Storing{Copies: 1})
+		if err := u.Write(t, content); err != nil {
+			return err
+		}
+		c, err = u.Finish(t)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if got, _, err := b.readOn(c, 0, 1<<20); err != nil || !bytes.Equal(got, content) {
+		t.Errorf("read %d bytes of %d: %v", len(got), len(content), err)
+	}
+}
+
 // TestLongDamage: an object that is longer than a piece can be is not read.
 func TestLongDamage(t *testing.T) {
 	w := newWorldOf(t, 1, 43, longest)
@@ -113,7 +187,7 @@ func TestLongDamage(t *testing.T) {
 		return err
 	})
 	bad := piece.Content{Ref: piece.Ref{Object: stored.Certificate.ID(), Hash: stored.Certificate.Content, Size: 3 * task.ChunkSize}}
-	wantErr(t, "three chunks in one piece", m.do(func(t *task.T) error {
+	wantErr(t, "three chunks in a piece of another length", m.do(func(t *task.T) error {
 		_, err := m.spaces.ReadAt(t, bad, 0, 10)
 		return err
 	}), space.ErrDamaged)

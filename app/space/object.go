@@ -18,6 +18,14 @@ const (
 	kindNode  = "directory"
 )
 
+// locked is something sealed, and how it is stored.
+type locked struct {
+	key   peer.Secret
+	first []byte // chunk, the only one if it is archived
+	body  []byte
+	large *past.Large // nil: the body is all
+}
+
 // store keeps something sealed. It returns how many copies were made, or fragments.
 func (sp *Space) store(t *task.T, kind string, plain []byte, size int64, o Storing) (piece.Ref, int, error) {
 	l, secrets, convergent := sp.s.cfg.Locker, sp.secrets, sp.charter.Convergent && kind != kindNode
@@ -25,25 +33,24 @@ func (sp *Space) store(t *task.T, kind string, plain []byte, size int64, o Stori
 	if !convergent {
 		fresh = l.NewSecret()
 	}
-	type locked struct {
-		key   peer.Secret
-		bytes []byte
-	}
 	lock, err := task.Work(t, work, func() (locked, error) {
-		key := fresh
+		x := locked{key: fresh}
 		if convergent {
-			key = secrets.Read.Derive("convergent", []byte(kind), plain)
+			x.key = secrets.Read.Derive("convergent", []byte(kind), plain)
 		}
-		return locked{key, l.Lock(key, []byte(kind), plain)}, nil
+		chunks := piece.Seal(l, x.key, kind, plain)
+		x.first = chunks[0]
+		x.body, x.large = past.InMemory(chunks...)
+		return x, nil
 	})
 	if err != nil {
 		return piece.Ref{}, 0, err
 	}
-	ref, b := piece.Ref{Size: size, Key: lock.key}, lock.bytes
+	ref := piece.Ref{Size: size, Key: lock.key}
 	if ref.Code = o.code; !o.code.IsZero() {
-		return sp.s.archives.Store(t, ref, b, o.Expires, sp.signer)
+		return sp.s.archives.Store(t, ref, lock.first, o.Expires, sp.signer)
 	}
-	done, err := sp.insert(t, b, convergent, o)
+	done, err := sp.insert(t, lock, convergent, o)
 	if err = mostly(done, err, o); err != nil {
 		return piece.Ref{}, 0, err
 	}
@@ -60,24 +67,23 @@ func mostly(done past.Stored, err error, o Storing) error {
 	return err
 }
 
-// insert gives an object to storage. What is too long for a message is moved as one chunk, so
+// insert gives an object to storage. What is too long for a message is moved in chunks, so
 // that it goes to all of its holders on streams.
-func (sp *Space) insert(t *task.T, content []byte, convergent bool, o Storing) (past.Stored, error) {
+func (sp *Space) insert(t *task.T, x locked, convergent bool, o Storing) (past.Stored, error) {
 	p := sp.s.cfg.Past
-	body, large := past.Single(content)
-	f := past.File{Part: sp.part("object"), Content: content, Copies: o.copies(), Expires: o.Expires}
+	f := past.File{Part: sp.part("object"), Content: x.first, Copies: o.copies(), Expires: o.Expires}
 	switch {
-	case convergent && large != nil:
-		return p.StoreLarge(t, sp.shared(f, body), *large)
+	case convergent && x.large != nil:
+		return p.StoreLarge(t, sp.shared(f, x.body), *x.large)
 	case convergent:
-		return p.Store(t, sp.shared(f, body), content)
-	case large != nil:
-		return p.InsertLarge(t, f, *large, sp.signer)
+		return p.Store(t, sp.shared(f, x.body), x.body)
+	case x.large != nil:
+		return p.InsertLarge(t, f, *x.large, sp.signer)
 	}
 	return p.Insert(t, f, sp.signer)
 }
 
-// fetch reads something sealed.
+// fetch reads something sealed that is one chunk.
 func (s *Spaces) fetch(t *task.T, kind string, r piece.Ref) ([]byte, error) {
 	read := s.fetchCopy
 	if !r.Code.IsZero() {
@@ -98,12 +104,9 @@ func (s *Spaces) fetch(t *task.T, kind string, r piece.Ref) ([]byte, error) {
 
 // fetchCopy reads an object of which there are copies.
 func (s *Spaces) fetchCopy(t *task.T, r piece.Ref) ([]byte, error) {
-	f, err := s.cfg.Past.Lookup(t, r.Object)
+	f, err := s.find(t, r)
 	if err != nil {
 		return nil, err
-	}
-	if f.Certificate.Content != r.Hash {
-		return nil, errors.Join(ErrDamaged, errors.New("its owner has signed another content"))
 	}
 	got := received{f.Content}
 	if f.Certificate.Large() {
@@ -115,6 +118,65 @@ func (s *Spaces) fetchCopy(t *task.T, r piece.Ref) ([]byte, error) {
 		}
 	}
 	return got.content, nil
+}
+
+// find asks for an object of which there are copies.
+func (s *Spaces) find(t *task.T, r piece.Ref) (past.Found, error) {
+	f, err := s.cfg.Past.Lookup(t, r.Object)
+	if err == nil && f.Certificate.Content != r.Hash {
+		err = errors.Join(ErrDamaged, errors.New("its owner has signed another content"))
+	}
+	return f, err
+}
+
+// fill reads bytes of a piece from a place on into out. Of a piece in copies no chunk is
+// fetched that has none of them.
+func (s *Spaces) fill(t *task.T, r piece.Ref, from int64, out []byte) error {
+	if !r.Code.IsZero() {
+		b, err := s.fetch(t, kindPiece, r)
+		if err == nil && int64(len(b)) != r.Size {
+			err = ErrDamaged
+		}
+		if err == nil {
+			copy(out, b[from:])
+		}
+		return err
+	}
+	f, err := s.find(t, r)
+	switch {
+	case err != nil:
+		return err
+	case f.Certificate.Size != piece.Sealed(r.Size):
+		return fmt.Errorf("%w: an object of %d bytes, want %d", ErrDamaged, f.Certificate.Size, piece.Sealed(r.Size))
+	}
+	into := &opened{locker: s.cfg.Locker, ref: r, from: from, out: out}
+	if f.Certificate.Large() {
+		return s.cfg.Past.Fetch(t, f, task.Part{Size: f.Certificate.Size, Chunks: piece.Chunks(from, from+int64(len(out)))}, into)
+	}
+	_, err = task.Work(t, work, func() (struct{}, error) { return struct{}{}, into.WriteChunk(0, f.Content) })
+	return err
+}
+
+// opened is a sink that opens chunks of a piece.
+type opened struct {
+	locker peer.Locker
+	ref    piece.Ref
+	from   int64 // place in the piece of the first byte of out
+	out    []byte
+}
+
+// WriteChunk implements task.Sink.
+func (o *opened) WriteChunk(n int, sealed []byte) error {
+	text, err := piece.Open(o.locker, o.ref.Key, kindPiece, o.ref.Size, n, sealed)
+	if err != nil {
+		return err
+	}
+	if at := int64(n)*piece.ChunkText - o.from; at < 0 {
+		copy(o.out, text[-at:])
+	} else {
+		copy(o.out[at:], text)
+	}
+	return nil
 }
 
 // received is an object as it comes from storage, which has verified it.

@@ -106,8 +106,8 @@ func (s *Spaces) ReadAt(t *task.T, c piece.Content, at int64, n int) ([]byte, er
 	return s.join(t, parts, at, to)
 }
 
-// ReadOn is ReadAt for who reads on until a place: it ends at the end of a piece, with about
-// n bytes, so that no piece is asked for twice. At least one byte comes, before that place.
+// ReadOn is ReadAt for who reads on until a place: it ends at the end of a chunk, with about
+// n bytes, so that none is asked for twice. At least one byte comes, before that place.
 func (s *Spaces) ReadOn(t *task.T, c piece.Content, at, until int64, n int) ([]byte, error) {
 	until = min(until, c.Ref.Size)
 	to := min(at+int64(min(n, MaxRead)), until)
@@ -119,10 +119,15 @@ func (s *Spaces) ReadOn(t *task.T, c piece.Content, at, until int64, n int) ([]b
 		return nil, err
 	}
 	last := parts[len(parts)-1]
-	if end := min(last.At+last.Ref.Size, until); len(parts) > 1 && to < end {
-		parts, to = parts[:len(parts)-1], last.At
-	} else {
+	from, end := piece.ChunkOf(last.Ref.Size, to-1-last.At)
+	from, end = last.At+from, min(last.At+end, until)
+	switch {
+	case to == end || from <= at:
 		to = end
+	case from == last.At:
+		parts, to = parts[:len(parts)-1], from
+	default:
+		to = from
 	}
 	return s.join(t, parts, at, to)
 }
@@ -152,16 +157,8 @@ func (s *Spaces) join(t *task.T, parts []piece.Part, at, to int64) ([]byte, erro
 	out := make([]byte, to-at)
 	err := s.each(t, len(parts), func(t *task.T, i int) error {
 		p := parts[i]
-		b, err := s.fetch(t, kindPiece, p.Ref)
-		if err == nil && int64(len(b)) != p.Ref.Size {
-			err = ErrDamaged
-		}
-		if err != nil {
-			return err
-		}
-		from := max(at-p.At, 0)
-		copy(out[p.At+from-at:], b[from:])
-		return nil
+		from := max(at, p.At)
+		return s.fill(t, p.Ref, from-p.At, out[from-at:min(to, p.At+p.Ref.Size)-at])
 	})
 	if err != nil {
 		return nil, err

@@ -87,7 +87,8 @@ type Space struct {
 	charter *charter // as it was read last
 	secrets access
 	signer  peer.Signer // nil: the person only reads
-	cutter  *piece.Cutter
+	// cutter cuts what is kept once if it is equal, or archived, and long all else.
+	cutter, long *piece.Cutter
 
 	queue   []*op
 	busy    bool // a task makes the changes of the queue

@@ -3,8 +3,10 @@ package space
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/space/piece"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -45,7 +47,9 @@ type Upload struct {
 	sp     *Space
 	o      Storing
 	seen   uint64
+	cutter *piece.Cutter
 	buf    []byte
+	looked int // bytes of buf in which no piece ends
 	size   int64
 	levels [][]*slot     // by height; what is not in a list yet, in order
 	all    []piece.Ref   // that it stored
@@ -70,7 +74,11 @@ func (sp *Space) Begin(o Storing) *Upload {
 	if o.Archive {
 		o.code = sp.s.archives.Code()
 	}
-	return &Upload{sp: sp, o: o, seen: sp.Seen(), least: o.copies()}
+	u := &Upload{sp: sp, o: o, cutter: sp.long, seen: sp.Seen(), least: o.copies()}
+	if o.Archive || sp.charter.Convergent {
+		u.cutter = sp.cutter
+	}
+	return u
 }
 
 // Resume is an upload that was finished before, with what its Finish returned, maybe by a node that
@@ -103,6 +111,9 @@ func (u *Upload) Write(t *task.T, b []byte) error {
 		return fmt.Errorf("a file of more than %d bytes: %w", int64(piece.MaxSize), ErrFull)
 	}
 	u.size += int64(len(b))
+	if room := cap(u.buf) - len(u.buf); len(u.buf) > 0 && room < len(b) { // there may be much more
+		u.buf = append(make([]byte, 0, u.cutter.Max()+len(b)), u.buf...)
+	}
 	u.buf = append(u.buf, b...)
 	return u.cut(t, false)
 }
@@ -110,12 +121,13 @@ func (u *Upload) Write(t *task.T, b []byte) error {
 // cut stores the pieces that are complete.
 func (u *Upload) cut(t *task.T, end bool) error {
 	for u.failed == nil {
-		n := u.sp.cutter.Cut(u.buf, end)
+		n := u.cutter.Cut(u.buf, u.looked, end)
 		if n == 0 {
+			u.looked = len(u.buf)
 			break
 		}
 		p := u.buf[:n:n]
-		u.buf = u.buf[n:]
+		u.buf, u.looked = u.buf[n:], 0
 		if err := u.send(t, 0, kindPiece, p, int64(n)); err != nil {
 			return err
 		}
@@ -140,23 +152,46 @@ func (u *Upload) send(t *task.T, level int, kind string, b []byte, size int64) e
 	u.flying, u.weight = u.flying+1, u.weight+weight
 	u.sp.s.ep.Go(func(t *task.T) error {
 		ref, copies, err := u.sp.store(t, kind, b, size, u.o)
+		refs := []piece.Ref{ref}
+		if errors.Is(err, past.ErrFull) && len(b) > u.sp.s.cfg.Piece {
+			refs, copies, err = u.shorter(t, kind, b)
+		}
 		u.flying, u.weight = u.flying-1, u.weight-weight
-		u.stored(s, ref, copies, err)
+		u.stored(level, s, refs, copies, err)
 		return nil
 	}, nil)
 	return u.lists(t, false)
 }
 
-// stored takes note of an object.
-func (u *Upload) stored(s *slot, ref piece.Ref, copies int, err error) {
+// shorter stores a long piece, for which there was no room anywhere, in shorter ones.
+func (u *Upload) shorter(t *task.T, kind string, b []byte) (refs []piece.Ref, copies int, err error) {
+	copies = u.o.copies()
+	for p := range slices.Chunk(b, u.sp.s.cfg.Piece) {
+		ref, n, err := u.sp.store(t, kind, p, int64(len(p)), u.o)
+		if err != nil {
+			u.sp.give(refs)
+			return nil, 0, err
+		}
+		refs, copies = append(refs, ref), min(copies, n)
+	}
+	return refs, copies, nil
+}
+
+// stored takes note of an object, or of those that take its place.
+func (u *Upload) stored(level int, s *slot, refs []piece.Ref, copies int, err error) {
 	switch {
 	case err != nil:
 		u.failed = errors.Join(u.failed, err)
 	case u.done: // it was given up meanwhile
-		u.sp.give([]piece.Ref{ref})
+		u.sp.give(refs)
 	default:
-		s.ref, s.done = ref, true
-		u.all = append(u.all, ref)
+		there := make([]*slot, len(refs))
+		for i, r := range refs {
+			there[i] = &slot{ref: r, done: true}
+		}
+		at := slices.Index(u.levels[level], s)
+		u.levels[level] = slices.Replace(u.levels[level], at, at+1, there...)
+		u.all = append(u.all, refs...)
 		u.least = min(u.least, copies)
 	}
 	if wake := u.wake; wake != nil {

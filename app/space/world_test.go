@@ -115,7 +115,9 @@ func (w *world) join(i uint64) {
 		sc := space.Default()
 		sc.Ring, sc.Past, sc.Verifier = ring, p, standin.Verifier{}
 		sc.Locker, sc.Sealer = standin.NewLocker(100*i+starts), standin.NewSealer(100*i+starts)
-		sc.Piece = w.piece
+		if sc.Piece = w.piece; w.piece != longest {
+			sc.Chunks = 1
+		}
 		if w.tending != nil {
 			w.tending(&sc)
 		}

@@ -19,21 +19,26 @@ type Large struct {
 	Source task.Source // gives the chunks, of several transfers at once
 }
 
-// Single returns how a content of up to one chunk that is in memory is stored: its body, and if
-// that is not the content itself, as it is too long for a message, the content as a Large.
-func Single(content []byte) (body []byte, l *Large) {
-	if len(content) <= MaxContent {
-		return content, nil
+// InMemory returns how a content that is in memory is stored, which is there in chunks: its body,
+// and if that is not the content itself, as it is too long for a message, the content as a Large.
+// All chunks but the last have task.ChunkSize bytes. It hashes them.
+func InMemory(chunks [][]byte) (body []byte, l *Large) {
+	if len(chunks) == 1 && len(chunks[0]) <= MaxContent {
+		return chunks[0], nil
 	}
-	sum := sha256.Sum256(content)
-	return sum[:], &Large{Size: int64(len(content)), Chunks: sum[:], Source: one(content)}
+	var size int64
+	for _, c := range chunks {
+		sum := sha256.Sum256(c)
+		body, size = append(body, sum[:]...), size+int64(len(c))
+	}
+	return body, &Large{Size: size, Chunks: body, Source: inMemory(chunks)}
 }
 
-// one is a content of one chunk.
-type one []byte
+// inMemory is a content in chunks.
+type inMemory [][]byte
 
 // ReadChunk implements task.Source.
-func (o one) ReadChunk(int, []byte) ([]byte, error) { return o, nil }
+func (m inMemory) ReadChunk(n int, _ []byte) ([]byte, error) { return m[n], nil }
 
 const (
 	// settling is how long a holder may take at most to say that it has all of a large object,

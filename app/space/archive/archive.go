@@ -87,7 +87,7 @@ func (a *Archives) put(t *task.T, r piece.Ref, c coded, which []int, expires tim
 	}
 	rs, err := a.each(t, len(which), func(t *task.T, n int) ([]byte, error) {
 		content := c.fragments[which[n]]
-		_, large := past.Single(content)
+		_, large := past.InMemory(content)
 		if large != nil {
 			_, err := a.past.StoreLarge(t, certs[n], *large)
 			return nil, err

@@ -112,7 +112,7 @@ func Arc(start id.ID, index, total int) (from id.ID, width uint64) {
 func sign(ring id.Hash, r piece.Ref, index int, fragment []byte, until int64, owner peer.Signer, wall time.Time) *certificate.Certificate {
 	c := name(r, index)
 	c.Size, c.Expires = int64(len(fragment)), until
-	body, _ := past.Single(fragment)
+	body, _ := past.InMemory(fragment)
 	c.Content = c.BodyHash(body)
 	return c.Sign(ring, owner, wall)
 }

@@ -38,9 +38,12 @@ func highest(n int) uint64 { return ^uint64(0) << (64 - n) }
 // Max is the length of the longest piece, in bytes.
 func (c *Cutter) Max() int { return c.max }
 
+// reach is how many bytes the decision about a place hangs on, those before it.
+const reach = 64
+
 // Cut returns the length of the first piece of b, and 0 if that depends on what follows b.
-// With end nothing does.
-func (c *Cutter) Cut(b []byte, end bool) int {
+// With end nothing does. seen is for how many bytes of b it has returned 0 before, or 0.
+func (c *Cutter) Cut(b []byte, seen int, end bool) int {
 	if len(b) <= c.min {
 		if end {
 			return len(b)
@@ -50,6 +53,12 @@ func (c *Cutter) Cut(b []byte, end bool) int {
 	var h uint64
 	n := min(len(b), c.max)
 	i := c.min
+	if seen > c.min+reach {
+		for _, x := range b[seen-reach : seen] {
+			h = h<<1 + c.gear[x]
+		}
+		i = seen
+	}
 	for ; i < min(c.avg, n); i++ {
 		h = h<<1 + c.gear[b[i]]
 		if h&c.strict == 0 {

@@ -8,6 +8,11 @@
 // tree of the space, or in a link. Who has the reference can read all that is below it, and
 // nothing else. Those who keep pieces have none of the keys, and see lengths only.
 //
+// A piece may be longer than a chunk, which is what storage moves and verifies at once. Then each
+// chunk is sealed by itself, under a key that follows from the piece's and the chunk's
+// number, so that a range of the piece is read without its other chunks. That they are all there, and
+// in their order, follows from the hash in the reference, which is over all of them.
+//
 // A key is random. In a space that was made convergent it follows from the text and the
 // space's secret (POST, HotOS 2003), so that the same piece is stored once. The price: who is
 // in the space, or was once, and can see what others store, can find out by trying whether

@@ -25,14 +25,17 @@ func random(seed uint64, n int) []byte {
 func cut(t testing.TB, c *piece.Cutter, b []byte, step int) (pieces [][]byte) {
 	t.Helper()
 	var have []byte
+	seen := 0
 	for len(b) > 0 || len(have) > 0 {
 		n := min(step, len(b))
 		have, b = append(have, b[:n]...), b[n:]
 		for {
-			n := c.Cut(have, len(b) == 0)
+			n := c.Cut(have, seen, len(b) == 0)
 			if n == 0 {
+				seen = len(have)
 				break
 			}
+			seen = 0
 			if n > c.Max() {
 				t.Fatalf("a piece of %d bytes", n)
 			}
