@@ -4,8 +4,8 @@ import "context"
 
 // Limits of the ring's table.
 const (
-	MaxDHTKey    = 1024        // bytes of a key
-	MaxDHTValue  = 40<<10 - 16 // bytes of a value
+	MaxDHTKey    = 1024         // bytes of a key
+	MaxDHTValue  = 40<<10 - 304 // bytes of a value
 	MaxDHTCopies = 16
 	// DHTCopies is how many copies are kept unless a request wants another number.
 	DHTCopies = 5

@@ -5,6 +5,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/scribe/msg"
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
 )
 
 // Place is where a node stands in a group's tree.
@@ -37,6 +38,36 @@ func (s *Scribe) Place(group id.Hash) Place {
 	}
 	p.Messages, _ = g.hist.Len()
 	return p
+}
+
+// Neighbours are those next to a node in a group's tree, for what walks over it.
+type Neighbours struct {
+	Charter  *msg.Charter // nil until it is known
+	Root     bool
+	Member   bool
+	Parent   *peer.Handle // nil: none
+	Children []*peer.Handle
+}
+
+// InTree reports whether the node stands in the tree.
+func (n Neighbours) InTree() bool {
+	return n.Root || n.Member || n.Parent != nil || len(n.Children) > 0
+}
+
+// Neighbours returns those next to this node in a group's tree. The handles are shared.
+func (s *Scribe) Neighbours(group id.Hash) Neighbours {
+	g := s.groups[group]
+	if g == nil || g.charter == nil {
+		return Neighbours{}
+	}
+	n := Neighbours{Charter: g.charter, Root: g.root != nil, Member: g.member != nil && g.member.began}
+	if g.parent != nil {
+		n.Parent = g.parent.node
+	}
+	for _, c := range g.children {
+		n.Children = append(n.Children, c.node)
+	}
+	return n
 }
 
 // Check returns what is wrong with the node's own state, for tests and simulations.

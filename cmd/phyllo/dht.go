@@ -68,7 +68,7 @@ func (w *world) dhtPut() *cobra.Command {
 		Use:   "put KEY [VALUE]",
 		Short: "Set the value of a key",
 		Long: `Set the value of a key, whatever it was, and print its version and how many copies
-there are. A value has up to 40944 bytes; without one, or with -, standard input is
+there are. A value has up to 40656 bytes; without one, or with -, standard input is
 read to its end. With --if-version the value is only set in place of the version that
 you have seen: if another one is current by now, nothing is changed (exit code 1).`,
 		Example: `  phyllo dht put colour blue

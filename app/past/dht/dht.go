@@ -6,6 +6,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
@@ -20,8 +21,8 @@ const MaxCopies = certificate.MaxCopies
 // MaxKey is the longest key, in bytes.
 const MaxKey = 1024
 
-// MaxValue is the largest value, in bytes.
-const MaxValue = past.MaxContent - 16
+// MaxValue is the largest value, in bytes: an entry has room for the hashes of all rivals, too.
+const MaxValue = past.MaxContent - 304
 
 var (
 	// ErrNotFound: the entry has no value.
@@ -34,14 +35,18 @@ var (
 	ErrTooLarge = fmt.Errorf("the value has more than %d bytes", MaxValue)
 )
 
-// ConflictError says which version is current instead of the one that was to be changed.
-// It is an ErrConflict.
+// ConflictError says which version is current instead of the one that was to be changed, or
+// that its number says too little as the entry has rivals. It is an ErrConflict.
 type ConflictError struct {
 	Version uint64 // 0: the entry has no value
+	Rivals  int    // that are not settled: see Entry
 }
 
 // Error implements error.
 func (e *ConflictError) Error() string {
+	if e.Rivals > 0 {
+		return fmt.Sprintf("version %d is current, and %d other values were put where it was out of sight: a change without a condition settles them", e.Version, e.Rivals)
+	}
 	if e.Version == 0 {
 		return "the entry has no value now"
 	}
@@ -81,6 +86,9 @@ type Entry struct {
 	// Holders is how many nodes keep a copy: as many as are wanted, or all of a smaller
 	// ring, whose next members take the rest.
 	Holders int
+	// Rivals is how many other values were put while parts of the ring had lost sight of each
+	// other, and not settled since: see Reader.Rivals.
+	Rivals int
 }
 
 // value is what the object of an entry contains. An entry that was removed stays an object,
@@ -88,43 +96,48 @@ type Entry struct {
 type value struct {
 	There bool   `cbor:"1,keyasint,omitempty"`
 	Bytes []byte `cbor:"2,keyasint,omitempty"`
+	// Settled are the rivals that were there when somebody changed the entry: certificates.
+	Settled []id.Hash `cbor:"3,keyasint,omitempty"`
 }
 
 // part is that of a key.
 func part(key string) certificate.Part { return certificate.NamePart([]byte("phyllo dht"), key) }
 
-// Get returns the value of a key. Errors: ErrKey, ErrNotFound, past.ErrNotReachable.
+// Get returns the value of a key. Errors: ErrKey, ErrNotFound, past.ErrNotReachable. With
+// ErrNotFound comes how many rivals the entry has that has no value.
 func (d Reader) Get(t *task.T, key string) (Entry, error) {
 	s, err := d.read(t, key)
 	switch {
 	case err != nil:
 		return Entry{}, err
 	case !s.There:
-		return Entry{}, ErrNotFound
+		return Entry{Rivals: len(s.open())}, ErrNotFound
 	}
 	return s.entry(), nil
 }
 
-// Put sets the value of a key, whatever it was. Errors: ErrKey, ErrTooLarge; an ErrConflict
-// only if others change the entry again and again; those of past.Past.Change.
+// Put sets the value of a key, whatever it was, and settles its rivals. Errors: ErrKey,
+// ErrTooLarge; an ErrConflict only if others change the entry again and again; those of
+// past.Past.Change.
 func (d Table) Put(t *task.T, key string, data []byte) (Entry, error) {
 	return d.change(t, key, value{There: true, Bytes: data}, nil)
 }
 
 // PutIf sets the value of a key if it has a certain version now, 0 for a key that has no
-// value. Errors: a *ConflictError; those of Put.
+// value, and no rivals: these may have the same number. Errors: a *ConflictError; those of Put.
 func (d Table) PutIf(t *task.T, key string, version uint64, data []byte) (Entry, error) {
 	return d.change(t, key, value{There: true, Bytes: data}, &version)
 }
 
-// Remove removes the value of a key; that there is none is no error. Errors: those of Put.
+// Remove removes the value of a key, and settles its rivals; that there is none is no error.
+// Errors: those of Put.
 func (d Table) Remove(t *task.T, key string) error {
 	_, err := d.change(t, key, value{}, nil)
 	return err
 }
 
-// RemoveIf removes the value of a key if it has a certain version now. Errors: a
-// *ConflictError; those of Put.
+// RemoveIf removes the value of a key if it has a certain version now, and no rivals. Errors:
+// a *ConflictError; those of Put.
 func (d Table) RemoveIf(t *task.T, key string, version uint64) error {
 	_, err := d.change(t, key, value{}, &version)
 	return err
@@ -135,9 +148,12 @@ type state struct {
 	value
 	version uint64 // of the object: also of one without a value; 0: there is no object
 	holders int
+	rivals  []id.Hash // certificates, settled ones too
 }
 
-func (s state) entry() Entry { return Entry{Value: s.Bytes, Version: s.version, Holders: s.holders} }
+func (s state) entry() Entry {
+	return Entry{Value: s.Bytes, Version: s.version, Holders: s.holders, Rivals: len(s.open())}
+}
 
 // seen is the version as callers know it.
 func (s state) seen() uint64 {
@@ -161,7 +177,7 @@ func (d Reader) read(t *task.T, key string) (s state, err error) {
 	if err := wire.Unmarshal(f.Content, &s.value); err != nil {
 		return s, fmt.Errorf("the entry is none of this table: %w", err) // its owner signed something else
 	}
-	s.version, s.holders = f.Certificate.Version, f.Holders
+	s.version, s.holders, s.rivals = f.Certificate.Version, f.Holders, f.Rivals
 	return s, nil
 }
 
@@ -179,12 +195,14 @@ func (d Table) change(t *task.T, key string, v value, only *uint64) (Entry, erro
 		switch {
 		case err != nil:
 			return Entry{}, err
-		case only != nil && have.seen() != *only:
-			return Entry{}, &ConflictError{have.seen()}
-		case !v.There && !have.There:
+		case only != nil && (have.seen() != *only || len(have.open()) > 0):
+			return Entry{}, &ConflictError{have.seen(), len(have.open())}
+		case !v.There && !have.There && len(have.open()) == 0:
 			return Entry{}, nil
 		}
-		f, err := d.past.Change(t, part(key), d.copies, have.version, wire.MustMarshal(&v), d.signer)
+		var done []id.Hash
+		v.Settled, done = have.settle()
+		f, err := d.past.Resolve(t, part(key), d.copies, have.version, wire.MustMarshal(&v), done, d.signer)
 		if err == nil {
 			return Entry{Value: v.Bytes, Version: f.Certificate.Version, Holders: f.Holders}, nil
 		}
@@ -192,7 +210,7 @@ func (d Table) change(t *task.T, key string, v value, only *uint64) (Entry, erro
 			return Entry{}, err
 		}
 		// What the root alone says of the winner is not believed: it is read.
-		last.Version = have.seen()
+		last = ConflictError{have.seen(), len(have.open())}
 	}
 	return Entry{}, &last
 }

@@ -11,6 +11,14 @@
 // What was acknowledged is on the disks of a majority of the nodes that keep the entry, and
 // is what every later Get returns.
 //
+// Where parts of a ring that had lost sight of each other have each put a value under one key,
+// one of these is current when they meet (package past), and the others are its rivals: Get
+// says how many there are, and Rivals reads them. PutIf and RemoveIf are refused then, as a
+// number does not say which of several values was meant. Put and Remove settle the rivals,
+// whether their caller has read them or not, as they replace a value unread, too. A settled
+// rival is counted no more, and can still be read until more than MaxRivals are settled;
+// then a change lets go of those that were settled the longest time ago.
+//
 // How many copies are wanted is part of an entry's place on the ring: all who use an entry
 // must name the same number.
 package dht

@@ -1,0 +1,148 @@
+package anycast
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/scribe"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// tellEvery is the number of steps after which the asker is told that a walk goes on.
+const tellEvery = 64
+
+// begin takes over a walk that did not come from a child or parent.
+func (a *Anycast) begin(w *walk, via *peer.Handle) {
+	n := a.cfg.Tree.Neighbours(w.Item.Group)
+	switch {
+	case via.ID != a.ep.Self().ID && !a.starts.Take(via.ID, a.ep.Now()):
+		a.stats.Refused++
+		a.end(w, whyBusy)
+	case !n.InTree():
+		a.visit(w) // which sends it on
+	case w.Item.allowed(n.Charter, a.cfg.Ring, a.cfg.Verifier, a.ep.Wall()) != nil:
+		a.stats.BadInput++
+		a.end(w, whyDenied)
+	default:
+		a.stats.Begun++
+		a.visit(w)
+	}
+}
+
+// visit lets a walk go one step on: this node's member is asked, if it was not yet, then the
+// walk goes to a child, and from the last of them to the parent.
+func (a *Anycast) visit(w *walk) {
+	self := a.ep.Self().ID
+	n := a.cfg.Tree.Neighbours(w.Item.Group)
+	w.Steps = min(w.Steps, uint32(a.cfg.MaxSteps))
+	switch {
+	case !w.Item.timely(a.ep.Wall()):
+		a.stats.BadInput++
+		return // its asker has given up
+	case !n.InTree():
+		a.byRing(w)
+		return
+	case w.done(self):
+	case !w.add(self):
+		a.end(w, whySpent)
+		return
+	case n.Member && a.offer(w.Item, n.Charter):
+		w.Found++
+		if w.Want--; w.Want == 0 {
+			return // the asker hears it from who is willing
+		}
+	}
+	if child := a.next(w, n); child != nil {
+		a.hand(w, child, func() {
+			if w.add(child.ID) { // it is gone
+				a.visit(w)
+			} else {
+				a.end(w, whySpent)
+			}
+		})
+		return
+	}
+	a.up(w, n)
+}
+
+// up ends the search below this node: it goes on at the parent.
+func (a *Anycast) up(w *walk, n scribe.Neighbours) {
+	below := make([]id.ID, len(n.Children))
+	for i, c := range n.Children {
+		below[i] = c.ID
+	}
+	w.fold(below)
+	switch {
+	case n.Root:
+		a.end(w, whyNobody)
+	case n.Parent == nil:
+		a.byRing(w)
+	default:
+		a.hand(w, n.Parent, func() { a.byRing(w) })
+	}
+}
+
+// next is the child that is tried next: the nearest that was not yet, or any of them if a
+// walk for the item was lost before.
+func (a *Anycast) next(w *walk, n scribe.Neighbours) *peer.Handle {
+	left := slices.DeleteFunc(slices.Clone(n.Children), func(h *peer.Handle) bool { return w.done(h.ID) })
+	switch {
+	case len(left) == 0:
+		return nil
+	case w.Round > 0:
+		return left[a.ep.Rand().IntN(len(left))]
+	}
+	return slices.MinFunc(left, func(x, y *peer.Handle) int { return cmp.Compare(a.delay(x), a.delay(y)) })
+}
+
+// delay is the proximity of a node, the longest if it is not known.
+func (a *Anycast) delay(h *peer.Handle) time.Duration {
+	if d, known := a.ep.Proximity(h); known {
+		return d
+	}
+	return math.MaxInt64
+}
+
+// hand gives a walk to a child or parent, or calls gone if that one cannot be reached.
+func (a *Anycast) hand(w *walk, to *peer.Handle, gone func()) {
+	if w.Steps == 0 {
+		a.end(w, whySpent)
+		return
+	}
+	w.Steps--
+	a.stats.Steps++
+	if w.Steps%tellEvery == 0 {
+		a.tell(w, &onTheWay{Item: w.Item.ID(a.cfg.Ring), Round: w.Round})
+	}
+	a.ep.Send(to, encode(w), func(err error) {
+		if err != nil {
+			gone()
+		}
+	})
+}
+
+// byRing sends a walk on towards the root, from a node that has no parent.
+func (a *Anycast) byRing(w *walk) {
+	key := w.Item.Group.Place()
+	if near := a.ep.ReplicaSet(key, 1); len(near) == 0 || near[0].ID != a.ep.Self().ID {
+		if w.Steps == 0 {
+			a.end(w, whySpent)
+			return
+		}
+		w.Steps--
+		a.ep.Route(key, encode(w), nil)
+		return
+	}
+	a.end(w, whyNoGroup) // or its root is new, and is about to learn of it
+}
+
+// end tells the asker that a walk is over.
+func (a *Anycast) end(w *walk, why uint32) {
+	a.tell(w, &over{Item: w.Item.ID(a.cfg.Ring), Round: w.Round, Why: why, Found: w.Found})
+}
+
+func (a *Anycast) tell(w *walk, m wire.Message) { a.ep.Send(w.Item.Asker, encode(m), nil) }
