@@ -19,8 +19,10 @@ const (
 	// MaxRulings is how many entries that are not words one author writes: all of them are
 	// looked at again when one is added.
 	MaxRulings = 1 << 12
-	// MaxStreams is the number of streams of one author.
-	MaxStreams = 64
+	// MaxStreams is the number of streams of one author, and MaxAllStreams of all: their
+	// marks fit one message.
+	MaxStreams    = 64
+	MaxAllStreams = 1200
 	// MaxForks is how often an author may write two entries with one number.
 	MaxForks = 16
 )
@@ -153,7 +155,7 @@ func (l *Log) fits(n *node, e *entry.Entry) error {
 	switch a := l.authors[e.Author]; {
 	case s == nil && e.Seq != 1:
 		return fmt.Errorf("%w: number %d of a stream that did not begin", ErrWrong, e.Seq)
-	case s == nil && a != nil && a.streams >= MaxStreams:
+	case s == nil && (a != nil && a.streams >= MaxStreams || len(l.streams) >= MaxAllStreams):
 		return ErrFull
 	case s == nil:
 		return nil

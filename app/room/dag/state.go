@@ -16,7 +16,8 @@ type Person struct {
 	Key    peer.Key
 	Name   string // that who made him a member knew him by; may be empty
 	Role   entry.Role
-	Number uint64 // of the change that holds; 0 for the founder
+	Number uint64  // of the change that holds; 0 for the founder
+	Ruling id.Hash // that change's entry; zero for the founder
 }
 
 // Epoch is a key epoch of a room.
@@ -297,12 +298,15 @@ func (s *State) limit(c *entry.Change) {
 
 func people(j *judge, best map[peer.Key]ruling) []Person {
 	if _, ok := best[j.log.founder]; !ok {
-		best[j.log.founder] = ruling{change: &entry.Change{Role: entry.Admin}}
+		best[j.log.founder] = ruling{change: &entry.Change{Role: entry.Admin, Name: j.log.founding.Name}}
 	}
 	var list []Person
 	for _, who := range keys(best) {
 		r := best[who]
 		p := Person{Key: who, Name: r.change.Name, Role: r.change.Role, Number: r.change.Number}
+		if r.node != nil {
+			p.Ruling = r.node.hash
+		}
 		switch held, isAdmin := j.admins[who]; {
 		case who == j.owner:
 			p.Role = entry.Owner

@@ -75,6 +75,33 @@ func (l *Log) Cut(who peer.Key) []byte {
 	return c
 }
 
+// Epoch returns what the entry of an epoch holds, or nil if it is not here or none.
+func (l *Log) Epoch(h id.Hash) *entry.Epoch {
+	n := l.nodes[h]
+	if n == nil {
+		return nil
+	}
+	p, _ := n.body.(*entry.Epoch)
+	return p
+}
+
+// EachEpoch calls f for every epoch, the current and all others, in order.
+func (l *Log) EachEpoch(f func(h id.Hash, p *entry.Epoch)) {
+	for _, n := range l.rulings {
+		if p, ok := n.body.(*entry.Epoch); ok {
+			f(n.hash, p)
+		}
+	}
+}
+
+// Author is who wrote an entry; zero if it is not here.
+func (l *Log) Author(h id.Hash) peer.Key {
+	if n := l.nodes[h]; n != nil {
+		return n.stream.author
+	}
+	return peer.Key{}
+}
+
 // Forked returns who wrote two entries with one number, by their keys.
 func (l *Log) Forked() []peer.Key {
 	var list []peer.Key

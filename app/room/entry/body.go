@@ -28,16 +28,22 @@ const (
 // Founding is the body of a room's first entry: its author is the owner.
 type Founding struct {
 	Title string `cbor:"1,keyasint"`
+	// Name is the founder's in the directory; may be empty.
+	Name string `cbor:"2,keyasint,omitempty"`
 	// Public lets every member of the ring join and read: nothing is sealed. Otherwise
 	// people are invited.
-	Public bool `cbor:"2,keyasint,omitempty"`
-	// Stored keeps the log in the ring's storage, too, so that it does not need a member
-	// who is there.
-	Stored bool `cbor:"3,keyasint,omitempty"`
+	Public bool `cbor:"3,keyasint,omitempty"`
 }
 
 // Check implements wire.Checker. The error wraps ErrEntry.
-func (f *Founding) Check() error { return CheckTitle(f.Title) }
+func (f *Founding) Check() error {
+	if f.Name != "" {
+		if err := CheckTitle(f.Name); err != nil {
+			return err
+		}
+	}
+	return CheckTitle(f.Title)
+}
 
 // CheckTitle returns what is wrong with a room's name, or nil: it is 1 to MaxTitle bytes of
 // UTF-8 that show, without control characters and marks that turn the direction of text.

@@ -182,8 +182,9 @@ func TestLock(t *testing.T) {
 func TestEpochs(t *testing.T) {
 	room := founding().Hash()
 	a := alice.Public()
-	first, k1 := entry.NewEpoch(room, 1, a[:], id.Hash{}, peer.Secret{}, lock)
-	second, k2 := entry.NewEpoch(room, 2, a[:], hash, k1, lock)
+	k1, k2 := lock.NewSecret(), lock.NewSecret()
+	first := entry.NewEpoch(room, 1, a[:], id.Hash{}, peer.Secret{}, k1, lock)
+	second := entry.NewEpoch(room, 2, a[:], hash, k1, k2, lock)
 	for _, p := range []*entry.Epoch{first, second} {
 		if err := p.Check(); err != nil {
 			t.Error(err)

@@ -118,15 +118,14 @@ func KeyProof(room id.Hash, key peer.Secret) id.Hash {
 	return id.HashOf("room epoch proof", d[:])
 }
 
-// NewEpoch returns the body of an epoch with a new key, for readers that are sorted, and
-// the key. before and its key are the epoch's before it, zero in the first.
-func NewEpoch(room id.Hash, number uint64, readers []byte, before id.Hash, beforeKey peer.Secret, l peer.Locker) (*Epoch, peer.Secret) {
-	key := l.NewSecret()
-	p := &Epoch{Number: number, Readers: readers, Proof: KeyProof(room, key), Before: before}
+// NewEpoch returns the body of an epoch with a fresh key, for readers that are sorted. before
+// and its key are the epoch's before it, zero in the first.
+func NewEpoch(room id.Hash, number uint64, readers []byte, before id.Hash, beforeKey, fresh peer.Secret, l peer.Locker) *Epoch {
+	p := &Epoch{Number: number, Readers: readers, Proof: KeyProof(room, fresh), Before: before}
 	if !before.IsZero() {
-		p.BeforeKey = l.Lock(key.Derive("room epoch before", before[:]), room[:], beforeKey[:])
+		p.BeforeKey = l.Lock(fresh.Derive("room epoch before", before[:]), room[:], beforeKey[:])
 	}
-	return p, key
+	return p
 }
 
 // KeyBefore returns the key of the epoch before, by this one's key. The error is ErrLocked.

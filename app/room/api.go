@@ -1,0 +1,260 @@
+package room
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/phyllo-net/phyllo/app/room/dag"
+	"github.com/phyllo-net/phyllo/app/room/entry"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// Summary is what a list of rooms shows of one.
+type Summary struct {
+	Room    id.Hash
+	Title   string
+	Public  bool
+	Role    entry.Role // of the user
+	Joined  bool       // false: an invitation, or a room that the user has left
+	Invited string     // who invites, by his name; empty where the user has answered
+	Members []dag.Person
+	Unread  int
+	// Forked are members who wrote two entries with one number: their devices were set back
+	// to an older state, or they lie.
+	Forked   []peer.Key
+	Disputed bool // see dag.State
+}
+
+// Create makes a room with the user as its owner.
+func (m *Rooms) Create(t *task.T, user peer.Key, title string, public bool) (id.Hash, error) {
+	a, err := m.of(t, user)
+	switch {
+	case err != nil:
+		return id.Hash{}, err
+	case a.user.Name == "":
+		return id.Hash{}, ErrNoName
+	case len(a.halls) >= m.cfg.MaxRooms:
+		return id.Hash{}, ErrMany
+	}
+	if err := entry.CheckTitle(title); err != nil {
+		return id.Hash{}, err
+	}
+	stream := m.random()
+	body := wire.MustMarshal(&entry.Founding{Title: title, Name: a.user.Name, Public: public})
+	e := &entry.Entry{Stream: stream, Seq: 1, Depth: 1, Kind: entry.FoundingKind, Time: m.ep.Wall().UnixMilli(), Body: body}
+	signer := a.user.Signer
+	founding, err := task.Work(t, diskTimeout, func() (*entry.Entry, error) { return e.Sign(signer), nil })
+	if err != nil {
+		return id.Hash{}, err
+	}
+	h, err := newHall(a, &loaded{room: founding.Hash(), kept: kept{Founding: founding}, keys: secrets{}})
+	if err != nil {
+		return id.Hash{}, err
+	}
+	if err := h.keep(t, kept{Founding: founding, Stream: stream, Joined: true}); err != nil {
+		return id.Hash{}, err
+	}
+	a.insert(h)
+	if !public {
+		return h.id, h.beginEpoch(t)
+	}
+	return h.id, nil
+}
+
+// Invite makes a person a member of a room. He learns it as soon as a member's node reaches
+// one of his.
+func (m *Rooms) Invite(t *task.T, user peer.Key, room id.Hash, who string) error {
+	h, err := m.inside(t, user, room)
+	if err != nil {
+		return err
+	}
+	r, err := m.lookup(t, who)
+	if err != nil {
+		return err
+	}
+	return h.change(t, r.Identity, string(r.Name), entry.Member)
+}
+
+// SetRole changes what a member is: entry.Out puts him out, entry.Owner hands the room over.
+func (m *Rooms) SetRole(t *task.T, user peer.Key, room id.Hash, who peer.Key, role entry.Role) error {
+	h, err := m.inside(t, user, room)
+	if err != nil {
+		return err
+	}
+	return h.change(t, who, h.log.State().Find(who).Name, role)
+}
+
+// change writes a change of what somebody is, if the user has the right to make it.
+func (h *hall) change(t *task.T, who peer.Key, name string, role entry.Role) error {
+	_, err := h.write(t, entry.ChangeKind, func(s *dag.State) (func() []byte, error) {
+		mine, his := s.Role(h.acc.key), s.Find(who)
+		switch {
+		case who == h.acc.key && role == entry.Out && mine == entry.Owner:
+			return nil, ErrOwnerGoes
+		case who == h.acc.key && role == entry.Out:
+		case mine < entry.Admin && !(who == h.acc.key && role == entry.Member && h.log.Founding().Public):
+			return nil, ErrNotAdmin
+		case mine < entry.Owner && (role > entry.Member || his.Role > entry.Member):
+			return nil, ErrNotOwner
+		case role > entry.Out && his.Role <= entry.Out && len(s.Readers())/peer.KeySize >= entry.MaxMembers:
+			return nil, dag.ErrFull
+		}
+		c := &entry.Change{Who: who, Name: name, Role: role, Number: his.Number + 1}
+		switch {
+		case role == entry.Owner:
+			c.Cut = h.log.Cut(h.acc.key)
+		case role < his.Role:
+			c.Cut = h.log.Cut(who)
+		}
+		return func() []byte { return wire.MustMarshal(c) }, nil
+	})
+	return err
+}
+
+// Join accepts an invitation. What was said before comes from the members who are there.
+func (m *Rooms) Join(t *task.T, user peer.Key, room id.Hash) error {
+	return m.reply(t, user, room, true)
+}
+
+// Decline refuses an invitation. It says so to nobody.
+func (m *Rooms) Decline(t *task.T, user peer.Key, room id.Hash) error {
+	return m.reply(t, user, room, false)
+}
+
+func (m *Rooms) reply(t *task.T, user peer.Key, room id.Hash, join bool) error {
+	a, err := m.of(t, user)
+	if err != nil {
+		return err
+	}
+	k := a.invitation(room)
+	switch {
+	case k == nil:
+		return ErrNoRoom
+	case join && len(a.halls) >= m.cfg.MaxRooms:
+		return ErrMany
+	}
+	h, err := a.answer(t, k, join)
+	if err != nil || !join {
+		return err
+	}
+	from := dag.Person{Key: k.From, Name: k.Name}
+	devices, err := h.devices(t, from)
+	if err != nil {
+		return nil // it is joined; the log comes later
+	}
+	for _, d := range devices {
+		if err := h.compare(t, d); err == nil {
+			break
+		}
+	}
+	h.settle()
+	return nil
+}
+
+// Leave takes the user out of a room. What he has of it stays readable for him.
+func (m *Rooms) Leave(t *task.T, user peer.Key, room id.Hash) error {
+	h, err := m.inside(t, user, room)
+	if err != nil {
+		return err
+	}
+	if err := h.change(t, user, h.me().Name, entry.Out); err != nil {
+		return err
+	}
+	k := h.kept
+	k.Joined = false
+	return h.keep(t, k)
+}
+
+// SetTitle names the room anew.
+func (m *Rooms) SetTitle(t *task.T, user peer.Key, room id.Hash, title string) error {
+	h, err := m.inside(t, user, room)
+	if err != nil {
+		return err
+	}
+	if err := entry.CheckTitle(title); err != nil {
+		return err
+	}
+	_, err = h.write(t, entry.TitleKind, func(s *dag.State) (func() []byte, error) {
+		if s.Role(user) < entry.Admin {
+			return nil, ErrNotAdmin
+		}
+		body := &entry.Title{Title: title, Number: s.TitleNumber + 1}
+		return func() []byte { return wire.MustMarshal(body) }, nil
+	})
+	return err
+}
+
+// inside returns a room in which the user is.
+func (m *Rooms) inside(t *task.T, user peer.Key, room id.Hash) (*hall, error) {
+	h, err := m.known(t, user, room)
+	if err == nil && !h.in() {
+		return nil, ErrNotMember
+	}
+	return h, err
+}
+
+// known returns a room that the user has, or had.
+func (m *Rooms) known(t *task.T, user peer.Key, room id.Hash) (*hall, error) {
+	a, err := m.of(t, user)
+	if err != nil {
+		return nil, err
+	}
+	if h := a.hall(room); h != nil {
+		return h, nil
+	}
+	return nil, ErrNoRoom
+}
+
+// Find returns the room, or invitation, that a user calls by its title or the beginning of its
+// id, with or without a sign before it.
+func (m *Rooms) Find(t *task.T, user peer.Key, called string) (id.Hash, error) {
+	list, err := m.List(t, user)
+	if err != nil {
+		return id.Hash{}, err
+	}
+	called = strings.TrimPrefix(called, "#")
+	var found []id.Hash
+	for _, s := range list {
+		if s.Title == called || len(called) >= 6 && strings.HasPrefix(s.Room.String(), called) {
+			found = append(found, s.Room)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return id.Hash{}, ErrNoRoom
+	case 1:
+		return found[0], nil
+	}
+	return id.Hash{}, ErrAmbiguous
+}
+
+// List returns the user's rooms by their titles, and his invitations.
+func (m *Rooms) List(t *task.T, user peer.Key) ([]Summary, error) {
+	a, err := m.of(t, user)
+	if err != nil {
+		return nil, err
+	}
+	var list []Summary
+	for _, h := range a.halls {
+		s := h.log.State()
+		if !h.kept.Joined && h.log.Len() == 1 {
+			continue // an invitation that was declined
+		}
+		x := Summary{Room: h.id, Title: s.Title, Public: h.log.Founding().Public, Role: s.Role(user), Joined: h.kept.Joined,
+			Unread: len(h.unread), Forked: h.log.Forked(), Disputed: s.Disputed}
+		for _, p := range s.People {
+			if p.Role > entry.Out {
+				x.Members = append(x.Members, p)
+			}
+		}
+		list = append(list, x)
+	}
+	for _, k := range a.invites {
+		list = append(list, Summary{Room: k.Founding.Hash(), Title: k.Title, Role: entry.Member, Invited: k.Name})
+	}
+	slices.SortStableFunc(list, func(a, b Summary) int { return strings.Compare(a.Title, b.Title) })
+	return list, nil
+}

@@ -1,0 +1,106 @@
+package room
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/directory"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/store"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+// Config holds the settings of rooms. Start from Default.
+type Config struct {
+	// SyncEvery is the time between two comparisons of a room's log with another member's.
+	// 1 s to 1 h.
+	SyncEvery time.Duration
+	// AskTimeout bounds one question to one node. 1 s to 1 min.
+	AskTimeout time.Duration
+	// EpochWithin is the longest that an admin who is there takes to begin an epoch without
+	// somebody who is out. 100 ms to 1 min.
+	EpochWithin time.Duration
+	// KeyPatience bounds the search for a key that is needed to say something. 1 s to 1 min.
+	KeyPatience time.Duration
+	// MaxRooms is how many rooms one user may be in. 1 to 10,000.
+	MaxRooms int
+	// MaxInvitations is how many invitations of one user wait. 1 to 1,000.
+	MaxInvitations int
+	// PerMinute is how many questions and pushes of one node are served in a minute.
+	// 10 to 100,000.
+	PerMinute int
+}
+
+// Default returns the settings that a node has if nobody says otherwise.
+func Default() Config {
+	return Config{
+		SyncEvery:      time.Minute,
+		AskTimeout:     10 * time.Second,
+		EpochWithin:    4 * time.Second,
+		KeyPatience:    15 * time.Second,
+		MaxRooms:       256,
+		MaxInvitations: 64,
+		PerMinute:      1200,
+	}
+}
+
+// Validate returns all that is wrong with the settings, or nil.
+func (c Config) Validate() error {
+	var errs []error
+	within := func(name string, v, lo, hi time.Duration) {
+		if v < lo || v > hi {
+			errs = append(errs, fmt.Errorf("room: %s is %v, want %v to %v", name, v, lo, hi))
+		}
+	}
+	count := func(name string, v, lo, hi int) {
+		if v < lo || v > hi {
+			errs = append(errs, fmt.Errorf("room: %s is %d, want %d to %d", name, v, lo, hi))
+		}
+	}
+	within("SyncEvery", c.SyncEvery, time.Second, time.Hour)
+	within("AskTimeout", c.AskTimeout, time.Second, time.Minute)
+	within("EpochWithin", c.EpochWithin, 100*time.Millisecond, time.Minute)
+	within("KeyPatience", c.KeyPatience, time.Second, time.Minute)
+	count("MaxRooms", c.MaxRooms, 1, 10_000)
+	count("MaxInvitations", c.MaxInvitations, 1, 1_000)
+	count("PerMinute", c.PerMinute, 10, 100_000)
+	return errors.Join(errs...)
+}
+
+// Directory finds people by name; directory.Directory is the real one.
+type Directory interface {
+	// Lookup returns the record that a majority of the name's holders gave, or an
+	// error of package directory.
+	Lookup(t *task.T, name directory.Name) (directory.Found, error)
+}
+
+// Deps is what the assembly gives to rooms. All must be set. All but Directory are used
+// off the loop, by several at a time.
+type Deps struct {
+	Ring      id.Hash
+	Store     store.Store
+	Directory Directory
+	Verifier  peer.Verifier
+	Sealer    peer.Sealer
+	Locker    peer.Locker
+}
+
+// SealPair is one of a user's sealing key pairs.
+type SealPair struct {
+	Number uint32 // as in the user's record
+	Opener peer.Opener
+}
+
+// User is somebody who lives on this node. His keys are kept in memory only; they may be used
+// off the loop, by several at a time.
+type User struct {
+	// Name is the name that the user has in the directory: others find his nodes by it.
+	Name   string
+	Signer peer.Signer
+	Seals  []SealPair
+}
+
+// Key is the user's identity key.
+func (u User) Key() peer.Key { return u.Signer.Public() }

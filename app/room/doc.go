@@ -1,0 +1,37 @@
+// Package room is group chat without a server: rooms in which people of a ring talk, whose
+// history is with all of them.
+//
+// # The log
+//
+// Each member has the whole log of a room (package dag) in his node's store, and writes to
+// it at once, whoever else is there. What is new is pushed to the nodes of all members; and
+// every SyncEvery, at its start, and when something names what it does not have, a node
+// compares its log with another member's and both get what they lack. So what one member has
+// reaches every other as soon as there is a way between them, over others where they are never
+// there at the same time; and who has the same entries shows the same room in the same order.
+//
+// Entries are durable before they are pushed, and before who wrote them is told so.
+//
+// # Keys
+//
+// What is said in a room for invited people is locked with the key of an epoch. Who lacks a
+// key that he has a right to asks the members one after another, and gets it sealed to the
+// sealing key in his record; the epoch's proof in the log shows that it is the right one. An
+// admin who is there begins a new epoch as soon as somebody reads who is out, at most
+// EpochWithin after he knows of it. Two at once do no harm: see package dag.
+//
+// A node gives what is in a room, and its keys, only to nodes that a member's signed record in
+// the directory names, over a link of their own.
+//
+// # Invitations
+//
+// Who is made a member learns it from whoever of the members reaches him first: his node
+// says that it does not know the room, and is given the founding and the change that
+// names him. It fetches nothing before he joins. Of somebody who is made a member again
+// and again only one invitation is kept, and of all strangers MaxInvitations.
+//
+// # What it does not do yet
+//
+// The log is not kept in the ring's storage: a room is where its members are. Read receipts
+// are not sent. Rooms of many members push each entry to each of them: no tree.
+package room

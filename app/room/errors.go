@@ -1,0 +1,19 @@
+package room
+
+import "errors"
+
+// Outcomes that are not success. Test for them with errors.Is.
+var (
+	ErrNoUser    = errors.New("no such user lives on this node")
+	ErrNoRoom    = errors.New("no such room: see `phyllo room list`")
+	ErrAmbiguous = errors.New("several rooms have this name: name it by its id, see `phyllo room list`")
+	ErrNotMember = errors.New("you are not a member of this room: ask one of its admins for an invitation")
+	ErrNotAdmin  = errors.New("only an admin of the room can do this: ask one, see `phyllo room list`")
+	ErrNotOwner  = errors.New("only the owner of the room can do this")
+	ErrOwnerGoes = errors.New("the owner cannot leave the room before it is handed over: make somebody else the owner first")
+	ErrNoKey     = errors.New("the room's key is not here yet, and nobody who has it can be reached: try again when another member is there")
+	ErrNoName    = errors.New("a room needs a user with a name, by which others find him: see `phyllo user add`")
+	ErrMany      = errors.New("too many rooms: leave one first")
+	ErrWords     = errors.New("this cannot be said in a room")
+	ErrNoEntry   = errors.New("the room has no such message")
+)

@@ -1,0 +1,69 @@
+package room
+
+import (
+	"github.com/phyllo-net/phyllo/app/room/entry"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// Messages are what nodes say, for tests that lie.
+var Messages = messages
+
+// Samples returns one good message of each kind.
+func Samples(room, epoch id.Hash, from, to peer.Key, founding, change *entry.Entry) []wire.Message {
+	a := &about{room, from, to}
+	return []wire.Message{
+		&push{About: a, Entries: []*entry.Entry{change}}, &took{Lacks: true},
+		&sync{About: a, Marks: make([]byte, markSize), Wanted: epoch[:]},
+		&rest{Entries: []*entry.Entry{change}, More: true, Heads: epoch[:], Marks: make([]byte, markSize)},
+		&askKey{About: a, Epoch: epoch}, &key{Number: 1, Sealed: []byte{1}},
+		&invite{About: a, Name: "mallory", Title: "garden", Founding: founding, Change: change},
+	}
+}
+
+// Bad returns messages that break a limit.
+func Bad(room id.Hash, from, to peer.Key, founding, change *entry.Entry) map[string]wire.Message {
+	a := &about{room, from, to}
+	many := make([]*entry.Entry, maxEntries+1)
+	for i := range many {
+		many[i] = change
+	}
+	return map[string]wire.Message{
+		"about nothing":      &push{},
+		"no room":            &push{About: &about{From: from, To: to}},
+		"from nobody":        &sync{About: &about{Room: room, To: to}},
+		"to nobody":          &askKey{About: &about{Room: room, From: from}, Epoch: room},
+		"many entries":       &rest{Entries: many},
+		"an entry is nil":    &push{About: a, Entries: []*entry.Entry{nil}},
+		"an impossible one":  &push{About: a, Entries: []*entry.Entry{{}}},
+		"torn marks":         &sync{About: a, Marks: make([]byte, markSize-1)},
+		"torn hashes":        &sync{About: a, Wanted: make([]byte, 33)},
+		"many hashes":        &sync{About: a, Wanted: make([]byte, 32*(maxWanted+1))},
+		"many heads":         &rest{Heads: make([]byte, 32*(maxHeads+1))},
+		"no epoch":           &askKey{About: a},
+		"no key":             &key{},
+		"a long key":         &key{Sealed: make([]byte, maxSealed+1)},
+		"invite to nothing":  &invite{About: a, Name: "x", Title: "y"},
+		"invite by no name":  &invite{About: a, Title: "y", Founding: founding, Change: change},
+		"title that escapes": &invite{About: a, Name: "x", Title: "y\x1b[2J", Founding: founding, Change: change},
+	}
+}
+
+// Size is how many entries a room has on this node.
+func (m *Rooms) Size(user peer.Key, room id.Hash) int {
+	if h := m.account(user).hall(room); h != nil {
+		return h.log.Len()
+	}
+	return 0
+}
+
+// Current is the entry of the epoch that words are locked with.
+func (m *Rooms) Current(user peer.Key, room id.Hash) id.Hash {
+	return m.account(user).hall(room).log.State().Epoch.Entry
+}
+
+// Founding is the room's first entry.
+func (m *Rooms) Founding(user peer.Key, room id.Hash) *entry.Entry {
+	return m.account(user).hall(room).kept.Founding
+}

@@ -1,0 +1,302 @@
+package room
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+
+	"github.com/phyllo-net/phyllo/app/room/dag"
+	"github.com/phyllo-net/phyllo/app/room/entry"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/store"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// maxPending is how many entries wait for those that they name.
+const maxPending = 256
+
+// hall is a room as one user has it.
+type hall struct {
+	acc     *account
+	id      id.Hash
+	kept    kept
+	log     *dag.Log
+	keys    secrets // of epochs, by their proofs
+	unread  map[id.Hash]bool
+	pending map[id.Hash]*entry.Entry // verified, but what they name is not there
+	turn    id.Hash                  // names the hall among all that take turns
+
+	settling  bool // an epoch is about to be begun, or keys are asked for
+	again     bool // and what changed meanwhile must be looked at
+	comparing bool
+}
+
+// newHall builds a room from what the store has.
+func newHall(a *account, l *loaded) (*hall, error) {
+	log, err := dag.New(l.kept.Founding)
+	if err != nil {
+		return nil, err
+	}
+	h := &hall{acc: a, id: l.room, kept: l.kept, log: log, keys: l.keys, unread: map[id.Hash]bool{},
+		pending: map[id.Hash]*entry.Entry{}, turn: id.HashOf("room turn", a.key[:], l.room)}
+	for _, e := range l.entries {
+		// What does not fit was about to be taken out when the node stopped.
+		_, _ = log.Add(e)
+	}
+	for _, u := range l.unread {
+		if log.Has(u) {
+			h.unread[u] = true
+		}
+	}
+	return h, nil
+}
+
+func (h *hall) rooms() *Rooms { return h.acc.rooms }
+
+func (h *hall) books() books { return books{h.rooms().deps.Store, h.acc.key, h.id} }
+
+// in reports whether the user is in the room: he has joined, and nobody put him out.
+func (h *hall) in() bool { return h.kept.Joined && h.log.State().Role(h.acc.key) > entry.Out }
+
+// keep makes what is known of the room besides its log durable.
+func (h *hall) keep(t *task.T, k kept) error {
+	b := h.books()
+	v := wire.MustMarshal(&k)
+	_, err := task.Work(t, diskTimeout, func() (struct{}, error) { return struct{}{}, b.store.Put(tableRooms, b.own(), v) })
+	if err == nil {
+		h.kept = k
+	}
+	return err
+}
+
+// take adds entries that came from outside, those that fit now and those for which others of
+// them were missing, and reports whether others still are. Each is durable before it is in
+// the log.
+func (h *hall) take(t *task.T, list []*entry.Entry) (lacks bool, err error) {
+	list, err = h.verify(t, list)
+	if err != nil {
+		return false, err
+	}
+	if err := h.heed(t, list); err != nil {
+		return false, err
+	}
+	m := h.rooms()
+	if err := m.turns.Take(t, h.turn); err != nil {
+		return false, err
+	}
+	defer m.turns.Leave(h.turn)
+	var fresh []*entry.Entry
+	for {
+		ready := h.ready(list)
+		if len(ready) == 0 {
+			break
+		}
+		if err := h.store(t, ready); err != nil {
+			return false, err
+		}
+		fresh = append(fresh, ready...)
+		list = nil
+	}
+	h.news(fresh)
+	return len(h.pending) > 0, nil
+}
+
+// heed ends the user's part in the room when he was put out: what came before that he may not
+// be given any more, so the entry alone must do.
+func (h *hall) heed(t *task.T, list []*entry.Entry) error {
+	s := h.log.State()
+	for _, e := range list {
+		var c entry.Change
+		if e.Kind != entry.ChangeKind || entry.Body(e, &c) != nil {
+			continue
+		}
+		by := s.Role(e.Author) >= entry.Admin || e.Author == h.acc.key
+		if c.Who != h.acc.key || c.Role != entry.Out || c.Number <= s.Find(c.Who).Number || !by || !h.kept.Joined {
+			continue
+		}
+		k := h.kept
+		k.Joined = false
+		if err := h.keep(t, k); err != nil {
+			return err
+		}
+		h.rooms().emit(Event{Kind: Changed, User: h.acc.key, Room: h.id})
+	}
+	return nil
+}
+
+// verify returns those entries of the room that are not here and that their authors signed.
+func (h *hall) verify(t *task.T, list []*entry.Entry) ([]*entry.Entry, error) {
+	list = slices.DeleteFunc(slices.Clone(list), func(e *entry.Entry) bool { return e.Room != h.id || h.log.Has(e.Hash()) })
+	v := h.rooms().deps.Verifier
+	return task.Work(t, diskTimeout, func() ([]*entry.Entry, error) {
+		var good []*entry.Entry
+		for _, e := range list {
+			if e.Verify(v) == nil {
+				good = append(good, e)
+			}
+		}
+		return good, nil
+	})
+}
+
+// ready puts entries with those that wait, and returns those for which nothing is missing, in
+// order: each can be added when those before it are.
+func (h *hall) ready(list []*entry.Entry) []*entry.Entry {
+	for _, e := range list {
+		if len(h.pending) < maxPending || len(h.log.Missing(e)) == 0 {
+			h.pending[e.Hash()] = e
+		}
+	}
+	waiting := make([]*entry.Entry, 0, len(h.pending))
+	for _, x := range h.sortedPending() {
+		waiting = append(waiting, h.pending[x])
+	}
+	slices.SortStableFunc(waiting, func(a, b *entry.Entry) int { return cmp.Compare(a.Depth, b.Depth) })
+	var ready []*entry.Entry
+	chosen := map[id.Hash]bool{}
+	for _, e := range waiting {
+		x := e.Hash()
+		if slices.ContainsFunc(h.log.Missing(e), func(m id.Hash) bool { return !chosen[m] }) {
+			continue
+		}
+		delete(h.pending, x)
+		if !h.log.Has(x) {
+			chosen[x] = true
+			ready = append(ready, e)
+		}
+	}
+	return ready
+}
+
+func (h *hall) sortedPending() []id.Hash {
+	list := make([]id.Hash, 0, len(h.pending))
+	for x := range h.pending {
+		list = append(list, x)
+	}
+	slices.SortFunc(list, func(a, b id.Hash) int { return bytes.Compare(a[:], b[:]) })
+	return list
+}
+
+// store makes entries durable and adds them. What the log refuses is taken out of the store
+// again.
+func (h *hall) store(t *task.T, list []*entry.Entry) error {
+	b := h.books()
+	if _, err := task.Work(t, diskTimeout, func() (struct{}, error) { return struct{}{}, b.save(list) }); err != nil {
+		return err
+	}
+	var refused []id.Hash
+	for _, e := range list {
+		x := e.Hash()
+		switch _, err := h.log.Add(e); {
+		case err != nil:
+			refused = append(refused, x)
+		case e.Kind == entry.WordsKind && e.Author != h.acc.key:
+			h.unread[x] = true
+		}
+	}
+	if len(refused) == 0 {
+		return nil
+	}
+	_, err := task.Work(t, diskTimeout, func() (struct{}, error) { return struct{}{}, b.drop(refused) })
+	return err
+}
+
+// news tells followers of entries that were added, and does what follows from them.
+func (h *hall) news(list []*entry.Entry) {
+	changed := false
+	for _, e := range list {
+		x := e.Hash()
+		switch {
+		case !h.log.Has(x):
+		case e.Kind == entry.WordsKind:
+			h.rooms().emit(Event{Kind: Said, User: h.acc.key, Room: h.id, Entry: x})
+		default:
+			changed = true
+		}
+	}
+	if changed {
+		h.rooms().emit(Event{Kind: Changed, User: h.acc.key, Room: h.id})
+		h.settle()
+	}
+}
+
+// write adds an entry of the user, whose body is made when it is the user's turn: by then
+// others' entries may have come. body runs off the loop. What is returned is durable, and is on
+// its way to the others.
+func (h *hall) write(t *task.T, kind entry.Kind, body func(s *dag.State) (func() []byte, error)) (*entry.Entry, error) {
+	m := h.rooms()
+	if err := m.turns.Take(t, h.turn); err != nil {
+		return nil, err
+	}
+	e, err := h.append(t, kind, body)
+	m.turns.Leave(h.turn)
+	if err != nil {
+		return nil, err
+	}
+	h.news([]*entry.Entry{e})
+	h.spread(e)
+	return e, nil
+}
+
+func (h *hall) append(t *task.T, kind entry.Kind, body func(s *dag.State) (func() []byte, error)) (*entry.Entry, error) {
+	make, err := body(h.log.State())
+	if err != nil {
+		return nil, err
+	}
+	next := h.log.Next(h.acc.key, h.kept.Stream)
+	next.Kind, next.Time = kind, h.rooms().ep.Wall().UnixMilli()
+	signer := h.acc.user.Signer
+	e, err := task.Work(t, diskTimeout, func() (*entry.Entry, error) {
+		signed := *next
+		signed.Body = make()
+		return signed.Sign(signer), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := h.store(t, []*entry.Entry{e}); err != nil {
+		return nil, err
+	}
+	if !h.log.Has(e.Hash()) {
+		return nil, dag.ErrFull
+	}
+	return e, nil
+}
+
+// remember keeps a key, by its proof.
+func (h *hall) remember(t *task.T, proof id.Hash, key peer.Secret) error {
+	b := h.books()
+	_, err := task.Work(t, diskTimeout, func() (struct{}, error) {
+		return struct{}{}, b.store.Put(tableKeys, b.key(proof), key[:])
+	})
+	if err == nil {
+		h.keys[proof] = key
+	}
+	return err
+}
+
+// markRead forgets what was not read.
+func (h *hall) markRead(t *task.T) error {
+	list := make([]id.Hash, 0, len(h.unread))
+	for x := range h.unread {
+		list = append(list, x)
+	}
+	slices.SortFunc(list, func(a, b id.Hash) int { return bytes.Compare(a[:], b[:]) })
+	b := h.books()
+	_, err := task.Work(t, diskTimeout, func() (struct{}, error) {
+		var batch store.Batch
+		for _, x := range list {
+			batch.Delete(tableUnread, b.key(x))
+		}
+		return struct{}{}, b.store.Apply(&batch)
+	})
+	if err != nil {
+		return err
+	}
+	for _, x := range list {
+		delete(h.unread, x)
+	}
+	return nil
+}

@@ -1,0 +1,139 @@
+package room
+
+import (
+	"slices"
+
+	"github.com/phyllo-net/phyllo/app/room/entry"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/store"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// tellOf tells somebody, on one of his devices, of which the room is not known, that he is a
+// member.
+func (h *hall) tellOf(t *task.T, d device) {
+	made := h.log.State().Find(d.who.Key).Ruling
+	if made.IsZero() || d.who.Key == h.acc.key {
+		return
+	}
+	list, err := h.read(t, []id.Hash{made})
+	if err != nil || len(list) != 1 {
+		return
+	}
+	title, name := h.log.State().Title, h.acc.user.Name
+	_, _ = h.ask(t, d, func(a *about) wire.Message {
+		return &invite{About: a, Name: name, Title: title, Founding: h.kept.Founding, Change: list[0]}
+	})
+}
+
+// takeInvite keeps an invitation for a user who lives here, until he joins or declines.
+func (m *Rooms) takeInvite(d *kbr.Delivery, i *invite) {
+	a := m.account(i.About.To)
+	if a == nil || !a.open {
+		d.Refuse(refusedBusy, "nobody of this key lives here, or his rooms are not here yet")
+		return
+	}
+	if h := a.hall(i.About.Room); h != nil && h.kept.Joined || len(a.invites) >= m.cfg.MaxInvitations && a.invitation(i.About.Room) == nil {
+		d.Refuse(refusedBusy, "no room for this invitation")
+		return
+	}
+	m.ep.Go(func(t *task.T) error {
+		if _, err := m.vouch(t, d, i.Name, i.About.From); err != nil {
+			return err
+		}
+		if err := i.right(t, m); err != nil {
+			return err
+		}
+		return a.keepInvite(t, i)
+	}, func(err error) {
+		if err != nil {
+			d.Refuse(refusedDenied, "not a right invitation")
+			return
+		}
+		d.Reply(encode(&took{}))
+	})
+}
+
+// right checks that an invitation is what it says.
+func (i *invite) right(t *task.T, m *Rooms) error {
+	var c entry.Change
+	switch {
+	case i.Founding.Kind != entry.FoundingKind || i.Founding.Hash() != i.About.Room:
+		return errInvite
+	case i.Change.Kind != entry.ChangeKind || i.Change.Room != i.About.Room:
+		return errInvite
+	case entry.Body(i.Change, &c) != nil || c.Who != i.About.To || c.Role < entry.Member:
+		return errInvite
+	}
+	v, founding, change := m.deps.Verifier, i.Founding, i.Change
+	_, err := task.Work(t, diskTimeout, func() (struct{}, error) {
+		if founding.Verify(v) != nil || change.Verify(v) != nil {
+			return struct{}{}, errInvite
+		}
+		return struct{}{}, nil
+	})
+	return err
+}
+
+var errInvite = &kbr.RefusedError{Code: refusedDenied, Text: "not a right invitation"}
+
+func (a *account) invitation(room id.Hash) *keptInvite {
+	at := slices.IndexFunc(a.invites, func(k *keptInvite) bool { return k.Founding.Hash() == room })
+	if at < 0 {
+		return nil
+	}
+	return a.invites[at]
+}
+
+// keepInvite makes an invitation durable. One that the user has answered is not taken again.
+func (a *account) keepInvite(t *task.T, i *invite) error {
+	room := i.About.Room
+	if a.invitation(room) != nil {
+		return nil
+	}
+	if h := a.hall(room); h != nil && h.kept.Answered == i.Change.Hash() {
+		return nil
+	}
+	k := &keptInvite{Founding: i.Founding, Change: i.Change, Title: i.Title, From: i.About.From, Name: i.Name, Time: a.rooms.ep.Wall().UnixMilli()}
+	s, key, v := a.rooms.deps.Store, keyOf(a.key[:], room[:]), wire.MustMarshal(k)
+	if _, err := task.Work(t, diskTimeout, func() (struct{}, error) { return struct{}{}, s.Put(tableInvites, key, v) }); err != nil {
+		return err
+	}
+	if a.invitation(room) == nil {
+		a.invites = append(a.invites, k)
+		a.rooms.emit(Event{Kind: Invited, User: a.key, Room: room})
+	}
+	return nil
+}
+
+// answer turns an invitation into a room, which the user has joined or has not.
+func (a *account) answer(t *task.T, k *keptInvite, joined bool) (*hall, error) {
+	room := k.Founding.Hash()
+	h := a.hall(room)
+	fresh := h == nil
+	if fresh {
+		var err error
+		if h, err = newHall(a, &loaded{room: room, kept: kept{Founding: k.Founding}, keys: secrets{}}); err != nil {
+			return nil, err
+		}
+	}
+	next := kept{Founding: k.Founding, Stream: a.rooms.random(), Joined: joined, Answered: k.Change.Hash()}
+	b, v := h.books(), wire.MustMarshal(&next)
+	_, err := task.Work(t, diskTimeout, func() (struct{}, error) {
+		var batch store.Batch
+		batch.Put(tableRooms, b.own(), v)
+		batch.Delete(tableInvites, b.own())
+		return struct{}{}, b.store.Apply(&batch)
+	})
+	if err != nil {
+		return nil, err
+	}
+	h.kept = next
+	if fresh && a.hall(room) == nil {
+		a.insert(h)
+	}
+	a.invites = slices.DeleteFunc(a.invites, func(x *keptInvite) bool { return x.Founding.Hash() == room })
+	return a.hall(room), nil
+}

@@ -1,0 +1,276 @@
+package room
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/room/dag"
+	"github.com/phyllo-net/phyllo/app/room/entry"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// settle does what the state of the room asks for: an admin begins an epoch where somebody
+// reads who is out, and keys that are not here are asked for.
+func (h *hall) settle() {
+	if h.settling {
+		h.again = true
+		return
+	}
+	if !h.in() || !h.unsettled() {
+		return
+	}
+	h.settling = true
+	h.rooms().ep.Go(func(t *task.T) error {
+		for {
+			h.again = false
+			err := h.settleNow(t)
+			if err != nil || !h.again || !h.in() || !h.unsettled() {
+				return err
+			}
+		}
+	}, func(error) { h.settling = false })
+}
+
+// unsettled reports whether there is something to do for settle.
+func (h *hall) unsettled() bool {
+	s := h.log.State()
+	return h.mustBegin(s) || s.Epoch.Epoch != nil && h.keyOf(s.Epoch.Entry).IsZero()
+}
+
+// keyOf returns the key of an epoch, zero if it is not here.
+func (h *hall) keyOf(x id.Hash) peer.Secret {
+	if p := h.log.Epoch(x); p != nil {
+		return h.keys[p.Proof]
+	}
+	return peer.Secret{}
+}
+
+func (h *hall) mustBegin(s *dag.State) bool {
+	return s.Stale() && s.Role(h.acc.key) >= entry.Admin
+}
+
+func (h *hall) settleNow(t *task.T) error {
+	s := h.log.State()
+	if h.mustBegin(s) {
+		// Not all admins at the same moment.
+		if s.Epoch.Epoch != nil {
+			if err := t.Sleep(h.rank(h.rooms().cfg.EpochWithin/2, s.Epochs)); err != nil {
+				return err
+			}
+		}
+		if h.mustBegin(h.log.State()) {
+			if err := h.beginEpoch(t); err != nil {
+				return err
+			}
+		}
+	}
+	_, err := h.findKey(t, h.log.State().Epoch.Entry)
+	if errors.Is(err, ErrNoKey) {
+		return nil
+	}
+	return err
+}
+
+// beginEpoch starts a key that all who are in the room may have, and nobody else.
+func (h *hall) beginEpoch(t *task.T) error {
+	m := h.rooms()
+	before := h.log.State().Epoch.Entry
+	var beforeKey peer.Secret
+	if !before.IsZero() {
+		k, err := h.findKey(t, before)
+		if err != nil && !errors.Is(err, ErrNoKey) {
+			return err
+		}
+		if err != nil {
+			before = id.Hash{} // it is lost: who has it still gives it to those who ask
+		}
+		beforeKey = k
+	}
+	fresh, err := task.Work(t, diskTimeout, func() (peer.Secret, error) { return m.deps.Locker.NewSecret(), nil })
+	if err != nil {
+		return err
+	}
+	// An epoch whose key is lost with a crash would be of use to nobody.
+	if err := h.remember(t, entry.KeyProof(h.id, fresh), fresh); err != nil {
+		return err
+	}
+	_, err = h.write(t, entry.EpochKind, func(s *dag.State) (func() []byte, error) {
+		number, readers, room := s.Epochs+1, s.Readers(), h.id
+		return func() []byte {
+			return wire.MustMarshal(entry.NewEpoch(room, number, readers, before, beforeKey, fresh, m.deps.Locker))
+		}, nil
+	})
+	return err
+}
+
+// findKey returns the key of an epoch: it is here, or another member gives it.
+func (h *hall) findKey(t *task.T, x id.Hash) (peer.Secret, error) {
+	p := h.log.Epoch(x)
+	if p == nil {
+		return peer.Secret{}, ErrNoKey
+	}
+	if k := h.keys[p.Proof]; !k.IsZero() {
+		return k, nil
+	}
+	people := h.people()
+	h.rooms().ep.Rand().Shuffle(len(people), func(i, j int) { people[i], people[j] = people[j], people[i] })
+	// Who began the epoch has its key.
+	if by := h.log.Author(x); !by.IsZero() {
+		slices.SortStableFunc(people, func(a, b dag.Person) int {
+			switch {
+			case a.Key == by && b.Key != by:
+				return -1
+			case b.Key == by && a.Key != by:
+				return 1
+			}
+			return 0
+		})
+	}
+	for _, who := range people {
+		devices, err := h.devices(t, who)
+		if errors.Is(err, task.ErrStopped) {
+			return peer.Secret{}, err
+		}
+		for _, d := range devices {
+			k, err := h.askFor(t, d, x, p)
+			switch {
+			case err == nil:
+				return k, h.learn(t, p, k)
+			case errors.Is(err, task.ErrStopped):
+				return peer.Secret{}, err
+			case !h.keys[p.Proof].IsZero():
+				return h.keys[p.Proof], nil // it came another way meanwhile
+			}
+		}
+	}
+	return peer.Secret{}, ErrNoKey
+}
+
+// askFor asks a device for a key, and checks it.
+func (h *hall) askFor(t *task.T, d device, x id.Hash, p *entry.Epoch) (peer.Secret, error) {
+	ans, err := h.ask(t, d, func(a *about) wire.Message { return &askKey{About: a, Epoch: x} })
+	if err != nil {
+		return peer.Secret{}, err
+	}
+	got, ok := ans.(*key)
+	if !ok {
+		return peer.Secret{}, wire.ErrMalformed
+	}
+	at := slices.IndexFunc(h.acc.user.Seals, func(s SealPair) bool { return s.Number == got.Number })
+	if at < 0 {
+		return peer.Secret{}, ErrNoKey
+	}
+	opener, context, room := h.acc.user.Seals[at].Opener, h.sealContext(x, h.acc.key, got.Number), h.id
+	return task.Work(t, diskTimeout, func() (peer.Secret, error) {
+		var k peer.Secret
+		b, err := opener.Open(context, got.Sealed)
+		if err == nil {
+			err = k.UnmarshalBinary(b)
+		}
+		if err == nil && entry.KeyProof(room, k) != p.Proof {
+			err = entry.ErrLocked
+		}
+		return k, err
+	})
+}
+
+// sealContext binds a sealed key to its epoch and its receiver.
+func (h *hall) sealContext(x id.Hash, to peer.Key, number uint32) []byte {
+	c := id.HashOf("room key", h.rooms().deps.Ring, h.id, x, to[:], number)
+	return c[:]
+}
+
+// learn keeps the key of an epoch and those of the epochs before it.
+func (h *hall) learn(t *task.T, p *entry.Epoch, k peer.Secret) error {
+	locker, room := h.rooms().deps.Locker, h.id
+	for {
+		if err := h.remember(t, p.Proof, k); err != nil {
+			return err
+		}
+		before := h.log.Epoch(p.Before)
+		if before == nil || !h.keys[before.Proof].IsZero() {
+			return nil
+		}
+		this, key := p, k
+		older, err := task.Work(t, diskTimeout, func() (peer.Secret, error) {
+			older, err := this.KeyBefore(room, key, locker)
+			if err == nil && entry.KeyProof(room, older) != before.Proof {
+				err = entry.ErrLocked
+			}
+			return older, err
+		})
+		if errors.Is(err, entry.ErrLocked) {
+			return nil // who began the epoch lied of the one before; others are asked for that
+		}
+		if err != nil {
+			return err
+		}
+		p, k = before, older
+	}
+}
+
+// takeAskKey gives a key to who may have it.
+func (h *hall) takeAskKey(t *task.T, d *kbr.Delivery, a *askKey) error {
+	name, err := h.vouchFor(t, d, a.About.From)
+	if err != nil {
+		return err
+	}
+	k := h.keyOf(a.Epoch)
+	if k.IsZero() {
+		return &kbr.RefusedError{Code: refusedUnknown, Text: "the key is not here"}
+	}
+	r, err := h.rooms().record(t, name, a.About.From)
+	if err != nil {
+		return err
+	}
+	sealer, context := h.rooms().deps.Sealer, h.sealContext(a.Epoch, a.About.From, r.SealNumber)
+	sealed, err := task.Work(t, diskTimeout, func() ([]byte, error) { return sealer.Seal(r.SealKey, context, k[:]) })
+	if err != nil {
+		return err
+	}
+	d.Reply(encode(&key{Number: r.SealNumber, Sealed: sealed}))
+	return nil
+}
+
+// keyToLock returns the epoch to lock words with now, and its key.
+func (h *hall) keyToLock(t *task.T) (id.Hash, peer.Secret, error) {
+	m := h.rooms()
+	for end := m.ep.Now().Add(m.cfg.KeyPatience); ; {
+		s := h.log.State()
+		if !h.mustBegin(s) && s.Epoch.Epoch != nil {
+			if k, err := h.findKey(t, s.Epoch.Entry); err == nil {
+				return s.Epoch.Entry, k, nil
+			} else if !errors.Is(err, ErrNoKey) {
+				return id.Hash{}, peer.Secret{}, err
+			}
+		}
+		h.settle()
+		if !m.ep.Now().Before(end) {
+			return h.lastKey(t)
+		}
+		if err := t.Sleep(time.Second / 4); err != nil {
+			return id.Hash{}, peer.Secret{}, err
+		}
+	}
+}
+
+// lastKey is what keyToLock does when nobody who has the key can be reached: an admin begins
+// an epoch, and others cannot say anything.
+func (h *hall) lastKey(t *task.T) (id.Hash, peer.Secret, error) {
+	if h.log.State().Role(h.acc.key) < entry.Admin {
+		return id.Hash{}, peer.Secret{}, ErrNoKey
+	}
+	if err := h.beginEpoch(t); err != nil {
+		return id.Hash{}, peer.Secret{}, err
+	}
+	x := h.log.State().Epoch.Entry
+	if k := h.keyOf(x); !k.IsZero() {
+		return x, k, nil
+	}
+	return id.Hash{}, peer.Secret{}, ErrNoKey
+}

@@ -1,0 +1,384 @@
+package room
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/room/dag"
+	"github.com/phyllo-net/phyllo/app/room/entry"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// Limits of comparisons of logs.
+const (
+	// maxRounds is how many answers one comparison takes.
+	maxRounds = 10_000
+	// pushes is how many nodes one entry is pushed to at a time.
+	pushes = 16
+)
+
+// device is a node of a member.
+type device struct {
+	who  dag.Person
+	node id.ID
+}
+
+// others are the people who are in the room besides the user.
+func (h *hall) others() []dag.Person {
+	var list []dag.Person
+	for _, p := range h.log.State().People {
+		if p.Role > entry.Out && p.Name != "" && p.Key != h.acc.key {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// devices are the nodes of a member, and this user's own other ones.
+func (h *hall) devices(t *task.T, p dag.Person) ([]device, error) {
+	r, err := h.rooms().record(t, p.Name, p.Key)
+	if err != nil {
+		return nil, err
+	}
+	var list []device
+	for _, d := range r.Devices {
+		if p.Key != h.acc.key || d.Node != h.rooms().ep.Self().ID {
+			list = append(list, device{p, d.Node})
+		}
+	}
+	return list, nil
+}
+
+func (h *hall) me() dag.Person {
+	p := h.log.State().Find(h.acc.key)
+	p.Name = h.acc.user.Name
+	return p
+}
+
+// people are all whom the user shares the room with, himself with his other nodes among them.
+func (h *hall) people() []dag.Person {
+	list := h.others()
+	if h.acc.user.Name != "" {
+		list = append(list, h.me())
+	}
+	return list
+}
+
+// ask asks a device, over a link of its own.
+func (h *hall) ask(t *task.T, d device, m func(*about) wire.Message) (wire.Message, error) {
+	r := h.rooms()
+	to, err := kbr.Find(t, r.ep, d.node)
+	if err != nil {
+		return nil, err
+	}
+	ans, err := kbr.CallPeer(t, r.ep, to, encode(m(&about{h.id, h.acc.key, d.who.Key})), kbr.Options{Timeout: r.cfg.AskTimeout})
+	if err != nil {
+		return nil, err
+	}
+	return messages.Decode(ans.Payload)
+}
+
+// spread pushes a new entry to all devices of all members, and of who is put out by it, some
+// at a time.
+func (h *hall) spread(e *entry.Entry) {
+	queue := h.people()
+	var c entry.Change
+	if e.Kind == entry.ChangeKind && entry.Body(e, &c) == nil && c.Role == entry.Out && c.Name != "" {
+		queue = append(queue, dag.Person{Key: c.Who, Name: c.Name})
+	}
+	for range min(pushes, len(queue)) {
+		h.rooms().ep.Go(func(t *task.T) error {
+			for len(queue) > 0 {
+				p := queue[0]
+				queue = queue[1:]
+				devices, err := h.devices(t, p)
+				if err != nil {
+					continue // who cannot be found now compares his log later
+				}
+				for _, d := range devices {
+					h.push(t, d, []*entry.Entry{e})
+				}
+			}
+			return nil
+		}, nil)
+	}
+}
+
+// push brings entries to a device, and what they name that is not there.
+func (h *hall) push(t *task.T, d device, list []*entry.Entry) {
+	ans, err := h.ask(t, d, func(a *about) wire.Message { return &push{About: a, Entries: list} })
+	if said, ok := ans.(*took); err == nil && ok && said.Lacks {
+		h.compareLater(t, d)
+	}
+	if refusal := new(kbr.RefusedError); errors.As(err, &refusal) && refusal.Code == refusedUnknown {
+		h.tellOf(t, d)
+	}
+}
+
+// compareLater compares logs with a device, unless that is done with another one now.
+func (h *hall) compareLater(t *task.T, d device) {
+	if h.comparing {
+		return
+	}
+	h.comparing = true
+	_ = h.compare(t, d)
+	h.comparing = false
+}
+
+// takePush takes entries from a member's node. They are believed for their signatures.
+func (h *hall) takePush(t *task.T, d *kbr.Delivery, p *push) error {
+	lacks, err := h.take(t, p.Entries)
+	if err != nil {
+		return err
+	}
+	d.Reply(encode(&took{Lacks: lacks}))
+	return nil
+}
+
+// vouchFor returns the record of who asks, if he has a right to what is in the room.
+func (h *hall) vouchFor(t *task.T, d *kbr.Delivery, from peer.Key) (string, error) {
+	who := h.log.State().Find(from)
+	name := who.Name
+	if from == h.acc.key {
+		name = h.acc.user.Name
+	}
+	if name == "" || h.log.State().Role(from) <= entry.Out {
+		return "", &kbr.RefusedError{Code: refusedDenied, Text: "not a member of this room"}
+	}
+	_, err := h.rooms().vouch(t, d, name, from)
+	return name, err
+}
+
+// takeSync gives a member what he lacks.
+func (h *hall) takeSync(t *task.T, d *kbr.Delivery, s *sync) error {
+	if who := h.log.State().Find(s.About.From); who.Role == entry.Out && !who.Ruling.IsZero() {
+		return h.tellOut(t, d, who)
+	}
+	if _, err := h.vouchFor(t, d, s.About.From); err != nil {
+		return err
+	}
+	var want []id.Hash
+	for _, x := range hashesIn(s.Wanted) {
+		if h.log.Has(x) && x != h.id {
+			want = append(want, x)
+		}
+	}
+	wanted := len(want)
+	if len(s.Wanted) == 0 {
+		h.log.Beyond(marks(s.Marks), func(x id.Hash) bool {
+			if x != h.id {
+				want = append(want, x)
+			}
+			return len(want) <= maxEntries
+		})
+	}
+	r := &rest{Heads: appendHashes(h.log.Heads()[:min(len(h.log.Heads()), maxHeads)])}
+	list, err := h.read(t, want[:min(len(want), maxEntries)])
+	if err != nil {
+		return err
+	}
+	r.Entries = fill(list)
+	r.More = wanted == 0 && len(r.Entries) < len(want)
+	if !r.More && len(r.Entries) == 0 {
+		r.Marks = appendMarks(h.log.Marks())
+	}
+	d.Reply(encode(r))
+	return nil
+}
+
+// tellOut gives somebody who was put out the entry that did it, and nothing else.
+func (h *hall) tellOut(t *task.T, d *kbr.Delivery, who dag.Person) error {
+	list, err := h.read(t, []id.Hash{who.Ruling})
+	if err != nil {
+		return err
+	}
+	d.Reply(encode(&rest{Entries: list}))
+	return nil
+}
+
+// fill returns as many entries as one message holds, from the first on.
+func fill(list []*entry.Entry) []*entry.Entry {
+	size := 0
+	for i, e := range list {
+		if size += entrySize(e); size > roomFor {
+			return list[:i]
+		}
+	}
+	return list
+}
+
+// entrySize is the most that an entry takes in a message, in bytes.
+func entrySize(e *entry.Entry) int { return len(e.Body) + len(e.Parents) + 320 }
+
+func (h *hall) read(t *task.T, list []id.Hash) ([]*entry.Entry, error) {
+	b := h.books()
+	return task.Work(t, diskTimeout, func() ([]*entry.Entry, error) { return b.read(list) })
+}
+
+// compare gets from a device what this node lacks, and brings it what it lacks.
+func (h *hall) compare(t *task.T, d device) error {
+	for range maxRounds {
+		before := h.log.Len()
+		r, err := h.askRest(t, d, &sync{Marks: appendMarks(h.log.Marks())})
+		if err != nil {
+			return err
+		}
+		if _, err := h.take(t, r.Entries); err != nil {
+			return err
+		}
+		switch {
+		case h.log.Len() > before:
+		case len(r.Entries) > 0:
+			// Only branches of a fork came that are here: marks can tell no more.
+			return h.fetch(t, d, r.Heads)
+		default:
+			return h.finish(t, d, r)
+		}
+	}
+	return nil
+}
+
+func (h *hall) askRest(t *task.T, d device, s *sync) (*rest, error) {
+	ans, err := h.ask(t, d, func(a *about) wire.Message { s.About = a; return s })
+	if err != nil {
+		return nil, err
+	}
+	r, ok := ans.(*rest)
+	if !ok {
+		return nil, wire.ErrMalformed
+	}
+	return r, nil
+}
+
+// finish asks for what marks did not tell of, then pushes what the device lacks.
+func (h *hall) finish(t *task.T, d device, r *rest) error {
+	if err := h.fetch(t, d, r.Heads); err != nil {
+		return err
+	}
+	var lacks []id.Hash
+	h.log.Beyond(marks(r.Marks), func(x id.Hash) bool {
+		if x != h.id {
+			lacks = append(lacks, x)
+		}
+		return true
+	})
+	if slices.Equal(hashesIn(r.Heads), h.log.Heads()) {
+		return nil // a fork that both know
+	}
+	for len(lacks) > 0 {
+		list, err := h.read(t, lacks[:min(len(lacks), maxEntries)])
+		if err != nil {
+			return err
+		}
+		list = fill(list)
+		if len(list) == 0 {
+			return nil
+		}
+		ans, err := h.ask(t, d, func(a *about) wire.Message { return &push{About: a, Entries: list} })
+		if _, ok := ans.(*took); err != nil || !ok {
+			return err
+		}
+		last := list[len(list)-1].Hash()
+		lacks = lacks[slices.Index(lacks, last)+1:]
+	}
+	return nil
+}
+
+// fetch asks for entries by their hashes, and for those that they name, until all are here.
+func (h *hall) fetch(t *task.T, d device, heads []byte) error {
+	want := slices.DeleteFunc(hashesIn(heads), h.log.Has)
+	for range maxRounds {
+		if len(want) == 0 {
+			return nil
+		}
+		r, err := h.askRest(t, d, &sync{Wanted: appendHashes(want[:min(len(want), maxWanted)])})
+		if err != nil {
+			return err
+		}
+		if _, err := h.take(t, r.Entries); err != nil {
+			return err
+		}
+		next := h.missing()
+		if slices.Equal(next, want) {
+			return nil // it does not have them either
+		}
+		want = next
+	}
+	return nil
+}
+
+// missing are entries that others name and that are not here.
+func (h *hall) missing() []id.Hash {
+	var list []id.Hash
+	for _, x := range h.sortedPending() {
+		for _, m := range h.log.Missing(h.pending[x]) {
+			if h.pending[m] == nil {
+				list = append(list, m)
+			}
+		}
+	}
+	slices.SortFunc(list, func(a, b id.Hash) int { return bytes.Compare(a[:], b[:]) })
+	return slices.Compact(list)
+}
+
+// compareWithOne compares the log with one device of a member, by chance; where that one
+// does not answer, with the next, and so on.
+func (h *hall) compareWithOne() {
+	if h.comparing || !h.kept.Joined {
+		return
+	}
+	h.comparing = true
+	h.rooms().ep.Go(func(t *task.T) error { return h.compareUntil(t, 1) }, func(error) { h.comparing = false })
+}
+
+// catchUp compares the log with all members, as after a start.
+func (h *hall) catchUp() {
+	if h.comparing || !h.kept.Joined {
+		return
+	}
+	h.comparing = true
+	h.rooms().ep.Go(func(t *task.T) error {
+		if err := h.compareUntil(t, len(h.people())); err != nil {
+			return err
+		}
+		h.settle()
+		return nil
+	}, func(error) { h.comparing = false })
+}
+
+// compareUntil compares the log with so many members, in an order by chance.
+func (h *hall) compareUntil(t *task.T, enough int) error {
+	people := h.people()
+	h.rooms().ep.Rand().Shuffle(len(people), func(i, j int) { people[i], people[j] = people[j], people[i] })
+	for _, p := range people {
+		devices, err := h.devices(t, p)
+		if errors.Is(err, task.ErrStopped) {
+			return err
+		}
+		for _, d := range devices {
+			err := h.compare(t, d)
+			if refusal := new(kbr.RefusedError); errors.As(err, &refusal) && refusal.Code == refusedUnknown {
+				h.tellOf(t, d)
+			}
+			if err == nil {
+				enough--
+			}
+		}
+		if enough <= 0 {
+			return nil
+		}
+	}
+	return nil
+}
+
+// rank is a moment within d that differs from member to member, and from epoch to epoch.
+func (h *hall) rank(d time.Duration, of ...any) time.Duration {
+	x := id.HashOf("room rank", append([]any{h.id, h.acc.key[:]}, of...)...).Place()
+	return time.Duration(x.Hi % uint64(d))
+}
