@@ -1,6 +1,9 @@
 package api
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Limits of the ring's table.
 const (
@@ -17,12 +20,15 @@ const (
 // How many copies are wanted is part of an entry's place: all who use an entry must name
 // the same number, 1 to MaxDHTCopies; 0 means DHTCopies.
 type DHT interface {
-	// DHTPut sets an entry's value. Conflict if it is to replace a version that is not
-	// the current one. Unreachable also if it is not known whether the change was made.
+	// DHTPut sets an entry's value, and settles its rivals. Conflict if it is to replace a
+	// version that is not the current one, or any while there are rivals. Unreachable also if it is not known whether the change was made.
 	DHTPut(ctx context.Context, q DHTPut) (*DHTKept, error)
 	// DHTGet reads an entry. NotFound only if a majority of those who would keep it
 	// says so.
 	DHTGet(ctx context.Context, q DHTKey) (*DHTEntry, error)
+	// DHTRivals reads the values of an entry that lost their place when parts of the ring met:
+	// those first that no change has settled, then as many as are still kept.
+	DHTRivals(ctx context.Context, q DHTKey) ([]DHTRival, error)
 	// DHTRemove takes an entry's value away; that there is none is no error. Conflict as
 	// with DHTPut.
 	DHTRemove(ctx context.Context, q DHTRemove) error
@@ -68,6 +74,19 @@ type DHTEntry struct {
 	Value   []byte `json:"value"`
 	Copies  int    `json:"copies"` // as in DHTKept
 	Wanted  int    `json:"wanted"`
+	// Rivals is how many other values were put while parts of the ring were out of each
+	// other's sight, and not settled since by a change.
+	Rivals int `json:"rivals,omitempty"`
+}
+
+// DHTRival is a value of an entry that lost its place when parts of the ring met.
+type DHTRival struct {
+	Key     string    `json:"key"`
+	Version uint64    `json:"version"` // the current value may have the same
+	Value   []byte    `json:"value"`
+	Put     time.Time `json:"put"`               // by the clock of who put it
+	Removed bool      `json:"removed,omitempty"` // the value was removed there
+	Settled bool      `json:"settled,omitempty"` // the entry was changed since they met
 }
 
 // DHTPut implements Node.
@@ -78,6 +97,11 @@ func (c *Client) DHTPut(ctx context.Context, q DHTPut) (*DHTKept, error) {
 // DHTGet implements Node.
 func (c *Client) DHTGet(ctx context.Context, q DHTKey) (*DHTEntry, error) {
 	return call[*DHTEntry](ctx, c, "dht/get", q)
+}
+
+// DHTRivals implements Node.
+func (c *Client) DHTRivals(ctx context.Context, q DHTKey) ([]DHTRival, error) {
+	return call[[]DHTRival](ctx, c, "dht/rivals", q)
 }
 
 // DHTRemove implements Node.

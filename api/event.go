@@ -16,6 +16,7 @@ const (
 	EventTraffic     = "traffic"      // once a second while somebody follows: Traffic
 	EventJoinRequest = "join-request" // a node on the local network asks to be let in: Name
 	EventUser        = "user"         // the record or name of a user of this node changed: User
+	EventRivals      = "rivals"       // another part of the ring had put a value under a key of the table, too: Name
 	EventLost        = "lost"         // this follower was too slow: Lost events were dropped
 )
 

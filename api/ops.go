@@ -132,7 +132,7 @@ func Operations() []Operation {
 		}),
 
 		read("account", Node.Account), op("offer", Node.Offer),
-		op("dht/put", Node.DHTPut), op("dht/get", Node.DHTGet),
+		op("dht/put", Node.DHTPut), op("dht/get", Node.DHTGet), op("dht/rivals", Node.DHTRivals),
 		op("dht/rm", func(n Node, ctx context.Context, q DHTRemove) (none, error) { return none{}, n.DHTRemove(ctx, q) }),
 
 		op("file/list", Node.FileList), op("file/stat", Node.FileStat), op("file/history", Node.FileHistory), op("file/share", Node.FileShare),

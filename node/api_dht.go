@@ -20,7 +20,9 @@ func everybody(ring id.Hash) (*keys.Signer, error) {
 }
 
 // table is the ring's own, with so many copies of each entry.
-func (o *overlay) table(copies uint8) dht.Table { return dht.New(o.past, o.everybody, copies) }
+func (o *overlay) table(copies uint8) dht.Table {
+	return dht.New(o.past, o.everybody, copies).Watched(&o.written)
+}
 
 // Table runs f as a task on the node's loop, with the ring's hash table of so many copies,
 // 1 to dht.MaxCopies. If the context ends first, Table returns its error and f goes on.
@@ -50,6 +52,8 @@ func (n *Node) entry(key string, copies int) (entry, error) {
 func (e entry) about(err error) error {
 	var other *dht.ConflictError
 	switch {
+	case errors.As(err, &other) && other.Rivals > 0:
+		return api.Errorf(api.Conflict, "%+q has other values, put where the nodes of the ring were out of each other's sight, so a version says too little: `phyllo dht rivals KEY` shows them, and `phyllo dht put KEY VALUE` settles it", e.key)
 	case errors.As(err, &other) && other.Version == 0:
 		return api.Errorf(api.Conflict, "%+q has no value now: with --if-version 0 it gets one", e.key)
 	case errors.As(err, &other):
@@ -89,10 +93,30 @@ func (f face) DHTGet(ctx context.Context, q api.DHTKey) (*api.DHTEntry, error) {
 		return nil, err
 	}
 	have, err := do(ctx, f.n, func(t *task.T, o *overlay) (dht.Entry, error) { return o.table(e.copies).Get(t, q.Key) })
+	switch {
+	case errors.Is(err, dht.ErrNotFound) && have.Rivals > 0:
+		return nil, api.Errorf(api.NotFound, "%+q was removed, and has other values, put where the nodes of the ring were out of each other's sight: `phyllo dht rivals KEY` shows them, and `phyllo dht put KEY VALUE` or `phyllo dht rm KEY` settles it", e.key)
+	case err != nil:
+		return nil, e.about(err)
+	}
+	return &api.DHTEntry{Key: q.Key, Version: have.Version, Value: have.Value, Copies: have.Holders, Wanted: int(e.copies), Rivals: have.Rivals}, nil
+}
+
+// DHTRivals implements api.Node.
+func (f face) DHTRivals(ctx context.Context, q api.DHTKey) ([]api.DHTRival, error) {
+	e, err := f.n.entry(q.Key, q.Copies)
+	if err != nil {
+		return nil, err
+	}
+	list, err := do(ctx, f.n, func(t *task.T, o *overlay) ([]dht.Rival, error) { return o.table(e.copies).Rivals(t, q.Key) })
 	if err != nil {
 		return nil, e.about(err)
 	}
-	return &api.DHTEntry{Key: q.Key, Version: have.Version, Value: have.Value, Copies: have.Holders, Wanted: int(e.copies)}, nil
+	rivals := make([]api.DHTRival, len(list))
+	for i, r := range list {
+		rivals[i] = api.DHTRival{Key: q.Key, Version: r.Version, Value: r.Value, Put: r.Time.UTC(), Removed: r.Removed, Settled: r.Settled}
+	}
+	return rivals, nil
 }
 
 // DHTRemove implements api.Node.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/past/dht"
 	"github.com/phyllo-net/phyllo/node/config"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
@@ -36,6 +37,9 @@ func (n *Node) Certificate() *peer.Certificate { return n.member.Certificate() }
 
 // Kinded gives an error of a room its kind, and what helps.
 func Kinded(err error) error { return kinded(err) }
+
+// TellValues tells of values that others have put as well.
+func (n *Node) TellValues(met []dht.Watched) { n.tellValues(met) }
 
 // Means is what of the settings helps behind routers and firewalls.
 func Means(c config.Config) reach.Options { return (&Node{cfg: c}).natMeans() }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/app/past/dht"
 	"github.com/phyllo-net/phyllo/gateway/control"
 	"github.com/phyllo-net/phyllo/gateway/password"
 	"github.com/phyllo-net/phyllo/keys"
@@ -74,12 +75,13 @@ type Node struct {
 	beacon  *mdns.Announcer
 	stopErr error
 
-	mu     sync.Mutex  // guards what follows
-	over   *overlay    // the present one, nil between two
-	state  string      // StateStopping, or empty
-	scrub  scrubbing   // as it was after the last step
-	copies *api.Copies // as counted last; nil: not yet
-	fault  error       // what broke the node
+	mu     sync.Mutex    // guards what follows
+	over   *overlay      // the present one, nil between two
+	state  string        // StateStopping, or empty
+	scrub  scrubbing     // as it was after the last step
+	copies *api.Copies   // as counted last; nil: not yet
+	rivals []dht.Watched // of values that were put here, as last looked at
+	fault  error         // what broke the node
 	// control serves the socket and the page; nil before, and without it.
 	control *control.Server
 }
@@ -124,6 +126,7 @@ func (n *Node) Start(ctx context.Context) error {
 	n.wg.Go(n.watchTraffic)
 	n.wg.Go(n.watchScrub)
 	n.wg.Go(n.watchCopies)
+	n.wg.Go(n.watchValues)
 	n.wg.Go(n.watchAddrs)
 	n.wg.Go(n.watchLan)
 	if n.cfg.LAN {

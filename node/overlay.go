@@ -17,6 +17,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/past/account"
 	"github.com/phyllo-net/phyllo/app/past/cache"
+	"github.com/phyllo-net/phyllo/app/past/dht"
 	"github.com/phyllo-net/phyllo/app/space"
 	"github.com/phyllo-net/phyllo/host"
 	"github.com/phyllo-net/phyllo/id"
@@ -53,6 +54,7 @@ type overlay struct {
 	lists  map[peer.Key]spaceList
 	// everybody signs the entries of the ring's own table.
 	everybody *keys.Signer
+	written   dht.Watch // what was put there by this node
 
 	// pastry is set on the loop when it starts, and touched there only.
 	pastry *pastry.Node

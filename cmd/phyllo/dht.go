@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -17,7 +18,7 @@ func newDHT(w *world) *cobra.Command {
 		`A table of the whole ring: a value that is put on one computer is read on every other,
 and survives the death of machines. Every member can read and change every key. A node
 that leaves a ring of its own for another one leaves the values behind.`,
-		w.dhtGet(), w.dhtPut(), w.dhtRemove())
+		w.dhtGet(), w.dhtPut(), w.dhtRemove(), w.dhtRivals())
 }
 
 // entryFlags say which version of a key is meant, and how many copies it has.
@@ -70,7 +71,8 @@ func (w *world) dhtPut() *cobra.Command {
 		Long: `Set the value of a key, whatever it was, and print its version and how many copies
 there are. A value has up to 40656 bytes; without one, or with -, standard input is
 read to its end. With --if-version the value is only set in place of the version that
-you have seen: if another one is current by now, nothing is changed (exit code 1).`,
+you have seen: if another one is current by now, nothing is changed (exit code 1).
+Without it the values that ` + "`phyllo dht rivals`" + ` shows are settled, too.`,
 		Example: `  phyllo dht put colour blue
   phyllo dht put colour green --if-version 1
   phyllo dht put notes < notes.txt`,
@@ -142,7 +144,7 @@ func (w *world) dhtGet() *cobra.Command {
 		Short: "Print the value of a key",
 		Long: `Print the value of a key, byte for byte; on a terminal what could disturb it is shown
 as an escape. With --json also its version, for --if-version. Exit code 3: there is no
-value.`,
+value. If there are other values (` + "`phyllo dht rivals`" + `), standard error says so.`,
 		Example: `  phyllo dht get colour
   phyllo dht get notes > notes.txt
   phyllo dht get colour --json | jq .version`,
@@ -155,6 +157,9 @@ value.`,
 					return err
 				}
 				answered(ctx)
+				if v.Rivals > 0 {
+					w.say("%s %s under this key, put where the nodes of the ring were out of each other's sight: see `phyllo dht rivals KEY`; `phyllo dht put KEY VALUE` settles it", w.mark(api.Warn), plural(v.Rivals, "other value"))
+				}
 				switch {
 				case w.json:
 					return w.line(v)
@@ -169,6 +174,56 @@ value.`,
 	}
 	e = newEntryFlags(cmd, false)
 	return cmd
+}
+
+func (w *world) dhtRivals() *cobra.Command {
+	var e *entryFlags
+	cmd := &cobra.Command{
+		Use:   "rivals KEY",
+		Short: "List the values that lost their place",
+		Long: `List the other values of a key. When nodes of the ring are out of each other's sight for
+long, each part may put a value under one key. When they meet, the one with the highest
+version is current, and no other is lost: it is open until somebody puts or removes the
+value without --if-version, which settles it, and is kept for a while after that. The
+--json form has the values whole.`,
+		Example: "  phyllo dht rivals colour\n  phyllo dht rivals colour --json | jq -r '.value | @base64d'",
+		Args:    args(1, 1),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			q := api.DHTKey{Key: a[0], Copies: e.copies.value}
+			return w.ask(cmd.Context(), "reading …", func(ctx context.Context, c *api.Client) error {
+				list, err := c.DHTRivals(ctx, q)
+				if err != nil {
+					return err
+				}
+				answered(ctx)
+				return listing(w, list, clean(a[0])+" has no other values", []string{"VERSION", "STATE", "PUT", "VALUE"}, func(r api.DHTRival) []string {
+					state, value := "open", clean(beginning(r.Value))
+					if r.Settled {
+						state = "settled"
+					}
+					if r.Removed {
+						value = "removed"
+					}
+					return []string{strconv.FormatUint(r.Version, 10), state, w.ago(r.Put), value}
+				})
+			})
+		},
+	}
+	e = newEntryFlags(cmd, false)
+	return cmd
+}
+
+// beginning is the first line of a value, so much of it as is wanted in a list.
+func beginning(value []byte) string {
+	const most = 40
+	line, more, _ := strings.Cut(string(value), "\n")
+	if cut := []rune(line); len(cut) > most {
+		line, more = string(cut[:most]), "…"
+	}
+	if more != "" {
+		line += " …"
+	}
+	return line
 }
 
 func (w *world) dhtRemove() *cobra.Command {

@@ -67,6 +67,8 @@ func (s *script) arrange(a []string) bool {
 		}
 	case "receive": // USER FROM TEXT
 		s.node.Receive(a[1], a[2], a[3])
+	case "rival": // KEY VALUE
+		s.node.Rival(a[1], a[2])
 	case "stranger": // USER CLAIMED TEXT
 		s.node.Stranger(a[1], a[2], a[3])
 	case "pass": // TIME goes by

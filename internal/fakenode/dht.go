@@ -12,6 +12,7 @@ type value struct {
 	there   bool
 	bytes   []byte
 	version uint64
+	rivals  []api.DHTRival
 }
 
 // amend sets or removes a value, if it has the version that is wanted. The caller holds
@@ -21,7 +22,17 @@ func (n *Node) amend(key string, v value, only *uint64) (uint64, error) {
 		return 0, api.Errorf(api.Unreachable, "too few of the nodes that keep %+q are reachable now: try again in a moment; `phyllo doctor` looks at this side", key)
 	}
 	have := n.values[key]
+	open := 0
+	for _, r := range have.rivals {
+		if !r.Settled {
+			open++
+		}
+		r.Settled = true
+		v.rivals = append(v.rivals, r)
+	}
 	switch {
+	case only != nil && open > 0:
+		return 0, api.Errorf(api.Conflict, "%+q has other values, put where the nodes of the ring were out of each other's sight, so a version says too little: `phyllo dht rivals KEY` shows them, and `phyllo dht put KEY VALUE` settles it", key)
 	case only != nil && have.there && *only != have.version:
 		return 0, api.Errorf(api.Conflict, "%+q has version %d now: see `phyllo dht get KEY`, then try again with --if-version %d", key, have.version, have.version)
 	case only != nil && !have.there && *only != 0:
@@ -61,7 +72,29 @@ func (n *Node) DHTGet(_ context.Context, q api.DHTKey) (*api.DHTEntry, error) {
 	if !v.there {
 		return nil, api.Errorf(api.NotFound, "there is no value under %+q with %d copies: is the key spelt right, and --copies as in `phyllo dht put`?", q.Key, want)
 	}
-	return &api.DHTEntry{Key: q.Key, Version: v.version, Value: v.bytes, Copies: have, Wanted: want}, nil
+	e := &api.DHTEntry{Key: q.Key, Version: v.version, Value: v.bytes, Copies: have, Wanted: want}
+	for _, r := range v.rivals {
+		if !r.Settled {
+			e.Rivals++
+		}
+	}
+	return e, nil
+}
+
+// DHTRivals implements api.Node.
+func (n *Node) DHTRivals(_ context.Context, q api.DHTKey) ([]api.DHTRival, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.values[q.Key].rivals, nil
+}
+
+// Rival gives a key another value, as if a part of the ring had put it that was out of sight.
+func (n *Node) Rival(key, other string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	v := n.values[key]
+	v.rivals = append(v.rivals, api.DHTRival{Key: key, Version: v.version, Value: []byte(other), Put: n.clock})
+	n.values[key] = v
 }
 
 // DHTRemove implements api.Node.

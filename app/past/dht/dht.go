@@ -71,12 +71,13 @@ func Of(p *past.Past, owner peer.Key, copies uint8) Reader { return Reader{p, ow
 type Table struct {
 	Reader
 	signer peer.Signer
+	watch  *Watch // nil: nobody watches
 }
 
 // New returns the table of an owner, of whose entries so many copies are kept: 1 to
 // MaxCopies.
 func New(p *past.Past, owner peer.Signer, copies uint8) Table {
-	return Table{Of(p, owner.Public(), copies), owner}
+	return Table{Reader: Of(p, owner.Public(), copies), signer: owner}
 }
 
 // Entry is an entry that has a value.
@@ -204,6 +205,7 @@ func (d Table) change(t *task.T, key string, v value, only *uint64) (Entry, erro
 		v.Settled, done = have.settle()
 		f, err := d.past.Resolve(t, part(key), d.copies, have.version, wire.MustMarshal(&v), done, d.signer)
 		if err == nil {
+			d.watch.note(key, d.copies)
 			return Entry{Value: v.Bytes, Version: f.Certificate.Version, Holders: f.Holders}, nil
 		}
 		if !errors.Is(err, past.ErrConflict) {

@@ -160,3 +160,41 @@ func TestManyRivals(t *testing.T) {
 		t.Errorf("settled before the last change: %q, want %d", got, dht.MaxRivals)
 	}
 }
+
+// TestWatch: who has put a value hears once that another part of the ring put one, too, and no
+// more when that is settled.
+func TestWatch(t *testing.T) {
+	w := newWorld(t, 8)
+	var watch dht.Watch
+	m := w.members[0]
+	table := func(copies uint8) dht.Table { return dht.New(m.past, everybody, copies).Watched(&watch) }
+	put := func(v string) {
+		t.Helper()
+		if err := m.node.Call(patience, func(t *task.T) error { _, err := table(3).Put(t, "key", []byte(v)); return err }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	looks := func(want ...dht.Watched) {
+		t.Helper()
+		if err := m.node.Call(patience, func(tt *task.T) error {
+			got, err := watch.Look(tt, table)
+			if !slices.Equal(got, want) {
+				t.Errorf("has seen %+v, want %+v", got, want)
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.apart(2)
+	put("A1")
+	if err := w.do(1, everybody, 3, func(t *task.T, d dht.Table) error { _, err := d.Put(t, "key", []byte("B1")); return err }); err != nil {
+		t.Fatal(err)
+	}
+	looks()
+	w.meet()
+	looks(dht.Watched{Key: "key", Copies: 3, Rivals: 1, New: true})
+	looks(dht.Watched{Key: "key", Copies: 3, Rivals: 1})
+	put("A2")
+	looks()
+}
