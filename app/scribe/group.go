@@ -31,6 +31,7 @@ type group struct {
 	avoid    map[id.ID]task.Instant
 	sent     []*peer.Handle // where a parent that let this node go sent it
 	seeking  bool
+	changing int          // tasks under way that create the group here, or begin to publish
 	asking   *peer.Handle // whom this node is asking to be its parent
 	checking bool
 
@@ -215,7 +216,7 @@ func (g *group) dropIfIdle() {
 		g.unparent()
 	}
 	lapsed := g.s.ep.Now().Sub(g.used) > g.s.cfg.Lapse
-	if (g.root != nil || g.keeper != nil) && !lapsed || g.seeking || g.s.groups[g.id] != g {
+	if (g.root != nil || g.keeper != nil) && !lapsed || g.seeking || g.changing > 0 || g.s.groups[g.id] != g {
 		return
 	}
 	for _, t := range []task.Timer{g.beating, g.deadline, g.audits.timer} {

@@ -171,7 +171,9 @@ func (s *Scribe) onCreate(d *kbr.Delivery, m *msg.Create) {
 		g.dropIfIdle()
 		return
 	}
+	g.changing++
 	s.ep.Go(func(t *task.T) error { return g.create(t, c) }, func(err error) {
+		g.changing--
 		g.answer(d, err)
 		g.dropIfIdle()
 	})
@@ -224,7 +226,11 @@ func (s *Scribe) onPublish(d *kbr.Delivery, m *msg.Publish) {
 		g.dropIfIdle()
 		return
 	case g.root == nil:
-		s.ep.Go(func(t *task.T) error { return g.firstPublish(t, d, m.Batch) }, func(error) { g.dropIfIdle() })
+		g.changing++
+		s.ep.Go(func(t *task.T) error { return g.firstPublish(t, d, m.Batch) }, func(error) {
+			g.changing--
+			g.dropIfIdle()
+		})
 		return
 	}
 	g.publish(d, m.Batch)

@@ -84,6 +84,18 @@ func TestNoGroup(t *testing.T) {
 	}
 }
 
+// A group that is being created when its root tidies up is there afterwards.
+func TestCreatedWhileTidying(t *testing.T) {
+	for at := 19_960 * time.Millisecond; at < 20*time.Second; at += 5 * time.Millisecond {
+		w := newWorld(t, 12, kbrtest.Config{Seed: 3}, nil)
+		w.net.Run(at - w.net.Elapsed())
+		g := w.mustCreate(open("news"))
+		if !w.root(g).s.Place(g).Root {
+			t.Errorf("created after %v: its root does not know the group", at)
+		}
+	}
+}
+
 // Forwarders die, one after another, and so do roots: the others read everything that was
 // acknowledged, in order, without a gap (P6, P7).
 func TestDeaths(t *testing.T) {
