@@ -40,6 +40,14 @@ func (s *Scribe) Place(group id.Hash) Place {
 	return p
 }
 
+// Stats counts what happened since the start.
+type Stats struct {
+	Attaches uint64 // questions to a node whether it would be this one's parent
+}
+
+// Stats returns what happened since the start.
+func (s *Scribe) Stats() Stats { return s.stats }
+
 // Neighbours are those next to a node in a group's tree, for what walks over it.
 type Neighbours struct {
 	Charter  *msg.Charter // nil until it is known

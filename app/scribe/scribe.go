@@ -28,6 +28,7 @@ type Scribe struct {
 	review  task.Timer
 	number  uint64
 	stopped bool
+	stats   Stats
 }
 
 var _ kbr.App = (*Scribe)(nil)

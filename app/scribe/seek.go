@@ -155,6 +155,7 @@ func (g *group) askParent(t *task.T, h *peer.Handle) error {
 		var a kbr.Answer
 		var m any
 		g.asking = to
+		g.s.stats.Attaches++
 		a, m, err = g.s.ask(t, to, g.attach())
 		g.asking = nil
 		switch m := m.(type) {

@@ -13,6 +13,7 @@
 //	rate.go        rates of rare events, with what a sample can show
 //	page.go        tables and JSON
 //	plot.go        pictures
+//	groups.go      rings of groups (stress.go: what links carry)
 //
 // The other files hold one experiment each, under its name.
 package evaluation

@@ -27,7 +27,8 @@ type field struct {
 	run    *Run
 	name   string // for the progress
 	census census
-	app    func(*end) kbr.App // wraps the measuring application of each node, if not nil
+	app    func(*end) kbr.App     // wraps the measuring application of each node, if not nil
+	beside func(*end) []kbr.Mount // more applications of each node, if not nil
 	tally  *tally
 	out    []*passage // what was sent in the last minutes
 	first  int        // the number of out[0]
@@ -66,7 +67,11 @@ func newField(run *Run, name string, c lab.Config) *field {
 		if f.app != nil {
 			app = f.app(e)
 		}
-		return []kbr.Mount{{Number: proveApp, App: app}}
+		mounts := []kbr.Mount{{Number: proveApp, App: app}}
+		if f.beside != nil {
+			mounts = append(mounts, f.beside(e)...)
+		}
+		return mounts
 	}
 	c.Sim.Observe.Life = f.life
 	f.Ring = lab.New(c)

@@ -29,6 +29,7 @@ var (
 // Stats counts what happened since the start.
 type Stats struct {
 	Begun    uint64 // walks that began at this node
+	Passed   uint64 // walks that passed this node, or began from it, on the way to a tree
 	Steps    uint64 // walks handed to a child or parent
 	Granted  uint64 // items that this node's member was granted
 	BadInput uint64 // messages that made no sense, and items that the charter does not allow
@@ -64,7 +65,11 @@ func (a *Anycast) Forward(t *kbr.Transit) bool {
 	if err != nil || !ok {
 		return true // its end says that it makes no sense
 	}
-	if self := a.ep.Self().ID; w.done(self) || w.Round > 0 && t.Via.ID == self && t.Next.ID != self || !a.cfg.Tree.Neighbours(w.Item.Group).InTree() {
+	self := a.ep.Self().ID
+	if w.done(self) || w.Round > 0 && t.Via.ID == self && t.Next.ID != self || !a.cfg.Tree.Neighbours(w.Item.Group).InTree() {
+		if t.Next.ID != self {
+			a.stats.Passed++
+		}
 		return true
 	}
 	a.begin(w, t.Via)

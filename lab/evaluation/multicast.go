@@ -1,0 +1,164 @@
+package evaluation
+
+import (
+	"context"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/scribe"
+	"github.com/phyllo-net/phyllo/sim"
+)
+
+var multicast = &Experiment{
+	Name: "scribe",
+	What: "groups whose sizes follow Zipf's law: how late messages are beside IP multicast, how much nodes and links carry, with and without a bound on children",
+	Paper: "Scribe (JSAC 2002), section 4: 100,000 nodes on 500,000 end points of a transit-stub network, 1,500 groups of 100,000 to 11 members: " +
+		"median RAD 1.68 and RMD 1.69, 2.4 children tables and 6.2 entries a node, at most 1,059, link stress 2.4 on average, IP multicast 0.7",
+	Nodes: 10_000, Full: 100_000, nodeBytes: 100 << 10,
+	AnySize:    true,
+	Topologies: []string{TransitStub},
+	Metrics: []Metric{
+		{"rad", "", "ratio of the mean time of a group's members until they have a message to that with IP multicast: median of all groups"},
+		{"rad_max", "", "the largest of these"},
+		{"rmd", "", "ratio of the times of the last member: median of all groups"},
+		{"rmd_max", "", "the largest of these"},
+		{"tables", "", "groups in which a node has children, mean"},
+		{"entries", "", "children of a node in all groups, mean"},
+		{"entries_max", "", "the most of these of a node"},
+		{"children_max", "", "the most children of a node in one group"},
+		{"stress", "", "messages that cross a link in one direction when each group has one, mean of all links"},
+		{"stress_max", "", "the most of these"},
+		{"unread", "", "messages that a member did not have, or had twice"},
+	},
+	run: runMulticast,
+}
+
+// Of the groups, as in the paper: the exponent of their sizes, the size of the smallest, and
+// how many end points the network has for each node.
+const (
+	zipf      = 1.25
+	smallest  = 11
+	endPoints = 5
+)
+
+// sizesOf are the sizes of groups in a ring of n nodes.
+func sizesOf(n int) (sizes []int) {
+	for rank := 1; ; rank++ {
+		size := int(float64(n)*math.Pow(float64(rank), -zipf) + 0.5)
+		if size < smallest && rank > 1 {
+			return sizes
+		}
+		sizes = append(sizes, size)
+	}
+}
+
+func runMulticast(ctx context.Context, r *Run) error {
+	p := Plot{Title: "How late a group's members have a message, beside IP multicast", X: "share of the groups", Y: "RAD"}
+	for _, v := range []struct {
+		name     string
+		children int
+	}{{"no bound", unbounded}, {"at most 64 children", 64}} {
+		rads, err := r.multicastWith(ctx, v.name, v.children)
+		if err != nil {
+			return err
+		}
+		s := Series{Name: v.name}
+		for i, x := range rads {
+			s.Points = append(s.Points, [2]float64{float64(i+1) / float64(len(rads)), x})
+		}
+		p.Series = append(p.Series, s)
+	}
+	r.Plots = append(r.Plots, p)
+	r.Notes = append(r.Notes, "The ring is planted; a group's root publishes one message, and its members' times are those of the simulation. IP multicast goes the shortest way to each member, over each link once. "+
+		"Links are counted in both directions, those of the end points too, of which the network has five for each node. "+
+		"In smaller rings the links between routers weigh more, and groups are fewer, so link stress is the paper's only at its size.")
+	return nil
+}
+
+func (r *Run) multicastWith(ctx context.Context, variant string, children int) ([]float64, error) {
+	g, err := r.newGroups(ctx, variant, func(c *scribe.Config) { c.MaxChildren = children })
+	if err != nil {
+		return nil, err
+	}
+	defer g.Close()
+	if err := g.createAll(ctx, sizesOf(r.Params.Nodes)); err != nil {
+		return nil, err
+	}
+	if err := g.pass(ctx, 30*time.Second, "trees settle"); err != nil {
+		return nil, err
+	}
+	if err := g.multicast(ctx); err != nil {
+		return nil, err
+	}
+	rads := r.addDelays(g, variant)
+	r.addTables(g, variant, children)
+	r.addStress(g, variant)
+	return rads, nil
+}
+
+// addDelays adds how late messages were, and returns the groups' ratios of means in order.
+func (r *Run) addDelays(g *groups, variant string) (rads []float64) {
+	var rmds []float64
+	var unread Rate
+	for _, c := range g.all {
+		var sum, direct, last, farthest time.Duration
+		for i, m := range c.members {
+			way := g.Sim.Delay(c.root, m)
+			sum, direct = sum+c.took[i], direct+way
+			last, farthest = max(last, c.took[i]), max(farthest, way)
+			unread.N++
+			if c.got[i] != 1 {
+				unread.K++
+			}
+		}
+		rads = append(rads, float64(sum)/float64(direct))
+		rmds = append(rmds, float64(last)/float64(farthest))
+	}
+	slices.Sort(rads)
+	slices.Sort(rmds)
+	n := r.Params.Nodes
+	r.add(Value{Metric: "rad", Variant: variant, Nodes: n, Value: quantile(rads, 0.5), Paper: paper(1.68), Goal: AtMost(1.68)})
+	r.add(Value{Metric: "rad_max", Variant: variant, Nodes: n, Value: quantile(rads, 1), Paper: paper(2.0)})
+	r.add(Value{Metric: "rmd", Variant: variant, Nodes: n, Value: quantile(rmds, 0.5), Paper: paper(1.69), Goal: AtMost(1.69)})
+	r.add(Value{Metric: "rmd_max", Variant: variant, Nodes: n, Value: quantile(rmds, 1), Paper: paper(4.26)})
+	r.add(Value{Metric: "unread", Variant: variant, Nodes: n, Value: unread.Value(), Rate: &unread})
+	return rads
+}
+
+// addTables adds what nodes keep.
+func (r *Run) addTables(g *groups, variant string, bound int) {
+	var tables, entries []float64
+	g.children(func(_ sim.NodeRef, t, e int) {
+		tables, entries = append(tables, float64(t)), append(entries, float64(e))
+	})
+	most := 0
+	for _, s := range g.trees {
+		for _, x := range s.Groups() {
+			most = max(most, len(s.Neighbours(x).Children))
+		}
+	}
+	n := r.Params.Nodes
+	r.add(Value{Metric: "tables", Variant: variant, Nodes: n, Value: average(tables), Paper: paper(2.4)})
+	r.add(Value{Metric: "entries", Variant: variant, Nodes: n, Value: average(entries), Paper: paper(6.2), Goal: AtMost(6.2)})
+	r.add(Value{Metric: "entries_max", Variant: variant, Nodes: n, Value: slices.Max(entries)})
+	v := Value{Metric: "children_max", Variant: variant, Nodes: n, Value: float64(most)}
+	if bound < unbounded {
+		v.Goal = AtMost(float64(bound))
+	}
+	r.add(v)
+}
+
+// addStress adds what links carry.
+func (r *Run) addStress(g *groups, variant string) {
+	n := r.Params.Nodes
+	tree, ip, naive := g.stresses()
+	r.add(Value{Metric: "stress", Variant: variant, Nodes: n, Value: tree.mean(endPoints * n), Paper: paper(2.4), Goal: &Goal{Limit: 2.4, Nodes: r.Experiment.Full}})
+	r.add(Value{Metric: "stress_max", Variant: variant, Nodes: n, Value: tree.most()})
+	if variant == "no bound" {
+		r.add(Value{Metric: "stress", Variant: "IP multicast", Nodes: n, Value: ip.mean(endPoints * n), Paper: paper(0.7)})
+		r.add(Value{Metric: "stress", Variant: "naive unicast", Nodes: n, Value: naive.mean(endPoints * n)})
+		r.add(Value{Metric: "stress_max", Variant: "IP multicast", Nodes: n, Value: ip.most()})
+		r.add(Value{Metric: "stress_max", Variant: "naive unicast", Nodes: n, Value: naive.most()})
+	}
+}
