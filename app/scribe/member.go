@@ -106,6 +106,10 @@ func (m *Member) Leave() {
 	}
 }
 
+// CaughtUp reports whether nothing that the member is to read is still on its way to this
+// node, as far as this node has heard.
+func (m *Member) CaughtUp() bool { return len(m.g.hist.Missing(1)) == 0 }
+
 // Charter is what holds in the group now.
 func (m *Member) Charter() *msg.Charter { return m.g.charter }
 

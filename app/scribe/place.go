@@ -78,6 +78,14 @@ func (s *Scribe) Neighbours(group id.Hash) Neighbours {
 	return n
 }
 
+// Charter returns what holds in a group, as this node knows; nil: it knows nothing.
+func (s *Scribe) Charter(group id.Hash) *msg.Charter {
+	if g := s.groups[group]; g != nil {
+		return g.charter
+	}
+	return nil
+}
+
 // Check returns what is wrong with the node's own state, for tests and simulations.
 func (s *Scribe) Check() error {
 	crowd := make(map[id.ID]int)
