@@ -180,14 +180,19 @@ func (c *Client) Trace(ctx context.Context, target string) (*Trace, error) {
 
 // Events implements Node. If the node ends suddenly the error is of kind NotRunning.
 func (c *Client) Events(ctx context.Context, f func(*Event) error) error {
-	r, err := c.send(ctx, http.MethodGet, "/v1/events", "application/x-ndjson", nil)
+	return follow(ctx, c, "/v1/events", f)
+}
+
+// follow calls f with each line of a stream, until it ends.
+func follow[E any](ctx context.Context, c *Client, path string, f func(*E) error) error {
+	r, err := c.send(ctx, http.MethodGet, path, "application/x-ndjson", nil)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
 	d := json.NewDecoder(r)
 	for {
-		e := new(Event)
+		e := new(E)
 		switch err := d.Decode(e); {
 		case err == io.EOF:
 			return nil

@@ -23,6 +23,7 @@ type Node interface {
 	Files
 	Offering
 	Everybody
+	Topics
 	Keys
 }
 

@@ -80,8 +80,8 @@ type (
 	}
 )
 
-// Operations lists all operations but the streams of events and of people that are found, and
-// those that carry the content of a file.
+// Operations lists all operations but the streams of events, of people that are found and of
+// topics, and those that carry the content of a file.
 func Operations() []Operation {
 	return []Operation{
 		read("status", Node.Status), read("doctor", Node.Doctor), read("picture", Node.Picture), read("metrics", Node.Metrics),
@@ -130,6 +130,9 @@ func Operations() []Operation {
 		op("conversations", func(n Node, ctx context.Context, q forUser) ([]Conversation, error) {
 			return n.Conversations(ctx, q.User)
 		}),
+
+		op("topic/set", Node.TopicSet), read("topic/list", Node.TopicList),
+		op("topic/tree", func(n Node, ctx context.Context, q forTarget) (*TopicTree, error) { return n.TopicTree(ctx, q.Target) }),
 
 		read("account", Node.Account), op("offer", Node.Offer),
 		op("dht/put", Node.DHTPut), op("dht/get", Node.DHTGet), op("dht/rivals", Node.DHTRivals),

@@ -268,6 +268,10 @@ func (n *Node) claimAtStart(ctx context.Context) error {
 
 // nameLost is directory.Events.Lost. It is called on the loop.
 func (o *overlay) nameLost(name directory.Name, own, rival peer.Key) {
+	if name.Kind() == directory.Topic { // its owner keeps his own name
+		o.node.log.Warn("a topic belongs to somebody else in this ring, whose claim is the stronger", "topic", name, "owner", directory.Fingerprint(rival))
+		return
+	}
 	o.node.trouble(own, nameLost(name, rival))
 }
 

@@ -13,7 +13,10 @@ import (
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/past/account"
 	"github.com/phyllo-net/phyllo/app/past/dht"
+	"github.com/phyllo-net/phyllo/app/scribe"
+	groups "github.com/phyllo-net/phyllo/app/scribe/msg"
 	"github.com/phyllo-net/phyllo/app/space"
+	"github.com/phyllo-net/phyllo/app/topic"
 	"github.com/phyllo-net/phyllo/gateway/files"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/keys"
@@ -49,6 +52,9 @@ var kinds = []struct {
 	{files.ErrClash, api.Failed, ""}, {files.ErrName, api.Usage, ""}, {files.ErrMeta, api.Usage, ""}, {files.ErrFull, api.Failed, ""}, {files.ErrDenied, api.Denied, ""}, {files.ErrUnavailable, api.Unreachable, ""},
 	{space.ErrHandle, api.Usage, "copy the whole line that `phyllo share` or `phyllo space grant` has printed"},
 	{space.ErrForged, api.Failed, "ask its owner, who can take a writer's place away with `phyllo space revoke`"}, {space.ErrDamaged, api.Failed, "try again later, when more of those who keep it are there"},
+	{topic.ErrName, api.Usage, "see `phyllo pub --help`"}, {topic.ErrUnknown, api.NotFound, "`phyllo pub TOPIC TEXT` makes one"}, {topic.ErrOwner, api.Denied, ""}, {topic.ErrLimit, api.Failed, ""},
+	{groups.ErrDenied, api.Denied, ""}, {groups.ErrClock, api.Failed, ""}, {groups.ErrCharter, api.Usage, "see `phyllo topic set --help`"}, {scribe.ErrTooLarge, api.Usage, ""},
+	{scribe.ErrNoGroup, api.NotFound, "`phyllo pub TOPIC TEXT` makes one"}, {scribe.ErrAway, api.Unreachable, askDoctor}, {scribe.ErrBusy, api.Unreachable, askDoctor}, {scribe.ErrOlder, api.Conflict, "try again"}, {scribe.ErrLimit, api.Failed, ""},
 	{letter.ErrEmptyText, api.Usage, ""}, {letter.ErrTooLong, api.Usage, ""}, {letter.ErrNotText, api.Usage, ""},
 	{directory.ErrName, api.Usage, "choose one as bob or ann-2"}, {directory.ErrRecord, api.Usage, "see `phyllo user edit --help`"},
 	{invite.ErrInvitation, api.Usage, "`phyllo invite` prints one"}, {invite.ErrInvitationSpelt, api.Usage, ""}, {invite.ErrInvitationNewer, api.Usage, ""},

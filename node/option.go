@@ -22,7 +22,9 @@ const (
 	AppPast      wire.AppID = 4 // storage
 	AppSpace     wire.AppID = 5 // files; it has no messages
 	AppAccount   wire.AppID = 6 // who may store how much
+	AppScribe    wire.AppID = 7 // groups
 	AppCensus    wire.AppID = 8 // questions to all nodes
+	AppTopic     wire.AppID = 9 // groups with names
 	FirstFree    wire.AppID = 256
 )
 

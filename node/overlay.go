@@ -17,8 +17,13 @@ import (
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/past/account"
 	"github.com/phyllo-net/phyllo/app/past/cache"
+<<<<<<< HEAD
 	"github.com/phyllo-net/phyllo/app/past/dht"
+=======
+	"github.com/phyllo-net/phyllo/app/scribe"
+>>>>>>> 3f94633 (api, node, cmd/phyllo: programs publish to topics, and read them)
 	"github.com/phyllo-net/phyllo/app/space"
+	"github.com/phyllo-net/phyllo/app/topic"
 	"github.com/phyllo-net/phyllo/host"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
@@ -46,6 +51,8 @@ type overlay struct {
 	past  *past.Past
 	// everyone asks all nodes of the ring.
 	everyone *census.Census
+	scribe   *scribe.Scribe
+	topics   *topic.Topics
 	probe    *probe
 	// verifier is that of the storage, where each object comes with the same few certificates.
 	verifier keys.Remembering
@@ -155,7 +162,7 @@ func (n *Node) forgetOtherRing(ring id.Hash) error {
 	if err != nil || string(last) == string(ring[:]) {
 		return err
 	}
-	for _, t := range []store.Table{directory.Table, past.Table, past.ContentTable, past.PromiseTable, past.LostTable, past.SeenTable, account.Table, account.BackTable, account.DueTable, account.PaidTable} {
+	for _, t := range []store.Table{directory.Table, past.Table, past.ContentTable, past.PromiseTable, past.LostTable, past.SeenTable, account.Table, account.BackTable, account.DueTable, account.PaidTable, topic.Table} {
 		if err := clearTable(n.store, t); err != nil {
 			return err
 		}
@@ -236,6 +243,9 @@ func (o *overlay) makeApps() error {
 	if err := o.makeCensus(); err != nil {
 		return err
 	}
+	if err := o.makeTopics(); err != nil {
+		return err
+	}
 	return o.makeStorage()
 }
 
@@ -276,7 +286,7 @@ func (o *overlay) makeStorage() (err error) {
 
 // mounts lists all applications.
 func (o *overlay) mounts() []kbr.Mount {
-	own := []kbr.Mount{{Number: AppDirectory, App: o.dir}, {Number: AppIM, App: o.im}, {Number: AppProbe, App: o.probe}, {Number: AppPast, App: o.past}, {Number: AppSpace, App: o.spaces}, {Number: AppAccount, App: o.past.Accounts()}, {Number: AppCensus, App: o.everyone}}
+	own := []kbr.Mount{{Number: AppDirectory, App: o.dir}, {Number: AppIM, App: o.im}, {Number: AppProbe, App: o.probe}, {Number: AppPast, App: o.past}, {Number: AppSpace, App: o.spaces}, {Number: AppAccount, App: o.past.Accounts()}, {Number: AppCensus, App: o.everyone}, {Number: AppScribe, App: o.scribe}, {Number: AppTopic, App: o.topics}}
 	for i, m := range own {
 		if wrap := o.node.opt.replaced[m.Number]; wrap != nil {
 			own[i].App = wrap(m.App)

@@ -32,6 +32,8 @@ type Options struct {
 	// Waiting is called again and again while there is no such topic, and reports whether to
 	// wait on: what is published first is then read too. If it is nil that is ErrUnknown.
 	Waiting func() bool
+	// Begin, which may be nil, is called before the first event: from then on nothing is missed.
+	Begin func()
 	// Event is called on the node's loop with what there is to read. It must not wait.
 	Event func(Event)
 }
@@ -80,6 +82,9 @@ func (s *Topics) subscribe(t *task.T, n Name, o Options) (*Subscription, error) 
 	}
 	x := &Subscription{o, h}
 	h.readers = append(h.readers, x)
+	if o.Begin != nil {
+		o.Begin()
+	}
 	for _, e := range h.history(o.Since, o.Last) {
 		o.Event(e)
 	}

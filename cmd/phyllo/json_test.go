@@ -268,6 +268,11 @@ func TestJSON(t *testing.T) {
 	play("phyllo dht put", "colour blue", 1)
 	play("phyllo dht rivals", "colour", 1)
 	play("phyllo dht rm", "colour --if-version 2", 1)
+	play("phyllo pub", "news hello", 1)
+	play("phyllo sub", "news --last 1 --count 1", 2)
+	play("phyllo topic set", "news --publish ann,bob", 1)
+	play("phyllo topic list", "", 1)
+	play("phyllo topic tree", "news", 3)
 	s.prepare([]string{"file", "notes", "buy tea\n"})
 	play("phyllo put", "$DIR/notes --expires 30d", 1)
 	play("phyllo put", "$DIR/notes --as folder/notes", 1)
@@ -346,6 +351,7 @@ func TestJSONTypes(t *testing.T) {
 		"phyllo config show": config.Setting{}, "phyllo invite": api.Invitation{}, "phyllo join": api.Joined{}, "phyllo member list": api.Member{},
 		"phyllo ping": api.Pong{}, "phyllo trace": api.Trace{}, "phyllo ring census": api.Census{}, "VersionCount": api.VersionCount{}, "phyllo user add": api.User{}, "phyllo user verify": api.KeyPair{},
 		"phyllo contact list": api.Contact{}, "phyllo send": api.Sent{}, "phyllo inbox": received{}, "phyllo dht put": api.DHTKept{}, "phyllo dht get": api.DHTEntry{}, "phyllo dht rivals": api.DHTRival{}, "phyllo offer": api.Account{},
+		"phyllo pub": api.Published{}, "phyllo sub": api.TopicEvent{}, "phyllo topic list": api.Topic{}, "phyllo topic tree": api.TopicPlace{},
 		"phyllo put": api.File{}, "phyllo get": got{}, "phyllo share": api.FileLink{}, "phyllo df": api.Storage{}, "phyllo space create": api.Space{},
 		"phyllo space grant": api.SpaceLink{}, "phyllo key add": api.Key{}, "SpaceUse": api.SpaceUse{}, "SpaceMember": api.SpaceMember{}, "phyllo version": version{},
 		"Peer": api.Peer{}, "Reach": api.Reach{}, "Keeping": api.Keeping{}, "Copies": api.Copies{}, "MemberUse": api.MemberUse{}, "Traffic": api.Traffic{}, "Hop": api.Hop{}, "Fingerprint": api.Fingerprint{},

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -14,28 +15,43 @@ import (
 // events streams what happens until one of the two ends: JSON lines, or
 // server-sent events for a browser. A beat every 15 s shows that it is alive.
 func (s *Server) events(w http.ResponseWriter, r *http.Request) {
+	out, form, ok := s.streams(w, r)
+	if !ok || out.write("\n") != nil { // so that the headers go now
+		return
+	}
+	err := s.follow(r.Context(), out, form, func(ctx context.Context, emit func(any) error) error {
+		return s.cfg.Node.Events(ctx, func(e *api.Event) error { return emit(e) })
+	})
+	if err != nil {
+		s.cfg.Log.Warn("a stream of events has ended", "err", err)
+	}
+}
+
+// streams prepares an answer that comes by and by, in the form that is accepted. If the request
+// is refused it was answered.
+func (s *Server) streams(w http.ResponseWriter, r *http.Request) (*stream, streamForm, bool) {
+	form := lines
 	if r.Method != http.MethodGet {
 		w.Header().Set("Allow", "GET")
 		s.refuse(w, http.StatusMethodNotAllowed, "http-method", "the method is not GET")
-		return
+		return nil, form, false
 	}
-	form := lines
 	if strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
 		form = sse
 	}
 	w.Header().Set("Content-Type", form.kind)
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	out := &stream{w: w, rc: http.NewResponseController(w)}
-	if out.write("\n") != nil { // so that the headers go now
-		return
-	}
+	return &stream{w: w, rc: http.NewResponseController(w)}, form, true
+}
 
-	ctx, end := context.WithCancel(r.Context())
-	events, done := make(chan *api.Event), make(chan struct{})
+// follow writes what a source emits, until it ends, the asker is gone or writing fails. The
+// error is the source's, unless it was told to end.
+func (s *Server) follow(ctx context.Context, out *stream, form streamForm, source func(ctx context.Context, emit func(any) error) error) error {
+	ctx, end := context.WithCancel(ctx)
+	events, done := make(chan any), make(chan error, 1)
 	go func() {
-		defer close(done)
-		err := s.cfg.Node.Events(ctx, func(e *api.Event) error {
+		err := source(ctx, func(e any) error {
 			select {
 			case events <- e:
 				return nil
@@ -43,17 +59,22 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 				return ctx.Err()
 			}
 		})
-		if err != nil && ctx.Err() == nil {
-			s.cfg.Log.Warn("a stream of events has ended", "err", err)
+		if ctx.Err() != nil {
+			err = nil
 		}
+		done <- err
 	}()
-	s.pump(out, form, events, done, ctx)
+	err, over := s.pump(out, form, events, done, ctx)
 	end()
-	<-done
+	if !over {
+		err = <-done
+	}
+	return err
 }
 
-// pump writes until the source is done, the asker is gone or writing fails.
-func (s *Server) pump(out *stream, form streamForm, events <-chan *api.Event, done <-chan struct{}, ctx context.Context) {
+// pump writes until the source is done (over, with its error), the asker is gone or writing
+// fails.
+func (s *Server) pump(out *stream, form streamForm, events <-chan any, done <-chan error, ctx context.Context) (ended error, over bool) {
 	beat := time.NewTicker(beatTime)
 	defer beat.Stop()
 	for {
@@ -66,13 +87,13 @@ func (s *Server) pump(out *stream, form streamForm, events <-chan *api.Event, do
 			}
 		case <-beat.C:
 			err = out.write(form.beat)
-		case <-done:
-			return
+		case ended = <-done:
+			return ended, true
 		case <-ctx.Done():
-			return
+			return nil, false
 		}
 		if err != nil {
-			return
+			return nil, false
 		}
 	}
 }
@@ -87,12 +108,16 @@ var (
 
 // stream writes pieces at once, each within its time.
 type stream struct {
-	w  http.ResponseWriter
-	rc *http.ResponseController
+	w    http.ResponseWriter
+	rc   *http.ResponseController
+	slow time.Duration // how long a piece may take; 0: writeTime
+	// begun tells that there was one, so that the status is out.
+	begun bool
 }
 
 func (o *stream) write(text string) error {
-	if err := o.rc.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
+	o.begun = true
+	if err := o.rc.SetWriteDeadline(time.Now().Add(cmp.Or(o.slow, writeTime))); err != nil {
 		return err
 	}
 	if _, err := o.w.Write([]byte(text)); err != nil {

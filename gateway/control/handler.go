@@ -89,6 +89,10 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		s.ticket(w, r)
 	case api.StreamUsers:
 		s.search(w, r)
+	case api.StreamPublish:
+		s.publish(w, r)
+	case api.StreamSubscribe:
+		s.subscribe(w, r)
 	case api.StreamPut:
 		s.filePut(w, r)
 	case api.StreamGet:

@@ -56,6 +56,10 @@ func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
 		s.events(w, r)
 	case r.URL.Path == api.StreamUsers:
 		s.search(w, r)
+	case r.URL.Path == api.StreamPublish:
+		s.publish(w, r)
+	case r.URL.Path == api.StreamSubscribe:
+		s.subscribe(w, r)
 	case r.URL.Path == api.StreamPut:
 		s.filePut(w, r)
 	case r.URL.Path == api.StreamGet:

@@ -38,9 +38,7 @@ func (s *Server) filePut(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var q api.FilePut
-	if err := decode([]byte(r.URL.Query().Get("q")), &q); err != nil {
-		s.counts.refused("control-json", "a request")
-		s.failed(w, "file/put", err)
+	if !s.asked(w, r, "file/put", &q) {
 		return
 	}
 	rc := http.NewResponseController(w)

@@ -41,6 +41,7 @@ type Node struct {
 	spaces  *memory.Memory
 	granted map[string][]api.SpaceMember
 	foreign map[string]bool // spaces that were granted to the user
+	topics  map[string]*channel
 	offer   int64
 	auto    bool // it chose its offer
 	gift    int64

@@ -1,0 +1,188 @@
+package node
+
+import (
+	"context"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/app/directory"
+	"github.com/phyllo-net/phyllo/app/scribe"
+	"github.com/phyllo-net/phyllo/app/topic"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+// What waits for a reader who is slow: so many events, and bytes of them. What comes above is
+// counted, and left out.
+const (
+	maxUnread      = 8192
+	maxUnreadBytes = 16 << 20
+)
+
+// reading is what was told to one subscriber and not read yet. The loop never waits for him.
+type reading struct {
+	n     *Node
+	topic string
+
+	mu    sync.Mutex
+	queue []*api.TopicEvent
+	size  int
+	over  bool
+	err   error
+	come  chan struct{} // has room for one: there is something to take
+}
+
+// Subscribe implements api.Node.
+func (f face) Subscribe(ctx context.Context, q api.Subscription, each func(*api.TopicEvent) error) error {
+	name, err := topicNamed(q.Topic)
+	if err != nil {
+		return err
+	}
+	const longest = int64(365 * 24 * time.Hour / time.Millisecond)
+	if q.Since < 0 || q.Since > longest || q.Last < 0 {
+		return api.Errorf(api.Usage, "history of %d ms, and of %d messages: neither may be below 0, nor the time more than a year", q.Since, q.Last)
+	}
+	var by peer.Signer
+	if q.User != "" || len(f.n.people.All()) < 2 {
+		if by, err = f.n.speaker(q.User); err != nil {
+			return err
+		}
+	}
+	o := f.n.overlay()
+	if o == nil {
+		return errNoPlace
+	}
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	r := &reading{n: f.n, topic: name.String(), come: make(chan struct{}, 1)}
+	f.n.wg.Go(func() { // who subscribes may wait long, and is told so meanwhile
+		err := o.subscribe(ctx, r, name, topic.Options{By: by, Since: time.Duration(q.Since) * time.Millisecond, Last: q.Last})
+		if err != nil {
+			r.end(kinded(err))
+		}
+	})
+	return r.deliver(ctx, o, each)
+}
+
+// subscribe reads a topic for a reading, until the context ends.
+func (o *overlay) subscribe(ctx context.Context, r *reading, name topic.Name, options topic.Options) error {
+	waits := false
+	options.Waiting = func() bool {
+		if !waits {
+			waits = true
+			r.add(&api.TopicEvent{Event: api.TopicWaiting, Time: time.Now().UTC()})
+		}
+		return ctx.Err() == nil
+	}
+	options.Begin = func() { r.add(&api.TopicEvent{Event: api.TopicBegin, Time: time.Now().UTC()}) }
+	options.Event = r.tell
+	x, err := on(context.WithoutCancel(ctx), o, func(t *task.T) (*topic.Subscription, error) { return o.topics.Subscribe(t, name, options) })
+	if err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return o.host.Call(context.WithoutCancel(ctx), x.Close)
+}
+
+// deliver calls each with what was told, until one of them ends.
+func (r *reading) deliver(ctx context.Context, o *overlay, each func(*api.TopicEvent) error) error {
+	for {
+		events, over, err := r.take()
+		for _, e := range events {
+			if err := each(e); err != nil {
+				return err
+			}
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+		}
+		if over {
+			return err
+		}
+		select {
+		case <-r.come:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-o.host.Done():
+			return nil
+		}
+	}
+}
+
+// take returns what waits; over: there will be no more, and err is why.
+func (r *reading) take() (events []*api.TopicEvent, over bool, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	events, r.queue, r.size = r.queue, nil, 0
+	return events, r.over, r.err
+}
+
+// add hands an event over, or counts it if too much waits.
+func (r *reading) add(e *api.TopicEvent) {
+	r.mu.Lock()
+	e.Topic = r.topic
+	size := len(e.Text) + len(e.Data) + 256
+	last := len(r.queue) - 1
+	switch {
+	case r.over:
+	case last >= 0 && r.queue[last].Event == api.TopicSlow && (len(r.queue) > maxUnread/2 || r.size+size > maxUnreadBytes/2):
+		r.queue[last].Lost++
+	case last+1 < maxUnread && r.size+size <= maxUnreadBytes:
+		r.queue = append(r.queue, e)
+		r.size += size
+	default:
+		r.queue = append(r.queue, &api.TopicEvent{Event: api.TopicSlow, Topic: r.topic, Time: e.Time, Lost: 1})
+	}
+	r.mu.Unlock()
+	r.wake()
+}
+
+// end says that there comes nothing more.
+func (r *reading) end(err error) {
+	r.mu.Lock()
+	r.over, r.err = true, err
+	r.mu.Unlock()
+	r.wake()
+}
+
+func (r *reading) wake() {
+	select {
+	case r.come <- struct{}{}:
+	default:
+	}
+}
+
+// tell is topic.Options.Event. It is called on the loop.
+func (r *reading) tell(e topic.Event) {
+	out := &api.TopicEvent{Time: time.Now().UTC()}
+	var from peer.Key
+	switch {
+	case e.Ended != nil:
+		r.end(kinded(e.Ended))
+		return
+	case e.Gap != nil:
+		out.Event, from, out.Life, out.Seq, out.Lost = api.TopicGap, e.Gap.Publisher, e.Gap.Life, e.Gap.From, e.Gap.To-e.Gap.From+1
+	case e.Newer != nil:
+		out.Event, from = api.TopicNewer, r.about(out, e.Newer)
+	default:
+		out.Event, from = api.TopicMessage, r.about(out, e.Message)
+		if body := e.Message.Body; utf8.Valid(body) {
+			out.Text = string(body)
+		} else {
+			out.Data = body
+		}
+	}
+	out.From = directory.Fingerprint(from)
+	if u := r.n.people.ByKey(from); u != nil {
+		out.Name = u.Name()
+	}
+	r.add(out)
+}
+
+// about fills in which message it is, and returns whose.
+func (r *reading) about(out *api.TopicEvent, m *scribe.Message) peer.Key {
+	out.Time, out.Life, out.Seq = m.Time.UTC(), m.Life, m.Seq
+	return m.Publisher
+}
