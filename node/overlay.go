@@ -17,11 +17,8 @@ import (
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/past/account"
 	"github.com/phyllo-net/phyllo/app/past/cache"
-<<<<<<< HEAD
 	"github.com/phyllo-net/phyllo/app/past/dht"
-=======
 	"github.com/phyllo-net/phyllo/app/scribe"
->>>>>>> 3f94633 (api, node, cmd/phyllo: programs publish to topics, and read them)
 	"github.com/phyllo-net/phyllo/app/space"
 	"github.com/phyllo-net/phyllo/app/topic"
 	"github.com/phyllo-net/phyllo/host"

@@ -119,21 +119,21 @@ func (r *reading) take() (events []*api.TopicEvent, over bool, err error) {
 	return events, r.over, r.err
 }
 
-// add hands an event over, or counts it if too much waits.
+// add hands an event over, or counts what it stands for if too much waits.
 func (r *reading) add(e *api.TopicEvent) {
-	r.mu.Lock()
 	e.Topic = r.topic
-	size := len(e.Text) + len(e.Data) + 256
+	size, stands := len(e.Text)+len(e.Data)+256, max(e.Lost, 1)
+	r.mu.Lock()
 	last := len(r.queue) - 1
 	switch {
 	case r.over:
-	case last >= 0 && r.queue[last].Event == api.TopicSlow && (len(r.queue) > maxUnread/2 || r.size+size > maxUnreadBytes/2):
-		r.queue[last].Lost++
-	case last+1 < maxUnread && r.size+size <= maxUnreadBytes:
+	case last >= 0 && r.queue[last].Event == api.TopicSlow: // until all that waits is taken
+		r.queue[last].Lost += stands
+	case len(r.queue) < maxUnread && r.size+size <= maxUnreadBytes:
 		r.queue = append(r.queue, e)
 		r.size += size
 	default:
-		r.queue = append(r.queue, &api.TopicEvent{Event: api.TopicSlow, Topic: r.topic, Time: e.Time, Lost: 1})
+		r.queue = append(r.queue, &api.TopicEvent{Event: api.TopicSlow, Topic: r.topic, Time: e.Time, Lost: stands})
 	}
 	r.mu.Unlock()
 	r.wake()
