@@ -159,7 +159,11 @@ func (sp *Space) build(t *task.T, r *root, fresh bool, ops []*op) (*attempt, err
 	}
 	s := &store{sp: sp, t: t}
 	v := &view{tree: r.Tree, s: s, now: sp.s.ep.Wall().UnixMilli(), number: r.Number, author: sp.person.Signer.Public(),
-		history: r.History, keep: sp.s.cfg.Versions, bytes: r.Bytes}
+		history: r.History, keep: sp.s.cfg.Versions, bytes: r.Bytes, met: r.Met}
+	attempts, done, err := sp.merge(t, v, r)
+	if err != nil {
+		return nil, err
+	}
 	var names []string
 	for _, o := range ops {
 		names = append(names, o.names...)
@@ -190,7 +194,8 @@ func (sp *Space) build(t *task.T, r *root, fresh bool, ops []*op) (*attempt, err
 	sp.s.tries++
 	a.made = made{sp.s.who, sp.s.tries}
 	a.saved, a.gone, a.dropped = s.saved, gone, v.dropped
-	a.root = &root{Number: v.number, Tree: changed, Made: with(r.Made, a.made), History: v.history, Bytes: v.bytes}
+	a.root = &root{Number: v.number, Tree: changed, Made: with(append(slices.Clip(r.Made), attempts...), a.made), History: v.history, Bytes: v.bytes,
+		Met: v.met, resolves: done}
 	return a, nil
 }
 

@@ -30,6 +30,15 @@
 // Of two who put the same name at once, neither knowing of the other, the later one
 // is current and the other stays among its versions, also in a space without history.
 //
+// Parts of a ring that are out of each other's sight may each make the first root of a space
+// that was open in both. When they meet, storage keeps the losers as rivals, and the next node
+// of a writer that looks at the space, or changes it, merges their directories by name into its
+// root: as above the later file is current and the other one a version of it. Where one has a
+// file and the other a folder of that name, the one that comes second is called "name (2)". From
+// then on a number that somebody knows from before counts as unseen, as the parts have given
+// the same numbers. Who only reads does not see the others' files before a writer has come;
+// and what others made while one part gave the space another key stays beside it as a rival.
+//
 // # Giving back
 //
 // What is not referred to any more is reclaimed after a minute (Config.Grace), so that readers

@@ -19,13 +19,21 @@ type Snapshot struct {
 }
 
 // Look calls f with the space as it is now, or as it became while Look waited. If a node of the
-// directory has been given back meanwhile it is called once more, with a newer one.
+// directory has been given back meanwhile it is called once more, with a newer one. What parts of
+// the ring have changed out of each other's sight is brought together first, by who may write.
 // Errors: those of f, ErrForged, past.ErrNotReachable, task.ErrStopped.
 func (sp *Space) Look(t *task.T, f func(Snapshot) error) error {
 	for try := 0; ; try++ {
 		r, err := sp.now(t)
 		if err != nil {
 			return err
+		}
+		if did, err := sp.bringTogether(t, r); err != nil {
+			return err
+		} else if did {
+			if r, err = sp.now(t); err != nil {
+				return err
+			}
 		}
 		err = f(Snapshot{r, &store{sp: sp, t: t}, sp.s.ep.Wall().UnixMilli()})
 		if !errors.Is(err, past.ErrNotFound) || try == 3 {

@@ -25,9 +25,14 @@ type root struct {
 	Moved bool   `cbor:"6,keyasint,omitempty"`
 	Bytes int64  `cbor:"7,keyasint,omitempty"` // of all contents, those of older versions too
 	Sig   []byte `cbor:"8,keyasint"`
+	// Met is the number of the change that brought roots of parts of the ring together last.
+	// Who knows of no later one may have seen another part's changes before it.
+	Met uint64 `cbor:"9,keyasint,omitempty"`
 
-	version     uint64  // of the mutable object: 0 if there is none yet
-	certificate id.Hash // and the hash of its certificate: parts of a ring may make two of one version
+	version     uint64    // of the mutable object: 0 if there is none yet
+	certificate id.Hash   // and the hash of its certificate: parts of a ring may make two of one version
+	rivals      []id.Hash // the certificates of roots that other parts of the ring have made
+	resolves    []id.Hash // of these: they are merged in a root that is to be made
 }
 
 // made is the latest attempt of a node that became a root.
@@ -55,7 +60,11 @@ func (r *root) hash(space id.Hash) id.Hash {
 	for _, m := range r.Made {
 		list = append(list, m.Who, m.Attempt)
 	}
-	return id.HashOf("space root", list...)
+	h := id.HashOf("space root", list...)
+	if r.Met > 0 {
+		h = id.HashOf("space root that brings others together", h, r.Met)
+	}
+	return h
 }
 
 // has reports whether an attempt became a root, this one or one before it.
@@ -75,11 +84,12 @@ func with(list []made, m made) []made {
 // replace signs a root and puts it in place of a version.
 func (sp *Space) replace(t *task.T, r *root, replaces uint64) (*root, error) {
 	next := *r
+	next.rivals = nil
 	next.Author, next.version = sp.person.Signer.Public(), replaces+1
 	h := next.hash(sp.id)
 	next.Sig = sp.person.Signer.Sign(h[:])
 	b := lock(sp.s.cfg.Locker, sp.secrets.Read, "root", &next)
-	f, err := sp.s.cfg.Past.Change(t, sp.part("root"), sp.handle.Copies, replaces, b, sp.signer)
+	f, err := sp.s.cfg.Past.Resolve(t, sp.part("root"), sp.handle.Copies, replaces, b, r.resolves, sp.signer)
 	var other *past.ConflictError
 	if errors.As(err, &other) {
 		now, bad := sp.openRoot(t, other.Current)
@@ -99,13 +109,27 @@ func (sp *Space) openRoot(t *task.T, f past.Found) (*root, error) {
 	}
 	hash := f.Certificate.Hash(sp.s.cfg.Ring)
 	if sp.current != nil && sp.current.certificate == hash && f.Certificate.Owner == sp.charter.Writer {
+		if !slices.Equal(sp.current.rivals, f.Rivals) {
+			met := *sp.current
+			met.rivals = f.Rivals
+			sp.current = &met
+		}
 		return sp.current, nil
 	}
+	r, err := sp.readRoot(t, f)
+	if err == nil && (sp.current == nil || sp.current.version <= r.version) {
+		sp.current = r
+	}
+	return r, err
+}
+
+// readRoot reads a root, also one that is not the current one.
+func (sp *Space) readRoot(t *task.T, f past.Found) (*root, error) {
 	r := new(root)
 	if err := unlock(sp.s.cfg.Locker, sp.secrets.Read, "root", f.Content, r); err != nil {
 		return nil, err
 	}
-	r.version, r.certificate = f.Certificate.Version, hash
+	r.version, r.certificate, r.rivals = f.Certificate.Version, f.Certificate.Hash(sp.s.cfg.Ring), f.Rivals
 	if !sp.charter.writes(r.Author) {
 		if err := sp.refresh(t); err != nil {
 			return nil, err
@@ -113,9 +137,6 @@ func (sp *Space) openRoot(t *task.T, f past.Found) (*root, error) {
 	}
 	if h := r.hash(sp.id); !sp.charter.writes(r.Author) || !sp.s.cfg.Verifier.Verify(r.Author, h[:], r.Sig) {
 		return nil, ErrForged
-	}
-	if sp.current == nil || sp.current.version <= r.version {
-		sp.current = r
 	}
 	return r, nil
 }
@@ -148,6 +169,13 @@ func (sp *Space) close(t *task.T) (*root, error) {
 	for range maxRounds {
 		if err != nil {
 			return nil, err
+		}
+		if did, err := sp.bringTogether(t, r); err != nil {
+			return nil, err
+		} else if did {
+			if r, err = sp.now(t); err != nil {
+				return nil, err
+			}
 		}
 		if r.Moved {
 			return r, nil

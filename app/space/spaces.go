@@ -93,7 +93,8 @@ type Space struct {
 	queue   []*op
 	busy    bool // a task makes the changes of the queue
 	current *root
-	own     *root // the last one that this node made, until somebody else makes one
+	alien   map[id.Hash]bool // rivals of roots that cannot be merged
+	own     *root            // the last one that this node made, until somebody else makes one
 }
 
 // Handle says how others find the space.

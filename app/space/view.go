@@ -22,6 +22,7 @@ type view struct {
 	keep    int
 	bytes   int64
 	dropped []*tree.Version // are in the tree no more
+	met     uint64          // see root.Met
 }
 
 // at returns where a name stands among the edits, or would.
@@ -161,6 +162,9 @@ func (v *view) drop(xs ...*tree.Version) {
 
 // stay returns those of a name's versions that stay when another one becomes current.
 func (v *view) stay(versions []*tree.Version, seen uint64) (out []*tree.Version) {
+	if seen < v.met {
+		seen = 0 // it may be a number of another part of the ring
+	}
 	for i, x := range versions {
 		switch unseen := x.Number > seen; {
 		case v.history || i > 0 && !x.Clash || unseen && (x.Clash || x.Removed):
