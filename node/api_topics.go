@@ -57,6 +57,18 @@ func (n *Node) speaker(user string) (peer.Signer, error) {
 	return u.Signer, nil
 }
 
+// Topics runs f as a task on the node's loop, with the node's topics and the key of one of its
+// users: empty stands for the only one, or for the node itself if nobody lives on it. If the
+// context ends first, Topics returns its error and f goes on.
+func (n *Node) Topics(ctx context.Context, user string, f func(t *task.T, topics *topic.Topics, me peer.Signer) error) error {
+	me, err := n.speaker(user)
+	if err != nil {
+		return err
+	}
+	_, err = do(ctx, n, func(t *task.T, o *overlay) (nothing, error) { return nothing{}, f(t, o.topics, me) })
+	return err
+}
+
 // topicNamed reads a topic's name.
 func topicNamed(typed string) (topic.Name, error) {
 	name, err := topic.ParseName(typed)
