@@ -97,6 +97,19 @@ func (w written) into(b *store.Batch, o id.Hash) {
 	}
 }
 
+// lies returns nil if the chunks of a large content that is written of lie on the disk: they may
+// have gone, when the last other object with this content went.
+func (w *written) lies(b store.Blobs) error {
+	if !w.fresh || w.kept.At != nil || w.kept.Cert == nil || !w.kept.Cert.Large() {
+		return nil
+	}
+	there, err := whole(b, w.kept.Cert.Content)
+	if !there {
+		err = errors.Join(errDamaged, err)
+	}
+	return err
+}
+
 // erase forgets entries, on the disk first, unless they have changed since. What was
 // promised to the roots of mutable objects stands for ever: a root that was silent for long
 // may still act in an old term.

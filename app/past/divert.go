@@ -23,9 +23,13 @@ func (p *Past) takes(size int64) bool {
 	return len(p.shelf.list) < p.cfg.MaxObjects && p.cfg.Diversion.Takes(size, p.left())
 }
 
-// takesHere reports whether an object need not be diverted: a large one never is.
+// takesHere reports whether an object that is to be kept goes to this node's own disk. Of a large
+// one that was decided before its chunks went there.
 func (p *Past) takesHere(c *certificate.Certificate) bool {
-	return p.takes(c.Size) || c.Large() && p.room(c.Size)
+	if c.Large() {
+		return p.lodgings[c.ID()] == nil && p.room(c.Size)
+	}
+	return p.takes(c.Size)
 }
 
 // maxDiverts is how many nodes are asked to take one replica: two of the k nearest may
@@ -42,8 +46,8 @@ func (p *Past) place(t *task.T, w *written, insert bool) uint16 {
 		return 0
 	case insert && p.cfg.Capacity == 0:
 		return msg.RefusedOffersNone // there are others to ask
-	case c.Large(): // its chunks are here, and would have to move once more
-		return p.noRoom()
+	case c.Large():
+		return p.placeLarge(t, w)
 	}
 	others := p.beyond(c)
 	if len(p.shelf.list) < p.cfg.MaxObjects && len(others) > 0 {
@@ -71,24 +75,44 @@ func (p *Past) beyond(c *certificate.Certificate) []*peer.Handle {
 // divert has one of several nodes take a replica, and returns which one; none if nobody
 // does. The next in line is told before this node gives a receipt.
 func (p *Past) divert(t *task.T, w *written, to []*peer.Handle) (at id.ID, err error) {
-	c := w.kept.Cert
+	q := &msg.Divert{Cert: w.kept.Cert, Content: w.content, Slip: w.slip}
+	var m wire.Message
+	var h *peer.Handle
+	if q.Cert.Large() {
+		m, h, err = p.lodge(t, q)
+	} else {
+		m, h, err = p.host(t, q, to)
+	}
+	if _, ok := m.(*msg.Taken); !ok || err != nil {
+		return id.ID{}, err
+	}
+	return h.ID, p.point(t, w.kept.Cert, h.ID, q.Slip)
+}
+
+// host asks nodes to keep a replica, the one with most room first, until one does not refuse,
+// and returns which and what it says; nil if all do. Where no slip is shown it is that which
+// this node has. The error is task.ErrStopped, or the disk's.
+func (p *Past) host(t *task.T, q *msg.Divert, to []*peer.Handle) (wire.Message, *peer.Handle, error) {
+	if q.Slip == nil {
+		var err error
+		if q.Slip, err = p.pointed(t, q.Cert.ID()); err != nil {
+			return nil, nil, err
+		}
+	}
 	to, rooms, err := p.rooms(t, to)
 	for range maxDiverts {
-		i := p.cfg.Diversion.Choose(c.ID(), c.Size, rooms)
+		i := p.cfg.Diversion.Choose(q.Cert.ID(), q.Cert.Size, rooms)
 		if err != nil || i < 0 {
-			return id.ID{}, err
+			return nil, nil, err
 		}
 		var m wire.Message
-		if m, err = p.asker.One(t, to[i], &msg.Divert{Cert: c, Content: w.content, Slip: w.slip}); errors.Is(err, task.ErrStopped) {
-			return id.ID{}, err
-		}
-		if _, ok := m.(*msg.Taken); ok && err == nil {
-			return to[i].ID, p.point(t, c, to[i].ID, w.slip)
+		if m, err = p.asker.One(t, to[i], q); err == nil || errors.Is(err, task.ErrStopped) {
+			return m, to[i], err
 		}
 		err = nil
 		to, rooms = slices.Delete(to, i, i+1), slices.Delete(rooms, i, i+1)
 	}
-	return id.ID{}, nil
+	return nil, nil, nil
 }
 
 // rooms asks nodes how much room they have. Who does not answer soon is left out.
@@ -125,7 +149,7 @@ func (p *Past) onDivert(t *task.T, a asker, m *msg.Divert) (wire.Message, uint16
 		return nil, msg.RefusedBusy
 	case p.fellow(a) == nil || set != nil && !client.Contains(set, a.node):
 		return nil, msg.RefusedStranger
-	case c.Kind == certificate.Mutable, c.Large():
+	case c.Kind == certificate.Mutable:
 		return nil, msg.RefusedInvalid
 	case !p.inTime(c):
 		return nil, msg.RefusedClock
@@ -145,6 +169,11 @@ func (p *Past) onDivert(t *task.T, a asker, m *msg.Divert) (wire.Message, uint16
 	if _, err := task.Work(t, disk, func() (bool, error) { return true, verified(c, m.Content, ring, v) }); err != nil {
 		p.stats.BadInput++
 		return nil, msg.RefusedInvalid
+	}
+	if c.Large() {
+		if answer, code := p.collect(t, a, m); answer != nil || code != 0 {
+			return answer, code
+		}
 	}
 	if out := p.commit(t, o, c, w, false); out.code != 0 {
 		return nil, out.code

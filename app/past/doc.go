@@ -51,7 +51,13 @@
 // and is never taken from one who is not a neighbour.
 //
 // A file whose holders have no room, and cannot divert it, is undone and goes elsewhere
-// with another salt; a block cannot. Mutable objects and large ones are not diverted.
+// with another salt; a block cannot. Mutable objects are not diverted.
+//
+// The chunks of a large replica go straight to the node that is to keep it (lodging.go). The holder
+// without room asks that node, which expects them from the client, and passes the ticket on;
+// asked again by the client it asks that node again, which writes the record when it has all of them.
+// Where a replica is made anew nobody sends: that node fetches the chunks from another holder.
+// Readers are told by the holder who has them.
 //
 // # Large contents
 //
@@ -72,6 +78,11 @@
 // package cache). A lookup is answered on its way by the first node with a copy. A copy
 // is verified as a replica is, counts for nothing, and goes at once when a replica comes.
 // It is good for Config.CacheFor, so that what was reclaimed is not read for longer.
+//
+// The chunks of large objects are not cached. Copies save hops, and these come in none: the reader
+// fetches them straight from the nearest holders, and several at once. No node on the way ever has
+// them, so to give it a copy would be one more transfer; and 64 MB of memory hold a thousand small
+// objects, or one film that is read once from its beginning to its end.
 //
 // # Reclaiming
 //

@@ -206,6 +206,11 @@ func AskDivert(c *certificate.Certificate, content []byte) []byte {
 	return msg.Encode(&msg.Divert{Cert: c, Content: content})
 }
 
+// AskDivertLarge asks to keep a large replica for the asker, whose chunks another node sends.
+func AskDivertLarge(c *certificate.Certificate, body []byte, from *peer.Handle) []byte {
+	return msg.Encode(&msg.Divert{Cert: c, Content: body, From: from})
+}
+
 // AskPoint tells of a diverted replica.
 func AskPoint(c *certificate.Certificate, at id.ID) []byte {
 	return msg.Encode(&msg.Point{Cert: c, At: at})

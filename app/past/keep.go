@@ -129,7 +129,7 @@ func (p *Past) take(t *task.T, c *certificate.Certificate, content []byte, slip 
 			return outcome{code: msg.RefusedFailed}
 		case k.Cert.Content != c.Content && (receipt || !c.Over(k.Cert, ring)):
 			return outcome{other: k.Cert}
-		case k.Cert.Content == c.Content && !c.Over(k.Cert, ring) && (!e.pointer() || !p.takes(c.Size)):
+		case k.Cert.Content == c.Content && !c.Over(k.Cert, ring) && (!e.pointer() || receipt && c.Large() || !p.takes(c.Size)):
 			w = nil // what is here is as good
 		case k.Cert.Content == c.Content && !e.pointer():
 			w.fresh, w.kept.For = false, k.For
@@ -151,7 +151,7 @@ func verified(c *certificate.Certificate, content []byte, ring id.Hash, v peer.V
 // commit verifies what is unsure, writes, and signs the receipt: in one go, as each way to a
 // worker and back takes as long as a signature.
 func (p *Past) commit(t *task.T, o id.Hash, c *certificate.Certificate, w *written, receipt bool) outcome {
-	cert, signer, v, st, ring, wall := p.cfg.Certificate(), p.cfg.Signer, p.cfg.Verifier, p.cfg.Store, p.cfg.Ring, p.ep.Wall()
+	cert, signer, v, st, blobs, ring, wall := p.cfg.Certificate(), p.cfg.Signer, p.cfg.Verifier, p.cfg.Store, p.cfg.Blobs, p.cfg.Ring, p.ep.Wall()
 	if receipt && cert == nil {
 		return outcome{code: msg.RefusedBusy}
 	}
@@ -162,6 +162,9 @@ func (p *Past) commit(t *task.T, o id.Hash, c *certificate.Certificate, w *writt
 			}
 		}
 		if w != nil {
+			if err := w.lies(blobs); err != nil {
+				return nil, err
+			}
 			if err := write(st, o, *w); err != nil {
 				return nil, err
 			}
@@ -189,6 +192,7 @@ func (p *Past) commit(t *task.T, o id.Hash, c *certificate.Certificate, w *writt
 // keep puts an entry on the shelf, whose object is on the disk.
 func (p *Past) keep(e *entry) {
 	p.shelf.set(e)
+	delete(p.lodgings, e.object)
 	p.found(e.object)
 	p.cache.Remove(e.object)
 	p.cacheRoom()

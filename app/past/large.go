@@ -25,6 +25,17 @@ type larges struct {
 	// brought are the contents that are on their way for objects that are not here yet, one
 	// for each: a payment is for one, and chunks take room before the object is taken.
 	brought map[id.Hash]id.Hash
+	// tickets are those that are out, for the chunks of objects that are to be kept here.
+	tickets map[id.Hash]*given
+	// lodgings are where the chunks of objects go that this node has no room for.
+	lodgings map[id.Hash]*lodging
+}
+
+// given is a ticket for a transfer to this node that has not ended.
+type given struct {
+	to   id.ID // who has asked for it, for himself or
+	of   id.ID // who has the chunks
+	stop func()
 }
 
 // commitTime bounds what brings a content to the disk.
@@ -46,7 +57,7 @@ func whole(b store.Blobs, h id.Hash) (bool, error) {
 
 // refill looks what a large object that is to be kept lacks. It returns nil and no code if
 // nothing does: then the object may be taken. Otherwise the chunks are expected from who
-// asks.
+// asks, here or at the node that is to keep them for this one.
 func (p *Past) refill(t *task.T, a asker, m *msg.Put) (wire.Message, uint16) {
 	c, o := m.Cert, m.Cert.ID()
 	if code := p.mayTake(o, c); code != 0 {
@@ -55,26 +66,50 @@ func (p *Past) refill(t *task.T, a asker, m *msg.Put) (wire.Message, uint16) {
 	if p.cfg.Blobs == nil {
 		return nil, msg.RefusedFull
 	}
-	if e := p.shelf.find(o); e != nil && (!e.gone || c.Date <= e.date) && e.content != c.Content {
-		return nil, 0 // taking it says why not
-	} else if e == nil && !p.room(c.Size) {
-		return nil, p.noRoom()
-	}
 	ring, v := p.cfg.Ring, p.cfg.Verifier
+	switch e := p.shelf.find(o); {
+	case e == nil && p.cfg.Capacity == 0:
+		return nil, p.noRoom()
+	case e == nil:
+	case e.gone && c.Date <= e.date, !e.gone && e.content != c.Content:
+		return nil, 0 // taking it says why not
+	case e.pointer() && e.state == (&kept{Cert: c}).entry(ring).state:
+		return nil, 0 // it is kept elsewhere
+	}
 	if _, err := task.Work(t, disk, func() (struct{}, error) {
 		return struct{}{}, errors.Join(c.Fits(m.Content), c.Verify(ring, v))
 	}); err != nil {
 		p.stats.BadInput++
 		return nil, msg.RefusedInvalid
 	}
+	from := a.from
+	if a.node == p.ep.Self().ID {
+		from = p.ep.Self()
+	}
+	switch {
+	case from == nil || !a.origin: // chunks go straight from one node to another
+		return nil, msg.RefusedBusy
+	case !p.stays(c):
+		return p.sendOn(t, from, m)
+	}
+	return p.fill(t, c, m.Content, a.node, from)
+}
+
+// fill has come what a large content lacks here, for one who asks: from a node, as the answer
+// says, or, without one, from the object's holders; nil and no code if it lacks nothing.
+func (p *Past) fill(t *task.T, c *certificate.Certificate, body []byte, asks id.ID, from *peer.Handle) (wire.Message, uint16) {
+	o := c.ID()
 	if other, some := p.brought[o]; some && other != c.Content {
 		return nil, msg.RefusedBusy
 	}
 	p.brought[o] = c.Content
+	if x := p.tickets[o]; x != nil && from != nil && x.to == asks && x.of == from.ID {
+		x.stop() // it never heard of that ticket, or the stream broke off
+	}
 	if p.filling.Take(t, c.Content) != nil {
 		return nil, msg.RefusedBusy
 	}
-	draft, err := p.draft(t, c, m.Content)
+	draft, err := p.draft(t, c, body)
 	switch {
 	case errors.Is(err, store.ErrFull), errors.Is(err, store.ErrQuota):
 		p.filling.Leave(c.Content)
@@ -85,20 +120,33 @@ func (p *Past) refill(t *task.T, a asker, m *msg.Put) (wire.Message, uint16) {
 	case draft == nil:
 		p.filling.Leave(c.Content)
 		return nil, 0
-	case a.from == nil || !a.origin: // chunks go straight from one node to another
-		p.putDown(draft, c.Content, nil)
-		return nil, msg.RefusedBusy
 	}
-	part := task.Part{Size: c.Size, Chunks: draft.Missing()}
-	ticket, _ := p.ep.Admit(task.Transfer{
-		With: a.from, Part: part, Sink: draft, Timeout: client.MoveTime(part.Bytes(len(part.Chunks))),
+	if from == nil {
+		p.pull(c, draft)
+		return &msg.Coming{}, 0
+	}
+	return p.expect(c, draft, asks, from), 0
+}
+
+// expect expects what a draft lacks from a node, which is told so. This node itself gives it by
+// keepLarge.
+func (p *Past) expect(c *certificate.Certificate, d store.Draft, asks id.ID, from *peer.Handle) wire.Message {
+	part := task.Part{Size: c.Size, Chunks: d.Missing()}
+	if from.ID == p.ep.Self().ID {
+		p.putDown(d, c.Content, nil)
+		return msg.NewMove(task.Ticket{}, part.Chunks)
+	}
+	ticket, stop := p.ep.Admit(task.Transfer{
+		With: from, Part: part, Sink: d, Timeout: client.MoveTime(part.Bytes(len(part.Chunks))),
 	}, func(m task.Moved) {
 		if errors.Is(m.Err, store.ErrMismatch) {
 			p.stats.BadInput++
 		}
-		p.putDown(draft, c.Content, nil)
+		delete(p.tickets, c.ID())
+		p.putDown(d, c.Content, nil)
 	})
-	return msg.NewMove(ticket, part.Chunks), 0
+	p.tickets[c.ID()] = &given{to: asks, of: from.ID, stop: stop}
+	return msg.NewMove(ticket, part.Chunks)
 }
 
 // draft begins to put a blob; nil if it is there.
@@ -156,17 +204,7 @@ func (p *Past) copyLarge(t *task.T, h *peer.Handle, c *certificate.Certificate, 
 		p.filling.Leave(c.Content)
 		return err == nil, passStop(err)
 	}
-	part := task.Part{Size: c.Size, Chunks: d.Missing()}
-	m, err := p.asker.One(t, h, &msg.Fetch{Object: c.ID()})
-	if mv, ok := m.(*msg.Move); ok && err == nil {
-		_, err = task.Bulk(t, p.ep, task.Transfer{
-			With: h, Ticket: task.Ticket(mv.Ticket), Part: part, Sink: d, Timeout: client.MoveTime(part.Bytes(len(part.Chunks))),
-		})
-		if errors.Is(err, store.ErrMismatch) {
-			p.stats.BadInput++
-		}
-	}
-	if errors.Is(err, task.ErrStopped) {
+	if err := p.drain(t, h, c, d); err != nil {
 		return false, err
 	}
 	all := len(d.Missing()) == 0
@@ -176,6 +214,23 @@ func (p *Past) copyLarge(t *task.T, h *peer.Handle, c *certificate.Certificate, 
 		return false, passStop(err)
 	}
 	return all, nil
+}
+
+// drain fetches from a holder what a draft lacks, as far as that goes. The error is
+// task.ErrStopped.
+func (p *Past) drain(t *task.T, h *peer.Handle, c *certificate.Certificate, d store.Draft) error {
+	with, ticket, err := p.asker.Ticket(t, h, c.ID())
+	if err != nil {
+		return passStop(err)
+	}
+	part := task.Part{Size: c.Size, Chunks: d.Missing()}
+	_, err = task.Bulk(t, p.ep, task.Transfer{
+		With: with, Ticket: ticket, Part: part, Sink: d, Timeout: client.MoveTime(part.Bytes(len(part.Chunks))),
+	})
+	if errors.Is(err, store.ErrMismatch) {
+		p.stats.BadInput++
+	}
+	return passStop(err)
 }
 
 // passStop keeps of an error that the node stops.
@@ -189,6 +244,9 @@ func passStop(err error) error {
 // onFetch gives out the chunks of a large object.
 func (p *Past) onFetch(t *task.T, a asker, m *msg.Fetch) (wire.Message, uint16) {
 	e := p.shelf.find(m.Object)
+	if e != nil && e.pointer() {
+		return p.whereabouts(t, e.object, e.at)
+	}
 	if e == nil || e.gone || !e.large() || a.from == nil || !a.origin {
 		return nil, msg.RefusedNotHolder
 	}
@@ -284,6 +342,7 @@ func (p *Past) sweep(t *task.T) error {
 			old = append(old, h)
 		}
 	}
+	maps.DeleteFunc(p.lodgings, func(_ id.Hash, l *lodging) bool { return p.ep.Now() >= l.until })
 	maps.DeleteFunc(p.brought, func(_, h id.Hash) bool {
 		_, lies := p.strays[h]
 		return !lies && !p.filling.Held(h)

@@ -79,7 +79,7 @@ func New(c Config) (*Past, error) {
 		return nil, err
 	}
 	p := &Past{cfg: c, lost: newLost(), most: c.Capacity, busy: make(turn.Turns), copies: newCopies(c.Cache), seen: make(seenIn),
-		larges: larges{filling: make(turn.Turns), brought: make(map[id.Hash]id.Hash)}}
+		larges: larges{filling: make(turn.Turns), brought: make(map[id.Hash]id.Hash), tickets: make(map[id.Hash]*given), lodgings: make(map[id.Hash]*lodging)}}
 	return p, p.openAccounts()
 }
 

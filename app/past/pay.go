@@ -191,7 +191,7 @@ func (d desk) Common(with id.ID, n int) (size int64, drawn []id.Hash) {
 			at = p.ep.Rand().IntN(len(list))
 		}
 		e := list[(at+i)%len(list)]
-		if e.gone || !client.Contains(p.asker.Replicas(e.object.Place(), int(e.copies), 0), with) {
+		if e.gone || e.pointer() || !client.Contains(p.asker.Replicas(e.object.Place(), int(e.copies), 0), with) {
 			continue
 		}
 		size += e.size
@@ -208,7 +208,7 @@ func (d desk) Common(with id.ID, n int) (size int64, drawn []id.Hash) {
 // Prove implements account.Storage.
 func (d desk) Prove(t *task.T, o id.Hash, nonce uint64) (id.Hash, error) {
 	e := d.p.shelf.find(o)
-	if e == nil || e.gone {
+	if e == nil || e.gone || e.pointer() { // what another node keeps proves nothing about this one
 		return id.Hash{}, client.ErrNotFound
 	}
 	if e.large() { // a chunk of it, drawn by the nonce

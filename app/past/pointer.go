@@ -75,7 +75,7 @@ func (p *Past) onPoint(t *task.T, a asker, m *msg.Point) (wire.Message, uint16) 
 		return nil, msg.RefusedBusy
 	case p.fellow(a) == nil || m.At == p.ep.Self().ID:
 		return nil, msg.RefusedStranger
-	case m.Cert.Kind == certificate.Mutable, m.Cert.Large():
+	case m.Cert.Kind == certificate.Mutable:
 		return nil, msg.RefusedInvalid
 	case p.rank(o, k) != k:
 		return nil, msg.RefusedNotHolder
@@ -215,6 +215,16 @@ func (p *Past) stands(t *task.T, h *peer.Handle, es []*entry) (there, gone []*en
 	return there, gone, nil
 }
 
+// chunksHome fetches the chunks of a large replica from the node that keeps it, and reports
+// whether all are here.
+func (p *Past) chunksHome(t *task.T, at id.ID, o *msg.Object) (bool, error) {
+	h := p.neighbour(at)
+	if h == nil {
+		return false, nil
+	}
+	return p.copyLarge(t, h, o.Cert, o.Content)
+}
+
 // bring fetches the replicas that this node has room for, and tells the next in line of the
 // others.
 func (p *Past) bring(t *task.T, es []*entry) error {
@@ -235,6 +245,13 @@ func (p *Past) bring(t *task.T, es []*entry) error {
 		o, ok := p.relay(t, k).(*msg.Object)
 		if !ok {
 			continue
+		}
+		if o.Cert.Large() {
+			if all, err := p.chunksHome(t, e.at, o); err != nil {
+				return err
+			} else if !all {
+				continue
+			}
 		}
 		if slip, code := p.verify(t, e.at, o.Cert, slip); code == 0 && p.take(t, o.Cert, o.Content, slip, false).code == 0 {
 			p.stats.Copied++

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/task"
 )
 
@@ -25,19 +26,26 @@ func (p *Past) Offered() int64 { return p.cfg.Capacity }
 
 // shrink moves replicas away while this node keeps more than it offers. Mutable objects
 // stay: their holders have promised what only they can keep. So does what is kept here for
-// another node, which points to it, and large ones, which are not diverted.
+// another node, which points to it. Large ones take their time, and a few go at once.
 func (p *Past) shrink(t *task.T) error {
+	coming := int64(0) // to other nodes
 	for _, e := range slices.Clone(p.shelf.list) {
-		if p.left() >= 0 {
-			return nil
+		if p.left()+coming >= 0 || len(p.lodgings) >= maxLodgings {
+			break
 		}
 		rank := p.rank(e.object, int(e.copies))
-		if e.gone || e.pointer() || e.large() || !e.whose.IsZero() || e.kind == certificate.Mutable || rank < 0 || rank >= int(e.copies) {
+		if e.gone || e.pointer() || !e.whose.IsZero() || e.kind == certificate.Mutable || rank < 0 || rank >= int(e.copies) {
 			continue
 		}
 		if err := p.shed(t, e); err != nil {
 			return err
 		}
+		if p.lodgings[e.object] != nil {
+			coming += e.size
+		}
+	}
+	if p.left() < 0 && len(p.lodgings) > 0 {
+		p.ep.After(lodgingPace, func() { p.rounds.Soon(0) })
 	}
 	return nil
 }
@@ -60,8 +68,10 @@ func (p *Past) shed(t *task.T, e *entry) error {
 		return stopped(err)
 	}
 	w.kept.At, w.content = &at, nil
-	p.commit(t, o, k.Cert, w, false)
-	return nil
+	if out := p.commit(t, o, k.Cert, w, false); out.code != 0 || !e.large() {
+		return nil
+	}
+	return stopped(p.deleteBlobs(t, []id.Hash{e.content}))
 }
 
 // stopped returns an error only if the node stops: all else is tried again in another round.

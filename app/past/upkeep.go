@@ -274,7 +274,7 @@ func (p *Past) fetched(t *task.T, h *peer.Handle, o id.Hash, b voucher.Bill, r t
 			return lasting(code), nil
 		}
 		if m.Cert.Large() {
-			if all, err := p.copyLarge(t, h, m.Cert, m.Content); !all {
+			if ready, err := p.gain(t, h, &msg.Divert{Cert: m.Cert, Content: m.Content, Slip: slip}); !ready {
 				return false, err
 			}
 		}

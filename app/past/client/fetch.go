@@ -98,7 +98,7 @@ func (cl *Client) fetchOwn(t *task.T, object id.Hash, part task.Part, into *veri
 
 // fetchFrom fetches from one holder, and returns how many chunks arrived.
 func (cl *Client) fetchFrom(t *task.T, h *peer.Handle, object id.Hash, part task.Part, into task.Sink, f *flight) (int, error) {
-	ticket, err := cl.ticket(t, h, object)
+	with, ticket, err := cl.asker.Ticket(t, h, object)
 	switch {
 	case err != nil:
 		return 0, err
@@ -108,7 +108,7 @@ func (cl *Client) fetchFrom(t *task.T, h *peer.Handle, object id.Hash, part task
 	limit := MoveTime(part.Bytes(len(part.Chunks)))
 	m, err := task.Await(t, limit+Grace, func(resolve func(task.Moved, error)) {
 		f.cancel = cl.asker.ep.Bulk(task.Transfer{
-			With: h, Ticket: ticket, Part: part, Sink: into, Timeout: limit,
+			With: with, Ticket: ticket, Part: part, Sink: into, Timeout: limit,
 		}, func(m task.Moved) { resolve(m, nil) })
 	})
 	if err != nil {
@@ -121,17 +121,22 @@ func (cl *Client) fetchFrom(t *task.T, h *peer.Handle, object id.Hash, part task
 	return m.Chunks, m.Err
 }
 
-// ticket asks a holder for the chunks of an object.
-func (cl *Client) ticket(t *task.T, h *peer.Handle, object id.Hash) (task.Ticket, error) {
-	m, err := cl.asker.One(t, h, &msg.Fetch{Object: object})
+// Ticket asks a holder for the chunks of an object, and returns who will give them: another
+// node, if that one keeps the holder's replica.
+func (a *Asker) Ticket(t *task.T, h *peer.Handle, object id.Hash) (with *peer.Handle, ticket task.Ticket, err error) {
+	m, err := a.One(t, h, &msg.Fetch{Object: object})
+	if e, ok := m.(*msg.Elsewhere); ok && err == nil && e.Node.ID != a.ep.Self().ID {
+		h = e.Node
+		m, err = a.One(t, h, &msg.Fetch{Object: object})
+	}
 	if err != nil {
-		return task.Ticket{}, err
+		return nil, task.Ticket{}, err
 	}
 	mv, ok := m.(*msg.Move)
 	if !ok {
-		return task.Ticket{}, kbr.ErrUnreachable
+		return nil, task.Ticket{}, kbr.ErrUnreachable
 	}
-	return task.Ticket(mv.Ticket), nil
+	return h, task.Ticket(mv.Ticket), nil
 }
 
 // verified is a sink that believes only what has the right hash.

@@ -88,9 +88,7 @@ func cut(part task.Part) (ss []*stretch) {
 func (g *gathering) from(t *task.T, near []*peer.Handle) (moved bool, err error) {
 	g.holders, g.moved = nil, false
 	for _, h := range near {
-		if h.ID != g.cl.asker.ep.Self().ID {
-			g.holders = append(g.holders, &holder{Handle: h})
-		}
+		g.holders = append(g.holders, &holder{Handle: h})
 	}
 	for len(g.stretches) > 0 {
 		for s := g.stretches[0]; s.done(); s = g.stretches[0] {

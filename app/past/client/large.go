@@ -79,10 +79,10 @@ func (cl *Client) StoreLarge(t *task.T, c *certificate.Certificate, l Large) (St
 	return s.done, err
 }
 
-// settleTime is how long a holder may take to say that it has an object: a small one is not
-// waited for much longer than another answer, as the holder may have died.
-func (s *storing) settleTime() time.Duration {
-	return min(s.cl.asker.timeout+time.Duration(s.put.Cert.Size/settleRate)*time.Second, settling)
+// SettleTime is how long a holder may take to say that it has an object of so many bytes: a
+// small one is not waited for much longer than another answer, as the holder may have died.
+func (a *Asker) SettleTime(size int64) time.Duration {
+	return min(a.timeout+time.Duration(size/settleRate)*time.Second, settling)
 }
 
 // ask asks nodes to store the object, and moves its chunks to those that lack them. Each
@@ -95,28 +95,19 @@ func (s *storing) ask(t *task.T, to []*peer.Handle) ([]task.Result[reply], error
 	}
 	return task.Gather(t, limit, len(to), func(i int, resolve func(reply, error)) {
 		verified := func(m wire.Message, err error) { s.verify(t, m, err, resolve) }
-		switch {
-		case s.source == nil:
+		if s.source == nil {
 			a.askOne(to[i], q, a.timeout, verified)
-		case to[i].ID != a.ep.Self().ID:
-			s.supply(to[i], 0, verified)
-		default:
-			s.cl.cfg.Keep(s.put.Cert.Size, s.put.Content, s.source, func(err error) {
-				if err != nil {
-					verified(nil, err)
-					return
-				}
-				s.supply(to[i], idle, verified)
-			})
+			return
 		}
+		s.supply(to[i], 0, a.SettleTime(s.put.Cert.Size), verified)
 	}, nil)
 }
 
-// supply asks a node, moves what it says that it lacks, and asks again, until it lacks
-// nothing or nothing arrived too often in a row.
-func (s *storing) supply(to *peer.Handle, failed int, resolve func(wire.Message, error)) {
+// supply asks a node, moves what it says that it lacks, there or to the one that keeps it for
+// it, and asks again, until it lacks nothing or nothing arrived too often in a row.
+func (s *storing) supply(to *peer.Handle, failed int, wait time.Duration, resolve func(wire.Message, error)) {
 	a := s.cl.asker
-	a.AskFor(to, s.put, s.settleTime(), func(m wire.Message, err error) {
+	a.AskFor(to, s.put, wait, func(m wire.Message, err error) {
 		mv, lacks := m.(*msg.Move)
 		if !lacks || failed == idle {
 			resolve(m, err)
@@ -128,13 +119,28 @@ func (s *storing) supply(to *peer.Handle, failed int, resolve func(wire.Message,
 			resolve(nil, msg.ErrMessage)
 			return
 		}
-		a.ep.Bulk(task.Transfer{
-			With: to, Ticket: task.Ticket(mv.Ticket), Part: part, Source: s.source, Timeout: MoveTime(part.Bytes(len(part.Chunks))),
-		}, func(m task.Moved) {
-			if failed++; m.Chunks > 0 {
+		with := to
+		if mv.To != nil { // who asks it in turn
+			with, wait = mv.To, 2*a.SettleTime(s.put.Cert.Size)
+		}
+		again := func(moved bool) {
+			if failed++; moved {
 				failed, s.moved = 0, true
 			}
-			s.supply(to, failed, resolve)
-		})
+			s.supply(to, failed, wait, resolve)
+		}
+		if with.ID == a.ep.Self().ID { // no node has a stream to itself
+			s.cl.cfg.Keep(s.put.Cert.Size, s.put.Content, s.source, func(err error) {
+				if err != nil {
+					resolve(nil, err)
+					return
+				}
+				again(false)
+			})
+			return
+		}
+		a.ep.Bulk(task.Transfer{
+			With: with, Ticket: task.Ticket(mv.Ticket), Part: part, Source: s.source, Timeout: MoveTime(part.Bytes(len(part.Chunks))),
+		}, func(m task.Moved) { again(m.Chunks > 0) })
 	})
 }

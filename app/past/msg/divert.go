@@ -7,6 +7,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/app/past/voucher"
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/wire"
 )
 
@@ -20,11 +21,13 @@ type RoomLeft struct {
 }
 
 // Divert asks a neighbour to keep the asker's replica of an object (PAST, 3.3). It is
-// answered by Taken, after the replica was written down.
+// answered by Taken, after the replica was written down. Of a large object the neighbour may lack
+// chunks: then the answer is Move, if From sends them, or Coming, and it is asked again.
 type Divert struct {
 	Cert    *certificate.Certificate `cbor:"1,keyasint"`
-	Content []byte                   `cbor:"2,keyasint,omitempty"`
+	Content []byte                   `cbor:"2,keyasint,omitempty"` // the body
 	Slip    *voucher.Slip            `cbor:"3,keyasint,omitempty"` // where storage is paid for
+	From    *peer.Handle             `cbor:"4,keyasint,omitempty"` // who sends the chunks; nil: the other holders have them
 }
 
 // Point tells the node that is next to keep an object if one of the k nearest fails that
@@ -37,6 +40,9 @@ type Point struct {
 
 // Taken answers Divert and Point.
 type Taken struct{}
+
+// Coming answers Divert: the chunks are on their way from another holder.
+type Coming struct{}
 
 // Copy gives a copy of an object to be cached. It wants no answer.
 type Copy struct {
@@ -74,6 +80,9 @@ func (*Point) Kind() wire.Kind { return kindPoint }
 // Kind implements wire.Message.
 func (*Taken) Kind() wire.Kind { return kindTaken }
 
+// Kind implements wire.Message.
+func (*Coming) Kind() wire.Kind { return kindComing }
+
 // Check implements wire.Checker.
 func (m *RoomLeft) Check() error {
 	if m.Left < 0 || m.Left > m.Offered {
@@ -84,6 +93,11 @@ func (m *RoomLeft) Check() error {
 
 // Check implements wire.Checker.
 func (m *Divert) Check() error {
+	if m.From != nil {
+		if err := m.From.Check(); err != nil {
+			return err
+		}
+	}
 	return errors.Join(checkContent(m.Cert, m.Content), checkSlip(m.Slip))
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -20,6 +21,14 @@ type Move struct {
 	// Lacks are the chunks that a holder lacks, a bit each, the first chunk's the lowest of
 	// the first byte. There are none in an answer to fetch.
 	Lacks []byte `cbor:"2,keyasint,omitempty"`
+	// To is who gave the ticket out, and keeps the replica for the node that answers; nil: that
+	// one does.
+	To *peer.Handle `cbor:"3,keyasint,omitempty"`
+}
+
+// Elsewhere answers fetch, where the replica is kept at another node: that one has the chunks.
+type Elsewhere struct {
+	Node *peer.Handle `cbor:"1,keyasint"`
 }
 
 // NewMove returns a Move.
@@ -51,10 +60,24 @@ func (*Fetch) Kind() wire.Kind { return kindFetch }
 // Kind implements wire.Message.
 func (*Move) Kind() wire.Kind { return kindMove }
 
+// Kind implements wire.Message.
+func (*Elsewhere) Kind() wire.Kind { return kindElsewhere }
+
 // Check implements wire.Checker.
 func (m *Move) Check() error {
 	if len(m.Ticket) != len(task.Ticket{}) || len(m.Lacks) > task.MaxChunks/8 {
 		return fmt.Errorf("%w: a ticket of %d bytes, %d bytes of bits", ErrMessage, len(m.Ticket), len(m.Lacks))
 	}
-	return nil
+	if m.To == nil {
+		return nil
+	}
+	return m.To.Check()
+}
+
+// Check implements wire.Checker.
+func (m *Elsewhere) Check() error {
+	if m.Node == nil {
+		return fmt.Errorf("%w: no node", ErrMessage)
+	}
+	return m.Node.Check()
 }

@@ -69,6 +69,8 @@ const (
 	kindWhoPays
 	kindPaying
 	kindKeep
+	kindElsewhere
+	kindComing
 )
 
 // table lists all messages of past.
@@ -76,7 +78,7 @@ var table = wire.NewTable((*Where)(nil), (*Nodes)(nil), (*Put)(nil), (*Stored)(n
 	(*Object)(nil), (*Absent)(nil), (*Reclaim)(nil), (*Reclaimed)(nil), (*Compare)(nil), (*Differs)(nil),
 	(*Strays)(nil), (*Items)(nil), (*Have)(nil), (*Having)(nil),
 	(*Prepare)(nil), (*Promise)(nil), (*Higher)(nil), (*Accept)(nil), (*Accepted)(nil), (*Update)(nil), (*Updated)(nil), (*Settle)(nil),
-	(*Room)(nil), (*RoomLeft)(nil), (*Divert)(nil), (*Point)(nil), (*Taken)(nil), (*Fetch)(nil), (*Move)(nil), (*Copy)(nil), (*Offer)(nil), (*WhoPays)(nil), (*Paying)(nil), (*Keep)(nil))
+	(*Room)(nil), (*RoomLeft)(nil), (*Divert)(nil), (*Point)(nil), (*Taken)(nil), (*Fetch)(nil), (*Move)(nil), (*Copy)(nil), (*Offer)(nil), (*WhoPays)(nil), (*Paying)(nil), (*Keep)(nil), (*Elsewhere)(nil), (*Coming)(nil))
 
 // ErrMessage is wrapped by the reasons why a message is refused.
 var ErrMessage = errors.New("message of past")
