@@ -132,6 +132,42 @@ func TestPartsOfSpaceMeet(t *testing.T) {
 	mustHave(t, m, want)
 }
 
+// TestListsOfSpacesMeet: on machines in parts of a ring somebody has made spaces. When these meet,
+// all are on his list.
+func TestListsOfSpacesMeet(t *testing.T) {
+	w := newWorld(t, 12, 64)
+	w.part(2)
+	long := strings.Repeat("x", space.MaxSpaceName)
+	for i, m := range w.members[:2] {
+		for _, name := range []string{"files", fmt.Sprint("of part ", i), long} {
+			h := m.create(space.Founding{Name: name})
+			m.must("add", func(t *task.T) error { return m.spaces.Add(t, ann, space.Entry{Name: name, Handle: h}) })
+		}
+	}
+	w.meet()
+	lists := func(want ...string) {
+		t.Helper()
+		for i, m := range w.members {
+			var names []string
+			handles := make(map[space.Handle]bool)
+			m.must("list", func(t *task.T) error {
+				es, err := m.spaces.List(t, ann)
+				for _, e := range es {
+					names = append(names, e.Name)
+					handles[e.Handle] = true
+				}
+				return err
+			})
+			if !slices.Equal(names, want) || len(handles) != len(want) {
+				t.Errorf("machine %d lists %q, %d spaces, want %q", i, names, len(handles), want)
+			}
+		}
+	}
+	lists("files", "files (2)", "of part 0", "of part 1", long[4:]+" (2)", long)
+	w.members[1].must("forget", func(t *task.T) error { return w.members[1].spaces.Forget(t, ann, "of part 0") })
+	lists("files", "files (2)", "of part 1", long[4:]+" (2)", long)
+}
+
 // TestUnseenOfOtherPart: who began an upload before parts of the ring met has seen nothing of what
 // the other part put under the name, whatever number that has, and no condition about a number
 // of his part lets him replace it.

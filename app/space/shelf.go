@@ -9,6 +9,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/app/space/piece"
+	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -27,6 +28,7 @@ const MaxSpaces = 200
 type shelf struct {
 	Entries []Entry `cbor:"1,keyasint"` // by name
 	version uint64
+	merged  []id.Hash // rivals of its object whose entries it has, too
 }
 
 // box is a shelf, sealed.
@@ -61,6 +63,59 @@ func (s *Spaces) readShelf(t *task.T, p Person) (*shelf, error) {
 	case err != nil:
 		return nil, err
 	}
+	list, err := openShelf(p, f)
+	if err != nil {
+		return nil, err
+	}
+	for _, h := range f.Rivals {
+		if err := s.mergeShelf(t, p, list, h); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// mergeShelf adds what a list has that another part of the ring made, out of sight of this one.
+// What cannot be read, or finds no room, stays a rival.
+func (s *Spaces) mergeShelf(t *task.T, p Person, list *shelf, rival id.Hash) error {
+	f, err := s.cfg.Past.Rival(t, past.Name{Owner: p.Signer.Public(), Part: shelfPart, Copies: Copies}, rival)
+	switch {
+	case errors.Is(err, past.ErrNotFound):
+		return nil // another node has merged it meanwhile
+	case err != nil:
+		return err
+	}
+	if x, err := openShelf(p, f); err == nil && list.take(x.Entries) {
+		list.merged = append(list.merged, rival)
+	}
+	return nil
+}
+
+// take adds entries, under other names where theirs are those of other spaces. It adds none if
+// there is no room for all.
+func (s *shelf) take(more []Entry) bool {
+	entries := slices.Clone(s.Entries)
+	for _, e := range more {
+		if slices.ContainsFunc(entries, func(x Entry) bool { return x.Handle == e.Handle }) {
+			continue
+		}
+		name := e.Name
+		i, taken := find(entries, name)
+		for n := 2; taken; n++ {
+			mark := fmt.Sprintf(" (%d)", n)
+			name = cut(e.Name, MaxSpaceName-len(mark)) + mark
+			i, taken = find(entries, name)
+		}
+		entries = slices.Insert(entries, i, Entry{name, e.Handle})
+	}
+	if len(entries) > MaxSpaces {
+		return false
+	}
+	s.Entries = entries
+	return true
+}
+
+func openShelf(p Person, f past.Found) (*shelf, error) {
 	var b box
 	if err := wire.Unmarshal(f.Content, &b); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
@@ -145,7 +200,7 @@ func (s *Spaces) amendShelf(t *task.T, p Person, change func(*shelf) (bool, erro
 			return serr
 		}
 		b := wire.MustMarshal(&box{pair.Number, sealed})
-		if _, err = s.cfg.Past.Change(t, shelfPart, Copies, list.version, b, p.Signer); !errors.Is(err, past.ErrConflict) {
+		if _, err = s.cfg.Past.Resolve(t, shelfPart, Copies, list.version, b, list.merged, p.Signer); !errors.Is(err, past.ErrConflict) {
 			return err
 		}
 	}
