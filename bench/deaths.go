@@ -2,13 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/phyllo-net/phyllo/bench/ring"
+	"github.com/phyllo-net/phyllo/cause"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 )
@@ -302,5 +302,5 @@ func (h *hospice) stopQuietly(ctx context.Context, vs []*victim) error {
 		})
 	}
 	all.Wait()
-	return errors.Join(errs...)
+	return cause.Join(errs...)
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/bench/ring"
+	"github.com/phyllo-net/phyllo/cause"
 )
 
 // What the rows of files store.
@@ -172,7 +173,7 @@ func eachOf(n, atOnce int, f func(i int) error) error {
 	}
 	var all error
 	for range atOnce {
-		all = errors.Join(all, <-errs)
+		all = cause.Join(all, <-errs)
 	}
 	return all
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/space/piece"
 	"github.com/phyllo-net/phyllo/app/space/tree"
+	"github.com/phyllo-net/phyllo/cause"
 	"github.com/phyllo-net/phyllo/task"
 )
 
@@ -96,7 +97,7 @@ func (s *store) saveAhead(nodes []*tree.Node) ([]piece.Ref, error) {
 			return mostly(done, err, s.how())
 		}, func(err error) {
 			s.flying--
-			s.failed = errors.Join(s.failed, err)
+			s.failed = cause.Join(s.failed, err)
 			if wake := s.wake; s.flying == 0 && wake != nil {
 				s.wake = nil
 				wake()

@@ -3,11 +3,14 @@ package space_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/space"
+	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
 )
 
 // TestOwnRoot: who made the last root that he knows of goes on from there without looking.
@@ -81,5 +84,40 @@ func TestNodesElsewhere(t *testing.T) {
 	w.net.Run(patience)
 	if left := w.objects(); left > 5 || before < 8 {
 		t.Errorf("%d objects are left of %d when all is removed: charter, root and list of spaces", left, before)
+	}
+}
+
+// TestOneCauseIsSaidOnce: none of the many nodes of a directory that are on their way at once
+// can be stored, for one cause: the error says it once.
+func TestOneCauseIsSaidOnce(t *testing.T) {
+	w := newWorld(t, 6, 44)
+	a := w.members[0]
+	h := a.create(space.Founding{Name: "x", History: true})
+	for i := range 30 {
+		if err := a.in(ann, h, func(t *task.T, sp *space.Space) error {
+			for j := range 10 {
+				if _, err := sp.Put(t, fmt.Sprintf("old/a name that takes some room %04d", 10*i+j), space.File{}, space.Cond{}); err != nil {
+					return err
+				}
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(i, err)
+		}
+	}
+	lost := 0
+	for _, m := range w.members {
+		m.node.OnDeliver = func(_ wire.AppID, d *kbr.Delivery) bool {
+			if len(d.Payload) < 1500 {
+				return false
+			}
+			lost++
+			return true
+		}
+	}
+	err := a.in(ann, h, func(t *task.T, sp *space.Space) error { return sp.RemoveAll(t, "old", false) })
+	wantErr(t, "a change whose nodes are lost", err, past.ErrTooFew)
+	if n := strings.Count(err.Error(), "of 5 copies were made"); n != 1 || lost < 10 {
+		t.Errorf("%d times the same, after %d lost messages: %v", n, lost, err)
 	}
 }

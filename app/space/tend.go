@@ -8,6 +8,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/space/archive"
 	"github.com/phyllo-net/phyllo/app/space/piece"
 	"github.com/phyllo-net/phyllo/app/space/tree"
+	"github.com/phyllo-net/phyllo/cause"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -50,7 +51,7 @@ func (sp *Space) Tend(t *task.T) (sum Tended, err error) {
 			return err
 		})
 		if err != nil {
-			sum.Err = errors.Join(sum.Err, err)
+			sum.Err = cause.Join(sum.Err, err)
 			return sum, passStop(err)
 		}
 		for _, c := range contents {
@@ -169,7 +170,7 @@ func (s *Spaces) tendAll(t *task.T) error {
 			if err != nil {
 				return err
 			}
-			sum = Tended{sum.Objects + one.Objects, sum.Mended + one.Mended, sum.Lost + one.Lost, errors.Join(sum.Err, one.Err)}
+			sum = Tended{sum.Objects + one.Objects, sum.Mended + one.Mended, sum.Lost + one.Lost, cause.Join(sum.Err, one.Err)}
 		}
 	}
 	if s.cfg.Tended != nil {

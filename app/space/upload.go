@@ -8,6 +8,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/space/piece"
+	"github.com/phyllo-net/phyllo/cause"
 	"github.com/phyllo-net/phyllo/task"
 )
 
@@ -181,7 +182,7 @@ func (u *Upload) shorter(t *task.T, kind string, b []byte) (refs []piece.Ref, co
 func (u *Upload) stored(level int, s *slot, refs []piece.Ref, copies int, err error) {
 	switch {
 	case err != nil:
-		u.failed = errors.Join(u.failed, err)
+		u.failed = cause.Join(u.failed, err)
 	case u.done: // it was given up meanwhile
 		u.sp.give(refs)
 	default:

@@ -2,7 +2,6 @@ package ring
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cause"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -42,7 +42,7 @@ func Start(ctx context.Context, n int, o Options) (*Ring, error) {
 	}
 	r := &Ring{opts: o, dir: dir}
 	if err := r.grow(ctx, n); err != nil {
-		return nil, errors.Join(err, r.Stop(context.WithoutCancel(ctx)))
+		return nil, cause.Join(err, r.Stop(context.WithoutCancel(ctx)))
 	}
 	return r, nil
 }
@@ -76,7 +76,7 @@ func some(n, atOnce int, f func(i int) error) error {
 		})
 	}
 	all.Wait()
-	return errors.Join(errs...)
+	return cause.Join(errs...)
 }
 
 // Reform ends all nodes but the first, which lets them go in order, and forms the ring
@@ -190,7 +190,7 @@ func (r *Ring) Mesh(ctx context.Context) error {
 				ep.Send(others[k].self, []byte{0}, func(err error) { resolve(err == nil, err) })
 			}, nil)
 			for _, g := range got {
-				err = errors.Join(err, g.Err)
+				err = cause.Join(err, g.Err)
 			}
 			return err
 		}); err != nil {
@@ -209,5 +209,5 @@ func (r *Ring) Stop(ctx context.Context) error {
 		all.Go(func() { errs[i] = n.Stop(ctx) })
 	}
 	all.Wait()
-	return errors.Join(append(errs, os.RemoveAll(r.dir))...)
+	return cause.Join(append(errs, os.RemoveAll(r.dir))...)
 }

@@ -2,11 +2,11 @@ package daemons
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cause"
 )
 
 // Ring is a ring of daemons, each on an address of loopback of its own.
@@ -81,7 +81,7 @@ func (r *Ring) Close() error {
 	}
 	var all error
 	for _, d := range r.Daemons {
-		all = errors.Join(all, <-errs)
+		all = cause.Join(all, <-errs)
 		d.API.Close()
 	}
 	return all

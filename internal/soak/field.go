@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cause"
 	"github.com/phyllo-net/phyllo/internal/daemons"
 )
 
@@ -147,7 +148,7 @@ func (f *field) befriend(ctx context.Context) error {
 	}
 	var all error
 	for range f.nodes {
-		all = errors.Join(all, <-errs)
+		all = cause.Join(all, <-errs)
 	}
 	return all
 }

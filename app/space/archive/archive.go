@@ -8,6 +8,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/app/space/piece"
+	"github.com/phyllo-net/phyllo/cause"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/peer"
@@ -135,7 +136,7 @@ func (a *Archives) Reclaim(t *task.T, r piece.Ref, owner peer.Signer) error {
 	}
 	rs, err := a.each(t, len(ids), func(t *task.T, i int) ([]byte, error) { return nil, a.past.Reclaim(t, ids[i], owner) })
 	for _, x := range rs {
-		err = errors.Join(err, x.Err)
+		err = cause.Join(err, x.Err)
 	}
 	return err
 }
