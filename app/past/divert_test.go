@@ -9,6 +9,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
+	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/task"
 )
 
@@ -52,7 +53,7 @@ func (w *world) diverted(copies int) (o id.Hash, a, b *member) {
 // TestReplicaDiversion: PAST, 3.3: a node without room has another one of its leaf set keep
 // its replica, and gives the receipt itself.
 func TestReplicaDiversion(t *testing.T) {
-	w := uneven(t, 40, 31)
+	w := uneven(t, simtest.Size(40, 20), 31)
 	o, a, b := w.diverted(3)
 	if !b.past.Holds(o) || a.past.Holds(o) || a.past.Stats().Pointers == 0 {
 		t.Error("the replica does not lie where the pointer says")
@@ -87,7 +88,7 @@ func TestReplicaDiversion(t *testing.T) {
 // who keeps the replica, leads to a new one.
 func TestDivertedSurvives(t *testing.T) {
 	t.Run("A", func(t *testing.T) {
-		w := uneven(t, 40, 32)
+		w := uneven(t, simtest.Size(40, 20), 32)
 		o, a, b := w.diverted(3)
 		for _, m := range w.nearest(o, 3) {
 			if m != a && m != b {
@@ -102,7 +103,7 @@ func TestDivertedSurvives(t *testing.T) {
 		w.mustFind(w.live()[0], o, large)
 	})
 	t.Run("B", func(t *testing.T) {
-		w := uneven(t, 40, 33)
+		w := uneven(t, simtest.Size(40, 20), 33)
 		o, a, b := w.diverted(3)
 		b.node.Kill()
 		w.net.Run(10 * time.Second)
@@ -120,7 +121,7 @@ func TestDivertedSurvives(t *testing.T) {
 		w.whole(true)
 	})
 	t.Run("the disk of B", func(t *testing.T) {
-		w := uneven(t, 40, 34)
+		w := uneven(t, simtest.Size(40, 20), 34)
 		o, _, b := w.diverted(3)
 		if err := b.disk.Put(past.ContentTable, o[:], []byte("rot")); err != nil {
 			t.Fatal(err)
@@ -140,16 +141,16 @@ func TestDivertedSurvives(t *testing.T) {
 // TestDivertedThroughChange: nodes come and go, and each object is where it belongs or has
 // a pointer there.
 func TestDivertedThroughChange(t *testing.T) {
-	w := uneven(t, 30, 35)
+	w := uneven(t, simtest.Size(30, 18), 35)
 	var objects []id.Hash
-	for range 60 {
+	for range simtest.Size(60, 20) {
 		s, err := w.members[1].insert(file(large, 4))
 		if err != nil {
 			t.Fatal(err)
 		}
 		objects = append(objects, s.Certificate.ID())
 	}
-	for i := range 8 {
+	for i := range simtest.Size(8, 3) {
 		w.join()
 		w.live()[3*i].node.Kill()
 		w.net.Run(20 * time.Minute)
@@ -169,16 +170,16 @@ func TestDivertedThroughChange(t *testing.T) {
 		t.Errorf("%d pointers for %d objects: nothing is tested", pointers, len(objects))
 	}
 	for i, o := range objects {
-		w.mustFind(w.live()[i%20], o, large)
+		w.mustFind(w.live()[i%len(w.live())], o, large)
 	}
 }
 
 // TestComesHome: a replica that was diverted comes to its own node when that has room.
 func TestComesHome(t *testing.T) {
-	w := uneven(t, 40, 36)
+	w := uneven(t, simtest.Size(40, 20), 36)
 	small := w.members[0]
 	var filler []id.Hash
-	for range 200 {
+	for range simtest.Size(200, 100) {
 		s, err := w.members[1].insert(file(large[:900], 3))
 		if err != nil {
 			t.Fatal(err)

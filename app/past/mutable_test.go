@@ -44,7 +44,7 @@ func (w *world) mustRead(m *member, version uint64, content string) {
 }
 
 func TestMutable(t *testing.T) {
-	for _, n := range []int{1, 2, 3, 5, 40} {
+	for _, n := range []int{1, 2, 3, 5, simtest.Size(40, 12)} {
 		t.Run(fmt.Sprint(n, " nodes"), func(t *testing.T) {
 			w := newWorld(t, n, kbrtest.Config{Seed: uint64(n)}, nil)
 			a, b := w.members[0], w.members[n-1]
@@ -74,7 +74,7 @@ func TestMutable(t *testing.T) {
 // goes with them.
 func TestMutableMoves(t *testing.T) {
 	w := newWorld(t, 7, kbrtest.Config{Seed: 50}, nil)
-	for v := range uint64(25) {
+	for v := range uint64(simtest.Size(25, 9)) {
 		if err := w.live()[0].change(v, name(int(v))); err != nil {
 			t.Fatalf("version %d: %v", v+1, err)
 		}
@@ -191,11 +191,7 @@ func TestLinearizable(t *testing.T) {
 		for range 4 {
 			h.client()
 		}
-		faults := 25
-		if simtest.Race {
-			faults = 9
-		}
-		for range faults {
+		for range simtest.Size(25, 9) {
 			h.fault()
 			w.net.Run(time.Duration(rng.Int64N(int64(40 * time.Second))))
 		}

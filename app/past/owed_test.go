@@ -10,6 +10,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past/voucher"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
+	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/task"
 )
 
@@ -139,8 +140,10 @@ func TestPaidForGood(t *testing.T) {
 	w := newWorld(t, 16, kbrtest.Config{Seed: 79}, paying(1_000_000))
 	payer := w.members[0]
 	var os []id.Hash
-	for i := range 20 {
+	used := int64(0)
+	for i := range simtest.Size(20, 5) {
 		os = append(os, w.mustInsert(payer, file(name(i), 3)))
+		used += 3 * int64(len(name(i)))
 	}
 	w.net.Run(2 * time.Hour)
 	for _, node := range w.net.Nearest(payer.cert.Node, 6) {
@@ -159,7 +162,7 @@ func TestPaidForGood(t *testing.T) {
 			t.Errorf("%s refused %d objects", m.node.Self(), s.Unpaid)
 		}
 	}
-	w.mustUse(payer, 3*20*int64(len(name(1)))+3*10)
+	w.mustUse(payer, used)
 }
 
 // TestOwedMutable: a mutable object that a node makes for itself, as its root, is kept by nobody
@@ -213,10 +216,10 @@ func TestOwedMutable(t *testing.T) {
 // TestAccountLost: all who keep an account are lost at once, and its member. What it paid for,
 // and is there, is copied all the same, on the word of those who have it.
 func TestAccountLost(t *testing.T) {
-	w := newWorld(t, 24, kbrtest.Config{Seed: 82}, paying(1_000_000))
+	w := newWorld(t, simtest.Size(24, 16), kbrtest.Config{Seed: 82}, paying(1_000_000))
 	payer := w.members[0]
 	var os []id.Hash
-	for i := range 60 {
+	for i := range simtest.Size(60, 15) {
 		os = append(os, w.mustInsert(payer, file(name(i), 5)))
 	}
 	w.net.Run(2 * time.Hour)
@@ -224,7 +227,7 @@ func TestAccountLost(t *testing.T) {
 		node.Kill()
 	}
 	left := slices.DeleteFunc(os, func(o id.Hash) bool { return len(w.having(o)) < 3 })
-	if len(left) < 20 {
+	if 3*len(left) < len(os) {
 		t.Fatalf("only %d objects have three replicas", len(left))
 	}
 	w.net.Run(2 * time.Hour)

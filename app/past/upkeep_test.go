@@ -34,8 +34,8 @@ func (w *world) copied() (n uint64) {
 // TestShortAbsence: a laptop that is away for less than ten minutes causes less than 5 %
 // of its replicas to be copied, and has what it missed when it is back.
 func TestShortAbsence(t *testing.T) {
-	w := newWorld(t, 40, kbrtest.Config{Seed: 20}, nil)
-	objects := w.fill(100, 5)
+	w := newWorld(t, simtest.Size(40, 20), kbrtest.Config{Seed: 20}, nil)
+	objects := w.fill(simtest.Size(100, 40), 5)
 	laptop := w.nearest(objects[0], 1)[0]
 	held := laptop.past.Stats().Objects
 	laptop.node.Kill()
@@ -56,10 +56,7 @@ func TestShortAbsence(t *testing.T) {
 // within a minute (S3): when the absence is too long, when it was expelled, and at once when
 // a majority of the holders is gone.
 func TestDeath(t *testing.T) {
-	out, files := make(map[id.ID]bool), 200
-	if simtest.Race {
-		files = 40
-	}
+	out, files := make(map[id.ID]bool), simtest.Size(200, 40)
 	for what, x := range map[string]struct {
 		deaths int
 		wait   time.Duration // until the verdict
@@ -120,7 +117,7 @@ func TestAbsentIsNotGone(t *testing.T) {
 // differs is found in a few steps.
 func TestComparing(t *testing.T) {
 	w := newWorld(t, 5, kbrtest.Config{Seed: 23}, nil)
-	w.fill(800, 5)
+	w.fill(simtest.Size(800, 200), 5)
 	sick := w.members[2]
 	sick.node.Kill()
 	lost := sick.past.Some(7)
@@ -158,7 +155,7 @@ func TestChurn(t *testing.T) {
 		rng := rand.New(rand.NewPCG(seed, 7))
 		w := newWorld(t, 12+rng.IntN(20), kbrtest.Config{Seed: seed, Loss: 0.05 * rng.Float64()}, nil)
 		c := &churn{world: w, rng: rng, acked: make(map[id.Hash]string)}
-		for range 60 {
+		for range simtest.Size(60, 30) {
 			c.step()
 			w.net.Run(time.Duration(rng.Int64N(int64(2 * time.Minute))))
 			w.check()

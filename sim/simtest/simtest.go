@@ -48,6 +48,15 @@ func Some(n int) int {
 	return n
 }
 
+// Size is full, or small under the race detector: how large a ring is, or how often a thing
+// is done, where a tenth would prove nothing.
+func Size(full, small int) int {
+	if Race {
+		return small
+	}
+	return full
+}
+
 func run(t *testing.T, pkg string, seeds []uint64, f func(t *testing.T, seed uint64)) {
 	t.Helper()
 	name := t.Name()
