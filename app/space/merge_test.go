@@ -175,7 +175,7 @@ func TestUnseenOfOtherPart(t *testing.T) {
 	w, m := parted(t, 61, 2, 6, space.Founding{Name: "x"})
 	for i, p := range m {
 		for j := range 5 {
-			p.puts(fmt.Sprintf("%d %d", i, j), "")
+			p.puts(fmt.Sprintf("%d %d", i, j), fmt.Sprint("of ", i))
 		}
 		p.puts("both", fmt.Sprint("version 6 of ", i))
 	}
@@ -207,8 +207,12 @@ func TestUnseenOfOtherPart(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			_, err = p.sp.Put(t, "both", space.File{Content: whole, Copies: 3, Seen: uploads[i].Seen()}, space.Cond{})
+			f := space.File{Content: whole, Copies: 3, Seen: uploads[i].Seen()}
 			uploads[i].Keep()
+			if _, err := p.sp.Put(t, fmt.Sprintf("%d 3", 1-i), f, space.Cond{}); err != nil {
+				return err
+			}
+			_, err = p.sp.Put(t, "both", f, space.Cond{})
 			return err
 		})
 	}
@@ -216,7 +220,14 @@ func TestUnseenOfOtherPart(t *testing.T) {
 		t.Error("both have replaced version 6")
 	}
 	for i, p := range m {
-		got := p.has()["both"]
+		all := p.has()
+		for j := range m {
+			name, want := fmt.Sprintf("%d 3", 1-j), []string{fmt.Sprint("late ", j), fmt.Sprint("of ", 1-j)}
+			if !slices.Equal(all[name], want) {
+				t.Errorf("machine %d sees %q under %s, which one part alone had, want %q", i, all[name], name, want)
+			}
+		}
+		got := all["both"]
 		if len(got) == 0 || got[0] != "late 1" {
 			t.Errorf("machine %d sees %q, want late 1 first", i, got)
 		}
