@@ -37,7 +37,7 @@ func Default() Policy {
 
 // Balanced returns the default with the better of two salts, which evens out how full the
 // parts of the ring are (Azar, Broder, Karlin and Upfal, Balanced allocations, 1994). Nodes
-// do not draw yet: it is measured beside the others.
+// do not draw, see the package's comment: it is measured beside the others.
 func Balanced() Policy {
 	p := Default()
 	p.Draws = 2
