@@ -129,7 +129,8 @@ func (d *Directory) take(t *task.T, c *Claim, src source) outcome {
 	defer delete(d.busy, name)
 
 	ring, v, until := d.cfg.Ring, d.cfg.Verifier, d.ep.Wall().Add(d.cfg.Skew)
-	c, err := task.Work(t, disk, func() (*Claim, error) { return c.verified(ring, v, until) })
+	given := c // what runs off the loop may begin when this task has given up, and set c to nil
+	c, err := task.Work(t, disk, func() (*Claim, error) { return given.verified(ring, v, until) })
 	if err != nil {
 		return outcome{refused: refusedRecord}
 	}
