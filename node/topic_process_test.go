@@ -144,7 +144,7 @@ func (r *running) texts() (texts []string) {
 		}
 		switch e.Event {
 		case api.TopicMessage:
-			texts = append(texts, e.Text)
+			texts = append(texts, string(e.Body()))
 		case api.TopicBegin, api.TopicWaiting:
 		default:
 			r.t.Errorf("phyllo %s is told %s", r.name, line)
@@ -161,15 +161,18 @@ func TestTopicOfProcesses(t *testing.T) {
 	}
 	a, b, c := threeProcesses(t)
 	a.must("user", "add", "ann")
-	early := b.begin("sub", "news", "--count", "4")
+	early := b.begin("sub", "news", "--count", "4", "--json")
+	if line := early.next(); !strings.Contains(line, `"event":"waiting"`) {
+		t.Fatalf("who reads what is not there is told %s", line)
+	}
 	pub := a.begin("pub", "news")
 	pub.write("one", "", "two words")
 	pub.write("\xff\x01")
 	if out := pub.end(); !strings.Contains(out, "4 messages published") {
 		t.Errorf("pub says %q", out)
 	}
-	if out := early.end(); out != "one\n\ntwo words\n\xff\x01\n" {
-		t.Errorf("who waited has read %q; %s", out, early.notes.String())
+	if got := early.texts(); fmt.Sprintf("%q", got) != `["one" "" "two words" "\xff\x01"]` {
+		t.Errorf("who waited has read %q; %s", got, early.notes.String())
 	}
 	if out := c.must("sub", "news", "--last", "2", "--count", "2"); out != "two words\n\xff\x01\n" {
 		t.Errorf("the last two are %q", out)
