@@ -4,7 +4,7 @@ import "slices"
 
 // rows are all that is measured, in the order of the table.
 func rows() []row {
-	return slices.Concat(simRows(), linkRows(), storageRows(), doorRows(), moveRows(), fetchRows(), deathRows(), idleRows())
+	return slices.Concat(simRows(), linkRows(), storageRows(), topicRows(), doorRows(), moveRows(), fetchRows(), deathRows(), idleRows())
 }
 
 // find returns the row of a name.

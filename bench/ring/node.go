@@ -9,6 +9,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/app/past"
+	"github.com/phyllo-net/phyllo/app/topic"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/node"
 	"github.com/phyllo-net/phyllo/node/config"
@@ -218,6 +219,11 @@ func (n *Node) Do(ctx context.Context, f func(*task.T, kbr.Endpoint) error) erro
 // Storage runs f as a task on the node's loop, with its part in the storage of the ring.
 func (n *Node) Storage(ctx context.Context, f func(*task.T, *past.Past) error) error {
 	return n.run.Do(ctx, node.AppPast, func(t *task.T, _ kbr.Endpoint) error { return f(t, n.past) })
+}
+
+// Topics runs f as a task on the node's loop, with its topics and the key with which it speaks.
+func (n *Node) Topics(ctx context.Context, f func(*task.T, *topic.Topics, peer.Signer) error) error {
+	return n.run.Topics(ctx, "", f)
 }
 
 // View is what the node knows of its ring now.

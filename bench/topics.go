@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/topic"
+	"github.com/phyllo-net/phyllo/bench/ring"
+	"github.com/phyllo-net/phyllo/keys"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+// topicCrowd is the number of messages under way at once in the row "topics".
+const topicCrowd = 8
+
+// topicRows measure messages to all nodes of a ring on real links.
+func topicRows() []row {
+	const counted = "from `Outlet.Publish` until the last of 50 members, the publisher among them, was given the message: signed by its publisher, verified by each member, over links that are encrypted; a majority of five keeps it meanwhile; 3 s a round"
+	return []row{
+		{
+			name: "topic", what: "a message of 100 bytes to 50 members", outstanding: 1, transports: links[:1], rounds: 3, freePastry: "1.06/1.7 ms, in clear, not signed",
+			counted: counted, goals: []goal{{metric: "p50", limit: 3}, {metric: "p99", limit: 5}}, measure: topics(1),
+		},
+		{
+			name: "topics", what: "messages of 100 bytes to 50 members, under load", outstanding: topicCrowd, transports: links[:1], rounds: 3, freePastry: "1,029/s, in clear, not signed",
+			counted: counted, goals: []goal{{metric: "rate", limit: 1100, atLeast: true}}, measure: topics(topicCrowd),
+		},
+	}
+}
+
+// audience counts who has read what.
+type audience struct {
+	name    topic.Name
+	members int32
+	outlet  *topic.Outlet // touched on its node's loop
+	speaker *ring.Node
+	count   atomic.Uint64
+	pending sync.Map // of a message's number, its wait
+	lost    atomic.Bool
+}
+
+// wait is a message that not all have read yet.
+type wait struct {
+	left atomic.Int32
+	read chan struct{}
+}
+
+// gather lets all nodes of a ring subscribe to a topic that the second of them makes.
+func gather(ctx context.Context, r *ring.Ring) (*audience, error) {
+	name, err := topic.ParseName("bench")
+	if err != nil {
+		return nil, err
+	}
+	a := &audience{name: name, members: int32(len(r.Nodes())), speaker: r.Nodes()[1]}
+	err = a.speaker.Topics(ctx, func(t *task.T, topics *topic.Topics, me peer.Signer) (err error) {
+		if a.outlet, err = topics.Open(t, name, me); err == nil {
+			_, err = a.outlet.Say(t, nil)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range r.Nodes() {
+		err := n.Topics(ctx, func(t *task.T, topics *topic.Topics, me peer.Signer) error {
+			_, err := topics.Subscribe(t, name, topic.Options{By: me, Event: a.heard})
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+// heard is told what a member reads, on that node's loop.
+func (a *audience) heard(e topic.Event) {
+	if e.Message == nil {
+		a.lost.Store(true)
+		return
+	}
+	w, known := a.pending.Load(binary.BigEndian.Uint64(e.Message.Body))
+	if known && w.(*wait).left.Add(-1) == 0 {
+		close(w.(*wait).read)
+	}
+}
+
+// publish publishes one message and waits until all have read it.
+func (a *audience) publish(ctx context.Context) error {
+	n, w := a.count.Add(1), &wait{read: make(chan struct{})}
+	w.left.Store(a.members)
+	a.pending.Store(n, w)
+	defer a.pending.Delete(n)
+	body := binary.BigEndian.AppendUint64(make([]byte, 0, payload), n)
+	err := a.speaker.Topics(ctx, func(*task.T, *topic.Topics, peer.Signer) error { return a.outlet.Publish(body[:payload], nil) })
+	if err != nil {
+		return err
+	}
+	select {
+	case <-w.read:
+	case <-time.After(patience):
+		return fmt.Errorf("a message in a ring where nothing happens was not read by %d of %d within %s", w.left.Load(), a.members, patience)
+	}
+	if a.lost.Load() {
+		return errors.New("a member was told that a message is lost, in a ring where nothing happens")
+	}
+	return nil
+}
+
+// topics measures with so many outstanding.
+func topics(many int) func(context.Context, *env) ([]round, error) {
+	return func(ctx context.Context, e *env) ([]round, error) {
+		return withRing(ctx, e, ring.Options{}, func(r *ring.Ring) ([]round, error) {
+			a, err := gather(ctx, r)
+			if err != nil {
+				return nil, err
+			}
+			if _, err := repeat(ctx, many, roundTime/3, a.publish); err != nil { // to warm up
+				return nil, err
+			}
+			var rounds []round
+			for range e.rounds {
+				floor, err := verifyAll(int(a.members))
+				if err != nil {
+					return nil, err
+				}
+				x, err := repeat(ctx, many, roundTime, a.publish)
+				if err != nil {
+					return nil, err
+				}
+				rounds = append(rounds, round{Figures: x.figures(), Bound: fmt.Sprintf("%d signatures are verified by all processors here in %.2f ms", a.members, millis(floor))})
+			}
+			return rounds, nil
+		})
+	}
+}
+
+// verifyAll measures how long all processors take to verify so many signatures.
+func verifyAll(n int) (time.Duration, error) {
+	s, err := keys.NewSigner(keys.Random())
+	if err != nil {
+		return 0, err
+	}
+	text := make([]byte, 32)
+	sig := s.Sign(text)
+	var left atomic.Int64
+	left.Store(int64(n))
+	var all sync.WaitGroup
+	begun := time.Now()
+	for range runtime.GOMAXPROCS(0) {
+		all.Go(func() {
+			for left.Add(-1) >= 0 {
+				keys.Verifier{}.Verify(s.Public(), text, sig)
+			}
+		})
+	}
+	all.Wait()
+	return time.Since(begun), nil
+}
