@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/past/dht"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
 	"github.com/phyllo-net/phyllo/task"
@@ -197,4 +198,26 @@ func TestWatch(t *testing.T) {
 	looks(dht.Watched{Key: "key", Copies: 3, Rivals: 1})
 	put("A2")
 	looks()
+}
+
+// TestOneOfTwoAsleep: while one of two machines is away, nothing that both keep is changed or read,
+// with a condition or without; what is new can be put once it is gone for long, and when it is back
+// all goes on.
+func TestOneOfTwoAsleep(t *testing.T) {
+	w := newWorld(t, 2)
+	w.mustPut(0, "old", "one")
+	w.apart(2)
+	_, err := w.putIf(0, "old", 1, "two")
+	wantErr(t, "a change with a condition", err, past.ErrNotReachable)
+	_, err = w.put(0, "old", "two")
+	wantErr(t, "a change without", err, past.ErrNotReachable)
+	_, err = w.get(0, "old")
+	wantErr(t, "a read", err, past.ErrNotReachable)
+	w.mustPut(0, "new", "one")
+	w.meet()
+	w.mustSee("new", "one", 0)
+	w.mustSee("old", "one", 0)
+	if e, err := w.putIf(1, "old", 1, "two"); err != nil || e.Version != 2 || e.Holders != 2 {
+		t.Errorf("put when all are back: %+v, %v", e, err)
+	}
 }
