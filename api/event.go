@@ -17,6 +17,7 @@ const (
 	EventJoinRequest = "join-request" // a node on the local network asks to be let in: Name
 	EventUser        = "user"         // the record or name of a user of this node changed: User
 	EventRivals      = "rivals"       // another part of the ring had put a value under a key of the table, too: Name
+	EventRoom        = "room"         // something was said or changed in a room of User, or he is invited to one: Room
 	EventLost        = "lost"         // this follower was too slow: Lost events were dropped
 )
 
@@ -31,5 +32,6 @@ type Event struct {
 	Contact *Contact  `json:"contact,omitempty"`
 	Trace   *Trace    `json:"trace,omitempty"`
 	Traffic *Traffic  `json:"traffic,omitempty"`
+	Room    string    `json:"room,omitempty"` // its id
 	Lost    int       `json:"lost,omitempty"`
 }

@@ -138,6 +138,11 @@ func Operations() []Operation {
 		op("dht/put", Node.DHTPut), op("dht/get", Node.DHTGet), op("dht/rivals", Node.DHTRivals),
 		op("dht/rm", func(n Node, ctx context.Context, q DHTRemove) (none, error) { return none{}, n.DHTRemove(ctx, q) }),
 
+		op("room/list", func(n Node, ctx context.Context, q forUser) ([]Room, error) { return n.RoomList(ctx, q.User) }),
+		op("room/create", Node.RoomCreate), op("room/join", Node.RoomJoin), op("room/say", Node.RoomSay), op("room/history", Node.RoomHistory),
+		op("room/invite", done(Node.RoomInvite)), op("room/leave", done(Node.RoomLeave)), op("room/role", done(Node.RoomRole)),
+		op("room/rename", done(Node.RoomRename)), op("room/read", done(Node.RoomRead)),
+
 		op("file/list", Node.FileList), op("file/stat", Node.FileStat), op("file/history", Node.FileHistory), op("file/share", Node.FileShare),
 		op("file/rm", func(n Node, ctx context.Context, q FileName) (none, error) { return none{}, n.FileRemove(ctx, q) }),
 		op("file/mv", func(n Node, ctx context.Context, q FileMove) (none, error) { return none{}, n.FileMove(ctx, q) }),
@@ -197,6 +202,11 @@ func secret(o Operation) Operation {
 
 func onNode(f func(Node, context.Context, id.ID) error) func(Node, context.Context, forNode) (none, error) {
 	return func(n Node, ctx context.Context, q forNode) (none, error) { return none{}, f(n, ctx, q.ID) }
+}
+
+// done is for what answers nothing but that it is done.
+func done[Q any](f func(Node, context.Context, Q) error) func(Node, context.Context, Q) (none, error) {
+	return func(n Node, ctx context.Context, q Q) (none, error) { return none{}, f(n, ctx, q) }
 }
 
 func onWho(f func(Node, context.Context, Who) error) func(Node, context.Context, Who) (none, error) {

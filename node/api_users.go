@@ -100,7 +100,10 @@ func (n *Node) moveIn(ctx context.Context, u *people.Resident, draft *directory.
 	if err := n.people.Save(u); err != nil {
 		return nil, err
 	}
-	if err := n.call(ctx, func(o *overlay) { n.logged("a user", o.im.AddUser(u.ForIM())) }); err != nil {
+	if err := n.call(ctx, func(o *overlay) {
+		n.logged("a user", o.im.AddUser(u.ForIM()))
+		n.logged("a user", o.rooms.AddUser(u.ForRooms()))
+	}); err != nil {
 		return nil, errors.Join(err, n.people.Forget(u))
 	}
 	err := n.putRecord(ctx, u)
@@ -108,6 +111,7 @@ func (n *Node) moveIn(ctx context.Context, u *people.Resident, draft *directory.
 		gone := n.call(context.WithoutCancel(ctx), func(o *overlay) {
 			o.dir.Forget(u.Rec.Name, u.Key())
 			o.im.RemoveUser(u.Key())
+			o.rooms.RemoveUser(u.Key())
 		})
 		return nil, errors.Join(kinded(err), gone, n.people.Forget(u))
 	}

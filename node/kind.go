@@ -13,6 +13,9 @@ import (
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/past/account"
 	"github.com/phyllo-net/phyllo/app/past/dht"
+	"github.com/phyllo-net/phyllo/app/room"
+	"github.com/phyllo-net/phyllo/app/room/dag"
+	entries "github.com/phyllo-net/phyllo/app/room/entry"
 	"github.com/phyllo-net/phyllo/app/scribe"
 	groups "github.com/phyllo-net/phyllo/app/scribe/msg"
 	"github.com/phyllo-net/phyllo/app/space"
@@ -55,6 +58,10 @@ var kinds = []struct {
 	{topic.ErrName, api.Usage, "see `phyllo pub --help`"}, {topic.ErrUnknown, api.NotFound, "`phyllo pub TOPIC TEXT` makes one"}, {topic.ErrOwner, api.Denied, ""}, {topic.ErrLimit, api.Failed, ""},
 	{groups.ErrDenied, api.Denied, ""}, {groups.ErrClock, api.Failed, ""}, {groups.ErrCharter, api.Usage, "see `phyllo topic set --help`"}, {scribe.ErrTooLarge, api.Usage, ""},
 	{scribe.ErrNoGroup, api.NotFound, "`phyllo pub TOPIC TEXT` makes one"}, {scribe.ErrAway, api.Unreachable, askDoctor}, {scribe.ErrBusy, api.Unreachable, askDoctor}, {scribe.ErrOlder, api.Conflict, "try again"}, {scribe.ErrLimit, api.Failed, ""},
+	{room.ErrNoRoom, api.NotFound, ""}, {room.ErrNoEntry, api.NotFound, "`phyllo room history ROOM --json` prints the ids"}, {room.ErrNoUser, api.NotFound, ""}, {room.ErrAmbiguous, api.Usage, ""},
+	{room.ErrWords, api.Usage, "see `phyllo send --help`"}, {room.ErrNotMember, api.Denied, ""}, {room.ErrNotAdmin, api.Denied, ""}, {room.ErrNotOwner, api.Denied, "see who it is with `phyllo room list ROOM`"}, {room.ErrNoMember, api.NotFound, ""},
+	{room.ErrNoKey, api.Unreachable, ""}, {room.ErrNoName, api.NotFound, ""}, {room.ErrMany, api.Failed, ""}, {room.ErrOwnerGoes, api.Failed, "`phyllo room role ROOM NAME owner`"},
+	{entries.ErrTitle, api.Usage, "choose one as garden or \"book club\""}, {dag.ErrFull, api.Failed, ""},
 	{letter.ErrEmptyText, api.Usage, ""}, {letter.ErrTooLong, api.Usage, ""}, {letter.ErrNotText, api.Usage, ""},
 	{directory.ErrName, api.Usage, "choose one as bob or ann-2"}, {directory.ErrRecord, api.Usage, "see `phyllo user edit --help`"},
 	{invite.ErrInvitation, api.Usage, "`phyllo invite` prints one"}, {invite.ErrInvitationSpelt, api.Usage, ""}, {invite.ErrInvitationNewer, api.Usage, ""},

@@ -18,13 +18,14 @@ import (
 const (
 	AppDirectory wire.AppID = 1
 	AppIM        wire.AppID = 2
-	AppProbe     wire.AppID = 3 // ping and trace
-	AppPast      wire.AppID = 4 // storage
-	AppSpace     wire.AppID = 5 // files; it has no messages
-	AppAccount   wire.AppID = 6 // who may store how much
-	AppScribe    wire.AppID = 7 // groups
-	AppCensus    wire.AppID = 8 // questions to all nodes
-	AppTopic     wire.AppID = 9 // groups with names
+	AppProbe     wire.AppID = 3  // ping and trace
+	AppPast      wire.AppID = 4  // storage
+	AppSpace     wire.AppID = 5  // files; it has no messages
+	AppAccount   wire.AppID = 6  // who may store how much
+	AppScribe    wire.AppID = 7  // groups
+	AppCensus    wire.AppID = 8  // questions to all nodes
+	AppTopic     wire.AppID = 9  // groups with names
+	AppRooms     wire.AppID = 10 // group chat
 	FirstFree    wire.AppID = 256
 )
 

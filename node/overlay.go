@@ -18,6 +18,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past/account"
 	"github.com/phyllo-net/phyllo/app/past/cache"
 	"github.com/phyllo-net/phyllo/app/past/dht"
+	"github.com/phyllo-net/phyllo/app/room"
 	"github.com/phyllo-net/phyllo/app/scribe"
 	"github.com/phyllo-net/phyllo/app/space"
 	"github.com/phyllo-net/phyllo/app/topic"
@@ -45,6 +46,7 @@ type overlay struct {
 	clock func() machine.Clock
 	dir   *directory.Directory
 	im    *im.IM
+	rooms *room.Rooms
 	past  *past.Past
 	// everyone asks all nodes of the ring.
 	everyone *census.Census
@@ -237,6 +239,9 @@ func (o *overlay) makeApps() error {
 			return err
 		}
 	}
+	if err := o.makeRooms(); err != nil {
+		return err
+	}
 	if err := o.makeCensus(); err != nil {
 		return err
 	}
@@ -283,7 +288,7 @@ func (o *overlay) makeStorage() (err error) {
 
 // mounts lists all applications.
 func (o *overlay) mounts() []kbr.Mount {
-	own := []kbr.Mount{{Number: AppDirectory, App: o.dir}, {Number: AppIM, App: o.im}, {Number: AppProbe, App: o.probe}, {Number: AppPast, App: o.past}, {Number: AppSpace, App: o.spaces}, {Number: AppAccount, App: o.past.Accounts()}, {Number: AppCensus, App: o.everyone}, {Number: AppScribe, App: o.scribe}, {Number: AppTopic, App: o.topics}}
+	own := []kbr.Mount{{Number: AppDirectory, App: o.dir}, {Number: AppIM, App: o.im}, {Number: AppProbe, App: o.probe}, {Number: AppPast, App: o.past}, {Number: AppSpace, App: o.spaces}, {Number: AppAccount, App: o.past.Accounts()}, {Number: AppCensus, App: o.everyone}, {Number: AppScribe, App: o.scribe}, {Number: AppTopic, App: o.topics}, {Number: AppRooms, App: o.rooms}}
 	for i, m := range own {
 		if wrap := o.node.opt.replaced[m.Number]; wrap != nil {
 			own[i].App = wrap(m.App)

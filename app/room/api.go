@@ -218,6 +218,9 @@ func (m *Rooms) Find(t *task.T, user peer.Key, called string) (id.Hash, error) {
 	called = strings.TrimPrefix(called, "#")
 	var found []id.Hash
 	for _, s := range list {
+		if slices.Contains(found, s.Room) {
+			continue
+		}
 		if s.Title == called || len(called) >= 6 && strings.HasPrefix(s.Room.String(), called) {
 			found = append(found, s.Room)
 		}
@@ -257,4 +260,10 @@ func (m *Rooms) List(t *task.T, user peer.Key) ([]Summary, error) {
 	}
 	slices.SortStableFunc(list, func(a, b Summary) int { return strings.Compare(a.Title, b.Title) })
 	return list, nil
+}
+
+// Invited reports whether the user has an invitation to a room that he has not answered.
+func (m *Rooms) Invited(t *task.T, user peer.Key, room id.Hash) (bool, error) {
+	a, err := m.of(t, user)
+	return err == nil && a.invitation(room) != nil, err
 }

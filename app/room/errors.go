@@ -15,5 +15,6 @@ var (
 	ErrNoName    = errors.New("a room needs a user with a name, by which others find him: see `phyllo user add`")
 	ErrMany      = errors.New("too many rooms: leave one first")
 	ErrWords     = errors.New("this cannot be said in a room")
+	ErrNoMember  = errors.New("nobody of this name is in the room: see `phyllo room list`")
 	ErrNoEntry   = errors.New("the room has no such message")
 )

@@ -71,6 +71,8 @@ func (s *script) arrange(a []string) bool {
 		s.node.Rival(a[1], a[2])
 	case "stranger": // USER CLAIMED TEXT
 		s.node.Stranger(a[1], a[2], a[3])
+	case "invited": // USER BY ROOM
+		s.node.InviteToRoom(a[1], a[2], a[3])
 	case "pass": // TIME goes by
 		d, err := time.ParseDuration(a[1])
 		if err != nil {

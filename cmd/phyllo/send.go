@@ -22,11 +22,11 @@ import (
 const maxText = 32 << 10
 
 func newSend(w *world) *cobra.Command {
-	var from, file string
+	var from, file, reply string
 	wait := &length{value: 5 * time.Second, high: 10 * time.Minute}
 	cmd := &cobra.Command{
 		Use:   "send NAME [TEXT]",
-		Short: "Send a message to a person",
+		Short: "Send a message to a person, or say something in a room",
 		Long: `Send a message, and print the state that it has reached: "queued" (it is safe on this
 node, and goes out when the other one is there) or "delivered" (it is safe on one of
 the receiver's nodes). Both are a success. With - as TEXT it is read from standard
@@ -34,11 +34,15 @@ input. Exit code 3: there is no such name.
 
 With --file a file goes with it, and TEXT may be left away: the file is stored in your
 space "home", below "sent/", and the message has the link with which the receiver reads it
-(` + "`phyllo get LINK`" + `), for as long as you do not remove it.`,
+(` + "`phyllo get LINK`" + `), for as long as you do not remove it.
+
+To '#ROOM' the text is said in a room, see "phyllo room"; --reply ID answers a message
+there.`,
 		Example: `  phyllo send bob "hello bob"
   phyllo send bob --file thesis.pdf "please read"
   phyllo send --wait 0s bob hello     do not wait for the delivery
   uptime | phyllo send bob -
+  phyllo send '#garden' "hello all"
   phyllo send bob -- "-5 degrees"     a text that begins with -`,
 		Args:              sendArgs(&file),
 		ValidArgsFunction: w.complete(contacts),
@@ -49,6 +53,15 @@ space "home", below "sent/", and the message has the link with which the receive
 				if d.Text, err = w.text(a[1]); err != nil {
 					return err
 				}
+			}
+			if strings.HasPrefix(a[0], "#") {
+				if file != "" {
+					return usage("a file cannot go to a room yet: share it with `phyllo share`, and say the link")
+				}
+				return w.sayInRoom(cmd.Context(), api.RoomSay{User: from, Room: a[0], Text: d.Text, Reply: reply})
+			}
+			if reply != "" {
+				return usage("--reply is for rooms: `phyllo send '#garden' --reply ID TEXT`")
 			}
 			if file != "" {
 				var err error
@@ -86,6 +99,7 @@ space "home", below "sent/", and the message has the link with which the receive
 	}
 	cmd.Flags().StringVar(&from, "from", "", "`USER` who sends, if several users live here")
 	cmd.Flags().StringVar(&file, "file", "", "a `FILE` that goes with the message")
+	cmd.Flags().StringVar(&reply, "reply", "", "the `ID` of the message in a room that is answered")
 	cmd.Flags().Var(wait, "wait", "how long to wait for the delivery, 0s to 10m")
 	return cmd
 }

@@ -35,6 +35,7 @@ type Node struct {
 	count   uint64
 	users   []api.User
 	mail    []letter
+	chats   []*chat
 	friends []api.Contact
 	members []api.Member
 	values  map[string]value

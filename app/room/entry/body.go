@@ -3,6 +3,8 @@ package entry
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"slices"
 	"unicode"
 	"unicode/utf8"
@@ -35,7 +37,7 @@ type Founding struct {
 	Public bool `cbor:"3,keyasint,omitempty"`
 }
 
-// Check implements wire.Checker. The error wraps ErrEntry.
+// Check implements wire.Checker. The error wraps ErrTitle.
 func (f *Founding) Check() error {
 	if f.Name != "" {
 		if err := CheckTitle(f.Name); err != nil {
@@ -47,21 +49,24 @@ func (f *Founding) Check() error {
 
 // CheckTitle returns what is wrong with a room's name, or nil: it is 1 to MaxTitle bytes of
 // UTF-8 that show, without control characters and marks that turn the direction of text.
-// The error wraps ErrEntry.
+// The error wraps ErrTitle.
 func CheckTitle(title string) error {
 	switch {
 	case title == "" || len(title) > MaxTitle:
-		return bad("a name of %d bytes, want 1 to %d", len(title), MaxTitle)
+		return fmt.Errorf("%w: it has %d bytes, want 1 to %d", ErrTitle, len(title), MaxTitle)
 	case !utf8.ValidString(title):
-		return bad("the name is not UTF-8")
+		return fmt.Errorf("%w: it is not UTF-8", ErrTitle)
 	}
 	for _, r := range title {
 		if !unicode.IsGraphic(r) || unicode.Is(unicode.Bidi_Control, r) {
-			return bad("the name holds the character %U", r)
+			return fmt.Errorf("%w: it holds the character %U", ErrTitle, r)
 		}
 	}
 	return nil
 }
+
+// ErrTitle is wrapped for what cannot be the name of a room or of a member.
+var ErrTitle = errors.New("not a name for a room")
 
 // Title is the body of an entry by which an admin names the room anew.
 type Title struct {

@@ -1,0 +1,376 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/phyllo-net/phyllo/api"
+)
+
+func newRoom(w *world) *cobra.Command {
+	return group("room", "Rooms in which several people talk",
+		`A room has its whole history with each of its members: who talks while others are away
+loses nothing, and in the end all show the same in the same order. Say something with
+`+"`phyllo send '#ROOM' TEXT`"+`. In a room for invited people what is said is sealed to those
+who are in it. ROOM is a name, with or without #, or the first digits of an id.`,
+		w.roomList(), w.roomCreate(), w.roomInvite(), w.roomJoin(), w.roomLeave(), w.roomHistory(), w.roomRole(), w.roomRename())
+}
+
+// asUser adds the flag that says which user of the node is meant.
+func asUser(cmd *cobra.Command, user *string) {
+	cmd.Flags().StringVar(user, "from", "", "`USER` who is meant, if several live here")
+}
+
+// rooms are the names of a user's rooms, for completion.
+func rooms(ctx context.Context, c *api.Client) ([]string, error) {
+	list, err := c.RoomList(ctx, "")
+	var names []string
+	for _, r := range list {
+		names = append(names, r.Name)
+	}
+	return names, err
+}
+
+func (w *world) roomList() *cobra.Command {
+	var as string
+	cmd := &cobra.Command{
+		Use: "list [ROOM]", Short: "List your rooms and invitations, or who is in a room",
+		Example: "  phyllo room list\n  phyllo room list garden", Args: args(0, 1), ValidArgsFunction: w.complete(rooms),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			return w.ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
+				list, err := c.RoomList(ctx, as)
+				if err != nil {
+					return err
+				}
+				answered(ctx)
+				if len(a) == 1 {
+					return w.roomMembers(list, a[0])
+				}
+				return listing(w, list, "No rooms yet: "+w.command("room create NAME"), []string{"ROOM", "YOU", "MEMBERS", "UNREAD", "ID"}, func(r api.Room) []string {
+					return []string{r.Name, roomState(r), count(len(r.Members)), count(r.Unread), cut(r.ID)[:min(12, len(r.ID))]}
+				})
+			})
+		},
+	}
+	asUser(cmd, &as)
+	return cmd
+}
+
+func count(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprint(n)
+}
+
+func roomState(r api.Room) string {
+	switch {
+	case r.Invited != "":
+		return "invited by " + r.Invited
+	case !r.Joined:
+		return "left"
+	}
+	return r.Role
+}
+
+// roomMembers prints who is in a room.
+func (w *world) roomMembers(list []api.Room, called string) error {
+	called = strings.TrimPrefix(called, "#")
+	for _, r := range list {
+		if r.Name != called && !(len(called) >= 6 && strings.HasPrefix(r.ID, called)) {
+			continue
+		}
+		if r.Trouble != "" && !w.json {
+			w.printf("%s %s\n", w.mark(api.Bad), clean(r.Trouble))
+		}
+		return listing(w, r.Members, "Who is in it is seen when you are: "+w.command("room join "+quoted(r.Name)), []string{"NAME", "ROLE", "KEY"}, func(m api.RoomMember) []string {
+			return []string{m.Name, m.Role, grouped(m.Key)}
+		})
+	}
+	return api.Errorf(api.NotFound, "no room %+q: `%s` lists yours", cut(called), w.command("room list"))
+}
+
+// told prints that something was done with a room.
+func (w *world) told(event, name, format string, a ...any) error {
+	if w.json {
+		return w.line(map[string]string{"event": event, "room": strings.TrimPrefix(name, "#")})
+	}
+	w.printf("%s %s\n", w.mark(api.Good), fmt.Sprintf(format, a...))
+	return nil
+}
+
+// signed is a room's name with its sign.
+func signed(name string) string { return "#" + clean(strings.TrimPrefix(name, "#")) }
+
+func (w *world) roomCreate() *cobra.Command {
+	var q api.RoomCreate
+	cmd := &cobra.Command{
+		Use: "create NAME", Short: "Make a room",
+		Long: `Make a room, with you as its owner. Invite people with "phyllo room invite". With --public
+what is said is not sealed, and members may write without an admin's invitation.`,
+		Example: "  phyllo room create garden\n  phyllo room create \"book club\"", Args: args(1, 1),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			q.Name = a[0]
+			return w.ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
+				r, err := c.RoomCreate(ctx, q)
+				if err != nil {
+					return err
+				}
+				answered(ctx)
+				if w.json {
+					return w.line(r)
+				}
+				w.printf("%s %s is made; invite people with %s\n", w.mark(api.Good), signed(r.Name), w.command("room invite "+quoted(r.Name)+" NAME"))
+				return nil
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&q.Public, "public", false, "do not seal what is said")
+	asUser(cmd, &q.User)
+	return cmd
+}
+
+// quoted is a name as a shell takes it.
+func quoted(name string) string {
+	name = clean(name)
+	if strings.ContainsAny(name, " '\"#$&*?;|<>()\\`!") {
+		return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
+	}
+	return name
+}
+
+func (w *world) roomInvite() *cobra.Command {
+	var as string
+	cmd := &cobra.Command{
+		Use: "invite ROOM NAME", Short: "Make a person a member",
+		Long: `Make a person a member. He finds the invitation in "phyllo room list" as soon as any
+member's computer reaches his, and reads what was said before when he has joined.`,
+		Example: "  phyllo room invite garden bob", Args: args(2, 2), ValidArgsFunction: w.complete(rooms, contacts),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			return w.ask(cmd.Context(), "looking for "+clean(a[1])+" …", func(ctx context.Context, c *api.Client) error {
+				if err := c.RoomInvite(ctx, api.RoomWho{User: as, Room: a[0], Name: a[1]}); err != nil {
+					return err
+				}
+				answered(ctx)
+				return w.told("invited", a[0], "%s is a member of %s, and is told so", clean(a[1]), signed(a[0]))
+			})
+		},
+	}
+	asUser(cmd, &as)
+	return cmd
+}
+
+func (w *world) roomJoin() *cobra.Command {
+	var as string
+	cmd := &cobra.Command{
+		Use: "join ROOM", Short: "Accept an invitation", Example: "  phyllo room join garden",
+		Args: args(1, 1), ValidArgsFunction: w.complete(rooms),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			return w.ask(cmd.Context(), "fetching what was said …", func(ctx context.Context, c *api.Client) error {
+				r, err := c.RoomJoin(ctx, api.RoomQuery{User: as, Room: a[0]})
+				if err != nil {
+					return err
+				}
+				answered(ctx)
+				if w.json {
+					return w.line(r)
+				}
+				w.printf("%s you are in %s: %s shows what was said\n", w.mark(api.Good), signed(r.Name), w.command("room history "+quoted(r.Name)))
+				return nil
+			})
+		},
+	}
+	asUser(cmd, &as)
+	return cmd
+}
+
+func (w *world) roomLeave() *cobra.Command {
+	var as string
+	cmd := &cobra.Command{
+		Use: "leave ROOM", Short: "Leave a room, or send an invitation away",
+		Long: `Leave a room: what is said from then on is sealed to the others only, and what you have
+of it stays readable for you. An invitation is sent away; nobody is told so.`,
+		Example: "  phyllo room leave garden", Args: args(1, 1), ValidArgsFunction: w.complete(rooms),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			return w.ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
+				if err := c.RoomLeave(ctx, api.RoomQuery{User: as, Room: a[0]}); err != nil {
+					return err
+				}
+				answered(ctx)
+				return w.told("left", a[0], "you are not in %s any more", signed(a[0]))
+			})
+		},
+	}
+	asUser(cmd, &as)
+	return cmd
+}
+
+func (w *world) roomRole() *cobra.Command {
+	var as string
+	roles := []string{api.RoleOut, api.RoleMember, api.RoleAdmin, api.RoleOwner}
+	cmd := &cobra.Command{
+		Use: "role ROOM NAME ROLE", Short: "Put a member out, make an admin, or hand the room over",
+		Long: `Change what a member is: "out" puts him out, and he reads nothing that is said after the
+new key, which the first admin who is there makes within seconds; an "admin" invites
+people and puts them out; "owner" hands the room over to him. Admins change what
+members are, and only the owner what admins are.`,
+		Example: "  phyllo room role garden bob admin\n  phyllo room role garden mallory out", Args: args(3, 3),
+		ValidArgsFunction: w.complete(rooms, contacts, func(context.Context, *api.Client) ([]string, error) { return roles, nil }),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			return w.ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
+				if err := c.RoomRole(ctx, api.RoomRole{User: as, Room: a[0], Name: a[1], Role: a[2]}); err != nil {
+					return err
+				}
+				answered(ctx)
+				return w.told("changed", a[0], "%s is %s %s now", clean(a[1]), map[string]string{api.RoleOut: "out of", api.RoleMember: "a member of", api.RoleAdmin: "an admin of", api.RoleOwner: "the owner of"}[a[2]], signed(a[0]))
+			})
+		},
+	}
+	asUser(cmd, &as)
+	return cmd
+}
+
+func (w *world) roomRename() *cobra.Command {
+	var as string
+	cmd := &cobra.Command{
+		Use: "rename ROOM NAME", Short: "Give a room another name", Example: "  phyllo room rename garden meadow",
+		Args: args(2, 2), ValidArgsFunction: w.complete(rooms),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			return w.ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
+				if err := c.RoomRename(ctx, api.RoomRename{User: as, Room: a[0], Name: a[1]}); err != nil {
+					return err
+				}
+				answered(ctx)
+				return w.told("renamed", a[1], "%s is called %s now, by all", signed(a[0]), signed(a[1]))
+			})
+		},
+	}
+	asUser(cmd, &as)
+	return cmd
+}
+
+// roomReader is one run of room history.
+type roomReader struct {
+	query        api.RoomQuery
+	follow, peek bool
+	shown        map[string]bool
+}
+
+func (w *world) roomHistory() *cobra.Command {
+	q := &roomReader{shown: map[string]bool{}}
+	cmd := &cobra.Command{
+		Use: "history ROOM", Short: "Show what was said in a room",
+		Long: `Show what was said in a room, the same for all members, and mark it as read after it was
+written. What comes late, from somebody who was away, stands where it belongs.`,
+		Example: "  phyllo room history garden\n  phyllo room history garden -n 20 --follow     and go on until Ctrl-C",
+		Args:    args(1, 1), ValidArgsFunction: w.complete(rooms),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			q.query.Room = a[0]
+			if q.query.Limit < 0 {
+				return usage("-n %d: 1 and more messages can be shown, or 0 for all", q.query.Limit)
+			}
+			c, err := w.client()
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			if !q.follow {
+				return q.show(cmd.Context(), w, c)
+			}
+			return q.goOn(cmd.Context(), w, c)
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVarP(&q.follow, "follow", "f", false, "go on with what comes, until Ctrl-C")
+	f.BoolVar(&q.peek, "peek", false, "do not mark as read")
+	f.IntVarP(&q.query.Limit, "last", "n", 0, "only the last `N`; 0: all, up to 10,000")
+	asUser(cmd, &q.query.User)
+	return cmd
+}
+
+// show prints what was not printed yet.
+func (q *roomReader) show(ctx context.Context, w *world, c *api.Client) error {
+	list, err := c.RoomHistory(ctx, q.query)
+	if err != nil {
+		return err
+	}
+	said := map[string]api.RoomMessage{}
+	for _, m := range list {
+		said[m.ID] = m
+	}
+	for _, m := range list {
+		// Words whose key is missing are shown when it has come.
+		if q.shown[m.ID] || m.Locked && q.follow {
+			continue
+		}
+		q.shown[m.ID] = true
+		if w.json {
+			if err := w.line(m); err != nil {
+				return err
+			}
+			continue
+		}
+		w.roomMessage(m, said[m.Reply])
+	}
+	if q.peek {
+		return nil
+	}
+	return c.RoomRead(ctx, q.query)
+}
+
+func (w *world) roomMessage(m, answers api.RoomMessage) {
+	text := body(m.Text, "  ")
+	switch {
+	case m.Locked:
+		text = "(locked: its key comes when a member who has it is there)"
+	case m.Removed:
+		text = "(taken back)"
+	case m.Edited:
+		text += "  (edited)"
+	}
+	to := ""
+	if answers.From != "" {
+		to = " to " + clean(answers.From)
+	}
+	w.printf("%s  %s%s: %s\n", m.SentAt.Local().Format("2006-01-02 15:04"), clean(m.From), to, text)
+}
+
+// goOn shows what there is and what comes.
+func (q *roomReader) goOn(ctx context.Context, w *world, c *api.Client) error {
+	listen, end := context.WithCancel(ctx)
+	defer end()
+	err := c.Events(listen, func(e *api.Event) error {
+		switch e.Kind {
+		case api.EventBegin, api.EventRoom, api.EventLost:
+			return q.show(ctx, w, c)
+		}
+		return nil
+	})
+	switch {
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		return nil
+	case err == nil:
+		return api.Errorf(api.NotRunning, "the node has stopped: start it again with `%s`", w.command("up"))
+	}
+	return err
+}
+
+// sayInRoom is `phyllo send` to a room.
+func (w *world) sayInRoom(ctx context.Context, q api.RoomSay) error {
+	return w.ask(ctx, "sending to "+clean(q.Room)+" …", func(ctx context.Context, c *api.Client) error {
+		s, err := c.RoomSay(ctx, q)
+		if err != nil {
+			return err
+		}
+		answered(ctx)
+		if w.json {
+			return w.line(s)
+		}
+		w.printf("said in %s\n", signed(s.Name))
+		return nil
+	})
+}

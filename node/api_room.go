@@ -1,0 +1,251 @@
+package node
+
+import (
+	"cmp"
+	"context"
+	"encoding/hex"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/app/directory"
+	"github.com/phyllo-net/phyllo/app/room"
+	"github.com/phyllo-net/phyllo/app/room/dag"
+	entries "github.com/phyllo-net/phyllo/app/room/entry"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/keys"
+	"github.com/phyllo-net/phyllo/node/people"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+// makeRooms makes the node's part in group chat.
+func (o *overlay) makeRooms() (err error) {
+	n := o.node
+	o.rooms, err = room.New(room.Default(), room.Deps{Ring: o.ring, Store: n.store, Directory: o.dir, Verifier: keys.Verifier{},
+		Sealer: keys.Sealer{}, Locker: keys.Locker{}})
+	if err != nil {
+		return err
+	}
+	o.rooms.Follow(func(e room.Event) {
+		if u := n.people.ByKey(e.User); u != nil {
+			n.feed.Publish(&api.Event{Kind: api.EventRoom, Time: time.Now().UTC(), User: u.Name(), Room: e.Room.String()})
+		}
+	})
+	for _, u := range n.people.All() {
+		if err := o.rooms.AddUser(u.ForRooms()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inRoom runs g as a task for a user and a room of his.
+func inRoom[A any](ctx context.Context, f face, user, called string, g func(*task.T, *room.Rooms, peer.Key, id.Hash) (A, error)) (A, error) {
+	return withUser(ctx, f, user, func(t *task.T, o *overlay, u *people.Resident) (A, error) {
+		r, err := o.rooms.Find(t, u.Key(), called)
+		if err != nil {
+			var none A
+			return none, err
+		}
+		return g(t, o.rooms, u.Key(), r)
+	})
+}
+
+func apiRoom(s *room.Summary) *api.Room {
+	r := &api.Room{ID: s.Room.String(), Name: s.Title, Public: s.Public, Role: s.Role.String(), Joined: s.Joined, Invited: s.Invited, Unread: s.Unread}
+	for _, p := range s.Members {
+		r.Members = append(r.Members, api.RoomMember{Name: p.Name, Key: directory.Fingerprint(p.Key), Role: p.Role.String()})
+	}
+	slices.SortStableFunc(r.Members, func(a, b api.RoomMember) int {
+		return cmp.Or(cmp.Compare(roles[b.Role], roles[a.Role]), cmp.Compare(a.Name, b.Name))
+	})
+	switch {
+	case s.Disputed:
+		r.Trouble = "it was handed over to two people: ask them who it was meant for"
+	case len(s.Forked) > 0:
+		r.Trouble = "somebody's computer was set back to an older state, or lies: what it wrote is there twice"
+	}
+	return r
+}
+
+// RoomList implements api.Node.
+func (f face) RoomList(ctx context.Context, user string) ([]api.Room, error) {
+	return withUser(ctx, f, user, func(t *task.T, o *overlay, u *people.Resident) ([]api.Room, error) {
+		list, err := o.rooms.List(t, u.Key())
+		var out []api.Room
+		for i := range list {
+			out = append(out, *apiRoom(&list[i]))
+		}
+		return out, err
+	})
+}
+
+// roomNow returns a user's room as it is now.
+func roomNow(t *task.T, m *room.Rooms, user peer.Key, r id.Hash) (*api.Room, error) {
+	list, err := m.List(t, user)
+	for i := range list {
+		if list[i].Room == r && list[i].Invited == "" {
+			return apiRoom(&list[i]), nil
+		}
+	}
+	if err == nil {
+		err = room.ErrNoRoom
+	}
+	return nil, err
+}
+
+// RoomCreate implements api.Node.
+func (f face) RoomCreate(ctx context.Context, q api.RoomCreate) (*api.Room, error) {
+	return withUser(ctx, f, q.User, func(t *task.T, o *overlay, u *people.Resident) (*api.Room, error) {
+		r, err := o.rooms.Create(t, u.Key(), strings.TrimPrefix(q.Name, "#"), q.Public)
+		if err != nil {
+			return nil, err
+		}
+		return roomNow(t, o.rooms, u.Key(), r)
+	})
+}
+
+// RoomInvite implements api.Node.
+func (f face) RoomInvite(ctx context.Context, q api.RoomWho) error {
+	_, err := inRoom(ctx, f, q.User, q.Room, func(t *task.T, m *room.Rooms, user peer.Key, r id.Hash) (struct{}, error) {
+		if err := m.Invite(t, user, r, q.Name); err != nil {
+			return struct{}{}, aboutName(err, q.Name)
+		}
+		return struct{}{}, nil
+	})
+	return err
+}
+
+// RoomJoin implements api.Node.
+func (f face) RoomJoin(ctx context.Context, q api.RoomQuery) (*api.Room, error) {
+	return inRoom(ctx, f, q.User, q.Room, func(t *task.T, m *room.Rooms, user peer.Key, r id.Hash) (*api.Room, error) {
+		if err := m.Join(t, user, r); err != nil {
+			return nil, err
+		}
+		return roomNow(t, m, user, r)
+	})
+}
+
+// RoomLeave implements api.Node.
+func (f face) RoomLeave(ctx context.Context, q api.RoomQuery) error {
+	_, err := inRoom(ctx, f, q.User, q.Room, func(t *task.T, m *room.Rooms, user peer.Key, r id.Hash) (struct{}, error) {
+		if invited, err := m.Invited(t, user, r); err != nil || invited {
+			if err == nil {
+				err = m.Decline(t, user, r)
+			}
+			return struct{}{}, err
+		}
+		return struct{}{}, m.Leave(t, user, r)
+	})
+	return err
+}
+
+var roles = map[string]entries.Role{api.RoleOut: entries.Out, api.RoleMember: entries.Member, api.RoleAdmin: entries.Admin, api.RoleOwner: entries.Owner}
+
+// RoomRole implements api.Node.
+func (f face) RoomRole(ctx context.Context, q api.RoomRole) error {
+	role, ok := roles[q.Role]
+	if !ok {
+		return api.Errorf(api.Usage, "%+q is no role: out, member, admin and owner are", q.Role)
+	}
+	_, err := inRoom(ctx, f, q.User, q.Room, func(t *task.T, m *room.Rooms, user peer.Key, r id.Hash) (struct{}, error) {
+		who, err := roomMember(t, m, user, r, q.Name)
+		if err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, m.SetRole(t, user, r, who.Key, role)
+	})
+	return err
+}
+
+// roomMember finds a member of a room by his name or fingerprint.
+func roomMember(t *task.T, m *room.Rooms, user peer.Key, r id.Hash, called string) (dag.Person, error) {
+	list, err := m.List(t, user)
+	if err != nil {
+		return dag.Person{}, err
+	}
+	for _, s := range list {
+		for _, p := range s.Members {
+			if s.Room == r && (p.Name == called || directory.Fingerprint(p.Key) == called) {
+				return p, nil
+			}
+		}
+	}
+	return dag.Person{}, room.ErrNoMember
+}
+
+// RoomRename implements api.Node.
+func (f face) RoomRename(ctx context.Context, q api.RoomRename) error {
+	_, err := inRoom(ctx, f, q.User, q.Room, func(t *task.T, m *room.Rooms, user peer.Key, r id.Hash) (struct{}, error) {
+		return struct{}{}, m.SetTitle(t, user, r, strings.TrimPrefix(q.Name, "#"))
+	})
+	return err
+}
+
+// hashOf reads the id of a message; empty: none.
+func hashOf(s string) (h id.Hash, err error) {
+	if s == "" {
+		return h, nil
+	}
+	b, err := hex.DecodeString(s)
+	if err != nil || len(b) != len(h) {
+		return h, api.Errorf(api.Usage, "%+q is no id of a message in a room: want 64 hex digits, as `phyllo room history ROOM --json` prints them", s)
+	}
+	return id.Hash(b), nil
+}
+
+// RoomSay implements api.Node.
+func (f face) RoomSay(ctx context.Context, q api.RoomSay) (*api.RoomSaid, error) {
+	w := entries.Words{Text: q.Text}
+	var err error
+	if w.Reply, err = hashOf(q.Reply); err != nil {
+		return nil, err
+	}
+	if w.Edits, err = hashOf(q.Edits); err != nil {
+		return nil, err
+	}
+	return inRoom(ctx, f, q.User, q.Room, func(t *task.T, m *room.Rooms, user peer.Key, r id.Hash) (*api.RoomSaid, error) {
+		said, err := m.Say(t, user, r, w)
+		if err != nil {
+			return nil, err
+		}
+		x, err := roomNow(t, m, user, r)
+		if err != nil {
+			return nil, err
+		}
+		return &api.RoomSaid{ID: said.String(), Room: x.ID, Name: x.Name}, nil
+	})
+}
+
+// RoomHistory implements api.Node.
+func (f face) RoomHistory(ctx context.Context, q api.RoomQuery) ([]api.RoomMessage, error) {
+	if q.Limit < 0 {
+		return nil, api.Errorf(api.Usage, "%d messages cannot be shown: 1 and more can, or 0 for all", q.Limit)
+	}
+	return inRoom(ctx, f, q.User, q.Room, func(t *task.T, m *room.Rooms, user peer.Key, r id.Hash) ([]api.RoomMessage, error) {
+		list, err := m.History(t, user, r, q.Limit)
+		var out []api.RoomMessage
+		for _, x := range list {
+			a := api.RoomMessage{ID: x.Entry.String(), From: x.Name, Text: x.Text, SentAt: x.Time.UTC(), Mine: x.Author == user,
+				Edited: x.Edited, Removed: x.Removed, Locked: x.Locked, Unread: x.Unread}
+			if a.From == "" {
+				a.From = directory.Fingerprint(x.Author)
+			}
+			if !x.Reply.IsZero() {
+				a.Reply = x.Reply.String()
+			}
+			out = append(out, a)
+		}
+		return out, err
+	})
+}
+
+// RoomRead implements api.Node.
+func (f face) RoomRead(ctx context.Context, q api.RoomQuery) error {
+	_, err := inRoom(ctx, f, q.User, q.Room, func(t *task.T, m *room.Rooms, user peer.Key, r id.Hash) (struct{}, error) {
+		return struct{}{}, m.MarkRead(t, user, r)
+	})
+	return err
+}

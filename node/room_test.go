@@ -1,0 +1,113 @@
+package node_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/phyllo-net/phyllo/api"
+)
+
+// texts are the words that a process shows of a room.
+func (p *process) texts(room string) (list []string) {
+	p.t.Helper()
+	for _, m := range p.roomHistory(room) {
+		list = append(list, m.From+": "+m.Text)
+	}
+	return list
+}
+
+func (p *process) roomHistory(room string) (list []api.RoomMessage) {
+	p.t.Helper()
+	for line := range strings.Lines(p.must("room", "history", room, "--peek", "--json")) {
+		var m api.RoomMessage
+		if err := json.Unmarshal([]byte(line), &m); err != nil {
+			p.t.Fatal(err)
+		}
+		list = append(list, m)
+	}
+	return list
+}
+
+// TestRoomOfProcesses: five people on five real nodes talk while any two of them are down,
+// each ended by kill -9; when all were started again all show the same history in the same
+// order, with all that anybody was told is said.
+func TestRoomOfProcesses(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs five processes")
+	}
+	names := []string{"alice", "bob", "carol", "dave", "erin"}
+	all := make([]*process, len(names))
+	// Where all were down, they find each other where they were last: at an address of the
+	// loopback network that no other test uses.
+	at := func(i int) []string { return []string{"--listen", fmt.Sprintf("127.77.0.%d:4280", i+1)} }
+	for i, name := range names {
+		all[i] = newProcess(t)
+		if i == 0 {
+			all[i].up(at(i)...)
+		} else {
+			var inv api.Invitation
+			all[0].read(&inv, "invite")
+			all[i].up(append(at(i), "--join", inv.Invite)...)
+		}
+		all[i].must("user", "add", name)
+	}
+	all[0].must("room", "create", "garden")
+	for i, name := range names[1:] {
+		all[0].must("room", "invite", "garden", name)
+		all[i+1].until("an invitation", func() bool { return strings.Contains(all[i+1].must("room", "list"), "invited by alice") })
+		all[i+1].must("room", "join", "garden")
+	}
+	var said []string
+	for _, i := range []int{0, 2, 4} {
+		a, b := all[i], all[(i+1)%len(all)]
+		a.kill()
+		b.kill()
+		for j, p := range all {
+			if p != a && p != b {
+				text := fmt.Sprintf("words %d", i)
+				p.must("send", "#garden", text)
+				said = append(said, names[j]+": "+text)
+			}
+		}
+		a.up(at(i)...)
+		b.up(at((i + 1) % len(all))...)
+	}
+	for _, p := range all {
+		p.kill()
+	}
+	for i, p := range all {
+		p.up(at(i)...)
+	}
+	slices.Sort(said)
+	var first []api.RoomMessage
+	for _, p := range all {
+		p.until("all that was said", func() bool {
+			got := p.texts("garden")
+			slices.Sort(got)
+			return slices.Equal(got, said)
+		})
+		got := p.roomHistory("garden")
+		for i := range got {
+			got[i].Mine, got[i].Unread = false, false
+		}
+		if first == nil {
+			first = got
+		}
+		if !slices.Equal(got, first) {
+			t.Errorf("two members show another order:\n%+v\n%+v", got, first)
+		}
+	}
+
+	// Who is put out reads nothing that is said after the next key.
+	all[0].must("room", "role", "garden", "erin", "out")
+	awaitAnswer(all[4], "that she is out", func(r api.Room) bool { return !r.Joined }, "room", "list")
+	all[1].until("that erin is out", func() bool { return !strings.Contains(all[1].must("room", "list", "garden"), "erin") })
+	all[1].must("send", "#garden", "without erin")
+	all[2].until("what bob says", func() bool { return slices.Contains(all[2].texts("garden"), "bob: without erin") })
+	if slices.ContainsFunc(all[4].texts("garden"), func(s string) bool { return strings.Contains(s, "without erin") }) {
+		t.Error("erin reads what was said when she was out")
+	}
+}
