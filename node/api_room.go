@@ -34,11 +34,20 @@ func (o *overlay) makeRooms() (err error) {
 		}
 	})
 	for _, u := range n.people.All() {
-		if err := o.rooms.AddUser(u.ForRooms()); err != nil {
+		if err := o.rooms.AddUser(forRooms(u)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// forRooms is the user as rooms know him.
+func forRooms(u *people.Resident) room.User {
+	out := room.User{Name: u.Name(), Signer: u.Signer}
+	for _, s := range u.Seals {
+		out.Seals = append(out.Seals, room.SealPair{Number: uint32(s.Number()), Opener: s})
+	}
+	return out
 }
 
 // inRoom runs g as a task for a user and a room of his.

@@ -102,7 +102,7 @@ func (n *Node) moveIn(ctx context.Context, u *people.Resident, draft *directory.
 	}
 	if err := n.call(ctx, func(o *overlay) {
 		n.logged("a user", o.im.AddUser(u.ForIM()))
-		n.logged("a user", o.rooms.AddUser(u.ForRooms()))
+		n.logged("a user", o.rooms.AddUser(forRooms(u)))
 	}); err != nil {
 		return nil, errors.Join(err, n.people.Forget(u))
 	}

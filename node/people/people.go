@@ -17,7 +17,6 @@ import (
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/app/im"
-	"github.com/phyllo-net/phyllo/app/room"
 	"github.com/phyllo-net/phyllo/app/space"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/keys"
@@ -49,15 +48,6 @@ func (u *Resident) Key() peer.Key { return u.Signer.Public() }
 
 // Name is what he is called.
 func (u *Resident) Name() string { return string(u.Rec.Name) }
-
-// ForRooms is the user as rooms know him.
-func (u *Resident) ForRooms() room.User {
-	out := room.User{Name: u.Name(), Signer: u.Signer}
-	for _, s := range u.Seals {
-		out.Seals = append(out.Seals, room.SealPair{Number: uint32(s.Number()), Opener: s})
-	}
-	return out
-}
 
 // ForIM is the user as im knows him.
 func (u *Resident) ForIM() im.User {
