@@ -15,10 +15,15 @@ import (
 )
 
 // onGet answers from the own store.
-func (p *Past) onGet(m *msg.Get, answer client.Reply) {
+func (p *Past) onGet(a asker, m *msg.Get, answer client.Reply) {
 	e := p.shelf.find(m.Object)
 	if e == nil {
 		answer(&msg.Absent{Sure: p.knowsAll(m.Object.Place())}, 0)
+		return
+	}
+	own := a.node == p.ep.Self().ID // whoever asks here may write to what he gets
+	if last, ok := p.read.Get(m.Object); ok && last.entry == e && !e.expired(p.ep.Wall()) && !m.Bare && !own {
+		answer(last.answer, 0)
 		return
 	}
 	p.work(answer, func(t *task.T) (wire.Message, uint16) {
@@ -34,7 +39,11 @@ func (p *Past) onGet(m *msg.Get, answer client.Reply) {
 			return &msg.Absent{Sure: true}, 0
 		}
 		if k.At == nil || m.Bare {
-			return p.objectOf(k, content), 0
+			found := p.objectOf(k, content)
+			if k.At == nil && !m.Bare && !own && e.stays() && p.shelf.find(m.Object) == e {
+				p.read.Put(m.Object, lastRead{e, found}, lastReadCost+len(content))
+			}
+			return found, 0
 		}
 		if m.Own {
 			return &msg.Absent{}, 0
@@ -42,6 +51,21 @@ func (p *Past) onGet(m *msg.Get, answer client.Reply) {
 		return p.relay(t, k), 0
 	})
 }
+
+// lastRead is an object that was read for somebody a moment ago, as it was answered: the next
+// who asks waits for no disk. It is good as long as the entry is on the shelf, of which each change
+// makes a new one. What has rotted on the disk since is found by scrubbing.
+type lastRead struct {
+	entry  *entry
+	answer *msg.Object
+}
+
+const (
+	// readSize is how many bytes of memory are used for what was read lately.
+	readSize = 4 << 20
+	// lastReadCost is about what one takes beside its content.
+	lastReadCost = 1 << 10
+)
 
 // objectOf is what this node has, as a message.
 func (p *Past) objectOf(k *kept, content []byte) *msg.Object {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/limit"
 	"github.com/phyllo-net/phyllo/app/past/account"
+	"github.com/phyllo-net/phyllo/app/past/cache"
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/app/past/client"
 	"github.com/phyllo-net/phyllo/app/past/dues"
@@ -41,6 +42,7 @@ type Past struct {
 	life          uint64 // of the disk: drawn when it was empty
 	reads, writes limit.Rates
 	serving       int
+	read          *cache.Recent[lastRead]
 	stats         Stats
 	accounts      *account.Accounts // nil: nobody pays
 	dues          *dues.Desk        // of the accounts
@@ -78,7 +80,7 @@ func New(c Config) (*Past, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	p := &Past{cfg: c, lost: newLost(), most: c.Capacity, busy: make(turn.Turns), copies: newCopies(c.Cache), seen: make(seenIn),
+	p := &Past{cfg: c, lost: newLost(), most: c.Capacity, busy: make(turn.Turns), copies: newCopies(c.Cache), seen: make(seenIn), read: cache.NewRecent[lastRead](readSize),
 		larges: larges{filling: make(turn.Turns), brought: make(map[id.Hash]id.Hash), tickets: make(map[id.Hash]*given), lodgings: make(map[id.Hash]*lodging)}}
 	return p, p.openAccounts()
 }
@@ -218,7 +220,7 @@ func (p *Past) serve(a asker, m wire.Message, answer client.Reply) {
 	case *msg.Fetch:
 		p.work(answer, func(t *task.T) (wire.Message, uint16) { return p.onFetch(t, a, m) })
 	case *msg.Get:
-		p.onGet(m, answer)
+		p.onGet(a, m, answer)
 	case *msg.Reclaim:
 		p.work(answer, func(t *task.T) (wire.Message, uint16) { return p.onReclaim(t, m) })
 	case *msg.Compare:

@@ -248,6 +248,37 @@ func TestDamage(t *testing.T) {
 	}
 }
 
+// TestAskedAgain: who asks for what was read a moment ago waits for no disk; what is stored anew,
+// given back or at its end is not answered from memory.
+func TestAskedAgain(t *testing.T) {
+	w := newWorld(t, 6, kbrtest.Config{Seed: 13}, nil)
+	expiring := file("expiring", 3)
+	expiring.Expires = w.now().Add(time.Hour)
+	o, old := w.mustInsert(w.members[0], file("content", 3)), w.mustInsert(w.members[0], expiring)
+	holds := func(o id.Hash, content string) bool {
+		t.Helper()
+		f, err := ask(w.outside(w.nearest(o, 3)), w.nearest(o, 1)[0], past.AskGet(o))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return bytes.Contains(f, []byte(content))
+	}
+	if !holds(o, "content") || !holds(old, "expiring") {
+		t.Fatal("a holder does not have what was stored")
+	}
+	w.nearest(o, 1)[0].rot(o)
+	if !holds(o, "content") {
+		t.Error("what was read a moment ago was read anew")
+	}
+	if w.nearest(o, 1)[0].reclaim(o, ann) != nil || holds(o, "content") {
+		t.Error("what was given back is answered")
+	}
+	w.net.Run(time.Hour + time.Second)
+	if holds(old, "expiring") {
+		t.Error("what has come to its end is answered")
+	}
+}
+
 // TestDiskFails: nothing is acknowledged that is not on the disk (S11).
 func TestDiskFails(t *testing.T) {
 	w := newWorld(t, 3, kbrtest.Config{Seed: 11}, nil)

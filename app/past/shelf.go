@@ -37,6 +37,9 @@ type state uint64
 
 func (e *entry) expired(now time.Time) bool { return e.expires != 0 && now.UnixMilli() >= e.expires }
 
+// stays reports whether a content of this entry never changes, and lies with the records.
+func (e *entry) stays() bool { return e.kind != certificate.Mutable && !e.gone && !e.large() }
+
 // large reports whether there is a content in the blobs.
 func (e *entry) large() bool { return e.size > certificate.MaxInline }
 
