@@ -184,6 +184,22 @@ func (g *group) makeRoom(newcomer *peer.Handle) bool {
 	return true
 }
 
+// collapse takes this node out of the tree when it stands there between its parent and one
+// child alone: with many small groups most nodes of the trees are such (the tree collapse of
+// section 4). The child goes to the parent, and this node leaves when it is gone.
+func (g *group) collapse() {
+	now := g.s.ep.Now()
+	switch {
+	case g.parent == nil || g.member != nil || len(g.children) != 1 || len(g.waiting) > 0 || g.s.cfg.Collapse == 0:
+		g.lone = 0
+	case g.lone == 0:
+		g.lone = now
+	case now.Sub(g.lone) >= g.s.cfg.Collapse:
+		g.lone = 0
+		g.letGo(g.children[0], []*peer.Handle{g.parent.node})
+	}
+}
+
 // delay is the proximity of a node, the longest if it is not known.
 func (g *group) delay(h *peer.Handle) time.Duration {
 	if d, known := g.s.ep.Proximity(h); known {

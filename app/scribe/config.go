@@ -39,6 +39,9 @@ type Config struct {
 	Patience time.Duration
 	// Gather is how long messages wait at most to be signed together: 5 ms.
 	Gather time.Duration
+	// Collapse is how long a node stays between one child and its parent that is no member
+	// itself: 1 min. 0 lets it stay for ever.
+	Collapse time.Duration
 	// Lapse is how long a group is kept in which nothing happens: 7 days.
 	Lapse time.Duration
 	// PeerAsks and PeerFlow are the numbers of questions, and of messages on their way, that
@@ -59,7 +62,7 @@ func Default() Config {
 	return Config{
 		Replicas: 5, MaxChildren: 64, MaxGroups: 10_000, MaxPerPeer: 1000, MaxBytes: 4 << 20,
 		Buffer: 1000, BufferFor: 10 * time.Minute, Beat: time.Second, MaxBeat: time.Minute,
-		Ask: 2 * time.Second, Patience: time.Minute, Gather: 5 * time.Millisecond, Lapse: 7 * 24 * time.Hour,
+		Ask: 2 * time.Second, Patience: time.Minute, Gather: 5 * time.Millisecond, Collapse: time.Minute, Lapse: 7 * 24 * time.Hour,
 		PeerAsks: 3000, PeerFlow: 300_000, PeerNew: 600,
 	}
 }
@@ -87,7 +90,7 @@ func (c *Config) Validate() error {
 	}{
 		{"BufferFor", c.BufferFor, time.Minute, 24 * time.Hour}, {"Beat", c.Beat, 10 * time.Millisecond, c.MaxBeat},
 		{"MaxBeat", c.MaxBeat, 10 * time.Millisecond, 5 * time.Minute}, {"Ask", c.Ask, 100 * time.Millisecond, time.Minute},
-		{"Patience", c.Patience, c.Ask, time.Hour}, {"Gather", c.Gather, 0, time.Second}, {"Lapse", c.Lapse, time.Hour, 365 * 24 * time.Hour},
+		{"Patience", c.Patience, c.Ask, time.Hour}, {"Gather", c.Gather, 0, time.Second}, {"Collapse", c.Collapse, 0, 24 * time.Hour}, {"Lapse", c.Lapse, time.Hour, 365 * 24 * time.Hour},
 	} {
 		if d.v < d.min || d.v > d.to {
 			return fmt.Errorf("scribe: %s is %s, want %s to %s", d.name, d.v, d.min, d.to)

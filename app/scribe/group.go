@@ -30,6 +30,7 @@ type group struct {
 	waiting  []*asker // who want to be children, until this node has a parent itself
 	avoid    map[id.ID]task.Instant
 	sent     []*peer.Handle // where a parent that let this node go sent it
+	lone     task.Instant   // since when this node stands between one child and its parent for nothing; 0: it does not
 	seeking  bool
 	changing int          // tasks under way that create the group here, or begin to publish
 	asking   *peer.Handle // whom this node is asking to be its parent
@@ -183,6 +184,7 @@ func (g *group) tidy() {
 			g.check() // passes end
 		}
 	}
+	g.collapse()
 	g.reviewRoot()
 	if g.keeper != nil && now.Sub(g.keptAt) > 5*g.s.cfg.MaxBeat && !g.near() {
 		g.keeper, g.whole = nil, false // the root no longer speaks of it: others keep it

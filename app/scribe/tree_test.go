@@ -58,6 +58,43 @@ func TestForwardersComeAndGo(t *testing.T) {
 	}
 }
 
+// Where members of a deep tree have left, nodes that stand between one child and their parent
+// for nobody else leave it, while one speaks, and nobody misses a message (JSAC 2002: the tree
+// collapse).
+func TestCollapse(t *testing.T) {
+	simtest.Seeds(t, 20, func(t *testing.T, seed uint64) {
+		in := make(map[time.Duration]int)
+		for _, after := range []time.Duration{0, 30 * time.Second} {
+			w := newWorld(t, 40, kbrtest.Config{Seed: seed, Loss: 0.02}, func(c *scribe.Config) { c.Collapse, c.MaxChildren = after, 2 })
+			g := w.mustCreate(open("news"))
+			w.joinAll(g, w.nodes...)
+			p := w.nodes[39].publisher(g, "alice", alice)
+			for i := range 200 {
+				p.say()
+				w.net.Run(time.Second)
+				if i < 34 {
+					w.nodes[i].n.Do(w.nodes[i].member.Leave)
+				}
+			}
+			w.net.Run(time.Minute)
+			w.all(p.acknowledged, w.nodes[34:]...)
+			w.tree(g)
+			for _, x := range w.nodes {
+				place := x.s.Place(g)
+				if place.Root || !place.Parent.IsZero() {
+					in[after]++
+				}
+				if after > 0 && !place.Root && !place.Member && len(place.Children) == 1 {
+					t.Errorf("node %s stands there for one child", x.n.Self().ID.Short())
+				}
+			}
+		}
+		if in[30*time.Second] >= in[0] {
+			t.Errorf("%d nodes are in the tree, and %d where nobody leaves it", in[30*time.Second], in[0])
+		}
+	})
+}
+
 // No such group, and a charter that is not newer, are said so.
 func TestNoGroup(t *testing.T) {
 	w := newWorld(t, 12, kbrtest.Config{Seed: 5}, nil)

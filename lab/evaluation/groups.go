@@ -181,19 +181,19 @@ func (g *groups) multicast(ctx context.Context) error {
 	return g.pass(ctx, 5*time.Second, "messages arrive")
 }
 
-// children calls f with each node, the groups in which it has children, and how many it has
-// in all of them.
-func (g *groups) children(f func(n sim.NodeRef, tables, entries int)) {
-	for n := range g.trees {
-		tables, entries := 0, 0
-		for _, x := range g.trees[n].Groups() {
-			if k := len(g.trees[n].Neighbours(x).Children); k > 0 {
-				tables++
-				entries += k
+// tables are, of each node, the groups in which it has children, and its children in all of
+// them.
+func (g *groups) tables() (tables, entries []float64) {
+	tables, entries = make([]float64, len(g.trees)), make([]float64, len(g.trees))
+	for n, s := range g.trees {
+		for _, x := range s.Groups() {
+			if k := len(s.Neighbours(x).Children); k > 0 {
+				tables[n]++
+				entries[n] += float64(k)
 			}
 		}
-		f(sim.NodeRef(n), tables, entries)
 	}
+	return tables, entries
 }
 
 // attaches is how many questions all nodes have asked to become children.

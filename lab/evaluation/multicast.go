@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/app/scribe"
-	"github.com/phyllo-net/phyllo/sim"
 )
 
 var multicast = &Experiment{
@@ -98,9 +97,20 @@ func (r *Run) multicastWith(ctx context.Context, variant string, children int) (
 }
 
 // addDelays adds how late messages were, and returns the groups' ratios of means in order.
-func (r *Run) addDelays(g *groups, variant string) (rads []float64) {
-	var rmds []float64
-	var unread Rate
+func (r *Run) addDelays(g *groups, variant string) []float64 {
+	rads, rmds, unread := g.delays()
+	n := r.Params.Nodes
+	r.add(Value{Metric: "rad", Variant: variant, Nodes: n, Value: quantile(rads, 0.5), Paper: paper(1.68), Goal: AtMost(1.68)})
+	r.add(Value{Metric: "rad_max", Variant: variant, Nodes: n, Value: quantile(rads, 1), Paper: paper(2.0)})
+	r.add(Value{Metric: "rmd", Variant: variant, Nodes: n, Value: quantile(rmds, 0.5), Paper: paper(1.69), Goal: AtMost(1.69)})
+	r.add(Value{Metric: "rmd_max", Variant: variant, Nodes: n, Value: quantile(rmds, 1), Paper: paper(4.26)})
+	r.add(Value{Metric: "unread", Variant: variant, Nodes: n, Value: unread.Value(), Rate: &unread})
+	return rads
+}
+
+// delays are the groups' ratios to IP multicast, of means and of the last members, in order,
+// and the messages that were not read, or twice.
+func (g *groups) delays() (rads, rmds []float64, unread Rate) {
 	for _, c := range g.all {
 		var sum, direct, last, farthest time.Duration
 		for i, m := range c.members {
@@ -117,21 +127,12 @@ func (r *Run) addDelays(g *groups, variant string) (rads []float64) {
 	}
 	slices.Sort(rads)
 	slices.Sort(rmds)
-	n := r.Params.Nodes
-	r.add(Value{Metric: "rad", Variant: variant, Nodes: n, Value: quantile(rads, 0.5), Paper: paper(1.68), Goal: AtMost(1.68)})
-	r.add(Value{Metric: "rad_max", Variant: variant, Nodes: n, Value: quantile(rads, 1), Paper: paper(2.0)})
-	r.add(Value{Metric: "rmd", Variant: variant, Nodes: n, Value: quantile(rmds, 0.5), Paper: paper(1.69), Goal: AtMost(1.69)})
-	r.add(Value{Metric: "rmd_max", Variant: variant, Nodes: n, Value: quantile(rmds, 1), Paper: paper(4.26)})
-	r.add(Value{Metric: "unread", Variant: variant, Nodes: n, Value: unread.Value(), Rate: &unread})
-	return rads
+	return rads, rmds, unread
 }
 
 // addTables adds what nodes keep.
 func (r *Run) addTables(g *groups, variant string, bound int) {
-	var tables, entries []float64
-	g.children(func(_ sim.NodeRef, t, e int) {
-		tables, entries = append(tables, float64(t)), append(entries, float64(e))
-	})
+	tables, entries := g.tables()
 	most := 0
 	for _, s := range g.trees {
 		for _, x := range s.Groups() {
