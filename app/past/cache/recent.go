@@ -44,10 +44,3 @@ func (r *Recent[V]) Put(o id.Hash, v V, size int) {
 	r.new[o] = recent[V]{v, size}
 	r.used += size
 }
-
-// Remove forgets an object.
-func (r *Recent[V]) Remove(o id.Hash) {
-	r.used -= r.new[o].size
-	delete(r.new, o)
-	delete(r.old, o)
-}

@@ -19,14 +19,10 @@ func TestRecent(t *testing.T) {
 		for i := range rapid.IntRange(1, 200).Draw(rt, "steps") {
 			n := rapid.IntRange(0, 9).Draw(rt, "object")
 			o := id.HashOf("object", n)
-			if rapid.IntRange(0, 9).Draw(rt, "remove") == 0 {
-				r.Remove(o)
-				delete(last, n)
-			} else if last[n], sizes[n] = i, rapid.IntRange(1, size/2).Draw(rt, "size"); true {
-				r.Put(o, i, sizes[n])
-				if v, ok := r.Get(o); !ok || v != i {
-					rt.Fatalf("put %d, got %d, %v", i, v, ok)
-				}
+			last[n], sizes[n] = i, rapid.IntRange(1, size/2).Draw(rt, "size")
+			r.Put(o, i, sizes[n])
+			if v, ok := r.Get(o); !ok || v != i {
+				rt.Fatalf("put %d, got %d, %v", i, v, ok)
 			}
 			kept := 0
 			for n := range 10 {
