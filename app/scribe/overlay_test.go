@@ -8,6 +8,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/scribe"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/lab"
+	"github.com/phyllo-net/phyllo/pastry"
 	"github.com/phyllo-net/phyllo/sim"
 	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/sim/standin"
@@ -23,7 +24,8 @@ func TestOnPastry(t *testing.T) {
 		const nodes = 40
 		apps := make([]*scribe.Scribe, nodes)
 		r := lab.New(lab.Config{Seed: seed, Unwatched: true,
-			Sim: sim.Config{Topology: topo.NewPlane(4*nodes, seed, 40*time.Millisecond), Connections: true},
+			Tune: func(c *pastry.Config) { c.LeafSet = 12 },
+			Sim:  sim.Config{Topology: topo.NewPlane(4*nodes, seed, 40*time.Millisecond), Connections: true},
 			Apps: func(i int, _ sim.NodeEnv) []kbr.Mount {
 				c := scribe.Default()
 				c.Ring, c.Verifier, c.MaxChildren = ring, standin.Verifier{}, 4
