@@ -67,13 +67,15 @@ func (g *group) say(next time.Duration) {
 	if g.charter == nil {
 		return
 	}
-	m := msg.Encode(&msg.Beat{Group: g.id, Next: millis(next), Version: g.charter.Version,
-		Path: g.pathHere(), Seals: g.hist.Latest(msg.MaxSeals)})
-	g.toChildren(m, nil)
+	m := &msg.Beat{Group: g.id, Next: millis(next), Version: g.charter.Version,
+		Path: g.pathHere(), Seals: g.hist.Latest(msg.MaxSeals)}
+	g.toChildren(msg.Encode(m), nil)
 	if g.root != nil {
+		m.Kept = true
+		kept := msg.Encode(m)
 		for _, h := range g.others() {
 			if g.child(h.ID) == nil {
-				g.s.ep.Send(h, slices.Clone(m), nil)
+				g.s.ep.Send(h, slices.Clone(kept), nil)
 			}
 		}
 	}
@@ -142,6 +144,10 @@ func (g *group) fromParent(m *msg.Beat) {
 	if msg.OnPath(m.Path, g.s.ep.Self().ID) { // a circle
 		g.s.leave(g.parent.node, g.id)
 		g.orphan(g.parent.node, avoidFor)
+		return
+	}
+	if m.Kept { // it holds this node to be no child
+		g.check()
 		return
 	}
 	g.expect(m.Next)

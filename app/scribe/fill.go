@@ -19,9 +19,12 @@ const (
 	// fillPause and fillLongest are between two rounds of asking for it.
 	fillPause   = 300 * time.Millisecond
 	fillLongest = 20 * time.Second
-	// fillRounds is after how many rounds in which those who keep the group do not have a
+	// fillRounds is after how many rounds in which all who keep the group do not have a
 	// message it is taken for lost.
 	fillRounds = 5
+	// below is how many of its children a root asks in a round: members have more than it
+	// where it was in another part of a ring that was parted.
+	below = 4
 	// runsAtOnce is how many runs are asked for in a round, and pages how many answers to
 	// one question about a run.
 	runsAtOnce = 16
@@ -42,6 +45,10 @@ type source struct {
 // sources are the nodes to ask, the nearest first.
 func (g *group) sources() (ss []source) {
 	if g.root != nil {
+		for i := range min(below, len(g.children)) {
+			ss = append(ss, source{node: g.children[(g.turn+i)%len(g.children)].node})
+		}
+		g.turn += len(ss)
 		for _, h := range g.others() {
 			ss = append(ss, source{h, true})
 		}
@@ -81,11 +88,13 @@ func (g *group) fillAll(t *task.T) error {
 	}
 	absent := make(map[history.Run]int)
 	for pause := fillPause; g.s.groups[g.id] == g; pause = min(2*pause, fillLongest) {
-		for _, from := range g.sources() {
+		sources := g.sources()
+		for _, from := range sources {
 			if err := g.fillFrom(t, from, absent); err != nil {
 				return err
 			}
 		}
+		g.giveUp(absent, sources)
 		if len(g.hist.Missing(1)) == 0 {
 			return nil
 		}
@@ -115,15 +124,29 @@ func (g *group) fillFrom(t *task.T, from source, absent map[history.Run]int) err
 			g.read()
 		}
 		if left := g.lacks(r); left && from.keeps {
-			if absent[r]++; absent[r] >= fillRounds {
-				g.hist.GiveUp(history.Run{Stream: r.Stream, From: g.hist.Next(r.Stream), To: r.To})
-				g.read()
-			}
+			absent[r]++
 		} else if !left && floor <= r.From {
 			g.strike(from, r)
 		}
 	}
 	return nil
+}
+
+// giveUp takes for lost what all who keep the group have said often enough that they do not
+// have.
+func (g *group) giveUp(absent map[history.Run]int, sources []source) {
+	keep := 0
+	for _, from := range sources {
+		if from.keeps {
+			keep++
+		}
+	}
+	for _, r := range g.hist.Missing(runsAtOnce) {
+		if keep > 0 && absent[r] >= fillRounds*keep {
+			g.hist.GiveUp(r)
+		}
+	}
+	g.read()
 }
 
 // lacks reports whether the first message of a run is missing still.
@@ -202,8 +225,22 @@ func (s *Scribe) onFetch(d *kbr.Delivery, m *msg.Fetch) {
 	}
 	name := msg.Stream{Publisher: m.Publisher, Life: m.Life}
 	f := &msg.Fetched{Batches: g.hist.Batches(history.Run{Stream: name, From: m.From, To: m.To}, msg.MaxFetched)}
+	if len(f.Batches) == 0 && !g.certain(d, name, m.From) {
+		refuse(d, msg.RefusedBusy)
+		return
+	}
 	if g.whole {
 		f.Floor = g.hist.Floor(name)
 	}
 	d.Reply(msg.Encode(f))
+}
+
+// certain reports whether what this node does not have may be taken for lost by who asks. He
+// who asks the root does so by routing: a root that is not one yet, or looks for the message
+// itself, knows nothing. A root asks those who keep the group for it.
+func (g *group) certain(d *kbr.Delivery, name msg.Stream, from uint64) bool {
+	if !d.Direct {
+		return g.root != nil && !(g.hist.Lacks(name) && g.hist.Next(name) <= from)
+	}
+	return g.keeper == nil || g.keeper.ID != d.Via.ID || g.whole
 }

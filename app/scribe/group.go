@@ -48,6 +48,7 @@ type group struct {
 	audits   auditor
 	syncing  bool
 	filling  bool
+	turn     int // from which child on a root asks for what it lacks
 	strikes  int
 }
 

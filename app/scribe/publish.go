@@ -146,19 +146,26 @@ func (p *Publisher) launch() {
 		p.live()
 	}
 	p.last = now
-	var bodies [][]byte
 	n, size := 0, 0
 	for ; n < len(p.queue) && n < msg.MaxMessages && size+len(p.queue[n].body) <= msg.MaxBody; n++ {
 		size += len(p.queue[n].body)
-		bodies = append(bodies, p.queue[n].body)
 	}
 	f := &flight{letters: append([]letter(nil), p.queue[:n]...), pause: again}
 	clear(p.queue[:n])
 	p.queue, p.queued = p.queue[n:], p.queued-size
-	f.batch = msg.NewBatch(p.s.cfg.Ring, p.group, p.life, p.base(), p.next, bodies, p.signer, p.s.ep.Wall())
+	p.sign(f, p.base(), p.next)
 	p.next += uint64(n)
 	p.flight = append(p.flight, f)
 	p.send(f)
+}
+
+// sign makes the batch of what is in a flight. All before base was taken.
+func (p *Publisher) sign(f *flight, base, first uint64) {
+	bodies := make([][]byte, len(f.letters))
+	for i, l := range f.letters {
+		bodies[i] = l.body
+	}
+	f.batch = msg.NewBatch(p.s.cfg.Ring, p.group, p.life, base, first, bodies, p.signer, p.s.ep.Wall())
 }
 
 // base is the number before which all was taken.
@@ -202,6 +209,9 @@ func (p *Publisher) answered(f *flight, a kbr.Answer, err error) {
 	}
 	switch msg.Refusal(err) {
 	case msg.RefusedGap: // one before it is on its way still
+		if s := f.batch.Seal; f == p.flight[0] && s.Base < s.First { // or was taken by a root that is gone
+			p.sign(f, s.First, s.First)
+		}
 	case msg.RefusedNoGroup, msg.RefusedDenied, msg.RefusedClock, msg.RefusedLimit:
 		p.fail(outcome(err))
 		return

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/phyllo-net/phyllo/app/scribe/history"
 	"github.com/phyllo-net/phyllo/app/scribe/msg"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
@@ -28,6 +29,7 @@ func (g *group) reviewRoot() bool {
 	case g.root != nil && near[0].ID != g.s.ep.Self().ID:
 		g.root, g.keeper, g.keptAt = nil, near[0], g.s.ep.Now()
 		g.seek()
+		g.sync() // the new root may have been one of another part of the ring
 		return true
 	case g.root == nil && near[0].ID == g.s.ep.Self().ID && g.s.ep.Ready() && (g.keeper != nil || g.needed()):
 		if g.parent != nil {
@@ -254,27 +256,20 @@ func (g *group) firstPublish(t *task.T, d *kbr.Delivery, b *msg.Batch) error {
 }
 
 func (g *group) publish(d *kbr.Delivery, b *msg.Batch) {
-	name := b.Seal.Stream()
-	next := g.hist.Next(name)
-	if next == 0 {
-		next = b.Seal.Base
-	}
-	switch {
-	case b.Seal.First > next:
+	next := g.hist.Next(b.Seal.Stream())
+	if b.Seal.First > max(next, 1) && b.Seal.Base < b.Seal.First {
 		refuse(d, msg.RefusedGap)
 		return
-	case g.hist.Next(name) == 0 && next > 1: // all who kept the stream are gone
-		if err := g.charter.Allows(g.s.cfg.Ring, b.Seal, g.s.cfg.Verifier, g.s.ep.Wall()); err != nil {
-			refuse(d, reason(err))
-			return
-		}
-		g.hist.Begin(b.Seal, b.Seal.First)
 	}
 	if !g.hist.Has(b.Seal) {
 		if err := g.charter.AllowsBatch(g.s.cfg.Ring, b, g.s.cfg.Verifier, g.s.ep.Wall()); err != nil {
 			refuse(d, reason(err))
 			return
 		}
+		if next == 0 && b.Seal.First > history.Window { // all who kept the stream are gone
+			g.hist.Begin(b.Seal, b.Seal.First)
+		}
+		// What was taken before, and this root does not have, is looked for by accept.
 		if !g.accept(b, nil) {
 			refuse(d, msg.RefusedLimit)
 			return

@@ -93,6 +93,7 @@ func (g *group) compare(t *task.T, from source, all bool) bool {
 		}
 		behind = append(behind, g.heads(h, listed, all)...)
 		if !h.More || len(h.Seals) == 0 {
+			behind = append(behind, g.unlisted(listed)...)
 			g.hist.Synced(listed)
 			g.push(t, behind)
 			return true
@@ -128,6 +129,23 @@ func (g *group) heads(h *msg.HeadsAre, listed map[msg.Stream]bool, all bool) (be
 		g.hist.Begin(seal, max(base, 1))
 	}
 	return behind
+}
+
+// unlisted returns what this node has of streams that another one does not know at all: as
+// where it was in another part of a ring that was parted.
+func (g *group) unlisted(listed map[msg.Stream]bool) (runs []history.Run) {
+	name := msg.Stream{}
+	for more := true; more; {
+		var seals []*msg.Seal
+		var floors []uint64
+		seals, floors, more = g.hist.Heads(name, msg.MaxHeads)
+		for i, seal := range seals {
+			if name = seal.Stream(); !listed[name] && floors[i] <= seal.Last() {
+				runs = append(runs, history.Run{Stream: name, From: floors[i], To: seal.Last()})
+			}
+		}
+	}
+	return runs
 }
 
 // push brings the root what others lack: messages that came down the tree before a root

@@ -143,8 +143,7 @@ func (h *History) Has(seal *msg.Seal) bool {
 	if s == nil {
 		return false
 	}
-	i := s.at(seal.First)
-	return seal.First < s.base || i < len(s.entries) && s.entries[i].first <= seal.Last()
+	return seal.First < s.base || s.holds(s.at(seal.First), seal.Last())
 }
 
 // Lacks reports whether messages of a stream are missing.

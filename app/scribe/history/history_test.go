@@ -220,3 +220,41 @@ func TestUnordered(t *testing.T) {
 		t.Errorf("read %v, want %s", got, want)
 	}
 }
+
+// What was taken for lost and comes after all is kept for those who have not read so far, in
+// the midst of what stays lost; who was told of the gap reads none of it.
+func TestLostComesAfterAll(t *testing.T) {
+	h, told := synced(), history.Reader{}
+	h.Add(batch(1, 1, 4, start))
+	h.Add(batch(1, 14, 2, start))
+	h.GiveUp(history.Run{Stream: name(1), From: 5, To: 13})
+	if items := told.Read(nil, h, name(1)); len(items) != 7 || items[4].Lost.From != 5 || items[4].Lost.To != 13 {
+		t.Fatalf("with a gap: %v", items)
+	}
+	for _, b := range []*msg.Batch{batch(1, 7, 2, start), batch(1, 13, 1, start), batch(1, 5, 1, start)} {
+		if h.Has(b.Seal) || h.Add(b) != history.Added || !h.Has(b.Seal) || h.Add(b) != history.Known {
+			t.Errorf("batch %d is not taken once", b.Seal.First)
+		}
+		if err := h.Check(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if b := batch(1, 8, 3, start); h.Add(b) != history.Known {
+		t.Error("one was taken that overlaps another")
+	}
+	var got string
+	var late history.Reader
+	for _, it := range late.Read(nil, h, name(1)) {
+		if it.Message != nil {
+			got += fmt.Sprintf("%s ", it.Message)
+		} else {
+			got += fmt.Sprintf("(%d..%d) ", it.Lost.From, it.Lost.To)
+		}
+	}
+	if got != "1 2 3 4 5 (6..6) 7 8 (9..12) 13 14 15 " {
+		t.Errorf("who comes later reads %s", got)
+	}
+	if items := told.Read(nil, h, name(1)); len(items) != 0 {
+		t.Errorf("who was told of the gap reads %v", items)
+	}
+}

@@ -30,17 +30,48 @@ func (s *stream) at(seq uint64) int {
 	return sort.Search(len(s.entries), func(i int) bool { return s.entries[i].last >= seq })
 }
 
-// insert adds an entry, unless it overlaps another or lies before base.
+// insert adds an entry, unless it lies before base or overlaps one that is there. What was
+// taken for lost and comes after all is there from then on.
 func (s *stream) insert(e entry) bool {
 	i := s.at(e.first)
-	if e.first < s.base || i < len(s.entries) && s.entries[i].first <= e.last {
+	if e.first < s.base || s.holds(i, e.last) || e.batch == nil && i < len(s.entries) && s.entries[i].first <= e.last {
 		return false
 	}
-	s.entries = slices.Insert(s.entries, i, e)
-	if e.first == s.upto {
-		s.advance(i)
+	s.entries = slices.Insert(s.entries, s.carve(i, e), e)
+	if e.first <= s.upto && s.upto <= e.last {
+		s.upto = e.last + 1
+		s.advance(s.at(s.upto))
 	}
 	return true
+}
+
+// holds reports whether a batch is among the entries from the i-th on that begin at last or
+// before.
+func (s *stream) holds(i int, last uint64) bool {
+	for ; i < len(s.entries) && s.entries[i].first <= last; i++ {
+		if s.entries[i].batch != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// carve makes room for an entry among those that were lost, from the i-th on, and returns
+// where it belongs.
+func (s *stream) carve(i int, e entry) int {
+	j := i
+	var rest []entry
+	for ; j < len(s.entries) && s.entries[j].first <= e.last; j++ {
+		if lost := s.entries[j]; lost.first < e.first {
+			rest = append(rest, entry{first: lost.first, last: e.first - 1})
+		}
+	}
+	at := i + len(rest)
+	if j > i && s.entries[j-1].last > e.last {
+		rest = append(rest, entry{first: e.last + 1, last: s.entries[j-1].last})
+	}
+	s.entries = slices.Replace(s.entries, i, j, rest...)
+	return at
 }
 
 // advance moves upto over the entries from the i-th on that follow it.

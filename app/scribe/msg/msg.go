@@ -125,6 +125,8 @@ type Beat struct {
 	Version uint64  `cbor:"3,keyasint"` // of the charter
 	Path    []byte  `cbor:"4,keyasint"` // ids from the root to the parent
 	Seals   []*Seal `cbor:"5,keyasint,omitempty"`
+	// Kept tells that the receiver is no child: the root says this to those who keep the group.
+	Kept bool `cbor:"6,keyasint,omitempty"`
 }
 
 // Keep lets a node near the root keep the group's state: its charter, and a batch.
