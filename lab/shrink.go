@@ -24,6 +24,8 @@ type Tempest struct {
 	// Storage lets the nodes keep files for each other, which clients store, read, change and
 	// reclaim, and what was acknowledged must be there.
 	Storage bool
+	// Groups lets the nodes speak in a group, and members must read all that was acknowledged.
+	Groups bool
 }
 
 // leafs is the size of the leaf sets.
@@ -121,6 +123,9 @@ func (t Tempest) String() string {
 	}
 	if t.Storage {
 		text += " --storage"
+	}
+	if t.Groups {
+		text += " --groups"
 	}
 	if len(t.Calm) > 0 {
 		text += " --without " + strings.Join(t.Calm, ",")

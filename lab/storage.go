@@ -41,7 +41,7 @@ type storage struct {
 	hasty bool
 }
 
-// Toll is what storms did to files.
+// Toll is what storms did to files, and in groups.
 type Toll struct {
 	Stored  int // inserts that were acknowledged
 	Read    int // lookups that found their file
@@ -49,6 +49,11 @@ type Toll struct {
 	Met     int // mutable objects that parts of the ring had made each for itself
 	Spared  int // of those stored: reclaimed, or all copies were lost within the time of a repair
 	Lost    int // of the others: not there, or with another content, when all is calm
+
+	Said  int // messages in groups that were acknowledged
+	Heard int // times that a member read one
+	Told  int // times that a member was told instead that it is lost, in networks that were parted
+	Found int // parents that swallowed messages and were left for that
 }
 
 // Add adds what another storm did.
@@ -59,6 +64,10 @@ func (t *Toll) Add(o Toll) {
 	t.Met += o.Met
 	t.Spared += o.Spared
 	t.Lost += o.Lost
+	t.Said += o.Said
+	t.Heard += o.Heard
+	t.Told += o.Told
+	t.Found += o.Found
 }
 
 // home is what a node has of storage.
@@ -109,12 +118,16 @@ const (
 	longestErrand = 4 * time.Minute
 )
 
-// Toll returns what the storm did to files, when it has run; nothing, if it has none.
+// Toll returns what the storm did to files and in groups, when it has run; nothing, if it has
+// none.
 func (s *Storm) Toll() (t Toll) {
+	if s.talk != nil {
+		t = s.talk.toll
+	}
 	if s.files == nil {
 		return t
 	}
-	t = s.files.toll
+	t.Add(s.files.toll)
 	for _, r := range s.files.names {
 		t.Changed += r.Changes()
 	}

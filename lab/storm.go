@@ -59,6 +59,7 @@ type Storm struct {
 	open   map[int]pending
 	calm   bool
 	files  *storage    // nil: none are kept
+	talk   *groups     // nil: there are none
 	log    *transcript // nil: nobody reads what happens
 }
 
@@ -86,6 +87,9 @@ func newStorm(t Tempest, log *transcript) *Storm {
 			if s.files != nil {
 				apps = append(apps, s.files.mount(i, env))
 			}
+			if s.talk != nil {
+				apps = append(apps, s.talk.mount(i))
+			}
 			return apps
 		}}
 	c.Sim.Observe.Send = func(_, _ sim.NodeRef, class machine.Class, _ wire.Message, _ int) {
@@ -97,6 +101,9 @@ func newStorm(t Tempest, log *transcript) *Storm {
 	if t.Storage {
 		s.files = newStorage(s, seed)
 		s.files.watch(&c)
+	}
+	if t.Groups {
+		s.talk = newGroups(s, seed)
 	}
 	s.Ring = New(c)
 	log.follow(s)
@@ -126,12 +133,18 @@ func (s *Storm) Run(rage time.Duration) []string {
 	if s.files != nil {
 		s.files.prepare()
 	}
+	if s.talk != nil {
+		s.talk.prepare()
+	}
 	s.log.say("faults begin: %v", s.Faults)
 	s.Sim.Inject(s.Faults)
 	for range int(rage / (500 * time.Millisecond)) {
 		s.ask()
 		if s.files != nil {
 			s.files.step()
+		}
+		if s.talk != nil {
+			s.talk.step()
 		}
 		s.Sim.RunFor(500 * time.Millisecond)
 		s.log.paths()
@@ -147,6 +160,9 @@ func (s *Storm) Run(rage time.Duration) []string {
 		s.depart()
 	}
 	s.liveness()
+	if s.talk != nil {
+		s.talk.judge()
+	}
 	if s.files != nil {
 		s.Sim.RunFor(settleFiles)
 		s.files.judge()
@@ -182,6 +198,9 @@ func (s *Storm) slack() time.Duration { return 20 * time.Second }
 // others, and may rightly begin a ring of its own.
 const mostClog = 15 * time.Second
 
+// lookupsAlone reports whether the nodes do nothing but look keys up.
+func (s *Storm) lookupsAlone() bool { return s.files == nil && s.talk == nil }
+
 // whole reports whether no fault of this storm parts the network.
 func (s *Storm) whole() bool { return s.Faults.Partition == 0 && s.Faults.Unlinked == 0 }
 
@@ -191,7 +210,7 @@ const settleFiles = 20 * time.Minute
 
 // liveness: after the last fault, one exact ring within a death verdict and 60 s
 // (O1 to O3, O10, O11); then lookups reach their roots in few hops (O6 to O8), and
-// the ring is quiet (O12), but for what files cost.
+// the ring is quiet (O12), but for what files and groups cost.
 func (s *Storm) liveness() {
 	s.Sim.RunFor(45*time.Second + 60*time.Second)
 	s.Truth.Claims(true)
@@ -212,7 +231,7 @@ func (s *Storm) liveness() {
 	}
 	// A hop that is acknowledged is sent once, and so is the answer. As much again is
 	// left for the paths that are measured anew after the faults.
-	if n, most := s.routed-routed, 2*20*(HopLimit(s.Nodes)+1); n > most && s.files == nil {
+	if n, most := s.routed-routed, 2*20*(HopLimit(s.Nodes)+1); n > most && s.lookupsAlone() {
 		s.Truth.fail("O12: the last 20 lookups took %d messages, should take %d at most", n, most)
 	}
 	for num := range s.Sent {
@@ -225,7 +244,7 @@ func (s *Storm) liveness() {
 	}
 	sent := s.Truth.Sent
 	s.Sim.RunFor(time.Minute)
-	if each := float64(s.Truth.Sent-sent) / 60 / float64(len(s.Live())); each > 1 && s.files == nil {
+	if each := float64(s.Truth.Sent-sent) / 60 / float64(len(s.Live())); each > 1 && s.lookupsAlone() {
 		s.Truth.fail("O12: %.2f messages a second and node in calm", each)
 	}
 }

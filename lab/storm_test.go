@@ -49,3 +49,21 @@ func TestStorageInStorms(t *testing.T) {
 		}
 	})
 }
+
+// TestGroupsInStorms lets all faults strike rings whose nodes speak in a group, come and go;
+// in some of them a fifth of the nodes swallow what they should hand on. All that was
+// acknowledged is read, once and in order, and in calm there is one tree (P1 to P8).
+func TestGroupsInStorms(t *testing.T) {
+	simtest.Seeds(t, 8, func(t *testing.T, seed uint64) {
+		s := lab.Tempest{Seed: seed, Nodes: 16, Rage: rage(), Groups: true, ForGood: seed%4 == 0}.Storm()
+		for _, p := range s.Run(rage()) {
+			t.Error(p)
+		}
+		toll := s.Toll()
+		t.Logf("%d messages were said and read %d times; %d times a member was told that one is lost; %d parents were found to swallow",
+			toll.Said, toll.Heard, toll.Told, toll.Found)
+		if toll.Said < 40 || toll.Heard < 4*toll.Said || toll.Told > toll.Heard/10 {
+			t.Errorf("only %d messages were said and read %d times, %d told to be lost", toll.Said, toll.Heard, toll.Told)
+		}
+	})
+}

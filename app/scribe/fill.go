@@ -109,7 +109,7 @@ func (g *group) fillAll(t *task.T) error {
 // the group said that they do not have a run. The error is that the node stops.
 func (g *group) fillFrom(t *task.T, from source, absent map[history.Run]int) error {
 	for _, r := range g.hist.Missing(runsAtOnce) {
-		floor, err := g.fetch(t, from, r)
+		floor, early, err := g.fetch(t, from, r)
 		if g.s.stopped {
 			return task.ErrStopped
 		}
@@ -123,7 +123,7 @@ func (g *group) fillFrom(t *task.T, from source, absent map[history.Run]int) err
 			g.hist.GiveUp(history.Run{Stream: r.Stream, From: r.From, To: min(r.To, floor-1)})
 			g.read()
 		}
-		if left := g.lacks(r); left && from.keeps {
+		if left := g.lacks(r); left && from.keeps && !early {
 			absent[r]++
 		} else if !left && floor <= r.From {
 			g.strike(from, r)
@@ -155,17 +155,18 @@ func (g *group) lacks(r history.Run) bool {
 }
 
 // fetch asks a node for a run. It returns the number before which that node says that
-// nothing is kept; 0 if it does not know.
-func (g *group) fetch(t *task.T, from source, r history.Run) (floor uint64, err error) {
+// nothing is kept; 0 if it does not know. early tells that it has messages that will be
+// believed when this node's clock has come so far.
+func (g *group) fetch(t *task.T, from source, r history.Run) (floor uint64, early bool, err error) {
 	at := r.From
 	for range pages {
 		_, m, err := g.consult(t, from, &msg.Fetch{Group: g.id, Publisher: r.Stream.Publisher, Life: r.Stream.Life, From: at, To: r.To})
 		if err != nil {
-			return 0, err
+			return 0, early, err
 		}
 		f, ok := m.(*msg.Fetched)
 		if !ok {
-			return 0, refused(msg.RefusedMalformed)
+			return 0, early, refused(msg.RefusedMalformed)
 		}
 		if from.keeps {
 			floor = f.Floor
@@ -174,6 +175,7 @@ func (g *group) fetch(t *task.T, from source, r history.Run) (floor uint64, err 
 		for _, b := range f.Batches {
 			if b.Seal.Stream() == r.Stream {
 				g.accept(b, from.node)
+				early = early || g.early(b)
 				next = max(next, b.Seal.Last()+1)
 			}
 		}
@@ -182,7 +184,14 @@ func (g *group) fetch(t *task.T, from source, r history.Run) (floor uint64, err 
 		}
 		at = next
 	}
-	return floor, nil
+	return floor, early, nil
+}
+
+// early reports whether a batch is right but for its time, which is later than this node's
+// clock allows: one of the two clocks is wrong.
+func (g *group) early(b *msg.Batch) bool {
+	at := b.Seal.At()
+	return at.After(g.s.ep.Wall().Add(msg.Skew)) && g.charter.AllowsBatch(g.s.cfg.Ring, b, g.s.cfg.Verifier, at) == nil
 }
 
 // strike notes that another had what the parent should have handed on, and leaves a parent
@@ -212,8 +221,11 @@ func (s *Scribe) onHeads(d *kbr.Delivery, m *msg.Heads) {
 		return
 	}
 	seals, floors, more := g.hist.Heads(msg.Stream{Publisher: m.Publisher, Life: m.Life}, msg.MaxHeads)
-	d.Reply(msg.Encode(&msg.HeadsAre{Charter: g.charter, Seals: seals, Floors: floors, More: more,
-		Synced: g.hist.IsSynced(), Whole: g.whole}))
+	h := &msg.HeadsAre{Charter: g.charter, Seals: seals, Floors: floors, More: more, Synced: g.hist.IsSynced(), Whole: g.whole}
+	for _, seal := range seals {
+		h.Nexts = append(h.Nexts, max(g.hist.Next(seal.Stream()), 1))
+	}
+	d.Reply(msg.Encode(h))
 }
 
 // onFetch gives messages.

@@ -156,6 +156,22 @@ func (g *group) replicate(t *task.T, m *msg.Keep) error {
 	return refused(msg.RefusedBusy)
 }
 
+// atRoot returns a group of which this node is the root; else it refuses what only a root
+// does, and returns nil.
+func (s *Scribe) atRoot(d *kbr.Delivery, x id.Hash) *group {
+	g := s.find(x)
+	switch {
+	case g == nil:
+		refuse(d, msg.RefusedLimit)
+	case !g.isRoot():
+		refuse(d, msg.RefusedNotRoot)
+		g.dropIfIdle()
+	default:
+		return g
+	}
+	return nil
+}
+
 // onCreate makes a group, or changes its charter.
 func (s *Scribe) onCreate(d *kbr.Delivery, m *msg.Create) {
 	c := m.Charter
@@ -163,14 +179,8 @@ func (s *Scribe) onCreate(d *kbr.Delivery, m *msg.Create) {
 		refuse(d, msg.RefusedDenied)
 		return
 	}
-	g := s.find(c.Group(s.cfg.Ring))
-	switch {
-	case g == nil:
-		refuse(d, msg.RefusedLimit)
-		return
-	case !g.isRoot():
-		refuse(d, msg.RefusedNotRoot)
-		g.dropIfIdle()
+	g := s.atRoot(d, c.Group(s.cfg.Ring))
+	if g == nil {
 		return
 	}
 	g.changing++
@@ -218,14 +228,9 @@ func (g *group) create(t *task.T, c *msg.Charter) error {
 // onPublish takes a batch into the group: it is acknowledged when a majority of those who
 // keep the group have it, and is on its way down the tree meanwhile.
 func (s *Scribe) onPublish(d *kbr.Delivery, m *msg.Publish) {
-	g := s.find(m.Group)
+	g := s.atRoot(d, m.Group)
 	switch {
 	case g == nil:
-		refuse(d, msg.RefusedLimit)
-		return
-	case !g.isRoot():
-		refuse(d, msg.RefusedNotRoot)
-		g.dropIfIdle()
 		return
 	case g.root == nil:
 		g.changing++

@@ -109,8 +109,8 @@ func (g *group) heads(h *msg.HeadsAre, listed map[msg.Stream]bool, all bool) (be
 	for i, seal := range h.Seals {
 		name := seal.Stream()
 		listed[name] = true
-		if next := g.hist.Next(name); next > seal.Last()+1 {
-			behind = append(behind, history.Run{Stream: name, From: seal.Last() + 1, To: next - 1})
+		if next := g.hist.Next(name); next > h.Nexts[i] {
+			behind = append(behind, history.Run{Stream: name, From: h.Nexts[i], To: next - 1})
 		}
 		if g.charter.Allows(g.s.cfg.Ring, seal, g.s.cfg.Verifier, g.s.ep.Wall()) != nil {
 			continue

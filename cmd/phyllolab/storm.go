@@ -59,6 +59,7 @@ Exit code 0: all seeds passed.`,
 	c.Flags().IntVar(&f.Leaf, "leaf", 0, "`SIZE` of the leaf sets, an even number (default 32): small ones let routing tables matter")
 	c.Flags().BoolVar(&f.ForGood, "for-good", false, "let an eighth of the nodes go when the faults end, and never come back")
 	c.Flags().BoolVar(&f.Storage, "storage", false, "let the nodes keep files for each other, and check that nothing acknowledged is lost")
+	c.Flags().BoolVar(&f.Groups, "groups", false, "let the nodes speak in a group, and check that members read all that was acknowledged, once and in order")
 	c.Flags().StringVar(&f.ledger, "ledger", "", "note each seed in `FILE`, and leave out those that are noted there: to stop, and go on later")
 	c.Flags().BoolVar(&f.quick, "quick", false, "end with the first seed that fails, and do not make it smaller")
 	c.Flags().IntVar(&f.lines, "lines", 200, "print so many `LINES` of what happened before the first thing that is wrong")
@@ -97,9 +98,11 @@ func (w *world) storm(ctx context.Context, f *stormFlags) error {
 	defer end()
 	verdicts := f.start(ctx, func(uint64) bool { return true })
 	passed, failed := 0, 0
+	var toll lab.Toll
 	all := int(f.to-f.from) + 1
 	show := w.progress()
 	for v := range verdicts {
+		toll.Add(v.toll)
 		if len(v.wrong) == 0 {
 			passed++
 			show(passed+failed, all, "seeds")
@@ -114,6 +117,10 @@ func (w *world) storm(ctx context.Context, f *stormFlags) error {
 		w.explain(ctx, f, v.storm)
 	}
 	for range verdicts { // the last ones end, so that nothing is left running
+	}
+	if f.Groups {
+		fmt.Fprintf(w.out, "%d messages were said in groups and read %d times; %d times a member of a ring that was parted was told that one is lost; "+
+			"%d parents that swallowed messages were left\n", toll.Said, toll.Heard, toll.Told, toll.Found)
 	}
 	if failed > 0 {
 		return fmt.Errorf("%d of %d seeds failed", failed, passed+failed)

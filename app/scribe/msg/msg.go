@@ -3,6 +3,7 @@ package msg
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
@@ -156,6 +157,8 @@ type HeadsAre struct {
 	// kept of the group, so that what is not there is nowhere.
 	Synced bool `cbor:"5,keyasint,omitempty"`
 	Whole  bool `cbor:"6,keyasint,omitempty"`
+	// Nexts are the numbers of the first messages that are missing, one for each seal.
+	Nexts []uint64 `cbor:"7,keyasint,omitempty"`
 }
 
 // Fetch asks for messages of a stream. Answered by Fetched.
@@ -340,8 +343,8 @@ func (m *Keep) Check() error {
 
 // Check implements wire.Checker.
 func (m *HeadsAre) Check() error {
-	if m.Charter == nil || len(m.Floors) != len(m.Seals) {
-		return fmt.Errorf("%w: heads without a charter, or %d floors of %d", ErrMessage, len(m.Floors), len(m.Seals))
+	if m.Charter == nil || len(m.Floors) != len(m.Seals) || len(m.Nexts) != len(m.Seals) || slices.Contains(m.Nexts, 0) {
+		return fmt.Errorf("%w: heads without a charter, or %d floors and %d numbers of %d", ErrMessage, len(m.Floors), len(m.Nexts), len(m.Seals))
 	}
 	if err := m.Charter.Check(); err != nil {
 		return err

@@ -49,7 +49,7 @@ func all() []wire.Message {
 		&msg.Leave{Group: g, Parent: true, Nodes: hs}, &msg.Publish{Group: g, Batch: b}, &msg.Cast{Group: g, Batch: b},
 		&msg.Beat{Group: g, Next: 1000, Version: 1, Path: msg.Path(id.Tiny(1)), Seals: []*msg.Seal{b.Seal}},
 		&msg.Keep{Group: g, Charter: c, Batch: b}, &msg.Heads{Group: g, Publisher: bob.Public(), Life: 7},
-		&msg.HeadsAre{Charter: c, Seals: []*msg.Seal{b.Seal}, Floors: []uint64{1}, More: true, Synced: true, Whole: true},
+		&msg.HeadsAre{Charter: c, Seals: []*msg.Seal{b.Seal}, Floors: []uint64{1}, More: true, Synced: true, Whole: true, Nexts: []uint64{2}},
 		&msg.Fetch{Group: g, Publisher: bob.Public(), Life: 7, From: 1, To: 9}, &msg.Fetched{Batches: []*msg.Batch{b}, Floor: 5},
 	}
 }
@@ -124,6 +124,8 @@ func TestRefused(t *testing.T) {
 		"messages from 0":           &msg.Fetch{Group: g, Life: 1, To: 4},
 		"messages backwards":        &msg.Fetch{Group: g, Life: 1, From: 4, To: 3},
 		"heads without a charter":   &msg.HeadsAre{},
+		"heads without a number":    &msg.HeadsAre{Charter: signed(), Seals: []*msg.Seal{batch(g, now).Seal}, Floors: []uint64{1}},
+		"heads with a number 0":     &msg.HeadsAre{Charter: signed(), Seals: []*msg.Seal{batch(g, now).Seal}, Floors: []uint64{1}, Nexts: []uint64{0}},
 		"heads without their floor": &msg.HeadsAre{Charter: signed(), Seals: []*msg.Seal{batch(g, now).Seal}},
 	} {
 		if _, err := msg.Decode(msg.Encode(m)); !errors.Is(err, wire.ErrMalformed) {

@@ -1,0 +1,232 @@
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/scribe"
+	"github.com/phyllo-net/phyllo/app/scribe/msg"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/sim"
+	"github.com/phyllo-net/phyllo/sim/standin"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// groupsApp is the number of the application that serves groups in storms.
+const groupsApp wire.AppID = 1002
+
+// groups is what a storm does with groups: all nodes may be in the tree of one, most of them
+// join it, some speak in it, and what was said and read is remembered here, where no fault
+// strikes.
+type groups struct {
+	storm    *Storm
+	rng      *rand.Rand
+	charter  *msg.Charter
+	id       id.Hash
+	seats    []*seat
+	speakers []*speaker
+	lines    map[string]*line
+	order    []*line // as they were said
+	// swallowers hand on nothing to their children, and say that there is nothing.
+	swallowers map[sim.NodeRef]bool
+	circles    map[sim.NodeRef]time.Duration // since when a node is its own ancestor
+	healed     time.Duration                 // when the ring was exact again after the faults
+	toll       Toll
+}
+
+// seat is what a node has of the group in its present life.
+type seat struct {
+	gs      *groups
+	node    sim.NodeRef
+	app     *scribe.Scribe
+	member  *membership // nil: none
+	joining bool
+}
+
+// membership is one time of being a member.
+type membership struct {
+	gs     *groups
+	node   sim.NodeRef
+	m      *scribe.Member
+	began  time.Duration // when it had joined
+	next   map[msg.Stream]uint64
+	read   map[string]bool
+	missed []scribe.Gap
+}
+
+// speaker publishes with one key, on one node.
+type speaker struct {
+	key  peer.Signer
+	node sim.NodeRef
+	app  *scribe.Scribe // with which it publishes; another one after a restart
+	p    *scribe.Publisher
+}
+
+// line is a message.
+type line struct {
+	text  string
+	by    peer.Key
+	at    time.Duration // when it was said
+	taken time.Duration // when it was acknowledged; 0: never
+	seq   uint64
+}
+
+const (
+	// speakers is how many nodes speak in the group.
+	speakers = 3
+	// longestJoin is longer than it takes to join, or to make a group, on a slow node.
+	longestJoin = 3 * time.Minute
+)
+
+// newGroups prepares the group of a storm. In each fourth storm a fifth of the nodes swallow
+// what they should hand on (attacker A11).
+func newGroups(s *Storm, seed uint64) *groups {
+	gs := &groups{storm: s, rng: rand.New(rand.NewPCG(seed, 0x5c81be)), lines: make(map[string]*line),
+		swallowers: make(map[sim.NodeRef]bool), circles: make(map[sim.NodeRef]time.Duration)}
+	for i := range speakers {
+		gs.speakers = append(gs.speakers, &speaker{key: standin.NewSigner(seed, 1<<33+uint64(i)), node: sim.NodeRef(i)})
+	}
+	for n := range s.Nodes / 5 {
+		if seed%4 == 2 {
+			gs.swallowers[sim.NodeRef(speakers+n)] = true
+		}
+	}
+	return gs
+}
+
+// mount makes the groups of a node that starts.
+func (gs *groups) mount(i int) kbr.Mount {
+	for len(gs.seats) <= i {
+		gs.seats = append(gs.seats, nil)
+	}
+	c := scribe.Default()
+	c.Ring, c.Verifier, c.MaxChildren = gs.storm.admit.ring, gs.storm.admit.verifier, 3
+	c.Events.Swallowed = func(id.Hash, *peer.Handle) { gs.toll.Found++ }
+	app, err := scribe.New(c)
+	if err != nil {
+		panic(err) // a bug of the scenario
+	}
+	gs.seats[i] = &seat{gs: gs, node: sim.NodeRef(i), app: app}
+	if gs.swallowers[sim.NodeRef(i)] {
+		return kbr.Mount{Number: groupsApp, App: &swallower{Scribe: app, groups: gs}}
+	}
+	return kbr.Mount{Number: groupsApp, App: app}
+}
+
+func (gs *groups) now() time.Duration { return gs.storm.Sim.Now() }
+
+func (gs *groups) fail(format string, args ...any) { gs.storm.Truth.fail(format, args...) }
+
+// prepare makes the group, and its first members.
+func (gs *groups) prepare() {
+	owner := gs.speakers[0]
+	gs.charter = (&msg.Charter{Name: "storm", Version: 1, OpenJoin: true, OpenPublish: true, Count: msg.MaxCount, Age: 24 * 3600}).
+		Sign(gs.storm.admit.ring, owner.key)
+	gs.id = gs.charter.Group(gs.storm.admit.ring)
+	made := false
+	gs.run(owner.node, func(t *task.T, s *seat) error { return s.app.Create(t, gs.charter) }, func(err error) {
+		made = true
+		if err != nil {
+			gs.fail("P7: the group is not made: %v", err)
+		}
+	})
+	gs.storm.Sim.RunUntil(func() bool { return made }, 100*time.Millisecond, longestJoin)
+	for _, n := range gs.storm.Live() {
+		if n%4 != 3 {
+			gs.join(gs.seats[n])
+		}
+	}
+	gs.storm.Sim.RunFor(10 * time.Second)
+}
+
+// run lets a node do something for its present life.
+func (gs *groups) run(n sim.NodeRef, f func(*task.T, *seat) error, done func(error)) {
+	s := gs.seats[n]
+	gs.storm.Sim.Call(n, func() {
+		gs.storm.Node(n).Tasks().Go(func(t *task.T) error { return f(t, s) }, func(err error) {
+			if !errors.Is(err, task.ErrStopped) {
+				done(err)
+			}
+		})
+	})
+}
+
+// join makes a node a member.
+func (gs *groups) join(s *seat) {
+	s.joining = true
+	m := &membership{gs: gs, node: s.node, next: make(map[msg.Stream]uint64), read: make(map[string]bool)}
+	o := scribe.Options{Message: m.reads, Gap: m.misses, Ended: func(err error) { gs.fail("P7: node %d is a member no longer: %v", s.node, err) }}
+	if gs.rng.IntN(2) == 0 {
+		o.Last = gs.rng.IntN(50)
+	}
+	gs.run(s.node, func(t *task.T, s *seat) (err error) {
+		m.m, err = s.app.Join(t, gs.id, o)
+		return err
+	}, func(err error) {
+		s.joining = false
+		if err == nil {
+			s.member, m.began = m, gs.now()
+		} else if !errors.Is(err, scribe.ErrAway) && !errors.Is(err, scribe.ErrNoGroup) {
+			gs.fail("P7: node %d joins: %v", s.node, err)
+		}
+	})
+}
+
+func (gs *groups) leave(s *seat) {
+	m := s.member
+	s.member = nil
+	gs.storm.Sim.Call(s.node, m.m.Leave)
+}
+
+// reads checks what a member reads (P1, P2, P4).
+func (s *membership) reads(m scribe.Message) {
+	gs, text := s.gs, string(m.Body)
+	l := gs.lines[text]
+	name := msg.Stream{Publisher: m.Publisher, Life: m.Life}
+	switch want := s.next[name]; {
+	case l == nil || l.by != m.Publisher:
+		gs.fail("P2: node %d read %q, which %v never said", s.node, text, m.Publisher)
+	case s.read[text]:
+		gs.fail("P1: node %d read %q twice", s.node, text)
+	case want != 0 && m.Seq != want:
+		gs.fail("P4: node %d read message %d of %v, the next is %d", s.node, m.Seq, m.Publisher, want)
+	}
+	s.next[name], s.read[text] = m.Seq+1, true
+	gs.toll.Heard++
+}
+
+func (s *membership) misses(g scribe.Gap) {
+	s.next[msg.Stream{Publisher: g.Publisher, Life: g.Life}] = g.To + 1
+	s.missed = append(s.missed, g)
+	s.gs.storm.log.say("node %d is told of the gap %d..%d", s.node, g.From, g.To)
+}
+
+// say lets a speaker publish a message. done may be nil.
+func (gs *groups) say(sp *speaker, done func(error)) {
+	s := gs.seats[sp.node]
+	l := &line{text: fmt.Sprintf("line %d", len(gs.order)), by: sp.key.Public(), at: gs.now()}
+	gs.order = append(gs.order, l)
+	gs.lines[l.text] = l
+	gs.storm.Sim.Call(sp.node, func() {
+		if sp.app != s.app {
+			sp.app, sp.p = s.app, s.app.Publisher(gs.id, sp.key)
+		}
+		ended := func(seq uint64, err error) {
+			if err == nil {
+				l.taken, l.seq = gs.now(), seq
+				gs.toll.Said++
+			}
+			if done != nil {
+				done(err)
+			}
+		}
+		if err := sp.p.Publish([]byte(l.text), ended); err != nil {
+			ended(0, err)
+		}
+	})
+}
