@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/phyllo-net/phyllo/api"
 )
 
 // TestFilesProcesses: what is put on one process is read on every other, also after kill -9 of
@@ -38,6 +40,10 @@ func TestFilesProcesses(t *testing.T) {
 		if !strings.Contains(out, " of 5 copies, more when more machines join") || time.Now().After(deadline) {
 			t.Fatalf("put: %q", out)
 		}
+	}
+	var cost api.Status
+	if a.read(&cost, "status"); cost.Traffic.BytesOut < 2*300_000 {
+		t.Errorf("two others have the file, and %d bytes were sent", cost.Traffic.BytesOut)
 	}
 	a.must("space", "create", "common")
 	a.must("put", file, "--space", "common", "--as", "films/first")

@@ -54,7 +54,7 @@ func (f face) Status(ctx context.Context) (*api.Status, error) {
 	s.S3, s.WebDAV = n.doorURL(password.S3), n.doorURL(password.WebDAV)
 	s.Addrs = n.ownAddrs()
 	s.Reach = n.reachable()
-	s.Traffic = n.meter.now(n.carrier)
+	s.Traffic = n.meter.now(n.carrier, n.overlay())
 	s.Connections = s.Traffic.Connections
 	for _, u := range n.people.All() {
 		s.Users = append(s.Users, u.Name())
@@ -177,12 +177,25 @@ func (n *Node) emitUser(name string) {
 	n.feed.Publish(&api.Event{Kind: api.EventUser, Time: time.Now().UTC(), User: name})
 }
 
-// meter measures traffic over the last seconds.
+// meter measures traffic over the last seconds: frames on links, and contents on streams.
 type meter struct {
-	mu      sync.Mutex
-	at      time.Time
-	in, out uint64
-	last    api.Traffic
+	mu                sync.Mutex
+	at                time.Time
+	in, out           uint64
+	last              api.Traffic
+	movedIn, movedOut moved
+}
+
+// moved is how many bytes of contents went one way, in all places that the node took in a
+// ring: each counts from 0.
+type moved struct{ all, seen uint64 }
+
+// to takes what the present place has counted so far.
+func (m *moved) to(n uint64) {
+	if n < m.seen {
+		m.seen = 0 // another place
+	}
+	m.all, m.seen = m.all+n-m.seen, n
 }
 
 // counted is what a transport counts, if it does.
@@ -193,11 +206,17 @@ func counted(t transport.Transport) transport.Metrics {
 	return transport.Metrics{Links: len(t.Links())}
 }
 
-// now returns the counts so far, and rates over at least half a second.
-func (m *meter) now(t transport.Transport) api.Traffic {
+// now returns the counts so far, and rates over at least half a second. o may be nil.
+func (m *meter) now(t transport.Transport, o *overlay) api.Traffic {
 	c := counted(t)
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if o != nil {
+		b := o.host.Stats().Bulk
+		m.movedIn.to(b.BytesIn)
+		m.movedOut.to(b.BytesOut)
+	}
+	c.BytesIn, c.BytesOut = c.BytesIn+m.movedIn.all, c.BytesOut+m.movedOut.all
 	x := api.Traffic{BytesIn: c.BytesIn, BytesOut: c.BytesOut, RateIn: m.last.RateIn, RateOut: m.last.RateOut, RSSBytes: rss(), Connections: max(c.Connections, c.Links)}
 	now := time.Now()
 	if passed := now.Sub(m.at); passed >= 500*time.Millisecond {
@@ -222,7 +241,7 @@ func (n *Node) watchTraffic() {
 			return
 		}
 		if n.feed.Followers() > 0 {
-			t := n.meter.now(n.carrier)
+			t := n.meter.now(n.carrier, n.overlay())
 			n.feed.Publish(&api.Event{Kind: api.EventTraffic, Time: time.Now().UTC(), Traffic: &t})
 		}
 	}
