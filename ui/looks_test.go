@@ -89,6 +89,9 @@ func testLooks(t *testing.T, b *browser.Browser) {
 		{Name: "carol", Key: print24("carol"), Added: true, LastSeen: time.Now().Add(-3 * time.Hour), Changed: print24("new carol")},
 		{Key: print24("x"), Claimed: "a very long name that somebody gives himself", Request: true, Waiting: 3},
 	}
+	for i := range 3 {
+		d.members = append(d.members, api.Member{ID: ident(t, i+1), AdmittedBy: d.status.ID.String(), Admitter: i == 1, Connected: true, Until: time.Now().Add(90 * 24 * time.Hour)})
+	}
 	d.picture.Nodes[5].Dead, d.picture.Nodes[6].Suspect, d.picture.Nodes[7].Joining = true, true, true
 	for i, text := range []string{"hello bob", "the nodes near the top have gone, and the talk goes on", "averylongwordwithoutanyspacethatmustbreaksomewhere" + strings.Repeat("x", 80)} {
 		if _, err := d.Send(t.Context(), api.Draft{From: "ann", To: "bob", Text: text}); err != nil {
@@ -105,6 +108,10 @@ func testLooks(t *testing.T, b *browser.Browser) {
 	p.Choose("#upload-files", write(t, "notes.txt", make([]byte, 4_000)), write(t, "far away.txt", nil))
 	shows(p, "#uploads [data-state=failed] .words", "too few copies")
 	p.WaitFor(`document.querySelectorAll("#files-rows .few").length >= 1`, soon)
+	for range 12 {
+		d.tell(&api.Event{Kind: api.EventMessage, User: "bob", Message: &api.Message{From: "carol", To: "bob", Text: "news"}})
+	}
+	p.WaitFor(`document.querySelector("#tab-unread").textContent == "12 new"`, soon)
 	for i := range 40 {
 		d.tell(&api.Event{Kind: api.EventTraffic, Traffic: &api.Traffic{RateIn: uint64(300 + 137*i%900), RateOut: uint64(100 + 211*i%700), RSSBytes: 41_200_000, Connections: 15}})
 	}
@@ -129,6 +136,7 @@ func testLooks(t *testing.T, b *browser.Browser) {
 		for _, name := range []string{"ring", "people", "files", "node"} {
 			view(p, name)
 			p.WaitFor(`document.body.dataset.view == "`+name+`"`, soon)
+			fits(t, p, "phone-"+name+"-"+shade)
 			inspect(t, p, "phone-"+name+"-"+shade, phone.Width)
 		}
 		view(p, "files")
@@ -175,6 +183,23 @@ func inspect(t *testing.T, p *browser.Page, name string, width int) {
 	}
 	if controls < 5 {
 		t.Errorf("%s: only %d controls were looked at", name, controls)
+	}
+}
+
+// fits checks on a phone that no tab needs a second line, and that no table is wider than its card.
+func fits(t *testing.T, p *browser.Page, name string) {
+	t.Helper()
+	var lines []float64
+	p.Eval(`(() => [...document.querySelectorAll(".tabs a")].map(a => (a.clientHeight - parseFloat(getComputedStyle(a).paddingTop) * 2) / parseFloat(getComputedStyle(a).fontSize)))()`, &lines)
+	for i, n := range lines {
+		if n > 2 {
+			t.Errorf("%s: tab %d is %.1f letters high", name, i, n)
+		}
+	}
+	var wide []string
+	p.Eval(`[...document.querySelectorAll("table")].filter(e => e.parentElement.clientWidth && e.scrollWidth > e.parentElement.clientWidth).map(e => e.id)`, &wide)
+	if len(lines) != 4 || len(wide) > 0 {
+		t.Errorf("%s: %d tabs; wider than their cards: %q", name, len(lines), wide)
 	}
 }
 

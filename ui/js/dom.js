@@ -40,6 +40,16 @@ export function say(node, text) {
 	if (node.textContent !== text) node.textContent = text
 }
 
+// whole cuts a text into what el takes, so that no line ends after the hyphens of a flag.
+export function whole(text) {
+	return text.split(/(--\S+)/).map((part, i) => i % 2 ? el("span", { class: "whole" }, part) : part)
+}
+
+// tell is say for a text in which flags may stand.
+export function tell(node, text) {
+	if (node.textContent !== text) node.replaceChildren(...whole(text))
+}
+
 // show hides an element or takes that back.
 export function show(node, is) {
 	set(node, "hidden", !is)

@@ -1,6 +1,6 @@
 // This node: what it costs, and how it can be reached.
 
-import { $, el, say, set, show, sync } from "./dom.js"
+import { $, el, say, set, show, sync, tell, whole } from "./dom.js"
 import { short } from "./ringmath.js"
 import { fails } from "./fails.js"
 import { bytes, count, date, rate, span } from "./words.js"
@@ -15,7 +15,7 @@ export function startNode(model) {
 		show($("state"), true)
 		say($("state"), s.state)
 		set($("state"), "data-state", s.state)
-		say($("reach"), s.reach?.sentence || "Whether this node can be reached from outside is not known yet.")
+		tell($("reach"), s.reach?.sentence || "Whether this node can be reached from outside is not known yet.")
 		set($("reach"), "data-kind", s.reach?.kind)
 		say($("lid"), s.queued
 			? `${count(s.queued, "message")} still ${s.queued === 1 ? "waits" : "wait"} here for people who are away: leave this machine on until ${s.queued === 1 ? "it is" : "they are"} delivered.`
@@ -61,7 +61,7 @@ export function startNode(model) {
 
 	fails($("doctor-error"), $("doctor"), "click", async () => {
 		const found = await model.doctor()
-		$("findings").replaceChildren(...found.map(f => el("li", { class: f.verdict }, el("strong", {}, `${signs[f.verdict] ?? ""} ${f.about}: `), f.sentence)))
+		$("findings").replaceChildren(...found.map(f => el("li", { class: f.verdict }, el("strong", {}, `${signs[f.verdict] ?? ""} ${f.about}: `), ...whole(f.sentence))))
 	})
 
 	model.on("status", drawStatus)

@@ -40,7 +40,7 @@ export function startPeople(model) {
 		say($("contacts-empty"), `Nobody yet. Write to a name above, or tell others that you are ${model.user}.`)
 		const unread = all.reduce((sum, p) => sum + p.unread, 0) + [...model.unread.values()].reduce((a, b) => a + b, 0)
 		show($("tab-unread"), unread)
-		say($("tab-unread"), unread ? `${unread} new` : "")
+		say($("tab-unread").firstChild, String(unread))
 		document.title = unread ? `(${unread}) phyllo` : "phyllo"
 	}
 
