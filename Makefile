@@ -34,12 +34,13 @@ package: ## make dist/: archives for all systems, Debian packages, container fil
 reproducible: ## build a release for this system twice, in two folders with two caches, and compare
 	./scripts/reproducible
 
+# The tests of nodes begin first, as they take longest, and mostly wait while others compute.
 test: ## run all tests; needs Go only, and says which tests need more
 	@echo "without the race detector: $(FULL), in full; under it, below, they take samples of seeds, sizes and faults (200 storms here, 20 there)"
 	go test -count=1 -vet=off $(FULL)
 	go test -count=1 -vet=off -run '^TestMemory$$' ./transport/libp2p
 	cd bench/rivals && go test -vet=all ./...
-	go run ./internal/testrun $(TESTFLAGS) ./...
+	go run ./internal/testrun $(TESTFLAGS) ./node ./...
 
 deps: ## install what the tests need besides Go; says first what
 	./scripts/deps
