@@ -39,6 +39,18 @@ func (m *member) pay(c *certificate.Certificate) *voucher.Payment {
 	return pay
 }
 
+// owns lets a member store files, and returns them, and what they take of its account once
+// nothing is paid ahead any more.
+func (m *member) owns(files, copies int) (os []id.Hash, used int64) {
+	m.w.t.Helper()
+	for i := range files {
+		os = append(os, m.w.mustInsert(m, file(name(i), copies)))
+		used += int64(copies * len(name(i)))
+	}
+	m.w.net.Run(2 * time.Hour)
+	return os, used
+}
+
 // plant puts an object on a member's disk, past all checks, and starts the member again.
 func (m *member) plant(c *certificate.Certificate, slip *voucher.Slip) {
 	m.w.t.Helper()
@@ -139,13 +151,7 @@ func TestLyingFellow(t *testing.T) {
 func TestPaidForGood(t *testing.T) {
 	w := newWorld(t, 16, kbrtest.Config{Seed: 79}, paying(1_000_000))
 	payer := w.members[0]
-	var os []id.Hash
-	used := int64(0)
-	for i := range simtest.Size(20, 5) {
-		os = append(os, w.mustInsert(payer, file(name(i), 3)))
-		used += 3 * int64(len(name(i)))
-	}
-	w.net.Run(2 * time.Hour)
+	os, used := payer.owns(simtest.Size(20, 5), 3)
 	for _, node := range w.net.Nearest(payer.cert.Node, 6) {
 		w.join()
 		w.net.Run(time.Minute)
@@ -218,11 +224,7 @@ func TestOwedMutable(t *testing.T) {
 func TestAccountLost(t *testing.T) {
 	w := newWorld(t, simtest.Size(24, 16), kbrtest.Config{Seed: 82}, paying(1_000_000))
 	payer := w.members[0]
-	var os []id.Hash
-	for i := range simtest.Size(60, 15) {
-		os = append(os, w.mustInsert(payer, file(name(i), 5)))
-	}
-	w.net.Run(2 * time.Hour)
+	os, _ := payer.owns(simtest.Size(60, 15), 5)
 	for _, node := range w.net.Nearest(payer.cert.Node, 6) {
 		node.Kill()
 	}

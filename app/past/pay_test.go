@@ -95,13 +95,7 @@ func TestUnpaid(t *testing.T) {
 	w := newWorld(t, 9, kbrtest.Config{Seed: 72}, paying(1000))
 	m := w.members[0]
 	c := sign(w, 1, "content", 3)
-	var pay *voucher.Payment
-	if err := m.node.Call(time.Minute, func(t *task.T) (err error) {
-		pay, err = m.past.Accounts().Pay(t, voucher.Charge{Object: c.ID(), Size: c.Size, Copies: 3}, time.Time{})
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
+	pay := m.pay(c)
 	holder := w.nearest(c.ID(), 1)[0]
 	try := func(what string, payload []byte, good bool) {
 		t.Helper()
@@ -145,13 +139,7 @@ func TestPaidForOneContent(t *testing.T) {
 	}
 	put := func(i int) error {
 		t.Helper()
-		var pay *voucher.Payment
-		if err := m.node.Call(time.Minute, func(t *task.T) (err error) {
-			pay, err = m.past.Accounts().Pay(t, voucher.Charge{Object: o, Size: 3 * mib, Copies: 3}, time.Time{})
-			return err
-		}); err != nil {
-			t.Fatal(err)
-		}
+		pay := m.pay(cs[0]) // good for either
 		_, err := ask(m, w.nearest(o, 1)[0], past.AskPaidPut(cs[i], bs[i].outline.Bytes(), pay))
 		w.net.Run(task.TicketTime + time.Second)
 		return err
