@@ -24,12 +24,13 @@ type office struct {
 func (g *group) reviewRoot() bool {
 	near := g.s.ep.ReplicaSet(g.key, 1)
 	switch {
+	case len(near) == 0 && g.root != nil: // so many are nearer that it does not know the nearest
+		g.abdicate(nil)
+		return true
 	case len(near) == 0:
 		return false
 	case g.root != nil && near[0].ID != g.s.ep.Self().ID:
-		g.root, g.keeper, g.keptAt = nil, near[0], g.s.ep.Now()
-		g.seek()
-		g.sync() // the new root may have been one of another part of the ring
+		g.abdicate(near[0])
 		return true
 	case g.root == nil && near[0].ID == g.s.ep.Self().ID && g.s.ep.Ready() && (g.keeper != nil || g.needed()):
 		if g.parent != nil {
@@ -42,6 +43,29 @@ func (g *group) reviewRoot() bool {
 		g.keepCharter()
 	}
 	return false
+}
+
+// abdicate ends the office of the root, and brings the new one, which may have been that of
+// another part of the ring, what it lacks. to is nil if this node does not know it.
+func (g *group) abdicate(to *peer.Handle) {
+	g.root, g.keeper, g.keptAt = nil, to, g.s.ep.Now()
+	g.seek()
+	if to != nil {
+		g.sync()
+		return
+	}
+	g.changing++
+	g.s.ep.Go(func(t *task.T) error {
+		for try := 0; try < syncTries && !g.compare(t, source{keeps: true}, false); try++ {
+			if err := t.Sleep(syncPause << try); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, func(error) {
+		g.changing--
+		g.dropIfIdle()
+	})
 }
 
 // assume takes the office of the root: what the others near the key have is taken over
