@@ -56,7 +56,7 @@ func (g *group) abdicate(to *peer.Handle) {
 	}
 	g.changing++
 	g.s.ep.Go(func(t *task.T) error {
-		for try := 0; try < syncTries && !g.compare(t, source{keeps: true}, false); try++ {
+		for try := 0; try < syncTries && !g.compare(t, source{keeps: true}, coming); try++ {
 			if err := t.Sleep(syncPause << try); err != nil {
 				return err
 			}
@@ -86,9 +86,9 @@ func (g *group) assume(t *task.T) error {
 			unknown++
 		case err == nil && ok && g.take(h.Charter) == nil && g.charter != nil:
 			heard++
-			g.heads(h, listed, true)
+			g.heads(h, listed, everything)
 			if h.More {
-				g.compare(t, source{others[i], true}, true)
+				g.compare(t, source{others[i], true}, everything)
 			}
 		}
 	}

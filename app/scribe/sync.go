@@ -24,6 +24,15 @@ const (
 	auditRoot    = 4
 )
 
+// wish is which of the messages that another node keeps are wanted here.
+type wish int
+
+const (
+	coming     wish = iota // what comes from now on
+	asked                  // what the member asked for
+	everything             // what a keeper of the group, or its root, has to have
+)
+
 // auditor is when a node asks another one than its parent what there is.
 type auditor struct {
 	timer task.Timer
@@ -43,7 +52,14 @@ func (g *group) sync() {
 
 func (g *group) syncUp(t *task.T) error {
 	for try := 0; g.s.groups[g.id] == g; try++ {
-		wants := g.member != nil && !g.member.began && g.member.o.wantsHistory() && !g.whole || g.keeper != nil && !g.whole
+		w := coming
+		switch {
+		case g.whole:
+		case g.keeper != nil:
+			w = everything
+		case g.member != nil && !g.member.began && g.member.o.wantsHistory():
+			w = asked
+		}
 		switch {
 		case g.root != nil:
 			g.begun()
@@ -52,12 +68,12 @@ func (g *group) syncUp(t *task.T) error {
 			return nil // when it has one it begins again
 		}
 		from := source{keeps: true}
-		if !wants && g.parent != nil && try < syncTries {
+		if w == coming && g.parent != nil && try < syncTries {
 			from = source{node: g.parent.node}
 		} else if g.keeper != nil {
 			from = source{node: g.keeper, keeps: true}
 		}
-		if g.compare(t, from, wants) {
+		if g.compare(t, from, w) {
 			g.begun()
 			return nil
 		}
@@ -79,19 +95,18 @@ func (g *group) begun() {
 	}
 }
 
-// compare asks a node for its streams, and reports whether all are known by that. With all
-// everything that it keeps is wanted, otherwise what comes from now on.
-func (g *group) compare(t *task.T, from source, all bool) bool {
+// compare asks a node for its streams, and reports whether all are known by that.
+func (g *group) compare(t *task.T, from source, w wish) bool {
 	listed := make(map[msg.Stream]bool)
 	var behind []history.Run
 	q := &msg.Heads{Group: g.id}
 	for range history.MaxStreams/msg.MaxHeads + 1 {
 		_, m, err := g.consult(t, from, q)
 		h, ok := m.(*msg.HeadsAre)
-		if err != nil || !ok || !h.Synced || all && !h.Whole || g.take(h.Charter) != nil || g.charter == nil {
+		if err != nil || !ok || !h.Synced || w != coming && !h.Whole || g.take(h.Charter) != nil || g.charter == nil {
 			return false
 		}
-		behind = append(behind, g.heads(h, listed, all)...)
+		behind = append(behind, g.heads(h, listed, w)...)
 		if !h.More || len(h.Seals) == 0 {
 			behind = append(behind, g.unlisted(listed)...)
 			g.hist.Synced(listed)
@@ -105,7 +120,7 @@ func (g *group) compare(t *task.T, from source, all bool) bool {
 }
 
 // heads notes what another node has, and returns what this one has besides.
-func (g *group) heads(h *msg.HeadsAre, listed map[msg.Stream]bool, all bool) (behind []history.Run) {
+func (g *group) heads(h *msg.HeadsAre, listed map[msg.Stream]bool, w wish) (behind []history.Run) {
 	for i, seal := range h.Seals {
 		name := seal.Stream()
 		listed[name] = true
@@ -116,9 +131,9 @@ func (g *group) heads(h *msg.HeadsAre, listed map[msg.Stream]bool, all bool) (be
 			continue
 		}
 		base := seal.Last() + 1
-		if all {
+		if w != coming {
 			floor := min(h.Floors[i], base)
-			if m := g.member; m != nil && g.root == nil && g.keeper == nil {
+			if m := g.member; m != nil && w == asked {
 				floor = m.start(base, floor)
 			}
 			base = floor
@@ -180,7 +195,7 @@ func (g *group) auditLater(anew bool) {
 			from = source{keeps: true}
 		}
 		g.s.ep.Go(func(t *task.T) error {
-			if g.hist.IsSynced() && g.compare(t, from, false) {
+			if g.hist.IsSynced() && g.compare(t, from, coming) {
 				g.fill()
 			}
 			return nil
