@@ -53,9 +53,9 @@ fewer computers than copies the rest are made when more join, without being aske
 With - standard input is stored; --as says under which name.
 
 With --archive a file is cut into 24 parts, or 64 in a large ring, which lie all
-around the ring, and any 6 of them are enough: it costs 4 times its size (10.7 times), and
-is still there when most computers are lost at once. Your computer makes lost
-parts anew, so let it run once in a week or two. Keep the link that
+around the ring, and any 6 of them are enough: it costs 4 times its size (10.7 times in
+a large ring), and is still there when most computers are lost at once. Your computer
+makes lost parts anew, so let it run once in a week or two. Keep the link that
 ` + "`phyllo share`" + ` prints: with it the file is found even if the list of your files is lost.`,
 		Example: `  phyllo put thesis.pdf
   phyllo put --archive photos.tar
