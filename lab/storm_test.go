@@ -72,7 +72,7 @@ func TestGroupsInStorms(t *testing.T) {
 // not know who is near to the group: who was its root in a part of the ring is so no longer.
 func TestGroupsInWideRings(t *testing.T) {
 	simtest.Seeds(t, 5, func(t *testing.T, seed uint64) {
-		for _, p := range (lab.Tempest{Seed: 12 + seed, Nodes: 40, Rage: rage(), Leaf: 12, Groups: true}).Wrong() {
+		for _, p := range (lab.Tempest{Seed: 12 + seed, Nodes: 28, Rage: rage(), Leaf: 12, Groups: true}).Wrong() {
 			t.Error(p)
 		}
 	})
