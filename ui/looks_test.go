@@ -99,6 +99,15 @@ func testLooks(t *testing.T, b *browser.Browser) {
 		}
 		d.history["ann"][i].State = []string{api.StateRead, api.StateDelivered, api.StateQueued}[i]
 	}
+	for _, name := range []string{"garden", "averylongnameofaroomwithoutanyspacethatmustbreaksomewhere"} {
+		if _, err := d.RoomCreate(t.Context(), api.RoomCreate{User: "ann", Name: name}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := d.RoomSay(t.Context(), api.RoomSay{User: "ann", Room: "garden", Text: "the beans are ripe " + strings.Repeat("x", 90)}); err != nil {
+		t.Fatal(err)
+	}
+	d.shelf.InviteToRoom("ann", "carol", "book club")
 	d.copies = 4
 	for _, name := range []string{"photos/2026/a.jpg", "a-file-with-a-name-without-any-space-that-must-break-somewhere-" + strings.Repeat("x", 60) + ".tar.gz", "thesis.pdf"} {
 		d.keep(t, name, strings.Repeat("x", 120_000))
@@ -116,6 +125,8 @@ func testLooks(t *testing.T, b *browser.Browser) {
 		d.tell(&api.Event{Kind: api.EventTraffic, Traffic: &api.Traffic{RateIn: uint64(300 + 137*i%900), RateOut: uint64(100 + 211*i%700), RSSBytes: 41_200_000, Connections: 15}})
 	}
 	p.WaitFor(`document.querySelector("#spark-in").getAttribute("d")?.split("L").length >= 40`, soon)
+	p.Click(`.person[data-room="garden"]`)
+	shows(p, "#room-messages .mine .text", "beans")
 	p.Click(`.person[data-who="bob"]`)
 	shows(p, "#messages .mine .note", "queued")
 	for _, dark := range []bool{false, true} {
@@ -133,7 +144,7 @@ func testLooks(t *testing.T, b *browser.Browser) {
 		phone := browser.Phone
 		phone.Dark, phone.Still = dark, true
 		p.Look(phone)
-		for _, name := range []string{"ring", "people", "files", "node"} {
+		for _, name := range []string{"ring", "people", "rooms", "files", "node"} {
 			view(p, name)
 			p.WaitFor(`document.body.dataset.view == "`+name+`"`, soon)
 			fits(t, p, "phone-"+name+"-"+shade)
@@ -198,7 +209,7 @@ func fits(t *testing.T, p *browser.Page, name string) {
 	}
 	var wide []string
 	p.Eval(`[...document.querySelectorAll("table")].filter(e => e.parentElement.clientWidth && e.scrollWidth > e.parentElement.clientWidth).map(e => e.id)`, &wide)
-	if len(lines) != 4 || len(wide) > 0 {
+	if len(lines) != 5 || len(wide) > 0 {
 		t.Errorf("%s: %d tabs; wider than their cards: %q", name, len(lines), wide)
 	}
 }

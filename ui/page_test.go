@@ -29,6 +29,7 @@ func TestPage(t *testing.T) {
 	t.Run("SeveralUsers", func(t *testing.T) { testSeveralUsers(t, b) })
 	t.Run("Demo", func(t *testing.T) { testDemo(t, b) })
 	t.Run("OnlyTheKeyboard", func(t *testing.T) { testOnlyTheKeyboard(t, b) })
+	t.Run("Rooms", func(t *testing.T) { testRooms(t, b) })
 	t.Run("Members", func(t *testing.T) { testMembers(t, b) })
 	t.Run("Files", func(t *testing.T) { testFiles(t, b) })
 	t.Run("Uploads", func(t *testing.T) { testUploads(t, b) })

@@ -102,6 +102,7 @@ func testRingMath(t *testing.T, b *browser.Browser) {
 func testLargeRing(t *testing.T, b *browser.Browser) {
 	v := &village{}
 	p := enter(t, b, v.newNode(t), "lab", browser.Desktop)
+	shows(p, "#rooms-nobody", "claim a name") // the last part of the page that is drawn
 	var got struct{ Nodes, Labels, Trails int }
 	p.Eval(`import("/js/ring.js").then(async ({ Ring }) => {
 		const host = document.createElement("div")

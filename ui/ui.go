@@ -16,7 +16,7 @@
 //	js/model.js       what the page knows, and what a person can do
 //	js/shelf.js       the folder of files that is shown
 //	js/main.js        puts the parts together
-//	js/map.js, people.js, chat.js, verify.js, files.js, file.js, copies.js,
+//	js/map.js, people.js, chat.js, rooms.js, verify.js, files.js, file.js, copies.js,
 //	uploads.js, node.js, members.js
 //	                  one part of the page each
 //	js/dom.js, fails.js, clipboard.js, words.js

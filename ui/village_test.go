@@ -78,6 +78,7 @@ func (v *village) newNode(t testing.TB, users ...string) *node {
 	n.members = []api.Member{{ID: self, Self: true, Admitter: true, Authority: true, AdmittedBy: "authority", Until: started.Add(90 * 24 * time.Hour)}}
 	for _, name := range users {
 		n.users = append(n.users, api.User{Name: name, Key: fingerprint(name), Here: true, Version: 1})
+		n.lives(name)
 	}
 	v.nodes = append(v.nodes, n)
 	return n
@@ -164,6 +165,7 @@ func (n *node) UserAdd(_ context.Context, q api.UserRequest) (*api.User, error) 
 	}
 	u := api.User{Name: q.Name, Key: fingerprint(q.Name), Here: true, Version: 1}
 	n.users = append(n.users, u)
+	n.lives(q.Name)
 	return &u, nil
 }
 

@@ -5,6 +5,7 @@ import { Model } from "./model.js"
 import { startMap } from "./map.js"
 import { startPeople } from "./people.js"
 import { startChat } from "./chat.js"
+import { startRooms } from "./rooms.js"
 import { Shelf } from "./shelf.js"
 import { startFiles } from "./files.js"
 import { startUploads } from "./uploads.js"
@@ -16,6 +17,7 @@ startNode(model)
 startMap(model)
 startPeople(model)
 startChat(model)
+startRooms(model)
 startMembers(model)
 const shelf = new Shelf()
 startFiles(model, shelf)
@@ -23,7 +25,7 @@ startUploads(shelf)
 
 // On a phone one part is shown at a time; the address says which, so that the way
 // back works.
-const views = ["ring", "people", "files", "node"]
+const views = ["ring", "people", "rooms", "files", "node"]
 function view() {
 	const asked = location.hash.slice(1)
 	const now = views.includes(asked) ? asked : "ring"

@@ -4,7 +4,7 @@
 //	model.on("people", () => draw())
 //
 // Topics: "link" (does the node answer), "status", "traffic", "ring", "users",
-// "people", "thread", "members"; and, with what happened: "move", "trace".
+// "people", "thread", "rooms", "members"; and, with what happened: "move", "trace".
 
 import { client as control, whoOf } from "./client.js"
 
@@ -175,6 +175,9 @@ export class Model {
 			return
 		case "user":
 			this.#soon("users", () => this.#loadUsers())
+			return
+		case "room":
+			if (e.user === this.user) this.#tell("rooms")
 			return
 		case "lost":
 			this.#soon("all", () => this.#all())
