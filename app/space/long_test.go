@@ -152,10 +152,10 @@ func TestRangeOfLongPiece(t *testing.T) {
 	}
 }
 
-// TestLongPieceFindsNoRoom: a piece that is longer than what any node has room for is stored
+// TestLongPieceFindsNoRoom: a piece of which no node takes so much at once (t_pri) is stored
 // in shorter ones.
 func TestLongPieceFindsNoRoom(t *testing.T) {
-	w := newTunedWorld(t, 8, 45, longest, func(c *past.Config) { c.Capacity = 3 << 20 })
+	w := newTunedWorld(t, 8, 45, longest, func(c *past.Config) { c.Capacity = 40 << 20 })
 	a, b := w.members[0], w.members[5]
 	h := a.create(space.Founding{Name: "films"})
 	content := random(10, 8<<20)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,8 +18,8 @@ func newDemo(w *world) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "A ring of real nodes on this computer, to look at",
-		Long: `Start a ring of real nodes in this process, on loopback: people register and talk, a
-node is killed and the talk goes on, one joins. The page draws the whole ring, with
+		Long: `Start a ring of real nodes in this process, on loopback: people register and talk,
+also all together in a room, a node is killed and the talk goes on, one joins. The page draws the whole ring, with
 buttons to kill and to add a node; Enter prints a fresh address of it. Nothing is
 left behind. Ctrl-C ends it; with --once it ends by itself.`,
 		Example: "  phyllo demo\n  phyllo demo --nodes 32\n  phyllo demo --once",
@@ -61,6 +62,8 @@ type play struct {
 		ReadyMS   int64 `json:"ready_ms"`
 		Sent      int   `json:"sent"`
 		Delivered int   `json:"delivered"`
+		Said      int   `json:"said"` // in the room
+		Read      int   `json:"read"` // of these, by all who are in it
 		Killed    int   `json:"killed"`
 		Joined    int   `json:"joined"`
 	}
@@ -114,8 +117,7 @@ func (p *play) all(ctx context.Context, nodes int, once bool) error {
 			continue
 		case <-pause.C:
 		}
-		n := len(p.ring.people)
-		if err := p.write(ctx, said%n, (said+1)%n, fmt.Sprintf("message %d", said+1)); err != nil {
+		if err := p.chat(ctx, said); err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
@@ -125,6 +127,16 @@ func (p *play) all(ctx context.Context, nodes int, once bool) error {
 		}
 		said++
 	}
+}
+
+// chat is one message more: every third is said to all.
+func (p *play) chat(ctx context.Context, number int) error {
+	n := len(p.ring.people)
+	text := fmt.Sprintf("message %d", number+1)
+	if number%3 == 2 {
+		return p.say(ctx, number%n, text)
+	}
+	return p.write(ctx, number%n, (number+1)%n, text)
 }
 
 // gather starts the nodes and gives people their names.
@@ -161,6 +173,12 @@ func (p *play) talk(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := p.meet(ctx); err != nil {
+		return err
+	}
+	if err := p.say(ctx, last, "is everybody here?"); err != nil {
+		return err
+	}
 	victim, found := p.ring.victim()
 	if !found { // somebody lives on each: another one comes first
 		if err := p.another(ctx); err != nil {
@@ -181,6 +199,9 @@ func (p *play) talk(ctx context.Context) error {
 		return err
 	}
 	if err := p.write(ctx, last, 0, "of course"); err != nil {
+		return err
+	}
+	if err := p.say(ctx, 0, "we are all still here"); err != nil {
 		return err
 	}
 	if p.count.Joined > 0 {
@@ -228,6 +249,92 @@ func (p *play) write(ctx context.Context, from, to int, text string) error {
 	return p.step("message", "%s to %s: %q, %s after %s", sender, receiver, text, clean(s.State), took)
 }
 
+// demoRoom is the room in which the people of the demo talk.
+const demoRoom = "green"
+
+// meet makes a room, into which everybody comes.
+func (p *play) meet(ctx context.Context) error {
+	done := p.w.waiting("a room opens …")
+	defer done()
+	first, others := p.ring.people[0], p.ring.people[1:]
+	if _, err := p.ring.api(0).RoomCreate(ctx, api.RoomCreate{User: first, Name: demoRoom}); err != nil {
+		return fmt.Errorf("opening a room: %w", err)
+	}
+	for i, name := range others {
+		if err := p.ring.api(0).RoomInvite(ctx, api.RoomWho{User: first, Room: demoRoom, Name: name}); err != nil {
+			return fmt.Errorf("inviting %s to a room: %w", name, err)
+		}
+		invited := func() (bool, error) {
+			list, err := p.ring.api(i+1).RoomList(ctx, name)
+			return len(list) > 0, err
+		}
+		if err := p.until(ctx, invited); err != nil {
+			return fmt.Errorf("%s waiting for an invitation to a room: %w", name, err)
+		}
+		if _, err := p.ring.api(i+1).RoomJoin(ctx, api.RoomQuery{User: name, Room: demoRoom}); err != nil {
+			return fmt.Errorf("%s joining a room: %w", name, err)
+		}
+	}
+	done()
+	are := "are"
+	if len(others) == 1 {
+		are = "is"
+	}
+	return p.step("room", "%s has opened the room #%s, and %s %s in it", first, demoRoom, join(others), are)
+}
+
+var errLate = errors.New("it did not happen in time")
+
+// until asks until something is so, for at most deliveryTime.
+func (p *play) until(ctx context.Context, so func() (bool, error)) error {
+	late := time.NewTimer(deliveryTime)
+	defer late.Stop()
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
+	for {
+		if is, err := so(); is || err != nil {
+			return err
+		}
+		select {
+		case <-look.C:
+		case <-late.C:
+			return errLate
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// say lets somebody say something in the room, and waits until all others can read it.
+func (p *play) say(ctx context.Context, who int, text string) error {
+	begin, name := p.w.now(), p.ring.people[who]
+	done := p.w.waiting(name + " says something to all …")
+	defer done()
+	s, err := p.ring.api(who).RoomSay(ctx, api.RoomSay{User: name, Room: demoRoom, Text: text})
+	if err != nil {
+		return fmt.Errorf("%s saying something in a room: %w", name, err)
+	}
+	p.count.Said++
+	err = p.until(ctx, func() (bool, error) {
+		for i, other := range p.ring.people {
+			list, err := p.ring.api(i).RoomHistory(ctx, api.RoomQuery{User: other, Room: demoRoom, Limit: 20})
+			if err != nil || !slices.ContainsFunc(list, func(m api.RoomMessage) bool { return m.ID == s.ID && !m.Locked }) {
+				return false, err
+			}
+		}
+		return true, nil
+	})
+	done()
+	switch {
+	case errors.Is(err, errLate):
+		return p.step("trouble", "%s in #%s: %q, not read by all after %s", name, demoRoom, text, span(deliveryTime))
+	case err != nil:
+		return err
+	}
+	p.count.Read++
+	return p.step("said", "%s in #%s: %q, read by all after %s", name, demoRoom, text, p.w.now().Sub(begin).Round(time.Millisecond))
+}
+
 func (p *play) summary() error {
 	c := p.count
 	if p.w.json {
@@ -235,10 +342,13 @@ func (p *play) summary() error {
 			return err
 		}
 	} else {
-		p.w.printf("\n%d nodes ready after %.1f s; %d of %d messages delivered; %d killed, %d joined\n", c.Nodes, float64(c.ReadyMS)/1e3, c.Delivered, c.Sent, c.Killed, c.Joined)
+		p.w.printf("\n%d nodes ready after %.1f s; %d of %d messages delivered, %d of %d in the room read by all; %d killed, %d joined\n", c.Nodes, float64(c.ReadyMS)/1e3, c.Delivered, c.Sent, c.Read, c.Said, c.Killed, c.Joined)
 	}
 	if c.Joined == 0 {
 		return fmt.Errorf("no node has joined within %s: run `%s demo --once` again, and report it if it stays", span(settleTime), p.w.program)
+	}
+	if c.Read != c.Said {
+		return fmt.Errorf("%d messages in the room were not read by all within %s: run `%s demo --once` again, and report it if it stays", c.Said-c.Read, span(deliveryTime), p.w.program)
 	}
 	if c.Delivered != c.Sent {
 		return fmt.Errorf("%d messages were not delivered within %s: run `%s demo --once` again, and report it if it stays", c.Sent-c.Delivered, span(deliveryTime), p.w.program)

@@ -42,11 +42,11 @@ func TestDemoOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want := []string{"begin", "ready", "people", "message", "message", "message", "killed", "message", "message", "joined", "summary"}
+	want := []string{"begin", "ready", "people", "message", "message", "message", "room", "said", "killed", "message", "message", "said", "joined", "summary"}
 	if !slices.Equal(events, want) {
 		t.Errorf("events %v, want %v", events, want)
 	}
-	if s := last.Summary; s["nodes"] != 7 || s["sent"] != 5 || s["delivered"] != 5 || s["killed"] != 1 || s["joined"] != 1 {
+	if s := last.Summary; s["nodes"] != 7 || s["sent"] != 5 || s["delivered"] != 5 || s["said"] != 2 || s["read"] != 2 || s["killed"] != 1 || s["joined"] != 1 {
 		t.Errorf("summary %v", s)
 	}
 	if v.killed != 1 || len(v.nodes) != 8 {
@@ -68,8 +68,8 @@ func TestDemoOnce(t *testing.T) {
 // TestSmallDemo: of two nodes none can be spared, so one joins before one is killed.
 func TestSmallDemo(t *testing.T) {
 	for nodes, want := range map[string][]string{
-		"2": {"begin", "ready", "people", "message", "message", "message", "joined", "killed", "message", "message", "summary"},
-		"3": {"begin", "ready", "people", "message", "message", "message", "killed", "message", "message", "joined", "summary"},
+		"2": {"begin", "ready", "people", "message", "message", "message", "room", "said", "joined", "killed", "message", "message", "said", "summary"},
+		"3": {"begin", "ready", "people", "message", "message", "message", "room", "said", "killed", "message", "message", "said", "joined", "summary"},
 	} {
 		v, tmp := &village{}, newHome(t)
 		var stdout, stderr strings.Builder

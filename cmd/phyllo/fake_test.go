@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -158,6 +160,7 @@ func newHome(t *testing.T) string {
 type village struct {
 	mu     sync.Mutex
 	nodes  []*villager
+	said   []api.RoomMessage // in the room
 	killed int
 	// From the node with the number from on, each says late times that it is joining
 	// before it is ready.
@@ -174,6 +177,7 @@ type villager struct {
 // offered is what a villager offers where it is not what every fake node does.
 type offered struct {
 	*fakenode.Node
+	v    *village
 	name id.ID
 
 	mu   sync.Mutex
@@ -188,7 +192,7 @@ func (v *village) launch(c config.Config, log *slog.Logger, serve func(api.Node)
 	x := &villager{fake: r.(*fake), v: v}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	x.offered = &offered{Node: x.node, name: id.HashOf("villager", uint64(len(v.nodes))).Place()}
+	x.offered = &offered{Node: x.node, v: v, name: id.HashOf("villager", uint64(len(v.nodes))).Place()}
 	if len(v.nodes) >= v.from {
 		x.offered.late = v.late
 	}
@@ -243,4 +247,34 @@ func logOf(home string) string {
 		return err.Error()
 	}
 	return string(b)
+}
+
+// The village has one room, and all who live there are in it.
+
+func (x *offered) RoomCreate(_ context.Context, q api.RoomCreate) (*api.Room, error) {
+	return &api.Room{Name: q.Name}, nil
+}
+
+func (x *offered) RoomInvite(context.Context, api.RoomWho) error { return nil }
+
+func (x *offered) RoomList(context.Context, string) ([]api.Room, error) {
+	return []api.Room{{Invited: "ann"}}, nil
+}
+
+func (x *offered) RoomJoin(_ context.Context, q api.RoomQuery) (*api.Room, error) {
+	return &api.Room{Name: q.Room}, nil
+}
+
+func (x *offered) RoomSay(_ context.Context, q api.RoomSay) (*api.RoomSaid, error) {
+	x.v.mu.Lock()
+	defer x.v.mu.Unlock()
+	m := api.RoomMessage{ID: strconv.Itoa(len(x.v.said)), From: q.User, Text: q.Text}
+	x.v.said = append(x.v.said, m)
+	return &api.RoomSaid{ID: m.ID}, nil
+}
+
+func (x *offered) RoomHistory(context.Context, api.RoomQuery) ([]api.RoomMessage, error) {
+	x.v.mu.Lock()
+	defer x.v.mu.Unlock()
+	return slices.Clone(x.v.said), nil
 }
