@@ -32,6 +32,7 @@
 //
 // # What it does not do yet
 //
-// The log is not kept in the ring's storage: a room is where its members are. Read receipts
-// are not sent. Rooms of many members push each entry to each of them: no tree.
+// The log is not kept in the ring's storage: a room is where its members are. A public room
+// has no place where somebody finds it who is not invited. Read receipts are not sent. Rooms
+// of many members push each entry to each of them: no tree.
 package room

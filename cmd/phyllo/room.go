@@ -111,7 +111,7 @@ func (w *world) roomCreate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "create NAME", Short: "Make a room",
 		Long: `Make a room, with you as its owner. Invite people with "phyllo room invite". With --public
-what is said is not sealed, and members may write without an admin's invitation.`,
+what is said in it is not sealed.`,
 		Example: "  phyllo room create garden\n  phyllo room create \"book club\"", Args: args(1, 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.Name = a[0]
