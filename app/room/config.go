@@ -28,8 +28,8 @@ type Config struct {
 	MaxRooms int
 	// MaxInvitations is how many invitations of one user wait. 1 to 1,000.
 	MaxInvitations int
-	// PerMinute is how many questions and pushes of one node are served in a minute.
-	// 10 to 100,000.
+	// PerMinute is how many questions, and entries that are pushed, of one node are served in
+	// a minute. 10 to 100,000.
 	PerMinute int
 }
 
@@ -42,7 +42,7 @@ func Default() Config {
 		KeyPatience:    15 * time.Second,
 		MaxRooms:       256,
 		MaxInvitations: 64,
-		PerMinute:      1200,
+		PerMinute:      3000,
 	}
 }
 

@@ -75,6 +75,7 @@ func (h *hall) keep(t *task.T, k kept) error {
 // them were missing, and reports whether others still are. Each is durable before it is in
 // the log.
 func (h *hall) take(t *task.T, list []*entry.Entry) (lacks bool, err error) {
+	list, strange := h.familiar(list)
 	list, err = h.verify(t, list)
 	if err != nil {
 		return false, err
@@ -100,7 +101,29 @@ func (h *hall) take(t *task.T, list []*entry.Entry) (lacks bool, err error) {
 		list = nil
 	}
 	h.news(fresh)
-	return len(h.pending) > 0, nil
+	return strange || len(h.pending) > 0, nil
+}
+
+// familiar returns the entries, in order, of those who are or were in the room, or are made
+// members by one of them in an entry before, and reports whether there are others: strangers
+// cannot fill a log.
+func (h *hall) familiar(list []*entry.Entry) (kept []*entry.Entry, strange bool) {
+	list = slices.Clone(list)
+	slices.SortStableFunc(list, func(a, b *entry.Entry) int { return cmp.Compare(a.Depth, b.Depth) })
+	s := h.log.State()
+	made := map[peer.Key]bool{h.kept.Founding.Author: true}
+	for _, e := range list {
+		if !made[e.Author] && s.Find(e.Author).Number == 0 && !h.log.Founding().Public {
+			strange = true
+			continue
+		}
+		kept = append(kept, e)
+		var c entry.Change
+		if e.Kind == entry.ChangeKind && entry.Body(e, &c) == nil {
+			made[c.Who] = true
+		}
+	}
+	return kept, strange
 }
 
 // heed ends the user's part in the room when he was put out: what came before that he may not
@@ -112,7 +135,7 @@ func (h *hall) heed(t *task.T, list []*entry.Entry) error {
 		if e.Kind != entry.ChangeKind || entry.Body(e, &c) != nil {
 			continue
 		}
-		by := s.Role(e.Author) >= entry.Admin || e.Author == h.acc.key
+		by := e.Author == h.acc.key || s.Role(e.Author) >= entry.Admin && s.Role(e.Author) > s.Role(h.acc.key)
 		if c.Who != h.acc.key || c.Role != entry.Out || c.Number <= s.Find(c.Who).Number || !by || !h.kept.Joined {
 			continue
 		}

@@ -76,8 +76,8 @@ func TestLiar(t *testing.T) {
 			}
 		}
 	}
-	// The entry that nobody with rights signed is there, and has no effect.
-	want(t, "entries", alice.Size(alice.key(), r), size+1)
+	// The entry of a stranger is not kept.
+	want(t, "entries", alice.Size(alice.key(), r), size)
 	want(t, "members", len(alice.list()[0].Members), 2)
 	w.net.Run(2 * time.Minute)
 	want(t, "all goes on", w.same(r, time.Minute), []string{"secret"})

@@ -133,6 +133,12 @@ func (h *hall) compareLater(t *task.T, d device) {
 
 // takePush takes entries from a member's node. They are believed for their signatures.
 func (h *hall) takePush(t *task.T, d *kbr.Delivery, p *push) error {
+	// Each is a signature to be checked.
+	for range len(p.Entries) - 1 {
+		if m := h.rooms(); !m.served.Take(d.Via.ID, m.ep.Now()) {
+			return &kbr.RefusedError{Code: refusedBusy, Text: "too many entries in a minute"}
+		}
+	}
 	lacks, err := h.take(t, p.Entries)
 	if err != nil {
 		return err
