@@ -59,7 +59,7 @@ Exit code 0: all seeds passed.`,
 	c.Flags().IntVar(&f.Leaf, "leaf", 0, "`SIZE` of the leaf sets, an even number (default 32): small ones let routing tables matter")
 	c.Flags().BoolVar(&f.ForGood, "for-good", false, "let an eighth of the nodes go when the faults end, and never come back")
 	c.Flags().BoolVar(&f.Storage, "storage", false, "let the nodes keep files for each other, and check that nothing acknowledged is lost")
-	c.Flags().BoolVar(&f.Groups, "groups", false, "let the nodes speak in a group, and check that members read all that was acknowledged, once and in order")
+	c.Flags().BoolVar(&f.Groups, "groups", false, "let the nodes talk in a group, and check what its members read")
 	c.Flags().StringVar(&f.ledger, "ledger", "", "note each seed in `FILE`, and leave out those that are noted there: to stop, and go on later")
 	c.Flags().BoolVar(&f.quick, "quick", false, "end with the first seed that fails, and do not make it smaller")
 	c.Flags().IntVar(&f.lines, "lines", 200, "print so many `LINES` of what happened before the first thing that is wrong")
