@@ -55,7 +55,6 @@ type house struct {
 type reader struct {
 	x     *topic.Subscription
 	read  []string
-	waits int
 	ended error
 }
 

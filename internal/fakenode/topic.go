@@ -101,7 +101,7 @@ func (n *Node) Subscribe(ctx context.Context, q api.Subscription, f func(*api.To
 	}
 	n.mu.Lock()
 	c, kind := n.channel(q.Topic), api.TopicBegin
-	at, next := len(c.events), c.news
+	at := len(c.events)
 	if at == 0 {
 		kind = api.TopicWaiting
 	}
@@ -119,7 +119,8 @@ func (n *Node) Subscribe(ctx context.Context, q api.Subscription, f func(*api.To
 			}
 		}
 		n.mu.Lock()
-		e, next = slices.Clone(c.events[at:]), c.news
+		e = slices.Clone(c.events[at:])
+		next := c.news
 		at = len(c.events)
 		n.mu.Unlock()
 		if len(e) > 0 {
