@@ -61,6 +61,10 @@ func TestRoomOfProcesses(t *testing.T) {
 		all[i+1].must("room", "join", "garden")
 	}
 	var said []string
+	for i, p := range all { // who says something has the key
+		p.must("send", "#garden", "hello")
+		said = append(said, names[i]+": hello")
+	}
 	for _, i := range []int{0, 2, 4} {
 		a, b := all[i], all[(i+1)%len(all)]
 		a.kill()

@@ -38,8 +38,27 @@ func (h *hall) settle() {
 
 // unsettled reports whether there is something to do for settle.
 func (h *hall) unsettled() bool {
+	return h.mustBegin(h.log.State()) || len(h.keyless()) > 0
+}
+
+// maxKeyless is how many keys are asked for at a time.
+const maxKeyless = 8
+
+// keyless are epochs of admins whose keys are not here, the current one and then the latest
+// first: of two that began at once, words may be locked with either.
+func (h *hall) keyless() []id.Hash {
 	s := h.log.State()
-	return h.mustBegin(s) || s.Epoch.Epoch != nil && h.keyOf(s.Epoch.Entry).IsZero()
+	var list []id.Hash
+	h.log.EachEpoch(func(x id.Hash, p *entry.Epoch) {
+		if x != s.Epoch.Entry && h.keys[p.Proof].IsZero() && s.Role(h.log.Author(x)) >= entry.Admin {
+			list = append(list, x)
+		}
+	})
+	if s.Epoch.Epoch != nil && h.keyOf(s.Epoch.Entry).IsZero() {
+		list = append(list, s.Epoch.Entry)
+	}
+	slices.Reverse(list)
+	return list[:min(len(list), maxKeyless)]
 }
 
 // keyOf returns the key of an epoch, zero if it is not here.
@@ -54,11 +73,22 @@ func (h *hall) mustBegin(s *dag.State) bool {
 	return s.Stale() && s.Role(h.acc.key) >= entry.Admin
 }
 
+// admins is how many may begin an epoch.
+func admins(s *dag.State) int {
+	n := 0
+	for _, p := range s.People {
+		if p.Role >= entry.Admin {
+			n++
+		}
+	}
+	return n
+}
+
 func (h *hall) settleNow(t *task.T) error {
 	s := h.log.State()
 	if h.mustBegin(s) {
 		// Not all admins at the same moment.
-		if s.Epoch.Epoch != nil {
+		if admins(s) > 1 {
 			if err := t.Sleep(h.rank(h.rooms().cfg.EpochWithin/2, s.Epochs)); err != nil {
 				return err
 			}
@@ -69,11 +99,12 @@ func (h *hall) settleNow(t *task.T) error {
 			}
 		}
 	}
-	_, err := h.findKey(t, h.log.State().Epoch.Entry)
-	if errors.Is(err, ErrNoKey) {
-		return nil
+	for _, x := range h.keyless() {
+		if _, err := h.findKey(t, x); err != nil && !errors.Is(err, ErrNoKey) {
+			return err
+		}
 	}
-	return err
+	return nil
 }
 
 // beginEpoch starts a key that all who are in the room may have, and nobody else.
@@ -219,6 +250,13 @@ func (h *hall) takeAskKey(t *task.T, d *kbr.Delivery, a *askKey) error {
 	name, err := h.vouchFor(t, d, a.About.From)
 	if err != nil {
 		return err
+	}
+	// Who is a reader of the current epoch may have older keys too. Who is not yet, waits for
+	// an epoch with him: a key that somebody had who is no reader would stay in use when he is
+	// put out.
+	now, asked := h.log.State().Epoch, h.log.Epoch(a.Epoch)
+	if asked == nil || !asked.Reads(a.About.From) && (a.Epoch == now.Entry || now.Epoch == nil || !now.Epoch.Reads(a.About.From)) {
+		return &kbr.RefusedError{Code: refusedDenied, Text: "not a reader of this key"}
 	}
 	k := h.keyOf(a.Epoch)
 	if k.IsZero() {

@@ -127,11 +127,15 @@ func TestPutOut(t *testing.T) {
 	r := w.room()
 	bob.say(r, "one")
 	w.net.Run(2 * time.Second)
+	before := alice.Current(alice.key(), r)
 	want(t, "a member puts nobody out", carol.setRole(r, bob, entry.Out), room.ErrNotAdmin)
 	if err := alice.setRole(r, bob, entry.Out); err != nil {
 		t.Fatal(err)
 	}
 	w.net.Run(5 * time.Second)
+	if alice.Current(alice.key(), r) == before {
+		t.Error("no new key begins when somebody who was invited is put out")
+	}
 	carol.say(r, "two")
 	w.net.Run(2 * time.Minute)
 	want(t, "carol reads", carol.texts(r), []string{"one", "two"})
@@ -239,6 +243,50 @@ func TestAdmins(t *testing.T) {
 		return err
 	})
 	want(t, "found by its name", found, r)
+}
+
+// Two admins put two people out at once, in two parts of the net: each part has another epoch,
+// and when they meet all who are still in read what was said in either.
+func TestTwoEpochsAtOnce(t *testing.T) {
+	simtest.Seeds(t, 10, testTwoEpochsAtOnce)
+}
+
+func testTwoEpochsAtOnce(t *testing.T, seed uint64) {
+	w := newWorld(t, seed, "alice", "bob", "carol", "dave", "erin", "frank")
+	alice, bob, carol, dave, erin, frank := w.people[0], w.people[1], w.people[2], w.people[3], w.people[4], w.people[5]
+	r := w.room()
+	if err := alice.setRole(r, bob, entry.Admin); err != nil {
+		t.Fatal(err)
+	}
+	w.net.Run(2 * time.Second)
+	bob.kill()
+	dave.kill()
+	if err := alice.setRole(r, erin, entry.Out); err != nil {
+		t.Fatal(err)
+	}
+	w.net.Run(6 * time.Second)
+	carol.say(r, "without erin")
+	w.net.Run(2 * time.Second)
+	alice.kill()
+	carol.kill()
+	erin.kill()
+	frank.kill()
+	bob.start()
+	dave.start()
+	w.net.Run(5 * time.Second)
+	if err := bob.setRole(r, frank, entry.Out); err != nil {
+		t.Fatal(err)
+	}
+	w.net.Run(6 * time.Second)
+	dave.say(r, "without frank")
+	alice.start()
+	carol.start()
+	w.net.Run(10 * time.Minute)
+	for _, p := range []*person{alice, bob, carol, dave} {
+		got := p.texts(r)
+		slices.Sort(got)
+		want(t, p.name+" reads", got, []string{"without erin", "without frank"})
+	}
 }
 
 // A public room is not sealed, and who was made a member reads and writes.

@@ -83,11 +83,12 @@ func (s *State) Readers() []byte {
 }
 
 // Stale reports whether an admin should begin a new epoch: there is none in a room for invited
-// people, or somebody reads who is out.
+// people, somebody reads who is out, or somebody who is in is not among the readers.
 func (s *State) Stale() bool {
-	return !s.public && (s.Epoch.Epoch == nil || s.stale(s.Epoch.Epoch))
+	return !s.public && (s.Epoch.Epoch == nil || s.stale(s.Epoch.Epoch) || !bytes.Equal(s.Epoch.Epoch.Readers, s.Readers()))
 }
 
+// stale reports whether somebody reads who is out.
 func (s *State) stale(p *entry.Epoch) bool {
 	stale := false
 	p.EachReader(func(k peer.Key) { stale = stale || s.Role(k) == entry.Out })
