@@ -8,6 +8,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/room/entry"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -26,6 +27,7 @@ type Summary struct {
 	// to an older state, or they lie.
 	Forked   []peer.Key
 	Disputed bool // see dag.State
+	Silent   bool // others are not told what the user has read
 }
 
 // Create makes a room with the user as its owner.
@@ -54,7 +56,7 @@ func (m *Rooms) Create(t *task.T, user peer.Key, title string, public bool) (id.
 	if err != nil {
 		return id.Hash{}, err
 	}
-	if err := h.keep(t, kept{Founding: founding, Stream: stream, Joined: true}); err != nil {
+	if err := h.keep(t, new(store.Batch), func(k *kept) { k.Stream, k.Joined = stream, true }); err != nil {
 		return id.Hash{}, err
 	}
 	a.insert(h)
@@ -163,9 +165,7 @@ func (m *Rooms) Leave(t *task.T, user peer.Key, room id.Hash) error {
 	if err := h.change(t, user, h.me().Name, entry.Out); err != nil {
 		return err
 	}
-	k := h.kept
-	k.Joined = false
-	return h.keep(t, k)
+	return h.keep(t, new(store.Batch), func(k *kept) { k.Joined = false })
 }
 
 // SetTitle names the room anew.
@@ -247,7 +247,7 @@ func (m *Rooms) List(t *task.T, user peer.Key) ([]Summary, error) {
 			continue // an invitation that was declined
 		}
 		x := Summary{Room: h.id, Title: s.Title, Public: h.log.Founding().Public, Role: s.Role(user), Joined: h.kept.Joined,
-			Unread: len(h.unread), Forked: h.log.Forked(), Disputed: s.Disputed}
+			Unread: len(h.unread), Forked: h.log.Forked(), Disputed: s.Disputed, Silent: h.kept.Silent}
 		for _, p := range s.People {
 			if p.Role > entry.Out {
 				x.Members = append(x.Members, p)

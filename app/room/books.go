@@ -19,6 +19,8 @@ const (
 	tableKeys    store.Table = "room/keys"    // by their proofs
 	tableUnread  store.Table = "room/unread"  // hashes of words that the user was not shown
 	tableInvites store.Table = "room/invites" // that wait for an answer
+	// tableReceipts has receipts by the keys of those whose they are.
+	tableReceipts store.Table = "room/receipts"
 )
 
 // kept is what the store has of a room besides its log.
@@ -29,6 +31,10 @@ type kept struct {
 	Joined bool  `cbor:"3,keyasint,omitempty"`
 	// Answered is the change that made the user a member, to which he has said yes or no.
 	Answered id.Hash `cbor:"4,keyasint"`
+	// Read is what the user was shown, as in his receipts.
+	Read []byte `cbor:"5,keyasint,omitempty"`
+	// Silent keeps his receipts to himself.
+	Silent bool `cbor:"6,keyasint,omitempty"`
 }
 
 // secrets are keys, by what names them.
@@ -104,6 +110,7 @@ type loaded struct {
 	entries []*entry.Entry // those that others name come first
 	keys    secrets
 	unread  []id.Hash
+	told    []*entry.Receipt
 }
 
 func (b books) load() (*loaded, error) {
@@ -136,6 +143,12 @@ func (b books) load() (*loaded, error) {
 		var s peer.Secret
 		err := s.UnmarshalBinary(v)
 		l.keys[h] = s
+		return err
+	})
+	each(tableReceipts, func(_ id.Hash, v []byte) error {
+		r := new(entry.Receipt)
+		err := wire.Unmarshal(v, r)
+		l.told = append(l.told, r)
 		return err
 	})
 	each(tableUnread, func(h id.Hash, _ []byte) error {

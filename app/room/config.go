@@ -24,6 +24,8 @@ type Config struct {
 	EpochWithin time.Duration
 	// KeyPatience bounds the search for a key that is needed to say something. 1 s to 1 min.
 	KeyPatience time.Duration
+	// ReceiptAfter is about how long receipts gather before they are told. 100 ms to 10 min.
+	ReceiptAfter time.Duration
 	// MaxRooms is how many rooms one user may be in. 1 to 10,000.
 	MaxRooms int
 	// MaxInvitations is how many invitations of one user wait. 1 to 1,000.
@@ -40,6 +42,7 @@ func Default() Config {
 		AskTimeout:     10 * time.Second,
 		EpochWithin:    4 * time.Second,
 		KeyPatience:    15 * time.Second,
+		ReceiptAfter:   2 * time.Second,
 		MaxRooms:       256,
 		MaxInvitations: 64,
 		PerMinute:      3000,
@@ -63,6 +66,7 @@ func (c Config) Validate() error {
 	within("AskTimeout", c.AskTimeout, time.Second, time.Minute)
 	within("EpochWithin", c.EpochWithin, 100*time.Millisecond, time.Minute)
 	within("KeyPatience", c.KeyPatience, time.Second, time.Minute)
+	within("ReceiptAfter", c.ReceiptAfter, 100*time.Millisecond, 10*time.Minute)
 	count("MaxRooms", c.MaxRooms, 1, 10_000)
 	count("MaxInvitations", c.MaxInvitations, 1, 1_000)
 	count("PerMinute", c.PerMinute, 10, 100_000)

@@ -30,9 +30,17 @@
 // names him. It fetches nothing before he joins. Of somebody who is made a member again
 // and again only one invitation is kept, and of all strangers MaxInvitations.
 //
+// # Receipts
+//
+// About ReceiptAfter after something came or was read, a member's node signs one receipt that
+// says up to which entries he has the log, and was shown it (entry.Receipt). All are told in a
+// small room, and in a large one those who wrote what is new in it; the others learn it when
+// they compare logs, from whoever has it. Of each member only the latest is kept. Who wants
+// tells nothing (SetReceipts).
+//
 // # What it does not do yet
 //
 // The log is not kept in the ring's storage: a room is where its members are. A public room
-// has no place where somebody finds it who is not invited. Read receipts are not sent. Rooms
-// of many members push each entry to each of them: no tree.
+// has no place where somebody finds it who is not invited. Rooms of many members push each
+// entry to each of them: no tree.
 package room

@@ -1,6 +1,8 @@
 package room
 
 import (
+	"slices"
+
 	"github.com/phyllo-net/phyllo/app/room/entry"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
@@ -19,7 +21,13 @@ func Samples(room, epoch id.Hash, from, to peer.Key, founding, change *entry.Ent
 		&rest{Entries: []*entry.Entry{change}, More: true, Heads: epoch[:], Marks: make([]byte, markSize)},
 		&askKey{About: a, Epoch: epoch}, &key{Number: 1, Sealed: []byte{1}},
 		&invite{About: a, Name: "mallory", Title: "garden", Founding: founding, Change: change},
+		&seen{About: a, Receipts: []*entry.Receipt{receipt(from, room)}, Asks: true, Known: make([]byte, knownSize)},
+		&seenRest{Receipts: []*entry.Receipt{receipt(from, room)}},
 	}
+}
+
+func receipt(by peer.Key, x id.Hash) *entry.Receipt {
+	return &entry.Receipt{By: by, Number: 1 << 45, Has: x[:], Read: x[:], Sig: make([]byte, peer.SignatureSize)}
 }
 
 // Bad returns messages that break a limit.
@@ -29,24 +37,32 @@ func Bad(room id.Hash, from, to peer.Key, founding, change *entry.Entry) map[str
 	for i := range many {
 		many[i] = change
 	}
+	twice, nobody := receipt(from, room), receipt(peer.Key{}, room)
+	twice.Has = append(room[:], room[:]...)
 	return map[string]wire.Message{
-		"about nothing":      &push{},
-		"no room":            &push{About: &about{From: from, To: to}},
-		"from nobody":        &sync{About: &about{Room: room, To: to}},
-		"to nobody":          &askKey{About: &about{Room: room, From: from}, Epoch: room},
-		"many entries":       &rest{Entries: many},
-		"an entry is nil":    &push{About: a, Entries: []*entry.Entry{nil}},
-		"an impossible one":  &push{About: a, Entries: []*entry.Entry{{}}},
-		"torn marks":         &sync{About: a, Marks: make([]byte, markSize-1)},
-		"torn hashes":        &sync{About: a, Wanted: make([]byte, 33)},
-		"many hashes":        &sync{About: a, Wanted: make([]byte, 32*(maxWanted+1))},
-		"many heads":         &rest{Heads: make([]byte, 32*(maxHeads+1))},
-		"no epoch":           &askKey{About: a},
-		"no key":             &key{},
-		"a long key":         &key{Sealed: make([]byte, maxSealed+1)},
-		"invite to nothing":  &invite{About: a, Name: "x", Title: "y"},
-		"invite by no name":  &invite{About: a, Title: "y", Founding: founding, Change: change},
-		"title that escapes": &invite{About: a, Name: "x", Title: "y\x1b[2J", Founding: founding, Change: change},
+		"receipts of nothing":  &seen{Receipts: []*entry.Receipt{receipt(from, room)}},
+		"a receipt is nil":     &seen{About: a, Receipts: []*entry.Receipt{nil}},
+		"a receipt of nobody":  &seenRest{Receipts: []*entry.Receipt{nobody}},
+		"a receipt says twice": &seenRest{Receipts: []*entry.Receipt{twice}},
+		"many receipts":        &seenRest{Receipts: slices.Repeat([]*entry.Receipt{receipt(from, room)}, maxReceipts+1)},
+		"torn names":           &seen{About: a, Known: make([]byte, knownSize-1)},
+		"about nothing":        &push{},
+		"no room":              &push{About: &about{From: from, To: to}},
+		"from nobody":          &sync{About: &about{Room: room, To: to}},
+		"to nobody":            &askKey{About: &about{Room: room, From: from}, Epoch: room},
+		"many entries":         &rest{Entries: many},
+		"an entry is nil":      &push{About: a, Entries: []*entry.Entry{nil}},
+		"an impossible one":    &push{About: a, Entries: []*entry.Entry{{}}},
+		"torn marks":           &sync{About: a, Marks: make([]byte, markSize-1)},
+		"torn hashes":          &sync{About: a, Wanted: make([]byte, 33)},
+		"many hashes":          &sync{About: a, Wanted: make([]byte, 32*(maxWanted+1))},
+		"many heads":           &rest{Heads: make([]byte, 32*(maxHeads+1))},
+		"no epoch":             &askKey{About: a},
+		"no key":               &key{},
+		"a long key":           &key{Sealed: make([]byte, maxSealed+1)},
+		"invite to nothing":    &invite{About: a, Name: "x", Title: "y"},
+		"invite by no name":    &invite{About: a, Title: "y", Founding: founding, Change: change},
+		"title that escapes":   &invite{About: a, Name: "x", Title: "y\x1b[2J", Founding: founding, Change: change},
 	}
 }
 
@@ -66,4 +82,9 @@ func (m *Rooms) Current(user peer.Key, room id.Hash) id.Hash {
 // Founding is the room's first entry.
 func (m *Rooms) Founding(user peer.Key, room id.Hash) *entry.Entry {
 	return m.account(user).hall(room).kept.Founding
+}
+
+// SeenOf is a message that brings a receipt.
+func SeenOf(room id.Hash, from, to peer.Key, r *entry.Receipt) wire.Message {
+	return &seen{About: &about{room, from, to}, Receipts: []*entry.Receipt{r}}
 }

@@ -18,6 +18,8 @@ const (
 	Changed
 	// Invited: somebody made the user a member of a room that he can join.
 	Invited
+	// Told: it is known of somebody in the room what he has and has read: ask Reached.
+	Told
 )
 
 // Event is what followers are told.

@@ -3,6 +3,7 @@ package room
 import (
 	"bytes"
 	"cmp"
+	"maps"
 	"slices"
 
 	"github.com/phyllo-net/phyllo/app/room/dag"
@@ -26,11 +27,14 @@ type hall struct {
 	keys    secrets // of epochs, by their proofs
 	unread  map[id.Hash]bool
 	pending map[id.Hash]*entry.Entry // verified, but what they name is not there
-	turn    id.Hash                  // names the hall among all that take turns
+	turn    id.Hash                  // names the hall's log among all that take turns
+	keeping id.Hash                  // and what is kept besides
 
 	settling  bool // an epoch is about to be begun, or keys are asked for
 	again     bool // and what changed meanwhile must be looked at
 	comparing bool
+
+	told receipts
 }
 
 // newHall builds a room from what the store has.
@@ -40,7 +44,8 @@ func newHall(a *account, l *loaded) (*hall, error) {
 		return nil, err
 	}
 	h := &hall{acc: a, id: l.room, kept: l.kept, log: log, keys: l.keys, unread: map[id.Hash]bool{},
-		pending: map[id.Hash]*entry.Entry{}, turn: id.HashOf("room turn", a.key[:], l.room)}
+		pending: map[id.Hash]*entry.Entry{}, told: receipts{of: map[peer.Key]*entry.Receipt{}, unsaved: map[peer.Key]bool{}}, turn: id.HashOf("room turn", a.key[:], l.room),
+		keeping: id.HashOf("room kept", a.key[:], l.room)}
 	for _, e := range l.entries {
 		// What does not fit was about to be taken out when the node stopped.
 		_, _ = log.Add(e)
@@ -49,6 +54,9 @@ func newHall(a *account, l *loaded) (*hall, error) {
 		if log.Has(u) {
 			h.unread[u] = true
 		}
+	}
+	for _, r := range l.told {
+		h.told.of[r.By] = r
 	}
 	return h, nil
 }
@@ -60,11 +68,18 @@ func (h *hall) books() books { return books{h.rooms().deps.Store, h.acc.key, h.i
 // in reports whether the user is in the room: he has joined, and nobody put him out.
 func (h *hall) in() bool { return h.kept.Joined && h.log.State().Role(h.acc.key) > entry.Out }
 
-// keep makes what is known of the room besides its log durable.
-func (h *hall) keep(t *task.T, k kept) error {
-	b := h.books()
-	v := wire.MustMarshal(&k)
-	_, err := task.Work(t, diskTimeout, func() (struct{}, error) { return struct{}{}, b.store.Put(tableRooms, b.own(), v) })
+// keep changes what is known of the room besides its log, and makes that durable, together
+// with what the batch has. One does it at a time, so that no change undoes another.
+func (h *hall) keep(t *task.T, batch *store.Batch, change func(*kept)) error {
+	m := h.rooms()
+	if err := m.turns.Take(t, h.keeping); err != nil {
+		return err
+	}
+	defer m.turns.Leave(h.keeping)
+	k := h.kept
+	change(&k)
+	batch.Put(tableRooms, h.books().own(), wire.MustMarshal(&k))
+	_, err := task.Work(t, diskTimeout, func() (struct{}, error) { return struct{}{}, m.deps.Store.Apply(batch) })
 	if err == nil {
 		h.kept = k
 	}
@@ -139,9 +154,7 @@ func (h *hall) heed(t *task.T, list []*entry.Entry) error {
 		if c.Who != h.acc.key || c.Role != entry.Out || c.Number <= s.Find(c.Who).Number || !by || !h.kept.Joined {
 			continue
 		}
-		k := h.kept
-		k.Joined = false
-		if err := h.keep(t, k); err != nil {
+		if err := h.keep(t, new(store.Batch), func(k *kept) { k.Joined = false }); err != nil {
 			return err
 		}
 		h.rooms().emit(Event{Kind: Changed, User: h.acc.key, Room: h.id})
@@ -243,6 +256,9 @@ func (h *hall) news(list []*entry.Entry) {
 		h.rooms().emit(Event{Kind: Changed, User: h.acc.key, Room: h.id})
 		h.settle()
 	}
+	if len(list) > 0 {
+		h.tell()
+	}
 }
 
 // write adds an entry of the user, whose body is made when it is the user's turn: by then
@@ -300,22 +316,31 @@ func (h *hall) remember(t *task.T, proof id.Hash, key peer.Secret) error {
 	return err
 }
 
-// markRead forgets what was not read.
+// markRead notes that all was shown. What is locked was not: where a key is missing, others are
+// not told that the user has read what there is.
 func (h *hall) markRead(t *task.T) error {
-	list := make([]id.Hash, 0, len(h.unread))
-	for x := range h.unread {
-		list = append(list, x)
+	read := h.kept.Read
+	if len(h.keyless()) == 0 {
+		read = h.upTo(h.log.Heads(), read)
 	}
-	slices.SortFunc(list, func(a, b id.Hash) int { return bytes.Compare(a[:], b[:]) })
-	b := h.books()
-	_, err := task.Work(t, diskTimeout, func() (struct{}, error) {
-		var batch store.Batch
-		for _, x := range list {
-			batch.Delete(tableUnread, b.key(x))
-		}
-		return struct{}{}, b.store.Apply(&batch)
-	})
-	if err != nil {
+	if len(h.unread) == 0 && bytes.Equal(read, h.kept.Read) {
+		return nil
+	}
+	list := slices.SortedFunc(maps.Keys(h.unread), func(a, b id.Hash) int { return bytes.Compare(a[:], b[:]) })
+	if err := h.forgetUnread(t, list, read); err != nil {
+		return err
+	}
+	h.tell()
+	return nil
+}
+
+// forgetUnread makes it durable that entries were read, and up to where.
+func (h *hall) forgetUnread(t *task.T, list []id.Hash, read []byte) error {
+	var batch store.Batch
+	for _, x := range list {
+		batch.Delete(tableUnread, h.books().key(x))
+	}
+	if err := h.keep(t, &batch, func(k *kept) { k.Read = read }); err != nil {
 		return err
 	}
 	for _, x := range list {

@@ -119,7 +119,7 @@ func (a *account) answer(t *task.T, k *keptInvite, joined bool) (*hall, error) {
 			return nil, err
 		}
 	}
-	next := kept{Founding: k.Founding, Stream: a.rooms.random(), Joined: joined, Answered: k.Change.Hash()}
+	next := kept{Founding: k.Founding, Stream: a.rooms.random(), Joined: joined, Answered: k.Change.Hash(), Read: h.kept.Read, Silent: h.kept.Silent}
 	b, v := h.books(), wire.MustMarshal(&next)
 	_, err := task.Work(t, diskTimeout, func() (struct{}, error) {
 		var batch store.Batch

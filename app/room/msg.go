@@ -21,6 +21,10 @@ const (
 	roomFor    = 44 << 10 // bytes of entries in one message
 	markSize   = id.Size + 8
 	maxSealed  = 2 << 10 // bytes of a sealed key
+	knownSize  = 8 + 8   // bytes of how a receipt is named that is there
+	// maxReceipts is how many are in one message, and maxKnown how many are named.
+	maxReceipts = 256
+	maxKnown    = dag.MaxAllStreams
 )
 
 // Kinds on the wire.
@@ -32,10 +36,12 @@ const (
 	kindAskKey
 	kindKey
 	kindInvite
+	kindSeen
+	kindSeenRest
 )
 
 // messages lists what nodes say to each other in this protocol.
-var messages = wire.NewTable((*push)(nil), (*took)(nil), (*sync)(nil), (*rest)(nil), (*askKey)(nil), (*key)(nil), (*invite)(nil))
+var messages = wire.NewTable((*push)(nil), (*took)(nil), (*sync)(nil), (*rest)(nil), (*askKey)(nil), (*key)(nil), (*invite)(nil), (*seen)(nil), (*seenRest)(nil))
 
 // Codes of refusals.
 const (
@@ -108,6 +114,21 @@ type invite struct {
 	Change   *entry.Entry `cbor:"5,keyasint"` // that makes him a member
 }
 
+// seen brings receipts, or asks for those that the sender does not have.
+type seen struct {
+	About    *about           `cbor:"1,keyasint"`
+	Receipts []*entry.Receipt `cbor:"2,keyasint,omitempty"`
+	Asks     bool             `cbor:"3,keyasint,omitempty"`
+	// Known are the first 8 bytes of the keys of those whose receipts are there, each with its
+	// number.
+	Known []byte `cbor:"4,keyasint,omitempty"`
+}
+
+// seenRest answers seen.
+type seenRest struct {
+	Receipts []*entry.Receipt `cbor:"1,keyasint,omitempty"`
+}
+
 // Kind implements wire.Message.
 func (*push) Kind() wire.Kind   { return kindPush }
 func (*took) Kind() wire.Kind   { return kindTook }
@@ -116,6 +137,25 @@ func (*rest) Kind() wire.Kind   { return kindRest }
 func (*askKey) Kind() wire.Kind { return kindAskKey }
 func (*key) Kind() wire.Kind    { return kindKey }
 func (*invite) Kind() wire.Kind { return kindInvite }
+
+// Kind implements wire.Message.
+func (*seen) Kind() wire.Kind     { return kindSeen }
+func (*seenRest) Kind() wire.Kind { return kindSeenRest }
+
+func checkReceipts(list []*entry.Receipt) error {
+	if len(list) > maxReceipts {
+		return fmt.Errorf("%d receipts in one message, at most %d", len(list), maxReceipts)
+	}
+	for _, r := range list {
+		if r == nil {
+			return errors.New("a receipt that is none")
+		}
+		if err := r.Check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 func checkEntries(list []*entry.Entry) error {
 	if len(list) > maxEntries {
@@ -179,6 +219,17 @@ func (k *key) Check() error {
 func (i *invite) Check() error {
 	return errors.Join(i.About.Check(), checkEntries([]*entry.Entry{i.Founding, i.Change}), entry.CheckTitle(i.Name), entry.CheckTitle(i.Title))
 }
+
+// Check implements wire.Checker.
+func (s *seen) Check() error {
+	if len(s.Known)%knownSize != 0 || len(s.Known) > maxKnown*knownSize {
+		return fmt.Errorf("names of receipts of %d bytes, at most %d of them", len(s.Known), maxKnown)
+	}
+	return errors.Join(s.About.Check(), checkReceipts(s.Receipts))
+}
+
+// Check implements wire.Checker.
+func (r *seenRest) Check() error { return checkReceipts(r.Receipts) }
 
 func encode(m wire.Message) []byte {
 	b, err := messages.Encode(m)

@@ -85,13 +85,19 @@ func (h *hall) ask(t *task.T, d device, m func(*about) wire.Message) (wire.Messa
 }
 
 // spread pushes a new entry to all devices of all members, and of who is put out by it, some
-// at a time.
+// at a time; who cannot be found now compares his log later.
 func (h *hall) spread(e *entry.Entry) {
 	queue := h.people()
 	var c entry.Change
 	if e.Kind == entry.ChangeKind && entry.Body(e, &c) == nil && c.Role == entry.Out && c.Name != "" {
 		queue = append(queue, dag.Person{Key: c.Who, Name: c.Name})
 	}
+	h.each(queue, func(t *task.T, d device) { h.push(t, d, []*entry.Entry{e}) })
+}
+
+// each runs f for all devices of people, some at a time; who cannot be found now is passed
+// over.
+func (h *hall) each(queue []dag.Person, f func(t *task.T, d device)) {
 	for range min(pushes, len(queue)) {
 		h.rooms().ep.Go(func(t *task.T) error {
 			for len(queue) > 0 {
@@ -99,10 +105,10 @@ func (h *hall) spread(e *entry.Entry) {
 				queue = queue[1:]
 				devices, err := h.devices(t, p)
 				if err != nil {
-					continue // who cannot be found now compares his log later
+					continue
 				}
 				for _, d := range devices {
-					h.push(t, d, []*entry.Entry{e})
+					f(t, d)
 				}
 			}
 			return nil
@@ -354,6 +360,7 @@ func (h *hall) catchUp() {
 			return err
 		}
 		h.settle()
+		h.tell()
 		return nil
 	}, func(error) { h.comparing = false })
 }
@@ -374,6 +381,10 @@ func (h *hall) compareUntil(t *task.T, enough int) error {
 			}
 			if err == nil {
 				enough--
+				err = h.askReceipts(t, d)
+			}
+			if errors.Is(err, task.ErrStopped) {
+				return err
 			}
 		}
 		if enough <= 0 {

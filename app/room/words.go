@@ -188,7 +188,7 @@ func (h *hall) keysNow() secrets {
 // MarkRead tells that the user was shown all that was said in a room so far.
 func (m *Rooms) MarkRead(t *task.T, user peer.Key, room id.Hash) error {
 	h, err := m.known(t, user, room)
-	if err != nil || len(h.unread) == 0 {
+	if err != nil {
 		return err
 	}
 	return h.markRead(t)

@@ -43,7 +43,8 @@ type node struct {
 	time   int64
 	kind   entry.Kind
 	named  bool // by a later entry
-	body   any  // of a ruling: *entry.Change, *entry.Epoch, *entry.Title
+	before []*node
+	body   any // of a ruling: *entry.Change, *entry.Epoch, *entry.Title
 }
 
 // stream is what one device of one member wrote.
@@ -238,6 +239,7 @@ func (l *Log) insert(n *node, e *entry.Entry) {
 func (l *Log) lead(n *node, e *entry.Entry) {
 	for _, h := range e.Before() {
 		before := l.nodes[h]
+		n.before = append(n.before, before)
 		if before.named {
 			continue
 		}

@@ -1,0 +1,112 @@
+package dag
+
+import (
+	"slices"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
+)
+
+// Bits is a set of small numbers.
+type Bits []uint64
+
+// Has reports whether a number is in the set.
+func (b Bits) Has(i int) bool { return i/64 < len(b) && b[i/64]>>(i%64)&1 != 0 }
+
+func (b Bits) add(i int) { b[i/64] |= 1 << (i % 64) }
+
+func (b Bits) none() bool { return !slices.ContainsFunc(b, func(w uint64) bool { return w != 0 }) }
+
+func (b Bits) join(o Bits) {
+	for i := range o {
+		b[i] |= o[i]
+	}
+}
+
+// Reach calls f for all entries, the latest first, until f returns false, with the numbers of
+// those lists of hashes that name the entry or one that comes after it: who has the entries
+// of a list has all of these. Hashes that are not here are passed over. by is f's only until
+// f returns.
+func (l *Log) Reach(lists [][]id.Hash, f func(h id.Hash, by Bits) bool) {
+	words := (len(lists) + 63) / 64
+	reached := map[*node]Bits{}
+	at := func(n *node) Bits {
+		b := reached[n]
+		if b == nil {
+			b = make(Bits, words)
+			reached[n] = b
+		}
+		return b
+	}
+	for i, list := range lists {
+		for _, h := range list {
+			if n := l.nodes[h]; n != nil {
+				at(n).add(i)
+			}
+		}
+	}
+	none := make(Bits, words)
+	// An entry stands after all that it names.
+	for _, n := range slices.Backward(l.order) {
+		by := reached[n]
+		if by == nil {
+			by = none
+		}
+		if !f(n.hash, by) {
+			return
+		}
+		if reached[n] == nil {
+			continue
+		}
+		for _, before := range n.before {
+			at(before).join(by)
+		}
+		delete(reached, n)
+	}
+}
+
+// Latest returns those of the hashes that no other of them comes after, the deepest first and
+// last those that are not here; most at most.
+func (l *Log) Latest(list []id.Hash, most int) []id.Hash {
+	var here, strange, latest []id.Hash
+	for _, h := range list {
+		switch {
+		case slices.Contains(here, h) || slices.Contains(strange, h):
+		case l.Has(h):
+			here = append(here, h)
+		default:
+			strange = append(strange, h)
+		}
+	}
+	left := len(here)
+	covered := make([][]id.Hash, len(here))
+	for i, h := range here {
+		for _, before := range l.nodes[h].before {
+			covered[i] = append(covered[i], before.hash)
+		}
+	}
+	if left > 0 {
+		l.Reach(covered, func(h id.Hash, by Bits) bool {
+			if slices.Contains(here, h) {
+				left--
+				if by.none() {
+					latest = append(latest, h)
+				}
+			}
+			return left > 0
+		})
+	}
+	latest = append(latest, strange...)
+	return latest[:min(len(latest), most)]
+}
+
+// Wrote are the last entries of somebody's streams: he has all that comes before them.
+func (l *Log) Wrote(who peer.Key) []id.Hash {
+	var list []id.Hash
+	for _, name := range l.names {
+		if s := l.streams[name]; s.author == who {
+			list = append(list, s.last().hash)
+		}
+	}
+	return list
+}
