@@ -18,6 +18,7 @@ const (
 	EventUser        = "user"         // the record or name of a user of this node changed: User
 	EventRivals      = "rivals"       // another part of the ring had put a value under a key of the table, too: Name
 	EventRoom        = "room"         // something was said or changed in a room of User, or he is invited to one: Room
+	EventReceipt     = "receipt"      // it is known of somebody in a room of User what he has received and read: Room
 	EventLost        = "lost"         // this follower was too slow: Lost events were dropped
 )
 

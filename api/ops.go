@@ -141,7 +141,7 @@ func Operations() []Operation {
 		op("room/list", func(n Node, ctx context.Context, q forUser) ([]Room, error) { return n.RoomList(ctx, q.User) }),
 		op("room/create", Node.RoomCreate), op("room/join", Node.RoomJoin), op("room/say", Node.RoomSay), op("room/history", Node.RoomHistory),
 		op("room/invite", done(Node.RoomInvite)), op("room/leave", done(Node.RoomLeave)), op("room/role", done(Node.RoomRole)),
-		op("room/rename", done(Node.RoomRename)), op("room/read", done(Node.RoomRead)),
+		op("room/rename", done(Node.RoomRename)), op("room/set", done(Node.RoomSet)), op("room/read", done(Node.RoomRead)),
 
 		op("file/list", Node.FileList), op("file/stat", Node.FileStat), op("file/history", Node.FileHistory), op("file/share", Node.FileShare),
 		op("file/rm", func(n Node, ctx context.Context, q FileName) (none, error) { return none{}, n.FileRemove(ctx, q) }),

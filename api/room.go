@@ -23,6 +23,8 @@ type Rooms interface {
 	RoomRole(ctx context.Context, q RoomRole) error
 	// RoomRename gives the room another name.
 	RoomRename(ctx context.Context, q RoomRename) error
+	// RoomSet changes what the user has set in a room.
+	RoomSet(ctx context.Context, q RoomSet) error
 	// RoomSay says something. When it returns, it is on this node's disk and on its way.
 	RoomSay(ctx context.Context, q RoomSay) (*RoomSaid, error)
 	// RoomHistory returns what was said, the first first; the same for all members.
@@ -51,6 +53,8 @@ type Room struct {
 	Members []RoomMember `json:"members,omitempty"`
 	// Trouble says what is wrong with the room, in words.
 	Trouble string `json:"trouble,omitempty"`
+	// Silent: the others are not told what the user has received and read.
+	Silent bool `json:"silent,omitempty"`
 }
 
 // RoomMember is somebody in a room.
@@ -65,6 +69,8 @@ type RoomQuery struct {
 	User  string `json:"user,omitempty"`
 	Room  string `json:"room"`
 	Limit int    `json:"limit,omitempty"` // for RoomHistory: the last so many; 0: all, up to 10,000
+	// Receipts, for RoomHistory: tell of each message who has it and who has read it.
+	Receipts bool `json:"receipts,omitempty"`
 }
 
 // RoomCreate is a new room.
@@ -96,6 +102,13 @@ type RoomRename struct {
 	Name string `json:"name"`
 }
 
+// RoomSet is what the user sets in a room; what is nil stays as it is.
+type RoomSet struct {
+	User     string `json:"user,omitempty"`
+	Room     string `json:"room"`
+	Receipts *bool  `json:"receipts,omitempty"` // whether the others are told what the user has received and read
+}
+
 // RoomSay is what is said.
 type RoomSay struct {
 	User  string `json:"user,omitempty"`
@@ -124,6 +137,21 @@ type RoomMessage struct {
 	Removed bool      `json:"removed,omitempty"` // its author has taken it back
 	Locked  bool      `json:"locked,omitempty"`  // its key has not come yet
 	Unread  bool      `json:"unread,omitempty"`
+	// Receipts are how far it has come, as far as this node knows, where that was asked for.
+	Receipts *RoomReceipts `json:"receipts,omitempty"`
+}
+
+// MaxReceiptNames is how many members a room may have for receipts to name them.
+const MaxReceiptNames = 32
+
+// RoomReceipts is how far a message has come among those who are in the room now, but for its
+// author.
+type RoomReceipts struct {
+	Of          int      `json:"of"`
+	Delivered   int      `json:"delivered"`              // those of them on a computer of whom it is
+	Read        int      `json:"read"`                   // those who were shown it
+	DeliveredTo []string `json:"delivered_to,omitempty"` // their names, in rooms of up to MaxReceiptNames
+	ReadBy      []string `json:"read_by,omitempty"`
 }
 
 // RoomList implements Node.
@@ -158,6 +186,9 @@ func (c *Client) RoomRole(ctx context.Context, q RoomRole) error { return tell(c
 func (c *Client) RoomRename(ctx context.Context, q RoomRename) error {
 	return tell(ctx, c, "room/rename", q)
 }
+
+// RoomSet implements Node.
+func (c *Client) RoomSet(ctx context.Context, q RoomSet) error { return tell(ctx, c, "room/set", q) }
 
 // RoomSay implements Node.
 func (c *Client) RoomSay(ctx context.Context, q RoomSay) (*RoomSaid, error) {

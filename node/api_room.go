@@ -30,7 +30,11 @@ func (o *overlay) makeRooms() (err error) {
 	}
 	o.rooms.Follow(func(e room.Event) {
 		if u := n.people.ByKey(e.User); u != nil {
-			n.feed.Publish(&api.Event{Kind: api.EventRoom, Time: time.Now().UTC(), User: u.Name(), Room: e.Room.String()})
+			kind := api.EventRoom
+			if e.Kind == room.Told {
+				kind = api.EventReceipt
+			}
+			n.feed.Publish(&api.Event{Kind: kind, Time: time.Now().UTC(), User: u.Name(), Room: e.Room.String()})
 		}
 	})
 	for _, u := range n.people.All() {
@@ -63,7 +67,7 @@ func inRoom[A any](ctx context.Context, f face, user, called string, g func(*tas
 }
 
 func apiRoom(s *room.Summary) *api.Room {
-	r := &api.Room{ID: s.Room.String(), Name: s.Title, Public: s.Public, Role: s.Role.String(), Joined: s.Joined, Invited: s.Invited, Unread: s.Unread}
+	r := &api.Room{ID: s.Room.String(), Name: s.Title, Public: s.Public, Role: s.Role.String(), Joined: s.Joined, Invited: s.Invited, Unread: s.Unread, Silent: s.Silent}
 	for _, p := range s.Members {
 		r.Members = append(r.Members, api.RoomMember{Name: p.Name, Key: directory.Fingerprint(p.Key), Role: p.Role.String()})
 	}
@@ -235,8 +239,17 @@ func (f face) RoomHistory(ctx context.Context, q api.RoomQuery) ([]api.RoomMessa
 	}
 	return inRoom(ctx, f, q.User, q.Room, func(t *task.T, m *room.Rooms, user peer.Key, r id.Hash) ([]api.RoomMessage, error) {
 		list, err := m.History(t, user, r, q.Limit)
+		if err != nil {
+			return nil, err
+		}
+		var reached []api.RoomReceipts
+		if q.Receipts {
+			if reached, err = roomReceipts(t, m, user, r, list); err != nil {
+				return nil, err
+			}
+		}
 		var out []api.RoomMessage
-		for _, x := range list {
+		for i, x := range list {
 			a := api.RoomMessage{ID: x.Entry.String(), From: x.Name, Text: x.Text, SentAt: x.Time.UTC(), Mine: x.Author == user,
 				Edited: x.Edited, Removed: x.Removed, Locked: x.Locked, Unread: x.Unread}
 			if a.From == "" {
@@ -245,10 +258,54 @@ func (f face) RoomHistory(ctx context.Context, q api.RoomQuery) ([]api.RoomMessa
 			if !x.Reply.IsZero() {
 				a.Reply = x.Reply.String()
 			}
+			if q.Receipts {
+				a.Receipts = &reached[i]
+			}
 			out = append(out, a)
 		}
-		return out, err
+		return out, nil
 	})
+}
+
+// roomReceipts are how far messages have come.
+func roomReceipts(t *task.T, m *room.Rooms, user peer.Key, r id.Hash, list []room.Message) ([]api.RoomReceipts, error) {
+	ids := make([]id.Hash, len(list))
+	for i, x := range list {
+		ids[i] = x.Entry
+	}
+	reached, err := m.Reached(t, user, r, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]api.RoomReceipts, len(list))
+	for i, x := range reached {
+		out[i] = api.RoomReceipts{Of: x.Of, Delivered: len(x.Has), Read: len(x.Read)}
+		if x.Of < api.MaxReceiptNames {
+			out[i].DeliveredTo, out[i].ReadBy = namesOf(x.Has), namesOf(x.Read)
+		}
+	}
+	return out, nil
+}
+
+// namesOf are what people in a room are called, sorted.
+func namesOf(list []dag.Person) []string {
+	var out []string
+	for _, p := range list {
+		out = append(out, cmp.Or(p.Name, directory.Fingerprint(p.Key)))
+	}
+	slices.Sort(out)
+	return out
+}
+
+// RoomSet implements api.Node.
+func (f face) RoomSet(ctx context.Context, q api.RoomSet) error {
+	_, err := inRoom(ctx, f, q.User, q.Room, func(t *task.T, m *room.Rooms, user peer.Key, r id.Hash) (struct{}, error) {
+		if q.Receipts == nil {
+			return struct{}{}, nil
+		}
+		return struct{}{}, m.SetReceipts(t, user, r, *q.Receipts)
+	})
+	return err
 }
 
 // RoomRead implements api.Node.

@@ -105,6 +105,14 @@ func TestRoomOfProcesses(t *testing.T) {
 		}
 	}
 
+	// Who wrote something learns on whose computer it is, and who has read it.
+	all[0].must("send", "#garden", "read this")
+	all[1].until("the last words", func() bool { return slices.Contains(all[1].texts("garden"), "alice: read this") })
+	all[1].must("room", "history", "garden")
+	all[0].until("bob's receipt", func() bool {
+		return strings.HasSuffix(all[0].must("room", "history", "garden", "-n", "1", "--peek", "--receipts"), "alice: read this  (4 of 4 have it, 1 read it)\n")
+	})
+
 	// Who is put out reads nothing that is said after the next key.
 	all[0].must("room", "role", "garden", "erin", "out")
 	awaitAnswer(all[4], "that she is out", func(r api.Room) bool { return !r.Joined }, "room", "list")

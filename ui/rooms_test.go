@@ -79,6 +79,9 @@ func testRooms(t *testing.T, b *browser.Browser) {
 	desk.Type("#room-ask-text", "bob")
 	desk.Press("Enter")
 	shows(desk, "#room-members", "ann, bob")
+	desk.Type("#room-text", "welcome")
+	desk.Press("Enter")
+	shows(desk, "#room-messages .mine:last-child .note", "delivered")
 	desk.Eval(`void document.querySelector("#rooms").scrollIntoView()`, nil)
 	desk.Screenshot("rooms")
 

@@ -17,7 +17,7 @@ func newRoom(w *world) *cobra.Command {
 loses nothing, and in the end all show the same in the same order. Say something with
 `+"`phyllo send '#ROOM' TEXT`"+`. In a room for invited people what is said is sealed to those
 who are in it. ROOM is a name, with or without #, or the first digits of an id.`,
-		w.roomList(), w.roomCreate(), w.roomInvite(), w.roomJoin(), w.roomLeave(), w.roomHistory(), w.roomRole(), w.roomRename())
+		w.roomList(), w.roomCreate(), w.roomInvite(), w.roomJoin(), w.roomLeave(), w.roomHistory(), w.roomRole(), w.roomRename(), w.roomSet())
 }
 
 // asUser adds the flag that says which user of the node is meant.
@@ -253,6 +253,48 @@ func (w *world) roomRename() *cobra.Command {
 	return cmd
 }
 
+func (w *world) roomSet() *cobra.Command {
+	var q api.RoomSet
+	var receipts string
+	onOff := func(cmd *cobra.Command, flag, value string, into **bool) error {
+		if !cmd.Flags().Changed(flag) {
+			return nil
+		}
+		if value != "on" && value != "off" {
+			return usage("--%s is on or off, not %+q", flag, cut(value))
+		}
+		on := value == "on"
+		*into = &on
+		return nil
+	}
+	cmd := &cobra.Command{
+		Use: "set ROOM", Short: "Change what you have set in a room",
+		Long: `Change what you have set in a room. With --receipts off the others are not told any more
+what has come to your computer and what you have read; what they were told stays with
+them, and that you have what you answer to is seen anyway.`,
+		Example: "  phyllo room set garden --receipts off", Args: args(1, 1), ValidArgsFunction: w.complete(rooms),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			q.Room = a[0]
+			if err := onOff(cmd, "receipts", receipts, &q.Receipts); err != nil {
+				return err
+			}
+			if q.Receipts == nil {
+				return usage("nothing is to be set: for example `phyllo room set %s --receipts off`", quoted(a[0]))
+			}
+			return w.ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
+				if err := c.RoomSet(ctx, q); err != nil {
+					return err
+				}
+				answered(ctx)
+				return w.told("set", a[0], "set in %s", signed(a[0]))
+			})
+		},
+	}
+	cmd.Flags().StringVar(&receipts, "receipts", "", "`on|off`: tell the others what you have received and read")
+	asUser(cmd, &q.User)
+	return cmd
+}
+
 // roomReader is one run of room history.
 type roomReader struct {
 	query        api.RoomQuery
@@ -265,8 +307,11 @@ func (w *world) roomHistory() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "history ROOM", Short: "Show what was said in a room",
 		Long: `Show what was said in a room, the same for all members, and mark it as read after it was
-written. What comes late, from somebody who was away, stands where it belongs.`,
-		Example: "  phyllo room history garden\n  phyllo room history garden -n 20 --follow     and go on until Ctrl-C",
+written; the others are told so ("phyllo room set"). What comes late, from somebody who
+was away, stands where it belongs. With --receipts each message stands with how many of
+the others have it and have read it, as far as is known here: who wrote it learns that
+within seconds.`,
+		Example: "  phyllo room history garden\n  phyllo room history garden --receipts\n  phyllo room history garden -n 20 --follow     and go on until Ctrl-C",
 		Args:    args(1, 1), ValidArgsFunction: w.complete(rooms),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.query.Room = a[0]
@@ -287,6 +332,7 @@ written. What comes late, from somebody who was away, stands where it belongs.`,
 	f := cmd.Flags()
 	f.BoolVarP(&q.follow, "follow", "f", false, "go on with what comes, until Ctrl-C")
 	f.BoolVar(&q.peek, "peek", false, "do not mark as read")
+	f.BoolVar(&q.query.Receipts, "receipts", false, "show how many have each message, and have read it")
 	f.IntVarP(&q.query.Limit, "last", "n", 0, "only the last `N`; 0: all, up to 10,000")
 	asUser(cmd, &q.query.User)
 	return cmd
@@ -335,6 +381,9 @@ func (w *world) roomMessage(m, answers api.RoomMessage) {
 	to := ""
 	if answers.From != "" {
 		to = " to " + clean(answers.From)
+	}
+	if r := m.Receipts; r != nil && r.Of > 0 {
+		text += fmt.Sprintf("  (%d of %d have it, %d read it)", r.Delivered, r.Of, r.Read)
 	}
 	w.printf("%s  %s%s: %s\n", m.SentAt.Local().Format("2006-01-02 15:04"), clean(m.From), to, text)
 }

@@ -149,6 +149,17 @@ func (n *Node) RoomRename(_ context.Context, q api.RoomRename) error {
 	return err
 }
 
+// RoomSet implements api.Node.
+func (n *Node) RoomSet(_ context.Context, q api.RoomSet) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	c, _, err := n.chat(q.User, q.Room)
+	if err == nil && q.Receipts != nil {
+		c.room.Silent = !*q.Receipts
+	}
+	return err
+}
+
 // RoomSay implements api.Node.
 func (n *Node) RoomSay(_ context.Context, q api.RoomSay) (*api.RoomSaid, error) {
 	n.mu.Lock()
@@ -175,6 +186,15 @@ func (n *Node) RoomHistory(_ context.Context, q api.RoomQuery) ([]api.RoomMessag
 		return nil, err
 	}
 	list := slices.Clone(c.said)
+	for i := range list {
+		if q.Receipts { // the first of the others has all on his computer
+			others := slices.DeleteFunc(slices.Clone(c.room.Members), func(m api.RoomMember) bool { return m.Name == list[i].From })
+			list[i].Receipts = &api.RoomReceipts{Of: len(others)}
+			if len(others) > 0 {
+				list[i].Receipts.Delivered, list[i].Receipts.DeliveredTo = 1, []string{others[0].Name}
+			}
+		}
+	}
 	if q.Limit > 0 && len(list) > q.Limit {
 		list = list[len(list)-q.Limit:]
 	}

@@ -177,6 +177,7 @@ export class Model {
 			this.#soon("users", () => this.#loadUsers())
 			return
 		case "room":
+		case "receipt":
 			if (e.user === this.user) this.#tell("rooms")
 			return
 		case "lost":

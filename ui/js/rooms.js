@@ -113,8 +113,16 @@ export function startRooms(model) {
 		say(text, m.locked ? "Locked: its key comes when a member who has it is there." : m.removed ? "Taken back." : m.text)
 		text.classList.toggle("quiet", Boolean(m.locked || m.removed))
 		const answered = m.reply && said.find(x => x.id === m.reply)
-		say(note, [answered ? `to ${answered.mine ? "you" : answered.from}` : "", when(m.sent_at), m.edited ? "edited" : ""].filter(Boolean).join(" · "))
-		set(note, "title", `sent ${date(m.sent_at)}`)
+		say(note, [answered ? `to ${answered.mine ? "you" : answered.from}` : "", when(m.sent_at), m.edited ? "edited" : "", m.mine ? reached(m.receipts) : ""].filter(Boolean).join(" · "))
+		const readers = m.receipts?.read_by
+		set(note, "title", `sent ${date(m.sent_at)}${readers ? `; read by ${readers.join(", ")}` : ""}`)
+	}
+
+	// reached says how far a message has come.
+	function reached(r) {
+		if (!r?.of) return ""
+		if (r.read) return r.read === r.of ? "read by all" : `read by ${r.read} of ${r.of}`
+		return r.delivered === r.of ? "delivered" : r.delivered ? `delivered to ${r.delivered} of ${r.of}` : "sent"
 	}
 
 	// markSeen tells the node what was really shown.
