@@ -57,13 +57,16 @@ func demo(t *testing.T, see func(line []byte) bool, args ...string) error {
 	return err
 }
 
-// TestDemoOnce: sixteen real nodes in one process; people talk, a node is killed, one
-// joins, and it ends by itself, leaving nothing behind.
+// TestDemoOnce: sixteen real nodes in one process; people talk and publish, a node that hands on what
+// they publish is killed in the middle of it and nothing is lost, one joins, and it ends by itself.
 func TestDemoOnce(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs a process")
 	}
-	var summary struct{ Nodes, Sent, Delivered, Killed, Joined int }
+	var summary struct {
+		Nodes, Sent, Delivered, Said, Read, Published, Readers, Missed, Killed, Joined int
+		MendedMS                                                                       int `json:"mended_ms"`
+	}
 	err := demo(t, func(line []byte) bool {
 		var said struct {
 			Event   string          `json:"event"`
@@ -83,7 +86,7 @@ func TestDemoOnce(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	if s := summary; s.Nodes != 16 || s.Sent != 5 || s.Delivered != 5 || s.Killed != 1 || s.Joined != 1 {
+	if s := summary; s.Said != 2 || s.Read != 2 || s.Published < 30 || s.Readers < 5 || s.Missed != 0 || s.MendedMS < 1 || s.Nodes != 16 || s.Sent != 5 || s.Delivered != 5 || s.Killed != 1 || s.Joined != 1 {
 		t.Errorf("summary %+v", s)
 	}
 }

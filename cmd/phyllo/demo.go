@@ -19,7 +19,8 @@ func newDemo(w *world) *cobra.Command {
 		Use:   "demo",
 		Short: "A ring of real nodes on this computer, to look at",
 		Long: `Start a ring of real nodes in this process, on loopback: people register and talk,
-also all together in a room, a node is killed and the talk goes on, one joins. The page draws the whole ring, with
+also all together in a room, and publish to a topic; a node that hands the topic on is killed,
+nothing is lost and the talk goes on, one joins. The page draws the whole ring, with
 buttons to kill and to add a node; Enter prints a fresh address of it. Nothing is
 left behind. Ctrl-C ends it; with --once it ends by itself.`,
 		Example: "  phyllo demo\n  phyllo demo --nodes 32\n  phyllo demo --once",
@@ -57,13 +58,20 @@ type play struct {
 	w     *world
 	ring  *demoRing
 	begin time.Time
-	count struct {
+	// topic is what is published to, and readers who read it.
+	topic   string
+	readers []*reader
+	count   struct {
 		Nodes     int   `json:"nodes"`
 		ReadyMS   int64 `json:"ready_ms"`
 		Sent      int   `json:"sent"`
 		Delivered int   `json:"delivered"`
-		Said      int   `json:"said"` // in the room
-		Read      int   `json:"read"` // of these, by all who are in it
+		Said      int   `json:"said"`      // in the room
+		Read      int   `json:"read"`      // of these, by all who are in it
+		Published int   `json:"published"` // lines to the topic, which are safe
+		Readers   int   `json:"readers"`   // of the topic
+		Missed    int   `json:"missed"`    // lines that a reader has not read once and in order
+		MendedMS  int64 `json:"mended_ms"` // from the death of a forwarder until lines came to all again; 0: they did not
 		Killed    int   `json:"killed"`
 		Joined    int   `json:"joined"`
 	}
@@ -93,6 +101,7 @@ func (p *play) all(ctx context.Context, nodes int, once bool) error {
 	if once {
 		return p.summary()
 	}
+	p.ring.steadily(p.ring.publishers(p.topic), slowLine)
 	enter := p.w.enters(ctx)
 	if err := p.invite(ctx, enter != nil); err != nil {
 		return err
@@ -179,20 +188,16 @@ func (p *play) talk(ctx context.Context) error {
 	if err := p.say(ctx, last, "is everybody here?"); err != nil {
 		return err
 	}
-	victim, found := p.ring.victim()
-	if !found { // somebody lives on each: another one comes first
+	if !p.ring.spares() { // somebody lives on each: another one comes first
 		if err := p.another(ctx); err != nil {
 			return err
 		}
-		if victim, found = p.ring.victim(); !found {
-			return errors.New("there is no node left to kill: start the demo with more --nodes")
-		}
 	}
-	if err := p.ring.Kill(ctx, victim); err != nil {
+	victim, err := p.forwarder(ctx)
+	if err != nil {
 		return err
 	}
-	p.count.Killed++
-	if err := p.step("killed", "node %s is killed, without a word to the others", victim.Short()); err != nil {
+	if err := p.mend(ctx, victim); err != nil {
 		return err
 	}
 	if err := p.write(ctx, 0, last, "still there?"); err != nil {
@@ -342,10 +347,17 @@ func (p *play) summary() error {
 			return err
 		}
 	} else {
-		p.w.printf("\n%d nodes ready after %.1f s; %d of %d messages delivered, %d of %d in the room read by all; %d killed, %d joined\n", c.Nodes, float64(c.ReadyMS)/1e3, c.Delivered, c.Sent, c.Read, c.Said, c.Killed, c.Joined)
+		p.w.printf("\n%d nodes ready after %.1f s; %d of %d messages delivered, %d of %d in the room read by all\n", c.Nodes, float64(c.ReadyMS)/1e3, c.Delivered, c.Sent, c.Read, c.Said)
+		p.w.printf("%d lines published to %d readers, %d missed; a forwarder killed, lines come to all again after %.1f s; %d killed, %d joined\n", c.Published, c.Readers, c.Missed, float64(c.MendedMS)/1e3, c.Killed, c.Joined)
 	}
 	if c.Joined == 0 {
 		return fmt.Errorf("no node has joined within %s: run `%s demo --once` again, and report it if it stays", span(settleTime), p.w.program)
+	}
+	if c.MendedMS == 0 {
+		return fmt.Errorf("lines of the topic %s did not come to all again within %s: run `%s demo --once` again, and report it if it stays", p.topic, span(deliveryTime), p.w.program)
+	}
+	if c.Missed > 0 {
+		return fmt.Errorf("%d lines of the topic %s were not read by all once and in order: run `%s demo --once` again, and report it if it stays", c.Missed, p.topic, p.w.program)
 	}
 	if c.Read != c.Said {
 		return fmt.Errorf("%d messages in the room were not read by all within %s: run `%s demo --once` again, and report it if it stays", c.Said-c.Read, span(deliveryTime), p.w.program)

@@ -42,11 +42,11 @@ func TestDemoOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want := []string{"begin", "ready", "people", "message", "message", "message", "room", "said", "killed", "message", "message", "said", "joined", "summary"}
+	want := []string{"begin", "ready", "people", "message", "message", "message", "room", "said", "topic", "killed", "mended", "published", "message", "message", "said", "joined", "summary"}
 	if !slices.Equal(events, want) {
 		t.Errorf("events %v, want %v", events, want)
 	}
-	if s := last.Summary; s["nodes"] != 7 || s["sent"] != 5 || s["delivered"] != 5 || s["said"] != 2 || s["read"] != 2 || s["killed"] != 1 || s["joined"] != 1 {
+	if s := last.Summary; s["nodes"] != 7 || s["sent"] != 5 || s["delivered"] != 5 || s["said"] != 2 || s["read"] != 2 || s["killed"] != 1 || s["joined"] != 1 || s["published"] < linesBefore+linesAfter || s["readers"] != 5 || s["missed"] != 0 || s["mended_ms"] < 1 {
 		t.Errorf("summary %v", s)
 	}
 	if v.killed != 1 || len(v.nodes) != 8 {
@@ -68,8 +68,8 @@ func TestDemoOnce(t *testing.T) {
 // TestSmallDemo: of two nodes none can be spared, so one joins before one is killed.
 func TestSmallDemo(t *testing.T) {
 	for nodes, want := range map[string][]string{
-		"2": {"begin", "ready", "people", "message", "message", "message", "room", "said", "joined", "killed", "message", "message", "said", "summary"},
-		"3": {"begin", "ready", "people", "message", "message", "message", "room", "said", "killed", "message", "message", "said", "joined", "summary"},
+		"2": {"begin", "ready", "people", "message", "message", "message", "room", "said", "joined", "topic", "killed", "mended", "published", "message", "message", "said", "summary"},
+		"3": {"begin", "ready", "people", "message", "message", "message", "room", "said", "topic", "killed", "mended", "published", "message", "message", "said", "joined", "summary"},
 	} {
 		v, tmp := &village{}, newHome(t)
 		var stdout, stderr strings.Builder
@@ -301,6 +301,17 @@ func enter(t *testing.T, address string) {
 	defer r.Body.Close()
 	if r.StatusCode != http.StatusOK {
 		t.Errorf("%s: %s", address, r.Status)
+	}
+}
+
+// TestDemoThatMisses: lines that a reader has not read are said, and are no success.
+func TestDemoThatMisses(t *testing.T) {
+	v, tmp := &village{hole: true}, newHome(t)
+	var stdout, stderr strings.Builder
+	code := run(&world{args: []string{"demo", "--once", "--nodes", "4"}, stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr,
+		environ: []string{"TMPDIR=" + tmp, "HOME=" + tmp}, now: time.Now, launch: v.launch})
+	if code != 1 || !strings.Contains(stdout.String(), "readers have missed") || !strings.Contains(stderr.String(), "were not read by all once and in order") {
+		t.Errorf("exit code %d: %s%s", code, stdout.String(), stderr.String())
 	}
 }
 

@@ -26,6 +26,7 @@ type demoRing struct {
 	dir    string   // of all homes
 	people []string // who live on the first nodes; not changed after grow
 	feed   *api.Feed
+	ctx    context.Context // of all that goes on in the background
 	end    context.CancelFunc
 	busy   sync.WaitGroup
 
@@ -65,7 +66,9 @@ func newDemoRing(w *world) (*demoRing, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making a folder for the demo: %w: set TMPDIR to a folder that can be written", err)
 	}
-	return &demoRing{w: w, dir: dir, feed: api.NewFeed(), end: func() {}}, nil
+	d := &demoRing{w: w, dir: dir, feed: api.NewFeed()}
+	d.ctx, d.end = context.WithCancel(context.Background())
+	return d, nil
 }
 
 // run is the i-th node; the first one is the one that is looked at.
@@ -241,30 +244,30 @@ func (d *demoRing) ticket(ctx context.Context) (*api.Ticket, error) {
 	return c.Ticket(ctx)
 }
 
-// victim is a node on which nobody lives, if there is one.
-func (d *demoRing) victim() (id.ID, bool) {
+// spare reports whether a node is one that can be killed: it lives, and nobody lives on it.
+func (d *demoRing) spare(x id.ID) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, n := range d.nodes[len(d.people):] {
-		if !n.dead {
-			return n.id, true
-		}
-	}
-	return id.ID{}, false
+	return slices.ContainsFunc(d.nodes[len(d.people):], func(n *demoNode) bool { return n.id == x && !n.dead })
+}
+
+// spares reports whether there is such a node.
+func (d *demoRing) spares() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.ContainsFunc(d.nodes[len(d.people):], func(n *demoNode) bool { return !n.dead })
 }
 
 // relay hands the first node's events on, with our own among them.
 func (d *demoRing) relay(first runner) {
-	ctx, end := context.WithCancel(context.Background())
-	d.end = end
 	d.busy.Go(func() {
-		err := first.API().Events(ctx, func(e *api.Event) error {
+		err := first.API().Events(d.ctx, func(e *api.Event) error {
 			if e.Kind != api.EventBegin {
 				d.feed.Publish(e)
 			}
 			return nil
 		})
-		if err != nil && ctx.Err() == nil {
+		if err != nil && d.ctx.Err() == nil {
 			d.w.say("phyllo: the events of the demo have ended: %v", err)
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -161,6 +162,9 @@ type village struct {
 	mu     sync.Mutex
 	nodes  []*villager
 	said   []api.RoomMessage // in the room
+	square *fakenode.Node    // has the topics of all
+	reads  map[id.ID]bool    // who reads one
+	hole   bool              // readers of topics are told of a gap
 	killed int
 	// From the node with the number from on, each says late times that it is joining
 	// before it is ready.
@@ -172,6 +176,7 @@ type villager struct {
 	*fake
 	v       *village
 	offered *offered
+	dead    bool
 }
 
 // offered is what a villager offers where it is not what every fake node does.
@@ -201,6 +206,9 @@ func (v *village) launch(c config.Config, log *slog.Logger, serve func(api.Node)
 		x.offers = serve(x.offered)
 	}
 	v.nodes = append(v.nodes, x)
+	if v.square == nil {
+		v.square, v.reads = fakenode.New(), make(map[id.ID]bool)
+	}
 	return x, nil
 }
 
@@ -209,6 +217,7 @@ func (x *villager) API() api.Node { return x.offered }
 func (x *villager) Kill() {
 	x.v.mu.Lock()
 	x.v.killed++
+	x.dead = true
 	x.v.mu.Unlock()
 	x.fake.Kill()
 }
@@ -277,4 +286,40 @@ func (x *offered) RoomHistory(context.Context, api.RoomQuery) ([]api.RoomMessage
 	x.v.mu.Lock()
 	defer x.v.mu.Unlock()
 	return slices.Clone(x.v.said), nil
+}
+
+// The village's topics begin here or there, and are handed on to those who read them.
+
+func (x *offered) Publish(ctx context.Context, q api.Publication, r io.Reader) (*api.Published, error) {
+	return x.v.square.Publish(ctx, q, r)
+}
+
+func (x *offered) Subscribe(ctx context.Context, q api.Subscription, f func(*api.TopicEvent) error) error {
+	x.v.mu.Lock()
+	x.v.reads[x.name] = true
+	hole := x.v.hole
+	x.v.mu.Unlock()
+	return x.v.square.Subscribe(ctx, q, func(e *api.TopicEvent) error {
+		if hole && e.Event == api.TopicMessage && e.Seq%10 == 0 {
+			e = &api.TopicEvent{Event: api.TopicGap, Lost: 1}
+		}
+		return f(e)
+	})
+}
+
+func (x *offered) TopicTree(_ context.Context, topic string) (*api.TopicTree, error) {
+	x.v.mu.Lock()
+	defer x.v.mu.Unlock()
+	at := int(id.HashOf("topic", topic)[0])
+	root := x.v.nodes[at%len(x.v.nodes)]
+	for ; root.dead; at++ {
+		root = x.v.nodes[at%len(x.v.nodes)]
+	}
+	tree := &api.TopicTree{Topic: topic, Nodes: []api.TopicPlace{{Node: root.offered.name, Children: len(x.v.reads), Reads: x.v.reads[root.offered.name]}}}
+	for _, n := range x.v.nodes {
+		if n != root && x.v.reads[n.offered.name] {
+			tree.Nodes = append(tree.Nodes, api.TopicPlace{Node: n.offered.name, Parent: root.offered.name, Depth: 1, Reads: true})
+		}
+	}
+	return tree, nil
 }
