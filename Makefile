@@ -71,7 +71,7 @@ figures: ## reproduce the papers' figures in simulation, 30 minutes: docs/evalua
 puts: ## put 10,000 files through three simulated nodes at once, and names under faults over 200 seeds: all must be there, in an order that can be
 	PHYLLO_PUTS=10000 PHYLLO_SEEDS=200 go test -count=1 -timeout 0 -run '^(TestManyPuts|TestNames)$$' -v ./app/space
 
-rivals: ## measure phyllo beside go-libp2p-kad-dht, 15 minutes: a table, docs/rivals.md, docs/rivals.json
+rivals: ## measure phyllo beside go-libp2p-kad-dht and gossipsub, 21 minutes (6: RIVALSFLAGS="-only topics"): tables, docs/rivals.md, docs/rivals.json
 	cd bench/rivals && go run . -page ../../docs/rivals.md -json ../../docs/rivals.json $(RIVALSFLAGS)
 
 soak: ## 20 real processes for half an hour with kills (SOAK_MINUTES=30): docs/soak.md; a thousand connects and kills, storms with many more seeds (SEEDS=2000), and a quarter as many whose nodes keep files, a ring of 10,000 nodes, many deaths, 10,000 half-open connections, a process stopped for a minute, a crash and a fault at every system call of 200 lists of operations on blobs

@@ -5,14 +5,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/phyllo-net/phyllo/app/topic"
 	"github.com/phyllo-net/phyllo/bench/ring"
-	"github.com/phyllo-net/phyllo/keys"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -127,7 +125,7 @@ func topics(many int) func(context.Context, *env) ([]round, error) {
 			}
 			var rounds []round
 			for range e.rounds {
-				floor, err := verifyAll(int(a.members))
+				floor, err := ring.VerifyAll(int(a.members))
 				if err != nil {
 					return nil, err
 				}
@@ -140,27 +138,4 @@ func topics(many int) func(context.Context, *env) ([]round, error) {
 			return rounds, nil
 		})
 	}
-}
-
-// verifyAll measures how long all processors take to verify so many signatures.
-func verifyAll(n int) (time.Duration, error) {
-	s, err := keys.NewSigner(keys.Random())
-	if err != nil {
-		return 0, err
-	}
-	text := make([]byte, 32)
-	sig := s.Sign(text)
-	var left atomic.Int64
-	left.Store(int64(n))
-	var all sync.WaitGroup
-	begun := time.Now()
-	for range runtime.GOMAXPROCS(0) {
-		all.Go(func() {
-			for left.Add(-1) >= 0 {
-				keys.Verifier{}.Verify(s.Public(), text, sig)
-			}
-		})
-	}
-	all.Wait()
-	return time.Since(begun), nil
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"strconv"
 	"time"
 )
 
@@ -17,32 +16,32 @@ const inChild = "PHYLLO_RIVALS_CHILD"
 // apart says to the child that it has a network of its own.
 const apart = "PHYLLO_RIVALS_APART"
 
-// runChild compares in a process of its own, so that no run finds the memory of another,
-// and in a network of its own, if the system lets it be made.
-func runChild(ctx context.Context, nodes int, transport string) (*Run, error) {
-	out, err := startChild(ctx, nodes, transport, true)
+// runChild measures what the flags say in a process of its own, so that no run finds the
+// memory of another, and in a network of its own, if the system lets it be made. It reads
+// the result into r.
+func runChild(ctx context.Context, r any, args ...string) error {
+	out, err := startChild(ctx, args, true)
 	if out == nil && err == nil {
-		out, err = startChild(ctx, nodes, transport, false)
+		out, err = startChild(ctx, args, false)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s, %d nodes: %w", transport, nodes, err)
+		return err
 	}
-	r := new(Run)
 	if err := json.Unmarshal(out, r); err != nil {
-		return nil, fmt.Errorf("%s, %d nodes: read what was measured: %w", transport, nodes, err)
+		return fmt.Errorf("read what was measured: %w", err)
 	}
-	return r, nil
+	return nil
 }
 
 // startChild returns what the child printed, or nothing if it was not allowed to have
 // a network of its own.
-func startChild(ctx context.Context, nodes int, transport string, own bool) ([]byte, error) {
+func startChild(ctx context.Context, args []string, own bool) ([]byte, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	var out bytes.Buffer
-	cmd := exec.CommandContext(ctx, self, "-nodes", strconv.Itoa(nodes), "-transport", transport)
+	cmd := exec.CommandContext(ctx, self, args...)
 	cmd.Cancel, cmd.WaitDelay = func() error { return cmd.Process.Signal(os.Interrupt) }, 30*time.Second
 	cmd.Env = append(os.Environ(), inChild+"=1")
 	cmd.Stdout, cmd.Stderr = &out, os.Stderr
@@ -63,7 +62,7 @@ func startChild(ctx context.Context, nodes int, transport string, own bool) ([]b
 }
 
 // measureHere is what the child does.
-func measureHere(ctx context.Context, nodes int, transport string) error {
+func (a *asked) measureHere(ctx context.Context) error {
 	allowFiles()
 	own := os.Getenv(apart) != ""
 	if own {
@@ -71,9 +70,16 @@ func measureHere(ctx context.Context, nodes int, transport string) error {
 			return fmt.Errorf("switch the loopback device on: %w", err)
 		}
 	}
-	r, err := compare(ctx, full(nodes, transport), func(format string, args ...any) {
-		fmt.Fprintf(os.Stderr, format+"\n", args...)
-	})
+	say := func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
+	if a.only == topicsPart {
+		r, err := compareTopics(ctx, fullTopics(a.members[0], a.transports[0]), say)
+		if err != nil {
+			return err
+		}
+		r.Apart = own
+		return json.NewEncoder(os.Stdout).Encode(r)
+	}
+	r, err := compare(ctx, full(a.nodes[0], a.transports[0]), say)
 	if err != nil {
 		return err
 	}

@@ -206,7 +206,7 @@ func (c *comparison) formInOrder(ctx context.Context, m *meters) (ops []*operati
 	each := float64(c.nodes)
 	c.run.Memory[kadDHT], c.run.Memory[phyllo] = (one-empty)/each, (two-one)/each
 	c.say("%s: a node holds %.1f MB (kad-dht), %.1f MB (phyllo)", c.run, c.run.Memory[kadDHT]/1e6, c.run.Memory[phyllo]/1e6)
-	floor, err := m.phyllo.exchange(ctx, rng) // not before the weighing, as streams take memory
+	floor, err := m.phyllo.exchange(ctx, payload, rng) // not before the weighing, as streams take memory
 	if err != nil {
 		return nil, err
 	}

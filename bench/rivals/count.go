@@ -39,10 +39,13 @@ type meters struct {
 }
 
 func (m *meters) read() counts {
-	return counts{processorTime(), deviceBytes(), map[string]float64{
-		phyllo: float64(m.phyllo.messages()), kadDHT: float64(m.kad.messages()),
-	}}
+	c := usage()
+	c.messages = map[string]float64{phyllo: float64(m.phyllo.messages()), kadDHT: float64(m.kad.messages())}
+	return c
 }
+
+// usage reads the counts that belong to no side.
+func usage() counts { return counts{cpu: processorTime(), bytes: deviceBytes()} }
 
 // processorTime is what this process has used, in µs.
 func processorTime() float64 {

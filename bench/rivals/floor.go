@@ -23,23 +23,27 @@ const echoProtocol = "/phyllo/rivals/echo"
 // exchangeTime bounds all exchanges of a run together.
 const exchangeTime = time.Hour
 
-func echoStream(s transport.Stream) {
-	defer s.Close()
-	var b [payload]byte
-	for {
-		if _, err := io.ReadFull(s, b[:]); err != nil {
-			return
-		}
-		if _, err := s.Write(b[:]); err != nil {
-			return
+// echoStream returns what gives back, on one stream, size bytes at a time.
+func echoStream(size int) func(transport.Stream) {
+	return func(s transport.Stream) {
+		defer s.Close()
+		b := make([]byte, size)
+		for {
+			if _, err := io.ReadFull(s, b); err != nil {
+				return
+			}
+			if _, err := s.Write(b); err != nil {
+				return
+			}
 		}
 	}
 }
 
-// exchange returns the operation, over streams between many nodes, as requests go.
-func (p *phylloNet) exchange(ctx context.Context, rng *rand.Rand) (*operation, error) {
+// exchange returns the operation with so many bytes, over streams between many nodes, as
+// requests go.
+func (p *phylloNet) exchange(ctx context.Context, size int, rng *rand.Rand) (*operation, error) {
 	for _, n := range p.nodes {
-		n.Transport().Serve(echoProtocol, echoStream)
+		n.Transport().Serve(echoProtocol, echoStream(size))
 	}
 	streams := make([]transport.Stream, 4*len(p.nodes))
 	for i := range streams {
@@ -55,7 +59,7 @@ func (p *phylloNet) exchange(ctx context.Context, rng *rand.Rand) (*operation, e
 		streams[i] = s
 	}
 	return &operation{name: rawExchange, side: library, prepare: func(int) call {
-		s, b := streams[rng.IntN(len(streams))], make([]byte, payload)
+		s, b := streams[rng.IntN(len(streams))], make([]byte, size)
 		return func(context.Context) error {
 			if _, err := s.Write(b); err != nil {
 				return err

@@ -86,7 +86,7 @@ func (r *Run) forming(how string, atOnce int) Goal {
 }
 
 // smallest returns, of each goal, the worst of all runs: with those a reader may reckon.
-func smallest(runs []*Run) []Goal {
+func smallest[R interface{ goals() []Goal }](runs []R) []Goal {
 	var worst []Goal
 	for _, r := range runs {
 		for i, g := range r.goals() {

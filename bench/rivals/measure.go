@@ -123,6 +123,18 @@ func quantile(sorted []time.Duration, q float64) time.Duration {
 	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
 }
 
+// middle returns the median of a sample, which it sorts.
+func middle(sample []time.Duration) time.Duration {
+	slices.Sort(sample)
+	return quantile(sample, 0.5)
+}
+
+// spread returns the median and the 99th percentile of a sample in µs, and sorts it.
+func spread(sample []time.Duration) (median, p99 float64) {
+	median = micros(middle(sample))
+	return median, micros(quantile(sample, 0.99))
+}
+
 func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
 
 // pause waits.

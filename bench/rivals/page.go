@@ -8,10 +8,13 @@ import (
 	"strings"
 )
 
-// counted tells how each thing is measured, on the page.
-//
-//go:embed counted.md
-var counted string
+// counted and countedTopics tell how each thing is measured, on the page.
+var (
+	//go:embed counted.md
+	counted string
+	//go:embed countedtopics.md
+	countedTopics string
+)
 
 // writePage writes a report as a page for people.
 func writePage(path string, r *Report) error {
@@ -20,28 +23,80 @@ func writePage(path string, r *Report) error {
 
 func page(r *Report) string {
 	var b strings.Builder
-	b.WriteString("# phyllo beside go-libp2p-kad-dht\n\n")
-	fmt.Fprintf(&b, "Written by `make rivals`; do not edit. %s, commit %s.\n", r.When.Format("2 January 2006, 15:04 UTC"), r.Commit)
-	fmt.Fprintf(&b, "Machine: %s. Command: `%s`.\nVersions:", r.Machine, r.Command)
-	for i, m := range append([]string{"go"}, compared...) {
+	b.WriteString("# phyllo beside go-libp2p-kad-dht and gossipsub\n\n")
+	b.WriteString("Written by `make rivals`; do not edit. Such machines are shared and noisy: believe ratios of one run, not milliseconds.\n")
+	if !r.When.IsZero() {
+		b.WriteString("\n## The table: kad-dht\n\n")
+		r.head(&b, libp2pModule, kadModule, quicModule)
+		b.WriteString("\n### The worst of all runs\n\n")
+		goalTable(&b, smallest(r.Runs))
+		b.WriteString(rivalIsBetter(r.Runs))
+		r.notMeasured(&b)
+		for _, run := range r.Runs {
+			fmt.Fprintf(&b, "\n### %s\n\n", run)
+			runTable(&b, run)
+		}
+		b.WriteString("\n" + counted)
+	}
+	if t := r.Topics; t != nil {
+		b.WriteString("\n## Topics: gossipsub\n\n")
+		t.head(&b, libp2pModule, pubsubModule)
+		b.WriteString("\n### The worst of all topics\n\n")
+		goalTable(&b, smallest(t.Runs))
+		t.notMeasured(&b)
+		for _, run := range t.Runs {
+			fmt.Fprintf(&b, "\n### %s\n\n", run)
+			topicTable(&b, run)
+		}
+		b.WriteString("\n" + countedTopics)
+	}
+	return b.String()
+}
+
+// head tells when, where and of what a part was measured.
+func (p *Part) head(b *strings.Builder, modules ...string) {
+	fmt.Fprintf(b, "%s, commit %s.\n", p.When.Format("2 January 2006, 15:04 UTC"), p.Commit)
+	fmt.Fprintf(b, "Machine: %s. Command: `%s`.\nVersions:", p.Machine, p.Command)
+	for i, m := range append([]string{"go"}, modules...) {
 		if i > 0 {
 			b.WriteString(",")
 		}
-		fmt.Fprintf(&b, " %s %s", m, r.Versions[m])
+		fmt.Fprintf(b, " %s %s", m, p.Versions[m])
 	}
-	b.WriteString(".\n\nSuch machines are shared and noisy: believe ratios of one run, not milliseconds.\n\n## The worst of all runs\n\n")
-	goalTable(&b, smallest(r.Runs))
-	b.WriteString(rivalIsBetter(r.Runs))
-	for _, f := range r.Failed {
-		fmt.Fprintf(&b, "\nNot measured: %s.\n", f)
-	}
-	for _, run := range r.Runs {
-		fmt.Fprintf(&b, "\n## %s\n\n", run)
-		runTable(&b, run)
-	}
-	b.WriteString("\n" + counted)
-	return b.String()
+	b.WriteString(".\n")
 }
+
+// notMeasured tells of the runs that came to nothing.
+func (p *Part) notMeasured(b *strings.Builder) {
+	for _, f := range p.Failed {
+		fmt.Fprintf(b, "\nNot measured: %s.\n", f)
+	}
+}
+
+// table writes rows below their heads.
+func table(b *strings.Builder, heads []string, rows [][]string) {
+	fmt.Fprintf(b, "| %s |\n|%s\n", strings.Join(heads, " | "), strings.Repeat("---|", len(heads)))
+	for _, row := range rows {
+		fmt.Fprintf(b, "| %s |\n", strings.Join(row, " | "))
+	}
+}
+
+func topicTable(b *strings.Builder, r *TopicRun) {
+	fmt.Fprintf(b, "At %.0f messages a second:\n\n", r.Sides[0].Rate)
+	table(b, topicHeads, r.sideRows())
+	fmt.Fprintf(b, "\nThe floors: %s.\n", r.bound())
+	b.WriteString("\nRates, one after another:\n\n")
+	table(b, rungHeads, r.rungRows())
+	fmt.Fprintf(b, "\nFormed: %s.\n", r.formation())
+	if !r.Apart {
+		b.WriteString(notApart)
+	}
+	b.WriteString("\n")
+	goalTable(b, r.goals())
+}
+
+// notApart is said of runs that had no network of their own.
+const notApart = "Bytes are those of the machine's own loopback device, and may hold some of other programs.\n"
 
 func goalTable(b *strings.Builder, goals []Goal) {
 	b.WriteString("| what | figure | goal | |\n|---|---|---|---|\n")
@@ -55,16 +110,13 @@ func goalTable(b *strings.Builder, goals []Goal) {
 }
 
 func runTable(b *strings.Builder, r *Run) {
-	fmt.Fprintf(b, "| %s |\n|%s\n", strings.Join(heads, " | "), strings.Repeat("---|", len(heads)))
-	for _, o := range r.Ops {
-		fmt.Fprintf(b, "| %s |\n", strings.Join(o.cells(), " | "))
-	}
+	table(b, heads, r.rows())
 	fmt.Fprintf(b, "\nThe floor: %s.\nMemory of a node: %s.\n", r.bound(), r.memory())
 	for _, f := range r.Formed {
 		fmt.Fprintf(b, "Formed: %s.\n", f.formation())
 	}
 	if !r.Apart {
-		b.WriteString("Bytes are those of the machine's own loopback device, and may hold some of other programs.\n")
+		b.WriteString(notApart)
 	}
 	b.WriteString("\n")
 	goalTable(b, r.goals())

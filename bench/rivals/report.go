@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,35 +14,81 @@ import (
 	"time"
 )
 
-// Report is all that was measured, with what one must know to believe it.
+// Report is all that was measured.
 type Report struct {
-	When     time.Time         `json:"when"`
-	Machine  string            `json:"machine"`
-	Command  string            `json:"command"`
-	Commit   string            `json:"commit"`
-	Versions map[string]string `json:"versions"`
-	Runs     []*Run            `json:"runs"`
+	Part        // beside kad-dht
+	Runs []*Run `json:"runs,omitempty"`
+	// Topics are measured beside gossipsub.
+	Topics *TopicReport `json:"topics,omitempty"`
+}
+
+// TopicReport is all that was measured of topics.
+type TopicReport struct {
+	Part
+	Runs []*TopicRun `json:"runs,omitempty"`
+}
+
+// Part is what one must know of measurements to believe them. The parts of a report may be
+// of different days and commits.
+type Part struct {
+	When     time.Time         `json:"when,omitzero"`
+	Machine  string            `json:"machine,omitempty"`
+	Command  string            `json:"command,omitempty"`
+	Commit   string            `json:"commit,omitempty"`
+	Versions map[string]string `json:"versions,omitempty"`
 	// Failed tells of runs that came to nothing.
 	Failed []string `json:"failed,omitempty"`
 }
 
-// compared are the modules whose versions are told.
-var compared = []string{"github.com/libp2p/go-libp2p", "github.com/libp2p/go-libp2p-kad-dht", "github.com/quic-go/quic-go"}
+// Modules whose versions are told.
+const (
+	libp2pModule = "github.com/libp2p/go-libp2p"
+	kadModule    = "github.com/libp2p/go-libp2p-kad-dht"
+	pubsubModule = "github.com/libp2p/go-libp2p-pubsub"
+	quicModule   = "github.com/quic-go/quic-go"
+)
 
-func newReport(args []string, runs []*Run) *Report {
-	r := &Report{
+// compared are all of them.
+var compared = []string{libp2pModule, kadModule, pubsubModule, quicModule}
+
+func newPart(args []string) Part {
+	p := Part{
 		When: time.Now().UTC(), Machine: fmt.Sprintf("%s, %d cores, %s/%s", processor(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH),
 		Command: strings.Join(append([]string{"cd bench/rivals && go run ."}, args...), " "),
-		Commit:  commit(), Versions: map[string]string{"go": runtime.Version()}, Runs: runs,
+		Commit:  commit(), Versions: map[string]string{"go": runtime.Version()},
 	}
 	if b, ok := debug.ReadBuildInfo(); ok {
 		for _, d := range b.Deps {
 			if slices.Contains(compared, d.Path) {
-				r.Versions[d.Path] = d.Version
+				p.Versions[d.Path] = d.Version
 			}
 		}
 	}
+	return p
+}
+
+// fail notes that a run came to nothing.
+func (p *Part) fail(run fmt.Stringer, err error) {
+	p.Failed = append(p.Failed, fmt.Sprintf("%s: %v", run, err))
+}
+
+// of returns one part alone, or all of the report if it is not said which.
+func (r *Report) of(part string) *Report {
+	switch part {
+	case kadPart:
+		return &Report{Part: r.Part, Runs: r.Runs}
+	case topicsPart:
+		return &Report{Topics: r.Topics}
+	}
 	return r
+}
+
+// failed tells of the runs of all parts that came to nothing.
+func (r *Report) failed() []string {
+	if r.Topics == nil {
+		return r.Failed
+	}
+	return slices.Concat(r.Failed, r.Topics.Failed)
 }
 
 // commit names the state of phyllo that was measured.
@@ -67,10 +114,9 @@ func processor() string {
 	return "unknown processor"
 }
 
-// readReports joins the runs of earlier reports. What is told of machine and versions
-// is that of the first, and all must agree in it.
+// readReports joins the runs of earlier reports, part by part.
 func readReports(paths []string) (*Report, error) {
-	var all *Report
+	all := new(Report)
 	for _, path := range paths {
 		b, err := os.ReadFile(path)
 		if err != nil {
@@ -80,17 +126,46 @@ func readReports(paths []string) (*Report, error) {
 		if err := json.Unmarshal(b, r); err != nil {
 			return nil, fmt.Errorf("%s is no report of this program: %w", path, err)
 		}
-		switch {
-		case all == nil:
-			all = r
-		case r.Machine != all.Machine || r.Commit != all.Commit:
-			return nil, fmt.Errorf("%s is of another machine or commit than %s: measure again", path, paths[0])
-		default:
-			all.Runs, all.Failed = append(all.Runs, r.Runs...), append(all.Failed, r.Failed...)
-			all.Command += "; " + r.Command
+		if err := all.join(r); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 	}
 	return all, nil
+}
+
+// join adds the runs of another report.
+func (r *Report) join(other *Report) error {
+	if err := r.Part.join(&other.Part); err != nil {
+		return err
+	}
+	r.Runs = append(r.Runs, other.Runs...)
+	switch {
+	case other.Topics == nil:
+	case r.Topics == nil:
+		r.Topics = other.Topics
+	default:
+		if err := r.Topics.Part.join(&other.Topics.Part); err != nil {
+			return err
+		}
+		r.Topics.Runs = append(r.Topics.Runs, other.Topics.Runs...)
+	}
+	return nil
+}
+
+// join makes two parts of one kind one, if they are of one machine and commit. What else is
+// told is that of the first.
+func (p *Part) join(other *Part) error {
+	switch {
+	case other.When.IsZero(): // it has nothing of this kind
+	case p.When.IsZero():
+		*p = *other
+	case p.Machine != other.Machine || p.Commit != other.Commit:
+		return errors.New("it is of another machine or commit than what it is to be joined with: measure again")
+	default:
+		p.Failed = append(p.Failed, other.Failed...)
+		p.Command += "; " + other.Command
+	}
+	return nil
 }
 
 func (r *Report) write(path string) error {

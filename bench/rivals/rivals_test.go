@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -99,8 +101,8 @@ func TestGoals(t *testing.T) {
 }
 
 func TestPage(t *testing.T) {
-	r := newReport([]string{"-nodes", "16"}, []*Run{sample()})
-	r.Failed = []string{"quic, 100 nodes: it broke"}
+	r := &Report{Part: newPart([]string{"-nodes", "16"}), Runs: []*Run{sample()}}
+	r.fail(&Run{Nodes: 100, Transport: quic}, errors.New("it broke"))
 	text := page(r)
 	for _, want := range []string{
 		"## tcp, 16 nodes", "| bytes of a routed request, on the device | 1100 B | ≤ 1024 B | within 25 % |",
@@ -113,18 +115,20 @@ func TestPage(t *testing.T) {
 			t.Errorf("the page does not say %q:\n%s", want, text)
 		}
 	}
-	var table strings.Builder
-	printRun(&table, sample())
-	printWorst(&table, []*Run{sample()})
-	if !strings.Contains(table.String(), "10.0× (goal ≥ 20.0×: missed)") {
-		t.Errorf("the table:\n%s", table.String())
+	if strings.Contains(text, "gossipsub\n\n1") || strings.Contains(text, countedTopics) {
+		t.Errorf("topics were not measured, and the page tells of them:\n%s", text)
+	}
+	var table, faults strings.Builder
+	r.print(&table, &faults)
+	if strings.Count(table.String(), "10.0× (goal ≥ 20.0×: missed)") != 2 || faults.String() != "rivals: not measured: quic, 100 nodes: it broke\n" {
+		t.Errorf("the table:\n%s%s", table.String(), faults.String())
 	}
 }
 
 func TestReportsAreJoined(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name string, change func(*Report)) string {
-		r := newReport(nil, []*Run{sample()})
+		r := &Report{Part: newPart(nil), Runs: []*Run{sample()}, Topics: &TopicReport{Part: newPart(nil), Runs: []*TopicRun{topicSample()}}}
 		change(r)
 		path := filepath.Join(dir, name)
 		if err := r.write(path); err != nil {
@@ -134,11 +138,20 @@ func TestReportsAreJoined(t *testing.T) {
 	}
 	one := write("one", func(*Report) {})
 	two := write("two", func(r *Report) { r.Runs[0].Nodes = 50 })
-	other := write("other", func(r *Report) { r.Machine = "another" })
+	other := write("other", func(r *Report) { r.Machine, r.Topics.Machine = "another", "another" })
+	only := write("only", func(r *Report) { r.Part, r.Runs, r.Topics.Runs[0].Members = Part{}, nil, 100 })
 	r, err := readReports([]string{one, two})
 	if err != nil || len(r.Runs) != 2 || r.Runs[1].Nodes != 50 || r.Runs[0].Ops[0] != sample().Ops[0] {
 		got, _ := json.Marshal(r)
 		t.Errorf("two reports joined: %s, %v", got, err)
+	}
+	// A part that was measured alone is joined with the other, whatever that is of.
+	r, err = readReports([]string{one, only})
+	if err != nil || len(r.Runs) != 1 || len(r.Topics.Runs) != 2 || r.Topics.Runs[1].Members != 100 {
+		t.Errorf("a report of topics alone joined: %+v, %v", r, err)
+	}
+	if r, err = readReports([]string{only, other}); err == nil {
+		t.Errorf("topics of two machines were joined: %+v", r)
 	}
 	if _, err := readReports([]string{one, other}); err == nil {
 		t.Error("reports of two machines were joined")
@@ -152,11 +165,11 @@ func TestReportsAreJoined(t *testing.T) {
 }
 
 func TestFlags(t *testing.T) {
-	a, err := parse([]string{"-nodes", "16,50", "-transport", "quic", "-json", "x"})
-	if err != nil || len(a.nodes) != 2 || a.nodes[1] != 50 || len(a.transports) != 1 || a.transports[0] != quic || a.json != "x" {
+	a, err := parse([]string{"-nodes", "16,50", "-members", "20", "-only", "topics", "-transport", "quic", "-json", "x"})
+	if err != nil || a.only != topicsPart || !slices.Equal(a.members, []int{20}) || len(a.nodes) != 2 || a.nodes[1] != 50 || len(a.transports) != 1 || a.transports[0] != quic || a.json != "x" {
 		t.Errorf("flags read as %+v, %v", a, err)
 	}
-	for _, bad := range [][]string{{"-nodes", "5"}, {"-nodes", "many"}, {"-transport", "pigeon"}, {"-nonsense"}} {
+	for _, bad := range [][]string{{"-nodes", "5"}, {"-nodes", "many"}, {"-transport", "pigeon"}, {"-nonsense"}, {"-members", "3"}, {"-only", "this"}} {
 		if _, err := parse(bad); err == nil {
 			t.Errorf("%q was taken", bad)
 		}

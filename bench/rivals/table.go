@@ -25,6 +25,13 @@ func (o Op) cells() []string {
 	return []string{o.Name, o.Side, short(o.Median), short(o.P99), short(o.Messages), short(o.Bytes), short(o.CPU)}
 }
 
+func (r *Run) rows() (rows [][]string) {
+	for _, o := range r.Ops {
+		rows = append(rows, o.cells())
+	}
+	return rows
+}
+
 // formation writes one line on how a network formed.
 func (f Formed) formation() string {
 	how := fmt.Sprintf("%s, %d at a time", f.Side, f.AtOnce)
@@ -55,33 +62,64 @@ func (r *Run) bound() string {
 		short(floor.Median), short(floor.CPU), short(request.Median/floor.Median), short(request.CPU/floor.CPU), short(rival.Median/floor.Median), short(rival.CPU/floor.CPU))
 }
 
-// printRun writes what one run measured, for a terminal.
-func printRun(w io.Writer, r *Run) {
-	fmt.Fprintf(w, "\n%s\n", r)
+// columns writes rows below their heads, for a terminal.
+func columns(w io.Writer, heads []string, rows [][]string) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "  "+strings.Join(heads, "\t"))
-	for _, o := range r.Ops {
-		fmt.Fprintln(t, "  "+strings.Join(o.cells(), "\t"))
+	for _, row := range append([][]string{heads}, rows...) {
+		fmt.Fprintln(t, "  "+strings.Join(row, "\t"))
 	}
 	t.Flush()
-	fmt.Fprintf(w, "  the floor: %s\n", r.bound())
-	fmt.Fprintf(w, "  a node's memory: %s\n", r.memory())
-	for _, f := range r.Formed {
-		fmt.Fprintf(w, "  formed: %s\n", f.formation())
-	}
-	t = tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, g := range r.goals() {
+}
+
+// goalColumns writes goals for a terminal.
+func goalColumns(w io.Writer, goals []Goal) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, g := range goals {
 		fmt.Fprintf(t, "  %s\t%s\n", g.What, g)
 	}
 	t.Flush()
 }
 
-// printWorst writes the worst figure of each goal.
-func printWorst(w io.Writer, runs []*Run) {
-	fmt.Fprintln(w, "\nthe worst of all")
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, g := range smallest(runs) {
-		fmt.Fprintf(t, "  %s\t%s\n", g.What, g)
+// print writes what was measured, for a terminal, and to faults what was not.
+func (r *Report) print(w, faults io.Writer) {
+	for _, f := range r.failed() {
+		fmt.Fprintln(faults, "rivals: not measured:", f)
 	}
-	t.Flush()
+	for _, run := range r.Runs {
+		printRun(w, run)
+	}
+	if len(r.Runs) > 0 {
+		fmt.Fprintln(w, "\nthe worst of all")
+		goalColumns(w, smallest(r.Runs))
+	}
+	if r.Topics == nil || len(r.Topics.Runs) == 0 {
+		return
+	}
+	for _, run := range r.Topics.Runs {
+		printTopics(w, run)
+	}
+	fmt.Fprintln(w, "\nthe worst of all topics")
+	goalColumns(w, smallest(r.Topics.Runs))
+}
+
+// printRun writes what one run measured, for a terminal.
+func printRun(w io.Writer, r *Run) {
+	fmt.Fprintf(w, "\n%s\n", r)
+	columns(w, heads, r.rows())
+	fmt.Fprintf(w, "  the floor: %s\n", r.bound())
+	fmt.Fprintf(w, "  a node's memory: %s\n", r.memory())
+	for _, f := range r.Formed {
+		fmt.Fprintf(w, "  formed: %s\n", f.formation())
+	}
+	goalColumns(w, r.goals())
+}
+
+// printTopics writes what one run measured of topics, for a terminal.
+func printTopics(w io.Writer, r *TopicRun) {
+	fmt.Fprintf(w, "\n%s\n", r)
+	columns(w, topicHeads, r.sideRows())
+	fmt.Fprintf(w, "  the floors: %s\n", r.bound())
+	columns(w, rungHeads, r.rungRows())
+	fmt.Fprintf(w, "  formed: %s\n", r.formation())
+	goalColumns(w, r.goals())
 }
