@@ -36,12 +36,7 @@ type Outlet struct {
 // when nothing more comes. The error is ErrUnknown if it cannot be made, or one of the
 // directory. Whether by may publish is known with the first message.
 func (s *Topics) Open(t *task.T, n Name, by peer.Signer) (*Outlet, error) {
-	at, err := s.find(t, n)
-	if errors.Is(err, ErrUnknown) && n.Owner == "" {
-		if at, err = s.claim(t, n, by); err == nil && at.owner == by.Public() {
-			err = s.remake(t, at, by)
-		}
-	}
+	at, err := s.findOrMake(t, n, by)
 	if err != nil {
 		return nil, err
 	}
