@@ -14,7 +14,7 @@ RIVALSFLAGS ?=
 # For the test runner; -strict as in .ci/run.
 TESTFLAGS ?=
 # Simulations, and faults of disks: the race detector makes them eight times as long.
-FULL = ./lab ./lab/evaluation ./pastry ./app/census ./app/directory ./app/im ./app/past/... ./app/room/... ./app/scribe/... ./app/space ./store/disk
+FULL = ./lab ./lab/evaluation ./pastry ./app/census ./app/directory ./app/im ./app/past/... ./app/room/... ./app/scribe/... ./app/space ./app/work ./store/disk
 
 .DEFAULT_GOAL := help
 .PHONY: help build cross package reproducible test deps demo bench rivals soak picture lint

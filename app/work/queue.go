@@ -1,0 +1,262 @@
+package work
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/scribe/anycast"
+	"github.com/phyllo-net/phyllo/app/scribe/msg"
+	"github.com/phyllo-net/phyllo/app/topic"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+// This file is how takers are found for items.
+
+const (
+	// maxWalks is for how many items of a queue takers are looked for at once.
+	maxWalks = 8
+	// restFirst is how long a queue rests that has found no free taker. The time doubles, up to
+	// restBusy if there are takers, and to restNone if there are none.
+	restFirst = 250 * time.Millisecond
+	restBusy  = 5 * time.Second
+	restNone  = 10 * time.Second
+	// handTime bounds the question to a taker whether he has got an item.
+	handTime = 5 * time.Second
+	// maxLost is how many searches for an item may come to no end, if nobody wants to wait.
+	maxLost = 3
+	// maxTakers is how many takers a queue remembers, and maxAsked how many takers are asked to
+	// tell when they have a free place.
+	maxTakers = 256
+	maxAsked  = 8
+	// againFirst is how long after its first failure an item is offered again, and againMost how
+	// long at most.
+	againFirst = time.Second
+	againMost  = time.Minute
+)
+
+// queue is what one key offers to one topic.
+type queue struct {
+	w       *Work
+	name    topic.Name
+	by      peer.Key
+	group   id.Hash // zero until it is known
+	open    int     // Offers
+	items   []*item // all of them
+	ready   []*item // those to be offered, the first first
+	walks   int
+	resting bool
+	rested  task.Timer
+	restFor time.Duration
+	// takers are the nodes that were found to take items of this queue, the last ones.
+	takers []id.ID
+}
+
+// queue returns what a key offers to a topic.
+func (w *Work) queue(n topic.Name, by peer.Key) *queue {
+	for _, q := range w.queues {
+		if q.name == n && q.by == by {
+			return q
+		}
+	}
+	q := &queue{w: w, name: n, by: by}
+	w.queues = append(w.queues, q)
+	return q
+}
+
+// tidy forgets a queue that nobody needs.
+func (w *Work) tidy(q *queue) {
+	if q.open == 0 && len(q.items) == 0 {
+		q.rested.Stop()
+		w.queues = slices.DeleteFunc(w.queues, func(o *queue) bool { return o == q })
+	}
+}
+
+// put makes an item ready to be offered: before all others, or after them.
+func (q *queue) put(it *item, first bool) {
+	it.state = Queued
+	if first {
+		q.ready = slices.Insert(q.ready, 0, it)
+	} else {
+		q.ready = append(q.ready, it)
+	}
+	q.pump()
+}
+
+// take takes an item out of those that are ready.
+func (q *queue) take(it *item) {
+	q.ready = slices.DeleteFunc(q.ready, func(o *item) bool { return o == it })
+}
+
+// pop takes the first item out.
+func (q *queue) pop() *item {
+	it := q.ready[0]
+	q.ready = q.ready[1:]
+	it.state = Offered
+	return it
+}
+
+// pump looks for takers, unless the queue rests.
+func (q *queue) pump() {
+	for !q.resting && q.walks < maxWalks && len(q.ready) > 0 {
+		it := q.pop()
+		q.walks++
+		q.w.ep.Go(func(t *task.T) error { return q.offer(t, it) }, func(err error) {
+			q.walks--
+			if !errors.Is(err, task.ErrStopped) {
+				q.pump()
+			}
+		})
+	}
+}
+
+// rest lets the queue rest.
+func (q *queue) rest(most time.Duration) {
+	if q.resting {
+		return
+	}
+	q.restFor = min(max(2*q.restFor, restFirst), most)
+	q.resting = true
+	q.rested = q.w.ep.After(q.restFor, func() {
+		q.resting = false
+		q.pump()
+	})
+}
+
+// wake ends its rest, and lets the next one be short.
+func (q *queue) wake() {
+	q.rested.Stop()
+	q.resting, q.restFor = false, 0
+}
+
+// offer looks for a taker for an item, and gives it to him. While it does so somebody may say
+// that he has the item, or it may be withdrawn: then its state is another.
+func (q *queue) offer(t *task.T, it *item) error {
+	w := q.w
+	signer := w.signer(q.by)
+	if signer == nil {
+		w.end(it, Failed, "its offerer does not live on this node any more", nil)
+		return nil
+	}
+	to, err := q.search(t, signer, it.id, 1)
+	switch {
+	case errors.Is(err, task.ErrStopped):
+		return err
+	case it.state != Offered:
+	case len(to) > 0:
+		q.restFor = 0
+		return q.give(t, it, to[0].Node)
+	case errors.Is(err, msg.ErrDenied), errors.Is(err, topic.ErrOwner):
+		w.end(it, Failed, err.Error(), nil)
+	case !errors.Is(err, anycast.ErrNobody) && !errors.Is(err, topic.ErrUnknown):
+		if it.lost++; it.lost >= maxLost && !it.waits() {
+			w.end(it, Failed, err.Error(), nil)
+			return nil
+		}
+		q.rest(restBusy)
+		q.put(it, true)
+	default:
+		return q.nobody(t, signer, it)
+	}
+	return nil
+}
+
+// waits reports whether an item waits for takers if there are none.
+func (it *item) waits() bool { return it.offers == nil || it.offers.o.Wait }
+
+// nobody tells takers who are busy from none at all.
+func (q *queue) nobody(t *task.T, signer peer.Signer, it *item) error {
+	busy, err := q.search(t, signer, id.Hash{}, maxAsked)
+	switch {
+	case errors.Is(err, task.ErrStopped):
+		return err
+	case it.state != Offered:
+	case len(busy) > 0:
+		for _, g := range busy {
+			q.met(g.Node.ID)
+		}
+		q.rest(restBusy)
+		q.put(it, true)
+	case it.waits():
+		q.rest(restNone)
+		q.put(it, true)
+	default:
+		q.w.end(it, None, "nobody takes items of this topic now", nil)
+	}
+	return nil
+}
+
+// search asks the takers of a topic who would take an item, or, with the zero item, who is there.
+func (q *queue) search(t *task.T, signer peer.Signer, item id.Hash, want int) ([]anycast.Granted, error) {
+	w := q.w
+	if q.group.IsZero() {
+		group, err := w.cfg.Topics.Group(t, q.name, signer)
+		if err != nil {
+			return nil, err
+		}
+		q.group = group
+	}
+	found, err := w.cfg.Anycast.Anycast(t, q.group, encode(&notice{item}), anycast.Options{Signer: signer, Want: want})
+	if errors.Is(err, anycast.ErrNoGroup) {
+		if err = w.cfg.Topics.Revive(t, q.name, signer); err == nil {
+			err = anycast.ErrNobody // of a topic that is new
+		}
+	}
+	return found, err
+}
+
+// met remembers a taker.
+func (q *queue) met(node id.ID) {
+	if slices.Contains(q.takers, node) {
+		return
+	}
+	if len(q.takers) >= maxTakers {
+		q.takers = q.takers[1:]
+	}
+	q.takers = append(q.takers, node)
+}
+
+// give hands an item to a taker.
+func (q *queue) give(t *task.T, it *item, to *peer.Handle) error {
+	w := q.w
+	q.met(to.ID)
+	answer, err := kbr.CallPeer(t, w.ep, to, encode(&hand{Item: it.id, Group: q.group, Publisher: q.by, Token: it.token(to.ID),
+		Before: uint32(it.had) + it.Gone, Body: it.Body}), kbr.Options{Timeout: handTime})
+	var refused *kbr.RefusedError
+	switch {
+	case errors.Is(err, task.ErrStopped):
+		return err
+	case it.state != Offered:
+	case err == nil && answer.From.ID == to.ID:
+		q.taken(it, to)
+	case errors.As(err, &refused), errors.Is(err, kbr.ErrUnreachable):
+		q.rest(restBusy)
+		q.put(it, true)
+	default: // he may have it: then he says so
+		it.state = Queued
+		it.timer = w.ep.After(w.cfg.Lease, func() { q.put(it, true) })
+	}
+	return nil
+}
+
+// next hands the next item to a taker who has a free place.
+func (q *queue) next(to *peer.Handle) {
+	if len(q.ready) == 0 || q.group.IsZero() {
+		return
+	}
+	q.restFor = 0
+	it := q.pop()
+	q.w.ep.Go(func(t *task.T) error { return q.give(t, it, to) }, nil)
+}
+
+// onFree hears that a taker who was busy has a free place.
+func (w *Work) onFree(d *kbr.Delivery, m *free) {
+	for _, q := range w.queues {
+		if q.group == m.Group && q.by == m.Publisher && slices.Contains(q.takers, d.Via.ID) {
+			q.next(d.Via)
+		}
+	}
+}
