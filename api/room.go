@@ -113,9 +113,12 @@ type RoomSet struct {
 type RoomSay struct {
 	User  string `json:"user,omitempty"`
 	Room  string `json:"room"`
-	Text  string `json:"text"`            // empty only to take words back
+	Text  string `json:"text"`            // empty only to take words back, or with a file
 	Reply string `json:"reply,omitempty"` // the id of what is answered
 	Edits string `json:"edits,omitempty"` // the id of own words that these replace
+	// File is a stored file (FilePut) that goes with it: behind the text come its name, its size
+	// and a link as FileShare makes it. Text may be empty then.
+	File *FileName `json:"file,omitempty"`
 }
 
 // RoomSaid is something that was said.

@@ -74,7 +74,7 @@ func (f face) Send(ctx context.Context, d api.Draft) (*api.Sent, error) {
 		return nil, err
 	}
 	if d.File != nil {
-		if d.Text, err = f.enclosed(ctx, d); err != nil {
+		if d.Text, err = f.enclosed(ctx, d.From, d.Text, *d.File); err != nil {
 			return nil, err
 		}
 	}
@@ -104,16 +104,15 @@ func (f face) Send(ctx context.Context, d api.Draft) (*api.Sent, error) {
 
 // enclosed is the text of a message with a file: what was written, and below it which file it is
 // and how it is read.
-func (f face) enclosed(ctx context.Context, d api.Draft) (string, error) {
-	q := *d.File
-	q.User = cmp.Or(q.User, d.From)
+func (f face) enclosed(ctx context.Context, from, text string, q api.FileName) (string, error) {
+	q.User = cmp.Or(q.User, from)
 	s := f.n.spaceOf(q.User, q.Space)
 	line, err := withVersion(ctx, s, q, func(_ *overlay, _ *space.Space, v *tree.Version) string {
 		name := path.Base(q.Name)
 		return fmt.Sprintf("%s, %d bytes: %s", name, v.Size(), space.Shared{Name: name, Content: v.Content})
 	})
-	if d.Text = strings.TrimSpace(d.Text); d.Text != "" {
-		line = d.Text + "\n" + line
+	if text = strings.TrimSpace(text); text != "" {
+		line = text + "\n" + line
 	}
 	return line, err
 }

@@ -219,6 +219,11 @@ func (f face) RoomSay(ctx context.Context, q api.RoomSay) (*api.RoomSaid, error)
 	if w.Edits, err = hashOf(q.Edits); err != nil {
 		return nil, err
 	}
+	if q.File != nil {
+		if w.Text, err = f.enclosed(ctx, q.User, q.Text, *q.File); err != nil {
+			return nil, err
+		}
+	}
 	return inRoom(ctx, f, q.User, q.Room, func(t *task.T, m *room.Rooms, user peer.Key, r id.Hash) (*api.RoomSaid, error) {
 		said, err := m.Say(t, user, r, w)
 		if err != nil {

@@ -15,7 +15,7 @@ import (
 
 // TestFilesProcesses: what is put on one process is read on every other, also after kill -9 of
 // the one that stored it and with its disk gone; who is granted a space uses it, and a link reads
-// one file.
+// one file, sent to a person or to a room.
 func TestFilesProcesses(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs three processes")
@@ -61,6 +61,16 @@ func TestFilesProcesses(t *testing.T) {
 
 	b.must("send", "carol", "--file", file, "look at this")
 	sent := c.received("look at this")
+	b.must("room", "create", "cinema")
+	b.must("room", "invite", "cinema", "carol")
+	c.until("an invitation", func() bool { return strings.Contains(c.must("room", "list"), "invited by bob") })
+	b.must("send", "#cinema", "--file", file, "tonight")
+	c.must("room", "join", "cinema")
+	shown := ""
+	c.until("the film in the room", func() (found bool) {
+		_, shown, found = strings.Cut(c.must("room", "history", "cinema"), "film, 300000 bytes: ")
+		return found
+	})
 
 	a.kill()
 	want := func(p *process, args ...string) {
@@ -81,6 +91,7 @@ func TestFilesProcesses(t *testing.T) {
 	}
 	want(c, link)
 	want(c, sent)
+	want(c, strings.TrimSpace(shown))
 	want(b, "films/first", "--space", "common")
 	want(b, "films/second", "--space", "common")
 }

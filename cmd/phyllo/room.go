@@ -412,6 +412,9 @@ func (q *roomReader) goOn(ctx context.Context, w *world, c *api.Client) error {
 func (w *world) sayInRoom(ctx context.Context, q api.RoomSay) error {
 	return w.ask(ctx, "sending to "+clean(q.Room)+" …", func(ctx context.Context, c *api.Client) error {
 		s, err := c.RoomSay(ctx, q)
+		if q.File != nil && err != nil && ctx.Err() == nil {
+			err = errors.Join(err, c.FileRemove(ctx, *q.File))
+		}
 		if err != nil {
 			return err
 		}

@@ -36,13 +36,14 @@ With --file a file goes with it, and TEXT may be left away: the file is stored i
 space "home", below "sent/", and the message has the link with which the receiver reads it
 (` + "`phyllo get LINK`" + `), for as long as you do not remove it.
 
-To '#ROOM' the text is said in a room, see "phyllo room"; --reply ID answers a message
-there.`,
+To '#ROOM' the text is said in a room, see "phyllo room", and a file is for all who are in
+it, or join later; --reply ID answers a message there.`,
 		Example: `  phyllo send bob "hello bob"
   phyllo send bob --file thesis.pdf "please read"
   phyllo send --wait 0s bob hello     do not wait for the delivery
   uptime | phyllo send bob -
   phyllo send '#garden' "hello all"
+  phyllo send '#garden' --file plan.pdf
   phyllo send bob -- "-5 degrees"     a text that begins with -`,
 		Args:              sendArgs(&file),
 		ValidArgsFunction: w.complete(contacts),
@@ -54,13 +55,8 @@ there.`,
 					return err
 				}
 			}
-			if strings.HasPrefix(a[0], "#") {
-				if file != "" {
-					return usage("a file cannot go to a room yet: share it with `phyllo share`, and say the link")
-				}
-				return w.sayInRoom(cmd.Context(), api.RoomSay{User: from, Room: a[0], Text: d.Text, Reply: reply})
-			}
-			if reply != "" {
+			inRoom := strings.HasPrefix(a[0], "#")
+			if reply != "" && !inRoom {
 				return usage("--reply is for rooms: `phyllo send '#garden' --reply ID TEXT`")
 			}
 			if file != "" {
@@ -68,6 +64,9 @@ there.`,
 				if d.File, err = w.enclose(cmd.Context(), from, a[0], file); err != nil {
 					return err
 				}
+			}
+			if inRoom {
+				return w.sayInRoom(cmd.Context(), api.RoomSay{User: from, Room: a[0], Text: d.Text, Reply: reply, File: d.File})
 			}
 			return w.ask(cmd.Context(), "sending to "+clean(a[0])+" …", func(ctx context.Context, c *api.Client) error {
 				s, err := c.Send(ctx, d)
@@ -126,7 +125,7 @@ func (w *world) enclose(ctx context.Context, from, to, file string) (*api.FileNa
 		return nil, usage("%s is no file: a folder goes as an archive of `tar`, or with `phyllo put` and `phyllo space grant`", clean(file))
 	}
 	// A folder for each, so that nobody's link is of another message's version.
-	name := path.Join("sent", to, w.now().UTC().Format("20060102-150405.000"), filepath.Base(file))
+	name := path.Join("sent", strings.ReplaceAll(to, "/", "_"), w.now().UTC().Format("20060102-150405.000"), filepath.Base(file))
 	c, err := w.client()
 	if err != nil {
 		return nil, err

@@ -32,7 +32,7 @@ func (n *Node) Send(ctx context.Context, d api.Draft) (*api.Sent, error) {
 		return nil, api.Errorf(api.KeyChanged, "the key of this name has changed: kim was %s and is now %s; ask the person, then run `phyllo user verify kim`", fingerprint("kim"), fingerprint("kim's new phone"))
 	}
 	if d.File != nil {
-		d.Text = strings.TrimSpace(d.Text + "\n" + path.Base(d.File.Name) + ", 8 bytes: " + link + d.File.Name)
+		d.Text = enclosed(d.Text, d.File)
 	}
 	m := api.Message{ID: n.next(), From: me, To: d.To, Text: d.Text, SentAt: n.clock, Mine: true, State: api.StateDelivered, DeliveredAt: n.clock}
 	if d.To == "dave" {
@@ -181,4 +181,9 @@ func (n *Node) Conversation(_ context.Context, q api.ConversationQuery) ([]api.M
 		return nil, err
 	}
 	return n.list(user, q.Since, q.Limit, false, func(m *api.Message) bool { return other(*m) == q.With })
+}
+
+// enclosed is a text with a file, whatever its size.
+func enclosed(text string, file *api.FileName) string {
+	return strings.TrimSpace(text + "\n" + path.Base(file.Name) + ", 8 bytes: " + link + file.Name)
 }

@@ -171,6 +171,9 @@ func (n *Node) RoomSay(_ context.Context, q api.RoomSay) (*api.RoomSaid, error) 
 	case !c.room.Joined:
 		return nil, api.Errorf(api.Denied, "you are not a member of this room: ask one of its admins for an invitation")
 	}
+	if q.File != nil {
+		q.Text = enclosed(q.Text, q.File)
+	}
 	m := api.RoomMessage{ID: hash("words " + n.next().String()).String(), From: me, Text: q.Text, SentAt: n.clock, Reply: q.Reply, Mine: true}
 	c.said = append(c.said, m)
 	n.feed.Publish(&api.Event{Kind: api.EventRoom, Time: n.clock, User: me, Room: c.room.ID})

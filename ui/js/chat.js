@@ -8,7 +8,7 @@ import { fails, tell } from "./fails.js"
 import { openVerify } from "./verify.js"
 
 // withFiles is a text in which links to files can be clicked.
-const withFiles = text => text.split(/(phyllo:\/\/file\/[\w-]+)/).map((part, i) =>
+export const withFiles = text => text.split(/(phyllo:\/\/file\/[\w-]+)/).map((part, i) =>
 	i % 2 ? el("a", { href: fileAddress(part), download: "" }, "save the file") : part)
 
 export function startChat(model) {

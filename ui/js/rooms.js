@@ -3,6 +3,7 @@
 import { $, el, say, set, show, sync } from "./dom.js"
 import { client } from "./client.js"
 import { count, date, when } from "./words.js"
+import { withFiles } from "./chat.js"
 import { fails, tell } from "./fails.js"
 
 export function startRooms(model) {
@@ -110,7 +111,11 @@ export function startRooms(model) {
 	function drawMessage(li, m) {
 		const [who, text, note] = li.children
 		say(who, m.mine ? "You" : m.from)
-		say(text, m.locked ? "Locked: its key comes when a member who has it is there." : m.removed ? "Taken back." : m.text)
+		const words = m.locked ? "Locked: its key comes when a member who has it is there." : m.removed ? "Taken back." : m.text
+		if (text.dataset.words !== words) {
+			text.dataset.words = words
+			text.replaceChildren(...withFiles(words))
+		}
 		text.classList.toggle("quiet", Boolean(m.locked || m.removed))
 		const answered = m.reply && said.find(x => x.id === m.reply)
 		say(note, [answered ? `to ${answered.mine ? "you" : answered.from}` : "", when(m.sent_at), m.edited ? "edited" : "", m.mine ? reached(m.receipts) : ""].filter(Boolean).join(" · "))
