@@ -97,16 +97,11 @@ func (f face) RoomList(ctx context.Context, user string) ([]api.Room, error) {
 
 // roomNow returns a user's room as it is now.
 func roomNow(t *task.T, m *room.Rooms, user peer.Key, r id.Hash) (*api.Room, error) {
-	list, err := m.List(t, user)
-	for i := range list {
-		if list[i].Room == r && list[i].Invited == "" {
-			return apiRoom(&list[i]), nil
-		}
+	s, err := m.Room(t, user, r)
+	if err != nil {
+		return nil, err
 	}
-	if err == nil {
-		err = room.ErrNoRoom
-	}
-	return nil, err
+	return apiRoom(&s), nil
 }
 
 // RoomCreate implements api.Node.
@@ -175,15 +170,13 @@ func (f face) RoomRole(ctx context.Context, q api.RoomRole) error {
 
 // roomMember finds a member of a room by his name or fingerprint.
 func roomMember(t *task.T, m *room.Rooms, user peer.Key, r id.Hash, called string) (dag.Person, error) {
-	list, err := m.List(t, user)
+	s, err := m.Room(t, user, r)
 	if err != nil {
 		return dag.Person{}, err
 	}
-	for _, s := range list {
-		for _, p := range s.Members {
-			if s.Room == r && (p.Name == called || directory.Fingerprint(p.Key) == called) {
-				return p, nil
-			}
+	for _, p := range s.Members {
+		if p.Name == called || directory.Fingerprint(p.Key) == called {
+			return p, nil
 		}
 	}
 	return dag.Person{}, room.ErrNoMember
@@ -229,11 +222,11 @@ func (f face) RoomSay(ctx context.Context, q api.RoomSay) (*api.RoomSaid, error)
 		if err != nil {
 			return nil, err
 		}
-		x, err := roomNow(t, m, user, r)
+		x, err := m.Room(t, user, r)
 		if err != nil {
 			return nil, err
 		}
-		return &api.RoomSaid{ID: said.String(), Room: x.ID, Name: x.Name}, nil
+		return &api.RoomSaid{ID: said.String(), Room: r.String(), Name: x.Title}, nil
 	})
 }
 

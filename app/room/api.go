@@ -211,19 +211,24 @@ func (m *Rooms) known(t *task.T, user peer.Key, room id.Hash) (*hall, error) {
 // Find returns the room, or invitation, that a user calls by its title or the beginning of its
 // id, with or without a sign before it.
 func (m *Rooms) Find(t *task.T, user peer.Key, called string) (id.Hash, error) {
-	list, err := m.List(t, user)
+	a, err := m.of(t, user)
 	if err != nil {
 		return id.Hash{}, err
 	}
 	called = strings.TrimPrefix(called, "#")
 	var found []id.Hash
-	for _, s := range list {
-		if slices.Contains(found, s.Room) {
-			continue
+	look := func(room id.Hash, title string) {
+		if !slices.Contains(found, room) && (title == called || len(called) >= 6 && strings.HasPrefix(room.String(), called)) {
+			found = append(found, room)
 		}
-		if s.Title == called || len(called) >= 6 && strings.HasPrefix(s.Room.String(), called) {
-			found = append(found, s.Room)
+	}
+	for _, h := range a.halls {
+		if !h.declined() {
+			look(h.id, h.log.State().Title)
 		}
+	}
+	for _, k := range a.invites {
+		look(k.Founding.Hash(), k.Title)
 	}
 	switch len(found) {
 	case 0:
@@ -234,6 +239,30 @@ func (m *Rooms) Find(t *task.T, user peer.Key, called string) (id.Hash, error) {
 	return id.Hash{}, ErrAmbiguous
 }
 
+// declined reports whether the room is no more than an invitation that was declined.
+func (h *hall) declined() bool { return !h.kept.Joined && h.log.Len() == 1 }
+
+func (h *hall) summary() Summary {
+	s := h.log.State()
+	x := Summary{Room: h.id, Title: s.Title, Public: h.log.Founding().Public, Role: s.Role(h.acc.key), Joined: h.kept.Joined,
+		Unread: len(h.unread), Forked: h.log.Forked(), Disputed: s.Disputed, Silent: h.kept.Silent}
+	for _, p := range s.People {
+		if p.Role > entry.Out {
+			x.Members = append(x.Members, p)
+		}
+	}
+	return x
+}
+
+// Room returns one of the user's rooms; an invitation is none yet.
+func (m *Rooms) Room(t *task.T, user peer.Key, room id.Hash) (Summary, error) {
+	h, err := m.known(t, user, room)
+	if err != nil {
+		return Summary{}, err
+	}
+	return h.summary(), nil
+}
+
 // List returns the user's rooms by their titles, and his invitations.
 func (m *Rooms) List(t *task.T, user peer.Key) ([]Summary, error) {
 	a, err := m.of(t, user)
@@ -242,18 +271,9 @@ func (m *Rooms) List(t *task.T, user peer.Key) ([]Summary, error) {
 	}
 	var list []Summary
 	for _, h := range a.halls {
-		s := h.log.State()
-		if !h.kept.Joined && h.log.Len() == 1 {
-			continue // an invitation that was declined
+		if !h.declined() {
+			list = append(list, h.summary())
 		}
-		x := Summary{Room: h.id, Title: s.Title, Public: h.log.Founding().Public, Role: s.Role(user), Joined: h.kept.Joined,
-			Unread: len(h.unread), Forked: h.log.Forked(), Disputed: s.Disputed, Silent: h.kept.Silent}
-		for _, p := range s.People {
-			if p.Role > entry.Out {
-				x.Members = append(x.Members, p)
-			}
-		}
-		list = append(list, x)
 	}
 	for _, k := range a.invites {
 		list = append(list, Summary{Room: k.Founding.Hash(), Title: k.Title, Role: entry.Member, Invited: k.Name})
