@@ -17,8 +17,9 @@
 // What is said in a room for invited people is locked with the key of an epoch. Who lacks a
 // key that he has a right to asks the members one after another, and gets it sealed to the
 // sealing key in his record; the epoch's proof in the log shows that it is the right one. An
-// admin who is there begins a new epoch as soon as its readers are not those who are in the
-// room, at most EpochWithin after he knows of it; until then who is new has no key. Two at once do no harm: see package dag.
+// admin who is there begins a new epoch when somebody is put out, or leaves, at most EpochWithin
+// after he knows of it. Who is new may have the keys that are there, from any member: he reads
+// what was said before anyway. Two epochs at once do no harm: see package dag.
 //
 // A node gives what is in a room, and its keys, only to nodes that a member's signed record in
 // the directory names, over a link of their own.

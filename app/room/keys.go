@@ -107,7 +107,8 @@ func (h *hall) settleNow(t *task.T) error {
 	return nil
 }
 
-// beginEpoch starts a key that all who are in the room may have, and nobody else.
+// beginEpoch starts a key that all who are in the room may have, and who come later, and nobody
+// who is out.
 func (h *hall) beginEpoch(t *task.T) error {
 	m := h.rooms()
 	before := h.log.State().Epoch.Entry
@@ -251,13 +252,8 @@ func (h *hall) takeAskKey(t *task.T, d *kbr.Delivery, a *askKey) error {
 	if err != nil {
 		return err
 	}
-	// Who is a reader of the current epoch may have older keys too. Who is not yet, waits for
-	// an epoch with him: a key that somebody had who is no reader would stay in use when he is
-	// put out.
-	now, asked := h.log.State().Epoch, h.log.Epoch(a.Epoch)
-	if asked == nil || !asked.Reads(a.About.From) && (a.Epoch == now.Entry || now.Epoch == nil || !now.Epoch.Reads(a.About.From)) {
-		return &kbr.RefusedError{Code: refusedDenied, Text: "not a reader of this key"}
-	}
+	// Who is in the room may have all keys, also those that began before he came. An epoch that
+	// comes after what put him out again is in use from then on (dag.State.Stale).
 	k := h.keyOf(a.Epoch)
 	if k.IsZero() {
 		return &kbr.RefusedError{Code: refusedUnknown, Text: "the key is not here"}

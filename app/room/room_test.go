@@ -160,6 +160,31 @@ func TestPutOut(t *testing.T) {
 	want(t, "after he was taken back", w.same(r, time.Minute), []string{"one", "two", "four"})
 }
 
+// Who is invited joins while no admin is there, reads what was said, and says something: any
+// member gives him the key, and no other begins.
+func TestNewcomerWithoutAdmin(t *testing.T) {
+	w := newWorld(t, 1, "alice", "bob", "carol")
+	alice, bob, carol := w.people[0], w.people[1], w.people[2]
+	r := alice.create("garden", false)
+	first := alice.Current(alice.key(), r)
+	alice.invite(r, bob)
+	w.net.Run(2 * time.Second)
+	bob.join(r)
+	bob.say(r, "one")
+	w.net.Run(2 * time.Second)
+	carol.kill()
+	alice.invite(r, carol)
+	w.net.Run(2 * time.Second)
+	alice.kill()
+	carol.start()
+	w.net.Run(4 * time.Minute)
+	carol.join(r)
+	carol.say(r, "two")
+	w.net.Run(2 * time.Second)
+	want(t, "texts", w.same(r, time.Minute), []string{"one", "two"})
+	want(t, "epoch", carol.Current(carol.key(), r), first)
+}
+
 // Who was away when he was put out learns it when he is back.
 func TestPutOutWhileAway(t *testing.T) {
 	w := newWorld(t, 1, "alice", "bob", "carol")

@@ -44,7 +44,8 @@ type node struct {
 	kind   entry.Kind
 	named  bool // by a later entry
 	before []*node
-	body   any // of a ruling: *entry.Change, *entry.Epoch, *entry.Title
+	saw    map[*node]bool // by an epoch: rulings that put somebody out, and whether they come before it
+	body   any            // of a ruling: *entry.Change, *entry.Epoch, *entry.Title
 }
 
 // stream is what one device of one member wrote.

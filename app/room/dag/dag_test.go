@@ -399,6 +399,47 @@ func TestEpochs(t *testing.T) {
 	want(t, "carol reads", s.Epoch.Epoch.Reads(carol.key()), false)
 }
 
+// Who comes when an epoch has begun has its key from any member, so no other begins; when he
+// is out again one does that comes after that, also where its author had not heard that he
+// ever was in. To leave twice begins none.
+func TestEpochOfNewcomers(t *testing.T) {
+	l := people(t, 4, false)
+	alice, bob, carol, dave := l[0], l[1], l[2], l[3]
+	alice.change(bob, entry.Admin)
+	alice.change(dave, entry.Member)
+	alice.epoch()
+	meet(l...)
+	alice.change(carol, entry.Member)
+	want(t, "stale when somebody has come", alice.log.State().Stale(), false)
+	alice.send(carol)
+	alice.change(carol, entry.Out)
+	want(t, "stale when she is out", alice.log.State().Stale(), true)
+	without := alice.epoch()
+	want(t, "stale", alice.log.State().Stale(), false)
+	want(t, "current", alice.log.State().Epoch.Entry, without.Hash())
+
+	// Bob, who knows nothing of carol, puts dave out; his epochs are of no use to the others.
+	bob.change(dave, entry.Out)
+	bob.epoch()
+	bob.epoch()
+	want(t, "stale for bob", bob.log.State().Stale(), false)
+	meet(l...)
+	want(t, "stale when they meet", bob.log.State().Stale(), true)
+	last := bob.epoch()
+	meet(l...)
+	for _, p := range l {
+		want(t, "current for all", p.log.State().Epoch.Entry, last.Hash())
+		want(t, "stale for all", p.log.State().Stale(), false)
+	}
+	dave.change(dave, entry.Out)
+	meet(l...)
+	want(t, "stale when somebody leaves who is out", alice.log.State().Stale(), false)
+	alice.change(carol, entry.Member)
+	want(t, "stale when somebody is back", alice.log.State().Stale(), false)
+	alice.change(carol, entry.Out)
+	want(t, "stale when she is out again", alice.log.State().Stale(), true)
+}
+
 func TestHandOver(t *testing.T) {
 	l := people(t, 4, false)
 	alice, bob, carol, dave := l[0], l[1], l[2], l[3]

@@ -32,7 +32,7 @@ type State struct {
 	TitleNumber uint64
 	Owner       peer.Key
 	People      []Person // by their keys
-	// Epoch is the one to lock words with: of those whose readers all are in the room, or of
+	// Epoch is the one to lock words with: of those that nobody can have who is out, or of
 	// all where there is none such, the one with the highest number, and of two the one with
 	// the smaller hash. Epoch.Epoch is nil before the first.
 	Epoch Epoch
@@ -42,6 +42,7 @@ type State struct {
 	// whom he did was betrayed.
 	Disputed bool
 	public   bool
+	stale    bool                // Epoch
 	limits   map[peer.Key]limits // of those who were put out: what is shown still
 }
 
@@ -83,16 +84,15 @@ func (s *State) Readers() []byte {
 }
 
 // Stale reports whether an admin should begin a new epoch: there is none in a room for invited
-// people, somebody reads who is out, or somebody who is in is not among the readers.
-func (s *State) Stale() bool {
-	return !s.public && (s.Epoch.Epoch == nil || s.stale(s.Epoch.Epoch) || !bytes.Equal(s.Epoch.Epoch.Readers, s.Readers()))
-}
+// people, or somebody can have its key who is out. Who came after it began has it from any
+// member; so of somebody who is out it must come after what put him out.
+func (s *State) Stale() bool { return !s.public && (s.Epoch.Epoch == nil || s.stale) }
 
-// stale reports whether somebody reads who is out.
-func (s *State) stale(p *entry.Epoch) bool {
-	stale := false
-	p.EachReader(func(k peer.Key) { stale = stale || s.Role(k) == entry.Out })
-	return stale
+// reads reports whether somebody is among the readers of an epoch who is out.
+func (s *State) reads(p *entry.Epoch) bool {
+	found := false
+	p.EachReader(func(k peer.Key) { found = found || s.Role(k) == entry.Out })
+	return found
 }
 
 // shows reports whether an entry is shown.
@@ -105,7 +105,8 @@ func (s *State) shows(n *node) bool {
 
 // judge finds out the state, from the rulings alone.
 func (l *Log) judge() *State {
-	j := judge{log: l, counts: uint64(len(l.rulings)), reigns: map[peer.Key]limits{}, admins: map[peer.Key]limits{}}
+	j := judge{log: l, counts: uint64(len(l.rulings)), reigns: map[peer.Key]limits{}, admins: map[peer.Key]limits{},
+		outs: map[peer.Key][]ruling{}, ins: map[peer.Key]uint64{}}
 	j.findOwner()
 	j.findAdmins()
 	s := &State{Title: l.founding.Title, Owner: j.owner, public: l.founding.Public, limits: map[peer.Key]limits{}}
@@ -136,6 +137,10 @@ type judge struct {
 	// admin's, of all who are or were that.
 	reigns map[peer.Key]limits
 	admins map[peer.Key]limits
+	// outs are the rulings that count by which somebody is out, and ins the highest numbers
+	// of those by which he is in.
+	outs map[peer.Key][]ruling
+	ins  map[peer.Key]uint64
 }
 
 // changes calls f for each change whose number can be right.
@@ -260,6 +265,9 @@ func (j *judge) findPeople(s *State) {
 		r := ruling{n, c}
 		if c.Role == entry.Out {
 			s.limit(c)
+			j.outs[c.Who] = append(j.outs[c.Who], r)
+		} else {
+			j.ins[c.Who] = max(j.ins[c.Who], c.Number)
 		}
 		if n.stream.author != c.Who && r.over(banned[c.Who]) {
 			banned[c.Who] = r
@@ -334,22 +342,71 @@ func (j *judge) mayRule(n *node) bool {
 
 // findEpoch needs to know who is in the room.
 func (j *judge) findEpoch(s *State) {
-	current, currentStale := Epoch{}, true
+	var list []*node
 	for _, n := range j.log.rulings {
-		p, ok := n.body.(*entry.Epoch)
-		if !ok || !j.mayRule(n) || p.Number > j.counts {
-			continue
+		if p, ok := n.body.(*entry.Epoch); ok && j.mayRule(n) && p.Number <= j.counts {
+			list = append(list, n)
+			s.Epochs = max(s.Epochs, p.Number)
 		}
-		s.Epochs = max(s.Epochs, p.Number)
-		stale := s.stale(p)
-		switch {
-		case current.Epoch == nil || !stale && currentStale:
-		case stale && !currentStale, p.Number < current.Epoch.Number:
-			continue
-		case p.Number == current.Epoch.Number && bytes.Compare(n.hash[:], current.Entry[:]) > 0:
-			continue
-		}
-		current, currentStale = Epoch{n.hash, p}, stale
 	}
-	s.Epoch = current
+	if len(list) == 0 {
+		return
+	}
+	slices.SortFunc(list, func(a, b *node) int {
+		return cmp.Or(cmp.Compare(b.body.(*entry.Epoch).Number, a.body.(*entry.Epoch).Number), bytes.Compare(a.hash[:], b.hash[:]))
+	})
+	gone := j.gone(s)
+	current := list[0]
+	at := slices.IndexFunc(list, func(n *node) bool { return !s.reads(n.body.(*entry.Epoch)) && j.log.saw(n, gone) })
+	if s.stale = at < 0; !s.stale {
+		current = list[at]
+	}
+	s.Epoch = Epoch{current.hash, current.body.(*entry.Epoch)}
+}
+
+// gone are, for each who is out, the rulings each of which ended that he is in: those after the
+// last that made him a member. Who says again that he leaves does not begin another epoch.
+func (j *judge) gone(s *State) [][]*node {
+	var list [][]*node
+	for _, p := range s.People {
+		var ends []*node
+		for _, r := range j.outs[p.Key] {
+			if r.change.Number >= j.ins[p.Key] {
+				ends = append(ends, r.node)
+			}
+		}
+		if p.Role == entry.Out {
+			list = append(list, ends)
+		}
+	}
+	return list
+}
+
+// saw reports whether of each of these lists of rulings one comes before an epoch. What comes
+// before an entry never changes: it is looked for once.
+func (l *Log) saw(epoch *node, gone [][]*node) bool {
+	asked := map[id.Hash]*node{}
+	for _, rulings := range gone {
+		for _, r := range rulings {
+			if _, known := epoch.saw[r]; !known && r.depth < epoch.depth {
+				asked[r.hash] = r
+			}
+		}
+	}
+	if len(asked) > 0 {
+		if epoch.saw == nil {
+			epoch.saw = map[*node]bool{}
+		}
+		left := len(asked)
+		l.Reach([][]id.Hash{{epoch.hash}}, func(h id.Hash, by Bits) bool {
+			if r := asked[h]; r != nil {
+				epoch.saw[r] = by.Has(0)
+				left--
+			}
+			return left > 0
+		})
+	}
+	return !slices.ContainsFunc(gone, func(rulings []*node) bool {
+		return !slices.ContainsFunc(rulings, func(r *node) bool { return epoch.saw[r] })
+	})
 }

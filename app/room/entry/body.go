@@ -147,14 +147,15 @@ func EachCut(cut []byte, f func(stream id.ID, last uint64)) {
 	}
 }
 
-// Epoch is the body of an entry by which an admin starts a new key: who is not among its
-// readers reads nothing that is locked with it. The key itself goes from member to member
+// Epoch is the body of an entry by which an admin starts a new key, when somebody is out: he
+// reads nothing that is locked with it. Who is made a member later is given it, too. The key itself goes from member to member
 // in sealed letters, never in the log.
 type Epoch struct {
 	// Number is one more than that of the epoch before: the highest holds, and of two the
 	// one whose entry has the smaller hash; what was locked with the other stays readable.
 	Number uint64 `cbor:"1,keyasint"`
-	// Readers are the keys of those who get the key, sorted, one after another.
+	// Readers are the keys of those who are in the room when it begins, sorted, one after
+	// another.
 	Readers []byte `cbor:"2,keyasint"`
 	// Proof is KeyProof of the key: nobody can give a wrong one.
 	Proof id.Hash `cbor:"3,keyasint"`
