@@ -101,13 +101,9 @@ func (r *reach) delays() (each, last []time.Duration) {
 	return each, last
 }
 
-// grace is how long after the last message of a block members may still get what they
-// lack: gossipsub tells of messages every second for three seconds.
-const grace = 3 * time.Second
-
 // publishAll publishes messages at a steady rate, whether the earlier ones have arrived or
-// not, and returns when all members have all of them, or when the grace is over.
-func publishAll(ctx context.Context, c crowd, a *audience, r *reach, rate float64) error {
+// not, and returns when all members have all of them, or when the grace after the last one is over.
+func publishAll(ctx context.Context, c crowd, a *audience, r *reach, rate float64, grace time.Duration) error {
 	a.now.Store(r)
 	limited, cancel := context.WithCancel(ctx)
 	var sending sync.WaitGroup

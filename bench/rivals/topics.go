@@ -19,14 +19,20 @@ type topicPlan struct {
 	after     time.Duration // until a block's last bytes are counted
 	idle      time.Duration // of each round in which nobody publishes
 	ladder    []float64     // the rates that are tried, one after another
-	forming   time.Duration // the longest that a network may take to form
+	// grace is how long after the last message of a block members may still get what they
+	// lack: gossipsub tells of messages every second for three seconds.
+	grace time.Duration
+	// growing is the median delay from which on a queue grows: what is not lost yet will be,
+	// or is late for ever.
+	growing time.Duration
+	forming time.Duration // the longest that a network may take to form
 }
 
 // fullTopics is the plan of a comparison whose figures are worth keeping.
 func fullTopics(members int, transport string) topicPlan {
 	return topicPlan{
 		members: members, transport: transport, rounds: 3, rate: 10, each: 4 * time.Second, after: 3500 * time.Millisecond, idle: 2 * time.Second,
-		ladder: []float64{25, 50, 75, 100, 150, 200, 300, 450, 600, 900, 1200, 1800}, forming: time.Minute,
+		ladder: []float64{25, 50, 75, 100, 150, 200, 300, 450, 600, 900, 1200, 1800}, grace: 3 * time.Second, growing: 500 * time.Millisecond, forming: time.Minute,
 	}
 }
 
@@ -81,14 +87,9 @@ type Rung struct {
 	Lost       int     `json:"lost"`
 	Refused    int     `json:"refused,omitempty"`
 	Streamed   float64 `json:"streamed"`
+	// Held: nothing was lost, and no queue grew.
+	Held bool `json:"held"`
 }
-
-// growing is the median delay, in µs, from which on a queue grows: what is not lost yet will
-// be, or is late for ever.
-const growing = 500_000
-
-// held reports whether the rate was held.
-func (r Rung) held() bool { return r.Lost == 0 && r.Median <= growing }
 
 // party is one side under way.
 type party struct {
@@ -231,7 +232,7 @@ func (c *topicComparison) delays(ctx context.Context) error {
 func (c *topicComparison) round(ctx context.Context, x *party, round int) error {
 	r := c.block(c.rate, c.publisher(round))
 	before, begun, streamed := usage(), time.Now(), x.written()
-	if err := publishAll(ctx, x, x.audience, r, c.rate); err != nil {
+	if err := publishAll(ctx, x, x.audience, r, c.rate, c.grace); err != nil {
 		return err
 	}
 	if err := pause(ctx, c.after); err != nil {
@@ -274,7 +275,7 @@ func (c *topicComparison) climb(ctx context.Context) error {
 				}
 				x.side.Rungs = append(x.side.Rungs, rung)
 				c.say("%s, %s: %s", c.run, x.side.Side, rung)
-				if rung.held() {
+				if rung.Held {
 					x.side.Held, x.side.Top = rate, i == len(c.ladder)-1
 					break
 				}
@@ -290,13 +291,14 @@ func (c *topicComparison) climb(ctx context.Context) error {
 // rung tries one rate with one side.
 func (c *topicComparison) rung(ctx context.Context, x *party, rate float64, from int) (Rung, error) {
 	r, streamed := c.block(rate, from), x.written()
-	if err := publishAll(ctx, x, x.audience, r, rate); err != nil {
+	if err := publishAll(ctx, x, x.audience, r, rate, c.grace); err != nil {
 		return Rung{}, err
 	}
 	each, _ := r.delays()
 	rung := Rung{Rate: rate, Deliveries: len(r.begun) * (c.members - 1), Refused: int(r.refused.Load())}
 	rung.Lost = rung.Deliveries - len(each)
 	rung.Median, rung.P99 = spread(each)
+	rung.Held = rung.Lost == 0 && rung.Median <= micros(c.growing)
 	err := calm(ctx, c.idling)
 	rung.Streamed = (x.written() - streamed) / float64(max(1, len(each))*letterSize)
 	return rung, err

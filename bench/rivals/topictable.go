@@ -41,7 +41,7 @@ var rungHeads = []string{"messages a second", "side", "median ms", "p99 ms", "on
 
 func (r Rung) cells(side string) []string {
 	verdict := "held"
-	if !r.held() {
+	if !r.Held {
 		verdict = "not held"
 	}
 	return []string{fmt.Sprintf("%.0f", r.Rate), side, short(r.Median / 1000), short(r.P99 / 1000), short(r.Streamed) + "×", share(r.Lost, r.Deliveries), verdict}
