@@ -91,8 +91,8 @@ func TestDemoOnce(t *testing.T) {
 	}
 }
 
-// TestDemoPage: the page of a demo draws the whole ring of real nodes, and its buttons
-// kill one and add one.
+// TestDemoPage: the page of a demo draws the whole ring of real nodes, its buttons kill one and add
+// one, and when one that hands a topic on is killed while people publish, every line comes.
 func TestDemoPage(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs a process")
@@ -133,9 +133,32 @@ func lookAtDemo(t *testing.T, b *browser.Browser, home string) {
 	p.Type("#trace-to", s.LeafSet[3].ID.String())
 	p.Press("Enter")
 	shows(p, "#trace-said", "in 1 hop")
+	killForwarder(t, c, p)
 	p.Click("#demo-kill")
-	p.WaitFor(`document.querySelectorAll("#picture .node.dead").length == 2`, patience)
+	p.WaitFor(`document.querySelectorAll("#picture .node.dead").length == 3`, patience)
 	p.Click("#demo-add")
 	p.WaitFor(`document.querySelectorAll("#picture .node").length == 10`, patience)
 	p.Screenshot("ring")
+}
+
+// killForwarder kills a node that hands on the topic which people of the demo publish to.
+func killForwarder(t *testing.T, c *api.Client, p *browser.Page) {
+	t.Helper()
+	list, err := c.TopicList(limited(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range list {
+		if x.Reading > 0 {
+			p.Click(`.person[data-topic="` + x.Name + `"]`)
+			shows(p, "#topic-name", x.Name)
+		}
+	}
+	p.WaitFor(`document.querySelectorAll("#topic-lines li").length >= 100 && !document.querySelector("#topic-kill").disabled`, patience)
+	p.Click("#topic-kill")
+	shows(p, "#topic-killed", "and no line is lost")
+	p.WaitFor(`document.querySelectorAll("#picture .node.dead").length == 2`, patience)
+	p.Eval(`void document.querySelector("#topics").scrollIntoView()`, nil)
+	p.Screenshot("topic")
+	p.Eval(`scrollTo(0, 0)`, nil)
 }

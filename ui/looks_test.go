@@ -125,6 +125,13 @@ func testLooks(t *testing.T, b *browser.Browser) {
 		d.tell(&api.Event{Kind: api.EventTraffic, Traffic: &api.Traffic{RateIn: uint64(300 + 137*i%900), RateOut: uint64(100 + 211*i%700), RSSBytes: 41_200_000, Connections: 15}})
 	}
 	p.WaitFor(`document.querySelector("#spark-in").getAttribute("d")?.split("L").length >= 40`, soon)
+	for i := range 8 {
+		d.publish(t, "holey", "bob", "the weather is fine "+strings.Repeat("x", 30*(i%4)))
+	}
+	d.publish(t, "averylongnameofatopicwithoutanyspacethatmustbreaksomewhere", "bob", "x")
+	d.tell(&api.Event{Kind: api.EventRing}) // asks for the status, and then for topics
+	p.Click(`.person[data-topic="holey"]`)
+	shows(p, "#topic-lines .gap", "3 messages lost")
 	p.Click(`.person[data-room="garden"]`)
 	shows(p, "#room-messages .mine .text", "beans")
 	p.Click(`.person[data-who="bob"]`)
@@ -137,6 +144,8 @@ func testLooks(t *testing.T, b *browser.Browser) {
 		inspect(t, p, "desk-"+shade, desk.Width)
 		p.Eval(`void (document.querySelector("#files").scrollIntoView(), document.querySelector("#files-more").click())`, nil)
 		inspect(t, p, "desk-files-"+shade, desk.Width)
+		p.Eval(`void document.querySelector("#topics").scrollIntoView()`, nil)
+		inspect(t, p, "desk-topics-"+shade, desk.Width)
 		p.Eval(`scrollTo(0, 0)`, nil)
 		tablet := browser.Look{Width: 768, Height: 1024, Dark: dark, Still: true, Touch: true}
 		p.Look(tablet)
@@ -144,7 +153,7 @@ func testLooks(t *testing.T, b *browser.Browser) {
 		phone := browser.Phone
 		phone.Dark, phone.Still = dark, true
 		p.Look(phone)
-		for _, name := range []string{"ring", "people", "rooms", "files", "node"} {
+		for _, name := range []string{"ring", "people", "rooms", "topics", "files", "node"} {
 			view(p, name)
 			p.WaitFor(`document.body.dataset.view == "`+name+`"`, soon)
 			fits(t, p, "phone-"+name+"-"+shade)
@@ -209,7 +218,7 @@ func fits(t *testing.T, p *browser.Page, name string) {
 	}
 	var wide []string
 	p.Eval(`[...document.querySelectorAll("table")].filter(e => e.parentElement.clientWidth && e.scrollWidth > e.parentElement.clientWidth).map(e => e.id)`, &wide)
-	if len(lines) != 5 || len(wide) > 0 {
+	if len(lines) != 6 || len(wide) > 0 {
 		t.Errorf("%s: %d tabs; wider than their cards: %q", name, len(lines), wide)
 	}
 }

@@ -30,6 +30,8 @@ func TestPage(t *testing.T) {
 	t.Run("Demo", func(t *testing.T) { testDemo(t, b) })
 	t.Run("OnlyTheKeyboard", func(t *testing.T) { testOnlyTheKeyboard(t, b) })
 	t.Run("Rooms", func(t *testing.T) { testRooms(t, b) })
+	t.Run("Topics", func(t *testing.T) { testTopics(t, b) })
+	t.Run("ForwarderDies", func(t *testing.T) { testForwarderDies(t, b) })
 	t.Run("Members", func(t *testing.T) { testMembers(t, b) })
 	t.Run("Files", func(t *testing.T) { testFiles(t, b) })
 	t.Run("Uploads", func(t *testing.T) { testUploads(t, b) })

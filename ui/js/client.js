@@ -78,6 +78,47 @@ async function download(which) {
 	return address
 }
 
+// publish publishes a text, and returns when it is safe.
+async function publish(topic, user, text) {
+	let response
+	try {
+		response = await fetch(inAddress("topic/pub", { topic, user }), { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: text, credentials: "same-origin" })
+	} catch {
+		throw new ApiError("gone", gone)
+	}
+	return understand(response.status, await response.text())
+}
+
+// readTopic calls onEvent with what happens in a topic, until the node ends it or signal (an
+// AbortSignal) does. It is no EventSource, which would not tell why a reader is refused.
+async function readTopic(request, onEvent, signal) {
+	let response
+	try {
+		response = await fetch(inAddress("topic/sub", request), { credentials: "same-origin", signal })
+	} catch {
+		throw new ApiError("gone", gone)
+	}
+	if (!response.ok) return understand(response.status, await response.text())
+	const stream = response.body.pipeThrough(new TextDecoderStream()).getReader()
+	for (let rest = "";;) {
+		let part
+		try {
+			part = await stream.read()
+		} catch {
+			throw new ApiError("gone", gone)
+		}
+		if (part.done) return
+		const lines = (rest + part.value).split("\n")
+		rest = lines.pop()
+		for (const line of lines) {
+			if (!line) continue // a beat
+			const e = JSON.parse(line)
+			if (e.error) throw new ApiError(e.error.kind, e.error.text)
+			onEvent(e)
+		}
+	}
+}
+
 export const client = {
 	status: () => ask("status"),
 	doctor: () => ask("doctor"),
@@ -102,6 +143,11 @@ export const client = {
 	sayInRoom: (user, room, text) => ask("room/say", { user, room, text }),
 	roomHistory: (user, room) => ask("room/history", { user, room, limit: 500, receipts: true }),
 	roomRead: (user, room) => ask("room/read", { user, room }),
+	topics: () => ask("topic/list"),
+	setTopic: rules => ask("topic/set", rules),
+	topicTree: target => ask("topic/tree", { target }),
+	publish,
+	readTopic,
 	members: () => ask("member/list"),
 	invite: () => ask("invite"),
 	admit: code => ask("member/admit", { code }),

@@ -6,6 +6,7 @@ import { startMap } from "./map.js"
 import { startPeople } from "./people.js"
 import { startChat } from "./chat.js"
 import { startRooms } from "./rooms.js"
+import { startTopics } from "./topics.js"
 import { Shelf } from "./shelf.js"
 import { startFiles } from "./files.js"
 import { startUploads } from "./uploads.js"
@@ -18,6 +19,7 @@ startMap(model)
 startPeople(model)
 startChat(model)
 startRooms(model)
+startTopics(model)
 startMembers(model)
 const shelf = new Shelf()
 startFiles(model, shelf)
@@ -25,7 +27,7 @@ startUploads(shelf)
 
 // On a phone one part is shown at a time; the address says which, so that the way
 // back works.
-const views = ["ring", "people", "rooms", "files", "node"]
+const views = ["ring", "people", "rooms", "topics", "files", "node"]
 function view() {
 	const asked = location.hash.slice(1)
 	const now = views.includes(asked) ? asked : "ring"
