@@ -35,7 +35,8 @@ type Found struct {
 // Errors: ErrNotFound, ErrNotReachable, task.ErrStopped.
 func (cl *Client) Lookup(t *task.T, o id.Hash) (Found, error) { return cl.find(t, &msg.Get{Object: o}) }
 
-// Inspect is Lookup without the content.
+// Inspect is Lookup without the content. Of a mutable object it returns the certificate of one of its
+// versions, which need not be the current one.
 func (cl *Client) Inspect(t *task.T, o id.Hash) (*certificate.Certificate, error) {
 	f, err := cl.find(t, &msg.Get{Object: o, Bare: true})
 	return f.Certificate, err
@@ -102,7 +103,7 @@ func (l *lookup) take(t *task.T, m wire.Message) error {
 			err := m.Cert.Verify(ring, v)
 			switch {
 			case err != nil:
-			case m.Cert.ID() != q.Object, m.Cert.Expired(wall), m.Cert.Kind == certificate.Mutable:
+			case m.Cert.ID() != q.Object, m.Cert.Expired(wall), m.Cert.Kind == certificate.Mutable && !q.Bare:
 				err = msg.ErrMessage // of a mutable object one node alone is not believed
 			case !q.Bare:
 				err = m.Cert.Fits(m.Content)

@@ -1,0 +1,152 @@
+package notes
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/store"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// Tables of the node's own store: its attempts, by space, and the contents that it holds, by the
+// id of their topmost object.
+const (
+	AttemptTable store.Table = "space/attempts"
+	HeldTable    store.Table = "space/held"
+)
+
+// Made names an attempt that may have become a root. Who is drawn for each run of a node; its
+// attempts are numbered, and a root names the last one of each that it comes after.
+type Made struct {
+	Who     uint64 `cbor:"1,keyasint"`
+	Attempt uint64 `cbor:"2,keyasint"`
+}
+
+// Root is what there is to know of a root: its version, and the attempts that it comes after.
+type Root struct {
+	Version uint64
+	Made    []Made
+}
+
+// After reports whether the root is made by an attempt, or comes after it.
+func (r Root) After(m Made) bool {
+	return slices.ContainsFunc(r.Made, func(x Made) bool { return x.Who == m.Who && x.Attempt >= m.Attempt })
+}
+
+// Attempt is a change that this node has tried.
+type Attempt struct {
+	Made Made `cbor:"1,keyasint"`
+	// Version is that of the root that it would become.
+	Version uint64 `cbor:"2,keyasint"`
+	// Base is the attempt that made the root which it would replace; nil if there was none.
+	Base *Made `cbor:"3,keyasint,omitempty"`
+	// Sure: it became a root. Else nobody knows.
+	Sure bool `cbor:"4,keyasint,omitempty"`
+	// Date is when it was tried, in Unix milliseconds.
+	Date int64 `cbor:"5,keyasint"`
+}
+
+// Lapse is how long an attempt of which nobody knows what became of it is thought of, where the
+// root that it was to replace was the first one: 30 days.
+const Lapse = 30 * 24 * time.Hour
+
+// settled reports whether no root can come up any more that the attempt made and this one does
+// not come after. If this one comes after the attempt's base, and has its version or a later one, then
+// another one was made in its place.
+func (a *Attempt) settled(by Root, now time.Time) bool {
+	switch {
+	case by.After(a.Made):
+		return true
+	case a.Sure:
+		return false
+	case a.Base == nil:
+		return now.Sub(time.UnixMilli(a.Date)) > Lapse
+	}
+	return by.Version >= a.Version && by.After(*a.Base)
+}
+
+// Attempts are those of a space of which this node does not know that the current root settles
+// them. The zero value is none.
+type Attempts struct {
+	List []Attempt `cbor:"1,keyasint,omitempty"`
+	// Unknown: there were more than can be remembered, or what was written down is damaged. No
+	// root settles that.
+	Unknown bool `cbor:"2,keyasint,omitempty"`
+}
+
+// maxAttempts is far above what one node leaves open in one space.
+const maxAttempts = 1000
+
+// Check implements wire.Checker.
+func (as *Attempts) Check() error {
+	if len(as.List) > maxAttempts {
+		return fmt.Errorf("notes: %d attempts", len(as.List))
+	}
+	return nil
+}
+
+// Settle forgets what a root settles at this time of day.
+func (as *Attempts) Settle(by Root, now time.Time) {
+	as.List = slices.DeleteFunc(as.List, func(a Attempt) bool { return a.settled(by, now) })
+}
+
+// Strays reports whether an attempt of a run of this node is out of a root's sight: it, or the root
+// that it was made from, stands elsewhere. What that run tries from now on must be told from it.
+func (as *Attempts) Strays(who uint64, of Root) bool {
+	return slices.ContainsFunc(as.List, func(a Attempt) bool {
+		return a.Made.Who == who && !of.After(a.Made) && (a.Sure || a.Base == nil || !of.After(*a.Base))
+	})
+}
+
+// Try adds an attempt.
+func (as *Attempts) Try(a Attempt) {
+	if len(as.List) == maxAttempts {
+		as.Unknown = true
+		return
+	}
+	as.List = append(as.List, a)
+}
+
+// Sure notes that an attempt became a root.
+func (as *Attempts) Sure(m Made) {
+	if i := as.at(m); i >= 0 {
+		as.List[i].Sure = true
+	}
+}
+
+// Lost forgets an attempt that did not become a root, and cannot.
+func (as *Attempts) Lost(m Made) {
+	if i := as.at(m); i >= 0 {
+		as.List = slices.Delete(as.List, i, i+1)
+	}
+}
+
+func (as *Attempts) at(m Made) int {
+	return slices.IndexFunc(as.List, func(a Attempt) bool { return a.Made == m })
+}
+
+// Read reads the attempts of a space. Errors: those of the store, but not store.ErrCorrupt.
+func Read(st store.Store, space id.Hash) (*Attempts, error) {
+	as := new(Attempts)
+	b, err := st.Get(AttemptTable, space[:])
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return as, nil
+	case errors.Is(err, store.ErrCorrupt):
+		return &Attempts{Unknown: true}, nil
+	case err != nil:
+		return nil, err
+	}
+	if wire.Unmarshal(b, as) != nil {
+		return &Attempts{Unknown: true}, nil
+	}
+	return as, nil
+}
+
+// Write keeps the attempts of a space.
+func (as *Attempts) Write(st store.Store, space id.Hash) error {
+	return st.Put(AttemptTable, space[:], wire.MustMarshal(as))
+}
