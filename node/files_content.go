@@ -120,6 +120,7 @@ func (d *draft) settle(made, unknown bool) {
 		d.settled = true
 	case unknown:
 		d.settled = true
+		d.up.Leave()
 	case d.given:
 		d.up.Discard()
 	}
@@ -159,6 +160,9 @@ func (s *savedDraft) Check() error { return s.Content.Check() }
 func (d *draft) Save() ([]byte, error) {
 	if err := d.finish(); err != nil {
 		return nil, err
+	}
+	if _, err := on(d.ctx, d.o, func(t *task.T) (nothing, error) { return nothing{}, d.up.Hold(t, d.content) }); err != nil {
+		return nil, forDoors(err)
 	}
 	return wire.Marshal(&savedDraft{d.content, d.how.Copies, d.how.Expires, d.seen})
 }

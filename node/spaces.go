@@ -31,13 +31,14 @@ type spaceList struct {
 func (o *overlay) makeSpaces() (err error) {
 	c := space.Default()
 	c.Ring, c.Past, c.Locker, c.Sealer, c.Verifier = o.ring, o.past, keys.Locker{}, keys.Sealer{}, &o.verifier
+	c.Store = o.node.store
 	c.People = func() (all []space.Person) {
 		for _, u := range o.node.people.All() {
 			all = append(all, u.ForSpace())
 		}
 		return all
 	}
-	c.Tended = o.tended
+	c.Tended, c.Swept = o.tended, o.swept
 	o.lists = make(map[peer.Key]spaceList)
 	o.spaces, err = space.New(c)
 	return err
@@ -50,6 +51,16 @@ func (o *overlay) tended(x space.Tended) {
 		o.node.log.Warn("of archived files too few fragments are left: see which files `phyllo get` cannot read, and remove them", "objects", x.Lost, "of", x.Objects)
 	case x.Objects > 0:
 		o.node.log.Info("archived files were looked after", "objects", x.Objects, "fragments made anew", x.Mended, "err", x.Err)
+	}
+}
+
+// swept tells in the log what nobody needed.
+func (o *overlay) swept(x space.Swept) {
+	switch {
+	case x.Objects > 0:
+		o.node.log.Info("what was left of files that were broken off, replaced or removed was given back", "objects", x.Objects, "bytes", x.Bytes, "err", x.Err)
+	case x.Spaces > 0:
+		o.node.log.Warn("in some spaces nothing is given back, as changes of this node's stand in another part of the ring: it goes on when the parts have met", "spaces", x.Spaces)
 	}
 }
 

@@ -63,7 +63,7 @@ func TestArchive(t *testing.T) {
 	if c.Height == 0 || c.Ref.Code.Need != archive.Need || c.Ref.Code.Total != archive.Usual {
 		t.Fatalf("a content of height %d in %d of %d fragments", c.Height, c.Ref.Code.Need, c.Ref.Code.Total)
 	}
-	for _, m := range w.members[20:35] {
+	for _, m := range w.members[10:25] {
 		m.node.Kill()
 	}
 	w.net.Run(time.Minute)

@@ -81,6 +81,7 @@ func (sp *Space) commit(t *task.T, ops []*op) ([]result, error) {
 	end := sp.s.ep.Now().Add(sp.s.cfg.Patience)
 	var tried []*attempt
 	r, fresh, err := sp.base(t)
+	defer func() { sp.landed(tried) }()
 	for {
 		if err == nil {
 			if i := slices.IndexFunc(tried, func(a *attempt) bool { return r.has(a.made) }); i >= 0 {
@@ -186,13 +187,22 @@ func (sp *Space) build(t *task.T, r *root, fresh bool, ops []*op) (*attempt, err
 	if v.number == r.Number && len(v.edits) == 0 && v.history == r.History {
 		return a, nil
 	}
-	changed, gone, err := s.write(r.Tree, v.edits)
+	c, err := sp.ownChanges(t)
 	if err != nil {
+		return nil, err
+	}
+	a.made = c.try(sp.s, r)
+	noted := c.save(sp) // beside the nodes
+	changed, gone, err := s.write(r.Tree, v.edits)
+	if bad := noted.wait(t); err == nil {
+		err = bad
+	}
+	if err != nil {
+		c.Lost(a.made)
+		c.land(a.made)
 		sp.give(s.saved)
 		return nil, err
 	}
-	sp.s.tries++
-	a.made = made{sp.s.who, sp.s.tries}
 	a.saved, a.gone, a.dropped = s.saved, gone, v.dropped
 	a.root = &root{Number: v.number, Tree: changed, Made: with(append(slices.Clip(r.Made), attempts...), a.made), History: v.history, Bytes: v.bytes,
 		Met: v.met, resolves: done}
@@ -207,12 +217,16 @@ func refused(err error) bool {
 // settled gives back what the attempts leave over: of the one that was made what it replaced, of
 // the others what they wrote.
 func (sp *Space) settled(tried []*attempt, won *attempt) {
+	c := sp.s.changes[sp.id]
 	for _, a := range tried {
 		if a != won {
+			c.Lost(a.made)
 			sp.give(a.saved)
 		}
 	}
 	if won != nil {
+		c.Sure(won.made)
+		c.save(sp)
 		sp.give(won.gone)
 		sp.drop(won)
 	}

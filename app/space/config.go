@@ -10,6 +10,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/space/piece"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
+	disk "github.com/phyllo-net/phyllo/store"
 )
 
 // Config is what Spaces need. Fill in what Default leaves empty.
@@ -18,6 +19,9 @@ type Config struct {
 	Ring id.Hash
 	// Past is the node's storage, on the same node.
 	Past *past.Past
+	// Store is the node's, for its notes about its own changes (package notes); nil: it keeps none,
+	// and does not look for what nobody needs.
+	Store disk.Store
 	// Locker, Sealer and Verifier are the cryptography of spaces.
 	Locker   peer.Locker
 	Sealer   peer.Sealer
@@ -44,13 +48,16 @@ type Config struct {
 	// Grace is how long what is not needed any more stays for those who read it: 1 minute.
 	Grace time.Duration
 
-	// People are those who live on this node, whose archives it looks through; nil: nobody is.
+	// People are those who live on this node, whose archives it looks through, and for whom it looks
+	// for what nobody needs; nil: nobody is.
 	People func() []Person
 	// Tend is the mean time between two looks through all archives, a little more or less: 24
 	// hours. Pace is the time between two of their objects: 333 ms (Glacier's three a second).
 	Tend, Pace time.Duration
-	// Tended is told what such a look has found; nil: nobody is.
+	// Tended is told what such a look has found, and Swept what came of looking for what nobody
+	// needs, which is done after it; nil: nobody is.
 	Tended func(Tended)
+	Swept  func(Swept)
 }
 
 // Copies is how many nodes keep an object unless somebody wants another number.

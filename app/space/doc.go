@@ -44,8 +44,11 @@
 // What is not referred to any more is reclaimed after a minute (Config.Grace), so that readers
 // who hold an older root are not surprised; these read the root again. What a copy shares is
 // reclaimed with its last name. In a convergent space contents are not reclaimed, as the
-// same piece may have just been stored for another name. A node that ends before it has
-// reclaimed leaves its garbage behind; there is nothing yet that looks for it.
+// same piece may have just been stored for another name.
+//
+// A node that ends before it has reclaimed, or in the middle of a put, leaves behind what nobody
+// needs. So once a day (Config.Tend) each node goes through all that it pays for, and gives back
+// what was signed by a space of its people and what no directory refers to: see sweep.go.
 //
 // # Archives
 //

@@ -48,14 +48,18 @@ func (sp *Space) store(t *task.T, kind string, plain []byte, size int64, o Stori
 	}
 	ref := piece.Ref{Size: size, Key: lock.key}
 	if ref.Code = o.code; !o.code.IsZero() {
-		return sp.s.archives.Store(t, ref, lock.first, o.Expires, sp.signer)
+		ref, n, err := sp.s.archives.Store(t, ref, lock.first, o.Expires, sp.signer)
+		if err == nil {
+			err = sp.s.stored(t, ref)
+		}
+		return ref, n, err
 	}
 	done, err := sp.insert(t, lock, convergent, o)
 	if err = mostly(done, err, o); err != nil {
 		return piece.Ref{}, 0, err
 	}
 	ref.Object, ref.Hash = done.Certificate.ID(), done.Certificate.Content
-	return ref, len(done.Receipts), nil
+	return ref, len(done.Receipts), sp.s.stored(t, ref)
 }
 
 // mostly is nil instead of an error if most copies are made: the rest follow when their nodes

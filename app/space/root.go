@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/phyllo-net/phyllo/app/past"
+	"github.com/phyllo-net/phyllo/app/space/notes"
 	"github.com/phyllo-net/phyllo/app/space/tree"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
@@ -36,10 +37,7 @@ type root struct {
 }
 
 // made is the latest attempt of a node that became a root.
-type made struct {
-	Who     uint64 `cbor:"1,keyasint"`
-	Attempt uint64 `cbor:"2,keyasint"`
-}
+type made = notes.Made
 
 // maxMade is how many nodes' attempts are remembered: more than change one space while
 // one of them waits for an answer.
@@ -69,6 +67,9 @@ func (r *root) hash(space id.Hash) id.Hash {
 
 // has reports whether an attempt became a root, this one or one before it.
 func (r *root) has(m made) bool { return slices.Contains(r.Made, m) }
+
+// facts are what notes want to know of a root.
+func (r *root) facts() notes.Root { return notes.Root{Version: r.version, Made: r.Made} }
 
 // with is a list of attempts with one more, the latest first.
 func with(list []made, m made) []made {

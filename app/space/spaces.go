@@ -23,14 +23,16 @@ const work = 5 * time.Minute
 type Spaces struct {
 	cfg      Config
 	ep       kbr.Endpoint
-	who      uint64 // names this run of the node in roots
-	tries    uint64
+	tries    uint64            // attempts to make roots, in this run of the node
 	archives *archive.Archives // from Start on
 	nodes    cache[id.Hash, *tree.Node]
 	lists    cache[piece.Ref, *piece.List]
 	open     []*Space
 	// readers counts those who hold a content, by its topmost object.
 	readers map[id.Hash]int
+	// changes are this node's own, by space.
+	changes map[id.Hash]*changes
+	sweeping
 }
 
 // New returns Spaces that are to be mounted on one node. The error is one of
@@ -39,16 +41,13 @@ func New(c Config) (*Spaces, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	return &Spaces{cfg: c, nodes: newCache[id.Hash, *tree.Node](c.Nodes), lists: newCache[piece.Ref, *piece.List](maxLists), readers: make(map[id.Hash]int)}, nil
+	return &Spaces{cfg: c, nodes: newCache[id.Hash, *tree.Node](c.Nodes), lists: newCache[piece.Ref, *piece.List](maxLists), readers: make(map[id.Hash]int),
+		changes: make(map[id.Hash]*changes), sweeping: sweeping{young: make(objects)}}, nil
 }
 
 // Start implements kbr.App.
 func (s *Spaces) Start(ep kbr.Endpoint) {
 	s.ep, s.archives = ep, archive.New(s.cfg.Ring, s.cfg.Past, ep)
-	b := s.cfg.Locker.NewSecret()
-	for _, x := range b[:8] {
-		s.who = s.who<<8 | uint64(x)
-	}
 	s.tendSoon(s.cfg.Tend / 24)
 }
 

@@ -144,7 +144,16 @@ func (s *Spaces) tendSoon(in time.Duration) {
 	}
 	in += time.Duration(s.ep.Rand().Int64N(int64(in) + 1)) // not all nodes at once
 	s.ep.After(in, func() {
-		s.ep.Go(s.tendAll, func(err error) {
+		s.ep.Go(func(t *task.T) error {
+			if err := s.tendAll(t); err != nil {
+				return err
+			}
+			sum, err := s.sweep(t)
+			if err == nil && s.cfg.Swept != nil {
+				s.cfg.Swept(sum)
+			}
+			return err
+		}, func(err error) {
 			if !errors.Is(err, task.ErrStopped) {
 				s.tendSoon(s.cfg.Tend / 2)
 			}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/app/past"
+	"github.com/phyllo-net/phyllo/app/space/notes"
 	"github.com/phyllo-net/phyllo/app/space/piece"
 	"github.com/phyllo-net/phyllo/cause"
 	"github.com/phyllo-net/phyllo/task"
@@ -55,8 +56,9 @@ type Upload struct {
 	levels [][]*slot     // by height; what is not in a list yet, in order
 	all    []piece.Ref   // that it stored
 	spare  []piece.Ref   // lists of appended contents, for which there are new ones
-	whole  piece.Content // of one that was resumed
-	least  int           // copies of the piece that has fewest
+	whole  piece.Content // of one that was resumed, or is held
+	held   bool
+	least  int // copies of the piece that has fewest
 	failed error
 	flying int // objects that are under way
 	weight int // of these, in bytes
@@ -79,14 +81,47 @@ func (sp *Space) Begin(o Storing) *Upload {
 	if o.Archive || sp.charter.Convergent {
 		u.cutter = sp.cutter
 	}
+	sp.s.uploads = append(sp.s.uploads, u)
 	return u
 }
 
-// Resume is an upload that was finished before, with what its Finish returned, maybe by a node that
-// has been started anew since: it can be kept, or discarded. Nobody has counted its copies.
+// Resume is an upload that was finished and held before, with what its Finish returned, maybe by a
+// node that has been started anew since: it can be kept, or discarded. Nobody has counted its copies.
 func (sp *Space) Resume(c piece.Content, o Storing, seen uint64) *Upload {
 	o.code = c.Ref.Code
-	return &Upload{sp: sp, o: o, seen: seen, size: c.Ref.Size, whole: c, done: true}
+	return &Upload{sp: sp, o: o, seen: seen, size: c.Ref.Size, whole: c, held: true, done: true}
+}
+
+// Hold writes down that the content, which Finish has returned, waits for its name, however long that
+// takes and however often the node starts: it goes on with Resume. The error is the disk's or task.ErrStopped.
+func (u *Upload) Hold(t *task.T, c piece.Content) error {
+	if st := u.sp.s.cfg.Store; st != nil {
+		if _, err := task.Work(t, work, func() (struct{}, error) { return struct{}{}, notes.Hold(st, c) }); err != nil {
+			return err
+		}
+	}
+	u.whole, u.held, u.all = c, true, nil
+	u.Leave()
+	return nil
+}
+
+// Leave says that nobody knows whether the content has got a name. It is not given back before
+// that is known.
+func (u *Upload) Leave() {
+	s := u.sp.s
+	s.uploads = slices.DeleteFunc(s.uploads, func(x *Upload) bool { return x == u })
+}
+
+// end says that the content has its name, or has none: it does not wait any more.
+func (u *Upload) end() {
+	u.Leave()
+	if st, c := u.sp.s.cfg.Store, u.whole; u.held && st != nil {
+		u.sp.s.ep.Go(func(t *task.T) error {
+			_, err := task.Work(t, work, func() (struct{}, error) { return struct{}{}, notes.Release(st, c) })
+			return err
+		}, nil)
+	}
+	u.all, u.spare, u.whole, u.held, u.done = nil, nil, piece.Content{}, false, true
 }
 
 // Size is how many bytes were written.
@@ -292,11 +327,11 @@ func (u *Upload) Append(t *task.T, c piece.Content) error {
 
 // Discard gives the content up, and back. It does nothing after it was put.
 func (u *Upload) Discard() {
-	if u.done = true; !u.sp.charter.Convergent {
+	if !u.sp.charter.Convergent {
 		u.sp.give(u.all)
 		u.sp.giveContent(u.whole)
 	}
-	u.all, u.spare, u.whole = nil, nil, piece.Content{}
+	u.end()
 }
 
 // Keep says that the content has a name now: Discard leaves it alone.
@@ -304,5 +339,5 @@ func (u *Upload) Keep() {
 	if !u.sp.charter.Convergent {
 		u.sp.give(u.spare)
 	}
-	u.all, u.spare, u.whole, u.done = nil, nil, piece.Content{}, true
+	u.end()
 }

@@ -113,7 +113,7 @@ func (w *world) join(i uint64) {
 			w.t.Fatal(err)
 		}
 		sc := space.Default()
-		sc.Ring, sc.Past, sc.Verifier = ring, p, standin.Verifier{}
+		sc.Ring, sc.Past, sc.Verifier, sc.Store = ring, p, standin.Verifier{}, m.disk
 		sc.Locker, sc.Sealer = standin.NewLocker(100*i+starts), standin.NewSealer(100*i+starts)
 		if sc.Piece = w.piece; w.piece != longest {
 			sc.Chunks = 1
