@@ -124,11 +124,11 @@ func (p *Past) adopt(t *task.T, c *certificate.Certificate, content []byte, r *c
 		return msg.RefusedBusy, before
 	}
 	defer p.busy.Leave(o)
-	e := p.shelf.find(o)
+	e, votes := p.shelf.find(o), r.Names(certificate.Member{Node: p.ep.Self().ID, Life: p.life})
 	switch {
 	case e != nil && r.Term == e.ruling.Term && r.Number == e.ruling.Number:
 		return 0, before // it is here already
-	case e != nil && !r.Over(e.ruling):
+	case e != nil && (!r.Over(e.ruling) || p.objects(e.ruling, r, votes)):
 		if !r.Draft && !e.ruling.Covers(r) {
 			if code := p.keepRival(t, c, content, r); !lasting(code) {
 				return code, before
@@ -145,7 +145,6 @@ func (p *Past) adopt(t *task.T, c *certificate.Certificate, content []byte, r *c
 		return code, before
 	}
 	k, st, ring, v, concerns := &kept{Cert: c, Ruling: r}, p.cfg.Store, p.cfg.Ring, p.cfg.Verifier, p.concerns(o, c.Copies)
-	votes := r.Names(certificate.Member{Node: p.ep.Self().ID, Life: p.life})
 	before, err := task.Work(t, disk, func() (before certificate.Term, err error) {
 		if err := errors.Join(c.Fits(content), c.Verify(ring, v), r.Verify(ring, c, v)); err != nil {
 			return before, err

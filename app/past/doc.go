@@ -104,9 +104,17 @@
 // one with the higher version is current, or of two with one number that with the smaller hash;
 // what the other part had last is a rival (rivals.go): it is kept besides by the same holders, and
 // found in each answer (Found.Rivals, Client.Rival), so that its writer hears of it, until
-// the owner says that he has done with it (Client.Resolve). A change names the certificate that it
+// the owner says that he has done with it (Edit.Resolves). A change names the certificate that it
 // replaces, where its node has read that: so nobody replaces unseen what has the number that
 // he knows.
+//
+// # Where a majority is away
+//
+// Where a majority of an object's holders is away for longer than Config.Absence (one of two
+// laptops sleeps), the rest goes on for those who agree to it (Edit.Apart, Client.Latest), and each
+// answer says so (Found.Apart). Change and Current promise more, and are ErrNotReachable until it is back.
+// Then both sides' versions meet as above: where one side alone has made some, they simply go on.
+// The keepers of accounts that are there vote without the others in any case.
 //
 // # Who pays
 //
@@ -135,8 +143,9 @@
 //	func (*Past) Inspect(t *task.T, object id.Hash) (*certificate.Certificate, error)
 //	func (*Past) Reclaim(t *task.T, object id.Hash, owner peer.Signer) error
 //	func (*Past) Change(t, part, copies, replaces, content, owner) (Found, error)
-//	func (*Past) Current(t *task.T, n Name) (Found, error)
-//	func (*Past) Rival(t, n Name, hash id.Hash) (Found, error)    // and Resolve, a Change that ends it
+//	func (*Past) Edit(t, Edit, owner) (Found, error)              // a Change of which more can be said
+//	func (*Past) Current(t *task.T, n Name) (Found, error)        // and Latest, without a majority, too
+//	func (*Past) Rival(t, n Name, hash id.Hash) (Found, error)    // Edit.Resolves ends it
 //	func (*Past) Accounts() *account.Accounts              // to be mounted beside
 //
 // Package past/dht has the plain Put, Get and Remove of a hash table on top.
@@ -145,9 +154,8 @@
 //
 // # What it does not do yet
 //
-// A mutable object whose holders were lost for good in their majority, with their disks,
-// cannot be changed or read any more. Where a majority is only away, nothing is changed and
-// nothing is read until it is back: no version is made without it.
+// A mutable object whose holders were lost for good in their majority is apart for good, unless they
+// come back with empty disks: it can be read and changed by who agrees to that, and by nobody else.
 //
 // Where the holders of a rival were lost for good in their majority before the parts had met,
 // it is kept by who has it, and in no answer: nobody can say whether something came after it.

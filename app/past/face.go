@@ -16,6 +16,8 @@ type (
 	Wanted = client.Wanted
 	// Counted is how many nodes keep an object.
 	Counted = client.Counted
+	// Edit is a change of a mutable object.
+	Edit = client.Edit
 	// Found is an object that was read.
 	Found = client.Found
 	// Name is what the id of a mutable object is made of.

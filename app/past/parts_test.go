@@ -126,7 +126,7 @@ func (w *world) resolve(m *member, content string) {
 		w.t.Fatal(err)
 	}
 	if err := m.node.Call(2*patience, func(t *task.T) error {
-		_, err := m.past.Resolve(t, threefold.Part, threefold.Copies, f.Certificate.Version, []byte(content), f.Rivals, ann)
+		_, err := m.past.Edit(t, past.Edit{Part: threefold.Part, Copies: threefold.Copies, Replaces: f.Certificate.Version, Content: []byte(content), Resolves: f.Rivals}, ann)
 		return err
 	}); err != nil {
 		w.t.Fatal(err)
@@ -222,12 +222,13 @@ type trouble struct {
 	*world
 	rng   *rand.Rand
 	count int
+	apart bool            // changes are made without a majority, too
 	left  map[string]bool // versions that were acknowledged, and that nobody replaced who had read them
 }
 
 // change lets a member change what it reads.
 func (tr *trouble) change(m *member, side string) {
-	f, err := m.current(threefold)
+	f, err := m.reads(threefold, tr.apart)
 	version := uint64(0)
 	switch {
 	case err == nil:
@@ -237,7 +238,7 @@ func (tr *trouble) change(m *member, side string) {
 	}
 	tr.count++
 	content := fmt.Sprint(side, " ", tr.count)
-	err = m.changeIn(threefold, version, content)
+	_, err = m.edits(threefold, version, content, tr.apart)
 	if err == nil {
 		tr.left[content] = true
 	}
@@ -258,7 +259,7 @@ func (tr *trouble) fault(sides [][]*member) {
 		}
 		tr.net.Partition(groups...)
 	case 2:
-		if len(live) > len(tr.members)-4 {
+		if len(live) > max(1, len(tr.members)-4) {
 			live[tr.rng.IntN(len(live))].node.Kill()
 		}
 	case 3:

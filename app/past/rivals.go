@@ -57,9 +57,9 @@ func (p *Past) merged(e *entry) bool {
 }
 
 // needless reports whether a ruling that is complete stands for another one, whose version is not
-// kept besides.
+// kept besides. What a branch left that is apart is kept, as it says whom to ask before that ends.
 func needless(now, r *certificate.Ruling) bool {
-	return !now.Draft && now.Covers(r) && !slices.Contains(now.Rivals(), r.Certificate)
+	return !now.Draft && now.Covers(r) && !slices.Contains(now.Rivals(), r.Certificate) && !now.LeftAt(r)
 }
 
 // lacksRivals returns the ids of the rivals that a ruling names and that are not kept here, neither

@@ -54,6 +54,9 @@ func (p *Past) onUpdate(t *task.T, m *msg.Update) (wire.Message, uint16) {
 	var out wire.Message
 	var unpaid uint16
 	try := func(of *office.Office) error {
+		if of.Apart() && !m.Apart {
+			return office.ErrAway
+		}
 		out = &msg.Updated{}
 		have, hash := uint64(0), id.Hash{}
 		if v := of.Current(); v != nil {
@@ -71,12 +74,12 @@ func (p *Past) onUpdate(t *task.T, m *msg.Update) (wire.Message, uint16) {
 		}
 		return of.Decide(t, m.Cert, m.Content, m.Payment)
 	}
-	err := p.offices.Serve(t, o, int(m.Cert.Copies), false, try)
+	err := p.offices.Serve(t, o, int(m.Cert.Copies), mode(m.Apart), try)
 	if unpaid != 0 {
 		return nil, unpaid
 	}
 	if _, ok := out.(*msg.Updated); err == nil && !ok {
-		err = p.offices.Serve(t, o, int(m.Cert.Copies), true, try) // a conflict is told in a new term only
+		err = p.offices.Serve(t, o, int(m.Cert.Copies), office.Fresh|mode(m.Apart), try) // a conflict is told in a new term only
 	}
 	if unpaid != 0 {
 		return nil, unpaid
@@ -85,7 +88,7 @@ func (p *Past) onUpdate(t *task.T, m *msg.Update) (wire.Message, uint16) {
 }
 
 func (p *Past) onSettle(t *task.T, m *msg.Settle) (out wire.Message, code uint16) {
-	err := p.offices.Serve(t, m.Object, int(m.Copies), true, func(of *office.Office) error {
+	err := p.offices.Serve(t, m.Object, int(m.Copies), office.Fresh|mode(m.Apart), func(of *office.Office) error {
 		out = p.currentOf(of)
 		return nil
 	})
@@ -112,7 +115,7 @@ func refusalOf(err error) uint16 {
 
 // rule takes office for objects whose last ruling names other holders than are there now, so
 // that the k nearest have what is current before the last of the old holders goes; or is a
-// draft; or does not know of a rival.
+// draft; or does not know of a rival; or was made apart from others who are back.
 func (p *Past) rule(t *task.T) error {
 	left := maxSettle
 	for _, e := range slices.Clone(p.shelf.list) {
@@ -120,11 +123,11 @@ func (p *Past) rule(t *task.T) error {
 			continue
 		}
 		set := p.asker.Replicas(e.object.Place(), int(e.copies), 0)
-		if len(set) == 0 || set[0].ID != p.ep.Self().ID || named(e.ruling, set) && !e.ruling.Draft && !p.split(e) {
+		if len(set) == 0 || set[0].ID != p.ep.Self().ID || named(e.ruling, set) && !e.ruling.Draft && !p.split(e) && !p.rejoins(e) {
 			continue
 		}
 		left--
-		err := p.offices.Serve(t, e.object, int(e.copies), true, func(*office.Office) error { return nil })
+		err := p.offices.Serve(t, e.object, int(e.copies), office.Fresh, func(*office.Office) error { return nil })
 		if errors.Is(err, task.ErrStopped) {
 			return err
 		}

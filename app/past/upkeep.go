@@ -320,7 +320,7 @@ func (p *Past) askNewTerm(t *task.T, c *certificate.Certificate) error {
 		_, err := p.asker.One(t, near[0], &msg.Settle{Object: o, Copies: c.Copies})
 		return passStop(err)
 	}
-	return passStop(p.offices.Serve(t, o, copies, true, func(*office.Office) error { return nil }))
+	return passStop(p.offices.Serve(t, o, copies, office.Fresh, func(*office.Office) error { return nil }))
 }
 
 // lasting reports whether another try would come to the same: what a neighbour gave was

@@ -12,7 +12,8 @@ import (
 )
 
 // Cond is what must hold for a change to be made; else it gets ErrChanged. It is decided
-// together with the change.
+// together with the change, by a majority of those who keep the space's root: while that is away
+// a change with a condition gets past.ErrNotReachable.
 type Cond struct {
 	Absent  bool   // nothing stands under the name
 	Version uint64 // the current version has this number; 0: any
@@ -23,6 +24,12 @@ func (c Cond) check(have *tree.Version) error {
 		return ErrChanged
 	}
 	return nil
+}
+
+// strict reports whether the condition wants a majority. That a folder is new does not: two that
+// are made under one name are one.
+func (c Cond) strict(name string) bool {
+	return c.Version != 0 || c.Absent && !strings.HasSuffix(name, "/")
 }
 
 // File is what is to stand under a name.
@@ -79,7 +86,7 @@ func (sp *Space) Put(t *task.T, name string, f File, c Cond) (*tree.Version, err
 	if err := errors.Join(tree.CheckName(name), tree.CheckMeta(f.meta())); err != nil {
 		return nil, err
 	}
-	return sp.change(t, []string{name}, func(v *view) (*tree.Version, error) {
+	return sp.changeIf(t, []string{name}, c.strict(name), func(v *view) (*tree.Version, error) {
 		e, err := v.get(name)
 		if err != nil {
 			return nil, err
@@ -153,7 +160,7 @@ func (sp *Space) Copy(t *task.T, from string, number uint64, to string, meta *Me
 		}
 	}
 	seen := sp.Seen()
-	return sp.change(t, []string{from, to}, func(v *view) (*tree.Version, error) {
+	return sp.changeIf(t, []string{from, to}, c.strict(to), func(v *view) (*tree.Version, error) {
 		e, x, err := v.find(from, number)
 		if err != nil {
 			return nil, err
@@ -194,7 +201,7 @@ func (sp *Space) Rename(t *task.T, from, to string, c Cond) error {
 		return ErrClash
 	}
 	seen := sp.Seen()
-	_, err := sp.change(t, []string{from, to}, func(v *view) (*tree.Version, error) {
+	_, err := sp.changeIf(t, []string{from, to}, c.strict(to), func(v *view) (*tree.Version, error) {
 		moved, err := v.below(from)
 		if err != nil {
 			return nil, err
@@ -275,7 +282,7 @@ func (v *view) move(from string, moved []*tree.Entry, to string, there []*tree.E
 // with history a name leaves a mark, and its versions stay. It returns the mark, or what was
 // removed. Errors as of Put, and ErrNotFound.
 func (sp *Space) Remove(t *task.T, name string, number uint64, c Cond) (*tree.Version, error) {
-	return sp.change(t, []string{name}, func(v *view) (*tree.Version, error) {
+	return sp.changeIf(t, []string{name}, c.strict(name), func(v *view) (*tree.Version, error) {
 		e, err := v.get(name)
 		if err != nil {
 			return nil, err
@@ -368,4 +375,13 @@ func (sp *Space) Seen() uint64 {
 		return 0
 	}
 	return sp.current.Number
+}
+
+// Apart is how many nodes keep the space's root of which no majority had a say in the newest change that
+// this node knows of, as they are away for long; 0: a majority had.
+func (sp *Space) Apart() int {
+	if sp.current == nil {
+		return 0
+	}
+	return sp.current.apart
 }

@@ -196,7 +196,7 @@ func (sp *Space) write(t *task.T, c *charter, replaces uint64) error {
 
 // readCharter reads the charter as it is now.
 func (s *Spaces) readCharter(t *task.T, h Handle) (*charter, error) {
-	f, err := s.cfg.Past.Current(t, past.Name{Owner: h.Owner, Part: h.part(), Copies: h.Copies})
+	f, err := s.cfg.Past.Latest(t, past.Name{Owner: h.Owner, Part: h.part(), Copies: h.Copies})
 	if err != nil {
 		return nil, err
 	}
@@ -367,7 +367,7 @@ func (sp *Space) Revoke(t *task.T, who peer.Key) error {
 	moved := &Space{s: sp.s, handle: sp.handle, id: sp.id, person: sp.person, charter: sp.charter, secrets: a, signer: signer}
 	next := *last
 	next.Moved, next.Made = false, nil
-	if _, err := moved.replace(t, &next, 0); err != nil {
+	if _, err := moved.replace(t, &next, 0, true); err != nil {
 		return err
 	}
 	return sp.amend(t, func(c *charter) error {

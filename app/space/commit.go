@@ -2,6 +2,7 @@ package space
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/phyllo-net/phyllo/app/past"
@@ -15,6 +16,7 @@ import (
 // root. If it fails it has changed nothing.
 type op struct {
 	names   []string // that it will look at
+	strict  bool     // it promises more than can be without a majority of those who keep the root
 	run     func(*view) (*tree.Version, error)
 	resolve func(*tree.Version, error)
 }
@@ -27,11 +29,17 @@ type result struct {
 
 // change makes a change, together with others that wait.
 func (sp *Space) change(t *task.T, names []string, run func(*view) (*tree.Version, error)) (*tree.Version, error) {
+	return sp.changeIf(t, names, false, run)
+}
+
+// changeIf is change, which with strict is not made without a majority of those who keep the root:
+// as long as that is away the error is past.ErrNotReachable.
+func (sp *Space) changeIf(t *task.T, names []string, strict bool, run func(*view) (*tree.Version, error)) (*tree.Version, error) {
 	if sp.signer == nil {
 		return nil, ErrReadOnly
 	}
 	v, err := task.Await(t, 2*sp.s.cfg.Patience, func(resolve func(*tree.Version, error)) {
-		sp.queue = append(sp.queue, &op{names, run, resolve})
+		sp.queue = append(sp.queue, &op{names, strict, run, resolve})
 		if !sp.busy {
 			sp.busy = true
 			sp.s.ep.Go(sp.work, nil)
@@ -47,6 +55,9 @@ func (sp *Space) change(t *task.T, names []string, run func(*view) (*tree.Versio
 func (sp *Space) work(t *task.T) error {
 	for len(sp.queue) > 0 {
 		n := min(len(sp.queue), sp.s.cfg.Batch)
+		if i := slices.IndexFunc(sp.queue[:n], func(o *op) bool { return o.strict != sp.queue[0].strict }); i > 0 {
+			n = i
+		}
 		ops := sp.queue[:n:n]
 		sp.queue = sp.queue[n:]
 		results, err := sp.commit(t, ops)
@@ -76,7 +87,10 @@ type attempt struct {
 	root    *root
 }
 
-// commit makes changes, again and again until a root with them is current.
+// errApart: what holds a condition is not decided where others may decide it in another way.
+var errApart = fmt.Errorf("%w: a majority of those who keep the space is away, and without it nothing is changed under a condition", past.ErrNotReachable)
+
+// commit makes changes, all strict or none, again and again until a root with them is current.
 func (sp *Space) commit(t *task.T, ops []*op) ([]result, error) {
 	end := sp.s.ep.Now().Add(sp.s.cfg.Patience)
 	var tried []*attempt
@@ -102,7 +116,7 @@ func (sp *Space) commit(t *task.T, ops []*op) ([]result, error) {
 			if err == nil {
 				tried = append(tried, a)
 				var now *root
-				now, err = sp.replace(t, a.root, r.version)
+				now, err = sp.replace(t, a.root, r.version, ops[0].strict)
 				if err == nil {
 					sp.current, sp.own = now, now
 					sp.settled(tried, a)
@@ -132,7 +146,7 @@ func (sp *Space) commit(t *task.T, ops []*op) ([]result, error) {
 // of, and so nobody else seems to be at it, that is taken without looking (fresh is false): if
 // it is not current any more, it cannot be replaced.
 func (sp *Space) base(t *task.T) (r *root, fresh bool, err error) {
-	if sp.own != nil && sp.own == sp.current {
+	if sp.own != nil && sp.own == sp.current && sp.own.apart == 0 {
 		return sp.own, false, nil
 	}
 	r, err = sp.now(t)
@@ -141,7 +155,7 @@ func (sp *Space) base(t *task.T) (r *root, fresh bool, err error) {
 
 // fatal reports whether another try would end in the same way.
 func fatal(err error) bool {
-	for _, e := range []error{task.ErrStopped, ErrForged, ErrNoAccess, ErrReadOnly, past.ErrTooLarge, past.ErrFull, past.ErrQuota, past.ErrClock} {
+	for _, e := range []error{task.ErrStopped, errApart, ErrForged, ErrNoAccess, ErrReadOnly, past.ErrTooLarge, past.ErrFull, past.ErrQuota, past.ErrClock} {
 		if errors.Is(err, e) {
 			return true
 		}
@@ -157,6 +171,9 @@ func (sp *Space) build(t *task.T, r *root, fresh bool, ops []*op) (*attempt, err
 	}
 	if sp.signer == nil {
 		return nil, ErrReadOnly // since a moment
+	}
+	if ops[0].strict && r.apart > 0 {
+		return nil, errApart
 	}
 	s := &store{sp: sp, t: t}
 	v := &view{tree: r.Tree, s: s, now: sp.s.ep.Wall().UnixMilli(), number: r.Number, author: sp.person.Signer.Public(),

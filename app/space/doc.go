@@ -30,8 +30,12 @@
 // Of two who put the same name at once, neither knowing of the other, the later one
 // is current and the other stays among its versions, also in a space without history.
 //
-// Parts of a ring that are out of each other's sight may each make the first root of a space
-// that was open in both. When they meet, storage keeps the losers as rivals, and the next node
+// Where a majority of those who keep the root is away for long (one of two laptops sleeps), the others go
+// on without it, and Space.Apart says so. Changes with a condition, and of the charter, are
+// past.ErrNotReachable until it is back, as they promise more.
+//
+// Parts of a ring that are out of each other's sight may so each change a space, or make the first root
+// of one that was open in both. When they meet, storage keeps the losers as rivals, and the next node
 // of a writer that looks at the space, or changes it, merges their directories by name into its
 // root: as above the later file is current and the other one a version of it. Where one has a
 // file and the other a folder of that name, the one that comes second is called "name (2)". From

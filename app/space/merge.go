@@ -42,9 +42,10 @@ func (sp *Space) bringTogether(t *task.T, r *root) (did bool, err error) {
 // merge brings what the rivals of a root have into a view that is made from it, and returns
 // the attempts that became roots there, and the rivals that it has done with.
 //
-// No rival has grown from a root that the current one has grown from, too: storage keeps rivals
-// of objects that were made apart (package office). So each version that the current root does
-// not have was put by somebody who saw nothing of it, and is kept.
+// Rivals were made apart (package office). They may have grown from a root that the current one has
+// grown from, too, and it is not known which: so each version that the current root does not have is
+// taken for one that somebody put who saw nothing of it, and is kept. What one part has removed, or
+// replaced in a space without history, and the other one has changed nothing about, is there again.
 func (sp *Space) merge(t *task.T, v *view, r *root) (attempts []made, done []id.Hash, err error) {
 	name := past.Name{Owner: sp.charter.Writer, Part: sp.part("root"), Copies: sp.handle.Copies}
 	for _, h := range sp.open(r) {

@@ -33,6 +33,7 @@ type root struct {
 	version     uint64    // of the mutable object: 0 if there is none yet
 	certificate id.Hash   // and the hash of its certificate: parts of a ring may make two of one version
 	rivals      []id.Hash // the certificates of roots that other parts of the ring have made
+	apart       int       // how many keep it of whom no majority had a say: see past.Found
 	resolves    []id.Hash // of these: they are merged in a root that is to be made
 }
 
@@ -82,15 +83,17 @@ func with(list []made, m made) []made {
 	return out
 }
 
-// replace signs a root and puts it in place of a version.
-func (sp *Space) replace(t *task.T, r *root, replaces uint64) (*root, error) {
+// replace signs a root and puts it in place of a version: with strict only where a majority of those
+// who keep it has a say.
+func (sp *Space) replace(t *task.T, r *root, replaces uint64, strict bool) (*root, error) {
 	next := *r
 	next.rivals = nil
 	next.Author, next.version = sp.person.Signer.Public(), replaces+1
 	h := next.hash(sp.id)
 	next.Sig = sp.person.Signer.Sign(h[:])
 	b := lock(sp.s.cfg.Locker, sp.secrets.Read, "root", &next)
-	f, err := sp.s.cfg.Past.Resolve(t, sp.part("root"), sp.handle.Copies, replaces, b, r.resolves, sp.signer)
+	f, err := sp.s.cfg.Past.Edit(t, past.Edit{Part: sp.part("root"), Copies: sp.handle.Copies, Replaces: replaces, Content: b,
+		Resolves: r.resolves, Apart: !strict}, sp.signer)
 	var other *past.ConflictError
 	if errors.As(err, &other) {
 		now, bad := sp.openRoot(t, other.Current)
@@ -99,7 +102,7 @@ func (sp *Space) replace(t *task.T, r *root, replaces uint64) (*root, error) {
 	if err != nil {
 		return nil, err
 	}
-	next.certificate = f.Certificate.Hash(sp.s.cfg.Ring)
+	next.certificate, next.apart = f.Certificate.Hash(sp.s.cfg.Ring), f.Apart
 	return &next, nil
 }
 
@@ -110,9 +113,9 @@ func (sp *Space) openRoot(t *task.T, f past.Found) (*root, error) {
 	}
 	hash := f.Certificate.Hash(sp.s.cfg.Ring)
 	if sp.current != nil && sp.current.certificate == hash && f.Certificate.Owner == sp.charter.Writer {
-		if !slices.Equal(sp.current.rivals, f.Rivals) {
+		if !slices.Equal(sp.current.rivals, f.Rivals) || sp.current.apart != f.Apart {
 			met := *sp.current
-			met.rivals = f.Rivals
+			met.rivals, met.apart = f.Rivals, f.Apart
 			sp.current = &met
 		}
 		return sp.current, nil
@@ -130,7 +133,7 @@ func (sp *Space) readRoot(t *task.T, f past.Found) (*root, error) {
 	if err := unlock(sp.s.cfg.Locker, sp.secrets.Read, "root", f.Content, r); err != nil {
 		return nil, err
 	}
-	r.version, r.certificate, r.rivals = f.Certificate.Version, f.Certificate.Hash(sp.s.cfg.Ring), f.Rivals
+	r.version, r.certificate, r.rivals, r.apart = f.Certificate.Version, f.Certificate.Hash(sp.s.cfg.Ring), f.Rivals, f.Apart
 	if !sp.charter.writes(r.Author) {
 		if err := sp.refresh(t); err != nil {
 			return nil, err
@@ -146,7 +149,7 @@ func (sp *Space) readRoot(t *task.T, f past.Found) (*root, error) {
 func (sp *Space) now(t *task.T) (*root, error) {
 	for {
 		writer := sp.charter.Writer
-		f, err := sp.s.cfg.Past.Current(t, past.Name{Owner: writer, Part: sp.part("root"), Copies: sp.handle.Copies})
+		f, err := sp.s.cfg.Past.Latest(t, past.Name{Owner: writer, Part: sp.part("root"), Copies: sp.handle.Copies})
 		if err != nil && !errors.Is(err, past.ErrNotFound) {
 			return nil, err
 		}
@@ -183,7 +186,7 @@ func (sp *Space) close(t *task.T) (*root, error) {
 		}
 		last := *r
 		last.Moved = true
-		after, err := sp.replace(t, &last, r.version)
+		after, err := sp.replace(t, &last, r.version, true)
 		switch {
 		case err == nil:
 			sp.current = after

@@ -56,7 +56,7 @@ func (s *shelf) Check() error {
 }
 
 func (s *Spaces) readShelf(t *task.T, p Person) (*shelf, error) {
-	f, err := s.cfg.Past.Current(t, past.Name{Owner: p.Signer.Public(), Part: shelfPart, Copies: Copies})
+	f, err := s.cfg.Past.Latest(t, past.Name{Owner: p.Signer.Public(), Part: shelfPart, Copies: Copies})
 	switch {
 	case errors.Is(err, past.ErrNotFound):
 		return &shelf{}, nil
@@ -200,7 +200,7 @@ func (s *Spaces) amendShelf(t *task.T, p Person, change func(*shelf) (bool, erro
 			return serr
 		}
 		b := wire.MustMarshal(&box{pair.Number, sealed})
-		if _, err = s.cfg.Past.Resolve(t, shelfPart, Copies, list.version, b, list.merged, p.Signer); !errors.Is(err, past.ErrConflict) {
+		if _, err = s.cfg.Past.Edit(t, past.Edit{Part: shelfPart, Copies: Copies, Replaces: list.version, Content: b, Resolves: list.merged, Apart: true}, p.Signer); !errors.Is(err, past.ErrConflict) {
 			return err
 		}
 	}

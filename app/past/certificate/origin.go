@@ -23,11 +23,14 @@ type Absorbed struct {
 	Number      uint64  `cbor:"3,keyasint"`
 	Certificate id.Hash `cbor:"4,keyasint"`           // what was current there
 	Kept        bool    `cbor:"5,keyasint,omitempty"` // it is kept besides the current version
+	// Left is how many holders the branch has that were left without their majority's word: see
+	// Ruling.Apart. 0: they agreed, or their branch was none with a majority itself.
+	Left uint8 `cbor:"6,keyasint,omitempty"`
 }
 
 // Point is the point of its branch that a ruling is.
 func (r *Ruling) Point(kept bool) *Absorbed {
-	return &Absorbed{r.Origin, r.Term, r.Number, r.Certificate, kept}
+	return &Absorbed{Origin: r.Origin, Term: r.Term, Number: r.Number, Certificate: r.Certificate, Kept: kept}
 }
 
 // reaches reports whether a ruling of the same branch is not after the point.
@@ -55,7 +58,9 @@ func (r *Ruling) Covers(other *Ruling) bool {
 // covers that.
 func (r *Ruling) Over(old *Ruling) bool {
 	switch {
-	case r.Origin == old.Origin, r.Draft == old.Draft && !r.Draft:
+	case r.Apart() > 0 && old.Apart() == 0 && !old.Draft:
+		return r.After(old) && r.beyond(old)
+	case r.Origin == old.Origin, r.Draft == old.Draft && !r.Draft && (r.Apart() > 0 || old.Apart() == 0):
 		return r.After(old)
 	case r.Draft:
 		return r.After(old) && (old.Draft || r.Covers(old))
@@ -90,13 +95,17 @@ func RivalID(object, certificate id.Hash) id.Hash {
 // MaxRivals in all.
 func Absorb(met []*Version) (points []*Absorbed) {
 	for i, v := range met {
-		points = add(points, v.Ruling.Point(i > 0 && v.Ruling.Certificate != met[0].Ruling.Certificate))
+		points = add(points, v.Ruling.Point(i > 0 && v.Ruling.Certificate != met[0].Ruling.Certificate && !grown(met, v)))
 	}
-	for _, kept := range []bool{true, false} {
+	for _, some := range []func(*Absorbed) bool{
+		func(a *Absorbed) bool { return a.Kept },
+		func(a *Absorbed) bool { return !a.Kept && a.Left > 0 },
+		func(a *Absorbed) bool { return !a.Kept && a.Left == 0 },
+	} {
 		for _, v := range met {
 			for _, a := range v.Ruling.Absorbed {
-				if a.Kept == kept {
-					points = add(points, a)
+				if some(a) {
+					points = add(points, a.rejoined(met))
 				}
 			}
 		}
@@ -126,10 +135,13 @@ func Resolve(points []*Absorbed, resolved []id.Hash) (left []*Absorbed) {
 }
 
 // Before reports whether a version is current rather than another one of its object, where two
-// branches meet: the higher one, or the one with the smaller hash.
+// branches meet: the higher one; or of equal ones that of a majority; or that with the smaller hash.
 func (v *Version) Before(u *Version) bool {
 	if v.Certificate.Version != u.Certificate.Version {
 		return v.Certificate.Version > u.Certificate.Version
+	}
+	if a, b := v.Ruling.Apart() > 0, u.Ruling.Apart() > 0; a != b {
+		return b
 	}
 	return bytes.Compare(v.Ruling.Certificate[:], u.Ruling.Certificate[:]) < 0
 }
@@ -157,6 +169,9 @@ func bytesOf(points []*Absorbed) []byte {
 	var b bytes.Buffer
 	for _, a := range points {
 		h := id.HashOf("absorbed", a.Origin.Count, a.Origin.Root, a.Term.Count, a.Term.Root, a.Number, a.Certificate, a.Kept)
+		if a.Left > 0 {
+			h = id.HashOf("left", h, uint64(a.Left))
+		}
 		b.Write(h[:])
 	}
 	return b.Bytes()

@@ -19,11 +19,17 @@ import (
 // version are given this one.
 //
 // Errors: ErrNotFound, ErrNotReachable, task.ErrStopped.
-func (cl *Client) Current(t *task.T, n Name) (Found, error) {
+func (cl *Client) Current(t *task.T, n Name) (Found, error) { return cl.read(t, n, false) }
+
+// Latest is Current; but where a majority of the holders is away for long it reads what those who
+// are there have, and Found.Apart tells of it.
+func (cl *Client) Latest(t *task.T, n Name) (Found, error) { return cl.read(t, n, true) }
+
+func (cl *Client) read(t *task.T, n Name, apart bool) (Found, error) {
 	end := cl.asker.ep.Now().Add(3 * cl.cfg.Patience)
 	why := ErrNotReachable
 	for {
-		s, err := cl.settled(t, n)
+		s, err := cl.settled(t, n, apart)
 		if err != nil && !errors.Is(err, ErrNotReachable) {
 			return Found{}, err
 		}
@@ -67,13 +73,13 @@ func (cl *Client) seen(t *task.T, o id.Hash, s Sighting) (highest Sighting, err 
 
 // settled asks the holders what is current. Where something is half done, or nobody has the
 // object, the root completes it, or says so: then there is no latest version. The error is
-// ErrNotReachable if it is not known.
-func (cl *Client) settled(t *task.T, n Name) (*sight, error) {
+// ErrNotReachable if it is not known, or only apart from a majority and that will not do.
+func (cl *Client) settled(t *task.T, n Name, apart bool) (*sight, error) {
 	s, err := cl.peek(t, n)
-	if err != nil || s.agreed {
+	if err != nil || s.settled(apart) {
 		return s, err
 	}
-	m, err := cl.askRoot(t, n, &msg.Settle{Object: n.ID(), Copies: n.Copies})
+	m, err := cl.askRoot(t, n, &msg.Settle{Object: n.ID(), Copies: n.Copies, Apart: apart})
 	_, none := m.(*msg.Absent)
 	switch {
 	case errors.Is(err, task.ErrStopped):
@@ -85,7 +91,7 @@ func (cl *Client) settled(t *task.T, n Name) (*sight, error) {
 	case none:
 		return nil, ErrNotReachable
 	}
-	if s, err = cl.peek(t, n); err == nil && !s.agreed {
+	if s, err = cl.peek(t, n); err == nil && !s.settled(apart) {
 		err = ErrNotReachable
 	}
 	return s, err
@@ -98,6 +104,11 @@ type sight struct {
 	got     []*certificate.Version // verified; nil: none
 	latest  *certificate.Version
 	agreed  bool // a majority of the holders that its ruling names has the latest
+}
+
+// settled reports whether it is known what is current.
+func (s *sight) settled(apart bool) bool {
+	return s.agreed && (apart || s.latest.Ruling.Apart() == 0)
 }
 
 // version is the number of the latest version, 0 if nobody has one.
@@ -178,7 +189,7 @@ func (cl *Client) repair(s *sight) {
 
 // Rival reads a version of a mutable object that is kept besides the current one, by the hash of
 // its certificate (Found.Rivals): it was acknowledged in a part of the ring that had lost
-// sight of the others. Resolve ends that.
+// sight of the others. Edit.Resolves ends that.
 //
 // Errors: ErrNotFound, ErrNotReachable, task.ErrStopped.
 func (cl *Client) Rival(t *task.T, n Name, hash id.Hash) (Found, error) {

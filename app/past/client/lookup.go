@@ -27,6 +27,9 @@ type Found struct {
 	// Rivals are, of a mutable object, the hashes of the certificates of versions that are kept
 	// besides this one: see Client.Rival.
 	Rivals []id.Hash
+	// Apart is how many holders a mutable object has of which no majority had a say in this
+	// version, as they were away for long; 0: a majority had. See Edit.Apart.
+	Apart int
 }
 
 // Lookup reads an object (PAST, 2.1): from the first replica on the way to its root, and

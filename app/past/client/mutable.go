@@ -56,12 +56,28 @@ func (n Name) ID() id.Hash { return certificate.MutableID(n.Owner, n.Part, n.Cop
 // ErrNotReachable and ErrUncertain (the change may have been made, or may be made later),
 // task.ErrStopped.
 func (cl *Client) Change(t *task.T, part certificate.Part, copies uint8, replaces uint64, content []byte, owner peer.Signer) (Found, error) {
-	return cl.Resolve(t, part, copies, replaces, content, nil, owner)
+	return cl.Edit(t, Edit{Part: part, Copies: copies, Replaces: replaces, Content: content}, owner)
 }
 
-// Resolve is a Change after which some of the object's rivals are not kept any more: at most
-// certificate.MaxRivals.
-func (cl *Client) Resolve(t *task.T, part certificate.Part, copies uint8, replaces uint64, content []byte, rivals []id.Hash, owner peer.Signer) (Found, error) {
+// Edit is a change of a mutable object.
+type Edit struct {
+	Part     certificate.Part
+	Copies   uint8
+	Replaces uint64 // the version in whose place the content is put; 0: the object is new
+	Content  []byte
+	// Resolves are rivals of the object that are not kept any more after it: at most
+	// certificate.MaxRivals.
+	Resolves []id.Hash
+	// Apart: where a majority of the holders is away for long it may be made without it. Then it is
+	// current for who cannot see that majority either, and Found.Apart tells of it; what the majority
+	// makes meanwhile and this meet later, and none is lost. Without it a change is made by a
+	// majority or not at all.
+	Apart bool
+}
+
+// Edit is Change, with more that can be said about it.
+func (cl *Client) Edit(t *task.T, e Edit, owner peer.Signer) (Found, error) {
+	part, copies, replaces, content := e.Part, e.Copies, e.Replaces, e.Content
 	if len(content) > MaxContent {
 		return Found{}, ErrTooLarge
 	}
@@ -69,7 +85,7 @@ func (cl *Client) Resolve(t *task.T, part certificate.Part, copies uint8, replac
 	c, err := task.Work(t, work, func() (*certificate.Certificate, error) {
 		c := (&certificate.Certificate{
 			Kind: certificate.Mutable, Part: part, Content: certificate.ContentHash(content), Size: int64(len(content)),
-			Copies: copies, Version: replaces + 1, Resolves: rivals,
+			Copies: copies, Version: replaces + 1, Resolves: e.Resolves,
 		}).Sign(ring, owner, wall)
 		return c, c.Check()
 	})
@@ -91,19 +107,19 @@ func (cl *Client) Resolve(t *task.T, part certificate.Part, copies uint8, replac
 		if err := bill.pay(t); err != nil && !errors.Is(err, ErrNotReachable) {
 			return Found{}, err
 		}
-		m, err := cl.askRoot(t, name, &msg.Update{Cert: c, Content: content, Payment: bill.payment, Replaces: last.Certificate})
+		m, err := cl.askRoot(t, name, &msg.Update{Cert: c, Content: content, Payment: bill.payment, Replaces: last.Certificate, Apart: e.Apart})
 		if errors.Is(err, task.ErrStopped) {
 			return Found{}, err
 		}
 		switch m := m.(type) {
 		case *msg.Updated:
-			switch holders, err := cl.confirm(t, name, c); {
-			case holders > 0:
+			switch r, err := cl.confirm(t, name, c); {
+			case r != nil && (e.Apart || r.Apart() == 0):
 				bill.settle()
 				if _, err := cl.seen(t, name.ID(), Sighting{c.Version, c.Hash(ring)}); err != nil {
 					return Found{}, err
 				}
-				return Found{Certificate: c, Content: content, Holders: holders}, nil
+				return Found{Certificate: c, Content: content, Holders: len(r.Holders), Apart: r.Apart()}, nil
 			case errors.Is(err, task.ErrStopped):
 				return Found{}, err
 			}
@@ -132,22 +148,22 @@ func (cl *Client) Resolve(t *task.T, part certificate.Part, copies uint8, replac
 }
 
 // confirm asks the holders whether a version is current, as the root says, or one that came
-// after it. The root alone is not believed. It returns how many nodes are holders, 0 if the
+// after it. The root alone is not believed. It returns the ruling about what is current, nil if the
 // version is not confirmed.
-func (cl *Client) confirm(t *task.T, n Name, c *certificate.Certificate) (holders int, err error) {
+func (cl *Client) confirm(t *task.T, n Name, c *certificate.Certificate) (*certificate.Ruling, error) {
 	s, err := cl.peek(t, n)
 	if err != nil || !s.agreed {
-		return 0, err
+		return nil, err
 	}
 	v := s.latest
 	if v.Certificate.Version > c.Version || v.Certificate.Hash(cl.cfg.Ring) == c.Hash(cl.cfg.Ring) {
-		return len(v.Ruling.Holders), nil
+		return v.Ruling, nil
 	}
-	return 0, nil
+	return nil, nil
 }
 
 func found(v *certificate.Version) Found {
-	return Found{Certificate: v.Certificate, Content: v.Content, Holders: len(v.Ruling.Holders), Rivals: v.Ruling.Rivals()}
+	return Found{Certificate: v.Certificate, Content: v.Content, Holders: len(v.Ruling.Holders), Rivals: v.Ruling.Rivals(), Apart: v.Ruling.Apart()}
 }
 
 // verify returns nil if a version is one of the object, signed by its owner and by a root.

@@ -90,6 +90,9 @@ type Entry struct {
 	// Rivals is how many other values were put while parts of the ring had lost sight of each
 	// other, and not settled since: see Reader.Rivals.
 	Rivals int
+	// Apart is how many nodes keep the entry of which no majority had a say in this value, as they
+	// are away for long; 0: a majority had. What they put meanwhile meets it when they are back.
+	Apart int
 }
 
 // value is what the object of an entry contains. An entry that was removed stays an object,
@@ -117,15 +120,16 @@ func (d Reader) Get(t *task.T, key string) (Entry, error) {
 	return s.entry(), nil
 }
 
-// Put sets the value of a key, whatever it was, and settles its rivals. Errors: ErrKey,
-// ErrTooLarge; an ErrConflict only if others change the entry again and again; those of
-// past.Past.Change.
+// Put sets the value of a key, whatever it was, and settles its rivals; where a majority of the
+// nodes that keep it is away for long, without it (Entry.Apart). Errors: ErrKey, ErrTooLarge; an
+// ErrConflict only if others change the entry again and again; those of past.Past.Change.
 func (d Table) Put(t *task.T, key string, data []byte) (Entry, error) {
 	return d.change(t, key, value{There: true, Bytes: data}, nil)
 }
 
 // PutIf sets the value of a key if it has a certain version now, 0 for a key that has no
-// value, and no rivals: these may have the same number. Errors: a *ConflictError; those of Put.
+// value, and no rivals: these may have the same number. Errors: a *ConflictError; past.ErrNotReachable
+// where a majority of the nodes that keep it is away; those of Put.
 func (d Table) PutIf(t *task.T, key string, version uint64, data []byte) (Entry, error) {
 	return d.change(t, key, value{There: true, Bytes: data}, &version)
 }
@@ -150,10 +154,11 @@ type state struct {
 	version uint64 // of the object: also of one without a value; 0: there is no object
 	holders int
 	rivals  []id.Hash // certificates, settled ones too
+	apart   int       // see Entry.Apart
 }
 
 func (s state) entry() Entry {
-	return Entry{Value: s.Bytes, Version: s.version, Holders: s.holders, Rivals: len(s.open())}
+	return Entry{Value: s.Bytes, Version: s.version, Holders: s.holders, Rivals: len(s.open()), Apart: s.apart}
 }
 
 // seen is the version as callers know it.
@@ -168,7 +173,7 @@ func (d Reader) read(t *task.T, key string) (s state, err error) {
 	if key == "" || len(key) > MaxKey {
 		return s, ErrKey
 	}
-	f, err := d.past.Current(t, past.Name{Owner: d.owner, Part: part(key), Copies: d.copies})
+	f, err := d.past.Latest(t, past.Name{Owner: d.owner, Part: part(key), Copies: d.copies})
 	switch {
 	case errors.Is(err, past.ErrNotFound):
 		return s, nil
@@ -178,7 +183,7 @@ func (d Reader) read(t *task.T, key string) (s state, err error) {
 	if err := wire.Unmarshal(f.Content, &s.value); err != nil {
 		return s, fmt.Errorf("the entry is none of this table: %w", err) // its owner signed something else
 	}
-	s.version, s.holders, s.rivals = f.Certificate.Version, f.Holders, f.Rivals
+	s.version, s.holders, s.rivals, s.apart = f.Certificate.Version, f.Holders, f.Rivals, f.Apart
 	return s, nil
 }
 
@@ -196,6 +201,8 @@ func (d Table) change(t *task.T, key string, v value, only *uint64) (Entry, erro
 		switch {
 		case err != nil:
 			return Entry{}, err
+		case only != nil && have.apart > 0:
+			return Entry{}, fmt.Errorf("%w: a majority of its %d holders is away, and without it nothing is changed under a condition", past.ErrNotReachable, have.apart)
 		case only != nil && (have.seen() != *only || len(have.open()) > 0):
 			return Entry{}, &ConflictError{have.seen(), len(have.open())}
 		case !v.There && !have.There && len(have.open()) == 0:
@@ -203,10 +210,11 @@ func (d Table) change(t *task.T, key string, v value, only *uint64) (Entry, erro
 		}
 		var done []id.Hash
 		v.Settled, done = have.settle()
-		f, err := d.past.Resolve(t, part(key), d.copies, have.version, wire.MustMarshal(&v), done, d.signer)
+		f, err := d.past.Edit(t, past.Edit{Part: part(key), Copies: d.copies, Replaces: have.version, Content: wire.MustMarshal(&v), Resolves: done,
+			Apart: only == nil}, d.signer)
 		if err == nil {
 			d.watch.note(key, d.copies)
-			return Entry{Value: v.Bytes, Version: f.Certificate.Version, Holders: f.Holders}, nil
+			return Entry{Value: v.Bytes, Version: f.Certificate.Version, Holders: f.Holders, Apart: f.Apart}, nil
 		}
 		if !errors.Is(err, past.ErrConflict) {
 			return Entry{}, err

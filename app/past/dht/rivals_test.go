@@ -200,24 +200,52 @@ func TestWatch(t *testing.T) {
 	looks()
 }
 
-// TestOneOfTwoAsleep: while one of two machines is away, nothing that both keep is changed or read,
-// with a condition or without; what is new can be put once it is gone for long, and when it is back
-// all goes on.
+// TestOneOfTwoAsleep: while one of two machines is away, what both keep is not changed or read, as it
+// may be back in a moment. Once it is gone for long the other one goes on alone, and says so; what wants more
+// is refused. When it is back all is as if it had been there.
 func TestOneOfTwoAsleep(t *testing.T) {
 	w := newWorld(t, 2)
 	w.mustPut(0, "old", "one")
-	w.apart(2)
-	_, err := w.putIf(0, "old", 1, "two")
-	wantErr(t, "a change with a condition", err, past.ErrNotReachable)
-	_, err = w.put(0, "old", "two")
-	wantErr(t, "a change without", err, past.ErrNotReachable)
+	w.net.Partition([]*kbrtest.Node{w.members[0].node}, []*kbrtest.Node{w.members[1].node})
+	w.net.Run(2 * time.Minute)
+	_, err := w.put(0, "old", "two")
+	wantErr(t, "a change in the first minutes", err, past.ErrNotReachable)
 	_, err = w.get(0, "old")
-	wantErr(t, "a read", err, past.ErrNotReachable)
+	wantErr(t, "a read in the first minutes", err, past.ErrNotReachable)
+	w.net.Run(25 * time.Minute)
+	if e, err := w.get(0, "old"); err != nil || string(e.Value) != "one" || e.Apart != 2 {
+		t.Fatalf("a read of one who is alone: %+v, %v", e, err)
+	}
+	_, err = w.putIf(0, "old", 1, "two")
+	wantErr(t, "a change with a condition", err, past.ErrNotReachable)
+	for _, v := range []string{"two", "three"} {
+		if e, err := w.put(0, "old", v); err != nil || e.Apart != 2 || e.Holders != 1 {
+			t.Fatalf("a change without: %+v, %v", e, err)
+		}
+	}
 	w.mustPut(0, "new", "one")
+	w.net.Run(8 * time.Hour)
 	w.meet()
 	w.mustSee("new", "one", 0)
-	w.mustSee("old", "one", 0)
-	if e, err := w.putIf(1, "old", 1, "two"); err != nil || e.Version != 2 || e.Holders != 2 {
+	w.mustSee("old", "three", 0)
+	if e, err := w.putIf(1, "old", 3, "four"); err != nil || e.Version != 4 || e.Holders != 2 || e.Apart != 0 {
 		t.Errorf("put when all are back: %+v, %v", e, err)
 	}
+	w.mustSee("old", "four", 0)
+}
+
+// TestBothOfTwoApart: two machines that cannot see each other each go on alone. What the one has that
+// made fewer changes is a rival of the other's, and what both have grown from is none.
+func TestBothOfTwoApart(t *testing.T) {
+	w := newWorld(t, 2)
+	w.mustPut(0, "old", "one")
+	w.apart(2)
+	w.mustPut(0, "old", "A2")
+	w.mustPut(1, "old", "B2", "B3")
+	w.meet()
+	w.mustSee("old", "B3", 1, "A2 2")
+	_, err := w.putIf(0, "old", 3, "four")
+	wantRivals(t, "a change with a condition", err, 3, 1)
+	w.mustPut(0, "old", "four")
+	w.mustSee("old", "four", 0, "A2 2 settled")
 }

@@ -57,6 +57,8 @@ type Update struct {
 	Payment *voucher.Payment `cbor:"3,keyasint,omitempty"`
 	// Replaces is the hash of the certificate that is to be replaced; zero: it is not known.
 	Replaces id.Hash `cbor:"4,keyasint,omitzero"`
+	// Apart: if a majority of the holders is away for long, it may be made without it.
+	Apart bool `cbor:"5,keyasint,omitempty"`
 }
 
 // Keep asks a holder to keep a version that is about to be no more the current one, as it was
@@ -74,6 +76,7 @@ type Updated struct{}
 type Settle struct {
 	Object id.Hash `cbor:"1,keyasint"`
 	Copies uint8   `cbor:"2,keyasint"`
+	Apart  bool    `cbor:"3,keyasint,omitempty"` // as in Update
 }
 
 // Kind implements wire.Message.

@@ -55,16 +55,21 @@ func (c *canvass) run(t *task.T) (met []*certificate.Version, err error) {
 	if !ok || len(met) == 0 && !c.nothing(near) {
 		return nil, ErrAway
 	}
+	if !c.seated() {
+		return nil, ErrAway
+	}
+	return met, nil
+}
+
+// seated reports whether a majority of the k nearest has promised.
+func (c *canvass) seated() bool {
 	n := 0
 	for _, h := range c.of.nodes {
 		if c.heard[h.ID] != nil {
 			n++
 		}
 	}
-	if n < len(c.of.nodes)/2+1 {
-		return nil, ErrAway
-	}
-	return met, nil
+	return n >= len(c.of.nodes)/2+1
 }
 
 // nothing reports whether it is sure that there is no such object: of the nodes near it, so
@@ -84,10 +89,15 @@ func (c *canvass) nothing(near []*peer.Handle) bool {
 	return unheard <= (min(c.of.copies, len(near))-1)/2
 }
 
-// agreed reports whether a majority of each set of holders that a ruling names has promised.
+// agreed reports whether a majority of each set of holders that a ruling names has promised, or all
+// but those who have lost their disks, and
+// nobody knows that there was a later one of its branch, who has left that.
 func (c *canvass) agreed(r *certificate.Ruling) bool {
+	if slices.ContainsFunc(c.seen, func(v *certificate.Version) bool { return v.Ruling.Later(r) }) {
+		return false
+	}
 	for _, hs := range r.Sets() {
-		if promised, _ := c.count(hs); promised < hs.Majority() {
+		if promised, lost := c.count(hs); promised < hs.Majority() && (promised == 0 || promised+lost < len(hs)) {
 			return false
 		}
 	}

@@ -106,8 +106,45 @@
 //
 // Leases are not needed for this: two who believe that they are the root disturb each
 // other, and decide nothing different. That a lease lets one alone be root makes them
-// seldom. Where a majority of the holders is away nothing is decided: changes and reads fail
-// until they are back.
+// seldom.
+//
+// # Where a majority is away
+//
+// Where a majority of the holders is away nothing is decided that wants one: changes and reads fail
+// until they are back. Who agrees to less (Mode Apart) goes on without them, once they are gone for so
+// long that nobody waits for them any more: as long as the ring waits before it makes the replicas of a node
+// anew, ten minutes. Earlier a laptop that is closed on the way between two rooms would cost a branch, and
+// two people who are parted for a minute two versions; later nobody could use what he has on
+// the train. It is the moment, too, from which one who is left makes new objects by himself.
+//
+//   - A root which has the promise of a majority of the k nearest that are there, and of no known tree
+//     that of a majority of its holders, of whom so many are neither heard, nor in sight, nor were so a moment
+//     ago, begins a tree, with the first of the versions that it knows; its holders are those that are there.
+//     Its rulings name the points of the trees that it left, and how many holders they have
+//     (Absorbed.Left): by that all see that it is apart.
+//   - A holder gives up what a majority has ruled for a ruling that is apart only if that names the
+//     holder, left the tree at just that point or a later one, and no majority is in the holder's own sight.
+//     Even then it keeps what it gives up, until the tree is apart no more.
+//   - A tree that is apart does not stand for what it left: a root that hears of both asks the holders
+//     of both, and where it has a majority of each they meet as above. What the one has grown from is
+//     no rival of it. So where nobody else went on the new tree simply goes on, and is apart no more.
+//   - A ruling of which somebody knows that there was a later one in its tree, as he left that later one, is
+//     not followed, whoever promises it: it is waited for who has that.
+//
+// Among trees that are not apart all is as before: none of their complete rulings is passed over. Let y
+// be one, of holders A, and let somebody take over an earlier ruling of that tree, with the promises
+// of a majority of A. One of these had y on its disk. If it has it still, or what came after, it tells of it. If it
+// gave it up for a tree that is apart, this one left y's tree at y or later, and it tells of that: so the earlier
+// ruling is not followed. And no tree that is apart goes on as one that is not before a majority of A has
+// promised, and so has told what came after the point that it left.
+//
+// When such trees meet, the higher version is current, and of equal ones that of the majority. So a reader's number
+// never goes back, on whatever side he was; and a version of a majority gives way to a higher one alone, stays
+// as its rival, and its writer is told. A root that lies gains little by it: the versions are the owner's,
+// honest holders who see a majority refuse its rulings, and who wanted a majority is not content with them.
+//
+// Holders that lost their disks have forgotten what they had: when all others of their set have
+// spoken there is nobody to wait for, and the object goes on with what these have.
 //
 // What it rests on: that a root is honest about the order of versions. It cannot invent
 // one, nor make a reader go below what a majority of the honest has, but a member near the

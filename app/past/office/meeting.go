@@ -48,6 +48,9 @@ func (c *canvass) known() (known []*certificate.Version) {
 			known = append(known, v)
 		}
 	}
+	if draft != nil && draft.Ruling.Apart() > 0 && len(known) > 0 {
+		return known // nothing was made in it, and it may not stand for what it left
+	}
 	// A draft that covers them all may have been complete, and the next ruling of its root
 	// be known to somebody. Another one was made by who had not heard of them.
 	if draft != nil && !slices.ContainsFunc(known, func(v *certificate.Version) bool { return !draft.Ruling.Covers(v.Ruling) }) {
@@ -57,9 +60,9 @@ func (c *canvass) known() (known []*certificate.Version) {
 }
 
 // absorbs reports whether u, the latest version of another branch than v's, stands for v too.
-// Of two that stand for each other the later one does.
+// Of two that stand for each other the later one does. What u left, who is apart, speaks for itself.
 func absorbs(u, v *certificate.Version) bool {
-	return u != v && !u.Ruling.Draft && u.Ruling.Covers(v.Ruling) && (u.After(v) || !v.Ruling.Covers(u.Ruling))
+	return u != v && !u.Ruling.Draft && u.Ruling.Covers(v.Ruling) && !u.Ruling.Left(v.Ruling) && (u.After(v) || !v.Ruling.Covers(u.Ruling))
 }
 
 // precedence orders versions that meet, the current one first.
@@ -86,17 +89,27 @@ func (b *ballot) meet(t *task.T, met []*certificate.Version) error {
 		b.add(v.Ruling)
 		b.besides = append(b.besides, v.Ruling.Sets()...)
 	}
+	return b.bring(t)
+}
+
+// bring gives the holders what they are to keep besides.
+func (b *ballot) bring(t *task.T) error {
 	for _, h := range certificate.Rivals(b.of.absorbed) {
 		i := slices.IndexFunc(b.c.seen, func(v *certificate.Version) bool { return v.Ruling.Certificate == h })
 		if i < 0 {
 			continue // who has taken a ruling of this branch has it
 		}
-		v := b.c.seen[i]
-		if _, err := b.of.all.asker.All(t, b.to, func() wire.Message {
-			return &msg.Keep{Cert: v.Certificate, Content: v.Content, Ruling: v.Ruling}
-		}, nil); err != nil {
+		if err := b.hand(t, b.c.seen[i]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// hand gives the holders a version that they are to keep besides.
+func (b *ballot) hand(t *task.T, v *certificate.Version) error {
+	_, err := b.of.all.asker.All(t, b.to, func() wire.Message {
+		return &msg.Keep{Cert: v.Certificate, Content: v.Content, Ruling: v.Ruling}
+	}, nil)
+	return err
 }

@@ -89,11 +89,21 @@ const (
 	work = 30 * time.Second
 )
 
+// Mode is how a root serves: any of these, or none.
+type Mode uint8
+
+// The modes.
+const (
+	// Fresh: in a new term. In an older one a root may only decide, which fails if another
+	// root has taken office since; what it remembers may be of the past.
+	Fresh Mode = 1 << iota
+	// Apart: where a majority of the holders is gone for long, without it.
+	Apart
+)
+
 // Serve lets f act as the object's root, alone, in a term that a majority of the holders
-// has agreed to: a new one, if fresh. In an older one it may only decide, which fails if
-// another root has taken office since; what it remembers may be of the past. The error is
-// f's, ErrNotRoot, ErrAway, or one of the task.
-func (s *Offices) Serve(t *task.T, o id.Hash, copies int, fresh bool, f func(*Office) error) error {
+// has agreed to. The error is f's, ErrNotRoot, ErrAway, or one of the task.
+func (s *Offices) Serve(t *task.T, o id.Hash, copies int, mode Mode, f func(*Office) error) error {
 	if !s.holder.Serves() {
 		return ErrNotRoot
 	}
@@ -107,10 +117,10 @@ func (s *Offices) Serve(t *task.T, o id.Hash, copies int, fresh bool, f func(*Of
 		return ErrNotRoot
 	}
 	of := s.held[o]
-	if of == nil || fresh || !sameNodes(of.nodes, set) {
+	if of == nil || mode&Fresh != 0 || !sameNodes(of.nodes, set) {
 		delete(s.held, o)
 		var err error
-		if of, err = s.take(t, o, copies, set); err != nil {
+		if of, err = s.take(t, o, copies, set, mode); err != nil {
 			return err
 		}
 		if len(s.held) >= maxOffices {
@@ -131,7 +141,7 @@ func sameNodes(a, b []*peer.Handle) bool {
 
 // take begins a term: it asks for promises, learns what is current, and completes it under
 // its own term among the old holders and the new.
-func (s *Offices) take(t *task.T, o id.Hash, copies int, set []*peer.Handle) (*Office, error) {
+func (s *Offices) take(t *task.T, o id.Hash, copies int, set []*peer.Handle, mode Mode) (*Office, error) {
 	of := &Office{all: s, object: o, copies: copies, nodes: set, term: certificate.Term{Count: 1, Root: s.ep.Self().ID}}
 	if r := s.holder.Ruling(o); r != nil {
 		of.term.Count = r.Term.Count + 1
@@ -142,6 +152,9 @@ func (s *Offices) take(t *task.T, o id.Hash, copies int, set []*peer.Handle) (*O
 		case errors.Is(err, errHigher):
 			of.term.Count = c.highest + 1
 			continue
+		case errors.Is(err, ErrAway) && mode&Apart != 0 && c.parted():
+			of.holders = c.members()
+			return of, c.leave(t)
 		case err != nil:
 			return nil, err
 		case len(met) == 0:
@@ -160,6 +173,11 @@ func (of *Office) Object() id.Hash { return of.object }
 
 // Current is the version that is current, nil if there is no such object yet.
 func (of *Office) Current() *certificate.Version { return of.current }
+
+// Apart reports whether a majority of the object's holders has no say in what is decided.
+func (of *Office) Apart() bool {
+	return (&certificate.Ruling{Absorbed: of.absorbed}).Apart() > 0
+}
 
 // Decide makes a version current, and tells the holders what pays for it; or it fails with
 // ErrAway, and then the version may become current all the same. The first version is a draft

@@ -187,8 +187,12 @@ func newTown(t *testing.T, seed uint64, size int) *town {
 func (w *town) serve(v *voter) {
 	w.tries++
 	content, before, fresh := fmt.Sprint("content ", w.tries), w.last, w.rng.IntN(3) > 0
+	mode := office.Mode(0)
+	if fresh {
+		mode = office.Fresh
+	}
 	err := v.node.Call(time.Minute, func(t *task.T) error {
-		return v.offices.Serve(t, w.name.ID(), int(w.name.Copies), fresh, func(of *office.Office) error {
+		return v.offices.Serve(t, w.name.ID(), int(w.name.Copies), mode, func(of *office.Office) error {
 			have := uint64(0)
 			if c := of.Current(); c != nil {
 				have = c.Certificate.Version

@@ -1,0 +1,53 @@
+package past
+
+import (
+	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/app/past/client"
+	"github.com/phyllo-net/phyllo/app/past/office"
+)
+
+// What a holder and a root do about versions that are made without a majority: see package office.
+
+// mode is how a root serves who agrees, or not, that a majority has no say.
+func mode(apart bool) office.Mode {
+	if apart {
+		return office.Apart
+	}
+	return 0
+}
+
+// objects reports whether this holder does not let a ruling that was made apart take the place of what it
+// has of a majority: the ruling does not name it, or a majority is within its sight.
+func (p *Past) objects(old, r *certificate.Ruling, votes bool) bool {
+	return r.Apart() > 0 && old.Apart() == 0 && !old.Draft && (!votes || p.sees(old))
+}
+
+// sees reports whether a majority of each set of holders that a ruling names is within sight.
+func (p *Past) sees(r *certificate.Ruling) bool {
+	there := p.ep.NeighborSet(maxFellows)
+	for _, hs := range r.Sets() {
+		n := 0
+		for _, m := range hs {
+			if m.Node == p.ep.Self().ID || client.Contains(there, m.Node) {
+				n++
+			}
+		}
+		if n < hs.Majority() {
+			return false
+		}
+	}
+	return true
+}
+
+// rejoins reports whether what is current here was made apart from a majority that is back.
+func (p *Past) rejoins(e *entry) bool {
+	if e.ruling.Apart() == 0 {
+		return false
+	}
+	for _, x := range p.shelf.rivals(e.object) {
+		if e.ruling.Left(x.rival) && p.sees(x.rival) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,198 @@
+package past_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/past"
+	"github.com/phyllo-net/phyllo/kbr/kbrtest"
+	"github.com/phyllo-net/phyllo/sim/simtest"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+// reads reads what is current; with apart also where a majority is gone.
+func (m *member) reads(n past.Name, apart bool) (f past.Found, err error) {
+	err = m.node.Call(2*patience, func(t *task.T) (err error) {
+		if apart {
+			f, err = m.past.Latest(t, n)
+		} else {
+			f, err = m.past.Current(t, n)
+		}
+		return err
+	})
+	return f, err
+}
+
+// edits changes an object; with apart also where a majority is gone.
+func (m *member) edits(n past.Name, replaces uint64, content string, apart bool) (f past.Found, err error) {
+	err = m.node.Call(2*patience, func(t *task.T) (err error) {
+		f, err = m.past.Edit(t, past.Edit{Part: n.Part, Copies: n.Copies, Replaces: replaces, Content: []byte(content), Apart: apart}, ann)
+		return err
+	})
+	return f, err
+}
+
+// goesOn lets a member make a version, of which so many holders, 0 for a majority's, were not asked.
+func (m *member) goesOn(replaces uint64, content string, apart int) {
+	m.w.t.Helper()
+	if f, err := m.edits(annsName, replaces, content, true); err != nil || f.Apart != apart {
+		m.w.t.Fatalf("version %d: apart from the majority of %d, %v; want %d", replaces+1, f.Apart, err, apart)
+	}
+}
+
+// long is longer than those who are away are waited for.
+const long = 25 * time.Minute
+
+// TestMajorityGone: three of five holders are gone for long. Who agrees to that goes on without
+// them, others are told that they are not reachable, and when they are back everybody has what was made.
+func TestMajorityGone(t *testing.T) {
+	w := newWorld(t, 9, kbrtest.Config{Seed: 53}, nil)
+	w.members[0].goesOn(0, "one", 0)
+	gone := w.nearest(annsName.ID(), 3)
+	kill(gone)
+	w.net.Run(5 * time.Minute)
+	m := w.live()[0]
+	_, err := m.edits(annsName, 1, "two", true)
+	wantErr(t, "a change while they may be back in a moment", err, past.ErrNotReachable)
+	w.net.Run(long)
+	m.goesOn(1, "two", 5)
+	w.live()[3].goesOn(2, "three", 5)
+	for _, m := range w.live() {
+		if f, err := m.reads(annsName, true); err != nil || string(f.Content) != "three" || f.Apart != 5 {
+			t.Errorf("%q is read, apart from the majority of %d, %v", f.Content, f.Apart, err)
+		}
+	}
+	_, err = m.current(annsName)
+	wantErr(t, "a reader who wants a majority", err, past.ErrNotReachable)
+	wantErr(t, "a writer who wants a majority", m.change(3, "four"), past.ErrNotReachable)
+	w.net.Run(8 * time.Hour)
+	restart(gone)
+	w.net.Run(time.Minute)
+	for _, m := range w.live() {
+		w.mustRead(m, 3, "three")
+	}
+	if err := gone[0].change(3, "four"); err != nil {
+		t.Fatal(err)
+	}
+	w.net.Run(3 * time.Hour)
+	w.whole(true)
+	for _, m := range w.live() {
+		if n := m.past.Stats().Objects; n > 1 {
+			t.Errorf("%s keeps %d objects in the end", m.node.Self(), n)
+		}
+	}
+}
+
+// TestMajorityGoesOn: both sides of a parted ring change an object, a majority on the one and
+// a minority on the other. Of versions with one number the majority's is current when they meet; a
+// higher one is, whoever made it; and the other one is kept.
+func TestMajorityGoesOn(t *testing.T) {
+	for _, c := range []struct {
+		made []string // by the minority
+		want []string
+	}{
+		{[]string{"A2"}, []string{"two", "A2"}},
+		{[]string{"A2", "A3"}, []string{"A3", "two"}},
+	} {
+		w := newWorld(t, 5, kbrtest.Config{Seed: 55}, nil)
+		near := w.nearest(annsName.ID(), 5)
+		near[0].goesOn(0, "one", 0)
+		w.net.Partition(nodesOf(near[:2]), nodesOf(near[2:]))
+		w.net.Run(long)
+		if err := near[3].change(1, "two"); err != nil {
+			t.Fatal(err)
+		}
+		for i, content := range c.made {
+			near[1].goesOn(uint64(i+1), content, 5)
+		}
+		w.net.Heal()
+		w.net.Run(2 * time.Minute)
+		for _, m := range w.members {
+			f, err := m.current(annsName)
+			if err != nil || string(f.Content) != c.want[0] || len(f.Rivals) != 1 || f.Apart != 0 {
+				t.Fatalf("%q is read with %d rivals, %v; want %q", f.Content, len(f.Rivals), err, c.want[0])
+			}
+			if err := m.node.Call(patience, func(t *task.T) error { f, err = m.past.Rival(t, annsName, f.Rivals[0]); return err }); err != nil || string(f.Content) != c.want[1] {
+				t.Fatalf("the rival is %q, %v; want %q", f.Content, err, c.want[1])
+			}
+		}
+		w.net.Run(2 * time.Hour)
+		w.whole(true)
+	}
+}
+
+// TestMajorityIntact: as long as three of five are there nothing is made apart, however long the
+// others are gone, and whoever is the root.
+func TestMajorityIntact(t *testing.T) {
+	w := newWorld(t, 5, kbrtest.Config{Seed: 56}, nil)
+	near := w.nearest(annsName.ID(), 5)
+	version := uint64(0)
+	for _, gone := range [][]*member{{near[0], near[1]}, {near[1], near[4]}, {near[3], near[4]}} {
+		near[2].goesOn(version, fmt.Sprint(version), 0)
+		kill(gone)
+		w.net.Run(10 * time.Second)
+		near[2].goesOn(version+1, fmt.Sprint(version+1), 0)
+		w.net.Run(long)
+		for _, m := range w.live() {
+			if f, err := m.reads(annsName, true); err != nil || f.Apart > 0 {
+				t.Errorf("%q is read, apart from the majority of %d, %v", f.Content, f.Apart, err)
+			}
+		}
+		restart(gone)
+		w.net.Run(time.Minute)
+		version += 2
+	}
+}
+
+// TestDiskGoneForGood: one of two holders lost its disk, and so the majority is lost. When it is back, empty,
+// all who could know of something later have spoken, and all goes on.
+func TestDiskGoneForGood(t *testing.T) {
+	w := newWorld(t, 2, kbrtest.Config{Seed: 57}, nil)
+	near := w.nearest(annsName.ID(), 2)
+	near[0].goesOn(0, "one", 0)
+	w.net.Run(time.Second)
+	near[0].node.Kill()
+	w.net.Run(long)
+	near[1].goesOn(1, "two", 2)
+	near[0].disk.Wipe()
+	near[0].restart()
+	w.net.Run(2 * time.Minute)
+	for _, m := range near {
+		w.mustRead(m, 2, "two")
+	}
+	if err := near[0].change(2, "three"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestApartInTrouble: while an object is changed by whoever sees some of its holders, the nodes are
+// parted, meet, and are gone for short and long. What was acknowledged is current in the end, or kept besides,
+// unless somebody put another version in its place who had read it.
+func TestApartInTrouble(t *testing.T) {
+	simtest.Seeds(t, 16, func(t *testing.T, seed uint64) {
+		rng := rand.New(rand.NewPCG(seed, 17))
+		w := newWorld(t, 2+rng.IntN(8), kbrtest.Config{Seed: seed}, nil)
+		tr := &trouble{world: w, rng: rng, left: make(map[string]bool), apart: true}
+		tr.change(w.members[0], "A")
+		sides := make([][]*member, 2)
+		for _, m := range w.members {
+			i := rng.IntN(2)
+			sides[i] = append(sides[i], m)
+		}
+		for range 10 {
+			tr.fault(sides)
+			tr.change(tr.live()[rng.IntN(len(tr.live()))], "E")
+		}
+		w.net.Heal()
+		for _, m := range w.members {
+			if !m.node.Alive() {
+				m.restart()
+			}
+		}
+		w.net.Run(2 * time.Hour)
+		tr.judge()
+		w.whole(true)
+	})
+}

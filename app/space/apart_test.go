@@ -1,0 +1,70 @@
+package space_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/past"
+	"github.com/phyllo-net/phyllo/app/space"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+// TestOneOfTwoMachines: one of somebody's two machines sleeps for eight hours. On the other one files
+// are put, read and removed, and the space says that it is so; what holds a condition is refused. When the first one
+// is awake, both have what was made on each of them.
+func TestOneOfTwoMachines(t *testing.T) {
+	for _, both := range []bool{false, true} {
+		t.Run(fmt.Sprint("both go on: ", both), func(t *testing.T) {
+			w := newWorld(t, 2, 65)
+			h := w.members[0].create(space.Founding{Name: "x", History: true})
+			var m []*part
+			for _, x := range w.members {
+				p := &part{member: x}
+				p.must("open", func(t *task.T) (err error) { p.sp, err = p.spaces.Open(t, ann, h); return err })
+				m = append(m, p)
+			}
+			a, b := m[0], m[1]
+			a.puts("before", "one")
+			b.puts("removed", "it")
+			w.part(2)
+			want := map[string][]string{"before": {"two", "one"}, "removed": {"-", "it"}}
+			a.puts("before", "two")
+			a.must("remove", func(t *task.T) error { _, err := a.sp.Remove(t, "removed", 0, space.Cond{}); return err })
+			for i := range 5 {
+				a.puts(fmt.Sprint("a", i), "a's")
+				want[fmt.Sprint("a", i)] = []string{"a's"}
+			}
+			if got := a.has(); len(got) != len(want) || a.sp.Apart() != 2 {
+				t.Fatalf("the one who is alone has %q, apart from %d", got, a.sp.Apart())
+			}
+			for _, c := range []space.Cond{{Absent: true}, {Version: a.sp.Seen()}} {
+				begun := w.net.Elapsed()
+				_, err := a.put(ann, h, "a0", []byte("only if"), c)
+				wantErr(t, "a change with a condition", err, past.ErrNotReachable)
+				if took := w.net.Elapsed() - begun; took > 10*time.Second {
+					t.Errorf("a condition is refused after %s", took)
+				}
+			}
+			a.must("make a folder", func(t *task.T) error {
+				_, err := a.sp.Put(t, "folder/", space.File{}, space.Cond{Absent: true})
+				return err
+			})
+			want["folder/"] = []string{""}
+			if both {
+				b.puts("b", "b's")
+				want["b"] = []string{"b's"}
+			}
+			w.net.Run(8 * time.Hour)
+			w.meet()
+			mustHave(t, m, want)
+			if _, err := b.put(ann, h, "new", []byte("only if"), space.Cond{Absent: true}); err != nil || b.sp.Apart() != 0 {
+				t.Errorf("a change with a condition when both are there: %v, apart from %d", err, b.sp.Apart())
+			}
+			if names := a.list(ann, h); !slices.Contains(names, "new") {
+				t.Errorf("in the end %q are there", names)
+			}
+		})
+	}
+}
