@@ -65,6 +65,9 @@ type DHTKept struct {
 	// next members take the rest, without being asked.
 	Copies int `json:"copies"`
 	Wanted int `json:"wanted"`
+	// Apart is how many nodes keep the entry of which a majority is away for long, and had no say in
+	// this: what they put meanwhile meets it when they are back.
+	Apart int `json:"apart,omitempty"`
 }
 
 // DHTEntry is an entry that has a value.
@@ -77,6 +80,7 @@ type DHTEntry struct {
 	// Rivals is how many other values were put while parts of the ring were out of each
 	// other's sight, and not settled since by a change.
 	Rivals int `json:"rivals,omitempty"`
+	Apart  int `json:"apart,omitempty"` // as in DHTKept
 }
 
 // DHTRival is a value of an entry that lost its place when parts of the ring met.

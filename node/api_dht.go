@@ -83,7 +83,7 @@ func (f face) DHTPut(ctx context.Context, q api.DHTPut) (*api.DHTKept, error) {
 	if err != nil {
 		return nil, e.about(err)
 	}
-	return &api.DHTKept{Key: q.Key, Version: have.Version, Copies: have.Holders, Wanted: int(e.copies)}, nil
+	return &api.DHTKept{Key: q.Key, Version: have.Version, Copies: have.Holders, Wanted: int(e.copies), Apart: have.Apart}, nil
 }
 
 // DHTGet implements api.Node.
@@ -99,7 +99,7 @@ func (f face) DHTGet(ctx context.Context, q api.DHTKey) (*api.DHTEntry, error) {
 	case err != nil:
 		return nil, e.about(err)
 	}
-	return &api.DHTEntry{Key: q.Key, Version: have.Version, Value: have.Value, Copies: have.Holders, Wanted: int(e.copies), Rivals: have.Rivals}, nil
+	return &api.DHTEntry{Key: q.Key, Version: have.Version, Value: have.Value, Copies: have.Holders, Wanted: int(e.copies), Rivals: have.Rivals, Apart: have.Apart}, nil
 }
 
 // DHTRivals implements api.Node.

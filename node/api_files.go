@@ -91,9 +91,13 @@ func (f face) FilePut(ctx context.Context, q api.FilePut, content io.Reader) (*a
 	if err != nil {
 		return nil, s.about(err, q.Name)
 	}
+	apart, err := inSpace(ctx, s, func(_ *task.T, _ *overlay, sp *space.Space) (int, error) { return sp.Apart(), nil })
+	if err != nil {
+		return nil, s.about(err, q.Name)
+	}
 	have, want := d.copies()
 	return &api.File{Space: s.info.Name, Name: e.Name, Version: e.Version, Size: e.Size, Modified: e.Modified.UTC(), Expires: q.Expires,
-		Copies: have, Wanted: want, Need: int(d.content.Ref.Code.Need)}, nil
+		Copies: have, Wanted: want, Need: int(d.content.Ref.Code.Need), Apart: apart}, nil
 }
 
 // makeHome makes the space that everybody has. That another machine was faster is no error.

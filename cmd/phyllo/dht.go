@@ -72,7 +72,9 @@ func (w *world) dhtPut() *cobra.Command {
 there are. A value has up to 40656 bytes; without one, or with -, standard input is
 read to its end. With --if-version the value is only set in place of the version that
 you have seen: if another one is current by now, nothing is changed (exit code 1).
-Without it the values that ` + "`phyllo dht rivals`" + ` shows are settled, too.`,
+Without it the values that ` + "`phyllo dht rivals`" + ` shows are settled, too; and where most of
+those who keep the entry are away for more than ten minutes, the rest go on without
+them, and the answer says so. With it that is refused.`,
 		Example: `  phyllo dht put colour blue
   phyllo dht put colour green --if-version 1
   phyllo dht put notes < notes.txt`,
@@ -110,7 +112,15 @@ func unsure(ctx context.Context, err error) error {
 }
 
 // copiesText says how many copies there are.
-func copiesText(k *api.DHTKept) string { return copiesOf(k.Copies, k.Wanted) }
+func copiesText(k *api.DHTKept) string { return copiesOf(k.Copies, k.Wanted) + apartText(k.Apart) }
+
+// apartText says that a majority of those who keep something had no say in it; nothing, if it had.
+func apartText(of int) string {
+	if of == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; made without the majority of the %d that keep it, which is away: both sides' changes meet when it is back", of)
+}
 
 func copiesOf(have, wanted int) string {
 	if have < wanted {
@@ -144,7 +154,8 @@ func (w *world) dhtGet() *cobra.Command {
 		Short: "Print the value of a key",
 		Long: `Print the value of a key, byte for byte; on a terminal what could disturb it is shown
 as an escape. With --json also its version, for --if-version. Exit code 3: there is no
-value. If there are other values (` + "`phyllo dht rivals`" + `), standard error says so.`,
+value. If there are other values (` + "`phyllo dht rivals`" + `), or most of those who keep the
+entry are away for long, standard error says so.`,
 		Example: `  phyllo dht get colour
   phyllo dht get notes > notes.txt
   phyllo dht get colour --json | jq .version`,
@@ -157,6 +168,9 @@ value. If there are other values (` + "`phyllo dht rivals`" + `), standard error
 					return err
 				}
 				answered(ctx)
+				if v.Apart > 0 {
+					w.say("%s a majority of the %d that keep it is away for long: this is what those have who are there", w.mark(api.Warn), v.Apart)
+				}
 				if v.Rivals > 0 {
 					w.say("%s %s under this key, put where the nodes of the ring were out of each other's sight: see `phyllo dht rivals KEY`; `phyllo dht put KEY VALUE` settles it", w.mark(api.Warn), plural(v.Rivals, "other value"))
 				}

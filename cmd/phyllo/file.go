@@ -146,7 +146,7 @@ func (w *world) putOne(ctx context.Context, p *putFlags, r io.Reader, name strin
 	if w.json {
 		return w.line(f)
 	}
-	w.printf("%s %s: %s, %s\n", w.mark("good"), clean(f.Name), bytesText(uint64(f.Size)), p.kept(f))
+	w.printf("%s %s: %s, %s\n", w.mark("good"), clean(f.Name), bytesText(uint64(f.Size)), p.kept(f)+apartText(f.Apart))
 	return w.out.flush()
 }
 
