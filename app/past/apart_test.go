@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/app/past"
+	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
 	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/task"
@@ -195,4 +196,41 @@ func TestApartInTrouble(t *testing.T) {
 		tr.judge()
 		w.whole(true)
 	})
+}
+
+// TestHostileApart: a root that claims that a majority was away, though the holders see it, or that
+// names holders who are not asked, makes nobody give up what a majority has, and who wants a
+// majority reads that.
+func TestHostileApart(t *testing.T) {
+	w := newWorld(t, 9, kbrtest.Config{Seed: 58}, nil)
+	w.members[0].goesOn(0, "one", 0)
+	w.net.Run(time.Minute)
+	o := annsName.ID()
+	near := w.nearest(o, 9)
+	root, holder := near[0], near[2]
+	have := holder.past.RulingOf(o)
+	for what, holders := range map[string][]*member{"to those who see a majority": near[:5], "to others": near[:2]} {
+		two := annsVersion(w, 2, "two")
+		r := root.rules(two, have.Term.Count+5, holders...)
+		point := have.Point(false)
+		point.Left = 5
+		r.Origin, r.Absorbed = r.Term, []*certificate.Absorbed{point}
+		r = r.Sign(ring, o, root.signer)
+		if err := r.Verify(ring, two, verifier); err != nil || r.Apart() != 5 {
+			t.Fatalf("%s: apart from %d, %v", what, r.Apart(), err)
+		}
+		for _, m := range near[1:5] {
+			if _, err := ask(root, m, past.AskAccept(two, []byte("two"), r)); err != nil {
+				t.Errorf("%s: %v", what, err)
+			}
+			if v := m.past.Version(o); v != 1 {
+				t.Errorf("%s: %s has version %d", what, m.node.Self(), v)
+			}
+		}
+	}
+	for _, m := range w.members {
+		if f, err := m.current(annsName); err != nil || f.Apart > 0 {
+			t.Errorf("%q is read, apart from %d, %v", f.Content, f.Apart, err)
+		}
+	}
 }

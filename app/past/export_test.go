@@ -228,3 +228,6 @@ func AskCopy(c *certificate.Certificate, content []byte, level uint8) []byte {
 func Plant(st store.Store, c *certificate.Certificate, content []byte, s *voucher.Slip) error {
 	return write(st, c.ID(), written{kept: &kept{Cert: c}, fresh: true, content: content, slip: s})
 }
+
+// RulingOf is the ruling that is kept about a mutable object.
+func (p *Past) RulingOf(o id.Hash) *certificate.Ruling { return p.shelf.find(o).ruling }

@@ -182,7 +182,8 @@ func TestUnheardHolder(t *testing.T) {
 
 // TestLinearizable: many change and read one object at once, while nodes die, start again,
 // join, and are parted for short and for long. What they see could have been seen one
-// after another: no change is lost, none is made twice, and no reader goes back in time.
+// after another: no change is lost, none is made twice, and no reader goes back in time. Who reads
+// where a majority is gone makes the object go on apart, and changes nothing of that.
 func TestLinearizable(t *testing.T) {
 	simtest.Seeds(t, 3, func(t *testing.T, seed uint64) {
 		rng := rand.New(rand.NewPCG(seed, 11))
@@ -239,8 +240,13 @@ func (h *history) client() {
 					return err
 				}
 				op := h.seen.Read(h.net.Elapsed())
-				f, err := m.past.Current(t, annsName)
+				read := m.past.Current
+				if num%2 == 0 { // what was made without a majority is read as well, and says so
+					read = m.past.Latest
+				}
+				f, err := read(t, annsName)
 				switch {
+				case err == nil && f.Apart > 0:
 				case err == nil:
 					version = f.Certificate.Version
 					h.seen.Saw(op, h.net.Elapsed(), version, string(f.Content))
