@@ -71,6 +71,7 @@ type Node struct {
 	announceTimer task.Timer
 
 	watches  map[id.ID][]*watch
+	watching bool // askWatchedLater runs
 	relayNum uint64
 
 	readySince task.Instant // when it last began to claim keys

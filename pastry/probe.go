@@ -367,7 +367,7 @@ func (n *Node) peerDown(h *peer.Handle, why machine.DownReason) {
 	switch why {
 	case machine.DownClosed, machine.DownLost:
 		// A hint only: ask at once, by a new link.
-		if c.is&(inLeaf|inTable) != 0 || c.link != nil && c.link.pending != nil {
+		if c.is&(inLeaf|inTable) != 0 || n.watched(h.ID) || c.link != nil && c.link.pending != nil {
 			n.endProbe(c)
 			n.probe(c)
 		}

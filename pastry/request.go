@@ -85,11 +85,18 @@ func (n *Node) attempt(q *request) {
 	q.attempt++
 	q.firsts = append(q.firsts, id.ID{})
 	wait := n.cfg.RequestRetry << min(q.attempt-1, 3)
-	if q.to != nil && q.to.prox > 0 {
+	switch {
+	case q.to == nil:
+	case q.to.prox == 0:
+		wait /= 2 // a way of one link only, of unknown length
+	default:
 		// An answer takes work, too, unlike an acknowledgement.
 		wait = max(4*2*time.Duration(q.to.prox)*time.Microsecond, n.cfg.HopFloor*3/2) << min(q.attempt-1, 4)
 	}
 	q.retry = n.After(wait, func() { n.attempt(q) })
+	if q.to != nil && !first && q.to.life == alive && q.to.heard.Before(q.began) {
+		n.probe(q.to) // an answer may take its time, a sign of life does not
+	}
 	switch {
 	case q.to != nil && q.to.h.ID == n.self.ID:
 		n.toSelf(q)

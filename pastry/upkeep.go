@@ -12,18 +12,13 @@ import (
 	"github.com/phyllo-net/phyllo/task"
 )
 
-// upkeep is the slow round: what nobody needs is forgotten, watched nodes that
-// nobody heard of are asked, and the leaf set is repaired if a message got lost.
+// upkeep is the slow round: what nobody needs is forgotten, and the leaf set is repaired if a
+// message got lost.
 func (n *Node) upkeep() {
 	n.forgetContacts()
 	n.served.forget(maxServed, n.Now())
 	n.retune()
 	n.leafs.stale() // made again when it is asked for
-	for _, x := range n.watchedIDs() {
-		if c := n.contacts.find(x); c != nil && c.life != dead && n.Now().Sub(c.heard) > n.cfg.Heartbeat {
-			n.probe(c)
-		}
-	}
 	n.dropGone()
 	n.leafs.each(func(c *contact) bool {
 		if c.via() != nil {

@@ -33,10 +33,30 @@ func (n *Node) watch(p *peer.Handle, f func(kbr.Down)) (cancel func()) {
 		n.watches = make(map[id.ID][]*watch)
 	}
 	n.watches[p.ID] = append(n.watches[p.ID], w)
+	if !n.watching {
+		n.watching = true
+		n.askWatchedLater()
+	}
 	if !c.met {
 		n.probe(c)
 	}
 	return func() { n.unwatch(p.ID, w) }
+}
+
+// askWatchedLater has watched nodes asked of whom nothing was heard for three quarters of a
+// heartbeat, however many watch them: one that falls silent is found dead within Heartbeat and
+// the tries of a probe.
+func (n *Node) askWatchedLater() {
+	n.After(n.cfg.Heartbeat/6, func() {
+		for _, x := range n.watchedIDs() {
+			if c := n.contacts.find(x); c != nil && c.life != dead && n.Now().Sub(c.heard) > 3*n.cfg.Heartbeat/4 {
+				n.probe(c)
+			}
+		}
+		if n.watching = len(n.watches) > 0; n.watching {
+			n.askWatchedLater()
+		}
+	})
 }
 
 func (n *Node) unwatch(x id.ID, w *watch) {
