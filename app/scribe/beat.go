@@ -21,6 +21,7 @@ func millis(d time.Duration) uint32 { return uint32(max(d.Milliseconds(), 1)) }
 // stir lets heartbeats begin anew after a message.
 func (g *group) stir() {
 	g.used = g.s.ep.Now()
+	g.stirred = g.used
 	g.audits.pause = auditFirst
 	if g.quiet > g.s.cfg.Beat {
 		g.quiet = g.s.cfg.Beat
@@ -50,8 +51,15 @@ func (g *group) beatNow() {
 	g.beating = g.s.ep.After(g.quiet, g.beat)
 }
 
-// beat sends a heartbeat to all children, and of a root to those who keep the group.
+// beat sends a heartbeat to all children, and of a root to those who keep the group; after a
+// message it waits: that was one (section 3.3).
 func (g *group) beat() {
+	if wait := g.s.cfg.Beat - g.s.ep.Now().Sub(g.stirred); g.stirred > 0 && wait > 0 {
+		g.quiet = g.s.cfg.Beat
+		g.beatAt = g.s.ep.Now().Add(wait)
+		g.beating = g.s.ep.After(wait, g.beat)
+		return
+	}
 	if len(g.children) == 0 && g.root == nil {
 		g.quiet = g.s.cfg.Beat
 		return

@@ -44,6 +44,7 @@ type group struct {
 	quiet    time.Duration // from one heartbeat to the next
 	beating  task.Timer
 	beatAt   task.Instant
+	stirred  task.Instant // when the last message went down the tree
 	deadline task.Timer
 	audits   auditor
 	syncing  bool

@@ -187,7 +187,7 @@ func (p *Publisher) send(f *flight) {
 	m := msg.Encode(&msg.Publish{Group: p.group, Batch: f.batch})
 	done := func(a kbr.Answer, err error) { p.answered(f, a, err) }
 	if p.root != nil {
-		p.s.ep.Ask(p.root, m, kbr.Options{Timeout: 2 * p.s.cfg.Ask}, done)
+		p.s.ep.Ask(p.root, m, kbr.Options{Timeout: p.s.cfg.Ask}, done)
 		return
 	}
 	p.s.ep.Request(p.group.Place(), m, kbr.Options{Timeout: 3 * p.s.cfg.Ask, Straight: true}, done)

@@ -3,6 +3,7 @@ package scribe
 import (
 	"math"
 	"slices"
+	"time"
 
 	"github.com/phyllo-net/phyllo/app/scribe/history"
 	"github.com/phyllo-net/phyllo/app/scribe/msg"
@@ -17,7 +18,21 @@ import (
 
 // office is what the root of a group knows besides.
 type office struct {
-	kept map[id.ID]uint64 // of those who keep the group's state: the charter's version that they have
+	kept   map[id.ID]uint64 // of those who keep the group's state: the charter's version that they have
+	showed task.Instant     // when it showed the overlay last that it serves the key
+}
+
+// showEvery is the time between two routed messages to the key, within which a root that is
+// asked over links of its own sends one to itself: it costs no link, and the overlay, which
+// counts what it delivers for keys, keeps the leases of a node short that serves. The next
+// root would wait half a minute for longer ones.
+const showEvery = time.Second
+
+func (g *group) showService() {
+	if now := g.s.ep.Now(); now.Sub(g.root.showed) >= showEvery {
+		g.root.showed = now
+		g.s.ep.Route(g.key, msg.Encode(&msg.Heads{Group: g.id}), nil)
+	}
 }
 
 // reviewRoot looks who the root is now, and reports whether that changed what this node is.
@@ -285,6 +300,9 @@ func (g *group) firstPublish(t *task.T, d *kbr.Delivery, b *msg.Batch) error {
 }
 
 func (g *group) publish(d *kbr.Delivery, b *msg.Batch) {
+	if d.Direct {
+		g.showService()
+	}
 	next := g.hist.Next(b.Seal.Stream())
 	if b.Seal.First > max(next, 1) && b.Seal.Base < b.Seal.First {
 		refuse(d, msg.RefusedGap)

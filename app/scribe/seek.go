@@ -283,7 +283,7 @@ func (g *group) orphan(old *peer.Handle, avoid time.Duration) {
 func (g *group) expect(next uint32) {
 	g.deadline.Stop()
 	d := time.Duration(next) * time.Millisecond
-	g.deadline = g.s.ep.After(d+d/2+g.s.cfg.Beat, g.check)
+	g.deadline = g.s.ep.After(d+d/4+g.s.cfg.Beat/2, g.check)
 }
 
 // check asks the parent whether all is well, and where it stands now.
