@@ -31,15 +31,16 @@ const (
 	unbounded = 1024
 )
 
-// groups is a planted ring whose nodes run scribe.
+// groups is a ring whose nodes run scribe.
 type groups struct {
 	*field
-	network *topo.TransitStub
+	network *topo.TransitStub // of a planted ring
 	signer  peer.Signer
 	rng     *rand.Rand
 	trees   []*scribe.Scribe // by node
 	walks   []*anycast.Anycast
 	all     []*circle
+	keeps   uint32 // messages of history of a group
 }
 
 // circle is one group with its members.
@@ -56,13 +57,31 @@ type circle struct {
 func (r *Run) newGroups(ctx context.Context, name string, tune func(*scribe.Config)) (*groups, error) {
 	n := r.Params.Nodes
 	t := topo.NewTransitStub(n, r.Params.Seed, topo.Size{})
-	g := &groups{field: newField(r, name, lab.Config{Sim: sim.Config{Topology: t}}), network: t,
-		trees: make([]*scribe.Scribe, n), walks: make([]*anycast.Anycast, n),
-		signer: standin.NewSigner(r.Params.Seed, 1), rng: rand.New(rand.NewPCG(r.Params.Seed, 0x67726f757073))}
+	g := r.groupsOn(name, sim.Config{Topology: t}, func(c *scribe.Config) {
+		c.MaxPerPeer, c.PeerAsks, c.PeerNew = 1_000_000, 10_000_000, 10_000_000 // all groups begin within seconds
+		tune(c)
+	})
+	g.network = t
+	if err := r.step(ctx, 0, 1, name+": planted"); err != nil {
+		g.Close()
+		return nil, err
+	}
+	g.Plant(n, groupsFrom)
+	if err := g.pass(ctx, 30*time.Second, "they claim their keys"); err != nil {
+		g.Close()
+		return nil, err
+	}
+	return g, nil
+}
+
+// groupsOn makes an empty ring.
+func (r *Run) groupsOn(name string, network sim.Config, tune func(*scribe.Config)) *groups {
+	n := r.Params.Nodes
+	g := &groups{field: newField(r, name, lab.Config{Sim: network}), trees: make([]*scribe.Scribe, n), walks: make([]*anycast.Anycast, n),
+		keeps: 1, signer: standin.NewSigner(r.Params.Seed, 1), rng: rand.New(rand.NewPCG(r.Params.Seed, 0x67726f757073))}
 	g.app = func(e *end) kbr.App {
 		c := scribe.Default()
 		c.Ring, c.Verifier = groupsRing, standin.Verifier{}
-		c.MaxPerPeer, c.PeerAsks, c.PeerNew = 1_000_000, 10_000_000, 10_000_000 // all groups begin within seconds
 		tune(&c)
 		app, err := scribe.New(c)
 		if err != nil {
@@ -81,23 +100,14 @@ func (r *Run) newGroups(ctx context.Context, name string, tune func(*scribe.Conf
 		g.walks[e.ref] = app
 		return []kbr.Mount{{Number: walkApp, App: app}}
 	}
-	if err := r.step(ctx, 0, 1, name+": planted"); err != nil {
-		g.Close()
-		return nil, err
-	}
-	g.Plant(n, groupsFrom)
-	if err := g.pass(ctx, 30*time.Second, "they claim their keys"); err != nil {
-		g.Close()
-		return nil, err
-	}
-	return g, nil
+	return g
 }
 
 var groupsRing = id.HashOf("ring of groups")
 
 // create makes a group without members.
 func (g *groups) create() (*circle, error) {
-	charter := (&msg.Charter{Name: fmt.Sprint("group ", len(g.all)), Version: 1, OpenPublish: true, OpenJoin: true, Count: 1, Age: 3600}).Sign(groupsRing, g.signer)
+	charter := (&msg.Charter{Name: fmt.Sprint("group ", len(g.all)), Version: 1, OpenPublish: true, OpenJoin: true, Count: g.keeps, Age: 3600}).Sign(groupsRing, g.signer)
 	c := &circle{id: charter.Group(groupsRing)}
 	c.root = g.census.nearest(c.id.Place(), 1)[0].ref
 	g.all = append(g.all, c)
