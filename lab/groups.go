@@ -106,7 +106,7 @@ func (gs *groups) mount(i int) kbr.Mount {
 	}
 	c := scribe.Default()
 	c.Ring, c.Verifier, c.MaxChildren = gs.storm.admit.ring, gs.storm.admit.verifier, 3
-	c.Events.Swallowed = func(id.Hash, *peer.Handle) { gs.toll.Found++ }
+	c.Events.Swallowed = func(_ id.Hash, parent *peer.Handle) { gs.found(sim.NodeRef(i), parent) }
 	app, err := scribe.New(c)
 	if err != nil {
 		panic(err) // a bug of the scenario
@@ -116,6 +116,16 @@ func (gs *groups) mount(i int) kbr.Mount {
 		return kbr.Mount{Number: groupsApp, App: &swallower{Scribe: app, groups: gs}}
 	}
 	return kbr.Mount{Number: groupsApp, App: app}
+}
+
+// found counts a parent that a node left because it swallows messages. Where nobody swallows and
+// the network is whole nobody is left for that. (Who is below a swallower lacks what it swallowed,
+// and is held to be one by those below it.)
+func (gs *groups) found(by sim.NodeRef, parent *peer.Handle) {
+	gs.toll.Found++
+	if gs.storm.whole() && len(gs.swallowers) == 0 {
+		gs.fail("A11: node %d reports that %v swallows messages, which nobody does", by, parent)
+	}
 }
 
 func (gs *groups) now() time.Duration { return gs.storm.Sim.Now() }

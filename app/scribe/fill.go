@@ -29,10 +29,11 @@ const (
 	// one question about a run.
 	runsAtOnce = 16
 	pages      = 16
-	// strikesOut is how often a parent may not have what others have, and strikeAge how old
-	// a message must be by then that it should have handed on.
+	// strikesOut is how often a parent may not have what others have, strikeAge how old a
+	// message must be that it should have handed on, and doubtFor how long it may look for it.
 	strikesOut = 2
 	strikeAge  = 3 * time.Second
+	doubtFor   = 10 * time.Second
 )
 
 // source is one whom this node asks for messages.
@@ -194,15 +195,41 @@ func (g *group) early(b *msg.Batch) bool {
 	return at.After(g.s.ep.Wall().Add(msg.Skew)) && g.charter.AllowsBatch(g.s.cfg.Ring, b, g.s.cfg.Verifier, at) == nil
 }
 
-// strike notes that another had what the parent should have handed on, and leaves a parent
-// that swallows messages.
+// strike doubts a parent when another had what it should have handed on. It may lack it itself,
+// as when its own parent died: then it looks for it, too. So it is asked again when it has had
+// the time to find it; who does not have it then either, twice, is left.
 func (g *group) strike(from source, r history.Run) {
 	p, got := g.parent, g.hist.Batches(history.Run{Stream: r.Stream, From: r.From, To: r.From}, 1)
 	now := g.s.ep.Now()
-	if p == nil || len(got) == 0 || from.node != nil && from.node.ID == p.node.ID || now.Sub(p.since) < 2*strikeAge ||
+	if p == nil || g.doubting || len(got) == 0 || from.node != nil && from.node.ID == p.node.ID || now.Sub(p.since) < 2*strikeAge ||
 		g.s.ep.Wall().Sub(got[0].Seal.At()) < strikeAge {
 		return
 	}
+	g.doubting = true
+	g.s.ep.Go(func(t *task.T) error {
+		if err := t.Sleep(doubtFor); err != nil {
+			return err
+		}
+		if g.parent == p && g.withholds(t, p, got[0].Seal) && g.parent == p {
+			g.struck(p)
+		}
+		return nil
+	}, func(error) { g.doubting = false })
+}
+
+// withholds asks a parent for a batch that this node has, and reports whether it answers that it
+// has none. One that does not answer is looked after elsewhere.
+func (g *group) withholds(t *task.T, p *parent, seal *msg.Seal) bool {
+	_, m, err := g.s.ask(t, p.node, &msg.Fetch{Group: g.id, Publisher: seal.Publisher, Life: seal.Life, From: seal.First, To: seal.First})
+	if err != nil {
+		return msg.Refusal(err) != 0
+	}
+	f, ok := m.(*msg.Fetched)
+	return !ok || len(f.Batches) == 0 && f.Floor <= seal.First
+}
+
+// struck leaves a parent that swallows messages.
+func (g *group) struck(p *parent) {
 	if g.strikes++; g.strikes < strikesOut {
 		return
 	}

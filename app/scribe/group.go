@@ -51,6 +51,7 @@ type group struct {
 	filling  bool
 	turn     int // from which child on a root asks for what it lacks
 	strikes  int
+	doubting bool // the parent is to be asked again for what it did not hand on
 }
 
 // parent is this node's parent in the tree.
