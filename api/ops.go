@@ -139,7 +139,7 @@ func Operations() []Operation {
 		op("dht/rm", func(n Node, ctx context.Context, q DHTRemove) (none, error) { return none{}, n.DHTRemove(ctx, q) }),
 
 		op("room/list", func(n Node, ctx context.Context, q forUser) ([]Room, error) { return n.RoomList(ctx, q.User) }),
-		op("room/create", Node.RoomCreate), op("room/join", Node.RoomJoin), op("room/say", Node.RoomSay), op("room/history", Node.RoomHistory),
+		op("room/create", Node.RoomCreate), op("room/find", Node.RoomFind), op("room/join", Node.RoomJoin), op("room/say", Node.RoomSay), op("room/history", Node.RoomHistory),
 		op("room/invite", done(Node.RoomInvite)), op("room/leave", done(Node.RoomLeave)), op("room/role", done(Node.RoomRole)),
 		op("room/rename", done(Node.RoomRename)), op("room/set", done(Node.RoomSet)), op("room/read", done(Node.RoomRead)),
 

@@ -15,7 +15,11 @@ type Rooms interface {
 	RoomCreate(ctx context.Context, q RoomCreate) (*Room, error)
 	// RoomInvite makes a person a member.
 	RoomInvite(ctx context.Context, q RoomWho) error
-	// RoomJoin accepts an invitation.
+	// RoomFind returns the public rooms that somebody is in, by asking his nodes; Unreachable
+	// where none of them answers.
+	RoomFind(ctx context.Context, q RoomFind) ([]RoomFound, error)
+	// RoomJoin accepts an invitation, or joins a public room, which is named as NAME/ROOM by
+	// anybody who is in it.
 	RoomJoin(ctx context.Context, q RoomQuery) (*Room, error)
 	// RoomLeave takes the user out of a room, or sends an invitation away.
 	RoomLeave(ctx context.Context, q RoomQuery) error
@@ -78,6 +82,20 @@ type RoomCreate struct {
 	User   string `json:"user,omitempty"`
 	Name   string `json:"name"` // 1 to 128 bytes
 	Public bool   `json:"public,omitempty"`
+}
+
+// RoomFind asks for public rooms.
+type RoomFind struct {
+	User string `json:"user,omitempty"`
+	Name string `json:"name"` // whose
+}
+
+// RoomFound is a public room that somebody is in.
+type RoomFound struct {
+	ID      string `json:"id"`
+	Name    string `json:"name"`
+	Members int    `json:"members"`
+	Joined  bool   `json:"joined,omitempty"` // the user is in it, too
 }
 
 // RoomWho means a person in a room.
@@ -170,6 +188,11 @@ func (c *Client) RoomCreate(ctx context.Context, q RoomCreate) (*Room, error) {
 // RoomInvite implements Node.
 func (c *Client) RoomInvite(ctx context.Context, q RoomWho) error {
 	return tell(ctx, c, "room/invite", q)
+}
+
+// RoomFind implements Node.
+func (c *Client) RoomFind(ctx context.Context, q RoomFind) ([]RoomFound, error) {
+	return call[[]RoomFound](ctx, c, "room/find", q)
 }
 
 // RoomJoin implements Node.

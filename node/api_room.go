@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/hex"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -126,8 +127,37 @@ func (f face) RoomInvite(ctx context.Context, q api.RoomWho) error {
 	return err
 }
 
+// RoomFind implements api.Node.
+func (f face) RoomFind(ctx context.Context, q api.RoomFind) ([]api.RoomFound, error) {
+	out, err := withUser(ctx, f, q.User, func(t *task.T, o *overlay, u *people.Resident) (out []api.RoomFound, err error) {
+		list, err := o.rooms.FindPublic(t, u.Key(), q.Name)
+		for _, p := range list {
+			out = append(out, api.RoomFound{ID: p.Room.String(), Name: p.Title, Members: p.Members, Joined: p.Joined})
+		}
+		return out, err
+	})
+	return out, aboutName(err, q.Name)
+}
+
 // RoomJoin implements api.Node.
 func (f face) RoomJoin(ctx context.Context, q api.RoomQuery) (*api.Room, error) {
+	who, called, public := strings.Cut(strings.TrimPrefix(q.Room, "#"), "/")
+	if public {
+		x, err := withUser(ctx, f, q.User, func(t *task.T, o *overlay, u *people.Resident) (*api.Room, error) {
+			// An invitation to a room of this very name comes first.
+			if _, err := o.rooms.Find(t, u.Key(), q.Room); !errors.Is(err, room.ErrNoRoom) {
+				return nil, err
+			}
+			r, err := o.rooms.JoinPublic(t, u.Key(), who, strings.TrimPrefix(called, "#"))
+			if err != nil {
+				return nil, err
+			}
+			return roomNow(t, o.rooms, u.Key(), r)
+		})
+		if err != nil || x != nil {
+			return x, aboutName(err, who)
+		}
+	}
 	return inRoom(ctx, f, q.User, q.Room, func(t *task.T, m *room.Rooms, user peer.Key, r id.Hash) (*api.Room, error) {
 		if err := m.Join(t, user, r); err != nil {
 			return nil, err

@@ -59,7 +59,7 @@ var kinds = []struct {
 	{groups.ErrDenied, api.Denied, ""}, {groups.ErrClock, api.Failed, ""}, {groups.ErrCharter, api.Usage, "see `phyllo topic set --help`"}, {scribe.ErrTooLarge, api.Usage, ""},
 	{scribe.ErrNoGroup, api.NotFound, "`phyllo pub TOPIC TEXT` makes one"}, {scribe.ErrAway, api.Unreachable, askDoctor}, {scribe.ErrBusy, api.Unreachable, askDoctor}, {scribe.ErrOlder, api.Conflict, "try again"}, {scribe.ErrLimit, api.Failed, ""},
 	{room.ErrNoRoom, api.NotFound, ""}, {room.ErrNoEntry, api.NotFound, "`phyllo room history ROOM --json` prints the ids"}, {room.ErrNoUser, api.NotFound, ""}, {room.ErrAmbiguous, api.Usage, ""},
-	{room.ErrWords, api.Usage, "see `phyllo send --help`"}, {room.ErrNotMember, api.Denied, ""}, {room.ErrNotAdmin, api.Denied, ""}, {room.ErrNotOwner, api.Denied, "see who it is with `phyllo room list ROOM`"}, {room.ErrNoMember, api.NotFound, ""},
+	{room.ErrWords, api.Usage, "see `phyllo send --help`"}, {room.ErrNotMember, api.Denied, ""}, {room.ErrNotAdmin, api.Denied, ""}, {room.ErrNotOwner, api.Denied, "see who it is with `phyllo room list ROOM`"}, {room.ErrNoMember, api.NotFound, ""}, {room.ErrAway, api.Unreachable, ""}, {room.ErrNoPublic, api.NotFound, ""},
 	{room.ErrNoKey, api.Unreachable, ""}, {room.ErrNoName, api.NotFound, ""}, {room.ErrMany, api.Failed, ""}, {room.ErrOwnerGoes, api.Failed, "`phyllo room role ROOM NAME owner`"},
 	{entries.ErrTitle, api.Usage, "choose one as garden or \"book club\""}, {dag.ErrFull, api.Failed, ""},
 	{letter.ErrEmptyText, api.Usage, ""}, {letter.ErrTooLong, api.Usage, ""}, {letter.ErrNotText, api.Usage, ""},

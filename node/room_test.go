@@ -113,6 +113,15 @@ func TestRoomOfProcesses(t *testing.T) {
 		return strings.HasSuffix(all[0].must("room", "history", "garden", "-n", "1", "--peek", "--receipts"), "alice: read this  (4 of 4 have it, 1 read it)\n")
 	})
 
+	// A public room is joined by the name of anybody who is in it.
+	all[1].must("room", "create", "square", "--public")
+	all[1].must("send", "#square", "hear, hear")
+	all[2].must("room", "join", "bob/square")
+	all[1].kill()
+	all[3].must("room", "join", "carol/square")
+	all[3].until("what bob said", func() bool { return slices.Equal(all[3].texts("square"), []string{"bob: hear, hear"}) })
+	all[1].up(at(1)...)
+
 	// Who is put out reads nothing that is said after the next key.
 	all[0].must("room", "role", "garden", "erin", "out")
 	awaitAnswer(all[4], "that she is out", func(r api.Room) bool { return !r.Joined }, "room", "list")

@@ -218,7 +218,7 @@ func (m *Rooms) Find(t *task.T, user peer.Key, called string) (id.Hash, error) {
 	called = strings.TrimPrefix(called, "#")
 	var found []id.Hash
 	look := func(room id.Hash, title string) {
-		if !slices.Contains(found, room) && (title == called || len(called) >= 6 && strings.HasPrefix(room.String(), called)) {
+		if !slices.Contains(found, room) && isCalled(room, title, called) {
 			found = append(found, room)
 		}
 	}
@@ -237,6 +237,11 @@ func (m *Rooms) Find(t *task.T, user peer.Key, called string) (id.Hash, error) {
 		return found[0], nil
 	}
 	return id.Hash{}, ErrAmbiguous
+}
+
+// isCalled reports whether a room is meant by its title or the beginning of its id.
+func isCalled(room id.Hash, title, called string) bool {
+	return title == called || len(called) >= 6 && strings.HasPrefix(room.String(), called)
 }
 
 // declined reports whether the room is no more than an invitation that was declined.

@@ -31,6 +31,12 @@
 // names him. It fetches nothing before he joins. Of somebody who is made a member again
 // and again only one invitation is kept, and of all strangers MaxInvitations.
 //
+// # Public rooms
+//
+// Nothing is locked in a public room. Whoever knows somebody who is in it, the owner or
+// another, asks his nodes for it (FindPublic), and makes himself a member by his own word
+// (JoinPublic); who was put out stays out. Nobody else has a list of public rooms.
+//
 // # Receipts
 //
 // About ReceiptAfter after something came or was read, a member's node signs one receipt that
@@ -41,7 +47,6 @@
 //
 // # What it does not do yet
 //
-// The log is not kept in the ring's storage: a room is where its members are. A public room
-// has no place where somebody finds it who is not invited. Rooms of many members push each
-// entry to each of them: no tree.
+// The log is not kept in the ring's storage: a room is where its members are. Rooms of many
+// members push each entry to each of them: no tree.
 package room

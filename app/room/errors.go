@@ -16,5 +16,7 @@ var (
 	ErrMany      = errors.New("too many rooms: leave one first")
 	ErrWords     = errors.New("this cannot be said in a room")
 	ErrNoMember  = errors.New("nobody of this name is in the room: see `phyllo room list`")
+	ErrAway      = errors.New("none of his computers can be reached now: name another member of the room, or try again when he is there")
+	ErrNoPublic  = errors.New("he is in no public room of this name: see `phyllo room find NAME`")
 	ErrNoEntry   = errors.New("the room has no such message")
 )

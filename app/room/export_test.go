@@ -23,6 +23,7 @@ func Samples(room, epoch id.Hash, from, to peer.Key, founding, change *entry.Ent
 		&invite{About: a, Name: "mallory", Title: "garden", Founding: founding, Change: change},
 		&seen{About: a, Receipts: []*entry.Receipt{receipt(from, room)}, Asks: true, Known: make([]byte, knownSize)},
 		&seenRest{Receipts: []*entry.Receipt{receipt(from, room)}},
+		&find{To: to}, &found{Rooms: []*listing{{founding, "garden", 3}}},
 	}
 }
 
@@ -40,6 +41,10 @@ func Bad(room id.Hash, from, to peer.Key, founding, change *entry.Entry) map[str
 	twice, nobody := receipt(from, room), receipt(peer.Key{}, room)
 	twice.Has = append(room[:], room[:]...)
 	return map[string]wire.Message{
+		"find nobody":          &find{},
+		"found nothing":        &found{Rooms: []*listing{nil}},
+		"found no founding":    &found{Rooms: []*listing{{Title: "x"}}},
+		"found a bad title":    &found{Rooms: []*listing{{founding, "y\x1b[2J", 1}}},
 		"receipts of nothing":  &seen{Receipts: []*entry.Receipt{receipt(from, room)}},
 		"a receipt is nil":     &seen{About: a, Receipts: []*entry.Receipt{nil}},
 		"a receipt of nobody":  &seenRest{Receipts: []*entry.Receipt{nobody}},

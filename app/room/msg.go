@@ -38,10 +38,13 @@ const (
 	kindInvite
 	kindSeen
 	kindSeenRest
+	kindFind
+	kindFound
 )
 
 // messages lists what nodes say to each other in this protocol.
-var messages = wire.NewTable((*push)(nil), (*took)(nil), (*sync)(nil), (*rest)(nil), (*askKey)(nil), (*key)(nil), (*invite)(nil), (*seen)(nil), (*seenRest)(nil))
+var messages = wire.NewTable((*push)(nil), (*took)(nil), (*sync)(nil), (*rest)(nil), (*askKey)(nil), (*key)(nil), (*invite)(nil), (*seen)(nil), (*seenRest)(nil),
+	(*find)(nil), (*found)(nil))
 
 // Codes of refusals.
 const (
@@ -127,6 +130,51 @@ type seen struct {
 // seenRest answers seen.
 type seenRest struct {
 	Receipts []*entry.Receipt `cbor:"1,keyasint,omitempty"`
+}
+
+// find asks which public rooms somebody is in.
+type find struct {
+	To peer.Key `cbor:"1,keyasint"` // a user of the node that is asked
+}
+
+// found answers find.
+type found struct {
+	Rooms []*listing `cbor:"1,keyasint,omitempty"`
+}
+
+// listing is a public room.
+type listing struct {
+	Founding *entry.Entry `cbor:"1,keyasint"`
+	Title    string       `cbor:"2,keyasint"` // as who is asked has it
+	Members  uint32       `cbor:"3,keyasint"`
+}
+
+// Kind implements wire.Message.
+func (*find) Kind() wire.Kind  { return kindFind }
+func (*found) Kind() wire.Kind { return kindFound }
+
+// Check implements wire.Checker.
+func (f *find) Check() error {
+	if f.To.IsZero() {
+		return errors.New("asks nobody")
+	}
+	return nil
+}
+
+// Check implements wire.Checker.
+func (f *found) Check() error {
+	if len(f.Rooms) > maxFound {
+		return fmt.Errorf("%d rooms in one message, at most %d", len(f.Rooms), maxFound)
+	}
+	for _, x := range f.Rooms {
+		if x == nil || x.Founding == nil {
+			return errors.New("a room that is none")
+		}
+		if err := errors.Join(x.Founding.Check(), entry.CheckTitle(x.Title)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Kind implements wire.Message.

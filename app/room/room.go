@@ -202,6 +202,8 @@ func (m *Rooms) Deliver(d *kbr.Delivery) {
 		m.serve(d, msg.About, func(t *task.T, h *hall) error { return h.takeAskKey(t, d, msg) })
 	case *seen:
 		m.serve(d, msg.About, func(t *task.T, h *hall) error { return h.takeSeen(t, d, msg) })
+	case *find:
+		m.takeFind(d, msg)
 	case *invite:
 		m.takeInvite(d, msg)
 	default:

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/app/room"
 	"github.com/phyllo-net/phyllo/app/room/entry"
 	"github.com/phyllo-net/phyllo/id"
@@ -326,6 +327,62 @@ func TestPublicRoom(t *testing.T) {
 	bob.say(r, "what?")
 	w.net.Run(2 * time.Second)
 	want(t, "texts", w.same(r, time.Minute), []string{"hear, hear", "what?"})
+}
+
+// A public room is found by the name of anybody who is in it, also while the owner is away; who
+// is put out does not come back, and who leaves does.
+func TestPublicRoomIsFound(t *testing.T) {
+	w := newWorld(t, 1, "alice", "bob", "carol", "dave")
+	alice, bob, carol, dave := w.people[0], w.people[1], w.people[2], w.people[3]
+	r := alice.create("square", true)
+	alice.create("kitchen", false)
+	alice.say(r, "hear, hear")
+	join := func(p *person, who, called string) error {
+		return p.call(func(t *task.T) error {
+			got, err := p.JoinPublic(t, p.key(), who, called)
+			if err == nil && got != r {
+				return errors.New("another room")
+			}
+			return err
+		})
+	}
+	var list []room.Public
+	bob.must(func(t *task.T) (err error) {
+		list, err = bob.FindPublic(t, bob.key(), "alice")
+		return err
+	})
+	if len(list) != 1 || list[0].Room != r || list[0].Title != "square" || list[0].Members != 1 || list[0].Joined {
+		t.Fatalf("alice's public rooms: %+v", list)
+	}
+	want(t, "a sealed room", join(bob, "alice", "kitchen"), room.ErrNoPublic)
+	want(t, "nobody", errors.Is(join(bob, "nobody", "square"), directory.ErrNotFound), true)
+	want(t, "joined", join(bob, "alice", "square"), nil)
+	want(t, "bob reads", bob.texts(r), []string{"hear, hear"})
+	bob.say(r, "what?")
+	w.net.Run(2 * time.Second)
+	alice.kill()
+	want(t, "who is away", join(carol, "alice", "square"), room.ErrAway)
+	want(t, "joined with bob's help", join(carol, "bob", "square"), nil)
+	carol.say(r, "me too")
+	want(t, "dave", join(dave, "carol", "square"), nil)
+	w.net.Run(2 * time.Second)
+	want(t, "dave reads", dave.texts(r), []string{"hear, hear", "what?", "me too"})
+	alice.start()
+	want(t, "texts", w.same(r, 3*time.Minute), []string{"hear, hear", "what?", "me too"})
+	want(t, "members", len(alice.list()[1].Members), 4)
+
+	carol.must(func(t *task.T) error { return carol.Leave(t, carol.key(), r) })
+	if err := alice.setRole(r, bob, entry.Out); err != nil {
+		t.Fatal(err)
+	}
+	w.net.Run(5 * time.Second)
+	want(t, "bob comes back", join(bob, "alice", "square"), room.ErrNotMember)
+	want(t, "carol comes back", join(carol, "alice", "square"), nil)
+	carol.say(r, "here again")
+	w.net.Run(5 * time.Second)
+	want(t, "bob", alice.role(r, bob), entry.Out)
+	want(t, "alice reads", alice.texts(r), []string{"hear, hear", "what?", "me too", "here again"})
+	want(t, "bob reads no more", len(bob.texts(r)), 3)
 }
 
 // Nodes that no member's record names get nothing: neither entries nor keys.

@@ -271,6 +271,7 @@ func TestJSON(t *testing.T) {
 	play("phyllo room rename", "garden meadow", 1)
 	s.prepare([]string{"invited", "ann", "bob", "club"})
 	play("phyllo room list", "", 2)
+	play("phyllo room find", "bob", 1)
 	play("phyllo room join", "club", 1)
 	play("phyllo room history", "club", 1)
 	play("phyllo room leave", "club", 1)
@@ -363,7 +364,7 @@ func TestJSONTypes(t *testing.T) {
 		"phyllo up": api.Ready{}, "phyllo status": api.Status{}, "phyllo doctor": api.Finding{}, "phyllo ui": api.Ticket{},
 		"phyllo config show": config.Setting{}, "phyllo invite": api.Invitation{}, "phyllo join": api.Joined{}, "phyllo member list": api.Member{},
 		"phyllo ping": api.Pong{}, "phyllo trace": api.Trace{}, "phyllo ring census": api.Census{}, "VersionCount": api.VersionCount{}, "phyllo user add": api.User{}, "phyllo user verify": api.KeyPair{},
-		"phyllo contact list": api.Contact{}, "phyllo send": api.Sent{}, "phyllo inbox": received{}, "phyllo dht put": api.DHTKept{}, "phyllo room list": api.Room{}, "RoomMember": api.RoomMember{}, "RoomReceipts": api.RoomReceipts{}, "phyllo room history": api.RoomMessage{}, "phyllo dht get": api.DHTEntry{}, "phyllo dht rivals": api.DHTRival{}, "phyllo offer": api.Account{},
+		"phyllo contact list": api.Contact{}, "phyllo send": api.Sent{}, "phyllo inbox": received{}, "phyllo dht put": api.DHTKept{}, "phyllo room list": api.Room{}, "RoomMember": api.RoomMember{}, "RoomReceipts": api.RoomReceipts{}, "phyllo room find": api.RoomFound{}, "phyllo room history": api.RoomMessage{}, "phyllo dht get": api.DHTEntry{}, "phyllo dht rivals": api.DHTRival{}, "phyllo offer": api.Account{},
 		"phyllo pub": api.Published{}, "phyllo sub": api.TopicEvent{}, "phyllo topic list": api.Topic{}, "phyllo topic tree": api.TopicPlace{},
 		"phyllo put": api.File{}, "phyllo get": got{}, "phyllo share": api.FileLink{}, "phyllo df": api.Storage{}, "phyllo space create": api.Space{},
 		"phyllo space grant": api.SpaceLink{}, "phyllo key add": api.Key{}, "SpaceUse": api.SpaceUse{}, "SpaceMember": api.SpaceMember{}, "phyllo version": version{},

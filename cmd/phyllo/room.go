@@ -17,7 +17,7 @@ func newRoom(w *world) *cobra.Command {
 loses nothing, and in the end all show the same in the same order. Say something with
 `+"`phyllo send '#ROOM' TEXT`"+`. In a room for invited people what is said is sealed to those
 who are in it. ROOM is a name, with or without #, or the first digits of an id.`,
-		w.roomList(), w.roomCreate(), w.roomInvite(), w.roomJoin(), w.roomLeave(), w.roomHistory(), w.roomRole(), w.roomRename(), w.roomSet())
+		w.roomList(), w.roomCreate(), w.roomInvite(), w.roomFind(), w.roomJoin(), w.roomLeave(), w.roomHistory(), w.roomRole(), w.roomRename(), w.roomSet())
 }
 
 // asUser adds the flag that says which user of the node is meant.
@@ -111,7 +111,7 @@ func (w *world) roomCreate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "create NAME", Short: "Make a room",
 		Long: `Make a room, with you as its owner. Invite people with "phyllo room invite". With --public
-what is said in it is not sealed.`,
+everybody in the ring can join and read it: what is said in it is not sealed.`,
 		Example: "  phyllo room create garden\n  phyllo room create \"book club\"", Args: args(1, 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.Name = a[0]
@@ -129,7 +129,7 @@ what is said in it is not sealed.`,
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&q.Public, "public", false, "do not seal what is said")
+	cmd.Flags().BoolVar(&q.Public, "public", false, "let everybody join, and do not seal what is said")
 	asUser(cmd, &q.User)
 	return cmd
 }
@@ -164,11 +164,44 @@ member's computer reaches his, and reads what was said before when he has joined
 	return cmd
 }
 
+func (w *world) roomFind() *cobra.Command {
+	var q api.RoomFind
+	cmd := &cobra.Command{
+		Use: "find NAME", Short: "List the public rooms that a person is in",
+		Long: `List the public rooms that a person is in. His computer is asked, so it must be there.
+Join one with "phyllo room join NAME/ROOM".`,
+		Example: "  phyllo room find ann", Args: args(1, 1), ValidArgsFunction: w.complete(contacts),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			q.Name = a[0]
+			return w.ask(cmd.Context(), "asking "+clean(a[0])+" …", func(ctx context.Context, c *api.Client) error {
+				list, err := c.RoomFind(ctx, q)
+				if err != nil {
+					return err
+				}
+				answered(ctx)
+				return listing(w, list, clean(a[0])+" is in no public room.", []string{"ROOM", "MEMBERS", "YOU", "ID"}, func(r api.RoomFound) []string {
+					you := ""
+					if r.Joined {
+						you = "joined"
+					}
+					return []string{r.Name, count(r.Members), you, cut(r.ID)[:min(12, len(r.ID))]}
+				})
+			})
+		},
+	}
+	asUser(cmd, &q.User)
+	return cmd
+}
+
 func (w *world) roomJoin() *cobra.Command {
 	var as string
 	cmd := &cobra.Command{
-		Use: "join ROOM", Short: "Accept an invitation", Example: "  phyllo room join garden",
-		Args: args(1, 1), ValidArgsFunction: w.complete(rooms),
+		Use: "join ROOM", Short: "Accept an invitation, or join a public room",
+		Long: `Accept an invitation. A public room is joined without one, as NAME/ROOM: NAME is anybody
+who is in it, its owner or another, whose computer is there ("phyllo room find NAME").
+What was said before comes from the members who are there.`,
+		Example: "  phyllo room join garden\n  phyllo room join ann/square",
+		Args:    args(1, 1), ValidArgsFunction: w.complete(rooms),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			return w.ask(cmd.Context(), "fetching what was said …", func(ctx context.Context, c *api.Client) error {
 				r, err := c.RoomJoin(ctx, api.RoomQuery{User: as, Room: a[0]})

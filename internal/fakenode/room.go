@@ -90,10 +90,35 @@ func (n *Node) RoomInvite(_ context.Context, q api.RoomWho) error {
 	return nil
 }
 
+// RoomFind implements api.Node: everybody is in the room square.
+func (n *Node) RoomFind(_ context.Context, q api.RoomFind) ([]api.RoomFound, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if _, err := person(q.Name); err != nil {
+		return nil, err
+	}
+	_, _, err := n.chat(q.User, "square")
+	return []api.RoomFound{{ID: hash("room square").String(), Name: "square", Members: 3, Joined: err == nil}}, nil
+}
+
 // RoomJoin implements api.Node: who invites has said hello.
 func (n *Node) RoomJoin(_ context.Context, q api.RoomQuery) (*api.Room, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if who, called, public := strings.Cut(q.Room, "/"); public {
+		me, err := n.user(q.User)
+		if err == nil {
+			_, err = person(who)
+		}
+		if err == nil && called != "square" {
+			err = api.Errorf(api.NotFound, "he is in no public room of this name: see `phyllo room find NAME`")
+		}
+		if err != nil {
+			return nil, err
+		}
+		n.chats = append(n.chats, &chat{user: me, room: api.Room{ID: hash("room square").String(), Name: called, Public: true, Role: api.RoleMember, Invited: who}})
+		q.Room = called
+	}
 	c, me, err := n.chat(q.User, q.Room)
 	if err != nil {
 		return nil, err
