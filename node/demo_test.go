@@ -134,10 +134,11 @@ func lookAtDemo(t *testing.T, b *browser.Browser, home string) {
 	p.Press("Enter")
 	shows(p, "#trace-said", "in 1 hop")
 	killForwarder(t, c, p)
-	p.Click("#demo-kill")
-	p.WaitFor(`document.querySelectorAll("#picture .node.dead").length == 3`, patience)
+	// It joins before a third is killed: without three of those who admit, nobody is let in.
 	p.Click("#demo-add")
 	p.WaitFor(`document.querySelectorAll("#picture .node").length == 10`, patience)
+	p.Click("#demo-kill")
+	p.WaitFor(`document.querySelectorAll("#picture .node.dead").length == 3`, patience)
 	p.Screenshot("ring")
 }
 
