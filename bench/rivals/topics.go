@@ -32,7 +32,7 @@ type topicPlan struct {
 func fullTopics(members int, transport string) topicPlan {
 	return topicPlan{
 		members: members, transport: transport, rounds: 3, rate: 10, each: 4 * time.Second, after: 3500 * time.Millisecond, idle: 2 * time.Second,
-		ladder: []float64{25, 50, 75, 100, 150, 200, 300, 450, 600, 900, 1200, 1800}, grace: 3 * time.Second, growing: 500 * time.Millisecond, forming: time.Minute,
+		ladder: []float64{25, 50, 75, 100, 150, 200, 300, 450, 600, 900, 1200, 1800}, grace: 3 * time.Second, growing: 500 * time.Millisecond, forming: 2 * time.Minute,
 	}
 }
 
