@@ -3,11 +3,13 @@ package space_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/space"
+	"github.com/phyllo-net/phyllo/kbr/kbrtest"
 	"github.com/phyllo-net/phyllo/task"
 )
 
@@ -67,4 +69,48 @@ func TestOneOfTwoMachines(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestMinorityOfSpace: a majority of a space's keepers replaces files and gives back the nodes of the directory
+// that it does not need any more, while a minority, out of its sight, puts a file beside others of these. When they
+// meet all is there.
+func TestMinorityOfSpace(t *testing.T) {
+	w := newWorld(t, 5, 66)
+	h := w.members[0].create(space.Founding{Name: "x"})
+	var m []*part
+	for _, x := range []*member{w.members[0], w.members[4]} {
+		p := &part{member: x}
+		p.must("open", func(t *task.T) (err error) { p.sp, err = p.spaces.Open(t, ann, h); return err })
+		m = append(m, p)
+	}
+	a, b := m[0], m[1]
+	want := make(map[string][]string)
+	for i := range 150 {
+		name := fmt.Sprintf("%03d %s", i, strings.Repeat("long ", 40))
+		a.puts(name, "one")
+		want[name] = []string{"one"}
+	}
+	b.has()
+	var most []*kbrtest.Node
+	for _, x := range w.members[:4] {
+		most = append(most, x.node)
+	}
+	w.net.Partition(most, []*kbrtest.Node{b.node})
+	w.net.Run(25 * time.Minute)
+	for _, i := range []int{5, 70, 149} {
+		name := fmt.Sprintf("%03d more", i)
+		a.puts(name, "a's")
+		want[name] = []string{"a's"}
+	}
+	w.net.Run(10 * time.Minute)
+	b.puts("099 of b", "b's")
+	want["099 of b"] = []string{"b's"}
+	if b.sp.Apart() == 0 || a.sp.Apart() > 0 {
+		t.Fatalf("the minority is apart from %d, the majority from %d", b.sp.Apart(), a.sp.Apart())
+	}
+	w.net.Run(10 * time.Minute)
+	w.meet()
+	c := &part{member: w.members[2]} // who remembers nothing of what was there
+	c.must("open", func(t *task.T) (err error) { c.sp, err = c.spaces.Open(t, ann, h); return err })
+	mustHave(t, append([]*part{c}, m...), want)
 }

@@ -244,6 +244,9 @@ func (sp *Space) settled(tried []*attempt, won *attempt) {
 	if won != nil {
 		c.Sure(won.made)
 		c.save(sp)
+		if sp.Apart() > 0 {
+			return // others may go on from what was there; what nobody needs in the end is swept up
+		}
 		sp.give(won.gone)
 		sp.drop(won)
 	}

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/phyllo-net/phyllo/app/past"
+	"github.com/phyllo-net/phyllo/app/space/piece"
 	"github.com/phyllo-net/phyllo/app/space/tree"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/task"
@@ -83,11 +84,31 @@ func (sp *Space) merge(t *task.T, v *view, r *root) (attempts []made, done []id.
 func (v *view) bring(x *root) error {
 	v.number, v.history = max(v.number, x.Number), v.history || x.History
 	var failed error
-	err := x.Tree.Scan(v.s, "", func(e *tree.Entry) (string, bool) {
+	err := x.Tree.Scan(older{v.s}, "", func(e *tree.Entry) (string, bool) {
 		failed = v.adopt(e)
 		return "", failed == nil
 	})
 	return errors.Join(err, failed)
+}
+
+// older is a store for a tree that may have grown from what the current one has grown from, too: a
+// node that is not there any more was given back when it was replaced here, and so it has nothing that is new.
+type older struct{ tree.Store }
+
+// Load implements tree.Store.
+func (o older) Load(refs []piece.Ref) ([]*tree.Node, error) {
+	nodes := make([]*tree.Node, len(refs))
+	for i, r := range refs {
+		some, err := o.Store.Load([]piece.Ref{r})
+		switch {
+		case errors.Is(err, past.ErrNotFound):
+		case err != nil:
+			return nil, err
+		default:
+			nodes[i] = some[0]
+		}
+	}
+	return nodes, nil
 }
 
 // adopt adds the versions of an entry of another root: of what stands under the name in both

@@ -68,7 +68,7 @@ func (s *Spaces) stored(t *task.T, r piece.Ref) error {
 //     something to give back, another root is made first, which settles all before it.
 //   - A root may stand in another part of the ring, which is out of sight. So nothing
 //     is given back while the current root does not come after all changes that this node has
-//     made (package notes), or has rivals.
+//     made (package notes), or has rivals, or a majority of those who keep it is away.
 //   - In a convergent space nothing is given back: see the package's comment.
 //
 // The error is task.ErrStopped; others are in Swept.
@@ -256,7 +256,7 @@ func (s *Spaces) giveBack(t *task.T, x *unneeded, sum *Swept) error {
 		err = sp.Look(t, func(sn Snapshot) error {
 			c := s.changes[sp.id] // it has just made one
 			c.Settle(sn.root.facts(), s.ep.Wall())
-			if elsewhere = c.open() || len(sn.root.rivals) > 0 || sn.root.Moved; elsewhere {
+			if elsewhere = c.open() || len(sn.root.rivals) > 0 || sn.root.Moved || sn.root.apart > 0; elsewhere {
 				return nil
 			}
 			return sn.takeAll(x.left)

@@ -27,6 +27,7 @@ func (t Tree) Check() error {
 
 // Store loads and saves nodes, several at once. Its errors are passed on.
 type Store interface {
+	// Load loads nodes. One that it leaves out (nil) is passed over by Scan, and by Scan alone.
 	Load(refs []piece.Ref) ([]*Node, error)
 	Save(nodes []*Node) ([]piece.Ref, error)
 }
@@ -38,6 +39,9 @@ func load(s Store, level uint8, refs []piece.Ref) ([]*Node, error) {
 		return nil, err
 	}
 	for _, n := range nodes {
+		if n == nil {
+			continue
+		}
 		if (level == 1) != (len(n.Entries) > 0) {
 			return nil, fmt.Errorf("%w: a leaf above others, or none where one belongs", piece.ErrDamaged)
 		}
@@ -105,6 +109,9 @@ type scan struct {
 
 // walk visits what is in a node, and reports whether the scan goes on.
 func (w *scan) walk(n *Node, level uint8) (more bool, err error) {
+	if n == nil {
+		return true, nil
+	}
 	for _, e := range n.Entries {
 		if e.Name < w.from {
 			continue
