@@ -131,7 +131,7 @@ func Operations() []Operation {
 			return n.Conversations(ctx, q.User)
 		}),
 
-		op("topic/set", Node.TopicSet), read("topic/list", Node.TopicList),
+		op("topic/set", Node.TopicSet), op("topic/bench", Node.TopicBench), read("topic/list", Node.TopicList),
 		op("topic/tree", func(n Node, ctx context.Context, q forTarget) (*TopicTree, error) { return n.TopicTree(ctx, q.Target) }),
 
 		read("account", Node.Account), op("offer", Node.Offer),

@@ -27,6 +27,9 @@ type Topics interface {
 	TopicSet(ctx context.Context, q TopicRules) (*Topic, error)
 	// TopicList lists the topics that this node has to do with.
 	TopicList(ctx context.Context) ([]Topic, error)
+	// TopicBench publishes to a topic for a while and measures how long the messages take. It
+	// makes one of the ring if there is none. Denied, Usage.
+	TopicBench(ctx context.Context, q TopicTrial) (*TopicMeasured, error)
 	// TopicTree says which nodes hand a topic on to which. NotFound.
 	TopicTree(ctx context.Context, name string) (*TopicTree, error)
 }
@@ -149,6 +152,46 @@ type TopicPlace struct {
 	Messages int   `json:"messages,omitempty"` // that it has
 }
 
+// TopicTrial says what is measured: messages that one user publishes and all readers get.
+type TopicTrial struct {
+	Topic       string `json:"topic"`
+	User        string `json:"user,omitempty"` // who publishes; empty: the only user, or the node if nobody lives on it
+	Size        int    `json:"size"`           // bytes of a message, 16 to MaxTopicMessage
+	Outstanding int    `json:"outstanding"`    // messages under way at once, 1 to 512
+	Rate        int    `json:"rate,omitempty"` // messages in a second; 0: as many as Outstanding allows
+	For         int64  `json:"for_ms"`         // 1,000 to 600,000
+}
+
+// TopicMeasured is what came out. The time of a message begins when it was due, also where it
+// had to wait in the node because more were published than the ring carries.
+type TopicMeasured struct {
+	Topic       string `json:"topic"`
+	Size        int    `json:"size"`
+	Outstanding int    `json:"outstanding"`
+	Asked       int    `json:"asked_rate,omitempty"` // messages in a second that were asked for
+	Messages    int    `json:"messages"`             // that were read on this node
+	Took        int64  `json:"took_ms"`
+	Rate        int    `json:"rate"` // messages in a second, rounded
+	Lost        int    `json:"lost"` // published, and not read on this node
+	// Safe is until a majority of those who keep the topic have a message, Read until this
+	// node's readers were given it, All until all readers' nodes that are asked have said so.
+	Safe    TopicTimes `json:"safe"`
+	Read    TopicTimes `json:"read"`
+	All     TopicTimes `json:"all"`
+	Readers int        `json:"readers"`          // nodes that read the topic, this one among them
+	Others  int        `json:"others"`           // of them, that were asked about messages; this node is not
+	Silent  int        `json:"silent,omitempty"` // of those, that did not answer once, and were left out then
+}
+
+// TopicTimes are the times of so many messages, in microseconds.
+type TopicTimes struct {
+	Count int   `json:"count"`
+	P50   int64 `json:"p50_us"`
+	P90   int64 `json:"p90_us"`
+	P99   int64 `json:"p99_us"`
+	Worst int64 `json:"worst_us"`
+}
+
 // How publications and subscriptions cross the wire: Publish is POST /v1/topic/pub?q=JSON with
 // the messages as the body; Subscribe is GET /v1/topic/sub?q=JSON, and its answer TopicEvents, as
 // JSON lines or, if that is accepted, server-sent events.
@@ -209,4 +252,9 @@ func (c *Client) TopicList(ctx context.Context) ([]Topic, error) {
 // TopicTree implements Node.
 func (c *Client) TopicTree(ctx context.Context, name string) (*TopicTree, error) {
 	return call[*TopicTree](ctx, c, "topic/tree", forTarget{name})
+}
+
+// TopicBench implements Node.
+func (c *Client) TopicBench(ctx context.Context, q TopicTrial) (*TopicMeasured, error) {
+	return call[*TopicMeasured](ctx, c, "topic/bench", q)
 }

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
@@ -180,4 +181,31 @@ func (f face) TopicTree(ctx context.Context, typed string) (*api.TopicTree, erro
 			Reads: b.Member, Silent: b.Silent, Children: b.Children, Messages: b.Messages})
 	}
 	return out, nil
+}
+
+// TopicBench implements api.Node.
+func (f face) TopicBench(ctx context.Context, q api.TopicTrial) (*api.TopicMeasured, error) {
+	name, err := topicNamed(q.Topic)
+	if err != nil {
+		return nil, err
+	}
+	by, err := f.n.speaker(q.User)
+	if err != nil {
+		return nil, err
+	}
+	longest := int64(2 * topic.MaxMeasure / time.Millisecond)
+	c := topic.Trial{Size: q.Size, Outstanding: q.Outstanding, Rate: q.Rate, For: time.Duration(min(max(q.For, 0), longest)) * time.Millisecond,
+		Stop: func() bool { return ctx.Err() != nil }}
+	m, err := do(ctx, f.n, func(t *task.T, o *overlay) (*topic.Measured, error) { return o.topics.Measure(t, name, by, c) })
+	if err != nil {
+		return nil, kinded(err)
+	}
+	return &api.TopicMeasured{
+		Topic: name.String(), Size: q.Size, Outstanding: q.Outstanding, Asked: q.Rate, Messages: m.Messages, Took: m.Took.Milliseconds(), Rate: int(math.Round(m.Rate())), Lost: m.Lost,
+		Safe: shownTimes(m.Safe), Read: shownTimes(m.Read), All: shownTimes(m.All), Readers: m.Readers, Others: m.Followed, Silent: m.Silent,
+	}, nil
+}
+
+func shownTimes(s topic.Spread) api.TopicTimes {
+	return api.TopicTimes{Count: s.Count, P50: s.P50.Microseconds(), P90: s.P90.Microseconds(), P99: s.P99.Microseconds(), Worst: s.Worst.Microseconds()}
 }

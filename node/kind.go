@@ -55,7 +55,7 @@ var kinds = []struct {
 	{files.ErrClash, api.Failed, ""}, {files.ErrName, api.Usage, ""}, {files.ErrMeta, api.Usage, ""}, {files.ErrFull, api.Failed, ""}, {files.ErrDenied, api.Denied, ""}, {files.ErrUnavailable, api.Unreachable, ""},
 	{space.ErrHandle, api.Usage, "copy the whole line that `phyllo share` or `phyllo space grant` has printed"},
 	{space.ErrForged, api.Failed, "ask its owner, who can take a writer's place away with `phyllo space revoke`"}, {space.ErrDamaged, api.Failed, "try again later, when more of those who keep it are there"},
-	{topic.ErrName, api.Usage, "see `phyllo pub --help`"}, {topic.ErrUnknown, api.NotFound, "`phyllo pub TOPIC TEXT` makes one"}, {topic.ErrOwner, api.Denied, ""}, {topic.ErrLimit, api.Failed, ""},
+	{topic.ErrName, api.Usage, "see `phyllo pub --help`"}, {topic.ErrUnknown, api.NotFound, "`phyllo pub TOPIC TEXT` makes one"}, {topic.ErrOwner, api.Denied, ""}, {topic.ErrLimit, api.Failed, ""}, {topic.ErrMeasure, api.Usage, "see `phyllo topic bench --help`"},
 	{groups.ErrDenied, api.Denied, ""}, {groups.ErrClock, api.Failed, ""}, {groups.ErrCharter, api.Usage, "see `phyllo topic set --help`"}, {scribe.ErrTooLarge, api.Usage, ""},
 	{scribe.ErrNoGroup, api.NotFound, "`phyllo pub TOPIC TEXT` makes one"}, {scribe.ErrAway, api.Unreachable, askDoctor}, {scribe.ErrBusy, api.Unreachable, askDoctor}, {scribe.ErrOlder, api.Conflict, "try again"}, {scribe.ErrLimit, api.Failed, ""},
 	{room.ErrNoRoom, api.NotFound, ""}, {room.ErrNoEntry, api.NotFound, "`phyllo room history ROOM --json` prints the ids"}, {room.ErrNoUser, api.NotFound, ""}, {room.ErrAmbiguous, api.Usage, ""},

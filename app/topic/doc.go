@@ -35,5 +35,6 @@
 //	func (*Outlet) Publish(message []byte, done func(seq uint64, err error)) error
 //	func (*Topics) Subscribe(t *task.T, n Name, o Options) (*Subscription, error)
 //	func (*Topics) Tree(t *task.T, n Name) (*Tree, error)                  // who forwards what
+//	func (*Topics) Measure(t *task.T, n Name, by peer.Signer, c Trial) (*Measured, error) // how long messages take
 //	func (*Topics) List() []Standing
 package topic

@@ -18,3 +18,6 @@ func AskWhere(group id.Hash) []byte { return encode(&where{group}) }
 func Here(node, parent id.ID, children ...id.ID) []byte {
 	return encode(&here{Node: node, Parent: parent, Children: children, Root: parent.IsZero()})
 }
+
+// AskSeen is the question about a message.
+func AskSeen(group id.Hash, mark []byte) []byte { return encode(&seen{group, mark}) }

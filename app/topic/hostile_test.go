@@ -12,6 +12,7 @@ import (
 
 func FuzzMessages(f *testing.F) {
 	f.Add(topic.AskWhere(id.HashOf("group")))
+	f.Add(topic.AskSeen(id.HashOf("group"), make([]byte, topic.MarkSize)))
 	f.Add(topic.Here(id.Tiny(1), id.ID{}, id.Tiny(2), id.Tiny(3)))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, err := topic.Decode(b)
@@ -32,6 +33,7 @@ func TestBadMessages(t *testing.T) {
 	for what, b := range map[string][]byte{
 		"nothing": {}, "an unknown kind": {77}, "too many children": topic.Here(id.Tiny(1), id.ID{}, many...),
 		"a child without an id": topic.Here(id.Tiny(1), id.ID{}, id.ID{}), "a node without an id": topic.Here(id.ID{}, id.ID{}),
+		"a short mark": topic.AskSeen(id.HashOf("group"), make([]byte, topic.MarkSize-1)), "a long mark": topic.AskSeen(id.HashOf("group"), make([]byte, topic.MarkSize+1)),
 		"cut off": topic.AskWhere(id.HashOf("group"))[:9],
 	} {
 		if m, err := topic.Decode(b); err == nil {

@@ -22,6 +22,7 @@ type hub struct {
 	readers []*Subscription
 	kept    []kept
 	bytes   int
+	awaited []*awaited
 }
 
 // kept is what was read, for who asks for history.
@@ -126,6 +127,7 @@ func (h *hub) message(m scribe.Message) {
 	}
 	m.Body = m.Body[1:]
 	h.tell(Event{Message: &m})
+	h.given(m.Body)
 }
 
 func (h *hub) tell(e Event) {

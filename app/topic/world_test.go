@@ -60,8 +60,13 @@ type reader struct {
 
 func newTown(t testing.TB, n int) *town {
 	t.Helper()
+	return newTownOf(t, n, sim.Config{})
+}
+
+func newTownOf(t testing.TB, n int, c sim.Config) *town {
+	t.Helper()
 	w := &town{t: t}
-	w.Ring = lab.New(lab.Config{Seed: seed, Unwatched: true,
+	w.Ring = lab.New(lab.Config{Seed: seed, Unwatched: true, Sim: c,
 		ID:   func(i int) id.ID { return w.house(i).cert.Node },
 		Apps: func(i int, _ sim.NodeEnv) []kbr.Mount { return w.house(i).build() }})
 	t.Cleanup(func() {

@@ -17,7 +17,7 @@ func newTopic(w *world) *cobra.Command {
 		`A topic carries what programs and people publish (`+"`phyllo pub`"+`) to all who read it
 (`+"`phyllo sub`"+`), over a tree of nodes. news is a topic of the whole ring, and belongs to who
 has published to it first; ann/news belongs to ann.`,
-		w.topicList(), w.topicSet(), w.topicTree())
+		w.topicList(), w.topicSet(), w.topicTree(), w.topicBench())
 }
 
 // topics are the topics that this node has to do with.
@@ -189,5 +189,84 @@ func (w *world) drawTree(tree *api.TopicTree) {
 	w.printf("%s, %s\n", plural(len(tree.Nodes), "node"), plural(readers, "reader"))
 	if tree.More {
 		w.printf("There are more nodes below, which were not asked.\n")
+	}
+}
+
+func (w *world) topicBench() *cobra.Command {
+	var q api.TopicTrial
+	size, under := &number{value: 100, low: 16, high: api.MaxTopicMessage}, &number{value: 1, low: 1, high: 512}
+	rate, length := &number{low: 0, high: 100_000}, &length{value: 10 * time.Second, low: time.Second, high: 10 * time.Minute}
+	cmd := &cobra.Command{
+		Use:   "bench TOPIC",
+		Short: "Measure how fast messages of a topic are",
+		Long: `Publish messages to a topic for a while, and print how long they took: until they were
+safe on a majority of the nodes that keep the topic, until this node had read them, and
+until the last reader of all had. For the last the nodes that read the topic, at most 64
+of them, are asked about up to 20 messages a second, and the way of their answer counts;
+start ` + "`phyllo sub TOPIC`" + ` on them first.
+
+So many messages are under way at once as --outstanding says. With --rate they are
+published at that rate, and the time of each begins when it was due, also if it had to wait
+because the ring was slower. Every reader of TOPIC gets these messages, and the topic keeps
+them as others: take one that is for this alone.`,
+		Example: `  phyllo topic bench bench
+  phyllo topic bench bench --outstanding 8 --size 1000 --for 1m
+  phyllo topic bench bench --rate 50 --outstanding 100`,
+		Args:              args(1, 1),
+		ValidArgsFunction: w.complete(topics),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			q.Topic, q.Size, q.Outstanding, q.Rate, q.For = a[0], size.value, under.value, rate.value, length.value.Milliseconds()
+			return w.ask(cmd.Context(), "publishing to "+clean(a[0])+" for "+short(length.value)+" …", func(ctx context.Context, c *api.Client) error {
+				m, err := c.TopicBench(ctx, q)
+				if err != nil {
+					return err
+				}
+				answered(ctx)
+				if w.json {
+					return w.line(m)
+				}
+				w.showMeasured(m)
+				return nil
+			})
+		},
+	}
+	f := cmd.Flags()
+	f.Var(size, "size", "bytes of a message, 16 to 32767")
+	f.Var(under, "outstanding", "messages under way at once, 1 to 512")
+	f.Var(rate, "rate", "messages in a second, up to 100000; 0: as many as --outstanding allows")
+	f.Var(length, "for", "how long to publish, 1s to 10m")
+	f.StringVar(&q.User, "from", "", "`USER` who publishes, if several live here")
+	return cmd
+}
+
+// showMeasured prints what a measurement of a topic came to.
+func (w *world) showMeasured(m *api.TopicMeasured) {
+	w.printf("%s of %s in %.1f s: %d a second, %d under way at once\n", plural(m.Messages, "message"), bytesText(uint64(m.Size)), float64(m.Took)/1e3, m.Rate, m.Outstanding)
+	rows := [][]string{{"", "P50", "P90", "P99", "WORST", ""}}
+	add := func(what string, s api.TopicTimes, note string) {
+		if s.Count > 0 {
+			rows = append(rows, []string{what, rtt(s.P50), rtt(s.P90), rtt(s.P99), rtt(s.Worst), note})
+		}
+	}
+	add("safe on a majority", m.Safe, "")
+	add("read on this node", m.Read, "")
+	add("read by all", m.All, "of "+plural(m.All.Count, "message")+", with the answers' way back")
+	w.table(rows)
+	switch others := m.Readers - 1; {
+	case others <= 0:
+		w.printf("Nobody else reads %s now: start `phyllo sub` on other nodes to measure the way to them.\n", clean(m.Topic))
+	case m.Others < others:
+		w.printf("Read by %s: this one, and %d others, of which %d could be asked.\n", plural(m.Readers, "node"), others, m.Others)
+	default:
+		w.printf("Read by %s, this one among them.\n", plural(m.Readers, "node"))
+	}
+	if m.Silent > 0 {
+		w.say("%s did not answer: left out from then on", plural(m.Silent, "reader"))
+	}
+	if m.Lost > 0 {
+		w.say("%s published and not read here", plural(m.Lost, "message"))
+	}
+	if m.Asked > 0 && 10*m.Rate < 9*m.Asked {
+		w.say("%d a second were asked for: the ring did not carry them, or --outstanding is too low", m.Asked)
 	}
 }

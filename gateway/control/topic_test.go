@@ -41,6 +41,9 @@ func TestTopics(t *testing.T) {
 			t.Errorf("reading %s: %v", topic, err)
 		}
 	}
+	if m, err := s.client.TopicBench(deadline(t), api.TopicTrial{Topic: "news", Size: 100, Outstanding: 1, For: 1000}); err != nil || m.Messages != 200 || m.All.P99 != 4800 {
+		t.Errorf("measured is %+v, %v", m, err)
+	}
 	if _, err := s.client.Publish(deadline(t), api.Publication{Topic: "bob/x"}, strings.NewReader("x")); api.KindOf(err) != api.Denied {
 		t.Errorf("publishing to bob's: %v", err)
 	}

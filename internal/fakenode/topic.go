@@ -192,3 +192,21 @@ func (n *Node) TopicTree(_ context.Context, name string) (*api.TopicTree, error)
 		{Node: nodeID(3), Parent: nodeID(0), Depth: 2, Silent: true},
 	}}, nil
 }
+
+// TopicBench implements api.Node: it takes no time. Whose topic ends with "slow" does not carry
+// the rate that is asked for, and a reader does not answer.
+func (n *Node) TopicBench(_ context.Context, q api.TopicTrial) (*api.TopicMeasured, error) {
+	if err := topicName(q.Topic); err != nil {
+		return nil, err
+	}
+	if strings.HasPrefix(q.Topic, "bob/") {
+		return nil, api.Errorf(api.Denied, "the group does not allow it: ask its creator for a place on its list")
+	}
+	m := &api.TopicMeasured{Topic: q.Topic, Size: q.Size, Outstanding: q.Outstanding, Asked: q.Rate, Messages: int(q.For) / 5, Took: q.For, Rate: 200, Readers: 3, Others: 2,
+		Safe: api.TopicTimes{Count: int(q.For) / 5, P50: 1200, P90: 1500, P99: 4100, Worst: 10_400}, Read: api.TopicTimes{Count: int(q.For) / 5, P50: 900, P90: 1300, P99: 3900, Worst: 12_000},
+		All: api.TopicTimes{Count: 50, P50: 2300, P90: 2900, P99: 4800, Worst: 5000}}
+	if strings.HasSuffix(q.Topic, "slow") {
+		m.Lost, m.Silent, m.Others = 2, 1, 1
+	}
+	return m, nil
+}
