@@ -26,6 +26,7 @@ func (o *overlay) makeTopics() (err error) {
 	c := scribe.Default()
 	c.Ring, c.Verifier = o.ring, keys.Verifier{}
 	c.MaxGroups = int(min(int64(c.MaxGroups), max(n.cfg.Memory/4/groupShare, 100)))
+	c.MaxTotal = int(min(int64(c.MaxTotal), max(n.cfg.Memory/8, 1<<20)))
 	c.Events.Swallowed = func(_ id.Hash, parent *handle) {
 		n.log.Warn("a node did not hand on messages of a group: another one is asked for them", "node", parent.String())
 	}

@@ -188,9 +188,11 @@ func (g *group) accept(b *msg.Batch, from *peer.Handle) bool {
 	if err := g.charter.AllowsBatch(g.s.cfg.Ring, b, g.s.cfg.Verifier, g.s.ep.Wall()); err != nil {
 		return false
 	}
+	_, had := g.hist.Len()
 	if g.hist.Add(b) != history.Added {
 		return false
 	}
+	_, has := g.hist.Len()
 	g.stir()
 	if len(g.children) > 0 {
 		g.toChildren(msg.Encode(&msg.Cast{Group: g.id, Batch: b}), from)
@@ -199,5 +201,6 @@ func (g *group) accept(b *msg.Batch, from *peer.Handle) bool {
 	if g.hist.Lacks(b.Seal.Stream()) {
 		g.fill()
 	}
+	g.s.grew(has - had)
 	return true
 }

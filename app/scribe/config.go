@@ -26,6 +26,9 @@ type Config struct {
 	MaxGroups, MaxPerPeer int
 	// MaxBytes is how many bytes of messages are kept of one group: 4 MiB.
 	MaxBytes int
+	// MaxTotal is how many bytes of messages are kept of all groups together: 64 MiB. If it is
+	// too little, the groups that have most keep less of what is old.
+	MaxTotal int
 	// Buffer is how many messages a node keeps that only forwards, and BufferFor how long:
 	// 1,000 and 10 minutes.
 	Buffer    int
@@ -60,7 +63,7 @@ type Events struct {
 // Default returns a Config with all numbers set.
 func Default() Config {
 	return Config{
-		Replicas: 5, MaxChildren: 64, MaxGroups: 10_000, MaxPerPeer: 1000, MaxBytes: 4 << 20,
+		Replicas: 5, MaxChildren: 64, MaxGroups: 10_000, MaxPerPeer: 1000, MaxBytes: 4 << 20, MaxTotal: 64 << 20,
 		Buffer: 1000, BufferFor: 10 * time.Minute, Beat: time.Second, MaxBeat: time.Minute,
 		Ask: 2 * time.Second, Patience: time.Minute, Gather: 5 * time.Millisecond, Collapse: time.Minute, Lapse: 7 * 24 * time.Hour,
 		PeerAsks: 3000, PeerFlow: 300_000, PeerNew: 600,
@@ -77,7 +80,7 @@ func (c *Config) Validate() error {
 		v, min, to int
 	}{
 		{"Replicas", c.Replicas, 1, 9}, {"MaxChildren", c.MaxChildren, 2, 1024}, {"MaxGroups", c.MaxGroups, 1, 1_000_000},
-		{"MaxPerPeer", c.MaxPerPeer, 1, 1_000_000}, {"MaxBytes", c.MaxBytes, 1 << 16, 1 << 30}, {"Buffer", c.Buffer, 1, 4096},
+		{"MaxPerPeer", c.MaxPerPeer, 1, 1_000_000}, {"MaxBytes", c.MaxBytes, 1 << 16, 1 << 30}, {"MaxTotal", c.MaxTotal, 1 << 16, 1 << 40}, {"Buffer", c.Buffer, 1, 4096},
 		{"PeerAsks", c.PeerAsks, 1, 10_000_000}, {"PeerFlow", c.PeerFlow, 1, 10_000_000}, {"PeerNew", c.PeerNew, 1, 10_000_000},
 	} {
 		if n.v < n.min || n.v > n.to {

@@ -43,6 +43,9 @@
 // A parent that hands on heartbeats but no messages is found out by asking the backup, and
 // now and then the root, what there is; who does not have it again is left for another.
 //
+// What a node has of all groups together is bounded (Config.MaxTotal): where it is too much
+// the groups that have most lose what is oldest, which is told to who comes for it as a Gap.
+//
 // # What it does not stop
 //
 // A root may refuse a publisher, who is told. All who keep a group may die at once: members

@@ -27,6 +27,7 @@ type Scribe struct {
 	fresh   limit.Rates // of groups that this node does not know yet
 	review  task.Timer
 	number  uint64
+	bytes   int // of the messages of all groups, and of some groups that are gone
 	stopped bool
 	stats   Stats
 }

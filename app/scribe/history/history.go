@@ -302,6 +302,15 @@ func (h *History) trim() {
 	}
 }
 
+// Cut lets the oldest batches go until at most so many bytes are kept.
+func (h *History) Cut(bytes int) {
+	for len(h.fifo) > 0 && h.bytes > bytes {
+		s := h.streams[h.fifo[0]]
+		h.fifo = h.fifo[1:]
+		h.drop(s)
+	}
+}
+
 // drop lets the lowest batch of a stream go, with what was lost before it.
 func (h *History) drop(s *stream) {
 	for {
