@@ -26,6 +26,8 @@ type Tempest struct {
 	Storage bool
 	// Groups lets the nodes speak in a group, and members must read all that was acknowledged.
 	Groups bool
+	// Rooms lets people on the nodes talk in a room, and all must have all that was said.
+	Rooms bool
 }
 
 // leafs is the size of the leaf sets.
@@ -126,6 +128,9 @@ func (t Tempest) String() string {
 	}
 	if t.Groups {
 		text += " --groups"
+	}
+	if t.Rooms {
+		text += " --rooms"
 	}
 	if len(t.Calm) > 0 {
 		text += " --without " + strings.Join(t.Calm, ",")

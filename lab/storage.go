@@ -41,7 +41,7 @@ type storage struct {
 	hasty bool
 }
 
-// Toll is what storms did to files, and in groups.
+// Toll is what storms did to files, and in groups and rooms.
 type Toll struct {
 	Stored  int // inserts that were acknowledged
 	Read    int // lookups that found their file
@@ -54,6 +54,9 @@ type Toll struct {
 	Heard int // times that a member read one
 	Told  int // times that a member was told instead that it is lost, in networks that were parted
 	Found int // parents that swallowed messages and were left for that
+
+	Talked int // what was said in rooms, as their authors were told
+	Gone   int // of that: was on no disk but one that was lost
 }
 
 // Add adds what another storm did.
@@ -68,6 +71,8 @@ func (t *Toll) Add(o Toll) {
 	t.Heard += o.Heard
 	t.Told += o.Told
 	t.Found += o.Found
+	t.Talked += o.Talked
+	t.Gone += o.Gone
 }
 
 // home is what a node has of storage.
@@ -118,11 +123,14 @@ const (
 	longestErrand = 4 * time.Minute
 )
 
-// Toll returns what the storm did to files and in groups, when it has run; nothing, if it has
+// Toll returns what the storm did to files, and in groups and rooms, when it has run; nothing, if it has
 // none.
 func (s *Storm) Toll() (t Toll) {
 	if s.talk != nil {
 		t = s.talk.toll
+	}
+	if s.rooms != nil {
+		t.Add(s.rooms.toll)
 	}
 	if s.files == nil {
 		return t

@@ -60,6 +60,7 @@ type Storm struct {
 	calm   bool
 	files  *storage    // nil: none are kept
 	talk   *groups     // nil: there are none
+	rooms  *rooms      // nil: there are none
 	log    *transcript // nil: nobody reads what happens
 }
 
@@ -90,6 +91,9 @@ func newStorm(t Tempest, log *transcript) *Storm {
 			if s.talk != nil {
 				apps = append(apps, s.talk.mount(i))
 			}
+			if s.rooms != nil {
+				apps = append(apps, s.rooms.mount(i, env))
+			}
 			return apps
 		}}
 	c.Sim.Observe.Send = func(_, _ sim.NodeRef, class machine.Class, _ wire.Message, _ int) {
@@ -104,6 +108,10 @@ func newStorm(t Tempest, log *transcript) *Storm {
 	}
 	if t.Groups {
 		s.talk = newGroups(s, seed)
+	}
+	if t.Rooms {
+		s.rooms = newRooms(s, seed)
+		s.rooms.watch(&c)
 	}
 	s.Ring = New(c)
 	log.follow(s)
@@ -136,6 +144,9 @@ func (s *Storm) Run(rage time.Duration) []string {
 	if s.talk != nil {
 		s.talk.prepare()
 	}
+	if s.rooms != nil {
+		s.rooms.prepare()
+	}
 	s.log.say("faults begin: %v", s.Faults)
 	s.Sim.Inject(s.Faults)
 	for range int(rage / (500 * time.Millisecond)) {
@@ -145,6 +156,9 @@ func (s *Storm) Run(rage time.Duration) []string {
 		}
 		if s.talk != nil {
 			s.talk.step()
+		}
+		if s.rooms != nil {
+			s.rooms.step()
 		}
 		s.Sim.RunFor(500 * time.Millisecond)
 		s.log.paths()
@@ -162,6 +176,9 @@ func (s *Storm) Run(rage time.Duration) []string {
 	s.liveness()
 	if s.talk != nil {
 		s.talk.judge()
+	}
+	if s.rooms != nil {
+		s.rooms.judge()
 	}
 	if s.files != nil {
 		s.Sim.RunFor(settleFiles)
@@ -187,6 +204,9 @@ func (s *Storm) depart() {
 		if s.files != nil {
 			s.files.wipe(n)
 		}
+		if s.rooms != nil {
+			s.rooms.wipe(n)
+		}
 	}
 }
 
@@ -199,7 +219,7 @@ func (s *Storm) slack() time.Duration { return 20 * time.Second }
 const mostClog = 15 * time.Second
 
 // lookupsAlone reports whether the nodes do nothing but look keys up.
-func (s *Storm) lookupsAlone() bool { return s.files == nil && s.talk == nil }
+func (s *Storm) lookupsAlone() bool { return s.files == nil && s.talk == nil && s.rooms == nil }
 
 // whole reports whether no fault of this storm parts the network.
 func (s *Storm) whole() bool { return s.Faults.Partition == 0 && s.Faults.Unlinked == 0 }

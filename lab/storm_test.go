@@ -68,6 +68,23 @@ func TestGroupsInStorms(t *testing.T) {
 	})
 }
 
+// TestRoomsInStorms lets all faults strike rings whose people talk in a room, are put out of it
+// and invited again: all that was said is with all members, in one order, and who was put
+// out reads nothing that was said with the next key, which is there within seconds (R1 to R5).
+func TestRoomsInStorms(t *testing.T) {
+	simtest.Seeds(t, 6, func(t *testing.T, seed uint64) {
+		s := lab.Tempest{Seed: seed, Nodes: 14, Rage: rage(), Rooms: true, ForGood: seed%4 == 0}.Storm()
+		for _, p := range s.Run(rage()) {
+			t.Error(p)
+		}
+		toll := s.Toll()
+		t.Logf("%d times something was said; %d of it was on one disk alone when that was lost", toll.Talked, toll.Gone)
+		if toll.Talked < 60 || toll.Gone > toll.Talked/20 {
+			t.Errorf("only %d times something was said, %d of it was lost with a disk", toll.Talked, toll.Gone)
+		}
+	})
+}
+
 // TestGroupsInWideRings is TestGroupsInStorms where leaf sets are small, so that most nodes do
 // not know who is near to the group: who was its root in a part of the ring is so no longer.
 func TestGroupsInWideRings(t *testing.T) {

@@ -35,6 +35,8 @@ type kept struct {
 	Read []byte `cbor:"5,keyasint,omitempty"`
 	// Silent keeps his receipts to himself.
 	Silent bool `cbor:"6,keyasint,omitempty"`
+	// Since is that change's number: what was said of him before is nothing to heed.
+	Since uint64 `cbor:"7,keyasint,omitempty"`
 }
 
 // secrets are keys, by what names them.

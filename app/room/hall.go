@@ -151,7 +151,7 @@ func (h *hall) heed(t *task.T, list []*entry.Entry) error {
 			continue
 		}
 		by := e.Author == h.acc.key || s.Role(e.Author) >= entry.Admin && s.Role(e.Author) > s.Role(h.acc.key)
-		if c.Who != h.acc.key || c.Role != entry.Out || c.Number <= s.Find(c.Who).Number || !by || !h.kept.Joined {
+		if c.Who != h.acc.key || c.Role != entry.Out || c.Number <= max(s.Find(c.Who).Number, h.kept.Since) || !by || !h.kept.Joined {
 			continue
 		}
 		if err := h.keep(t, new(store.Batch), func(k *kept) { k.Joined = false }); err != nil {

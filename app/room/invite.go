@@ -15,10 +15,18 @@ import (
 // member.
 func (h *hall) tellOf(t *task.T, d device) {
 	made := h.log.State().Find(d.who.Key).Ruling
-	if made.IsZero() || d.who.Key == h.acc.key {
+	if d.who.Key == h.acc.key {
 		return
 	}
+	if made.IsZero() {
+		if made = h.id; d.who.Key != h.kept.Founding.Author {
+			return
+		}
+	}
 	list, err := h.read(t, []id.Hash{made})
+	if made == h.id {
+		list = []*entry.Entry{h.kept.Founding}
+	}
 	if err != nil || len(list) != 1 {
 		return
 	}
@@ -62,6 +70,8 @@ func (i *invite) right(t *task.T, m *Rooms) error {
 	switch {
 	case i.Founding.Kind != entry.FoundingKind || i.Founding.Hash() != i.About.Room:
 		return errInvite
+	case i.Change.Hash() == i.About.Room && i.Founding.Author == i.About.To:
+		// The founder has lost what he had of the room.
 	case i.Change.Kind != entry.ChangeKind || i.Change.Room != i.About.Room:
 		return errInvite
 	case entry.Body(i.Change, &c) != nil || c.Who != i.About.To || c.Role < entry.Member:
@@ -120,6 +130,9 @@ func (a *account) answer(t *task.T, k *keptInvite, joined bool) (*hall, error) {
 		}
 	}
 	next := kept{Founding: k.Founding, Stream: a.rooms.random(), Joined: joined, Answered: k.Change.Hash(), Read: h.kept.Read, Silent: h.kept.Silent}
+	if c := new(entry.Change); k.Change.Kind == entry.ChangeKind && entry.Body(k.Change, c) == nil {
+		next.Since = c.Number
+	}
 	b, v := h.books(), wire.MustMarshal(&next)
 	_, err := task.Work(t, diskTimeout, func() (struct{}, error) {
 		var batch store.Batch

@@ -400,3 +400,27 @@ func TestStrangers(t *testing.T) {
 		want(t, "mallory", why, room.ErrNoRoom)
 	}
 }
+
+// Who lost his disk is told again of his rooms, the founder as everybody else, and has all of
+// them when he joins.
+func TestLostDisk(t *testing.T) {
+	for lost := range 2 {
+		w := newWorld(t, uint64(lost), "alice", "bob", "carol")
+		r := w.room()
+		for _, p := range w.people {
+			p.say(r, p.name)
+			w.same(r, time.Minute)
+		}
+		p := w.people[lost]
+		p.kill()
+		p.disk.Wipe()
+		p.start()
+		w.net.Run(10 * time.Minute)
+		p.join(r)
+		want(t, "all that was said", w.same(r, 2*time.Minute), []string{"alice", "bob", "carol"})
+		p.say(r, "here again")
+		w.net.Run(time.Second)
+		want(t, "forked", len(p.list()[0].Forked), 0)
+		want(t, "after the disk was lost", w.same(r, time.Minute)[3], "here again")
+	}
+}

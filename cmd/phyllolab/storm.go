@@ -60,6 +60,7 @@ Exit code 0: all seeds passed.`,
 	c.Flags().BoolVar(&f.ForGood, "for-good", false, "let an eighth of the nodes go when the faults end, and never come back")
 	c.Flags().BoolVar(&f.Storage, "storage", false, "let the nodes keep files for each other, and check that nothing acknowledged is lost")
 	c.Flags().BoolVar(&f.Groups, "groups", false, "let the nodes talk in a group, and check what its members read")
+	c.Flags().BoolVar(&f.Rooms, "rooms", false, "let people on the nodes talk in a room, and check that all have what was said, and who can read it")
 	c.Flags().StringVar(&f.ledger, "ledger", "", "note each seed in `FILE`, and leave out those that are noted there: to stop, and go on later")
 	c.Flags().BoolVar(&f.quick, "quick", false, "end with the first seed that fails, and do not make it smaller")
 	c.Flags().IntVar(&f.lines, "lines", 200, "print so many `LINES` of what happened before the first thing that is wrong")
@@ -121,6 +122,9 @@ func (w *world) storm(ctx context.Context, f *stormFlags) error {
 	if f.Groups {
 		fmt.Fprintf(w.out, "%d messages were said in groups and read %d times; %d times a member of a ring that was parted was told that one is lost; "+
 			"%d parents that swallowed messages were left\n", toll.Said, toll.Heard, toll.Told, toll.Found)
+	}
+	if f.Rooms {
+		fmt.Fprintf(w.out, "%d times something was said in rooms; %d of it was on one disk alone when that was lost\n", toll.Talked, toll.Gone)
 	}
 	if failed > 0 {
 		return fmt.Errorf("%d of %d seeds failed", failed, passed+failed)
