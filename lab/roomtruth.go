@@ -65,11 +65,8 @@ func (rs *rooms) expel() {
 		rs.fail("R4: node %d cannot put node %d out: %v", first.of.node, out.node, err)
 	}
 	out.shut = true
-	without := func() bool {
-		all := stays.epochs()
-		return len(all) > 0 && !all[len(all)-1].Reads(out.user.Key())
-	}
-	if !rs.storm.Sim.RunUntil(without, 100*time.Millisecond, soon) {
+	keyed := func() bool { return len(out.without(stays.reads().Entries)) > 0 }
+	if !rs.storm.Sim.RunUntil(keyed, 100*time.Millisecond, soon) {
 		rs.fail("R4: node %d still is to read what is said %v after it was put out", out.node, soon)
 	}
 	stays.say(func(err error) {
@@ -80,19 +77,23 @@ func (rs *rooms) expel() {
 	rs.storm.Sim.RunFor(time.Minute)
 }
 
-// epochs are those that a guest's disk has, the latest last.
-func (g *guest) epochs() (list []*entry.Epoch) {
-	d := g.reads()
-	if d == nil {
-		return nil
-	}
-	for _, e := range d.Entries {
-		p := new(entry.Epoch)
-		if e.Kind == entry.EpochKind && entry.Body(e, p) == nil {
-			list = append(list, p)
+// after are the entries of a log that are of some kind, or come after one that is.
+func after(log []*entry.Entry, of func(*entry.Entry, id.Hash) bool) map[id.Hash]bool {
+	set := map[id.Hash]bool{}
+	for _, e := range log {
+		if x := e.Hash(); of(e, x) || slices.ContainsFunc(e.Before(), func(b id.Hash) bool { return set[b] }) {
+			set[x] = true
 		}
 	}
-	return list
+	return set
+}
+
+// without are the entries of a log whose authors knew of a key that began after somebody was
+// put out.
+func (g *guest) without(log []*entry.Entry) map[id.Hash]bool {
+	end := g.ending(log)
+	out := after(log, func(_ *entry.Entry, x id.Hash) bool { return x == end })
+	return after(log, func(e *entry.Entry, x id.Hash) bool { return e.Kind == entry.EpochKind && out[x] })
 }
 
 // admit lets those join whom members have invited.
@@ -294,19 +295,12 @@ func (rs *rooms) secrets() {
 		if d == nil || first.role(g.user.Key()) > entry.Out {
 			continue
 		}
-		after, keyed, has := map[id.Hash]bool{}, map[id.Hash]bool{}, map[id.Hash]bool{}
-		out := g.ending(log)
+		keyed, has := g.without(log), map[id.Hash]bool{}
 		for _, e := range log {
-			x := e.Hash()
-			follows := func(s map[id.Hash]bool) bool {
-				return slices.ContainsFunc(e.Before(), func(b id.Hash) bool { return s[b] })
-			}
-			after[x], keyed[x] = x == out || follows(after), follows(keyed)
 			switch p := new(entry.Epoch); {
 			case e.Kind == entry.EpochKind && entry.Body(e, p) == nil:
-				_, has[x] = d.Keys[p.Proof]
-				keyed[x] = keyed[x] || after[x]
-			case e.Kind == entry.WordsKind && keyed[x]:
+				_, has[e.Hash()] = d.Keys[p.Proof]
+			case e.Kind == entry.WordsKind && keyed[e.Hash()]:
 				if of, err := entry.EpochOf(e); err == nil && has[of] {
 					rs.fail("R3: node %d reads what was said by somebody who knew of a key without it", g.node)
 				}
