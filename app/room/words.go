@@ -1,6 +1,7 @@
 package room
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -43,6 +44,24 @@ func (m *Rooms) Say(t *task.T, user peer.Key, room id.Hash, w entry.Words) (id.H
 	if !w.Edits.IsZero() && h.log.Author(w.Edits) != user || !w.Reply.IsZero() && !h.log.Has(w.Reply) {
 		return id.Hash{}, ErrNoEntry
 	}
+	for range maxNewKeys {
+		x, err := h.say(t, &w)
+		if err == nil || !errors.Is(err, errNewKey) {
+			return x, err
+		}
+	}
+	return id.Hash{}, ErrNoKey
+}
+
+// maxNewKeys is how often words are locked anew because another key began meanwhile.
+const maxNewKeys = 8
+
+// errNewKey tells that another key began before words were in the log.
+var errNewKey = errors.New("another key began")
+
+// say writes words, locked with the key of the epoch that is current when they come into the
+// log: who was put out may have the one before it.
+func (h *hall) say(t *task.T, w *entry.Words) (x id.Hash, err error) {
 	var epoch id.Hash
 	var key peer.Secret
 	if !h.log.Founding().Public {
@@ -50,13 +69,15 @@ func (m *Rooms) Say(t *task.T, user peer.Key, room id.Hash, w entry.Words) (id.H
 			return id.Hash{}, err
 		}
 	}
-	locker := m.deps.Locker
+	user, room, locker := h.acc.key, h.id, h.rooms().deps.Locker
 	e, err := h.write(t, entry.WordsKind, func(s *dag.State) (func() []byte, error) {
 		switch {
 		case s.Role(user) <= entry.Out:
 			return nil, ErrNotMember
 		case epoch.IsZero():
 			return w.Open, nil
+		case epoch != s.Epoch.Entry:
+			return nil, errNewKey
 		}
 		return func() []byte { return w.Lock(room, user, epoch, key, locker) }, nil
 	})
