@@ -27,7 +27,7 @@
 //   - A confirmation that comes late counts, whoever has the item at that moment, if it is the
 //     word of one who had it.
 //   - After a restart the offerer's node gives those who may still be at work one lease to say
-//     so, and then offers what is left.
+//     so, and then offers what is left; what nobody had yet is offered at once.
 //   - An item that fails Options.Tries times, or that ten takers have had when they went, is
 //     not offered any more. Such an outcome that nobody listens to is kept until it is
 //     withdrawn.

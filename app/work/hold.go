@@ -95,6 +95,15 @@ func gone(err error) bool {
 	return errors.As(err, &refused) && (refused.Code == refusedGone || refused.Code == refusedUnknown)
 }
 
+// Confirm is Post.Confirm for whoever has the item on this node.
+func (w *Work) Confirm(t *task.T, item id.Hash, r Report) error {
+	h := w.held[item]
+	if h == nil {
+		return ErrNotHeld
+	}
+	return h.post.Confirm(t, item, r)
+}
+
 // Confirm says what became of an item, and returns when the offerer's node knows it. The error
 // is ErrNotHeld if the item was not this program's any more, or ErrAway if that node does not
 // answer: it is told later.

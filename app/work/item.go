@@ -31,6 +31,8 @@ type record struct {
 	// Outcome and Why are set when it is not offered any more, and nobody has listened.
 	Outcome Outcome `cbor:"9,keyasint,omitempty"`
 	Why     string  `cbor:"10,keyasint,omitempty"`
+	Had     uint32  `cbor:"11,keyasint,omitempty"` // takers, as far as it was written
+	Out     bool    `cbor:"12,keyasint,omitempty"` // it was handed to one, or was about to be
 }
 
 // Check implements wire.Checker.
@@ -76,7 +78,6 @@ type item struct {
 	state   State
 	lost    int // searches that came to no end
 	fails   int // since the start
-	had     int // takers, since the start
 	taker   *peer.Handle
 	timer   task.Timer // of the lease, or until it is offered again
 	unwatch func()
@@ -151,9 +152,14 @@ func (w *Work) load(t *task.T) error {
 		w.include(q, it)
 		if it.state = Queued; it.Outcome != "" {
 			it.state = Over
-		} else {
+		} else if it.Out {
 			it.timer = w.ep.After(w.cfg.Lease, func() { q.put(it, true) })
+		} else {
+			q.ready = append(q.ready, it)
 		}
+	}
+	for _, q := range slices.Clone(w.queues) {
+		q.pump()
 	}
 	return nil
 }
@@ -231,6 +237,21 @@ func idOf(h *peer.Handle) id.ID {
 func (w *Work) save(it *item) {
 	st, key, value := w.cfg.Store, it.id, wire.MustMarshal(&it.record)
 	w.write(it, func() error { return st.Put(Table, key[:], value) }, func(error) {})
+}
+
+// out notes that an item is about to be in somebody's hands, so that he is waited for after a
+// restart.
+func (w *Work) out(t *task.T, it *item) error {
+	if it.Out {
+		return nil
+	}
+	it.Out = true
+	st, key, value := w.cfg.Store, it.id, wire.MustMarshal(&it.record)
+	_, err := task.Await(t, disk, func(resolve func(struct{}, error)) {
+		w.write(it, func() error { return st.Put(Table, key[:], value) }, func(err error) { resolve(struct{}{}, err) })
+	})
+	it.Out = err == nil
+	return err
 }
 
 // write is a change of an item in the store.

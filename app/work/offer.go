@@ -16,7 +16,8 @@ import (
 // Event is what becomes of an item: a State, or the Outcome, after which nothing comes.
 type Event struct {
 	Item    id.Hash
-	State   State // Queued with Again set: it is offered again; empty: see Outcome
+	Body    []byte // shared: must not be changed
+	State   State  // Queued with Again set: it is offered again; empty: see Outcome
 	Outcome Outcome
 	Again   bool
 	Taker   id.ID  // the node, where there is one
@@ -121,7 +122,7 @@ func (o *Offers) Add(t *task.T, bodies ...[]byte) ([]id.Hash, error) {
 // tell tells who listens.
 func (it *item) tell(e Event) {
 	if it.offers != nil && it.offers.o.Tell != nil {
-		e.Item = it.id
+		e.Item, e.Body = it.id, it.Body
 		it.offers.o.Tell(e)
 	}
 }
@@ -134,7 +135,7 @@ type Standing struct {
 	Outcome Outcome // of one that is over, and was not told to anybody
 	Why     string
 	Taker   id.ID // the node that has it; zero: none
-	Had     int   // takers since the start
+	Had     int   // takers, as far as it was written
 	Time    int64 // when it was queued, Unix milliseconds
 	Body    []byte
 }
@@ -145,7 +146,7 @@ func (w *Work) List() (list []Standing) {
 	for _, q := range w.queues {
 		for _, it := range q.items {
 			list = append(list, Standing{Item: it.id, Topic: q.name, State: it.state, Outcome: it.Outcome, Why: it.Why,
-				Taker: idOf(it.taker), Had: it.had, Time: it.Time, Body: it.Body})
+				Taker: idOf(it.taker), Had: int(it.Had), Time: it.Time, Body: it.Body})
 		}
 	}
 	return list

@@ -33,6 +33,8 @@ type TakeOptions struct {
 	// Waiting is called again and again while there is no such topic, and reports whether to
 	// wait on. If it is nil that is topic's ErrUnknown.
 	Waiting func() bool
+	// Begin, which may be nil, is called when it begins.
+	Begin func()
 	// Job is called with each item that it is given, which it must confirm; Lost with one that
 	// it must not go on with, as it was withdrawn, or is another taker's now. Ended says that it
 	// may not read the topic any more. All are called on the node's loop and must not wait.
@@ -114,6 +116,9 @@ func (w *Work) Take(t *task.T, n topic.Name, o TakeOptions) (*Post, error) {
 	w.posts = append(w.posts, p)
 	p.at = w.counter(p.sub.Group())
 	p.at.posts = append(p.at.posts, p)
+	if o.Begin != nil {
+		o.Begin()
+	}
 	for range o.Slots {
 		p.at.tellFree()
 	}

@@ -223,8 +223,18 @@ func (q *queue) met(node id.ID) {
 func (q *queue) give(t *task.T, it *item, to *peer.Handle) error {
 	w := q.w
 	q.met(to.ID)
+	if err := w.out(t, it); err != nil {
+		if it.state == Offered && !errors.Is(err, task.ErrStopped) {
+			q.rest(restNone) // the disk is full, or fails
+			q.put(it, true)
+		}
+		return err
+	}
+	if it.state != Offered {
+		return nil
+	}
 	answer, err := kbr.CallPeer(t, w.ep, to, encode(&hand{Item: it.id, Group: q.group, Publisher: q.by, Token: it.token(to.ID),
-		Before: uint32(it.had) + it.Gone, Body: it.Body}), kbr.Options{Timeout: handTime})
+		Before: it.Had, Body: it.Body}), kbr.Options{Timeout: handTime})
 	var refused *kbr.RefusedError
 	switch {
 	case errors.Is(err, task.ErrStopped):
