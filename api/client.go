@@ -190,6 +190,11 @@ func follow[E any](ctx context.Context, c *Client, path string, f func(*E) error
 		return err
 	}
 	defer r.Close()
+	return events(ctx, c, r, f)
+}
+
+// events calls f with each event of a stream, until it ends.
+func events[E any](ctx context.Context, c *Client, r io.Reader, f func(*E) error) error {
 	d := json.NewDecoder(r)
 	for {
 		e := new(E)

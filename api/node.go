@@ -24,6 +24,7 @@ type Node interface {
 	Offering
 	Everybody
 	Topics
+	Works
 	Rooms
 	Keys
 }

@@ -80,8 +80,8 @@ type (
 	}
 )
 
-// Operations lists all operations but the streams of events, of people that are found and of
-// topics, and those that carry the content of a file.
+// Operations lists all operations but the streams of events, of people that are found, of
+// topics and of work, and those that carry the content of a file.
 func Operations() []Operation {
 	return []Operation{
 		read("status", Node.Status), read("doctor", Node.Doctor), read("picture", Node.Picture), read("metrics", Node.Metrics),
@@ -133,6 +133,9 @@ func Operations() []Operation {
 
 		op("topic/set", Node.TopicSet), op("topic/bench", Node.TopicBench), read("topic/list", Node.TopicList),
 		op("topic/tree", func(n Node, ctx context.Context, q forTarget) (*TopicTree, error) { return n.TopicTree(ctx, q.Target) }),
+
+		op("work/confirm", func(n Node, ctx context.Context, q WorkReport) (none, error) { return none{}, n.WorkConfirm(ctx, q) }),
+		read("work/list", Node.WorkList), op("work/withdraw", Node.WorkWithdraw),
 
 		read("account", Node.Account), op("offer", Node.Offer),
 		op("dht/put", Node.DHTPut), op("dht/get", Node.DHTGet), op("dht/rivals", Node.DHTRivals),

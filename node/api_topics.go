@@ -35,15 +35,18 @@ func (o *overlay) makeTopics() (err error) {
 	}
 	tc := topic.Default()
 	tc.Ring, tc.Scribe, tc.Directory, tc.Store = o.ring, o.scribe, o.dir, n.store
-	tc.Signers = func() []peer.Signer {
-		signers := []peer.Signer{n.signer}
-		for _, u := range n.people.All() {
-			signers = append(signers, u.Signer)
-		}
-		return signers
-	}
+	tc.Signers = n.signers
 	o.topics, err = topic.New(tc)
 	return err
+}
+
+// signers are the keys of this node and of those who live here.
+func (n *Node) signers() []peer.Signer {
+	list := []peer.Signer{n.signer}
+	for _, u := range n.people.All() {
+		list = append(list, u.Signer)
+	}
+	return list
 }
 
 // speaker is who publishes, or reads: a user of this node, or the node itself if nobody lives

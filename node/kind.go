@@ -20,6 +20,7 @@ import (
 	groups "github.com/phyllo-net/phyllo/app/scribe/msg"
 	"github.com/phyllo-net/phyllo/app/space"
 	"github.com/phyllo-net/phyllo/app/topic"
+	"github.com/phyllo-net/phyllo/app/work"
 	"github.com/phyllo-net/phyllo/gateway/files"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/keys"
@@ -58,6 +59,7 @@ var kinds = []struct {
 	{topic.ErrName, api.Usage, "see `phyllo pub --help`"}, {topic.ErrUnknown, api.NotFound, "`phyllo pub TOPIC TEXT` makes one"}, {topic.ErrOwner, api.Denied, ""}, {topic.ErrLimit, api.Failed, ""}, {topic.ErrMeasure, api.Usage, "see `phyllo topic bench --help`"},
 	{groups.ErrDenied, api.Denied, ""}, {groups.ErrClock, api.Failed, ""}, {groups.ErrCharter, api.Usage, "see `phyllo topic set --help`"}, {scribe.ErrTooLarge, api.Usage, ""},
 	{scribe.ErrNoGroup, api.NotFound, "`phyllo pub TOPIC TEXT` makes one"}, {scribe.ErrAway, api.Unreachable, askDoctor}, {scribe.ErrBusy, api.Unreachable, askDoctor}, {scribe.ErrOlder, api.Conflict, "try again"}, {scribe.ErrLimit, api.Failed, ""},
+	{work.ErrTooLarge, api.Usage, ""}, {work.ErrOptions, api.Usage, "see `phyllo work --help`"}, {work.ErrFull, api.Failed, ""}, {work.ErrLimit, api.Failed, ""}, {work.ErrNotHeld, api.Conflict, "see `phyllo work take --help`"}, {work.ErrAway, api.Unreachable, "wait until its computer is on"},
 	{room.ErrNoRoom, api.NotFound, ""}, {room.ErrNoEntry, api.NotFound, "`phyllo room history ROOM --json` prints the ids"}, {room.ErrNoUser, api.NotFound, ""}, {room.ErrAmbiguous, api.Usage, ""},
 	{room.ErrWords, api.Usage, "see `phyllo send --help`"}, {room.ErrNotMember, api.Denied, ""}, {room.ErrNotAdmin, api.Denied, ""}, {room.ErrNotOwner, api.Denied, "see who it is with `phyllo room list ROOM`"}, {room.ErrNoMember, api.NotFound, ""}, {room.ErrAway, api.Unreachable, ""}, {room.ErrNoPublic, api.NotFound, ""},
 	{room.ErrNoKey, api.Unreachable, ""}, {room.ErrNoName, api.NotFound, ""}, {room.ErrMany, api.Failed, ""}, {room.ErrOwnerGoes, api.Failed, "`phyllo room role ROOM NAME owner`"},

@@ -23,6 +23,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past/account"
 	"github.com/phyllo-net/phyllo/app/past/dht"
 	"github.com/phyllo-net/phyllo/app/space"
+	"github.com/phyllo-net/phyllo/app/work"
 	"github.com/phyllo-net/phyllo/host"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/keys"
@@ -62,6 +63,9 @@ var met = map[string]struct {
 	"account.ErrQuota": {account.ErrQuota, api.Failed},
 
 	"space.ErrHandle": {space.ErrHandle, api.Usage}, "space.ErrForged": {space.ErrForged, api.Failed}, "space.ErrDamaged": {space.ErrDamaged, api.Failed},
+
+	"work.ErrTooLarge": {work.ErrTooLarge, api.Usage}, "work.ErrOptions": {work.ErrOptions, api.Usage}, "work.ErrFull": {work.ErrFull, api.Failed},
+	"work.ErrLimit": {work.ErrLimit, api.Failed}, "work.ErrNotHeld": {work.ErrNotHeld, api.Conflict}, "work.ErrAway": {work.ErrAway, api.Unreachable},
 
 	"kbr.ErrTimeout": {kbr.ErrTimeout, api.Unreachable}, "kbr.ErrUnreachable": {kbr.ErrUnreachable, api.Unreachable}, "kbr.ErrLoop": {kbr.ErrLoop, api.Unreachable},
 	"kbr.ErrHopLimit": {kbr.ErrHopLimit, api.Unreachable}, "kbr.ErrBusy": {kbr.ErrBusy, api.Unreachable}, "kbr.ErrNoApp": {kbr.ErrNoApp, api.Failed},
@@ -142,7 +146,7 @@ func TestErrorsHaveKinds(t *testing.T) {
 	listed := slices.Concat(slices.Collect(maps.Keys(met)), slices.Collect(maps.Keys(unmet)))
 	slices.Sort(listed)
 	var there []string
-	for _, room := range []string{"app/directory", "app/im", "app/im/letter", "app/past", "app/past/account", "app/past/dht", "app/space", "kbr", "task", "host", "keys", "member", "member/invite", "member/msg", "member/register", "peer"} {
+	for _, room := range []string{"app/directory", "app/im", "app/im/letter", "app/past", "app/past/account", "app/past/dht", "app/space", "app/work", "kbr", "task", "host", "keys", "member", "member/invite", "member/msg", "member/register", "peer"} {
 		there = append(there, errorsOf(t, filepath.Join("..", filepath.FromSlash(room)))...)
 	}
 	for _, name := range there {

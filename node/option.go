@@ -26,6 +26,8 @@ const (
 	AppCensus    wire.AppID = 8  // questions to all nodes
 	AppTopic     wire.AppID = 9  // groups with names
 	AppRooms     wire.AppID = 10 // group chat
+	AppAnycast   wire.AppID = 11 // who in a group is willing
+	AppWork      wire.AppID = 12 // items of work that each go to one
 	FirstFree    wire.AppID = 256
 )
 

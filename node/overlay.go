@@ -21,7 +21,9 @@ import (
 	"github.com/phyllo-net/phyllo/app/room"
 	"github.com/phyllo-net/phyllo/app/scribe"
 	"github.com/phyllo-net/phyllo/app/space"
+	"github.com/phyllo-net/phyllo/app/scribe/anycast"
 	"github.com/phyllo-net/phyllo/app/topic"
+	"github.com/phyllo-net/phyllo/app/work"
 	"github.com/phyllo-net/phyllo/host"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
@@ -52,6 +54,8 @@ type overlay struct {
 	everyone *census.Census
 	scribe   *scribe.Scribe
 	topics   *topic.Topics
+	anycast  *anycast.Anycast
+	work     *work.Work
 	probe    *probe
 	// verifier is that of the storage, where each object comes with the same few certificates.
 	verifier keys.Remembering
@@ -248,6 +252,9 @@ func (o *overlay) makeApps() error {
 	if err := o.makeTopics(); err != nil {
 		return err
 	}
+	if err := o.makeWork(); err != nil {
+		return err
+	}
 	return o.makeStorage()
 }
 
@@ -288,7 +295,7 @@ func (o *overlay) makeStorage() (err error) {
 
 // mounts lists all applications.
 func (o *overlay) mounts() []kbr.Mount {
-	own := []kbr.Mount{{Number: AppDirectory, App: o.dir}, {Number: AppIM, App: o.im}, {Number: AppProbe, App: o.probe}, {Number: AppPast, App: o.past}, {Number: AppSpace, App: o.spaces}, {Number: AppAccount, App: o.past.Accounts()}, {Number: AppCensus, App: o.everyone}, {Number: AppScribe, App: o.scribe}, {Number: AppTopic, App: o.topics}, {Number: AppRooms, App: o.rooms}}
+	own := []kbr.Mount{{Number: AppDirectory, App: o.dir}, {Number: AppIM, App: o.im}, {Number: AppProbe, App: o.probe}, {Number: AppPast, App: o.past}, {Number: AppSpace, App: o.spaces}, {Number: AppAccount, App: o.past.Accounts()}, {Number: AppCensus, App: o.everyone}, {Number: AppScribe, App: o.scribe}, {Number: AppTopic, App: o.topics}, {Number: AppRooms, App: o.rooms}, {Number: AppAnycast, App: o.anycast}, {Number: AppWork, App: o.work}}
 	for i, m := range own {
 		if wrap := o.node.opt.replaced[m.Number]; wrap != nil {
 			own[i].App = wrap(m.App)

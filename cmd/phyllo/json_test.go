@@ -288,6 +288,11 @@ func TestJSON(t *testing.T) {
 	play("phyllo topic list", "", 1)
 	play("phyllo topic tree", "news", 3)
 	play("phyllo topic bench", "bench/slow --rate 100 --for 1s", 1)
+	play("phyllo work offer", "thumbnails cat.png", 3)
+	play("phyllo work offer", "later cat.png --leave", 1)
+	play("phyllo work list", "", 1)
+	play("phyllo work withdraw", "later --all", 1)
+	play("phyllo work take", "thumbnails --count 2 -- echo {}", 3)
 	s.prepare([]string{"file", "notes", "buy tea\n"})
 	play("phyllo put", "$DIR/notes --expires 30d", 1)
 	play("phyllo put", "$DIR/notes --as folder/notes", 1)
@@ -367,6 +372,7 @@ func TestJSONTypes(t *testing.T) {
 		"phyllo ping": api.Pong{}, "phyllo trace": api.Trace{}, "phyllo ring census": api.Census{}, "VersionCount": api.VersionCount{}, "phyllo user add": api.User{}, "phyllo user verify": api.KeyPair{},
 		"phyllo contact list": api.Contact{}, "phyllo send": api.Sent{}, "phyllo inbox": received{}, "phyllo dht put": api.DHTKept{}, "phyllo room list": api.Room{}, "RoomMember": api.RoomMember{}, "RoomReceipts": api.RoomReceipts{}, "phyllo room find": api.RoomFound{}, "phyllo room history": api.RoomMessage{}, "phyllo dht get": api.DHTEntry{}, "phyllo dht rivals": api.DHTRival{}, "phyllo offer": api.Account{},
 		"phyllo pub": api.Published{}, "phyllo sub": api.TopicEvent{}, "phyllo topic list": api.Topic{}, "phyllo topic tree": api.TopicPlace{}, "phyllo topic bench": api.TopicMeasured{}, "TopicTimes": api.TopicTimes{},
+		"phyllo work offer": api.WorkEvent{}, "phyllo work list": api.WorkItem{}, "phyllo work withdraw": api.Withdrawn{},
 		"phyllo put": api.File{}, "phyllo get": got{}, "phyllo share": api.FileLink{}, "phyllo df": api.Storage{}, "phyllo space create": api.Space{},
 		"phyllo space grant": api.SpaceLink{}, "phyllo key add": api.Key{}, "SpaceUse": api.SpaceUse{}, "SpaceMember": api.SpaceMember{}, "phyllo version": version{},
 		"Peer": api.Peer{}, "Reach": api.Reach{}, "Keeping": api.Keeping{}, "Copies": api.Copies{}, "MemberUse": api.MemberUse{}, "Traffic": api.Traffic{}, "Hop": api.Hop{}, "Fingerprint": api.Fingerprint{},

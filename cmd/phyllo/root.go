@@ -110,7 +110,7 @@ Or look at a ring of 16 nodes on this computer:  phyllo demo`,
 	add(groupNode, newUp(w), newDown(w), newStatus(w), newDoctor(w), newUI(w), newConfig(w), newDemo(w))
 	add(groupRing, newInvite(w), newJoin(w), newMember(w), newRing(w), newPing(w), newTrace(w), newDHT(w), newOffer(w))
 	add(groupPeople, newUser(w), newContact(w), newSend(w), newInbox(w), newRoom(w))
-	add(groupTopics, newPub(w), newSub(w), newTopic(w))
+	add(groupTopics, newPub(w), newSub(w), newTopic(w), newWork(w))
 	add(groupFiles, newPut(w), newGet(w), newCat(w), newLs(w), newMv(w), newRm(w), newHistory(w), newShare(w), newDf(w), newSpace(w), newKey(w))
 	add(groupMore, newVersion(w), newMan(w, root), newCompletion(w, root))
 	completeFlags(w, root)

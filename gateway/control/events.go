@@ -30,19 +30,25 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 // streams prepares an answer that comes by and by, in the form that is accepted. If the request
 // is refused it was answered.
 func (s *Server) streams(w http.ResponseWriter, r *http.Request) (*stream, streamForm, bool) {
-	form := lines
 	if r.Method != http.MethodGet {
 		w.Header().Set("Allow", "GET")
 		s.refuse(w, http.StatusMethodNotAllowed, "http-method", "the method is not GET")
-		return nil, form, false
+		return nil, lines, false
 	}
+	out, form := streamTo(w, r)
+	return out, form, true
+}
+
+// streamTo is an answer that comes by and by, in the form that is accepted.
+func streamTo(w http.ResponseWriter, r *http.Request) (*stream, streamForm) {
+	form := lines
 	if strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
 		form = sse
 	}
 	w.Header().Set("Content-Type", form.kind)
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	return &stream{w: w, rc: http.NewResponseController(w)}, form, true
+	return &stream{w: w, rc: http.NewResponseController(w)}, form
 }
 
 // follow writes what a source emits, until it ends, the asker is gone or writing fails. The

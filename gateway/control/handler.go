@@ -93,6 +93,10 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		s.publish(w, r)
 	case api.StreamSubscribe:
 		s.subscribe(w, r)
+	case api.StreamWorkOffer:
+		s.workOffer(w, r)
+	case api.StreamWorkTake:
+		s.workTake(w, r)
 	case api.StreamPut:
 		s.filePut(w, r)
 	case api.StreamGet:

@@ -60,6 +60,10 @@ func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
 		s.publish(w, r)
 	case r.URL.Path == api.StreamSubscribe:
 		s.subscribe(w, r)
+	case r.URL.Path == api.StreamWorkOffer:
+		s.workOffer(w, r)
+	case r.URL.Path == api.StreamWorkTake:
+		s.workTake(w, r)
 	case r.URL.Path == api.StreamPut:
 		s.filePut(w, r)
 	case r.URL.Path == api.StreamGet:

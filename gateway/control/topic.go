@@ -48,6 +48,14 @@ func (s *Server) subscribe(w http.ResponseWriter, r *http.Request) {
 	err := s.follow(r.Context(), out, form, func(ctx context.Context, emit func(any) error) error {
 		return s.cfg.Node.Subscribe(ctx, q, func(e *api.TopicEvent) error { return emit(e) })
 	})
+	s.ended(w, out, form, op, err, func(e *api.Error) any {
+		return &api.TopicEvent{Event: api.TopicEnded, Topic: q.Topic, Time: time.Now().UTC(), Error: e}
+	})
+}
+
+// ended ends a stream: with an answer as any other if nothing was written yet, otherwise with a
+// last event that says what went wrong.
+func (s *Server) ended(w http.ResponseWriter, out *stream, form streamForm, op string, err error, last func(*api.Error) any) {
 	switch {
 	case err == nil:
 		s.counts.request(op, "ok")
@@ -59,7 +67,7 @@ func (s *Server) subscribe(w http.ResponseWriter, r *http.Request) {
 			e = &api.Error{Kind: api.KindOf(err), Text: err.Error()}
 		}
 		s.counts.request(op, string(e.Kind))
-		b, _ := json.Marshal(&api.TopicEvent{Event: api.TopicEnded, Topic: q.Topic, Time: time.Now().UTC(), Error: e}) // strings only: it cannot fail
+		b, _ := json.Marshal(last(e)) // strings only: it cannot fail
 		out.write(fmt.Sprintf(form.event, b))
 	}
 }

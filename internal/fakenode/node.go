@@ -43,6 +43,8 @@ type Node struct {
 	granted map[string][]api.SpaceMember
 	foreign map[string]bool // spaces that were granted to the user
 	topics  map[string]*channel
+	queued  []api.WorkItem
+	atWork  map[id.Hash]chan struct{} // closed when the item is confirmed
 	offer   int64
 	auto    bool // it chose its offer
 	gift    int64

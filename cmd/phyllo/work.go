@@ -1,0 +1,250 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/id"
+)
+
+func newWork(w *world) *cobra.Command {
+	return group("work", "Items of work, each for one of the programs that take them",
+		`Who offers items to a topic has each of them done by one of those who take items there,
+wherever in the ring they are: near ones first. If a taker's computer dies, or his command
+fails, the item is offered again. Who may publish to a topic offers, who may read it takes
+(`+"`phyllo topic set`"+`).`,
+		w.workOffer(), w.workTake(), w.workList(), w.workWithdraw())
+}
+
+// offering is one run of work offer.
+type offering struct {
+	w       *world
+	q       api.WorkOffering
+	verbose bool
+	done    int
+	not     int // that have another outcome
+	queued  int
+}
+
+func (w *world) workOffer() *cobra.Command {
+	o := &offering{w: w}
+	whole := false
+	tries := &number{value: 3, low: 1, high: 100}
+	cmd := &cobra.Command{
+		Use:   "offer TOPIC [ITEM]",
+		Short: "Offer items to a topic, each to one taker",
+		Long: `Offer items to a topic, and print what became of each: one for each line of standard input
+as it comes, or ITEM. Each goes to one taker; if he dies, or says that it failed, it is
+offered again. If nobody takes items of the topic, that is said at once (none); with --wait
+items wait for takers. The command ends when all have an outcome, with status 1 if one was
+not done.
+
+Items are kept on this node's disk until they are done, up to a week. After Ctrl-C, or when
+the node was stopped and is started again, they are still offered: ` + "`phyllo work list`" + ` shows
+them, ` + "`phyllo work withdraw`" + ` ends them. An item is done twice only if a taker died, or was cut
+off, after he had done it and before this node knew; its number is the same then. An item
+has up to 32767 bytes: what is larger is stored with ` + "`phyllo put`" + `, and its name offered.`,
+		Example: `  ls *.png | phyllo work offer thumbnails
+  phyllo work offer thumbnails cat.png --wait
+  phyllo work offer letters --whole < letter.txt
+  phyllo work offer thumbnails --leave < list     queue them, and end`,
+		Args:              args(1, 2),
+		ValidArgsFunction: w.complete(topics),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			o.q.Topic, o.q.Tries = a[0], tries.value
+			o.q.Lines = !whole && len(a) == 1
+			var r io.Reader = w.stdin
+			if len(a) == 2 {
+				if whole {
+					return usage("ITEM and --whole cannot both be given: --whole makes one item of standard input")
+				}
+				if len(a[1]) > api.MaxTopicMessage {
+					return usage("the item has more than %d bytes: store it with `phyllo put`, and offer its name", api.MaxTopicMessage)
+				}
+				r = strings.NewReader(a[1])
+			}
+			return o.run(cmd.Context(), r)
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVar(&whole, "whole", false, "make one item of all of standard input, instead of one of each line")
+	f.BoolVar(&o.q.Wait, "wait", false, "wait for takers if there are none")
+	f.BoolVar(&o.q.Leave, "leave", false, "end when the items are queued: they wait for takers")
+	f.Var(tries, "tries", "how often an item may fail, 1 to 100")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "print each step of an item")
+	f.StringVar(&o.q.User, "from", "", "`USER` who offers, if several live here")
+	return cmd
+}
+
+func (o *offering) run(ctx context.Context, r io.Reader) error {
+	c, err := o.w.client()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	err = c.WorkOffer(ctx, o.q, r, o.show)
+	open := o.queued - o.done - o.not
+	switch {
+	case ctx.Err() != nil:
+		if open > 0 {
+			o.w.say("%s stay queued on this node, and are offered on: `phyllo work list` shows them, `phyllo work withdraw` ends them", plural(open, "item"))
+		}
+		return errors.New("interrupted")
+	case err != nil:
+		return err
+	case o.q.Leave && !o.w.json:
+		o.w.printf("%s %s queued\n", o.w.mark(api.Good), plural(o.queued, "item"))
+	case open > 0 && !o.q.Leave:
+		return api.Errorf(api.NotRunning, "the node has stopped: %s stay queued, and are offered when it is started with `%s`", plural(open, "item"), o.w.command("up"))
+	case o.not > 0:
+		return api.Errorf(api.Failed, "%d of %s not done", o.not, plural(o.queued, "item"))
+	}
+	return nil
+}
+
+// show prints an event at once.
+func (o *offering) show(e *api.WorkEvent) error {
+	w := o.w
+	switch {
+	case e.Event == api.WorkDone:
+		o.done++
+	case e.Over():
+		o.not++
+	case e.Event == api.WorkQueued:
+		o.queued++
+	}
+	what := oneLine(string(e.Body()))
+	switch {
+	case w.json:
+		if err := w.line(e); err != nil {
+			return err
+		}
+	case e.Event == api.WorkDone:
+		w.printf("%s %s: done by %s\n", w.mark(api.Good), what, e.Node.Short())
+	case e.Over():
+		w.printf("%s %s: %s\n", w.mark(api.Bad), what, because(e.Event, e.Why))
+	case o.verbose:
+		w.printf("  %s: %s\n", what, because(e.Event, e.Why))
+	}
+	return w.out.flush()
+}
+
+// because is what happened, with the reason if there is one.
+func because(what, why string) string {
+	if why == "" {
+		return what
+	}
+	return what + ": " + oneLine(why)
+}
+
+// oneLine is a text of others as a part of a line.
+func oneLine(s string) string {
+	const most = 60
+	if r := []rune(s); len(r) > most {
+		s = string(r[:most]) + "…"
+	}
+	return clean(s)
+}
+
+func (w *world) workList() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List the items that are offered on this node",
+		Long: `List the items that are offered on this node: queued, or taken by another one. One that is
+failed or expired is not offered any more, and stays here as nobody was told of it, until it
+is withdrawn.`,
+		Example: "  phyllo work list", Args: args(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return w.ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
+				list, err := c.WorkList(ctx)
+				if err != nil {
+					return err
+				}
+				answered(ctx)
+				return listing(w, list, "no items here: `phyllo work offer TOPIC ITEM` offers one", []string{"NUMBER", "TOPIC", "STATE", "SINCE", "ITEM"}, func(i api.WorkItem) []string {
+					state := i.State
+					if i.Node != (id.ID{}) {
+						state += " by " + i.Node.Short()
+					}
+					body := i.Text
+					if len(i.Data) > 0 {
+						body = string(i.Data)
+					}
+					return []string{i.Item.String()[:12], i.Topic, because(state, i.Why), w.moment(i.Time), oneLine(body)}
+				})
+			})
+		},
+	}
+}
+
+func (w *world) workWithdraw() *cobra.Command {
+	all := false
+	cmd := &cobra.Command{
+		Use:   "withdraw TOPIC [NUMBER ...]",
+		Short: "End items that are offered on this node",
+		Long: `End items of a topic that are offered on this node: those whose numbers, or how these begin,
+are given, as ` + "`phyllo work list`" + ` shows them, or --all. Who has one in his hands learns of it when
+he speaks next.`,
+		Example:           "  phyllo work withdraw thumbnails 5f1b07c2a9d4\n  phyllo work withdraw thumbnails --all",
+		Args:              args(1, 1000),
+		ValidArgsFunction: w.complete(topics),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			if all == (len(a) > 1) {
+				return usage("want numbers of items, as in `phyllo work list`, or --all")
+			}
+			return w.ask(cmd.Context(), "withdrawing …", func(ctx context.Context, c *api.Client) error {
+				items, err := itemsOf(ctx, c, a[0], a[1:])
+				if err != nil {
+					return err
+				}
+				n, err := c.WorkWithdraw(ctx, api.WorkWithdrawal{Topic: a[0], Items: items})
+				if err != nil {
+					return err
+				}
+				answered(ctx)
+				if w.json {
+					return w.line(n)
+				}
+				w.printf("%s %s withdrawn\n", w.mark(api.Good), plural(n.Items, "item"))
+				return nil
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "all items of the topic that are offered here")
+	return cmd
+}
+
+// itemsOf finds items by how their numbers begin.
+func itemsOf(ctx context.Context, c *api.Client, topic string, begin []string) (items []id.Hash, err error) {
+	if len(begin) == 0 {
+		return nil, nil
+	}
+	list, err := c.WorkList(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range begin {
+		var found []id.Hash
+		for _, i := range list {
+			if strings.HasPrefix(i.Item.String(), strings.ToLower(b)) {
+				found = append(found, i.Item)
+			}
+		}
+		switch {
+		case len(b) < 4 || len(found) > 1:
+			return nil, usage("%q does not say which item: give more of its number, as `phyllo work list --json` prints it", clean(b))
+		case len(found) == 0:
+			return nil, api.Errorf(api.NotFound, "no item of %s is offered here with the number %s: `phyllo work list` shows them", clean(topic), clean(b))
+		}
+		items = append(items, found...)
+	}
+	return items, nil
+}
+
+// confirmTime bounds a confirmation, which goes on in the node.
+const confirmTime = 30 * time.Second

@@ -1,0 +1,139 @@
+package fakenode
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/id"
+)
+
+// Topics of work that have a quality which a program must cope with: nobody takes items of
+// "empty", and each item of "thumbnails" is done, but that those with "bad" in them fail.
+const empty = "empty"
+
+// workItem is the number of the i-th item.
+func workItem(i int) id.Hash { return id.HashOf("pretended item", i) }
+
+// workEvent is an event of a pretended item.
+func (n *Node) workEvent(kind, topic, text string, item id.Hash) *api.WorkEvent {
+	return &api.WorkEvent{Event: kind, Topic: topic, Time: n.clock, Item: item, Text: text}
+}
+
+// WorkOffer implements api.Node. Who leaves his items finds them in the list.
+func (n *Node) WorkOffer(ctx context.Context, q api.WorkOffering, r io.Reader, f func(*api.WorkEvent) error) error {
+	if err := topicName(q.Topic); err != nil {
+		return err
+	}
+	if strings.HasPrefix(q.Topic, "bob/") {
+		return api.Errorf(api.Denied, "the group does not allow it: ask its creator for a place on its list")
+	}
+	in := bufio.NewScanner(r)
+	for i := 0; in.Scan(); i++ {
+		text, item := in.Text(), workItem(i)
+		events := []*api.WorkEvent{n.workEvent(api.WorkQueued, q.Topic, text, item)}
+		switch {
+		case q.Leave:
+			n.mu.Lock()
+			n.queued = append(n.queued, api.WorkItem{Item: item, Topic: q.Topic, State: api.WorkQueued, Time: n.clock, Text: text})
+			n.mu.Unlock()
+		case q.Topic == empty:
+			e := n.workEvent(api.WorkNone, q.Topic, text, item)
+			e.Why = "nobody takes items of this topic now"
+			events = append(events, e)
+		default:
+			for _, kind := range []string{api.WorkTaken, api.WorkDone} {
+				e := n.workEvent(kind, q.Topic, text, item)
+				e.Node = nodeID(2)
+				if strings.Contains(text, "bad") && kind == api.WorkDone {
+					e.Event, e.Why = api.WorkFailed, "exit status 1"
+				}
+				events = append(events, e)
+			}
+		}
+		for _, e := range events {
+			if err := f(e); err != nil {
+				return err
+			}
+		}
+	}
+	return in.Err()
+}
+
+// WorkTake implements api.Node: there are two items to do, the second of which somebody had
+// before.
+func (n *Node) WorkTake(ctx context.Context, q api.WorkTaking, f func(*api.WorkEvent) error) error {
+	if err := topicName(q.Topic); err != nil {
+		return err
+	}
+	if err := f(n.workEvent(api.WorkBegin, q.Topic, "", id.Hash{})); err != nil {
+		return err
+	}
+	for i, text := range []string{"cat.png", "dog.png"} {
+		e := n.workEvent(api.WorkJob, q.Topic, text, workItem(i))
+		e.Node, e.Name, e.From, e.Before = nodeID(1), "bob", fingerprint("bob"), i
+		if err := f(e); err != nil {
+			return err
+		}
+		if err := n.confirmed(ctx, e.Item); err != nil {
+			return err
+		}
+	}
+	select {
+	case <-n.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// confirmed waits until an item is confirmed.
+func (n *Node) confirmed(ctx context.Context, item id.Hash) error {
+	n.mu.Lock()
+	if n.atWork == nil {
+		n.atWork = make(map[id.Hash]chan struct{})
+	}
+	done := make(chan struct{})
+	n.atWork[item] = done
+	n.mu.Unlock()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// WorkConfirm implements api.Node.
+func (n *Node) WorkConfirm(_ context.Context, q api.WorkReport) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	done := n.atWork[q.Item]
+	if done == nil {
+		return api.Errorf(api.Conflict, "the item is not in your hands: it was confirmed before, or is another taker's now")
+	}
+	close(done)
+	delete(n.atWork, q.Item)
+	return nil
+}
+
+// WorkList implements api.Node.
+func (n *Node) WorkList(context.Context) ([]api.WorkItem, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.queued), nil
+}
+
+// WorkWithdraw implements api.Node.
+func (n *Node) WorkWithdraw(_ context.Context, q api.WorkWithdrawal) (*api.Withdrawn, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	before := len(n.queued)
+	n.queued = slices.DeleteFunc(n.queued, func(i api.WorkItem) bool {
+		return i.Topic == q.Topic && (len(q.Items) == 0 || slices.Contains(q.Items, i.Item))
+	})
+	return &api.Withdrawn{Topic: q.Topic, Items: before - len(n.queued)}, nil
+}

@@ -1,0 +1,318 @@
+package node
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/app/directory"
+	"github.com/phyllo-net/phyllo/app/scribe/anycast"
+	"github.com/phyllo-net/phyllo/app/work"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/keys"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+// makeWork makes the node's part in handing out items of work.
+func (o *overlay) makeWork() (err error) {
+	n := o.node
+	a := anycast.Default()
+	a.Ring, a.Verifier, a.Tree = o.ring, keys.Verifier{}, o.scribe
+	if o.anycast, err = anycast.New(a); err != nil {
+		return err
+	}
+	c := work.Default()
+	c.Topics, c.Scribe, c.Anycast, c.Store, c.Signers = o.topics, o.scribe, o.anycast, n.store, n.signers
+	o.work, err = work.New(c)
+	return err
+}
+
+// Work runs f as a task on the node's loop, as Topics does, with the items that are offered and
+// taken on this node.
+func (n *Node) Work(ctx context.Context, user string, f func(t *task.T, w *work.Work, me peer.Signer) error) error {
+	me, err := n.speaker(user)
+	if err != nil {
+		return err
+	}
+	_, err = do(ctx, n, func(t *task.T, o *overlay) (nothing, error) { return nothing{}, f(t, o.work, me) })
+	return err
+}
+
+const (
+	// unreadWork is how many events wait for who offers items before no further ones are read of
+	// him; what comes then has an end, as he has so many items open at most.
+	unreadWork = 4096
+	// openWork is how many items of one program may be open.
+	openWork = 2000
+	// workPause is how long to wait when too much is open.
+	workPause = 50 * time.Millisecond
+)
+
+// workStream is what was told to a program that offers or takes items, and not read yet. The loop
+// never waits for it.
+type workStream struct {
+	n     *Node
+	topic string
+
+	mu    sync.Mutex
+	queue []*api.WorkEvent
+	open  int  // items without an outcome
+	over  bool // nothing more is begun
+	err   error
+	come  chan struct{} // has room for one
+}
+
+func (f face) workStream(topic string) *workStream {
+	return &workStream{n: f.n, topic: topic, come: make(chan struct{}, 1)}
+}
+
+// add hands an event over, after which so many more items are open.
+func (s *workStream) add(e *api.WorkEvent, body []byte, more int) {
+	e.Topic, e.Time = s.topic, time.Now().UTC()
+	e.Text, e.Data = textOrData(body)
+	s.mu.Lock()
+	s.open = max(s.open+more, 0)
+	s.queue = append(s.queue, e)
+	s.mu.Unlock()
+	s.wake()
+}
+
+// textOrData is a body as JSON has it.
+func textOrData(body []byte) (string, []byte) {
+	if utf8.Valid(body) {
+		return string(body), nil
+	}
+	return "", body
+}
+
+func (s *workStream) wake() {
+	select {
+	case s.come <- struct{}{}:
+	default:
+	}
+}
+
+// end says that nothing more is begun; leave: what is open is not waited for.
+func (s *workStream) end(err error, leave bool) {
+	s.mu.Lock()
+	if !s.over {
+		s.over, s.err = true, err
+	}
+	if leave {
+		s.open = 0
+	}
+	s.mu.Unlock()
+	s.wake()
+}
+
+// waiting is how many events wait, and how many items are open.
+func (s *workStream) waiting() (events, open int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.queue), s.open
+}
+
+// deliver calls each with what was told, until it ends.
+func (s *workStream) deliver(ctx context.Context, o *overlay, each func(*api.WorkEvent) error) error {
+	for {
+		s.mu.Lock()
+		events, over, err := s.queue, s.over && s.open == 0, s.err
+		s.queue = nil
+		s.mu.Unlock()
+		for _, e := range events {
+			if err := each(e); err != nil {
+				return err
+			}
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+		}
+		if over {
+			return err
+		}
+		select {
+		case <-s.come:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-o.host.Done():
+			return errNoPlace
+		}
+	}
+}
+
+// WorkOffer implements api.Node.
+func (f face) WorkOffer(ctx context.Context, q api.WorkOffering, r io.Reader, each func(*api.WorkEvent) error) error {
+	name, err := topicNamed(q.Topic)
+	if err != nil {
+		return err
+	}
+	by, err := f.n.speaker(q.User)
+	if err != nil {
+		return err
+	}
+	o := f.n.overlay()
+	if o == nil {
+		return errNoPlace
+	}
+	s := f.workStream(name.String())
+	offers, err := on(ctx, o, func(t *task.T) (*work.Offers, error) {
+		return o.work.Open(t, name, by, work.Options{Wait: q.Wait, Tries: q.Tries, Tell: s.offered})
+	})
+	if err != nil {
+		return kinded(err)
+	}
+	defer o.host.Call(context.WithoutCancel(ctx), offers.Close)
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	go func() { // what is read may come as slowly as it likes
+		s.end(s.read(ctx, o, offers, messagesOf(r, q.Lines)), q.Leave)
+	}()
+	return s.deliver(ctx, o, each)
+}
+
+// read queues one item after another.
+func (s *workStream) read(ctx context.Context, o *overlay, offers *work.Offers, next func() ([]byte, error)) error {
+	for {
+		body, err := next()
+		switch {
+		case err == io.EOF || ctx.Err() != nil:
+			return nil
+		case err != nil:
+			return err
+		}
+		for {
+			events, open := s.waiting()
+			if err = nil; events < unreadWork && open < openWork {
+				_, err = on(ctx, o, func(t *task.T) (nothing, error) {
+					_, err := offers.Add(t, body)
+					return nothing{}, err
+				})
+				if err == nil {
+					break
+				}
+				if !errors.Is(err, work.ErrFull) {
+					return kinded(err)
+				}
+			}
+			if err := pauseFor(ctx, workPause); err != nil {
+				return nil
+			}
+		}
+	}
+}
+
+// offered is work.Options.Tell. It is called on the loop.
+func (s *workStream) offered(e work.Event) {
+	out := &api.WorkEvent{Event: string(e.State), Item: e.Item, Node: e.Taker, Why: e.Why}
+	more := 0
+	switch {
+	case e.Outcome != "":
+		out.Event, more = string(e.Outcome), -1
+	case e.Again:
+		out.Event = api.WorkAgain
+	case e.State == work.Queued:
+		more = 1
+	}
+	s.add(out, e.Body, more)
+}
+
+// WorkTake implements api.Node.
+func (f face) WorkTake(ctx context.Context, q api.WorkTaking, each func(*api.WorkEvent) error) error {
+	name, err := topicNamed(q.Topic)
+	if err != nil {
+		return err
+	}
+	var by peer.Signer
+	if q.User != "" || len(f.n.people.All()) < 2 {
+		if by, err = f.n.speaker(q.User); err != nil {
+			return err
+		}
+	}
+	o := f.n.overlay()
+	if o == nil {
+		return errNoPlace
+	}
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	s, waits := f.workStream(name.String()), false
+	options := work.TakeOptions{By: by, Slots: cmp.Or(q.Slots, 1), Job: s.job,
+		Lost:  func(item id.Hash) { s.add(&api.WorkEvent{Event: api.WorkLost, Item: item}, nil, 0) },
+		Ended: func(err error) { s.end(kinded(err), true) },
+		Begin: func() { s.add(&api.WorkEvent{Event: api.WorkBegin}, nil, 0) },
+		Waiting: func() bool {
+			if !waits {
+				waits = true
+				s.add(&api.WorkEvent{Event: api.WorkWaiting}, nil, 0)
+			}
+			return ctx.Err() == nil
+		}}
+	f.n.wg.Go(func() { // who takes may wait long, and is told so meanwhile
+		post, err := on(context.WithoutCancel(ctx), o, func(t *task.T) (*work.Post, error) { return o.work.Take(t, name, options) })
+		if err != nil {
+			s.end(kinded(err), true)
+			return
+		}
+		<-ctx.Done()
+		o.host.Call(context.WithoutCancel(ctx), post.Close)
+	})
+	err = s.deliver(ctx, o, each)
+	if errors.Is(err, errNoPlace) {
+		return nil
+	}
+	return err
+}
+
+// job is work.TakeOptions.Job. It is called on the loop.
+func (s *workStream) job(j work.Job) {
+	e := &api.WorkEvent{Event: api.WorkJob, Item: j.Item, Node: j.From, Before: j.Before, From: directory.Fingerprint(j.By)}
+	if u := s.n.people.ByKey(j.By); u != nil {
+		e.Name = u.Name()
+	}
+	s.add(e, j.Body, 0)
+}
+
+// WorkConfirm implements api.Node.
+func (f face) WorkConfirm(ctx context.Context, q api.WorkReport) error {
+	_, err := do(ctx, f.n, func(t *task.T, o *overlay) (nothing, error) {
+		return nothing{}, o.work.Confirm(t, q.Item, work.Report{Failed: q.Failed, Why: q.Why})
+	})
+	return kinded(err)
+}
+
+// WorkList implements api.Node.
+func (f face) WorkList(ctx context.Context) (list []api.WorkItem, err error) {
+	var standing []work.Standing
+	if err := f.n.call(ctx, func(o *overlay) { standing = o.work.List() }); err != nil {
+		return nil, kinded(err)
+	}
+	for _, s := range standing {
+		one := api.WorkItem{Item: s.Item, Topic: s.Topic.String(), State: string(s.State), Why: s.Why, Node: s.Taker, Had: s.Had, Time: time.UnixMilli(s.Time).UTC()}
+		if s.Outcome != "" {
+			one.State = string(s.Outcome)
+		}
+		one.Text, one.Data = textOrData(s.Body)
+		list = append(list, one)
+	}
+	return list, nil
+}
+
+// WorkWithdraw implements api.Node.
+func (f face) WorkWithdraw(ctx context.Context, q api.WorkWithdrawal) (*api.Withdrawn, error) {
+	name, err := topicNamed(q.Topic)
+	if err != nil {
+		return nil, err
+	}
+	items := slices.Clone(q.Items)
+	n, err := do(ctx, f.n, func(t *task.T, o *overlay) (int, error) { return o.work.Withdraw(t, name, items...) })
+	if err != nil {
+		return nil, kinded(err)
+	}
+	return &api.Withdrawn{Topic: name.String(), Items: n}, nil
+}
