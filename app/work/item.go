@@ -103,6 +103,8 @@ const (
 	// the store is read again if it cannot be.
 	sweepEvery = 10 * time.Minute
 	loadAgain  = 5 * time.Second
+	// readyStep is how often it is looked whether the node is in the ring again.
+	readyStep = 250 * time.Millisecond
 )
 
 // keep reads the items that were queued before, and gives up what has waited too long.
@@ -114,6 +116,14 @@ func (w *Work) keep(t *task.T) error {
 		if err := t.Sleep(loadAgain); err != nil {
 			return err
 		}
+	}
+	for !w.ep.Ready() { // who asks before waits for answers that do not come
+		if err := t.Sleep(readyStep); err != nil {
+			return err
+		}
+	}
+	for _, q := range slices.Clone(w.queues) {
+		q.pump()
 	}
 	for {
 		if err := t.Sleep(sweepEvery); err != nil {
@@ -157,9 +167,6 @@ func (w *Work) load(t *task.T) error {
 		} else {
 			q.ready = append(q.ready, it)
 		}
-	}
-	for _, q := range slices.Clone(w.queues) {
-		q.pump()
 	}
 	return nil
 }
