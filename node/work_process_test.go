@@ -56,6 +56,11 @@ func TestWorkOfProcesses(t *testing.T) {
 	if first.Event != api.WorkJob || first.Text != "item 0" || first.Before != 0 {
 		t.Fatalf("the taker is given %+v", first)
 	}
+	for _, want := range []string{api.WorkQueued, api.WorkTaken} {
+		if e := offer.event(); e.Event != want {
+			t.Fatalf("who offers is told %+v, want %s", e, want)
+		}
+	}
 	taker := b.begin("work", "take", "thumbs", "-j", "2", "--", "sh", "-c", `test "$1" != bad && echo "$1 before $PHYLLO_BEFORE"`, "sh", "{}")
 	kill(t, pid)
 	if line := taker.next(); line != "item 0 before 1" {

@@ -15,7 +15,6 @@ func (q *queue) taken(it *item, by *peer.Handle) {
 	it.release()
 	q.take(it)
 	it.state, it.taker = Taken, by
-	it.Had++
 	it.unwatch = w.ep.Watch(by, func(kbr.Down) { w.lapse(it, "the node that had it is gone") })
 	w.renewed(it)
 	it.tell(Event{State: Taken, Taker: by.ID})

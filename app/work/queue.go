@@ -233,16 +233,20 @@ func (q *queue) give(t *task.T, it *item, to *peer.Handle) error {
 	if it.state != Offered {
 		return nil
 	}
+	it.Had++ // also if he is not heard any more
 	answer, err := kbr.CallPeer(t, w.ep, to, encode(&hand{Item: it.id, Group: q.group, Publisher: q.by, Token: it.token(to.ID),
-		Before: it.Had, Body: it.Body}), kbr.Options{Timeout: handTime})
+		Before: it.Had - 1, Body: it.Body}), kbr.Options{Timeout: handTime})
 	var refused *kbr.RefusedError
+	if errors.As(err, &refused) {
+		it.Had--
+	}
 	switch {
 	case errors.Is(err, task.ErrStopped):
 		return err
 	case it.state != Offered:
 	case err == nil && answer.From.ID == to.ID:
 		q.taken(it, to)
-	case errors.As(err, &refused), errors.Is(err, kbr.ErrUnreachable):
+	case refused != nil, errors.Is(err, kbr.ErrUnreachable):
 		q.rest(restBusy)
 		q.put(it, true)
 	default: // he may have it: then he says so
