@@ -103,7 +103,7 @@ func (o *offering) run(ctx context.Context, r io.Reader) error {
 	case open > 0 && !o.q.Leave:
 		return api.Errorf(api.NotRunning, "the node has stopped: %s stay queued, and are offered when it is started with `%s`", plural(open, "item"), o.w.command("up"))
 	case o.not > 0:
-		return api.Errorf(api.Failed, "%d of %s not done", o.not, plural(o.queued, "item"))
+		return api.Errorf(api.Failed, "%d of %s not done: the lines above say why", o.not, plural(o.queued, "item"))
 	}
 	return nil
 }

@@ -73,7 +73,7 @@ waits for it.`,
 func (k *taking) run(ctx context.Context) error {
 	if len(k.command) > 0 {
 		if _, err := exec.LookPath(k.command[0]); err != nil {
-			return usage("%s cannot be run: %v", clean(k.command[0]), err)
+			return usage("%s cannot be run: %v; give the whole path of a program", clean(k.command[0]), err)
 		}
 	}
 	var err error
