@@ -271,12 +271,13 @@ func (h *hall) takeAskKey(t *task.T, d *kbr.Delivery, a *askKey) error {
 	return nil
 }
 
-// keyToLock returns the epoch to lock words with now, and its key.
+// keyToLock returns the epoch to lock words with now, and its key. Where two began at once that
+// leave out different people, an admin is waited for who brings them together.
 func (h *hall) keyToLock(t *task.T) (id.Hash, peer.Secret, error) {
 	m := h.rooms()
 	for end := m.ep.Now().Add(m.cfg.KeyPatience); ; {
 		s := h.log.State()
-		if !h.mustBegin(s) && s.Epoch.Epoch != nil {
+		if !h.mustBegin(s) && !s.Split() && s.Epoch.Epoch != nil {
 			if k, err := h.findKey(t, s.Epoch.Entry); err == nil {
 				return s.Epoch.Entry, k, nil
 			} else if !errors.Is(err, ErrNoKey) {

@@ -414,6 +414,7 @@ func TestEpochOfNewcomers(t *testing.T) {
 	alice.send(carol)
 	alice.change(carol, entry.Out)
 	want(t, "stale when she is out", alice.log.State().Stale(), true)
+	want(t, "split when nobody has begun without her", alice.log.State().Split(), false)
 	without := alice.epoch()
 	want(t, "stale", alice.log.State().Stale(), false)
 	want(t, "current", alice.log.State().Epoch.Entry, without.Hash())
@@ -425,8 +426,10 @@ func TestEpochOfNewcomers(t *testing.T) {
 	want(t, "stale for bob", bob.log.State().Stale(), false)
 	meet(l...)
 	want(t, "stale when they meet", bob.log.State().Stale(), true)
+	want(t, "split when they meet", carol.log.State().Split(), true)
 	last := bob.epoch()
 	meet(l...)
+	want(t, "split when one was made of both", carol.log.State().Split(), false)
 	for _, p := range l {
 		want(t, "current for all", p.log.State().Epoch.Entry, last.Hash())
 		want(t, "stale for all", p.log.State().Stale(), false)

@@ -43,6 +43,7 @@ type State struct {
 	Disputed bool
 	public   bool
 	stale    bool                // Epoch
+	split    bool                // Epoch
 	limits   map[peer.Key]limits // of those who were put out: what is shown still
 }
 
@@ -87,6 +88,11 @@ func (s *State) Readers() []byte {
 // people, or somebody can have its key who is out. Who came after it began has it from any
 // member; so of somebody who is out it must come after what put him out.
 func (s *State) Stale() bool { return !s.public && (s.Epoch.Epoch == nil || s.stale) }
+
+// Split reports whether admins began epochs at once, each without somebody who can have the other
+// one's key: what is locked with either of them is read by somebody whom an epoch leaves out already.
+// An epoch of an admin who knows both brings them together.
+func (s *State) Split() bool { return !s.public && s.split }
 
 // reads reports whether somebody is among the readers of an epoch who is out.
 func (s *State) reads(p *entry.Epoch) bool {
@@ -362,6 +368,10 @@ func (j *judge) findEpoch(s *State) {
 		current = list[at]
 	}
 	s.Epoch = Epoch{current.hash, current.body.(*entry.Epoch)}
+	s.split = s.stale && slices.ContainsFunc(gone, func(ends []*node) bool {
+		one := [][]*node{ends}
+		return !j.log.saw(current, one) && slices.ContainsFunc(list, func(n *node) bool { return j.log.saw(n, one) })
+	})
 }
 
 // gone are, for each who is out, the rulings each of which ended that he is in: those after the
