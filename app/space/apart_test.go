@@ -71,6 +71,71 @@ func TestOneOfTwoMachines(t *testing.T) {
 	}
 }
 
+// TestRemovedWhileApart: what one of two machines has removed, or replaced, while each was out of the other's sight stays so
+// when they meet, unless the other one has changed it, too.
+func TestRemovedWhileApart(t *testing.T) {
+	for _, history := range []bool{false, true} {
+		t.Run(fmt.Sprint("history: ", history), func(t *testing.T) {
+			w := newWorld(t, 2, 67)
+			h := w.members[0].create(space.Founding{Name: "x", History: history})
+			var m []*part
+			for _, x := range w.members {
+				p := &part{member: x}
+				p.must("open", func(t *task.T) (err error) { p.sp, err = p.spaces.Open(t, ann, h); return err })
+				m = append(m, p)
+			}
+			a, b := m[0], m[1]
+			for _, name := range []string{"kept", "a removes", "b removes", "both remove", "a removes, b puts", "a puts, b removes", "a renames", "b renames", "a copies and replaces",
+				"b copies and replaces"} {
+				a.puts(name, "one")
+			}
+			b.puts("last", "one")
+			w.part(2)
+			remove := func(p *part, names ...string) {
+				for _, name := range names {
+					p.must("remove", func(t *task.T) error { _, err := p.sp.Remove(t, name, 0, space.Cond{}); return err })
+				}
+			}
+			remove(a, "a removes", "both remove", "a removes, b puts")
+			a.puts("a puts, b removes", "a's")
+			a.puts("a", "a's")
+			w.net.Run(time.Minute)
+			remove(b, "b removes", "both remove", "a puts, b removes")
+			b.puts("a removes, b puts", "b's")
+			b.puts("b", "b's")
+			for i, p := range m {
+				who := string("ab"[i])
+				p.must("rename", func(t *task.T) error { return p.sp.Rename(t, who+" renames", "renamed by "+who, space.Cond{}) })
+				p.must("copy", func(t *task.T) error {
+					_, err := p.sp.Copy(t, who+" copies and replaces", 0, "copied by "+who, nil, space.Cond{})
+					return err
+				})
+				p.puts(who+" copies and replaces", "another")
+			}
+			w.net.Run(10 * time.Minute)
+			w.meet()
+			b.has()
+			w.net.Run(10 * time.Minute) // what is not needed any more is given back
+			for i, p := range m {
+				var alive []string
+				for name, versions := range p.has() {
+					if versions[0] != "-" {
+						alive = append(alive, name+": "+versions[0])
+					}
+				}
+				slices.Sort(alive)
+				want := []string{"a puts, b removes: a's", "a removes, b puts: b's", "a copies and replaces: another", "a: a's",
+					"b copies and replaces: another", "b: b's", "copied by a: one", "copied by b: one", "kept: one", "last: one",
+					"renamed by a: one", "renamed by b: one"}
+				slices.Sort(want)
+				if !slices.Equal(alive, want) {
+					t.Errorf("machine %d sees %q\nwant %q", i, alive, want)
+				}
+			}
+		})
+	}
+}
+
 // TestMinorityOfSpace: a majority of a space's keepers replaces files and gives back the nodes of the directory
 // that it does not need any more, while a minority, out of its sight, puts a file beside others of these. When they
 // meet all is there.

@@ -223,6 +223,7 @@ func (sp *Space) build(t *task.T, r *root, fresh bool, ops []*op) (*attempt, err
 	a.saved, a.gone, a.dropped = s.saved, gone, v.dropped
 	a.root = &root{Number: v.number, Tree: changed, Made: with(append(slices.Clip(r.Made), attempts...), a.made), History: v.history, Bytes: v.bytes,
 		Met: v.met, resolves: done}
+	a.root.Agreed, a.root.By = r.agreed()
 	return a, nil
 }
 

@@ -44,9 +44,9 @@ func (sp *Space) bringTogether(t *task.T, r *root) (did bool, err error) {
 // the attempts that became roots there, and the rivals that it has done with.
 //
 // Rivals were made apart (package office). They may have grown from a root that the current one has
-// grown from, too, and it is not known which: so each version that the current root does not have is
-// taken for one that somebody put who saw nothing of it, and is kept. What one part has removed, or
-// replaced in a space without history, and the other one has changed nothing about, is there again.
+// grown from, too: where it is known which (root.common), a name about which one of them has changed nothing since
+// stands as the other has it, and so stays removed. Otherwise each version that the current root does not have is
+// taken for one that somebody put who saw nothing of it, and is kept.
 func (sp *Space) merge(t *task.T, v *view, r *root) (attempts []made, done []id.Hash, err error) {
 	name := past.Name{Owner: sp.charter.Writer, Part: sp.part("root"), Copies: sp.handle.Copies}
 	for _, h := range sp.open(r) {
@@ -66,7 +66,7 @@ func (sp *Space) merge(t *task.T, v *view, r *root) (attempts []made, done []id.
 			continue
 		}
 		if err == nil {
-			err = v.bring(x)
+			err = v.bring(x, r.common(x))
 		}
 		if err != nil {
 			return nil, nil, err
@@ -80,28 +80,85 @@ func (sp *Space) merge(t *task.T, v *view, r *root) (attempts []made, done []id.
 	return attempts, done, nil
 }
 
-// bring adds what another root has.
-func (v *view) bring(x *root) error {
+// bring adds what another root has, and takes away what it has removed. Both have grown from a root with the
+// number common; 0 if that is not known.
+func (v *view) bring(x *root, common uint64) error {
 	v.number, v.history = max(v.number, x.Number), v.history || x.History
+	theirs, nodes := make(map[string]bool), &older{Store: v.s}
 	var failed error
-	err := x.Tree.Scan(older{v.s}, "", func(e *tree.Entry) (string, bool) {
-		failed = v.adopt(e)
+	err := x.Tree.Scan(nodes, "", func(e *tree.Entry) (string, bool) {
+		theirs[e.Name] = true
+		if e.Current().Number <= common {
+			return "", true
+		}
+		have, err := v.get(e.Name)
+		if failed = err; err == nil && have != nil && have.Current().Number <= common {
+			v.follow(have, e)
+		} else if err == nil {
+			failed = v.adopt(e)
+		}
 		return "", failed == nil
 	})
-	return errors.Join(err, failed)
+	if err = errors.Join(err, failed); err != nil || common == 0 || nodes.gone {
+		return err
+	}
+	return v.each("", func(e *tree.Entry) bool {
+		if !theirs[e.Name] && e.Current().Number <= common {
+			v.leave(e.Versions...)
+			v.set(e.Name, nil)
+		}
+		return true
+	})
+}
+
+// leave drops versions that another root has dropped: it may have their contents under other names, so
+// these are looked for before they are given back.
+func (v *view) leave(xs ...*tree.Version) {
+	for _, x := range xs {
+		y := *x
+		y.Shared = true
+		v.drop(&y)
+	}
+}
+
+// follow makes an entry what another root has made of it, under new numbers as in join.
+func (v *view) follow(have, e *tree.Entry) {
+	in := func(list []*tree.Version, x *tree.Version) bool {
+		return slices.ContainsFunc(list, func(y *tree.Version) bool { return same(x, y) })
+	}
+	for _, x := range have.Versions {
+		if !in(e.Versions, x) {
+			v.leave(x)
+		}
+	}
+	v.number += uint64(len(e.Versions))
+	all := make([]*tree.Version, len(e.Versions))
+	for i, x := range e.Versions {
+		if !in(have.Versions, x) {
+			v.bytes += x.Size()
+		}
+		y := *x
+		y.Number = v.number - uint64(i)
+		all[i] = &y
+	}
+	v.cut(&tree.Entry{Name: e.Name, Versions: all}, v.keep)
 }
 
 // older is a store for a tree that may have grown from what the current one has grown from, too: a
 // node that is not there any more was given back when it was replaced here, and so it has nothing that is new.
-type older struct{ tree.Store }
+type older struct {
+	tree.Store
+	gone bool // some nodes were
+}
 
 // Load implements tree.Store.
-func (o older) Load(refs []piece.Ref) ([]*tree.Node, error) {
+func (o *older) Load(refs []piece.Ref) ([]*tree.Node, error) {
 	nodes := make([]*tree.Node, len(refs))
 	for i, r := range refs {
 		some, err := o.Store.Load([]piece.Ref{r})
 		switch {
 		case errors.Is(err, past.ErrNotFound):
+			o.gone = true
 		case err != nil:
 			return nil, err
 		default:

@@ -29,6 +29,11 @@ type root struct {
 	// Met is the number of the change that brought roots of parts of the ring together last.
 	// Who knows of no later one may have seen another part's changes before it.
 	Met uint64 `cbor:"9,keyasint,omitempty"`
+	// Agreed is the Number of the last root before this one that a majority has agreed to, as far as
+	// its author knew, and By what made it. What another root has that comes after it, too, and that has no
+	// later number, stood in both.
+	Agreed uint64 `cbor:"10,keyasint,omitempty"`
+	By     made   `cbor:"11,keyasint,omitzero"`
 
 	version     uint64    // of the mutable object: 0 if there is none yet
 	certificate id.Hash   // and the hash of its certificate: parts of a ring may make two of one version
@@ -63,7 +68,30 @@ func (r *root) hash(space id.Hash) id.Hash {
 	if r.Met > 0 {
 		h = id.HashOf("space root that brings others together", h, r.Met)
 	}
+	if r.Agreed > 0 {
+		h = id.HashOf("space root after an agreed one", h, r.Agreed, r.By.Who, r.By.Attempt)
+	}
 	return h
+}
+
+// agreed is what a root in place of this one says of the last one that a majority has agreed to.
+func (r *root) agreed() (number uint64, by made) {
+	if r.apart == 0 && len(r.Made) > 0 {
+		return r.Number, r.Made[0]
+	}
+	return r.Agreed, r.By
+}
+
+// common is the Number of a root that this one and another one have both grown from; 0 if none is
+// known. All that they have with no later number stood in it.
+func (r *root) common(x *root) uint64 {
+	switch {
+	case x.Agreed > 0 && r.facts().After(x.By):
+		return x.Agreed
+	case r.Agreed > 0 && x.facts().After(r.By):
+		return r.Agreed
+	}
+	return 0
 }
 
 // has reports whether an attempt became a root, this one or one before it.
