@@ -50,7 +50,7 @@ func TestWorkOfProcesses(t *testing.T) {
 	if e := victim.event(); e.Event != api.WorkBegin {
 		t.Fatalf("the taker is told %+v", e)
 	}
-	offer := a.begin("work", "offer", "thumbs", "--json")
+	offer := a.begin("work", "offer", "thumbs", "--wait", "--json")
 	offer.write("item 0")
 	first := victim.event()
 	if first.Event != api.WorkJob || first.Text != "item 0" || first.Before != 0 {
