@@ -163,7 +163,8 @@ func (f face) WorkOffer(ctx context.Context, q api.WorkOffering, r io.Reader, ea
 	}
 	s := f.workStream(name.String())
 	offers, err := on(ctx, o, func(t *task.T) (*work.Offers, error) {
-		return o.work.Open(t, name, by, work.Options{Wait: q.Wait, Tries: q.Tries, Tell: s.offered})
+		// What is left waits for takers also if it is known that there are none before all is queued.
+		return o.work.Open(t, name, by, work.Options{Wait: q.Wait || q.Leave, Tries: q.Tries, Tell: s.offered})
 	})
 	if err != nil {
 		return kinded(err)

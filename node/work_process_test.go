@@ -34,7 +34,8 @@ func kill(t *testing.T, pid int) {
 // TestWorkOfProcesses: three real nodes; the first offers items, which the others take, one by
 // a command and one line by line. The node of who has an item in his hands is killed (kill -9):
 // the item is offered again, and all are done, each told once. What fails is told, and so is that
-// there is nobody; the offerer's own node is killed, too, and offers on when it is back.
+// there is nobody; the offerer's own node is killed, too, and offers on when it is back what was
+// left there before there were takers.
 func TestWorkOfProcesses(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs three processes")
@@ -96,8 +97,17 @@ func TestWorkOfProcesses(t *testing.T) {
 	}
 	taker.stdin.Close()
 
-	if out := a.must("work", "offer", "later", "--leave", "kept"); !strings.Contains(out, "1 item queued") {
-		t.Errorf("who leaves an item is told %q", out)
+	left := a.begin("work", "offer", "later", "--leave", "--json")
+	left.write("kept")
+	if e := left.event(); e.Event != api.WorkQueued {
+		t.Fatalf("who leaves an item is told %+v", e)
+	}
+	// Once this one was searched for, the other was, too, and had to wait.
+	if out, err := a.run("work", "offer", "later", "not kept"); err == nil || !strings.Contains(out, "nobody takes items") {
+		t.Errorf("offered to nobody: %v, %s", err, out)
+	}
+	if out := left.end(); strings.Count(out, "\n") != 1 {
+		t.Errorf("who leaves an item that nobody takes yet is told %s", out)
 	}
 	var s api.Status
 	a.read(&s, "status")
