@@ -120,8 +120,13 @@ func (a *Anycast) walk(q *quest, item *Item) {
 }
 
 // elsewhere is any node by way of which a walk may come to the tree: where the last one
-// began, a node that swallows walks may be next.
+// began, a node that swallows walks may be next. At the root of the key it is nil: from
+// anywhere else a walk would come back here, and what comes back to where it began is given
+// up as a loop.
 func (a *Anycast) elsewhere(key id.ID) *peer.Handle {
+	if a.closest(key) {
+		return nil
+	}
 	hs := append(a.ep.LocalLookup(key, elsewhere, false), a.ep.NeighborSet(elsewhere)...)
 	hs = slices.DeleteFunc(hs, func(h *peer.Handle) bool { return h.ID == a.ep.Self().ID })
 	if len(hs) == 0 {

@@ -128,7 +128,7 @@ func (a *Anycast) hand(w *walk, to *peer.Handle, gone func()) {
 // byRing sends a walk on towards the root, from a node that has no parent.
 func (a *Anycast) byRing(w *walk) {
 	key := w.Item.Group.Place()
-	if near := a.ep.ReplicaSet(key, 1); len(near) == 0 || near[0].ID != a.ep.Self().ID {
+	if !a.closest(key) {
 		if w.Steps == 0 {
 			a.end(w, whySpent)
 			return
@@ -138,6 +138,12 @@ func (a *Anycast) byRing(w *walk) {
 		return
 	}
 	a.end(w, whyNoGroup) // or its root is new, and is about to learn of it
+}
+
+// closest reports whether this node is the root of a key.
+func (a *Anycast) closest(key id.ID) bool {
+	near := a.ep.ReplicaSet(key, 1)
+	return len(near) > 0 && near[0].ID == a.ep.Self().ID
 }
 
 // end tells the asker that a walk is over.
