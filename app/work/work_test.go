@@ -25,7 +25,7 @@ func items(n int) (list []string) {
 // Takers die and come back while items are offered from two nodes: each item is done and told
 // so, no two are at work on one at a time, and none is done twice but by who died with it.
 func TestEachItemIsDone(t *testing.T) {
-	simtest.Seeds(t, simtest.Size(12, 3), func(t *testing.T, seed uint64) {
+	simtest.Seeds(t, simtest.Size(8, 3), func(t *testing.T, seed uint64) {
 		y := newYard(t, seed, 7)
 		for i := 2; i < 6; i++ {
 			y.sheds[i].take(1+i%2, 2*time.Second)
@@ -166,6 +166,22 @@ func TestOffererComesBack(t *testing.T) {
 		if y.twice != 0 {
 			t.Errorf("%d times two were at work on one item", y.twice)
 		}
+	})
+}
+
+// What nobody had when the offerer's node died is with a taker within seconds once it is back.
+func TestLeftIsOffered(t *testing.T) {
+	simtest.Seeds(t, simtest.Size(60, 20), func(t *testing.T, seed uint64) {
+		y := newYard(t, seed, 3)
+		h := y.sheds[0]
+		h.offer(work.Options{Wait: true}, "left")
+		y.Sim.RunFor(time.Duration(y.Rand().Int64N(int64(20 * time.Second))))
+		y.Sim.Crash(h.node)
+		k := y.sheds[2].take(1, time.Second)
+		y.Sim.RunFor(time.Duration(y.Rand().Int64N(int64(20 * time.Second))))
+		y.Sim.Restart(h.node)
+		y.until("it is in the ring", time.Minute, func() bool { return y.Ready(h.node) })
+		y.until("he has it", 5*time.Second, func() bool { return len(k.jobs) == 1 })
 	})
 }
 
