@@ -26,7 +26,8 @@ type Event struct {
 
 // Options of what is offered.
 type Options struct {
-	// Wait lets items wait for takers if there are none; otherwise their outcome is None.
+	// Wait lets items wait for takers if there are none; otherwise their outcome is None, once the
+	// first few seconds are over: takers who wait for the topic to be there hear of it within these.
 	Wait bool
 	// Tries is how often an item may fail, up to MaxTries; 0 means DefaultTries.
 	Tries int
@@ -36,8 +37,9 @@ type Options struct {
 
 // Offers is where one program offers items to one topic.
 type Offers struct {
-	q *queue
-	o Options
+	q     *queue
+	o     Options
+	begun task.Instant
 }
 
 // Open opens a topic to offer items to it, and makes one of the ring if there is none. The
@@ -60,7 +62,7 @@ func (w *Work) Open(t *task.T, n topic.Name, by peer.Signer, o Options) (*Offers
 	q := w.queue(n, by.Public())
 	q.group = group
 	q.open++
-	return &Offers{q, o}, nil
+	return &Offers{q, o, w.ep.Now()}, nil
 }
 
 // Close ends it: nothing is told any more, and what is still queued waits for takers.

@@ -79,7 +79,12 @@ func (w *Work) tidy(q *queue) {
 func (q *queue) put(it *item, first bool) {
 	it.state = Queued
 	if first {
-		q.ready = slices.Insert(q.ready, 0, it)
+		// Several that were offered at once come back: they stay in their order.
+		at := slices.IndexFunc(q.ready, func(o *item) bool { return o.Seq > it.Seq })
+		if at < 0 {
+			at = len(q.ready)
+		}
+		q.ready = slices.Insert(q.ready, at, it)
 	} else {
 		q.ready = append(q.ready, it)
 	}
@@ -152,7 +157,7 @@ func (q *queue) offer(t *task.T, it *item) error {
 	case errors.Is(err, msg.ErrDenied), errors.Is(err, topic.ErrOwner):
 		w.end(it, Failed, err.Error(), nil)
 	case !errors.Is(err, anycast.ErrNobody) && !errors.Is(err, topic.ErrUnknown):
-		if it.lost++; it.lost >= maxLost && !it.waits() {
+		if it.lost++; it.lost >= maxLost && !it.waits(w.ep.Now()) {
 			w.end(it, Failed, err.Error(), nil)
 			return nil
 		}
@@ -164,8 +169,14 @@ func (q *queue) offer(t *task.T, it *item) error {
 	return nil
 }
 
+// settle is how long items wait for takers in any case, from when their program began to offer: who waits
+// for a topic looks for it every two seconds.
+const settle = 5 * time.Second
+
 // waits reports whether an item waits for takers if there are none.
-func (it *item) waits() bool { return it.offers == nil || it.offers.o.Wait }
+func (it *item) waits(now task.Instant) bool {
+	return it.offers == nil || it.offers.o.Wait || now.Sub(it.offers.begun) < settle
+}
 
 // nobody tells takers who are busy from none at all.
 func (q *queue) nobody(t *task.T, signer peer.Signer, it *item) error {
@@ -180,7 +191,7 @@ func (q *queue) nobody(t *task.T, signer peer.Signer, it *item) error {
 		}
 		q.rest(restBusy)
 		q.put(it, true)
-	case it.waits():
+	case it.waits(q.w.ep.Now()):
 		q.rest(restNone)
 		q.put(it, true)
 	default:

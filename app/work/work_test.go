@@ -68,7 +68,19 @@ func TestEachItemIsDone(t *testing.T) {
 	})
 }
 
-// Without takers the outcome is none, at once; who wants to wait is served when one comes; one
+// Who waits for the topic, or comes a moment after the first offer, has what was offered, though nobody
+// wanted to wait for him.
+func TestTakerComesSoon(t *testing.T) {
+	y := newYard(t, 5, 6)
+	h := y.sheds[0]
+	h.offer(work.Options{}, "item")
+	y.Sim.RunFor(2500 * time.Millisecond)
+	k := y.sheds[2].take(1, time.Second)
+	y.until("item is in his hands", 5*time.Second, func() bool { return len(k.jobs) == 1 })
+	y.until("it is done", time.Minute, func() bool { return h.ends["item"] == work.Done })
+}
+
+// Without takers the outcome is none, within seconds; who wants to wait is served when one comes; one
 // who is busy is waited for, and those who offer do not have to ask him again and again.
 func TestNobody(t *testing.T) {
 	y := newYard(t, 5, 5)

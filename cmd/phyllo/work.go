@@ -41,7 +41,7 @@ func (w *world) workOffer() *cobra.Command {
 		Short: "Offer items to a topic, each to one taker",
 		Long: `Offer items to a topic, and print what became of each: one for each line of standard input
 as it comes, or ITEM. Each goes to one taker; if he dies, or says that it failed, it is
-offered again. If nobody takes items of the topic, that is said at once (none); with --wait
+offered again. If nobody takes items of the topic, that is said after five seconds (none); with --wait
 items wait for takers. The command ends when all have an outcome, with status 1 if one was
 not done.
 
