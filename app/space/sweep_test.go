@@ -27,7 +27,7 @@ func sweptWorld(t *testing.T, n int, seed uint64) (w *world, sum *space.Swept) {
 		c.Accounts = &a
 	})
 	w.tending = func(c *space.Config) {
-		c.People = func() []space.Person { return []space.Person{ann} }
+		c.People, c.Tend = func() []space.Person { return []space.Person{ann} }, 3*time.Hour
 		c.Swept = func(x space.Swept) {
 			sum.Objects, sum.Bytes, sum.Spaces, sum.Err = sum.Objects+x.Objects, sum.Bytes+x.Bytes, sum.Spaces+x.Spaces, x.Err
 		}
@@ -77,7 +77,7 @@ func (m *member) wantFile(h space.Handle, name string, content []byte) {
 }
 
 // TestSweep: of a put that was broken off at any moment, and of one file that was put in place of another while
-// the node ended, nothing is left after a day, and is paid for no more; what has a name is whole. The node
+// the node ended, nothing is left in the end, and is paid for no more; what has a name is whole. The node
 // dies once more while it sweeps.
 func TestSweep(t *testing.T) {
 	found := 0
@@ -96,9 +96,9 @@ func TestSweep(t *testing.T) {
 			m.die(time.Duration(rng.Int64N(int64(1500 * time.Millisecond))))
 			w.net.Run(time.Minute)
 		}
-		w.net.Run(2 * time.Hour) // in the first sweep
+		w.net.Run(2 * time.Hour) // in a sweep
 		m.die(time.Duration(rng.Int64N(int64(time.Hour))))
-		w.net.Run(30 * time.Hour)
+		w.net.Run(9 * time.Hour)
 		m.wantFile(h, "kept", kept)
 		if slices.Contains(w.members[1].list(ann, h), "broken") {
 			if err := m.in(ann, h, func(t *task.T, sp *space.Space) error {
@@ -119,7 +119,7 @@ func TestSweep(t *testing.T) {
 	}
 }
 
-// TestSweepLeavesAlone: uploads that are under way for days, and contents that are held over a restart, are
+// TestSweepLeavesAlone: uploads that are under way for several sweeps, and contents that are held over a restart, are
 // not given back; when they are, or have their names, they are as all others.
 func TestSweepLeavesAlone(t *testing.T) {
 	w, sum := sweptWorld(t, 5, 3)
@@ -144,7 +144,7 @@ func TestSweepLeavesAlone(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	w.net.Run(30 * time.Hour)
+	w.net.Run(9 * time.Hour)
 	if err := m.in(ann, h, func(t *task.T, sp *space.Space) error {
 		c, err := under.Finish(t)
 		if err == nil {
@@ -156,7 +156,7 @@ func TestSweepLeavesAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.die(time.Minute)
-	w.net.Run(30 * time.Hour)
+	w.net.Run(9 * time.Hour)
 	m.wantFile(h, "two", two)
 	var u *space.Upload
 	if err := m.in(ann, h, func(t *task.T, sp *space.Space) error {
@@ -178,7 +178,7 @@ func TestSweepLeavesAlone(t *testing.T) {
 	if err := notes.Release(m.disk, held); err != nil {
 		t.Fatal(err)
 	}
-	w.net.Run(30 * time.Hour)
+	w.net.Run(9 * time.Hour)
 	m.wantFile(h, "one", one)
 	m.wantFile(h, "two", two)
 	if sum.Objects != 0 {
@@ -207,7 +207,7 @@ func TestSweepOfTwo(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.node.SkewWall(ahead)
-		w.net.Run(20 * time.Hour)
+		w.net.Run(6 * time.Hour)
 		a.wantFile(h, "b", fb)
 		b.wantFile(h, "a", fa)
 	}
