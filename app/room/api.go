@@ -30,16 +30,25 @@ type Summary struct {
 	Silent   bool // others are not told what the user has read
 }
 
-// Create makes a room with the user as its owner.
-func (m *Rooms) Create(t *task.T, user peer.Key, title string, public bool) (id.Hash, error) {
+// another is a user who has room for one more. The error is ErrNoName, ErrMany, or one of Rooms.of.
+func (m *Rooms) another(t *task.T, user peer.Key) (*account, error) {
 	a, err := m.of(t, user)
 	switch {
 	case err != nil:
-		return id.Hash{}, err
+		return nil, err
 	case a.user.Name == "":
-		return id.Hash{}, ErrNoName
+		return nil, ErrNoName
 	case len(a.halls) >= m.cfg.MaxRooms:
-		return id.Hash{}, ErrMany
+		return nil, ErrMany
+	}
+	return a, nil
+}
+
+// Create makes a room with the user as its owner.
+func (m *Rooms) Create(t *task.T, user peer.Key, title string, public bool) (id.Hash, error) {
+	a, err := m.another(t, user)
+	if err != nil {
+		return id.Hash{}, err
 	}
 	if err := entry.CheckTitle(title); err != nil {
 		return id.Hash{}, err

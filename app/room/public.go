@@ -93,14 +93,9 @@ func (m *Rooms) askPublic(t *task.T, a *account, r *directory.Record, node id.ID
 // its id: nobody is asked. Who was put out of it stays out, with ErrNotMember. Otherwise errors
 // are those of FindPublic, ErrNoPublic and ErrAmbiguous.
 func (m *Rooms) JoinPublic(t *task.T, user peer.Key, who, called string) (id.Hash, error) {
-	a, err := m.of(t, user)
-	switch {
-	case err != nil:
+	a, err := m.another(t, user)
+	if err != nil {
 		return id.Hash{}, err
-	case a.user.Name == "":
-		return id.Hash{}, ErrNoName
-	case len(a.halls) >= m.cfg.MaxRooms:
-		return id.Hash{}, ErrMany
 	}
 	list, err := m.FindPublic(t, user, who)
 	if err != nil {
