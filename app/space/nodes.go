@@ -91,7 +91,9 @@ func (s *store) saveAhead(nodes []*tree.Node) ([]piece.Ref, error) {
 			return refs, err
 		}
 		refs[i] = signed.ref
-		s.sp.s.young[signed.ref.Object] = struct{}{}
+		if err := s.sp.s.stored(s.t, signed.ref); err != nil {
+			return refs, err
+		}
 		s.flying++
 		s.sp.s.ep.Go(func(t *task.T) error {
 			done, err := s.sp.s.cfg.Past.InsertSigned(t, signed.file)

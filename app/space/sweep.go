@@ -43,9 +43,17 @@ func (os objects) sorted() []id.Hash {
 	return slices.SortedFunc(maps.Keys(os), func(x, y id.Hash) int { return bytes.Compare(x[:], y[:]) })
 }
 
+// sweeps reports whether this node looks for what nobody needs.
+func (s *Spaces) sweeps() bool {
+	return s.cfg.Store != nil && s.cfg.People != nil && s.cfg.Past.Accounts() != nil
+}
+
 // stored notes that an object was stored.
 func (s *Spaces) stored(t *task.T, r piece.Ref) error {
-	if r.Code.IsZero() {
+	switch {
+	case !s.sweeps():
+		return nil // nobody would ever forget it again
+	case r.Code.IsZero():
 		s.young[r.Object] = struct{}{}
 		return nil
 	}
@@ -73,11 +81,10 @@ func (s *Spaces) stored(t *task.T, r piece.Ref) error {
 //
 // The error is task.ErrStopped; others are in Swept.
 func (s *Spaces) sweep(t *task.T) (sum Swept, err error) {
-	accounts := s.cfg.Past.Accounts()
-	if accounts == nil || s.cfg.Store == nil || s.cfg.People == nil {
+	if !s.sweeps() {
 		return sum, nil
 	}
-	paid := accounts.PaysFor()
+	paid := s.cfg.Past.Accounts().PaysFor()
 	left := make(objects, len(paid))
 	for _, o := range paid {
 		left[o] = struct{}{}
