@@ -14,7 +14,8 @@
 //
 // Takers who are all at work are told from none at all by a second question, which those who
 // are busy answer too: they then tell the offerer when they have a free place. If there is no
-// taker at all the outcome is None, unless the offerer wants to wait, or has gone meanwhile.
+// taker at all within a few seconds the outcome is None, unless the offerer wants to wait, or has
+// gone meanwhile.
 //
 // # What is promised
 //
