@@ -35,10 +35,21 @@ func (h *Host) carry(e *machine.Effect) {
 	}
 }
 
+// said is the last message that was sent in a step, and its frame, which transports read
+// only: a message that goes to many peers is encoded once.
+type said struct {
+	msg   wire.Message
+	frame []byte
+}
+
 // send encodes a message and queues it.
 func (h *Host) send(e *machine.Effect) {
 	c := transport.Class(e.Class)
-	b, err := h.cfg.Table.Encode(e.Msg)
+	b, err := h.loop.said.frame, error(nil)
+	if h.loop.said.msg != e.Msg {
+		b, err = h.cfg.Table.Encode(e.Msg)
+		h.loop.said = said{e.Msg, b}
+	}
 	if err != nil {
 		if n := h.count.unsendable.Add(1); n&(n-1) == 0 { // the 1st, 2nd, 4th, 8th ...
 			h.log.Error("a message cannot be sent", "to", e.To.String(), "error", err, "so far", n)

@@ -27,6 +27,7 @@ type loop struct {
 	mover     *bulk.Mover
 	timers    timers
 	out       machine.Effects
+	said      said
 	self      *peer.Handle
 	alarm     *time.Timer
 	alarmAt   task.Instant // when it rings; in the past: it is not set
@@ -164,6 +165,7 @@ func (h *Host) step(now machine.Clock, in machine.Input) {
 		h.carry(&l.out.List[i])
 	}
 	l.out.Reset()
+	l.said = said{}
 	h.count.timers.Store(int64(len(l.timers.heap)))
 	if self := l.machine.Self(); self != l.self {
 		l.self = self

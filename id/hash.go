@@ -119,6 +119,8 @@ func appendPart(b []byte, kind string, p any) []byte {
 		return appendHead(b, majorUnsigned, uint64(v))
 	case uint16:
 		return appendHead(b, majorUnsigned, uint64(v))
+	case uint32:
+		return appendHead(b, majorUnsigned, uint64(v))
 	case uint64:
 		return appendHead(b, majorUnsigned, v)
 	}

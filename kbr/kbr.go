@@ -195,6 +195,11 @@ type Endpoint interface {
 	// Send sends the payload to a peer's application and calls done, which may be
 	// nil, once it is known to have arrived (nil) or not.
 	Send(to *peer.Handle, payload []byte, done func(error))
+	// Tell sends the payload, which is not changed any more, to the application of each of
+	// some peers, once: nobody learns whether it arrived, and what is lost is not sent again. It
+	// is for what a receiver misses and asks for, as by its number, and costs half of Send.
+	// Who is known not to be reached over a link of its own gets it as by Send.
+	Tell(to []*peer.Handle, payload []byte)
 	// Ask sends the payload to a peer and calls done with its application's
 	// answer, or with an error, exactly once.
 	Ask(to *peer.Handle, payload []byte, o Options, done func(Answer, error))

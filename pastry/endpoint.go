@@ -7,6 +7,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
@@ -88,6 +89,24 @@ func (e *endpoint) Send(to *peer.Handle, payload []byte, done func(error)) {
 			done(unreachable(c, r.err))
 		}
 	}})
+}
+
+func (e *endpoint) Tell(to []*peer.Handle, payload []byte) {
+	n := e.n
+	if n.stopped || len(payload) > wire.MaxPayload {
+		return
+	}
+	// Nobody answers it, so its number need not be hard to guess. It is the same for all: it is
+	// encoded once.
+	n.told++
+	m := &msg.Direct{Num: n.told, Bare: true, Env: wire.Envelope{Version: wire.Version, App: e.number, Payload: payload}}
+	for _, h := range to {
+		if c := n.known(h); h.ID != n.self.ID && c.via() == nil && c.usable() {
+			n.to(c, machine.ClassApp, m)
+		} else {
+			e.Send(h, payload, nil)
+		}
+	}
 }
 
 func (e *endpoint) Ask(to *peer.Handle, payload []byte, o kbr.Options, done func(kbr.Answer, error)) {

@@ -73,6 +73,7 @@ type Node struct {
 	watches  map[id.ID][]*watch
 	watching bool // askWatchedLater runs
 	relayNum uint64
+	told     uint64 // number of the last message of endpoint.Tell
 
 	readySince task.Instant // when it last began to claim keys
 	wills      *wills       // promises of the dead; nil: none

@@ -176,13 +176,16 @@ func (n *Node) onDirect(c *contact, m *msg.Direct) {
 	}
 	ep := n.app(m.Env.App)
 	if ep == nil {
-		was.reply = &msg.Reply{Code: msg.ReplyNoApp}
-		n.replyTo(c, &msg.Reply{Num: m.Num, Code: msg.ReplyNoApp})
+		if !m.Bare {
+			was.reply = &msg.Reply{Code: msg.ReplyNoApp}
+			n.replyTo(c, &msg.Reply{Num: m.Num, Code: msg.ReplyNoApp})
+		}
 		return
 	}
 	d := &kbr.Delivery{Key: n.self.ID, Payload: slices.Clone(m.Env.Payload), Claimed: c.h, Via: c.h, Direct: true,
 		Hops: 1, Trace: m.Env.Trace}
-	if m.Want {
+	switch {
+	case m.Want:
 		d.Answer = once(func(p []byte, e *kbr.RefusedError) {
 			reply := makeReply(p, e)
 			n.served.answered(k, reply)
@@ -190,7 +193,7 @@ func (n *Node) onDirect(c *contact, m *msg.Direct) {
 			a.Num = m.Num
 			n.replyTo(c, &a)
 		})
-	} else {
+	case !m.Bare:
 		was.reply = &msg.Reply{Code: msg.ReplyReceipt}
 		n.replyTo(c, &msg.Reply{Num: m.Num, Code: msg.ReplyReceipt})
 	}

@@ -126,7 +126,7 @@ type Transport interface {
 	// Send queues a frame (1 to wire.MaxFrame bytes) for a peer and returns at
 	// once; a link is made if none stands. It fails only with ErrFull and
 	// ErrClosed; of class Upkeep the oldest frames give way instead. The transport
-	// owns the frame from then on.
+	// owns the frame from then on, and does not change it: it may go to several peers.
 	Send(to *peer.Handle, c Class, frame []byte) error
 	// Connect makes a link to a peer now, whatever the back-off says, and returns
 	// when it stands or cannot be made.

@@ -71,6 +71,14 @@ func (e *endpoint) Send(to *peer.Handle, payload []byte, done func(error)) {
 	c.begin()
 }
 
+func (e *endpoint) Tell(to []*peer.Handle, payload []byte) {
+	for _, h := range to {
+		c := e.call(payload)
+		c.to, c.key = h, h.ID
+		c.begin()
+	}
+}
+
 func (e *endpoint) Ask(to *peer.Handle, payload []byte, o kbr.Options, done func(kbr.Answer, error)) {
 	c := e.call(payload)
 	c.to, c.key, c.o, c.done = to, to.ID, o, done

@@ -194,7 +194,7 @@ func (*Ack) ScanCBOR(b []byte) wire.Message {
 
 // SizeCBOR implements wire.Coded.
 func (m *Direct) SizeCBOR() int {
-	return 1 + sizeLong + sizeFlag + 1 + m.Env.SizeCBOR() + sizeNumbers(m.Acks)
+	return 1 + sizeLong + 2*sizeFlag + 1 + m.Env.SizeCBOR() + sizeNumbers(m.Acks)
 }
 
 // AppendCBOR implements wire.Coded.
@@ -204,6 +204,7 @@ func (m *Direct) AppendCBOR(b []byte) []byte {
 	a.TrueIf(2, m.Want)
 	a.Value(m.Env.AppendCBOR(a.Key(3)))
 	a.NumbersIf(4, m.Acks)
+	a.TrueIf(5, m.Bare)
 	return a.End()
 }
 
@@ -225,6 +226,8 @@ func (*Direct) ScanCBOR(b []byte) wire.Message {
 			m.Env.ScanCBOR(&s)
 		case 4:
 			m.Acks = s.Numbers(MaxAcks, nil)
+		case 5:
+			m.Bare = s.Bool()
 		default:
 			s.Fail()
 		}

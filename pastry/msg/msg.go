@@ -234,6 +234,7 @@ type Direct struct {
 	Want bool          `cbor:"2,keyasint,omitempty"` // an application's answer is wanted, not only a receipt
 	Env  wire.Envelope `cbor:"3,keyasint"`
 	Acks []uint32      `cbor:"4,keyasint,omitempty"` // hops of the receiver's that have come
+	Bare bool          `cbor:"5,keyasint,omitempty"` // neither an answer nor a receipt is wanted
 }
 
 // Codes of a Reply.

@@ -119,7 +119,7 @@ func messages(t *rapid.T) []wire.Message {
 		&msg.Introduced{Seq: number.Draw(t, "seq")},
 		&msg.JoinReply{Num: long.Draw(t, "num"), Rows: some(t, 0, 3, drawRow), Leaf: nodes(t, 5), Wait: flag.Draw(t, "wait")},
 		&msg.RowAnnounce{Row: b.Draw(t, "row"), Nodes: nodes(t, 5), RTT: number.Draw(t, "rtt")},
-		&msg.Direct{Num: long.Draw(t, "num"), Want: flag.Draw(t, "want"), Env: drawEnvelope.Draw(t, "env")},
+		&msg.Direct{Num: long.Draw(t, "num"), Want: flag.Draw(t, "want"), Bare: flag.Draw(t, "bare"), Env: drawEnvelope.Draw(t, "env")},
 		drawReply.Draw(t, "reply"),
 		&msg.Leave{Incarnation: long.Draw(t, "incarnation")},
 		&msg.Relay{From: drawHandle.Draw(t, "from"), To: drawID.Draw(t, "to"), Num: long.Draw(t, "num"), Inner: some(t, 1, 99, b), Sig: make([]byte, peer.SignatureSize)},
