@@ -6,6 +6,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/wire"
 )
 
 // Limits of a batch.
@@ -44,8 +45,10 @@ type Seal struct {
 	First     uint64   `cbor:"3,keyasint"` // sequence number of the first message, from 1
 	Count     uint32   `cbor:"4,keyasint"`
 	Time      int64    `cbor:"5,keyasint"` // when it was signed, Unix milliseconds
-	Root      id.Hash  `cbor:"6,keyasint"` // of the messages' Merkle tree
-	Sig       []byte   `cbor:"7,keyasint"`
+	// Root is the root of the messages' Merkle tree. It is not sent with the messages, from which
+	// it follows.
+	Root id.Hash `cbor:"6,keyasint,omitzero"`
+	Sig  []byte  `cbor:"7,keyasint"`
 	// Base is the number before which all was taken when this was signed: a root that knows
 	// nothing of the stream any more goes on from there.
 	Base uint64 `cbor:"8,keyasint"`
@@ -142,6 +145,28 @@ func (b *Batch) root() id.Hash {
 		level = next
 	}
 	return level[0]
+}
+
+// lean is the batch as it is sent: without its root.
+func (b *Batch) lean() *Batch {
+	if b == nil || b.Seal == nil {
+		return b
+	}
+	s := *b.Seal
+	s.Root = id.Hash{}
+	return &Batch{&s, b.Lengths, b.Body}
+}
+
+// complete gives a batch that was read its root.
+func (b *Batch) complete() error {
+	switch {
+	case b == nil:
+		return nil
+	case !b.Seal.Root.IsZero():
+		return fmt.Errorf("%w: %w: a root beside the messages", wire.ErrMalformed, ErrMessage)
+	}
+	b.Seal.Root = b.root()
+	return nil
 }
 
 // NewBatch signs messages, 1 to MaxMessages within MaxBody, which it copies. base is the

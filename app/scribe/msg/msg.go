@@ -1,6 +1,7 @@
 package msg
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -48,11 +49,46 @@ var table = wire.NewTable((*Create)(nil), (*Done)(nil), (*Attach)(nil), (*Adopte
 var ErrMessage = errors.New("message of scribe")
 
 // Decode reads a message within its limits.
-func Decode(b []byte) (wire.Message, error) { return table.Decode(b) }
+func Decode(b []byte) (wire.Message, error) {
+	m, err := table.Decode(b)
+	if err != nil {
+		return nil, err
+	}
+	switch m := m.(type) {
+	case *Publish:
+		err = m.Batch.complete()
+	case *Cast:
+		err = m.Batch.complete()
+	case *Keep:
+		err = m.Batch.complete()
+	case *Fetched:
+		for _, b := range m.Batches {
+			err = cmp.Or(err, b.complete())
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
+}
 
 // Encode writes a message. It is for messages within their limits, which fit; it panics at
 // others.
 func Encode(m wire.Message) []byte {
+	switch x := m.(type) {
+	case *Publish:
+		m = &Publish{x.Group, x.Batch.lean()}
+	case *Cast:
+		m = &Cast{x.Group, x.Batch.lean()}
+	case *Keep:
+		m = &Keep{x.Charter, x.Group, x.Batch.lean()}
+	case *Fetched:
+		f := &Fetched{make([]*Batch, len(x.Batches)), x.Floor}
+		for i, b := range x.Batches {
+			f.Batches[i] = b.lean()
+		}
+		m = f
+	}
 	b, err := table.Encode(m)
 	if err != nil {
 		panic(err) // a bug: what is said in a group has limits far below a frame
