@@ -45,6 +45,7 @@ const (
 
 // History is what a node has of one group's messages. Not for several goroutines at once.
 type History struct {
+	Gone    func(*msg.Batch) // called with each batch that is let go; may be nil
 	limits  Limits
 	streams map[msg.Stream]*stream
 	order   []*stream    // by their names
@@ -315,9 +316,28 @@ func (h *History) Cut(bytes int) {
 func (h *History) drop(s *stream) {
 	for {
 		if b := s.drop(); b != nil {
-			h.count -= len(b.Lengths)
-			h.bytes -= b.Size()
+			h.gone(b)
 			return
+		}
+	}
+}
+
+// gone counts a batch that was let go.
+func (h *History) gone(b *msg.Batch) {
+	h.count -= len(b.Lengths)
+	h.bytes -= b.Size()
+	if h.Gone != nil {
+		h.Gone(b)
+	}
+}
+
+// Each calls f with each batch that is there, those of a stream in the order of their numbers.
+func (h *History) Each(f func(*msg.Batch)) {
+	for _, s := range h.order {
+		for _, e := range s.entries {
+			if e.batch != nil {
+				f(e.batch)
+			}
 		}
 	}
 }
@@ -330,8 +350,7 @@ func (h *History) Expire(now time.Time) {
 	for _, s := range h.order {
 		for len(s.entries) > 0 && s.seal.At().Before(old) || len(s.entries) > 1 && s.entries[0].before(old) {
 			if b := s.drop(); b != nil {
-				h.count -= len(b.Lengths)
-				h.bytes -= b.Size()
+				h.gone(b)
 				gone[s.name]++
 			}
 		}
