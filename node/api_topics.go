@@ -27,8 +27,15 @@ func (o *overlay) makeTopics() (err error) {
 	c.Ring, c.Verifier = o.ring, keys.Verifier{}
 	c.MaxGroups = int(min(int64(c.MaxGroups), max(n.cfg.Memory/4/groupShare, 100)))
 	c.MaxTotal = int(min(int64(c.MaxTotal), max(n.cfg.Memory/8, 1<<20)))
+	c.Store = n.store
+	c.Events.Unwritten = func(err error) {
+		n.log.Warn("messages of groups that this node keeps are not on its disk: they are lost if all who keep them stop", "error", err)
+	}
 	c.Events.Swallowed = func(_ id.Hash, parent *handle) {
 		n.log.Warn("a node did not hand on messages of a group: another one is asked for them", "node", parent.String())
+	}
+	if f := n.opt.groups; f != nil {
+		f(&c)
 	}
 	if o.scribe, err = scribe.New(c); err != nil {
 		return err

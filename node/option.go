@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/app/scribe"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/pastry"
@@ -41,6 +42,7 @@ type options struct {
 	carrier    func(transport.Config) (transport.Transport, error)
 	open       func(dir string) (store.Store, error)
 	tune       func(*pastry.Config)
+	groups     func(*scribe.Config)
 	replaced   map[wire.AppID]func(kbr.App) kbr.App
 	noControl  bool
 	interfaces []string
@@ -103,6 +105,9 @@ func WithStore(open func(dir string) (store.Store, error)) Option {
 
 // WithOverlay changes the parameters of the overlay.
 func WithOverlay(tune func(*pastry.Config)) Option { return func(o *options) { o.tune = tune } }
+
+// WithGroups changes the parameters of groups, as for measurements of what signatures cost.
+func WithGroups(tune func(*scribe.Config)) Option { return func(o *options) { o.groups = tune } }
 
 // WithReplacedApp runs another application in place of one of the node's own, for
 // tests of what hostile nodes can do. wrap gets the true one.

@@ -154,12 +154,23 @@ func (r *running) texts() (texts []string) {
 }
 
 // TestTopicOfProcesses: one waits for a topic of three real nodes, another publishes the lines of
-// its standard input, and late readers get history; rules hold; what is wrong is told.
+// its standard input, and late readers get history; rules hold; what is wrong is told. History is
+// there as well after all three were killed at once.
 func TestTopicOfProcesses(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs three processes")
 	}
-	a, b, c := threeProcesses(t)
+	all := []*process{newProcess(t), newProcess(t), newProcess(t)}
+	a, b, c := all[0], all[1], all[2]
+	// Where all were down, they find each other where they were last: at an address of the
+	// loopback network that no other test uses.
+	at := func(i int) []string { return []string{"--listen", fmt.Sprintf("127.78.0.%d:4280", i+1)} }
+	a.up(at(0)...)
+	for i, p := range all[1:] {
+		var inv api.Invitation
+		a.read(&inv, "invite")
+		p.up(append(at(i+1), "--join", inv.Invite)...)
+	}
 	a.must("user", "add", "ann")
 	early := b.begin("sub", "news", "--count", "4", "--json")
 	if line := early.next(); !strings.Contains(line, `"event":"waiting"`) {
@@ -222,6 +233,15 @@ func TestTopicOfProcesses(t *testing.T) {
 	}
 	if line := reader.next(); len(line) != 100 {
 		t.Errorf("who reads what is measured is given %q", line)
+	}
+	for _, p := range all { // the current fails
+		p.kill()
+	}
+	for i, p := range all {
+		p.up(at(i)...)
+	}
+	if out := c.must("sub", "news", "--since", "1h", "--count", "6"); out != "one\n\ntwo words\n\xff\x01\nfrom a node where nobody lives\nshort\n" {
+		t.Errorf("after all were killed the topic has %q", out)
 	}
 }
 

@@ -118,7 +118,9 @@ func (g *group) child(x id.ID) *child {
 }
 
 func (g *group) add(node *peer.Handle) *child {
-	c := &child{node: node}
+	// Children are to confirm batches at different times.
+	beat := g.s.cfg.Beat
+	c := &child{node: node, proved: g.s.ep.Now().Add(-time.Duration(g.s.ep.Rand().Int64N(int64(beat))))}
 	g.children = append(g.children, c)
 	g.s.crowd[node.ID]++
 	c.cancel = g.s.ep.Watch(node, func(kbr.Down) { g.lost(c) })

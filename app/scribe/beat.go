@@ -77,7 +77,10 @@ func (g *group) say(next time.Duration) {
 	}
 	m := &msg.Beat{Group: g.id, Next: millis(next), Version: g.charter.Version,
 		Path: g.pathHere(), Seals: g.hist.Latest(msg.MaxSeals)}
-	g.toChildren(msg.Encode(m), nil)
+	beat := msg.Encode(m)
+	for _, c := range g.children {
+		g.sendChild(c, slices.Clone(beat))
+	}
 	if g.root != nil {
 		m.Kept = true
 		kept := msg.Encode(m)
@@ -89,22 +92,40 @@ func (g *group) say(next time.Duration) {
 	}
 }
 
-// toChildren sends a message to all children but one.
-func (g *group) toChildren(m []byte, but *peer.Handle) {
+// sendChild sends a message to a child, who confirms it.
+func (g *group) sendChild(c *child, m []byte) {
+	g.s.ep.Send(c.node, m, func(err error) {
+		if err == nil {
+			c.fails = 0
+		} else if c.fails++; c.fails >= 3 {
+			g.lost(c) // it asks again when it misses this node
+		}
+	})
+}
+
+// cast hands a batch to all children but those that have it, or get it otherwise. They
+// confirm one in a second: what one of them misses it sees by the next batch, or by the
+// next heartbeat, and asks for.
+func (g *group) cast(b *msg.Batch, but func(*peer.Handle) bool) {
+	var m []byte
+	var tell []*peer.Handle
+	now := g.s.ep.Now()
 	for _, c := range g.children {
-		if but != nil && c.node.ID == but.ID {
+		if but(c.node) {
 			continue
 		}
-		g.s.ep.Send(c.node, slices.Clone(m), func(err error) {
-			switch {
-			case err == nil:
-				c.fails = 0
-			default:
-				if c.fails++; c.fails >= 3 {
-					g.lost(c) // it asks again when it misses this node
-				}
-			}
-		})
+		if m == nil {
+			m = msg.Encode(&msg.Cast{Group: g.id, Batch: b})
+		}
+		if now.Sub(c.proved) < g.s.cfg.Beat {
+			tell = append(tell, c.node)
+			continue
+		}
+		c.proved = now
+		g.sendChild(c, slices.Clone(m))
+	}
+	if len(tell) > 0 {
+		g.s.ep.Tell(tell, m)
 	}
 }
 
@@ -182,21 +203,24 @@ func (g *group) learn(seal *msg.Seal) {
 // accept takes a batch, if it is new and right, gives it to the member and hands it on. It
 // reports whether it was new.
 func (g *group) accept(b *msg.Batch, from *peer.Handle) bool {
-	if g.hist.Has(b.Seal) {
+	if g.hist.Has(b.Seal) || g.charter.AllowsBatch(g.s.cfg.Ring, b, g.s.cfg.Verifier, g.s.ep.Wall()) != nil {
 		return false
 	}
-	if err := g.charter.AllowsBatch(g.s.cfg.Ring, b, g.s.cfg.Verifier, g.s.ep.Wall()); err != nil {
-		return false
-	}
+	return g.spread(b, func(h *peer.Handle) bool { return from != nil && h.ID == from.ID })
+}
+
+// spread is accept for a batch that was checked, and that some children need not be sent.
+func (g *group) spread(b *msg.Batch, but func(*peer.Handle) bool) bool {
 	_, had := g.hist.Len()
 	if g.hist.Add(b) != history.Added {
 		return false
 	}
 	_, has := g.hist.Len()
-	g.stir()
-	if len(g.children) > 0 {
-		g.toChildren(msg.Encode(&msg.Cast{Group: g.id, Batch: b}), from)
+	if g.shelved > 0 {
+		g.s.shelf.Put(g.id, b)
 	}
+	g.stir()
+	g.cast(b, but)
 	g.readOne(b.Seal.Stream())
 	if g.hist.Lacks(b.Seal.Stream()) {
 		g.fill()

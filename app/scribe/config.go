@@ -6,6 +6,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/store"
 )
 
 // Config of a Scribe. Default gives all numbers.
@@ -13,6 +14,9 @@ type Config struct {
 	Ring     id.Hash
 	Verifier peer.Verifier
 	Events   Events
+	// Store is where what this node keeps for others is written down, so that it is there
+	// after a restart of all who keep it (package shelf). nil: it is in memory only.
+	Store store.Store
 
 	// Replicas is how many nodes keep a group's charter and history, the root among them: 5.
 	// The same in all nodes of a ring, and less than half of a leaf set, or roots would not know
@@ -58,6 +62,8 @@ type Events struct {
 	// Swallowed: a parent did not hand on messages that others have. This node has left it
 	// for another one.
 	Swallowed func(group id.Hash, parent *peer.Handle)
+	// Unwritten: something could not be written down, or read at the start.
+	Unwritten func(error)
 }
 
 // Default returns a Config with all numbers set.

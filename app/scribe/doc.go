@@ -29,8 +29,9 @@
 // # What is promised
 //
 // The root and the Config.Replicas-1 nodes next to it keep the charter and the last messages,
-// as many and as long as the charter says, in memory. Publish is acknowledged when a
-// majority of them has the message. When the root dies or another node comes nearer to the
+// as many and as long as the charter says, in memory, and a moment later on their disks, if
+// Config.Store is set: package shelf says what outlives the end of all of them. Publish is
+// acknowledged when a majority of them has the message in memory. When the root dies or another node comes nearer to the
 // group, the new root asks all of them before it says anything.
 //
 // Publishers number their messages. A member reads each once and in order; what is missing,
@@ -39,6 +40,12 @@
 // that they do not have it a member is told of a Gap, in its place: it never passes over one
 // in silence. Messages older than the charter's age are taken from nobody, so one that is
 // replayed is not read twice.
+//
+// A batch goes to a child once, mostly without a receipt: one in a second is confirmed, and what is
+// lost is seen by the next number or heartbeat. Those who keep the group get it as such, and not
+// as children. No node hands on what it has not checked: that costs each level of the tree
+// the time of one signature, and else one liar above would make all below him work, and
+// carry what nobody signed.
 //
 // A parent that hands on heartbeats but no messages is found out by asking the backup, and
 // now and then the root, what there is; who does not have it again is left for another.
@@ -51,8 +58,7 @@
 // A root may refuse a publisher, who is told. All who keep a group may die at once: members
 // bring back its charter and what they have, but what none of them has is a Gap. An answer
 // that says that a batch was taken may come from a liar who stands on the way to the root:
-// who must be sure reads his own messages. The whole state is lost when all nodes of a ring
-// stop at once.
+// who must be sure reads his own messages.
 //
 // # Use
 //

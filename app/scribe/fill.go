@@ -243,7 +243,11 @@ func (g *group) struck(p *parent) {
 // onHeads tells which streams this node knows.
 func (s *Scribe) onHeads(d *kbr.Delivery, m *msg.Heads) {
 	g := s.groups[m.Group]
-	if g == nil || g.charter == nil {
+	switch {
+	case s.loading:
+		refuse(d, msg.RefusedBusy)
+		return
+	case g == nil || g.charter == nil:
 		refuse(d, msg.RefusedUnknown)
 		return
 	}

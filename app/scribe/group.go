@@ -36,10 +36,12 @@ type group struct {
 	asking   *peer.Handle // whom this node is asking to be its parent
 	checking bool
 
-	member *Member
-	root   *office // if this node is the root and knows what is kept
-	keeper *peer.Handle
-	keptAt task.Instant
+	member  *Member
+	root    *office // if this node is the root and knows what is kept
+	keeper  *peer.Handle
+	keptAt  task.Instant
+	held    bool   // its state was on the disk, and nobody has spoken of it since the start
+	shelved uint64 // the charter's version that is written down with all that hist has; 0: nothing is
 
 	quiet    time.Duration // from one heartbeat to the next
 	beating  task.Timer
@@ -67,7 +69,8 @@ type child struct {
 	node   *peer.Handle
 	pass   *msg.Pass
 	fails  int
-	number uint64 // of its last question
+	proved task.Instant // when a batch was sent last that it had to confirm
+	number uint64       // of its last question
 	cancel func()
 }
 
@@ -91,14 +94,17 @@ func (g *group) limits() history.Limits {
 	if g.charter == nil {
 		return l
 	}
-	if g.root != nil || g.keeper != nil || g.member != nil {
+	if g.root != nil || g.keeping() || g.member != nil {
 		l.Count, l.Age = max(l.Count, int(g.charter.Count)), g.charter.Keep()
 	}
 	l.Age = min(l.Age, g.charter.Keep())
 	return l
 }
 
-func (g *group) limit() { g.hist.Limit(g.limits()) }
+func (g *group) limit() {
+	g.hist.Limit(g.limits())
+	g.shelve()
+}
 
 // isRoot reports whether this node is the root of the group's key now.
 func (g *group) isRoot() bool { return g.s.ep.Ready() && g.nearest() }
@@ -189,8 +195,11 @@ func (g *group) tidy() {
 	}
 	g.collapse()
 	g.reviewRoot()
-	if g.keeper != nil && now.Sub(g.keptAt) > 5*g.s.cfg.MaxBeat && !g.near() {
-		g.keeper, g.whole = nil, false // the root no longer speaks of it: others keep it
+	if g.held && !g.s.ep.Ready() {
+		g.keptAt = now
+	}
+	if g.keeping() && now.Sub(g.keptAt) > 5*g.s.cfg.MaxBeat && !g.near() {
+		g.keeper, g.held, g.whole = nil, false, false // the root no longer speaks of it: others keep it
 		g.limit()
 	}
 	g.dropIfIdle()
@@ -221,13 +230,14 @@ func (g *group) dropIfIdle() {
 		g.unparent()
 	}
 	lapsed := g.s.ep.Now().Sub(g.used) > g.s.cfg.Lapse
-	if (g.root != nil || g.keeper != nil) && !lapsed || g.seeking || g.changing > 0 || g.s.groups[g.id] != g {
+	if (g.root != nil || g.keeping()) && !lapsed || g.seeking || g.changing > 0 || g.s.groups[g.id] != g {
 		return
 	}
 	for _, t := range []task.Timer{g.beating, g.deadline, g.audits.timer} {
 		t.Stop()
 	}
-	g.root = nil
+	g.root, g.keeper, g.held = nil, nil, false
+	g.shelve()
 	delete(g.s.groups, g.id)
 	g.s.order = slices.DeleteFunc(g.s.order, func(o *group) bool { return o == g })
 }

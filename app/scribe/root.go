@@ -47,7 +47,7 @@ func (g *group) reviewRoot() bool {
 	case g.root != nil && near[0].ID != g.s.ep.Self().ID:
 		g.abdicate(near[0])
 		return true
-	case g.root == nil && near[0].ID == g.s.ep.Self().ID && g.s.ep.Ready() && (g.keeper != nil || g.needed()):
+	case g.root == nil && near[0].ID == g.s.ep.Self().ID && g.s.ep.Ready() && (g.keeping() || g.needed()):
 		if g.parent != nil {
 			g.s.leave(g.parent.node, g.id)
 			g.unparent()
@@ -86,6 +86,9 @@ func (g *group) abdicate(to *peer.Handle) {
 // assume takes the office of the root: what the others near the key have is taken over
 // first. The error is a refusal if there is no such group.
 func (g *group) assume(t *task.T) error {
+	if g.s.loading {
+		return ErrAway
+	}
 	others := g.others()
 	listed := make(map[msg.Stream]bool)
 	heard, unknown := 0, 0
@@ -125,7 +128,7 @@ func (g *group) rule(listed map[msg.Stream]bool) {
 		return // two questions led here
 	}
 	g.unparent()
-	g.root, g.keeper = &office{kept: make(map[id.ID]uint64)}, nil
+	g.root, g.keeper, g.held = &office{kept: make(map[id.ID]uint64)}, nil, false
 	g.limit()
 	g.hist.Synced(listed)
 	g.whole = true
@@ -176,23 +179,46 @@ func (g *group) replicate(t *task.T, m *msg.Keep) error {
 		}
 		return n >= needed
 	}
-	body := func(int) []byte { return msg.Encode(m) }
-	rs, err := kbr.CallAll(t, g.s.ep, others, body, kbr.Options{Timeout: g.s.cfg.Ask}, enough)
+	body, root := msg.Encode(m), g.root
+	rs, err := task.Gather(t, 2*g.s.cfg.Ask, len(others), func(i int, resolve func(kbr.Answer, error)) {
+		g.s.ep.Ask(others[i], slices.Clone(body), kbr.Options{Timeout: g.s.cfg.Ask}, func(a kbr.Answer, err error) {
+			if err != nil && root != nil && root == g.root {
+				g.notKept(others[i], m.Batch)
+			}
+			resolve(a, err)
+		})
+	}, enough)
 	if err != nil {
 		return err
 	}
 	if enough(rs) {
 		return nil
 	}
-	for i, r := range rs {
-		if r.Done && msg.Refusal(r.Err) == msg.RefusedUnknown && g.root != nil {
-			delete(g.root.kept, others[i].ID)
-		}
-	}
 	if g.root != nil {
 		g.keepCharter()
 	}
 	return refused(msg.RefusedBusy)
+}
+
+// keepers returns a function that reports whether a node is brought each batch as one that
+// keeps the group, as far as this root knows now.
+func (g *group) keepers() func(*peer.Handle) bool {
+	var keep []*peer.Handle
+	if g.sure() {
+		keep = slices.DeleteFunc(g.others(), func(h *peer.Handle) bool { return g.root.kept[h.ID] == 0 })
+	}
+	return func(h *peer.Handle) bool {
+		return slices.ContainsFunc(keep, func(o *peer.Handle) bool { return o.ID == h.ID })
+	}
+}
+
+// notKept notes that a node did not take a batch as one that keeps the group. As a child it is
+// to have it all the same.
+func (g *group) notKept(h *peer.Handle, b *msg.Batch) {
+	delete(g.root.kept, h.ID) // it gets the charter again, at the next look
+	if c := g.child(h.ID); c != nil && b != nil {
+		g.sendChild(c, msg.Encode(&msg.Cast{Group: g.id, Batch: b}))
+	}
 }
 
 // atRoot returns a group of which this node is the root; else it refuses what only a root
@@ -316,8 +342,9 @@ func (g *group) publish(d *kbr.Delivery, b *msg.Batch) {
 		if next == 0 && b.Seal.First > history.Window { // all who kept the stream are gone
 			g.hist.Begin(b.Seal, b.Seal.First)
 		}
-		// What was taken before, and this root does not have, is looked for by accept.
-		if !g.accept(b, nil) {
+		// What was taken before, and this root does not have, is looked for by spread. Children
+		// that keep the group get the batch as such.
+		if !g.spread(b, g.keepers()) {
 			refuse(d, msg.RefusedLimit)
 			return
 		}
@@ -347,6 +374,9 @@ func (s *Scribe) onKeep(d *kbr.Delivery, m *msg.Keep) {
 		return
 	}
 	g.keepFor(from)
+	if g.parent != nil && g.parent.node.ID == from.ID {
+		g.expect(millis(s.cfg.Beat)) // a keeper that is a child gets no other copy
+	}
 	if m.Batch != nil && !g.hist.Has(m.Batch.Seal) && !g.accept(m.Batch, from) {
 		refuse(d, msg.RefusedDenied)
 		return
@@ -372,7 +402,7 @@ func (g *group) keepFor(root *peer.Handle) {
 		return // the other one errs, or there are two for a moment
 	}
 	fresh := g.keeper == nil || g.keeper.ID != root.ID
-	g.root, g.keeper, g.keptAt = nil, root, g.s.ep.Now()
+	g.root, g.keeper, g.held, g.keptAt = nil, root, false, g.s.ep.Now()
 	g.used = g.keptAt
 	if fresh {
 		g.limit()

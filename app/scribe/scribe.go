@@ -7,6 +7,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/limit"
 	"github.com/phyllo-net/phyllo/app/scribe/history"
 	"github.com/phyllo-net/phyllo/app/scribe/msg"
+	"github.com/phyllo-net/phyllo/app/scribe/shelf"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/peer"
@@ -27,7 +28,9 @@ type Scribe struct {
 	fresh   limit.Rates // of groups that this node does not know yet
 	review  task.Timer
 	number  uint64
-	bytes   int // of the messages of all groups, and of some groups that are gone
+	bytes   int          // of the messages of all groups, and of some groups that are gone
+	shelf   *shelf.Shelf // nil: nothing is written down
+	loading bool         // what was written down is being read
 	stopped bool
 	stats   Stats
 }
@@ -55,6 +58,10 @@ func New(c Config) (*Scribe, error) {
 func (s *Scribe) Start(ep kbr.Endpoint) {
 	s.ep = ep
 	s.tidyLater()
+	if s.cfg.Store != nil {
+		s.shelf, s.loading = shelf.New(s.cfg.Store, ep, s.cfg.Events.Unwritten), true
+		ep.Go(s.restore, nil)
+	}
 }
 
 // Stop implements kbr.App: children and parents need not wait for this node's death to be
@@ -72,6 +79,9 @@ func (s *Scribe) Stop() {
 		if g.parent != nil {
 			s.leave(g.parent.node, g.id)
 		}
+	}
+	if s.shelf != nil {
+		s.shelf.Close()
 	}
 }
 
@@ -150,6 +160,7 @@ func (s *Scribe) find(x id.Hash) *group {
 	}
 	g := &group{s: s, id: x, key: x.Place(), avoid: make(map[id.ID]task.Instant), used: s.ep.Now(), quiet: s.cfg.Beat}
 	g.hist = history.New(g.limits())
+	g.hist.Gone = g.unkept
 	s.groups[x] = g
 	s.order = append(s.order, g)
 	return g

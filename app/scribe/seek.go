@@ -43,7 +43,7 @@ func (g *group) seek() {
 
 func (g *group) seekParent(t *task.T) error {
 	pause := firstPause
-	for g.gone(); !g.attached() && (g.needed() || g.keeper != nil && g.isRoot()); g.gone() {
+	for g.gone(); !g.attached() && (g.needed() || g.keeping() && g.isRoot()); g.gone() {
 		first := len(g.waiting)
 		var err error
 		if g.isRoot() {

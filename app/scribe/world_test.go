@@ -12,6 +12,7 @@ import (
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim/standin"
+	"github.com/phyllo-net/phyllo/store/mem"
 	"github.com/phyllo-net/phyllo/task"
 )
 
@@ -30,6 +31,7 @@ type world struct {
 	net   *kbrtest.Net
 	nodes []*node
 	tune  func(*scribe.Config)
+	disks bool // nodes write down what they keep
 }
 
 // node is one node, with what its member has read.
@@ -43,12 +45,18 @@ type node struct {
 	gaps   []scribe.Gap
 	ended  error
 	shuns  int
+	disk   *mem.Store // nil: the node writes nothing down
+	bad    []error    // what could not be written down
 }
 
 func newWorld(t testing.TB, n int, c kbrtest.Config, tune func(*scribe.Config)) *world {
 	t.Helper()
-	w := &world{t: t, net: kbrtest.New(c), tune: tune}
-	t.Cleanup(func() {
+	return newWorldOf(&world{t: t, net: kbrtest.New(c), tune: tune}, n)
+}
+
+func newWorldOf(w *world, n int) *world {
+	w.t.Helper()
+	w.t.Cleanup(func() {
 		w.check()
 		w.net.Close()
 	})
@@ -63,6 +71,9 @@ func newWorld(t testing.TB, n int, c kbrtest.Config, tune func(*scribe.Config)) 
 func (w *world) add() *node {
 	place := id.HashOf("test node", len(w.nodes)).Place()
 	x := &node{w: w}
+	if w.disks {
+		x.disk = mem.New()
+	}
 	x.n = w.net.Add(kbrtest.Handle(place), x.mount())
 	w.nodes = append(w.nodes, x)
 	return x
@@ -72,6 +83,9 @@ func (x *node) mount() kbr.Mount {
 	c := scribe.Default()
 	c.Ring, c.Verifier = ring, standin.Verifier{}
 	c.Events.Swallowed = func(id.Hash, *peer.Handle) { x.shuns++ }
+	if x.disk != nil {
+		c.Store, c.Events.Unwritten = x.disk, func(err error) { x.bad = append(x.bad, err) }
+	}
 	if x.w.tune != nil {
 		x.w.tune(&c)
 	}
@@ -79,7 +93,7 @@ func (x *node) mount() kbr.Mount {
 	if err != nil {
 		x.w.t.Fatal(err)
 	}
-	x.s, x.member, x.next, x.read, x.gaps = s, nil, make(map[msg.Stream]uint64), nil, nil
+	x.s, x.member, x.next, x.read, x.gaps, x.bad = s, nil, make(map[msg.Stream]uint64), nil, nil, nil
 	return kbr.Mount{Number: number, App: s}
 }
 
