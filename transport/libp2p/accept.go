@@ -3,6 +3,7 @@ package libp2p
 import (
 	"errors"
 	"net"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -134,14 +135,16 @@ type incomingConn struct {
 	to      int
 	heard   int         // bytes before the handshake was over; the reader's
 	proven  atomic.Bool // the handshake is over
+	left    atomic.Bool // the other end is gone
 	evicted atomic.Bool // closed for a new one
 	closed  atomic.Bool
 }
 
 // listen reads the first bytes; it reports false if none come in time.
 func (c *incomingConn) listen() bool {
-	n, _ := c.Conn.Read(c.first[:])
+	n, err := c.Conn.Read(c.first[:])
 	c.to, c.heard = n, n
+	c.note(err)
 	if n > 0 {
 		c.place.Spoke.Store(true)
 	}
@@ -164,7 +167,32 @@ func (c *incomingConn) Read(b []byte) (int, error) {
 	}
 	n, err := c.Conn.Read(b[:min(len(b), left)])
 	c.heard += n
+	c.note(err)
 	return n, err
+}
+
+// Write implements net.Conn.
+func (c *incomingConn) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b)
+	c.note(err)
+	return n, err
+}
+
+// note sees in an error of the connection below that the other end is gone: what ends it
+// here is a deadline or Close.
+func (c *incomingConn) note(err error) {
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, net.ErrClosed) {
+		c.left.Store(true)
+	}
+}
+
+// opening is what every handshake begins with: the protocol by which security is chosen.
+const opening = "\x13/multistream/1.0.0\n"
+
+// sensible reports whether what came first can be the beginning of a handshake.
+func (c *incomingConn) sensible() bool {
+	n := min(c.to, len(opening))
+	return string(c.first[:n]) == opening[:n]
 }
 
 // prove notes that the handshake is over, which had its own deadline.
@@ -197,19 +225,21 @@ func (c *incomingConn) SetWriteDeadline(t time.Time) error {
 	return c.Conn.SetWriteDeadline(c.until(t))
 }
 
-// Close implements net.Conn. It counts an end before the handshake was over.
+// Close implements net.Conn. It counts an end before the handshake was over, unless it
+// is the other end that made it: who has been given ten addresses of a node calls them
+// all, and leaves the connections of which he has no need any more.
 func (c *incomingConn) Close() error {
 	err := c.Conn.Close()
 	if c.closed.Swap(true) {
 		return err
 	}
 	c.t.strangers.Leave(c.place)
-	if !c.proven.Load() && !c.evicted.Load() {
-		if time.Since(c.since) >= c.t.opts.Limits.HelloTime {
-			c.t.links.BadStranger("slow", limit.ErrLate)
-		} else {
-			c.t.links.BadStranger("handshake", limit.ErrHandshake)
-		}
+	switch {
+	case c.proven.Load() || c.evicted.Load() || c.left.Load() && c.sensible():
+	case time.Since(c.since) >= c.t.opts.Limits.HelloTime:
+		c.t.links.BadStranger("slow", limit.ErrLate)
+	default:
+		c.t.links.BadStranger("handshake", limit.ErrHandshake)
 	}
 	return err
 }

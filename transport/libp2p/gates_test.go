@@ -3,6 +3,7 @@ package libp2p_test
 import (
 	"context"
 	"crypto/rsa"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/crypto/pb"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/quic-go/quic-go"
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
@@ -142,6 +144,38 @@ func TestOtherKindsOfKeys(t *testing.T) {
 			t.Errorf("%d connections", n)
 		}
 	}
+}
+
+// Who leaves a handshake before it is over, as a newcomer does who called all addresses
+// of a node and needs one, did nothing wrong: only what makes no sense is counted.
+func TestWhoLeavesIsNotCounted(t *testing.T) {
+	a := start(t, 1, libp2p.Options{}, tcpLoop)
+	for _, said := range []string{"", "\x13/multi", "\x13/multistream/1.0.0\n", "\x13/multistream/1.0.0\n\x07/noise\n", "GET / HTTP/1.1\r\n\r\n"} {
+		c, err := from("127.0.0.1", tcpOf(a))
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(c, said)
+		c.(*net.TCPConn).CloseWrite()
+		if err := ended(c); err != nil {
+			t.Error(err)
+		}
+		c.Close()
+	}
+	poll(t, "the count", func() bool { return a.Metrics().BadInput["handshake"] == 1 })
+
+	b := start(t, 2, libp2p.Options{}, quicLoop)
+	call := func(cfg *tls.Config) {
+		cfg.InsecureSkipVerify, cfg.NextProtos = true, []string{"libp2p"}
+		parts := strings.Split(b.Addrs()[0], "/")
+		c, err := quic.DialAddr(t.Context(), net.JoinHostPort(parts[2], parts[4]), cfg, nil)
+		if err == nil { // who has no certificate hears of it after his own half
+			<-c.Context().Done()
+		}
+	}
+	call(&tls.Config{VerifyPeerCertificate: func([][]byte, [][]*x509.Certificate) error { return errors.New("another was quicker") }})
+	call(new(tls.Config)) // without a certificate
+	poll(t, "the count", func() bool { return b.Metrics().BadInput["handshake"] == 1 })
 }
 
 // stranger is a program of somebody else, without bounds of its own.

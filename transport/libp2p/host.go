@@ -60,6 +60,7 @@ func newHost(t *Transport) (host.Host, error) {
 			return tcp.NewTCPTransport(gatedUpgrader{u, t}, m, shared, tcpOptions(t.opts)...)
 		}),
 		p2p.Transport(quic.NewTransport),
+		p2p.QUICReuse(limits.QUIC),
 		p2p.Security(noise.ID, noise.New),
 		p2p.Muxer(yamux.ID, limit.Muxer()),
 		p2p.ResourceManager(limits),
