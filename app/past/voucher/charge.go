@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/app/past/merkle"
 	"github.com/phyllo-net/phyllo/id"
 )
 
@@ -65,29 +66,23 @@ func CheckCharges(cs []Charge) error {
 	return nil
 }
 
-// sum returns the root of a Merkle tree over charges, and what they cost together. In a
-// row of odd length the last hash moves up as it is.
-func sum(cs []Charge) (root id.Hash, total int64) {
+// tree is the kind of the inner hashes of the Merkle tree over charges.
+const tree = "charges"
+
+func leaves(cs []Charge) []id.Hash {
 	row := make([]id.Hash, len(cs))
 	for i, c := range cs {
 		row[i] = c.leaf()
-		total += c.Cost()
 	}
-	for len(row) > 1 {
-		row = above(row)
-	}
-	return row[0], total
+	return row
 }
 
-func above(row []id.Hash) []id.Hash {
-	up := make([]id.Hash, 0, (len(row)+1)/2)
-	for i := 0; i+1 < len(row); i += 2 {
-		up = append(up, id.HashOf("charges", row[i], row[i+1]))
+// sum returns the root of the tree over charges, and what they cost together.
+func sum(cs []Charge) (root id.Hash, total int64) {
+	for _, c := range cs {
+		total += c.Cost()
 	}
-	if len(row)%2 == 1 {
-		up = append(up, row[len(row)-1])
-	}
-	return up
+	return merkle.Root(tree, leaves(cs)), total
 }
 
 // Path leads from one charge to the root in its debit.
@@ -103,17 +98,9 @@ const maxBeside = 8
 // Paths returns the path of each of the charges.
 func Paths(cs []Charge) []*Path {
 	ps := make([]*Path, len(cs))
-	row := make([]id.Hash, len(cs))
+	_, beside := merkle.Paths(tree, leaves(cs))
 	for i, c := range cs {
-		ps[i], row[i] = &Path{Charge: c, Index: uint16(i)}, c.leaf()
-	}
-	for level := 0; len(row) > 1; level++ {
-		for i, p := range ps {
-			if at := (i >> level) ^ 1; at < len(row) {
-				p.Beside = append(p.Beside, row[at])
-			}
-		}
-		row = above(row)
+		ps[i] = &Path{Charge: c, Index: uint16(i), Beside: beside[i]}
 	}
 	return ps
 }
@@ -137,22 +124,7 @@ func (p *Path) In(d *Debit) error {
 	if p.Index >= d.Count {
 		return bad("charge %d of %d", p.Index, d.Count)
 	}
-	h, beside := p.Charge.leaf(), p.Beside
-	for at, n := int(p.Index), int(d.Count); n > 1; at, n = at/2, (n+1)/2 {
-		if at^1 >= n {
-			continue
-		}
-		if len(beside) == 0 {
-			return bad("a path that is too short")
-		}
-		if at%2 == 0 {
-			h = id.HashOf("charges", h, beside[0])
-		} else {
-			h = id.HashOf("charges", beside[0], h)
-		}
-		beside = beside[1:]
-	}
-	if len(beside) != 0 || h != d.Root {
+	if root, ok := merkle.Climb(tree, p.Charge.leaf(), int(p.Index), int(d.Count), p.Beside); !ok || root != d.Root {
 		return bad("the charge is not in the debit")
 	}
 	return nil
