@@ -76,6 +76,8 @@ type Certificate struct {
 	// Resolves are the hashes of the certificates of rivals that the owner has done with, of a
 	// mutable object: they are not kept any more. At most MaxRivals.
 	Resolves []id.Hash `cbor:"12,keyasint,omitempty"`
+	// Batch is there if the owner signed it together with others: see SignAll.
+	Batch *Batch `cbor:"13,keyasint,omitempty"`
 }
 
 // ID is the object's id (PAST's fileId).
@@ -94,7 +96,8 @@ func MutableID(owner peer.Key, part Part, copies uint8) id.Hash {
 	return id.HashOf("mutable", owner[:], part[:], copies)
 }
 
-// Hash is the certificate's own id in a ring: what is signed.
+// Hash is the certificate's own id in a ring: what is signed, alone or with those of others. How
+// it was signed is no part of it.
 func (c *Certificate) Hash(ring id.Hash) id.Hash {
 	h := id.HashOf("file certificate", ring, uint8(c.Kind), c.Owner[:], c.Part[:], c.Salt[:], c.Content, c.Size,
 		c.Copies, c.Date, c.Expires, c.Version)
@@ -108,7 +111,7 @@ func (c *Certificate) Hash(ring id.Hash) id.Hash {
 // itself is not changed.
 func (c *Certificate) Sign(ring id.Hash, owner peer.Signer, now time.Time) *Certificate {
 	s := *c
-	s.Owner, s.Date = owner.Public(), now.UnixMilli()
+	s.Owner, s.Date, s.Batch = owner.Public(), now.UnixMilli(), nil
 	h := s.Hash(ring)
 	s.Sig = owner.Sign(h[:])
 	return &s
@@ -154,16 +157,22 @@ func (c *Certificate) Check() error {
 	case len(c.Sig) != peer.SignatureSize:
 		return bad("signature of %d bytes", len(c.Sig))
 	}
+	if err := c.Batch.check(); err != nil {
+		return bad("%v", err)
+	}
 	return nil
 }
 
 // Verify returns nil if the certificate is within its limits and was signed, for this
-// ring, by its owner. The error wraps ErrCertificate.
+// ring, by its owner, alone or with others. The error wraps ErrCertificate.
 func (c *Certificate) Verify(ring id.Hash, v peer.Verifier) error {
 	if err := c.Check(); err != nil {
 		return err
 	}
-	if h := c.Hash(ring); !v.Verify(c.Owner, h[:], c.Sig) {
+	switch h, ok := c.Batch.signed(manyCertificates, ring, c.Hash(ring)); {
+	case !ok:
+		return fmt.Errorf("%w: a path that is not one of its batch", ErrCertificate)
+	case !v.Verify(c.Owner, h[:], c.Sig):
 		return fmt.Errorf("%w: wrong signature", ErrCertificate)
 	}
 	return nil

@@ -253,6 +253,7 @@ func TestExpired(t *testing.T) {
 
 func FuzzCertificate(f *testing.F) {
 	f.Add(wire.MustMarshal(file("x").Sign(ring, ann, newYear)))
+	f.Add(wire.MustMarshal(signedAtOnce(5)[3]))
 	f.Add([]byte{0xa0})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		decodes(t, b, new(certificate.Certificate), func(c *certificate.Certificate) error { return c.Verify(ring, verifier) })

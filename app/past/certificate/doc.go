@@ -19,6 +19,11 @@
 // The name part is an HMAC of the name under the key of its space: who keeps the object
 // cannot find out the name by trying names.
 //
+// What is signed at once, certificates of one owner or receipts of one holder, may have one
+// signature over the root of a Merkle tree; its path to that root lies with each, so each is
+// verified by itself wherever it goes, and who has seen one of them verifies no signature for the
+// next. The number of things under a root is signed with it, so that each place has one path.
+//
 // Everything signed names the ring, so it is worth nothing in another one. Dates are Unix
 // milliseconds, as an object can be stored, reclaimed and stored again within a second,
 // and the order of these is told by their dates.

@@ -21,18 +21,16 @@ type Receipt struct {
 	Time        int64             `cbor:"3,keyasint"` // Unix milliseconds, by the holder's clock
 	Holder      *peer.Certificate `cbor:"4,keyasint"`
 	Sig         []byte            `cbor:"5,keyasint"`
+	Batch       *Batch            `cbor:"6,keyasint,omitempty"` // of those that it was signed with: see NewReceipts
 }
 
-func (r *Receipt) message(ring id.Hash) []byte {
-	h := id.HashOf("store receipt", ring, r.Object, r.Certificate, r.Time, r.Holder.Node)
-	return h[:]
+func (r *Receipt) hash(ring id.Hash) id.Hash {
+	return id.HashOf("store receipt", ring, r.Object, r.Certificate, r.Time, r.Holder.Node)
 }
 
 // NewReceipt signs a receipt with the key of the node whose certificate is given.
 func NewReceipt(ring, object, cert id.Hash, holder *peer.Certificate, key peer.Signer, now time.Time) *Receipt {
-	r := &Receipt{Object: object, Certificate: cert, Time: now.UnixMilli(), Holder: holder}
-	r.Sig = key.Sign(r.message(ring))
-	return r
+	return NewReceipts(ring, []Written{{object, cert}}, holder, key, now)[0]
 }
 
 // Check implements wire.Checker. The error wraps ErrReceipt.
@@ -44,6 +42,9 @@ func (r *Receipt) Check() error {
 		return fmt.Errorf("%w: impossible time %d", ErrReceipt, r.Time)
 	case len(r.Sig) != peer.SignatureSize:
 		return fmt.Errorf("%w: signature of %d bytes", ErrReceipt, len(r.Sig))
+	}
+	if err := r.Batch.check(); err != nil {
+		return fmt.Errorf("%w: %w", ErrReceipt, err)
 	}
 	return nil
 }
@@ -61,7 +62,10 @@ func (r *Receipt) Verify(ring, object, cert id.Hash, now time.Time, v peer.Verif
 	if err := r.Holder.Check(ring, now, v); err != nil {
 		return fmt.Errorf("%w: its holder: %w", ErrReceipt, err)
 	}
-	if !v.Verify(r.Holder.Key, r.message(ring), r.Sig) {
+	switch h, ok := r.Batch.signed(manyReceipts, ring, r.hash(ring)); {
+	case !ok:
+		return fmt.Errorf("%w: a path that is not one of its batch", ErrReceipt)
+	case !v.Verify(r.Holder.Key, h[:], r.Sig):
 		return fmt.Errorf("%w: wrong signature", ErrReceipt)
 	}
 	return nil
