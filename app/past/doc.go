@@ -126,6 +126,15 @@
 // drawn before there is anything to store: one voucher, and no wait for it, for up to 256 files. What is
 // not used is given back when the voucher has ended. Replicas that holders fetch from each other are not paid for again.
 //
+// # Many small files at once
+//
+// Who has more than a few files under way lets the next ones wait for each other, for a moment, and
+// signs them together: each certificate has its path to the root that was signed, and is good by
+// itself (certificate.SignAll). Ids that were paid for ahead are taken in the order of the ring, so what is stored one
+// after another has the same holders, who are told of several files in one message (msg.PutMany), write them
+// at once and sign one receipt for them. What is not simple (the object is known, there is no room,
+// the message is not understood) is asked about alone. Who stores one file at a time waits for nobody.
+//
 // # Use
 //
 // A Past is an application of a node (kbr.App). It is the half that keeps, and has a client

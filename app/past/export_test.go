@@ -52,6 +52,43 @@ func AskPaidPut(c *certificate.Certificate, content []byte, p *voucher.Payment) 
 	return msg.Encode(&msg.Put{Cert: c, Content: content, Payment: p})
 }
 
+// AskPutMany asks to keep several files that nobody pays for.
+func AskPutMany(cs []*certificate.Certificate, content []byte) []byte {
+	m := new(msg.PutMany)
+	for _, c := range cs {
+		m.Puts = append(m.Puts, &msg.OneOfMany{Cert: c, Content: content})
+	}
+	return msg.Encode(m)
+}
+
+// AskPutManyFor is AskPutMany of one file, with a payment and another voucher's number.
+func AskPutManyFor(c *certificate.Certificate, content []byte, p *voucher.Payment, number uint8) []byte {
+	return msg.Encode(&msg.PutMany{Vouchers: []*voucher.Voucher{p.Voucher}, Puts: []*msg.OneOfMany{{Cert: c, Content: content, Path: p.Path, Voucher: number}}})
+}
+
+// Answered are the codes in an answer to AskPutMany, and whether there is a signature.
+func Answered(b []byte) (codes []uint16, signed bool) {
+	m, err := msg.Decode(b)
+	if a, ok := m.(*msg.StoredMany); ok && err == nil {
+		return a.Codes, len(a.Sig) > 0
+	}
+	return nil, false
+}
+
+// SaysStoredMany says that so many files were stored, with a signature that is none.
+func SaysStoredMany(n int, holder *peer.Certificate, stamp int64) []byte {
+	return msg.Encode(&msg.StoredMany{Codes: make([]uint16, n), Time: stamp, Holder: holder, Sig: make([]byte, peer.SignatureSize)})
+}
+
+// Many is how many files a message asks to keep.
+func Many(b []byte) int {
+	m, _ := msg.Decode(b)
+	if q, ok := m.(*msg.PutMany); ok {
+		return len(q.Puts)
+	}
+	return 0
+}
+
 // AskReclaim gives an object back.
 func AskReclaim(r *certificate.Reclaim) []byte { return msg.Encode(&msg.Reclaim{Reclaim: r}) }
 
@@ -111,6 +148,8 @@ func KindOf(b []byte) string {
 		return "where"
 	case *msg.Put:
 		return "put"
+	case *msg.PutMany:
+		return "put many"
 	case *msg.Get:
 		return "get"
 	case *msg.Reclaim:

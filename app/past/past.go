@@ -205,7 +205,7 @@ type asker struct {
 func (p *Past) serve(a asker, m wire.Message, answer client.Reply) {
 	rate := &p.reads
 	switch m.(type) {
-	case *msg.Put, *msg.Reclaim, *msg.Prepare, *msg.Accept, *msg.Update, *msg.Settle, *msg.Divert, *msg.Point, *msg.Copy, *msg.Offer, *msg.Keep:
+	case *msg.Put, *msg.PutMany, *msg.Reclaim, *msg.Prepare, *msg.Accept, *msg.Update, *msg.Settle, *msg.Divert, *msg.Point, *msg.Copy, *msg.Offer, *msg.Keep:
 		rate = &p.writes
 	}
 	if a.node != p.ep.Self().ID && !rate.Take(a.node, p.ep.Now()) {
@@ -217,6 +217,8 @@ func (p *Past) serve(a asker, m wire.Message, answer client.Reply) {
 		answer(p.onWhere(m))
 	case *msg.Put:
 		p.work(answer, func(t *task.T) (wire.Message, uint16) { return p.onPut(t, a, m) })
+	case *msg.PutMany:
+		p.work(answer, func(t *task.T) (wire.Message, uint16) { return p.onPutMany(t, a, m) })
 	case *msg.Fetch:
 		p.work(answer, func(t *task.T) (wire.Message, uint16) { return p.onFetch(t, a, m) })
 	case *msg.Get:

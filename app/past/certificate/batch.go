@@ -24,7 +24,7 @@ const tree = "signed at once"
 // a Merkle tree over all of them: with it each is good by itself, wherever it goes. Who has
 // verified one of them knows the signature of the others already.
 type Batch struct {
-	Index  uint16    `cbor:"1,keyasint"`
+	Index  uint16    `cbor:"1,keyasint,omitempty"`
 	Count  uint16    `cbor:"2,keyasint"` // 2 to MaxBatch
 	Beside []id.Hash `cbor:"3,keyasint"` // see merkle.Climb
 }

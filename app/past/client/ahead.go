@@ -7,6 +7,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/app/past/voucher"
+	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -56,6 +57,7 @@ type prepaid struct {
 type supply struct {
 	ready  []prepaid
 	coming int
+	at     id.ID // the place of the last that was taken
 	// So many were wanted in the second that began then, and in the one before.
 	since       task.Instant
 	now, before int
@@ -120,21 +122,31 @@ func (s *supply) want(now task.Instant, bytes int64) int {
 	return 0
 }
 
+func (p prepaid) place() id.ID { return p.payment.Path.Charge.Object.Place() }
+
 // fits reports whether what was paid for is enough for a file, and not much more.
 func (p prepaid) fits(pays int64) bool {
 	paid := p.payment.Path.Charge.Size
 	return paid >= pays && paid <= pays+pays/8
 }
 
-// take takes an id that is good for a file which pays for so many bytes.
+// take takes an id that is good for a file which pays for so many bytes: of these the next on
+// the ring. So files that are stored one after another lie side by side, few nodes keep many of
+// them, and what they are told and sign is for many at once (and fewer sets of nodes have all
+// replicas of something: Cidon et al., Copysets, 2013).
 func (s *supply) take(pays int64, wall time.Time) (prepaid, bool) {
 	s.ready = slices.DeleteFunc(s.ready, func(p prepaid) bool { return !p.payment.Voucher.Debit.Open(wall.Add(aheadTime)) })
-	i := slices.IndexFunc(s.ready, func(p prepaid) bool { return p.fits(pays) })
-	if i < 0 {
+	next := -1
+	for i, p := range s.ready {
+		if p.fits(pays) && (next < 0 || p.place().Sub(s.at).Less(s.ready[next].place().Sub(s.at))) {
+			next = i
+		}
+	}
+	if next < 0 {
 		return prepaid{}, false
 	}
-	p := s.ready[i]
-	s.ready = slices.Delete(s.ready, i, i+1)
+	p := s.ready[next]
+	s.at, s.ready = p.place(), slices.Delete(s.ready, next, next+1)
 	return p, true
 }
 

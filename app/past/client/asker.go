@@ -32,6 +32,7 @@ type Asker struct {
 	ep       kbr.Endpoint
 	timeout  time.Duration
 	own      func(q wire.Message, answer Reply)
+	around   around
 }
 
 // Reply answers a question, once: with a message, or with the code of a refusal.
@@ -73,7 +74,8 @@ func (a *Asker) askAround(t *task.T, key id.ID, k int) ([]*peer.Handle, error) {
 		if err != nil {
 			return nil, err
 		}
-		if named := nearest(key, rs); len(named) > 0 {
+		if named, reach := nearest(key, rs); len(named) > 0 {
+			a.around.note(surroundings{key, named, reach, a.ep.Now()})
 			return named[:min(len(named), k+Spare)], nil
 		}
 		if err := t.Sleep(a.some()); err != nil {
@@ -83,11 +85,14 @@ func (a *Asker) askAround(t *task.T, key id.ID, k int) ([]*peer.Handle, error) {
 	return nil, ErrNotReachable
 }
 
-// nearest merges what several answers name.
-func nearest(key id.ID, rs []task.Result[kbr.Answer]) (named []*peer.Handle) {
+// nearest merges what several answers name, and returns how far from the key each of them goes.
+func nearest(key id.ID, rs []task.Result[kbr.Answer]) (named []*peer.Handle, reach id.ID) {
 	for _, r := range rs {
 		m, _ := msg.Decode(r.Value.Payload)
 		if ns, ok := m.(*msg.Nodes); ok && r.Err == nil {
+			if far := farthest(key, ns.Nodes); len(named) == 0 || far.Less(reach) {
+				reach = far
+			}
 			for _, h := range ns.Nodes {
 				if !Contains(named, h.ID) {
 					named = append(named, h)
@@ -95,7 +100,12 @@ func nearest(key id.ID, rs []task.Result[kbr.Answer]) (named []*peer.Handle) {
 			}
 		}
 	}
-	slices.SortFunc(named, func(a, b *peer.Handle) int {
+	sortByDistance(key, named)
+	return named, reach
+}
+
+func sortByDistance(key id.ID, nodes []*peer.Handle) {
+	slices.SortFunc(nodes, func(a, b *peer.Handle) int {
 		switch {
 		case a.ID == b.ID:
 			return 0
@@ -104,7 +114,6 @@ func nearest(key id.ID, rs []task.Result[kbr.Answer]) (named []*peer.Handle) {
 		}
 		return 1
 	})
-	return named
 }
 
 // some is a random time about pause.

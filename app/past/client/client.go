@@ -19,6 +19,8 @@ type Client struct {
 	ahead    supplies
 	unused   unused
 	tight    task.Instant // nothing is paid for ahead before
+	company  company
+	parcels  parcels
 }
 
 // Config is what a Client needs: see past.Config.

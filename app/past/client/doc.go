@@ -6,6 +6,7 @@
 // applications write past.Past.Insert.
 //
 //	insert.go    Insert, InsertBlock, Store    PAST (SOSP 2001), 2.1
+//	together.go  many small files at once: one signature for many (see parcel.go for the messages)
 //	lookup.go    Lookup, Inspect               PAST, 2.1
 //	reclaim.go   Reclaim                       PAST, 2.1
 //	mutable.go   Change, Current               see package past, mutable objects

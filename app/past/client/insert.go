@@ -64,11 +64,12 @@ func (cl *Client) Insert(t *task.T, f File, owner peer.Signer) (Stored, error) {
 // insert signs and stores a new file, with other salts where there is no room for it.
 func (cl *Client) insert(t *task.T, f *Signed) (Stored, error) {
 	for try := 0; ; try++ {
-		signed, err := cl.salted(t, f)
+		signed, left, err := cl.salted(t, f, cl.signTogether)
 		if err != nil {
 			return Stored{}, err
 		}
 		done, full, err := cl.once(t, signed, try == cl.cfg.Salts)
+		left()
 		if !full || try == cl.cfg.Salts {
 			return done, err
 		}
@@ -93,7 +94,8 @@ func (cl *Client) Sign(t *task.T, f File, owner peer.Signer) (*Signed, error) {
 	if err != nil {
 		return nil, err
 	}
-	return cl.salted(t, &Signed{Certificate: c, body: f.Content, owner: owner, pays: f.Pays})
+	signed, _, err := cl.salted(t, &Signed{Certificate: c, body: f.Content, owner: owner, pays: f.Pays}, cl.signAlone)
+	return signed, err
 }
 
 // InsertSigned is Insert under the one id that the file was signed for. Where there is no room
@@ -118,17 +120,25 @@ func (cl *Client) once(t *task.T, f *Signed, last bool) (done Stored, full bool,
 	return Stored{}, true, ErrFull
 }
 
-// salted signs a file under a new id.
-func (cl *Client) salted(t *task.T, f *Signed) (*Signed, error) {
+// salted signs a file under a new id. left is to be called when it is stored, or will not be.
+func (cl *Client) salted(t *task.T, f *Signed, sign func(*task.T, *certificate.Certificate, []byte, peer.Signer) (*certificate.Certificate, func(), error)) (_ *Signed, left func(), err error) {
 	c, s := *f.Certificate, *f
 	if p, ok := cl.prepaid(&c, max(f.pays, c.Size), f.owner); ok {
 		c.Salt, s.payment = p.salt, p.payment
 	} else {
 		c.Salt, s.payment = cl.salt(), nil
 	}
-	var err error
-	s.Certificate, err = cl.sign(t, &c, f.body, f.owner)
-	return &s, err
+	if f.source != nil {
+		sign = cl.signAlone
+	}
+	s.Certificate, left, err = sign(t, &c, f.body, f.owner)
+	return &s, left, err
+}
+
+// signAlone is sign for who waits for nobody.
+func (cl *Client) signAlone(t *task.T, c *certificate.Certificate, body []byte, owner peer.Signer) (*certificate.Certificate, func(), error) {
+	signed, err := cl.sign(t, c, body, owner)
+	return signed, func() {}, err
 }
 
 // undo gives back what a file that found no place has left behind.
@@ -247,6 +257,7 @@ type storing struct {
 	full   bool        // and one of the holders here has no room
 	source task.Source // of a large object
 	moved  bool        // chunks of it were, in this try
+	tried  bool        // once, at least
 	paid   int         // how often it was paid for
 	pays   int64       // for so many bytes
 }
@@ -263,7 +274,9 @@ func (s *storing) try(t *task.T) error {
 		return err
 	}
 	k := int(s.put.Cert.Copies)
-	near, err := s.cl.asker.Near(t, s.object.Place(), k)
+	first := !s.tried && s.put.Cert.Batch != nil
+	s.tried = true
+	near, err := s.near(t, first)
 	if err != nil {
 		return err
 	}
@@ -271,10 +284,11 @@ func (s *storing) try(t *task.T) error {
 	for len(near) > 0 && len(s.done.Receipts) < want {
 		var to []*peer.Handle
 		to, near = s.next(near, want)
-		rs, err := s.ask(t, to)
+		rs, err := s.ask(t, to, first)
 		if err != nil {
 			return err
 		}
+		first = false
 		for i, r := range rs {
 			err := s.count(to[i], r)
 			s.full = s.full || elsewhere && errors.Is(err, ErrFull)
@@ -305,6 +319,16 @@ func (s *storing) try(t *task.T) error {
 	}
 	s.settle()
 	return nil
+}
+
+// near returns the nodes nearest to the object. What was named a moment ago does for the first try
+// of one of many.
+func (s *storing) near(t *task.T, first bool) ([]*peer.Handle, error) {
+	place, k := s.object.Place(), int(s.put.Cert.Copies)
+	if first {
+		return s.cl.nearby(t, place, k)
+	}
+	return s.cl.asker.Near(t, place, k)
 }
 
 // next takes nodes to be asked: as many as receipts are missing, but one alone at first,
@@ -339,7 +363,7 @@ type reply struct {
 }
 
 // verify resolves with a node's answer, when it is known whether its signatures are right.
-func (s *storing) verify(t *task.T, m wire.Message, err error, resolve func(reply, error)) {
+func (s *storing) verify(m wire.Message, err error, resolve func(reply, error)) {
 	ring, v, wall, object, cert := s.cl.cfg.Ring, s.cl.cfg.Verifier, s.cl.asker.ep.Wall(), s.object, s.hash
 	var check func() error
 	switch m := m.(type) {
@@ -352,7 +376,7 @@ func (s *storing) verify(t *task.T, m wire.Message, err error, resolve func(repl
 		resolve(reply{Message: m}, err)
 		return
 	}
-	t.Env().Work(func() any { return check() == nil }, func(good any) { resolve(reply{m, good.(bool)}, nil) })
+	s.cl.asker.ep.Work(func() any { return check() == nil }, func(good any) { resolve(reply{m, good.(bool)}, nil) })
 }
 
 // count counts the answer of one node. It returns why the node did not store the object.

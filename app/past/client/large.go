@@ -86,20 +86,24 @@ func (a *Asker) SettleTime(size int64) time.Duration {
 }
 
 // ask asks nodes to store the object, and moves its chunks to those that lack them. Each
-// answer is verified as it comes, while others are still on their way.
-func (s *storing) ask(t *task.T, to []*peer.Handle) ([]task.Result[reply], error) {
+// answer is verified as it comes, while others are still on their way. With many it goes together
+// with others that are stored now.
+func (s *storing) ask(t *task.T, to []*peer.Handle, many bool) ([]task.Result[reply], error) {
 	a, q := s.cl.asker, &question{Message: s.put}
 	limit := a.timeout + Grace + work
 	if s.source != nil {
 		limit = MoveTime(s.put.Cert.Size) + idle*settling + work
 	}
 	return task.Gather(t, limit, len(to), func(i int, resolve func(reply, error)) {
-		verified := func(m wire.Message, err error) { s.verify(t, m, err, resolve) }
-		if s.source == nil {
+		verified := func(m wire.Message, err error) { s.verify(m, err, resolve) }
+		switch {
+		case many:
+			s.cl.post(to[i], s, resolve)
+		case s.source == nil:
 			a.askOne(to[i], q, a.timeout, verified)
-			return
+		default:
+			s.supply(to[i], 0, a.SettleTime(s.put.Cert.Size), verified)
 		}
-		s.supply(to[i], 0, a.SettleTime(s.put.Cert.Size), verified)
 	}, nil)
 }
 

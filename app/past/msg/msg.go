@@ -71,6 +71,8 @@ const (
 	kindKeep
 	kindElsewhere
 	kindComing
+	kindPutMany
+	kindStoredMany
 )
 
 // table lists all messages of past.
@@ -78,7 +80,7 @@ var table = wire.NewTable((*Where)(nil), (*Nodes)(nil), (*Put)(nil), (*Stored)(n
 	(*Object)(nil), (*Absent)(nil), (*Reclaim)(nil), (*Reclaimed)(nil), (*Compare)(nil), (*Differs)(nil),
 	(*Strays)(nil), (*Items)(nil), (*Have)(nil), (*Having)(nil),
 	(*Prepare)(nil), (*Promise)(nil), (*Higher)(nil), (*Accept)(nil), (*Accepted)(nil), (*Update)(nil), (*Updated)(nil), (*Settle)(nil),
-	(*Room)(nil), (*RoomLeft)(nil), (*Divert)(nil), (*Point)(nil), (*Taken)(nil), (*Fetch)(nil), (*Move)(nil), (*Copy)(nil), (*Offer)(nil), (*WhoPays)(nil), (*Paying)(nil), (*Keep)(nil), (*Elsewhere)(nil), (*Coming)(nil))
+	(*Room)(nil), (*RoomLeft)(nil), (*Divert)(nil), (*Point)(nil), (*Taken)(nil), (*Fetch)(nil), (*Move)(nil), (*Copy)(nil), (*Offer)(nil), (*WhoPays)(nil), (*Paying)(nil), (*Keep)(nil), (*Elsewhere)(nil), (*Coming)(nil), (*PutMany)(nil), (*StoredMany)(nil))
 
 // ErrMessage is wrapped by the reasons why a message is refused.
 var ErrMessage = errors.New("message of past")

@@ -23,6 +23,7 @@ const (
 	RefusedHolds             // the node keeps, or should keep, a replica of its own
 	RefusedUnpaid            // nobody paid for it, or not in a way that this node believes
 	RefusedOffersNone        // this node offers nothing: it keeps only what it votes about
+	RefusedAlone             // one of many that is not a simple case: it is to be asked about alone
 )
 
 // Refusals says the codes in words.
@@ -42,6 +43,7 @@ var Refusals = map[uint16]string{
 	RefusedHolds:      "has a replica already",
 	RefusedUnpaid:     "it is not paid for",
 	RefusedOffersNone: "offers nothing",
+	RefusedAlone:      "not together with others",
 }
 
 // Refusal is the code of a refusal, 0 for all else.
