@@ -74,7 +74,7 @@ func signatures(ss []past.Stored) (owners, holders int) {
 // TestManyAtOnce: files that are stored at once are signed together and sent together, and each
 // is afterwards what any other file is: found, verified by itself, copied, given back.
 func TestManyAtOnce(t *testing.T) {
-	w := newWorld(t, simtest.Size(40, 12), kbrtest.Config{Seed: 90}, paying(100_000_000))
+	w := newWorld(t, simtest.Size(24, 12), kbrtest.Config{Seed: 90}, paying(100_000_000))
 	m := w.members[0]
 	content := func(i int) past.File { return file(fmt.Sprint("round two, content ", i), 3) }
 	m.insertAtOnce(64, func(i int) past.File { return file(name(i), 3) }) // pays ahead for the next
