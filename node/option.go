@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/scribe"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
@@ -43,6 +44,7 @@ type options struct {
 	open       func(dir string) (store.Store, error)
 	tune       func(*pastry.Config)
 	groups     func(*scribe.Config)
+	storage    func(*past.Config)
 	replaced   map[wire.AppID]func(kbr.App) kbr.App
 	noControl  bool
 	interfaces []string
@@ -108,6 +110,9 @@ func WithOverlay(tune func(*pastry.Config)) Option { return func(o *options) { o
 
 // WithGroups changes the parameters of groups, as for measurements of what signatures cost.
 func WithGroups(tune func(*scribe.Config)) Option { return func(o *options) { o.groups = tune } }
+
+// WithStorage changes the parameters of storage, for the same.
+func WithStorage(tune func(*past.Config)) Option { return func(o *options) { o.storage = tune } }
 
 // WithReplacedApp runs another application in place of one of the node's own, for
 // tests of what hostile nodes can do. wrap gets the true one.

@@ -287,6 +287,9 @@ func (o *overlay) makeStorage() (err error) {
 	if s, ok := n.store.(blobbed); ok {
 		c.Blobs = s.Blobs()
 	}
+	if f := n.opt.storage; f != nil {
+		f(&c)
+	}
 	if o.past, err = past.New(c); err != nil {
 		return err
 	}

@@ -52,7 +52,8 @@ type Options struct {
 	// Disk keeps each node's records and blobs on the disk, as `phyllo up` does, in the folder for
 	// temporary files. Such a ring cannot be formed anew (Ring.Reform).
 	Disk bool
-	// Unsigned lets the nodes believe what Unsigned leaves in place of signatures in groups.
+	// Unsigned lets the nodes believe what Unsigned leaves in place of signatures in groups and in
+	// storage, where they leave it themselves.
 	Unsigned bool
 	// Node changes each node further, after all else.
 	Node []node.Option
@@ -132,7 +133,7 @@ func open(ctx context.Context, n *Node, invitation string, o Options) (*Node, er
 		opts = append(opts, node.WithStore(func(string) (store.Store, error) { return n.store, nil }))
 	}
 	if o.Unsigned {
-		opts = append(opts, believe())
+		opts = append(opts, believe()...)
 	}
 	run, err := node.New(c, append(opts, o.Node...)...)
 	if err != nil {
