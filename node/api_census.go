@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
@@ -75,71 +74,28 @@ func (f face) UserSearch(ctx context.Context, q api.UserQuery, each func([]api.U
 	}
 	ctx, end := context.WithCancel(ctx)
 	defer end()
-	found := &finds{come: make(chan struct{}, 1)}
+	found := newFeed[[]*directory.Record]()
 	var out census.Answered
 	go func() {
-		var err error
-		out, err = do(ctx, f.n, func(t *task.T, o *overlay) (census.Answered, error) {
+		a, err := do(ctx, f.n, func(t *task.T, o *overlay) (census.Answered, error) {
 			return o.everyone.Users(t, census.Query{Pattern: pattern, Limit: q.Limit}, func(rs []*directory.Record) bool {
-				found.add(rs)
+				if len(rs) > 0 {
+					found.change(func() { found.queue = append(found.queue, rs) })
+				}
 				return ctx.Err() == nil
 			})
 		})
-		found.close(err)
+		found.change(func() { out, found.over, found.err = a, true, err })
 	}()
-	for {
-		rs, over, err := found.take()
-		if err == nil && len(rs) > 0 {
-			us := make([]api.User, len(rs))
-			for i, r := range rs {
-				us[i] = *f.n.shown(r)
-			}
-			err = each(us)
+	err = found.deliver(ctx, nil, func(rs []*directory.Record) error {
+		us := make([]api.User, len(rs))
+		for i, r := range rs {
+			us[i] = *f.n.shown(r)
 		}
-		switch {
-		case err != nil:
-			return nil, askedTooOften(err)
-		case over:
-			return &api.Reached{Nodes: out.Nodes, About: out.About, More: out.More}, nil
-		}
+		return each(us)
+	})
+	if err != nil {
+		return nil, askedTooOften(err)
 	}
-}
-
-// finds are records on their way from the loop to who asked, who may be slow.
-type finds struct {
-	mu   sync.Mutex
-	list []*directory.Record
-	over bool
-	err  error
-	come chan struct{} // has room for one: there is something to take
-}
-
-func (f *finds) add(rs []*directory.Record) {
-	f.mu.Lock()
-	f.list = append(f.list, rs...)
-	f.mu.Unlock()
-	f.tell()
-}
-
-func (f *finds) close(err error) {
-	f.mu.Lock()
-	f.over, f.err = true, err
-	f.mu.Unlock()
-	f.tell()
-}
-
-func (f *finds) tell() {
-	select {
-	case f.come <- struct{}{}:
-	default:
-	}
-}
-
-// take waits until there is something, and returns it; over: there will be no more.
-func (f *finds) take() (rs []*directory.Record, over bool, err error) {
-	<-f.come
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	rs, f.list = f.list, nil
-	return rs, f.over, f.err
+	return &api.Reached{Nodes: out.Nodes, About: out.About, More: out.More}, nil
 }

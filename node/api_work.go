@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"slices"
-	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -55,33 +54,28 @@ const (
 	workPause = 50 * time.Millisecond
 )
 
-// workStream is what was told to a program that offers or takes items, and not read yet. The loop
-// never waits for it.
+// workStream is what was told to a program that offers or takes items.
 type workStream struct {
+	*feed[*api.WorkEvent]
 	n     *Node
 	topic string
-
-	mu    sync.Mutex
-	queue []*api.WorkEvent
-	open  int  // items without an outcome
-	over  bool // nothing more is begun
-	err   error
-	come  chan struct{} // has room for one
+	ended bool // nothing more is begun
+	open  int  // items without an outcome: the feed is not over before they have one
 }
 
 func (f face) workStream(topic string) *workStream {
-	return &workStream{n: f.n, topic: topic, come: make(chan struct{}, 1)}
+	return &workStream{feed: newFeed[*api.WorkEvent](), n: f.n, topic: topic}
 }
 
 // add hands an event over, after which so many more items are open.
 func (s *workStream) add(e *api.WorkEvent, body []byte, more int) {
 	e.Topic, e.Time = s.topic, time.Now().UTC()
 	e.Text, e.Data = textOrData(body)
-	s.mu.Lock()
-	s.open = max(s.open+more, 0)
-	s.queue = append(s.queue, e)
-	s.mu.Unlock()
-	s.wake()
+	s.change(func() {
+		s.open = max(s.open+more, 0)
+		s.queue = append(s.queue, e)
+		s.over = s.ended && s.open == 0
+	})
 }
 
 // textOrData is a body as JSON has it.
@@ -92,24 +86,17 @@ func textOrData(body []byte) (string, []byte) {
 	return "", body
 }
 
-func (s *workStream) wake() {
-	select {
-	case s.come <- struct{}{}:
-	default:
-	}
-}
-
 // end says that nothing more is begun; leave: what is open is not waited for.
 func (s *workStream) end(err error, leave bool) {
-	s.mu.Lock()
-	if !s.over {
-		s.over, s.err = true, err
-	}
-	if leave {
-		s.open = 0
-	}
-	s.mu.Unlock()
-	s.wake()
+	s.change(func() {
+		if !s.ended {
+			s.ended, s.err = true, err
+		}
+		if leave {
+			s.open = 0
+		}
+		s.over = s.open == 0
+	})
 }
 
 // waiting is how many events wait, and how many items are open.
@@ -117,34 +104,6 @@ func (s *workStream) waiting() (events, open int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.queue), s.open
-}
-
-// deliver calls each with what was told, until it ends.
-func (s *workStream) deliver(ctx context.Context, o *overlay, each func(*api.WorkEvent) error) error {
-	for {
-		s.mu.Lock()
-		events, over, err := s.queue, s.over && s.open == 0, s.err
-		s.queue = nil
-		s.mu.Unlock()
-		for _, e := range events {
-			if err := each(e); err != nil {
-				return err
-			}
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-		}
-		if over {
-			return err
-		}
-		select {
-		case <-s.come:
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-o.host.Done():
-			return errNoPlace
-		}
-	}
 }
 
 // WorkOffer implements api.Node.
@@ -175,7 +134,7 @@ func (f face) WorkOffer(ctx context.Context, q api.WorkOffering, r io.Reader, ea
 	go func() { // what is read may come as slowly as it likes
 		s.end(s.read(ctx, o, offers, messagesOf(r, q.Lines)), q.Leave)
 	}()
-	return s.deliver(ctx, o, each)
+	return s.deliver(ctx, o.host.Done(), each)
 }
 
 // read queues one item after another.
@@ -263,7 +222,7 @@ func (f face) WorkTake(ctx context.Context, q api.WorkTaking, each func(*api.Wor
 		<-ctx.Done()
 		o.host.Call(context.WithoutCancel(ctx), post.Close)
 	})
-	err = s.deliver(ctx, o, each)
+	err = s.deliver(ctx, o.host.Done(), each)
 	if errors.Is(err, errNoPlace) {
 		return nil
 	}

@@ -2,9 +2,8 @@ package node
 
 import (
 	"context"
-	"sync"
+	"errors"
 	"time"
-	"unicode/utf8"
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/app/directory"
@@ -21,17 +20,12 @@ const (
 	maxUnreadBytes = 16 << 20
 )
 
-// reading is what was told to one subscriber and not read yet. The loop never waits for him.
+// reading is what was told to one subscriber and not read yet.
 type reading struct {
+	*feed[*api.TopicEvent]
 	n     *Node
 	topic string
-
-	mu    sync.Mutex
-	queue []*api.TopicEvent
-	size  int
-	over  bool
-	err   error
-	come  chan struct{} // has room for one: there is something to take
+	size  int // bytes that wait, since nothing last did
 }
 
 // Subscribe implements api.Node.
@@ -56,14 +50,17 @@ func (f face) Subscribe(ctx context.Context, q api.Subscription, each func(*api.
 	}
 	ctx, end := context.WithCancel(ctx)
 	defer end()
-	r := &reading{n: f.n, topic: name.String(), come: make(chan struct{}, 1)}
+	r := &reading{feed: newFeed[*api.TopicEvent](), n: f.n, topic: name.String()}
 	f.n.wg.Go(func() { // who subscribes may wait long, and is told so meanwhile
 		err := o.subscribe(ctx, r, name, topic.Options{By: by, Since: time.Duration(q.Since) * time.Millisecond, Last: q.Last})
 		if err != nil {
 			r.end(kinded(err))
 		}
 	})
-	return r.deliver(ctx, o, each)
+	if err := r.deliver(ctx, o.host.Done(), each); !errors.Is(err, errNoPlace) {
+		return err
+	}
+	return nil // the node ends
 }
 
 // subscribe reads a topic for a reading, until the context ends.
@@ -86,72 +83,31 @@ func (o *overlay) subscribe(ctx context.Context, r *reading, name topic.Name, op
 	return o.host.Call(context.WithoutCancel(ctx), x.Close)
 }
 
-// deliver calls each with what was told, until one of them ends.
-func (r *reading) deliver(ctx context.Context, o *overlay, each func(*api.TopicEvent) error) error {
-	for {
-		events, over, err := r.take()
-		for _, e := range events {
-			if err := each(e); err != nil {
-				return err
-			}
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-		}
-		if over {
-			return err
-		}
-		select {
-		case <-r.come:
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-o.host.Done():
-			return nil
-		}
-	}
-}
-
-// take returns what waits; over: there will be no more, and err is why.
-func (r *reading) take() (events []*api.TopicEvent, over bool, err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	events, r.queue, r.size = r.queue, nil, 0
-	return events, r.over, r.err
-}
-
 // add hands an event over, or counts what it stands for if too much waits.
 func (r *reading) add(e *api.TopicEvent) {
 	e.Topic = r.topic
 	size, stands := len(e.Text)+len(e.Data)+256, max(e.Lost, 1)
-	r.mu.Lock()
-	last := len(r.queue) - 1
-	switch {
-	case r.over:
-	case last >= 0 && r.queue[last].Event == api.TopicSlow: // until all that waits is taken
-		r.queue[last].Lost += stands
-	case len(r.queue) < maxUnread && r.size+size <= maxUnreadBytes:
-		r.queue = append(r.queue, e)
-		r.size += size
-	default:
-		r.queue = append(r.queue, &api.TopicEvent{Event: api.TopicSlow, Topic: r.topic, Time: e.Time, Lost: stands})
-	}
-	r.mu.Unlock()
-	r.wake()
+	r.change(func() {
+		last := len(r.queue) - 1
+		if last < 0 {
+			r.size = 0
+		}
+		switch {
+		case r.over:
+		case last >= 0 && r.queue[last].Event == api.TopicSlow: // until all that waits is taken
+			r.queue[last].Lost += stands
+		case last+1 < maxUnread && r.size+size <= maxUnreadBytes:
+			r.queue = append(r.queue, e)
+			r.size += size
+		default:
+			r.queue = append(r.queue, &api.TopicEvent{Event: api.TopicSlow, Topic: r.topic, Time: e.Time, Lost: stands})
+		}
+	})
 }
 
 // end says that there comes nothing more.
 func (r *reading) end(err error) {
-	r.mu.Lock()
-	r.over, r.err = true, err
-	r.mu.Unlock()
-	r.wake()
-}
-
-func (r *reading) wake() {
-	select {
-	case r.come <- struct{}{}:
-	default:
-	}
+	r.change(func() { r.over, r.err = true, err })
 }
 
 // tell is topic.Options.Event. It is called on the loop.
@@ -168,11 +124,7 @@ func (r *reading) tell(e topic.Event) {
 		out.Event, from = api.TopicNewer, r.about(out, e.Newer)
 	default:
 		out.Event, from = api.TopicMessage, r.about(out, e.Message)
-		if body := e.Message.Body; utf8.Valid(body) {
-			out.Text = string(body)
-		} else {
-			out.Data = body
-		}
+		out.Text, out.Data = textOrData(e.Message.Body)
 	}
 	out.From = directory.Fingerprint(from)
 	if u := r.n.people.ByKey(from); u != nil {

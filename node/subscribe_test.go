@@ -17,7 +17,7 @@ func TestSlowReader(t *testing.T) {
 		size, total int
 	}{{"many", 10, 3 * maxUnread}, {"large", 30_000, 2000}} {
 		t.Run(c.name, func(t *testing.T) {
-			r := &reading{topic: "news", come: make(chan struct{}, 1)}
+			r := &reading{feed: newFeed[*api.TopicEvent](), topic: "news"}
 			body := string(make([]byte, c.size))
 			for range c.total {
 				r.add(&api.TopicEvent{Event: api.TopicMessage, Text: body})
@@ -60,12 +60,12 @@ func TestSlowReader(t *testing.T) {
 
 // A reader who goes away ends only what is his.
 func TestReaderLeaves(t *testing.T) {
-	r := &reading{topic: "news", come: make(chan struct{}, 1)}
+	r := &reading{feed: newFeed[*api.TopicEvent](), topic: "news"}
 	ctx, end := context.WithCancel(t.Context())
 	r.add(&api.TopicEvent{Event: api.TopicMessage, Text: "one"})
 	r.add(&api.TopicEvent{Event: api.TopicMessage, Text: "two"})
 	var read []string
-	err := r.deliver(ctx, &overlay{}, func(e *api.TopicEvent) error {
+	err := r.deliver(ctx, nil, func(e *api.TopicEvent) error {
 		read = append(read, e.Text)
 		end()
 		return nil
