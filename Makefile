@@ -13,8 +13,8 @@ FIGURESFLAGS ?=
 RIVALSFLAGS ?=
 # For the test runner; -strict as in .ci/run.
 TESTFLAGS ?=
-# Simulations, and faults of disks: the race detector makes them eight times as long.
-FULL = ./lab ./lab/evaluation ./pastry ./app/census ./app/directory ./app/im ./app/past/... ./app/room/... ./app/scribe/... ./app/space ./app/work ./store/disk
+# Simulations, faults of disks and the checks of the whole code: the race detector makes them eight times as long.
+FULL = ./lab ./lab/evaluation ./pastry ./app/census ./app/directory ./app/im ./app/past/... ./app/room/... ./app/scribe/... ./app/space ./app/work ./internal/layers ./store/disk
 
 .DEFAULT_GOAL := help
 .PHONY: help build cross package reproducible test deps demo bench rivals soak picture lint
@@ -36,11 +36,10 @@ reproducible: ## build a release for this system twice, in two folders with two 
 
 # The tests of nodes begin first, as they take longest, and mostly wait while others compute.
 test: ## run all tests; needs Go only, and says which tests need more
-	@echo "without the race detector: $(FULL), in full; under it, below, they take samples of seeds, sizes and faults (200 storms here, 20 there)"
-	go test -count=1 -vet=off $(FULL)
+	@echo "first without the race detector: $(FULL), in full; then all under it, where simulations take samples or are left out"
 	go test -count=1 -vet=off -run '^TestMemory$$' ./transport/libp2p
 	cd bench/rivals && go test -vet=all ./...
-	go run ./internal/testrun $(TESTFLAGS) ./node ./...
+	go run ./internal/testrun $(TESTFLAGS) -plain "$(FULL)" ./node ./...
 
 deps: ## install what the tests need besides Go; says first what
 	./scripts/deps

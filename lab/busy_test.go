@@ -18,6 +18,7 @@ import (
 // within ten seconds, and has the exact leaf set a heartbeat later at the latest; on the
 // way no key has two claimants.
 func TestBusyCrowd(t *testing.T) {
+	simtest.WithoutRace(t)
 	simtest.Seeds(t, 10, func(t *testing.T, seed uint64) {
 		const nodes, slow = 50, 6 * time.Second
 		var first []*peer.Handle

@@ -17,6 +17,7 @@ import (
 // through the first of them: three seconds later each claims its keys and has the exact
 // leaf set, and at no moment on the way a key has two claimants.
 func TestCrowd(t *testing.T) {
+	simtest.WithoutRace(t)
 	for name, span := range map[string]time.Duration{"together": time.Millisecond, "within a second": time.Second} {
 		t.Run(name, func(t *testing.T) {
 			simtest.Seeds(t, 30, func(t *testing.T, seed uint64) { crowd(t, seed, span) })

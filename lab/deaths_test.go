@@ -15,13 +15,14 @@ func kills() int {
 	if n, err := strconv.Atoi(os.Getenv("PHYLLO_KILLS")); err == nil && n > 0 {
 		return n
 	}
-	return simtest.Some(10)
+	return 10
 }
 
 // TestDeaths ends nodes of a ring of 50, in each way, and holds what that costs against
 // the goals: how long their keys are not served, and that no request is answered by a
 // wrong node, or never, also when a process that was stopped goes on.
 func TestDeaths(t *testing.T) {
+	simtest.WithoutRace(t)
 	for _, c := range []struct {
 		name        string
 		plan        lab.DeathPlan

@@ -8,12 +8,14 @@ import (
 	"github.com/phyllo-net/phyllo/lab"
 	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/sim"
+	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/sim/topo"
 )
 
 // TestCrashIsNoticed kills one process, whose sockets close: the others find it
 // dead, and its keys are served again, within 3 s (O4).
 func TestCrashIsNoticed(t *testing.T) {
+	simtest.WithoutRace(t)
 	for _, n := range []int{2, 3, 16, 60} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			r := lab.New(lab.Config{Seed: uint64(n), Sealed: true, Sim: sim.Config{Codec: msg.Messages, Connections: true,

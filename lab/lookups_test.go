@@ -8,12 +8,14 @@ import (
 	"github.com/phyllo-net/phyllo/lab"
 	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/sim"
+	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/sim/topo"
 )
 
 // TestPlantedRings: a ring that was not built by joins is as exact as one that was,
 // and goes on as one: others join it, and it repairs what dies.
 func TestPlantedRings(t *testing.T) {
+	simtest.WithoutRace(t)
 	for _, n := range []int{1, 2, 3, 20, 60, 300} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			r := lab.New(lab.Config{Seed: uint64(n), Sim: sim.Config{Codec: msg.Messages, Connections: true,
@@ -46,6 +48,7 @@ func TestPlantedRings(t *testing.T) {
 // gossip improved (section 3: near entries, a stretch of about 1.4 on the plane and the
 // sphere), beside the best tables that there are.
 func TestRoutesInAJoinedRing(t *testing.T) {
+	simtest.WithoutRace(t)
 	const n = 300
 	c := lab.Config{Seed: 1, Sim: sim.Config{Topology: topo.NewPlane(n, 1, 0)}}
 	best := lab.NewMeter(c)

@@ -19,6 +19,7 @@ import (
 // killed and half fall silent, as when a power cut takes the machines of some. Nobody who is
 // there is held to be dead.
 func TestMassFailure(t *testing.T) {
+	simtest.WithoutRace(t)
 	for _, c := range []struct {
 		how   string
 		end   func(*sim.Sim, sim.NodeRef)
@@ -37,10 +38,7 @@ func TestMassFailure(t *testing.T) {
 		for _, percent := range []int{30, 50} {
 			t.Run(fmt.Sprintf("%d %% %s", percent, c.how), func(t *testing.T) {
 				t.Parallel()
-				nodes := 100
-				if simtest.Race {
-					nodes = 50
-				}
+				const nodes = 100
 				var r *lab.Ring
 				wrong := 0
 				r = lab.New(lab.Config{Seed: uint64(percent), Sealed: true,

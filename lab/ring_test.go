@@ -45,6 +45,7 @@ func TestRingsGrow(t *testing.T) {
 
 // TestSameSeedSameTrace is invariant O14 on the whole protocol under faults.
 func TestSameSeedSameTrace(t *testing.T) {
+	simtest.WithoutRace(t)
 	var traces []uint64
 	for range 2 {
 		s := lab.NewStorm(7, 20)

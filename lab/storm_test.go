@@ -19,7 +19,7 @@ func rage() time.Duration {
 // TestStorm lets all faults strike rings of 20 nodes, under all the overlay's
 // invariants; see Storm.
 func TestStorm(t *testing.T) {
-	simtest.Seeds(t, 200, func(t *testing.T, seed uint64) {
+	simtest.Seeds(t, 100, func(t *testing.T, seed uint64) {
 		s := lab.NewStorm(seed, 20)
 		for _, p := range s.Run(rage()) {
 			t.Error(p)
@@ -72,6 +72,7 @@ func TestGroupsInStorms(t *testing.T) {
 // and invited again: all that was said is with all members, in one order, and who was put
 // out reads nothing that was said with the next key, which is there within seconds (R1 to R5).
 func TestRoomsInStorms(t *testing.T) {
+	simtest.WithoutRace(t)
 	simtest.Seeds(t, 4, func(t *testing.T, seed uint64) {
 		s := lab.Tempest{Seed: seed, Nodes: 14, Rage: rage(), Rooms: true, ForGood: seed%4 == 0}.Storm()
 		for _, p := range s.Run(rage()) {
@@ -88,7 +89,8 @@ func TestRoomsInStorms(t *testing.T) {
 // TestGroupsInWideRings is TestGroupsInStorms where leaf sets are small, so that most nodes do
 // not know who is near to the group: who was its root in a part of the ring is so no longer.
 func TestGroupsInWideRings(t *testing.T) {
-	simtest.Seeds(t, 5, func(t *testing.T, seed uint64) {
+	simtest.WithoutRace(t)
+	simtest.Seeds(t, 3, func(t *testing.T, seed uint64) {
 		for _, p := range (lab.Tempest{Seed: 12 + seed, Nodes: 28, Rage: rage(), Leaf: 12, Groups: true}).Wrong() {
 			t.Error(p)
 		}

@@ -181,6 +181,7 @@ func (v *village) holders(name string) []*house {
 // and of many; one that was not is not found; nobody takes a name that is taken; and
 // all that holds when holders die, too.
 func TestNames(t *testing.T) {
+	simtest.WithoutRace(t)
 	for _, n := range []int{1, 2, 4, 40, 120} {
 		t.Run(fmt.Sprintf("%d nodes", n), func(t *testing.T) {
 			t.Parallel()
@@ -352,6 +353,7 @@ func TestMessagesWithoutALink(t *testing.T) {
 // disks keeps the promises of package im; when it is calm, every message is with its
 // receiver, once, and in order.
 func TestMessagesInStorms(t *testing.T) {
+	simtest.WithoutRace(t)
 	for seed := range uint64(simtest.Some(6)) {
 		t.Run(fmt.Sprintf("storm %d", seed), func(t *testing.T) {
 			t.Parallel()

@@ -12,6 +12,7 @@ import (
 	"github.com/phyllo-net/phyllo/pastry"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim"
+	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/sim/topo"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -84,6 +85,7 @@ func (s *sleepers) whole() bool { return len(s.ReadyNodes()) == s.Sim.Len() }
 // half of them, all. Who wakes is in the ring again within 10 s, and serves no key
 // that has become another's.
 func TestWaking(t *testing.T) {
+	simtest.WithoutRace(t)
 	const nodes = 20
 	for _, how := range []string{"process", "host"} {
 		for _, many := range []int{1, 2, 10, nodes} {

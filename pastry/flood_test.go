@@ -202,11 +202,9 @@ func TestBroadcastFlood(t *testing.T) {
 // the leases that it makes short included. The exceptions are a broadcast, one message
 // and its acknowledgement for each node, and a join, which are limited in rate.
 func TestAmplification(t *testing.T) {
+	simtest.WithoutRace(t)
 	t.Parallel()
-	nodes := 70
-	if simtest.Race {
-		nodes = 45
-	}
+	const nodes = 70
 	messages := func(seed uint64, request func(*world, kbr.Endpoint)) int {
 		w := grow(t, nodes, linked(seed))
 		w.Sim.RunFor(time.Minute)
@@ -216,7 +214,7 @@ func TestAmplification(t *testing.T) {
 		return w.Truth.Sent - before
 	}
 	without := make(map[uint64]int)
-	for i := range simtest.Some(2) {
+	for i := range 2 {
 		seed := uint64(3 + i)
 		without[seed] = messages(seed, func(*world, kbr.Endpoint) {})
 	}

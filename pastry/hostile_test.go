@@ -313,6 +313,7 @@ func TestInventedNewcomers(t *testing.T) {
 
 // What others name is forgotten again, and never more than some thousands of it kept.
 func TestInventedNodesAreForgotten(t *testing.T) {
+	simtest.WithoutRace(t)
 	s := soloAt(t, 0x10)
 	liar := stranger(0x20)
 	rounds := 400

@@ -287,6 +287,7 @@ func TestNotReadyStillForwards(t *testing.T) {
 // MSPastry, 3.1, and O9: many join at once, over bad links too, and no key ever has
 // two claimants.
 func TestConcurrentJoins(t *testing.T) {
+	simtest.WithoutRace(t)
 	t.Parallel()
 	for _, drop := range []float64{0, 0.15} {
 		for _, c := range []struct{ founders, joiners, seeds int }{{1, 2, 6}, {1, 6, 6}, {3, 6, 6}, {8, 12, 2}} {

@@ -12,6 +12,7 @@ import (
 	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim"
+	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/sim/topo"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -183,6 +184,7 @@ func (s *solo) lookup(key uint8) (to []*peer.Handle) {
 
 // In a ring of a hundred whose nodes keep sixty links, requests make few new ones.
 func TestRequestsMakeFewLinks(t *testing.T) {
+	simtest.WithoutRace(t)
 	const n, asked = 100, 400
 	made := 0
 	c := linked(3)

@@ -26,9 +26,6 @@ func large() int {
 	if n, err := strconv.Atoi(os.Getenv("PHYLLO_RING")); err == nil && n >= 100 {
 		return n
 	}
-	if simtest.Race {
-		return 200
-	}
 	return 1000
 }
 
@@ -46,6 +43,7 @@ func digits(n int) float64 { return math.Log(float64(n)) / math.Log(16) }
 // with the root, and five for every entry of the table.
 // Table rule (O5), leaf sets (O3), claims (O1, O2): all of it holds at this size.
 func TestHopsAndJoins(t *testing.T) {
+	simtest.WithoutRace(t)
 	t.Parallel()
 	n := large()
 	w := newWorld(t, lab.Config{Seed: 2, Sim: sim.Config{Topology: topo.NewPlane(4*n, 1, 100*time.Millisecond)}})

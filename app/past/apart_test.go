@@ -49,6 +49,7 @@ const long = 25 * time.Minute
 // TestMajorityGone: three of five holders are gone for long. Who agrees to that goes on without
 // them, others are told that they are not reachable, and when they are back everybody has what was made.
 func TestMajorityGone(t *testing.T) {
+	simtest.WithoutRace(t)
 	w := newWorld(t, 9, kbrtest.Config{Seed: 53}, nil)
 	w.members[0].goesOn(0, "one", 0)
 	gone := w.nearest(annsName.ID(), 3)

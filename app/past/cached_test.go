@@ -9,6 +9,7 @@ import (
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
+	"github.com/phyllo-net/phyllo/sim/simtest"
 )
 
 // lane is a ring in which all lookups but those of the nodes on it take one way.
@@ -87,6 +88,7 @@ func TestCachedOnTheWay(t *testing.T) {
 // TestCacheGivesWay: copies take what replicas leave, and go at once when a replica
 // comes.
 func TestCacheGivesWay(t *testing.T) {
+	simtest.WithoutRace(t)
 	l := newLane(t, 42, func(c *past.Config) { c.Capacity = 4000; c.CacheSize = 3900 })
 	for i := range 60 {
 		o, readers := l.open(name(i) + large[:100])

@@ -53,7 +53,8 @@ func (w *world) diverted(copies int) (o id.Hash, a, b *member) {
 // TestReplicaDiversion: PAST, 3.3: a node without room has another one of its leaf set keep
 // its replica, and gives the receipt itself.
 func TestReplicaDiversion(t *testing.T) {
-	w := uneven(t, simtest.Size(40, 20), 31)
+	simtest.WithoutRace(t)
+	w := uneven(t, 40, 31)
 	o, a, b := w.diverted(3)
 	if !b.past.Holds(o) || a.past.Holds(o) || a.past.Stats().Pointers == 0 {
 		t.Error("the replica does not lie where the pointer says")
@@ -87,8 +88,9 @@ func TestReplicaDiversion(t *testing.T) {
 // TestDivertedSurvives: PAST, 3.3: the failure of A, who points, loses nothing; that of B,
 // who keeps the replica, leads to a new one.
 func TestDivertedSurvives(t *testing.T) {
+	simtest.WithoutRace(t)
 	t.Run("A", func(t *testing.T) {
-		w := uneven(t, simtest.Size(40, 20), 32)
+		w := uneven(t, 40, 32)
 		o, a, b := w.diverted(3)
 		for _, m := range w.nearest(o, 3) {
 			if m != a && m != b {
@@ -103,7 +105,7 @@ func TestDivertedSurvives(t *testing.T) {
 		w.mustFind(w.live()[0], o, large)
 	})
 	t.Run("B", func(t *testing.T) {
-		w := uneven(t, simtest.Size(40, 20), 33)
+		w := uneven(t, 40, 33)
 		o, a, b := w.diverted(3)
 		b.node.Kill()
 		w.net.Run(10 * time.Second)
@@ -121,7 +123,7 @@ func TestDivertedSurvives(t *testing.T) {
 		w.whole(true)
 	})
 	t.Run("the disk of B", func(t *testing.T) {
-		w := uneven(t, simtest.Size(40, 20), 34)
+		w := uneven(t, 40, 34)
 		o, _, b := w.diverted(3)
 		if err := b.disk.Put(past.ContentTable, o[:], []byte("rot")); err != nil {
 			t.Fatal(err)
@@ -141,16 +143,17 @@ func TestDivertedSurvives(t *testing.T) {
 // TestDivertedThroughChange: nodes come and go, and each object is where it belongs or has
 // a pointer there.
 func TestDivertedThroughChange(t *testing.T) {
-	w := uneven(t, simtest.Size(30, 18), 35)
+	simtest.WithoutRace(t)
+	w := uneven(t, 30, 35)
 	var objects []id.Hash
-	for range simtest.Size(60, 20) {
+	for range 60 {
 		s, err := w.members[1].insert(file(large, 4))
 		if err != nil {
 			t.Fatal(err)
 		}
 		objects = append(objects, s.Certificate.ID())
 	}
-	for i := range simtest.Size(8, 3) {
+	for i := range 8 {
 		w.join()
 		w.live()[3*i].node.Kill()
 		w.net.Run(20 * time.Minute)
@@ -176,10 +179,11 @@ func TestDivertedThroughChange(t *testing.T) {
 
 // TestComesHome: a replica that was diverted comes to its own node when that has room.
 func TestComesHome(t *testing.T) {
-	w := uneven(t, simtest.Size(40, 20), 36)
+	simtest.WithoutRace(t)
+	w := uneven(t, 40, 36)
 	small := w.members[0]
 	var filler []id.Hash
-	for range simtest.Size(200, 100) {
+	for range 200 {
 		s, err := w.members[1].insert(file(large[:900], 3))
 		if err != nil {
 			t.Fatal(err)
@@ -204,6 +208,7 @@ func TestComesHome(t *testing.T) {
 // TestFileDiversion: PAST, 3.4: where a part of the ring is full a file goes to another one,
 // and leaves nothing behind; where all is full it is refused.
 func TestFileDiversion(t *testing.T) {
+	simtest.WithoutRace(t)
 	n := 0
 	w := newWorld(t, 60, kbrtest.Config{Seed: 37}, func(c *past.Config) {
 		if c.Capacity = 1e6; n >= 20 {
@@ -269,6 +274,7 @@ func TestFileDiversion(t *testing.T) {
 
 // TestHostileDiversion: a stranger can neither fill a node nor make it believe in replicas.
 func TestHostileDiversion(t *testing.T) {
+	simtest.WithoutRace(t)
 	w := uneven(t, 60, 38)
 	c := sign(w, 1, "content", 3)
 	o := c.ID()

@@ -64,7 +64,8 @@ func (m *member) mustFetch(o id.Hash, b *big) time.Duration {
 // TestGather: a large object is drawn from all of its holders at once, each chunk once, in
 // less time than one of them would need.
 func TestGather(t *testing.T) {
-	chunks := simtest.Size(49, 25)
+	simtest.WithoutRace(t)
+	chunks := 49
 	b := newBig((chunks-1)*mib + 5)
 	w, o, near, reader := spread(t, 11, b)
 	counts := given(near, nil)
@@ -90,6 +91,7 @@ func TestGather(t *testing.T) {
 // TestGatherOverDeath: a holder that dies while it gives is replaced, and what it gave is not
 // fetched again.
 func TestGatherOverDeath(t *testing.T) {
+	simtest.WithoutRace(t)
 	b := newBig(24 * mib)
 	w, o, near, reader := spread(t, 12, b)
 	counts := given(near, func(m *member, n int) error {
@@ -161,6 +163,7 @@ func (f *full) WriteChunk(int, []byte) error {
 
 // TestGatherIntoFull: what the sink says ends it, and nothing goes on behind.
 func TestGatherIntoFull(t *testing.T) {
+	simtest.WithoutRace(t)
 	b := newBig(40 * mib)
 	w, o, near, reader := spread(t, 14, b)
 	counts := given(near, nil)

@@ -14,6 +14,7 @@ import (
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
 	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/sim/standin"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
@@ -135,6 +136,7 @@ func (m *member) lies(kind string, answer func() []byte) {
 // TestOneLyingHolder: whatever one holder says, also the root, readers get the content,
 // and nobody deletes or overwrites anything (S4, S12; attackers A9 and A10).
 func TestOneLyingHolder(t *testing.T) {
+	simtest.WithoutRace(t)
 	for what, lie := range map[string]struct {
 		kind   string
 		answer func(w *world, o id.Hash) []byte

@@ -9,6 +9,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
+	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -80,6 +81,7 @@ func halfMoved(t *testing.T, seed uint64) (w *world, first, next []*member) {
 // all the holders that it names, must not take it for what is current: it waits for those
 // before.
 func TestThirdRoot(t *testing.T) {
+	simtest.WithoutRace(t)
 	w, first, next := halfMoved(t, 70)
 	for v, content := range []string{1: "two", 2: "three"} {
 		if v > 0 {

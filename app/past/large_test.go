@@ -368,6 +368,7 @@ func TestLargeWithoutBlobs(t *testing.T) {
 // is no certificate for its body is refused at once, nothing but the right chunks is kept,
 // and who never comes holds up nobody.
 func TestLargeHostile(t *testing.T) {
+	simtest.WithoutRace(t)
 	w := newWorld(t, 6, kbrtest.Config{Seed: 9}, nil)
 	b := newBig(3 * mib)
 	small := sign(w, 7, "small", 3)

@@ -103,6 +103,7 @@ func (w *world) keepers(o id.Hash) (ms []*member) {
 // TestLargeDiversion: PAST, 3.3, for a content that is moved: the client sends the chunks to the
 // node that is to keep them, and who has no room points there and gives the receipt.
 func TestLargeDiversion(t *testing.T) {
+	simtest.WithoutRace(t)
 	simtest.Seeds(t, 4, func(t *testing.T, seed uint64) {
 		w := unevenLarge(t, 40, kbrtest.Config{Seed: seed}, nil)
 		b := newBig(mib + 77)
@@ -135,6 +136,7 @@ func TestLargeDiversion(t *testing.T) {
 // has no room sends its replica to another one as well; one that is asked to keep another's
 // replica of its own file takes it from itself.
 func TestLargeDivertedByItself(t *testing.T) {
+	simtest.WithoutRace(t)
 	own, others := false, false
 	for seed := uint64(1); seed < 40 && !(own && others); seed++ {
 		w := unevenLarge(t, 12, kbrtest.Config{Seed: seed}, nil)
@@ -159,6 +161,7 @@ func TestLargeDivertedByItself(t *testing.T) {
 // TestLargeDivertedOverBreaks: streams break at random while a large file is diverted: what was
 // acknowledged is there.
 func TestLargeDivertedOverBreaks(t *testing.T) {
+	simtest.WithoutRace(t)
 	simtest.Seeds(t, 4, func(t *testing.T, seed uint64) {
 		w := unevenLarge(t, 30, kbrtest.Config{Seed: seed, Loss: 0.05}, nil)
 		rng := rand.New(rand.NewPCG(seed, 8))
@@ -205,6 +208,7 @@ func TestLargeTicketLost(t *testing.T) {
 // TestLargeDivertedSurvives: the death of who points loses nothing, that of who keeps the replica
 // leads to a new one, and what rots is fetched again.
 func TestLargeDivertedSurvives(t *testing.T) {
+	simtest.WithoutRace(t)
 	b := newBig(mib + 1)
 	t.Run("who points", func(t *testing.T) {
 		w := unevenLarge(t, 40, kbrtest.Config{Seed: 32}, nil)
@@ -258,6 +262,7 @@ func TestLargeDivertedSurvives(t *testing.T) {
 // TestLargeLowerOffer: a node that offers less moves large replicas away too, and fetches them again
 // when it offers more; paid for they stay paid for.
 func TestLargeLowerOffer(t *testing.T) {
+	simtest.WithoutRace(t)
 	for name, tune := range map[string]func(*past.Config){"free": nil, "paid": paying(1 << 40)} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, 14, kbrtest.Config{Seed: 83}, tune)
@@ -301,6 +306,7 @@ func TestLargeLowerOffer(t *testing.T) {
 // TestLargeDivertedThroughChange: nodes come and go, and each large object is where it belongs or
 // has a pointer there; paid for or not.
 func TestLargeDivertedThroughChange(t *testing.T) {
+	simtest.WithoutRace(t)
 	simtest.Seeds(t, 3, func(t *testing.T, seed uint64) {
 		var tune func(*past.Config)
 		if seed%2 == 0 {
@@ -358,6 +364,7 @@ func TestLargeFull(t *testing.T) {
 // TestHostileLargeDiversion: a stranger cannot have chunks kept, nor can anybody for nothing; and a
 // node that names another one that has nothing delays a reader, no more.
 func TestHostileLargeDiversion(t *testing.T) {
+	simtest.WithoutRace(t)
 	b := newBig(mib + 3)
 	c := (&certificate.Certificate{Kind: certificate.File, Salt: peer.Salt{8}, Copies: 3, Size: mib + 3, Content: b.outline.Hash()})
 	w := newWorld(t, 60, kbrtest.Config{Seed: 85}, paying(1<<40))

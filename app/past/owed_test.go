@@ -84,6 +84,7 @@ func (w *world) unpaid() (n uint64) {
 // what is worth nothing. No other holder takes it, and they count that. What was paid for they
 // take.
 func TestLyingFellow(t *testing.T) {
+	simtest.WithoutRace(t)
 	for what, x := range map[string]struct {
 		slip func(w *world, payer *member, c *certificate.Certificate) *voucher.Slip
 		paid bool
@@ -149,9 +150,10 @@ func TestLyingFellow(t *testing.T) {
 // TestPaidForGood: what was paid for is copied when holders die, though all have died since
 // who kept the account, one after another, the member too.
 func TestPaidForGood(t *testing.T) {
+	simtest.WithoutRace(t)
 	w := newWorld(t, 16, kbrtest.Config{Seed: 79}, paying(1_000_000))
 	payer := w.members[0]
-	os, used := payer.owns(simtest.Size(20, 5), 3)
+	os, used := payer.owns(20, 3)
 	for _, node := range w.net.Nearest(payer.cert.Node, 6) {
 		w.join()
 		w.net.Run(time.Minute)
@@ -174,6 +176,7 @@ func TestPaidForGood(t *testing.T) {
 // TestOwedMutable: a mutable object that a node makes for itself, as its root, is kept by nobody
 // else if it was not paid for; one that was paid for moves to other holders, with what pays.
 func TestOwedMutable(t *testing.T) {
+	simtest.WithoutRace(t)
 	t.Run("a root's own", func(t *testing.T) {
 		w := newWorld(t, 12, kbrtest.Config{Seed: 81}, paying(100_000))
 		c := annsVersion(w, 1, "for nothing")
@@ -222,9 +225,10 @@ func TestOwedMutable(t *testing.T) {
 // TestAccountLost: all who keep an account are lost at once, and its member. What it paid for,
 // and is there, is copied all the same, on the word of those who have it.
 func TestAccountLost(t *testing.T) {
-	w := newWorld(t, simtest.Size(24, 16), kbrtest.Config{Seed: 82}, paying(1_000_000))
+	simtest.WithoutRace(t)
+	w := newWorld(t, 24, kbrtest.Config{Seed: 82}, paying(1_000_000))
 	payer := w.members[0]
-	os, _ := payer.owns(simtest.Size(60, 15), 5)
+	os, _ := payer.owns(60, 5)
 	for _, node := range w.net.Nearest(payer.cert.Node, 6) {
 		node.Kill()
 	}

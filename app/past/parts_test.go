@@ -81,6 +81,7 @@ func (w *world) mustHave(want ...string) {
 // each for itself, and changed it. When they meet, the highest version is current, and what
 // the others had is kept besides until the owner has done with it.
 func TestPartsMeet(t *testing.T) {
+	simtest.WithoutRace(t)
 	for _, c := range []struct {
 		what     string
 		versions []uint64 // that the parts made
@@ -192,6 +193,7 @@ func TestRootDiesWhilePartsMeet(t *testing.T) {
 // and lose nodes for a while, the last version that each of them acknowledged is current in the
 // end, or kept besides, unless somebody put another one in its place who had read it.
 func TestPartsInTrouble(t *testing.T) {
+	simtest.WithoutRace(t)
 	simtest.Seeds(t, 12, func(t *testing.T, seed uint64) {
 		rng := rand.New(rand.NewPCG(seed, 13))
 		parts := 2 + rng.IntN(2)

@@ -295,10 +295,11 @@ func TestPayingStorm(t *testing.T) {
 // TestPaidAhead: who stores many files of one kind pays for some of them ahead, under few
 // vouchers, and what it did not use is given back.
 func TestPaidAhead(t *testing.T) {
+	simtest.WithoutRace(t)
 	w := newWorld(t, 9, kbrtest.Config{Seed: 76}, paying(10_000_000))
 	m := w.members[0]
 	const size = 300
-	files := simtest.Size(100, 50)
+	files := 100
 	insert := func(n int, pays int64) {
 		t.Helper()
 		for range n {
@@ -334,9 +335,10 @@ func TestPaidAhead(t *testing.T) {
 // TestPaidAheadInManySizes: who stores many files of ever other sizes, as directories are, has no
 // more than a bounded part of its account taken by what was paid for ahead and came to nothing.
 func TestPaidAheadInManySizes(t *testing.T) {
+	simtest.WithoutRace(t)
 	w := newWorld(t, 5, kbrtest.Config{Seed: 77}, paying(1_000_000_000))
 	m := w.members[0]
-	files := simtest.Size(150, 10) // at once: the race detector takes a MB for each of the tasks
+	files := 150 // at once: the race detector takes a MB for each of the tasks
 	stored := int64(0)
 	for size := int64(2000); size < 30_000; size += size / 7 {
 		left := files

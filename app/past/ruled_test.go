@@ -8,6 +8,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
+	"github.com/phyllo-net/phyllo/sim/simtest"
 )
 
 // version is a version of ann's object, signed by her.
@@ -139,6 +140,7 @@ func TestPromiseIsOfVoters(t *testing.T) {
 // of its own, denies everything, or says yes to changes that it does not make: nobody reads
 // anything but what a majority has, and nobody believes in a change that was not made.
 func TestOneLyingVoter(t *testing.T) {
+	simtest.WithoutRace(t)
 	o := annsName.ID()
 	for what, lie := range map[string]struct {
 		liar   int // the n-th nearest

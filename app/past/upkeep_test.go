@@ -34,8 +34,9 @@ func (w *world) copied() (n uint64) {
 // TestShortAbsence: a laptop that is away for less than ten minutes causes less than 5 %
 // of its replicas to be copied, and has what it missed when it is back.
 func TestShortAbsence(t *testing.T) {
-	w := newWorld(t, simtest.Size(40, 20), kbrtest.Config{Seed: 20}, nil)
-	objects := w.fill(simtest.Size(100, 40), 5)
+	simtest.WithoutRace(t)
+	w := newWorld(t, 40, kbrtest.Config{Seed: 20}, nil)
+	objects := w.fill(100, 5)
 	laptop := w.nearest(objects[0], 1)[0]
 	held := laptop.past.Stats().Objects
 	laptop.node.Kill()
@@ -56,7 +57,8 @@ func TestShortAbsence(t *testing.T) {
 // within a minute (S3): when the absence is too long, when it was expelled, and at once when
 // a majority of the holders is gone.
 func TestDeath(t *testing.T) {
-	out, files := make(map[id.ID]bool), simtest.Size(200, 40)
+	simtest.WithoutRace(t)
+	out, files := make(map[id.ID]bool), 200
 	for what, x := range map[string]struct {
 		deaths int
 		wait   time.Duration // until the verdict
@@ -374,6 +376,7 @@ func TestAloneIsNotSure(t *testing.T) {
 // TestFarReplica: a replica whose only keeper is far from its place, as it stood alone when it
 // took it, comes back to those who should keep it.
 func TestFarReplica(t *testing.T) {
+	simtest.WithoutRace(t)
 	w := newWorld(t, 60, kbrtest.Config{Seed: 31}, nil)
 	o := w.mustInsert(w.live()[0], file("far away", 1))
 	home := w.nearest(o, 1)[0]

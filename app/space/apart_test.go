@@ -10,6 +10,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/space"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
+	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/task"
 )
 
@@ -140,6 +141,7 @@ func TestRemovedWhileApart(t *testing.T) {
 // that it does not need any more, while a minority, out of its sight, puts a file beside others of these. When they
 // meet all is there.
 func TestMinorityOfSpace(t *testing.T) {
+	simtest.WithoutRace(t)
 	w := newWorld(t, 5, 66)
 	h := w.members[0].create(space.Founding{Name: "x"})
 	var m []*part

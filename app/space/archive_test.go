@@ -11,6 +11,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/space/archive"
 	"github.com/phyllo-net/phyllo/app/space/piece"
 	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/task"
 )
 
@@ -59,6 +60,7 @@ func (m *member) readAll(c piece.Content) (b []byte, err error) {
 // TestArchive: of a file in fragments 15 of 36 nodes may die at once, and whoever has its link
 // reads it; then its writer's node makes the fragments anew.
 func TestArchive(t *testing.T) {
+	simtest.WithoutRace(t)
 	w, h, c, content := archived(t, 36, 31)
 	if c.Height == 0 || c.Ref.Code.Need != archive.Need || c.Ref.Code.Total != archive.Usual {
 		t.Fatalf("a content of height %d in %d of %d fragments", c.Height, c.Ref.Code.Need, c.Ref.Code.Total)
@@ -233,6 +235,7 @@ func TestNoArchiveHere(t *testing.T) {
 // TestArchiveOfLongPieces: fragments that are too long for a message go on streams; a convergent
 // space keeps equal pieces once.
 func TestArchiveOfLongPieces(t *testing.T) {
+	simtest.WithoutRace(t)
 	w := newWorldOf(t, 30, 36, task.ChunkSize-peer.LockOverhead)
 	m := w.members[0]
 	h := m.create(space.Founding{Name: "home", Copies: 3, Convergent: true})
@@ -259,6 +262,7 @@ func TestArchiveOfLongPieces(t *testing.T) {
 
 // TestTendsByItself: a node looks through its people's archives without being told.
 func TestTendsByItself(t *testing.T) {
+	simtest.WithoutRace(t)
 	var found []space.Tended
 	w := newWorldOf(t, 0, 37, 4<<10)
 	w.tending = func(c *space.Config) {

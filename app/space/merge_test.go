@@ -103,6 +103,7 @@ func mustHave(t *testing.T, machines []*part, want map[string][]string) {
 // TestPartsOfSpaceMeet: each part of a ring has put files into one space. When they meet all files
 // are there, and of what both put under one name the later one is current.
 func TestPartsOfSpaceMeet(t *testing.T) {
+	simtest.WithoutRace(t)
 	w, m := parted(t, 60, 2, 6, space.Founding{Name: "x"})
 	a, b := m[0], m[1]
 	a.puts("both", "a's")
@@ -279,6 +280,7 @@ func TestLongNamesMeet(t *testing.T) {
 // TestPartsOfSpaceInTrouble: two or three parts of a ring put files in one space while they part and
 // meet, each under a name that it has not. All that were put are there in the end.
 func TestPartsOfSpaceInTrouble(t *testing.T) {
+	simtest.WithoutRace(t)
 	simtest.Seeds(t, 4, func(t *testing.T, seed uint64) {
 		rng := rand.New(rand.NewPCG(seed, 17))
 		parts := 2 + rng.IntN(2)

@@ -251,6 +251,7 @@ func (c *clients) fault() {
 // conditions, while nodes die, come back and are parted. What they see could have been seen
 // one after another.
 func TestNames(t *testing.T) {
+	simtest.WithoutRace(t)
 	simtest.Seeds(t, 3, func(t *testing.T, seed uint64) {
 		rng := rand.New(rand.NewPCG(seed, 12))
 		w := newWorld(t, 5+rng.IntN(4), seed)
@@ -297,6 +298,7 @@ func many(t *testing.T) int {
 // others put too. All are there: each under its name, and of those with one name the last,
 // with the others among its versions. PHYLLO_PUTS says how many (`make puts`: 10,000).
 func TestManyPuts(t *testing.T) {
+	simtest.WithoutRace(t)
 	n := many(t)
 	w := newWorld(t, 5, 20)
 	h := w.members[0].create(space.Founding{Name: "x", History: true})
@@ -347,6 +349,7 @@ func TestManyPuts(t *testing.T) {
 // TestAnswersAreLost: who is cut off while his change is being made, at any moment, finds out
 // whether it was made, and does not make it twice.
 func TestAnswersAreLost(t *testing.T) {
+	simtest.WithoutRace(t)
 	made := 0
 	for delay := 5 * time.Millisecond; delay < 700*time.Millisecond; delay += 35 * time.Millisecond {
 		w := newWorld(t, 7, uint64(delay))

@@ -9,6 +9,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/space"
 	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -49,6 +50,7 @@ func TestOwnRoot(t *testing.T) {
 // TestNodesElsewhere: where some nodes of the ring have no room, directories of several levels are stored in
 // other places, and what did not fit leaves nothing behind.
 func TestNodesElsewhere(t *testing.T) {
+	simtest.WithoutRace(t)
 	n := 0
 	w := newTunedWorld(t, 24, 43, 4<<10, func(c *past.Config) {
 		if c.Capacity = 1e6; n%4 == 3 {
@@ -90,6 +92,7 @@ func TestNodesElsewhere(t *testing.T) {
 // TestOneCauseIsSaidOnce: none of the many nodes of a directory that are on their way at once
 // can be stored, for one cause: the error says it once.
 func TestOneCauseIsSaidOnce(t *testing.T) {
+	simtest.WithoutRace(t)
 	w := newWorld(t, 6, 44)
 	a := w.members[0]
 	h := a.create(space.Founding{Name: "x", History: true})

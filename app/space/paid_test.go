@@ -7,6 +7,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/past/account"
 	"github.com/phyllo-net/phyllo/app/space"
+	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/task"
 )
 
@@ -29,6 +30,7 @@ func (w *world) used() (bytes int64) {
 // TestGivenUpIsNotPaid: what was written and given up, by who went away in the middle or at the end, is given
 // back, and so is what it has cost.
 func TestGivenUpIsNotPaid(t *testing.T) {
+	simtest.WithoutRace(t)
 	w := newTunedWorld(t, 5, 22, 4<<10, func(c *past.Config) {
 		a := account.Default()
 		a.Gift, a.Copies = 10_000_000, 1

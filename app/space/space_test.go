@@ -10,6 +10,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/space"
 	"github.com/phyllo-net/phyllo/app/space/piece"
+	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/task"
 )
 
@@ -73,6 +74,7 @@ func TestRanges(t *testing.T) {
 // TestCopies: what is counted is what is there, also for a content of many pieces, and the count is
 // whole again when the copies were made again.
 func TestCopies(t *testing.T) {
+	simtest.WithoutRace(t)
 	const copies = 3 // see putting
 	w := newWorld(t, 8, 11)
 	m := w.members[0]

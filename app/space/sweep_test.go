@@ -80,6 +80,7 @@ func (m *member) wantFile(h space.Handle, name string, content []byte) {
 // the node ended, nothing is left in the end, and is paid for no more; what has a name is whole. The node
 // dies once more while it sweeps.
 func TestSweep(t *testing.T) {
+	simtest.WithoutRace(t)
 	found := 0
 	simtest.Seeds(t, 2, func(t *testing.T, seed uint64) {
 		w, sum := sweptWorld(t, 5, seed)
@@ -122,6 +123,7 @@ func TestSweep(t *testing.T) {
 // TestSweepLeavesAlone: uploads that are under way for several sweeps, and contents that are held over a restart, are
 // not given back; when they are, or have their names, they are as all others.
 func TestSweepLeavesAlone(t *testing.T) {
+	simtest.WithoutRace(t)
 	w, sum := sweptWorld(t, 5, 3)
 	m := w.members[0]
 	h := m.listed(space.Founding{Name: "x"})
@@ -189,6 +191,7 @@ func TestSweepLeavesAlone(t *testing.T) {
 // TestSweepOfTwo: two nodes of one owner each give back what they have paid for, and nothing of the other's, whose clock
 // jumps by a day.
 func TestSweepOfTwo(t *testing.T) {
+	simtest.WithoutRace(t)
 	w, sum := sweptWorld(t, 5, 4)
 	a, b := w.members[0], w.members[1]
 	h := a.listed(space.Founding{Name: "x"})

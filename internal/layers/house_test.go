@@ -1,3 +1,5 @@
+//go:build !race
+
 package layers_test
 
 import (
@@ -10,7 +12,7 @@ import (
 // root is the repository, seen from this package.
 const root = "../.."
 
-// TestHouse holds the whole repository against layers.txt. Each finding says
+// TestHouse, which takes long under the race detector and shares nothing, holds the whole repository against layers.txt. Each finding says
 // what was found, why it is banned and how to mend it.
 func TestHouse(t *testing.T) {
 	table, err := layers.House()

@@ -1,7 +1,7 @@
 // Command testrun is what "make test" runs: go test with the counting that go
 // test does not do. Usage:
 //
-//	go run ./internal/testrun [-strict] [-timeout 10m] [packages]
+//	go run ./internal/testrun [-strict] [-plain PACKAGES] [-timeout 10m] [packages]
 //
 // It shows go test's line for each package and the whole output of what fails,
 // names each test that was skipped or never ran, and ends with the plain line
@@ -12,6 +12,9 @@
 // "N client tests not run: make deps", and the run has still passed: a newcomer
 // with Go alone can run the tests. Without a C compiler the race detector
 // cannot be used; the tests then run without it, and a line says so.
+//
+// The packages of -plain are tested without the race detector first. A test that is
+// left out in one of the two passes counts by the other; one that fails in either has failed.
 //
 // With -strict, as in .ci/run, nothing is forgiven: a test that was skipped,
 // that stands in a test file but did not run (a build tag, a TestMain that gives

@@ -10,11 +10,13 @@ import (
 	"os/signal"
 	"runtime"
 	"strconv"
+	"strings"
 	"time"
 )
 
 func main() {
 	strict := flag.Bool("strict", false, "fail on any test that was skipped or did not run")
+	plain := flag.String("plain", "", "packages that are tested without the race detector first")
 	timeout := flag.Duration("timeout", 10*time.Minute, "limit for the tests of one package")
 	flag.Parse()
 	packages := flag.Args()
@@ -23,7 +25,7 @@ func main() {
 	}
 	// An interrupt reaches go test too, as it stands in the same group; what it has done by then is still reported.
 	signal.Notify(make(chan os.Signal, 1), os.Interrupt)
-	passed, err := run(os.Stdout, packages, *strict, *timeout)
+	passed, err := run(os.Stdout, strings.Fields(*plain), packages, *strict, *timeout)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "testrun:", err)
 	}
@@ -32,20 +34,39 @@ func main() {
 	}
 }
 
-// run runs the tests of the packages and reports on w. It says whether the run has passed.
-func run(w io.Writer, packages []string, strict bool, timeout time.Duration) (bool, error) {
+// run runs the tests of the packages, those of plain without the race detector before, and
+// reports on w. It says whether the run has passed.
+func run(w io.Writer, plain, packages []string, strict bool, timeout time.Duration) (bool, error) {
 	race := raceWorks(w)
 	declared, err := declaredTests(packages, race)
 	if err != nil {
 		return false, err
 	}
-	// What a debugger needs is left out of the test programs: linking them takes half as long.
-	// One package more than there are processors, as the tests of nodes mostly wait.
-	many := strconv.Itoa(runtime.GOMAXPROCS(0) + 1)
-	args := []string{"test", "-json", "-count=1", "-vet=all", "-ldflags=-s -w", "-p", many, "-timeout", timeout.String()}
+	r, passed := newReport(w), true
+	if race && len(plain) > 0 {
+		if passed, err = r.test(plain, timeout, "-vet=off"); err != nil {
+			return false, err
+		}
+		fmt.Fprintln(w, "with the race detector:")
+		r.pass++
+	}
+	args := []string{"-vet=all"}
 	if race {
 		args = append(args, "-race")
 	}
+	again, err := r.test(packages, timeout, args...)
+	if err != nil {
+		return false, err
+	}
+	return r.finish(declared, strict, race) && passed && again, nil
+}
+
+// test runs go test and reads what it says. It says whether all has passed.
+func (r *report) test(packages []string, timeout time.Duration, args ...string) (bool, error) {
+	// What a debugger needs is left out of the test programs: linking them takes half as long.
+	// One package more than there are processors, as the tests of nodes mostly wait.
+	many := strconv.Itoa(runtime.GOMAXPROCS(0) + 1)
+	args = append([]string{"test", "-json", "-count=1", "-ldflags=-s -w", "-p", many, "-timeout", timeout.String()}, args...)
 	cmd := exec.Command("go", append(args, packages...)...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
@@ -55,14 +76,12 @@ func run(w io.Writer, packages []string, strict bool, timeout time.Duration) (bo
 	if err := cmd.Start(); err != nil {
 		return false, fmt.Errorf("starting go test: %w", err)
 	}
-	r := newReport(w)
 	if err := r.read(out); err != nil {
 		_ = cmd.Process.Kill() // it would wait for us to read on
 		_ = cmd.Wait()
 		return false, fmt.Errorf("reading go test's report: %w", err)
 	}
-	exit := cmd.Wait()
-	return r.finish(declared, strict, race) && exit == nil, nil
+	return cmd.Wait() == nil, nil
 }
 
 // read takes the events of go test -json until the stream ends.

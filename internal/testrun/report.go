@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -30,13 +31,28 @@ func (n testName) String() string { return n.pkg + " " + n.test }
 // outcome is what is known of one test or subtest.
 type outcome struct {
 	result string // pass, fail, skip, or empty while it runs
+	before string // of the pass before
+	pass   int    // the pass it last began in
 	output strings.Builder
 	parent bool // it has subtests, and counts by them
+}
+
+// whole is the result of all passes: what failed or did not end in one of them has, and what
+// was left out in one has the other's.
+func (o *outcome) whole() string {
+	switch {
+	case o.before == "" || o.before == o.result || o.before == "skip":
+		return o.result
+	case o.before == "fail" || o.result == "skip":
+		return o.before
+	}
+	return o.result
 }
 
 // report gathers the events of a run and shows them as they come.
 type report struct {
 	w         io.Writer
+	pass      int // how many runs of go test were read before this one
 	order     []testName
 	tests     map[testName]*outcome
 	pkgOutput map[string]*strings.Builder // what a package prints outside its tests
@@ -71,7 +87,7 @@ func (r *report) takeTest(e event) {
 	name := testName{e.Package, e.Test}
 	t := r.tests[name]
 	if t == nil {
-		t = &outcome{}
+		t = &outcome{pass: r.pass}
 		r.tests[name] = t
 		r.order = append(r.order, name)
 		for i := range e.Test {
@@ -81,6 +97,10 @@ func (r *report) takeTest(e event) {
 				}
 			}
 		}
+	}
+	if t.pass != r.pass {
+		t.before, t.result, t.pass = cmp.Or(t.whole(), "fail"), "", r.pass
+		t.output.Reset()
 	}
 	switch e.Action {
 	case "output":
@@ -113,7 +133,7 @@ func (r *report) takePackage(e event) {
 func (r *report) failPackage(e event, output string) {
 	failed := false
 	for _, name := range r.order {
-		if t := r.tests[name]; name.pkg == e.Package && t.result != "pass" && t.result != "skip" {
+		if t := r.tests[name]; name.pkg == e.Package && t.pass == r.pass && t.result != "pass" && t.result != "skip" {
 			failed = true
 			fmt.Fprint(r.w, t.output.String())
 		}
@@ -142,19 +162,20 @@ func (r *report) tally(declared []testName) tally {
 	t := tally{packagesFailed: r.broken, failed: len(r.broken)}
 	for _, name := range r.order {
 		o := r.tests[name]
-		t.anyTestFinished = t.anyTestFinished || o.result == "pass" || o.result == "fail"
+		result := o.whole()
+		t.anyTestFinished = t.anyTestFinished || result == "pass" || result == "fail"
 		switch {
-		case o.result == "":
+		case result == "":
 			t.unfinished = append(t.unfinished, name)
 			t.failed++
-		case o.result == "skip":
+		case result == "skip":
 			t.skipped = append(t.skipped, name)
 			if strings.Contains(o.output.String(), clientMissing) {
 				t.clients++
 			}
-		case o.result == "fail" && !r.childFailed(name):
+		case result == "fail" && !r.childFailed(name):
 			t.failed++
-		case o.result == "pass" && !o.parent:
+		case result == "pass" && !o.parent:
 			t.passed++
 		}
 	}
@@ -169,7 +190,7 @@ func (r *report) tally(declared []testName) tally {
 // childFailed says whether a subtest of a test failed, so that one failure counts once.
 func (r *report) childFailed(parent testName) bool {
 	return r.tests[parent].parent && slices.ContainsFunc(r.order, func(n testName) bool {
-		return n.pkg == parent.pkg && strings.HasPrefix(n.test, parent.test+"/") && r.tests[n].result != "pass" && r.tests[n].result != "skip"
+		return n.pkg == parent.pkg && strings.HasPrefix(n.test, parent.test+"/") && r.tests[n].whole() != "pass" && r.tests[n].whole() != "skip"
 	})
 }
 

@@ -10,6 +10,12 @@ import (
 // runFixture runs the tests of some packages of the fixture module.
 func runFixture(t *testing.T, strict bool, packages ...string) (string, bool) {
 	t.Helper()
+	return runPlain(t, strict, nil, packages...)
+}
+
+// runPlain does so after those of plain without the race detector.
+func runPlain(t *testing.T, strict bool, plain []string, packages ...string) (string, bool) {
+	t.Helper()
 	if _, err := exec.LookPath("go"); err != nil {
 		t.Fatalf("these tests run go test: %v", err)
 	}
@@ -17,7 +23,7 @@ func runFixture(t *testing.T, strict bool, packages ...string) (string, bool) {
 	t.Setenv("GOFLAGS", "")
 	t.Setenv("GORACE", "atexit_sleep_ms=0")
 	var out strings.Builder
-	passed, err := run(&out, packages, strict, time.Minute)
+	passed, err := run(&out, plain, packages, strict, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,5 +154,31 @@ no test ran: that is a failure
 func TestBadStream(t *testing.T) {
 	if err := newReport(&strings.Builder{}).read(strings.NewReader("no JSON")); err == nil {
 		t.Error("no error")
+	}
+}
+
+// TestPasses: what one of the passes leaves out counts by the other, and what fails in one has failed.
+func TestPasses(t *testing.T) {
+	for _, c := range []struct {
+		what   string
+		strict bool
+		plain  []string
+		passed bool
+		sum    string
+	}{
+		{"both", true, []string{"./passes"}, true, "4 passed, 0 failed, 0 skipped"},
+		{"without the plain one", true, nil, false, "2 passed, 0 failed, 1 skipped"},
+		{"the plain one fails", false, []string{"./passes", "./worse"}, false, "4 passed, 1 failed, 0 skipped"},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			packages := c.plain
+			if packages == nil {
+				packages = []string{"./passes"}
+			}
+			out, passed := runPlain(t, c.strict, c.plain, packages...)
+			if passed != c.passed || ending(out, 1) != c.sum {
+				t.Errorf("passed %v:\n%s", passed, out)
+			}
+		})
 	}
 }

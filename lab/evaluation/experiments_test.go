@@ -29,6 +29,7 @@ var always = map[string]bool{"scribe-repair": true}
 // reported, and no other; its pictures are well-formed; the same seed gives the same
 // figures, and JSON has what programs rest on.
 func TestExperiments(t *testing.T) {
+	simtest.WithoutRace(t)
 	for _, e := range evaluation.All() {
 		t.Run(e.Name, func(t *testing.T) {
 			t.Parallel()
@@ -61,9 +62,6 @@ func TestExperiments(t *testing.T) {
 				}
 			}
 			lines := asJSON(t, r)
-			if simtest.Race { // the second run takes as long as the first, and nothing in it is new to the detector
-				return
-			}
 			again, err := e.Run(t.Context(), evaluation.Params{Nodes: p.Nodes, Seed: 3, Span: p.Span})
 			if err != nil {
 				t.Fatal(err)

@@ -304,6 +304,7 @@ var listFaults = []listFault{
 // A fault with every system call of a list that writes: what fails changes nothing,
 // what does not fail is there, also after a crash that takes what was not synced.
 func TestListsFailEverywhere(t *testing.T) {
+	simtest.WithoutRace(t)
 	faults := 0
 	seeds, step := lists(t, len(listFaults))
 	for seed := range seeds {

@@ -10,6 +10,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
+	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/store/disk"
 )
@@ -150,6 +151,7 @@ func TestCrashBeforeEveryFileOperation(t *testing.T) {
 
 // A crash while the store is opened after a crash.
 func TestCrashWhileOpeningTwice(t *testing.T) {
+	simtest.WithoutRace(t)
 	step := int64(10)
 	if small() {
 		step = 50

@@ -13,6 +13,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/store/disk"
 )
@@ -140,6 +141,7 @@ func judge(t *testing.T, what string, f folder, n int, orderly bool) (damaged bo
 }
 
 func TestDamagedFiles(t *testing.T) {
+	simtest.WithoutRace(t)
 	rounds := 150
 	if small() {
 		rounds = 60

@@ -1,0 +1,5 @@
+//go:build race
+
+package worse
+
+const race = true

@@ -1,0 +1,9 @@
+package worse
+
+import "testing"
+
+func TestWorse(t *testing.T) {
+	if !race {
+		t.Error("wrong")
+	}
+}
