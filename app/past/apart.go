@@ -39,13 +39,35 @@ func (p *Past) sees(r *certificate.Ruling) bool {
 	return true
 }
 
-// rejoins reports whether what is current here was made apart from a majority that is back.
+// orphaned reports whether somebody is there of each set of holders that a ruling names, and those who are not are
+// lost: so there is nobody to wait for.
+func (p *Past) orphaned(r *certificate.Ruling) bool {
+	there := p.ep.NeighborSet(maxFellows)
+	for _, hs := range r.Sets() {
+		n := 0
+		for _, m := range hs {
+			switch {
+			case m.Node == p.ep.Self().ID || client.Contains(there, m.Node):
+				n++
+			case !p.forLost(m.Node):
+				return false
+			}
+		}
+		if n == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// rejoins reports whether what is current here was made apart from a majority that is back, or from holders
+// of whom nobody is waited for any more.
 func (p *Past) rejoins(e *entry) bool {
 	if e.ruling.Apart() == 0 {
 		return false
 	}
 	for _, x := range p.shelf.rivals(e.object) {
-		if e.ruling.Left(x.rival) && p.sees(x.rival) {
+		if e.ruling.Left(x.rival) && (p.sees(x.rival) || p.orphaned(x.rival)) {
 			return true
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
 	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/task"
@@ -167,6 +168,89 @@ func TestDiskGoneForGood(t *testing.T) {
 	if err := near[0].change(2, "three"); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestHoldersLost: a majority of the holders never comes back. Once they are expelled, or were missed for
+// long, the others are a majority again, whether they have gone on meanwhile or not, also after a restart.
+func TestHoldersLost(t *testing.T) {
+	for _, expelled := range []bool{true, false} {
+		for _, apart := range []bool{true, false} {
+			t.Run(fmt.Sprintf("expelled: %t, changed meanwhile: %t", expelled, apart), func(t *testing.T) {
+				out := make(map[id.ID]bool)
+				w := newWorld(t, 5, kbrtest.Config{Seed: 59}, func(c *past.Config) {
+					c.Expelled = func(n id.ID) bool { return out[n] }
+					c.LostAfter = 2 * time.Hour
+				})
+				near := w.nearest(annsName.ID(), 5)
+				near[0].goesOn(0, "one", 0)
+				kill(near[:3])
+				w.net.Run(long)
+				a, version := near[4], uint64(1)
+				wantErr(t, "a writer who wants a majority", a.change(version, "two"), past.ErrNotReachable)
+				if apart {
+					a.goesOn(version, "two", 5)
+					version++
+				}
+				if expelled {
+					for _, m := range near[:3] {
+						out[m.cert.Node] = true
+					}
+					for _, m := range near[3:] {
+						m.past.Expelled()
+					}
+				} else {
+					kill(near[3:])
+					w.net.Run(3 * time.Hour)
+					restart(near[3:])
+					w.net.Run(time.Hour)
+					wantErr(t, "who slept has missed nobody", a.change(version, "early"), past.ErrNotReachable)
+					w.net.Run(90 * time.Minute)
+				}
+				w.net.Run(time.Minute)
+				if err := a.change(version, "three"); err != nil {
+					t.Fatal(err)
+				}
+				for _, m := range near[3:] {
+					w.mustRead(m, version+1, "three")
+				}
+				if expelled {
+					return
+				}
+				restart(near[:3])
+				w.net.Run(2 * time.Hour)
+				for _, m := range w.members {
+					if f, err := m.current(annsName); err != nil || string(f.Content) != "three" || len(f.Rivals) > 0 || f.Apart > 0 {
+						t.Errorf("when they are back after all: %q with %d rivals, apart from %d, %v", f.Content, len(f.Rivals), f.Apart, err)
+					}
+				}
+				w.whole(true)
+			})
+		}
+	}
+}
+
+// TestBothLost: two parts of a ring are out of each other's sight for so long that each takes the other's nodes for
+// lost. What each of them has made with a majority of what it sees is there when they meet.
+func TestBothLost(t *testing.T) {
+	w := newWorld(t, 5, kbrtest.Config{Seed: 60}, func(c *past.Config) { c.LostAfter = time.Hour })
+	near := w.nearest(annsName.ID(), 5)
+	near[0].goesOn(0, "one", 0)
+	w.net.Partition(nodesOf(near[:2]), nodesOf(near[2:]))
+	w.net.Run(3 * time.Hour)
+	for _, side := range []*member{near[1], near[3]} {
+		if err := side.change(1, side.node.Self().String()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.net.Heal()
+	w.net.Run(2 * time.Minute)
+	for _, m := range w.members {
+		if f, err := m.current(annsName); err != nil || f.Certificate.Version != 2 || len(f.Rivals) != 1 || f.Apart != 0 {
+			t.Errorf("%q is read with %d rivals, apart from %d, %v", f.Content, len(f.Rivals), f.Apart, err)
+		}
+	}
+	w.net.Run(2 * time.Hour)
+	w.whole(true)
 }
 
 // TestApartInTrouble: while an object is changed by whoever sees some of its holders, the nodes are

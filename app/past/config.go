@@ -42,6 +42,10 @@ type Config struct {
 	// Absence is how long the replicas of a node that went away are not made anew
 	// elsewhere, if enough others are there: 10 minutes.
 	Absence time.Duration
+	// LostAfter is how long a holder has to be out of sight to be taken for lost, as one who was
+	// expelled is: nobody waits any more for what only he could say. It counts while this node is
+	// there: 30 days. 0: never.
+	LostAfter time.Duration
 	// Sync is the time between two comparisons with the other holders when nothing
 	// changes: 10 minutes.
 	Sync time.Duration
@@ -98,7 +102,7 @@ const (
 func Default() Config {
 	const day = 24 * time.Hour
 	return Config{
-		Copies: 5, Absence: 10 * time.Minute, Sync: 10 * time.Minute, Surplus: 20 * time.Minute,
+		Copies: 5, Absence: 10 * time.Minute, LostAfter: 30 * 24 * time.Hour, Sync: 10 * time.Minute, Surplus: 20 * time.Minute,
 		Forget: 30 * day, Skew: day, Ask: 5 * time.Second, Patience: 20 * time.Second,
 		Diversion: divert.Default(), CacheSize: 64e6, CacheFor: 10 * time.Minute, Capacity: 1e9, MaxObjects: 1_000_000, MaxTasks: 256, PeerWrites: 6_000, PeerReads: 60_000,
 	}
@@ -126,6 +130,7 @@ func (c *Config) Validate() error {
 		v, min, to time.Duration
 	}{
 		{"Absence", c.Absence, 0, 24 * time.Hour},
+		{"LostAfter", c.LostAfter, 0, 10 * 365 * 24 * time.Hour},
 		{"Sync", c.Sync, time.Second, 24 * time.Hour},
 		{"Surplus", c.Surplus, 0, 24 * time.Hour},
 		{"Forget", c.Forget, time.Hour, 10 * 365 * 24 * time.Hour},

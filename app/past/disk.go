@@ -196,10 +196,11 @@ func (p *Past) loadLife(t *task.T) error {
 	type past struct {
 		life    uint64
 		fellows []id.ID
+		missed  []byte
 	}
 	for {
 		was, err := task.Work(t, disk, func() (was past, err error) {
-			if was.fellows, err = readFellows(st); err != nil {
+			if was.fellows, was.missed, err = readFellows(st); err != nil {
 				return was, err
 			}
 			b, err := st.Get(PromiseTable, []byte(lifeKey))
@@ -216,7 +217,8 @@ func (p *Past) loadLife(t *task.T) error {
 		switch {
 		case err == nil:
 			p.life = was.life
-			p.miss(was.fellows)
+			p.missed.Read(was.missed)
+			p.await(was.fellows)
 			p.rounds.Begin()
 			p.noteFellows()
 			return nil

@@ -114,6 +114,8 @@
 // laptops sleeps), the rest goes on for those who agree to it (Edit.Apart, Client.Latest), and each
 // answer says so (Found.Apart). Change and Current promise more, and are ErrNotReachable until it is back.
 // Then both sides' versions meet as above: where one side alone has made some, they simply go on.
+// Who was expelled is not waited for, nor who is out of sight for thirty days (Config.LostAfter), counted while
+// this node is there: without them those who are left are the majority again.
 // The keepers of accounts that are there vote without the others in any case.
 //
 // # Who pays
@@ -162,9 +164,6 @@
 // Past.Check, Past.CheckDisk and CheckReplicas are for simulations.
 //
 // # What it does not do yet
-//
-// A mutable object whose holders were lost for good in their majority is apart for good, unless they
-// come back with empty disks: it can be read and changed by who agrees to that, and by nobody else.
 //
 // Where the holders of a rival were lost for good in their majority before the parts had met,
 // it is kept by who has it, and in no answer: nobody can say whether something came after it.

@@ -39,6 +39,7 @@ const MaxContent = client.MaxContent
 var (
 	ErrNotFound     = client.ErrNotFound
 	ErrNotReachable = client.ErrNotReachable
+	ErrApart        = client.ErrApart
 	ErrTooFew       = client.ErrTooFew
 	ErrExists       = client.ErrExists
 	ErrReclaimed    = client.ErrReclaimed

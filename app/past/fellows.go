@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/phyllo-net/phyllo/app/past/client"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/task"
@@ -53,20 +54,54 @@ func (p *Past) noteFellows() {
 	})
 }
 
-// readFellows reads what noteFellows wrote.
-func readFellows(st store.Store) (ids []id.ID, err error) {
-	b, err := st.Get(PromiseTable, []byte(fellowsKey))
-	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrCorrupt) {
-		return nil, nil
+// readFellows reads what noteFellows wrote, and what miss did.
+func readFellows(st store.Store) (ids []id.ID, missed []byte, err error) {
+	read := func(key string) []byte {
+		b, bad := st.Get(PromiseTable, []byte(key))
+		if bad != nil && !errors.Is(bad, store.ErrNotFound) && !errors.Is(bad, store.ErrCorrupt) {
+			err = bad
+		}
+		return b
 	}
+	b, missed := read(fellowsKey), read(missedKey)
 	for ; len(b) >= 16; b = b[16:] {
 		ids = append(ids, id.FromBytes(b[:16]))
 	}
-	return ids, err
+	return ids, missed, err
 }
 
-// miss takes those who were near before the start, and are not there yet, for away.
-func (p *Past) miss(ids []id.ID) {
+// missedKey is where it lies in PromiseTable how long others have been missed.
+const missedKey = "missed"
+
+// miss goes on counting for how long others have been missed.
+func (p *Past) miss(t *task.T) error {
+	before := p.missed.Bytes()
+	p.missed.Pass(p.ep.Now(), 2*p.cfg.Sync, func(n id.ID) bool { return client.Contains(p.ep.NeighborSet(maxFellows), n) })
+	now, st := p.missed.Bytes(), p.cfg.Store
+	if bytes.Equal(before, now) {
+		return nil
+	}
+	// A disk that fails makes others be waited for for longer.
+	_, err := task.Work(t, disk, func() (struct{}, error) { return struct{}{}, st.Put(PromiseTable, []byte(missedKey), now) })
+	return passStop(err)
+}
+
+// Expelled tells that somebody was put out of the ring: he is not waited for any more.
+func (p *Past) Expelled() {
+	if p.cfg.Expelled != nil && p.ep != nil {
+		p.away = slices.DeleteFunc(p.away, func(a absence) bool { return p.cfg.Expelled(a.node) })
+		p.rounds.Unsettle()
+	}
+}
+
+// forLost reports whether a node will not come back, as far as can be known: it was expelled, or has been
+// missed for so long.
+func (p *Past) forLost(n id.ID) bool {
+	return p.cfg.Expelled != nil && p.cfg.Expelled(n) || p.cfg.LostAfter > 0 && p.missed.For(n) >= p.cfg.LostAfter
+}
+
+// await takes those who were near before the start, and are not there yet, for away.
+func (p *Past) await(ids []id.ID) {
 	there := make(map[id.ID]bool)
 	for _, h := range p.ep.NeighborSet(maxFellows) {
 		there[h.ID] = true
@@ -74,14 +109,14 @@ func (p *Past) miss(ids []id.ID) {
 	for _, a := range p.away {
 		there[a.node] = true
 	}
-	missed := false
+	some := false
 	for _, x := range ids {
 		if !there[x] && x != p.ep.Self().ID && p.cfg.Absence > 0 && (p.cfg.Expelled == nil || !p.cfg.Expelled(x)) {
-			there[x], missed = true, true
+			there[x], some = true, true
 			p.away = append(p.away, absence{x, p.ep.Now()})
 		}
 	}
-	if missed {
+	if some {
 		p.ep.After(p.cfg.Absence, p.returned)
 	}
 }

@@ -257,6 +257,7 @@ func TestConfig(t *testing.T) {
 		"CacheSize":   func(c *past.Config) { c.CacheSize = -1 },
 		"CacheFor":    func(c *past.Config) { c.CacheFor = -1 },
 		"Primary":     func(c *past.Config) { c.Diversion.Primary = 2 },
+		"LostAfter":   func(c *past.Config) { c.LostAfter = -1 },
 		"Absence":     func(c *past.Config) { c.Absence = -1 },
 		"Sync":        func(c *past.Config) { c.Sync = 0 },
 		"Surplus":     func(c *past.Config) { c.Surplus = 25 * time.Hour },

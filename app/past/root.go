@@ -40,6 +40,9 @@ func (b bench) Away() (ids []id.ID) {
 	return ids
 }
 
+// Lost implements office.Holder.
+func (b bench) Lost(n id.ID) bool { return b.p.forLost(n) }
+
 func (p *Past) onUpdate(t *task.T, m *msg.Update) (wire.Message, uint16) {
 	ring, v, o := p.cfg.Ring, p.cfg.Verifier, m.Cert.ID()
 	if !p.inTime(m.Cert) {

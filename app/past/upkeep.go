@@ -6,6 +6,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/app/past/client"
+	"github.com/phyllo-net/phyllo/app/past/missed"
 	"github.com/phyllo-net/phyllo/app/past/msg"
 	"github.com/phyllo-net/phyllo/app/past/office"
 	"github.com/phyllo-net/phyllo/app/past/voucher"
@@ -32,7 +33,8 @@ type upkeep struct {
 	widest  int           // the largest number of copies of any object that is known of
 	fellows []id.ID
 	away    []absence
-	noted   []byte                   // of both, what lies on the disk
+	missed  missed.Missed
+	noted   []byte                   // of fellows and away, what lies on the disk
 	noting  bool                     // it is being written
 	surplus map[id.Hash]task.Instant // replicas that are not this node's to keep, since when
 	erased  quota
@@ -72,7 +74,13 @@ func (p *Past) Update(n *peer.Handle, joined bool) {
 // returned forgets those who were away for too long: they are not waited for any more.
 func (p *Past) returned() {
 	n := len(p.away)
-	p.away = slices.DeleteFunc(p.away, func(a absence) bool { return p.ep.Now().Sub(a.since) >= p.cfg.Absence })
+	p.away = slices.DeleteFunc(p.away, func(a absence) bool {
+		over := p.ep.Now().Sub(a.since) >= p.cfg.Absence
+		if over {
+			p.missed.Add(a.node, p.cfg.Absence)
+		}
+		return over
+	})
 	if len(p.away) < n {
 		p.rounds.Unsettle()
 	}
@@ -136,6 +144,9 @@ func (p *Past) majority(key id.ID, k int) bool {
 
 // round fetches what this node should keep and does not, and forgets what it need not keep.
 func (p *Past) round(t *task.T, r *rounds.Round) error {
+	if err := p.miss(t); err != nil {
+		return err
+	}
 	width := p.widest
 	p.look()
 	for _, h := range p.neighbours() {

@@ -19,6 +19,9 @@ var (
 	// ErrNotReachable: too few of the nodes that keep the object gave an answer. It
 	// says nothing about the object.
 	ErrNotReachable = errors.New("the object's holders are not reachable now: try again in a moment")
+	// ErrApart: a majority of the object's holders is away for long, and what was to be done promises
+	// more than can be without it. It is an ErrNotReachable.
+	ErrApart error = apartError{}
 	// ErrTooFew: see TooFewError.
 	ErrTooFew = errors.New("too few copies were made")
 	// ErrExists: see ExistsError.
@@ -38,6 +41,17 @@ var (
 	// object has expired.
 	ErrClock = errors.New("the certificate is not valid at this time of day: set this computer's clock right")
 )
+
+// apartError is ErrApart.
+type apartError struct{}
+
+// Error implements error.
+func (apartError) Error() string {
+	return "not reachable now: a majority of the machines that keep this is away, and without it nothing is changed under a condition"
+}
+
+// Is makes the error an ErrNotReachable.
+func (apartError) Is(target error) bool { return target == ErrNotReachable }
 
 // ExistsError says that another content has this id. It is an ErrExists.
 type ExistsError struct {

@@ -202,7 +202,7 @@ func (d Table) change(t *task.T, key string, v value, only *uint64) (Entry, erro
 		case err != nil:
 			return Entry{}, err
 		case only != nil && have.apart > 0:
-			return Entry{}, fmt.Errorf("%w: a majority of its %d holders is away, and without it nothing is changed under a condition", past.ErrNotReachable, have.apart)
+			return Entry{}, past.ErrApart
 		case only != nil && (have.seen() != *only || len(have.open()) > 0):
 			return Entry{}, &ConflictError{have.seen(), len(have.open())}
 		case !v.There && !have.There && len(have.open()) == 0:

@@ -90,8 +90,8 @@ func (c *canvass) nothing(near []*peer.Handle) bool {
 }
 
 // agreed reports whether a majority of each set of holders that a ruling names has promised, or all
-// but those who have lost their disks, and
-// nobody knows that there was a later one of its branch, who has left that.
+// but those who are lost, or whose disks are; and nobody knows that there was a later one of its branch, who
+// has left that.
 func (c *canvass) agreed(r *certificate.Ruling) bool {
 	if slices.ContainsFunc(c.seen, func(v *certificate.Version) bool { return v.Ruling.Later(r) }) {
 		return false
@@ -177,13 +177,27 @@ func (c *canvass) hear(t *task.T, from *peer.Handle, m *msg.Promise) error {
 	return nil
 }
 
-// count is how many of some holders have promised, and how many have shown that they lost
-// their disks since. One that was named without its disk took part in no majority, so its
+// forgone reports whether a ruling is followed only because some of its holders are taken for lost. They may
+// be going on all the same, with others, where this node cannot see them.
+func (c *canvass) forgone(r *certificate.Ruling) bool {
+	return slices.ContainsFunc(r.Sets(), func(hs certificate.Holders) bool {
+		promised, _ := c.count(hs)
+		return promised < hs.Majority() && slices.ContainsFunc(hs, func(m *certificate.Member) bool {
+			return c.heard[m.Node] == nil && c.all.holder.Lost(m.Node)
+		})
+	})
+}
+
+// count is how many of some holders have promised, and how many are lost: they have shown that they lost
+// their disks since, or are taken for it. One that was named without its disk took part in no majority, so its
 // promise counts, on whatever disk.
 func (c *canvass) count(hs certificate.Holders) (promised, lost int) {
 	for _, m := range hs {
 		switch got := c.heard[m.Node]; {
 		case got == nil:
+			if c.all.holder.Lost(m.Node) {
+				lost++
+			}
 		case m.Life == 0 || got.Life == m.Life:
 			promised++
 		default:

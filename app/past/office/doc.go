@@ -146,6 +146,13 @@
 // Holders that lost their disks have forgotten what they had: when all others of their set have
 // spoken there is nobody to wait for, and the object goes on with what these have.
 //
+// Who was expelled is taken for lost like a disk, and so is who has been out of sight for very long (thirty days,
+// past.Config.LostAfter). But he may be there all the same, and go on in a part of the ring that does not know
+// of it. So what follows a ruling without the majority of its holders for that reason is another tree, which names the
+// point that it follows, and is not apart: changes and reads that want a majority are answered again. If the other
+// tree has gone on beyond that point they meet as any two do, and of both sides' versions none is lost. What is
+// not kept then is what a condition promises alone: that nobody else has replaced the same version.
+//
 // What it rests on: that a root is honest about the order of versions. It cannot invent
 // one, nor make a reader go below what a majority of the honest has, but a member near the
 // object can rule a late term and stop it.

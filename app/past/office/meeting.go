@@ -76,13 +76,14 @@ func precedence(a, b *certificate.Version) int {
 	return 0
 }
 
-// meet begins a branch in which others come together, if there is more than one. Before
+// meet begins a branch in which others come together, if there is more than one, or one that goes on without
+// holders who are taken for lost: should these have gone on, too, the two meet later. Before
 // anything is ruled the holders are given what is kept besides, for they take no ruling
 // without that; and each ruling must have a majority of all sets of holders that met, so that
 // none of these goes on for itself.
 func (b *ballot) meet(t *task.T, met []*certificate.Version) error {
 	b.of.origin, b.of.absorbed = met[0].Ruling.Origin, met[0].Ruling.Absorbed
-	if len(met) > 1 {
+	if len(met) > 1 || b.c.forgone(met[0].Ruling) {
 		b.of.origin, b.of.absorbed, b.draft = b.of.term, certificate.Absorb(met), true
 	}
 	for _, v := range met[1:] {

@@ -44,6 +44,9 @@ type Holder interface {
 	Rivals(t *task.T, o id.Hash) ([]*certificate.Version, error)
 	// Away returns the neighbours that went away a moment ago and may come back.
 	Away() []id.ID
+	// Lost reports whether a node is taken for lost: it was expelled, or is out of sight for so long that
+	// nobody waits for it.
+	Lost(id.ID) bool
 }
 
 // Offices are the terms of one node as the root of mutable objects. Its methods belong to

@@ -63,10 +63,10 @@ func (v *voter) Ruling(id.Hash) *certificate.Ruling {
 	return v.disk.kept.Ruling
 }
 
-// Away implements office.Holder: all are waited for.
 // Rivals implements office.Holder.
 func (v *voter) Rivals(*task.T, id.Hash) ([]*certificate.Version, error) { return v.disk.rivals, nil }
 
+// Away implements office.Holder: all are waited for.
 func (v *voter) Away() (ids []id.ID) {
 	there := v.ep.NeighborSet(len(v.town.voters))
 	for _, o := range v.town.voters {
@@ -76,6 +76,9 @@ func (v *voter) Away() (ids []id.ID) {
 	}
 	return ids
 }
+
+// Lost implements office.Holder.
+func (v *voter) Lost(id.ID) bool { return false }
 
 // Start implements kbr.App.
 func (v *voter) Start(ep kbr.Endpoint) {
