@@ -181,3 +181,58 @@ func TestMinorityOfSpace(t *testing.T) {
 	c.must("open", func(t *task.T) (err error) { c.sp, err = c.spaces.Open(t, ann, h); return err })
 	mustHave(t, append([]*part{c}, m...), want)
 }
+
+// TestCopiedWhileApart: a majority removes or replaces files and gives their contents back, while a minority,
+// out of its sight, gives the same files other names. When they meet these have their contents.
+func TestCopiedWhileApart(t *testing.T) {
+	w := newWorld(t, 5, 68)
+	h := w.members[0].create(space.Founding{Name: "x"})
+	var m []*part
+	for _, x := range []*member{w.members[0], w.members[4]} {
+		p := &part{member: x}
+		p.must("open", func(t *task.T) (err error) { p.sp, err = p.spaces.Open(t, ann, h); return err })
+		m = append(m, p)
+	}
+	a, b := m[0], m[1]
+	for _, name := range []string{"removed", "replaced", "moved", "folder/in"} {
+		a.must("put", func(t *task.T) error {
+			u := a.sp.Begin(space.Storing{Copies: 5})
+			if err := u.Write(t, []byte(name+"'s content")); err != nil {
+				return err
+			}
+			c, err := u.Finish(t)
+			if err == nil {
+				_, err = a.sp.Put(t, name, space.File{Content: c, Copies: 5}, space.Cond{})
+			}
+			u.Keep()
+			return err
+		})
+	}
+	b.has()
+	w.net.Partition([]*kbrtest.Node{w.members[0].node, w.members[1].node, w.members[2].node, w.members[3].node}, []*kbrtest.Node{b.node})
+	w.net.Run(25 * time.Minute)
+	before := w.objects()
+	for _, name := range []string{"removed", "moved", "folder/in"} {
+		a.must("remove", func(t *task.T) error { _, err := a.sp.Remove(t, name, 0, space.Cond{}); return err })
+	}
+	a.puts("replaced", "a's")
+	w.net.Run(10 * time.Minute)
+	if n := w.objects(); n >= before {
+		t.Fatalf("%d objects are kept after the removals, %d before: nothing was given back", n, before)
+	}
+	for _, name := range []string{"removed", "replaced"} {
+		b.must("copy", func(t *task.T) error { _, err := b.sp.Copy(t, name, 0, "copy of "+name, nil, space.Cond{}); return err })
+	}
+	b.must("rename", func(t *task.T) error { return b.sp.Rename(t, "moved", "new", space.Cond{}) })
+	b.must("rename a folder", func(t *task.T) error { return b.sp.Rename(t, "folder/", "other/", space.Cond{}) })
+	if b.sp.Apart() == 0 || a.sp.Apart() > 0 {
+		t.Fatalf("the minority is apart from %d, the majority from %d", b.sp.Apart(), a.sp.Apart())
+	}
+	w.meet()
+	b.has()
+	w.net.Run(10 * time.Minute)
+	c := &part{member: w.members[2]}
+	c.must("open", func(t *task.T) (err error) { c.sp, err = c.spaces.Open(t, ann, h); return err })
+	mustHave(t, append([]*part{c}, m...), map[string][]string{"replaced": {"a's"}, "copy of removed": {"removed's content"},
+		"copy of replaced": {"replaced's content"}, "new": {"moved's content"}, "other/in": {"folder/in's content"}})
+}

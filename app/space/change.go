@@ -146,7 +146,7 @@ type Meta struct {
 }
 
 // Copy gives a version's content (0: the current one's) another name, or the same name anew.
-// No content is moved. With a nil meta it keeps its own. Errors as of Put, and ErrNotFound.
+// No content is moved, but where a majority is away: see anew.go. With a nil meta it keeps its own. Errors as of Put, and ErrNotFound.
 func (sp *Space) Copy(t *task.T, from string, number uint64, to string, meta *Meta, c Cond) (*tree.Version, error) {
 	if err := tree.CheckName(to); err != nil {
 		return nil, err
@@ -160,7 +160,7 @@ func (sp *Space) Copy(t *task.T, from string, number uint64, to string, meta *Me
 		}
 	}
 	seen := sp.Seen()
-	return sp.changeIf(t, []string{from, to}, c.strict(to), func(v *view) (*tree.Version, error) {
+	return sp.sharing(t, []string{from, to}, c.strict(to), func(v *view, a *anew) (*tree.Version, error) {
 		e, x, err := v.find(from, number)
 		if err != nil {
 			return nil, err
@@ -172,20 +172,27 @@ func (sp *Space) Copy(t *task.T, from string, number uint64, to string, meta *Me
 		if err == nil {
 			err = v.free(to)
 		}
+		own := *x
+		if meta != nil {
+			own.Meta, own.More = meta.Pairs, nil
+		}
+		if err == nil {
+			err = a.lacks(v, &own)
+		}
 		if err != nil {
 			return nil, err
 		}
-		shared := *x
-		shared.Shared, shared.Clash = true, false
-		marked := slices.Clone(e.Versions)
-		marked[slices.Index(marked, x)] = &shared
-		v.set(from, &tree.Entry{Name: from, Versions: marked})
-		if meta != nil {
-			shared := shared
-			shared.Meta, shared.More = meta.Pairs, meta.More
-			return v.put(to, shared, seen)
+		if own = a.of(v, &own); own.Shared {
+			marked := slices.Clone(e.Versions)
+			shared := *x
+			shared.Shared, shared.Clash = true, false
+			marked[slices.Index(marked, x)] = &shared
+			v.set(from, &tree.Entry{Name: from, Versions: marked})
 		}
-		return v.put(to, shared, seen)
+		if meta != nil {
+			own.More = meta.More // it is new
+		}
+		return v.put(to, own, seen)
 	})
 }
 
@@ -201,7 +208,7 @@ func (sp *Space) Rename(t *task.T, from, to string, c Cond) error {
 		return ErrClash
 	}
 	seen := sp.Seen()
-	_, err := sp.changeIf(t, []string{from, to}, c.strict(to), func(v *view) (*tree.Version, error) {
+	_, err := sp.sharing(t, []string{from, to}, c.strict(to), func(v *view, a *anew) (*tree.Version, error) {
 		moved, err := v.below(from)
 		if err != nil {
 			return nil, err
@@ -230,7 +237,14 @@ func (sp *Space) Rename(t *task.T, from, to string, c Cond) error {
 		if from == to {
 			return nil, nil
 		}
-		return nil, v.move(from, moved, to, there, seen)
+		xs := make([]*tree.Version, len(moved))
+		for i, e := range moved {
+			xs[i] = e.Current()
+		}
+		if err := a.lacks(v, xs...); err != nil {
+			return nil, err
+		}
+		return nil, v.move(from, moved, to, there, seen, a)
 	})
 	return err
 }
@@ -255,7 +269,7 @@ func (v *view) below(name string) (es []*tree.Entry, err error) {
 }
 
 // move gives entries other names. Their older versions stay where they were.
-func (v *view) move(from string, moved []*tree.Entry, to string, there []*tree.Entry, seen uint64) error {
+func (v *view) move(from string, moved []*tree.Entry, to string, there []*tree.Entry, seen uint64, a *anew) error {
 	goes := make(map[string]bool, len(moved))
 	for _, e := range moved {
 		goes[to+strings.TrimPrefix(e.Name, from)] = true
@@ -266,11 +280,13 @@ func (v *view) move(from string, moved []*tree.Entry, to string, there []*tree.E
 		}
 	}
 	for _, e := range moved {
-		x := *e.Current()
-		x.Shared = true // in its old place, too, while that is there
-		versions := slices.Clone(e.Versions)
-		versions[0] = &x
-		v.erase(&tree.Entry{Name: e.Name, Versions: versions})
+		x := a.of(v, e.Current())
+		if x.Shared { // in its old place, too, while that is there
+			versions := slices.Clone(e.Versions)
+			versions[0] = &x
+			e = &tree.Entry{Name: e.Name, Versions: versions}
+		}
+		v.erase(e)
 		if _, err := v.put(to+strings.TrimPrefix(e.Name, from), x, seen); err != nil {
 			return err
 		}

@@ -2,7 +2,6 @@ package space
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/phyllo-net/phyllo/app/past"
@@ -17,6 +16,7 @@ import (
 type op struct {
 	names   []string // that it will look at
 	strict  bool     // it promises more than can be without a majority of those who keep the root
+	shares  bool     // it gives contents other names, and must know whether that majority is there
 	run     func(*view) (*tree.Version, error)
 	resolve func(*tree.Version, error)
 }
@@ -35,11 +35,17 @@ func (sp *Space) change(t *task.T, names []string, run func(*view) (*tree.Versio
 // changeIf is change, which with strict is not made without a majority of those who keep the root:
 // as long as that is away the error is past.ErrNotReachable.
 func (sp *Space) changeIf(t *task.T, names []string, strict bool, run func(*view) (*tree.Version, error)) (*tree.Version, error) {
+	return sp.add(t, &op{names: names, strict: strict, run: run})
+}
+
+// add has a change made.
+func (sp *Space) add(t *task.T, o *op) (*tree.Version, error) {
 	if sp.signer == nil {
 		return nil, ErrReadOnly
 	}
 	v, err := task.Await(t, 2*sp.s.cfg.Patience, func(resolve func(*tree.Version, error)) {
-		sp.queue = append(sp.queue, &op{names, strict, run, resolve})
+		o.resolve = resolve
+		sp.queue = append(sp.queue, o)
 		if !sp.busy {
 			sp.busy = true
 			sp.s.ep.Go(sp.work, nil)
@@ -87,14 +93,11 @@ type attempt struct {
 	root    *root
 }
 
-// errApart: what holds a condition is not decided where others may decide it in another way.
-var errApart = fmt.Errorf("%w: a majority of those who keep the space is away, and without it nothing is changed under a condition", past.ErrNotReachable)
-
 // commit makes changes, all strict or none, again and again until a root with them is current.
 func (sp *Space) commit(t *task.T, ops []*op) ([]result, error) {
 	end := sp.s.ep.Now().Add(sp.s.cfg.Patience)
 	var tried []*attempt
-	r, fresh, err := sp.base(t)
+	r, fresh, err := sp.base(t, ops)
 	defer func() { sp.landed(tried) }()
 	for {
 		if err == nil {
@@ -145,8 +148,8 @@ func (sp *Space) commit(t *task.T, ops []*op) ([]result, error) {
 // base is the root that a change is made from. If this node made the last one that it knows
 // of, and so nobody else seems to be at it, that is taken without looking (fresh is false): if
 // it is not current any more, it cannot be replaced.
-func (sp *Space) base(t *task.T) (r *root, fresh bool, err error) {
-	if sp.own != nil && sp.own == sp.current && sp.own.apart == 0 {
+func (sp *Space) base(t *task.T, ops []*op) (r *root, fresh bool, err error) {
+	if !slices.ContainsFunc(ops, func(o *op) bool { return o.shares }) && sp.own != nil && sp.own == sp.current && sp.own.apart == 0 {
 		return sp.own, false, nil
 	}
 	r, err = sp.now(t)
@@ -155,7 +158,7 @@ func (sp *Space) base(t *task.T) (r *root, fresh bool, err error) {
 
 // fatal reports whether another try would end in the same way.
 func fatal(err error) bool {
-	for _, e := range []error{task.ErrStopped, errApart, ErrForged, ErrNoAccess, ErrReadOnly, past.ErrTooLarge, past.ErrFull, past.ErrQuota, past.ErrClock} {
+	for _, e := range []error{task.ErrStopped, past.ErrApart, ErrForged, ErrNoAccess, ErrReadOnly, past.ErrTooLarge, past.ErrFull, past.ErrQuota, past.ErrClock} {
 		if errors.Is(err, e) {
 			return true
 		}
@@ -173,11 +176,11 @@ func (sp *Space) build(t *task.T, r *root, fresh bool, ops []*op) (*attempt, err
 		return nil, ErrReadOnly // since a moment
 	}
 	if ops[0].strict && r.apart > 0 {
-		return nil, errApart
+		return nil, past.ErrApart
 	}
 	s := &store{sp: sp, t: t}
 	v := &view{tree: r.Tree, s: s, now: sp.s.ep.Wall().UnixMilli(), number: r.Number, author: sp.person.Signer.Public(),
-		history: r.History, keep: sp.s.cfg.Versions, bytes: r.Bytes, met: r.Met}
+		history: r.History, keep: sp.s.cfg.Versions, bytes: r.Bytes, met: r.Met, apart: r.apart > 0}
 	attempts, done, err := sp.merge(t, v, r)
 	if err != nil {
 		return nil, err
@@ -229,7 +232,7 @@ func (sp *Space) build(t *task.T, r *root, fresh bool, ops []*op) (*attempt, err
 
 // refused reports whether an op was decided, against it.
 func refused(err error) bool {
-	return errors.Is(err, ErrNotFound) || errors.Is(err, ErrChanged) || errors.Is(err, ErrClash) || errors.Is(err, tree.ErrName)
+	return errors.Is(err, ErrNotFound) || errors.Is(err, ErrChanged) || errors.Is(err, ErrClash) || errors.Is(err, tree.ErrName) || errors.Is(err, errAnew)
 }
 
 // settled gives back what the attempts leave over: of the one that was made what it replaced, of

@@ -32,7 +32,8 @@
 //
 // Where a majority of those who keep the root is away for long (one of two laptops sleeps), the others go
 // on without it, and Space.Apart says so. Changes with a condition, and of the charter, are
-// past.ErrNotReachable until it is back, as they promise more.
+// past.ErrNotReachable until it is back, as they promise more. What gets another name meanwhile gets a content
+// of its own, as the majority may give the old one back (anew.go).
 //
 // Parts of a ring that are out of each other's sight may so each change a space, or make the first root
 // of one that was open in both. When they meet, storage keeps the losers as rivals, and the next node
@@ -54,7 +55,8 @@
 //
 // A node that ends before it has reclaimed, or in the middle of a put, leaves behind what nobody
 // needs. So once a day (Config.Tend) each node goes through all that it pays for, and gives back
-// what was signed by a space of its people and what no directory refers to: see sweep.go.
+// what was signed by a space of its people and what no directory refers to: see sweep.go. What it pays for and
+// cannot find it looks for less and less often.
 //
 // # Archives
 //

@@ -23,6 +23,7 @@ type view struct {
 	bytes   int64
 	dropped []*tree.Version // are in the tree no more
 	met     uint64          // see root.Met
+	apart   bool            // a majority of those who keep the root is away
 }
 
 // at returns where a name stands among the edits, or would.
