@@ -202,6 +202,22 @@ type Storage struct {
 	Heard int   `json:"heard"`
 	// By is who has paid for what this node keeps, the largest use first.
 	By []MemberUse `json:"by"`
+	// Sweep is what came of looking for what nobody needs, the last time; absent: that was not done since the node
+	// started. It is done once a day.
+	Sweep *Sweep `json:"sweep,omitempty"`
+}
+
+// Sweep is what a node found when it looked for what it pays for and no file needs.
+type Sweep struct {
+	At      time.Time `json:"at"`
+	Objects int       `json:"objects"` // given back
+	Bytes   int64     `json:"bytes"`   // of these, one copy of each
+	// Spaces were left alone, as changes of this node may stand in another part of the ring.
+	Spaces int `json:"spaces,omitempty"`
+	// Foreign is how many objects it pays for that are of no space of its users: values of phyllo dht, for example.
+	Foreign int `json:"foreign"`
+	// Missing is how many it pays for and could not find.
+	Missing int `json:"missing"`
 }
 
 // MemberUse is what this node keeps for one member.

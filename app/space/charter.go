@@ -88,9 +88,15 @@ func (sp *Space) part(what string) certificate.Part {
 func (sp *Space) shared(f past.File, body []byte) *certificate.Certificate {
 	c := &certificate.Certificate{Kind: certificate.File, Part: f.Part, Size: int64(len(f.Content)), Copies: uint8(f.Copies)}
 	c.Content = c.BodyHash(body)
-	salt := sp.secrets.Read.Derive("salt", c.Content[:], []byte{byte(f.Copies)})
-	copy(c.Salt[:], salt[:])
+	c.Salt = sp.sharedSalt(c)
 	return c.Sign(sp.s.cfg.Ring, sp.signer, sp.s.ep.Wall())
+}
+
+// sharedSalt is the salt that a convergent object's certificate has.
+func (sp *Space) sharedSalt(c *certificate.Certificate) (s peer.Salt) {
+	salt := sp.secrets.Read.Derive("salt", c.Content[:], []byte{c.Copies})
+	copy(s[:], salt[:])
+	return s
 }
 
 // signers are those of the objects of the space, the current one first.

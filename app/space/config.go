@@ -54,6 +54,10 @@ type Config struct {
 	// Tend is the mean time between two looks through all archives, a little more or less: 24
 	// hours. Pace is the time between two of their objects: 333 ms (Glacier's three a second).
 	Tend, Pace time.Duration
+	// Waiting returns the contents that were held (Upload.Hold) and that somebody still means to go on with. It is
+	// called off the node's loop. What is held and not among them at two looks for what nobody needs is held no
+	// more: whoever knew of it has lost it. nil: all wait.
+	Waiting func() ([]piece.Content, error)
 	// Tended is told what such a look has found, and Swept what came of looking for what nobody
 	// needs, which is done after it; nil: nobody is.
 	Tended func(Tended)

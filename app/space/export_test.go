@@ -16,3 +16,14 @@ func (sp *Space) Spoil(t *task.T, c piece.Content, n int) error {
 	}
 	return err
 }
+
+// AskedAt returns at which of so many sweeps an object is asked for that is never found.
+func AskedAt(sweeps int) (at []int) {
+	var p pause
+	for n := range sweeps {
+		if p.over() {
+			at, p = append(at, n), p.again()
+		}
+	}
+	return at
+}

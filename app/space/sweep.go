@@ -23,6 +23,8 @@ type Swept struct {
 	Objects int   // given back
 	Bytes   int64 // of these, one copy of each
 	Spaces  int   // that were left alone, as a change of this node's may stand out of its sight
+	Foreign int   // objects that the node pays for and no space of its people has signed
+	Missing int   // objects that it pays for and that could not be found, or not now
 	Err     error // why something could not be looked at, the first reason; nil: all was
 }
 
@@ -34,7 +36,29 @@ type sweeping struct {
 	uploads []*Upload
 	// foreign are objects that this node pays for and no space refers to, nor has signed.
 	foreign objects
+	// orphans are contents that are held, and that nobody went on with when the last sweep began.
+	orphans objects
+	// missing are those that could not be found.
+	missing map[id.Hash]pause
 }
+
+// pause is how many times an object could not be found, and for how many sweeps more it is not asked for.
+type pause struct{ times, left int }
+
+// maxDoubling bounds how often a pause is twice as long as the one before: it is a month at most.
+const maxDoubling = 5
+
+// over reports whether the object is asked for in this sweep; else its pause is one sweep shorter.
+func (p *pause) over() bool {
+	if p.left == 0 {
+		return true
+	}
+	p.left--
+	return false
+}
+
+// again is the pause of an object that could not be found once more.
+func (p pause) again() pause { return pause{p.times + 1, 1<<min(p.times, maxDoubling) - 1} }
 
 // objects are ids of objects.
 type objects map[id.Hash]struct{}
@@ -77,7 +101,8 @@ func (s *Spaces) stored(t *task.T, r piece.Ref) error {
 //   - A root may stand in another part of the ring, which is out of sight. So nothing
 //     is given back while the current root does not come after all changes that this node has
 //     made (package notes), or has rivals, or a majority of those who keep it is away.
-//   - In a convergent space nothing is given back: see the package's comment.
+//   - In a convergent space no content is given back: two nodes that store one piece at one moment store one
+//     object, and who gives it back cannot know that the other is about to name it. Its directory's nodes are.
 //
 // The error is task.ErrStopped; others are in Swept.
 func (s *Spaces) sweep(t *task.T) (sum Swept, err error) {
@@ -105,6 +130,7 @@ func (s *Spaces) sweep(t *task.T) (sum Swept, err error) {
 		return sum, err
 	}
 	found, err := s.sort(t, left, spaces, err == nil)
+	sum.Foreign, sum.Missing = len(s.foreign), len(s.missing)
 	if sum.Err = cause.Join(sum.Err, err); passStop(err) != nil || len(found) == 0 {
 		return sum, passStop(err)
 	}
@@ -125,8 +151,7 @@ const storing = time.Hour
 
 // wait takes those objects away that may get their names yet.
 func (s *Spaces) wait(t *task.T, left objects) error {
-	st := s.cfg.Store
-	held, err := task.Work(t, work, func() ([]piece.Content, error) { return notes.Held(st) })
+	held, err := s.held(t)
 	if err != nil {
 		return err
 	}
@@ -149,6 +174,44 @@ func (s *Spaces) wait(t *task.T, left objects) error {
 		}
 	}
 	return nil
+}
+
+// held are the contents that are held. Those that nobody goes on with are so until the next sweep.
+func (s *Spaces) held(t *task.T) (held []piece.Content, err error) {
+	st, waiting, before := s.cfg.Store, s.cfg.Waiting, s.orphans
+	type found struct {
+		held    []piece.Content
+		orphans objects
+	}
+	f, err := task.Work(t, work, func() (f found, err error) {
+		all, err := notes.Held(st)
+		if err != nil || waiting == nil {
+			return found{held: all}, err
+		}
+		wait, err := waiting()
+		if err != nil {
+			return found{held: all}, nil // any of them may be what could not be read
+		}
+		f.orphans = make(objects)
+		for _, c := range all {
+			o := c.Ref.Object
+			_, twice := before[o]
+			switch {
+			case slices.ContainsFunc(wait, func(w piece.Content) bool { return w.Ref.Object == o }):
+			case twice:
+				err = errors.Join(err, notes.Release(st, c))
+				continue
+			default:
+				f.orphans[o] = struct{}{}
+			}
+			f.held = append(f.held, c)
+		}
+		return f, err
+	})
+	if err == nil {
+		s.orphans = f.orphans
+	}
+	return f.held, err
 }
 
 // take takes objects away.
@@ -177,7 +240,7 @@ func (s *Spaces) needed(t *task.T, left objects) (spaces []*Space, failed error)
 		failed = cause.Join(failed, err)
 		for _, e := range list {
 			sp, err := s.Open(t, p, e.Handle)
-			if err == nil && (!sp.Writes() || sp.charter.Convergent || slices.ContainsFunc(spaces, func(x *Space) bool { return x.id == sp.id })) {
+			if err == nil && (!sp.Writes() || slices.ContainsFunc(spaces, func(x *Space) bool { return x.id == sp.id })) {
 				continue
 			}
 			if err == nil {
@@ -207,10 +270,17 @@ type unneeded struct {
 
 // sort says of which space each object is. Those that are of none are remembered, if all spaces are known.
 func (s *Spaces) sort(t *task.T, left objects, spaces []*Space, all bool) (found []*unneeded, failed error) {
-	foreign := make(objects)
+	foreign, missing := make(objects), make(map[id.Hash]pause)
+	before := s.missing
+	s.missing = missing
 	for _, o := range left.sorted() {
 		if _, known := s.foreign[o]; known {
 			foreign[o] = struct{}{}
+			continue
+		}
+		p := before[o]
+		if !p.over() {
+			missing[o] = p
 			continue
 		}
 		if err := t.Sleep(s.cfg.Pace); err != nil {
@@ -218,15 +288,17 @@ func (s *Spaces) sort(t *task.T, left objects, spaces []*Space, all bool) (found
 		}
 		c, err := s.cfg.Past.Inspect(t, o)
 		switch {
-		case errors.Is(err, past.ErrNotFound):
-			continue // its account finds out by itself
 		case err != nil:
-			if failed = cause.Join(failed, err); passStop(err) != nil {
+			if passStop(err) != nil {
 				return nil, err
 			}
+			if !errors.Is(err, past.ErrNotFound) { // else its account finds out by itself
+				failed = cause.Join(failed, err)
+			}
+			missing[o] = p.again()
 			continue
 		}
-		i := slices.IndexFunc(spaces, func(sp *Space) bool { return c.Kind == certificate.File && sp.signs(c.Owner) != nil })
+		i := slices.IndexFunc(spaces, func(sp *Space) bool { return sp.givesBack(c) })
 		if i < 0 {
 			foreign[o] = struct{}{}
 			continue
@@ -241,6 +313,18 @@ func (s *Spaces) sort(t *task.T, left objects, spaces []*Space, all bool) (found
 		s.foreign = foreign
 	}
 	return found, failed
+}
+
+// givesBack reports whether an object is of a kind that the space may give back when it does not refer to it: it has
+// signed it, and in a convergent space it is none that another name may have just got.
+func (sp *Space) givesBack(c *certificate.Certificate) bool {
+	switch {
+	case c.Kind != certificate.File:
+		return false
+	case sp.charter.Convergent:
+		return c.Owner == sp.signer.Public() && c.Salt != sp.sharedSalt(c)
+	}
+	return sp.signs(c.Owner) != nil
 }
 
 // signs returns the signer of the space that has this key, or nil.

@@ -2,6 +2,7 @@ package space_test
 
 import (
 	"bytes"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -31,6 +32,7 @@ func sweptWorld(t *testing.T, n int, seed uint64) (w *world, sum *space.Swept) {
 		c.Swept = func(x space.Swept) {
 			sum.Objects, sum.Bytes, sum.Spaces, sum.Err = sum.Objects+x.Objects, sum.Bytes+x.Bytes, sum.Spaces+x.Spaces, x.Err
 		}
+		c.Waiting = func() ([]piece.Content, error) { return w.waiting, nil }
 	}
 	for i := range n {
 		w.join(uint64(i))
@@ -146,6 +148,7 @@ func TestSweepLeavesAlone(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	w.waiting = []piece.Content{held}
 	w.net.Run(9 * time.Hour)
 	if err := m.in(ann, h, func(t *task.T, sp *space.Space) error {
 		c, err := under.Finish(t)
@@ -176,15 +179,33 @@ func TestSweepLeavesAlone(t *testing.T) {
 	if cs, err := notes.Held(m.disk); err != nil || len(cs) > 0 {
 		t.Errorf("%d contents are held, %v", len(cs), err)
 	}
-	// A content that is held by nobody any more is found.
-	if err := notes.Release(m.disk, held); err != nil {
+	// A content that is held, and that nobody goes on with, is given back, but for what cannot be found.
+	var third piece.Content
+	if err := m.in(ann, h, func(t *task.T, sp *space.Space) (err error) {
+		u := sp.Begin(space.Storing{Copies: 3})
+		if err = u.Write(t, random(3, 20_000)); err == nil {
+			third, err = u.Finish(t)
+		}
+		return errors.Join(err, u.Hold(t, third))
+	}); err != nil {
 		t.Fatal(err)
 	}
-	w.net.Run(9 * time.Hour)
+	for _, m := range w.members {
+		m.node.Kill()
+	}
+	for _, m := range w.members {
+		o := third.Ref.Object
+		if err := m.disk.Delete(past.Table, o[:]); err != nil {
+			t.Fatal(err)
+		}
+		m.restart()
+	}
+	w.waiting = nil
+	w.net.Run(12 * time.Hour)
 	m.wantFile(h, "one", one)
 	m.wantFile(h, "two", two)
-	if sum.Objects != 0 {
-		t.Errorf("something that has a name was given back: %+v", *sum)
+	if cs, err := notes.Held(m.disk); err != nil || len(cs) > 0 || sum.Objects == 0 {
+		t.Errorf("%d contents are held, %v: %+v", len(cs), err, *sum)
 	}
 }
 
@@ -216,5 +237,12 @@ func TestSweepOfTwo(t *testing.T) {
 	}
 	if sum.Objects == 0 || sum.Err != nil {
 		t.Errorf("nothing was given back: %+v", *sum)
+	}
+}
+
+// TestPauses: an object that is never found is asked for at every sweep at first, and then less and less often.
+func TestPauses(t *testing.T) {
+	if got, want := space.AskedAt(100), []int{0, 1, 3, 7, 15, 31, 63, 95}; !slices.Equal(got, want) {
+		t.Errorf("asked for at the sweeps %v, want %v", got, want)
 	}
 }

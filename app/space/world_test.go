@@ -9,6 +9,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/space"
+	"github.com/phyllo-net/phyllo/app/space/piece"
 	"github.com/phyllo-net/phyllo/app/space/tree"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
@@ -45,6 +46,7 @@ type world struct {
 	piece     int                // the longest
 	tune      func(*past.Config) // nil: nothing
 	tending   func(*space.Config)
+	waiting   []piece.Content // what a door means to go on with
 }
 
 type member struct {

@@ -179,7 +179,8 @@ func newDf(w *world) *cobra.Command {
 for each copy, and how many of the parts that it consists of have all their copies on
 other computers or this one; how much this node keeps for the ring, of what it offers,
 and for whom, by the names of your contacts who live there, as far as that is known; and how much you may
-store: who offers more may store more (see "phyllo offer").`,
+store: who offers more may store more (see "phyllo offer"). Once a day the node gives back
+what it pays for and no file needs, as of an upload that was broken off: it says so here.`,
 		Example: "  phyllo df",
 		Args:    args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -204,12 +205,28 @@ store: who offers more may store more (see "phyllo offer").`,
 				if s.Heard > 0 {
 					w.printf("You use %s of %s, all copies counted.\n", bytesText(uint64(s.Used)), bytesText(uint64(s.Limit)))
 				}
+				w.swept(s.Sweep)
 				return nil
 			})
 		},
 	}
 	cmd.Flags().StringVar(&user, "user", "", "whose `NAME` they are, where several users live on the node")
 	return cmd
+}
+
+// swept says what came of looking for what nobody needs.
+func (w *world) swept(x *api.Sweep) {
+	if x == nil {
+		return
+	}
+	w.printf("Looked through %s: %s (%s) that no file needs were given back", w.ago(x.At), plural(x.Objects, "object"), bytesText(uint64(x.Bytes)))
+	if x.Missing > 0 {
+		w.printf("; %s that you pay for cannot be found", plural(x.Missing, "object"))
+	}
+	if x.Spaces > 0 {
+		w.printf("; %s left alone, as changes of this node stand in another part of the ring", plural(x.Spaces, "space"))
+	}
+	w.printf(".\n")
 }
 
 // usedBy says for whom the node keeps what it keeps.

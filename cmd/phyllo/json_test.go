@@ -375,7 +375,7 @@ func TestJSONTypes(t *testing.T) {
 		"phyllo work offer": api.WorkEvent{}, "phyllo work list": api.WorkItem{}, "phyllo work withdraw": api.Withdrawn{},
 		"phyllo put": api.File{}, "phyllo get": got{}, "phyllo share": api.FileLink{}, "phyllo df": api.Storage{}, "phyllo space create": api.Space{},
 		"phyllo space grant": api.SpaceLink{}, "phyllo key add": api.Key{}, "SpaceUse": api.SpaceUse{}, "SpaceMember": api.SpaceMember{}, "phyllo version": version{},
-		"Peer": api.Peer{}, "Reach": api.Reach{}, "Keeping": api.Keeping{}, "Copies": api.Copies{}, "MemberUse": api.MemberUse{}, "Traffic": api.Traffic{}, "Hop": api.Hop{}, "Fingerprint": api.Fingerprint{},
+		"Peer": api.Peer{}, "Reach": api.Reach{}, "Keeping": api.Keeping{}, "Copies": api.Copies{}, "Sweep": api.Sweep{}, "MemberUse": api.MemberUse{}, "Traffic": api.Traffic{}, "Hop": api.Hop{}, "Fingerprint": api.Fingerprint{},
 		"Profile": api.Profile{}, "Summary": summary.count,
 	} {
 		if len(p.shapes[heading]) == 0 {

@@ -2,6 +2,7 @@ package s3
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -62,6 +63,16 @@ func (x *upload) key() string { return uploadRecord + x.ID }
 func (x *upload) of() string { return partRecord + x.ID + "/" }
 
 func (x *upload) partKey(n int) string { return fmt.Sprintf("%s%05d", x.of(), n) }
+
+// Waiting returns the drafts (files.Draft.Save) of all parts of uploads that are kept in records.
+func Waiting(r Records) (saved [][]byte, err error) {
+	bad := r.Each(partRecord, func(_ string, b []byte) {
+		var p part
+		err = errors.Join(err, json.Unmarshal(b, &p))
+		saved = append(saved, p.Saved)
+	})
+	return saved, errors.Join(bad, err)
+}
 
 // write sets a record.
 func (u *uploads) write(key string, v any) error {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing/iotest"
+	"time"
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/gateway/files"
@@ -318,7 +319,8 @@ func (n *Node) SpaceAdd(ctx context.Context, q api.SpaceAdd) (*api.Space, error)
 // Storage implements api.Node.
 func (n *Node) Storage(ctx context.Context, _ string) (*api.Storage, error) {
 	st := &api.Storage{Offered: 1 << 30, Kept: 5 << 20, Objects: 321, Used: 310_000_000, Limit: 5_000_000_000, Heard: 4,
-		By: []api.MemberUse{{Member: nodeID(2), Objects: 300, Bytes: 4 << 20}, {Member: nodeID(1), Names: []string{"bob", "carol"}, Objects: 40, Bytes: 2 << 20}, {Member: nodeID(0), Self: true, Objects: 20, Bytes: 1 << 20}, {Objects: 1}}}
+		Sweep: &api.Sweep{At: Begin.Add(-3 * time.Hour), Objects: 12, Bytes: 3 << 20, Foreign: 7, Missing: 1},
+		By:    []api.MemberUse{{Member: nodeID(2), Objects: 300, Bytes: 4 << 20}, {Member: nodeID(1), Names: []string{"bob", "carol"}, Objects: 40, Bytes: 2 << 20}, {Member: nodeID(0), Self: true, Objects: 20, Bytes: 1 << 20}, {Objects: 1}}}
 	list, err := n.spaces.Spaces(ctx)
 	for _, i := range list {
 		s, err := n.spaces.Space(ctx, i.Name)
