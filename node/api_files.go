@@ -329,6 +329,7 @@ func (f face) Storage(ctx context.Context, user string) (*api.Storage, error) {
 			return st, err
 		}
 		st.Offered, st.Kept, st.Objects, st.Used, st.Limit, st.Heard = a.Offered, a.Kept, a.Objects, a.Used, a.Limit, a.Heard
+		st.Sweep = o.lastSweep
 		uses, err := o.past.UsedBy(t)
 		if err != nil {
 			return st, err

@@ -58,7 +58,7 @@ var met = map[string]struct {
 
 	"dht.ErrNotFound": {dht.ErrNotFound, api.NotFound}, "dht.ErrConflict": {dht.ErrConflict, api.Conflict},
 	"dht.ErrKey": {dht.ErrKey, api.Usage}, "dht.ErrTooLarge": {dht.ErrTooLarge, api.Usage},
-	"past.ErrNotReachable": {past.ErrNotReachable, api.Unreachable}, "past.ErrUncertain": {past.ErrUncertain, api.Unreachable}, "past.ErrClock": {past.ErrClock, api.Failed},
+	"past.ErrApart": {past.ErrApart, api.Unreachable}, "past.ErrNotReachable": {past.ErrNotReachable, api.Unreachable}, "past.ErrUncertain": {past.ErrUncertain, api.Unreachable}, "past.ErrClock": {past.ErrClock, api.Failed},
 	"past.ErrQuota": {past.ErrQuota, api.Failed}, "account.ErrNotReachable": {account.ErrNotReachable, api.Unreachable},
 	"account.ErrQuota": {account.ErrQuota, api.Failed},
 
@@ -114,7 +114,7 @@ var unmet = map[string]string{
 }
 
 // helps finds a command, a setting, or words that say what to do.
-var helps = regexp.MustCompile("`phyllo [a-z]|--[a-z]|(^|[:;,(?] |so |and )(try|ask|wait|update|restore|compare|see|choose|run|set|stop|let|give|make|check|copy|write|expel|change|it has|is one|does|there|capitals|please report|share|better|begin)\\b")
+var helps = regexp.MustCompile("`phyllo [a-z]|--[a-z]|(^|[:;,(?] |so |and )(try|ask|wait|start|update|restore|compare|see|choose|run|set|stop|let|give|make|check|copy|write|expel|change|it has|is one|does|there|capitals|please report|share|better|begin)\\b")
 
 // Each error that a user can meet has a kind, says what happened, and ends with what
 // helps; a new error of a room has its row here.

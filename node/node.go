@@ -386,6 +386,7 @@ func (n *Node) carryExpulsions() {
 		for _, e := range list {
 			o.pastry.Expel(e)
 		}
+		o.past.Expelled()
 	})
 	if err != nil && n.ctx.Err() == nil {
 		n.log.Warn("expulsions could not be handed to the overlay", "err", err)

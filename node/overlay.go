@@ -60,8 +60,9 @@ type overlay struct {
 	// verifier is that of the storage, where each object comes with the same few certificates.
 	verifier keys.Remembering
 	// spaces are those that people of this node have open; lists is touched on the loop only.
-	spaces *space.Spaces
-	lists  map[peer.Key]spaceList
+	spaces    *space.Spaces
+	lists     map[peer.Key]spaceList
+	lastSweep *api.Sweep // nil: there was none yet
 	// everybody signs the entries of the ring's own table.
 	everybody *keys.Signer
 	written   dht.Watch // what was put there by this node
@@ -277,6 +278,7 @@ func (o *overlay) makeStorage() (err error) {
 	c := past.Default()
 	c.Ring, c.Signer, c.Verifier, c.Store = o.ring, n.signer, &o.verifier, n.store
 	c.Certificate, c.Expelled, c.Sync, c.Capacity = n.member.Certificate, o.expelled, storageSync, offer
+	c.Absence, c.LostAfter = n.cfg.Absence, n.cfg.LostAfter
 	a := account.Default()
 	a.Sync = storageSync
 	if a.Gift, err = n.gift(o.ring); err != nil {
@@ -362,9 +364,10 @@ func (o *overlay) expelled(node id.ID) bool {
 	return set.Expelled(node)
 }
 
-// learnt takes an entry that the overlay brought to member, off the loop.
+// learnt is told on the loop of an entry that the overlay brought, and takes it to member, off the loop.
 func (o *overlay) learnt(e *peer.Expulsion) {
 	n := o.node
+	o.past.Expelled()
 	n.wg.Go(func() {
 		if err := n.member.Merge([]*peer.Expulsion{e}); err != nil && n.ctx.Err() == nil {
 			n.log.Warn("an expulsion could not be kept", "err", err)

@@ -38,7 +38,7 @@ func (o *overlay) makeSpaces() (err error) {
 		}
 		return all
 	}
-	c.Tended, c.Swept = o.tended, o.swept
+	c.Tended, c.Swept, c.Waiting = o.tended, o.swept, o.node.waitingParts
 	o.lists = make(map[peer.Key]spaceList)
 	o.spaces, err = space.New(c)
 	return err
@@ -54,8 +54,9 @@ func (o *overlay) tended(x space.Tended) {
 	}
 }
 
-// swept tells in the log what nobody needed.
+// swept remembers what nobody needed, and tells it in the log.
 func (o *overlay) swept(x space.Swept) {
+	o.lastSweep = &api.Sweep{At: o.pastry.Wall().UTC(), Objects: x.Objects, Bytes: x.Bytes, Spaces: x.Spaces, Foreign: x.Foreign, Missing: x.Missing}
 	switch {
 	case x.Objects > 0:
 		o.node.log.Info("what was left of files that were broken off, replaced or removed was given back", "objects", x.Objects, "bytes", x.Bytes, "err", x.Err)
@@ -219,6 +220,9 @@ var doorErrors = []struct{ is, door error }{
 
 // forDoors gives an error the kind that doors know.
 func forDoors(err error) error {
+	if errors.Is(err, past.ErrApart) {
+		err = kinded(err) // it says what helps
+	}
 	for _, e := range doorErrors {
 		if errors.Is(err, e.is) {
 			return fmt.Errorf("%w (%w)", e.door, err)

@@ -2,10 +2,13 @@ package node
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/space/piece"
 	"github.com/phyllo-net/phyllo/gateway/s3"
 	"github.com/phyllo-net/phyllo/store"
+	"github.com/phyllo-net/phyllo/wire"
 )
 
 // uploadTable keeps what the door S3 knows of uploads in parts. Their contents are in the ring.
@@ -45,6 +48,17 @@ func (r uploadRecords) Each(prefix string, f func(key string, value []byte)) err
 		f(string(key), value)
 		return true
 	})
+}
+
+// waitingParts are the contents of all parts that have come.
+func (n *Node) waitingParts() (cs []piece.Content, err error) {
+	saved, err := s3.Waiting(uploadRecords{n.store})
+	for _, b := range saved {
+		var d savedDraft
+		err = errors.Join(err, wire.Unmarshal(b, &d))
+		cs = append(cs, d.Content)
+	}
+	return cs, err
 }
 
 // watchUploads has uploads given up that nobody goes on with, until the node stops.

@@ -73,7 +73,7 @@ there are. A value has up to 40656 bytes; without one, or with -, standard input
 read to its end. With --if-version the value is only set in place of the version that
 you have seen: if another one is current by now, nothing is changed (exit code 1).
 Without it the values that ` + "`phyllo dht rivals`" + ` shows are settled, too; and where most of
-those who keep the entry are away for more than ten minutes, the rest go on without
+those who keep the entry are away for long (absence in phyllo.toml), the rest go on without
 them, and the answer says so. With it that is refused.`,
 		Example: `  phyllo dht put colour blue
   phyllo dht put colour green --if-version 1

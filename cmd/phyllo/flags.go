@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/phyllo-net/phyllo/node/config"
+
 	"github.com/spf13/pflag"
 )
 
@@ -45,43 +47,22 @@ type length struct {
 var _ pflag.Value = (*length)(nil)
 
 // String implements pflag.Value.
-func (l *length) String() string { return short(l.value) }
+func (l *length) String() string { return config.SpanText(l.value) }
 
 // Type implements pflag.Value.
 func (l *length) Type() string { return "TIME" }
 
 // Hint says which values are good.
 func (l *length) Hint() string {
-	return fmt.Sprintf("a time from %s to %s,", short(l.low), short(l.high))
+	return fmt.Sprintf("a time from %s to %s,", config.SpanText(l.low), config.SpanText(l.high))
 }
 
 // Set implements pflag.Value.
 func (l *length) Set(s string) error {
-	v, err := time.ParseDuration(s)
-	if err != nil && len(s) > 1 && s[len(s)-1] == 'd' {
-		var days int
-		if days, err = strconv.Atoi(s[:len(s)-1]); err == nil && days >= 0 && days <= 10_000 {
-			v = time.Duration(days) * 24 * time.Hour
-		}
-	}
+	v, err := config.ParseSpan(s)
 	if err != nil || v < l.low || v > l.high {
 		return errors.New("out of range")
 	}
 	l.value = v
 	return nil
-}
-
-// short writes a length of time as people type it.
-func short(d time.Duration) string {
-	switch {
-	case d >= 48*time.Hour && d%(24*time.Hour) == 0:
-		return strconv.Itoa(int(d/(24*time.Hour))) + "d"
-	case d >= time.Hour && d%time.Hour == 0:
-		return strconv.Itoa(int(d/time.Hour)) + "h"
-	case d >= time.Minute && d%time.Minute == 0:
-		return strconv.Itoa(int(d/time.Minute)) + "m"
-	case d%time.Second == 0:
-		return strconv.Itoa(int(d/time.Second)) + "s"
-	}
-	return d.String()
 }

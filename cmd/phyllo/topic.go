@@ -10,6 +10,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/node/config"
 )
 
 func newTopic(w *world) *cobra.Command {
@@ -126,7 +127,7 @@ not read is given no message, but nodes that hand a topic on could read it: it i
 					return w.line(t)
 				}
 				w.printf("%s %s: %s may publish, %s may read; %s are kept, for %s\n", w.mark(api.Good), clean(t.Name),
-					some(t.Publish, t.Publishers), some(t.Read, t.Readers), plural(t.Keep, "message"), short(time.Duration(t.KeepFor)*time.Millisecond))
+					some(t.Publish, t.Publishers), some(t.Read, t.Readers), plural(t.Keep, "message"), config.SpanText(time.Duration(t.KeepFor)*time.Millisecond))
 				return nil
 			})
 		},
@@ -216,7 +217,7 @@ them as others: take one that is for this alone.`,
 		ValidArgsFunction: w.complete(topics),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.Topic, q.Size, q.Outstanding, q.Rate, q.For = a[0], size.value, under.value, rate.value, length.value.Milliseconds()
-			return w.ask(cmd.Context(), "publishing to "+clean(a[0])+" for "+short(length.value)+" …", func(ctx context.Context, c *api.Client) error {
+			return w.ask(cmd.Context(), "publishing to "+clean(a[0])+" for "+config.SpanText(length.value)+" …", func(ctx context.Context, c *api.Client) error {
 				m, err := c.TopicBench(ctx, q)
 				if err != nil {
 					return err

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -89,6 +90,13 @@ type Config struct {
 	// Offer is how much this node keeps for its ring, in bytes of content: 0, 1 MiB to
 	// 1 TiB, or api.AutoOffer, which lets the node choose (see ChooseOffer).
 	Offer int64
+	// Absence is how long a node that is gone is waited for before what it keeps is made anew, and
+	// before those that are left go on where a majority is away: 1 s to 24 h. It should be the same on
+	// all nodes of a ring.
+	Absence time.Duration
+	// LostAfter is how long a node has to be out of sight until it is taken for lost, and those that are
+	// left count as a majority: 1 h to 3,650 days; 0: never.
+	LostAfter time.Duration
 	// Counted tells the ring's census what this node runs, offers and keeps; otherwise it is
 	// counted as a node, and says nothing of itself.
 	Counted bool
@@ -103,7 +111,7 @@ type Config struct {
 
 // Default returns the settings of a node that was told nothing.
 func Default() Config {
-	return Config{LAN: true, NAT: true, UPnP: true, PunchHoles: true, Relays: true, RelayPeers: 32, RelayRate: 1 << 20, Offer: api.AutoOffer, Counted: true,
+	return Config{LAN: true, NAT: true, UPnP: true, PunchHoles: true, Relays: true, RelayPeers: 32, RelayRate: 1 << 20, Offer: api.AutoOffer, Absence: 10 * time.Minute, LostAfter: 30 * 24 * time.Hour, Counted: true,
 		RingName: "home", Connections: 60, Memory: 512 << 20, LogLevel: "info"}
 }
 

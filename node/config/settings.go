@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/phyllo-net/phyllo/api"
 )
@@ -17,6 +18,7 @@ type setting struct {
 	help   string
 	secret bool                        // its value is not shown
 	size   bool                        // an int64 that is written with a unit
+	span   bool                        // of such: a time.Duration
 	read   func(string) (int64, error) // of a size, where it is not ParseSize
 	shown  func(int64) string          // of a size, where it is not sizeText
 	get    func(*Config) any
@@ -64,6 +66,10 @@ var settings = []setting{
 		get: func(c *Config) any { return c.Memory }, put: func(c *Config, v any) { c.Memory = v.(int64) }},
 	{key: "offer", help: "how much is kept here for the ring, as \"20GiB\"; 0: nothing; auto: a tenth of what is free", size: true, check: checkOffer, read: ParseOffer, shown: offerText,
 		get: func(c *Config) any { return c.Offer }, put: func(c *Config, v any) { c.Offer = v.(int64) }},
+	{key: "absence", help: "for how long a node that is gone is waited for before the others go on without it, as \"10m\"", size: true, span: true, check: checkAbsence, read: readSpan, shown: spanText,
+		get: func(c *Config) any { return int64(c.Absence) }, put: func(c *Config, v any) { c.Absence = time.Duration(v.(int64)) }},
+	{key: "lost_after", help: "after how long out of sight a node is taken for lost, so that the others are a majority again, as \"30d\"; 0s: never", size: true, span: true, check: checkLostAfter, read: readSpan, shown: spanText,
+		get: func(c *Config) any { return int64(c.LostAfter) }, put: func(c *Config, v any) { c.LostAfter = time.Duration(v.(int64)) }},
 	{key: "counted", help: "tell the ring's census what this node runs, offers and keeps", check: fine,
 		get: func(c *Config) any { return c.Counted }, put: func(c *Config, v any) { c.Counted = v.(bool) }},
 	{key: "open_metrics", help: "let every user of this computer read /metrics", check: fine,
@@ -197,7 +203,7 @@ func (x *setting) convert(v any) (any, error) {
 			return v, nil
 		}
 	case int64:
-		if _, ok := want.(int64); ok {
+		if _, ok := want.(int64); ok && !x.span {
 			return v, nil
 		}
 	case []any:
@@ -239,7 +245,10 @@ func (x *setting) kindName() string {
 	case bool:
 		return "true or false"
 	case int64:
-		if x.size {
+		switch {
+		case x.span:
+			return "a length of time, as \"10m\""
+		case x.size:
 			return "a size, as \"512MiB\""
 		}
 		return "a whole number"
