@@ -16,6 +16,9 @@ import (
 
 // step lets some client do something.
 func (st *storage) step() {
+	if st.steps++; st.steps%4 == 0 {
+		st.folder.Step()
+	}
 	switch n := st.rng.IntN(20); {
 	case n < 8 || len(st.files) == 0:
 		st.insert()
@@ -52,6 +55,7 @@ func (st *storage) prepare() {
 	for _, r := range calm {
 		st.changeName(r)
 	}
+	st.folder.Make()
 	st.storm.Sim.RunFor(time.Minute)
 }
 
@@ -334,6 +338,7 @@ func (st *storage) judgeName(r *register) error {
 
 // readAll reads everything, a few at once.
 func (st *storage) readAll() {
+	st.folder.Judge()
 	for i, f := range st.files {
 		st.mustRead(f)
 		if i%16 == 0 {

@@ -8,8 +8,10 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/app/space"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/lab/folder"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim"
 	"github.com/phyllo-net/phyllo/sim/standin"
@@ -21,6 +23,9 @@ import (
 
 // storageApp is the number of the application that keeps files in storms.
 const storageApp wire.AppID = 1001
+
+// spaceApp is that of the spaces on it.
+const spaceApp wire.AppID = 1004
 
 // storage is what a storm does with files: all nodes keep them for each other, clients on
 // all nodes store, read, change and reclaim them, and what was acknowledged is remembered
@@ -36,6 +41,9 @@ type storage struct {
 	lost map[id.Hash][]time.Duration
 	open []*errand
 	toll Toll
+	// folder is a space that is changed besides, in every fourth step.
+	folder *folder.Folder
+	steps  int
 	// hasty: nodes wait for nobody who went away. So parts of the ring make one object each
 	// for themselves, as else only after Config.Absence.
 	hasty bool
@@ -46,6 +54,7 @@ type Toll struct {
 	Stored  int // inserts that were acknowledged
 	Read    int // lookups that found their file
 	Changed int // changes of mutable objects that were acknowledged
+	Filed   int // changes of the shared space that were acknowledged
 	Met     int // mutable objects that parts of the ring had made each for itself
 	Spared  int // of those stored: reclaimed, or all copies were lost within the time of a repair
 	Lost    int // of the others: not there, or with another content, when all is calm
@@ -64,6 +73,7 @@ func (t *Toll) Add(o Toll) {
 	t.Stored += o.Stored
 	t.Read += o.Read
 	t.Changed += o.Changed
+	t.Filed += o.Filed
 	t.Met += o.Met
 	t.Spared += o.Spared
 	t.Lost += o.Lost
@@ -79,6 +89,7 @@ func (t *Toll) Add(o Toll) {
 type home struct {
 	disk  *mem.Store // of its present life
 	past  *past.Past
+	space *space.Spaces
 	wiped time.Duration // when it lost a disk last
 }
 
@@ -111,6 +122,7 @@ type errand struct {
 	home  *home
 	life  *past.Past
 	since time.Duration
+	most  time.Duration // that it may take
 }
 
 const (
@@ -136,6 +148,7 @@ func (s *Storm) Toll() (t Toll) {
 		return t
 	}
 	t.Add(s.files.toll)
+	t.Filed += s.files.folder.Changed
 	for _, r := range s.files.names {
 		t.Changed += r.Changes()
 	}
@@ -153,11 +166,18 @@ func newStorage(s *Storm, seed uint64) *storage {
 		st.names = append(st.names, &register{owner: owner,
 			name: past.Name{Owner: owner.Public(), Part: certificate.NamePart([]byte("storm"), fmt.Sprint(i)), Copies: uint8(5 - 2*(i/2))}})
 	}
+	var people []space.Person
+	for i, p := range st.people {
+		n := 1<<33 + uint64(i)
+		people = append(people, space.Person{Name: fmt.Sprint("owner", i), Signer: p, Seals: []space.SealPair{{Number: 1, Opener: standin.NewOpener(seed, n)}}})
+	}
+	rng := rand.New(rand.NewPCG(seed, 0x5bace))
+	st.folder = folder.New(spaceStorm{st, rng}, rng, people)
 	return st
 }
 
 // mount makes the storage of a node that starts.
-func (st *storage) mount(i int, env sim.NodeEnv) kbr.Mount {
+func (st *storage) mount(i int, env sim.NodeEnv) []kbr.Mount {
 	for len(st.homes) <= i {
 		st.homes = append(st.homes, &home{disk: mem.New(), wiped: -1})
 	}
@@ -178,7 +198,15 @@ func (st *storage) mount(i int, env sim.NodeEnv) kbr.Mount {
 		panic(err) // a bug of the scenario
 	}
 	h.past = p
-	return kbr.Mount{Number: storageApp, App: p}
+	number := 1<<40 | uint64(i)<<20 | uint64(env.Life)
+	sc := space.Default()
+	sc.Ring, sc.Past, sc.Store, sc.Verifier = c.Ring, p, h.disk, c.Verifier
+	sc.Locker, sc.Sealer = standin.NewLocker(number), standin.NewSealer(number)
+	sc.Patience, sc.Grace = time.Minute, 10*time.Second
+	if h.space, err = space.New(sc); err != nil {
+		panic(err) // a bug of the scenario
+	}
+	return []kbr.Mount{{Number: storageApp, App: p}, {Number: spaceApp, App: h.space}}
 }
 
 // watch lets the disks of nodes be lost.
@@ -226,18 +254,23 @@ func (st *storage) fail(format string, args ...any) { st.storm.Truth.fail(format
 
 // run lets a client on some node do something, and notes that it came to an end.
 func (st *storage) run(what string, f func(*task.T, *past.Past) error) {
+	st.runOn(st.rng, what, longestErrand, func(t *task.T, h home) error { return f(t, h.past) })
+}
+
+// runOn is run on a node drawn from rng, with its home as it is when it begins, for what may take so long.
+func (st *storage) runOn(rng *rand.Rand, what string, most time.Duration, f func(*task.T, home) error) {
 	live := st.storm.Live()
 	if len(live) == 0 {
 		return
 	}
-	n := live[st.rng.IntN(len(live))]
+	n := live[rng.IntN(len(live))]
 	h := st.homes[n]
-	e := &errand{what: what, node: n, home: h, life: h.past, since: st.now()}
+	e, was := &errand{what: what, node: n, home: h, life: h.past, since: st.now(), most: most}, *h
 	st.open = append(st.open, e)
 	st.storm.Sim.Call(n, func() {
-		st.storm.Node(n).Tasks().Go(func(t *task.T) error { return f(t, e.life) }, func(err error) {
+		st.storm.Node(n).Tasks().Go(func(t *task.T) error { return f(t, was) }, func(err error) {
 			e.life = nil
-			if d := st.now() - e.since; d > longestErrand && !st.storm.Truth.stoppedSince(n, e.since) {
+			if d := st.now() - e.since; d > most && !st.storm.Truth.stoppedSince(n, e.since) {
 				st.fail("S: node %d: %s took %v", n, what, d)
 			}
 			if err != nil && !errors.Is(err, task.ErrStopped) {
@@ -250,8 +283,42 @@ func (st *storage) run(what string, f func(*task.T, *past.Past) error) {
 // unended counts what has no end, though its node lives on.
 func (st *storage) unended() {
 	for _, e := range st.open {
-		if e.life != nil && e.life == e.home.past && st.storm.Sim.Alive(e.node) && st.now()-e.since > longestErrand {
+		if e.life != nil && e.life == e.home.past && st.storm.Sim.Alive(e.node) && st.now()-e.since > e.most {
 			st.fail("S: node %d: %s has no outcome", e.node, e.what)
 		}
 	}
 }
+
+// spaceStorm is a storm as a folder sees it.
+type spaceStorm struct {
+	*storage
+	rng *rand.Rand
+}
+
+// Run implements folder.Storm.
+func (st spaceStorm) Run(what string, f func(*task.T, *space.Spaces) error) {
+	st.runOn(st.rng, what, folder.Longest, func(t *task.T, h home) error { return f(t, h.space) })
+}
+
+// MayBeLost implements folder.Storm.
+func (st spaceStorm) MayBeLost(o id.Hash, copies int) bool { return st.mayBeLost(o, copies) }
+
+// AnyLost implements folder.Storm.
+func (st spaceStorm) AnyLost(copies int) bool {
+	files := make(map[id.Hash]bool)
+	for _, f := range st.files {
+		files[f.stored.Certificate.ID()] = true
+	}
+	for _, r := range st.names {
+		files[r.name.ID()] = true
+	}
+	for o := range st.lost {
+		if !files[o] && st.mayBeLost(o, copies) {
+			return true
+		}
+	}
+	return false
+}
+
+// Parted implements folder.Storm.
+func (st spaceStorm) Parted() bool { return st.hasty }

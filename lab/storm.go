@@ -86,7 +86,7 @@ func newStorm(t Tempest, log *transcript) *Storm {
 		Apps: func(i int, env sim.NodeEnv) []kbr.Mount {
 			apps := []kbr.Mount{{Number: lookupApp, App: &lookup{seen: make(map[string]bool), t: s.Truth}}}
 			if s.files != nil {
-				apps = append(apps, s.files.mount(i, env))
+				apps = append(apps, s.files.mount(i, env)...)
 			}
 			if s.talk != nil {
 				apps = append(apps, s.talk.mount(i))

@@ -39,10 +39,10 @@ func TestStorageInStorms(t *testing.T) {
 			t.Error(p)
 		}
 		toll := s.Toll()
-		t.Logf("%d files were stored and %d read, %d changes made", toll.Stored, toll.Read, toll.Changed)
+		t.Logf("%d files were stored and %d read, %d changes made, and %d of the space", toll.Stored, toll.Read, toll.Changed, toll.Filed)
 		// Fewer in a shorter storm: 20, 8 and 2 in one of two minutes.
-		if few := int(rage() / (15 * time.Second)); toll.Stored < 2*few+4 || toll.Read < few || toll.Changed < 2 {
-			t.Errorf("only %d files were stored and %d read, %d changes made", toll.Stored, toll.Read, toll.Changed)
+		if few := int(rage() / (15 * time.Second)); toll.Stored < 2*few+4 || toll.Read < few || toll.Changed < 2 || toll.Filed < few {
+			t.Errorf("only %d files were stored and %d read, %d changes made, and %d of the space", toll.Stored, toll.Read, toll.Changed, toll.Filed)
 		}
 		if toll.Lost > 0 || toll.Spared >= toll.Stored {
 			t.Errorf("%d files were lost, %d of %d spared", toll.Lost, toll.Spared, toll.Stored)
