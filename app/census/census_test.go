@@ -85,6 +85,7 @@ func TestCountPastTheDead(t *testing.T) {
 // TestCountInChurn: while nodes come and die all the time a census counts at least 99 in
 // 100 of those that live all the while, and nobody twice.
 func TestCountInChurn(t *testing.T) {
+	simtest.WithoutRace(t)
 	simtest.Seeds(t, 4, func(t *testing.T, seed uint64) {
 		w := newTown(t, 120, seed)
 		var counted, stayed int

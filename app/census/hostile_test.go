@@ -11,6 +11,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/sim/standin"
 )
 
@@ -72,6 +73,7 @@ var lies = map[string]func(h *house, scope id.Range) *census.Forged{
 
 // TestLies: whatever one node in ten tells, the others are counted and listed.
 func TestLies(t *testing.T) {
+	simtest.WithoutRace(t)
 	t.Parallel()
 	for what, lie := range lies {
 		t.Run(what, func(t *testing.T) {

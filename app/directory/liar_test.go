@@ -12,6 +12,7 @@ import (
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
 	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -50,6 +51,7 @@ func (m *member) lie(how func(*kbr.Delivery, *world, *directory.Record, *directo
 }
 
 func TestOneLyingHolderIsNeverBelieved(t *testing.T) {
+	simtest.WithoutRace(t)
 	for _, n := range []int{3, 4, 5, 40} {
 		for what, how := range lies {
 			t.Run(fmt.Sprint(n, " nodes, ", what), func(t *testing.T) {
@@ -103,6 +105,7 @@ func TestLyingRootNamesItsFriends(t *testing.T) {
 // TestNodeOnTheWayNamesItsFriends: every first route leads through a bad node, which
 // answers in the root's place.
 func TestNodeOnTheWayNamesItsFriends(t *testing.T) {
+	simtest.WithoutRace(t)
 	rec0 := directory.Name("bob")
 	for _, what := range []string{"friends", "invented nodes", "holders under wrong keys"} {
 		t.Run(what, func(t *testing.T) {
@@ -162,6 +165,7 @@ func TestNodeOnTheWayNamesItsFriends(t *testing.T) {
 
 // TestOnlyOneWay: if every route leads through the bad node, nothing is believed.
 func TestOnlyOneWay(t *testing.T) {
+	simtest.WithoutRace(t)
 	var bad *kbrtest.Node
 	c := kbrtest.Config{Seed: 7, Way: func(from *kbrtest.Node, _ id.ID, _ kbr.Options) []*kbrtest.Node {
 		if bad == nil || from == bad {

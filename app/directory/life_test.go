@@ -217,6 +217,7 @@ func (w *world) claim(n int) {
 // TestDeathsAtOnce: when several nodes die in one moment those who hold their records now
 // fetch them within seconds, also if the first death that they hear of is far away.
 func TestDeathsAtOnce(t *testing.T) {
+	simtest.WithoutRace(t)
 	simtest.Seeds(t, 3, func(t *testing.T, seed uint64) {
 		rng := rand.New(rand.NewPCG(seed, 11))
 		w := newWorld(t, 40, kbrtest.Config{Seed: seed}, nil)
@@ -241,6 +242,7 @@ func TestDeathsAtOnce(t *testing.T) {
 // TestCrowdOnOneSide: next to a crowd of nodes a holder still speaks with the few on its
 // other side, whose records it has to hold when one of them dies.
 func TestCrowdOnOneSide(t *testing.T) {
+	simtest.WithoutRace(t)
 	const step = uint64(1) << 60 // a sixteenth of the ring
 	w := newWorld(t, 0, kbrtest.Config{Seed: 42}, nil)
 	for i := range uint64(8) { // the few
@@ -361,6 +363,7 @@ func TestClockOfTheRecord(t *testing.T) {
 }
 
 func TestRefresh(t *testing.T) {
+	simtest.WithoutRace(t)
 	var refreshed []error
 	w := newWorld(t, 3, kbrtest.Config{Seed: 40}, func(c *directory.Config) {
 		c.Sync = day
@@ -477,6 +480,7 @@ func TestSameSeedSameTrace(t *testing.T) {
 
 // TestStrayRecordOfALoserGoes: who kept the losing claim and is no holder forgets it.
 func TestStrayRecordOfALoserGoes(t *testing.T) {
+	simtest.WithoutRace(t)
 	w := newWorld(t, 40, kbrtest.Config{Seed: 61}, func(c *directory.Config) { c.Sync = time.Minute })
 	w.net.Partition(nodes(w.members[:8]))
 	w.net.Run(20 * time.Second)

@@ -372,6 +372,7 @@ func TestRunsAreReproducible(t *testing.T) {
 // A receiver with three nodes: delivered at the first, and each gets its copy, in
 // order, however they come and go.
 func TestEveryDeviceGetsItsCopy(t *testing.T) {
+	simtest.WithoutRace(t)
 	for seed := range uint64(10) {
 		w := newWorld(t, kbrtest.Config{Seed: seed, Loss: 0.1})
 		alice, bob := user("alice"), user("bob")
@@ -414,6 +415,7 @@ func TestEveryDeviceGetsItsCopy(t *testing.T) {
 // A device that is away for longer than letters are kept misses them; the others do
 // not, and later ones reach it.
 func TestCopiesAreNotKeptForEver(t *testing.T) {
+	simtest.WithoutRace(t)
 	w := newWorld(t, kbrtest.Config{Seed: 1})
 	w.cfg.KeepForDevices = 24 * time.Hour
 	alice, bob := user("alice"), user("bob")

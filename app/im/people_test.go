@@ -11,6 +11,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/im"
 	"github.com/phyllo-net/phyllo/app/im/letter"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
+	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/task"
 )
 
@@ -83,6 +84,7 @@ func TestToAnswerIsToAccept(t *testing.T) {
 }
 
 func TestDeclinedStrangersMayAskAgainLater(t *testing.T) {
+	simtest.WithoutRace(t)
 	w := newWorld(t, kbrtest.Config{Seed: 1})
 	alice, bob := user("alice"), user("bob")
 	a, b := w.computer(10, alice), w.computer(200, bob)

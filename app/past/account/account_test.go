@@ -9,12 +9,14 @@ import (
 	"github.com/phyllo-net/phyllo/app/past/account"
 	"github.com/phyllo-net/phyllo/app/past/voucher"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
+	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/task"
 )
 
 // TestPayAndRefund: what is paid is charged at all who vote, every holder admits it, and what
 // was reclaimed is given back; alone, with two, three and many.
 func TestPayAndRefund(t *testing.T) {
+	simtest.WithoutRace(t)
 	for _, n := range []int{1, 2, 3, 5, 7, 40} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			w := newWorld(t, n, kbrtest.Config{Seed: 1}, nil)
@@ -144,6 +146,7 @@ func TestBatch(t *testing.T) {
 // TestKeepersChange: who comes to keep an account takes it over, whole, and what is known of
 // it survives the death of all but one of its keepers.
 func TestKeepersChange(t *testing.T) {
+	simtest.WithoutRace(t)
 	w := newWorld(t, 8, kbrtest.Config{Seed: 5}, nil)
 	m := w.members[0]
 	for i := range 5 {

@@ -175,6 +175,7 @@ func TestOverdraft(t *testing.T) {
 
 // TestForgedVouchers: none of these pays for an object.
 func TestForgedVouchers(t *testing.T) {
+	simtest.WithoutRace(t)
 	w := newWorld(t, 60, kbrtest.Config{Seed: 7}, nil)
 	m, c := w.members[0], file(1, 100, 3)
 	good, err := m.pay(c, time.Time{})
@@ -224,6 +225,7 @@ func TestForgedVouchers(t *testing.T) {
 // TestLyingHolders: releases of fewer than a majority of an object's holders, or of others,
 // give nothing back.
 func TestLyingHolders(t *testing.T) {
+	simtest.WithoutRace(t)
 	w := newWorld(t, 40, kbrtest.Config{Seed: 8}, nil)
 	m, c := w.members[0], file(1, 100, 5)
 	p, err := m.pay(c, time.Time{})

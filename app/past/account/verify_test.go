@@ -71,6 +71,7 @@ func (w *world) buy(m *member, n, size, copies int) (*certificate.Certificate, *
 
 // TestSlips: a slip is good for as long as the account is charged, for just what it says.
 func TestSlips(t *testing.T) {
+	simtest.WithoutRace(t)
 	for _, n := range []int{1, 2, 3, 12, 40} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			w := newWorld(t, n, kbrtest.Config{Seed: 90}, limited(10_000))
