@@ -45,7 +45,7 @@ type node struct {
 	named  bool // by a later entry
 	before []*node
 	saw    map[*node]bool // by an epoch: rulings that put somebody out, and whether they come before it
-	body   any            // of a ruling: *entry.Change, *entry.Epoch, *entry.Title
+	body   any            // of a ruling: *entry.Change, *entry.Epoch, *entry.Title, *entry.Storing
 }
 
 // stream is what one device of one member wrote.
@@ -178,6 +178,8 @@ func (n *node) rule(e *entry.Entry) error {
 		n.body = new(entry.Epoch)
 	case entry.TitleKind:
 		n.body = new(entry.Title)
+	case entry.StoringKind:
+		n.body = new(entry.Storing)
 	default:
 		return nil
 	}

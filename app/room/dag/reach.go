@@ -1,6 +1,7 @@
 package dag
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/phyllo-net/phyllo/id"
@@ -63,6 +64,36 @@ func (l *Log) Reach(lists [][]id.Hash, f func(h id.Hash, by Bits) bool) {
 		}
 		delete(reached, n)
 	}
+}
+
+// Beside returns the entries that neither are among these nor come before one of them, in order:
+// what somebody lacks who has these and all before them. Hashes that are not here are passed over.
+func (l *Log) Beside(ends []id.Hash) []id.Hash {
+	var list []id.Hash
+	l.Reach([][]id.Hash{ends}, func(h id.Hash, by Bits) bool {
+		if !by.Has(0) {
+			list = append(list, h)
+		}
+		return true
+	})
+	slices.Reverse(list)
+	return list
+}
+
+// Extend returns the last entries of what somebody has who had these as the last, and is given
+// more, each after all that it names.
+func (l *Log) Extend(ends, more []id.Hash) []id.Hash {
+	last := make(map[id.Hash]bool, len(ends)+len(more))
+	for _, h := range ends {
+		last[h] = true
+	}
+	for _, h := range more {
+		for _, before := range l.nodes[h].before {
+			delete(last, before.hash)
+		}
+		last[h] = true
+	}
+	return slices.SortedFunc(maps.Keys(last), hashes)
 }
 
 // Latest returns those of the hashes that no other of them comes after, the deepest first and

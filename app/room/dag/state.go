@@ -38,6 +38,10 @@ type State struct {
 	Epoch Epoch
 	// Epochs is the highest number of an epoch.
 	Epochs uint64
+	// Stored tells that members put the log into the ring's storage, StoringNumber the number of
+	// the entry that says so or not.
+	Stored        bool
+	StoringNumber uint64
 	// Disputed is set where an owner handed the room over more than once: one of those to
 	// whom he did was betrayed.
 	Disputed bool
@@ -291,8 +295,15 @@ func (j *judge) findPeople(s *State) {
 	}
 	s.People = people(j, best)
 	for _, n := range j.log.rulings {
-		if t, ok := n.body.(*entry.Title); ok && j.mayRule(n) && t.Number <= j.counts && t.Number > s.TitleNumber {
-			s.Title, s.TitleNumber = t.Title, t.Number
+		switch b := n.body.(type) {
+		case *entry.Title:
+			if j.mayRule(n) && b.Number <= j.counts && b.Number > s.TitleNumber {
+				s.Title, s.TitleNumber = b.Title, b.Number
+			}
+		case *entry.Storing:
+			if j.mayRule(n) && b.Number <= j.counts && b.Number > s.StoringNumber {
+				s.Stored, s.StoringNumber = b.On, b.Number
+			}
 		}
 	}
 }

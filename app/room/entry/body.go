@@ -82,6 +82,21 @@ func (t *Title) Check() error {
 	return CheckTitle(t.Title)
 }
 
+// Storing is the body of an entry by which an admin says whether members put the room's log into
+// the ring's storage, sealed, for those who come while no member is there.
+type Storing struct {
+	On     bool   `cbor:"1,keyasint,omitempty"`
+	Number uint64 `cbor:"2,keyasint"` // one more than that of the one before
+}
+
+// Check implements wire.Checker. The error wraps ErrEntry.
+func (s *Storing) Check() error {
+	if s.Number == 0 || s.Number > MaxNumber {
+		return bad("number %d", s.Number)
+	}
+	return nil
+}
+
 // Role is what somebody is in a room.
 type Role uint8
 

@@ -42,6 +42,7 @@ const (
 	ChangeKind                   // Change of what somebody is in the room
 	EpochKind                    // Epoch: a new key for what is said
 	TitleKind                    // Title of the room
+	StoringKind                  // Storing: whether the log is kept in the ring's storage
 )
 
 // Entry is one line in the log of a room.
@@ -181,6 +182,8 @@ func (e *Entry) checkBody() error {
 		body = new(Epoch)
 	case TitleKind:
 		body = new(Title)
+	case StoringKind:
+		body = new(Storing)
 	default:
 		return nil
 	}
