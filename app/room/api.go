@@ -28,6 +28,10 @@ type Summary struct {
 	Forked   []peer.Key
 	Disputed bool // see dag.State
 	Silent   bool // others are not told what the user has read
+	// Stored tells that members put the log into the ring's storage, Entries how many entries it
+	// has, and Unstored of them how many are not known to be there yet.
+	Stored            bool
+	Entries, Unstored int
 }
 
 // another is a user who has room for one more. The error is ErrNoName, ErrMany, or one of Rooms.of.
@@ -151,18 +155,17 @@ func (m *Rooms) reply(t *task.T, user peer.Key, room id.Hash, join bool) error {
 	if err != nil || !join {
 		return err
 	}
-	from := dag.Person{Key: k.From, Name: k.Name}
-	devices, err := h.devices(t, from)
-	if err != nil {
-		return nil // it is joined; the log comes later
-	}
-	for _, d := range devices {
-		if err := h.compare(t, d); err == nil {
-			break
-		}
+	if !h.compareWith(t, dag.Person{Key: k.From, Name: k.Name}) {
+		_ = h.shelve(t) // it is joined; the log may come later
 	}
 	h.settle()
 	return nil
+}
+
+// compareWith compares the log with one of a person's devices, and reports whether that was done.
+func (h *hall) compareWith(t *task.T, who dag.Person) bool {
+	devices, err := h.devices(t, who)
+	return err == nil && slices.ContainsFunc(devices, func(d device) bool { return h.compare(t, d) == nil })
 }
 
 // Leave takes the user out of a room. What he has of it stays readable for him.
@@ -259,7 +262,11 @@ func (h *hall) declined() bool { return !h.kept.Joined && h.log.Len() == 1 }
 func (h *hall) summary() Summary {
 	s := h.log.State()
 	x := Summary{Room: h.id, Title: s.Title, Public: h.log.Founding().Public, Role: s.Role(h.acc.key), Joined: h.kept.Joined,
-		Unread: len(h.unread), Forked: h.log.Forked(), Disputed: s.Disputed, Silent: h.kept.Silent}
+		Unread: len(h.unread), Forked: h.log.Forked(), Disputed: s.Disputed, Silent: h.kept.Silent,
+		Stored: s.Stored, Entries: h.log.Len()}
+	if s.Stored {
+		x.Unstored = min(h.shelf.unpacked, x.Entries)
+	}
 	for _, p := range s.People {
 		if p.Role > entry.Out {
 			x.Members = append(x.Members, p)

@@ -21,6 +21,8 @@ const (
 	tableInvites store.Table = "room/invites" // that wait for an answer
 	// tableReceipts has receipts by the keys of those whose they are.
 	tableReceipts store.Table = "room/receipts"
+	// tablePacks has the packs that this device put on the shelf, and when, Unix milliseconds.
+	tablePacks store.Table = "room/packs"
 )
 
 // kept is what the store has of a room besides its log.
@@ -37,6 +39,8 @@ type kept struct {
 	Silent bool `cbor:"6,keyasint,omitempty"`
 	// Since is that change's number: what was said of him before is nothing to heed.
 	Since uint64 `cbor:"7,keyasint,omitempty"`
+	// Packer is the seed of what signs for this device's packs; zero before the first.
+	Packer peer.Secret `cbor:"8,keyasint,omitzero"`
 }
 
 // secrets are keys, by what names them.
@@ -50,6 +54,8 @@ type keptInvite struct {
 	From     peer.Key     `cbor:"4,keyasint"`
 	Name     string       `cbor:"5,keyasint"` // of From
 	Time     int64        `cbor:"6,keyasint"` // when it came, Unix milliseconds
+	// Key opens the room's head on the shelf; zero: none came.
+	Key peer.Secret `cbor:"7,keyasint,omitzero"`
 }
 
 func keyOf(parts ...[]byte) []byte { return slices.Concat(parts...) }
@@ -113,10 +119,11 @@ type loaded struct {
 	keys    secrets
 	unread  []id.Hash
 	told    []*entry.Receipt
+	packs   map[id.Hash]int64
 }
 
 func (b books) load() (*loaded, error) {
-	l := &loaded{room: b.room, keys: secrets{}}
+	l := &loaded{room: b.room, keys: secrets{}, packs: map[id.Hash]int64{}}
 	v, err := b.store.Get(tableRooms, b.own())
 	if err != nil {
 		return nil, err
@@ -151,6 +158,12 @@ func (b books) load() (*loaded, error) {
 		r := new(entry.Receipt)
 		err := wire.Unmarshal(v, r)
 		l.told = append(l.told, r)
+		return err
+	})
+	each(tablePacks, func(h id.Hash, v []byte) error {
+		var at int64
+		err := wire.Unmarshal(v, &at)
+		l.packs[h] = at
 		return err
 	})
 	each(tableUnread, func(h id.Hash, _ []byte) error {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/app/directory"
+	"github.com/phyllo-net/phyllo/app/room/shelf"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
@@ -26,6 +27,9 @@ type Config struct {
 	KeyPatience time.Duration
 	// ReceiptAfter is about how long receipts gather before they are told. 100 ms to 10 min.
 	ReceiptAfter time.Duration
+	// ShelveAfter is about how long what is new in a room gathers before it goes into the ring's
+	// storage. 100 ms to 10 min.
+	ShelveAfter time.Duration
 	// MaxRooms is how many rooms one user may be in. 1 to 10,000.
 	MaxRooms int
 	// MaxInvitations is how many invitations of one user wait. 1 to 1,000.
@@ -43,6 +47,7 @@ func Default() Config {
 		EpochWithin:    4 * time.Second,
 		KeyPatience:    15 * time.Second,
 		ReceiptAfter:   2 * time.Second,
+		ShelveAfter:    10 * time.Second,
 		MaxRooms:       256,
 		MaxInvitations: 64,
 		PerMinute:      3000,
@@ -67,6 +72,7 @@ func (c Config) Validate() error {
 	within("EpochWithin", c.EpochWithin, 100*time.Millisecond, time.Minute)
 	within("KeyPatience", c.KeyPatience, time.Second, time.Minute)
 	within("ReceiptAfter", c.ReceiptAfter, 100*time.Millisecond, 10*time.Minute)
+	within("ShelveAfter", c.ShelveAfter, 100*time.Millisecond, 10*time.Minute)
 	count("MaxRooms", c.MaxRooms, 1, 10_000)
 	count("MaxInvitations", c.MaxInvitations, 1, 1_000)
 	count("PerMinute", c.PerMinute, 10, 100_000)
@@ -80,8 +86,8 @@ type Directory interface {
 	Lookup(t *task.T, name directory.Name) (directory.Found, error)
 }
 
-// Deps is what the assembly gives to rooms. All must be set. All but Directory are used
-// off the loop, by several at a time.
+// Deps is what the assembly gives to rooms. All but Storage must be set. All but Directory and
+// Storage are used off the loop, by several at a time.
 type Deps struct {
 	Ring      id.Hash
 	Store     store.Store
@@ -89,6 +95,9 @@ type Deps struct {
 	Verifier  peer.Verifier
 	Sealer    peer.Sealer
 	Locker    peer.Locker
+	// Storage is where heads of rooms, and of some the logs, are put; nil: nowhere, and a room is
+	// where its members are.
+	Storage shelf.Storage
 }
 
 // SealPair is one of a user's sealing key pairs.

@@ -45,8 +45,18 @@
 // they compare logs, from whoever has it. Of each member only the latest is kept. Who wants
 // tells nothing (SetReceipts).
 //
+// # The shelf
+//
+// In the ring's storage each room has a head (package shelf), which says how far its log goes and
+// who is in it, and where an admin says so (SetStored) the whole log in packs. Who wrote something
+// brings the head up to date about ShelveAfter later, and where he does not, a few others who stand
+// in for him. So who is invited and joins while no member is there, and who comes back
+// when the others are away, takes from the shelf what he lacks; an invitation brings the key that opens it.
+// Packs are paid for by the nodes that make them. Small ones are made one, and
+// who made them gives them back when no head names them any more.
+//
 // # What it does not do yet
 //
-// The log is not kept in the ring's storage: a room is where its members are. Rooms of many
-// members push each entry to each of them: no tree.
+// Rooms of many members push each entry to each of them: no tree. Packs of who has lost his disk, and
+// letters with keys, are never given back.
 package room

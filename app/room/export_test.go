@@ -20,7 +20,7 @@ func Samples(room, epoch id.Hash, from, to peer.Key, founding, change *entry.Ent
 		&sync{About: a, Marks: make([]byte, markSize), Wanted: epoch[:]},
 		&rest{Entries: []*entry.Entry{change}, More: true, Heads: epoch[:], Marks: make([]byte, markSize)},
 		&askKey{About: a, Epoch: epoch}, &key{Number: 1, Sealed: []byte{1}},
-		&invite{About: a, Name: "mallory", Title: "garden", Founding: founding, Change: change},
+		&invite{About: a, Name: "mallory", Title: "garden", Founding: founding, Change: change, Epoch: epoch, Key: &key{Number: 1, Sealed: []byte{1}}},
 		&seen{About: a, Receipts: []*entry.Receipt{receipt(from, room)}, Asks: true, Known: make([]byte, knownSize)},
 		&seenRest{Receipts: []*entry.Receipt{receipt(from, room)}},
 		&find{To: to}, &found{Rooms: []*listing{{founding, "garden", 3}}},
@@ -67,6 +67,7 @@ func Bad(room id.Hash, from, to peer.Key, founding, change *entry.Entry) map[str
 		"a long key":           &key{Sealed: make([]byte, maxSealed+1)},
 		"invite to nothing":    &invite{About: a, Name: "x", Title: "y"},
 		"invite by no name":    &invite{About: a, Title: "y", Founding: founding, Change: change},
+		"invite with no key":   &invite{About: a, Name: "x", Title: "y", Founding: founding, Change: change, Key: &key{}},
 		"title that escapes":   &invite{About: a, Name: "x", Title: "y\x1b[2J", Founding: founding, Change: change},
 	}
 }
@@ -82,6 +83,12 @@ func (m *Rooms) Size(user peer.Key, room id.Hash) int {
 // Current is the entry of the epoch that words are locked with.
 func (m *Rooms) Current(user peer.Key, room id.Hash) id.Hash {
 	return m.account(user).hall(room).log.State().Epoch.Entry
+}
+
+// Keys are those that a user has of a room, the current one first.
+func (m *Rooms) Keys(user peer.Key, room id.Hash) []peer.Secret {
+	h := m.account(user).hall(room)
+	return h.ways()
 }
 
 // Founding is the room's first entry.

@@ -34,7 +34,8 @@ type hall struct {
 	again     bool // and what changed meanwhile must be looked at
 	comparing bool
 
-	told receipts
+	told  receipts
+	shelf shelved
 }
 
 // newHall builds a room from what the store has.
@@ -57,6 +58,11 @@ func newHall(a *account, l *loaded) (*hall, error) {
 	}
 	for _, r := range l.told {
 		h.told.of[r.By] = r
+	}
+	h.shelf.turn = id.HashOf("room shelf", a.key[:], l.room)
+	h.shelf.own, h.shelf.read, h.shelf.unpacked = l.packs, map[id.Hash]bool{}, log.Len()
+	if h.shelf.own == nil {
+		h.shelf.own = map[id.Hash]int64{}
 	}
 	return h, nil
 }
@@ -258,6 +264,8 @@ func (h *hall) news(list []*entry.Entry) {
 	}
 	if len(list) > 0 {
 		h.tell()
+		h.shelf.unpacked += len(list)
+		h.shelveNews(list)
 	}
 }
 

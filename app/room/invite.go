@@ -1,6 +1,7 @@
 package room
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/phyllo-net/phyllo/app/room/entry"
@@ -30,9 +31,13 @@ func (h *hall) tellOf(t *task.T, d device) {
 	if err != nil || len(list) != 1 {
 		return
 	}
-	title, name := h.log.State().Title, h.acc.user.Name
+	title, name, epoch := h.log.State().Title, h.acc.user.Name, h.log.State().Epoch.Entry
+	k, err := h.sealKey(t, epoch, d.who.Name, d.who.Key)
+	if err != nil {
+		k, epoch = nil, id.Hash{} // he asks for it when he has joined
+	}
 	_, _ = h.ask(t, d, func(a *about) wire.Message {
-		return &invite{About: a, Name: name, Title: title, Founding: h.kept.Founding, Change: list[0]}
+		return &invite{About: a, Name: name, Title: title, Founding: h.kept.Founding, Change: list[0], Epoch: epoch, Key: k}
 	})
 }
 
@@ -107,6 +112,12 @@ func (a *account) keepInvite(t *task.T, i *invite) error {
 		return nil
 	}
 	k := &keptInvite{Founding: i.Founding, Change: i.Change, Title: i.Title, From: i.About.From, Name: i.Name, Time: a.rooms.ep.Wall().UnixMilli()}
+	if i.Key != nil {
+		var err error
+		if k.Key, err = a.openKey(t, room, i.Epoch, i.Key); errors.Is(err, task.ErrStopped) {
+			return err
+		}
+	}
 	s, key, v := a.rooms.deps.Store, keyOf(a.key[:], room[:]), wire.MustMarshal(k)
 	if _, err := task.Work(t, diskTimeout, func() (struct{}, error) { return struct{}{}, s.Put(tableInvites, key, v) }); err != nil {
 		return err
@@ -129,7 +140,7 @@ func (a *account) answer(t *task.T, k *keptInvite, joined bool) (*hall, error) {
 			return nil, err
 		}
 	}
-	next := kept{Founding: k.Founding, Stream: a.rooms.random(), Joined: joined, Answered: k.Change.Hash(), Read: h.kept.Read, Silent: h.kept.Silent}
+	next := kept{Founding: k.Founding, Stream: a.rooms.random(), Joined: joined, Answered: k.Change.Hash(), Read: h.kept.Read, Silent: h.kept.Silent, Packer: h.kept.Packer}
 	if c := new(entry.Change); k.Change.Kind == entry.ChangeKind && entry.Body(k.Change, c) == nil {
 		next.Since = c.Number
 	}
@@ -148,5 +159,9 @@ func (a *account) answer(t *task.T, k *keptInvite, joined bool) (*hall, error) {
 		a.insert(h)
 	}
 	a.invites = slices.DeleteFunc(a.invites, func(x *keptInvite) bool { return x.Founding.Hash() == room })
-	return a.hall(room), nil
+	h = a.hall(room)
+	if !joined || k.Key.IsZero() {
+		return h, nil
+	}
+	return h, h.remember(t, entry.KeyProof(room, k.Key), k.Key)
 }

@@ -104,6 +104,9 @@ func (h *hall) settleNow(t *task.T) error {
 			return err
 		}
 	}
+	if len(h.keyless()) > 0 {
+		h.shelveSeldom(alone) // a head to which there is a key may lead to them
+	}
 	return nil
 }
 
@@ -193,27 +196,49 @@ func (h *hall) askFor(t *task.T, d device, x id.Hash, p *entry.Epoch) (peer.Secr
 	if !ok {
 		return peer.Secret{}, wire.ErrMalformed
 	}
-	at := slices.IndexFunc(h.acc.user.Seals, func(s SealPair) bool { return s.Number == got.Number })
+	k, err := h.acc.openKey(t, h.id, x, got)
+	if err == nil && entry.KeyProof(h.id, k) != p.Proof {
+		err = entry.ErrLocked
+	}
+	return k, err
+}
+
+// openKey opens a key that is sealed to the user. What it is a key of is not known yet.
+func (a *account) openKey(t *task.T, room, x id.Hash, sealed *key) (peer.Secret, error) {
+	at := slices.IndexFunc(a.user.Seals, func(s SealPair) bool { return s.Number == sealed.Number })
 	if at < 0 {
 		return peer.Secret{}, ErrNoKey
 	}
-	opener, context, room := h.acc.user.Seals[at].Opener, h.sealContext(x, h.acc.key, got.Number), h.id
+	opener, context := a.user.Seals[at].Opener, a.rooms.sealContext(room, x, a.key, sealed.Number)
 	return task.Work(t, diskTimeout, func() (peer.Secret, error) {
 		var k peer.Secret
-		b, err := opener.Open(context, got.Sealed)
+		b, err := opener.Open(context, sealed.Sealed)
 		if err == nil {
 			err = k.UnmarshalBinary(b)
-		}
-		if err == nil && entry.KeyProof(room, k) != p.Proof {
-			err = entry.ErrLocked
 		}
 		return k, err
 	})
 }
 
+// sealKey seals the key of an epoch to somebody in the room. The error is ErrNoKey where it is not
+// here, or one of the directory.
+func (h *hall) sealKey(t *task.T, x id.Hash, name string, to peer.Key) (*key, error) {
+	k := h.keyOf(x)
+	if k.IsZero() {
+		return nil, ErrNoKey
+	}
+	r, err := h.rooms().record(t, name, to)
+	if err != nil {
+		return nil, err
+	}
+	sealer, context := h.rooms().deps.Sealer, h.rooms().sealContext(h.id, x, to, r.SealNumber)
+	sealed, err := task.Work(t, diskTimeout, func() ([]byte, error) { return sealer.Seal(r.SealKey, context, k[:]) })
+	return &key{Number: r.SealNumber, Sealed: sealed}, err
+}
+
 // sealContext binds a sealed key to its epoch and its receiver.
-func (h *hall) sealContext(x id.Hash, to peer.Key, number uint32) []byte {
-	c := id.HashOf("room key", h.rooms().deps.Ring, h.id, x, to[:], number)
+func (m *Rooms) sealContext(room, x id.Hash, to peer.Key, number uint32) []byte {
+	c := id.HashOf("room key", m.deps.Ring, room, x, to[:], number)
 	return c[:]
 }
 
@@ -254,20 +279,14 @@ func (h *hall) takeAskKey(t *task.T, d *kbr.Delivery, a *askKey) error {
 	}
 	// Who is in the room may have all keys, also those that began before he came. An epoch that
 	// comes after what put him out again is in use from then on (dag.State.Stale).
-	k := h.keyOf(a.Epoch)
-	if k.IsZero() {
+	k, err := h.sealKey(t, a.Epoch, name, a.About.From)
+	if errors.Is(err, ErrNoKey) {
 		return &kbr.RefusedError{Code: refusedUnknown, Text: "the key is not here"}
 	}
-	r, err := h.rooms().record(t, name, a.About.From)
 	if err != nil {
 		return err
 	}
-	sealer, context := h.rooms().deps.Sealer, h.sealContext(a.Epoch, a.About.From, r.SealNumber)
-	sealed, err := task.Work(t, diskTimeout, func() ([]byte, error) { return sealer.Seal(r.SealKey, context, k[:]) })
-	if err != nil {
-		return err
-	}
-	d.Reply(encode(&key{Number: r.SealNumber, Sealed: sealed}))
+	d.Reply(encode(k))
 	return nil
 }
 

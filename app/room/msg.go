@@ -115,6 +115,10 @@ type invite struct {
 	Title    string       `cbor:"3,keyasint"` // of the room, as From has it
 	Founding *entry.Entry `cbor:"4,keyasint"`
 	Change   *entry.Entry `cbor:"5,keyasint"` // that makes him a member
+	// Epoch and Key are the current key, sealed to him, with which he finds the room on the shelf
+	// when no member is there; nil in a public room, and where From does not have it.
+	Epoch id.Hash `cbor:"6,keyasint"`
+	Key   *key    `cbor:"7,keyasint,omitempty"`
 }
 
 // seen brings receipts, or asks for those that the sender does not have.
@@ -265,6 +269,11 @@ func (k *key) Check() error {
 
 // Check implements wire.Checker.
 func (i *invite) Check() error {
+	if i.Key != nil {
+		if err := i.Key.Check(); err != nil {
+			return err
+		}
+	}
 	return errors.Join(i.About.Check(), checkEntries([]*entry.Entry{i.Founding, i.Change}), entry.CheckTitle(i.Name), entry.CheckTitle(i.Title))
 }
 

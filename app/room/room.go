@@ -8,6 +8,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/limit"
 	"github.com/phyllo-net/phyllo/app/past/turn"
+	"github.com/phyllo-net/phyllo/app/room/shelf"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/peer"
@@ -28,6 +29,7 @@ type Rooms struct {
 	served   limit.Rates
 	follow   followers
 	cards    cards
+	shelf    *shelf.Shelf // nil: there is no storage
 }
 
 // New returns the rooms of a node that has no users yet.
@@ -38,7 +40,11 @@ func New(cfg Config, deps Deps) (*Rooms, error) {
 	if deps.Store == nil || deps.Directory == nil || deps.Verifier == nil || deps.Sealer == nil || deps.Locker == nil || deps.Ring.IsZero() {
 		return nil, errors.New("room: Ring, Store, Directory, Verifier, Sealer and Locker must be set")
 	}
-	return &Rooms{cfg: cfg, deps: deps, turns: turn.Turns{}, served: limit.New(cfg.PerMinute)}, nil
+	m := &Rooms{cfg: cfg, deps: deps, turns: turn.Turns{}, served: limit.New(cfg.PerMinute)}
+	if deps.Storage != nil {
+		m.shelf = &shelf.Shelf{Storage: deps.Storage, Locker: deps.Locker, Verifier: deps.Verifier}
+	}
+	return m, nil
 }
 
 var _ kbr.App = (*Rooms)(nil)
@@ -148,10 +154,12 @@ func (a *account) take(rooms []*loaded, invites []*keptInvite) {
 	if a.open {
 		return
 	}
+	m := a.rooms
 	for _, l := range rooms {
 		if h, err := newHall(a, l); err == nil {
 			a.insert(h)
 			h.catchUp()
+			h.shelveIn(m.cfg.ShelveAfter/2 + h.rank(m.cfg.ShelveAfter)) // what it was about to do when it stopped
 		}
 	}
 	a.invites, a.open = invites, true
@@ -257,6 +265,7 @@ func (m *Rooms) tick(t *task.T) error {
 			for _, h := range a.halls {
 				h.settle()
 				h.compareWithOne()
+				h.shelveSeldom(seldom)
 			}
 		}
 	}

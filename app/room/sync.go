@@ -61,11 +61,17 @@ func (h *hall) me() dag.Person {
 	return p
 }
 
-// people are all whom the user shares the room with, himself with his other nodes among them.
+// people are all whom the user shares the room with, himself with his other nodes among them, and
+// while he lacks some of the log those who are in the room by what its head on the shelf says.
 func (h *hall) people() []dag.Person {
 	list := h.others()
 	if h.acc.user.Name != "" {
 		list = append(list, h.me())
+	}
+	for _, p := range h.shelf.hints {
+		if !slices.ContainsFunc(list, func(o dag.Person) bool { return o.Key == p.Key }) {
+			list = append(list, p)
+		}
 	}
 	return list
 }
@@ -365,9 +371,10 @@ func (h *hall) catchUp() {
 	}, func(error) { h.comparing = false })
 }
 
-// compareUntil compares the log with so many members, in an order by chance.
+// compareUntil compares the log with so many members, in an order by chance. Where none can be reached
+// it looks at the shelf.
 func (h *hall) compareUntil(t *task.T, enough int) error {
-	people := h.people()
+	people, wanted := h.people(), enough
 	h.rooms().ep.Rand().Shuffle(len(people), func(i, j int) { people[i], people[j] = people[j], people[i] })
 	for _, p := range people {
 		devices, err := h.devices(t, p)
@@ -390,6 +397,9 @@ func (h *hall) compareUntil(t *task.T, enough int) error {
 		if enough <= 0 {
 			return nil
 		}
+	}
+	if enough == wanted {
+		h.shelveSeldom(alone)
 	}
 	return nil
 }

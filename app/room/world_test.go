@@ -42,6 +42,7 @@ type world struct {
 	phone  phone
 	cfg    room.Config
 	people []*person
+	vault  *vault // nil: the ring has no storage
 }
 
 // person is somebody with his computer, which may be killed and started again: its disk stays.
@@ -61,11 +62,17 @@ func newWorld(t testing.TB, seed uint64, names ...string) *world {
 	w := &world{TB: t, net: kbrtest.New(kbrtest.Config{Seed: seed}), phone: phone{}, cfg: room.Default()}
 	t.Cleanup(w.net.Close)
 	for i, name := range names {
-		p := w.person(name, uint64(i+1))
-		p.node = w.net.Add(kbrtest.Handle(id.Tiny(p.number)), kbr.Mount{Number: appNumber, App: p.Rooms})
+		w.add(name, uint64(i+1))
 	}
 	w.net.Run(time.Second)
 	return w
+}
+
+// add starts the n-th computer.
+func (w *world) add(name string, n uint64) {
+	w.Helper()
+	p := w.person(name, n)
+	p.node = w.net.Add(kbrtest.Handle(id.Tiny(p.number)), kbr.Mount{Number: appNumber, App: p.Rooms})
 }
 
 // person has the n-th computer; it does not run yet.
@@ -83,8 +90,12 @@ func (w *world) person(name string, n uint64) *person {
 func (p *person) key() peer.Key { return p.user.Key() }
 
 func (p *person) build() {
-	m, err := room.New(p.w.cfg, room.Deps{Ring: ring, Store: p.disk, Directory: p.w.phone, Verifier: standin.Verifier{},
-		Sealer: standin.NewSealer(uint64(p.number)), Locker: standin.NewLocker(uint64(p.number) + uint64(p.w.net.Elapsed()))})
+	deps := room.Deps{Ring: ring, Store: p.disk, Directory: p.w.phone, Verifier: standin.Verifier{},
+		Sealer: standin.NewSealer(uint64(p.number)), Locker: standin.NewLocker(uint64(p.number) + uint64(p.w.net.Elapsed()))}
+	if p.w.vault != nil {
+		deps.Storage = p.w.vault
+	}
+	m, err := room.New(p.w.cfg, deps)
 	if err != nil {
 		p.w.Fatal(err)
 	}

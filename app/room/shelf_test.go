@@ -1,0 +1,319 @@
+package room_test
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/room"
+	"github.com/phyllo-net/phyllo/app/room/entry"
+	"github.com/phyllo-net/phyllo/app/room/shelf"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/sim/simtest"
+	"github.com/phyllo-net/phyllo/sim/standin"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// vault is the storage of a ring whose other nodes are never away.
+type vault struct {
+	objects map[id.Hash]kept
+	current map[string]shelf.Found
+	count   uint64
+	reads   int
+}
+
+type kept struct {
+	content []byte
+	owner   peer.Key
+}
+
+func newVault() *vault { return &vault{objects: map[id.Hash]kept{}, current: map[string]shelf.Found{}} }
+
+const takes = 20 * time.Millisecond
+
+func (v *vault) Put(t *task.T, content []byte, owner peer.Signer) (id.Hash, error) {
+	v.count++
+	x := id.HashOf("test object", v.count)
+	v.objects[x] = kept{bytes.Clone(content), owner.Public()}
+	return x, t.Sleep(takes)
+}
+
+func (v *vault) Get(t *task.T, object id.Hash) ([]byte, error) {
+	v.reads++
+	k, ok := v.objects[object]
+	if err := t.Sleep(takes); err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, shelf.ErrNothing
+	}
+	return bytes.Clone(k.content), nil
+}
+
+func (v *vault) Remove(t *task.T, object id.Hash, owner peer.Signer) error {
+	if k, ok := v.objects[object]; ok && k.owner != owner.Public() {
+		panic("another's object is to be removed")
+	}
+	delete(v.objects, object)
+	return t.Sleep(takes)
+}
+
+func (v *vault) Current(t *task.T, owner peer.Key, what string) (shelf.Found, error) {
+	if err := t.Sleep(takes); err != nil {
+		return shelf.Found{}, err
+	}
+	if f, ok := v.current[what+string(owner[:])]; ok {
+		return f, nil
+	}
+	return shelf.Found{}, shelf.ErrNothing
+}
+
+func (v *vault) Change(t *task.T, owner peer.Signer, what string, e shelf.Edit) error {
+	if err := t.Sleep(takes); err != nil {
+		return err
+	}
+	k := owner.Public()
+	at := what + string(k[:])
+	if v.current[at].Version != e.Replaces {
+		return shelf.ErrConflict
+	}
+	if len(e.Content) > shelf.MaxContent {
+		panic("a content that storage does not take")
+	}
+	v.current[at] = shelf.Found{Content: bytes.Clone(e.Content), Version: e.Replaces + 1}
+	return nil
+}
+
+// stored is a world with storage, and a room in it whose log is kept there. All but the last have
+// joined it; the last one is invited.
+func stored(t testing.TB, seed uint64, names ...string) (*world, id.Hash) {
+	w := newWorld(t, seed)
+	w.vault = newVault()
+	for i, name := range names {
+		w.add(name, uint64(i+1))
+	}
+	w.net.Run(time.Second)
+	r := w.people[0].create("garden", false)
+	w.people[0].store(r, true)
+	w.people[0].invite(r, w.people[1:]...)
+	w.net.Run(5 * time.Second)
+	for _, p := range w.people[1 : len(names)-1] {
+		p.join(r)
+	}
+	w.net.Run(5 * time.Second)
+	return w, r
+}
+
+func (p *person) store(r id.Hash, on bool) {
+	p.w.Helper()
+	p.must(func(t *task.T) error { return p.SetStored(t, p.key(), r, on) })
+}
+
+func (w *world) kill(list ...*person) {
+	for _, p := range list {
+		p.kill()
+	}
+}
+
+// packs is how many objects there are that do not change.
+func (v *vault) packs() int { return len(v.objects) }
+
+// Who is invited to a room whose log is stored joins it while no member is there, reads all that was
+// said and goes on; a member who comes back alone reads what he said.
+func TestNewcomerAlone(t *testing.T) {
+	w, r := stored(t, 1, "alice", "bob", "carol")
+	alice, bob, carol := w.people[0], w.people[1], w.people[2]
+	alice.say(r, "one")
+	w.net.Run(time.Second)
+	bob.say(r, "two")
+	w.net.Run(time.Minute)
+	want(t, "not stored yet", alice.list()[0].Unstored, 0)
+	w.kill(alice, bob)
+	carol.join(r)
+	want(t, "carol reads", carol.texts(r), []string{"one", "two"})
+	carol.say(r, "three")
+	w.net.Run(time.Minute)
+	carol.kill()
+	alice.start()
+	w.net.Run(5 * time.Minute)
+	want(t, "alice reads", alice.texts(r), []string{"one", "two", "three"})
+	bob.start()
+	carol.start()
+	want(t, "all read", w.same(r, 5*time.Minute), []string{"one", "two", "three"})
+	want(t, "forked", len(alice.list()[0].Forked), 0)
+}
+
+// Who was away since he was invited finds the key that began meanwhile, from head to head; who was put
+// out meanwhile does not, and neither finds nor changes the head under it.
+func TestKeyOnTheShelf(t *testing.T) {
+	w, r := stored(t, 1, "alice", "bob", "dave", "carol")
+	alice, bob, dave, carol := w.people[0], w.people[1], w.people[2], w.people[3]
+	alice.say(r, "one")
+	w.net.Run(time.Minute)
+	w.kill(carol, dave)
+	for i := range 3 { // key after key
+		if err := alice.setRole(r, dave, entry.Out); err != nil {
+			t.Fatal(err)
+		}
+		w.net.Run(30 * time.Second)
+		bob.say(r, fmt.Sprint("without dave ", i))
+		w.net.Run(time.Minute)
+		if i < 2 {
+			alice.invite(r, dave)
+		}
+	}
+	w.kill(alice, bob)
+	carol.start()
+	w.net.Run(time.Second)
+	carol.join(r)
+	w.net.Run(time.Minute)
+	want(t, "carol reads", carol.texts(r), []string{"one", "without dave 0", "without dave 1", "without dave 2"})
+	carol.say(r, "four")
+	w.net.Run(time.Minute)
+	carol.kill()
+	dave.start()
+	w.net.Run(10 * time.Minute)
+	for _, x := range dave.texts(r) {
+		if x == "four" || x == "without dave 2" {
+			t.Errorf("dave reads %q", x)
+		}
+	}
+}
+
+// While members are killed at any moment all that anybody was told is said comes into storage within
+// minutes: who joins when all are gone has it.
+func TestStoredOverDeaths(t *testing.T) {
+	simtest.Seeds(t, 10, func(t *testing.T, seed uint64) {
+		w, r := stored(t, seed, "alice", "bob", "carol", "dave", "erin")
+		rng := rand.New(rand.NewPCG(seed, 3))
+		members, last := w.people[:4], w.people[4]
+		var said []string
+		for i := range 20 {
+			p := members[rng.IntN(len(members))]
+			switch {
+			case !p.up:
+				p.start()
+			case rng.IntN(3) == 0 && p != members[0]:
+				p.kill()
+			default:
+				text := fmt.Sprint(i)
+				if p.call(func(t *task.T) error {
+					_, err := p.Say(t, p.key(), r, entry.Words{Text: text})
+					return err
+				}) == nil {
+					said = append(said, text)
+				}
+			}
+			w.net.Run(time.Duration(rng.IntN(20_000)) * time.Millisecond)
+		}
+		for _, p := range members {
+			if !p.up {
+				p.start()
+			}
+		}
+		w.net.Run(10 * time.Minute)
+		w.kill(members...)
+		last.join(r)
+		got := last.texts(r)
+		slices.Sort(got)
+		slices.Sort(said)
+		want(t, "all that was said", got, said)
+	})
+}
+
+// Many small packs become few, and who made them takes them back; so does who made packs when
+// the log is not to be stored any more.
+func TestPacksAreJoined(t *testing.T) {
+	w, r := stored(t, 1, "alice", "bob", "carol")
+	alice, bob, carol := w.people[0], w.people[1], w.people[2]
+	var said []string
+	for i := range 60 {
+		said = append(said, fmt.Sprint(i))
+		w.people[i%2].say(r, said[i])
+		w.net.Run(20 * time.Second)
+	}
+	w.net.Run(time.Hour)
+	if n := w.vault.packs(); n > 30 {
+		t.Errorf("%d packs are kept", n)
+	}
+	w.kill(alice, bob)
+	carol.join(r)
+	want(t, "carol reads", carol.texts(r), said)
+	alice.start()
+	bob.start()
+	w.net.Run(time.Minute)
+	want(t, "a member has nothing stored", carol.call(func(t *task.T) error { return carol.SetStored(t, carol.key(), r, false) }), room.ErrNotAdmin)
+	alice.store(r, false)
+	w.net.Run(2 * time.Hour)
+	want(t, "packs", w.vault.packs(), 0)
+	want(t, "stored", bob.list()[0].Stored, false)
+}
+
+// What who has a key puts on the shelf in place of what should be there changes nothing for
+// anybody, and members put it right.
+func TestForgedShelf(t *testing.T) {
+	signer := standin.NewSigner(1, 66)
+	for name, lie := range map[string]func(w *world, r id.Hash, h *shelf.Head, put func(list ...*entry.Entry) *shelf.Ref){
+		"packs are gone": func(w *world, _ id.Hash, _ *shelf.Head, _ func(...*entry.Entry) *shelf.Ref) { clear(w.vault.objects) },
+		"nothing is left": func(_ *world, _ id.Hash, h *shelf.Head, _ func(...*entry.Entry) *shelf.Ref) {
+			h.Packs, h.Packed, h.Tips = nil, nil, nil
+		},
+		"tips of nothing": func(_ *world, r id.Hash, h *shelf.Head, _ func(...*entry.Entry) *shelf.Ref) {
+			for i := range shelf.MaxTips {
+				h.Tips = entry.Join(append(entry.Hashes(h.Tips), id.HashOf("nothing", i)))[:min(32*shelf.MaxTips, len(h.Tips)+32)]
+			}
+			h.Next = []*shelf.Next{{Epoch: r, Letters: r}}
+		},
+		"another founding": func(_ *world, _ id.Hash, h *shelf.Head, _ func(...*entry.Entry) *shelf.Ref) {
+			h.Founding = (&entry.Entry{Stream: id.Tiny(1), Seq: 1, Depth: 1, Kind: entry.FoundingKind, Time: 1,
+				Body: wire.MustMarshal(&entry.Founding{Title: "mine"})}).Sign(signer)
+		},
+		"forged entries": func(_ *world, r id.Hash, h *shelf.Head, put func(...*entry.Entry) *shelf.Ref) {
+			c := change(signer, r, h.Founding, &entry.Change{Who: signer.Public(), Name: "mallory", Role: entry.Owner, Number: 1})
+			unsigned := *c
+			unsigned.Author = h.Founding.Author
+			h.Packs = append([]*shelf.Ref{put(c, &unsigned), {Object: id.HashOf("none"), Key: peer.Secret{1}}}, h.Packs...)
+			h.Packed = entry.Join(append(entry.Hashes(h.Packed), c.Hash()))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, r := stored(t, 1, "alice", "bob", "carol")
+			alice, bob, carol := w.people[0], w.people[1], w.people[2]
+			alice.say(r, "one")
+			w.net.Run(time.Minute)
+			s := &shelf.Shelf{Storage: w.vault, Locker: standin.NewLocker(99), Verifier: standin.Verifier{}}
+			bob.must(func(t *task.T) error {
+				key := bob.Keys(bob.key(), r)[0]
+				h, err := s.Read(t, r, key)
+				if err != nil {
+					return err
+				}
+				h = h.After()
+				lie(w, r, h, func(list ...*entry.Entry) *shelf.Ref {
+					ref, err := s.Pack(t, r, list, signer)
+					if err != nil {
+						panic(err)
+					}
+					return ref
+				})
+				return s.Write(t, r, key, h)
+			})
+			size := bob.Size(bob.key(), r)
+			bob.say(r, "two")
+			w.net.Run(time.Hour)
+			for _, p := range []*person{alice, bob} {
+				want(t, p.name+" has entries", p.Size(p.key(), r), size+1)
+				want(t, p.name+" reads", p.texts(r), []string{"one", "two"})
+				want(t, "members", len(p.list()[0].Members), 3)
+			}
+			carol.join(r)
+			w.net.Run(time.Minute)
+			want(t, "carol reads", carol.texts(r), []string{"one", "two"})
+		})
+	}
+}

@@ -1,0 +1,177 @@
+package room
+
+import (
+	"bytes"
+	"errors"
+	"maps"
+	"slices"
+
+	"github.com/phyllo-net/phyllo/app/room/dag"
+	"github.com/phyllo-net/phyllo/app/room/entry"
+	"github.com/phyllo-net/phyllo/app/room/shelf"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+const (
+	// maxWays is how many keys are tried where the current one is not known, and maxChain how
+	// many heads are read, one leading to the next.
+	maxWays  = 8
+	maxChain = 64
+	// maxRead is how many packs are remembered as read.
+	maxRead = 1 << 12
+)
+
+// wayIn is the key under which the current head lies; zero where it is not here.
+func (h *hall) wayIn() peer.Secret {
+	switch s := h.log.State(); {
+	case h.log.Founding().Public:
+		return shelf.PublicKey(h.id)
+	case s.Epoch.Epoch != nil:
+		return h.keyOf(s.Epoch.Entry)
+	}
+	return peer.Secret{}
+}
+
+// ways are the keys under which heads are looked for: the current one, or where it is not here all
+// others, the latest first and before them those of epochs that are not in the log yet.
+func (h *hall) ways() []peer.Secret {
+	if k := h.wayIn(); !k.IsZero() {
+		return []peer.Secret{k}
+	}
+	known := map[id.Hash]bool{}
+	var list []peer.Secret
+	h.log.EachEpoch(func(_ id.Hash, p *entry.Epoch) {
+		if k := h.keys[p.Proof]; !k.IsZero() && !known[p.Proof] {
+			known[p.Proof] = true
+			list = append(list, k)
+		}
+	})
+	for _, proof := range slices.SortedFunc(maps.Keys(h.keys), func(a, b id.Hash) int { return bytes.Compare(a[:], b[:]) }) {
+		if !known[proof] {
+			list = append(list, h.keys[proof])
+		}
+	}
+	slices.Reverse(list)
+	return list[:min(len(list), maxWays)]
+}
+
+// follow reads the heads to which the user has keys, and those to which they lead, and takes what
+// is in their packs and not here. It returns the heads by their keys.
+func (h *hall) follow(t *task.T) (map[peer.Secret]*shelf.Head, error) {
+	m := h.rooms()
+	heads, queue := map[peer.Secret]*shelf.Head{}, h.ways()
+	for i := 0; i < min(len(queue), maxChain); i++ {
+		head, err := m.shelf.Read(t, h.id, queue[i])
+		if shelf.Useless(err) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		heads[queue[i]] = head
+		if err := h.takeHead(t, head); err != nil {
+			return nil, err
+		}
+		for _, n := range slices.Backward(head.Next) {
+			if h.log.Has(n.Epoch) && !h.keyOf(n.Epoch).IsZero() {
+				continue
+			}
+			k, err := h.openLetter(t, queue[i], n)
+			if err != nil {
+				return nil, err
+			}
+			if !k.IsZero() && !slices.Contains(queue, k) {
+				queue = append(queue, k)
+			}
+		}
+	}
+	return heads, h.unchain(t)
+}
+
+// openLetter returns the key to which a head leads, zero where there is none for the user. It is
+// kept by its proof: of which epoch it is the log says.
+func (h *hall) openLetter(t *task.T, before peer.Secret, n *shelf.Next) (peer.Secret, error) {
+	l, err := h.rooms().shelf.Letter(t, h.id, before, n.Letters, h.acc.key)
+	switch {
+	case shelf.Useless(err) || err == nil && l == nil:
+		return peer.Secret{}, nil
+	case err != nil:
+		return peer.Secret{}, err
+	}
+	k, err := h.acc.openKey(t, h.id, n.Epoch, &key{Number: l.Number, Sealed: l.Sealed})
+	if err != nil {
+		if errors.Is(err, task.ErrStopped) {
+			return peer.Secret{}, err
+		}
+		return peer.Secret{}, nil // whoever wrote it lied, or the sealing key is not on this node
+	}
+	return k, h.remember(t, entry.KeyProof(h.id, k), k)
+}
+
+// unchain opens the keys of epochs before those whose keys are here.
+func (h *hall) unchain(t *task.T) error {
+	var list []*entry.Epoch
+	h.log.EachEpoch(func(_ id.Hash, p *entry.Epoch) {
+		if before := h.log.Epoch(p.Before); before != nil && !h.keys[p.Proof].IsZero() && h.keys[before.Proof].IsZero() {
+			list = append(list, p)
+		}
+	})
+	for _, p := range slices.Backward(list) {
+		if err := h.learn(t, p, h.keys[p.Proof]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hasAll reports whether all of these entries are here.
+func (h *hall) hasAll(joined []byte) bool {
+	return !slices.ContainsFunc(entry.Hashes(joined), func(x id.Hash) bool { return !h.log.Has(x) })
+}
+
+// takeHead takes what a head has that is not here.
+func (h *hall) takeHead(t *task.T, head *shelf.Head) error {
+	h.shelf.hints = nil
+	if !h.hasAll(head.Packed) {
+		for _, r := range head.Packs {
+			if err := h.takePack(t, r); err != nil {
+				return err
+			}
+		}
+	}
+	if h.hasAll(head.Tips) {
+		return nil
+	}
+	for _, p := range head.People {
+		if p.Key != h.acc.key {
+			h.shelf.hints = append(h.shelf.hints, dag.Person{Key: p.Key, Name: p.Name, Role: entry.Member})
+		}
+	}
+	return nil
+}
+
+// takePack takes the entries of a pack.
+func (h *hall) takePack(t *task.T, r *shelf.Ref) error {
+	if h.shelf.read[r.Object] {
+		return nil
+	}
+	list, err := h.rooms().shelf.Unpack(t, h.id, r)
+	switch {
+	case shelf.Useless(err):
+		h.shelf.torn = true
+	case err != nil:
+		return err
+	}
+	for part := range slices.Chunk(list, maxEntries) {
+		if _, err := h.take(t, part); err != nil {
+			return err
+		}
+	}
+	if len(h.shelf.read) >= maxRead {
+		clear(h.shelf.read)
+	}
+	h.shelf.read[r.Object] = true
+	return nil
+}

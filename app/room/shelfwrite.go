@@ -1,0 +1,355 @@
+package room
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/room/dag"
+	"github.com/phyllo-net/phyllo/app/room/entry"
+	"github.com/phyllo-net/phyllo/app/room/shelf"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/store"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+const (
+	// maxTries is how often a head is written before which another one came.
+	maxTries = 8
+	// manyPacks is how many packs a head names before small ones are made one: fewPacks at least.
+	manyPacks, fewPacks = 24, 8
+	// packsAtOnce is how many packs are made before the head says so.
+	packsAtOnce = 8
+	// readAtOnce is how many entries are read for a pack.
+	readAtOnce = 1 << 11
+	// packGrace is how long a pack stays that no head names, for those who read a head just now.
+	packGrace = 10 * time.Minute
+	// mendEvery is the least time in which a log is packed anew twice, as packs were lost.
+	mendEvery = 24 * time.Hour
+	// pointers is how many epochs' heads are made to lead to the current one.
+	pointers = 4
+)
+
+// packing is what was packed while a head is written.
+type packing struct {
+	packs []*shelf.Ref
+	ends  []id.Hash // the last entries of what packs hold, those of the head among them
+}
+
+// keepHead brings the head under the current key up to date, and what it names. head is as it was
+// read just now; nil: it was not.
+func (h *hall) keepHead(t *task.T, key peer.Secret, head *shelf.Head) error {
+	m := h.rooms()
+	var p packing
+	for range maxTries {
+		if head == nil {
+			var err error
+			if head, err = h.readHead(t, key); err != nil {
+				return err
+			}
+			if err := h.takeHead(t, head); err != nil {
+				return err
+			}
+		}
+		next := head.After()
+		if err := h.amend(t, next, &p); err != nil {
+			return err
+		}
+		same := next.Same(head) && !head.Divided()
+		if !same {
+			err := m.shelf.Write(t, h.id, key, next)
+			if errors.Is(err, shelf.ErrConflict) {
+				head = nil
+				continue
+			}
+			if err != nil {
+				return err
+			}
+		}
+		h.shelf.unpacked = len(h.log.Beside(entry.Hashes(next.Packed)))
+		if h.log.State().Stored && h.shelf.unpacked > 0 && len(p.packs) >= packsAtOnce {
+			h.shelveIn(m.cfg.ShelveAfter)
+		}
+		if same {
+			return h.giveBack(t, head)
+		}
+		if len(h.unlisted(next)) > 0 {
+			h.shelveIn(packGrace + m.cfg.SyncEvery)
+		}
+		return nil
+	}
+	return shelf.ErrConflict
+}
+
+// readHead reads the head under a key. The first of an epoch begins as that of the epoch before.
+func (h *hall) readHead(t *task.T, key peer.Secret) (*shelf.Head, error) {
+	m := h.rooms()
+	head, err := m.shelf.Read(t, h.id, key)
+	switch {
+	case errors.Is(err, shelf.ErrDamaged):
+		return shelf.Empty(h.kept.Founding, head), nil
+	case !errors.Is(err, shelf.ErrNothing):
+		return head, err
+	}
+	first := shelf.Empty(h.kept.Founding, nil)
+	if p := h.log.State().Epoch.Epoch; p != nil && !h.keyOf(p.Before).IsZero() {
+		before, err := m.shelf.Read(t, h.id, h.keyOf(p.Before))
+		if err != nil && !shelf.Useless(err) {
+			return nil, err
+		}
+		if err == nil {
+			first.Tips, first.Packed, first.Packs = before.Tips, before.Packed, before.Packs
+		}
+	}
+	return first, nil
+}
+
+// amend makes a head say what is here, too.
+func (h *hall) amend(t *task.T, head *shelf.Head, p *packing) error {
+	s := h.log.State()
+	complete := h.hasAll(head.Tips)
+	tips := append(slices.Clone(h.log.Heads()), entry.Hashes(head.Tips)...)
+	head.Tips = entry.Join(h.log.Latest(tips, shelf.MaxTips))
+	if complete {
+		head.People = h.present()
+	}
+	switch {
+	case s.Stored:
+		if err := h.mend(head, p); err != nil {
+			return err
+		}
+		if err := h.pack(t, head, p); err != nil {
+			return err
+		}
+		return h.join(t, head)
+	case s.StoringNumber > 0 && h.hasAll(head.Packed):
+		head.Packs, head.Packed = nil, nil
+	}
+	return nil
+}
+
+// present are people in the room, those first who have more to say in it.
+func (h *hall) present() []*shelf.Person {
+	people := slices.DeleteFunc(slices.Clone(h.log.State().People), func(p dag.Person) bool { return p.Role <= entry.Out || p.Name == "" })
+	slices.SortStableFunc(people, func(a, b dag.Person) int { return cmp.Compare(b.Role, a.Role) })
+	var list []*shelf.Person
+	for _, p := range people[:min(len(people), shelf.MaxPeople)] {
+		list = append(list, &shelf.Person{Key: p.Key, Name: p.Name})
+	}
+	return list
+}
+
+// mend has all packed anew where a pack was lost, as what it held nobody knows.
+func (h *hall) mend(head *shelf.Head, p *packing) error {
+	now := h.rooms().ep.Now()
+	if !h.shelf.torn || !head.Settled() || h.shelf.mended != 0 && now.Sub(h.shelf.mended) < mendEvery || !h.hasAll(head.Packed) {
+		return nil
+	}
+	head.Packs, head.Packed = nil, nil
+	h.shelf.torn, h.shelf.mended = false, now
+	*p = packing{}
+	return nil
+}
+
+// pack puts into packs what is in none.
+func (h *hall) pack(t *task.T, head *shelf.Head, p *packing) error {
+	if len(p.packs) > 0 {
+		also := &shelf.Head{Packs: p.packs, Packed: entry.Join(p.ends)}
+		head.Join(also)
+	}
+	ends := entry.Hashes(head.Packed)
+	lacking := h.log.Beside(ends)
+	for len(lacking) > 0 && len(head.Packs) < shelf.MaxPacks && len(p.packs) < packsAtOnce {
+		ask := lacking[:min(len(lacking), readAtOnce)]
+		list, err := h.readAll(t, ask)
+		if err != nil {
+			return err
+		}
+		n := shelf.Fill(list)
+		grown := h.log.Extend(ends, ask[:n])
+		if n == 0 || len(grown) > shelf.MaxTips {
+			return nil // it is told when those who write have seen each other
+		}
+		r, err := h.putPack(t, list[:n])
+		if err != nil {
+			return err
+		}
+		ends, lacking = grown, lacking[n:]
+		p.packs, p.ends = append(p.packs, r), ends
+		head.Packs = append(slices.Clone(head.Packs), r)
+		head.Packed = entry.Join(ends)
+	}
+	return nil
+}
+
+// readAll reads entries of which the first may be the founding, which no book has.
+func (h *hall) readAll(t *task.T, list []id.Hash) ([]*entry.Entry, error) {
+	var out []*entry.Entry
+	rest := list
+	if len(list) > 0 && list[0] == h.id {
+		out, rest = append(out, h.kept.Founding), list[1:]
+	}
+	more, err := h.read(t, rest)
+	if err == nil && len(more) != len(rest) {
+		err = store.ErrCorrupt
+	}
+	return append(out, more...), err
+}
+
+// putPack stores a pack, and notes that it is this device's.
+func (h *hall) putPack(t *task.T, list []*entry.Entry) (*shelf.Ref, error) {
+	packer, err := h.packer(t)
+	if err != nil {
+		return nil, err
+	}
+	r, err := h.rooms().shelf.Pack(t, h.id, list, packer)
+	if err != nil {
+		return nil, err
+	}
+	h.shelf.read[r.Object] = true
+	return r, h.note(t, r.Object, false)
+}
+
+// packer signs for the packs of this device in this room.
+func (h *hall) packer(t *task.T) (peer.Signer, error) {
+	locker := h.rooms().deps.Locker
+	if h.kept.Packer.IsZero() {
+		fresh := locker.NewSecret()
+		if err := h.keep(t, new(store.Batch), func(k *kept) {
+			if k.Packer.IsZero() {
+				k.Packer = fresh
+			}
+		}); err != nil {
+			return nil, err
+		}
+	}
+	seed := h.kept.Packer
+	return task.Work(t, diskTimeout, func() (peer.Signer, error) { return locker.Signer(seed), nil })
+}
+
+// join makes one pack of small ones that stand side by side, where there are many.
+func (h *hall) join(t *task.T, head *shelf.Head) error {
+	from, to := run(head.Packs)
+	if len(head.Packs) <= manyPacks || to-from < fewPacks {
+		return nil
+	}
+	var list []*entry.Entry
+	there := map[id.Hash]bool{}
+	for _, r := range head.Packs[from:to] {
+		entries, err := h.rooms().shelf.Unpack(t, h.id, r)
+		if shelf.Useless(err) {
+			h.shelf.torn = true
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			if x := e.Hash(); h.log.Has(x) && !there[x] {
+				there[x] = true
+				list = append(list, e)
+			}
+		}
+	}
+	slices.SortStableFunc(list, func(a, b *entry.Entry) int { return cmp.Compare(a.Depth, b.Depth) })
+	if n := shelf.Fill(list); n == 0 || n < len(list) {
+		return nil
+	}
+	r, err := h.putPack(t, list)
+	if err != nil {
+		return err
+	}
+	head.Packs = slices.Concat(head.Packs[:from], []*shelf.Ref{r}, head.Packs[to:])
+	return nil
+}
+
+// run is where most packs stand side by side that together fill no more than one.
+func run(packs []*shelf.Ref) (from, to int) {
+	size, entries, first := 0, 0, 0
+	for i, r := range packs {
+		size, entries = size+int(r.Size), entries+int(r.Entries)
+		for size > shelf.MaxPack || entries > shelf.MaxEntries {
+			size, entries = size-int(packs[first].Size), entries-int(packs[first].Entries)
+			first++
+		}
+		if i+1-first > to-from {
+			from, to = first, i+1
+		}
+	}
+	return from, to
+}
+
+// pointOn makes the heads of epochs before the current one lead to it, for those who were away when
+// it began: who began it does so, or one of those who stand in for him.
+func (h *hall) pointOn(t *task.T) error {
+	current := h.log.State().Epoch.Entry
+	if current.IsZero() || h.shelf.pointed == current || h.log.Author(current) != h.acc.key && !h.standsIn(current) {
+		return nil
+	}
+	var before []peer.Secret
+	h.log.EachEpoch(func(x id.Hash, p *entry.Epoch) {
+		if k := h.keys[p.Proof]; x != current && !k.IsZero() {
+			before = append(before, k)
+		}
+	})
+	for _, key := range before[max(0, len(before)-pointers):] {
+		if err := h.pointFrom(t, key, current); err != nil {
+			return err
+		}
+	}
+	h.shelf.pointed = current
+	return nil
+}
+
+// pointFrom makes one head lead to an epoch.
+func (h *hall) pointFrom(t *task.T, key peer.Secret, to id.Hash) error {
+	m := h.rooms()
+	var letters id.Hash
+	for range maxTries {
+		head, err := m.shelf.Read(t, h.id, key)
+		switch {
+		case shelf.Useless(err):
+			head = shelf.Empty(h.kept.Founding, head)
+		case err != nil:
+			return err
+		}
+		if slices.ContainsFunc(head.Next, func(n *shelf.Next) bool { return n.Epoch == to }) {
+			return nil
+		}
+		if letters.IsZero() {
+			if letters, err = h.sendLetters(t, key, to); err != nil {
+				return err
+			}
+		}
+		next := head.After()
+		next.Join(&shelf.Head{Next: []*shelf.Next{{Epoch: to, Letters: letters}}})
+		if err := m.shelf.Write(t, h.id, key, next); !errors.Is(err, shelf.ErrConflict) {
+			return err
+		}
+	}
+	return shelf.ErrConflict
+}
+
+// sendLetters stores the key of an epoch for all who are in the room and can be found.
+func (h *hall) sendLetters(t *task.T, before peer.Secret, to id.Hash) (id.Hash, error) {
+	letters := new(shelf.Letters)
+	for _, p := range h.log.State().People {
+		if p.Role <= entry.Out || p.Name == "" || len(letters.List) == entry.MaxMembers {
+			continue
+		}
+		k, err := h.sealKey(t, to, p.Name, p.Key)
+		switch {
+		case errors.Is(err, task.ErrStopped):
+			return id.Hash{}, err
+		case err == nil:
+			letters.List = append(letters.List, &shelf.Letter{To: p.Key, Number: k.Number, Sealed: k.Sealed})
+		}
+	}
+	packer, err := h.packer(t)
+	if err != nil {
+		return id.Hash{}, err
+	}
+	return h.rooms().shelf.Send(t, h.id, before, letters, packer)
+}

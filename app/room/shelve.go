@@ -1,0 +1,223 @@
+package room
+
+import (
+	"bytes"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/room/dag"
+	"github.com/phyllo-net/phyllo/app/room/entry"
+	"github.com/phyllo-net/phyllo/app/room/shelf"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/store"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// When the shelf of a room is looked at.
+const (
+	// standIns is how many members look after an entry whose author may be gone before he has,
+	// and longer how many times as long as he they wait.
+	standIns = 3
+	longer   = 6
+	// seldom is how many times SyncEvery pass between two looks where nothing happens, and alone
+	// where nobody of the room can be reached.
+	seldom = 30
+	alone  = 5
+	// maxFailures bounds how often the wait after a failure is doubled.
+	maxFailures = 6
+)
+
+// shelved is what a hall knows of its shelf.
+type shelved struct {
+	due      task.Instant // when it is looked at next, if waiting
+	waiting  bool
+	turn     id.Hash      // names it among all that take turns
+	looked   task.Instant // when it was looked at last; 0: never
+	failures int
+	read     map[id.Hash]bool  // packs that need not be read any more
+	own      map[id.Hash]int64 // packs of this device, and when they were stored, Unix milliseconds
+	torn     bool              // a pack on the shelf cannot be read
+	mended   task.Instant      // when all was packed anew last; 0: never
+	pointed  id.Hash           // the epoch to which the heads before it are known to lead
+	unpacked int               // entries that are in no pack, as far as known
+	hints    []dag.Person      // who is in the room, as its head says
+}
+
+// shelveIn looks at the shelf after a time, or earlier if that was said before.
+func (h *hall) shelveIn(d time.Duration) {
+	m := h.rooms()
+	if m.shelf == nil || !h.kept.Joined {
+		return
+	}
+	at := m.ep.Now().Add(d)
+	if h.shelf.waiting {
+		h.shelf.due = min(h.shelf.due, at)
+		return
+	}
+	h.shelf.waiting, h.shelf.due = true, at
+	m.ep.Go(func(t *task.T) error {
+		for now := m.ep.Now(); now.Before(h.shelf.due); now = m.ep.Now() {
+			if err := t.Sleep(min(h.shelf.due.Sub(now), m.cfg.ShelveAfter)); err != nil {
+				return err
+			}
+		}
+		h.shelf.waiting = false
+		err := h.shelve(t)
+		switch {
+		case errors.Is(err, task.ErrStopped):
+		case err != nil:
+			h.shelf.failures = min(h.shelf.failures+1, maxFailures)
+			h.shelveIn(longer * m.cfg.ShelveAfter << h.shelf.failures)
+		default:
+			h.shelf.failures = 0
+		}
+		return err
+	}, nil)
+}
+
+// shelveNews looks at the shelf when entries have come: soon if they are the user's, later if he
+// stands in for their author, and else not at all.
+func (h *hall) shelveNews(list []*entry.Entry) {
+	after := h.rooms().cfg.ShelveAfter
+	for _, e := range list {
+		switch {
+		case e.Author == h.acc.key && e.Stream == h.kept.Stream:
+			h.shelveIn(after/2 + time.Duration(h.rooms().ep.Rand().Int64N(int64(after))))
+			return
+		case h.standsIn(e.Hash()):
+			h.shelveIn(longer*after + h.rank(longer*after, e.Hash()))
+		}
+	}
+}
+
+// standsIn reports whether the user is one of those who look after something whose author may be
+// gone: of all in the room those whom a hash with it puts first.
+func (h *hall) standsIn(x id.Hash) bool {
+	mine, before := id.HashOf("room stand-in", x, h.acc.key[:]), 0
+	for _, p := range h.log.State().People {
+		if o := id.HashOf("room stand-in", x, p.Key[:]); p.Role > entry.Out && bytes.Compare(o[:], mine[:]) < 0 {
+			before++
+		}
+	}
+	return before < standIns
+}
+
+// shelveSeldom looks at the shelf where that was long ago.
+func (h *hall) shelveSeldom(times time.Duration) {
+	m := h.rooms()
+	if h.shelf.looked == 0 || m.ep.Now().Sub(h.shelf.looked) > times*m.cfg.SyncEvery {
+		h.shelveIn(0)
+	}
+}
+
+// shelve takes from the shelf what is not here, and puts there what is not on it.
+func (h *hall) shelve(t *task.T) error {
+	m := h.rooms()
+	if m.shelf == nil {
+		return nil
+	}
+	if err := m.turns.Take(t, h.shelf.turn); err != nil {
+		return err
+	}
+	defer m.turns.Leave(h.shelf.turn)
+	if !h.kept.Joined {
+		return nil
+	}
+	h.shelf.looked = m.ep.Now()
+	heads, err := h.follow(t)
+	if err != nil {
+		return err
+	}
+	s := h.log.State()
+	key := h.wayIn()
+	if !h.in() || key.IsZero() || h.mustBegin(s) || s.Split() {
+		return nil
+	}
+	if err := h.keepHead(t, key, heads[key]); err != nil {
+		return err
+	}
+	return h.pointOn(t)
+}
+
+// SetStored says for all members of a room whether its log is kept in the ring's storage. Only
+// an admin may.
+func (m *Rooms) SetStored(t *task.T, user peer.Key, room id.Hash, on bool) error {
+	h, err := m.inside(t, user, room)
+	if err != nil {
+		return err
+	}
+	if h.log.State().Stored == on {
+		return nil
+	}
+	_, err = h.write(t, entry.StoringKind, func(s *dag.State) (func() []byte, error) {
+		if s.Role(user) < entry.Admin {
+			return nil, ErrNotAdmin
+		}
+		body := &entry.Storing{On: on, Number: s.StoringNumber + 1}
+		return func() []byte { return wire.MustMarshal(body) }, nil
+	})
+	return err
+}
+
+// note remembers that a pack is this device's, or with forget that it is not there any more.
+func (h *hall) note(t *task.T, object id.Hash, forget bool) error {
+	b, now := h.books(), h.rooms().ep.Wall().UnixMilli()
+	_, err := task.Work(t, diskTimeout, func() (struct{}, error) {
+		if forget {
+			var batch store.Batch
+			batch.Delete(tablePacks, b.key(object))
+			return struct{}{}, b.store.Apply(&batch)
+		}
+		return struct{}{}, b.store.Put(tablePacks, b.key(object), wire.MustMarshal(now))
+	})
+	if err == nil && forget {
+		delete(h.shelf.own, object)
+	} else if err == nil {
+		h.shelf.own[object] = now
+	}
+	return err
+}
+
+// giveBack removes packs of this device that the head, to which all agree, does not name any more.
+func (h *hall) giveBack(t *task.T, head *shelf.Head) error {
+	m := h.rooms()
+	if !head.Settled() {
+		return nil
+	}
+	grace := m.ep.Wall().Add(-packGrace).UnixMilli()
+	for _, x := range h.unlisted(head) {
+		if h.shelf.own[x] > grace {
+			continue
+		}
+		packer, err := h.packer(t)
+		if err == nil {
+			err = m.shelf.Storage.Remove(t, x, packer)
+		}
+		if err == nil {
+			err = h.note(t, x, true)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unlisted are packs of this device that a head does not name.
+func (h *hall) unlisted(head *shelf.Head) []id.Hash {
+	listed := map[id.Hash]bool{}
+	for _, r := range head.Packs {
+		listed[r.Object] = true
+	}
+	var list []id.Hash
+	for _, x := range slices.SortedFunc(maps.Keys(h.shelf.own), func(a, b id.Hash) int { return bytes.Compare(a[:], b[:]) }) {
+		if !listed[x] {
+			list = append(list, x)
+		}
+	}
+	return list
+}
