@@ -59,6 +59,11 @@ type Room struct {
 	Trouble string `json:"trouble,omitempty"`
 	// Silent: the others are not told what the user has received and read.
 	Silent bool `json:"silent,omitempty"`
+	// Stored: members keep the log in the ring's storage, too. Then Entries is how many entries it
+	// has, and Unstored how many of these are not known to be there yet.
+	Stored   bool `json:"stored,omitempty"`
+	Entries  int  `json:"entries,omitempty"`
+	Unstored int  `json:"unstored,omitempty"`
 }
 
 // RoomMember is somebody in a room.
@@ -82,6 +87,7 @@ type RoomCreate struct {
 	User   string `json:"user,omitempty"`
 	Name   string `json:"name"` // 1 to 128 bytes
 	Public bool   `json:"public,omitempty"`
+	Stored bool   `json:"stored,omitempty"` // keep the log in the ring's storage, too
 }
 
 // RoomFind asks for public rooms.
@@ -120,11 +126,12 @@ type RoomRename struct {
 	Name string `json:"name"`
 }
 
-// RoomSet is what the user sets in a room; what is nil stays as it is.
+// RoomSet is what is set in a room; what is nil stays as it is.
 type RoomSet struct {
 	User     string `json:"user,omitempty"`
 	Room     string `json:"room"`
 	Receipts *bool  `json:"receipts,omitempty"` // whether the others are told what the user has received and read
+	Stored   *bool  `json:"stored,omitempty"`   // for all, by an admin: whether the log is kept in the ring's storage, too
 }
 
 // RoomSay is what is said.

@@ -14,6 +14,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/room"
 	"github.com/phyllo-net/phyllo/app/room/dag"
 	entries "github.com/phyllo-net/phyllo/app/room/entry"
+	"github.com/phyllo-net/phyllo/app/room/vault"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/keys"
 	"github.com/phyllo-net/phyllo/node/people"
@@ -25,7 +26,7 @@ import (
 func (o *overlay) makeRooms() (err error) {
 	n := o.node
 	o.rooms, err = room.New(room.Default(), room.Deps{Ring: o.ring, Store: n.store, Directory: o.dir, Verifier: keys.Verifier{},
-		Sealer: keys.Sealer{}, Locker: keys.Locker{}})
+		Sealer: keys.Sealer{}, Locker: keys.Locker{}, Storage: vault.New(o.past)})
 	if err != nil {
 		return err
 	}
@@ -68,7 +69,11 @@ func inRoom[A any](ctx context.Context, f face, user, called string, g func(*tas
 }
 
 func apiRoom(s *room.Summary) *api.Room {
-	r := &api.Room{ID: s.Room.String(), Name: s.Title, Public: s.Public, Role: s.Role.String(), Joined: s.Joined, Invited: s.Invited, Unread: s.Unread, Silent: s.Silent}
+	r := &api.Room{ID: s.Room.String(), Name: s.Title, Public: s.Public, Role: s.Role.String(), Joined: s.Joined, Invited: s.Invited, Unread: s.Unread, Silent: s.Silent,
+		Stored: s.Stored}
+	if s.Stored {
+		r.Entries, r.Unstored = s.Entries, s.Unstored
+	}
 	for _, p := range s.Members {
 		r.Members = append(r.Members, api.RoomMember{Name: p.Name, Key: directory.Fingerprint(p.Key), Role: p.Role.String()})
 	}
@@ -109,6 +114,9 @@ func roomNow(t *task.T, m *room.Rooms, user peer.Key, r id.Hash) (*api.Room, err
 func (f face) RoomCreate(ctx context.Context, q api.RoomCreate) (*api.Room, error) {
 	return withUser(ctx, f, q.User, func(t *task.T, o *overlay, u *people.Resident) (*api.Room, error) {
 		r, err := o.rooms.Create(t, u.Key(), strings.TrimPrefix(q.Name, "#"), q.Public)
+		if err == nil && q.Stored {
+			err = o.rooms.SetStored(t, u.Key(), r, true)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -328,6 +336,11 @@ func namesOf(list []dag.Person) []string {
 // RoomSet implements api.Node.
 func (f face) RoomSet(ctx context.Context, q api.RoomSet) error {
 	_, err := inRoom(ctx, f, q.User, q.Room, func(t *task.T, m *room.Rooms, user peer.Key, r id.Hash) (struct{}, error) {
+		if q.Stored != nil { // it can be refused: first
+			if err := m.SetStored(t, user, r, *q.Stored); err != nil {
+				return struct{}{}, err
+			}
+		}
 		if q.Receipts == nil {
 			return struct{}{}, nil
 		}

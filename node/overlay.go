@@ -244,9 +244,6 @@ func (o *overlay) makeApps() error {
 			return err
 		}
 	}
-	if err := o.makeRooms(); err != nil {
-		return err
-	}
 	if err := o.makeCensus(); err != nil {
 		return err
 	}
@@ -256,7 +253,10 @@ func (o *overlay) makeApps() error {
 	if err := o.makeWork(); err != nil {
 		return err
 	}
-	return o.makeStorage()
+	if err := o.makeStorage(); err != nil {
+		return err
+	}
+	return o.makeRooms()
 }
 
 // storageSync is the time between two comparisons of what neighbours keep, when nothing

@@ -33,7 +33,8 @@ func (p *process) roomHistory(room string) (list []api.RoomMessage) {
 
 // TestRoomOfProcesses: five people on five real nodes talk while any two of them are down,
 // each ended by kill -9; when all were started again all show the same history in the same
-// order, with all that anybody was told is said.
+// order, with all that anybody was told is said. Who joins a room whose log is stored while none of
+// its members is there has all of it.
 func TestRoomOfProcesses(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs five processes")
@@ -60,6 +61,16 @@ func TestRoomOfProcesses(t *testing.T) {
 		all[i+1].until("an invitation", func() bool { return strings.Contains(all[i+1].must("room", "list"), "invited by alice") })
 		all[i+1].must("room", "join", "garden")
 	}
+	// Two of them have a room whose log is stored; the fourth is invited, and does not join yet.
+	all[0].must("room", "create", "attic", "--stored")
+	all[0].must("room", "invite", "attic", "bob")
+	all[1].until("an invitation", func() bool { return strings.Contains(all[1].must("room", "list"), "attic") })
+	all[1].must("room", "join", "attic")
+	all[0].must("send", "#attic", "up here")
+	all[1].must("send", "#attic", "dusty")
+	all[0].must("room", "invite", "attic", "dave")
+	all[3].until("an invitation", func() bool { return strings.Contains(all[3].must("room", "list"), "attic") })
+
 	var said []string
 	for i, p := range all { // who says something has the key
 		p.must("send", "#garden", "hello")
@@ -131,4 +142,16 @@ func TestRoomOfProcesses(t *testing.T) {
 	if slices.ContainsFunc(all[4].texts("garden"), func(s string) bool { return strings.Contains(s, "without erin") }) {
 		t.Error("erin reads what was said when she was out")
 	}
+
+	// Who joins a room whose log is stored while nobody of it is there reads all of it.
+	all[0].until("that all is stored", func() bool { return strings.Contains(all[0].must("room", "list", "attic"), "storage has all.\n") })
+	all[0].kill()
+	all[1].kill()
+	all[3].must("room", "join", "attic")
+	all[3].until("what was said in the attic", func() bool {
+		got := all[3].texts("attic")
+		slices.Sort(got)
+		return slices.Equal(got, []string{"alice: up here", "bob: dusty"})
+	})
+	all[3].must("send", "#attic", "anybody?")
 }

@@ -267,7 +267,7 @@ func TestJSON(t *testing.T) {
 	play("phyllo send", `"#garden" hello`, 1)
 	play("phyllo room list", "garden", 2)
 	play("phyllo room history", "garden --receipts", 1)
-	play("phyllo room set", "garden --receipts off", 1)
+	play("phyllo room set", "garden --receipts off --stored on", 1)
 	play("phyllo room rename", "garden meadow", 1)
 	s.prepare([]string{"invited", "ann", "bob", "club"})
 	play("phyllo room list", "", 2)

@@ -50,8 +50,8 @@ func (w *world) roomList() *cobra.Command {
 				if len(a) == 1 {
 					return w.roomMembers(list, a[0])
 				}
-				return listing(w, list, "No rooms yet: "+w.command("room create NAME"), []string{"ROOM", "YOU", "MEMBERS", "UNREAD", "ID"}, func(r api.Room) []string {
-					return []string{r.Name, roomState(r), count(len(r.Members)), count(r.Unread), cut(r.ID)[:min(12, len(r.ID))]}
+				return listing(w, list, "No rooms yet: "+w.command("room create NAME"), []string{"ROOM", "YOU", "MEMBERS", "UNREAD", "STORED", "ID"}, func(r api.Room) []string {
+					return []string{r.Name, roomState(r), count(len(r.Members)), count(r.Unread), roomStored(r), cut(r.ID)[:min(12, len(r.ID))]}
 				})
 			})
 		},
@@ -77,6 +77,17 @@ func roomState(r api.Room) string {
 	return r.Role
 }
 
+// roomStored says how far a room's log is in the ring's storage.
+func roomStored(r api.Room) string {
+	switch {
+	case !r.Stored:
+		return ""
+	case r.Unstored > 0:
+		return fmt.Sprintf("all but %d", r.Unstored)
+	}
+	return "all"
+}
+
 // roomMembers prints who is in a room.
 func (w *world) roomMembers(list []api.Room, called string) error {
 	called = strings.TrimPrefix(called, "#")
@@ -86,6 +97,9 @@ func (w *world) roomMembers(list []api.Room, called string) error {
 		}
 		if r.Trouble != "" && !w.json {
 			w.printf("%s %s\n", w.mark(api.Bad), clean(r.Trouble))
+		}
+		if r.Stored && !w.json {
+			w.printf("Of its log (%d entries) the ring's storage has %s.\n", r.Entries, roomStored(r))
 		}
 		return listing(w, r.Members, "Who is in it is seen when you are: "+w.command("room join "+quoted(r.Name)), []string{"NAME", "ROLE", "KEY"}, func(m api.RoomMember) []string {
 			return []string{m.Name, m.Role, grouped(m.Key)}
@@ -111,8 +125,10 @@ func (w *world) roomCreate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "create NAME", Short: "Make a room",
 		Long: `Make a room, with you as its owner. Invite people with "phyllo room invite". With --public
-everybody in the ring can join and read it: what is said in it is not sealed.`,
-		Example: "  phyllo room create garden\n  phyllo room create \"book club\"", Args: args(1, 1),
+everybody in the ring can join and read it: what is said in it is not sealed. With
+--stored members put what is said into the ring's storage, too, sealed: who comes while
+none of the others is there gets all of it. It is paid for by those who say something.`,
+		Example: "  phyllo room create garden\n  phyllo room create \"book club\" --stored", Args: args(1, 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.Name = a[0]
 			return w.ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
@@ -130,6 +146,7 @@ everybody in the ring can join and read it: what is said in it is not sealed.`,
 		},
 	}
 	cmd.Flags().BoolVar(&q.Public, "public", false, "let everybody join, and do not seal what is said")
+	cmd.Flags().BoolVar(&q.Stored, "stored", false, "keep what is said in the ring's storage, too")
 	asUser(cmd, &q.User)
 	return cmd
 }
@@ -288,7 +305,7 @@ func (w *world) roomRename() *cobra.Command {
 
 func (w *world) roomSet() *cobra.Command {
 	var q api.RoomSet
-	var receipts string
+	var receipts, stored string
 	onOff := func(cmd *cobra.Command, flag, value string, into **bool) error {
 		if !cmd.Flags().Changed(flag) {
 			return nil
@@ -301,17 +318,23 @@ func (w *world) roomSet() *cobra.Command {
 		return nil
 	}
 	cmd := &cobra.Command{
-		Use: "set ROOM", Short: "Change what you have set in a room",
-		Long: `Change what you have set in a room. With --receipts off the others are not told any more
-what has come to your computer and what you have read; what they were told stays with
-them, and that you have what you answer to is seen anyway.`,
-		Example: "  phyllo room set garden --receipts off", Args: args(1, 1), ValidArgsFunction: w.complete(rooms),
+		Use: "set ROOM", Short: "Change how a room works",
+		Long: `Change how a room works. With --receipts off, which is for you alone, the others are not
+told any more what has come to your computer and what you have read; what they were told
+stays with them, and that you have what you answer to is seen anyway. With --stored on,
+which is for all and an admin's to say, members put what is said into the ring's storage,
+too, sealed: who comes while none of the others is there gets all of it. With --stored off
+they take it back from there.`,
+		Example: "  phyllo room set garden --receipts off\n  phyllo room set garden --stored on", Args: args(1, 1), ValidArgsFunction: w.complete(rooms),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.Room = a[0]
 			if err := onOff(cmd, "receipts", receipts, &q.Receipts); err != nil {
 				return err
 			}
-			if q.Receipts == nil {
+			if err := onOff(cmd, "stored", stored, &q.Stored); err != nil {
+				return err
+			}
+			if q.Receipts == nil && q.Stored == nil {
 				return usage("nothing is to be set: for example `phyllo room set %s --receipts off`", quoted(a[0]))
 			}
 			return w.ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
@@ -324,6 +347,7 @@ them, and that you have what you answer to is seen anyway.`,
 		},
 	}
 	cmd.Flags().StringVar(&receipts, "receipts", "", "`on|off`: tell the others what you have received and read")
+	cmd.Flags().StringVar(&stored, "stored", "", "`on|off`: keep what is said in the ring's storage, too")
 	asUser(cmd, &q.User)
 	return cmd
 }

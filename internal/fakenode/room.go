@@ -66,7 +66,7 @@ func (n *Node) RoomCreate(_ context.Context, q api.RoomCreate) (*api.Room, error
 	if name == "" || len(name) > 128 {
 		return nil, api.Errorf(api.Usage, "not a name for a room: it has %d bytes, want 1 to 128: choose one as garden or \"book club\"", len(name))
 	}
-	c := &chat{user: me, room: api.Room{ID: hash("room " + name).String(), Name: name, Public: q.Public, Role: api.RoleOwner, Joined: true,
+	c := &chat{user: me, room: api.Room{ID: hash("room " + name).String(), Name: name, Public: q.Public, Stored: q.Stored, Role: api.RoleOwner, Joined: true,
 		Members: []api.RoomMember{{Name: me, Key: fingerprint(me), Role: api.RoleOwner}}}}
 	n.chats = append(n.chats, c)
 	return &c.room, nil
@@ -181,6 +181,12 @@ func (n *Node) RoomSet(_ context.Context, q api.RoomSet) error {
 	c, _, err := n.chat(q.User, q.Room)
 	if err == nil && q.Receipts != nil {
 		c.room.Silent = !*q.Receipts
+	}
+	if err == nil && q.Stored != nil {
+		c.room.Stored, c.room.Entries, c.room.Unstored = *q.Stored, 0, 0
+		if c.room.Stored { // as a room of four entries looks for a moment
+			c.room.Entries, c.room.Unstored = 4, 1
+		}
 	}
 	return err
 }
