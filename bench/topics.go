@@ -64,6 +64,9 @@ func gather(ctx context.Context, r *ring.Ring, signed bool) (*audience, error) {
 	a := &audience{name: name, members: int32(len(r.Nodes())), speaker: r.Nodes()[1]}
 	err = a.speaker.Topics(ctx, func(t *task.T, topics *topic.Topics, me peer.Signer) (err error) {
 		if !signed {
+			if _, err := topics.Group(t, name, me); err != nil { // whose topic it is stays signed
+				return err
+			}
 			me = ring.Unsigned{Signer: me}
 		}
 		if a.outlet, err = topics.Open(t, name, me); err == nil {
