@@ -20,8 +20,8 @@
 // # What is promised
 //
 //   - An item goes to one taker at a time while the offerer's node can hear him. Who was cut
-//     off for longer than a lease may still work on an item when it is given to another; he is
-//     told when he is heard again (Lost).
+//     off for longer than a lease, or was found dead because nobody reached him, may still work on
+//     an item when it is given to another; he is told when he is heard again (Lost).
 //   - An item is done at least once, and confirmed once. It is done more than once only if a
 //     taker was cut off, or died, after he had done it and before the offerer's node knew; its
 //     number is the same then.
