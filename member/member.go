@@ -44,8 +44,8 @@ type Config struct {
 	Changed func()
 	// Decline refuses to become an admitter.
 	Decline bool
-	// NoAppoint keeps the holder of the authority from appointing the first two
-	// members as admitters by itself.
+	// NoAppoint keeps the holder of the authority from appointing members as
+	// admitters by itself.
 	NoAppoint bool
 	// Log may be nil.
 	Log *slog.Logger

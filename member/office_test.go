@@ -63,6 +63,21 @@ func TestTheFirstTwoMembersBecomeAdmitters(t *testing.T) {
 	if err := f.Promote(ctx(t), b.Certificate().Node); !errors.Is(err, member.ErrDeclined) {
 		t.Errorf("a node that declines: %v", err)
 	}
+	// In a ring of 12 there are two more, so that any two may be off.
+	for i := range 7 {
+		w.pass(time.Second)
+		w.box(fmt.Sprint("more", i)).joinBy(f)
+		check("with fewer than 12", all, true, false, true, i == 6)
+	}
+	a.stop()
+	c.stop()
+	o, err := f.Office(ctx(t))
+	if want := (member.Office{All: 5, Up: 3}); err != nil || o != want || o.Needed() != 3 {
+		t.Errorf("the admitters are %+v, %v, want %+v", o, err, want)
+	}
+	w.box("last").joinBy(f)
+	a.restart()
+	c.restart()
 }
 
 func TestPromote(t *testing.T) {

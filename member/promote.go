@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
+	"time"
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/member/book"
@@ -162,25 +164,45 @@ func (m *Member) appointed(self *book.Self, adm *peer.Admission) error {
 	return m.remember(self.Ring, &invite.Admitter{Key: m.key, Node: self.Certificate.Node, Admission: adm}, true)
 }
 
-// firstAdmitters is how many admitters a ring gets by itself: any one of them may
-// then be off.
-const firstAdmitters = 3
+// firstAdmitters is how many admitters a ring gets by itself, any one of which may then be
+// off; largeAdmitters how many one of largeRing members gets: any two may be off.
+const (
+	firstAdmitters = 3
+	largeAdmitters = 5
+	largeRing      = 12
+)
 
-// appointFirst appoints the first two members that are up and willing, where this
-// node holds the authority of a young ring.
-func (m *Member) appointFirst(ctx context.Context) error {
+// appointMore appoints members that are up and willing where the ring has fewer admitters
+// than it should and this node holds its authority.
+func (m *Member) appointMore(ctx context.Context) error {
 	m.mu.Lock()
-	need := firstAdmitters - len(m.roll.Admitters)
 	held := m.self != nil && m.authority != nil && m.roll.InOffice(m.key)
 	m.mu.Unlock()
-	if m.cfg.NoAppoint || !held || need <= 0 {
+	if m.cfg.NoAppoint || !held {
 		return nil
 	}
 	m.change.Lock()
 	defer m.change.Unlock()
-	willing, err := m.willing(ctx, need)
-	if err != nil || len(willing) < need {
+	ring, _, err := m.inRing()
+	if err != nil {
 		return err
+	}
+	members, err := m.laymen(ring)
+	if err != nil {
+		return err
+	}
+	as, _ := m.view()
+	wanted := firstAdmitters
+	if len(as)+len(members) >= largeRing {
+		wanted = largeAdmitters
+	}
+	need := wanted - len(as)
+	if need <= 0 || len(members) < need {
+		return nil
+	}
+	willing := m.willing(ctx, members, need)
+	if len(willing) < need {
+		return nil
 	}
 	for _, node := range willing {
 		if err := m.promote(ctx, node); err != nil {
@@ -191,25 +213,23 @@ func (m *Member) appointFirst(ctx context.Context) error {
 	return nil
 }
 
-// willing returns the n oldest members that are up and would be admitters.
-func (m *Member) willing(ctx context.Context, n int) ([]id.ID, error) {
-	ring, _, err := m.inRing()
-	if err != nil {
-		return nil, err
-	}
-	var members []*book.Known
-	err = book.Each(m.book, ring, book.TagKnown, nil, func(_ []byte, r *book.Known) bool {
+// laymen returns the members in good standing that are no admitters, the oldest first.
+func (m *Member) laymen(ring id.Hash) ([]*book.Known, error) {
+	var out []*book.Known
+	err := book.Each(m.book, ring, book.TagKnown, nil, func(_ []byte, r *book.Known) bool {
 		if !m.isAdmitter(r.Certificate.Key) && m.good(ring, r.Certificate) == nil {
-			members = append(members, r)
+			out = append(out, r)
 		}
 		return true
 	})
-	if err != nil || len(members) < n {
-		return nil, err
-	}
-	slices.SortFunc(members, func(a, b *book.Known) int {
+	slices.SortFunc(out, func(a, b *book.Known) int {
 		return cmp.Or(cmp.Compare(a.Since, b.Since), a.Certificate.Node.Cmp(b.Certificate.Node))
 	})
+	return out, err
+}
+
+// willing returns the first n members that are up and would be admitters.
+func (m *Member) willing(ctx context.Context, members []*book.Known, n int) []id.ID {
 	const tries = 8
 	var out []id.ID
 	for _, r := range members[:min(len(members), tries)] {
@@ -223,5 +243,44 @@ func (m *Member) willing(ctx context.Context, n int) ([]id.ID, error) {
 		}
 		c.Stream.Close()
 	}
-	return out, nil
+	return out
+}
+
+// Office is how a ring's admitters stand.
+type Office struct {
+	All int // admitters in good standing
+	Up  int // those of them that answer now, this node included if it is one
+}
+
+// Needed is how many admitters have to answer before anybody is let in, has his certificate
+// renewed or is made an admitter.
+func (o Office) Needed() int { return o.All/2 + 1 }
+
+// Office calls all admitters, for 3 s at most. Error: ErrNoRing.
+func (m *Member) Office(ctx context.Context) (Office, error) {
+	if _, err := m.ring(); err != nil {
+		return Office{}, err
+	}
+	as, _ := m.view()
+	others := m.withoutMe(as)
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	up := make([]bool, len(others))
+	var all sync.WaitGroup
+	for i, a := range others {
+		all.Go(func() {
+			if c, err := m.open(ctx, a.Key, m.addrsOf(a.Key, a.Addrs)); err == nil {
+				c.Stream.Close()
+				up[i] = true
+			}
+		})
+	}
+	all.Wait()
+	o := Office{All: len(as), Up: len(as) - len(others)}
+	for _, is := range up {
+		if is {
+			o.Up++
+		}
+	}
+	return o, nil
 }

@@ -191,8 +191,8 @@ func (m *Member) knowPlace(cert *peer.Certificate) error {
 }
 
 // Upkeep does what is due: it renews the certificate, and, where the authority's
-// key is, appoints the ring's first two members as admitters (both, as two
-// admitters could only act together). The owner calls it at the start, when the
+// key is, appoints members as admitters where the ring has too few of them: the first
+// two (both, as two admitters could only act together), and two more in a ring of 12. The owner calls it at the start, when the
 // set of expulsions has changed, and a few times an hour. It returns how long it
 // may wait at most, and what went wrong.
 func (m *Member) Upkeep(ctx context.Context) (time.Duration, error) {
@@ -209,7 +209,7 @@ func (m *Member) Upkeep(ctx context.Context) (time.Duration, error) {
 			return often, err
 		}
 	}
-	if err := m.appointFirst(ctx); err != nil {
+	if err := m.appointMore(ctx); err != nil {
 		return often, err
 	}
 	return seldom, nil

@@ -24,6 +24,7 @@ func (f face) Doctor(ctx context.Context) ([]api.Finding, error) {
 	n.lookAtDisk(say)
 	n.lookAtCertificate(rightClock, say)
 	n.lookAtPeers(ctx, say)
+	n.lookAtAdmitters(ctx, say)
 	n.lookAtUsers(say)
 	n.lookAtDoors(say)
 	n.lookAtValues(say)
@@ -138,6 +139,40 @@ func (n *Node) lookAtPeers(ctx context.Context, say sayer) {
 	default:
 		say("peers", api.Good, "%s on the ring, %s, all direct.", many(len(v.Leaf), "neighbour"), many(len(links), "connection"))
 	}
+}
+
+func (n *Node) lookAtAdmitters(ctx context.Context, say sayer) {
+	if o, err := n.member.Office(ctx); err == nil {
+		verdict, sentence := aboutOffice(o)
+		say("admitters", verdict, "%s", sentence)
+	}
+}
+
+// aboutOffice says whether anybody can be let in, and for how long, if admitters go.
+func aboutOffice(o member.Office) (verdict, sentence string) {
+	const who = "`phyllo member list` marks them"
+	switch {
+	case o.Up < o.Needed():
+		return api.Bad, fmt.Sprintf("Of %s that may let others in %s: nobody can be let in, and no certificate renewed, before %d are there. "+
+			"Start them again, or have the ring's authority put those out that will not come back (`phyllo member expel`); %s.", many(o.All, "node"), answering(o.Up), o.Needed(), who)
+	case o.All == 1:
+		return api.Good, "One node lets others in, and it is there."
+	case o.Up == o.Needed():
+		return api.Warn, fmt.Sprintf("Of %s that may let others in %s, and %d must: if one more goes, nobody can be let in. "+
+			"Start those again that are off, or have the ring's authority make more (`phyllo member promote`); %s.", many(o.All, "node"), answering(o.Up), o.Needed(), who)
+	}
+	return api.Good, fmt.Sprintf("Of %s that may let others in %s; %d must.", many(o.All, "node"), answering(o.Up), o.Needed())
+}
+
+// answering says how many answer.
+func answering(up int) string {
+	switch up {
+	case 0:
+		return "none answers"
+	case 1:
+		return "1 answers"
+	}
+	return strconv.Itoa(up) + " answer"
 }
 
 // many is a number of things in words.

@@ -157,7 +157,7 @@ func (n *Node) openState(ctx context.Context) (err error) {
 	}
 	n.member, err = member.Open(ctx, member.Config{
 		Folder: n.home.Dir, Node: n.signer, Store: n.store, Lookup: n.addrsOf, Changed: n.memberChanged, Log: n.log,
-		Now: n.clock.now,
+		Now: n.clock.now, NoAppoint: !n.cfg.Appoint,
 	})
 	return err
 }

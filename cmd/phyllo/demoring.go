@@ -149,6 +149,9 @@ func (d *demoRing) start(ctx context.Context, invite string) (*demoNode, error) 
 	c.Home, c.Join, c.LAN, c.NAT, c.RingName = home, invite, false, false, "demo"
 	c.Listen, c.UI, c.S3, c.WebDAV, c.LogLevel = []string{"127.0.0.1:0"}, "off", "off", "off", "error"
 	c.Offer = demoOffer
+	// The first node admits alone: it cannot be killed, and of several admitters more than half
+	// must live for anybody to be let in.
+	c.Appoint = false
 	var serve func(api.Node) api.Node
 	if invite == "" {
 		c.UI = ""

@@ -82,6 +82,10 @@ type Config struct {
 	// RingName is what a ring that is founded here is called, for people: 1 to 32
 	// characters.
 	RingName string
+	// Appoint lets other members admit, too, where this node holds the ring's authority: two
+	// of the first, and two more in a ring of 12. Otherwise only those do that are promoted
+	// by hand.
+	Appoint bool
 	// Connections is how many connections may stand before idle ones are closed:
 	// 8 to 10,000.
 	Connections int
@@ -111,7 +115,7 @@ type Config struct {
 
 // Default returns the settings of a node that was told nothing.
 func Default() Config {
-	return Config{LAN: true, NAT: true, UPnP: true, PunchHoles: true, Relays: true, RelayPeers: 32, RelayRate: 1 << 20, Offer: api.AutoOffer, Absence: 10 * time.Minute, LostAfter: 30 * 24 * time.Hour, Counted: true,
+	return Config{LAN: true, NAT: true, UPnP: true, PunchHoles: true, Relays: true, RelayPeers: 32, RelayRate: 1 << 20, Offer: api.AutoOffer, Absence: 10 * time.Minute, LostAfter: 30 * 24 * time.Hour, Counted: true, Appoint: true,
 		RingName: "home", Connections: 60, Memory: 512 << 20, LogLevel: "info"}
 }
 

@@ -1,0 +1,30 @@
+package node
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/member"
+)
+
+// Whoever asks the doctor is told that admitters are missing before nobody can be let in.
+func TestAboutOffice(t *testing.T) {
+	for _, x := range []struct {
+		all, up       int
+		verdict, says string
+	}{
+		{1, 1, api.Good, "One node lets others in"},
+		{1, 0, api.Bad, "Of 1 node that may let others in none answers"},
+		{3, 3, api.Good, "3 answer; 2 must"},
+		{3, 2, api.Warn, "if one more goes, nobody can be let in"},
+		{3, 1, api.Bad, "before 2 are there"},
+		{5, 4, api.Good, "4 answer; 3 must"},
+		{5, 3, api.Warn, "`phyllo member promote`"},
+	} {
+		verdict, says := aboutOffice(member.Office{All: x.all, Up: x.up})
+		if verdict != x.verdict || !strings.Contains(says, x.says) {
+			t.Errorf("of %d admitters %d answer: %s, %q", x.all, x.up, verdict, says)
+		}
+	}
+}
