@@ -125,10 +125,13 @@ func (w *world) roomCreate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "create NAME", Short: "Make a room",
 		Long: `Make a room, with you as its owner. Invite people with "phyllo room invite". With --public
-everybody in the ring can join and read it: what is said in it is not sealed. With
+everybody in the ring can join and read it: what is said in it is not sealed. There is no list
+of such rooms: others find one by the name of anybody who is in it ("phyllo room find"). With
 --stored members put what is said into the ring's storage, too, sealed: who comes while
 none of the others is there gets all of it. It is paid for by those who say something.`,
-		Example: "  phyllo room create garden\n  phyllo room create \"book club\" --stored", Args: args(1, 1),
+		Example: "  phyllo room create garden
+  phyllo room create \"book club\" --stored
+  phyllo room create square --public", Args: args(1, 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.Name = a[0]
 			return w.ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
@@ -140,6 +143,10 @@ none of the others is there gets all of it. It is paid for by those who say some
 				if w.json {
 					return w.line(r)
 				}
+				if r.Public {
+					w.printf("%s %s is made; others join it with %s, while a computer of somebody in it is on\n", w.mark(api.Good), signed(r.Name), w.command("room join "+quoted(roomOwner(r)+"/"+r.Name)))
+					return nil
+				}
 				w.printf("%s %s is made; invite people with %s\n", w.mark(api.Good), signed(r.Name), w.command("room invite "+quoted(r.Name)+" NAME"))
 				return nil
 			})
@@ -149,6 +156,16 @@ none of the others is there gets all of it. It is paid for by those who say some
 	cmd.Flags().BoolVar(&q.Stored, "stored", false, "keep what is said in the ring's storage, too")
 	asUser(cmd, &q.User)
 	return cmd
+}
+
+// roomOwner is what a room's owner is called.
+func roomOwner(r *api.Room) string {
+	for _, m := range r.Members {
+		if m.Role == api.RoleOwner {
+			return m.Name
+		}
+	}
+	return "NAME"
 }
 
 // quoted is a name as a shell takes it.

@@ -69,6 +69,9 @@ const (
 	groupMore   = "more"
 )
 
+// Help lists commands in the order in which they are wanted: up comes before down.
+func init() { cobra.EnableCommandSorting = false }
+
 func newRoot(w *world) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "phyllo",
@@ -92,7 +95,7 @@ Or look at a ring of 16 nodes on this computer:  phyllo demo`,
 		},
 	}
 	root.AddGroup(&cobra.Group{ID: groupNode, Title: "A node on this computer:"}, &cobra.Group{ID: groupRing, Title: "The ring:"},
-		&cobra.Group{ID: groupPeople, Title: "People:"}, &cobra.Group{ID: groupTopics, Title: "Topics, for programs:"}, &cobra.Group{ID: groupFiles, Title: "Files, kept by the ring:"}, &cobra.Group{ID: groupMore, Title: "More:"})
+		&cobra.Group{ID: groupPeople, Title: "People:"}, &cobra.Group{ID: groupTopics, Title: "Topics and work, for programs:"}, &cobra.Group{ID: groupFiles, Title: "Files, kept by the ring:"}, &cobra.Group{ID: groupMore, Title: "More:"})
 	f := root.PersistentFlags()
 	f.StringVar(&w.home, "home", "", "folder `DIR` of the node's state (default $PHYLLO_HOME, else in the XDG data folder)")
 	f.BoolVar(&w.json, "json", false, "print JSON, one object in each line")
@@ -107,9 +110,9 @@ Or look at a ring of 16 nodes on this computer:  phyllo demo`,
 			root.AddCommand(c)
 		}
 	}
-	add(groupNode, newUp(w), newDown(w), newStatus(w), newDoctor(w), newUI(w), newConfig(w), newDemo(w))
+	add(groupNode, newUp(w), newDown(w), newStatus(w), newUI(w), newDoctor(w), newConfig(w), newDemo(w))
 	add(groupRing, newInvite(w), newJoin(w), newMember(w), newRing(w), newPing(w), newTrace(w), newDHT(w), newOffer(w))
-	add(groupPeople, newUser(w), newContact(w), newSend(w), newInbox(w), newRoom(w))
+	add(groupPeople, newUser(w), newSend(w), newInbox(w), newRoom(w), newContact(w))
 	add(groupTopics, newPub(w), newSub(w), newTopic(w), newWork(w))
 	add(groupFiles, newPut(w), newGet(w), newCat(w), newLs(w), newMv(w), newRm(w), newHistory(w), newShare(w), newDf(w), newSpace(w), newKey(w))
 	add(groupMore, newVersion(w), newMan(w, root), newCompletion(w, root))
