@@ -104,7 +104,15 @@ func testLooks(t *testing.T, b *browser.Browser) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := d.RoomSay(t.Context(), api.RoomSay{User: "ann", Room: "garden", Text: "the beans are ripe " + strings.Repeat("x", 90)}); err != nil {
+	said, err := d.RoomSay(t.Context(), api.RoomSay{User: "ann", Room: "garden", Text: "the beans are ripe " + strings.Repeat("x", 90)})
+	if err == nil {
+		err = d.RoomInvite(t.Context(), api.RoomWho{User: "ann", Room: "garden", Name: "bob"})
+	}
+	if err == nil {
+		d.shelf.SayInRoom("ann", "bob", "garden", "who picks them?")
+		_, err = d.RoomSay(t.Context(), api.RoomSay{User: "ann", Room: "garden", Text: "I do", Reply: said.ID})
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	d.shelf.InviteToRoom("ann", "carol", "book club")
@@ -144,6 +152,8 @@ func testLooks(t *testing.T, b *browser.Browser) {
 		inspect(t, p, "desk-"+shade, desk.Width)
 		p.Eval(`void (document.querySelector("#files").scrollIntoView(), document.querySelector("#files-more").click())`, nil)
 		inspect(t, p, "desk-files-"+shade, desk.Width)
+		p.Eval(`void document.querySelector("#rooms").scrollIntoView()`, nil)
+		inspect(t, p, "desk-rooms-"+shade, desk.Width)
 		p.Eval(`void document.querySelector("#topics").scrollIntoView()`, nil)
 		inspect(t, p, "desk-topics-"+shade, desk.Width)
 		p.Eval(`scrollTo(0, 0)`, nil)

@@ -37,6 +37,18 @@ func (n *Node) InviteToRoom(user, by, name string) {
 	n.chats = append(n.chats, &chat{user: user, room: api.Room{ID: hash("room " + name).String(), Name: name, Role: api.RoleMember, Invited: by}})
 }
 
+// SayInRoom lets a person of the ring say something in a room of a user of the node.
+func (n *Node) SayInRoom(user, by, room, text string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	c, _, err := n.chat(user, room)
+	if err != nil {
+		panic(err)
+	}
+	c.said = append(c.said, api.RoomMessage{ID: hash("words " + n.next().String()).String(), From: by, Text: text, SentAt: n.clock, Unread: true})
+	c.room.Unread++
+}
+
 // RoomList implements api.Node.
 func (n *Node) RoomList(_ context.Context, user string) ([]api.Room, error) {
 	n.mu.Lock()
@@ -48,7 +60,9 @@ func (n *Node) RoomList(_ context.Context, user string) ([]api.Room, error) {
 	var list []api.Room
 	for _, c := range n.chats {
 		if c.user == me {
-			list = append(list, c.room)
+			r := c.room
+			r.Members = slices.Clone(r.Members)
+			list = append(list, r)
 		}
 	}
 	return list, nil
@@ -155,10 +169,23 @@ func (n *Node) RoomRole(_ context.Context, q api.RoomRole) error {
 		return err
 	}
 	for i, m := range c.room.Members {
-		if m.Name == q.Name {
-			c.room.Members[i].Role = q.Role
-			return nil
+		if m.Name != q.Name && m.Key != q.Name {
+			continue
 		}
+		switch q.Role {
+		case api.RoleOut:
+			c.room.Members = slices.Delete(c.room.Members, i, i+1)
+			return nil
+		case api.RoleOwner:
+			c.room.Role = api.RoleAdmin
+			for j := range c.room.Members {
+				if c.room.Members[j].Role == api.RoleOwner {
+					c.room.Members[j].Role = api.RoleAdmin
+				}
+			}
+		}
+		c.room.Members[i].Role = q.Role
+		return nil
 	}
 	return api.Errorf(api.NotFound, "nobody of this name is in the room: see `phyllo room list`")
 }
@@ -204,6 +231,14 @@ func (n *Node) RoomSay(_ context.Context, q api.RoomSay) (*api.RoomSaid, error) 
 	}
 	if q.File != nil {
 		q.Text = enclosed(q.Text, q.File)
+	}
+	if q.Edits != "" {
+		for i := range c.said {
+			if c.said[i].ID == q.Edits {
+				c.said[i].Text, c.said[i].Edited, c.said[i].Removed = q.Text, q.Text != "", q.Text == ""
+			}
+		}
+		return &api.RoomSaid{ID: q.Edits, Room: c.room.ID, Name: c.room.Name}, nil
 	}
 	m := api.RoomMessage{ID: hash("words " + n.next().String()).String(), From: me, Text: q.Text, SentAt: n.clock, Reply: q.Reply, Mine: true}
 	c.said = append(c.said, m)

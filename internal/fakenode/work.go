@@ -32,8 +32,11 @@ func (n *Node) WorkOffer(ctx context.Context, q api.WorkOffering, r io.Reader, f
 		return api.Errorf(api.Denied, "the group does not allow it: ask its creator for a place on its list")
 	}
 	in := bufio.NewScanner(r)
-	for i := 0; in.Scan(); i++ {
-		text, item := in.Text(), workItem(i)
+	for in.Scan() {
+		n.mu.Lock()
+		text, item := in.Text(), workItem(n.offered)
+		n.offered++
+		n.mu.Unlock()
 		events := []*api.WorkEvent{n.workEvent(api.WorkQueued, q.Topic, text, item)}
 		switch {
 		case q.Leave:

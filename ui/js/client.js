@@ -99,7 +99,25 @@ async function readTopic(request, onEvent, signal) {
 		throw new ApiError("gone", gone)
 	}
 	if (!response.ok) return understand(response.status, await response.text())
-	const stream = response.body.pipeThrough(new TextDecoderStream()).getReader()
+	return lines(response.body, onEvent)
+}
+
+// offerWork offers an item, and calls onEvent with what becomes of it until it has an outcome. An
+// item that is queued stays so when the page is closed.
+async function offerWork(request, item, onEvent) {
+	let response
+	try {
+		response = await fetch(inAddress("work/offer", request), { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: item, credentials: "same-origin" })
+	} catch {
+		throw new ApiError("gone", gone)
+	}
+	if (!response.ok) return understand(response.status, await response.text())
+	return lines(response.body, onEvent)
+}
+
+// lines calls onEvent with each line of a stream until it ends.
+async function lines(body, onEvent) {
+	const stream = body.pipeThrough(new TextDecoderStream()).getReader()
 	for (let rest = "";;) {
 		let part
 		try {
@@ -136,11 +154,15 @@ export const client = {
 	keys: (user, name) => ask("user/keys", { user, name }),
 	verify: (user, name, fingerprint) => ask("user/verify", { user, name, fingerprint }),
 	rooms: user => ask("room/list", { user }),
-	addRoom: (user, name) => ask("room/create", { user, name }),
+	addRoom: (user, name, open) => ask("room/create", { user, name, public: open }),
+	findRooms: (user, name) => ask("room/find", { user, name }),
 	inviteToRoom: (user, room, name) => ask("room/invite", { user, room, name }),
 	joinRoom: (user, room) => ask("room/join", { user, room }),
 	leaveRoom: (user, room) => ask("room/leave", { user, room }),
-	sayInRoom: (user, room, text) => ask("room/say", { user, room, text }),
+	renameRoom: (user, room, name) => ask("room/rename", { user, room, name }),
+	setRole: (user, room, name, role) => ask("room/role", { user, room, name, role }),
+	setReceipts: (user, room, receipts) => ask("room/set", { user, room, receipts }),
+	sayInRoom: (user, room, { text, reply, edits }) => ask("room/say", { user, room, text, reply, edits }),
 	roomHistory: (user, room) => ask("room/history", { user, room, limit: 500, receipts: true }),
 	roomRead: (user, room) => ask("room/read", { user, room }),
 	topics: () => ask("topic/list"),
@@ -148,6 +170,9 @@ export const client = {
 	topicTree: target => ask("topic/tree", { target }),
 	publish,
 	readTopic,
+	workItems: () => ask("work/list"),
+	withdrawWork: (topic, items) => ask("work/withdraw", { topic, items }),
+	offerWork,
 	members: () => ask("member/list"),
 	invite: () => ask("invite"),
 	admit: code => ask("member/admit", { code }),

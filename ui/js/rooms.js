@@ -2,19 +2,23 @@
 
 import { $, el, say, set, show, sync } from "./dom.js"
 import { client } from "./client.js"
-import { count, date, when } from "./words.js"
-import { withFiles } from "./chat.js"
+import { count } from "./words.js"
 import { fails, tell } from "./fails.js"
+import { startLog } from "./roomlog.js"
+import { startRoomPeople } from "./roompeople.js"
 
 export function startRooms(model) {
 	let rooms = []
 	let open = "" // the id of the room that is shown
 	let said = []
 	let user = ""
-	let asking = "" // what the form asks for: a "room" to make, or "somebody" to invite
-	const log = $("room-messages")
+	let asking = "" // what the form asks for: a "room" to make, "somebody" to invite, a new "name"
 
 	const room = () => rooms.find(r => r.id === open) ?? null
+	const here = () => Boolean(room()?.joined && !room().invited)
+	const desk = { id: () => open, user: () => user, room, here, said: () => said, load, soon, enter }
+	const log = startLog(desk)
+	const people = startRoomPeople(model, desk)
 
 	// Of what comes late, from another user's rooms or an older question, nothing is drawn.
 	let turn = 0
@@ -24,9 +28,11 @@ export function startRooms(model) {
 			user = whose
 			open = ""
 			said = []
+			closeAsk()
+			closeFind()
 		}
-		const list = whose ? await client.rooms(whose) : []
-		const words = open && list.some(r => r.id === open && !r.invited) ? await client.roomHistory(whose, open) : []
+		const list = whose ? (await client.rooms(whose)) ?? [] : []
+		const words = open && list.some(r => r.id === open && !r.invited) ? (await client.roomHistory(whose, open)) ?? [] : []
 		if (now !== turn) return
 		rooms = list
 		said = words
@@ -42,6 +48,7 @@ export function startRooms(model) {
 
 	function draw() {
 		show($("rooms-nobody"), !user)
+		show($("rooms-acts"), user)
 		show($("rooms-talk"), user)
 		sync($("rooms-list"), rooms, r => `${r.id} ${r.invited ? "invited" : ""}`, makeRoom, drawRoom)
 		show($("rooms-empty"), user && !rooms.length)
@@ -66,7 +73,7 @@ export function startRooms(model) {
 		const words = r.invited ? "invitation" : r.unread ? `${r.unread} new` : ""
 		show(badge, words)
 		say(badge, words)
-		say(last, r.invited ? `${r.invited} invites you` : !r.joined ? "you are not in it any more" : count(r.members?.length ?? 0, "member"))
+		say(last, r.invited ? `${r.invited} invites you` : !r.joined ? "you are not in it any more" : count(r.members?.length ?? 0, "member") + (r.public ? ", public" : ""))
 	}
 
 	async function enter(id) {
@@ -74,10 +81,12 @@ export function startRooms(model) {
 		said = []
 		tell($("room-error"), null)
 		closeAsk()
+		closeFind()
+		log.begin()
+		people.begin()
 		draw()
-		log.scrollTop = log.scrollHeight
 		await load()
-		log.scrollTop = log.scrollHeight
+		log.end()
 		if (id) $("room-name").focus()
 	}
 
@@ -89,72 +98,28 @@ export function startRooms(model) {
 		if (!r) return
 		say($("room-name"), `#${r.name}`)
 		const names = (r.members ?? []).map(m => m.name || m.key)
-		say($("room-members"), r.invited ? "" : names.join(", "))
+		say($("room-members"), r.invited ? "" : (r.public ? "public: " : "") + names.join(", "))
 		show($("room-trouble"), r.trouble)
 		say($("room-trouble"), r.trouble ?? "")
 		show($("room-invited"), r.invited)
 		say($("room-invited-words"), r.invited ? `${r.invited} has made you a member of #${r.name}. You read what was said, also before, when you have joined.` : "")
-		const here = r.joined && !r.invited
-		show($("room-compose"), here)
-		show($("room-invite"), here && (r.role === "owner" || r.role === "admin"))
-		show($("room-leave"), here && r.role !== "owner")
-		const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 60
-		sync(log, said, m => m.id, makeMessage, drawMessage)
-		if (atEnd) log.scrollTop = log.scrollHeight
-		markSeen()
+		show($("room-compose"), here())
+		show($("room-invite"), here() && (r.role === "owner" || r.role === "admin"))
+		log.draw()
+		people.draw()
 	}
 
-	function makeMessage(m) {
-		return el("li", { class: m.mine ? "mine" : "theirs" }, el("strong", { class: "who" }), el("p", { class: "text", dir: "auto" }), el("p", { class: "note" }))
-	}
-
-	function drawMessage(li, m) {
-		const [who, text, note] = li.children
-		say(who, m.mine ? "You" : m.from)
-		const words = m.locked ? "Locked: its key comes when a member who has it is there." : m.removed ? "Taken back." : m.text
-		if (text.dataset.words !== words) {
-			text.dataset.words = words
-			text.replaceChildren(...withFiles(words))
-		}
-		text.classList.toggle("quiet", Boolean(m.locked || m.removed))
-		const answered = m.reply && said.find(x => x.id === m.reply)
-		say(note, [answered ? `to ${answered.mine ? "you" : answered.from}` : "", when(m.sent_at), m.edited ? "edited" : "", m.mine ? reached(m.receipts) : ""].filter(Boolean).join(" · "))
-		const readers = m.receipts?.read_by
-		set(note, "title", `sent ${date(m.sent_at)}${readers ? `; read by ${readers.join(", ")}` : ""}`)
-	}
-
-	// reached says how far a message has come.
-	function reached(r) {
-		if (!r?.of) return ""
-		if (r.read) return r.read === r.of ? "read by all" : `read by ${r.read} of ${r.of}`
-		return r.delivered === r.of ? "delivered" : r.delivered ? `delivered to ${r.delivered} of ${r.of}` : "sent"
-	}
-
-	// markSeen tells the node what was really shown.
-	let marking = false
-	async function markSeen() {
-		const r = room()
-		if (marking || !r?.unread || r.invited || document.hidden || !document.hasFocus() || !log.getClientRects().length || !said.length) return
-		marking = true
-		try {
-			await client.roomRead(user, r.id)
-			r.unread = 0
-			soon()
-		} catch (err) {
-			tell($("room-error"), err)
-		}
-		marking = false
-	}
-	for (const kind of ["focus", "hashchange"]) addEventListener(kind, markSeen)
-	document.addEventListener("visibilitychange", markSeen)
-
-	function ask(what, why, label, action) {
+	function ask(what, why, label, action, text = "") {
 		asking = what
+		closeFind()
 		show($("room-ask"), true)
+		show($("room-ask-public-part"), what === "room")
+		$("room-ask-public").checked = false
 		say($("room-ask-why"), why)
 		say($("room-ask-label"), label)
 		say($("room-ask-do"), action)
-		$("room-ask-text").value = ""
+		tell($("room-ask-error"), null)
+		$("room-ask-text").value = text
 		$("room-ask-text").focus()
 	}
 	function closeAsk() {
@@ -162,53 +127,85 @@ export function startRooms(model) {
 		show($("room-ask"), false)
 		tell($("room-ask-error"), null)
 	}
-	$("new-room").addEventListener("click", () => ask("room", "A room of your own, in which you and whom you invite talk. Only those who are in it can read what is said.", "Name of the room", "Make it"))
+	$("new-room").addEventListener("click", () => ask("room", "A room of your own, in which you and whom you invite talk.", "Name of the room", "Make it"))
 	$("room-invite").addEventListener("click", () => ask("somebody", `Who joins #${room().name} reads what was said before, too.`, "Name", "Invite"))
+	$("room-rename").addEventListener("click", () => ask("name", "The room is called so by all who are in it.", "New name", "Rename", room().name))
 	$("room-ask-cancel").addEventListener("click", closeAsk)
 	fails($("room-ask-error"), $("room-ask"), "submit", async () => {
 		const text = $("room-ask-text").value.trim()
 		if (!text) return
 		if (asking === "room") {
-			const made = await client.addRoom(user, text)
+			const made = await client.addRoom(user, text, $("room-ask-public").checked)
 			await enter(made.id)
 			$("room-text").focus()
 			return
 		}
-		await client.inviteToRoom(user, open, text)
+		await (asking === "name" ? client.renameRoom(user, open, text) : client.inviteToRoom(user, open, text))
 		closeAsk()
 		await load()
 	})
 
-	$("room-text").addEventListener("keydown", e => {
-		if (e.key === "Enter" && !e.shiftKey && !e.isComposing) {
-			e.preventDefault()
-			$("room-compose").requestSubmit()
-		}
-	})
-	fails($("room-error"), $("room-compose"), "submit", async () => {
-		const text = $("room-text").value
-		if (!text.trim()) return
-		$("room-text").value = ""
+	// Public rooms are found by the name of somebody who is in them.
+	function closeFind() {
+		show($("room-find"), false)
+		tell($("room-find-error"), null)
+	}
+	function drawFound(who, found) {
+		sync($("room-found"), found, r => `${who} ${r.id}`, r => el("li", {}, el("span", { class: "name" }), el("span", { class: "quiet" }), el("button", { type: "button" })), (li, r) => {
+			const [name, members, button] = li.children
+			say(name, `#${r.name}`)
+			say(members, count(r.members, "member"))
+			say(button, r.joined ? "Open" : "Join")
+			button.onclick = () => join(who, r)
+		})
+	}
+	async function join(who, r) {
+		tell($("room-find-error"), null)
 		try {
-			await client.sayInRoom(user, open, text)
+			await enter(r.joined ? r.id : (await client.joinRoom(user, `${who}/${r.name}`)).id)
 		} catch (err) {
-			if (!$("room-text").value) $("room-text").value = text
-			throw err
+			tell($("room-find-error"), err)
 		}
-		await load()
-		log.scrollTop = log.scrollHeight
+	}
+	$("find-room").addEventListener("click", () => {
+		closeAsk()
+		drawFound("", [])
+		say($("room-found-words"), "")
+		$("room-find-name").value = ""
+		show($("room-find"), true)
+		$("room-find-name").focus()
 	})
+	$("room-find-cancel").addEventListener("click", () => {
+		closeFind()
+		$("find-room").focus()
+	})
+	fails($("room-find-error"), $("room-find"), "submit", async () => {
+		const [who, ...called] = $("room-find-name").value.trim().split("/")
+		if (!who) return
+		drawFound(who, [])
+		say($("room-found-words"), "")
+		if (called.length) {
+			await enter((await client.joinRoom(user, `${who}/${called.join("/")}`)).id)
+			return
+		}
+		const found = (await client.findRooms(user, who)) ?? []
+		drawFound(who, found)
+		say($("room-found-words"), found.length ? "" : `${who} is in no public room.`)
+	})
+
 	fails($("room-error"), $("room-join"), "click", async () => {
 		await client.joinRoom(user, open)
 		await enter(open)
 	})
-	const away = async () => {
+	fails($("room-error"), $("room-decline"), "click", async () => {
 		await client.leaveRoom(user, open)
 		await enter("")
-	}
-	fails($("room-error"), $("room-decline"), "click", away)
-	fails($("room-error"), $("room-leave"), "click", away)
-	$("room-back").addEventListener("click", () => enter(""))
+	})
+	$("room-back").addEventListener("click", async () => {
+		const was = room()?.name ?? ""
+		await enter("")
+		document.querySelector(`.person[data-room="${CSS.escape(was)}"]`)?.focus()
+	})
 
 	model.on("rooms", soon)
 	model.on("users", soon)
