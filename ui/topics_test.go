@@ -27,6 +27,16 @@ func (n *node) Subscribe(ctx context.Context, q api.Subscription, f func(*api.To
 	return n.shelf.Subscribe(ctx, q, f)
 }
 
+func (n *node) WorkOffer(ctx context.Context, q api.WorkOffering, r io.Reader, f func(*api.WorkEvent) error) error {
+	return n.shelf.WorkOffer(ctx, q, r, f)
+}
+
+func (n *node) WorkList(ctx context.Context) ([]api.WorkItem, error) { return n.shelf.WorkList(ctx) }
+
+func (n *node) WorkWithdraw(ctx context.Context, q api.WorkWithdrawal) (*api.Withdrawn, error) {
+	return n.shelf.WorkWithdraw(ctx, q)
+}
+
 // TopicTree gives a tree with the last living node as its root.
 func (n *node) TopicTree(ctx context.Context, name string) (*api.TopicTree, error) {
 	if _, err := n.shelf.TopicTree(ctx, name); err != nil {
@@ -88,6 +98,7 @@ func testTopics(t *testing.T, b *browser.Browser) {
 	hides(desk, "#topic-rules")
 	desk.Eval(`void document.querySelector("#topics").scrollIntoView()`, nil)
 	desk.Screenshot("news")
+	testWork(t, n, desk)
 
 	phone := enter(t, b, n, "topics-phone", browser.Phone)
 	for i := range 130 {
@@ -112,6 +123,30 @@ func testTopics(t *testing.T, b *browser.Browser) {
 	shows(phone, "#topic-trouble", "does not allow it")
 	phone.Click("#topic-back")
 	phone.Screenshot("list")
+}
+
+// testWork: items are offered to a topic, what becomes of them is seen, and those that wait are
+// withdrawn.
+func testWork(t *testing.T, n *node, p *browser.Page) {
+	err := n.shelf.WorkOffer(t.Context(), api.WorkOffering{Topic: "news", Leave: true}, strings.NewReader("one.png\ntwo.png"), func(*api.WorkEvent) error { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Click("#topic-work summary")
+	shows(p, "#work-items", "waits for a taker")
+	p.Type("#work-text", "<b>cat</b>.png")
+	p.Press("Enter")
+	shows(p, "#work-items [data-state=done] .text", "<b>cat</b>.png")
+	shows(p, "#work-items [data-state=done] .quiet", "done by node ")
+	p.WaitFor(`document.querySelector("#work-text").value == ""`, soon)
+	p.Type("#work-text", "bad.png")
+	p.Press("Enter")
+	shows(p, "#work-items [data-state=failed] .quiet", "failed · exit status 1")
+	p.Eval(`void document.querySelector("#topics").scrollIntoView()`, nil)
+	p.Screenshot("work")
+	p.Click("#work-items [data-state=queued] button")
+	p.WaitFor(`document.querySelectorAll("#work-items [data-state=queued]").length == 1`, soon)
+	hides(p, "#work-withdraw")
 }
 
 // testForwarderDies: the page shows who hands a topic on, kills such a node of a demo while lines

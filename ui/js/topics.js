@@ -5,6 +5,7 @@ import { ApiError, client, groups, isPrint } from "./client.js"
 import { count, date, when } from "./words.js"
 import { fails, tell } from "./fails.js"
 import { startTree } from "./tree.js"
+import { startWork } from "./work.js"
 
 // How many lines of history are asked for at first, and how many stay on the page.
 const first = 100, most = 1000
@@ -19,6 +20,7 @@ export function startTopics(model) {
 	let made = 0
 	const log = $("topic-lines")
 	const tree = startTree(model, () => open)
+	const work = startWork(model, () => open)
 	const topic = () => topics.find(t => t.name === open) ?? null
 
 	async function load() {
@@ -82,6 +84,7 @@ export function startTopics(model) {
 		show($("topic-ask"), false)
 		show($("topic-older"), true)
 		tree.begin()
+		work.begin()
 		draw()
 		if (!name) return
 		read(name, first)
