@@ -44,7 +44,7 @@ type Node struct {
 	foreign map[string]bool // spaces that were granted to the user
 	topics  map[string]*channel
 	queued  []api.WorkItem
-	offered int // items that were ever offered
+	offered int                       // items that were ever offered
 	atWork  map[id.Hash]chan struct{} // closed when the item is confirmed
 	offer   int64
 	auto    bool // it chose its offer
