@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -69,10 +70,11 @@ const (
 	groupMore   = "more"
 )
 
-// Help lists commands in the order in which they are wanted: up comes before down.
-func init() { cobra.EnableCommandSorting = false }
+// inOrder has help list commands in the order in which they are wanted: up comes before down.
+var inOrder = sync.OnceFunc(func() { cobra.EnableCommandSorting = false })
 
 func newRoot(w *world) *cobra.Command {
+	inOrder()
 	root := &cobra.Command{
 		Use:   "phyllo",
 		Short: "A network of your group's computers, without a server",
