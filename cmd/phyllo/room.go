@@ -129,9 +129,7 @@ everybody in the ring can join and read it: what is said in it is not sealed. Th
 of such rooms: others find one by the name of anybody who is in it ("phyllo room find"). With
 --stored members put what is said into the ring's storage, too, sealed: who comes while
 none of the others is there gets all of it. It is paid for by those who say something.`,
-		Example: "  phyllo room create garden
-  phyllo room create \"book club\" --stored
-  phyllo room create square --public", Args: args(1, 1),
+		Example: "  phyllo room create garden\n  phyllo room create \"book club\" --stored\n  phyllo room create square --public", Args: args(1, 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.Name = a[0]
 			return w.ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
