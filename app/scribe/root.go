@@ -408,4 +408,7 @@ func (g *group) keepFor(root *peer.Handle) {
 		g.limit()
 		g.sync()
 	}
+	if g.needed() {
+		g.seek() // it may have been the root until now
+	}
 }

@@ -183,7 +183,7 @@ func TestOffererComesBack(t *testing.T) {
 
 // What nobody had when the offerer's node died is with a taker within seconds once it is back.
 func TestLeftIsOffered(t *testing.T) {
-	simtest.Seeds(t, simtest.Size(60, 20), func(t *testing.T, seed uint64) {
+	simtest.Seeds(t, simtest.Size(64, 20), func(t *testing.T, seed uint64) {
 		y := newYard(t, seed, 3)
 		h := y.sheds[0]
 		h.offer(work.Options{Wait: true}, "left")
