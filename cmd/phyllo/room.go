@@ -142,7 +142,7 @@ none of the others is there gets all of it. It is paid for by those who say some
 					return w.line(r)
 				}
 				if r.Public {
-					w.printf("%s %s is made; others join it with %s, while a computer of somebody in it is on\n", w.mark(api.Good), signed(r.Name), w.command("room join "+quoted(roomOwner(r)+"/"+r.Name)))
+					w.printf("%s %s is made; others join it with %s, while a computer of somebody in it is on\n", w.mark(api.Good), signed(r.Name), "phyllo room join "+quoted(roomOwner(r)+"/"+r.Name))
 					return nil
 				}
 				w.printf("%s %s is made; invite people with %s\n", w.mark(api.Good), signed(r.Name), w.command("room invite "+quoted(r.Name)+" NAME"))

@@ -41,7 +41,12 @@ export function startRoomPeople(model, desk) {
 		$("room-receipts").checked = !r.silent
 		const here = desk.here()
 		show($("room-set"), here)
-		show($("room-rename"), here && (r.role === "owner" || r.role === "admin"))
+		const admin = here && (r.role === "owner" || r.role === "admin")
+		show($("room-rename"), admin)
+		show($("room-stored-part"), admin)
+		$("room-stored").checked = Boolean(r.stored)
+		say($("room-stored-words"), !r.stored ? "" : r.unstored ? `Of ${r.entries} entries ${r.entries - r.unstored} are in the ring's storage so far.` : "What was said is in the ring's storage, too.")
+		show($("room-stored-words"), r.stored)
 		show($("room-leave"), here && r.role !== "owner")
 		show($("room-owned"), here && r.role === "owner" && members.length > 1)
 	}
@@ -110,13 +115,17 @@ export function startRoomPeople(model, desk) {
 		}
 	}
 
-	fails($("room-about-error"), $("room-receipts"), "change", async () => {
-		try {
-			await client.setReceipts(desk.user(), desk.id(), $("room-receipts").checked)
-		} finally {
-			await desk.load()
-		}
-	})
+	function sets(id, what) {
+		fails($("room-about-error"), $(id), "change", async () => {
+			try {
+				await client.setRoom(desk.user(), desk.id(), { [what]: $(id).checked })
+			} finally {
+				await desk.load()
+			}
+		})
+	}
+	sets("room-receipts", "receipts")
+	sets("room-stored", "stored")
 	$("room-leave").addEventListener("click", () => {
 		const r = desk.room()
 		ask(`Leave #${r.name}? ${r.public ? "You can join again as long as somebody is in it." : "You come back only if somebody invites you."}`, "Leave", async () => {

@@ -113,8 +113,10 @@ export function startRooms(model) {
 		asking = what
 		closeFind()
 		show($("room-ask"), true)
-		show($("room-ask-public-part"), what === "room")
-		$("room-ask-public").checked = false
+		for (const part of ["public", "stored"]) {
+			show($(`room-ask-${part}-part`), what === "room")
+			$(`room-ask-${part}`).checked = false
+		}
 		say($("room-ask-why"), why)
 		say($("room-ask-label"), label)
 		say($("room-ask-do"), action)
@@ -135,7 +137,7 @@ export function startRooms(model) {
 		const text = $("room-ask-text").value.trim()
 		if (!text) return
 		if (asking === "room") {
-			const made = await client.addRoom(user, text, $("room-ask-public").checked)
+			const made = await client.addRoom(user, text, { open: $("room-ask-public").checked, stored: $("room-ask-stored").checked })
 			await enter(made.id)
 			$("room-text").focus()
 			return
