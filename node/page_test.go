@@ -70,8 +70,43 @@ func shareFile(t *testing.T, from, to *browser.Page) {
 	to.Screenshot("files")
 }
 
+// talkInARoom has one make a room and invite another, who joins, answers, and is made an admin.
+func talkInARoom(from, to *browser.Page) {
+	from.Click("#new-room")
+	from.Type("#room-ask-text", "garden")
+	from.Press("Enter")
+	shows(from, "#room-name", "#garden")
+	from.Type("#room-text", "the beans are ripe")
+	from.Press("Enter")
+	shows(from, "#room-messages .mine .text", "the beans are ripe")
+	from.Click("#room-invite")
+	from.Type("#room-ask-text", "bob")
+	from.Press("Enter")
+
+	to.Click(`.tabs [href="#rooms"]`)
+	shows(to, "#rooms-list .badge", "invitation")
+	to.Click(`.person[data-room="garden"]`)
+	to.Click("#room-join")
+	shows(to, "#room-messages .theirs .text", "the beans are ripe")
+	to.Click("#room-messages .theirs .more")
+	to.Click("#room-messages .theirs .does button")
+	to.Type("#room-text", "I pick them")
+	to.Click("#room-say")
+	shows(from, "#room-messages .theirs .quote", "you: the beans are ripe")
+	shows(from, "#room-messages .mine .note", "read by all")
+	shows(from, "#room-people .quiet", "online, has read all")
+	from.Eval(`(() => { const s = document.querySelector("#room-people li:nth-child(2) select"); s.value = "admin"; s.dispatchEvent(new Event("change")) })()`, nil)
+	shows(to, "#room-invite", "Invite")
+	to.Click("#room-messages .mine .more")
+	to.Click("#room-messages .mine .danger")
+	shows(from, "#room-messages .theirs .text", "Taken back.")
+	from.Eval(`document.querySelector("#rooms").scrollIntoView()`, nil)
+	from.Screenshot("room")
+	to.Screenshot("room")
+}
+
 // TestTwoRealPages: what is typed on the page of one real node is seen on the page of
-// another, in a real browser; and a file that one stores the other reads.
+// another, in a real browser, also in a room; and a file that one stores the other reads.
 func TestTwoRealPages(t *testing.T) {
 	b := browser.Start(t)
 	c := settings(t.TempDir())
@@ -107,6 +142,7 @@ func TestTwoRealPages(t *testing.T) {
 	shows(desk, "#messages .theirs .text", "I am")
 	desk.Screenshot("chat")
 	phone.Screenshot("chat")
+	talkInARoom(desk, phone)
 	shareFile(t, desk, phone)
 	for name, p := range map[string]*browser.Page{"ann": desk, "bob": phone} {
 		for _, got := range p.Complaints() {

@@ -78,6 +78,12 @@ func testTopics(t *testing.T, b *browser.Browser) {
 	shows(desk, "#rooms-empty", "No rooms yet") // what comes late moves no button any more
 	shows(desk, "#topics-empty", "no topic")
 	desk.Click("#open-topic")
+	desk.Type("#topic-ask-text", "two words")
+	desk.Press("Enter")
+	shows(desk, "#topic-ask-error", "Not a topic's name")
+	hides(desk, "#topic-open")
+	shows(desk, "#topics-empty", "no topic")
+	desk.Eval(`void (document.querySelector("#topic-ask-text").value = "")`, nil)
 	desk.Type("#topic-ask-text", "news")
 	desk.Press("Enter")
 	shows(desk, "#topic-waits", "no such topic yet")

@@ -109,6 +109,12 @@ export function startTopics(model) {
 				throw new ApiError("gone", "The node has stopped.")
 			} catch (err) {
 				if (mine.signal.aborted) return
+				if (err.kind === "usage") { // not a name for a topic
+					opened.delete(name)
+					enter("")
+					askName(name, err)
+					return
+				}
 				state = "ended"
 				tell($("topic-trouble"), err)
 				drawOpen()
@@ -189,11 +195,13 @@ export function startTopics(model) {
 		read(open, most)
 	})
 
-	$("open-topic").addEventListener("click", () => {
+	function askName(text, err) {
 		show($("topic-ask"), true)
-		$("topic-ask-text").value = ""
+		tell($("topic-ask-error"), err)
+		$("topic-ask-text").value = text
 		$("topic-ask-text").focus()
-	})
+	}
+	$("open-topic").addEventListener("click", () => askName("", null))
 	$("topic-ask-cancel").addEventListener("click", () => {
 		show($("topic-ask"), false)
 		$("open-topic").focus()
