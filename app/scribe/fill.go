@@ -69,6 +69,9 @@ func (g *group) consult(t *task.T, from source, m wire.Message) (kbr.Answer, wir
 		return g.s.askRoot(t, g.key, m)
 	}
 	return g.s.ask(t, from.node, m)
+	if _, ok := m.(*msg.Heads); ok {
+		return g.s.askWith(t, from.node, m)
+	}
 }
 
 // fill fetches what is missing, until nothing is.

@@ -92,7 +92,9 @@ func (g *group) assume(t *task.T) error {
 	others := g.others()
 	listed := make(map[msg.Stream]bool)
 	heard, unknown := 0, 0
-	rs, err := kbr.CallAll(t, g.s.ep, others, func(int) []byte { return msg.Encode(&msg.Heads{Group: g.id}) }, kbr.Options{Timeout: g.s.cfg.Ask}, nil)
+	rs, err := task.Gather(t, 2*g.s.cfg.Ask, len(others), func(i int, resolve func(kbr.Answer, error)) {
+		g.s.gather(others[i], &msg.Heads{Group: g.id}, resolve)
+	}, nil)
 	if err != nil {
 		return err
 	}

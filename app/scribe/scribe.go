@@ -28,9 +28,11 @@ type Scribe struct {
 	fresh   limit.Rates // of groups that this node does not know yet
 	review  task.Timer
 	number  uint64
-	bytes   int          // of the messages of all groups, and of some groups that are gone
-	shelf   *shelf.Shelf // nil: nothing is written down
-	loading bool         // what was written down is being read
+	bytes   int                  // of the messages of all groups, and of some groups that are gone
+	shelf   *shelf.Shelf         // nil: nothing is written down
+	loading bool                 // what was written down is being read
+	out     map[id.ID]*outbox    // what is to be asked at this moment
+	asked   map[uint64]*question // what was asked in bundles, by its number
 	stopped bool
 	stats   Stats
 }
@@ -51,6 +53,7 @@ func New(c Config) (*Scribe, error) {
 		return nil, err
 	}
 	return &Scribe{cfg: c, groups: make(map[id.Hash]*group), crowd: make(map[id.ID]int),
+		out: make(map[id.ID]*outbox), asked: make(map[uint64]*question),
 		asks: limit.New(c.PeerAsks), flow: limit.New(c.PeerFlow), fresh: limit.New(c.PeerNew)}, nil
 }
 
@@ -102,6 +105,15 @@ func (s *Scribe) Deliver(d *kbr.Delivery) {
 		refuse(d, msg.RefusedMalformed)
 		return
 	}
+	if b, ok := m.(*msg.Bundle); ok {
+		s.onBundle(d, b)
+		return
+	}
+	s.handle(d, m)
+}
+
+// handle handles a message, or a question of a bundle.
+func (s *Scribe) handle(d *kbr.Delivery, m wire.Message) {
 	if rates := s.rates(m); d.Via.ID != s.ep.Self().ID && !rates.Take(d.Via.ID, s.ep.Now()) {
 		refuse(d, msg.RefusedBusy)
 		return
@@ -137,6 +149,8 @@ func (s *Scribe) fromNeighbour(d *kbr.Delivery, m wire.Message) {
 		s.onBeat(d, m)
 	case *msg.Keep:
 		s.onKeep(d, m)
+	case *msg.Answers:
+		s.answered(d.Via.ID, kbr.Answer{From: d.Via}, m)
 	default:
 		refuse(d, msg.RefusedMalformed)
 	}
@@ -191,6 +205,12 @@ func (s *Scribe) count() uint64 {
 // ask asks a node and reads its answer.
 func (s *Scribe) ask(t *task.T, to *peer.Handle, m wire.Message) (kbr.Answer, wire.Message, error) {
 	a, err := kbr.CallPeer(t, s.ep, to, msg.Encode(m), kbr.Options{Timeout: s.cfg.Ask})
+	return read(a, err)
+}
+
+// askWith is ask for an Attach or a Heads, which goes with others to the same node.
+func (s *Scribe) askWith(t *task.T, to *peer.Handle, m wire.Message) (kbr.Answer, wire.Message, error) {
+	a, err := task.Await(t, 2*s.cfg.Ask, func(resolve func(kbr.Answer, error)) { s.gather(to, m, resolve) })
 	return read(a, err)
 }
 

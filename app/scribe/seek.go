@@ -156,7 +156,7 @@ func (g *group) askParent(t *task.T, h *peer.Handle) error {
 		var m any
 		g.asking = to
 		g.s.stats.Attaches++
-		a, m, err = g.s.ask(t, to, g.attach())
+		a, m, err = g.s.askWith(t, to, g.attach())
 		g.asking = nil
 		switch m := m.(type) {
 		case *msg.Adopted:
@@ -294,7 +294,7 @@ func (g *group) check() {
 	}
 	g.checking = true
 	g.s.ep.Go(func(t *task.T) error {
-		_, m, err := g.s.ask(t, p.node, g.attach())
+		_, m, err := g.s.askWith(t, p.node, g.attach())
 		if g.parent != p || errors.Is(err, task.ErrStopped) {
 			return err
 		}

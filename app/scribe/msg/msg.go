@@ -39,11 +39,14 @@ const (
 	kindHeadsAre
 	kindFetch
 	kindFetched
+	kindBundle
+	kindAnswers
 )
 
 // table lists all messages of scribe.
 var table = wire.NewTable((*Create)(nil), (*Done)(nil), (*Attach)(nil), (*Adopted)(nil), (*Full)(nil), (*Leave)(nil),
-	(*Publish)(nil), (*Cast)(nil), (*Beat)(nil), (*Keep)(nil), (*Heads)(nil), (*HeadsAre)(nil), (*Fetch)(nil), (*Fetched)(nil))
+	(*Publish)(nil), (*Cast)(nil), (*Beat)(nil), (*Keep)(nil), (*Heads)(nil), (*HeadsAre)(nil), (*Fetch)(nil), (*Fetched)(nil),
+	(*Bundle)(nil), (*Answers)(nil))
 
 // ErrMessage is wrapped by the reasons why a message is refused.
 var ErrMessage = errors.New("message of scribe")
@@ -204,6 +207,9 @@ type Fetch struct {
 	Life      uint64   `cbor:"3,keyasint"`
 	From      uint64   `cbor:"4,keyasint"`
 	To        uint64   `cbor:"5,keyasint"`
+	// Seal, if not nil, is of a batch that the asker has: who is asked, and does not know of it,
+	// looks for it, too.
+	Seal *Seal `cbor:"6,keyasint,omitempty"`
 }
 
 // Fetched has the first of the batches that fit.
@@ -392,6 +398,9 @@ func (m *HeadsAre) Check() error {
 func (m *Fetch) Check() error {
 	if m.Life == 0 || m.From == 0 || m.To < m.From || m.To > MaxSeq+MaxMessages {
 		return fmt.Errorf("%w: messages %d to %d", ErrMessage, m.From, m.To)
+	}
+	if m.Seal != nil {
+		return m.Seal.Check()
 	}
 	return nil
 }

@@ -50,7 +50,9 @@ func all() []wire.Message {
 		&msg.Beat{Group: g, Next: 1000, Version: 1, Path: msg.Path(id.Tiny(1)), Seals: []*msg.Seal{b.Seal}},
 		&msg.Keep{Group: g, Charter: c, Batch: b}, &msg.Heads{Group: g, Publisher: bob.Public(), Life: 7},
 		&msg.HeadsAre{Charter: c, Seals: []*msg.Seal{b.Seal}, Floors: []uint64{1}, More: true, Synced: true, Whole: true, Nexts: []uint64{2}},
-		&msg.Fetch{Group: g, Publisher: bob.Public(), Life: 7, From: 1, To: 9}, &msg.Fetched{Batches: []*msg.Batch{b}, Floor: 5},
+		&msg.Fetch{Group: g, Publisher: bob.Public(), Life: 7, From: 1, To: 9, Seal: b.Seal}, &msg.Fetched{Batches: []*msg.Batch{b}, Floor: 5},
+		&msg.Bundle{Number: 8, Attaches: []*msg.Attach{{Group: g, Number: 4}}, Heads: []*msg.Heads{{Group: g}}},
+		&msg.Answers{List: []*msg.Reply{{Number: 8, Message: msg.Encode(new(msg.Done))}, {Number: 9, Code: msg.RefusedBusy}}},
 	}
 }
 
@@ -123,9 +125,18 @@ func TestRefused(t *testing.T) {
 		"a child twice":             &msg.Full{Nodes: []*peer.Handle{h, h}, Delays: []uint32{1, 1}},
 		"messages from 0":           &msg.Fetch{Group: g, Life: 1, To: 4},
 		"messages backwards":        &msg.Fetch{Group: g, Life: 1, From: 4, To: 3},
+		"messages by no seal":       &msg.Fetch{Group: g, Life: 1, From: 3, To: 4, Seal: new(msg.Seal)},
 		"heads without a charter":   &msg.HeadsAre{},
 		"heads without a number":    &msg.HeadsAre{Charter: signed(), Seals: []*msg.Seal{batch(g, now).Seal}, Floors: []uint64{1}},
 		"heads with a number 0":     &msg.HeadsAre{Charter: signed(), Seals: []*msg.Seal{batch(g, now).Seal}, Floors: []uint64{1}, Nexts: []uint64{0}},
+		"a bundle of nothing":       &msg.Bundle{Number: 1},
+		"a bundle of nobody":        &msg.Bundle{Heads: []*msg.Heads{{Group: g}}},
+		"too large a bundle":        &msg.Bundle{Number: 1, Heads: make([]*msg.Heads, msg.MaxBundle+1)},
+		"an empty question":         &msg.Bundle{Number: 1, Attaches: []*msg.Attach{nil}},
+		"bundled half an id":        &msg.Bundle{Number: 1, Attaches: []*msg.Attach{{Group: g, Chain: make([]byte, 8)}}},
+		"too many answers":          &msg.Answers{List: make([]*msg.Reply, msg.MaxBundle+1)},
+		"an answer of nothing":      &msg.Answers{List: []*msg.Reply{{Number: 1}}},
+		"an answer of two kinds":    &msg.Answers{List: []*msg.Reply{{Number: 1, Code: 1, Message: []byte{1}}}},
 		"heads without their floor": &msg.HeadsAre{Charter: signed(), Seals: []*msg.Seal{batch(g, now).Seal}},
 	} {
 		if _, err := msg.Decode(msg.Encode(m)); !errors.Is(err, wire.ErrMalformed) {
