@@ -51,11 +51,21 @@ func (g *group) beatNow() {
 	g.beating = g.s.ep.After(g.quiet, g.beat)
 }
 
+// remindEvery is how often children are told, while messages go on, of streams in which none
+// comes: whoever missed the last of one does not see it by the next.
+const remindEvery = 5
+
 // beat sends a heartbeat to all children, and of a root to those who keep the group; after a
 // message it waits: that was one (section 3.3).
 func (g *group) beat() {
 	if wait := g.s.cfg.Beat - g.s.ep.Now().Sub(g.stirred); g.stirred > 0 && wait > 0 {
 		g.quiet = g.s.cfg.Beat
+		if now := g.s.ep.Now(); now.Sub(g.said) >= remindEvery*g.quiet {
+			g.said = now
+			if seals := g.hist.Still(msg.MaxSeals); len(seals) > 0 {
+				g.sayAll(g.quiet, seals)
+			}
+		}
 		g.beatAt = g.s.ep.Now().Add(wait)
 		g.beating = g.s.ep.After(wait, g.beat)
 		return
@@ -71,12 +81,14 @@ func (g *group) beat() {
 }
 
 // say sends a heartbeat, the next of which comes within the given time.
-func (g *group) say(next time.Duration) {
+func (g *group) say(next time.Duration) { g.sayAll(next, g.hist.Latest(msg.MaxSeals)) }
+
+// sayAll sends a heartbeat with these seals.
+func (g *group) sayAll(next time.Duration, seals []*msg.Seal) {
 	if g.charter == nil {
 		return
 	}
-	m := &msg.Beat{Group: g.id, Next: millis(next), Version: g.charter.Version,
-		Path: g.pathHere(), Seals: g.hist.Latest(msg.MaxSeals)}
+	m := &msg.Beat{Group: g.id, Next: millis(next), Version: g.charter.Version, Path: g.pathHere(), Seals: seals}
 	beat := msg.Encode(m)
 	for _, c := range g.children {
 		g.sendChild(c, slices.Clone(beat))

@@ -1,6 +1,7 @@
 package scribe
 
 import (
+	"errors"
 	"time"
 
 	"github.com/phyllo-net/phyllo/app/scribe/history"
@@ -68,10 +69,10 @@ func (g *group) consult(t *task.T, from source, m wire.Message) (kbr.Answer, wir
 	if from.node == nil {
 		return g.s.askRoot(t, g.key, m)
 	}
-	return g.s.ask(t, from.node, m)
 	if _, ok := m.(*msg.Heads); ok {
 		return g.s.askWith(t, from.node, m)
 	}
+	return g.s.ask(t, from.node, m)
 }
 
 // fill fetches what is missing, until nothing is.
@@ -102,11 +103,25 @@ func (g *group) fillAll(t *task.T) error {
 		if len(g.hist.Missing(1)) == 0 {
 			return nil
 		}
-		if err := t.Sleep(pause); err != nil {
+		_, err := task.Await(t, pause, func(resolve func(struct{}, error)) {
+			g.woken = func() { resolve(struct{}{}, nil) }
+		})
+		g.woken = nil
+		switch {
+		case err == nil:
+			pause = fillPause / 2
+		case !errors.Is(err, task.ErrTimeout):
 			return err
 		}
 	}
 	return nil
+}
+
+// hurry is fill for what others have for certain: who waits to ask again waits no longer.
+func (g *group) hurry() {
+	if g.fill(); g.woken != nil {
+		g.woken()
+	}
 }
 
 // fillFrom asks one node for all that is missing. absent counts how often those who keep
@@ -199,8 +214,9 @@ func (g *group) early(b *msg.Batch) bool {
 }
 
 // strike doubts a parent when another had what it should have handed on. It may lack it itself,
-// as when its own parent died: then it looks for it, too. So it is asked again when it has had
-// the time to find it; who does not have it then either, twice, is left.
+// as when its own parent died, and not know that it does: so it is shown that the message was
+// published, and asked again when it has had the time to find it; who does not have it then
+// either, twice, is left.
 func (g *group) strike(from source, r history.Run) {
 	p, got := g.parent, g.hist.Batches(history.Run{Stream: r.Stream, From: r.From, To: r.From}, 1)
 	now := g.s.ep.Now()
@@ -210,6 +226,7 @@ func (g *group) strike(from source, r history.Run) {
 	}
 	g.doubting = true
 	g.s.ep.Go(func(t *task.T) error {
+		g.withholds(t, p, got[0].Seal)
 		if err := t.Sleep(doubtFor); err != nil {
 			return err
 		}
@@ -223,7 +240,7 @@ func (g *group) strike(from source, r history.Run) {
 // withholds asks a parent for a batch that this node has, and reports whether it answers that it
 // has none. One that does not answer is looked after elsewhere.
 func (g *group) withholds(t *task.T, p *parent, seal *msg.Seal) bool {
-	_, m, err := g.s.ask(t, p.node, &msg.Fetch{Group: g.id, Publisher: seal.Publisher, Life: seal.Life, From: seal.First, To: seal.First})
+	_, m, err := g.s.ask(t, p.node, &msg.Fetch{Group: g.id, Publisher: seal.Publisher, Life: seal.Life, From: seal.First, To: seal.First, Seal: seal})
 	if err != nil {
 		return msg.Refusal(err) != 0
 	}
@@ -270,6 +287,13 @@ func (s *Scribe) onFetch(d *kbr.Delivery, m *msg.Fetch) {
 		return
 	}
 	name := msg.Stream{Publisher: m.Publisher, Life: m.Life}
+	if m.Seal != nil && !g.hist.Has(m.Seal) && g.charter != nil &&
+		g.charter.Allows(s.cfg.Ring, m.Seal, s.cfg.Verifier, s.ep.Wall()) == nil {
+		g.learn(m.Seal)
+		if g.hist.Lacks(name) {
+			g.hurry()
+		}
+	}
 	f := &msg.Fetched{Batches: g.hist.Batches(history.Run{Stream: name, From: m.From, To: m.To}, msg.MaxFetched)}
 	if len(f.Batches) == 0 && !g.certain(d, name, m.From) {
 		refuse(d, msg.RefusedBusy)

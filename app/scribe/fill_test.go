@@ -53,6 +53,65 @@ func TestGapsAreFilled(t *testing.T) {
 	}
 }
 
+// Whoever missed the last message of a publisher who says no more learns of it while others talk
+// on, so that there is no heartbeat: from its parent after a while, or at once from a child that
+// has it from another, and shows it the seal. A forged seal changes nothing.
+func TestLastMessageIsMissed(t *testing.T) {
+	for _, shown := range []bool{false, true} {
+		w := newWorld(t, 24, kbrtest.Config{Seed: 27}, func(c *scribe.Config) { c.MaxChildren = 3 })
+		g := w.mustCreate(open("news"))
+		w.joinAll(g, w.nodes...)
+		last, on := w.root(g).publisher(g, "alice", alice), w.root(g).publisher(g, "bob", bob)
+		last.say()
+		w.net.Run(10 * time.Minute) // they seldom ask others than their parents by now
+		var deaf, child *node
+		for _, x := range w.nodes {
+			for _, y := range w.nodes {
+				if p := x.s.Place(g); !p.Root && !p.Keeper && y.s.Place(g).Parent == x.n.Self().ID {
+					deaf, child = x, y
+				}
+			}
+		}
+		missed := 0
+		deaf.lose(func(uint64) bool { missed++; return true })
+		last.say()
+		w.net.Run(200 * time.Millisecond)
+		deaf.n.OnDeliver = nil
+		if missed == 0 {
+			t.Fatal("no message was missed")
+		}
+		talk := func(seconds int) {
+			for range 2 * seconds {
+				on.say()
+				w.net.Run(500 * time.Millisecond)
+			}
+		}
+		if shown {
+			f := &msg.Fetch{Group: g, Publisher: alice.Public(), Life: lifeOf(w, alice.Public()), From: 2, To: 2}
+			got, err := w.nodes[0].ask(w.root(g), msg.Encode(f))
+			if err != nil {
+				t.Fatal(err)
+			}
+			real := got.(*msg.Fetched).Batches[0].Seal
+			forged := *real
+			forged.First, forged.Base = 900, 900
+			for _, f.Seal = range []*msg.Seal{&forged, real} {
+				if _, err := child.ask(deaf, msg.Encode(f)); err != nil {
+					t.Fatal(err)
+				}
+				talk(1)
+			}
+		} else {
+			talk(12)
+		}
+		for _, x := range w.nodes {
+			if want := len(last.acknowledged) + len(on.acknowledged); len(x.read) < want-1 || x.next[msg.Stream{Publisher: alice.Public(), Life: lifeOf(w, alice.Public())}] != 3 {
+				t.Errorf("shown: %v: node %s read %d of %d", shown, x.n.Self().ID.Short(), len(x.read), want)
+			}
+		}
+	}
+}
+
 // What nobody has any more is told as a gap, in its place, and what follows is read.
 func TestGapsAreTold(t *testing.T) {
 	w := newWorld(t, 10, kbrtest.Config{Seed: 22}, nil)

@@ -47,11 +47,14 @@ type group struct {
 	beating  task.Timer
 	beatAt   task.Instant
 	stirred  task.Instant // when the last message went down the tree
+	said     task.Instant // when children were reminded of streams in which none comes
 	deadline task.Timer
 	audits   auditor
 	syncing  bool
 	filling  bool
-	turn     int // from which child on a root asks for what it lacks
+	woken    func() // ends the pause of filling; nil while it does not pause
+	turn     int    // from which child on a root asks for what it lacks
+	taken    uint64 // batches that were new
 	strikes  int
 	doubting bool // the parent is to be asked again for what it did not hand on
 }

@@ -89,8 +89,8 @@ func (g *group) begun() {
 	if g.keeper != nil || g.root != nil {
 		g.whole = true
 	}
-	g.fill()
-	if g.member != nil {
+	g.hurry()
+	if g.member != nil && g.attached() { // a keeper that is in no tree yet is found by no anycast
 		g.member.begin()
 	}
 }

@@ -280,9 +280,23 @@ func (h *History) Batches(r Run, bytes int) (bs []*msg.Batch) {
 // Latest returns up to n seals for a heartbeat: those that were told the least, each some
 // times only.
 func (h *History) Latest(n int) (seals []*msg.Seal) {
+	return h.tell(n, func(s *stream) bool { return s.said < repeat })
+}
+
+// Still is Latest for the streams of which nothing was heard since it was called last.
+func (h *History) Still(n int) (seals []*msg.Seal) {
+	return h.tell(n, func(s *stream) bool {
+		was := s.seen
+		s.seen = s.seal
+		return s.said < repeat && was == s.seal
+	})
+}
+
+// tell returns up to n seals of those streams that are to be told, and counts that.
+func (h *History) tell(n int, which func(*stream) bool) (seals []*msg.Seal) {
 	var fresh []*stream
 	for _, s := range h.order {
-		if s.said < repeat {
+		if which(s) {
 			fresh = append(fresh, s)
 		}
 	}

@@ -17,6 +17,7 @@ type stream struct {
 	entries    []entry   // by number, none overlaps another
 	seal       *msg.Seal // the highest that was heard of
 	said       int       // in how many heartbeats
+	seen       *msg.Seal // the highest when Still was called last
 }
 
 // entry is a batch, or a run of messages that was lost for good.
