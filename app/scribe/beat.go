@@ -149,12 +149,18 @@ func (s *Scribe) onCast(d *kbr.Delivery, m *msg.Cast) {
 		s.stranger(d.Via, m.Group)
 		return
 	}
-	if p := g.parent; p != nil && p.node.ID == d.Via.ID {
+	p := g.parent
+	switch {
+	case g.shunned(d.Via.ID):
+		return
+	case p != nil && p.node.ID == d.Via.ID:
 		g.expect(millis(s.cfg.Beat))
-	} else if g.child(d.Via.ID) == nil {
+	case g.child(d.Via.ID) == nil:
 		s.stranger(d.Via, m.Group)
 	}
-	g.accept(m.Batch, d.Via)
+	if fresh := g.accept(m.Batch, d.Via); p != nil && g.parent == p && p.node.ID == d.Via.ID {
+		g.heardBatch(p, m.Batch, fresh)
+	}
 }
 
 // onBeat hears the parent's heartbeat, or that of the root whose state this node keeps.
@@ -166,9 +172,14 @@ func (s *Scribe) onBeat(d *kbr.Delivery, m *msg.Beat) {
 	}
 	switch {
 	case g.parent != nil && g.parent.node.ID == d.Via.ID:
+		if g.heardBeat(g.parent) {
+			return
+		}
 		g.fromParent(m)
 	case g.keeper != nil && g.keeper.ID == d.Via.ID:
 		g.keptAt = s.ep.Now()
+	case g.shunned(d.Via.ID):
+		return
 	default:
 		s.stranger(d.Via, m.Group)
 		return
@@ -228,6 +239,7 @@ func (g *group) spread(b *msg.Batch, but func(*peer.Handle) bool) bool {
 		return false
 	}
 	_, has := g.hist.Len()
+	g.taken++
 	if g.shelved > 0 {
 		g.s.shelf.Put(g.id, b)
 	}

@@ -64,6 +64,9 @@ type Events struct {
 	Swallowed func(group id.Hash, parent *peer.Handle)
 	// Unwritten: something could not be written down, or read at the start.
 	Unwritten func(error)
+	// Flooded: a parent sent forged messages, or the same ones again and again, or far too many
+	// heartbeats. This node has left it for another one.
+	Flooded func(group id.Hash, parent *peer.Handle)
 }
 
 // Default returns a Config with all numbers set.

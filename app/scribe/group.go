@@ -64,7 +64,9 @@ type parent struct {
 	node   *peer.Handle
 	since  task.Instant
 	asked  task.Instant // when it adopted this node last
-	cancel func()       // of the watch
+	noise  uint64       // batches of it that were of no use; see noise.go
+	beats  uint64
+	cancel func() // of the watch
 }
 
 // child is a child of this node in the tree.

@@ -192,6 +192,69 @@ func TestSwallower(t *testing.T) {
 	})
 }
 
+// A parent that floods its children (attacker A11), with what they have, with forged messages or
+// with heartbeats, is found out and left, and its flood is answered no more; what goes on in the
+// group is read by all. Nobody else is left for that.
+func TestFlooder(t *testing.T) {
+	for what, flood := range map[string]func(g id.Hash, b *msg.Batch) wire.Message{
+		"the same again": func(g id.Hash, b *msg.Batch) wire.Message { return &msg.Cast{Group: g, Batch: b} },
+		"forged": func(g id.Hash, b *msg.Batch) wire.Message {
+			forged, seal := *b, *b.Seal
+			seal.First, forged.Seal = seal.First+1000, &seal
+			return &msg.Cast{Group: g, Batch: &forged}
+		},
+		"heartbeats": func(g id.Hash, b *msg.Batch) wire.Message {
+			return &msg.Beat{Group: g, Next: 1000, Version: 1, Seals: []*msg.Seal{b.Seal}}
+		},
+	} {
+		w := newWorld(t, 24, kbrtest.Config{Seed: 15}, func(c *scribe.Config) { c.MaxChildren = 3 })
+		g := w.mustCreate(open("news"))
+		w.joinAll(g, w.nodes...)
+		p := w.root(g).publisher(g, "alice", alice)
+		p.say()
+		w.net.Run(20 * time.Second)
+		var liar, child *node
+		for _, x := range w.nodes {
+			place := x.s.Place(g)
+			for _, y := range w.nodes {
+				if !place.Root && y.s.Place(g).Parent == x.n.Self().ID {
+					liar, child = x, y
+				}
+			}
+		}
+		got, err := child.ask(liar, msg.Encode(&msg.Fetch{Group: g, Publisher: alice.Public(), Life: lifeOf(w, alice.Public()), From: 1, To: 1}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := got.(*msg.Fetched).Batches[0]
+		answered := 0
+		liar.n.OnDeliver = func(_ wire.AppID, d *kbr.Delivery) bool {
+			if d.Via.ID == child.n.Self().ID {
+				answered++
+			}
+			return false
+		}
+		for range 30 {
+			for range 100 {
+				liar.send(child, flood(g, b))
+			}
+			p.say()
+			w.net.Run(time.Second)
+		}
+		if child.floods != 1 || child.s.Place(g).Parent == liar.n.Self().ID || answered > 10 {
+			t.Errorf("%s: a child that was flooded found it out %d times, its parent is the flooder: %v, it sent that one %d messages",
+				what, child.floods, child.s.Place(g).Parent == liar.n.Self().ID, answered)
+		}
+		w.net.Run(10 * time.Second)
+		w.all(p.acknowledged, w.nodes...)
+		for _, x := range w.nodes {
+			if x != child && x.floods+x.shuns > 0 {
+				t.Errorf("%s: node %s left an honest parent", what, x.n.Self().ID.Short())
+			}
+		}
+	}
+}
+
 // A neighbour asks its way into many groups, and says that it waits for itself: it is held to
 // its share, and the node forgets what is no group (hostile input, row 30).
 func TestManyGroups(t *testing.T) {

@@ -47,6 +47,7 @@ type node struct {
 	shuns  int
 	disk   *mem.Store // nil: the node writes nothing down
 	bad    []error    // what could not be written down
+	floods int
 }
 
 func newWorld(t testing.TB, n int, c kbrtest.Config, tune func(*scribe.Config)) *world {
@@ -86,6 +87,7 @@ func (x *node) mount() kbr.Mount {
 	if x.disk != nil {
 		c.Store, c.Events.Unwritten = x.disk, func(err error) { x.bad = append(x.bad, err) }
 	}
+	c.Events.Flooded = func(id.Hash, *peer.Handle) { x.floods++ }
 	if x.w.tune != nil {
 		x.w.tune(&c)
 	}

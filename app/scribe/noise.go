@@ -1,0 +1,70 @@
+package scribe
+
+import (
+	"errors"
+
+	"github.com/phyllo-net/phyllo/app/scribe/msg"
+	"github.com/phyllo-net/phyllo/id"
+)
+
+// This file is how a parent that floods is found out. An honest one hands each batch on once,
+// and only what it has checked itself; its heartbeats are at most so many a second, and a few
+// more when its own place changes.
+
+const (
+	// noiseAllowed is how much noise of a parent is no reason to leave it, besides one copy of
+	// each batch that came another way first.
+	noiseAllowed = 256
+	// forgedNoise is how much a batch counts whose signature is wrong: no honest node hands one
+	// on, so that a few are enough.
+	forgedNoise = 16
+	// beatsAllowed is how many heartbeats may come in the time of one.
+	beatsAllowed = 4
+)
+
+// heardBatch counts a batch of the parent; fresh tells that it was new here.
+func (g *group) heardBatch(p *parent, b *msg.Batch, fresh bool) {
+	switch {
+	case fresh:
+		return
+	case g.hist.Has(b.Seal):
+		p.noise++
+	case g.forged(b):
+		p.noise += forgedNoise
+	}
+	if p.noise > noiseAllowed+g.taken {
+		g.flooded(p)
+	}
+}
+
+// forged reports whether nobody who checked a batch would have handed it on. That it is not of
+// this time, or of one who is not listed here, may be so by another clock, or an older charter.
+func (g *group) forged(b *msg.Batch) bool {
+	err := g.charter.AllowsBatch(g.s.cfg.Ring, b, g.s.cfg.Verifier, g.s.ep.Wall())
+	return errors.Is(err, msg.ErrDenied) && g.charter.MayPublish(b.Seal.Publisher)
+}
+
+// heardBeat counts a heartbeat of the parent, and reports whether it may be one too many.
+func (g *group) heardBeat(p *parent) bool {
+	p.beats++
+	if p.beats <= noiseAllowed+beatsAllowed*uint64(g.s.ep.Now().Sub(p.since)/g.s.cfg.Beat) {
+		return false
+	}
+	g.flooded(p)
+	return true
+}
+
+// flooded leaves a parent that sends far more than it has to.
+func (g *group) flooded(p *parent) {
+	if f := g.s.cfg.Events.Flooded; f != nil {
+		f(g.id, p.node)
+	}
+	g.s.leave(p.node, g.id)
+	g.orphan(p.node, shunFor)
+}
+
+// shunned reports whether nothing is heard of a node for now, which was a parent that swallowed
+// or flooded: to answer it would let it cause as many messages as it sends.
+func (g *group) shunned(x id.ID) bool {
+	return g.avoid[x].Sub(g.s.ep.Now()) > avoidFor
+}
