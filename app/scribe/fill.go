@@ -226,11 +226,22 @@ func (g *group) strike(from source, r history.Run) {
 	}
 	g.doubting = true
 	g.s.ep.Go(func(t *task.T) error {
-		g.withholds(t, p, got[0].Seal)
-		if err := t.Sleep(doubtFor); err != nil {
-			return err
+		none := false
+		for _, wait := range []time.Duration{0, doubtFor} {
+			if err := t.Sleep(wait); err != nil {
+				return err
+			}
+			code := uint16(0)
+			none, code = g.withholds(t, p, got[0].Seal)
+			switch {
+			case g.parent != p:
+				return nil
+			case code == msg.RefusedClock: // it believes nothing that is published now
+				g.part(p)
+				return nil
+			}
 		}
-		if g.parent == p && g.withholds(t, p, got[0].Seal) && g.parent == p {
+		if none {
 			g.struck(p)
 		}
 		return nil
@@ -238,14 +249,15 @@ func (g *group) strike(from source, r history.Run) {
 }
 
 // withholds asks a parent for a batch that this node has, and reports whether it answers that it
-// has none. One that does not answer is looked after elsewhere.
-func (g *group) withholds(t *task.T, p *parent, seal *msg.Seal) bool {
+// has none, with the code if it refuses. One that does not answer is looked after elsewhere.
+func (g *group) withholds(t *task.T, p *parent, seal *msg.Seal) (none bool, code uint16) {
 	_, m, err := g.s.ask(t, p.node, &msg.Fetch{Group: g.id, Publisher: seal.Publisher, Life: seal.Life, From: seal.First, To: seal.First, Seal: seal})
 	if err != nil {
-		return msg.Refusal(err) != 0
+		code = msg.Refusal(err)
+		return code != 0, code
 	}
 	f, ok := m.(*msg.Fetched)
-	return !ok || len(f.Batches) == 0 && f.Floor <= seal.First
+	return !ok || len(f.Batches) == 0 && f.Floor <= seal.First, 0
 }
 
 // struck leaves a parent that swallows messages.
@@ -256,6 +268,11 @@ func (g *group) struck(p *parent) {
 	if f := g.s.cfg.Events.Swallowed; f != nil {
 		f(g.id, p.node)
 	}
+	g.part(p)
+}
+
+// part leaves a parent that does not serve, for long.
+func (g *group) part(p *parent) {
 	g.s.leave(p.node, g.id)
 	g.orphan(p.node, shunFor)
 }
@@ -287,10 +304,12 @@ func (s *Scribe) onFetch(d *kbr.Delivery, m *msg.Fetch) {
 		return
 	}
 	name := msg.Stream{Publisher: m.Publisher, Life: m.Life}
-	if m.Seal != nil && !g.hist.Has(m.Seal) && g.charter != nil &&
-		g.charter.Allows(s.cfg.Ring, m.Seal, s.cfg.Verifier, s.ep.Wall()) == nil {
-		g.learn(m.Seal)
-		if g.hist.Lacks(name) {
+	if m.Seal != nil && !g.hist.Has(m.Seal) && g.charter != nil {
+		switch err := g.charter.Allows(s.cfg.Ring, m.Seal, s.cfg.Verifier, s.ep.Wall()); {
+		case errors.Is(err, msg.ErrClock):
+			refuse(d, msg.RefusedClock)
+			return
+		case err == nil && (g.hist.Learn(m.Seal) || g.hist.Lacks(name)):
 			g.hurry()
 		}
 	}

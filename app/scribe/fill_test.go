@@ -112,6 +112,41 @@ func TestLastMessageIsMissed(t *testing.T) {
 	}
 }
 
+// A forwarder whose clock is wrong believes nothing that is published, and hands nothing on. It
+// is left for that, and not held to be one that swallows.
+func TestForwarderWithAWrongClock(t *testing.T) {
+	w := newWorld(t, 24, kbrtest.Config{Seed: 28}, func(c *scribe.Config) { c.MaxChildren = 3 })
+	g := w.mustCreate(open("news"))
+	w.joinAll(g, w.nodes...)
+	var wrong *node
+	for _, x := range w.nodes {
+		if p := x.s.Place(g); !p.Root && len(p.Children) > 1 {
+			wrong = x
+		}
+	}
+	below := len(wrong.s.Place(g).Children)
+	p := w.root(g).publisher(g, "alice", alice)
+	p.say()
+	w.net.Run(time.Minute)
+	wrong.n.SkewWall(-30 * time.Minute)
+	for range 90 {
+		p.say()
+		w.net.Run(time.Second)
+	}
+	for _, x := range w.nodes {
+		if x == wrong {
+			continue
+		}
+		w.all(p.acknowledged, x)
+		if x.shuns > 0 {
+			t.Errorf("node %s reports that one with a wrong clock swallows", x.n.Self().ID.Short())
+		}
+	}
+	if left := len(wrong.s.Place(g).Children); below < 2 || left > 0 {
+		t.Errorf("of %d children of one with a wrong clock %d hang below it still", below, left)
+	}
+}
+
 // What nobody has any more is told as a gap, in its place, and what follows is read.
 func TestGapsAreTold(t *testing.T) {
 	w := newWorld(t, 10, kbrtest.Config{Seed: 22}, nil)

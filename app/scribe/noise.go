@@ -59,8 +59,7 @@ func (g *group) flooded(p *parent) {
 	if f := g.s.cfg.Events.Flooded; f != nil {
 		f(g.id, p.node)
 	}
-	g.s.leave(p.node, g.id)
-	g.orphan(p.node, shunFor)
+	g.part(p)
 }
 
 // shunned reports whether nothing is heard of a node for now, which was a parent that swallowed
