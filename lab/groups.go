@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/app/scribe"
+	"github.com/phyllo-net/phyllo/app/scribe/anycast"
 	"github.com/phyllo-net/phyllo/app/scribe/msg"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
@@ -32,11 +33,11 @@ type groups struct {
 	speakers []*speaker
 	lines    map[string]*line
 	order    []*line // as they were said
-	// swallowers hand on nothing to their children, and say that there is nothing.
-	swallowers map[sim.NodeRef]bool
-	circles    map[sim.NodeRef]time.Duration // since when a node is its own ancestor
-	healed     time.Duration                 // when the ring was exact again after the faults
-	toll       Toll
+	offers   map[string]*offer
+	does     map[sim.NodeRef]deed          // what attackers do
+	circles  map[sim.NodeRef]time.Duration // since when a node is its own ancestor
+	healed   time.Duration                 // when the ring was exact again after the faults
+	toll     Toll
 }
 
 // seat is what a node has of the group in its present life.
@@ -44,7 +45,9 @@ type seat struct {
 	gs      *groups
 	node    sim.NodeRef
 	app     *scribe.Scribe
-	member  *membership // nil: none
+	ear     *ear             // what it hears with, if it is honest
+	finds   *anycast.Anycast // takers
+	member  *membership      // nil: none
 	joining bool
 }
 
@@ -83,39 +86,49 @@ const (
 	longestJoin = 3 * time.Minute
 )
 
-// newGroups prepares the group of a storm. In each fourth storm a fifth of the nodes swallow
-// what they should hand on (attacker A11).
+// newGroups prepares the group of a storm. In each fourth storm a fifth of the nodes are
+// attackers.
 func newGroups(s *Storm, seed uint64) *groups {
 	gs := &groups{storm: s, rng: rand.New(rand.NewPCG(seed, 0x5c81be)), lines: make(map[string]*line),
-		swallowers: make(map[sim.NodeRef]bool), circles: make(map[sim.NodeRef]time.Duration)}
+		offers: make(map[string]*offer), does: make(map[sim.NodeRef]deed), circles: make(map[sim.NodeRef]time.Duration)}
 	for i := range speakers {
 		gs.speakers = append(gs.speakers, &speaker{key: standin.NewSigner(seed, 1<<33+uint64(i)), node: sim.NodeRef(i)})
 	}
-	for n := range s.Nodes / 5 {
-		if seed%4 == 2 {
-			gs.swallowers[sim.NodeRef(speakers+n)] = true
+	for n := range sim.NodeRef(s.Nodes) {
+		if does := deedOf(n, s.Nodes, seed); does != honest {
+			gs.does[n] = does
 		}
 	}
 	return gs
 }
 
 // mount makes the groups of a node that starts.
-func (gs *groups) mount(i int) kbr.Mount {
+func (gs *groups) mount(i int) []kbr.Mount {
 	for len(gs.seats) <= i {
 		gs.seats = append(gs.seats, nil)
 	}
 	c := scribe.Default()
 	c.Ring, c.Verifier, c.MaxChildren = gs.storm.admit.ring, gs.storm.admit.verifier, 3
-	c.Events.Swallowed = func(_ id.Hash, parent *peer.Handle) { gs.found(sim.NodeRef(i), parent) }
+	n := sim.NodeRef(i)
+	c.Events.Swallowed = func(_ id.Hash, parent *peer.Handle) { gs.found(n, parent) }
+	c.Events.Flooded = func(_ id.Hash, parent *peer.Handle) { gs.drowned(n, parent) }
 	app, err := scribe.New(c)
 	if err != nil {
 		panic(err) // a bug of the scenario
 	}
-	gs.seats[i] = &seat{gs: gs, node: sim.NodeRef(i), app: app}
-	if gs.swallowers[sim.NodeRef(i)] {
-		return kbr.Mount{Number: groupsApp, App: &swallower{Scribe: app, groups: gs}}
+	ac := anycast.Default()
+	ac.Ring, ac.Verifier, ac.Tree = c.Ring, c.Verifier, app
+	finds, err := anycast.New(ac)
+	if err != nil {
+		panic(err) // as above
 	}
-	return kbr.Mount{Number: groupsApp, App: app}
+	s := &seat{gs: gs, node: n, app: app, ear: &ear{Scribe: app}, finds: finds}
+	gs.seats[i] = s
+	var in kbr.App = s.ear
+	if does := gs.does[n]; does != honest {
+		in = &attacker{Scribe: app, groups: gs, does: does}
+	}
+	return []kbr.Mount{{Number: groupsApp, App: in}, {Number: anycastApp, App: finds}}
 }
 
 // found counts a parent that a node left because it swallows messages. Where nobody swallows and
@@ -123,8 +136,16 @@ func (gs *groups) mount(i int) kbr.Mount {
 // and is held to be one by those below it.)
 func (gs *groups) found(by sim.NodeRef, parent *peer.Handle) {
 	gs.toll.Found++
-	if gs.storm.whole() && len(gs.swallowers) == 0 {
+	if gs.storm.whole() && len(gs.does) == 0 {
 		gs.fail("A11: node %d reports that %v swallows messages, which nobody does", by, parent)
+	}
+}
+
+// drowned counts a parent that a node left because it floods: that is said of flooders alone.
+func (gs *groups) drowned(by sim.NodeRef, parent *peer.Handle) {
+	gs.toll.Drowned++
+	if n, known := gs.storm.Sim.Find(parent.ID); !known || gs.does[n] != floods {
+		gs.fail("A11: node %d reports that %v floods it, which it does not", by, parent)
 	}
 }
 
@@ -181,6 +202,7 @@ func (gs *groups) join(s *seat) {
 		s.joining = false
 		if err == nil {
 			s.member, m.began = m, gs.now()
+			gs.takes(s)
 		} else if !errors.Is(err, scribe.ErrAway) && !errors.Is(err, scribe.ErrNoGroup) {
 			gs.fail("P7: node %d joins: %v", s.node, err)
 		}
@@ -217,7 +239,7 @@ func (s *membership) misses(g scribe.Gap) {
 }
 
 // say lets a speaker publish a message. done may be nil.
-func (gs *groups) say(sp *speaker, done func(error)) {
+func (gs *groups) say(sp *speaker, done func(error)) *line {
 	s := gs.seats[sp.node]
 	l := &line{text: fmt.Sprintf("line %d", len(gs.order)), by: sp.key.Public(), at: gs.now()}
 	gs.order = append(gs.order, l)
@@ -239,4 +261,5 @@ func (gs *groups) say(sp *speaker, done func(error)) {
 			ended(0, err)
 		}
 	})
+	return l
 }

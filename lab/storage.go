@@ -64,6 +64,12 @@ type Toll struct {
 	Told  int // times that a member was told instead that it is lost, in networks that were parted
 	Found int // parents that swallowed messages and were left for that
 
+	Drowned int // parents that flooded and were left for that
+	Missed  int // messages that a member did not get in calm, and noticed by the next
+	Mended  int // forwarders and roots that were killed in calm
+	Offered int // items that a taker was looked for, and
+	Granted int // of these: got one
+
 	Talked int // what was said in rooms, as their authors were told
 	Gone   int // of that: was on no disk but one that was lost
 }
@@ -81,6 +87,11 @@ func (t *Toll) Add(o Toll) {
 	t.Heard += o.Heard
 	t.Told += o.Told
 	t.Found += o.Found
+	t.Drowned += o.Drowned
+	t.Missed += o.Missed
+	t.Mended += o.Mended
+	t.Offered += o.Offered
+	t.Granted += o.Granted
 	t.Talked += o.Talked
 	t.Gone += o.Gone
 }

@@ -89,7 +89,7 @@ func newStorm(t Tempest, log *transcript) *Storm {
 				apps = append(apps, s.files.mount(i, env)...)
 			}
 			if s.talk != nil {
-				apps = append(apps, s.talk.mount(i))
+				apps = append(apps, s.talk.mount(i)...)
 			}
 			if s.rooms != nil {
 				apps = append(apps, s.rooms.mount(i, env))

@@ -35,6 +35,10 @@ func (gs *groups) step() {
 			gs.leave(s)
 		}
 	}
+	if live := gs.storm.Live(); len(live) > 0 && gs.rng.IntN(8) == 0 {
+		fit := sim.NodeRef(gs.rng.IntN(6)) // what only some would take, or nobody
+		gs.offer(live[gs.rng.IntN(len(live))], func(n sim.NodeRef) bool { return n%5 == fit })
+	}
 	gs.look()
 }
 
@@ -93,12 +97,20 @@ func (gs *groups) judge() {
 	}
 	gs.lastWords()
 	gs.storm.Sim.RunFor(calmTalk)
-	if len(gs.swallowers) > 0 {
+	if len(gs.does) > 0 {
 		gs.storm.Sim.RunFor(shunTalk)
 	}
 	gs.look()
 	gs.complete()
 	gs.tree()
+	gs.bazaar()
+	if len(gs.does) == 0 && gs.storm.files == nil && gs.storm.rooms == nil {
+		gs.gaps()
+		gs.bereave(false)
+		gs.bereave(true)
+		gs.complete()
+		gs.tree()
+	}
 }
 
 // lastWords lets all speakers speak in calm: all is taken.

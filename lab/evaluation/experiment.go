@@ -135,7 +135,7 @@ func (r *Run) step(ctx context.Context, done, all int, part string) error {
 // All returns the experiments, in the order of their names.
 func All() []*Experiment {
 	all := []*Experiment{hops, stretch, tableQuality, failures, replicaLocality, join, pastCache, pastDurability, pastUtilisation, pastRepair,
-		flashCrowd, massFailure, partition, secureNaive, churn, bamboo, scale, scalePlanted, everyone, multicast, anycasts, smallGroups, treeRepair}
+		flashCrowd, massFailure, partition, secureNaive, churn, bamboo, scale, scalePlanted, everyone, multicast, anycasts, smallGroups, treeRepair, treeStorm}
 	slices.SortFunc(all, func(a, b *Experiment) int { return strings.Compare(a.Name, b.Name) })
 	return all
 }
