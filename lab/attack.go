@@ -28,7 +28,7 @@ const (
 
 const (
 	// copies and forged is how many messages a flooder sends with each that it hands on.
-	copies, forged = 30, 3
+	copies, forged = 12, 3
 	// heldBack is how long a reorderer keeps a message at most.
 	heldBack = 700 * time.Millisecond
 )

@@ -28,7 +28,7 @@ func (s *Scribe) onAttach(d *kbr.Delivery, m *msg.Attach) {
 		refuse(d, msg.RefusedLimit)
 	case d.Via.ID == self || msg.OnPath(m.Chain, self):
 		refuse(d, msg.RefusedCycle)
-	case g.attached() && !g.stale():
+	case g.attached() && !g.stale(), g.isAdrift() && g.child(d.Via.ID) != nil: // which stays: see orphan
 		g.admit(&asker{d: d, m: m})
 	case len(g.waiting) >= 2*s.cfg.MaxChildren:
 		refuse(d, msg.RefusedBusy)

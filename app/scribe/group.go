@@ -24,6 +24,7 @@ type group struct {
 	used    task.Instant // when something happened last
 
 	parent   *parent
+	lostAt   task.Instant // when it lost the last one
 	path     []byte       // ids from the root to the parent; empty at a root
 	backup   *peer.Handle // whom to ask first if the parent dies
 	children []*child

@@ -13,7 +13,8 @@ import (
 
 const (
 	// noiseAllowed is how much noise of a parent is no reason to leave it, besides one copy of
-	// each batch that came another way first.
+	// each batch that came another way first, and of all that the group keeps: one that starts
+	// again fetches that, and hands it on.
 	noiseAllowed = 256
 	// forgedNoise is how much a batch counts whose signature is wrong: no honest node hands one
 	// on, so that a few are enough.
@@ -32,7 +33,7 @@ func (g *group) heardBatch(p *parent, b *msg.Batch, fresh bool) {
 	case g.forged(b):
 		p.noise += forgedNoise
 	}
-	if p.noise > noiseAllowed+g.taken {
+	if p.noise > noiseAllowed+max(g.taken, uint64(g.charter.Count)) {
 		g.flooded(p)
 	}
 }

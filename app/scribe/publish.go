@@ -20,6 +20,9 @@ const (
 	// again and againLongest are between two tries to bring a batch to the root.
 	again        = 50 * time.Millisecond
 	againLongest = 2 * time.Second
+	// impatience is which part of Config.Ask a root is waited for that took batches before: then
+	// it may be gone, and the batch is routed to who is root now.
+	impatience = 2
 )
 
 // Create makes a group by its charter, which its creator signed for this ring, or changes
@@ -84,6 +87,11 @@ type flight struct {
 	batch   *msg.Batch
 	letters []letter
 	pause   time.Duration
+	again   task.Timer   // it is sent again then
+	sent    int          // how often it was
+	routed  int          // of these by routing
+	root    *peer.Handle // to whom; nil: by routing
+	early   bool         // it came before one that it follows
 	taken   bool
 }
 
@@ -185,12 +193,23 @@ func (p *Publisher) live() {
 
 func (p *Publisher) send(f *flight) {
 	m := msg.Encode(&msg.Publish{Group: p.group, Batch: f.batch})
-	done := func(a kbr.Answer, err error) { p.answered(f, a, err) }
+	f.sent++
+	sent := f.sent
+	f.root, f.early = p.root, false
+	done := func(a kbr.Answer, err error) {
+		if err == nil || f.sent == sent {
+			p.answered(f, a, err)
+		}
+	}
 	if p.root != nil {
-		p.s.ep.Ask(p.root, m, kbr.Options{Timeout: p.s.cfg.Ask}, done)
+		p.s.ep.Ask(p.root, m, kbr.Options{Timeout: p.s.cfg.Ask / impatience}, done)
 		return
 	}
-	p.s.ep.Request(p.group.Place(), m, kbr.Options{Timeout: 3 * p.s.cfg.Ask, Straight: true}, done)
+	// A route may lead past the dead for as long as nobody there holds them to be: another one is
+	// tried before the overlay's own patience ends.
+	wait := min(p.s.cfg.Ask/impatience<<min(f.routed, 4), 3*p.s.cfg.Ask)
+	f.routed++
+	p.s.ep.Request(p.group.Place(), m, kbr.Options{Timeout: wait, Straight: true}, done)
 }
 
 func (p *Publisher) answered(f *flight, a kbr.Answer, err error) {
@@ -209,12 +228,15 @@ func (p *Publisher) answered(f *flight, a kbr.Answer, err error) {
 	}
 	switch msg.Refusal(err) {
 	case msg.RefusedGap: // one before it is on its way still
+		f.early = true
 		if s := f.batch.Seal; f == p.flight[0] && s.Base < s.First { // or was taken by a root that is gone
 			p.sign(f, s.First, s.First)
 		}
 	case msg.RefusedNoGroup, msg.RefusedDenied, msg.RefusedClock, msg.RefusedLimit:
 		p.fail(outcome(err))
 		return
+	case 0:
+		p.forsake(f.root)
 	default:
 		p.root = nil
 	}
@@ -222,12 +244,37 @@ func (p *Publisher) answered(f *flight, a kbr.Answer, err error) {
 		p.fail(ErrAway)
 		return
 	}
-	p.s.ep.After(f.pause, func() {
-		if !p.closed && p.flies(f) {
-			p.send(f)
-		}
-	})
+	p.sendLater(f)
+}
+
+// sendLater sends a batch again after a pause.
+func (p *Publisher) sendLater(f *flight) {
+	f.again.Stop()
+	f.again = p.s.ep.After(f.pause, func() { p.resend(f) })
 	f.pause = min(2*f.pause, againLongest)
+}
+
+// forsake takes a root that does not answer for gone: all that is on its way to it goes to who
+// is root now.
+func (p *Publisher) forsake(root *peer.Handle) {
+	if root == nil {
+		return
+	}
+	p.root = nil
+	for _, f := range p.flight {
+		if f.root == root && f.sent > 0 {
+			f.root, f.sent = nil, f.sent+1 // what becomes of the last try counts no more
+			f.pause = again
+			p.sendLater(f)
+		}
+	}
+}
+
+// resend sends a batch again, if it is under way still.
+func (p *Publisher) resend(f *flight) {
+	if f.again.Stop(); !p.closed && !f.taken && p.flies(f) {
+		p.send(f)
+	}
 }
 
 func (p *Publisher) flies(f *flight) bool {
@@ -241,13 +288,20 @@ func (p *Publisher) flies(f *flight) bool {
 
 // land tells what was taken, in its order.
 func (p *Publisher) land() {
+	landed := false
 	for len(p.flight) > 0 && p.flight[0].taken {
+		landed = true
 		f := p.flight[0]
 		p.flight = p.flight[1:]
 		for i, l := range f.letters {
 			if l.done != nil {
 				l.done(f.batch.Seal.First+uint64(i), nil)
 			}
+		}
+	}
+	for _, f := range p.flight {
+		if landed && f.early {
+			p.resend(f)
 		}
 	}
 	p.pump()

@@ -11,6 +11,7 @@ import (
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
 )
 
 // This file is a child's side of the tree.
@@ -23,6 +24,8 @@ const (
 	// firstPause and longestPause are between two rounds of looking for a parent.
 	firstPause   = 100 * time.Millisecond
 	longestPause = 5 * time.Second
+	// adrift is how long after the loss of a parent another one is wanted soon.
+	adrift = 10 * time.Second
 	// hops is how many next hops towards the root are tried in a round.
 	hops = 4
 )
@@ -129,8 +132,8 @@ func (g *group) askAround(t *task.T) error {
 	if len(hs) == 0 {
 		clear(g.avoid) // better one that did not answer a moment ago than none
 	}
-	for _, h := range hs {
-		if err = g.askParent(t, h); err == nil || final(err) {
+	for i, h := range hs {
+		if err = g.askParent(t, h, i+1 < len(hs)); err == nil || final(err) {
 			return err
 		}
 		if errors.Is(err, kbr.ErrUnreachable) || errors.Is(err, kbr.ErrTimeout) || errors.Is(err, errCycle) || msg.Refusal(err) == msg.RefusedCycle {
@@ -143,8 +146,9 @@ func (g *group) askAround(t *task.T) error {
 	return err
 }
 
-// askParent asks a node to be the parent; one that is full names others.
-func (g *group) askParent(t *task.T, h *peer.Handle) error {
+// askParent asks a node to be the parent; one that is full names others. more tells that there
+// are others to ask after it.
+func (g *group) askParent(t *task.T, h *peer.Handle, more bool) error {
 	stack := []*peer.Handle{h}
 	asked := map[id.ID]bool{g.s.ep.Self().ID: true}
 	var err error
@@ -156,7 +160,7 @@ func (g *group) askParent(t *task.T, h *peer.Handle) error {
 		var m any
 		g.asking = to
 		g.s.stats.Attaches++
-		a, m, err = g.s.askWith(t, to, g.attach())
+		a, m, err = g.askAdoption(t, to, more || len(stack) > 0)
 		g.asking = nil
 		switch m := m.(type) {
 		case *msg.Adopted:
@@ -177,6 +181,41 @@ func (g *group) askParent(t *task.T, h *peer.Handle) error {
 		}
 	}
 	return err
+}
+
+// askAdoption asks a node to be the parent. Who has lost his waits for one no longer than for a
+// moment if there are others: it may be dead, or have lost the same one. What it answers later
+// holds all the same.
+func (g *group) askAdoption(t *task.T, to *peer.Handle, more bool) (kbr.Answer, wire.Message, error) {
+	patience := 2 * g.s.cfg.Ask
+	if more && g.isAdrift() {
+		patience = g.s.cfg.Ask / impatience
+	}
+	over := false
+	a, err := task.Await(t, patience, func(resolve func(kbr.Answer, error)) {
+		g.s.gather(to, g.attach(), func(a kbr.Answer, err error) {
+			if over {
+				g.adoptedLate(to, a, err)
+				return
+			}
+			resolve(a, err)
+		})
+	})
+	over = true
+	return read(a, err)
+}
+
+// isAdrift reports whether this node has just lost its parent.
+func (g *group) isAdrift() bool {
+	return g.lostAt > 0 && !g.attached() && g.s.ep.Now().Sub(g.lostAt) < adrift
+}
+
+// adoptedLate takes the word of one who was waited for no longer.
+func (g *group) adoptedLate(to *peer.Handle, a kbr.Answer, err error) {
+	_, m, err := read(a, err)
+	if yes, ok := m.(*msg.Adopted); err == nil && ok && g.s.groups[g.id] == g && !(g.parent != nil && g.parent.node.ID == to.ID) {
+		_ = g.adopted(to, a, yes) // it is told if that comes to nothing
+	}
 }
 
 // attach is the question to a parent.
@@ -259,6 +298,7 @@ func (g *group) unparent() {
 	if g.parent != nil {
 		g.parent.cancel()
 		g.parent, g.path = nil, nil
+		g.lostAt = g.s.ep.Now()
 	}
 	g.deadline.Stop()
 }
