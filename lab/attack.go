@@ -111,6 +111,13 @@ func (e *foul) Send(to *peer.Handle, payload []byte, done func(error)) {
 	e.Endpoint.Send(to, payload, done)
 }
 
+// Tell implements kbr.Endpoint.
+func (e *foul) Tell(to []*peer.Handle, payload []byte) {
+	for _, h := range to {
+		e.Send(h, slices.Clone(payload), nil)
+	}
+}
+
 // cast does to a message what the attacker does.
 func (e *foul) cast(m *msg.Cast, c *cast) {
 	switch e.a.does {
