@@ -73,6 +73,7 @@ func (m *Rooms) Create(t *task.T, user peer.Key, title string, public bool) (id.
 		return id.Hash{}, err
 	}
 	a.insert(h)
+	a.listSoon()
 	if !public {
 		return h.id, h.beginEpoch(t)
 	}
@@ -177,7 +178,9 @@ func (m *Rooms) Leave(t *task.T, user peer.Key, room id.Hash) error {
 	if err := h.change(t, user, h.me().Name, entry.Out); err != nil {
 		return err
 	}
-	return h.keep(t, new(store.Batch), func(k *kept) { k.Joined = false })
+	err = h.keep(t, new(store.Batch), func(k *kept) { k.Joined = false })
+	h.acc.listSoon()
+	return err
 }
 
 // SetTitle names the room anew.

@@ -41,6 +41,9 @@ type kept struct {
 	Since uint64 `cbor:"7,keyasint,omitempty"`
 	// Packer is the seed of what signs for this device's packs; zero before the first.
 	Packer peer.Secret `cbor:"8,keyasint,omitzero"`
+	// Partial tells that the room was found on the user's list, and most of its log is not known to
+	// be here yet: no epoch is begun meanwhile, as nobody would be in it.
+	Partial bool `cbor:"9,keyasint,omitempty"`
 }
 
 // secrets are keys, by what names them.

@@ -52,6 +52,10 @@
 // brings the head up to date about ShelveAfter later, and where he does not, a few others who stand
 // in for him. So who is invited and joins while no member is there, and who comes back
 // when the others are away, takes from the shelf what he lacks; an invitation brings the key that opens it.
+// Which rooms a user is in stands in a list under his own key, sealed to himself (shelf.List): his
+// other computers have the same rooms, and who lost his disk finds them by his keys alone. A
+// room found so rules nothing before its log is as whole as somebody else's.
+//
 // Packs are paid for by the nodes that make them. Small ones are made one, and
 // who made them gives them back when no head names them any more.
 //

@@ -164,6 +164,7 @@ func (h *hall) heed(t *task.T, list []*entry.Entry) error {
 			return err
 		}
 		h.rooms().emit(Event{Kind: Changed, User: h.acc.key, Room: h.id})
+		h.acc.listSoon()
 	}
 	return nil
 }
@@ -261,6 +262,7 @@ func (h *hall) news(list []*entry.Entry) {
 	if changed {
 		h.rooms().emit(Event{Kind: Changed, User: h.acc.key, Room: h.id})
 		h.settle()
+		h.acc.listSoon()
 	}
 	if len(list) > 0 {
 		h.tell()

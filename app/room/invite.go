@@ -160,6 +160,7 @@ func (a *account) answer(t *task.T, k *keptInvite, joined bool) (*hall, error) {
 	}
 	a.invites = slices.DeleteFunc(a.invites, func(x *keptInvite) bool { return x.Founding.Hash() == room })
 	h = a.hall(room)
+	a.listSoon()
 	if !joined || k.Key.IsZero() {
 		return h, nil
 	}

@@ -70,7 +70,7 @@ func (h *hall) keyOf(x id.Hash) peer.Secret {
 }
 
 func (h *hall) mustBegin(s *dag.State) bool {
-	return s.Stale() && s.Role(h.acc.key) >= entry.Admin
+	return s.Stale() && s.Role(h.acc.key) >= entry.Admin && !h.kept.Partial
 }
 
 // admins is how many may begin an epoch.
@@ -316,7 +316,7 @@ func (h *hall) keyToLock(t *task.T) (id.Hash, peer.Secret, error) {
 // lastKey is what keyToLock does when nobody who has the key can be reached: an admin begins
 // an epoch, and others cannot say anything.
 func (h *hall) lastKey(t *task.T) (id.Hash, peer.Secret, error) {
-	if h.log.State().Role(h.acc.key) < entry.Admin {
+	if h.log.State().Role(h.acc.key) < entry.Admin || h.kept.Partial {
 		return id.Hash{}, peer.Secret{}, ErrNoKey
 	}
 	if err := h.beginEpoch(t); err != nil {

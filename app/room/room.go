@@ -59,6 +59,7 @@ type account struct {
 	open    bool // what the store has is here
 	closed  bool
 	waiting []func() // for open
+	listed  listed
 }
 
 // AddUser lets a user live on this node, or replaces what is known of one who does. Before or
@@ -163,6 +164,7 @@ func (a *account) take(rooms []*loaded, invites []*keptInvite) {
 		}
 	}
 	a.invites, a.open = invites, true
+	a.listSoon()
 	for _, f := range a.waiting {
 		f()
 	}
@@ -262,6 +264,7 @@ func (m *Rooms) tick(t *task.T) error {
 			return err
 		}
 		for _, a := range m.accounts {
+			a.listSeldom()
 			for _, h := range a.halls {
 				h.settle()
 				h.compareWithOne()

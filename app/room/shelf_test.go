@@ -317,3 +317,54 @@ func TestForgedShelf(t *testing.T) {
 		})
 	}
 }
+
+// Who lost his disk, or has another computer, finds all his rooms by his keys alone, while nobody else is there
+// those whose log is stored, and no room that he left.
+func TestListOfRooms(t *testing.T) {
+	for lost := range 2 {
+		w, r := stored(t, uint64(lost), "alice", "bob", "carol")
+		alice, bob, carol := w.people[0], w.people[1], w.people[2]
+		p := w.people[lost]
+		kitchen := alice.create("kitchen", false)
+		square := alice.create("square", true)
+		cellar := alice.create("cellar", false)
+		for _, x := range []id.Hash{kitchen, square, cellar} {
+			alice.invite(x, bob)
+			w.net.Run(2 * time.Second)
+			bob.join(x)
+		}
+		carol.must(func(t *task.T) error { return carol.Decline(t, carol.key(), r) })
+		bob.must(func(t *task.T) error { return bob.Leave(t, bob.key(), cellar) })
+		alice.say(r, "one")
+		alice.say(kitchen, "two")
+		alice.say(square, "three")
+		w.net.Run(time.Minute)
+		w.kill(alice, bob, carol)
+		p.disk.Wipe()
+		p.start()
+		w.net.Run(2 * time.Minute)
+		joined := func() (names []string) {
+			for _, s := range p.list() {
+				if s.Joined && s.Invited == "" {
+					names = append(names, s.Title)
+				}
+			}
+			return names
+		}
+		mine := []string{"cellar", "garden", "kitchen", "square"}[lost:]
+		want(t, "rooms of "+p.name, joined(), mine)
+		want(t, p.name+" reads alone", p.texts(r), []string{"one"})
+		p.say(r, "four")
+		for _, o := range []*person{alice, bob} {
+			if o != p {
+				o.start()
+			}
+		}
+		w.net.Run(5 * time.Minute)
+		want(t, p.name+" in the kitchen", p.texts(kitchen), []string{"two"})
+		want(t, "on the square", p.texts(square), []string{"three"})
+		want(t, "alice reads", alice.texts(r), []string{"one", "four"})
+		want(t, "rooms of "+p.name, joined(), mine)
+		want(t, "forked", len(alice.list()[1].Forked), 0)
+	}
+}

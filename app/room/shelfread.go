@@ -142,7 +142,7 @@ func (h *hall) takeHead(t *task.T, head *shelf.Head) error {
 		}
 	}
 	if h.hasAll(head.Tips) {
-		return nil
+		return h.whole(t)
 	}
 	for _, p := range head.People {
 		if p.Key != h.acc.key {

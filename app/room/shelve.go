@@ -70,8 +70,8 @@ func (h *hall) shelveIn(d time.Duration) {
 		switch {
 		case errors.Is(err, task.ErrStopped):
 		case err != nil:
+			h.shelveIn(m.cfg.ShelveAfter << h.shelf.failures)
 			h.shelf.failures = min(h.shelf.failures+1, maxFailures)
-			h.shelveIn(longer * m.cfg.ShelveAfter << h.shelf.failures)
 		default:
 			h.shelf.failures = 0
 		}

@@ -2,6 +2,7 @@ package room
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"slices"
 	"time"
@@ -388,7 +389,10 @@ func (h *hall) compareUntil(t *task.T, enough int) error {
 			}
 			if err == nil {
 				enough--
-				err = h.askReceipts(t, d)
+				if p.Key != h.acc.key {
+					err = h.whole(t)
+				}
+				err = cmp.Or(err, h.askReceipts(t, d))
 			}
 			if errors.Is(err, task.ErrStopped) {
 				return err

@@ -1,0 +1,199 @@
+package room
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/room/entry"
+	"github.com/phyllo-net/phyllo/app/room/shelf"
+	"github.com/phyllo-net/phyllo/store"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// listed is what an account knows of the list of its user's rooms.
+type listed struct {
+	due     task.Instant // when it is looked at next, if waiting
+	waiting bool
+	looked  task.Instant // when it was looked at last; 0: never
+
+	failures int
+}
+
+// listSoon brings the list of the user's rooms up to date in a moment.
+func (a *account) listSoon() {
+	after := a.rooms.cfg.ShelveAfter
+	a.listIn(after/2 + time.Duration(a.rooms.ep.Rand().Int64N(int64(after))))
+}
+
+func (a *account) listIn(d time.Duration) {
+	m := a.rooms
+	if m.shelf == nil || !a.open || a.closed {
+		return
+	}
+	at := m.ep.Now().Add(d)
+	if a.listed.waiting {
+		a.listed.due = min(a.listed.due, at)
+		return
+	}
+	a.listed.waiting, a.listed.due = true, at
+	m.ep.Go(func(t *task.T) error {
+		for now := m.ep.Now(); now.Before(a.listed.due); now = m.ep.Now() {
+			if err := t.Sleep(min(a.listed.due.Sub(now), m.cfg.ShelveAfter)); err != nil {
+				return err
+			}
+		}
+		a.listed.waiting = false
+		err := a.list(t)
+		switch {
+		case errors.Is(err, task.ErrStopped):
+		case err != nil:
+			a.listIn(m.cfg.ShelveAfter << a.listed.failures)
+			a.listed.failures = min(a.listed.failures+1, maxFailures)
+		default:
+			a.listed.failures = 0
+		}
+		return err
+	}, nil)
+}
+
+// listSeldom looks at the list where that was long ago: another computer of the user may have
+// changed it.
+func (a *account) listSeldom() {
+	if m := a.rooms; a.listed.looked == 0 || m.ep.Now().Sub(a.listed.looked) > seldom*m.cfg.SyncEvery {
+		a.listIn(0)
+	}
+}
+
+// list takes rooms from the user's list that are not here, and puts there those that are not on it.
+func (a *account) list(t *task.T) error {
+	m := a.rooms
+	if a.closed {
+		return nil
+	}
+	for range maxTries {
+		a.listed.looked = m.ep.Now()
+		list, err := m.shelf.ReadList(t, a.key, a.seals())
+		if err != nil {
+			return err
+		}
+		var failed error
+		for _, r := range list.Rows {
+			if err := a.restore(t, r); errors.Is(err, task.ErrStopped) {
+				return err
+			} else if err != nil && !shelf.Useless(err) {
+				failed = err
+			}
+		}
+		next := list.After()
+		for _, h := range a.halls {
+			if !h.declined() {
+				next.Set(h.row())
+			}
+		}
+		if next.Same(list) && !list.Divided() {
+			return failed
+		}
+		if err := m.shelf.WriteList(t, a.user.Signer, a.seals(), next); !errors.Is(err, shelf.ErrConflict) {
+			return errors.Join(err, failed)
+		}
+	}
+	return shelf.ErrConflict
+}
+
+// seals are the user's latest sealing key, to which the list is sealed, and all to open it with.
+func (a *account) seals() shelf.Seals {
+	pairs, sealer := a.user.Seals, a.rooms.deps.Sealer
+	last := slices.MaxFunc(pairs, func(x, y SealPair) int { return int(x.Number) - int(y.Number) })
+	return shelf.Seals{Number: last.Number,
+		Seal: func(info, plain []byte) ([]byte, error) { return sealer.Seal(last.Opener.SealKey(), info, plain) },
+		Open: func(number uint32, info, sealed []byte) ([]byte, error) {
+			at := slices.IndexFunc(pairs, func(p SealPair) bool { return p.Number == number })
+			if at < 0 {
+				return nil, ErrNoKey
+			}
+			return pairs[at].Opener.Open(info, sealed)
+		}}
+}
+
+// row is what the list says of a room.
+func (h *hall) row() *shelf.Row {
+	s := h.log.State()
+	r := &shelf.Row{Room: h.id, Number: max(s.Find(h.acc.key).Number, h.kept.Since), Out: !h.in() && !h.fresh()}
+	if ways := h.ways(); len(ways) > 0 && !h.log.Founding().Public {
+		r.Key = ways[0]
+		if p := s.Epoch.Epoch; p != nil && h.keys[p.Proof] == ways[0] {
+			r.Epoch = p.Number
+		}
+	}
+	return r
+}
+
+// fresh reports whether the user has joined, and the log that makes him a member has not come yet.
+func (h *hall) fresh() bool {
+	return h.kept.Joined && h.log.State().Find(h.acc.key).Number < max(h.kept.Since, 1)
+}
+
+// restore makes a room of the user's list one of this node's.
+func (a *account) restore(t *task.T, r *shelf.Row) error {
+	m := a.rooms
+	h := a.hall(r.Room)
+	switch {
+	case r.Out || h == nil && len(a.halls) >= m.cfg.MaxRooms:
+		return nil
+	case h != nil && (h.kept.Joined || r.Number <= max(h.log.State().Find(a.key).Number, h.kept.Since)):
+		return nil
+	}
+	key := r.Key
+	if key.IsZero() {
+		key = shelf.PublicKey(r.Room)
+	}
+	head, err := m.shelf.Read(t, r.Room, key)
+	if err != nil {
+		return err
+	}
+	fresh := h == nil
+	if fresh {
+		if h, err = newHall(a, &loaded{room: r.Room, kept: kept{Founding: head.Founding}, keys: secrets{}}); err != nil {
+			return err
+		}
+	}
+	next := h.kept
+	next.Stream, next.Joined, next.Since, next.Partial = m.random(), true, r.Number, fresh
+	var batch store.Batch
+	batch.Put(tableRooms, h.books().own(), wire.MustMarshal(&next))
+	batch.Delete(tableInvites, h.books().own())
+	proof := entry.KeyProof(r.Room, key)
+	if !r.Key.IsZero() {
+		batch.Put(tableKeys, h.books().key(proof), key[:])
+	}
+	if _, err := task.Work(t, diskTimeout, func() (struct{}, error) { return struct{}{}, m.deps.Store.Apply(&batch) }); err != nil {
+		return err
+	}
+	if fresh {
+		if a.hall(r.Room) != nil {
+			return nil // the user has joined it meanwhile
+		}
+		a.insert(h)
+	}
+	h.kept = next
+	if !r.Key.IsZero() {
+		h.keys[proof] = key
+	}
+	a.invites = slices.DeleteFunc(a.invites, func(k *keptInvite) bool { return k.Founding.Hash() == r.Room })
+	m.emit(Event{Kind: Changed, User: a.key, Room: r.Room})
+	h.shelveIn(0)
+	h.catchUp()
+	return nil
+}
+
+// whole notes that the log of a room from the list is as whole as that of somebody else.
+func (h *hall) whole(t *task.T) error {
+	if !h.kept.Partial {
+		return nil
+	}
+	err := h.keep(t, new(store.Batch), func(k *kept) { k.Partial = false })
+	h.settle()
+	return err
+}
