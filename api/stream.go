@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -25,27 +26,29 @@ const (
 
 // FilePut implements Node.
 func (c *Client) FilePut(ctx context.Context, q FilePut, content io.Reader) (*File, error) {
+	return upload(ctx, c, StreamPut, q, content, new(File))
+}
+
+// upload sends a body with a question, and reads the answer into out, which it returns. An error of
+// the body's goes before what the node says, which is only that there was no more.
+func upload[T any](ctx context.Context, c *Client, path string, q any, body io.Reader, out *T) (*T, error) {
 	what, err := json.Marshal(q)
 	if err != nil {
 		return nil, err
 	}
-	src := &source{r: content}
-	resp, err := c.request(ctx, StreamPut+"?q="+url.QueryEscape(string(what)), FileType, src)
-	if src.err != nil { // the node would only say that there was no more
+	src := &source{r: body}
+	resp, err := c.request(ctx, path+"?q="+url.QueryEscape(string(what)), FileType, src)
+	if err = cmp.Or(src.err, err); err != nil {
 		if resp != nil {
 			resp.Body.Close()
 		}
-		return nil, src.err
-	}
-	if err != nil {
 		return nil, err
 	}
 	defer resp.Body.Close()
-	f := new(File)
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(f); err != nil {
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(out); err != nil {
 		return nil, c.wrap(ctx, err)
 	}
-	return f, nil
+	return out, nil
 }
 
 // source remembers why there is no more of a content.

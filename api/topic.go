@@ -202,27 +202,7 @@ const (
 
 // Publish implements Node.
 func (c *Client) Publish(ctx context.Context, q Publication, r io.Reader) (*Published, error) {
-	what, err := json.Marshal(q)
-	if err != nil {
-		return nil, err
-	}
-	src := &source{r: r}
-	resp, err := c.request(ctx, StreamPublish+"?q="+url.QueryEscape(string(what)), FileType, src)
-	if src.err != nil {
-		if resp != nil {
-			resp.Body.Close()
-		}
-		return nil, src.err
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	p := new(Published)
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(p); err != nil {
-		return nil, c.wrap(ctx, err)
-	}
-	return p, nil
+	return upload(ctx, c, StreamPublish, q, r, new(Published))
 }
 
 // Subscribe implements Node. If the node ends suddenly the error is of kind NotRunning.

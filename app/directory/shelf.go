@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/reload"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
@@ -175,68 +176,27 @@ func (r *recent) add(e *entry, rec *Record) {
 	e.record = rec
 }
 
-// load reads the index from the store, at the start. It does not give up: a node
-// that does not know what it keeps says nothing about names.
+// load reads the index from the store, at the start.
 func (d *Directory) load(t *task.T) error {
-	var after []byte
-	for {
-		page, err := d.loadPage(t, after)
-		switch {
-		case errors.Is(err, task.ErrStopped):
-			return err
-		case err != nil:
-			if err := t.Sleep(retryLoad); err != nil {
-				return err
-			}
-			continue
-		case page.last == nil:
-			d.rounds.Begin()
-			return nil
+	ring := d.cfg.Ring
+	damaged, err := reload.Table(t, d.cfg.Store, Table, func(key, value []byte) (*entry, bool, error) {
+		s := new(stored)
+		if wire.Unmarshal(value, s) != nil {
+			return nil, false, nil
 		}
-		for _, e := range page.list {
+		e := s.entry(ring)
+		return e, bytes.Equal(e.name[:], key), nil
+	}, func(es []*entry) {
+		for _, e := range es {
 			e.bars = t.Env().Now().Add(d.cfg.Tentative)
 			d.shelf.set(e)
 		}
-		d.stats.Damaged += page.damaged
-		after = page.last
-	}
-}
-
-const (
-	retryLoad = 5 * time.Second
-	loadSize  = 256
-)
-
-type loadedPage struct {
-	list    []*entry
-	damaged uint64
-	last    []byte
-}
-
-func (d *Directory) loadPage(t *task.T, after []byte) (loadedPage, error) {
-	st, ring := d.cfg.Store, d.cfg.Ring
-	return task.Work(t, disk, func() (page loadedPage, err error) {
-		r := store.Range{Limit: loadSize}
-		if after != nil {
-			r.From = append(bytes.Clone(after), 0)
-		}
-		err = st.Scan(Table, r, func(key, value []byte) bool {
-			page.last = key
-			s := new(stored)
-			if err := wire.Unmarshal(value, s); err != nil {
-				page.damaged++
-				return true
-			}
-			e := s.entry(ring)
-			if !bytes.Equal(e.name[:], key) {
-				page.damaged++
-				return true
-			}
-			page.list = append(page.list, e)
-			return true
-		})
-		return page, err
 	})
+	if err == nil {
+		d.stats.Damaged += damaged
+		d.rounds.Begin()
+	}
+	return err
 }
 
 // erase forgets entries, on the disk first, unless they have changed since.

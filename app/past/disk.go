@@ -10,6 +10,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past/account"
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/app/past/voucher"
+	"github.com/phyllo-net/phyllo/app/reload"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/task"
@@ -149,40 +150,32 @@ func (p *Past) erase(t *task.T, es []*entry) error {
 	return p.deleteBlobs(t, blobs)
 }
 
-const (
-	retryLoad = 5 * time.Second
-	loadSize  = 1024
-)
-
-// load reads the index from the store, at the start. It does not give up: a node that
-// does not know what it keeps says nothing about objects.
-func (p *Past) load(t *task.T) error {
-	var after []byte
-	for {
-		page, err := p.loadPage(t, after)
-		switch {
-		case errors.Is(err, task.ErrStopped):
-			return err
-		case err != nil:
-			if err := t.Sleep(retryLoad); err != nil {
-				return err
-			}
-			continue
-		case after == nil:
-			p.lost = page.lost
+// load reads the index from the store, at the start.
+func (p *Past) load(t *task.T) (err error) {
+	st, ring := p.cfg.Store, p.cfg.Ring
+	if p.lost, err = reload.Once(t, func() (lost, error) { return readLost(st) }); err != nil {
+		return err
+	}
+	damaged, err := reload.Table(t, st, Table, func(key, value []byte) (*entry, bool, error) {
+		k := new(kept)
+		if wire.Unmarshal(value, k) != nil {
+			return nil, false, nil
 		}
-		if page.last == nil {
-			if err := p.lookAtLost(t); err != nil {
-				return err
-			}
-			return p.loadLife(t)
-		}
-		for _, e := range page.list {
+		e := k.entry(ring)
+		return e, bytes.Equal(e.object[:], key), nil
+	}, func(es []*entry) {
+		for _, e := range es {
 			p.shelf.set(e)
 		}
-		p.stats.Damaged += page.damaged
-		after = page.last
+	})
+	if err != nil {
+		return err
 	}
+	p.stats.Damaged += damaged
+	if err := p.lookAtLost(t); err != nil {
+		return err
+	}
+	return p.loadLife(t)
 }
 
 // lifeKey is where the number of the disk's life lies, in PromiseTable: it goes when the
@@ -198,72 +191,30 @@ func (p *Past) loadLife(t *task.T) error {
 		fellows []id.ID
 		missed  []byte
 	}
-	for {
-		was, err := task.Work(t, disk, func() (was past, err error) {
-			if was.fellows, was.missed, err = readFellows(st); err != nil {
-				return was, err
-			}
-			b, err := st.Get(PromiseTable, []byte(lifeKey))
-			switch {
-			case err == nil && len(b) == 8:
-				was.life = binary.BigEndian.Uint64(b)
-				return was, nil
-			case err == nil || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrCorrupt):
-				was.life = drawn
-				return was, st.Put(PromiseTable, []byte(lifeKey), binary.BigEndian.AppendUint64(nil, drawn))
-			}
+	was, err := reload.Once(t, func() (was past, err error) {
+		if was.fellows, was.missed, err = readFellows(st); err != nil {
 			return was, err
-		})
+		}
+		b, err := st.Get(PromiseTable, []byte(lifeKey))
 		switch {
-		case err == nil:
-			p.life = was.life
-			p.missed.Read(was.missed)
-			p.await(was.fellows)
-			p.rounds.Begin()
-			p.noteFellows()
-			return nil
-		case errors.Is(err, task.ErrStopped):
-			return err
+		case err == nil && len(b) == 8:
+			was.life = binary.BigEndian.Uint64(b)
+			return was, nil
+		case err == nil || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrCorrupt):
+			was.life = drawn
+			return was, st.Put(PromiseTable, []byte(lifeKey), binary.BigEndian.AppendUint64(nil, drawn))
 		}
-		if err := t.Sleep(retryLoad); err != nil {
-			return err
-		}
-	}
-}
-
-type loadedPage struct {
-	list    []*entry
-	damaged uint64
-	last    []byte
-	lost    lost // with the first page
-}
-
-func (p *Past) loadPage(t *task.T, after []byte) (loadedPage, error) {
-	st, ring := p.cfg.Store, p.cfg.Ring
-	return task.Work(t, disk, func() (page loadedPage, err error) {
-		r := store.Range{Limit: loadSize}
-		if after != nil {
-			r.From = append(bytes.Clone(after), 0)
-		} else if page.lost, err = readLost(st); err != nil {
-			return page, err
-		}
-		err = st.Scan(Table, r, func(key, value []byte) bool {
-			page.last = key
-			k := new(kept)
-			if err := wire.Unmarshal(value, k); err != nil {
-				page.damaged++
-				return true
-			}
-			e := k.entry(ring)
-			if !bytes.Equal(e.object[:], key) {
-				page.damaged++
-				return true
-			}
-			page.list = append(page.list, e)
-			return true
-		})
-		return page, err
+		return was, err
 	})
+	if err != nil {
+		return err
+	}
+	p.life = was.life
+	p.missed.Read(was.missed)
+	p.await(was.fellows)
+	p.rounds.Begin()
+	p.noteFellows()
+	return nil
 }
 
 // inTime reports whether a certificate may be taken at this time of day: its date is not in

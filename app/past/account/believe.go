@@ -7,6 +7,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/past/standing"
 	"github.com/phyllo-net/phyllo/app/past/voucher"
+	"github.com/phyllo-net/phyllo/app/reload"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/task"
@@ -168,25 +169,18 @@ const bornKey = "born"
 // loadBorn reads since when this node keeps accounts, or begins.
 func (a *Accounts) loadBorn(t *task.T) error {
 	st, now := a.cfg.Store, a.ep.Wall().UnixMilli()
-	for {
-		born, err := task.Work(t, disk, func() (int64, error) {
-			b, err := st.Get(DueTable, []byte(bornKey))
-			switch {
-			case err == nil && len(b) == 8:
-				return int64(binary.BigEndian.Uint64(b)), nil
-			case err == nil, errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrCorrupt):
-				return now, st.Put(DueTable, []byte(bornKey), binary.BigEndian.AppendUint64(nil, uint64(now)))
-			}
-			return 0, err
-		})
-		if err == nil {
-			a.born = born
-			return nil
-		} else if errors.Is(err, task.ErrStopped) {
-			return err
+	born, err := reload.Once(t, func() (int64, error) {
+		b, err := st.Get(DueTable, []byte(bornKey))
+		switch {
+		case err == nil && len(b) == 8:
+			return int64(binary.BigEndian.Uint64(b)), nil
+		case err == nil, errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrCorrupt):
+			return now, st.Put(DueTable, []byte(bornKey), binary.BigEndian.AppendUint64(nil, uint64(now)))
 		}
-		if err := t.Sleep(retryLoad); err != nil {
-			return err
-		}
+		return 0, err
+	})
+	if err == nil {
+		a.born = born
 	}
+	return err
 }

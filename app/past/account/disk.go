@@ -3,9 +3,9 @@ package account
 import (
 	"bytes"
 	"errors"
-	"time"
 
 	"github.com/phyllo-net/phyllo/app/past/voucher"
+	"github.com/phyllo-net/phyllo/app/reload"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/task"
@@ -21,13 +21,6 @@ const (
 	BackTable store.Table = "account/back"
 	DueTable  store.Table = "account/due"
 	PaidTable store.Table = "account/paid"
-)
-
-const (
-	// retryLoad is the time after which the books are read again when the disk failed.
-	retryLoad = 10 * time.Second
-	// loadSize is how many debits are read in one piece of work.
-	loadSize = 256
 )
 
 // errDamaged: a record of the own store makes no sense.
@@ -112,30 +105,25 @@ func (a *Accounts) erase(t *task.T, l *ledger, e *entry) error {
 	return nil
 }
 
-// load reads the books at the start. It does not give up: a node that does not know what it
-// keeps does not vote.
+// load reads the books at the start. What is damaged comes anew from the fellows.
 func (a *Accounts) load(t *task.T) error {
-	var after []byte
-	for {
-		page, err := a.loadPage(t, after)
-		switch {
-		case errors.Is(err, task.ErrStopped):
-			return err
-		case err != nil:
-			if err := t.Sleep(retryLoad); err != nil {
-				return err
-			}
-			continue
+	st := a.cfg.Store
+	_, err := reload.Table(t, st, Table, func(key, _ []byte) (*record, bool, error) {
+		switch r, err := readRecord(st, key); {
+		case errors.Is(err, errDamaged) || errors.Is(err, store.ErrCorrupt):
+			return nil, false, nil
+		default:
+			return r, true, err
 		}
-		for _, r := range page.list {
+	}, func(rs []*record) {
+		for _, r := range rs {
 			e := newEntry(r.Debit, r.Debit.Hash(a.cfg.Ring), r.Charges, r.Back)
 			e.durable, e.standing = true, r.Standing
 			a.enter(e, r.Charges)
 		}
-		if page.last == nil {
-			break
-		}
-		after = page.last
+	})
+	if err != nil {
+		return err
 	}
 	if err := errors.Join(a.loadDue(t), a.loadBorn(t)); err != nil {
 		return err
@@ -150,36 +138,6 @@ func (a *Accounts) enter(e *entry, cs []voucher.Charge) {
 	if e.debit.Account() == a.ep.Self().ID {
 		a.claim(e, cs)
 	}
-}
-
-// loadedPage is some entries of the disk, in the order of their keys.
-type loadedPage struct {
-	list []*record
-	last []byte // key of the last one, also where that is damaged; nil: there was none
-}
-
-func (a *Accounts) loadPage(t *task.T, after []byte) (loadedPage, error) {
-	st := a.cfg.Store
-	return task.Work(t, disk, func() (page loadedPage, _ error) {
-		r := store.Range{Limit: loadSize}
-		if after != nil {
-			r.From = append(bytes.Clone(after), 0)
-		}
-		var keys [][]byte
-		if err := st.Scan(Table, r, func(key, _ []byte) bool { keys = append(keys, key); return true }); err != nil {
-			return page, err
-		}
-		for _, key := range keys {
-			page.last = key
-			switch r, err := readRecord(st, key); {
-			case err == nil:
-				page.list = append(page.list, r)
-			case !errors.Is(err, errDamaged) && !errors.Is(err, store.ErrCorrupt):
-				return page, err
-			} // what is damaged comes anew from the fellows
-		}
-		return page, nil
-	})
 }
 
 // charges reads the charges of an entry.

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/phyllo-net/phyllo/app/past/voucher"
+	"github.com/phyllo-net/phyllo/app/reload"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/task"
@@ -57,36 +58,28 @@ func (a *Accounts) disown(e *entry, cs []voucher.Charge) {
 // loadDue reads what is still to be given back.
 func (a *Accounts) loadDue(t *task.T) error {
 	st := a.cfg.Store
-	for {
-		keys, err := task.Work(t, disk, func() (keys [][]byte, err error) {
-			err = st.Scan(DueTable, store.Range{}, func(key, _ []byte) bool { keys = append(keys, key); return true })
-			return keys, err
-		})
-		switch {
-		case errors.Is(err, task.ErrStopped):
-			return err
-		case err != nil:
-			if err := t.Sleep(retryLoad); err != nil {
-				return err
-			}
-			continue
-		}
-		done := make(map[id.Hash]bool)
-		for _, key := range keys {
-			switch len(key) {
-			case hashSize:
-				done[id.Hash(key)] = true
-			case 2 * hashSize:
-				for _, r := range a.own[id.Hash(key[:hashSize])] {
-					if r.entry.hash == id.Hash(key[hashSize:]) {
-						a.due = append(a.due, r)
-					}
+	keys, err := reload.Once(t, func() (keys [][]byte, err error) {
+		err = st.Scan(DueTable, store.Range{}, func(key, _ []byte) bool { keys = append(keys, key); return true })
+		return keys, err
+	})
+	if err != nil {
+		return err
+	}
+	done := make(map[id.Hash]bool)
+	for _, key := range keys {
+		switch len(key) {
+		case hashSize:
+			done[id.Hash(key)] = true
+		case 2 * hashSize:
+			for _, r := range a.own[id.Hash(key[:hashSize])] {
+				if r.entry.hash == id.Hash(key[hashSize:]) {
+					a.due = append(a.due, r)
 				}
 			}
 		}
-		a.sweep = slices.DeleteFunc(a.sweep, func(e *entry) bool { return done[e.hash] })
-		return nil
 	}
+	a.sweep = slices.DeleteFunc(a.sweep, func(e *entry) bool { return done[e.hash] })
+	return nil
 }
 
 // Stored notes that an object is kept for what a payment paid: it will not be looked for
