@@ -10,7 +10,6 @@ import (
 // changes are this node's own changes of a space that may stand in roots which it has not seen.
 type changes struct {
 	notes.Attempts
-	who    uint64 // names this run of the node in roots
 	flying []made // attempts that are being made
 	next   *written
 	saving bool
@@ -29,7 +28,7 @@ func (sp *Space) ownChanges(t *task.T) (*changes, error) {
 	if c != nil {
 		return c, nil
 	}
-	c = &changes{who: sp.s.drawn()}
+	c = new(changes)
 	if st, space := sp.s.cfg.Store, sp.id; st != nil {
 		as, err := task.Work(t, work, func() (*notes.Attempts, error) { return notes.Read(st, space) })
 		if err != nil {
@@ -53,15 +52,17 @@ func (s *Spaces) drawn() (n uint64) {
 	return n
 }
 
-// try names an attempt to replace a root.
-func (c *changes) try(s *Spaces, r *root) made {
+// try names an attempt to replace a root. Of one person on one node each attempt follows the one before, so a root names
+// the last one for all; several people there go on beside each other, and have names of their own.
+func (c *changes) try(sp *Space, r *root) made {
+	s := sp.s
 	now, facts := s.ep.Wall(), r.facts()
 	c.Settle(facts, now)
-	if c.Strays(c.who, facts) {
-		c.who = s.drawn()
+	if sp.who == 0 || c.Strays(sp.who, facts) {
+		sp.who = s.drawn()
 	}
 	s.tries++
-	m := made{Who: c.who, Attempt: s.tries}
+	m := made{Who: sp.who, Attempt: s.tries}
 	a := notes.Attempt{Made: m, Version: r.version + 1, Date: now.UnixMilli()}
 	if len(r.Made) > 0 {
 		a.Base = &r.Made[0]

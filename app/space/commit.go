@@ -211,7 +211,7 @@ func (sp *Space) build(t *task.T, r *root, fresh bool, ops []*op) (*attempt, err
 	if err != nil {
 		return nil, err
 	}
-	a.made = c.try(sp.s, r)
+	a.made = c.try(sp, r)
 	noted := c.save(sp) // beside the nodes
 	changed, gone, err := s.write(r.Tree, v.edits)
 	if bad := noted.wait(t); err == nil {

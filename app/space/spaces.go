@@ -93,6 +93,7 @@ type Space struct {
 	busy    bool // a task makes the changes of the queue
 	current *root
 	alien   map[id.Hash]bool // rivals of roots that cannot be merged
+	who     uint64           // names the person's changes, in this run of the node, in roots
 	own     *root            // the last one that this node made, until somebody else makes one
 }
 
