@@ -61,7 +61,7 @@ func (e entry) about(err error) error {
 	case errors.Is(err, dht.ErrNotFound):
 		return api.Errorf(api.NotFound, "there is no value under %+q with %d copies: is the key spelt right, and --copies as in `phyllo dht put`?", e.key, e.copies)
 	case errors.Is(err, past.ErrApart):
-		return api.Errorf(api.Unreachable, "a majority of the nodes that keep %+q is not reachable now, and nothing is changed under a condition without it: start them again, or leave --if-version out", e.key)
+		return api.Errorf(api.Unreachable, "a majority of the nodes that keep %+q is not reachable now, and nothing is changed under a condition without it: start them again, or leave --if-version out; what is lost for good is put out with `phyllo member expel ID`", e.key)
 	case errors.Is(err, past.ErrNotReachable):
 		return api.Errorf(api.Unreachable, "too few of the nodes that keep %+q are reachable now: try again in a moment; `phyllo doctor` looks at this side", e.key)
 	case errors.Is(err, past.ErrUncertain):

@@ -37,7 +37,7 @@ import (
 // What helps against several errors.
 const (
 	askDoctor = "try again in a moment; `phyllo doctor` looks at this side"
-	startThem = "start them again, or do it without the condition"
+	startThem = "start them again, or do it without the condition; what is lost for good is put out with `phyllo member expel ID`"
 	updateAll = "update phyllo on both computers, and try again"
 )
 

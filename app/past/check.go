@@ -124,7 +124,7 @@ func checkReplicasOf(o id.Hash, exact bool, ps []*Past) error {
 		}
 		switch {
 		case first != nil && i < int(first.copies) && e == nil, first == nil && i == 0:
-			return fmt.Errorf("past: %s, number %d of the nodes nearest to object %s, does not keep it; numbers %v do", p.ep.Self(), i, o.Place().Short(), keepers(o, near))
+			return fmt.Errorf("past: %s, number %d of the nodes nearest to object %s, does not keep it; %s do", p.ep.Self(), i, o.Place().Short(), keepers(o, near))
 		case e != nil && i < int(first.copies) && e.state != first.state:
 			return fmt.Errorf("past: %s keeps object %s in another state than others: %s, and not %s", p.ep.Self(), o.Place().Short(), e.describe(), first.describe())
 		case exact && e != nil && i >= int(first.copies) && !hosts[p.ep.Self().ID] && !(e.pointer() && i == int(first.copies) && hosts[e.at]):
@@ -134,14 +134,18 @@ func checkReplicasOf(o id.Hash, exact bool, ps []*Past) error {
 	return nil
 }
 
-// keepers returns the numbers of the nodes, from the nearest on, that keep an object.
-func keepers(o id.Hash, near []*Past) (numbers []int) {
+// keepers says which nodes, numbered from the nearest on, keep an object, and what the first one of them has.
+func keepers(o id.Hash, near []*Past) string {
+	var numbers []int
+	what := ""
 	for i, p := range near {
 		if e := p.shelf.find(o); e != nil {
-			numbers = append(numbers, i)
+			if numbers = append(numbers, i); what == "" {
+				what = e.describe()
+			}
 		}
 	}
-	return numbers
+	return fmt.Sprintf("numbers %v (%s)", numbers, what)
 }
 
 // describe is what an entry says, for who reads what is wrong.

@@ -62,6 +62,32 @@ func needless(now, r *certificate.Ruling) bool {
 	return !now.Draft && now.Covers(r) && !slices.Contains(now.Rivals(), r.Certificate) && !now.LeftAt(r)
 }
 
+// outlived reports whether each of the nodes that are to keep a rival has a ruling that is complete, stands for
+// it and does not have it kept. This node keeps none of the object, and cannot see that by itself. The error is
+// task.ErrStopped.
+func (p *Past) outlived(t *task.T, e *entry) (bool, error) {
+	ring, v := p.cfg.Ring, p.cfg.Verifier
+	set, err := p.asker.Near(t, e.object.Place(), int(e.copies))
+	if err != nil {
+		return false, passStop(err)
+	}
+	set = set[:min(len(set), int(e.copies))]
+	rs, err := p.asker.All(t, set, func() wire.Message { return &msg.Get{Object: e.of} }, nil)
+	if err != nil {
+		return false, err
+	}
+	for _, r := range rs {
+		m, ok := r.Value.(*msg.Object)
+		if !ok || m.Ruling == nil || m.Cert.ID() != e.of || !needless(m.Ruling, e.rival) {
+			return false, nil
+		}
+		if _, err := task.Work(t, disk, func() (struct{}, error) { return struct{}{}, m.Ruling.Verify(ring, m.Cert, v) }); err != nil {
+			return false, passStop(err)
+		}
+	}
+	return len(rs) > 0, nil
+}
+
 // lacksRivals returns the ids of the rivals that a ruling names and that are not kept here, neither
 // as rivals nor as what is current so far.
 func (p *Past) lacksRivals(o id.Hash, r *certificate.Ruling) (ids []id.Hash) {

@@ -125,6 +125,13 @@ func (p *Past) elsewhere(t *task.T, surplus []*entry) (kept []*entry, err error)
 			if err := p.follow(t, e); err != nil {
 				return nil, err
 			}
+		case e.rival != nil && v != nil:
+			switch over, err := p.outlived(t, e); {
+			case err != nil:
+				return nil, err
+			case over:
+				kept = append(kept, e)
+			}
 		}
 	}
 	return kept, nil
