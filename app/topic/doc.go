@@ -20,11 +20,12 @@
 // once, in the order of its publisher, and what cannot be had any more is told as a Gap in its
 // place. The subscribers of one node share one membership, and what it has read: each gets the
 // history that he asks for, oldest first. Messages are not sealed: who forwards a topic, and
-// every member of the ring who asks for its tree, can see it.
+// every member of the ring who asks for its tree, can see it, and those who keep it have it on
+// their disks for as long as the topic's history reaches.
 //
-// The node of a topic's owner keeps the charter on its disk. When all nodes of a ring were
-// stopped at once nobody else has it: the owner's node brings it back, and the messages are
-// lost.
+// The node of a topic's owner keeps the charter on its disk, too, and brings it back when all who
+// kept the topic have lost theirs. What messages outlive the end of all nodes at once package
+// scribe/shelf says.
 //
 // # Use
 //

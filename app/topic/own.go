@@ -14,8 +14,8 @@ import (
 	"github.com/phyllo-net/phyllo/wire"
 )
 
-// This file is how topics outlive a ring whose nodes were all stopped: the charters of those
-// who live here are on the disk, and are brought back.
+// This file is how topics outlive those who keep them: the charters of those who live here are
+// on the disk, and are brought back.
 
 const (
 	// disk bounds what is read or written at once.
