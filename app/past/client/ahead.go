@@ -19,8 +19,12 @@ import (
 
 const (
 	// maxAhead is how many ids of one kind are paid for ahead at most: as many as one voucher
-	// pays for, whose signatures each holder verifies once.
-	maxAhead = voucher.MaxCharges
+	// pays for, whose signatures each holder verifies once, and what is used while that comes.
+	maxAhead = voucher.MaxCharges * 3 / 2
+	// arcBits says on how large a part of the ring the ids lie that go under one voucher, an eighth,
+	// and draws how many are drawn at most to find one: see payAhead.
+	arcBits = 3
+	draws   = 4 << arcBits
 	// maxAheadBytes bounds what they pay for together, in bytes of all copies.
 	maxAheadBytes = 8 << 20
 	// maxUnused is how many bytes may be paid for ahead in all and not be used. Directories have
@@ -58,6 +62,7 @@ type supply struct {
 	ready  []prepaid
 	coming int
 	at     id.ID // the place of the last that was taken
+	arc    id.ID // where the part of the ring begins for which ids are drawn next
 	// So many were wanted in the second that began then, and in the one before.
 	since       task.Instant
 	now, before int
@@ -117,7 +122,7 @@ func (s *supply) want(now task.Instant, bytes int64) int {
 	}
 	s.now++
 	if n := max(s.now, s.before); n >= busy {
-		return min(n, maxAhead, int(maxAheadBytes/max(bytes, 1)))
+		return min(n*3/2, maxAhead, int(maxAheadBytes/max(bytes, 1)))
 	}
 	return 0
 }
@@ -171,23 +176,29 @@ func (cl *Client) prepaid(c *certificate.Certificate, pays int64, owner peer.Sig
 			fit++
 		}
 	}
-	if fit <= want/2 && cl.asker.ep.Now() >= cl.tight {
-		for range want - fit {
+	if fit <= want/3 && cl.asker.ep.Now() >= cl.tight {
+		for range min(want-fit, voucher.MaxCharges) {
 			cl.payAhead(s, c, pays, owner)
 		}
+		s.arc = s.arc.Add(id.ID{Hi: 1 << (64 - arcBits)})
 	}
 	return p, ok
 }
 
 // payAhead pays for one more. Those that are asked for in one go, and the file that is stored
-// just now, go under one voucher.
+// just now, go under one voucher. Their ids are drawn until they lie on one part of the ring, so that
+// few nodes keep them, each of which verifies the voucher's signatures; those under the next voucher
+// lie on the next part, so all parts of the ring get the same.
 func (cl *Client) payAhead(s *supply, c *certificate.Certificate, pays int64, owner peer.Signer) {
 	bytes := pays * int64(c.Copies)
 	if !cl.unused.more(bytes, cl.asker.ep.Now()) {
 		return
 	}
-	salt, x := cl.salt(), *c
-	x.Owner, x.Salt = owner.Public(), salt
+	x := *c
+	x.Owner, x.Salt = owner.Public(), cl.salt()
+	for n := 0; n < draws && x.ID().Place().Sub(s.arc).Hi>>(64-arcBits) != 0; n++ {
+		x.Salt = cl.salt()
+	}
 	s.coming++
 	var p *voucher.Payment
 	cl.asker.ep.Go(func(t *task.T) (err error) {
@@ -195,7 +206,7 @@ func (cl *Client) payAhead(s *supply, c *certificate.Certificate, pays int64, ow
 		return err
 	}, func(err error) {
 		if s.coming--; err == nil {
-			s.ready = append(s.ready, prepaid{salt, p})
+			s.ready = append(s.ready, prepaid{x.Salt, p})
 		} else {
 			cl.unused.less(bytes)
 		}

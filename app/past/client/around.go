@@ -1,6 +1,7 @@
 package client
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -70,6 +71,28 @@ func (a around) find(key id.ID, k, more int, now task.Instant) []*peer.Handle {
 	return nil
 }
 
+// search is one for the nodes near a far key that is under way, and who waits for it.
+type search struct {
+	key     id.ID
+	waiting []func()
+}
+
+// searchFor returns the search whose answer may do for a key, as far as the last answer went; nil
+// if there is none.
+func (cl *Client) searchFor(key id.ID) *search {
+	known := cl.asker.around
+	if len(known) == 0 {
+		return nil
+	}
+	half := known[len(known)-1].reach.Half()
+	for _, s := range cl.searches {
+		if !half.Less(key.Distance(s.key)) {
+			return s
+		}
+	}
+	return nil
+}
+
 // nearby is Asker.Near for who will ask the same for places beside this one, and asks anew if it
 // was wrong.
 func (cl *Client) nearby(t *task.T, key id.ID, k int) ([]*peer.Handle, error) {
@@ -83,6 +106,23 @@ func (cl *Client) nearby(t *task.T, key id.ID, k int) ([]*peer.Handle, error) {
 	if set := a.around.find(key, k, Spare, a.ep.Now()); set != nil {
 		return set, nil
 	}
+	if s := cl.searchFor(key); s != nil {
+		_, err := task.Await(t, a.timeout+Grace, func(resolve func(struct{}, error)) {
+			s.waiting = append(s.waiting, func() { resolve(struct{}{}, nil) })
+		})
+		if errors.Is(err, task.ErrStopped) {
+			return nil, err
+		}
+		if set := a.around.find(key, k, Spare, a.ep.Now()); set != nil {
+			return set, nil
+		}
+	}
+	s := &search{key: key}
+	cl.searches = append(cl.searches, s)
 	near, err := a.askAround(t, key, max(k, aroundCopies))
+	cl.searches = slices.DeleteFunc(cl.searches, func(x *search) bool { return x == s })
+	for _, wake := range s.waiting {
+		wake()
+	}
 	return near[:min(len(near), k+Spare)], err
 }

@@ -21,6 +21,7 @@ type Client struct {
 	tight    task.Instant // nothing is paid for ahead before
 	company  company
 	parcels  parcels
+	searches []*search
 }
 
 // Config is what a Client needs: see past.Config.
