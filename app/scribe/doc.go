@@ -48,7 +48,9 @@
 // carry what nobody signed.
 //
 // A parent that hands on heartbeats but no messages is found out by asking the backup, and
-// now and then the root, what there is; who does not have it again is left for another.
+// now and then the root, what there is; who does not have it again, though he was shown that it
+// was published, is left for another, and so is who says that it is not of his time: a wrong
+// clock. One that floods its children is left, too. One that reorders costs a question.
 //
 // What a node has of all groups together is bounded (Config.MaxTotal): where it is too much
 // the groups that have most lose what is oldest, which is told to who comes for it as a Gap.
