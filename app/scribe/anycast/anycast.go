@@ -96,6 +96,9 @@ func (a *Anycast) Deliver(d *kbr.Delivery) {
 			a.end(w, whyBusy)
 		}
 		return
+	case walks && !w.Item.timely(a.ep.Wall()):
+		a.untimely(w, d.Via)
+		return
 	case walks:
 		a.visit(w)
 		return

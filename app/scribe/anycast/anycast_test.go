@@ -320,3 +320,29 @@ func TestStrangersWords(t *testing.T) {
 		}
 	}
 }
+
+// A node whose clock is wrong takes no item, and gives walks back: the others are asked, and the
+// asker learns that nobody is willing, or who is.
+func TestWalkMeetsAWrongClock(t *testing.T) {
+	w := newWorld(t, 30, kbrtest.Config{Seed: 41}, nil)
+	g := w.group(open("work"), w.nodes...)
+	var wrong, taker *node
+	for _, x := range w.nodes {
+		if n := x.s.Neighbours(g); !n.Root && len(n.Children) == 0 {
+			wrong, taker = taker, x
+		}
+	}
+	wrong.n.SkewWall(-30 * time.Minute)
+	r := w.nodes[0].ask(g, "nothing", 1, bob)
+	w.wait(r)
+	if !errors.Is(r.err, anycast.ErrNobody) {
+		t.Errorf("nobody is willing: %v", r.err)
+	}
+	taker.willing["item"], wrong.willing["item"] = true, true
+	r = w.nodes[0].ask(g, "item", 1, bob)
+	w.wait(r)
+	w.net.Run(time.Second)
+	if r.err != nil || w.holders("item") != 1 || taker.held["item"] != 1 {
+		t.Errorf("one is willing: %v, %d hold it", r.err, w.holders("item"))
+	}
+}

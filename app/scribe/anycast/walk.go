@@ -69,6 +69,16 @@ func (a *Anycast) visit(w *walk) {
 	a.up(w, n)
 }
 
+// untimely gives a walk that is not of this node's time back to the neighbour that handed it on,
+// once: an old one is dropped there as well, but where this node's clock is wrong the others are
+// asked all the same.
+func (a *Anycast) untimely(w *walk, via *peer.Handle) {
+	a.stats.BadInput++
+	if self := a.ep.Self().ID; !w.done(self) && w.add(self) {
+		a.hand(w, via, func() {})
+	}
+}
+
 // up ends the search below this node: it goes on at the parent.
 func (a *Anycast) up(w *walk, n scribe.Neighbours) {
 	below := make([]id.ID, len(n.Children))
