@@ -33,6 +33,7 @@ const (
 // rooms is what a storm does with a room: each node has one person, all of them are invited,
 // talk and are put out, and what was said is remembered here, where no fault strikes.
 type rooms struct {
+	closet *closet // where the room's log is kept, too
 	storm  *Storm
 	rng    *rand.Rand
 	guests []*guest
@@ -65,7 +66,7 @@ type spoken struct {
 
 // newRooms prepares the room of a storm.
 func newRooms(s *Storm, seed uint64) *rooms {
-	return &rooms{storm: s, rng: rand.New(rand.NewPCG(seed, 0x4007)), lost: make(map[id.Hash]bool)}
+	return &rooms{storm: s, rng: rand.New(rand.NewPCG(seed, 0x4007)), lost: make(map[id.Hash]bool), closet: newCloset()}
 }
 
 // mount makes the rooms of a node that starts, with what its disk has.
@@ -84,7 +85,7 @@ func (rs *rooms) mount(i int, env sim.NodeEnv) kbr.Mount {
 	}
 	number := uint64(i)<<20 | uint64(env.Life)
 	app, err := room.New(room.Default(), room.Deps{Ring: rs.storm.admit.ring, Store: g.disk, Directory: rs, Verifier: rs.storm.admit.verifier,
-		Sealer: standin.NewSealer(number), Locker: standin.NewLocker(number)})
+		Sealer: standin.NewSealer(number), Locker: standin.NewLocker(number), Storage: rs.closet})
 	if err == nil {
 		err = app.AddUser(g.user)
 	}
@@ -138,6 +139,9 @@ func (rs *rooms) prepare() {
 	owner := rs.guests[0]
 	owner.do("create", func(t *task.T, m *room.Rooms, me peer.Key) (err error) {
 		if rs.room, err = m.Create(t, me, "storm", false); err != nil {
+			return err
+		}
+		if err := m.SetStored(t, me, rs.room, true); err != nil {
 			return err
 		}
 		for _, g := range rs.guests[1:] {
