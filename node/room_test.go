@@ -3,8 +3,6 @@ package node_test
 import (
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -147,11 +145,6 @@ func TestRoomOfProcesses(t *testing.T) {
 
 	// Who joins a room whose log is stored while nobody of it is there reads all of it.
 	all[0].until("that all is stored", func() bool { return strings.Contains(all[0].must("room", "list", "attic"), "storage has all.\n") })
-	keys, phrase := filepath.Join(t.TempDir(), "alice"), filepath.Join(t.TempDir(), "phrase")
-	if err := os.WriteFile(phrase, []byte("correct-horse-battery"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	all[0].must("user", "export", "alice", keys, "--passphrase-file", phrase)
 	all[0].kill()
 	all[1].kill()
 	all[3].must("room", "join", "attic")
@@ -161,14 +154,4 @@ func TestRoomOfProcesses(t *testing.T) {
 		return slices.Equal(got, []string{"alice: up here", "bob: dusty"})
 	})
 	all[3].must("send", "#attic", "anybody?")
-
-	// Who has his keys alone finds his rooms: alice's computer is gone, and she goes on on erin's.
-	all[4].must("user", "import", keys, "--passphrase-file", phrase)
-	all[4].until("alice's rooms", func() bool {
-		list := all[4].must("room", "list", "--from", "alice")
-		return strings.Contains(list, "attic") && strings.Contains(list, "garden")
-	})
-	all[4].until("what was said in the attic", func() bool {
-		return strings.Contains(all[4].must("room", "history", "attic", "--from", "alice"), "dusty")
-	})
 }
