@@ -9,6 +9,9 @@ import (
 	"github.com/phyllo-net/phyllo/internal/layers"
 )
 
+// root is the repository, seen from this package.
+const root = "../.."
+
 // TestDocumentLinks: every link in the documents to a file or a test leads to one.
 func TestDocumentLinks(t *testing.T) {
 	documents, err := filepath.Glob(filepath.Join(root, "*.md"))

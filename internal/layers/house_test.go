@@ -9,9 +9,6 @@ import (
 	"github.com/phyllo-net/phyllo/internal/layers"
 )
 
-// root is the repository, seen from this package.
-const root = "../.."
-
 // TestHouse, which takes long under the race detector and shares nothing, holds the whole repository against layers.txt. Each finding says
 // what was found, why it is banned and how to mend it.
 func TestHouse(t *testing.T) {
