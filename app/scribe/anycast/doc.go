@@ -8,8 +8,9 @@
 // begins a depth-first search: a node asks its own member first, then hands the walk to its
 // children, the nearest first, one after another, and last to its parent. The walk goes over
 // links that parents and children have anyway, at most twice over each, and carries the ids of
-// those that it has asked; when a node has no child left its children's ids are dropped, as
-// its own stands for all below it. At the root, when no child is left, nobody is willing.
+// those that it has asked; where these are many and a node has no child left, its children's ids are dropped, as
+// its own stands for all below it. Where a node is a child of two for a moment, or of one below it, the walk
+// passes those again that it has left, without looking below them. At the root, when no child is left, nobody is willing.
 //
 // A node holds the walk until the next one has it: a child or parent that is dead is passed
 // by. A node without a parent sends the walk on by way of the ring.

@@ -11,9 +11,13 @@ import (
 )
 
 const (
+	// foldAbove is how many ids a walk carries before some are dropped.
+	foldAbove = 256
 	// maxDone is how many ids a walk carries: those of the nodes between it and its first one,
 	// and of their children. With an item they fit a frame.
 	maxDone = 2048
+	// maxLeft is how many of them may stand in walk.Left.
+	maxLeft = 512
 	// maxSteps is more than any ring needs.
 	maxSteps = 1 << 24
 	// maxRounds bounds the walks for one item.
@@ -51,9 +55,13 @@ type walk struct {
 	Want  uint32 `cbor:"3,keyasint"`           // members still looked for
 	Found uint32 `cbor:"4,keyasint,omitempty"` // members that were willing
 	Steps uint32 `cbor:"5,keyasint"`           // links that it may still cross
-	// Done are the ids of nodes that were asked, 16 bytes each. One that stands here without
-	// its children stands for all below it.
+	// Done are the ids of nodes that were asked, 16 bytes each. Where they are many, one that stands here
+	// without its children stands for all below it.
 	Done []byte `cbor:"6,keyasint,omitempty"`
+	// Left are those of them that have no child left to ask, and Again is how often it came to
+	// one of these once more.
+	Left  []byte `cbor:"7,keyasint,omitempty"`
+	Again uint32 `cbor:"8,keyasint,omitempty"`
 }
 
 // willing asks the asker of an item to grant it to who sends this. Answered by grant.
@@ -117,6 +125,8 @@ func (m *walk) Check() error {
 		return fmt.Errorf("%w: walk %d of %d steps", ErrMessage, m.Round, m.Steps)
 	case len(m.Done)%id.Size != 0 || len(m.Done) > maxDone*id.Size:
 		return fmt.Errorf("%w: walk with %d bytes of ids", ErrMessage, len(m.Done))
+	case len(m.Left)%id.Size != 0 || len(m.Left) > maxLeft*id.Size || m.Again > maxSteps:
+		return fmt.Errorf("%w: walk with %d bytes of ids, at %d of them again", ErrMessage, len(m.Left), m.Again)
 	}
 	return m.Item.Check()
 }
@@ -149,15 +159,28 @@ func (m *walk) add(x id.ID) bool {
 	return true
 }
 
-// fold drops the ids of nodes for which another one stands.
-func (m *walk) fold(xs []id.ID) {
-	var kept []byte
-	for x := range slices.Chunk(m.Done, id.Size) {
+// left reports whether a node has no child left to ask.
+func (m *walk) left(x id.ID) bool { return msg.OnPath(m.Left, x) }
+
+// leave notes that a node has no child left to ask. Where the walk carries many ids those of these are
+// dropped, as the node's own stands for them.
+func (m *walk) leave(x id.ID, children []id.ID) {
+	if len(m.Done) > foldAbove*id.Size {
+		children = slices.DeleteFunc(children, func(c id.ID) bool { return m.done(c) && !m.left(c) }) // it stands above x, too
+		m.Done, m.Left = without(m.Done, children), without(m.Left, children)
+	}
+	if len(m.Left) < maxLeft*id.Size {
+		m.Left = append(m.Left, msg.Path(x)...)
+	}
+}
+
+func without(path []byte, xs []id.ID) (kept []byte) {
+	for x := range slices.Chunk(path, id.Size) {
 		if !slices.Contains(xs, id.FromBytes(x)) {
 			kept = append(kept, x...)
 		}
 	}
-	m.Done = kept
+	return kept
 }
 
 // Codes of refusals.

@@ -15,6 +15,10 @@ import (
 // tellEvery is the number of steps after which the asker is told that a walk goes on.
 const tellEvery = 64
 
+// maxAgain is how often a walk may come to nodes below which all were asked before it is taken to
+// go round in a circle.
+const maxAgain = 64
+
 // begin takes over a walk that did not come from a child or parent.
 func (a *Anycast) begin(w *walk, via *peer.Handle) {
 	n := a.cfg.Tree.Neighbours(w.Item.Group)
@@ -45,6 +49,9 @@ func (a *Anycast) visit(w *walk) {
 		return // its asker has given up
 	case !n.InTree():
 		a.byRing(w)
+		return
+	case w.left(self):
+		a.again(w, n)
 		return
 	case w.done(self):
 	case !w.add(self):
@@ -79,13 +86,29 @@ func (a *Anycast) untimely(w *walk, via *peer.Handle) {
 	}
 }
 
+// again passes on a walk that comes to this node once more after all below it were asked: a node
+// there stands as a child with another parent, too, until that hears that it has left. To look below once
+// more would let the walk go round for ever. Where it does, as parents stand in a circle, it goes to the root.
+func (a *Anycast) again(w *walk, n scribe.Neighbours) {
+	if w.Again++; w.Again > maxAgain {
+		a.byRing(w)
+		return
+	}
+	a.rise(w, n)
+}
+
 // up ends the search below this node: it goes on at the parent.
 func (a *Anycast) up(w *walk, n scribe.Neighbours) {
 	below := make([]id.ID, len(n.Children))
 	for i, c := range n.Children {
 		below[i] = c.ID
 	}
-	w.fold(below)
+	w.leave(a.ep.Self().ID, below)
+	a.rise(w, n)
+}
+
+// rise hands a walk to the parent.
+func (a *Anycast) rise(w *walk, n scribe.Neighbours) {
 	switch {
 	case n.Root:
 		a.end(w, whyNobody)
