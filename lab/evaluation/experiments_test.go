@@ -192,6 +192,7 @@ func TestMeasuredNetwork(t *testing.T) {
 
 // TestInterrupted: a run ends when its context does.
 func TestInterrupted(t *testing.T) {
+	simtest.WithoutRace(t)
 	for _, e := range evaluation.All() {
 		ctx, end := context.WithCancel(t.Context())
 		steps := 0
