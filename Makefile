@@ -13,7 +13,8 @@ FIGURESFLAGS ?=
 RIVALSFLAGS ?=
 # For the test runner; -strict as in .ci/run.
 TESTFLAGS ?=
-# Simulations, faults of disks and the checks of the whole code: the race detector makes them eight times as long.
+# Rooms of one goroutine, as a test of internal/layers sees to, the checks of the whole code, and faults of disks. The race
+# detector would make their tests eight times as long, and has nothing to find in them: only those of disks run under it, too.
 FULL = ./lab ./lab/evaluation ./pastry ./app/census ./app/directory ./app/im ./app/past/... ./app/room/... ./app/scribe/... ./app/space ./app/work ./internal/layers ./store/disk
 
 .DEFAULT_GOAL := help
@@ -36,10 +37,10 @@ reproducible: ## build a release for this system twice, in two folders with two 
 
 # The tests of nodes begin first, as they take longest, and mostly wait while others compute.
 test: ## run all tests; needs Go only, and says which tests need more
-	@echo "first without the race detector: $(FULL), in full; then all under it, where simulations take samples or are left out"
+	@echo "first without the race detector: $(FULL); then the others under it"
 	go test -count=1 -vet=off -run '^TestMemory$$' ./transport/libp2p
-	cd bench/rivals && go test -vet=all ./...
-	go run ./internal/testrun $(TESTFLAGS) -plain "$(FULL)" ./node ./...
+	cd bench/rivals && go test -vet=off ./...
+	go run ./internal/testrun $(TESTFLAGS) -plain "$(FULL)" ./node ./store/disk ./...
 
 deps: ## install what the tests need besides Go; says first what
 	./scripts/deps

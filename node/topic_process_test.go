@@ -224,15 +224,21 @@ func TestTopicOfProcesses(t *testing.T) {
 	if len(list) != 2 || list[0].Name != "news" || !list[0].Mine || !list[0].Publish || list[1].Name != "ann/door" || list[1].Read {
 		t.Errorf("a lists %+v", list)
 	}
-	reader := b.begin("sub", "bench")
+	reader := b.begin("sub", "bench", "--json")
 	var m api.TopicMeasured
 	a.read(&m, "topic", "bench", "bench", "--for", "1s", "--outstanding", "4")
 	if m.Messages < 10 || m.Lost != 0 || m.Readers != 2 || m.Others != 1 || m.Silent != 0 || m.Read.Count != m.Messages || m.Safe.Count != m.Messages ||
 		m.All.Count == 0 || m.All.P50 <= 0 {
 		t.Errorf("measured is %+v", m)
 	}
-	if line := reader.next(); len(line) != 100 {
-		t.Errorf("who reads what is measured is given %q", line)
+	var e api.TopicEvent
+	for e.Event != api.TopicMessage {
+		if err := json.Unmarshal([]byte(reader.next()), &e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(e.Body()) != 100 {
+		t.Errorf("who reads what is measured is given %q", e.Body())
 	}
 	for _, p := range all { // the current fails
 		p.kill()

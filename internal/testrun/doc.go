@@ -13,8 +13,9 @@
 // with Go alone can run the tests. Without a C compiler the race detector
 // cannot be used; the tests then run without it, and a line says so.
 //
-// The packages of -plain are tested without the race detector first. A test that is
-// left out in one of the two passes counts by the other; one that fails in either has failed.
+// The packages of -plain are tested without the race detector first, and under it only if they are
+// named without dots. A test that is left out in one of the two passes counts by the other; one that fails
+// in either has failed.
 //
 // With -strict, as in .ci/run, nothing is forgiven: a test that was skipped,
 // that stands in a test file but did not run (a build tag, a TestMain that gives

@@ -163,19 +163,17 @@ func TestPasses(t *testing.T) {
 		what   string
 		strict bool
 		plain  []string
+		race   []string
 		passed bool
 		sum    string
 	}{
-		{"both", true, []string{"./passes"}, true, "4 passed, 0 failed, 0 skipped"},
-		{"without the plain one", true, nil, false, "2 passed, 0 failed, 1 skipped"},
-		{"the plain one fails", false, []string{"./passes", "./worse"}, false, "4 passed, 1 failed, 0 skipped"},
+		{"both", true, []string{"./passes"}, []string{"./passes"}, true, "4 passed, 0 failed, 0 skipped"},
+		{"the plain one alone", true, []string{"./passes"}, []string{"./passes/..."}, true, "4 passed, 0 failed, 0 skipped"},
+		{"without the plain one", true, nil, []string{"./passes"}, false, "2 passed, 0 failed, 1 skipped"},
+		{"the plain one fails", false, []string{"./passes", "./worse"}, []string{"./passes", "./worse"}, false, "4 passed, 1 failed, 0 skipped"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
-			packages := c.plain
-			if packages == nil {
-				packages = []string{"./passes"}
-			}
-			out, passed := runPlain(t, c.strict, c.plain, packages...)
+			out, passed := runPlain(t, c.strict, c.plain, c.race...)
 			if passed != c.passed || ending(out, 1) != c.sum {
 				t.Errorf("passed %v:\n%s", passed, out)
 			}
