@@ -19,7 +19,7 @@ func rage() time.Duration {
 // TestStorm lets all faults strike rings of 20 nodes, under all the overlay's
 // invariants; see Storm.
 func TestStorm(t *testing.T) {
-	simtest.Seeds(t, 100, func(t *testing.T, seed uint64) {
+	simtest.Seeds(t, 60, func(t *testing.T, seed uint64) {
 		s := lab.NewStorm(seed, 20)
 		for _, p := range s.Run(rage()) {
 			t.Error(p)
