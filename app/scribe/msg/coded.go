@@ -168,6 +168,22 @@ func (r *readBatch) scanGrouped(b []byte, key uint64, group *id.Hash) bool {
 	}
 }
 
+// scanAs reads a message of a group, at a key, and its batch, in one piece of memory; nil if it was of another
+// form or is refused. at says where they stand in the message.
+func scanAs[M any](b []byte, key uint64, at func(*M) (group *id.Hash, batch **Batch)) *M {
+	r := new(struct {
+		m    M
+		read readBatch
+	})
+	group, batch := at(&r.m)
+	if !r.read.scanGrouped(b, key, group) || checkBatch(&r.read.batch) != nil {
+		return nil
+	}
+	r.read.own()
+	*batch = &r.read.batch
+	return &r.m
+}
+
 // SizeCBOR implements wire.Coded.
 func (m *Cast) SizeCBOR() int { return sizeGrouped(m.Batch) }
 
@@ -176,19 +192,10 @@ func (m *Cast) AppendCBOR(b []byte) []byte { return appendGrouped(b, 1, &m.Group
 
 // ScanCBOR implements wire.Coded.
 func (*Cast) ScanCBOR(b []byte) wire.Message {
-	r := new(struct {
-		Cast
-		read readBatch
-	})
-	if !r.read.scanGrouped(b, 1, &r.Group) {
-		return nil
+	if m := scanAs(b, 1, func(m *Cast) (*id.Hash, **Batch) { return &m.Group, &m.Batch }); m != nil {
+		return m
 	}
-	r.Batch = &r.read.batch
-	if r.Check() != nil {
-		return nil
-	}
-	r.read.own()
-	return &r.Cast
+	return nil
 }
 
 // SizeCBOR implements wire.Coded.
@@ -199,19 +206,10 @@ func (m *Publish) AppendCBOR(b []byte) []byte { return appendGrouped(b, 1, &m.Gr
 
 // ScanCBOR implements wire.Coded.
 func (*Publish) ScanCBOR(b []byte) wire.Message {
-	r := new(struct {
-		Publish
-		read readBatch
-	})
-	if !r.read.scanGrouped(b, 1, &r.Group) {
-		return nil
+	if m := scanAs(b, 1, func(m *Publish) (*id.Hash, **Batch) { return &m.Group, &m.Batch }); m != nil {
+		return m
 	}
-	r.Batch = &r.read.batch
-	if r.Check() != nil {
-		return nil
-	}
-	r.read.own()
-	return &r.Publish
+	return nil
 }
 
 // SizeCBOR implements wire.Coded.
@@ -227,17 +225,8 @@ func (m *Keep) AppendCBOR(b []byte) []byte { return appendGrouped(b, 2, &m.Group
 
 // ScanCBOR implements wire.Coded.
 func (*Keep) ScanCBOR(b []byte) wire.Message {
-	r := new(struct {
-		Keep
-		read readBatch
-	})
-	if !r.read.scanGrouped(b, 2, &r.Group) {
-		return nil
+	if m := scanAs(b, 2, func(m *Keep) (*id.Hash, **Batch) { return &m.Group, &m.Batch }); m != nil {
+		return m
 	}
-	r.Batch = &r.read.batch
-	if checkBatch(r.Batch) != nil {
-		return nil
-	}
-	r.read.own()
-	return &r.Keep
+	return nil
 }
