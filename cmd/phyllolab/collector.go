@@ -6,7 +6,7 @@ import (
 	"os"
 	"runtime/debug"
 
-	"github.com/phyllo-net/phyllo/lab/evaluation"
+	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
 	"github.com/phyllo-net/phyllo/lab/hugepages"
 )
 
@@ -19,7 +19,7 @@ const (
 
 // measure runs an experiment, with a collector of garbage that waits as long as the run's
 // estimate of memory allows, in huge pages. What the environment sets stays as it is.
-func (w *world) measure(ctx context.Context, e *evaluation.Experiment, p evaluation.Params) (*evaluation.Report, error) {
+func (w *world) measure(ctx context.Context, e *experiment.Experiment, p experiment.Params) (*experiment.Report, error) {
 	percent, limit := os.Getenv("GOGC"), os.Getenv("GOMEMLIMIT")
 	if percent == "" && limit == "" {
 		bytes := w.heap(e, p)
@@ -36,7 +36,7 @@ func (w *world) measure(ctx context.Context, e *evaluation.Experiment, p evaluat
 }
 
 // heap is the memory that a run may take, in bytes.
-func (w *world) heap(e *evaluation.Experiment, p evaluation.Params) int64 {
+func (w *world) heap(e *experiment.Experiment, p experiment.Params) int64 {
 	bytes := max(e.Memory(p), leastLimit)
 	if w.memory > 0 {
 		bytes = min(bytes, w.memory)

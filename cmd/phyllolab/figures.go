@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/lab/evaluation"
+	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
 )
 
 // figuresFlags are the flags of `phyllolab figures`.
@@ -59,13 +60,13 @@ func newFigures(w *world) *cobra.Command {
 	return c
 }
 
-func (f *figuresFlags) params(e *evaluation.Experiment) evaluation.Params {
+func (f *figuresFlags) params(e *experiment.Experiment) experiment.Params {
 	n := int(math.Round(float64(e.Nodes) * f.scale))
-	return evaluation.Params{Nodes: max(n, evaluation.MinNodes), Seed: f.seed, Span: f.span}
+	return experiment.Params{Nodes: max(n, experiment.MinNodes), Seed: f.seed, Span: f.span}
 }
 
 // figures runs the experiments one after another.
-func (w *world) figures(ctx context.Context, f *figuresFlags, all []*evaluation.Experiment) error {
+func (w *world) figures(ctx context.Context, f *figuresFlags, all []*experiment.Experiment) error {
 	if err := os.MkdirAll(f.out, 0o755); err != nil {
 		return err
 	}
@@ -82,7 +83,7 @@ func (w *world) figures(ctx context.Context, f *figuresFlags, all []*evaluation.
 		if err != nil {
 			return fmt.Errorf("%s: %w", e.Name, err)
 		}
-		about := evaluation.Circumstances{Command: command, Machine: machine(), Took: time.Since(begun)}
+		about := experiment.Circumstances{Command: command, Machine: machine(), Took: time.Since(begun)}
 		// The list follows each page: who interrupts a long run has all that was done.
 		if err := errors.Join(writePage(f.out, r, about), writeIndex(f.out)); err != nil {
 			return err
@@ -92,10 +93,10 @@ func (w *world) figures(ctx context.Context, f *figuresFlags, all []*evaluation.
 	return nil
 }
 
-func writePage(out string, r *evaluation.Report, about evaluation.Circumstances) error {
+func writePage(out string, r *experiment.Report, about experiment.Circumstances) error {
 	picture := r.Experiment.Name + ".svg"
 	for i := range r.Plots {
-		if err := os.WriteFile(filepath.Join(out, evaluation.PlotName(picture, i)), r.Plots[i].SVG(), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(out, experiment.PlotName(picture, i)), r.Plots[i].SVG(), 0o644); err != nil {
 			return err
 		}
 	}

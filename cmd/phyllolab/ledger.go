@@ -12,7 +12,7 @@ import (
 	"strings"
 
 	"github.com/phyllo-net/phyllo/lab"
-	"github.com/phyllo-net/phyllo/lab/evaluation"
+	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
 )
 
 // ledger is what came of storms of any number of commands, in ranges of seeds that grow
@@ -91,9 +91,9 @@ func (l ledger) sum() (toll lab.Toll, seeds uint64, failed int) {
 // String is what is known of all storms together.
 func (l ledger) String() string {
 	toll, seeds, failed := l.sum()
-	lost := evaluation.Rate{K: toll.Lost, N: toll.Stored - toll.Spared}
+	lost := experiment.Rate{K: toll.Lost, N: toll.Stored - toll.Spared}
 	return fmt.Sprintf("%d storms, %d failed; %s files that were acknowledged lost (below %s with 95 %%)",
-		seeds, failed, lost, evaluation.Number(lost.Upper()))
+		seeds, failed, lost, experiment.Number(lost.Upper()))
 }
 
 // page is the ledger's file.

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/lab/evaluation"
+	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
 )
 
 func newList(w *world) *cobra.Command {
@@ -38,7 +39,7 @@ type listed struct {
 	Nodes      int                 `json:"nodes"`
 	Full       int                 `json:"full_nodes"`
 	Topologies []string            `json:"topologies"`
-	Metrics    []evaluation.Metric `json:"metrics"`
+	Metrics    []experiment.Metric `json:"metrics"`
 }
 
 func listJSON(w *world) error {

@@ -7,11 +7,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/lab/evaluation"
+	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
 )
 
 // runFlags are the flags of `phyllolab run`.
 type runFlags struct {
-	evaluation.Params
+	experiment.Params
 	json bool
 	plot string
 }
@@ -32,8 +33,8 @@ func newRun(w *world) *cobra.Command {
 			if err != nil {
 				return wrong("%w: see `phyllolab list`", err)
 			}
-			if c.Flags().Changed("nodes") && f.Nodes < evaluation.MinNodes {
-				return wrong("--nodes %d: %s runs with %d to %d", f.Nodes, e.Name, evaluation.MinNodes, evaluation.MaxNodes)
+			if c.Flags().Changed("nodes") && f.Nodes < experiment.MinNodes {
+				return wrong("--nodes %d: %s runs with %d to %d", f.Nodes, e.Name, experiment.MinNodes, experiment.MaxNodes)
 			}
 			if err := w.fits(e, f.Params); err != nil {
 				return err
@@ -57,7 +58,7 @@ func newRun(w *world) *cobra.Command {
 }
 
 // fits refuses what cannot be run, before anything is.
-func (w *world) fits(e *evaluation.Experiment, p evaluation.Params) error {
+func (w *world) fits(e *experiment.Experiment, p experiment.Params) error {
 	if err := e.Check(p); err != nil {
 		return usageError{err}
 	}
@@ -82,12 +83,12 @@ func (w *world) progress() func(done, all int, part string) {
 }
 
 // report prints the figures and writes the pictures.
-func (w *world) report(r *evaluation.Report, f *runFlags) error {
+func (w *world) report(r *experiment.Report, f *runFlags) error {
 	for i := range r.Plots {
 		if f.plot == "" {
 			break
 		}
-		if err := os.WriteFile(evaluation.PlotName(f.plot, i), r.Plots[i].SVG(), 0o644); err != nil {
+		if err := os.WriteFile(experiment.PlotName(f.plot, i), r.Plots[i].SVG(), 0o644); err != nil {
 			return err
 		}
 	}

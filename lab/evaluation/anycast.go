@@ -9,25 +9,26 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/scribe"
 	"github.com/phyllo-net/phyllo/app/scribe/anycast"
+	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
 	"github.com/phyllo-net/phyllo/sim"
 	"github.com/phyllo-net/phyllo/task"
 )
 
-var anycasts = &Experiment{
+var anycasts = &experiment.Experiment{
 	Name: "anycast",
 	What: "a willing member of a group is found: messages of a join and of an anycast, in an empty group and in a large one, and how near the member is",
 	Paper: "Scalable application-level anycast for highly dynamic groups (NGC 2003): 100,000 of 500,000 nodes on a transit-stub network, a group of up to 2,500: " +
 		"join 4.1 messages, 3.5 on average while the group grows; anycast 4.1 and 2.3; for over 90 % fewer than 7 % of the members were nearer",
-	Nodes: 10_000, Full: 100_000, nodeBytes: 40 << 10,
+	Nodes: 10_000, Full: 100_000, NodeBytes: 40 << 10,
 	AnySize:    true,
-	Topologies: []string{TransitStub},
-	Metrics: []Metric{
-		{"join", "", "questions that nodes ask to be taken into the tree, for each member that joins, mean"},
-		{"anycast", "", "links that a walk crosses until it comes to a member that takes the item, or to the end, mean"},
-		{"near", "", "share of the anycasts where less than 7 % of the members were nearer to the asker than the one that was found"},
-		{"untaken", "", "anycasts in the large group that found nobody, though all its members are willing"},
+	Topologies: []string{experiment.TransitStub},
+	Metrics: []experiment.Metric{
+		{Name: "join", What: "questions that nodes ask to be taken into the tree, for each member that joins, mean"},
+		{Name: "anycast", What: "links that a walk crosses until it comes to a member that takes the item, or to the end, mean"},
+		{Name: "near", What: "share of the anycasts where less than 7 % of the members were nearer to the asker than the one that was found"},
+		{Name: "untaken", What: "anycasts in the large group that found nobody, though all its members are willing"},
 	},
-	run: runAnycast,
+	Measure: runAnycast,
 }
 
 // Of the anycasts: groups that stay empty, and as many that one member joins; which part of
@@ -39,27 +40,27 @@ const (
 	nearPart    = 0.07
 )
 
-func runAnycast(ctx context.Context, r *Run) error {
-	g, err := r.newGroups(ctx, fmt.Sprintf("%d nodes", r.Params.Nodes), func(*scribe.Config) {})
+func runAnycast(ctx context.Context, r *experiment.Run) error {
+	g, err := newGroups(ctx, r, fmt.Sprintf("%d nodes", r.Params.Nodes), func(*scribe.Config) {})
 	if err != nil {
 		return err
 	}
 	defer g.Close()
-	if err := r.emptyAnycasts(ctx, g); err != nil {
+	if err := emptyAnycasts(ctx, r, g); err != nil {
 		return err
 	}
-	large, err := r.grow(ctx, g)
+	large, err := grow(ctx, r, g)
 	if err != nil {
 		return err
 	}
 	if err := g.pass(ctx, time.Minute, "the tree settles"); err != nil {
 		return err
 	}
-	return r.largeAnycasts(ctx, g, large)
+	return largeAnycasts(ctx, r, g, large)
 }
 
 // emptyAnycasts asks groups that nobody is in, and has one member join each.
-func (r *Run) emptyAnycasts(ctx context.Context, g *groups) error {
+func emptyAnycasts(ctx context.Context, r *experiment.Run, g *groups) error {
 	var crossed, asked uint64
 	n := r.Params.Nodes
 	for i := range emptyGroups {
@@ -77,17 +78,17 @@ func (r *Run) emptyAnycasts(ctx context.Context, g *groups) error {
 			return err
 		}
 		asked += g.attaches() - attaches
-		if err := r.step(ctx, i+1, emptyGroups, g.name+": empty groups"); err != nil {
+		if err := r.Step(ctx, i+1, emptyGroups, g.name+": empty groups"); err != nil {
 			return err
 		}
 	}
-	r.add(Value{Metric: "join", Variant: "empty group", Nodes: n, Value: float64(asked) / emptyGroups, Paper: paper(4.1), Goal: AtMost(4.1)})
-	r.add(Value{Metric: "anycast", Variant: "empty group", Nodes: n, Value: float64(crossed) / emptyGroups, Paper: paper(4.1), Goal: AtMost(4.1)})
+	r.Add(experiment.Value{Metric: "join", Variant: "empty group", Nodes: n, Value: float64(asked) / emptyGroups, Paper: experiment.Paper(4.1), Goal: experiment.AtMost(4.1)})
+	r.Add(experiment.Value{Metric: "anycast", Variant: "empty group", Nodes: n, Value: float64(crossed) / emptyGroups, Paper: experiment.Paper(4.1), Goal: experiment.AtMost(4.1)})
 	return nil
 }
 
 // grow makes the large group, one member after another, all of them willing.
-func (r *Run) grow(ctx context.Context, g *groups) (*circle, error) {
+func grow(ctx context.Context, r *experiment.Run, g *groups) (*circle, error) {
 	c, err := g.create()
 	if err != nil {
 		return nil, err
@@ -102,18 +103,18 @@ func (r *Run) grow(ctx context.Context, g *groups) (*circle, error) {
 		g.Sim.Call(member, func() {
 			g.walks[member].Take(c.id, anycast.Taker{Willing: func(*anycast.Item) ([]byte, bool) { return nil, true }})
 		})
-		if err := r.step(ctx, i+1, size, g.name+": members join"); err != nil {
+		if err := r.Step(ctx, i+1, size, g.name+": members join"); err != nil {
 			return nil, err
 		}
 	}
-	r.add(Value{Metric: "join", Variant: fmt.Sprintf("up to %d members", size), Nodes: r.Params.Nodes,
-		Value: float64(g.attaches()-before) / float64(size), Paper: paper(3.5), Goal: AtMost(3.5)})
+	r.Add(experiment.Value{Metric: "join", Variant: fmt.Sprintf("up to %d members", size), Nodes: r.Params.Nodes,
+		Value: float64(g.attaches()-before) / float64(size), Paper: experiment.Paper(3.5), Goal: experiment.AtMost(3.5)})
 	return c, nil
 }
 
-func (r *Run) largeAnycasts(ctx context.Context, g *groups, c *circle) error {
+func largeAnycasts(ctx context.Context, r *experiment.Run, g *groups, c *circle) error {
 	n := r.Params.Nodes
-	var near, untaken Rate
+	var near, untaken experiment.Rate
 	var shares []float64
 	before := g.crossed()
 	for i := range walks {
@@ -137,20 +138,20 @@ func (r *Run) largeAnycasts(ctx context.Context, g *groups, c *circle) error {
 		if share < nearPart {
 			near.K++
 		}
-		if err := r.step(ctx, i+1, walks, g.name+": anycasts"); err != nil {
+		if err := r.Step(ctx, i+1, walks, g.name+": anycasts"); err != nil {
 			return err
 		}
 	}
 	variant := fmt.Sprintf("%d members", len(c.members))
-	r.add(Value{Metric: "anycast", Variant: variant, Nodes: n, Value: float64(g.crossed()-before) / walks, Paper: paper(2.3), Goal: AtMost(2.3)})
-	r.add(Value{Metric: "near", Variant: variant, Nodes: n, Value: near.Value(), Rate: &near, Paper: paper(0.9), Goal: AtLeast(0.9)})
-	r.add(Value{Metric: "untaken", Variant: variant, Nodes: n, Value: untaken.Value(), Rate: &untaken, Goal: AtMost(0.01)})
+	r.Add(experiment.Value{Metric: "anycast", Variant: variant, Nodes: n, Value: float64(g.crossed()-before) / walks, Paper: experiment.Paper(2.3), Goal: experiment.AtMost(2.3)})
+	r.Add(experiment.Value{Metric: "near", Variant: variant, Nodes: n, Value: near.Value(), Rate: &near, Paper: experiment.Paper(0.9), Goal: experiment.AtLeast(0.9)})
+	r.Add(experiment.Value{Metric: "untaken", Variant: variant, Nodes: n, Value: untaken.Value(), Rate: &untaken, Goal: experiment.AtMost(0.01)})
 	slices.Sort(shares)
-	s := Series{Name: variant}
+	s := experiment.Series{Name: variant}
 	for i, x := range shares {
 		s.Points = append(s.Points, [2]float64{float64(i+1) / float64(len(shares)), 100 * x})
 	}
-	r.Plots = append(r.Plots, Plot{Title: "Members nearer to the asker than the one found", X: "share of the anycasts", Y: "members, %", Series: []Series{s}})
+	r.Plots = append(r.Plots, experiment.Plot{Title: "Members nearer to the asker than the one found", X: "share of the anycasts", Y: "members, %", Series: []experiment.Series{s}})
 	r.Notes = append(r.Notes, fmt.Sprintf("The ring is planted. Empty are %d groups, with no member but a root. The large group has one in %d nodes, all willing. "+
 		"Who is willing asks the asker over a link of its own whether it is to have the item; this question is not counted.", emptyGroups, largePart))
 	return nil

@@ -14,22 +14,23 @@ import (
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/lab"
+	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
 	"github.com/phyllo-net/phyllo/sim"
 )
 
-var pastCache = &Experiment{
+var pastCache = &experiment.Experiment{
 	Name: "past-cache",
 	What: "lookups of files that are asked for by Zipf's law: hops to the first copy, by what is cached and how full the ring is",
 	Paper: "Beehive (NSDI 2004): 1,024 nodes, base 16, 40,960 names of DNS: Pastry 2.34 hops, with passive caching 1.54, Beehive 0.98. " +
 		"PAST (SOSP 2001), figure 8, has 2,250 nodes and a trace that is not to be had",
 	Nodes: 1024, Full: 1024,
-	Topologies: []string{Plane, Sphere, TransitStub, Measured},
-	Metrics: []Metric{
-		{"hops", "", "links that a lookup crosses to the first copy on average"},
-		{"hits", "%", "lookups that a cached copy answered, of all"},
-		{"pushed", "", "copies that were pushed outward, for each lookup"},
+	Topologies: []string{experiment.Plane, experiment.Sphere, experiment.TransitStub, experiment.Measured},
+	Metrics: []experiment.Metric{
+		{Name: "hops", What: "links that a lookup crosses to the first copy on average"},
+		{Name: "hits", Unit: "%", What: "lookups that a cached copy answered, of all"},
+		{Name: "pushed", What: "copies that were pushed outward, for each lookup"},
 	},
-	run: runCache,
+	Measure: runCache,
 }
 
 // longest is more than any way has links.
@@ -57,7 +58,7 @@ type keeper struct {
 
 var fullness = []int{50, 80, 95, 99}
 
-func runCache(ctx context.Context, r *Run) error {
+func runCache(ctx context.Context, r *experiment.Run) error {
 	c, err := newReaders(ctx, r)
 	if err != nil {
 		return err
@@ -76,7 +77,7 @@ func runCache(ctx context.Context, r *Run) error {
 	if err := c.read(ctx, r, keepers); err != nil {
 		return err
 	}
-	r.addKeepers(keepers)
+	addKeepers(r, keepers)
 	r.Notes = append(r.Notes,
 		fmt.Sprintf("The routes are those of real nodes whose ring was planted; the caches are the nodes' own (package app/past/cache). %d files for each node, "+
 			"of the sizes of past-utilisation, cut at 1 MiB, k=5; node and file of each lookup are drawn independently, files by Zipf's law with exponent %v; "+
@@ -108,9 +109,9 @@ type cached struct {
 	replicas []int
 }
 
-func newReaders(ctx context.Context, r *Run) (*readers, error) {
+func newReaders(ctx context.Context, r *experiment.Run) (*readers, error) {
 	n := r.Params.Nodes
-	t, err := network(r.Params.Topology, n, r.Params.Seed)
+	t, err := experiment.Network(r.Params.Topology, n, r.Params.Seed)
 	if err != nil {
 		return nil, err
 	}
@@ -154,11 +155,11 @@ func (c *readers) open(k *keeper) {
 }
 
 // read looks files up, each in all ways to cache at once.
-func (c *readers) read(ctx context.Context, r *Run, keepers []*keeper) error {
+func (c *readers) read(ctx context.Context, r *experiment.Run, keepers []*keeper) error {
 	all := lookupsPerNode * len(c.ids)
 	for i := range all {
 		if i%1000 == 0 {
-			if err := r.step(ctx, i, all, "files are looked up"); err != nil {
+			if err := r.Step(ctx, i, all, "files are looked up"); err != nil {
 				return err
 			}
 		}
@@ -274,8 +275,8 @@ func (c *readers) push(k *keeper, file, level int, counts bool) {
 	}
 }
 
-func (r *Run) addKeepers(keepers []*keeper) {
-	p := Plot{Title: "Links that a lookup crosses, by how full the ring is", X: "utilisation, %", Y: "links, mean"}
+func addKeepers(r *experiment.Run, keepers []*keeper) {
+	p := experiment.Plot{Title: "Links that a lookup crosses, by how full the ring is", X: "utilisation, %", Y: "links, mean"}
 	lines := make(map[string]int)
 	for _, k := range keepers {
 		variant := k.name
@@ -283,25 +284,25 @@ func (r *Run) addKeepers(keepers []*keeper) {
 			variant += fmt.Sprintf(", %d %% full", k.full)
 		}
 		mean := float64(k.hops) / float64(max(k.lookups, 1))
-		v := Value{Metric: "hops", Variant: variant, Nodes: r.Params.Nodes, Value: mean}
+		v := experiment.Value{Metric: "hops", Variant: variant, Nodes: r.Params.Nodes, Value: mean}
 		switch {
 		case k.full == 0:
-			v.Paper = paper(2.34)
+			v.Paper = experiment.Paper(2.34)
 		case k.full == 50 && k.pushes:
-			v.Paper, v.Goal = paper(0.98), AtMost(1.2)
+			v.Paper, v.Goal = experiment.Paper(0.98), experiment.AtMost(1.2)
 		case k.full == 50 && k.policy == cache.GreedyDualSize:
-			v.Paper, v.Goal = paper(1.54), AtMost(1.54)
+			v.Paper, v.Goal = experiment.Paper(1.54), experiment.AtMost(1.54)
 		}
-		r.add(v)
-		r.add(Value{Metric: "hits", Variant: variant, Nodes: r.Params.Nodes, Value: percent(k.hits, k.lookups)})
+		r.Add(v)
+		r.Add(experiment.Value{Metric: "hits", Variant: variant, Nodes: r.Params.Nodes, Value: percent(k.hits, k.lookups)})
 		if k.pushes {
-			r.add(Value{Metric: "pushed", Variant: variant, Nodes: r.Params.Nodes, Value: float64(k.pushed) / float64(max(k.lookups, 1))})
+			r.Add(experiment.Value{Metric: "pushed", Variant: variant, Nodes: r.Params.Nodes, Value: float64(k.pushed) / float64(max(k.lookups, 1))})
 		}
 		i, there := lines[k.name]
 		if !there {
 			i = len(p.Series)
 			lines[k.name] = i
-			p.Series = append(p.Series, Series{Name: k.name})
+			p.Series = append(p.Series, experiment.Series{Name: k.name})
 		}
 		if k.full == 0 {
 			p.Series[i].Points = [][2]float64{{float64(fullness[0]), mean}, {float64(fullness[len(fullness)-1]), mean}}

@@ -10,34 +10,35 @@ import (
 
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/lab"
+	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
 	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/sim"
 	"github.com/phyllo-net/phyllo/wire"
 )
 
-var churn = &Experiment{
+var churn = &experiment.Experiment{
 	Name: "churn",
 	What: "nodes come and go, as in the measured networks: messages lost and misled, and what the ring costs",
 	Paper: "MSPastry (DSN 2004): Gnutella trace, GATech; 1.5 of 100,000 lost and none misled, with 5 % of the messages lost 3.3 and 1.6 (recalled); " +
 		"RDP 1.8 and 2.2; fewer than 0.5 control messages a second and node",
 	Nodes: 300, Full: 2000,
 	AnySize:    true,
-	Topologies: []string{TransitStub, Plane, Sphere, Measured},
-	Metrics: slices.Concat([]Metric{
-		{"lost", "", "share of single messages, whose sender lives on, that never arrive"},
-		{"wrong", "", "share of messages that a node other than the root delivers"},
-		{"failed", "", "share of questions, with their retries, that end with an error"},
-		{"silent", "", "questions that come to no outcome while their asker lives"},
-		{"rdp", "", "ratio of the mean way of a message to the mean direct way"},
-		{"control", "messages/s", "control messages of a node"},
+	Topologies: []string{experiment.TransitStub, experiment.Plane, experiment.Sphere, experiment.Measured},
+	Metrics: slices.Concat([]experiment.Metric{
+		{Name: "lost", What: "share of single messages, whose sender lives on, that never arrive"},
+		{Name: "wrong", What: "share of messages that a node other than the root delivers"},
+		{Name: "failed", What: "share of questions, with their retries, that end with an error"},
+		{Name: "silent", What: "questions that come to no outcome while their asker lives"},
+		{Name: "rdp", What: "ratio of the mean way of a message to the mean direct way"},
+		{Name: "control", Unit: "messages/s", What: "control messages of a node"},
 	}, controlMetrics()),
-	run: runChurn,
+	Measure: runChurn,
 }
 
 // controlMetrics are the parts of control.
-func controlMetrics() (ms []Metric) {
+func controlMetrics() (ms []experiment.Metric) {
 	for _, name := range purposeNames {
-		ms = append(ms, Metric{name[0], "messages/s", "of these, " + name[1]})
+		ms = append(ms, experiment.Metric{Name: name[0], Unit: "messages/s", What: "of these, " + name[1]})
 	}
 	return ms
 }
@@ -76,24 +77,24 @@ func churnKinds() []sessions {
 const churnFor = 30 * time.Minute
 
 // span is how long a ring is watched under churn, after as long a time to get used to it.
-func (r *Run) span() time.Duration {
+func span(r *experiment.Run) time.Duration {
 	if r.Params.Span > 0 {
 		return r.Params.Span
 	}
 	return churnFor
 }
 
-func runChurn(ctx context.Context, r *Run) error {
-	s := Series{Name: "Poisson"}
+func runChurn(ctx context.Context, r *experiment.Run) error {
+	s := experiment.Series{Name: "Poisson"}
 	for _, k := range churnKinds() {
 		variant := fmt.Sprintf("%s, loss %d %%", k.name, k.loss)
-		f, cost, err := r.churned(ctx, variant, &k, 0.02, nil)
+		f, cost, err := churned(ctx, r, variant, &k, 0.02, nil)
 		if err != nil {
 			return err
 		}
 		t := f.count()
 		f.Close()
-		r.addChurn(t, &k, variant, cost)
+		addChurn(r, t, &k, variant, cost)
 		if k.median == 0 && k.name != "corporate-like" {
 			s.Points = append(s.Points, [2]float64{k.mean.Minutes(), cost.control})
 		}
@@ -101,7 +102,7 @@ func runChurn(ctx context.Context, r *Run) error {
 	r.Notes = append(r.Notes, "The traces cannot be had. Sessions are drawn with their means and medians (lognormal; exponential where only a mean is published), "+
 		"all deaths are silent, and each dead node is replaced at once by a new one, so that the ring is always full and always strange to itself: "+
 		"the traces' nodes come back, which is easier.")
-	r.Plots = append(r.Plots, Plot{Title: "Control traffic under churn", X: "mean session, minutes", Y: "messages a second and node", LogX: true, Series: []Series{s}})
+	r.Plots = append(r.Plots, experiment.Plot{Title: "Control traffic under churn", X: "mean session, minutes", Y: "messages a second and node", LogX: true, Series: []experiment.Series{s}})
 	return nil
 }
 
@@ -115,10 +116,10 @@ type load struct {
 // churned runs a ring under churn, and returns what its nodes send while each node
 // sends so many messages a second, every other one a question. The caller counts what
 // became of them, and closes the ring.
-func (r *Run) churned(ctx context.Context, name string, k *sessions, rate float64, codec *wire.Table) (*field, load, error) {
+func churned(ctx context.Context, r *experiment.Run, name string, k *sessions, rate float64, codec *wire.Table) (*field, load, error) {
 	n := r.Params.Nodes
 	// Nobody knows how many will come: newcomers stand anywhere in the network.
-	t, err := network(r.Params.Topology, 10*n, r.Params.Seed)
+	t, err := experiment.Network(r.Params.Topology, 10*n, r.Params.Seed)
 	if err != nil {
 		return nil, load{}, err
 	}
@@ -127,14 +128,14 @@ func (r *Run) churned(ctx context.Context, name string, k *sessions, rate float6
 	c.Sim.Observe.Send = func(_, _ sim.NodeRef, _ machine.Class, m wire.Message, _ int) { sent.count(m, false) }
 	f := newField(r, name, c)
 	err = func() error {
-		if err := f.grow(ctx, n, joinGap); err != nil {
+		if err := f.grow(ctx, n, experiment.JoinGap); err != nil {
 			return err
 		}
 		f.Sim.Inject(sim.Faults{Drop: float64(k.loss) / 100})
 		for i := range n {
 			f.mortal(sim.NodeRef(i), k)
 		}
-		return f.pass(ctx, r.span(), "churn begins")
+		return f.pass(ctx, span(r), "churn begins")
 	}()
 	if err != nil {
 		f.Close()
@@ -142,12 +143,12 @@ func (r *Run) churned(ctx context.Context, name string, k *sessions, rate float6
 	}
 	begun, bytes := sent, f.Sim.Counts().Bytes
 	f.begin()
-	if err := f.chat(ctx, rate*float64(n), r.span()); err != nil {
+	if err := f.chat(ctx, rate*float64(n), span(r)); err != nil {
 		f.Close()
 		return nil, load{}, err
 	}
 	control := sent.since(begun)
-	each := r.span().Seconds() * float64(n)
+	each := span(r).Seconds() * float64(n)
 	l := load{control: float64(control.repair+control.watch) / each, bytes: float64(f.Sim.Counts().Bytes-bytes) / each}
 	for p, k := range control.by {
 		l.by[p] = float64(k) / each
@@ -179,34 +180,34 @@ func (f *field) chat(ctx context.Context, rate float64, span time.Duration) erro
 				f.ask(f.census.draw(f.Rand()), f.key(), kbr.Options{})
 			}
 		}
-		if err := f.run.step(ctx, int((f.Sim.Now()-begun)/time.Second), int(span/time.Second), f.name+": messages"); err != nil {
+		if err := f.run.Step(ctx, int((f.Sim.Now()-begun)/time.Second), int(span/time.Second), f.name+": messages"); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *Run) addChurn(t *tally, k *sessions, variant string, cost load) {
+func addChurn(r *experiment.Run, t *tally, k *sessions, variant string, cost load) {
 	n := r.Params.Nodes
-	lostRate, wrongRate, failedRate := Rate{t.lost, t.sent}, Rate{t.wrong, t.delivered}, Rate{t.failed, t.asked}
-	lost := Value{Metric: "lost", Variant: variant, Nodes: n, Value: lostRate.Value(), Rate: &lostRate}
-	wrong := Value{Metric: "wrong", Variant: variant, Nodes: n, Value: wrongRate.Value(), Rate: &wrongRate}
-	rdp := Value{Metric: "rdp", Variant: variant, Nodes: n, Value: t.stretch()}
+	lostRate, wrongRate, failedRate := experiment.Rate{K: t.lost, N: t.sent}, experiment.Rate{K: t.wrong, N: t.delivered}, experiment.Rate{K: t.failed, N: t.asked}
+	lost := experiment.Value{Metric: "lost", Variant: variant, Nodes: n, Value: lostRate.Value(), Rate: &lostRate}
+	wrong := experiment.Value{Metric: "wrong", Variant: variant, Nodes: n, Value: wrongRate.Value(), Rate: &wrongRate}
+	rdp := experiment.Value{Metric: "rdp", Variant: variant, Nodes: n, Value: t.stretch()}
 	if k.name == "Gnutella-like" {
-		lost.Paper, wrong.Paper, rdp.Paper = paper(1.5e-5), paper(0), paper(1.8)
+		lost.Paper, wrong.Paper, rdp.Paper = experiment.Paper(1.5e-5), experiment.Paper(0), experiment.Paper(1.8)
 		if k.loss > 0 {
-			lost.Paper, wrong.Paper, rdp.Paper = paper(3.3e-5), paper(1.6e-5), paper(2.2)
+			lost.Paper, wrong.Paper, rdp.Paper = experiment.Paper(3.3e-5), experiment.Paper(1.6e-5), experiment.Paper(2.2)
 		}
-		lost.Goal, wrong.Goal = AtMost(*lost.Paper), AtMost(*wrong.Paper)
+		lost.Goal, wrong.Goal = experiment.AtMost(*lost.Paper), experiment.AtMost(*wrong.Paper)
 		wrong.Recalled, wrong.Goal.Recalled = true, true
 	}
-	r.add(lost)
-	r.add(wrong)
-	r.add(Value{Metric: "failed", Variant: variant, Nodes: n, Value: failedRate.Value(), Rate: &failedRate})
-	r.add(Value{Metric: "silent", Variant: variant, Nodes: n, Value: float64(t.silent), Goal: AtMost(0)})
-	r.add(rdp)
-	r.add(Value{Metric: "control", Variant: variant, Nodes: n, Value: cost.control, Paper: paper(0.5), Goal: AtMost(0.5)})
+	r.Add(lost)
+	r.Add(wrong)
+	r.Add(experiment.Value{Metric: "failed", Variant: variant, Nodes: n, Value: failedRate.Value(), Rate: &failedRate})
+	r.Add(experiment.Value{Metric: "silent", Variant: variant, Nodes: n, Value: float64(t.silent), Goal: experiment.AtMost(0)})
+	r.Add(rdp)
+	r.Add(experiment.Value{Metric: "control", Variant: variant, Nodes: n, Value: cost.control, Paper: experiment.Paper(0.5), Goal: experiment.AtMost(0.5)})
 	for p, v := range cost.by {
-		r.add(Value{Metric: purposeNames[p][0], Variant: variant, Nodes: n, Value: v})
+		r.Add(experiment.Value{Metric: purposeNames[p][0], Variant: variant, Nodes: n, Value: v})
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/space/archive"
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
 )
 
 const (
@@ -25,7 +26,7 @@ type keeping struct {
 	need, total int
 	// alone is how many objects are lost where each of total dies alone with this probability.
 	alone float64
-	goal  *Goal
+	goal  *experiment.Goal
 }
 
 // keepings are those that are compared. Glacier promises six nines for such a disaster.
@@ -33,13 +34,13 @@ var keepings = []keeping{
 	{name: "k=3", need: 1, total: 3, alone: 0.22},
 	{name: "k=5", need: 1, total: 5, alone: 7.8e-2},
 	{name: "6 of 24", need: archive.Need, total: archive.Usual, alone: 4.0e-2},
-	{name: "6 of 64", need: archive.Need, total: archive.Wide, alone: 7.2e-9, goal: AtMost(1e-5)},
+	{name: "6 of 64", need: archive.Need, total: archive.Wide, alone: 7.2e-9, goal: experiment.AtMost(1e-5)},
 }
 
 // disaster lets most nodes die at one moment, and counts the objects that none of the others can
 // make whole. Where copies and fragments lie is what package past and package archive say; no
 // node has the time to do anything, so that nothing need be simulated.
-func (r *Run) disaster(ctx context.Context, span time.Duration) error {
+func disaster(ctx context.Context, r *experiment.Run, span time.Duration) error {
 	objects := max(100, int(disasterObjects*span.Hours()/24))
 	lost := make([]int, len(keepings))
 	for ring := range disasterRings {
@@ -57,14 +58,14 @@ func (r *Run) disaster(ctx context.Context, span time.Duration) error {
 				}
 			}
 		}
-		if err := r.step(ctx, ring+1, disasterRings, "disaster"); err != nil {
+		if err := r.Step(ctx, ring+1, disasterRings, "disaster"); err != nil {
 			return err
 		}
 	}
 	var alone []string
 	for i, k := range keepings {
-		rate := Rate{K: lost[i], N: disasterRings * objects}
-		r.add(Value{Metric: "dead", Variant: k.name, Nodes: disasterNodes, Value: rate.Value(), Rate: &rate, Goal: k.goal})
+		rate := experiment.Rate{K: lost[i], N: disasterRings * objects}
+		r.Add(experiment.Value{Metric: "dead", Variant: k.name, Nodes: disasterNodes, Value: rate.Value(), Rate: &rate, Goal: k.goal})
 		alone = append(alone, fmt.Sprintf("%s %.2g", k.name, k.alone))
 	}
 	r.Notes = append(r.Notes, "Where each copy and fragment has a node of its own that dies with a probability of 60 %, so many are dead: "+strings.Join(alone, ", ")+".")

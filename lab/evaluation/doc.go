@@ -4,15 +4,10 @@
 //
 // Where to read what:
 //
-//	experiment.go  what an experiment is, and the list of all
-//	value.go       values, goals, verdicts
+//	all.go         the list of all experiments (package experiment: what one is)
 //	field.go       the ring that is watched from above (tally.go: what is counted)
 //	census.go      who is in the ring (exact.go: whether it is as it should be)
-//	network.go     topologies by name
 //	traffic.go     what counts as control traffic
-//	rate.go        rates of rare events, with what a sample can show
-//	page.go        tables and JSON
-//	plot.go        pictures
 //	groups.go      rings of groups (stress.go: what links carry)
 //
 // The other files hold one experiment each, under its name.

@@ -6,32 +6,33 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/lab"
+	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
 	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/sim"
 	"github.com/phyllo-net/phyllo/wire"
 )
 
-var pastDurability = &Experiment{
+var pastDurability = &experiment.Experiment{
 	Name: "past-durability",
 	What: "files that were acknowledged and are lost: over weeks in which nodes sleep and end for good, in storms of all faults, and when most nodes die at once",
 	Paper: "no paper's; goals of the project: none lost of 1,000,000 over 5,000 storms, which `phyllolab storm --storage --ledger docs/storms.md` adds up; " +
 		"30 days with nodes that live for 30 days on average",
 	Nodes: 14, Full: 50,
 	AnySize:    true,
-	nodeBytes:  4 << 20,
-	Topologies: []string{Plane, Sphere, TransitStub, Measured},
-	Metrics: []Metric{
-		{"lost", "", "share of the files that cannot be read at the end; in storms, of those that the ring had to keep"},
-		{"spared", "", "files of storms that were reclaimed, or whose copies were all lost within five minutes"},
-		{"failed", "", "storms in which anything was wrong, of the overlay or of storage"},
-		{"ended", "", "nodes that ended for good with their disks, each replaced by a new one"},
-		{"away", "", "times that a node slept, for an hour on average, once a day"},
-		{"copied", "replicas", "replicas made anew a day, by the files"},
-		{"sent", "bytes/s", "what storage sends of a node, on average"},
-		{"dead", "", "share of the objects that nobody can make whole when 60 % of 200 nodes die at one moment: of those in copies, and of archives"},
+	NodeBytes:  4 << 20,
+	Topologies: []string{experiment.Plane, experiment.Sphere, experiment.TransitStub, experiment.Measured},
+	Metrics: []experiment.Metric{
+		{Name: "lost", What: "share of the files that cannot be read at the end; in storms, of those that the ring had to keep"},
+		{Name: "spared", What: "files of storms that were reclaimed, or whose copies were all lost within five minutes"},
+		{Name: "failed", What: "storms in which anything was wrong, of the overlay or of storage"},
+		{Name: "ended", What: "nodes that ended for good with their disks, each replaced by a new one"},
+		{Name: "away", What: "times that a node slept, for an hour on average, once a day"},
+		{Name: "copied", Unit: "replicas", What: "replicas made anew a day, by the files"},
+		{Name: "sent", Unit: "bytes/s", What: "what storage sends of a node, on average"},
+		{Name: "dead", What: "share of the objects that nobody can make whole when 60 % of 200 nodes die at one moment: of those in copies, and of archives"},
 	},
-	run: runDurability,
+	Measure: runDurability,
 }
 
 const (
@@ -44,27 +45,27 @@ const (
 	durableSize, durableFiles = 1000, 50
 )
 
-func runDurability(ctx context.Context, r *Run) error {
+func runDurability(ctx context.Context, r *experiment.Run) error {
 	span := durableFor
 	if r.Params.Span > 0 {
 		span = r.Params.Span
 	}
-	p := Plot{Title: "Nodes that ended for good", X: "days", Y: "nodes"}
+	p := experiment.Plot{Title: "Nodes that ended for good", X: "days", Y: "nodes"}
 	for _, k := range []struct {
 		life   time.Duration
 		copies int
 	}{{30 * 24 * time.Hour, 5}, {2 * 24 * time.Hour, 3}} {
-		s, err := r.outlive(ctx, span, k.life, k.copies)
+		s, err := outlive(ctx, r, span, k.life, k.copies)
 		if err != nil {
 			return err
 		}
 		p.Series = append(p.Series, s)
 	}
 	r.Plots = append(r.Plots, p)
-	if err := r.disaster(ctx, span); err != nil {
+	if err := disaster(ctx, r, span); err != nil {
 		return err
 	}
-	return r.weather(ctx, span)
+	return weather(ctx, r, span)
 }
 
 // outliver is a ring with files whose nodes sleep, and end.
@@ -74,18 +75,18 @@ type outliver struct {
 	over          []bool // by node: it ended
 	ended, napped int
 	sent, copied  int // bytes of storage; replicas, of nodes that run no more
-	deaths        Series
+	deaths        experiment.Series
 }
 
 // outlive keeps files in a ring for a span, and reads them all in the end.
-func (r *Run) outlive(ctx context.Context, span, life time.Duration, copies int) (Series, error) {
+func outlive(ctx context.Context, r *experiment.Run, span, life time.Duration, copies int) (experiment.Series, error) {
 	n := r.Params.Nodes
-	t, err := network(r.Params.Topology, n, r.Params.Seed)
+	t, err := experiment.Network(r.Params.Topology, n, r.Params.Seed)
 	if err != nil {
-		return Series{}, err
+		return experiment.Series{}, err
 	}
 	name := fmt.Sprintf("nodes live for %.0f days, k=%d", life.Hours()/24, copies)
-	o := &outliver{life: life, deaths: Series{Name: fmt.Sprintf("mean life %.0f days", life.Hours()/24), Points: [][2]float64{{0, 0}}}}
+	o := &outliver{life: life, deaths: experiment.Series{Name: fmt.Sprintf("mean life %.0f days", life.Hours()/24), Points: [][2]float64{{0, 0}}}}
 	c := lab.Config{Seed: r.Params.Seed, Sim: sim.Config{Topology: t, Codec: msg.Messages}}
 	c.Sim.Observe.Send = func(_, _ sim.NodeRef, class machine.Class, _ wire.Message, bytes int) {
 		if class == machine.ClassApp {
@@ -94,11 +95,11 @@ func (r *Run) outlive(ctx context.Context, span, life time.Duration, copies int)
 	}
 	o.Depot = lab.NewDepot(c, copies, durableSize)
 	defer o.Close()
-	if !o.Grow(n, joinGap, 2*time.Minute) {
-		return Series{}, fmt.Errorf("%s: %d of %d nodes are in the ring", name, len(o.ReadyNodes()), n)
+	if !o.Grow(n, experiment.JoinGap, 2*time.Minute) {
+		return experiment.Series{}, fmt.Errorf("%s: %d of %d nodes are in the ring", name, len(o.ReadyNodes()), n)
 	}
 	if err := insertFiles(ctx, r, o.Depot, n*min(durableFiles, max(10, int(span.Hours())))); err != nil {
-		return Series{}, err
+		return experiment.Series{}, err
 	}
 	sent := o.sent
 	for _, ref := range o.Live() {
@@ -107,15 +108,15 @@ func (r *Run) outlive(ctx context.Context, span, life time.Duration, copies int)
 	const slice = time.Minute
 	for gone := time.Duration(0); gone < span; gone += slice {
 		o.Sim.RunFor(slice)
-		if err := r.step(ctx, int((gone+slice)/slice), int(max(span, slice)/slice), name); err != nil {
-			return Series{}, err
+		if err := r.Step(ctx, int((gone+slice)/slice), int(max(span, slice)/slice), name); err != nil {
+			return experiment.Series{}, err
 		}
 	}
 	sent = o.sent - sent
 	o.deaths.Points = append(o.deaths.Points, [2]float64{span.Hours() / 24, float64(o.ended)})
 	lost := o.readAll()
 	days := span.Hours() / 24
-	for _, v := range []Value{
+	for _, v := range []experiment.Value{
 		{Metric: "lost", Value: lost.Value(), Rate: &lost},
 		{Metric: "ended", Value: float64(o.ended)},
 		{Metric: "away", Value: float64(o.napped)},
@@ -123,7 +124,7 @@ func (r *Run) outlive(ctx context.Context, span, life time.Duration, copies int)
 		{Metric: "sent", Value: float64(sent) / span.Seconds() / float64(n)},
 	} {
 		v.Variant, v.Nodes = name, n
-		r.add(v)
+		r.Add(v)
 	}
 	return o.deaths, nil
 }
@@ -173,7 +174,7 @@ func (o *outliver) draw(mean time.Duration) time.Duration {
 }
 
 // readAll wakes all nodes that did not end, and reads all files: how many are lost.
-func (o *outliver) readAll() Rate {
+func (o *outliver) readAll() experiment.Rate {
 	for n, over := range o.over {
 		if over {
 			continue
@@ -194,11 +195,11 @@ func (o *outliver) readAll() Rate {
 		o.Sim.RunFor(100 * time.Millisecond)
 	}
 	o.Sim.RunFor(time.Minute)
-	return Rate{K: len(o.Files) - there, N: len(o.Files)}
+	return experiment.Rate{K: len(o.Files) - there, N: len(o.Files)}
 }
 
 // weather strikes rings with storms, one for each day of the span.
-func (r *Run) weather(ctx context.Context, span time.Duration) error {
+func weather(ctx context.Context, r *experiment.Run, span time.Duration) error {
 	n := r.Params.Nodes
 	storms, failed := max(1, int(span/(24*time.Hour))), 0
 	var toll lab.Toll
@@ -209,18 +210,18 @@ func (r *Run) weather(ctx context.Context, span time.Duration) error {
 			failed++
 			r.Notes = append(r.Notes, fmt.Sprintf("The storm of seed %d: %s", r.Params.Seed+uint64(i), wrong[0]))
 		}
-		if err := r.step(ctx, i+1, storms, "storms"); err != nil {
+		if err := r.Step(ctx, i+1, storms, "storms"); err != nil {
 			return err
 		}
 	}
-	lost := Rate{K: toll.Lost, N: toll.Stored - toll.Spared}
-	for _, v := range []Value{
-		{Metric: "lost", Value: lost.Value(), Rate: &lost, Goal: AtMost(3e-6)},
+	lost := experiment.Rate{K: toll.Lost, N: toll.Stored - toll.Spared}
+	for _, v := range []experiment.Value{
+		{Metric: "lost", Value: lost.Value(), Rate: &lost, Goal: experiment.AtMost(3e-6)},
 		{Metric: "spared", Value: float64(toll.Spared)},
-		{Metric: "failed", Value: float64(failed), Goal: AtMost(0)},
+		{Metric: "failed", Value: float64(failed), Goal: experiment.AtMost(0)},
 	} {
 		v.Variant, v.Nodes = fmt.Sprintf("%d storms", storms), n
-		r.add(v)
+		r.Add(v)
 	}
 	return nil
 }

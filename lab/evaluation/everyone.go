@@ -10,27 +10,28 @@ import (
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/lab"
+	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim"
 	"github.com/phyllo-net/phyllo/task"
 )
 
-var everyone = &Experiment{
+var everyone = &experiment.Experiment{
 	Name: "census",
 	What: "all nodes are asked one question: messages and virtual time, in a quiet ring, under churn and past the dead",
 	Paper: "no paper's: PastryIM left its list of users out; a flood as Gnutella's sends a question over all links, " +
 		"so that a node hears it from each of its neighbours",
-	Nodes: 10_000, Full: 100_000, nodeBytes: 20 << 10,
+	Nodes: 10_000, Full: 100_000, NodeBytes: 20 << 10,
 	AnySize:    true,
-	Topologies: []string{TransitStub, Plane, Sphere, Measured},
-	Metrics: []Metric{
-		{"counted", "", "nodes counted, as a share of those that live all the while; at most 1: a newcomer can stand in for one that is missed"},
-		{"questions", "", "questions that a node other than the asker gets for one count, mean"},
-		{"messages", "", "link messages for each node and count, with answers and acknowledgements, beyond those of an equal time without one"},
-		{"count_time", "s", "virtual time until the asker has the sum"},
-		{"busiest", "", "questions that the asker itself sends"},
+	Topologies: []string{experiment.TransitStub, experiment.Plane, experiment.Sphere, experiment.Measured},
+	Metrics: []experiment.Metric{
+		{Name: "counted", What: "nodes counted, as a share of those that live all the while; at most 1: a newcomer can stand in for one that is missed"},
+		{Name: "questions", What: "questions that a node other than the asker gets for one count, mean"},
+		{Name: "messages", What: "link messages for each node and count, with answers and acknowledgements, beyond those of an equal time without one"},
+		{Name: "count_time", Unit: "s", What: "virtual time until the asker has the sum"},
+		{Name: "busiest", What: "questions that the asker itself sends"},
 	},
-	run: runEveryone,
+	Measure: runEveryone,
 }
 
 // Of the counts: how many in each state of a ring, how long a node stays on average under
@@ -53,11 +54,11 @@ type blind struct{}
 // Verify implements peer.Verifier.
 func (blind) Verify(peer.Key, []byte, []byte) bool { return false }
 
-func runEveryone(ctx context.Context, r *Run) error {
-	p := Plot{Title: "Time of a count, by the size of the ring", X: "nodes", Y: "s", LogX: true}
-	s := Series{Name: "quiet"}
+func runEveryone(ctx context.Context, r *experiment.Run) error {
+	p := experiment.Plot{Title: "Time of a count, by the size of the ring", X: "nodes", Y: "s", LogX: true}
+	s := experiment.Series{Name: "quiet"}
 	for _, n := range decades(r.Params.Nodes) {
-		took, err := r.countEveryone(ctx, n)
+		took, err := countEveryone(ctx, r, n)
 		if err != nil {
 			return err
 		}
@@ -71,8 +72,8 @@ func runEveryone(ctx context.Context, r *Run) error {
 	return nil
 }
 
-func (r *Run) countEveryone(ctx context.Context, n int) (float64, error) {
-	t, err := network(r.Params.Topology, 2*n, r.Params.Seed)
+func countEveryone(ctx context.Context, r *experiment.Run, n int) (float64, error) {
+	t, err := experiment.Network(r.Params.Topology, 2*n, r.Params.Seed)
 	if err != nil {
 		return 0, err
 	}
@@ -88,7 +89,7 @@ func (r *Run) countEveryone(ctx context.Context, n int) (float64, error) {
 		c.apps[e.ref] = app
 		return app
 	}
-	if err := r.step(ctx, 0, 1, c.name+": planted"); err != nil {
+	if err := r.Step(ctx, 0, 1, c.name+": planted"); err != nil {
 		return 0, err
 	}
 	c.Plant(n, plantedFrom)
@@ -99,7 +100,7 @@ func (r *Run) countEveryone(ctx context.Context, n int) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	r.addCounts(quiet, n, "quiet", 1)
+	addCounts(r, quiet, n, "quiet", 1)
 
 	for _, m := range c.all() {
 		if c.Rand().IntN(countsDie) == 0 {
@@ -110,7 +111,7 @@ func (r *Run) countEveryone(ctx context.Context, n int) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	r.addCounts(dead, n, "past the dead", 0.99)
+	addCounts(r, dead, n, "past the dead", 0.99)
 	k := sessions{mean: countsStay}
 	for _, m := range c.all() {
 		c.mortal(m, &k)
@@ -122,7 +123,7 @@ func (r *Run) countEveryone(ctx context.Context, n int) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	r.addCounts(churn, n, "under churn", 0.99)
+	addCounts(r, churn, n, "under churn", 0.99)
 	return quiet.took.Seconds() / counts, nil
 }
 
@@ -138,7 +139,7 @@ func (c *crowd) all() []sim.NodeRef {
 
 // counted is what some counts were, added up.
 type counted struct {
-	share     Rate
+	share     experiment.Rate
 	others    int // nodes that were asked
 	questions uint64
 	sent      float64 // messages, beyond those without a count
@@ -150,7 +151,7 @@ type counted struct {
 func (c *crowd) counts(ctx context.Context, what string) (counted, error) {
 	var sum counted
 	for i := range counts {
-		if err := c.run.step(ctx, i, counts, c.name+": "+what); err != nil {
+		if err := c.run.Step(ctx, i, counts, c.name+": "+what); err != nil {
 			return sum, err
 		}
 		c.Sim.RunFor(time.Second)
@@ -203,17 +204,17 @@ func (c *crowd) asked() (n uint64) {
 	return n
 }
 
-func (r *Run) addCounts(c counted, n int, variant string, goal float64) {
+func addCounts(r *experiment.Run, c counted, n int, variant string, goal float64) {
 	share := c.share
-	r.add(Value{Metric: "counted", Variant: variant, Nodes: n, Value: share.Value(), Goal: AtLeast(goal)})
-	questions := Value{Metric: "questions", Variant: variant, Nodes: n, Value: float64(c.questions) / float64(c.others)}
-	seconds := Value{Metric: "count_time", Variant: variant, Nodes: n, Value: c.took.Seconds() / counts}
+	r.Add(experiment.Value{Metric: "counted", Variant: variant, Nodes: n, Value: share.Value(), Goal: experiment.AtLeast(goal)})
+	questions := experiment.Value{Metric: "questions", Variant: variant, Nodes: n, Value: float64(c.questions) / float64(c.others)}
+	seconds := experiment.Value{Metric: "count_time", Variant: variant, Nodes: n, Value: c.took.Seconds() / counts}
 	if variant == "quiet" {
-		questions.Goal = AtMost(1)
-		seconds.Goal = AtMost(5)
+		questions.Goal = experiment.AtMost(1)
+		seconds.Goal = experiment.AtMost(5)
 	}
-	r.add(questions)
-	r.add(Value{Metric: "messages", Variant: variant, Nodes: n, Value: c.sent / float64(c.others)})
-	r.add(seconds)
-	r.add(Value{Metric: "busiest", Variant: variant, Nodes: n, Value: float64(c.busiest)})
+	r.Add(questions)
+	r.Add(experiment.Value{Metric: "messages", Variant: variant, Nodes: n, Value: c.sent / float64(c.others)})
+	r.Add(seconds)
+	r.Add(experiment.Value{Metric: "busiest", Variant: variant, Nodes: n, Value: float64(c.busiest)})
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
 	"github.com/phyllo-net/phyllo/peer"
 )
 
@@ -113,7 +114,7 @@ func (f *field) recover(ctx context.Context, what string, limit time.Duration, a
 			f.ask(f.census.draw(f.Rand()), f.key(), kbr.Options{})
 		}
 		f.Sim.RunFor(time.Second)
-		if err := f.run.step(ctx, int(took/time.Second), int(limit/time.Second), f.name+": "+what); err != nil {
+		if err := f.run.Step(ctx, int(took/time.Second), int(limit/time.Second), f.name+": "+what); err != nil {
 			return 0, err
 		}
 	}
@@ -121,4 +122,4 @@ func (f *field) recover(ctx context.Context, what string, limit time.Duration, a
 }
 
 // right is the rate of the questions that the right node answered.
-func (t *tally) right() Rate { return Rate{t.answered - t.misled, t.asked} }
+func (t *tally) right() experiment.Rate { return experiment.Rate{K: t.answered - t.misled, N: t.asked} }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/lab/evaluation"
+	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
 	"github.com/phyllo-net/phyllo/sim/simtest"
 )
 
@@ -33,7 +34,7 @@ func TestExperiments(t *testing.T) {
 	for _, e := range evaluation.All() {
 		t.Run(e.Name, func(t *testing.T) {
 			t.Parallel()
-			p := evaluation.Params{Nodes: max(evaluation.MinNodes+2, smallest[e.Name]), Seed: 3, Span: time.Minute}
+			p := experiment.Params{Nodes: max(experiment.MinNodes+2, smallest[e.Name]), Seed: 3, Span: time.Minute}
 			parts := 0
 			p.Progress = func(done, all int, part string) {
 				if done < 0 || done > all || part == "" {
@@ -50,19 +51,19 @@ func TestExperiments(t *testing.T) {
 			}
 			checkMetrics(t, r)
 			for _, v := range r.Values {
-				if always[e.Name] && v.Verdict() == evaluation.Missed {
+				if always[e.Name] && v.Verdict() == experiment.Missed {
 					t.Errorf("%s, %s: %v, the goal is %v", v.Metric, v.Variant, v.Value, v.Goal)
 				}
 			}
 			checkPlots(t, r)
-			page := string(r.Page(evaluation.Circumstances{Command: "phyllolab run x", Machine: "a machine", Took: time.Second}, "x.svg"))
+			page := string(r.Page(experiment.Circumstances{Command: "phyllolab run x", Machine: "a machine", Took: time.Second}, "x.svg"))
 			for _, want := range []string{"# " + e.Name, e.Paper, "`phyllolab run x`, seed 3, on a machine, in 1 s", "](x.svg)", "| " + e.Metrics[0].Name, "this run"} {
 				if !strings.Contains(page, want) {
 					t.Errorf("no %q in the page:\n%s", want, page)
 				}
 			}
 			lines := asJSON(t, r)
-			again, err := e.Run(t.Context(), evaluation.Params{Nodes: p.Nodes, Seed: 3, Span: p.Span})
+			again, err := e.Run(t.Context(), experiment.Params{Nodes: p.Nodes, Seed: 3, Span: p.Span})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -73,12 +74,12 @@ func TestExperiments(t *testing.T) {
 	}
 }
 
-func checkMetrics(t *testing.T, r *evaluation.Report) {
+func checkMetrics(t *testing.T, r *experiment.Report) {
 	t.Helper()
 	reported := make(map[string]bool)
 	for _, v := range r.Values {
 		reported[v.Metric] = true
-		if math.IsInf(v.Value, 0) || math.IsNaN(v.Value) || v.Nodes < evaluation.MinNodes {
+		if math.IsInf(v.Value, 0) || math.IsNaN(v.Value) || v.Nodes < experiment.MinNodes {
 			t.Errorf("%s %s is %v, of %d nodes", v.Metric, v.Variant, v.Value, v.Nodes)
 		}
 	}
@@ -96,7 +97,7 @@ func checkMetrics(t *testing.T, r *evaluation.Report) {
 	}
 }
 
-func checkPlots(t *testing.T, r *evaluation.Report) {
+func checkPlots(t *testing.T, r *experiment.Report) {
 	t.Helper()
 	if len(r.Plots) == 0 {
 		t.Error("there is no picture")
@@ -118,7 +119,7 @@ func checkPlots(t *testing.T, r *evaluation.Report) {
 
 // asJSON gives those of the report's lines that the same seed must repeat, after a look
 // at what each line must have.
-func asJSON(t *testing.T, r *evaluation.Report) string {
+func asJSON(t *testing.T, r *experiment.Report) string {
 	t.Helper()
 	var b bytes.Buffer
 	if err := r.WriteJSON(&b); err != nil {
@@ -153,16 +154,16 @@ func TestWrongChoices(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
-		p    evaluation.Params
+		p    experiment.Params
 		want string
 	}{
-		{evaluation.Params{Nodes: -1}, "-1 nodes: hops runs with 10 to 1000000"},
-		{evaluation.Params{Nodes: 9}, "9 nodes"},
-		{evaluation.Params{Nodes: 1_000_001}, "1000001 nodes"},
-		{evaluation.Params{Span: -1}, "up to 1000 h"},
-		{evaluation.Params{Topology: "torus"}, `does not run on the topology "torus"`},
-		{evaluation.Params{Topology: "matrix=" + file}, "line 2"},
-		{evaluation.Params{Topology: "matrix=" + file + ".not"}, "no such file"},
+		{experiment.Params{Nodes: -1}, "-1 nodes: hops runs with 10 to 1000000"},
+		{experiment.Params{Nodes: 9}, "9 nodes"},
+		{experiment.Params{Nodes: 1_000_001}, "1000001 nodes"},
+		{experiment.Params{Span: -1}, "up to 1000 h"},
+		{experiment.Params{Topology: "torus"}, `does not run on the topology "torus"`},
+		{experiment.Params{Topology: "matrix=" + file}, "line 2"},
+		{experiment.Params{Topology: "matrix=" + file + ".not"}, "no such file"},
 	} {
 		if _, err := hops.Run(t.Context(), c.p); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: %v, want %q", c.p, err, c.want)
@@ -183,7 +184,7 @@ func TestMeasuredNetwork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := hops.Run(t.Context(), evaluation.Params{Nodes: 10, Topology: "matrix=" + file})
+	r, err := hops.Run(t.Context(), experiment.Params{Nodes: 10, Topology: "matrix=" + file})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +197,7 @@ func TestInterrupted(t *testing.T) {
 	for _, e := range evaluation.All() {
 		ctx, end := context.WithCancel(t.Context())
 		steps := 0
-		_, err := e.Run(ctx, evaluation.Params{Nodes: 20, Progress: func(int, int, string) {
+		_, err := e.Run(ctx, experiment.Params{Nodes: 20, Progress: func(int, int, string) {
 			if steps++; steps == 3 {
 				end()
 			}

@@ -8,6 +8,7 @@ import (
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/lab"
+	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
 	"github.com/phyllo-net/phyllo/pastry"
 	"github.com/phyllo-net/phyllo/sim"
 	"github.com/phyllo-net/phyllo/wire"
@@ -16,15 +17,11 @@ import (
 // proveApp is the number of the application that measures.
 const proveApp wire.AppID = 1002
 
-// joinGap is the time between two joins of a ring that is built: the issue's, and so
-// that of all rings that are compared.
-const joinGap = 200 * time.Millisecond
-
 // field is a ring that is watched from above while its nodes send messages and ask
 // questions: what becomes of each is counted.
 type field struct {
 	*lab.Ring
-	run    *Run
+	run    *experiment.Run
 	name   string // for the progress
 	census census
 	app    func(*end) kbr.App     // wraps the measuring application of each node, if not nil
@@ -51,7 +48,7 @@ type passage struct {
 
 // newField makes an empty ring. Of c, Seed and Apps are its own; Tune, Observe.Send and
 // Observe.Drop may be set.
-func newField(run *Run, name string, c lab.Config) *field {
+func newField(run *experiment.Run, name string, c lab.Config) *field {
 	f := &field{run: run, name: name, tally: new(tally)}
 	tune := c.Tune
 	c.Seed, c.Unwatched = run.Params.Seed, true
@@ -103,7 +100,7 @@ func (f *field) grow(ctx context.Context, n int, gap time.Duration) error {
 	for i := range n {
 		f.Add()
 		f.Sim.RunFor(gap)
-		if err := f.run.step(ctx, i+1, n, f.name+": nodes join"); err != nil {
+		if err := f.run.Step(ctx, i+1, n, f.name+": nodes join"); err != nil {
 			return err
 		}
 	}
@@ -119,7 +116,7 @@ func (f *field) pass(ctx context.Context, d time.Duration, what string) error {
 	end := f.Sim.Now() + d
 	for f.Sim.Now() < end {
 		f.Sim.RunFor(min(slice, end-f.Sim.Now()))
-		if err := f.run.step(ctx, int((d-(end-f.Sim.Now()))/time.Millisecond), int(d/time.Millisecond), f.name+": "+what); err != nil {
+		if err := f.run.Step(ctx, int((d-(end-f.Sim.Now()))/time.Millisecond), int(d/time.Millisecond), f.name+": "+what); err != nil {
 			return err
 		}
 	}
@@ -158,7 +155,7 @@ func (f *field) routeAs(ctx context.Context, messages, rate int, send func()) (*
 	for i := range messages {
 		f.Sim.Run(begun + time.Duration(i)*time.Second/time.Duration(rate))
 		send()
-		if err := f.run.step(ctx, i+1, messages, f.name+": messages"); err != nil {
+		if err := f.run.Step(ctx, i+1, messages, f.name+": messages"); err != nil {
 			return nil, err
 		}
 	}

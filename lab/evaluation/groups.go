@@ -12,6 +12,7 @@ import (
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/lab"
+	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim"
 	"github.com/phyllo-net/phyllo/sim/standin"
@@ -54,15 +55,15 @@ type circle struct {
 }
 
 // newGroups plants a ring.
-func (r *Run) newGroups(ctx context.Context, name string, tune func(*scribe.Config)) (*groups, error) {
+func newGroups(ctx context.Context, r *experiment.Run, name string, tune func(*scribe.Config)) (*groups, error) {
 	n := r.Params.Nodes
 	t := topo.NewTransitStub(n, r.Params.Seed, topo.Size{})
-	g := r.groupsOn(name, sim.Config{Topology: t}, func(c *scribe.Config) {
+	g := groupsOn(r, name, sim.Config{Topology: t}, func(c *scribe.Config) {
 		c.MaxPerPeer, c.PeerAsks, c.PeerNew = 1_000_000, 10_000_000, 10_000_000 // all groups begin within seconds
 		tune(c)
 	})
 	g.network = t
-	if err := r.step(ctx, 0, 1, name+": planted"); err != nil {
+	if err := r.Step(ctx, 0, 1, name+": planted"); err != nil {
 		g.Close()
 		return nil, err
 	}
@@ -75,7 +76,7 @@ func (r *Run) newGroups(ctx context.Context, name string, tune func(*scribe.Conf
 }
 
 // groupsOn makes an empty ring.
-func (r *Run) groupsOn(name string, network sim.Config, tune func(*scribe.Config)) *groups {
+func groupsOn(r *experiment.Run, name string, network sim.Config, tune func(*scribe.Config)) *groups {
 	n := r.Params.Nodes
 	g := &groups{field: newField(r, name, lab.Config{Sim: network}), trees: make([]*scribe.Scribe, n), walks: make([]*anycast.Anycast, n),
 		keeps: 1, signer: standin.NewSigner(r.Params.Seed, 1), rng: rand.New(rand.NewPCG(r.Params.Seed, 0x67726f757073))}
@@ -131,7 +132,7 @@ func (g *groups) createAll(ctx context.Context, sizes []int) error {
 		for _, n := range g.rng.Perm(g.Sim.Len())[:size] {
 			joins = append(joins, joining{c, sim.NodeRef(n)})
 		}
-		if err := g.run.step(ctx, i+1, len(sizes), g.name+": groups are made"); err != nil {
+		if err := g.run.Step(ctx, i+1, len(sizes), g.name+": groups are made"); err != nil {
 			return err
 		}
 	}
@@ -147,7 +148,7 @@ func (g *groups) createAll(ctx context.Context, sizes []int) error {
 		if i%(joinRate/100) == 0 {
 			g.Sim.RunFor(10 * time.Millisecond)
 		}
-		if err := g.run.step(ctx, i+1, len(joins), g.name+": members join"); err != nil {
+		if err := g.run.Step(ctx, i+1, len(joins), g.name+": members join"); err != nil {
 			return err
 		}
 	}
@@ -184,7 +185,7 @@ func (g *groups) multicast(ctx context.Context) error {
 			}
 		})
 		g.Sim.RunFor(20 * time.Millisecond)
-		if err := g.run.step(ctx, i+1, len(g.all), g.name+": messages"); err != nil {
+		if err := g.run.Step(ctx, i+1, len(g.all), g.name+": messages"); err != nil {
 			return err
 		}
 	}

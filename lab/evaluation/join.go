@@ -7,31 +7,32 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/lab"
+	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
 	"github.com/phyllo-net/phyllo/sim"
 	"github.com/phyllo-net/phyllo/sim/topo"
 )
 
-var join = &Experiment{
+var join = &experiment.Experiment{
 	Name:  "join",
 	What:  "what one join costs: messages and virtual time",
 	Paper: "Pastry (Middleware 2001), section 2.4: about 3·2^b = 48 messages, without proximity probes; FreePastry 2.1, measured: 120 and 4.6 s",
 	Nodes: 1000, Full: 10_000,
 	AnySize:    true,
-	Topologies: []string{TransitStub, Plane, Sphere, Measured},
-	Metrics: []Metric{
-		{"join_messages", "messages", "link messages of all nodes in the ten seconds after a join, beyond those of the same ring without the joins, and those of earlier newcomers; mean"},
-		{"join_time", "s", "virtual time until the newcomer claims its keys; mean"},
-		{"join_time_max", "s", "of the slowest"},
+	Topologies: []string{experiment.TransitStub, experiment.Plane, experiment.Sphere, experiment.Measured},
+	Metrics: []experiment.Metric{
+		{Name: "join_messages", Unit: "messages", What: "link messages of all nodes in the ten seconds after a join, beyond those of the same ring without the joins, and those of earlier newcomers; mean"},
+		{Name: "join_time", Unit: "s", What: "virtual time until the newcomer claims its keys; mean"},
+		{Name: "join_time_max", Unit: "s", What: "of the slowest"},
 	},
-	run: runJoin,
+	Measure: runJoin,
 }
 
 // joins is the number of joins that are measured.
 const joins = 100
 
-func runJoin(ctx context.Context, r *Run) error {
+func runJoin(ctx context.Context, r *experiment.Run) error {
 	n := r.Params.Nodes
-	t, err := network(r.Params.Topology, n+joins, r.Params.Seed)
+	t, err := experiment.Network(r.Params.Topology, n+joins, r.Params.Seed)
 	if err != nil {
 		return err
 	}
@@ -65,7 +66,7 @@ func runJoin(ctx context.Context, r *Run) error {
 		took = append(took, f.Sim.Now()-begun)
 		f.Sim.Run(begun + span)
 		upkeep -= f.traffic(n + i)
-		if err := r.step(ctx, i+1, joins, f.name+": joins"); err != nil {
+		if err := r.Step(ctx, i+1, joins, f.name+": joins"); err != nil {
 			return err
 		}
 	}
@@ -78,20 +79,20 @@ func runJoin(ctx context.Context, r *Run) error {
 	for _, d := range took {
 		sum += d
 	}
-	r.add(Value{Metric: "join_messages", Nodes: n, Value: (joined - background - upkeep) / joins, Paper: paper(120), Goal: AtMost(300)})
-	r.add(Value{Metric: "join_time", Nodes: n, Value: sum.Seconds() / joins, Paper: paper(4.6), Goal: AtMost(1)})
-	r.add(Value{Metric: "join_time_max", Nodes: n, Value: took[joins-1].Seconds()})
-	s := Series{Name: "this run"}
+	r.Add(experiment.Value{Metric: "join_messages", Nodes: n, Value: (joined - background - upkeep) / joins, Paper: experiment.Paper(120), Goal: experiment.AtMost(300)})
+	r.Add(experiment.Value{Metric: "join_time", Nodes: n, Value: sum.Seconds() / joins, Paper: experiment.Paper(4.6), Goal: experiment.AtMost(1)})
+	r.Add(experiment.Value{Metric: "join_time_max", Nodes: n, Value: took[joins-1].Seconds()})
+	s := experiment.Series{Name: "this run"}
 	for i, d := range took {
 		s.Points = append(s.Points, [2]float64{d.Seconds(), float64(i+1) / joins})
 	}
-	r.Plots = append(r.Plots, Plot{Title: "Time until a newcomer claims its keys", X: "s", Y: "share of the joins", Series: []Series{s}})
+	r.Plots = append(r.Plots, experiment.Plot{Title: "Time until a newcomer claims its keys", X: "s", Y: "share of the joins", Series: []experiment.Series{s}})
 	r.Notes = append(r.Notes, "Published: FreePastry's, as measured. The ring begins with oracle-made tables, which its own gossip improves for 40 minutes before anything is counted.")
 	return nil
 }
 
 // newJoined makes the ring of n nodes that others are to join, settled.
-func newJoined(ctx context.Context, r *Run, n int, t topo.Topology) (*joinField, error) {
+func newJoined(ctx context.Context, r *experiment.Run, n int, t topo.Topology) (*joinField, error) {
 	f := &joinField{newField(r, fmt.Sprintf("%d nodes", n), lab.Config{Sim: sim.Config{Topology: t}})}
 	f.Plant(n, 16)
 	if err := f.pass(ctx, settled, "tables improve"); err != nil {

@@ -6,34 +6,35 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/lab"
+	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
 	"github.com/phyllo-net/phyllo/sim"
 )
 
-var massFailure = &Experiment{
+var massFailure = &experiment.Experiment{
 	Name:  "mass-failure",
 	What:  "a third and a half of all nodes die at once",
 	Paper: "no paper's; RELIABILITY: 30 % of 1,000, leaf sets exact within 30 s; 50 %, within 60 s; 99 % of the lookups answered meanwhile",
 	Nodes: 300, Full: 1000,
-	Topologies: []string{Plane, Sphere, TransitStub, Measured},
-	Metrics: []Metric{
-		{"exact_after", "s", "time until all leaf sets are those of the ring that is left"},
-		{"answered", "", "share of the questions of that time that the right node answered"},
-		{"unserved", "s", "time for which a key has no node that claims it, mean of 1,000 keys"},
-		{"served_after", "s", "time until all of these keys are served again"},
+	Topologies: []string{experiment.Plane, experiment.Sphere, experiment.TransitStub, experiment.Measured},
+	Metrics: []experiment.Metric{
+		{Name: "exact_after", Unit: "s", What: "time until all leaf sets are those of the ring that is left"},
+		{Name: "answered", What: "share of the questions of that time that the right node answered"},
+		{Name: "unserved", Unit: "s", What: "time for which a key has no node that claims it, mean of 1,000 keys"},
+		{Name: "served_after", Unit: "s", What: "time until all of these keys are served again"},
 	},
-	run: runMass,
+	Measure: runMass,
 }
 
-func runMass(ctx context.Context, r *Run) error {
-	p := Plot{Title: "Time until all leaf sets are exact again", X: "nodes that die, %", Y: "s"}
+func runMass(ctx context.Context, r *experiment.Run) error {
+	p := experiment.Plot{Title: "Time until all leaf sets are exact again", X: "nodes that die, %", Y: "s"}
 	for _, w := range []ways{
 		{"processes are killed", true, func(int) bool { return true }},
 		{"machines fall silent", false, func(int) bool { return false }},
 		{"half of each", true, func(i int) bool { return i%2 == 0 }},
 	} {
-		s := Series{Name: w.name}
+		s := experiment.Series{Name: w.name}
 		for _, percent := range []int{30, 50} {
-			took, err := r.strikeMany(ctx, percent, &w)
+			took, err := strikeMany(ctx, r, percent, &w)
 			if err != nil {
 				return err
 			}
@@ -53,16 +54,16 @@ type ways struct {
 	killed      func(i int) bool // the i-th victim is, or falls silent
 }
 
-func (r *Run) strikeMany(ctx context.Context, percent int, w *ways) (time.Duration, error) {
+func strikeMany(ctx context.Context, r *experiment.Run, percent int, w *ways) (time.Duration, error) {
 	n := r.Params.Nodes
-	t, err := network(r.Params.Topology, n, r.Params.Seed)
+	t, err := experiment.Network(r.Params.Topology, n, r.Params.Seed)
 	if err != nil {
 		return 0, err
 	}
 	variant := fmt.Sprintf("%d %%, %s", percent, w.name)
 	f := newField(r, variant, lab.Config{Sim: sim.Config{Topology: t, Connections: w.connections}})
 	defer f.Close()
-	if err := f.grow(ctx, n, joinGap); err != nil {
+	if err := f.grow(ctx, n, experiment.JoinGap); err != nil {
 		return 0, err
 	}
 	if err := f.pass(ctx, time.Minute, "settle"); err != nil {
@@ -90,17 +91,17 @@ func (r *Run) strikeMany(ctx context.Context, percent int, w *ways) (time.Durati
 		v.look()
 	}
 	right := f.count().right()
-	exact := Value{Metric: "exact_after", Variant: variant, Nodes: n, Value: took.Seconds()}
-	answered := Value{Metric: "answered", Variant: variant, Nodes: n, Value: right.Value(), Rate: &right}
+	exact := experiment.Value{Metric: "exact_after", Variant: variant, Nodes: n, Value: took.Seconds()}
+	answered := experiment.Value{Metric: "answered", Variant: variant, Nodes: n, Value: right.Value(), Rate: &right}
 	if allKilled {
-		exact.Goal, answered.Goal = AtMost(30), AtLeast(0.99)
+		exact.Goal, answered.Goal = experiment.AtMost(30), experiment.AtLeast(0.99)
 		if percent > 30 {
-			exact.Goal = AtMost(60)
+			exact.Goal = experiment.AtMost(60)
 		}
 	}
-	r.add(exact)
-	r.add(answered)
-	r.add(Value{Metric: "unserved", Variant: variant, Nodes: n, Value: v.mean()})
-	r.add(Value{Metric: "served_after", Variant: variant, Nodes: n, Value: v.last.Seconds()})
+	r.Add(exact)
+	r.Add(answered)
+	r.Add(experiment.Value{Metric: "unserved", Variant: variant, Nodes: n, Value: v.mean()})
+	r.Add(experiment.Value{Metric: "served_after", Variant: variant, Nodes: n, Value: v.last.Seconds()})
 	return took, nil
 }

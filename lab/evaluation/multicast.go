@@ -7,30 +7,31 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/app/scribe"
+	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
 )
 
-var multicast = &Experiment{
+var multicast = &experiment.Experiment{
 	Name: "scribe",
 	What: "groups whose sizes follow Zipf's law: how late messages are beside IP multicast, how much nodes and links carry, with and without a bound on children",
 	Paper: "Scribe (JSAC 2002), section 4: 100,000 nodes on 500,000 end points of a transit-stub network, 1,500 groups of 100,000 to 11 members: " +
 		"median RAD 1.68 and RMD 1.69, 2.4 children tables and 6.2 entries a node, at most 1,059, link stress 2.4 on average, IP multicast 0.7",
-	Nodes: 10_000, Full: 100_000, nodeBytes: 100 << 10,
+	Nodes: 10_000, Full: 100_000, NodeBytes: 100 << 10,
 	AnySize:    true,
-	Topologies: []string{TransitStub},
-	Metrics: []Metric{
-		{"rad", "", "ratio of the mean time of a group's members until they have a message to that with IP multicast: median of all groups"},
-		{"rad_max", "", "the largest of these"},
-		{"rmd", "", "ratio of the times of the last member: median of all groups"},
-		{"rmd_max", "", "the largest of these"},
-		{"tables", "", "groups in which a node has children, mean"},
-		{"entries", "", "children of a node in all groups, mean"},
-		{"entries_max", "", "the most of these of a node"},
-		{"children_max", "", "the most children of a node in one group"},
-		{"stress", "", "messages that cross a link in one direction when each group has one, mean of all links"},
-		{"stress_max", "", "the most of these"},
-		{"unread", "", "messages that a member did not have, or had twice"},
+	Topologies: []string{experiment.TransitStub},
+	Metrics: []experiment.Metric{
+		{Name: "rad", What: "ratio of the mean time of a group's members until they have a message to that with IP multicast: median of all groups"},
+		{Name: "rad_max", What: "the largest of these"},
+		{Name: "rmd", What: "ratio of the times of the last member: median of all groups"},
+		{Name: "rmd_max", What: "the largest of these"},
+		{Name: "tables", What: "groups in which a node has children, mean"},
+		{Name: "entries", What: "children of a node in all groups, mean"},
+		{Name: "entries_max", What: "the most of these of a node"},
+		{Name: "children_max", What: "the most children of a node in one group"},
+		{Name: "stress", What: "messages that cross a link in one direction when each group has one, mean of all links"},
+		{Name: "stress_max", What: "the most of these"},
+		{Name: "unread", What: "messages that a member did not have, or had twice"},
 	},
-	run: runMulticast,
+	Measure: runMulticast,
 }
 
 // Of the groups, as in the paper: the exponent of their sizes, the size of the smallest, and
@@ -52,17 +53,17 @@ func sizesOf(n int) (sizes []int) {
 	}
 }
 
-func runMulticast(ctx context.Context, r *Run) error {
-	p := Plot{Title: "How late a group's members have a message, beside IP multicast", X: "share of the groups", Y: "RAD"}
+func runMulticast(ctx context.Context, r *experiment.Run) error {
+	p := experiment.Plot{Title: "How late a group's members have a message, beside IP multicast", X: "share of the groups", Y: "RAD"}
 	for _, v := range []struct {
 		name     string
 		children int
 	}{{"no bound", unbounded}, {"at most 64 children", 64}} {
-		rads, err := r.multicastWith(ctx, v.name, v.children)
+		rads, err := multicastWith(ctx, r, v.name, v.children)
 		if err != nil {
 			return err
 		}
-		s := Series{Name: v.name}
+		s := experiment.Series{Name: v.name}
 		for i, x := range rads {
 			s.Points = append(s.Points, [2]float64{float64(i+1) / float64(len(rads)), x})
 		}
@@ -75,8 +76,8 @@ func runMulticast(ctx context.Context, r *Run) error {
 	return nil
 }
 
-func (r *Run) multicastWith(ctx context.Context, variant string, children int) ([]float64, error) {
-	g, err := r.newGroups(ctx, variant, func(c *scribe.Config) { c.MaxChildren = children })
+func multicastWith(ctx context.Context, r *experiment.Run, variant string, children int) ([]float64, error) {
+	g, err := newGroups(ctx, r, variant, func(c *scribe.Config) { c.MaxChildren = children })
 	if err != nil {
 		return nil, err
 	}
@@ -90,27 +91,27 @@ func (r *Run) multicastWith(ctx context.Context, variant string, children int) (
 	if err := g.multicast(ctx); err != nil {
 		return nil, err
 	}
-	rads := r.addDelays(g, variant)
-	r.addTables(g, variant, children)
-	r.addStress(g, variant)
+	rads := addDelays(r, g, variant)
+	addTables(r, g, variant, children)
+	addStress(r, g, variant)
 	return rads, nil
 }
 
 // addDelays adds how late messages were, and returns the groups' ratios of means in order.
-func (r *Run) addDelays(g *groups, variant string) []float64 {
+func addDelays(r *experiment.Run, g *groups, variant string) []float64 {
 	rads, rmds, unread := g.delays()
 	n := r.Params.Nodes
-	r.add(Value{Metric: "rad", Variant: variant, Nodes: n, Value: quantile(rads, 0.5), Paper: paper(1.68), Goal: AtMost(1.68)})
-	r.add(Value{Metric: "rad_max", Variant: variant, Nodes: n, Value: quantile(rads, 1), Paper: paper(2.0)})
-	r.add(Value{Metric: "rmd", Variant: variant, Nodes: n, Value: quantile(rmds, 0.5), Paper: paper(1.69), Goal: AtMost(1.69)})
-	r.add(Value{Metric: "rmd_max", Variant: variant, Nodes: n, Value: quantile(rmds, 1), Paper: paper(4.26)})
-	r.add(Value{Metric: "unread", Variant: variant, Nodes: n, Value: unread.Value(), Rate: &unread})
+	r.Add(experiment.Value{Metric: "rad", Variant: variant, Nodes: n, Value: quantile(rads, 0.5), Paper: experiment.Paper(1.68), Goal: experiment.AtMost(1.68)})
+	r.Add(experiment.Value{Metric: "rad_max", Variant: variant, Nodes: n, Value: quantile(rads, 1), Paper: experiment.Paper(2.0)})
+	r.Add(experiment.Value{Metric: "rmd", Variant: variant, Nodes: n, Value: quantile(rmds, 0.5), Paper: experiment.Paper(1.69), Goal: experiment.AtMost(1.69)})
+	r.Add(experiment.Value{Metric: "rmd_max", Variant: variant, Nodes: n, Value: quantile(rmds, 1), Paper: experiment.Paper(4.26)})
+	r.Add(experiment.Value{Metric: "unread", Variant: variant, Nodes: n, Value: unread.Value(), Rate: &unread})
 	return rads
 }
 
 // delays are the groups' ratios to IP multicast, of means and of the last members, in order,
 // and the messages that were not read, or twice.
-func (g *groups) delays() (rads, rmds []float64, unread Rate) {
+func (g *groups) delays() (rads, rmds []float64, unread experiment.Rate) {
 	for _, c := range g.all {
 		var sum, direct, last, farthest time.Duration
 		for i, m := range c.members {
@@ -131,7 +132,7 @@ func (g *groups) delays() (rads, rmds []float64, unread Rate) {
 }
 
 // addTables adds what nodes keep.
-func (r *Run) addTables(g *groups, variant string, bound int) {
+func addTables(r *experiment.Run, g *groups, variant string, bound int) {
 	tables, entries := g.tables()
 	most := 0
 	for _, s := range g.trees {
@@ -140,26 +141,26 @@ func (r *Run) addTables(g *groups, variant string, bound int) {
 		}
 	}
 	n := r.Params.Nodes
-	r.add(Value{Metric: "tables", Variant: variant, Nodes: n, Value: average(tables), Paper: paper(2.4)})
-	r.add(Value{Metric: "entries", Variant: variant, Nodes: n, Value: average(entries), Paper: paper(6.2), Goal: AtMost(6.2)})
-	r.add(Value{Metric: "entries_max", Variant: variant, Nodes: n, Value: slices.Max(entries)})
-	v := Value{Metric: "children_max", Variant: variant, Nodes: n, Value: float64(most)}
+	r.Add(experiment.Value{Metric: "tables", Variant: variant, Nodes: n, Value: average(tables), Paper: experiment.Paper(2.4)})
+	r.Add(experiment.Value{Metric: "entries", Variant: variant, Nodes: n, Value: average(entries), Paper: experiment.Paper(6.2), Goal: experiment.AtMost(6.2)})
+	r.Add(experiment.Value{Metric: "entries_max", Variant: variant, Nodes: n, Value: slices.Max(entries)})
+	v := experiment.Value{Metric: "children_max", Variant: variant, Nodes: n, Value: float64(most)}
 	if bound < unbounded {
-		v.Goal = AtMost(float64(bound))
+		v.Goal = experiment.AtMost(float64(bound))
 	}
-	r.add(v)
+	r.Add(v)
 }
 
 // addStress adds what links carry.
-func (r *Run) addStress(g *groups, variant string) {
+func addStress(r *experiment.Run, g *groups, variant string) {
 	n := r.Params.Nodes
 	tree, ip, naive := g.stresses()
-	r.add(Value{Metric: "stress", Variant: variant, Nodes: n, Value: tree.mean(endPoints * n), Paper: paper(2.4), Goal: &Goal{Limit: 2.4, Nodes: r.Experiment.Full}})
-	r.add(Value{Metric: "stress_max", Variant: variant, Nodes: n, Value: tree.most()})
+	r.Add(experiment.Value{Metric: "stress", Variant: variant, Nodes: n, Value: tree.mean(endPoints * n), Paper: experiment.Paper(2.4), Goal: &experiment.Goal{Limit: 2.4, Nodes: r.Experiment.Full}})
+	r.Add(experiment.Value{Metric: "stress_max", Variant: variant, Nodes: n, Value: tree.most()})
 	if variant == "no bound" {
-		r.add(Value{Metric: "stress", Variant: "IP multicast", Nodes: n, Value: ip.mean(endPoints * n), Paper: paper(0.7)})
-		r.add(Value{Metric: "stress", Variant: "naive unicast", Nodes: n, Value: naive.mean(endPoints * n)})
-		r.add(Value{Metric: "stress_max", Variant: "IP multicast", Nodes: n, Value: ip.most()})
-		r.add(Value{Metric: "stress_max", Variant: "naive unicast", Nodes: n, Value: naive.most()})
+		r.Add(experiment.Value{Metric: "stress", Variant: "IP multicast", Nodes: n, Value: ip.mean(endPoints * n), Paper: experiment.Paper(0.7)})
+		r.Add(experiment.Value{Metric: "stress", Variant: "naive unicast", Nodes: n, Value: naive.mean(endPoints * n)})
+		r.Add(experiment.Value{Metric: "stress_max", Variant: "IP multicast", Nodes: n, Value: ip.most()})
+		r.Add(experiment.Value{Metric: "stress_max", Variant: "naive unicast", Nodes: n, Value: naive.most()})
 	}
 }

@@ -9,24 +9,25 @@ import (
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/lab"
+	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim"
 )
 
-var secureNaive = &Experiment{
+var secureNaive = &experiment.Experiment{
 	Name: "secure-naive",
 	What: "routing without defence where a share of the nodes is hostile: the baseline for secure routing",
 	Paper: "Castro et al. (OSDI 2002): success about (1-f) to the power of the hops; RELIABILITY: a curve for 1,000 and 10,000 nodes, " +
 		"which stands for the paper here",
 	Nodes: 1000, Full: 10_000,
 	AnySize:    true,
-	Topologies: []string{Plane, Sphere, TransitStub, Measured},
-	Metrics: []Metric{
-		{"success", "", "share of single messages, between honest nodes, that arrive"},
-		{"success_asked", "", "share of questions, with their retries on other ways, that the right node answers"},
-		{"misled", "", "share of questions that a hostile node answers as if it were the root"},
+	Topologies: []string{experiment.Plane, experiment.Sphere, experiment.TransitStub, experiment.Measured},
+	Metrics: []experiment.Metric{
+		{Name: "success", What: "share of single messages, between honest nodes, that arrive"},
+		{Name: "success_asked", What: "share of questions, with their retries on other ways, that the right node answers"},
+		{Name: "misled", What: "share of questions that a hostile node answers as if it were the root"},
 	},
-	run: runNaive,
+	Measure: runNaive,
 }
 
 // naiveCurve is RELIABILITY's computed success of single messages, for f from 5 % in
@@ -55,9 +56,9 @@ type gang struct {
 	all  []sim.NodeRef
 }
 
-func runNaive(ctx context.Context, r *Run) error {
+func runNaive(ctx context.Context, r *experiment.Run) error {
 	n := r.Params.Nodes
-	t, err := network(r.Params.Topology, n, r.Params.Seed)
+	t, err := experiment.Network(r.Params.Topology, n, r.Params.Seed)
 	if err != nil {
 		return err
 	}
@@ -69,17 +70,17 @@ func runNaive(ctx context.Context, r *Run) error {
 	if err := f.pass(ctx, 3*time.Second, "settle"); err != nil {
 		return err
 	}
-	var series [4]Series
+	var series [4]experiment.Series
 	for i := range 6 {
 		percent := 5 * (i + 1)
 		g.choose(n*percent/100, f.Rand())
-		if err := r.addNaive(ctx, g, percent, series[:]); err != nil {
+		if err := addNaive(ctx, r, g, percent, series[:]); err != nil {
 			return err
 		}
 	}
-	p := Plot{Title: "Success where a share of the nodes is hostile", X: "hostile nodes, %", Y: "success", Series: series[:]}
+	p := experiment.Plot{Title: "Success where a share of the nodes is hostile", X: "hostile nodes, %", Y: "success", Series: series[:]}
 	if curve, ok := naiveCurve[n]; ok {
-		s := Series{Name: "computed (RELIABILITY)", Dashed: true}
+		s := experiment.Series{Name: "computed (RELIABILITY)", Dashed: true}
 		for i, y := range curve {
 			s.Points = append(s.Points, [2]float64{float64(5 * (i + 1)), y})
 		}
@@ -91,7 +92,7 @@ func runNaive(ctx context.Context, r *Run) error {
 	return nil
 }
 
-func (r *Run) addNaive(ctx context.Context, g *gang, percent int, series []Series) error {
+func addNaive(ctx context.Context, r *experiment.Run, g *gang, percent int, series []experiment.Series) error {
 	n, at := r.Params.Nodes, float64(percent)
 	messages := min(3*n, 10_000)
 	g.does = swallow
@@ -99,12 +100,12 @@ func (r *Run) addNaive(ctx context.Context, g *gang, percent int, series []Serie
 	if err != nil {
 		return err
 	}
-	success := Rate{t.delivered, t.sent}
-	v := Value{Metric: "success", Variant: fmt.Sprintf("f=%d %%, A2 drops", percent), Nodes: n, Value: success.Value(), Rate: &success}
+	success := experiment.Rate{K: t.delivered, N: t.sent}
+	v := experiment.Value{Metric: "success", Variant: fmt.Sprintf("f=%d %%, A2 drops", percent), Nodes: n, Value: success.Value(), Rate: &success}
 	if curve, ok := naiveCurve[n]; ok {
-		v.Paper = paper(curve[percent/5-1])
+		v.Paper = experiment.Paper(curve[percent/5-1])
 	}
-	r.add(v)
+	r.Add(v)
 	series[0].Name = "one message"
 	series[0].Points = append(series[0].Points, [2]float64{at, success.Value()})
 	for does := swallow; does <= pretender; does++ {
@@ -116,10 +117,10 @@ func (r *Run) addNaive(ctx context.Context, g *gang, percent int, series []Serie
 		if err != nil {
 			return err
 		}
-		right, misled := t.right(), Rate{t.misled, t.asked}
+		right, misled := t.right(), experiment.Rate{K: t.misled, N: t.asked}
 		variant := fmt.Sprintf("f=%d %%, %s", percent, attacks[does])
-		r.add(Value{Metric: "success_asked", Variant: variant, Nodes: n, Value: right.Value(), Rate: &right})
-		r.add(Value{Metric: "misled", Variant: variant, Nodes: n, Value: misled.Value(), Rate: &misled})
+		r.Add(experiment.Value{Metric: "success_asked", Variant: variant, Nodes: n, Value: right.Value(), Rate: &right})
+		r.Add(experiment.Value{Metric: "misled", Variant: variant, Nodes: n, Value: misled.Value(), Rate: &misled})
 		series[does+1].Name = "question, " + attacks[does]
 		series[does+1].Points = append(series[does+1].Points, [2]float64{at, right.Value()})
 	}

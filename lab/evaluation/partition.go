@@ -5,24 +5,25 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/lab"
+	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
 	"github.com/phyllo-net/phyllo/sim"
 )
 
-var partition = &Experiment{
+var partition = &experiment.Experiment{
 	Name:  "partition",
 	What:  "the network is parted for ten minutes, in four ways, and heals",
 	Paper: "no paper's; RELIABILITY: 200 nodes, one ring again within 60 s, no key with two claimants",
 	Nodes: 200, Full: 200,
-	Topologies: []string{Plane, Sphere, TransitStub, Measured},
-	Metrics: []Metric{
-		{"healed_after", "s", "time from the end of the partition until all leaf sets are those of one ring"},
-		{"contested", "", "keys that two nodes claim a minute after the end of the partition"},
+	Topologies: []string{experiment.Plane, experiment.Sphere, experiment.TransitStub, experiment.Measured},
+	Metrics: []experiment.Metric{
+		{Name: "healed_after", Unit: "s", What: "time from the end of the partition until all leaf sets are those of one ring"},
+		{Name: "contested", What: "keys that two nodes claim a minute after the end of the partition"},
 	},
-	run: runPartition,
+	Measure: runPartition,
 }
 
-func runPartition(ctx context.Context, r *Run) error {
-	s := Series{Name: "50/50, 90/10, one way, bridge"}
+func runPartition(ctx context.Context, r *experiment.Run) error {
+	s := experiment.Series{Name: "50/50, 90/10, one way, bridge"}
 	for i, way := range []struct {
 		name  string
 		share int // of the nodes in the first part, %
@@ -33,25 +34,25 @@ func runPartition(ctx context.Context, r *Run) error {
 		{"one way", 50, func(s *sim.Sim, a, b []sim.NodeRef) { s.OneWay(a, b) }},
 		{"bridge", 50, func(s *sim.Sim, a, b []sim.NodeRef) { s.Partition(a, append(b, a[0])) }},
 	} {
-		took, err := r.partAndMend(ctx, way.name, way.share, way.part)
+		took, err := partAndMend(ctx, r, way.name, way.share, way.part)
 		if err != nil {
 			return err
 		}
 		s.Points = append(s.Points, [2]float64{float64(i + 1), took.Seconds()})
 	}
-	r.Plots = append(r.Plots, Plot{Title: "Time until there is one ring again", X: "way to part", Y: "s", Series: []Series{s}})
+	r.Plots = append(r.Plots, experiment.Plot{Title: "Time until there is one ring again", X: "way to part", Y: "s", Series: []experiment.Series{s}})
 	return nil
 }
 
-func (r *Run) partAndMend(ctx context.Context, name string, share int, part func(s *sim.Sim, a, b []sim.NodeRef)) (time.Duration, error) {
+func partAndMend(ctx context.Context, r *experiment.Run, name string, share int, part func(s *sim.Sim, a, b []sim.NodeRef)) (time.Duration, error) {
 	n := r.Params.Nodes
-	t, err := network(r.Params.Topology, n, r.Params.Seed)
+	t, err := experiment.Network(r.Params.Topology, n, r.Params.Seed)
 	if err != nil {
 		return 0, err
 	}
 	f := newField(r, name, lab.Config{Sim: sim.Config{Topology: t}})
 	defer f.Close()
-	if err := f.grow(ctx, n, joinGap); err != nil {
+	if err := f.grow(ctx, n, experiment.JoinGap); err != nil {
 		return 0, err
 	}
 	if err := f.pass(ctx, time.Minute, "settle"); err != nil {
@@ -75,7 +76,7 @@ func (r *Run) partAndMend(ctx context.Context, name string, share int, part func
 	if err := f.pass(ctx, max(0, mended+time.Minute-f.Sim.Now()), "a minute"); err != nil {
 		return 0, err
 	}
-	r.add(Value{Metric: "healed_after", Variant: name, Nodes: n, Value: took.Seconds(), Goal: AtMost(60)})
-	r.add(Value{Metric: "contested", Variant: name, Nodes: n, Value: float64(f.contested()), Goal: AtMost(0)})
+	r.Add(experiment.Value{Metric: "healed_after", Variant: name, Nodes: n, Value: took.Seconds(), Goal: experiment.AtMost(60)})
+	r.Add(experiment.Value{Metric: "contested", Variant: name, Nodes: n, Value: float64(f.contested()), Goal: experiment.AtMost(0)})
 	return took, nil
 }

@@ -9,30 +9,31 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/lab"
+	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
 	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/sim"
 	"github.com/phyllo-net/phyllo/wire"
 )
 
-var pastRepair = &Experiment{
+var pastRepair = &experiment.Experiment{
 	Name: "past-repair",
 	What: "nodes with 1,000 files each are lost, or away for ten minutes: time until all files have k=5 copies, and what is moved for that",
 	Paper: "IPFS Cluster: up to 12 min, by its settings; goals of the project: 95 % within 60 s of the verdict, all within 5 min; " +
 		"a laptop away for ten minutes has fewer than 5 % of its replicas copied",
 	Nodes: 50, Full: 50,
-	nodeBytes:  6 << 20,
+	NodeBytes:  6 << 20,
 	AnySize:    true,
-	Topologies: []string{Plane, Sphere, TransitStub, Measured},
-	Metrics: []Metric{
-		{"replicas", "", "replicas that were lost, or away"},
-		{"verdict_after", "s", "time from the event until storage no longer waits"},
-		{"restored_95", "s", "time from then on until 95 % of the files have k copies"},
-		{"restored_all", "s", "time from then on until all files have"},
-		{"moved", "", "bytes of all messages of storage until then, by those of the replicas"},
-		{"copied", "%", "replicas copied while a node was away for ten minutes, of those that it has"},
+	Topologies: []string{experiment.Plane, experiment.Sphere, experiment.TransitStub, experiment.Measured},
+	Metrics: []experiment.Metric{
+		{Name: "replicas", What: "replicas that were lost, or away"},
+		{Name: "verdict_after", Unit: "s", What: "time from the event until storage no longer waits"},
+		{Name: "restored_95", Unit: "s", What: "time from then on until 95 % of the files have k copies"},
+		{Name: "restored_all", Unit: "s", What: "time from then on until all files have"},
+		{Name: "moved", What: "bytes of all messages of storage until then, by those of the replicas"},
+		{Name: "copied", Unit: "%", What: "replicas copied while a node was away for ten minutes, of those that it has"},
 	},
-	run: runRepair,
+	Measure: runRepair,
 }
 
 // Of the files: k, bytes of each, and how many a node keeps, fewer in a ring below 50.
@@ -45,12 +46,12 @@ const (
 // mender is a ring of which nodes are lost.
 type mender struct {
 	*lab.Depot
-	run  *Run
+	run  *experiment.Run
 	sent int // bytes that storage sent
 }
 
-func runRepair(ctx context.Context, r *Run) error {
-	t, err := network(r.Params.Topology, r.Params.Nodes, r.Params.Seed)
+func runRepair(ctx context.Context, r *experiment.Run) error {
+	t, err := experiment.Network(r.Params.Topology, r.Params.Nodes, r.Params.Seed)
 	if err != nil {
 		return err
 	}
@@ -79,18 +80,18 @@ func runRepair(ctx context.Context, r *Run) error {
 // fill makes the ring and its files.
 func (m *mender) fill(ctx context.Context) error {
 	n := m.run.Params.Nodes
-	if !m.Grow(n, joinGap, 2*time.Minute) {
+	if !m.Grow(n, experiment.JoinGap, 2*time.Minute) {
 		return fmt.Errorf("%d of %d nodes are in the ring", len(m.ReadyNodes()), n)
 	}
 	return insertFiles(ctx, m.run, m.Depot, n*min(repairEach, 20*n)/repairCopies)
 }
 
 // insertFiles stores so many files, 200 in a second.
-func insertFiles(ctx context.Context, r *Run, d *lab.Depot, files int) error {
+func insertFiles(ctx context.Context, r *experiment.Run, d *lab.Depot, files int) error {
 	for i := range files {
 		d.Insert()
 		d.Sim.RunFor(5 * time.Millisecond)
-		if err := r.step(ctx, i+1, files, "files are stored"); err != nil {
+		if err := r.Step(ctx, i+1, files, "files are stored"); err != nil {
 			return err
 		}
 	}
@@ -114,8 +115,8 @@ func (m *mender) laptop(ctx context.Context) error {
 	if err := m.pass(ctx, 10*time.Minute, "a laptop is back"); err != nil {
 		return err
 	}
-	m.run.add(Value{Metric: "copied", Variant: "a laptop is away", Nodes: m.run.Params.Nodes,
-		Value: percent(int(m.Copied()+own-was), len(kept)), Goal: AtMost(5)})
+	m.run.Add(experiment.Value{Metric: "copied", Variant: "a laptop is away", Nodes: m.run.Params.Nodes,
+		Value: percent(int(m.Copied()+own-was), len(kept)), Goal: experiment.AtMost(5)})
 	return nil
 }
 
@@ -172,7 +173,7 @@ func (m *mender) restored(ctx context.Context, name string, lost []id.Hash, bega
 	open, copied := slices.Compact(slices.Clone(lost)), m.Copied()
 	files := len(open)
 	most, all := time.Duration(0), time.Duration(0)
-	s := Series{Name: name}
+	s := experiment.Series{Name: name}
 	for first := true; len(open) > 0; first = false {
 		if m.Sim.Now()-verdict > limit {
 			return fmt.Errorf("%s: %d of %d files lack copies %v after the verdict", name, len(open), files, limit)
@@ -188,23 +189,23 @@ func (m *mender) restored(ctx context.Context, name string, lost []id.Hash, bega
 			most = all
 		}
 		s.Points = append(s.Points, [2]float64{all.Seconds(), percent(files-len(open), files)})
-		if err := m.run.step(ctx, files-len(open), files, name+": copies are made"); err != nil {
+		if err := m.run.Step(ctx, files-len(open), files, name+": copies are made"); err != nil {
 			return err
 		}
 	}
 	moved := float64(m.sent-sent) / float64(max(1, len(lost))*repairSize)
-	for _, v := range []Value{
+	for _, v := range []experiment.Value{
 		{Metric: "replicas", Value: float64(len(lost))},
 		{Metric: "verdict_after", Value: (verdict - began).Seconds()},
-		{Metric: "restored_95", Value: most.Seconds(), Paper: paper(720), Goal: AtMost(60)},
-		{Metric: "restored_all", Value: all.Seconds(), Paper: paper(720), Goal: AtMost(300)},
+		{Metric: "restored_95", Value: most.Seconds(), Paper: experiment.Paper(720), Goal: experiment.AtMost(60)},
+		{Metric: "restored_all", Value: all.Seconds(), Paper: experiment.Paper(720), Goal: experiment.AtMost(300)},
 		{Metric: "moved", Value: moved},
 	} {
 		v.Variant, v.Nodes = name, n
-		m.run.add(v)
+		m.run.Add(v)
 	}
 	if len(m.run.Plots) == 0 {
-		m.run.Plots = []Plot{{Title: "Files with all their copies again", X: "s after the verdict", Y: "%"}}
+		m.run.Plots = []experiment.Plot{{Title: "Files with all their copies again", X: "s after the verdict", Y: "%"}}
 	}
 	m.run.Plots[0].Series = append(m.run.Plots[0].Series, s)
 	return m.pass(ctx, 15*time.Minute, name+": rest")
@@ -215,7 +216,7 @@ func (m *mender) pass(ctx context.Context, d time.Duration, what string) error {
 	const slice = 5 * time.Second
 	for gone := time.Duration(0); gone < d; gone += slice {
 		m.Sim.RunFor(slice)
-		if err := m.run.step(ctx, int((gone+slice)/slice), int(d/slice), what); err != nil {
+		if err := m.run.Step(ctx, int((gone+slice)/slice), int(d/slice), what); err != nil {
 			return err
 		}
 	}

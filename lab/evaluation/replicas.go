@@ -7,29 +7,30 @@ import (
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/lab"
+	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
 	"github.com/phyllo-net/phyllo/pastry"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim"
 )
 
-var replicaLocality = &Experiment{
+var replicaLocality = &experiment.Experiment{
 	Name:  "replica-locality",
 	What:  "which of a key's k=5 replicas a lookup reaches first, by distance from the asker",
 	Paper: "Pastry (Middleware 2001), figure 9: 10,000 nodes, b=3, L=8, 100,000 lookups; nearest 68 %, with its heuristic 76 %; one of the two nearest 87 and 92 %",
 	Nodes: 2000, Full: 10_000,
-	Topologies: []string{Plane, Sphere, TransitStub, Measured},
-	Metrics: []Metric{
-		{"nearest", "", "share of the lookups that reach the nearest replica first"},
-		{"nearest_two", "", "share of the lookups that reach one of the two nearest first"},
+	Topologies: []string{experiment.Plane, experiment.Sphere, experiment.TransitStub, experiment.Measured},
+	Metrics: []experiment.Metric{
+		{Name: "nearest", What: "share of the lookups that reach the nearest replica first"},
+		{Name: "nearest_two", What: "share of the lookups that reach one of the two nearest first"},
 	},
-	run: runReplicas,
+	Measure: runReplicas,
 }
 
 // copies is k, the number of replicas of a key.
 const copies = 5
 
-func runReplicas(ctx context.Context, r *Run) error {
-	p := Plot{Title: "The replica that a lookup reaches first", X: "rank by distance from the asker", Y: "share of the lookups"}
+func runReplicas(ctx context.Context, r *experiment.Run) error {
+	p := experiment.Plot{Title: "The replica that a lookup reaches first", X: "rank by distance from the asker", Y: "share of the lookups"}
 	for _, w := range []struct {
 		name      string
 		base      id.Base
@@ -41,27 +42,27 @@ func runReplicas(ctx context.Context, r *Run) error {
 		{"first on the way", 4, 32, false, 0.68, 0.87},
 		{"chosen", 4, 32, true, 0.76, 0.92},
 	} {
-		ranks, err := r.reached(ctx, w.name, w.base, w.leafs, w.heuristic)
+		ranks, err := reached(ctx, r, w.name, w.base, w.leafs, w.heuristic)
 		if err != nil {
 			return err
 		}
 		lookups := 0
-		s := Series{Name: w.name}
+		s := experiment.Series{Name: w.name}
 		for _, k := range ranks {
 			lookups += k
 		}
 		for i, k := range ranks {
 			s.Points = append(s.Points, [2]float64{float64(i + 1), float64(k) / float64(lookups)})
 		}
-		one, two := Rate{ranks[0], lookups}, Rate{ranks[0] + ranks[1], lookups}
-		a := Value{Metric: "nearest", Variant: w.name, Nodes: r.Params.Nodes, Value: one.Value(), Rate: &one}
-		b := Value{Metric: "nearest_two", Variant: w.name, Nodes: r.Params.Nodes, Value: two.Value(), Rate: &two}
-		a.Paper, b.Paper = paper(w.one), paper(w.two)
+		one, two := experiment.Rate{K: ranks[0], N: lookups}, experiment.Rate{K: ranks[0] + ranks[1], N: lookups}
+		a := experiment.Value{Metric: "nearest", Variant: w.name, Nodes: r.Params.Nodes, Value: one.Value(), Rate: &one}
+		b := experiment.Value{Metric: "nearest_two", Variant: w.name, Nodes: r.Params.Nodes, Value: two.Value(), Rate: &two}
+		a.Paper, b.Paper = experiment.Paper(w.one), experiment.Paper(w.two)
 		if w.heuristic {
-			a.Goal, b.Goal = AtLeast(0.76), AtLeast(0.92)
+			a.Goal, b.Goal = experiment.AtLeast(0.76), experiment.AtLeast(0.92)
 		}
-		r.add(a)
-		r.add(b)
+		r.Add(a)
+		r.Add(b)
 		p.Series = append(p.Series, s)
 	}
 	r.Notes = append(r.Notes, "phyllo has digits of 1, 2, 4 or 8 bits, so b=2 stands for the paper's b=3; the other rows have phyllo's own b=4, L=32. "+
@@ -72,17 +73,17 @@ func runReplicas(ctx context.Context, r *Run) error {
 }
 
 // reached sends lookups and counts the first replicas that they reach, by rank.
-func (r *Run) reached(ctx context.Context, name string, base id.Base, leafs int, heuristic bool) ([copies]int, error) {
+func reached(ctx context.Context, r *experiment.Run, name string, base id.Base, leafs int, heuristic bool) ([copies]int, error) {
 	var ranks [copies]int
 	n := r.Params.Nodes
-	t, err := network(r.Params.Topology, n, r.Params.Seed)
+	t, err := experiment.Network(r.Params.Topology, n, r.Params.Seed)
 	if err != nil {
 		return ranks, err
 	}
 	f := newField(r, name, lab.Config{Tune: func(c *pastry.Config) { c.Base, c.LeafSet = base, leafs }, Sim: sim.Config{Topology: t}})
 	defer f.Close()
 	f.app = func(e *end) kbr.App { return &reader{end: e, heuristic: heuristic, ranks: &ranks} }
-	if err := f.grow(ctx, n, joinGap); err != nil {
+	if err := f.grow(ctx, n, experiment.JoinGap); err != nil {
 		return ranks, err
 	}
 	if err := f.pass(ctx, settled, "tables improve"); err != nil {

@@ -7,46 +7,47 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/lab"
+	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
 	"github.com/phyllo-net/phyllo/sim"
 )
 
 // The two experiments on what this machine can hold. Their wall time and memory are the
 // only values that another run of the same seed does not repeat.
 var (
-	scale = &Experiment{
+	scale = &experiment.Experiment{
 		Name: "scale",
 		What: "a ring built by the full join protocol: what it costs to simulate, and whether it is right",
 		Paper: "Scribe (JSAC 2002): 100,000 nodes on hosts drawn from 500,000, 5,050 routers; " +
 			"the goals of time and memory are phyllo's own, for a machine of two processors",
-		Nodes: 10_000, Full: 100_000, nodeBytes: 20 << 10,
-		Topologies: []string{TransitStub, Plane, Sphere, Measured},
+		Nodes: 10_000, Full: 100_000, NodeBytes: 20 << 10,
+		Topologies: []string{experiment.TransitStub, experiment.Plane, experiment.Sphere, experiment.Measured},
 		Metrics: append(costMetrics(),
-			Metric{"messages", "", "link messages that a node sent on average, until the last one had joined"},
-			Metric{"inexact", "", "nodes whose leaf set is not that of the ring, a minute after the last join"},
-			Metric{"hops_mean", "", "links crossed by a message on average"},
-			Metric{"wrong_root", "", "messages that are lost, or come to another node than the key's root"}),
-		run: runScale,
+			experiment.Metric{Name: "messages", What: "link messages that a node sent on average, until the last one had joined"},
+			experiment.Metric{Name: "inexact", What: "nodes whose leaf set is not that of the ring, a minute after the last join"},
+			experiment.Metric{Name: "hops_mean", What: "links crossed by a message on average"},
+			experiment.Metric{Name: "wrong_root", What: "messages that are lost, or come to another node than the key's root"}),
+		Measure: runScale,
 	}
-	scalePlanted = &Experiment{
+	scalePlanted = &experiment.Experiment{
 		Name:  "scale-planted",
 		What:  "a ring whose first nodes know each other from the start, under churn: what it costs to simulate, and whether it holds",
 		Paper: "no paper's; phyllo's own goal: a million nodes, each minute one of a hundred replaced, lookups, ten minutes",
-		Nodes: 5000, Full: 1_000_000, nodeBytes: 12 << 10,
-		Topologies: []string{TransitStub, Plane, Sphere, Measured},
+		Nodes: 5000, Full: 1_000_000, NodeBytes: 12 << 10,
+		Topologies: []string{experiment.TransitStub, experiment.Plane, experiment.Sphere, experiment.Measured},
 		Metrics: append(costMetrics(),
-			Metric{"inexact", "", "nodes whose leaf set is not that of the ring, before the churn"},
-			Metric{"hops_mean", "", "links crossed by a message under churn on average"},
-			Metric{"lost", "", "share of the messages under churn, whose sender lives on, that never arrive"},
-			Metric{"wrong", "", "share of the messages that a node other than the root delivers"},
-			Metric{"silent", "", "questions that come to no outcome while their asker lives"}),
-		run: runScalePlanted,
+			experiment.Metric{Name: "inexact", What: "nodes whose leaf set is not that of the ring, before the churn"},
+			experiment.Metric{Name: "hops_mean", What: "links crossed by a message under churn on average"},
+			experiment.Metric{Name: "lost", What: "share of the messages under churn, whose sender lives on, that never arrive"},
+			experiment.Metric{Name: "wrong", What: "share of the messages that a node other than the root delivers"},
+			experiment.Metric{Name: "silent", What: "questions that come to no outcome while their asker lives"}),
+		Measure: runScalePlanted,
 	}
 )
 
-func costMetrics() []Metric {
-	return []Metric{
-		{wallTime, "s", "time of the clock on the wall that the run took"},
-		{resident, "MiB", "memory that the program held, at its greatest; looked at for each percent of a part of the run"},
+func costMetrics() []experiment.Metric {
+	return []experiment.Metric{
+		{Name: wallTime, Unit: "s", What: "time of the clock on the wall that the run took"},
+		{Name: resident, Unit: "MiB", What: "memory that the program held, at its greatest; looked at for each percent of a part of the run"},
 	}
 }
 
@@ -75,7 +76,7 @@ type progressed struct {
 }
 
 // startCost begins to measure.
-func (r *Run) startCost() *cost {
+func startCost(r *experiment.Run) *cost {
 	c := &cost{begun: time.Now()}
 	tell := r.Params.Progress
 	r.Params.Progress = func(done, all int, part string) {
@@ -96,15 +97,15 @@ func (c *cost) look() {
 }
 
 // end adds what the run has cost.
-func (c *cost) end(r *Run, wall, mib float64) {
+func (c *cost) end(r *experiment.Run, wall, mib float64) {
 	c.look()
-	r.add(Value{Metric: wallTime, Nodes: r.Params.Nodes, Value: time.Since(c.begun).Seconds(), Goal: AtMost(wall)})
-	r.add(Value{Metric: resident, Nodes: r.Params.Nodes, Value: float64(c.most >> 20), Goal: AtMost(mib)})
+	r.Add(experiment.Value{Metric: wallTime, Nodes: r.Params.Nodes, Value: time.Since(c.begun).Seconds(), Goal: experiment.AtMost(wall)})
+	r.Add(experiment.Value{Metric: resident, Nodes: r.Params.Nodes, Value: float64(c.most >> 20), Goal: experiment.AtMost(mib)})
 }
 
 // series is the time that a part of the run took, by how much of it was done.
-func (c *cost) series(part string) Series {
-	s := Series{Name: "this run"}
+func (c *cost) series(part string) experiment.Series {
+	s := experiment.Series{Name: "this run"}
 	for _, p := range c.steps {
 		if p.part == part {
 			s.Points = append(s.Points, [2]float64{float64(p.done), p.wall.Seconds()})
@@ -117,16 +118,16 @@ func (c *cost) series(part string) Series {
 // papers on Scribe.
 const hostsPerNode = 5
 
-func runScale(ctx context.Context, r *Run) error {
+func runScale(ctx context.Context, r *experiment.Run) error {
 	n := r.Params.Nodes
-	c := r.startCost()
-	t, err := network(r.Params.Topology, hostsPerNode*n, r.Params.Seed)
+	c := startCost(r)
+	t, err := experiment.Network(r.Params.Topology, hostsPerNode*n, r.Params.Seed)
 	if err != nil {
 		return err
 	}
 	f := newField(r, fmt.Sprintf("%d nodes", n), lab.Config{Sim: sim.Config{Topology: t}})
 	defer f.Close()
-	if err := f.grow(ctx, n, joinGap); err != nil {
+	if err := f.grow(ctx, n, experiment.JoinGap); err != nil {
 		return err
 	}
 	sent := f.Sim.Counts().Sent
@@ -134,19 +135,19 @@ func runScale(ctx context.Context, r *Run) error {
 	if err := f.pass(ctx, time.Minute, "settle"); err != nil {
 		return err
 	}
-	r.add(Value{Metric: "messages", Nodes: n, Value: float64(sent) / float64(n)})
-	r.add(Value{Metric: "inexact", Nodes: n, Value: float64(f.inexact(32)), Goal: AtMost(0)})
+	r.Add(experiment.Value{Metric: "messages", Nodes: n, Value: float64(sent) / float64(n)})
+	r.Add(experiment.Value{Metric: "inexact", Nodes: n, Value: float64(f.inexact(32)), Goal: experiment.AtMost(0)})
 	m, err := f.route(ctx, min(20*n, 200_000), 1000)
 	if err != nil {
 		return err
 	}
-	hops := Value{Metric: "hops_mean", Nodes: n, Value: m.meanHops()}
+	hops := experiment.Value{Metric: "hops_mean", Nodes: n, Value: m.meanHops()}
 	if limit, ok := hopGoals[n]; ok {
-		hops.Goal = AtMost(limit)
+		hops.Goal = experiment.AtMost(limit)
 	}
-	r.add(hops)
-	r.add(Value{Metric: "wrong_root", Nodes: n, Value: float64(m.wrong + m.lost), Goal: AtMost(0)})
-	r.Plots = append(r.Plots, Plot{Title: "Time to build a ring by joins", X: "nodes", Y: "s of wall time", Series: []Series{c.series(f.name + ": nodes join")}})
+	r.Add(hops)
+	r.Add(experiment.Value{Metric: "wrong_root", Nodes: n, Value: float64(m.wrong + m.lost), Goal: experiment.AtMost(0)})
+	r.Plots = append(r.Plots, experiment.Plot{Title: "Time to build a ring by joins", X: "nodes", Y: "s of wall time", Series: []experiment.Series{c.series(f.name + ": nodes join")}})
 	return nil
 }
 
@@ -159,17 +160,17 @@ const (
 	plantedSends = 200
 )
 
-func runScalePlanted(ctx context.Context, r *Run) error {
+func runScalePlanted(ctx context.Context, r *experiment.Run) error {
 	n := r.Params.Nodes
-	c := r.startCost()
+	c := startCost(r)
 	// Newcomers stand on hosts of their own.
-	t, err := network(r.Params.Topology, n+n/5, r.Params.Seed)
+	t, err := experiment.Network(r.Params.Topology, n+n/5, r.Params.Seed)
 	if err != nil {
 		return err
 	}
 	f := newField(r, fmt.Sprintf("%d nodes", n), lab.Config{Sim: sim.Config{Topology: t}})
 	defer f.Close()
-	if err := r.step(ctx, 0, 1, f.name+": planted"); err != nil {
+	if err := r.Step(ctx, 0, 1, f.name+": planted"); err != nil {
 		return err
 	}
 	f.Plant(n, plantedFrom)
@@ -191,12 +192,12 @@ func runScalePlanted(ctx context.Context, r *Run) error {
 	f.Sim.RunFor(35 * time.Second)
 	m := f.count()
 	c.end(r, 3600, 12<<10)
-	lost, wrong := Rate{m.lost, m.sent}, Rate{m.wrong, m.delivered}
-	r.add(Value{Metric: "inexact", Nodes: n, Value: float64(inexact), Goal: AtMost(0)})
-	r.add(Value{Metric: "hops_mean", Nodes: n, Value: m.meanHops()})
-	r.add(Value{Metric: "lost", Nodes: n, Value: lost.Value(), Rate: &lost})
-	r.add(Value{Metric: "wrong", Nodes: n, Value: wrong.Value(), Rate: &wrong})
-	r.add(Value{Metric: "silent", Nodes: n, Value: float64(m.silent), Goal: AtMost(0)})
-	r.Plots = append(r.Plots, Plot{Title: "Time to simulate a planted ring", X: "s of churn", Y: "s of wall time", Series: []Series{c.series(f.name + ": messages")}})
+	lost, wrong := experiment.Rate{K: m.lost, N: m.sent}, experiment.Rate{K: m.wrong, N: m.delivered}
+	r.Add(experiment.Value{Metric: "inexact", Nodes: n, Value: float64(inexact), Goal: experiment.AtMost(0)})
+	r.Add(experiment.Value{Metric: "hops_mean", Nodes: n, Value: m.meanHops()})
+	r.Add(experiment.Value{Metric: "lost", Nodes: n, Value: lost.Value(), Rate: &lost})
+	r.Add(experiment.Value{Metric: "wrong", Nodes: n, Value: wrong.Value(), Rate: &wrong})
+	r.Add(experiment.Value{Metric: "silent", Nodes: n, Value: float64(m.silent), Goal: experiment.AtMost(0)})
+	r.Plots = append(r.Plots, experiment.Plot{Title: "Time to simulate a planted ring", X: "s of churn", Y: "s of wall time", Series: []experiment.Series{c.series(f.name + ": messages")}})
 	return nil
 }

@@ -7,42 +7,43 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/lab"
+	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
 	"github.com/phyllo-net/phyllo/pastry"
 	"github.com/phyllo-net/phyllo/sim"
 )
 
-var stretch = &Experiment{
+var stretch = &experiment.Experiment{
 	Name: "stretch",
 	What: "the way of a message beside the direct way, and beside the way with the best tables that there are",
 	Paper: "Pastry (Middleware 2001), figure 7: 1.3 to 1.4 on a plane, L=16; MSPastry (DSN 2004): 1.8 on GATech, " +
 		"2.2 with 5 % of the messages lost",
 	Nodes: 2000, Full: 10_000,
 	AnySize:    true,
-	Topologies: []string{Plane, Sphere, TransitStub, Measured},
-	Metrics: []Metric{
-		{"stretch", "", "ratio of the mean way of a message to the mean direct way, in a ring built by joins, after its tables were improved twice"},
-		{"stretch_perfect", "", "the same where each slot of each table holds the nearest of all nodes that fit"},
-		{"stretch_excess", "", "ratio of the two"},
-		{"undelivered", "", "messages that did not arrive"},
+	Topologies: []string{experiment.Plane, experiment.Sphere, experiment.TransitStub, experiment.Measured},
+	Metrics: []experiment.Metric{
+		{Name: "stretch", What: "ratio of the mean way of a message to the mean direct way, in a ring built by joins, after its tables were improved twice"},
+		{Name: "stretch_perfect", What: "the same where each slot of each table holds the nearest of all nodes that fit"},
+		{Name: "stretch_excess", What: "ratio of the two"},
+		{Name: "undelivered", What: "messages that did not arrive"},
 	},
-	run: runStretch,
+	Measure: runStretch,
 }
 
 // settled is the time in which routing tables are gossiped about twice.
 const settled = 40 * time.Minute
 
-func runStretch(ctx context.Context, r *Run) error {
-	names := []string{Plane, Sphere, TransitStub}
-	if strings.HasPrefix(r.Params.Topology, Measured) {
+func runStretch(ctx context.Context, r *experiment.Run) error {
+	names := []string{experiment.Plane, experiment.Sphere, experiment.TransitStub}
+	if strings.HasPrefix(r.Params.Topology, experiment.Measured) {
 		names = append(names, r.Params.Topology)
 	} else {
 		r.Notes = append(r.Notes, "No matrix of measured latencies comes with phyllo: `--topology matrix=FILE` adds one (as King's, a line for each host, "+
 			"round trips in ms). The generated transit-stub network flatters whoever chooses near nodes.")
 	}
-	p := Plot{Title: "Stretch: the way taken over the direct way", X: "lost messages, %", Y: "ratio of means"}
+	p := experiment.Plot{Title: "Stretch: the way taken over the direct way", X: "lost messages, %", Y: "ratio of means"}
 	for _, leafs := range []int{32, 16} {
 		for _, name := range names {
-			s, err := r.stretchOn(ctx, name, leafs)
+			s, err := stretchOn(ctx, r, name, leafs)
 			if err != nil {
 				return err
 			}
@@ -54,9 +55,9 @@ func runStretch(ctx context.Context, r *Run) error {
 }
 
 // stretchOn measures one topology, without and with losses.
-func (r *Run) stretchOn(ctx context.Context, topology string, leafs int) (*Series, error) {
+func stretchOn(ctx context.Context, r *experiment.Run, topology string, leafs int) (*experiment.Series, error) {
 	n := r.Params.Nodes
-	t, err := network(topology, n, r.Params.Seed)
+	t, err := experiment.Network(topology, n, r.Params.Seed)
 	if err != nil {
 		return nil, err
 	}
@@ -74,16 +75,16 @@ func (r *Run) stretchOn(ctx context.Context, topology string, leafs int) (*Serie
 	if err != nil {
 		return nil, err
 	}
-	r.add(Value{Metric: "stretch_perfect", Variant: variant, Nodes: n, Value: perfect.stretch()})
+	r.Add(experiment.Value{Metric: "stretch_perfect", Variant: variant, Nodes: n, Value: perfect.stretch()})
 	joined := newField(r, variant, c)
 	defer joined.Close()
-	if err := joined.grow(ctx, n, joinGap); err != nil {
+	if err := joined.grow(ctx, n, experiment.JoinGap); err != nil {
 		return nil, err
 	}
 	if err := joined.pass(ctx, settled, "tables improve"); err != nil {
 		return nil, err
 	}
-	s := &Series{Name: variant}
+	s := &experiment.Series{Name: variant}
 	for _, loss := range []int{0, 5} {
 		if loss > 0 {
 			joined.Sim.Inject(sim.Faults{Drop: float64(loss) / 100})
@@ -92,30 +93,30 @@ func (r *Run) stretchOn(ctx context.Context, topology string, leafs int) (*Serie
 		if err != nil {
 			return nil, err
 		}
-		r.addStretch(got, perfect, kind, leafs, loss)
+		addStretch(r, got, perfect, kind, leafs, loss)
 		s.Points = append(s.Points, [2]float64{float64(loss), got.stretch()})
 	}
 	return s, nil
 }
 
-func (r *Run) addStretch(got, perfect *tally, kind string, leafs, loss int) {
+func addStretch(r *experiment.Run, got, perfect *tally, kind string, leafs, loss int) {
 	n := r.Params.Nodes
 	variant := fmt.Sprintf("%s, L=%d, loss %d %%", kind, leafs, loss)
-	v := Value{Metric: "stretch", Variant: variant, Nodes: n, Value: got.stretch()}
+	v := experiment.Value{Metric: "stretch", Variant: variant, Nodes: n, Value: got.stretch()}
 	switch {
-	case kind == Plane && loss == 0 && leafs == 32:
-		v.Goal = AtMost(1.45)
-	case kind == Plane && loss == 0:
-		v.Paper = paper(1.4)
-	case kind == TransitStub && leafs == 32 && loss == 0:
-		v.Paper, v.Goal = paper(1.8), AtMost(1.7)
-	case kind == TransitStub && leafs == 32:
-		v.Paper, v.Goal = paper(2.2), AtMost(2.0)
+	case kind == experiment.Plane && loss == 0 && leafs == 32:
+		v.Goal = experiment.AtMost(1.45)
+	case kind == experiment.Plane && loss == 0:
+		v.Paper = experiment.Paper(1.4)
+	case kind == experiment.TransitStub && leafs == 32 && loss == 0:
+		v.Paper, v.Goal = experiment.Paper(1.8), experiment.AtMost(1.7)
+	case kind == experiment.TransitStub && leafs == 32:
+		v.Paper, v.Goal = experiment.Paper(2.2), experiment.AtMost(2.0)
 	case leafs == 32 && loss > 0:
-		v.Goal = AtMost(2.0)
+		v.Goal = experiment.AtMost(2.0)
 	}
-	r.add(v)
-	r.add(Value{Metric: "stretch_excess", Variant: variant, Nodes: n, Value: got.stretch() / perfect.stretch()})
-	lost := Rate{got.lost, got.sent}
-	r.add(Value{Metric: "undelivered", Variant: variant, Nodes: n, Value: lost.Value(), Rate: &lost})
+	r.Add(v)
+	r.Add(experiment.Value{Metric: "stretch_excess", Variant: variant, Nodes: n, Value: got.stretch() / perfect.stretch()})
+	lost := experiment.Rate{K: got.lost, N: got.sent}
+	r.Add(experiment.Value{Metric: "undelivered", Variant: variant, Nodes: n, Value: lost.Value(), Rate: &lost})
 }

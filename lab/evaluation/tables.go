@@ -7,20 +7,21 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/lab"
+	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
 	"github.com/phyllo-net/phyllo/sim"
 )
 
-var tableQuality = &Experiment{
+var tableQuality = &experiment.Experiment{
 	Name:  "table-quality",
 	What:  "entries of routing tables that are not the nearest node that fits, by level",
 	Paper: "Pastry (Middleware 2001), figure 8: 5,000 nodes joined one by one on a plane, b=4, L=16; fewer than 1 a level with its second stage",
 	Nodes: 1000, Full: 5000,
-	Topologies: []string{Plane, Sphere, TransitStub, Measured},
-	Metrics: []Metric{
-		{"not_optimal", "", "entries of a level (of 15) that are not the nearest node that fits, an average node's"},
-		{"missing", "", "entries of a level that are empty although a node fits, an average node's"},
+	Topologies: []string{experiment.Plane, experiment.Sphere, experiment.TransitStub, experiment.Measured},
+	Metrics: []experiment.Metric{
+		{Name: "not_optimal", What: "entries of a level (of 15) that are not the nearest node that fits, an average node's"},
+		{Name: "missing", What: "entries of a level that are empty although a node fits, an average node's"},
 	},
-	run: runTableQuality,
+	Measure: runTableQuality,
 }
 
 // levels is the number of rows that are looked at, as in the paper.
@@ -29,18 +30,18 @@ const levels = 4
 // quality is what is wrong with the tables of a ring, by level.
 type quality struct{ worse, missing [levels]float64 }
 
-func runTableQuality(ctx context.Context, r *Run) error {
+func runTableQuality(ctx context.Context, r *experiment.Run) error {
 	n := r.Params.Nodes
-	t, err := network(r.Params.Topology, n, r.Params.Seed)
+	t, err := experiment.Network(r.Params.Topology, n, r.Params.Seed)
 	if err != nil {
 		return err
 	}
 	f := newField(r, fmt.Sprintf("%d nodes", n), lab.Config{Sim: sim.Config{Topology: t}})
 	defer f.Close()
-	if err := f.grow(ctx, n, joinGap); err != nil {
+	if err := f.grow(ctx, n, experiment.JoinGap); err != nil {
 		return err
 	}
-	p := Plot{Title: "Entries that are not the nearest node that fits", X: "level", Y: "of 15 entries, mean"}
+	p := experiment.Plot{Title: "Entries that are not the nearest node that fits", X: "level", Y: "of 15 entries, mean"}
 	for _, when := range []struct {
 		name  string
 		after time.Duration
@@ -52,15 +53,15 @@ func runTableQuality(ctx context.Context, r *Run) error {
 		if err != nil {
 			return err
 		}
-		s := Series{Name: when.name}
+		s := experiment.Series{Name: when.name}
 		for level := range levels {
 			variant := fmt.Sprintf("level %d, %s", level, when.name)
-			v := Value{Metric: "not_optimal", Variant: variant, Nodes: n, Value: q.worse[level], Goal: AtMost(1)}
+			v := experiment.Value{Metric: "not_optimal", Variant: variant, Nodes: n, Value: q.worse[level], Goal: experiment.AtMost(1)}
 			if when.after == 0 {
-				v.Paper = paper(1)
+				v.Paper = experiment.Paper(1)
 			}
-			r.add(v)
-			r.add(Value{Metric: "missing", Variant: variant, Nodes: n, Value: q.missing[level]})
+			r.Add(v)
+			r.Add(experiment.Value{Metric: "missing", Variant: variant, Nodes: n, Value: q.missing[level]})
 			s.Points = append(s.Points, [2]float64{float64(level), q.worse[level]})
 		}
 		p.Series = append(p.Series, s)
@@ -75,7 +76,7 @@ func (f *field) quality(ctx context.Context) (q quality, err error) {
 	const b = id.Base(4)
 	n := f.census.len()
 	for i, m := range f.census.all() {
-		if err := f.run.step(ctx, i+1, n, f.name+": tables are looked at"); err != nil {
+		if err := f.run.Step(ctx, i+1, n, f.name+": tables are looked at"); err != nil {
 			return q, err
 		}
 		var have [levels][16]sim.NodeRef // one more than the number; 0: none

@@ -10,24 +10,25 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/past/divert"
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
 )
 
-var pastUtilisation = &Experiment{
+var pastUtilisation = &experiment.Experiment{
 	Name:  "past-utilisation",
 	What:  "a ring of stores is filled: how full it gets, and which files are refused on the way",
 	Paper: "PAST (SOSP 2001), section 5, tables 1 to 4: 2,250 nodes, k=5, 1,863,055 files of the web; figures marked as recalled were not read again",
 	Nodes: 2250, Full: 2250,
 	Topologies: []string{NoLinks},
-	Metrics: []Metric{
-		{"refused", "%", "files refused, of all that were inserted, until the workload ended or the ring was as full as the variant says"},
-		{"file_diverted", "%", "files that were stored with another salt than their first, of all inserted; with chunks: of all chunks"},
-		{"replica_diverted", "%", "replicas that lie at another node than one of the k nearest, of all stored"},
-		{"utilisation", "%", "room used, of all that is offered, in the end"},
-		{"refused_at", "%", "files refused, of all inserted until the ring was so full"},
-		{"file_size", "B", "sizes of the files of the workload"},
-		{"tail", "%", "share of the workload's bytes that lies in files larger than the variant says"},
+	Metrics: []experiment.Metric{
+		{Name: "refused", Unit: "%", What: "files refused, of all that were inserted, until the workload ended or the ring was as full as the variant says"},
+		{Name: "file_diverted", Unit: "%", What: "files that were stored with another salt than their first, of all inserted; with chunks: of all chunks"},
+		{Name: "replica_diverted", Unit: "%", What: "replicas that lie at another node than one of the k nearest, of all stored"},
+		{Name: "utilisation", Unit: "%", What: "room used, of all that is offered, in the end"},
+		{Name: "refused_at", Unit: "%", What: "files refused, of all inserted until the ring was so full"},
+		{Name: "file_size", Unit: "B", What: "sizes of the files of the workload"},
+		{Name: "tail", Unit: "%", What: "share of the workload's bytes that lies in files larger than the variant says"},
 	},
-	run: runUtilisation,
+	Measure: runUtilisation,
 }
 
 // NoLinks is the topology of experiments on the geometry of the ring alone.
@@ -44,7 +45,7 @@ type filling struct {
 	// What was published: refused, file diverted, replica diverted, utilisation; nil: nothing.
 	paper    []float64
 	read     bool // and not recalled
-	goals    [2]*Goal
+	goals    [2]*experiment.Goal
 	pictured bool
 }
 
@@ -67,7 +68,7 @@ func wholeFile() []filling {
 		d := []offers{d1, d2, d3, d4}[i]
 		f := filling{name: d.name + ", l=32", offers: d, leafs: 32, policy: p, paper: published}
 		if i == 0 {
-			f.goals, f.pictured = [2]*Goal{recalled(AtMost(0.66)), recalled(AtLeast(98.2))}, true
+			f.goals, f.pictured = [2]*experiment.Goal{recalled(experiment.AtMost(0.66)), recalled(experiment.AtLeast(98.2))}, true
 		}
 		all = append(all, f)
 	}
@@ -103,26 +104,26 @@ func ours() []filling {
 		all = append(all, filling{name: name + ", one salt", offers: d1, leafs: 32, policy: paper, chunk: kib << 10, until: 0.99, pictured: kib == 64})
 		f := filling{name: name + ", two salts", offers: d1, leafs: 32, policy: p, chunk: kib << 10, until: 0.99}
 		if kib == 64 {
-			f.goals, f.pictured = [2]*Goal{AtMost(0.3), AtLeast(99)}, true
+			f.goals, f.pictured = [2]*experiment.Goal{experiment.AtMost(0.3), experiment.AtLeast(99)}, true
 		}
 		all = append(all, f)
 	}
 	return all
 }
 
-func recalled(g *Goal) *Goal { g.Recalled = true; return g }
+func recalled(g *experiment.Goal) *experiment.Goal { g.Recalled = true; return g }
 
-func runUtilisation(ctx context.Context, r *Run) error {
-	work := r.workload()
-	p := Plot{Title: "Files refused until the ring is so full", X: "utilisation, %", Y: "refused, % of those inserted"}
+func runUtilisation(ctx context.Context, r *experiment.Run) error {
+	work := workload(r)
+	p := experiment.Plot{Title: "Files refused until the ring is so full", X: "utilisation, %", Y: "refused, % of those inserted"}
 	for _, f := range slices.Concat(wholeFile(), ours()) {
-		t, err := r.fill(ctx, f, work)
+		t, err := fill(ctx, r, f, work)
 		if err != nil {
 			return err
 		}
-		r.addFilling(f, t)
+		addFilling(r, f, t)
 		if f.pictured {
-			p.Series = append(p.Series, Series{Name: f.name, Points: t.curve})
+			p.Series = append(p.Series, experiment.Series{Name: f.name, Points: t.curve})
 		}
 	}
 	r.Plots = append(r.Plots, p)
@@ -140,7 +141,7 @@ func runUtilisation(ctx context.Context, r *Run) error {
 }
 
 // workload draws the sizes of all files, and reports what they are like.
-func (r *Run) workload() []int64 {
+func workload(r *experiment.Run) []int64 {
 	rng := rand.New(rand.NewPCG(r.Params.Seed, 0x51235))
 	work := make([]int64, int(math.Round(webFiles*float64(r.Params.Nodes))))
 	sum := int64(0)
@@ -150,7 +151,7 @@ func (r *Run) workload() []int64 {
 	}
 	order := slices.Sorted(slices.Values(work))
 	size := func(name string, v, published float64, recalled bool) {
-		r.add(Value{Metric: "file_size", Variant: name, Nodes: r.Params.Nodes, Value: v, Paper: paper(published), Recalled: recalled})
+		r.Add(experiment.Value{Metric: "file_size", Variant: name, Nodes: r.Params.Nodes, Value: v, Paper: experiment.Paper(published), Recalled: recalled})
 	}
 	size("mean", float64(sum)/float64(len(work)), 10_517, false)
 	size("median", float64(order[len(order)/2]), 1312, false)
@@ -162,7 +163,7 @@ func (r *Run) workload() []int64 {
 				tail += s
 			}
 		}
-		r.add(Value{Metric: "tail", Variant: fmt.Sprintf("%d B", limit), Nodes: r.Params.Nodes, Value: percent(tail, sum)})
+		r.Add(experiment.Value{Metric: "tail", Variant: fmt.Sprintf("%d B", limit), Nodes: r.Params.Nodes, Value: percent(tail, sum)})
 	}
 	return work
 }
@@ -187,13 +188,13 @@ type filled struct {
 // marked are the utilisations, in percent, at which files refused are reported.
 var marked = []int{80, 90, 95, 99}
 
-func (r *Run) fill(ctx context.Context, f filling, work []int64) (*filled, error) {
+func fill(ctx context.Context, r *experiment.Run, f filling, work []int64) (*filled, error) {
 	rng := rand.New(rand.NewPCG(r.Params.Seed, 0xfa23))
 	b := &filler{farm: newFarm(f.offers.draw(r.Params.Nodes, rng), f.leafs, copies, f.policy, rng), rng: rng}
 	t := &filled{marks: make(map[int]float64)}
 	for i, size := range work {
 		if i%10_000 == 0 {
-			if err := r.step(ctx, i, len(work), f.name); err != nil {
+			if err := r.Step(ctx, i, len(work), f.name); err != nil {
 				return nil, err
 			}
 		}
@@ -307,9 +308,9 @@ func (b *filler) object() (o id.Hash) {
 	return o
 }
 
-func (r *Run) addFilling(f filling, t *filled) {
-	rate := Rate{t.refused, t.files}
-	values := []Value{
+func addFilling(r *experiment.Run, f filling, t *filled) {
+	rate := experiment.Rate{K: t.refused, N: t.files}
+	values := []experiment.Value{
 		{Metric: "refused", Value: 100 * rate.Value(), Goal: f.goals[0]},
 		{Metric: "file_diverted", Value: percent(t.salted, t.pieces)},
 		{Metric: "replica_diverted", Value: percent(t.diverted, t.replicas)},
@@ -318,13 +319,13 @@ func (r *Run) addFilling(f filling, t *filled) {
 	for i, v := range values {
 		v.Variant, v.Nodes = f.name, r.Params.Nodes
 		if f.paper != nil {
-			v.Paper, v.Recalled = paper(f.paper[i]), !f.read
+			v.Paper, v.Recalled = experiment.Paper(f.paper[i]), !f.read
 		}
-		r.add(v)
+		r.Add(v)
 	}
 	for _, m := range marked {
 		if y, reached := t.marks[m]; reached {
-			r.add(Value{Metric: "refused_at", Variant: fmt.Sprintf("%s, at %d %%", f.name, m), Nodes: r.Params.Nodes, Value: y})
+			r.Add(experiment.Value{Metric: "refused_at", Variant: fmt.Sprintf("%s, at %d %%", f.name, m), Nodes: r.Params.Nodes, Value: y})
 		}
 	}
 }

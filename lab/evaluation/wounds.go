@@ -9,26 +9,27 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/app/scribe"
+	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
 	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/sim"
 	"github.com/phyllo-net/phyllo/task"
 )
 
-var treeRepair = &Experiment{
+var treeRepair = &experiment.Experiment{
 	Name: "scribe-repair",
 	What: "a forwarder or the root of a group is killed, or falls silent, with traffic and without: time until those below it receive again, and messages lost",
 	Paper: "FreePastry looks after its trees every 180 s; goals of the project: 99 % of the members receive again 3 s after a forwarder was killed, 6 s after the root; " +
 		"after a silent death 5 s with traffic, 35 s without; no message is lost",
-	Nodes: 60, Full: 200, nodeBytes: 200 << 10,
+	Nodes: 60, Full: 200, NodeBytes: 200 << 10,
 	AnySize:    true,
-	Topologies: []string{Plane, Sphere, TransitStub, Measured},
-	Metrics: []Metric{
-		{"again_99", "s", "time until 99 % of the members below the dead receive again"},
-		{"again_all", "s", "time until all of them do"},
-		{"in_time", "", "share of them that receive again within the goal's time"},
-		{"lost", "", "messages that were acknowledged and that a member has not read, or was told to be lost"},
+	Topologies: []string{experiment.Plane, experiment.Sphere, experiment.TransitStub, experiment.Measured},
+	Metrics: []experiment.Metric{
+		{Name: "again_99", Unit: "s", What: "time until 99 % of the members below the dead receive again"},
+		{Name: "again_all", Unit: "s", What: "time until all of them do"},
+		{Name: "in_time", What: "share of them that receive again within the goal's time"},
+		{Name: "lost", What: "messages that were acknowledged and that a member has not read, or was told to be lost"},
 	},
-	run: runTreeRepair,
+	Measure: runTreeRepair,
 }
 
 // Of the groups: how many there are, how many nodes are in each, how many children a node
@@ -95,13 +96,13 @@ type ear struct {
 	again, struck time.Duration
 }
 
-func runTreeRepair(ctx context.Context, r *Run) error {
-	t, err := network(r.Params.Topology, r.Params.Nodes, r.Params.Seed)
+func runTreeRepair(ctx context.Context, r *experiment.Run) error {
+	t, err := experiment.Network(r.Params.Topology, r.Params.Nodes, r.Params.Seed)
 	if err != nil {
 		return err
 	}
-	p := Plot{Title: "Members that receive again", X: "s after the death", Y: "%"}
-	g := r.groupsOn(fmt.Sprintf("%d nodes", r.Params.Nodes), sim.Config{Topology: t, Codec: msg.Messages, Connections: true},
+	p := experiment.Plot{Title: "Members that receive again", X: "s after the death", Y: "%"}
+	g := groupsOn(r, fmt.Sprintf("%d nodes", r.Params.Nodes), sim.Config{Topology: t, Codec: msg.Messages, Connections: true},
 		func(c *scribe.Config) { c.MaxChildren = fewChildren })
 	defer g.Close()
 	w := &ward{groups: g, patients: make(map[*circle][]*ear)}
@@ -130,7 +131,7 @@ func (w *ward) strikes() int { return min(mostStrikes, max(w.run.Params.Nodes-20
 
 // open makes the ring and its groups.
 func (w *ward) open(ctx context.Context) error {
-	if err := w.grow(ctx, w.run.Params.Nodes, joinGap); err != nil {
+	if err := w.grow(ctx, w.run.Params.Nodes, experiment.JoinGap); err != nil {
 		return err
 	}
 	w.keeps = 1000
@@ -145,7 +146,7 @@ func (w *ward) open(ctx context.Context) error {
 				return err
 			}
 		}
-		if err := w.run.step(ctx, i+1, many, w.name+": groups are made"); err != nil {
+		if err := w.run.Step(ctx, i+1, many, w.name+": groups are made"); err != nil {
 			return err
 		}
 	}
@@ -177,9 +178,9 @@ func (w *ward) hear(e *ear, number uint64) {
 }
 
 // treat strikes trees in one way, and reports how soon they heal.
-func (w *ward) treat(ctx context.Context, kind wound) (s Series, err error) {
+func (w *ward) treat(ctx context.Context, kind wound) (s experiment.Series, err error) {
 	var took []float64
-	var lost, inTime Rate
+	var lost, inTime experiment.Rate
 	strikes := w.strikes()
 	for i := range strikes {
 		times, missed, err := w.strike(w.all[i%len(w.all)], kind)
@@ -193,16 +194,16 @@ func (w *ward) treat(ctx context.Context, kind wound) (s Series, err error) {
 			}
 		}
 		lost.K, lost.N = lost.K+missed.K, lost.N+missed.N
-		if err := w.run.step(ctx, i+1, strikes, kind.name); err != nil {
+		if err := w.run.Step(ctx, i+1, strikes, kind.name); err != nil {
 			return s, err
 		}
 	}
 	slices.Sort(took)
 	n, v := w.run.Params.Nodes, kind.name
-	w.run.add(Value{Metric: "again_99", Variant: v, Nodes: n, Value: quantile(took, 0.99), Paper: paper(180), Goal: AtMost(kind.goal.Seconds())})
-	w.run.add(Value{Metric: "again_all", Variant: v, Nodes: n, Value: quantile(took, 1)})
-	w.run.add(Value{Metric: "in_time", Variant: v, Nodes: n, Value: inTime.Value(), Rate: &inTime, Goal: AtLeast(0.99)})
-	w.run.add(Value{Metric: "lost", Variant: v, Nodes: n, Value: float64(lost.K), Goal: AtMost(0)})
+	w.run.Add(experiment.Value{Metric: "again_99", Variant: v, Nodes: n, Value: quantile(took, 0.99), Paper: experiment.Paper(180), Goal: experiment.AtMost(kind.goal.Seconds())})
+	w.run.Add(experiment.Value{Metric: "again_all", Variant: v, Nodes: n, Value: quantile(took, 1)})
+	w.run.Add(experiment.Value{Metric: "in_time", Variant: v, Nodes: n, Value: inTime.Value(), Rate: &inTime, Goal: experiment.AtLeast(0.99)})
+	w.run.Add(experiment.Value{Metric: "lost", Variant: v, Nodes: n, Value: float64(lost.K), Goal: experiment.AtMost(0)})
 	s.Name = v
 	for q := 0; q <= 100; q += 5 {
 		s.Points = append(s.Points, [2]float64{quantile(took, float64(q)/100), float64(q)})
@@ -213,7 +214,7 @@ func (w *ward) treat(ctx context.Context, kind wound) (s Series, err error) {
 // strike strikes the tree of one group, and returns the times until each member below the
 // dead node received again, and of what was to be read how much was not. The dead node comes
 // back afterwards.
-func (w *ward) strike(c *circle, kind wound) (times []time.Duration, missed Rate, err error) {
+func (w *ward) strike(c *circle, kind wound) (times []time.Duration, missed experiment.Rate, err error) {
 	w.said = make(map[uint64]*notice)
 	for _, e := range w.patients[c] {
 		clear(e.read)
@@ -340,7 +341,7 @@ func (w *ward) victim(c *circle, root bool) (victim sim.NodeRef, below []*ear) {
 }
 
 // epilogue says some more, and counts what members have not read of all that was said.
-func (w *ward) epilogue(c *circle, victim sim.NodeRef) (missed Rate) {
+func (w *ward) epilogue(c *circle, victim sim.NodeRef) (missed experiment.Rate) {
 	for range 5 {
 		w.say()
 		w.Sim.RunFor(time.Second)

@@ -1,4 +1,4 @@
-package evaluation
+package experiment
 
 import (
 	"fmt"
@@ -129,8 +129,8 @@ type Report struct {
 	Notes      []string // what a reader must know, as what stands for a trace
 }
 
-// add adds a value.
-func (r *Report) add(v Value) {
+// Add adds a value.
+func (r *Report) Add(v Value) {
 	v.Name, v.Seed = r.Experiment.Name, r.Params.Seed
 	if v.Goal != nil && !r.Experiment.AnySize {
 		v.Goal.Nodes = r.Experiment.Full
@@ -138,5 +138,5 @@ func (r *Report) add(v Value) {
 	r.Values = append(r.Values, v)
 }
 
-// paper is a published figure, for Value.Paper.
-func paper(x float64) *float64 { return &x }
+// Paper is a published figure, for Value.Paper.
+func Paper(x float64) *float64 { return &x }

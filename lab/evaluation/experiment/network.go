@@ -1,4 +1,4 @@
-package evaluation
+package experiment
 
 import (
 	"fmt"
@@ -17,9 +17,13 @@ const (
 	Measured    = "matrix="
 )
 
-// network makes the topology of a name with room for so many hosts. A measured one has
+// JoinGap is the time between two joins of a ring that is built: the issue's, and so
+// that of all rings that are compared.
+const JoinGap = 200 * time.Millisecond
+
+// Network makes the topology of a name with room for so many hosts. A measured one has
 // as many as its file.
-func network(name string, hosts int, seed uint64) (topo.Topology, error) {
+func Network(name string, hosts int, seed uint64) (topo.Topology, error) {
 	switch {
 	case name == Plane:
 		return topo.NewPlane(hosts, seed, 0), nil

@@ -1,9 +1,8 @@
-package evaluation
+package experiment
 
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 )
@@ -16,15 +15,16 @@ type Experiment struct {
 	// Nodes is the usual number of nodes; Full is the paper's. An experiment over
 	// several sizes takes them as the largest.
 	Nodes, Full int
-	// nodeBytes is what a simulated node and what comes with it take in memory, with room
-	// for the collector; 0 means usualBytes.
-	nodeBytes int64
+	// NodeBytes is what a simulated node and what comes with it take in memory, with room
+	// for the collector; 0 means 32 KiB.
+	NodeBytes int64
 	// AnySize: goals hold for rings of any size, and not only for the paper's.
 	AnySize bool
 	// Topologies are those that Params.Topology may name, the usual one first.
 	Topologies []string
 	Metrics    []Metric
-	run        func(ctx context.Context, r *Run) error
+	// Measure runs the experiment, and adds what it finds to the report.
+	Measure func(ctx context.Context, r *Run) error
 }
 
 // Metric is one kind of value that an experiment reports. Its name is stable.
@@ -69,7 +69,7 @@ const usualBytes = 32 << 10
 
 // Memory estimates what a run needs, in bytes.
 func (e *Experiment) Memory(p Params) int64 {
-	each := e.nodeBytes
+	each := e.NodeBytes
 	if each == 0 {
 		each = usualBytes
 	}
@@ -89,7 +89,7 @@ func (e *Experiment) Check(p Params) error {
 	}
 	for _, t := range e.Topologies {
 		if t == p.Topology || t == Measured && strings.HasPrefix(p.Topology, Measured) {
-			if _, err := network(p.Topology, 1, 0); t == Measured && err != nil {
+			if _, err := Network(p.Topology, 1, 0); t == Measured && err != nil {
 				return err
 			}
 			return nil
@@ -109,7 +109,7 @@ func (e *Experiment) Run(ctx context.Context, p Params) (*Report, error) {
 		p.Topology = e.Topologies[0]
 	}
 	r := &Run{Report: Report{Experiment: e, Params: p}}
-	if err := e.run(ctx, r); err != nil {
+	if err := e.Measure(ctx, r); err != nil {
 		return nil, err
 	}
 	return &r.Report, nil
@@ -122,32 +122,12 @@ type Run struct {
 	part    string
 }
 
-// step tells the progress, at most a hundred times for each part, and returns the
+// Step tells the progress, at most a hundred times for each part, and returns the
 // context's error.
-func (r *Run) step(ctx context.Context, done, all int, part string) error {
+func (r *Run) Step(ctx context.Context, done, all int, part string) error {
 	if percent := 100 * done / max(all, 1); r.Params.Progress != nil && (percent != r.percent || part != r.part) {
 		r.percent, r.part = percent, part
 		r.Params.Progress(done, all, part)
 	}
 	return ctx.Err()
-}
-
-// All returns the experiments, in the order of their names.
-func All() []*Experiment {
-	all := []*Experiment{hops, stretch, tableQuality, failures, replicaLocality, join, pastCache, pastDurability, pastUtilisation, pastRepair,
-		flashCrowd, massFailure, partition, secureNaive, churn, bamboo, scale, scalePlanted, everyone, multicast, anycasts, smallGroups, treeRepair, treeStorm}
-	slices.SortFunc(all, func(a, b *Experiment) int { return strings.Compare(a.Name, b.Name) })
-	return all
-}
-
-// Find returns the experiment of a name.
-func Find(name string) (*Experiment, error) {
-	var names []string
-	for _, e := range All() {
-		if e.Name == name {
-			return e, nil
-		}
-		names = append(names, e.Name)
-	}
-	return nil, fmt.Errorf("no experiment is called %q: there are %s", name, strings.Join(names, ", "))
 }
