@@ -2,15 +2,18 @@ package evaluation
 
 import (
 	"fmt"
-	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
 	"slices"
 	"strings"
+
+	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
+	"github.com/phyllo-net/phyllo/lab/evaluation/storage"
 )
 
 // All returns the experiments, in the order of their names.
 func All() []*experiment.Experiment {
-	all := []*experiment.Experiment{hops, stretch, tableQuality, failures, replicaLocality, join, pastCache, pastDurability, pastUtilisation, pastRepair,
-		flashCrowd, massFailure, partition, secureNaive, churn, bamboo, scale, scalePlanted, everyone, multicast, anycasts, smallGroups, treeRepair, treeStorm}
+	all := []*experiment.Experiment{hops, stretch, tableQuality, failures, replicaLocality, join, flashCrowd, massFailure, partition, secureNaive, churn, bamboo, scale, scalePlanted,
+		everyone, multicast, anycasts, smallGroups, treeRepair, treeStorm}
+	all = append(all, storage.All()...)
 	slices.SortFunc(all, func(a, b *experiment.Experiment) int { return strings.Compare(a.Name, b.Name) })
 	return all
 }

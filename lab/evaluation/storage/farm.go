@@ -1,4 +1,4 @@
-package evaluation
+package storage
 
 import (
 	"math/rand/v2"

@@ -1,4 +1,4 @@
-package evaluation
+package storage
 
 import (
 	"context"
@@ -213,12 +213,5 @@ func (m *mender) restored(ctx context.Context, name string, lost []id.Hash, bega
 
 // pass lets virtual time go by.
 func (m *mender) pass(ctx context.Context, d time.Duration, what string) error {
-	const slice = 5 * time.Second
-	for gone := time.Duration(0); gone < d; gone += slice {
-		m.Sim.RunFor(slice)
-		if err := m.run.Step(ctx, int((gone+slice)/slice), int(d/slice), what); err != nil {
-			return err
-		}
-	}
-	return nil
+	return pass(ctx, m.run, m.Sim, d, what)
 }

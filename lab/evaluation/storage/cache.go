@@ -1,4 +1,4 @@
-package evaluation
+package storage
 
 import (
 	"context"
@@ -15,7 +15,9 @@ import (
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/lab"
 	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
+	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim"
+	"github.com/phyllo-net/phyllo/wire"
 )
 
 var pastCache = &experiment.Experiment{
@@ -63,7 +65,7 @@ func runCache(ctx context.Context, r *experiment.Run) error {
 	if err != nil {
 		return err
 	}
-	defer c.field.Close()
+	defer c.ring.Close()
 	keepers := []*keeper{{name: "none", policy: cache.None}}
 	for _, full := range fullness {
 		keepers = append(keepers,
@@ -90,17 +92,29 @@ func runCache(ctx context.Context, r *experiment.Run) error {
 
 // readers is a ring whose nodes read.
 type readers struct {
-	field *field
+	ring  *lab.Ring
 	rng   *rand.Rand
 	ids   []id.ID // in order
 	at    map[id.ID]int
-	ends  []*end // by node, in order of ids
+	ends  []*asker // by node, in order of ids
 	files []cached
 	zipf  []float64 // the sum of the weights up to each file
 	room  int64     // that replicas take at a node on average
 	level int       // of replicas
 	next  map[[2]int]int
 }
+
+// readApp is the number of the application that reads.
+const readApp wire.AppID = 1002
+
+// asker is the application of one node: its endpoint says where a lookup would go, and
+// nothing is sent.
+type asker struct{ ep kbr.Endpoint }
+
+func (r *asker) Start(ep kbr.Endpoint)     { r.ep = ep }
+func (r *asker) Deliver(*kbr.Delivery)     {}
+func (r *asker) Update(*peer.Handle, bool) {}
+func (r *asker) Stop()                     {}
 
 // cached is a file that is asked for.
 type cached struct {
@@ -116,14 +130,17 @@ func newReaders(ctx context.Context, r *experiment.Run) (*readers, error) {
 		return nil, err
 	}
 	c := &readers{rng: rand.New(rand.NewPCG(r.Params.Seed, 0xcac4e)), at: make(map[id.ID]int), next: make(map[[2]int]int)}
-	c.field = newField(r, "the ring is planted", lab.Config{Sim: sim.Config{Topology: t}})
-	c.field.app = func(e *end) kbr.App { c.ends = append(c.ends, e); return e }
-	c.field.Plant(n, 16)
-	if err := c.field.pass(ctx, 10*time.Second, "leases begin"); err != nil {
-		c.field.Close()
+	c.ring = lab.New(lab.Config{Seed: r.Params.Seed, Unwatched: true, Sim: sim.Config{Topology: t}, Apps: func(int, sim.NodeEnv) []kbr.Mount {
+		e := new(asker)
+		c.ends = append(c.ends, e)
+		return []kbr.Mount{{Number: readApp, App: e}}
+	}})
+	c.ring.Plant(n, 16)
+	if err := pass(ctx, r, c.ring.Sim, 10*time.Second, "the ring is planted: leases begin"); err != nil {
+		c.ring.Close()
 		return nil, err
 	}
-	slices.SortFunc(c.ends, func(a, b *end) int { return a.ep.Self().ID.Cmp(b.ep.Self().ID) })
+	slices.SortFunc(c.ends, func(a, b *asker) int { return a.ep.Self().ID.Cmp(b.ep.Self().ID) })
 	for i, e := range c.ends {
 		c.ids, c.at[e.ep.Self().ID] = append(c.ids, e.ep.Self().ID), i
 	}
