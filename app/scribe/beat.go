@@ -223,13 +223,28 @@ func (g *group) learn(seal *msg.Seal) {
 	}
 }
 
-// accept takes a batch, if it is new and right, gives it to the member and hands it on. It
-// reports whether it was new.
+// accept takes a batch, if it is new and right, gives it to the member and hands it on to all
+// children but from, which may be nil. It reports whether it was new.
 func (g *group) accept(b *msg.Batch, from *peer.Handle) bool {
-	if g.hist.Has(b.Seal) || g.charter.AllowsBatch(g.s.cfg.Ring, b, g.s.cfg.Verifier, g.s.ep.Wall()) != nil {
-		return false
+	return g.admissible(b) && g.spread(b, func(h *peer.Handle) bool { return from != nil && h.ID == from.ID })
+}
+
+// acceptFetched is accept for what this node asked for. What was there before it came it hands to
+// nobody: a root that starts again would send all that the group keeps down the tree once more.
+// A child that lacks some of it knows by heartbeats that it does, and asks.
+func (g *group) acceptFetched(b *msg.Batch, from *peer.Handle) bool {
+	if g.hist.IsPast(b.Seal) {
+		return g.admissible(b) && g.spread(b, everybody)
 	}
-	return g.spread(b, func(h *peer.Handle) bool { return from != nil && h.ID == from.ID })
+	return g.accept(b, from)
+}
+
+// everybody is who need not be sent a batch: all children.
+func everybody(*peer.Handle) bool { return true }
+
+// admissible reports whether a batch is new and right.
+func (g *group) admissible(b *msg.Batch) bool {
+	return !g.hist.Has(b.Seal) && g.charter.AllowsBatch(g.s.cfg.Ring, b, g.s.cfg.Verifier, g.s.ep.Wall()) == nil
 }
 
 // spread is accept for a batch that was checked, and that some children need not be sent.

@@ -193,7 +193,7 @@ func (g *group) fetch(t *task.T, from source, r history.Run) (floor uint64, earl
 		next := at
 		for _, b := range f.Batches {
 			if b.Seal.Stream() == r.Stream {
-				g.accept(b, from.node)
+				g.acceptFetched(b, from.node)
 				early = early || g.early(b)
 				next = max(next, b.Seal.Last()+1)
 			}

@@ -2,6 +2,7 @@ package scribe_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -370,4 +371,71 @@ func TestAllKeepersDie(t *testing.T) {
 	}
 	w.all(p.acknowledged, live...)
 	w.tree(g)
+}
+
+// Who starts again as a root, with a disk or without, fetches what the group keeps, and does not
+// send it down the tree once more: those below have it, and those who join meanwhile want none of it.
+func TestHistoryIsNotCastAgain(t *testing.T) {
+	for name, disks := range map[string]bool{"with disks": true, "without": false} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorldOf(&world{t: t, net: kbrtest.New(kbrtest.Config{Seed: 29}), disks: disks}, 24)
+			g := w.mustCreate(open("news"))
+			root := w.root(g)
+			others := slices.DeleteFunc(slices.Clone(w.nodes), func(x *node) bool { return x == root })
+			first, late := others[:14], others[14:]
+			w.joinAll(g, first...)
+			p := first[0].publisher(g, "alice", alice)
+			talk := func() {
+				for range 40 {
+					p.say()
+					w.net.Run(200 * time.Millisecond)
+				}
+			}
+			talk()
+			root.n.Kill()
+			talk()
+			w.net.Run(time.Minute)
+			got, err := first[0].ask(w.root(g), msg.Encode(&msg.Fetch{Group: g, Publisher: alice.Public(), Life: lifeOf(w, alice.Public()), From: 70, To: 70}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			root.restart()
+			again, held := 0, true
+			for _, x := range w.nodes {
+				x.n.OnDeliver = func(_ wire.AppID, d *kbr.Delivery) bool {
+					m, _ := msg.Decode(d.Payload)
+					switch m := m.(type) {
+					case *msg.Fetch, *msg.Publish:
+						return held // the root begins without the history
+					case *msg.Cast:
+						if m.Batch.Seal.First <= 80 {
+							again++
+						}
+					}
+					return false
+				}
+			}
+			w.net.Run(time.Second)
+			w.joinAll(g, late...)
+			if place := root.s.Place(g); !place.Root || len(place.Children) < 4 || place.Messages >= 80 {
+				t.Fatalf("the root that has just started again stands %+v", place)
+			}
+			held = false
+			if _, err := first[1].ask(root, msg.Encode(&msg.Publish{Group: g, Batch: got.(*msg.Fetched).Batches[0]})); err != nil {
+				t.Error("what a root lacks is brought to it: ", err)
+			}
+			w.net.Run(time.Minute)
+			talk()
+			w.net.Run(time.Minute)
+			if place := root.s.Place(g); place.Messages != 120 {
+				t.Errorf("the root that started again stands %+v", place)
+			}
+			w.all(p.acknowledged, first...)
+			w.all(p.acknowledged[80:], late...)
+			if again > 0 {
+				t.Errorf("what was published before the root started again came to %d nodes by the tree once more", again)
+			}
+			w.tree(g)
+		})
+	}
 }

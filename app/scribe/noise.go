@@ -13,8 +13,8 @@ import (
 
 const (
 	// noiseAllowed is how much noise of a parent is no reason to leave it, besides one copy of
-	// each batch that came another way first, and of all that the group keeps: one that starts
-	// again fetches that, and hands it on.
+	// each batch that came another way first, and of all that the group keeps: one that was in
+	// another part of a ring that was parted fetches that, and hands it on.
 	noiseAllowed = 256
 	// forgedNoise is how much a batch counts whose signature is wrong: no honest node hands one
 	// on, so that a few are enough.

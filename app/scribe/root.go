@@ -345,8 +345,13 @@ func (g *group) publish(d *kbr.Delivery, b *msg.Batch) {
 			g.hist.Begin(b.Seal, b.Seal.First)
 		}
 		// What was taken before, and this root does not have, is looked for by spread. Children
-		// that keep the group get the batch as such.
-		if !g.spread(b, g.keepers()) {
+		// that keep the group get the batch as such. What others bring that was there before this
+		// root came goes to none, see acceptFetched.
+		but := g.keepers()
+		if g.hist.IsPast(b.Seal) {
+			but = everybody
+		}
+		if !g.spread(b, but) {
 			refuse(d, msg.RefusedLimit)
 			return
 		}

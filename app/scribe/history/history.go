@@ -74,6 +74,7 @@ func (h *History) Synced(listed map[msg.Stream]bool) {
 	for _, s := range h.order {
 		if !listed[s.name] {
 			s.lower(1)
+			s.live = 1
 		}
 	}
 }
@@ -90,7 +91,7 @@ func (h *History) find(seal *msg.Seal, base uint64) *stream {
 	if len(h.order) >= MaxStreams {
 		return nil
 	}
-	s := &stream{name: name, base: base, upto: base, seal: seal}
+	s := &stream{name: name, base: base, upto: base, live: base, seal: seal}
 	h.streams[name] = s
 	at, _ := slices.BinarySearchFunc(h.order, name, func(o *stream, n msg.Stream) int { return order(o.name, n) })
 	h.order = slices.Insert(h.order, at, s)
@@ -178,11 +179,15 @@ func (h *History) heard(s *stream, seal *msg.Seal) bool {
 }
 
 // Begin wants a stream from the message base on, and notes its highest seal: what another
-// node has.
+// node has. Where the stream was not known, or not all are yet (Synced), all of that is history.
 func (h *History) Begin(seal *msg.Seal, base uint64) {
+	known := h.streams[seal.Stream()] != nil
 	s := h.find(seal, base)
 	if s == nil {
 		return
+	}
+	if !known || !h.synced {
+		s.live = max(s.live, seal.Last()+1)
 	}
 	s.lower(base)
 	if s.upto+Window > seal.Last() {
@@ -202,6 +207,13 @@ func (h *History) GiveUp(r Run) {
 			s.insert(entry{first: first, last: last})
 		}
 	}
+}
+
+// IsPast reports whether a batch is history: it was there before this node came, so that those
+// who were below it have it, or ask for it themselves.
+func (h *History) IsPast(seal *msg.Seal) bool {
+	s := h.streams[seal.Stream()]
+	return s != nil && seal.Last() < s.live
 }
 
 // Missing returns up to n runs of messages that are wanted and not there.

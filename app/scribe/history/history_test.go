@@ -258,3 +258,25 @@ func TestLostComesAfterAll(t *testing.T) {
 		t.Errorf("who was told of the gap reads %v", items)
 	}
 }
+
+// History is what others have when a stream is first heard of, or all of them for the first time;
+// what is published from then on is none, also where more of the past is wanted later.
+func TestPast(t *testing.T) {
+	old, next := batch(1, 1, 5, start), batch(1, 6, 2, start)
+	h := history.New(roomy)
+	h.Begin(old.Seal, 6)
+	h.Synced(map[msg.Stream]bool{name(1): true})
+	h.Learn(next.Seal)
+	h.Begin(next.Seal, 1) // a member comes to keep the group
+	other, fresh := batch(2, 1, 3, start), batch(3, 1, 3, start)
+	h.Begin(other.Seal, 1) // of another part of the ring
+	h.Add(fresh)
+	for i, c := range []struct {
+		b    *msg.Batch
+		want bool
+	}{{old, true}, {next, false}, {other, true}, {fresh, false}, {batch(4, 1, 1, start), false}} {
+		if got := h.IsPast(c.b.Seal); got != c.want {
+			t.Errorf("batch %d: history %v, want %v", i, got, c.want)
+		}
+	}
+}

@@ -14,10 +14,13 @@ type stream struct {
 	// base is the number of the first message that is kept or wanted. upto is the first one
 	// after base that is not there: all between is, or was lost.
 	base, upto uint64
-	entries    []entry   // by number, none overlaps another
-	seal       *msg.Seal // the highest that was heard of
-	said       int       // in how many heartbeats
-	seen       *msg.Seal // the highest when Still was called last
+	// live is the number of the first message that was published since this node came; those
+	// before were told of as what others have, and are history.
+	live    uint64
+	entries []entry   // by number, none overlaps another
+	seal    *msg.Seal // the highest that was heard of
+	said    int       // in how many heartbeats
+	seen    *msg.Seal // the highest when Still was called last
 }
 
 // entry is a batch, or a run of messages that was lost for good.
