@@ -24,6 +24,7 @@ func TestPage(t *testing.T) {
 	b := browser.Start(t)
 	t.Run("TwoPagesTalk", func(t *testing.T) { testTwoPagesTalk(t, b) })
 	t.Run("FirstMinute", func(t *testing.T) { testFirstMinute(t, b) })
+	t.Run("FindPeople", func(t *testing.T) { testFindPeople(t, b) })
 	t.Run("Strangers", func(t *testing.T) { testStrangers(t, b) })
 	t.Run("ChangedKey", func(t *testing.T) { testChangedKey(t, b) })
 	t.Run("SeveralUsers", func(t *testing.T) { testSeveralUsers(t, b) })

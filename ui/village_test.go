@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -40,7 +41,8 @@ type node struct {
 	refuse   map[string]error         // by operation
 	shelf    *fakenode.Node           // has the files
 	copies   int                      // of each file
-	pause    <-chan struct{}          // a file that is stored goes on when it is closed
+	pause    <-chan struct{}          // a file that is stored, or a search, goes on when it is closed
+	searches []string                 // the patterns for which people were asked
 }
 
 // ident is an id that looks like any other; 16 of them in a row lie all around.
@@ -156,6 +158,43 @@ func (n *node) Events(ctx context.Context, f func(*api.Event) error) error {
 func (n *node) UserList(context.Context) ([]api.User, error) {
 	defer n.lock()()
 	return slices.Clone(n.users), nil
+}
+
+// UserSearch implements api.Node. Two at a time come, and the rest when n.pause is closed.
+func (n *node) UserSearch(ctx context.Context, q api.UserQuery, each func([]api.User) error) (*api.Reached, error) {
+	found, err := func() ([]api.User, error) {
+		defer n.lock()()
+		n.searches = append(n.searches, q.Pattern)
+		var found []api.User
+		for _, other := range n.v.nodes {
+			for _, u := range other.users {
+				if fits, _ := path.Match(q.Pattern, u.Name); fits && !u.Profile.Unlisted {
+					found = append(found, u)
+				}
+			}
+		}
+		return found, n.refuse["user/search"]
+	}()
+	if err != nil {
+		return nil, err
+	}
+	more := q.Limit > 0 && len(found) > q.Limit
+	if more {
+		found = found[:q.Limit]
+	}
+	for part := range slices.Chunk(found, 2) {
+		if err := each(part); err != nil {
+			return nil, err
+		}
+		if n.pause != nil {
+			select {
+			case <-n.pause:
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}
+	}
+	return &api.Reached{Nodes: len(n.v.nodes), About: len(n.v.nodes), More: more}, nil
 }
 
 func (n *node) UserAdd(_ context.Context, q api.UserRequest) (*api.User, error) {

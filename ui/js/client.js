@@ -102,6 +102,27 @@ async function readTopic(request, onEvent, signal) {
 	return lines(response.body, onEvent)
 }
 
+// findPeople calls onPeople with people of the ring whose names fit, a few at a time, as nodes
+// answer, and returns how many have. signal (an AbortSignal) ends it.
+async function findPeople(query, onPeople, signal) {
+	let response
+	try {
+		response = await fetch("v1/user/search", {
+			method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(query), credentials: "same-origin", signal,
+		})
+	} catch {
+		throw new ApiError("gone", gone)
+	}
+	if (!response.ok) return understand(response.status, await response.text())
+	let reached = null
+	await lines(response.body, l => {
+		if (l.users) onPeople(l.users)
+		reached = l.reached ?? reached
+	})
+	if (!reached) throw new ApiError("gone", gone)
+	return reached
+}
+
 // offerWork offers an item, and calls onEvent with what becomes of it until it has an outcome. An
 // item that is queued stays so when the page is closed.
 async function offerWork(request, item, onEvent) {
@@ -141,6 +162,7 @@ export const client = {
 	status: () => ask("status"),
 	doctor: () => ask("doctor"),
 	users: () => ask("user/list"),
+	findPeople,
 	addUser: name => ask("user/add", { name }),
 	contacts: user => ask("contact/list", { user }),
 	conversations: user => ask("conversations", { user }),

@@ -4,6 +4,7 @@ import { $, el, say, set, show, sync } from "./dom.js"
 import { groups, isPrint } from "./client.js"
 import { ago, count, when } from "./words.js"
 import { fails } from "./fails.js"
+import { startFinding } from "./finding.js"
 import { showOwn } from "./verify.js"
 
 export function startPeople(model) {
@@ -37,7 +38,7 @@ export function startPeople(model) {
 		sync($("requests"), asking, p => p.who, makePerson, drawPerson)
 		sync($("contacts"), others, p => p.who, makePerson, drawPerson)
 		show($("contacts-empty"), !all.length)
-		say($("contacts-empty"), `Nobody yet. Write to a name above, or tell others that you are ${model.user}.`)
+		say($("contacts-empty"), `You know nobody yet. Find somebody above, or tell others that you are ${model.user}.`)
 		const unread = all.reduce((sum, p) => sum + p.unread, 0) + [...model.unread.values()].reduce((a, b) => a + b, 0)
 		show($("tab-unread"), unread)
 		say($("tab-unread").firstChild, String(unread))
@@ -88,12 +89,17 @@ export function startPeople(model) {
 		drawUsers()
 		$("find-name").focus()
 	})
+	async function talkTo(name) {
+		await model.talk(name)
+		$("text").focus()
+	}
+	const finding = startFinding(model, $("find-name"), { pick: talkTo })
+	$("find-all").addEventListener("click", finding.everybody)
 	fails($("people-error"), $("find"), "submit", async () => {
 		const name = $("find-name").value.trim()
 		if (!name) return
-		$("find").reset()
-		await model.talk(name)
-		$("text").focus()
+		finding.clear()
+		await talkTo(name)
 	})
 
 	model.on("users", drawUsers)

@@ -4,6 +4,7 @@ import { $, el, say, set, show, sync } from "./dom.js"
 import { client } from "./client.js"
 import { count } from "./words.js"
 import { fails, tell } from "./fails.js"
+import { startFinding } from "./finding.js"
 import { startLog } from "./roomlog.js"
 import { startRoomPeople } from "./roompeople.js"
 
@@ -109,9 +110,13 @@ export function startRooms(model) {
 		people.draw()
 	}
 
+	const inviting = startFinding(model, $("room-ask-text"), { when: () => asking === "somebody", pick: name => { $("room-ask-text").value = name } })
+	const looking = startFinding(model, $("room-find-name"), { pick: name => { $("room-find-name").value = name } })
+
 	function ask(what, why, label, action, text = "") {
 		asking = what
 		closeFind()
+		inviting.clear()
 		show($("room-ask"), true)
 		for (const part of ["public", "stored"]) {
 			show($(`room-ask-${part}-part`), what === "room")
@@ -126,6 +131,7 @@ export function startRooms(model) {
 	}
 	function closeAsk() {
 		asking = ""
+		inviting.clear()
 		show($("room-ask"), false)
 		tell($("room-ask-error"), null)
 	}
@@ -149,6 +155,7 @@ export function startRooms(model) {
 
 	// Public rooms are found by the name of somebody who is in them.
 	function closeFind() {
+		looking.clear()
 		show($("room-find"), false)
 		tell($("room-find-error"), null)
 	}
@@ -173,7 +180,6 @@ export function startRooms(model) {
 		closeAsk()
 		drawFound("", [])
 		say($("room-found-words"), "")
-		$("room-find-name").value = ""
 		show($("room-find"), true)
 		$("room-find-name").focus()
 	})

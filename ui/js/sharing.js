@@ -3,9 +3,11 @@
 import { $, el, say, show, sync } from "./dom.js"
 import { copyLine } from "./clipboard.js"
 import { fails, tell } from "./fails.js"
+import { startFinding } from "./finding.js"
 
 export function startSharing(model, shelf) {
 	let leaving = "" // who may be sent away
+	const finding = startFinding(model, $("sharing-name"), { pick: name => { $("sharing-name").value = name } })
 
 	function draw() {
 		const space = shelf.here()
@@ -18,7 +20,6 @@ export function startSharing(model, shelf) {
 			: `The space is ${space.owner}'s, who decides who may use it.`)
 		show($("sharing-let"), mine)
 		sync($("sharing-list"), space.members ?? [], m => m.key, makeMember, drawMember)
-		sync($("sharing-people"), model.contacts?.map(c => c.name).filter(Boolean) ?? [], n => n, n => el("option", { value: n }), () => {})
 	}
 
 	function makeMember(m) {
@@ -45,7 +46,7 @@ export function startSharing(model, shelf) {
 	$("sharing-open").addEventListener("click", () => {
 		tell($("sharing-error"), null)
 		for (const id of ["sharing-sure", "sharing-link"]) show($(id), false)
-		$("sharing-name").value = ""
+		finding.clear()
 		$("sharing").showModal()
 		draw()
 	})
@@ -54,7 +55,7 @@ export function startSharing(model, shelf) {
 		const name = $("sharing-name").value.trim()
 		const line = $("sharing-line")
 		line.value = await shelf.grant(name, $("sharing-reads").checked)
-		$("sharing-name").value = ""
+		finding.clear()
 		say($("sharing-for"), `Send this line to ${name}: it puts the space on ${name}'s list, and opens nothing to others.`)
 		show($("sharing-sure"), false)
 		show($("sharing-link"), true)
