@@ -100,6 +100,7 @@ type Member struct {
 	change  sync.Mutex // one founding, joining or appointing at a time
 	strange *talk.Limiter
 	desk    lan.Desk
+	silence silence
 
 	mu        sync.Mutex // guards what follows
 	t         transport.Transport

@@ -72,8 +72,8 @@ func TestTheFirstTwoMembersBecomeAdmitters(t *testing.T) {
 	a.stop()
 	c.stop()
 	o, err := f.Office(ctx(t))
-	if want := (member.Office{All: 5, Up: 3}); err != nil || o != want || o.Needed() != 3 {
-		t.Errorf("the admitters are %+v, %v, want %+v", o, err, want)
+	if err != nil || o.All != 5 || o.Up != 3 || o.Needed() != 3 {
+		t.Errorf("the admitters are %+v, %v: want 5, of whom 3 answer", o, err)
 	}
 	w.box("last").joinBy(f)
 	a.restart()

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/phyllo-net/phyllo/id"
@@ -173,7 +172,8 @@ const (
 )
 
 // appointMore appoints members that are up and willing where the ring has fewer admitters
-// than it should and this node holds its authority.
+// than it should and this node holds its authority. There is an odd number of them
+// afterwards, as one more would let no more of them be off.
 func (m *Member) appointMore(ctx context.Context) error {
 	m.mu.Lock()
 	held := m.self != nil && m.authority != nil && m.roll.InOffice(m.key)
@@ -192,18 +192,21 @@ func (m *Member) appointMore(ctx context.Context) error {
 		return err
 	}
 	as, _ := m.view()
+	silent, err := m.lookForSilent(ctx, ring, as)
+	if err != nil {
+		return err
+	}
 	wanted := firstAdmitters
 	if len(as)+len(members) >= largeRing {
 		wanted = largeAdmitters
 	}
-	need := wanted - len(as)
-	if need <= 0 || len(members) < need {
+	odd := func(n int) int { return n - (len(as)+n+1)%2 }
+	need := min(missing(len(as), len(silent), wanted), msg.MaxAdmitters-len(as))
+	if odd(min(need, len(members))) <= 0 {
 		return nil
 	}
 	willing := m.willing(ctx, members, need)
-	if len(willing) < need {
-		return nil
-	}
+	willing = willing[:max(0, odd(len(willing)))]
 	for _, node := range willing {
 		if err := m.promote(ctx, node); err != nil {
 			return err
@@ -250,6 +253,15 @@ func (m *Member) willing(ctx context.Context, members []*book.Known, n int) []id
 type Office struct {
 	All int // admitters in good standing
 	Up  int // those of them that answer now, this node included if it is one
+	// Silent are those that have not answered for SilentFor, the longest first, where this node
+	// holds the authority and appoints others in their place.
+	Silent []Silent
+}
+
+// Silent is an admitter that has not answered for long.
+type Silent struct {
+	Node id.ID
+	For  time.Duration // in which the holder of the authority has looked
 }
 
 // Needed is how many admitters have to answer before anybody is let in, has his certificate
@@ -263,24 +275,20 @@ func (m *Member) Office(ctx context.Context) (Office, error) {
 	}
 	as, _ := m.view()
 	others := m.withoutMe(as)
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-	defer cancel()
-	up := make([]bool, len(others))
-	var all sync.WaitGroup
-	for i, a := range others {
-		all.Go(func() {
-			if c, err := m.open(ctx, a.Key, m.addrsOf(a.Key, a.Addrs)); err == nil {
-				c.Stream.Close()
-				up[i] = true
-			}
-		})
-	}
-	all.Wait()
 	o := Office{All: len(as), Up: len(as) - len(others)}
-	for _, is := range up {
+	for _, is := range m.answering(ctx, others) {
 		if is {
 			o.Up++
 		}
 	}
+	m.silence.mu.Lock()
+	long := m.silence.long(as)
+	m.silence.mu.Unlock()
+	for _, a := range as {
+		if d, is := long[a.Key]; is {
+			o.Silent = append(o.Silent, Silent{a.Node, d})
+		}
+	}
+	slices.SortStableFunc(o.Silent, func(a, b Silent) int { return cmp.Compare(b.For, a.For) })
 	return o, nil
 }

@@ -192,7 +192,8 @@ func (m *Member) knowPlace(cert *peer.Certificate) error {
 
 // Upkeep does what is due: it renews the certificate, and, where the authority's
 // key is, appoints members as admitters where the ring has too few of them: the first
-// two (both, as two admitters could only act together), and two more in a ring of 12. The owner calls it at the start, when the
+// two (both, as two admitters could only act together), two more in a ring of 12, and two beside each
+// that has been silent for SilentFor. The owner calls it at the start, when the
 // set of expulsions has changed, and a few times an hour. It returns how long it
 // may wait at most, and what went wrong.
 func (m *Member) Upkeep(ctx context.Context) (time.Duration, error) {

@@ -145,6 +145,10 @@ func (n *Node) lookAtAdmitters(ctx context.Context, say sayer) {
 	if o, err := n.member.Office(ctx); err == nil {
 		verdict, sentence := aboutOffice(o)
 		say("admitters", verdict, "%s", sentence)
+		for _, a := range o.Silent {
+			verdict, sentence := aboutSilent(a)
+			say("admitters", verdict, "%s", sentence)
+		}
 	}
 }
 
@@ -162,6 +166,12 @@ func aboutOffice(o member.Office) (verdict, sentence string) {
 			"Start those again that are off, or have the ring's authority make more (`phyllo member promote`); %s.", many(o.All, "node"), answering(o.Up), o.Needed(), who)
 	}
 	return api.Good, fmt.Sprintf("Of %s that may let others in %s; %d must.", many(o.All, "node"), answering(o.Up), o.Needed())
+}
+
+// aboutSilent says that an admitter has not answered for long, and what is done about it.
+func aboutSilent(a member.Silent) (verdict, sentence string) {
+	return api.Warn, fmt.Sprintf("Node %s may let others in, and has not answered for %s: members that are there and willing do it in its place. "+
+		"If it never comes back, put it out with `phyllo member expel %s`.", a.Node.Short(), many(int(a.For/(24*time.Hour)), "day"), a.Node.Short())
 }
 
 // answering says how many answer.

@@ -3,8 +3,10 @@ package node
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/member"
 )
 
@@ -26,5 +28,9 @@ func TestAboutOffice(t *testing.T) {
 		if verdict != x.verdict || !strings.Contains(says, x.says) {
 			t.Errorf("of %d admitters %d answer: %s, %q", x.all, x.up, verdict, says)
 		}
+	}
+	verdict, says := aboutSilent(member.Silent{Node: id.Tiny(7), For: 9*24*time.Hour + time.Hour})
+	if verdict != api.Warn || !strings.Contains(says, "has not answered for 9 days") || !strings.Contains(says, "`phyllo member expel "+id.Tiny(7).Short()+"`") {
+		t.Errorf("of a silent admitter: %s, %q", verdict, says)
 	}
 }

@@ -21,6 +21,7 @@ const (
 	TagExpulsion byte = 'e' // by slot: Expulsion
 	TagInvite    byte = 'i' // by the secret's hash: Invite
 	TagPlace     byte = 'p' // by key: msg.RegisterState
+	TagSilent    byte = 's' // by an admitter's key: Silent
 	TagUse       byte = 'u' // by invitation and slot: msg.RegisterState
 	TagSynced    byte = 'v' // the view whose registers were read
 	TagWish      byte = 'x' // by node id: Wish
@@ -118,4 +119,9 @@ func (r *Expulsion) Check() error { return msg.Present(r.Expulsion) }
 // Synced is the view whose registers were read last.
 type Synced struct {
 	View id.Hash `cbor:"1,keyasint"`
+}
+
+// Silent is for how long an admitter has not answered.
+type Silent struct {
+	Seconds uint32 `cbor:"1,keyasint"` // in which this node has looked
 }

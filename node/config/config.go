@@ -83,8 +83,8 @@ type Config struct {
 	// characters.
 	RingName string
 	// Appoint lets other members admit, too, where this node holds the ring's authority: two
-	// of the first, and two more in a ring of 12. Otherwise only those do that are promoted
-	// by hand.
+	// of the first, two more in a ring of 12, and two beside each that has been silent for a
+	// week. Otherwise only those do that are promoted by hand.
 	Appoint bool
 	// Connections is how many connections may stand before idle ones are closed:
 	// 8 to 10,000.

@@ -60,7 +60,7 @@ var settings = []setting{
 		get: func(c *Config) any { return c.RelayRate }, put: func(c *Config, v any) { c.RelayRate = v.(int64) }},
 	{key: "ring_name", help: "what a ring that is founded here is called", check: checkRingName,
 		get: func(c *Config) any { return c.RingName }, put: func(c *Config, v any) { c.RingName = v.(string) }},
-	{key: "appoint", help: "let other members admit, too, where this node holds the ring's authority", check: fine,
+	{key: "appoint", help: "let other members admit, too, where this node holds the ring's authority, and more beside those that are silent for a week", check: fine,
 		get: func(c *Config) any { return c.Appoint }, put: func(c *Config, v any) { c.Appoint = v.(bool) }},
 	{key: "connections", help: "connections before idle ones are closed, 8 to 10000", check: between(8, 10_000, "60"),
 		get: func(c *Config) any { return int64(c.Connections) }, put: func(c *Config, v any) { c.Connections = int(v.(int64)) }},
