@@ -5,8 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-
-	"github.com/fxamacker/cbor/v2"
+	"reflect"
 )
 
 // Hash is a 256-bit content or name id. Its place on the ring is its first half.
@@ -57,18 +56,10 @@ func (h *Hash) UnmarshalCBOR(b []byte) error {
 // IsZero reports whether h is the zero hash, which stands for "none".
 func (h Hash) IsZero() bool { return h == Hash{} }
 
-var hashMode = func() cbor.EncMode {
-	m, err := cbor.CoreDetEncOptions().EncMode()
-	if err != nil {
-		panic(err) // a bug: the options are constants
-	}
-	return m
-}()
-
 // HashOf returns SHA-256 over the deterministic CBOR array
 // ["phyllo/KIND/1", part, ...], so that parts can never run together and two
-// kinds never collide. Parts are byte strings, texts, integers, ids or hashes;
-// a part that CBOR cannot encode is a bug and panics.
+// kinds never collide. Parts are ids, hashes, and the plain types of Go: []byte, string, bool, int,
+// int64 and the unsigned integers, or lists ([]any) of such. One of another type is a bug and panics.
 func HashOf(kind string, parts ...any) Hash {
 	var room [usual]byte
 	b := appendHead(room[:0], majorArray, uint64(len(parts)+1))
@@ -96,8 +87,16 @@ const (
 	majorArray    = 4 << 5
 )
 
-// appendPart appends the encoding of one part. Those that are usual are written by hand: much
-// of what is signed and verified is a hash of few of them.
+// The simple values of CBOR that parts have (section 3.3).
+const (
+	no   = 0xf4
+	yes  = 0xf5
+	null = 0xf6
+)
+
+// appendPart appends the encoding of one part. It is written by hand, as much of what is signed
+// and verified is a hash of few parts; and lets none of them escape, not even into an error, as
+// else each would take memory of its own.
 func appendPart(b []byte, kind string, p any) []byte {
 	switch v := p.(type) {
 	case ID:
@@ -106,9 +105,10 @@ func appendPart(b []byte, kind string, p any) []byte {
 	case Hash:
 		return append(appendHead(b, majorBytes, uint64(len(v))), v[:]...)
 	case []byte:
-		if v != nil {
-			return append(appendHead(b, majorBytes, uint64(len(v))), v...)
+		if v == nil {
+			return append(b, null)
 		}
+		return append(appendHead(b, majorBytes, uint64(len(v))), v...)
 	case string:
 		return append(appendHead(b, majorText, uint64(len(v))), v...)
 	case int:
@@ -123,12 +123,19 @@ func appendPart(b []byte, kind string, p any) []byte {
 		return appendHead(b, majorUnsigned, uint64(v))
 	case uint64:
 		return appendHead(b, majorUnsigned, v)
+	case bool:
+		if v {
+			return append(b, yes)
+		}
+		return append(b, no)
+	case []any:
+		b = appendHead(b, majorArray, uint64(len(v)))
+		for _, p := range v {
+			b = appendPart(b, kind, p)
+		}
+		return b
 	}
-	x, err := hashMode.Marshal(p)
-	if err != nil {
-		panic(fmt.Sprintf("id.HashOf(%q): %v", kind, err))
-	}
-	return append(b, x...)
+	panic(fmt.Sprintf("id.HashOf(%q): a part is a %v", kind, reflect.TypeOf(p)))
 }
 
 func appendInt(b []byte, n int64) []byte {
