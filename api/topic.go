@@ -136,6 +136,7 @@ type Topic struct {
 // TopicTree is who hands a topic on to whom: the root first, each node after its parent.
 type TopicTree struct {
 	Topic string       `json:"topic"`
+	Key   id.ID        `json:"key"` // its root is the node nearest to it
 	Nodes []TopicPlace `json:"nodes"`
 	More  bool         `json:"more,omitempty"` // there are more than were asked
 }

@@ -188,7 +188,7 @@ func (f face) TopicTree(ctx context.Context, typed string) (*api.TopicTree, erro
 	if err != nil {
 		return nil, kinded(err)
 	}
-	out := &api.TopicTree{Topic: name.String(), More: tree.More}
+	out := &api.TopicTree{Topic: name.String(), Key: tree.Key, More: tree.More}
 	self := f.n.overlayID()
 	for _, b := range tree.Nodes {
 		out.Nodes = append(out.Nodes, api.TopicPlace{Node: b.Node, Parent: b.Parent, Depth: b.Depth, Self: b.Node == self,

@@ -10,6 +10,7 @@ import (
 
 // Tree is a topic's tree: who hands its messages to whom.
 type Tree struct {
+	Key   id.ID    // of the topic: its root is the node nearest to it
 	Nodes []Branch // each after its parent, the root first
 	// More: there are nodes that were not asked, as there are more than MaxTree.
 	More bool
@@ -51,6 +52,7 @@ func (s *Topics) Tree(t *task.T, n Name) (*Tree, error) {
 		return nil, ErrUnknown
 	}
 	w := &walk{s: s, group: at.group, seen: map[id.ID]bool{root.Node: true}}
+	w.tree.Key = at.group.Place()
 	w.add(Branch{Node: root.Node}, root)
 	for len(w.next) > 0 && len(w.tree.Nodes) < MaxTree {
 		if err := w.wave(t); err != nil {
@@ -135,7 +137,7 @@ func (w *walk) inOrder() *Tree {
 	for _, b := range w.tree.Nodes[1:] {
 		below[b.Parent] = append(below[b.Parent], b)
 	}
-	out := &Tree{More: w.tree.More}
+	out := &Tree{Key: w.tree.Key, More: w.tree.More}
 	var put func(b Branch)
 	put = func(b Branch) {
 		out.Nodes = append(out.Nodes, b)

@@ -254,6 +254,18 @@ func (d *demoRing) spare(x id.ID) bool {
 	return slices.ContainsFunc(d.nodes[len(d.people):], func(n *demoNode) bool { return n.id == x && !n.dead })
 }
 
+// heir is the living node that becomes the root of a key when its root dies.
+func (d *demoRing) heir(key, root id.ID) (heir id.ID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, n := range d.nodes {
+		if !n.dead && n.id != root && (heir.IsZero() || id.Closer(key, n.id, heir)) {
+			heir = n.id
+		}
+	}
+	return heir
+}
+
 // spares reports whether there is such a node.
 func (d *demoRing) spares() bool {
 	d.mu.Lock()

@@ -25,8 +25,9 @@ const (
 	// idleReaders is how many nodes read the topic besides those on which somebody lives, at most.
 	idleReaders = 3
 	// topicsTried is how many topics are opened until one begins at a node that can be killed: in
-	// the smallest ring a third of them do.
-	topicsTried = 40
+	// the smallest ring a third of them do. The first topicsHeir of them must also go on at one that
+	// can, so that whoever looks at the page can kill that one, too; a small ring may have none.
+	topicsTried, topicsHeir = 40, 20
 )
 
 // topicNumber is the n-th name for the topic of the demo.
@@ -200,7 +201,7 @@ func (p *play) forwarder(ctx context.Context) (x api.TopicPlace, err error) {
 		if err != nil {
 			return x, err
 		}
-		if x = tree[0]; p.ring.spare(x.Node) {
+		if x = tree.Nodes[0]; p.ring.spare(x.Node) && (i >= topicsHeir || p.ring.spare(p.ring.heir(tree.Key, x.Node))) {
 			p.topic = name
 		}
 	}
@@ -213,7 +214,7 @@ func (p *play) forwarder(ctx context.Context) (x api.TopicPlace, err error) {
 	if err != nil {
 		return x, err
 	}
-	for _, deep := range tree { // in a large ring there are forwarders below the root
+	for _, deep := range tree.Nodes { // in a large ring there are forwarders below the root
 		if deep.Children > 0 && p.ring.spare(deep.Node) {
 			x = deep
 		}
@@ -223,12 +224,12 @@ func (p *play) forwarder(ctx context.Context) (x api.TopicPlace, err error) {
 		plural(len(p.readers), "node"), x.Node.Short(), x.Children)
 }
 
-func (p *play) tree(ctx context.Context, topic string) ([]api.TopicPlace, error) {
+func (p *play) tree(ctx context.Context, topic string) (*api.TopicTree, error) {
 	tree, err := p.ring.api(0).TopicTree(ctx, topic)
 	if err != nil {
 		return nil, fmt.Errorf("asking for the tree of the topic %s: %w", topic, err)
 	}
-	return tree.Nodes, nil
+	return tree, nil
 }
 
 // audience lets nodes read a topic: all on which somebody lives, and some others, but not the one
@@ -262,12 +263,12 @@ func (p *play) allHave(lines int) func() (bool, error) {
 // whole reports whether the tree of the topic reaches all its readers without a node, and which its
 // root is.
 func (p *play) whole(ctx context.Context, without id.ID) (root id.ID, is bool) {
-	nodes, err := p.tree(ctx, p.topic)
+	tree, err := p.tree(ctx, p.topic)
 	if err != nil {
 		return root, false // its root is gone, and there is no other yet
 	}
 	read := 0
-	for _, n := range nodes {
+	for _, n := range tree.Nodes {
 		if n.Node == without || n.Silent {
 			return root, false
 		}
@@ -275,7 +276,7 @@ func (p *play) whole(ctx context.Context, without id.ID) (root id.ID, is bool) {
 			read++
 		}
 	}
-	return nodes[0].Node, read == len(p.readers)
+	return tree.Nodes[0].Node, read == len(p.readers)
 }
 
 // mend publishes to the topic while a forwarder of it is killed, until the tree is whole and all

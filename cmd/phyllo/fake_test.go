@@ -310,12 +310,14 @@ func (x *offered) Subscribe(ctx context.Context, q api.Subscription, f func(*api
 func (x *offered) TopicTree(_ context.Context, topic string) (*api.TopicTree, error) {
 	x.v.mu.Lock()
 	defer x.v.mu.Unlock()
-	at := int(id.HashOf("topic", topic)[0])
-	root := x.v.nodes[at%len(x.v.nodes)]
-	for ; root.dead; at++ {
-		root = x.v.nodes[at%len(x.v.nodes)]
+	key := id.HashOf("topic", topic).Place()
+	root := x.v.nodes[0]
+	for _, n := range x.v.nodes {
+		if root.dead || !n.dead && id.Closer(key, n.offered.name, root.offered.name) {
+			root = n
+		}
 	}
-	tree := &api.TopicTree{Topic: topic, Nodes: []api.TopicPlace{{Node: root.offered.name, Children: len(x.v.reads), Reads: x.v.reads[root.offered.name]}}}
+	tree := &api.TopicTree{Topic: topic, Key: key, Nodes: []api.TopicPlace{{Node: root.offered.name, Children: len(x.v.reads), Reads: x.v.reads[root.offered.name]}}}
 	for _, n := range x.v.nodes {
 		if n != root && x.v.reads[n.offered.name] {
 			tree.Nodes = append(tree.Nodes, api.TopicPlace{Node: n.offered.name, Parent: root.offered.name, Depth: 1, Reads: true})

@@ -69,10 +69,11 @@ export function startTree(model, topic) {
 		show($("topic-kill"), model.status?.demo && nodes.length)
 		if (dead?.lines && nodes.length && !nodes.some(n => n.node === dead.id || n.silent)) dead.over ??= Date.now()
 		set($("topic-kill"), "disabled", !victim() || (dead && !dead.over))
-		if (!dead) return
+		const none = model.status?.demo && nodes.length && !victim() ? "No other node hands it on: there is none to kill." : ""
+		if (!dead) return say($("topic-killed"), none)
 		const lost = dead.lost ? `${count(dead.lost, "line")} lost` : "no line is lost"
 		say($("topic-killed"), dead.over
-			? `${short(dead.id)} was killed. After ${((dead.over - dead.at) / 1000).toFixed(1)} s lines came again over a tree without it, and ${lost}.`
+			? `${short(dead.id)} was killed. After ${((dead.over - dead.at) / 1000).toFixed(1)} s lines came again over a tree without it, and ${lost}. ${none}`
 			: `${short(dead.id)}, which handed the topic on to ${count(dead.children, "node")}, is killed: its tree is being mended …`)
 	}
 
