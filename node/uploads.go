@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/phyllo-net/phyllo/app/space/piece"
@@ -50,13 +49,19 @@ func (r uploadRecords) Each(prefix string, f func(key string, value []byte)) err
 	})
 }
 
-// waitingParts are the contents of all parts that have come.
+// waitingParts are the contents of all parts that have come. What is damaged nobody can go on with,
+// and it keeps nothing else.
 func (n *Node) waitingParts() (cs []piece.Content, err error) {
-	saved, err := s3.Waiting(uploadRecords{n.store})
-	for _, b := range saved {
+	damaged, err := s3.Waiting(uploadRecords{n.store}, func(saved []byte) error {
 		var d savedDraft
-		err = errors.Join(err, wire.Unmarshal(b, &d))
-		cs = append(cs, d.Content)
+		err := wire.Unmarshal(saved, &d)
+		if err == nil {
+			cs = append(cs, d.Content)
+		}
+		return err
+	})
+	for _, key := range damaged {
+		n.log.Warn("what is kept of a part of an upload is damaged: its client has to upload it again", "record", key)
 	}
 	return cs, err
 }

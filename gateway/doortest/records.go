@@ -31,6 +31,20 @@ func (r *Records) Len() int {
 	return len(r.all)
 }
 
+// Damage puts something else in the place of the records whose keys begin with prefix, and returns
+// how many these are.
+func (r *Records) Damage(prefix, value string) (n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for k := range r.all {
+		if strings.HasPrefix(k, prefix) {
+			r.all[k] = []byte(value)
+			n++
+		}
+	}
+	return n
+}
+
 // Get implements s3.Records.
 func (r *Records) Get(key string) ([]byte, error) {
 	r.mu.Lock()

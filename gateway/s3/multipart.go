@@ -217,6 +217,9 @@ func (c *call) complete(s files.Space, x *completing, cond files.Cond) (files.En
 	var drafts []files.Draft
 	for _, p := range x.parts {
 		d, err := s.Saved(ctx, p.Saved)
+		if errors.Is(err, files.ErrNotFound) {
+			err = errPart // what was kept of it is damaged: who uploads it again can go on
+		}
 		if err != nil {
 			return files.Entry{}, errors.Join(err, c.uploads.refused(x))
 		}

@@ -1,9 +1,12 @@
 package s3
 
 import (
+	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/phyllo-net/phyllo/gateway/files"
@@ -24,8 +27,9 @@ type Records interface {
 
 // Beginnings of keys.
 const (
-	uploadRecord = "upload/"
-	partRecord   = "part/"
+	uploadRecord  = "upload/"
+	partRecord    = "part/"
+	damagedRecord = "damaged/" // and then what the key was
 )
 
 // upload is one file that comes in parts. Its exported fields do not change but for Tried.
@@ -64,14 +68,17 @@ func (x *upload) of() string { return partRecord + x.ID + "/" }
 
 func (x *upload) partKey(n int) string { return fmt.Sprintf("%s%05d", x.of(), n) }
 
-// Waiting returns the drafts (files.Draft.Save) of all parts of uploads that are kept in records.
-func Waiting(r Records) (saved [][]byte, err error) {
-	bad := r.Each(partRecord, func(_ string, b []byte) {
+// Waiting calls use for the drafts (files.Draft.Save) of all parts of uploads that are kept in
+// records, and returns the keys of records that are damaged: use refuses what they have, or they
+// cannot be read at all. Nobody can complete anything with these, so what they had is waste.
+func Waiting(r Records, use func(saved []byte) error) (damaged []string, err error) {
+	err = r.Each(partRecord, func(key string, b []byte) {
 		var p part
-		err = errors.Join(err, json.Unmarshal(b, &p))
-		saved = append(saved, p.Saved)
+		if json.Unmarshal(b, &p) != nil || use(p.Saved) != nil {
+			damaged = append(damaged, key)
+		}
 	})
-	return saved, errors.Join(bad, err)
+	return damaged, err
 }
 
 // write sets a record.
@@ -96,8 +103,12 @@ func read[V any](u *uploads, prefix string, f func(V)) error {
 	})
 }
 
-// open reads which uploads are open.
+// open reads which uploads are open. What is damaged, and parts of an upload that is, are put
+// aside first: an upload that lacks them goes on, and its client is told that they are missing.
 func (u *uploads) open() error {
+	if err := u.putAside(); err != nil {
+		return err
+	}
 	if err := read(u, uploadRecord, func(x *upload) {
 		x.last = x.Begun
 		u.all[x.ID] = x
@@ -118,14 +129,53 @@ func (u *uploads) open() error {
 	return nil
 }
 
-// part reads one part, if there is one.
+// putAside takes records that are of no use out of the way, under another key.
+func (u *uploads) putAside() error {
+	aside := map[string][]byte{}
+	known := map[string]*upload{} // by the beginnings of their parts' keys
+	err := u.records.Each(uploadRecord, func(key string, b []byte) {
+		var x upload
+		if json.Unmarshal(b, &x) == nil && x.key() == key {
+			known[x.of()] = &x
+			return
+		}
+		aside[key] = bytes.Clone(b)
+	})
+	if err != nil {
+		return err
+	}
+	if err := u.records.Each(partRecord, func(key string, b []byte) {
+		var p part
+		x := known[key[:strings.LastIndexByte(key, '/')+1]]
+		if x == nil || json.Unmarshal(b, &p) != nil || key != x.partKey(p.N) {
+			aside[key] = bytes.Clone(b)
+		}
+	}); err != nil {
+		return err
+	}
+	for _, key := range slices.Sorted(maps.Keys(aside)) {
+		if err := u.records.Put(damagedRecord+key, aside[key]); err != nil {
+			return err
+		}
+		if err := u.records.Delete(key); err != nil {
+			return err
+		}
+		u.log.Warn("S3: what is kept of an upload in parts is damaged: its client has to upload it again", "record", key, "put aside as", damagedRecord+key)
+	}
+	return nil
+}
+
+// part reads one part, if there is one that can be read.
 func (u *uploads) part(x *upload, n int) (*part, error) {
 	b, err := u.records.Get(x.partKey(n))
 	if b == nil || err != nil {
 		return nil, err
 	}
 	p := new(part)
-	return p, json.Unmarshal(b, p)
+	if json.Unmarshal(b, p) != nil {
+		return nil, nil
+	}
+	return p, nil
 }
 
 // listed reads an upload's parts, by number.
@@ -136,13 +186,9 @@ func (u *uploads) listed(x *upload) (ps []part, err error) {
 
 // forget removes all that is kept of an upload.
 func (u *uploads) forget(x *upload) error {
-	ps, err := u.listed(x)
-	if err != nil {
-		return err
-	}
 	keys := []string{x.key()}
-	for _, p := range ps {
-		keys = append(keys, x.partKey(p.N))
+	if err := u.records.Each(x.of(), func(key string, _ []byte) { keys = append(keys, key) }); err != nil {
+		return err
 	}
 	if err := u.records.Delete(keys...); err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/gateway/files"
 	"github.com/phyllo-net/phyllo/gateway/files/memory"
+	"github.com/phyllo-net/phyllo/gateway/s3"
 )
 
 // begin opens an upload in parts.
@@ -224,4 +225,56 @@ func TestDiskOfUploadsFails(t *testing.T) {
 	if free := w.room(); free != 997 {
 		t.Errorf("there is room for %d bytes", free)
 	}
+}
+
+// TestDamagedRecords: of what is kept of uploads in parts something is damaged. Its client is told to upload
+// that again, all else goes on, and what is damaged holds nothing for ever.
+func TestDamagedRecords(t *testing.T) {
+	fine := func([]byte) error { return nil }
+	for _, garbage := range []string{"", "{", "null", `{"N":7}`, "\x00\xff"} {
+		w := openOn(t, memory.New(1000)).start()
+		id, other := w.begin("a"), w.begin("b")
+		one := w.part(id, 1, "one ")
+		two := w.part(id, 2, "two")
+		w.do("PUT", "/bbb/b?partNumber=1&uploadId="+other, "three").Has(t, 200, "")
+		if n := w.records.Damage("part/"+id+"/00002", garbage); n != 1 {
+			t.Fatalf("%d records are damaged", n)
+		}
+		if n := w.records.Damage("upload/"+other, garbage); n != 1 {
+			t.Fatalf("%d uploads are damaged", n)
+		}
+		if garbage == "{" { // it is found while the node runs, too
+			if damaged, err := s3.Waiting(w.records, fine); len(damaged) != 1 || err != nil {
+				t.Errorf("damaged: %q, %v", damaged, err)
+			}
+			w.do("POST", "/bbb/a?uploadId="+id, named(1, one, 2, two)).Has(t, 400, "InvalidPart")
+		}
+		w.restart(time.Now)
+		held := 0
+		damaged, err := s3.Waiting(w.records, func([]byte) error { held++; return nil })
+		if held != 1 || len(damaged) > 0 || err != nil {
+			t.Errorf("%q: %d parts are held, damaged: %q, %v", garbage, held, damaged, err)
+		}
+		w.do("POST", "/bbb/a?uploadId="+id, named(1, one, 2, two)).Has(t, 400, "InvalidPart")
+		w.do("GET", "/bbb?uploads", "").Has(t, 200, id)
+		two = w.part(id, 2, "two")
+		w.do("POST", "/bbb/a?uploadId="+id, named(1, one, 2, two)).Has(t, 200, "")
+		w.do("GET", "/bbb/a", "").Has(t, 200, "one two")
+		w.do("POST", "/bbb/b?uploadId="+other, named(1, one)).Has(t, 404, "NoSuchUpload")
+		if n := w.records.Len(); n != 3 { // what was put aside
+			t.Errorf("%q: %d records are left", garbage, n)
+		}
+	}
+	// The record is whole, and what it has of the part is not.
+	w := openOn(t, memory.New(1000)).start()
+	id := w.begin("a")
+	one := w.part(id, 1, "one")
+	w.records.Damage("part/"+id, fmt.Sprintf(`{"N":1,"Tag":%s,"Size":3,"Saved":"AAAA"}`, one))
+	if damaged, err := s3.Waiting(w.records, func([]byte) error { return errors.New("damaged") }); len(damaged) != 1 || err != nil {
+		t.Errorf("damaged: %q, %v", damaged, err)
+	}
+	w.do("POST", "/bbb/a?uploadId="+id, named(1, one)).Has(t, 400, "InvalidPart")
+	one = w.part(id, 1, "one")
+	w.do("POST", "/bbb/a?uploadId="+id, named(1, one)).Has(t, 200, "")
+	w.do("GET", "/bbb/a", "").Has(t, 200, "one")
 }
