@@ -64,6 +64,12 @@ type Room struct {
 	Stored   bool `json:"stored,omitempty"`
 	Entries  int  `json:"entries,omitempty"`
 	Unstored int  `json:"unstored,omitempty"`
+	// Unlisted: the user's keys alone would not lead to the room yet, as the list of his rooms in the
+	// ring's storage is not known to have it.
+	Unlisted bool `json:"unlisted,omitempty"`
+	// StorageTrouble says why what belongs into the ring's storage could not be put there, or looked
+	// for, when that was tried last, and what helps. It is tried again.
+	StorageTrouble string `json:"storage_trouble,omitempty"`
 }
 
 // RoomMember is somebody in a room.

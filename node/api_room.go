@@ -70,7 +70,10 @@ func inRoom[A any](ctx context.Context, f face, user, called string, g func(*tas
 
 func apiRoom(s *room.Summary) *api.Room {
 	r := &api.Room{ID: s.Room.String(), Name: s.Title, Public: s.Public, Role: s.Role.String(), Joined: s.Joined, Invited: s.Invited, Unread: s.Unread, Silent: s.Silent,
-		Stored: s.Stored}
+		Stored: s.Stored, Unlisted: s.Unlisted}
+	if s.StorageTrouble != nil {
+		r.StorageTrouble = strings.ReplaceAll(kinded(s.StorageTrouble).Error(), "\n", ": ")
+	}
 	if s.Stored {
 		r.Entries, r.Unstored = s.Entries, s.Unstored
 	}

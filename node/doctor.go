@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
@@ -26,6 +27,7 @@ func (f face) Doctor(ctx context.Context) ([]api.Finding, error) {
 	n.lookAtPeers(ctx, say)
 	n.lookAtAdmitters(ctx, say)
 	n.lookAtUsers(say)
+	n.lookAtRooms(ctx, say)
 	n.lookAtDoors(say)
 	n.lookAtValues(say)
 	rank := map[string]int{api.Bad: 0, api.Warn: 1, api.Good: 2}
@@ -197,6 +199,21 @@ func (n *Node) lookAtUsers(say sayer) {
 	for _, u := range n.people.All() {
 		if u.Trouble != "" {
 			say("users", api.Bad, "%s: %s.", u.Name(), u.Trouble)
+		}
+	}
+}
+
+// lookAtRooms tells of rooms of which storage does not take what belongs there.
+func (n *Node) lookAtRooms(ctx context.Context, say sayer) {
+	for _, u := range n.people.All() {
+		list, err := face{n}.RoomList(ctx, u.Name())
+		if err != nil {
+			continue // what is wrong with a user is said of the users
+		}
+		for _, r := range list {
+			if r.StorageTrouble != "" {
+				say("rooms", api.Warn, "What was said in %+q is not all in the ring's storage: %s. It is tried again.", r.Name, strings.TrimSuffix(r.StorageTrouble, "."))
+			}
 		}
 	}
 }

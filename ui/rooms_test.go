@@ -209,6 +209,8 @@ func testRoomPeople(t *testing.T, n *node, p *browser.Page) {
 	p.WaitFor(`!document.querySelector("#room-receipts").checked && !document.querySelector("#room-receipts").disabled`, soon)
 	p.Click("#room-stored")
 	shows(p, "#room-stored-words", "Of 4 entries 3 are in the ring's storage so far")
+	shows(p, "#room-stored-trouble", "20 of 20 bytes are used: offer more")
+	p.Screenshot("rooms-storage-full")
 	shows(p, "#room-owned", "make somebody else its owner")
 	hides(p, "#room-leave")
 	p.Click("#room-rename")

@@ -32,6 +32,12 @@ type Summary struct {
 	// has, and Unstored of them how many are not known to be there yet.
 	Stored            bool
 	Entries, Unstored int
+	// Unlisted tells that the list by which the user's keys alone find his rooms is not known to
+	// have this one: the list is in storage, too.
+	Unlisted bool
+	// StorageTrouble is why what belongs into storage could not be put there, or not be looked for,
+	// when that was tried last; nil: it could. It is tried again.
+	StorageTrouble error
 }
 
 // another is a user who has room for one more. The error is ErrNoName, ErrMany, or one of Rooms.of.
@@ -269,6 +275,11 @@ func (h *hall) summary() Summary {
 		Stored: s.Stored, Entries: h.log.Len()}
 	if s.Stored {
 		x.Unstored = min(h.shelf.unpacked, x.Entries)
+	}
+	if h.rooms().shelf != nil && h.kept.Joined {
+		if x.Unlisted, x.StorageTrouble = h.offList(), h.shelf.trouble; x.StorageTrouble == nil {
+			x.StorageTrouble = h.acc.listed.trouble
+		}
 	}
 	for _, p := range s.People {
 		if p.Role > entry.Out {

@@ -322,6 +322,9 @@ func (h *hall) remember(t *task.T, proof id.Hash, key peer.Secret) error {
 	})
 	if err == nil {
 		h.keys[proof] = key
+		if h.kept.Joined && h.offList() {
+			h.acc.listSoon()
+		}
 	}
 	return err
 }

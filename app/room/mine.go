@@ -20,8 +20,10 @@ type listed struct {
 	due     task.Instant // when it is looked at next, if waiting
 	waiting bool
 	looked  task.Instant // when it was looked at last; 0: never
+	list    *shelf.List  // as it was then; nil: it is not known
 
 	failures int
+	trouble  error // why it failed last; nil: it did not
 }
 
 // listSoon brings the list of the user's rooms up to date in a moment.
@@ -53,9 +55,9 @@ func (a *account) listIn(d time.Duration) {
 		case errors.Is(err, task.ErrStopped):
 		case err != nil:
 			a.listIn(m.cfg.ShelveAfter / sooner << a.listed.failures)
-			a.listed.failures = min(a.listed.failures+1, maxFailures)
+			a.listed.failures, a.listed.trouble = min(a.listed.failures+1, maxFailures), err
 		default:
-			a.listed.failures = 0
+			a.listed.failures, a.listed.trouble = 0, nil
 		}
 		return err
 	}, nil)
@@ -95,10 +97,14 @@ func (a *account) list(t *task.T) error {
 				next.Set(h.row())
 			}
 		}
+		a.listed.list = list
 		if next.Same(list) && !list.Divided() {
 			return failed
 		}
 		if err := m.shelf.WriteList(t, a.user.Signer, a.seals(), next); !errors.Is(err, shelf.ErrConflict) {
+			if err == nil {
+				a.listed.list = next
+			}
 			return errors.Join(err, failed)
 		}
 	}
@@ -131,6 +137,16 @@ func (h *hall) row() *shelf.Row {
 		}
 	}
 	return r
+}
+
+// offList reports whether the list, as it was seen last, would not lead to the room: it does not
+// have it, or not as what the user is in it now, or without a key to its head.
+func (h *hall) offList() bool {
+	if h.acc.listed.list == nil {
+		return true
+	}
+	r, now := h.acc.listed.list.Find(h.id), h.row()
+	return r == nil || r.Out != now.Out || r.Number < now.Number || r.Key.IsZero() && !h.log.Founding().Public
 }
 
 // fresh reports whether the user has joined, and the log that makes him a member has not come yet.

@@ -2,6 +2,7 @@ package room_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -25,6 +26,7 @@ type vault struct {
 	current map[string]shelf.Found
 	count   uint64
 	reads   int
+	full    error // what every write fails with; nil: none does
 }
 
 type kept struct {
@@ -37,6 +39,9 @@ func newVault() *vault { return &vault{objects: map[id.Hash]kept{}, current: map
 const takes = 20 * time.Millisecond
 
 func (v *vault) Put(t *task.T, content []byte, owner peer.Signer) (id.Hash, error) {
+	if v.full != nil {
+		return id.Hash{}, v.full
+	}
 	v.count++
 	x := id.HashOf("test object", v.count)
 	v.objects[x] = kept{bytes.Clone(content), owner.Public()}
@@ -76,6 +81,9 @@ func (v *vault) Current(t *task.T, owner peer.Key, what string) (shelf.Found, er
 func (v *vault) Change(t *task.T, owner peer.Signer, what string, e shelf.Edit) error {
 	if err := t.Sleep(takes); err != nil {
 		return err
+	}
+	if v.full != nil {
+		return v.full
 	}
 	k := owner.Public()
 	at := what + string(k[:])
@@ -226,6 +234,33 @@ func TestStoredOverDeaths(t *testing.T) {
 	})
 }
 
+// Who has no room left in storage is told so of his rooms, until it is mended.
+func TestNoRoomOnTheShelf(t *testing.T) {
+	w, r := stored(t, 1, "alice", "bob")
+	alice := w.people[0]
+	w.net.Run(time.Minute)
+	want(t, "trouble", alice.list()[0].StorageTrouble, nil)
+	w.vault.full = errors.New("full")
+	alice.say(r, "one")
+	w.net.Run(time.Minute)
+	s := alice.list()[0]
+	if s.Unstored != 1 || !errors.Is(s.StorageTrouble, w.vault.full) {
+		t.Errorf("%d entries are not stored, because of %v", s.Unstored, s.StorageTrouble)
+	}
+	other := alice.create("kitchen", false)
+	w.net.Run(time.Minute)
+	for _, s := range alice.list() {
+		want(t, s.Title+" is not on the list", s.Unlisted, s.Room == other)
+	}
+	w.vault.full = nil
+	w.net.Run(15 * time.Minute)
+	for _, s := range alice.list() {
+		want(t, "trouble", s.StorageTrouble, nil)
+		want(t, "not stored", s.Unstored, 0)
+		want(t, "not on the list", s.Unlisted, false)
+	}
+}
+
 // Many small packs become few, and who made them takes them back; so does who made packs when
 // the log is not to be stored any more.
 func TestPacksAreJoined(t *testing.T) {
@@ -339,6 +374,9 @@ func TestListOfRooms(t *testing.T) {
 		alice.say(kitchen, "two")
 		alice.say(square, "three")
 		w.net.Run(time.Minute)
+		for _, s := range p.list() {
+			want(t, s.Title+" is not on the list", s.Unlisted, false)
+		}
 		w.kill(alice, bob, carol)
 		p.disk.Wipe()
 		p.start()

@@ -38,6 +38,7 @@ type shelved struct {
 	turn     id.Hash      // names it among all that take turns
 	looked   task.Instant // when it was looked at last; 0: never
 	failures int
+	trouble  error             // why it could not be looked at last; nil: it could
 	read     map[id.Hash]bool  // packs that need not be read any more
 	own      map[id.Hash]int64 // packs of this device, and when they were stored, Unix milliseconds
 	torn     bool              // a pack on the shelf cannot be read
@@ -72,11 +73,22 @@ func (h *hall) shelveIn(d time.Duration) {
 		case err != nil:
 			h.shelveIn(m.cfg.ShelveAfter << h.shelf.failures)
 			h.shelf.failures = min(h.shelf.failures+1, maxFailures)
+			h.troubled(err)
 		default:
 			h.shelf.failures = 0
+			h.troubled(nil)
 		}
 		return err
 	}, nil)
+}
+
+// troubled notes why the shelf could not be looked at, or with nil that it could, and tells the
+// user when that begins or ends.
+func (h *hall) troubled(err error) {
+	before := h.shelf.trouble
+	if h.shelf.trouble = err; (before == nil) != (err == nil) {
+		h.rooms().emit(Event{Kind: Changed, User: h.acc.key, Room: h.id})
+	}
 }
 
 // shelveNews looks at the shelf when entries have come: soon if they are the user's, later if he

@@ -50,9 +50,11 @@ func (w *world) roomList() *cobra.Command {
 				if len(a) == 1 {
 					return w.roomMembers(list, a[0])
 				}
-				return listing(w, list, "No rooms yet: "+w.command("room create NAME"), []string{"ROOM", "YOU", "MEMBERS", "UNREAD", "STORED", "ID"}, func(r api.Room) []string {
+				err = listing(w, list, "No rooms yet: "+w.command("room create NAME"), []string{"ROOM", "YOU", "MEMBERS", "UNREAD", "STORED", "ID"}, func(r api.Room) []string {
 					return []string{r.Name, roomState(r), count(len(r.Members)), count(r.Unread), roomStored(r), cut(r.ID)[:min(12, len(r.ID))]}
 				})
+				w.roomTroubles(list)
+				return err
 			})
 		},
 	}
@@ -88,6 +90,17 @@ func roomStored(r api.Room) string {
 	return "all"
 }
 
+// roomTroubles says why storage has not all of rooms, each reason once.
+func (w *world) roomTroubles(list []api.Room) {
+	said := map[string]bool{}
+	for _, r := range list {
+		if why := r.StorageTrouble; why != "" && !said[why] && !w.json {
+			said[why] = true
+			w.printf("%s Not all that belongs there is in the ring's storage, which is tried again: %s\n", w.mark(api.Warn), clean(why))
+		}
+	}
+}
+
 // roomMembers prints who is in a room.
 func (w *world) roomMembers(list []api.Room, called string) error {
 	called = strings.TrimPrefix(called, "#")
@@ -101,6 +114,10 @@ func (w *world) roomMembers(list []api.Room, called string) error {
 		if r.Stored && !w.json {
 			w.printf("Of its log (%d entries) the ring's storage has %s.\n", r.Entries, roomStored(r))
 		}
+		if r.Unlisted && !w.json {
+			w.printf("Your keys alone would not lead to it yet: the list of your rooms is on its way into the ring's storage.\n")
+		}
+		w.roomTroubles([]api.Room{r})
 		return listing(w, r.Members, "Who is in it is seen when you are: "+w.command("room join "+quoted(r.Name)), []string{"NAME", "ROLE", "KEY"}, func(m api.RoomMember) []string {
 			return []string{m.Name, m.Role, grouped(m.Key)}
 		})

@@ -210,9 +210,9 @@ func (n *Node) RoomSet(_ context.Context, q api.RoomSet) error {
 		c.room.Silent = !*q.Receipts
 	}
 	if err == nil && q.Stored != nil {
-		c.room.Stored, c.room.Entries, c.room.Unstored = *q.Stored, 0, 0
+		c.room.Stored, c.room.Entries, c.room.Unstored, c.room.StorageTrouble = *q.Stored, 0, 0, ""
 		if c.room.Stored { // as a room of four entries looks for a moment
-			c.room.Entries, c.room.Unstored = 4, 1
+			c.room.Entries, c.room.Unstored, c.room.StorageTrouble = 4, 1, "20 of 20 bytes are used: offer more with `phyllo offer SIZE`"
 		}
 	}
 	return err
