@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/directory/record"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
@@ -96,8 +97,8 @@ func (c *Config) Validate() error {
 	switch {
 	case c.Signer == nil || c.Verifier == nil || c.Certificate == nil || c.Store == nil:
 		return fmt.Errorf("directory: Signer, Verifier, Certificate and Store must be set")
-	case c.Replicas < 1 || c.Replicas > maxReplicas:
-		return fmt.Errorf("directory: Replicas is %d, want 1 to %d", c.Replicas, maxReplicas)
+	case c.Replicas < 1 || c.Replicas > record.MaxReplicas:
+		return fmt.Errorf("directory: Replicas is %d, want 1 to %d", c.Replicas, record.MaxReplicas)
 	}
 	for _, d := range []struct {
 		name       string
@@ -130,9 +131,3 @@ func (c *Config) Validate() error {
 	}
 	return nil
 }
-
-// maxReplicas bounds Replicas, so that a claim with its receipts fits a message.
-const maxReplicas = 9
-
-// majority is the number of keepers that make a majority of n.
-func majority(n int) int { return n/2 + 1 }

@@ -29,27 +29,9 @@ var (
 	// ErrLimit: the keepers refuse, because this person, or this node, has too
 	// many names already, or claims too fast.
 	ErrLimit = errors.New("too many names claimed: wait an hour, or claim fewer")
-	// ErrName: see NameError.
-	ErrName = errors.New("not a name")
-	// ErrRecord: the record breaks a limit, or its signature is wrong.
-	ErrRecord = errors.New("the record is not right")
 	// ErrClock: the record's time is far from the keepers' time of day.
 	ErrClock = errors.New("the record's time is not the time of day: set this computer's clock right")
 )
-
-// NameError says which rule a name breaks. It is an ErrName.
-type NameError struct {
-	Typed string // as it was typed, cut to 80 bytes; not safe to print as it is
-	Rule  string // the broken rule, safe to print
-}
-
-// Error implements error; what was typed is quoted.
-func (e *NameError) Error() string {
-	return fmt.Sprintf("%+q is not a name: %s", e.Typed, e.Rule)
-}
-
-// Is makes the error an ErrName.
-func (e *NameError) Is(target error) bool { return target == ErrName }
 
 // DisputedError says that the keepers of a name give different keys and none has
 // a majority. It is an ErrDisputed.

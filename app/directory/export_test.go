@@ -1,6 +1,9 @@
 package directory
 
 import (
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/directory/record"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/wire"
@@ -18,7 +21,7 @@ func SaysPresent(r *Record) []byte { return wireOf(&answer{Known: present, Recor
 func SaysAbsent() []byte { return wireOf(&answer{Known: absent}) }
 
 // SaysTaken is the answer of one who says that another has the name.
-func SaysTaken(c *Claim) []byte { return wireOf(&taken{Claim: c, Stands: true}) }
+func SaysTaken(c *record.Claim) []byte { return wireOf(&taken{Claim: c, Stands: true}) }
 
 // Names lists names that are not there.
 func Names(names ...Name) []byte {
@@ -31,10 +34,10 @@ func Names(names ...Name) []byte {
 }
 
 // AskPut, AskGive, AskList, AskFetch and AskRead are questions.
-func AskPut(c *Claim) []byte { return wireOf(&put{Claim: c}) }
+func AskPut(c *record.Claim) []byte { return wireOf(&put{Claim: c}) }
 
 // AskGive gives claims.
-func AskGive(cs ...*Claim) []byte { return wireOf(&give{Claims: cs}) }
+func AskGive(cs ...*record.Claim) []byte { return wireOf(&give{Claims: cs}) }
 
 // AskList asks for all that is kept.
 func AskList() []byte { return wireOf(&list{Range: id.Range{Full: true}}) }
@@ -88,7 +91,7 @@ func Decode(b []byte) (wire.Message, error) { return table.Decode(b) }
 func Encode(m wire.Message) ([]byte, error) { return table.Encode(m) }
 
 // Claimed returns the claim of a put, a taken or the only one of a claims message.
-func Claimed(b []byte) *Claim {
+func Claimed(b []byte) *record.Claim {
 	m, _ := table.Decode(b)
 	switch m := m.(type) {
 	case *put:
@@ -102,14 +105,12 @@ func Claimed(b []byte) *Claim {
 }
 
 // ReceiptFor signs a receipt, as a member may do for whatever he wants.
-func ReceiptFor(s peer.Signer, cert *peer.Certificate, ring id.Hash, r *Record, of int) *Receipt {
-	rc := &Receipt{Of: uint8(of), Time: r.Time, Cert: cert}
-	rc.Sig = s.Sign(receiptMessage(ring, r.Name.Hash(), r.Identity, cert.Node, rc.Of, rc.Time))
-	return rc
+func ReceiptFor(s peer.Signer, cert *peer.Certificate, ring id.Hash, r *Record, of int) *record.Receipt {
+	return record.NewReceipt(s, cert, ring, r.Name.Hash(), r.Identity, of, time.Unix(r.Time, 0))
 }
 
 // ClaimHash decides between two claims with equally many receipts.
-func ClaimHash(r *Record, ring id.Hash) id.Hash { return (&Claim{Record: r}).hash(ring) }
+func ClaimHash(r *Record, ring id.Hash) id.Hash { return (&record.Claim{Record: r}).Hash(ring) }
 
 // Settled reports whether the directory has asked its fellows.
 func (d *Directory) Settled() bool { return d.rounds.Settled() }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/directory/record"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/peer"
@@ -84,7 +85,7 @@ func (d *Directory) poll(t *task.T, s seats, ask func() wire.Message, check func
 		}
 		w := &wave{first: len(to)}
 		if enough != nil && round == 0 {
-			w.first = min(len(to), majority(s.of))
+			w.first = min(len(to), record.Majority(s.of))
 		}
 		var same *equals
 		if check != nil {

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/phyllo-net/phyllo/app/directory"
+	"github.com/phyllo-net/phyllo/app/directory/record"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/internal/budget"
 	"github.com/phyllo-net/phyllo/kbr"
@@ -34,8 +35,8 @@ func TestHostileMessages(t *testing.T) {
 	rec := w.record("bob", bob, 1)
 	w.mustPut(w.members[0], rec)
 	a, b := w.members[1], w.members[2]
-	claim := func(r *directory.Record, rs ...*directory.Receipt) *directory.Claim {
-		return &directory.Claim{Record: r, Receipts: rs}
+	claim := func(r *directory.Record, rs ...*record.Receipt) *record.Claim {
+		return &record.Claim{Record: r, Receipts: rs}
 	}
 	stranger := newToy("stranger", 0)
 	forged := *w.record("carol", eve, 1)
@@ -253,7 +254,7 @@ func TestValidate(t *testing.T) {
 
 func samples(rec *directory.Record, w *world) [][]byte {
 	m := w.members[0]
-	c := &directory.Claim{Record: rec, Receipts: []*directory.Receipt{directory.ReceiptFor(m.signer, m.cert, w.ring(), rec, 1)}}
+	c := &record.Claim{Record: rec, Receipts: []*record.Receipt{directory.ReceiptFor(m.signer, m.cert, w.ring(), rec, 1)}}
 	return [][]byte{
 		directory.WhereNodes(m.node.Self()), directory.SaysAbsent(), directory.SaysPresent(rec), directory.SaysTaken(c),
 		directory.Names("a", "b"), directory.AskPut(c), directory.AskGive(c, c), directory.AskList(), directory.AskFetch(rec.Name),
@@ -265,7 +266,9 @@ func samples(rec *directory.Record, w *world) [][]byte {
 func TestMessagesRoundTrip(t *testing.T) {
 	w := newWorld(t, 1, kbrtest.Config{}, nil)
 	rapid.Check(t, func(rt *rapid.T) {
-		for _, b := range samples(drawRecord(rt), w) {
+		rec := w.record(rapid.StringMatching(`[#/]?[a-z]{1,20}`).Draw(rt, "name"), newToy("drawn", rapid.IntRange(0, 9).Draw(rt, "identity")),
+			rapid.Uint64Range(1, 1<<40).Draw(rt, "version"), w.members[:rapid.IntRange(0, 1).Draw(rt, "devices")]...)
+		for _, b := range samples(rec, w) {
 			m, err := directory.Decode(b)
 			if err != nil {
 				rt.Fatal(err)
@@ -316,7 +319,7 @@ func TestStrangerBringsARival(t *testing.T) {
 	rec := w.record("bob", newToy("bob", 0), 1)
 	w.mustPut(w.members[0], rec)
 	near := w.net.Nearest(rec.Name.Key(), 14)
-	rival := &directory.Claim{Record: w.record("bob", newToy("eve", 0), 1)}
+	rival := &record.Claim{Record: w.record("bob", newToy("eve", 0), 1)}
 	var stranger *member
 	for _, m := range w.members {
 		if !contains(near, m.node) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/directory/record"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/peer"
@@ -112,15 +113,15 @@ type source struct {
 
 // outcome is what became of a claim.
 type outcome struct {
-	refused uint16   // the code of a refusal, or
-	taken   *Claim   // what is kept instead, or
-	receipt *Receipt // the own receipt, if it was a vote
+	refused uint16          // the code of a refusal, or
+	taken   *record.Claim   // what is kept instead, or
+	receipt *record.Receipt // the own receipt, if it was a vote
 	stands  bool
 	known   int // receipts
 }
 
 // take decides about a claim, and writes it down before it says yes.
-func (d *Directory) take(t *task.T, c *Claim, src source) outcome {
+func (d *Directory) take(t *task.T, c *record.Claim, src source) outcome {
 	name := c.Record.Name.Hash()
 	if refused := d.mayTake(name, c, src); refused != 0 {
 		return outcome{refused: refused}
@@ -130,7 +131,7 @@ func (d *Directory) take(t *task.T, c *Claim, src source) outcome {
 
 	ring, v, until := d.cfg.Ring, d.cfg.Verifier, d.ep.Wall().Add(d.cfg.Skew)
 	given := c // what runs off the loop may begin when this task has given up, and set c to nil
-	c, err := task.Work(t, disk, func() (*Claim, error) { return given.verified(ring, v, until) })
+	c, err := task.Work(t, disk, func() (*record.Claim, error) { return given.Verified(ring, v, until) })
 	if err != nil {
 		return outcome{refused: refusedRecord}
 	}
@@ -166,7 +167,7 @@ func (d *Directory) take(t *task.T, c *Claim, src source) outcome {
 }
 
 // mayTake looks at what needs no signature to be checked.
-func (d *Directory) mayTake(name id.Hash, c *Claim, src source) uint16 {
+func (d *Directory) mayTake(name id.Hash, c *record.Claim, src source) uint16 {
 	_, busy := d.busy[name]
 	_, ok := d.holder(name.Place())
 	signed, wall := time.Unix(c.Record.Time, 0), d.ep.Wall()
@@ -185,13 +186,13 @@ func (d *Directory) mayTake(name id.Hash, c *Claim, src source) uint16 {
 	return 0
 }
 
-func (d *Directory) dropExpelled(rs []*Receipt) []*Receipt {
+func (d *Directory) dropExpelled(rs []*record.Receipt) []*record.Receipt {
 	if d.cfg.Expelled == nil {
 		return rs
 	}
-	var good []*Receipt
+	var good []*record.Receipt
 	for _, r := range rs {
-		if !d.cfg.Expelled(r.holder()) {
+		if !d.cfg.Expelled(r.Holder()) {
 			good = append(good, r)
 		}
 	}
@@ -209,22 +210,22 @@ const (
 )
 
 // decide applies the rules of the package comment. n is the number of holders.
-func (d *Directory) decide(e *entry, old *stored, c *Claim, src source, n int) (next *Claim, v verdict) {
-	if !src.vote && !c.stands(1) {
+func (d *Directory) decide(e *entry, old *stored, c *record.Claim, src source, n int) (next *record.Claim, v verdict) {
+	if !src.vote && !c.Stands(1) {
 		return nil, verdictWeak
 	}
 	if e != nil && e.identity == c.Record.Identity {
 		if src.vote && !follows(c.Record, old.Claim.Record) {
 			return nil, verdictTaken
 		}
-		return merged(old.Claim, c, d.cfg.Replicas), verdictSame
+		return record.Merged(old.Claim, c, d.cfg.Replicas), verdictSame
 	}
 	switch {
 	case e == nil || e.over(d.ep.Now(), d.ep.Wall(), &d.cfg):
 		return c, verdictNew
-	case !e.stands && src.vote && c.stands(n), !e.stands && src.fellow:
+	case !e.stands && src.vote && c.Stands(n), !e.stands && src.fellow:
 		return c, verdictNew
-	case e.stands && !src.vote && src.fellow && c.stronger(old.Claim, d.cfg.Ring):
+	case e.stands && !src.vote && src.fellow && c.Stronger(old.Claim, d.cfg.Ring):
 		return c, verdictRival
 	}
 	return nil, verdictTaken
@@ -233,7 +234,7 @@ func (d *Directory) decide(e *entry, old *stored, c *Claim, src source, n int) (
 // follows reports whether an owner may put r where old is: with a higher version, or
 // unchanged with the same time or a later one.
 func follows(r, old *Record) bool {
-	return r.Version > old.Version || r.Version == old.Version && r.Time >= old.Time && r.content() == old.content()
+	return r.Version > old.Version || r.Version == old.Version && r.Time >= old.Time && r.Content() == old.Content()
 }
 
 // room reports whether one more name of this key, brought by this node, may be kept.
@@ -255,10 +256,10 @@ func (d *Directory) room(identity peer.Key, src source) bool {
 
 // write makes a claim durable, signs a receipt if it is a vote, and only then lets
 // others see it.
-func (d *Directory) write(t *task.T, e *entry, c *Claim, src source, n int) outcome {
+func (d *Directory) write(t *task.T, e *entry, c *record.Claim, src source, n int) outcome {
 	type written struct {
 		stored  *stored
-		receipt *Receipt
+		receipt *record.Receipt
 	}
 	self, cert, wall, limit := d.ep.Self().ID, d.cfg.Certificate(), d.ep.Wall(), d.cfg.Replicas
 	signer, st, ring := d.cfg.Signer, d.cfg.Store, d.cfg.Ring
@@ -280,15 +281,15 @@ func (d *Directory) write(t *task.T, e *entry, c *Claim, src source, n int) outc
 		s := begin
 		out := written{stored: &s}
 		if src.vote {
-			if out.receipt = c.by(self); out.receipt == nil {
-				out.receipt = newReceipt(signer, cert, ring, name, c.Record.Identity, n, wall)
-				s.Claim = merged(c, &Claim{Record: c.Record, Receipts: []*Receipt{out.receipt}}, limit)
+			if out.receipt = c.By(self); out.receipt == nil {
+				out.receipt = record.NewReceipt(signer, cert, ring, name, c.Record.Identity, n, wall)
+				s.Claim = record.Merged(c, &record.Claim{Record: c.Record, Receipts: []*record.Receipt{out.receipt}}, limit)
 			}
-			s.Stands = s.Stands || s.Claim.stands(n)
+			s.Stands = s.Stands || s.Claim.Stands(n)
 		} else {
 			s.Stands = true
 		}
-		if had.digest == s.Claim.digest(ring) && had.stands == s.Stands {
+		if had.digest == s.Claim.Digest(ring) && had.stands == s.Stands {
 			return out, nil
 		}
 		return out, st.Put(Table, name[:], wire.MustMarshal(&s))

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/app/directory"
+	"github.com/phyllo-net/phyllo/app/directory/record"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
@@ -295,7 +296,7 @@ func TestOneHolderCannotDenyAName(t *testing.T) {
 	w := newWorld(t, 40, kbrtest.Config{Seed: 12}, nil)
 	rec, eve := w.record("bob", newToy("bob", 0), 1), w.record("bob", newToy("eve", 0), 1)
 	holders := w.holders(rec.Name)
-	fake := &directory.Claim{Record: eve}
+	fake := &record.Claim{Record: eve}
 	for _, m := range holders[:2] {
 		fake.Receipts = append(fake.Receipts, directory.ReceiptFor(m.signer, m.cert, w.ring(), eve, 1))
 	}

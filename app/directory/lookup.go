@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/directory/record"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/peer"
@@ -77,7 +78,7 @@ func (d *Directory) lookupOnce(t *task.T, name Name) (Found, error) {
 		return Found{}, err
 	}
 	tally := count(votes)
-	need := majority(s.of)
+	need := record.Majority(s.of)
 	switch best := tally.best(); {
 	case best != nil && best.votes >= need:
 		f := Found{Record: best.record, Agree: best.votes, Of: s.of, At: d.ep.Now()}
@@ -203,7 +204,7 @@ func (s *tally) add(r *Record) {
 	for _, b := range s.keys {
 		if b.key == r.Identity {
 			b.votes++
-			if r.newer(b.record) {
+			if r.Newer(b.record) {
 				b.record = r
 			}
 			return
@@ -226,7 +227,7 @@ func (s *tally) best() *ballot {
 // decided reports whether there is a majority of n.
 func (s tally) decided(n int) bool {
 	best := s.best()
-	return s.absent >= majority(n) || best != nil && best.votes >= majority(n)
+	return s.absent >= record.Majority(n) || best != nil && best.votes >= record.Majority(n)
 }
 
 // cache remembers what was verified, for the names verified last.

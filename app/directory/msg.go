@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/phyllo-net/phyllo/app/directory/record"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/wire"
@@ -88,21 +89,21 @@ type answer struct {
 
 // put asks a holder to keep a record. It is answered by kept, or by taken.
 type put struct {
-	Claim *Claim `cbor:"1,keyasint"`
+	Claim *record.Claim `cbor:"1,keyasint"`
 }
 
 // kept says that the holder wrote the record down.
 type kept struct {
-	Receipt *Receipt `cbor:"1,keyasint"`
-	Stands  bool     `cbor:"2,keyasint,omitempty"` // the claim has a majority, as this holder sees it
-	Known   uint8    `cbor:"3,keyasint,omitempty"` // the number of receipts that the holder has
+	Receipt *record.Receipt `cbor:"1,keyasint"`
+	Stands  bool            `cbor:"2,keyasint,omitempty"` // the claim has a majority, as this holder sees it
+	Known   uint8           `cbor:"3,keyasint,omitempty"` // the number of receipts that the holder has
 }
 
 // taken says that the holder keeps something else under the name: a claim of
 // another key, or a record of this key that is newer.
 type taken struct {
-	Claim  *Claim `cbor:"1,keyasint"`
-	Stands bool   `cbor:"2,keyasint,omitempty"` // false: it has no majority (yet)
+	Claim  *record.Claim `cbor:"1,keyasint"`
+	Stands bool          `cbor:"2,keyasint,omitempty"` // false: it has no majority (yet)
 }
 
 // list asks a fellow holder which names of an arc it keeps, in the order of their
@@ -130,13 +131,13 @@ type fetch struct {
 
 // claims answers fetch, with the first of the names that fit.
 type claims struct {
-	Claims []*Claim `cbor:"1,keyasint,omitempty"`
-	Done   uint8    `cbor:"2,keyasint"` // of so many names what is kept is in Claims
+	Claims []*record.Claim `cbor:"1,keyasint,omitempty"`
+	Done   uint8           `cbor:"2,keyasint"` // of so many names what is kept is in Claims
 }
 
 // give hands claims to a node that is to keep them from now on.
 type give struct {
-	Claims []*Claim `cbor:"1,keyasint"`
+	Claims []*record.Claim `cbor:"1,keyasint"`
 }
 
 // given says how many of them the node keeps now, and for how many it keeps another
@@ -216,14 +217,14 @@ func (m *answer) Check() error {
 	return nil
 }
 
-func checkClaim(c *Claim) error {
+func checkClaim(c *record.Claim) error {
 	if c == nil {
 		return fmt.Errorf("%w: no claim", errMessage)
 	}
 	return c.Check()
 }
 
-func checkClaims(cs []*Claim) error {
+func checkClaims(cs []*record.Claim) error {
 	if len(cs) > maxFetch {
 		return fmt.Errorf("%w: %d claims, at most %d", errMessage, len(cs), maxFetch)
 	}
@@ -239,7 +240,7 @@ func checkClaims(cs []*Claim) error {
 func (m *put) Check() error { return checkClaim(m.Claim) }
 
 // Check implements wire.Checker.
-func (m *kept) Check() error { return m.Receipt.check() }
+func (m *kept) Check() error { return m.Receipt.Check() }
 
 // Check implements wire.Checker.
 func (m *taken) Check() error { return checkClaim(m.Claim) }

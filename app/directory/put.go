@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/directory/record"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/task"
@@ -22,7 +23,7 @@ func (d *Directory) Put(t *task.T, rec *Record) error {
 	if err := rec.Verify(d.cfg.Ring, d.cfg.Verifier); err != nil {
 		return err
 	}
-	c := &Claim{Record: rec}
+	c := &record.Claim{Record: rec}
 	end := d.ep.Now().Add(3 * d.cfg.Patience)
 	for {
 		wait, err := d.putOnce(t, c)
@@ -45,23 +46,23 @@ const final = time.Duration(-1)
 
 // putOnce asks all holders once. It gathers receipts in c. After an error it returns
 // how long to wait before the next try.
-func (d *Directory) putOnce(t *task.T, c *Claim) (time.Duration, error) {
+func (d *Directory) putOnce(t *task.T, c *record.Claim) (time.Duration, error) {
 	s, err := d.seats(t, c.Record.Name.Key())
 	if err != nil {
 		return pause, err
 	}
-	sent := &Claim{Record: c.Record, Receipts: slices.Clone(c.Receipts)}
+	sent := &record.Claim{Record: c.Record, Receipts: slices.Clone(c.Receipts)}
 	votes, err := d.poll(t, s, func() wire.Message { return &put{Claim: sent} }, nil, nil)
 	if err != nil {
 		return final, err
 	}
-	p := puts{known: maxReplicas}
+	p := puts{known: record.MaxReplicas}
 	for _, v := range votes {
 		if err := d.countPut(t, &p, c, v); err != nil {
 			return final, err
 		}
 	}
-	need := majority(s.of)
+	need := record.Majority(s.of)
 	have := len(c.Receipts)
 	switch {
 	case p.stale != nil:
@@ -79,7 +80,7 @@ func (d *Directory) putOnce(t *task.T, c *Claim) (time.Duration, error) {
 		return final, ErrClock
 	case p.refused >= need:
 		return final, ErrRecord
-	case p.contest != nil && p.contest.stronger(&Claim{Record: c.Record, Receipts: p.contest.Receipts}, d.cfg.Ring):
+	case p.contest != nil && p.contest.Stronger(&record.Claim{Record: c.Record, Receipts: p.contest.Receipts}, d.cfg.Ring):
 		// Two claims at one moment, none with a majority: the one with the larger
 		// hash holds back until both are forgotten where they do not stand.
 		return d.cfg.Tentative + d.some(), ErrContested
@@ -96,17 +97,17 @@ func (d *Directory) some() time.Duration {
 
 // puts counts the answers to a put.
 type puts struct {
-	stand                 int     // holders where the claim stands now
-	known                 int     // the fewest receipts that one of those knows
-	rivals                int     // holders that keep another key's claim, which stands
-	rival                 *Claim  // the strongest of these
-	contest               *Claim  // another key's claim that does not stand
-	stale                 *Record // a newer record of this key
+	stand                 int           // holders where the claim stands now
+	known                 int           // the fewest receipts that one of those knows
+	rivals                int           // holders that keep another key's claim, which stands
+	rival                 *record.Claim // the strongest of these
+	contest               *record.Claim // another key's claim that does not stand
+	stale                 *Record       // a newer record of this key
 	limit, clock, refused int
 }
 
 // countPut counts one answer. What it says about other claims is verified.
-func (d *Directory) countPut(t *task.T, p *puts, c *Claim, v vote) error {
+func (d *Directory) countPut(t *task.T, p *puts, c *record.Claim, v vote) error {
 	var r *kbr.RefusedError
 	if errors.As(v.err, &r) {
 		switch r.Code {
@@ -125,11 +126,11 @@ func (d *Directory) countPut(t *task.T, p *puts, c *Claim, v vote) error {
 	switch m := v.msg.(type) {
 	case *kept:
 		name, identity := c.Record.Name.Hash(), c.Record.Identity
-		if m.Receipt.holder() != v.from.ID || m.Receipt.verify(ring, name, identity, ver) != nil {
+		if m.Receipt.Holder() != v.from.ID || m.Receipt.Verify(ring, name, identity, ver) != nil {
 			d.stats.BadInput++
 			return nil
 		}
-		c.add(m.Receipt, d.cfg.Replicas)
+		c.Add(m.Receipt, d.cfg.Replicas)
 		if m.Stands {
 			p.stand++
 			p.known = min(p.known, int(m.Known))
@@ -139,7 +140,7 @@ func (d *Directory) countPut(t *task.T, p *puts, c *Claim, v vote) error {
 			d.stats.BadInput++
 			return nil
 		}
-		other, err := task.Work(t, disk, func() (*Claim, error) { return m.Claim.verified(ring, ver, until) })
+		other, err := task.Work(t, disk, func() (*record.Claim, error) { return m.Claim.Verified(ring, ver, until) })
 		if errors.Is(err, task.ErrStopped) {
 			return err
 		} else if err != nil {
@@ -152,18 +153,18 @@ func (d *Directory) countPut(t *task.T, p *puts, c *Claim, v vote) error {
 }
 
 // other notes another claim on the name that is put.
-func (p *puts) other(c, other *Claim, stands bool, ring id.Hash) {
+func (p *puts) other(c, other *record.Claim, stands bool, ring id.Hash) {
 	switch {
 	case other.Record.Identity == c.Record.Identity:
-		if !follows(c.Record, other.Record) && (p.stale == nil || other.Record.newer(p.stale)) {
+		if !follows(c.Record, other.Record) && (p.stale == nil || other.Record.Newer(p.stale)) {
 			p.stale = other.Record
 		}
 	case stands:
 		p.rivals++
-		if p.rival == nil || other.stronger(p.rival, ring) {
+		if p.rival == nil || other.Stronger(p.rival, ring) {
 			p.rival = other
 		}
-	case p.contest == nil || other.stronger(p.contest, ring):
+	case p.contest == nil || other.Stronger(p.contest, ring):
 		p.contest = other
 	}
 }

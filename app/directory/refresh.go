@@ -107,7 +107,7 @@ func (d *Directory) refresh(t *task.T, o *owned) error {
 		return err
 	case err == nil && f.Record.Identity != o.rec.Identity:
 		return &TakenError{Name: o.rec.Name, By: f.Record.Identity}
-	case err == nil && f.Record.Version > o.rec.Version, err == nil && f.Record.Version == o.rec.Version && f.Record.content() != o.rec.content():
+	case err == nil && f.Record.Version > o.rec.Version, err == nil && f.Record.Version == o.rec.Version && f.Record.Content() != o.rec.Content():
 		o.rec = f.Record // by another node of the same person
 	}
 	now := d.ep.Wall()

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/directory/record"
 	"github.com/phyllo-net/phyllo/app/reload"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
@@ -113,9 +114,9 @@ func (s *shelf) arc(r id.Range, after *id.Hash, limit int, wanted func(*entry) b
 
 // stored is what lies in the store, under the name's hash.
 type stored struct {
-	Claim  *Claim `cbor:"1,keyasint"`
-	Stands bool   `cbor:"2,keyasint,omitempty"`
-	From   id.ID  `cbor:"3,keyasint"`
+	Claim  *record.Claim `cbor:"1,keyasint"`
+	Stands bool          `cbor:"2,keyasint,omitempty"`
+	From   id.ID         `cbor:"3,keyasint"`
 }
 
 // Check implements wire.Checker.
@@ -124,7 +125,7 @@ func (s *stored) Check() error { return checkClaim(s.Claim) }
 func (s *stored) entry(ring id.Hash) *entry {
 	r := s.Claim.Record
 	return &entry{
-		name: r.Name.Hash(), identity: r.Identity, time: r.Time, digest: s.Claim.digest(ring),
+		name: r.Name.Hash(), identity: r.Identity, time: r.Time, digest: s.Claim.Digest(ring),
 		stands: s.Stands, from: s.From,
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/directory/record"
 	"github.com/phyllo-net/phyllo/app/rounds"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
@@ -246,14 +247,14 @@ func (d *Directory) handOver(t *task.T, name id.Hash) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	votes, err := d.poll(t, to, func() wire.Message { return &give{Claims: []*Claim{s.Claim}} }, nil, nil)
+	votes, err := d.poll(t, to, func() wire.Message { return &give{Claims: []*record.Claim{s.Claim}} }, nil, nil)
 	n := 0
 	for _, v := range votes {
 		if g, ok := v.msg.(*given); ok && v.err == nil && g.Kept+g.Other == 1 {
 			n++
 		}
 	}
-	return n >= majority(to.of), err
+	return n >= record.Majority(to.of), err
 }
 
 // Leave hands what this node keeps to those who will keep it next. The assembly

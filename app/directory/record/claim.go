@@ -1,4 +1,4 @@
-package directory
+package record
 
 import (
 	"bytes"
@@ -9,6 +9,12 @@ import (
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 )
+
+// MaxReplicas bounds the keepers of a name, so that a claim with its receipts fits a message.
+const MaxReplicas = 9
+
+// Majority is the number of keepers that make a majority of n.
+func Majority(n int) int { return n/2 + 1 }
 
 // Receipt is a holder's signed word that it keeps a name for a key, and wrote it
 // down before it said so. It stands for the pair of name and key: later versions
@@ -31,17 +37,19 @@ func receiptMessage(ring, name id.Hash, identity peer.Key, holder id.ID, of uint
 	return h[:]
 }
 
-// newReceipt signs for a name and key. It is called in Work.
-func newReceipt(s peer.Signer, cert *peer.Certificate, ring, name id.Hash, identity peer.Key, of int, now time.Time) *Receipt {
+// NewReceipt signs for a name and key. It is called in Work.
+func NewReceipt(s peer.Signer, cert *peer.Certificate, ring, name id.Hash, identity peer.Key, of int, now time.Time) *Receipt {
 	r := &Receipt{Of: uint8(of), Time: now.Unix(), Cert: cert}
 	r.Sig = s.Sign(receiptMessage(ring, name, identity, cert.Node, r.Of, r.Time))
 	return r
 }
 
-// holder is the node that gave the receipt.
-func (r *Receipt) holder() id.ID { return r.Cert.Node }
+// Holder is the node that gave the receipt.
+func (r *Receipt) Holder() id.ID { return r.Cert.Node }
 
-func (r *Receipt) verify(ring, name id.Hash, identity peer.Key, v peer.Verifier) error {
+// Verify reports what is wrong with a receipt for a name and key, or nil. An error is an
+// ErrRecord, or says what is wrong with the holder's certificate.
+func (r *Receipt) Verify(ring, name id.Hash, identity peer.Key, v peer.Verifier) error {
 	// A certificate lives for 90 days, a receipt for years: what counts is that
 	// the holder was a member when it signed.
 	if err := r.Cert.Check(ring, time.Unix(r.Time, 0), v); err != nil {
@@ -61,48 +69,49 @@ func (c *Claim) Check() error {
 	if err := c.Record.Check(); err != nil {
 		return err
 	}
-	if len(c.Receipts) > maxReplicas {
-		return fmt.Errorf("%w: %d receipts, at most %d", ErrRecord, len(c.Receipts), maxReplicas)
+	if len(c.Receipts) > MaxReplicas {
+		return fmt.Errorf("%w: %d receipts, at most %d", ErrRecord, len(c.Receipts), MaxReplicas)
 	}
 	for _, r := range c.Receipts {
-		if err := r.check(); err != nil {
+		if err := r.Check(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *Receipt) check() error {
+// Check implements wire.Checker.
+func (r *Receipt) Check() error {
 	switch {
 	case r == nil || r.Cert == nil || r.Cert.Admission == nil:
 		return fmt.Errorf("%w: a receipt without a certificate", ErrRecord)
-	case r.Of < 1 || r.Of > maxReplicas || r.Time <= 0 || r.Time > maxTime || len(r.Sig) != peer.SignatureSize:
+	case r.Of < 1 || r.Of > MaxReplicas || r.Time <= 0 || r.Time > maxTime || len(r.Sig) != peer.SignatureSize:
 		return fmt.Errorf("%w: an impossible receipt", ErrRecord)
 	}
 	return nil
 }
 
-// verified returns the claim with those of its receipts that are good, one for each
+// Verified returns the claim with those of its receipts that are good, one for each
 // holder, or an error if the record itself is not. It is called in Work: it
 // checks up to 28 signatures. until is the latest time that a receipt may show.
-func (c *Claim) verified(ring id.Hash, v peer.Verifier, until time.Time) (*Claim, error) {
+func (c *Claim) Verified(ring id.Hash, v peer.Verifier, until time.Time) (*Claim, error) {
 	if err := c.Record.Verify(ring, v); err != nil {
 		return nil, err
 	}
 	name := c.Record.Name.Hash()
 	good := &Claim{Record: c.Record}
 	for _, r := range c.Receipts {
-		if r.Time <= until.Unix() && r.verify(ring, name, c.Record.Identity, v) == nil {
-			good.add(r, maxReplicas)
+		if r.Time <= until.Unix() && r.Verify(ring, name, c.Record.Identity, v) == nil {
+			good.Add(r, MaxReplicas)
 		}
 	}
 	return good, nil
 }
 
-// add puts a receipt in, in the order of holders, unless there is one by the same
+// Add puts a receipt in, in the order of holders, unless there is one by the same
 // holder. Of more than limit those of the holders nearest to the name stay.
-func (c *Claim) add(r *Receipt, limit int) (changed bool) {
-	at, have := slices.BinarySearchFunc(c.Receipts, r.holder(), func(r *Receipt, h id.ID) int { return r.holder().Cmp(h) })
+func (c *Claim) Add(r *Receipt, limit int) (changed bool) {
+	at, have := slices.BinarySearchFunc(c.Receipts, r.Holder(), func(r *Receipt, h id.ID) int { return r.Holder().Cmp(h) })
 	if have {
 		return false
 	}
@@ -112,7 +121,7 @@ func (c *Claim) add(r *Receipt, limit int) (changed bool) {
 	}
 	key, far := c.Record.Name.Key(), 0
 	for i, x := range c.Receipts {
-		if id.Closer(key, c.Receipts[far].holder(), x.holder()) {
+		if id.Closer(key, c.Receipts[far].Holder(), x.Holder()) {
 			far = i
 		}
 	}
@@ -130,55 +139,55 @@ func (c *Claim) of() int {
 	return int(n)
 }
 
-// stands reports whether the receipts are a majority of the holders, by their own
+// Stands reports whether the receipts are a majority of the holders, by their own
 // word and of at least n.
-func (c *Claim) stands(n int) bool {
-	return len(c.Receipts) > 0 && len(c.Receipts) >= majority(max(n, c.of()))
+func (c *Claim) Stands(n int) bool {
+	return len(c.Receipts) > 0 && len(c.Receipts) >= Majority(max(n, c.of()))
 }
 
-// by returns the receipt of a holder, or nil.
-func (c *Claim) by(holder id.ID) *Receipt {
+// By returns the receipt of a holder, or nil.
+func (c *Claim) By(holder id.ID) *Receipt {
 	for _, r := range c.Receipts {
-		if r.holder() == holder {
+		if r.Holder() == holder {
 			return r
 		}
 	}
 	return nil
 }
 
-// hash is what decides between two claims with equally many receipts.
-func (c *Claim) hash(ring id.Hash) id.Hash {
+// Hash is what decides between two claims with equally many receipts.
+func (c *Claim) Hash(ring id.Hash) id.Hash {
 	return id.HashOf("claim", ring, string(c.Record.Name), c.Record.Identity[:])
 }
 
-// stronger reports whether c beats d, a claim of another key on the same name: more
+// Stronger reports whether c beats d, a claim of another key on the same name: more
 // receipts win, then the smaller hash.
-func (c *Claim) stronger(d *Claim, ring id.Hash) bool {
+func (c *Claim) Stronger(d *Claim, ring id.Hash) bool {
 	if len(c.Receipts) != len(d.Receipts) {
 		return len(c.Receipts) > len(d.Receipts)
 	}
-	a, b := c.hash(ring), d.hash(ring)
+	a, b := c.Hash(ring), d.Hash(ring)
 	return bytes.Compare(a[:], b[:]) < 0
 }
 
-// digest tells two holders whether they keep the same.
-func (c *Claim) digest(ring id.Hash) uint64 {
+// Digest tells two holders whether they keep the same.
+func (c *Claim) Digest(ring id.Hash) uint64 {
 	parts := []any{c.Record.Hash(ring)}
 	for _, r := range c.Receipts {
-		parts = append(parts, r.holder())
+		parts = append(parts, r.Holder())
 	}
 	return id.HashOf("kept", parts...).Place().Hi
 }
 
-// merged is the union of two claims of the same name and key: the newer record and
+// Merged is the union of two claims of the same name and key: the newer record and
 // all receipts.
-func merged(a, b *Claim, limit int) *Claim {
-	if b.Record.newer(a.Record) {
+func Merged(a, b *Claim, limit int) *Claim {
+	if b.Record.Newer(a.Record) {
 		a, b = b, a
 	}
 	m := &Claim{Record: a.Record, Receipts: a.Receipts}
 	for _, r := range b.Receipts {
-		m.add(r, limit)
+		m.Add(r, limit)
 	}
 	return m
 }

@@ -1,4 +1,4 @@
-package directory_test
+package record_test
 
 import (
 	"errors"
@@ -8,7 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/phyllo-net/phyllo/app/directory"
+	"github.com/phyllo-net/phyllo/app/directory/record"
 	"github.com/phyllo-net/phyllo/internal/budget"
 )
 
@@ -35,7 +35,7 @@ func TestParseNameAccepts(t *testing.T) {
 		strings.Repeat("é", 64):  strings.Repeat("é", 64),
 		strings.Repeat("a1", 32): strings.Repeat("a1", 32),
 	} {
-		got, err := directory.ParseName(typed)
+		got, err := record.ParseName(typed)
 		if err != nil || string(got) != want {
 			t.Errorf("%+q: got %+q, %v; want %+q", typed, got, err, want)
 		}
@@ -81,13 +81,13 @@ func TestParseNameRefusesAndSaysWhy(t *testing.T) {
 		"0123456789abcdef0123456789ABCDEF":   "read as an id",
 		"#0123456789abcdef0123456789abcdef":  "read as an id",
 	} {
-		got, err := directory.ParseName(typed)
+		got, err := record.ParseName(typed)
 		if err == nil {
 			t.Errorf("%+q was accepted as %+q", typed, got)
 			continue
 		}
-		var ne *directory.NameError
-		if !errors.Is(err, directory.ErrName) || !errors.As(err, &ne) || !strings.Contains(ne.Rule, rule) {
+		var ne *record.NameError
+		if !errors.Is(err, record.ErrName) || !errors.As(err, &ne) || !strings.Contains(ne.Rule, rule) {
 			t.Errorf("%+q: %v; want a rule with %q", typed, err, rule)
 		}
 		for _, r := range err.Error() {
@@ -101,11 +101,11 @@ func TestParseNameRefusesAndSaysWhy(t *testing.T) {
 
 // checkParsed holds for whatever ParseName accepts.
 func checkParsed(t interface{ Fatalf(string, ...any) }, typed string) {
-	n, err := directory.ParseName(typed)
+	n, err := record.ParseName(typed)
 	if err != nil {
 		return
 	}
-	again, err := directory.ParseName(string(n))
+	again, err := record.ParseName(string(n))
 	if err != nil || again != n {
 		t.Fatalf("%+q gives %+q, which gives %+q, %v", typed, n, again, err)
 	}
@@ -133,15 +133,15 @@ func FuzzParseName(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		budget.Decode(t, len(s), func() { directory.ParseName(s) })
+		budget.Decode(t, len(s), func() { record.ParseName(s) })
 		checkParsed(t, s)
 	})
 }
 
 func TestNameKindsAndKeys(t *testing.T) {
 	seen := map[string]bool{}
-	for s, kind := range map[string]directory.NameKind{"x": directory.Person, "#x": directory.Room, "/x": directory.Topic} {
-		n, err := directory.ParseName(s)
+	for s, kind := range map[string]record.NameKind{"x": record.Person, "#x": record.Room, "/x": record.Topic} {
+		n, err := record.ParseName(s)
 		if err != nil || n.Kind() != kind || n.Key() != n.Hash().Place() {
 			t.Errorf("%s: kind %d, %v", s, n.Kind(), err)
 		}

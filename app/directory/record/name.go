@@ -1,6 +1,7 @@
-package directory
+package record
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -52,6 +53,23 @@ func (n Name) Hash() id.Hash { return id.HashOf("name", string(n)) }
 
 // Key is the name's place on the ring: the nodes nearest to it keep its record.
 func (n Name) Key() id.ID { return n.Hash().Place() }
+
+// ErrName: see NameError.
+var ErrName = errors.New("not a name")
+
+// NameError says which rule a name breaks. It is an ErrName.
+type NameError struct {
+	Typed string // as it was typed, cut to 80 bytes; not safe to print as it is
+	Rule  string // the broken rule, safe to print
+}
+
+// Error implements error; what was typed is quoted.
+func (e *NameError) Error() string {
+	return fmt.Sprintf("%+q is not a name: %s", e.Typed, e.Rule)
+}
+
+// Is makes the error an ErrName.
+func (e *NameError) Is(target error) bool { return target == ErrName }
 
 // ParseName normalises what a person typed, by the profile UsernameCaseMapped of
 // RFC 8265 (narrow forms, lower case, NFC), and checks it by the rules of names:

@@ -1,6 +1,7 @@
-package directory
+package record
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -20,6 +21,9 @@ const (
 	// MaxRecord is the largest encoded record, in bytes.
 	MaxRecord = 6 << 10
 )
+
+// ErrRecord: the record breaks a limit, or its signature is wrong.
+var ErrRecord = errors.New("the record is not right")
 
 // Record is what the ring knows of a name: whose it is, how to seal a message to
 // him, and on which nodes he lives. It is signed by the identity key, and frozen
@@ -51,8 +55,8 @@ type Profile struct {
 	Unlisted bool `cbor:"4,keyasint,omitempty"`
 }
 
-// content is the hash of all that a change changes: not of version and time.
-func (r *Record) content() id.Hash {
+// Content is the hash of all that a change changes: not of version and time.
+func (r *Record) Content() id.Hash {
 	devices := make([]any, 0, 2*len(r.Devices))
 	for _, d := range r.Devices {
 		if d == nil {
@@ -75,7 +79,7 @@ func (r *Record) content() id.Hash {
 
 // Hash is the record's own id in a ring: what is signed.
 func (r *Record) Hash(ring id.Hash) id.Hash {
-	return id.HashOf("record", ring, r.content(), r.Version, r.Time)
+	return id.HashOf("record", ring, r.Content(), r.Version, r.Time)
 }
 
 // Sign returns a signed copy of r for a ring, with the identity of the signer and
@@ -164,9 +168,9 @@ func (p *Profile) check() error {
 	return nil
 }
 
-// newer reports whether r replaces old, a record of the same name and identity:
+// Newer reports whether r replaces old, a record of the same name and identity:
 // it has a higher version, or is the same version refreshed.
-func (r *Record) newer(old *Record) bool {
+func (r *Record) Newer(old *Record) bool {
 	if r.Version != old.Version {
 		return r.Version > old.Version
 	}
