@@ -245,8 +245,8 @@ func (e *endpoint) LocalLookup(key id.ID, k int, safe bool) []*peer.Handle {
 // members returns this node and the active members of its leaf set, clockwise from
 // the left edge.
 func (n *Node) members() []*peer.Handle {
-	var out []*peer.Handle
 	l := n.leafs.sides[leftSide]
+	out := make([]*peer.Handle, 0, len(l)+1+len(n.leafs.sides[rightSide]))
 	for i := len(l) - 1; i >= 0; i-- {
 		if l[i].active && l[i].there() {
 			out = append(out, l[i].h)
