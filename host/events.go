@@ -113,19 +113,26 @@ func decode(t *wire.Table, b []byte) (m wire.Message, kind string, err error) {
 			m, kind, err = nil, badPanic, fmt.Errorf("the decoder failed: %v\n%s", v, f.stack)
 		}
 	}()
-	m, err = t.Decode(b)
+	if m, err = t.Decode(b); err == nil {
+		return m, "", nil
+	}
+	kind, err = refusal(err)
+	return nil, kind, err
+}
+
+// refusal is the kind of what is wrong with a message that was not decoded, or no error for one
+// that may be skipped.
+func refusal(err error) (string, error) {
 	var unknown *wire.UnknownKindError
 	switch {
-	case err == nil:
-		return m, "", nil
 	case errors.As(err, &unknown) && unknown.Skip:
-		return nil, "", nil
+		return "", nil
 	case unknown != nil:
-		return nil, badKind, err
+		return badKind, err
 	case errors.Is(err, wire.ErrTooLarge):
-		return nil, badTooLarge, err
+		return badTooLarge, err
 	}
-	return nil, badMalformed, err
+	return badMalformed, err
 }
 
 // bad counts bad input, and closes the link that it came over. What no honest node

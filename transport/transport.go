@@ -80,7 +80,8 @@ var (
 type Events interface {
 	// Up: a link to a node stands. cert was checked.
 	Up(from *peer.Handle, cert *peer.Certificate)
-	// Frame: a frame arrived. The callee owns it.
+	// Frame: a frame arrived. It is the callee's to read until it returns: the memory is used
+	// again for another frame.
 	Frame(from *peer.Handle, c Class, frame []byte)
 	// Down: the link ended, or what was sent could not be carried because none
 	// could be made. to is the handle the owner sent to, or got in Up.

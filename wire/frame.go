@@ -25,19 +25,31 @@ func AppendFrame(dst, body []byte) ([]byte, error) {
 // or above the limit is ErrMalformed or ErrTooLarge. A stream that ends inside
 // a frame gives io.ErrUnexpectedEOF; one that ends between frames gives io.EOF.
 // The caller owns what is returned.
-func ReadFrame(r io.Reader, limit int) ([]byte, error) {
-	var head [FrameHeader]byte
-	if _, err := io.ReadFull(r, head[:]); err != nil {
+func ReadFrame(r io.Reader, limit int) ([]byte, error) { return ReadFrameInto(nil, r, limit) }
+
+// ReadFrameInto is ReadFrame into the memory of room, or into new memory where that is not long
+// enough.
+func ReadFrameInto(room []byte, r io.Reader, limit int) ([]byte, error) {
+	head := room
+	if len(room) < FrameHeader {
+		head = make([]byte, FrameHeader)
+	}
+	head = head[:FrameHeader]
+	if _, err := io.ReadFull(r, head); err != nil {
 		return nil, err
 	}
-	n := binary.BigEndian.Uint32(head[:])
+	n := binary.BigEndian.Uint32(head)
 	switch {
 	case n == 0:
 		return nil, fmt.Errorf("%w: empty frame", ErrMalformed)
 	case n > MaxFrame || int(n) > limit:
 		return nil, fmt.Errorf("%w: frame of %d bytes, at most %d", ErrTooLarge, n, min(limit, MaxFrame))
 	}
-	body := make([]byte, n)
+	body := room
+	if int(n) > len(room) {
+		body = make([]byte, n)
+	}
+	body = body[:n]
 	if _, err := io.ReadFull(r, body); err != nil {
 		if err == io.EOF {
 			err = io.ErrUnexpectedEOF

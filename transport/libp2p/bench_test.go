@@ -1,6 +1,7 @@
 package libp2p_test
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/phyllo-net/phyllo/peer"
@@ -25,7 +26,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 			one = start(b, 1, libp2p.Options{}, x.listen)
 			two = start(b, 2, libp2p.Options{}, x.listen)
 			one.onFrame = func(*peer.Handle, []byte) { back <- struct{}{} }
-			two.onFrame = func(from *peer.Handle, f []byte) { two.Send(from, x.class, f) }
+			two.onFrame = func(from *peer.Handle, f []byte) { two.Send(from, x.class, bytes.Clone(f)) }
 			one.connect(b, two)
 			b.ReportAllocs()
 			for b.Loop() {

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"slices"
+	"sync"
 
 	"github.com/phyllo-net/phyllo/transport"
 	"github.com/phyllo-net/phyllo/wire"
@@ -51,19 +53,34 @@ func appendFrame(dst []byte, kind byte, body []byte) []byte {
 	return dst
 }
 
-// readFrame reads one frame of a link that stands.
-func readFrame(r *bufio.Reader) (kind byte, body []byte, err error) {
-	if kind, err = r.ReadByte(); err != nil {
-		return 0, nil, err
-	}
+// maxLent is the longest body that is read into memory which is used again: most frames are far
+// shorter, and a long one should not leave that much behind.
+const maxLent = 2 << 10
+
+// lent are buffers for bodies of up to maxLent bytes. The reader gives each back
+// when all who were told of the frame have returned.
+var lent = sync.Pool{New: func() any { return new([maxLent]byte) }}
+
+// readBody reads the rest of a frame of a kind, on a link that stands. The body lies in room, if
+// it is no longer than that.
+func readBody(r *bufio.Reader, kind byte, room []byte) ([]byte, error) {
 	limit := maxBody(kind)
 	if limit == 0 {
-		return kind, nil, fmt.Errorf("%w: frame of unknown kind %d", wire.ErrMalformed, kind)
+		return nil, fmt.Errorf("%w: frame of unknown kind %d", wire.ErrMalformed, kind)
 	}
-	if body, err = wire.ReadFrame(r, limit); err == io.EOF {
+	body, err := wire.ReadFrameInto(room, r, limit)
+	if err == io.EOF {
 		err = io.ErrUnexpectedEOF
 	}
-	return kind, body, err
+	return body, err
+}
+
+// owned is a body that was read into a lent buffer, for who keeps it.
+func owned(body []byte) []byte {
+	if len(body) > maxLent {
+		return body // it did not fit
+	}
+	return slices.Clone(body)
 }
 
 // readFirst reads the first frame of a stream: a hello or, if answer is set, a

@@ -12,6 +12,10 @@ import (
 // takes nothing.
 const stuckAfter = int64(2 * time.Millisecond)
 
+// spareDue is for how many sessions the list of those that are due keeps its room while it is
+// empty: most are due alone, and each would take new memory else.
+const spareDue = 16
+
 // pens write for all links of a node. One goroutine does, which waits while there is
 // nothing to write; if it is stuck in a write, another one goes on with the other
 // links. So a frame costs no goroutine of its own, and no peer holds up the others.
@@ -122,8 +126,13 @@ func (p *pens) next(x *pen) *session {
 	}
 	s := p.due[0]
 	p.due[0] = nil
-	if p.due = p.due[1:]; len(p.due) == 0 {
+	switch {
+	case len(p.due) > 1:
+		p.due = p.due[1:]
+	case cap(p.due) > spareDue:
 		p.due = nil
+	default:
+		p.due = p.due[:0]
 	}
 	return s
 }

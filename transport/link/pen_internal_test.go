@@ -134,7 +134,8 @@ func TestStuckPen(t *testing.T) {
 }
 
 // TestOffers: an owner with room gets frames from the goroutine that reads; without,
-// from another one. The order is the same, and the end comes last.
+// from another one, when the memory that they were read into is used again already. The order is
+// the same, and the end comes last.
 func TestOffers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := 0
@@ -143,10 +144,12 @@ func TestOffers(t *testing.T) {
 		defer l.Close()
 		s, _ := standing(l, 1, nil)
 		var want []string
+		room := make([]byte, 0, 1)
 		for i := range 9 {
-			if err := s.take(transport.App, fmt.Appendf(nil, "%d", i)); err != nil {
+			if err := s.take(transport.App, fmt.Appendf(room, "%d", i)); err != nil {
 				t.Fatal(err)
 			}
+			copy(room[:1], "?")
 			text := fmt.Sprintf("offered %d", i)
 			if i%3 == 2 {
 				text = fmt.Sprint(i)

@@ -3,7 +3,7 @@ package link
 import "github.com/phyllo-net/phyllo/transport"
 
 // A queue holds what waits for one peer: a first-in, first-out list for each
-// class, bounded in frames and bytes. Empty it holds no memory.
+// class, bounded in frames and bytes. Empty it holds room for spareFrames at most.
 type queue struct {
 	frames [transport.Classes][][]byte
 	bytes  [transport.Classes]int
@@ -14,6 +14,10 @@ var (
 	maxFrames = [transport.Classes]int{transport.Liveness: 256, transport.App: 1024, transport.Upkeep: 512}
 	maxBytes  = [transport.Classes]int{transport.Liveness: 256 << 10, transport.App: 2 << 20, transport.Upkeep: 512 << 10}
 )
+
+// spareFrames is for how many frames of a class an empty queue keeps its room: most wait alone,
+// and each would take new memory else.
+const spareFrames = 4
 
 // push appends a frame, or reports that the class is full. Of class Upkeep the oldest
 // frames give way: newer maintenance says the same of a later time. dropped is how
@@ -46,6 +50,9 @@ func (q *queue) pop(c transport.Class) {
 	fs[0] = nil
 	if len(fs) == 1 {
 		q.frames[c] = nil
+		if cap(fs) <= spareFrames {
+			q.frames[c] = fs[:0]
+		}
 		return
 	}
 	q.frames[c] = fs[1:]

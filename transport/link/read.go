@@ -10,41 +10,51 @@ import (
 
 // read reads frames until the stream ends, and returns why.
 func (s *session) read() error {
-	l := s.far.links
 	for {
-		kind, body, err := readFrame(s.r)
+		kind, err := s.r.ReadByte() // here it waits, and needs no buffer for that
 		if err != nil {
 			return err
 		}
-		switch {
-		case kind == byte(transport.Liveness):
-			s.count(body)
-			if !s.isShut() {
-				l.event(func(e transport.Events) { e.Frame(s.h, transport.Liveness, body) })
-			}
-		case kind < byte(transport.Classes):
-			s.count(body)
-			if err := s.take(transport.Class(kind), body); err != nil {
-				return err
-			}
-		case kind == kindCredit:
-			n, err := parseCredit(body)
-			if err == nil {
-				err = s.gain(n)
-			}
-			if err != nil {
-				return err
-			}
-		case kind == kindBye:
-			why := transport.Why(body[0])
-			if why != transport.Closed && why != transport.Ours {
-				why = transport.Lost
-			}
-			return &byeError{why}
-		default:
-			l.Bad("optional", s.h.Key, fmt.Errorf("frame of unknown kind %d was skipped", kind))
+		room := lent.Get().(*[maxLent]byte)
+		err = s.readRest(kind, room[:])
+		lent.Put(room)
+		if err != nil {
+			return err
 		}
 	}
+}
+
+// readRest reads the rest of a frame, into room if it fits, and does what the frame says.
+func (s *session) readRest(kind byte, room []byte) error {
+	l := s.far.links
+	body, err := readBody(s.r, kind, room)
+	switch {
+	case err != nil:
+		return err
+	case kind == byte(transport.Liveness):
+		s.count(body)
+		if !s.isShut() {
+			l.event(func(e transport.Events) { e.Frame(s.h, transport.Liveness, body) })
+		}
+	case kind < byte(transport.Classes):
+		s.count(body)
+		return s.take(transport.Class(kind), body)
+	case kind == kindCredit:
+		n, err := parseCredit(body)
+		if err == nil {
+			err = s.gain(n)
+		}
+		return err
+	case kind == kindBye:
+		why := transport.Why(body[0])
+		if why != transport.Closed && why != transport.Ours {
+			why = transport.Lost
+		}
+		return &byeError{why}
+	default:
+		l.Bad("optional", s.h.Key, fmt.Errorf("frame of unknown kind %d was skipped", kind))
+	}
+	return nil
 }
 
 func (s *session) count(body []byte) {
@@ -59,7 +69,7 @@ func (s *session) isShut() bool {
 	return s.inbox.shut
 }
 
-// take puts a frame into the inbox. A peer that sends more than it has credit for
+// take offers a frame to the owner, or puts a copy into the inbox. A peer that sends more than it has credit for
 // breaks the protocol.
 func (s *session) take(c transport.Class, frame []byte) error {
 	in := &s.inbox
@@ -71,19 +81,18 @@ func (s *session) take(c transport.Class, frame []byte) error {
 	if in.held += len(frame) + frameCost; in.held > window {
 		return fmt.Errorf("%w: more frames than there was room for", wire.ErrMalformed)
 	}
-	it := item{class: c, frame: frame}
 	if s.far.links.offers == nil || !in.ready || in.handing || len(in.items) > 0 {
-		in.items = append(in.items, it)
+		in.items = append(in.items, item{class: c, frame: owned(frame)})
 		s.wakeHander()
 		return nil
 	}
 	in.handing = true // nobody else tells the owner anything meanwhile
 	in.mu.Unlock()
-	taken := s.offer(it)
+	taken := s.offer(c, frame)
 	in.mu.Lock()
 	in.handing = false
 	if !taken && !in.dropped {
-		in.items = slices.Insert(in.items, 0, it)
+		in.items = slices.Insert(in.items, 0, item{class: c, frame: owned(frame)})
 	}
 	s.wakeHander()
 	return nil
@@ -91,12 +100,12 @@ func (s *session) take(c transport.Class, frame []byte) error {
 
 // offer tells the owner of a frame from the goroutine that reads, if the owner has
 // room at once: that saves a goroutine for each frame.
-func (s *session) offer(it item) bool {
+func (s *session) offer(c transport.Class, frame []byte) bool {
 	l := s.far.links
-	if !l.muted.Load() && !l.offers.Offer(s.h, it.class, it.frame) {
+	if !l.muted.Load() && !l.offers.Offer(s.h, c, frame) {
 		return false
 	}
-	s.repay(len(it.frame) + frameCost)
+	s.repay(len(frame) + frameCost)
 	return true
 }
 
