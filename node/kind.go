@@ -48,7 +48,7 @@ var kinds = []struct {
 	kind api.Kind
 	help string // what helps, where the room does not know: it knows no commands
 }{
-	{directory.ErrNotFound, api.NotFound, "is it spelt right? `phyllo user find NAME` looks for one"}, {im.ErrNobody, api.NotFound, ""}, {im.ErrNoMessage, api.NotFound, ""}, {im.ErrNoUser, api.NotFound, ""},
+	{directory.ErrNotFound, api.NotFound, "is it spelt right? `phyllo user list --all` lists all"}, {im.ErrNobody, api.NotFound, ""}, {im.ErrNoMessage, api.NotFound, ""}, {im.ErrNoUser, api.NotFound, ""},
 	{member.ErrUnknownNode, api.NotFound, ""},
 	{dht.ErrNotFound, api.NotFound, "`phyllo dht put KEY VALUE` makes one"}, {dht.ErrConflict, api.Conflict, "see `phyllo dht get KEY`"},
 	{dht.ErrKey, api.Usage, "see `phyllo dht put --help`"}, {dht.ErrTooLarge, api.Usage, "see `phyllo dht put --help`"},
@@ -117,7 +117,7 @@ func kinded(err error) error {
 func aboutName(err error, name string) error {
 	switch {
 	case errors.Is(err, directory.ErrNotFound):
-		return api.Errorf(api.NotFound, "nobody has the name %+q: is it spelt right? `phyllo user find NAME` looks for one", name)
+		return api.Errorf(api.NotFound, "nobody has the name %+q: is it spelt right? `phyllo user list --all` lists all", name)
 	case errors.Is(err, directory.ErrNotReachable):
 		return api.Wrap(api.Unreachable, fmt.Errorf("%+q: %w", name, err))
 	}

@@ -166,75 +166,6 @@ func partsOf(f api.File) string {
 	return fmt.Sprintf("%d of %d parts, any %d are enough", f.Copies, f.Wanted, f.Need)
 }
 
-func newGet(w *world) *cobra.Command {
-	var f fileFlags
-	var to string
-	var force bool
-	cmd := &cobra.Command{
-		Use:   "get NAME|LINK",
-		Short: "Read a file of the ring into a file here",
-		Long: `Read a file that was stored with ` + "`phyllo put`" + `, or one that somebody has shared, into a
-file of this folder. What is there already is only replaced with --force.`,
-		Example: `  phyllo get thesis.pdf
-  phyllo get thesis.pdf --version 4 -o old-thesis.pdf
-  phyllo get phyllo://file/…`,
-		Args: args(1, 1),
-		RunE: func(cmd *cobra.Command, a []string) error { return w.get(cmd.Context(), f.name(a[0]), to, force) },
-	}
-	f.add(cmd, true)
-	cmd.Flags().StringVarP(&to, "output", "o", "", "write to this `FILE`")
-	cmd.Flags().BoolVar(&force, "force", false, "replace a file that is there already")
-	cmd.ValidArgsFunction = w.complete(fileNames)
-	return cmd
-}
-
-// got is a line of "phyllo get --json".
-type got struct {
-	Name string `json:"name"`
-	Size int64  `json:"size"`
-	Path string `json:"path"`
-}
-
-// get reads a file into one beside the one that is wanted, which it becomes when all is there.
-func (w *world) get(ctx context.Context, q api.FileName, to string, force bool) error {
-	c, err := w.client()
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	f, content, err := c.FileGet(ctx, q)
-	if err != nil {
-		return err
-	}
-	defer content.Close()
-	if to == "" {
-		to = path.Base(f.Name)
-	}
-	if _, err := os.Lstat(to); err == nil && !force {
-		return fmt.Errorf("%s is there already: give another name with --output, or --force to replace it", clean(to))
-	}
-	part, err := os.CreateTemp(filepath.Dir(to), ".phyllo-*")
-	if err != nil {
-		return fmt.Errorf("writing %s: %w: may you write to that folder?", clean(to), errors.Unwrap(err))
-	}
-	defer os.Remove(part.Name()) // it is gone if all went well
-	m := &moved{Reader: content, size: f.Size, begin: time.Now()}
-	done := w.waitingFor(func() string { return "reading " + clean(f.Name) + " … " + m.text() })
-	_, err = io.Copy(part, m)
-	done()
-	if err = errors.Join(err, part.Close()); err == nil {
-		err = errors.Join(os.Chmod(part.Name(), 0o644), os.Rename(part.Name(), to))
-	}
-	if err != nil {
-		return err
-	}
-	if w.json {
-		return w.line(got{f.Name, f.Size, to})
-	}
-	w.printf("%s %s: %s\n", w.mark("good"), clean(to), bytesText(uint64(f.Size)))
-	return nil
-}
-
 func newCat(w *world) *cobra.Command {
 	var f fileFlags
 	cmd := &cobra.Command{
@@ -271,8 +202,9 @@ func newRm(w *world) *cobra.Command {
 		Use:   "rm NAME...",
 		Short: "Remove files from the ring, with all their versions",
 		Long: `Remove files with all their versions, or with --version one of them, and give their
-space back; with --recursive a folder, whose name ends with a slash, too. Their keepers are told, signed, to delete them. What nobody can promise is
-that no copy is left: a keeper may have been away, or have kept one.`,
+space back; with --recursive folders, too, with all that is in them. Their keepers are told,
+signed, to delete them. What nobody can promise is that no copy is left: a keeper may have
+been away, or have kept one.`,
 		Example: `  phyllo rm notes.txt
   phyllo rm notes.txt --version 4
   phyllo rm photos/ --recursive`,
@@ -280,12 +212,19 @@ that no copy is left: a keeper may have been away, or have kept one.`,
 		RunE: func(cmd *cobra.Command, a []string) error {
 			for _, name := range a {
 				if strings.HasSuffix(name, "/") && !recursive {
-					return usage("%s is a folder: to remove it with all that is in it say --recursive", clean(name))
+					return folderNot(name)
 				}
 			}
 			return w.ask(cmd.Context(), "removing …", func(ctx context.Context, c *api.Client) error {
 				for _, name := range a {
-					if err := c.FileRemove(ctx, f.name(name)); err != nil {
+					err := c.FileRemove(ctx, f.name(name))
+					if api.KindOf(err) == api.NotFound && f.version == "" && w.isFolder(ctx, c, f.name(name)) {
+						if name += "/"; !recursive {
+							return folderNot(name)
+						}
+						err = c.FileRemove(ctx, f.name(name))
+					}
+					if err != nil {
 						return err
 					}
 					answered(ctx)
@@ -301,6 +240,20 @@ that no copy is left: a keeper may have been away, or have kept one.`,
 	cmd.Flags().BoolVarP(&recursive, "recursive", "r", false, "remove folders with all that is in them")
 	cmd.ValidArgsFunction = w.complete(fileNames)
 	return cmd
+}
+
+// folderNot is the error for a folder that is to be removed like a file.
+func folderNot(name string) error {
+	return usage("%s is a folder: to remove it with all that is in it say --recursive", clean(name))
+}
+
+// isFolder reports whether what a person names is a folder whose last "/" is missing.
+func (w *world) isFolder(ctx context.Context, c *api.Client, q api.FileName) bool {
+	if strings.HasSuffix(q.Name, "/") {
+		return false
+	}
+	p, err := c.FileList(ctx, api.FileQuery{User: q.User, Space: q.Space, Prefix: q.Name + "/"})
+	return err == nil && len(p.Files)+len(p.Folders) > 0
 }
 
 // removed says that something is there no more.

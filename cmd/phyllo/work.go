@@ -93,7 +93,7 @@ func (o *offering) run(ctx context.Context, r io.Reader) error {
 	switch {
 	case ctx.Err() != nil:
 		if open > 0 {
-			o.w.say("%s stay queued on this node, and are offered on: `phyllo work list` shows them, `phyllo work withdraw` ends them", plural(open, "item"))
+			o.w.say("%s still queued on this node, and offered on: `phyllo work list` shows them, `phyllo work withdraw` ends them", plural(open, "item"))
 		}
 		return errors.New("interrupted")
 	case err != nil:
@@ -101,7 +101,7 @@ func (o *offering) run(ctx context.Context, r io.Reader) error {
 	case o.q.Leave && !o.w.json:
 		o.w.printf("%s %s queued\n", o.w.mark(api.Good), plural(o.queued, "item"))
 	case open > 0 && !o.q.Leave:
-		return api.Errorf(api.NotRunning, "the node has stopped: %s stay queued, and are offered when it is started with `%s`", plural(open, "item"), o.w.command("up"))
+		return api.Errorf(api.NotRunning, "the node has stopped: %s still queued, and offered when it is started with `%s`", plural(open, "item"), o.w.command("up"))
 	case o.not > 0:
 		return api.Errorf(api.Failed, "%d of %s not done: the lines above say why", o.not, plural(o.queued, "item"))
 	}

@@ -273,7 +273,7 @@ func person(name string) (api.User, error) {
 	case "", "..":
 		return api.User{}, api.Errorf(api.Usage, "%+q is not a name: a name has 1 to 64 letters, digits and . - _, as in `bob`", name)
 	}
-	return api.User{}, api.Errorf(api.NotFound, "nobody has the name %q: is it spelt right? `phyllo user find NAME` looks for one", name)
+	return api.User{}, api.Errorf(api.NotFound, "nobody has the name %q: is it spelt right? `phyllo user list --all` lists all", name)
 }
 
 // People are those whom the pretended directory knows: bob is there, carol is behind
