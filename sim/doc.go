@@ -85,9 +85,10 @@
 // a new table is measured once, so there is little to save. A node's 11 KiB are 92
 // contacts of 32 bytes, 1.4 KiB of index over them, 2 KiB of its own fields, and lists.
 //
-// Reads that do not wait for each other take a tenth of that time. To read ahead what
-// the next 32 events will need was tried: it made 10,000 nodes faster by a fifth to a
-// third, and 100,000 by a tenth, for 200 lines which repeat where each part of a node
-// lies, in every room that a message passes. It was left. So was reading all cache lines of
-// a machine at the start of its step, which changed nothing: they lie in one page.
+// Reads that do not wait for each other take a tenth of that time. So from 1,024 nodes on,
+// where a wheel orders the events, the memory that the next eight events will touch is
+// fetched while others happen (machine.Foreseer): in eight steps, as most addresses are
+// found in what the step before has fetched. A message among 10,000 nodes takes a third less
+// time for it. To read instead of to fetch was half of that, as a processor waits for reads;
+// to read all cache lines of a machine at the start of its step changed nothing.
 package sim

@@ -17,6 +17,7 @@ type heap struct {
 
 func (h *heap) push(ref uint32) {
 	h.keys = append(h.keys, key{})
+	h.slab.events[ref].next = none // it stands in no list
 	h.up(len(h.keys)-1, key{h.slab.events[ref].moment, ref})
 }
 

@@ -19,6 +19,8 @@ type Sim struct {
 	trace   uint64
 	slab    slab
 	queue   queue
+	wheel   *wheel        // queue, if it is one
+	seen    machine.Input // what a machine is to foresee
 	nodes   []node
 	index   index
 	past    map[uint64]*peer.Handle // of earlier lives, by pair of node and life
@@ -37,6 +39,7 @@ type Sim struct {
 func New(c Config) *Sim {
 	s := &Sim{cfg: c.withDefaults(), slab: newSlab(), current: -1}
 	s.queue = newQueue(c.Queue, &s.slab)
+	s.wheel, _ = s.queue.(*wheel)
 	s.links.list = make([]link, 1)
 	s.past = make(map[uint64]*peer.Handle)
 	s.network.rng = rand.New(rand.NewPCG(c.Seed, scramble(c.Seed, 0xfa017)))
@@ -217,6 +220,9 @@ func (s *Sim) step(limit int64) bool {
 		return false
 	}
 	s.running = true
+	if len(s.nodes) >= foreseeing && s.wheel != nil {
+		s.foresee()
+	}
 	e := &s.slab.events[ref]
 	s.now = e.at
 	s.trace = mix(s.trace, e)

@@ -1,6 +1,10 @@
 package sim
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"github.com/phyllo-net/phyllo/prefetch"
+)
 
 // A wheel's lower level has buckets of a tick, 65.5 µs, its upper level buckets of
 // a turn of the lower one, 1.07 s. What lies further off than a turn of the upper
@@ -15,17 +19,24 @@ const (
 )
 
 // wheel is a queue. Buckets are not sorted; the events of the present tick, and
-// all earlier ones, stand in the heap due, in their exact order. So an event
-// costs a heap's price only among those of one tick, and one that is cancelled
-// before costs none.
+// all earlier ones, stand in the run, which was sorted tick by tick, or, if they came
+// when their tick had begun, in the heap due. So an event costs a heap's price only
+// then, and one that is cancelled before costs none.
+//
+// The present tick is ahead of the time, so that the next few events are known.
 type wheel struct {
 	slab *slab
 	due  heap
+	run  run
 	far  heap
 	tick int64 // the present one
 	low  level // ticks after the present one, of the present turn
 	high level // turns after the present one
 	n    int   // events in low and high
+
+	scout   uint32 // an event that was fetched last for begin, or none; it may be none's any more
+	scoutAt int64  // its bucket of low
+	scouted int    // how many were fetched ahead
 }
 
 // level is a ring of buckets, with a bit for each that is not empty.
@@ -69,12 +80,15 @@ func (w *wheel) bucket(at int64) (l *level, i int64) {
 }
 
 func (w *wheel) pop(limit int64) uint32 {
-	for len(w.due.keys) == 0 {
-		if !w.advance() {
-			return none
-		}
+	for w.run.skip(); len(w.due.keys)+w.run.len() < lookahead && w.advance(); w.run.skip() {
 	}
-	return w.due.pop(limit)
+	switch {
+	case w.run.len() == 0:
+		return w.due.pop(limit)
+	case len(w.due.keys) > 0 && w.due.keys[0].less(w.run.at(0)):
+		return w.due.pop(limit)
+	}
+	return w.run.pop(limit)
 }
 
 func (w *wheel) remove(ref uint32) {
@@ -82,6 +96,8 @@ func (w *wheel) remove(ref uint32) {
 	case l != nil:
 		l.unlink(w.slab, i, ref)
 		w.n--
+	case i == 0 && w.slab.events[ref].next == inRun:
+		w.run.place(w.slab.events[ref].prev).ref = none
 	case i == 0:
 		w.due.remove(ref)
 	default:
@@ -106,7 +122,7 @@ func (w *wheel) advance() bool {
 	for {
 		if i := w.low.next(w.tick&(lowSize-1) + 1); i >= 0 {
 			w.tick = w.tick&^(lowSize-1) + i
-			w.empty(&w.low, i)
+			w.begin(i)
 			return true
 		}
 		turn := w.nextTurn()
@@ -144,6 +160,55 @@ func (w *wheel) nextTurn() int64 {
 		}
 	}
 	return turn
+}
+
+// begin takes the events of a bucket of the lower level, whose tick begins, into the run.
+func (w *wheel) begin(i int64) {
+	ref := w.low.heads[i]
+	w.low.heads[i] = none
+	w.low.bits[i/64] &^= 1 << (i % 64)
+	first := w.run.end
+	for ref != none {
+		e := &w.slab.events[ref]
+		next := e.next
+		if w.run.end-first < maxSorted {
+			w.run.put(key{e.moment, ref})
+		} else {
+			w.due.push(ref)
+		}
+		ref = next
+		w.n--
+		w.scouted--
+	}
+	if w.scouted < 0 {
+		w.scout, w.scoutAt, w.scouted = none, i, 0
+	}
+	w.run.sort(first)
+	for i := first; i != w.run.end; i++ {
+		w.slab.events[w.run.place(i).ref].chain = chain{inRun, i}
+	}
+}
+
+// look fetches one more of the events that begin will take, which hang on each other.
+func (w *wheel) look() {
+	if w.scout != none {
+		w.scout = w.slab.events[w.scout].next
+	}
+	if w.scout == inRun {
+		w.scout = none // it was taken meanwhile
+	}
+	if w.scout == none {
+		if w.scouted >= 2*lookahead {
+			return
+		}
+		if w.scoutAt = w.low.next(w.scoutAt + 1); w.scoutAt < 0 {
+			w.scoutAt = lowSize // until the next turn
+			return
+		}
+		w.scout = w.low.heads[w.scoutAt]
+	}
+	prefetch.At(&w.slab.events[w.scout])
+	w.scouted++
 }
 
 // empty pushes the events of a bucket again, to where they belong by now.
