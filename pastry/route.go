@@ -69,6 +69,21 @@ func (n *Node) eachKnown(f func(c *contact)) {
 	}
 }
 
+// eachPlaced is eachKnown, but names who has several places only once, at the first.
+func (n *Node) eachPlaced(f func(c *contact)) {
+	n.leafs.each(func(c *contact) bool { f(c); return true })
+	n.eachEntry(func(c *contact) {
+		if !c.leaf() {
+			f(c)
+		}
+	})
+	for _, c := range n.near {
+		if c.is&(inLeaf|inTable) == 0 {
+			f(c)
+		}
+	}
+}
+
 func (n *Node) rareHop(key id.ID, row int, avoid []id.ID) *contact {
 	var best *contact
 	n.eachKnown(func(c *contact) {

@@ -42,17 +42,17 @@ func (n *Node) save() {
 	s := snapshot{Incarnation: n.self.Incarnation, Expulsions: n.removed.All()}
 	s.Peers = make([]*peer.Handle, 0, n.cfg.Remember)
 	take := func(h *peer.Handle) {
-		if len(s.Peers) < n.cfg.Remember && !slices.Contains(s.Peers, h) {
+		if len(s.Peers) < n.cfg.Remember {
 			s.Peers = append(s.Peers, h)
 		}
 	}
-	n.eachKnown(func(c *contact) {
+	n.eachPlaced(func(c *contact) {
 		if c.met {
 			take(c.h)
 		}
 	})
 	for _, g := range n.gone {
-		if c := n.contacts.find(g.h.ID); c == nil || !slices.Contains(s.Peers, c.h) {
+		if c := n.contacts.find(g.h.ID); (c == nil || !slices.Contains(s.Peers, c.h)) && !slices.Contains(s.Peers, g.h) {
 			take(g.h)
 		}
 	}
