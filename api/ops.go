@@ -135,7 +135,7 @@ func Operations() []Operation {
 		op("topic/tree", func(n Node, ctx context.Context, q forTarget) (*TopicTree, error) { return n.TopicTree(ctx, q.Target) }),
 
 		op("work/confirm", func(n Node, ctx context.Context, q WorkReport) (none, error) { return none{}, n.WorkConfirm(ctx, q) }),
-		read("work/list", Node.WorkList), op("work/withdraw", Node.WorkWithdraw),
+		read("work/list", Node.WorkList), op("work/survey", Node.WorkSurvey), op("work/withdraw", Node.WorkWithdraw),
 
 		read("account", Node.Account), op("offer", Node.Offer),
 		op("dht/put", Node.DHTPut), op("dht/get", Node.DHTGet), op("dht/rivals", Node.DHTRivals),

@@ -30,6 +30,9 @@ type Works interface {
 	WorkConfirm(ctx context.Context, q WorkReport) error
 	// WorkList lists the items that are offered on this node.
 	WorkList(ctx context.Context) ([]WorkItem, error)
+	// WorkSurvey lists the items that all nodes offer to a topic, for its owner, who must live here,
+	// and says how many of these nodes have answered. NotFound, Denied, Unreachable.
+	WorkSurvey(ctx context.Context, q WorkQuery) (*WorkSurvey, error)
 	// WorkWithdraw ends items that are offered on this node, all of a topic if none are named.
 	WorkWithdraw(ctx context.Context, q WorkWithdrawal) (*Withdrawn, error)
 }
@@ -134,6 +137,32 @@ type WorkItem struct {
 	Time  time.Time `json:"time"`          // when it was queued
 	Text  string    `json:"text,omitempty"`
 	Data  []byte    `json:"data,omitempty"`
+	// In a WorkSurvey also: Offerer is the node that offers it, From the fingerprint of the key that
+	// does, as that node says, and Name whose it is if this node knows it. Cut: Text or Data is
+	// only the beginning.
+	Offerer id.ID  `json:"offerer,omitzero"`
+	From    string `json:"from,omitempty"`
+	Name    string `json:"name,omitempty"`
+	Cut     bool   `json:"cut,omitempty"`
+}
+
+// WorkQuery names a topic. User owns it; empty: the only user.
+type WorkQuery struct {
+	Topic string `json:"topic"`
+	User  string `json:"user,omitempty"`
+}
+
+// WorkSurvey is what all nodes offer to a topic, as far as could be learned.
+type WorkSurvey struct {
+	Topic string     `json:"topic"`
+	Items []WorkItem `json:"items"` // the oldest first
+	Nodes int        `json:"nodes"` // that have answered
+	Of    int        `json:"of"`    // that offer items to the topic
+	// More items are there than are shown: of one node at most 1,000 are.
+	More int `json:"more,omitempty"`
+	// Young says that the node that knows who offers began a few minutes ago: there may be more
+	// nodes of which it has not heard yet.
+	Young bool `json:"young,omitempty"`
 }
 
 // WorkWithdrawal names items.
@@ -208,6 +237,11 @@ func (c *Client) WorkConfirm(ctx context.Context, q WorkReport) error {
 // WorkList implements Node.
 func (c *Client) WorkList(ctx context.Context) ([]WorkItem, error) {
 	return call[[]WorkItem](ctx, c, "work/list", none{})
+}
+
+// WorkSurvey implements Node.
+func (c *Client) WorkSurvey(ctx context.Context, q WorkQuery) (*WorkSurvey, error) {
+	return call[*WorkSurvey](ctx, c, "work/survey", q)
 }
 
 // WorkWithdraw implements Node.

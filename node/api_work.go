@@ -29,6 +29,7 @@ func (o *overlay) makeWork() (err error) {
 	}
 	c := work.Default()
 	c.Topics, c.Scribe, c.Anycast, c.Store, c.Signers = o.topics, o.scribe, o.anycast, n.store, n.signers
+	c.Ring, c.Verifier = o.ring, keys.Verifier{}
 	o.work, err = work.New(c)
 	return err
 }
@@ -253,14 +254,58 @@ func (f face) WorkList(ctx context.Context) (list []api.WorkItem, err error) {
 		return nil, kinded(err)
 	}
 	for _, s := range standing {
-		one := api.WorkItem{Item: s.Item, Topic: s.Topic.String(), State: string(s.State), Why: s.Why, Node: s.Taker, Had: s.Had, Time: time.UnixMilli(s.Time).UTC()}
-		if s.Outcome != "" {
-			one.State = string(s.Outcome)
-		}
-		one.Text, one.Data = textOrData(s.Body)
-		list = append(list, one)
+		list = append(list, workItem(s))
 	}
 	return list, nil
+}
+
+// workItem is an item as the control interface has it.
+func workItem(s work.Standing) api.WorkItem {
+	one := api.WorkItem{Item: s.Item, Topic: s.Topic.String(), State: string(s.State), Why: s.Why, Node: s.Taker, Had: s.Had, Time: time.UnixMilli(s.Time).UTC()}
+	if s.Outcome != "" {
+		one.State = string(s.Outcome)
+	}
+	one.Text, one.Data = textOrData(s.Body)
+	return one
+}
+
+// WorkSurvey implements api.Node.
+func (f face) WorkSurvey(ctx context.Context, q api.WorkQuery) (*api.WorkSurvey, error) {
+	name, err := topicNamed(q.Topic)
+	if err != nil {
+		return nil, err
+	}
+	by, err := f.n.speaker(q.User)
+	if err != nil {
+		return nil, err
+	}
+	s, err := do(ctx, f.n, func(t *task.T, o *overlay) (work.Survey, error) { return o.work.Survey(t, name, by) })
+	if err != nil {
+		return nil, kinded(err)
+	}
+	out := &api.WorkSurvey{Topic: name.String(), Items: []api.WorkItem{}, Nodes: s.Nodes, Of: s.Of, More: s.More, Young: s.Young}
+	for _, o := range s.Items {
+		if o.Cut() {
+			o.Body = wholeRunes(o.Body)
+		}
+		one := workItem(o.Standing)
+		one.Offerer, one.From, one.Cut = o.Node, directory.Fingerprint(o.By), o.Cut()
+		if u := f.n.people.ByKey(o.By); u != nil {
+			one.Name = u.Name()
+		}
+		out.Items = append(out.Items, one)
+	}
+	return out, nil
+}
+
+// wholeRunes is the beginning of a text without a part of a rune at its end.
+func wholeRunes(b []byte) []byte {
+	for n := len(b); n > max(0, len(b)-utf8.UTFMax); n-- {
+		if utf8.Valid(b[:n]) {
+			return b[:n]
+		}
+	}
+	return b
 }
 
 // WorkWithdraw implements api.Node.

@@ -126,6 +126,12 @@ func TestWorkOfProcesses(t *testing.T) {
 	if out := a.must("work", "list"); !strings.Contains(out, "no items here") {
 		t.Errorf("left is %s", out)
 	}
+	// The owner of a topic sees what other nodes offer to it.
+	b.must("work", "offer", "later", "elsewhere", "--leave")
+	b.until("the owner sees what another node offers", func() bool {
+		out, err := a.run("work", "list", "later")
+		return err == nil && strings.Contains(out, "elsewhere") && strings.Contains(out, "1 of 1 node that offers items to it answered")
+	})
 	a.must("topic", "set", "ann/door", "--read", "owner")
 	for _, args := range [][]string{{"work", "take", "ann/door", "--", "true"}, {"work", "offer", "ann/door", "x"}} {
 		if out, err := b.run(args...); err == nil || !strings.Contains(out+err.Error(), "does not allow it") {

@@ -33,6 +33,11 @@ func (n *node) WorkOffer(ctx context.Context, q api.WorkOffering, r io.Reader, f
 
 func (n *node) WorkList(ctx context.Context) ([]api.WorkItem, error) { return n.shelf.WorkList(ctx) }
 
+func (n *node) WorkSurvey(ctx context.Context, q api.WorkQuery) (*api.WorkSurvey, error) {
+	q.Topic = "thumbnails" // of which other nodes offer items
+	return n.shelf.WorkSurvey(ctx, q)
+}
+
 func (n *node) WorkWithdraw(ctx context.Context, q api.WorkWithdrawal) (*api.Withdrawn, error) {
 	return n.shelf.WorkWithdraw(ctx, q)
 }
@@ -149,6 +154,9 @@ func testWork(t *testing.T, n *node, p *browser.Page) {
 	p.Press("Enter")
 	shows(p, "#work-items [data-state=failed] .quiet", "failed · exit status 1")
 	p.Eval(`void document.querySelector("#topics").scrollIntoView()`, nil)
+	shows(p, "#work-items [data-state=taken]", "owl.png")
+	shows(p, "#work-items [data-state=taken] .quiet", "offered by node")
+	shows(p, "#work-others", "2 nodes offer items, of which 1 answered: what the others have is not shown. 3 more items not shown.")
 	p.Screenshot("work")
 	p.Click("#work-items [data-state=queued] button")
 	p.WaitFor(`document.querySelectorAll("#work-items [data-state=queued]").length == 1`, soon)

@@ -17,6 +17,12 @@ func (s *Topics) Group(t *task.T, n Name, by peer.Signer) (id.Hash, error) {
 	return at.group, err
 }
 
+// Owner returns whose a topic is. The error is ErrUnknown, or one of the directory.
+func (s *Topics) Owner(t *task.T, n Name) (peer.Key, error) {
+	at, err := s.find(t, n)
+	return at.owner, err
+}
+
 // Revive makes a topic anew that everybody has forgotten. The error is ErrUnknown if by is not
 // its owner, who alone can.
 func (s *Topics) Revive(t *task.T, n Name, by peer.Signer) error {

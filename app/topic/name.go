@@ -7,6 +7,8 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/app/scribe/msg"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
 )
 
 // ErrName is wrapped where something is not a topic's name.
@@ -62,4 +64,9 @@ func (n Name) record() directory.Name {
 		return directory.Name(n.group())
 	}
 	return n.Owner
+}
+
+// GroupOf is the key of the topic's group in a ring if this is its owner.
+func (n Name) GroupOf(ring id.Hash, owner peer.Key) id.Hash {
+	return msg.GroupID(ring, owner, n.group())
 }

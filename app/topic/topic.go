@@ -71,7 +71,7 @@ func (s *Topics) find(t *task.T, n Name) (target, error) {
 }
 
 func (s *Topics) target(n Name, owner peer.Key) target {
-	return target{n, owner, msg.GroupID(s.cfg.Ring, owner, n.group())}
+	return target{n, owner, n.GroupOf(s.cfg.Ring, owner)}
 }
 
 // Standing is what this node has to do with a topic.

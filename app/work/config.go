@@ -8,6 +8,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/scribe"
 	"github.com/phyllo-net/phyllo/app/scribe/anycast"
 	"github.com/phyllo-net/phyllo/app/topic"
+	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
 )
@@ -22,6 +23,9 @@ type Config struct {
 	// Signers are the keys of those who live on this node: their items are offered. It is
 	// called on the loop.
 	Signers func() []peer.Signer
+	// Ring and Verifier are for the word of a topic's owner who asks what is offered.
+	Ring     id.Hash
+	Verifier peer.Verifier
 
 	// Lease is how long a taker is waited for of whom nothing is heard: 30 s.
 	Lease time.Duration
@@ -58,8 +62,8 @@ func Default() Config {
 
 // Validate returns an error that names the first setting that is missing or out of its range.
 func (c *Config) Validate() error {
-	if c.Topics == nil || c.Scribe == nil || c.Anycast == nil || c.Store == nil || c.Signers == nil {
-		return errors.New("work: Topics, Scribe, Anycast, Store and Signers must be set")
+	if c.Topics == nil || c.Scribe == nil || c.Anycast == nil || c.Store == nil || c.Signers == nil || c.Verifier == nil {
+		return errors.New("work: Topics, Scribe, Anycast, Store, Signers and Verifier must be set")
 	}
 	for _, n := range []struct {
 		name    string

@@ -40,6 +40,14 @@
 // secret and the taker's node make, so nobody confirms what he was not given. Items are not
 // sealed to takers; they go over the links of two nodes and are seen by nobody else.
 //
+// # Who sees what is offered
+//
+// Each node lists its own items. The owner of a topic can ask for those of all nodes (Survey): the
+// root of the topic's key knows which nodes these are, as they say so every two minutes, to it and
+// to the two that would be root next, and each of them tells the owner, who signs his question.
+// Who does not answer is counted, not passed over. That a node offers to a topic, but not what,
+// any member may ask.
+//
 // # Use
 //
 //	func New(Config) (*Work, error)                                             // an application of a node
@@ -48,5 +56,6 @@
 //	func (*Work) Take(t *task.T, n topic.Name, o TakeOptions) (*Post, error)
 //	func (*Post) Confirm(t *task.T, item id.Hash, r Report) error
 //	func (*Work) List() []Standing
+//	func (*Work) Survey(t *task.T, n topic.Name, by peer.Signer) (Survey, error)
 //	func (*Work) Withdraw(t *task.T, n topic.Name, items ...id.Hash) (int, error)
 package work

@@ -16,7 +16,9 @@ func Encode(m wire.Message) []byte { return encode(m) }
 func Messages(by peer.Key) (good []wire.Message, bad map[string]wire.Message) {
 	x := id.HashOf("x")
 	good = []wire.Message{&notice{x}, &notice{}, &hand{Item: x, Group: x, Publisher: by, Token: x, Before: 3, Body: []byte("cat.png")},
-		&renew{x, x}, &report{Item: x, Token: x, What: reportFailed, Why: "no such file", Free: true}, &free{x, by}, &yes{}}
+		&renew{x, x}, &report{Item: x, Token: x, What: reportFailed, Why: "no such file", Free: true}, &free{x, by}, &yes{},
+		&who{x}, &desks{Young: true}, &here{Group: x}, &survey{Group: x, Owner: by, Time: 5, After: 40, Sig: []byte("s")},
+		&page{Left: 7, Items: []*shown{{Item: x, By: by, State: "over", Outcome: "failed", Why: "no such file", Had: 2, Time: 9, Size: 300, Head: []byte("cat")}}}}
 	bad = map[string]wire.Message{
 		"an item without a number":  &hand{Publisher: by, Token: x},
 		"an item without a token":   &hand{Item: x, Publisher: by},
@@ -25,6 +27,12 @@ func Messages(by peer.Key) (good []wire.Message, bad map[string]wire.Message) {
 		"no outcome":                &report{Item: x, Token: x},
 		"an outcome that is none":   &report{Item: x, Token: x, What: reportBack + 1},
 		"a reason that is too long": &report{Item: x, Token: x, What: reportFailed, Why: string(make([]byte, MaxWhy+1))},
+		"no node":                   &desks{Nodes: []*peer.Handle{nil}},
+		"a survey of nobody":        &survey{Group: x, Time: 5},
+		"a survey before all time":  &survey{Group: x, Owner: by, Time: -1},
+		"too many items":            &page{Items: make([]*shown, maxPage+1)},
+		"no item":                   &page{Items: []*shown{nil}},
+		"a long head":               &page{Items: []*shown{{Item: x, By: by, Head: make([]byte, maxHead+1)}}},
 	}
 	return good, bad
 }
@@ -38,4 +46,16 @@ func Forged(item id.Hash) [][]byte {
 // Unasked is an item for who has not asked for any.
 func Unasked(group id.Hash, by peer.Key) []byte {
 	return encode(&hand{Item: id.HashOf("x"), Group: group, Publisher: by, Token: id.HashOf("y"), Body: []byte("x")})
+}
+
+// Snooping asks for the items of a topic in the name of its owner, without his signature.
+func Snooping(group id.Hash, owner peer.Key, at int64) []byte {
+	return encode(&survey{Group: group, Owner: owner, Time: at, Sig: []byte("a guess")})
+}
+
+// Shows reports whether an answer to Snooping shows items.
+func Shows(b []byte) bool {
+	m, _ := table.Decode(b)
+	p, ok := m.(*page)
+	return ok && len(p.Items) > 0
 }

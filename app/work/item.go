@@ -122,6 +122,7 @@ func (w *Work) keep(t *task.T) error {
 			return err
 		}
 	}
+	w.up, w.since = true, w.ep.Now()
 	for _, q := range slices.Clone(w.queues) {
 		q.pump()
 	}

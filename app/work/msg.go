@@ -3,6 +3,7 @@ package work
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
@@ -17,10 +18,16 @@ const (
 	kindReport
 	kindFree
 	kindYes
+	kindWho
+	kindDesks
+	kindHere
+	kindSurvey
+	kindPage
 )
 
 // table lists all messages of work, and the body of its anycasts.
-var table = wire.NewTable((*notice)(nil), (*hand)(nil), (*renew)(nil), (*report)(nil), (*free)(nil), (*yes)(nil))
+var table = wire.NewTable((*notice)(nil), (*hand)(nil), (*renew)(nil), (*report)(nil), (*free)(nil), (*yes)(nil),
+	(*who)(nil), (*desks)(nil), (*here)(nil), (*survey)(nil), (*page)(nil))
 
 // Codes of refusals.
 const (
@@ -29,6 +36,7 @@ const (
 	refusedFull             // the taker has no free place
 	refusedGone             // the item is over, or another's
 	refusedUnknown          // nobody here takes items of this offerer
+	refusedDenied           // the asker shows no right to it
 )
 
 // refusals says the codes in words.
@@ -38,6 +46,7 @@ var refusals = map[uint16]string{
 	refusedFull:      "no free place",
 	refusedGone:      "the item was withdrawn or done, or is another taker's now",
 	refusedUnknown:   "nobody takes it here",
+	refusedDenied:    "not for the asker",
 }
 
 var errMessage = errors.New("message of work")
@@ -87,8 +96,57 @@ type free struct {
 	Publisher peer.Key `cbor:"2,keyasint"`
 }
 
-// yes answers hand, renew and report.
+// yes answers hand, renew, report and here.
 type yes struct{}
+
+// who is routed to the root of a topic's key: it asks which nodes offer items to the topic.
+// Answered by desks. Any member may ask.
+type who struct {
+	Group id.Hash `cbor:"1,keyasint"`
+}
+
+// desks answers who.
+type desks struct {
+	Nodes []*peer.Handle `cbor:"1,keyasint,omitempty"`
+	Young bool           `cbor:"2,keyasint,omitempty"` // since a moment ago
+}
+
+// here tells the root of a topic's key that its sender offers items to the topic. Node is another
+// one, of which the root tells its neighbours. Answered by yes.
+type here struct {
+	Group id.Hash      `cbor:"1,keyasint"`
+	Node  *peer.Handle `cbor:"2,keyasint,omitempty"`
+}
+
+// survey asks a node for the items that it offers to a topic, by the word of the topic's owner.
+// Answered by page.
+type survey struct {
+	Group id.Hash  `cbor:"1,keyasint"`
+	Owner peer.Key `cbor:"2,keyasint"`
+	Time  int64    `cbor:"3,keyasint"`           // Unix seconds
+	After uint32   `cbor:"4,keyasint,omitempty"` // so many items are left out
+	Sig   []byte   `cbor:"5,keyasint"`           // by Owner
+}
+
+// page answers survey.
+type page struct {
+	Items []*shown `cbor:"1,keyasint,omitempty"`
+	Left  uint32   `cbor:"2,keyasint,omitempty"` // items that come after these
+}
+
+// shown is an item for the topic's owner.
+type shown struct {
+	Item    id.Hash  `cbor:"1,keyasint"`
+	By      peer.Key `cbor:"2,keyasint"`
+	State   string   `cbor:"3,keyasint"`
+	Outcome string   `cbor:"4,keyasint,omitempty"`
+	Why     string   `cbor:"5,keyasint,omitempty"`
+	Taker   id.ID    `cbor:"6,keyasint"`
+	Had     uint32   `cbor:"7,keyasint,omitempty"`
+	Time    int64    `cbor:"8,keyasint"` // Unix milliseconds
+	Size    uint32   `cbor:"9,keyasint"`
+	Head    []byte   `cbor:"10,keyasint,omitempty"` // the beginning
+}
 
 // Kind implements wire.Message.
 func (*notice) Kind() wire.Kind { return kindNotice }
@@ -107,6 +165,21 @@ func (*free) Kind() wire.Kind { return kindFree }
 
 // Kind implements wire.Message.
 func (*yes) Kind() wire.Kind { return kindYes }
+
+// Kind implements wire.Message.
+func (*who) Kind() wire.Kind { return kindWho }
+
+// Kind implements wire.Message.
+func (*desks) Kind() wire.Kind { return kindDesks }
+
+// Kind implements wire.Message.
+func (*here) Kind() wire.Kind { return kindHere }
+
+// Kind implements wire.Message.
+func (*survey) Kind() wire.Kind { return kindSurvey }
+
+// Kind implements wire.Message.
+func (*page) Kind() wire.Kind { return kindPage }
 
 // MaxSize implements wire.Small.
 func (*renew) MaxSize() int { return 128 }
@@ -129,6 +202,35 @@ func (m *report) Check() error {
 		return fmt.Errorf("%w: outcome %d", errMessage, m.What)
 	case len(m.Why) > MaxWhy:
 		return fmt.Errorf("%w: a reason of %d bytes, at most %d", errMessage, len(m.Why), MaxWhy)
+	}
+	return nil
+}
+
+// Check implements wire.Checker.
+func (m *desks) Check() error {
+	if len(m.Nodes) > maxHere || slices.Contains(m.Nodes, nil) {
+		return fmt.Errorf("%w: %d nodes, at most %d", errMessage, len(m.Nodes), maxHere)
+	}
+	return nil
+}
+
+// Check implements wire.Checker.
+func (m *survey) Check() error {
+	if m.Group.IsZero() || m.Owner.IsZero() || len(m.Sig) > 128 || m.Time < 0 || m.Time > maxTime/1000 {
+		return fmt.Errorf("%w: a survey without a topic, an owner, a signature or a time", errMessage)
+	}
+	return nil
+}
+
+// Check implements wire.Checker.
+func (m *page) Check() error {
+	if len(m.Items) > maxPage {
+		return fmt.Errorf("%w: %d items, at most %d", errMessage, len(m.Items), maxPage)
+	}
+	for _, s := range m.Items {
+		if s == nil || s.Item.IsZero() || len(s.Head) > maxHead || len(s.Why) > maxHead || len(s.State) > 32 || len(s.Outcome) > 32 || s.Time < 0 || s.Time > maxTime || s.Size > MaxItem {
+			return fmt.Errorf("%w: an item in a survey", errMessage)
+		}
 	}
 	return nil
 }

@@ -118,6 +118,7 @@ func (o *Offers) Add(t *task.T, bodies ...[]byte) ([]id.Hash, error) {
 		}
 	}
 	q.pump()
+	q.announce()
 	return ids, nil
 }
 
@@ -147,8 +148,7 @@ type Standing struct {
 func (w *Work) List() (list []Standing) {
 	for _, q := range w.queues {
 		for _, it := range q.items {
-			list = append(list, Standing{Item: it.id, Topic: q.name, State: it.state, Outcome: it.Outcome, Why: it.Why,
-				Taker: idOf(it.taker), Had: int(it.Had), Time: it.Time, Body: it.Body})
+			list = append(list, it.standing())
 		}
 	}
 	return list

@@ -53,6 +53,9 @@ type queue struct {
 	restFor time.Duration
 	// takers are the nodes that were found to take items of this queue, the last ones.
 	takers []id.ID
+	// told says that the topic's root was told at toldAt that there are items here.
+	told   bool
+	toldAt task.Instant
 }
 
 // queue returns what a key offers to a topic.

@@ -7,6 +7,8 @@ import (
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
 )
 
 // Work is the application of one node. Not for several goroutines at once: all is called on
@@ -29,6 +31,12 @@ type Work struct {
 	held     map[id.Hash]*holding
 	order    []*holding // all of held, as they came
 	reserved map[id.Hash]*reservation
+
+	// What this node knows of who offers to topics whose root it is, or would be next: since when
+	// it is in the ring.
+	desks map[id.Hash]*desk
+	up    bool
+	since task.Instant
 }
 
 var _ kbr.App = (*Work)(nil)
@@ -40,13 +48,14 @@ func New(c Config) (*Work, error) {
 		return nil, err
 	}
 	return &Work{cfg: c, asks: limit.New(c.PeerAsks), items: make(map[id.Hash]*item), lately: lately{known: make(map[id.Hash]bool)},
-		held: make(map[id.Hash]*holding), reserved: make(map[id.Hash]*reservation)}, nil
+		held: make(map[id.Hash]*holding), reserved: make(map[id.Hash]*reservation), desks: make(map[id.Hash]*desk)}, nil
 }
 
 // Start implements kbr.App: what was queued before is offered again.
 func (w *Work) Start(ep kbr.Endpoint) {
 	w.ep = ep
 	ep.Go(w.keep, nil)
+	ep.Go(w.announce, nil)
 }
 
 // Stop implements kbr.App.
@@ -62,7 +71,7 @@ func (w *Work) Deliver(d *kbr.Delivery) {
 	case err != nil:
 		refuse(d, refusedMalformed)
 		return
-	case !d.Direct, d.Via.ID != w.ep.Self().ID && !w.asks.Take(d.Via.ID, w.ep.Now()):
+	case !d.Direct && !routed(m), d.Via.ID != w.ep.Self().ID && !w.asks.Take(d.Via.ID, w.ep.Now()):
 		refuse(d, refusedBusy) // who it is, is not known; or he asks too often
 		return
 	}
@@ -75,9 +84,21 @@ func (w *Work) Deliver(d *kbr.Delivery) {
 		w.onReport(d, m)
 	case *free:
 		w.onFree(d, m)
+	case *who:
+		w.onWho(d, m)
+	case *here:
+		w.onHere(d, m)
+	case *survey:
+		w.onSurvey(d, m)
 	default:
 		refuse(d, refusedMalformed)
 	}
+}
+
+// routed reports whether a message may come over other nodes: it changes nothing.
+func routed(m wire.Message) bool {
+	_, is := m.(*who)
+	return is
 }
 
 func refuse(d *kbr.Delivery, code uint16) { d.Refuse(code, refusals[code]) }

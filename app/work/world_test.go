@@ -114,6 +114,7 @@ func (h *shed) build() []kbr.Mount {
 	must(err)
 	wc := work.Default()
 	wc.Topics, wc.Scribe, wc.Anycast, wc.Store, wc.Signers = h.topics, groups, walks, h.disk, signers
+	wc.Ring, wc.Verifier = ring, standin.Verifier{}
 	h.work, err = work.New(wc)
 	must(err)
 	return []kbr.Mount{{Number: appDirectory, App: h.dir}, {Number: appScribe, App: groups}, {Number: appTopic, App: h.topics},

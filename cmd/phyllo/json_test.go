@@ -291,6 +291,7 @@ func TestJSON(t *testing.T) {
 	play("phyllo work offer", "thumbnails cat.png", 3)
 	play("phyllo work offer", "later cat.png --leave", 1)
 	play("phyllo work list", "", 1)
+	play("phyllo work list", "thumbnails", 3)
 	play("phyllo work withdraw", "later --all", 1)
 	play("phyllo work take", "thumbnails --count 2 -- echo {}", 3)
 	s.prepare([]string{"file", "notes", "buy tea\n"})

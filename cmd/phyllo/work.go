@@ -153,13 +153,22 @@ func oneLine(s string) string {
 }
 
 func (w *world) workList() *cobra.Command {
-	return &cobra.Command{
-		Use: "list", Short: "List the items that are offered on this node",
+	var q api.WorkQuery
+	cmd := &cobra.Command{
+		Use: "list [TOPIC]", Short: "List the items that are offered on this node, or to a topic of yours",
 		Long: `List the items that are offered on this node: queued, or taken by another one. One that is
 failed or expired is not offered any more, and stays here as nobody was told of it, until it
-is withdrawn.`,
-		Example: "  phyllo work list", Args: args(0, 0),
-		RunE: func(cmd *cobra.Command, _ []string) error {
+is withdrawn.
+
+With TOPIC, which you must own, all nodes that offer items to it are asked for these. The
+last line says how many of them have answered: what the others have is not shown.`,
+		Example: "  phyllo work list\n  phyllo work list thumbnails", Args: args(0, 1),
+		ValidArgsFunction: w.complete(topics),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			if len(a) == 1 {
+				q.Topic = a[0]
+				return w.workSurvey(cmd.Context(), q)
+			}
 			return w.ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
 				list, err := c.WorkList(ctx)
 				if err != nil {
@@ -167,19 +176,81 @@ is withdrawn.`,
 				}
 				answered(ctx)
 				return listing(w, list, "no items here: `phyllo work offer TOPIC ITEM` offers one", []string{"NUMBER", "TOPIC", "STATE", "SINCE", "ITEM"}, func(i api.WorkItem) []string {
-					state := i.State
-					if i.Node != (id.ID{}) {
-						state += " by " + i.Node.Short()
-					}
-					body := i.Text
-					if len(i.Data) > 0 {
-						body = string(i.Data)
-					}
-					return []string{i.Item.String()[:12], i.Topic, because(state, i.Why), w.moment(i.Time), oneLine(body)}
+					return []string{i.Item.String()[:12], i.Topic, stateOf(i), w.moment(i.Time), oneLine(bodyOf(i))}
 				})
 			})
 		},
 	}
+	cmd.Flags().StringVar(&q.User, "from", "", "with TOPIC: the `USER` who owns it, if several live here")
+	return cmd
+}
+
+// stateOf says how far an item is, and why.
+func stateOf(i api.WorkItem) string {
+	state := i.State
+	if i.Node != (id.ID{}) {
+		state += " by " + i.Node.Short()
+	}
+	return because(state, i.Why)
+}
+
+// bodyOf is an item, or its beginning.
+func bodyOf(i api.WorkItem) string {
+	body := i.Text
+	if len(i.Data) > 0 {
+		body = string(i.Data)
+	}
+	if i.Cut {
+		body += "…"
+	}
+	return body
+}
+
+// surveyed is the last line of a survey in JSON.
+type surveyed struct {
+	Event string `json:"event"`
+	Nodes int    `json:"nodes"`
+	Of    int    `json:"of"`
+	More  int    `json:"more,omitempty"`
+	Young bool   `json:"young,omitempty"`
+}
+
+// workSurvey lists what all nodes offer to a topic, and says what may be missing.
+func (w *world) workSurvey(ctx context.Context, q api.WorkQuery) error {
+	return w.ask(ctx, "asking who offers items …", func(ctx context.Context, c *api.Client) error {
+		s, err := c.WorkSurvey(ctx, q)
+		if err != nil {
+			return err
+		}
+		answered(ctx)
+		err = listing(w, s.Items, "no items are offered to "+s.Topic+", as far as is known", []string{"NUMBER", "OFFERED ON", "BY", "STATE", "SINCE", "ITEM"}, func(i api.WorkItem) []string {
+			by := clean(i.Name)
+			if by == "" {
+				by = grouped(i.From)
+			}
+			return []string{i.Item.String()[:12], i.Offerer.Short(), by, stateOf(i), w.moment(i.Time), oneLine(bodyOf(i))}
+		})
+		if err != nil {
+			return err
+		}
+		if w.json {
+			return w.line(surveyed{"answered", s.Nodes, s.Of, s.More, s.Young})
+		}
+		mark := w.mark(api.Good)
+		if s.Nodes < s.Of {
+			mark = w.mark(api.Warn)
+		}
+		if s.Of > 0 {
+			w.printf("%s %d of %s that %s items to it answered\n", mark, s.Nodes, plural(s.Of, "node"), map[bool]string{true: "offers", false: "offer"}[s.Of == 1])
+		}
+		if s.More > 0 {
+			w.printf("%s not shown\n", plural(s.More, "more item"))
+		}
+		if s.Young {
+			w.printf("%s who else offers may not be known yet: ask again in five minutes\n", w.mark(api.Warn))
+		}
+		return nil
+	})
 }
 
 func (w *world) workWithdraw() *cobra.Command {

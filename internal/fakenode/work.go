@@ -130,6 +130,32 @@ func (n *Node) WorkList(context.Context) ([]api.WorkItem, error) {
 	return slices.Clone(n.queued), nil
 }
 
+// WorkSurvey implements api.Node: to "thumbnails", which ann owns, a node offers two items, and one
+// does not answer.
+func (n *Node) WorkSurvey(_ context.Context, q api.WorkQuery) (*api.WorkSurvey, error) {
+	if err := topicName(q.Topic); err != nil {
+		return nil, err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	s := &api.WorkSurvey{Topic: q.Topic, Items: []api.WorkItem{}}
+	for _, i := range n.queued {
+		if i.Topic == q.Topic {
+			i.Offerer, i.From, i.Name = nodeID(0), fingerprint("ann"), "ann"
+			s.Items, s.Nodes, s.Of = append(s.Items, i), 1, 1
+		}
+	}
+	switch q.Topic {
+	case "thumbnails":
+		s.Items = append(s.Items, api.WorkItem{Item: workItem(70), Topic: q.Topic, State: api.WorkTaken, Node: nodeID(2), Had: 1, Time: n.clock, Text: "owl.png", Offerer: nodeID(1), From: fingerprint("bob")},
+			api.WorkItem{Item: workItem(71), Topic: q.Topic, State: api.WorkFailed, Why: "exit status 1", Had: 3, Time: n.clock, Text: "a long story", Cut: true, Offerer: nodeID(1), From: fingerprint("bob")})
+		s.Nodes, s.Of, s.More, s.Young = s.Nodes+1, s.Of+2, 3, true
+	case "bob/thumbnails":
+		return nil, api.Errorf(api.Denied, "the topic belongs to somebody else: ask its owner, or take another name")
+	}
+	return s, nil
+}
+
 // WorkWithdraw implements api.Node.
 func (n *Node) WorkWithdraw(_ context.Context, q api.WorkWithdrawal) (*api.Withdrawn, error) {
 	n.mu.Lock()

@@ -193,6 +193,7 @@ export const client = {
 	publish,
 	readTopic,
 	workItems: () => ask("work/list"),
+	workSurvey: (topic, user) => ask("work/survey", { topic, user }),
 	withdrawWork: (topic, items) => ask("work/withdraw", { topic, items }),
 	offerWork,
 	members: () => ask("member/list"),

@@ -20,8 +20,10 @@ export function startTopics(model) {
 	let made = 0
 	const log = $("topic-lines")
 	const tree = startTree(model, () => open)
-	const work = startWork(model, () => open)
 	const topic = () => topics.find(t => t.name === open) ?? null
+	// ownerHere is who of those who live here owns the topic that is open, or "".
+	const ownerHere = () => topic()?.mine ? model.users.find(u => u.key?.hex === topic().owner)?.name ?? model.user : ""
+	const work = startWork(model, () => open, ownerHere)
 
 	async function load() {
 		topics = (await client.topics()) ?? []
@@ -252,8 +254,7 @@ export function startTopics(model) {
 	fails($("topic-rules-error"), $("topic-rules"), "submit", async () => {
 		const t = topic()
 		const names = id => $(id).value.split(/[\s,]+/).filter(Boolean)
-		const user = model.users.find(u => u.key?.hex === t.owner)?.name ?? model.user
-		await client.setTopic({ topic: t.name, user, publish: names("topic-publish"), read: names("topic-read"), keep: t.keep, keep_for_ms: t.keep_for_ms })
+		await client.setTopic({ topic: t.name, user: ownerHere(), publish: names("topic-publish"), read: names("topic-read"), keep: t.keep, keep_for_ms: t.keep_for_ms })
 		show($("topic-rules"), false)
 		await load()
 		$("topic-set").focus()
