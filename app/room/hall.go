@@ -263,6 +263,7 @@ func (h *hall) news(list []*entry.Entry) {
 		h.rooms().emit(Event{Kind: Changed, User: h.acc.key, Room: h.id})
 		h.settle()
 		h.acc.listSoon()
+		h.lookForHead()
 	}
 	if len(list) > 0 {
 		h.tell()
@@ -322,9 +323,7 @@ func (h *hall) remember(t *task.T, proof id.Hash, key peer.Secret) error {
 	})
 	if err == nil {
 		h.keys[proof] = key
-		if h.kept.Joined && h.offList() {
-			h.acc.listSoon()
-		}
+		h.lookForHead()
 	}
 	return err
 }

@@ -12,6 +12,13 @@ import (
 	"github.com/phyllo-net/phyllo/wire"
 )
 
+// restoredAtOnce is how many rooms of a list are restored at once, and restoreTime how long they are
+// waited for before that is tried again.
+const (
+	restoredAtOnce = 32
+	restoreTime    = 5 * time.Minute
+)
+
 // sooner is by how much the list of rooms, which seldom changes, waits shorter than their heads.
 const sooner = 5
 
@@ -83,18 +90,14 @@ func (a *account) list(t *task.T) error {
 		if err != nil {
 			return err
 		}
-		var failed error
-		for _, r := range list.Rows {
-			if err := a.restore(t, r); errors.Is(err, task.ErrStopped) {
-				return err
-			} else if err != nil && !shelf.Useless(err) {
-				failed = err
-			}
+		failed := a.restoreAll(t, list.Rows)
+		if errors.Is(failed, task.ErrStopped) {
+			return failed
 		}
 		next := list.After()
 		for _, h := range a.halls {
 			if !h.declined() {
-				next.Set(h.row())
+				next.Set(h.row(list.Find(h.id)))
 			}
 		}
 		a.listed.list = list
@@ -126,32 +129,55 @@ func (a *account) seals() shelf.Seals {
 		}}
 }
 
-// row is what the list says of a room.
-func (h *hall) row() *shelf.Row {
+// row is what the list, which has old of it so far or nothing, says of a room. It names the key of
+// an epoch only when a head lies under that: until then an older one leads further.
+func (h *hall) row(old *shelf.Row) *shelf.Row {
 	s := h.log.State()
 	r := &shelf.Row{Room: h.id, Number: max(s.Find(h.acc.key).Number, h.kept.Since), Out: !h.in() && !h.fresh()}
-	if ways := h.ways(); len(ways) > 0 && !h.log.Founding().Public {
+	switch ways := h.ways(); {
+	case h.log.Founding().Public:
+	case !h.shelf.led.IsZero():
+		r.Key, r.Epoch = h.shelf.led, h.shelf.ledBy
+	case old != nil && !old.Key.IsZero():
+		r.Key, r.Epoch = old.Key, old.Epoch
+	case len(ways) > 0:
 		r.Key = ways[0]
-		if p := s.Epoch.Epoch; p != nil && h.keys[p.Proof] == ways[0] {
-			r.Epoch = p.Number
-		}
 	}
 	return r
 }
 
-// offList reports whether the list, as it was seen last, would not lead to the room: it does not
-// have it, or not as what the user is in it now, or without a key to its head.
+// offList reports whether the list, as it was seen last, is not known to lead to the room: it does
+// not have it, or not as what the user is in it now, or under its key is no head as far as known.
 func (h *hall) offList() bool {
-	if h.acc.listed.list == nil {
+	if h.acc.listed.list == nil || h.shelf.led.IsZero() {
 		return true
 	}
-	r, now := h.acc.listed.list.Find(h.id), h.row()
-	return r == nil || r.Out != now.Out || r.Number < now.Number || r.Key.IsZero() && !h.log.Founding().Public
+	r := h.acc.listed.list.Find(h.id)
+	now := h.row(r)
+	return r == nil || r.Out != now.Out || r.Number < now.Number || r.Key != now.Key && r.Epoch <= now.Epoch
 }
 
 // fresh reports whether the user has joined, and the log that makes him a member has not come yet.
 func (h *hall) fresh() bool {
 	return h.kept.Joined && h.log.State().Find(h.acc.key).Number < max(h.kept.Since, 1)
+}
+
+// restoreAll restores rooms, many at once: one whose head cannot be read now keeps few others waiting.
+func (a *account) restoreAll(t *task.T, rows []*shelf.Row) (failed error) {
+	for part := range slices.Chunk(rows, restoredAtOnce) {
+		rs, err := task.Gather(t, restoreTime, len(part), func(i int, resolve func(struct{}, error)) {
+			a.rooms.ep.Go(func(t *task.T) error { return a.restore(t, part[i]) }, func(err error) { resolve(struct{}{}, err) })
+		}, nil)
+		if err != nil {
+			return err
+		}
+		for _, r := range rs {
+			if r.Err != nil && !shelf.Useless(r.Err) {
+				failed = r.Err
+			}
+		}
+	}
+	return failed
 }
 
 // restore makes a room of the user's list one of this node's.

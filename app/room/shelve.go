@@ -43,6 +43,8 @@ type shelved struct {
 	own      map[id.Hash]int64 // packs of this device, and when they were stored, Unix milliseconds
 	torn     bool              // a pack on the shelf cannot be read
 	mended   task.Instant      // when all was packed anew last; 0: never
+	led      peer.Secret       // the key under which a head is known to be; zero: none
+	ledBy    uint64            // the number of its epoch
 	pointed  id.Hash           // the epoch to which the heads before it are known to lead
 	unpacked int               // entries that are in no pack, as far as known
 	hints    []dag.Person      // who is in the room, as its head says
@@ -146,13 +148,39 @@ func (h *hall) shelve(t *task.T) error {
 	}
 	s := h.log.State()
 	key := h.wayIn()
+	if heads[key] != nil {
+		h.leads(key, s)
+	}
 	if !h.in() || key.IsZero() || h.mustBegin(s) || s.Split() {
 		return nil
 	}
 	if err := h.keepHead(t, key, heads[key]); err != nil {
 		return err
 	}
+	h.leads(key, s)
 	return h.pointOn(t)
+}
+
+// leads notes that there is a head under a key, that of the current epoch: the user's list may lead
+// to it.
+func (h *hall) leads(key peer.Secret, s *dag.State) {
+	if h.shelf.led == key {
+		return
+	}
+	h.shelf.led, h.shelf.ledBy = key, 0
+	if p := s.Epoch.Epoch; p != nil {
+		h.shelf.ledBy = p.Number
+	}
+	h.acc.listSoon()
+}
+
+// lookForHead looks at the shelf when whoever began an epoch has had the time to write its head: so
+// the user's list can lead to it.
+func (h *hall) lookForHead() {
+	after := h.rooms().cfg.ShelveAfter
+	if k := h.wayIn(); !k.IsZero() && k != h.shelf.led {
+		h.shelveIn(longer*after + h.rank(longer*after))
+	}
 }
 
 // SetStored says for all members of a room whether its log is kept in the ring's storage. Only
