@@ -86,11 +86,11 @@
 // contacts of 32 bytes, 1.4 KiB of index over them, 2 KiB of its own fields, and lists.
 //
 // Reads that do not wait for each other take a tenth of that time. So from 1,024 nodes on,
-// where a wheel orders the events, the memory that the next eight events will touch is
-// fetched while others happen (machine.Foreseer): in eight steps, as most addresses are
+// where a wheel orders the events, the memory that the next seven events will touch is
+// fetched while others happen (machine.Foreseer): in six steps, as most addresses are
 // found in what the step before has fetched. A message among 10,000 nodes takes about
 // a quarter less time for it (the quickest tenth of 200 stretches of 20 ms: 2.3 to 3.2 µs
-// where it was 3.4 to 3.8, on a busy machine); among 200 nodes, who fit into caches, one takes 0.7 µs there. The
-// ring that grows by joins gains nothing that could be seen. To read all cache lines of
-// a machine at the start of its step changed nothing: they lie in one page.
+// where it was 3.4 to 3.8, on a busy machine); among 200 nodes, who fit into caches, one
+// takes 0.7 µs there. A ring that grows by joins gains nothing that could be seen. To read
+// all cache lines of a machine at the start of its step changed nothing: they lie in one page.
 package sim
