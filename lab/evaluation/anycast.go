@@ -53,7 +53,7 @@ func runAnycast(ctx context.Context, r *experiment.Run) error {
 	if err != nil {
 		return err
 	}
-	if err := g.pass(ctx, time.Minute, "the tree settles"); err != nil {
+	if err := g.Pass(ctx, time.Minute, "the tree settles"); err != nil {
 		return err
 	}
 	return largeAnycasts(ctx, r, g, large)
@@ -70,15 +70,15 @@ func emptyAnycasts(ctx context.Context, r *experiment.Run, g *groups) error {
 		}
 		before := g.crossed()
 		if _, err := g.ask(c); !errors.Is(err, anycast.ErrNobody) {
-			return fmt.Errorf("%s: an anycast in an empty group: %w", g.name, err)
+			return fmt.Errorf("%s: an anycast in an empty group: %w", g.Name, err)
 		}
 		crossed += g.crossed() - before
 		attaches := g.attaches()
-		if err := g.joinOne(c, g.census.draw(g.rng)); err != nil {
+		if err := g.joinOne(c, g.Census.Draw(g.rng)); err != nil {
 			return err
 		}
 		asked += g.attaches() - attaches
-		if err := r.Step(ctx, i+1, emptyGroups, g.name+": empty groups"); err != nil {
+		if err := r.Step(ctx, i+1, emptyGroups, g.Name+": empty groups"); err != nil {
 			return err
 		}
 	}
@@ -103,7 +103,7 @@ func grow(ctx context.Context, r *experiment.Run, g *groups) (*circle, error) {
 		g.Sim.Call(member, func() {
 			g.walks[member].Take(c.id, anycast.Taker{Willing: func(*anycast.Item) ([]byte, bool) { return nil, true }})
 		})
-		if err := r.Step(ctx, i+1, size, g.name+": members join"); err != nil {
+		if err := r.Step(ctx, i+1, size, g.Name+": members join"); err != nil {
 			return nil, err
 		}
 	}
@@ -118,7 +118,7 @@ func largeAnycasts(ctx context.Context, r *experiment.Run, g *groups, c *circle)
 	var shares []float64
 	before := g.crossed()
 	for i := range walks {
-		asker := g.census.draw(g.rng)
+		asker := g.Census.Draw(g.rng)
 		by, err := g.askFrom(asker, c)
 		untaken.N++
 		if err != nil {
@@ -138,7 +138,7 @@ func largeAnycasts(ctx context.Context, r *experiment.Run, g *groups, c *circle)
 		if share < nearPart {
 			near.K++
 		}
-		if err := r.Step(ctx, i+1, walks, g.name+": anycasts"); err != nil {
+		if err := r.Step(ctx, i+1, walks, g.Name+": anycasts"); err != nil {
 			return err
 		}
 	}
@@ -162,13 +162,13 @@ func (g *groups) joinOne(c *circle, member sim.NodeRef) error {
 	over, result := false, error(nil)
 	g.join(c, member, func(err error) { over, result = true, err })
 	if !g.Sim.RunUntil(func() bool { return over }, 10*time.Millisecond, 2*time.Minute) {
-		return fmt.Errorf("%s: node %d has not joined", g.name, member)
+		return fmt.Errorf("%s: node %d has not joined", g.Name, member)
 	}
 	return result
 }
 
 // ask looks for one member of a group, from any node.
-func (g *groups) ask(c *circle) ([]anycast.Granted, error) { return g.askFrom(g.census.draw(g.rng), c) }
+func (g *groups) ask(c *circle) ([]anycast.Granted, error) { return g.askFrom(g.Census.Draw(g.rng), c) }
 
 func (g *groups) askFrom(asker sim.NodeRef, c *circle) (by []anycast.Granted, err error) {
 	err = g.Call(asker, 5*time.Minute, func(t *task.T) (err error) {

@@ -36,7 +36,7 @@ func runBamboo(ctx context.Context, r *experiment.Run) error {
 		if err != nil {
 			return err
 		}
-		right := f.count().right()
+		right := f.Count().Right()
 		f.Close()
 		c := experiment.Value{Metric: "consistent", Variant: variant, Nodes: n, Value: right.Value(), Rate: &right}
 		b := experiment.Value{Metric: "bytes", Variant: variant, Nodes: n, Value: cost.bytes, Paper: experiment.Paper(750)}

@@ -11,6 +11,7 @@ import (
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/lab"
 	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
+	"github.com/phyllo-net/phyllo/lab/evaluation/field"
 	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/sim"
 	"github.com/phyllo-net/phyllo/wire"
@@ -37,7 +38,7 @@ var churn = &experiment.Experiment{
 
 // controlMetrics are the parts of control.
 func controlMetrics() (ms []experiment.Metric) {
-	for _, name := range purposeNames {
+	for _, name := range field.PurposeNames {
 		ms = append(ms, experiment.Metric{Name: name[0], Unit: "messages/s", What: "of these, " + name[1]})
 	}
 	return ms
@@ -92,7 +93,7 @@ func runChurn(ctx context.Context, r *experiment.Run) error {
 		if err != nil {
 			return err
 		}
-		t := f.count()
+		t := f.Count()
 		f.Close()
 		addChurn(r, t, &k, variant, cost)
 		if k.median == 0 && k.name != "corporate-like" {
@@ -110,47 +111,47 @@ func runChurn(ctx context.Context, r *experiment.Run) error {
 // there is a codec.
 type load struct {
 	control, bytes float64
-	by             [purposes]float64 // of control
+	by             [field.Purposes]float64 // of control
 }
 
 // churned runs a ring under churn, and returns what its nodes send while each node
 // sends so many messages a second, every other one a question. The caller counts what
 // became of them, and closes the ring.
-func churned(ctx context.Context, r *experiment.Run, name string, k *sessions, rate float64, codec *wire.Table) (*field, load, error) {
+func churned(ctx context.Context, r *experiment.Run, name string, k *sessions, rate float64, codec *wire.Table) (*field.Field, load, error) {
 	n := r.Params.Nodes
 	// Nobody knows how many will come: newcomers stand anywhere in the network.
 	t, err := experiment.Network(r.Params.Topology, 10*n, r.Params.Seed)
 	if err != nil {
 		return nil, load{}, err
 	}
-	var sent traffic
+	var sent field.Traffic
 	c := lab.Config{Sim: sim.Config{Topology: t, Codec: codec}}
-	c.Sim.Observe.Send = func(_, _ sim.NodeRef, _ machine.Class, m wire.Message, _ int) { sent.count(m, false) }
-	f := newField(r, name, c)
+	c.Sim.Observe.Send = func(_, _ sim.NodeRef, _ machine.Class, m wire.Message, _ int) { sent.Count(m, false) }
+	f := field.New(r, name, c)
 	err = func() error {
-		if err := f.grow(ctx, n, experiment.JoinGap); err != nil {
+		if err := f.Grow(ctx, n, experiment.JoinGap); err != nil {
 			return err
 		}
 		f.Sim.Inject(sim.Faults{Drop: float64(k.loss) / 100})
 		for i := range n {
-			f.mortal(sim.NodeRef(i), k)
+			mortal(f, sim.NodeRef(i), k)
 		}
-		return f.pass(ctx, span(r), "churn begins")
+		return f.Pass(ctx, span(r), "churn begins")
 	}()
 	if err != nil {
 		f.Close()
 		return nil, load{}, err
 	}
 	begun, bytes := sent, f.Sim.Counts().Bytes
-	f.begin()
-	if err := f.chat(ctx, rate*float64(n), span(r)); err != nil {
+	f.Begin()
+	if err := chat(ctx, f, rate*float64(n), span(r)); err != nil {
 		f.Close()
 		return nil, load{}, err
 	}
-	control := sent.since(begun)
+	control := sent.Since(begun)
 	each := span(r).Seconds() * float64(n)
-	l := load{control: float64(control.repair+control.watch) / each, bytes: float64(f.Sim.Counts().Bytes-bytes) / each}
-	for p, k := range control.by {
+	l := load{control: float64(control.Repair+control.Watch) / each, bytes: float64(f.Sim.Counts().Bytes-bytes) / each}
+	for p, k := range control.By {
 		l.by[p] = float64(k) / each
 	}
 	f.Sim.RunFor(35 * time.Second)
@@ -158,41 +159,41 @@ func churned(ctx context.Context, r *experiment.Run, name string, k *sessions, r
 }
 
 // mortal lets a node die silently after a session, and a new one take its place.
-func (f *field) mortal(n sim.NodeRef, k *sessions) {
+func mortal(f *field.Field, n sim.NodeRef, k *sessions) {
 	f.Sim.After(k.draw(f.Rand()), func() {
 		f.Sim.Die(n)
-		f.mortal(f.Add(), k)
+		mortal(f, f.Add(), k)
 	})
 }
 
 // chat sends so many messages a second under churn for a span, every other one a question.
-func (f *field) chat(ctx context.Context, rate float64, span time.Duration) error {
+func chat(ctx context.Context, f *field.Field, rate float64, span time.Duration) error {
 	begun, sent := f.Sim.Now(), 0
 	for f.Sim.Now()-begun < span {
 		f.Sim.RunFor(100 * time.Millisecond)
 		for ; float64(sent) < rate*(f.Sim.Now()-begun).Seconds(); sent++ {
 			switch {
-			case f.census.len() == 0:
-				return fmt.Errorf("%s: nobody is left in the ring", f.name)
+			case f.Census.Len() == 0:
+				return fmt.Errorf("%s: nobody is left in the ring", f.Name)
 			case sent%2 == 0:
-				f.send(f.census.draw(f.Rand()), f.key())
+				f.Send(f.Census.Draw(f.Rand()), f.Key())
 			default:
-				f.ask(f.census.draw(f.Rand()), f.key(), kbr.Options{})
+				f.Ask(f.Census.Draw(f.Rand()), f.Key(), kbr.Options{})
 			}
 		}
-		if err := f.run.Step(ctx, int((f.Sim.Now()-begun)/time.Second), int(span/time.Second), f.name+": messages"); err != nil {
+		if err := f.Run.Step(ctx, int((f.Sim.Now()-begun)/time.Second), int(span/time.Second), f.Name+": messages"); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func addChurn(r *experiment.Run, t *tally, k *sessions, variant string, cost load) {
+func addChurn(r *experiment.Run, t *field.Tally, k *sessions, variant string, cost load) {
 	n := r.Params.Nodes
-	lostRate, wrongRate, failedRate := experiment.Rate{K: t.lost, N: t.sent}, experiment.Rate{K: t.wrong, N: t.delivered}, experiment.Rate{K: t.failed, N: t.asked}
+	lostRate, wrongRate, failedRate := experiment.Rate{K: t.Lost, N: t.Sent}, experiment.Rate{K: t.Wrong, N: t.Delivered}, experiment.Rate{K: t.Failed, N: t.Asked}
 	lost := experiment.Value{Metric: "lost", Variant: variant, Nodes: n, Value: lostRate.Value(), Rate: &lostRate}
 	wrong := experiment.Value{Metric: "wrong", Variant: variant, Nodes: n, Value: wrongRate.Value(), Rate: &wrongRate}
-	rdp := experiment.Value{Metric: "rdp", Variant: variant, Nodes: n, Value: t.stretch()}
+	rdp := experiment.Value{Metric: "rdp", Variant: variant, Nodes: n, Value: t.Stretch()}
 	if k.name == "Gnutella-like" {
 		lost.Paper, wrong.Paper, rdp.Paper = experiment.Paper(1.5e-5), experiment.Paper(0), experiment.Paper(1.8)
 		if k.loss > 0 {
@@ -204,10 +205,10 @@ func addChurn(r *experiment.Run, t *tally, k *sessions, variant string, cost loa
 	r.Add(lost)
 	r.Add(wrong)
 	r.Add(experiment.Value{Metric: "failed", Variant: variant, Nodes: n, Value: failedRate.Value(), Rate: &failedRate})
-	r.Add(experiment.Value{Metric: "silent", Variant: variant, Nodes: n, Value: float64(t.silent), Goal: experiment.AtMost(0)})
+	r.Add(experiment.Value{Metric: "silent", Variant: variant, Nodes: n, Value: float64(t.Silent), Goal: experiment.AtMost(0)})
 	r.Add(rdp)
 	r.Add(experiment.Value{Metric: "control", Variant: variant, Nodes: n, Value: cost.control, Paper: experiment.Paper(0.5), Goal: experiment.AtMost(0.5)})
 	for p, v := range cost.by {
-		r.Add(experiment.Value{Metric: purposeNames[p][0], Variant: variant, Nodes: n, Value: v})
+		r.Add(experiment.Value{Metric: field.PurposeNames[p][0], Variant: variant, Nodes: n, Value: v})
 	}
 }

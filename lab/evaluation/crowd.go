@@ -7,6 +7,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/lab"
 	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
+	"github.com/phyllo-net/phyllo/lab/evaluation/field"
 	"github.com/phyllo-net/phyllo/sim"
 )
 
@@ -32,15 +33,15 @@ func runCrowd(ctx context.Context, r *experiment.Run) error {
 	if err != nil {
 		return err
 	}
-	f := newField(r, fmt.Sprintf("%d nodes join %d", n, old), lab.Config{Sim: sim.Config{Topology: t}})
+	f := field.New(r, fmt.Sprintf("%d nodes join %d", n, old), lab.Config{Sim: sim.Config{Topology: t}})
 	defer f.Close()
-	if err := f.grow(ctx, old, experiment.JoinGap); err != nil {
+	if err := f.Grow(ctx, old, experiment.JoinGap); err != nil {
 		return err
 	}
-	if err := f.pass(ctx, time.Minute, "settle"); err != nil {
+	if err := f.Pass(ctx, time.Minute, "settle"); err != nil {
 		return err
 	}
-	f.begin()
+	f.Begin()
 	begun := f.Sim.Now()
 	for i := range n {
 		f.Sim.At(begun+time.Duration(i)*time.Minute/time.Duration(n), func() { f.Add() })
@@ -48,21 +49,21 @@ func runCrowd(ctx context.Context, r *experiment.Run) error {
 	contested := 0
 	s := experiment.Series{Name: "nodes in the ring"}
 	look := func() {
-		contested += f.contested()
-		s.Points = append(s.Points, [2]float64{(f.Sim.Now() - begun).Seconds(), float64(f.census.len())})
+		contested += f.Contested()
+		s.Points = append(s.Points, [2]float64{(f.Sim.Now() - begun).Seconds(), float64(f.Census.Len())})
 	}
-	joined, err := f.recover(ctx, "joins", 10*time.Minute, 5, func() bool { look(); return f.census.len() == n+old })
+	joined, err := f.Recover(ctx, "joins", 10*time.Minute, 5, func() bool { look(); return f.Census.Len() == n+old })
 	if err != nil {
 		return err
 	}
-	exact, err := f.recover(ctx, "leaf sets", 5*time.Minute, 5, func() bool { look(); return f.inexact(32) == 0 })
+	exact, err := f.Recover(ctx, "leaf sets", 5*time.Minute, 5, func() bool { look(); return f.Inexact(32) == 0 })
 	if err != nil {
 		return err
 	}
-	if err := f.pass(ctx, 35*time.Second, "outcomes"); err != nil {
+	if err := f.Pass(ctx, 35*time.Second, "outcomes"); err != nil {
 		return err
 	}
-	right := f.count().right()
+	right := f.Count().Right()
 	r.Add(experiment.Value{Metric: "joined_after", Nodes: n, Value: joined.Seconds(), Goal: experiment.AtMost(120)})
 	r.Add(experiment.Value{Metric: "exact_after", Nodes: n, Value: max(0, (joined + exact - time.Minute).Seconds()), Goal: experiment.AtMost(60)})
 	r.Add(experiment.Value{Metric: "contested", Nodes: n, Value: float64(contested), Goal: experiment.AtMost(0)})

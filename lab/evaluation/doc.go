@@ -5,9 +5,6 @@
 // Where to read what:
 //
 //	all.go         the list of all experiments (package experiment: what one is)
-//	field.go       the ring that is watched from above (tally.go: what is counted)
-//	census.go      who is in the ring (exact.go: whether it is as it should be)
-//	traffic.go     what counts as control traffic
 //	groups.go      rings of groups (stress.go: what links carry)
 //
 // The other files hold one experiment each, under its name.

@@ -11,6 +11,7 @@ import (
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/lab"
 	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
+	"github.com/phyllo-net/phyllo/lab/evaluation/field"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim"
 	"github.com/phyllo-net/phyllo/task"
@@ -44,7 +45,7 @@ const (
 
 // crowd is a ring whose nodes run the census.
 type crowd struct {
-	*field
+	*field.Field
 	apps map[sim.NodeRef]*asking.Census // of the present lives
 }
 
@@ -77,23 +78,23 @@ func countEveryone(ctx context.Context, r *experiment.Run, n int) (float64, erro
 	if err != nil {
 		return 0, err
 	}
-	c := &crowd{field: newField(r, fmt.Sprintf("%d nodes", n), lab.Config{Sim: sim.Config{Topology: t}}), apps: map[sim.NodeRef]*asking.Census{}}
+	c := &crowd{Field: field.New(r, fmt.Sprintf("%d nodes", n), lab.Config{Sim: sim.Config{Topology: t}}), apps: map[sim.NodeRef]*asking.Census{}}
 	defer c.Close()
-	c.app = func(e *end) kbr.App {
+	c.App = func(e *field.End) kbr.App {
 		conf := asking.Default()
 		conf.Verifier = blind{}
 		app, err := asking.New(conf)
 		if err != nil {
 			panic(err) // a bug: its settings are the usual ones
 		}
-		c.apps[e.ref] = app
+		c.apps[e.Ref] = app
 		return app
 	}
-	if err := r.Step(ctx, 0, 1, c.name+": planted"); err != nil {
+	if err := r.Step(ctx, 0, 1, c.Name+": planted"); err != nil {
 		return 0, err
 	}
 	c.Plant(n, plantedFrom)
-	if err := c.pass(ctx, 30*time.Second, "they claim their keys"); err != nil {
+	if err := c.Pass(ctx, 30*time.Second, "they claim their keys"); err != nil {
 		return 0, err
 	}
 	quiet, err := c.counts(ctx, "quiet")
@@ -114,9 +115,9 @@ func countEveryone(ctx context.Context, r *experiment.Run, n int) (float64, erro
 	addCounts(r, dead, n, "past the dead", 0.99)
 	k := sessions{mean: countsStay}
 	for _, m := range c.all() {
-		c.mortal(m, &k)
+		mortal(c.Field, m, &k)
 	}
-	if err := c.pass(ctx, 5*time.Minute, "churn"); err != nil {
+	if err := c.Pass(ctx, 5*time.Minute, "churn"); err != nil {
 		return 0, err
 	}
 	churn, err := c.counts(ctx, "under churn")
@@ -130,8 +131,8 @@ func countEveryone(ctx context.Context, r *experiment.Run, n int) (float64, erro
 // all are the running nodes that are in the ring.
 func (c *crowd) all() []sim.NodeRef {
 	var out []sim.NodeRef
-	for _, m := range c.census.all() {
-		out = append(out, m.ref)
+	for _, m := range c.Census.All() {
+		out = append(out, m.Ref)
 	}
 	slices.Sort(out)
 	return out
@@ -151,19 +152,19 @@ type counted struct {
 func (c *crowd) counts(ctx context.Context, what string) (counted, error) {
 	var sum counted
 	for i := range counts {
-		if err := c.run.Step(ctx, i, counts, c.name+": "+what); err != nil {
+		if err := c.Run.Step(ctx, i, counts, c.Name+": "+what); err != nil {
 			return sum, err
 		}
 		c.Sim.RunFor(time.Second)
 		if err := c.count(&sum); err != nil {
-			return sum, fmt.Errorf("%s: %s: %w", c.name, what, err)
+			return sum, fmt.Errorf("%s: %s: %w", c.Name, what, err)
 		}
 	}
 	return sum, nil
 }
 
 func (c *crowd) count(sum *counted) error {
-	from, before, asked := c.census.draw(c.Rand()), c.all(), c.asked()
+	from, before, asked := c.Census.Draw(c.Rand()), c.all(), c.asked()
 	sent, begun := c.Sim.Counts().Sent, c.Sim.Now()
 	var a asking.Answered
 	err := c.Call(from, time.Minute, func(t *task.T) (err error) {
@@ -190,7 +191,7 @@ func (c *crowd) count(sum *counted) error {
 	sum.others += len(before) - 1
 	sum.sent += max(0, float64(with)-idle)
 	sum.took += took
-	sum.busiest = max(sum.busiest, len(c.Node(from).Endpoint(proveApp).Divide(id.Range{Full: true}, nil)))
+	sum.busiest = max(sum.busiest, len(c.Node(from).Endpoint(field.App).Divide(id.Range{Full: true}, nil)))
 	return nil
 }
 

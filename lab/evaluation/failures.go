@@ -7,6 +7,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/lab"
 	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
+	"github.com/phyllo-net/phyllo/lab/evaluation/field"
 	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/pastry"
 	"github.com/phyllo-net/phyllo/sim"
@@ -46,17 +47,17 @@ func runFailures(ctx context.Context, r *experiment.Run) error {
 	addFailures(r, struck)
 	alive := 1 - float64(n/10)/float64(n)
 	each := func(struck, calm int) float64 { return (float64(struck) - alive*float64(calm)) / float64(n/10) }
-	r.Add(experiment.Value{Metric: "repair_calls", Nodes: n, Value: each(struck.cost.calls, calm.cost.calls), Paper: experiment.Paper(57), Goal: experiment.AtMost(57)})
-	r.Add(experiment.Value{Metric: "repair_messages", Nodes: n, Value: each(struck.cost.repair, calm.cost.repair)})
-	r.Add(experiment.Value{Metric: "watch_messages", Nodes: n, Value: each(struck.cost.watch, calm.cost.watch)})
+	r.Add(experiment.Value{Metric: "repair_calls", Nodes: n, Value: each(struck.cost.Calls, calm.cost.Calls), Paper: experiment.Paper(57), Goal: experiment.AtMost(57)})
+	r.Add(experiment.Value{Metric: "repair_messages", Nodes: n, Value: each(struck.cost.Repair, calm.cost.Repair)})
+	r.Add(experiment.Value{Metric: "watch_messages", Nodes: n, Value: each(struck.cost.Watch, calm.cost.Watch)})
 	return nil
 }
 
 // blow is what a ring did before, at and after the deaths, and what control messages the
 // half hour after them cost.
 type blow struct {
-	before, unrepaired, repaired *tally
-	cost                         traffic
+	before, unrepaired, repaired *field.Tally
+	cost                         field.Traffic
 }
 
 // strike lets nodes die in a ring.
@@ -66,49 +67,49 @@ func strike(ctx context.Context, r *experiment.Run, name string, deaths int) (b 
 	if err != nil {
 		return b, err
 	}
-	var control traffic
+	var control field.Traffic
 	c := lab.Config{Tune: func(c *pastry.Config) { c.LeafSet = 16 }, Sim: sim.Config{Topology: t}}
 	died := make(map[sim.NodeRef]bool)
 	c.Sim.Observe.Send = func(_, to sim.NodeRef, _ machine.Class, m wire.Message, _ int) {
-		control.count(m, died[to])
+		control.Count(m, died[to])
 	}
-	f := newField(r, name, c)
+	f := field.New(r, name, c)
 	defer f.Close()
-	if err := f.grow(ctx, n, experiment.JoinGap); err != nil {
+	if err := f.Grow(ctx, n, experiment.JoinGap); err != nil {
 		return b, err
 	}
-	if err := f.pass(ctx, settled, "tables improve"); err != nil {
+	if err := f.Pass(ctx, settled, "tables improve"); err != nil {
 		return b, err
 	}
-	if b.before, err = f.lookups(ctx); err != nil {
+	if b.before, err = lookups(ctx, f); err != nil {
 		return b, err
 	}
 	for range deaths {
-		dead := f.census.draw(f.Rand())
+		dead := f.Census.Draw(f.Rand())
 		died[dead] = true
 		f.Sim.Die(dead)
 	}
 	then := control
-	if b.unrepaired, err = f.route(ctx, 2*10*n, 10*n); err != nil {
+	if b.unrepaired, err = f.Route(ctx, 2*10*n, 10*n); err != nil {
 		return b, err
 	}
-	if _, err = f.lookups(ctx); err != nil { // tables are repaired where they are used
+	if _, err = lookups(ctx, f); err != nil { // tables are repaired where they are used
 		return b, err
 	}
-	b.cost = control.since(then)
-	b.repaired, err = f.lookups(ctx)
+	b.cost = control.Since(then)
+	b.repaired, err = lookups(ctx, f)
 	return b, err
 }
 
 // lookups sends the messages of one phase, within half an hour.
-func (f *field) lookups(ctx context.Context) (*tally, error) {
+func lookups(ctx context.Context, f *field.Field) (*field.Tally, error) {
 	begun := f.Sim.Now()
-	messages := 20 * f.census.len()
-	t, err := f.route(ctx, messages, max(1, messages/1500))
+	messages := 20 * f.Census.Len()
+	t, err := f.Route(ctx, messages, max(1, messages/1500))
 	if err != nil {
 		return nil, err
 	}
-	return t, f.pass(ctx, max(0, begun+30*time.Minute-f.Sim.Now()), "calm")
+	return t, f.Pass(ctx, max(0, begun+30*time.Minute-f.Sim.Now()), "calm")
 }
 
 func addFailures(r *experiment.Run, b blow) {
@@ -118,13 +119,13 @@ func addFailures(r *experiment.Run, b blow) {
 	lost := experiment.Rate{}
 	for i, phase := range []struct {
 		metric string
-		t      *tally
+		t      *field.Tally
 		paper  float64
 	}{{"hops_before", b.before, 2.73}, {"hops_unrepaired", b.unrepaired, 2.96}, {"hops_repaired", b.repaired, 2.74}} {
-		r.Add(experiment.Value{Metric: phase.metric, Nodes: n, Value: phase.t.meanHops(), Paper: experiment.Paper(phase.paper), Goal: experiment.AtMost(phase.paper)})
-		lost.K += phase.t.lost
-		lost.N += phase.t.sent
-		ours.Points = append(ours.Points, [2]float64{float64(i), phase.t.meanHops()})
+		r.Add(experiment.Value{Metric: phase.metric, Nodes: n, Value: phase.t.MeanHops(), Paper: experiment.Paper(phase.paper), Goal: experiment.AtMost(phase.paper)})
+		lost.K += phase.t.Lost
+		lost.N += phase.t.Sent
+		ours.Points = append(ours.Points, [2]float64{float64(i), phase.t.MeanHops()})
 		theirs.Points = append(theirs.Points, [2]float64{float64(i), phase.paper})
 	}
 	r.Add(experiment.Value{Metric: "undelivered", Nodes: n, Value: lost.Value(), Rate: &lost})

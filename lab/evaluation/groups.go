@@ -13,6 +13,7 @@ import (
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/lab"
 	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
+	"github.com/phyllo-net/phyllo/lab/evaluation/field"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim"
 	"github.com/phyllo-net/phyllo/sim/standin"
@@ -34,7 +35,7 @@ const (
 
 // groups is a ring whose nodes run scribe.
 type groups struct {
-	*field
+	*field.Field
 	network *topo.TransitStub // of a planted ring
 	signer  peer.Signer
 	rng     *rand.Rand
@@ -68,7 +69,7 @@ func newGroups(ctx context.Context, r *experiment.Run, name string, tune func(*s
 		return nil, err
 	}
 	g.Plant(n, groupsFrom)
-	if err := g.pass(ctx, 30*time.Second, "they claim their keys"); err != nil {
+	if err := g.Pass(ctx, 30*time.Second, "they claim their keys"); err != nil {
 		g.Close()
 		return nil, err
 	}
@@ -78,9 +79,9 @@ func newGroups(ctx context.Context, r *experiment.Run, name string, tune func(*s
 // groupsOn makes an empty ring.
 func groupsOn(r *experiment.Run, name string, network sim.Config, tune func(*scribe.Config)) *groups {
 	n := r.Params.Nodes
-	g := &groups{field: newField(r, name, lab.Config{Sim: network}), trees: make([]*scribe.Scribe, n), walks: make([]*anycast.Anycast, n),
+	g := &groups{Field: field.New(r, name, lab.Config{Sim: network}), trees: make([]*scribe.Scribe, n), walks: make([]*anycast.Anycast, n),
 		keeps: 1, signer: standin.NewSigner(r.Params.Seed, 1), rng: rand.New(rand.NewPCG(r.Params.Seed, 0x67726f757073))}
-	g.app = func(e *end) kbr.App {
+	g.App = func(e *field.End) kbr.App {
 		c := scribe.Default()
 		c.Ring, c.Verifier = groupsRing, standin.Verifier{}
 		tune(&c)
@@ -88,17 +89,17 @@ func groupsOn(r *experiment.Run, name string, network sim.Config, tune func(*scr
 		if err != nil {
 			panic(err) // a bug: its settings are within their range
 		}
-		g.trees[e.ref] = app
+		g.trees[e.Ref] = app
 		return app
 	}
-	g.beside = func(e *end) []kbr.Mount {
+	g.Beside = func(e *field.End) []kbr.Mount {
 		c := anycast.Default()
-		c.Ring, c.Verifier, c.Tree = groupsRing, standin.Verifier{}, g.trees[e.ref]
+		c.Ring, c.Verifier, c.Tree = groupsRing, standin.Verifier{}, g.trees[e.Ref]
 		app, err := anycast.New(c)
 		if err != nil {
 			panic(err) // as above
 		}
-		g.walks[e.ref] = app
+		g.walks[e.Ref] = app
 		return []kbr.Mount{{Number: walkApp, App: app}}
 	}
 	return g
@@ -110,9 +111,9 @@ var groupsRing = id.HashOf("ring of groups")
 func (g *groups) create() (*circle, error) {
 	charter := (&msg.Charter{Name: fmt.Sprint("group ", len(g.all)), Version: 1, OpenPublish: true, OpenJoin: true, Count: g.keeps, Age: 3600}).Sign(groupsRing, g.signer)
 	c := &circle{id: charter.Group(groupsRing)}
-	c.root = g.census.nearest(c.id.Place(), 1)[0].ref
+	c.root = g.Census.Nearest(c.id.Place(), 1)[0].Ref
 	g.all = append(g.all, c)
-	creator := g.census.draw(g.rng)
+	creator := g.Census.Draw(g.rng)
 	return c, g.Call(creator, time.Minute, func(t *task.T) error { return g.trees[creator].Create(t, charter) })
 }
 
@@ -127,12 +128,12 @@ func (g *groups) createAll(ctx context.Context, sizes []int) error {
 	for i, size := range sizes {
 		c, err := g.create()
 		if err != nil {
-			return fmt.Errorf("%s: group %d: %w", g.name, i, err)
+			return fmt.Errorf("%s: group %d: %w", g.Name, i, err)
 		}
 		for _, n := range g.rng.Perm(g.Sim.Len())[:size] {
 			joins = append(joins, joining{c, sim.NodeRef(n)})
 		}
-		if err := g.run.Step(ctx, i+1, len(sizes), g.name+": groups are made"); err != nil {
+		if err := g.Run.Step(ctx, i+1, len(sizes), g.Name+": groups are made"); err != nil {
 			return err
 		}
 	}
@@ -148,13 +149,13 @@ func (g *groups) createAll(ctx context.Context, sizes []int) error {
 		if i%(joinRate/100) == 0 {
 			g.Sim.RunFor(10 * time.Millisecond)
 		}
-		if err := g.run.Step(ctx, i+1, len(joins), g.name+": members join"); err != nil {
+		if err := g.Run.Step(ctx, i+1, len(joins), g.Name+": members join"); err != nil {
 			return err
 		}
 	}
 	g.Sim.RunUntil(func() bool { return left == 0 }, time.Second, 2*time.Minute)
 	if left > 0 || failed != nil {
-		return fmt.Errorf("%s: %d of %d members have not joined: %w", g.name, left, len(joins), failed)
+		return fmt.Errorf("%s: %d of %d members have not joined: %w", g.Name, left, len(joins), failed)
 	}
 	return nil
 }
@@ -168,7 +169,7 @@ func (g *groups) join(c *circle, member sim.NodeRef, done func(error)) {
 		c.got[i]++
 	}}
 	g.Sim.Call(member, func() {
-		g.Node(member).Endpoint(proveApp).Go(func(t *task.T) error {
+		g.Node(member).Endpoint(field.App).Go(func(t *task.T) error {
 			_, err := g.trees[member].Join(t, c.id, o)
 			return err
 		}, done)
@@ -185,11 +186,11 @@ func (g *groups) multicast(ctx context.Context) error {
 			}
 		})
 		g.Sim.RunFor(20 * time.Millisecond)
-		if err := g.run.Step(ctx, i+1, len(g.all), g.name+": messages"); err != nil {
+		if err := g.Run.Step(ctx, i+1, len(g.all), g.Name+": messages"); err != nil {
 			return err
 		}
 	}
-	return g.pass(ctx, 5*time.Second, "messages arrive")
+	return g.Pass(ctx, 5*time.Second, "messages arrive")
 }
 
 // tables are, of each node, the groups in which it has children, and its children in all of

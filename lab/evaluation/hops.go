@@ -7,6 +7,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/lab"
 	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
+	"github.com/phyllo-net/phyllo/lab/evaluation/field"
 	"github.com/phyllo-net/phyllo/pastry"
 	"github.com/phyllo-net/phyllo/sim"
 )
@@ -48,7 +49,7 @@ func runHops(ctx context.Context, r *experiment.Run) error {
 				return err
 			}
 			addHops(r, t, n, leafs)
-			s.Points = append(s.Points, [2]float64{float64(n), t.meanHops()})
+			s.Points = append(s.Points, [2]float64{float64(n), t.MeanHops()})
 			if leafs == 16 {
 				curve.Points = append(curve.Points, [2]float64{float64(n), math.Log(float64(n)) / math.Log(16)})
 			}
@@ -71,23 +72,23 @@ func decades(n int) []int {
 	return sizes
 }
 
-func measureHops(ctx context.Context, r *experiment.Run, n, leafs int) (*tally, error) {
+func measureHops(ctx context.Context, r *experiment.Run, n, leafs int) (*field.Tally, error) {
 	t, err := experiment.Network(r.Params.Topology, n, r.Params.Seed)
 	if err != nil {
 		return nil, err
 	}
-	f := newField(r, fmt.Sprintf("%d nodes, L=%d", n, leafs), lab.Config{
+	f := field.New(r, fmt.Sprintf("%d nodes, L=%d", n, leafs), lab.Config{
 		Tune: func(c *pastry.Config) { c.LeafSet = leafs }, Sim: sim.Config{Topology: t}})
 	defer f.Close()
-	if err := f.grow(ctx, n, experiment.JoinGap); err != nil {
+	if err := f.Grow(ctx, n, experiment.JoinGap); err != nil {
 		return nil, err
 	}
-	return f.route(ctx, min(20*n, 200_000), 1000)
+	return f.Route(ctx, min(20*n, 200_000), 1000)
 }
 
-func addHops(r *experiment.Run, t *tally, n, leafs int) {
+func addHops(r *experiment.Run, t *field.Tally, n, leafs int) {
 	variant := fmt.Sprintf("L=%d", leafs)
-	mean := experiment.Value{Metric: "hops_mean", Variant: variant, Nodes: n, Value: t.meanHops()}
+	mean := experiment.Value{Metric: "hops_mean", Variant: variant, Nodes: n, Value: t.MeanHops()}
 	if limit, ok := hopGoals[n]; ok && (leafs == 16 || n < 100_000) {
 		mean.Goal = experiment.AtMost(limit)
 	}
@@ -98,15 +99,15 @@ func addHops(r *experiment.Run, t *tally, n, leafs int) {
 		}
 	}
 	r.Add(mean)
-	r.Add(experiment.Value{Metric: "hops_p99", Variant: variant, Nodes: n, Value: float64(t.hopsAt(0.99))})
-	r.Add(experiment.Value{Metric: "wrong_root", Variant: variant, Nodes: n, Value: float64(t.wrong + t.lost), Goal: experiment.AtMost(0)})
+	r.Add(experiment.Value{Metric: "hops_p99", Variant: variant, Nodes: n, Value: float64(t.HopsAt(0.99))})
+	r.Add(experiment.Value{Metric: "wrong_root", Variant: variant, Nodes: n, Value: float64(t.Wrong + t.Lost), Goal: experiment.AtMost(0)})
 	if n != r.Params.Nodes {
 		return
 	}
-	for h := range max(len(t.hops), len(published)) {
+	for h := range max(len(t.Hops), len(published)) {
 		v := experiment.Value{Metric: "hops_share", Variant: fmt.Sprintf("%s, %d links", variant, h), Nodes: n}
-		if h < len(t.hops) {
-			v.Value = float64(t.hops[h]) / float64(t.delivered)
+		if h < len(t.Hops) {
+			v.Value = float64(t.Hops[h]) / float64(t.Delivered)
 		}
 		if n == 100_000 && leafs == 16 && h < len(published) {
 			v.Paper = experiment.Paper(published[h])

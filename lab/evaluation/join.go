@@ -8,6 +8,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/lab"
 	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
+	"github.com/phyllo-net/phyllo/lab/evaluation/field"
 	"github.com/phyllo-net/phyllo/sim"
 	"github.com/phyllo-net/phyllo/sim/topo"
 )
@@ -45,7 +46,7 @@ func runJoin(ctx context.Context, r *experiment.Run) error {
 	}
 	defer calm.Close()
 	background := calm.sent()
-	if err := calm.pass(ctx, joins*span, "calm"); err != nil {
+	if err := calm.Pass(ctx, joins*span, "calm"); err != nil {
 		return err
 	}
 	background = calm.sent() - background
@@ -60,13 +61,13 @@ func runJoin(ctx context.Context, r *experiment.Run) error {
 	for i := range joins {
 		begun := f.Sim.Now()
 		f.Add()
-		if !f.Sim.RunUntil(func() bool { return f.census.len() == n+i+1 }, time.Millisecond, span) {
+		if !f.Sim.RunUntil(func() bool { return f.Census.Len() == n+i+1 }, time.Millisecond, span) {
 			return fmt.Errorf("node %d is not in the ring after %v", n+i, span)
 		}
 		took = append(took, f.Sim.Now()-begun)
 		f.Sim.Run(begun + span)
 		upkeep -= f.traffic(n + i)
-		if err := r.Step(ctx, i+1, joins, f.name+": joins"); err != nil {
+		if err := r.Step(ctx, i+1, joins, f.Name+": joins"); err != nil {
 			return err
 		}
 	}
@@ -93,9 +94,9 @@ func runJoin(ctx context.Context, r *experiment.Run) error {
 
 // newJoined makes the ring of n nodes that others are to join, settled.
 func newJoined(ctx context.Context, r *experiment.Run, n int, t topo.Topology) (*joinField, error) {
-	f := &joinField{newField(r, fmt.Sprintf("%d nodes", n), lab.Config{Sim: sim.Config{Topology: t}})}
+	f := &joinField{field.New(r, fmt.Sprintf("%d nodes", n), lab.Config{Sim: sim.Config{Topology: t}})}
 	f.Plant(n, 16)
-	if err := f.pass(ctx, settled, "tables improve"); err != nil {
+	if err := f.Pass(ctx, settled, "tables improve"); err != nil {
 		f.Close()
 		return nil, err
 	}
@@ -103,7 +104,7 @@ func newJoined(ctx context.Context, r *experiment.Run, n int, t topo.Topology) (
 }
 
 // joinField is a ring whose messages are counted.
-type joinField struct{ *field }
+type joinField struct{ *field.Field }
 
 // sent is the number of messages so far.
 func (f *joinField) sent() float64 { return float64(f.Sim.Counts().Sent) }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/lab"
 	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
+	"github.com/phyllo-net/phyllo/lab/evaluation/field"
 	"github.com/phyllo-net/phyllo/sim"
 )
 
@@ -61,36 +62,36 @@ func strikeMany(ctx context.Context, r *experiment.Run, percent int, w *ways) (t
 		return 0, err
 	}
 	variant := fmt.Sprintf("%d %%, %s", percent, w.name)
-	f := newField(r, variant, lab.Config{Sim: sim.Config{Topology: t, Connections: w.connections}})
+	f := field.New(r, variant, lab.Config{Sim: sim.Config{Topology: t, Connections: w.connections}})
 	defer f.Close()
-	if err := f.grow(ctx, n, experiment.JoinGap); err != nil {
+	if err := f.Grow(ctx, n, experiment.JoinGap); err != nil {
 		return 0, err
 	}
-	if err := f.pass(ctx, time.Minute, "settle"); err != nil {
+	if err := f.Pass(ctx, time.Minute, "settle"); err != nil {
 		return 0, err
 	}
-	f.begin()
+	f.Begin()
 	allKilled := true
 	for i := range n * percent / 100 {
-		if victim := f.census.draw(f.Rand()); w.killed(i) {
+		if victim := f.Census.Draw(f.Rand()); w.killed(i) {
 			f.Sim.Crash(victim)
 		} else {
 			f.Sim.Die(victim)
 			allKilled = false
 		}
 	}
-	v := f.vacancy(1000)
-	took, err := f.recover(ctx, "leaf sets", 5*time.Minute, 20, func() bool { v.look(); return f.inexact(32) == 0 })
+	v := f.Vacancy(1000)
+	took, err := f.Recover(ctx, "leaf sets", 5*time.Minute, 20, func() bool { v.Look(); return f.Inexact(32) == 0 })
 	if err != nil {
 		return 0, err
 	}
-	for range arrived / time.Second {
-		if err := f.pass(ctx, time.Second, "outcomes"); err != nil {
+	for range field.Arrived / time.Second {
+		if err := f.Pass(ctx, time.Second, "outcomes"); err != nil {
 			return 0, err
 		}
-		v.look()
+		v.Look()
 	}
-	right := f.count().right()
+	right := f.Count().Right()
 	exact := experiment.Value{Metric: "exact_after", Variant: variant, Nodes: n, Value: took.Seconds()}
 	answered := experiment.Value{Metric: "answered", Variant: variant, Nodes: n, Value: right.Value(), Rate: &right}
 	if allKilled {
@@ -101,7 +102,7 @@ func strikeMany(ctx context.Context, r *experiment.Run, percent int, w *ways) (t
 	}
 	r.Add(exact)
 	r.Add(answered)
-	r.Add(experiment.Value{Metric: "unserved", Variant: variant, Nodes: n, Value: v.mean()})
-	r.Add(experiment.Value{Metric: "served_after", Variant: variant, Nodes: n, Value: v.last.Seconds()})
+	r.Add(experiment.Value{Metric: "unserved", Variant: variant, Nodes: n, Value: v.Mean()})
+	r.Add(experiment.Value{Metric: "served_after", Variant: variant, Nodes: n, Value: v.Last.Seconds()})
 	return took, nil
 }

@@ -85,7 +85,7 @@ func multicastWith(ctx context.Context, r *experiment.Run, variant string, child
 	if err := g.createAll(ctx, sizesOf(r.Params.Nodes)); err != nil {
 		return nil, err
 	}
-	if err := g.pass(ctx, 30*time.Second, "trees settle"); err != nil {
+	if err := g.Pass(ctx, 30*time.Second, "trees settle"); err != nil {
 		return nil, err
 	}
 	if err := g.multicast(ctx); err != nil {

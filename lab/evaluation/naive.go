@@ -10,6 +10,7 @@ import (
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/lab"
 	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
+	"github.com/phyllo-net/phyllo/lab/evaluation/field"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim"
 )
@@ -50,7 +51,7 @@ var attacks = map[attack]string{swallow: "A2 drops", misroute: "A3 misroutes", p
 
 // gang is the hostile part of a ring.
 type gang struct {
-	f    *field
+	f    *field.Field
 	does attack
 	in   map[sim.NodeRef]bool
 	all  []sim.NodeRef
@@ -62,12 +63,12 @@ func runNaive(ctx context.Context, r *experiment.Run) error {
 	if err != nil {
 		return err
 	}
-	f := newField(r, fmt.Sprintf("%d nodes", n), lab.Config{Sim: sim.Config{Topology: t}})
+	f := field.New(r, fmt.Sprintf("%d nodes", n), lab.Config{Sim: sim.Config{Topology: t}})
 	defer f.Close()
 	g := &gang{f: f}
-	f.app = func(e *end) kbr.App { return &hostile{e, g} }
+	f.App = func(e *field.End) kbr.App { return &hostile{e, g} }
 	f.Plant(n, 16)
-	if err := f.pass(ctx, 3*time.Second, "settle"); err != nil {
+	if err := f.Pass(ctx, 3*time.Second, "settle"); err != nil {
 		return err
 	}
 	var series [4]experiment.Series
@@ -96,11 +97,11 @@ func addNaive(ctx context.Context, r *experiment.Run, g *gang, percent int, seri
 	n, at := r.Params.Nodes, float64(percent)
 	messages := min(3*n, 10_000)
 	g.does = swallow
-	t, err := g.f.routeAs(ctx, messages, 500, func() { g.f.send(g.honest()) })
+	t, err := g.f.RouteAs(ctx, messages, 500, func() { g.f.Send(g.honest()) })
 	if err != nil {
 		return err
 	}
-	success := experiment.Rate{K: t.delivered, N: t.sent}
+	success := experiment.Rate{K: t.Delivered, N: t.Sent}
 	v := experiment.Value{Metric: "success", Variant: fmt.Sprintf("f=%d %%, A2 drops", percent), Nodes: n, Value: success.Value(), Rate: &success}
 	if curve, ok := naiveCurve[n]; ok {
 		v.Paper = experiment.Paper(curve[percent/5-1])
@@ -110,14 +111,14 @@ func addNaive(ctx context.Context, r *experiment.Run, g *gang, percent int, seri
 	series[0].Points = append(series[0].Points, [2]float64{at, success.Value()})
 	for does := swallow; does <= pretender; does++ {
 		g.does = does
-		t, err := g.f.routeAs(ctx, messages/2, 500, func() {
+		t, err := g.f.RouteAs(ctx, messages/2, 500, func() {
 			from, key := g.honest()
-			g.f.ask(from, key, kbr.Options{})
+			g.f.Ask(from, key, kbr.Options{})
 		})
 		if err != nil {
 			return err
 		}
-		right, misled := t.right(), experiment.Rate{K: t.misled, N: t.asked}
+		right, misled := t.Right(), experiment.Rate{K: t.Misled, N: t.Asked}
 		variant := fmt.Sprintf("f=%d %%, %s", percent, attacks[does])
 		r.Add(experiment.Value{Metric: "success_asked", Variant: variant, Nodes: n, Value: right.Value(), Rate: &right})
 		r.Add(experiment.Value{Metric: "misled", Variant: variant, Nodes: n, Value: misled.Value(), Rate: &misled})
@@ -131,7 +132,7 @@ func addNaive(ctx context.Context, r *experiment.Run, g *gang, percent int, seri
 func (g *gang) choose(count int, rng *rand.Rand) {
 	g.in, g.all = make(map[sim.NodeRef]bool), nil
 	for len(g.all) < max(1, count) {
-		if n := g.f.census.draw(rng); !g.in[n] {
+		if n := g.f.Census.Draw(rng); !g.in[n] {
 			g.in[n] = true
 			g.all = append(g.all, n)
 		}
@@ -140,24 +141,24 @@ func (g *gang) choose(count int, rng *rand.Rand) {
 
 // hostile is the measuring application of a node that may belong to the gang.
 type hostile struct {
-	*end
+	*field.End
 	g *gang
 }
 
 // Forward implements kbr.Forwarder.
 func (h *hostile) Forward(t *kbr.Transit) bool {
-	if !h.g.in[h.ref] {
+	if !h.g.in[h.Ref] {
 		return true
 	}
 	switch h.g.does {
 	case misroute:
-		if other := h.g.other(h.ref); other != nil {
+		if other := h.g.other(h.Ref); other != nil {
 			t.Next = other
 			return true
 		}
 	case pretender:
 		if t.Answer != nil {
-			self := h.ep.Self().ID.Bytes()
+			self := h.Endpoint.Self().ID.Bytes()
 			t.Answer(self[:])
 		}
 	}
@@ -174,12 +175,12 @@ func (g *gang) other(than sim.NodeRef) *peer.Handle {
 
 // honest draws an honest sender, and a key whose root is honest.
 func (g *gang) honest() (sim.NodeRef, id.ID) {
-	from, key := g.f.census.draw(g.f.Rand()), g.f.key()
+	from, key := g.f.Census.Draw(g.f.Rand()), g.f.Key()
 	for g.in[from] {
-		from = g.f.census.draw(g.f.Rand())
+		from = g.f.Census.Draw(g.f.Rand())
 	}
-	for g.in[g.f.census.nearest(key, 1)[0].ref] {
-		key = g.f.key()
+	for g.in[g.f.Census.Nearest(key, 1)[0].Ref] {
+		key = g.f.Key()
 	}
 	return from, key
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/lab"
 	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
+	"github.com/phyllo-net/phyllo/lab/evaluation/field"
 	"github.com/phyllo-net/phyllo/sim"
 )
 
@@ -50,12 +51,12 @@ func partAndMend(ctx context.Context, r *experiment.Run, name string, share int,
 	if err != nil {
 		return 0, err
 	}
-	f := newField(r, name, lab.Config{Sim: sim.Config{Topology: t}})
+	f := field.New(r, name, lab.Config{Sim: sim.Config{Topology: t}})
 	defer f.Close()
-	if err := f.grow(ctx, n, experiment.JoinGap); err != nil {
+	if err := f.Grow(ctx, n, experiment.JoinGap); err != nil {
 		return 0, err
 	}
-	if err := f.pass(ctx, time.Minute, "settle"); err != nil {
+	if err := f.Pass(ctx, time.Minute, "settle"); err != nil {
 		return 0, err
 	}
 	var all []sim.NodeRef
@@ -64,19 +65,19 @@ func partAndMend(ctx context.Context, r *experiment.Run, name string, share int,
 	}
 	k := n * share / 100
 	part(f.Sim, all[:k:k], all[k:])
-	if err := f.pass(ctx, 10*time.Minute, "parted"); err != nil {
+	if err := f.Pass(ctx, 10*time.Minute, "parted"); err != nil {
 		return 0, err
 	}
 	f.Sim.Mend()
 	mended := f.Sim.Now()
-	took, err := f.recover(ctx, "one ring again", 10*time.Minute, 0, func() bool { return f.inexact(32) == 0 })
+	took, err := f.Recover(ctx, "one ring again", 10*time.Minute, 0, func() bool { return f.Inexact(32) == 0 })
 	if err != nil {
 		return 0, err
 	}
-	if err := f.pass(ctx, max(0, mended+time.Minute-f.Sim.Now()), "a minute"); err != nil {
+	if err := f.Pass(ctx, max(0, mended+time.Minute-f.Sim.Now()), "a minute"); err != nil {
 		return 0, err
 	}
 	r.Add(experiment.Value{Metric: "healed_after", Variant: name, Nodes: n, Value: took.Seconds(), Goal: experiment.AtMost(60)})
-	r.Add(experiment.Value{Metric: "contested", Variant: name, Nodes: n, Value: float64(f.contested()), Goal: experiment.AtMost(0)})
+	r.Add(experiment.Value{Metric: "contested", Variant: name, Nodes: n, Value: float64(f.Contested()), Goal: experiment.AtMost(0)})
 	return took, nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/lab"
 	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
+	"github.com/phyllo-net/phyllo/lab/evaluation/field"
 	"github.com/phyllo-net/phyllo/pastry"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim"
@@ -80,39 +81,39 @@ func reached(ctx context.Context, r *experiment.Run, name string, base id.Base, 
 	if err != nil {
 		return ranks, err
 	}
-	f := newField(r, name, lab.Config{Tune: func(c *pastry.Config) { c.Base, c.LeafSet = base, leafs }, Sim: sim.Config{Topology: t}})
+	f := field.New(r, name, lab.Config{Tune: func(c *pastry.Config) { c.Base, c.LeafSet = base, leafs }, Sim: sim.Config{Topology: t}})
 	defer f.Close()
-	f.app = func(e *end) kbr.App { return &reader{end: e, heuristic: heuristic, ranks: &ranks} }
-	if err := f.grow(ctx, n, experiment.JoinGap); err != nil {
+	f.App = func(e *field.End) kbr.App { return &reader{End: e, heuristic: heuristic, ranks: &ranks} }
+	if err := f.Grow(ctx, n, experiment.JoinGap); err != nil {
 		return ranks, err
 	}
-	if err := f.pass(ctx, settled, "tables improve"); err != nil {
+	if err := f.Pass(ctx, settled, "tables improve"); err != nil {
 		return ranks, err
 	}
-	_, err = f.route(ctx, min(10*n, 100_000), 1000)
+	_, err = f.Route(ctx, min(10*n, 100_000), 1000)
 	return ranks, err
 }
 
 // reader is the measuring application where each message asks for a record that the
 // five nodes nearest to its key keep: the first of them that it reaches answers.
 type reader struct {
-	*end
+	*field.End
 	heuristic bool
 	ranks     *[copies]int
 }
 
 // Forward implements kbr.Forwarder.
 func (a *reader) Forward(t *kbr.Transit) bool {
-	p := a.f.passage(t.Payload)
-	if p == nil || p.done {
+	p := a.Field.Passage(t.Payload)
+	if p == nil || p.Done {
 		return true
 	}
-	switch self := a.ep.Self(); {
+	switch self := a.Endpoint.Self(); {
 	case a.heuristic:
-		if t.Next = kbr.NearReplica(a.ep, t.Key, copies, t.Next); t.Next.ID != self.ID {
+		if t.Next = kbr.NearReplica(a.Endpoint, t.Key, copies, t.Next); t.Next.ID != self.ID {
 			return true
 		}
-	case !slices.ContainsFunc(a.ep.ReplicaSet(t.Key, copies), func(h *peer.Handle) bool { return h.ID == self.ID }):
+	case !slices.ContainsFunc(a.Endpoint.ReplicaSet(t.Key, copies), func(h *peer.Handle) bool { return h.ID == self.ID }):
 		return true
 	}
 	a.reached(p)
@@ -121,19 +122,19 @@ func (a *reader) Forward(t *kbr.Transit) bool {
 
 // Deliver ends a message that no replica answered on the way.
 func (a *reader) Deliver(d *kbr.Delivery) {
-	if p := a.f.passage(d.Payload); p != nil && !p.done {
+	if p := a.Field.Passage(d.Payload); p != nil && !p.Done {
 		a.reached(p)
 	}
 }
 
 // reached counts the replica where a message ends by its distance from the asker.
-func (a *reader) reached(p *passage) {
-	p.done = true
-	p.tally.delivered++
+func (a *reader) reached(p *field.Passage) {
+	p.Done = true
+	p.Tally.Delivered++
 	rank := 0
-	mine := a.f.Sim.Delay(p.from, a.ref)
-	for _, m := range a.f.census.nearest(p.key, copies) {
-		if m.ref != a.ref && a.f.Sim.Delay(p.from, m.ref) < mine {
+	mine := a.Field.Sim.Delay(p.From, a.Ref)
+	for _, m := range a.Field.Census.Nearest(p.Key, copies) {
+		if m.Ref != a.Ref && a.Field.Sim.Delay(p.From, m.Ref) < mine {
 			rank++
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/lab"
 	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
+	"github.com/phyllo-net/phyllo/lab/evaluation/field"
 	"github.com/phyllo-net/phyllo/sim"
 )
 
@@ -125,29 +126,29 @@ func runScale(ctx context.Context, r *experiment.Run) error {
 	if err != nil {
 		return err
 	}
-	f := newField(r, fmt.Sprintf("%d nodes", n), lab.Config{Sim: sim.Config{Topology: t}})
+	f := field.New(r, fmt.Sprintf("%d nodes", n), lab.Config{Sim: sim.Config{Topology: t}})
 	defer f.Close()
-	if err := f.grow(ctx, n, experiment.JoinGap); err != nil {
+	if err := f.Grow(ctx, n, experiment.JoinGap); err != nil {
 		return err
 	}
 	sent := f.Sim.Counts().Sent
 	c.end(r, 600, 2048)
-	if err := f.pass(ctx, time.Minute, "settle"); err != nil {
+	if err := f.Pass(ctx, time.Minute, "settle"); err != nil {
 		return err
 	}
 	r.Add(experiment.Value{Metric: "messages", Nodes: n, Value: float64(sent) / float64(n)})
-	r.Add(experiment.Value{Metric: "inexact", Nodes: n, Value: float64(f.inexact(32)), Goal: experiment.AtMost(0)})
-	m, err := f.route(ctx, min(20*n, 200_000), 1000)
+	r.Add(experiment.Value{Metric: "inexact", Nodes: n, Value: float64(f.Inexact(32)), Goal: experiment.AtMost(0)})
+	m, err := f.Route(ctx, min(20*n, 200_000), 1000)
 	if err != nil {
 		return err
 	}
-	hops := experiment.Value{Metric: "hops_mean", Nodes: n, Value: m.meanHops()}
+	hops := experiment.Value{Metric: "hops_mean", Nodes: n, Value: m.MeanHops()}
 	if limit, ok := hopGoals[n]; ok {
 		hops.Goal = experiment.AtMost(limit)
 	}
 	r.Add(hops)
-	r.Add(experiment.Value{Metric: "wrong_root", Nodes: n, Value: float64(m.wrong + m.lost), Goal: experiment.AtMost(0)})
-	r.Plots = append(r.Plots, experiment.Plot{Title: "Time to build a ring by joins", X: "nodes", Y: "s of wall time", Series: []experiment.Series{c.series(f.name + ": nodes join")}})
+	r.Add(experiment.Value{Metric: "wrong_root", Nodes: n, Value: float64(m.Wrong + m.Lost), Goal: experiment.AtMost(0)})
+	r.Plots = append(r.Plots, experiment.Plot{Title: "Time to build a ring by joins", X: "nodes", Y: "s of wall time", Series: []experiment.Series{c.series(f.Name + ": nodes join")}})
 	return nil
 }
 
@@ -168,36 +169,36 @@ func runScalePlanted(ctx context.Context, r *experiment.Run) error {
 	if err != nil {
 		return err
 	}
-	f := newField(r, fmt.Sprintf("%d nodes", n), lab.Config{Sim: sim.Config{Topology: t}})
+	f := field.New(r, fmt.Sprintf("%d nodes", n), lab.Config{Sim: sim.Config{Topology: t}})
 	defer f.Close()
-	if err := r.Step(ctx, 0, 1, f.name+": planted"); err != nil {
+	if err := r.Step(ctx, 0, 1, f.Name+": planted"); err != nil {
 		return err
 	}
 	f.Plant(n, plantedFrom)
-	if err := f.pass(ctx, 30*time.Second, "they claim their keys"); err != nil {
+	if err := f.Pass(ctx, 30*time.Second, "they claim their keys"); err != nil {
 		return err
 	}
-	if f.census.len() != n {
-		return fmt.Errorf("%s: %d of them are in the ring half a minute after they were planted", f.name, f.census.len())
+	if f.Census.Len() != n {
+		return fmt.Errorf("%s: %d of them are in the ring half a minute after they were planted", f.Name, f.Census.Len())
 	}
-	inexact := f.inexact(32)
+	inexact := f.Inexact(32)
 	k := sessions{mean: plantedStay}
 	for i := range n {
-		f.mortal(sim.NodeRef(i), &k)
+		mortal(f, sim.NodeRef(i), &k)
 	}
-	f.begin()
-	if err := f.chat(ctx, plantedSends, plantedSpan); err != nil {
+	f.Begin()
+	if err := chat(ctx, f, plantedSends, plantedSpan); err != nil {
 		return err
 	}
 	f.Sim.RunFor(35 * time.Second)
-	m := f.count()
+	m := f.Count()
 	c.end(r, 3600, 12<<10)
-	lost, wrong := experiment.Rate{K: m.lost, N: m.sent}, experiment.Rate{K: m.wrong, N: m.delivered}
+	lost, wrong := experiment.Rate{K: m.Lost, N: m.Sent}, experiment.Rate{K: m.Wrong, N: m.Delivered}
 	r.Add(experiment.Value{Metric: "inexact", Nodes: n, Value: float64(inexact), Goal: experiment.AtMost(0)})
-	r.Add(experiment.Value{Metric: "hops_mean", Nodes: n, Value: m.meanHops()})
+	r.Add(experiment.Value{Metric: "hops_mean", Nodes: n, Value: m.MeanHops()})
 	r.Add(experiment.Value{Metric: "lost", Nodes: n, Value: lost.Value(), Rate: &lost})
 	r.Add(experiment.Value{Metric: "wrong", Nodes: n, Value: wrong.Value(), Rate: &wrong})
-	r.Add(experiment.Value{Metric: "silent", Nodes: n, Value: float64(m.silent), Goal: experiment.AtMost(0)})
-	r.Plots = append(r.Plots, experiment.Plot{Title: "Time to simulate a planted ring", X: "s of churn", Y: "s of wall time", Series: []experiment.Series{c.series(f.name + ": messages")}})
+	r.Add(experiment.Value{Metric: "silent", Nodes: n, Value: float64(m.Silent), Goal: experiment.AtMost(0)})
+	r.Plots = append(r.Plots, experiment.Plot{Title: "Time to simulate a planted ring", X: "s of churn", Y: "s of wall time", Series: []experiment.Series{c.series(f.Name + ": messages")}})
 	return nil
 }

@@ -69,7 +69,7 @@ func smallWith(ctx context.Context, r *experiment.Run, variant string, after tim
 	if err := g.createAll(ctx, sizes); err != nil {
 		return nil, err
 	}
-	if err := g.pass(ctx, collapses, "trees settle"); err != nil {
+	if err := g.Pass(ctx, collapses, "trees settle"); err != nil {
 		return nil, err
 	}
 	if err := g.multicast(ctx); err != nil {

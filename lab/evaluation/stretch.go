@@ -8,6 +8,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/lab"
 	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
+	"github.com/phyllo-net/phyllo/lab/evaluation/field"
 	"github.com/phyllo-net/phyllo/pastry"
 	"github.com/phyllo-net/phyllo/sim"
 )
@@ -64,24 +65,24 @@ func stretchOn(ctx context.Context, r *experiment.Run, topology string, leafs in
 	c := lab.Config{Tune: func(c *pastry.Config) { c.LeafSet = leafs }, Sim: sim.Config{Topology: t}}
 	kind, _, _ := strings.Cut(topology, "=")
 	variant := fmt.Sprintf("%s, L=%d", kind, leafs)
-	best := newField(r, variant+", best tables", c)
+	best := field.New(r, variant+", best tables", c)
 	defer best.Close()
 	best.Plant(n, 0)
-	if err := best.pass(ctx, 3*time.Second, "settle"); err != nil {
+	if err := best.Pass(ctx, 3*time.Second, "settle"); err != nil {
 		return nil, err
 	}
 	messages := min(10*n, 50_000)
-	perfect, err := best.route(ctx, messages, 1000)
+	perfect, err := best.Route(ctx, messages, 1000)
 	if err != nil {
 		return nil, err
 	}
-	r.Add(experiment.Value{Metric: "stretch_perfect", Variant: variant, Nodes: n, Value: perfect.stretch()})
-	joined := newField(r, variant, c)
+	r.Add(experiment.Value{Metric: "stretch_perfect", Variant: variant, Nodes: n, Value: perfect.Stretch()})
+	joined := field.New(r, variant, c)
 	defer joined.Close()
-	if err := joined.grow(ctx, n, experiment.JoinGap); err != nil {
+	if err := joined.Grow(ctx, n, experiment.JoinGap); err != nil {
 		return nil, err
 	}
-	if err := joined.pass(ctx, settled, "tables improve"); err != nil {
+	if err := joined.Pass(ctx, settled, "tables improve"); err != nil {
 		return nil, err
 	}
 	s := &experiment.Series{Name: variant}
@@ -89,20 +90,20 @@ func stretchOn(ctx context.Context, r *experiment.Run, topology string, leafs in
 		if loss > 0 {
 			joined.Sim.Inject(sim.Faults{Drop: float64(loss) / 100})
 		}
-		got, err := joined.route(ctx, messages, 1000)
+		got, err := joined.Route(ctx, messages, 1000)
 		if err != nil {
 			return nil, err
 		}
 		addStretch(r, got, perfect, kind, leafs, loss)
-		s.Points = append(s.Points, [2]float64{float64(loss), got.stretch()})
+		s.Points = append(s.Points, [2]float64{float64(loss), got.Stretch()})
 	}
 	return s, nil
 }
 
-func addStretch(r *experiment.Run, got, perfect *tally, kind string, leafs, loss int) {
+func addStretch(r *experiment.Run, got, perfect *field.Tally, kind string, leafs, loss int) {
 	n := r.Params.Nodes
 	variant := fmt.Sprintf("%s, L=%d, loss %d %%", kind, leafs, loss)
-	v := experiment.Value{Metric: "stretch", Variant: variant, Nodes: n, Value: got.stretch()}
+	v := experiment.Value{Metric: "stretch", Variant: variant, Nodes: n, Value: got.Stretch()}
 	switch {
 	case kind == experiment.Plane && loss == 0 && leafs == 32:
 		v.Goal = experiment.AtMost(1.45)
@@ -116,7 +117,7 @@ func addStretch(r *experiment.Run, got, perfect *tally, kind string, leafs, loss
 		v.Goal = experiment.AtMost(2.0)
 	}
 	r.Add(v)
-	r.Add(experiment.Value{Metric: "stretch_excess", Variant: variant, Nodes: n, Value: got.stretch() / perfect.stretch()})
-	lost := experiment.Rate{K: got.lost, N: got.sent}
+	r.Add(experiment.Value{Metric: "stretch_excess", Variant: variant, Nodes: n, Value: got.Stretch() / perfect.Stretch()})
+	lost := experiment.Rate{K: got.Lost, N: got.Sent}
 	r.Add(experiment.Value{Metric: "undelivered", Variant: variant, Nodes: n, Value: lost.Value(), Rate: &lost})
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/lab"
 	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
+	"github.com/phyllo-net/phyllo/lab/evaluation/field"
 	"github.com/phyllo-net/phyllo/sim"
 )
 
@@ -36,9 +37,9 @@ func runTableQuality(ctx context.Context, r *experiment.Run) error {
 	if err != nil {
 		return err
 	}
-	f := newField(r, fmt.Sprintf("%d nodes", n), lab.Config{Sim: sim.Config{Topology: t}})
+	f := field.New(r, fmt.Sprintf("%d nodes", n), lab.Config{Sim: sim.Config{Topology: t}})
 	defer f.Close()
-	if err := f.grow(ctx, n, experiment.JoinGap); err != nil {
+	if err := f.Grow(ctx, n, experiment.JoinGap); err != nil {
 		return err
 	}
 	p := experiment.Plot{Title: "Entries that are not the nearest node that fits", X: "level", Y: "of 15 entries, mean"}
@@ -46,10 +47,10 @@ func runTableQuality(ctx context.Context, r *experiment.Run) error {
 		name  string
 		after time.Duration
 	}{{"just joined", 0}, {"40 min later", settled}} {
-		if err := f.pass(ctx, when.after, "tables improve"); err != nil {
+		if err := f.Pass(ctx, when.after, "tables improve"); err != nil {
 			return err
 		}
-		q, err := f.quality(ctx)
+		q, err := compareTables(ctx, f)
 		if err != nil {
 			return err
 		}
@@ -71,31 +72,31 @@ func runTableQuality(ctx context.Context, r *experiment.Run) error {
 	return nil
 }
 
-// quality compares the tables of all nodes with the best that there are.
-func (f *field) quality(ctx context.Context) (q quality, err error) {
+// compareTables holds the tables of all nodes beside the best that there are.
+func compareTables(ctx context.Context, f *field.Field) (q quality, err error) {
 	const b = id.Base(4)
-	n := f.census.len()
-	for i, m := range f.census.all() {
-		if err := f.run.Step(ctx, i+1, n, f.name+": tables are looked at"); err != nil {
+	n := f.Census.Len()
+	for i, m := range f.Census.All() {
+		if err := f.Run.Step(ctx, i+1, n, f.Name+": tables are looked at"); err != nil {
 			return q, err
 		}
 		var have [levels][16]sim.NodeRef // one more than the number; 0: none
-		for _, e := range f.View(m.ref).Table {
+		for _, e := range f.View(m.Ref).Table {
 			if ref, ok := f.Sim.Find(e.Node.ID); ok && e.Row < levels {
 				have[e.Row][e.Col] = ref + 1
 			}
 		}
 		for level := range levels {
 			for col := range b.Cols() {
-				if col == b.Digit(m.id, level) {
+				if col == b.Digit(m.ID, level) {
 					continue
 				}
-				fit := f.census.within(b.PrefixRange(b.WithDigit(m.id, level, col), level+1))
+				fit := f.Census.Within(b.PrefixRange(b.WithDigit(m.ID, level, col), level+1))
 				switch ref := have[level][col]; {
 				case len(fit) == 0:
 				case ref == 0:
 					q.missing[level] += 1 / float64(n)
-				case f.nearer(m.ref, ref-1, fit):
+				case nearer(f, m.Ref, ref-1, fit):
 					q.worse[level] += 1 / float64(n)
 				}
 			}
@@ -105,10 +106,10 @@ func (f *field) quality(ctx context.Context) (q quality, err error) {
 }
 
 // nearer reports whether any of fit is nearer to a node than the given one.
-func (f *field) nearer(from, than sim.NodeRef, fit []member) bool {
+func nearer(f *field.Field, from, than sim.NodeRef, fit []field.Member) bool {
 	limit := f.Sim.Delay(from, than)
 	for _, m := range fit {
-		if f.Sim.Delay(from, m.ref) < limit {
+		if f.Sim.Delay(from, m.Ref) < limit {
 			return true
 		}
 	}

@@ -124,18 +124,18 @@ func runTreeRepair(ctx context.Context, r *experiment.Run) error {
 }
 
 // size is the number of a group's members.
-func (w *ward) size() int { return min(groupMembers, max(w.run.Params.Nodes/4, 8)) }
+func (w *ward) size() int { return min(groupMembers, max(w.Run.Params.Nodes/4, 8)) }
 
 // strikes is how often trees are struck in each way.
-func (w *ward) strikes() int { return min(mostStrikes, max(w.run.Params.Nodes-20, 2)) }
+func (w *ward) strikes() int { return min(mostStrikes, max(w.Run.Params.Nodes-20, 2)) }
 
 // open makes the ring and its groups.
 func (w *ward) open(ctx context.Context) error {
-	if err := w.grow(ctx, w.run.Params.Nodes, experiment.JoinGap); err != nil {
+	if err := w.Grow(ctx, w.Run.Params.Nodes, experiment.JoinGap); err != nil {
 		return err
 	}
 	w.keeps = 1000
-	many := min(woundedGroups, w.run.Params.Nodes/5)
+	many := min(woundedGroups, w.Run.Params.Nodes/5)
 	for i := range many {
 		c, err := w.create()
 		if err != nil {
@@ -146,7 +146,7 @@ func (w *ward) open(ctx context.Context) error {
 				return err
 			}
 		}
-		if err := w.run.Step(ctx, i+1, many, w.name+": groups are made"); err != nil {
+		if err := w.Run.Step(ctx, i+1, many, w.Name+": groups are made"); err != nil {
 			return err
 		}
 	}
@@ -194,16 +194,16 @@ func (w *ward) treat(ctx context.Context, kind wound) (s experiment.Series, err 
 			}
 		}
 		lost.K, lost.N = lost.K+missed.K, lost.N+missed.N
-		if err := w.run.Step(ctx, i+1, strikes, kind.name); err != nil {
+		if err := w.Run.Step(ctx, i+1, strikes, kind.name); err != nil {
 			return s, err
 		}
 	}
 	slices.Sort(took)
-	n, v := w.run.Params.Nodes, kind.name
-	w.run.Add(experiment.Value{Metric: "again_99", Variant: v, Nodes: n, Value: quantile(took, 0.99), Paper: experiment.Paper(180), Goal: experiment.AtMost(kind.goal.Seconds())})
-	w.run.Add(experiment.Value{Metric: "again_all", Variant: v, Nodes: n, Value: quantile(took, 1)})
-	w.run.Add(experiment.Value{Metric: "in_time", Variant: v, Nodes: n, Value: inTime.Value(), Rate: &inTime, Goal: experiment.AtLeast(0.99)})
-	w.run.Add(experiment.Value{Metric: "lost", Variant: v, Nodes: n, Value: float64(lost.K), Goal: experiment.AtMost(0)})
+	n, v := w.Run.Params.Nodes, kind.name
+	w.Run.Add(experiment.Value{Metric: "again_99", Variant: v, Nodes: n, Value: quantile(took, 0.99), Paper: experiment.Paper(180), Goal: experiment.AtMost(kind.goal.Seconds())})
+	w.Run.Add(experiment.Value{Metric: "again_all", Variant: v, Nodes: n, Value: quantile(took, 1)})
+	w.Run.Add(experiment.Value{Metric: "in_time", Variant: v, Nodes: n, Value: inTime.Value(), Rate: &inTime, Goal: experiment.AtLeast(0.99)})
+	w.Run.Add(experiment.Value{Metric: "lost", Variant: v, Nodes: n, Value: float64(lost.K), Goal: experiment.AtMost(0)})
 	s.Name = v
 	for q := 0; q <= 100; q += 5 {
 		s.Points = append(s.Points, [2]float64{quantile(took, float64(q)/100), float64(q)})
@@ -250,8 +250,8 @@ func (w *ward) strike(c *circle, kind wound) (times []time.Duration, missed expe
 
 // quieten brings a group into the state in which it is struck, at no time in particular.
 func (w *ward) quieten(c *circle, kind wound, victim sim.NodeRef) {
-	for w.speaker = w.census.draw(w.rng); w.speaker == victim || w.trees[w.speaker].Place(c.id).Root; {
-		w.speaker = w.census.draw(w.rng)
+	for w.speaker = w.Census.Draw(w.rng); w.speaker == victim || w.trees[w.speaker].Place(c.id).Root; {
+		w.speaker = w.Census.Draw(w.rng)
 	}
 	w.mouth = w.trees[w.speaker].Publisher(c.id, w.signer)
 	calm := hush

@@ -1,4 +1,4 @@
-package evaluation
+package field
 
 import (
 	"github.com/phyllo-net/phyllo/pastry/msg"
@@ -42,11 +42,12 @@ const (
 	forTables
 	forAcks
 	forJoins
-	purposes
+	// Purposes is how many there are.
+	Purposes
 )
 
-// purposeNames are what metrics call them, in order, and explain.
-var purposeNames = [purposes][2]string{
+// PurposeNames are what metrics call them, in order, and explain.
+var PurposeNames = [Purposes][2]string{
 	{"control_leases", "leases, which are the heartbeats"},
 	{"control_leaf_sets", "exchanges of leaf sets: who is there, who is dead"},
 	{"control_signs", "pings: distances, and whether entries of tables live"},
@@ -72,33 +73,35 @@ func purposeOf(m wire.Message) purpose {
 	return forJoins
 }
 
-// traffic counts control messages. Those that repair something go to nodes that live: what
+// Traffic counts control messages. Those that repair something go to nodes that live: what
 // is asked of the dead is whether they are.
-type traffic struct {
-	calls, repair, watch int
-	by                   [purposes]int
+type Traffic struct {
+	Calls, Repair, Watch int           // repairing calls, all that repairs, and what only watches
+	By                   [Purposes]int // control messages by their purpose
 }
 
-func (t *traffic) count(m wire.Message, dead bool) {
+// Count counts a message; dead tells that its receiver does not live.
+func (t *Traffic) Count(m wire.Message, dead bool) {
 	if isControl(m) {
-		t.by[purposeOf(m)]++
+		t.By[purposeOf(m)]++
 	}
 	repair, call := isRepair(m)
 	switch {
 	case repair && !dead:
-		t.repair++
+		t.Repair++
 		if call {
-			t.calls++
+			t.Calls++
 		}
 	case isControl(m):
-		t.watch++
+		t.Watch++
 	}
 }
 
-func (t traffic) since(before traffic) traffic {
-	t.calls, t.repair, t.watch = t.calls-before.calls, t.repair-before.repair, t.watch-before.watch
-	for p := range t.by {
-		t.by[p] -= before.by[p]
+// Since returns what was counted after before was.
+func (t Traffic) Since(before Traffic) Traffic {
+	t.Calls, t.Repair, t.Watch = t.Calls-before.Calls, t.Repair-before.Repair, t.Watch-before.Watch
+	for p := range t.By {
+		t.By[p] -= before.By[p]
 	}
 	return t
 }

@@ -1,4 +1,4 @@
-package evaluation
+package field
 
 import (
 	"iter"
@@ -9,26 +9,27 @@ import (
 	"github.com/phyllo-net/phyllo/sim"
 )
 
-// census is who is in the ring: the running nodes that have claimed keys since their
+// Census is who is in the ring: the running nodes that have claimed keys since their
 // start, in the order of their ids. They stand in blocks, since the census of a million
 // changes often, and one block is moved for a change and not all.
-type census struct {
-	blocks [][]member // none is empty
+type Census struct {
+	blocks [][]Member // none is empty
 	count  int
 }
 
-type member struct {
-	id  id.ID
-	ref sim.NodeRef
+// Member is a node in the ring.
+type Member struct {
+	ID  id.ID
+	Ref sim.NodeRef
 }
 
 // fullBlock is the size at which a block is parted in two.
 const fullBlock = 2048
 
 // place finds where an id stands, or would stand: its block, and its place in there.
-func (c *census) place(x id.ID) (block, i int, there bool) {
-	block, _ = slices.BinarySearchFunc(c.blocks, x, func(b []member, x id.ID) int {
-		if b[len(b)-1].id.Less(x) {
+func (c *Census) place(x id.ID) (block, i int, there bool) {
+	block, _ = slices.BinarySearchFunc(c.blocks, x, func(b []Member, x id.ID) int {
+		if b[len(b)-1].ID.Less(x) {
 			return -1
 		}
 		return 1
@@ -36,12 +37,12 @@ func (c *census) place(x id.ID) (block, i int, there bool) {
 	if block == len(c.blocks) {
 		return block, 0, false
 	}
-	i, there = slices.BinarySearchFunc(c.blocks[block], x, func(m member, x id.ID) int { return m.id.Cmp(x) })
+	i, there = slices.BinarySearchFunc(c.blocks[block], x, func(m Member, x id.ID) int { return m.ID.Cmp(x) })
 	return block, i, there
 }
 
 // rank is the number of members with lower ids.
-func (c *census) rank(x id.ID) int {
+func (c *Census) rank(x id.ID) int {
 	block, i, _ := c.place(x)
 	for _, b := range c.blocks[:block] {
 		i += len(b)
@@ -50,19 +51,19 @@ func (c *census) rank(x id.ID) int {
 }
 
 // at gives the member of a rank.
-func (c *census) at(rank int) member {
+func (c *Census) at(rank int) Member {
 	for _, b := range c.blocks {
 		if rank < len(b) {
 			return b[rank]
 		}
 		rank -= len(b)
 	}
-	panic("evaluation: no member has that rank")
+	panic("field: no member has that rank")
 }
 
-// all gives the members by their ranks.
-func (c *census) all() iter.Seq2[int, member] {
-	return func(yield func(int, member) bool) {
+// All gives the members by their ranks.
+func (c *Census) All() iter.Seq2[int, Member] {
+	return func(yield func(int, Member) bool) {
 		rank := 0
 		for _, b := range c.blocks {
 			for _, m := range b {
@@ -75,7 +76,7 @@ func (c *census) all() iter.Seq2[int, member] {
 	}
 }
 
-func (c *census) add(x id.ID, n sim.NodeRef) {
+func (c *Census) add(x id.ID, n sim.NodeRef) {
 	block, i, there := c.place(x)
 	switch {
 	case there:
@@ -86,7 +87,7 @@ func (c *census) add(x id.ID, n sim.NodeRef) {
 		block--
 		i = len(c.blocks[block])
 	}
-	b := slices.Insert(c.blocks[block], i, member{x, n})
+	b := slices.Insert(c.blocks[block], i, Member{x, n})
 	c.blocks[block] = b
 	c.count++
 	if len(b) >= fullBlock {
@@ -95,7 +96,7 @@ func (c *census) add(x id.ID, n sim.NodeRef) {
 	}
 }
 
-func (c *census) remove(x id.ID) {
+func (c *Census) remove(x id.ID) {
 	block, i, there := c.place(x)
 	if !there {
 		return
@@ -107,14 +108,15 @@ func (c *census) remove(x id.ID) {
 	}
 }
 
-func (c *census) len() int { return c.count }
+// Len is the number of members.
+func (c *Census) Len() int { return c.count }
 
-// draw gives any member; there must be one.
-func (c *census) draw(rng *rand.Rand) sim.NodeRef { return c.at(rng.IntN(c.count)).ref }
+// Draw gives any member; there must be one.
+func (c *Census) Draw(rng *rand.Rand) sim.NodeRef { return c.at(rng.IntN(c.count)).Ref }
 
 // around yields the members nearest to a key, the nearest first, until yield is false
 // or all were given.
-func (c *census) around(key id.ID, yield func(member) bool) {
+func (c *Census) around(key id.ID, yield func(Member) bool) {
 	n := c.count
 	if n == 0 {
 		return
@@ -125,7 +127,7 @@ func (c *census) around(key id.ID, yield func(member) bool) {
 		a, b := c.at((left+n)%n), c.at(right%n)
 		next := &right
 		step := 1
-		if id.Closer(key, a.id, b.id) {
+		if id.Closer(key, a.ID, b.ID) {
 			b, next, step = a, &left, -1
 		}
 		*next = (*next + step + n) % n
@@ -135,10 +137,10 @@ func (c *census) around(key id.ID, yield func(member) bool) {
 	}
 }
 
-// nearest gives the members nearest to a key, the root first.
-func (c *census) nearest(key id.ID, count int) []member {
-	out := make([]member, 0, count)
-	c.around(key, func(m member) bool {
+// Nearest gives the members nearest to a key, the root first.
+func (c *Census) Nearest(key id.ID, count int) []Member {
+	out := make([]Member, 0, count)
+	c.around(key, func(m Member) bool {
 		out = append(out, m)
 		return len(out) < count
 	})
@@ -147,17 +149,17 @@ func (c *census) nearest(key id.ID, count int) []member {
 
 // side gives the neighbours of a member on one side, the nearest first; step is 1 for
 // those with higher ids, and -1.
-func (c *census) side(x id.ID, step, count int) []id.ID {
+func (c *Census) side(x id.ID, step, count int) []id.ID {
 	i, n := c.rank(x), c.count
 	out := make([]id.ID, 0, count)
 	for k := 1; k <= min(count, n-1); k++ {
-		out = append(out, c.at(((i+step*k)%n+n)%n).id)
+		out = append(out, c.at(((i+step*k)%n+n)%n).ID)
 	}
 	return out
 }
 
-// within gives the members in a range of ids that does not pass zero.
-func (c *census) within(r id.Range) []member {
+// Within gives the members in a range of ids that does not pass zero.
+func (c *Census) Within(r id.Range) []Member {
 	from, to := 0, c.count
 	if !r.Full {
 		from = c.rank(r.From)
@@ -166,7 +168,7 @@ func (c *census) within(r id.Range) []member {
 			to++
 		}
 	}
-	out := make([]member, 0, to-from)
+	out := make([]Member, 0, to-from)
 	for _, b := range c.blocks {
 		if from < len(b) && to > 0 {
 			out = append(out, b[max(from, 0):min(to, len(b))]...)
