@@ -6,14 +6,15 @@ import (
 	"strings"
 
 	"github.com/phyllo-net/phyllo/lab/evaluation/experiment"
+	"github.com/phyllo-net/phyllo/lab/evaluation/groups"
 	"github.com/phyllo-net/phyllo/lab/evaluation/storage"
 )
 
 // All returns the experiments, in the order of their names.
 func All() []*experiment.Experiment {
 	all := []*experiment.Experiment{hops, stretch, tableQuality, failures, replicaLocality, join, flashCrowd, massFailure, partition, secureNaive, churn, bamboo, scale, scalePlanted,
-		everyone, multicast, anycasts, smallGroups, treeRepair, treeStorm}
-	all = append(all, storage.All()...)
+		everyone}
+	all = slices.Concat(all, storage.All(), groups.All())
 	slices.SortFunc(all, func(a, b *experiment.Experiment) int { return strings.Compare(a.Name, b.Name) })
 	return all
 }
