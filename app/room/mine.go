@@ -24,13 +24,10 @@ const sooner = 5
 
 // listed is what an account knows of the list of its user's rooms.
 type listed struct {
-	due     task.Instant // when it is looked at next, if waiting
-	waiting bool
+	alarm
 	looked  task.Instant // when it was looked at last; 0: never
 	list    *shelf.List  // as it was then; nil: it is not known
-
-	failures int
-	trouble  error // why it failed last; nil: it did not
+	trouble error        // why it failed last; nil: it did not
 }
 
 // listSoon brings the list of the user's rooms up to date in a moment.
@@ -39,35 +36,13 @@ func (a *account) listSoon() {
 	a.listIn(after/2 + time.Duration(a.rooms.ep.Rand().Int64N(int64(after))))
 }
 
+// listIn looks at the list after a time, or earlier if that was said before.
 func (a *account) listIn(d time.Duration) {
 	m := a.rooms
 	if m.shelf == nil || !a.open || a.closed {
 		return
 	}
-	at := m.ep.Now().Add(d)
-	if a.listed.waiting {
-		a.listed.due = min(a.listed.due, at)
-		return
-	}
-	a.listed.waiting, a.listed.due = true, at
-	m.ep.Go(func(t *task.T) error {
-		for now := m.ep.Now(); now.Before(a.listed.due); now = m.ep.Now() {
-			if err := t.Sleep(min(a.listed.due.Sub(now), m.cfg.ShelveAfter)); err != nil {
-				return err
-			}
-		}
-		a.listed.waiting = false
-		err := a.list(t)
-		switch {
-		case errors.Is(err, task.ErrStopped):
-		case err != nil:
-			a.listIn(m.cfg.ShelveAfter / sooner << a.listed.failures)
-			a.listed.failures, a.listed.trouble = min(a.listed.failures+1, maxFailures), err
-		default:
-			a.listed.failures, a.listed.trouble = 0, nil
-		}
-		return err
-	}, nil)
+	a.listed.in(m, d, m.cfg.ShelveAfter/sooner, a.listIn, a.list, func(err error) { a.listed.trouble = err })
 }
 
 // listSeldom looks at the list where that was long ago: another computer of the user may have

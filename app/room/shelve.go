@@ -2,7 +2,6 @@ package room
 
 import (
 	"bytes"
-	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -27,17 +26,13 @@ const (
 	// where nobody of the room can be reached.
 	seldom = 30
 	alone  = 5
-	// maxFailures bounds how often the wait after a failure is doubled.
-	maxFailures = 6
 )
 
 // shelved is what a hall knows of its shelf.
 type shelved struct {
-	due      task.Instant // when it is looked at next, if waiting
-	waiting  bool
-	turn     id.Hash      // names it among all that take turns
-	looked   task.Instant // when it was looked at last; 0: never
-	failures int
+	alarm
+	turn     id.Hash           // names it among all that take turns
+	looked   task.Instant      // when it was looked at last; 0: never
 	trouble  error             // why it could not be looked at last; nil: it could
 	read     map[id.Hash]bool  // packs that need not be read any more
 	own      map[id.Hash]int64 // packs of this device, and when they were stored, Unix milliseconds
@@ -56,32 +51,7 @@ func (h *hall) shelveIn(d time.Duration) {
 	if m.shelf == nil || !h.kept.Joined {
 		return
 	}
-	at := m.ep.Now().Add(d)
-	if h.shelf.waiting {
-		h.shelf.due = min(h.shelf.due, at)
-		return
-	}
-	h.shelf.waiting, h.shelf.due = true, at
-	m.ep.Go(func(t *task.T) error {
-		for now := m.ep.Now(); now.Before(h.shelf.due); now = m.ep.Now() {
-			if err := t.Sleep(min(h.shelf.due.Sub(now), m.cfg.ShelveAfter)); err != nil {
-				return err
-			}
-		}
-		h.shelf.waiting = false
-		err := h.shelve(t)
-		switch {
-		case errors.Is(err, task.ErrStopped):
-		case err != nil:
-			h.shelveIn(m.cfg.ShelveAfter << h.shelf.failures)
-			h.shelf.failures = min(h.shelf.failures+1, maxFailures)
-			h.troubled(err)
-		default:
-			h.shelf.failures = 0
-			h.troubled(nil)
-		}
-		return err
-	}, nil)
+	h.shelf.in(m, d, m.cfg.ShelveAfter, h.shelveIn, h.shelve, h.troubled)
 }
 
 // troubled notes why the shelf could not be looked at, or with nil that it could, and tells the
