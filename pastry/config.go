@@ -35,7 +35,8 @@ type Parameters struct {
 	Probes []time.Duration
 	// Brisk are those of a probe to a neighbour that serves requests, and so renews its
 	// short lease every LeaseRenew, and did not: who waits for it waits no longer than
-	// for its lease. One or more, rising.
+	// for its lease. And those of a probe to one whom such a neighbour found dead. One or
+	// more, rising.
 	Brisk []time.Duration
 	// AckDelay is how long an acknowledgement waits for a message to the same
 	// neighbour that carries it, and for further ones.

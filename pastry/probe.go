@@ -54,11 +54,14 @@ const (
 const maxCandidates = 64
 
 // probe checks whether c is alive, unless that is being done.
-func (n *Node) probe(c *contact) {
+func (n *Node) probe(c *contact) { n.probeBy(c, n.brisk(c)) }
+
+// probeBy is probe with the time-outs of Config.Brisk, or with the usual ones.
+func (n *Node) probeBy(c *contact, brisk bool) {
 	if c.probe() != nil || c.life == left || c.h.ID == n.self.ID || n.stopped {
 		return
 	}
-	c.begins(&probe{num: n.probeNum(), sent: n.Now(), linked: c.met, brisk: n.brisk(c)})
+	c.begins(&probe{num: n.probeNum(), sent: n.Now(), linked: c.met, brisk: brisk})
 	if c.life == alive {
 		c.life = suspect
 	}
@@ -335,7 +338,7 @@ func (n *Node) onFailure(f msg.Failure, offer []*peer.Handle) {
 		return
 	}
 	if c.is&(inLeaf|inTable) != 0 {
-		if p := n.probeDoubted(c); p != nil {
+		if p := n.probeDoubted(c, f.Served || n.brisk(c)); p != nil {
 			p.told, p.announced, p.offer = true, f.Announced, offer
 			n.askBetween(c)
 		}
@@ -344,13 +347,13 @@ func (n *Node) onFailure(f msg.Failure, offer []*peer.Handle) {
 
 // probeDoubted probes one whom another does not hold to be there. One who proved alive
 // just now is not asked again for every echo: then it returns nil.
-func (n *Node) probeDoubted(c *contact) *probe {
+func (n *Node) probeDoubted(c *contact, brisk bool) *probe {
 	doubted := c.rare().doubted
 	if c.probe() != nil || doubted != 0 && n.Now().Sub(doubted) <= n.probeTime() {
 		return nil
 	}
 	c.rarely().doubted = n.Now()
-	n.probe(c)
+	n.probeBy(c, brisk)
 	return c.probe()
 }
 
@@ -463,7 +466,7 @@ func (n *Node) verdict(c *contact) {
 	c.unmet()
 	c.direct()
 	if wasLeaf {
-		f := msg.Failure{Node: c.h.ID, Incarnation: c.h.Incarnation, Closed: was&closed != 0}
+		f := msg.Failure{Node: c.h.ID, Incarnation: c.h.Incarnation, Closed: was&closed != 0, Served: p != nil && p.brisk && (!p.told || p.agreed)}
 		n.failed(f, besides, told, p != nil && p.announced)
 	}
 	n.tellDown(c.h, downDied)

@@ -89,3 +89,45 @@ func TestMembersThatTheNeighbourLacks(t *testing.T) {
 		}
 	}
 }
+
+// Whom its ring neighbour, which it served every second, found dead is asked as briskly as that
+// one did, but all the same: one answer and it is there. One who lives far away, or of whom
+// a quiet neighbour tells, is given more time.
+func TestNewsOfOneThatServed(t *testing.T) {
+	for _, c := range []struct {
+		what           string
+		served, answer bool
+		rtt, after     time.Duration
+	}{
+		{"it served", true, false, 40 * time.Millisecond, 1100 * time.Millisecond},
+		{"it was quiet", false, false, 40 * time.Millisecond, 3700 * time.Millisecond},
+		{"it served far away", true, false, 300 * time.Millisecond, 3700 * time.Millisecond},
+		{"it served, and is there", true, true, 40 * time.Millisecond, time.Hour},
+	} {
+		s := soloAt(t, 0x10)
+		for _, x := range []uint8{0x20, 0x30, 0xf0} {
+			s.Learn(stranger(x), pastry.Place{Leaf: true, RTT: c.rtt})
+		}
+		s.SetActive(true)
+		s.sent = nil
+		dead := stranger(0x20)
+		s.hear(stranger(0x30), &msg.LeafProbe{Active: true, Quiet: true, Failed: []msg.Failure{{Node: dead.ID, Incarnation: 1, Served: c.served}}})
+		holds := func() bool { return !slices.Contains(s.app.updates, update{dead.ID, false}) }
+		if c.answer {
+			s.run(700 * time.Millisecond)
+			for _, e := range s.sent {
+				if m, ok := e.msg.(*msg.LeafProbe); ok && e.to.ID == dead.ID {
+					s.hear(dead, &msg.LeafProbe{Reply: true, Active: true, Num: m.Num})
+				}
+			}
+		}
+		s.run(min(c.after, 5*time.Second) - 100*time.Millisecond)
+		if !holds() {
+			t.Errorf("%s: it is held to be dead too soon", c.what)
+		}
+		s.run(200 * time.Millisecond)
+		if holds() != c.answer {
+			t.Errorf("%s: it is held to be there: %v, after %v", c.what, holds(), c.after)
+		}
+	}
+}

@@ -70,7 +70,7 @@ func (n *Node) missed(c *contact, named []*peer.Handle) {
 	for _, o := range n.leafContacts() {
 		if o != c && o.active && o.life == alive && theirs.Contains(o.h.ID) && n.Now().Sub(o.heard) > n.cfg.Heartbeat &&
 			!slices.ContainsFunc(named, func(h *peer.Handle) bool { return h.ID == o.h.ID }) {
-			n.probeDoubted(o)
+			n.probeDoubted(o, n.brisk(o))
 		}
 	}
 }

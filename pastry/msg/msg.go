@@ -91,6 +91,8 @@ type Failure struct {
 	Incarnation uint64 `cbor:"2,keyasint"`
 	Closed      bool   `cbor:"3,keyasint,omitempty"` // its process is gone: dials were refused
 	Announced   bool   `cbor:"4,keyasint,omitempty"` // the sender tells all of its leaf set
+	// Served: it renewed a short lease of the sender, which found its death by itself.
+	Served bool `cbor:"5,keyasint,omitempty"`
 }
 
 // Same reports whether two tell of one death.

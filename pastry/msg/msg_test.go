@@ -87,7 +87,7 @@ func drawHop(t *rapid.T) *msg.Hop {
 
 func drawFailure(t *rapid.T) msg.Failure {
 	return msg.Failure{Node: drawID.Draw(t, "node"), Incarnation: rapid.Uint64().Draw(t, "incarnation"), Closed: rapid.Bool().Draw(t, "closed"),
-		Announced: rapid.Bool().Draw(t, "announced")}
+		Announced: rapid.Bool().Draw(t, "announced"), Served: rapid.Bool().Draw(t, "served")}
 }
 
 func drawLease(t *rapid.T) *msg.Lease {
