@@ -75,10 +75,17 @@ func (n *Node) timeouts(c *contact, p *probe) []time.Duration {
 	if c.link != nil {
 		rtt = max(rtt, c.link.srtt)
 	}
-	if p.brisk && rtt > 0 && rtt < n.cfg.Brisk[0] {
+	switch {
+	case !p.brisk || rtt == 0:
+		return n.cfg.Probes
+	case rtt < n.cfg.Brisk[0]:
 		return n.cfg.Brisk
 	}
-	return n.cfg.Probes
+	waits := slices.Clone(n.cfg.Brisk)
+	for i := range waits {
+		waits[i] = min(waits[i]+rtt, n.cfg.Probes[min(i, len(n.cfg.Probes)-1)])
+	}
+	return waits
 }
 
 func (n *Node) probeNum() uint32 {

@@ -101,7 +101,7 @@ func TestNewsOfOneThatServed(t *testing.T) {
 	}{
 		{"it served", true, false, 40 * time.Millisecond, 1100 * time.Millisecond},
 		{"it was quiet", false, false, 40 * time.Millisecond, 3700 * time.Millisecond},
-		{"it served far away", true, false, 300 * time.Millisecond, 3700 * time.Millisecond},
+		{"it served far away", true, false, 300 * time.Millisecond, 2000 * time.Millisecond},
 		{"it served, and is there", true, true, 40 * time.Millisecond, time.Hour},
 	} {
 		s := soloAt(t, 0x10)

@@ -88,6 +88,7 @@ type flight struct {
 	letters []letter
 	pause   time.Duration
 	again   task.Timer   // it is sent again then
+	waits   bool         // again runs
 	sent    int          // how often it was
 	routed  int          // of these by routing
 	root    *peer.Handle // to whom; nil: by routing
@@ -231,6 +232,8 @@ func (p *Publisher) answered(f *flight, a kbr.Answer, err error) {
 		f.early = true
 		if s := f.batch.Seal; f == p.flight[0] && s.Base < s.First { // or was taken by a root that is gone
 			p.sign(f, s.First, s.First)
+		} else {
+			p.hasten()
 		}
 	case msg.RefusedNoGroup, msg.RefusedDenied, msg.RefusedClock, msg.RefusedLimit:
 		p.fail(outcome(err))
@@ -247,9 +250,19 @@ func (p *Publisher) answered(f *flight, a kbr.Answer, err error) {
 	p.sendLater(f)
 }
 
+// hasten sends the first batch at once if it waits to be sent again: a root that asks for it rules
+// by now.
+func (p *Publisher) hasten() {
+	if f := p.flight[0]; f.waits {
+		f.pause = again
+		p.resend(f)
+	}
+}
+
 // sendLater sends a batch again after a pause.
 func (p *Publisher) sendLater(f *flight) {
 	f.again.Stop()
+	f.waits = true
 	f.again = p.s.ep.After(f.pause, func() { p.resend(f) })
 	f.pause = min(2*f.pause, againLongest)
 }
@@ -272,6 +285,7 @@ func (p *Publisher) forsake(root *peer.Handle) {
 
 // resend sends a batch again, if it is under way still.
 func (p *Publisher) resend(f *flight) {
+	f.waits = false
 	if f.again.Stop(); !p.closed && !f.taken && p.flies(f) {
 		p.send(f)
 	}

@@ -52,12 +52,21 @@ func (g *group) reviewRoot() bool {
 			g.s.leave(g.parent.node, g.id)
 			g.unparent()
 		}
-		g.seek()
+		g.takeUp()
 		return true
 	case g.root != nil:
 		g.keepCharter()
 	}
 	return false
+}
+
+// takeUp begins to take the office of the root, which others wait for: also where this node looks for
+// a parent still.
+func (g *group) takeUp() {
+	if g.rouse != nil {
+		g.rouse()
+	}
+	g.seek()
 }
 
 // abdicate ends the office of the root, and brings the new one, which may have been that of
@@ -313,6 +322,7 @@ func (s *Scribe) onPublish(d *kbr.Delivery, m *msg.Publish) {
 // firstPublish becomes the root before it takes a batch.
 func (g *group) firstPublish(t *task.T, d *kbr.Delivery, b *msg.Batch) error {
 	if g.seeking {
+		g.takeUp()
 		refuse(d, msg.RefusedBusy)
 		return nil
 	}

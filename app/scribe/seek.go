@@ -47,9 +47,9 @@ func (g *group) seek() {
 func (g *group) seekParent(t *task.T) error {
 	pause := firstPause
 	for g.gone(); !g.attached() && (g.needed() || g.keeping() && g.isRoot()); g.gone() {
-		first := len(g.waiting)
+		first, root := len(g.waiting), g.isRoot()
 		var err error
-		if g.isRoot() {
+		if root {
 			err = g.assume(t)
 		} else {
 			err = g.askAround(t)
@@ -62,12 +62,27 @@ func (g *group) seekParent(t *task.T) error {
 		case msg.Refusal(err) == msg.RefusedNoGroup:
 			g.revive(t)
 		}
-		if err := t.Sleep(pause/2 + time.Duration(g.s.ep.Rand().Int64N(int64(pause)))); err != nil {
+		if !root && g.isRoot() {
+			continue
+		}
+		err = g.unlessRoused(t, pause/2+time.Duration(g.s.ep.Rand().Int64N(int64(pause))), func(func(error)) {})
+		if errors.Is(err, task.ErrStopped) {
 			return err
 		}
 		pause = min(2*pause, longestPause)
 	}
 	return nil
+}
+
+// unlessRoused waits until begin's function is called, for a time, or until this node is to be the
+// root: whom it asked, or when it would ask again, matters no more then, and all wait for it.
+func (g *group) unlessRoused(t *task.T, d time.Duration, begin func(end func(error))) error {
+	_, err := task.Await(t, d, func(resolve func(struct{}, error)) {
+		g.rouse = func() { resolve(struct{}{}, ErrAway) }
+		begin(func(err error) { resolve(struct{}{}, err) })
+	})
+	g.rouse = nil
+	return err
 }
 
 // give tells those who wait that the group is not for them, and reports whether nobody is
@@ -152,7 +167,7 @@ func (g *group) askParent(t *task.T, h *peer.Handle, more bool) error {
 	stack := []*peer.Handle{h}
 	asked := map[id.ID]bool{g.s.ep.Self().ID: true}
 	var err error
-	for tries := 0; len(stack) > 0 && tries < 2*msg.MaxDepth && !g.attached(); tries++ {
+	for tries := 0; len(stack) > 0 && tries < 2*msg.MaxDepth && !g.attached() && !g.isRoot(); tries++ {
 		to := stack[0]
 		stack = stack[1:]
 		asked[to.ID] = true
@@ -192,17 +207,19 @@ func (g *group) askAdoption(t *task.T, to *peer.Handle, more bool) (kbr.Answer, 
 		patience = g.s.cfg.Ask / impatience
 	}
 	over := false
-	a, err := task.Await(t, patience, func(resolve func(kbr.Answer, error)) {
+	var answer kbr.Answer
+	err := g.unlessRoused(t, patience, func(end func(error)) {
 		g.s.gather(to, g.attach(), func(a kbr.Answer, err error) {
 			if over {
 				g.adoptedLate(to, a, err)
 				return
 			}
-			resolve(a, err)
+			answer = a
+			end(err)
 		})
 	})
 	over = true
-	return read(a, err)
+	return read(answer, err)
 }
 
 // isAdrift reports whether this node has just lost its parent.
