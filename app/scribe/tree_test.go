@@ -8,8 +8,11 @@ import (
 	"github.com/phyllo-net/phyllo/app/scribe"
 	"github.com/phyllo-net/phyllo/app/scribe/msg"
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
 	"github.com/phyllo-net/phyllo/sim/simtest"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
 )
 
 // Every member reads every message, once and in order, in rings of all sizes, over links
@@ -206,6 +209,78 @@ func TestNewRootCarriesOn(t *testing.T) {
 	root.mustJoin(g, scribe.Options{Last: 10})
 	w.net.Run(time.Second)
 	w.all(p.acknowledged[30:], root)
+}
+
+// A node that comes to be the root while it asks a mute one to be its parent rules at once, and
+// not when that question's time is over.
+func TestNewRootWaitsForNobody(t *testing.T) {
+	w := newWorld(t, 12, kbrtest.Config{Seed: 7, Notice: 100 * time.Millisecond}, nil)
+	g := w.mustCreate(open("news"))
+	var next, after *node // who is root when the root is gone, and a member below it
+	near := w.net.Nearest(g.Place(), 2)
+	root := w.root(g)
+	for _, x := range w.nodes {
+		switch {
+		case x.n == near[1]:
+			next = x
+		case x != root:
+			after = x
+		}
+	}
+	after.mustJoin(g, scribe.Options{})
+	root.n.OnDeliver = func(_ wire.AppID, d *kbr.Delivery) bool {
+		m, _ := msg.Decode(d.Payload)
+		_, asks := m.(*msg.Attach)
+		return asks
+	}
+	joined := false
+	next.n.Do(func() {
+		next.n.Endpoint(number).Go(func(t *task.T) error { return next.begin(t, g, scribe.Options{}) }, func(err error) { joined = err == nil })
+	})
+	w.net.Run(300 * time.Millisecond)
+	w.net.Partition([]*kbrtest.Node{root.n})
+	w.net.Run(450 * time.Millisecond)
+	if p := next.s.Place(g); !p.Root || !joined {
+		t.Errorf("the next root stands %+v, joined: %v", p, joined)
+	}
+}
+
+// Batches that a root cannot take until it has the first of them bring that one at once, however
+// long it would wait after so many refusals.
+func TestFirstBatchIsHastened(t *testing.T) {
+	slowest := time.Duration(0)
+	for wait := 4 * time.Second; wait < 6*time.Second; wait += 200 * time.Millisecond {
+		w := newWorld(t, 3, kbrtest.Config{Seed: 8}, nil)
+		g := w.mustCreate(open("news"))
+		root := w.root(g)
+		busy := true
+		root.n.OnDeliver = func(_ wire.AppID, d *kbr.Delivery) bool {
+			m, _ := msg.Decode(d.Payload)
+			_, publish := m.(*msg.Publish)
+			if publish && busy {
+				d.Refuse(msg.RefusedBusy, "busy")
+			}
+			return publish && busy
+		}
+		speaker := w.nodes[0]
+		if speaker == root {
+			speaker = w.nodes[1]
+		}
+		p := speaker.publisher(g, "alice", alice)
+		for range 8 {
+			p.say()
+			w.net.Run(wait / 8)
+		}
+		busy = false
+		began := w.net.Elapsed()
+		if w.net.RunUntil(10*time.Second, func() bool { return p.taken > 0 }); p.taken == 0 {
+			t.Fatal("nothing was taken")
+		}
+		slowest = max(slowest, w.net.Elapsed()-began)
+	}
+	if slowest > 700*time.Millisecond {
+		t.Errorf("the first of eight batches came to a root %v after it was there", slowest)
+	}
 }
 
 // Who may not join, and who may not publish, is refused; a newer charter lets one in, and
