@@ -78,6 +78,7 @@ type child struct {
 	fails  int
 	proved task.Instant // when a batch was sent last that it had to confirm
 	number uint64       // of its last question
+	member bool         // it said then that it is one
 	cancel func()
 }
 

@@ -82,6 +82,8 @@ func (s *Scribe) Join(t *task.T, group id.Hash, o Options) (*Member, error) {
 		m.joined = func(err error) { resolve(struct{}{}, err) }
 		g.limit()
 		if g.attached() && !g.stale() {
+			g.s.stats.Attaches++
+			g.check() // the parent is to know that walks find a member here
 			g.sync()
 		} else {
 			g.seek()

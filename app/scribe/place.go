@@ -55,6 +55,7 @@ type Neighbours struct {
 	Member   bool
 	Parent   *peer.Handle // nil: none
 	Children []*peer.Handle
+	Members  []bool // of each child: it said that it is a member itself
 }
 
 // InTree reports whether the node stands in the tree.
@@ -73,7 +74,7 @@ func (s *Scribe) Neighbours(group id.Hash) Neighbours {
 		n.Parent = g.parent.node
 	}
 	for _, c := range g.children {
-		n.Children = append(n.Children, c.node)
+		n.Children, n.Members = append(n.Children, c.node), append(n.Members, c.member)
 	}
 	return n
 }

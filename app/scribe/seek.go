@@ -238,7 +238,7 @@ func (g *group) adoptedLate(to *peer.Handle, a kbr.Answer, err error) {
 // attach is the question to a parent.
 func (g *group) attach() *msg.Attach {
 	g.gone()
-	m := &msg.Attach{Group: g.id, Pass: g.pass(), Number: g.s.count()}
+	m := &msg.Attach{Group: g.id, Pass: g.pass(), Number: g.s.count(), Member: g.member != nil}
 	if g.charter != nil {
 		m.Version = g.charter.Version
 	}

@@ -119,15 +119,27 @@ func (a *Anycast) rise(w *walk, n scribe.Neighbours) {
 	}
 }
 
-// next is the child that is tried next: the nearest that was not yet, or any of them if a
-// walk for the item was lost before.
+// next is the child that is tried next: the nearest member that was not yet, then the nearest of
+// those who are there for others; or any of them if a walk for the item was lost before.
 func (a *Anycast) next(w *walk, n scribe.Neighbours) *peer.Handle {
-	left := slices.DeleteFunc(slices.Clone(n.Children), func(h *peer.Handle) bool { return w.done(h.ID) })
+	var members, others []*peer.Handle
+	for i, h := range n.Children {
+		switch {
+		case w.done(h.ID):
+		case n.Members[i]:
+			members = append(members, h)
+		default:
+			others = append(others, h)
+		}
+	}
+	left := append(members, others...)
 	switch {
 	case len(left) == 0:
 		return nil
 	case w.Round > 0:
 		return left[a.ep.Rand().IntN(len(left))]
+	case len(members) > 0:
+		left = members
 	}
 	return slices.MinFunc(left, func(x, y *peer.Handle) int { return cmp.Compare(a.delay(x), a.delay(y)) })
 }

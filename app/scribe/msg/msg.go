@@ -121,6 +121,8 @@ type Attach struct {
 	// Number rises with each question and each Leave of a node, so that one that comes late
 	// undoes nothing.
 	Number uint64 `cbor:"5,keyasint"`
+	// Member tells that the asker is a member itself, and not there for others alone.
+	Member bool `cbor:"6,keyasint,omitempty"`
 }
 
 // Adopted says that the asker is a child from now on.
