@@ -176,9 +176,11 @@ func (g *groups) join(c *circle, member sim.NodeRef, done func(error)) {
 	})
 }
 
-// multicast lets each group's root publish one message.
+// multicast lets each group's root publish one message; what members had before counts no more.
 func (g *groups) multicast(ctx context.Context) error {
 	for i, c := range g.all {
+		clear(c.took)
+		clear(c.got)
 		g.Sim.Call(c.root, func() {
 			c.begun = g.Sim.Now()
 			if err := g.trees[c.root].Publisher(c.id, g.signer).Publish([]byte("message"), nil); err != nil {
