@@ -62,7 +62,8 @@ type Events struct {
 	// Swallowed: a parent did not hand on messages that others have. This node has left it
 	// for another one.
 	Swallowed func(group id.Hash, parent *peer.Handle)
-	// Unwritten: something could not be written down, or read at the start.
+	// Unwritten: something could not be written down, or read at the start, which is tried again
+	// for Patience.
 	Unwritten func(error)
 	// Flooded: a parent sent forged messages, or the same ones again and again, or far too many
 	// heartbeats. This node has left it for another one.

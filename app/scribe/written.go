@@ -2,6 +2,7 @@ package scribe
 
 import (
 	"errors"
+	"time"
 
 	"github.com/phyllo-net/phyllo/app/scribe/history"
 	"github.com/phyllo-net/phyllo/app/scribe/msg"
@@ -12,15 +13,27 @@ import (
 // This file is how what a node keeps for others comes to its disk, and back at its next start
 // (package shelf).
 
+// readAgain is the time after which a disk is read again that failed at the start.
+const readAgain = 5 * time.Second
+
 // restore takes over what was written down before this start. Until then this node does not say
-// that it knows nothing of a group.
+// that it knows nothing of a group. It waits for a disk that fails, but not for ever: groups of
+// which it is the root stand still meanwhile, and others keep what it has on its disk as well.
 func (s *Scribe) restore(t *task.T) error {
-	kept, err := s.shelf.Load(t, s.cfg.Ring)
-	if errors.Is(err, task.ErrStopped) {
-		return err
-	}
-	if f := s.cfg.Events.Unwritten; err != nil && f != nil {
-		f(err)
+	var kept []*shelf.Kept
+	for end, over := s.ep.Now().Add(s.cfg.Patience), false; !over; {
+		var err error
+		if kept, err = s.shelf.Load(t, s.cfg.Ring); errors.Is(err, task.ErrStopped) {
+			return err
+		}
+		if f := s.cfg.Events.Unwritten; err != nil && f != nil {
+			f(err)
+		}
+		if over = err == nil || end.Before(s.ep.Now()); !over {
+			if err := t.Sleep(readAgain); err != nil {
+				return err
+			}
+		}
 	}
 	for _, k := range kept {
 		s.bring(k)

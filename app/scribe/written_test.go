@@ -140,3 +140,54 @@ func TestDiskFails(t *testing.T) {
 		t.Errorf("with damage on the disk it has %+v, told %v", p, x.bad)
 	}
 }
+
+// A disk that cannot be read at the start is waited for: when all were killed at once, what it has
+// is all that there is. One that never can be is given up, and the node goes on with what others have.
+func TestDiskCannotBeRead(t *testing.T) {
+	for _, c := range []struct {
+		down time.Duration
+		want int
+	}{{12 * time.Second, 10}, {time.Hour, 5}} {
+		w := writtenWorld(t, 3, 5)
+		g := w.mustCreate(open("news"))
+		say := func() []string {
+			p := w.nodes[0].publisher(g, "alice", alice)
+			for range 5 {
+				p.say()
+				w.net.Run(time.Second)
+			}
+			return p.acknowledged
+		}
+		say()
+		for _, x := range w.nodes {
+			x.n.Kill()
+			x.disk.Fail(func(o mem.Op) error {
+				if o.Kind == mem.Scan {
+					return errors.New("out of order, on purpose")
+				}
+				return nil
+			})
+			x.restart()
+		}
+		w.net.Run(min(c.down, 2*time.Minute))
+		for _, x := range w.nodes {
+			x.disk.Fail(nil)
+			if len(x.bad) < 2 {
+				t.Errorf("of a disk that cannot be read for %v was told %v", c.down, x.bad)
+			}
+		}
+		w.net.Run(10 * time.Second)
+		if c.want == 5 {
+			w.mustCreate(open("news"))
+		}
+		if taken := say(); len(taken) != 5 {
+			t.Errorf("%d of 5 were taken when the disk could not be read for %v", len(taken), c.down)
+		}
+		late := w.nodes[4]
+		late.mustJoin(g, scribe.Options{Since: time.Hour})
+		w.net.Run(5 * time.Second)
+		if len(late.read) != c.want {
+			t.Errorf("after a disk could not be read for %v there are %d messages, want %d", c.down, len(late.read), c.want)
+		}
+	}
+}
