@@ -112,6 +112,7 @@ func (gs *groups) mount(i int) []kbr.Mount {
 	n := sim.NodeRef(i)
 	c.Events.Swallowed = func(_ id.Hash, parent *peer.Handle) { gs.found(n, parent) }
 	c.Events.Flooded = func(_ id.Hash, parent *peer.Handle) { gs.drowned(n, parent) }
+	c.Events.Reordered = func(_ id.Hash, parent *peer.Handle) { gs.turned(n, parent) }
 	app, err := scribe.New(c)
 	if err != nil {
 		panic(err) // a bug of the scenario
@@ -146,6 +147,15 @@ func (gs *groups) drowned(by sim.NodeRef, parent *peer.Handle) {
 	gs.toll.Drowned++
 	if n, known := gs.storm.Sim.Find(parent.ID); !known || gs.does[n] != floods {
 		gs.fail("A11: node %d reports that %v floods it, which it does not", by, parent)
+	}
+}
+
+// turned counts a parent that a node left because it reorders. Where nobody does and the network is
+// whole nobody is left for that.
+func (gs *groups) turned(by sim.NodeRef, parent *peer.Handle) {
+	gs.toll.Turned++
+	if gs.storm.whole() && len(gs.does) == 0 {
+		gs.fail("A11: node %d reports that %v reorders messages, which nobody does", by, parent)
 	}
 }
 

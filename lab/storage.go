@@ -65,6 +65,7 @@ type Toll struct {
 	Found int // parents that swallowed messages and were left for that
 
 	Drowned int // parents that flooded and were left for that
+	Turned  int // parents that reordered and were left for that
 	Missed  int // messages that a member did not get in calm, and noticed by the next
 	Mended  int // forwarders and roots that were killed in calm
 	Offered int // items that a taker was looked for, and
@@ -88,6 +89,7 @@ func (t *Toll) Add(o Toll) {
 	t.Told += o.Told
 	t.Found += o.Found
 	t.Drowned += o.Drowned
+	t.Turned += o.Turned
 	t.Missed += o.Missed
 	t.Mended += o.Mended
 	t.Offered += o.Offered

@@ -37,6 +37,9 @@ func (o *overlay) makeTopics() (err error) {
 	c.Events.Flooded = func(_ id.Hash, parent *handle) {
 		n.log.Warn("a node flooded this one with messages of a group: another one is asked for them", "node", parent.String())
 	}
+	c.Events.Reordered = func(_ id.Hash, parent *handle) {
+		n.log.Warn("a node handed on messages of a group in a wrong order: another one is asked for them", "node", parent.String())
+	}
 	if f := n.opt.groups; f != nil {
 		f(&c)
 	}

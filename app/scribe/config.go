@@ -68,6 +68,9 @@ type Events struct {
 	// Flooded: a parent sent forged messages, or the same ones again and again, or far too many
 	// heartbeats. This node has left it for another one.
 	Flooded func(group id.Hash, parent *peer.Handle)
+	// Reordered: of what a parent handed on, far too much came after what it should have come
+	// before. This node has left it for another one.
+	Reordered func(group id.Hash, parent *peer.Handle)
 }
 
 // Default returns a Config with all numbers set.

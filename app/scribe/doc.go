@@ -50,7 +50,7 @@
 // A parent that hands on heartbeats but no messages is found out by asking the backup, and
 // now and then the root, what there is; who does not have it again, though he was shown that it
 // was published, is left for another, and so is who says that it is not of his time: a wrong
-// clock. One that floods its children is left, too. One that reorders costs a question.
+// clock. One that floods its children, or hands on much in a wrong order, is left, too.
 //
 // What a node has of all groups together is bounded (Config.MaxTotal): where it is too much
 // the groups that have most lose what is oldest, which is told to who comes for it as a Gap.

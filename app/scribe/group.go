@@ -68,7 +68,10 @@ type parent struct {
 	asked  task.Instant // when it adopted this node last
 	noise  uint64       // batches of it that were of no use; see noise.go
 	beats  uint64
-	cancel func() // of the watch
+	casts  int                   // new batches of it, the last of them
+	turned int                   // of these, those that came after a later one of their stream
+	last   map[msg.Stream]uint64 // the highest number that it handed on
+	cancel func()                // of the watch
 }
 
 // child is a child of this node in the tree.

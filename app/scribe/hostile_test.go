@@ -255,6 +255,65 @@ func TestFlooder(t *testing.T) {
 	}
 }
 
+// A forwarder that reorders (attacker A11): those who hang below it find it out and leave it, and
+// those below them, who get the same, leave nobody. All read everything, in order.
+func TestReorderer(t *testing.T) {
+	w := newWorld(t, 40, kbrtest.Config{Seed: 17}, func(c *scribe.Config) { c.MaxChildren = 2 })
+	g := w.mustCreate(open("news"))
+	w.joinAll(g, w.nodes...)
+	p := w.root(g).publisher(g, "alice", alice)
+	p.say()
+	w.net.Run(20 * time.Second)
+	var liar *node
+	under := 0
+	for _, x := range w.nodes { // with most levels below it
+		if place := x.s.Place(g); !place.Root && !place.Keeper && len(place.Children) > 0 {
+			n := 0
+			for _, y := range w.nodes {
+				if slices.Contains(y.s.Place(g).Path, x.n.Self().ID) {
+					n++
+				}
+			}
+			if n > under {
+				liar, under = x, n
+			}
+		}
+	}
+	children := liar.s.Place(g).Children
+	if under < 4 || under == len(children) {
+		t.Fatalf("%d nodes are below the liar, %d are its children", under, len(children))
+	}
+	for _, x := range w.nodes {
+		var held *kbr.Delivery
+		x.n.OnDeliver = func(_ wire.AppID, d *kbr.Delivery) bool {
+			m, _ := msg.Decode(d.Payload)
+			if _, ok := m.(*msg.Cast); !ok || d.Via.ID != liar.n.Self().ID {
+				return false
+			}
+			if held == nil {
+				held = d
+				return true
+			}
+			x.s.Deliver(d)
+			x.s.Deliver(held)
+			held = nil
+			return true
+		}
+	}
+	for range 600 {
+		p.say()
+		w.net.Run(20 * time.Millisecond)
+	}
+	w.net.Run(30 * time.Second)
+	w.all(p.acknowledged, w.nodes...)
+	for _, x := range w.nodes {
+		below := has(children, x.n.Self().ID)
+		if below != (x.turns > 0) || below && x.s.Place(g).Parent == liar.n.Self().ID {
+			t.Errorf("node %s found out %d parents that reorder; it was a child of one: %v", x.n.Self().ID.Short(), x.turns, below)
+		}
+	}
+}
+
 // A neighbour asks its way into many groups, and says that it waits for itself: it is held to
 // its share, and the node forgets what is no group (hostile input, row 30).
 func TestManyGroups(t *testing.T) {

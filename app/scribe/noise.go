@@ -3,11 +3,12 @@ package scribe
 import (
 	"errors"
 
+	"github.com/phyllo-net/phyllo/app/scribe/history"
 	"github.com/phyllo-net/phyllo/app/scribe/msg"
 	"github.com/phyllo-net/phyllo/id"
 )
 
-// This file is how a parent that floods is found out. An honest one hands each batch on once,
+// This file is how a parent that floods, or that reorders, is found out. An honest one hands each batch on once,
 // and only what it has checked itself; its heartbeats are at most so many a second, and a few
 // more when its own place changes.
 
@@ -21,12 +22,16 @@ const (
 	forgedNoise = 16
 	// beatsAllowed is how many heartbeats may come in the time of one.
 	beatsAllowed = 4
+	// turnedAllowed is how many batches may come after a later one, for each node above, and more
+	// than a third of all: what a parent itself had to ask for comes so, too.
+	turnedAllowed = 16
 )
 
 // heardBatch counts a batch of the parent; fresh tells that it was new here.
 func (g *group) heardBatch(p *parent, b *msg.Batch, fresh bool) {
 	switch {
 	case fresh:
+		g.heardOrder(p, b.Seal)
 		return
 	case g.hist.Has(b.Seal):
 		p.noise++
@@ -35,6 +40,31 @@ func (g *group) heardBatch(p *parent, b *msg.Batch, fresh bool) {
 	}
 	if p.noise > noiseAllowed+max(g.taken, uint64(g.charter.Count)) {
 		g.flooded(p)
+	}
+}
+
+// heardOrder counts how a new batch of the parent came. An honest one hands on what comes to it as it
+// comes, so all below one that reorders get the same: who stands nearer to the root is sooner sure,
+// and leaves it, before those below leave him.
+func (g *group) heardOrder(p *parent, seal *msg.Seal) {
+	sure := turnedAllowed * (1 + len(g.path)/id.Size)
+	if p.casts++; p.casts > 4*sure {
+		p.casts, p.turned = p.casts/2, p.turned/2
+	}
+	name := seal.Stream()
+	switch was, known := p.last[name]; {
+	case known && seal.Last() < was:
+		p.turned++
+	case !known && len(p.last) >= history.MaxStreams || p.last == nil:
+		p.last = map[msg.Stream]uint64{name: seal.Last()}
+	default:
+		p.last[name] = seal.Last()
+	}
+	if p.turned >= sure && p.turned*8 >= p.casts*3 {
+		if f := g.s.cfg.Events.Reordered; f != nil {
+			f(g.id, p.node)
+		}
+		g.part(p)
 	}
 }
 

@@ -48,6 +48,7 @@ type node struct {
 	disk   *mem.Store // nil: the node writes nothing down
 	bad    []error    // what could not be written down
 	floods int
+	turns  int
 }
 
 func newWorld(t testing.TB, n int, c kbrtest.Config, tune func(*scribe.Config)) *world {
@@ -88,6 +89,7 @@ func (x *node) mount() kbr.Mount {
 		c.Store, c.Events.Unwritten = x.disk, func(err error) { x.bad = append(x.bad, err) }
 	}
 	c.Events.Flooded = func(id.Hash, *peer.Handle) { x.floods++ }
+	c.Events.Reordered = func(id.Hash, *peer.Handle) { x.turns++ }
 	if x.w.tune != nil {
 		x.w.tune(&c)
 	}

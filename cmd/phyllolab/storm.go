@@ -121,7 +121,7 @@ func (w *world) storm(ctx context.Context, f *stormFlags) error {
 	}
 	if f.Groups {
 		fmt.Fprintf(w.out, "%d messages were said in groups and read %d times; %d times a member of a ring that was parted was told that one is lost; "+
-			"%d parents that swallowed messages were left, and %d that flooded\n", toll.Said, toll.Heard, toll.Told, toll.Found, toll.Drowned)
+			"%d parents that swallowed messages were left, %d that flooded, and %d that reordered\n", toll.Said, toll.Heard, toll.Told, toll.Found, toll.Drowned, toll.Turned)
 		fmt.Fprintf(w.out, "in calm: %d times a member that missed a message read it in time, and %d times all read on after a forwarder or root was killed; %d of %d items found a taker\n",
 			toll.Missed, toll.Mended, toll.Granted, toll.Offered)
 	}
