@@ -82,7 +82,9 @@ func (s *Scribe) Join(t *task.T, group id.Hash, o Options) (*Member, error) {
 		m.joined = func(err error) { resolve(struct{}{}, err) }
 		g.limit()
 		if g.attached() && !g.stale() {
-			g.s.stats.Attaches++
+			if g.parent != nil {
+				g.s.stats.Attaches++
+			}
 			g.check() // the parent is to know that walks find a member here
 			g.sync()
 		} else {
@@ -105,6 +107,7 @@ func (m *Member) Leave() {
 		m.g.member = nil
 		m.g.limit()
 		m.g.dropIfIdle()
+		m.g.check() // if it stays, its parent is to know that it is there for others alone
 	}
 }
 

@@ -283,6 +283,45 @@ func TestFirstBatchIsHastened(t *testing.T) {
 	}
 }
 
+// A parent knows which of its children are members, also of one that stays for others when it is a
+// member no longer, or that comes back, so that a walk need not go to the others first.
+func TestParentsKnowMembers(t *testing.T) {
+	w := newWorld(t, 24, kbrtest.Config{Seed: 9}, func(c *scribe.Config) { c.MaxChildren, c.Collapse = 2, 0 })
+	g := w.mustCreate(open("news"))
+	w.joinAll(g, w.nodes...)
+	at := make(map[id.ID]*node)
+	for _, x := range w.nodes {
+		at[x.n.Self().ID] = x
+	}
+	look := func(what string) (others int) {
+		w.net.Run(10 * time.Second)
+		for _, x := range w.nodes {
+			n := x.s.Neighbours(g)
+			for i, c := range n.Children {
+				is := at[c.ID].s.Place(g).Member
+				if is != n.Members[i] {
+					t.Errorf("%s: node %s holds its child %s to be a member: %v", what, x.n.Self().ID.Short(), c.ID.Short(), n.Members[i])
+				}
+				if !is {
+					others++
+				}
+			}
+		}
+		return others
+	}
+	if n := look("all have joined"); n != 0 {
+		t.Errorf("%d children are no members", n)
+	}
+	for _, x := range w.nodes[:12] {
+		x.n.Do(x.member.Leave)
+	}
+	if n := look("half have left"); n == 0 {
+		t.Error("nobody stayed for others")
+	}
+	w.joinAll(g, w.nodes[:12]...)
+	look("they are back")
+}
+
 // Who may not join, and who may not publish, is refused; a newer charter lets one in, and
 // another out.
 func TestCharterSaysWho(t *testing.T) {
