@@ -55,7 +55,7 @@ type Neighbours struct {
 	Member   bool
 	Parent   *peer.Handle // nil: none
 	Children []*peer.Handle
-	Members  []bool // of each child: it said that it is a member itself
+	Members  []bool // of each child: it said that it is a member itself; nil: of none it is known
 }
 
 // InTree reports whether the node stands in the tree.

@@ -126,7 +126,7 @@ func (a *Anycast) next(w *walk, n scribe.Neighbours) *peer.Handle {
 	for i, h := range n.Children {
 		switch {
 		case w.done(h.ID):
-		case n.Members[i]:
+		case i < len(n.Members) && n.Members[i]:
 			members = append(members, h)
 		default:
 			others = append(others, h)
