@@ -270,3 +270,11 @@ func Plant(st store.Store, c *certificate.Certificate, content []byte, s *vouche
 
 // RulingOf is the ruling that is kept about a mutable object.
 func (p *Past) RulingOf(o id.Hash) *certificate.Ruling { return p.shelf.find(o).ruling }
+
+// RivalTerm is the term of the ruling with which a version is kept besides the current one; 0: it is not.
+func (p *Past) RivalTerm(o, cert id.Hash) uint64 {
+	if e := p.shelf.find(certificate.RivalID(o, cert)); e != nil {
+		return e.rival.Term.Count
+	}
+	return 0
+}

@@ -138,7 +138,7 @@ func (p *Past) keepRival(t *task.T, c *certificate.Certificate, content []byte, 
 	defer p.busy.Leave(x)
 	now := p.shelf.find(o)
 	switch {
-	case p.shelf.find(x) != nil, now != nil && needless(now.ruling, r):
+	case p.shelf.find(x) != nil && !r.After(p.shelf.find(x).rival), now != nil && needless(now.ruling, r):
 		return 0
 	case !p.roomToVote(c.Size) || len(p.shelf.rivals(o)) >= maxRivals:
 		return msg.RefusedFull
@@ -174,7 +174,11 @@ func (p *Past) refusalOfDisk(err error) uint16 {
 // displace returns what adds to a batch that what is here of an object stays as a rival, and
 // that rival's entry; nothing if it need not. A code is that of a refusal.
 func (p *Past) displace(t *task.T, e *entry, by *certificate.Ruling) (into func(*store.Batch), rival *entry, code uint16) {
-	if e == nil || !displaced(by, e.ruling) || p.shelf.find(certificate.RivalID(e.object, e.ruling.Certificate)) != nil {
+	if e == nil || !displaced(by, e.ruling) {
+		return nil, nil, 0
+	}
+	// Of two rulings about one version the later one stays: of what a branch left it says whom to ask.
+	if x := p.shelf.find(certificate.RivalID(e.object, e.ruling.Certificate)); x != nil && !e.ruling.After(x.rival) {
 		return nil, nil, 0
 	}
 	if !p.roomToVote(e.size) {

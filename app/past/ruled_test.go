@@ -99,6 +99,24 @@ func TestHostileRulings(t *testing.T) {
 	}
 }
 
+// TestRivalOfLaterRuling: of two rulings about one version that is kept besides the later one stays, whichever
+// comes first: it says whom to ask before what was made apart ends.
+func TestRivalOfLaterRuling(t *testing.T) {
+	w := newWorld(t, 9, kbrtest.Config{Seed: 63}, nil)
+	if err := w.members[0].change(0, "one"); err != nil {
+		t.Fatal(err)
+	}
+	near, two := w.nearest(annsName.ID(), 9), annsVersion(w, 2, "two")
+	for _, c := range []struct{ term, want uint64 }{{5, 5}, {7, 7}, {6, 7}} {
+		if _, err := ask(near[0], near[1], past.AskKeep(two, []byte("two"), near[0].rules(two, c.term, near[:5]...))); err != nil {
+			t.Fatal(err)
+		}
+		if got := near[1].past.RivalTerm(annsName.ID(), two.Hash(ring)); got != c.want {
+			t.Errorf("after a ruling in term %d that of term %d is kept, want %d", c.term, got, c.want)
+		}
+	}
+}
+
 // TestPromiseIsOfVoters: who promised a later term takes no ruling of an earlier one that names
 // it, as that would be a vote. One that does not name it tells it what is current by now: else
 // who is a holder no more, and had promised something to a root that came to nothing, would keep
