@@ -58,7 +58,7 @@ if one of its files is there.`,
 
 // got is a line of "phyllo get --json".
 type got struct {
-	Name string `json:"name"`
+	Name string `json:"name"` // of a folder: with "/" at its end
 	Size int64  `json:"size"`
 	Path string `json:"path"`
 }
@@ -101,30 +101,60 @@ func (g *getting) folder(ctx context.Context, q api.FileName, to string) error {
 		return err
 	}
 	if len(list) == 0 {
-		return api.Errorf(api.NotFound, "there is no folder %q with files: `phyllo ls` lists those that there are", q.Name)
+		return api.Errorf(api.NotFound, "there is no folder %q: `phyllo ls` lists those that there are", q.Name)
 	}
 	if to == "" {
 		to = path.Base(q.Name)
 	}
 	paths := make([]string, len(list))
 	for i, f := range list {
-		below := filepath.FromSlash(strings.TrimPrefix(f.Name, q.Name))
-		if !filepath.IsLocal(below) { // others may write to a space, with any program
+		name := strings.TrimSuffix(strings.TrimPrefix(f.Name, q.Name), "/")
+		below := filepath.FromSlash(name)
+		if name != "" && !filepath.IsLocal(below) { // others may write to a space, with any program
 			return fmt.Errorf("%q is no name for a file on this computer: read it alone, with --output", f.Name)
 		}
 		paths[i] = filepath.Join(to, below)
+		if strings.HasSuffix(f.Name, "/") {
+			continue
+		}
 		if err := g.free(paths[i]); err != nil {
 			return err
 		}
 	}
 	for i, f := range list {
-		if err := os.MkdirAll(filepath.Dir(paths[i]), 0o755); err != nil {
-			return unwritten(paths[i], err)
-		}
-		if err := g.file(ctx, api.FileName{User: q.User, Space: q.Space, Name: f.Name, Version: f.Version}, paths[i]); err != nil {
+		if err := g.one(ctx, q, f, paths[i]); err != nil {
 			return fmt.Errorf("after %d of %s: %w", i, plural(len(list), "file"), err)
 		}
 	}
+	return nil
+}
+
+// one reads a file of a folder, or makes a folder that is in it.
+func (g *getting) one(ctx context.Context, q api.FileName, f api.File, to string) error {
+	folder := strings.HasSuffix(f.Name, "/")
+	dir := filepath.Dir(to)
+	if folder {
+		dir = to
+	}
+	switch err := os.MkdirAll(dir, 0o755); {
+	case err != nil:
+		return unwritten(dir, err)
+	case folder:
+		return g.said(f.Name, 0, to)
+	}
+	return g.file(ctx, api.FileName{User: q.User, Space: q.Space, Name: f.Name, Version: f.Version}, to)
+}
+
+// said tells of a file that is whole, or of a folder.
+func (g *getting) said(name string, size int64, to string) error {
+	if g.w.json {
+		return g.w.line(got{name, size, to})
+	}
+	what := bytesText(uint64(size))
+	if strings.HasSuffix(name, "/") {
+		what = "a folder"
+	}
+	g.w.printf("%s %s: %s\n", g.w.mark("good"), clean(to), what)
 	return nil
 }
 
@@ -164,11 +194,7 @@ func (g *getting) file(ctx context.Context, q api.FileName, to string) error {
 	if err != nil {
 		return err
 	}
-	if g.w.json {
-		return g.w.line(got{f.Name, f.Size, to})
-	}
-	g.w.printf("%s %s: %s\n", g.w.mark("good"), clean(to), bytesText(uint64(f.Size)))
-	return nil
+	return g.said(f.Name, f.Size, to)
 }
 
 // unwritten is the error for a path that cannot be written.

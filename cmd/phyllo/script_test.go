@@ -65,6 +65,10 @@ func (s *script) arrange(a []string) bool {
 		if _, err := s.node.UserAdd(s.t.Context(), userNamed(a[1])); err != nil {
 			s.t.Fatal(err)
 		}
+	case "folder": // NAME, as a page or a door makes one
+		if err := s.node.FolderAdd(s.t.Context(), api.FileName{Name: a[1]}); err != nil {
+			s.t.Fatal(err)
+		}
 	case "receive": // USER FROM TEXT
 		s.node.Receive(a[1], a[2], a[3])
 	case "rival": // KEY VALUE
