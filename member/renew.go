@@ -205,13 +205,16 @@ func (m *Member) Upkeep(ctx context.Context) (time.Duration, error) {
 	m.mu.Lock()
 	due := m.due(self.Certificate)
 	m.mu.Unlock()
+	var failed error
 	if due {
-		if err := m.Renew(ctx); err != nil {
-			return often, err
-		}
+		failed = m.Renew(ctx)
 	}
-	if err := m.appointMore(ctx); err != nil {
-		return often, err
+	// Whoever cannot renew here may still see who of the admitters is silent.
+	if err := m.appointMore(ctx); failed == nil {
+		failed = err
+	}
+	if failed != nil {
+		return often, failed
 	}
 	return seldom, nil
 }

@@ -2,6 +2,8 @@ package member
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -52,26 +54,28 @@ func (m *Member) answering(ctx context.Context, as []*invite.Admitter) []bool {
 // nobody's silence grows. A silence is kept durably, as a node may be restarted every day.
 func (m *Member) lookForSilent(ctx context.Context, ring id.Hash, as []*invite.Admitter) (map[peer.Key]time.Duration, error) {
 	s := &m.silence
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	now := m.cfg.Now()
+	s.mu.Lock()
 	since := now.Sub(s.looked)
-	switch {
-	case s.looked.IsZero():
-		since = 0
-		if err := m.readSilence(ring); err != nil {
-			return nil, err
-		}
-	case since < 0:
-		since = 0 // the clock was set back
-	case since < lookGap:
+	if !s.looked.IsZero() && 0 <= since && since < lookGap {
+		defer s.mu.Unlock()
 		return s.long(as), nil
 	}
+	s.mu.Unlock() // change keeps two looks apart, and nobody else writes
 	others := m.withoutMe(as)
 	up := m.answering(ctx, others)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.looked.IsZero() {
+		since = 0
+		if err := m.readSilence(ring); err != nil {
+			return nil, err
+		}
+	}
+	since = max(since, 0) // the clock was set back
 	s.looked = now
 	n := len(as) - len(others)
 	for _, is := range up {
@@ -79,15 +83,17 @@ func (m *Member) lookForSilent(ctx context.Context, ring id.Hash, as []*invite.A
 			n++
 		}
 	}
-	for i, a := range others {
-		was, known := s.of[a.Key]
-		switch {
-		case up[i] && known:
-			delete(s.of, a.Key)
-			if err := m.book.Drop(ring, book.TagSilent, a.Key[:]); err != nil {
+	for _, key := range slices.Collect(maps.Keys(s.of)) {
+		if i := slices.IndexFunc(others, func(a *invite.Admitter) bool { return a.Key == key }); i < 0 || up[i] {
+			delete(s.of, key) // it answers, or lets nobody in any more
+			if err := m.book.Drop(ring, book.TagSilent, key[:]); err != nil {
 				return nil, err
 			}
-		case !up[i] && n >= len(as)/2+1 && (since > 0 || !known):
+		}
+	}
+	for i, a := range others {
+		was, known := s.of[a.Key]
+		if !up[i] && n >= len(as)/2+1 && (since > 0 || !known) {
 			s.of[a.Key] = was + min(since, maxSilence)
 			if err := m.book.Put(ring, book.TagSilent, a.Key[:], book.Silent{Seconds: uint32(s.of[a.Key] / time.Second)}); err != nil {
 				return nil, err

@@ -172,7 +172,7 @@ func aboutOffice(o member.Office) (verdict, sentence string) {
 
 // aboutSilent says that an admitter has not answered for long, and what is done about it.
 func aboutSilent(a member.Silent) (verdict, sentence string) {
-	return api.Warn, fmt.Sprintf("Node %s may let others in, and has not answered for %s: members that are there and willing do it in its place. "+
+	return api.Warn, fmt.Sprintf("Node %s may let others in, and has not answered for %s: others are appointed beside it as far as members are there and willing. "+
 		"If it never comes back, put it out with `phyllo member expel %s`.", a.Node.Short(), many(int(a.For/(24*time.Hour)), "day"), a.Node.Short())
 }
 
