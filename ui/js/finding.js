@@ -19,13 +19,14 @@ export function startFinding(model, field, { pick, when = () => true }) {
 	field.closest(".row").after(list, words)
 	let asked = null // the question to the ring: { text, people, ended, reached, at, stop, error }
 	let all = false // everybody is wanted
+	let quiet = true // what stands in the field was chosen, and not typed
 	let shown = []
 	let at = -1 // the place of the chosen one in shown
 	let due = 0
 
 	const normal = text => text.normalize("NFC").toLowerCase()
 	const typed = () => normal(field.value.trim())
-	const open = () => when() && Boolean(all || typed())
+	const open = () => !quiet && when() && Boolean(all || typed())
 	const wild = text => /[*?]/.test(text) // * stands for any characters, and ? for one
 	const fits = (name, text) => wild(text) || normal(name).startsWith(text)
 
@@ -122,6 +123,7 @@ export function startFinding(model, field, { pick, when = () => true }) {
 	function clear() {
 		clearTimeout(due)
 		all = false
+		quiet = true
 		at = -1
 		if (asked && !asked.ended) {
 			asked.stop.abort()
@@ -134,6 +136,7 @@ export function startFinding(model, field, { pick, when = () => true }) {
 	}
 
 	field.addEventListener("input", () => {
+		quiet = false
 		at = -1
 		draw()
 		if (wants()) later()
@@ -162,6 +165,7 @@ export function startFinding(model, field, { pick, when = () => true }) {
 		everybody() {
 			clear()
 			all = true
+			quiet = false
 			field.focus()
 			draw()
 			later(0)

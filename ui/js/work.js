@@ -23,7 +23,8 @@ const over = ["done", "none", "failed", "expired", "withdrawn"]
 export function startWork(model, topic, owner) {
 	let items = [] // of all topics, as the node has them
 	const told = new Map() // topic → what became of items that were offered here, by their number
-	let others = null // { topic, survey, at, error }: what all nodes offer
+	let others = null // { topic, survey, error }: what all nodes offer
+	let asked = {} // { topic, at }: the last question for it
 	let turn = 0, due = 0
 
 	const seen = () => $("topic-work").open && $("topic-work").getClientRects().length && !document.hidden
@@ -48,8 +49,8 @@ export function startWork(model, topic, owner) {
 
 	async function lookElsewhere() {
 		const name = topic(), who = owner()
-		if (!who || others?.topic === name && Date.now() - others.at < askOthers) return
-		const next = { topic: name, survey: null, error: null, at: Date.now() }
+		if (!who || asked.topic === name && Date.now() - asked.at < askOthers) return
+		const next = asked = { topic: name, survey: null, error: null, at: Date.now() }
 		try {
 			next.survey = await client.workSurvey(name, who)
 		} catch (err) {
