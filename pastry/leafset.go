@@ -255,6 +255,18 @@ func (l *leafSet) each(f func(c *contact) bool) {
 	}
 }
 
+// neighbours reports whether two members stand beside each other.
+func (l *leafSet) neighbours(x, y id.ID) bool {
+	for s := range l.sides {
+		i, there := l.find(side(s), x)
+		j, too := l.find(side(s), y)
+		if there && too && (i-j == 1 || j-i == 1) {
+			return true
+		}
+	}
+	return false
+}
+
 // size is the number of different members.
 func (l *leafSet) size() int {
 	k := 0

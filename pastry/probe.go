@@ -195,7 +195,7 @@ func (n *Node) onLeafProbe(c *contact, m *msg.LeafProbe) {
 		c.rarely().came = n.Now()
 	}
 	for _, f := range m.Failed {
-		n.onFailure(f, m.Leaf)
+		n.onFailure(c, f, m.Leaf)
 	}
 	if tell {
 		n.to(c, machine.ClassLiveness, n.leafProbe(false))
@@ -312,9 +312,10 @@ func (n *Node) candidatesOf(by *contact, named []*peer.Handle) {
 	}
 }
 
-// onFailure hears that another, whose leaf set is offer, found a node dead: do not
-// believe, verify. Two who were refused by its address need no more proof.
-func (n *Node) onFailure(f msg.Failure, offer []*peer.Handle) {
+// onFailure hears that another, by, whose leaf set is offer, found a node dead: do not
+// believe, verify. Two who were refused by its address need no more proof. Whom it served only
+// its ring neighbours know, so no other's word makes the questions brisk.
+func (n *Node) onFailure(by *contact, f msg.Failure, offer []*peer.Handle) {
 	if f.Announced {
 		n.announced(f)
 	}
@@ -345,7 +346,7 @@ func (n *Node) onFailure(f msg.Failure, offer []*peer.Handle) {
 		return
 	}
 	if c.is&(inLeaf|inTable) != 0 {
-		if p := n.probeDoubted(c, f.Served || n.brisk(c)); p != nil {
+		if p := n.probeDoubted(c, f.Served && n.leafs.neighbours(by.h.ID, c.h.ID) || n.brisk(c)); p != nil {
 			p.told, p.announced, p.offer = true, f.Announced, offer
 			n.askBetween(c)
 		}

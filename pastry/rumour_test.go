@@ -96,13 +96,15 @@ func TestMembersThatTheNeighbourLacks(t *testing.T) {
 func TestNewsOfOneThatServed(t *testing.T) {
 	for _, c := range []struct {
 		what           string
+		by             uint8
 		served, answer bool
 		rtt, after     time.Duration
 	}{
-		{"it served", true, false, 40 * time.Millisecond, 1100 * time.Millisecond},
-		{"it was quiet", false, false, 40 * time.Millisecond, 3700 * time.Millisecond},
-		{"it served far away", true, false, 300 * time.Millisecond, 2000 * time.Millisecond},
-		{"it served, and is there", true, true, 40 * time.Millisecond, time.Hour},
+		{"it served", 0x30, true, false, 40 * time.Millisecond, 1100 * time.Millisecond},
+		{"one who is not its neighbour says that it served", 0xf0, true, false, 40 * time.Millisecond, 3700 * time.Millisecond},
+		{"it was quiet", 0x30, false, false, 40 * time.Millisecond, 3700 * time.Millisecond},
+		{"it served far away", 0x30, true, false, 300 * time.Millisecond, 2000 * time.Millisecond},
+		{"it served, and is there", 0x30, true, true, 40 * time.Millisecond, time.Hour},
 	} {
 		s := soloAt(t, 0x10)
 		for _, x := range []uint8{0x20, 0x30, 0xf0} {
@@ -111,7 +113,7 @@ func TestNewsOfOneThatServed(t *testing.T) {
 		s.SetActive(true)
 		s.sent = nil
 		dead := stranger(0x20)
-		s.hear(stranger(0x30), &msg.LeafProbe{Active: true, Quiet: true, Failed: []msg.Failure{{Node: dead.ID, Incarnation: 1, Served: c.served}}})
+		s.hear(stranger(c.by), &msg.LeafProbe{Active: true, Quiet: true, Failed: []msg.Failure{{Node: dead.ID, Incarnation: 1, Served: c.served}}})
 		holds := func() bool { return !slices.Contains(s.app.updates, update{dead.ID, false}) }
 		if c.answer {
 			s.run(700 * time.Millisecond)
