@@ -11,11 +11,15 @@ func At[T any](p *T) { line(unsafe.Pointer(p)) }
 
 // All fetches the whole of what p points to.
 func All[T any](p *T) {
-	lines(unsafe.Pointer(p), (unsafe.Sizeof(*p)+lineSize-1)/lineSize)
+	Lines(p, (unsafe.Sizeof(*p)+lineSize-1)/lineSize)
 }
 
 // Lines fetches the first n lines of what p points to.
-func Lines[T any](p *T, n uintptr) { lines(unsafe.Pointer(p), n) }
+func Lines[T any](p *T, n uintptr) {
+	if n > 0 {
+		lines(unsafe.Pointer(p), n)
+	}
+}
 
 // Func fetches what a function closes over, which it reads first.
 func Func(f func()) { line(*(*unsafe.Pointer)(unsafe.Pointer(&f))) }

@@ -27,6 +27,8 @@ func TestNothingIsTouched(t *testing.T) {
 	f := func() { called++ }
 	prefetch.At(&large[299])
 	prefetch.Lines(&large[299], 1000)
+	prefetch.Lines(large, 0)
+	prefetch.All(new(struct{}))
 	prefetch.All(large)
 	prefetch.Any(large)
 	prefetch.Func(f)

@@ -15,6 +15,7 @@ const (
 	highBits  = 12
 	turnShift = tickShift + lowBits
 	lowSize   = 1 << lowBits
+	nearTicks = 64 // 4 ms
 	highSize  = 1 << highBits
 )
 
@@ -80,7 +81,7 @@ func (w *wheel) bucket(at int64) (l *level, i int64) {
 }
 
 func (w *wheel) pop(limit int64) uint32 {
-	for w.run.skip(); len(w.due.keys)+w.run.len() < lookahead && w.advance(); w.run.skip() {
+	for w.run.skip(); w.short() && w.advance(); w.run.skip() {
 	}
 	switch {
 	case w.run.len() == 0:
@@ -89,6 +90,18 @@ func (w *wheel) pop(limit int64) uint32 {
 		return w.due.pop(limit)
 	}
 	return w.run.pop(limit)
+}
+
+// short reports whether the next tick is to begin, too: as no event is known, or few are and that
+// tick is near. With a tick far ahead all that comes until then would have to wait in due.
+func (w *wheel) short() bool {
+	n := len(w.due.keys) + w.run.len()
+	if n == 0 || n >= lookahead {
+		return n == 0
+	}
+	now := w.tick & (lowSize - 1)
+	i := w.low.next(now + 1)
+	return i >= 0 && i-now <= nearTicks
 }
 
 func (w *wheel) remove(ref uint32) {
