@@ -36,7 +36,8 @@ type Summary struct {
 	// have this one: the list is in storage, too.
 	Unlisted bool
 	// StorageTrouble is why what belongs into storage could not be put there, or not be looked for,
-	// when that was tried last; nil: it could. It is tried again.
+	// when that was tried last; nil: it could. It is tried again. Of an Unlisted room it may be trouble
+	// with the list.
 	StorageTrouble error
 }
 
@@ -277,7 +278,7 @@ func (h *hall) summary() Summary {
 		x.Unstored = min(h.shelf.unpacked, x.Entries)
 	}
 	if h.rooms().shelf != nil && h.kept.Joined {
-		if x.Unlisted, x.StorageTrouble = h.offList(), h.shelf.trouble; x.StorageTrouble == nil {
+		if x.Unlisted, x.StorageTrouble = h.offList(), h.shelf.trouble; x.StorageTrouble == nil && x.Unlisted {
 			x.StorageTrouble = h.acc.listed.trouble
 		}
 	}

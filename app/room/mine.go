@@ -42,7 +42,21 @@ func (a *account) listIn(d time.Duration) {
 	if m.shelf == nil || !a.open || a.closed {
 		return
 	}
-	a.listed.in(m, d, m.cfg.ShelveAfter/sooner, a.listIn, a.list, func(err error) { a.listed.trouble = err })
+	a.listed.in(m, d, m.cfg.ShelveAfter/sooner, a.listIn, a.list, a.troubled)
+}
+
+// troubled notes why the list could not be brought up to date, or with nil that it was, and tells the
+// user of his rooms when that begins or ends.
+func (a *account) troubled(err error) {
+	before := a.listed.trouble
+	if a.listed.trouble = err; (before == nil) == (err == nil) {
+		return
+	}
+	for _, h := range a.halls {
+		if h.kept.Joined {
+			a.rooms.emit(Event{Kind: Changed, User: a.key, Room: h.id})
+		}
+	}
 }
 
 // listSeldom looks at the list where that was long ago: another computer of the user may have

@@ -241,7 +241,8 @@ func TestStoredOverDeaths(t *testing.T) {
 	})
 }
 
-// Who has no room left in storage is told so of his rooms, until it is mended.
+// Who has no room left in storage is told so of his rooms, until it is mended; that their list cannot be
+// read he is told of those that are not on it.
 func TestNoRoomOnTheShelf(t *testing.T) {
 	w, r := stored(t, 1, "alice", "bob")
 	alice := w.people[0]
@@ -266,10 +267,24 @@ func TestNoRoomOnTheShelf(t *testing.T) {
 		want(t, "not stored", s.Unstored, 0)
 		want(t, "not on the list", s.Unlisted, false)
 	}
+	w.vault.away = func(_ string, owner peer.Key) bool { return owner == alice.key() }
+	cellar := alice.create("cellar", false)
+	w.net.Run(30 * time.Second)
+	for _, away := range []bool{true, false} {
+		alice.events = nil
+		w.net.Run(5 * time.Minute)
+		for _, s := range alice.list() {
+			want(t, s.Title+" has trouble", s.StorageTrouble != nil, away && s.Room == cellar)
+		}
+		told := slices.Contains(alice.events, room.Event{Kind: room.Changed, User: alice.key(), Room: cellar})
+		want(t, "told of what changed", told, true)
+		w.vault.away = nil
+	}
 }
 
 // Who has nothing but his keys has those of his rooms at once whose heads can be read; and where a key
-// began whose head was not written yet, the head before it leads him to the room.
+// began whose head was not written yet, the head before it leads him to the room. A head that answers late
+// is asked for once at a time, and is no trouble of other rooms.
 func TestListWithoutHeads(t *testing.T) {
 	w, r := stored(t, 1, "alice", "bob", "carol")
 	alice, bob := w.people[0], w.people[1]
