@@ -10,10 +10,12 @@ import (
 // maxFailures bounds how often the wait after a failure is doubled.
 const maxFailures = 6
 
-// alarm has something looked at after a time, and again while that fails, later each time.
+// alarm has something looked at after a time, and again while that fails, later each time. One look ends
+// before the next begins.
 type alarm struct {
 	due      task.Instant // when it is looked next, if waiting
 	waiting  bool
+	running  bool // a task waits or looks; it sees to what is asked for meanwhile
 	failures int
 }
 
@@ -26,24 +28,31 @@ func (a *alarm) in(m *Rooms, after, first time.Duration, again func(time.Duratio
 		return
 	}
 	a.waiting, a.due = true, at
+	if a.running {
+		return
+	}
+	a.running = true
 	m.ep.Go(func(t *task.T) error {
-		for now := m.ep.Now(); now.Before(a.due); now = m.ep.Now() {
-			if err := t.Sleep(min(a.due.Sub(now), m.cfg.ShelveAfter)); err != nil {
+		defer func() { a.waiting, a.running = false, false }()
+		for a.waiting {
+			for now := m.ep.Now(); now.Before(a.due); now = m.ep.Now() {
+				if err := t.Sleep(min(a.due.Sub(now), m.cfg.ShelveAfter)); err != nil {
+					return err
+				}
+			}
+			a.waiting = false
+			err := look(t)
+			if errors.Is(err, task.ErrStopped) {
 				return err
 			}
+			if err != nil {
+				again(first << a.failures)
+				a.failures = min(a.failures+1, maxFailures)
+			} else {
+				a.failures = 0
+			}
+			ended(err)
 		}
-		a.waiting = false
-		err := look(t)
-		if errors.Is(err, task.ErrStopped) {
-			return err
-		}
-		if err != nil {
-			again(first << a.failures)
-			a.failures = min(a.failures+1, maxFailures)
-		} else {
-			a.failures = 0
-		}
-		ended(err)
-		return err
+		return nil
 	}, nil)
 }

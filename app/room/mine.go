@@ -7,6 +7,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/room/entry"
 	"github.com/phyllo-net/phyllo/app/room/shelf"
+	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
@@ -169,17 +170,24 @@ func (a *account) restoreAll(t *task.T, rows []*shelf.Row) (failed error) {
 	return failed
 }
 
-// restore makes a room of the user's list one of this node's.
-func (a *account) restore(t *task.T, r *shelf.Row) error {
-	m := a.rooms
+// lacks reports whether a room of the user's list is to be restored.
+func (a *account) lacks(r *shelf.Row) bool {
 	h := a.hall(r.Room)
 	switch {
-	case r.Out || h == nil && len(a.halls) >= m.cfg.MaxRooms:
-		return nil
-	case h != nil && (h.kept.Joined || r.Number <= max(h.log.State().Find(a.key).Number, h.kept.Since)):
+	case r.Out:
+		return false
+	case h == nil:
+		return len(a.halls) < a.rooms.cfg.MaxRooms
+	}
+	return !h.kept.Joined && r.Number > max(h.log.State().Find(a.key).Number, h.kept.Since)
+}
+
+// restore makes a room of the user's list one of this node's.
+func (a *account) restore(t *task.T, r *shelf.Row) error {
+	if !a.lacks(r) {
 		return nil
 	}
-	key := r.Key
+	m, key := a.rooms, r.Key
 	if key.IsZero() {
 		key = shelf.PublicKey(r.Room)
 	}
@@ -187,6 +195,15 @@ func (a *account) restore(t *task.T, r *shelf.Row) error {
 	if err != nil {
 		return err
 	}
+	turn := id.HashOf("room restored", a.key[:]) // one at a time, so that there are never more than MaxRooms
+	if err := m.turns.Take(t, turn); err != nil {
+		return err
+	}
+	defer m.turns.Leave(turn)
+	if !a.lacks(r) {
+		return nil // the user has joined it meanwhile
+	}
+	h := a.hall(r.Room)
 	fresh := h == nil
 	if fresh {
 		if h, err = newHall(a, &loaded{room: r.Room, kept: kept{Founding: head.Founding}, keys: secrets{}}); err != nil {
@@ -207,11 +224,12 @@ func (a *account) restore(t *task.T, r *shelf.Row) error {
 	}
 	if fresh {
 		if a.hall(r.Room) != nil {
-			return nil // the user has joined it meanwhile
+			return nil // the user has joined it at this moment
 		}
 		a.insert(h)
 	}
 	h.kept = next
+	h.shelf.led, h.shelf.ledBy = key, r.Epoch // the list does lead to it
 	if !r.Key.IsZero() {
 		h.keys[proof] = key
 	}

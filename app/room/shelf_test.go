@@ -305,16 +305,32 @@ func TestListWithoutHeads(t *testing.T) {
 	w.kill(alice, bob)
 	alice.disk.Wipe()
 	s := &shelf.Shelf{Storage: w.vault, Locker: standin.NewLocker(99), Verifier: standin.Verifier{}}
+	asked := 0
 	w.vault.away = func(what string, owner peer.Key) bool {
-		return slices.ContainsFunc(lost, func(k peer.Secret) bool { return s.Signer(rooms[1], k).Public() == owner })
+		is := slices.ContainsFunc(lost, func(k peer.Secret) bool { return s.Signer(rooms[1], k).Public() == owner })
+		if is {
+			asked++
+		}
+		return is
 	}
 	alice.start()
 	w.net.Run(20 * time.Second)
 	want(t, "rooms that are there", len(alice.list()), len(rooms)-1)
 	want(t, "alice reads", alice.texts(r), []string{"one"})
+	want(t, "the head was asked for", asked, 1)
+	w.net.Run(time.Minute)
+	for _, x := range alice.list() {
+		want(t, "trouble of "+x.Title, x.StorageTrouble, nil)
+	}
 	w.vault.away = nil
 	w.net.Run(5 * time.Minute)
 	want(t, "rooms that are there", len(alice.list()), len(rooms))
+	alice.kill()
+	alice.disk.Wipe()
+	w.cfg.MaxRooms = len(rooms) - 2
+	alice.start()
+	w.net.Run(time.Minute)
+	want(t, "rooms where there is place for fewer", len(alice.list()), w.cfg.MaxRooms)
 }
 
 // Many small packs become few, and who made them takes them back; so does who made packs when

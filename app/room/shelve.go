@@ -134,13 +134,14 @@ func (h *hall) shelve(t *task.T) error {
 // leads notes that there is a head under a key, that of the current epoch: the user's list may lead
 // to it.
 func (h *hall) leads(key peer.Secret, s *dag.State) {
-	if h.shelf.led == key {
+	var number uint64
+	if p := s.Epoch.Epoch; p != nil {
+		number = p.Number
+	}
+	if h.shelf.led == key && h.shelf.ledBy == number {
 		return
 	}
-	h.shelf.led, h.shelf.ledBy = key, 0
-	if p := s.Epoch.Epoch; p != nil {
-		h.shelf.ledBy = p.Number
-	}
+	h.shelf.led, h.shelf.ledBy = key, number
 	h.acc.listSoon()
 }
 
