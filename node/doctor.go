@@ -203,17 +203,41 @@ func (n *Node) lookAtUsers(say sayer) {
 	}
 }
 
-// lookAtRooms tells of rooms of which storage does not take what belongs there.
+// lookAtRooms tells of rooms of which storage could not be asked, or does not take what belongs there.
 func (n *Node) lookAtRooms(ctx context.Context, say sayer) {
+	var list []api.Room
 	for _, u := range n.people.All() {
-		list, err := face{n}.RoomList(ctx, u.Name())
+		his, err := face{n}.RoomList(ctx, u.Name())
 		if err != nil {
 			continue // what is wrong with a user is said of the users
 		}
-		for _, r := range list {
-			if r.StorageTrouble != "" {
-				say("rooms", api.Warn, "What was said in %+q is not all in the ring's storage: %s. It is tried again.", r.Name, strings.TrimSuffix(r.StorageTrouble, "."))
-			}
+		list = append(list, his...)
+	}
+	sayStorageTrouble(list, say)
+}
+
+// fewRooms is how many rooms are named of which one thing is said.
+const fewRooms = 3
+
+// sayStorageTrouble says each reason once, and of which rooms it is one.
+func sayStorageTrouble(list []api.Room, say sayer) {
+	var whys []string
+	of := map[string][]string{}
+	for _, r := range list {
+		why, name := strings.TrimSuffix(r.StorageTrouble, "."), strconv.QuoteToASCII(r.Name)
+		if why == "" {
+			continue
 		}
+		if of[why] == nil {
+			whys = append(whys, why)
+		}
+		of[why] = append(of[why], name)
+	}
+	for _, why := range whys {
+		names := of[why]
+		if more := len(names) - fewRooms; more > 0 {
+			names = append(names[:fewRooms], fmt.Sprintf("%d more", more))
+		}
+		say("rooms", api.Warn, "The ring's storage could not be asked, or did not take all that belongs there, for %s: %s. It is tried again.", strings.Join(names, ", "), why)
 	}
 }

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -32,5 +33,23 @@ func TestAboutOffice(t *testing.T) {
 	verdict, says := aboutSilent(member.Silent{Node: id.Tiny(7), For: 9*24*time.Hour + time.Hour})
 	if verdict != api.Warn || !strings.Contains(says, "has not answered for 9 days") || !strings.Contains(says, "`phyllo member expel "+id.Tiny(7).Short()+"`") {
 		t.Errorf("of a silent admitter: %s, %q", verdict, says)
+	}
+}
+
+// Of rooms with trouble each reason is said once, of whatever many rooms it is one.
+func TestSayStorageTrouble(t *testing.T) {
+	var list []api.Room
+	for i := range 6 {
+		list = append(list, api.Room{Name: fmt.Sprint("room", i), StorageTrouble: "it is full."})
+	}
+	list[1].StorageTrouble = ""
+	list[2].StorageTrouble = "it is away"
+	var said []string
+	sayStorageTrouble(list, func(about, verdict, format string, args ...any) {
+		said = append(said, verdict+" "+fmt.Sprintf(format, args...))
+	})
+	if len(said) != 2 || !strings.HasSuffix(said[0], `for "room0", "room3", "room4", 1 more: it is full. It is tried again.`) ||
+		!strings.HasSuffix(said[1], `for "room2": it is away. It is tried again.`) {
+		t.Errorf("%q", said)
 	}
 }

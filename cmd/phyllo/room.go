@@ -90,13 +90,13 @@ func roomStored(r api.Room) string {
 	return "all"
 }
 
-// roomTroubles says why storage has not all of rooms, each reason once.
+// roomTroubles says why storage could not be asked of rooms, or has not all of them, each reason once.
 func (w *world) roomTroubles(list []api.Room) {
 	said := map[string]bool{}
 	for _, r := range list {
 		if why := r.StorageTrouble; why != "" && !said[why] && !w.json {
 			said[why] = true
-			w.printf("%s Not all that belongs there is in the ring's storage, which is tried again: %s\n", w.mark(api.Warn), clean(why))
+			w.printf("%s The ring's storage could not be asked, or did not take all that belongs there, which is tried again: %s\n", w.mark(api.Warn), clean(why))
 		}
 	}
 }
