@@ -45,8 +45,8 @@
 // Each node lists its own items. The owner of a topic can ask for those of all nodes (Survey): the
 // root of the topic's key knows which nodes these are, as they say so every two minutes, to it and
 // to the two that would be root next, and each of them tells the owner, who signs his question.
-// Who does not answer is counted, not passed over. That a node offers to a topic, but not what,
-// any member may ask.
+// Who does not answer is counted, not passed over; of one topic a root remembers 64 nodes, and says
+// if there are more. That a node offers to a topic, but not what, any member may ask.
 //
 // # Use
 //

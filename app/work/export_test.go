@@ -17,7 +17,7 @@ func Messages(by peer.Key) (good []wire.Message, bad map[string]wire.Message) {
 	x := id.HashOf("x")
 	good = []wire.Message{&notice{x}, &notice{}, &hand{Item: x, Group: x, Publisher: by, Token: x, Before: 3, Body: []byte("cat.png")},
 		&renew{x, x}, &report{Item: x, Token: x, What: reportFailed, Why: "no such file", Free: true}, &free{x, by}, &yes{},
-		&who{x}, &desks{Young: true}, &here{Group: x}, &survey{Group: x, Owner: by, Time: 5, After: 40, Sig: []byte("s")},
+		&who{x}, &desks{Young: true, More: true}, &here{Group: x}, &survey{Group: x, Owner: by, Time: 5, After: 40, Sig: []byte("s")},
 		&page{Left: 7, Items: []*shown{{Item: x, By: by, State: "over", Outcome: "failed", Why: "no such file", Had: 2, Time: 9, Size: 300, Head: []byte("cat")}}}}
 	bad = map[string]wire.Message{
 		"an item without a number":  &hand{Publisher: by, Token: x},
@@ -28,6 +28,7 @@ func Messages(by peer.Key) (good []wire.Message, bad map[string]wire.Message) {
 		"an outcome that is none":   &report{Item: x, Token: x, What: reportBack + 1},
 		"a reason that is too long": &report{Item: x, Token: x, What: reportFailed, Why: string(make([]byte, MaxWhy+1))},
 		"no node":                   &desks{Nodes: []*peer.Handle{nil}},
+		"a node twice":              &desks{Nodes: []*peer.Handle{{ID: x.Place(), Key: by}, {ID: x.Place(), Key: by}}},
 		"a survey of nobody":        &survey{Group: x, Time: 5},
 		"a survey before all time":  &survey{Group: x, Owner: by, Time: -1},
 		"too many items":            &page{Items: make([]*shown, maxPage+1)},
@@ -52,6 +53,15 @@ func Unasked(group id.Hash, by peer.Key) []byte {
 func Snooping(group id.Hash, owner peer.Key, at int64) []byte {
 	return encode(&survey{Group: group, Owner: owner, Time: at, Sig: []byte("a guess")})
 }
+
+// Here says that the sender, or another node, offers to a topic.
+func Here(group id.Hash, node *peer.Handle) []byte { return encode(&here{group, node}) }
+
+// MaxOwn and MaxHere are how many topics of one node, and nodes of one topic, a root remembers.
+const (
+	MaxOwn  = maxOwn
+	MaxHere = maxHere
+)
 
 // Shows reports whether an answer to Snooping shows items.
 func Shows(b []byte) bool {

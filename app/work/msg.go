@@ -3,7 +3,6 @@ package work
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
@@ -109,6 +108,7 @@ type who struct {
 type desks struct {
 	Nodes []*peer.Handle `cbor:"1,keyasint,omitempty"`
 	Young bool           `cbor:"2,keyasint,omitempty"` // since a moment ago
+	More  bool           `cbor:"3,keyasint,omitempty"` // than it has room for
 }
 
 // here tells the root of a topic's key that its sender offers items to the topic. Node is another
@@ -208,8 +208,8 @@ func (m *report) Check() error {
 
 // Check implements wire.Checker.
 func (m *desks) Check() error {
-	if len(m.Nodes) > maxHere || slices.Contains(m.Nodes, nil) {
-		return fmt.Errorf("%w: %d nodes, at most %d", errMessage, len(m.Nodes), maxHere)
+	if err := peer.CheckList(m.Nodes, maxHere); err != nil {
+		return fmt.Errorf("%w: %w", errMessage, err)
 	}
 	return nil
 }

@@ -3,7 +3,7 @@ package work
 import (
 	"bytes"
 	"cmp"
-	"maps"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -20,16 +20,8 @@ import (
 // two minutes, and the owner asks each of them, with his signature.
 
 const (
-	// hereEvery is how often a node that has items of a topic says so to the topic's root, and
-	// hereFor how long it is believed.
+	// hereEvery is how often a node that has items of a topic says so to the topic's root.
 	hereEvery = 2 * time.Minute
-	hereFor   = 2*hereEvery + 30*time.Second
-	// maxDesks is of how many topics a root remembers who offers to them, and maxHere how many
-	// nodes of one.
-	maxDesks = 4096
-	maxHere  = 64
-	// copies is how many nodes beside the root know it, too, so that its death loses nothing.
-	copies = 2
 	// surveyTime bounds one question, surveyClock by how much the asker's clock may differ.
 	surveyTime  = 5 * time.Second
 	surveyClock = 10 * time.Minute
@@ -40,13 +32,8 @@ const (
 	MaxSurvey = 1000
 )
 
-// desk is what a root knows of the nodes that offer items to one topic.
-type desk struct{ seen []sighting }
-
-type sighting struct {
-	node *peer.Handle
-	at   task.Instant
-}
+// errRoot: what the root of a topic's key said came through others, and may be anybody's word.
+var errRoot = fmt.Errorf("the node that knows who offers to the topic: %w", kbr.ErrUnreachable)
 
 // Survey is what all nodes offer to a topic, as far as could be learned.
 type Survey struct {
@@ -58,6 +45,8 @@ type Survey struct {
 	// Young says that the node that knows who offers began a moment ago: there may be more
 	// nodes of which it has not heard yet.
 	Young bool
+	// MoreNodes says that it heard of more nodes than it has room for: they are not in Of.
+	MoreNodes bool
 }
 
 // Offer is an item that some node offers.
@@ -83,16 +72,11 @@ func (w *Work) Survey(t *task.T, n topic.Name, by peer.Signer) (Survey, error) {
 		return s, topic.ErrOwner
 	}
 	group, self := n.GroupOf(w.cfg.Ring, owner), w.ep.Self()
-	answer, err := kbr.Call(t, w.ep, group.Place(), encode(&who{group}), kbr.Options{Timeout: surveyTime})
+	_, d, err := w.root(t, group)
 	if err != nil {
 		return s, err
 	}
-	m, err := table.Decode(answer.Payload)
-	d, ok := m.(*desks)
-	if err != nil || !ok {
-		return s, errMessage
-	}
-	s.Young = d.Young
+	s.Young, s.MoreNodes = d.Young, d.More
 	nodes := slices.DeleteFunc(d.Nodes, func(p *peer.Handle) bool { return p.ID == self.ID })
 	if mine := w.offered(group); len(mine) > 0 {
 		s.Nodes, s.Of = 1, 1
@@ -105,15 +89,18 @@ func (w *Work) Survey(t *task.T, n topic.Name, by peer.Signer) (Survey, error) {
 	ask := &survey{Group: group, Owner: owner, Time: w.ep.Wall().Unix()}
 	h := ask.hash(w.cfg.Ring, self.ID)
 	ask.Sig = by.Sign(h[:])
+	left := make([]int, len(nodes)) // items of each that have not come, as far as it has said
 	for len(nodes) > 0 {
 		got, err := kbr.CallAll(t, w.ep, nodes, func(int) []byte { return encode(ask) }, kbr.Options{Timeout: surveyTime}, nil)
 		if err != nil {
 			return s, err
 		}
 		var on []*peer.Handle // those that have more
+		var onLeft []int
 		for i, r := range got {
 			page, ok := pageOf(r)
 			if !ok {
+				s.More += left[i]
 				continue
 			}
 			if ask.After == 0 {
@@ -122,24 +109,41 @@ func (w *Work) Survey(t *task.T, n topic.Name, by peer.Signer) (Survey, error) {
 			for _, o := range page.Items {
 				s.Items = append(s.Items, o.offer(n, nodes[i].ID))
 			}
-			switch left := int(page.Left); {
-			case left > 0 && int(ask.After)+maxPage < MaxSurvey && len(page.Items) == maxPage:
-				on = append(on, nodes[i])
+			switch n := int(page.Left); {
+			case n > 0 && int(ask.After)+maxPage < MaxSurvey && len(page.Items) == maxPage:
+				on, onLeft = append(on, nodes[i]), append(onLeft, n)
 			default:
-				s.More += left
+				s.More += n
 			}
 		}
 		next := *ask
 		next.After += maxPage
-		nodes, ask = on, &next
+		nodes, left, ask = on, onLeft, &next
 	}
 	slices.SortStableFunc(s.Items, func(a, b Offer) int { return cmp.Or(cmp.Compare(a.Time, b.Time), bytes.Compare(a.Item[:], b.Item[:])) })
 	s.Items = slices.CompactFunc(s.Items, func(a, b Offer) bool { return a.Item == b.Item }) // it moved from page to page
 	return s, nil
 }
 
+// root asks the root of a topic's key who offers to the topic, over a link of its own.
+func (w *Work) root(t *task.T, group id.Hash) (*peer.Handle, *desks, error) {
+	a, err := kbr.Call(t, w.ep, group.Place(), encode(&who{group}), kbr.Options{Timeout: surveyTime, Straight: true})
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case a.Relayed || a.From == nil:
+		return nil, nil, errRoot
+	}
+	m, err := table.Decode(a.Payload)
+	d, ok := m.(*desks)
+	if err != nil || !ok {
+		return nil, nil, errMessage
+	}
+	return a.From, d, nil
+}
+
 func pageOf(r task.Result[kbr.Answer]) (*page, bool) {
-	if r.Err != nil {
+	if r.Err != nil || r.Value.Relayed {
 		return nil, false
 	}
 	m, err := table.Decode(r.Value.Payload)
@@ -200,103 +204,42 @@ func (w *Work) onSurvey(d *kbr.Delivery, m *survey) {
 	d.Reply(encode(p))
 }
 
-// announce says, every hereEvery, that this node has items of a topic.
+// announce says, every hereEvery, that this node has items of a topic, and forgets what others
+// have said long ago.
 func (w *Work) announce(t *task.T) error {
 	for {
 		if err := t.Sleep(hereEvery / 4); err != nil {
 			return err
 		}
+		w.offerers.sweep(w.ep.Now())
 		for _, q := range w.queues {
 			q.announce()
 		}
 	}
 }
 
-// announce tells the topic's root that there are items here, unless it was told a moment ago.
+// announce tells the topic's root that there are items here, unless it was told a moment ago. The
+// group of a queue of before a restart may not be known: none of its items may be offered any more.
 func (q *queue) announce() {
 	w := q.w
-	if q.group.IsZero() || len(q.items) == 0 || q.told && w.ep.Now().Sub(q.toldAt) < hereEvery {
+	if len(q.items) == 0 || q.told && w.ep.Now().Sub(q.toldAt) < hereEvery {
 		return
 	}
 	q.told, q.toldAt = true, w.ep.Now()
 	w.ep.Go(func(t *task.T) error {
-		root, err := kbr.Call(t, w.ep, q.group.Place(), encode(&who{q.group}), kbr.Options{Timeout: surveyTime})
+		if q.group.IsZero() {
+			owner, err := w.cfg.Topics.Owner(t, q.name)
+			if err != nil {
+				return err
+			}
+			q.group = q.name.GroupOf(w.cfg.Ring, owner)
+		}
+		root, _, err := w.root(t, q.group)
 		if err == nil {
-			_, err = kbr.CallPeer(t, w.ep, root.From, encode(&here{Group: q.group}), kbr.Options{Timeout: surveyTime})
+			_, err = kbr.CallPeer(t, w.ep, root, encode(&here{Group: q.group}), kbr.Options{Timeout: surveyTime})
 		}
 		return err
 	}, func(err error) {
 		q.told = err == nil // else it is tried again soon
 	})
-}
-
-// onHere hears which node has items of a topic: from itself, which is copied to the neighbours that
-// would be the topic's root next, or from one of these.
-func (w *Work) onHere(d *kbr.Delivery, m *here) {
-	place := m.Group.Place()
-	near := w.ep.ReplicaSet(place, copies+1)
-	node := d.Via
-	if m.Node != nil {
-		if !slices.ContainsFunc(near, func(p *peer.Handle) bool { return p.ID == d.Via.ID }) {
-			refuse(d, refusedDenied)
-			return
-		}
-		node = m.Node
-	}
-	if !w.saw(m.Group, node) {
-		refuse(d, refusedFull)
-		return
-	}
-	d.Reply(encode(&yes{}))
-	if m.Node == nil {
-		for _, p := range near {
-			if p.ID != w.ep.Self().ID {
-				w.ep.Send(p, encode(&here{Group: m.Group, Node: node}), nil)
-			}
-		}
-	}
-}
-
-// saw remembers that a node has items of a topic; false: there is no room.
-func (w *Work) saw(group id.Hash, node *peer.Handle) bool {
-	now := w.ep.Now()
-	k := w.desks[group]
-	if k == nil {
-		if len(w.desks) >= maxDesks {
-			maps.DeleteFunc(w.desks, func(_ id.Hash, k *desk) bool {
-				k.fresh(now)
-				return len(k.seen) == 0
-			})
-			if len(w.desks) >= maxDesks {
-				return false
-			}
-		}
-		k = new(desk)
-		w.desks[group] = k
-	}
-	k.fresh(now)
-	k.seen = slices.DeleteFunc(k.seen, func(s sighting) bool { return s.node.ID == node.ID })
-	if len(k.seen) >= maxHere {
-		k.seen = k.seen[1:]
-	}
-	k.seen = append(k.seen, sighting{node, now})
-	return true
-}
-
-// fresh forgets who has not been heard of for long.
-func (k *desk) fresh(now task.Instant) {
-	k.seen = slices.DeleteFunc(k.seen, func(s sighting) bool { return now.Sub(s.at) > hereFor })
-}
-
-// onWho says which nodes offer items to a topic.
-func (w *Work) onWho(d *kbr.Delivery, m *who) {
-	now := w.ep.Now()
-	out := &desks{Young: !w.up || now.Sub(w.since) < hereFor}
-	if k := w.desks[m.Group]; k != nil {
-		k.fresh(now)
-		for _, s := range k.seen {
-			out.Nodes = append(out.Nodes, s.node)
-		}
-	}
-	d.Reply(encode(out))
 }

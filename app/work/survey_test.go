@@ -3,6 +3,8 @@ package work_test
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,6 +12,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/work"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -22,8 +25,16 @@ func (h *shed) survey() (s work.Survey, err error) {
 	return s, err
 }
 
+// nearest are all nodes, those first that are nearest to a topic's key.
+func (y *yard) nearest(group id.Hash) []*shed {
+	return slices.SortedFunc(slices.Values(y.sheds), func(a, b *shed) int {
+		return a.cert.Node.Distance(group.Place()).Cmp(b.cert.Node.Distance(group.Place()))
+	})
+}
+
 // The owner of a topic sees what all nodes offer to it, with states, also after the node that knew
-// who offers has died; a node that does not answer is counted, and nobody else sees anything.
+// who offers has died; a node that does not answer, or not to the end, is counted, and nobody else
+// sees anything.
 func TestSurvey(t *testing.T) {
 	simtest.Seeds(t, simtest.Size(4, 2), func(t *testing.T, seed uint64) {
 		y := newYard(t, seed, 8)
@@ -48,7 +59,7 @@ func TestSurvey(t *testing.T) {
 			return s
 		}
 		s := see("at first", 92, 3, 3)
-		if !s.Young || s.More != 0 {
+		if !s.Young || s.More != 0 || s.MoreNodes {
 			t.Errorf("in a young ring: %+v", s)
 		}
 		at := make(map[string]id.ID)
@@ -64,14 +75,10 @@ func TestSurvey(t *testing.T) {
 
 		// The node that knows who offers dies, unless it offers itself.
 		group := thumbs.GroupOf(ring, ann.Public())
-		root := y.sheds[0]
-		for _, h := range y.sheds {
-			if h.cert.Node.Distance(group.Place()).Cmp(root.cert.Node.Distance(group.Place())) < 0 {
-				root = h
-			}
-		}
-		if root.node > 2 {
-			y.Sim.Crash(root.node)
+		near := y.nearest(group)
+		if near[0].node > 2 {
+			y.Sim.Crash(near[0].node)
+			near = near[1:]
 			y.Sim.RunFor(40 * time.Second)
 		}
 		s, err := owner.survey()
@@ -79,8 +86,8 @@ func TestSurvey(t *testing.T) {
 			t.Errorf("after a death: %d items of %d nodes, %v", len(s.Items), s.Of, err)
 		}
 		y.Sim.RunFor(6 * time.Minute)
-		if s := see("later", 92, 3, 3); s.Young {
-			t.Error("the ring is old now")
+		if s := see("later", 92, 3, 3); s.Young || s.MoreNodes {
+			t.Errorf("the ring is old now: %+v", s)
 		}
 
 		thief := y.sheds[2]
@@ -97,7 +104,85 @@ func TestSurvey(t *testing.T) {
 			}
 			return nil
 		})
-		y.Sim.Crash(y.sheds[1].node)
+		h := y.sheds[1]
+		if near[0] != h { // else it is asked who offers, too
+			h.asks = 1 // a minute: the second page does not come
+			y.Sim.Crash(h.node)
+			y.Sim.RunFor(time.Second)
+			y.Sim.Restart(h.node)
+			if s := see("when one answers once", 42, 3, 3); s.More != 50 {
+				t.Errorf("50 items are not shown, told are %d", s.More)
+			}
+		}
+		y.Sim.Crash(h.node)
 		see("when one is away", 2, 2, 3)
 	})
+}
+
+// Members who lie do not stop the node that knows who offers, nor hide who does: of others a node may
+// speak only to its neighbours, of itself only of so many topics; what has no room is told.
+func TestLiesOfWhoOffers(t *testing.T) {
+	y := newYard(t, 5, 9)
+	owner := y.sheds[0]
+	owner.offer(work.Options{Wait: true}, "mine")
+	y.sheds[1].offer(work.Options{Wait: true}, "other")
+	y.Sim.RunFor(5 * time.Second)
+	group := thumbs.GroupOf(ring, ann.Public())
+	near := y.nearest(group)
+	root, next, far := near[0], near[1], near[len(near)-1]
+	say := func(from, to *shed, m []byte) (taken bool) {
+		from.must(func(t *task.T) error {
+			_, err := kbr.CallPeer(t, y.Node(from.node).Endpoint(appWork), y.Node(to.node).Self(), m, kbr.Options{})
+			var refused *kbr.RefusedError
+			if taken = err == nil; taken || errors.As(err, &refused) {
+				return nil
+			}
+			return err
+		})
+		return taken
+	}
+	fake := func(i int) *peer.Handle {
+		h := &peer.Handle{ID: id.HashOf("fake", uint64(i)).Place(), Key: bob.Public()}
+		for k := range peer.MaxAddrs {
+			h.Addrs = append(h.Addrs, strings.Repeat("x", peer.MaxAddrLen-1)+fmt.Sprint(k))
+		}
+		return h
+	}
+	if say(far, root, work.Here(group, fake(0))) || say(far, next, work.Here(group, fake(0))) || say(root, far, work.Here(group, nil)) {
+		t.Error("who is not near speaks of others, or is told")
+	}
+	taken := 0
+	for i := range 2 * work.MaxHere {
+		if say(next, root, work.Here(group, fake(i))) {
+			taken++
+		}
+	}
+	if taken != work.MaxHere-2 {
+		t.Errorf("a neighbour's lies fill %d places beside two", taken)
+	}
+	if s, err := owner.survey(); err != nil || s.Nodes != 2 || len(s.Items) != 2 || s.Of <= 2 || !s.MoreNodes {
+		t.Errorf("among lies: %+v, %v", s, err)
+	}
+	y.sheds[2].offer(work.Options{Wait: true}, "late")
+	y.Sim.RunFor(5 * time.Second)
+	if s, err := owner.survey(); err != nil || s.Nodes != 3 || len(s.Items) != 3 {
+		t.Errorf("who comes later: %+v, %v", s, err)
+	}
+
+	liar := y.sheds[4]
+	taken = 0
+	if liar == root {
+		liar = y.sheds[5]
+	}
+	for i, asked := 0, 0; asked < work.MaxOwn+20; i++ {
+		if g := id.HashOf("a topic", uint64(i)); y.nearest(g)[0] == root {
+			asked++
+			if say(liar, root, work.Here(g, nil)) {
+				taken++
+			}
+		}
+	}
+	if taken != work.MaxOwn {
+		t.Errorf("one node says of %d topics that it offers to them, want %d", taken, work.MaxOwn)
+	}
 }

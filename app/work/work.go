@@ -34,9 +34,9 @@ type Work struct {
 
 	// What this node knows of who offers to topics whose root it is, or would be next: since when
 	// it is in the ring.
-	desks map[id.Hash]*desk
-	up    bool
-	since task.Instant
+	offerers register
+	up       bool
+	since    task.Instant
 }
 
 var _ kbr.App = (*Work)(nil)
@@ -48,7 +48,8 @@ func New(c Config) (*Work, error) {
 		return nil, err
 	}
 	return &Work{cfg: c, asks: limit.New(c.PeerAsks), items: make(map[id.Hash]*item), lately: lately{known: make(map[id.Hash]bool)},
-		held: make(map[id.Hash]*holding), reserved: make(map[id.Hash]*reservation), desks: make(map[id.Hash]*desk)}, nil
+		held: make(map[id.Hash]*holding), reserved: make(map[id.Hash]*reservation),
+		offerers: register{desks: make(map[id.Hash]*desk), told: make(map[teller]int)}}, nil
 }
 
 // Start implements kbr.App: what was queued before is offered again.

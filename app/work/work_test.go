@@ -144,6 +144,15 @@ func TestFailures(t *testing.T) {
 	if l := h.work.List()[0]; l.Item != ids[0] || l.Outcome != work.Failed || l.Why != "it failed" {
 		t.Errorf("listed is %+v", l)
 	}
+	var s work.Survey
+	sees := func() bool {
+		var err error
+		s, err = y.sheds[1].survey()
+		return err == nil && len(s.Items) == 1
+	}
+	if !y.Sim.RunUntil(sees, 10*time.Second, 5*time.Minute) || s.Items[0].Item != ids[0] || s.Items[0].Outcome != work.Failed {
+		t.Errorf("the topic's owner sees %+v", s)
+	}
 	h.must(func(t *task.T) error {
 		if n, err := h.work.Withdraw(t, thumbs, ids[0]); n != 1 || err != nil {
 			return fmt.Errorf("withdrawn %d, %v", n, err)

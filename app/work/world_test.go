@@ -57,6 +57,7 @@ type shed struct {
 	topics *topic.Topics
 	work   *work.Work
 	lives  []peer.Signer
+	asks   int // Config.PeerAsks; 0: as always
 	told   []work.Event
 	bodies map[id.Hash]string
 	ends   map[string]work.Outcome // of items that were offered here
@@ -115,6 +116,9 @@ func (h *shed) build() []kbr.Mount {
 	wc := work.Default()
 	wc.Topics, wc.Scribe, wc.Anycast, wc.Store, wc.Signers = h.topics, groups, walks, h.disk, signers
 	wc.Ring, wc.Verifier = ring, standin.Verifier{}
+	if h.asks > 0 {
+		wc.PeerAsks = h.asks
+	}
 	h.work, err = work.New(wc)
 	must(err)
 	return []kbr.Mount{{Number: appDirectory, App: h.dir}, {Number: appScribe, App: groups}, {Number: appTopic, App: h.topics},
