@@ -163,6 +163,8 @@ type WorkSurvey struct {
 	// Young says that the node that knows who offers began a few minutes ago: there may be more
 	// nodes of which it has not heard yet.
 	Young bool `json:"young,omitempty"`
+	// MoreNodes offer items than are remembered, which are not asked: of one topic at most 64 are.
+	MoreNodes bool `json:"more_nodes,omitempty"`
 }
 
 // WorkWithdrawal names items.

@@ -283,7 +283,7 @@ func (f face) WorkSurvey(ctx context.Context, q api.WorkQuery) (*api.WorkSurvey,
 	if err != nil {
 		return nil, kinded(err)
 	}
-	out := &api.WorkSurvey{Topic: name.String(), Items: []api.WorkItem{}, Nodes: s.Nodes, Of: s.Of, More: s.More, Young: s.Young}
+	out := &api.WorkSurvey{Topic: name.String(), Items: []api.WorkItem{}, Nodes: s.Nodes, Of: s.Of, More: s.More, Young: s.Young, MoreNodes: s.MoreNodes}
 	for _, o := range s.Items {
 		if o.Cut() {
 			o.Body = wholeRunes(o.Body)

@@ -156,7 +156,7 @@ func testWork(t *testing.T, n *node, p *browser.Page) {
 	p.Eval(`void document.querySelector("#topics").scrollIntoView()`, nil)
 	shows(p, "#work-items [data-state=taken]", "owl.png")
 	shows(p, "#work-items [data-state=taken] .quiet", "offered by node")
-	shows(p, "#work-others", "2 nodes offer items, of which 1 answered: what the others have is not shown. 3 more items not shown.")
+	shows(p, "#work-others", "2 nodes offer items, of which 1 answered: what the others have is not shown. 3 more items not shown. More nodes offer items than are remembered: these were not asked.")
 	p.Screenshot("work")
 	p.Click("#work-items [data-state=queued] button")
 	p.WaitFor(`document.querySelectorAll("#work-items [data-state=queued]").length == 1`, soon)

@@ -213,6 +213,8 @@ type surveyed struct {
 	Of    int    `json:"of"`
 	More  int    `json:"more,omitempty"`
 	Young bool   `json:"young,omitempty"`
+	// MoreNodes is as in api.WorkSurvey.
+	MoreNodes bool `json:"more_nodes,omitempty"`
 }
 
 // workSurvey lists what all nodes offer to a topic, and says what may be missing.
@@ -234,7 +236,7 @@ func (w *world) workSurvey(ctx context.Context, q api.WorkQuery) error {
 			return err
 		}
 		if w.json {
-			return w.line(surveyed{"answered", s.Nodes, s.Of, s.More, s.Young})
+			return w.line(surveyed{"answered", s.Nodes, s.Of, s.More, s.Young, s.MoreNodes})
 		}
 		mark := w.mark(api.Good)
 		if s.Nodes < s.Of {
@@ -245,6 +247,9 @@ func (w *world) workSurvey(ctx context.Context, q api.WorkQuery) error {
 		}
 		if s.More > 0 {
 			w.printf("%s not shown\n", plural(s.More, "more item"))
+		}
+		if s.MoreNodes {
+			w.printf("%s more nodes offer items to it than are remembered: these were not asked\n", w.mark(api.Warn))
 		}
 		if s.Young {
 			w.printf("%s who else offers may not be known yet: ask again in five minutes\n", w.mark(api.Warn))

@@ -149,7 +149,7 @@ func (n *Node) WorkSurvey(_ context.Context, q api.WorkQuery) (*api.WorkSurvey, 
 	case "thumbnails":
 		s.Items = append(s.Items, api.WorkItem{Item: workItem(70), Topic: q.Topic, State: api.WorkTaken, Node: nodeID(2), Had: 1, Time: n.clock, Text: "owl.png", Offerer: nodeID(1), From: fingerprint("bob")},
 			api.WorkItem{Item: workItem(71), Topic: q.Topic, State: api.WorkFailed, Why: "exit status 1", Had: 3, Time: n.clock, Text: "a long story", Cut: true, Offerer: nodeID(1), From: fingerprint("bob")})
-		s.Nodes, s.Of, s.More, s.Young = s.Nodes+1, s.Of+2, 3, true
+		s.Nodes, s.Of, s.More, s.Young, s.MoreNodes = s.Nodes+1, s.Of+2, 3, true, true
 	case "bob/thumbnails":
 		return nil, api.Errorf(api.Denied, "the topic belongs to somebody else: ask its owner, or take another name")
 	}

@@ -72,6 +72,7 @@ export function startWork(model, topic, owner) {
 		if (error) words.push(`What other nodes offer cannot be asked now: ${error.message}`)
 		else if (s.nodes < s.of) words.push(`${count(s.of, "node offers", "nodes offer")} items, of which ${s.nodes} answered: what the others have is not shown.`)
 		if (s?.more) words.push(`${count(s.more, "more item")} not shown.`)
+		if (s?.more_nodes) words.push("More nodes offer items than are remembered: these were not asked.")
 		if (s?.young && !error) words.push("Who else offers may not be known yet: it is in five minutes.")
 		return { items: theirs, words: words.join(" ") }
 	}
