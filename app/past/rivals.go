@@ -62,6 +62,19 @@ func needless(now, r *certificate.Ruling) bool {
 	return !now.Draft && now.Covers(r) && !slices.Contains(now.Rivals(), r.Certificate) && !now.LeftAt(r)
 }
 
+// rather reports whether a version is kept besides with this ruling rather than with an old one. The one that the
+// branch of now left says whom to ask before what is apart ends: nobody takes its place who rules late of his own.
+// Of others the later one is kept, as it may be left yet. Now is nil where nothing is current.
+func rather(now, r, old *certificate.Ruling) bool {
+	switch {
+	case now != nil && now.LeftAt(old):
+		return false
+	case now != nil && now.LeftAt(r):
+		return true
+	}
+	return r.After(old)
+}
+
 // outlived reports whether each of the nodes that are to keep a rival has a ruling that is complete, stands for
 // it and does not have it kept. This node keeps none of the object, and cannot see that by itself. The error is
 // task.ErrStopped.
@@ -136,11 +149,15 @@ func (p *Past) keepRival(t *task.T, c *certificate.Certificate, content []byte, 
 		return msg.RefusedBusy
 	}
 	defer p.busy.Leave(x)
-	now := p.shelf.find(o)
+	var now *certificate.Ruling
+	if e := p.shelf.find(o); e != nil {
+		now = e.ruling
+	}
+	old := p.shelf.find(x)
 	switch {
-	case p.shelf.find(x) != nil && !r.After(p.shelf.find(x).rival), now != nil && needless(now.ruling, r):
+	case now != nil && needless(now, r), old != nil && !rather(now, r, old.rival):
 		return 0
-	case !p.roomToVote(c.Size) || len(p.shelf.rivals(o)) >= maxRivals:
+	case old == nil && (!p.roomToVote(c.Size) || len(p.shelf.rivals(o)) >= maxRivals):
 		return msg.RefusedFull
 	}
 	k, st, ring, v := &kept{Cert: c, Ruling: r, Rival: true}, p.cfg.Store, p.cfg.Ring, p.cfg.Verifier
@@ -177,11 +194,10 @@ func (p *Past) displace(t *task.T, e *entry, by *certificate.Ruling) (into func(
 	if e == nil || !displaced(by, e.ruling) {
 		return nil, nil, 0
 	}
-	// Of two rulings about one version the later one stays: of what a branch left it says whom to ask.
-	if x := p.shelf.find(certificate.RivalID(e.object, e.ruling.Certificate)); x != nil && !e.ruling.After(x.rival) {
+	switch x := p.shelf.find(certificate.RivalID(e.object, e.ruling.Certificate)); {
+	case x != nil && !rather(by, e.ruling, x.rival):
 		return nil, nil, 0
-	}
-	if !p.roomToVote(e.size) {
+	case x == nil && !p.roomToVote(e.size):
 		return nil, nil, msg.RefusedFull
 	}
 	k, content, err := p.body(t, e.object, true)

@@ -100,9 +100,9 @@ func TestHostileRulings(t *testing.T) {
 }
 
 // TestRivalOfLaterRuling: of two rulings about one version that is kept besides the later one stays, whichever
-// comes first: it says whom to ask before what was made apart ends.
+// comes first: it says whom to ask before what was made apart ends. It takes no room that is not taken already.
 func TestRivalOfLaterRuling(t *testing.T) {
-	w := newWorld(t, 9, kbrtest.Config{Seed: 63}, nil)
+	w := newWorld(t, 9, kbrtest.Config{Seed: 63}, func(c *past.Config) { c.MaxObjects = 3 })
 	if err := w.members[0].change(0, "one"); err != nil {
 		t.Fatal(err)
 	}
@@ -113,6 +113,67 @@ func TestRivalOfLaterRuling(t *testing.T) {
 		}
 		if got := near[1].past.RivalTerm(annsName.ID(), two.Hash(ring)); got != c.want {
 			t.Errorf("after a ruling in term %d that of term %d is kept, want %d", c.term, got, c.want)
+		}
+	}
+	branch := func(c *certificate.Certificate, term uint64) *certificate.Ruling {
+		r := near[0].rules(c, term, near[:5]...)
+		r.Origin = r.Term
+		return r.Sign(ring, c.ID(), near[0].signer)
+	}
+	if _, err := ask(near[0], near[1], past.AskAccept(two, []byte("two"), branch(two, 8))); err != nil { // what was current is the third
+		t.Fatal(err)
+	}
+	three, more := annsVersion(w, 3, "three"), annsVersion(w, 3, "more")
+	if _, err := ask(near[0], near[1], past.AskKeep(more, []byte("more"), near[0].rules(more, 9, near[:5]...))); !refused(err) {
+		t.Fatalf("there is room: %v", err)
+	}
+	for _, c := range []struct {
+		payload []byte
+		want    uint64
+	}{{past.AskAccept(three, []byte("three"), branch(three, 9)), 8}, {past.AskKeep(two, []byte("two"), branch(two, 10)), 10}} {
+		_, err := ask(near[0], near[1], c.payload)
+		if got := near[1].past.RivalTerm(annsName.ID(), two.Hash(ring)); err != nil || got != c.want {
+			t.Errorf("a full holder: %v; the ruling of term %d is kept, want %d", err, got, c.want)
+		}
+	}
+}
+
+// TestNobodyRulesAboutWhatWasLeft: a neighbour that rules late, and of its own, about a version that is kept besides does
+// not take the ruling away that a branch apart has left, whether it comes before or after.
+func TestNobodyRulesAboutWhatWasLeft(t *testing.T) {
+	w := newWorld(t, 9, kbrtest.Config{Seed: 64}, nil)
+	o := annsName.ID()
+	near, two, three := w.nearest(o, 9), annsVersion(w, 2, "two"), annsVersion(w, 3, "three")
+	root, holder, liar := near[0], near[1], near[2]
+	left := root.rules(two, 7)
+	for n := range byte(5) {
+		left.Holders = append(left.Holders, &certificate.Member{Node: id.HashOf("gone", []byte{n}).Place(), Life: 1})
+	}
+	left.Origin = left.Term
+	left = left.Sign(ring, o, root.signer)
+	apart := root.rules(three, 9, near[:5]...)
+	apart.Origin, apart.Absorbed = apart.Term, []*certificate.Absorbed{left.Point(true)}
+	apart.Absorbed[0].Left = 5
+	apart = apart.Sign(ring, o, root.signer)
+	lie := liar.rules(two, 1000, liar)
+	lie.Origin = left.Origin
+	late := past.AskKeep(two, []byte("two"), lie.Sign(ring, o, liar.signer))
+	for _, c := range []struct {
+		what    string
+		from    *member
+		payload []byte
+		kept    uint64
+	}{
+		{"the neighbour's ruling", liar, late, 1000},
+		{"that of the majority", root, past.AskAccept(two, []byte("two"), left), 1000},
+		{"one apart", root, past.AskAccept(three, []byte("three"), apart), 7},
+		{"the neighbour's again", liar, late, 7},
+	} {
+		if _, err := ask(c.from, holder, c.payload); err != nil {
+			t.Fatalf("%s: %v", c.what, err)
+		}
+		if got := holder.past.RivalTerm(o, two.Hash(ring)); got != c.kept {
+			t.Errorf("%s: the rival has a ruling of term %d, want %d", c.what, got, c.kept)
 		}
 	}
 }
