@@ -165,17 +165,17 @@ func (u *uploads) putAside() error {
 	return nil
 }
 
-// part reads one part, if there is one that can be read.
-func (u *uploads) part(x *upload, n int) (*part, error) {
+// part reads one part. There may be one that cannot be read: then it is nil, and counts all the same.
+func (u *uploads) part(x *upload, n int) (p *part, there bool, err error) {
 	b, err := u.records.Get(x.partKey(n))
 	if b == nil || err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	p := new(part)
+	p = new(part)
 	if json.Unmarshal(b, p) != nil {
-		return nil, nil
+		return nil, true, nil
 	}
-	return p, nil
+	return p, true, nil
 }
 
 // listed reads an upload's parts, by number.

@@ -73,7 +73,7 @@ func (u *uploads) free(id string, at place, name string) (*upload, error) {
 	return x, err
 }
 
-// add puts a part in, in the place of one with its number, which it returns.
+// add puts a part in, in the place of one with its number, which it returns if it can be read.
 func (u *uploads) add(id string, at place, name string, p part) (old *part, err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -81,16 +81,17 @@ func (u *uploads) add(id string, at place, name string, p part) (old *part, err 
 	if err != nil {
 		return nil, err
 	}
-	if old, err = u.part(x, p.N); err != nil {
+	old, there, err := u.part(x, p.N)
+	if err != nil {
 		return nil, err
 	}
-	if old == nil && u.parts >= maxOpen {
+	if !there && u.parts >= maxOpen {
 		return nil, errManyUploads
 	}
 	if err := u.write(x.partKey(p.N), p); err != nil {
 		return nil, err
 	}
-	if x.last = p.At; old == nil {
+	if x.last = p.At; !there {
 		x.parts++
 		u.parts++
 	}

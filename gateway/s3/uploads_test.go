@@ -274,7 +274,16 @@ func TestDamagedRecords(t *testing.T) {
 		t.Errorf("damaged: %q, %v", damaged, err)
 	}
 	w.do("POST", "/bbb/a?uploadId="+id, named(1, one)).Has(t, 400, "InvalidPart")
+	// Neither that nor one that cannot be read counts twice when it comes again.
+	w.part(id, 1, "one")
+	w.records.Damage("part/"+id, "{")
 	one = w.part(id, 1, "one")
+	if n := w.s3.Parts(); n != 1 {
+		t.Errorf("of one part that came again %d are counted", n)
+	}
 	w.do("POST", "/bbb/a?uploadId="+id, named(1, one)).Has(t, 200, "")
 	w.do("GET", "/bbb/a", "").Has(t, 200, "one")
+	if n := w.s3.Parts(); n != 0 {
+		t.Errorf("%d parts are counted, and nothing is open", n)
+	}
 }
