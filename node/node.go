@@ -81,7 +81,9 @@ type Node struct {
 	scrub  scrubbing     // as it was after the last step
 	copies *api.Copies   // as counted last; nil: not yet
 	rivals []dht.Watched // of values that were put here, as last looked at
-	fault  error         // what broke the node
+	// damagedParts are the records of parts of uploads that were so at the last sweep.
+	damagedParts []string
+	fault        error // what broke the node
 	// control serves the socket and the page; nil before, and without it.
 	control *control.Server
 }

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/phyllo-net/phyllo/app/space/piece"
@@ -50,7 +51,7 @@ func (r uploadRecords) Each(prefix string, f func(key string, value []byte)) err
 }
 
 // waitingParts are the contents of all parts that have come. What is damaged nobody can go on with,
-// and it keeps nothing else.
+// and it keeps nothing else: the log says so once, and not at every sweep. An error is that of the store.
 func (n *Node) waitingParts() (cs []piece.Content, err error) {
 	damaged, err := s3.Waiting(uploadRecords{n.store}, func(saved []byte) error {
 		var d savedDraft
@@ -60,10 +61,19 @@ func (n *Node) waitingParts() (cs []piece.Content, err error) {
 		}
 		return err
 	})
-	for _, key := range damaged {
-		n.log.Warn("what is kept of a part of an upload is damaged: its client has to upload it again", "record", key)
+	if err != nil {
+		return nil, err
 	}
-	return cs, err
+	n.mu.Lock()
+	told := n.damagedParts
+	n.damagedParts = damaged
+	n.mu.Unlock()
+	for _, key := range damaged {
+		if !slices.Contains(told, key) {
+			n.log.Warn("what is kept of a part of an upload is damaged: its client has to upload it again", "record", key)
+		}
+	}
+	return cs, nil
 }
 
 // watchUploads has uploads given up that nobody goes on with, until the node stops.
