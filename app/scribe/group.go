@@ -68,9 +68,8 @@ type parent struct {
 	asked  task.Instant // when it adopted this node last
 	noise  uint64       // batches of it that were of no use; see noise.go
 	beats  uint64
-	casts  int                   // new batches of it, the last of them
-	turned int                   // of these, those that came after a later one of their stream
-	last   map[msg.Stream]uint64 // the highest number that it handed on
+	turned int                   // what speaks for it that it reorders; see noise.go
+	last   map[msg.Stream]uint64 // the last number of the batch that it handed on last
 	cancel func()                // of the watch
 }
 

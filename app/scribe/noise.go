@@ -15,16 +15,22 @@ import (
 const (
 	// noiseAllowed is how much noise of a parent is no reason to leave it, besides one copy of
 	// each batch that came another way first, and of all that the group keeps: one that was in
-	// another part of a ring that was parted fetches that, and hands it on.
+	// another part of a ring that was parted fetches what was said here, and hands it on where it
+	// knew the stream (others are history to it, see history.Begin).
 	noiseAllowed = 256
 	// forgedNoise is how much a batch counts whose signature is wrong: no honest node hands one
 	// on, so that a few are enough.
 	forgedNoise = 16
 	// beatsAllowed is how many heartbeats may come in the time of one.
 	beatsAllowed = 4
-	// turnedAllowed is how many batches may come after a later one, for each node above, and more
-	// than a third of all: what a parent itself had to ask for comes so, too.
-	turnedAllowed = 16
+	// turned is how much a batch counts against a parent that comes right after a later one, and
+	// straight how much one for it that does not, so that more than three of eight have to be
+	// turned for ever so long: what a parent itself had to ask for comes so, too, but of each
+	// answer that it got only the first batch does. turnedAllowed is how much may be against it,
+	// for each node above.
+	turned        = 5
+	straight      = 3
+	turnedAllowed = 48
 )
 
 // heardBatch counts a batch of the parent; fresh tells that it was new here.
@@ -47,25 +53,23 @@ func (g *group) heardBatch(p *parent, b *msg.Batch, fresh bool) {
 // comes, so all below one that reorders get the same: who stands nearer to the root is sooner sure,
 // and leaves it, before those below leave him.
 func (g *group) heardOrder(p *parent, seal *msg.Seal) {
-	sure := turnedAllowed * (1 + len(g.path)/id.Size)
-	if p.casts++; p.casts > 4*sure {
-		p.casts, p.turned = p.casts/2, p.turned/2
-	}
 	name := seal.Stream()
-	switch was, known := p.last[name]; {
-	case known && seal.Last() < was:
-		p.turned++
-	case !known && len(p.last) >= history.MaxStreams || p.last == nil:
-		p.last = map[msg.Stream]uint64{name: seal.Last()}
-	default:
-		p.last[name] = seal.Last()
+	was, known := p.last[name]
+	if !known && len(p.last) >= history.MaxStreams || p.last == nil {
+		p.last = make(map[msg.Stream]uint64)
 	}
-	if p.turned >= sure && p.turned*8 >= p.casts*3 {
-		if f := g.s.cfg.Events.Reordered; f != nil {
-			f(g.id, p.node)
-		}
-		g.part(p)
+	p.last[name] = seal.Last()
+	if !known || seal.Last() > was {
+		p.turned = max(p.turned-straight, 0)
+		return
 	}
+	if p.turned += turned; p.turned < turnedAllowed*(1+len(g.path)/id.Size) {
+		return
+	}
+	if f := g.s.cfg.Events.Reordered; f != nil {
+		f(g.id, p.node)
+	}
+	g.part(p)
 }
 
 // forged reports whether nobody who checked a batch would have handed it on. That it is not of
