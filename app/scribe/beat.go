@@ -18,10 +18,12 @@ import (
 // millis is a duration as heartbeats say it, at least 1.
 func millis(d time.Duration) uint32 { return uint32(max(d.Milliseconds(), 1)) }
 
-// stir lets heartbeats begin anew after a message.
-func (g *group) stir() {
+// stir lets heartbeats begin anew after a message, which was one itself if it was cast.
+func (g *group) stir(cast bool) {
 	g.used = g.s.ep.Now()
-	g.stirred = g.used
+	if cast {
+		g.stirred = g.used
+	}
 	g.audits.pause = auditFirst
 	if g.quiet > g.s.cfg.Beat {
 		g.quiet = g.s.cfg.Beat
@@ -234,20 +236,18 @@ func (g *group) accept(b *msg.Batch, from *peer.Handle) bool {
 // A child that lacks some of it knows by heartbeats that it does, and asks.
 func (g *group) acceptFetched(b *msg.Batch, from *peer.Handle) bool {
 	if g.hist.IsPast(b.Seal) {
-		return g.admissible(b) && g.spread(b, everybody)
+		return g.admissible(b) && g.spread(b, nil)
 	}
 	return g.accept(b, from)
 }
-
-// everybody is who need not be sent a batch: all children.
-func everybody(*peer.Handle) bool { return true }
 
 // admissible reports whether a batch is new and right.
 func (g *group) admissible(b *msg.Batch) bool {
 	return !g.hist.Has(b.Seal) && g.charter.AllowsBatch(g.s.cfg.Ring, b, g.s.cfg.Verifier, g.s.ep.Wall()) == nil
 }
 
-// spread is accept for a batch that was checked, and that some children need not be sent.
+// spread is accept for a batch that was checked, and that some children need not be sent; if but is
+// nil none is.
 func (g *group) spread(b *msg.Batch, but func(*peer.Handle) bool) bool {
 	_, had := g.hist.Len()
 	if g.hist.Add(b) != history.Added {
@@ -258,8 +258,10 @@ func (g *group) spread(b *msg.Batch, but func(*peer.Handle) bool) bool {
 	if g.shelved > 0 {
 		g.s.shelf.Put(g.id, b)
 	}
-	g.stir()
-	g.cast(b, but)
+	g.stir(but != nil)
+	if but != nil {
+		g.cast(b, but)
+	}
 	g.readOne(b.Seal.Stream())
 	if g.hist.Lacks(b.Seal.Stream()) {
 		g.fill()

@@ -373,8 +373,41 @@ func TestAllKeepersDie(t *testing.T) {
 	w.tree(g)
 }
 
+// A new batch of a publisher whose stream is unknown to the root, as all who kept it are gone, goes
+// down the tree at once.
+func TestNewBatchOfALostStream(t *testing.T) {
+	w := newWorld(t, 24, kbrtest.Config{Seed: 30}, func(c *scribe.Config) { c.MaxChildren = 24 })
+	g := w.mustCreate(open("news"))
+	w.joinAll(g, w.nodes...)
+	w.net.Run(2 * time.Second)
+	root, now := w.root(g), time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC).Add(w.net.Elapsed())
+	batch := func(first uint64) *msg.Batch {
+		return msg.NewBatch(ring, g, 3, first, first, [][]byte{[]byte("hello")}, bob, now)
+	}
+	for _, x := range w.nodes {
+		if x != root {
+			root.send(x, &msg.Cast{Group: g, Batch: batch(1)})
+		}
+	}
+	w.net.Run(100 * time.Millisecond)
+	asker := w.nodes[0]
+	if asker == root {
+		asker = w.nodes[1]
+	}
+	if _, err := asker.ask(root, msg.Encode(&msg.Publish{Group: g, Batch: batch(4097)})); err != nil {
+		t.Fatal(err)
+	}
+	w.net.Run(100 * time.Millisecond)
+	for _, x := range w.nodes {
+		if n := x.s.Place(g).Messages; n != 2 && x != root {
+			t.Errorf("node %s has %d of 2 batches", x.n.Self().ID.Short(), n)
+		}
+	}
+}
+
 // Who starts again as a root, with a disk or without, fetches what the group keeps, and does not
 // send it down the tree once more: those below have it, and those who join meanwhile want none of it.
+// It says heartbeats meanwhile.
 func TestHistoryIsNotCastAgain(t *testing.T) {
 	for name, disks := range map[string]bool{"with disks": true, "without": false} {
 		t.Run(name, func(t *testing.T) {
@@ -395,18 +428,24 @@ func TestHistoryIsNotCastAgain(t *testing.T) {
 			root.n.Kill()
 			talk()
 			w.net.Run(time.Minute)
-			got, err := first[0].ask(w.root(g), msg.Encode(&msg.Fetch{Group: g, Publisher: alice.Public(), Life: lifeOf(w, alice.Public()), From: 70, To: 70}))
+			got, err := first[0].ask(w.root(g), msg.Encode(&msg.Fetch{Group: g, Publisher: alice.Public(), Life: lifeOf(w, alice.Public()), From: 60, To: 70}))
 			if err != nil {
 				t.Fatal(err)
 			}
 			root.restart()
-			again, held := 0, true
+			again, beats, held, brought := 0, 0, true, uint64(0)
 			for _, x := range w.nodes {
 				x.n.OnDeliver = func(_ wire.AppID, d *kbr.Delivery) bool {
 					m, _ := msg.Decode(d.Payload)
 					switch m := m.(type) {
-					case *msg.Fetch, *msg.Publish:
+					case *msg.Fetch:
 						return held // the root begins without the history
+					case *msg.Publish:
+						return held && m.Batch.Seal.First != brought
+					case *msg.Beat:
+						if d.Via.ID == root.n.Self().ID {
+							beats++
+						}
 					case *msg.Cast:
 						if m.Batch.Seal.First <= 80 {
 							again++
@@ -420,10 +459,18 @@ func TestHistoryIsNotCastAgain(t *testing.T) {
 			if place := root.s.Place(g); !place.Root || len(place.Children) < 4 || place.Messages >= 80 {
 				t.Fatalf("the root that has just started again stands %+v", place)
 			}
-			held = false
-			if _, err := first[1].ask(root, msg.Encode(&msg.Publish{Group: g, Batch: got.(*msg.Fetched).Batches[0]})); err != nil {
-				t.Error("what a root lacks is brought to it: ", err)
+			beats = 0
+			for _, b := range got.(*msg.Fetched).Batches {
+				brought = b.Seal.First
+				if _, err := first[1].ask(root, msg.Encode(&msg.Publish{Group: g, Batch: b})); err != nil {
+					t.Error("what a root lacks is brought to it: ", err)
+				}
+				w.net.Run(400 * time.Millisecond)
 			}
+			if beats < 3*len(root.s.Place(g).Children) {
+				t.Errorf("%d heartbeats came to %d children while history came to their root", beats, len(root.s.Place(g).Children))
+			}
+			held = false
 			w.net.Run(time.Minute)
 			talk()
 			w.net.Run(time.Minute)

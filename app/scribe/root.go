@@ -351,6 +351,7 @@ func (g *group) publish(d *kbr.Delivery, b *msg.Batch) {
 			refuse(d, reason(err))
 			return
 		}
+		past := g.hist.IsPast(b.Seal)
 		if next == 0 && b.Seal.First > history.Window { // all who kept the stream are gone
 			g.hist.Begin(b.Seal, b.Seal.First)
 		}
@@ -358,8 +359,8 @@ func (g *group) publish(d *kbr.Delivery, b *msg.Batch) {
 		// that keep the group get the batch as such. What others bring that was there before this
 		// root came goes to none, see acceptFetched.
 		but := g.keepers()
-		if g.hist.IsPast(b.Seal) {
-			but = everybody
+		if past {
+			but = nil
 		}
 		if !g.spread(b, but) {
 			refuse(d, msg.RefusedLimit)
