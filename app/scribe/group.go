@@ -66,6 +66,7 @@ type parent struct {
 	node   *peer.Handle
 	since  task.Instant
 	asked  task.Instant // when it adopted this node last
+	told   bool         // it was told then that this node is a member
 	noise  uint64       // batches of it that were of no use; see noise.go
 	beats  uint64
 	turned int                   // what speaks for it that it reorders; see noise.go
@@ -96,6 +97,12 @@ func (g *group) attached() bool { return g.parent != nil || g.root != nil }
 
 // needed reports whether this node should be in the tree.
 func (g *group) needed() bool { return g.member != nil || len(g.children) > 0 || len(g.waiting) > 0 }
+
+// isMember reports whether this node is a member, as far as it knows: one whom the charter does not
+// let in is none, and is told so when the newest charter is known (Member.begin).
+func (g *group) isMember() bool {
+	return g.member != nil && (g.charter == nil || g.member.allowed())
+}
 
 // limits are those of the history: a keeper and a member keep what the charter says, a node
 // that only forwards what its children may lack.
@@ -154,7 +161,10 @@ func (g *group) take(c *msg.Charter) error {
 	}
 	if m := g.member; m != nil && m.began && !m.allowed() {
 		m.end(msg.ErrDenied)
-		defer g.dropIfIdle()
+		defer func() {
+			g.dropIfIdle()
+			g.inform()
+		}()
 	}
 	if g.root != nil {
 		g.keepCharter()
@@ -165,10 +175,12 @@ func (g *group) take(c *msg.Charter) error {
 	return nil
 }
 
-// pass is what this node shows to a parent: its own member's, or a child's.
+// pass is what this node shows to a parent: its own member's, or a child's. A parent that it has is
+// not shown that of a member whom the charter does not let in: it would cost the children their
+// place.
 func (g *group) pass() *msg.Pass {
-	if g.member != nil && g.member.o.Signer != nil {
-		return msg.NewPass(g.s.cfg.Ring, g.id, g.s.ep.Self().ID, g.member.o.Signer, g.s.ep.Wall())
+	if m := g.member; m != nil && m.o.Signer != nil && (g.parent == nil || g.isMember()) {
+		return msg.NewPass(g.s.cfg.Ring, g.id, g.s.ep.Self().ID, m.o.Signer, g.s.ep.Wall())
 	}
 	var best *msg.Pass
 	better := func(p *msg.Pass) {

@@ -82,10 +82,7 @@ func (s *Scribe) Join(t *task.T, group id.Hash, o Options) (*Member, error) {
 		m.joined = func(err error) { resolve(struct{}{}, err) }
 		g.limit()
 		if g.attached() && !g.stale() {
-			if g.parent != nil {
-				g.s.stats.Attaches++
-			}
-			g.check() // the parent is to know that walks find a member here
+			g.inform()
 			g.sync()
 		} else {
 			g.seek()
@@ -107,7 +104,7 @@ func (m *Member) Leave() {
 		m.g.member = nil
 		m.g.limit()
 		m.g.dropIfIdle()
-		m.g.check() // if it stays, its parent is to know that it is there for others alone
+		m.g.inform()
 	}
 }
 
@@ -143,9 +140,11 @@ func (m *Member) begin() {
 	case !m.allowed():
 		m.end(msg.ErrDenied)
 		m.g.dropIfIdle()
+		m.g.inform()
 		return
 	}
 	m.began = true
+	m.g.inform() // it may be a newer charter that lets it in
 	h := m.g.hist
 	name := msg.Stream{}
 	for more := true; more; {

@@ -42,7 +42,7 @@ func (s *Scribe) Place(group id.Hash) Place {
 
 // Stats counts what happened since the start.
 type Stats struct {
-	Attaches uint64 // questions to a node whether it would be this one's parent
+	Attaches uint64 // questions to a node whether it would be this one's parent, or to the parent to tell it that this is a member, or none
 }
 
 // Stats returns what happened since the start.

@@ -91,8 +91,11 @@ func (g *group) give(code uint16, waited int) bool {
 	if code == msg.RefusedNoGroup && g.charter != nil {
 		return false // the group was there: see revive
 	}
-	if code != msg.RefusedNoGroup && g.member == nil {
+	if code != msg.RefusedNoGroup {
 		waited = min(waited, 1) // it was his pass that was shown
+		if g.member != nil {
+			waited = 0 // its own
+		}
 	}
 	g.turnAway(code, waited)
 	if g.member != nil {
@@ -175,11 +178,12 @@ func (g *group) askParent(t *task.T, h *peer.Handle, more bool) error {
 		var m any
 		g.asking = to
 		g.s.stats.Attaches++
-		a, m, err = g.askAdoption(t, to, more || len(stack) > 0)
+		q := g.attach()
+		a, m, err = g.askAdoption(t, to, q, more || len(stack) > 0)
 		g.asking = nil
 		switch m := m.(type) {
 		case *msg.Adopted:
-			if err = g.adopted(to, a, m); err == nil {
+			if err = g.adopted(to, q, a, m); err == nil {
 				return nil
 			}
 		case *msg.Full:
@@ -201,7 +205,7 @@ func (g *group) askParent(t *task.T, h *peer.Handle, more bool) error {
 // askAdoption asks a node to be the parent. Who has lost his waits for one no longer than for a
 // moment if there are others: it may be dead, or have lost the same one. What it answers later
 // holds all the same.
-func (g *group) askAdoption(t *task.T, to *peer.Handle, more bool) (kbr.Answer, wire.Message, error) {
+func (g *group) askAdoption(t *task.T, to *peer.Handle, q *msg.Attach, more bool) (kbr.Answer, wire.Message, error) {
 	patience := 2 * g.s.cfg.Ask
 	if more && g.isAdrift() {
 		patience = g.s.cfg.Ask / impatience
@@ -209,9 +213,9 @@ func (g *group) askAdoption(t *task.T, to *peer.Handle, more bool) (kbr.Answer, 
 	over := false
 	var answer kbr.Answer
 	err := g.unlessRoused(t, patience, func(end func(error)) {
-		g.s.gather(to, g.attach(), func(a kbr.Answer, err error) {
+		g.s.gather(to, q, func(a kbr.Answer, err error) {
 			if over {
-				g.adoptedLate(to, a, err)
+				g.adoptedLate(to, q, a, err)
 				return
 			}
 			answer = a
@@ -228,17 +232,17 @@ func (g *group) isAdrift() bool {
 }
 
 // adoptedLate takes the word of one who was waited for no longer.
-func (g *group) adoptedLate(to *peer.Handle, a kbr.Answer, err error) {
+func (g *group) adoptedLate(to *peer.Handle, q *msg.Attach, a kbr.Answer, err error) {
 	_, m, err := read(a, err)
 	if yes, ok := m.(*msg.Adopted); err == nil && ok && g.s.groups[g.id] == g && !(g.parent != nil && g.parent.node.ID == to.ID) {
-		_ = g.adopted(to, a, yes) // it is told if that comes to nothing
+		_ = g.adopted(to, q, a, yes) // it is told if that comes to nothing
 	}
 }
 
 // attach is the question to a parent.
 func (g *group) attach() *msg.Attach {
 	g.gone()
-	m := &msg.Attach{Group: g.id, Pass: g.pass(), Number: g.s.count(), Member: g.member != nil}
+	m := &msg.Attach{Group: g.id, Pass: g.pass(), Number: g.s.count(), Member: g.isMember()}
 	if g.charter != nil {
 		m.Version = g.charter.Version
 	}
@@ -272,8 +276,8 @@ func (g *group) byDelay(m *msg.Full) []*peer.Handle {
 	return hs
 }
 
-// adopted makes a node that said so this one's parent.
-func (g *group) adopted(to *peer.Handle, a kbr.Answer, m *msg.Adopted) error {
+// adopted makes a node that said so, when it was asked q, this one's parent.
+func (g *group) adopted(to *peer.Handle, q *msg.Attach, a kbr.Answer, m *msg.Adopted) error {
 	refusal := func(err error) error {
 		g.s.leave(to, g.id)
 		return err
@@ -293,7 +297,7 @@ func (g *group) adopted(to *peer.Handle, a kbr.Answer, m *msg.Adopted) error {
 		return refusal(msg.ErrMessage)
 	}
 	now := g.s.ep.Now()
-	p := &parent{node: a.From, since: now, asked: now}
+	p := &parent{node: a.From, since: now, asked: now, told: q.Member}
 	p.cancel = g.s.ep.Watch(a.From, func(kbr.Down) {
 		if g.parent == p {
 			g.orphan(p.node, avoidFor)
@@ -305,6 +309,7 @@ func (g *group) adopted(to *peer.Handle, a kbr.Answer, m *msg.Adopted) error {
 	if len(g.children) > 0 {
 		g.beatNow()
 	}
+	g.inform()
 	g.sync()
 	g.auditLater(true)
 	return nil
@@ -350,8 +355,9 @@ func (g *group) check() {
 		return
 	}
 	g.checking = true
+	q := g.attach()
 	g.s.ep.Go(func(t *task.T) error {
-		_, m, err := g.s.askWith(t, p.node, g.attach())
+		_, m, err := g.s.askWith(t, p.node, q)
 		if g.parent != p || errors.Is(err, task.ErrStopped) {
 			return err
 		}
@@ -361,12 +367,26 @@ func (g *group) check() {
 			g.orphan(p.node, avoidFor)
 			return nil
 		}
-		p.asked = g.s.ep.Now()
+		p.asked, p.told = g.s.ep.Now(), q.Member
 		g.moved(a.Path)
 		g.backup = a.Backup
 		g.expect(a.Next)
 		return nil
-	}, func(error) { g.checking = false })
+	}, func(err error) {
+		g.checking = false
+		if !errors.Is(err, task.ErrStopped) {
+			g.inform()
+		}
+	})
+}
+
+// inform tells the parent if this node is a member now, or is one no longer, and stays for others
+// alone: walks go to members first. Where a question is under way it is done at its end.
+func (g *group) inform() {
+	if p := g.parent; p != nil && p.told != g.isMember() && !g.checking {
+		g.s.stats.Attaches++
+		g.check()
+	}
 }
 
 // moved notes the path to the parent, and tells the children when it is another one.

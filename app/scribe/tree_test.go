@@ -2,6 +2,7 @@ package scribe_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
+	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
@@ -289,37 +291,64 @@ func TestParentsKnowMembers(t *testing.T) {
 	w := newWorld(t, 24, kbrtest.Config{Seed: 9}, func(c *scribe.Config) { c.MaxChildren, c.Collapse = 2, 0 })
 	g := w.mustCreate(open("news"))
 	w.joinAll(g, w.nodes...)
+	leave := func() {
+		for _, x := range w.nodes[:12] {
+			if x.n.Alive() {
+				x.n.Do(x.member.Leave)
+			}
+		}
+	}
+	if n := w.parentsKnow(g, "all have joined"); n != 0 {
+		t.Errorf("%d children are no members", n)
+	}
+	leave()
+	if n := w.parentsKnow(g, "half have left"); n == 0 {
+		t.Error("nobody stayed for others")
+	}
+	w.joinAll(g, w.nodes[:12]...)
+	w.parentsKnow(g, "they are back")
+	for _, x := range w.nodes[:12] {
+		x.n.Do(x.member.Leave)
+		x.mustJoin(g, scribe.Options{})
+		x.n.Do(x.member.Leave)
+	}
+	w.parentsKnow(g, "they left, came back and left at once")
+	w.joinAll(g, w.nodes[:12]...)
+	w.root(g).n.Kill()
+	if !w.net.RunUntil(time.Minute, func() bool {
+		return slices.ContainsFunc(w.nodes[:12], func(x *node) bool { return x.n.Alive() && x.s.Place(g).Parent.IsZero() && !x.s.Place(g).Root })
+	}) {
+		t.Fatal("nobody was below the root")
+	}
+	leave()
+	w.parentsKnow(g, "they left while the root was gone")
+}
+
+// parentsKnow checks, after a while, that each parent knows which of its children are members, and
+// returns how many are none.
+func (w *world) parentsKnow(g id.Hash, what string) (others int) {
+	w.t.Helper()
+	w.net.Run(10 * time.Second)
 	at := make(map[id.ID]*node)
 	for _, x := range w.nodes {
 		at[x.n.Self().ID] = x
 	}
-	look := func(what string) (others int) {
-		w.net.Run(10 * time.Second)
-		for _, x := range w.nodes {
-			n := x.s.Neighbours(g)
-			for i, c := range n.Children {
-				is := at[c.ID].s.Place(g).Member
-				if is != n.Members[i] {
-					t.Errorf("%s: node %s holds its child %s to be a member: %v", what, x.n.Self().ID.Short(), c.ID.Short(), n.Members[i])
-				}
-				if !is {
-					others++
-				}
+	for _, x := range w.nodes {
+		if !x.n.Alive() {
+			continue
+		}
+		n := x.s.Neighbours(g)
+		for i, c := range n.Children {
+			is := at[c.ID].s.Place(g).Member
+			if is != n.Members[i] {
+				w.t.Errorf("%s: node %s holds its child %s to be a member: %v", what, x.n.Self().ID.Short(), c.ID.Short(), n.Members[i])
+			}
+			if !is {
+				others++
 			}
 		}
-		return others
 	}
-	if n := look("all have joined"); n != 0 {
-		t.Errorf("%d children are no members", n)
-	}
-	for _, x := range w.nodes[:12] {
-		x.n.Do(x.member.Leave)
-	}
-	if n := look("half have left"); n == 0 {
-		t.Error("nobody stayed for others")
-	}
-	w.joinAll(g, w.nodes[:12]...)
-	look("they are back")
+	return others
 }
 
 // Who may not join, and who may not publish, is refused; a newer charter lets one in, and
@@ -341,6 +370,7 @@ func TestCharterSaysWho(t *testing.T) {
 	if err := w.nodes[12].join(g, scribe.Options{}); !errors.Is(err, msg.ErrDenied) {
 		t.Errorf("nobody joins: %v", err)
 	}
+	w.refusedMember(g, bob, alice)
 	from := w.nodes[13].publisher(g, "carol", carol)
 	from.say()
 	w.net.Run(5 * time.Second)
@@ -362,4 +392,29 @@ func TestCharterSaysWho(t *testing.T) {
 	}
 	w.all([]string{"carol 1"}, w.nodes[11], w.nodes[1], w.nodes[9])
 	w.tree(g)
+	w.parentsKnow(g, "the charter let some in and others out")
+}
+
+// refusedMember lets somebody who is not listed join at a node that is in the tree for others alone:
+// he is refused, and the node and its children stay where they are.
+func (w *world) refusedMember(g id.Hash, keys ...peer.Signer) {
+	w.t.Helper()
+	for i, x := range w.nodes[:10] {
+		if p := x.s.Place(g); p.Root || len(p.Children) < 2 {
+			continue
+		}
+		x.n.Do(x.member.Leave)
+		w.net.Run(5 * time.Second)
+		was := x.s.Place(g)
+		if err := x.join(g, scribe.Options{Signer: carol}); !errors.Is(err, msg.ErrDenied) {
+			w.t.Errorf("carol joins at a forwarder: %v", err)
+		}
+		w.net.Run(5 * time.Second)
+		if is := x.s.Place(g); is.Parent != was.Parent || len(is.Children) != len(was.Children) {
+			w.t.Errorf("a node at which somebody was refused stood %+v, and stands %+v", was, is)
+		}
+		x.mustJoin(g, scribe.Options{Signer: keys[i%2]})
+		return
+	}
+	w.t.Error("no member forwards")
 }
