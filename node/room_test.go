@@ -3,6 +3,8 @@ package node_test
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -34,7 +36,7 @@ func (p *process) roomHistory(room string) (list []api.RoomMessage) {
 // TestRoomOfProcesses: five people on five real nodes talk while any two of them are down,
 // each ended by kill -9; when all were started again all show the same history in the same
 // order, with all that anybody was told is said. Who joins a room whose log is stored while none of
-// its members is there has all of it.
+// its members is there has all of it; who lost his computer finds his rooms by his keys.
 func TestRoomOfProcesses(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs five processes")
@@ -145,6 +147,14 @@ func TestRoomOfProcesses(t *testing.T) {
 
 	// Who joins a room whose log is stored while nobody of it is there reads all of it.
 	all[0].until("that all is stored", func() bool { return strings.Contains(all[0].must("room", "list", "attic"), "storage has all.\n") })
+	keys, phrase := filepath.Join(t.TempDir(), "alice"), filepath.Join(t.TempDir(), "phrase")
+	if err := os.WriteFile(phrase, []byte("correct-horse-battery"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	all[0].must("user", "export", "alice", keys, "--passphrase-file", phrase)
+	all[0].until("that her keys lead to her rooms", func() bool {
+		return !strings.Contains(all[0].must("room", "list", "--json"), `"unlisted":true`)
+	})
 	all[0].kill()
 	all[1].kill()
 	all[3].must("room", "join", "attic")
@@ -154,4 +164,14 @@ func TestRoomOfProcesses(t *testing.T) {
 		return slices.Equal(got, []string{"alice: up here", "bob: dusty"})
 	})
 	all[3].must("send", "#attic", "anybody?")
+
+	// Who has his keys alone finds his rooms: alice's computer is gone, and she goes on on erin's.
+	all[4].must("user", "import", keys, "--passphrase-file", phrase)
+	all[4].until("alice's rooms", func() bool {
+		list := all[4].must("room", "list", "--from", "alice")
+		return strings.Contains(list, "attic") && strings.Contains(list, "garden")
+	})
+	all[4].until("what was said in the attic", func() bool {
+		return strings.Contains(all[4].must("room", "history", "attic", "--from", "alice"), "dusty")
+	})
 }
