@@ -60,8 +60,12 @@ func (c *canvass) known() (known []*certificate.Version) {
 }
 
 // absorbs reports whether u, the latest version of another branch than v's, stands for v too.
-// Of two that stand for each other the later one does. What u left, who is apart, speaks for itself.
+// Of two that stand for each other the later one does. What u left, who is apart, speaks for itself, and so does
+// a majority of which u has not heard, though its version is the same: its holders do not take u's rulings.
 func absorbs(u, v *certificate.Version) bool {
+	if u.Ruling.Apart() > 0 && v.Ruling.Apart() == 0 && !u.Ruling.Over(v.Ruling) {
+		return false
+	}
 	return u != v && !u.Ruling.Draft && u.Ruling.Covers(v.Ruling) && !u.Ruling.Left(v.Ruling) && (u.After(v) || !v.Ruling.Covers(u.Ruling))
 }
 
