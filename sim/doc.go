@@ -88,9 +88,9 @@
 // Reads that do not wait for each other take a tenth of that time. So from 1,024 nodes on,
 // where a wheel orders the events, the memory that the next seven events will touch is
 // fetched while others happen (machine.Foreseer): in six steps, as most addresses are
-// found in what the step before has fetched. A message among 10,000 nodes takes about
-// a quarter less time for it (the quickest tenth of 200 stretches of 20 ms: 2.3 to 3.2 µs
-// where it was 3.4 to 3.8, on a busy machine); among 200 nodes, who fit into caches, one
-// takes 0.7 µs there. A ring that grows by joins gains nothing that could be seen. To read
-// all cache lines of a machine at the start of its step changed nothing: they lie in one page.
+// found in what the step before has fetched. Among 10,000 nodes it gains a fifth: in turn
+// on a quiet machine 299 and 341 thousand messages a second, 253 and 280 before, and a ring that
+// grows by joins was built in 21.7 s, in 26.1 s before. Among 200 nodes, who fit into caches,
+// a message takes 0.7 µs. To read all cache lines of a machine at the start of its step
+// changed nothing: they lie in one page.
 package sim
