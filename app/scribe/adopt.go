@@ -99,7 +99,10 @@ func (g *group) admit(a *asker) {
 	if c == nil {
 		c = g.add(from)
 	}
-	c.pass, c.fails, c.number, c.member = a.m.Pass, 0, a.m.Number, a.m.Member
+	c.pass, c.fails = a.m.Pass, 0
+	if a.m.Number >= c.number { // an earlier question may come later
+		c.number, c.member = a.m.Number, a.m.Member
+	}
 	answer := &msg.Adopted{Path: g.pathHere(), Backup: g.backupFor(from), Next: millis(g.quiet)}
 	if a.m.Version < g.charter.Version {
 		answer.Charter = g.charter
