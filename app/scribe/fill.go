@@ -35,6 +35,9 @@ const (
 	strikesOut = 2
 	strikeAge  = 3 * time.Second
 	doubtFor   = 10 * time.Second
+	// trusted is how many more of these a parent may have that found what it lacked when it was
+	// shown it, as often: who swallows messages does not.
+	trusted = 2
 )
 
 // source is one whom this node asks for messages.
@@ -226,13 +229,14 @@ func (g *group) strike(from source, r history.Run) {
 	}
 	g.doubting = true
 	g.s.ep.Go(func(t *task.T) error {
-		none := false
+		none, has, lacked := false, false, false
 		for _, wait := range []time.Duration{0, doubtFor} {
 			if err := t.Sleep(wait); err != nil {
 				return err
 			}
 			code := uint16(0)
-			none, code = g.withholds(t, p, got[0].Seal)
+			lacked = none
+			none, has, code = g.withholds(t, p, got[0].Seal)
 			switch {
 			case g.parent != p:
 				return nil
@@ -241,23 +245,27 @@ func (g *group) strike(from source, r history.Run) {
 				return nil
 			}
 		}
-		if none {
+		switch {
+		case none:
 			g.struck(p)
+		case lacked && has:
+			g.strikes = max(g.strikes-1, -trusted)
 		}
 		return nil
 	}, func(error) { g.doubting = false })
 }
 
 // withholds asks a parent for a batch that this node has, and reports whether it answers that it
-// has none, with the code if it refuses. One that does not answer is looked after elsewhere.
-func (g *group) withholds(t *task.T, p *parent, seal *msg.Seal) (none bool, code uint16) {
+// has none, with the code if it refuses, or gives it. One that does not answer is looked after elsewhere.
+func (g *group) withholds(t *task.T, p *parent, seal *msg.Seal) (none, has bool, code uint16) {
 	_, m, err := g.s.ask(t, p.node, &msg.Fetch{Group: g.id, Publisher: seal.Publisher, Life: seal.Life, From: seal.First, To: seal.First, Seal: seal})
 	if err != nil {
 		code = msg.Refusal(err)
-		return code != 0, code
+		return code != 0, false, code
 	}
 	f, ok := m.(*msg.Fetched)
-	return !ok || len(f.Batches) == 0 && f.Floor <= seal.First, 0
+	has = ok && len(f.Batches) > 0
+	return !ok || !has && f.Floor <= seal.First, has, 0
 }
 
 // struck leaves a parent that swallows messages.
