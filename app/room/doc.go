@@ -4,11 +4,15 @@
 // # The log
 //
 // Each member has the whole log of a room (package dag) in his node's store, and writes to
-// it at once, whoever else is there. What is new is pushed to the nodes of all members; and
-// every SyncEvery, at its start, and when something names what it does not have, a node
+// it at once, whoever else is there. What is new is pushed to the nodes of all members, in a room
+// of more than 33 from one to the next, each to eight; and every SyncEvery, at its start, and when something names what it does not have, a node
 // compares its log with another member's and both get what they lack. So what one member has
 // reaches every other as soon as there is a way between them, over others where they are never
 // there at the same time; and who has the same entries shows the same room in the same order.
+//
+// In a large room members who pass nothing on cost those after them some ten seconds while the author is there
+// (see spread.go), and without him about two comparisons of logs: in rooms of 100 of which a fifth
+// swallows all and a fifth is away, 1 to 4 minutes.
 //
 // Entries are durable before they are pushed, and before who wrote them is told so.
 //
@@ -61,6 +65,6 @@
 //
 // # What it does not do yet
 //
-// Rooms of many members push each entry to each of them: no tree. Packs of who has lost his disk, and
+// Packs of who has lost his disk, and
 // letters with keys, are never given back.
 package room

@@ -5,6 +5,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/room/entry"
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -16,7 +17,7 @@ var Messages = messages
 func Samples(room, epoch id.Hash, from, to peer.Key, founding, change *entry.Entry) []wire.Message {
 	a := &about{room, from, to}
 	return []wire.Message{
-		&push{About: a, Entries: []*entry.Entry{change}}, &took{Lacks: true},
+		&push{About: a, Entries: []*entry.Entry{change}, Before: epoch}, &took{Lacks: true},
 		&sync{About: a, Marks: make([]byte, markSize), Wanted: epoch[:]},
 		&rest{Entries: []*entry.Entry{change}, More: true, Heads: epoch[:], Marks: make([]byte, markSize)},
 		&askKey{About: a, Epoch: epoch}, &key{Number: 1, Sealed: []byte{1}},
@@ -62,6 +63,7 @@ func Bad(room id.Hash, from, to peer.Key, founding, change *entry.Entry) map[str
 		"torn hashes":          &sync{About: a, Wanted: make([]byte, 33)},
 		"many hashes":          &sync{About: a, Wanted: make([]byte, 32*(maxWanted+1))},
 		"many heads":           &rest{Heads: make([]byte, 32*(maxHeads+1))},
+		"many to be passed on": &push{About: a, Entries: many[:2], Before: room},
 		"no epoch":             &askKey{About: a},
 		"no key":               &key{},
 		"a long key":           &key{Sealed: make([]byte, maxSealed+1)},
@@ -70,6 +72,40 @@ func Bad(room id.Hash, from, to peer.Key, founding, change *entry.Entry) map[str
 		"invite with no key":   &invite{About: a, Name: "x", Title: "y", Founding: founding, Change: change, Key: &key{}},
 		"title that escapes":   &invite{About: a, Name: "x", Title: "y\x1b[2J", Founding: founding, Change: change},
 	}
+}
+
+// Pushed are the entries that a message pushes.
+func Pushed(payload []byte) (list []id.Hash) {
+	m, err := messages.Decode(payload)
+	if p, ok := m.(*push); err == nil && ok {
+		for _, e := range p.Entries {
+			list = append(list, e.Hash())
+		}
+	}
+	return list
+}
+
+// Again pushes an entry that is here to somebody, who is to pass it on to all.
+func (m *Rooms) Again(user, to peer.Key, room, x id.Hash) []byte {
+	list, err := m.account(user).hall(room).books().read([]id.Hash{x})
+	if err != nil || len(list) != 1 {
+		panic("an entry that is not here")
+	}
+	return encode(&push{About: &about{room, user, to}, Entries: list, Before: lastSeat})
+}
+
+// Swallow answers as somebody who takes all and gives nothing; false: not to this message.
+func Swallow(d *kbr.Delivery) bool {
+	m, _ := messages.Decode(d.Payload)
+	switch m.(type) {
+	case *push:
+		d.Reply(encode(&took{}))
+	case *sync:
+		d.Reply(encode(&rest{}))
+	default:
+		return false
+	}
+	return true
 }
 
 // Size is how many entries a room has on this node.

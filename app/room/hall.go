@@ -34,8 +34,9 @@ type hall struct {
 	again     bool // and what changed meanwhile must be looked at
 	comparing bool
 
-	told  receipts
-	shelf shelved
+	told      receipts
+	shelf     shelved
+	spreading spreading
 }
 
 // newHall builds a room from what the store has.

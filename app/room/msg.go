@@ -73,6 +73,9 @@ func (a *about) Check() error {
 type push struct {
 	About   *about         `cbor:"1,keyasint"`
 	Entries []*entry.Entry `cbor:"2,keyasint"`
+	// Before asks to pass the entry, which is one alone, on to all whose seats (seatOf) come after
+	// that of whom it is pushed to, and before this one. Zero: it is not to be passed on.
+	Before id.Hash `cbor:"3,keyasint,omitzero"`
 }
 
 // took answers push and invite.
@@ -239,7 +242,12 @@ func checkMarks(b []byte) error {
 }
 
 // Check implements wire.Checker.
-func (p *push) Check() error { return errors.Join(p.About.Check(), checkEntries(p.Entries)) }
+func (p *push) Check() error {
+	if !p.Before.IsZero() && len(p.Entries) != 1 {
+		return fmt.Errorf("%d entries to be passed on, want 1", len(p.Entries))
+	}
+	return errors.Join(p.About.Check(), checkEntries(p.Entries))
+}
 
 // Check implements wire.Checker.
 func (s *sync) Check() error {

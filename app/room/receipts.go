@@ -63,6 +63,10 @@ func (m *Rooms) Reached(t *task.T, user peer.Key, room id.Hash, list []id.Hash) 
 	if err != nil {
 		return nil, err
 	}
+	return h.reached(list), nil
+}
+
+func (h *hall) reached(list []id.Hash) []Reached {
 	var people []dag.Person
 	for _, p := range h.log.State().People {
 		if p.Role > entry.Out {
@@ -105,7 +109,7 @@ func (m *Rooms) Reached(t *task.T, user peer.Key, room id.Hash, list []id.Hash) 
 		}
 		return len(at) > 0
 	})
-	return out, nil
+	return out
 }
 
 // tell lets the others know, in a moment, how far the user is: one receipt for all that came

@@ -66,6 +66,9 @@ func (h *hall) troubled(err error) {
 // shelveNews looks at the shelf when entries have come: soon if they are the user's, later if he
 // stands in for their author, and else not at all.
 func (h *hall) shelveNews(list []*entry.Entry) {
+	if h.rooms().shelf == nil {
+		return
+	}
 	after := h.rooms().cfg.ShelveAfter
 	for _, e := range list {
 		switch {

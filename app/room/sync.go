@@ -20,8 +20,6 @@ import (
 const (
 	// maxRounds is how many answers one comparison takes.
 	maxRounds = 10_000
-	// pushes is how many nodes one entry is pushed to at a time.
-	pushes = 16
 )
 
 // device is a node of a member.
@@ -89,75 +87,6 @@ func (h *hall) ask(t *task.T, d device, m func(*about) wire.Message) (wire.Messa
 		return nil, err
 	}
 	return messages.Decode(ans.Payload)
-}
-
-// spread pushes a new entry to all devices of all members, and of who is put out by it, some
-// at a time; who cannot be found now compares his log later.
-func (h *hall) spread(e *entry.Entry) {
-	queue := h.people()
-	var c entry.Change
-	if e.Kind == entry.ChangeKind && entry.Body(e, &c) == nil && c.Role == entry.Out && c.Name != "" {
-		queue = append(queue, dag.Person{Key: c.Who, Name: c.Name})
-	}
-	h.each(queue, func(t *task.T, d device) { h.push(t, d, []*entry.Entry{e}) })
-}
-
-// each runs f for all devices of people, some at a time; who cannot be found now is passed
-// over.
-func (h *hall) each(queue []dag.Person, f func(t *task.T, d device)) {
-	for range min(pushes, len(queue)) {
-		h.rooms().ep.Go(func(t *task.T) error {
-			for len(queue) > 0 {
-				p := queue[0]
-				queue = queue[1:]
-				devices, err := h.devices(t, p)
-				if err != nil {
-					continue
-				}
-				for _, d := range devices {
-					f(t, d)
-				}
-			}
-			return nil
-		}, nil)
-	}
-}
-
-// push brings entries to a device, and what they name that is not there.
-func (h *hall) push(t *task.T, d device, list []*entry.Entry) {
-	ans, err := h.ask(t, d, func(a *about) wire.Message { return &push{About: a, Entries: list} })
-	if said, ok := ans.(*took); err == nil && ok && said.Lacks {
-		h.compareLater(t, d)
-	}
-	if refusal := new(kbr.RefusedError); errors.As(err, &refusal) && refusal.Code == refusedUnknown {
-		h.tellOf(t, d)
-	}
-}
-
-// compareLater compares logs with a device, unless that is done with another one now.
-func (h *hall) compareLater(t *task.T, d device) {
-	if h.comparing {
-		return
-	}
-	h.comparing = true
-	_ = h.compare(t, d)
-	h.comparing = false
-}
-
-// takePush takes entries from a member's node. They are believed for their signatures.
-func (h *hall) takePush(t *task.T, d *kbr.Delivery, p *push) error {
-	// Each is a signature to be checked.
-	for range len(p.Entries) - 1 {
-		if m := h.rooms(); !m.served.Take(d.Via.ID, m.ep.Now()) {
-			return &kbr.RefusedError{Code: refusedBusy, Text: "too many entries in a minute"}
-		}
-	}
-	lacks, err := h.take(t, p.Entries)
-	if err != nil {
-		return err
-	}
-	d.Reply(encode(&took{Lacks: lacks}))
-	return nil
 }
 
 // vouchFor returns the record of who asks, if he has a right to what is in the room.

@@ -3,6 +3,7 @@ package room_test
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -42,7 +43,8 @@ type world struct {
 	phone  phone
 	cfg    room.Config
 	people []*person
-	vault  *vault // nil: the ring has no storage
+	vault  *vault                     // nil: the ring has no storage
+	pushed map[id.Hash]map[string]int // how often a computer pushed an entry, by whose it is; nil: nobody counts
 }
 
 // person is somebody with his computer, which may be killed and started again: its disk stays.
@@ -56,6 +58,8 @@ type person struct {
 	node   *kbrtest.Node
 	events []room.Event
 	up     bool
+	// swallows: takes what it is pushed, and passes nothing on, nor gives it to who asks.
+	swallows bool
 }
 
 func newWorld(t testing.TB, seed uint64, names ...string) *world {
@@ -72,7 +76,34 @@ func newWorld(t testing.TB, seed uint64, names ...string) *world {
 func (w *world) add(name string, n uint64) {
 	w.Helper()
 	p := w.person(name, n)
-	p.node = w.net.Add(kbrtest.Handle(id.Tiny(p.number)), kbr.Mount{Number: appNumber, App: p.Rooms})
+	p.node = w.net.Add(kbrtest.Handle(id.Tiny(p.number)), p.mount())
+}
+
+// mount is a person's rooms, watched where pushes are counted.
+func (p *person) mount() kbr.Mount {
+	if p.w.pushed == nil {
+		return kbr.Mount{Number: appNumber, App: p.Rooms}
+	}
+	return kbr.Mount{Number: appNumber, App: watched{p.Rooms, p}}
+}
+
+// watched are the rooms of somebody whom a test watches.
+type watched struct {
+	*room.Rooms
+	p *person
+}
+
+func (x watched) Deliver(d *kbr.Delivery) {
+	from := x.p.w.people[slices.IndexFunc(x.p.w.people, func(p *person) bool { return id.Tiny(p.number) == d.Via.ID })].name
+	for _, e := range room.Pushed(d.Payload) {
+		if x.p.w.pushed[e] == nil {
+			x.p.w.pushed[e] = map[string]int{}
+		}
+		x.p.w.pushed[e][from]++
+	}
+	if !x.p.swallows || !room.Swallow(d) {
+		x.Rooms.Deliver(d)
+	}
 }
 
 // person has the n-th computer; it does not run yet.
@@ -114,7 +145,7 @@ func (p *person) kill() {
 
 func (p *person) start() {
 	p.build()
-	p.node = p.w.net.Restart(p.node, kbr.Mount{Number: appNumber, App: p.Rooms})
+	p.node = p.w.net.Restart(p.node, p.mount())
 	p.up = true
 }
 

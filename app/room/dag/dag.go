@@ -103,6 +103,9 @@ func (l *Log) Founding() entry.Founding { return *l.founding }
 // Len is the number of entries.
 func (l *Log) Len() int { return len(l.order) }
 
+// Depth is that of the deepest entry.
+func (l *Log) Depth() uint64 { return l.order[len(l.order)-1].depth }
+
 // Has reports whether an entry is there.
 func (l *Log) Has(h id.Hash) bool { return l.nodes[h] != nil }
 

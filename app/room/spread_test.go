@@ -1,0 +1,145 @@
+package room_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/room"
+	"github.com/phyllo-net/phyllo/app/room/entry"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/sim/simtest"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+// large is a room of so many, whose pushes are counted.
+func large(t testing.TB, seed uint64, n int) (*world, id.Hash) {
+	w := newWorld(t, seed)
+	w.pushed = map[id.Hash]map[string]int{}
+	for i := range n {
+		w.add(fmt.Sprintf("p%03d", i), uint64(i+1))
+	}
+	w.net.Run(time.Second)
+	return w, w.room()
+}
+
+// lack are those who are up, do not swallow, and were not told of an entry.
+func (w *world) lack(x id.Hash) (list []string) {
+	for _, p := range w.people {
+		if p.up && !p.swallows && !slices.ContainsFunc(p.events, func(e room.Event) bool { return e.Kind == room.Said && e.Entry == x }) {
+			list = append(list, p.name)
+		}
+	}
+	return list
+}
+
+// listening is how many are up and do not swallow.
+func (w *world) listening() int { return len(w.lack(id.Hash{})) }
+
+// hears waits until all of these were told of an entry, and returns how long that took.
+func (w *world) hears(x id.Hash, limit time.Duration) time.Duration {
+	w.Helper()
+	begun := w.net.Elapsed()
+	for len(w.lack(x)) > 0 {
+		if w.net.Elapsed()-begun > limit {
+			w.Fatalf("after %v these have not heard: %v", limit, w.lack(x))
+		}
+		w.net.Run(100 * time.Millisecond)
+	}
+	return w.net.Elapsed() - begun
+}
+
+// most is the most that anybody pushed of an entry.
+func (w *world) most(x id.Hash) (n int) {
+	for _, k := range w.pushed[x] {
+		n = max(n, k)
+	}
+	return n
+}
+
+// In a large room what is said goes from one to the next, each pushes it to few, and all hear it: at once where
+// all pass it on; a moment later where members are gone; within lookAgain where a fifth swallows
+// it; and when they compare where its author has died meanwhile.
+func TestLargeRoom(t *testing.T) {
+	simtest.Seeds(t, 1, func(t *testing.T, seed uint64) {
+		n := simtest.Size(100, 36)
+		w, r := large(t, seed, n)
+		rng := rand.New(rand.NewPCG(seed, 1))
+		alice := w.people[0]
+		w.net.Run(time.Minute)
+
+		x := alice.say(r, "all are there")
+		w.hears(x, time.Second)
+		want(t, "the most that anybody pushed", w.most(x), 8)
+		all := 0
+		for _, k := range w.pushed[x] {
+			all += k
+		}
+		want(t, "all pushes", all, n-1)
+
+		bob, carol := w.people[1], w.people[2]
+		for range 5 { // who wants it passed on to all again and again moves nobody twice
+			bob.must(func(t *task.T) error {
+				_, err := kbr.CallPeer(t, bob.node.Endpoint(appNumber), carol.node.Self(), bob.Again(bob.key(), carol.key(), r, x), kbr.Options{})
+				return err
+			})
+		}
+		if w.net.Run(time.Second); w.pushed[x][carol.name] > 8 {
+			t.Errorf("%s pushed it %d times", carol.name, w.pushed[x][carol.name])
+		}
+
+		for _, i := range rng.Perm(n - 1)[:n/5] {
+			w.people[i+1].swallows = true
+		}
+		took := w.hears(alice.say(r, "a fifth swallows"), 13*time.Second)
+
+		// Who writes at once makes ways cross: entries come before those that they name.
+		var crossing []id.Hash
+		for i := range 12 {
+			p := w.people[rng.IntN(n)]
+			for p.swallows {
+				p = w.people[rng.IntN(n)]
+			}
+			p.node.Do(func() {
+				p.node.Endpoint(appNumber).Go(func(t *task.T) error {
+					x, err := p.Say(t, p.key(), r, entry.Words{Text: fmt.Sprint("at once ", i)})
+					crossing = append(crossing, x)
+					return err
+				}, nil)
+			})
+			w.net.Run(30 * time.Millisecond)
+		}
+		w.net.Run(time.Second)
+		want(t, "said at once", len(crossing), 12)
+		crossed := w.net.Elapsed()
+		for _, x := range crossing {
+			w.hears(x, 15*time.Second)
+		}
+		crossed = w.net.Elapsed() - crossed
+
+		for _, i := range rng.Perm(n - 2)[:n/5] {
+			w.people[i+2].kill()
+		}
+		x = alice.say(r, "others have gone")
+		gone := w.hears(x, 13*time.Second)
+
+		// Whoever wrote it is gone when only few have it: it comes to all when they compare.
+		x = alice.say(r, "my last words")
+		for len(w.lack(x)) > w.listening()-3 {
+			w.net.Run(time.Millisecond)
+		}
+		alice.kill()
+		last := w.hears(x, 6*time.Minute)
+		t.Logf("heard after %v where a fifth swallows, %v more at once, %v where a fifth is gone, %v after the author's death", took, crossed, gone, last)
+		for _, p := range w.people {
+			p.swallows = false
+			if !p.up {
+				p.start()
+			}
+		}
+		w.same(r, 10*time.Minute)
+	})
+}
