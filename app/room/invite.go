@@ -132,37 +132,59 @@ func (a *account) keepInvite(t *task.T, i *invite) error {
 // answer turns an invitation into a room, which the user has joined or has not.
 func (a *account) answer(t *task.T, k *keptInvite, joined bool) (*hall, error) {
 	room := k.Founding.Hash()
-	h := a.hall(room)
-	fresh := h == nil
-	if fresh {
-		var err error
-		if h, err = newHall(a, &loaded{room: room, kept: kept{Founding: k.Founding}, keys: secrets{}}); err != nil {
-			return nil, err
-		}
-	}
-	next := kept{Founding: k.Founding, Stream: a.rooms.random(), Joined: joined, Answered: k.Change.Hash(), Read: h.kept.Read, Silent: h.kept.Silent, Packer: h.kept.Packer}
-	if c := new(entry.Change); k.Change.Kind == entry.ChangeKind && entry.Body(k.Change, c) == nil {
-		next.Since = c.Number
-	}
-	b, v := h.books(), wire.MustMarshal(&next)
-	_, err := task.Work(t, diskTimeout, func() (struct{}, error) {
-		var batch store.Batch
-		batch.Put(tableRooms, b.own(), v)
-		batch.Delete(tableInvites, b.own())
-		return struct{}{}, b.store.Apply(&batch)
-	})
+	h, err := a.settleInvite(t, k, joined)
 	if err != nil {
 		return nil, err
 	}
-	h.kept = next
-	if fresh && a.hall(room) == nil {
-		a.insert(h)
-	}
-	a.invites = slices.DeleteFunc(a.invites, func(x *keptInvite) bool { return x.Founding.Hash() == room })
-	h = a.hall(room)
 	a.listSoon()
 	if !joined || k.Key.IsZero() {
 		return h, nil
 	}
 	return h, h.remember(t, entry.KeyProof(room, k.Key), k.Key)
+}
+
+// settleInvite makes the answer to an invitation durable.
+func (a *account) settleInvite(t *task.T, k *keptInvite, joined bool) (*hall, error) {
+	room := k.Founding.Hash()
+	h, err := a.hallOf(t, k.Founding)
+	if err != nil {
+		return nil, err
+	}
+	defer a.rooms.turns.Leave(h.keeping)
+	next := kept{Founding: k.Founding, Stream: a.rooms.random(), Joined: joined, Answered: k.Change.Hash(), Read: h.kept.Read, Silent: h.kept.Silent, Packer: h.kept.Packer}
+	if c := new(entry.Change); k.Change.Kind == entry.ChangeKind && entry.Body(k.Change, c) == nil {
+		next.Since = c.Number
+	}
+	b, v := h.books(), wire.MustMarshal(&next)
+	if _, err := task.Work(t, diskTimeout, func() (struct{}, error) {
+		var batch store.Batch
+		batch.Put(tableRooms, b.own(), v)
+		batch.Delete(tableInvites, b.own())
+		return struct{}{}, b.store.Apply(&batch)
+	}); err != nil {
+		return nil, err
+	}
+	h.kept = next
+	if a.hall(room) == nil {
+		a.insert(h)
+	}
+	a.invites = slices.DeleteFunc(a.invites, func(x *keptInvite) bool { return x.Founding.Hash() == room })
+	return h, nil
+}
+
+// hallOf returns the user's room that began with a founding, a new one if there is none, and has taken
+// its turn at what is kept of it: so nobody else begins it, or changes what is kept, until it is left.
+func (a *account) hallOf(t *task.T, founding *entry.Entry) (*hall, error) {
+	room := founding.Hash()
+	fresh, err := newHall(a, &loaded{room: room, kept: kept{Founding: founding}, keys: secrets{}})
+	if err != nil {
+		return nil, err
+	}
+	if err := a.rooms.turns.Take(t, fresh.keeping); err != nil {
+		return nil, err
+	}
+	if h := a.hall(room); h != nil {
+		return h, nil
+	}
+	return fresh, nil
 }

@@ -137,14 +137,18 @@ func (h *hall) row(old *shelf.Row) *shelf.Row {
 }
 
 // offList reports whether the list, as it was seen last, is not known to lead to the room: it does
-// not have it, or not as what the user is in it now, or under its key is no head as far as known.
+// not have it, or not as what the user is in it now, or under its key is no head as far as known. To a
+// room that was found on it, and whose log has not come since, it did lead.
 func (h *hall) offList() bool {
-	if h.acc.listed.list == nil || h.shelf.led.IsZero() {
+	if h.acc.listed.list == nil || h.shelf.led.IsZero() && !h.kept.Partial {
 		return true
 	}
 	r := h.acc.listed.list.Find(h.id)
+	if r == nil {
+		return true
+	}
 	now := h.row(r)
-	return r == nil || r.Out != now.Out || r.Number < now.Number || r.Key != now.Key && r.Epoch <= now.Epoch
+	return r.Out != now.Out || r.Number < now.Number || r.Key != now.Key && r.Epoch <= now.Epoch
 }
 
 // fresh reports whether the user has joined, and the log that makes him a member has not come yet.
@@ -203,13 +207,15 @@ func (a *account) restore(t *task.T, r *shelf.Row) error {
 	if !a.lacks(r) {
 		return nil // the user has joined it meanwhile
 	}
-	h := a.hall(r.Room)
-	fresh := h == nil
-	if fresh {
-		if h, err = newHall(a, &loaded{room: r.Room, kept: kept{Founding: head.Founding}, keys: secrets{}}); err != nil {
-			return err
-		}
+	h, err := a.hallOf(t, head.Founding)
+	if err != nil {
+		return err
 	}
+	defer m.turns.Leave(h.keeping)
+	if !a.lacks(r) {
+		return nil // at this moment
+	}
+	fresh := a.hall(r.Room) == nil
 	next := h.kept
 	next.Stream, next.Joined, next.Since, next.Partial = m.random(), true, r.Number, fresh
 	var batch store.Batch
@@ -222,13 +228,10 @@ func (a *account) restore(t *task.T, r *shelf.Row) error {
 	if _, err := task.Work(t, diskTimeout, func() (struct{}, error) { return struct{}{}, m.deps.Store.Apply(&batch) }); err != nil {
 		return err
 	}
+	h.kept = next
 	if fresh {
-		if a.hall(r.Room) != nil {
-			return nil // the user has joined it at this moment
-		}
 		a.insert(h)
 	}
-	h.kept = next
 	h.shelf.led, h.shelf.ledBy = key, r.Epoch // the list does lead to it
 	if !r.Key.IsZero() {
 		h.keys[proof] = key

@@ -464,6 +464,12 @@ func TestListOfRooms(t *testing.T) {
 		mine := []string{"cellar", "garden", "kitchen", "square"}[lost:]
 		want(t, "rooms of "+p.name, joined(), mine)
 		want(t, p.name+" reads alone", p.texts(r), []string{"one"})
+		p.kill()
+		p.start()
+		w.net.Run(2 * time.Minute)
+		for _, s := range p.list() { // of most the log has not come
+			want(t, s.Title+" is on the list after a second start", s.Unlisted, false)
+		}
 		p.say(r, "four")
 		for _, o := range []*person{alice, bob} {
 			if o != p {
