@@ -1,6 +1,8 @@
 package work
 
 import (
+	"time"
+
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/wire"
@@ -36,6 +38,18 @@ func Messages(by peer.Key) (good []wire.Message, bad map[string]wire.Message) {
 		"a long head":               &page{Items: []*shown{{Item: x, By: by, Head: make([]byte, maxHead+1)}}},
 	}
 	return good, bad
+}
+
+// Kept is an item as a store has it that was queued before the node started.
+func Kept(topic string, by peer.Key, at time.Time) (key, value []byte) {
+	x := id.HashOf("an item of before")
+	return x[:], wire.MustMarshal(&record{Topic: topic, By: by, Body: []byte("old"), Tries: 3, Time: at.UnixMilli(), Secret: x})
+}
+
+// Joined are the nodes that offer by what two say, and whether the ring is young and there are more.
+func Joined(first, second []*peer.Handle, nearer bool) (nodes []*peer.Handle, young, more bool) {
+	all := joined(&desks{Nodes: first, Young: true}, &desks{Nodes: second, More: true}, nearer)
+	return all.Nodes, all.Young, all.More
 }
 
 // Forged are messages about an item by one who was never given it.

@@ -62,6 +62,11 @@ func (w *Work) Open(t *task.T, n topic.Name, by peer.Signer, o Options) (*Offers
 	q := w.queue(n, by.Public())
 	q.group = group
 	q.open++
+	if q.gone.wait > 0 { // it is there again
+		q.gone = absence{}
+		q.wake()
+		q.pump()
+	}
 	return &Offers{q, o, w.ep.Now()}, nil
 }
 

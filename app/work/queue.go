@@ -2,6 +2,7 @@ package work
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -24,6 +25,9 @@ const (
 	restFirst = 250 * time.Millisecond
 	restBusy  = 5 * time.Second
 	restNone  = 10 * time.Second
+	// goneFirst is when a topic that is not there is looked for again. The time doubles, up to goneMost.
+	goneFirst = 10 * time.Second
+	goneMost  = time.Hour
 	// handTime bounds the question to a taker whether he has got an item.
 	handTime = 5 * time.Second
 	// maxLost is how many searches for an item may come to no end, if nobody wants to wait.
@@ -56,6 +60,33 @@ type queue struct {
 	// told says that the topic's root was told at toldAt that there are items here.
 	told   bool
 	toldAt task.Instant
+	random bool
+	gone   absence
+}
+
+// absence is what a queue knows of a topic that was not there when it was looked for last.
+type absence struct {
+	wait time.Duration // from then until it is looked for again; 0: it was there
+	next task.Instant
+}
+
+// missing notes that the topic is not there. Of several who have looked for it one is counted.
+func (q *queue) missing() {
+	if now := q.w.ep.Now(); !now.Before(q.gone.next) {
+		q.gone.wait = min(max(2*q.gone.wait, goneFirst), goneMost)
+		q.gone.next = now.Add(q.gone.wait)
+	}
+}
+
+// waitsForTopic reports whether the topic was not there, and is not looked for yet.
+func (q *queue) waitsForTopic() bool { return q.w.ep.Now().Before(q.gone.next) }
+
+// why is why an item is where it is, for people.
+func (it *item) why() string {
+	if g := it.q.gone; it.state == Queued && g.wait > 0 {
+		return fmt.Sprintf("there is no such topic now; it is looked for again in %v", max(0, g.next.Sub(it.q.w.ep.Now())).Round(time.Second))
+	}
+	return it.Why
 }
 
 // queue returns what a key offers to a topic.
@@ -127,8 +158,12 @@ func (q *queue) rest(most time.Duration) {
 		return
 	}
 	q.restFor = min(max(2*q.restFor, restFirst), most)
+	q.pause(q.restFor)
+}
+
+func (q *queue) pause(d time.Duration) {
 	q.resting = true
-	q.rested = q.w.ep.After(q.restFor, func() {
+	q.rested = q.w.ep.After(d, func() {
 		q.resting = false
 		q.pump()
 	})
@@ -150,6 +185,12 @@ func (q *queue) offer(t *task.T, it *item) error {
 		return nil
 	}
 	to, err := q.search(t, signer, it.id, 1)
+	unknown := errors.Is(err, topic.ErrUnknown)
+	if unknown {
+		q.missing()
+	} else if err == nil || errors.Is(err, anycast.ErrNobody) {
+		q.gone = absence{}
+	}
 	switch {
 	case errors.Is(err, task.ErrStopped):
 		return err
@@ -157,9 +198,14 @@ func (q *queue) offer(t *task.T, it *item) error {
 	case len(to) > 0:
 		q.restFor = 0
 		return q.give(t, it, to[0].Node)
+	case unknown && it.waits(w.ep.Now()):
+		if !q.resting {
+			q.pause(q.gone.next.Sub(w.ep.Now()))
+		}
+		q.put(it, true)
 	case errors.Is(err, msg.ErrDenied), errors.Is(err, topic.ErrOwner):
 		w.end(it, Failed, err.Error(), nil)
-	case !errors.Is(err, anycast.ErrNobody) && !errors.Is(err, topic.ErrUnknown):
+	case !errors.Is(err, anycast.ErrNobody) && !unknown:
 		if it.lost++; it.lost >= maxLost && !it.waits(w.ep.Now()) {
 			w.end(it, Failed, err.Error(), nil)
 			return nil

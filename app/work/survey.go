@@ -3,6 +3,7 @@ package work
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -72,7 +73,7 @@ func (w *Work) Survey(t *task.T, n topic.Name, by peer.Signer) (Survey, error) {
 		return s, topic.ErrOwner
 	}
 	group, self := n.GroupOf(w.cfg.Ring, owner), w.ep.Self()
-	_, d, err := w.root(t, group)
+	d, err := w.offerersOf(t, group)
 	if err != nil {
 		return s, err
 	}
@@ -125,21 +126,62 @@ func (w *Work) Survey(t *task.T, n topic.Name, by peer.Signer) (Survey, error) {
 	return s, nil
 }
 
-// root asks the root of a topic's key who offers to the topic, over a link of its own.
-func (w *Work) root(t *task.T, group id.Hash) (*peer.Handle, *desks, error) {
-	a, err := kbr.Call(t, w.ep, group.Place(), encode(&who{group}), kbr.Options{Timeout: surveyTime, Straight: true})
+// root asks the root of a topic's key who offers to the topic, over a link of its own. That it is the
+// root is its word: whoever the question comes to first may say so.
+func (w *Work) root(t *task.T, group id.Hash, o kbr.Options) (kbr.Answer, *desks, error) {
+	o.Timeout, o.Straight = surveyTime, true
+	a, err := kbr.Call(t, w.ep, group.Place(), encode(&who{group}), o)
 	switch {
 	case err != nil:
-		return nil, nil, err
+		return a, nil, err
 	case a.Relayed || a.From == nil:
-		return nil, nil, errRoot
+		return a, nil, errRoot
 	}
 	m, err := table.Decode(a.Payload)
 	d, ok := m.(*desks)
 	if err != nil || !ok {
-		return nil, nil, errMessage
+		return a, nil, errMessage
 	}
-	return a.From, d, nil
+	return a, d, nil
+}
+
+// offerersOf asks the root of a topic's key on two ways who offers to the topic, and joins what is
+// said: so a node on one way that says it is the root hides nobody.
+func (w *Work) offerersOf(t *task.T, group id.Hash) (*desks, error) {
+	a, d, err := w.root(t, group, kbr.Options{})
+	if errors.Is(err, task.ErrStopped) || err == nil && a.From.ID == w.ep.Self().ID {
+		return d, err
+	}
+	other := kbr.Options{Random: true}
+	if !a.First.IsZero() {
+		other.AvoidFirst = []id.ID{a.First}
+	}
+	b, e, err2 := w.root(t, group, other)
+	switch {
+	case errors.Is(err2, task.ErrStopped):
+		return nil, err2
+	case err != nil && err2 != nil:
+		return nil, err
+	case err != nil:
+		return e, nil
+	case err2 != nil || a.From.ID == b.From.ID:
+		return d, nil
+	}
+	return joined(d, e, id.Closer(group.Place(), b.From.ID, a.From.ID)), nil
+}
+
+// joined is what two nodes say together; of whether the ring is young the nearer one's word counts.
+func joined(d, e *desks, second bool) *desks {
+	all := &desks{Nodes: slices.Clone(d.Nodes), Young: d.Young, More: d.More || e.More}
+	if second {
+		all.Young = e.Young
+	}
+	for _, p := range e.Nodes {
+		if !slices.ContainsFunc(all.Nodes, func(o *peer.Handle) bool { return o.ID == p.ID }) {
+			all.Nodes = append(all.Nodes, p)
+		}
+	}
+	return all
 }
 
 func pageOf(r task.Result[kbr.Answer]) (*page, bool) {
@@ -167,7 +209,7 @@ func (w *Work) offered(group id.Hash) (list []*item) {
 }
 
 func (it *item) standing() Standing {
-	return Standing{Item: it.id, Topic: it.q.name, State: it.state, Outcome: it.Outcome, Why: it.Why,
+	return Standing{Item: it.id, Topic: it.q.name, State: it.state, Outcome: it.Outcome, Why: it.why(),
 		Taker: idOf(it.taker), Had: int(it.Had), Time: it.Time, Body: it.Body}
 }
 
@@ -198,7 +240,8 @@ func (w *Work) onSurvey(d *kbr.Delivery, m *survey) {
 	list = list[min(int(m.After), len(list)):]
 	p := &page{Left: uint32(max(0, len(list)-maxPage))}
 	for _, it := range list[:min(len(list), maxPage)] {
-		p.Items = append(p.Items, &shown{Item: it.id, By: it.By, State: string(it.state), Outcome: string(it.Outcome), Why: strings.ToValidUTF8(it.Why[:min(len(it.Why), maxHead)], ""),
+		why := it.why()
+		p.Items = append(p.Items, &shown{Item: it.id, By: it.By, State: string(it.state), Outcome: string(it.Outcome), Why: strings.ToValidUTF8(why[:min(len(why), maxHead)], ""),
 			Taker: idOf(it.taker), Had: it.Had, Time: it.Time, Size: uint32(len(it.Body)), Head: it.Body[:min(len(it.Body), maxHead)]})
 	}
 	d.Reply(encode(p))
@@ -222,21 +265,25 @@ func (w *Work) announce(t *task.T) error {
 // group of a queue of before a restart may not be known: none of its items may be offered any more.
 func (q *queue) announce() {
 	w := q.w
-	if len(q.items) == 0 || q.told && w.ep.Now().Sub(q.toldAt) < hereEvery {
+	if len(q.items) == 0 || q.told && w.ep.Now().Sub(q.toldAt) < hereEvery || q.group.IsZero() && q.waitsForTopic() {
 		return
 	}
 	q.told, q.toldAt = true, w.ep.Now()
 	w.ep.Go(func(t *task.T) error {
 		if q.group.IsZero() {
 			owner, err := w.cfg.Topics.Owner(t, q.name)
+			if errors.Is(err, topic.ErrUnknown) {
+				q.missing()
+			}
 			if err != nil {
 				return err
 			}
-			q.group = q.name.GroupOf(w.cfg.Ring, owner)
+			q.group, q.gone = q.name.GroupOf(w.cfg.Ring, owner), absence{}
 		}
-		root, _, err := w.root(t, q.group)
+		q.random = !q.random // each second time on another way: see offerersOf
+		root, _, err := w.root(t, q.group, kbr.Options{Random: q.random})
 		if err == nil {
-			_, err = kbr.CallPeer(t, w.ep, root, encode(&here{Group: q.group}), kbr.Options{Timeout: surveyTime})
+			_, err = kbr.CallPeer(t, w.ep, root.From, encode(&here{Group: q.group}), kbr.Options{Timeout: surveyTime})
 		}
 		return err
 	}, func(err error) {

@@ -186,3 +186,17 @@ func TestLiesOfWhoOffers(t *testing.T) {
 		t.Errorf("one node says of %d topics that it offers to them, want %d", taken, work.MaxOwn)
 	}
 }
+
+// Whoever says on one way that nobody offers hides nobody who is known on the other.
+func TestTwoWays(t *testing.T) {
+	a, b, c := &peer.Handle{ID: id.Tiny(1)}, &peer.Handle{ID: id.Tiny(2)}, &peer.Handle{ID: id.Tiny(3)}
+	for _, nearer := range []bool{false, true} {
+		nodes, young, more := work.Joined([]*peer.Handle{a, b}, []*peer.Handle{b, c}, nearer)
+		if !slices.Equal(nodes, []*peer.Handle{a, b, c}) || young == nearer || !more {
+			t.Errorf("got %v, young %v, more %v", nodes, young, more)
+		}
+		if nodes, _, _ := work.Joined(nil, []*peer.Handle{a}, nearer); len(nodes) != 1 {
+			t.Errorf("got %v", nodes)
+		}
+	}
+}

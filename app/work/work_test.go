@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/app/scribe/msg"
 	"github.com/phyllo-net/phyllo/app/topic"
 	"github.com/phyllo-net/phyllo/app/work"
@@ -104,6 +106,44 @@ func TestNobody(t *testing.T) {
 	if took := y.Sim.Now() - began; took > 4*30*time.Second+8*time.Second {
 		t.Errorf("four items of up to 30 s took %v", took)
 	}
+}
+
+// Where the topic of an item is gone it is looked for later each time, once an hour in the end, and the list
+// says when; when it is back the item is offered.
+func TestTopicIsGone(t *testing.T) {
+	y := newYard(t, 5, 5)
+	h, k := y.sheds[0], y.sheds[2]
+	y.Sim.Crash(h.node)
+	key, value := work.Kept("ann/thumbs", ann.Public(), time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC))
+	if err := h.disk.Put(work.Table, key, value); err != nil {
+		t.Fatal(err)
+	}
+	y.Sim.RunFor(time.Second)
+	y.Sim.Restart(h.node)
+	in := func() time.Duration {
+		_, when, _ := strings.Cut(h.work.List()[0].Why, "again in ")
+		d, err := time.ParseDuration(when)
+		if err != nil {
+			t.Fatalf("the list says %q: %v", h.work.List()[0].Why, err)
+		}
+		return d
+	}
+	looked := 0
+	for before := time.Duration(0); y.Sim.Now() < 2*time.Hour; y.Sim.RunFor(5 * time.Second) {
+		if y.Ready(h.node) && h.work.List()[0].Why != "" {
+			if now := in(); now > before {
+				looked++
+			}
+			before = in()
+		}
+	}
+	if looked < 8 || looked > 10 {
+		t.Errorf("it was looked for %d times in two hours, want 10 s, 20 s and so on", looked)
+	}
+	k.must(func(t *task.T) error {
+		return k.dir.Put(t, (&directory.Record{Name: "ann", Version: 1}).Sign(ring, ann, t.Env().Wall()))
+	})
+	y.until("it is found", time.Hour+time.Minute, func() bool { return h.work.List()[0].Why == "" })
 }
 
 // An item that fails is offered again, later each time, and then not any more. One that nobody

@@ -158,7 +158,8 @@ func (w *world) workList() *cobra.Command {
 		Use: "list [TOPIC]", Short: "List the items that are offered on this node, or to a topic of yours",
 		Long: `List the items that are offered on this node: queued, or taken by another one. One that is
 failed or expired is not offered any more, and stays here as nobody was told of it, until it
-is withdrawn.
+is withdrawn. Where the topic is gone the state says when it is looked for again: later each
+time, every hour in the end.
 
 With TOPIC, which you must own, all nodes that offer items to it are asked for these. The
 last line says how many of them have answered: what the others have is not shown.`,
