@@ -399,7 +399,7 @@ func (w *world) roomHistory() *cobra.Command {
 written; the others are told so ("phyllo room set"). What comes late, from somebody who
 was away, stands where it belongs. With --receipts each message stands with how many of
 the others have it and have read it, as far as is known here: who wrote it learns that
-within seconds.`,
+within seconds. In --json they are named, in rooms of up to 32 members.`,
 		Example: "  phyllo room history garden\n  phyllo room history garden --receipts\n  phyllo room history garden -n 20 --follow     and go on until Ctrl-C",
 		Args:    args(1, 1), ValidArgsFunction: w.complete(rooms),
 		RunE: func(cmd *cobra.Command, a []string) error {
