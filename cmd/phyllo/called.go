@@ -8,11 +8,8 @@ import (
 	"strings"
 )
 
-const (
-	programName = "phyllo"
-	// runFromHere is how a newcomer calls the program, in the folder of its source.
-	runFromHere = "go run ./cmd/phyllo"
-)
+// runFromHere is how a newcomer calls the program, in the folder of its source.
+const runFromHere = "go run ./cmd/phyllo"
 
 // fromGoRun fits the programs that "go run" makes: in a folder for the time of the
 // run, or in the build cache.

@@ -1,12 +1,8 @@
 package main
 
 import (
-	"context"
-	"fmt"
 	"io"
 	"slices"
-	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -36,97 +32,6 @@ func newCompletion(w *world, root *cobra.Command) *cobra.Command {
 			root.GenPowerShellCompletionWithDesc))
 }
 
-// completionTime is how long a shell waits for names, at most.
-const completionTime = 500 * time.Millisecond
-
-// completer offers what may stand at a place of a command line.
-type completer = func(cmd *cobra.Command, before []string, typed string) ([]string, cobra.ShellCompDirective)
-
-// complete makes a completer for the first arguments of a command: each of ask gives
-// the words for one of them, with an explanation after a tab if need be. A node that
-// does not run, or is slow, offers nothing.
-func (w *world) complete(ask ...func(context.Context, *api.Client) ([]string, error)) completer {
-	return func(cmd *cobra.Command, before []string, typed string) ([]string, cobra.ShellCompDirective) {
-		const none = cobra.ShellCompDirectiveNoFileComp
-		if len(before) >= len(ask) || ask[len(before)] == nil || w.setHome() != nil {
-			return nil, none
-		}
-		c, err := w.client()
-		if err != nil {
-			return nil, none
-		}
-		defer c.Close()
-		ctx, end := context.WithTimeout(cmd.Context(), completionTime)
-		defer end()
-		words, err := ask[len(before)](ctx, c)
-		if err != nil {
-			return nil, none
-		}
-		var fit []string
-		for _, word := range words {
-			// What others have chosen must not be more to a shell than a word.
-			name, about, explained := strings.Cut(word, "\t")
-			if strings.HasPrefix(name, typed) && quoteArg(name) == name {
-				if explained {
-					name += "\t" + clean(about)
-				}
-				fit = append(fit, name)
-			}
-		}
-		return fit, none
-	}
-}
-
-// contacts are the people whom a user knows, and the keys of those who ask.
-func contacts(ctx context.Context, c *api.Client) ([]string, error) {
-	list, err := c.ContactList(ctx, "")
-	var words []string
-	for _, x := range list {
-		switch {
-		case x.Name != "":
-			words = append(words, x.Name+"\t"+contactState(x))
-		default:
-			words = append(words, x.Key+"\tcalls himself "+x.Claimed)
-		}
-	}
-	return words, err
-}
-
-// users are the people who live on the node.
-func users(ctx context.Context, c *api.Client) ([]string, error) {
-	list, err := c.UserList(ctx)
-	var words []string
-	for _, u := range list {
-		words = append(words, u.Name+"\t"+u.Profile.FullName)
-	}
-	return words, err
-}
-
-// members are the ids of the other nodes of the ring.
-func members(ctx context.Context, c *api.Client) ([]string, error) {
-	list, err := c.Members(ctx)
-	var words []string
-	for _, m := range list {
-		if !m.Self {
-			words = append(words, fmt.Sprintf("%s\t%s", m.ID, m.Addr))
-		}
-	}
-	return words, err
-}
-
-// completeFiles lets the shell offer files for the argument after those before.
-func completeFiles(after completer, at int) completer {
-	return func(cmd *cobra.Command, before []string, typed string) ([]string, cobra.ShellCompDirective) {
-		switch {
-		case len(before) == at:
-			return nil, cobra.ShellCompDirectiveDefault
-		case after != nil:
-			return after(cmd, before, typed)
-		}
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-}
-
 // completeFlags says what is offered as the value of flags, in all commands.
 func completeFlags(w *world, root *cobra.Command) {
 	off := cobra.FixedCompletions([]string{config.Off}, cobra.ShellCompDirectiveNoFileComp)
@@ -154,18 +59,4 @@ func completeFlags(w *world, root *cobra.Command) {
 			}
 		}
 	}
-}
-
-// folders lets the shell offer folders.
-func folders(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	return nil, cobra.ShellCompDirectiveFilterDirs
-}
-
-// descendants are all commands below one.
-func descendants(c *cobra.Command) []*cobra.Command {
-	var out []*cobra.Command
-	for _, sub := range c.Commands() {
-		out = append(append(out, sub), descendants(sub)...)
-	}
-	return out
 }

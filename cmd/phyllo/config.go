@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/phyllo-net/phyllo/node/config"
-
 	"github.com/spf13/cobra"
+
+	"github.com/phyllo-net/phyllo/node/config"
 )
 
 func newConfig(w *world) *cobra.Command {
@@ -73,15 +73,6 @@ func (w *world) checked(event, path, verdict string) error {
 	}
 	w.printf("%s %s\n", clean(path), verdict)
 	return nil
-}
-
-// missing is err as one of usage: a file that was named cannot be used. If it is not
-// there, it says which one is wanted.
-func missing(err error, path, want string) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return usage("there is no file %s: name %s", path, want)
-	}
-	return usage("%w", err)
 }
 
 // tomlText writes a value as it would stand in the file.

@@ -74,31 +74,6 @@ func (w *world) contactList() *cobra.Command {
 	return cmd
 }
 
-// nameOf is how a person is shown whose name may be his claim only.
-func nameOf(name, claimed, key string) string {
-	switch {
-	case name != "":
-		return name
-	case claimed != "":
-		return key + " (calls himself \"" + claimed + "\")"
-	}
-	return key
-}
-
-func contactState(x api.Contact) string {
-	switch {
-	case x.Blocked:
-		return "blocked"
-	case x.Request:
-		return "asks to be accepted, " + plural(x.Waiting, "message")
-	case x.Changed != "":
-		return "KEY HAS CHANGED: phyllo user verify"
-	case x.Verified:
-		return "verified"
-	}
-	return "not compared yet"
-}
-
 func (w *world) seen(x api.Contact) string {
 	switch {
 	case x.Online:

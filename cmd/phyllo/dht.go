@@ -114,21 +114,6 @@ func unsure(ctx context.Context, err error) error {
 // copiesText says how many copies there are.
 func copiesText(k *api.DHTKept) string { return copiesOf(k.Copies, k.Wanted) + apartText(k.Apart) }
 
-// apartText says that a majority of those who keep something had no say in it; nothing, if it had.
-func apartText(of int) string {
-	if of == 0 {
-		return ""
-	}
-	return fmt.Sprintf("; made without the majority of the %d that keep it, which is away: both sides' changes meet when it is back", of)
-}
-
-func copiesOf(have, wanted int) string {
-	if have < wanted {
-		return fmt.Sprintf("%d of %d copies, more when more machines join", have, wanted)
-	}
-	return fmt.Sprintf("%d of %d copies", have, wanted)
-}
-
 // value is what is to be put: the argument, or what standard input has.
 func (w *world) value(arg []string) ([]byte, error) {
 	value := []byte{}

@@ -268,11 +268,6 @@ func (w *world) removed(name, text string) error {
 	return nil
 }
 
-// anyFiles lets the shell offer files for all arguments.
-func anyFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	return nil, cobra.ShellCompDirectiveDefault
-}
-
 // fileNames are those of the space "home", the first thousand.
 func fileNames(ctx context.Context, c *api.Client) ([]string, error) {
 	p, err := c.FileList(ctx, api.FileQuery{})

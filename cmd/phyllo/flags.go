@@ -6,9 +6,10 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/phyllo-net/phyllo/node/config"
-
 	"github.com/spf13/pflag"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/node/config"
 )
 
 // number is a flag with a whole number in a range.
@@ -65,4 +66,13 @@ func (l *length) Set(s string) error {
 	}
 	l.value = v
 	return nil
+}
+
+// parseID reads an id from the command line.
+func parseID(s string) (id.ID, error) {
+	x, err := id.Parse(s)
+	if err != nil {
+		return x, usage("%+q is not an id: want 32 hex digits, as `phyllo member list` prints them", cut(s))
+	}
+	return x, nil
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"os"
@@ -10,19 +9,10 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/phyllo-net/phyllo/node/config"
-
 	"golang.org/x/term"
-)
 
-// untilHangup ends, besides with ctx, when the terminal is gone, so that what was
-// begun there ends in order. With nohup it does not.
-func untilHangup(ctx context.Context) (context.Context, context.CancelFunc) {
-	if signal.Ignored(syscall.SIGHUP) {
-		return context.WithCancel(ctx)
-	}
-	return signal.NotifyContext(ctx, syscall.SIGHUP)
-}
+	"github.com/phyllo-net/phyllo/node/config"
+)
 
 // hangups gets what SIGHUP means for a node that stays: to read its settings again,
 // as of all daemons, or, where it stays at a terminal, that this one is gone.

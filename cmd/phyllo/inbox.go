@@ -42,15 +42,6 @@ func (w *world) messages(list []api.Message) error {
 	return w.out.flush()
 }
 
-// moment is a time of day, with the date if it is another day's.
-func (w *world) moment(t time.Time) string {
-	now, t := w.now().Local(), t.Local()
-	if now.Format(time.DateOnly) == t.Format(time.DateOnly) {
-		return t.Format("15:04")
-	}
-	return t.Format("2006-01-02 15:04")
-}
-
 // unread are the ids of those that were not marked as read.
 func unread(list []api.Message) []id.ID {
 	var ids []id.ID

@@ -177,7 +177,7 @@ func newMember(w *world) *cobra.Command {
 				if w.json {
 					return lines(w, list)
 				}
-				w.members(list)
+				w.showMembers(list)
 				return nil
 			})
 		},
@@ -214,7 +214,7 @@ func newMember(w *world) *cobra.Command {
 		change("promote", "Let a node admit others", "Make a member an admitter. Only the ring's authority can.", "may admit others now", (*api.Client).Promote))
 }
 
-func (w *world) members(list []api.Member) {
+func (w *world) showMembers(list []api.Member) {
 	rows := [][]string{{"ID", "ROLE", "ADMITTED BY", "GOOD UNTIL", "NOW"}}
 	for _, m := range list {
 		role, now := "member", "-"

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -15,7 +14,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/phyllo-net/phyllo/api"
-	"github.com/phyllo-net/phyllo/node/config"
 )
 
 // run is the program. It returns the exit code.
@@ -113,10 +111,10 @@ Or look at a ring of 16 nodes on this computer:  phyllo demo`,
 		}
 	}
 	add(groupNode, newUp(w), newDown(w), newStatus(w), newUI(w), newDoctor(w), newConfig(w), newDemo(w))
-	add(groupRing, newInvite(w), newJoin(w), newMember(w), newRing(w), newPing(w), newTrace(w), newDHT(w), newOffer(w))
-	add(groupPeople, newUser(w), newSend(w), newInbox(w), newRoom(w), newContact(w))
-	add(groupTopics, newPub(w), newSub(w), newTopic(w), newWork(w))
-	add(groupFiles, newPut(w), newGet(w), newCat(w), newLs(w), newMv(w), newRm(w), newHistory(w), newShare(w), newDf(w), newSpace(w), newKey(w))
+	add(groupRing, ringCommands(w)...)
+	add(groupPeople, peopleCommands(w)...)
+	add(groupTopics, topicsCommands(w)...)
+	add(groupFiles, storageCommands(w)...)
 	add(groupMore, newVersion(w), newMan(w, root), newCompletion(w, root))
 	completeFlags(w, root)
 	strictHelp(root)
@@ -159,112 +157,4 @@ func emptyFlags(cmd *cobra.Command) (err error) {
 		}
 	})
 	return err
-}
-
-// setHome makes the home absolute.
-func (w *world) setHome() (err error) {
-	if w.home == "" {
-		w.home, err = config.DefaultHome(w.getenv)
-		return err
-	}
-	w.home, err = filepath.Abs(w.home)
-	return err
-}
-
-// groupRun is what a command does that only has commands below it: with nothing
-// after it, help; with anything else, say which one may be meant.
-func groupRun(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return cmd.Help()
-	}
-	var names []string
-	for _, c := range cmd.Commands() {
-		if c.IsAvailableCommand() {
-			names = append(names, c.Name())
-		}
-	}
-	if near := api.Nearest(args[0], names); near != "" {
-		return usage("there is no command `%s %s`: do you mean `%s %s`?", cmd.CommandPath(), cut(args[0]), cmd.CommandPath(), near)
-	}
-	return usage("there is no command `%s %s`: `%s --help` lists all", cmd.CommandPath(), cut(args[0]), cmd.CommandPath())
-}
-
-// group is a command that only has commands below it.
-func group(use, short, long string, cmds ...*cobra.Command) *cobra.Command {
-	g := &cobra.Command{Use: use, Short: short, Long: long, Args: cobra.ArbitraryArgs, RunE: groupRun}
-	g.AddCommand(cmds...)
-	return g
-}
-
-// args wants from least to most arguments. A complaint shows the first example.
-func args(least, most int) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		switch {
-		case len(args) < least:
-			return usage("`%s` wants %s: for example `%s`", cmd.CommandPath(), wants(cmd), example(cmd))
-		case len(args) > most:
-			quotes := ""
-			if most > 0 {
-				quotes = " (a text of several words goes into quotes)"
-			}
-			return usage("`%s` does not want %+q: for example `%s`%s", cmd.CommandPath(), cut(args[most]), example(cmd), quotes)
-		}
-		return nil
-	}
-}
-
-// wants is what stands after the command's name in its use line.
-func wants(cmd *cobra.Command) string {
-	_, rest, _ := strings.Cut(cmd.Use, " ")
-	return rest
-}
-
-// example is the first example of a command, without the explanation beside it.
-func example(cmd *cobra.Command) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(cmd.Example), "\n")
-	line, _, _ = strings.Cut(line, "  ")
-	if line == "" {
-		line = cmd.CommandPath() + " --help"
-	}
-	return strings.TrimSpace(line)
-}
-
-// flagError says what is wrong with a flag in one line: what, which values there
-// are, an example.
-func flagError(cmd *cobra.Command, err error) error {
-	var missing *pflag.NotExistError
-	var bare *pflag.ValueRequiredError
-	var wrong *pflag.InvalidValueError
-	switch {
-	case errors.As(err, &missing):
-		var names []string
-		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-		name := missing.GetSpecifiedName()
-		if near := api.Nearest(name, names); near != "" && len(name) > 1 {
-			return usage("`%s` has no flag --%s: do you mean --%s?", cmd.CommandPath(), cut(name), near)
-		}
-		dashes := "--"
-		if missing.GetSpecifiedShortnames() != "" {
-			dashes = "-"
-		}
-		return usage("`%s` has no flag %s%s: `%s --help` lists all (a text that begins with - comes after --)", cmd.CommandPath(), dashes, cut(name), cmd.CommandPath())
-	case errors.As(err, &bare):
-		return usage("--%s wants a value: %s", bare.GetFlag().Name, hint(bare.GetFlag()))
-	case errors.As(err, &wrong):
-		return usage("--%s cannot be %+q: %s", wrong.GetFlag().Name, cut(wrong.GetValue()), hint(wrong.GetFlag()))
-	}
-	return usage("%s: see `%s --help`", err, cmd.CommandPath())
-}
-
-// hint says which values a flag takes.
-func hint(f *pflag.Flag) string {
-	if v, ok := f.Value.(interface{ Hint() string }); ok {
-		return v.Hint() + " as in --" + f.Name + " " + f.Value.String()
-	}
-	switch f.Value.Type() {
-	case "bool":
-		return "true or false, as in --" + f.Name + "=true"
-	}
-	_, text := pflag.UnquoteUsage(f)
-	return text
 }

@@ -5,7 +5,6 @@ package main
 import (
 	"os"
 	"os/exec"
-	"os/signal"
 	"syscall"
 )
 
@@ -20,7 +19,3 @@ func handOn(child *exec.Cmd, f *os.File) (int, error) {
 
 // interrupt asks a process to end in order.
 func interrupt(p *os.Process) error { return p.Signal(os.Interrupt) }
-
-// neverStopForInput lets a program in the background of a shell read nothing from the
-// keyboard, where it would be stopped otherwise.
-func neverStopForInput() { signal.Ignore(syscall.SIGTTIN) }

@@ -27,6 +27,3 @@ func handOn(child *exec.Cmd, f *os.File) (int, error) {
 // interrupt ends a process: this system has no way to ask one of another console. What
 // a node has acknowledged is on its disk.
 func interrupt(p *os.Process) error { return p.Kill() }
-
-// neverStopForInput does nothing: this system does not stop programs.
-func neverStopForInput() {}

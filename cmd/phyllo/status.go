@@ -10,34 +10,6 @@ import (
 	"github.com/phyllo-net/phyllo/api"
 )
 
-// ask runs f with a client of the node, and shows that it is under way.
-func (w *world) ask(ctx context.Context, doing string, f func(context.Context, *api.Client) error) error {
-	c, err := w.client()
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	done := w.waiting(doing)
-	stop := func() {
-		if done != nil {
-			done()
-			done = nil
-		}
-	}
-	defer stop()
-	return f(context.WithValue(ctx, quiet{}, stop), c)
-}
-
-// quiet is the key of the function that ends the progress line.
-type quiet struct{}
-
-// answered ends the progress line: what follows is printed.
-func answered(ctx context.Context) {
-	if stop, ok := ctx.Value(quiet{}).(func()); ok {
-		stop()
-	}
-}
-
 func newDown(w *world) *cobra.Command {
 	return &cobra.Command{
 		Use:     "down",
@@ -143,47 +115,6 @@ func (w *world) status(s *api.Status) {
 	row("folder", "%s", clean(s.Home))
 }
 
-// partsText says how many of the parts of what is stored have all their copies.
-func partsText(c api.Copies) string {
-	var text string
-	switch {
-	case c.Objects == 0 && c.Trouble == "":
-		return "nothing"
-	case c.Whole == c.Objects:
-		text = fmt.Sprintf("all copies of all %d parts are there", c.Objects)
-	default:
-		text = fmt.Sprintf("%d of %d parts have all copies", c.Whole, c.Objects)
-		if c.Missing == 0 {
-			text += ", the rest is made as machines join or come back"
-		}
-	}
-	if c.OnlyHere > 0 {
-		text += fmt.Sprintf("; %d on this computer alone", c.OnlyHere)
-	}
-	if c.Missing > 0 {
-		text += fmt.Sprintf("; %d on no machine that answers now", c.Missing)
-	}
-	if c.Trouble != "" {
-		text += "; " + clean(c.Trouble)
-	}
-	return text
-}
-
-// partsShort is partsText for a table.
-func partsShort(c api.Copies) string {
-	text := "all"
-	if c.Whole < c.Objects {
-		text = fmt.Sprintf("%d of %d parts have all", c.Whole, c.Objects)
-	}
-	if c.OnlyHere > 0 {
-		text += fmt.Sprintf(", %d here alone", c.OnlyHere)
-	}
-	if c.Missing > 0 {
-		text += fmt.Sprintf(", %d nowhere now", c.Missing)
-	}
-	return text
-}
-
 // keeping says how that stands which the node keeps for its ring.
 func (w *world) keeping(k api.Keeping) string {
 	if k.Objects+k.Lost == 0 {
@@ -235,85 +166,6 @@ what is found. The exit code is 1 if something does not work.`,
 					err = errQuiet
 				}
 				return err
-			})
-		},
-	}
-}
-
-func newPing(w *world) *cobra.Command {
-	return &cobra.Command{
-		Use:   "ping NAME|ID",
-		Short: "Measure the round trip to a person's node",
-		Long: `Measure the round trip to a node, and say over which path. The first one may go
-through a relay while a direct path is looked for: try again after a moment.`,
-		Example:           "  phyllo ping bob\n  phyllo ping 3f2a9b0c4d5e6f708192a3b4c5d6e7f8",
-		Args:              args(1, 1),
-		ValidArgsFunction: w.complete(contacts),
-		RunE: func(cmd *cobra.Command, a []string) error {
-			return w.ask(cmd.Context(), "waiting for "+clean(a[0])+" …", func(ctx context.Context, c *api.Client) error {
-				p, err := c.Ping(ctx, a[0])
-				if err != nil {
-					return err
-				}
-				answered(ctx)
-				if w.json {
-					return w.line(p)
-				}
-				who := p.ID.Short()
-				if p.Name != "" {
-					who = clean(p.Name) + " (" + who + ")"
-				}
-				way := "direct over " + p.Kind + " to " + p.Addr
-				switch {
-				case p.Kind == "self":
-					way = "this node itself"
-				case p.Path != "direct" && !p.Via.IsZero():
-					way = "relayed by node " + p.Via.Short() + ", which sees sealed bytes only"
-				case p.Path != "direct" && p.Kind == "ring":
-					way = "relayed through the ring: there is no connection between the two nodes"
-				case p.Path != "direct":
-					way = "relayed through " + p.Addr
-				}
-				w.printf("%s: %s, %s\n", who, rtt(p.RTTMicros), clean(way))
-				return nil
-			})
-		},
-	}
-}
-
-func newTrace(w *world) *cobra.Command {
-	return &cobra.Command{
-		Use:               "trace KEY|NAME",
-		Short:             "Show the way of a message through the ring",
-		Long:              "Send a message towards a key, or the place of a name, and show each node that it passed with its round trip.",
-		Example:           "  phyllo trace bob\n  phyllo trace 3f2a9b0c4d5e6f708192a3b4c5d6e7f8",
-		Args:              args(1, 1),
-		ValidArgsFunction: w.complete(contacts),
-		RunE: func(cmd *cobra.Command, a []string) error {
-			return w.ask(cmd.Context(), "tracing …", func(ctx context.Context, c *api.Client) error {
-				t, err := c.Trace(ctx, a[0])
-				if err != nil {
-					return err
-				}
-				answered(ctx)
-				if w.json {
-					return w.line(t)
-				}
-				w.printf("key %s\n", t.Key)
-				rows := [][]string{}
-				for i, h := range t.Hops {
-					what := ""
-					if h.ID == t.Root {
-						what = "root of the key"
-					}
-					rows = append(rows, []string{fmt.Sprintf("%3d", i+1), h.ID.String(), rtt(h.RTTMicros), h.Addr, what})
-				}
-				w.table(rows)
-				if len(t.Hops) == 0 {
-					w.printf("this node is the root of the key\n")
-				}
-				w.printf("%s, answered after %s\n", plural(len(t.Hops), "hop"), rtt(t.RTTMicros))
-				return nil
 			})
 		},
 	}

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -19,9 +18,6 @@ import (
 	"github.com/phyllo-net/phyllo/node/config"
 	"github.com/phyllo-net/phyllo/node/home"
 )
-
-// stopTime is how long a node may take to stop in order.
-const stopTime = 5 * time.Second
 
 func newUp(w *world) *cobra.Command {
 	var foreground bool

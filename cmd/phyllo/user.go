@@ -85,18 +85,6 @@ to 64 letters of one script, digits and . - _, and belongs to whom claims it fir
 	return cmd
 }
 
-// grouped writes a fingerprint in groups of four.
-func grouped(hex string) string {
-	var b strings.Builder
-	for i, r := range clean(hex) {
-		if i > 0 && i%4 == 0 {
-			b.WriteByte(' ')
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
-}
-
 func (w *world) userFind() *cobra.Command {
 	limit := 100
 	cmd := &cobra.Command{

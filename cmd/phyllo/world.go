@@ -2,12 +2,12 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +17,9 @@ import (
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/node/config"
 )
+
+// programName is how the program is called where it lies in the PATH.
+const programName = "phyllo"
 
 // world is what a run of the program sees of its surroundings.
 type world struct {
@@ -39,21 +42,6 @@ type world struct {
 
 	out     *output
 	columns int // of the terminal that gets the output; 0: it is none
-}
-
-// runner is a node in this process. *node.Node is one.
-type runner interface {
-	// API is what the node offers.
-	API() api.Node
-	// Start returns when the node is in its ring.
-	Start(ctx context.Context) error
-	// Done is closed when somebody has asked the node to stop, or it broke.
-	Done() <-chan struct{}
-	// Stop stops the node in order, within the context's time, and says what it
-	// broke of, if it did.
-	Stop(ctx context.Context) error
-	// Kill ends it without a word to anybody, as a power cut does.
-	Kill()
 }
 
 // getenv is os.Getenv in this world.
@@ -180,3 +168,13 @@ var errQuiet = errors.New("")
 
 // usage is an error of kind Usage.
 func usage(format string, args ...any) error { return api.Errorf(api.Usage, format, args...) }
+
+// setHome makes the home absolute.
+func (w *world) setHome() (err error) {
+	if w.home == "" {
+		w.home, err = config.DefaultHome(w.getenv)
+		return err
+	}
+	w.home, err = filepath.Abs(w.home)
+	return err
+}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -11,8 +10,6 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/width"
-
-	"github.com/phyllo-net/phyllo/id"
 )
 
 // clean makes text of others harmless in one line of a terminal: what could move the
@@ -88,69 +85,6 @@ func cells(s string) int {
 	return n
 }
 
-// table prints rows in aligned columns, the first row as the head. All text is
-// cleaned.
-func (w *world) table(rows [][]string) {
-	var widths []int
-	for _, row := range rows {
-		for i := range row {
-			row[i] = clean(row[i])
-			if i == len(widths) {
-				widths = append(widths, 0)
-			}
-			widths[i] = max(widths[i], cells(row[i]))
-		}
-	}
-	for _, row := range rows {
-		var b strings.Builder
-		for i, c := range row {
-			b.WriteString(c)
-			if i < len(row)-1 {
-				b.WriteString(strings.Repeat(" ", widths[i]-cells(c)+2))
-			}
-		}
-		w.printf("%s\n", strings.TrimRight(b.String(), " "))
-	}
-}
-
-// line prints v as one line of JSON.
-func (w *world) line(v any) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	w.printf("%s\n", b)
-	return nil
-}
-
-// lines prints a list, one JSON object in each line.
-func lines[V any](w *world, list []V) error {
-	for _, v := range list {
-		if err := w.line(v); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// listing prints what the node was asked for: JSON lines, the sentence none if there is
-// nothing, else a table with its head.
-func listing[V any](w *world, list []V, none string, head []string, row func(V) []string) error {
-	switch {
-	case w.json:
-		return lines(w, list)
-	case len(list) == 0:
-		w.printf("%s\n", none)
-		return nil
-	}
-	rows := [][]string{head}
-	for _, v := range list {
-		rows = append(rows, row(v))
-	}
-	w.table(rows)
-	return nil
-}
-
 // bytesText is a size for people.
 func bytesText(n uint64) string {
 	switch {
@@ -173,23 +107,6 @@ func rtt(micros int64) string {
 		return fmt.Sprintf("%.1f ms", float64(micros)/1e3)
 	}
 	return fmt.Sprintf("%d ms", (micros+500)/1000)
-}
-
-// ago is a time in the past for people.
-func (w *world) ago(t time.Time) string {
-	if t.IsZero() {
-		return "never"
-	}
-	d := w.now().Sub(t)
-	switch {
-	case d < time.Minute:
-		return "just now"
-	case d < time.Hour:
-		return plural(int(d/time.Minute), "minute") + " ago"
-	case d < 48*time.Hour:
-		return plural(int(d/time.Hour), "hour") + " ago"
-	}
-	return plural(int(d/(24*time.Hour)), "day") + " ago"
 }
 
 // span is a length of time for people.
@@ -224,19 +141,48 @@ func join(names []string) string {
 	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
 }
 
-// parseID reads an id from the command line.
-func parseID(s string) (id.ID, error) {
-	x, err := id.Parse(s)
-	if err != nil {
-		return x, usage("%+q is not an id: want 32 hex digits, as `phyllo member list` prints them", cut(s))
-	}
-	return x, nil
-}
-
 // cut shortens what is quoted in a message.
 func cut(s string) string {
 	if len(s) > 80 {
 		return s[:80] + "…"
 	}
 	return s
+}
+
+// grouped writes a fingerprint in groups of four.
+func grouped(hex string) string {
+	var b strings.Builder
+	for i, r := range clean(hex) {
+		if i > 0 && i%4 == 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// nameOf is how a person is shown whose name may be his claim only.
+func nameOf(name, claimed, key string) string {
+	switch {
+	case name != "":
+		return name
+	case claimed != "":
+		return key + " (calls himself \"" + claimed + "\")"
+	}
+	return key
+}
+
+// apartText says that a majority of those who keep something had no say in it; nothing, if it had.
+func apartText(of int) string {
+	if of == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; made without the majority of the %d that keep it, which is away: both sides' changes meet when it is back", of)
+}
+
+func copiesOf(have, wanted int) string {
+	if have < wanted {
+		return fmt.Sprintf("%d of %d copies, more when more machines join", have, wanted)
+	}
+	return fmt.Sprintf("%d of %d copies", have, wanted)
 }

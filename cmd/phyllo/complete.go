@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/phyllo-net/phyllo/api"
+)
+
+// completionTime is how long a shell waits for names, at most.
+const completionTime = 500 * time.Millisecond
+
+// completer offers what may stand at a place of a command line.
+type completer = func(cmd *cobra.Command, before []string, typed string) ([]string, cobra.ShellCompDirective)
+
+// complete makes a completer for the first arguments of a command: each of ask gives
+// the words for one of them, with an explanation after a tab if need be. A node that
+// does not run, or is slow, offers nothing.
+func (w *world) complete(ask ...func(context.Context, *api.Client) ([]string, error)) completer {
+	return func(cmd *cobra.Command, before []string, typed string) ([]string, cobra.ShellCompDirective) {
+		const none = cobra.ShellCompDirectiveNoFileComp
+		if len(before) >= len(ask) || ask[len(before)] == nil || w.setHome() != nil {
+			return nil, none
+		}
+		c, err := w.client()
+		if err != nil {
+			return nil, none
+		}
+		defer c.Close()
+		ctx, end := context.WithTimeout(cmd.Context(), completionTime)
+		defer end()
+		words, err := ask[len(before)](ctx, c)
+		if err != nil {
+			return nil, none
+		}
+		var fit []string
+		for _, word := range words {
+			// What others have chosen must not be more to a shell than a word.
+			name, about, explained := strings.Cut(word, "\t")
+			if strings.HasPrefix(name, typed) && quoteArg(name) == name {
+				if explained {
+					name += "\t" + clean(about)
+				}
+				fit = append(fit, name)
+			}
+		}
+		return fit, none
+	}
+}
+
+// completeFiles lets the shell offer files for the argument after those before.
+func completeFiles(after completer, at int) completer {
+	return func(cmd *cobra.Command, before []string, typed string) ([]string, cobra.ShellCompDirective) {
+		switch {
+		case len(before) == at:
+			return nil, cobra.ShellCompDirectiveDefault
+		case after != nil:
+			return after(cmd, before, typed)
+		}
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// folders lets the shell offer folders.
+func folders(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return nil, cobra.ShellCompDirectiveFilterDirs
+}
+
+// descendants are all commands below one.
+func descendants(c *cobra.Command) []*cobra.Command {
+	var out []*cobra.Command
+	for _, sub := range c.Commands() {
+		out = append(append(out, sub), descendants(sub)...)
+	}
+	return out
+}
+
+// anyFiles lets the shell offer files for all arguments.
+func anyFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return nil, cobra.ShellCompDirectiveDefault
+}

@@ -1,0 +1,8 @@
+package main
+
+import "github.com/spf13/cobra"
+
+// peopleCommands are user, send and all others by which people reach each other.
+func peopleCommands(w *world) []*cobra.Command {
+	return []*cobra.Command{newUser(w), newSend(w), newInbox(w), newRoom(w), newContact(w)}
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/phyllo-net/phyllo/api"
+)
+
+func newPing(w *world) *cobra.Command {
+	return &cobra.Command{
+		Use:   "ping NAME|ID",
+		Short: "Measure the round trip to a person's node",
+		Long: `Measure the round trip to a node, and say over which path. The first one may go
+through a relay while a direct path is looked for: try again after a moment.`,
+		Example:           "  phyllo ping bob\n  phyllo ping 3f2a9b0c4d5e6f708192a3b4c5d6e7f8",
+		Args:              args(1, 1),
+		ValidArgsFunction: w.complete(contacts),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			return w.ask(cmd.Context(), "waiting for "+clean(a[0])+" …", func(ctx context.Context, c *api.Client) error {
+				p, err := c.Ping(ctx, a[0])
+				if err != nil {
+					return err
+				}
+				answered(ctx)
+				if w.json {
+					return w.line(p)
+				}
+				who := p.ID.Short()
+				if p.Name != "" {
+					who = clean(p.Name) + " (" + who + ")"
+				}
+				way := "direct over " + p.Kind + " to " + p.Addr
+				switch {
+				case p.Kind == "self":
+					way = "this node itself"
+				case p.Path != "direct" && !p.Via.IsZero():
+					way = "relayed by node " + p.Via.Short() + ", which sees sealed bytes only"
+				case p.Path != "direct" && p.Kind == "ring":
+					way = "relayed through the ring: there is no connection between the two nodes"
+				case p.Path != "direct":
+					way = "relayed through " + p.Addr
+				}
+				w.printf("%s: %s, %s\n", who, rtt(p.RTTMicros), clean(way))
+				return nil
+			})
+		},
+	}
+}
+
+func newTrace(w *world) *cobra.Command {
+	return &cobra.Command{
+		Use:               "trace KEY|NAME",
+		Short:             "Show the way of a message through the ring",
+		Long:              "Send a message towards a key, or the place of a name, and show each node that it passed with its round trip.",
+		Example:           "  phyllo trace bob\n  phyllo trace 3f2a9b0c4d5e6f708192a3b4c5d6e7f8",
+		Args:              args(1, 1),
+		ValidArgsFunction: w.complete(contacts),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			return w.ask(cmd.Context(), "tracing …", func(ctx context.Context, c *api.Client) error {
+				t, err := c.Trace(ctx, a[0])
+				if err != nil {
+					return err
+				}
+				answered(ctx)
+				if w.json {
+					return w.line(t)
+				}
+				w.printf("key %s\n", t.Key)
+				rows := [][]string{}
+				for i, h := range t.Hops {
+					what := ""
+					if h.ID == t.Root {
+						what = "root of the key"
+					}
+					rows = append(rows, []string{fmt.Sprintf("%3d", i+1), h.ID.String(), rtt(h.RTTMicros), h.Addr, what})
+				}
+				w.table(rows)
+				if len(t.Hops) == 0 {
+					w.printf("this node is the root of the key\n")
+				}
+				w.printf("%s, answered after %s\n", plural(len(t.Hops), "hop"), rtt(t.RTTMicros))
+				return nil
+			})
+		},
+	}
+}

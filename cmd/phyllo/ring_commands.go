@@ -1,0 +1,8 @@
+package main
+
+import "github.com/spf13/cobra"
+
+// ringCommands are invite, join and all others about the ring as a whole.
+func ringCommands(w *world) []*cobra.Command {
+	return []*cobra.Command{newInvite(w), newJoin(w), newMember(w), newRing(w), newPing(w), newTrace(w), newDHT(w), newOffer(w)}
+}
