@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
 func (w *world) ringCensus() *cobra.Command {
@@ -42,16 +43,16 @@ func (w *world) census(s *api.Census) {
 	}
 	var versions []string
 	for _, v := range s.Versions {
-		versions = append(versions, clean(v.Version)+" on "+plural(v.Nodes, "node"))
+		versions = append(versions, plain.Clean(v.Version)+" on "+plain.Plural(v.Nodes, "node"))
 	}
 	if len(versions) > 0 {
 		row("versions", "%s", strings.Join(versions, ", "))
 	}
-	row("offered", "%s", bytesText(uint64(max(s.Offered, 0))))
-	row("kept", "%s in %s, all copies counted", bytesText(uint64(max(s.Kept, 0))), plural(int(s.Objects), "object"))
-	row("names", "%s, all copies counted", plural(int(s.Names), "record"))
+	row("offered", "%s", plain.Bytes(uint64(max(s.Offered, 0))))
+	row("kept", "%s in %s, all copies counted", plain.Bytes(uint64(max(s.Kept, 0))), plain.Plural(int(s.Objects), "object"))
+	row("names", "%s, all copies counted", plain.Plural(int(s.Names), "record"))
 	if s.Silent > 0 {
-		row("silent", "%s of these do not say what they have", plural(s.Silent, "node"))
+		row("silent", "%s of these do not say what they have", plain.Plural(s.Silent, "node"))
 	}
-	row("took", "%s", rtt(s.TookMicros))
+	row("took", "%s", plain.RTT(s.TookMicros))
 }

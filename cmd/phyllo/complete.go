@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
 // completionTime is how long a shell waits for names, at most.
@@ -42,7 +43,7 @@ func (w *world) complete(ask ...func(context.Context, *api.Client) ([]string, er
 			name, about, explained := strings.Cut(word, "\t")
 			if strings.HasPrefix(name, typed) && quoteArg(name) == name {
 				if explained {
-					name += "\t" + clean(about)
+					name += "\t" + plain.Clean(about)
 				}
 				fit = append(fit, name)
 			}

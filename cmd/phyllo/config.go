@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 	"github.com/phyllo-net/phyllo/node/config"
 )
 
@@ -71,7 +72,7 @@ func (w *world) checked(event, path, verdict string) error {
 	if w.json {
 		return w.line(map[string]string{"event": event, "file": path})
 	}
-	w.printf("%s %s\n", clean(path), verdict)
+	w.printf("%s %s\n", plain.Clean(path), verdict)
 	return nil
 }
 

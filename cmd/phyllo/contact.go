@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
 func newContact(w *world) *cobra.Command {
@@ -43,7 +44,7 @@ func (w *world) contactChange(use, short, did string, f func(context.Context, *a
 				if w.json {
 					return w.line(map[string]string{"event": cmd.Name(), "name": a[0]})
 				}
-				w.printf("%s %s %s\n", w.mark(api.Good), clean(a[0]), did)
+				w.printf("%s %s %s\n", w.mark(api.Good), plain.Clean(a[0]), did)
 				return nil
 			})
 		},
@@ -65,7 +66,7 @@ func (w *world) contactList() *cobra.Command {
 				}
 				answered(ctx)
 				return listing(w, list, "No contacts yet: "+w.command("contact add NAME"), []string{"NAME", "STATE", "LAST SEEN", "KEY"}, func(x api.Contact) []string {
-					return []string{nameOf(x.Name, x.Claimed, x.Key), contactState(x), w.seen(x), grouped(x.Key)}
+					return []string{plain.Name(x.Name, x.Claimed, x.Key), contactState(x), w.seen(x), plain.Grouped(x.Key)}
 				})
 			})
 		},

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
 func newDemo(w *world) *cobra.Command {
@@ -130,7 +131,7 @@ func (p *play) all(ctx context.Context, nodes int, once bool) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			if err := p.step("trouble", "%s", clean(err.Error())); err != nil {
+			if err := p.step("trouble", "%s", plain.Clean(err.Error())); err != nil {
 				return err
 			}
 		}
@@ -171,7 +172,7 @@ func (p *play) gather(ctx context.Context, nodes int) error {
 			return fmt.Errorf("claiming the name %s: %w", name, err)
 		}
 	}
-	return p.step("people", "%s have names, each kept by the %d nodes nearest to it", join(p.ring.people), min(nodes, 5))
+	return p.step("people", "%s have names, each kept by the %d nodes nearest to it", plain.Join(p.ring.people), min(nodes, 5))
 }
 
 // talk lets people write to each other while a node dies and another joins.
@@ -229,7 +230,7 @@ func (p *play) another(ctx context.Context) error {
 	case err != nil:
 		return err
 	case !ready:
-		return p.step("trouble", "node %s has found no place in the ring after %s; it goes on trying", n.ID.Short(), span(settleTime))
+		return p.step("trouble", "node %s has found no place in the ring after %s; it goes on trying", n.ID.Short(), plain.Span(settleTime))
 	}
 	p.count.Joined++
 	return p.step("joined", "node %s has joined, in %s", n.ID.Short(), p.w.now().Sub(begin).Round(time.Millisecond))
@@ -251,7 +252,7 @@ func (p *play) write(ctx context.Context, from, to int, text string) error {
 		p.count.Delivered++
 	}
 	took := p.w.now().Sub(begin).Round(time.Millisecond)
-	return p.step("message", "%s to %s: %q, %s after %s", sender, receiver, text, clean(s.State), took)
+	return p.step("message", "%s to %s: %q, %s after %s", sender, receiver, text, plain.Clean(s.State), took)
 }
 
 // demoRoom is the room in which the people of the demo talk.
@@ -285,7 +286,7 @@ func (p *play) meet(ctx context.Context) error {
 	if len(others) == 1 {
 		are = "is"
 	}
-	return p.step("room", "%s has opened the room #%s, and %s %s in it", first, demoRoom, join(others), are)
+	return p.step("room", "%s has opened the room #%s, and %s %s in it", first, demoRoom, plain.Join(others), are)
 }
 
 var errLate = errors.New("it did not happen in time")
@@ -332,7 +333,7 @@ func (p *play) say(ctx context.Context, who int, text string) error {
 	done()
 	switch {
 	case errors.Is(err, errLate):
-		return p.step("trouble", "%s in #%s: %q, not read by all after %s", name, demoRoom, text, span(deliveryTime))
+		return p.step("trouble", "%s in #%s: %q, not read by all after %s", name, demoRoom, text, plain.Span(deliveryTime))
 	case err != nil:
 		return err
 	}
@@ -351,19 +352,19 @@ func (p *play) summary() error {
 		p.w.printf("%d lines published to %d readers, %d missed; a forwarder killed, lines come to all again after %.1f s; %d killed, %d joined\n", c.Published, c.Readers, c.Missed, float64(c.MendedMS)/1e3, c.Killed, c.Joined)
 	}
 	if c.Joined == 0 {
-		return fmt.Errorf("no node has joined within %s: run `%s demo --once` again, and report it if it stays", span(settleTime), p.w.program)
+		return fmt.Errorf("no node has joined within %s: run `%s demo --once` again, and report it if it stays", plain.Span(settleTime), p.w.program)
 	}
 	if c.MendedMS == 0 {
-		return fmt.Errorf("lines of the topic %s did not come to all again within %s: run `%s demo --once` again, and report it if it stays", p.topic, span(deliveryTime), p.w.program)
+		return fmt.Errorf("lines of the topic %s did not come to all again within %s: run `%s demo --once` again, and report it if it stays", p.topic, plain.Span(deliveryTime), p.w.program)
 	}
 	if c.Missed > 0 {
 		return fmt.Errorf("%d lines of the topic %s were not read by all once and in order: run `%s demo --once` again, and report it if it stays", c.Missed, p.topic, p.w.program)
 	}
 	if c.Read != c.Said {
-		return fmt.Errorf("%d messages in the room were not read by all within %s: run `%s demo --once` again, and report it if it stays", c.Said-c.Read, span(deliveryTime), p.w.program)
+		return fmt.Errorf("%d messages in the room were not read by all within %s: run `%s demo --once` again, and report it if it stays", c.Said-c.Read, plain.Span(deliveryTime), p.w.program)
 	}
 	if c.Delivered != c.Sent {
-		return fmt.Errorf("%d messages were not delivered within %s: run `%s demo --once` again, and report it if it stays", c.Sent-c.Delivered, span(deliveryTime), p.w.program)
+		return fmt.Errorf("%d messages were not delivered within %s: run `%s demo --once` again, and report it if it stays", c.Sent-c.Delivered, plain.Span(deliveryTime), p.w.program)
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/node/config"
 )
@@ -190,7 +191,7 @@ func (d *demoRing) startReady(ctx context.Context, invite string) (*demoNode, er
 	}
 	ready, err := n.settled(ctx)
 	if err == nil && !ready {
-		err = fmt.Errorf("node %s has found no place in the ring after %s: is this computer very busy? try fewer --nodes", n.id.Short(), span(settleTime))
+		err = fmt.Errorf("node %s has found no place in the ring after %s: is this computer very busy? try fewer --nodes", n.id.Short(), plain.Span(settleTime))
 	}
 	return n, err
 }

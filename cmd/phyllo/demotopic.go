@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 	"github.com/phyllo-net/phyllo/id"
 )
 
@@ -221,7 +222,7 @@ func (p *play) forwarder(ctx context.Context) (x api.TopicPlace, err error) {
 	}
 	done()
 	return x, p.step("topic", "%s has opened the topic %s, and %s read it; node %s hands it on to %d of them", owner, p.topic,
-		plural(len(p.readers), "node"), x.Node.Short(), x.Children)
+		plain.Plural(len(p.readers), "node"), x.Node.Short(), x.Children)
 }
 
 func (p *play) tree(ctx context.Context, topic string) (*api.TopicTree, error) {
@@ -316,7 +317,7 @@ func (p *play) mend(ctx context.Context, victim api.TopicPlace) error {
 	if missed > 0 {
 		became = fmt.Sprintf("have missed %d of them, all in all", missed)
 	}
-	return p.step("published", "%s published by %s meanwhile: the %s %s", plural(sent, "line"), join(names), plural(len(p.readers), "reader"), became)
+	return p.step("published", "%s published by %s meanwhile: the %s %s", plain.Plural(sent, "line"), plain.Join(names), plain.Plural(len(p.readers), "reader"), became)
 }
 
 // lose kills a forwarder while lines come, and waits until its tree is whole without it and later
@@ -346,7 +347,7 @@ func (p *play) lose(ctx context.Context, victim api.TopicPlace, ps []*publisher)
 	took := p.w.now().Sub(begin)
 	switch {
 	case errors.Is(err, errLate):
-		return p.step("trouble", "the tree of the topic %s is not whole after %s", p.topic, span(deliveryTime))
+		return p.step("trouble", "the tree of the topic %s is not whole after %s", p.topic, plain.Span(deliveryTime))
 	case err != nil:
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
 func newDHT(w *world) *cobra.Command {
@@ -112,7 +113,9 @@ func unsure(ctx context.Context, err error) error {
 }
 
 // copiesText says how many copies there are.
-func copiesText(k *api.DHTKept) string { return copiesOf(k.Copies, k.Wanted) + apartText(k.Apart) }
+func copiesText(k *api.DHTKept) string {
+	return plain.Copies(k.Copies, k.Wanted) + plain.Apart(k.Apart)
+}
 
 // value is what is to be put: the argument, or what standard input has.
 func (w *world) value(arg []string) ([]byte, error) {
@@ -157,13 +160,13 @@ entry are away for long, standard error says so.`,
 					w.say("%s a majority of the %d that keep it is away for long: this is what those have who are there", w.mark(api.Warn), v.Apart)
 				}
 				if v.Rivals > 0 {
-					w.say("%s %s under this key, put where the nodes of the ring were out of each other's sight: see `phyllo dht rivals KEY`; `phyllo dht put KEY VALUE` settles it", w.mark(api.Warn), plural(v.Rivals, "other value"))
+					w.say("%s %s under this key, put where the nodes of the ring were out of each other's sight: see `phyllo dht rivals KEY`; `phyllo dht put KEY VALUE` settles it", w.mark(api.Warn), plain.Plural(v.Rivals, "other value"))
 				}
 				switch {
 				case w.json:
 					return w.line(v)
 				case w.columns > 0:
-					w.printf("%s\n", body(string(v.Value), ""))
+					w.printf("%s\n", plain.Body(string(v.Value), ""))
 					return nil
 				}
 				_, err = w.out.Write(v.Value)
@@ -195,8 +198,8 @@ value without --if-version, which settles it, and is kept for a while after that
 					return err
 				}
 				answered(ctx)
-				return listing(w, list, clean(a[0])+" has no other values", []string{"VERSION", "STATE", "PUT", "VALUE"}, func(r api.DHTRival) []string {
-					state, value := "open", clean(beginning(r.Value))
+				return listing(w, list, plain.Clean(a[0])+" has no other values", []string{"VERSION", "STATE", "PUT", "VALUE"}, func(r api.DHTRival) []string {
+					state, value := "open", plain.Clean(beginning(r.Value))
 					if r.Settled {
 						state = "settled"
 					}
@@ -244,7 +247,7 @@ only the version that you have seen is taken away.`,
 				if w.json {
 					return w.line(map[string]string{"event": "removed", "key": a[0]})
 				}
-				w.printf("%s %s has no value now\n", w.mark(api.Good), clean(a[0]))
+				w.printf("%s %s has no value now\n", w.mark(api.Good), plain.Clean(a[0]))
 				return nil
 			})
 		},

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
 // fileFlags say whose file is meant, and where it is.
@@ -102,14 +103,14 @@ func (w *world) putAll(ctx context.Context, p *putFlags, from string) error {
 	}
 	return filepath.WalkDir(from, func(at string, d fs.DirEntry, err error) error {
 		if err != nil {
-			return fmt.Errorf("reading %s: %w: is it spelt right, and may you read it?", clean(at), errors.Unwrap(err))
+			return fmt.Errorf("reading %s: %w: is it spelt right, and may you read it?", plain.Clean(at), errors.Unwrap(err))
 		}
 		info, err := os.Stat(at)
 		if err != nil || info.IsDir() && d.IsDir() {
 			return err
 		}
 		if !info.Mode().IsRegular() {
-			w.say("%s %s is no file, and left out", w.mark(api.Warn), clean(at))
+			w.say("%s %s is no file, and left out", w.mark(api.Warn), plain.Clean(at))
 			return nil
 		}
 		rel, err := filepath.Rel(from, at)
@@ -118,7 +119,7 @@ func (w *world) putAll(ctx context.Context, p *putFlags, from string) error {
 		}
 		f, err := os.Open(at)
 		if err != nil {
-			return fmt.Errorf("reading %s: %w: may you read it? (`ls -l`)", clean(at), errors.Unwrap(err))
+			return fmt.Errorf("reading %s: %w: may you read it? (`ls -l`)", plain.Clean(at), errors.Unwrap(err))
 		}
 		defer f.Close()
 		return w.putOne(ctx, p, f, path.Join(root, filepath.ToSlash(rel)), info.Size())
@@ -137,7 +138,7 @@ func (w *world) putOne(ctx context.Context, p *putFlags, r io.Reader, name strin
 		return err
 	}
 	defer c.Close()
-	done := w.waitingFor(func() string { return "storing " + clean(name) + " … " + m.text() })
+	done := w.waitingFor(func() string { return "storing " + plain.Clean(name) + " … " + m.text() })
 	f, err := c.FilePut(ctx, q, m)
 	done()
 	if err != nil {
@@ -146,7 +147,7 @@ func (w *world) putOne(ctx context.Context, p *putFlags, r io.Reader, name strin
 	if w.json {
 		return w.line(f)
 	}
-	w.printf("%s %s: %s, %s\n", w.mark("good"), clean(f.Name), bytesText(uint64(f.Size)), p.kept(f)+apartText(f.Apart))
+	w.printf("%s %s: %s, %s\n", w.mark("good"), plain.Clean(f.Name), plain.Bytes(uint64(f.Size)), p.kept(f)+plain.Apart(f.Apart))
 	return w.out.flush()
 }
 
@@ -156,9 +157,9 @@ func (p *putFlags) kept(f *api.File) string {
 	case f.Need > 0:
 		return partsOf(*f)
 	case p.archive && f.Size > 0:
-		return copiesOf(f.Copies, f.Wanted) + "; for an archive this ring has too few computers"
+		return plain.Copies(f.Copies, f.Wanted) + "; for an archive this ring has too few computers"
 	}
-	return copiesOf(f.Copies, f.Wanted)
+	return plain.Copies(f.Copies, f.Wanted)
 }
 
 // partsOf is how many parts of an archived file there are.
@@ -244,7 +245,7 @@ been away, or have kept one.`,
 
 // folderNot is the error for a folder that is to be removed like a file.
 func folderNot(name string) error {
-	return usage("%s is a folder: to remove it with all that is in it say --recursive", clean(name))
+	return usage("%s is a folder: to remove it with all that is in it say --recursive", plain.Clean(name))
 }
 
 // isFolder reports whether what a person names is a folder whose last "/" is missing.
@@ -264,7 +265,7 @@ func (w *world) removed(name, text string) error {
 			Name  string `json:"name"`
 		}{"removed", name})
 	}
-	w.printf("%s %s %s\n", w.mark("good"), clean(name), text)
+	w.printf("%s %s %s\n", w.mark("good"), plain.Clean(name), text)
 	return nil
 }
 
@@ -276,7 +277,7 @@ func fileNames(ctx context.Context, c *api.Client) ([]string, error) {
 	}
 	var words []string
 	for _, f := range p.Files {
-		words = append(words, f.Name+"\t"+bytesText(uint64(f.Size)))
+		words = append(words, f.Name+"\t"+plain.Bytes(uint64(f.Size)))
 	}
 	return words, nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
 func newLs(w *world) *cobra.Command {
@@ -40,7 +41,7 @@ many of these are enough.`,
 					return listing(w, list, "nothing is stored there: `phyllo put FILE` stores a file", []string{"SIZE", "STORED", "COPIES", "NAME"}, w.longRow)
 				}
 				for _, x := range list {
-					w.printf("%s\n", clean(x.Name))
+					w.printf("%s\n", plain.Clean(x.Name))
 				}
 				return nil
 			})
@@ -94,9 +95,9 @@ func wholeList(ctx context.Context, c *api.Client, q api.FileQuery) (list []api.
 // longRow is a line of a long list.
 func (w *world) longRow(f api.File) []string {
 	if f.Version == "" {
-		return []string{"", "", "", clean(f.Name)}
+		return []string{"", "", "", plain.Clean(f.Name)}
 	}
-	return []string{bytesText(uint64(f.Size)), w.ago(f.Modified), countedText(f), clean(f.Name)}
+	return []string{plain.Bytes(uint64(f.Size)), w.ago(f.Modified), countedText(f), plain.Clean(f.Name)}
 }
 
 // countedText is how many copies of a file there are, or parts.
@@ -125,11 +126,11 @@ who store the same name at once both are kept here.`,
 				}
 				answered(ctx)
 				return listing(w, list, "", []string{"VERSION", "SIZE", "STORED", "BY"}, func(f api.File) []string {
-					size := bytesText(uint64(f.Size))
+					size := plain.Bytes(uint64(f.Size))
 					if f.Removed {
 						size = "removed"
 					}
-					return []string{f.Version, size, w.ago(f.Modified), clean(f.By)}
+					return []string{f.Version, size, w.ago(f.Modified), plain.Clean(f.By)}
 				})
 			})
 		},
@@ -196,14 +197,14 @@ what it pays for and no file needs, as of an upload that was broken off: it says
 				if len(s.Spaces) > 0 {
 					rows := [][]string{{"SPACE", "FILES", "SIZE", "COPIES"}}
 					for _, x := range s.Spaces {
-						rows = append(rows, []string{clean(x.Name), strconv.FormatUint(x.Files, 10), bytesText(uint64(x.Bytes)), partsShort(x.Copies)})
+						rows = append(rows, []string{plain.Clean(x.Name), strconv.FormatUint(x.Files, 10), plain.Bytes(uint64(x.Bytes)), partsShort(x.Copies)})
 					}
 					w.table(rows)
 				}
-				w.printf("This node keeps %s in %s, of %s that it offers.\n", bytesText(uint64(s.Kept)), plural(s.Objects, "object"), bytesText(uint64(s.Offered)))
+				w.printf("This node keeps %s in %s, of %s that it offers.\n", plain.Bytes(uint64(s.Kept)), plain.Plural(s.Objects, "object"), plain.Bytes(uint64(s.Offered)))
 				w.usedBy(s.By)
 				if s.Heard > 0 {
-					w.printf("You use %s of %s, all copies counted.\n", bytesText(uint64(s.Used)), bytesText(uint64(s.Limit)))
+					w.printf("You use %s of %s, all copies counted.\n", plain.Bytes(uint64(s.Used)), plain.Bytes(uint64(s.Limit)))
 				}
 				w.swept(s.Sweep)
 				return nil
@@ -219,12 +220,12 @@ func (w *world) swept(x *api.Sweep) {
 	if x == nil {
 		return
 	}
-	w.printf("Looked through %s: %s (%s) that no file needs were given back", w.ago(x.At), plural(x.Objects, "object"), bytesText(uint64(x.Bytes)))
+	w.printf("Looked through %s: %s (%s) that no file needs were given back", w.ago(x.At), plain.Plural(x.Objects, "object"), plain.Bytes(uint64(x.Bytes)))
 	if x.Missing > 0 {
-		w.printf("; %s that you pay for cannot be found", plural(x.Missing, "object"))
+		w.printf("; %s that you pay for cannot be found", plain.Plural(x.Missing, "object"))
 	}
 	if x.Spaces > 0 {
-		w.printf("; %s left alone, as changes of this node stand in another part of the ring", plural(x.Spaces, "space"))
+		w.printf("; %s left alone, as changes of this node stand in another part of the ring", plain.Plural(x.Spaces, "space"))
 	}
 	w.printf(".\n")
 }
@@ -241,11 +242,11 @@ func (w *world) usedBy(uses []api.MemberUse) {
 		case u.Self:
 			who = "this node"
 		case len(u.Names) > 0:
-			who = clean(strings.Join(u.Names, ", ")) + " (" + u.Member.Short() + ")"
+			who = plain.Clean(strings.Join(u.Names, ", ")) + " (" + u.Member.Short() + ")"
 		case u.Member.IsZero():
 			who = "not known: another node gave it"
 		}
-		rows = append(rows, []string{who, strconv.Itoa(u.Objects), bytesText(uint64(u.Bytes))})
+		rows = append(rows, []string{who, strconv.Itoa(u.Objects), plain.Bytes(uint64(u.Bytes))})
 	}
 	w.table(rows)
 }

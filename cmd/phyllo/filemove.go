@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
 // movedTo is a line of "phyllo mv --json".
@@ -47,7 +48,7 @@ the name already is only replaced with --force. Older versions stay under the ol
 				if w.json {
 					return w.line(movedTo{"moved", q.Name, q.To})
 				}
-				w.printf("%s %s is %s now\n", w.mark(api.Good), clean(q.Name), clean(q.To))
+				w.printf("%s %s is %s now\n", w.mark(api.Good), plain.Clean(q.Name), plain.Clean(q.To))
 				return nil
 			})
 		},

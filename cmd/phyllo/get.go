@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
 func newGet(w *world) *cobra.Command {
@@ -36,7 +37,7 @@ if one of its files is there.`,
 		RunE: func(cmd *cobra.Command, a []string) error {
 			if len(a) == 2 {
 				if to != "" && to != a[1] {
-					return usage("%s or %s: say once where to write it", clean(a[1]), clean(to))
+					return usage("%s or %s: say once where to write it", plain.Clean(a[1]), plain.Clean(to))
 				}
 				to = a[1]
 			}
@@ -94,7 +95,7 @@ func (g *getting) list(ctx context.Context, q api.FileName) ([]api.File, error) 
 // be written.
 func (g *getting) folder(ctx context.Context, q api.FileName, to string) error {
 	if q.Version != "" {
-		return usage("%s is a folder: --version is for files", clean(q.Name))
+		return usage("%s is a folder: --version is for files", plain.Clean(q.Name))
 	}
 	list, err := g.list(ctx, q)
 	if err != nil {
@@ -123,7 +124,7 @@ func (g *getting) folder(ctx context.Context, q api.FileName, to string) error {
 	}
 	for i, f := range list {
 		if err := g.one(ctx, q, f, paths[i]); err != nil {
-			return fmt.Errorf("after %d of %s: %w", i, plural(len(list), "file"), err)
+			return fmt.Errorf("after %d of %s: %w", i, plain.Plural(len(list), "file"), err)
 		}
 	}
 	return nil
@@ -150,18 +151,18 @@ func (g *getting) said(name string, size int64, to string) error {
 	if g.w.json {
 		return g.w.line(got{name, size, to})
 	}
-	what := bytesText(uint64(size))
+	what := plain.Bytes(uint64(size))
 	if strings.HasSuffix(name, "/") {
 		what = "a folder"
 	}
-	g.w.printf("%s %s: %s\n", g.w.mark("good"), clean(to), what)
+	g.w.printf("%s %s: %s\n", g.w.mark("good"), plain.Clean(to), what)
 	return nil
 }
 
 // free says whether a file may be written to a path.
 func (g *getting) free(to string) error {
 	if _, err := os.Lstat(to); err == nil && !g.force {
-		return fmt.Errorf("%s is there already: give another name with --output, or --force to replace it", clean(to))
+		return fmt.Errorf("%s is there already: give another name with --output, or --force to replace it", plain.Clean(to))
 	}
 	return nil
 }
@@ -185,7 +186,7 @@ func (g *getting) file(ctx context.Context, q api.FileName, to string) error {
 	}
 	defer os.Remove(part.Name()) // it is gone if all went well
 	m := &moved{Reader: content, size: f.Size, begin: time.Now()}
-	done := g.w.waitingFor(func() string { return "reading " + clean(f.Name) + " … " + m.text() })
+	done := g.w.waitingFor(func() string { return "reading " + plain.Clean(f.Name) + " … " + m.text() })
 	_, err = io.Copy(part, m)
 	done()
 	if err = errors.Join(err, part.Close()); err == nil {
@@ -203,5 +204,5 @@ func unwritten(to string, err error) error {
 	if errors.As(err, &why) {
 		err = why.Err
 	}
-	return fmt.Errorf("writing %s: %w: may you write to that folder?", clean(to), err)
+	return fmt.Errorf("writing %s: %w: may you write to that folder?", plain.Clean(to), err)
 }

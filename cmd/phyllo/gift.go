@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
 func (w *world) ringGift() *cobra.Command {
@@ -41,7 +42,7 @@ his is lost, but he stores nothing new until he has removed enough, or offers mo
 				if w.json {
 					return w.line(g)
 				}
-				w.printf("each member may store %s without an offer, with five copies of everything\n", bytesText(uint64(g.Bytes)))
+				w.printf("each member may store %s without an offer, with five copies of everything\n", plain.Bytes(uint64(g.Bytes)))
 				return nil
 			})
 		},

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 	"github.com/phyllo-net/phyllo/id"
 )
 
@@ -33,11 +34,11 @@ func (w *world) messages(list []api.Message) error {
 		if !m.Request && m.Claimed == "" {
 			name = m.From
 		}
-		who := clean(nameOf(name, m.Claimed, m.From))
+		who := plain.Clean(plain.Name(name, m.Claimed, m.From))
 		if m.Request {
 			who += " asks"
 		}
-		w.printf("%s  %s: %s\n", w.moment(m.ReceivedAt), who, body(m.Text, "    "))
+		w.printf("%s  %s: %s\n", w.moment(m.ReceivedAt), who, plain.Body(m.Text, "    "))
 	}
 	return w.out.flush()
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
 func newKey(w *world) *cobra.Command {
@@ -102,8 +103,8 @@ is shown this once: who has lost it makes another key, and removes this one.`,
 
 // newKeyText shows a new key, with lines to paste.
 func (w *world) newKeyText(k *api.Key) {
-	w.printf("%s a key for the space %s, through %s; its secret is shown this once\n", w.mark(api.Good), clean(k.Space), doorTitle(k.For))
-	row := func(name, text string) { w.printf("  %-8s %s\n", name, clean(text)) }
+	w.printf("%s a key for the space %s, through %s; its secret is shown this once\n", w.mark(api.Good), plain.Clean(k.Space), doorTitle(k.For))
+	row := func(name, text string) { w.printf("  %-8s %s\n", name, plain.Clean(text)) }
 	row("key", k.ID)
 	row("secret", k.Secret)
 	if k.URL == "" {
@@ -168,7 +169,7 @@ func (w *world) keyList() *cobra.Command {
 							until += " (ended)"
 						}
 					}
-					return []string{k.ID, doorTitle(k.For), clean(k.User), clean(k.Space), may, until}
+					return []string{k.ID, doorTitle(k.For), plain.Clean(k.User), plain.Clean(k.Space), may, until}
 				})
 			})
 		},

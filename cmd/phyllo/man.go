@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 	"github.com/phyllo-net/phyllo/node"
 )
 
@@ -38,7 +39,7 @@ func newMan(w *world, root *cobra.Command) *cobra.Command {
 			if w.json {
 				return w.line(map[string]any{"event": "written", "pages": n, "folder": a[0]})
 			}
-			w.printf("%s in %s\n", plural(n, "page"), clean(a[0]))
+			w.printf("%s in %s\n", plain.Plural(n, "page"), plain.Clean(a[0]))
 			return nil
 		},
 	}
@@ -51,7 +52,7 @@ func (w *world) manDate() (string, error) {
 	if s := w.getenv("SOURCE_DATE_EPOCH"); s != "" {
 		seconds, err := strconv.ParseInt(s, 10, 64)
 		if err != nil {
-			return "", usage("SOURCE_DATE_EPOCH is %+q: give seconds since 1970, as `git log -1 --format=%%ct` prints them", cut(s))
+			return "", usage("SOURCE_DATE_EPOCH is %+q: give seconds since 1970, as `git log -1 --format=%%ct` prints them", plain.Cut(s))
 		}
 		at = time.Unix(seconds, 0)
 	}

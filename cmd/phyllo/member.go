@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 	"github.com/phyllo-net/phyllo/id"
 )
 
@@ -33,11 +34,11 @@ way that you trust.`,
 					v.QR = nil // a program that wants the picture draws its own
 					return w.line(v)
 				}
-				w.printf("%s\n", clean(v.Invite))
+				w.printf("%s\n", plain.Clean(v.Invite))
 				if w.columns > 0 {
 					w.qr(v.Invite)
 					w.printf("It is good for %s, until %s. On the other computer:\n  phyllo up --join LINE      or, if a node runs there:  phyllo join LINE\n",
-						plural(v.Uses, "use"), v.Expires.Local().Format("2006-01-02 15:04"))
+						plain.Plural(v.Uses, "use"), v.Expires.Local().Format("2006-01-02 15:04"))
 				}
 				return nil
 			})
@@ -92,7 +93,7 @@ func (w *world) joined(ctx context.Context, j *api.Joined, err error) error {
 	if w.json {
 		return w.line(j)
 	}
-	w.printf("%s joined %q: about %s; this one is %s\n", w.mark(api.Good), clean(j.RingName), plural(j.Size, "node"), j.ID.Short())
+	w.printf("%s joined %q: about %s; this one is %s\n", w.mark(api.Good), plain.Clean(j.RingName), plain.Plural(j.Size, "node"), j.ID.Short())
 	return nil
 }
 
@@ -117,14 +118,14 @@ func (w *world) lanRings(ctx context.Context) error {
 // joinLan asks a ring to be let in. Both sides compare digits, so that nobody can
 // stand between them unseen.
 func (w *world) joinLan(ctx context.Context, ring string, yes bool) error {
-	return w.ask(ctx, "asking "+clean(ring)+" …", func(ctx context.Context, c *api.Client) error {
+	return w.ask(ctx, "asking "+plain.Clean(ring)+" …", func(ctx context.Context, c *api.Client) error {
 		code, err := c.LanAsk(ctx, ring)
 		if err != nil {
 			return err
 		}
 		answered(ctx)
-		w.say("The digits are  %s %s", clean(code.Code[:min(3, len(code.Code))]), clean(code.Code[min(3, len(code.Code)):]))
-		w.say("Tell them to somebody at a node of %q who may admit: he types  phyllo member admit %s", clean(code.RingName), clean(code.Code))
+		w.say("The digits are  %s %s", plain.Clean(code.Code[:min(3, len(code.Code))]), plain.Clean(code.Code[min(3, len(code.Code)):]))
+		w.say("Tell them to somebody at a node of %q who may admit: he types  phyllo member admit %s", plain.Clean(code.RingName), plain.Clean(code.Code))
 		if !yes {
 			same, err := w.confirm("Does he see a request with the same digits?")
 			if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
 // contacts are the people whom a user knows, and the keys of those who ask.
@@ -49,7 +50,7 @@ func contactState(x api.Contact) string {
 	case x.Blocked:
 		return "blocked"
 	case x.Request:
-		return "asks to be accepted, " + plural(x.Waiting, "message")
+		return "asks to be accepted, " + plain.Plural(x.Waiting, "message")
 	case x.Changed != "":
 		return "KEY HAS CHANGED: phyllo user verify"
 	case x.Verified:

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 	"github.com/phyllo-net/phyllo/node/config"
 )
 
@@ -67,11 +68,11 @@ func offerOf(s string) (int64, error) {
 
 // offeredText says what a node keeps.
 func offeredText(a *api.Account) string {
-	text := "this node offers " + bytesText(uint64(a.Offered))
+	text := "this node offers " + plain.Bytes(uint64(a.Offered))
 	if a.Auto {
 		text += ", which it has chosen by itself,"
 	}
-	text += " and keeps " + bytesText(uint64(a.Kept)) + " for " + plural(a.Objects, "object")
+	text += " and keeps " + plain.Bytes(uint64(a.Kept)) + " for " + plain.Plural(a.Objects, "object")
 	if a.Elsewhere > 0 {
 		text += fmt.Sprintf(", %d of them at other nodes", a.Elsewhere)
 	}
@@ -79,7 +80,7 @@ func offeredText(a *api.Account) string {
 		text += "; what is too much goes to other nodes, by and by"
 	}
 	if a.Free >= 0 {
-		text += "\nits disk has " + bytesText(uint64(a.Free)) + " free"
+		text += "\nits disk has " + plain.Bytes(uint64(a.Free)) + " free"
 	}
 	return text
 }
@@ -89,9 +90,9 @@ func usedText(a *api.Account) string {
 	if a.Heard == 0 {
 		return "what you use is not known now: too few of the nodes that keep your account are reachable"
 	}
-	text := "you use " + bytesText(uint64(a.Used)) + " of " + bytesText(uint64(a.Limit)) + ", all copies counted"
+	text := "you use " + plain.Bytes(uint64(a.Used)) + " of " + plain.Bytes(uint64(a.Limit)) + ", all copies counted"
 	if a.Counted < a.Offered {
-		text += "; " + bytesText(uint64(a.Counted)) + " of the offer count so far, more as it is used"
+		text += "; " + plain.Bytes(uint64(a.Counted)) + " of the offer count so far, more as it is used"
 	}
 	return text
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
 // partsText says how many of the parts of what is stored have all their copies.
@@ -27,7 +28,7 @@ func partsText(c api.Copies) string {
 		text += fmt.Sprintf("; %d on no machine that answers now", c.Missing)
 	}
 	if c.Trouble != "" {
-		text += "; " + clean(c.Trouble)
+		text += "; " + plain.Clean(c.Trouble)
 	}
 	return text
 }

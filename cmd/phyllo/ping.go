@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
 func newPing(w *world) *cobra.Command {
@@ -19,7 +20,7 @@ through a relay while a direct path is looked for: try again after a moment.`,
 		Args:              args(1, 1),
 		ValidArgsFunction: w.complete(contacts),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			return w.ask(cmd.Context(), "waiting for "+clean(a[0])+" …", func(ctx context.Context, c *api.Client) error {
+			return w.ask(cmd.Context(), "waiting for "+plain.Clean(a[0])+" …", func(ctx context.Context, c *api.Client) error {
 				p, err := c.Ping(ctx, a[0])
 				if err != nil {
 					return err
@@ -30,7 +31,7 @@ through a relay while a direct path is looked for: try again after a moment.`,
 				}
 				who := p.ID.Short()
 				if p.Name != "" {
-					who = clean(p.Name) + " (" + who + ")"
+					who = plain.Clean(p.Name) + " (" + who + ")"
 				}
 				way := "direct over " + p.Kind + " to " + p.Addr
 				switch {
@@ -43,7 +44,7 @@ through a relay while a direct path is looked for: try again after a moment.`,
 				case p.Path != "direct":
 					way = "relayed through " + p.Addr
 				}
-				w.printf("%s: %s, %s\n", who, rtt(p.RTTMicros), clean(way))
+				w.printf("%s: %s, %s\n", who, plain.RTT(p.RTTMicros), plain.Clean(way))
 				return nil
 			})
 		},
@@ -75,13 +76,13 @@ func newTrace(w *world) *cobra.Command {
 					if h.ID == t.Root {
 						what = "root of the key"
 					}
-					rows = append(rows, []string{fmt.Sprintf("%3d", i+1), h.ID.String(), rtt(h.RTTMicros), h.Addr, what})
+					rows = append(rows, []string{fmt.Sprintf("%3d", i+1), h.ID.String(), plain.RTT(h.RTTMicros), h.Addr, what})
 				}
 				w.table(rows)
 				if len(t.Hops) == 0 {
 					w.printf("this node is the root of the key\n")
 				}
-				w.printf("%s, answered after %s\n", plural(len(t.Hops), "hop"), rtt(t.RTTMicros))
+				w.printf("%s, answered after %s\n", plain.Plural(len(t.Hops), "hop"), plain.RTT(t.RTTMicros))
 				return nil
 			})
 		},

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 	"golang.org/x/term"
 )
 
@@ -86,12 +87,12 @@ func (m *moved) Read(p []byte) (int, error) {
 // text says how much went by, and how fast.
 func (m *moved) text() string {
 	n := m.n.Load()
-	text := bytesText(uint64(n))
+	text := plain.Bytes(uint64(n))
 	if m.size > 0 {
-		text = fmt.Sprintf("%d %% of %s", 100*n/m.size, bytesText(uint64(m.size)))
+		text = fmt.Sprintf("%d %% of %s", 100*n/m.size, plain.Bytes(uint64(m.size)))
 	}
 	if d := time.Since(m.begin); d > time.Second {
-		text += ", " + bytesText(uint64(float64(n)/d.Seconds())) + "/s"
+		text += ", " + plain.Bytes(uint64(float64(n)/d.Seconds())) + "/s"
 	}
 	return text
 }

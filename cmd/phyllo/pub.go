@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
 func newPub(w *world) *cobra.Command {
@@ -54,7 +55,7 @@ publish, and not secret: whoever hands them on could read them.`,
 			case w.json:
 				return w.line(p)
 			case q.Lines:
-				w.printf("%s %s published\n", w.mark(api.Good), plural(p.Messages, "message"))
+				w.printf("%s %s published\n", w.mark(api.Good), plain.Plural(p.Messages, "message"))
 			default:
 				w.printf("%s published\n", w.mark(api.Good))
 			}
@@ -142,7 +143,7 @@ func (s *subscriber) run(ctx context.Context) error {
 // show prints an event at once.
 func (s *subscriber) show(e *api.TopicEvent) error {
 	w := s.w
-	who := clean(nameOf(e.Name, "", e.From))
+	who := plain.Clean(plain.Name(e.Name, "", e.From))
 	switch {
 	case w.json:
 		if err := w.line(e); err != nil {
@@ -153,16 +154,16 @@ func (s *subscriber) show(e *api.TopicEvent) error {
 			w.printf("%s  %s: ", w.moment(e.Time), who)
 		}
 		if w.columns > 0 {
-			w.printf("%s\n", body(string(e.Body()), ""))
+			w.printf("%s\n", plain.Body(string(e.Body()), ""))
 		} else if _, err := fmt.Fprintf(w.out, "%s\n", e.Body()); err != nil {
 			return err
 		}
 	case e.Event == api.TopicWaiting:
-		w.say("nobody has published to %s yet: waiting", clean(e.Topic))
+		w.say("nobody has published to %s yet: waiting", plain.Clean(e.Topic))
 	case e.Event == api.TopicGap:
-		w.say("%s of %s cannot be had any more", plural(int(e.Lost), "message"), who)
+		w.say("%s of %s cannot be had any more", plain.Plural(int(e.Lost), "message"), who)
 	case e.Event == api.TopicSlow:
-		w.say("%s left out: they came faster than they were read here", plural(int(e.Lost), "message"))
+		w.say("%s left out: they came faster than they were read here", plain.Plural(int(e.Lost), "message"))
 	case e.Event == api.TopicNewer:
 		w.say("a message of %s is of a later version: update phyllo to read it", who)
 	}

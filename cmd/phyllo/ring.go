@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
 func newRing(w *world) *cobra.Command {
@@ -54,7 +55,7 @@ func (w *world) saved(path string, s *api.Sealed, force bool) error {
 	case w.json:
 		return w.line(map[string]string{"event": "saved", "file": path})
 	default:
-		w.printf("%s saved in %s: without the passphrase it is worth nothing, also to you\n", w.mark(api.Good), clean(path))
+		w.printf("%s saved in %s: without the passphrase it is worth nothing, also to you\n", w.mark(api.Good), plain.Clean(path))
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
 func newRoom(w *world) *cobra.Command {
@@ -51,7 +52,7 @@ func (w *world) roomList() *cobra.Command {
 					return w.roomMembers(list, a[0])
 				}
 				err = listing(w, list, "No rooms yet: "+w.command("room create NAME"), []string{"ROOM", "YOU", "MEMBERS", "UNREAD", "STORED", "ID"}, func(r api.Room) []string {
-					return []string{r.Name, roomState(r), count(len(r.Members)), count(r.Unread), roomStored(r), cut(r.ID)[:min(12, len(r.ID))]}
+					return []string{r.Name, roomState(r), count(len(r.Members)), count(r.Unread), roomStored(r), plain.Cut(r.ID)[:min(12, len(r.ID))]}
 				})
 				w.roomTroubles(list)
 				return err
@@ -96,7 +97,7 @@ func (w *world) roomTroubles(list []api.Room) {
 	for _, r := range list {
 		if why := r.StorageTrouble; why != "" && !said[why] && !w.json {
 			said[why] = true
-			w.printf("%s The ring's storage could not be asked, or did not take all that belongs there, which is tried again: %s\n", w.mark(api.Warn), clean(why))
+			w.printf("%s The ring's storage could not be asked, or did not take all that belongs there, which is tried again: %s\n", w.mark(api.Warn), plain.Clean(why))
 		}
 	}
 }
@@ -109,7 +110,7 @@ func (w *world) roomMembers(list []api.Room, called string) error {
 			continue
 		}
 		if r.Trouble != "" && !w.json {
-			w.printf("%s %s\n", w.mark(api.Bad), clean(r.Trouble))
+			w.printf("%s %s\n", w.mark(api.Bad), plain.Clean(r.Trouble))
 		}
 		if r.Stored && !w.json {
 			w.printf("Of its log (%d entries) the ring's storage has %s.\n", r.Entries, roomStored(r))
@@ -119,10 +120,10 @@ func (w *world) roomMembers(list []api.Room, called string) error {
 		}
 		w.roomTroubles([]api.Room{r})
 		return listing(w, r.Members, "Who is in it is seen when you are: "+w.command("room join "+quoted(r.Name)), []string{"NAME", "ROLE", "KEY"}, func(m api.RoomMember) []string {
-			return []string{m.Name, m.Role, grouped(m.Key)}
+			return []string{m.Name, m.Role, plain.Grouped(m.Key)}
 		})
 	}
-	return api.Errorf(api.NotFound, "no room %+q: `%s` lists yours", cut(called), w.command("room list"))
+	return api.Errorf(api.NotFound, "no room %+q: `%s` lists yours", plain.Cut(called), w.command("room list"))
 }
 
 // told prints that something was done with a room.
@@ -135,7 +136,7 @@ func (w *world) told(event, name, format string, a ...any) error {
 }
 
 // signed is a room's name with its sign.
-func signed(name string) string { return "#" + clean(strings.TrimPrefix(name, "#")) }
+func signed(name string) string { return "#" + plain.Clean(strings.TrimPrefix(name, "#")) }
 
 func (w *world) roomCreate() *cobra.Command {
 	var q api.RoomCreate
@@ -185,7 +186,7 @@ func roomOwner(r *api.Room) string {
 
 // quoted is a name as a shell takes it.
 func quoted(name string) string {
-	name = clean(name)
+	name = plain.Clean(name)
 	if strings.ContainsAny(name, " '\"#$&*?;|<>()\\`!") {
 		return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
 	}
@@ -200,12 +201,12 @@ func (w *world) roomInvite() *cobra.Command {
 member's computer reaches his, and reads what was said before when he has joined.`,
 		Example: "  phyllo room invite garden bob", Args: args(2, 2), ValidArgsFunction: w.complete(rooms, contacts),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			return w.ask(cmd.Context(), "looking for "+clean(a[1])+" …", func(ctx context.Context, c *api.Client) error {
+			return w.ask(cmd.Context(), "looking for "+plain.Clean(a[1])+" …", func(ctx context.Context, c *api.Client) error {
 				if err := c.RoomInvite(ctx, api.RoomWho{User: as, Room: a[0], Name: a[1]}); err != nil {
 					return err
 				}
 				answered(ctx)
-				return w.told("invited", a[0], "%s is a member of %s, and is told so", clean(a[1]), signed(a[0]))
+				return w.told("invited", a[0], "%s is a member of %s, and is told so", plain.Clean(a[1]), signed(a[0]))
 			})
 		},
 	}
@@ -222,18 +223,18 @@ Join one with "phyllo room join NAME/ROOM".`,
 		Example: "  phyllo room find ann", Args: args(1, 1), ValidArgsFunction: w.complete(contacts),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.Name = a[0]
-			return w.ask(cmd.Context(), "asking "+clean(a[0])+" …", func(ctx context.Context, c *api.Client) error {
+			return w.ask(cmd.Context(), "asking "+plain.Clean(a[0])+" …", func(ctx context.Context, c *api.Client) error {
 				list, err := c.RoomFind(ctx, q)
 				if err != nil {
 					return err
 				}
 				answered(ctx)
-				return listing(w, list, clean(a[0])+" is in no public room.", []string{"ROOM", "MEMBERS", "YOU", "ID"}, func(r api.RoomFound) []string {
+				return listing(w, list, plain.Clean(a[0])+" is in no public room.", []string{"ROOM", "MEMBERS", "YOU", "ID"}, func(r api.RoomFound) []string {
 					you := ""
 					if r.Joined {
 						you = "joined"
 					}
-					return []string{r.Name, count(r.Members), you, cut(r.ID)[:min(12, len(r.ID))]}
+					return []string{r.Name, count(r.Members), you, plain.Cut(r.ID)[:min(12, len(r.ID))]}
 				})
 			})
 		},
@@ -308,7 +309,7 @@ members are, and only the owner what admins are.`,
 					return err
 				}
 				answered(ctx)
-				return w.told("changed", a[0], "%s is %s %s now", clean(a[1]), map[string]string{api.RoleOut: "out of", api.RoleMember: "a member of", api.RoleAdmin: "an admin of", api.RoleOwner: "the owner of"}[a[2]], signed(a[0]))
+				return w.told("changed", a[0], "%s is %s %s now", plain.Clean(a[1]), map[string]string{api.RoleOut: "out of", api.RoleMember: "a member of", api.RoleAdmin: "an admin of", api.RoleOwner: "the owner of"}[a[2]], signed(a[0]))
 			})
 		},
 	}
@@ -343,7 +344,7 @@ func (w *world) roomSet() *cobra.Command {
 			return nil
 		}
 		if value != "on" && value != "off" {
-			return usage("--%s is on or off, not %+q", flag, cut(value))
+			return usage("--%s is on or off, not %+q", flag, plain.Cut(value))
 		}
 		on := value == "on"
 		*into = &on
@@ -458,7 +459,7 @@ func (q *roomReader) show(ctx context.Context, w *world, c *api.Client) error {
 }
 
 func (w *world) roomMessage(m, answers api.RoomMessage) {
-	text := body(m.Text, "  ")
+	text := plain.Body(m.Text, "  ")
 	switch {
 	case m.Locked:
 		text = "(locked: its key comes when a member who has it is there)"
@@ -469,12 +470,12 @@ func (w *world) roomMessage(m, answers api.RoomMessage) {
 	}
 	to := ""
 	if answers.From != "" {
-		to = " to " + clean(answers.From)
+		to = " to " + plain.Clean(answers.From)
 	}
 	if r := m.Receipts; r != nil && r.Of > 0 {
 		text += fmt.Sprintf("  (%d of %d have it, %d read it)", r.Delivered, r.Of, r.Read)
 	}
-	w.printf("%s  %s%s: %s\n", m.SentAt.Local().Format("2006-01-02 15:04"), clean(m.From), to, text)
+	w.printf("%s  %s%s: %s\n", m.SentAt.Local().Format("2006-01-02 15:04"), plain.Clean(m.From), to, text)
 }
 
 // goOn shows what there is and what comes.
@@ -499,7 +500,7 @@ func (q *roomReader) goOn(ctx context.Context, w *world, c *api.Client) error {
 
 // sayInRoom is `phyllo send` to a room.
 func (w *world) sayInRoom(ctx context.Context, q api.RoomSay) error {
-	return w.ask(ctx, "sending to "+clean(q.Room)+" …", func(ctx context.Context, c *api.Client) error {
+	return w.ask(ctx, "sending to "+plain.Clean(q.Room)+" …", func(ctx context.Context, c *api.Client) error {
 		s, err := c.RoomSay(ctx, q)
 		if q.File != nil && err != nil && ctx.Err() == nil {
 			err = errors.Join(err, c.FileRemove(ctx, *q.File))

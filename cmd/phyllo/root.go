@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
 // run is the program. It returns the exit code.
@@ -48,7 +49,7 @@ func run(w *world) int {
 
 // fix is the text of an error, with the hints for this home.
 func (w *world) fix(err error) string {
-	text := clean(err.Error())
+	text := plain.Clean(err.Error())
 	switch api.KindOf(err) {
 	case api.NotRunning, api.Locked: // always of this home
 		for _, name := range []string{"up", "down"} {

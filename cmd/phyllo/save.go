@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 	"golang.org/x/term"
 )
 
@@ -39,7 +40,7 @@ func readLimited(path string, most int64) ([]byte, error) {
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, most+1))
 	if err == nil && int64(len(b)) > most {
-		err = fmt.Errorf("%s has more than %s: is it the right file?", path, bytesText(uint64(most)))
+		err = fmt.Errorf("%s has more than %s: is it the right file?", path, plain.Bytes(uint64(most)))
 	}
 	return b, err
 }

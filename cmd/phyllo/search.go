@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
 // searched is the last line of a search in JSON.
@@ -61,10 +62,10 @@ func (w *world) foundUser(u *api.User) error {
 		return w.line(u)
 	}
 	pad := func(s string, width int) string {
-		s = clean(s)
-		return s + strings.Repeat(" ", max(0, width-cells(s)))
+		s = plain.Clean(s)
+		return s + strings.Repeat(" ", max(0, width-plain.Cells(s)))
 	}
-	row := fmt.Sprintf("%s  %s  %s", pad(u.Name, 20), grouped(u.Key.Hex), clean(u.Profile.FullName))
+	row := fmt.Sprintf("%s  %s  %s", pad(u.Name, 20), plain.Grouped(u.Key.Hex), plain.Clean(u.Profile.FullName))
 	w.printf("%s\n", strings.TrimRight(row, " "))
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 	"github.com/phyllo-net/phyllo/id"
 )
 
@@ -68,7 +69,7 @@ it, or join later; --reply ID answers a message there.`,
 			if inRoom {
 				return w.sayInRoom(cmd.Context(), api.RoomSay{User: from, Room: a[0], Text: d.Text, Reply: reply, File: d.File})
 			}
-			return w.ask(cmd.Context(), "sending to "+clean(a[0])+" …", func(ctx context.Context, c *api.Client) error {
+			return w.ask(cmd.Context(), "sending to "+plain.Clean(a[0])+" …", func(ctx context.Context, c *api.Client) error {
 				s, err := c.Send(ctx, d)
 				if d.File != nil && (err != nil && ctx.Err() == nil || err == nil && s.State == api.StateFailed) {
 					err = errors.Join(err, c.FileRemove(ctx, *d.File))
@@ -84,10 +85,10 @@ it, or join later; --reply ID answers a message there.`,
 				case w.json:
 					err = w.line(s)
 				case s.State == api.StateQueued && wait.value > 0:
-					w.printf("queued: it goes out when %s's computer takes it\n", clean(s.To))
+					w.printf("queued: it goes out when %s's computer takes it\n", plain.Clean(s.To))
 				case s.State == api.StateFailed:
 				default:
-					w.printf("%s\n", clean(s.State))
+					w.printf("%s\n", plain.Clean(s.State))
 				}
 				if err == nil && s.State == api.StateFailed {
 					err = fmt.Errorf("the message was not delivered: %s", s.Reason)
@@ -107,7 +108,7 @@ it, or join later; --reply ID answers a message there.`,
 func sendArgs(file *string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, a []string) error {
 		if len(a) == 1 && *file == "" {
-			return usage("`phyllo send` wants a text too, or a file: for example `phyllo send %s \"hello\"`, or `phyllo send %s --file thesis.pdf`", clean(a[0]), clean(a[0]))
+			return usage("`phyllo send` wants a text too, or a file: for example `phyllo send %s \"hello\"`, or `phyllo send %s --file thesis.pdf`", plain.Clean(a[0]), plain.Clean(a[0]))
 		}
 		return args(1, 2)(cmd, a)
 	}
@@ -117,12 +118,12 @@ func sendArgs(file *string) cobra.PositionalArgs {
 func (w *world) enclose(ctx context.Context, from, to, file string) (*api.FileName, error) {
 	r, err := os.Open(file)
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w: is it spelt right, and may you read it?", clean(file), errors.Unwrap(err))
+		return nil, fmt.Errorf("reading %s: %w: is it spelt right, and may you read it?", plain.Clean(file), errors.Unwrap(err))
 	}
 	defer r.Close()
 	info, err := r.Stat()
 	if err != nil || !info.Mode().IsRegular() {
-		return nil, usage("%s is no file: a folder goes as an archive of `tar`, or with `phyllo put` and `phyllo space grant`", clean(file))
+		return nil, usage("%s is no file: a folder goes as an archive of `tar`, or with `phyllo put` and `phyllo space grant`", plain.Clean(file))
 	}
 	// A folder for each, so that nobody's link is of another message's version.
 	name := path.Join("sent", strings.ReplaceAll(to, "/", "_"), w.now().UTC().Format("20060102-150405.000"), filepath.Base(file))
@@ -132,7 +133,7 @@ func (w *world) enclose(ctx context.Context, from, to, file string) (*api.FileNa
 	}
 	defer c.Close()
 	m := &moved{Reader: r, size: info.Size(), begin: time.Now()}
-	done := w.waitingFor(func() string { return "storing " + clean(file) + " … " + m.text() })
+	done := w.waitingFor(func() string { return "storing " + plain.Clean(file) + " … " + m.text() })
 	f, err := c.FilePut(ctx, api.FilePut{User: from, Name: name}, m)
 	done()
 	if err != nil {
@@ -179,7 +180,7 @@ Senders who are no strangers are told that. What a stranger wrote is marked with
 				x, err := id.Parse(q.since)
 				switch {
 				case err != nil:
-					return usage("--since %+q is not an id: want 32 hex digits, as `phyllo inbox --json` prints them", cut(q.since))
+					return usage("--since %+q is not an id: want 32 hex digits, as `phyllo inbox --json` prints them", plain.Cut(q.since))
 				case x.IsZero(): // the node would take it for none
 					return api.Errorf(api.NotFound, "no message with the id %s: `phyllo inbox --json` prints the ids", x)
 				}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
 // table prints rows in aligned columns, the first row as the head. All text is
@@ -14,11 +15,11 @@ func (w *world) table(rows [][]string) {
 	var widths []int
 	for _, row := range rows {
 		for i := range row {
-			row[i] = clean(row[i])
+			row[i] = plain.Clean(row[i])
 			if i == len(widths) {
 				widths = append(widths, 0)
 			}
-			widths[i] = max(widths[i], cells(row[i]))
+			widths[i] = max(widths[i], plain.Cells(row[i]))
 		}
 	}
 	for _, row := range rows {
@@ -26,7 +27,7 @@ func (w *world) table(rows [][]string) {
 		for i, c := range row {
 			b.WriteString(c)
 			if i < len(row)-1 {
-				b.WriteString(strings.Repeat(" ", widths[i]-cells(c)+2))
+				b.WriteString(strings.Repeat(" ", widths[i]-plain.Cells(c)+2))
 			}
 		}
 		w.printf("%s\n", strings.TrimRight(b.String(), " "))
@@ -81,11 +82,11 @@ func (w *world) ago(t time.Time) string {
 	case d < time.Minute:
 		return "just now"
 	case d < time.Hour:
-		return plural(int(d/time.Minute), "minute") + " ago"
+		return plain.Plural(int(d/time.Minute), "minute") + " ago"
 	case d < 48*time.Hour:
-		return plural(int(d/time.Hour), "hour") + " ago"
+		return plain.Plural(int(d/time.Hour), "hour") + " ago"
 	}
-	return plural(int(d/(24*time.Hour)), "day") + " ago"
+	return plain.Plural(int(d/(24*time.Hour)), "day") + " ago"
 }
 
 // moment is a time of day, with the date if it is another day's.
@@ -100,8 +101,8 @@ func (w *world) moment(t time.Time) string {
 // reached says of how many nodes' word an answer is.
 func (w *world) reached(nodes, about int) {
 	if nodes >= about {
-		w.printf("%s %s answered: all that are known\n", w.mark(api.Good), plural(nodes, "node"))
+		w.printf("%s %s answered: all that are known\n", w.mark(api.Good), plain.Plural(nodes, "node"))
 		return
 	}
-	w.printf("%s %d of about %s answered\n", w.mark(api.Warn), nodes, plural(about, "node"))
+	w.printf("%s %d of about %s answered\n", w.mark(api.Warn), nodes, plain.Plural(about, "node"))
 }

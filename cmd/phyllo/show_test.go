@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
 func TestTablesAlign(t *testing.T) {
@@ -19,8 +21,8 @@ func TestTablesAlign(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, line := range strings.Split(strings.TrimSpace(out.String()), "\n") {
-		if cells(line) != len("\\x1b[1m  X") {
-			t.Errorf("%q has %d columns", line, cells(line))
+		if plain.Cells(line) != len("\\x1b[1m  X") {
+			t.Errorf("%q has %d columns", line, plain.Cells(line))
 		}
 	}
 }

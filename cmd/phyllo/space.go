@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
 func newSpace(w *world) *cobra.Command {
@@ -41,7 +42,7 @@ func (w *world) shownSpace(s *api.Space, text string) error {
 	if w.json {
 		return w.line(s)
 	}
-	w.printf("%s %s %s\n", w.mark("good"), clean(s.Name), text)
+	w.printf("%s %s %s\n", w.mark("good"), plain.Clean(s.Name), text)
 	return nil
 }
 
@@ -64,7 +65,7 @@ he guesses is stored in it, and that what is removed gives no space back.`,
 					return err
 				}
 				answered(ctx)
-				return w.shownSpace(s, "is there: put files into it with --space "+quoteArg(clean(s.Name)))
+				return w.shownSpace(s, "is there: put files into it with --space "+quoteArg(plain.Clean(s.Name)))
 			})
 		},
 	}
@@ -95,7 +96,7 @@ func (w *world) spaceList() *cobra.Command {
 							names = append(names, name+" (reads)")
 						}
 					}
-					return []string{clean(s.Name), clean(s.Owner), clean(spaceState(s)), join(names)}
+					return []string{plain.Clean(s.Name), plain.Clean(s.Owner), plain.Clean(spaceState(s)), plain.Join(names)}
 				})
 			})
 		},
@@ -154,7 +155,7 @@ have kept, and what was stored before he could still have deleted.`,
 					return err
 				}
 				answered(ctx)
-				return w.removed(q.Name, "may not use the space "+clean(q.Space)+" any more")
+				return w.removed(q.Name, "may not use the space "+plain.Clean(q.Space)+" any more")
 			})
 		},
 	}
@@ -180,7 +181,7 @@ func (w *world) spaceAdd() *cobra.Command {
 					return err
 				}
 				answered(ctx)
-				return w.shownSpace(s, "of "+clean(s.Owner)+" is yours to use: "+spaceState(*s))
+				return w.shownSpace(s, "of "+plain.Clean(s.Owner)+" is yours to use: "+spaceState(*s))
 			})
 		},
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
 func newDown(w *world) *cobra.Command {
@@ -27,7 +28,7 @@ func newDown(w *world) *cobra.Command {
 				defer end()
 				if err := c.Stop(limited); err != nil {
 					if limited.Err() != nil && ctx.Err() == nil {
-						return fmt.Errorf("the node has not ended within %s: if it hangs, end process %d with `kill -9 %d`; nothing that it acknowledged is lost", span(3*stopTime), s.PID, s.PID)
+						return fmt.Errorf("the node has not ended within %s: if it hangs, end process %d with `kill -9 %d`; nothing that it acknowledged is lost", plain.Span(3*stopTime), s.PID, s.PID)
 					}
 					return err
 				}
@@ -73,23 +74,23 @@ func (w *world) status(s *api.Status) {
 	case api.StateStopping:
 		verdict, state = api.Warn, "is stopping"
 	default:
-		verdict, state = api.Warn, "is not in its ring yet ("+clean(s.State)+")"
+		verdict, state = api.Warn, "is not in its ring yet ("+plain.Clean(s.State)+")"
 	}
-	w.printf("%s node %s %s, up for %s\n", w.mark(verdict), s.ID, state, span(w.now().Sub(s.Started)))
+	w.printf("%s node %s %s, up for %s\n", w.mark(verdict), s.ID, state, plain.Span(w.now().Sub(s.Started)))
 	row := func(name, format string, args ...any) { w.printf("  %-8s %s\n", name, fmt.Sprintf(format, args...)) }
-	row("ring", "%q, about %s; leaf set %d, routing table %d", clean(s.RingName), plural(s.Size, "node"), len(s.LeafSet), s.TableEntries)
+	row("ring", "%q, about %s; leaf set %d, routing table %d", plain.Clean(s.RingName), plain.Plural(s.Size, "node"), len(s.LeafSet), s.TableEntries)
 	if s.Reach.Sentence != "" {
-		row("reach", "%s", clean(s.Reach.Sentence))
+		row("reach", "%s", plain.Clean(s.Reach.Sentence))
 	}
-	row("address", "%s", clean(strings.Join(s.Addrs, "  ")))
+	row("address", "%s", plain.Clean(strings.Join(s.Addrs, "  ")))
 	users := "nobody yet: " + w.command("user add NAME")
 	if len(s.Users) > 0 {
-		users = join(s.Users)
+		users = plain.Join(s.Users)
 	}
 	row("users", "%s", users)
 	waiting := "no message waits to be delivered"
 	if s.Queued > 0 {
-		waiting = plural(s.Queued, "message") + " to be delivered: keep this computer on until then, or start the node again later"
+		waiting = plain.Plural(s.Queued, "message") + " to be delivered: keep this computer on until then, or start the node again later"
 	}
 	row("waiting", "%s", waiting)
 	if s.Mine != nil {
@@ -97,22 +98,22 @@ func (w *world) status(s *api.Status) {
 	}
 	row("keeps", "%s", w.keeping(s.Keeps))
 	t := s.Traffic
-	row("costs", "%s/s now (%s in, %s out so far), %s of memory, %s", bytesText(t.RateIn+t.RateOut), bytesText(t.BytesIn), bytesText(t.BytesOut),
-		bytesText(s.RSSBytes), plural(s.Connections, "connection"))
+	row("costs", "%s/s now (%s in, %s out so far), %s of memory, %s", plain.Bytes(t.RateIn+t.RateOut), plain.Bytes(t.BytesIn), plain.Bytes(t.BytesOut),
+		plain.Bytes(s.RSSBytes), plain.Plural(s.Connections, "connection"))
 	if s.UI != "" {
 		row("page", "%s   open it with: %s", s.UI, w.command("ui"))
 	}
 	var doors []string
 	if s.S3 != "" {
-		doors = append(doors, "S3 "+clean(s.S3))
+		doors = append(doors, "S3 "+plain.Clean(s.S3))
 	}
 	if s.WebDAV != "" {
-		doors = append(doors, "WebDAV "+clean(s.WebDAV))
+		doors = append(doors, "WebDAV "+plain.Clean(s.WebDAV))
 	}
 	if len(doors) > 0 {
 		row("doors", "%s   open them with: %s", strings.Join(doors, "  "), w.command("key add"))
 	}
-	row("folder", "%s", clean(s.Home))
+	row("folder", "%s", plain.Clean(s.Home))
 }
 
 // keeping says how that stands which the node keeps for its ring.
@@ -120,7 +121,7 @@ func (w *world) keeping(k api.Keeping) string {
 	if k.Objects+k.Lost == 0 {
 		return "nothing for its ring yet"
 	}
-	text := plural(k.Objects, "object") + " for its ring, " + bytesText(uint64(k.Bytes))
+	text := plain.Plural(k.Objects, "object") + " for its ring, " + plain.Bytes(uint64(k.Bytes))
 	switch {
 	case k.Lost == 1:
 		text += "; 1 is damaged on this disk and will be fetched again from another node"
@@ -156,7 +157,7 @@ what is found. The exit code is 1 if something does not work.`,
 				for _, f := range list {
 					bad = bad || f.Verdict == api.Bad
 					if !w.json {
-						w.printf("%s %s\n", w.mark(f.Verdict), clean(f.Sentence))
+						w.printf("%s %s\n", w.mark(f.Verdict), plain.Clean(f.Sentence))
 					}
 				}
 				if w.json {

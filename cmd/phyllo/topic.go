@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/node/config"
 )
@@ -57,7 +58,7 @@ func ownerOf(t api.Topic) string {
 	if t.Mine {
 		return "lives here"
 	}
-	return grouped(t.Owner)
+	return plain.Grouped(t.Owner)
 }
 
 // some says who may do something.
@@ -83,9 +84,9 @@ func standing(t api.Topic) string {
 	add(t.Keeping && !t.Root, "keeps it")
 	add(t.Writing > 0, "writes")
 	add(t.Reading > 0, "reads")
-	add(t.Children > 0, "hands on to "+plural(t.Children, "node"))
+	add(t.Children > 0, "hands on to "+plain.Plural(t.Children, "node"))
 	if t.Messages > 0 {
-		does = append(does, plural(t.Messages, "message"))
+		does = append(does, plain.Plural(t.Messages, "message"))
 	}
 	if len(does) == 0 {
 		return "-"
@@ -117,7 +118,7 @@ not read is given no message, but nodes that hand a topic on could read it: it i
 				}
 			}
 			q.Topic, q.Keep, q.KeepFor = a[0], keep.value, age.value.Milliseconds()
-			return w.ask(cmd.Context(), "setting "+clean(a[0])+" …", func(ctx context.Context, c *api.Client) error {
+			return w.ask(cmd.Context(), "setting "+plain.Clean(a[0])+" …", func(ctx context.Context, c *api.Client) error {
 				t, err := c.TopicSet(ctx, q)
 				if err != nil {
 					return err
@@ -126,8 +127,8 @@ not read is given no message, but nodes that hand a topic on could read it: it i
 				if w.json {
 					return w.line(t)
 				}
-				w.printf("%s %s: %s may publish, %s may read; %s are kept, for %s\n", w.mark(api.Good), clean(t.Name),
-					some(t.Publish, t.Publishers), some(t.Read, t.Readers), plural(t.Keep, "message"), config.SpanText(time.Duration(t.KeepFor)*time.Millisecond))
+				w.printf("%s %s: %s may publish, %s may read; %s are kept, for %s\n", w.mark(api.Good), plain.Clean(t.Name),
+					some(t.Publish, t.Publishers), some(t.Read, t.Readers), plain.Plural(t.Keep, "message"), config.SpanText(time.Duration(t.KeepFor)*time.Millisecond))
 				return nil
 			})
 		},
@@ -187,7 +188,7 @@ func (w *world) drawTree(tree *api.TopicTree) {
 		}
 		w.printf("%s%s  %s\n", strings.Repeat("  ", p.Depth), p.Node.Short(), does)
 	}
-	w.printf("%s, %s\n", plural(len(tree.Nodes), "node"), plural(readers, "reader"))
+	w.printf("%s, %s\n", plain.Plural(len(tree.Nodes), "node"), plain.Plural(readers, "reader"))
 	if tree.More {
 		w.printf("There are more nodes below, which were not asked.\n")
 	}
@@ -217,7 +218,7 @@ them as others: take one that is for this alone.`,
 		ValidArgsFunction: w.complete(topics),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.Topic, q.Size, q.Outstanding, q.Rate, q.For = a[0], size.value, under.value, rate.value, length.value.Milliseconds()
-			return w.ask(cmd.Context(), "publishing to "+clean(a[0])+" for "+config.SpanText(length.value)+" …", func(ctx context.Context, c *api.Client) error {
+			return w.ask(cmd.Context(), "publishing to "+plain.Clean(a[0])+" for "+config.SpanText(length.value)+" …", func(ctx context.Context, c *api.Client) error {
 				m, err := c.TopicBench(ctx, q)
 				if err != nil {
 					return err
@@ -242,30 +243,30 @@ them as others: take one that is for this alone.`,
 
 // showMeasured prints what a measurement of a topic came to.
 func (w *world) showMeasured(m *api.TopicMeasured) {
-	w.printf("%s of %s in %.1f s: %d a second, %d under way at once\n", plural(m.Messages, "message"), bytesText(uint64(m.Size)), float64(m.Took)/1e3, m.Rate, m.Outstanding)
+	w.printf("%s of %s in %.1f s: %d a second, %d under way at once\n", plain.Plural(m.Messages, "message"), plain.Bytes(uint64(m.Size)), float64(m.Took)/1e3, m.Rate, m.Outstanding)
 	rows := [][]string{{"", "P50", "P90", "P99", "WORST", ""}}
 	add := func(what string, s api.TopicTimes, note string) {
 		if s.Count > 0 {
-			rows = append(rows, []string{what, rtt(s.P50), rtt(s.P90), rtt(s.P99), rtt(s.Worst), note})
+			rows = append(rows, []string{what, plain.RTT(s.P50), plain.RTT(s.P90), plain.RTT(s.P99), plain.RTT(s.Worst), note})
 		}
 	}
 	add("safe on a majority", m.Safe, "")
 	add("read on this node", m.Read, "")
-	add("read by all", m.All, "of "+plural(m.All.Count, "message")+", with the answers' way back")
+	add("read by all", m.All, "of "+plain.Plural(m.All.Count, "message")+", with the answers' way back")
 	w.table(rows)
 	switch others := m.Readers - 1; {
 	case others <= 0:
-		w.printf("Nobody else reads %s now: start `phyllo sub` on other nodes to measure the way to them.\n", clean(m.Topic))
+		w.printf("Nobody else reads %s now: start `phyllo sub` on other nodes to measure the way to them.\n", plain.Clean(m.Topic))
 	case m.Others < others:
-		w.printf("Read by %s: this one, and %d others, of which %d could be asked.\n", plural(m.Readers, "node"), others, m.Others)
+		w.printf("Read by %s: this one, and %d others, of which %d could be asked.\n", plain.Plural(m.Readers, "node"), others, m.Others)
 	default:
-		w.printf("Read by %s, this one among them.\n", plural(m.Readers, "node"))
+		w.printf("Read by %s, this one among them.\n", plain.Plural(m.Readers, "node"))
 	}
 	if m.Silent > 0 {
-		w.say("%s did not answer: left out from then on", plural(m.Silent, "reader"))
+		w.say("%s did not answer: left out from then on", plain.Plural(m.Silent, "reader"))
 	}
 	if m.Lost > 0 {
-		w.say("%s published and not read here", plural(m.Lost, "message"))
+		w.say("%s published and not read here", plain.Plural(m.Lost, "message"))
 	}
 	if m.Asked > 0 && 10*m.Rate < 9*m.Asked {
 		w.say("%d a second were asked for: the ring did not carry them, or --outstanding is too low", m.Asked)

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
 func newUI(w *world) *cobra.Command {
@@ -36,7 +37,7 @@ address is printed instead, for "ssh -L" or a browser that cannot be started.`,
 					return nil
 				}
 				if err := w.browse(t.File, w.getenv); err != nil {
-					w.printf("No browser could be started (%s).\nOpen this address within a minute; it works once:\n  %s\n", clean(err.Error()), t.URL)
+					w.printf("No browser could be started (%s).\nOpen this address within a minute; it works once:\n  %s\n", plain.Clean(err.Error()), t.URL)
 					return nil
 				}
 				w.printf("The page opens in your browser. If it does not: %s\n", w.command("ui --print"))

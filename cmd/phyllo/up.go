@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 	"github.com/phyllo-net/phyllo/node/config"
 	"github.com/phyllo-net/phyllo/node/home"
 )
@@ -221,22 +222,22 @@ func (w *world) logger(c config.Config) *slog.Logger {
 // welcome says what stands now, and what to do next.
 func (w *world) welcome(s *api.Status) {
 	w.printf("%s node %s is up\n", w.mark(api.Good), s.ID.Short())
-	ring := fmt.Sprintf("%q", clean(s.RingName))
+	ring := fmt.Sprintf("%q", plain.Clean(s.RingName))
 	switch {
 	case s.State != api.StateReady:
 		w.printf("%s ring %s: nobody of it can be reached yet; it goes on trying\n", w.mark(api.Warn), ring)
 	case s.Size <= 1:
 		w.printf("%s ring %s: this is its only node so far\n", w.mark(api.Good), ring)
 	default:
-		w.printf("%s ring %s, with about %s\n", w.mark(api.Good), ring, plural(s.Size, "node"))
+		w.printf("%s ring %s, with about %s\n", w.mark(api.Good), ring, plain.Plural(s.Size, "node"))
 	}
 	if s.Reach.Sentence != "" {
-		w.printf("  reach   %s\n", clean(s.Reach.Sentence))
+		w.printf("  reach   %s\n", plain.Clean(s.Reach.Sentence))
 	}
 	if s.UI != "" {
 		w.printf("  page    %s   open it with: %s\n", s.UI, w.command("ui"))
 	}
-	w.printf("  folder  %s\n", clean(s.Home))
+	w.printf("  folder  %s\n", plain.Clean(s.Home))
 	switch {
 	case len(s.Users) == 0:
 		w.printf("Next:  %s   a name for you\n", w.command("user add NAME"))

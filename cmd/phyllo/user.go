@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
 func newUser(w *world) *cobra.Command {
@@ -75,7 +76,7 @@ to 64 letters of one script, digits and . - _, and belongs to whom claims it fir
 				if w.json {
 					return w.line(u)
 				}
-				w.printf("%s %s lives on this node; fingerprint %s\n", w.mark(api.Good), clean(u.Name), grouped(u.Key.Hex))
+				w.printf("%s %s lives on this node; fingerprint %s\n", w.mark(api.Good), plain.Clean(u.Name), plain.Grouped(u.Key.Hex))
 				w.printf("Keep the keys safe: %s\n", w.command("user export "+quoteArg(u.Name)+" FILE"))
 				return nil
 			})
@@ -122,14 +123,14 @@ each keeps some. Who does not want to be listed is not.`,
 func (w *world) user(u *api.User) {
 	row := func(name, value string) {
 		if value != "" {
-			w.printf("  %-12s %s\n", name, clean(value))
+			w.printf("  %-12s %s\n", name, plain.Clean(value))
 		}
 	}
-	w.printf("%s\n", clean(u.Name))
+	w.printf("%s\n", plain.Clean(u.Name))
 	row("full name", u.Profile.FullName)
 	row("about", u.Profile.About)
 	row("interests", strings.Join(u.Profile.Interests, ", "))
-	row("fingerprint", grouped(u.Key.Hex))
+	row("fingerprint", plain.Grouped(u.Key.Hex))
 	row("in words", u.Key.Words)
 	var nodes []string
 	for _, d := range u.Devices {
@@ -168,7 +169,7 @@ they keep, and these are printed as they come, but for those who do not want to 
 				}
 				answered(ctx)
 				return listing(w, list, "Nobody lives on this node yet: "+w.command("user add NAME"), []string{"NAME", "FULL NAME", "FINGERPRINT", "TROUBLE"}, func(u api.User) []string {
-					return []string{u.Name, u.Profile.FullName, grouped(u.Key.Hex), u.Trouble}
+					return []string{u.Name, u.Profile.FullName, plain.Grouped(u.Key.Hex), u.Trouble}
 				})
 			})
 		},
@@ -253,7 +254,7 @@ voice. If the key has changed since you first met, this says which one is right.
 				if w.json {
 					return w.line(map[string]string{"event": "verified", "name": k.Name, "fingerprint": fingerprint})
 				}
-				w.printf("%s %s is verified\n", w.mark(api.Good), clean(k.Name))
+				w.printf("%s %s is verified\n", w.mark(api.Good), plain.Clean(k.Name))
 				return nil
 			})
 		},
@@ -265,9 +266,9 @@ voice. If the key has changed since you first met, this says which one is right.
 
 // compare shows keys and asks which one the person has. Empty: none.
 func (w *world) compare(k *api.KeyPair) (string, error) {
-	name := clean(k.Name)
+	name := plain.Clean(k.Name)
 	show := func(what string, f api.Fingerprint) {
-		w.printf("%s\n  %s\n  %s\n", what, clean(f.Words), grouped(f.Hex))
+		w.printf("%s\n  %s\n  %s\n", what, plain.Clean(f.Words), plain.Grouped(f.Hex))
 	}
 	show("Your own key, for the other side:", k.Mine)
 	if k.Found == nil {
@@ -356,7 +357,7 @@ func (w *world) userImport() *cobra.Command {
 				if w.json {
 					return w.line(u)
 				}
-				w.printf("%s %s lives on this node\n", w.mark(api.Good), clean(u.Name))
+				w.printf("%s %s lives on this node\n", w.mark(api.Good), plain.Clean(u.Name))
 				return nil
 			})
 		},

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 	"github.com/phyllo-net/phyllo/id"
 )
 
@@ -93,17 +94,17 @@ func (o *offering) run(ctx context.Context, r io.Reader) error {
 	switch {
 	case ctx.Err() != nil:
 		if open > 0 {
-			o.w.say("%s still queued on this node, and offered on: `phyllo work list` shows them, `phyllo work withdraw` ends them", plural(open, "item"))
+			o.w.say("%s still queued on this node, and offered on: `phyllo work list` shows them, `phyllo work withdraw` ends them", plain.Plural(open, "item"))
 		}
 		return errors.New("interrupted")
 	case err != nil:
 		return err
 	case o.q.Leave && !o.w.json:
-		o.w.printf("%s %s queued\n", o.w.mark(api.Good), plural(o.queued, "item"))
+		o.w.printf("%s %s queued\n", o.w.mark(api.Good), plain.Plural(o.queued, "item"))
 	case open > 0 && !o.q.Leave:
-		return api.Errorf(api.NotRunning, "the node has stopped: %s still queued, and offered when it is started with `%s`", plural(open, "item"), o.w.command("up"))
+		return api.Errorf(api.NotRunning, "the node has stopped: %s still queued, and offered when it is started with `%s`", plain.Plural(open, "item"), o.w.command("up"))
 	case o.not > 0:
-		return api.Errorf(api.Failed, "%d of %s not done: the lines above say why", o.not, plural(o.queued, "item"))
+		return api.Errorf(api.Failed, "%d of %s not done: the lines above say why", o.not, plain.Plural(o.queued, "item"))
 	}
 	return nil
 }
@@ -149,7 +150,7 @@ func oneLine(s string) string {
 	if r := []rune(s); len(r) > most {
 		s = string(r[:most]) + "…"
 	}
-	return clean(s)
+	return plain.Clean(s)
 }
 
 func (w *world) workList() *cobra.Command {
@@ -227,9 +228,9 @@ func (w *world) workSurvey(ctx context.Context, q api.WorkQuery) error {
 		}
 		answered(ctx)
 		err = listing(w, s.Items, "no items are offered to "+s.Topic+", as far as is known", []string{"NUMBER", "OFFERED ON", "BY", "STATE", "SINCE", "ITEM"}, func(i api.WorkItem) []string {
-			by := clean(i.Name)
+			by := plain.Clean(i.Name)
 			if by == "" {
-				by = grouped(i.From)
+				by = plain.Grouped(i.From)
 			}
 			return []string{i.Item.String()[:12], i.Offerer.Short(), by, stateOf(i), w.moment(i.Time), oneLine(bodyOf(i))}
 		})
@@ -244,10 +245,10 @@ func (w *world) workSurvey(ctx context.Context, q api.WorkQuery) error {
 			mark = w.mark(api.Warn)
 		}
 		if s.Of > 0 {
-			w.printf("%s %d of %s that %s items to it answered\n", mark, s.Nodes, plural(s.Of, "node"), map[bool]string{true: "offers", false: "offer"}[s.Of == 1])
+			w.printf("%s %d of %s that %s items to it answered\n", mark, s.Nodes, plain.Plural(s.Of, "node"), map[bool]string{true: "offers", false: "offer"}[s.Of == 1])
 		}
 		if s.More > 0 {
-			w.printf("%s not shown\n", plural(s.More, "more item"))
+			w.printf("%s not shown\n", plain.Plural(s.More, "more item"))
 		}
 		if s.MoreNodes {
 			w.printf("%s more nodes offer items to it than are remembered: these were not asked\n", w.mark(api.Warn))
@@ -287,7 +288,7 @@ he speaks next.`,
 				if w.json {
 					return w.line(n)
 				}
-				w.printf("%s %s withdrawn\n", w.mark(api.Good), plural(n.Items, "item"))
+				w.printf("%s %s withdrawn\n", w.mark(api.Good), plain.Plural(n.Items, "item"))
 				return nil
 			})
 		},
@@ -314,9 +315,9 @@ func itemsOf(ctx context.Context, c *api.Client, topic string, begin []string) (
 		}
 		switch {
 		case len(b) < 4 || len(found) > 1:
-			return nil, usage("%q does not say which item: give more of its number, as `phyllo work list --json` prints it", clean(b))
+			return nil, usage("%q does not say which item: give more of its number, as `phyllo work list --json` prints it", plain.Clean(b))
 		case len(found) == 0:
-			return nil, api.Errorf(api.NotFound, "no item of %s is offered here with the number %s: `phyllo work list` shows them", clean(topic), clean(b))
+			return nil, api.Errorf(api.NotFound, "no item of %s is offered here with the number %s: `phyllo work list` shows them", plain.Clean(topic), plain.Clean(b))
 		}
 		items = append(items, found...)
 	}

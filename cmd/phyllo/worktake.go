@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 	"github.com/phyllo-net/phyllo/id"
 )
 
@@ -57,7 +58,7 @@ waits for it.`,
 		ValidArgsFunction: w.complete(topics),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			if dash := cmd.ArgsLenAtDash(); len(a) > 1 && dash != 1 {
-				return usage("want the command after --, as in `phyllo work take %s -- %s`", clean(a[0]), clean(strings.Join(a[1:], " ")))
+				return usage("want the command after --, as in `phyllo work take %s -- %s`", plain.Clean(a[0]), plain.Clean(strings.Join(a[1:], " ")))
 			}
 			k.q.Topic, k.command, k.q.Slots, k.count = a[0], a[1:], slots.value, count.value
 			return k.run(cmd.Context())
@@ -73,7 +74,7 @@ waits for it.`,
 func (k *taking) run(ctx context.Context) error {
 	if len(k.command) > 0 {
 		if _, err := exec.LookPath(k.command[0]); err != nil {
-			return usage("%s cannot be run: %v; give the whole path of a program", clean(k.command[0]), err)
+			return usage("%s cannot be run: %v; give the whole path of a program", plain.Clean(k.command[0]), err)
 		}
 	}
 	var err error
@@ -132,13 +133,13 @@ func (k *taking) show(e *api.WorkEvent) error {
 			return err
 		}
 	case e.Event == api.WorkWaiting:
-		w.say("there is no topic %s yet: waiting", clean(e.Topic))
+		w.say("there is no topic %s yet: waiting", plain.Clean(e.Topic))
 	case e.Event == api.WorkLost:
 		w.say("%s was withdrawn, or is another taker's now", e.Item)
 	case e.Event == api.WorkJob && len(k.command) == 0:
 		text := string(e.Body())
 		if w.columns > 0 {
-			text = body(text, "")
+			text = plain.Body(text, "")
 		}
 		w.printf("%s\t%s\n", e.Item, text)
 	}
@@ -186,7 +187,7 @@ func (k *taking) confirm(q api.WorkReport, what string) {
 	delete(k.jobs, q.Item)
 	switch {
 	case err != nil:
-		k.w.say("%s: %s", what, clean(err.Error()))
+		k.w.say("%s: %s", what, plain.Clean(err.Error()))
 	case q.Failed:
 		k.w.say("%s: %s", what, because("failed", q.Why))
 	default:

@@ -1,4 +1,4 @@
-package main
+package plain
 
 import (
 	"fmt"
@@ -12,9 +12,9 @@ import (
 	"golang.org/x/text/width"
 )
 
-// clean makes text of others harmless in one line of a terminal: what could move the
+// Clean makes text of others harmless in one line of a terminal: what could move the
 // cursor, turn the direction of writing or hide itself is shown as an escape.
-func clean(s string) string {
+func Clean(s string) string {
 	var b strings.Builder
 	marks := 0
 	for i, r := range s {
@@ -56,22 +56,22 @@ func harmless(r rune) bool {
 	return unicode.IsPrint(r) || unicode.Is(unicode.Zs, r) || r == nonJoiner || r == joiner
 }
 
-// body is clean for a text of several lines, of which those after the first are
+// Body is clean for a text of several lines, of which those after the first are
 // indented, so that none can look like a line of ours.
-func body(s, indent string) string {
+func Body(s, indent string) string {
 	lines := strings.Split(strings.TrimRight(strings.ReplaceAll(s, "\r\n", "\n"), "\n"), "\n")
 	for i := range lines {
 		parts := strings.Split(lines[i], "\t")
 		for j := range parts {
-			parts[j] = clean(parts[j])
+			parts[j] = Clean(parts[j])
 		}
 		lines[i] = strings.Join(parts, "    ")
 	}
 	return strings.Join(lines, "\n"+indent)
 }
 
-// cells is the number of columns that a clean text takes.
-func cells(s string) int {
+// Cells is the number of columns that a clean text takes.
+func Cells(s string) int {
 	n := 0
 	for _, r := range s {
 		switch k := width.LookupRune(r).Kind(); {
@@ -85,8 +85,8 @@ func cells(s string) int {
 	return n
 }
 
-// bytesText is a size for people.
-func bytesText(n uint64) string {
+// Bytes is a size for people.
+func Bytes(n uint64) string {
 	switch {
 	case n < 1000:
 		return fmt.Sprintf("%d B", n)
@@ -98,8 +98,8 @@ func bytesText(n uint64) string {
 	return fmt.Sprintf("%.1f GB", float64(n)/1e9)
 }
 
-// rtt is a round trip for people.
-func rtt(micros int64) string {
+// RTT is a round trip of so many microseconds for people; none is zero or less.
+func RTT(micros int64) string {
 	switch {
 	case micros <= 0:
 		return "?"
@@ -109,31 +109,32 @@ func rtt(micros int64) string {
 	return fmt.Sprintf("%d ms", (micros+500)/1000)
 }
 
-// span is a length of time for people.
-func span(d time.Duration) string {
+// Span is a length of time for people.
+func Span(d time.Duration) string {
 	switch {
 	case d < time.Minute:
-		return plural(int(d.Seconds()), "second")
+		return Plural(int(d.Seconds()), "second")
 	case d < 2*time.Hour:
-		return plural(int(d.Minutes()), "minute")
+		return Plural(int(d.Minutes()), "minute")
 	case d < 48*time.Hour:
-		return plural(int(d.Hours()), "hour")
+		return Plural(int(d.Hours()), "hour")
 	}
-	return plural(int(d.Hours()/24), "day")
+	return Plural(int(d.Hours()/24), "day")
 }
 
-func plural(n int, what string) string {
+// Plural is how many there are of something, whose plural is made with an s.
+func Plural(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}
 	return strconv.Itoa(n) + " " + what + "s"
 }
 
-// join lists names as a sentence does.
-func join(names []string) string {
+// Join lists names as a sentence does.
+func Join(names []string) string {
 	names = slices.Clone(names)
 	for i := range names {
-		names[i] = clean(names[i])
+		names[i] = Clean(names[i])
 	}
 	if len(names) < 2 {
 		return strings.Join(names, "")
@@ -141,18 +142,18 @@ func join(names []string) string {
 	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
 }
 
-// cut shortens what is quoted in a message.
-func cut(s string) string {
+// Cut shortens what is quoted in a message to about 80 bytes.
+func Cut(s string) string {
 	if len(s) > 80 {
 		return s[:80] + "…"
 	}
 	return s
 }
 
-// grouped writes a fingerprint in groups of four.
-func grouped(hex string) string {
+// Grouped writes a fingerprint in groups of four.
+func Grouped(hex string) string {
 	var b strings.Builder
-	for i, r := range clean(hex) {
+	for i, r := range Clean(hex) {
 		if i > 0 && i%4 == 0 {
 			b.WriteByte(' ')
 		}
@@ -161,8 +162,8 @@ func grouped(hex string) string {
 	return b.String()
 }
 
-// nameOf is how a person is shown whose name may be his claim only.
-func nameOf(name, claimed, key string) string {
+// Name is how a person is shown whose name may be his claim only.
+func Name(name, claimed, key string) string {
 	switch {
 	case name != "":
 		return name
@@ -172,15 +173,15 @@ func nameOf(name, claimed, key string) string {
 	return key
 }
 
-// apartText says that a majority of those who keep something had no say in it; nothing, if it had.
-func apartText(of int) string {
+// Apart says that a majority of those who keep something had no say in it; nothing, if it had.
+func Apart(of int) string {
 	if of == 0 {
 		return ""
 	}
 	return fmt.Sprintf("; made without the majority of the %d that keep it, which is away: both sides' changes meet when it is back", of)
 }
 
-func copiesOf(have, wanted int) string {
+func Copies(have, wanted int) string {
 	if have < wanted {
 		return fmt.Sprintf("%d of %d copies, more when more machines join", have, wanted)
 	}

@@ -1,10 +1,12 @@
-package main
+package plain_test
 
 import (
 	"strings"
 	"testing"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
 // Whatever others send, a terminal is told nothing but text.
@@ -13,7 +15,7 @@ func FuzzClean(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		for _, out := range []string{clean(s), strings.ReplaceAll(body(s, "    "), "\n    ", "")} {
+		for _, out := range []string{plain.Clean(s), strings.ReplaceAll(plain.Body(s, "    "), "\n    ", "")} {
 			if !utf8.ValidString(out) {
 				t.Fatalf("%q became invalid UTF-8", s)
 			}

@@ -1,4 +1,4 @@
-package main
+package plain_test
 
 import (
 	"strings"
@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	"pgregory.net/rapid"
+
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
 // TestCleanIsHarmless: whatever comes in, nothing goes out that a terminal obeys.
@@ -23,14 +25,14 @@ func TestCleanIsHarmless(t *testing.T) {
 				}
 			}
 		}
-		check(clean(in))
-		check(strings.ReplaceAll(body(in, "    "), "\n    ", ""))
+		check(plain.Clean(in))
+		check(strings.ReplaceAll(plain.Body(in, "    "), "\n    ", ""))
 	})
 }
 
 func TestCleanLeavesWordsAlone(t *testing.T) {
 	for _, s := range []string{"hello bob", "Ünïcødé", "日本語", "مرحبا", "👩‍👩‍👧 🇩🇪 ❤️", "a\u00a0b", "हिन्दी"} {
-		if got := clean(s); got != s {
+		if got := plain.Clean(s); got != s {
 			t.Errorf("%q became %q", s, got)
 		}
 	}
