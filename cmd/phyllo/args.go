@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
@@ -24,9 +25,9 @@ func groupRun(cmd *cobra.Command, args []string) error {
 		}
 	}
 	if near := api.Nearest(args[0], names); near != "" {
-		return usage("there is no command `%s %s`: do you mean `%s %s`?", cmd.CommandPath(), plain.Cut(args[0]), cmd.CommandPath(), near)
+		return console.Usage("there is no command `%s %s`: do you mean `%s %s`?", cmd.CommandPath(), plain.Cut(args[0]), cmd.CommandPath(), near)
 	}
-	return usage("there is no command `%s %s`: `%s --help` lists all", cmd.CommandPath(), plain.Cut(args[0]), cmd.CommandPath())
+	return console.Usage("there is no command `%s %s`: `%s --help` lists all", cmd.CommandPath(), plain.Cut(args[0]), cmd.CommandPath())
 }
 
 // group is a command that only has commands below it.
@@ -41,13 +42,13 @@ func args(least, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {
 		case len(args) < least:
-			return usage("`%s` wants %s: for example `%s`", cmd.CommandPath(), wants(cmd), example(cmd))
+			return console.Usage("`%s` wants %s: for example `%s`", cmd.CommandPath(), wants(cmd), example(cmd))
 		case len(args) > most:
 			quotes := ""
 			if most > 0 {
 				quotes = " (a text of several words goes into quotes)"
 			}
-			return usage("`%s` does not want %+q: for example `%s`%s", cmd.CommandPath(), plain.Cut(args[most]), example(cmd), quotes)
+			return console.Usage("`%s` does not want %+q: for example `%s`%s", cmd.CommandPath(), plain.Cut(args[most]), example(cmd), quotes)
 		}
 		return nil
 	}
@@ -81,19 +82,19 @@ func flagError(cmd *cobra.Command, err error) error {
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
 		name := missing.GetSpecifiedName()
 		if near := api.Nearest(name, names); near != "" && len(name) > 1 {
-			return usage("`%s` has no flag --%s: do you mean --%s?", cmd.CommandPath(), plain.Cut(name), near)
+			return console.Usage("`%s` has no flag --%s: do you mean --%s?", cmd.CommandPath(), plain.Cut(name), near)
 		}
 		dashes := "--"
 		if missing.GetSpecifiedShortnames() != "" {
 			dashes = "-"
 		}
-		return usage("`%s` has no flag %s%s: `%s --help` lists all (a text that begins with - comes after --)", cmd.CommandPath(), dashes, plain.Cut(name), cmd.CommandPath())
+		return console.Usage("`%s` has no flag %s%s: `%s --help` lists all (a text that begins with - comes after --)", cmd.CommandPath(), dashes, plain.Cut(name), cmd.CommandPath())
 	case errors.As(err, &bare):
-		return usage("--%s wants a value: %s", bare.GetFlag().Name, hint(bare.GetFlag()))
+		return console.Usage("--%s wants a value: %s", bare.GetFlag().Name, hint(bare.GetFlag()))
 	case errors.As(err, &wrong):
-		return usage("--%s cannot be %+q: %s", wrong.GetFlag().Name, plain.Cut(wrong.GetValue()), hint(wrong.GetFlag()))
+		return console.Usage("--%s cannot be %+q: %s", wrong.GetFlag().Name, plain.Cut(wrong.GetValue()), hint(wrong.GetFlag()))
 	}
-	return usage("%s: see `%s --help`", err, cmd.CommandPath())
+	return console.Usage("%s: see `%s --help`", err, cmd.CommandPath())
 }
 
 // hint says which values a flag takes.

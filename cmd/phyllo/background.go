@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/node/home"
 )
 
@@ -32,18 +33,18 @@ const (
 
 // background starts this program again as a node of its own, and returns when that
 // is ready, or has failed.
-func (w *world) background(ctx context.Context, flags *pflag.FlagSet) error {
-	if err := w.nobodyRuns(ctx); err != nil {
+func background(ctx context.Context, w *console.World, flags *pflag.FlagSet) error {
+	if err := nobodyRuns(ctx, w); err != nil {
 		return err
 	}
 	// Before the log is opened: in the folder of a newer version nothing is touched.
-	if err := home.Check(w.home); err != nil {
+	if err := home.Check(w.Home); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(w.home, 0o700); err != nil {
+	if err := os.MkdirAll(w.Home, 0o700); err != nil {
 		return fmt.Errorf("making the home folder: %w: choose another with --home DIR", err)
 	}
-	log, err := openLog(filepath.Join(w.home, logName))
+	log, err := openLog(filepath.Join(w.Home, logName))
 	if err != nil {
 		return fmt.Errorf("opening the log: %w: choose another folder with --home DIR", err)
 	}
@@ -58,30 +59,30 @@ func (w *world) background(ctx context.Context, flags *pflag.FlagSet) error {
 	}
 	defer r.Close()
 	child := exec.Command(program)
-	child.Env = w.childEnv(flags)
+	child.Env = childEnv(w, flags)
 	child.Stdout, child.Stderr = log, log
 	ownSession(child)
 	ready, err := handOn(child, pipe)
 	if err == nil {
-		child.Args = append(child.Args, w.again(flags, ready)...)
+		child.Args = append(child.Args, again(w, flags, ready)...)
 		err = child.Start()
 	}
 	pipe.Close()
 	if err != nil {
 		return fmt.Errorf("starting the node in the background: %w: use `phyllo up --foreground`", err)
 	}
-	done := w.waiting("starting the node …")
-	err = w.await(ctx, r, child)
+	done := w.Waiting("starting the node …")
+	err = await(ctx, w, r, child)
 	done()
 	if err != nil {
 		return err
 	}
-	return w.greet(ctx)
+	return greet(ctx, w)
 }
 
 // greet prints what a node that is ready says of itself.
-func (w *world) greet(ctx context.Context) error {
-	c, err := w.client()
+func greet(ctx context.Context, w *console.World) error {
+	c, err := w.Client()
 	if err != nil {
 		return err
 	}
@@ -90,16 +91,16 @@ func (w *world) greet(ctx context.Context) error {
 	switch {
 	case err != nil:
 		return err
-	case w.json:
-		return w.line(s.Ready())
+	case w.JSON:
+		return w.Line(s.Ready())
 	}
-	w.welcome(s)
+	welcome(w, s)
 	return nil
 }
 
 // nobodyRuns makes sure that no node answers at this home.
-func (w *world) nobodyRuns(ctx context.Context) error {
-	c, err := w.client()
+func nobodyRuns(ctx context.Context, w *console.World) error {
+	c, err := w.Client()
 	if err != nil {
 		return err
 	}
@@ -109,11 +110,11 @@ func (w *world) nobodyRuns(ctx context.Context) error {
 	s, err := c.Status(ctx)
 	switch {
 	case err == nil:
-		return api.Errorf(api.Locked, "a node is running at %s already, as process %d: see `%s`, or stop it with `%s`", w.home, s.PID, w.command("status"), w.command("down"))
+		return api.Errorf(api.Locked, "a node is running at %s already, as process %d: see `%s`, or stop it with `%s`", w.Home, s.PID, w.Command("status"), w.Command("down"))
 	case api.KindOf(err) == api.NotRunning:
 		return nil
 	case errors.Is(err, context.DeadlineExceeded):
-		return api.Errorf(api.Locked, "something holds the control socket of %s and does not answer: end that process, or use another --home", w.home)
+		return api.Errorf(api.Locked, "something holds the control socket of %s and does not answer: end that process, or use another --home", w.Home)
 	}
 	return err
 }
@@ -121,8 +122,8 @@ func (w *world) nobodyRuns(ctx context.Context) error {
 // again are the arguments of the node in the background, which says that it is up in
 // its file with the number ready. An invitation is a secret,
 // and goes by the environment: other users can read command lines.
-func (w *world) again(flags *pflag.FlagSet, ready int) []string {
-	list := []string{"--home", w.home, "up", "--foreground", "--" + readyFlag + "=" + strconv.Itoa(ready)}
+func again(w *console.World, flags *pflag.FlagSet, ready int) []string {
+	list := []string{"--home", w.Home, "up", "--foreground", "--" + readyFlag + "=" + strconv.Itoa(ready)}
 	flags.Visit(func(f *pflag.Flag) {
 		switch v := f.Value.(type) {
 		case pflag.SliceValue:
@@ -138,9 +139,9 @@ func (w *world) again(flags *pflag.FlagSet, ready int) []string {
 	return list
 }
 
-func (w *world) childEnv(flags *pflag.FlagSet) []string {
+func childEnv(w *console.World, flags *pflag.FlagSet) []string {
 	// A service manager that waits for this program is not told by the other one.
-	env := slices.DeleteFunc(slices.Clone(w.environ), func(v string) bool { return strings.HasPrefix(v, notifyVariable+"=") })
+	env := slices.DeleteFunc(slices.Clone(w.Environ), func(v string) bool { return strings.HasPrefix(v, notifyVariable+"=") })
 	if flags.Changed("join") {
 		env = append(env, "PHYLLO_JOIN="+flags.Lookup("join").Value.String()) // the last one counts
 	}
@@ -159,10 +160,10 @@ func openLog(path string) (*os.File, error) {
 
 // await waits for the node's word. If the user does not want to wait any more the
 // node is ended.
-func (w *world) await(ctx context.Context, r *os.File, child *exec.Cmd) error {
+func await(ctx context.Context, w *console.World, r *os.File, child *exec.Cmd) error {
 	stop := context.AfterFunc(ctx, func() {
 		interrupt(child.Process) // it may be gone already
-		r.SetReadDeadline(time.Now().Add(stopTime))
+		r.SetReadDeadline(time.Now().Add(console.StopTime))
 	})
 	defer stop()
 	line, err := bufio.NewReader(io.LimitReader(r, 1<<20)).ReadBytes('\n')
@@ -181,13 +182,13 @@ func (w *world) await(ctx context.Context, r *os.File, child *exec.Cmd) error {
 		return said.Error
 	}
 	child.Wait()
-	return fmt.Errorf("the node ended before it was ready (%s)%s: the rest is in %s", child.ProcessState, w.lastWords(), filepath.Join(w.home, logName))
+	return fmt.Errorf("the node ended before it was ready (%s)%s: the rest is in %s", child.ProcessState, lastWords(w), filepath.Join(w.Home, logName))
 }
 
 // lastWords are the last lines of the log.
-func (w *world) lastWords() string {
+func lastWords(w *console.World) string {
 	const most = 2048
-	b, err := os.ReadFile(filepath.Join(w.home, logName))
+	b, err := os.ReadFile(filepath.Join(w.Home, logName))
 	if err != nil || len(b) == 0 {
 		return ""
 	}

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 )
 
 // runFromHere is how a newcomer calls the program, in the folder of its source.
@@ -31,15 +33,15 @@ func shownAs(arg0, path string) string {
 		if _, err := os.Stat(filepath.FromSlash("cmd/phyllo/main.go")); err == nil {
 			return runFromHere
 		}
-		return quoteArg(path) // it is there for as long as the run
+		return console.QuoteArg(path) // it is there for as long as the run
 	}
-	if found, err := exec.LookPath(programName); err == nil && same(found, path) {
-		return programName
+	if found, err := exec.LookPath(console.ProgramName); err == nil && same(found, path) {
+		return console.ProgramName
 	}
 	if strings.ContainsRune(arg0, filepath.Separator) {
-		return quoteArg(arg0)
+		return console.QuoteArg(arg0)
 	}
-	return quoteArg(path)
+	return console.QuoteArg(path)
 }
 
 // same reports whether two paths lead to one file.

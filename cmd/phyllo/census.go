@@ -7,10 +7,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
-func (w *world) ringCensus() *cobra.Command {
+func ringCensus(w *console.World) *cobra.Command {
 	return &cobra.Command{
 		Use:   "census",
 		Short: "Count the ring: nodes, versions, storage",
@@ -20,26 +21,26 @@ with "counted = false" is counted, and says nothing of itself.`,
 		Example: "  phyllo ring census",
 		Args:    args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return w.ask(cmd.Context(), "asking all nodes …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "asking all nodes …", func(ctx context.Context, c *api.Client) error {
 				s, err := c.Census(ctx)
 				if err != nil {
 					return err
 				}
-				answered(ctx)
-				if w.json {
-					return w.line(s)
+				console.Answered(ctx)
+				if w.JSON {
+					return w.Line(s)
 				}
-				w.census(s)
+				census(w, s)
 				return nil
 			})
 		},
 	}
 }
 
-func (w *world) census(s *api.Census) {
-	w.reached(s.Nodes, s.About)
+func census(w *console.World, s *api.Census) {
+	w.Reached(s.Nodes, s.About)
 	row := func(name, format string, args ...any) {
-		w.printf("  %-10s "+format+"\n", append([]any{name}, args...)...)
+		w.Printf("  %-10s "+format+"\n", append([]any{name}, args...)...)
 	}
 	var versions []string
 	for _, v := range s.Versions {

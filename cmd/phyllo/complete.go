@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
@@ -20,13 +21,13 @@ type completer = func(cmd *cobra.Command, before []string, typed string) ([]stri
 // complete makes a completer for the first arguments of a command: each of ask gives
 // the words for one of them, with an explanation after a tab if need be. A node that
 // does not run, or is slow, offers nothing.
-func (w *world) complete(ask ...func(context.Context, *api.Client) ([]string, error)) completer {
+func complete(w *console.World, ask ...func(context.Context, *api.Client) ([]string, error)) completer {
 	return func(cmd *cobra.Command, before []string, typed string) ([]string, cobra.ShellCompDirective) {
 		const none = cobra.ShellCompDirectiveNoFileComp
-		if len(before) >= len(ask) || ask[len(before)] == nil || w.setHome() != nil {
+		if len(before) >= len(ask) || ask[len(before)] == nil || w.SetHome() != nil {
 			return nil, none
 		}
-		c, err := w.client()
+		c, err := w.Client()
 		if err != nil {
 			return nil, none
 		}
@@ -41,7 +42,7 @@ func (w *world) complete(ask ...func(context.Context, *api.Client) ([]string, er
 		for _, word := range words {
 			// What others have chosen must not be more to a shell than a word.
 			name, about, explained := strings.Cut(word, "\t")
-			if strings.HasPrefix(name, typed) && quoteArg(name) == name {
+			if strings.HasPrefix(name, typed) && console.QuoteArg(name) == name {
 				if explained {
 					name += "\t" + plain.Clean(about)
 				}

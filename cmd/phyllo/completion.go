@@ -7,17 +7,18 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/node/config"
 )
 
 // newCompletion prints what a shell needs to complete commands, flags and names.
-func newCompletion(w *world, root *cobra.Command) *cobra.Command {
+func newCompletion(w *console.World, root *cobra.Command) *cobra.Command {
 	shell := func(name, install string, write func(io.Writer) error) *cobra.Command {
 		return &cobra.Command{
 			Use: name, Short: "Print the completions for " + name,
 			Long:    "Print what " + name + " needs to complete commands, flags, users and contacts. The Debian package\nhas installed it already.",
 			Example: install, Args: args(0, 0),
-			RunE: func(*cobra.Command, []string) error { return write(w.out) },
+			RunE: func(*cobra.Command, []string) error { return write(w.Out) },
 		}
 	}
 	return group("completion", "Complete commands and names in your shell",
@@ -33,10 +34,10 @@ func newCompletion(w *world, root *cobra.Command) *cobra.Command {
 }
 
 // completeFlags says what is offered as the value of flags, in all commands.
-func completeFlags(w *world, root *cobra.Command) {
+func completeFlags(w *console.World, root *cobra.Command) {
 	off := cobra.FixedCompletions([]string{config.Off}, cobra.ShellCompDirectiveNoFileComp)
 	values := map[string]completer{
-		"from": w.complete(users), "user": w.complete(users), "space": w.complete(spaces), "output": anyFiles, "home": folders, "ui": off, "s3": off, "webdav": off, "tls": anyFiles,
+		"from": complete(w, users), "user": complete(w, users), "space": complete(w, spaces), "output": anyFiles, "home": folders, "ui": off, "s3": off, "webdav": off, "tls": anyFiles,
 		"for": cobra.FixedCompletions([]string{api.DoorS3, api.DoorWebDAV}, cobra.ShellCompDirectiveNoFileComp),
 		"passphrase-file": func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return nil, cobra.ShellCompDirectiveDefault

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 )
 
 // inShells is what shells complete in a home where ann lives, bob and carol are
@@ -46,7 +48,7 @@ func shellHome(t *testing.T, shell string) (dir string, env []string) {
 		}
 	}
 	var text strings.Builder
-	if code := run(&world{args: []string{"completion", shell}, stdout: &text, stderr: &text, environ: s.env, now: time.Now}); code != 0 {
+	if code := run(&console.World{Args: []string{"completion", shell}, Stdout: &text, Stderr: &text, Environ: s.env, Now: time.Now}); code != 0 {
 		t.Fatal(text.String())
 	}
 	s.prepare([]string{"file", "script", text.String()})

@@ -9,11 +9,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 	"github.com/phyllo-net/phyllo/node/config"
 )
 
-func newConfig(w *world) *cobra.Command {
+func newConfig(w *console.World) *cobra.Command {
 	return group("config", "Show or check the settings",
 		`Settings are read from phyllo.toml in the home folder, changed by variables PHYLLO_…
 of the environment, and these by the flags of "phyllo up". All have defaults.`,
@@ -23,24 +24,24 @@ of the environment, and these by the flags of "phyllo up". All have defaults.`,
 			Example: "  phyllo config show\n  PHYLLO_LAN=false phyllo config show --json",
 			Args:    args(0, 0),
 			RunE: func(*cobra.Command, []string) error {
-				s, err := config.Load(w.home, w.environ)
+				s, err := config.Load(w.Home, w.Environ)
 				if err != nil {
 					return err
 				}
 				list := s.List()
-				if w.json {
+				if w.JSON {
 					for i, x := range list {
 						if v, ok := x.Value.([]string); ok && v == nil {
 							list[i].Value = []string{} // and not null
 						}
 					}
-					return lines(w, list)
+					return console.Lines(w, list)
 				}
 				rows := [][]string{{"KEY", "VALUE", "FROM", "WHAT"}}
 				for _, x := range list {
 					rows = append(rows, []string{x.Key, tomlText(x.Value), x.From, x.Help})
 				}
-				w.table(rows)
+				w.Table(rows)
 				return nil
 			},
 		},
@@ -51,28 +52,28 @@ of the environment, and these by the flags of "phyllo up". All have defaults.`,
 			Example: "  phyllo config check\n  phyllo config check new.toml",
 			Args:    args(0, 1), ValidArgsFunction: completeFiles(nil, 0),
 			RunE: func(_ *cobra.Command, a []string) error {
-				path := filepath.Join(w.home, config.ConfigName)
+				path := filepath.Join(w.Home, config.ConfigName)
 				if len(a) == 1 {
 					path = a[0]
 				}
 				_, err := config.LoadFile(path)
 				switch {
 				case errors.Is(err, fs.ErrNotExist) && len(a) == 0:
-					return w.checked("absent", path, "does not exist: the defaults hold")
+					return checked(w, "absent", path, "does not exist: the defaults hold")
 				case err != nil:
-					return missing(err, path, "an existing one, as in `phyllo config check new.toml`")
+					return console.Missing(err, path, "an existing one, as in `phyllo config check new.toml`")
 				}
-				return w.checked("good", path, "is good")
+				return checked(w, "good", path, "is good")
 			},
 		})
 }
 
 // checked says how a settings file was found.
-func (w *world) checked(event, path, verdict string) error {
-	if w.json {
-		return w.line(map[string]string{"event": event, "file": path})
+func checked(w *console.World, event, path, verdict string) error {
+	if w.JSON {
+		return w.Line(map[string]string{"event": event, "file": path})
 	}
-	w.printf("%s %s\n", plain.Clean(path), verdict)
+	w.Printf("%s %s\n", plain.Clean(path), verdict)
 	return nil
 }
 

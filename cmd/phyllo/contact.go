@@ -6,45 +6,46 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
-func newContact(w *world) *cobra.Command {
+func newContact(w *console.World) *cobra.Command {
 	return group("contact", "People whom you know, and strangers who ask",
 		`Contacts see whether you are there. What a stranger writes waits as a request until
 you accept him.`,
-		w.contactList(),
-		w.contactChange("add NAME", "Put a person into your list", "is a contact", func(ctx context.Context, c *api.Client, q api.Who) error {
+		contactList(w),
+		contactChange(w, "add NAME", "Put a person into your list", "is a contact", func(ctx context.Context, c *api.Client, q api.Who) error {
 			_, err := c.ContactAdd(ctx, q)
 			return err
 		}),
-		w.contactChange("accept NAME", "Accept a stranger who asks", "is a contact", func(ctx context.Context, c *api.Client, q api.Who) error {
+		contactChange(w, "accept NAME", "Accept a stranger who asks", "is a contact", func(ctx context.Context, c *api.Client, q api.Who) error {
 			_, err := c.ContactAccept(ctx, q)
 			return err
 		}),
-		w.contactChange("rm NAME", "Take a person out, or send a request away", "is no contact any more", func(ctx context.Context, c *api.Client, q api.Who) error {
+		contactChange(w, "rm NAME", "Take a person out, or send a request away", "is no contact any more", func(ctx context.Context, c *api.Client, q api.Who) error {
 			return c.ContactRemove(ctx, q)
 		}),
-		w.contactChange("block NAME", "Let nothing more in from a person", "is blocked, and is not told so", func(ctx context.Context, c *api.Client, q api.Who) error {
+		contactChange(w, "block NAME", "Let nothing more in from a person", "is blocked, and is not told so", func(ctx context.Context, c *api.Client, q api.Who) error {
 			return c.ContactBlock(ctx, q)
 		}),
-		w.verify("contact"))
+		verify(w, "contact"))
 }
 
-func (w *world) contactChange(use, short, did string, f func(context.Context, *api.Client, api.Who) error) *cobra.Command {
+func contactChange(w *console.World, use, short, did string, f func(context.Context, *api.Client, api.Who) error) *cobra.Command {
 	var as string
 	cmd := &cobra.Command{
-		Use: use, Short: short, Args: args(1, 1), ValidArgsFunction: w.complete(contacts),
+		Use: use, Short: short, Args: args(1, 1), ValidArgsFunction: complete(w, contacts),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			return w.ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
 				if err := f(ctx, c, api.Who{User: as, Name: a[0]}); err != nil {
 					return err
 				}
-				answered(ctx)
-				if w.json {
-					return w.line(map[string]string{"event": cmd.Name(), "name": a[0]})
+				console.Answered(ctx)
+				if w.JSON {
+					return w.Line(map[string]string{"event": cmd.Name(), "name": a[0]})
 				}
-				w.printf("%s %s %s\n", w.mark(api.Good), plain.Clean(a[0]), did)
+				w.Printf("%s %s %s\n", w.Mark(api.Good), plain.Clean(a[0]), did)
 				return nil
 			})
 		},
@@ -54,19 +55,19 @@ func (w *world) contactChange(use, short, did string, f func(context.Context, *a
 	return cmd
 }
 
-func (w *world) contactList() *cobra.Command {
+func contactList(w *console.World) *cobra.Command {
 	var as string
 	cmd := &cobra.Command{
 		Use: "list", Short: "List contacts, requests and blocked people", Example: "  phyllo contact list", Args: args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return w.ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
 				list, err := c.ContactList(ctx, as)
 				if err != nil {
 					return err
 				}
-				answered(ctx)
-				return listing(w, list, "No contacts yet: "+w.command("contact add NAME"), []string{"NAME", "STATE", "LAST SEEN", "KEY"}, func(x api.Contact) []string {
-					return []string{plain.Name(x.Name, x.Claimed, x.Key), contactState(x), w.seen(x), plain.Grouped(x.Key)}
+				console.Answered(ctx)
+				return console.Listing(w, list, "No contacts yet: "+w.Command("contact add NAME"), []string{"NAME", "STATE", "LAST SEEN", "KEY"}, func(x api.Contact) []string {
+					return []string{plain.Name(x.Name, x.Claimed, x.Key), contactState(x), seen(w, x), plain.Grouped(x.Key)}
 				})
 			})
 		},
@@ -75,12 +76,12 @@ func (w *world) contactList() *cobra.Command {
 	return cmd
 }
 
-func (w *world) seen(x api.Contact) string {
+func seen(w *console.World, x api.Contact) string {
 	switch {
 	case x.Online:
 		return "here now"
 	case x.LastSeen.IsZero():
 		return "-"
 	}
-	return w.ago(x.LastSeen)
+	return w.Ago(x.LastSeen)
 }

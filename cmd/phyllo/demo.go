@@ -10,10 +10,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
-func newDemo(w *world) *cobra.Command {
+func newDemo(w *console.World) *cobra.Command {
 	var once bool
 	nodes := &number{value: 16, low: 2, high: 64}
 	cmd := &cobra.Command{
@@ -38,7 +39,7 @@ left behind. Ctrl-C ends it; with --once it ends by itself.`,
 			}()
 			ctx, end := untilHangup(cmd.Context())
 			defer end()
-			p := play{w: w, ring: d, begin: w.now()}
+			p := play{w: w, ring: d, begin: w.Now()}
 			err = p.all(ctx, nodes.value, once)
 			switch {
 			case ctx.Err() == nil:
@@ -56,7 +57,7 @@ left behind. Ctrl-C ends it; with --once it ends by itself.`,
 
 // play is what happens in the demo.
 type play struct {
-	w     *world
+	w     *console.World
 	ring  *demoRing
 	begin time.Time
 	// topic is what is published to, and readers who read it.
@@ -81,15 +82,15 @@ type play struct {
 // step says what has happened.
 func (p *play) step(event, format string, args ...any) error {
 	text := fmt.Sprintf(format, args...)
-	after := p.w.now().Sub(p.begin)
-	if p.w.json {
-		if err := p.w.line(map[string]any{"event": event, "text": text, "ms": after.Milliseconds()}); err != nil {
+	after := p.w.Now().Sub(p.begin)
+	if p.w.JSON {
+		if err := p.w.Line(map[string]any{"event": event, "text": text, "ms": after.Milliseconds()}); err != nil {
 			return err
 		}
 	} else {
-		p.w.printf("%6.1f s  %s\n", after.Seconds(), text)
+		p.w.Printf("%6.1f s  %s\n", after.Seconds(), text)
 	}
-	return p.w.out.flush()
+	return p.w.Out.Flush()
 }
 
 func (p *play) all(ctx context.Context, nodes int, once bool) error {
@@ -103,7 +104,7 @@ func (p *play) all(ctx context.Context, nodes int, once bool) error {
 		return p.summary()
 	}
 	p.ring.steadily(p.ring.publishers(p.topic), slowLine)
-	enter := p.w.enters(ctx)
+	enter := enters(ctx, p.w)
 	if err := p.invite(ctx, enter != nil); err != nil {
 		return err
 	}
@@ -154,18 +155,18 @@ func (p *play) gather(ctx context.Context, nodes int) error {
 	if err := p.step("begin", "starting %d nodes on this computer …", nodes); err != nil {
 		return err
 	}
-	done := p.w.waiting("they find each other …")
+	done := p.w.Waiting("they find each other …")
 	err := p.ring.grow(ctx, nodes)
 	done()
 	if err != nil {
 		return err
 	}
-	p.count.Nodes, p.count.ReadyMS = nodes, p.w.now().Sub(p.begin).Milliseconds()
+	p.count.Nodes, p.count.ReadyMS = nodes, p.w.Now().Sub(p.begin).Milliseconds()
 	if err := p.step("ready", "%d nodes are one ring", nodes); err != nil {
 		return err
 	}
 	for i, name := range p.ring.people {
-		done := p.w.waiting(name + " claims a name …")
+		done := p.w.Waiting(name + " claims a name …")
 		_, err := p.ring.api(i).UserAdd(ctx, api.UserRequest{Name: name})
 		done()
 		if err != nil {
@@ -218,8 +219,8 @@ func (p *play) talk(ctx context.Context) error {
 
 // another lets a node join, and says so when it is in the ring and not before.
 func (p *play) another(ctx context.Context) error {
-	begin := p.w.now()
-	done := p.w.waiting("a node joins …")
+	begin := p.w.Now()
+	done := p.w.Waiting("a node joins …")
 	n, err := p.ring.AddNode(ctx)
 	var ready bool
 	if err == nil {
@@ -233,15 +234,15 @@ func (p *play) another(ctx context.Context) error {
 		return p.step("trouble", "node %s has found no place in the ring after %s; it goes on trying", n.ID.Short(), plain.Span(settleTime))
 	}
 	p.count.Joined++
-	return p.step("joined", "node %s has joined, in %s", n.ID.Short(), p.w.now().Sub(begin).Round(time.Millisecond))
+	return p.step("joined", "node %s has joined, in %s", n.ID.Short(), p.w.Now().Sub(begin).Round(time.Millisecond))
 }
 
 // deliveryTime is how long a message of the demo may take.
 const deliveryTime = 30 * time.Second
 
 func (p *play) write(ctx context.Context, from, to int, text string) error {
-	begin, sender, receiver := p.w.now(), p.ring.people[from], p.ring.people[to]
-	done := p.w.waiting(sender + " writes to " + receiver + " …")
+	begin, sender, receiver := p.w.Now(), p.ring.people[from], p.ring.people[to]
+	done := p.w.Waiting(sender + " writes to " + receiver + " …")
 	s, err := p.ring.api(from).Send(ctx, api.Draft{From: sender, To: receiver, Text: text, Wait: deliveryTime.Milliseconds()})
 	done()
 	if err != nil {
@@ -251,7 +252,7 @@ func (p *play) write(ctx context.Context, from, to int, text string) error {
 	if s.State == api.StateDelivered || s.State == api.StateRead {
 		p.count.Delivered++
 	}
-	took := p.w.now().Sub(begin).Round(time.Millisecond)
+	took := p.w.Now().Sub(begin).Round(time.Millisecond)
 	return p.step("message", "%s to %s: %q, %s after %s", sender, receiver, text, plain.Clean(s.State), took)
 }
 
@@ -260,7 +261,7 @@ const demoRoom = "green"
 
 // meet makes a room, into which everybody comes.
 func (p *play) meet(ctx context.Context) error {
-	done := p.w.waiting("a room opens …")
+	done := p.w.Waiting("a room opens …")
 	defer done()
 	first, others := p.ring.people[0], p.ring.people[1:]
 	if _, err := p.ring.api(0).RoomCreate(ctx, api.RoomCreate{User: first, Name: demoRoom}); err != nil {
@@ -313,8 +314,8 @@ func (p *play) until(ctx context.Context, so func() (bool, error)) error {
 
 // say lets somebody say something in the room, and waits until all others can read it.
 func (p *play) say(ctx context.Context, who int, text string) error {
-	begin, name := p.w.now(), p.ring.people[who]
-	done := p.w.waiting(name + " says something to all …")
+	begin, name := p.w.Now(), p.ring.people[who]
+	done := p.w.Waiting(name + " says something to all …")
 	defer done()
 	s, err := p.ring.api(who).RoomSay(ctx, api.RoomSay{User: name, Room: demoRoom, Text: text})
 	if err != nil {
@@ -338,33 +339,33 @@ func (p *play) say(ctx context.Context, who int, text string) error {
 		return err
 	}
 	p.count.Read++
-	return p.step("said", "%s in #%s: %q, read by all after %s", name, demoRoom, text, p.w.now().Sub(begin).Round(time.Millisecond))
+	return p.step("said", "%s in #%s: %q, read by all after %s", name, demoRoom, text, p.w.Now().Sub(begin).Round(time.Millisecond))
 }
 
 func (p *play) summary() error {
 	c := p.count
-	if p.w.json {
-		if err := p.w.line(map[string]any{"event": "summary", "summary": c}); err != nil {
+	if p.w.JSON {
+		if err := p.w.Line(map[string]any{"event": "summary", "summary": c}); err != nil {
 			return err
 		}
 	} else {
-		p.w.printf("\n%d nodes ready after %.1f s; %d of %d messages delivered, %d of %d in the room read by all\n", c.Nodes, float64(c.ReadyMS)/1e3, c.Delivered, c.Sent, c.Read, c.Said)
-		p.w.printf("%d lines published to %d readers, %d missed; a forwarder killed, lines come to all again after %.1f s; %d killed, %d joined\n", c.Published, c.Readers, c.Missed, float64(c.MendedMS)/1e3, c.Killed, c.Joined)
+		p.w.Printf("\n%d nodes ready after %.1f s; %d of %d messages delivered, %d of %d in the room read by all\n", c.Nodes, float64(c.ReadyMS)/1e3, c.Delivered, c.Sent, c.Read, c.Said)
+		p.w.Printf("%d lines published to %d readers, %d missed; a forwarder killed, lines come to all again after %.1f s; %d killed, %d joined\n", c.Published, c.Readers, c.Missed, float64(c.MendedMS)/1e3, c.Killed, c.Joined)
 	}
 	if c.Joined == 0 {
-		return fmt.Errorf("no node has joined within %s: run `%s demo --once` again, and report it if it stays", plain.Span(settleTime), p.w.program)
+		return fmt.Errorf("no node has joined within %s: run `%s demo --once` again, and report it if it stays", plain.Span(settleTime), p.w.Program)
 	}
 	if c.MendedMS == 0 {
-		return fmt.Errorf("lines of the topic %s did not come to all again within %s: run `%s demo --once` again, and report it if it stays", p.topic, plain.Span(deliveryTime), p.w.program)
+		return fmt.Errorf("lines of the topic %s did not come to all again within %s: run `%s demo --once` again, and report it if it stays", p.topic, plain.Span(deliveryTime), p.w.Program)
 	}
 	if c.Missed > 0 {
-		return fmt.Errorf("%d lines of the topic %s were not read by all once and in order: run `%s demo --once` again, and report it if it stays", c.Missed, p.topic, p.w.program)
+		return fmt.Errorf("%d lines of the topic %s were not read by all once and in order: run `%s demo --once` again, and report it if it stays", c.Missed, p.topic, p.w.Program)
 	}
 	if c.Read != c.Said {
-		return fmt.Errorf("%d messages in the room were not read by all within %s: run `%s demo --once` again, and report it if it stays", c.Said-c.Read, plain.Span(deliveryTime), p.w.program)
+		return fmt.Errorf("%d messages in the room were not read by all within %s: run `%s demo --once` again, and report it if it stays", c.Said-c.Read, plain.Span(deliveryTime), p.w.Program)
 	}
 	if c.Delivered != c.Sent {
-		return fmt.Errorf("%d messages were not delivered within %s: run `%s demo --once` again, and report it if it stays", c.Sent-c.Delivered, plain.Span(deliveryTime), p.w.program)
+		return fmt.Errorf("%d messages were not delivered within %s: run `%s demo --once` again, and report it if it stays", c.Sent-c.Delivered, plain.Span(deliveryTime), p.w.Program)
 	}
 	return nil
 }

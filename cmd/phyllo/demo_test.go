@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/id"
 )
 
@@ -23,8 +24,8 @@ import (
 func TestDemoOnce(t *testing.T) {
 	v, tmp := &village{}, newHome(t)
 	var stdout, stderr strings.Builder
-	code := run(&world{args: []string{"demo", "--once", "--nodes", "7", "--json"}, stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr,
-		environ: []string{"TMPDIR=" + tmp, "HOME=" + tmp}, now: time.Now, launch: v.launch})
+	code := run(&console.World{Args: []string{"demo", "--once", "--nodes", "7", "--json"}, Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr,
+		Environ: []string{"TMPDIR=" + tmp, "HOME=" + tmp}, Now: time.Now, Launch: v.launch})
 	if code != 0 {
 		t.Fatalf("exit code %d: %s%s", code, stdout.String(), stderr.String())
 	}
@@ -73,8 +74,8 @@ func TestSmallDemo(t *testing.T) {
 	} {
 		v, tmp := &village{}, newHome(t)
 		var stdout, stderr strings.Builder
-		code := run(&world{args: []string{"demo", "--once", "--json", "--nodes", nodes}, stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr,
-			environ: []string{"TMPDIR=" + tmp, "HOME=" + tmp}, now: time.Now, launch: v.launch})
+		code := run(&console.World{Args: []string{"demo", "--once", "--json", "--nodes", nodes}, Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr,
+			Environ: []string{"TMPDIR=" + tmp, "HOME=" + tmp}, Now: time.Now, Launch: v.launch})
 		var events []string
 		for line := range strings.Lines(stdout.String()) {
 			var e struct{ Event string }
@@ -111,8 +112,8 @@ func TestDemoWaitsForThoseWhoJoin(t *testing.T) {
 			}
 			return len(p), nil
 		})
-		code := run(&world{args: []string{"demo", "--once", "--json", "--nodes", "4"}, stdin: strings.NewReader(""), stdout: out, stderr: &stderr,
-			environ: []string{"TMPDIR=" + tmp, "HOME=" + tmp}, now: time.Now, launch: v.launch})
+		code := run(&console.World{Args: []string{"demo", "--once", "--json", "--nodes", "4"}, Stdin: strings.NewReader(""), Stdout: out, Stderr: &stderr,
+			Environ: []string{"TMPDIR=" + tmp, "HOME=" + tmp}, Now: time.Now, Launch: v.launch})
 		left, happened := said[which]
 		if code != 0 || !happened || left != 0 {
 			t.Errorf("%s: exit code %d, %v, %d looks to come: %s", which, code, happened, left, stderr.String())
@@ -128,7 +129,7 @@ func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 // TestDemoOnThePage: what the buttons do, over the control socket.
 func TestDemoOnThePage(t *testing.T) {
 	v := &village{}
-	w := &world{stderr: os.Stderr, environ: []string{"TMPDIR=" + newHome(t)}, now: time.Now, launch: v.launch}
+	w := &console.World{Stderr: os.Stderr, Environ: []string{"TMPDIR=" + newHome(t)}, Now: time.Now, Launch: v.launch}
 	d, err := newDemoRing(w)
 	if err != nil {
 		t.Fatal(err)
@@ -308,8 +309,8 @@ func enter(t *testing.T, address string) {
 func TestDemoThatMisses(t *testing.T) {
 	v, tmp := &village{hole: true}, newHome(t)
 	var stdout, stderr strings.Builder
-	code := run(&world{args: []string{"demo", "--once", "--nodes", "4"}, stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr,
-		environ: []string{"TMPDIR=" + tmp, "HOME=" + tmp}, now: time.Now, launch: v.launch})
+	code := run(&console.World{Args: []string{"demo", "--once", "--nodes", "4"}, Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr,
+		Environ: []string{"TMPDIR=" + tmp, "HOME=" + tmp}, Now: time.Now, Launch: v.launch})
 	if code != 1 || !strings.Contains(stdout.String(), "readers have missed") || !strings.Contains(stderr.String(), "were not read by all once and in order") {
 		t.Errorf("exit code %d: %s%s", code, stdout.String(), stderr.String())
 	}
@@ -320,8 +321,8 @@ func TestDemoThatFails(t *testing.T) {
 	v, tmp := &village{}, newHome(t)
 	t.Setenv("TEST_LAUNCH", "locked")
 	var stdout, stderr strings.Builder
-	code := run(&world{args: []string{"demo", "--once"}, stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr,
-		environ: []string{"TMPDIR=" + tmp, "HOME=" + tmp}, now: time.Now, launch: v.launch})
+	code := run(&console.World{Args: []string{"demo", "--once"}, Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr,
+		Environ: []string{"TMPDIR=" + tmp, "HOME=" + tmp}, Now: time.Now, Launch: v.launch})
 	if code != 5 || !strings.Contains(stderr.String(), "process 77") {
 		t.Errorf("%d: %s", code, stderr.String())
 	}

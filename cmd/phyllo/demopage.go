@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"golang.org/x/term"
 )
 
@@ -13,15 +14,15 @@ func (p *play) invite(ctx context.Context, keyboard bool) error {
 	if err != nil {
 		return err
 	}
-	if p.w.json {
-		if err := p.w.line(s.Ready()); err != nil {
+	if p.w.JSON {
+		if err := p.w.Line(s.Ready()); err != nil {
 			return err
 		}
-		return p.w.out.flush()
+		return p.w.Out.Flush()
 	}
-	p.w.printf("\nThe ring lives on until Ctrl-C. Kill and add nodes on its page, or talk to it:\n")
+	p.w.Printf("\nThe ring lives on until Ctrl-C. Kill and add nodes on its page, or talk to it:\n")
 	if s.UI != "" {
-		again := p.w.commandAt(s.Home, "ui --print")
+		again := p.w.CommandAt(s.Home, "ui --print")
 		if keyboard {
 			again = "press Enter"
 		}
@@ -30,10 +31,10 @@ func (p *play) invite(ctx context.Context, keyboard bool) error {
 		}
 	}
 	for _, rest := range []string{"status", "trace bob", "send bob hello"} {
-		p.w.printf("  %s\n", p.w.commandAt(s.Home, rest))
+		p.w.Printf("  %s\n", p.w.CommandAt(s.Home, rest))
 	}
-	p.w.printf("\n")
-	if err := p.w.out.flush(); err != nil || p.w.columns == 0 || s.UI == "" {
+	p.w.Printf("\n")
+	if err := p.w.Out.Flush(); err != nil || p.w.Columns == 0 || s.UI == "" {
 		return err
 	}
 	return p.open(ctx)
@@ -45,8 +46,8 @@ func (p *play) page(ctx context.Context, again string) error {
 	if err != nil {
 		return err
 	}
-	p.w.printf("  page  %s  (works once, for a minute; again: %s)\n", t.URL, again)
-	return p.w.out.flush()
+	p.w.Printf("  page  %s  (works once, for a minute; again: %s)\n", t.URL, again)
+	return p.w.Out.Flush()
 }
 
 // open opens the page if there is a browser; if there is none, nothing is lost. The
@@ -56,18 +57,18 @@ func (p *play) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if p.w.browse(t.File, p.w.getenv) == nil {
-		p.w.printf("The page opens in your browser, too.\n\n")
+	if p.w.Browse(t.File, p.w.Getenv) == nil {
+		p.w.Printf("The page opens in your browser, too.\n\n")
 	}
-	return p.w.out.flush()
+	return p.w.Out.Flush()
 }
 
 // enters gets a value each time that somebody presses Enter at the keyboard, and is
 // closed when the keyboard is gone. It is nil if there is none, or if the output is
 // for programs.
-func (w *world) enters(ctx context.Context) <-chan struct{} {
-	f, ok := w.stdin.(*os.File)
-	if !ok || w.json || !term.IsTerminal(int(f.Fd())) {
+func enters(ctx context.Context, w *console.World) <-chan struct{} {
+	f, ok := w.Stdin.(*os.File)
+	if !ok || w.JSON || !term.IsTerminal(int(f.Fd())) {
 		return nil
 	}
 	neverStopForInput()

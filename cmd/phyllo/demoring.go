@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/node/config"
@@ -23,7 +24,7 @@ import (
 type demoRing struct {
 	api.Node // the first one's
 
-	w      *world
+	w      *console.World
 	dir    string   // of all homes
 	people []string // who live on the first nodes; not changed after grow
 	feed   *api.Feed
@@ -42,7 +43,7 @@ var people = []string{"ann", "bob", "carol"}
 
 // demoNode is one of them.
 type demoNode struct {
-	run  runner
+	run  console.Runner
 	id   id.ID
 	addr string
 	// state is how it was when it had started.
@@ -58,8 +59,8 @@ const atOnce = 4
 // demoOffer is what a node of the demo keeps for its ring, in bytes: all of them are on one disk.
 const demoOffer = 64 << 20
 
-func newDemoRing(w *world) (*demoRing, error) {
-	parent := w.getenv("TMPDIR")
+func newDemoRing(w *console.World) (*demoRing, error) {
+	parent := w.Getenv("TMPDIR")
 	if parent == "" {
 		parent = "/tmp"
 	}
@@ -73,7 +74,7 @@ func newDemoRing(w *world) (*demoRing, error) {
 }
 
 // run is the i-th node; the first one is the one that is looked at.
-func (d *demoRing) run(i int) runner {
+func (d *demoRing) run(i int) console.Runner {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.nodes[i].run
@@ -161,7 +162,7 @@ func (d *demoRing) start(ctx context.Context, invite string) (*demoNode, error) 
 			return d
 		}
 	}
-	run, err := d.w.launch(c, slog.New(slog.NewTextHandler(d.w.stderr, &slog.HandlerOptions{Level: slog.LevelError})), serve)
+	run, err := d.w.Launch(c, slog.New(slog.NewTextHandler(d.w.Stderr, &slog.HandlerOptions{Level: slog.LevelError})), serve)
 	if err != nil {
 		return nil, fmt.Errorf("making a node: %w: is the folder for temporary files (TMPDIR) full?", err)
 	}
@@ -171,7 +172,7 @@ func (d *demoRing) start(ctx context.Context, invite string) (*demoNode, error) 
 		s, err = run.API().Status(ctx)
 	}
 	if err != nil {
-		stop, end := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+		stop, end := context.WithTimeout(context.WithoutCancel(ctx), console.StopTime)
 		defer end()
 		return nil, errors.Join(fmt.Errorf("starting a node: %w", err), run.Stop(stop))
 	}
@@ -275,7 +276,7 @@ func (d *demoRing) spares() bool {
 }
 
 // relay hands the first node's events on, with our own among them.
-func (d *demoRing) relay(first runner) {
+func (d *demoRing) relay(first console.Runner) {
 	d.busy.Go(func() {
 		err := first.API().Events(d.ctx, func(e *api.Event) error {
 			if e.Kind != api.EventBegin {
@@ -284,7 +285,7 @@ func (d *demoRing) relay(first runner) {
 			return nil
 		})
 		if err != nil && d.ctx.Err() == nil {
-			d.w.say("phyllo: the events of the demo have ended: %v", err)
+			d.w.Say("phyllo: the events of the demo have ended: %v", err)
 		}
 	})
 }
@@ -294,7 +295,7 @@ func (d *demoRing) close() error {
 	d.end()
 	d.feed.Close()
 	d.busy.Wait()
-	stop, end := context.WithTimeout(context.Background(), 2*stopTime)
+	stop, end := context.WithTimeout(context.Background(), 2*console.StopTime)
 	defer end()
 	errs := make([]error, len(d.nodes))
 	var all sync.WaitGroup

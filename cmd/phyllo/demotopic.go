@@ -187,12 +187,12 @@ func (d *demoRing) steadily(ps []*publisher, every time.Duration) (stop func() e
 // forwarder opens a topic that begins at a node where nobody lives, lets nodes read it, and
 // returns one that hands it on and can be killed.
 func (p *play) forwarder(ctx context.Context) (x api.TopicPlace, err error) {
-	done := p.w.waiting("a topic opens …")
+	done := p.w.Waiting("a topic opens …")
 	defer done()
 	owner := p.ring.people[0]
 	for i := 0; p.topic == ""; i++ {
 		if i == topicsTried {
-			return x, fmt.Errorf("none of %d topics begins at a node that can be killed: run `%s demo` again", i, p.w.program)
+			return x, fmt.Errorf("none of %d topics begins at a node that can be killed: run `%s demo` again", i, p.w.Program)
 		}
 		name := topicNumber(i)
 		if _, err := p.ring.api(0).Publish(ctx, api.Publication{Topic: name, User: owner}, strings.NewReader("tell me the "+name)); err != nil {
@@ -283,7 +283,7 @@ func (p *play) whole(ctx context.Context, without id.ID) (root id.ID, is bool) {
 // mend publishes to the topic while a forwarder of it is killed, until the tree is whole and all
 // that was published is read.
 func (p *play) mend(ctx context.Context, victim api.TopicPlace) error {
-	done := p.w.waiting("lines are published …")
+	done := p.w.Waiting("lines are published …")
 	defer done()
 	ps := p.ring.publishers(p.topic)
 	stop := p.ring.steadily(ps, lineEvery)
@@ -330,7 +330,7 @@ func (p *play) lose(ctx context.Context, victim api.TopicPlace, ps []*publisher)
 		return err
 	}
 	p.count.Killed++
-	begin, sent := p.w.now(), 0
+	begin, sent := p.w.Now(), 0
 	for _, x := range ps {
 		sent += int(x.sent.Load())
 	}
@@ -344,7 +344,7 @@ func (p *play) lose(ctx context.Context, victim api.TopicPlace, ps []*publisher)
 		}
 		return is, err
 	})
-	took := p.w.now().Sub(begin)
+	took := p.w.Now().Sub(begin)
 	switch {
 	case errors.Is(err, errLate):
 		return p.step("trouble", "the tree of the topic %s is not whole after %s", p.topic, plain.Span(deliveryTime))

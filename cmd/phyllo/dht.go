@@ -11,15 +11,16 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
-func newDHT(w *world) *cobra.Command {
+func newDHT(w *console.World) *cobra.Command {
 	return group("dht", "Values under keys, kept by the nodes of the ring",
 		`A table of the whole ring: a value that is put on one computer is read on every other,
 and survives the death of machines. Every member can read and change every key. A node
 that leaves a ring of its own for another one leaves the values behind.`,
-		w.dhtGet(), w.dhtPut(), w.dhtRemove(), w.dhtRivals())
+		dhtGet(w), dhtPut(w), dhtRemove(w), dhtRivals(w))
 }
 
 // entryFlags say which version of a key is meant, and how many copies it has.
@@ -64,7 +65,7 @@ func (v *version64) Set(s string) error {
 	return nil
 }
 
-func (w *world) dhtPut() *cobra.Command {
+func dhtPut(w *console.World) *cobra.Command {
 	var e *entryFlags
 	cmd := &cobra.Command{
 		Use:   "put KEY [VALUE]",
@@ -81,21 +82,21 @@ them, and the answer says so. With it that is refused.`,
   phyllo dht put notes < notes.txt`,
 		Args: args(1, 2),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			value, err := w.value(a[1:])
+			value, err := value(w, a[1:])
 			if err != nil {
 				return err
 			}
 			q := api.DHTPut{Key: a[0], Copies: e.copies.value, Value: value, IfVersion: e.version.given}
-			return w.ask(cmd.Context(), "storing …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "storing …", func(ctx context.Context, c *api.Client) error {
 				k, err := c.DHTPut(ctx, q)
 				if err != nil {
 					return unsure(ctx, err)
 				}
-				answered(ctx)
-				if w.json {
-					return w.line(k)
+				console.Answered(ctx)
+				if w.JSON {
+					return w.Line(k)
 				}
-				w.printf("version %d, %s\n", k.Version, copiesText(k))
+				w.Printf("version %d, %s\n", k.Version, copiesText(k))
 				return nil
 			})
 		},
@@ -118,24 +119,24 @@ func copiesText(k *api.DHTKept) string {
 }
 
 // value is what is to be put: the argument, or what standard input has.
-func (w *world) value(arg []string) ([]byte, error) {
+func value(w *console.World, arg []string) ([]byte, error) {
 	value := []byte{}
 	if len(arg) == 1 && arg[0] != "-" {
 		value = []byte(arg[0])
 	} else {
-		b, err := io.ReadAll(io.LimitReader(w.stdin, api.MaxDHTValue+1))
+		b, err := io.ReadAll(io.LimitReader(w.Stdin, api.MaxDHTValue+1))
 		if err != nil {
 			return nil, fmt.Errorf("reading the value from standard input: %w: give it as an argument, or put it into a file before <", err)
 		}
 		value = append(value, b...)
 	}
 	if len(value) > api.MaxDHTValue {
-		return nil, usage("the value has more than %d bytes: cut it into parts, each under a key of its own", api.MaxDHTValue)
+		return nil, console.Usage("the value has more than %d bytes: cut it into parts, each under a key of its own", api.MaxDHTValue)
 	}
 	return value, nil
 }
 
-func (w *world) dhtGet() *cobra.Command {
+func dhtGet(w *console.World) *cobra.Command {
 	var e *entryFlags
 	cmd := &cobra.Command{
 		Use:   "get KEY",
@@ -150,26 +151,26 @@ entry are away for long, standard error says so.`,
 		Args: args(1, 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q := api.DHTKey{Key: a[0], Copies: e.copies.value}
-			return w.ask(cmd.Context(), "reading …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "reading …", func(ctx context.Context, c *api.Client) error {
 				v, err := c.DHTGet(ctx, q)
 				if err != nil {
 					return err
 				}
-				answered(ctx)
+				console.Answered(ctx)
 				if v.Apart > 0 {
-					w.say("%s a majority of the %d that keep it is away for long: this is what those have who are there", w.mark(api.Warn), v.Apart)
+					w.Say("%s a majority of the %d that keep it is away for long: this is what those have who are there", w.Mark(api.Warn), v.Apart)
 				}
 				if v.Rivals > 0 {
-					w.say("%s %s under this key, put where the nodes of the ring were out of each other's sight: see `phyllo dht rivals KEY`; `phyllo dht put KEY VALUE` settles it", w.mark(api.Warn), plain.Plural(v.Rivals, "other value"))
+					w.Say("%s %s under this key, put where the nodes of the ring were out of each other's sight: see `phyllo dht rivals KEY`; `phyllo dht put KEY VALUE` settles it", w.Mark(api.Warn), plain.Plural(v.Rivals, "other value"))
 				}
 				switch {
-				case w.json:
-					return w.line(v)
-				case w.columns > 0:
-					w.printf("%s\n", plain.Body(string(v.Value), ""))
+				case w.JSON:
+					return w.Line(v)
+				case w.Columns > 0:
+					w.Printf("%s\n", plain.Body(string(v.Value), ""))
 					return nil
 				}
-				_, err = w.out.Write(v.Value)
+				_, err = w.Out.Write(v.Value)
 				return err
 			})
 		},
@@ -178,7 +179,7 @@ entry are away for long, standard error says so.`,
 	return cmd
 }
 
-func (w *world) dhtRivals() *cobra.Command {
+func dhtRivals(w *console.World) *cobra.Command {
 	var e *entryFlags
 	cmd := &cobra.Command{
 		Use:   "rivals KEY",
@@ -192,13 +193,13 @@ value without --if-version, which settles it, and is kept for a while after that
 		Args:    args(1, 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q := api.DHTKey{Key: a[0], Copies: e.copies.value}
-			return w.ask(cmd.Context(), "reading …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "reading …", func(ctx context.Context, c *api.Client) error {
 				list, err := c.DHTRivals(ctx, q)
 				if err != nil {
 					return err
 				}
-				answered(ctx)
-				return listing(w, list, plain.Clean(a[0])+" has no other values", []string{"VERSION", "STATE", "PUT", "VALUE"}, func(r api.DHTRival) []string {
+				console.Answered(ctx)
+				return console.Listing(w, list, plain.Clean(a[0])+" has no other values", []string{"VERSION", "STATE", "PUT", "VALUE"}, func(r api.DHTRival) []string {
 					state, value := "open", plain.Clean(beginning(r.Value))
 					if r.Settled {
 						state = "settled"
@@ -206,7 +207,7 @@ value without --if-version, which settles it, and is kept for a while after that
 					if r.Removed {
 						value = "removed"
 					}
-					return []string{strconv.FormatUint(r.Version, 10), state, w.ago(r.Put), value}
+					return []string{strconv.FormatUint(r.Version, 10), state, w.Ago(r.Put), value}
 				})
 			})
 		},
@@ -228,7 +229,7 @@ func beginning(value []byte) string {
 	return line
 }
 
-func (w *world) dhtRemove() *cobra.Command {
+func dhtRemove(w *console.World) *cobra.Command {
 	var e *entryFlags
 	cmd := &cobra.Command{
 		Use:   "rm KEY",
@@ -239,15 +240,15 @@ only the version that you have seen is taken away.`,
 		Args:    args(1, 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q := api.DHTRemove{Key: a[0], Copies: e.copies.value, IfVersion: e.version.given}
-			return w.ask(cmd.Context(), "removing …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "removing …", func(ctx context.Context, c *api.Client) error {
 				if err := c.DHTRemove(ctx, q); err != nil {
 					return unsure(ctx, err)
 				}
-				answered(ctx)
-				if w.json {
-					return w.line(map[string]string{"event": "removed", "key": a[0]})
+				console.Answered(ctx)
+				if w.JSON {
+					return w.Line(map[string]string{"event": "removed", "key": a[0]})
 				}
-				w.printf("%s %s has no value now\n", w.mark(api.Good), plain.Clean(a[0]))
+				w.Printf("%s %s has no value now\n", w.Mark(api.Good), plain.Clean(a[0]))
 				return nil
 			})
 		},

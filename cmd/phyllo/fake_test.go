@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/gateway/control"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/internal/fakenode"
@@ -37,8 +38,8 @@ func TestMain(m *testing.M) {
 		if os.Getenv("TEST_LAUNCH") == "village" {
 			launch = (&village{}).launch
 		}
-		os.Exit(run(&world{args: os.Args[1:], stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ(),
-			now: time.Now, launch: launch, browse: func(string, func(string) string) error { return nil }}))
+		os.Exit(run(&console.World{Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(),
+			Now: time.Now, Launch: launch, Browse: func(string, func(string) string) error { return nil }}))
 	}
 	// Under nohup, and in many a runner of jobs, SIGHUP is ignored, which the
 	// programs that are started here would inherit: a caught signal is not.
@@ -57,7 +58,7 @@ type fake struct {
 	kill   sync.Once
 }
 
-func fakeLaunch(c config.Config, _ *slog.Logger, serve func(api.Node) api.Node) (runner, error) {
+func fakeLaunch(c config.Config, _ *slog.Logger, serve func(api.Node) api.Node) (console.Runner, error) {
 	if why := os.Getenv("TEST_LAUNCH"); why == "newer" {
 		return nil, api.Errorf(api.NewerState, "the folder %s was written by a newer version: update phyllo", c.Home)
 	}
@@ -189,7 +190,7 @@ type offered struct {
 	late int // how many times it still says that it is joining
 }
 
-func (v *village) launch(c config.Config, log *slog.Logger, serve func(api.Node) api.Node) (runner, error) {
+func (v *village) launch(c config.Config, log *slog.Logger, serve func(api.Node) api.Node) (console.Runner, error) {
 	r, err := fakeLaunch(c, log, nil)
 	if err != nil {
 		return nil, err

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
@@ -42,7 +43,7 @@ type putFlags struct {
 	expires length
 }
 
-func newPut(w *world) *cobra.Command {
+func newPut(w *console.World) *cobra.Command {
 	p := &putFlags{copies: number{value: api.FileCopies, low: 1, high: api.MaxFileCopies}, expires: length{low: time.Minute, high: 3650 * 24 * time.Hour}}
 	cmd := &cobra.Command{
 		Use:   "put FILE...",
@@ -66,13 +67,13 @@ makes lost parts anew, so let it run once in a week or two. Keep the link that
 		Args: args(1, 1000),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			if p.archive && cmd.Flags().Changed("copies") {
-				return usage("--archive has parts in place of copies: leave --copies away")
+				return console.Usage("--archive has parts in place of copies: leave --copies away")
 			}
 			if p.as != "" && len(a) > 1 {
-				return usage("--as names one file: store them one by one, or leave it away")
+				return console.Usage("--as names one file: store them one by one, or leave it away")
 			}
 			for _, from := range a {
-				if err := w.putAll(cmd.Context(), p, from); err != nil {
+				if err := putAll(cmd.Context(), w, p, from); err != nil {
 					return err
 				}
 			}
@@ -90,12 +91,12 @@ makes lost parts anew, so let it run once in a week or two. Keep the link that
 }
 
 // putAll stores a file, or a folder with all that is in it.
-func (w *world) putAll(ctx context.Context, p *putFlags, from string) error {
+func putAll(ctx context.Context, w *console.World, p *putFlags, from string) error {
 	if from == "-" {
 		if p.as == "" {
-			return usage("what comes from standard input needs a name: give it with --as, as in --as src.tar")
+			return console.Usage("what comes from standard input needs a name: give it with --as, as in --as src.tar")
 		}
-		return w.putOne(ctx, p, w.stdin, p.as, 0)
+		return putOne(ctx, w, p, w.Stdin, p.as, 0)
 	}
 	root := path.Base(filepath.ToSlash(filepath.Clean(from)))
 	if p.as != "" {
@@ -110,7 +111,7 @@ func (w *world) putAll(ctx context.Context, p *putFlags, from string) error {
 			return err
 		}
 		if !info.Mode().IsRegular() {
-			w.say("%s %s is no file, and left out", w.mark(api.Warn), plain.Clean(at))
+			w.Say("%s %s is no file, and left out", w.Mark(api.Warn), plain.Clean(at))
 			return nil
 		}
 		rel, err := filepath.Rel(from, at)
@@ -122,33 +123,33 @@ func (w *world) putAll(ctx context.Context, p *putFlags, from string) error {
 			return fmt.Errorf("reading %s: %w: may you read it? (`ls -l`)", plain.Clean(at), errors.Unwrap(err))
 		}
 		defer f.Close()
-		return w.putOne(ctx, p, f, path.Join(root, filepath.ToSlash(rel)), info.Size())
+		return putOne(ctx, w, p, f, path.Join(root, filepath.ToSlash(rel)), info.Size())
 	})
 }
 
 // putOne stores what r has to its end.
-func (w *world) putOne(ctx context.Context, p *putFlags, r io.Reader, name string, size int64) error {
+func putOne(ctx context.Context, w *console.World, p *putFlags, r io.Reader, name string, size int64) error {
 	q := api.FilePut{User: p.user, Space: p.space, Name: name, Copies: p.copies.value, Archive: p.archive}
 	if p.expires.value > 0 {
-		q.Expires = w.now().Add(p.expires.value).UTC().Truncate(time.Millisecond)
+		q.Expires = w.Now().Add(p.expires.value).UTC().Truncate(time.Millisecond)
 	}
-	m := &moved{Reader: r, size: size, begin: time.Now()}
-	c, err := w.client()
+	m := &console.Moved{Reader: r, Size: size, Begin: time.Now()}
+	c, err := w.Client()
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	done := w.waitingFor(func() string { return "storing " + plain.Clean(name) + " … " + m.text() })
+	done := w.WaitingFor(func() string { return "storing " + plain.Clean(name) + " … " + m.Text() })
 	f, err := c.FilePut(ctx, q, m)
 	done()
 	if err != nil {
 		return err
 	}
-	if w.json {
-		return w.line(f)
+	if w.JSON {
+		return w.Line(f)
 	}
-	w.printf("%s %s: %s, %s\n", w.mark("good"), plain.Clean(f.Name), plain.Bytes(uint64(f.Size)), p.kept(f)+plain.Apart(f.Apart))
-	return w.out.flush()
+	w.Printf("%s %s: %s, %s\n", w.Mark("good"), plain.Clean(f.Name), plain.Bytes(uint64(f.Size)), p.kept(f)+plain.Apart(f.Apart))
+	return w.Out.Flush()
 }
 
 // kept says in how many copies or parts a file is kept.
@@ -167,7 +168,7 @@ func partsOf(f api.File) string {
 	return fmt.Sprintf("%d of %d parts, any %d are enough", f.Copies, f.Wanted, f.Need)
 }
 
-func newCat(w *world) *cobra.Command {
+func newCat(w *console.World) *cobra.Command {
 	var f fileFlags
 	cmd := &cobra.Command{
 		Use:   "cat NAME|LINK",
@@ -177,7 +178,7 @@ func newCat(w *world) *cobra.Command {
   phyllo cat src.tar | tar x`,
 		Args: args(1, 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			c, err := w.client()
+			c, err := w.Client()
 			if err != nil {
 				return err
 			}
@@ -187,16 +188,16 @@ func newCat(w *world) *cobra.Command {
 				return err
 			}
 			defer content.Close()
-			_, err = io.Copy(w.out, content)
+			_, err = io.Copy(w.Out, content)
 			return err
 		},
 	}
 	f.add(cmd, true)
-	cmd.ValidArgsFunction = w.complete(fileNames)
+	cmd.ValidArgsFunction = complete(w, fileNames)
 	return cmd
 }
 
-func newRm(w *world) *cobra.Command {
+func newRm(w *console.World) *cobra.Command {
 	var f fileFlags
 	var recursive bool
 	cmd := &cobra.Command{
@@ -216,10 +217,10 @@ been away, or have kept one.`,
 					return folderNot(name)
 				}
 			}
-			return w.ask(cmd.Context(), "removing …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "removing …", func(ctx context.Context, c *api.Client) error {
 				for _, name := range a {
 					err := c.FileRemove(ctx, f.name(name))
-					if api.KindOf(err) == api.NotFound && f.version == "" && w.isFolder(ctx, c, f.name(name)) {
+					if api.KindOf(err) == api.NotFound && f.version == "" && isFolder(ctx, w, c, f.name(name)) {
 						if name += "/"; !recursive {
 							return folderNot(name)
 						}
@@ -228,8 +229,8 @@ been away, or have kept one.`,
 					if err != nil {
 						return err
 					}
-					answered(ctx)
-					if err := w.removed(name, "is removed; nobody can promise that no copy is left somewhere"); err != nil {
+					console.Answered(ctx)
+					if err := removed(w, name, "is removed; nobody can promise that no copy is left somewhere"); err != nil {
 						return err
 					}
 				}
@@ -239,17 +240,17 @@ been away, or have kept one.`,
 	}
 	f.add(cmd, true)
 	cmd.Flags().BoolVarP(&recursive, "recursive", "r", false, "remove folders with all that is in them")
-	cmd.ValidArgsFunction = w.complete(fileNames)
+	cmd.ValidArgsFunction = complete(w, fileNames)
 	return cmd
 }
 
 // folderNot is the error for a folder that is to be removed like a file.
 func folderNot(name string) error {
-	return usage("%s is a folder: to remove it with all that is in it say --recursive", plain.Clean(name))
+	return console.Usage("%s is a folder: to remove it with all that is in it say --recursive", plain.Clean(name))
 }
 
 // isFolder reports whether what a person names is a folder whose last "/" is missing.
-func (w *world) isFolder(ctx context.Context, c *api.Client, q api.FileName) bool {
+func isFolder(ctx context.Context, w *console.World, c *api.Client, q api.FileName) bool {
 	if strings.HasSuffix(q.Name, "/") {
 		return false
 	}
@@ -258,14 +259,14 @@ func (w *world) isFolder(ctx context.Context, c *api.Client, q api.FileName) boo
 }
 
 // removed says that something is there no more.
-func (w *world) removed(name, text string) error {
-	if w.json {
-		return w.line(struct {
+func removed(w *console.World, name, text string) error {
+	if w.JSON {
+		return w.Line(struct {
 			Event string `json:"event"`
 			Name  string `json:"name"`
 		}{"removed", name})
 	}
-	w.printf("%s %s %s\n", w.mark("good"), plain.Clean(name), text)
+	w.Printf("%s %s %s\n", w.Mark("good"), plain.Clean(name), text)
 	return nil
 }
 

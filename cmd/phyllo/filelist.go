@@ -9,10 +9,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
-func newLs(w *world) *cobra.Command {
+func newLs(w *console.World) *cobra.Command {
 	var f fileFlags
 	var long, all bool
 	cmd := &cobra.Command{
@@ -31,17 +32,17 @@ many of these are enough.`,
 			if len(a) == 1 {
 				q.Prefix = a[0]
 			}
-			return w.ask(cmd.Context(), "listing …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "listing …", func(ctx context.Context, c *api.Client) error {
 				list, err := below(ctx, c, q)
 				if err != nil {
 					return err
 				}
-				answered(ctx)
-				if long || w.json || len(list) == 0 {
-					return listing(w, list, "nothing is stored there: `phyllo put FILE` stores a file", []string{"SIZE", "STORED", "COPIES", "NAME"}, w.longRow)
+				console.Answered(ctx)
+				if long || w.JSON || len(list) == 0 {
+					return console.Listing(w, list, "nothing is stored there: `phyllo put FILE` stores a file", []string{"SIZE", "STORED", "COPIES", "NAME"}, func(f api.File) []string { return longRow(w, f) })
 				}
 				for _, x := range list {
-					w.printf("%s\n", plain.Clean(x.Name))
+					w.Printf("%s\n", plain.Clean(x.Name))
 				}
 				return nil
 			})
@@ -93,11 +94,11 @@ func wholeList(ctx context.Context, c *api.Client, q api.FileQuery) (list []api.
 }
 
 // longRow is a line of a long list.
-func (w *world) longRow(f api.File) []string {
+func longRow(w *console.World, f api.File) []string {
 	if f.Version == "" {
 		return []string{"", "", "", plain.Clean(f.Name)}
 	}
-	return []string{plain.Bytes(uint64(f.Size)), w.ago(f.Modified), countedText(f), plain.Clean(f.Name)}
+	return []string{plain.Bytes(uint64(f.Size)), w.Ago(f.Modified), countedText(f), plain.Clean(f.Name)}
 }
 
 // countedText is how many copies of a file there are, or parts.
@@ -108,7 +109,7 @@ func countedText(f api.File) string {
 	return fmt.Sprintf("%d of %d", f.Copies, f.Wanted)
 }
 
-func newHistory(w *world) *cobra.Command {
+func newHistory(w *console.World) *cobra.Command {
 	var f fileFlags
 	cmd := &cobra.Command{
 		Use:   "history NAME",
@@ -119,28 +120,28 @@ who store the same name at once both are kept here.`,
   phyllo get notes.txt --version 4`,
 		Args: args(1, 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			return w.ask(cmd.Context(), "looking …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "looking …", func(ctx context.Context, c *api.Client) error {
 				list, err := c.FileHistory(ctx, f.name(a[0]))
 				if err != nil {
 					return err
 				}
-				answered(ctx)
-				return listing(w, list, "", []string{"VERSION", "SIZE", "STORED", "BY"}, func(f api.File) []string {
+				console.Answered(ctx)
+				return console.Listing(w, list, "", []string{"VERSION", "SIZE", "STORED", "BY"}, func(f api.File) []string {
 					size := plain.Bytes(uint64(f.Size))
 					if f.Removed {
 						size = "removed"
 					}
-					return []string{f.Version, size, w.ago(f.Modified), plain.Clean(f.By)}
+					return []string{f.Version, size, w.Ago(f.Modified), plain.Clean(f.By)}
 				})
 			})
 		},
 	}
 	f.add(cmd, false)
-	cmd.ValidArgsFunction = w.complete(fileNames)
+	cmd.ValidArgsFunction = complete(w, fileNames)
 	return cmd
 }
 
-func newShare(w *world) *cobra.Command {
+func newShare(w *console.World) *cobra.Command {
 	var f fileFlags
 	cmd := &cobra.Command{
 		Use:   "share NAME",
@@ -152,26 +153,26 @@ taken back, other than by removing the file.`,
   phyllo send bob "$(phyllo share thesis.pdf)"`,
 		Args: args(1, 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			return w.ask(cmd.Context(), "looking …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "looking …", func(ctx context.Context, c *api.Client) error {
 				l, err := c.FileShare(ctx, f.name(a[0]))
 				if err != nil {
 					return err
 				}
-				answered(ctx)
-				if w.json {
-					return w.line(l)
+				console.Answered(ctx)
+				if w.JSON {
+					return w.Line(l)
 				}
-				w.printf("%s\n", l.Link)
+				w.Printf("%s\n", l.Link)
 				return nil
 			})
 		},
 	}
 	f.add(cmd, true)
-	cmd.ValidArgsFunction = w.complete(fileNames)
+	cmd.ValidArgsFunction = complete(w, fileNames)
 	return cmd
 }
 
-func newDf(w *world) *cobra.Command {
+func newDf(w *console.World) *cobra.Command {
 	var user string
 	cmd := &cobra.Command{
 		Use:   "df",
@@ -185,28 +186,28 @@ what it pays for and no file needs, as of an upload that was broken off: it says
 		Example: "  phyllo df",
 		Args:    args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return w.ask(cmd.Context(), "looking …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "looking …", func(ctx context.Context, c *api.Client) error {
 				s, err := c.Storage(ctx, user)
 				if err != nil {
 					return err
 				}
-				answered(ctx)
-				if w.json {
-					return w.line(s)
+				console.Answered(ctx)
+				if w.JSON {
+					return w.Line(s)
 				}
 				if len(s.Spaces) > 0 {
 					rows := [][]string{{"SPACE", "FILES", "SIZE", "COPIES"}}
 					for _, x := range s.Spaces {
 						rows = append(rows, []string{plain.Clean(x.Name), strconv.FormatUint(x.Files, 10), plain.Bytes(uint64(x.Bytes)), partsShort(x.Copies)})
 					}
-					w.table(rows)
+					w.Table(rows)
 				}
-				w.printf("This node keeps %s in %s, of %s that it offers.\n", plain.Bytes(uint64(s.Kept)), plain.Plural(s.Objects, "object"), plain.Bytes(uint64(s.Offered)))
-				w.usedBy(s.By)
+				w.Printf("This node keeps %s in %s, of %s that it offers.\n", plain.Bytes(uint64(s.Kept)), plain.Plural(s.Objects, "object"), plain.Bytes(uint64(s.Offered)))
+				usedBy(w, s.By)
 				if s.Heard > 0 {
-					w.printf("You use %s of %s, all copies counted.\n", plain.Bytes(uint64(s.Used)), plain.Bytes(uint64(s.Limit)))
+					w.Printf("You use %s of %s, all copies counted.\n", plain.Bytes(uint64(s.Used)), plain.Bytes(uint64(s.Limit)))
 				}
-				w.swept(s.Sweep)
+				swept(w, s.Sweep)
 				return nil
 			})
 		},
@@ -216,22 +217,22 @@ what it pays for and no file needs, as of an upload that was broken off: it says
 }
 
 // swept says what came of looking for what nobody needs.
-func (w *world) swept(x *api.Sweep) {
+func swept(w *console.World, x *api.Sweep) {
 	if x == nil {
 		return
 	}
-	w.printf("Looked through %s: %s (%s) that no file needs were given back", w.ago(x.At), plain.Plural(x.Objects, "object"), plain.Bytes(uint64(x.Bytes)))
+	w.Printf("Looked through %s: %s (%s) that no file needs were given back", w.Ago(x.At), plain.Plural(x.Objects, "object"), plain.Bytes(uint64(x.Bytes)))
 	if x.Missing > 0 {
-		w.printf("; %s that you pay for cannot be found", plain.Plural(x.Missing, "object"))
+		w.Printf("; %s that you pay for cannot be found", plain.Plural(x.Missing, "object"))
 	}
 	if x.Spaces > 0 {
-		w.printf("; %s left alone, as changes of this node stand in another part of the ring", plain.Plural(x.Spaces, "space"))
+		w.Printf("; %s left alone, as changes of this node stand in another part of the ring", plain.Plural(x.Spaces, "space"))
 	}
-	w.printf(".\n")
+	w.Printf(".\n")
 }
 
 // usedBy says for whom the node keeps what it keeps.
-func (w *world) usedBy(uses []api.MemberUse) {
+func usedBy(w *console.World, uses []api.MemberUse) {
 	if len(uses) == 0 {
 		return
 	}
@@ -248,5 +249,5 @@ func (w *world) usedBy(uses []api.MemberUse) {
 		}
 		rows = append(rows, []string{who, strconv.Itoa(u.Objects), plain.Bytes(uint64(u.Bytes))})
 	}
-	w.table(rows)
+	w.Table(rows)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
@@ -18,7 +19,7 @@ type movedTo struct {
 	To    string `json:"to"`
 }
 
-func newMv(w *world) *cobra.Command {
+func newMv(w *console.World) *cobra.Command {
 	var f fileFlags
 	var force bool
 	cmd := &cobra.Command{
@@ -40,21 +41,21 @@ the name already is only replaced with --force. Older versions stay under the ol
 			case folder && !strings.HasSuffix(q.To, "/"):
 				q.To += "/"
 			}
-			return w.ask(cmd.Context(), "moving …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "moving …", func(ctx context.Context, c *api.Client) error {
 				if err := c.FileMove(ctx, q); err != nil {
 					return err
 				}
-				answered(ctx)
-				if w.json {
-					return w.line(movedTo{"moved", q.Name, q.To})
+				console.Answered(ctx)
+				if w.JSON {
+					return w.Line(movedTo{"moved", q.Name, q.To})
 				}
-				w.printf("%s %s is %s now\n", w.mark(api.Good), plain.Clean(q.Name), plain.Clean(q.To))
+				w.Printf("%s %s is %s now\n", w.Mark(api.Good), plain.Clean(q.Name), plain.Clean(q.To))
 				return nil
 			})
 		},
 	}
 	f.add(cmd, false)
 	cmd.Flags().BoolVar(&force, "force", false, "replace what has the name already")
-	cmd.ValidArgsFunction = w.complete(fileNames, fileNames)
+	cmd.ValidArgsFunction = complete(w, fileNames, fileNames)
 	return cmd
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/node/config"
@@ -73,7 +74,7 @@ func (l *length) Set(s string) error {
 func parseID(s string) (id.ID, error) {
 	x, err := id.Parse(s)
 	if err != nil {
-		return x, usage("%+q is not an id: want 32 hex digits, as `phyllo member list` prints them", plain.Cut(s))
+		return x, console.Usage("%+q is not an id: want 32 hex digits, as `phyllo member list` prints them", plain.Cut(s))
 	}
 	return x, nil
 }

@@ -15,10 +15,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
-func newGet(w *world) *cobra.Command {
+func newGet(w *console.World) *cobra.Command {
 	var f fileFlags
 	var to string
 	var force bool
@@ -37,11 +38,11 @@ if one of its files is there.`,
 		RunE: func(cmd *cobra.Command, a []string) error {
 			if len(a) == 2 {
 				if to != "" && to != a[1] {
-					return usage("%s or %s: say once where to write it", plain.Clean(a[1]), plain.Clean(to))
+					return console.Usage("%s or %s: say once where to write it", plain.Clean(a[1]), plain.Clean(to))
 				}
 				to = a[1]
 			}
-			c, err := w.client()
+			c, err := w.Client()
 			if err != nil {
 				return err
 			}
@@ -53,7 +54,7 @@ if one of its files is there.`,
 	f.add(cmd, true)
 	cmd.Flags().StringVarP(&to, "output", "o", "", "write to this `FILE`, as TO")
 	cmd.Flags().BoolVar(&force, "force", false, "replace a file that is there already")
-	cmd.ValidArgsFunction = w.complete(fileNames)
+	cmd.ValidArgsFunction = complete(w, fileNames)
 	return cmd
 }
 
@@ -66,7 +67,7 @@ type got struct {
 
 // getting reads files into files here.
 type getting struct {
-	w     *world
+	w     *console.World
 	c     *api.Client
 	force bool
 }
@@ -77,7 +78,7 @@ func (g *getting) get(ctx context.Context, q api.FileName, to string) error {
 		return g.folder(ctx, q, to)
 	}
 	err := g.file(ctx, q, to)
-	if api.KindOf(err) == api.NotFound && q.Version == "" && g.w.isFolder(ctx, g.c, q) {
+	if api.KindOf(err) == api.NotFound && q.Version == "" && isFolder(ctx, g.w, g.c, q) {
 		q.Name += "/"
 		return g.folder(ctx, q, to)
 	}
@@ -86,7 +87,7 @@ func (g *getting) get(ctx context.Context, q api.FileName, to string) error {
 
 // list is all files of a folder.
 func (g *getting) list(ctx context.Context, q api.FileName) ([]api.File, error) {
-	done := g.w.waiting("listing …")
+	done := g.w.Waiting("listing …")
 	defer done()
 	return wholeList(ctx, g.c, api.FileQuery{User: q.User, Space: q.Space, Prefix: q.Name})
 }
@@ -95,7 +96,7 @@ func (g *getting) list(ctx context.Context, q api.FileName) ([]api.File, error) 
 // be written.
 func (g *getting) folder(ctx context.Context, q api.FileName, to string) error {
 	if q.Version != "" {
-		return usage("%s is a folder: --version is for files", plain.Clean(q.Name))
+		return console.Usage("%s is a folder: --version is for files", plain.Clean(q.Name))
 	}
 	list, err := g.list(ctx, q)
 	if err != nil {
@@ -148,14 +149,14 @@ func (g *getting) one(ctx context.Context, q api.FileName, f api.File, to string
 
 // said tells of a file that is whole, or of a folder.
 func (g *getting) said(name string, size int64, to string) error {
-	if g.w.json {
-		return g.w.line(got{name, size, to})
+	if g.w.JSON {
+		return g.w.Line(got{name, size, to})
 	}
 	what := plain.Bytes(uint64(size))
 	if strings.HasSuffix(name, "/") {
 		what = "a folder"
 	}
-	g.w.printf("%s %s: %s\n", g.w.mark("good"), plain.Clean(to), what)
+	g.w.Printf("%s %s: %s\n", g.w.Mark("good"), plain.Clean(to), what)
 	return nil
 }
 
@@ -185,8 +186,8 @@ func (g *getting) file(ctx context.Context, q api.FileName, to string) error {
 		return unwritten(to, err)
 	}
 	defer os.Remove(part.Name()) // it is gone if all went well
-	m := &moved{Reader: content, size: f.Size, begin: time.Now()}
-	done := g.w.waitingFor(func() string { return "reading " + plain.Clean(f.Name) + " … " + m.text() })
+	m := &console.Moved{Reader: content, Size: f.Size, Begin: time.Now()}
+	done := g.w.WaitingFor(func() string { return "reading " + plain.Clean(f.Name) + " … " + m.Text() })
 	_, err = io.Copy(part, m)
 	done()
 	if err = errors.Join(err, part.Close()); err == nil {

@@ -6,10 +6,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
-func (w *world) ringGift() *cobra.Command {
+func ringGift(w *console.World) *cobra.Command {
 	return &cobra.Command{
 		Use:   "gift [SIZE]",
 		Short: "Show or change how much each member may store without an offer",
@@ -27,22 +28,22 @@ his is lost, but he stores nothing new until he has removed enough, or offers mo
 			if len(a) == 1 {
 				size, err := offerOf(a[0])
 				if err != nil || size == api.AutoOffer {
-					return usage("%+q cannot be given: give 0, or 1MiB to 1TiB, as in `phyllo ring gift 2GiB`", a[0])
+					return console.Usage("%+q cannot be given: give 0, or 1MiB to 1TiB, as in `phyllo ring gift 2GiB`", a[0])
 				}
 				change = func(ctx context.Context, c *api.Client) (*api.Gift, error) {
 					return c.SetGift(ctx, api.Gift{Bytes: size})
 				}
 			}
-			return w.ask(cmd.Context(), "asking …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "asking …", func(ctx context.Context, c *api.Client) error {
 				g, err := change(ctx, c)
 				if err != nil {
 					return err
 				}
-				answered(ctx)
-				if w.json {
-					return w.line(g)
+				console.Answered(ctx)
+				if w.JSON {
+					return w.Line(g)
 				}
-				w.printf("each member may store %s without an offer, with five copies of everything\n", plain.Bytes(uint64(g.Bytes)))
+				w.Printf("each member may store %s without an offer, with five copies of everything\n", plain.Bytes(uint64(g.Bytes)))
 				return nil
 			})
 		},

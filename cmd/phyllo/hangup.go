@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/node/config"
 )
 
@@ -22,9 +23,9 @@ type hangups struct {
 }
 
 // catchHangups begins to catch SIGHUP, which would end the program at once.
-func (w *world) catchHangups() *hangups {
+func catchHangups(w *console.World) *hangups {
 	h := &hangups{signals: make(chan os.Signal, 1)}
-	if f, ok := w.stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) && !signal.Ignored(syscall.SIGHUP) {
+	if f, ok := w.Stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) && !signal.Ignored(syscall.SIGHUP) {
 		h.stdin = f
 	}
 	signal.Notify(h.signals, syscall.SIGHUP)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 	"github.com/phyllo-net/phyllo/id"
 )
@@ -22,10 +23,10 @@ type received struct {
 }
 
 // messages writes messages out; when it returns without an error they are.
-func (w *world) messages(list []api.Message) error {
+func messages(w *console.World, list []api.Message) error {
 	for _, m := range list {
-		if w.json {
-			if err := w.line(received{m.ID, m.From, m.To, m.Text, m.SentAt, m.ReceivedAt, m.Request, m.Claimed}); err != nil {
+		if w.JSON {
+			if err := w.Line(received{m.ID, m.From, m.To, m.Text, m.SentAt, m.ReceivedAt, m.Request, m.Claimed}); err != nil {
 				return err
 			}
 			continue
@@ -38,9 +39,9 @@ func (w *world) messages(list []api.Message) error {
 		if m.Request {
 			who += " asks"
 		}
-		w.printf("%s  %s: %s\n", w.moment(m.ReceivedAt), who, plain.Body(m.Text, "    "))
+		w.Printf("%s  %s: %s\n", w.Moment(m.ReceivedAt), who, plain.Body(m.Text, "    "))
 	}
-	return w.out.flush()
+	return w.Out.Flush()
 }
 
 // unread are the ids of those that were not marked as read.

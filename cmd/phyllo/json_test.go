@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/node/config"
 )
@@ -341,7 +342,7 @@ func TestJSON(t *testing.T) {
 	program("phyllo user import", "", 1, "user", "import", filepath.Join(home, "ann"), "--passphrase-file", filepath.Join(home, "words"))
 	program("phyllo demo", "village", 5, "demo", "--nodes", "8", "--once")
 
-	for _, c := range allCommands(newRoot(&world{})) {
+	for _, c := range allCommands(newRoot(&console.World{})) {
 		if !c.HasSubCommands() && !played[c.CommandPath()] && c.Parent().Name() != "completion" {
 			t.Errorf("%s prints nothing in this test: play it, and describe its JSON in docs/json.md", c.CommandPath())
 		}

@@ -10,15 +10,16 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
-func newKey(w *world) *cobra.Command {
+func newKey(w *console.World) *cobra.Command {
 	return group("key", "App passwords, by which your programs use a space",
 		`A key is for a program of yours: rclone, restic, aws, a file manager. It opens one space
 through one door of this node, S3 or WebDAV, and nothing else. "phyllo status" says where
 the doors are; "phyllo up --s3" and "--webdav" choose.`,
-		w.keyAdd(), w.keyList(), w.keyRemove())
+		keyAdd(w), keyList(w), keyRemove(w))
 }
 
 // keyIDs are the keys of the node.
@@ -56,7 +57,7 @@ func (d *keyDoor) Set(s string) error {
 	return nil
 }
 
-func (w *world) keyAdd() *cobra.Command {
+func keyAdd(w *console.World) *cobra.Command {
 	var q api.KeyRequest
 	door := &keyDoor{}
 	expires := &length{low: time.Minute, high: 3650 * 24 * time.Hour}
@@ -71,22 +72,22 @@ is shown this once: who has lost it makes another key, and removes this one.`,
 		Args: args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if door.name == "" {
-				return usage("which door is the key for? Give --for s3 or --for webdav, as in `phyllo key add --for s3 --space backups`")
+				return console.Usage("which door is the key for? Give --for s3 or --for webdav, as in `phyllo key add --for s3 --space backups`")
 			}
 			q.For = door.name
 			if expires.value > 0 {
-				q.Expires = w.now().Add(expires.value).UTC().Truncate(time.Second)
+				q.Expires = w.Now().Add(expires.value).UTC().Truncate(time.Second)
 			}
-			return w.ask(cmd.Context(), "looking for the space …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "looking for the space …", func(ctx context.Context, c *api.Client) error {
 				k, err := c.KeyAdd(ctx, q)
 				if err != nil {
 					return err
 				}
-				answered(ctx)
-				if w.json {
-					return w.line(k)
+				console.Answered(ctx)
+				if w.JSON {
+					return w.Line(k)
 				}
-				w.newKeyText(k)
+				newKeyText(w, k)
 				return nil
 			})
 		},
@@ -102,13 +103,13 @@ is shown this once: who has lost it makes another key, and removes this one.`,
 }
 
 // newKeyText shows a new key, with lines to paste.
-func (w *world) newKeyText(k *api.Key) {
-	w.printf("%s a key for the space %s, through %s; its secret is shown this once\n", w.mark(api.Good), plain.Clean(k.Space), doorTitle(k.For))
-	row := func(name, text string) { w.printf("  %-8s %s\n", name, plain.Clean(text)) }
+func newKeyText(w *console.World, k *api.Key) {
+	w.Printf("%s a key for the space %s, through %s; its secret is shown this once\n", w.Mark(api.Good), plain.Clean(k.Space), doorTitle(k.For))
+	row := func(name, text string) { w.Printf("  %-8s %s\n", name, plain.Clean(text)) }
 	row("key", k.ID)
 	row("secret", k.Secret)
 	if k.URL == "" {
-		w.printf("The door is shut: open it with `%s`\n", w.command("up --"+k.For+" 127.0.0.1:PORT"))
+		w.Printf("The door is shut: open it with `%s`\n", w.Command("up --"+k.For+" 127.0.0.1:PORT"))
 		return
 	}
 	for _, line := range keyLines(k) {
@@ -120,20 +121,20 @@ func (w *world) newKeyText(k *api.Key) {
 // a shell or its settings.
 func keyLines(k *api.Key) [][2]string {
 	place := strings.TrimSuffix(k.URL, "/") + "/" + url.PathEscape(k.Space)
-	name := quoteArg("phyllo-" + strings.Map(plainLetter, k.Space))
+	name := console.QuoteArg("phyllo-" + strings.Map(plainLetter, k.Space))
 	if k.For == api.DoorWebDAV {
 		// Without --obscure rclone takes a secret of such letters for one that it has hidden already.
 		return [][2]string{
 			{"folder", strings.Replace(place, "http", "dav", 1) + "/   in a file manager, with the key as user name and the secret as password"},
-			{"rclone", "rclone config create --obscure " + name + " webdav url=" + quoteArg(place) + " vendor=other user=" + k.ID + " pass=" + k.Secret},
-			{"curl", "curl -u " + k.ID + ":" + k.Secret + " -T FILE " + quoteArg(place+"/")},
+			{"rclone", "rclone config create --obscure " + name + " webdav url=" + console.QuoteArg(place) + " vendor=other user=" + k.ID + " pass=" + k.Secret},
+			{"curl", "curl -u " + k.ID + ":" + k.Secret + " -T FILE " + console.QuoteArg(place+"/")},
 		}
 	}
 	with := "AWS_ACCESS_KEY_ID=" + k.ID + " AWS_SECRET_ACCESS_KEY=" + k.Secret + " "
 	return [][2]string{
-		{"rclone", "rclone config create " + name + " s3 provider=Other force_path_style=true endpoint=" + quoteArg(k.URL) + " access_key_id=" + k.ID + " secret_access_key=" + k.Secret},
-		{"restic", with + "restic -r " + quoteArg("s3:"+place+"/restic") + " init"},
-		{"aws", with + "AWS_DEFAULT_REGION=us-east-1 aws --endpoint-url " + quoteArg(k.URL) + " s3 ls " + quoteArg("s3://"+k.Space)},
+		{"rclone", "rclone config create " + name + " s3 provider=Other force_path_style=true endpoint=" + console.QuoteArg(k.URL) + " access_key_id=" + k.ID + " secret_access_key=" + k.Secret},
+		{"restic", with + "restic -r " + console.QuoteArg("s3:"+place+"/restic") + " init"},
+		{"aws", with + "AWS_DEFAULT_REGION=us-east-1 aws --endpoint-url " + console.QuoteArg(k.URL) + " s3 ls " + console.QuoteArg("s3://"+k.Space)},
 	}
 }
 
@@ -145,27 +146,27 @@ func plainLetter(r rune) rune {
 	return '-'
 }
 
-func (w *world) keyList() *cobra.Command {
+func keyList(w *console.World) *cobra.Command {
 	var user string
 	cmd := &cobra.Command{
 		Use: "list", Short: "List the keys", Long: "List the keys of this node, without their secrets, also those that have ended.",
 		Example: "  phyllo key list", Args: args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return w.ask(cmd.Context(), "looking …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "looking …", func(ctx context.Context, c *api.Client) error {
 				list, err := c.KeyList(ctx, user)
 				if err != nil {
 					return err
 				}
-				answered(ctx)
+				console.Answered(ctx)
 				none := "there is no key yet: `phyllo key add --for s3` makes one"
-				return listing(w, list, none, []string{"KEY", "FOR", "USER", "SPACE", "MAY", "UNTIL"}, func(k api.Key) []string {
+				return console.Listing(w, list, none, []string{"KEY", "FOR", "USER", "SPACE", "MAY", "UNTIL"}, func(k api.Key) []string {
 					may, until := "read and write", "it is removed"
 					if k.ReadOnly {
 						may = "read"
 					}
 					if !k.Expires.IsZero() {
 						until = k.Expires.Local().Format("2006-01-02 15:04")
-						if !w.now().Before(k.Expires) {
+						if !w.Now().Before(k.Expires) {
 							until += " (ended)"
 						}
 					}
@@ -178,20 +179,20 @@ func (w *world) keyList() *cobra.Command {
 	return cmd
 }
 
-func (w *world) keyRemove() *cobra.Command {
+func keyRemove(w *console.World) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "rm KEY", Short: "Make a key worthless", Long: "Remove a key. The programs that have it are let in no more, from now on.",
 		Example: "  phyllo key rm 5HJ2…", Args: args(1, 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			return w.ask(cmd.Context(), "removing …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "removing …", func(ctx context.Context, c *api.Client) error {
 				if err := c.KeyRemove(ctx, a[0]); err != nil {
 					return err
 				}
-				answered(ctx)
-				return w.removed(a[0], "opens nothing any more")
+				console.Answered(ctx)
+				return removed(w, a[0], "opens nothing any more")
 			})
 		},
 	}
-	cmd.ValidArgsFunction = w.complete(keyIDs)
+	cmd.ValidArgsFunction = complete(w, keyIDs)
 	return cmd
 }

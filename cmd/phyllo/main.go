@@ -15,11 +15,13 @@ package main
 import (
 	"os"
 	"time"
+
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 )
 
 func main() {
-	os.Exit(run(&world{
-		args: os.Args[1:], stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
-		environ: os.Environ(), now: time.Now, program: calledAs(os.Args[0]), launch: launch, browse: browse,
+	os.Exit(run(&console.World{
+		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Environ: os.Environ(), Now: time.Now, Program: calledAs(os.Args[0]), Launch: launch, Browse: browse,
 	}))
 }

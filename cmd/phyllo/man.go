@@ -11,19 +11,20 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 	"github.com/phyllo-net/phyllo/node"
 )
 
 // newMan writes manual pages, for packages of the program.
-func newMan(w *world, root *cobra.Command) *cobra.Command {
+func newMan(w *console.World, root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
 		Use: "man DIR", Short: "Write manual pages to a folder", Example: "  phyllo man /usr/local/share/man/man1", Args: args(1, 1), ValidArgsFunction: folders,
 		RunE: func(_ *cobra.Command, a []string) error {
 			if err := os.MkdirAll(a[0], 0o755); err != nil {
-				return fmt.Errorf("making the folder: %w: name one that you may write to, as in `%s man ./man`", err, w.program)
+				return fmt.Errorf("making the folder: %w: name one that you may write to, as in `%s man ./man`", err, w.Program)
 			}
-			date, err := w.manDate()
+			date, err := manDate(w)
 			if err != nil {
 				return err
 			}
@@ -34,12 +35,12 @@ func newMan(w *world, root *cobra.Command) *cobra.Command {
 				return os.WriteFile(path, []byte(manPage(c, date)), 0o644)
 			})
 			if err != nil {
-				return fmt.Errorf("writing manual pages: %w: name a folder that you may write to, as in `%s man ./man`", err, w.program)
+				return fmt.Errorf("writing manual pages: %w: name a folder that you may write to, as in `%s man ./man`", err, w.Program)
 			}
-			if w.json {
-				return w.line(map[string]any{"event": "written", "pages": n, "folder": a[0]})
+			if w.JSON {
+				return w.Line(map[string]any{"event": "written", "pages": n, "folder": a[0]})
 			}
-			w.printf("%s in %s\n", plain.Plural(n, "page"), plain.Clean(a[0]))
+			w.Printf("%s in %s\n", plain.Plural(n, "page"), plain.Clean(a[0]))
 			return nil
 		},
 	}
@@ -47,12 +48,12 @@ func newMan(w *world, root *cobra.Command) *cobra.Command {
 
 // manDate is the date that stands on manual pages: today, or what those who build
 // packages set, so that building twice gives the same.
-func (w *world) manDate() (string, error) {
-	at := w.now()
-	if s := w.getenv("SOURCE_DATE_EPOCH"); s != "" {
+func manDate(w *console.World) (string, error) {
+	at := w.Now()
+	if s := w.Getenv("SOURCE_DATE_EPOCH"); s != "" {
 		seconds, err := strconv.ParseInt(s, 10, 64)
 		if err != nil {
-			return "", usage("SOURCE_DATE_EPOCH is %+q: give seconds since 1970, as `git log -1 --format=%%ct` prints them", plain.Cut(s))
+			return "", console.Usage("SOURCE_DATE_EPOCH is %+q: give seconds since 1970, as `git log -1 --format=%%ct` prints them", plain.Cut(s))
 		}
 		at = time.Unix(seconds, 0)
 	}

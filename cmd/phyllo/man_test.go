@@ -8,13 +8,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 )
 
 // TestManPages: each command has a page, and mandoc and groff read it without complaint.
 func TestManPages(t *testing.T) {
 	dir := t.TempDir()
 	var out bytes.Buffer
-	if code := run(&world{args: []string{"man", dir}, stdout: &out, stderr: &out, environ: []string{"HOME=" + dir}, now: time.Now}); code != 0 {
+	if code := run(&console.World{Args: []string{"man", dir}, Stdout: &out, Stderr: &out, Environ: []string{"HOME=" + dir}, Now: time.Now}); code != 0 {
 		t.Fatal(out.String())
 	}
 	pages, err := filepath.Glob(filepath.Join(dir, "*.1"))

@@ -8,11 +8,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 	"github.com/phyllo-net/phyllo/id"
 )
 
-func newInvite(w *world) *cobra.Command {
+func newInvite(w *console.World) *cobra.Command {
 	uses := &number{value: 1, low: 1, high: 1000}
 	expires := &length{value: 24 * time.Hour, low: time.Minute, high: 90 * 24 * time.Hour}
 	cmd := &cobra.Command{
@@ -24,20 +25,20 @@ way that you trust.`,
 		Example: "  phyllo invite\n  phyllo invite --uses 20 --expires 7d     for a class room",
 		Args:    args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return w.ask(cmd.Context(), "making an invitation …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "making an invitation …", func(ctx context.Context, c *api.Client) error {
 				v, err := c.Invite(ctx, api.InviteRequest{Uses: uses.value, Expires: int64(expires.value / time.Second)})
 				if err != nil {
 					return err
 				}
-				answered(ctx)
-				if w.json {
+				console.Answered(ctx)
+				if w.JSON {
 					v.QR = nil // a program that wants the picture draws its own
-					return w.line(v)
+					return w.Line(v)
 				}
-				w.printf("%s\n", plain.Clean(v.Invite))
-				if w.columns > 0 {
-					w.qr(v.Invite)
-					w.printf("It is good for %s, until %s. On the other computer:\n  phyllo up --join LINE      or, if a node runs there:  phyllo join LINE\n",
+				w.Printf("%s\n", plain.Clean(v.Invite))
+				if w.Columns > 0 {
+					w.QR(v.Invite)
+					w.Printf("It is good for %s, until %s. On the other computer:\n  phyllo up --join LINE      or, if a node runs there:  phyllo join LINE\n",
 						plain.Plural(v.Uses, "use"), v.Expires.Local().Format("2006-01-02 15:04"))
 				}
 				return nil
@@ -49,7 +50,7 @@ way that you trust.`,
 	return cmd
 }
 
-func newJoin(w *world) *cobra.Command {
+func newJoin(w *console.World) *cobra.Command {
 	var lan string
 	var yes bool
 	cmd := &cobra.Command{
@@ -65,18 +66,18 @@ others stays there: use another --home for the second ring.`,
 		RunE: func(cmd *cobra.Command, a []string) error {
 			switch {
 			case lan != "" && len(a) > 0:
-				return usage("give an invitation or --lan, not both: for example `phyllo join --lan home`")
+				return console.Usage("give an invitation or --lan, not both: for example `phyllo join --lan home`")
 			case lan != "":
-				return w.joinLan(cmd.Context(), lan, yes)
+				return joinLan(cmd.Context(), w, lan, yes)
 			case len(a) == 0:
-				return w.lanRings(cmd.Context())
+				return lanRings(cmd.Context(), w)
 			}
-			return w.ask(cmd.Context(), "entering the ring …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "entering the ring …", func(ctx context.Context, c *api.Client) error {
 				j, err := c.Join(ctx, a[0])
 				if api.KindOf(err) == api.NotRunning {
-					return api.Errorf(api.NotRunning, "no node is running at %s: start one in that ring with `%s`", w.home, w.command("up --join INVITATION"))
+					return api.Errorf(api.NotRunning, "no node is running at %s: start one in that ring with `%s`", w.Home, w.Command("up --join INVITATION"))
 				}
-				return w.joined(ctx, j, err)
+				return joined(ctx, w, j, err)
 			})
 		},
 	}
@@ -85,31 +86,31 @@ others stays there: use another --home for the second ring.`,
 	return cmd
 }
 
-func (w *world) joined(ctx context.Context, j *api.Joined, err error) error {
+func joined(ctx context.Context, w *console.World, j *api.Joined, err error) error {
 	if err != nil {
 		return err
 	}
-	answered(ctx)
-	if w.json {
-		return w.line(j)
+	console.Answered(ctx)
+	if w.JSON {
+		return w.Line(j)
 	}
-	w.printf("%s joined %q: about %s; this one is %s\n", w.mark(api.Good), plain.Clean(j.RingName), plain.Plural(j.Size, "node"), j.ID.Short())
+	w.Printf("%s joined %q: about %s; this one is %s\n", w.Mark(api.Good), plain.Clean(j.RingName), plain.Plural(j.Size, "node"), j.ID.Short())
 	return nil
 }
 
-func (w *world) lanRings(ctx context.Context) error {
-	return w.ask(ctx, "looking for rings on the local network …", func(ctx context.Context, c *api.Client) error {
+func lanRings(ctx context.Context, w *console.World) error {
+	return w.Ask(ctx, "looking for rings on the local network …", func(ctx context.Context, c *api.Client) error {
 		list, err := c.LanRings(ctx)
 		if err != nil {
 			return err
 		}
-		answered(ctx)
+		console.Answered(ctx)
 		none := "No ring is seen on the local network. Ask somebody for an invitation: phyllo join phyllo1…"
-		err = listing(w, list, none, []string{"RING", "NODES SEEN", "ID"}, func(r api.LanRing) []string {
+		err = console.Listing(w, list, none, []string{"RING", "NODES SEEN", "ID"}, func(r api.LanRing) []string {
 			return []string{r.Name, fmt.Sprint(r.Nodes), r.Ring.String()[:16]}
 		})
-		if err == nil && !w.json && len(list) > 0 {
-			w.printf("Ask one to be let in: %s\n", w.command("join --lan NAME"))
+		if err == nil && !w.JSON && len(list) > 0 {
+			w.Printf("Ask one to be let in: %s\n", w.Command("join --lan NAME"))
 		}
 		return err
 	})
@@ -117,17 +118,17 @@ func (w *world) lanRings(ctx context.Context) error {
 
 // joinLan asks a ring to be let in. Both sides compare digits, so that nobody can
 // stand between them unseen.
-func (w *world) joinLan(ctx context.Context, ring string, yes bool) error {
-	return w.ask(ctx, "asking "+plain.Clean(ring)+" …", func(ctx context.Context, c *api.Client) error {
+func joinLan(ctx context.Context, w *console.World, ring string, yes bool) error {
+	return w.Ask(ctx, "asking "+plain.Clean(ring)+" …", func(ctx context.Context, c *api.Client) error {
 		code, err := c.LanAsk(ctx, ring)
 		if err != nil {
 			return err
 		}
-		answered(ctx)
-		w.say("The digits are  %s %s", plain.Clean(code.Code[:min(3, len(code.Code))]), plain.Clean(code.Code[min(3, len(code.Code)):]))
-		w.say("Tell them to somebody at a node of %q who may admit: he types  phyllo member admit %s", plain.Clean(code.RingName), plain.Clean(code.Code))
+		console.Answered(ctx)
+		w.Say("The digits are  %s %s", plain.Clean(code.Code[:min(3, len(code.Code))]), plain.Clean(code.Code[min(3, len(code.Code)):]))
+		w.Say("Tell them to somebody at a node of %q who may admit: he types  phyllo member admit %s", plain.Clean(code.RingName), plain.Clean(code.Code))
 		if !yes {
-			same, err := w.confirm("Does he see a request with the same digits?")
+			same, err := w.Confirm("Does he see a request with the same digits?")
 			if err != nil {
 				return err
 			}
@@ -135,32 +136,32 @@ func (w *world) joinLan(ctx context.Context, ring string, yes bool) error {
 				return fmt.Errorf("not joined: if the digits differ, somebody stands between you; ask for an invitation instead")
 			}
 		}
-		done := w.waiting("waiting for the other side …")
+		done := w.Waiting("waiting for the other side …")
 		j, err := c.LanConfirm(ctx, code.Code)
 		done()
-		return w.joined(ctx, j, err)
+		return joined(ctx, w, j, err)
 	})
 }
 
-func newMember(w *world) *cobra.Command {
+func newMember(w *console.World) *cobra.Command {
 	change := func(use, short, long, did string, f func(*api.Client, context.Context, id.ID) error) *cobra.Command {
 		return &cobra.Command{
 			Use: use + " ID", Short: short, Long: long, Example: "  phyllo member " + use + " 3f2a9b0c4d5e6f708192a3b4c5d6e7f8", Args: args(1, 1),
-			ValidArgsFunction: w.complete(members),
+			ValidArgsFunction: complete(w, members),
 			RunE: func(cmd *cobra.Command, a []string) error {
 				x, err := parseID(a[0])
 				if err != nil {
 					return err
 				}
-				return w.ask(cmd.Context(), "asking the ring …", func(ctx context.Context, c *api.Client) error {
+				return w.Ask(cmd.Context(), "asking the ring …", func(ctx context.Context, c *api.Client) error {
 					if err := f(c, ctx, x); err != nil {
 						return err
 					}
-					answered(ctx)
-					if w.json {
-						return w.line(map[string]any{"event": did, "id": x})
+					console.Answered(ctx)
+					if w.JSON {
+						return w.Line(map[string]any{"event": did, "id": x})
 					}
-					w.printf("%s %s: %s\n", w.mark(api.Good), x.Short(), did)
+					w.Printf("%s %s: %s\n", w.Mark(api.Good), x.Short(), did)
 					return nil
 				})
 			},
@@ -169,16 +170,16 @@ func newMember(w *world) *cobra.Command {
 	list := &cobra.Command{
 		Use: "list", Short: "List the members of the ring", Example: "  phyllo member list", Args: args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return w.ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
 				list, err := c.Members(ctx)
 				if err != nil {
 					return err
 				}
-				answered(ctx)
-				if w.json {
-					return lines(w, list)
+				console.Answered(ctx)
+				if w.JSON {
+					return console.Lines(w, list)
 				}
-				w.showMembers(list)
+				showMembers(w, list)
 				return nil
 			})
 		},
@@ -190,19 +191,19 @@ func newMember(w *world) *cobra.Command {
 		Example: "  phyllo member admit 271828",
 		Args:    args(1, 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			return w.ask(cmd.Context(), "admitting …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "admitting …", func(ctx context.Context, c *api.Client) error {
 				if !sixDigits(a[0]) {
-					return usage("%q is no code: it has six digits, as in `phyllo member admit 123456`", a[0])
+					return console.Usage("%q is no code: it has six digits, as in `phyllo member admit 123456`", a[0])
 				}
 				m, err := c.Admit(ctx, a[0])
 				if err != nil {
 					return err
 				}
-				answered(ctx)
-				if w.json {
-					return w.line(m)
+				console.Answered(ctx)
+				if w.JSON {
+					return w.Line(m)
 				}
-				w.printf("%s admitted %s\n", w.mark(api.Good), m.ID)
+				w.Printf("%s admitted %s\n", w.Mark(api.Good), m.ID)
 				return nil
 			})
 		},
@@ -215,7 +216,7 @@ func newMember(w *world) *cobra.Command {
 		change("promote", "Let a node admit others", "Make a member an admitter. Only the ring's authority can.", "may admit others now", (*api.Client).Promote))
 }
 
-func (w *world) showMembers(list []api.Member) {
+func showMembers(w *console.World, list []api.Member) {
 	rows := [][]string{{"ID", "ROLE", "ADMITTED BY", "GOOD UNTIL", "NOW"}}
 	for _, m := range list {
 		role, now := "member", "-"
@@ -229,7 +230,7 @@ func (w *world) showMembers(list []api.Member) {
 		case m.Self:
 			now = "this node"
 		case !m.Expelled.IsZero():
-			now = "expelled " + w.ago(m.Expelled)
+			now = "expelled " + w.Ago(m.Expelled)
 		case m.Waiting:
 			now = "to be expelled: a second admitter must agree"
 		case m.Connected:
@@ -245,7 +246,7 @@ func (w *world) showMembers(list []api.Member) {
 		}
 		rows = append(rows, []string{m.ID.String(), role, by, until, now})
 	}
-	w.table(rows)
+	w.Table(rows)
 }
 
 // sixDigits reports whether s has the form of the code that two people compare.

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"net"
+
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 )
 
 // notifyVariable names the socket at which a service manager waits for words of its
@@ -11,8 +13,8 @@ const notifyVariable = "NOTIFY_SOCKET"
 
 // notify tells the service manager that started this program how it is, in lines as
 // sd_notify(3) lists them. Without one nothing happens.
-func (w *world) notify(state string) error {
-	path := w.getenv(notifyVariable)
+func notify(w *console.World, state string) error {
+	path := w.Getenv(notifyVariable)
 	if path == "" {
 		return nil
 	}

@@ -7,11 +7,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 	"github.com/phyllo-net/phyllo/node/config"
 )
 
-func newOffer(w *world) *cobra.Command {
+func newOffer(w *console.World) *cobra.Command {
 	return &cobra.Command{
 		Use:   "offer [SIZE|0|auto]",
 		Short: "Show or change how much this node keeps for the ring",
@@ -41,16 +42,16 @@ it is offered anew, or the setting "offer" or "phyllo up --offer" says something
 					return c.Offer(ctx, api.OfferRequest{Bytes: size})
 				}
 			}
-			return w.ask(cmd.Context(), "asking …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "asking …", func(ctx context.Context, c *api.Client) error {
 				acc, err := change(ctx, c)
 				if err != nil {
 					return err
 				}
-				answered(ctx)
-				if w.json {
-					return w.line(acc)
+				console.Answered(ctx)
+				if w.JSON {
+					return w.Line(acc)
 				}
-				w.printf("%s\n%s\n", offeredText(acc), usedText(acc))
+				w.Printf("%s\n%s\n", offeredText(acc), usedText(acc))
 				return nil
 			})
 		},
@@ -61,7 +62,7 @@ it is offered anew, or the setting "offer" or "phyllo up --offer" says something
 func offerOf(s string) (int64, error) {
 	size, err := config.ParseOffer(s)
 	if err != nil {
-		return 0, usage("%+q cannot be offered: give auto, 0, or 1MiB to 1TiB, as in `phyllo offer 20GiB`", s)
+		return 0, console.Usage("%+q cannot be offered: give auto, 0, or 1MiB to 1TiB, as in `phyllo offer 20GiB`", s)
 	}
 	return size, nil
 }

@@ -1,8 +1,11 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
+	"github.com/spf13/cobra"
+)
 
 // peopleCommands are user, send and all others by which people reach each other.
-func peopleCommands(w *world) []*cobra.Command {
+func peopleCommands(w *console.World) []*cobra.Command {
 	return []*cobra.Command{newUser(w), newSend(w), newInbox(w), newRoom(w), newContact(w)}
 }

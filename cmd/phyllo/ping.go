@@ -7,10 +7,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
-func newPing(w *world) *cobra.Command {
+func newPing(w *console.World) *cobra.Command {
 	return &cobra.Command{
 		Use:   "ping NAME|ID",
 		Short: "Measure the round trip to a person's node",
@@ -18,16 +19,16 @@ func newPing(w *world) *cobra.Command {
 through a relay while a direct path is looked for: try again after a moment.`,
 		Example:           "  phyllo ping bob\n  phyllo ping 3f2a9b0c4d5e6f708192a3b4c5d6e7f8",
 		Args:              args(1, 1),
-		ValidArgsFunction: w.complete(contacts),
+		ValidArgsFunction: complete(w, contacts),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			return w.ask(cmd.Context(), "waiting for "+plain.Clean(a[0])+" …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "waiting for "+plain.Clean(a[0])+" …", func(ctx context.Context, c *api.Client) error {
 				p, err := c.Ping(ctx, a[0])
 				if err != nil {
 					return err
 				}
-				answered(ctx)
-				if w.json {
-					return w.line(p)
+				console.Answered(ctx)
+				if w.JSON {
+					return w.Line(p)
 				}
 				who := p.ID.Short()
 				if p.Name != "" {
@@ -44,32 +45,32 @@ through a relay while a direct path is looked for: try again after a moment.`,
 				case p.Path != "direct":
 					way = "relayed through " + p.Addr
 				}
-				w.printf("%s: %s, %s\n", who, plain.RTT(p.RTTMicros), plain.Clean(way))
+				w.Printf("%s: %s, %s\n", who, plain.RTT(p.RTTMicros), plain.Clean(way))
 				return nil
 			})
 		},
 	}
 }
 
-func newTrace(w *world) *cobra.Command {
+func newTrace(w *console.World) *cobra.Command {
 	return &cobra.Command{
 		Use:               "trace KEY|NAME",
 		Short:             "Show the way of a message through the ring",
 		Long:              "Send a message towards a key, or the place of a name, and show each node that it passed with its round trip.",
 		Example:           "  phyllo trace bob\n  phyllo trace 3f2a9b0c4d5e6f708192a3b4c5d6e7f8",
 		Args:              args(1, 1),
-		ValidArgsFunction: w.complete(contacts),
+		ValidArgsFunction: complete(w, contacts),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			return w.ask(cmd.Context(), "tracing …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "tracing …", func(ctx context.Context, c *api.Client) error {
 				t, err := c.Trace(ctx, a[0])
 				if err != nil {
 					return err
 				}
-				answered(ctx)
-				if w.json {
-					return w.line(t)
+				console.Answered(ctx)
+				if w.JSON {
+					return w.Line(t)
 				}
-				w.printf("key %s\n", t.Key)
+				w.Printf("key %s\n", t.Key)
 				rows := [][]string{}
 				for i, h := range t.Hops {
 					what := ""
@@ -78,11 +79,11 @@ func newTrace(w *world) *cobra.Command {
 					}
 					rows = append(rows, []string{fmt.Sprintf("%3d", i+1), h.ID.String(), plain.RTT(h.RTTMicros), h.Addr, what})
 				}
-				w.table(rows)
+				w.Table(rows)
 				if len(t.Hops) == 0 {
-					w.printf("this node is the root of the key\n")
+					w.Printf("this node is the root of the key\n")
 				}
-				w.printf("%s, answered after %s\n", plain.Plural(len(t.Hops), "hop"), plain.RTT(t.RTTMicros))
+				w.Printf("%s, answered after %s\n", plain.Plural(len(t.Hops), "hop"), plain.RTT(t.RTTMicros))
 				return nil
 			})
 		},

@@ -11,10 +11,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
-func newPub(w *world) *cobra.Command {
+func newPub(w *console.World) *cobra.Command {
 	var from string
 	cmd := &cobra.Command{
 		Use:   "pub TOPIC [TEXT]",
@@ -31,17 +32,17 @@ publish, and not secret: whoever hands them on could read them.`,
   tail -f /var/log/messages | phyllo pub ann/log
   phyllo pub news -- "-5 degrees"     a text that begins with -`,
 		Args:              args(1, 2),
-		ValidArgsFunction: w.complete(topics),
+		ValidArgsFunction: complete(w, topics),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q := api.Publication{Topic: a[0], User: from, Lines: len(a) == 1 || a[1] == "-"}
-			var r io.Reader = w.stdin
+			var r io.Reader = w.Stdin
 			if !q.Lines {
 				if len(a[1]) > api.MaxTopicMessage {
-					return usage("the message has more than %d bytes: store it with `phyllo put`, and publish its name", api.MaxTopicMessage)
+					return console.Usage("the message has more than %d bytes: store it with `phyllo put`, and publish its name", api.MaxTopicMessage)
 				}
 				r = strings.NewReader(a[1])
 			}
-			c, err := w.client()
+			c, err := w.Client()
 			if err != nil {
 				return err
 			}
@@ -52,12 +53,12 @@ publish, and not secret: whoever hands them on could read them.`,
 				return errors.New("interrupted: what was read until a moment ago may have been published")
 			case err != nil:
 				return err
-			case w.json:
-				return w.line(p)
+			case w.JSON:
+				return w.Line(p)
 			case q.Lines:
-				w.printf("%s %s published\n", w.mark(api.Good), plain.Plural(p.Messages, "message"))
+				w.Printf("%s %s published\n", w.Mark(api.Good), plain.Plural(p.Messages, "message"))
 			default:
-				w.printf("%s published\n", w.mark(api.Good))
+				w.Printf("%s published\n", w.Mark(api.Good))
 			}
 			return nil
 		},
@@ -68,14 +69,14 @@ publish, and not secret: whoever hands them on could read them.`,
 
 // subscriber is one run of sub.
 type subscriber struct {
-	w       *world
+	w       *console.World
 	q       api.Subscription
 	since   length
 	count   int
 	verbose bool
 }
 
-func newSub(w *world) *cobra.Command {
+func newSub(w *console.World) *cobra.Command {
 	s := &subscriber{w: w, since: length{high: 7 * 24 * time.Hour}}
 	cmd := &cobra.Command{
 		Use:   "sub TOPIC",
@@ -93,7 +94,7 @@ byte for byte.`,
   phyllo sub news --last 100 --count 100     then end
   phyllo sub news --json | jq -r .text`,
 		Args:              args(1, 1),
-		ValidArgsFunction: w.complete(topics),
+		ValidArgsFunction: complete(w, topics),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			s.q.Topic, s.q.Since = a[0], s.since.value.Milliseconds()
 			return s.run(cmd.Context())
@@ -114,7 +115,7 @@ byte for byte.`,
 var errEnough = errors.New("enough")
 
 func (s *subscriber) run(ctx context.Context) error {
-	c, err := s.w.client()
+	c, err := s.w.Client()
 	if err != nil {
 		return err
 	}
@@ -135,7 +136,7 @@ func (s *subscriber) run(ctx context.Context) error {
 	case errors.Is(err, errEnough), ctx.Err() != nil && errors.Is(err, context.Canceled):
 		return nil
 	case err == nil:
-		return api.Errorf(api.NotRunning, "the node has stopped: start it again with `%s`", s.w.command("up"))
+		return api.Errorf(api.NotRunning, "the node has stopped: start it again with `%s`", s.w.Command("up"))
 	}
 	return err
 }
@@ -145,27 +146,27 @@ func (s *subscriber) show(e *api.TopicEvent) error {
 	w := s.w
 	who := plain.Clean(plain.Name(e.Name, "", e.From))
 	switch {
-	case w.json:
-		if err := w.line(e); err != nil {
+	case w.JSON:
+		if err := w.Line(e); err != nil {
 			return err
 		}
 	case e.Event == api.TopicMessage:
 		if s.verbose {
-			w.printf("%s  %s: ", w.moment(e.Time), who)
+			w.Printf("%s  %s: ", w.Moment(e.Time), who)
 		}
-		if w.columns > 0 {
-			w.printf("%s\n", plain.Body(string(e.Body()), ""))
-		} else if _, err := fmt.Fprintf(w.out, "%s\n", e.Body()); err != nil {
+		if w.Columns > 0 {
+			w.Printf("%s\n", plain.Body(string(e.Body()), ""))
+		} else if _, err := fmt.Fprintf(w.Out, "%s\n", e.Body()); err != nil {
 			return err
 		}
 	case e.Event == api.TopicWaiting:
-		w.say("nobody has published to %s yet: waiting", plain.Clean(e.Topic))
+		w.Say("nobody has published to %s yet: waiting", plain.Clean(e.Topic))
 	case e.Event == api.TopicGap:
-		w.say("%s of %s cannot be had any more", plain.Plural(int(e.Lost), "message"), who)
+		w.Say("%s of %s cannot be had any more", plain.Plural(int(e.Lost), "message"), who)
 	case e.Event == api.TopicSlow:
-		w.say("%s left out: they came faster than they were read here", plain.Plural(int(e.Lost), "message"))
+		w.Say("%s left out: they came faster than they were read here", plain.Plural(int(e.Lost), "message"))
 	case e.Event == api.TopicNewer:
-		w.say("a message of %s is of a later version: update phyllo to read it", who)
+		w.Say("a message of %s is of a later version: update phyllo to read it", who)
 	}
-	return w.out.flush()
+	return w.Out.Flush()
 }

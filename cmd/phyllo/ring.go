@@ -6,18 +6,19 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
-func newRing(w *world) *cobra.Command {
+func newRing(w *console.World) *cobra.Command {
 	return group("ring", "Keep the ring's key safe, say what the ring gives, and count it",
 		`The authority key decides in the end who belongs to the ring. It lies on the computer
 that founded it; without a backup, a broken disk there means that no admitter can be
 added or expelled any more.`,
-		w.ringBackup(), w.ringRestore(), w.ringGift(), w.ringCensus())
+		ringBackup(w), ringRestore(w), ringGift(w), ringCensus(w))
 }
 
-func (w *world) ringBackup() *cobra.Command {
+func ringBackup(w *console.World) *cobra.Command {
 	var p passphrase
 	var force bool
 	cmd := &cobra.Command{
@@ -30,13 +31,13 @@ func (w *world) ringBackup() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return w.ask(cmd.Context(), "sealing the key …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "sealing the key …", func(ctx context.Context, c *api.Client) error {
 				s, err := c.RingBackup(ctx, phrase)
 				if err != nil {
 					return err
 				}
-				answered(ctx)
-				return w.saved(a[0], s, force)
+				console.Answered(ctx)
+				return saved(w, a[0], s, force)
 			})
 		},
 	}
@@ -46,21 +47,21 @@ func (w *world) ringBackup() *cobra.Command {
 }
 
 // saved writes a sealed secret and says so.
-func (w *world) saved(path string, s *api.Sealed, force bool) error {
-	if err := w.save(path, s.Text, force); err != nil {
+func saved(w *console.World, path string, s *api.Sealed, force bool) error {
+	if err := w.Save(path, s.Text, force); err != nil {
 		return err
 	}
 	switch {
 	case path == "-":
-	case w.json:
-		return w.line(map[string]string{"event": "saved", "file": path})
+	case w.JSON:
+		return w.Line(map[string]string{"event": "saved", "file": path})
 	default:
-		w.printf("%s saved in %s: without the passphrase it is worth nothing, also to you\n", w.mark(api.Good), plain.Clean(path))
+		w.Printf("%s saved in %s: without the passphrase it is worth nothing, also to you\n", w.Mark(api.Good), plain.Clean(path))
 	}
 	return nil
 }
 
-func (w *world) ringRestore() *cobra.Command {
+func ringRestore(w *console.World) *cobra.Command {
 	var p passphrase
 	cmd := &cobra.Command{
 		Use:     "restore FILE",
@@ -68,23 +69,23 @@ func (w *world) ringRestore() *cobra.Command {
 		Example: "  phyllo ring restore /media/stick/home.ring",
 		Args:    args(1, 1), ValidArgsFunction: completeFiles(nil, 0),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			b, err := readLimited(a[0], maxSecretFile)
+			b, err := console.ReadLimited(a[0], console.MaxSecretFile)
 			if err != nil {
-				return missing(err, a[0], "the one that `phyllo ring backup` wrote")
+				return console.Missing(err, a[0], "the one that `phyllo ring backup` wrote")
 			}
 			phrase, err := p.read(w, false)
 			if err != nil {
 				return err
 			}
-			return w.ask(cmd.Context(), "opening the backup …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "opening the backup …", func(ctx context.Context, c *api.Client) error {
 				if err := c.RingRestore(ctx, api.Sealed{Text: string(b)}, phrase); err != nil {
 					return err
 				}
-				answered(ctx)
-				if w.json {
-					return w.line(map[string]string{"event": "restored"})
+				console.Answered(ctx)
+				if w.JSON {
+					return w.Line(map[string]string{"event": "restored"})
 				}
-				w.printf("%s this node holds the ring's authority now\n", w.mark(api.Good))
+				w.Printf("%s this node holds the ring's authority now\n", w.Mark(api.Good))
 				return nil
 			})
 		},

@@ -1,8 +1,11 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
+	"github.com/spf13/cobra"
+)
 
 // ringCommands are invite, join and all others about the ring as a whole.
-func ringCommands(w *world) []*cobra.Command {
+func ringCommands(w *console.World) []*cobra.Command {
 	return []*cobra.Command{newInvite(w), newJoin(w), newMember(w), newRing(w), newPing(w), newTrace(w), newDHT(w), newOffer(w)}
 }

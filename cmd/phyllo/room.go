@@ -9,16 +9,17 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
-func newRoom(w *world) *cobra.Command {
+func newRoom(w *console.World) *cobra.Command {
 	return group("room", "Rooms in which several people talk",
 		`A room has its whole history with each of its members: who talks while others are away
 loses nothing, and in the end all show the same in the same order. Say something with
 `+"`phyllo send '#ROOM' TEXT`"+`. In a room for invited people what is said is sealed to those
 who are in it. ROOM is a name, with or without #, or the first digits of an id.`,
-		w.roomList(), w.roomCreate(), w.roomInvite(), w.roomFind(), w.roomJoin(), w.roomLeave(), w.roomHistory(), w.roomRole(), w.roomRename(), w.roomSet())
+		roomList(w), roomCreate(w), roomInvite(w), roomFind(w), roomJoin(w), roomLeave(w), roomHistory(w), roomRole(w), roomRename(w), roomSet(w))
 }
 
 // asUser adds the flag that says which user of the node is meant.
@@ -36,25 +37,25 @@ func rooms(ctx context.Context, c *api.Client) ([]string, error) {
 	return names, err
 }
 
-func (w *world) roomList() *cobra.Command {
+func roomList(w *console.World) *cobra.Command {
 	var as string
 	cmd := &cobra.Command{
 		Use: "list [ROOM]", Short: "List your rooms and invitations, or who is in a room",
-		Example: "  phyllo room list\n  phyllo room list garden", Args: args(0, 1), ValidArgsFunction: w.complete(rooms),
+		Example: "  phyllo room list\n  phyllo room list garden", Args: args(0, 1), ValidArgsFunction: complete(w, rooms),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			return w.ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
 				list, err := c.RoomList(ctx, as)
 				if err != nil {
 					return err
 				}
-				answered(ctx)
+				console.Answered(ctx)
 				if len(a) == 1 {
-					return w.roomMembers(list, a[0])
+					return roomMembers(w, list, a[0])
 				}
-				err = listing(w, list, "No rooms yet: "+w.command("room create NAME"), []string{"ROOM", "YOU", "MEMBERS", "UNREAD", "STORED", "ID"}, func(r api.Room) []string {
+				err = console.Listing(w, list, "No rooms yet: "+w.Command("room create NAME"), []string{"ROOM", "YOU", "MEMBERS", "UNREAD", "STORED", "ID"}, func(r api.Room) []string {
 					return []string{r.Name, roomState(r), count(len(r.Members)), count(r.Unread), roomStored(r), plain.Cut(r.ID)[:min(12, len(r.ID))]}
 				})
-				w.roomTroubles(list)
+				roomTroubles(w, list)
 				return err
 			})
 		},
@@ -92,53 +93,53 @@ func roomStored(r api.Room) string {
 }
 
 // roomTroubles says why storage could not be asked of rooms, or has not all of them, each reason once.
-func (w *world) roomTroubles(list []api.Room) {
+func roomTroubles(w *console.World, list []api.Room) {
 	said := map[string]bool{}
 	for _, r := range list {
-		if why := r.StorageTrouble; why != "" && !said[why] && !w.json {
+		if why := r.StorageTrouble; why != "" && !said[why] && !w.JSON {
 			said[why] = true
-			w.printf("%s The ring's storage could not be asked, or did not take all that belongs there, which is tried again: %s\n", w.mark(api.Warn), plain.Clean(why))
+			w.Printf("%s The ring's storage could not be asked, or did not take all that belongs there, which is tried again: %s\n", w.Mark(api.Warn), plain.Clean(why))
 		}
 	}
 }
 
 // roomMembers prints who is in a room.
-func (w *world) roomMembers(list []api.Room, called string) error {
+func roomMembers(w *console.World, list []api.Room, called string) error {
 	called = strings.TrimPrefix(called, "#")
 	for _, r := range list {
 		if r.Name != called && !(len(called) >= 6 && strings.HasPrefix(r.ID, called)) {
 			continue
 		}
-		if r.Trouble != "" && !w.json {
-			w.printf("%s %s\n", w.mark(api.Bad), plain.Clean(r.Trouble))
+		if r.Trouble != "" && !w.JSON {
+			w.Printf("%s %s\n", w.Mark(api.Bad), plain.Clean(r.Trouble))
 		}
-		if r.Stored && !w.json {
-			w.printf("Of its log (%d entries) the ring's storage has %s.\n", r.Entries, roomStored(r))
+		if r.Stored && !w.JSON {
+			w.Printf("Of its log (%d entries) the ring's storage has %s.\n", r.Entries, roomStored(r))
 		}
-		if r.Unlisted && !w.json {
-			w.printf("Your keys alone would not lead to it yet: the list of your rooms is on its way into the ring's storage.\n")
+		if r.Unlisted && !w.JSON {
+			w.Printf("Your keys alone would not lead to it yet: the list of your rooms is on its way into the ring's storage.\n")
 		}
-		w.roomTroubles([]api.Room{r})
-		return listing(w, r.Members, "Who is in it is seen when you are: "+w.command("room join "+quoted(r.Name)), []string{"NAME", "ROLE", "KEY"}, func(m api.RoomMember) []string {
+		roomTroubles(w, []api.Room{r})
+		return console.Listing(w, r.Members, "Who is in it is seen when you are: "+w.Command("room join "+quoted(r.Name)), []string{"NAME", "ROLE", "KEY"}, func(m api.RoomMember) []string {
 			return []string{m.Name, m.Role, plain.Grouped(m.Key)}
 		})
 	}
-	return api.Errorf(api.NotFound, "no room %+q: `%s` lists yours", plain.Cut(called), w.command("room list"))
+	return api.Errorf(api.NotFound, "no room %+q: `%s` lists yours", plain.Cut(called), w.Command("room list"))
 }
 
 // told prints that something was done with a room.
-func (w *world) told(event, name, format string, a ...any) error {
-	if w.json {
-		return w.line(map[string]string{"event": event, "room": strings.TrimPrefix(name, "#")})
+func told(w *console.World, event, name, format string, a ...any) error {
+	if w.JSON {
+		return w.Line(map[string]string{"event": event, "room": strings.TrimPrefix(name, "#")})
 	}
-	w.printf("%s %s\n", w.mark(api.Good), fmt.Sprintf(format, a...))
+	w.Printf("%s %s\n", w.Mark(api.Good), fmt.Sprintf(format, a...))
 	return nil
 }
 
 // signed is a room's name with its sign.
 func signed(name string) string { return "#" + plain.Clean(strings.TrimPrefix(name, "#")) }
 
-func (w *world) roomCreate() *cobra.Command {
+func roomCreate(w *console.World) *cobra.Command {
 	var q api.RoomCreate
 	cmd := &cobra.Command{
 		Use: "create NAME", Short: "Make a room",
@@ -150,20 +151,20 @@ none of the others is there gets all of it. It is paid for by those who say some
 		Example: "  phyllo room create garden\n  phyllo room create \"book club\" --stored\n  phyllo room create square --public", Args: args(1, 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.Name = a[0]
-			return w.ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
 				r, err := c.RoomCreate(ctx, q)
 				if err != nil {
 					return err
 				}
-				answered(ctx)
-				if w.json {
-					return w.line(r)
+				console.Answered(ctx)
+				if w.JSON {
+					return w.Line(r)
 				}
 				if r.Public {
-					w.printf("%s %s is made; others join it with %s, while a computer of somebody in it is on\n", w.mark(api.Good), signed(r.Name), "phyllo room join "+quoted(roomOwner(r)+"/"+r.Name))
+					w.Printf("%s %s is made; others join it with %s, while a computer of somebody in it is on\n", w.Mark(api.Good), signed(r.Name), "phyllo room join "+quoted(roomOwner(r)+"/"+r.Name))
 					return nil
 				}
-				w.printf("%s %s is made; invite people with %s\n", w.mark(api.Good), signed(r.Name), w.command("room invite "+quoted(r.Name)+" NAME"))
+				w.Printf("%s %s is made; invite people with %s\n", w.Mark(api.Good), signed(r.Name), w.Command("room invite "+quoted(r.Name)+" NAME"))
 				return nil
 			})
 		},
@@ -193,20 +194,20 @@ func quoted(name string) string {
 	return name
 }
 
-func (w *world) roomInvite() *cobra.Command {
+func roomInvite(w *console.World) *cobra.Command {
 	var as string
 	cmd := &cobra.Command{
 		Use: "invite ROOM NAME", Short: "Make a person a member",
 		Long: `Make a person a member. He finds the invitation in "phyllo room list" as soon as any
 member's computer reaches his, and reads what was said before when he has joined.`,
-		Example: "  phyllo room invite garden bob", Args: args(2, 2), ValidArgsFunction: w.complete(rooms, contacts),
+		Example: "  phyllo room invite garden bob", Args: args(2, 2), ValidArgsFunction: complete(w, rooms, contacts),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			return w.ask(cmd.Context(), "looking for "+plain.Clean(a[1])+" …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "looking for "+plain.Clean(a[1])+" …", func(ctx context.Context, c *api.Client) error {
 				if err := c.RoomInvite(ctx, api.RoomWho{User: as, Room: a[0], Name: a[1]}); err != nil {
 					return err
 				}
-				answered(ctx)
-				return w.told("invited", a[0], "%s is a member of %s, and is told so", plain.Clean(a[1]), signed(a[0]))
+				console.Answered(ctx)
+				return told(w, "invited", a[0], "%s is a member of %s, and is told so", plain.Clean(a[1]), signed(a[0]))
 			})
 		},
 	}
@@ -214,22 +215,22 @@ member's computer reaches his, and reads what was said before when he has joined
 	return cmd
 }
 
-func (w *world) roomFind() *cobra.Command {
+func roomFind(w *console.World) *cobra.Command {
 	var q api.RoomFind
 	cmd := &cobra.Command{
 		Use: "find NAME", Short: "List the public rooms that a person is in",
 		Long: `List the public rooms that a person is in. His computer is asked, so it must be there.
 Join one with "phyllo room join NAME/ROOM".`,
-		Example: "  phyllo room find ann", Args: args(1, 1), ValidArgsFunction: w.complete(contacts),
+		Example: "  phyllo room find ann", Args: args(1, 1), ValidArgsFunction: complete(w, contacts),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.Name = a[0]
-			return w.ask(cmd.Context(), "asking "+plain.Clean(a[0])+" …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "asking "+plain.Clean(a[0])+" …", func(ctx context.Context, c *api.Client) error {
 				list, err := c.RoomFind(ctx, q)
 				if err != nil {
 					return err
 				}
-				answered(ctx)
-				return listing(w, list, plain.Clean(a[0])+" is in no public room.", []string{"ROOM", "MEMBERS", "YOU", "ID"}, func(r api.RoomFound) []string {
+				console.Answered(ctx)
+				return console.Listing(w, list, plain.Clean(a[0])+" is in no public room.", []string{"ROOM", "MEMBERS", "YOU", "ID"}, func(r api.RoomFound) []string {
 					you := ""
 					if r.Joined {
 						you = "joined"
@@ -243,7 +244,7 @@ Join one with "phyllo room join NAME/ROOM".`,
 	return cmd
 }
 
-func (w *world) roomJoin() *cobra.Command {
+func roomJoin(w *console.World) *cobra.Command {
 	var as string
 	cmd := &cobra.Command{
 		Use: "join ROOM", Short: "Accept an invitation, or join a public room",
@@ -251,18 +252,18 @@ func (w *world) roomJoin() *cobra.Command {
 who is in it, its owner or another, whose computer is there ("phyllo room find NAME").
 What was said before comes from the members who are there.`,
 		Example: "  phyllo room join garden\n  phyllo room join ann/square",
-		Args:    args(1, 1), ValidArgsFunction: w.complete(rooms),
+		Args:    args(1, 1), ValidArgsFunction: complete(w, rooms),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			return w.ask(cmd.Context(), "fetching what was said …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "fetching what was said …", func(ctx context.Context, c *api.Client) error {
 				r, err := c.RoomJoin(ctx, api.RoomQuery{User: as, Room: a[0]})
 				if err != nil {
 					return err
 				}
-				answered(ctx)
-				if w.json {
-					return w.line(r)
+				console.Answered(ctx)
+				if w.JSON {
+					return w.Line(r)
 				}
-				w.printf("%s you are in %s: %s shows what was said\n", w.mark(api.Good), signed(r.Name), w.command("room history "+quoted(r.Name)))
+				w.Printf("%s you are in %s: %s shows what was said\n", w.Mark(api.Good), signed(r.Name), w.Command("room history "+quoted(r.Name)))
 				return nil
 			})
 		},
@@ -271,20 +272,20 @@ What was said before comes from the members who are there.`,
 	return cmd
 }
 
-func (w *world) roomLeave() *cobra.Command {
+func roomLeave(w *console.World) *cobra.Command {
 	var as string
 	cmd := &cobra.Command{
 		Use: "leave ROOM", Short: "Leave a room, or send an invitation away",
 		Long: `Leave a room: what is said from then on is sealed to the others only, and what you have
 of it stays readable for you. An invitation is sent away; nobody is told so.`,
-		Example: "  phyllo room leave garden", Args: args(1, 1), ValidArgsFunction: w.complete(rooms),
+		Example: "  phyllo room leave garden", Args: args(1, 1), ValidArgsFunction: complete(w, rooms),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			return w.ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
 				if err := c.RoomLeave(ctx, api.RoomQuery{User: as, Room: a[0]}); err != nil {
 					return err
 				}
-				answered(ctx)
-				return w.told("left", a[0], "you are not in %s any more", signed(a[0]))
+				console.Answered(ctx)
+				return told(w, "left", a[0], "you are not in %s any more", signed(a[0]))
 			})
 		},
 	}
@@ -292,7 +293,7 @@ of it stays readable for you. An invitation is sent away; nobody is told so.`,
 	return cmd
 }
 
-func (w *world) roomRole() *cobra.Command {
+func roomRole(w *console.World) *cobra.Command {
 	var as string
 	roles := []string{api.RoleOut, api.RoleMember, api.RoleAdmin, api.RoleOwner}
 	cmd := &cobra.Command{
@@ -302,14 +303,14 @@ new key, which the first admin who is there makes within seconds; an "admin" inv
 people and puts them out; "owner" hands the room over to him. Admins change what
 members are, and only the owner what admins are.`,
 		Example: "  phyllo room role garden bob admin\n  phyllo room role garden mallory out", Args: args(3, 3),
-		ValidArgsFunction: w.complete(rooms, contacts, func(context.Context, *api.Client) ([]string, error) { return roles, nil }),
+		ValidArgsFunction: complete(w, rooms, contacts, func(context.Context, *api.Client) ([]string, error) { return roles, nil }),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			return w.ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
 				if err := c.RoomRole(ctx, api.RoomRole{User: as, Room: a[0], Name: a[1], Role: a[2]}); err != nil {
 					return err
 				}
-				answered(ctx)
-				return w.told("changed", a[0], "%s is %s %s now", plain.Clean(a[1]), map[string]string{api.RoleOut: "out of", api.RoleMember: "a member of", api.RoleAdmin: "an admin of", api.RoleOwner: "the owner of"}[a[2]], signed(a[0]))
+				console.Answered(ctx)
+				return told(w, "changed", a[0], "%s is %s %s now", plain.Clean(a[1]), map[string]string{api.RoleOut: "out of", api.RoleMember: "a member of", api.RoleAdmin: "an admin of", api.RoleOwner: "the owner of"}[a[2]], signed(a[0]))
 			})
 		},
 	}
@@ -317,18 +318,18 @@ members are, and only the owner what admins are.`,
 	return cmd
 }
 
-func (w *world) roomRename() *cobra.Command {
+func roomRename(w *console.World) *cobra.Command {
 	var as string
 	cmd := &cobra.Command{
 		Use: "rename ROOM NAME", Short: "Give a room another name", Example: "  phyllo room rename garden meadow",
-		Args: args(2, 2), ValidArgsFunction: w.complete(rooms),
+		Args: args(2, 2), ValidArgsFunction: complete(w, rooms),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			return w.ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
 				if err := c.RoomRename(ctx, api.RoomRename{User: as, Room: a[0], Name: a[1]}); err != nil {
 					return err
 				}
-				answered(ctx)
-				return w.told("renamed", a[1], "%s is called %s now, by all", signed(a[0]), signed(a[1]))
+				console.Answered(ctx)
+				return told(w, "renamed", a[1], "%s is called %s now, by all", signed(a[0]), signed(a[1]))
 			})
 		},
 	}
@@ -336,7 +337,7 @@ func (w *world) roomRename() *cobra.Command {
 	return cmd
 }
 
-func (w *world) roomSet() *cobra.Command {
+func roomSet(w *console.World) *cobra.Command {
 	var q api.RoomSet
 	var receipts, stored string
 	onOff := func(cmd *cobra.Command, flag, value string, into **bool) error {
@@ -344,7 +345,7 @@ func (w *world) roomSet() *cobra.Command {
 			return nil
 		}
 		if value != "on" && value != "off" {
-			return usage("--%s is on or off, not %+q", flag, plain.Cut(value))
+			return console.Usage("--%s is on or off, not %+q", flag, plain.Cut(value))
 		}
 		on := value == "on"
 		*into = &on
@@ -358,7 +359,7 @@ stays with them, and that you have what you answer to is seen anyway. With --sto
 which is for all and an admin's to say, members put what is said into the ring's storage,
 too, sealed: who comes while none of the others is there gets all of it. With --stored off
 they take it back from there.`,
-		Example: "  phyllo room set garden --receipts off\n  phyllo room set garden --stored on", Args: args(1, 1), ValidArgsFunction: w.complete(rooms),
+		Example: "  phyllo room set garden --receipts off\n  phyllo room set garden --stored on", Args: args(1, 1), ValidArgsFunction: complete(w, rooms),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.Room = a[0]
 			if err := onOff(cmd, "receipts", receipts, &q.Receipts); err != nil {
@@ -368,14 +369,14 @@ they take it back from there.`,
 				return err
 			}
 			if q.Receipts == nil && q.Stored == nil {
-				return usage("nothing is to be set: for example `phyllo room set %s --receipts off`", quoted(a[0]))
+				return console.Usage("nothing is to be set: for example `phyllo room set %s --receipts off`", quoted(a[0]))
 			}
-			return w.ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
 				if err := c.RoomSet(ctx, q); err != nil {
 					return err
 				}
-				answered(ctx)
-				return w.told("set", a[0], "set in %s", signed(a[0]))
+				console.Answered(ctx)
+				return told(w, "set", a[0], "set in %s", signed(a[0]))
 			})
 		},
 	}
@@ -392,7 +393,7 @@ type roomReader struct {
 	shown        map[string]bool
 }
 
-func (w *world) roomHistory() *cobra.Command {
+func roomHistory(w *console.World) *cobra.Command {
 	q := &roomReader{shown: map[string]bool{}}
 	cmd := &cobra.Command{
 		Use: "history ROOM", Short: "Show what was said in a room",
@@ -402,13 +403,13 @@ was away, stands where it belongs. With --receipts each message stands with how 
 the others have it and have read it, as far as is known here: who wrote it learns that
 within seconds. In --json they are named, in rooms of up to 32 members.`,
 		Example: "  phyllo room history garden\n  phyllo room history garden --receipts\n  phyllo room history garden -n 20 --follow     and go on until Ctrl-C",
-		Args:    args(1, 1), ValidArgsFunction: w.complete(rooms),
+		Args:    args(1, 1), ValidArgsFunction: complete(w, rooms),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.query.Room = a[0]
 			if q.query.Limit < 0 {
-				return usage("-n %d: 1 and more messages can be shown, or 0 for all", q.query.Limit)
+				return console.Usage("-n %d: 1 and more messages can be shown, or 0 for all", q.query.Limit)
 			}
-			c, err := w.client()
+			c, err := w.Client()
 			if err != nil {
 				return err
 			}
@@ -429,7 +430,7 @@ within seconds. In --json they are named, in rooms of up to 32 members.`,
 }
 
 // show prints what was not printed yet.
-func (q *roomReader) show(ctx context.Context, w *world, c *api.Client) error {
+func (q *roomReader) show(ctx context.Context, w *console.World, c *api.Client) error {
 	list, err := c.RoomHistory(ctx, q.query)
 	if err != nil {
 		return err
@@ -444,13 +445,13 @@ func (q *roomReader) show(ctx context.Context, w *world, c *api.Client) error {
 			continue
 		}
 		q.shown[m.ID] = true
-		if w.json {
-			if err := w.line(m); err != nil {
+		if w.JSON {
+			if err := w.Line(m); err != nil {
 				return err
 			}
 			continue
 		}
-		w.roomMessage(m, said[m.Reply])
+		roomMessage(w, m, said[m.Reply])
 	}
 	if q.peek {
 		return nil
@@ -458,7 +459,7 @@ func (q *roomReader) show(ctx context.Context, w *world, c *api.Client) error {
 	return c.RoomRead(ctx, q.query)
 }
 
-func (w *world) roomMessage(m, answers api.RoomMessage) {
+func roomMessage(w *console.World, m, answers api.RoomMessage) {
 	text := plain.Body(m.Text, "  ")
 	switch {
 	case m.Locked:
@@ -475,11 +476,11 @@ func (w *world) roomMessage(m, answers api.RoomMessage) {
 	if r := m.Receipts; r != nil && r.Of > 0 {
 		text += fmt.Sprintf("  (%d of %d have it, %d read it)", r.Delivered, r.Of, r.Read)
 	}
-	w.printf("%s  %s%s: %s\n", m.SentAt.Local().Format("2006-01-02 15:04"), plain.Clean(m.From), to, text)
+	w.Printf("%s  %s%s: %s\n", m.SentAt.Local().Format("2006-01-02 15:04"), plain.Clean(m.From), to, text)
 }
 
 // goOn shows what there is and what comes.
-func (q *roomReader) goOn(ctx context.Context, w *world, c *api.Client) error {
+func (q *roomReader) goOn(ctx context.Context, w *console.World, c *api.Client) error {
 	listen, end := context.WithCancel(ctx)
 	defer end()
 	err := c.Events(listen, func(e *api.Event) error {
@@ -493,14 +494,14 @@ func (q *roomReader) goOn(ctx context.Context, w *world, c *api.Client) error {
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		return nil
 	case err == nil:
-		return api.Errorf(api.NotRunning, "the node has stopped: start it again with `%s`", w.command("up"))
+		return api.Errorf(api.NotRunning, "the node has stopped: start it again with `%s`", w.Command("up"))
 	}
 	return err
 }
 
 // sayInRoom is `phyllo send` to a room.
-func (w *world) sayInRoom(ctx context.Context, q api.RoomSay) error {
-	return w.ask(ctx, "sending to "+plain.Clean(q.Room)+" …", func(ctx context.Context, c *api.Client) error {
+func sayInRoom(ctx context.Context, w *console.World, q api.RoomSay) error {
+	return w.Ask(ctx, "sending to "+plain.Clean(q.Room)+" …", func(ctx context.Context, c *api.Client) error {
 		s, err := c.RoomSay(ctx, q)
 		if q.File != nil && err != nil && ctx.Err() == nil {
 			err = errors.Join(err, c.FileRemove(ctx, *q.File))
@@ -508,11 +509,11 @@ func (w *world) sayInRoom(ctx context.Context, q api.RoomSay) error {
 		if err != nil {
 			return err
 		}
-		answered(ctx)
-		if w.json {
-			return w.line(s)
+		console.Answered(ctx)
+		if w.JSON {
+			return w.Line(s)
 		}
-		w.printf("said in %s\n", signed(s.Name))
+		w.Printf("said in %s\n", signed(s.Name))
 		return nil
 	})
 }

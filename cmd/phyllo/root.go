@@ -14,12 +14,13 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
 // run is the program. It returns the exit code.
-func run(w *world) int {
-	w.open()
+func run(w *console.World) int {
+	w.Open()
 	// The first Ctrl-C ends things in order; the second one ends the program.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -27,12 +28,12 @@ func run(w *world) int {
 	defer restore()
 
 	root := newRoot(w)
-	root.SetArgs(w.args)
-	root.SetIn(w.stdin)
-	root.SetOut(w.out)
-	root.SetErr(w.stderr)
+	root.SetArgs(w.Args)
+	root.SetIn(w.Stdin)
+	root.SetOut(w.Out)
+	root.SetErr(w.Stderr)
 	err := root.ExecuteContext(ctx)
-	if flushed := w.out.flush(); err == nil {
+	if flushed := w.Out.Flush(); err == nil {
 		err = flushed
 	}
 	if err == nil {
@@ -41,19 +42,19 @@ func run(w *world) int {
 	if errors.Is(err, context.Canceled) {
 		err = errors.New("interrupted")
 	}
-	if text := w.fix(err); text != "" {
-		w.say("phyllo: %s", text)
+	if text := fix(w, err); text != "" {
+		w.Say("phyllo: %s", text)
 	}
 	return api.ExitCode(err)
 }
 
 // fix is the text of an error, with the hints for this home.
-func (w *world) fix(err error) string {
+func fix(w *console.World, err error) string {
 	text := plain.Clean(err.Error())
 	switch api.KindOf(err) {
 	case api.NotRunning, api.Locked: // always of this home
 		for _, name := range []string{"up", "down"} {
-			text = strings.ReplaceAll(text, "`phyllo "+name+"`", "`"+w.command(name)+"`")
+			text = strings.ReplaceAll(text, "`phyllo "+name+"`", "`"+w.Command(name)+"`")
 		}
 	}
 	return text
@@ -72,7 +73,7 @@ const (
 // inOrder has help list commands in the order in which they are wanted: up comes before down.
 var inOrder = sync.OnceFunc(func() { cobra.EnableCommandSorting = false })
 
-func newRoot(w *world) *cobra.Command {
+func newRoot(w *console.World) *cobra.Command {
 	inOrder()
 	root := &cobra.Command{
 		Use:   "phyllo",
@@ -92,14 +93,14 @@ Or look at a ring of 16 nodes on this computer:  phyllo demo`,
 			if err := emptyFlags(cmd); err != nil {
 				return err
 			}
-			return w.setHome()
+			return w.SetHome()
 		},
 	}
 	root.AddGroup(&cobra.Group{ID: groupNode, Title: "A node on this computer:"}, &cobra.Group{ID: groupRing, Title: "The ring:"},
 		&cobra.Group{ID: groupPeople, Title: "People:"}, &cobra.Group{ID: groupTopics, Title: "Topics and work, for programs:"}, &cobra.Group{ID: groupFiles, Title: "Files, kept by the ring:"}, &cobra.Group{ID: groupMore, Title: "More:"})
 	f := root.PersistentFlags()
-	f.StringVar(&w.home, "home", "", "folder `DIR` of the node's state (default $PHYLLO_HOME, else in the XDG data folder)")
-	f.BoolVar(&w.json, "json", false, "print JSON, one object in each line")
+	f.StringVar(&w.Home, "home", "", "folder `DIR` of the node's state (default $PHYLLO_HOME, else in the XDG data folder)")
+	f.BoolVar(&w.JSON, "json", false, "print JSON, one object in each line")
 	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	root.CompletionOptions.DisableDefaultCmd = true // there is one of ours
@@ -154,7 +155,7 @@ func emptyFlags(cmd *cobra.Command) (err error) {
 		}
 		if empty && !slices.Contains(mayBeEmpty, f.Name) && err == nil {
 			name, _ := pflag.UnquoteUsage(f)
-			err = usage("--%s is empty: give it as --%s %s, or leave it away (is a variable of the shell not set?)", f.Name, f.Name, name)
+			err = console.Usage("--%s is empty: give it as --%s %s, or leave it away (is a variable of the shell not set?)", f.Name, f.Name, name)
 		}
 	})
 	return err

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/internal/fakenode"
 	"github.com/phyllo-net/phyllo/internal/transcript"
 	"github.com/phyllo-net/phyllo/node/config"
@@ -98,10 +99,10 @@ func userNamed(name string) api.UserRequest { return api.UserRequest{Name: name}
 // run runs one command and returns what it printed.
 func (s *script) run(args []string) (out, err string, code int) {
 	var stdout, stderr strings.Builder
-	code = run(&world{
-		args: args, stdin: strings.NewReader(s.stdin), stdout: &stdout, stderr: &stderr, environ: s.env,
-		now: func() time.Time { return fakenode.Begin.Add(time.Minute) }, launch: fakeLaunch,
-		browse: func(string, func(string) string) error { return nil },
+	code = run(&console.World{
+		Args: args, Stdin: strings.NewReader(s.stdin), Stdout: &stdout, Stderr: &stderr, Environ: s.env,
+		Now: func() time.Time { return fakenode.Begin.Add(time.Minute) }, Launch: fakeLaunch,
+		Browse: func(string, func(string) string) error { return nil },
 	})
 	s.stdin = ""
 	return stdout.String(), stderr.String(), code
@@ -109,7 +110,7 @@ func (s *script) run(args []string) (out, err string, code int) {
 
 // TestEveryCommandHasExamples: the help of a command is where its use is learnt.
 func TestEveryCommandHasExamples(t *testing.T) {
-	w := &world{}
+	w := &console.World{}
 	root := newRoot(w)
 	n := 0
 	for _, c := range allCommands(root) {

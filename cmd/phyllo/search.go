@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
@@ -20,52 +21,52 @@ type searched struct {
 }
 
 // search prints people as they are found, and in the end how many nodes were reached.
-func (w *world) search(cmd *cobra.Command, q api.UserQuery) error {
+func search(w *console.World, cmd *cobra.Command, q api.UserQuery) error {
 	if q.Limit < 1 || q.Limit > api.MaxUserSearch {
-		return usage("--limit is %d: want 1 to %d people, as in `%s`", q.Limit, api.MaxUserSearch, w.command("user list --all --limit 1000"))
+		return console.Usage("--limit is %d: want 1 to %d people, as in `%s`", q.Limit, api.MaxUserSearch, w.Command("user list --all --limit 1000"))
 	}
-	return w.ask(cmd.Context(), "asking all nodes …", func(ctx context.Context, c *api.Client) error {
+	return w.Ask(cmd.Context(), "asking all nodes …", func(ctx context.Context, c *api.Client) error {
 		n := 0
 		r, err := c.UserSearch(ctx, q, func(us []api.User) error {
 			if n == 0 {
-				answered(ctx)
+				console.Answered(ctx)
 			}
 			n += len(us)
 			for _, u := range us {
-				if err := w.foundUser(&u); err != nil {
+				if err := foundUser(w, &u); err != nil {
 					return err
 				}
 			}
-			return w.out.flush() // what has come is shown now
+			return w.Out.Flush() // what has come is shown now
 		})
 		if err != nil {
 			return err
 		}
-		answered(ctx)
-		if w.json {
-			err = w.line(searched{"answered", r.Nodes, r.About, r.More})
+		console.Answered(ctx)
+		if w.JSON {
+			err = w.Line(searched{"answered", r.Nodes, r.About, r.More})
 		} else {
-			w.reached(r.Nodes, r.About)
+			w.Reached(r.Nodes, r.About)
 		}
 		switch {
 		case err == nil && n == 0:
 			err = api.Errorf(api.NotFound, "nobody was found who lets himself be listed: who hides from lists is found by his name, with `phyllo user find NAME`")
-		case r.More && !w.json:
-			w.printf("There are more people: --limit says how many are shown.\n")
+		case r.More && !w.JSON:
+			w.Printf("There are more people: --limit says how many are shown.\n")
 		}
 		return err
 	})
 }
 
-func (w *world) foundUser(u *api.User) error {
-	if w.json {
-		return w.line(u)
+func foundUser(w *console.World, u *api.User) error {
+	if w.JSON {
+		return w.Line(u)
 	}
 	pad := func(s string, width int) string {
 		s = plain.Clean(s)
 		return s + strings.Repeat(" ", max(0, width-plain.Cells(s)))
 	}
 	row := fmt.Sprintf("%s  %s  %s", pad(u.Name, 20), plain.Grouped(u.Key.Hex), plain.Clean(u.Profile.FullName))
-	w.printf("%s\n", strings.TrimRight(row, " "))
+	w.Printf("%s\n", strings.TrimRight(row, " "))
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 )
@@ -19,26 +20,26 @@ func (p *passphrase) flag(cmd *cobra.Command) {
 }
 
 // read asks for the passphrase; a new one is asked for twice.
-func (p *passphrase) read(w *world, fresh bool) (string, error) {
+func (p *passphrase) read(w *console.World, fresh bool) (string, error) {
 	if p.file != "" {
-		b, err := readLimited(p.file, maxSecretFile)
+		b, err := console.ReadLimited(p.file, console.MaxSecretFile)
 		if err != nil {
-			return "", missing(err, p.file, "one whose first line is the passphrase with --passphrase-file")
+			return "", console.Missing(err, p.file, "one whose first line is the passphrase with --passphrase-file")
 		}
 		line, _, _ := strings.Cut(string(b), "\n")
 		return strings.TrimSuffix(line, "\r"), nil
 	}
-	if s := w.getenv("PHYLLO_PASSPHRASE"); s != "" {
+	if s := w.Getenv("PHYLLO_PASSPHRASE"); s != "" {
 		return s, nil
 	}
-	f, ok := w.stdin.(*os.File)
+	f, ok := w.Stdin.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return "", usage("a passphrase is needed, and there is no keyboard to ask at: use --passphrase-file FILE, or the variable PHYLLO_PASSPHRASE")
+		return "", console.Usage("a passphrase is needed, and there is no keyboard to ask at: use --passphrase-file FILE, or the variable PHYLLO_PASSPHRASE")
 	}
 	ask := func(prompt string) (string, error) {
-		fmt.Fprint(w.stderr, prompt)
+		fmt.Fprint(w.Stderr, prompt)
 		b, err := term.ReadPassword(int(f.Fd()))
-		fmt.Fprintln(w.stderr)
+		fmt.Fprintln(w.Stderr)
 		return string(b), err
 	}
 	first, err := ask("Passphrase: ")

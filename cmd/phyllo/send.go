@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 	"github.com/phyllo-net/phyllo/id"
 )
@@ -22,7 +23,7 @@ import (
 // maxText is the longest text of a message, in bytes.
 const maxText = 32 << 10
 
-func newSend(w *world) *cobra.Command {
+func newSend(w *console.World) *cobra.Command {
 	var from, file, reply string
 	wait := &length{value: 5 * time.Second, high: 10 * time.Minute}
 	cmd := &cobra.Command{
@@ -47,29 +48,29 @@ it, or join later; --reply ID answers a message there.`,
   phyllo send '#garden' --file plan.pdf
   phyllo send bob -- "-5 degrees"     a text that begins with -`,
 		Args:              sendArgs(&file),
-		ValidArgsFunction: w.complete(contacts),
+		ValidArgsFunction: complete(w, contacts),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			d := api.Draft{From: from, To: a[0], Wait: wait.value.Milliseconds()}
 			if len(a) > 1 {
 				var err error
-				if d.Text, err = w.text(a[1]); err != nil {
+				if d.Text, err = text(w, a[1]); err != nil {
 					return err
 				}
 			}
 			inRoom := strings.HasPrefix(a[0], "#")
 			if reply != "" && !inRoom {
-				return usage("--reply is for rooms: `phyllo send '#garden' --reply ID TEXT`")
+				return console.Usage("--reply is for rooms: `phyllo send '#garden' --reply ID TEXT`")
 			}
 			if file != "" {
 				var err error
-				if d.File, err = w.enclose(cmd.Context(), from, a[0], file); err != nil {
+				if d.File, err = enclose(cmd.Context(), w, from, a[0], file); err != nil {
 					return err
 				}
 			}
 			if inRoom {
-				return w.sayInRoom(cmd.Context(), api.RoomSay{User: from, Room: a[0], Text: d.Text, Reply: reply, File: d.File})
+				return sayInRoom(cmd.Context(), w, api.RoomSay{User: from, Room: a[0], Text: d.Text, Reply: reply, File: d.File})
 			}
-			return w.ask(cmd.Context(), "sending to "+plain.Clean(a[0])+" …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "sending to "+plain.Clean(a[0])+" …", func(ctx context.Context, c *api.Client) error {
 				s, err := c.Send(ctx, d)
 				if d.File != nil && (err != nil && ctx.Err() == nil || err == nil && s.State == api.StateFailed) {
 					err = errors.Join(err, c.FileRemove(ctx, *d.File))
@@ -80,15 +81,15 @@ it, or join later; --reply ID answers a message there.`,
 				case err != nil:
 					return err
 				}
-				answered(ctx)
+				console.Answered(ctx)
 				switch {
-				case w.json:
-					err = w.line(s)
+				case w.JSON:
+					err = w.Line(s)
 				case s.State == api.StateQueued && wait.value > 0:
-					w.printf("queued: it goes out when %s's computer takes it\n", plain.Clean(s.To))
+					w.Printf("queued: it goes out when %s's computer takes it\n", plain.Clean(s.To))
 				case s.State == api.StateFailed:
 				default:
-					w.printf("%s\n", plain.Clean(s.State))
+					w.Printf("%s\n", plain.Clean(s.State))
 				}
 				if err == nil && s.State == api.StateFailed {
 					err = fmt.Errorf("the message was not delivered: %s", s.Reason)
@@ -108,14 +109,14 @@ it, or join later; --reply ID answers a message there.`,
 func sendArgs(file *string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, a []string) error {
 		if len(a) == 1 && *file == "" {
-			return usage("`phyllo send` wants a text too, or a file: for example `phyllo send %s \"hello\"`, or `phyllo send %s --file thesis.pdf`", plain.Clean(a[0]), plain.Clean(a[0]))
+			return console.Usage("`phyllo send` wants a text too, or a file: for example `phyllo send %s \"hello\"`, or `phyllo send %s --file thesis.pdf`", plain.Clean(a[0]), plain.Clean(a[0]))
 		}
 		return args(1, 2)(cmd, a)
 	}
 }
 
 // enclose stores a file that goes with a message.
-func (w *world) enclose(ctx context.Context, from, to, file string) (*api.FileName, error) {
+func enclose(ctx context.Context, w *console.World, from, to, file string) (*api.FileName, error) {
 	r, err := os.Open(file)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w: is it spelt right, and may you read it?", plain.Clean(file), errors.Unwrap(err))
@@ -123,17 +124,17 @@ func (w *world) enclose(ctx context.Context, from, to, file string) (*api.FileNa
 	defer r.Close()
 	info, err := r.Stat()
 	if err != nil || !info.Mode().IsRegular() {
-		return nil, usage("%s is no file: a folder goes as an archive of `tar`, or with `phyllo put` and `phyllo space grant`", plain.Clean(file))
+		return nil, console.Usage("%s is no file: a folder goes as an archive of `tar`, or with `phyllo put` and `phyllo space grant`", plain.Clean(file))
 	}
 	// A folder for each, so that nobody's link is of another message's version.
-	name := path.Join("sent", strings.ReplaceAll(to, "/", "_"), w.now().UTC().Format("20060102-150405.000"), filepath.Base(file))
-	c, err := w.client()
+	name := path.Join("sent", strings.ReplaceAll(to, "/", "_"), w.Now().UTC().Format("20060102-150405.000"), filepath.Base(file))
+	c, err := w.Client()
 	if err != nil {
 		return nil, err
 	}
 	defer c.Close()
-	m := &moved{Reader: r, size: info.Size(), begin: time.Now()}
-	done := w.waitingFor(func() string { return "storing " + plain.Clean(file) + " … " + m.text() })
+	m := &console.Moved{Reader: r, Size: info.Size(), Begin: time.Now()}
+	done := w.WaitingFor(func() string { return "storing " + plain.Clean(file) + " … " + m.Text() })
 	f, err := c.FilePut(ctx, api.FilePut{User: from, Name: name}, m)
 	done()
 	if err != nil {
@@ -143,10 +144,10 @@ func (w *world) enclose(ctx context.Context, from, to, file string) (*api.FileNa
 }
 
 // text is a message's text, or what standard input has if that is "-".
-func (w *world) text(arg string) (string, error) {
+func text(w *console.World, arg string) (string, error) {
 	text := arg
 	if arg == "-" {
-		b, err := io.ReadAll(io.LimitReader(w.stdin, maxText+1))
+		b, err := io.ReadAll(io.LimitReader(w.Stdin, maxText+1))
 		if err != nil {
 			return "", fmt.Errorf("reading the message from standard input: %w: give it as an argument, or put it into a file before <", err)
 		}
@@ -154,16 +155,16 @@ func (w *world) text(arg string) (string, error) {
 	}
 	switch {
 	case len(text) > maxText:
-		return "", usage("the message has more than %d bytes: share long things in parts, or another way", maxText)
+		return "", console.Usage("the message has more than %d bytes: share long things in parts, or another way", maxText)
 	case strings.TrimSpace(text) == "":
-		return "", usage("the message is empty: for example `phyllo send bob \"hello bob\"`")
+		return "", console.Usage("the message is empty: for example `phyllo send bob \"hello bob\"`")
 	case !utf8.ValidString(text):
-		return "", usage("the message is not valid UTF-8 text: for example `phyllo send bob \"hello bob\"`")
+		return "", console.Usage("the message is not valid UTF-8 text: for example `phyllo send bob \"hello bob\"`")
 	}
 	return text, nil
 }
 
-func newInbox(w *world) *cobra.Command {
+func newInbox(w *console.World) *cobra.Command {
 	var q inboxFlags
 	cmd := &cobra.Command{
 		Use:   "inbox",
@@ -180,13 +181,13 @@ Senders who are no strangers are told that. What a stranger wrote is marked with
 				x, err := id.Parse(q.since)
 				switch {
 				case err != nil:
-					return usage("--since %+q is not an id: want 32 hex digits, as `phyllo inbox --json` prints them", plain.Cut(q.since))
+					return console.Usage("--since %+q is not an id: want 32 hex digits, as `phyllo inbox --json` prints them", plain.Cut(q.since))
 				case x.IsZero(): // the node would take it for none
 					return api.Errorf(api.NotFound, "no message with the id %s: `phyllo inbox --json` prints the ids", x)
 				}
 				q.query.Since = x
 			}
-			c, err := w.client()
+			c, err := w.Client()
 			if err != nil {
 				return err
 			}
@@ -211,7 +212,7 @@ type inboxFlags struct {
 	follow, peek bool
 }
 
-func (q *inboxFlags) run(ctx context.Context, w *world, c *api.Client) error {
+func (q *inboxFlags) run(ctx context.Context, w *console.World, c *api.Client) error {
 	if !q.follow {
 		return q.show(ctx, w, c)
 	}
@@ -245,7 +246,7 @@ func (q *inboxFlags) run(ctx context.Context, w *world, c *api.Client) error {
 			}
 		case err := <-over:
 			if err == nil {
-				err = api.Errorf(api.NotRunning, "the node has stopped: start it again with `%s`", w.command("up"))
+				err = api.Errorf(api.NotRunning, "the node has stopped: start it again with `%s`", w.Command("up"))
 			}
 			return q.ended(ctx, err)
 		}
@@ -262,13 +263,13 @@ func (q *inboxFlags) ended(ctx context.Context, err error) error {
 
 // show prints what there is from q.query.Since on, and marks it as read when it is
 // out.
-func (q *inboxFlags) show(ctx context.Context, w *world, c *api.Client) error {
+func (q *inboxFlags) show(ctx context.Context, w *console.World, c *api.Client) error {
 	for {
 		list, err := c.Inbox(ctx, q.query)
 		if err != nil || len(list) == 0 {
 			return err
 		}
-		if err := w.messages(list); err != nil {
+		if err := messages(w, list); err != nil {
 			return err
 		}
 		if !q.peek {

@@ -6,14 +6,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
-func newSpace(w *world) *cobra.Command {
+func newSpace(w *console.World) *cobra.Command {
 	return group("space", "Trees of files, and who may use them",
 		`A space is a tree of files, on all computers of yours and of those whom you let use it.
 Everybody has the space "home", which is made with its first file.`,
-		w.spaceAdd(), w.spaceCreate(), w.spaceGrant(), w.spaceList(), w.spaceRevoke())
+		spaceAdd(w), spaceCreate(w), spaceGrant(w), spaceList(w), spaceRevoke(w))
 }
 
 // spaces are the names of a user's spaces.
@@ -38,15 +39,15 @@ func spaceState(s api.Space) string {
 }
 
 // shownSpace prints a space that was made or added.
-func (w *world) shownSpace(s *api.Space, text string) error {
-	if w.json {
-		return w.line(s)
+func shownSpace(w *console.World, s *api.Space, text string) error {
+	if w.JSON {
+		return w.Line(s)
 	}
-	w.printf("%s %s %s\n", w.mark("good"), plain.Clean(s.Name), text)
+	w.Printf("%s %s %s\n", w.Mark("good"), plain.Clean(s.Name), text)
 	return nil
 }
 
-func (w *world) spaceCreate() *cobra.Command {
+func spaceCreate(w *console.World) *cobra.Command {
 	var q api.SpaceCreate
 	cmd := &cobra.Command{
 		Use:   "create NAME",
@@ -59,13 +60,13 @@ he guesses is stored in it, and that what is removed gives no space back.`,
 		Args: args(1, 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.Name = a[0]
-			return w.ask(cmd.Context(), "making the space …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "making the space …", func(ctx context.Context, c *api.Client) error {
 				s, err := c.SpaceCreate(ctx, q)
 				if err != nil {
 					return err
 				}
-				answered(ctx)
-				return w.shownSpace(s, "is there: put files into it with --space "+quoteArg(plain.Clean(s.Name)))
+				console.Answered(ctx)
+				return shownSpace(w, s, "is there: put files into it with --space "+console.QuoteArg(plain.Clean(s.Name)))
 			})
 		},
 	}
@@ -74,20 +75,20 @@ he guesses is stored in it, and that what is removed gives no space back.`,
 	return cmd
 }
 
-func (w *world) spaceList() *cobra.Command {
+func spaceList(w *console.World) *cobra.Command {
 	var user string
 	cmd := &cobra.Command{
 		Use: "list", Short: "List your spaces, and who may use them", Long: "List your spaces, with their owners and those who may use them.",
 		Example: "  phyllo space list", Args: args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return w.ask(cmd.Context(), "looking …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "looking …", func(ctx context.Context, c *api.Client) error {
 				list, err := c.SpaceList(ctx, user)
 				if err != nil {
 					return err
 				}
-				answered(ctx)
+				console.Answered(ctx)
 				none := "you have no space yet: `phyllo put FILE` makes the first"
-				return listing(w, list, none, []string{"SPACE", "OWNER", "YOU MAY", "USED BY"}, func(s api.Space) []string {
+				return console.Listing(w, list, none, []string{"SPACE", "OWNER", "YOU MAY", "USED BY"}, func(s api.Space) []string {
 					var names []string
 					for _, m := range s.Members {
 						if name := m.Name; m.Writes {
@@ -105,7 +106,7 @@ func (w *world) spaceList() *cobra.Command {
 	return cmd
 }
 
-func (w *world) spaceGrant() *cobra.Command {
+func spaceGrant(w *console.World) *cobra.Command {
 	var q api.SpaceGrant
 	cmd := &cobra.Command{
 		Use:   "grant SPACE PERSON",
@@ -118,27 +119,27 @@ list of those who may use the space.`,
 		Args: args(2, 2),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.Space, q.Name = a[0], a[1]
-			return w.ask(cmd.Context(), "granting …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "granting …", func(ctx context.Context, c *api.Client) error {
 				l, err := c.SpaceGrant(ctx, q)
 				if err != nil {
 					return err
 				}
-				answered(ctx)
-				if w.json {
-					return w.line(l)
+				console.Answered(ctx)
+				if w.JSON {
+					return w.Line(l)
 				}
-				w.printf("%s\n", l.Link)
+				w.Printf("%s\n", l.Link)
 				return nil
 			})
 		},
 	}
 	cmd.Flags().StringVar(&q.User, "user", "", "whose `NAME` the space is, where several users live on the node")
 	cmd.Flags().BoolVar(&q.ReadOnly, "read-only", false, "he may read, and not change anything")
-	cmd.ValidArgsFunction = w.complete(spaces, contacts)
+	cmd.ValidArgsFunction = complete(w, spaces, contacts)
 	return cmd
 }
 
-func (w *world) spaceRevoke() *cobra.Command {
+func spaceRevoke(w *console.World) *cobra.Command {
 	var q api.SpaceGrant
 	cmd := &cobra.Command{
 		Use:   "revoke SPACE PERSON",
@@ -150,21 +151,21 @@ have kept, and what was stored before he could still have deleted.`,
 		Args:    args(2, 2),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.Space, q.Name = a[0], a[1]
-			return w.ask(cmd.Context(), "revoking …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "revoking …", func(ctx context.Context, c *api.Client) error {
 				if err := c.SpaceRevoke(ctx, q); err != nil {
 					return err
 				}
-				answered(ctx)
-				return w.removed(q.Name, "may not use the space "+plain.Clean(q.Space)+" any more")
+				console.Answered(ctx)
+				return removed(w, q.Name, "may not use the space "+plain.Clean(q.Space)+" any more")
 			})
 		},
 	}
 	cmd.Flags().StringVar(&q.User, "user", "", "whose `NAME` the space is, where several users live on the node")
-	cmd.ValidArgsFunction = w.complete(spaces, contacts)
+	cmd.ValidArgsFunction = complete(w, spaces, contacts)
 	return cmd
 }
 
-func (w *world) spaceAdd() *cobra.Command {
+func spaceAdd(w *console.World) *cobra.Command {
 	var q api.SpaceAdd
 	cmd := &cobra.Command{
 		Use:   "add LINK",
@@ -175,13 +176,13 @@ func (w *world) spaceAdd() *cobra.Command {
 		Args: args(1, 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.Link = a[0]
-			return w.ask(cmd.Context(), "opening the space …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "opening the space …", func(ctx context.Context, c *api.Client) error {
 				s, err := c.SpaceAdd(ctx, q)
 				if err != nil {
 					return err
 				}
-				answered(ctx)
-				return w.shownSpace(s, "of "+plain.Clean(s.Owner)+" is yours to use: "+spaceState(*s))
+				console.Answered(ctx)
+				return shownSpace(w, s, "of "+plain.Clean(s.Owner)+" is yours to use: "+spaceState(*s))
 			})
 		},
 	}

@@ -8,10 +8,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
-func newDown(w *world) *cobra.Command {
+func newDown(w *console.World) *cobra.Command {
 	return &cobra.Command{
 		Use:     "down",
 		Short:   "Stop the node",
@@ -19,31 +20,31 @@ func newDown(w *world) *cobra.Command {
 		Example: "  phyllo down",
 		Args:    args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return w.ask(cmd.Context(), "stopping the node …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "stopping the node …", func(ctx context.Context, c *api.Client) error {
 				s, err := c.Status(ctx)
 				if err != nil {
 					return err
 				}
-				limited, end := context.WithTimeout(ctx, 3*stopTime)
+				limited, end := context.WithTimeout(ctx, 3*console.StopTime)
 				defer end()
 				if err := c.Stop(limited); err != nil {
 					if limited.Err() != nil && ctx.Err() == nil {
-						return fmt.Errorf("the node has not ended within %s: if it hangs, end process %d with `kill -9 %d`; nothing that it acknowledged is lost", plain.Span(3*stopTime), s.PID, s.PID)
+						return fmt.Errorf("the node has not ended within %s: if it hangs, end process %d with `kill -9 %d`; nothing that it acknowledged is lost", plain.Span(3*console.StopTime), s.PID, s.PID)
 					}
 					return err
 				}
-				answered(ctx)
-				if w.json {
-					return w.line(map[string]string{"event": "stopped"})
+				console.Answered(ctx)
+				if w.JSON {
+					return w.Line(map[string]string{"event": "stopped"})
 				}
-				w.printf("stopped\n")
+				w.Printf("stopped\n")
 				return nil
 			})
 		},
 	}
 }
 
-func newStatus(w *world) *cobra.Command {
+func newStatus(w *console.World) *cobra.Command {
 	return &cobra.Command{
 		Use:     "status",
 		Short:   "Say how the node is",
@@ -51,23 +52,23 @@ func newStatus(w *world) *cobra.Command {
 		Example: "  phyllo status\n  phyllo status --json | jq .state",
 		Args:    args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return w.ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
 				s, err := c.Status(ctx)
 				if err != nil {
 					return err
 				}
-				answered(ctx)
-				if w.json {
-					return w.line(s)
+				console.Answered(ctx)
+				if w.JSON {
+					return w.Line(s)
 				}
-				w.status(s)
+				status(w, s)
 				return nil
 			})
 		},
 	}
 }
 
-func (w *world) status(s *api.Status) {
+func status(w *console.World, s *api.Status) {
 	verdict, state := api.Good, "is in its ring"
 	switch s.State {
 	case api.StateReady:
@@ -76,14 +77,14 @@ func (w *world) status(s *api.Status) {
 	default:
 		verdict, state = api.Warn, "is not in its ring yet ("+plain.Clean(s.State)+")"
 	}
-	w.printf("%s node %s %s, up for %s\n", w.mark(verdict), s.ID, state, plain.Span(w.now().Sub(s.Started)))
-	row := func(name, format string, args ...any) { w.printf("  %-8s %s\n", name, fmt.Sprintf(format, args...)) }
+	w.Printf("%s node %s %s, up for %s\n", w.Mark(verdict), s.ID, state, plain.Span(w.Now().Sub(s.Started)))
+	row := func(name, format string, args ...any) { w.Printf("  %-8s %s\n", name, fmt.Sprintf(format, args...)) }
 	row("ring", "%q, about %s; leaf set %d, routing table %d", plain.Clean(s.RingName), plain.Plural(s.Size, "node"), len(s.LeafSet), s.TableEntries)
 	if s.Reach.Sentence != "" {
 		row("reach", "%s", plain.Clean(s.Reach.Sentence))
 	}
 	row("address", "%s", plain.Clean(strings.Join(s.Addrs, "  ")))
-	users := "nobody yet: " + w.command("user add NAME")
+	users := "nobody yet: " + w.Command("user add NAME")
 	if len(s.Users) > 0 {
 		users = plain.Join(s.Users)
 	}
@@ -94,14 +95,14 @@ func (w *world) status(s *api.Status) {
 	}
 	row("waiting", "%s", waiting)
 	if s.Mine != nil {
-		row("stored", "%s (counted %s)", partsText(*s.Mine), w.ago(s.Mine.Counted))
+		row("stored", "%s (counted %s)", partsText(*s.Mine), w.Ago(s.Mine.Counted))
 	}
-	row("keeps", "%s", w.keeping(s.Keeps))
+	row("keeps", "%s", keeping(w, s.Keeps))
 	t := s.Traffic
 	row("costs", "%s/s now (%s in, %s out so far), %s of memory, %s", plain.Bytes(t.RateIn+t.RateOut), plain.Bytes(t.BytesIn), plain.Bytes(t.BytesOut),
 		plain.Bytes(s.RSSBytes), plain.Plural(s.Connections, "connection"))
 	if s.UI != "" {
-		row("page", "%s   open it with: %s", s.UI, w.command("ui"))
+		row("page", "%s   open it with: %s", s.UI, w.Command("ui"))
 	}
 	var doors []string
 	if s.S3 != "" {
@@ -111,13 +112,13 @@ func (w *world) status(s *api.Status) {
 		doors = append(doors, "WebDAV "+plain.Clean(s.WebDAV))
 	}
 	if len(doors) > 0 {
-		row("doors", "%s   open them with: %s", strings.Join(doors, "  "), w.command("key add"))
+		row("doors", "%s   open them with: %s", strings.Join(doors, "  "), w.Command("key add"))
 	}
 	row("folder", "%s", plain.Clean(s.Home))
 }
 
 // keeping says how that stands which the node keeps for its ring.
-func (w *world) keeping(k api.Keeping) string {
+func keeping(w *console.World, k api.Keeping) string {
 	if k.Objects+k.Lost == 0 {
 		return "nothing for its ring yet"
 	}
@@ -133,12 +134,12 @@ func (w *world) keeping(k api.Keeping) string {
 		text += fmt.Sprintf("; %d were damaged on this disk and fetched again from other nodes: if there are ever more, replace it", k.Damaged)
 	}
 	if !k.Read.IsZero() {
-		text += "; all read again " + w.ago(k.Read)
+		text += "; all read again " + w.Ago(k.Read)
 	}
 	return text
 }
 
-func newDoctor(w *world) *cobra.Command {
+func newDoctor(w *console.World) *cobra.Command {
 	return &cobra.Command{
 		Use:   "doctor",
 		Short: "Look for what is wrong, and say what helps",
@@ -147,24 +148,24 @@ what is found. The exit code is 1 if something does not work.`,
 		Example: "  phyllo doctor",
 		Args:    args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return w.ask(cmd.Context(), "looking at ports, clock, disk and peers …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "looking at ports, clock, disk and peers …", func(ctx context.Context, c *api.Client) error {
 				list, err := c.Doctor(ctx)
 				if err != nil {
 					return err
 				}
-				answered(ctx)
+				console.Answered(ctx)
 				bad := false
 				for _, f := range list {
 					bad = bad || f.Verdict == api.Bad
-					if !w.json {
-						w.printf("%s %s\n", w.mark(f.Verdict), plain.Clean(f.Sentence))
+					if !w.JSON {
+						w.Printf("%s %s\n", w.Mark(f.Verdict), plain.Clean(f.Sentence))
 					}
 				}
-				if w.json {
-					err = lines(w, list)
+				if w.JSON {
+					err = console.Lines(w, list)
 				}
 				if err == nil && bad {
-					err = errQuiet
+					err = console.ErrQuiet
 				}
 				return err
 			})

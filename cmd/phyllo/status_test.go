@@ -6,12 +6,13 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 )
 
 // What is damaged on the disk is said, with what follows from it.
 func TestKeeping(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	w := &world{now: func() time.Time { return now }}
+	w := &console.World{Now: func() time.Time { return now }}
 	read := now.Add(-72 * time.Hour)
 	for want, k := range map[string]api.Keeping{
 		"nothing for its ring yet":                                      {Read: read},
@@ -20,7 +21,7 @@ func TestKeeping(t *testing.T) {
 		"0 objects for its ring, 0 B; 1 is damaged on this disk and ":   {Lost: 1, Damaged: 1},
 		"2 objects for its ring, 7 B; 3 were damaged on this disk and ": {Objects: 2, Bytes: 7, Damaged: 3, Repaired: 3},
 	} {
-		got := w.keeping(k)
+		got := keeping(w, k)
 		if !strings.HasPrefix(got, want) || !strings.HasSuffix(want, " ") && got != want {
 			t.Errorf("%+v: %q, want %q", k, got, want)
 		}

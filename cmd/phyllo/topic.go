@@ -9,17 +9,18 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/node/config"
 )
 
-func newTopic(w *world) *cobra.Command {
+func newTopic(w *console.World) *cobra.Command {
 	return group("topic", "Topics: who may publish and read, who hands them on",
 		`A topic carries what programs and people publish (`+"`phyllo pub`"+`) to all who read it
 (`+"`phyllo sub`"+`), over a tree of nodes. news is a topic of the whole ring, and belongs to who
 has published to it first; ann/news belongs to ann.`,
-		w.topicList(), w.topicSet(), w.topicTree(), w.topicBench())
+		topicList(w), topicSet(w), topicTree(w), topicBench(w))
 }
 
 // topics are the topics that this node has to do with.
@@ -32,20 +33,20 @@ func topics(ctx context.Context, c *api.Client) ([]string, error) {
 	return names, err
 }
 
-func (w *world) topicList() *cobra.Command {
+func topicList(w *console.World) *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "List the topics that this node has to do with",
 		Long: `List the topics of the people who live here, those that are read or written here, and
 those that this node keeps or hands on for others.`,
 		Example: "  phyllo topic list", Args: args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return w.ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
 				list, err := c.TopicList(ctx)
 				if err != nil {
 					return err
 				}
-				answered(ctx)
-				return listing(w, list, "no topics here: `phyllo pub TOPIC TEXT` makes one, `phyllo sub TOPIC` reads one",
+				console.Answered(ctx)
+				return console.Listing(w, list, "no topics here: `phyllo pub TOPIC TEXT` makes one, `phyllo sub TOPIC` reads one",
 					[]string{"TOPIC", "OWNER", "PUBLISH", "READ", "HERE"}, func(t api.Topic) []string {
 						return []string{t.Name, ownerOf(t), some(t.Publish, t.Publishers), some(t.Read, t.Readers), standing(t)}
 					})
@@ -94,7 +95,7 @@ func standing(t api.Topic) string {
 	return strings.Join(does, ", ")
 }
 
-func (w *world) topicSet() *cobra.Command {
+func topicSet(w *console.World) *cobra.Command {
 	var q api.TopicRules
 	keep := &number{value: 1000, low: 1, high: 4096}
 	age := &length{value: 24 * time.Hour, low: time.Minute, high: 7 * 24 * time.Hour}
@@ -110,24 +111,24 @@ not read is given no message, but nodes that hand a topic on could read it: it i
   phyllo topic set ann/door --publish ann,bob --read ann,bob,carol
   phyllo topic set ann/log --keep 4000 --keep-for 7d`,
 		Args:              args(1, 1),
-		ValidArgsFunction: w.complete(topics),
+		ValidArgsFunction: complete(w, topics),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			for name, list := range map[string][]string{"publish": q.Publish, "read": q.Read} {
 				if cmd.Flags().Changed(name) && len(list) == 0 {
-					return usage("--%s is empty: want names of people, all or owner, as in `phyllo topic set news --%s ann,bob`", name, name)
+					return console.Usage("--%s is empty: want names of people, all or owner, as in `phyllo topic set news --%s ann,bob`", name, name)
 				}
 			}
 			q.Topic, q.Keep, q.KeepFor = a[0], keep.value, age.value.Milliseconds()
-			return w.ask(cmd.Context(), "setting "+plain.Clean(a[0])+" …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "setting "+plain.Clean(a[0])+" …", func(ctx context.Context, c *api.Client) error {
 				t, err := c.TopicSet(ctx, q)
 				if err != nil {
 					return err
 				}
-				answered(ctx)
-				if w.json {
-					return w.line(t)
+				console.Answered(ctx)
+				if w.JSON {
+					return w.Line(t)
 				}
-				w.printf("%s %s: %s may publish, %s may read; %s are kept, for %s\n", w.mark(api.Good), plain.Clean(t.Name),
+				w.Printf("%s %s: %s may publish, %s may read; %s are kept, for %s\n", w.Mark(api.Good), plain.Clean(t.Name),
 					some(t.Publish, t.Publishers), some(t.Read, t.Readers), plain.Plural(t.Keep, "message"), config.SpanText(time.Duration(t.KeepFor)*time.Millisecond))
 				return nil
 			})
@@ -142,7 +143,7 @@ not read is given no message, but nodes that hand a topic on could read it: it i
 	return cmd
 }
 
-func (w *world) topicTree() *cobra.Command {
+func topicTree(w *console.World) *cobra.Command {
 	return &cobra.Command{
 		Use:   "tree TOPIC",
 		Short: "Show which nodes hand a topic on to which",
@@ -150,18 +151,18 @@ func (w *world) topicTree() *cobra.Command {
 node below the one that hands messages on to it. Nodes that only forward are part of it.`,
 		Example:           "  phyllo topic tree news\n  phyllo topic tree news --json",
 		Args:              args(1, 1),
-		ValidArgsFunction: w.complete(topics),
+		ValidArgsFunction: complete(w, topics),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			return w.ask(cmd.Context(), "asking the nodes of the tree …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "asking the nodes of the tree …", func(ctx context.Context, c *api.Client) error {
 				tree, err := c.TopicTree(ctx, a[0])
 				if err != nil {
 					return err
 				}
-				answered(ctx)
-				if w.json {
-					return lines(w, tree.Nodes)
+				console.Answered(ctx)
+				if w.JSON {
+					return console.Lines(w, tree.Nodes)
 				}
-				w.drawTree(tree)
+				drawTree(w, tree)
 				return nil
 			})
 		},
@@ -169,7 +170,7 @@ node below the one that hands messages on to it. Nodes that only forward are par
 }
 
 // drawTree draws a tree.
-func (w *world) drawTree(tree *api.TopicTree) {
+func drawTree(w *console.World, tree *api.TopicTree) {
 	readers := 0
 	for _, p := range tree.Nodes {
 		does := "forwards"
@@ -186,15 +187,15 @@ func (w *world) drawTree(tree *api.TopicTree) {
 		if p.Self {
 			does += ", this node"
 		}
-		w.printf("%s%s  %s\n", strings.Repeat("  ", p.Depth), p.Node.Short(), does)
+		w.Printf("%s%s  %s\n", strings.Repeat("  ", p.Depth), p.Node.Short(), does)
 	}
-	w.printf("%s, %s\n", plain.Plural(len(tree.Nodes), "node"), plain.Plural(readers, "reader"))
+	w.Printf("%s, %s\n", plain.Plural(len(tree.Nodes), "node"), plain.Plural(readers, "reader"))
 	if tree.More {
-		w.printf("There are more nodes below, which were not asked.\n")
+		w.Printf("There are more nodes below, which were not asked.\n")
 	}
 }
 
-func (w *world) topicBench() *cobra.Command {
+func topicBench(w *console.World) *cobra.Command {
 	var q api.TopicTrial
 	size, under := &number{value: 100, low: 16, high: api.MaxTopicMessage}, &number{value: 1, low: 1, high: 512}
 	rate, length := &number{low: 0, high: 100_000}, &length{value: 10 * time.Second, low: time.Second, high: 10 * time.Minute}
@@ -215,19 +216,19 @@ them as others: take one that is for this alone.`,
   phyllo topic bench bench --outstanding 8 --size 1000 --for 1m
   phyllo topic bench bench --rate 50 --outstanding 100`,
 		Args:              args(1, 1),
-		ValidArgsFunction: w.complete(topics),
+		ValidArgsFunction: complete(w, topics),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.Topic, q.Size, q.Outstanding, q.Rate, q.For = a[0], size.value, under.value, rate.value, length.value.Milliseconds()
-			return w.ask(cmd.Context(), "publishing to "+plain.Clean(a[0])+" for "+config.SpanText(length.value)+" …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "publishing to "+plain.Clean(a[0])+" for "+config.SpanText(length.value)+" …", func(ctx context.Context, c *api.Client) error {
 				m, err := c.TopicBench(ctx, q)
 				if err != nil {
 					return err
 				}
-				answered(ctx)
-				if w.json {
-					return w.line(m)
+				console.Answered(ctx)
+				if w.JSON {
+					return w.Line(m)
 				}
-				w.showMeasured(m)
+				showMeasured(w, m)
 				return nil
 			})
 		},
@@ -242,8 +243,8 @@ them as others: take one that is for this alone.`,
 }
 
 // showMeasured prints what a measurement of a topic came to.
-func (w *world) showMeasured(m *api.TopicMeasured) {
-	w.printf("%s of %s in %.1f s: %d a second, %d under way at once\n", plain.Plural(m.Messages, "message"), plain.Bytes(uint64(m.Size)), float64(m.Took)/1e3, m.Rate, m.Outstanding)
+func showMeasured(w *console.World, m *api.TopicMeasured) {
+	w.Printf("%s of %s in %.1f s: %d a second, %d under way at once\n", plain.Plural(m.Messages, "message"), plain.Bytes(uint64(m.Size)), float64(m.Took)/1e3, m.Rate, m.Outstanding)
 	rows := [][]string{{"", "P50", "P90", "P99", "WORST", ""}}
 	add := func(what string, s api.TopicTimes, note string) {
 		if s.Count > 0 {
@@ -253,22 +254,22 @@ func (w *world) showMeasured(m *api.TopicMeasured) {
 	add("safe on a majority", m.Safe, "")
 	add("read on this node", m.Read, "")
 	add("read by all", m.All, "of "+plain.Plural(m.All.Count, "message")+", with the answers' way back")
-	w.table(rows)
+	w.Table(rows)
 	switch others := m.Readers - 1; {
 	case others <= 0:
-		w.printf("Nobody else reads %s now: start `phyllo sub` on other nodes to measure the way to them.\n", plain.Clean(m.Topic))
+		w.Printf("Nobody else reads %s now: start `phyllo sub` on other nodes to measure the way to them.\n", plain.Clean(m.Topic))
 	case m.Others < others:
-		w.printf("Read by %s: this one, and %d others, of which %d could be asked.\n", plain.Plural(m.Readers, "node"), others, m.Others)
+		w.Printf("Read by %s: this one, and %d others, of which %d could be asked.\n", plain.Plural(m.Readers, "node"), others, m.Others)
 	default:
-		w.printf("Read by %s, this one among them.\n", plain.Plural(m.Readers, "node"))
+		w.Printf("Read by %s, this one among them.\n", plain.Plural(m.Readers, "node"))
 	}
 	if m.Silent > 0 {
-		w.say("%s did not answer: left out from then on", plain.Plural(m.Silent, "reader"))
+		w.Say("%s did not answer: left out from then on", plain.Plural(m.Silent, "reader"))
 	}
 	if m.Lost > 0 {
-		w.say("%s published and not read here", plain.Plural(m.Lost, "message"))
+		w.Say("%s published and not read here", plain.Plural(m.Lost, "message"))
 	}
 	if m.Asked > 0 && 10*m.Rate < 9*m.Asked {
-		w.say("%d a second were asked for: the ring did not carry them, or --outstanding is too low", m.Asked)
+		w.Say("%d a second were asked for: the ring did not carry them, or --outstanding is too low", m.Asked)
 	}
 }

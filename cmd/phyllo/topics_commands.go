@@ -1,8 +1,11 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
+	"github.com/spf13/cobra"
+)
 
 // topicsCommands are pub, sub, topic and work.
-func topicsCommands(w *world) []*cobra.Command {
+func topicsCommands(w *console.World) []*cobra.Command {
 	return []*cobra.Command{newPub(w), newSub(w), newTopic(w), newWork(w)}
 }

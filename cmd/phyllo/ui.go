@@ -9,10 +9,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
-func newUI(w *world) *cobra.Command {
+func newUI(w *console.World) *cobra.Command {
 	var show bool
 	cmd := &cobra.Command{
 		Use:   "ui",
@@ -23,24 +24,24 @@ address is printed instead, for "ssh -L" or a browser that cannot be started.`,
 		Example: "  phyllo ui\n  phyllo ui --print",
 		Args:    args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return w.ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
 				t, err := c.Ticket(ctx)
 				if err != nil {
 					return err
 				}
-				answered(ctx)
+				console.Answered(ctx)
 				switch {
-				case w.json:
-					return w.line(t)
+				case w.JSON:
+					return w.Line(t)
 				case show:
-					w.printf("%s\n", t.URL)
+					w.Printf("%s\n", t.URL)
 					return nil
 				}
-				if err := w.browse(t.File, w.getenv); err != nil {
-					w.printf("No browser could be started (%s).\nOpen this address within a minute; it works once:\n  %s\n", plain.Clean(err.Error()), t.URL)
+				if err := w.Browse(t.File, w.Getenv); err != nil {
+					w.Printf("No browser could be started (%s).\nOpen this address within a minute; it works once:\n  %s\n", plain.Clean(err.Error()), t.URL)
 					return nil
 				}
-				w.printf("The page opens in your browser. If it does not: %s\n", w.command("ui --print"))
+				w.Printf("The page opens in your browser. If it does not: %s\n", w.Command("ui --print"))
 				return nil
 			})
 		},

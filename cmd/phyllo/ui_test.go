@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/node/config"
 )
 
@@ -38,8 +39,8 @@ func TestUI(t *testing.T) {
 	} {
 		var stdout, stderr strings.Builder
 		opened := ""
-		code := run(&world{args: x.args, stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr, environ: []string{"PHYLLO_HOME=" + home},
-			now: time.Now, browse: func(path string, _ func(string) string) error {
+		code := run(&console.World{Args: x.args, Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr, Environ: []string{"PHYLLO_HOME=" + home},
+			Now: time.Now, Browse: func(path string, _ func(string) string) error {
 				opened = path
 				return x.browser
 			}})

@@ -15,12 +15,13 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 	"github.com/phyllo-net/phyllo/node/config"
 	"github.com/phyllo-net/phyllo/node/home"
 )
 
-func newUp(w *world) *cobra.Command {
+func newUp(w *console.World) *cobra.Command {
 	var foreground bool
 	var readyFD int
 	cmd := &cobra.Command{
@@ -40,14 +41,14 @@ node reads them again, and its log says what is wrong or holds from the next sta
   phyllo --home /tmp/second up         a second node on this computer`,
 		Args: args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := w.settings(cmd.Flags())
+			s, err := settings(w, cmd.Flags())
 			if err != nil {
 				return err
 			}
 			if foreground {
-				return w.stay(cmd.Context(), s, func() (*config.Settings, error) { return w.settings(cmd.Flags()) }, readyFD)
+				return stay(cmd.Context(), w, s, func() (*config.Settings, error) { return settings(w, cmd.Flags()) }, readyFD)
 			}
-			return w.background(cmd.Context(), cmd.Flags())
+			return background(cmd.Context(), w, cmd.Flags())
 		},
 	}
 	f := cmd.Flags()
@@ -70,8 +71,8 @@ node reads them again, and its log says what is wrong or holds from the next sta
 }
 
 // settings are those of the home, the environment and the flags, in this order.
-func (w *world) settings(f *pflag.FlagSet) (*config.Settings, error) {
-	s, err := config.Load(w.home, w.environ)
+func settings(w *console.World, f *pflag.FlagSet) (*config.Settings, error) {
+	s, err := config.Load(w.Home, w.Environ)
 	if err != nil {
 		return nil, err
 	}
@@ -122,8 +123,8 @@ type report struct {
 }
 
 // stay runs a node until it is asked to stop. reload reads the settings again.
-func (w *world) stay(ctx context.Context, s *config.Settings, reload func() (*config.Settings, error), readyFD int) (err error) {
-	hup := w.catchHangups()
+func stay(ctx context.Context, w *console.World, s *config.Settings, reload func() (*config.Settings, error), readyFD int) (err error) {
+	hup := catchHangups(w)
 	defer hup.close()
 	tell := func(any) error { return nil }
 	if readyFD > 0 {
@@ -132,37 +133,37 @@ func (w *world) stay(ctx context.Context, s *config.Settings, reload func() (*co
 		tell = json.NewEncoder(pipe).Encode
 		// Standard error is the same file; what the node writes now is kept from
 		// growing without end.
-		log, err := home.OpenLog(filepath.Join(w.home, logName))
+		log, err := home.OpenLog(filepath.Join(w.Home, logName))
 		if err != nil {
 			return err
 		}
 		defer func(before io.Writer) {
 			log.Close() // all of it is written
-			w.stderr = before
-		}(w.stderr)
-		w.stderr = log
+			w.Stderr = before
+		}(w.Stderr)
+		w.Stderr = log
 	}
-	log := w.logger(s.Config)
-	n, status, err := w.begin(ctx, s.Config, log)
+	log := logger(w, s.Config)
+	n, status, err := begin(ctx, w, s.Config, log)
 	if err != nil {
 		if err := tell(report{Event: "error", Error: &api.Error{Kind: api.KindOf(err), Text: err.Error()}}); err != nil {
-			w.say("phyllo: telling that the start failed: %v", err)
+			w.Say("phyllo: telling that the start failed: %v", err)
 		}
 		return err
 	}
 	switch {
 	case readyFD > 0:
 		err = tell(status.Ready())
-	case w.json:
-		err = w.line(status.Ready())
+	case w.JSON:
+		err = w.Line(status.Ready())
 	default:
-		w.welcome(status)
+		welcome(w, status)
 	}
 	if err == nil {
-		err = w.out.flush()
+		err = w.Out.Flush()
 	}
 	if err == nil {
-		err = w.notify("READY=1\nSTATUS=node " + status.ID.Short() + " is up")
+		err = notify(w, "READY=1\nSTATUS=node "+status.ID.Short()+" is up")
 	}
 	for over := err != nil; !over; {
 		select {
@@ -176,10 +177,10 @@ func (w *world) stay(ctx context.Context, s *config.Settings, reload func() (*co
 			}
 		}
 	}
-	if told := w.notify("STOPPING=1"); err == nil {
+	if told := notify(w, "STOPPING=1"); err == nil {
 		err = told
 	}
-	stop, end := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+	stop, end := context.WithTimeout(context.WithoutCancel(ctx), console.StopTime)
 	defer end()
 	if stopped := n.Stop(stop); err == nil {
 		err = stopped
@@ -188,11 +189,11 @@ func (w *world) stay(ctx context.Context, s *config.Settings, reload func() (*co
 }
 
 // begin starts a node and waits until it is in its ring.
-func (w *world) begin(ctx context.Context, c config.Config, log *slog.Logger) (runner, *api.Status, error) {
-	if w.getenv("GOMEMLIMIT") == "" {
+func begin(ctx context.Context, w *console.World, c config.Config, log *slog.Logger) (console.Runner, *api.Status, error) {
+	if w.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(c.Memory)
 	}
-	n, err := w.launch(c, log, nil)
+	n, err := w.Launch(c, log, nil)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -203,48 +204,48 @@ func (w *world) begin(ctx context.Context, c config.Config, log *slog.Logger) (r
 			return n, status, nil
 		}
 	}
-	stop, end := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+	stop, end := context.WithTimeout(context.WithoutCancel(ctx), console.StopTime)
 	defer end()
 	if stopped := n.Stop(stop); stopped != nil {
-		w.say("phyllo: stopping after a failed start: %v", stopped)
+		w.Say("phyllo: stopping after a failed start: %v", stopped)
 	}
 	return nil, nil, err
 }
 
-func (w *world) logger(c config.Config) *slog.Logger {
+func logger(w *console.World, c config.Config) *slog.Logger {
 	o := &slog.HandlerOptions{Level: c.Level()}
 	if c.LogJSON {
-		return slog.New(slog.NewJSONHandler(w.stderr, o))
+		return slog.New(slog.NewJSONHandler(w.Stderr, o))
 	}
-	return slog.New(slog.NewTextHandler(w.stderr, o))
+	return slog.New(slog.NewTextHandler(w.Stderr, o))
 }
 
 // welcome says what stands now, and what to do next.
-func (w *world) welcome(s *api.Status) {
-	w.printf("%s node %s is up\n", w.mark(api.Good), s.ID.Short())
+func welcome(w *console.World, s *api.Status) {
+	w.Printf("%s node %s is up\n", w.Mark(api.Good), s.ID.Short())
 	ring := fmt.Sprintf("%q", plain.Clean(s.RingName))
 	switch {
 	case s.State != api.StateReady:
-		w.printf("%s ring %s: nobody of it can be reached yet; it goes on trying\n", w.mark(api.Warn), ring)
+		w.Printf("%s ring %s: nobody of it can be reached yet; it goes on trying\n", w.Mark(api.Warn), ring)
 	case s.Size <= 1:
-		w.printf("%s ring %s: this is its only node so far\n", w.mark(api.Good), ring)
+		w.Printf("%s ring %s: this is its only node so far\n", w.Mark(api.Good), ring)
 	default:
-		w.printf("%s ring %s, with about %s\n", w.mark(api.Good), ring, plain.Plural(s.Size, "node"))
+		w.Printf("%s ring %s, with about %s\n", w.Mark(api.Good), ring, plain.Plural(s.Size, "node"))
 	}
 	if s.Reach.Sentence != "" {
-		w.printf("  reach   %s\n", plain.Clean(s.Reach.Sentence))
+		w.Printf("  reach   %s\n", plain.Clean(s.Reach.Sentence))
 	}
 	if s.UI != "" {
-		w.printf("  page    %s   open it with: %s\n", s.UI, w.command("ui"))
+		w.Printf("  page    %s   open it with: %s\n", s.UI, w.Command("ui"))
 	}
-	w.printf("  folder  %s\n", plain.Clean(s.Home))
+	w.Printf("  folder  %s\n", plain.Clean(s.Home))
 	switch {
 	case len(s.Users) == 0:
-		w.printf("Next:  %s   a name for you\n", w.command("user add NAME"))
+		w.Printf("Next:  %s   a name for you\n", w.Command("user add NAME"))
 	case s.Size <= 1:
-		w.printf("Next:  %s   a line for the next computer\n", w.command("invite"))
+		w.Printf("Next:  %s   a line for the next computer\n", w.Command("invite"))
 	default:
-		w.printf("Next:  %s\n", w.command("send NAME TEXT"))
+		w.Printf("Next:  %s\n", w.Command("send NAME TEXT"))
 	}
-	w.printf("Stop:  %s   Health:  %s\n", w.command("down"), w.command("doctor"))
+	w.Printf("Stop:  %s   Health:  %s\n", w.Command("down"), w.Command("doctor"))
 }

@@ -9,14 +9,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
-func newUser(w *world) *cobra.Command {
+func newUser(w *console.World) *cobra.Command {
 	return group("user", "People who live on this node, and records of others",
 		`A user is a person with a name and keys. Several can live on one node; who runs the
 node can read all of them.`,
-		w.userAdd(), w.userFind(), w.userList(), w.userEdit(), w.verify("user"), w.userExport(), w.userImport())
+		userAdd(w), userFind(w), userList(w), userEdit(w), verify(w, "user"), userExport(w), userImport(w))
 }
 
 // profileFlags are the flags by which a profile is given.
@@ -52,7 +53,7 @@ func (p *profileFlags) change(cmd *cobra.Command, to *api.Profile) bool {
 	return f.Changed("unlisted") || f.Changed("full-name") || f.Changed("about") || f.Changed("interests")
 }
 
-func (w *world) userAdd() *cobra.Command {
+func userAdd(w *console.World) *cobra.Command {
 	var p profileFlags
 	cmd := &cobra.Command{
 		Use:   "add NAME",
@@ -67,17 +68,17 @@ to 64 letters of one script, digits and . - _, and belongs to whom claims it fir
 			if p.change(cmd, &profile) {
 				q.Profile = &profile
 			}
-			return w.ask(cmd.Context(), "claiming the name …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "claiming the name …", func(ctx context.Context, c *api.Client) error {
 				u, err := c.UserAdd(ctx, q)
 				if err != nil {
 					return err
 				}
-				answered(ctx)
-				if w.json {
-					return w.line(u)
+				console.Answered(ctx)
+				if w.JSON {
+					return w.Line(u)
 				}
-				w.printf("%s %s lives on this node; fingerprint %s\n", w.mark(api.Good), plain.Clean(u.Name), plain.Grouped(u.Key.Hex))
-				w.printf("Keep the keys safe: %s\n", w.command("user export "+quoteArg(u.Name)+" FILE"))
+				w.Printf("%s %s lives on this node; fingerprint %s\n", w.Mark(api.Good), plain.Clean(u.Name), plain.Grouped(u.Key.Hex))
+				w.Printf("Keep the keys safe: %s\n", w.Command("user export "+console.QuoteArg(u.Name)+" FILE"))
 				return nil
 			})
 		},
@@ -86,7 +87,7 @@ to 64 letters of one script, digits and . - _, and belongs to whom claims it fir
 	return cmd
 }
 
-func (w *world) userFind() *cobra.Command {
+func userFind(w *console.World) *cobra.Command {
 	limit := 100
 	cmd := &cobra.Command{
 		Use:   "find NAME",
@@ -97,21 +98,21 @@ most of them say that nobody has the name, and 1 if too few can be asked now.
 With * for any characters, or ? for one, all nodes are asked for people whose names fit;
 each keeps some. Who does not want to be listed is not.`,
 		Example: "  phyllo user find bob\n  phyllo user find 'al*'",
-		Args:    args(1, 1), ValidArgsFunction: w.complete(contacts),
+		Args:    args(1, 1), ValidArgsFunction: complete(w, contacts),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			if strings.ContainsAny(a[0], "*?") {
-				return w.search(cmd, api.UserQuery{Pattern: a[0], Limit: limit})
+				return search(w, cmd, api.UserQuery{Pattern: a[0], Limit: limit})
 			}
-			return w.ask(cmd.Context(), "asking the name's keepers …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "asking the name's keepers …", func(ctx context.Context, c *api.Client) error {
 				u, err := c.UserFind(ctx, a[0])
 				if err != nil {
 					return err
 				}
-				answered(ctx)
-				if w.json {
-					return w.line(u)
+				console.Answered(ctx)
+				if w.JSON {
+					return w.Line(u)
 				}
-				w.user(u)
+				user(w, u)
 				return nil
 			})
 		},
@@ -120,13 +121,13 @@ each keeps some. Who does not want to be listed is not.`,
 	return cmd
 }
 
-func (w *world) user(u *api.User) {
+func user(w *console.World, u *api.User) {
 	row := func(name, value string) {
 		if value != "" {
-			w.printf("  %-12s %s\n", name, plain.Clean(value))
+			w.Printf("  %-12s %s\n", name, plain.Clean(value))
 		}
 	}
-	w.printf("%s\n", plain.Clean(u.Name))
+	w.Printf("%s\n", plain.Clean(u.Name))
 	row("full name", u.Profile.FullName)
 	row("about", u.Profile.About)
 	row("interests", strings.Join(u.Profile.Interests, ", "))
@@ -138,7 +139,7 @@ func (w *world) user(u *api.User) {
 	}
 	row("nodes", strings.Join(nodes, " "))
 	if !u.Updated.IsZero() {
-		row("record", fmt.Sprintf("version %d, %s", u.Version, w.ago(u.Updated)))
+		row("record", fmt.Sprintf("version %d, %s", u.Version, w.Ago(u.Updated)))
 	}
 	if u.Of > 0 {
 		row("kept by", fmt.Sprintf("%d of %d keepers say so", u.Agree, u.Of))
@@ -149,7 +150,7 @@ func (w *world) user(u *api.User) {
 	row("trouble", u.Trouble)
 }
 
-func (w *world) userList() *cobra.Command {
+func userList(w *console.World) *cobra.Command {
 	var all bool
 	limit := api.MaxUserSearch
 	cmd := &cobra.Command{
@@ -160,15 +161,15 @@ they keep, and these are printed as they come, but for those who do not want to 
 		Example: "  phyllo user list\n  phyllo user list --all", Args: args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if all {
-				return w.search(cmd, api.UserQuery{Limit: limit})
+				return search(w, cmd, api.UserQuery{Limit: limit})
 			}
-			return w.ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
 				list, err := c.UserList(ctx)
 				if err != nil {
 					return err
 				}
-				answered(ctx)
-				return listing(w, list, "Nobody lives on this node yet: "+w.command("user add NAME"), []string{"NAME", "FULL NAME", "FINGERPRINT", "TROUBLE"}, func(u api.User) []string {
+				console.Answered(ctx)
+				return console.Listing(w, list, "Nobody lives on this node yet: "+w.Command("user add NAME"), []string{"NAME", "FULL NAME", "FINGERPRINT", "TROUBLE"}, func(u api.User) []string {
 					return []string{u.Name, u.Profile.FullName, plain.Grouped(u.Key.Hex), u.Trouble}
 				})
 			})
@@ -179,19 +180,19 @@ they keep, and these are printed as they come, but for those who do not want to 
 	return cmd
 }
 
-func (w *world) userEdit() *cobra.Command {
+func userEdit(w *console.World) *cobra.Command {
 	var p profileFlags
 	cmd := &cobra.Command{
 		Use:     "edit NAME",
 		Short:   "Change what a user's record says of him",
 		Long:    "Change the profile of a user of this node. What is not given stays; an empty text takes it out.",
 		Example: "  phyllo user edit ann --about \"keeps the bees\"",
-		Args:    args(1, 1), ValidArgsFunction: w.complete(users),
+		Args:    args(1, 1), ValidArgsFunction: complete(w, users),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			if !p.change(cmd, &api.Profile{}) {
-				return usage("`phyllo user edit` wants something to change: for example `%s`", example(cmd))
+				return console.Usage("`phyllo user edit` wants something to change: for example `%s`", example(cmd))
 			}
-			return w.ask(cmd.Context(), "changing the record …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "changing the record …", func(ctx context.Context, c *api.Client) error {
 				list, err := c.UserList(ctx)
 				if err != nil {
 					return err
@@ -207,11 +208,11 @@ func (w *world) userEdit() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				answered(ctx)
-				if w.json {
-					return w.line(u)
+				console.Answered(ctx)
+				if w.JSON {
+					return w.Line(u)
 				}
-				w.user(u)
+				user(w, u)
 				return nil
 			})
 		},
@@ -221,7 +222,7 @@ func (w *world) userEdit() *cobra.Command {
 }
 
 // verify is the same below user and contact: people look in both places.
-func (w *world) verify(under string) *cobra.Command {
+func verify(w *console.World, under string) *cobra.Command {
 	var as, fingerprint string
 	cmd := &cobra.Command{
 		Use:   "verify NAME",
@@ -231,30 +232,30 @@ it is right. Compare it by a way on which you know the person: side by side, or 
 voice. If the key has changed since you first met, this says which one is right.`,
 		Example:           "  phyllo " + under + " verify bob\n  phyllo " + under + " verify bob --fingerprint 2f9c4d5e6f708192a3b4c5d6",
 		Args:              args(1, 1),
-		ValidArgsFunction: w.complete(contacts),
+		ValidArgsFunction: complete(w, contacts),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q := api.Who{User: as, Name: a[0]}
-			return w.ask(cmd.Context(), "reading the keys …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "reading the keys …", func(ctx context.Context, c *api.Client) error {
 				k, err := c.UserKeys(ctx, q)
 				if err != nil {
 					return err
 				}
-				answered(ctx)
-				if fingerprint == "" && w.json {
-					return w.line(k)
+				console.Answered(ctx)
+				if fingerprint == "" && w.JSON {
+					return w.Line(k)
 				}
 				if fingerprint == "" {
-					if fingerprint, err = w.compare(k); err != nil || fingerprint == "" {
+					if fingerprint, err = compare(w, k); err != nil || fingerprint == "" {
 						return err
 					}
 				}
 				if err := c.UserVerify(ctx, q, fingerprint); err != nil {
 					return err
 				}
-				if w.json {
-					return w.line(map[string]string{"event": "verified", "name": k.Name, "fingerprint": fingerprint})
+				if w.JSON {
+					return w.Line(map[string]string{"event": "verified", "name": k.Name, "fingerprint": fingerprint})
 				}
-				w.printf("%s %s is verified\n", w.mark(api.Good), plain.Clean(k.Name))
+				w.Printf("%s %s is verified\n", w.Mark(api.Good), plain.Clean(k.Name))
 				return nil
 			})
 		},
@@ -265,10 +266,10 @@ voice. If the key has changed since you first met, this says which one is right.
 }
 
 // compare shows keys and asks which one the person has. Empty: none.
-func (w *world) compare(k *api.KeyPair) (string, error) {
+func compare(w *console.World, k *api.KeyPair) (string, error) {
 	name := plain.Clean(k.Name)
 	show := func(what string, f api.Fingerprint) {
-		w.printf("%s\n  %s\n  %s\n", what, plain.Clean(f.Words), plain.Grouped(f.Hex))
+		w.Printf("%s\n  %s\n  %s\n", what, plain.Clean(f.Words), plain.Grouped(f.Hex))
 	}
 	show("Your own key, for the other side:", k.Mine)
 	if k.Found == nil {
@@ -277,30 +278,30 @@ func (w *world) compare(k *api.KeyPair) (string, error) {
 			state = "compared before"
 		}
 		show("The key of "+name+", "+state+":", k.Pinned)
-		w.qr("phyllo-key:" + k.Pinned.Hex)
+		w.QR("phyllo-key:" + k.Pinned.Hex)
 	} else {
 		show("The key that "+name+" had so far:", k.Pinned)
 		show("The key that the ring gives now:", *k.Found)
-		w.qr("phyllo-key:" + k.Found.Hex)
+		w.QR("phyllo-key:" + k.Found.Hex)
 	}
-	if err := w.out.flush(); err != nil {
+	if err := w.Out.Flush(); err != nil {
 		return "", err
 	}
 	question, right := "Does "+name+" read the same words?", k.Pinned.Hex
 	if k.Found != nil {
 		question, right = "Does "+name+" read the words of the new key?", k.Found.Hex
 	}
-	same, err := w.confirm(question)
+	same, err := w.Confirm(question)
 	if err != nil || !same {
 		if err == nil {
-			w.printf("Nothing is changed.\n")
+			w.Printf("Nothing is changed.\n")
 		}
 		return "", err
 	}
 	return right, nil
 }
 
-func (w *world) userExport() *cobra.Command {
+func userExport(w *console.World) *cobra.Command {
 	var p passphrase
 	var force bool
 	cmd := &cobra.Command{
@@ -308,19 +309,19 @@ func (w *world) userExport() *cobra.Command {
 		Short:   "Write a user's keys to a file, under a passphrase",
 		Long:    "Write all keys of a user of this node to one file, under a passphrase: as a backup, or to live on another node too.",
 		Example: "  phyllo user export ann ann.phyllo",
-		Args:    args(2, 2), ValidArgsFunction: completeFiles(w.complete(users), 1),
+		Args:    args(2, 2), ValidArgsFunction: completeFiles(complete(w, users), 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			phrase, err := p.read(w, true)
 			if err != nil {
 				return err
 			}
-			return w.ask(cmd.Context(), "sealing the keys …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "sealing the keys …", func(ctx context.Context, c *api.Client) error {
 				s, err := c.UserExport(ctx, a[0], phrase)
 				if err != nil {
 					return err
 				}
-				answered(ctx)
-				return w.saved(a[1], s, force)
+				console.Answered(ctx)
+				return saved(w, a[1], s, force)
 			})
 		},
 	}
@@ -329,7 +330,7 @@ func (w *world) userExport() *cobra.Command {
 	return cmd
 }
 
-func (w *world) userImport() *cobra.Command {
+func userImport(w *console.World) *cobra.Command {
 	var p passphrase
 	cmd := &cobra.Command{
 		Use:     "import FILE",
@@ -337,27 +338,27 @@ func (w *world) userImport() *cobra.Command {
 		Example: "  phyllo user import ann.phyllo",
 		Args:    args(1, 1), ValidArgsFunction: completeFiles(nil, 0),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			b, err := readLimited(a[0], maxSecretFile)
+			b, err := console.ReadLimited(a[0], console.MaxSecretFile)
 			if err == nil && !utf8.Valid(b) {
 				err = fmt.Errorf("%s is no text: `phyllo user export` writes one", a[0])
 			}
 			if err != nil {
-				return missing(err, a[0], "the one that `phyllo user export` wrote")
+				return console.Missing(err, a[0], "the one that `phyllo user export` wrote")
 			}
 			phrase, err := p.read(w, false)
 			if err != nil {
 				return err
 			}
-			return w.ask(cmd.Context(), "opening the keys …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "opening the keys …", func(ctx context.Context, c *api.Client) error {
 				u, err := c.UserImport(ctx, api.Sealed{Text: string(b)}, phrase)
 				if err != nil {
 					return err
 				}
-				answered(ctx)
-				if w.json {
-					return w.line(u)
+				console.Answered(ctx)
+				if w.JSON {
+					return w.Line(u)
 				}
-				w.printf("%s %s lives on this node\n", w.mark(api.Good), plain.Clean(u.Name))
+				w.Printf("%s %s lives on this node\n", w.Mark(api.Good), plain.Clean(u.Name))
 				return nil
 			})
 		},

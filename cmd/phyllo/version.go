@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/node"
 )
 
@@ -38,19 +39,19 @@ func thisVersion() version {
 	return v
 }
 
-func newVersion(w *world) *cobra.Command {
+func newVersion(w *console.World) *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Say which version this is", Example: "  phyllo version", Args: args(0, 0),
 		RunE: func(*cobra.Command, []string) error {
 			v := thisVersion()
-			if w.json {
-				return w.line(v)
+			if w.JSON {
+				return w.Line(v)
 			}
-			w.printf("phyllo %s", v.Version)
+			w.Printf("phyllo %s", v.Version)
 			if v.Commit != "" {
-				w.printf(" (%s)", v.Commit)
+				w.Printf(" (%s)", v.Commit)
 			}
-			w.printf(", %s, %s\n", v.Go, v.System)
+			w.Printf(", %s, %s\n", v.Go, v.System)
 			return nil
 		},
 	}

@@ -10,22 +10,23 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 	"github.com/phyllo-net/phyllo/id"
 )
 
-func newWork(w *world) *cobra.Command {
+func newWork(w *console.World) *cobra.Command {
 	return group("work", "Items of work, each for one of the programs that take them",
 		`Who offers items to a topic has each of them done by one of those who take items there,
 wherever in the ring they are: near ones first. If a taker's computer dies, or his command
 fails, the item is offered again. Who may publish to a topic offers, who may read it takes
 (`+"`phyllo topic set`"+`).`,
-		w.workOffer(), w.workTake(), w.workList(), w.workWithdraw())
+		workOffer(w), workTake(w), workList(w), workWithdraw(w))
 }
 
 // offering is one run of work offer.
 type offering struct {
-	w       *world
+	w       *console.World
 	q       api.WorkOffering
 	verbose bool
 	done    int
@@ -33,7 +34,7 @@ type offering struct {
 	queued  int
 }
 
-func (w *world) workOffer() *cobra.Command {
+func workOffer(w *console.World) *cobra.Command {
 	o := &offering{w: w}
 	whole := false
 	tries := &number{value: 3, low: 1, high: 100}
@@ -56,17 +57,17 @@ has up to 32767 bytes: what is larger is stored with ` + "`phyllo put`" + `, and
   phyllo work offer letters --whole < letter.txt
   phyllo work offer thumbnails --leave < list     queue them, and end`,
 		Args:              args(1, 2),
-		ValidArgsFunction: w.complete(topics),
+		ValidArgsFunction: complete(w, topics),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			o.q.Topic, o.q.Tries = a[0], tries.value
 			o.q.Lines = !whole && len(a) == 1
-			var r io.Reader = w.stdin
+			var r io.Reader = w.Stdin
 			if len(a) == 2 {
 				if whole {
-					return usage("ITEM and --whole cannot both be given: --whole makes one item of standard input")
+					return console.Usage("ITEM and --whole cannot both be given: --whole makes one item of standard input")
 				}
 				if len(a[1]) > api.MaxTopicMessage {
-					return usage("the item has more than %d bytes: store it with `phyllo put`, and offer its name", api.MaxTopicMessage)
+					return console.Usage("the item has more than %d bytes: store it with `phyllo put`, and offer its name", api.MaxTopicMessage)
 				}
 				r = strings.NewReader(a[1])
 			}
@@ -84,7 +85,7 @@ has up to 32767 bytes: what is larger is stored with ` + "`phyllo put`" + `, and
 }
 
 func (o *offering) run(ctx context.Context, r io.Reader) error {
-	c, err := o.w.client()
+	c, err := o.w.Client()
 	if err != nil {
 		return err
 	}
@@ -94,15 +95,15 @@ func (o *offering) run(ctx context.Context, r io.Reader) error {
 	switch {
 	case ctx.Err() != nil:
 		if open > 0 {
-			o.w.say("%s still queued on this node, and offered on: `phyllo work list` shows them, `phyllo work withdraw` ends them", plain.Plural(open, "item"))
+			o.w.Say("%s still queued on this node, and offered on: `phyllo work list` shows them, `phyllo work withdraw` ends them", plain.Plural(open, "item"))
 		}
 		return errors.New("interrupted")
 	case err != nil:
 		return err
-	case o.q.Leave && !o.w.json:
-		o.w.printf("%s %s queued\n", o.w.mark(api.Good), plain.Plural(o.queued, "item"))
+	case o.q.Leave && !o.w.JSON:
+		o.w.Printf("%s %s queued\n", o.w.Mark(api.Good), plain.Plural(o.queued, "item"))
 	case open > 0 && !o.q.Leave:
-		return api.Errorf(api.NotRunning, "the node has stopped: %s still queued, and offered when it is started with `%s`", plain.Plural(open, "item"), o.w.command("up"))
+		return api.Errorf(api.NotRunning, "the node has stopped: %s still queued, and offered when it is started with `%s`", plain.Plural(open, "item"), o.w.Command("up"))
 	case o.not > 0:
 		return api.Errorf(api.Failed, "%d of %s not done: the lines above say why", o.not, plain.Plural(o.queued, "item"))
 	}
@@ -122,18 +123,18 @@ func (o *offering) show(e *api.WorkEvent) error {
 	}
 	what := oneLine(string(e.Body()))
 	switch {
-	case w.json:
-		if err := w.line(e); err != nil {
+	case w.JSON:
+		if err := w.Line(e); err != nil {
 			return err
 		}
 	case e.Event == api.WorkDone:
-		w.printf("%s %s: done by %s\n", w.mark(api.Good), what, e.Node.Short())
+		w.Printf("%s %s: done by %s\n", w.Mark(api.Good), what, e.Node.Short())
 	case e.Over():
-		w.printf("%s %s: %s\n", w.mark(api.Bad), what, because(e.Event, e.Why))
+		w.Printf("%s %s: %s\n", w.Mark(api.Bad), what, because(e.Event, e.Why))
 	case o.verbose:
-		w.printf("  %s: %s\n", what, because(e.Event, e.Why))
+		w.Printf("  %s: %s\n", what, because(e.Event, e.Why))
 	}
-	return w.out.flush()
+	return w.Out.Flush()
 }
 
 // because is what happened, with the reason if there is one.
@@ -153,7 +154,7 @@ func oneLine(s string) string {
 	return plain.Clean(s)
 }
 
-func (w *world) workList() *cobra.Command {
+func workList(w *console.World) *cobra.Command {
 	var q api.WorkQuery
 	cmd := &cobra.Command{
 		Use: "list [TOPIC]", Short: "List the items that are offered on this node, or to a topic of yours",
@@ -165,20 +166,20 @@ time, every hour in the end.
 With TOPIC, which you must own, all nodes that offer items to it are asked for these. The
 last line says how many of them have answered: what the others have is not shown.`,
 		Example: "  phyllo work list\n  phyllo work list thumbnails", Args: args(0, 1),
-		ValidArgsFunction: w.complete(topics),
+		ValidArgsFunction: complete(w, topics),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			if len(a) == 1 {
 				q.Topic = a[0]
-				return w.workSurvey(cmd.Context(), q)
+				return workSurvey(cmd.Context(), w, q)
 			}
-			return w.ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
 				list, err := c.WorkList(ctx)
 				if err != nil {
 					return err
 				}
-				answered(ctx)
-				return listing(w, list, "no items here: `phyllo work offer TOPIC ITEM` offers one", []string{"NUMBER", "TOPIC", "STATE", "SINCE", "ITEM"}, func(i api.WorkItem) []string {
-					return []string{i.Item.String()[:12], i.Topic, stateOf(i), w.moment(i.Time), oneLine(bodyOf(i))}
+				console.Answered(ctx)
+				return console.Listing(w, list, "no items here: `phyllo work offer TOPIC ITEM` offers one", []string{"NUMBER", "TOPIC", "STATE", "SINCE", "ITEM"}, func(i api.WorkItem) []string {
+					return []string{i.Item.String()[:12], i.Topic, stateOf(i), w.Moment(i.Time), oneLine(bodyOf(i))}
 				})
 			})
 		},
@@ -220,47 +221,47 @@ type surveyed struct {
 }
 
 // workSurvey lists what all nodes offer to a topic, and says what may be missing.
-func (w *world) workSurvey(ctx context.Context, q api.WorkQuery) error {
-	return w.ask(ctx, "asking who offers items …", func(ctx context.Context, c *api.Client) error {
+func workSurvey(ctx context.Context, w *console.World, q api.WorkQuery) error {
+	return w.Ask(ctx, "asking who offers items …", func(ctx context.Context, c *api.Client) error {
 		s, err := c.WorkSurvey(ctx, q)
 		if err != nil {
 			return err
 		}
-		answered(ctx)
-		err = listing(w, s.Items, "no items are offered to "+s.Topic+", as far as is known", []string{"NUMBER", "OFFERED ON", "BY", "STATE", "SINCE", "ITEM"}, func(i api.WorkItem) []string {
+		console.Answered(ctx)
+		err = console.Listing(w, s.Items, "no items are offered to "+s.Topic+", as far as is known", []string{"NUMBER", "OFFERED ON", "BY", "STATE", "SINCE", "ITEM"}, func(i api.WorkItem) []string {
 			by := plain.Clean(i.Name)
 			if by == "" {
 				by = plain.Grouped(i.From)
 			}
-			return []string{i.Item.String()[:12], i.Offerer.Short(), by, stateOf(i), w.moment(i.Time), oneLine(bodyOf(i))}
+			return []string{i.Item.String()[:12], i.Offerer.Short(), by, stateOf(i), w.Moment(i.Time), oneLine(bodyOf(i))}
 		})
 		if err != nil {
 			return err
 		}
-		if w.json {
-			return w.line(surveyed{"answered", s.Nodes, s.Of, s.More, s.Young, s.MoreNodes})
+		if w.JSON {
+			return w.Line(surveyed{"answered", s.Nodes, s.Of, s.More, s.Young, s.MoreNodes})
 		}
-		mark := w.mark(api.Good)
+		mark := w.Mark(api.Good)
 		if s.Nodes < s.Of {
-			mark = w.mark(api.Warn)
+			mark = w.Mark(api.Warn)
 		}
 		if s.Of > 0 {
-			w.printf("%s %d of %s that %s items to it answered\n", mark, s.Nodes, plain.Plural(s.Of, "node"), map[bool]string{true: "offers", false: "offer"}[s.Of == 1])
+			w.Printf("%s %d of %s that %s items to it answered\n", mark, s.Nodes, plain.Plural(s.Of, "node"), map[bool]string{true: "offers", false: "offer"}[s.Of == 1])
 		}
 		if s.More > 0 {
-			w.printf("%s not shown\n", plain.Plural(s.More, "more item"))
+			w.Printf("%s not shown\n", plain.Plural(s.More, "more item"))
 		}
 		if s.MoreNodes {
-			w.printf("%s more nodes offer items to it than are remembered: these were not asked\n", w.mark(api.Warn))
+			w.Printf("%s more nodes offer items to it than are remembered: these were not asked\n", w.Mark(api.Warn))
 		}
 		if s.Young {
-			w.printf("%s who else offers may not be known yet: ask again in five minutes\n", w.mark(api.Warn))
+			w.Printf("%s who else offers may not be known yet: ask again in five minutes\n", w.Mark(api.Warn))
 		}
 		return nil
 	})
 }
 
-func (w *world) workWithdraw() *cobra.Command {
+func workWithdraw(w *console.World) *cobra.Command {
 	all := false
 	cmd := &cobra.Command{
 		Use:   "withdraw TOPIC [NUMBER ...]",
@@ -270,12 +271,12 @@ are given, as ` + "`phyllo work list`" + ` shows them, or --all. Who has one in 
 he speaks next.`,
 		Example:           "  phyllo work withdraw thumbnails 5f1b07c2a9d4\n  phyllo work withdraw thumbnails --all",
 		Args:              args(1, 1000),
-		ValidArgsFunction: w.complete(topics),
+		ValidArgsFunction: complete(w, topics),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			if all == (len(a) > 1) {
-				return usage("want numbers of items, as in `phyllo work list`, or --all")
+				return console.Usage("want numbers of items, as in `phyllo work list`, or --all")
 			}
-			return w.ask(cmd.Context(), "withdrawing …", func(ctx context.Context, c *api.Client) error {
+			return w.Ask(cmd.Context(), "withdrawing …", func(ctx context.Context, c *api.Client) error {
 				items, err := itemsOf(ctx, c, a[0], a[1:])
 				if err != nil {
 					return err
@@ -284,11 +285,11 @@ he speaks next.`,
 				if err != nil {
 					return err
 				}
-				answered(ctx)
-				if w.json {
-					return w.line(n)
+				console.Answered(ctx)
+				if w.JSON {
+					return w.Line(n)
 				}
-				w.printf("%s %s withdrawn\n", w.mark(api.Good), plain.Plural(n.Items, "item"))
+				w.Printf("%s %s withdrawn\n", w.Mark(api.Good), plain.Plural(n.Items, "item"))
 				return nil
 			})
 		},
@@ -315,7 +316,7 @@ func itemsOf(ctx context.Context, c *api.Client, topic string, begin []string) (
 		}
 		switch {
 		case len(b) < 4 || len(found) > 1:
-			return nil, usage("%q does not say which item: give more of its number, as `phyllo work list --json` prints it", plain.Clean(b))
+			return nil, console.Usage("%q does not say which item: give more of its number, as `phyllo work list --json` prints it", plain.Clean(b))
 		case len(found) == 0:
 			return nil, api.Errorf(api.NotFound, "no item of %s is offered here with the number %s: `phyllo work list` shows them", plain.Clean(topic), plain.Clean(b))
 		}

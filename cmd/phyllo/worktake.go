@@ -15,13 +15,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 	"github.com/phyllo-net/phyllo/id"
 )
 
 // taking is one run of work take.
 type taking struct {
-	w       *world
+	w       *console.World
 	q       api.WorkTaking
 	command []string
 	count   int
@@ -33,7 +34,7 @@ type taking struct {
 	done int
 }
 
-func (w *world) workTake() *cobra.Command {
+func workTake(w *console.World) *cobra.Command {
 	k := &taking{w: w, jobs: make(map[id.Hash]context.CancelFunc)}
 	slots, count := &number{value: 1, low: 1, high: 1000}, &number{low: 0, high: 1 << 30}
 	cmd := &cobra.Command{
@@ -55,10 +56,10 @@ waits for it.`,
   phyllo work take letters -j 4 -- sh -c 'lpr'
   phyllo work take thumbnails --count 1          then end`,
 		Args:              args(1, 1000),
-		ValidArgsFunction: w.complete(topics),
+		ValidArgsFunction: complete(w, topics),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			if dash := cmd.ArgsLenAtDash(); len(a) > 1 && dash != 1 {
-				return usage("want the command after --, as in `phyllo work take %s -- %s`", plain.Clean(a[0]), plain.Clean(strings.Join(a[1:], " ")))
+				return console.Usage("want the command after --, as in `phyllo work take %s -- %s`", plain.Clean(a[0]), plain.Clean(strings.Join(a[1:], " ")))
 			}
 			k.q.Topic, k.command, k.q.Slots, k.count = a[0], a[1:], slots.value, count.value
 			return k.run(cmd.Context())
@@ -74,11 +75,11 @@ waits for it.`,
 func (k *taking) run(ctx context.Context) error {
 	if len(k.command) > 0 {
 		if _, err := exec.LookPath(k.command[0]); err != nil {
-			return usage("%s cannot be run: %v; give the whole path of a program", plain.Clean(k.command[0]), err)
+			return console.Usage("%s cannot be run: %v; give the whole path of a program", plain.Clean(k.command[0]), err)
 		}
 	}
 	var err error
-	if k.c, err = k.w.client(); err != nil {
+	if k.c, err = k.w.Client(); err != nil {
 		return err
 	}
 	defer k.c.Close()
@@ -117,7 +118,7 @@ func (k *taking) run(ctx context.Context) error {
 	case stream.Err() != nil && errors.Is(err, context.Canceled):
 		return nil
 	case err == nil:
-		return api.Errorf(api.NotRunning, "the node has stopped: start it again with `%s`", k.w.command("up"))
+		return api.Errorf(api.NotRunning, "the node has stopped: start it again with `%s`", k.w.Command("up"))
 	}
 	return err
 }
@@ -128,22 +129,22 @@ func (k *taking) show(e *api.WorkEvent) error {
 	defer k.mu.Unlock()
 	w := k.w
 	switch {
-	case w.json:
-		if err := w.line(e); err != nil {
+	case w.JSON:
+		if err := w.Line(e); err != nil {
 			return err
 		}
 	case e.Event == api.WorkWaiting:
-		w.say("there is no topic %s yet: waiting", plain.Clean(e.Topic))
+		w.Say("there is no topic %s yet: waiting", plain.Clean(e.Topic))
 	case e.Event == api.WorkLost:
-		w.say("%s was withdrawn, or is another taker's now", e.Item)
+		w.Say("%s was withdrawn, or is another taker's now", e.Item)
 	case e.Event == api.WorkJob && len(k.command) == 0:
 		text := string(e.Body())
-		if w.columns > 0 {
+		if w.Columns > 0 {
 			text = plain.Body(text, "")
 		}
-		w.printf("%s\t%s\n", e.Item, text)
+		w.Printf("%s\t%s\n", e.Item, text)
 	}
-	return w.out.flush()
+	return w.Out.Flush()
 }
 
 // do runs the command for an item, and confirms it.
@@ -157,10 +158,10 @@ func (k *taking) do(ctx context.Context, e *api.WorkEvent) {
 		}
 	}
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.Env = append(slices.Clone(k.w.environ), "PHYLLO_ITEM="+e.Item.String(), "PHYLLO_BEFORE="+strconv.Itoa(e.Before))
-	cmd.Stderr = k.w.stderr
-	if !k.w.json {
-		cmd.Stdout = k.w.stdout
+	cmd.Env = append(slices.Clone(k.w.Environ), "PHYLLO_ITEM="+e.Item.String(), "PHYLLO_BEFORE="+strconv.Itoa(e.Before))
+	cmd.Stderr = k.w.Stderr
+	if !k.w.JSON {
+		cmd.Stdout = k.w.Stdout
 	}
 	if !named {
 		cmd.Stdin = strings.NewReader(item)
@@ -187,12 +188,12 @@ func (k *taking) confirm(q api.WorkReport, what string) {
 	delete(k.jobs, q.Item)
 	switch {
 	case err != nil:
-		k.w.say("%s: %s", what, plain.Clean(err.Error()))
+		k.w.Say("%s: %s", what, plain.Clean(err.Error()))
 	case q.Failed:
-		k.w.say("%s: %s", what, because("failed", q.Why))
+		k.w.Say("%s: %s", what, because("failed", q.Why))
 	default:
-		if len(k.command) > 0 && !k.w.json {
-			k.w.say("%s %s", k.w.mark(api.Good), what)
+		if len(k.command) > 0 && !k.w.JSON {
+			k.w.Say("%s %s", k.w.Mark(api.Good), what)
 		}
 		if k.done++; k.done == k.count {
 			k.enough()
@@ -203,7 +204,7 @@ func (k *taking) confirm(q api.WorkReport, what string) {
 // listen reads confirmations from standard input, until it ends.
 func (k *taking) listen(ctx context.Context) {
 	defer k.enough()
-	in := bufio.NewScanner(k.w.stdin)
+	in := bufio.NewScanner(k.w.Stdin)
 	for in.Scan() && ctx.Err() == nil {
 		word, rest, _ := strings.Cut(strings.TrimSpace(in.Text()), " ")
 		number, why, _ := strings.Cut(strings.TrimSpace(rest), " ")
@@ -219,5 +220,5 @@ func (k *taking) listen(ctx context.Context) {
 func (k *taking) note(text string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.w.say("%s", text)
+	k.w.Say("%s", text)
 }

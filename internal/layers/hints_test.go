@@ -13,10 +13,12 @@ import (
 
 // spoken are the rooms whose errors people meet: what the command and the node make
 // with a kind, and the exported errors of the rooms below, whose text goes through.
-var spoken = []string{"cmd/phyllo", "node", "node/config", "gateway/control", "gateway/files", "gateway/front", "gateway/password", "gateway/s3", "gateway/s3/sig", "gateway/webdav", "api", "member", "app/im", "app/im/books", "app/im/letter", "app/directory", "keys"}
+var spoken = []string{"cmd/phyllo", "cmd/phyllo/command", "cmd/phyllo/console", "cmd/phyllo/demo", "cmd/phyllo/people", "cmd/phyllo/ring", "cmd/phyllo/storage", "cmd/phyllo/topics",
+	"node", "node/config", "gateway/control", "gateway/files", "gateway/front", "gateway/password", "gateway/s3", "gateway/s3/sig", "gateway/webdav", "api", "member", "app/im", "app/im/books", "app/im/letter", "app/directory", "keys"}
 
 // unspoken are errors that no person meets as they stand, with the reason.
 var unspoken = map[string]string{
+	"ErrQuiet":        "of the command: everything was said",
 	"ErrTooEarly":     "the node asks itself, and waits",
 	"ErrConversation": "is wrapped in what was wanted of the other node",
 	"ErrStale":        "the node reads the newer record and tries again",
@@ -111,15 +113,19 @@ func errorTexts(file *ast.File) []string {
 		case *ast.CallExpr:
 			switch f := n.Fun.(type) {
 			case *ast.Ident:
-				if f.Name == "usage" {
+				if f.Name == "Usage" { // in the command's console
 					out = append(out, literal(n, 0)...)
 				}
 				if f.Name == "Errorf" { // in api itself
 					out = append(out, literal(n, 1)...)
 				}
 			case *ast.SelectorExpr:
-				if x, ok := f.X.(*ast.Ident); ok && x.Name == "api" && f.Sel.Name == "Errorf" {
+				switch x, _ := f.X.(*ast.Ident); {
+				case x == nil:
+				case x.Name == "api" && f.Sel.Name == "Errorf":
 					out = append(out, literal(n, 1)...)
+				case x.Name == "console" && f.Sel.Name == "Usage":
+					out = append(out, literal(n, 0)...)
 				}
 			}
 		}

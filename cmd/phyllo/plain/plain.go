@@ -181,6 +181,7 @@ func Apart(of int) string {
 	return fmt.Sprintf("; made without the majority of the %d that keep it, which is away: both sides' changes meet when it is back", of)
 }
 
+// Copies says how many copies there are of those that are wanted.
 func Copies(have, wanted int) string {
 	if have < wanted {
 		return fmt.Sprintf("%d of %d copies, more when more machines join", have, wanted)

@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"encoding/json"
@@ -9,9 +9,9 @@ import (
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
-// table prints rows in aligned columns, the first row as the head. All text is
+// Table prints rows in aligned columns, the first row as the head. All text is
 // cleaned.
-func (w *world) table(rows [][]string) {
+func (w *World) Table(rows [][]string) {
 	var widths []int
 	for _, row := range rows {
 		for i := range row {
@@ -30,54 +30,54 @@ func (w *world) table(rows [][]string) {
 				b.WriteString(strings.Repeat(" ", widths[i]-plain.Cells(c)+2))
 			}
 		}
-		w.printf("%s\n", strings.TrimRight(b.String(), " "))
+		w.Printf("%s\n", strings.TrimRight(b.String(), " "))
 	}
 }
 
-// line prints v as one line of JSON.
-func (w *world) line(v any) error {
+// Line prints v as one line of JSON.
+func (w *World) Line(v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
-	w.printf("%s\n", b)
+	w.Printf("%s\n", b)
 	return nil
 }
 
-// lines prints a list, one JSON object in each line.
-func lines[V any](w *world, list []V) error {
+// Lines prints a list, one JSON object in each line.
+func Lines[V any](w *World, list []V) error {
 	for _, v := range list {
-		if err := w.line(v); err != nil {
+		if err := w.Line(v); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// listing prints what the node was asked for: JSON lines, the sentence none if there is
+// Listing prints what the node was asked for: JSON lines, the sentence none if there is
 // nothing, else a table with its head.
-func listing[V any](w *world, list []V, none string, head []string, row func(V) []string) error {
+func Listing[V any](w *World, list []V, none string, head []string, row func(V) []string) error {
 	switch {
-	case w.json:
-		return lines(w, list)
+	case w.JSON:
+		return Lines(w, list)
 	case len(list) == 0:
-		w.printf("%s\n", none)
+		w.Printf("%s\n", none)
 		return nil
 	}
 	rows := [][]string{head}
 	for _, v := range list {
 		rows = append(rows, row(v))
 	}
-	w.table(rows)
+	w.Table(rows)
 	return nil
 }
 
-// ago is a time in the past for people.
-func (w *world) ago(t time.Time) string {
+// Ago is a time in the past for people.
+func (w *World) Ago(t time.Time) string {
 	if t.IsZero() {
 		return "never"
 	}
-	d := w.now().Sub(t)
+	d := w.Now().Sub(t)
 	switch {
 	case d < time.Minute:
 		return "just now"
@@ -89,20 +89,20 @@ func (w *world) ago(t time.Time) string {
 	return plain.Plural(int(d/(24*time.Hour)), "day") + " ago"
 }
 
-// moment is a time of day, with the date if it is another day's.
-func (w *world) moment(t time.Time) string {
-	now, t := w.now().Local(), t.Local()
+// Moment is a time of day, with the date if it is another day's.
+func (w *World) Moment(t time.Time) string {
+	now, t := w.Now().Local(), t.Local()
 	if now.Format(time.DateOnly) == t.Format(time.DateOnly) {
 		return t.Format("15:04")
 	}
 	return t.Format("2006-01-02 15:04")
 }
 
-// reached says of how many nodes' word an answer is.
-func (w *world) reached(nodes, about int) {
+// Reached says of how many nodes' word an answer is.
+func (w *World) Reached(nodes, about int) {
 	if nodes >= about {
-		w.printf("%s %s answered: all that are known\n", w.mark(api.Good), plain.Plural(nodes, "node"))
+		w.Printf("%s %s answered: all that are known\n", w.Mark(api.Good), plain.Plural(nodes, "node"))
 		return
 	}
-	w.printf("%s %d of about %s answered\n", w.mark(api.Warn), nodes, plain.Plural(about, "node"))
+	w.Printf("%s %d of about %s answered\n", w.Mark(api.Warn), nodes, plain.Plural(about, "node"))
 }

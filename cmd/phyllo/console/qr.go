@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"strings"
@@ -6,17 +6,17 @@ import (
 	"github.com/skip2/go-qrcode"
 )
 
-// qr draws a text as a picture for a camera, on a terminal that has room for it.
-func (w *world) qr(text string) {
-	if w.columns == 0 || !w.wide() {
+// QR draws a text as a picture for a camera, on a terminal that has room for it.
+func (w *World) QR(text string) {
+	if w.Columns == 0 || !w.wide() {
 		return
 	}
 	code, err := qrcode.New(strings.ToUpper(text), qrcode.Low) // upper case makes it smaller
 	if err != nil {
 		return // too long for a picture: the line itself was printed
 	}
-	if dots := code.Bitmap(); len(dots) <= w.columns {
-		w.printf("%s\n", strings.Join(halfBlocks(dots, w.colour()), "\n"))
+	if dots := code.Bitmap(); len(dots) <= w.Columns {
+		w.Printf("%s\n", strings.Join(halfBlocks(dots, w.colour()), "\n"))
 	}
 }
 

@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"fmt"
@@ -23,19 +23,19 @@ type spinner struct {
 	text  func() string
 }
 
-// waiting shows what is waited for, if it takes a while and somebody looks. Call the
+// Waiting shows what is waited for, if it takes a while and somebody looks. Call the
 // function that it returns before anything else is written.
-func (w *world) waiting(text string) (done func()) {
-	return w.waitingFor(func() string { return text })
+func (w *World) Waiting(text string) (done func()) {
+	return w.WaitingFor(func() string { return text })
 }
 
-// waitingFor is waiting with a text that changes. text is called from another goroutine.
-func (w *world) waitingFor(text func() string) (done func()) {
-	f, ok := w.stderr.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) || w.getenv("TERM") == "dumb" {
+// WaitingFor is waiting with a text that changes. text is called from another goroutine.
+func (w *World) WaitingFor(text func() string) (done func()) {
+	f, ok := w.Stderr.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) || w.Getenv("TERM") == "dumb" {
 		return func() {}
 	}
-	s := &spinner{out: w.stderr, text: text, signs: []string{"|", "/", "-", `\`}}
+	s := &spinner{out: w.Stderr, text: text, signs: []string{"|", "/", "-", `\`}}
 	if w.wide() {
 		s.signs = strings.Split("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "")
 	}
@@ -69,29 +69,29 @@ func (s *spinner) start() (stop func()) {
 	}
 }
 
-// moved counts the bytes of a file that have gone by, for a line of progress.
-type moved struct {
+// Moved counts the bytes of a file that have gone by, for a line of progress.
+type Moved struct {
 	io.Reader
 	n     atomic.Int64
-	size  int64 // 0: nobody knows
-	begin time.Time
+	Size  int64 // 0: nobody knows
+	Begin time.Time
 }
 
 // Read implements io.Reader.
-func (m *moved) Read(p []byte) (int, error) {
+func (m *Moved) Read(p []byte) (int, error) {
 	n, err := m.Reader.Read(p)
 	m.n.Add(int64(n))
 	return n, err
 }
 
-// text says how much went by, and how fast.
-func (m *moved) text() string {
+// Text says how much went by, and how fast.
+func (m *Moved) Text() string {
 	n := m.n.Load()
 	text := plain.Bytes(uint64(n))
-	if m.size > 0 {
-		text = fmt.Sprintf("%d %% of %s", 100*n/m.size, plain.Bytes(uint64(m.size)))
+	if m.Size > 0 {
+		text = fmt.Sprintf("%d %% of %s", 100*n/m.Size, plain.Bytes(uint64(m.Size)))
 	}
-	if d := time.Since(m.begin); d > time.Second {
+	if d := time.Since(m.Begin); d > time.Second {
 		text += ", " + plain.Bytes(uint64(float64(n)/d.Seconds())) + "/s"
 	}
 	return text

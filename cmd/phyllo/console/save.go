@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"bufio"
@@ -15,15 +15,15 @@ import (
 	"golang.org/x/term"
 )
 
-// confirm asks a question that is answered with yes or no; nobody to ask means no.
-func (w *world) confirm(question string) (bool, error) {
-	fmt.Fprintf(w.stderr, "%s [y/N] ", question)
-	if f, ok := w.stdin.(*os.File); !ok || !term.IsTerminal(int(f.Fd())) {
-		fmt.Fprintln(w.stderr) // nobody types the end of the line
+// Confirm asks a question that is answered with yes or no; nobody to ask means no.
+func (w *World) Confirm(question string) (bool, error) {
+	fmt.Fprintf(w.Stderr, "%s [y/N] ", question)
+	if f, ok := w.Stdin.(*os.File); !ok || !term.IsTerminal(int(f.Fd())) {
+		fmt.Fprintln(w.Stderr) // nobody types the end of the line
 	}
-	line, err := bufio.NewReader(io.LimitReader(w.stdin, 1024)).ReadString('\n')
+	line, err := bufio.NewReader(io.LimitReader(w.Stdin, 1024)).ReadString('\n')
 	if err != nil && err != io.EOF {
-		return false, fmt.Errorf("reading the answer: %w: type it, or put it before a pipe, as in `echo y | %s …`", err, w.program)
+		return false, fmt.Errorf("reading the answer: %w: type it, or put it before a pipe, as in `echo y | %s …`", err, w.Program)
 	}
 	switch strings.ToLower(strings.TrimSpace(line)) {
 	case "y", "yes":
@@ -32,7 +32,7 @@ func (w *world) confirm(question string) (bool, error) {
 	return false, nil
 }
 
-func readLimited(path string, most int64) ([]byte, error) {
+func ReadLimited(path string, most int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -45,11 +45,11 @@ func readLimited(path string, most int64) ([]byte, error) {
 	return b, err
 }
 
-// save writes a secret to a new file, for this user only: the whole or nothing. "-"
+// Save writes a secret to a new file, for this user only: the whole or nothing. "-"
 // is standard output. An existing file stays, unless force is set.
-func (w *world) save(path, text string, force bool) error {
+func (w *World) Save(path, text string, force bool) error {
 	if path == "-" {
-		w.printf("%s", text)
+		w.Printf("%s", text)
 		return nil
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".phyllo-*") // with mode 0600
@@ -96,14 +96,14 @@ func plainError(err error) error {
 	return err
 }
 
-// missing is err as one of usage: a file that was named cannot be used. If it is not
+// Missing is err as one of usage: a file that was named cannot be used. If it is not
 // there, it says which one is wanted.
-func missing(err error, path, want string) error {
+func Missing(err error, path, want string) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		return usage("there is no file %s: name %s", path, want)
+		return Usage("there is no file %s: name %s", path, want)
 	}
-	return usage("%w", err)
+	return Usage("%w", err)
 }
 
-// maxSecretFile bounds a backup or a passphrase file that is read, in bytes.
-const maxSecretFile = 1 << 20
+// MaxSecretFile bounds a backup or a passphrase file that is read, in bytes.
+const MaxSecretFile = 1 << 20

@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"context"
@@ -6,14 +6,14 @@ import (
 	"github.com/phyllo-net/phyllo/api"
 )
 
-// ask runs f with a client of the node, and shows that it is under way.
-func (w *world) ask(ctx context.Context, doing string, f func(context.Context, *api.Client) error) error {
-	c, err := w.client()
+// Ask runs f with a client of the node, and shows that it is under way.
+func (w *World) Ask(ctx context.Context, doing string, f func(context.Context, *api.Client) error) error {
+	c, err := w.Client()
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	done := w.waiting(doing)
+	done := w.Waiting(doing)
 	stop := func() {
 		if done != nil {
 			done()
@@ -27,8 +27,8 @@ func (w *world) ask(ctx context.Context, doing string, f func(context.Context, *
 // quiet is the key of the function that ends the progress line.
 type quiet struct{}
 
-// answered ends the progress line: what follows is printed.
-func answered(ctx context.Context) {
+// Answered ends the progress line: what follows is printed.
+func Answered(ctx context.Context) {
 	if stop, ok := ctx.Value(quiet{}).(func()); ok {
 		stop()
 	}

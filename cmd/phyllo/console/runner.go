@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"context"
@@ -7,8 +7,8 @@ import (
 	"github.com/phyllo-net/phyllo/api"
 )
 
-// runner is a node in this process. *node.Node is one.
-type runner interface {
+// Runner is a node in this process. *node.Node is one.
+type Runner interface {
 	// API is what the node offers.
 	API() api.Node
 	// Start returns when the node is in its ring.
@@ -22,5 +22,5 @@ type runner interface {
 	Kill()
 }
 
-// stopTime is how long a node may take to stop in order.
-const stopTime = 5 * time.Second
+// StopTime is how long a node may take to stop in order.
+const StopTime = 5 * time.Second

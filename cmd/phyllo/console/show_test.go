@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"bytes"
@@ -14,10 +14,10 @@ import (
 
 func TestTablesAlign(t *testing.T) {
 	var out bytes.Buffer
-	w := &world{stdout: &out}
-	w.open()
-	w.table([][]string{{"NAME", "X"}, {"日本", "1"}, {"e\u0301a", "2"}, {"\x1b[1m", "3"}})
-	if err := w.out.flush(); err != nil {
+	w := &World{Stdout: &out}
+	w.Open()
+	w.Table([][]string{{"NAME", "X"}, {"日本", "1"}, {"e\u0301a", "2"}, {"\x1b[1m", "3"}})
+	if err := w.Out.Flush(); err != nil {
 		t.Fatal(err)
 	}
 	for _, line := range strings.Split(strings.TrimSpace(out.String()), "\n") {
@@ -67,11 +67,11 @@ func TestPictureOnTerminalsOnly(t *testing.T) {
 		drawn   bool
 	}{{100, "de_DE.UTF-8", true}, {100, "C", false}, {40, "C.UTF-8", false}, {0, "C.UTF-8", false}} {
 		var out bytes.Buffer
-		w := &world{stdout: &out, environ: []string{"LANG=" + c.lang}}
-		w.open()
-		w.columns = c.columns
-		w.qr(invite)
-		if err := w.out.flush(); err != nil {
+		w := &World{Stdout: &out, Environ: []string{"LANG=" + c.lang}}
+		w.Open()
+		w.Columns = c.columns
+		w.QR(invite)
+		if err := w.Out.Flush(); err != nil {
 			t.Fatal(err)
 		}
 		if drawn := out.Len() > 0; drawn != c.drawn {
@@ -83,24 +83,24 @@ func TestPictureOnTerminalsOnly(t *testing.T) {
 // TestSaveWholeOrNothing: RELIABILITY.md section 5, rows 46 and 47.
 func TestSaveWholeOrNothing(t *testing.T) {
 	dir := t.TempDir()
-	w := &world{}
+	w := &World{}
 	path := filepath.Join(dir, "secret")
-	if err := w.save(path, "first", false); err != nil {
+	if err := w.Save(path, "first", false); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.save(path, "second", false); err == nil || !strings.Contains(err.Error(), "--force") {
+	if err := w.Save(path, "second", false); err == nil || !strings.Contains(err.Error(), "--force") {
 		t.Errorf("an existing file: %v", err)
 	}
 	if b, _ := os.ReadFile(path); string(b) != "first" {
 		t.Errorf("it holds %q", b)
 	}
-	if err := w.save(path, "third", true); err != nil {
+	if err := w.Save(path, "third", true); err != nil {
 		t.Error(err)
 	}
 	if b, _ := os.ReadFile(path); string(b) != "third" {
 		t.Errorf("it holds %q", b)
 	}
-	if err := w.save("/dev/full/x", "fourth", false); err == nil {
+	if err := w.Save("/dev/full/x", "fourth", false); err == nil {
 		t.Error("a folder that is none was written to")
 	}
 	st, err := os.Stat(path)
