@@ -29,7 +29,7 @@ func (w *World) Waiting(text string) (done func()) {
 	return w.WaitingFor(func() string { return text })
 }
 
-// WaitingFor is waiting with a text that changes. text is called from another goroutine.
+// WaitingFor is Waiting with a text that changes. text is called from another goroutine.
 func (w *World) WaitingFor(text func() string) (done func()) {
 	f, ok := w.Stderr.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) || w.Getenv("TERM") == "dumb" {
@@ -73,8 +73,8 @@ func (s *spinner) start() (stop func()) {
 type Moved struct {
 	io.Reader
 	n     atomic.Int64
-	Size  int64 // 0: nobody knows
-	Begin time.Time
+	Size  int64     // of it all, in bytes; 0: nobody knows
+	Begin time.Time // when it began to go by
 }
 
 // Read implements io.Reader.

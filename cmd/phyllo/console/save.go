@@ -15,6 +15,9 @@ import (
 	"golang.org/x/term"
 )
 
+// MaxSecretFile bounds a backup or a passphrase file that is read, in bytes.
+const MaxSecretFile = 1 << 20
+
 // Confirm asks a question that is answered with yes or no; nobody to ask means no.
 func (w *World) Confirm(question string) (bool, error) {
 	fmt.Fprintf(w.Stderr, "%s [y/N] ", question)
@@ -32,6 +35,7 @@ func (w *World) Confirm(question string) (bool, error) {
 	return false, nil
 }
 
+// ReadLimited reads a file of at most so many bytes.
 func ReadLimited(path string, most int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -104,6 +108,3 @@ func Missing(err error, path, want string) error {
 	}
 	return Usage("%w", err)
 }
-
-// MaxSecretFile bounds a backup or a passphrase file that is read, in bytes.
-const MaxSecretFile = 1 << 20

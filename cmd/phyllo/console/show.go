@@ -44,7 +44,7 @@ func (w *World) Line(v any) error {
 	return nil
 }
 
-// Lines prints a list, one JSON object in each line.
+// Lines prints a list as JSON, one object in each line.
 func Lines[V any](w *World, list []V) error {
 	for _, v := range list {
 		if err := w.Line(v); err != nil {

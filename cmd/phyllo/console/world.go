@@ -23,10 +23,10 @@ const ProgramName = "phyllo"
 
 // World is what a run of the program sees of its surroundings.
 type World struct {
-	Args           []string
+	Args           []string // after the program's name
 	Stdin          io.Reader
-	Stdout, Stderr io.Writer
-	Environ        []string
+	Stdout, Stderr io.Writer // what is printed goes to Out, which Open sets
+	Environ        []string  // as os.Environ has it
 	Now            func() time.Time
 	// Program is how to call this program, for hints; empty means "phyllo".
 	Program string
@@ -38,9 +38,9 @@ type World struct {
 
 	// Set by the global flags.
 	Home string
-	JSON bool
+	JSON bool // print JSON, one object in each line
 
-	Out     *output
+	Out     *Output
 	Columns int // of the terminal that gets the output; 0: it is none
 }
 
@@ -54,15 +54,15 @@ func (w *World) Getenv(name string) string {
 	return ""
 }
 
-// output is standard output, buffered. It remembers the first error, so that nobody
+// Output is standard output, buffered. It remembers the first error, so that nobody
 // is told that something was shown which was not.
-type output struct {
+type Output struct {
 	b   *bufio.Writer
 	err error
 }
 
 // Write implements io.Writer.
-func (o *output) Write(p []byte) (int, error) {
+func (o *Output) Write(p []byte) (int, error) {
 	if o.err != nil {
 		return 0, o.err
 	}
@@ -72,7 +72,7 @@ func (o *output) Write(p []byte) (int, error) {
 }
 
 // Flush reports whether all that was written is out.
-func (o *output) Flush() error {
+func (o *Output) Flush() error {
 	if o.err == nil {
 		o.err = o.b.Flush()
 	}
@@ -90,7 +90,7 @@ func (w *World) Say(format string, args ...any) { fmt.Fprintf(w.Stderr, format+"
 
 // Open prepares the output.
 func (w *World) Open() {
-	w.Out = &output{b: bufio.NewWriter(w.Stdout)}
+	w.Out = &Output{b: bufio.NewWriter(w.Stdout)}
 	if w.Program == "" {
 		w.Program = ProgramName
 	}
@@ -136,7 +136,7 @@ func (w *World) Mark(verdict string) string {
 	return sign
 }
 
-// Client returns a client of the node at the home.
+// Client returns a client of the node at the home, which the caller closes.
 func (w *World) Client() (*api.Client, error) { return api.Dial(w.Home) }
 
 // Command is how to call this program for the same home, for hints.
@@ -169,7 +169,7 @@ var ErrQuiet = errors.New("")
 // Usage is an error of kind Usage.
 func Usage(format string, args ...any) error { return api.Errorf(api.Usage, format, args...) }
 
-// SetHome makes the home absolute.
+// SetHome makes the home absolute, and sets it where no flag did.
 func (w *World) SetHome() (err error) {
 	if w.Home == "" {
 		w.Home, err = config.DefaultHome(w.Getenv)
