@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/command"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
@@ -19,7 +20,7 @@ func ringCensus(w *console.World) *cobra.Command {
 which versions they run, and what they offer and keep. Each node is asked once. A node
 with "counted = false" is counted, and says nothing of itself.`,
 		Example: "  phyllo ring census",
-		Args:    args(0, 0),
+		Args:    command.Args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return w.Ask(cmd.Context(), "asking all nodes …", func(ctx context.Context, c *api.Client) error {
 				s, err := c.Census(ctx)

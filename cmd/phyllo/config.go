@@ -9,20 +9,21 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/phyllo-net/phyllo/cmd/phyllo/command"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 	"github.com/phyllo-net/phyllo/node/config"
 )
 
 func newConfig(w *console.World) *cobra.Command {
-	return group("config", "Show or check the settings",
+	return command.Group("config", "Show or check the settings",
 		`Settings are read from phyllo.toml in the home folder, changed by variables PHYLLO_…
 of the environment, and these by the flags of "phyllo up". All have defaults.`,
 		&cobra.Command{
 			Use:     "show",
 			Short:   "Show all settings, and where each is from",
 			Example: "  phyllo config show\n  PHYLLO_LAN=false phyllo config show --json",
-			Args:    args(0, 0),
+			Args:    command.Args(0, 0),
 			RunE: func(*cobra.Command, []string) error {
 				s, err := config.Load(w.Home, w.Environ)
 				if err != nil {
@@ -50,7 +51,7 @@ of the environment, and these by the flags of "phyllo up". All have defaults.`,
 			Short:   "Check a settings file before it is used",
 			Long:    "Check phyllo.toml of the home folder, or another file. What is wrong is shown with its line and column.",
 			Example: "  phyllo config check\n  phyllo config check new.toml",
-			Args:    args(0, 1), ValidArgsFunction: completeFiles(nil, 0),
+			Args:    command.Args(0, 1), ValidArgsFunction: command.CompleteFiles(nil, 0),
 			RunE: func(_ *cobra.Command, a []string) error {
 				path := filepath.Join(w.Home, config.ConfigName)
 				if len(a) == 1 {

@@ -6,12 +6,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/command"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
 func newContact(w *console.World) *cobra.Command {
-	return group("contact", "People whom you know, and strangers who ask",
+	return command.Group("contact", "People whom you know, and strangers who ask",
 		`Contacts see whether you are there. What a stranger writes waits as a request until
 you accept him.`,
 		contactList(w),
@@ -35,7 +36,7 @@ you accept him.`,
 func contactChange(w *console.World, use, short, did string, f func(context.Context, *api.Client, api.Who) error) *cobra.Command {
 	var as string
 	cmd := &cobra.Command{
-		Use: use, Short: short, Args: args(1, 1), ValidArgsFunction: complete(w, contacts),
+		Use: use, Short: short, Args: command.Args(1, 1), ValidArgsFunction: command.Complete(w, command.Contacts),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			return w.Ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
 				if err := f(ctx, c, api.Who{User: as, Name: a[0]}); err != nil {
@@ -58,7 +59,7 @@ func contactChange(w *console.World, use, short, did string, f func(context.Cont
 func contactList(w *console.World) *cobra.Command {
 	var as string
 	cmd := &cobra.Command{
-		Use: "list", Short: "List contacts, requests and blocked people", Example: "  phyllo contact list", Args: args(0, 0),
+		Use: "list", Short: "List contacts, requests and blocked people", Example: "  phyllo contact list", Args: command.Args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return w.Ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
 				list, err := c.ContactList(ctx, as)
@@ -67,7 +68,7 @@ func contactList(w *console.World) *cobra.Command {
 				}
 				console.Answered(ctx)
 				return console.Listing(w, list, "No contacts yet: "+w.Command("contact add NAME"), []string{"NAME", "STATE", "LAST SEEN", "KEY"}, func(x api.Contact) []string {
-					return []string{plain.Name(x.Name, x.Claimed, x.Key), contactState(x), seen(w, x), plain.Grouped(x.Key)}
+					return []string{plain.Name(x.Name, x.Claimed, x.Key), command.ContactState(x), seen(w, x), plain.Grouped(x.Key)}
 				})
 			})
 		},

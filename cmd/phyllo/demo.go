@@ -10,13 +10,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/command"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
 func newDemo(w *console.World) *cobra.Command {
 	var once bool
-	nodes := &number{value: 16, low: 2, high: 64}
+	nodes := &command.Number{Value: 16, Low: 2, High: 64}
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "A ring of real nodes on this computer, to look at",
@@ -26,7 +27,7 @@ nothing is lost and the talk goes on, one joins. The page draws the whole ring, 
 buttons to kill and to add a node; Enter prints a fresh address of it. Nothing is
 left behind. Ctrl-C ends it; with --once it ends by itself.`,
 		Example: "  phyllo demo\n  phyllo demo --nodes 32\n  phyllo demo --once",
-		Args:    args(0, 0),
+		Args:    command.Args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			d, err := newDemoRing(w)
 			if err != nil {
@@ -40,7 +41,7 @@ left behind. Ctrl-C ends it; with --once it ends by itself.`,
 			ctx, end := untilHangup(cmd.Context())
 			defer end()
 			p := play{w: w, ring: d, begin: w.Now()}
-			err = p.all(ctx, nodes.value, once)
+			err = p.all(ctx, nodes.Value, once)
 			switch {
 			case ctx.Err() == nil:
 				return err

@@ -11,12 +11,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/command"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
 func newDHT(w *console.World) *cobra.Command {
-	return group("dht", "Values under keys, kept by the nodes of the ring",
+	return command.Group("dht", "Values under keys, kept by the nodes of the ring",
 		`A table of the whole ring: a value that is put on one computer is read on every other,
 and survives the death of machines. Every member can read and change every key. A node
 that leaves a ring of its own for another one leaves the values behind.`,
@@ -25,12 +26,12 @@ that leaves a ring of its own for another one leaves the values behind.`,
 
 // entryFlags say which version of a key is meant, and how many copies it has.
 type entryFlags struct {
-	copies  number
+	copies  command.Number
 	version version64
 }
 
 func newEntryFlags(cmd *cobra.Command, conditional bool) *entryFlags {
-	e := &entryFlags{copies: number{value: api.DHTCopies, low: 1, high: api.MaxDHTCopies}}
+	e := &entryFlags{copies: command.Number{Value: api.DHTCopies, Low: 1, High: api.MaxDHTCopies}}
 	cmd.Flags().Var(&e.copies, "copies", "how many nodes keep a copy, 1 to 16: the same in all uses of a key")
 	if conditional {
 		cmd.Flags().Var(&e.version, "if-version", "change this version only; 0: only if there is no value")
@@ -80,13 +81,13 @@ them, and the answer says so. With it that is refused.`,
 		Example: `  phyllo dht put colour blue
   phyllo dht put colour green --if-version 1
   phyllo dht put notes < notes.txt`,
-		Args: args(1, 2),
+		Args: command.Args(1, 2),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			value, err := value(w, a[1:])
 			if err != nil {
 				return err
 			}
-			q := api.DHTPut{Key: a[0], Copies: e.copies.value, Value: value, IfVersion: e.version.given}
+			q := api.DHTPut{Key: a[0], Copies: e.copies.Value, Value: value, IfVersion: e.version.given}
 			return w.Ask(cmd.Context(), "storing …", func(ctx context.Context, c *api.Client) error {
 				k, err := c.DHTPut(ctx, q)
 				if err != nil {
@@ -148,9 +149,9 @@ entry are away for long, standard error says so.`,
 		Example: `  phyllo dht get colour
   phyllo dht get notes > notes.txt
   phyllo dht get colour --json | jq .version`,
-		Args: args(1, 1),
+		Args: command.Args(1, 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			q := api.DHTKey{Key: a[0], Copies: e.copies.value}
+			q := api.DHTKey{Key: a[0], Copies: e.copies.Value}
 			return w.Ask(cmd.Context(), "reading …", func(ctx context.Context, c *api.Client) error {
 				v, err := c.DHTGet(ctx, q)
 				if err != nil {
@@ -190,9 +191,9 @@ version is current, and no other is lost: it is open until somebody puts or remo
 value without --if-version, which settles it, and is kept for a while after that. The
 --json form has the values whole.`,
 		Example: "  phyllo dht rivals colour\n  phyllo dht rivals colour --json | jq -r '.value | @base64d'",
-		Args:    args(1, 1),
+		Args:    command.Args(1, 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			q := api.DHTKey{Key: a[0], Copies: e.copies.value}
+			q := api.DHTKey{Key: a[0], Copies: e.copies.Value}
 			return w.Ask(cmd.Context(), "reading …", func(ctx context.Context, c *api.Client) error {
 				list, err := c.DHTRivals(ctx, q)
 				if err != nil {
@@ -237,9 +238,9 @@ func dhtRemove(w *console.World) *cobra.Command {
 		Long: `Take the value of a key away; that there is none is a success too. With --if-version
 only the version that you have seen is taken away.`,
 		Example: "  phyllo dht rm colour\n  phyllo dht rm colour --if-version 2",
-		Args:    args(1, 1),
+		Args:    command.Args(1, 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			q := api.DHTRemove{Key: a[0], Copies: e.copies.value, IfVersion: e.version.given}
+			q := api.DHTRemove{Key: a[0], Copies: e.copies.Value, IfVersion: e.version.given}
 			return w.Ask(cmd.Context(), "removing …", func(ctx context.Context, c *api.Client) error {
 				if err := c.DHTRemove(ctx, q); err != nil {
 					return unsure(ctx, err)

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/command"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
@@ -39,12 +40,12 @@ type putFlags struct {
 	fileFlags
 	as      string
 	archive bool
-	copies  number
-	expires length
+	copies  command.Number
+	expires command.Length
 }
 
 func newPut(w *console.World) *cobra.Command {
-	p := &putFlags{copies: number{value: api.FileCopies, low: 1, high: api.MaxFileCopies}, expires: length{low: time.Minute, high: 3650 * 24 * time.Hour}}
+	p := &putFlags{copies: command.Number{Value: api.FileCopies, Low: 1, High: api.MaxFileCopies}, expires: command.Length{Low: time.Minute, High: 3650 * 24 * time.Hour}}
 	cmd := &cobra.Command{
 		Use:   "put FILE...",
 		Short: "Store files in the ring",
@@ -64,7 +65,7 @@ makes lost parts anew, so let it run once in a week or two. Keep the link that
   phyllo put photos --space holidays --copies 3
   phyllo put notes.txt --as old/notes.txt --expires 30d
   tar c src | phyllo put - --as src.tar`,
-		Args: args(1, 1000),
+		Args: command.Args(1, 1000),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			if p.archive && cmd.Flags().Changed("copies") {
 				return console.Usage("--archive has parts in place of copies: leave --copies away")
@@ -86,7 +87,7 @@ makes lost parts anew, so let it run once in a week or two. Keep the link that
 	cmd.Flags().BoolVar(&p.archive, "archive", false, "keep it in parts all around the ring, any 6 of which are enough")
 	cmd.Flags().Var(&p.expires, "expires", "give it up after this time, as in 30d (default: never)")
 	cmd.Flags().Lookup("expires").DefValue = "" // not "0s", as it is never
-	cmd.ValidArgsFunction = anyFiles
+	cmd.ValidArgsFunction = command.AnyFiles
 	return cmd
 }
 
@@ -129,9 +130,9 @@ func putAll(ctx context.Context, w *console.World, p *putFlags, from string) err
 
 // putOne stores what r has to its end.
 func putOne(ctx context.Context, w *console.World, p *putFlags, r io.Reader, name string, size int64) error {
-	q := api.FilePut{User: p.user, Space: p.space, Name: name, Copies: p.copies.value, Archive: p.archive}
-	if p.expires.value > 0 {
-		q.Expires = w.Now().Add(p.expires.value).UTC().Truncate(time.Millisecond)
+	q := api.FilePut{User: p.user, Space: p.space, Name: name, Copies: p.copies.Value, Archive: p.archive}
+	if p.expires.Value > 0 {
+		q.Expires = w.Now().Add(p.expires.Value).UTC().Truncate(time.Millisecond)
 	}
 	m := &console.Moved{Reader: r, Size: size, Begin: time.Now()}
 	c, err := w.Client()
@@ -176,7 +177,7 @@ func newCat(w *console.World) *cobra.Command {
 		Long:  "Print what a file contains, byte for byte, also with --json. Nothing of it is written here.",
 		Example: `  phyllo cat notes.txt
   phyllo cat src.tar | tar x`,
-		Args: args(1, 1),
+		Args: command.Args(1, 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			c, err := w.Client()
 			if err != nil {
@@ -193,7 +194,7 @@ func newCat(w *console.World) *cobra.Command {
 		},
 	}
 	f.add(cmd, true)
-	cmd.ValidArgsFunction = complete(w, fileNames)
+	cmd.ValidArgsFunction = command.Complete(w, fileNames)
 	return cmd
 }
 
@@ -210,7 +211,7 @@ been away, or have kept one.`,
 		Example: `  phyllo rm notes.txt
   phyllo rm notes.txt --version 4
   phyllo rm photos/ --recursive`,
-		Args: args(1, 1000),
+		Args: command.Args(1, 1000),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			for _, name := range a {
 				if strings.HasSuffix(name, "/") && !recursive {
@@ -240,7 +241,7 @@ been away, or have kept one.`,
 	}
 	f.add(cmd, true)
 	cmd.Flags().BoolVarP(&recursive, "recursive", "r", false, "remove folders with all that is in them")
-	cmd.ValidArgsFunction = complete(w, fileNames)
+	cmd.ValidArgsFunction = command.Complete(w, fileNames)
 	return cmd
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/command"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
@@ -26,7 +27,7 @@ many of these are enough.`,
 		Example: `  phyllo ls
   phyllo ls photos/ -l --space holidays
   phyllo ls --recursive`,
-		Args: args(0, 1),
+		Args: command.Args(0, 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q := api.FileQuery{User: f.user, Space: f.space, Fold: !all, Count: long}
 			if len(a) == 1 {
@@ -118,7 +119,7 @@ func newHistory(w *console.World) *cobra.Command {
 who store the same name at once both are kept here.`,
 		Example: `  phyllo history notes.txt
   phyllo get notes.txt --version 4`,
-		Args: args(1, 1),
+		Args: command.Args(1, 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			return w.Ask(cmd.Context(), "looking …", func(ctx context.Context, c *api.Client) error {
 				list, err := c.FileHistory(ctx, f.name(a[0]))
@@ -137,7 +138,7 @@ who store the same name at once both are kept here.`,
 		},
 	}
 	f.add(cmd, false)
-	cmd.ValidArgsFunction = complete(w, fileNames)
+	cmd.ValidArgsFunction = command.Complete(w, fileNames)
 	return cmd
 }
 
@@ -151,7 +152,7 @@ nothing else, for as long as it is kept: send it by a way that you trust. It can
 taken back, other than by removing the file.`,
 		Example: `  phyllo share thesis.pdf
   phyllo send bob "$(phyllo share thesis.pdf)"`,
-		Args: args(1, 1),
+		Args: command.Args(1, 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			return w.Ask(cmd.Context(), "looking …", func(ctx context.Context, c *api.Client) error {
 				l, err := c.FileShare(ctx, f.name(a[0]))
@@ -168,7 +169,7 @@ taken back, other than by removing the file.`,
 		},
 	}
 	f.add(cmd, true)
-	cmd.ValidArgsFunction = complete(w, fileNames)
+	cmd.ValidArgsFunction = command.Complete(w, fileNames)
 	return cmd
 }
 
@@ -184,7 +185,7 @@ and for whom, by the names of your contacts who live there, as far as that is kn
 store: who offers more may store more (see "phyllo offer"). Once a day the node gives back
 what it pays for and no file needs, as of an upload that was broken off: it says so here.`,
 		Example: "  phyllo df",
-		Args:    args(0, 0),
+		Args:    command.Args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return w.Ask(cmd.Context(), "looking …", func(ctx context.Context, c *api.Client) error {
 				s, err := c.Storage(ctx, user)

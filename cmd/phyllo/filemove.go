@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/command"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
@@ -31,7 +32,7 @@ the name already is only replaced with --force. Older versions stay under the ol
 		Example: `  phyllo mv thesis.pdf old/thesis.pdf
   phyllo mv thesis.pdf old/
   phyllo mv photos/ holidays/2026/`,
-		Args: args(2, 2),
+		Args: command.Args(2, 2),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q := api.FileMove{User: f.user, Space: f.space, Name: a[0], To: a[1], Replace: force}
 			folder := strings.HasSuffix(q.Name, "/")
@@ -56,6 +57,6 @@ the name already is only replaced with --force. Older versions stay under the ol
 	}
 	f.add(cmd, false)
 	cmd.Flags().BoolVar(&force, "force", false, "replace what has the name already")
-	cmd.ValidArgsFunction = complete(w, fileNames, fileNames)
+	cmd.ValidArgsFunction = command.Complete(w, fileNames, fileNames)
 	return cmd
 }

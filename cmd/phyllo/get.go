@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/command"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
@@ -34,7 +35,7 @@ if one of its files is there.`,
   phyllo get thesis.pdf --version 4 old-thesis.pdf
   phyllo get photos/ /tmp/photos
   phyllo get phyllo://file/…`,
-		Args: args(1, 2),
+		Args: command.Args(1, 2),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			if len(a) == 2 {
 				if to != "" && to != a[1] {
@@ -54,7 +55,7 @@ if one of its files is there.`,
 	f.add(cmd, true)
 	cmd.Flags().StringVarP(&to, "output", "o", "", "write to this `FILE`, as TO")
 	cmd.Flags().BoolVar(&force, "force", false, "replace a file that is there already")
-	cmd.ValidArgsFunction = complete(w, fileNames)
+	cmd.ValidArgsFunction = command.Complete(w, fileNames)
 	return cmd
 }
 

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/command"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
@@ -22,7 +23,7 @@ his is lost, but he stores nothing new until he has removed enough, or offers mo
 		Example: `  phyllo ring gift
   phyllo ring gift 5GB
   phyllo ring gift 0`,
-		Args: args(0, 1), ValidArgsFunction: cobra.NoFileCompletions,
+		Args: command.Args(0, 1), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, a []string) error {
 			change := func(ctx context.Context, c *api.Client) (*api.Gift, error) { return c.Gift(ctx) }
 			if len(a) == 1 {

@@ -10,12 +10,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/command"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
 func newKey(w *console.World) *cobra.Command {
-	return group("key", "App passwords, by which your programs use a space",
+	return command.Group("key", "App passwords, by which your programs use a space",
 		`A key is for a program of yours: rclone, restic, aws, a file manager. It opens one space
 through one door of this node, S3 or WebDAV, and nothing else. "phyllo status" says where
 the doors are; "phyllo up --s3" and "--webdav" choose.`,
@@ -60,7 +61,7 @@ func (d *keyDoor) Set(s string) error {
 func keyAdd(w *console.World) *cobra.Command {
 	var q api.KeyRequest
 	door := &keyDoor{}
-	expires := &length{low: time.Minute, high: 3650 * 24 * time.Hour}
+	expires := &command.Length{Low: time.Minute, High: 3650 * 24 * time.Hour}
 	cmd := &cobra.Command{
 		Use:   "add --for s3|webdav",
 		Short: "Make a key for a program",
@@ -69,14 +70,14 @@ is shown this once: who has lost it makes another key, and removes this one.`,
 		Example: `  phyllo key add --for s3 --space backups
   phyllo key add --for webdav
   phyllo key add --for s3 --space photos --read-only --expires 30d`,
-		Args: args(0, 0),
+		Args: command.Args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if door.name == "" {
 				return console.Usage("which door is the key for? Give --for s3 or --for webdav, as in `phyllo key add --for s3 --space backups`")
 			}
 			q.For = door.name
-			if expires.value > 0 {
-				q.Expires = w.Now().Add(expires.value).UTC().Truncate(time.Second)
+			if expires.Value > 0 {
+				q.Expires = w.Now().Add(expires.Value).UTC().Truncate(time.Second)
 			}
 			return w.Ask(cmd.Context(), "looking for the space …", func(ctx context.Context, c *api.Client) error {
 				k, err := c.KeyAdd(ctx, q)
@@ -150,7 +151,7 @@ func keyList(w *console.World) *cobra.Command {
 	var user string
 	cmd := &cobra.Command{
 		Use: "list", Short: "List the keys", Long: "List the keys of this node, without their secrets, also those that have ended.",
-		Example: "  phyllo key list", Args: args(0, 0),
+		Example: "  phyllo key list", Args: command.Args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return w.Ask(cmd.Context(), "looking …", func(ctx context.Context, c *api.Client) error {
 				list, err := c.KeyList(ctx, user)
@@ -182,7 +183,7 @@ func keyList(w *console.World) *cobra.Command {
 func keyRemove(w *console.World) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "rm KEY", Short: "Make a key worthless", Long: "Remove a key. The programs that have it are let in no more, from now on.",
-		Example: "  phyllo key rm 5HJ2…", Args: args(1, 1),
+		Example: "  phyllo key rm 5HJ2…", Args: command.Args(1, 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			return w.Ask(cmd.Context(), "removing …", func(ctx context.Context, c *api.Client) error {
 				if err := c.KeyRemove(ctx, a[0]); err != nil {
@@ -193,6 +194,6 @@ func keyRemove(w *console.World) *cobra.Command {
 			})
 		},
 	}
-	cmd.ValidArgsFunction = complete(w, keyIDs)
+	cmd.ValidArgsFunction = command.Complete(w, keyIDs)
 	return cmd
 }

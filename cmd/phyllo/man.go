@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/phyllo-net/phyllo/cmd/phyllo/command"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 	"github.com/phyllo-net/phyllo/node"
@@ -19,7 +20,7 @@ import (
 // newMan writes manual pages, for packages of the program.
 func newMan(w *console.World, root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
-		Use: "man DIR", Short: "Write manual pages to a folder", Example: "  phyllo man /usr/local/share/man/man1", Args: args(1, 1), ValidArgsFunction: folders,
+		Use: "man DIR", Short: "Write manual pages to a folder", Example: "  phyllo man /usr/local/share/man/man1", Args: command.Args(1, 1), ValidArgsFunction: command.Folders,
 		RunE: func(_ *cobra.Command, a []string) error {
 			if err := os.MkdirAll(a[0], 0o755); err != nil {
 				return fmt.Errorf("making the folder: %w: name one that you may write to, as in `%s man ./man`", err, w.Program)

@@ -8,14 +8,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/command"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 	"github.com/phyllo-net/phyllo/id"
 )
 
 func newInvite(w *console.World) *cobra.Command {
-	uses := &number{value: 1, low: 1, high: 1000}
-	expires := &length{value: 24 * time.Hour, low: time.Minute, high: 90 * 24 * time.Hour}
+	uses := &command.Number{Value: 1, Low: 1, High: 1000}
+	expires := &command.Length{Value: 24 * time.Hour, Low: time.Minute, High: 90 * 24 * time.Hour}
 	cmd := &cobra.Command{
 		Use:   "invite",
 		Short: "Make an invitation for another computer",
@@ -23,10 +24,10 @@ func newInvite(w *console.World) *cobra.Command {
 picture for a camera. Whoever has the line can use it: give it to one person by a
 way that you trust.`,
 		Example: "  phyllo invite\n  phyllo invite --uses 20 --expires 7d     for a class room",
-		Args:    args(0, 0),
+		Args:    command.Args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return w.Ask(cmd.Context(), "making an invitation …", func(ctx context.Context, c *api.Client) error {
-				v, err := c.Invite(ctx, api.InviteRequest{Uses: uses.value, Expires: int64(expires.value / time.Second)})
+				v, err := c.Invite(ctx, api.InviteRequest{Uses: uses.Value, Expires: int64(expires.Value / time.Second)})
 				if err != nil {
 					return err
 				}
@@ -62,7 +63,7 @@ with --lan, ask one of these to be let in: both sides then compare six digits.
 A node that is alone in its ring takes its users along. One that is in a ring with
 others stays there: use another --home for the second ring.`,
 		Example: "  phyllo join phyllo1…\n  phyllo join                  list rings on the local network\n  phyllo join --lan home",
-		Args:    args(0, 1),
+		Args:    command.Args(0, 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			switch {
 			case lan != "" && len(a) > 0:
@@ -146,10 +147,10 @@ func joinLan(ctx context.Context, w *console.World, ring string, yes bool) error
 func newMember(w *console.World) *cobra.Command {
 	change := func(use, short, long, did string, f func(*api.Client, context.Context, id.ID) error) *cobra.Command {
 		return &cobra.Command{
-			Use: use + " ID", Short: short, Long: long, Example: "  phyllo member " + use + " 3f2a9b0c4d5e6f708192a3b4c5d6e7f8", Args: args(1, 1),
-			ValidArgsFunction: complete(w, members),
+			Use: use + " ID", Short: short, Long: long, Example: "  phyllo member " + use + " 3f2a9b0c4d5e6f708192a3b4c5d6e7f8", Args: command.Args(1, 1),
+			ValidArgsFunction: command.Complete(w, command.Members),
 			RunE: func(cmd *cobra.Command, a []string) error {
-				x, err := parseID(a[0])
+				x, err := command.ParseID(a[0])
 				if err != nil {
 					return err
 				}
@@ -168,7 +169,7 @@ func newMember(w *console.World) *cobra.Command {
 		}
 	}
 	list := &cobra.Command{
-		Use: "list", Short: "List the members of the ring", Example: "  phyllo member list", Args: args(0, 0),
+		Use: "list", Short: "List the members of the ring", Example: "  phyllo member list", Args: command.Args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return w.Ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
 				list, err := c.Members(ctx)
@@ -189,7 +190,7 @@ func newMember(w *console.World) *cobra.Command {
 		Short:   "Let in who asks on the local network",
 		Long:    "Let in the computer that asks on the local network (there: phyllo join --lan). Type the six digits that it shows.",
 		Example: "  phyllo member admit 271828",
-		Args:    args(1, 1),
+		Args:    command.Args(1, 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			return w.Ask(cmd.Context(), "admitting …", func(ctx context.Context, c *api.Client) error {
 				if !sixDigits(a[0]) {
@@ -208,7 +209,7 @@ func newMember(w *console.World) *cobra.Command {
 			})
 		},
 	}
-	return group("member", "See and decide who belongs to the ring",
+	return command.Group("member", "See and decide who belongs to the ring",
 		"A ring is closed: admitters let nodes in. Expelling one takes two admitters, or the ring's authority.",
 		list, admit,
 		change("expel", "Put a node out of the ring", "Put a node out of the ring. With several admitters a second one has to do the same.", "expelled", (*api.Client).Expel),

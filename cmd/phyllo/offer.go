@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/command"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 	"github.com/phyllo-net/phyllo/node/config"
@@ -30,7 +31,7 @@ it is offered anew, or the setting "offer" or "phyllo up --offer" says something
   phyllo offer 20GiB
   phyllo offer 0
   phyllo offer auto`,
-		Args: args(0, 1),
+		Args: command.Args(0, 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			change := func(ctx context.Context, c *api.Client) (*api.Account, error) { return c.Account(ctx) }
 			if len(a) == 1 {

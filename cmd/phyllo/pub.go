@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/command"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
@@ -31,8 +32,8 @@ publish, and not secret: whoever hands them on could read them.`,
 		Example: `  phyllo pub news "the bakery is open"
   tail -f /var/log/messages | phyllo pub ann/log
   phyllo pub news -- "-5 degrees"     a text that begins with -`,
-		Args:              args(1, 2),
-		ValidArgsFunction: complete(w, topics),
+		Args:              command.Args(1, 2),
+		ValidArgsFunction: command.Complete(w, topics),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q := api.Publication{Topic: a[0], User: from, Lines: len(a) == 1 || a[1] == "-"}
 			var r io.Reader = w.Stdin
@@ -71,13 +72,13 @@ publish, and not secret: whoever hands them on could read them.`,
 type subscriber struct {
 	w       *console.World
 	q       api.Subscription
-	since   length
+	since   command.Length
 	count   int
 	verbose bool
 }
 
 func newSub(w *console.World) *cobra.Command {
-	s := &subscriber{w: w, since: length{high: 7 * 24 * time.Hour}}
+	s := &subscriber{w: w, since: command.Length{High: 7 * 24 * time.Hour}}
 	cmd := &cobra.Command{
 		Use:   "sub TOPIC",
 		Short: "Read a topic",
@@ -93,21 +94,21 @@ byte for byte.`,
   phyllo sub ann/log --since 10m
   phyllo sub news --last 100 --count 100     then end
   phyllo sub news --json | jq -r .text`,
-		Args:              args(1, 1),
-		ValidArgsFunction: complete(w, topics),
+		Args:              command.Args(1, 1),
+		ValidArgsFunction: command.Complete(w, topics),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			s.q.Topic, s.q.Since = a[0], s.since.value.Milliseconds()
+			s.q.Topic, s.q.Since = a[0], s.since.Value.Milliseconds()
 			return s.run(cmd.Context())
 		},
 	}
 	f := cmd.Flags()
 	f.Var(&s.since, "since", "begin with what was published in so much time, up to 7d")
-	last, count := &number{low: 0, high: 4096}, &number{low: 0, high: 1 << 30}
+	last, count := &command.Number{Low: 0, High: 4096}, &command.Number{Low: 0, High: 1 << 30}
 	f.Var(last, "last", "begin with so many messages that were published before")
 	f.Var(count, "count", "end after so many messages; 0: go on")
 	f.BoolVarP(&s.verbose, "verbose", "v", false, "print time and publisher before each message")
 	f.StringVar(&s.q.User, "from", "", "`USER` who reads, if several live here")
-	cmd.PreRun = func(*cobra.Command, []string) { s.q.Last, s.count = last.value, count.value }
+	cmd.PreRun = func(*cobra.Command, []string) { s.q.Last, s.count = last.Value, count.Value }
 	return cmd
 }
 

@@ -6,12 +6,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/command"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
 func newRing(w *console.World) *cobra.Command {
-	return group("ring", "Keep the ring's key safe, say what the ring gives, and count it",
+	return command.Group("ring", "Keep the ring's key safe, say what the ring gives, and count it",
 		`The authority key decides in the end who belongs to the ring. It lies on the computer
 that founded it; without a backup, a broken disk there means that no admitter can be
 added or expelled any more.`,
@@ -19,15 +20,15 @@ added or expelled any more.`,
 }
 
 func ringBackup(w *console.World) *cobra.Command {
-	var p passphrase
+	var p command.Passphrase
 	var force bool
 	cmd := &cobra.Command{
 		Use:     "backup FILE",
 		Short:   "Write the authority key to a file, under a passphrase",
 		Example: "  phyllo ring backup /media/stick/home.ring\n  phyllo ring backup - | lpr     on paper",
-		Args:    args(1, 1), ValidArgsFunction: completeFiles(nil, 0),
+		Args:    command.Args(1, 1), ValidArgsFunction: command.CompleteFiles(nil, 0),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			phrase, err := p.read(w, true)
+			phrase, err := p.Read(w, true)
 			if err != nil {
 				return err
 			}
@@ -41,7 +42,7 @@ func ringBackup(w *console.World) *cobra.Command {
 			})
 		},
 	}
-	p.flag(cmd)
+	p.Flag(cmd)
 	cmd.Flags().BoolVar(&force, "force", false, "replace an existing file")
 	return cmd
 }
@@ -62,18 +63,18 @@ func saved(w *console.World, path string, s *api.Sealed, force bool) error {
 }
 
 func ringRestore(w *console.World) *cobra.Command {
-	var p passphrase
+	var p command.Passphrase
 	cmd := &cobra.Command{
 		Use:     "restore FILE",
 		Short:   "Keep the authority key of a backup on this node",
 		Example: "  phyllo ring restore /media/stick/home.ring",
-		Args:    args(1, 1), ValidArgsFunction: completeFiles(nil, 0),
+		Args:    command.Args(1, 1), ValidArgsFunction: command.CompleteFiles(nil, 0),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			b, err := console.ReadLimited(a[0], console.MaxSecretFile)
 			if err != nil {
 				return console.Missing(err, a[0], "the one that `phyllo ring backup` wrote")
 			}
-			phrase, err := p.read(w, false)
+			phrase, err := p.Read(w, false)
 			if err != nil {
 				return err
 			}
@@ -90,6 +91,6 @@ func ringRestore(w *console.World) *cobra.Command {
 			})
 		},
 	}
-	p.flag(cmd)
+	p.Flag(cmd)
 	return cmd
 }

@@ -9,12 +9,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/command"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
 func newRoom(w *console.World) *cobra.Command {
-	return group("room", "Rooms in which several people talk",
+	return command.Group("room", "Rooms in which several people talk",
 		`A room has its whole history with each of its members: who talks while others are away
 loses nothing, and in the end all show the same in the same order. Say something with
 `+"`phyllo send '#ROOM' TEXT`"+`. In a room for invited people what is said is sealed to those
@@ -41,7 +42,7 @@ func roomList(w *console.World) *cobra.Command {
 	var as string
 	cmd := &cobra.Command{
 		Use: "list [ROOM]", Short: "List your rooms and invitations, or who is in a room",
-		Example: "  phyllo room list\n  phyllo room list garden", Args: args(0, 1), ValidArgsFunction: complete(w, rooms),
+		Example: "  phyllo room list\n  phyllo room list garden", Args: command.Args(0, 1), ValidArgsFunction: command.Complete(w, rooms),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			return w.Ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
 				list, err := c.RoomList(ctx, as)
@@ -148,7 +149,7 @@ everybody in the ring can join and read it: what is said in it is not sealed. Th
 of such rooms: others find one by the name of anybody who is in it ("phyllo room find"). With
 --stored members put what is said into the ring's storage, too, sealed: who comes while
 none of the others is there gets all of it. It is paid for by those who say something.`,
-		Example: "  phyllo room create garden\n  phyllo room create \"book club\" --stored\n  phyllo room create square --public", Args: args(1, 1),
+		Example: "  phyllo room create garden\n  phyllo room create \"book club\" --stored\n  phyllo room create square --public", Args: command.Args(1, 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.Name = a[0]
 			return w.Ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
@@ -200,7 +201,7 @@ func roomInvite(w *console.World) *cobra.Command {
 		Use: "invite ROOM NAME", Short: "Make a person a member",
 		Long: `Make a person a member. He finds the invitation in "phyllo room list" as soon as any
 member's computer reaches his, and reads what was said before when he has joined.`,
-		Example: "  phyllo room invite garden bob", Args: args(2, 2), ValidArgsFunction: complete(w, rooms, contacts),
+		Example: "  phyllo room invite garden bob", Args: command.Args(2, 2), ValidArgsFunction: command.Complete(w, rooms, command.Contacts),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			return w.Ask(cmd.Context(), "looking for "+plain.Clean(a[1])+" …", func(ctx context.Context, c *api.Client) error {
 				if err := c.RoomInvite(ctx, api.RoomWho{User: as, Room: a[0], Name: a[1]}); err != nil {
@@ -221,7 +222,7 @@ func roomFind(w *console.World) *cobra.Command {
 		Use: "find NAME", Short: "List the public rooms that a person is in",
 		Long: `List the public rooms that a person is in. His computer is asked, so it must be there.
 Join one with "phyllo room join NAME/ROOM".`,
-		Example: "  phyllo room find ann", Args: args(1, 1), ValidArgsFunction: complete(w, contacts),
+		Example: "  phyllo room find ann", Args: command.Args(1, 1), ValidArgsFunction: command.Complete(w, command.Contacts),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.Name = a[0]
 			return w.Ask(cmd.Context(), "asking "+plain.Clean(a[0])+" …", func(ctx context.Context, c *api.Client) error {
@@ -252,7 +253,7 @@ func roomJoin(w *console.World) *cobra.Command {
 who is in it, its owner or another, whose computer is there ("phyllo room find NAME").
 What was said before comes from the members who are there.`,
 		Example: "  phyllo room join garden\n  phyllo room join ann/square",
-		Args:    args(1, 1), ValidArgsFunction: complete(w, rooms),
+		Args:    command.Args(1, 1), ValidArgsFunction: command.Complete(w, rooms),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			return w.Ask(cmd.Context(), "fetching what was said …", func(ctx context.Context, c *api.Client) error {
 				r, err := c.RoomJoin(ctx, api.RoomQuery{User: as, Room: a[0]})
@@ -278,7 +279,7 @@ func roomLeave(w *console.World) *cobra.Command {
 		Use: "leave ROOM", Short: "Leave a room, or send an invitation away",
 		Long: `Leave a room: what is said from then on is sealed to the others only, and what you have
 of it stays readable for you. An invitation is sent away; nobody is told so.`,
-		Example: "  phyllo room leave garden", Args: args(1, 1), ValidArgsFunction: complete(w, rooms),
+		Example: "  phyllo room leave garden", Args: command.Args(1, 1), ValidArgsFunction: command.Complete(w, rooms),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			return w.Ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
 				if err := c.RoomLeave(ctx, api.RoomQuery{User: as, Room: a[0]}); err != nil {
@@ -302,8 +303,8 @@ func roomRole(w *console.World) *cobra.Command {
 new key, which the first admin who is there makes within seconds; an "admin" invites
 people and puts them out; "owner" hands the room over to him. Admins change what
 members are, and only the owner what admins are.`,
-		Example: "  phyllo room role garden bob admin\n  phyllo room role garden mallory out", Args: args(3, 3),
-		ValidArgsFunction: complete(w, rooms, contacts, func(context.Context, *api.Client) ([]string, error) { return roles, nil }),
+		Example: "  phyllo room role garden bob admin\n  phyllo room role garden mallory out", Args: command.Args(3, 3),
+		ValidArgsFunction: command.Complete(w, rooms, command.Contacts, func(context.Context, *api.Client) ([]string, error) { return roles, nil }),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			return w.Ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
 				if err := c.RoomRole(ctx, api.RoomRole{User: as, Room: a[0], Name: a[1], Role: a[2]}); err != nil {
@@ -322,7 +323,7 @@ func roomRename(w *console.World) *cobra.Command {
 	var as string
 	cmd := &cobra.Command{
 		Use: "rename ROOM NAME", Short: "Give a room another name", Example: "  phyllo room rename garden meadow",
-		Args: args(2, 2), ValidArgsFunction: complete(w, rooms),
+		Args: command.Args(2, 2), ValidArgsFunction: command.Complete(w, rooms),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			return w.Ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
 				if err := c.RoomRename(ctx, api.RoomRename{User: as, Room: a[0], Name: a[1]}); err != nil {
@@ -359,7 +360,7 @@ stays with them, and that you have what you answer to is seen anyway. With --sto
 which is for all and an admin's to say, members put what is said into the ring's storage,
 too, sealed: who comes while none of the others is there gets all of it. With --stored off
 they take it back from there.`,
-		Example: "  phyllo room set garden --receipts off\n  phyllo room set garden --stored on", Args: args(1, 1), ValidArgsFunction: complete(w, rooms),
+		Example: "  phyllo room set garden --receipts off\n  phyllo room set garden --stored on", Args: command.Args(1, 1), ValidArgsFunction: command.Complete(w, rooms),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.Room = a[0]
 			if err := onOff(cmd, "receipts", receipts, &q.Receipts); err != nil {
@@ -403,7 +404,7 @@ was away, stands where it belongs. With --receipts each message stands with how 
 the others have it and have read it, as far as is known here: who wrote it learns that
 within seconds. In --json they are named, in rooms of up to 32 members.`,
 		Example: "  phyllo room history garden\n  phyllo room history garden --receipts\n  phyllo room history garden -n 20 --follow     and go on until Ctrl-C",
-		Args:    args(1, 1), ValidArgsFunction: complete(w, rooms),
+		Args:    command.Args(1, 1), ValidArgsFunction: command.Complete(w, rooms),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.query.Room = a[0]
 			if q.query.Limit < 0 {

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/command"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
@@ -88,7 +89,7 @@ Or look at a ring of 16 nodes on this computer:  phyllo demo`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          cobra.ArbitraryArgs,
-		RunE:          groupRun,
+		RunE:          command.GroupRun,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			if err := emptyFlags(cmd); err != nil {
 				return err
@@ -101,7 +102,7 @@ Or look at a ring of 16 nodes on this computer:  phyllo demo`,
 	f := root.PersistentFlags()
 	f.StringVar(&w.Home, "home", "", "folder `DIR` of the node's state (default $PHYLLO_HOME, else in the XDG data folder)")
 	f.BoolVar(&w.JSON, "json", false, "print JSON, one object in each line")
-	root.SetFlagErrorFunc(flagError)
+	root.SetFlagErrorFunc(command.FlagError)
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	root.CompletionOptions.DisableDefaultCmd = true // there is one of ours
 	root.SetHelpCommandGroupID(groupMore)
@@ -134,7 +135,7 @@ func strictHelp(root *cobra.Command) {
 		c.Run, c.RunE = nil, func(_ *cobra.Command, a []string) error {
 			about, rest, err := root.Find(a)
 			if err != nil || len(rest) > 0 {
-				return groupRun(about, rest)
+				return command.GroupRun(about, rest)
 			}
 			about.InitDefaultHelpFlag()
 			return about.Help()

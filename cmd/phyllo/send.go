@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/command"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 	"github.com/phyllo-net/phyllo/id"
@@ -25,7 +26,7 @@ const maxText = 32 << 10
 
 func newSend(w *console.World) *cobra.Command {
 	var from, file, reply string
-	wait := &length{value: 5 * time.Second, high: 10 * time.Minute}
+	wait := &command.Length{Value: 5 * time.Second, High: 10 * time.Minute}
 	cmd := &cobra.Command{
 		Use:   "send NAME [TEXT]",
 		Short: "Send a message to a person, or say something in a room",
@@ -48,9 +49,9 @@ it, or join later; --reply ID answers a message there.`,
   phyllo send '#garden' --file plan.pdf
   phyllo send bob -- "-5 degrees"     a text that begins with -`,
 		Args:              sendArgs(&file),
-		ValidArgsFunction: complete(w, contacts),
+		ValidArgsFunction: command.Complete(w, command.Contacts),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			d := api.Draft{From: from, To: a[0], Wait: wait.value.Milliseconds()}
+			d := api.Draft{From: from, To: a[0], Wait: wait.Value.Milliseconds()}
 			if len(a) > 1 {
 				var err error
 				if d.Text, err = text(w, a[1]); err != nil {
@@ -85,7 +86,7 @@ it, or join later; --reply ID answers a message there.`,
 				switch {
 				case w.JSON:
 					err = w.Line(s)
-				case s.State == api.StateQueued && wait.value > 0:
+				case s.State == api.StateQueued && wait.Value > 0:
 					w.Printf("queued: it goes out when %s's computer takes it\n", plain.Clean(s.To))
 				case s.State == api.StateFailed:
 				default:
@@ -111,7 +112,7 @@ func sendArgs(file *string) cobra.PositionalArgs {
 		if len(a) == 1 && *file == "" {
 			return console.Usage("`phyllo send` wants a text too, or a file: for example `phyllo send %s \"hello\"`, or `phyllo send %s --file thesis.pdf`", plain.Clean(a[0]), plain.Clean(a[0]))
 		}
-		return args(1, 2)(cmd, a)
+		return command.Args(1, 2)(cmd, a)
 	}
 }
 
@@ -175,7 +176,7 @@ Senders who are no strangers are told that. What a stranger wrote is marked with
 		Example: `  phyllo inbox
   phyllo inbox --unread --follow          and go on until Ctrl-C
   phyllo inbox --json --peek | jq .text   without marking as read`,
-		Args: args(0, 0),
+		Args: command.Args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if q.since != "" {
 				x, err := id.Parse(q.since)

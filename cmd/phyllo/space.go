@@ -6,12 +6,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/command"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
 func newSpace(w *console.World) *cobra.Command {
-	return group("space", "Trees of files, and who may use them",
+	return command.Group("space", "Trees of files, and who may use them",
 		`A space is a tree of files, on all computers of yours and of those whom you let use it.
 Everybody has the space "home", which is made with its first file.`,
 		spaceAdd(w), spaceCreate(w), spaceGrant(w), spaceList(w), spaceRevoke(w))
@@ -57,7 +58,7 @@ that everybody who may use the space, or once could, can find out whether a text
 he guesses is stored in it, and that what is removed gives no space back.`,
 		Example: `  phyllo space create holidays
   phyllo space create backups --convergent`,
-		Args: args(1, 1),
+		Args: command.Args(1, 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.Name = a[0]
 			return w.Ask(cmd.Context(), "making the space …", func(ctx context.Context, c *api.Client) error {
@@ -79,7 +80,7 @@ func spaceList(w *console.World) *cobra.Command {
 	var user string
 	cmd := &cobra.Command{
 		Use: "list", Short: "List your spaces, and who may use them", Long: "List your spaces, with their owners and those who may use them.",
-		Example: "  phyllo space list", Args: args(0, 0),
+		Example: "  phyllo space list", Args: command.Args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return w.Ask(cmd.Context(), "looking …", func(ctx context.Context, c *api.Client) error {
 				list, err := c.SpaceList(ctx, user)
@@ -116,7 +117,7 @@ and print a line for him, for ` + "`phyllo space add`" + `. The line opens nothi
 list of those who may use the space.`,
 		Example: `  phyllo space grant holidays bob
   phyllo space grant holidays carol --read-only`,
-		Args: args(2, 2),
+		Args: command.Args(2, 2),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.Space, q.Name = a[0], a[1]
 			return w.Ask(cmd.Context(), "granting …", func(ctx context.Context, c *api.Client) error {
@@ -135,7 +136,7 @@ list of those who may use the space.`,
 	}
 	cmd.Flags().StringVar(&q.User, "user", "", "whose `NAME` the space is, where several users live on the node")
 	cmd.Flags().BoolVar(&q.ReadOnly, "read-only", false, "he may read, and not change anything")
-	cmd.ValidArgsFunction = complete(w, spaces, contacts)
+	cmd.ValidArgsFunction = command.Complete(w, spaces, command.Contacts)
 	return cmd
 }
 
@@ -148,7 +149,7 @@ func spaceRevoke(w *console.World) *cobra.Command {
 more, and he cannot read what is stored from now on. What he could read before, he may
 have kept, and what was stored before he could still have deleted.`,
 		Example: "  phyllo space revoke holidays bob",
-		Args:    args(2, 2),
+		Args:    command.Args(2, 2),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.Space, q.Name = a[0], a[1]
 			return w.Ask(cmd.Context(), "revoking …", func(ctx context.Context, c *api.Client) error {
@@ -161,7 +162,7 @@ have kept, and what was stored before he could still have deleted.`,
 		},
 	}
 	cmd.Flags().StringVar(&q.User, "user", "", "whose `NAME` the space is, where several users live on the node")
-	cmd.ValidArgsFunction = complete(w, spaces, contacts)
+	cmd.ValidArgsFunction = command.Complete(w, spaces, command.Contacts)
 	return cmd
 }
 
@@ -173,7 +174,7 @@ func spaceAdd(w *console.World) *cobra.Command {
 		Long:  "Put a space on your list, by the line that `phyllo space grant` has printed for you.",
 		Example: `  phyllo space add phyllo://space/…
   phyllo space add phyllo://space/… --as holidays-of-ann`,
-		Args: args(1, 1),
+		Args: command.Args(1, 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.Link = a[0]
 			return w.Ask(cmd.Context(), "opening the space …", func(ctx context.Context, c *api.Client) error {

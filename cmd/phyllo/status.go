@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/command"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
@@ -18,7 +19,7 @@ func newDown(w *console.World) *cobra.Command {
 		Short:   "Stop the node",
 		Long:    "Stop the node of this home, and return when it has ended.",
 		Example: "  phyllo down",
-		Args:    args(0, 0),
+		Args:    command.Args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return w.Ask(cmd.Context(), "stopping the node …", func(ctx context.Context, c *api.Client) error {
 				s, err := c.Status(ctx)
@@ -50,7 +51,7 @@ func newStatus(w *console.World) *cobra.Command {
 		Short:   "Say how the node is",
 		Long:    "Say how the node is: whether it is in its ring, whether others reach it, and what it costs.",
 		Example: "  phyllo status\n  phyllo status --json | jq .state",
-		Args:    args(0, 0),
+		Args:    command.Args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return w.Ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
 				s, err := c.Status(ctx)
@@ -146,7 +147,7 @@ func newDoctor(w *console.World) *cobra.Command {
 		Long: `Look at ports, NAT, clock, disk, certificate and peers, and say in plain sentences
 what is found. The exit code is 1 if something does not work.`,
 		Example: "  phyllo doctor",
-		Args:    args(0, 0),
+		Args:    command.Args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return w.Ask(cmd.Context(), "looking at ports, clock, disk and peers …", func(ctx context.Context, c *api.Client) error {
 				list, err := c.Doctor(ctx)

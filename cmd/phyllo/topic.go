@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/command"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 	"github.com/phyllo-net/phyllo/id"
@@ -16,7 +17,7 @@ import (
 )
 
 func newTopic(w *console.World) *cobra.Command {
-	return group("topic", "Topics: who may publish and read, who hands them on",
+	return command.Group("topic", "Topics: who may publish and read, who hands them on",
 		`A topic carries what programs and people publish (`+"`phyllo pub`"+`) to all who read it
 (`+"`phyllo sub`"+`), over a tree of nodes. news is a topic of the whole ring, and belongs to who
 has published to it first; ann/news belongs to ann.`,
@@ -38,7 +39,7 @@ func topicList(w *console.World) *cobra.Command {
 		Use: "list", Short: "List the topics that this node has to do with",
 		Long: `List the topics of the people who live here, those that are read or written here, and
 those that this node keeps or hands on for others.`,
-		Example: "  phyllo topic list", Args: args(0, 0),
+		Example: "  phyllo topic list", Args: command.Args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return w.Ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
 				list, err := c.TopicList(ctx)
@@ -97,8 +98,8 @@ func standing(t api.Topic) string {
 
 func topicSet(w *console.World) *cobra.Command {
 	var q api.TopicRules
-	keep := &number{value: 1000, low: 1, high: 4096}
-	age := &length{value: 24 * time.Hour, low: time.Minute, high: 7 * 24 * time.Hour}
+	keep := &command.Number{Value: 1000, Low: 1, High: 4096}
+	age := &command.Length{Value: 24 * time.Hour, Low: time.Minute, High: 7 * 24 * time.Hour}
 	cmd := &cobra.Command{
 		Use:   "set TOPIC",
 		Short: "Make a topic, or change who may publish and read",
@@ -110,15 +111,15 @@ not read is given no message, but nodes that hand a topic on could read it: it i
 		Example: `  phyllo topic set news --publish ann,bob
   phyllo topic set ann/door --publish ann,bob --read ann,bob,carol
   phyllo topic set ann/log --keep 4000 --keep-for 7d`,
-		Args:              args(1, 1),
-		ValidArgsFunction: complete(w, topics),
+		Args:              command.Args(1, 1),
+		ValidArgsFunction: command.Complete(w, topics),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			for name, list := range map[string][]string{"publish": q.Publish, "read": q.Read} {
 				if cmd.Flags().Changed(name) && len(list) == 0 {
 					return console.Usage("--%s is empty: want names of people, all or owner, as in `phyllo topic set news --%s ann,bob`", name, name)
 				}
 			}
-			q.Topic, q.Keep, q.KeepFor = a[0], keep.value, age.value.Milliseconds()
+			q.Topic, q.Keep, q.KeepFor = a[0], keep.Value, age.Value.Milliseconds()
 			return w.Ask(cmd.Context(), "setting "+plain.Clean(a[0])+" …", func(ctx context.Context, c *api.Client) error {
 				t, err := c.TopicSet(ctx, q)
 				if err != nil {
@@ -150,8 +151,8 @@ func topicTree(w *console.World) *cobra.Command {
 		Long: `Ask the nodes of a topic's tree where they stand, and show it: the root first, and each
 node below the one that hands messages on to it. Nodes that only forward are part of it.`,
 		Example:           "  phyllo topic tree news\n  phyllo topic tree news --json",
-		Args:              args(1, 1),
-		ValidArgsFunction: complete(w, topics),
+		Args:              command.Args(1, 1),
+		ValidArgsFunction: command.Complete(w, topics),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			return w.Ask(cmd.Context(), "asking the nodes of the tree …", func(ctx context.Context, c *api.Client) error {
 				tree, err := c.TopicTree(ctx, a[0])
@@ -197,8 +198,8 @@ func drawTree(w *console.World, tree *api.TopicTree) {
 
 func topicBench(w *console.World) *cobra.Command {
 	var q api.TopicTrial
-	size, under := &number{value: 100, low: 16, high: api.MaxTopicMessage}, &number{value: 1, low: 1, high: 512}
-	rate, length := &number{low: 0, high: 100_000}, &length{value: 10 * time.Second, low: time.Second, high: 10 * time.Minute}
+	size, under := &command.Number{Value: 100, Low: 16, High: api.MaxTopicMessage}, &command.Number{Value: 1, Low: 1, High: 512}
+	rate, length := &command.Number{Low: 0, High: 100_000}, &command.Length{Value: 10 * time.Second, Low: time.Second, High: 10 * time.Minute}
 	cmd := &cobra.Command{
 		Use:   "bench TOPIC",
 		Short: "Measure how fast messages of a topic are",
@@ -215,11 +216,11 @@ them as others: take one that is for this alone.`,
 		Example: `  phyllo topic bench bench
   phyllo topic bench bench --outstanding 8 --size 1000 --for 1m
   phyllo topic bench bench --rate 50 --outstanding 100`,
-		Args:              args(1, 1),
-		ValidArgsFunction: complete(w, topics),
+		Args:              command.Args(1, 1),
+		ValidArgsFunction: command.Complete(w, topics),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			q.Topic, q.Size, q.Outstanding, q.Rate, q.For = a[0], size.value, under.value, rate.value, length.value.Milliseconds()
-			return w.Ask(cmd.Context(), "publishing to "+plain.Clean(a[0])+" for "+config.SpanText(length.value)+" …", func(ctx context.Context, c *api.Client) error {
+			q.Topic, q.Size, q.Outstanding, q.Rate, q.For = a[0], size.Value, under.Value, rate.Value, length.Value.Milliseconds()
+			return w.Ask(cmd.Context(), "publishing to "+plain.Clean(a[0])+" for "+config.SpanText(length.Value)+" …", func(ctx context.Context, c *api.Client) error {
 				m, err := c.TopicBench(ctx, q)
 				if err != nil {
 					return err

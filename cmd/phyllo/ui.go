@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/command"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
@@ -22,7 +23,7 @@ func newUI(w *console.World) *cobra.Command {
 for a minute; the browser is then remembered by a cookie. With --print the one-time
 address is printed instead, for "ssh -L" or a browser that cannot be started.`,
 		Example: "  phyllo ui\n  phyllo ui --print",
-		Args:    args(0, 0),
+		Args:    command.Args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return w.Ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
 				t, err := c.Ticket(ctx)

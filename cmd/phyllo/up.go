@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/command"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 	"github.com/phyllo-net/phyllo/node/config"
@@ -39,7 +40,7 @@ node reads them again, and its log says what is wrong or holds from the next sta
   phyllo up --join phyllo1…            in the ring of an invitation
   phyllo up --listen 0.0.0.0:4280 --ui off --foreground
   phyllo --home /tmp/second up         a second node on this computer`,
-		Args: args(0, 0),
+		Args: command.Args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := settings(w, cmd.Flags())
 			if err != nil {

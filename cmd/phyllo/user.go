@@ -9,12 +9,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/command"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
 func newUser(w *console.World) *cobra.Command {
-	return group("user", "People who live on this node, and records of others",
+	return command.Group("user", "People who live on this node, and records of others",
 		`A user is a person with a name and keys. Several can live on one node; who runs the
 node can read all of them.`,
 		userAdd(w), userFind(w), userList(w), userEdit(w), verify(w, "user"), userExport(w), userImport(w))
@@ -61,7 +62,7 @@ func userAdd(w *console.World) *cobra.Command {
 		Long: `Make a user of this node, with new keys, and claim a name in the ring. A name has 1
 to 64 letters of one script, digits and . - _, and belongs to whom claims it first.`,
 		Example: "  phyllo user add ann\n  phyllo user add ann --full-name \"Ann Example\" --interests tea,bees",
-		Args:    args(1, 1),
+		Args:    command.Args(1, 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q := api.UserRequest{Name: a[0]}
 			var profile api.Profile
@@ -98,7 +99,7 @@ most of them say that nobody has the name, and 1 if too few can be asked now.
 With * for any characters, or ? for one, all nodes are asked for people whose names fit;
 each keeps some. Who does not want to be listed is not.`,
 		Example: "  phyllo user find bob\n  phyllo user find 'al*'",
-		Args:    args(1, 1), ValidArgsFunction: complete(w, contacts),
+		Args:    command.Args(1, 1), ValidArgsFunction: command.Complete(w, command.Contacts),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			if strings.ContainsAny(a[0], "*?") {
 				return search(w, cmd, api.UserQuery{Pattern: a[0], Limit: limit})
@@ -158,7 +159,7 @@ func userList(w *console.World) *cobra.Command {
 		Long: `List the users of this node. With --all all nodes are asked for the people whose records
 they keep, and these are printed as they come, but for those who do not want to be listed
 ("phyllo user edit NAME --unlisted").`,
-		Example: "  phyllo user list\n  phyllo user list --all", Args: args(0, 0),
+		Example: "  phyllo user list\n  phyllo user list --all", Args: command.Args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if all {
 				return search(w, cmd, api.UserQuery{Limit: limit})
@@ -187,10 +188,10 @@ func userEdit(w *console.World) *cobra.Command {
 		Short:   "Change what a user's record says of him",
 		Long:    "Change the profile of a user of this node. What is not given stays; an empty text takes it out.",
 		Example: "  phyllo user edit ann --about \"keeps the bees\"",
-		Args:    args(1, 1), ValidArgsFunction: complete(w, users),
+		Args:    command.Args(1, 1), ValidArgsFunction: command.Complete(w, command.Users),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			if !p.change(cmd, &api.Profile{}) {
-				return console.Usage("`phyllo user edit` wants something to change: for example `%s`", example(cmd))
+				return console.Usage("`phyllo user edit` wants something to change: for example `%s`", command.Example(cmd))
 			}
 			return w.Ask(cmd.Context(), "changing the record …", func(ctx context.Context, c *api.Client) error {
 				list, err := c.UserList(ctx)
@@ -231,8 +232,8 @@ func verify(w *console.World, under string) *cobra.Command {
 it is right. Compare it by a way on which you know the person: side by side, or by
 voice. If the key has changed since you first met, this says which one is right.`,
 		Example:           "  phyllo " + under + " verify bob\n  phyllo " + under + " verify bob --fingerprint 2f9c4d5e6f708192a3b4c5d6",
-		Args:              args(1, 1),
-		ValidArgsFunction: complete(w, contacts),
+		Args:              command.Args(1, 1),
+		ValidArgsFunction: command.Complete(w, command.Contacts),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q := api.Who{User: as, Name: a[0]}
 			return w.Ask(cmd.Context(), "reading the keys …", func(ctx context.Context, c *api.Client) error {
@@ -302,16 +303,16 @@ func compare(w *console.World, k *api.KeyPair) (string, error) {
 }
 
 func userExport(w *console.World) *cobra.Command {
-	var p passphrase
+	var p command.Passphrase
 	var force bool
 	cmd := &cobra.Command{
 		Use:     "export NAME FILE",
 		Short:   "Write a user's keys to a file, under a passphrase",
 		Long:    "Write all keys of a user of this node to one file, under a passphrase: as a backup, or to live on another node too.",
 		Example: "  phyllo user export ann ann.phyllo",
-		Args:    args(2, 2), ValidArgsFunction: completeFiles(complete(w, users), 1),
+		Args:    command.Args(2, 2), ValidArgsFunction: command.CompleteFiles(command.Complete(w, command.Users), 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			phrase, err := p.read(w, true)
+			phrase, err := p.Read(w, true)
 			if err != nil {
 				return err
 			}
@@ -325,18 +326,18 @@ func userExport(w *console.World) *cobra.Command {
 			})
 		},
 	}
-	p.flag(cmd)
+	p.Flag(cmd)
 	cmd.Flags().BoolVar(&force, "force", false, "replace an existing file")
 	return cmd
 }
 
 func userImport(w *console.World) *cobra.Command {
-	var p passphrase
+	var p command.Passphrase
 	cmd := &cobra.Command{
 		Use:     "import FILE",
 		Short:   "Let an exported user live on this node",
 		Example: "  phyllo user import ann.phyllo",
-		Args:    args(1, 1), ValidArgsFunction: completeFiles(nil, 0),
+		Args:    command.Args(1, 1), ValidArgsFunction: command.CompleteFiles(nil, 0),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			b, err := console.ReadLimited(a[0], console.MaxSecretFile)
 			if err == nil && !utf8.Valid(b) {
@@ -345,7 +346,7 @@ func userImport(w *console.World) *cobra.Command {
 			if err != nil {
 				return console.Missing(err, a[0], "the one that `phyllo user export` wrote")
 			}
-			phrase, err := p.read(w, false)
+			phrase, err := p.Read(w, false)
 			if err != nil {
 				return err
 			}
@@ -363,6 +364,6 @@ func userImport(w *console.World) *cobra.Command {
 			})
 		},
 	}
-	p.flag(cmd)
+	p.Flag(cmd)
 	return cmd
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/phyllo-net/phyllo/cmd/phyllo/command"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/node"
 )
@@ -41,7 +42,7 @@ func thisVersion() version {
 
 func newVersion(w *console.World) *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Say which version this is", Example: "  phyllo version", Args: args(0, 0),
+		Use: "version", Short: "Say which version this is", Example: "  phyllo version", Args: command.Args(0, 0),
 		RunE: func(*cobra.Command, []string) error {
 			v := thisVersion()
 			if w.JSON {

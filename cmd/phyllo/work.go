@@ -10,13 +10,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/command"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 	"github.com/phyllo-net/phyllo/id"
 )
 
 func newWork(w *console.World) *cobra.Command {
-	return group("work", "Items of work, each for one of the programs that take them",
+	return command.Group("work", "Items of work, each for one of the programs that take them",
 		`Who offers items to a topic has each of them done by one of those who take items there,
 wherever in the ring they are: near ones first. If a taker's computer dies, or his command
 fails, the item is offered again. Who may publish to a topic offers, who may read it takes
@@ -37,7 +38,7 @@ type offering struct {
 func workOffer(w *console.World) *cobra.Command {
 	o := &offering{w: w}
 	whole := false
-	tries := &number{value: 3, low: 1, high: 100}
+	tries := &command.Number{Value: 3, Low: 1, High: 100}
 	cmd := &cobra.Command{
 		Use:   "offer TOPIC [ITEM]",
 		Short: "Offer items to a topic, each to one taker",
@@ -56,10 +57,10 @@ has up to 32767 bytes: what is larger is stored with ` + "`phyllo put`" + `, and
   phyllo work offer thumbnails cat.png --wait
   phyllo work offer letters --whole < letter.txt
   phyllo work offer thumbnails --leave < list     queue them, and end`,
-		Args:              args(1, 2),
-		ValidArgsFunction: complete(w, topics),
+		Args:              command.Args(1, 2),
+		ValidArgsFunction: command.Complete(w, topics),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			o.q.Topic, o.q.Tries = a[0], tries.value
+			o.q.Topic, o.q.Tries = a[0], tries.Value
 			o.q.Lines = !whole && len(a) == 1
 			var r io.Reader = w.Stdin
 			if len(a) == 2 {
@@ -165,8 +166,8 @@ time, every hour in the end.
 
 With TOPIC, which you must own, all nodes that offer items to it are asked for these. The
 last line says how many of them have answered: what the others have is not shown.`,
-		Example: "  phyllo work list\n  phyllo work list thumbnails", Args: args(0, 1),
-		ValidArgsFunction: complete(w, topics),
+		Example: "  phyllo work list\n  phyllo work list thumbnails", Args: command.Args(0, 1),
+		ValidArgsFunction: command.Complete(w, topics),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			if len(a) == 1 {
 				q.Topic = a[0]
@@ -270,8 +271,8 @@ func workWithdraw(w *console.World) *cobra.Command {
 are given, as ` + "`phyllo work list`" + ` shows them, or --all. Who has one in his hands learns of it when
 he speaks next.`,
 		Example:           "  phyllo work withdraw thumbnails 5f1b07c2a9d4\n  phyllo work withdraw thumbnails --all",
-		Args:              args(1, 1000),
-		ValidArgsFunction: complete(w, topics),
+		Args:              command.Args(1, 1000),
+		ValidArgsFunction: command.Complete(w, topics),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			if all == (len(a) > 1) {
 				return console.Usage("want numbers of items, as in `phyllo work list`, or --all")

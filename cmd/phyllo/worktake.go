@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/command"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 	"github.com/phyllo-net/phyllo/id"
@@ -36,7 +37,7 @@ type taking struct {
 
 func workTake(w *console.World) *cobra.Command {
 	k := &taking{w: w, jobs: make(map[id.Hash]context.CancelFunc)}
-	slots, count := &number{value: 1, low: 1, high: 1000}, &number{low: 0, high: 1 << 30}
+	slots, count := &command.Number{Value: 1, Low: 1, High: 1000}, &command.Number{Low: 0, High: 1 << 30}
 	cmd := &cobra.Command{
 		Use:   "take TOPIC [-- COMMAND ARG ...]",
 		Short: "Take items of a topic, and do them",
@@ -55,13 +56,13 @@ waits for it.`,
 		Example: `  phyllo work take thumbnails -- convert {} -resize 100x100 small/{}
   phyllo work take letters -j 4 -- sh -c 'lpr'
   phyllo work take thumbnails --count 1          then end`,
-		Args:              args(1, 1000),
-		ValidArgsFunction: complete(w, topics),
+		Args:              command.Args(1, 1000),
+		ValidArgsFunction: command.Complete(w, topics),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			if dash := cmd.ArgsLenAtDash(); len(a) > 1 && dash != 1 {
 				return console.Usage("want the command after --, as in `phyllo work take %s -- %s`", plain.Clean(a[0]), plain.Clean(strings.Join(a[1:], " ")))
 			}
-			k.q.Topic, k.command, k.q.Slots, k.count = a[0], a[1:], slots.value, count.value
+			k.q.Topic, k.command, k.q.Slots, k.count = a[0], a[1:], slots.Value, count.Value
 			return k.run(cmd.Context())
 		},
 	}

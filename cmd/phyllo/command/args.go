@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"errors"
@@ -12,9 +12,9 @@ import (
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
-// groupRun is what a command does that only has commands below it: with nothing
+// GroupRun is what a command does that only has commands below it: with nothing
 // after it, help; with anything else, say which one may be meant.
-func groupRun(cmd *cobra.Command, args []string) error {
+func GroupRun(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return cmd.Help()
 	}
@@ -30,25 +30,25 @@ func groupRun(cmd *cobra.Command, args []string) error {
 	return console.Usage("there is no command `%s %s`: `%s --help` lists all", cmd.CommandPath(), plain.Cut(args[0]), cmd.CommandPath())
 }
 
-// group is a command that only has commands below it.
-func group(use, short, long string, cmds ...*cobra.Command) *cobra.Command {
-	g := &cobra.Command{Use: use, Short: short, Long: long, Args: cobra.ArbitraryArgs, RunE: groupRun}
+// Group is a command that only has commands below it.
+func Group(use, short, long string, cmds ...*cobra.Command) *cobra.Command {
+	g := &cobra.Command{Use: use, Short: short, Long: long, Args: cobra.ArbitraryArgs, RunE: GroupRun}
 	g.AddCommand(cmds...)
 	return g
 }
 
-// args wants from least to most arguments. A complaint shows the first example.
-func args(least, most int) cobra.PositionalArgs {
+// Args wants from least to most arguments. A complaint shows the first example.
+func Args(least, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {
 		case len(args) < least:
-			return console.Usage("`%s` wants %s: for example `%s`", cmd.CommandPath(), wants(cmd), example(cmd))
+			return console.Usage("`%s` wants %s: for example `%s`", cmd.CommandPath(), wants(cmd), Example(cmd))
 		case len(args) > most:
 			quotes := ""
 			if most > 0 {
 				quotes = " (a text of several words goes into quotes)"
 			}
-			return console.Usage("`%s` does not want %+q: for example `%s`%s", cmd.CommandPath(), plain.Cut(args[most]), example(cmd), quotes)
+			return console.Usage("`%s` does not want %+q: for example `%s`%s", cmd.CommandPath(), plain.Cut(args[most]), Example(cmd), quotes)
 		}
 		return nil
 	}
@@ -60,8 +60,8 @@ func wants(cmd *cobra.Command) string {
 	return rest
 }
 
-// example is the first example of a command, without the explanation beside it.
-func example(cmd *cobra.Command) string {
+// Example is the first example of a command, without the explanation beside it.
+func Example(cmd *cobra.Command) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(cmd.Example), "\n")
 	line, _, _ = strings.Cut(line, "  ")
 	if line == "" {
@@ -70,9 +70,9 @@ func example(cmd *cobra.Command) string {
 	return strings.TrimSpace(line)
 }
 
-// flagError says what is wrong with a flag in one line: what, which values there
+// FlagError says what is wrong with a flag in one line: what, which values there
 // are, an example.
-func flagError(cmd *cobra.Command, err error) error {
+func FlagError(cmd *cobra.Command, err error) error {
 	var missing *pflag.NotExistError
 	var bare *pflag.ValueRequiredError
 	var wrong *pflag.InvalidValueError

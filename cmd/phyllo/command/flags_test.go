@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"strings"
@@ -16,19 +16,19 @@ func FuzzLength(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		l := &length{low: 0, high: 366 * 24 * time.Hour}
+		l := &Length{Low: 0, High: 366 * 24 * time.Hour}
 		if l.Set(s) != nil {
-			if l.value != 0 {
-				t.Fatalf("%q was refused and is %v", s, l.value)
+			if l.Value != 0 {
+				t.Fatalf("%q was refused and is %v", s, l.Value)
 			}
 			return
 		}
-		if l.value < l.low || l.value > l.high || strings.HasPrefix(s, "-") && l.value != 0 {
-			t.Fatalf("%q became %v", s, l.value)
+		if l.Value < l.Low || l.Value > l.High || strings.HasPrefix(s, "-") && l.Value != 0 {
+			t.Fatalf("%q became %v", s, l.Value)
 		}
-		again := &length{low: l.low, high: l.high}
-		if err := again.Set(l.String()); err != nil || again.value != l.value {
-			t.Fatalf("%q is %v, shown as %q, and that is %v, %v", s, l.value, l.String(), again.value, err)
+		again := &Length{Low: l.Low, High: l.High}
+		if err := again.Set(l.String()); err != nil || again.Value != l.Value {
+			t.Fatalf("%q is %v, shown as %q, and that is %v, %v", s, l.Value, l.String(), again.Value, err)
 		}
 	})
 }
@@ -39,7 +39,7 @@ func FuzzParseID(f *testing.F) {
 	f.Add(strings.Repeat("x", 1000))
 	f.Add("\n\x1b[31m")
 	f.Fuzz(func(t *testing.T, s string) {
-		x, err := parseID(s)
+		x, err := ParseID(s)
 		if err == nil {
 			if back, err := id.Parse(x.String()); err != nil || back != x {
 				t.Fatalf("%q is %v, which is %v, %v", s, x, back, err)

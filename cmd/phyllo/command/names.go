@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"context"
@@ -8,14 +8,14 @@ import (
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
-// contacts are the people whom a user knows, and the keys of those who ask.
-func contacts(ctx context.Context, c *api.Client) ([]string, error) {
+// Contacts are the people whom a user knows, and the keys of those who ask.
+func Contacts(ctx context.Context, c *api.Client) ([]string, error) {
 	list, err := c.ContactList(ctx, "")
 	var words []string
 	for _, x := range list {
 		switch {
 		case x.Name != "":
-			words = append(words, x.Name+"\t"+contactState(x))
+			words = append(words, x.Name+"\t"+ContactState(x))
 		default:
 			words = append(words, x.Key+"\tcalls himself "+x.Claimed)
 		}
@@ -23,8 +23,8 @@ func contacts(ctx context.Context, c *api.Client) ([]string, error) {
 	return words, err
 }
 
-// users are the people who live on the node.
-func users(ctx context.Context, c *api.Client) ([]string, error) {
+// Users are the people who live on the node.
+func Users(ctx context.Context, c *api.Client) ([]string, error) {
 	list, err := c.UserList(ctx)
 	var words []string
 	for _, u := range list {
@@ -33,8 +33,8 @@ func users(ctx context.Context, c *api.Client) ([]string, error) {
 	return words, err
 }
 
-// members are the ids of the other nodes of the ring.
-func members(ctx context.Context, c *api.Client) ([]string, error) {
+// Members are the ids of the other nodes of the ring.
+func Members(ctx context.Context, c *api.Client) ([]string, error) {
 	list, err := c.Members(ctx)
 	var words []string
 	for _, m := range list {
@@ -45,7 +45,8 @@ func members(ctx context.Context, c *api.Client) ([]string, error) {
 	return words, err
 }
 
-func contactState(x api.Contact) string {
+// ContactState says how somebody stands to a user.
+func ContactState(x api.Contact) string {
 	switch {
 	case x.Blocked:
 		return "blocked"

@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"context"
@@ -15,13 +15,13 @@ import (
 // completionTime is how long a shell waits for names, at most.
 const completionTime = 500 * time.Millisecond
 
-// completer offers what may stand at a place of a command line.
-type completer = func(cmd *cobra.Command, before []string, typed string) ([]string, cobra.ShellCompDirective)
+// Completer offers what may stand at a place of a command line.
+type Completer = func(cmd *cobra.Command, before []string, typed string) ([]string, cobra.ShellCompDirective)
 
-// complete makes a completer for the first arguments of a command: each of ask gives
+// Complete makes a completer for the first arguments of a command: each of ask gives
 // the words for one of them, with an explanation after a tab if need be. A node that
 // does not run, or is slow, offers nothing.
-func complete(w *console.World, ask ...func(context.Context, *api.Client) ([]string, error)) completer {
+func Complete(w *console.World, ask ...func(context.Context, *api.Client) ([]string, error)) Completer {
 	return func(cmd *cobra.Command, before []string, typed string) ([]string, cobra.ShellCompDirective) {
 		const none = cobra.ShellCompDirectiveNoFileComp
 		if len(before) >= len(ask) || ask[len(before)] == nil || w.SetHome() != nil {
@@ -53,8 +53,8 @@ func complete(w *console.World, ask ...func(context.Context, *api.Client) ([]str
 	}
 }
 
-// completeFiles lets the shell offer files for the argument after those before.
-func completeFiles(after completer, at int) completer {
+// CompleteFiles lets the shell offer files for the argument after those before.
+func CompleteFiles(after Completer, at int) Completer {
 	return func(cmd *cobra.Command, before []string, typed string) ([]string, cobra.ShellCompDirective) {
 		switch {
 		case len(before) == at:
@@ -66,21 +66,21 @@ func completeFiles(after completer, at int) completer {
 	}
 }
 
-// folders lets the shell offer folders.
-func folders(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+// Folders lets the shell offer folders.
+func Folders(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return nil, cobra.ShellCompDirectiveFilterDirs
 }
 
-// descendants are all commands below one.
-func descendants(c *cobra.Command) []*cobra.Command {
+// Descendants are all commands below one.
+func Descendants(c *cobra.Command) []*cobra.Command {
 	var out []*cobra.Command
 	for _, sub := range c.Commands() {
-		out = append(append(out, sub), descendants(sub)...)
+		out = append(append(out, sub), Descendants(sub)...)
 	}
 	return out
 }
 
-// anyFiles lets the shell offer files for all arguments.
-func anyFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+// AnyFiles lets the shell offer files for all arguments.
+func AnyFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return nil, cobra.ShellCompDirectiveDefault
 }

@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"errors"
@@ -11,16 +11,17 @@ import (
 	"golang.org/x/term"
 )
 
-// passphrase is where a passphrase comes from: a file, the variable
+// Passphrase is where a passphrase comes from: a file, the variable
 // PHYLLO_PASSPHRASE, or the keyboard. Never the command line, which others can read.
-type passphrase struct{ file string }
+type Passphrase struct{ file string }
 
-func (p *passphrase) flag(cmd *cobra.Command) {
+// Flag gives a command the flag that names the file.
+func (p *Passphrase) Flag(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&p.file, "passphrase-file", "", "read the passphrase from the first line of this `FILE`")
 }
 
-// read asks for the passphrase; a new one is asked for twice.
-func (p *passphrase) read(w *console.World, fresh bool) (string, error) {
+// Read asks for the passphrase; a fresh one is asked for twice.
+func (p *Passphrase) Read(w *console.World, fresh bool) (string, error) {
 	if p.file != "" {
 		b, err := console.ReadLimited(p.file, console.MaxSecretFile)
 		if err != nil {
