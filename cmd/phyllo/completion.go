@@ -9,6 +9,7 @@ import (
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/command"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/storage"
 	"github.com/phyllo-net/phyllo/node/config"
 )
 
@@ -38,7 +39,7 @@ func newCompletion(w *console.World, root *cobra.Command) *cobra.Command {
 func completeFlags(w *console.World, root *cobra.Command) {
 	off := cobra.FixedCompletions([]string{config.Off}, cobra.ShellCompDirectiveNoFileComp)
 	values := map[string]command.Completer{
-		"from": command.Complete(w, command.Users), "user": command.Complete(w, command.Users), "space": command.Complete(w, spaces), "output": command.AnyFiles, "home": command.Folders, "ui": off, "s3": off, "webdav": off, "tls": command.AnyFiles,
+		"from": command.Complete(w, command.Users), "user": command.Complete(w, command.Users), "space": command.Complete(w, storage.Spaces), "output": command.AnyFiles, "home": command.Folders, "ui": off, "s3": off, "webdav": off, "tls": command.AnyFiles,
 		"for": cobra.FixedCompletions([]string{api.DoorS3, api.DoorWebDAV}, cobra.ShellCompDirectiveNoFileComp),
 		"passphrase-file": func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return nil, cobra.ShellCompDirectiveDefault

@@ -17,6 +17,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/demo"
 	"github.com/phyllo-net/phyllo/id"
 )
 
@@ -47,7 +48,7 @@ func TestDemoOnce(t *testing.T) {
 	if !slices.Equal(events, want) {
 		t.Errorf("events %v, want %v", events, want)
 	}
-	if s := last.Summary; s["nodes"] != 7 || s["sent"] != 5 || s["delivered"] != 5 || s["said"] != 2 || s["read"] != 2 || s["killed"] != 1 || s["joined"] != 1 || s["published"] < linesBefore+linesAfter || s["readers"] < 5 || s["readers"] > 6 || s["missed"] != 0 || s["mended_ms"] < 1 {
+	if s := last.Summary; s["nodes"] != 7 || s["sent"] != 5 || s["delivered"] != 5 || s["said"] != 2 || s["read"] != 2 || s["killed"] != 1 || s["joined"] != 1 || s["published"] < demo.LinesBefore+demo.LinesAfter || s["readers"] < 5 || s["readers"] > 6 || s["missed"] != 0 || s["mended_ms"] < 1 {
 		t.Errorf("summary %v", s)
 	}
 	if v.killed != 1 || len(v.nodes) != 8 {
@@ -130,19 +131,19 @@ func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 func TestDemoOnThePage(t *testing.T) {
 	v := &village{}
 	w := &console.World{Stderr: os.Stderr, Environ: []string{"TMPDIR=" + newHome(t)}, Now: time.Now, Launch: v.launch}
-	d, err := newDemoRing(w)
+	d, err := demo.NewRing(w)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() {
-		if err := d.close(); err != nil {
+		if err := d.Close(); err != nil {
 			t.Error(err)
 		}
 	}()
-	if err := d.grow(t.Context(), 5); err != nil {
+	if err := d.Grow(t.Context(), 5); err != nil {
 		t.Fatal(err)
 	}
-	c, err := api.Dial(filepath.Join(d.dir, "1"))
+	c, err := api.Dial(filepath.Join(d.Dir, "1"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +164,11 @@ func TestDemoOnThePage(t *testing.T) {
 		t.Errorf("first event %s", e)
 	}
 
-	victim := d.nodes[3].id
+	before, err := c.Picture(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	victim := before.Nodes[slices.IndexFunc(before.Nodes, func(n api.PictureNode) bool { return n.ID != s.ID })].ID
 	if err := c.Kill(ctx, victim); err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,9 @@ import (
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/demo"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/people"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/storage"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/node/config"
 )
@@ -367,18 +370,17 @@ func TestJSON(t *testing.T) {
 // others: also those that no line of TestJSON happens to have.
 func TestJSONTypes(t *testing.T) {
 	p := readPage(t)
-	var summary play
 	for heading, v := range map[string]any{
 		"phyllo up": api.Ready{}, "phyllo status": api.Status{}, "phyllo doctor": api.Finding{}, "phyllo ui": api.Ticket{},
 		"phyllo config show": config.Setting{}, "phyllo invite": api.Invitation{}, "phyllo join": api.Joined{}, "phyllo member list": api.Member{},
 		"phyllo ping": api.Pong{}, "phyllo trace": api.Trace{}, "phyllo ring census": api.Census{}, "VersionCount": api.VersionCount{}, "phyllo user add": api.User{}, "phyllo user verify": api.KeyPair{},
-		"phyllo contact list": api.Contact{}, "phyllo send": api.Sent{}, "phyllo inbox": received{}, "phyllo dht put": api.DHTKept{}, "phyllo room list": api.Room{}, "RoomMember": api.RoomMember{}, "RoomReceipts": api.RoomReceipts{}, "phyllo room find": api.RoomFound{}, "phyllo room history": api.RoomMessage{}, "phyllo dht get": api.DHTEntry{}, "phyllo dht rivals": api.DHTRival{}, "phyllo offer": api.Account{},
+		"phyllo contact list": api.Contact{}, "phyllo send": api.Sent{}, "phyllo inbox": people.Received{}, "phyllo dht put": api.DHTKept{}, "phyllo room list": api.Room{}, "RoomMember": api.RoomMember{}, "RoomReceipts": api.RoomReceipts{}, "phyllo room find": api.RoomFound{}, "phyllo room history": api.RoomMessage{}, "phyllo dht get": api.DHTEntry{}, "phyllo dht rivals": api.DHTRival{}, "phyllo offer": api.Account{},
 		"phyllo pub": api.Published{}, "phyllo sub": api.TopicEvent{}, "phyllo topic list": api.Topic{}, "phyllo topic tree": api.TopicPlace{}, "phyllo topic bench": api.TopicMeasured{}, "TopicTimes": api.TopicTimes{},
 		"phyllo work offer": api.WorkEvent{}, "phyllo work list": api.WorkItem{}, "phyllo work withdraw": api.Withdrawn{},
-		"phyllo put": api.File{}, "phyllo get": got{}, "phyllo share": api.FileLink{}, "phyllo df": api.Storage{}, "phyllo space create": api.Space{},
+		"phyllo put": api.File{}, "phyllo get": storage.Got{}, "phyllo share": api.FileLink{}, "phyllo df": api.Storage{}, "phyllo space create": api.Space{},
 		"phyllo space grant": api.SpaceLink{}, "phyllo key add": api.Key{}, "SpaceUse": api.SpaceUse{}, "SpaceMember": api.SpaceMember{}, "phyllo version": version{},
 		"Peer": api.Peer{}, "Reach": api.Reach{}, "Keeping": api.Keeping{}, "Copies": api.Copies{}, "Sweep": api.Sweep{}, "MemberUse": api.MemberUse{}, "Traffic": api.Traffic{}, "Hop": api.Hop{}, "Fingerprint": api.Fingerprint{},
-		"Profile": api.Profile{}, "Summary": summary.count,
+		"Profile": api.Profile{}, "Summary": demo.Summary{},
 	} {
 		if len(p.shapes[heading]) == 0 {
 			t.Errorf("docs/json.md has no %s", heading)

@@ -16,7 +16,12 @@ import (
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/command"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/demo"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/people"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/ring"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/storage"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/topics"
 )
 
 // run is the program. It returns the exit code.
@@ -113,11 +118,11 @@ Or look at a ring of 16 nodes on this computer:  phyllo demo`,
 			root.AddCommand(c)
 		}
 	}
-	add(groupNode, newUp(w), newDown(w), newStatus(w), newUI(w), newDoctor(w), newConfig(w), newDemo(w))
-	add(groupRing, ringCommands(w)...)
-	add(groupPeople, peopleCommands(w)...)
-	add(groupTopics, topicsCommands(w)...)
-	add(groupFiles, storageCommands(w)...)
+	add(groupNode, newUp(w), newDown(w), newStatus(w), newUI(w), newDoctor(w), newConfig(w), demo.New(w))
+	add(groupRing, ring.Commands(w)...)
+	add(groupPeople, people.Commands(w)...)
+	add(groupTopics, topics.Commands(w)...)
+	add(groupFiles, storage.Commands(w)...)
 	add(groupMore, newVersion(w), newMan(w, root), newCompletion(w, root))
 	completeFlags(w, root)
 	strictHelp(root)

@@ -11,6 +11,7 @@ import (
 	"github.com/phyllo-net/phyllo/cmd/phyllo/command"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/storage"
 )
 
 func newDown(w *console.World) *cobra.Command {
@@ -96,7 +97,7 @@ func status(w *console.World, s *api.Status) {
 	}
 	row("waiting", "%s", waiting)
 	if s.Mine != nil {
-		row("stored", "%s (counted %s)", partsText(*s.Mine), w.Ago(s.Mine.Counted))
+		row("stored", "%s (counted %s)", storage.Parts(*s.Mine), w.Ago(s.Mine.Counted))
 	}
 	row("keeps", "%s", keeping(w, s.Keeps))
 	t := s.Traffic

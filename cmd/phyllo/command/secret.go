@@ -6,9 +6,12 @@ import (
 	"os"
 	"strings"
 
-	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
 // Passphrase is where a passphrase comes from: a file, the variable
@@ -52,4 +55,19 @@ func (p *Passphrase) Read(w *console.World, fresh bool) (string, error) {
 		err = errors.New("the two passphrases differ: try again")
 	}
 	return first, err
+}
+
+// Saved writes a sealed secret and says so.
+func Saved(w *console.World, path string, s *api.Sealed, force bool) error {
+	if err := w.Save(path, s.Text, force); err != nil {
+		return err
+	}
+	switch {
+	case path == "-":
+	case w.JSON:
+		return w.Line(map[string]string{"event": "saved", "file": path})
+	default:
+		w.Printf("%s saved in %s: without the passphrase it is worth nothing, also to you\n", w.Mark(api.Good), plain.Clean(path))
+	}
+	return nil
 }

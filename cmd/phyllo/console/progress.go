@@ -8,8 +8,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 	"golang.org/x/term"
+
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
 // patience is how long something may take before the user is shown that it is under

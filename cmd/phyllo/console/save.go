@@ -11,8 +11,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 	"golang.org/x/term"
+
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
 // MaxSecretFile bounds a backup or a passphrase file that is read, in bytes.
