@@ -1,9 +1,12 @@
 package node_test
 
 import (
+	"fmt"
 	"os"
 	"runtime"
+	"runtime/pprof"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,7 +40,9 @@ func settled(t *testing.T, what string, good func(held) bool) (h held) {
 			return h
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("%s: in vain, this is held: %+v", what, h)
+			var running strings.Builder
+			_ = pprof.Lookup("goroutine").WriteTo(&running, 1)
+			t.Fatalf("%s: in vain, this is held: %+v\n%s", what, h, &running)
 		}
 		runtime.Gosched()
 	}
@@ -107,7 +112,7 @@ func TestNothingLeaksFromKilledNodes(t *testing.T) {
 		}
 	}
 	most := before.heap + mostGrowth + uint64(cycles/20)*mostRestart
-	after := settled(t, "goroutines, descriptors and memory given back", func(h held) bool {
+	after := settled(t, fmt.Sprintf("goroutines, descriptors and memory given back: before it was %+v", before), func(h held) bool {
 		return h.goroutines <= before.goroutines+2 && h.fds <= before.fds+2 && h.heap <= most
 	})
 	t.Logf("after %d cycles: %+v, before: %+v", cycles/20, after, before)

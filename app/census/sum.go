@@ -10,7 +10,7 @@ import (
 // Limits of a sum.
 const (
 	maxVersions = 16
-	maxVersion  = 32      // bytes
+	maxVersion  = 64      // bytes: one of an untagged commit in a changed tree has 40
 	maxNodes    = 1 << 32 // of any ring
 	maxEach     = 1 << 50 // bytes or objects of one node
 )
