@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/directory/msg"
 	"github.com/phyllo-net/phyllo/app/limit"
 	"github.com/phyllo-net/phyllo/app/rounds"
 	"github.com/phyllo-net/phyllo/id"
@@ -117,31 +118,31 @@ func (d *Directory) Stats() Stats {
 
 // Deliver implements kbr.App.
 func (d *Directory) Deliver(dl *kbr.Delivery) {
-	m, err := table.Decode(dl.Payload)
+	m, err := msg.Messages.Decode(dl.Payload)
 	if err != nil {
 		var unknown *wire.UnknownKindError
 		if !errors.As(err, &unknown) || !unknown.Skip {
 			d.stats.BadInput++
 		}
-		dl.Refuse(refusedMalformed, "not understood")
+		dl.Refuse(msg.RefusedMalformed, "not understood")
 		return
 	}
 	// What is asked of one node comes directly, or, if there is no link, routed to
 	// its id.
-	if _, routed := m.(*where); !routed && !dl.Direct && dl.Key != d.ep.Self().ID || dl.Broadcast {
+	if _, routed := m.(*msg.Where); !routed && !dl.Direct && dl.Key != d.ep.Self().ID || dl.Broadcast {
 		d.stats.BadInput++
-		dl.Refuse(refusedMalformed, "this is asked directly")
+		dl.Refuse(msg.RefusedMalformed, "this is asked directly")
 		return
 	}
 	a := asker{node: dl.Via.ID, origin: dl.Direct}
 	d.serve(a, m, func(m wire.Message, refused *kbr.RefusedError) {
 		if refused == nil {
-			b, err := table.Encode(m)
+			b, err := msg.Messages.Encode(m)
 			if err == nil {
 				dl.Reply(b)
 				return
 			}
-			refused = refuse(refusedFull)
+			refused = refuse(msg.RefusedFull)
 		}
 		d.stats.Refused++
 		dl.Refuse(refused.Code, refused.Text)
@@ -159,15 +160,15 @@ type asker struct {
 type reply func(wire.Message, *kbr.RefusedError)
 
 var refusals = map[uint16]string{
-	refusedMalformed: "not understood",
-	refusedBusy:      "busy, ask again",
-	refusedUnsure:    "new here, ask again",
-	refusedNotHolder: "not a keeper of this name",
-	refusedLimit:     "too many names, or too fast",
-	refusedClock:     "the record's time is not the time of day",
-	refusedRecord:    "the record is not right",
-	refusedStranger:  "for keepers only",
-	refusedFull:      "no room",
+	msg.RefusedMalformed: "not understood",
+	msg.RefusedBusy:      "busy, ask again",
+	msg.RefusedUnsure:    "new here, ask again",
+	msg.RefusedNotHolder: "not a keeper of this name",
+	msg.RefusedLimit:     "too many names, or too fast",
+	msg.RefusedClock:     "the record's time is not the time of day",
+	msg.RefusedRecord:    "the record is not right",
+	msg.RefusedStranger:  "for keepers only",
+	msg.RefusedFull:      "no room",
 }
 
 func refuse(code uint16) *kbr.RefusedError {
@@ -178,39 +179,39 @@ func refuse(code uint16) *kbr.RefusedError {
 func (d *Directory) serve(a asker, m wire.Message, answer reply) {
 	rate := &d.reads
 	switch m.(type) {
-	case *put, *give, *lost:
+	case *msg.Put, *msg.Give, *msg.Lost:
 		rate = &d.writes
 	}
 	if a.node != d.ep.Self().ID && !rate.Take(a.node, d.ep.Now()) {
-		answer(nil, refuse(refusedBusy))
+		answer(nil, refuse(msg.RefusedBusy))
 		return
 	}
 	switch m := m.(type) {
-	case *where:
+	case *msg.Where:
 		answer(d.onWhere(m))
-	case *read:
+	case *msg.Read:
 		d.onRead(a, m, answer)
-	case *put:
+	case *msg.Put:
 		d.work(answer, func(t *task.T) (wire.Message, *kbr.RefusedError) { return d.onPut(t, a, m) })
-	case *list:
+	case *msg.List:
 		answer(d.onList(a, m))
-	case *fetch:
+	case *msg.Fetch:
 		d.work(answer, func(t *task.T) (wire.Message, *kbr.RefusedError) { return d.onFetch(t, a, m) })
-	case *give:
+	case *msg.Give:
 		d.work(answer, func(t *task.T) (wire.Message, *kbr.RefusedError) { return d.onGive(t, a, m) })
-	case *lost:
+	case *msg.Lost:
 		d.onLost(m)
-		answer(&given{}, nil)
+		answer(&msg.Given{}, nil)
 	default: // an answer that nobody asked for
 		d.stats.BadInput++
-		answer(nil, refuse(refusedMalformed))
+		answer(nil, refuse(msg.RefusedMalformed))
 	}
 }
 
 // work answers from a task, of which there are only so many at once.
 func (d *Directory) work(answer reply, f func(*task.T) (wire.Message, *kbr.RefusedError)) {
 	if d.serving >= d.cfg.MaxTasks {
-		answer(nil, refuse(refusedBusy))
+		answer(nil, refuse(msg.RefusedBusy))
 		return
 	}
 	d.serving++
@@ -246,7 +247,7 @@ func contains(set []*peer.Handle, n id.ID) bool {
 	return false
 }
 
-func (d *Directory) nonce() (n nonce) {
+func (d *Directory) nonce() (n msg.Nonce) {
 	d.nonces++
 	h := id.HashOf("nonce", d.secret, d.nonces, int64(d.ep.Now()), d.ep.Rand().Uint64())
 	copy(n[:], h[:])

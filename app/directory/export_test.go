@@ -3,6 +3,7 @@ package directory
 import (
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/directory/msg"
 	"github.com/phyllo-net/phyllo/app/directory/record"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
@@ -12,20 +13,20 @@ import (
 // What hostile nodes of the tests send.
 
 // WhereNodes is the answer of one who names nodes as the holders of a key.
-func WhereNodes(hs ...*peer.Handle) []byte { return wireOf(&holders{Nodes: hs}) }
+func WhereNodes(hs ...*peer.Handle) []byte { return wireOf(&msg.Holders{Nodes: hs}) }
 
 // SaysPresent, SaysAbsent are unsigned answers to a read.
-func SaysPresent(r *Record) []byte { return wireOf(&answer{Known: present, Record: r}) }
+func SaysPresent(r *Record) []byte { return wireOf(&msg.Answer{Known: msg.Present, Record: r}) }
 
 // SaysAbsent is the answer of one who knows of no record.
-func SaysAbsent() []byte { return wireOf(&answer{Known: absent}) }
+func SaysAbsent() []byte { return wireOf(&msg.Answer{Known: msg.Absent}) }
 
 // SaysTaken is the answer of one who says that another has the name.
-func SaysTaken(c *record.Claim) []byte { return wireOf(&taken{Claim: c, Stands: true}) }
+func SaysTaken(c *record.Claim) []byte { return wireOf(&msg.Taken{Claim: c, Stands: true}) }
 
 // Names lists names that are not there.
 func Names(names ...Name) []byte {
-	m := &listing{}
+	m := &msg.Listing{}
 	for _, n := range names {
 		h := n.Hash()
 		m.Entries = append(append(m.Entries, h[:]...), 1, 2, 3, 4, 5, 6, 7, 8)
@@ -34,25 +35,25 @@ func Names(names ...Name) []byte {
 }
 
 // AskPut, AskGive, AskList, AskFetch and AskRead are questions.
-func AskPut(c *record.Claim) []byte { return wireOf(&put{Claim: c}) }
+func AskPut(c *record.Claim) []byte { return wireOf(&msg.Put{Claim: c}) }
 
 // AskGive gives claims.
-func AskGive(cs ...*record.Claim) []byte { return wireOf(&give{Claims: cs}) }
+func AskGive(cs ...*record.Claim) []byte { return wireOf(&msg.Give{Claims: cs}) }
 
 // AskList asks for all that is kept.
-func AskList() []byte { return wireOf(&list{Range: id.Range{Full: true}}) }
+func AskList() []byte { return wireOf(&msg.List{Range: id.Range{Full: true}}) }
 
 // AskFetch asks for claims.
-func AskFetch(n Name) []byte { return wireOf(&fetch{Names: []id.Hash{n.Hash()}}) }
+func AskFetch(n Name) []byte { return wireOf(&msg.Fetch{Names: []id.Hash{n.Hash()}}) }
 
 // AskRead reads a name.
-func AskRead(n Name) []byte { return wireOf(&read{Name: n.Hash()}) }
+func AskRead(n Name) []byte { return wireOf(&msg.Read{Name: n.Hash()}) }
 
 // AskLost says that a name is lost.
-func AskLost(n Name, k peer.Key) []byte { return wireOf(&lost{Name: n, Identity: k}) }
+func AskLost(n Name, k peer.Key) []byte { return wireOf(&msg.Lost{Name: n, Identity: k}) }
 
 func wireOf(m wire.Message) []byte {
-	b, err := table.Encode(m)
+	b, err := msg.Messages.Encode(m)
 	if err != nil {
 		panic(err)
 	}
@@ -61,44 +62,44 @@ func wireOf(m wire.Message) []byte {
 
 // KindOf names a message for the tests: "where", "read", "put" ...
 func KindOf(b []byte) string {
-	m, err := table.Decode(b)
+	m, err := msg.Messages.Decode(b)
 	if err != nil {
 		return "malformed"
 	}
 	switch m.(type) {
-	case *where:
+	case *msg.Where:
 		return "where"
-	case *read:
+	case *msg.Read:
 		return "read"
-	case *put:
+	case *msg.Put:
 		return "put"
-	case *list:
+	case *msg.List:
 		return "list"
-	case *fetch:
+	case *msg.Fetch:
 		return "fetch"
-	case *give:
+	case *msg.Give:
 		return "give"
-	case *lost:
+	case *msg.Lost:
 		return "lost"
 	}
 	return "answer"
 }
 
 // Decode reads a message as the directory does.
-func Decode(b []byte) (wire.Message, error) { return table.Decode(b) }
+func Decode(b []byte) (wire.Message, error) { return msg.Messages.Decode(b) }
 
 // Encode writes a message as the directory does.
-func Encode(m wire.Message) ([]byte, error) { return table.Encode(m) }
+func Encode(m wire.Message) ([]byte, error) { return msg.Messages.Encode(m) }
 
 // Claimed returns the claim of a put, a taken or the only one of a claims message.
 func Claimed(b []byte) *record.Claim {
-	m, _ := table.Decode(b)
+	m, _ := msg.Messages.Decode(b)
 	switch m := m.(type) {
-	case *put:
+	case *msg.Put:
 		return m.Claim
-	case *taken:
+	case *msg.Taken:
 		return m.Claim
-	case *claims:
+	case *msg.Claims:
 		return m.Claims[0]
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/directory/msg"
 	"github.com/phyllo-net/phyllo/app/directory/record"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
@@ -199,14 +200,14 @@ type equals struct {
 
 func (e *equals) decode(b []byte) (wire.Message, error) {
 	if e == nil {
-		return table.Decode(b)
+		return msg.Messages.Decode(b)
 	}
 	for i := range e.bytes {
 		if bytes.Equal(e.bytes[i], b) {
 			return e.msgs[i], nil
 		}
 	}
-	m, err := table.Decode(b)
+	m, err := msg.Messages.Decode(b)
 	if err == nil {
 		e.bytes, e.msgs = append(e.bytes, b), append(e.msgs, m)
 	}
@@ -245,7 +246,7 @@ func (d *Directory) ask(to *peer.Handle, q wire.Message, same *equals, check fun
 
 // encode is for the directory's own questions, which fit.
 func (d *Directory) encode(m wire.Message) []byte {
-	b, err := table.Encode(m)
+	b, err := msg.Messages.Encode(m)
 	if err != nil {
 		panic(err) // a bug: questions have limits far below a frame
 	}

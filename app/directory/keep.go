@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/directory/msg"
 	"github.com/phyllo-net/phyllo/app/directory/record"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
@@ -13,41 +14,41 @@ import (
 	"github.com/phyllo-net/phyllo/wire"
 )
 
-func (d *Directory) onWhere(m *where) (wire.Message, *kbr.RefusedError) {
+func (d *Directory) onWhere(m *msg.Where) (wire.Message, *kbr.RefusedError) {
 	set := d.ep.ReplicaSet(m.Key, d.cfg.Replicas+spare)
 	if len(set) == 0 {
-		return nil, refuse(refusedNotHolder)
+		return nil, refuse(msg.RefusedNotHolder)
 	}
-	return &holders{Nodes: set}, nil
+	return &msg.Holders{Nodes: set}, nil
 }
 
-func (d *Directory) onRead(a asker, m *read, say reply) {
+func (d *Directory) onRead(a asker, m *msg.Read, say reply) {
 	e := d.shelf.find(m.Name)
-	known := absent
+	known := msg.Absent
 	switch _, ok := d.holder(m.Name.Place()); {
 	case !ok:
-		say(nil, refuse(refusedNotHolder))
+		say(nil, refuse(msg.RefusedNotHolder))
 		return
 	case !d.rounds.Begun():
-		known = unsure
+		known = msg.Unsure
 	case e != nil && e.stands && !e.lapsed(d.ep.Wall(), &d.cfg):
-		known = present
+		known = msg.Present
 	case (e == nil || !e.stands) && !d.knowsAll(m.Name.Place()):
-		known = unsure
+		known = msg.Unsure
 	}
-	out := &answer{Known: known}
-	if known == present {
+	out := &msg.Answer{Known: known}
+	if known == msg.Present {
 		out.Record = e.record
 	}
-	if a.origin && (known != present || out.Record != nil) {
+	if a.origin && (known != msg.Present || out.Record != nil) {
 		say(out, nil)
 		return
 	}
 	d.work(say, func(t *task.T) (wire.Message, *kbr.RefusedError) {
-		if known == present && out.Record == nil {
+		if known == msg.Present && out.Record == nil {
 			s, err := d.body(t, m.Name)
 			if err != nil {
-				return nil, refuse(refusedBusy)
+				return nil, refuse(msg.RefusedBusy)
 			}
 			out.Record = s.Claim.Record
 			if d.shelf.find(m.Name) == e { // it did not change meanwhile
@@ -56,10 +57,10 @@ func (d *Directory) onRead(a asker, m *read, say reply) {
 		}
 		if !a.origin {
 			cert, signer, ring := d.cfg.Certificate(), d.cfg.Signer, d.cfg.Ring
-			msg := answerMessage(ring, d.ep.Self().ID, m, out)
-			sig, err := task.Work(t, disk, func() ([]byte, error) { return signer.Sign(msg), nil })
+			signed := msg.SignedAnswer(ring, d.ep.Self().ID, m, out)
+			sig, err := task.Work(t, disk, func() ([]byte, error) { return signer.Sign(signed), nil })
 			if err != nil || cert == nil {
-				return nil, refuse(refusedBusy)
+				return nil, refuse(msg.RefusedBusy)
 			}
 			out.Cert, out.Sig = cert, sig
 		}
@@ -73,20 +74,20 @@ func (d *Directory) knowsAll(key id.ID) bool {
 	return d.rounds.Settled() && contains(d.ep.ReplicaSet(key, d.cfg.Replicas), d.ep.Self().ID)
 }
 
-func (d *Directory) onPut(t *task.T, a asker, m *put) (wire.Message, *kbr.RefusedError) {
+func (d *Directory) onPut(t *task.T, a asker, m *msg.Put) (wire.Message, *kbr.RefusedError) {
 	o := d.take(t, m.Claim, source{from: a.node, vote: true})
 	switch {
 	case o.refused != 0:
 		return nil, refuse(o.refused)
 	case o.taken != nil:
-		return &taken{Claim: o.taken, Stands: o.stands}, nil
+		return &msg.Taken{Claim: o.taken, Stands: o.stands}, nil
 	}
 	d.stats.Receipts++
-	return &kept{Receipt: o.receipt, Stands: o.stands, Known: uint8(o.known)}, nil
+	return &msg.Kept{Receipt: o.receipt, Stands: o.stands, Known: uint8(o.known)}, nil
 }
 
-func (d *Directory) onGive(t *task.T, a asker, m *give) (wire.Message, *kbr.RefusedError) {
-	out := new(given)
+func (d *Directory) onGive(t *task.T, a asker, m *msg.Give) (wire.Message, *kbr.RefusedError) {
+	out := new(msg.Given)
 	for _, c := range m.Claims {
 		fellow := d.fellow(a, c.Record.Name.Key())
 		switch o := d.take(t, c, source{from: a.node, fellow: fellow}); {
@@ -133,29 +134,29 @@ func (d *Directory) take(t *task.T, c *record.Claim, src source) outcome {
 	given := c // what runs off the loop may begin when this task has given up, and set c to nil
 	c, err := task.Work(t, disk, func() (*record.Claim, error) { return given.Verified(ring, v, until) })
 	if err != nil {
-		return outcome{refused: refusedRecord}
+		return outcome{refused: msg.RefusedRecord}
 	}
 	c.Receipts = d.dropExpelled(c.Receipts)
 	e := d.shelf.find(name)
 	var old *stored
 	if e != nil {
 		if old, err = d.body(t, name); err != nil {
-			return outcome{refused: refusedBusy}
+			return outcome{refused: msg.RefusedBusy}
 		}
 	}
 	n, ok := d.holder(name.Place())
 	if !ok {
-		return outcome{refused: refusedNotHolder}
+		return outcome{refused: msg.RefusedNotHolder}
 	}
 	next, verdict := d.decide(e, old, c, src, n)
 	switch verdict {
 	case verdictTaken:
 		return outcome{taken: old.Claim, stands: e.stands}
 	case verdictWeak:
-		return outcome{refused: refusedRecord}
+		return outcome{refused: msg.RefusedRecord}
 	case verdictNew:
 		if !d.room(c.Record.Identity, src) {
-			return outcome{refused: refusedLimit}
+			return outcome{refused: msg.RefusedLimit}
 		}
 	}
 	o := d.write(t, e, next, src, n)
@@ -173,15 +174,15 @@ func (d *Directory) mayTake(name id.Hash, c *record.Claim, src source) uint16 {
 	signed, wall := time.Unix(c.Record.Time, 0), d.ep.Wall()
 	switch {
 	case !d.rounds.Begun() || d.leaving || busy:
-		return refusedBusy
+		return msg.RefusedBusy
 	case !ok:
-		return refusedNotHolder
+		return msg.RefusedNotHolder
 	case src.vote && !d.rounds.Settled() && d.shelf.find(name) == nil:
-		return refusedUnsure // a fellow holder may know of an older claim
+		return msg.RefusedUnsure // a fellow holder may know of an older claim
 	case signed.After(wall.Add(d.cfg.Skew)), src.vote && wall.After(signed.Add(d.cfg.Lapse)):
-		return refusedClock
+		return msg.RefusedClock
 	case wall.After(signed.Add(d.cfg.Lapse + d.cfg.Hold)):
-		return refusedRecord
+		return msg.RefusedRecord
 	}
 	return 0
 }
@@ -264,7 +265,7 @@ func (d *Directory) write(t *task.T, e *entry, c *record.Claim, src source, n in
 	self, cert, wall, limit := d.ep.Self().ID, d.cfg.Certificate(), d.ep.Wall(), d.cfg.Replicas
 	signer, st, ring := d.cfg.Signer, d.cfg.Store, d.cfg.Ring
 	if src.vote && cert == nil {
-		return outcome{refused: refusedBusy}
+		return outcome{refused: msg.RefusedBusy}
 	}
 	begin := stored{Claim: c}
 	if e != nil && e.identity == c.Record.Identity {
@@ -296,9 +297,9 @@ func (d *Directory) write(t *task.T, e *entry, c *record.Claim, src source, n in
 	})
 	if err != nil {
 		if errors.Is(err, store.ErrFull) {
-			return outcome{refused: refusedFull}
+			return outcome{refused: msg.RefusedFull}
 		}
-		return outcome{refused: refusedBusy}
+		return outcome{refused: msg.RefusedBusy}
 	}
 	next := w.stored.entry(ring)
 	next.bars = d.ep.Now().Add(d.cfg.Tentative)

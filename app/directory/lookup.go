@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/directory/msg"
 	"github.com/phyllo-net/phyllo/app/directory/record"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
@@ -72,7 +73,7 @@ func (d *Directory) lookupOnce(t *task.T, name Name) (Found, error) {
 		return Found{}, err
 	}
 	j := &judge{d: d, name: name}
-	votes, err := d.poll(t, s, func() wire.Message { return &read{Name: name.Hash(), Nonce: d.nonce()} }, j.check,
+	votes, err := d.poll(t, s, func() wire.Message { return &msg.Read{Name: name.Hash(), Nonce: d.nonce()} }, j.check,
 		func(vs []vote) bool { return count(vs).decided(s.of) })
 	if err != nil {
 		return Found{}, err
@@ -116,12 +117,12 @@ type judged struct {
 // are verified once, and not again if the one that is remembered of an earlier read is
 // the same.
 func (j *judge) check(q wire.Message, h *peer.Handle, m wire.Message, a kbr.Answer) error {
-	got, ok := m.(*answer)
+	got, ok := m.(*msg.Answer)
 	if !ok {
-		return fmt.Errorf("%w: not an answer", errMessage)
+		return fmt.Errorf("%w: not an answer", msg.ErrMessage)
 	}
 	if a.Relayed || a.From == nil || a.From.ID != h.ID {
-		if err := j.d.proven(q.(*read), h, got); err != nil {
+		if err := j.d.proven(q.(*msg.Read), h, got); err != nil {
 			return err
 		}
 	}
@@ -160,14 +161,14 @@ func (j *judge) sum(r *Record) id.Hash {
 }
 
 // proven checks an answer that came through the ring.
-func (d *Directory) proven(q *read, h *peer.Handle, a *answer) error {
+func (d *Directory) proven(q *msg.Read, h *peer.Handle, a *msg.Answer) error {
 	if a.Cert == nil || a.Cert.Node != h.ID || d.cfg.Expelled != nil && d.cfg.Expelled(h.ID) {
 		return errUnproven
 	}
 	if err := a.Cert.Check(d.cfg.Ring, d.ep.Wall(), d.cfg.Verifier); err != nil {
 		return err
 	}
-	if !d.cfg.Verifier.Verify(a.Cert.Key, answerMessage(d.cfg.Ring, h.ID, q, a), a.Sig) {
+	if !d.cfg.Verifier.Verify(a.Cert.Key, msg.SignedAnswer(d.cfg.Ring, h.ID, q, a), a.Sig) {
 		return errUnproven
 	}
 	return nil
@@ -188,12 +189,12 @@ type ballot struct {
 func count(votes []vote) tally {
 	var s tally
 	for _, v := range votes {
-		a, ok := v.msg.(*answer)
+		a, ok := v.msg.(*msg.Answer)
 		switch {
 		case v.err != nil || !ok:
-		case a.Known == absent:
+		case a.Known == msg.Absent:
 			s.absent++
-		case a.Known == present:
+		case a.Known == msg.Present:
 			s.add(a.Record)
 		}
 	}

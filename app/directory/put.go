@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/directory/msg"
 	"github.com/phyllo-net/phyllo/app/directory/record"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
@@ -52,7 +53,7 @@ func (d *Directory) putOnce(t *task.T, c *record.Claim) (time.Duration, error) {
 		return pause, err
 	}
 	sent := &record.Claim{Record: c.Record, Receipts: slices.Clone(c.Receipts)}
-	votes, err := d.poll(t, s, func() wire.Message { return &put{Claim: sent} }, nil, nil)
+	votes, err := d.poll(t, s, func() wire.Message { return &msg.Put{Claim: sent} }, nil, nil)
 	if err != nil {
 		return final, err
 	}
@@ -111,11 +112,11 @@ func (d *Directory) countPut(t *task.T, p *puts, c *record.Claim, v vote) error 
 	var r *kbr.RefusedError
 	if errors.As(v.err, &r) {
 		switch r.Code {
-		case refusedLimit:
+		case msg.RefusedLimit:
 			p.limit++
-		case refusedClock:
+		case msg.RefusedClock:
 			p.clock++
-		case refusedRecord:
+		case msg.RefusedRecord:
 			p.refused++
 		}
 	}
@@ -124,7 +125,7 @@ func (d *Directory) countPut(t *task.T, p *puts, c *record.Claim, v vote) error 
 	}
 	ring, ver, until := d.cfg.Ring, d.cfg.Verifier, d.ep.Wall().Add(d.cfg.Skew)
 	switch m := v.msg.(type) {
-	case *kept:
+	case *msg.Kept:
 		name, identity := c.Record.Name.Hash(), c.Record.Identity
 		if m.Receipt.Holder() != v.from.ID || m.Receipt.Verify(ring, name, identity, ver) != nil {
 			d.stats.BadInput++
@@ -135,7 +136,7 @@ func (d *Directory) countPut(t *task.T, p *puts, c *record.Claim, v vote) error 
 			p.stand++
 			p.known = min(p.known, int(m.Known))
 		}
-	case *taken:
+	case *msg.Taken:
 		if m.Claim.Record.Name != c.Record.Name {
 			d.stats.BadInput++
 			return nil

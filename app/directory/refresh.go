@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/directory/msg"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
@@ -123,7 +124,7 @@ func (d *Directory) refresh(t *task.T, o *owned) error {
 }
 
 // onLost refreshes at once a name that is said to be lost: the holders will tell.
-func (d *Directory) onLost(m *lost) {
+func (d *Directory) onLost(m *msg.Lost) {
 	for _, o := range d.owned {
 		switch {
 		case o.rec.Name != m.Name || o.rec.Identity != m.Identity:
@@ -140,13 +141,13 @@ func (d *Directory) tellLoser(r *Record) {
 	for _, dev := range r.Devices {
 		d.ep.Find(dev.Node, func(h *peer.Handle, err error) {
 			if err == nil {
-				d.tell(h, &lost{Name: r.Name, Identity: r.Identity})
+				d.tell(h, &msg.Lost{Name: r.Name, Identity: r.Identity})
 			}
 		})
 	}
 }
 
-func (d *Directory) tell(h *peer.Handle, m *lost) {
+func (d *Directory) tell(h *peer.Handle, m *msg.Lost) {
 	if h.ID == d.ep.Self().ID {
 		d.onLost(m)
 		return

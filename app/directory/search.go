@@ -3,6 +3,7 @@ package directory
 import (
 	"slices"
 
+	"github.com/phyllo-net/phyllo/app/directory/msg"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/peer"
@@ -39,7 +40,7 @@ func (d *Directory) askAround(t *task.T, key id.ID) ([]*peer.Handle, error) {
 		rs, err := task.Gather(t, o.Timeout+grace, len(to), func(i int, resolve func(kbr.Answer, error)) {
 			o := o
 			o.AvoidFirst = slices.Clone(hops)
-			d.ep.Request(to[i], d.encode(&where{Key: key}), o, resolve)
+			d.ep.Request(to[i], d.encode(&msg.Where{Key: key}), o, resolve)
 			if to[i] == key {
 				hops = append(hops, d.firstHop(key)...) // the next one is to go another way
 			}
@@ -79,8 +80,8 @@ func (s *search) questions() []id.ID {
 
 // take notes an answer, or that there is none.
 func (s *search) take(to id.ID, r task.Result[kbr.Answer]) {
-	m, _ := table.Decode(r.Value.Payload)
-	hs, ok := m.(*holders)
+	m, _ := msg.Messages.Decode(r.Value.Payload)
+	hs, ok := m.(*msg.Holders)
 	ok = ok && r.Err == nil && len(hs.Nodes) > 0
 	switch known := len(s.mouths); {
 	case to == s.key:
@@ -145,8 +146,8 @@ type candidate struct {
 func named(key id.ID, answers []kbr.Answer) []*peer.Handle {
 	var list []*candidate
 	for _, a := range answers {
-		m, _ := table.Decode(a.Payload)
-		for _, h := range m.(*holders).Nodes {
+		m, _ := msg.Messages.Decode(a.Payload)
+		for _, h := range m.(*msg.Holders).Nodes {
 			at := slices.IndexFunc(list, func(c *candidate) bool {
 				return c.node.ID == h.ID && c.node.Key == h.Key && !h.Newer(c.node) && !c.node.Newer(h)
 			})

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/directory/msg"
 	"github.com/phyllo-net/phyllo/app/directory/record"
 	"github.com/phyllo-net/phyllo/app/reload"
 	"github.com/phyllo-net/phyllo/id"
@@ -120,7 +121,7 @@ type stored struct {
 }
 
 // Check implements wire.Checker.
-func (s *stored) Check() error { return checkClaim(s.Claim) }
+func (s *stored) Check() error { return msg.CheckClaim(s.Claim) }
 
 func (s *stored) entry(ring id.Hash) *entry {
 	r := s.Claim.Record

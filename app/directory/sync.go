@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/directory/msg"
 	"github.com/phyllo-net/phyllo/app/directory/record"
 	"github.com/phyllo-net/phyllo/app/rounds"
 	"github.com/phyllo-net/phyllo/id"
@@ -74,17 +75,17 @@ func (d *Directory) listings(t *task.T, near []*peer.Handle, arc id.Range) ([]he
 }
 
 func (d *Directory) listing(t *task.T, n *peer.Handle, arc id.Range) (h heard, err error) {
-	q := &list{Range: arc}
+	q := &msg.List{Range: arc}
 	for len(h.items) <= d.cfg.MaxRecords {
 		m, err := d.askFellow(t, n, q)
 		if err != nil {
 			return h, err
 		}
-		page, ok := m.(*listing)
+		page, ok := m.(*msg.Listing)
 		if !ok {
-			return h, errMessage
+			return h, msg.ErrMessage
 		}
-		for at := 0; at < len(page.Entries); at += listEntry {
+		for at := 0; at < len(page.Entries); at += msg.EntrySize {
 			x := item{digest: binary.BigEndian.Uint64(page.Entries[at+len(id.Hash{}):])}
 			copy(x.name[:], page.Entries[at:])
 			h.items = append(h.items, x)
@@ -93,7 +94,7 @@ func (d *Directory) listing(t *task.T, n *peer.Handle, arc id.Range) (h heard, e
 			h.whole, h.sure = true, page.Sure
 			break
 		}
-		q = &list{Range: arc, After: h.items[len(h.items)-1].name, More: true}
+		q = &msg.List{Range: arc, After: h.items[len(h.items)-1].name, More: true}
 	}
 	return h, nil
 }
@@ -102,19 +103,19 @@ func (d *Directory) askFellow(t *task.T, h *peer.Handle, q wire.Message) (wire.M
 	return task.Await(t, d.cfg.Ask+grace, func(resolve func(wire.Message, error)) { d.ask(h, q, nil, nil, resolve) })
 }
 
-func (d *Directory) onList(a asker, m *list) (wire.Message, *kbr.RefusedError) {
+func (d *Directory) onList(a asker, m *msg.List) (wire.Message, *kbr.RefusedError) {
 	if !d.rounds.Begun() {
-		return nil, refuse(refusedBusy)
+		return nil, refuse(msg.RefusedBusy)
 	}
 	if !a.origin {
-		return nil, refuse(refusedStranger)
+		return nil, refuse(msg.RefusedStranger)
 	}
 	var after *id.Hash
 	if m.More {
 		after = &m.After
 	}
-	es, more := d.shelf.arc(m.Range, after, maxListing, func(e *entry) bool { return e.stands && d.fellow(a, e.name.Place()) })
-	out := &listing{More: more, Sure: d.rounds.Old()}
+	es, more := d.shelf.arc(m.Range, after, msg.MaxListing, func(e *entry) bool { return e.stands && d.fellow(a, e.name.Place()) })
+	out := &msg.Listing{More: more, Sure: d.rounds.Old()}
 	for _, e := range es {
 		out.Entries = append(out.Entries, e.name[:]...)
 		out.Entries = binary.BigEndian.AppendUint64(out.Entries, e.digest)
@@ -135,7 +136,7 @@ func (d *Directory) fetchAll(t *task.T, near []*peer.Handle, all []heard) error 
 			}
 		}
 		for len(want) > 0 {
-			n, err := d.fetchSome(t, h, want[:min(maxFetch, len(want))])
+			n, err := d.fetchSome(t, h, want[:min(msg.MaxFetch, len(want))])
 			if errors.Is(err, task.ErrStopped) {
 				return err
 			}
@@ -159,13 +160,13 @@ func (d *Directory) fetchSome(t *task.T, h *peer.Handle, items []item) (int, err
 	for i, x := range items {
 		names[i] = x.name
 	}
-	m, err := d.askFellow(t, h, &fetch{Names: names})
+	m, err := d.askFellow(t, h, &msg.Fetch{Names: names})
 	if err != nil {
 		return 0, err
 	}
-	got, ok := m.(*claims)
+	got, ok := m.(*msg.Claims)
 	if !ok || int(got.Done) > len(names) {
-		return 0, errMessage
+		return 0, msg.ErrMessage
 	}
 	for _, c := range got.Claims {
 		name := c.Record.Name.Hash()
@@ -177,20 +178,20 @@ func (d *Directory) fetchSome(t *task.T, h *peer.Handle, items []item) (int, err
 	return int(got.Done), nil
 }
 
-func (d *Directory) onFetch(t *task.T, a asker, m *fetch) (wire.Message, *kbr.RefusedError) {
-	out := &claims{}
+func (d *Directory) onFetch(t *task.T, a asker, m *msg.Fetch) (wire.Message, *kbr.RefusedError) {
+	out := &msg.Claims{}
 	size := 0
 	for _, name := range m.Names {
 		e := d.shelf.find(name)
 		if e != nil && e.stands && d.fellow(a, name.Place()) {
 			s, err := d.body(t, name)
 			if err != nil && out.Done == 0 {
-				return nil, refuse(refusedBusy)
+				return nil, refuse(msg.RefusedBusy)
 			} else if err != nil {
 				break
 			}
 			size += len(wire.MustMarshal(s.Claim))
-			if size > maxClaims && out.Done > 0 {
+			if size > msg.MaxClaims && out.Done > 0 {
 				break
 			}
 			out.Claims = append(out.Claims, s.Claim)
@@ -247,10 +248,10 @@ func (d *Directory) handOver(t *task.T, name id.Hash) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	votes, err := d.poll(t, to, func() wire.Message { return &give{Claims: []*record.Claim{s.Claim}} }, nil, nil)
+	votes, err := d.poll(t, to, func() wire.Message { return &msg.Give{Claims: []*record.Claim{s.Claim}} }, nil, nil)
 	n := 0
 	for _, v := range votes {
-		if g, ok := v.msg.(*given); ok && v.err == nil && g.Kept+g.Other == 1 {
+		if g, ok := v.msg.(*msg.Given); ok && v.err == nil && g.Kept+g.Other == 1 {
 			n++
 		}
 	}
@@ -283,14 +284,14 @@ func (d *Directory) Leave(t *task.T) error {
 	var failed error
 	for _, g := range gifts {
 		for len(g.names) > 0 && failed == nil {
-			m, refused := d.onFetch(t, asker{node: g.to.ID, origin: true}, &fetch{Names: g.names[:min(maxFetch, len(g.names))]})
+			m, refused := d.onFetch(t, asker{node: g.to.ID, origin: true}, &msg.Fetch{Names: g.names[:min(msg.MaxFetch, len(g.names))]})
 			if refused != nil {
 				failed = refused
 				break
 			}
-			c := m.(*claims)
+			c := m.(*msg.Claims)
 			if len(c.Claims) > 0 {
-				_, failed = d.askFellow(t, g.to, &give{Claims: c.Claims})
+				_, failed = d.askFellow(t, g.to, &msg.Give{Claims: c.Claims})
 			}
 			g.names = g.names[c.Done:]
 		}
