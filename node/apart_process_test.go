@@ -18,6 +18,7 @@ func TestTwoOfThreeGone(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs three processes")
 	}
+	t.Parallel()
 	curl := doortest.Program(t, "curl")
 	a, b, c := newProcess(t), newProcess(t), newProcess(t)
 	for _, p := range []*process{a, b, c} {

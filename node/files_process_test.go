@@ -20,6 +20,7 @@ func TestFilesProcesses(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs three processes")
 	}
+	t.Parallel()
 	a, b, c := threeProcesses(t)
 	a.must("user", "add", "ann")
 	b.must("user", "add", "bob")

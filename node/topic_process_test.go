@@ -160,6 +160,7 @@ func TestTopicOfProcesses(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs three processes")
 	}
+	t.Parallel()
 	all := []*process{newProcess(t), newProcess(t), newProcess(t)}
 	a, b, c := all[0], all[1], all[2]
 	// Where all were down, they find each other where they were last: at an address of the

@@ -40,6 +40,7 @@ func TestWorkOfProcesses(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs three processes")
 	}
+	t.Parallel()
 	a, b := twoProcesses(t)
 	c := newProcess(t)
 	pid := a.admit(c)
