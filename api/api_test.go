@@ -48,18 +48,6 @@ func TestErrorsKeepTheirCauses(t *testing.T) {
 	}
 }
 
-func TestNearest(t *testing.T) {
-	words := []string{"listen", "join", "user", "ui", "lan", "nat", "log.level"}
-	for typed, want := range map[string]string{
-		"lisen": "listen", "LISTEN": "listen", "lsiten": "listen", "usr": "user", "log_level": "log.level", "lna": "lan",
-		"xyzzy": "", "": "", strings.Repeat("listen", 1000): "",
-	} {
-		if got := api.Nearest(typed, words); got != want {
-			t.Errorf("%q: %q, want %q", typed, got, want)
-		}
-	}
-}
-
 // TestReady holds the line that "phyllo up --json" prints.
 func TestReady(t *testing.T) {
 	s := api.Status{ID: id.Tiny(0xab), Addrs: []string{"10.0.0.1:4280"}, Ring: id.Hash{1}, UI: "http://127.0.0.1:4281", Control: "/home/x/control.sock"}

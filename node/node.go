@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/api/events"
 	"github.com/phyllo-net/phyllo/app/past/dht"
 	"github.com/phyllo-net/phyllo/gateway/control"
 	"github.com/phyllo-net/phyllo/gateway/password"
@@ -42,7 +43,7 @@ type Node struct {
 	opt options
 	log *slog.Logger
 
-	feed  *api.Feed
+	feed  *events.Feed
 	meter meter
 	relay relay
 
@@ -94,7 +95,7 @@ func New(c config.Config, opts ...Option) (*Node, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: c, feed: api.NewFeed(), done: make(chan struct{}), upkeep: make(chan struct{}, 1), stored: make(chan struct{}, 1)}
+	n := &Node{cfg: c, feed: events.NewFeed(), done: make(chan struct{}), upkeep: make(chan struct{}, 1), stored: make(chan struct{}, 1)}
 	for _, o := range opts {
 		o(&n.opt)
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/api/events"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/internal/fakenode"
 )
@@ -29,7 +30,7 @@ type village struct {
 type node struct {
 	api.Node
 	v    *village
-	feed *api.Feed
+	feed *events.Feed
 
 	status   api.Status
 	picture  api.Picture
@@ -67,7 +68,7 @@ func fingerprint(word string) api.Fingerprint {
 
 // newNode adds a node where these people live.
 func (v *village) newNode(t testing.TB, users ...string) *node {
-	n := &node{v: v, feed: api.NewFeed(), contacts: map[string][]api.Contact{}, history: map[string][]api.Message{}, refuse: map[string]error{}, shelf: fakenode.New()}
+	n := &node{v: v, feed: events.NewFeed(), contacts: map[string][]api.Contact{}, history: map[string][]api.Message{}, refuse: map[string]error{}, shelf: fakenode.New()}
 	self := ident(t, len(v.nodes))
 	started := time.Now().Add(-100 * time.Minute)
 	n.status = api.Status{

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/api/socket"
 	"github.com/phyllo-net/phyllo/internal/fakenode"
 )
 
@@ -79,7 +80,7 @@ func TestUpAndDown(t *testing.T) {
 	if want := []string{"addrs", "control", "event", "id", "ring", "ui"}; !slices.Equal(keys, want) || ready["event"] != "ready" {
 		t.Errorf("ready line %s", r.stdout)
 	}
-	for path, want := range map[string]os.FileMode{home: 0o700, filepath.Join(home, logName): 0o600, filepath.Join(home, api.SocketName): 0o600} {
+	for path, want := range map[string]os.FileMode{home: 0o700, filepath.Join(home, logName): 0o600, filepath.Join(home, socket.Name): 0o600} {
 		if st, err := os.Stat(path); err != nil || st.Mode().Perm() != want {
 			t.Errorf("%s: %v, %v, want %v", path, st.Mode(), err, want)
 		}
@@ -270,7 +271,7 @@ func TestForeground(t *testing.T) {
 	if err := cmd.Wait(); err != nil {
 		t.Error(err)
 	}
-	if _, err := os.Lstat(filepath.Join(home, api.SocketName)); !os.IsNotExist(err) {
+	if _, err := os.Lstat(filepath.Join(home, socket.Name)); !os.IsNotExist(err) {
 		t.Errorf("the socket is left behind: %v", err)
 	}
 }

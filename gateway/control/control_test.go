@@ -21,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/api/socket"
 	"github.com/phyllo-net/phyllo/gateway/control"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/internal/fakenode"
@@ -468,7 +469,7 @@ func TestStopEndsWhenTheHomeIsFree(t *testing.T) {
 	if _, err := s.client.Status(deadline(t)); api.KindOf(err) != api.NotRunning {
 		t.Errorf("after the end: %v", err)
 	}
-	if _, err := os.Lstat(filepath.Join(s.home, api.SocketName)); !os.IsNotExist(err) {
+	if _, err := os.Lstat(filepath.Join(s.home, socket.Name)); !os.IsNotExist(err) {
 		t.Errorf("the socket is still there: %v", err)
 	}
 }

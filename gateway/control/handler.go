@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/api/typo"
 )
 
 // guarded bounds what a request may be, and contains faults of ours to one request.
@@ -143,7 +144,7 @@ func (s *Server) unknown(name string) *api.Error {
 	for _, o := range api.Operations() {
 		names = append(names, o.Name)
 	}
-	if near := api.Nearest(name, names); near != "" {
+	if near := typo.Nearest(name, names); near != "" {
 		return api.Errorf(api.NotFound, "no operation of this name: do you mean %s?", near)
 	}
 	return api.Errorf(api.NotFound, "no operation of this name: see package api for all of them")

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/api/socket"
 	"github.com/phyllo-net/phyllo/gateway/control"
 	"github.com/phyllo-net/phyllo/internal/budget"
 	"github.com/phyllo-net/phyllo/internal/fakenode"
@@ -158,7 +159,7 @@ func TestOtherUsersAreRefused(t *testing.T) {
 
 func TestSocketsMode(t *testing.T) {
 	s := serve(t)
-	st, err := os.Stat(filepath.Join(s.home, api.SocketName))
+	st, err := os.Stat(filepath.Join(s.home, socket.Name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +183,7 @@ func TestHomesThatOthersWrite(t *testing.T) {
 // TestStaleSocket: what kill -9 leaves is no obstacle.
 func TestStaleSocket(t *testing.T) {
 	home := privateDir(t)
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(home, api.SocketName), Net: "unix"})
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(home, socket.Name), Net: "unix"})
 	if err != nil {
 		t.Fatal(err)
 	}

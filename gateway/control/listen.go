@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/api/socket"
 )
 
 // listenSocket makes the control socket of a home. A socket that a killed process
@@ -20,14 +21,14 @@ func listenSocket(home string, getenv func(string) string) (net.Listener, string
 	if err := checkHome(home); err != nil {
 		return nil, "", err
 	}
-	name := filepath.Join(home, api.SocketName)
+	name := filepath.Join(home, socket.Name)
 	path := name
-	if len(path) > api.MaxSocketPath {
-		folder := api.ShortFolder(getenv)
+	if len(path) > socket.MaxPath {
+		folder := socket.ShortFolder(getenv)
 		if err := privateFolder(folder); err != nil {
 			return nil, "", err
 		}
-		path = filepath.Join(folder, api.ShortSocket(home))
+		path = filepath.Join(folder, socket.Short(home))
 		if err := replaceLink(path, name); err != nil {
 			return nil, "", fmt.Errorf("linking the control socket into %s: %w: choose a shorter --home, or one that this user may write to", home, err)
 		}
@@ -93,7 +94,7 @@ func replaceLink(target, name string) error {
 // removeSocket takes away what listenSocket made. It may be gone already.
 func removeSocket(home, path string) {
 	os.Remove(path)
-	os.Remove(filepath.Join(home, api.SocketName))
+	os.Remove(filepath.Join(home, socket.Name))
 }
 
 // privateFolder makes a folder that only this user can use, or checks that it is
@@ -108,7 +109,7 @@ func privateFolder(path string) error {
 	}
 	if !st.IsDir() || st.Mode().Perm()&0o077 != 0 || !isOwn(st) {
 		return fmt.Errorf("%s is not a private folder of this user (it should be a folder, mode 0700): remove it, or choose a --home with a path shorter than %d characters",
-			path, api.MaxSocketPath-len(api.SocketName))
+			path, socket.MaxPath-len(socket.Name))
 	}
 	return nil
 }
@@ -161,7 +162,7 @@ func (l *sameUser) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		uid, known, err := api.PeerUID(c.(*net.UnixConn))
+		uid, known, err := socket.PeerUID(c.(*net.UnixConn))
 		if err == nil && (!known || uid == l.uid) {
 			return c, nil
 		}

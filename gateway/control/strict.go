@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/api/typo"
 )
 
 // decode fills the struct that v points to from one JSON object, and refuses what
@@ -230,7 +231,7 @@ func (f *fields) find(key string) (reflect.Type, bool) {
 }
 
 func (f *fields) unknown(key string) error {
-	if near := api.Nearest(key, f.names); near != "" {
+	if near := typo.Nearest(key, f.names); near != "" {
 		return fmt.Errorf("it has no key %q: do you mean %q?", clip(key), near)
 	}
 	if len(f.names) == 0 {

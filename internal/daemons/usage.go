@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/api/socket"
 )
 
 // Usage is what a process costs at one moment.
@@ -94,7 +94,7 @@ func Machine() string {
 // phyllo_bad_input_total{kind="slow"}.
 func (d *Daemon) Metrics(ctx context.Context) (map[string]float64, error) {
 	t := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(d.Home, api.SocketName))
+		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(d.Home, socket.Name))
 	}}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://phyllo/metrics", nil)
 	if err != nil {

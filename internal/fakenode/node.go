@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/api/events"
 	"github.com/phyllo-net/phyllo/gateway/files/memory"
 	"github.com/phyllo-net/phyllo/id"
 )
@@ -27,7 +28,7 @@ type Node struct {
 	// Unreadable, if it is set, is what reading any file's content ends with at once.
 	Unreadable error
 
-	feed *api.Feed
+	feed *events.Feed
 	done chan struct{}
 
 	mu      sync.Mutex
@@ -67,7 +68,7 @@ var _ api.Node = (*Node)(nil)
 
 // New returns a node on which nobody lives yet, in a ring of five.
 func New() *Node {
-	n := &Node{feed: api.NewFeed(), values: make(map[string]value), offer: chosen, auto: true, gift: api.DefaultGift, spaces: memory.New(1 << 30), granted: make(map[string][]api.SpaceMember), foreign: make(map[string]bool), done: make(chan struct{}), clock: Begin, PID: 4242, UI: "http://127.0.0.1:4281"}
+	n := &Node{feed: events.NewFeed(), values: make(map[string]value), offer: chosen, auto: true, gift: api.DefaultGift, spaces: memory.New(1 << 30), granted: make(map[string][]api.SpaceMember), foreign: make(map[string]bool), done: make(chan struct{}), clock: Begin, PID: 4242, UI: "http://127.0.0.1:4281"}
 	for i := range 5 {
 		m := api.Member{ID: nodeID(i), Self: i == 0, Admitter: i < 2, AdmittedBy: nodeID(0).String(), Until: Begin.Add(90 * 24 * time.Hour),
 			Connected: i > 0, Addr: nodeAddr(i)}

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/api/socket"
 )
 
 // raw are attackers with nothing but sockets.
@@ -70,7 +70,7 @@ func overdo(ctx context.Context, o *orders, n int) error {
 	v := o.victim(n)
 	network, addr := "tcp", v.UI
 	if n%10 == 0 {
-		network, addr = "unix", filepath.Join(v.Home, api.SocketName)
+		network, addr = "unix", filepath.Join(v.Home, socket.Name)
 	}
 	c, hangUp, err := call(ctx, network, addr)
 	if err != nil {

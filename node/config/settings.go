@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/api/typo"
 )
 
 // setting is one key of phyllo.toml. Values are string, bool, int64 or []string.
@@ -149,7 +150,7 @@ func unknown(key string) error {
 	for _, x := range settings {
 		keys = append(keys, x.key)
 	}
-	if near := api.Nearest(strings.ReplaceAll(key, ".", "_"), keys); near != "" {
+	if near := typo.Nearest(strings.ReplaceAll(key, ".", "_"), keys); near != "" {
 		return fmt.Errorf("there is no setting %+q: do you mean %q?", clip(key), near)
 	}
 	return fmt.Errorf("there is no setting %+q: `phyllo config show` lists all", clip(key))

@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/api/typo"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
@@ -24,7 +24,7 @@ func GroupRun(cmd *cobra.Command, args []string) error {
 			names = append(names, c.Name())
 		}
 	}
-	if near := api.Nearest(args[0], names); near != "" {
+	if near := typo.Nearest(args[0], names); near != "" {
 		return console.Usage("there is no command `%s %s`: do you mean `%s %s`?", cmd.CommandPath(), plain.Cut(args[0]), cmd.CommandPath(), near)
 	}
 	return console.Usage("there is no command `%s %s`: `%s --help` lists all", cmd.CommandPath(), plain.Cut(args[0]), cmd.CommandPath())
@@ -81,7 +81,7 @@ func FlagError(cmd *cobra.Command, err error) error {
 		var names []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
 		name := missing.GetSpecifiedName()
-		if near := api.Nearest(name, names); near != "" && len(name) > 1 {
+		if near := typo.Nearest(name, names); near != "" && len(name) > 1 {
 			return console.Usage("`%s` has no flag --%s: do you mean --%s?", cmd.CommandPath(), plain.Cut(name), near)
 		}
 		dashes := "--"

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/api/events"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 	"github.com/phyllo-net/phyllo/id"
@@ -27,7 +28,7 @@ type Ring struct {
 	w      *console.World
 	Dir    string   // of all homes
 	people []string // who live on the first nodes; not changed after grow
-	feed   *api.Feed
+	feed   *events.Feed
 	ctx    context.Context // of all that goes on in the background
 	end    context.CancelFunc
 	busy   sync.WaitGroup
@@ -69,7 +70,7 @@ func NewRing(w *console.World) (*Ring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making a folder for the demo: %w: set TMPDIR to a folder that can be written", err)
 	}
-	d := &Ring{w: w, Dir: dir, feed: api.NewFeed()}
+	d := &Ring{w: w, Dir: dir, feed: events.NewFeed()}
 	d.ctx, d.end = context.WithCancel(context.Background())
 	return d, nil
 }

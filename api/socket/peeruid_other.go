@@ -1,6 +1,6 @@
 //go:build !linux && !darwin && !freebsd
 
-package api
+package socket
 
 import "net"
 

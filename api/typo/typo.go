@@ -1,4 +1,5 @@
-package api
+// Package typo finds what was meant by a word that is mistyped, for error messages.
+package typo
 
 import "strings"
 

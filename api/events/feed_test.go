@@ -1,4 +1,4 @@
-package api_test
+package events_test
 
 import (
 	"context"
@@ -7,11 +7,12 @@ import (
 	"testing/synctest"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/api/events"
 )
 
 func TestFeed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := api.NewFeed()
+		d := events.NewFeed()
 		d.Publish(&api.Event{Kind: api.EventRing, Name: "nobody is there"})
 		var a, b []string
 		done := make(chan error, 2)
@@ -52,7 +53,7 @@ func TestFeed(t *testing.T) {
 // what it missed.
 func TestFeedNeverWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := api.NewFeed()
+		d := events.NewFeed()
 		gate := make(chan struct{})
 		var seen int
 		var last *api.Event
@@ -69,14 +70,14 @@ func TestFeedNeverWaits(t *testing.T) {
 		}()
 		synctest.Wait()
 		synctest.Wait() // it hangs in the first one
-		for range api.FeedSize + 7 {
+		for range events.FeedSize + 7 {
 			d.Publish(&api.Event{Kind: api.EventRing})
 		}
 		close(gate)
 		if err := <-done; err != enough {
 			t.Error(err)
 		}
-		if seen != 1+api.FeedSize+1 || last.Lost != 7 {
+		if seen != 1+events.FeedSize+1 || last.Lost != 7 {
 			t.Errorf("%d events, the last says that %d were lost", seen, last.Lost)
 		}
 	})
@@ -84,7 +85,7 @@ func TestFeedNeverWaits(t *testing.T) {
 
 func TestFeedEndsWithTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := api.NewFeed()
+		d := events.NewFeed()
 		ctx, end := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- d.Follow(ctx, func(*api.Event) error { return nil }) }()

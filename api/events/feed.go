@@ -1,9 +1,11 @@
-package api
+package events
 
 import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/phyllo-net/phyllo/api"
 )
 
 // FeedSize is how many events wait for one follower before further ones are
@@ -11,7 +13,7 @@ import (
 const FeedSize = 1024
 
 // Feed hands events on to any number of followers, each at its own pace. It is
-// what a Node needs for Events: the side that publishes never waits. Make one with
+// what an api.Node needs for Events: the side that publishes never waits. Make one with
 // NewFeed; its methods may be called from any goroutine.
 type Feed struct {
 	mu        sync.Mutex
@@ -22,7 +24,7 @@ type Feed struct {
 
 type follower struct {
 	mu     sync.Mutex
-	queue  []*Event
+	queue  []*api.Event
 	lost   int
 	signal chan struct{} // has room for one
 }
@@ -34,7 +36,7 @@ func NewFeed() *Feed {
 
 // Publish hands e on to everybody who follows now. It returns at once; e and what
 // it points to must not be changed afterwards.
-func (d *Feed) Publish(e *Event) {
+func (d *Feed) Publish(e *api.Event) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for f := range d.followers {
@@ -59,10 +61,10 @@ func (d *Feed) Close() {
 	}
 }
 
-// Follow is Node.Events: it calls f with EventBegin, and then for each event that is
+// Follow is api.Node.Events: it calls f with api.EventBegin, and then for each event that is
 // published from now on.
-func (d *Feed) Follow(ctx context.Context, f func(*Event) error) error {
-	me := &follower{signal: make(chan struct{}, 1), queue: []*Event{{Kind: EventBegin, Time: time.Now().UTC()}}}
+func (d *Feed) Follow(ctx context.Context, f func(*api.Event) error) error {
+	me := &follower{signal: make(chan struct{}, 1), queue: []*api.Event{{Kind: api.EventBegin, Time: time.Now().UTC()}}}
 	d.mu.Lock()
 	d.followers[me] = true
 	d.mu.Unlock()
@@ -97,7 +99,7 @@ func (d *Feed) Follow(ctx context.Context, f func(*Event) error) error {
 	}
 }
 
-func (f *follower) push(e *Event) {
+func (f *follower) push(e *api.Event) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.queue) >= FeedSize {
@@ -112,12 +114,12 @@ func (f *follower) push(e *Event) {
 }
 
 // take returns what waits, and after it what was dropped.
-func (f *follower) take() []*Event {
+func (f *follower) take() []*api.Event {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	out := f.queue
 	if f.lost > 0 {
-		out = append(out, &Event{Kind: EventLost, Time: time.Now().UTC(), Lost: f.lost})
+		out = append(out, &api.Event{Kind: api.EventLost, Time: time.Now().UTC(), Lost: f.lost})
 	}
 	f.queue, f.lost = nil, 0
 	return out

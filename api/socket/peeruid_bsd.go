@@ -1,4 +1,6 @@
-package api
+//go:build darwin || freebsd
+
+package socket
 
 import (
 	"net"
@@ -13,9 +15,9 @@ func PeerUID(conn *net.UnixConn) (uid int, known bool, err error) {
 	if err != nil {
 		return 0, false, err
 	}
-	var cred *unix.Ucred
+	var cred *unix.Xucred
 	var sockErr error
-	if err := raw.Control(func(fd uintptr) { cred, sockErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }); err != nil {
+	if err := raw.Control(func(fd uintptr) { cred, sockErr = unix.GetsockoptXucred(int(fd), 0, unix.LOCAL_PEERCRED) }); err != nil {
 		return 0, false, err
 	}
 	if sockErr != nil {

@@ -1,6 +1,4 @@
-//go:build darwin || freebsd
-
-package api
+package socket
 
 import (
 	"net"
@@ -15,9 +13,9 @@ func PeerUID(conn *net.UnixConn) (uid int, known bool, err error) {
 	if err != nil {
 		return 0, false, err
 	}
-	var cred *unix.Xucred
+	var cred *unix.Ucred
 	var sockErr error
-	if err := raw.Control(func(fd uintptr) { cred, sockErr = unix.GetsockoptXucred(int(fd), 0, unix.LOCAL_PEERCRED) }); err != nil {
+	if err := raw.Control(func(fd uintptr) { cred, sockErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }); err != nil {
 		return 0, false, err
 	}
 	if sockErr != nil {
