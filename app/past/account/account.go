@@ -28,9 +28,11 @@ type Accounts struct {
 	views   map[id.ID]*view // of members' offers
 	checked map[id.Hash]*voucher.Debit
 	around  map[id.ID]*circle
-	asks    limit.Rates
-	serving int
-	stats   Stats
+	// disputes counts, by member, the rounds in which the keepers of its account did not agree.
+	disputes map[id.ID]int
+	asks     limit.Rates
+	serving  int
+	stats    Stats
 }
 
 var _ kbr.App = (*Accounts)(nil)
@@ -48,6 +50,7 @@ type Stats struct {
 	GivenBack uint64 // charges
 	Proofs    uint64 // asked of members, and answered rightly
 	Unproven  uint64 // answered wrongly
+	Disputed  uint64 // accounts whose keepers were found not to agree: see Disputed
 	BadInput  uint64 // messages that made no sense, and signatures that were wrong
 	Refused   uint64 // questions refused
 }
@@ -60,7 +63,8 @@ func New(c Config) (*Accounts, error) {
 	}
 	return &Accounts{
 		cfg: c, views: make(map[id.ID]*view), checked: make(map[id.Hash]*voucher.Debit), around: make(map[id.ID]*circle),
-		refunds: refunds{own: make(map[id.Hash][]ref)},
+		disputes: make(map[id.ID]int),
+		refunds:  refunds{own: make(map[id.Hash][]ref)},
 	}, nil
 }
 

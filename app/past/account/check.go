@@ -14,7 +14,9 @@ func (a *Accounts) Check() error {
 		if i > 0 && a.books[i-1].member.Cmp(l.member) >= 0 {
 			return fmt.Errorf("account of %s: accounts %d and %d are not in order", a.ep.Self(), i-1, i)
 		}
+		charges := 0
 		for j, e := range l.list {
+			charges += len(e.costs)
 			if j > 0 && (l.list[j-1].debit.Date > e.debit.Date || l.list[j-1].debit.Date == e.debit.Date && bytes.Compare(l.list[j-1].hash[:], e.hash[:]) >= 0) {
 				return fmt.Errorf("account of %s: debits %d and %d of %s are not in order", a.ep.Self(), j-1, j, l.member.Short())
 			}
@@ -27,6 +29,9 @@ func (a *Accounts) Check() error {
 			if given != e.given || given > e.debit.Total {
 				return fmt.Errorf("account of %s: %d bytes of a debit of %d are given back, %d are counted", a.ep.Self(), given, e.debit.Total, e.given)
 			}
+		}
+		if charges != l.charges || len(l.list) > 2*a.cfg.MaxDebits || charges > 2*a.cfg.MaxCharges {
+			return fmt.Errorf("account of %s: %d debits of %s with %d charges, %d are counted", a.ep.Self(), len(l.list), l.member.Short(), charges, l.charges)
 		}
 	}
 	if a.serving < 0 || a.serving > a.cfg.MaxTasks {

@@ -48,8 +48,12 @@ type Config struct {
 	Ask time.Duration
 	// Patience bounds Pay and Balance: 20 s.
 	Patience time.Duration
-	// MaxDebits is how many debits one account may have: 100,000.
-	MaxDebits int
+	// MaxDebits and MaxCharges are how many debits one account may have, and how many objects they
+	// may name, those included that were given back and are remembered (Forget): 100,000 and
+	// 500,000, half of what one node keeps. So they bound, too, how many objects that were
+	// reclaimed their holders have to remember for one member. What other keepers have allowed is
+	// taken over up to twice as many.
+	MaxDebits, MaxCharges int
 	// MaxTasks is the number of questions of others handled at once: 256.
 	MaxTasks int
 	// PeerAsks is the number of messages per minute that are handled for one neighbour: 6,000.
@@ -91,7 +95,7 @@ func Proof(nonce uint64, content []byte) id.Hash { return id.HashOf("possession"
 func Default() Config {
 	return Config{
 		Keepers: 5, Copies: 5, Gift: 1e9, Free: 1e9, Life: time.Hour, Sync: 10 * time.Minute, Forget: 30 * 24 * time.Hour,
-		Ask: 5 * time.Second, Patience: 20 * time.Second, MaxDebits: 100_000, MaxTasks: 256, PeerAsks: 6_000,
+		Ask: 5 * time.Second, Patience: 20 * time.Second, MaxDebits: 100_000, MaxCharges: 500_000, MaxTasks: 256, PeerAsks: 6_000,
 	}
 }
 
@@ -122,7 +126,7 @@ func (c *Config) Validate() error {
 		v, to int
 	}{
 		{"Keepers", c.Keepers, certificate.MaxCopies}, {"Copies", c.Copies, certificate.MaxCopies},
-		{"MaxDebits", c.MaxDebits, 1e8}, {"MaxTasks", c.MaxTasks, 1e8}, {"PeerAsks", c.PeerAsks, 1e8},
+		{"MaxDebits", c.MaxDebits, 1e8}, {"MaxCharges", c.MaxCharges, 1e8}, {"MaxTasks", c.MaxTasks, 1e8}, {"PeerAsks", c.PeerAsks, 1e8},
 	} {
 		if n.v < 1 || n.v > n.to {
 			return fmt.Errorf("account: %s is %d, want 1 to %d", n.name, n.v, n.to)

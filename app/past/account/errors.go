@@ -3,6 +3,7 @@ package account
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/phyllo-net/phyllo/app/past/voucher"
 )
@@ -22,10 +23,22 @@ var (
 // QuotaError says that a majority of the keepers refuses a debit. It is an ErrQuota.
 type QuotaError struct {
 	Used, Limit int64 // in bytes of all replicas, as one of them sees it
+	// Objects, if it is not 0, is how many the account names, those included that were reclaimed
+	// and are remembered: more than Config.MaxCharges, or in too many debits. Again is when the
+	// first of them will be forgotten; the zero time: none, unless something is reclaimed.
+	Objects int64
+	Again   time.Time
 }
 
 // Error implements error.
 func (e *QuotaError) Error() string {
+	switch {
+	case e.Objects > 0 && e.Again.IsZero():
+		return fmt.Sprintf("the account names %d objects, and no more are remembered: reclaim what is not needed, which makes room when it is forgotten, after 30 days", e.Objects)
+	case e.Objects > 0:
+		return fmt.Sprintf("the account names %d objects, with those reclaimed in the last 30 days, and no more are remembered: try again after %s",
+			e.Objects, e.Again.UTC().Format("2006-01-02 15:04 MST"))
+	}
 	return fmt.Sprintf("%d of %d bytes are used, all copies counted: %v", e.Used, e.Limit, ErrQuota)
 }
 

@@ -1,6 +1,8 @@
 package account
 
 import (
+	"bytes"
+
 	"github.com/phyllo-net/phyllo/app/past/voucher"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
@@ -9,6 +11,14 @@ import (
 
 // Settled reports whether the node has asked its fellows.
 func (a *Accounts) Settled() bool { return a.rounds.Settled() }
+
+// Named is how many debits a member's account has here, and how many objects these name.
+func (a *Accounts) Named(member id.ID) (debits, objects int) {
+	if l := a.books.find(member); l != nil {
+		return len(l.list), l.charges
+	}
+	return 0, 0
+}
 
 // Voters are those who vote about a member's account.
 func (a *Accounts) Voters(member id.ID) []*peer.Handle { return a.voters(member) }
@@ -96,6 +106,20 @@ func AskVerify(s ...*voucher.Slip) []byte { return encode(&verify{Slips: s}) }
 
 // SaysVerified says that a slip is paid for.
 func SaysVerified() []byte { return encode(&verified{Verdicts: []byte{byte(voucher.Paid)}}) }
+
+// SaysOf says the same of all slips that it is asked about, paid or not; nil to anything else.
+func SaysOf(question []byte, paid bool) []byte {
+	q, err := table.Decode(question)
+	v, ok := q.(*verify)
+	if err != nil || !ok {
+		return nil
+	}
+	says := voucher.Unpaid
+	if paid {
+		says = voucher.Paid
+	}
+	return encode(&verified{Verdicts: bytes.Repeat([]byte{byte(says)}, len(v.Slips))})
+}
 
 // SaysListed says that an account has something that nobody else has.
 func SaysListed(member id.ID) []byte {

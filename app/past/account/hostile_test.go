@@ -3,6 +3,7 @@ package account_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -165,8 +166,9 @@ func TestOverdraft(t *testing.T) {
 		if got, _ := v.accounts.Used(thief.cert.Node); got != 1200 {
 			t.Errorf("%s says %d are used, want 1200", v.node.Self(), got)
 		}
-		if n := v.accounts.Stats().Overdrawn; n != 1 {
-			t.Errorf("%s sees %d accounts overdrawn", v.node.Self(), n)
+		want := []account.Overdraft{{Member: thief.cert.Node, Used: 1200, Limit: 1000}}
+		if got := v.accounts.Overdrawn(); v.accounts.Stats().Overdrawn != 1 || !slices.Equal(got, want) {
+			t.Errorf("%s sees overdrawn %v, want %v", v.node.Self(), got, want)
 		}
 	}
 	_, err := thief.pay(file(3, 1, 1), time.Time{})

@@ -76,6 +76,8 @@ func (e *entry) key() []byte {
 type ledger struct {
 	member id.ID
 	list   []*entry // by date, then hash
+	// charges is how many these have, with those that were given back.
+	charges int
 }
 
 func (l *ledger) at(date int64, hash id.Hash) (int, bool) {
@@ -100,12 +102,14 @@ func (l *ledger) find(d *voucher.Debit, hash id.Hash) *entry {
 func (l *ledger) add(e *entry) {
 	if i, have := l.at(e.debit.Date, e.hash); !have {
 		l.list = slices.Insert(l.list, i, e)
+		l.charges += len(e.costs)
 	}
 }
 
 func (l *ledger) remove(e *entry) {
 	if i, have := l.at(e.debit.Date, e.hash); have {
 		l.list = slices.Delete(l.list, i, i+1)
+		l.charges -= len(e.costs)
 	}
 }
 

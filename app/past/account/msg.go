@@ -18,6 +18,7 @@ const (
 	pageBytes  = 32 << 10 // of debits on one page
 	maxProofs  = 8        // in one answer
 	maxSlips   = 64       // in one question
+	maxTime    = 1 << 50  // Unix milliseconds, far beyond any date that a clock may show
 )
 
 // Kinds of messages.
@@ -65,6 +66,10 @@ type voted struct {
 type over struct {
 	Used  int64 `cbor:"1,keyasint"`
 	Limit int64 `cbor:"2,keyasint"`
+	// Objects is how many the account names, if that are too many; and Again when the first of
+	// them will be forgotten, Unix milliseconds, if any will be.
+	Objects int64 `cbor:"3,keyasint,omitempty"`
+	Again   int64 `cbor:"4,keyasint,omitempty"`
 }
 
 // note tells a fellow keeper of a debit that was charged. It is answered by noted.
@@ -277,6 +282,14 @@ func (m *debit) Check() error { return checkDebit(m.Debit, m.Charges) }
 
 // Check implements wire.Checker.
 func (m *voted) Check() error { return m.Vote.Check() }
+
+// Check implements wire.Checker.
+func (m *over) Check() error {
+	if m.Objects < 0 || m.Again < 0 || m.Again > maxTime {
+		return fmt.Errorf("%w: %d objects until %d", errMessage, m.Objects, m.Again)
+	}
+	return nil
+}
 
 // Check implements wire.Checker.
 func (m *note) Check() error { return checkDebit(m.Debit, m.Charges) }

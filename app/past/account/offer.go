@@ -12,6 +12,7 @@ import (
 // view is what a keeper has seen of a member's offer.
 type view struct {
 	offered int64
+	heard   bool  // the member has said what it offers
 	common  int64 // bytes of what both should keep
 	// right has a bit for each of the last proofs asked, the latest the lowest, of which
 	// there were asked.
@@ -94,7 +95,7 @@ func (a *Accounts) prove(t *task.T) error {
 		if err != nil || !ok || len(s.Proofs) != len(drawn) {
 			continue
 		}
-		v.offered, v.common = s.Offered, common
+		v.offered, v.heard, v.common = s.Offered, true, common
 		for i, o := range drawn {
 			want, err := a.cfg.Storage.Prove(t, o, q.Nonce)
 			if errors.Is(err, task.ErrStopped) {

@@ -124,6 +124,9 @@ func (a *Accounts) obtain(t *task.T, cs []voucher.Charge, until int64) (*voucher
 	if err != nil {
 		return nil, err
 	}
+	if a.full(a.books.find(d.Account()), len(cs), 1) {
+		return nil, quota([]task.Result[wire.Message]{{Value: a.refuse(d.Account(), errFull)}})
+	}
 	e, err := a.book(t, d, cs, false)
 	if err != nil {
 		return nil, err
@@ -236,7 +239,10 @@ func quota(rs []task.Result[wire.Message]) error {
 	e := new(QuotaError)
 	for _, r := range rs {
 		if m, ok := r.Value.(*over); ok && m.Limit >= e.Limit {
-			e.Used, e.Limit = m.Used, m.Limit
+			*e = QuotaError{Used: m.Used, Limit: m.Limit, Objects: m.Objects}
+			if m.Again != 0 {
+				e.Again = time.UnixMilli(m.Again)
+			}
 		}
 	}
 	return e

@@ -31,6 +31,9 @@ func TestStorm(t *testing.T) {
 		s.calm()
 		for i, m := range s.members {
 			s.mustUse(m, s.used(i))
+			if of := m.accounts.Disputed(); len(of) > 0 {
+				t.Errorf("%s suspects the keepers of %v", m.node.Self(), of)
+			}
 		}
 	})
 }

@@ -68,7 +68,7 @@ func (a *Accounts) round(t *task.T, r *rounds.Round) error {
 	if err := a.prove(t); err != nil || !all {
 		return err
 	}
-	for _, f := range []func(*task.T) error{a.tidy, a.forget, a.collect, a.audit} {
+	for _, f := range []func(*task.T) error{a.tidy, a.forget, a.collect, a.audit, a.inspect} {
 		if err := f(t); err != nil {
 			return err
 		}
@@ -132,7 +132,10 @@ func (a *Accounts) pull(t *task.T, h *peer.Handle, member id.ID, from int64) (al
 			if a.over(r) {
 				continue
 			}
-			if _, err := a.charge(t, r.Debit, r.Charges, false); err != nil {
+			switch _, err := a.charge(t, r.Debit, r.Charges, false); {
+			case errors.Is(err, errFull): // no honest keeper has so much: the others are heard all the same
+				continue
+			case err != nil:
 				return nil, err
 			}
 			all = append(all, r)
@@ -224,11 +227,30 @@ func (a *Accounts) tidy(t *task.T) error {
 // past reports whether an entry need not be remembered: its objects have ended, or all was
 // given back so long ago that no fellow brings it again.
 func (a *Accounts) past(e *entry) bool {
-	now := a.ep.Wall().UnixMilli()
-	if e.debit.Until != 0 {
-		return now >= max(e.debit.Until, e.debit.Expires)+recent.Milliseconds()
+	end := a.end(e)
+	return end != 0 && a.ep.Wall().UnixMilli() >= end
+}
+
+// end is when an entry need not be remembered any more, Unix milliseconds; 0: that is not known, as
+// something in it is kept.
+func (a *Accounts) end(e *entry) int64 {
+	switch {
+	case e.debit.Until != 0:
+		return max(e.debit.Until, e.debit.Expires) + recent.Milliseconds()
+	case e.settled():
+		return e.debit.Expires + a.cfg.Forget.Milliseconds()
 	}
-	return e.settled() && now >= e.debit.Expires+a.cfg.Forget.Milliseconds()
+	return 0
+}
+
+// again is when the first entry of an account will be forgotten, Unix milliseconds; 0: none will be.
+func (a *Accounts) again(l *ledger) (first int64) {
+	for _, e := range l.list {
+		if end := a.end(e); end != 0 && (first == 0 || end < first) {
+			first = end
+		}
+	}
+	return first
 }
 
 // over reports whether a fellow's record is one that this node would forget.

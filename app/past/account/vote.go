@@ -48,7 +48,7 @@ func (a *Accounts) book(t *task.T, d *voucher.Debit, cs []voucher.Charge, strict
 			switch now := a.ep.Wall(); {
 			case strict && l.used(now)+d.Total > a.limit(member):
 				return nil, errOver
-			case l != nil && len(l.list) >= a.cfg.MaxDebits:
+			case strict && a.full(l, len(cs), 1), a.full(l, len(cs), 2):
 				return nil, errFull
 			}
 			e = newEntry(d, hash, cs, nil)
@@ -59,8 +59,24 @@ func (a *Accounts) book(t *task.T, d *voucher.Debit, cs []voucher.Charge, strict
 	return e, nil
 }
 
-// errFull: the account has too many debits.
+// errFull: the account has too many debits, or these name too many objects.
 var errFull = errors.New("account: too many debits")
+
+// full reports whether an account has no room for one more debit with so many charges, where so
+// many times as much is allowed as the Config says.
+func (a *Accounts) full(l *ledger, charges, times int) bool {
+	return l != nil && (len(l.list) >= times*a.cfg.MaxDebits || l.charges+charges > times*a.cfg.MaxCharges)
+}
+
+// refuse says why an account does not allow a debit: errOver or errFull.
+func (a *Accounts) refuse(member id.ID, why error) *over {
+	l := a.books.find(member)
+	m := &over{Used: l.used(a.ep.Wall()), Limit: a.limit(member)}
+	if errors.Is(why, errFull) {
+		m.Objects, m.Again = int64(l.charges), a.again(l)
+	}
+	return m
+}
 
 func (a *Accounts) refusalOf(err error) uint16 {
 	switch {
@@ -95,9 +111,9 @@ func (a *Accounts) onDebit(t *task.T, m *debit) (wire.Message, uint16) {
 		err = errors.Join(a.tell(t, e, m, voters), a.write(t, e, m.Charges))
 	}
 	switch {
-	case errors.Is(err, errOver):
+	case errors.Is(err, errOver), errors.Is(err, errFull):
 		a.stats.Over++
-		return &over{Used: a.books.find(member).used(a.ep.Wall()), Limit: a.limit(member)}, 0
+		return a.refuse(member, err), 0
 	case err != nil:
 		return nil, a.refusalOf(err)
 	}

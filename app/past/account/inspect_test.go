@@ -1,0 +1,91 @@
+package account_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/phyllo-net/phyllo/app/past/account"
+	"github.com/phyllo-net/phyllo/app/past/voucher"
+	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/kbr/kbrtest"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// swears lets a keeper say of all slips that they were paid, or that none was, beside what it does.
+func (m *member) swears(paid bool) {
+	before := m.node.OnDeliver
+	m.node.OnDeliver = func(app wire.AppID, d *kbr.Delivery) bool {
+		if b := account.SaysOf(d.Payload, paid); b != nil {
+			d.Reply(b)
+			return true
+		}
+		return before != nil && before(app, d)
+	}
+}
+
+// finders are how many of some nodes have found that the keepers of a member's account do not agree.
+func finders(ms []*member, of *member) (n int) {
+	for _, m := range ms {
+		if slices.Contains(m.accounts.Disputed(), of.cert.Node) {
+			n++
+		}
+	}
+	return n
+}
+
+// TestLyingKeepers: a majority of an account's keepers votes for far more than it may use, and tells
+// the others nothing: the holders of what was stored for that find it, though nobody else can. So it
+// is found that one keeper denies what was paid, which costs nobody anything. Of honest ones
+// nothing is found, whatever was lost or late.
+func TestLyingKeepers(t *testing.T) {
+	for _, x := range []struct {
+		what  string
+		liars int
+		paid  bool // what they say of slips
+		found bool
+	}{
+		{"all honest", 0, false, false},
+		{"a majority lies", 3, true, true},
+		{"one denies", 1, false, true},
+	} {
+		t.Run(x.what, func(t *testing.T) {
+			w := newWorld(t, 12, kbrtest.Config{Seed: 31, Loss: 0.1}, func(c *account.Config) { c.Gift, c.Copies = 1000, 1 })
+			thief := w.members[0]
+			voters := w.voters(thief)
+			size := 100
+			for _, v := range voters[:x.liars] {
+				if v.swears(x.paid); x.paid {
+					v.votesForAll()
+					v.swears(x.paid)
+					size = 5000
+				}
+			}
+			c := file(1, size, 3)
+			d, cs := thief.debitOf(1, c)
+			vote := &voucher.Voucher{Debit: d}
+			for _, v := range voters {
+				if a, err := ask(thief, v, account.AskDebit(d, cs)); err == nil && account.VoteOf(a) != nil && len(vote.Votes) < 3 {
+					vote.Votes = append(vote.Votes, account.VoteOf(a))
+				}
+			}
+			pay := &voucher.Payment{Voucher: vote, Path: voucher.Paths(cs)[0]}
+			for _, h := range w.holders(c) {
+				if err := h.admit(pay, c); err != nil {
+					t.Fatalf("the attack is none: %v", err)
+				}
+			}
+			w.put(c, 1, pay)
+			w.net.Run(6 * time.Hour)
+			if n := finders(w.holders(c), thief); x.found != (n > 0) {
+				t.Errorf("%d holders have found it", n)
+			}
+			if n := finders(w.members, w.members[1]); n > 0 {
+				t.Errorf("%d nodes suspect another's keepers", n)
+			}
+			if b, err := thief.balance(); !x.paid && (err != nil || b.Used != 300) {
+				t.Errorf("balance %+v, %v", b, err)
+			}
+		})
+	}
+}
