@@ -131,6 +131,7 @@ func (p *Past) erase(t *task.T, es []*entry) error {
 		for _, o := range objects {
 			b.Delete(Table, o[:])
 			b.Delete(ContentTable, o[:])
+			account.DropSlip(&b, o)
 		}
 		return struct{}{}, st.Apply(&b)
 	})

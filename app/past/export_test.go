@@ -278,3 +278,6 @@ func (p *Past) RivalTerm(o, cert id.Hash) uint64 {
 	}
 	return 0
 }
+
+// Gone is how many reclaimed objects the node remembers.
+func (p *Past) Gone() int { return p.shelf.gone() }

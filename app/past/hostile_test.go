@@ -102,6 +102,33 @@ func TestHostileMessages(t *testing.T) {
 	w.whole(false)
 }
 
+// TestMadeUpReclaims: who signs reclaims of objects that never were fills no holder with them, nor keeps
+// it from what is stored, or from remembering what was really reclaimed.
+func TestMadeUpReclaims(t *testing.T) {
+	w := newWorld(t, 3, kbrtest.Config{Seed: 47}, func(c *past.Config) { c.MaxObjects = 20 })
+	a, b := w.members[0], w.members[1]
+	for i := range 60 {
+		c := (&certificate.Certificate{Kind: certificate.File, Salt: peer.Salt{byte(i), 1}, Copies: 3, Content: id.HashOf("x")}).Sign(ring, eve, w.now())
+		if _, err := ask(a, b, past.AskReclaim(certificate.NewReclaim(ring, c, eve, w.now()))); err != nil {
+			t.Fatalf("reclaim %d: %v", i, err)
+		}
+	}
+	w.net.Run(30 * time.Minute)
+	o := w.mustInsert(a, file("content", 3))
+	if err := a.reclaim(o, ann); err != nil {
+		t.Fatal(err)
+	}
+	w.net.Run(30 * time.Minute)
+	for _, m := range w.members {
+		if n := m.past.Gone(); n < 1 || n > 6 {
+			t.Errorf("%s remembers %d reclaimed objects", m.node.Self(), n)
+		}
+	}
+	for i := range 10 {
+		w.mustInsert(a, past.File{Part: certificate.NamePart([]byte("space"), name(i)), Content: []byte("content"), Copies: 3})
+	}
+}
+
 // TestFarNodesKeepNothing: only who is near an object keeps it, and only fellows may ask
 // for lists.
 func TestFarNodesKeepNothing(t *testing.T) {

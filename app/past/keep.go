@@ -270,6 +270,10 @@ func (p *Past) onReclaim(t *task.T, m *msg.Reclaim) (wire.Message, uint16) {
 	return &msg.Reclaimed{}, 0
 }
 
+// maxGone is which part of the objects that a node keeps may be reclaimed ones that it never had:
+// nobody has paid for these, and who signs for them may have made them up.
+const maxGone = 4
+
 // takeReclaim gives an object up, and remembers that, so that no other holder brings it
 // back. It returns 0 or the code of a refusal.
 func (p *Past) takeReclaim(t *task.T, r *certificate.Reclaim) uint16 {
@@ -297,6 +301,8 @@ func (p *Past) takeReclaim(t *task.T, r *certificate.Reclaim) uint16 {
 		return 0 // what is here is as new, or was stored again since
 	} else if e == nil && len(p.shelf.list) >= p.cfg.MaxObjects {
 		return msg.RefusedFull
+	} else if e == nil && p.shelf.gone() >= max(1, p.cfg.MaxObjects/maxGone) {
+		return 0 // nothing is here: whoever has it remembers that it is reclaimed
 	} else if e != nil && e.pointer() {
 		defer p.passOn(e.at, r)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim/simtest"
+	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -205,6 +206,29 @@ func TestReclaimedElsewhere(t *testing.T) {
 	w.net.Run(4 * time.Hour)
 	w.mustUse(a, int64(files/2)*30)
 	w.mustUse(b, 0)
+}
+
+// TestForgotten: a reclaimed object is remembered, with what paid for it, until nobody brings it back any
+// more, and then both are forgotten.
+func TestForgotten(t *testing.T) {
+	w := newWorld(t, 3, kbrtest.Config{Seed: 79}, func(c *past.Config) {
+		paying(1000)(c)
+		c.Forget = 3 * time.Hour
+	})
+	m := w.members[0]
+	o := w.mustInsert(m, file("content", 3))
+	if err := m.reclaim(o, ann); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []int{1, 0} {
+		for _, x := range w.members {
+			slips := 0
+			if err := x.disk.Scan(account.PaidTable, store.Range{}, func(_, _ []byte) bool { slips++; return true }); err != nil || slips != want || x.past.Gone() != want {
+				t.Errorf("%s remembers %d reclaims and %d slips (%v), want %d", x.node.Self(), x.past.Gone(), slips, err, want)
+			}
+		}
+		w.net.Run(4 * time.Hour)
+	}
 }
 
 // TestUnfinished: an insert that fails halfway is given back when its voucher is over.

@@ -143,6 +143,9 @@ func (s *shelf) after(object id.Hash) *entry {
 	return nil
 }
 
+// gone is how many reclaimed objects there are.
+func (s *shelf) gone() int { return len(s.list) - s.objects }
+
 // speaking are the entries whose content is this blob.
 func (s *shelf) speaking(blob id.Hash) (es []*entry) {
 	if !s.speaksOf(blob) {

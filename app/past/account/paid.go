@@ -20,6 +20,10 @@ func PutSlip(b *store.Batch, s *voucher.Slip) {
 	b.Put(PaidTable, s.Charge.Object[:], wire.MustMarshal(s))
 }
 
+// DropSlip adds to a batch that an object, and with it what paid for it, is forgotten. It may be
+// called off the loop.
+func DropSlip(b *store.Batch, object id.Hash) { b.Delete(PaidTable, object[:]) }
+
 // Slips returns what paid for objects that are kept here, nil where that is not known. The
 // error is task.ErrStopped, or the disk's.
 func (a *Accounts) Slips(t *task.T, objects ...id.Hash) ([]*voucher.Slip, error) {
@@ -101,7 +105,7 @@ func (a *Accounts) Payers(t *task.T, visit func(object id.Hash, member id.ID)) e
 const maxForget = 1024
 
 // forget deletes what is remembered of objects that are not here any more, some in each
-// round.
+// round: of those that were lost, and of mutable ones that never came. Others go with their slips.
 func (a *Accounts) forget(t *task.T) error {
 	st, from := a.cfg.Store, a.forgotten
 	keys, err := task.Work(t, disk, func() (keys [][]byte, err error) {
