@@ -50,6 +50,8 @@ func (p *Past) onPrepare(t *task.T, a asker, m *msg.Prepare) (wire.Message, uint
 		return nil, msg.RefusedBusy
 	case !a.origin || a.node != m.Term.Root || !p.mayRule(a.node, m.Object, m.Copies):
 		return nil, msg.RefusedStranger
+	case p.late(m.Term):
+		return nil, msg.RefusedClock
 	}
 	if p.busy.Take(t, m.Object) != nil {
 		return nil, msg.RefusedBusy
@@ -117,7 +119,7 @@ func (p *Past) adopt(t *task.T, c *certificate.Certificate, content []byte, r *c
 		return msg.RefusedBusy, before
 	case c.Kind != certificate.Mutable || r == nil:
 		return msg.RefusedInvalid, before
-	case c.Date > p.ep.Wall().Add(p.cfg.Skew).UnixMilli():
+	case c.Date > p.ep.Wall().Add(p.cfg.Skew).UnixMilli(), p.late(r.Term):
 		return msg.RefusedClock, before
 	}
 	if p.busy.Take(t, o) != nil {

@@ -3,15 +3,18 @@ package past_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
 	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
 )
 
 // reads reads what is current; with apart also where a majority is gone.
@@ -44,6 +47,18 @@ func (m *member) goesOn(replaces uint64, content string, apart int) {
 	}
 }
 
+// hears notes what a member is asked to keep from now on.
+func (m *member) hears() (said func() string) {
+	var kinds []string
+	m.node.OnDeliver = func(_ wire.AppID, d *kbr.Delivery) bool {
+		if k := past.KindOf(d.Payload); k == "keep" || k == "accept" {
+			kinds = append(kinds, k)
+		}
+		return false
+	}
+	return func() string { return strings.Join(kinds, " ") }
+}
+
 // long is longer than those who are away are waited for.
 const long = 25 * time.Minute
 
@@ -60,7 +75,11 @@ func TestMajorityGone(t *testing.T) {
 	_, err := m.edits(annsName, 1, "two", true)
 	wantErr(t, "a change while they may be back in a moment", err, past.ErrNotReachable)
 	w.net.Run(long)
+	said := w.nearest(annsName.ID(), 2)[1].hears()
 	m.goesOn(1, "two", 5)
+	if got := said(); !strings.Contains(got, "keep accept keep accept") {
+		t.Errorf("what was left is not handed on when holders know that it was: %s", got)
+	}
 	w.live()[3].goesOn(2, "three", 5)
 	for _, m := range w.live() {
 		if f, err := m.reads(annsName, true); err != nil || string(f.Content) != "three" || f.Apart != 5 {

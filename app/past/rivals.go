@@ -141,6 +141,8 @@ func (p *Past) keepRival(t *task.T, c *certificate.Certificate, content []byte, 
 		return msg.RefusedBusy
 	case c.Kind != certificate.Mutable || r == nil || r.Draft:
 		return msg.RefusedInvalid
+	case p.late(r.Term):
+		return msg.RefusedClock
 	case !p.concerns(o, c.Copies):
 		return msg.RefusedNotHolder
 	}

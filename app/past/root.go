@@ -13,6 +13,10 @@ import (
 	"github.com/phyllo-net/phyllo/wire"
 )
 
+// late reports whether a term lies so far ahead that no honest root has come to it, whatever its clock
+// says: a promise of it would keep all roots out that count.
+func (p *Past) late(t certificate.Term) bool { return !t.InTime(p.ep.Wall().Add(p.cfg.Skew)) }
+
 // maxSettle bounds the objects that a root settles in one round of upkeep.
 const maxSettle = 64
 

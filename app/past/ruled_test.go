@@ -1,6 +1,7 @@
 package past_test
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -144,7 +145,7 @@ func TestNobodyRulesAboutWhatWasLeft(t *testing.T) {
 	w := newWorld(t, 9, kbrtest.Config{Seed: 64}, nil)
 	o := annsName.ID()
 	near, two, three := w.nearest(o, 9), annsVersion(w, 2, "two"), annsVersion(w, 3, "three")
-	root, holder, liar := near[0], near[1], near[2]
+	root, holder, liar, newcomer := near[0], near[1], near[2], near[3]
 	left := root.rules(two, 7)
 	for n := range byte(5) {
 		left.Holders = append(left.Holders, &certificate.Member{Node: id.HashOf("gone", []byte{n}).Place(), Life: 1})
@@ -155,26 +156,76 @@ func TestNobodyRulesAboutWhatWasLeft(t *testing.T) {
 	apart.Origin, apart.Absorbed = apart.Term, []*certificate.Absorbed{left.Point(true)}
 	apart.Absorbed[0].Left = 5
 	apart = apart.Sign(ring, o, root.signer)
+	draft := *apart
+	draft.Draft = true
 	lie := liar.rules(two, 1000, liar)
 	lie.Origin = left.Origin
 	late := past.AskKeep(two, []byte("two"), lie.Sign(ring, o, liar.signer))
 	for _, c := range []struct {
-		what    string
-		from    *member
-		payload []byte
-		kept    uint64
+		what     string
+		from, to *member
+		payload  []byte
+		kept     uint64
 	}{
-		{"the neighbour's ruling", liar, late, 1000},
-		{"that of the majority", root, past.AskAccept(two, []byte("two"), left), 1000},
-		{"one apart", root, past.AskAccept(three, []byte("three"), apart), 7},
-		{"the neighbour's again", liar, late, 7},
+		{"the neighbour's ruling", liar, holder, late, 1000},
+		{"that of the majority", root, holder, past.AskAccept(two, []byte("two"), left), 1000},
+		{"one apart", root, holder, past.AskAccept(three, []byte("three"), apart), 7},
+		{"the neighbour's again", liar, holder, late, 7},
+		// One that knows nothing of the object yet cannot tell them apart before it is told what was left.
+		{"the neighbour's ruling, to a newcomer", liar, newcomer, late, 1000},
+		{"what will be left, to that one", root, newcomer, past.AskKeep(two, []byte("two"), left), 1000},
+		{"one apart, to that one", root, newcomer, past.AskAccept(three, []byte("three"), draft.Sign(ring, o, root.signer)), 1000},
+		{"what was left, to that one", root, newcomer, past.AskKeep(two, []byte("two"), left), 7},
 	} {
-		if _, err := ask(c.from, holder, c.payload); err != nil {
+		if _, err := ask(c.from, c.to, c.payload); err != nil {
 			t.Fatalf("%s: %v", c.what, err)
 		}
-		if got := holder.past.RivalTerm(o, two.Hash(ring)); got != c.kept {
+		if got := c.to.past.RivalTerm(o, two.Hash(ring)); got != c.kept {
 			t.Errorf("%s: the rival has a ruling of term %d, want %d", c.what, got, c.kept)
 		}
+	}
+}
+
+// TestHugeTerm: a neighbour that takes a term, or rules in one, after which there would be none keeps
+// nobody out; nor does one that takes the largest that holders accept.
+func TestHugeTerm(t *testing.T) {
+	w := newWorld(t, 9, kbrtest.Config{Seed: 65}, nil)
+	if err := w.members[0].change(0, "one"); err != nil {
+		t.Fatal(err)
+	}
+	o := annsName.ID()
+	near, two := w.nearest(o, 9), annsVersion(w, 2, "two")
+	liar := near[2]
+	for _, c := range []struct {
+		count uint64
+		taken bool
+	}{
+		{math.MaxUint64, false}, {1 << 62, false}, {uint64(w.now().Add(25 * time.Hour).UnixMilli()), false},
+		{uint64(w.now().Add(24 * time.Hour).UnixMilli()), true},
+	} {
+		for _, h := range near[:6] {
+			if h == liar {
+				continue
+			}
+			_, err := ask(liar, h, past.AskPrepare(o, 5, certificate.Term{Count: c.count, Root: liar.cert.Node}))
+			if refused(err) == c.taken || err != nil && c.taken {
+				t.Errorf("term %d is promised: %t, %v", c.count, c.taken, err)
+			}
+			if c.taken {
+				continue
+			}
+			for _, b := range [][]byte{past.AskAccept(two, []byte("two"), liar.rules(two, c.count, liar)), past.AskKeep(two, []byte("two"), liar.rules(two, c.count, liar))} {
+				if _, err := ask(liar, h, b); !refused(err) {
+					t.Errorf("a ruling in term %d is taken: %v", c.count, err)
+				}
+			}
+		}
+	}
+	if err := w.outside([]*member{liar}).change(1, "zwei"); err != nil {
+		t.Errorf("a change: %v", err)
+	}
+	for _, m := range w.members {
+		w.mustRead(m, 2, "zwei")
 	}
 }
 

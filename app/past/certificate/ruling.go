@@ -27,6 +27,11 @@ func (t Term) Before(u Term) bool {
 	return t.Count < u.Count || t.Count == u.Count && t.Root.Less(u.Root)
 }
 
+// InTime reports whether a term may be at this time of day: its count is no larger than that many
+// milliseconds since 1970. Roots count terms by one, and need a few in a day; so nobody can take a
+// term after which there is none, as the next larger one can be taken a moment later.
+func (t Term) InTime(now time.Time) bool { return t.Count <= uint64(max(0, now.UnixMilli())) }
+
 // Member is one holder of a mutable object, with the number of its disk's life: a node that
 // lost its disk has forgotten its promises, and is another member.
 type Member struct {

@@ -46,17 +46,32 @@ func (c *canvass) leave(t *task.T) error {
 	if err := b.bring(t); err != nil {
 		return err
 	}
-	left := &certificate.Ruling{Absorbed: c.of.absorbed}
-	for _, v := range c.seen {
-		if left.LeftAt(v.Ruling) {
+	if err := b.handLeft(t); err != nil {
+		return err
+	}
+	if err := b.rule(t, known[0], c.of.holders, nil); err != nil {
+		return err
+	}
+	// Now that holders know what was left they take it in the place of any other ruling about the
+	// same version that somebody gave them before: it says whom to ask before this branch ends.
+	if err := b.handLeft(t); err != nil {
+		return err
+	}
+	b.draft = false
+	return b.rule(t, known[0], c.of.holders, nil)
+}
+
+// handLeft gives the holders the latest ruling of each branch that is left.
+func (b *ballot) handLeft(t *task.T) error {
+	left := &certificate.Ruling{Absorbed: b.of.absorbed}
+	for i, v := range b.c.seen {
+		// Each holder that was heard has shown it.
+		known := slices.ContainsFunc(b.c.seen[:i], func(u *certificate.Version) bool { return left.LeftAt(u.Ruling) && u.Ruling.Origin == v.Ruling.Origin })
+		if left.LeftAt(v.Ruling) && !known {
 			if err := b.hand(t, v); err != nil {
 				return err
 			}
 		}
 	}
-	if err := b.rule(t, known[0], c.of.holders, nil); err != nil {
-		return err
-	}
-	b.draft = false
-	return b.rule(t, known[0], c.of.holders, nil)
+	return nil
 }

@@ -143,7 +143,10 @@ func (c *canvass) ask(t *task.T, to []*peer.Handle) error {
 	for i, r := range rs {
 		switch m := r.Value.(type) {
 		case *msg.Higher:
-			c.highest = max(c.highest, m.Term.Count)
+			// What no holder promises any more is only said, and that by a minority.
+			if m.Term.InTime(c.all.ep.Wall().Add(c.all.cfg.Skew)) {
+				c.highest = max(c.highest, m.Term.Count)
+			}
 		case *msg.Promise:
 			if err := c.hear(t, to[i], m); err != nil {
 				return err

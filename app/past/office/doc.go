@@ -155,5 +155,7 @@
 //
 // What it rests on: that a root is honest about the order of versions. It cannot invent
 // one, nor make a reader go below what a majority of the honest has, but a member near the
-// object can rule a late term and stop it.
+// object can rule late terms and stop it, for as long as it does so. It cannot do that once and for all: nobody
+// promises a term whose count is above the time of day in milliseconds (certificate.Term.InTime), so there is
+// a later one for the next root a moment later.
 package office

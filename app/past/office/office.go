@@ -31,6 +31,7 @@ type Config struct {
 	Verifier    peer.Verifier
 	Certificate func() *peer.Certificate
 	Ask         time.Duration
+	Skew        time.Duration // how far others' clocks may be ahead
 }
 
 // Holder is what a root sees of the half of storage that keeps, at its own node.

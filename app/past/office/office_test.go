@@ -85,7 +85,7 @@ func (v *voter) Start(ep kbr.Endpoint) {
 	v.ep = ep
 	v.asker = client.NewAsker(ep, time.Second, func(q wire.Message, answer client.Reply) { answer(v.answer(q), 0) })
 	v.offices = office.New(office.Config{
-		Ring: ring, Signer: v.signer, Verifier: standin.Verifier{}, Ask: time.Second,
+		Ring: ring, Signer: v.signer, Verifier: standin.Verifier{}, Ask: time.Second, Skew: time.Hour,
 		Certificate: func() *peer.Certificate { return v.cert },
 	}, ep, v.asker, v)
 }
