@@ -98,6 +98,15 @@ func Bytes(n uint64) string {
 	return fmt.Sprintf("%.1f GB", float64(n)/1e9)
 }
 
+// Beyond says, after what somebody uses of what he may, that this is too much, and what helps; "" if it is
+// not. Both are in bytes.
+func Beyond(used, limit int64) string {
+	if used <= limit {
+		return ""
+	}
+	return ", which is " + Bytes(uint64(used-limit)) + " too much: nothing more is stored until you remove something (`phyllo rm NAME`) or offer more (`phyllo offer SIZE`)"
+}
+
 // RTT is a round trip of so many microseconds for people; none is zero or less.
 func RTT(micros int64) string {
 	switch {

@@ -37,3 +37,13 @@ func TestCleanLeavesWordsAlone(t *testing.T) {
 		}
 	}
 }
+
+// TestBeyond: who uses more than he may is told what helps, and nobody else.
+func TestBeyond(t *testing.T) {
+	if got := plain.Beyond(5, 5); got != "" {
+		t.Errorf("of one within his limit: %q", got)
+	}
+	if got := plain.Beyond(7e6, 5e6); !strings.Contains(got, "2.0 MB too much") || !strings.Contains(got, "`phyllo offer SIZE`") {
+		t.Errorf("of one beyond his limit: %q", got)
+	}
+}

@@ -93,6 +93,7 @@ func usedText(a *api.Account) string {
 		return "what you use is not known now: too few of the nodes that keep your account are reachable"
 	}
 	text := "you use " + plain.Bytes(uint64(a.Used)) + " of " + plain.Bytes(uint64(a.Limit)) + ", all copies counted"
+	text += plain.Beyond(a.Used, a.Limit)
 	if a.Counted < a.Offered {
 		text += "; " + plain.Bytes(uint64(a.Counted)) + " of the offer count so far, more as it is used"
 	}

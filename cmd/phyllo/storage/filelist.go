@@ -206,7 +206,7 @@ what it pays for and no file needs, as of an upload that was broken off: it says
 				w.Printf("This node keeps %s in %s, of %s that it offers.\n", plain.Bytes(uint64(s.Kept)), plain.Plural(s.Objects, "object"), plain.Bytes(uint64(s.Offered)))
 				usedBy(w, s.By)
 				if s.Heard > 0 {
-					w.Printf("You use %s of %s, all copies counted.\n", plain.Bytes(uint64(s.Used)), plain.Bytes(uint64(s.Limit)))
+					w.Printf("You use %s of %s, all copies counted%s.\n", plain.Bytes(uint64(s.Used)), plain.Bytes(uint64(s.Limit)), plain.Beyond(s.Used, s.Limit))
 				}
 				swept(w, s.Sweep)
 				return nil

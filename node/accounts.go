@@ -1,0 +1,66 @@
+package node
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/app/past/account"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+// audit is what is known of accounts that are not as they should be: the node's own, those that it
+// keeps, and those that paid for what it keeps.
+type audit struct {
+	own       *api.Account
+	overdrawn []account.Overdraft
+	disputed  []id.ID
+}
+
+// lookAtAccounts tells of accounts that use more than they may, or about which their keepers do not agree.
+func (n *Node) lookAtAccounts(ctx context.Context, say sayer) {
+	a, err := do(ctx, n, func(t *task.T, o *overlay) (a audit, err error) {
+		a.overdrawn, a.disputed = o.past.Accounts().Overdrawn(), o.past.Accounts().Disputed()
+		a.own, err = o.account(t)
+		return a, err
+	})
+	if err == nil { // else the node has no place in its ring, which is said of its peers
+		a.say(say)
+	}
+}
+
+func (a audit) say(say sayer) {
+	const mb = 1e6
+	if a.own.Heard > 0 && a.own.Used > a.own.Limit {
+		say("account", api.Warn, "You use %.1f MB of %.1f MB, all copies counted, so nothing more of yours is stored: remove what is not needed with `phyllo rm NAME`, or offer more with `phyllo offer SIZE`.",
+			float64(a.own.Used)/mb, float64(a.own.Limit)/mb)
+	}
+	if n := len(a.overdrawn); n > 0 {
+		var ids []id.ID
+		over := int64(0)
+		for _, x := range a.overdrawn {
+			ids, over = append(ids, x.Member), over+x.Used-x.Limit
+		}
+		say("account", api.Warn, "%s of whose accounts this node is a keeper (%s) %s %.1f MB more than they may: they have taken offers back, or were allowed too much while parts of the ring were apart. Nothing more is stored for them until they use less; `phyllo df` shows what this node keeps for whom.",
+			many(n, "member"), few(ids), map[bool]string{true: "uses", false: "use"}[n == 1], float64(over)/mb)
+	}
+	if n := len(a.disputed); n > 0 {
+		say("account", api.Warn, "Those who keep the account of %s (%s) do not agree on whether something that this node keeps was paid for: it uses more than it may, or some of them are faulty. `phyllo df` shows what this node keeps for whom.",
+			many(n, "member"), few(a.disputed))
+	}
+}
+
+// few names some members.
+func few(ids []id.ID) (text string) {
+	for i, n := range ids[:min(len(ids), fewRooms)] {
+		if i > 0 {
+			text += ", "
+		}
+		text += n.Short()
+	}
+	if more := len(ids) - fewRooms; more > 0 {
+		text += fmt.Sprintf(", %d more", more)
+	}
+	return text
+}
