@@ -1,8 +1,10 @@
 package past_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -354,6 +356,71 @@ func TestPaidAhead(t *testing.T) {
 	insert(files, size) // what was paid for ahead is worth nothing any more
 	w.net.Run(3 * time.Hour)
 	w.mustUse(m, int64(2*files+4)*size*3)
+}
+
+// TestSideBySide: ids that are paid for ahead under one voucher lie on one part of the ring, an eighth, and
+// those of the next one on the next part: so few nodes verify a voucher, and all get the same in the end.
+func TestSideBySide(t *testing.T) {
+	simtest.WithoutRace(t)
+	w := newWorld(t, 12, kbrtest.Config{Seed: 80}, paying(100_000_000))
+	m := w.members[0]
+	const files = 64
+	for range 12 {
+		left := files
+		m.node.Do(func() {
+			for range files {
+				m.node.Endpoint(number).Go(func(t *task.T) error {
+					_, err := m.past.Insert(t, past.File{Content: make([]byte, 300), Copies: 3}, ann)
+					return err
+				}, func(err error) {
+					if left--; err != nil {
+						t.Error(err)
+					}
+				})
+			}
+		})
+		if !w.net.RunUntil(time.Minute, func() bool { return left == 0 }) {
+			t.Fatalf("%d files are not stored", left)
+		}
+	}
+	type paid struct {
+		date  int64
+		parts [8]int
+	}
+	debits := make(map[id.Hash]paid)
+	for _, x := range w.members {
+		if err := x.disk.Scan(account.PaidTable, store.Range{}, func(_, value []byte) bool {
+			s := new(voucher.Slip)
+			if err := wire.Unmarshal(value, s); err != nil {
+				t.Fatal(err)
+			}
+			p := debits[s.Debit]
+			p.date = s.Date
+			p.parts[s.Charge.Object.Place().Hi>>61]++
+			debits[s.Debit] = p
+			return true
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Of the vouchers of which much was used, those that are not for what was wanted at once.
+	ahead := slices.SortedFunc(maps.Values(debits), func(a, b paid) int { return cmp.Compare(a.date, b.date) })
+	ahead = slices.DeleteFunc(ahead, func(p paid) bool {
+		sum := 0
+		for _, n := range p.parts {
+			sum += n
+		}
+		return sum < 3*files || 10*slices.Max(p.parts[:]) < 9*sum
+	})
+	if len(ahead) < 3 {
+		t.Fatalf("%d vouchers for one part each: %v", len(ahead), debits)
+	}
+	for i, p := range ahead[1:] {
+		before := ahead[i].parts
+		if at, was := slices.Index(p.parts[:], slices.Max(p.parts[:])), slices.Index(before[:], slices.Max(before[:])); at != (was+1)%8 {
+			t.Errorf("after part %d comes part %d: %v", was, at, ahead)
+		}
+	}
 }
 
 // TestPaidAheadInManySizes: who stores many files of ever other sizes, as directories are, has no

@@ -175,6 +175,49 @@ func TestOverdraft(t *testing.T) {
 	wantErr(t, "one byte more", err, account.ErrQuota)
 }
 
+// TestBothParts: while the ring is parted a member spends the same twice, in its own part and, through
+// somebody who has its key, in the other one. When the parts meet each debit is charged once, the account is
+// seen to be overdrawn, and gets nothing; when what came to nothing is given back all is as before.
+func TestBothParts(t *testing.T) {
+	w := newWorld(t, 12, kbrtest.Config{Seed: 23}, func(c *account.Config) { c.Gift, c.Copies = 1000, 1 })
+	thief := w.members[0]
+	near := w.nearest(thief.cert.Node, 12)
+	var parts [2][]*member
+	var nodes [2][]*kbrtest.Node
+	for i, m := range near { // thief is the first
+		parts[i%2], nodes[i%2] = append(parts[i%2], m), append(nodes[i%2], m.node)
+	}
+	w.net.Partition(nodes[0], nodes[1])
+	w.net.Run(10 * time.Minute)
+	for i, part := range parts {
+		d, cs := thief.debitOf(uint64(i), file(i, 600, 1))
+		votes := 0
+		for _, v := range part[1:6:6] {
+			if b, err := ask(part[0], v, account.AskDebit(d, cs)); err == nil && account.VoteOf(b) != nil {
+				votes++
+			}
+		}
+		if votes < 3 {
+			t.Fatalf("%d votes in part %d: the attack is none", votes, i)
+		}
+	}
+	w.net.Heal()
+	w.net.Run(20 * time.Minute)
+	w.mustUse(thief, 1200)
+	for _, v := range w.voters(thief) {
+		if got := v.accounts.Overdrawn(); len(got) != 1 || got[0].Member != thief.cert.Node {
+			t.Errorf("%s sees overdrawn %v", v.node.Self(), got)
+		}
+	}
+	_, err := thief.pay(file(3, 1, 1), time.Time{})
+	wantErr(t, "one byte more", err, account.ErrQuota)
+	w.net.Run(3 * time.Hour)
+	w.mustUse(thief, 0)
+	if _, err := thief.pay(file(3, 1000, 1), time.Time{}); err != nil {
+		t.Errorf("when all was given back: %v", err)
+	}
+}
+
 // TestForgedVouchers: none of these pays for an object.
 func TestForgedVouchers(t *testing.T) {
 	simtest.WithoutRace(t)

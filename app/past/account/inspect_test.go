@@ -9,6 +9,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past/voucher"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
+	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/wire"
 )
 
@@ -39,6 +40,7 @@ func finders(ms []*member, of *member) (n int) {
 // is found that one keeper denies what was paid, which costs nobody anything. Of honest ones
 // nothing is found, whatever was lost or late.
 func TestLyingKeepers(t *testing.T) {
+	simtest.WithoutRace(t)
 	for _, x := range []struct {
 		what  string
 		liars int
