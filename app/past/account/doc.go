@@ -49,6 +49,19 @@
 // a member that can choose its part has its limit in each of them. This, too, is found when
 // the parts meet.
 //
+// Where half of the keepers or more lie for a member the others never hear of what these vote for, and
+// holders take it. In each round a holder asks all who keep an account about some slips of what it has
+// (inspect.go): if some know of a debit and others deny it, three times one after another, it is told of
+// (Disputed). Nothing follows from that by itself, as one keeper that denies all could do the same to an
+// honest member.
+//
+// # How much is remembered
+//
+// What was given back costs nothing, and is remembered for Config.Forget. So an account may name no more
+// than Config.MaxCharges objects in MaxDebits debits, those included; who reaches that is told when the
+// first of them will be forgotten. It bounds what keepers have of an account, and how many
+// reclaimed objects holders remember for one member.
+//
 // # Giving back
 //
 // Where an object is not kept, or not for this debit, its holders say so in releases, and a
