@@ -3,6 +3,7 @@ package ui_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -81,7 +82,7 @@ func testTwoPagesTalk(t *testing.T, b *browser.Browser) {
 		defer bob.lock()()
 		bob.asleep = true
 	}()
-	desk.Type("#text", "good night: phyllo://file/Ab-_1")
+	desk.Type("#text", "good night: phyllo://file/Ab-_1 (https://a.example/b?c=1#d). javascript:alert(1)")
 	desk.Press("Enter")
 	shows(desk, "#messages .mine:last-child .note", "queued")
 	shows(desk, "#lid", "No message waits") // until it asks again
@@ -91,13 +92,18 @@ func testTwoPagesTalk(t *testing.T, b *browser.Browser) {
 	phone.Screenshot("chat")
 	var order []string
 	desk.Eval(`[...document.querySelectorAll("#messages .text")].map(e => e.textContent)`, &order)
-	if len(order) != 3 || order[2] != "good night: save the file" {
+	if len(order) != 3 || order[2] != "good night: save the file (https://a.example/b?c=1#d). javascript:alert(1)" {
 		t.Errorf("the thread shows %q", order)
 	}
 	var leads string
 	desk.Eval(`decodeURIComponent(document.querySelector("#messages .mine:last-child a[download]").getAttribute("href"))`, &leads)
 	if leads != `v1/file/get?q={"name":"phyllo://file/Ab-_1"}` {
 		t.Errorf("the link to a file leads to %q", leads)
+	}
+	var others []string
+	desk.Eval(`[...document.querySelectorAll("#messages .mine:last-child a:not([download])")].map(e => [e.getAttribute("href"), e.target, e.rel].join(" "))`, &others)
+	if !slices.Equal(others, []string{"https://a.example/b?c=1#d _blank noopener noreferrer"}) {
+		t.Errorf("the other links are %q", others)
 	}
 }
 

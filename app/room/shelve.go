@@ -149,7 +149,9 @@ func (h *hall) leads(key peer.Secret, s *dag.State) {
 }
 
 // lookForHead looks at the shelf when whoever began an epoch has had the time to write its head: so
-// the user's list can lead to it.
+// the user's list can lead to it. Counted in a simulated room of 64 whose log is not stored: between 60 and
+// 120 s after the epoch each member reads the head once (5 requests to those who keep it), and then reads
+// and writes his list (15), 20 requests a member and epoch; of all 64 together some 20 a second, for a minute.
 func (h *hall) lookForHead() {
 	after := h.rooms().cfg.ShelveAfter
 	if k := h.wayIn(); !k.IsZero() && k != h.shelf.led {

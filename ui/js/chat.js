@@ -7,9 +7,13 @@ import { count, date, when } from "./words.js"
 import { fails, tell } from "./fails.js"
 import { openVerify } from "./verify.js"
 
-// withFiles is a text in which links to files can be clicked.
-export const withFiles = text => text.split(/(phyllo:\/\/file\/[\w-]+)/).map((part, i) =>
-	i % 2 ? el("a", { href: fileAddress(part), download: "" }, "save the file") : part)
+// withLinks is a text in which links to files, and to pages of the web, can be clicked. Of a page's
+// address all is shown, so that nobody goes where he does not see; what ends a sentence is none of it.
+export const withLinks = text => text.split(/(phyllo:\/\/file\/[\w-]+|https?:\/\/[^\s<>"']*[^\s<>"'.,;:!?)\]])/).map((part, i) => {
+	if (!(i % 2)) return part
+	if (part.startsWith("phyllo:")) return el("a", { href: fileAddress(part), download: "" }, "save the file")
+	return el("a", { href: part, target: "_blank", rel: "noopener noreferrer" }, part)
+})
 
 export function startChat(model) {
 	const log = $("messages")
@@ -81,7 +85,7 @@ export function startChat(model) {
 
 	function makeMessage(m) {
 		return el("li", { class: m.mine ? "mine" : "theirs" },
-			el("span", { class: "out" }, m.mine ? "You: " : ""), el("p", { class: "text", dir: "auto" }, ...withFiles(m.text)), el("p", { class: "note" }))
+			el("span", { class: "out" }, m.mine ? "You: " : ""), el("p", { class: "text", dir: "auto" }, ...withLinks(m.text)), el("p", { class: "note" }))
 	}
 
 	function drawMessage(li, m) {

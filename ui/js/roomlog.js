@@ -3,7 +3,7 @@
 import { $, el, say, set, show, sync } from "./dom.js"
 import { client } from "./client.js"
 import { count, date, when } from "./words.js"
-import { withFiles } from "./chat.js"
+import { withLinks } from "./chat.js"
 import { fails, tell } from "./fails.js"
 
 // startLog shows what was said in the room of desk (see rooms.js).
@@ -67,7 +67,7 @@ export function startLog(desk) {
 		const words = m.locked ? "Locked: its key comes when a member who has it is there." : m.removed ? "Taken back." : m.text
 		if (text.dataset.words !== words) {
 			text.dataset.words = words
-			text.replaceChildren(...withFiles(words))
+			text.replaceChildren(...withLinks(words))
 		}
 		text.classList.toggle("quiet", Boolean(lost(m)))
 		show(more, desk.here() && !lost(m))

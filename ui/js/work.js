@@ -73,7 +73,7 @@ export function startWork(model, topic, owner) {
 		else if (s.nodes < s.of) words.push(`${count(s.of, "node offers", "nodes offer")} items, of which ${s.nodes} answered: what the others have is not shown.`)
 		if (s?.more) words.push(`${count(s.more, "more item")} not shown.`)
 		if (s?.more_nodes) words.push("More nodes offer items than are remembered: these were not asked.")
-		if (s?.young && !error) words.push("Who else offers may not be known yet: it is in five minutes.")
+		if (s?.young && !error) words.push("Other nodes may offer items, too: within five minutes all of them are known.")
 		return { items: theirs, words: words.join(" ") }
 	}
 
