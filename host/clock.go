@@ -9,11 +9,7 @@ import (
 
 // System reads the clocks of the system: the boot clock, where there is one, and
 // the time of day.
-func System() func() machine.Clock {
-	return func() machine.Clock {
-		return machine.Clock{Boot: boot(), Wall: time.Now()}
-	}
-}
+func System() func() machine.Clock { return system() }
 
 // Monotonic reads the monotonic clock of package time in place of the boot clock,
 // so that a test in a bubble of testing/synctest has the bubble's time. It stands
