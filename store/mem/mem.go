@@ -30,12 +30,6 @@ type table struct {
 	run  *run
 }
 
-// run is a sorted list of records. Keys and values never change.
-type run struct {
-	records []record
-	readers int
-}
-
 type record struct{ key, value []byte }
 
 // New returns an empty store.
@@ -54,8 +48,8 @@ func (s *Store) Get(t store.Table, key []byte) ([]byte, error) {
 		return nil, err
 	}
 	if tab := s.find(t); tab != nil {
-		if i, ok := tab.run.search(key); ok {
-			return append([]byte{}, tab.run.records[i].value...), nil
+		if at, ok := tab.run.search(key); ok {
+			return append([]byte{}, tab.run.at(at).value...), nil
 		}
 	}
 	return nil, fmt.Errorf("%w: table %s, key %q", store.ErrNotFound, t, key)
@@ -115,18 +109,18 @@ func (s *Store) Scan(t store.Table, r store.Range, fn func(key, value []byte) bo
 	run.readers++
 	defer func() { run.readers-- }()
 	lo, _ := run.search(r.From)
-	hi := len(run.records)
+	hi := place{page: len(run.pages)}
 	if len(r.To) > 0 {
 		hi, _ = run.search(r.To)
 	}
-	n := max(hi-lo, 0)
-	if r.Limit > 0 {
-		n = min(n, r.Limit)
-	}
-	for i := range n {
-		rec := run.records[lo:hi][i]
+	for n := 0; lo.before(hi) && (r.Limit <= 0 || n < r.Limit); n++ {
+		var rec record
 		if r.Reverse {
-			rec = run.records[hi-1-i]
+			hi = run.previous(hi)
+			rec = run.at(hi)
+		} else {
+			rec = run.at(lo)
+			lo = run.following(lo)
 		}
 		if !fn(bytes.Clone(rec.key), append([]byte{}, rec.value...)) {
 			break
@@ -165,7 +159,7 @@ func (s *Store) Wipe() {
 func (s *Store) Len() int {
 	n := 0
 	for _, t := range s.tables {
-		n += len(t.run.records)
+		n += t.run.len()
 	}
 	return n
 }
@@ -186,20 +180,20 @@ func (s *Store) write(ops []store.Op) {
 }
 
 func (t *table) write(op store.Op) {
-	i, ok := t.run.search(op.Key)
+	at, ok := t.run.search(op.Key)
 	if op.Delete && !ok {
 		return
 	}
 	if t.run.readers > 0 {
-		t.run = &run{records: slices.Clone(t.run.records)}
+		t.run = t.run.clone()
 	}
 	switch rec := (record{op.Key, op.Value}); {
 	case op.Delete:
-		t.run.records = slices.Delete(t.run.records, i, i+1)
+		t.run.remove(at)
 	case ok:
-		t.run.records[i] = rec
+		t.run.pages[at.page][at.index] = rec
 	default:
-		t.run.records = slices.Insert(t.run.records, i, rec)
+		t.run.insert(at, rec)
 	}
 }
 
@@ -213,11 +207,5 @@ func (s *Store) find(name store.Table) *table {
 func (s *Store) place(name store.Table) (int, bool) {
 	return slices.BinarySearchFunc(s.tables, name, func(t *table, name store.Table) int {
 		return strings.Compare(string(t.name), string(name))
-	})
-}
-
-func (r *run) search(key []byte) (int, bool) {
-	return slices.BinarySearchFunc(r.records, key, func(rec record, key []byte) int {
-		return bytes.Compare(rec.key, key)
 	})
 }
