@@ -267,14 +267,7 @@ func (n *Node) replicaSet(key id.ID, k int) []*peer.Handle {
 	if !n.active || k <= 0 || !n.leafs.covers(key) {
 		return nil
 	}
-	all := n.members()
-	slices.SortFunc(all, func(a, b *peer.Handle) int {
-		if id.Closer(key, a.ID, b.ID) {
-			return -1
-		}
-		return 1
-	})
-	near := all[:min(k, len(all))]
+	near := n.nearest(key, k)
 	if !n.leafs.whole() {
 		lo, hi := n.leafs.end(leftSide), n.leafs.end(rightSide)
 		for _, h := range near {
@@ -283,7 +276,36 @@ func (n *Node) replicaSet(key id.ID, k int) []*peer.Handle {
 			}
 		}
 	}
-	return slices.Clone(near)
+	return near
+}
+
+// nearest returns those k of members that are nearest to key, the nearest first: few of many, so
+// they are not all put in order for it.
+func (n *Node) nearest(key id.ID, k int) []*peer.Handle {
+	near := make([]*peer.Handle, 0, min(k, len(n.leafs.sides[leftSide])+1+len(n.leafs.sides[rightSide])))
+	offer := func(h *peer.Handle) {
+		at := len(near)
+		for at > 0 && id.Closer(key, h.ID, near[at-1].ID) {
+			at--
+		}
+		switch {
+		case at > 0 && near[at-1] == h: // it stands on both sides
+		case len(near) < cap(near):
+			near = slices.Insert(near, at, h)
+		case at < len(near):
+			copy(near[at+1:], near[at:])
+			near[at] = h
+		}
+	}
+	offer(n.self)
+	for s := range n.leafs.sides {
+		for _, c := range n.leafs.sides[s] {
+			if c.active && c.there() {
+				offer(c.h)
+			}
+		}
+	}
+	return near
 }
 
 // keyRange returns the keys for which the node x is among the rank+1 nearest.
