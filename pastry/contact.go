@@ -85,6 +85,7 @@ type rare struct {
 	came     task.Instant // when it last told of itself, and there was no place for it
 	gotSet   task.Instant // when its set of expulsions was asked for
 	relayed  uint64       // highest number of a relayed message
+	told     window       // numbers of what it told (endpoint.Tell)
 	lastAsk  uint32       // highest number of its lease requests
 	promised task.Instant // when this node last granted it a lease
 	// born is the highest incarnation that its own link showed, unless it is met; what
@@ -433,7 +434,7 @@ func (n *Node) tidy(c *contact) {
 		return
 	}
 	rest := func(t task.Instant) bool { return n.Now().Sub(t) > 2*n.cfg.Heartbeat }
-	if r := l.rare; r != nil && c.usable() && r.probe == nil && r.via == nil && r.relayed == 0 &&
+	if r := l.rare; r != nil && c.usable() && r.probe == nil && r.via == nil && r.relayed == 0 && r.told.max == 0 &&
 		(r.born == 0 || c.met) && (r.lastAsk == 0 || !c.leaf() && !n.leaseWith(c.h.ID)) &&
 		rest(r.repaired) && rest(r.doubted) && rest(r.named) && rest(r.came) && rest(r.gotSet) {
 		l.rare = nil

@@ -164,6 +164,12 @@ func makeReply(p []byte, e *kbr.RefusedError) *msg.Reply {
 // onDirect takes a message that a peer sent to this node's application.
 func (n *Node) onDirect(c *contact, m *msg.Direct) {
 	n.onAcks(c, m.Acks)
+	if m.Bare && !m.Want {
+		if ep := n.app(m.Env.App); ep != nil && c.rarely().told.first(m.Num) {
+			ep.app.Deliver(delivered(n, c, m))
+		}
+		return
+	}
 	k := servedKey{c.h.ID, c.h.Incarnation, m.Num}
 	was, fresh := n.served.first(k, n.Now())
 	if !fresh {
@@ -176,16 +182,12 @@ func (n *Node) onDirect(c *contact, m *msg.Direct) {
 	}
 	ep := n.app(m.Env.App)
 	if ep == nil {
-		if !m.Bare {
-			was.reply = &msg.Reply{Code: msg.ReplyNoApp}
-			n.replyTo(c, &msg.Reply{Num: m.Num, Code: msg.ReplyNoApp})
-		}
+		was.reply = &msg.Reply{Code: msg.ReplyNoApp}
+		n.replyTo(c, &msg.Reply{Num: m.Num, Code: msg.ReplyNoApp})
 		return
 	}
-	d := &kbr.Delivery{Key: n.self.ID, Payload: slices.Clone(m.Env.Payload), Claimed: c.h, Via: c.h, Direct: true,
-		Hops: 1, Trace: m.Env.Trace}
-	switch {
-	case m.Want:
+	d := delivered(n, c, m)
+	if m.Want {
 		d.Answer = once(func(p []byte, e *kbr.RefusedError) {
 			reply := makeReply(p, e)
 			n.served.answered(k, reply)
@@ -193,9 +195,33 @@ func (n *Node) onDirect(c *contact, m *msg.Direct) {
 			a.Num = m.Num
 			n.replyTo(c, &a)
 		})
-	case !m.Bare:
+	} else {
 		was.reply = &msg.Reply{Code: msg.ReplyReceipt}
 		n.replyTo(c, &msg.Reply{Num: m.Num, Code: msg.ReplyReceipt})
 	}
 	ep.app.Deliver(d)
+}
+
+// delivered is what an application is told of a message that came over a link of its own.
+func delivered(n *Node, c *contact, m *msg.Direct) *kbr.Delivery {
+	return &kbr.Delivery{Key: n.self.ID, Payload: slices.Clone(m.Env.Payload), Claimed: c.h, Via: c.h, Direct: true,
+		Hops: 1, Trace: m.Env.Trace}
+}
+
+// window remembers of a sender's numbers, which grow, the highest and which of the 64 up to it came.
+// Messages that are neither answered nor sent again need no more, and may be many: in a servedSet they
+// would take the room of those that are.
+type window struct{ max, seen uint64 }
+
+// first notes a number and reports whether it is new; what is older than the window is not.
+func (w *window) first(num uint64) bool {
+	if num > w.max {
+		w.seen = w.seen<<(num-w.max) | 1 // nothing is left of it after 64
+		w.max = num
+		return true
+	}
+	bit := uint64(1) << (w.max - num) // 0 from 64 on
+	fresh := bit != 0 && w.seen&bit == 0
+	w.seen |= bit
+	return fresh
 }

@@ -56,14 +56,22 @@ func TestTell(t *testing.T) {
 		}
 	}
 	s.sent = nil
-	d := &msg.Direct{Num: 7, Bare: true, Env: wire.Envelope{Version: wire.Version, App: appNumber, Payload: []byte("y")}}
 	before := len(s.app.got)
-	s.hear(near, d)
-	s.hear(near, d)
-	none := &msg.Direct{Num: 8, Bare: true, Env: wire.Envelope{Version: wire.Version, App: 9999, Payload: []byte("y")}}
+	for _, x := range []struct {
+		num  uint64
+		news int
+	}{{7, 1}, {7, 0}, {9, 1}, {8, 1}, {8, 0}, {7, 0}, {72, 1}, {9, 0}, {10, 1}, {10, 0}, {9000, 1}, {72, 0}, {8936, 0}, {8937, 1}} {
+		had := len(s.app.got)
+		s.hear(near, &msg.Direct{Num: x.num, Bare: true, Env: wire.Envelope{Version: wire.Version, App: appNumber, Payload: []byte("y")}})
+		if n := len(s.app.got) - had; n != x.news {
+			t.Errorf("number %d was delivered %d times, want %d", x.num, n, x.news)
+		}
+	}
+	s.hear(between, &msg.Direct{Num: 7, Bare: true, Env: wire.Envelope{Version: wire.Version, App: appNumber, Payload: []byte("z")}})
+	none := &msg.Direct{Num: 9001, Bare: true, Env: wire.Envelope{Version: wire.Version, App: 9999, Payload: []byte("y")}}
 	s.hear(near, none)
-	if n := len(s.app.got) - before; n != 1 || s.app.got[before].Via.ID != near.ID || !s.app.got[before].Direct {
-		t.Errorf("it was delivered %d times", n)
+	if got := s.app.got[before:]; got[0].Via.ID != near.ID || !got[0].Direct || got[len(got)-1].Via.ID != between.ID {
+		t.Errorf("delivered were %+v", got)
 	}
 	for _, e := range s.sent {
 		if _, is := e.msg.(*msg.Reply); is {
