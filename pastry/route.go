@@ -206,7 +206,8 @@ func (n *Node) upcall(via *contact, m *msg.Hop, next *contact) (*msg.Hop, *conta
 		t.Next = next.h
 	}
 	if r.Want {
-		t.Answer = func(p []byte) { n.answer(via, r, m, &msg.Reply{Code: msg.ReplyAnswer, Payload: p}) }
+		came := m // a closure on what changes below would take memory for each message
+		t.Answer = func(p []byte) { n.answer(via, r, came, &msg.Reply{Code: msg.ReplyAnswer, Payload: p}) }
 	}
 	was := t.Next
 	if !ep.pass.Forward(t) {
