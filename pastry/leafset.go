@@ -57,18 +57,24 @@ func (l *leafSet) at(s side, i int) id.ID {
 	return l.self.Sub(l.aways[s][i])
 }
 
-// find returns the place of x on a side, and whether it is there.
+// find returns the place of x on a side, and whether it is there. It halves what is left
+// without a branch, as no processor guesses which half it is.
 func (l *leafSet) find(s side, x id.ID) (int, bool) {
 	d, all := l.away(s, x), l.aways[s]
-	i, end := 0, len(all)
-	for i < end {
-		if m := (i + end) / 2; all[m].Less(d) {
-			i = m + 1
-		} else {
-			end = m
-		}
+	i, left := 0, len(all)
+	for left > 0 {
+		half := (left + 1) / 2
+		i += half & -less(all[i+half-1], d)
+		left -= half
 	}
 	return i, i < len(all) && all[i] == d
+}
+
+// less is 1 if a < b, else 0.
+func less(a, b id.ID) int {
+	_, borrow := bits.Sub64(a.Lo, b.Lo, 0)
+	_, borrow = bits.Sub64(a.Hi, b.Hi, borrow)
+	return int(borrow)
 }
 
 // wants reports whether a node with this id would be a member.
@@ -82,6 +88,40 @@ func (l *leafSet) wants(x id.ID) bool {
 		}
 		if i, have := l.find(side(s), x); !have && i < l.half {
 			return true
+		}
+	}
+	return false
+}
+
+// survey asks wants of many in the order of the ring, as leaf sets list their members: where
+// this one's next member is the one that is asked for, it searches none.
+type survey struct {
+	of   *leafSet
+	next [2]int // the place by side where the next one is likely to stand
+}
+
+// wants is leafSet.wants.
+func (v *survey) wants(x id.ID) bool {
+	l := v.of
+	if x == l.self {
+		return false
+	}
+	for s := range l.sides {
+		d, all := l.away(side(s), x), l.aways[s]
+		if k := len(all); k == l.half && all[k-1].Less(d) {
+			continue // beyond its end
+		}
+		i, have := v.next[s], true
+		if uint(i) >= uint(len(all)) || all[i] != d {
+			i, have = l.find(side(s), x)
+		}
+		switch v.next[s] = i; {
+		case !have && i < l.half:
+			return true
+		case side(s) == leftSide:
+			v.next[s]--
+		default:
+			v.next[s]++
 		}
 	}
 	return false

@@ -281,13 +281,16 @@ func (n *Node) candidatesOf(by *contact, named []*peer.Handle) {
 	if !n.active {
 		places = min(n.leafs.half, introduceTo) // the others are met when this node is ready
 	}
-	var wanted []*peer.Handle
+	var room [msg.MaxLeaf]*peer.Handle
+	wanted, fresh := room[:0], false
+	look := survey{of: &n.leafs}
 	for _, h := range named {
-		if n.leafs.wants(h.ID) {
+		if look.wants(h.ID) {
 			wanted = append(wanted, h)
+			fresh = fresh || !n.asks(h)
 		}
 	}
-	if len(wanted) == 0 {
+	if !fresh {
 		return
 	}
 	for _, c := range n.candidates { // they have places as long as their answers are out
@@ -310,6 +313,12 @@ func (n *Node) candidatesOf(by *contact, named []*peer.Handle) {
 			}
 		}
 	}
+}
+
+// asks reports whether a node is probed at this very place.
+func (n *Node) asks(h *peer.Handle) bool {
+	c := n.contacts.find(h.ID)
+	return c != nil && c.h == h && c.probe() != nil
 }
 
 // onFailure hears that another, by, whose leaf set is offer, found a node dead: do not
