@@ -18,8 +18,8 @@ func (n *Node) keepLease(s side) {
 	c := n.neighbour(s)
 	switch {
 	case c == nil:
-		a.retry.Stop()
-		a.next.Stop()
+		n.stop(a.retry)
+		n.stop(a.next)
 		a.askedOf = nil
 	case a.askedOf == c && (a.askNum != 0 || n.Now().Before(a.notBefore)):
 		// asked already
@@ -37,8 +37,8 @@ func (n *Node) askLease(s side) {
 	if c == nil || n.stopped {
 		return
 	}
-	a.retry.Stop()
-	a.next.Stop()
+	n.stop(a.retry)
+	n.stop(a.next)
 	a.tries = 0
 	n.askNow(s, c)
 }
@@ -65,21 +65,21 @@ func (n *Node) putAsk(s side, c *contact, m *msg.Lease) {
 	m.Ask, m.For = a.askNum, uint32(a.askFor/time.Millisecond)
 	wait := n.cfg.Probes[min(int(a.tries), len(n.cfg.Probes)-1)]
 	a.tries++
-	a.retry.Stop()
+	n.stop(a.retry)
 	if a.late == nil {
 		a.late = func() { n.leaseLate(s) }
 	}
-	a.retry = n.After(wait, a.late)
+	a.retry = n.alarm(wait, a.late)
 }
 
 // askLater plans the next request.
 func (n *Node) askLater(s side, wait time.Duration) {
 	a := &n.sides[s]
-	a.next.Stop()
+	n.stop(a.next)
 	if a.again == nil {
 		a.again = func() { n.askLease(s) }
 	}
-	a.next = n.After(wait, a.again)
+	a.next = n.alarm(wait, a.again)
 }
 
 func (n *Node) sendLease(s side, c *contact, m *msg.Lease) {
@@ -228,12 +228,12 @@ func (n *Node) askDue(s side, c *contact) bool {
 // stays away.
 func (n *Node) expect(s side, c *contact, brisk bool) {
 	a := &n.sides[s]
-	a.expected.Stop()
+	n.stop(a.expected)
 	a.awaited, a.brisk = c, brisk
 	if a.overdue == nil {
 		a.overdue = func() { n.leaseOverdue(a) }
 	}
-	a.expected = n.After(n.patience(a), a.overdue)
+	a.expected = n.alarm(n.patience(a), a.overdue)
 }
 
 // patience is how long the holder of a lease may be silent.
@@ -252,7 +252,7 @@ func (n *Node) leaseOverdue(a *adjacency) {
 	case quiet >= wait-time.Millisecond:
 		n.probe(a.awaited)
 	default:
-		a.expected = n.After(wait-quiet, a.overdue)
+		a.expected = n.alarm(wait-quiet, a.overdue)
 	}
 }
 
@@ -327,7 +327,7 @@ func (n *Node) onGrant(s side, c *contact, m *msg.Lease) {
 		}
 		return
 	}
-	a.retry.Stop()
+	n.stop(a.retry)
 	if c.prox == 0 && a.tries == 1 && n.active && c.via() == nil {
 		n.measured(c, n.Now().Sub(a.asked)) // who is not known to be near is not probed briskly
 	}
@@ -383,7 +383,7 @@ func (n *Node) onDeny(s side, c *contact, m *msg.Lease) {
 	if m.Deny != a.askNum || a.askedOf != c {
 		return
 	}
-	a.retry.Stop()
+	n.stop(a.retry)
 	a.askNum = 0
 	a.tries = 0
 	if !n.active && !m.Active && c.active {

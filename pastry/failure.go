@@ -93,8 +93,8 @@ func (n *Node) announceLater(f msg.Failure, wait time.Duration) {
 	at := n.Now().Add(wait)
 	if len(n.unsaid) == 0 || at.Before(n.announceAt) {
 		n.announceAt = at
-		n.announceTimer.Stop()
-		n.announceTimer = n.After(wait, n.announce)
+		n.stop(n.announceTimer)
+		n.announceTimer = n.alarm(wait, n.announce)
 	}
 	n.unsaid = append(n.unsaid, f)
 }

@@ -17,16 +17,16 @@ import (
 // pendingHop is a message that was handed to a next hop and not yet
 // acknowledged. It is used again for another one then. It fills a cache line of 64 bytes.
 type pendingHop struct {
-	to          *contact
-	hop         *msg.Hop
-	sent        task.Instant
-	avoid       *[]id.ID    // nil: nobody
-	late        func()      // calls hopLate
-	next        *pendingHop // to the same contact; of those that are free
-	slot, round uint32      // of the timer that calls late
-	seq         uint32
-	tries       uint8
-	root        bool // to is the key's root by our leaf set
+	to    *contact
+	hop   *msg.Hop
+	sent  task.Instant
+	avoid *[]id.ID    // nil: nobody
+	late  func()      // calls hopLate
+	next  *pendingHop // to the same contact; of those that are free
+	timer alarm       // calls late
+	seq   uint32
+	tries uint8
+	root  bool // to is the key's root by our leaf set
 }
 
 // debt says that acknowledgements are owed to a contact since then, unless a message
@@ -64,7 +64,7 @@ func (n *Node) hand(to *contact, m *msg.Hop, root bool, avoid []id.ID) {
 
 // free ends the custody of a message that is on nobody's list.
 func (n *Node) free(p *pendingHop) {
-	n.StopTimer(p.slot, p.round)
+	n.stop(p.timer)
 	*p = pendingHop{late: p.late, next: n.spare}
 	n.spare = p
 }
@@ -79,7 +79,7 @@ func (n *Node) transmit(p *pendingHop) {
 		m = &again
 	}
 	n.to(p.to, machine.ClassApp, m)
-	p.slot, p.round = n.Set(n.hopTimeout(p.to)<<min(p.tries-1, 3), p.late)
+	p.timer = n.alarm(n.hopTimeout(p.to)<<min(p.tries-1, 3), p.late)
 }
 
 // hopTimeout follows TCP (RFC 6298), but more aggressively, as another way

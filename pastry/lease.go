@@ -80,10 +80,10 @@ type adjacency struct {
 	askFor  time.Duration
 	askNum  uint32
 	tries   int32
-	retry   task.Timer
-	next    task.Timer
+	retry   alarm
+	next    alarm
 	// expected rings when awaited, who holds a lease, should have come back.
-	expected task.Timer
+	expected alarm
 	awaited  *contact
 	// What timers call is made once: an exchange makes no garbage besides its messages.
 	late, again, overdue func()
@@ -290,11 +290,11 @@ func (n *Node) claims(key id.ID) bool {
 	}
 	if !n.alone() {
 		for s := range n.sides {
-			if e := n.sides[s].edge; e != nil && id.Closer(key, e.h.ID, n.self.ID) {
+			if e := n.sides[s].edge; e != nil && id.Closer(key, e.h.ID, n.id()) {
 				return false
 			}
 			for _, g := range n.sides[s].grants {
-				if n.Now().Before(g.until) && id.Closer(key, g.to.h.ID, n.self.ID) {
+				if n.Now().Before(g.until) && id.Closer(key, g.to.h.ID, n.id()) {
 					return false
 				}
 			}

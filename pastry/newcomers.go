@@ -126,8 +126,8 @@ func (n *Node) wakeNewcomers() {
 // for each other for ever.
 func (n *Node) dropLease(s side) {
 	a := &n.sides[s]
-	a.retry.Stop()
-	a.next.Stop()
+	n.stop(a.retry)
+	n.stop(a.next)
 	a.askNum, a.askedOf = 0, nil
 	if n.holds(s) {
 		if o := n.contact(a.heldFrom); o.there() && o.h.Incarnation == a.heldFrom.Incarnation {

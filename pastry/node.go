@@ -51,12 +51,13 @@ type Node struct {
 	requests    map[uint64]*request
 	served      servedSet
 	asked       []asking // in the order of their numbers
-	changes     int      // of the leaf set in this round of upkeep
-	introducing int      // joins that this root serves
+	changes     int32    // of the leaf set in this round of upkeep
+	introducing int32    // joins that this root serves
 	healing     bool     // an attempt to reach the gone is planned
 	waking      bool     // newcomers that wait for a lease are looked at again
 	calling     bool     // callers are looked at again
 	comparing   bool     // leaf sets, because there were many changes
+	watching    bool     // askWatchedLater runs
 
 	mended []uint16 // slots that were asked for since the last round of gossip
 	near   []*contact
@@ -68,10 +69,9 @@ type Node struct {
 	failures      []msg.Failure
 	unsaid        []msg.Failure // those to be announced, by announceTimer
 	announceAt    task.Instant
-	announceTimer task.Timer
+	announceTimer alarm
 
 	watches  map[id.ID][]*watch
-	watching bool // askWatchedLater runs
 	relayNum uint64
 	told     uint64 // number of the last message of endpoint.Tell
 
@@ -262,6 +262,18 @@ func (n *Node) every(d time.Duration, f func()) {
 	}
 	n.After(n.jitter(d), ring)
 }
+
+// alarm is a task.Timer of this node's that takes a third of its room.
+type alarm struct{ slot, round uint32 }
+
+// alarm calls f after d.
+func (n *Node) alarm(d time.Duration, f func()) alarm {
+	slot, round := n.Set(d, f)
+	return alarm{slot, round}
+}
+
+// stop stops an alarm, which may be none, or be over.
+func (n *Node) stop(a alarm) { n.StopTimer(a.slot, a.round) }
 
 func (n *Node) jitter(d time.Duration) time.Duration {
 	return d*3/4 + time.Duration(n.Rand().Int64N(int64(d/2)+1))

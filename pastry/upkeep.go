@@ -144,7 +144,7 @@ type tuning struct {
 	started  bool
 	tuned    task.Instant // when own was solved for
 	counted  int          // the failures of then
-	next     task.Timer   // of the next round
+	next     alarm        // of the next round
 	due      task.Instant // then
 	again    func()
 	named    []namedPeriod // the oldest first
@@ -194,8 +194,8 @@ func (n *Node) nextRound(period time.Duration) {
 		}
 	}
 	wait := n.jitter(period)
-	t.next.Stop()
-	t.next, t.due = n.After(wait, t.again), n.Now().Add(wait)
+	n.stop(t.next)
+	t.next, t.due = n.alarm(wait, t.again), n.Now().Add(wait)
 }
 
 // tunedPeriod solves MSPastry's section 4.1 for the period at which at most
