@@ -82,8 +82,19 @@
 // What a ring costs that 10,000 nodes join, one in 200 ms, are 500 messages a node: 107 for
 // leases, 83 for leaf sets, 110 to measure candidates for tables at the join, 27 more by who
 // hears of the newcomer, 75 in the first round of gossip, and 29 announced rows. Each entry of
-// a new table is measured once, so there is little to save. A node's 11 KiB are 92
-// contacts of 32 bytes, 1.4 KiB of index over them, 2 KiB of its own fields, and lists.
+// a new table is measured once, so there is little to save. Of the time of such a ring of
+// 2,500 nodes, which waits for memory less, 27 % went to leaf sets that others sent (by now it
+// takes 6 % less in all), 13 % to allocations, 8 % to the slow rounds, and 10 % to what is
+// fetched ahead.
+//
+// A node's 11.4 KiB at the end are 2.6 of contacts, some 84 of 32 bytes, 1.1 of index over
+// them, 1.1 of what few of them need besides, 2.0 of its own fields, 0.8 of leaf set, 0.8 of
+// table and neighbourhood, 0.6 of what it would start again with, 0.6 of timers that wait, and
+// 0.8 that it and the simulation keep for its timers and its name. Half of it would need
+// contacts, index and lists that know others by numbers of 4 bytes in place of pointers.
+//
+// In the ring whose speed is measured each node delivers a message a second, and so has short
+// leases: 58 % of the link messages are theirs, and 41 % are hops and acknowledgements.
 //
 // Reads that do not wait for each other take a tenth of that time. So from 1,024 nodes on,
 // where a wheel orders the events, the memory that the next seven events will touch is
