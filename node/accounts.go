@@ -42,8 +42,8 @@ func (a audit) say(say sayer) {
 		for _, x := range a.overdrawn {
 			ids, over = append(ids, x.Member), over+x.Used-x.Limit
 		}
-		say("account", api.Warn, "%s of whose accounts this node is a keeper (%s) %s %.1f MB more than they may: they have taken offers back, or were allowed too much while parts of the ring were apart. Nothing more is stored for them until they use less; `phyllo df` shows what this node keeps for whom.",
-			many(n, "member"), few(ids), map[bool]string{true: "uses", false: "use"}[n == 1], float64(over)/mb)
+		say("account", api.Warn, "%s of which this node is a keeper (%s) came to %.1f MB above the limit: offers were taken back, or too much was allowed while parts of the ring were apart. Nothing more is stored for such a member until it uses less; `phyllo df` shows what this node keeps for whom.",
+			many(n, "account"), few(ids), float64(over)/mb)
 	}
 	if n := len(a.disputed); n > 0 {
 		say("account", api.Warn, "Those who keep the account of %s (%s) do not agree on whether something that this node keeps was paid for: it uses more than it may, or some of them are faulty. `phyllo df` shows what this node keeps for whom.",

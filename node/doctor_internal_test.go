@@ -53,7 +53,7 @@ func TestSayAccounts(t *testing.T) {
 		overdrawn: []account.Overdraft{{Member: id.Tiny(1), Used: 3e6, Limit: 1e6}},
 		disputed:  []id.ID{id.Tiny(2), id.Tiny(3), id.Tiny(4), id.Tiny(5)},
 	}.say(say)
-	for i, want := range []string{"You use 7.0 MB of 5.0 MB", "1 member of whose accounts this node is a keeper (" + id.Tiny(1).Short() + ") uses 2.0 MB more", "4 members (" + id.Tiny(2).Short()} {
+	for i, want := range []string{"You use 7.0 MB of 5.0 MB", "1 account of which this node is a keeper (" + id.Tiny(1).Short() + ") came to 2.0 MB above", "4 members (" + id.Tiny(2).Short()} {
 		if i >= len(said) || !strings.Contains(said[i], want) || !strings.Contains(said[i], "`phyllo ") {
 			t.Errorf("%q, want %q", said, want)
 		}

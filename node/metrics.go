@@ -111,7 +111,7 @@ func (n *Node) addRing(ctx context.Context, gauge func(string, string, float64),
 	count("storage_copied", "Copies that were made here because another one was gone.", kept.Copied)
 	count("storage_refused", "Questions about objects that were refused.", kept.Refused)
 	count("storage_unpaid", "Objects that other nodes wanted this one to keep, and nobody had paid for.", kept.Unpaid)
-	gauge("accounts_overdrawn", "Members of whose accounts this node is a keeper and that use more than they may.", float64(overdrawn))
+	gauge("accounts_overdrawn", "Other members of whose accounts this node is a keeper and that use more than they may.", float64(overdrawn))
 	gauge("accounts_disputed", "Members about whose accounts the keepers do not agree.", float64(disputed))
 	count("storage_damaged", "Objects that could not be read from this node's disk.", kept.Damaged)
 	return nil

@@ -23,12 +23,12 @@ type Overdraft struct {
 	Used, Limit int64
 }
 
-// Overdrawn returns those of the accounts about which this node votes, in the order of their members'
-// ids. Members that have not said what they offer, as they are away, are left out.
+// Overdrawn returns those of the accounts of others about which this node votes, in the order of their
+// members' ids. Members that have not said what they offer, as they are away, are left out.
 func (a *Accounts) Overdrawn() (list []Overdraft) {
 	now := a.ep.Wall()
 	for _, l := range a.books {
-		if v := a.views[l.member]; (v == nil || !v.heard) && l.member != a.ep.Self().ID || !a.votes(l.member) {
+		if v := a.views[l.member]; v == nil || !v.heard || !a.votes(l.member) {
 			continue
 		}
 		if used, limit := l.used(now), a.limit(l.member); used > limit {
