@@ -8,6 +8,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/bench/computer"
 	"github.com/phyllo-net/phyllo/bench/ring"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -42,12 +43,12 @@ func fetches(copies int) func(context.Context, *env) ([]round, error) {
 		}
 		reader := r.Nodes()[slices.IndexFunc(r.Nodes(), func(n *ring.Node) bool { return !keeps(s, n) })]
 		for i := range e.rounds + 1 {
-			used := processorTime()
+			used := computer.ProcessorTime()
 			took, err := fetch(ctx, reader, s)
 			if err != nil {
 				return nil, err
 			}
-			if used = processorTime() - used; i > 0 { // the first warms up
+			if used = computer.ProcessorTime() - used; i > 0 { // the first warms up
 				rounds = append(rounds, round{
 					Bound:   fmt.Sprintf("holders and reader share the processors, which worked for %.0f ms of %.0f", millis(used), millis(took)),
 					Figures: []figure{{"rate", perSecond(took), "MB/s"}, {"CPU", used.Seconds() * 1e9 / moved, "ms a MB"}},

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/phyllo-net/phyllo/bench/computer"
 	"github.com/phyllo-net/phyllo/bench/ring"
 )
 
@@ -56,7 +57,7 @@ func measureIdle(ctx context.Context, e *env) ([]round, error) {
 		if err != nil {
 			return nil, err
 		}
-		sent, used, begun := traffic(r.Nodes()), processorTime(), time.Now()
+		sent, used, begun := traffic(r.Nodes()), computer.ProcessorTime(), time.Now()
 		if err := pause(ctx, count); err != nil {
 			return nil, err
 		}
@@ -74,7 +75,7 @@ func measureIdle(ctx context.Context, e *env) ([]round, error) {
 			Figures: []figure{
 				{"traffic", float64(after.bytes-before.bytes) / seconds, "B/s"}, {"packets", float64(after.packets-before.packets) / seconds, "/s"},
 				{"frames", float64(own.frames) / seconds, "/s"}, {"in frames", float64(own.bytes) / seconds, "B/s"},
-				{"CPU", (processorTime() - used).Seconds() * 1000 / seconds, "ms/s"}, {"links", float64(links) / nodes, ""},
+				{"CPU", (computer.ProcessorTime() - used).Seconds() * 1000 / seconds, "ms/s"}, {"links", float64(links) / nodes, ""},
 			},
 			Bound: fmt.Sprintf("%.0f B/s of it are frames of links; the rest are their seals, headers, acknowledgements and keep-alives of TCP or QUIC", float64(own.bytes)/seconds),
 			Note:  notFull(e, calm, calmTime),

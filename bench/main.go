@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"github.com/phyllo-net/phyllo/bench/computer"
 	"os"
 	"os/signal"
 	"regexp"
@@ -89,7 +90,7 @@ func run(ctx context.Context, args []string) error {
 		return nil
 	}
 	begun := time.Now()
-	load, err := lookAtLoad(ctx)
+	load, err := computer.LookAtLoad(ctx)
 	if err != nil {
 		return err
 	}
@@ -98,7 +99,7 @@ func run(ctx context.Context, args []string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	about := describe(ctx, begun, load, args)
+	about := computer.Describe(ctx, begun, load, args)
 	if err := write(f, results, about); err != nil {
 		return err
 	}
@@ -111,7 +112,7 @@ func run(ctx context.Context, args []string) error {
 }
 
 // write prints the table, and writes it where the flags say.
-func write(f *flags, results []result, about about) error {
+func write(f *flags, results []result, about computer.About) error {
 	page := table(results, about)
 	if _, err := os.Stdout.Write(page); err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/phyllo-net/phyllo/bench/computer"
 	"github.com/phyllo-net/phyllo/bench/ring"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/task"
@@ -79,12 +80,12 @@ func measureMove(ctx context.Context, e *env) (rounds []round, err error) {
 		if err != nil {
 			return nil, err
 		}
-		used := processorTime()
+		used := computer.ProcessorTime()
 		took, err := c.move(ctx, r)
 		if err != nil {
 			return nil, err
 		}
-		used = processorTime() - used
+		used = computer.ProcessorTime() - used
 		rounds = append(rounds, round{
 			Bound: fmt.Sprintf("a raw stream of the library below carries %.0f MB/s here, unverified; both ends and their encryption share the processors",
 				perSecond(raw)),

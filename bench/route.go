@@ -10,15 +10,13 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/phyllo-net/phyllo/bench/computer"
 	"github.com/phyllo-net/phyllo/bench/ring"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 )
-
-// payload is the size of a message.
-const payload = 100
 
 // sink is the application of the rows that route: it tells of each delivery.
 type sink struct {
@@ -233,7 +231,7 @@ func (w *window) latency() []figure {
 // window counts for a while.
 func (c *chain) window(ctx context.Context, all []*ring.Node) (w window, err error) {
 	c.took.take()
-	count, hops, before, used, begun := c.count.Load(), c.hops.Load(), traffic(all), processorTime(), time.Now()
+	count, hops, before, used, begun := c.count.Load(), c.hops.Load(), traffic(all), computer.ProcessorTime(), time.Now()
 	if err := pause(ctx, roundTime); err != nil {
 		return w, err
 	}
@@ -248,7 +246,7 @@ func (c *chain) window(ctx context.Context, all []*ring.Node) (w window, err err
 	sent := traffic(all).less(before)
 	return window{
 		rate: n / took.Seconds(), hops: float64(c.hops.Load()-hops) / n, frames: float64(sent.frames) / n, bytes: float64(sent.bytes) / n,
-		cpu: (processorTime() - used).Seconds() / n * 1e6, took: c.took.take(),
+		cpu: (computer.ProcessorTime() - used).Seconds() / n * 1e6, took: c.took.take(),
 	}, nil
 }
 

@@ -25,6 +25,9 @@ type row struct {
 	measure func(ctx context.Context, e *env) ([]round, error)
 }
 
+// payload is the size of a message, in bytes.
+const payload = 100
+
 // Ways that messages go.
 const (
 	oneWay       = "one way"

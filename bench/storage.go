@@ -15,6 +15,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/bench/computer"
 	"github.com/phyllo-net/phyllo/bench/ring"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/keys"
@@ -157,7 +158,7 @@ func verifyRate() (string, error) {
 func repeat(ctx context.Context, many int, while time.Duration, do func(context.Context) error) (turns, error) {
 	var took latencies
 	errs := make(chan error, many)
-	begun, used := time.Now(), processorTime()
+	begun, used := time.Now(), computer.ProcessorTime()
 	for range many {
 		go func() {
 			for time.Since(begun) < while {
@@ -179,7 +180,7 @@ func repeat(ctx context.Context, many int, while time.Duration, do func(context.
 	}
 	all := took.take()
 	n := float64(len(all))
-	return turns{rate: n / time.Since(begun).Seconds(), cpu: micros(processorTime()-used) / max(n, 1), took: all}, err
+	return turns{rate: n / time.Since(begun).Seconds(), cpu: micros(computer.ProcessorTime()-used) / max(n, 1), took: all}, err
 }
 
 func (x *turns) figures() []figure {

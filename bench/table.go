@@ -4,16 +4,17 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"github.com/phyllo-net/phyllo/bench/computer"
 	"strings"
 	"time"
 )
 
 // table writes the results as a page of Markdown.
-func table(results []result, a about) []byte {
+func table(results []result, a computer.About) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# Figures\n\nWritten by `make bench`, not by hand: `%s`, on %s, in %.0f minutes, of commit %s.\n\n",
-		a.command, a.when.UTC().Format(time.DateOnly), a.took.Minutes(), a.commit)
-	fmt.Fprintf(&b, "%s; %s.\n\n", a.machine, a.load)
+		a.Command, a.When.UTC().Format(time.DateOnly), a.Took.Minutes(), a.Commit)
+	fmt.Fprintf(&b, "%s; %s.\n\n", a.Machine, a.Load)
 	b.WriteString("Real links are sealed (Noise, or QUIC's TLS); the goal is that of TCP, and QUIC stands beside it. FreePastry 2.1, tuned, has\n" +
 		"its links in clear. The best round counts. 50 real nodes in one process, on loopback, unless a row says otherwise.\n\n")
 	b.WriteString("| what | way, outstanding, transport | counted | best of | figure | goal | | FreePastry |\n|---|---|---|---|---|---|---|---|\n")

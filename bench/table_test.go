@@ -6,10 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
+	"github.com/phyllo-net/phyllo/bench/computer"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func fast() *row {
 	return &row{name: "fast", what: "a thing", way: oneWay, outstanding: 64, counted: "what is counted", freePastry: "7 s",
@@ -76,7 +74,7 @@ func TestTable(t *testing.T) {
 		{row: fast(), transport: quic, rounds: 2, best: round{Figures: []figure{{"p50", 3, "ms"}}, Note: "not at full length"}},
 		{row: fast(), transport: tcp, err: errors.New("it\nbroke")},
 	}
-	page := string(table(results, about{when: time.Date(2026, 5, 4, 0, 0, 0, 0, time.UTC), took: 90 * time.Second, machine: "A machine", load: load{}.String(), commit: "abc", command: "go run ./bench"}))
+	page := string(table(results, computer.About{When: time.Date(2026, 5, 4, 0, 0, 0, 0, time.UTC), Took: 90 * time.Second, Machine: "A machine", Load: computer.Load{}.String(), Commit: "abc", Command: "go run ./bench"}))
 	for _, want := range []string{
 		"2026-05-04", "A machine", "commit abc", "`go run ./bench`", "how busy the machine was is not known",
 		"| a thing | one way, 64 outstanding, TCP+Noise | what is counted | 5 | p50 12.3 ms; rate 12,345 /s | ≤ 10 ms; ≥ 100 /s | within 25 %: light is slow | 7 s |\n",
@@ -104,39 +102,6 @@ func TestNumber(t *testing.T) {
 	for x, want := range map[float64]string{0: "0", 3: "3", 0.1234: "0.123", 2.5: "2.5", 12.345: "12.3", 999.6: "1000", 1234.5: "1,234", 40000: "40,000", -1234: "-1,234"} {
 		if got := number(x); got != want {
 			t.Errorf("%v is spelled %q, want %q", x, got, want)
-		}
-	}
-}
-
-// TestRows holds the table of rows together: what -run and the JSON call a row is
-// unique, and each goal can be met by its row's transports.
-func TestRows(t *testing.T) {
-	seen := map[string]bool{}
-	for _, r := range rows() {
-		if seen[r.name] || strings.ContainsAny(r.name, " /") {
-			t.Errorf("the name %q is taken, or no name", r.name)
-		}
-		seen[r.name] = true
-		if r.what == "" || r.counted == "" || r.rounds < 1 || r.measure == nil {
-			t.Errorf("row %q does not say all that a row must say", r.name)
-		}
-		if found, ok := find(r.name); !ok || found.what != r.what {
-			t.Errorf("row %q is not found by its name", r.name)
-		}
-	}
-}
-
-func TestFlags(t *testing.T) {
-	f, err := parse([]string{"-quick", "-run", "^route/tcp$"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if jobs := choose(f); len(jobs) != 1 || jobs[0].row.name != "route" || jobs[0].transport != tcp || !f.quick {
-		t.Errorf("%d rows are chosen", len(jobs))
-	}
-	for _, args := range [][]string{{"-run", "("}, {"route"}, {"-none"}} {
-		if _, err := parse(args); err == nil {
-			t.Errorf("%q gives no error", args)
 		}
 	}
 }

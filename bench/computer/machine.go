@@ -1,4 +1,4 @@
-package main
+package computer
 
 import (
 	"context"
@@ -11,27 +11,27 @@ import (
 	"time"
 )
 
-// about says where figures come from: without it they mean nothing.
-type about struct {
-	when    time.Time
-	took    time.Duration
-	machine string
-	load    string
-	commit  string
-	command string
+// About says where figures come from: without it they mean nothing.
+type About struct {
+	When    time.Time
+	Took    time.Duration
+	Machine string
+	Load    string
+	Commit  string
+	Command string
 }
 
-func describe(ctx context.Context, begun time.Time, load load, args []string) about {
-	return about{
-		when: begun, took: time.Since(begun), load: load.String(), commit: commit(ctx),
-		machine: fmt.Sprintf("%s, %d cores, %s of memory, %s/%s, %s",
+func Describe(ctx context.Context, begun time.Time, load Load, args []string) About {
+	return About{
+		When: begun, Took: time.Since(begun), Load: load.String(), Commit: commit(ctx),
+		Machine: fmt.Sprintf("%s, %d cores, %s of memory, %s/%s, %s",
 			processor(), runtime.NumCPU(), memory(), runtime.GOOS, runtime.GOARCH, runtime.Version()),
-		command: strings.Join(append([]string{"go run ./bench"}, args...), " "),
+		Command: strings.Join(append([]string{"go run ./bench"}, args...), " "),
 	}
 }
 
-// load is how busy the machine was before anything was measured.
-type load struct {
+// Load is how busy the machine was before anything was measured.
+type Load struct {
 	known bool
 	busy  float64 // share of the processors, 0 to 1, over a second
 	mean  string  // of the last minute, as the system says it
@@ -40,7 +40,7 @@ type load struct {
 // calm is how busy a machine may be for its figures to be believed.
 const calm = 0.10
 
-func (l load) String() string {
+func (l Load) String() string {
 	switch {
 	case !l.known:
 		return "how busy the machine was is not known: this system does not say"
@@ -50,24 +50,24 @@ func (l load) String() string {
 	return fmt.Sprintf("the machine was quiet: %.0f %% busy before the first row (load %s)", 100*l.busy, l.mean)
 }
 
-// lookAtLoad watches the processors for a second.
-func lookAtLoad(ctx context.Context) (load, error) {
+// LookAtLoad watches the processors for a second.
+func LookAtLoad(ctx context.Context) (Load, error) {
 	idle, all, ok := processorTimes()
 	if !ok {
-		return load{}, nil
+		return Load{}, nil
 	}
 	second := time.NewTimer(time.Second)
 	defer second.Stop()
 	select {
 	case <-second.C:
 	case <-ctx.Done():
-		return load{}, ctx.Err()
+		return Load{}, ctx.Err()
 	}
 	idle2, all2, ok := processorTimes()
 	if !ok || all2 == all {
-		return load{}, nil
+		return Load{}, nil
 	}
-	l := load{known: true, busy: 1 - float64(idle2-idle)/float64(all2-all), mean: "unknown"}
+	l := Load{known: true, busy: 1 - float64(idle2-idle)/float64(all2-all), mean: "unknown"}
 	if b, err := os.ReadFile("/proc/loadavg"); err == nil {
 		l.mean, _, _ = strings.Cut(string(b), " ")
 	}

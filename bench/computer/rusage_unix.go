@@ -1,15 +1,15 @@
 //go:build unix
 
-package main
+package computer
 
 import (
 	"syscall"
 	"time"
 )
 
-// processorTime is what this process has used of the processors; 0 if the system does
+// ProcessorTime is what this process has used of the processors; 0 if the system does
 // not say.
-func processorTime() time.Duration {
+func ProcessorTime() time.Duration {
 	var u syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
 		return 0
