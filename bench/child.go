@@ -14,11 +14,13 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/phyllo-net/phyllo/bench/row"
 )
 
 // job is a row over one transport, still to be measured.
 type job struct {
-	row       *row
+	row       *row.Row
 	transport string
 }
 
@@ -26,12 +28,12 @@ type job struct {
 func choose(f *flags) []job {
 	var out []job
 	for _, r := range rows() {
-		over := r.transports
+		over := r.Transports
 		if len(over) == 0 {
 			over = []string{""}
 		}
 		for _, t := range over {
-			if f.only.MatchString(key(r.name, t)) {
+			if f.only.MatchString(row.Key(r.Name, t)) {
 				out = append(out, job{&r, t})
 			}
 		}
@@ -41,25 +43,25 @@ func choose(f *flags) []job {
 
 // measureAll measures the rows one after another, and then those that take minutes,
 // side by side. The results stand in the order of the jobs.
-func measureAll(ctx context.Context, jobs []job, f *flags) []result {
-	results := make([]result, len(jobs))
+func measureAll(ctx context.Context, jobs []job, f *flags) []row.Result {
+	results := make([]row.Result, len(jobs))
 	one := func(i int) {
 		begun := time.Now()
 		results[i] = jobs[i].measure(ctx, f)
 		said := "done"
-		if err := results[i].err; err != nil {
+		if err := results[i].Err; err != nil {
 			said = err.Error()
 		}
-		fmt.Fprintf(os.Stderr, "%-18s %5.0f s  %s\n", key(jobs[i].row.name, jobs[i].transport), time.Since(begun).Seconds(), said)
+		fmt.Fprintf(os.Stderr, "%-18s %5.0f s  %s\n", row.Key(jobs[i].row.Name, jobs[i].transport), time.Since(begun).Seconds(), said)
 	}
 	for i, j := range jobs {
-		if !j.row.slow {
+		if !j.row.Slow {
 			one(i)
 		}
 	}
 	var slow sync.WaitGroup
 	for i, j := range jobs {
-		if j.row.slow {
+		if j.row.Slow {
 			slow.Go(func() { one(i) })
 		}
 	}
@@ -68,30 +70,30 @@ func measureAll(ctx context.Context, jobs []job, f *flags) []result {
 }
 
 // measure measures a row in a process of its own.
-func (j job) measure(ctx context.Context, f *flags) result {
-	x := result{row: j.row, transport: j.transport, rounds: j.row.rounds}
+func (j job) measure(ctx context.Context, f *flags) row.Result {
+	x := row.Result{Row: j.row, Transport: j.transport, Rounds: j.row.Rounds}
 	if f.quick {
-		x.rounds = min(x.rounds, 2)
+		x.Rounds = min(x.Rounds, 2)
 	}
-	args := []string{"-row", j.row.name, "-over", j.transport, "-rounds", strconv.Itoa(x.rounds)}
+	args := []string{"-row", j.row.Name, "-over", j.transport, "-rounds", strconv.Itoa(x.Rounds)}
 	if f.quick {
 		args = append(args, "-quick")
 	}
 	if f.profiles != "" {
 		args = append(args, "-profiles", f.profiles)
 	}
-	rounds, err := askItself(ctx, j.row.apart, args)
+	rounds, err := askItself(ctx, j.row.Apart, args)
 	if err != nil {
-		x.err = err
+		x.Err = err
 		return x
 	}
-	x.best = j.row.best(rounds, j.transport)
+	x.Best = j.row.Best(rounds, j.transport)
 	return x
 }
 
 // askItself runs this program for one row and reads its rounds. Apart, it has a
 // network of its own, with nothing but a loopback device.
-func askItself(ctx context.Context, apart bool, args []string) ([]round, error) {
+func askItself(ctx context.Context, apart bool, args []string) ([]row.Round, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -112,7 +114,7 @@ func askItself(ctx context.Context, apart bool, args []string) ([]round, error) 
 		}
 		return nil, fmt.Errorf("%w: %s", err, strings.TrimSpace(said.String()))
 	}
-	var rounds []round
+	var rounds []row.Round
 	if err := json.Unmarshal(out.Bytes(), &rounds); err != nil {
 		return nil, fmt.Errorf("reading the rounds: %w", err)
 	}
@@ -129,13 +131,13 @@ func measureHere(ctx context.Context, f *flags) error {
 		return fmt.Errorf("there is no row %q", f.inner.row)
 	}
 	if f.profiles != "" {
-		end, err := profile(filepath.Join(f.profiles, strings.ReplaceAll(key(r.name, f.inner.over), "/", "-")+".prof"))
+		end, err := profile(filepath.Join(f.profiles, strings.ReplaceAll(row.Key(r.Name, f.inner.over), "/", "-")+".prof"))
 		if err != nil {
 			return err
 		}
 		defer end()
 	}
-	rounds, err := r.measure(ctx, &env{transport: f.inner.over, rounds: f.inner.rounds, quick: f.quick})
+	rounds, err := r.Measure(ctx, &row.Env{Transport: f.inner.over, Rounds: f.inner.rounds, Quick: f.quick})
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/bench/row"
 )
 
 // daemons is how many processes the row "daemon" has.
@@ -31,9 +32,9 @@ type daemon struct {
 	cmd  *exec.Cmd
 }
 
-func measureDaemon(ctx context.Context, e *env) (_ []round, err error) {
+func measureDaemon(ctx context.Context, e *row.Env) (_ []row.Round, err error) {
 	up, last := upTime, lastTime
-	if e.quick {
+	if e.Quick {
 		up, last = upQuick, lastQuick
 	}
 	f, err := startFleet(ctx, daemons)
@@ -48,7 +49,7 @@ func measureDaemon(ctx context.Context, e *env) (_ []round, err error) {
 }
 
 // daemonRound counts what each costs for a while, and returns the worst.
-func daemonRound(ctx context.Context, e *env, all []*daemon, last time.Duration) ([]round, error) {
+func daemonRound(ctx context.Context, e *row.Env, all []*daemon, last time.Duration) ([]row.Round, error) {
 	used := make([]time.Duration, len(all))
 	for i, d := range all {
 		var err error
@@ -73,8 +74,8 @@ func daemonRound(ctx context.Context, e *env, all []*daemon, last time.Duration)
 		}
 		rss, conns, sum = max(rss, float64(s.RSSBytes)/1e6), max(conns, float64(s.Connections)), sum+float64(s.RSSBytes)/1e6
 	}
-	return []round{{
-		Figures: []figure{{"RSS", rss, "MB"}, {"mean RSS", sum / daemons, "MB"}, {"CPU", cpu, "% of a core"}, {"connections", conns, ""}},
+	return []row.Round{{
+		Figures: []row.Figure{{Metric: "RSS", Value: rss, Unit: "MB"}, {Metric: "mean RSS", Value: sum / daemons, Unit: "MB"}, {Metric: "CPU", Value: cpu, Unit: "% of a core"}, {Metric: "connections", Value: conns}},
 		Note:    notFull(e, upQuick+lastQuick, upTime+lastTime),
 	}}, nil
 }

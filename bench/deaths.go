@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/bench/ring"
+	"github.com/phyllo-net/phyllo/bench/row"
 	"github.com/phyllo-net/phyllo/cause"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
@@ -15,24 +16,24 @@ import (
 
 // deathRows measure how long the keys of a node that dies are not served. The nodes
 // that die are processes of their own.
-func deathRows() []row {
-	never := []goal{{metric: "wrong owners", limit: 0}, {metric: "without an outcome", limit: 0},
-		{metric: "wrong owners", limit: 0, transport: quic}, {metric: "without an outcome", limit: 0, transport: quic}}
-	return []row{
+func deathRows() []row.Row {
+	never := []row.Goal{{Metric: "wrong owners", Limit: 0}, {Metric: "without an outcome", Limit: 0},
+		{Metric: "wrong owners", Limit: 0, Transport: row.QUIC}, {Metric: "without an outcome", Limit: 0, Transport: row.QUIC}}
+	return []row.Row{
 		{
-			name: "kill", what: "a killed process (kill -9): its keys are served again", way: thereAndBack, transports: links, rounds: 1, freePastry: "28 s, all requests lost meanwhile",
-			counted: "from the signal to the first delivery at the next node; 45 nodes in this process and 5 that die, asked 50 times a second from random nodes; 15 deaths",
-			goals:   append([]goal{{metric: "median", limit: 1.5}, {metric: "p99", limit: 3}}, never...), measure: measureKill,
+			Name: "kill", What: "a killed process (kill -9): its keys are served again", Way: row.ThereAndBack, Transports: row.Links, Rounds: 1, FreePastry: "28 s, all requests lost meanwhile",
+			Counted: "from the signal to the first delivery at the next node; 45 nodes in this process and 5 that die, asked 50 times a second from random nodes; 15 deaths",
+			Goals:   append([]row.Goal{{Metric: "median", Limit: 1.5}, {Metric: "p99", Limit: 3}}, never...), Measure: measureKill,
 		},
 		{
-			name: "stop", what: "a stopped process (SIGSTOP) that was asked at least once a second: its keys are served again", way: thereAndBack, transports: links, rounds: 1, freePastry: "28 s",
-			counted: "from the signal to the first delivery at the next node; then it wakes and is watched for 5 s; 5 deaths",
-			goals:   append([]goal{{metric: "longest", limit: 3}}, never...), measure: measureStop,
+			Name: "stop", What: "a stopped process (SIGSTOP) that was asked at least once a second: its keys are served again", Way: row.ThereAndBack, Transports: row.Links, Rounds: 1, FreePastry: "28 s",
+			Counted: "from the signal to the first delivery at the next node; then it wakes and is watched for 5 s; 5 deaths",
+			Goals:   append([]row.Goal{{Metric: "longest", Limit: 3}}, never...), Measure: measureStop,
 		},
 		{
-			name: "stop-quiet", what: "a stopped process (SIGSTOP) that nobody had asked for 12 s: its keys are served again", way: thereAndBack, transports: links, rounds: 1, freePastry: "28 s",
-			counted: "the same, asked 10 times a second from the signal on; 3 deaths at a time, not next to each other, 6 in all",
-			slow:    true, goals: append([]goal{{metric: "longest", limit: 40}}, never...), measure: measureQuiet,
+			Name: "stop-quiet", What: "a stopped process (SIGSTOP) that nobody had asked for 12 s: its keys are served again", Way: row.ThereAndBack, Transports: row.Links, Rounds: 1, FreePastry: "28 s",
+			Counted: "the same, asked 10 times a second from the signal on; 3 deaths at a time, not next to each other, 6 in all",
+			Slow:    true, Goals: append([]row.Goal{{Metric: "longest", Limit: 40}}, never...), Measure: measureQuiet,
 		},
 	}
 }
@@ -65,8 +66,8 @@ type hospice struct {
 }
 
 // withHospice calls f with a ring of which some nodes are processes of their own.
-func withHospice(ctx context.Context, e *env, f func(*hospice) error) (_ []round, err error) {
-	h := &hospice{over: ring.Transport(e.transport), witness: newWitness()}
+func withHospice(ctx context.Context, e *row.Env, f func(*hospice) error) (_ []row.Round, err error) {
+	h := &hospice{over: ring.Transport(e.Transport), witness: newWitness()}
 	app := func() kbr.App { return &server{tell: h.tell} }
 	r, err := ring.Start(ctx, nodes-atRisk, ring.Options{Transport: h.over, App: app})
 	if err != nil {
@@ -85,10 +86,10 @@ func withHospice(ctx context.Context, e *env, f func(*hospice) error) (_ []round
 		return nil, err
 	}
 	h.running.Wait()
-	return []round{{Figures: []figure{
-		{"median", quantile(h.gaps, 0.5).Seconds(), "s"}, {"p99", quantile(h.gaps, 0.99).Seconds(), "s"}, {"longest", slices.Max(h.gaps).Seconds(), "s"},
-		{"deaths", float64(len(h.gaps)), ""}, {"wrong owners", float64(h.wrongs), ""}, {"without an outcome", float64(h.silent), ""},
-		{"requests", float64(h.asked), ""}, {"of them failed", float64(h.failed), ""},
+	return []row.Round{{Figures: []row.Figure{
+		{Metric: "median", Value: quantile(h.gaps, 0.5).Seconds(), Unit: "s"}, {Metric: "p99", Value: quantile(h.gaps, 0.99).Seconds(), Unit: "s"}, {Metric: "longest", Value: slices.Max(h.gaps).Seconds(), Unit: "s"},
+		{Metric: "deaths", Value: float64(len(h.gaps))}, {Metric: "wrong owners", Value: float64(h.wrongs)}, {Metric: "without an outcome", Value: float64(h.silent)},
+		{Metric: "requests", Value: float64(h.asked)}, {Metric: "of them failed", Value: float64(h.failed)},
 	}}}, nil
 }
 
@@ -165,9 +166,9 @@ func (h *hospice) busy(ctx context.Context, v *victim) (end func(), err error) {
 	return end, nil
 }
 
-func measureKill(ctx context.Context, e *env) ([]round, error) {
+func measureKill(ctx context.Context, e *row.Env) ([]row.Round, error) {
 	batches := 3
-	if e.quick {
+	if e.Quick {
 		batches = 1
 	}
 	return withHospice(ctx, e, func(h *hospice) error {
@@ -204,7 +205,7 @@ func (h *hospice) killOne(ctx context.Context, v *victim) error {
 	return pause(ctx, settleTime)
 }
 
-func measureStop(ctx context.Context, e *env) ([]round, error) {
+func measureStop(ctx context.Context, e *row.Env) ([]row.Round, error) {
 	return withHospice(ctx, e, func(h *hospice) error {
 		if err := h.refill(ctx); err != nil {
 			return err
@@ -251,9 +252,9 @@ func (h *hospice) asleep(ctx context.Context, v *victim, since time.Time) error 
 	return err
 }
 
-func measureQuiet(ctx context.Context, e *env) ([]round, error) {
+func measureQuiet(ctx context.Context, e *row.Env) ([]row.Round, error) {
 	rounds := 2
-	if e.quick {
+	if e.Quick {
 		rounds = 1
 	}
 	return withHospice(ctx, e, func(h *hospice) error {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/bench/ring"
+	"github.com/phyllo-net/phyllo/bench/row"
 	"github.com/phyllo-net/phyllo/cause"
 )
 
@@ -27,25 +28,25 @@ const (
 )
 
 // doorRows measure files in three processes of `phyllo up`, whose stores are on one disk and synced.
-func doorRows() []row {
-	return []row{
+func doorRows() []row.Row {
+	return []row.Row{
 		{
-			name: "rclone", what: "`rclone copy` of 1,000 files of 10 KB into a bucket, three processes, synced to the disk; then a list of 10,000 keys", rounds: 1,
-			counted: "rclone 4 files at once, as it does by itself, from its start to its end; the list by `rclone lsf -R` in the same way",
-			goals:   []goal{{metric: "copy", limit: 15}, {metric: "list", limit: 1}}, measure: measureRclone,
+			Name: "rclone", What: "`rclone copy` of 1,000 files of 10 KB into a bucket, three processes, synced to the disk; then a list of 10,000 keys", Rounds: 1,
+			Counted: "rclone 4 files at once, as it does by itself, from its start to its end; the list by `rclone lsf -R` in the same way",
+			Goals:   []row.Goal{{Metric: "copy", Limit: 15}, {Metric: "list", Limit: 1}}, Measure: measureRclone,
 		},
 		{
-			name: "put", what: "put of 100 MB, 3 copies, three processes, synced to the disk", rounds: 3,
-			counted: "from the first byte to the control socket until there are 3 copies of each piece; beside it what the disk and the links need for it, on the same machine in the same round: " +
+			Name: "put", What: "put of 100 MB, 3 copies, three processes, synced to the disk", Rounds: 3,
+			Counted: "from the first byte to the control socket until there are 3 copies of each piece; beside it what the disk and the links need for it, on the same machine in the same round: " +
 				"three times as much written and synced by this program, in files of half a megabyte, 8 at once; and that once more while the content goes to two other nodes on raw " +
 				"streams of the library below, sealed and unverified: the part of these rates that a put has",
-			goals: []goal{{metric: "of disk and links", limit: 50, atLeast: true}}, measure: measurePut,
+			Goals: []row.Goal{{Metric: "of disk and links", Limit: 50, AtLeast: true}}, Measure: measurePut,
 		},
 	}
 }
 
 // withUser measures on as many processes as there are copies, on the first of which a user lives.
-func withUser(ctx context.Context, measure func(*fleet, *api.Client) ([]round, error)) (rounds []round, err error) {
+func withUser(ctx context.Context, measure func(*fleet, *api.Client) ([]row.Round, error)) (rounds []row.Round, err error) {
 	f, err := startFleet(ctx, fileCopies)
 	if err != nil {
 		return nil, err
@@ -59,9 +60,9 @@ func withUser(ctx context.Context, measure func(*fleet, *api.Client) ([]round, e
 	return measure(f, c)
 }
 
-func measurePut(ctx context.Context, e *env) ([]round, error) {
-	return withUser(ctx, func(f *fleet, c *api.Client) (rounds []round, err error) {
-		r, err := ring.Start(ctx, fileCopies, ring.Options{Transport: tcp})
+func measurePut(ctx context.Context, e *row.Env) ([]row.Round, error) {
+	return withUser(ctx, func(f *fleet, c *api.Client) (rounds []row.Round, err error) {
+		r, err := ring.Start(ctx, fileCopies, ring.Options{Transport: row.TCP})
 		if err != nil {
 			return nil, err
 		}
@@ -74,7 +75,7 @@ func measurePut(ctx context.Context, e *env) ([]round, error) {
 }
 
 // putRounds puts, and moves as many bytes between the nodes of a ring of this program.
-func putRounds(ctx context.Context, e *env, f *fleet, c *api.Client, r *ring.Ring) (rounds []round, err error) {
+func putRounds(ctx context.Context, e *row.Env, f *fleet, c *api.Client, r *ring.Ring) (rounds []row.Round, err error) {
 	film := newCargo()
 	content := film.bytes
 	put := func(name string, content []byte) error {
@@ -87,7 +88,7 @@ func putRounds(ctx context.Context, e *env, f *fleet, c *api.Client, r *ring.Rin
 	if err := put("to warm up", content[:2<<20]); err != nil {
 		return nil, err
 	}
-	for i := range e.rounds {
+	for i := range e.Rounds {
 		before, err := f.used()
 		if err != nil {
 			return nil, err
@@ -109,9 +110,9 @@ func putRounds(ctx context.Context, e *env, f *fleet, c *api.Client, r *ring.Rin
 		if err != nil {
 			return nil, err
 		}
-		rounds = append(rounds, round{
-			Figures: []figure{{"rate", perSecond(took), "MB/s"}, {"of disk and links", 100 * both.Seconds() / took.Seconds(), "%"},
-				{"of the disk", 100 * wrote.Seconds() / took.Seconds(), "%"}, {"CPU of all", used - before, "s"}},
+		rounds = append(rounds, row.Round{
+			Figures: []row.Figure{{Metric: "rate", Value: perSecond(took), Unit: "MB/s"}, {Metric: "of disk and links", Value: 100 * both.Seconds() / took.Seconds(), Unit: "%"},
+				{Metric: "of the disk", Value: 100 * wrote.Seconds() / took.Seconds(), Unit: "%"}, {Metric: "CPU of all", Value: used - before, Unit: "s"}},
 			Bound: fmt.Sprintf("this disk takes three copies at %.0f MB/s, and while the links carry two of them at %.0f MB/s; encryption, links and hashes share the processors",
 				perSecond(wrote), perSecond(both)),
 		})
@@ -178,21 +179,21 @@ func eachOf(n, atOnce int, f func(i int) error) error {
 	return all
 }
 
-func measureRclone(ctx context.Context, e *env) ([]round, error) {
+func measureRclone(ctx context.Context, e *row.Env) ([]row.Round, error) {
 	rclone, err := exec.LookPath("rclone")
 	if err != nil {
-		return []round{{Note: "not measured: rclone is not installed (`make deps` does that)"}}, nil
+		return []row.Round{{Note: "not measured: rclone is not installed (`make deps` does that)"}}, nil
 	}
-	return withUser(ctx, func(f *fleet, c *api.Client) ([]round, error) { return rcloneRounds(ctx, e, rclone, f, c) })
+	return withUser(ctx, func(f *fleet, c *api.Client) ([]row.Round, error) { return rcloneRounds(ctx, e, rclone, f, c) })
 }
 
-func rcloneRounds(ctx context.Context, e *env, rclone string, f *fleet, c *api.Client) (rounds []round, err error) {
+func rcloneRounds(ctx context.Context, e *row.Env, rclone string, f *fleet, c *api.Client) (rounds []row.Round, err error) {
 	b, err := newBucket(ctx, c, rclone, f.dir)
 	if err != nil {
 		return nil, err
 	}
 	count, listed := manyFiles, listFiles
-	if e.quick {
+	if e.Quick {
 		count, listed = manyFiles/10, listFiles/10
 	}
 	src, err := writeMany(f.dir, count)
@@ -225,11 +226,11 @@ func rcloneRounds(ctx context.Context, e *env, rclone string, f *fleet, c *api.C
 		return nil, fmt.Errorf("%d files are listed, want %d", n, listed)
 	}
 	note := ""
-	if e.quick {
+	if e.Quick {
 		note = "not at full length: a tenth of the files"
 	}
-	return []round{{
-		Figures: []figure{{"copy", copied.Seconds(), "s"}, {"list", list.Seconds(), "s"}, {"CPU of all", used - before, "s"}},
+	return []row.Round{{
+		Figures: []row.Figure{{Metric: "copy", Value: copied.Seconds(), Unit: "s"}, {Metric: "list", Value: list.Seconds(), Unit: "s"}, {Metric: "CPU of all", Value: used - before, Unit: "s"}},
 		Bound:   "each put is a change of the bucket's one directory, in the order of its root; those that wait go together", Note: note,
 	}}, nil
 }

@@ -10,22 +10,23 @@ import (
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/bench/computer"
 	"github.com/phyllo-net/phyllo/bench/ring"
+	"github.com/phyllo-net/phyllo/bench/row"
 	"github.com/phyllo-net/phyllo/task"
 )
 
 // fetchRows measure the reading of one large object from those who keep it.
-func fetchRows() []row {
+func fetchRows() []row.Row {
 	const counted = "`Past.Fetch` by a node that keeps no replica, each chunk verified by its certificate's hashes and passed on in order; 5 nodes in one process, which share its processors, and read from one disk (or what memory the system has of it); its length over the time it takes"
-	of := func(name, what string, copies int) row {
-		return row{name: name, what: what, transports: links[:1], rounds: 5, counted: counted, measure: fetches(copies)}
+	of := func(name, what string, copies int) row.Row {
+		return row.Row{Name: name, What: what, Transports: row.Links[:1], Rounds: 5, Counted: counted, Measure: fetches(copies)}
 	}
-	return []row{of("fetch-one", "an object of 100 MB from its one holder", 1), of("fetch-three", "an object of 100 MB from its three holders at once", 3)}
+	return []row.Row{of("fetch-one", "an object of 100 MB from its one holder", 1), of("fetch-three", "an object of 100 MB from its three holders at once", 3)}
 }
 
 // fetches measures with so many holders.
-func fetches(copies int) func(context.Context, *env) ([]round, error) {
-	return func(ctx context.Context, e *env) (rounds []round, err error) {
-		r, err := ring.Start(ctx, 5, ring.Options{Transport: ring.Transport(e.transport), Disk: true})
+func fetches(copies int) func(context.Context, *row.Env) ([]row.Round, error) {
+	return func(ctx context.Context, e *row.Env) (rounds []row.Round, err error) {
+		r, err := ring.Start(ctx, 5, ring.Options{Transport: ring.Transport(e.Transport), Disk: true})
 		if err != nil {
 			return nil, err
 		}
@@ -42,16 +43,16 @@ func fetches(copies int) func(context.Context, *env) ([]round, error) {
 			return nil, err
 		}
 		reader := r.Nodes()[slices.IndexFunc(r.Nodes(), func(n *ring.Node) bool { return !keeps(s, n) })]
-		for i := range e.rounds + 1 {
+		for i := range e.Rounds + 1 {
 			used := computer.ProcessorTime()
 			took, err := fetch(ctx, reader, s)
 			if err != nil {
 				return nil, err
 			}
 			if used = computer.ProcessorTime() - used; i > 0 { // the first warms up
-				rounds = append(rounds, round{
+				rounds = append(rounds, row.Round{
 					Bound:   fmt.Sprintf("holders and reader share the processors, which worked for %.0f ms of %.0f", millis(used), millis(took)),
-					Figures: []figure{{"rate", perSecond(took), "MB/s"}, {"CPU", used.Seconds() * 1e9 / moved, "ms a MB"}},
+					Figures: []row.Figure{{Metric: "rate", Value: perSecond(took), Unit: "MB/s"}, {Metric: "CPU", Value: used.Seconds() * 1e9 / moved, Unit: "ms a MB"}},
 				})
 			}
 		}

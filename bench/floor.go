@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/bench/ring"
+	"github.com/phyllo-net/phyllo/bench/row"
 	"github.com/phyllo-net/phyllo/transport"
 )
 
@@ -15,7 +16,7 @@ const echoProtocol = "/phyllo/bench/echo"
 
 func echo(s transport.Stream) {
 	defer s.Close()
-	var b [payload]byte
+	var b [row.Payload]byte
 	for {
 		if _, err := io.ReadFull(s, b[:]); err != nil {
 			return
@@ -42,7 +43,7 @@ func streamTime(ctx context.Context, r *ring.Ring) (spread, error) {
 	if err := s.SetDeadline(time.Now().Add(patience)); err != nil {
 		return spread{}, err
 	}
-	var b [payload]byte
+	var b [row.Payload]byte
 	var took []time.Duration
 	for range 5000 {
 		begun := time.Now()
@@ -92,7 +93,7 @@ func dialOnce(ctx context.Context, r *ring.Ring, to *ring.Node) (took time.Durat
 	if err := s.SetDeadline(time.Now().Add(patience)); err != nil {
 		return 0, err
 	}
-	var b [payload]byte
+	var b [row.Payload]byte
 	if _, err := s.Write(b[:]); err != nil {
 		return 0, err
 	}

@@ -6,14 +6,15 @@ import (
 	"runtime"
 
 	"github.com/phyllo-net/phyllo/bench/ring"
+	"github.com/phyllo-net/phyllo/bench/row"
 )
 
 // measureHeap forms a ring in each round, and looks what it added to the heap.
-func measureHeap(ctx context.Context, e *env) ([]round, error) {
-	var rounds []round
-	for range e.rounds {
+func measureHeap(ctx context.Context, e *row.Env) ([]row.Round, error) {
+	var rounds []row.Round
+	for range e.Rounds {
 		before := live()
-		_, err := withRing(ctx, e, ring.Options{}, func(r *ring.Ring) ([]round, error) {
+		_, err := withRing(ctx, e, ring.Options{}, func(r *ring.Ring) ([]row.Round, error) {
 			x, err := heapRound(r, before)
 			rounds = append(rounds, x)
 			return nil, err
@@ -25,7 +26,7 @@ func measureHeap(ctx context.Context, e *env) ([]round, error) {
 	return rounds, nil
 }
 
-func heapRound(r *ring.Ring, before runtime.MemStats) (round, error) {
+func heapRound(r *ring.Ring, before runtime.MemStats) (row.Round, error) {
 	links, conns := 0, 0
 	for _, n := range r.Nodes() {
 		s := n.Stats()
@@ -33,13 +34,13 @@ func heapRound(r *ring.Ring, before runtime.MemStats) (round, error) {
 		conns += s.Connections
 	}
 	if links != nodes*(nodes-1) {
-		return round{}, fmt.Errorf("%d ends of links stand, want %d", links, nodes*(nodes-1))
+		return row.Round{}, fmt.Errorf("%d ends of links stand, want %d", links, nodes*(nodes-1))
 	}
 	after := live()
 	each := func(b uint64, c uint64) float64 { return float64(int64(b-c)) / nodes / (1 << 20) }
-	return round{Figures: []figure{
-		{"heap", each(after.HeapAlloc, before.HeapAlloc), "MiB"}, {"stacks", each(after.StackInuse, before.StackInuse), "MiB"},
-		{"goroutines", float64(runtime.NumGoroutine()) / nodes, ""}, {"connections", float64(conns) / nodes, ""},
+	return row.Round{Figures: []row.Figure{
+		{Metric: "heap", Value: each(after.HeapAlloc, before.HeapAlloc), Unit: "MiB"}, {Metric: "stacks", Value: each(after.StackInuse, before.StackInuse), Unit: "MiB"},
+		{Metric: "goroutines", Value: float64(runtime.NumGoroutine()) / nodes}, {Metric: "connections", Value: float64(conns) / nodes},
 	}}, nil
 }
 

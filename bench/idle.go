@@ -11,20 +11,21 @@ import (
 
 	"github.com/phyllo-net/phyllo/bench/computer"
 	"github.com/phyllo-net/phyllo/bench/ring"
+	"github.com/phyllo-net/phyllo/bench/row"
 )
 
 // idleRows measure what a ring costs in which nobody does anything. They take minutes.
-func idleRows() []row {
-	return []row{
+func idleRows() []row.Row {
+	return []row.Row{
 		{
-			name: "idle", what: "idle traffic after 5 minutes, 49 peers", transports: links, rounds: 1, freePastry: "275 B/s", slow: true, apart: true,
-			counted: "bytes on the loopback device of a network namespace of its own, headers too, a node and second, in the 2 minutes that follow",
-			goals:   []goal{{metric: "traffic", limit: 275}}, measure: measureIdle,
+			Name: "idle", What: "idle traffic after 5 minutes, 49 peers", Transports: row.Links, Rounds: 1, FreePastry: "275 B/s", Slow: true, Apart: true,
+			Counted: "bytes on the loopback device of a network namespace of its own, headers too, a node and second, in the 2 minutes that follow",
+			Goals:   []row.Goal{{Metric: "traffic", Limit: 275}}, Measure: measureIdle,
 		},
 		{
-			name: "daemon", what: "an idle `phyllo up` in a ring of 20 such processes, after 10 minutes", rounds: 1, slow: true, apart: true,
-			counted: "the worst of the 20: resident memory and connections at the end, processor time of the last 4 minutes",
-			goals:   []goal{{metric: "RSS", limit: 60}, {metric: "CPU", limit: 1}, {metric: "connections", limit: 60}}, measure: measureDaemon,
+			Name: "daemon", What: "an idle `phyllo up` in a ring of 20 such processes, after 10 minutes", Rounds: 1, Slow: true, Apart: true,
+			Counted: "the worst of the 20: resident memory and connections at the end, processor time of the last 4 minutes",
+			Goals:   []row.Goal{{Metric: "RSS", Limit: 60}, {Metric: "CPU", Limit: 1}, {Metric: "connections", Limit: 60}}, Measure: measureDaemon,
 		},
 	}
 }
@@ -37,19 +38,19 @@ const (
 )
 
 // notFull says that a row was shortened.
-func notFull(e *env, quick, full time.Duration) string {
-	if !e.quick {
+func notFull(e *row.Env, quick, full time.Duration) string {
+	if !e.Quick {
 		return ""
 	}
 	return fmt.Sprintf("not at full length: after %s in place of %s", quick, full)
 }
 
-func measureIdle(ctx context.Context, e *env) ([]round, error) {
+func measureIdle(ctx context.Context, e *row.Env) ([]row.Round, error) {
 	calm, count := calmTime, countTime
-	if e.quick {
+	if e.Quick {
 		calm, count = calmQuick, countQuick
 	}
-	return withRing(ctx, e, ring.Options{}, func(r *ring.Ring) ([]round, error) {
+	return withRing(ctx, e, ring.Options{}, func(r *ring.Ring) ([]row.Round, error) {
 		if err := pause(ctx, calm); err != nil {
 			return nil, err
 		}
@@ -71,11 +72,11 @@ func measureIdle(ctx context.Context, e *env) ([]round, error) {
 		for _, n := range r.Nodes() {
 			links += n.Stats().Links
 		}
-		return []round{{
-			Figures: []figure{
-				{"traffic", float64(after.bytes-before.bytes) / seconds, "B/s"}, {"packets", float64(after.packets-before.packets) / seconds, "/s"},
-				{"frames", float64(own.frames) / seconds, "/s"}, {"in frames", float64(own.bytes) / seconds, "B/s"},
-				{"CPU", (computer.ProcessorTime() - used).Seconds() * 1000 / seconds, "ms/s"}, {"links", float64(links) / nodes, ""},
+		return []row.Round{{
+			Figures: []row.Figure{
+				{Metric: "traffic", Value: float64(after.bytes-before.bytes) / seconds, Unit: "B/s"}, {Metric: "packets", Value: float64(after.packets-before.packets) / seconds, Unit: "/s"},
+				{Metric: "frames", Value: float64(own.frames) / seconds, Unit: "/s"}, {Metric: "in frames", Value: float64(own.bytes) / seconds, Unit: "B/s"},
+				{Metric: "CPU", Value: (computer.ProcessorTime() - used).Seconds() * 1000 / seconds, Unit: "ms/s"}, {Metric: "links", Value: float64(links) / nodes},
 			},
 			Bound: fmt.Sprintf("%.0f B/s of it are frames of links; the rest are their seals, headers, acknowledgements and keep-alives of TCP or QUIC", float64(own.bytes)/seconds),
 			Note:  notFull(e, calm, calmTime),

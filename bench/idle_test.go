@@ -4,6 +4,8 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"github.com/phyllo-net/phyllo/bench/row"
 )
 
 // TestLoopback reads the counts of this machine, where there are any.
@@ -20,10 +22,10 @@ func TestLoopback(t *testing.T) {
 }
 
 func TestNotFull(t *testing.T) {
-	if got := notFull(&env{}, time.Second, time.Minute); got != "" {
+	if got := notFull(&row.Env{}, time.Second, time.Minute); got != "" {
 		t.Errorf("a row at full length says %q", got)
 	}
-	if got, want := notFull(&env{quick: true}, time.Second, time.Minute), "not at full length: after 1s in place of 1m0s"; got != want {
+	if got, want := notFull(&row.Env{Quick: true}, time.Second, time.Minute), "not at full length: after 1s in place of 1m0s"; got != want {
 		t.Errorf("a short row says %q, want %q", got, want)
 	}
 }

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"github.com/phyllo-net/phyllo/bench/computer"
 	"os"
 	"os/signal"
 	"regexp"
 	"syscall"
 	"time"
+
+	"github.com/phyllo-net/phyllo/bench/computer"
+	"github.com/phyllo-net/phyllo/bench/row"
 )
 
 func main() {
@@ -85,7 +87,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	if f.list {
 		for _, j := range jobs {
-			fmt.Printf("%-18s %s\n", key(j.row.name, j.transport), j.row.what)
+			fmt.Printf("%-18s %s\n", row.Key(j.row.Name, j.transport), j.row.What)
 		}
 		return nil
 	}
@@ -104,16 +106,16 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	for _, x := range results {
-		if x.err != nil {
-			return fmt.Errorf("%s was not measured: %w", key(x.row.name, x.transport), x.err)
+		if x.Err != nil {
+			return fmt.Errorf("%s was not measured: %w", row.Key(x.Row.Name, x.Transport), x.Err)
 		}
 	}
 	return nil
 }
 
 // write prints the table, and writes it where the flags say.
-func write(f *flags, results []result, about computer.About) error {
-	page := table(results, about)
+func write(f *flags, results []row.Result, about computer.About) error {
+	page := row.Table(results, about)
 	if _, err := os.Stdout.Write(page); err != nil {
 		return err
 	}
@@ -123,7 +125,7 @@ func write(f *flags, results []result, about computer.About) error {
 		}
 	}
 	if f.json != "" {
-		lines, err := jsonLines(results)
+		lines, err := row.JSON(results)
 		if err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/bench/computer"
 	"github.com/phyllo-net/phyllo/bench/ring"
+	"github.com/phyllo-net/phyllo/bench/row"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/transport"
@@ -20,11 +21,11 @@ import (
 const moved = 100_000_000
 
 // moveRows are measured between two nodes.
-func moveRows() []row {
-	return []row{{
-		name: "move", what: "100 MB from one holder", transports: links, rounds: 5,
-		counted: "a bulk transfer between two nodes, from memory to memory, each chunk's SHA-256 verified; its length over the time from `Bulk` to its outcome",
-		goals:   []goal{{metric: "rate", limit: 450, atLeast: true}}, measure: measureMove,
+func moveRows() []row.Row {
+	return []row.Row{{
+		Name: "move", What: "100 MB from one holder", Transports: row.Links, Rounds: 5,
+		Counted: "a bulk transfer between two nodes, from memory to memory, each chunk's SHA-256 verified; its length over the time from `Bulk` to its outcome",
+		Goals:   []row.Goal{{Metric: "rate", Limit: 450, AtLeast: true}}, Measure: measureMove,
 	}}
 }
 
@@ -58,8 +59,8 @@ func (c *cargo) WriteChunk(n int, content []byte) error {
 }
 
 // measureMove moves a content between two nodes, and as many bytes over a raw stream.
-func measureMove(ctx context.Context, e *env) (rounds []round, err error) {
-	r, err := ring.Start(ctx, 2, ring.Options{Transport: ring.Transport(e.transport)})
+func measureMove(ctx context.Context, e *row.Env) (rounds []row.Round, err error) {
+	r, err := ring.Start(ctx, 2, ring.Options{Transport: ring.Transport(e.Transport)})
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +76,7 @@ func measureMove(ctx context.Context, e *env) (rounds []round, err error) {
 	if _, err := c.move(ctx, r); err != nil { // to warm up
 		return nil, err
 	}
-	for range e.rounds {
+	for range e.Rounds {
 		raw, err := c.raw(ctx, r, 1)
 		if err != nil {
 			return nil, err
@@ -86,10 +87,10 @@ func measureMove(ctx context.Context, e *env) (rounds []round, err error) {
 			return nil, err
 		}
 		used = computer.ProcessorTime() - used
-		rounds = append(rounds, round{
+		rounds = append(rounds, row.Round{
 			Bound: fmt.Sprintf("a raw stream of the library below carries %.0f MB/s here, unverified; both ends and their encryption share the processors",
 				perSecond(raw)),
-			Figures: []figure{{"rate", perSecond(took), "MB/s"}, {"CPU", used.Seconds() * 1e9 / moved, "ms a MB"}, {"of a raw stream", 100 * raw.Seconds() / took.Seconds(), "%"}},
+			Figures: []row.Figure{{Metric: "rate", Value: perSecond(took), Unit: "MB/s"}, {Metric: "CPU", Value: used.Seconds() * 1e9 / moved, Unit: "ms a MB"}, {Metric: "of a raw stream", Value: 100 * raw.Seconds() / took.Seconds(), Unit: "%"}},
 		})
 	}
 	return rounds, nil

@@ -12,6 +12,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/bench/computer"
 	"github.com/phyllo-net/phyllo/bench/ring"
+	"github.com/phyllo-net/phyllo/bench/row"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/peer"
@@ -29,7 +30,7 @@ func (s *sink) Start(ep kbr.Endpoint) { s.ep = ep }
 
 // Deliver implements kbr.App.
 func (s *sink) Deliver(d *kbr.Delivery) {
-	if len(d.Payload) == payload { // else it only made a link
+	if len(d.Payload) == row.Payload { // else it only made a link
 		s.got(s, d)
 	}
 }
@@ -44,7 +45,7 @@ func (*sink) Stop() {}
 type stamp struct{ begin time.Time }
 
 func (s stamp) message() []byte {
-	b := make([]byte, payload)
+	b := make([]byte, row.Payload)
 	binary.BigEndian.PutUint64(b, uint64(time.Since(s.begin)))
 	return b
 }
@@ -123,7 +124,7 @@ func (c *chain) thereAndBack() kbr.App {
 			return
 		}
 		sent := time.Now()
-		s.ep.Request(randomKey(rng), make([]byte, payload), kbr.Options{Timeout: patience}, func(a kbr.Answer, err error) {
+		s.ep.Request(randomKey(rng), make([]byte, row.Payload), kbr.Options{Timeout: patience}, func(a kbr.Answer, err error) {
 			c.note(time.Since(sent), a.Hops)
 			if err != nil {
 				c.failed.Add(1)
@@ -143,47 +144,47 @@ func (c *chain) pass(ep kbr.Endpoint, rng *rand.Rand) {
 }
 
 // measureRoute has one message under way.
-func measureRoute(ctx context.Context, e *env) ([]round, error) {
+func measureRoute(ctx context.Context, e *row.Env) ([]row.Round, error) {
 	c := &chain{clock: stamp{time.Now()}, every: 1}
-	return c.measure(ctx, e, c.oneWay, 1, func(w window, floor spread) round {
-		return round{
+	return c.measure(ctx, e, c.oneWay, 1, func(w window, floor spread) row.Round {
+		return row.Round{
 			Bound: fmt.Sprintf("100 bytes on a raw stream of the library below take %.0f/%.0f µs here, there and back; a message takes %.2f hops", micros(floor.p50), micros(floor.p99), w.hops),
 			Figures: append(w.latency(),
-				figure{"hops", w.hops, ""}, figure{"frames", w.frames, "a message"}, figure{"bytes", w.bytes, "a message"}),
+				row.Figure{Metric: "hops", Value: w.hops}, row.Figure{Metric: "frames", Value: w.frames, Unit: "a message"}, row.Figure{Metric: "bytes", Value: w.bytes, Unit: "a message"}),
 		}
 	})
 }
 
 // measureRequest has one request under way.
-func measureRequest(ctx context.Context, e *env) ([]round, error) {
+func measureRequest(ctx context.Context, e *row.Env) ([]row.Round, error) {
 	c := &chain{clock: stamp{time.Now()}, every: 1}
-	return c.measure(ctx, e, c.thereAndBack, 1, func(w window, floor spread) round {
-		return round{
+	return c.measure(ctx, e, c.thereAndBack, 1, func(w window, floor spread) row.Round {
+		return row.Round{
 			Bound: fmt.Sprintf("100 bytes on a raw stream of the library below take %.0f/%.0f µs here, there and back; a request takes %.2f hops, and its answer one",
 				micros(floor.p50), micros(floor.p99), w.hops),
-			Figures: append(w.latency(), figure{"hops", w.hops, ""}),
+			Figures: append(w.latency(), row.Figure{Metric: "hops", Value: w.hops}),
 		}
 	})
 }
 
 // measureLoad has many messages under way.
-func measureLoad(ctx context.Context, e *env) ([]round, error) {
+func measureLoad(ctx context.Context, e *row.Env) ([]row.Round, error) {
 	c := &chain{clock: stamp{time.Now()}, every: crowd}
-	return c.measure(ctx, e, c.oneWay, crowd, func(w window, floor spread) round {
-		return round{
+	return c.measure(ctx, e, c.oneWay, crowd, func(w window, floor spread) row.Round {
+		return row.Round{
 			Bound: fmt.Sprintf("the processors are full: %.0f µs a message, %.0f µs a frame; the library below takes %.0f µs for 100 bytes there and back on a raw stream",
 				w.cpu, w.cpu/w.frames, micros(floor.p50)),
-			Figures: []figure{
-				{"rate", w.rate / 1000, "k/s"}, {"p50", millis(quantile(w.took, 0.5)), "ms"}, {"p99", millis(quantile(w.took, 0.99)), "ms"},
-				{"hops", w.hops, ""}, {"frames", w.frames, "a message"}, {"CPU", w.cpu, "µs a message"},
+			Figures: []row.Figure{
+				{Metric: "rate", Value: w.rate / 1000, Unit: "k/s"}, {Metric: "p50", Value: millis(quantile(w.took, 0.5)), Unit: "ms"}, {Metric: "p99", Value: millis(quantile(w.took, 0.99)), Unit: "ms"},
+				{Metric: "hops", Value: w.hops}, {Metric: "frames", Value: w.frames, Unit: "a message"}, {Metric: "CPU", Value: w.cpu, Unit: "µs a message"},
 			},
 		}
 	})
 }
 
 // measure starts so many messages, counts for some rounds, and waits for the last.
-func (c *chain) measure(ctx context.Context, e *env, app func() kbr.App, many int, tell func(window, spread) round) ([]round, error) {
-	return withRing(ctx, e, ring.Options{App: app}, func(r *ring.Ring) ([]round, error) {
+func (c *chain) measure(ctx context.Context, e *row.Env, app func() kbr.App, many int, tell func(window, spread) row.Round) ([]row.Round, error) {
+	return withRing(ctx, e, ring.Options{App: app}, func(r *ring.Ring) ([]row.Round, error) {
 		floor, err := streamTime(ctx, r)
 		if err != nil {
 			return nil, err
@@ -201,8 +202,8 @@ func (c *chain) measure(ctx context.Context, e *env, app func() kbr.App, many in
 		if _, err := c.window(ctx, all); err != nil { // to warm up
 			return nil, err
 		}
-		var rounds []round
-		for range e.rounds {
+		var rounds []row.Round
+		for range e.Rounds {
 			w, err := c.window(ctx, all)
 			if err != nil {
 				return nil, err
@@ -224,8 +225,8 @@ type window struct {
 }
 
 // latency are the figures of how long messages took.
-func (w *window) latency() []figure {
-	return []figure{{"p50", micros(quantile(w.took, 0.50)), "µs"}, {"p99", micros(quantile(w.took, 0.99)), "µs"}}
+func (w *window) latency() []row.Figure {
+	return []row.Figure{{Metric: "p50", Value: micros(quantile(w.took, 0.50)), Unit: "µs"}, {Metric: "p99", Value: micros(quantile(w.took, 0.99)), Unit: "µs"}}
 }
 
 // window counts for a while.

@@ -1,16 +1,20 @@
 package main
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/phyllo-net/phyllo/bench/row"
+)
 
 // rows are all that is measured, in the order of the table.
-func rows() []row {
+func rows() []row.Row {
 	return slices.Concat(simRows(), linkRows(), storageRows(), topicRows(), doorRows(), moveRows(), fetchRows(), deathRows(), idleRows())
 }
 
 // find returns the row of a name.
-func find(name string) (*row, bool) {
+func find(name string) (*row.Row, bool) {
 	all := rows()
-	i := slices.IndexFunc(all, func(r row) bool { return r.name == name })
+	i := slices.IndexFunc(all, func(r row.Row) bool { return r.Name == name })
 	if i < 0 {
 		return nil, false
 	}

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/phyllo-net/phyllo/bench/row"
 	"go.uber.org/goleak"
 )
 
@@ -14,15 +15,15 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestRows(t *testing.T) {
 	seen := map[string]bool{}
 	for _, r := range rows() {
-		if seen[r.name] || strings.ContainsAny(r.name, " /") {
-			t.Errorf("the name %q is taken, or no name", r.name)
+		if seen[r.Name] || strings.ContainsAny(r.Name, " /") {
+			t.Errorf("the name %q is taken, or no name", r.Name)
 		}
-		seen[r.name] = true
-		if r.what == "" || r.counted == "" || r.rounds < 1 || r.measure == nil {
-			t.Errorf("row %q does not say all that a row must say", r.name)
+		seen[r.Name] = true
+		if r.What == "" || r.Counted == "" || r.Rounds < 1 || r.Measure == nil {
+			t.Errorf("row %q does not say all that a row must say", r.Name)
 		}
-		if found, ok := find(r.name); !ok || found.what != r.what {
-			t.Errorf("row %q is not found by its name", r.name)
+		if found, ok := find(r.Name); !ok || found.What != r.What {
+			t.Errorf("row %q is not found by its name", r.Name)
 		}
 	}
 }
@@ -32,7 +33,7 @@ func TestFlags(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if jobs := choose(f); len(jobs) != 1 || jobs[0].row.name != "route" || jobs[0].transport != tcp || !f.quick {
+	if jobs := choose(f); len(jobs) != 1 || jobs[0].row.Name != "route" || jobs[0].transport != row.TCP || !f.quick {
 		t.Errorf("%d rows are chosen", len(jobs))
 	}
 	for _, args := range [][]string{{"-run", "("}, {"route"}, {"-none"}} {

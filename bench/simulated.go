@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/phyllo-net/phyllo/bench/row"
 	"github.com/phyllo-net/phyllo/lab"
 	"github.com/phyllo-net/phyllo/lab/hugepages"
 	"github.com/phyllo-net/phyllo/sim"
@@ -18,24 +19,24 @@ import (
 // of the real nodes, without encoding and without faults. The collector waits until the
 // heap is five times what lives, where speed is measured, and the heap lies in huge pages
 // where the system gives them.
-func simRows() []row {
+func simRows() []row.Row {
 	const perfect = "perfect tables"
-	return []row{
-		{name: "sim-join", what: "simulated join of 10,000 nodes", rounds: 1, freePastry: "79 s; 26 KiB",
-			counted: "one join in 200 ms of virtual time, full protocol, 30 s heartbeat, plane; wall time, the collector at 400 %; heap of all by nodes",
-			goals:   []goal{{metric: "wall", limit: 8}, {metric: "heap a node", limit: 6}}, measure: measureSimJoin},
-		{name: "sim-routes-1k", what: "routes among 1,000 simulated nodes", rounds: 1, freePastry: "2.40; 1.55",
-			counted: "10,000 lookups in a ring built by joins after 40 minutes of its own gossip, leaf set 32, plane; ratio of means; " + perfect + " beside",
-			goals:   []goal{{metric: "hops", limit: 2.40}, {metric: "stretch", limit: 1.45}}, measure: routesAt(1000)},
-		{name: "sim-routes-10k", what: "routes among 10,000 simulated nodes", rounds: 1, freePastry: "3.12; 1.89",
-			counted: "the same",
-			goals:   []goal{{metric: "hops", limit: 3.12}, {metric: "stretch", limit: 1.45}}, measure: routesAt(10_000)},
-		{name: "sim-speed-10k", what: "plain routing among 10,000 simulated nodes", rounds: 3, freePastry: "45,000–75,000/s",
-			counted: "link messages with acknowledgements in a second of wall time; a ring planted with good tables, a lookup for each node and virtual second; the collector at 400 %",
-			goals:   []goal{{metric: "messages", limit: 1e6, atLeast: true}}, measure: speedAt(10_000)},
-		{name: "sim-speed-100k", what: "plain routing among 100,000 simulated nodes", rounds: 1, freePastry: "–",
-			counted: "the same",
-			goals:   []goal{{metric: "messages", limit: 6e5, atLeast: true}}, measure: speedAt(100_000)},
+	return []row.Row{
+		{Name: "sim-join", What: "simulated join of 10,000 nodes", Rounds: 1, FreePastry: "79 s; 26 KiB",
+			Counted: "one join in 200 ms of virtual time, full protocol, 30 s heartbeat, plane; wall time, the collector at 400 %; heap of all by nodes",
+			Goals:   []row.Goal{{Metric: "wall", Limit: 8}, {Metric: "heap a node", Limit: 6}}, Measure: measureSimJoin},
+		{Name: "sim-routes-1k", What: "routes among 1,000 simulated nodes", Rounds: 1, FreePastry: "2.40; 1.55",
+			Counted: "10,000 lookups in a ring built by joins after 40 minutes of its own gossip, leaf set 32, plane; ratio of means; " + perfect + " beside",
+			Goals:   []row.Goal{{Metric: "hops", Limit: 2.40}, {Metric: "stretch", Limit: 1.45}}, Measure: routesAt(1000)},
+		{Name: "sim-routes-10k", What: "routes among 10,000 simulated nodes", Rounds: 1, FreePastry: "3.12; 1.89",
+			Counted: "the same",
+			Goals:   []row.Goal{{Metric: "hops", Limit: 3.12}, {Metric: "stretch", Limit: 1.45}}, Measure: routesAt(10_000)},
+		{Name: "sim-speed-10k", What: "plain routing among 10,000 simulated nodes", Rounds: 3, FreePastry: "45,000–75,000/s",
+			Counted: "link messages with acknowledgements in a second of wall time; a ring planted with good tables, a lookup for each node and virtual second; the collector at 400 %",
+			Goals:   []row.Goal{{Metric: "messages", Limit: 1e6, AtLeast: true}}, Measure: speedAt(10_000)},
+		{Name: "sim-speed-100k", What: "plain routing among 100,000 simulated nodes", Rounds: 1, FreePastry: "–",
+			Counted: "the same",
+			Goals:   []row.Goal{{Metric: "messages", Limit: 6e5, AtLeast: true}}, Measure: speedAt(100_000)},
 	}
 }
 
@@ -45,9 +46,9 @@ func onePlane(n int) lab.Config {
 }
 
 // few is n, or fewer nodes in a quick run, which then says so.
-func few(n int, e *env) (int, string) {
-	if e.quick && n > 1000 {
-		return 1000, fmt.Sprintf("not at full length: 1,000 nodes in place of %s", number(float64(n)))
+func few(n int, e *row.Env) (int, string) {
+	if e.Quick && n > 1000 {
+		return 1000, fmt.Sprintf("not at full length: 1,000 nodes in place of %s", row.Number(float64(n)))
 	}
 	return n, ""
 }
@@ -66,7 +67,7 @@ func alone(n int) (restore func()) {
 	}
 }
 
-func measureSimJoin(ctx context.Context, e *env) ([]round, error) {
+func measureSimJoin(ctx context.Context, e *row.Env) ([]row.Round, error) {
 	n, note := few(10_000, e)
 	defer alone(n)()
 	before := live()
@@ -87,17 +88,17 @@ func measureSimJoin(ctx context.Context, e *env) ([]round, error) {
 	sent := r.Sim.Counts().Sent
 	after := live()
 	bound := memoryBound(after.HeapAlloc-before.HeapAlloc, took/time.Duration(sent))
-	return []round{{Note: note, Bound: bound, Figures: []figure{
-		{"wall", took.Seconds(), "s"},
-		{"heap a node", float64(after.HeapAlloc-before.HeapAlloc) / float64(n) / 1024, "KiB"},
-		{"messages a node", float64(sent) / float64(n), ""},
+	return []row.Round{{Note: note, Bound: bound, Figures: []row.Figure{
+		{Metric: "wall", Value: took.Seconds(), Unit: "s"},
+		{Metric: "heap a node", Value: float64(after.HeapAlloc-before.HeapAlloc) / float64(n) / 1024, Unit: "KiB"},
+		{Metric: "messages a node", Value: float64(sent) / float64(n)},
 	}}}, nil
 }
 
 // routesAt measures hops and stretch in a ring of n nodes, beside one with the best
 // tables that there are.
-func routesAt(n int) func(context.Context, *env) ([]round, error) {
-	return func(_ context.Context, e *env) ([]round, error) {
+func routesAt(n int) func(context.Context, *row.Env) ([]row.Round, error) {
+	return func(_ context.Context, e *row.Env) ([]row.Round, error) {
 		n, note := few(n, e)
 		joined := lab.NewMeter(onePlane(n))
 		defer joined.Close()
@@ -121,17 +122,17 @@ func routesAt(n int) func(context.Context, *env) ([]round, error) {
 		if err != nil {
 			return nil, err
 		}
-		return []round{{Note: note, Figures: []figure{
-			{"hops", settled.MeanHops(), ""}, {"stretch", settled.Stretch(), ""},
-			{"hops just joined", fresh.MeanHops(), ""}, {"stretch just joined", fresh.Stretch(), ""},
-			{"hops with perfect tables", perfect.MeanHops(), ""}, {"stretch with perfect tables", perfect.Stretch(), ""},
+		return []row.Round{{Note: note, Figures: []row.Figure{
+			{Metric: "hops", Value: settled.MeanHops()}, {Metric: "stretch", Value: settled.Stretch()},
+			{Metric: "hops just joined", Value: fresh.MeanHops()}, {Metric: "stretch just joined", Value: fresh.Stretch()},
+			{Metric: "hops with perfect tables", Value: perfect.MeanHops()}, {Metric: "stretch with perfect tables", Value: perfect.Stretch()},
 		}}}, nil
 	}
 }
 
 // speedAt measures how many link messages a second of wall time carries.
-func speedAt(n int) func(context.Context, *env) ([]round, error) {
-	return func(_ context.Context, e *env) ([]round, error) {
+func speedAt(n int) func(context.Context, *row.Env) ([]row.Round, error) {
+	return func(_ context.Context, e *row.Env) ([]row.Round, error) {
 		n, note := few(n, e)
 		defer alone(n)()
 		before := live()
@@ -139,16 +140,16 @@ func speedAt(n int) func(context.Context, *env) ([]round, error) {
 		defer m.Close()
 		m.Plant(n, 16)
 		m.Sim.RunFor(3 * time.Second)
-		var rounds []round
-		for range e.rounds {
+		var rounds []row.Round
+		for range e.Rounds {
 			sent, begun := m.Sim.Counts().Sent, time.Now()
 			if _, err := m.Measure(3*n, n); err != nil {
 				return nil, err
 			}
 			took := time.Since(begun)
 			sent = m.Sim.Counts().Sent - sent
-			rounds = append(rounds, round{Note: note, Bound: memoryBound(live().HeapAlloc-before.HeapAlloc, took/time.Duration(sent)),
-				Figures: []figure{{"messages", float64(sent) / took.Seconds(), "/s"}}})
+			rounds = append(rounds, row.Round{Note: note, Bound: memoryBound(live().HeapAlloc-before.HeapAlloc, took/time.Duration(sent)),
+				Figures: []row.Figure{{Metric: "messages", Value: float64(sent) / took.Seconds(), Unit: "/s"}}})
 		}
 		return rounds, nil
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/bench/computer"
 	"github.com/phyllo-net/phyllo/bench/ring"
+	"github.com/phyllo-net/phyllo/bench/row"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/keys"
 	"github.com/phyllo-net/phyllo/peer"
@@ -30,50 +31,50 @@ const (
 )
 
 // storageRows measure files of 1 KB in one ring on real links.
-func storageRows() []row {
+func storageRows() []row.Row {
 	const counted = "from `Past.Insert`, of content that is encrypted here, to the verified receipts of 3 holders, all by one member, which pays with vouchers, and of one name part, as a space's pieces are, so that it can pay ahead; "
 	const unsigned = "as the rows above, all else the same, but a mark stands in for each signature of storage, and is believed; 3 s a round"
 	const together = "; what is stored under load is signed by its owner many at a time, and lies side by side: a holder verifies one signature, and signs one receipt, for several"
 	const read = "from `Past.Lookup` to the verified content, each by another node that keeps no replica of it, none twice by one; they were stored under load, up to 64 under one signature of their owner, which each reader verifies once for all of these; 1 s a round"
-	rate := func(limit float64) []goal { return []goal{{metric: "rate", limit: limit, atLeast: true}} }
-	return []row{
+	rate := func(limit float64) []row.Goal { return []row.Goal{{Metric: "rate", Limit: limit, AtLeast: true}} }
+	return []row.Row{
 		{
-			name: "insert", what: "insert of 1 KB, 3 copies, in memory", outstanding: 1, transports: links[:1], rounds: 3, freePastry: "3,400/s, not signed, in clear",
-			counted: counted + "3 s a round", goals: rate(700), measure: inserts(1, false),
+			Name: "insert", What: "insert of 1 KB, 3 copies, in memory", Outstanding: 1, Transports: row.Links[:1], Rounds: 3, FreePastry: "3,400/s, not signed, in clear",
+			Counted: counted + "3 s a round", Goals: rate(700), Measure: inserts(1, false),
 		},
 		{
-			name: "insert-named", what: "insert of 1 KB, 3 copies, in memory, each under a name of its own", outstanding: 1, transports: links[:1], rounds: 3, freePastry: "3,400/s, not signed, in clear",
-			counted: "as the row above, but nothing can be paid ahead: each waits for a voucher of its own; 3 s a round", measure: insertsNamed(1),
+			Name: "insert-named", What: "insert of 1 KB, 3 copies, in memory, each under a name of its own", Outstanding: 1, Transports: row.Links[:1], Rounds: 3, FreePastry: "3,400/s, not signed, in clear",
+			Counted: "as the row above, but nothing can be paid ahead: each waits for a voucher of its own; 3 s a round", Measure: insertsNamed(1),
 		},
 		{
-			name: "inserts", what: "insert of 1 KB, 3 copies, in memory, under load", outstanding: crowd, transports: links[:1], rounds: 3, freePastry: "3,500/s, not signed, in clear",
-			counted: counted + "3 s a round" + together, goals: rate(2500), measure: inserts(crowd, false),
+			Name: "inserts", What: "insert of 1 KB, 3 copies, in memory, under load", Outstanding: crowd, Transports: row.Links[:1], Rounds: 3, FreePastry: "3,500/s, not signed, in clear",
+			Counted: counted + "3 s a round" + together, Goals: rate(2500), Measure: inserts(crowd, false),
 		},
 		{
-			name: "insert-unsigned", what: "insert of 1 KB, 3 copies, in memory, with a stand-in for signatures", outstanding: 1, transports: links[:1], rounds: 3, freePastry: "3,400/s, not signed, in clear",
-			counted: unsigned, goals: rate(2500), measure: insertsUnsigned(1),
+			Name: "insert-unsigned", What: "insert of 1 KB, 3 copies, in memory, with a stand-in for signatures", Outstanding: 1, Transports: row.Links[:1], Rounds: 3, FreePastry: "3,400/s, not signed, in clear",
+			Counted: unsigned, Goals: rate(2500), Measure: insertsUnsigned(1),
 		},
 		{
-			name: "inserts-unsigned", what: "insert of 1 KB, 3 copies, in memory, with a stand-in for signatures, under load", outstanding: crowd, transports: links[:1], rounds: 3, freePastry: "3,500/s, not signed, in clear",
-			counted: unsigned, goals: rate(5000), measure: insertsUnsigned(crowd),
+			Name: "inserts-unsigned", What: "insert of 1 KB, 3 copies, in memory, with a stand-in for signatures, under load", Outstanding: crowd, Transports: row.Links[:1], Rounds: 3, FreePastry: "3,500/s, not signed, in clear",
+			Counted: unsigned, Goals: rate(5000), Measure: insertsUnsigned(crowd),
 		},
 		{
-			name: "insert-disk", what: "insert of 1 KB, 3 copies, synced to the disk", outstanding: 1, transports: links[:1], rounds: 3, freePastry: "260/s, not signed, in clear",
-			counted: counted + "each node has a store of its own, on one disk; 3 s a round", goals: rate(150), measure: inserts(1, true),
+			Name: "insert-disk", What: "insert of 1 KB, 3 copies, synced to the disk", Outstanding: 1, Transports: row.Links[:1], Rounds: 3, FreePastry: "260/s, not signed, in clear",
+			Counted: counted + "each node has a store of its own, on one disk; 3 s a round", Goals: rate(150), Measure: inserts(1, true),
 		},
 		{
-			name: "inserts-disk", what: "insert of 1 KB, 3 copies, synced to the disk, under load", outstanding: crowd, transports: links[:1], rounds: 3,
-			counted: counted + "each node has a store of its own, on one disk; 3 s a round" + together, goals: rate(800), measure: inserts(crowd, true),
+			Name: "inserts-disk", What: "insert of 1 KB, 3 copies, synced to the disk, under load", Outstanding: crowd, Transports: row.Links[:1], Rounds: 3,
+			Counted: counted + "each node has a store of its own, on one disk; 3 s a round" + together, Goals: rate(800), Measure: inserts(crowd, true),
 		},
 		{
-			name: "lookup", what: "lookup of 1 KB, verified", outstanding: 1, transports: links[:1], rounds: 3, freePastry: "8,600/s, not verified",
-			counted: read,
-			goals:   []goal{{metric: "rate", limit: 5000, atLeast: true}, {metric: "p50", limit: 0.3}}, measure: lookups(1),
+			Name: "lookup", What: "lookup of 1 KB, verified", Outstanding: 1, Transports: row.Links[:1], Rounds: 3, FreePastry: "8,600/s, not verified",
+			Counted: read,
+			Goals:   []row.Goal{{Metric: "rate", Limit: 5000, AtLeast: true}, {Metric: "p50", Limit: 0.3}}, Measure: lookups(1),
 		},
 		{
-			name: "lookups", what: "lookup of 1 KB, verified, under load", outstanding: crowd, transports: links[:1], rounds: 3, freePastry: "15,000/s, not verified",
-			counted: read,
-			goals:   rate(15_000), measure: lookups(crowd),
+			Name: "lookups", What: "lookup of 1 KB, verified, under load", Outstanding: crowd, Transports: row.Links[:1], Rounds: 3, FreePastry: "15,000/s, not verified",
+			Counted: read,
+			Goals:   rate(15_000), Measure: lookups(crowd),
 		},
 	}
 }
@@ -121,7 +122,7 @@ func (d *depositor) insert(ctx context.Context) error {
 
 // together returns how many of the files that were stored since it was called last have one
 // signature of their owner, and how many receipts have one of their holder.
-func (d *depositor) together() []figure {
+func (d *depositor) together() []row.Figure {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	owners, holders, receipts := make(map[string]bool), make(map[string]bool), 0
@@ -134,9 +135,9 @@ func (d *depositor) together() []figure {
 	}
 	files := len(d.stored) - d.told
 	d.told = len(d.stored)
-	return []figure{
-		{"files under a signature", float64(files) / float64(max(len(owners), 1)), ""},
-		{"receipts under a signature", float64(receipts) / float64(max(len(holders), 1)), ""},
+	return []row.Figure{
+		{Metric: "files under a signature", Value: float64(files) / float64(max(len(owners), 1))},
+		{Metric: "receipts under a signature", Value: float64(receipts) / float64(max(len(holders), 1))},
 	}
 }
 
@@ -151,7 +152,7 @@ type turns struct {
 func verifyRate() (string, error) {
 	const n = 2000
 	took, err := ring.VerifyAll(n)
-	return fmt.Sprintf("all processors together verify %s signatures a second and do nothing else", number(n/max(took, time.Nanosecond).Seconds())), err
+	return fmt.Sprintf("all processors together verify %s signatures a second and do nothing else", row.Number(n/max(took, time.Nanosecond).Seconds())), err
 }
 
 // repeat lets so many do something again and again, for a while.
@@ -183,37 +184,37 @@ func repeat(ctx context.Context, many int, while time.Duration, do func(context.
 	return turns{rate: n / time.Since(begun).Seconds(), cpu: micros(computer.ProcessorTime()-used) / max(n, 1), took: all}, err
 }
 
-func (x *turns) figures() []figure {
-	return []figure{
-		{"rate", x.rate, "/s"}, {"p50", millis(quantile(x.took, 0.5)), "ms"}, {"p99", millis(quantile(x.took, 0.99)), "ms"}, {"CPU", x.cpu, "µs each"},
+func (x *turns) figures() []row.Figure {
+	return []row.Figure{
+		{Metric: "rate", Value: x.rate, Unit: "/s"}, {Metric: "p50", Value: millis(quantile(x.took, 0.5)), Unit: "ms"}, {Metric: "p99", Value: millis(quantile(x.took, 0.99)), Unit: "ms"}, {Metric: "CPU", Value: x.cpu, Unit: "µs each"},
 	}
 }
 
 // inserts measures with so many outstanding.
-func inserts(many int, disk bool) func(context.Context, *env) ([]round, error) {
+func inserts(many int, disk bool) func(context.Context, *row.Env) ([]row.Round, error) {
 	return insertsBy(many, ring.Options{Disk: disk}, func(*depositor) {})
 }
 
 // insertsUnsigned measures with a stand-in for what storage signs, in memory.
-func insertsUnsigned(many int) func(context.Context, *env) ([]round, error) {
+func insertsUnsigned(many int) func(context.Context, *row.Env) ([]row.Round, error) {
 	return insertsBy(many, ring.Options{Unsigned: true}, func(d *depositor) { d.owner = ring.Unsigned{Signer: d.owner} })
 }
 
 // insertsNamed measures files that each have a name of their own, in memory.
-func insertsNamed(many int) func(context.Context, *env) ([]round, error) {
+func insertsNamed(many int) func(context.Context, *row.Env) ([]row.Round, error) {
 	return insertsBy(many, ring.Options{}, func(d *depositor) { d.named = true })
 }
 
-func insertsBy(many int, o ring.Options, set func(*depositor)) func(context.Context, *env) ([]round, error) {
-	return func(ctx context.Context, e *env) ([]round, error) {
-		return withRing(ctx, e, o, func(r *ring.Ring) ([]round, error) {
+func insertsBy(many int, o ring.Options, set func(*depositor)) func(context.Context, *row.Env) ([]row.Round, error) {
+	return func(ctx context.Context, e *row.Env) ([]row.Round, error) {
+		return withRing(ctx, e, o, func(r *ring.Ring) ([]row.Round, error) {
 			d := newDepositor(r.Nodes()[0])
 			set(d)
 			if _, err := repeat(ctx, many, roundTime/3, d.insert); err != nil { // to warm up
 				return nil, err
 			}
-			var rounds []round
-			for range e.rounds {
+			var rounds []row.Round
+			for range e.Rounds {
 				verified, err := verifyRate()
 				if err != nil {
 					return nil, err
@@ -236,7 +237,7 @@ func insertsBy(many int, o ring.Options, set func(*depositor)) func(context.Cont
 				if !o.Unsigned {
 					figures = append(figures, d.together()...)
 				}
-				rounds = append(rounds, round{Figures: figures, Bound: bound})
+				rounds = append(rounds, row.Round{Figures: figures, Bound: bound})
 			}
 			return rounds, nil
 		})
@@ -283,9 +284,9 @@ type reading struct {
 }
 
 // lookups measures with so many outstanding.
-func lookups(many int) func(context.Context, *env) ([]round, error) {
-	return func(ctx context.Context, e *env) ([]round, error) {
-		return withRing(ctx, e, ring.Options{}, func(r *ring.Ring) ([]round, error) {
+func lookups(many int) func(context.Context, *row.Env) ([]row.Round, error) {
+	return func(ctx context.Context, e *row.Env) ([]row.Round, error) {
+		return withRing(ctx, e, ring.Options{}, func(r *ring.Ring) ([]row.Round, error) {
 			d := newDepositor(r.Nodes()[0])
 			for len(d.stored) < library {
 				if _, err := repeat(ctx, crowd, time.Second, d.insert); err != nil {
@@ -304,8 +305,8 @@ func lookups(many int) func(context.Context, *env) ([]round, error) {
 			if _, err := repeat(ctx, many, lookTime, read); err != nil { // to warm up
 				return nil, err
 			}
-			var rounds []round
-			for range e.rounds {
+			var rounds []row.Round
+			for range e.Rounds {
 				before, err := hits(ctx, r.Nodes())
 				if err != nil {
 					return nil, err
@@ -319,8 +320,8 @@ func lookups(many int) func(context.Context, *env) ([]round, error) {
 					return nil, err
 				}
 				cached := float64(after-before) / float64(max(len(x.took), 1))
-				rounds = append(rounds, round{
-					Figures: append(x.figures(), figure{"from caches on the way", 100 * cached, "%"}),
+				rounds = append(rounds, row.Round{
+					Figures: append(x.figures(), row.Figure{Metric: "from caches on the way", Value: 100 * cached, Unit: "%"}),
 					Bound:   "one signature and the content's hash are verified by the reader",
 				})
 			}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/topic"
 	"github.com/phyllo-net/phyllo/bench/ring"
+	"github.com/phyllo-net/phyllo/bench/row"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -19,21 +20,21 @@ import (
 const topicCrowd = 8
 
 // topicRows measure messages to all nodes of a ring on real links.
-func topicRows() []row {
+func topicRows() []row.Row {
 	const counted = "from `Outlet.Publish` until the last of 50 members, the publisher among them, was given the message: signed by its publisher, verified by each member, over links that are encrypted; a majority of five keeps it meanwhile; frames and bytes are those of all nodes, with all else that they say in that time; 3 s a round"
-	return []row{
+	return []row.Row{
 		{
-			name: "topic", what: "a message of 100 bytes to 50 members", outstanding: 1, transports: links[:1], rounds: 3, freePastry: "1.06/1.7 ms, in clear, not signed",
-			counted: counted, goals: []goal{{metric: "p50", limit: 3}, {metric: "p99", limit: 5}}, measure: topics(1, true),
+			Name: "topic", What: "a message of 100 bytes to 50 members", Outstanding: 1, Transports: row.Links[:1], Rounds: 3, FreePastry: "1.06/1.7 ms, in clear, not signed",
+			Counted: counted, Goals: []row.Goal{{Metric: "p50", Limit: 3}, {Metric: "p99", Limit: 5}}, Measure: topics(1, true),
 		},
 		{
-			name: "topic-unsigned", what: "a message of 100 bytes to 50 members, not signed", outstanding: 1, transports: links[:1], rounds: 3, freePastry: "1.06/1.7 ms, in clear, not signed",
-			counted: "as the row above, but the publisher leaves a mark in place of the signature, which these nodes believe; still over links that are encrypted; 3 s a round",
-			goals:   []goal{{metric: "p50", limit: 1.06}, {metric: "p99", limit: 1.7}}, measure: topics(1, false),
+			Name: "topic-unsigned", What: "a message of 100 bytes to 50 members, not signed", Outstanding: 1, Transports: row.Links[:1], Rounds: 3, FreePastry: "1.06/1.7 ms, in clear, not signed",
+			Counted: "as the row above, but the publisher leaves a mark in place of the signature, which these nodes believe; still over links that are encrypted; 3 s a round",
+			Goals:   []row.Goal{{Metric: "p50", Limit: 1.06}, {Metric: "p99", Limit: 1.7}}, Measure: topics(1, false),
 		},
 		{
-			name: "topics", what: "messages of 100 bytes to 50 members, under load", outstanding: topicCrowd, transports: links[:1], rounds: 3, freePastry: "1,029/s, in clear, not signed",
-			counted: counted, goals: []goal{{metric: "rate", limit: 1100, atLeast: true}}, measure: topics(topicCrowd, true),
+			Name: "topics", What: "messages of 100 bytes to 50 members, under load", Outstanding: topicCrowd, Transports: row.Links[:1], Rounds: 3, FreePastry: "1,029/s, in clear, not signed",
+			Counted: counted, Goals: []row.Goal{{Metric: "rate", Limit: 1100, AtLeast: true}}, Measure: topics(topicCrowd, true),
 		},
 	}
 }
@@ -107,8 +108,8 @@ func (a *audience) publish(ctx context.Context) error {
 	w.left.Store(a.members)
 	a.pending.Store(n, w)
 	defer a.pending.Delete(n)
-	body := binary.BigEndian.AppendUint64(make([]byte, 0, payload), n)
-	err := a.speaker.Topics(ctx, func(*task.T, *topic.Topics, peer.Signer) error { return a.outlet.Publish(body[:payload], nil) })
+	body := binary.BigEndian.AppendUint64(make([]byte, 0, row.Payload), n)
+	err := a.speaker.Topics(ctx, func(*task.T, *topic.Topics, peer.Signer) error { return a.outlet.Publish(body[:row.Payload], nil) })
 	if err != nil {
 		return err
 	}
@@ -134,9 +135,9 @@ func sent(r *ring.Ring) (all ring.Stats) {
 }
 
 // topics measures with so many outstanding.
-func topics(many int, signed bool) func(context.Context, *env) ([]round, error) {
-	return func(ctx context.Context, e *env) ([]round, error) {
-		return withRing(ctx, e, ring.Options{Unsigned: !signed}, func(r *ring.Ring) ([]round, error) {
+func topics(many int, signed bool) func(context.Context, *row.Env) ([]row.Round, error) {
+	return func(ctx context.Context, e *row.Env) ([]row.Round, error) {
+		return withRing(ctx, e, ring.Options{Unsigned: !signed}, func(r *ring.Ring) ([]row.Round, error) {
 			a, err := gather(ctx, r, signed)
 			if err != nil {
 				return nil, err
@@ -144,8 +145,8 @@ func topics(many int, signed bool) func(context.Context, *env) ([]round, error) 
 			if _, err := repeat(ctx, many, roundTime/3, a.publish); err != nil { // to warm up
 				return nil, err
 			}
-			var rounds []round
-			for range e.rounds {
+			var rounds []row.Round
+			for range e.Rounds {
 				floor, err := ring.VerifyAll(int(a.members))
 				if err != nil {
 					return nil, err
@@ -156,8 +157,8 @@ func topics(many int, signed bool) func(context.Context, *env) ([]round, error) 
 					return nil, err
 				}
 				after, each := sent(r), float64(a.count.Load()-count)
-				rounds = append(rounds, round{Figures: append(x.figures(), figure{"frames", float64(after.Frames-before.Frames) / each, "each"},
-					figure{"bytes", float64(after.BytesOut-before.BytesOut) / each, "each"}), Bound: fmt.Sprintf("%d signatures are verified by all processors here in %.2f ms", a.members, millis(floor))})
+				rounds = append(rounds, row.Round{Figures: append(x.figures(), row.Figure{Metric: "frames", Value: float64(after.Frames-before.Frames) / each, Unit: "each"},
+					row.Figure{Metric: "bytes", Value: float64(after.BytesOut-before.BytesOut) / each, Unit: "each"}), Bound: fmt.Sprintf("%d signatures are verified by all processors here in %.2f ms", a.members, millis(floor))})
 			}
 			return rounds, nil
 		})

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/bench/ring"
+	"github.com/phyllo-net/phyllo/bench/row"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/peer"
@@ -39,7 +40,7 @@ func (s *server) Start(ep kbr.Endpoint) { s.self = ep.Self().ID }
 
 // Deliver implements kbr.App.
 func (s *server) Deliver(d *kbr.Delivery) {
-	if len(d.Payload) != payload {
+	if len(d.Payload) != row.Payload {
 		return // it only made a link
 	}
 	s.tell(service{d.Key, s.self, time.Now()})

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/bench/ring"
+	"github.com/phyllo-net/phyllo/bench/row"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/task"
@@ -111,7 +112,7 @@ func (o *outcomes) ask(ctx context.Context, from *ring.Node, key id.ID) {
 		limited, end := context.WithTimeout(ctx, silentTime)
 		defer end()
 		err := from.Do(limited, func(t *task.T, ep kbr.Endpoint) error {
-			_, err := kbr.Call(t, ep, key, make([]byte, payload), kbr.Options{Timeout: askTime})
+			_, err := kbr.Call(t, ep, key, make([]byte, row.Payload), kbr.Options{Timeout: askTime})
 			return err
 		})
 		o.mu.Lock()

@@ -21,6 +21,7 @@ type About struct {
 	Command string
 }
 
+// Describe says where figures come from that were begun at a time, with the arguments that bench got.
 func Describe(ctx context.Context, begun time.Time, load Load, args []string) About {
 	return About{
 		When: begun, Took: time.Since(begun), Load: load.String(), Commit: commit(ctx),
@@ -40,6 +41,7 @@ type Load struct {
 // calm is how busy a machine may be for its figures to be believed.
 const calm = 0.10
 
+// String says to people whether the machine was quiet.
 func (l Load) String() string {
 	switch {
 	case !l.known:

@@ -1,16 +1,17 @@
-package main
+package row
 
 import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"github.com/phyllo-net/phyllo/bench/computer"
 	"strings"
 	"time"
+
+	"github.com/phyllo-net/phyllo/bench/computer"
 )
 
-// table writes the results as a page of Markdown.
-func table(results []result, a computer.About) []byte {
+// Table writes the results as a page of Markdown.
+func Table(results []Result, a computer.About) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# Figures\n\nWritten by `make bench`, not by hand: `%s`, on %s, in %.0f minutes, of commit %s.\n\n",
 		a.Command, a.When.UTC().Format(time.DateOnly), a.Took.Minutes(), a.Commit)
@@ -19,9 +20,9 @@ func table(results []result, a computer.About) []byte {
 		"its links in clear. The best round counts. 50 real nodes in one process, on loopback, unless a row says otherwise.\n\n")
 	b.WriteString("| what | way, outstanding, transport | counted | best of | figure | goal | | FreePastry |\n|---|---|---|---|---|---|---|---|\n")
 	for _, x := range results {
-		r := x.row
-		fmt.Fprintf(&b, "| %s | %s | %s | %d | %s | %s | %s | %s |\n", r.what, x.circumstances(), r.counted, x.rounds,
-			x.figures(), x.goals(), x.outcome(), orDash(r.freePastry))
+		r := x.Row
+		fmt.Fprintf(&b, "| %s | %s | %s | %d | %s | %s | %s | %s |\n", r.What, x.circumstances(), r.Counted, x.Rounds,
+			x.figures(), x.goals(), x.outcome(), orDash(r.FreePastry))
 	}
 	return b.Bytes()
 }
@@ -34,13 +35,13 @@ func orDash(s string) string {
 }
 
 // circumstances are which way, how many outstanding, and over what.
-func (x *result) circumstances() string {
+func (x *Result) circumstances() string {
 	var parts []string
-	if x.row.way != "" {
-		parts = append(parts, x.row.way)
+	if x.Row.Way != "" {
+		parts = append(parts, x.Row.Way)
 	}
-	if x.row.outstanding > 0 {
-		parts = append(parts, fmt.Sprintf("%d outstanding", x.row.outstanding))
+	if x.Row.Outstanding > 0 {
+		parts = append(parts, fmt.Sprintf("%d outstanding", x.Row.Outstanding))
 	}
 	if t := x.carried(); t != "" {
 		parts = append(parts, t)
@@ -48,27 +49,27 @@ func (x *result) circumstances() string {
 	return orDash(strings.Join(parts, ", "))
 }
 
-func (x *result) figures() string {
+func (x *Result) figures() string {
 	var parts []string
-	for _, f := range x.best.Figures {
+	for _, f := range x.Best.Figures {
 		parts = append(parts, f.String())
 	}
 	return orDash(strings.Join(parts, "; "))
 }
 
 // String gives a figure to people.
-func (f figure) String() string {
-	text := number(f.Value)
+func (f Figure) String() string {
+	text := Number(f.Value)
 	if f.Unit != "" {
 		text += " " + f.Unit
 	}
 	return f.Metric + " " + text
 }
 
-func (x *result) goals() string {
+func (x *Result) goals() string {
 	var parts []string
-	for _, f := range x.best.Figures {
-		if g := x.row.goalOf(f.Metric, x.transport); g != nil {
+	for _, f := range x.Best.Figures {
+		if g := x.Row.goalOf(f.Metric, x.Transport); g != nil {
 			parts = append(parts, strings.TrimSpace(g.String()+" "+f.Unit))
 		}
 	}
@@ -76,19 +77,19 @@ func (x *result) goals() string {
 }
 
 // outcome is the verdict, with the reason where the goal is not met.
-func (x *result) outcome() string {
-	if x.err != nil {
-		return "not measured: " + strings.Join(strings.Fields(x.err.Error()), " ")
+func (x *Result) outcome() string {
+	if x.Err != nil {
+		return "not measured: " + strings.Join(strings.Fields(x.Err.Error()), " ")
 	}
 	v := x.verdict()
 	text := string(v)
 	if v == near || v == missed {
-		if x.best.Bound != "" {
-			text += ": " + x.best.Bound
+		if x.Best.Bound != "" {
+			text += ": " + x.Best.Bound
 		}
 	}
-	if x.best.Note != "" {
-		text = strings.TrimPrefix(text+"; "+x.best.Note, "; ")
+	if x.Best.Note != "" {
+		text = strings.TrimPrefix(text+"; "+x.Best.Note, "; ")
 	}
 	return orDash(text)
 }
@@ -103,16 +104,16 @@ type line struct {
 	Met    *bool    `json:"met"`
 }
 
-// jsonLines writes each figure as a JSON object on a line of its own.
-func jsonLines(results []result) ([]byte, error) {
+// JSON writes each figure as a JSON object on a line of its own.
+func JSON(results []Result) ([]byte, error) {
 	var b bytes.Buffer
 	out := json.NewEncoder(&b)
 	for _, x := range results {
-		for _, f := range x.best.Figures {
-			l := line{Name: key(x.row.name, x.transport), Metric: f.Metric, Value: f.Value, Unit: f.Unit}
-			if g := x.row.goalOf(f.Metric, x.transport); g != nil {
+		for _, f := range x.Best.Figures {
+			l := line{Name: Key(x.Row.Name, x.Transport), Metric: f.Metric, Value: f.Value, Unit: f.Unit}
+			if g := x.Row.goalOf(f.Metric, x.Transport); g != nil {
 				ok := g.judge(f.Value) == met
-				l.Goal, l.Met = &g.limit, &ok
+				l.Goal, l.Met = &g.Limit, &ok
 			}
 			if err := out.Encode(l); err != nil {
 				return nil, err
