@@ -9,6 +9,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/bench/ring"
 	"github.com/phyllo-net/phyllo/bench/row"
+	"github.com/phyllo-net/phyllo/bench/witness"
 	"github.com/phyllo-net/phyllo/cause"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
@@ -57,9 +58,9 @@ const (
 type hospice struct {
 	ring *ring.Ring
 	over ring.Transport
-	*witness
-	outcomes
-	victims []*victim
+	*witness.Witness
+	witness.Outcomes
+	victims []*witness.Victim
 	mu      sync.Mutex
 	gaps    []time.Duration // without service, each death's
 	wrongs  int
@@ -67,8 +68,8 @@ type hospice struct {
 
 // withHospice calls f with a ring of which some nodes are processes of their own.
 func withHospice(ctx context.Context, e *row.Env, f func(*hospice) error) (_ []row.Round, err error) {
-	h := &hospice{over: ring.Transport(e.Transport), witness: newWitness()}
-	app := func() kbr.App { return &server{tell: h.tell} }
+	h := &hospice{over: ring.Transport(e.Transport), Witness: witness.New()}
+	app := func() kbr.App { return &witness.Server{Tell: h.Tell} }
 	r, err := ring.Start(ctx, nodes-atRisk, ring.Options{Transport: h.over, App: app})
 	if err != nil {
 		return nil, err
@@ -76,7 +77,7 @@ func withHospice(ctx context.Context, e *row.Env, f func(*hospice) error) (_ []r
 	h.ring = r
 	defer func() {
 		for _, v := range h.victims {
-			v.kill()
+			v.Kill()
 		}
 		if stopped := r.Stop(context.WithoutCancel(ctx)); err == nil {
 			err = stopped
@@ -85,18 +86,18 @@ func withHospice(ctx context.Context, e *row.Env, f func(*hospice) error) (_ []r
 	if err := f(h); err != nil {
 		return nil, err
 	}
-	h.running.Wait()
+	h.Running.Wait()
 	return []row.Round{{Figures: []row.Figure{
 		{Metric: "median", Value: quantile(h.gaps, 0.5).Seconds(), Unit: "s"}, {Metric: "p99", Value: quantile(h.gaps, 0.99).Seconds(), Unit: "s"}, {Metric: "longest", Value: slices.Max(h.gaps).Seconds(), Unit: "s"},
-		{Metric: "deaths", Value: float64(len(h.gaps))}, {Metric: "wrong owners", Value: float64(h.wrongs)}, {Metric: "without an outcome", Value: float64(h.silent)},
-		{Metric: "requests", Value: float64(h.asked)}, {Metric: "of them failed", Value: float64(h.failed)},
+		{Metric: "deaths", Value: float64(len(h.gaps))}, {Metric: "wrong owners", Value: float64(h.wrongs)}, {Metric: "without an outcome", Value: float64(h.Silent)},
+		{Metric: "requests", Value: float64(h.Asked)}, {Metric: "of them failed", Value: float64(h.Failed)},
 	}}}, nil
 }
 
 // refill starts processes until there are enough that may die.
 func (h *hospice) refill(ctx context.Context) error {
 	for len(h.victims) < atRisk {
-		v, err := newVictim(ctx, h.ring, h.over, h.tell)
+		v, err := witness.NewVictim(ctx, h.ring, h.over, h.Tell)
 		if err != nil {
 			return err
 		}
@@ -106,9 +107,9 @@ func (h *hospice) refill(ctx context.Context) error {
 }
 
 // bury forgets one who was killed.
-func (h *hospice) bury(v *victim) {
-	v.kill()
-	h.victims = slices.DeleteFunc(h.victims, func(o *victim) bool { return o == v })
+func (h *hospice) bury(v *witness.Victim) {
+	v.Kill()
+	h.victims = slices.DeleteFunc(h.victims, func(o *witness.Victim) bool { return o == v })
 }
 
 // heir is the node that serves the key of one that is not there.
@@ -118,8 +119,8 @@ func (h *hospice) heir(of id.ID) id.ID {
 		all = append(all, n.Self().ID)
 	}
 	for _, v := range h.victims {
-		if v.id != of {
-			all = append(all, v.id)
+		if v.ID != of {
+			all = append(all, v.ID)
 		}
 	}
 	return slices.MinFunc(all, func(a, b id.ID) int {
@@ -140,28 +141,28 @@ func (h *hospice) note(gap time.Duration, wrong int) {
 
 // gone waits until another node serves a key since a moment, and returns how long that
 // took.
-func (h *hospice) gone(ctx context.Context, v *victim, since time.Time) (time.Duration, error) {
+func (h *hospice) gone(ctx context.Context, v *witness.Victim, since time.Time) (time.Duration, error) {
 	limited, end := context.WithTimeout(ctx, servedAgain)
 	defer end()
-	s, err := h.by(limited, v.id, since, func(s service) bool { return s.by != v.id })
+	s, err := h.By(limited, v.ID, since, func(s witness.Service) bool { return s.By != v.ID })
 	if err != nil {
-		return 0, fmt.Errorf("the keys of node %s are not served again: %w", v.id.Short(), err)
+		return 0, fmt.Errorf("the keys of node %s are not served again: %w", v.ID.Short(), err)
 	}
-	return s.at.Sub(since), nil
+	return s.At.Sub(since), nil
 }
 
 // busy asks for a victim's key until it has served for a while.
-func (h *hospice) busy(ctx context.Context, v *victim) (end func(), err error) {
-	h.forget(v.id)
-	end = h.keepAsking(ctx, h.ring, v.id, askEvery)
+func (h *hospice) busy(ctx context.Context, v *witness.Victim) (end func(), err error) {
+	h.Forget(v.ID)
+	end = h.KeepAsking(ctx, h.ring, v.ID, askEvery)
 	limited, cancel := context.WithTimeout(ctx, servedAgain)
 	defer cancel()
-	if _, err = h.by(limited, v.id, time.Time{}, func(s service) bool { return s.by == v.id }); err == nil {
+	if _, err = h.By(limited, v.ID, time.Time{}, func(s witness.Service) bool { return s.By == v.ID }); err == nil {
 		err = pause(ctx, beforehand)
 	}
 	if err != nil {
 		end()
-		return nil, fmt.Errorf("node %s does not serve its own keys: %w", v.id.Short(), err)
+		return nil, fmt.Errorf("node %s does not serve its own keys: %w", v.ID.Short(), err)
 	}
 	return end, nil
 }
@@ -186,12 +187,12 @@ func measureKill(ctx context.Context, e *row.Env) ([]row.Round, error) {
 	})
 }
 
-func (h *hospice) killOne(ctx context.Context, v *victim) error {
+func (h *hospice) killOne(ctx context.Context, v *witness.Victim) error {
 	end, err := h.busy(ctx, v)
 	if err != nil {
 		return err
 	}
-	heir, since := h.heir(v.id), time.Now()
+	heir, since := h.heir(v.ID), time.Now()
 	h.bury(v)
 	gap, err := h.gone(ctx, v, since)
 	if err == nil {
@@ -201,7 +202,7 @@ func (h *hospice) killOne(ctx context.Context, v *victim) error {
 	if err != nil {
 		return err
 	}
-	h.note(gap, h.wrong(v.id, v.id, heir, 1))
+	h.note(gap, h.Wrong(v.ID, v.ID, heir, 1))
 	return pause(ctx, settleTime)
 }
 
@@ -219,14 +220,14 @@ func measureStop(ctx context.Context, e *row.Env) ([]row.Round, error) {
 	})
 }
 
-func (h *hospice) stopOne(ctx context.Context, v *victim) error {
+func (h *hospice) stopOne(ctx context.Context, v *witness.Victim) error {
 	end, err := h.busy(ctx, v)
 	if err != nil {
 		return err
 	}
 	defer end()
 	since := time.Now()
-	if err := v.stop(); err != nil {
+	if err := stop(v); err != nil {
 		return err
 	}
 	return h.asleep(ctx, v, since)
@@ -234,20 +235,20 @@ func (h *hospice) stopOne(ctx context.Context, v *victim) error {
 
 // asleep is what happens while a victim stands still: another one comes to serve its
 // key, which is asked for; a while later it wakes and is watched.
-func (h *hospice) asleep(ctx context.Context, v *victim, since time.Time) error {
-	heir := h.heir(v.id)
+func (h *hospice) asleep(ctx context.Context, v *witness.Victim, since time.Time) error {
+	heir := h.heir(v.ID)
 	gap, err := h.gone(ctx, v, since)
 	if err == nil {
 		err = pause(ctx, afterwards)
 	}
-	if woken := v.wake(); err == nil {
+	if woken := wake(v); err == nil {
 		err = woken
 	}
 	if err == nil {
 		err = pause(ctx, watchAwake)
 	}
 	if err == nil {
-		h.note(gap, h.wrong(v.id, v.id, heir, 2))
+		h.note(gap, h.Wrong(v.ID, v.ID, heir, 2))
 	}
 	return err
 }
@@ -275,10 +276,10 @@ func measureQuiet(ctx context.Context, e *row.Env) ([]row.Round, error) {
 
 // apart are the victims in an order in which those that are next to each other on the
 // ring of victims are not next to each other.
-func (h *hospice) apart() []*victim {
+func (h *hospice) apart() []*witness.Victim {
 	vs := slices.Clone(h.victims)
-	slices.SortFunc(vs, func(a, b *victim) int { return a.id.Cmp(b.id) })
-	var out []*victim
+	slices.SortFunc(vs, func(a, b *witness.Victim) int { return a.ID.Cmp(b.ID) })
+	var out []*witness.Victim
 	for i := range vs {
 		out = append(out, vs[2*i%len(vs)])
 	}
@@ -287,17 +288,17 @@ func (h *hospice) apart() []*victim {
 
 // stopQuietly stops several victims at once, of which nobody had asked anything; from
 // then on they are asked.
-func (h *hospice) stopQuietly(ctx context.Context, vs []*victim) error {
+func (h *hospice) stopQuietly(ctx context.Context, vs []*witness.Victim) error {
 	errs := make([]error, len(vs))
 	var all sync.WaitGroup
 	for i, v := range vs {
-		h.forget(v.id)
+		h.Forget(v.ID)
 		since := time.Now()
-		if errs[i] = v.stop(); errs[i] != nil {
+		if errs[i] = stop(v); errs[i] != nil {
 			continue
 		}
 		all.Go(func() {
-			end := h.keepAsking(ctx, h.ring, v.id, quietEvery)
+			end := h.KeepAsking(ctx, h.ring, v.ID, quietEvery)
 			defer end()
 			errs[i] = h.asleep(ctx, v, since)
 		})

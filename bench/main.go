@@ -13,6 +13,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/bench/computer"
 	"github.com/phyllo-net/phyllo/bench/row"
+	"github.com/phyllo-net/phyllo/bench/witness"
 )
 
 func main() {
@@ -77,7 +78,7 @@ func run(ctx context.Context, args []string) error {
 	case err != nil:
 		return err
 	case f.inner.victim:
-		return beVictim(ctx)
+		return witness.BeVictim(ctx)
 	case f.inner.row != "":
 		return measureHere(ctx, f)
 	}

@@ -2,8 +2,12 @@
 
 package main
 
-import "syscall"
+import (
+	"syscall"
+
+	"github.com/phyllo-net/phyllo/bench/witness"
+)
 
 // stop lets the process stand still; wake lets it go on.
-func (v *victim) stop() error { return v.cmd.Process.Signal(syscall.SIGSTOP) }
-func (v *victim) wake() error { return v.cmd.Process.Signal(syscall.SIGCONT) }
+func stop(v *witness.Victim) error { return v.Cmd.Process.Signal(syscall.SIGSTOP) }
+func wake(v *witness.Victim) error { return v.Cmd.Process.Signal(syscall.SIGCONT) }

@@ -1,4 +1,4 @@
-package main
+package witness
 
 import (
 	"bufio"
@@ -21,37 +21,37 @@ import (
 	"github.com/phyllo-net/phyllo/peer"
 )
 
-// service is what one delivery of a request says: which node served which key, when.
-type service struct {
+// Service is what one delivery of a request says: which node served which key, when.
+type Service struct {
 	key id.ID
-	by  id.ID
-	at  time.Time // by the clock of the machine, which all processes share
+	By  id.ID
+	At  time.Time // by the clock of the machine, which all processes share
 }
 
-// server is the application of the rows about deaths: it answers a request, and tells
+// Server is the application of the rows about deaths: it answers a request, and tells
 // of each one.
-type server struct {
+type Server struct {
 	self id.ID
-	tell func(service)
+	Tell func(Service)
 }
 
 // Start implements kbr.App.
-func (s *server) Start(ep kbr.Endpoint) { s.self = ep.Self().ID }
+func (s *Server) Start(ep kbr.Endpoint) { s.self = ep.Self().ID }
 
 // Deliver implements kbr.App.
-func (s *server) Deliver(d *kbr.Delivery) {
+func (s *Server) Deliver(d *kbr.Delivery) {
 	if len(d.Payload) != row.Payload {
 		return // it only made a link
 	}
-	s.tell(service{d.Key, s.self, time.Now()})
+	s.Tell(Service{d.Key, s.self, time.Now()})
 	d.Reply(nil)
 }
 
 // Update implements kbr.App.
-func (*server) Update(*peer.Handle, bool) {}
+func (*Server) Update(*peer.Handle, bool) {}
 
 // Stop implements kbr.App.
-func (*server) Stop() {}
+func (*Server) Stop() {}
 
 // order is what a victim is told on its standard input.
 type order struct {
@@ -60,16 +60,16 @@ type order struct {
 	Transport  ring.Transport `json:"transport"`
 }
 
-// beVictim is the program as a node that will be killed. It says its id when it is in
+// BeVictim is the program as a node that will be killed. It says its id when it is in
 // the ring, and then tells of each delivery, a line each; it ends with its input.
-func beVictim(ctx context.Context) error {
+func BeVictim(ctx context.Context) error {
 	var o order
 	in := bufio.NewReader(os.Stdin)
 	if err := json.NewDecoder(in).Decode(&o); err != nil {
 		return fmt.Errorf("the order of a victim: %w", err)
 	}
-	app := &server{tell: func(s service) {
-		fmt.Printf("%s %d\n", s.key, s.at.UnixNano())
+	app := &Server{Tell: func(s Service) {
+		fmt.Printf("%s %d\n", s.key, s.At.UnixNano())
 	}}
 	n, err := ring.Open(ctx, o.Home, o.Invitation, ring.Options{Transport: o.Transport, App: func() kbr.App { return app }})
 	if err != nil {
@@ -91,17 +91,17 @@ func beVictim(ctx context.Context) error {
 	return n.Stop(context.WithoutCancel(ctx))
 }
 
-// victim is a node in a process of its own.
-type victim struct {
-	id  id.ID
-	cmd *exec.Cmd
+// Victim is a node in a process of its own.
+type Victim struct {
+	ID  id.ID
+	Cmd *exec.Cmd
 	in  io.Closer
 	end sync.Once
 	log sync.WaitGroup // reads what it says
 }
 
-// newVictim starts one, and returns when it is in the ring. Its deliveries go to tell.
-func newVictim(ctx context.Context, r *ring.Ring, over ring.Transport, tell func(service)) (*victim, error) {
+// NewVictim starts one, and returns when it is in the ring. Its deliveries go to tell.
+func NewVictim(ctx context.Context, r *ring.Ring, over ring.Transport, tell func(Service)) (*Victim, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -110,32 +110,32 @@ func newVictim(ctx context.Context, r *ring.Ring, over ring.Transport, tell func
 	if err != nil {
 		return nil, err
 	}
-	v := &victim{cmd: exec.CommandContext(ctx, self, "-victim")}
-	v.cmd.Stderr = os.Stderr
-	in, err := v.cmd.StdinPipe()
+	v := &Victim{Cmd: exec.CommandContext(ctx, self, "-victim")}
+	v.Cmd.Stderr = os.Stderr
+	in, err := v.Cmd.StdinPipe()
 	if err != nil {
 		return nil, err
 	}
-	out, err := v.cmd.StdoutPipe()
+	out, err := v.Cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
 	}
-	if err := v.cmd.Start(); err != nil {
+	if err := v.Cmd.Start(); err != nil {
 		return nil, err
 	}
 	v.in = in
 	lines := bufio.NewScanner(out)
 	err = json.NewEncoder(in).Encode(order{Home: home, Invitation: r.Invitation(), Transport: over})
 	if err == nil {
-		v.id, err = firstWord(lines)
+		v.ID, err = firstWord(lines)
 	}
 	if err != nil {
-		v.kill()
+		v.Kill()
 		return nil, err
 	}
 	v.log.Go(func() {
 		for lines.Scan() {
-			if s, err := parseService(lines.Text(), v.id); err == nil { // the last line of one who is killed may be cut
+			if s, err := parseService(lines.Text(), v.ID); err == nil { // the last line of one who is killed may be cut
 				tell(s)
 			}
 		}
@@ -156,7 +156,7 @@ func firstWord(lines *bufio.Scanner) (x id.ID, err error) {
 }
 
 // parseService reads what a victim tells of a delivery.
-func parseService(line string, by id.ID) (s service, err error) {
+func parseService(line string, by id.ID) (s Service, err error) {
 	var key, at string
 	if _, err := fmt.Sscanf(line, "%s %s", &key, &at); err != nil {
 		return s, err
@@ -165,17 +165,17 @@ func parseService(line string, by id.ID) (s service, err error) {
 	if err != nil {
 		return s, err
 	}
-	s.by, s.at = by, time.Unix(0, n)
+	s.By, s.At = by, time.Unix(0, n)
 	s.key, err = id.Parse(key)
 	return s, err
 }
 
-// kill ends its process at once, and waits until all that it said was read.
-func (v *victim) kill() {
+// Kill ends its process at once, and waits until all that it said was read.
+func (v *Victim) Kill() {
 	v.end.Do(func() {
-		v.cmd.Process.Kill() // it may have ended already
+		v.Cmd.Process.Kill() // it may have ended already
 		v.log.Wait()
 		v.in.Close()
-		v.cmd.Wait() // the outcome of one that was killed says nothing
+		v.Cmd.Wait() // the outcome of one that was killed says nothing
 	})
 }

@@ -1,4 +1,4 @@
-package main
+package witness
 
 import (
 	"context"
@@ -15,18 +15,20 @@ import (
 	"github.com/phyllo-net/phyllo/task"
 )
 
-// witness notes every delivery of the ring, in this process and in others.
-type witness struct {
+// Witness notes every delivery of the ring, in this process and in others.
+type Witness struct {
 	mu   sync.Mutex
-	seen map[id.ID][]service // by key
+	seen map[id.ID][]Service // by key
 	news chan struct{}       // closed and made anew at each delivery
 }
 
-func newWitness() *witness {
-	return &witness{seen: make(map[id.ID][]service), news: make(chan struct{})}
+// New returns a witness who has heard of nothing.
+func New() *Witness {
+	return &Witness{seen: make(map[id.ID][]Service), news: make(chan struct{})}
 }
 
-func (w *witness) tell(s service) {
+// Tell notes a delivery. It may be called from any goroutine.
+func (w *Witness) Tell(s Service) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.seen[s.key] = append(w.seen[s.key], s)
@@ -34,66 +36,66 @@ func (w *witness) tell(s service) {
 	w.news = make(chan struct{})
 }
 
-// forget begins a new account of a key.
-func (w *witness) forget(key id.ID) {
+// Forget begins a new account of a key.
+func (w *Witness) Forget(key id.ID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.seen, key)
 }
 
 // services are the deliveries for a key in the order of their times.
-func (w *witness) services(key id.ID) []service {
+func (w *Witness) services(key id.ID) []Service {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	all := slices.Clone(w.seen[key])
-	slices.SortFunc(all, func(a, b service) int { return a.at.Compare(b.at) })
+	slices.SortFunc(all, func(a, b Service) int { return a.At.Compare(b.At) })
 	return all
 }
 
-// by waits for the first delivery for a key, from a moment on, that satisfies want.
-func (w *witness) by(ctx context.Context, key id.ID, since time.Time, want func(service) bool) (service, error) {
+// By waits for the first delivery for a key, from a moment on, that satisfies want.
+func (w *Witness) By(ctx context.Context, key id.ID, since time.Time, want func(Service) bool) (Service, error) {
 	for {
 		w.mu.Lock()
 		news := w.news
 		w.mu.Unlock()
 		for _, s := range w.services(key) {
-			if !s.at.Before(since) && want(s) {
+			if !s.At.Before(since) && want(s) {
 				return s, nil
 			}
 		}
 		select {
 		case <-news:
 		case <-ctx.Done():
-			return service{}, ctx.Err()
+			return Service{}, ctx.Err()
 		}
 	}
 }
 
-// wrong counts deliveries for a key that broke the rule that one node serves a key at
+// Wrong counts deliveries for a key that broke the rule that one node serves a key at
 // a time, and the nearest one: those of nodes other than the two whose turn it can be,
 // and turns that went back and forth more often than turns says.
-func (w *witness) wrong(key id.ID, first, heir id.ID, turns int) int {
+func (w *Witness) Wrong(key id.ID, first, heir id.ID, turns int) int {
 	n, changes := 0, 0
 	last := first
 	for _, s := range w.services(key) {
 		switch {
-		case s.by != first && s.by != heir:
+		case s.By != first && s.By != heir:
 			n++
-		case s.by != last:
+		case s.By != last:
 			changes++
-			last = s.by
+			last = s.By
 		}
 	}
 	return n + max(0, changes-turns)
 }
 
-// outcomes count what became of requests.
-type outcomes struct {
+// Outcomes count what became of requests.
+type Outcomes struct {
 	mu      sync.Mutex
-	asked   int
-	failed  int // ended with an error
-	silent  int // did not end
-	running sync.WaitGroup
+	Asked   int
+	Failed  int // ended with an error
+	Silent  int // did not end
+	Running sync.WaitGroup
 }
 
 // Limits of requests while nodes die: their own, and when they count as without an
@@ -104,11 +106,11 @@ const (
 )
 
 // ask asks the root of a key once, from a node.
-func (o *outcomes) ask(ctx context.Context, from *ring.Node, key id.ID) {
+func (o *Outcomes) ask(ctx context.Context, from *ring.Node, key id.ID) {
 	o.mu.Lock()
-	o.asked++
+	o.Asked++
 	o.mu.Unlock()
-	o.running.Go(func() {
+	o.Running.Go(func() {
 		limited, end := context.WithTimeout(ctx, silentTime)
 		defer end()
 		err := from.Do(limited, func(t *task.T, ep kbr.Endpoint) error {
@@ -119,16 +121,16 @@ func (o *outcomes) ask(ctx context.Context, from *ring.Node, key id.ID) {
 		defer o.mu.Unlock()
 		switch {
 		case errors.Is(err, context.DeadlineExceeded):
-			o.silent++
+			o.Silent++
 		case err != nil:
-			o.failed++
+			o.Failed++
 		}
 	})
 }
 
-// keepAsking asks for a key again and again, from random nodes, until the returned
+// KeepAsking asks for a key again and again, from random nodes, until the returned
 // function is called.
-func (o *outcomes) keepAsking(ctx context.Context, r *ring.Ring, key id.ID, every time.Duration) (end func()) {
+func (o *Outcomes) KeepAsking(ctx context.Context, r *ring.Ring, key id.ID, every time.Duration) (end func()) {
 	ctx2, cancel := context.WithCancel(ctx)
 	over := make(chan struct{})
 	go func() {

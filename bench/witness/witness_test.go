@@ -1,4 +1,4 @@
-package main
+package witness
 
 import (
 	"testing"
@@ -24,15 +24,15 @@ func TestWrong(t *testing.T) {
 		{"the heir serves too soon", []id.ID{heir, victim, heir}, 1, 2},
 	} {
 		t.Run(x.name, func(t *testing.T) {
-			w := newWitness()
+			w := New()
 			for i := range x.by { // what processes tell does not come in order
 				i = len(x.by) - 1 - i
-				w.tell(service{key, x.by[i], time.Unix(int64(i), 0)})
+				w.Tell(Service{key, x.by[i], time.Unix(int64(i), 0)})
 			}
-			if got := w.wrong(key, victim, heir, x.turns); got != x.want {
+			if got := w.Wrong(key, victim, heir, x.turns); got != x.want {
 				t.Errorf("%d wrong owners, want %d", got, x.want)
 			}
-			w.forget(key)
+			w.Forget(key)
 			if got := len(w.services(key)); got != 0 {
 				t.Errorf("%d services of a key that was forgotten", got)
 			}
@@ -43,7 +43,7 @@ func TestWrong(t *testing.T) {
 func TestParseService(t *testing.T) {
 	by, key := id.ID{Lo: 7}, id.ID{Hi: 5, Lo: 6}
 	s, err := parseService(key.String()+" 1500000000000000001", by)
-	if err != nil || s.key != key || s.by != by || s.at.UnixNano() != 1500000000000000001 {
+	if err != nil || s.key != key || s.By != by || s.At.UnixNano() != 1500000000000000001 {
 		t.Errorf("%+v, %v", s, err)
 	}
 	for _, line := range []string{"", "x 1", key.String(), key.String() + " soon"} {
