@@ -2,9 +2,13 @@
 
 package main
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/phyllo-net/phyllo/bench/witness"
+)
 
 var errNoStop = errors.New("processes cannot be stopped and woken on this system: measure on a Unix")
 
-func (v *victim) stop() error { return errNoStop }
-func (v *victim) wake() error { return errNoStop }
+func stop(*witness.Victim) error { return errNoStop }
+func wake(*witness.Victim) error { return errNoStop }

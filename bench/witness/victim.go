@@ -23,7 +23,7 @@ import (
 
 // Service is what one delivery of a request says: which node served which key, when.
 type Service struct {
-	key id.ID
+	Key id.ID
 	By  id.ID
 	At  time.Time // by the clock of the machine, which all processes share
 }
@@ -69,7 +69,7 @@ func BeVictim(ctx context.Context) error {
 		return fmt.Errorf("the order of a victim: %w", err)
 	}
 	app := &Server{Tell: func(s Service) {
-		fmt.Printf("%s %d\n", s.key, s.At.UnixNano())
+		fmt.Printf("%s %d\n", s.Key, s.At.UnixNano())
 	}}
 	n, err := ring.Open(ctx, o.Home, o.Invitation, ring.Options{Transport: o.Transport, App: func() kbr.App { return app }})
 	if err != nil {
@@ -166,7 +166,7 @@ func parseService(line string, by id.ID) (s Service, err error) {
 		return s, err
 	}
 	s.By, s.At = by, time.Unix(0, n)
-	s.key, err = id.Parse(key)
+	s.Key, err = id.Parse(key)
 	return s, err
 }
 

@@ -31,7 +31,7 @@ func New() *Witness {
 func (w *Witness) Tell(s Service) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.seen[s.key] = append(w.seen[s.key], s)
+	w.seen[s.Key] = append(w.seen[s.Key], s)
 	close(w.news)
 	w.news = make(chan struct{})
 }

@@ -43,7 +43,7 @@ func TestWrong(t *testing.T) {
 func TestParseService(t *testing.T) {
 	by, key := id.ID{Lo: 7}, id.ID{Hi: 5, Lo: 6}
 	s, err := parseService(key.String()+" 1500000000000000001", by)
-	if err != nil || s.key != key || s.By != by || s.At.UnixNano() != 1500000000000000001 {
+	if err != nil || s.Key != key || s.By != by || s.At.UnixNano() != 1500000000000000001 {
 		t.Errorf("%+v, %v", s, err)
 	}
 	for _, line := range []string{"", "x 1", key.String(), key.String() + " soon"} {
