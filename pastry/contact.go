@@ -84,7 +84,7 @@ type rare struct {
 	named    task.Instant // when it was last probed as a candidate that others named
 	came     task.Instant // when it last told of itself, and there was no place for it
 	gotSet   task.Instant // when its set of expulsions was asked for
-	relayed  uint64       // highest number of a relayed message
+	relayed  *relayed     // which relayed messages were taken; nil: none
 	told     window       // numbers of what it told (endpoint.Tell)
 	lastAsk  uint32       // highest number of its lease requests
 	promised task.Instant // when this node last granted it a lease
@@ -416,7 +416,7 @@ func (n *Node) forgetContacts() {
 	// heard again.
 	room := n.contacts.n < maxContacts/2
 	n.contacts.retain(func(c *contact) bool {
-		if c.is&places != 0 || now.Sub(c.heard) < n.cfg.Heartbeat || room && c.rare().relayed != 0 || c.probe() != nil || c.busy() || n.links.told && n.links.stands(c.h) ||
+		if c.is&places != 0 || now.Sub(c.heard) < n.cfg.Heartbeat || room && c.rare().relayed != nil || c.probe() != nil || c.busy() || n.links.told && n.links.stands(c.h) ||
 			n.watched(c.h.ID) || n.isGone(c.h.ID) || n.leaseWith(c.h.ID) ||
 			c.life == left && now.Sub(c.rare().since) < n.cfg.GoneFor {
 			n.tidy(c)
@@ -434,7 +434,7 @@ func (n *Node) tidy(c *contact) {
 		return
 	}
 	rest := func(t task.Instant) bool { return n.Now().Sub(t) > 2*n.cfg.Heartbeat }
-	if r := l.rare; r != nil && c.usable() && r.probe == nil && r.via == nil && r.relayed == 0 && r.told.max == 0 &&
+	if r := l.rare; r != nil && c.usable() && r.probe == nil && r.via == nil && r.relayed == nil && r.told.max == 0 &&
 		(r.born == 0 || c.met) && (r.lastAsk == 0 || !c.leaf() && !n.leaseWith(c.h.ID)) &&
 		rest(r.repaired) && rest(r.doubted) && rest(r.named) && rest(r.came) && rest(r.gotSet) {
 		l.rare = nil

@@ -8,6 +8,7 @@ import (
 	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/pastry"
 	"github.com/phyllo-net/phyllo/pastry/msg"
+	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim/standin"
 )
 
@@ -44,5 +45,45 @@ func TestLinkEndsDetour(t *testing.T) {
 	s.step(machine.Input{Kind: machine.InPeerUp, From: far})
 	if n := ask(); n != 1 {
 		t.Errorf("%d questions went over the link that stands", n)
+	}
+}
+
+// Relayed messages are heard once each, in whatever order the relays bring them: one of these
+// may be seconds behind another, and what comes by it is no copy. Answers go by the relay that
+// brought the newest. What is so old that it may have been heard is not heard.
+func TestRelayedInAnyOrder(t *testing.T) {
+	s := soloAt(t, 0x10)
+	far, quick, slow := stranger(0x90), stranger(0x20), stranger(0x30)
+	for _, h := range []*peer.Handle{far, quick, slow} {
+		s.Learn(h, pastry.Place{Leaf: true, Table: true})
+	}
+	inner, err := msg.Messages.Encode(&msg.Ping{Seq: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, x := range []struct {
+		num   uint64
+		by    *peer.Handle
+		heard bool
+	}{
+		{10, quick, true}, {9, slow, true}, {9, quick, false}, {10, slow, false}, {2000, quick, true}, {1999, slow, true},
+		{1000, slow, true}, {1000, quick, false}, {1999, slow, false}, {976, slow, false}, {977, slow, true}, {9, slow, false}, {11, slow, false},
+		{2100, quick, true}, {2099, slow, true}, {1999, slow, false}, {2000, slow, false}, {1 << 63, quick, true}, {1<<63 - 100, slow, true}, {2101, slow, false},
+	} {
+		m := &msg.Relay{From: far, To: id.Tiny(0x10), Num: x.num, Inner: inner}
+		m.Sig = standin.NewSigner(9, 0x90).Sign(m.Text(id.Hash{}))
+		s.sent = nil
+		s.hear(x.by, m)
+		answers := 0
+		for _, e := range s.sent {
+			if _, is := e.msg.(*msg.Relay); is {
+				if answers++; e.to.ID != quick.ID {
+					t.Errorf("message %d, number %d: the answer goes by %s", i, x.num, e.to)
+				}
+			}
+		}
+		if heard := answers == 1; heard != x.heard || answers > 1 {
+			t.Errorf("message %d, number %d: answered %d times, heard should be %v", i, x.num, answers, x.heard)
+		}
 	}
 }

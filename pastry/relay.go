@@ -21,8 +21,7 @@ func (n *Node) relayBy(by, c *contact, m wire.Message) {
 }
 
 // largeRelayed is the size from which on a relayed message is most likely one of an
-// application, and goes behind heartbeats. If it comes later than one that was sent after
-// it, it counts as a copy of old, and is sent again.
+// application, and goes behind heartbeats.
 const largeRelayed = 16 << 10
 
 func relayClass(m *msg.Relay) machine.Class {
@@ -42,7 +41,7 @@ func (n *Node) onRelay(by *contact, m *msg.Relay) {
 		return
 	}
 	c := n.contacts.find(m.From.ID)
-	if c == nil || c.h.Key != m.From.Key || c.h.Incarnation != m.From.Incarnation || c.life == left || m.Num <= c.rare().relayed ||
+	if c == nil || c.h.Key != m.From.Key || c.h.Incarnation != m.From.Incarnation || c.life == left || c.rare().relayed.had(m.Num) ||
 		!n.cfg.Verifier.Verify(m.From.Key, m.Text(n.cfg.Ring), m.Sig) {
 		return
 	}
@@ -55,9 +54,58 @@ func (n *Node) onRelay(by *contact, m *msg.Relay) {
 	default:
 		return // answers and messages of applications take the ring instead
 	}
-	c.rarely().relayed = m.Num
+	r := c.rarely()
+	if r.relayed == nil {
+		r.relayed = new(relayed)
+	}
+	if r.relayed.take(m.Num) {
+		c.goesBy(by) // not by one that hands on more slowly than another
+	}
 	c.heard = n.Now()
-	c.goesBy(by)
 	n.revive(c)
 	n.message(c, inner)
+}
+
+// relayWindow is by how much a relayed message's number may lie below the highest. An author
+// numbers what it sends to all, by whatever relays, and one of these may be seconds behind
+// another: were its messages taken for copies, they would be sent again and again, and put it
+// further behind.
+const relayWindow = 1024
+
+// relayed are the numbers of the relayed messages that were taken of an author: so each is taken
+// once, in whatever order they come.
+type relayed struct {
+	max  uint64
+	seen [relayWindow / 64]uint64 // bit num%relayWindow, of those not below the window
+}
+
+// had reports whether a message was taken, or is so old that it may have been. r may be nil.
+func (r *relayed) had(num uint64) bool {
+	if r == nil || num > r.max {
+		return false
+	}
+	word, bit := r.place(num)
+	return r.max-num >= relayWindow || *word&bit != 0
+}
+
+// take notes a message that was not had, and reports whether its number is the highest.
+func (r *relayed) take(num uint64) (newest bool) {
+	if newest = num > r.max; newest {
+		if num-r.max >= relayWindow {
+			r.seen = [relayWindow / 64]uint64{}
+		} else {
+			for at := r.max + 1; at != num; at++ {
+				word, bit := r.place(at)
+				*word &^= bit
+			}
+		}
+		r.max = num
+	}
+	word, bit := r.place(num)
+	*word |= bit
+	return newest
+}
+
+func (r *relayed) place(num uint64) (word *uint64, bit uint64) {
+	return &r.seen[num%relayWindow/64], 1 << (num % 64)
 }
