@@ -6,6 +6,8 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/pastry"
 	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/sim"
 	"github.com/phyllo-net/phyllo/wire"
@@ -63,5 +65,43 @@ func TestAnswersAcknowledge(t *testing.T) {
 			}
 			w.problems()
 		})
+	}
+}
+
+// One of many messages that are on their way to a neighbour is lost: it is sent again with a number
+// that the neighbour still tells from those that it has taken, and once that is acknowledged, no more.
+func TestLostAmongMany(t *testing.T) {
+	s := soloAt(t, 0x10)
+	next := stranger(0x80)
+	s.Learn(next, pastry.Place{Leaf: true, Table: true})
+	const many, window = 100, 64
+	s.step(machine.Input{Kind: machine.InCall, Call: func() {
+		for i := range byte(many) {
+			s.app.ep.Route(id.Tiny(0x80), []byte{i}, nil)
+		}
+	}})
+	first := took[*msg.Hop](s)
+	if len(first) != many {
+		t.Fatalf("%d hops were sent, want %d", len(first), many)
+	}
+	acks := &msg.Ack{}
+	for _, h := range first[1:] {
+		acks.Seqs = append(acks.Seqs, h.Seq)
+	}
+	s.hear(next, acks)
+	s.run(time.Second)
+	again := took[*msg.Hop](s)
+	if len(again) == 0 || again[0].Route.Env.Payload[0] != 0 || again[0].Seq+window <= first[many-1].Seq || first[0].Seq != 1 {
+		t.Fatalf("the lost one is sent again as %+v", again)
+	}
+	for _, h := range again[1:] {
+		if h.Seq != again[0].Seq {
+			t.Errorf("it has number %d, and then %d, which nothing passed", again[0].Seq, h.Seq)
+		}
+	}
+	s.hear(next, &msg.Ack{Seqs: []uint32{again[0].Seq}})
+	s.run(3 * time.Second)
+	if more := took[*msg.Hop](s); len(more) > 0 {
+		t.Errorf("it was acknowledged, and is sent again: %+v", more[0])
 	}
 }

@@ -14,6 +14,10 @@ import (
 // (MSPastry, section 3.2). What is here runs twice for each hop of each message: it
 // makes no garbage besides the messages.
 
+// hopWindow is how many numbers of a neighbour are told apart, the highest among them: the bits
+// of link.seen.
+const hopWindow = 64
+
 // pendingHop is a message that was handed to a next hop and not yet
 // acknowledged. It is used again for another one then. It fills a cache line of 64 bytes.
 type pendingHop struct {
@@ -103,6 +107,9 @@ func (n *Node) hopLate(p *pendingHop) {
 	n.probe(p.to)
 	// An arc of a broadcast is its node's own, too.
 	if (p.root || p.hop.Cast != nil) && p.to.there() && p.tries < 8 {
+		if l := p.to.link; l.seq-p.seq >= hopWindow {
+			l.renumber(p)
+		}
 		n.transmit(p)
 		return
 	}
@@ -263,6 +270,16 @@ func (l *link) wait(p *pendingHop) {
 	*at = p
 }
 
+// renumber gives p the next number: so many were given since its own that the other side would
+// neither take nor acknowledge that one.
+func (l *link) renumber(p *pendingHop) {
+	l.drop(p)
+	l.seq++
+	again := *p.hop
+	again.Seq, p.seq, p.hop = l.seq, l.seq, &again
+	l.wait(p)
+}
+
 // drop takes p out of those that are not acknowledged.
 func (l *link) drop(p *pendingHop) {
 	for at := &l.pending; *at != nil; at = &(*at).next {
@@ -282,10 +299,10 @@ func (l *link) first(epoch, seq uint32) (known, fresh bool) {
 	}
 	d := int64(seq) - int64(l.seenMax)
 	switch {
-	case epoch < l.seenEpoch || d <= -64:
+	case epoch < l.seenEpoch || d <= -hopWindow:
 		return false, false
 	case d > 0:
-		l.seen = l.seen<<uint(min(d, 64)) | 1
+		l.seen = l.seen<<uint(min(d, hopWindow)) | 1
 		l.seenMax = seq
 		return true, true
 	}
