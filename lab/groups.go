@@ -37,6 +37,9 @@ type groups struct {
 	does     map[sim.NodeRef]deed          // what attackers do
 	circles  map[sim.NodeRef]time.Duration // since when a node is its own ancestor
 	healed   time.Duration                 // when the ring was exact again after the faults
+	rounds   int                           // of what is done while faults strike
+	fast     bool                          // a speaker speaks fast at times
+	strict   bool                          // nobody may be held to reorder who does not
 	toll     Toll
 }
 
@@ -90,7 +93,7 @@ const (
 // attackers.
 func newGroups(s *Storm, seed uint64) *groups {
 	gs := &groups{storm: s, rng: rand.New(rand.NewPCG(seed, 0x5c81be)), lines: make(map[string]*line),
-		offers: make(map[string]*offer), does: make(map[sim.NodeRef]deed), circles: make(map[sim.NodeRef]time.Duration)}
+		offers: make(map[string]*offer), does: make(map[sim.NodeRef]deed), circles: make(map[sim.NodeRef]time.Duration), fast: dashes(seed)}
 	for i := range speakers {
 		gs.speakers = append(gs.speakers, &speaker{key: standin.NewSigner(seed, 1<<33+uint64(i)), node: sim.NodeRef(i)})
 	}
@@ -154,6 +157,9 @@ func (gs *groups) drowned(by sim.NodeRef, parent *peer.Handle) {
 // whole nobody is left for that.
 func (gs *groups) turned(by sim.NodeRef, parent *peer.Handle) {
 	gs.toll.Turned++
+	if n, known := gs.storm.Sim.Find(parent.ID); gs.strict && (!known || gs.does[n] != reorders) {
+		gs.fail("A11: node %d reports that %v reorders messages, which it does not", by, parent)
+	}
 	if gs.storm.whole() && len(gs.does) == 0 {
 		gs.fail("A11: node %d reports that %v reorders messages, which nobody does", by, parent)
 	}

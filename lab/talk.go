@@ -20,6 +20,9 @@ const (
 
 // step lets speakers speak, and nodes come and go, and looks at the tree.
 func (gs *groups) step() {
+	if gs.rounds++; gs.fast && gs.rounds%dashEvery == 0 {
+		gs.dash()
+	}
 	for _, sp := range gs.speakers {
 		if gs.storm.Sim.Alive(sp.node) && gs.rng.IntN(2) == 0 {
 			gs.say(sp, nil)
@@ -104,6 +107,10 @@ func (gs *groups) judge() {
 	gs.complete()
 	gs.tree()
 	gs.bazaar()
+	if gs.fast {
+		gs.unmask()
+		gs.complete()
+	}
 	if len(gs.does) == 0 && gs.storm.files == nil && gs.storm.rooms == nil {
 		gs.gaps()
 		gs.bereave(false)

@@ -1,0 +1,78 @@
+package lab
+
+import (
+	"time"
+
+	"github.com/phyllo-net/phyllo/sim"
+)
+
+// This file lets a speaker of the group speak fast: what tells a parent that reorders from one that
+// catches up counts batches, and at a message a second a storm is over before there are enough.
+
+const (
+	// pace is the time between two messages of a speaker that speaks fast.
+	pace = 20 * time.Millisecond
+	// dash is for how long it does so, each fifty seconds while faults strike, and once in calm. In the tree
+	// of a storm some 250 batches are needed at the most (see scribe's turnedAllowed).
+	dash = 10 * time.Second
+	// dashEvery is how many steps of a storm, of half a second, lie between two of these.
+	dashEvery = 100
+)
+
+// dashes reports whether speakers speak fast in the storm of a seed: in one of four, and where there
+// are attackers.
+func dashes(seed uint64) bool { return seed%4 == 1 || seed%4 == 2 }
+
+// dash lets the first speaker speak fast from now on.
+func (gs *groups) dash() {
+	sp := gs.speakers[0]
+	for at := time.Duration(0); at < dash; at += pace {
+		gs.storm.Sim.After(at, func() {
+			if gs.storm.Sim.Alive(sp.node) {
+				gs.say(sp, nil)
+			}
+		})
+	}
+}
+
+// unmask lets a speaker speak fast in calm: whoever hangs below a node that reorders all the time has
+// found it out by then, and left it (A11). In calm nobody else is left for that.
+func (gs *groups) unmask() {
+	below := make(map[sim.NodeRef]sim.NodeRef)
+	for _, n := range gs.storm.Live() {
+		if by, is := gs.turnedBy(n); is {
+			below[n] = by
+		}
+	}
+	gs.strict = true
+	gs.dash()
+	for range int(dash / time.Second) {
+		gs.storm.Sim.RunFor(time.Second)
+		for n, was := range below {
+			if by, is := gs.turnedBy(n); !is || by != was {
+				delete(below, n)
+			}
+		}
+	}
+	gs.storm.Sim.RunFor(calmTalk)
+	gs.strict = false
+	for _, n := range gs.storm.Live() {
+		if by, is := below[n]; is {
+			gs.fail("A11: node %d has had a message each %v for %v from node %d, which reorders them, and does not know it", n, pace, dash, by)
+		}
+	}
+}
+
+// turnedBy returns the attacker by which alone a node gets what it reads, each two in the wrong order.
+func (gs *groups) turnedBy(n sim.NodeRef) (by sim.NodeRef, is bool) {
+	p := gs.placeOf(n)
+	if p.Root || p.Keeper || p.Parent.IsZero() {
+		return 0, false
+	}
+	by, known := gs.storm.Sim.Find(p.Parent)
+	if !known || gs.does[by] != reorders || !gs.storm.Sim.Alive(by) {
+		return 0, false
+	}
+	up := gs.placeOf(by)
+	return by, !up.Root && !up.Keeper
+}
