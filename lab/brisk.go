@@ -54,7 +54,7 @@ func (gs *groups) unmask() {
 			}
 		}
 	}
-	gs.storm.Sim.RunFor(calmTalk)
+	gs.settle()
 	gs.strict = false
 	for _, n := range gs.storm.Live() {
 		if by, is := below[n]; is {

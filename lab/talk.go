@@ -99,10 +99,7 @@ func (gs *groups) judge() {
 		}
 	}
 	gs.lastWords()
-	gs.storm.Sim.RunFor(calmTalk)
-	if len(gs.does) > 0 {
-		gs.storm.Sim.RunFor(shunTalk)
-	}
+	gs.settle()
 	gs.look()
 	gs.complete()
 	gs.tree()
@@ -117,6 +114,14 @@ func (gs *groups) judge() {
 		gs.bereave(true)
 		gs.complete()
 		gs.tree()
+	}
+}
+
+// settle waits until all that was said in calm must have been read.
+func (gs *groups) settle() {
+	gs.storm.Sim.RunFor(calmTalk)
+	if len(gs.does) > 0 {
+		gs.storm.Sim.RunFor(shunTalk)
 	}
 }
 
