@@ -16,7 +16,7 @@ var (
 	ErrOtherKey    = errors.New("the key of this node is not the one that its ring admitted: restore node.key from a backup, or begin anew with another --home")
 	ErrInRing      = errors.New("this node is in a ring with others already: join the second ring with another --home")
 	ErrNotAdmitter = errors.New("only an admitter of the ring can do this: ask one (`phyllo member list` marks them)")
-	ErrNoAuthority = errors.New("only the ring's authority can do this: run it where the ring was founded, or restore its key there with `phyllo ring backup`'s file")
+	ErrNoAuthority = errors.New("only the ring's authority can do this: run it on the computer that founded the ring, or bring its key here with `phyllo ring restore FILE`, from the file of `phyllo ring backup`")
 	ErrUsed        = errors.New("this invitation was used already: ask for another with `phyllo invite`")
 	ErrInviteEnded = errors.New("this invitation has expired: ask for another with `phyllo invite`")
 	ErrInviteLost  = errors.New("the admitter does not know this invitation: ask for another with `phyllo invite`")

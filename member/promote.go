@@ -264,8 +264,8 @@ type Silent struct {
 	For  time.Duration // in which the holder of the authority has looked
 }
 
-// Needed is how many admitters have to answer before anybody is let in, has his certificate
-// renewed or is made an admitter.
+// Needed is how many admitters have to answer before anybody is let in or is made an admitter. To
+// renew a certificate takes one.
 func (o Office) Needed() int { return o.All/2 + 1 }
 
 // Office calls all admitters, for 3 s at most. Error: ErrNoRing.

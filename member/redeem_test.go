@@ -6,10 +6,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/keys"
 	"github.com/phyllo-net/phyllo/member"
 	"github.com/phyllo-net/phyllo/member/book"
 	"github.com/phyllo-net/phyllo/member/invite"
+	"github.com/phyllo-net/phyllo/member/register"
 	"github.com/phyllo-net/phyllo/peer"
 )
 
@@ -229,6 +231,42 @@ func TestBackupAndRestore(t *testing.T) {
 	w.box("friend").joinBy(other)
 	fails(t, other.Restore(text, pass), member.ErrInRing)
 	f.restart()
+}
+
+// Of three admitters the founder and another are gone for ever. Certificates are renewed by the one that
+// is left; with the backup of the authority it puts the others out, and lets members in.
+func TestFounderGoneForEver(t *testing.T) {
+	w := newWorld(t)
+	bs := w.council(3)
+	last, m := bs[2], w.box("member")
+	m.joinBy(bs[0])
+	pass := []byte("correct horse battery")
+	text, err := bs[0].Backup(pass, keys.Cost{Time: 1, Memory: 16, Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := []id.ID{bs[0].Certificate().Node, bs[1].Certificate().Node}
+	bs[0].stop()
+	bs[1].stop()
+	w.pass(60 * day)
+	if err := m.upkeep(); err != nil || m.Certificate().NotBefore != w.time().Unix() {
+		t.Errorf("with one of three admitters a certificate is not renewed: %v", err)
+	}
+	_, err = w.box("early").Redeem(ctx(t), last.invite(invite.Options{}))
+	fails(t, err, register.ErrQuorum)
+	fails(t, last.Expel(ctx(t), gone[0]), member.ErrNoAuthority)
+	if err := last.Restore(text, pass); err != nil {
+		t.Fatal(err)
+	}
+	for _, node := range gone {
+		if err := last.Expel(ctx(t), node); err != nil {
+			t.Errorf("the authority cannot expel an admitter that is gone: %v", err)
+		}
+	}
+	w.box("late").joinBy(last)
+	if o, err := last.Office(ctx(t)); err != nil || o.All != 1 || o.Up != 1 {
+		t.Errorf("admitters: %+v, %v", o, err)
+	}
 }
 
 func TestStateThatCannotBeUsed(t *testing.T) {

@@ -146,7 +146,8 @@ func (n *Node) lookAtPeers(ctx context.Context, say sayer) {
 
 func (n *Node) lookAtAdmitters(ctx context.Context, say sayer) {
 	if o, err := n.member.Office(ctx); err == nil {
-		verdict, sentence := aboutOffice(o)
+		_, err := n.member.Authority()
+		verdict, sentence := aboutOffice(o, err == nil)
 		say("admitters", verdict, "%s", sentence)
 		for _, a := range o.Silent {
 			verdict, sentence := aboutSilent(a)
@@ -155,18 +156,30 @@ func (n *Node) lookAtAdmitters(ctx context.Context, say sayer) {
 	}
 }
 
-// aboutOffice says whether anybody can be let in, and for how long, if admitters go.
-func aboutOffice(o member.Office) (verdict, sentence string) {
-	const who = "`phyllo member list` marks them"
+// aboutOffice says whether anybody can be let in, and for how long, if admitters go. held tells that
+// the ring's authority, which alone changes who they are, is on this node.
+func aboutOffice(o member.Office, held bool) (verdict, sentence string) {
+	const who, gone = "`phyllo member list` marks them", "if that computer never comes back, the authority moves here with `phyllo ring restore FILE`, from the file of `phyllo ring backup`"
 	switch {
 	case o.Up < o.Needed():
-		return api.Bad, fmt.Sprintf("Of %s that may let others in %s: nobody can be let in, and no certificate renewed, before %d are there. "+
-			"Start them again, or have the ring's authority put those out that will not come back (`phyllo member expel`); %s.", many(o.All, "node"), answering(o.Up), o.Needed(), who)
+		renewed, expel := "", "put those out that will not come back (`phyllo member expel`)"
+		if o.Up == 0 {
+			renewed = ", and no certificate renewed,"
+		}
+		if !held {
+			expel = "put those out that will not come back (`phyllo member expel`) on the computer that founded the ring; " + gone
+		}
+		return api.Bad, fmt.Sprintf("Of %s that may let others in %s: nobody can be let in%s before %d are there. Start them again, or %s; %s.",
+			many(o.All, "node"), answering(o.Up), renewed, o.Needed(), expel, who)
 	case o.All == 1:
 		return api.Good, "One node lets others in, and it is there."
 	case o.Up == o.Needed():
-		return api.Warn, fmt.Sprintf("Of %s that may let others in %s, and %d must: if one more goes, nobody can be let in. "+
-			"Start those again that are off, or have the ring's authority make more (`phyllo member promote`); %s.", many(o.All, "node"), answering(o.Up), o.Needed(), who)
+		promote := "make more (`phyllo member promote`)"
+		if !held {
+			promote = "make more (`phyllo member promote`) on the computer that founded the ring; " + gone
+		}
+		return api.Warn, fmt.Sprintf("Of %s that may let others in %s, and %d must: if one more goes, nobody can be let in. Start those again that are off, or %s; %s.",
+			many(o.All, "node"), answering(o.Up), o.Needed(), promote, who)
 	}
 	return api.Good, fmt.Sprintf("Of %s that may let others in %s; %d must.", many(o.All, "node"), answering(o.Up), o.Needed())
 }

@@ -16,18 +16,21 @@ import (
 func TestAboutOffice(t *testing.T) {
 	for _, x := range []struct {
 		all, up       int
+		held          bool
 		verdict, says string
 	}{
-		{1, 1, api.Good, "One node lets others in"},
-		{1, 0, api.Bad, "Of 1 node that may let others in none answers"},
-		{3, 3, api.Good, "3 answer; 2 must"},
-		{3, 2, api.Warn, "if one more goes, nobody can be let in"},
-		{3, 1, api.Bad, "before 2 are there"},
-		{5, 4, api.Good, "4 answer; 3 must"},
-		{5, 3, api.Warn, "`phyllo member promote`"},
+		{1, 1, true, api.Good, "One node lets others in"},
+		{1, 0, false, api.Bad, "Of 1 node that may let others in none answers: nobody can be let in, and no certificate renewed,"},
+		{3, 3, false, api.Good, "3 answer; 2 must"},
+		{3, 2, true, api.Warn, "if one more goes, nobody can be let in"},
+		{3, 2, false, api.Warn, "if that computer never comes back, the authority moves here with `phyllo ring restore FILE`"},
+		{3, 1, true, api.Bad, "nobody can be let in before 2 are there"},
+		{3, 1, false, api.Bad, "with `phyllo ring restore FILE`, from the file of `phyllo ring backup`"},
+		{5, 4, true, api.Good, "4 answer; 3 must"},
+		{5, 3, true, api.Warn, "`phyllo member promote`"},
 	} {
-		verdict, says := aboutOffice(member.Office{All: x.all, Up: x.up})
-		if verdict != x.verdict || !strings.Contains(says, x.says) {
+		verdict, says := aboutOffice(member.Office{All: x.all, Up: x.up}, x.held)
+		if verdict != x.verdict || !strings.Contains(says, x.says) || x.held && strings.Contains(says, "restore") {
 			t.Errorf("of %d admitters %d answer: %s, %q", x.all, x.up, verdict, says)
 		}
 	}
