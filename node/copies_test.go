@@ -13,8 +13,7 @@ import (
 // TestCopiesAreCounted: status says whether what the users store has all its copies, and on
 // which side they are; df says it of each space, and a long list of each file.
 func TestCopiesAreCounted(t *testing.T) {
-	t.Parallel()
-	counting := node.WithCounts(time.Millisecond)
+	counting := node.WithCounts(50 * time.Millisecond)
 	first := start(t, settings(t.TempDir()), counting)
 	if s, err := first.API().Status(limited(t)); err != nil || s.Mine != nil {
 		t.Errorf("nobody lives here: %+v, %v", s.Mine, err)

@@ -23,7 +23,7 @@ func TestTableLimits(t *testing.T) {
 // first, which finds what was put meanwhile when it is back; who has not seen the current
 // version changes nothing.
 func TestTableProcesses(t *testing.T) {
-	t.Parallel()
+	beside(t)
 	a, b, c := newProcess(t), newProcess(t), newProcess(t)
 	a.up()
 	if out := a.must("dht", "put", "colour", "blue"); out != "version 1, 1 of 5 copies, more when more machines join\n" {

@@ -105,7 +105,7 @@ func (s *stored) same(folder string) {
 // TestResticDiskLost: a backup through S3 into three processes is whole when one of them is killed
 // and its disk is gone, and has its copies again when that machine is back with an empty one.
 func TestResticDiskLost(t *testing.T) {
-	t.Parallel()
+	beside(t)
 	restic := doortest.Program(t, "restic")
 	s := threeWithKey(t, api.DoorS3)
 	env := []string{"AWS_ACCESS_KEY_ID=" + s.key.ID, "AWS_SECRET_ACCESS_KEY=" + s.key.Secret, "RESTIC_PASSWORD=x",
@@ -122,7 +122,7 @@ func TestResticDiskLost(t *testing.T) {
 
 // TestRcloneDiskLost is TestResticDiskLost for rclone, through WebDAV.
 func TestRcloneDiskLost(t *testing.T) {
-	t.Parallel()
+	beside(t)
 	rclone := doortest.Program(t, "rclone")
 	s := threeWithKey(t, api.DoorWebDAV)
 	s.program(nil, rclone, "config", "create", "--obscure", "ring", "webdav", "url="+s.key.URL+"/backup", "vendor=other", "user="+s.key.ID, "pass="+s.key.Secret)

@@ -30,7 +30,7 @@ func s3Door(t *testing.T, n *node.Node, user, space string) (url, id, secret str
 // TestResticOverRealNodes: a backup through S3 into a ring of three real nodes, looked
 // at and brought back.
 func TestResticOverRealNodes(t *testing.T) {
-	t.Parallel()
+	beside(t)
 	restic := doortest.Program(t, "restic")
 	ns := ring(t, 3, nil)
 	if _, err := ns[0].API().UserAdd(context.Background(), api.UserRequest{Name: "ann"}); err != nil {

@@ -20,7 +20,7 @@ func TestFilesProcesses(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs three processes")
 	}
-	t.Parallel()
+	beside(t)
 	a, b, c := threeProcesses(t)
 	a.must("user", "add", "ann")
 	b.must("user", "add", "bob")

@@ -13,7 +13,7 @@ func TestGiftProcesses(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs two processes")
 	}
-	t.Parallel()
+	beside(t)
 	a, b := twoProcesses(t)
 	b.awaitGift(api.DefaultGift)
 	b.awaitAccount("the gift of a new ring", gives(api.DefaultGift))

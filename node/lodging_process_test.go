@@ -16,7 +16,7 @@ import (
 // one keeps for it, who was sent it by the writer; it is read by the one without room, and when
 // another one has died.
 func TestLodgingProcesses(t *testing.T) {
-	t.Parallel()
+	beside(t)
 	a, b, _ := threeProcesses(t)
 	small := newProcess(t)
 	small.env = []string{"PHYLLO_OFFER=2MiB"}

@@ -56,7 +56,7 @@ func TestStoppedProcess(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs three processes")
 	}
-	t.Parallel()
+	beside(t)
 	least, err := time.ParseDuration(os.Getenv("PHYLLO_STOPPED"))
 	if err != nil && os.Getenv("PHYLLO_STOPPED") != "" {
 		t.Fatal(err)

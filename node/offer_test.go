@@ -13,7 +13,7 @@ func TestOfferProcesses(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs two processes")
 	}
-	t.Parallel()
+	beside(t)
 	a, b := twoProcesses(t)
 	a.must("dht", "put", "colour", "blue")
 	a.awaitAccount("the put is paid for", func(x api.Account) bool { return x.Heard == 1 && x.Keepers == 1 && x.Used == 5*256 })

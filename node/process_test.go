@@ -45,6 +45,18 @@ type process struct {
 	env  []string // settings besides the usual ones of tests
 }
 
+// two are the places of tests that run beside each other.
+var two = make(chan struct{}, 2)
+
+// beside lets another test run beside this one, whose processes mostly wait. Never more than
+// one other, however many processors there are: their limits of time are those of a machine
+// with a few processes and one disk.
+func beside(t *testing.T) {
+	t.Parallel()
+	two <- struct{}{}
+	t.Cleanup(func() { <-two })
+}
+
 func newProcess(t *testing.T) *process {
 	p := &process{t: t, home: t.TempDir()}
 	t.Cleanup(func() {

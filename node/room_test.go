@@ -41,7 +41,7 @@ func TestRoomOfProcesses(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs five processes")
 	}
-	t.Parallel()
+	beside(t)
 	names := []string{"alice", "bob", "carol", "dave", "erin"}
 	all := make([]*process, len(names))
 	// Where all were down, they find each other where they were last: at an address of the

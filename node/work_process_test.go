@@ -40,7 +40,7 @@ func TestWorkOfProcesses(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs three processes")
 	}
-	t.Parallel()
+	beside(t)
 	a, b := twoProcesses(t)
 	c := newProcess(t)
 	pid := a.admit(c)
