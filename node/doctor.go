@@ -26,6 +26,7 @@ func (f face) Doctor(ctx context.Context) ([]api.Finding, error) {
 	n.lookAtCertificate(rightClock, say)
 	n.lookAtPeers(ctx, say)
 	n.lookAtAdmitters(ctx, say)
+	n.lookAtBackup(say)
 	n.lookAtUsers(say)
 	n.lookAtRooms(ctx, say)
 	n.lookAtDoors(say)
@@ -153,6 +154,25 @@ func (n *Node) lookAtAdmitters(ctx context.Context, say sayer) {
 			verdict, sentence := aboutSilent(a)
 			say("admitters", verdict, "%s", sentence)
 		}
+	}
+}
+
+// lookAtBackup warns while the ring of others hangs on one disk: this one's.
+func (n *Node) lookAtBackup(say sayer) {
+	if _, err := n.member.Authority(); err != nil {
+		return
+	}
+	list, err := n.member.List()
+	others := slices.ContainsFunc(list, func(m member.Record) bool { return !m.Self && !m.Expelled })
+	if err != nil || !others {
+		return // what is wrong with the list is said of the peers
+	}
+	ring, err := n.member.Ring()
+	if err != nil {
+		return
+	}
+	if note, err := n.record(backedUp(ring.ID)); err == nil && note == nil {
+		say("backup", api.Warn, "The key that decides who belongs to the ring lies on this computer alone: if its disk breaks, nobody can change any more who lets others in. `phyllo ring backup FILE` writes it, under a passphrase: keep the file elsewhere.")
 	}
 }
 

@@ -23,12 +23,13 @@ import (
 // nodeTable keeps what the assembly itself must remember.
 const nodeTable store.Table = "node"
 
-// Keys in nodeTable; a snapshot's has the ring behind it.
+// Keys in nodeTable; a snapshot's and a backup's have the ring behind them.
 var (
 	portKey        = []byte("port")
 	incarnationKey = []byte("incarnation")
 	snapshotKey    = []byte("snapshot/")
-	ringKey        = []byte("ring") // whose names are in the directory's table
+	backupKey      = []byte("backup/") // a backup of its authority key was made or read here
+	ringKey        = []byte("ring")    // whose names are in the directory's table
 )
 
 // openStore opens the node's records, with the kinds of errors that a user can do

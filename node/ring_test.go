@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -110,12 +111,28 @@ func TestRingBackup(t *testing.T) {
 	if _, err := ns[0].API().RingBackup(ctx, "short"); api.KindOf(err) != api.Usage {
 		t.Errorf("a short passphrase: %v", err)
 	}
+	warned := func(n *node.Node) bool {
+		t.Helper()
+		found, err := n.API().Doctor(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.ContainsFunc(found, func(f api.Finding) bool {
+			return f.About == "backup" && f.Verdict == api.Warn && strings.Contains(f.Sentence, "`phyllo ring backup FILE`")
+		})
+	}
+	if !warned(ns[0]) || warned(ns[1]) {
+		t.Error("the doctor warns while there is no backup, where the key is")
+	}
 	b, err := ns[0].API().RingBackup(ctx, "five words of mine here")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := ns[1].API().RingRestore(ctx, *b, "five words of mine here"); err != nil {
 		t.Fatal(err)
+	}
+	if warned(ns[0]) || warned(ns[1]) {
+		t.Error("the doctor warns although there is a backup")
 	}
 	// It can invite now.
 	if _, err := ns[1].API().Invite(ctx, api.InviteRequest{}); err != nil {
