@@ -2,6 +2,7 @@ package past
 
 import (
 	"errors"
+	"time"
 
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/app/past/client"
@@ -274,6 +275,36 @@ func (p *Past) onReclaim(t *task.T, m *msg.Reclaim) (wire.Message, uint16) {
 // nobody has paid for these, and who signs for them may have made them up.
 const maxGone = 4
 
+// passFor is for how long a node does not ask again for reclaims that it did not want.
+const passFor = 6 * time.Hour
+
+// passed are the states of reclaimed objects that this node has seen and does not want.
+type passed struct {
+	states map[state]struct{}
+	since  task.Instant
+}
+
+// passBy notes, of a reclaim that a fellow gave, that this node does not want it: the fellow lists it in
+// each round.
+func (p *Past) passBy(e *entry) {
+	if p.passed.states == nil {
+		p.passed = passed{make(map[state]struct{}), p.ep.Now()}
+	}
+	if len(p.passed.states) < p.cfg.MaxObjects {
+		p.passed.states[e.state] = struct{}{}
+	}
+}
+
+// passes reports whether this node does not want what a fellow lists. That holds as long as it has
+// nothing of the object: else it must hear that it was reclaimed.
+func (p *Past) passes(x item) bool {
+	if p.passed.states != nil && p.ep.Now().Sub(p.passed.since) >= passFor {
+		p.passed = passed{}
+	}
+	_, seen := p.passed.states[x.state]
+	return seen && p.shelf.find(x.object) == nil
+}
+
 // takeReclaim gives an object up, and remembers that, so that no other holder brings it
 // back. It returns 0 or the code of a refusal.
 func (p *Past) takeReclaim(t *task.T, r *certificate.Reclaim) uint16 {
@@ -303,6 +334,8 @@ func (p *Past) takeReclaim(t *task.T, r *certificate.Reclaim) uint16 {
 		return msg.RefusedFull
 	} else if e == nil && p.shelf.gone() >= max(1, p.cfg.MaxObjects/maxGone) {
 		return 0 // nothing is here: whoever has it remembers that it is reclaimed
+	} else if e == nil && next.expired(p.ep.Wall().Add(-p.cfg.Skew)) {
+		return 0 // nobody takes it any more
 	} else if e != nil && e.pointer() {
 		defer p.passOn(e.at, r)
 	}

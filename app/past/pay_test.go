@@ -211,25 +211,30 @@ func TestReclaimedElsewhere(t *testing.T) {
 }
 
 // TestForgotten: a reclaimed object is remembered, with what paid for it, until nobody brings it back any
-// more, and then both are forgotten.
+// more, and then both are forgotten; what would have ended by itself no later than if it had.
 func TestForgotten(t *testing.T) {
-	w := newWorld(t, 3, kbrtest.Config{Seed: 79}, func(c *past.Config) {
-		paying(1000)(c)
-		c.Forget = 3 * time.Hour
-	})
-	m := w.members[0]
-	o := w.mustInsert(m, file("content", 3))
-	if err := m.reclaim(o, ann); err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []int{1, 0} {
-		for _, x := range w.members {
-			slips := 0
-			if err := x.disk.Scan(account.PaidTable, store.Range{}, func(_, _ []byte) bool { slips++; return true }); err != nil || slips != want || x.past.Gone() != want {
-				t.Errorf("%s remembers %d reclaims and %d slips (%v), want %d", x.node.Self(), x.past.Gone(), slips, err, want)
-			}
+	for _, f := range []struct{ life, forget time.Duration }{{0, 3 * time.Hour}, {time.Hour, 300 * time.Hour}} {
+		w := newWorld(t, 3, kbrtest.Config{Seed: 79}, func(c *past.Config) {
+			paying(1000)(c)
+			c.Forget, c.Skew = f.forget, time.Hour
+		})
+		m, c := w.members[0], file("content", 3)
+		if f.life > 0 {
+			c.Expires = w.now().Add(f.life)
 		}
-		w.net.Run(4 * time.Hour)
+		o := w.mustInsert(m, c)
+		if err := m.reclaim(o, ann); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []int{1, 0} {
+			for _, x := range w.members {
+				slips := 0
+				if err := x.disk.Scan(account.PaidTable, store.Range{}, func(_, _ []byte) bool { slips++; return true }); err != nil || slips != want || x.past.Gone() != want {
+					t.Errorf("with a life of %s %s remembers %d reclaims and %d slips (%v), want %d", f.life, x.node.Self(), x.past.Gone(), slips, err, want)
+				}
+			}
+			w.net.Run(4 * time.Hour)
+		}
 	}
 }
 

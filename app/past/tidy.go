@@ -52,7 +52,8 @@ func (p *Past) tidy(t *task.T) error {
 	for _, e := range p.shelf.list {
 		over := e.expired(wall.Add(-p.cfg.Skew))
 		if e.gone {
-			over = wall.UnixMilli() >= e.since+p.cfg.Forget.Milliseconds()
+			// Nobody takes what has expired, so it needs no reclaim either.
+			over = over || wall.UnixMilli() >= e.since+p.cfg.Forget.Milliseconds()
 		}
 		switch {
 		case p.merged(e):

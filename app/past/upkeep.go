@@ -38,6 +38,7 @@ type upkeep struct {
 	noting  bool                     // it is being written
 	surplus map[id.Hash]task.Instant // replicas that are not this node's to keep, since when
 	erased  quota
+	passed  passed
 	offered quota             // objects, by strangers
 	told    map[id.Hash]id.ID // of pointers: the next in line, who has one too
 }
@@ -228,7 +229,7 @@ func (p *Past) compareArc(t *task.T, h *peer.Handle, arc id.Range, depth int) (h
 // gave all of it.
 func (p *Past) fetch(t *task.T, h *peer.Handle, xs []item) (bool, error) {
 	xs = slices.DeleteFunc(xs, func(x item) bool {
-		return p.shelf.state(x.object) == x.state || !p.wanted(x.object.Place(), int(x.copies))
+		return p.shelf.state(x.object) == x.state || p.passes(x) || !p.wanted(x.object.Place(), int(x.copies))
 	})
 	all := true
 	for some := range slices.Chunk(p.unpaid(h, xs), msg.MaxHave) {
@@ -313,6 +314,9 @@ func (p *Past) fetched(t *task.T, h *peer.Handle, o id.Hash, b voucher.Bill, r t
 			return false, nil
 		}
 		code := p.takeReclaim(t, m.Reclaim)
+		if code == 0 && p.shelf.find(o) == nil {
+			p.passBy((&kept{Reclaim: m.Reclaim}).entry(p.cfg.Ring))
+		}
 		return lasting(code), nil
 	}
 	return false, nil
