@@ -25,14 +25,15 @@ type Accounts struct {
 	spending
 	refunds
 	judging
-	views   map[id.ID]*view // of members' offers
-	checked map[id.Hash]*voucher.Debit
-	around  map[id.ID]*circle
-	// disputes counts, by member, the rounds in which the keepers of its account did not agree.
-	disputes map[id.ID]int
-	asks     limit.Rates
-	serving  int
-	stats    Stats
+	views    map[id.ID]*view // of members' offers
+	checked  map[id.Hash]*voucher.Debit
+	around   map[id.ID]*circle
+	disputes map[id.ID]*dispute
+	// overdrafts are those that were found in the last round.
+	overdrafts []Overdraft
+	asks       limit.Rates
+	serving    int
+	stats      Stats
 }
 
 var _ kbr.App = (*Accounts)(nil)
@@ -40,7 +41,7 @@ var _ kbr.App = (*Accounts)(nil)
 // Stats counts what happened since the start.
 type Stats struct {
 	Accounts  int    // kept now
-	Overdrawn int    // of these, now
+	Overdrawn int    // of these, now, as this node alone sees it: see Accounts.Overdrawn
 	Debits    int    // in them
 	Votes     uint64 // given
 	Over      uint64 // votes refused, as an account does not allow it
@@ -63,7 +64,7 @@ func New(c Config) (*Accounts, error) {
 	}
 	return &Accounts{
 		cfg: c, views: make(map[id.ID]*view), checked: make(map[id.Hash]*voucher.Debit), around: make(map[id.ID]*circle),
-		disputes: make(map[id.ID]int),
+		disputes: make(map[id.ID]*dispute),
 		refunds:  refunds{own: make(map[id.Hash][]ref)},
 	}, nil
 }

@@ -216,4 +216,27 @@ func TestOffers(t *testing.T) {
 	good.offers = 12_000
 	w.net.Run(time.Hour)
 	limits(good, 10_000)
+
+	// A keeper that has nothing in common with it allows it less, and does not take it for overdrawn.
+	voters := w.voters(good)
+	blind := voters[0]
+	if blind == liar {
+		blind = voters[1]
+	}
+	blind.shelf = nil
+	c := file(20, 8000, 1)
+	p, err := good.pay(c, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.put(c, 20, p)
+	w.net.Run(time.Hour)
+	if got := blind.accounts.Limit(good.cert.Node); got >= 8000 {
+		t.Fatalf("it allows %d", got)
+	}
+	for _, v := range voters {
+		if got := v.accounts.Overdrawn(); len(got) > 0 {
+			t.Errorf("%s sees overdrawn %v", v.node.Self(), got)
+		}
+	}
 }

@@ -2,8 +2,11 @@ package account
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 )
 
@@ -26,9 +29,24 @@ func (a *Accounts) Balance(t *task.T) (Balance, error) {
 	if len(voters) == 0 || !a.ep.Ready() {
 		return Balance{}, ErrNotReachable
 	}
-	rs, err := a.askAll(t, voters, &ask{Member: a.ep.Self().ID}, a.cfg.Ask, nil)
-	if err != nil {
+	m, heard, err := a.middle(t, a.ep.Self().ID, voters)
+	switch {
+	case errors.Is(err, ErrNotReachable):
+		return Balance{Keepers: len(voters)}, err
+	case err != nil:
 		return Balance{}, err
+	}
+	return Balance{
+		Used: m.Used, Limit: m.Limit, Offered: a.cfg.Storage.Offered(), Counted: m.Counted, Keepers: len(voters), Heard: heard,
+	}, nil
+}
+
+// middle returns the middle one of what those who vote about an account say of it, and how many were
+// heard. Errors: ErrNotReachable, if they are no majority; task.ErrStopped.
+func (a *Accounts) middle(t *task.T, member id.ID, voters []*peer.Handle) (m *balance, heard int, err error) {
+	rs, err := a.askAll(t, voters, &ask{Member: member}, a.cfg.Ask, nil)
+	if err != nil {
+		return nil, 0, err
 	}
 	var said []*balance
 	for _, r := range rs {
@@ -37,11 +55,8 @@ func (a *Accounts) Balance(t *task.T) (Balance, error) {
 		}
 	}
 	if len(said) < majority(len(voters)) {
-		return Balance{Keepers: len(voters)}, ErrNotReachable
+		return nil, len(said), ErrNotReachable
 	}
 	slices.SortStableFunc(said, func(x, y *balance) int { return cmp.Compare(x.Limit-x.Used, y.Limit-y.Used) })
-	m := said[(len(said)-1)/2]
-	return Balance{
-		Used: m.Used, Limit: m.Limit, Offered: a.cfg.Storage.Offered(), Counted: m.Counted, Keepers: len(voters), Heard: len(said),
-	}, nil
+	return said[(len(said)-1)/2], len(said), nil
 }

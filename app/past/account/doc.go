@@ -42,7 +42,7 @@
 //
 // Honest keepers that cannot reach each other for a while may vote for both, if there are
 // liars among the rest. This is found when they meet: both debits are charged, the account is
-// overdrawn (Stats.Overdrawn) by what those votes were worth at most, and gets no votes until
+// overdrawn (Overdrawn) by what those votes were worth at most, and gets no votes until
 // it is not.
 //
 // While the ring is parted, each part has its own keepers, who know what they have heard of:
@@ -51,13 +51,15 @@
 //
 // Where half of the keepers or more lie for a member the others never hear of what these vote for, and
 // holders take it. In each round a holder asks all who keep an account about some slips of what it has
-// (inspect.go): if some know of a debit and others deny it, three times one after another, it is told of
-// (Disputed). Nothing follows from that by itself, as one keeper that denies all could do the same to an
+// (inspect.go): if some know of a debit and others deny it, it asks about the same slip in each round, and after
+// three in which they have not agreed it is told of (Disputed), until they do or the object is not kept any
+// more. Nothing follows from that by itself, as one keeper that denies all could do the same to an
 // honest member.
 //
 // # How much is remembered
 //
-// What was given back costs nothing, and is remembered for Config.Forget. So an account may name no more
+// What was given back costs nothing, and is remembered for Config.Forget, as its holders remember that it
+// was reclaimed; what has ended by itself for four days, until they have erased it. So an account may name no more
 // than Config.MaxCharges objects in MaxDebits debits, those included; who reaches that is told when the
 // first of them will be forgotten. It bounds what keepers have of an account, and how many
 // reclaimed objects holders remember for one member.

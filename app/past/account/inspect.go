@@ -1,7 +1,6 @@
 package account
 
 import (
-	"bytes"
 	"errors"
 	"maps"
 	"slices"
@@ -24,87 +23,164 @@ type Overdraft struct {
 }
 
 // Overdrawn returns those of the accounts of others about which this node votes, in the order of their
-// members' ids. Members that have not said what they offer, as they are away, are left out.
-func (a *Accounts) Overdrawn() (list []Overdraft) {
-	now := a.ep.Wall()
-	for _, l := range a.books {
-		if v := a.views[l.member]; v == nil || !v.heard || !a.votes(l.member) {
+// members' ids, that used more than they may in the last round, as the middle one of those who vote
+// says: one keeper alone may have seen little of what the member stores. Members that have not said
+// what they offer, as they are away, are left out. The slice is the caller's.
+func (a *Accounts) Overdrawn() []Overdraft { return slices.Clone(a.overdrafts) }
+
+// confirm asks the others who vote about the accounts that seem to be overdrawn.
+func (a *Accounts) confirm(t *task.T) error {
+	var list []Overdraft
+	for _, l := range slices.Clone(a.books) {
+		if v := a.views[l.member]; v == nil || !v.heard || !a.votes(l.member) || a.within(l) {
 			continue
 		}
-		if used, limit := l.used(now), a.limit(l.member); used > limit {
-			list = append(list, Overdraft{l.member, used, limit})
+		m, _, err := a.middle(t, l.member, a.voters(l.member))
+		switch {
+		case errors.Is(err, ErrNotReachable):
+		case err != nil:
+			return err
+		case m.Used > m.Limit:
+			list = append(list, Overdraft{l.member, m.Used, m.Limit})
 		}
 	}
-	return list
+	a.overdrafts = list
+	return nil
 }
 
 const (
-	// maxInspect is how many slips are drawn in one round.
+	// maxInspect is how many slips are drawn in one round, and of how many disputes is asked.
 	maxInspect = 16
-	// enoughDisputes is how many rounds must have found the same, one after another: keepers that have
+	// maxDrawn is how many slips are looked at for that: most may be of objects that were reclaimed.
+	maxDrawn = 1024
+	// enoughDisputes is in how many rounds the same slip must have been disputed: keepers that have
 	// just come, or have not heard of a reclaim yet, agree by the next one (RELIABILITY, S14).
 	enoughDisputes = 3
 )
+
+// dispute is a slip of which some keepers of the account say that it is paid, and some that it is not.
+type dispute struct {
+	slip   *voucher.Slip
+	rounds int // in which they said so, since when they have not agreed
+}
 
 // Disputed returns the members, in the order of their ids, of whose accounts' keepers some have said
 // again and again that something was paid for which this node keeps, and others that it was not: either
 // these or those are faulty, or the account uses more than it may.
 func (a *Accounts) Disputed() (members []id.ID) {
-	for _, m := range slices.SortedFunc(maps.Keys(a.disputes), id.ID.Cmp) {
-		if a.disputes[m] >= enoughDisputes {
+	for _, m := range a.disputing() {
+		if a.disputes[m].rounds >= enoughDisputes {
 			members = append(members, m)
 		}
 	}
 	return members
 }
 
-// inspect asks all who keep an account about some slips of what this node keeps. Both are drawn.
+// disputing returns the members of all disputes in the order of their ids.
+func (a *Accounts) disputing() []id.ID { return slices.SortedFunc(maps.Keys(a.disputes), id.ID.Cmp) }
+
+// inspect asks all who keep an account about some slips of what this node keeps. Both are drawn. Of what
+// they have disputed they are asked again, until they agree or it is not kept any more: among many
+// others the same slip would hardly be drawn twice.
 func (a *Accounts) inspect(t *task.T) error {
+	if err := a.confirm(t); err != nil {
+		return err
+	}
+	if err := a.insist(t); err != nil {
+		return err
+	}
 	slips, err := a.draw(t)
 	if err != nil || len(slips) == 0 {
 		return err
 	}
+	found, err := a.compare(t, slips)
+	if err != nil {
+		return err
+	}
 	member := slips[0].Account
+	if i := slices.Index(found, disputed); i >= 0 && a.disputes[member] == nil && len(a.disputes) < maxRemembered {
+		a.disputes[member] = &dispute{slip: slips[i], rounds: 1}
+	}
+	return nil
+}
+
+// insist asks again about slips that were disputed.
+func (a *Accounts) insist(t *task.T) error {
+	for _, m := range a.disputing() {
+		if a.cfg.Storage.State(a.disputes[m].slip.Charge.Object) != Kept {
+			delete(a.disputes, m)
+		}
+	}
+	members := a.disputing()
+	if n := len(members); n > maxInspect {
+		at := a.ep.Rand().IntN(n)
+		members = slices.Concat(members[at:], members[:at])[:maxInspect]
+	}
+	for _, m := range members {
+		d := a.disputes[m]
+		found, err := a.compare(t, []*voucher.Slip{d.slip})
+		if err != nil {
+			return err
+		}
+		switch found[0] {
+		case agreed:
+			delete(a.disputes, m)
+		case disputed:
+			if d.rounds++; d.rounds == enoughDisputes {
+				a.stats.Disputed++
+			}
+		}
+	}
+	return nil
+}
+
+// finding is what the keepers of an account, all together, say of a slip.
+type finding uint8
+
+const (
+	unclear finding = iota // some were not heard, or not sure
+	agreed
+	disputed
+)
+
+// compare asks all who keep an account about slips of it.
+func (a *Accounts) compare(t *task.T, slips []*voucher.Slip) ([]finding, error) {
+	found, member := make([]finding, len(slips)), slips[0].Account
 	near, _, err := a.near(t, member)
 	if errors.Is(err, ErrNotReachable) {
-		return nil
+		return found, nil
 	} else if err != nil {
-		return err
+		return nil, err
 	}
 	voters := without(near, member, a.cfg.Keepers)
 	rs, err := a.askAll(t, voters, &verify{Slips: slips}, a.cfg.Ask, nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	yes, no, sure := make([]bool, len(slips)), make([]bool, len(slips)), 0
+	yes, no := make([]int, len(slips)), make([]int, len(slips))
 	for _, r := range rs {
 		m, ok := r.Value.(*verified)
 		if r.Err != nil || !ok || len(m.Verdicts) != len(slips) {
 			continue
 		}
-		if !bytes.Contains(m.Verdicts, []byte{byte(voucher.Unsure)}) {
-			sure++
-		}
 		for i, v := range m.Verdicts {
-			yes[i] = yes[i] || voucher.Verdict(v) == voucher.Paid
-			no[i] = no[i] || voucher.Verdict(v) == voucher.Unpaid
+			switch voucher.Verdict(v) {
+			case voucher.Paid:
+				yes[i]++
+			case voucher.Unpaid:
+				no[i]++
+			}
 		}
 	}
 	for i := range slips {
-		if yes[i] && no[i] {
-			if len(a.disputes) >= maxRemembered {
-				clear(a.disputes)
-			}
-			if a.disputes[member]++; a.disputes[member] == enoughDisputes {
-				a.stats.Disputed++
-			}
-			return nil
+		switch {
+		case yes[i] > 0 && no[i] > 0:
+			found[i] = disputed
+		case yes[i]+no[i] == len(voters):
+			found[i] = agreed
 		}
 	}
-	if sure == len(voters) {
-		delete(a.disputes, member)
-	}
-	return nil
+	return found, nil
 }
 
 // draw returns some slips of one account, for objects that are kept here.
@@ -115,7 +191,7 @@ func (a *Accounts) draw(t *task.T) (slips []*voucher.Slip, err error) {
 	}
 	st := a.cfg.Store
 	all, err := task.Work(t, disk, func() (all []*voucher.Slip, err error) {
-		for _, r := range []store.Range{{From: from[:], Limit: 4 * maxInspect}, {To: from[:], Limit: 4 * maxInspect}} {
+		for _, r := range []store.Range{{From: from[:], Limit: maxDrawn}, {To: from[:], Limit: maxDrawn}} {
 			if err := st.Scan(PaidTable, r, func(key, value []byte) bool {
 				if len(key) == hashSize {
 					if s := readSlip(id.Hash(key), value); s != nil {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/app/past/account"
+	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/app/past/voucher"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
@@ -46,10 +47,12 @@ func TestLyingKeepers(t *testing.T) {
 		liars int
 		paid  bool // what they say of slips
 		found bool
+		among int // others that were paid for
 	}{
-		{"all honest", 0, false, false},
-		{"a majority lies", 3, true, true},
-		{"one denies", 1, false, true},
+		{"all honest", 0, false, false, 0},
+		{"a majority lies", 3, true, true, 0},
+		{"a majority lies about one of many", 3, true, true, 120},
+		{"one denies", 1, false, true, 0},
 	} {
 		t.Run(x.what, func(t *testing.T) {
 			w := newWorld(t, 12, kbrtest.Config{Seed: 31, Loss: 0.1}, func(c *account.Config) { c.Gift, c.Copies = 1000, 1 })
@@ -63,15 +66,30 @@ func TestLyingKeepers(t *testing.T) {
 					size = 5000
 				}
 			}
-			c := file(1, size, 3)
-			d, cs := thief.debitOf(1, c)
-			vote := &voucher.Voucher{Debit: d}
-			for _, v := range voters {
-				if a, err := ask(thief, v, account.AskDebit(d, cs)); err == nil && account.VoteOf(a) != nil && len(vote.Votes) < 3 {
-					vote.Votes = append(vote.Votes, account.VoteOf(a))
+			obtain := func(number uint64, fs ...*certificate.Certificate) (ps []*voucher.Payment) {
+				d, cs := thief.debitOf(number, fs...)
+				vote := &voucher.Voucher{Debit: d}
+				for _, v := range voters {
+					if a, err := ask(thief, v, account.AskDebit(d, cs)); err == nil && account.VoteOf(a) != nil && len(vote.Votes) < 3 {
+						vote.Votes = append(vote.Votes, account.VoteOf(a))
+					}
+				}
+				for _, path := range voucher.Paths(cs) {
+					ps = append(ps, &voucher.Payment{Voucher: vote, Path: path})
+				}
+				return ps
+			}
+			if x.among > 0 {
+				var fs []*certificate.Certificate
+				for i := range x.among {
+					fs = append(fs, file(100+i, 0, 12))
+				}
+				for i, pay := range obtain(2, fs...) {
+					w.put(fs[i], 100+i, pay)
 				}
 			}
-			pay := &voucher.Payment{Voucher: vote, Path: voucher.Paths(cs)[0]}
+			c := file(1, size, 3)
+			pay := obtain(1, c)[0]
 			for _, h := range w.holders(c) {
 				if err := h.admit(pay, c); err != nil {
 					t.Fatalf("the attack is none: %v", err)
@@ -87,6 +105,11 @@ func TestLyingKeepers(t *testing.T) {
 			}
 			if b, err := thief.balance(); !x.paid && (err != nil || b.Used != 300) {
 				t.Errorf("balance %+v, %v", b, err)
+			}
+			w.take(c)
+			w.net.Run(30 * time.Minute)
+			if n := finders(w.members, thief); n > 0 {
+				t.Errorf("%d still suspect them when nothing is kept", n)
 			}
 		})
 	}
