@@ -14,23 +14,23 @@ func (a *Accounts) Check() error {
 		if i > 0 && a.books[i-1].member.Cmp(l.member) >= 0 {
 			return fmt.Errorf("account of %s: accounts %d and %d are not in order", a.ep.Self(), i-1, i)
 		}
-		charges := 0
+		charges, now := 0, a.ep.Wall()
 		for j, e := range l.list {
 			charges += len(e.costs)
 			if j > 0 && (l.list[j-1].debit.Date > e.debit.Date || l.list[j-1].debit.Date == e.debit.Date && bytes.Compare(l.list[j-1].hash[:], e.hash[:]) >= 0) {
 				return fmt.Errorf("account of %s: debits %d and %d of %s are not in order", a.ep.Self(), j-1, j, l.member.Short())
 			}
-			given := int64(0)
+			given, backs := int64(0), 0
 			for k, c := range e.costs {
 				if e.isBack(k) {
-					given += c
+					given, backs = given+c, backs+1
 				}
 			}
-			if given != e.given || given > e.debit.Total {
+			if given != e.given || backs != e.backs || given > e.debit.Total {
 				return fmt.Errorf("account of %s: %d bytes of a debit of %d are given back, %d are counted", a.ep.Self(), given, e.debit.Total, e.given)
 			}
 		}
-		if charges != l.charges || len(l.list) > 2*a.cfg.MaxDebits || charges > 2*a.cfg.MaxCharges {
+		if charges != l.charges || len(l.list) > 2*a.cfg.MaxDebits || l.named(now, a.cfg.Forget) > 2*a.cfg.MaxCharges {
 			return fmt.Errorf("account of %s: %d debits of %s with %d charges, %d are counted", a.ep.Self(), len(l.list), l.member.Short(), charges, l.charges)
 		}
 	}

@@ -34,9 +34,9 @@ type QuotaError struct {
 func (e *QuotaError) Error() string {
 	switch {
 	case e.Objects > 0 && e.Again.IsZero():
-		return fmt.Sprintf("the account names %d objects, and no more are remembered: reclaim what is not needed, which makes room when it is forgotten, after 30 days", e.Objects)
+		return fmt.Sprintf("the account names %d objects, and no more are remembered: reclaim what is not needed, which makes room when that is forgotten, weeks later", e.Objects)
 	case e.Objects > 0:
-		return fmt.Sprintf("the account names %d objects, with those reclaimed in the last 30 days, and no more are remembered: try again after %s",
+		return fmt.Sprintf("the account names %d objects, with those that were reclaimed lately, and no more are remembered: try again after %s",
 			e.Objects, e.Again.UTC().Format("2006-01-02 15:04 MST"))
 	}
 	return fmt.Sprintf("%d of %d bytes are used, all copies counted: %v", e.Used, e.Limit, ErrQuota)

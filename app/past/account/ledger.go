@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/binary"
-	"math/bits"
 	"slices"
 	"time"
 
@@ -19,7 +18,8 @@ type entry struct {
 	hash  id.Hash
 	costs []int64 // of its charges
 	back  []byte  // a bit for each charge that was given back
-	given int64   // what these come to
+	backs int     // how many these are, and
+	given int64   // what they come to
 	// standing is what this keeper believes of it.
 	standing standing.Standing
 	// durable: it is on the disk. It is charged before.
@@ -45,6 +45,7 @@ func (e *entry) isBack(i int) bool { return e.back[i/8]&(1<<(i%8)) != 0 }
 
 func (e *entry) giveBack(i int) {
 	e.back[i/8] |= 1 << (i % 8)
+	e.backs++
 	e.given += e.costs[i]
 }
 
@@ -57,13 +58,19 @@ func (e *entry) left(now time.Time) int64 {
 }
 
 // settled reports whether nothing is left of the debit that could be given back.
-func (e *entry) settled() bool {
-	n := 0
-	for _, b := range e.back {
-		n += bits.OnesCount8(b)
+func (e *entry) settled() bool { return e.backs == len(e.costs) }
+
+// named is how many objects an entry names that count in its account. Those that were given back
+// count until a date, as their holders remember for so long that they were reclaimed.
+func (e *entry) named(now time.Time, forget time.Duration) int {
+	if now.UnixMilli() >= e.fades(forget) {
+		return len(e.costs) - e.backs
 	}
-	return n == len(e.costs)
+	return len(e.costs)
 }
+
+// fades is the date from which what was given back does not count, Unix milliseconds.
+func (e *entry) fades(forget time.Duration) int64 { return e.debit.Expires + forget.Milliseconds() }
 
 // key is the entry's place in the store: by member, then in the order of the ledger.
 func (e *entry) key() []byte {
@@ -76,7 +83,7 @@ func (e *entry) key() []byte {
 type ledger struct {
 	member id.ID
 	list   []*entry // by date, then hash
-	// charges is how many these have, with those that were given back.
+	// charges is how many these have, with all that were given back: see named.
 	charges int
 }
 
@@ -122,6 +129,18 @@ func (l *ledger) used(now time.Time) (sum int64) {
 		sum += e.left(now)
 	}
 	return sum
+}
+
+// named is how many objects the account names: those that are kept, and those that were reclaimed
+// and are remembered for forget.
+func (l *ledger) named(now time.Time, forget time.Duration) (n int) {
+	if l == nil {
+		return 0
+	}
+	for _, e := range l.list {
+		n += e.named(now, forget)
+	}
+	return n
 }
 
 // from returns the entries from a date on.

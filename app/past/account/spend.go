@@ -1,7 +1,9 @@
 package account
 
 import (
+	"cmp"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/phyllo-net/phyllo/app/past/voucher"
@@ -234,16 +236,28 @@ func (b *ballot) verified(t *task.T, voters []*peer.Handle, rs []task.Result[wir
 	return votes, nil
 }
 
-// quota is what those who refuse say, the highest limit of all.
+// quota is what those who refuse say: of those who name a reason that most of them name the middle one,
+// by when there is room again and by the limit, as one may lie.
 func quota(rs []task.Result[wire.Message]) error {
-	e := new(QuotaError)
+	var bytes, objects []*over
 	for _, r := range rs {
-		if m, ok := r.Value.(*over); ok && m.Limit >= e.Limit {
-			*e = QuotaError{Used: m.Used, Limit: m.Limit, Objects: m.Objects}
-			if m.Again != 0 {
-				e.Again = time.UnixMilli(m.Again)
-			}
+		switch m, ok := r.Value.(*over); {
+		case !ok:
+		case m.Objects > 0:
+			objects = append(objects, m)
+		default:
+			bytes = append(bytes, m)
 		}
+	}
+	said := bytes
+	if len(objects) > len(bytes) {
+		said = objects
+	}
+	slices.SortStableFunc(said, func(x, y *over) int { return cmp.Or(cmp.Compare(x.Again, y.Again), cmp.Compare(x.Limit, y.Limit)) })
+	m := said[len(said)/2]
+	e := &QuotaError{Used: m.Used, Limit: m.Limit, Objects: m.Objects}
+	if m.Again != 0 {
+		e.Again = time.UnixMilli(m.Again)
 	}
 	return e
 }

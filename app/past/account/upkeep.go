@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/phyllo-net/phyllo/app/rounds"
 	"github.com/phyllo-net/phyllo/id"
@@ -17,6 +18,10 @@ import (
 const (
 	// maxPages bounds what a neighbour can make this node read of one account.
 	maxPages = 1 << 16
+	// ended is how long a debit is remembered whose objects have ended by themselves: about as long as
+	// their holders keep them, who wait for slow clocks and then erase a hundredth of what they have in
+	// an hour. Forgotten earlier, objects of an hour's life could fill them.
+	ended = 4 * 24 * time.Hour
 )
 
 // upkeep is what a node knows of how the accounts stand around it.
@@ -236,19 +241,28 @@ func (a *Accounts) past(e *entry) bool {
 func (a *Accounts) end(e *entry) int64 {
 	switch {
 	case e.debit.Until != 0:
-		return max(e.debit.Until, e.debit.Expires) + recent.Milliseconds()
+		return max(e.debit.Until, e.debit.Expires) + ended.Milliseconds()
 	case e.settled():
-		return e.debit.Expires + a.cfg.Forget.Milliseconds()
+		return e.fades(a.cfg.Forget)
 	}
 	return 0
 }
 
-// again is when the first entry of an account will be forgotten, Unix milliseconds; 0: none will be.
+// again is when an account has room once more without anything being reclaimed, as something of it is
+// forgotten, Unix milliseconds; 0: never.
 func (a *Accounts) again(l *ledger) (first int64) {
+	now := a.ep.Wall()
 	for _, e := range l.list {
-		if end := a.end(e); end != 0 && (first == 0 || end < first) {
+		end := a.end(e)
+		if fades := e.fades(a.cfg.Forget); end == 0 && e.backs > 0 && fades > now.UnixMilli() && len(l.list) < a.cfg.MaxDebits {
+			end = fades
+		}
+		if end != 0 && (first == 0 || end < first) {
 			first = end
 		}
+	}
+	if first != 0 {
+		first = max(first, now.Add(a.cfg.Sync).UnixMilli()) // entries are looked through once in a round
 	}
 	return first
 }

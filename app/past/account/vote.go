@@ -65,7 +65,12 @@ var errFull = errors.New("account: too many debits")
 // full reports whether an account has no room for one more debit with so many charges, where so
 // many times as much is allowed as the Config says.
 func (a *Accounts) full(l *ledger, charges, times int) bool {
-	return l != nil && (len(l.list) >= times*a.cfg.MaxDebits || l.charges+charges > times*a.cfg.MaxCharges)
+	return l != nil && (len(l.list) >= times*a.cfg.MaxDebits || a.names(l, times*a.cfg.MaxCharges-charges))
+}
+
+// names reports whether an account names more than so many objects.
+func (a *Accounts) names(l *ledger, most int) bool {
+	return l.charges > most && l.named(a.ep.Wall(), a.cfg.Forget) > most
 }
 
 // refuse says why an account does not allow a debit: errOver or errFull.
@@ -73,7 +78,7 @@ func (a *Accounts) refuse(member id.ID, why error) *over {
 	l := a.books.find(member)
 	m := &over{Used: l.used(a.ep.Wall()), Limit: a.limit(member)}
 	if errors.Is(why, errFull) {
-		m.Objects, m.Again = int64(l.charges), a.again(l)
+		m.Objects, m.Again = int64(l.named(a.ep.Wall(), a.cfg.Forget)), a.again(l)
 	}
 	return m
 }
@@ -127,7 +132,7 @@ func (a *Accounts) onDebit(t *task.T, m *debit) (wire.Message, uint16) {
 }
 
 // tell tells the other keepers of a debit, and learns from them what else they have charged
-// of late. The error is errOver if the account does not allow that all.
+// of late. The error is errOver or errFull if the account does not allow that all.
 func (a *Accounts) tell(t *task.T, e *entry, m *debit, voters []*peer.Handle) error {
 	var others []*peer.Handle
 	for _, h := range voters {
@@ -154,11 +159,13 @@ func (a *Accounts) tell(t *task.T, e *entry, m *debit, voters []*peer.Handle) er
 		}
 		heard++
 	}
-	switch {
+	switch l := a.books.find(member); {
 	case heard < majority(len(voters)):
 		return errAway
-	case a.books.find(member).used(a.ep.Wall()) > a.limit(member):
+	case l.used(a.ep.Wall()) > a.limit(member):
 		return errOver
+	case l != nil && (len(l.list) > a.cfg.MaxDebits || a.names(l, a.cfg.MaxCharges)):
+		return errFull // a fellow may have told of it before the member asked, and it was in the book
 	}
 	return nil
 }
