@@ -105,3 +105,36 @@ func TestLostAmongMany(t *testing.T) {
 		t.Errorf("it was acknowledged, and is sent again: %+v", more[0])
 	}
 }
+
+// A neighbour is only slow: what is sent to it again keeps its number, however much followed, and
+// the acknowledgements of what was sent first end it.
+func TestSlowIsNotLost(t *testing.T) {
+	s := soloAt(t, 0x10)
+	next := stranger(0x80)
+	s.Learn(next, pastry.Place{Leaf: true, Table: true, RTT: 10 * time.Millisecond})
+	const many = 100
+	s.step(machine.Input{Kind: machine.InCall, Call: func() {
+		for i := range byte(many) {
+			s.app.ep.Route(id.Tiny(0x80), []byte{i}, nil)
+		}
+	}})
+	acks := &msg.Ack{}
+	for _, h := range took[*msg.Hop](s) {
+		acks.Seqs = append(acks.Seqs, h.Seq)
+	}
+	s.run(300 * time.Millisecond)
+	again := took[*msg.Hop](s)
+	if len(acks.Seqs) != many || len(again) != many {
+		t.Fatalf("%d hops were sent, %d again, want %d", len(acks.Seqs), len(again), many)
+	}
+	for i, h := range again {
+		if h.Seq != acks.Seqs[i] {
+			t.Fatalf("number %d is sent again as %d", acks.Seqs[i], h.Seq)
+		}
+	}
+	s.hear(next, acks)
+	s.run(3 * time.Second)
+	if more := took[*msg.Hop](s); len(more) > 0 {
+		t.Errorf("all were acknowledged, and %d are sent again", len(more))
+	}
+}

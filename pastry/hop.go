@@ -31,6 +31,9 @@ type pendingHop struct {
 	seq   uint32
 	tries uint8
 	root  bool // to is the key's root by our leaf set
+	// passed: one so much later was acknowledged that the other side would neither take nor
+	// acknowledge seq any more.
+	passed bool
 }
 
 // debt says that acknowledgements are owed to a contact since then, unless a message
@@ -107,8 +110,8 @@ func (n *Node) hopLate(p *pendingHop) {
 	n.probe(p.to)
 	// An arc of a broadcast is its node's own, too.
 	if (p.root || p.hop.Cast != nil) && p.to.there() && p.tries < 8 {
-		if l := p.to.link; l.seq-p.seq >= hopWindow {
-			l.renumber(p)
+		if p.passed {
+			p.to.link.renumber(p)
 		}
 		n.transmit(p)
 		return
@@ -243,6 +246,9 @@ func (n *Node) onAcks(c *contact, seqs []uint32) {
 		if p == nil {
 			continue
 		}
+		for q := c.link.pending; p.seq-q.seq >= hopWindow; q = q.next {
+			q.passed = true
+		}
 		c.link.drop(p)
 		if p.tries == 1 { // Karn: not after a retransmission
 			c.link.sample(n.Now().Sub(p.sent))
@@ -270,13 +276,13 @@ func (l *link) wait(p *pendingHop) {
 	*at = p
 }
 
-// renumber gives p the next number: so many were given since its own that the other side would
-// neither take nor acknowledge that one.
+// renumber gives p, which was passed, the next number. While that is not known the number stays:
+// the other side may be slow only, and would take a copy with another number for a new message.
 func (l *link) renumber(p *pendingHop) {
 	l.drop(p)
 	l.seq++
 	again := *p.hop
-	again.Seq, p.seq, p.hop = l.seq, l.seq, &again
+	again.Seq, p.seq, p.hop, p.passed = l.seq, l.seq, &again, false
 	l.wait(p)
 }
 
