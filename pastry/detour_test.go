@@ -1,7 +1,9 @@
 package pastry_test
 
 import (
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
@@ -10,6 +12,7 @@ import (
 	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim/standin"
+	"github.com/phyllo-net/phyllo/wire"
 )
 
 // A node that was reached past a broken link alone is spoken with directly as soon as a
@@ -84,6 +87,49 @@ func TestRelayedInAnyOrder(t *testing.T) {
 		}
 		if heard := answers == 1; heard != x.heard || answers > 1 {
 			t.Errorf("message %d, number %d: answered %d times, heard should be %v", i, x.num, answers, x.heard)
+		}
+	}
+}
+
+// A relay keeps back what a node wrote before it died, and hands one on each second: that is no
+// sign of life, once something later has been heard.
+func TestKeptBackIsNoLife(t *testing.T) {
+	for _, m := range []wire.Message{&msg.Ping{Seq: 1}, &msg.LeafProbe{Active: true}} {
+		s := soloAt(t, 0x10)
+		far, by := stranger(0x90), stranger(0x20)
+		for _, h := range []*peer.Handle{far, by} {
+			s.Learn(h, pastry.Place{Leaf: true, Table: true})
+		}
+		inner, err := msg.Messages.Encode(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		say := func(num uint64) {
+			r := &msg.Relay{From: far, To: id.Tiny(0x10), Num: num, Inner: inner}
+			r.Sig = standin.NewSigner(9, 0x90).Sign(r.Text(id.Hash{}))
+			s.hear(by, r)
+		}
+		lives := func() bool {
+			return slices.ContainsFunc(s.View(clockAt(s.now)).Leaf, func(h *peer.Handle) bool { return h.ID == far.ID })
+		}
+		say(1000)
+		if s.run(time.Second); !lives() {
+			t.Fatalf("%T: its author is not a neighbour", m)
+		}
+		for num := range uint64(90) {
+			say(num + 1)
+			s.run(time.Second)
+		}
+		if lives() {
+			t.Errorf("%T: its author has been dead for 90 s, and is a neighbour", m)
+		}
+		s.sent = nil
+		if say(91); len(s.sent) > 0 {
+			t.Errorf("%T: the dead one is sent %T", m, s.sent[0].msg)
+		}
+		say(1001)
+		if got := took[*msg.Relay](s); len(got) == 0 || got[len(got)-1].To != far.ID {
+			t.Errorf("%T: what is newer is not heard", m)
 		}
 	}
 }

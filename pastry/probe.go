@@ -174,7 +174,8 @@ func (n *Node) onLeafProbe(c *contact, m *msg.LeafProbe) {
 		c.rarely().named = 0 // when others name it again, it is in the ring
 	}
 	tell := answer && p.young && n.active // it was asked by a newcomer, who is none any more
-	if p != nil && (answer || !p.news && !c.doubtful()) {
+	// Of one who is suspected all the same this came late, by a relay.
+	if p != nil && (answer || !p.news && !c.doubtful() && c.life == alive) {
 		n.endProbe(c)
 	}
 	if answer && c.doubtful() {
