@@ -434,7 +434,7 @@ func (n *Node) tidy(c *contact) {
 		return
 	}
 	rest := func(t task.Instant) bool { return n.Now().Sub(t) > 2*n.cfg.Heartbeat }
-	if r := l.rare; r != nil && c.usable() && r.probe == nil && r.via == nil && r.relayed == nil && r.told.max == 0 &&
+	if r := l.rare; r != nil && c.usable() && r.probe == nil && r.via == nil && r.relayed == nil && (r.told.max == 0 || rest(c.heard)) &&
 		(r.born == 0 || c.met) && (r.lastAsk == 0 || !c.leaf() && !n.leaseWith(c.h.ID)) &&
 		rest(r.repaired) && rest(r.doubted) && rest(r.named) && rest(r.came) && rest(r.gotSet) {
 		l.rare = nil

@@ -3,9 +3,12 @@ package pastry
 import (
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
 )
 
 // TestContactSet compares a set with a map, while contacts come and go in bursts.
@@ -59,5 +62,23 @@ func TestContactSet(t *testing.T) {
 				t.Fatalf("seed %d: %d slots for %d contacts", seed, len(set.slots), set.n)
 			}
 		}
+	}
+}
+
+// TestTidy: what a contact keeps of what it told (kbr.Endpoint.Tell) is freed when no copy can come
+// any more.
+func TestTidy(t *testing.T) {
+	n := &Node{cfg: settings{Parameters: DefaultConfig().Parameters}}
+	at := func(d time.Duration) { n.Begin(machine.Clock{Boot: task.Instant(time.Hour + d)}, new(machine.Effects)) }
+	at(0)
+	c := &contact{h: &peer.Handle{ID: id.Tiny(2)}, life: alive, met: true, heard: n.Now()}
+	c.rarely().told.first(7)
+	at(2 * n.cfg.Heartbeat)
+	if n.tidy(c); c.rare().told.max != 7 {
+		t.Error("what it told is forgotten while copies may come")
+	}
+	at(2*n.cfg.Heartbeat + time.Second)
+	if n.tidy(c); c.link != nil {
+		t.Error("a contact that has rested keeps its link")
 	}
 }
