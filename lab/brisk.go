@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"slices"
 	"time"
 
 	"github.com/phyllo-net/phyllo/sim"
@@ -23,9 +24,8 @@ const (
 // are attackers.
 func dashes(seed uint64) bool { return seed%4 == 1 || seed%4 == 2 }
 
-// dash lets the first speaker speak fast from now on.
-func (gs *groups) dash() {
-	sp := gs.speakers[0]
+// dash lets a speaker speak fast from now on.
+func (gs *groups) dash(sp *speaker) {
 	for at := time.Duration(0); at < dash; at += pace {
 		gs.storm.Sim.After(at, func() {
 			if gs.storm.Sim.Alive(sp.node) {
@@ -38,6 +38,10 @@ func (gs *groups) dash() {
 // unmask lets a speaker speak fast in calm: whoever hangs below a node that reorders all the time has
 // found it out by then, and left it (A11). In calm nobody else is left for that.
 func (gs *groups) unmask() {
+	i := slices.IndexFunc(gs.speakers, func(sp *speaker) bool { return gs.storm.Sim.Alive(sp.node) })
+	if i < 0 {
+		return // all have gone for good
+	}
 	below := make(map[sim.NodeRef]sim.NodeRef)
 	for _, n := range gs.storm.Live() {
 		if by, is := gs.turnedBy(n); is {
@@ -45,7 +49,7 @@ func (gs *groups) unmask() {
 		}
 	}
 	gs.strict = true
-	gs.dash()
+	gs.dash(gs.speakers[i])
 	for range int(dash / time.Second) {
 		gs.storm.Sim.RunFor(time.Second)
 		for n, was := range below {

@@ -21,7 +21,7 @@ const (
 // step lets speakers speak, and nodes come and go, and looks at the tree.
 func (gs *groups) step() {
 	if gs.rounds++; gs.fast && gs.rounds%dashEvery == 0 {
-		gs.dash()
+		gs.dash(gs.speakers[0])
 	}
 	for _, sp := range gs.speakers {
 		if gs.storm.Sim.Alive(sp.node) && gs.rng.IntN(2) == 0 {
