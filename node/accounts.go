@@ -13,17 +13,19 @@ import (
 // audit is what is known of accounts that are not as they should be: the node's own, those that it
 // keeps, and those that paid for what it keeps.
 type audit struct {
-	own       *api.Account
+	own       *api.Account // nil: it could not be asked for
 	overdrawn []account.Overdraft
 	disputed  []id.ID
 }
 
 // lookAtAccounts tells of accounts that use more than they may, or about which their keepers do not agree.
 func (n *Node) lookAtAccounts(ctx context.Context, say sayer) {
-	a, err := do(ctx, n, func(t *task.T, o *overlay) (a audit, err error) {
+	a, err := do(ctx, n, func(t *task.T, o *overlay) (a audit, _ error) {
 		a.overdrawn, a.disputed = o.past.Accounts().Overdrawn(), o.past.Accounts().Disputed()
-		a.own, err = o.account(t)
-		return a, err
+		if own, err := o.account(t); err == nil { // else the others are told of all the same
+			a.own = own
+		}
+		return a, nil
 	})
 	if err == nil { // else the node has no place in its ring, which is said of its peers
 		a.say(say)
@@ -32,7 +34,7 @@ func (n *Node) lookAtAccounts(ctx context.Context, say sayer) {
 
 func (a audit) say(say sayer) {
 	const mb = 1e6
-	if a.own.Heard > 0 && a.own.Used > a.own.Limit {
+	if a.own != nil && a.own.Heard > 0 && a.own.Used > a.own.Limit {
 		say("account", api.Warn, "You use %.1f MB of %.1f MB, all copies counted, so nothing more of yours is stored: remove what is not needed with `phyllo rm NAME`, or offer more with `phyllo offer SIZE`.",
 			float64(a.own.Used)/mb, float64(a.own.Limit)/mb)
 	}

@@ -51,6 +51,10 @@ func TestSayAccounts(t *testing.T) {
 	if len(said) > 0 {
 		t.Errorf("of good accounts: %q", said)
 	}
+	audit{}.say(say) // that of this node is not known
+	if len(said) > 0 {
+		t.Errorf("of no accounts: %q", said)
+	}
 	audit{
 		own:       &api.Account{Heard: 5, Used: 7e6, Limit: 5e6},
 		overdrawn: []account.Overdraft{{Member: id.Tiny(1), Used: 3e6, Limit: 1e6}},
