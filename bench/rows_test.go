@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,6 +22,11 @@ func TestRows(t *testing.T) {
 		seen[r.Name] = true
 		if r.What == "" || r.Counted == "" || r.Rounds < 1 || r.Measure == nil {
 			t.Errorf("row %q does not say all that a row must say", r.Name)
+		}
+		for _, g := range r.Goals {
+			if g.Transport != "" && !slices.Contains(r.Transports, g.Transport) {
+				t.Errorf("row %q has a goal for %q over %s, over which it is not measured", r.Name, g.Metric, g.Transport)
+			}
 		}
 		if found, ok := find(r.Name); !ok || found.What != r.What {
 			t.Errorf("row %q is not found by its name", r.Name)
