@@ -7,6 +7,7 @@ import (
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
 )
 
@@ -75,23 +76,39 @@ func Bad(room id.Hash, from, to peer.Key, founding, change *entry.Entry) map[str
 }
 
 // Pushed are the entries that a message pushes.
-func Pushed(payload []byte) (list []id.Hash) {
+func Pushed(payload []byte) []*entry.Entry {
 	m, err := messages.Decode(payload)
 	if p, ok := m.(*push); err == nil && ok {
-		for _, e := range p.Entries {
-			list = append(list, e.Hash())
-		}
+		return p.Entries
 	}
-	return list
+	return nil
 }
 
-// Again pushes an entry that is here to somebody, who is to pass it on to all.
-func (m *Rooms) Again(user, to peer.Key, room, x id.Hash) []byte {
+// Again pushes an entry that is here to somebody, who is to pass it on to all, or to nobody. A spoilt
+// copy has another signature than its author's.
+func (m *Rooms) Again(user, to peer.Key, room, x id.Hash, spoilt, all bool) []byte {
 	list, err := m.account(user).hall(room).books().read([]id.Hash{x})
 	if err != nil || len(list) != 1 {
 		panic("an entry that is not here")
 	}
-	return encode(&push{About: &about{room, user, to}, Entries: list, Before: lastSeat})
+	if spoilt {
+		list[0].Sig[0] ^= 1
+	}
+	p := &push{About: &about{room, user, to}, Entries: list, Before: id.Hash{31: 1}}
+	if all {
+		p.Before = lastSeat
+	}
+	return encode(p)
+}
+
+// Answered answers an invitation of the founder's that came before the room was found on the user's list, and
+// reports whether it is known then that the log is not here.
+func (m *Rooms) Answered(t *task.T, user peer.Key, room id.Hash) (partial bool, err error) {
+	a := m.account(user)
+	h := a.hall(room)
+	h.kept.Partial = true
+	h, err = a.settleInvite(t, &keptInvite{Founding: h.kept.Founding, Change: h.kept.Founding}, true)
+	return err == nil && h.kept.Partial, err
 }
 
 // Swallow answers as somebody who takes all and gives nothing; false: not to this message.

@@ -60,6 +60,7 @@ func newHall(a *account, l *loaded) (*hall, error) {
 	for _, r := range l.told {
 		h.told.of[r.By] = r
 	}
+	h.spreading.waiting = map[id.Hash]id.Hash{}
 	h.shelf.turn = id.HashOf("room shelf", a.key[:], l.room)
 	h.shelf.own, h.shelf.read, h.shelf.unpacked = l.packs, map[id.Hash]bool{}, log.Len()
 	if h.shelf.own == nil {
@@ -252,6 +253,7 @@ func (h *hall) news(list []*entry.Entry) {
 	changed := false
 	for _, e := range list {
 		x := e.Hash()
+		h.passWaiting(e)
 		switch {
 		case !h.log.Has(x):
 		case e.Kind == entry.WordsKind:

@@ -151,7 +151,8 @@ func (a *account) settleInvite(t *task.T, k *keptInvite, joined bool) (*hall, er
 		return nil, err
 	}
 	defer a.rooms.turns.Leave(h.keeping)
-	next := kept{Founding: k.Founding, Stream: a.rooms.random(), Joined: joined, Answered: k.Change.Hash(), Read: h.kept.Read, Silent: h.kept.Silent, Packer: h.kept.Packer}
+	next := kept{Founding: k.Founding, Stream: a.rooms.random(), Joined: joined, Answered: k.Change.Hash(), Read: h.kept.Read, Silent: h.kept.Silent, Packer: h.kept.Packer,
+		Partial: h.kept.Partial} // found on the user's list meanwhile: its log is still not here
 	if c := new(entry.Change); k.Change.Kind == entry.ChangeKind && entry.Body(k.Change, c) == nil {
 		next.Since = c.Number
 	}

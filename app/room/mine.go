@@ -217,7 +217,7 @@ func (a *account) restore(t *task.T, r *shelf.Row) error {
 	}
 	fresh := a.hall(r.Room) == nil
 	next := h.kept
-	next.Stream, next.Joined, next.Since, next.Partial = m.random(), true, r.Number, fresh
+	next.Stream, next.Joined, next.Since, next.Partial = m.random(), true, r.Number, fresh || h.kept.Partial
 	var batch store.Batch
 	batch.Put(tableRooms, h.books().own(), wire.MustMarshal(&next))
 	batch.Delete(tableInvites, h.books().own())

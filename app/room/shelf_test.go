@@ -482,5 +482,12 @@ func TestListOfRooms(t *testing.T) {
 		want(t, "alice reads", alice.texts(r), []string{"one", "four"})
 		want(t, "rooms of "+p.name, joined(), mine)
 		want(t, "forked", len(alice.list()[1].Forked), 0)
+
+		// Who has answered an invitation meanwhile does not begin a key without the log either.
+		p.must(func(t *task.T) error {
+			partial, err := p.Answered(t, p.key(), kitchen)
+			want(w, "it is known that the log is not here", partial, true)
+			return err
+		})
 	}
 }

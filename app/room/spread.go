@@ -24,7 +24,7 @@ import (
 // room, and its keys, are pushed to each by their author in any room: these are few, and are not to wait.
 
 const (
-	// toldByOne is how many others may be in a room in which its author pushes what is said to each.
+	// toldByOne is how many others there may be in a room in which its author pushes what is said to each.
 	toldByOne = 32
 	// fan is to how many members each pushes it in a larger one.
 	fan = 8
@@ -35,7 +35,8 @@ const (
 	lookAgain = 5
 	maxUnsure = 256
 	// maxPassed is how many entries are remembered that were passed on, and recent how much deeper the
-	// log may be than one that still is: so each is passed on once, however often it comes.
+	// log may be than one that was here before and still is: so each is passed on once, however often
+	// it comes. One that is new here is passed on whatever its depth: its author may have just come back.
 	maxPassed, recent = 256, 64
 	// catchUpAfter is how long entries that others name and that are on other ways are waited for.
 	catchUpAfter = 2 * time.Second
@@ -43,9 +44,14 @@ const (
 
 // spreading is what a hall knows of entries that are on their way.
 type spreading struct {
-	passed  []id.Hash // the latest last
-	unsure  []unsure  // the earliest first
-	looking bool
+	passed []id.Hash // the latest last
+	// waiting are entries that wait for those that they name, to be passed on to who sits before a
+	// seat when these are here: only with them it is known who is still in the room.
+	waiting  map[id.Hash]id.Hash
+	unsure   []unsure // the earliest first
+	looking  bool
+	lacking  []device // that lack something, to compare logs with
+	catching bool
 }
 
 // unsure is an entry of the user's that is looked after.
@@ -58,7 +64,7 @@ type unsure struct {
 // it; who cannot be found now compares his log later.
 func (h *hall) spread(e *entry.Entry) {
 	others := h.people()
-	if e.Kind != entry.WordsKind || len(others) <= toldByOne {
+	if e.Kind != entry.WordsKind || len(others) <= toldByOne+1 { // the user is one of them
 		var c entry.Change
 		if e.Kind == entry.ChangeKind && entry.Body(e, &c) == nil && c.Role == entry.Out && c.Name != "" {
 			others = append(others, dag.Person{Key: c.Who, Name: c.Name})
@@ -114,15 +120,11 @@ type passing struct {
 }
 
 // passOn passes an entry on to who sits after one seat and before another, unless it was passed on
-// before, or so much was said since that it is no news.
+// before. One that nobody is to be told of is not remembered: whoever asks for that hinders no other.
 func (h *hall) passOn(e *entry.Entry, after, before id.Hash) {
 	x := e.Hash()
-	if slices.Contains(h.spreading.passed, x) || e.Depth+recent < h.log.Depth() {
+	if slices.Contains(h.spreading.passed, x) {
 		return
-	}
-	h.spreading.passed = append(h.spreading.passed, x)
-	if n := len(h.spreading.passed); n > maxPassed {
-		h.spreading.passed = slices.Delete(h.spreading.passed, 0, n-maxPassed)
 	}
 	var list []seat
 	for _, p := range h.people() {
@@ -130,6 +132,13 @@ func (h *hall) passOn(e *entry.Entry, after, before id.Hash) {
 		if p.Key != h.acc.key && p.Key != e.Author && bytes.Compare(after[:], at[:]) < 0 && bytes.Compare(at[:], before[:]) < 0 {
 			list = append(list, seat{at, p})
 		}
+	}
+	if len(list) == 0 {
+		return
+	}
+	h.spreading.passed = append(h.spreading.passed, x)
+	if n := len(h.spreading.passed); n > maxPassed {
+		h.spreading.passed = slices.Delete(h.spreading.passed, 0, n-maxPassed)
 	}
 	slices.SortFunc(list, func(a, b seat) int { return bytes.Compare(a.at[:], b.at[:]) })
 	p := &passing{hall: h, entry: e}
@@ -186,18 +195,31 @@ func (h *hall) hand(t *task.T, e *entry.Entry, s share) (taken bool, err error) 
 	return taken, nil
 }
 
-// catchUpWith compares logs with a device that lacks something, unless it was on its way.
+// catchUpWith compares logs in a moment with a device that lacks something: by then most of what was
+// on other ways is there.
 func (h *hall) catchUpWith(d device) {
-	if h.comparing {
+	s := &h.spreading
+	if slices.Contains(s.lacking, d) {
 		return
 	}
+	s.lacking = append(s.lacking, d)
+	if s.catching {
+		return
+	}
+	s.catching = true
 	h.rooms().ep.Go(func(t *task.T) error {
-		if err := t.Sleep(catchUpAfter); err != nil {
-			return err
+		for len(s.lacking) > 0 {
+			if err := t.Sleep(catchUpAfter); err != nil {
+				return err
+			}
+			list := s.lacking
+			s.lacking = nil
+			for _, d := range list {
+				h.compareLater(t, d)
+			}
 		}
-		h.compareLater(t, d)
 		return nil
-	}, nil)
+	}, func(error) { s.catching = false })
 }
 
 // each runs f for all devices of people, some at a time; who cannot be found now is passed
@@ -263,19 +285,51 @@ func (h *hall) takePush(t *task.T, d *kbr.Delivery, p *push) error {
 			return &kbr.RefusedError{Code: refusedBusy, Text: "too many entries in a minute"}
 		}
 	}
+	known := len(p.Entries) == 1 && h.log.Has(p.Entries[0].Hash())
 	lacks, err := h.take(t, p.Entries)
 	if err != nil {
 		return err
 	}
 	d.Reply(encode(&took{Lacks: lacks}))
-	if p.Before.IsZero() || !h.in() {
+	if p.Before.IsZero() {
 		return nil
 	}
-	// Also one that waits for those that it names: they are on other ways.
-	if e := p.Entries[0]; e.Kind == entry.WordsKind && (h.log.Has(e.Hash()) || h.pending[e.Hash()] != nil) {
-		h.passOn(e, seatOf(e.Hash(), h.me()), p.Before)
+	e, s := p.Entries[0], &h.spreading
+	switch x := e.Hash(); {
+	case e.Kind != entry.WordsKind || known && e.Depth+recent < h.log.Depth():
+	case h.pending[x] != nil:
+		if last := s.waiting[x]; bytes.Compare(last[:], p.Before[:]) < 0 {
+			s.waiting[x] = p.Before
+		}
+	case h.log.Has(x) && !slices.Contains(s.passed, x):
+		// What is kept has its author's signature, and this copy may have another.
+		list, err := h.read(t, []id.Hash{x})
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		h.passMine(list[0], p.Before)
 	}
 	return nil
+}
+
+// passMine passes an entry on to those of the user's share.
+func (h *hall) passMine(e *entry.Entry, before id.Hash) {
+	if h.in() {
+		h.passOn(e, seatOf(e.Hash(), h.me()), before)
+	}
+}
+
+// passWaiting passes on an entry that has waited for those that it names, if it was to be.
+func (h *hall) passWaiting(e *entry.Entry) {
+	x := e.Hash()
+	before, ok := h.spreading.waiting[x]
+	if !ok {
+		return
+	}
+	delete(h.spreading.waiting, x)
+	if h.log.Has(x) {
+		h.passMine(e, before)
+	}
 }
 
 // lookAfter has it looked later who has told no receipt of an entry of the user's.

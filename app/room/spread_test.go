@@ -18,7 +18,7 @@ import (
 // large is a room of so many, whose pushes are counted.
 func large(t testing.TB, seed uint64, n int) (*world, id.Hash) {
 	w := newWorld(t, seed)
-	w.pushed = map[id.Hash]map[string]int{}
+	w.pushed, w.spoilt = map[id.Hash]map[string]int{}, map[string]int{}
 	for i := range n {
 		w.add(fmt.Sprintf("p%03d", i), uint64(i+1))
 	}
@@ -80,17 +80,6 @@ func TestLargeRoom(t *testing.T) {
 		}
 		want(t, "all pushes", all, n-1)
 
-		bob, carol := w.people[1], w.people[2]
-		for range 5 { // who wants it passed on to all again and again moves nobody twice
-			bob.must(func(t *task.T) error {
-				_, err := kbr.CallPeer(t, bob.node.Endpoint(appNumber), carol.node.Self(), bob.Again(bob.key(), carol.key(), r, x), kbr.Options{})
-				return err
-			})
-		}
-		if w.net.Run(time.Second); w.pushed[x][carol.name] > 8 {
-			t.Errorf("%s pushed it %d times", carol.name, w.pushed[x][carol.name])
-		}
-
 		for _, i := range rng.Perm(n - 1)[:n/5] {
 			w.people[i+1].swallows = true
 		}
@@ -142,4 +131,78 @@ func TestLargeRoom(t *testing.T) {
 		}
 		w.same(r, 10*time.Minute)
 	})
+}
+
+// What is passed on in a room that is just large enough for it, also when one is out.
+func TestPassedOn(t *testing.T) {
+	const n = 35
+	w, r := large(t, 1, n)
+	alice := w.people[0]
+	w.net.Run(time.Minute)
+	x := alice.say(r, "all are there")
+	w.hears(x, time.Second)
+
+	// Who wants it passed on to all again and again moves nobody twice; a copy that its author has not
+	// signed goes no further, and who wants it passed on to nobody hinders no other.
+	bob, carol := w.people[1], w.people[2+slices.IndexFunc(w.people[2:], func(p *person) bool { return w.pushed[x][p.name] == 0 })]
+	send := func(push []byte) {
+		bob.must(func(t *task.T) error {
+			_, err := kbr.CallPeer(t, bob.node.Endpoint(appNumber), carol.node.Self(), push, kbr.Options{})
+			return err
+		})
+		w.net.Run(time.Second)
+	}
+	again := func(spoilt, all bool) int {
+		send(bob.Again(bob.key(), carol.key(), r, x, spoilt, all))
+		return w.pushed[x][carol.name]
+	}
+	want(t, "who is to tell nobody pushes", again(false, false), 0)
+	told := again(true, true)
+	for range 5 {
+		again(false, true)
+	}
+	if n := w.pushed[x][carol.name]; n != told || n < 1 || n > 8 {
+		t.Errorf("%s pushed it %d times, then %d", carol.name, told, n)
+	}
+	want(t, "who pushed what its author has not signed", w.spoilt, map[string]int{bob.name: 1})
+
+	// What is said by one who has just come back, and lacks what was said meanwhile, is passed on, too.
+	dave := w.people[n-1]
+	dave.kill()
+	for range 70 {
+		x = alice.say(r, "while one is away")
+	}
+	w.hears(x, 13*time.Second)
+	swallow := func(are bool) {
+		for _, p := range w.people {
+			p.swallows = are
+		}
+	}
+	swallow(true) // he brings it to nobody
+	dave.start()
+	x = dave.say(r, "I am back")
+	late := dave.Again(dave.key(), carol.key(), r, x, false, true)
+	dave.kill()
+	w.net.Run(time.Second)
+	swallow(false)
+	want(t, "who have heard", w.listening()-len(w.lack(x)), 0)
+	send(late)
+	if w.pushed[x][carol.name] == 0 || len(w.lack(x)) > w.listening()-8 {
+		t.Errorf("%s pushed it %d times, and %d have heard", carol.name, w.pushed[x][carol.name], w.listening()-len(w.lack(x)))
+	}
+	dave.start()
+	w.net.Run(time.Minute)
+
+	// Who is put out is brought nothing that was said after it, by those neither who do not know of it yet.
+	swallow(true)
+	if err := alice.setRole(r, bob, entry.Out); err != nil {
+		t.Fatal(err)
+	}
+	w.net.Run(3 * time.Second)
+	swallow(false)
+	x = alice.say(r, "without bob")
+	bob.swallows = true // he is not waited for
+	without := w.hears(x, 13*time.Second)
+	want(t, "bob was brought it", slices.Contains(bob.got, x), false)
+	t.Logf("heard after %v without bob", without)
 }

@@ -220,6 +220,9 @@ func (h *hall) finish(t *task.T, d device, r *rest) error {
 		return nil // a fork that both know
 	}
 	for len(lacks) > 0 {
+		if who := h.log.State().Find(d.who.Key); who.Role == entry.Out && !who.Ruling.IsZero() {
+			return nil // what came meanwhile has put him out
+		}
 		list, err := h.read(t, lacks[:min(len(lacks), maxEntries)])
 		if err != nil {
 			return err

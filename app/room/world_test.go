@@ -45,6 +45,7 @@ type world struct {
 	people []*person
 	vault  *vault                     // nil: the ring has no storage
 	pushed map[id.Hash]map[string]int // how often a computer pushed an entry, by whose it is; nil: nobody counts
+	spoilt map[string]int             // how often one pushed an entry that its author has not signed
 }
 
 // person is somebody with his computer, which may be killed and started again: its disk stays.
@@ -58,6 +59,7 @@ type person struct {
 	node   *kbrtest.Node
 	events []room.Event
 	up     bool
+	got    []id.Hash // what was pushed to it, where pushes are counted
 	// swallows: takes what it is pushed, and passes nothing on, nor gives it to who asks.
 	swallows bool
 }
@@ -96,10 +98,15 @@ type watched struct {
 func (x watched) Deliver(d *kbr.Delivery) {
 	from := x.p.w.people[slices.IndexFunc(x.p.w.people, func(p *person) bool { return id.Tiny(p.number) == d.Via.ID })].name
 	for _, e := range room.Pushed(d.Payload) {
-		if x.p.w.pushed[e] == nil {
-			x.p.w.pushed[e] = map[string]int{}
+		h := e.Hash()
+		if x.p.w.pushed[h] == nil {
+			x.p.w.pushed[h] = map[string]int{}
 		}
-		x.p.w.pushed[e][from]++
+		x.p.w.pushed[h][from]++
+		x.p.got = append(x.p.got, h)
+		if e.Verify(standin.Verifier{}) != nil {
+			x.p.w.spoilt[from]++
+		}
 	}
 	if !x.p.swallows || !room.Swallow(d) {
 		x.Rooms.Deliver(d)
