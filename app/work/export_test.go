@@ -3,6 +3,7 @@ package work
 import (
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/topic"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/wire"
@@ -44,6 +45,24 @@ func Messages(by peer.Key) (good []wire.Message, bad map[string]wire.Message) {
 func Kept(topic string, by peer.Key, at time.Time) (key, value []byte) {
 	x := id.HashOf("an item of before")
 	return x[:], wire.MustMarshal(&record{Topic: topic, By: by, Body: []byte("old"), Tries: 3, Time: at.UnixMilli(), Secret: x})
+}
+
+// Gone lets a topic have been looked for in vain so often that what is offered to it rests for an hour.
+func (w *Work) Gone(n topic.Name) {
+	for _, q := range w.queues {
+		if q.name == n {
+			q.rested.Stop()
+			q.gone = absence{goneMost, w.ep.Now().Add(goneMost)}
+			q.pause(goneMost)
+		}
+	}
+}
+
+// Opened is where a program offers that began to a minute ago, when the topic was there.
+func (w *Work) Opened(n topic.Name, by peer.Key, o Options) *Offers {
+	q := w.queue(n, by)
+	q.open++
+	return &Offers{q, o, w.ep.Now().Add(-time.Minute)}
 }
 
 // Joined are the nodes that offer by what two say, and whether the ring is young and there are more.

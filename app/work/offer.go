@@ -62,11 +62,7 @@ func (w *Work) Open(t *task.T, n topic.Name, by peer.Signer, o Options) (*Offers
 	q := w.queue(n, by.Public())
 	q.group = group
 	q.open++
-	if q.gone.wait > 0 { // it is there again
-		q.gone = absence{}
-		q.wake()
-		q.pump()
-	}
+	q.found()
 	return &Offers{q, o, w.ep.Now()}, nil
 }
 
@@ -121,6 +117,9 @@ func (o *Offers) Add(t *task.T, bodies ...[]byte) ([]id.Hash, error) {
 			it.tell(Event{State: Queued})
 			q.ready = append(q.ready, it)
 		}
+	}
+	if !o.o.Wait && q.waitsForTopic() { // these learn soon that nobody is there
+		q.wake()
 	}
 	q.pump()
 	q.announce()

@@ -78,6 +78,15 @@ func (q *queue) missing() {
 	}
 }
 
+// found notes that the topic is there, and ends the rest of a queue that waited for it.
+func (q *queue) found() {
+	if q.gone.wait > 0 {
+		q.gone = absence{}
+		q.wake()
+		q.pump()
+	}
+}
+
 // waitsForTopic reports whether the topic was not there, and is not looked for yet.
 func (q *queue) waitsForTopic() bool { return q.w.ep.Now().Before(q.gone.next) }
 
@@ -189,7 +198,7 @@ func (q *queue) offer(t *task.T, it *item) error {
 	if unknown {
 		q.missing()
 	} else if err == nil || errors.Is(err, anycast.ErrNobody) {
-		q.gone = absence{}
+		q.found()
 	}
 	switch {
 	case errors.Is(err, task.ErrStopped):
@@ -203,6 +212,7 @@ func (q *queue) offer(t *task.T, it *item) error {
 			q.pause(q.gone.next.Sub(w.ep.Now()))
 		}
 		q.put(it, true)
+		q.endUnwilling()
 	case errors.Is(err, msg.ErrDenied), errors.Is(err, topic.ErrOwner):
 		w.end(it, Failed, err.Error(), nil)
 	case !errors.Is(err, anycast.ErrNobody) && !unknown:
@@ -227,6 +237,18 @@ func (it *item) waits(now task.Instant) bool {
 	return it.offers == nil || it.offers.o.Wait || now.Sub(it.offers.begun) < settle
 }
 
+// endUnwilling ends those that are ready and do not wait for a topic that is not there.
+func (q *queue) endUnwilling() {
+	for _, it := range slices.Clone(q.ready) {
+		if !it.waits(q.w.ep.Now()) {
+			q.w.end(it, None, noTakers, nil)
+		}
+	}
+}
+
+// noTakers is why an item ends that does not wait for takers.
+const noTakers = "nobody takes items of this topic now"
+
 // nobody tells takers who are busy from none at all.
 func (q *queue) nobody(t *task.T, signer peer.Signer, it *item) error {
 	busy, err := q.search(t, signer, id.Hash{}, maxAsked)
@@ -244,7 +266,7 @@ func (q *queue) nobody(t *task.T, signer peer.Signer, it *item) error {
 		q.rest(restNone)
 		q.put(it, true)
 	default:
-		q.w.end(it, None, "nobody takes items of this topic now", nil)
+		q.w.end(it, None, noTakers, nil)
 	}
 	return nil
 }

@@ -278,7 +278,8 @@ func (q *queue) announce() {
 			if err != nil {
 				return err
 			}
-			q.group, q.gone = q.name.GroupOf(w.cfg.Ring, owner), absence{}
+			q.group = q.name.GroupOf(w.cfg.Ring, owner)
+			q.found()
 		}
 		q.random = !q.random // each second time on another way: see offerersOf
 		root, _, err := w.root(t, q.group, kbr.Options{Random: q.random})

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -140,10 +141,45 @@ func TestTopicIsGone(t *testing.T) {
 	if looked < 8 || looked > 10 {
 		t.Errorf("it was looked for %d times in two hours, want 10 s, 20 s and so on", looked)
 	}
+
+	// An item that does not wait is told so at once, whatever rests before it.
+	outcome := work.Outcome("")
+	h.must(func(t *task.T) error {
+		_, err := h.work.Opened(name("ann/thumbs"), ann.Public(), work.Options{Wait: true}).Add(t, slices.Repeat([][]byte{[]byte("patient")}, 9)...)
+		if err == nil {
+			_, err = h.work.Opened(name("ann/thumbs"), ann.Public(), work.Options{Tell: func(e work.Event) { outcome = e.Outcome }}).Add(t, []byte("hasty"))
+		}
+		return err
+	})
+	y.until("it has its outcome", time.Minute, func() bool { return outcome == work.None })
+
 	k.must(func(t *task.T) error {
 		return k.dir.Put(t, (&directory.Record{Name: "ann", Version: 1}).Sign(ring, ann, t.Env().Wall()))
 	})
-	y.until("it is found", time.Hour+time.Minute, func() bool { return h.work.List()[0].Why == "" })
+	var got []string
+	err := y.Call(k.node, time.Hour+time.Minute, func(t *task.T) error { // waits until the offerer has brought the topic back
+		_, err := k.work.Take(t, name("ann/thumbs"), work.TakeOptions{By: ann, Slots: 16, Waiting: func() bool { return true },
+			Job: func(j work.Job) { got = append(got, string(j.Body)) }})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	y.until("it is taken", time.Minute, func() bool { return slices.Contains(got, "old") })
+}
+
+// A search that finds the topic ends the rest of all that waits for it.
+func TestRestEnds(t *testing.T) {
+	y := newYard(t, 6, 4)
+	h := y.sheds[0]
+	offers, _ := h.offer(work.Options{Wait: true})
+	h.must(func(t *task.T) error {
+		_, err := offers.Add(t, []byte("cat")) // a taker is being looked for
+		h.work.Gone(thumbs)
+		return err
+	})
+	k := y.sheds[2].take(2, time.Second)
+	y.until("it is taken", time.Minute, func() bool { return len(k.jobs) == 1 })
 }
 
 // An item that fails is offered again, later each time, and then not any more. One that nobody
