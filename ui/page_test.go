@@ -82,7 +82,7 @@ func testTwoPagesTalk(t *testing.T, b *browser.Browser) {
 		defer bob.lock()()
 		bob.asleep = true
 	}()
-	desk.Type("#text", "good night: phyllo://file/Ab-_1 (https://a.example/b?c=1#d). javascript:alert(1)")
+	desk.Type("#text", "good night: phyllo://file/Ab-_1 (https://a.example/b?c=1#d). javascript:alert(1) \u202ehttps://b.example/\u202emoc.knab")
 	desk.Press("Enter")
 	shows(desk, "#messages .mine:last-child .note", "queued")
 	shows(desk, "#lid", "No message waits") // until it asks again
@@ -92,7 +92,7 @@ func testTwoPagesTalk(t *testing.T, b *browser.Browser) {
 	phone.Screenshot("chat")
 	var order []string
 	desk.Eval(`[...document.querySelectorAll("#messages .text")].map(e => e.textContent)`, &order)
-	if len(order) != 3 || order[2] != "good night: save the file (https://a.example/b?c=1#d). javascript:alert(1)" {
+	if len(order) != 3 || order[2] != "good night: save the file (https://a.example/b?c=1#d). javascript:alert(1) \u202ehttps://b.example/\u202emoc.knab" {
 		t.Errorf("the thread shows %q", order)
 	}
 	var leads string
@@ -101,8 +101,8 @@ func testTwoPagesTalk(t *testing.T, b *browser.Browser) {
 		t.Errorf("the link to a file leads to %q", leads)
 	}
 	var others []string
-	desk.Eval(`[...document.querySelectorAll("#messages .mine:last-child a:not([download])")].map(e => [e.getAttribute("href"), e.target, e.rel].join(" "))`, &others)
-	if !slices.Equal(others, []string{"https://a.example/b?c=1#d _blank noopener noreferrer"}) {
+	desk.Eval(`[...document.querySelectorAll("#messages .mine:last-child a:not([download])")].map(e => [e.getAttribute("href"), e.target, e.rel, e.dir, getComputedStyle(e).unicodeBidi].join(" "))`, &others)
+	if !slices.Equal(others, []string{"https://a.example/b?c=1#d _blank noopener noreferrer ltr isolate", "https://b.example/ _blank noopener noreferrer ltr isolate"}) {
 		t.Errorf("the other links are %q", others)
 	}
 }

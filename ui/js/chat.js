@@ -8,11 +8,12 @@ import { fails, tell } from "./fails.js"
 import { openVerify } from "./verify.js"
 
 // withLinks is a text in which links to files, and to pages of the web, can be clicked. Of a page's
-// address all is shown, so that nobody goes where he does not see; what ends a sentence is none of it.
-export const withLinks = text => text.split(/(phyllo:\/\/file\/[\w-]+|https?:\/\/[^\s<>"']*[^\s<>"'.,;:!?)\]])/).map((part, i) => {
+// address all is shown, so that nobody goes where he does not see; what ends a sentence is none of it, nor are
+// characters that turn the direction of what is read, and one that stands before it turns nothing in it.
+export const withLinks = text => text.split(/(phyllo:\/\/file\/[\w-]+|https?:\/\/[^\s<>"'\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]*[^\s<>"'.,;:!?)\]\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069])/).map((part, i) => {
 	if (!(i % 2)) return part
 	if (part.startsWith("phyllo:")) return el("a", { href: fileAddress(part), download: "" }, "save the file")
-	return el("a", { href: part, target: "_blank", rel: "noopener noreferrer" }, part)
+	return el("a", { href: part, dir: "ltr", target: "_blank", rel: "noopener noreferrer" }, part)
 })
 
 export function startChat(model) {
