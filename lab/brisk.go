@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"slices"
 	"time"
 
 	"github.com/phyllo-net/phyllo/sim"
@@ -41,8 +40,8 @@ func (gs *groups) dash(sp *speaker) {
 // unmask lets a speaker speak fast in calm: whoever hangs below a node that reorders all the time has
 // found it out by then, and left it (A11). In calm nobody else is left for that.
 func (gs *groups) unmask() {
-	i := slices.IndexFunc(gs.speakers, func(sp *speaker) bool { return gs.storm.Sim.Alive(sp.node) })
-	if i < 0 {
+	sp := gs.mouth(sim.Nobody)
+	if sp == nil {
 		return // all have gone for good
 	}
 	below := make(map[sim.NodeRef]sim.NodeRef)
@@ -53,7 +52,7 @@ func (gs *groups) unmask() {
 	}
 	gs.strict = true
 	for dashed := 0; dashed == 0 || len(below) > 0 && dashed < mostDashes; dashed++ {
-		gs.dash(gs.speakers[i])
+		gs.dash(sp)
 		for range int(dash / time.Second) {
 			gs.storm.Sim.RunFor(time.Second)
 			for n, was := range below {

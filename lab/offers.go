@@ -83,12 +83,13 @@ func (gs *groups) bazaar() {
 				tree = append(tree, n)
 			}
 		}
-		if len(members) == 0 {
+		sp := gs.mouth(sim.Nobody)
+		if len(members) == 0 || sp == nil {
 			return
 		}
 		taker := members[gs.rng.IntN(len(members))]
 		before := gs.steps()
-		o := gs.offer(gs.speakers[0].node, func(n sim.NodeRef) bool { return wanted > 0 && n == taker })
+		o := gs.offer(sp.node, func(n sim.NodeRef) bool { return wanted > 0 && n == taker })
 		gs.storm.Sim.RunUntil(func() bool { return o.over }, 100*time.Millisecond, longestOffer)
 		gs.storm.Sim.RunFor(time.Second)
 		switch {
