@@ -133,3 +133,56 @@ func TestKeptBackIsNoLife(t *testing.T) {
 		}
 	}
 }
+
+// Who answers a probe is there, also if the answer comes by a slow relay, after something newer
+// by a quick one that did not end the probe: a member that is told of failures, and one whom
+// others named, who comes in.
+func TestAnswerBySlowRelay(t *testing.T) {
+	far, quick, slow := stranger(0x90), stranger(0x20), stranger(0x30)
+	for name, begin := range map[string]func(*solo){
+		"told": func(s *solo) {
+			s.Learn(far, pastry.Place{Leaf: true, Table: true})
+			s.step(machine.Input{Kind: machine.InCall, Call: func() { s.Tell(far.ID) }})
+		},
+		"named": func(s *solo) {
+			s.hear(quick, &msg.LeafProbe{Active: true, Leaf: []*peer.Handle{far}})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := soloAt(t, 0x10)
+			for _, h := range []*peer.Handle{quick, slow} {
+				s.Learn(h, pastry.Place{Leaf: true, Table: true})
+			}
+			say := func(by *peer.Handle, num uint64, m wire.Message) {
+				inner, err := msg.Messages.Encode(m)
+				if err != nil {
+					t.Fatal(err)
+				}
+				r := &msg.Relay{From: far, To: id.Tiny(0x10), Num: num, Inner: inner}
+				r.Sig = standin.NewSigner(9, 0x90).Sign(r.Text(id.Hash{}))
+				s.hear(by, r)
+			}
+			begin(s)
+			i := slices.IndexFunc(s.sent, func(e sent) bool {
+				m, is := e.msg.(*msg.LeafProbe)
+				return is && !m.Reply && e.to.ID == far.ID
+			})
+			if i < 0 {
+				t.Fatal("it is not probed")
+			}
+			answer := &msg.LeafProbe{Reply: true, Num: s.sent[i].msg.(*msg.LeafProbe).Num, Active: true}
+			if say(quick, 101, &msg.Ping{Seq: 1}); !s.Alive(far.ID) {
+				t.Fatal("who gave a sign of life is not alive")
+			}
+			if s.run(time.Second); s.Alive(far.ID) {
+				t.Fatal("who left a try unanswered is not suspected")
+			}
+			if say(slow, 100, answer); !s.Alive(far.ID) {
+				t.Error("who answered is not alive")
+			}
+			if !slices.ContainsFunc(s.View(clockAt(s.now)).Leaf, func(h *peer.Handle) bool { return h.ID == far.ID }) {
+				t.Error("who answered is not in the leaf set")
+			}
+		})
+	}
+}

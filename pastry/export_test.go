@@ -125,3 +125,12 @@ func (n *Node) Contacts() int { return n.contacts.n }
 
 // Lapse lets the leases end that this node holds.
 func (n *Node) Lapse() { n.sides[leftSide].heldUntil, n.sides[rightSide].heldUntil = 0, 0 }
+
+// Tell probes a member of the leaf set to pass on news of failures.
+func (n *Node) Tell(x id.ID) { n.tell(n.contacts.find(x)) }
+
+// Alive reports whether this node holds another to be alive, and does not suspect it.
+func (n *Node) Alive(x id.ID) bool {
+	c := n.contacts.find(x)
+	return c != nil && c.life == alive
+}

@@ -178,8 +178,14 @@ func (n *Node) onLeafProbe(c *contact, m *msg.LeafProbe) {
 	if p != nil && (answer || !p.news && !c.doubtful() && c.life == alive) {
 		n.endProbe(c)
 	}
-	if answer && c.doubtful() {
+	switch {
+	case !answer:
+	case c.doubtful():
 		n.rise(c)
+	case c.life == suspect:
+		// This came by a slow relay. By a quicker one came something newer, which did not end the
+		// probe, and then a try seemed to be unanswered. Whoever answers this probe is there.
+		n.revive(c)
 	}
 	n.noteActive(c, m.Active)
 	n.notePeriod(c, m.Period)

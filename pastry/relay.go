@@ -58,8 +58,8 @@ func (n *Node) onRelay(by *contact, m *msg.Relay) {
 	if r.relayed == nil {
 		r.relayed = new(relayed)
 	}
-	// Only the newest is a sign of life: a relay may have kept back what is older. Who is there
-	// loses nothing by that: before an older answer came, a newer word did, after the question.
+	// Only the newest is a sign of life, and the answer to a probe that still runs (onLeafProbe): a
+	// relay may have kept back what is older.
 	if r.relayed.take(m.Num) {
 		c.goesBy(by) // not by one that hands on more slowly than another
 		c.heard = n.Now()
