@@ -58,6 +58,16 @@ func (w *Work) Gone(n topic.Name) {
 	}
 }
 
+// Walks is for how many items of a topic takers are looked for now.
+func (w *Work) Walks(n topic.Name) (walks int) {
+	for _, q := range w.queues {
+		if q.name == n {
+			walks += q.walks
+		}
+	}
+	return walks
+}
+
 // Opened is where a program offers that began to a minute ago, when the topic was there.
 func (w *Work) Opened(n topic.Name, by peer.Key, o Options) *Offers {
 	q := w.queue(n, by)

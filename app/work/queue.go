@@ -118,8 +118,13 @@ func (w *Work) tidy(q *queue) {
 	}
 }
 
-// put makes an item ready to be offered: before all others, or after them.
+// put makes an item ready to be offered: before all others, or after them. One that does not wait ends
+// where the topic is gone: the queue may rest for an hour.
 func (q *queue) put(it *item, first bool) {
+	if q.resting && q.waitsForTopic() && !it.waits(q.w.ep.Now()) {
+		q.w.end(it, None, noTakers, nil)
+		return
+	}
 	it.state = Queued
 	if first {
 		// Several that were offered at once come back: they stay in their order.
@@ -149,7 +154,11 @@ func (q *queue) pop() *item {
 
 // pump looks for takers, unless the queue rests.
 func (q *queue) pump() {
-	for !q.resting && q.walks < maxWalks && len(q.ready) > 0 {
+	most := maxWalks
+	if q.waitsForTopic() {
+		most = 1 // it was woken before the time: one search tells all whether the topic is there
+	}
+	for !q.resting && q.walks < most && len(q.ready) > 0 {
 		it := q.pop()
 		q.walks++
 		q.w.ep.Go(func(t *task.T) error { return q.offer(t, it) }, func(err error) {
@@ -257,6 +266,7 @@ func (q *queue) nobody(t *task.T, signer peer.Signer, it *item) error {
 		return err
 	case it.state != Offered:
 	case len(busy) > 0:
+		q.found()
 		for _, g := range busy {
 			q.met(g.Node.ID)
 		}
@@ -267,6 +277,9 @@ func (q *queue) nobody(t *task.T, signer peer.Signer, it *item) error {
 		q.put(it, true)
 	default:
 		q.w.end(it, None, noTakers, nil)
+		if errors.Is(err, topic.ErrUnknown) {
+			q.endUnwilling()
+		}
 	}
 	return nil
 }

@@ -149,9 +149,27 @@ func TestTopicIsGone(t *testing.T) {
 		if err == nil {
 			_, err = h.work.Opened(name("ann/thumbs"), ann.Public(), work.Options{Tell: func(e work.Event) { outcome = e.Outcome }}).Add(t, []byte("hasty"))
 		}
+		if n := h.work.Walks(name("ann/thumbs")); n != 1 {
+			return fmt.Errorf("%d searches for a topic that is gone", n)
+		}
 		return err
 	})
 	y.until("it has its outcome", time.Minute, func() bool { return outcome == work.None })
+
+	// Of many it is not found out for one after the other.
+	var told []time.Duration
+	h.must(func(t *task.T) error {
+		_, err := h.work.Opened(name("ann/cats"), ann.Public(), work.Options{Tell: func(e work.Event) {
+			if e.Outcome == work.None {
+				told = append(told, y.Sim.Now())
+			}
+		}}).Add(t, slices.Repeat([][]byte{[]byte("hasty")}, 200)...)
+		return err
+	})
+	y.until("they have their outcomes", time.Minute, func() bool { return len(told) == 200 })
+	if took := told[199] - told[0]; took > time.Millisecond { // a search takes 20 µs here: this node is one that keeps the name
+		t.Errorf("200 items were told one after the other, for %v", took)
+	}
 
 	k.must(func(t *task.T) error {
 		return k.dir.Put(t, (&directory.Record{Name: "ann", Version: 1}).Sign(ring, ann, t.Env().Wall()))
@@ -168,7 +186,8 @@ func TestTopicIsGone(t *testing.T) {
 	y.until("it is taken", time.Minute, func() bool { return slices.Contains(got, "old") })
 }
 
-// A search that finds the topic ends the rest of all that waits for it.
+// A search that finds the topic ends the rest of all that waits for it; what does not wait, and comes back
+// from its taker while the queue rests as the topic is gone, is told so.
 func TestRestEnds(t *testing.T) {
 	y := newYard(t, 6, 4)
 	h := y.sheds[0]
@@ -178,8 +197,17 @@ func TestRestEnds(t *testing.T) {
 		h.work.Gone(thumbs)
 		return err
 	})
-	k := y.sheds[2].take(2, time.Second)
+	k := y.sheds[2].take(2, time.Second, func(k *taker) { k.fail = func(j work.Job) bool { return string(j.Body) == "dog" } })
 	y.until("it is taken", time.Minute, func() bool { return len(k.jobs) == 1 })
+
+	outcome := work.Outcome("")
+	h.must(func(t *task.T) error {
+		_, err := h.work.Opened(thumbs, ann.Public(), work.Options{Tries: 2, Tell: func(e work.Event) { outcome = e.Outcome }}).Add(t, []byte("dog"))
+		return err
+	})
+	y.until("the other one is taken", time.Minute, func() bool { return len(k.jobs) == 2 })
+	y.Sim.Call(h.node, func() { h.work.Gone(thumbs) })
+	y.until("it has its outcome", time.Minute, func() bool { return outcome == work.None })
 }
 
 // An item that fails is offered again, later each time, and then not any more. One that nobody
