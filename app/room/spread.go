@@ -267,9 +267,10 @@ func (h *hall) tellEntries(t *task.T, d device, list []*entry.Entry, before id.H
 	return said, nil
 }
 
-// compareLater compares logs with a device, unless that is done with another one now.
+// compareLater compares logs with a device; in a moment, where that is done with another one now.
 func (h *hall) compareLater(t *task.T, d device) {
 	if h.comparing {
+		h.catchUpWith(d)
 		return
 	}
 	h.comparing = true

@@ -133,6 +133,24 @@ func TestLargeRoom(t *testing.T) {
 	})
 }
 
+// Where what was said before has reached nobody, all lack it when they hear the next words: in a room in
+// which the author pushes to each, too, all are given it within seconds.
+func TestManyLack(t *testing.T) {
+	w, r := large(t, 1, 20)
+	alice := w.people[0]
+	w.net.Run(time.Minute)
+	swallow := func(are bool) {
+		for _, p := range w.people {
+			p.swallows = are
+		}
+	}
+	swallow(true)
+	alice.say(r, "to nobody")
+	w.net.Run(time.Second)
+	swallow(false)
+	w.hears(alice.say(r, "to all"), 10*time.Second)
+}
+
 // What is passed on in a room that is just large enough for it, also when one is out.
 func TestPassedOn(t *testing.T) {
 	const n = 35
