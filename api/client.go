@@ -265,6 +265,11 @@ func (c *Client) RingBackup(ctx context.Context, passphrase string) (*Sealed, er
 	return call[*Sealed](ctx, c, "ring/backup", forPassphrase{passphrase})
 }
 
+// RingBackedUp implements Node.
+func (c *Client) RingBackedUp(ctx context.Context) error {
+	return tell(ctx, c, "ring/backed-up", none{})
+}
+
 // RingRestore implements Node.
 func (c *Client) RingRestore(ctx context.Context, backup Sealed, passphrase string) error {
 	return tell(ctx, c, "ring/restore", forSealed{backup.Text, passphrase})

@@ -85,6 +85,8 @@ type Membership interface {
 	Promote(ctx context.Context, node id.ID) error
 	// RingBackup returns the ring's authority key, sealed with a passphrase.
 	RingBackup(ctx context.Context, passphrase string) (*Sealed, error)
+	// RingBackedUp says that such a backup lies where it is to stay: until then Doctor asks for one.
+	RingBackedUp(ctx context.Context) error
 	// RingRestore keeps the authority key of a backup on this node.
 	RingRestore(ctx context.Context, backup Sealed, passphrase string) error
 }

@@ -100,6 +100,7 @@ func Operations() []Operation {
 		secret(op("ring/backup", func(n Node, ctx context.Context, q forPassphrase) (*Sealed, error) {
 			return n.RingBackup(ctx, q.Passphrase)
 		})),
+		secret(op("ring/backed-up", func(n Node, ctx context.Context, _ none) (none, error) { return none{}, n.RingBackedUp(ctx) })),
 		secret(op("ring/restore", func(n Node, ctx context.Context, q forSealed) (none, error) {
 			return none{}, n.RingRestore(ctx, Sealed{q.Text}, q.Passphrase)
 		})),

@@ -233,22 +233,27 @@ func (f face) RingBackup(_ context.Context, passphrase string) (*api.Sealed, err
 	if err != nil {
 		return nil, kinded(err)
 	}
-	f.n.noteBackup()
 	return &api.Sealed{Text: string(text)}, nil
+}
+
+// RingBackedUp implements api.Node.
+func (f face) RingBackedUp(context.Context) error {
+	if _, err := f.n.member.Authority(); err != nil {
+		return kinded(err)
+	}
+	return kinded(f.n.noteBackup())
 }
 
 // backedUp is where it is noted that there is a backup of a ring's authority key.
 func backedUp(ring id.Hash) []byte { return slices.Concat(backupKey, ring[:]) }
 
 // noteBackup notes that there is a backup of the authority key, so that the doctor does not ask for one.
-func (n *Node) noteBackup() {
+func (n *Node) noteBackup() error {
 	ring, err := n.member.Ring()
-	if err == nil {
-		err = n.store.Put(nodeTable, backedUp(ring.ID), []byte(n.clock.now().UTC().Format(time.RFC3339)))
+	if err != nil {
+		return err
 	}
-	if err != nil { // the backup is worth more than the note
-		n.log.Warn("that a backup of the authority key was made could not be noted", "err", err)
-	}
+	return n.store.Put(nodeTable, backedUp(ring.ID), []byte(n.clock.now().UTC().Format(time.RFC3339)))
 }
 
 // RingRestore implements api.Node.
@@ -257,7 +262,9 @@ func (f face) RingRestore(ctx context.Context, backup api.Sealed, passphrase str
 	if err := f.n.member.Restore([]byte(backup.Text), []byte(passphrase)); err != nil {
 		return kinded(err)
 	}
-	f.n.noteBackup()
+	if err := f.n.noteBackup(); err != nil { // the key is here all the same
+		f.n.log.Warn("that there is a backup of the authority key could not be noted", "error", err)
+	}
 	if now, err := f.n.member.Ring(); err == nil && now.ID != before.ID {
 		_, err := f.n.moved(ctx)
 		return err

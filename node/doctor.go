@@ -172,7 +172,7 @@ func (n *Node) lookAtBackup(say sayer) {
 		return
 	}
 	if note, err := n.record(backedUp(ring.ID)); err == nil && note == nil {
-		say("backup", api.Warn, "The key that decides who belongs to the ring lies on this computer alone: if its disk breaks, nobody can change any more who lets others in. `phyllo ring backup FILE` writes it, under a passphrase: keep the file elsewhere.")
+		say("backup", api.Warn, "This computer knows of no backup of the key that decides who belongs to the ring: if its disk breaks, nobody can change any more who lets others in. `phyllo ring backup FILE` writes one, under a passphrase: keep the file elsewhere.")
 	}
 }
 

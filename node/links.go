@@ -28,7 +28,7 @@ var (
 	portKey        = []byte("port")
 	incarnationKey = []byte("incarnation")
 	snapshotKey    = []byte("snapshot/")
-	backupKey      = []byte("backup/") // a backup of its authority key was made or read here
+	backupKey      = []byte("backup/") // a backup of its authority key was saved, or read here
 	ringKey        = []byte("ring")    // whose names are in the directory's table
 )
 

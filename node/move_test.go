@@ -17,7 +17,7 @@ func TestLaptopMoves(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs three processes")
 	}
-	t.Parallel()
+	beside(t)
 	n := newInternet(t, false)
 	one, two, laptop := inSpace(t, n.onStreet("one", 11)), inSpace(t, n.onStreet("two", 12)), inSpace(t, n.onStreet("laptop", 13))
 	one.up()

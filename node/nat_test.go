@@ -137,7 +137,7 @@ func (s *street) talk(text string) {
 // testHouses: two nodes behind two routers talk through members on the street, lose
 // one of those, and find the direct way when the routers let them.
 func testHouses(t *testing.T, v6 bool) {
-	t.Parallel()
+	beside(t)
 	s := newStreet(t, v6, "", true)
 	s.talk("through a relay")
 	if path := s.ann.ping("bob"); path != "relayed" {
@@ -167,7 +167,7 @@ func TestHousesOverIPv6(t *testing.T) { testHouses(t, true) }
 // TestHousesWithoutAWay: where each connection gets another port of the router no
 // hole can be punched, and all goes on through the relay.
 func TestHousesWithoutAWay(t *testing.T) {
-	t.Parallel()
+	beside(t)
 	s := newStreet(t, false, "fully-random", false)
 	if path := s.ann.ping("bob"); path != "relayed" {
 		t.Errorf("ping says %q", path)

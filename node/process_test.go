@@ -48,9 +48,9 @@ type process struct {
 // two are the places of tests that run beside each other.
 var two = make(chan struct{}, 2)
 
-// beside lets another test run beside this one, whose processes mostly wait. Never more than
-// one other, however many processors there are: their limits of time are those of a machine
-// with a few processes and one disk.
+// beside lets another test of processes run beside this one, as they mostly wait. Never more than
+// one other such test, however many processors there are: their limits of time are those of a
+// machine with a few processes and one disk.
 func beside(t *testing.T) {
 	t.Parallel()
 	two <- struct{}{}

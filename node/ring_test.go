@@ -113,7 +113,7 @@ func TestRingBackup(t *testing.T) {
 	}
 	warned := func(n *node.Node) bool {
 		t.Helper()
-		found, err := n.API().Doctor(ctx)
+		found, err := n.API().Doctor(limited(t))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -127,6 +127,15 @@ func TestRingBackup(t *testing.T) {
 	b, err := ns[0].API().RingBackup(ctx, "five words of mine here")
 	if err != nil {
 		t.Fatal(err)
+	}
+	if !warned(ns[0]) {
+		t.Error("the doctor does not warn, although no backup was saved yet")
+	}
+	if err := ns[0].API().RingBackedUp(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := ns[1].API().RingBackedUp(ctx); api.KindOf(err) != api.Failed {
+		t.Errorf("a backup where the key is not: %v", err)
 	}
 	if err := ns[1].API().RingRestore(ctx, *b, "five words of mine here"); err != nil {
 		t.Fatal(err)

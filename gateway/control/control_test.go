@@ -210,6 +210,9 @@ func TestClientIsTheNode(t *testing.T) {
 			if err != nil {
 				return nil, err
 			}
+			if err := n.RingBackedUp(ctx); err != nil {
+				return nil, err
+			}
 			return x, n.RingRestore(ctx, *x, "four words are good")
 		}},
 		{"status", func(n api.Node) (any, error) { return n.Status(ctx) }},

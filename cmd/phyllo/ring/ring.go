@@ -8,6 +8,7 @@ import (
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/command"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
+	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
 )
 
 func newRing(w *console.World) *cobra.Command {
@@ -37,7 +38,13 @@ func ringBackup(w *console.World) *cobra.Command {
 					return err
 				}
 				console.Answered(ctx)
-				return command.Saved(w, a[0], s, force)
+				if err := command.Saved(w, a[0], s, force); err != nil {
+					return err
+				}
+				if err := c.RingBackedUp(ctx); err != nil { // the backup is there all the same
+					w.Say("phyllo: the node could not note that there is a backup, so `phyllo doctor` goes on to ask for one: %s", plain.Clean(err.Error()))
+				}
+				return nil
 			})
 		},
 	}
