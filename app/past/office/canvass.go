@@ -143,9 +143,8 @@ func (c *canvass) ask(t *task.T, to []*peer.Handle) error {
 	for i, r := range rs {
 		switch m := r.Value.(type) {
 		case *msg.Higher:
-			// What no holder promises any more is only said, and that by a minority. A holder's clock
-			// may be ahead by so much, and it promises what is ahead of that by so much.
-			if m.Term.InTime(c.all.ep.Wall().Add(2 * c.all.cfg.Skew)) {
+			// What no holder promises any more is only said, and that by a minority.
+			if m.Term.InTime(c.all.ep.Wall().Add(c.all.cfg.Skew)) {
 				c.highest = max(c.highest, m.Term.Count)
 			}
 		case *msg.Promise:

@@ -158,4 +158,9 @@
 // object can rule late terms and stop it, for as long as it does so. It cannot do that once and for all: nobody
 // promises a term whose count is above the time of day in milliseconds (certificate.Term.InTime), so there is
 // a later one for the next root a moment later.
+//
+// A root whose clock is slow follows what others have promised up to Config.Skew ahead of its own time, as holders
+// promise no more than that: what it only hears of beyond that one liar could have made up, and every holder
+// would refuse it. So where holders have rightly promised more, as their clocks are ahead of the root's, it
+// rules nothing until its time has come so far, or another node is root.
 package office

@@ -299,21 +299,6 @@ func (w *town) root() (root *voter) {
 	return root
 }
 
-// TestSlowRoot: where holders have promised what is far ahead by the root's clock, which is slow, it
-// takes a later term; what no holder can have promised is not believed.
-func TestSlowRoot(t *testing.T) {
-	for ahead, want := range map[time.Duration]int{30 * time.Minute: 1, 90 * time.Minute: 1, 3 * time.Hour: 0} { // its clock may be slow by one
-		w := newTown(t, 1, 6)
-		for _, v := range w.voters {
-			v.disk.promised = certificate.Term{Count: uint64(start.Add(ahead).UnixMilli()), Root: w.voters[0].cert.Node}
-		}
-		w.serve(w.root())
-		if w.count != want {
-			t.Errorf("a promise %s ahead: %d changes, want %d", ahead, w.count, want)
-		}
-	}
-}
-
 // TestOneBranch: while voters miss messages, are parted, die, come back and lose disks, so that the
 // holders change again and again and much is left half done, what was decided stays, whoever
 // is root; and in calm it goes on.
