@@ -166,6 +166,7 @@ func (p *Past) load(t *task.T) (err error) {
 		return e, bytes.Equal(e.object[:], key), nil
 	}, func(es []*entry) {
 		for _, e := range es {
+			e.came = p.ep.Now()
 			p.shelf.set(e)
 		}
 	})

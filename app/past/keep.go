@@ -334,8 +334,8 @@ func (p *Past) takeReclaim(t *task.T, r *certificate.Reclaim) uint16 {
 		return msg.RefusedFull
 	} else if e == nil && p.shelf.gone() >= max(1, p.cfg.MaxObjects/maxGone) {
 		return 0 // nothing is here: whoever has it remembers that it is reclaimed
-	} else if e == nil && next.expired(p.ep.Wall().Add(-p.cfg.Skew)) {
-		return 0 // nobody takes it any more
+	} else if e == nil && next.over(&p.cfg, p.ep.Wall()) {
+		return 0 // nobody takes it any more, or all have forgotten it
 	} else if e != nil && e.pointer() {
 		defer p.passOn(e.at, r)
 	}
@@ -345,6 +345,7 @@ func (p *Past) takeReclaim(t *task.T, r *certificate.Reclaim) uint16 {
 	}); err != nil {
 		return msg.RefusedFailed
 	}
+	next.came = p.ep.Now()
 	p.keep(next)
 	if had != nil && had.large() && p.deleteBlobs(t, []id.Hash{had.content}) != nil {
 		p.stats.Damaged++ // it stays until the next sweep

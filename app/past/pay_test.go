@@ -125,6 +125,49 @@ func TestUnpaid(t *testing.T) {
 	w.mustUse(m, 0)
 }
 
+// TestUsedVoucher: whatever dates an owner signs, holders do not forget that a voucher was used while it
+// is good, though what it paid for was given back; they do when it is not.
+func TestUsedVoucher(t *testing.T) {
+	day := 24 * time.Hour
+	for _, f := range []struct {
+		what                string
+		made, of, reclaimed time.Duration // the dates of both certificates, and of the reclaim, before now
+		ended               time.Duration // when what is reclaimed has expired, before now; 0: never
+	}{
+		{"of what has expired", 3 * day, 3*day - time.Hour, 0, 2 * day},
+		{"long ago", 50 * day, 50 * day, 40 * day, 0},
+	} {
+		w := newWorld(t, 9, kbrtest.Config{Seed: 74}, paying(1000))
+		ago := func(d time.Duration) time.Time { return w.now().Add(-d) }
+		m, content := w.members[0], "content"
+		c := sign(w, 1, content, 3).Sign(ring, ann, ago(f.made))
+		last := *c
+		if f.ended > 0 {
+			last.Expires = ago(f.ended).UnixMilli()
+		}
+		of := last.Sign(ring, ann, ago(f.of))
+		pay := m.pay(c)
+		holder := w.nearest(c.ID(), 1)[0]
+		put := past.AskPaidPut(c, []byte(content), pay)
+		if _, err := ask(m, holder, put); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ask(m, holder, past.AskReclaim(certificate.NewReclaim(ring, of, ann, ago(f.reclaimed)))); err != nil || holder.past.Gone() != 1 {
+			t.Fatalf("the reclaim %s: %v", f.what, err)
+		}
+		for range 3 {
+			w.net.Run(20 * time.Minute)
+			if _, err := ask(m, holder, put); !refused(err) || holder.past.Keeps(c.ID()) {
+				t.Errorf("reclaimed %s: what was used is taken again: %v", f.what, err)
+			}
+		}
+		w.net.Run(2 * time.Hour)
+		if n := holder.past.Gone(); n != 0 {
+			t.Errorf("reclaimed %s: %d reclaims are remembered when nobody needs them", f.what, n)
+		}
+	}
+}
+
 // TestPaidForOneContent: chunks come for one content of an object, although the payment would
 // be good for another with the same name; when they never came, for the other.
 func TestPaidForOneContent(t *testing.T) {

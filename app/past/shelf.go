@@ -8,6 +8,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/task"
 )
 
 // entry is what a holder remembers of an object that lies in its store. It is not
@@ -19,8 +20,9 @@ type entry struct {
 	gone    bool // reclaimed: no content
 	size    int64
 	content id.Hash
-	date    int64 // of the certificate; if gone, of the last one that the reclaim ends
-	since   int64 // if gone: when it was reclaimed
+	date    int64        // of the certificate; if gone, of the last one that the reclaim ends
+	since   int64        // if gone: when it was reclaimed, as its owner says, and
+	came    task.Instant // since when this node knows, or the node's start
 	expires int64
 	state   state
 	version uint64              // of a mutable object, and
@@ -36,6 +38,13 @@ type entry struct {
 type state uint64
 
 func (e *entry) expired(now time.Time) bool { return e.expires != 0 && now.UnixMilli() >= e.expires }
+
+// over reports whether an entry need not be kept any more, as far as the dates go that its owner signed.
+// Nobody takes what has expired, so most of that needs no reclaim either: if an earlier certificate of
+// the same file ends later, a holder that was away with it keeps that until it is reclaimed once more.
+func (e *entry) over(c *Config, now time.Time) bool {
+	return e.expired(now.Add(-c.Skew)) || e.gone && now.UnixMilli() >= e.since+c.Forget.Milliseconds()
+}
 
 // stays reports whether a content of this entry never changes, and lies with the records.
 func (e *entry) stays() bool { return e.kind != certificate.Mutable && !e.gone && !e.large() }

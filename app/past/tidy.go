@@ -38,6 +38,9 @@ const (
 	// maxOffered bounds the objects that strangers can make this node fetch in an hour:
 	// these are not paid for a second time.
 	maxOffered = 256
+	// usable is for how long a voucher that was used here may be shown again, by whatever clock: that
+	// of a keeper who voted, of the holder that took it first, and of this node.
+	usable = voucher.MaxLife + 3*peer.ClockSkew
 )
 
 // tidy forgets what has expired, reclaims that all know of by now, and surplus replicas.
@@ -50,11 +53,9 @@ func (p *Past) tidy(t *task.T) error {
 	was := p.surplus
 	p.surplus = make(map[id.Hash]task.Instant)
 	for _, e := range p.shelf.list {
-		over := e.expired(wall.Add(-p.cfg.Skew))
-		if e.gone {
-			// Nobody takes what has expired, so it needs no reclaim either.
-			over = over || wall.UnixMilli() >= e.since+p.cfg.Forget.Milliseconds()
-		}
+		// Whatever dates the owner signs, that a voucher was used is remembered for as long as it is good:
+		// its keepers may have given the charge back by now.
+		over := e.over(&p.cfg, wall) && (!e.gone || now.Sub(e.came) >= usable)
 		switch {
 		case p.merged(e):
 			old = append(old, e)
