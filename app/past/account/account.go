@@ -41,7 +41,6 @@ var _ kbr.App = (*Accounts)(nil)
 // Stats counts what happened since the start.
 type Stats struct {
 	Accounts  int    // kept now
-	Overdrawn int    // of these, now, as this node alone sees it: see Accounts.Overdrawn
 	Debits    int    // in them
 	Votes     uint64 // given
 	Over      uint64 // votes refused, as an account does not allow it
@@ -82,13 +81,10 @@ func (a *Accounts) Stop() { a.stopped = true }
 
 // Stats returns the counters.
 func (a *Accounts) Stats() Stats {
-	s, now := a.stats, a.ep.Wall()
+	s := a.stats
 	s.Accounts = len(a.books)
 	for _, l := range a.books {
 		s.Debits += len(l.list)
-		if a.votes(l.member) && l.used(now) > a.limit(l.member) {
-			s.Overdrawn++
-		}
 	}
 	return s
 }

@@ -49,10 +49,12 @@ type Config struct {
 	// Patience bounds Pay and Balance: 20 s.
 	Patience time.Duration
 	// MaxDebits and MaxCharges are how many debits one account may have, and how many objects they
-	// may name, those included that were given back and are remembered (Forget): 100,000 and
-	// 500,000, half of what one node keeps. So they bound, too, how many objects that were
-	// reclaimed their holders have to remember for one member. What other keepers have allowed is
-	// taken over up to twice as many.
+	// may name, those included that were given back, for Forget after their voucher's end: 100,000
+	// and 500,000, half of what one node keeps. So their holders have to remember at most twice
+	// MaxCharges reclaimed objects for one member: what was paid for long ago does not count any more
+	// when it is reclaimed. What other keepers have allowed is taken over up to twice as many. What does
+	// not count stays with its debit while something else of that is kept, so the keepers' memory
+	// is bounded by 2 * MaxDebits full debits, of voucher.MaxCharges each.
 	MaxDebits, MaxCharges int
 	// MaxTasks is the number of questions of others handled at once: 256.
 	MaxTasks int

@@ -61,8 +61,10 @@
 // What was given back costs nothing, and is remembered for Config.Forget, as its holders remember that it
 // was reclaimed; what has ended by itself for four days, until they have erased it. So an account may name no more
 // than Config.MaxCharges objects in MaxDebits debits, those included; who reaches that is told when the
-// first of them will be forgotten. It bounds what keepers have of an account, and how many
-// reclaimed objects holders remember for one member.
+// first of them will be forgotten. It bounds how many reclaimed objects holders remember for one member, to twice
+// as many, as what was paid for longer ago than Config.Forget does not count once it is reclaimed. Keepers have at
+// most 2 MaxDebits debits of an account with all their charges: what does not count stays in its debit while
+// something else of that is kept.
 //
 // # Giving back
 //

@@ -34,7 +34,7 @@ type QuotaError struct {
 func (e *QuotaError) Error() string {
 	switch {
 	case e.Objects > 0 && e.Again.IsZero():
-		return fmt.Sprintf("the account names %d objects, and no more are remembered: reclaim what is not needed, which makes room when that is forgotten, weeks later", e.Objects)
+		return fmt.Sprintf("the account names %d objects, and no more are remembered: reclaim what is not needed, which makes room, at the latest weeks later", e.Objects)
 	case e.Objects > 0:
 		return fmt.Sprintf("the account names %d objects, with those that were reclaimed lately, and no more are remembered: try again after %s",
 			e.Objects, e.Again.UTC().Format("2006-01-02 15:04 MST"))

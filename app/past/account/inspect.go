@@ -61,7 +61,8 @@ const (
 // dispute is a slip of which some keepers of the account say that it is paid, and some that it is not.
 type dispute struct {
 	slip   *voucher.Slip
-	rounds int // in which they said so, since when they have not agreed
+	rounds int  // in which they said so, since when they have not agreed
+	vague  bool // when they were asked last some were not heard, or not sure
 }
 
 // Disputed returns the members, in the order of their ids, of whose accounts' keepers some have said
@@ -98,16 +99,31 @@ func (a *Accounts) inspect(t *task.T) error {
 		return err
 	}
 	member := slips[0].Account
-	if i := slices.Index(found, disputed); i >= 0 && a.disputes[member] == nil && len(a.disputes) < maxRemembered {
+	if i := slices.Index(found, disputed); i >= 0 && a.mayDispute(member) {
 		a.disputes[member] = &dispute{slip: slips[i], rounds: 1}
 	}
 	return nil
 }
 
+// mayDispute reports whether a slip that is disputed is noted. One for each member is enough, but one
+// about which nothing is learned hides no other.
+func (a *Accounts) mayDispute(member id.ID) bool {
+	if d := a.disputes[member]; d != nil {
+		return d.vague && d.rounds < enoughDisputes
+	}
+	return len(a.disputes) < maxRemembered
+}
+
+// inspects reports whether there is something to ask about a slip: its object is kept, and the charge has
+// not ended by itself, which keepers forget before holders do.
+func (a *Accounts) inspects(s *voucher.Slip) bool {
+	return a.cfg.Storage.State(s.Charge.Object) == Kept && (s.Until == 0 || a.ep.Wall().UnixMilli() < s.Until)
+}
+
 // insist asks again about slips that were disputed.
 func (a *Accounts) insist(t *task.T) error {
 	for _, m := range a.disputing() {
-		if a.cfg.Storage.State(a.disputes[m].slip.Charge.Object) != Kept {
+		if !a.inspects(a.disputes[m].slip) {
 			delete(a.disputes, m)
 		}
 	}
@@ -122,6 +138,7 @@ func (a *Accounts) insist(t *task.T) error {
 		if err != nil {
 			return err
 		}
+		d.vague = found[0] == unclear
 		switch found[0] {
 		case agreed:
 			delete(a.disputes, m)
@@ -139,7 +156,7 @@ type finding uint8
 
 const (
 	unclear finding = iota // some were not heard, or not sure
-	agreed
+	agreed                 // all are sure, or a majority, which nobody contradicts, that it is paid
 	disputed
 )
 
@@ -176,7 +193,7 @@ func (a *Accounts) compare(t *task.T, slips []*voucher.Slip) ([]finding, error) 
 		switch {
 		case yes[i] > 0 && no[i] > 0:
 			found[i] = disputed
-		case yes[i]+no[i] == len(voters):
+		case yes[i]+no[i] == len(voters), no[i] == 0 && yes[i] >= majority(len(voters)):
 			found[i] = agreed
 		}
 	}
@@ -206,7 +223,7 @@ func (a *Accounts) draw(t *task.T) (slips []*voucher.Slip, err error) {
 		return all, nil
 	})
 	for _, s := range all {
-		if a.cfg.Storage.State(s.Charge.Object) == Kept && len(slips) < maxInspect && (len(slips) == 0 || s.Account == slips[0].Account) {
+		if a.inspects(s) && len(slips) < maxInspect && (len(slips) == 0 || s.Account == slips[0].Account) {
 			slips = append(slips, s)
 		}
 	}

@@ -38,7 +38,7 @@ func finders(ms []*member, of *member) (n int) {
 
 // TestLyingKeepers: a majority of an account's keepers votes for far more than it may use, and tells
 // the others nothing: the holders of what was stored for that find it, though nobody else can. So it
-// is found that one keeper denies what was paid, which costs nobody anything. Of honest ones
+// is found that one keeper denies what was paid, for as long as it does, which costs nobody anything. Of honest ones
 // nothing is found, whatever was lost or late.
 func TestLyingKeepers(t *testing.T) {
 	simtest.WithoutRace(t)
@@ -105,6 +105,14 @@ func TestLyingKeepers(t *testing.T) {
 			}
 			if b, err := thief.balance(); !x.paid && (err != nil || b.Used != 300) {
 				t.Errorf("balance %+v, %v", b, err)
+			}
+			if x.liars == 1 { // and then it says nothing any more
+				voters[0].node.OnDeliver = func(wire.AppID, *kbr.Delivery) bool { return true }
+				w.net.Run(30 * time.Minute)
+				others := slices.DeleteFunc(slices.Clone(w.members), func(m *member) bool { return m == voters[0] })
+				if n := finders(others, thief); n > 0 {
+					t.Errorf("%d still suspect them when a majority says so, and nobody denies it", n)
+				}
 			}
 			w.take(c)
 			w.net.Run(30 * time.Minute)

@@ -61,7 +61,9 @@ func (e *entry) left(now time.Time) int64 {
 func (e *entry) settled() bool { return e.backs == len(e.costs) }
 
 // named is how many objects an entry names that count in its account. Those that were given back
-// count until a date, as their holders remember for so long that they were reclaimed.
+// count until a date, as their holders remember that they were reclaimed. The date follows from the
+// payment and not from the reclaim, which no keeper knows for sure: so of what is reclaimed later
+// holders remember as many again, and no more.
 func (e *entry) named(now time.Time, forget time.Duration) int {
 	if now.UnixMilli() >= e.fades(forget) {
 		return len(e.costs) - e.backs
@@ -132,7 +134,7 @@ func (l *ledger) used(now time.Time) (sum int64) {
 }
 
 // named is how many objects the account names: those that are kept, and those that were reclaimed
-// and are remembered for forget.
+// and still count.
 func (l *ledger) named(now time.Time, forget time.Duration) (n int) {
 	if l == nil {
 		return 0
