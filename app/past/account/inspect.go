@@ -175,20 +175,7 @@ func (a *Accounts) compare(t *task.T, slips []*voucher.Slip) ([]finding, error) 
 		return nil, err
 	}
 	yes, no := make([]int, len(slips)), make([]int, len(slips))
-	for _, r := range rs {
-		m, ok := r.Value.(*verified)
-		if r.Err != nil || !ok || len(m.Verdicts) != len(slips) {
-			continue
-		}
-		for i, v := range m.Verdicts {
-			switch voucher.Verdict(v) {
-			case voucher.Paid:
-				yes[i]++
-			case voucher.Unpaid:
-				no[i]++
-			}
-		}
-	}
+	count(rs, yes, no)
 	for i := range slips {
 		switch {
 		case yes[i] > 0 && no[i] > 0:

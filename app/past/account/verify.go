@@ -65,20 +65,7 @@ func (a *Accounts) verifyOne(t *task.T, slips []*voucher.Slip, timeout time.Dura
 		if err != nil {
 			return nil, err
 		}
-		for _, r := range rs {
-			m, ok := r.Value.(*verified)
-			if r.Err != nil || !ok || len(m.Verdicts) != len(slips) {
-				continue
-			}
-			for i, v := range m.Verdicts {
-				switch voucher.Verdict(v) {
-				case voucher.Paid:
-					yes[i]++
-				case voucher.Unpaid:
-					no[i]++
-				}
-			}
-		}
+		count(rs, yes, no)
 		if !slices.ContainsFunc(yes, func(n int) bool { return n < need }) {
 			break
 		}
@@ -92,6 +79,25 @@ func (a *Accounts) verifyOne(t *task.T, slips []*voucher.Slip, timeout time.Dura
 		}
 	}
 	return out, nil
+}
+
+// count adds what keepers say of slips to how many say that each is paid, and how many deny it. Whoever is
+// unsure, or says something of other slips, is not counted.
+func count(rs []task.Result[wire.Message], yes, no []int) {
+	for _, r := range rs {
+		m, ok := r.Value.(*verified)
+		if r.Err != nil || !ok || len(m.Verdicts) != len(yes) {
+			continue
+		}
+		for i, v := range m.Verdicts {
+			switch voucher.Verdict(v) {
+			case voucher.Paid:
+				yes[i]++
+			case voucher.Unpaid:
+				no[i]++
+			}
+		}
+	}
 }
 
 // onVerify says what this keeper knows of slips of one account.
