@@ -168,6 +168,72 @@ func TestUsedVoucher(t *testing.T) {
 	}
 }
 
+// TestUsedBefore: what a voucher paid for, and was given back, is not kept for it once more while it is good: not
+// where the object was paid for anew and reclaimed since, nor by a holder that missed that, nor by one
+// that has lost what it knew. What is paid for anew is kept.
+func TestUsedBefore(t *testing.T) {
+	w := newWorld(t, 9, kbrtest.Config{Seed: 81}, paying(1000))
+	m, content := w.members[0], "content"
+	o := sign(w, 1, content, 3).ID()
+	holders := w.nearest(o, 3)
+	put := func(pay *voucher.Payment, at ...*member) (refusals int) {
+		t.Helper()
+		c := sign(w, 1, content, 3)
+		for _, x := range at {
+			if _, err := ask(m, x, past.AskPaidPut(c, []byte(content), pay)); refused(err) {
+				refusals++
+			} else if err != nil {
+				t.Fatal(err)
+			}
+		}
+		return refusals
+	}
+	reclaim := func() {
+		t.Helper()
+		if err := m.reclaim(o, ann); err != nil {
+			t.Fatal(err)
+		}
+		w.net.Run(10 * time.Second)
+		w.mustUse(m, 0)
+	}
+	pay := func() *voucher.Payment { return m.pay(sign(w, 1, content, 3)) }
+	first := pay()
+	if n := put(first, holders...); n != 0 {
+		t.Fatalf("%d refuse what was paid for", n)
+	}
+	reclaim()
+	second := pay()
+	if n := put(second, holders[:2]...); n != 0 {
+		t.Fatalf("%d refuse what was paid for anew", n)
+	}
+	if n := put(first, holders[:2]...); n != 2 {
+		t.Errorf("%d of 2 refuse what was used, while the object is kept for another payment", n)
+	}
+	reclaim()
+	var lost store.Batch
+	account.DropSlip(&lost, o)
+	if err := holders[1].disk.Apply(&lost); err != nil {
+		t.Fatal(err)
+	}
+	for i, pay := range []*voucher.Payment{first, second} {
+		if n := put(pay, holders...); n != 3 {
+			t.Errorf("%d of 3 refuse payment %d, which was used", n, i+1)
+		}
+	}
+	w.mustUse(m, 0)
+	if n := put(pay(), holders...); n != 0 {
+		t.Errorf("%d refuse what was paid for anew", n)
+	}
+	w.mustUse(m, 3*int64(len(content)))
+	w.net.Run(2 * time.Hour)
+	for _, x := range holders {
+		known := 0
+		if err := x.disk.Scan(account.PaidTable, store.Range{}, func(_, _ []byte) bool { known++; return true }); err != nil || known != 1 {
+			t.Errorf("%s remembers %d payments (%v) when their vouchers are over, want that of what it keeps", x.node.Self(), known, err)
+		}
+	}
+}
+
 // TestPaidForOneContent: chunks come for one content of an object, although the payment would
 // be good for another with the same name; when they never came, for the other.
 func TestPaidForOneContent(t *testing.T) {

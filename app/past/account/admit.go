@@ -50,14 +50,8 @@ func (a *Accounts) admit(t *task.T, p *voucher.Payment, c *certificate.Certifica
 	if err := p.Covers(c); err != nil {
 		return err
 	}
-	if a.cfg.Storage.State(p.Path.Charge.Object) == Gone {
-		by, err := a.paid(t, p.Path.Charge.Object)
-		if err != nil {
-			return err
-		}
-		if by != nil && by.Debit == p.Voucher.Debit.Hash(a.cfg.Ring) {
-			return ErrUsed
-		}
+	if err := a.fresh(t, p, c); err != nil {
+		return err
 	}
 	// What was voted for once needs no other votes: the same debit comes with many objects.
 	hash := p.Voucher.Debit.Hash(a.cfg.Ring)

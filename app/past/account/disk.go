@@ -6,7 +6,6 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/past/voucher"
 	"github.com/phyllo-net/phyllo/app/reload"
-	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
@@ -15,7 +14,8 @@ import (
 // Table is where the debits are kept in the store, by member, date and hash, BackTable, by
 // the same keys, which charges of them were given back. In DueTable lies what this node still
 // wants to be given back, and which of its own debits need not be looked at again; in
-// PaidTable, by object, what paid for those that it keeps for others.
+// PaidTable, by object, what paid for those that it keeps for others, and by object and debit
+// what was used: see fresh.
 const (
 	Table     store.Table = "account"
 	BackTable store.Table = "account/back"
@@ -93,7 +93,7 @@ func (a *Accounts) erase(t *task.T, l *ledger, e *entry) error {
 		b.Delete(BackTable, e.key())
 		b.Delete(DueTable, e.hash[:])
 		for _, c := range cs {
-			b.Delete(DueTable, dueKey(c.Object, e.hash))
+			b.Delete(DueTable, pairKey(c.Object, e.hash))
 		}
 	}); err != nil {
 		return err
@@ -184,6 +184,3 @@ func (a *Accounts) giveBack(t *task.T, e *entry, indexes ...int) error {
 	}
 	return nil
 }
-
-// dueKey is the place in DueTable of one charge that is to be given back.
-func dueKey(object, debit id.Hash) []byte { return append(bytes.Clone(object[:]), debit[:]...) }

@@ -105,27 +105,34 @@ func (a *Accounts) Payers(t *task.T, visit func(object id.Hash, member id.ID)) e
 const maxForget = 1024
 
 // forget deletes what is remembered of objects that are not here any more, some in each
-// round: of those that were lost, and of mutable ones that never came. Others go with their slips.
+// round: of those that were lost, and of mutable ones that never came. Others go with their slips. What was used
+// is forgotten when its voucher is over.
 func (a *Accounts) forget(t *task.T) error {
 	st, from := a.cfg.Store, a.forgotten
-	keys, err := task.Work(t, disk, func() (keys [][]byte, err error) {
-		err = st.Scan(PaidTable, store.Range{From: from, Limit: maxForget}, func(key, _ []byte) bool {
-			keys = append(keys, key)
+	type row struct {
+		key  []byte
+		over bool // it says what was used, and is outdated
+	}
+	now := a.ep.Wall()
+	list, err := task.Work(t, disk, func() (list []row, err error) {
+		err = st.Scan(PaidTable, store.Range{From: from, Limit: maxForget}, func(key, value []byte) bool {
+			list = append(list, row{key, outdated(key, value, now)})
 			return true
 		})
-		return keys, err
+		return list, err
 	})
 	if err != nil {
 		return err
 	}
 	a.forgotten = nil
-	if len(keys) == maxForget {
-		a.forgotten = append(bytes.Clone(keys[len(keys)-1]), 0)
+	if len(list) == maxForget {
+		a.forgotten = append(bytes.Clone(list[len(list)-1].key), 0)
 	}
 	return a.put(t, func(b *store.Batch) {
-		for _, key := range keys {
-			if len(key) != hashSize || a.cfg.Storage.State(id.Hash(key)) == Absent {
-				b.Delete(PaidTable, key)
+		for _, r := range list {
+			switch n := len(r.key); {
+			case r.over, n != hashSize && n != 2*hashSize, n == hashSize && a.cfg.Storage.State(id.Hash(r.key)) == Absent:
+				b.Delete(PaidTable, r.key)
 			}
 		}
 	})

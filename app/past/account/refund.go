@@ -110,7 +110,7 @@ func (a *Accounts) Refund(t *task.T, object id.Hash) error {
 	st := a.cfg.Store
 	var b store.Batch
 	for _, r := range refs {
-		b.Put(DueTable, dueKey(object, r.entry.hash), nil)
+		b.Put(DueTable, pairKey(object, r.entry.hash), nil)
 	}
 	if _, err := task.Work(t, disk, func() (struct{}, error) { return struct{}{}, st.Apply(&b) }); err != nil {
 		return err
@@ -162,7 +162,7 @@ func (a *Accounts) collect(t *task.T) error {
 		}
 		if done {
 			a.due = slices.DeleteFunc(a.due, func(x ref) bool { return x == r })
-			if err := a.put(t, func(b *store.Batch) { b.Delete(DueTable, dueKey(object, r.entry.hash)) }); err != nil {
+			if err := a.put(t, func(b *store.Batch) { b.Delete(DueTable, pairKey(object, r.entry.hash)) }); err != nil {
 				return err
 			}
 		}
