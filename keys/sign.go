@@ -64,7 +64,7 @@ func (Verifier) Verify(key peer.Key, message, sig []byte) bool {
 	if len(sig) != peer.SignatureSize || !canonical(key) || smallOrder(key) {
 		return false
 	}
-	return ed25519.Verify(key[:], message, sig)
+	return often.verify(key, message, sig)
 }
 
 // canonical reports whether the y coordinate of a key is below p = 2^255 - 19.
