@@ -72,6 +72,7 @@ func New(c Config) (*Accounts, error) {
 func (a *Accounts) Start(ep kbr.Endpoint) {
 	a.ep = ep
 	a.asks = limit.New(a.cfg.PeerAsks)
+	a.looked = ep.Now()
 	a.rounds.Start(ep, a.cfg.Sync, a.round)
 	ep.Go(a.load, nil)
 }

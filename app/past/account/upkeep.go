@@ -27,6 +27,8 @@ const (
 // upkeep is what a node knows of how the accounts stand around it.
 type upkeep struct {
 	rounds rounds.Rounds // in which the fellow keepers are asked; begun when the books are read
+	// looked is when this node has looked through what it has last: see round.
+	looked task.Instant
 	// forgotten is where PaidTable is looked through next.
 	forgotten []byte
 }
@@ -70,9 +72,14 @@ func (a *Accounts) round(t *task.T, r *rounds.Round) error {
 			return err
 		}
 	}
-	if err := a.prove(t); err != nil || !all {
+	if err := a.prove(t); err != nil {
 		return err
 	}
+	// A fellow that says nothing must not keep this node from the rest; but rounds like that follow one another soon.
+	if !all && a.ep.Now().Sub(a.looked) < a.cfg.Sync {
+		return nil
+	}
+	a.looked = a.ep.Now()
 	for _, f := range []func(*task.T) error{a.tidy, a.forget, a.collect, a.audit, a.inspect} {
 		if err := f(t); err != nil {
 			return err
