@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 
+	voi "github.com/oasisprotocol/curve25519-voi/primitives/ed25519"
+
 	"github.com/phyllo-net/phyllo/peer"
 )
 
@@ -64,8 +66,12 @@ func (Verifier) Verify(key peer.Key, message, sig []byte) bool {
 	if len(sig) != peer.SignatureSize || !canonical(key) || smallOrder(key) {
 		return false
 	}
-	return often.verify(key, message, sig)
+	return voi.VerifyWithOptions(key[:], message, sig, &asStandard)
 }
+
+// asStandard makes the library, which takes some 0.6 of the time of crypto/ed25519, say yes and no to the
+// very same signatures, without which two versions of phyllo would differ about what is signed.
+var asStandard = voi.Options{Verify: voi.VerifyOptionsStdLib}
 
 // canonical reports whether the y coordinate of a key is below p = 2^255 - 19.
 func canonical(key peer.Key) bool {
