@@ -134,6 +134,9 @@ func (a *Accounts) serve(from id.ID, m wire.Message, answer reply) {
 	case *ask:
 		answer(a.onAsk(m))
 		return
+	case *recall:
+		answer(a.onRecall(m))
+		return
 	case *debit:
 		f = func(t *task.T) (wire.Message, uint16) { return a.onDebit(t, m) }
 	case *note:

@@ -3,14 +3,17 @@ package account_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/phyllo-net/phyllo/app/past/account"
 	"github.com/phyllo-net/phyllo/app/past/voucher"
+	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
 	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
 )
 
 // TestPayAndRefund: what is paid is charged at all who vote, every holder admits it, and what
@@ -183,6 +186,50 @@ func TestKeepersChange(t *testing.T) {
 		w.move()
 		w.net.Run(time.Hour)
 		w.mustUse(m, 800)
+	}
+}
+
+// TestHandedOver: who does not keep an account any more gives it up when all who do have it; and where none of them
+// has it, as all came at once while the member was mute, it tells them. What they may have forgotten it brings to nobody.
+func TestHandedOver(t *testing.T) {
+	simtest.WithoutRace(t)
+	w := newWorld(t, 8, kbrtest.Config{Seed: 12}, func(c *account.Config) { c.Forget = time.Hour })
+	m := w.members[5]
+	for i := range 3 {
+		p, err := m.pay(file(i, 100, 2), time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.put(file(i, 100, 2), i, p)
+	}
+	m.node.OnDeliver = func(wire.AppID, *kbr.Delivery) bool { return true }
+	old := w.live()
+	for range 36 {
+		w.join()
+	}
+	w.move()
+	if slices.ContainsFunc(w.voters(m), func(v *member) bool { return slices.Contains(old, v) }) {
+		t.Fatal("one of the old keepers stays: take another member")
+	}
+	w.net.Run(time.Hour)
+	w.mustUse(m, 600)
+	near := w.nearest(m.cert.Node, 8)
+	for _, x := range w.live() {
+		if debits, _ := x.accounts.Named(m.cert.Node); debits != 0 && !slices.Contains(near, x) {
+			t.Errorf("%s still has %d debits of an account that it does not keep", x.node.Self(), debits)
+		}
+	}
+	d, cs := m.debitOf(9, file(9, 100, 2))
+	bring := func() error {
+		_, err := ask(old[0], w.voters(m)[0], account.AskNote(d, cs))
+		return err
+	}
+	if err := bring(); err != nil {
+		t.Errorf("a debit of now: %v", err)
+	}
+	w.net.Run(3 * time.Hour)
+	if err := bring(); !refused(err) {
+		t.Errorf("a debit that may be forgotten: %v", err)
 	}
 }
 

@@ -11,6 +11,7 @@
 // Its keepers are the k nodes nearest to the member's nodeId, and the member itself, which
 // has no vote, unless it is alone. A keeper takes over what its fellows have: a debit, as it
 // is signed; that a charge was given back, when so many of them say it that one is honest.
+// Who does not keep an account any more gives it up when all have it who do.
 //
 // # Vouchers
 //

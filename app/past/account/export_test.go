@@ -101,6 +101,11 @@ func KindOf(b []byte) string {
 	return ""
 }
 
+// AskRecall asks whether a debit is there.
+func AskRecall(d *voucher.Debit, ring id.Hash) []byte {
+	return encode(&recall{Member: d.Account(), Debits: []place{{d.Date, d.Hash(ring)}}})
+}
+
 // AskVerify asks whether slips are true.
 func AskVerify(s ...*voucher.Slip) []byte { return encode(&verify{Slips: s}) }
 

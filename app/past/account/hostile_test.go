@@ -343,7 +343,6 @@ func TestHostileMessages(t *testing.T) {
 		{"a debit of tomorrow", m, v, account.AskDebit(late, lateCs)},
 		{"a debit of yesterday", m, v, account.AskDebit(old, lateCs)},
 		{"a debit for one who does not vote", m, far, good},
-		{"a note of one who keeps nothing", far, v, account.AskNote(d, cs)},
 		{"the account, for one who keeps it not", far, v, account.AskOpen(m.cert.Node)},
 		{"proofs, for one who keeps the account not", far, m, account.AskShow(id.Hash{1})},
 		{"an answer that nobody asked for", m, v, account.SaysNoted()},
@@ -365,7 +364,7 @@ func FuzzMessage(f *testing.F) {
 	for _, b := range [][]byte{
 		account.AskDebit(d, cs), account.AskNote(d, cs), account.AskList(), account.AskOpen(m.cert.Node), account.AskCredit(d, ring, 0, r),
 		account.AskLetGo(cs[0].Object, d), account.AskShow(cs[0].Object), account.AskBalance(m.cert.Node), account.SaysNoted(), account.SaysShown(1, 3),
-		account.AskVerify(slipOf(d, cs)), account.SaysVerified(), account.SaysPage(d, cs),
+		account.AskVerify(slipOf(d, cs)), account.SaysVerified(), account.SaysPage(d, cs), account.AskRecall(d, ring),
 	} {
 		f.Add(b)
 	}

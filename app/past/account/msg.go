@@ -18,6 +18,7 @@ const (
 	pageBytes  = 32 << 10 // of debits on one page
 	maxProofs  = 8        // in one answer
 	maxSlips   = 64       // in one question
+	maxPlaces  = 256      // of debits in one question
 	maxTime    = 1 << 50  // Unix milliseconds, far beyond any date that a clock may show
 )
 
@@ -42,12 +43,14 @@ const (
 	kindBalance
 	kindVerify
 	kindVerified
+	kindRecall
+	kindRecalled
 )
 
 // table lists all messages of account.
 var table = wire.NewTable((*debit)(nil), (*voted)(nil), (*over)(nil), (*note)(nil), (*noted)(nil), (*list)(nil), (*listed)(nil),
 	(*open)(nil), (*page)(nil), (*credit)(nil), (*credited)(nil), (*letGo)(nil), (*released)(nil), (*show)(nil), (*shown)(nil),
-	(*ask)(nil), (*balance)(nil), (*verify)(nil), (*verified)(nil))
+	(*ask)(nil), (*balance)(nil), (*verify)(nil), (*verified)(nil), (*recall)(nil), (*recalled)(nil))
 
 var errMessage = errors.New("message of account")
 
@@ -181,6 +184,23 @@ type verified struct {
 	Verdicts []byte `cbor:"1,keyasint"`
 }
 
+// recall asks a keeper which debits of an account it has: who has kept it before asks. It is answered by recalled.
+type recall struct {
+	Member id.ID   `cbor:"1,keyasint"`
+	Debits []place `cbor:"2,keyasint"`
+}
+
+// place is where a debit stands in its account.
+type place struct {
+	Date int64   `cbor:"1,keyasint"`
+	Hash id.Hash `cbor:"2,keyasint"`
+}
+
+// recalled answers recall: a bit for each debit that is on the disk.
+type recalled struct {
+	Has []byte `cbor:"1,keyasint"`
+}
+
 // Kind implements wire.Message.
 func (*debit) Kind() wire.Kind { return kindDebit }
 
@@ -237,6 +257,28 @@ func (*verify) Kind() wire.Kind { return kindVerify }
 
 // Kind implements wire.Message.
 func (*verified) Kind() wire.Kind { return kindVerified }
+
+// Kind implements wire.Message.
+func (*recall) Kind() wire.Kind { return kindRecall }
+
+// Kind implements wire.Message.
+func (*recalled) Kind() wire.Kind { return kindRecalled }
+
+// Check implements wire.Checker.
+func (m *recall) Check() error {
+	if n := len(m.Debits); n == 0 || n > maxPlaces {
+		return fmt.Errorf("%w: %d debits, want 1 to %d", errMessage, n, maxPlaces)
+	}
+	return nil
+}
+
+// Check implements wire.Checker.
+func (m *recalled) Check() error {
+	if n := len(m.Has); n == 0 || n > maxPlaces/8 {
+		return fmt.Errorf("%w: %d bytes for debits, want 1 to %d", errMessage, n, maxPlaces/8)
+	}
+	return nil
+}
 
 // Check implements wire.Checker.
 func (m *verify) Check() error {

@@ -80,7 +80,7 @@ func (a *Accounts) round(t *task.T, r *rounds.Round) error {
 		return nil
 	}
 	a.looked = a.ep.Now()
-	for _, f := range []func(*task.T) error{a.tidy, a.forget, a.collect, a.audit, a.inspect} {
+	for _, f := range []func(*task.T) error{a.handOver, a.tidy, a.forget, a.collect, a.audit, a.inspect} {
 		if err := f(t); err != nil {
 			return err
 		}
@@ -216,14 +216,10 @@ func (a *Accounts) onOpen(t *task.T, from id.ID, m *open) (wire.Message, uint16)
 // recordSize is at least what a record takes on the wire, in bytes.
 func recordSize(r *record) int { return 1024 + 64*len(r.Charges) }
 
-// tidy forgets what is over, and the accounts of others.
+// tidy forgets what is over.
 func (a *Accounts) tidy(t *task.T) error {
 	for _, l := range slices.Clone(a.books) {
-		mine := a.keeps(a.ep.Self().ID, l.member)
 		for _, e := range slices.Clone(l.list) {
-			if !mine && a.ep.ReplicaSet(l.member, 1) != nil {
-				continue
-			}
 			if !a.past(e) {
 				continue
 			}

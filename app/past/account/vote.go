@@ -172,7 +172,8 @@ func (a *Accounts) tell(t *task.T, e *entry, m *debit, voters []*peer.Handle) er
 
 func (a *Accounts) onNote(t *task.T, from id.ID, m *note) (wire.Message, uint16) {
 	member := m.Debit.Account()
-	if !a.keeps(from, member) || !a.keeps(a.ep.Self().ID, member) {
+	// Who has kept the account before may bring what nobody can have forgotten yet.
+	if !a.keeps(a.ep.Self().ID, member) || !a.keeps(from, member) && (from.IsZero() || a.fadedOf(m.Debit)) {
 		return nil, refusedNotKeeper
 	}
 	if _, err := a.charge(t, m.Debit, m.Charges, false); err != nil {

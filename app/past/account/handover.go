@@ -1,0 +1,125 @@
+package account
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/phyllo-net/phyllo/app/past/voucher"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
+)
+
+// An account of others moves away from a node when nearer ones come. Those take it from each other, and from the
+// member; who kept it before forgets each debit of it when all who keep it now have it. Where most of them
+// have not, as all came at once, it tells them.
+
+// maxHanded is of how many accounts is asked in one round.
+const maxHanded = 16
+
+// handOver gives up accounts that this node does not keep any more.
+func (a *Accounts) handOver(t *task.T) error {
+	books := slices.Clone(a.books)
+	if len(books) == 0 {
+		return nil
+	}
+	at := a.ep.Rand().IntN(len(books))
+	for n, asked := 0, 0; n < len(books) && asked < maxHanded; n++ {
+		l := books[(at+n)%len(books)]
+		if l.member == a.ep.Self().ID {
+			continue
+		}
+		near, _, err := a.near(t, l.member)
+		switch {
+		case errors.Is(err, ErrNotReachable), contains(near, a.ep.Self().ID): // it may soon keep it again
+			continue
+		case err != nil:
+			return err
+		}
+		asked++
+		if err := a.handOne(t, l, without(near, l.member, a.cfg.Keepers)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// handOne asks those who keep an account now about some of its debits.
+func (a *Accounts) handOne(t *task.T, l *ledger, keepers []*peer.Handle) error {
+	es := slices.DeleteFunc(slices.Clone(l.list), func(e *entry) bool { return !e.durable })
+	if n := len(es); n > maxPlaces {
+		at := a.ep.Rand().IntN(n)
+		es = slices.Concat(es[at:], es[:at])[:maxPlaces]
+	}
+	if len(es) == 0 {
+		return nil
+	}
+	q := &recall{Member: l.member}
+	for _, e := range es {
+		q.Debits = append(q.Debits, place{e.debit.Date, e.hash})
+	}
+	rs, err := a.askAll(t, keepers, q, a.cfg.Ask, nil)
+	if err != nil {
+		return err
+	}
+	has := make([][]byte, len(keepers))
+	for i, r := range rs {
+		m, ok := r.Value.(*recalled)
+		if r.Err != nil || !ok || len(m.Has) != (len(es)+7)/8 {
+			return nil // another time
+		}
+		has[i] = m.Has
+	}
+	for i, e := range es {
+		lack := slices.Clone(keepers)
+		for j := len(keepers) - 1; j >= 0; j-- {
+			if has[j][i/8]&(1<<(i%8)) != 0 {
+				lack = slices.Delete(lack, j, j+1)
+			}
+		}
+		most := len(lack) >= majority(len(keepers))
+		switch {
+		case len(lack) == 0, most && a.fadedOf(e.debit): // which they have forgotten
+			err = a.erase(t, l, e)
+		case most:
+			err = a.bring(t, e, lack)
+		} // the few who lack it hear of it from the others
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bring tells others of a debit.
+func (a *Accounts) bring(t *task.T, e *entry, to []*peer.Handle) error {
+	cs, err := a.charges(t, e)
+	if err != nil {
+		return err
+	}
+	_, err = a.askAll(t, to, &note{Debit: e.debit, Charges: cs, From: e.debit.Date}, a.cfg.Ask, nil)
+	return err
+}
+
+// fadedOf reports whether those who keep an account may have forgotten a debit of it.
+func (a *Accounts) fadedOf(d *voucher.Debit) bool {
+	return a.past(newEntry(d, id.Hash{}, nil, nil)) // as if all of it was given back
+}
+
+// onRecall says which debits are on the disk here.
+func (a *Accounts) onRecall(m *recall) (wire.Message, uint16) {
+	if !a.keeps(a.ep.Self().ID, m.Member) {
+		return nil, refusedNotKeeper
+	}
+	l, out := a.books.find(m.Member), &recalled{Has: make([]byte, (len(m.Debits)+7)/8)}
+	if l == nil {
+		return out, 0
+	}
+	for i, p := range m.Debits {
+		if at, have := l.at(p.Date, p.Hash); have && l.list[at].durable {
+			out.Has[i/8] |= 1 << (i % 8)
+		}
+	}
+	return out, 0
+}
