@@ -16,6 +16,9 @@ func Scan(b []byte) Scanner { return Scanner{b: b} }
 // Fail lets the scanner have failed.
 func (s *Scanner) Fail() { s.b, s.failed = nil, true }
 
+// Failed reports whether something was not as asked for.
+func (s *Scanner) Failed() bool { return s.failed }
+
 // Done reports whether all was as asked for, and nothing is left.
 func (s *Scanner) Done() bool { return !s.failed && len(s.b) == 0 }
 
