@@ -13,22 +13,27 @@ import (
 
 const (
 	// countEvery is the time between two counts of the copies of what users store, when they
-	// change nothing.
+	// change nothing and all copies are there; while some are not it is countSoon, and twice as long
+	// each time that the count is the same: they are being made, or their machines are away for long.
 	countEvery = time.Hour
+	countSoon  = time.Minute
 	// countGap is the shortest time between two, and countShare how many times as long as a count
-	// took it is at least.
+	// took it is at least, up to countMost: who is away and does not answer makes a count long, not dear.
 	countGap   = 20 * time.Second
 	countShare = 50
+	countMost  = 5 * time.Minute
 )
 
-// watchCopies counts, at the start, after changes and each hour, how many nodes keep the objects
-// that the users of this node store.
+// watchCopies counts, at the start, after changes, also of who is a neighbour, and each hour,
+// how many nodes keep the objects that the users of this node store; more often while copies lack.
 func (n *Node) watchCopies() {
 	wait := n.opt.countGap
 	if wait == 0 {
 		wait = countGap
 	}
 	gap := wait
+	soon := min(3*gap, countSoon)
+	again := soon
 	for {
 		// What changes while it is waited, or counted, is counted next time at the latest.
 		if !n.pause(wait, nil) {
@@ -38,14 +43,28 @@ func (n *Node) watchCopies() {
 		c, err := n.countCopies(n.ctx)
 		if err == nil {
 			n.mu.Lock()
+			was := n.copies
 			n.copies = c
 			n.mu.Unlock()
+			again = nextCount(was, c, again, soon)
 		}
-		wait = max(gap, countShare*time.Since(begin))
-		if err == nil && !n.pause(countEvery-wait, n.stored) {
+		wait = max(gap, min(countShare*time.Since(begin), countMost))
+		if err == nil && !n.pause(again-wait, n.stored) {
 			return
 		}
 	}
+}
+
+// nextCount is the time to the next count, after the one before took last: was and now are what they
+// have found, nil where nobody stores anything.
+func nextCount(was, now *api.Copies, last, soon time.Duration) time.Duration {
+	switch {
+	case now == nil || now.Whole == now.Objects && now.Trouble == "":
+		return countEvery
+	case was == nil || was.Objects != now.Objects || was.Whole != now.Whole || was.Missing != now.Missing || was.Trouble != now.Trouble:
+		return soon
+	}
+	return min(2*last, countEvery)
 }
 
 // pause waits so long, or until early, which may be nil. It reports whether the node goes on.
@@ -61,7 +80,7 @@ func (n *Node) pause(d time.Duration, early <-chan struct{}) bool {
 	return true
 }
 
-// filesChanged says that users have stored or removed something.
+// filesChanged says that users have stored or removed something, or that nodes came or went.
 func (n *Node) filesChanged() {
 	select {
 	case n.stored <- struct{}{}:

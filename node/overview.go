@@ -167,9 +167,10 @@ func (f face) Picture(ctx context.Context) (*api.Picture, error) {
 }
 
 // ringChanged tells followers that the picture has changed. It may be time to make
-// somebody who is new an admitter.
+// somebody who is new an admitter, and what is stored may have fewer copies than before, or more.
 func (n *Node) ringChanged() {
 	n.memberChanged()
+	n.filesChanged()
 	n.feed.Publish(&api.Event{Kind: api.EventRing, Time: time.Now().UTC()})
 }
 

@@ -13,6 +13,8 @@ func Parts(c api.Copies) string {
 	switch {
 	case c.Objects == 0 && c.Trouble == "":
 		return "nothing"
+	case c.Objects == 0:
+		return plain.Clean(c.Trouble)
 	case c.Whole == c.Objects:
 		text = fmt.Sprintf("all copies of all %d parts are there", c.Objects)
 	default:

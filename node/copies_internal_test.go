@@ -1,0 +1,38 @@
+package node
+
+import (
+	"testing"
+	"time"
+
+	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/api/events"
+)
+
+// TestNextCount: while copies lack they are counted again soon, and less and less often if nothing
+// comes of it; who is a neighbour no more, or has come, may have had some.
+func TestNextCount(t *testing.T) {
+	of := func(whole int) *api.Copies { return &api.Copies{Objects: 4, Whole: whole} }
+	for _, x := range []struct {
+		name      string
+		was, now  *api.Copies
+		last, due time.Duration
+	}{
+		{"nobody stores anything", nil, nil, countSoon, countEvery},
+		{"all are there", of(2), of(4), countSoon, countEvery},
+		{"the first count", nil, of(2), countEvery, countSoon},
+		{"some are lost", of(4), of(2), countEvery, countSoon},
+		{"they are made", of(2), of(3), 4 * countSoon, countSoon},
+		{"they are not", of(2), of(2), 4 * countSoon, 8 * countSoon},
+		{"for long", of(2), of(2), countEvery, countEvery},
+		{"a space is away", of(4), &api.Copies{Trouble: "away"}, countEvery, countSoon},
+	} {
+		if due := nextCount(x.was, x.now, x.last, countSoon); due != x.due {
+			t.Errorf("%s: %v, want %v", x.name, due, x.due)
+		}
+	}
+	n := &Node{feed: events.NewFeed(), upkeep: make(chan struct{}, 1), stored: make(chan struct{}, 1)}
+	n.ringChanged()
+	if len(n.stored) != 1 {
+		t.Error("a change among the neighbours brings no count")
+	}
+}
