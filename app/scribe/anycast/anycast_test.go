@@ -79,6 +79,25 @@ func TestNobody(t *testing.T) {
 	}
 }
 
+// Over slow links too who searches hears soon enough that his walk goes on: where nobody is willing
+// each member is asked once, and nobody walks a second time (P9).
+func TestSlowLinks(t *testing.T) {
+	for _, step := range []time.Duration{60 * time.Millisecond, 100 * time.Millisecond} {
+		w := newWorld(t, 60, kbrtest.Config{Seed: 3, Delay: step}, nil)
+		g := w.group(open("work"), w.nodes...)
+		w.net.Run(time.Minute)
+		before, begun := w.steps(), w.net.Now()
+		r := w.nodes[5].ask(g, "nothing", 1, bob)
+		w.wait(r)
+		if !errors.Is(r.err, anycast.ErrNobody) {
+			t.Errorf("%s a step: nobody is willing: %v, by %v", step, r.err, r.by)
+		}
+		if n, most := int(w.steps()-before), 2*(w.inTree(g)-1); n > most {
+			t.Errorf("%s a step: %d steps in a tree of %d within %s", step, n, w.inTree(g), w.net.Now().Sub(begun))
+		}
+	}
+}
+
 // A manycast finds as many as are wanted, or says that there are fewer, with those.
 func TestManycast(t *testing.T) {
 	w := newWorld(t, 30, kbrtest.Config{Seed: 3, Loss: 0.05}, nil)
