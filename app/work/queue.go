@@ -155,8 +155,8 @@ func (q *queue) pop() *item {
 // pump looks for takers, unless the queue rests.
 func (q *queue) pump() {
 	most := maxWalks
-	if q.waitsForTopic() {
-		most = 1 // it was woken before the time: one search tells all whether the topic is there
+	if q.gone.wait > 0 {
+		most = 1 // the topic was not there: one search tells all whether it is
 	}
 	for !q.resting && q.walks < most && len(q.ready) > 0 {
 		it := q.pop()

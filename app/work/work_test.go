@@ -156,6 +156,16 @@ func TestTopicIsGone(t *testing.T) {
 	})
 	y.until("it has its outcome", time.Minute, func() bool { return outcome == work.None })
 
+	// When the time has come to look for the topic again, one of all that wait does.
+	h.must(func(t *task.T) error {
+		h.work.Look(name("ann/thumbs"))
+		if n := h.work.Walks(name("ann/thumbs")); n != 1 {
+			return fmt.Errorf("%d searches at the hourly look for a topic that is gone", n)
+		}
+		return nil
+	})
+	y.Sim.RunFor(time.Second)
+
 	// Of many it is not found out for one after the other.
 	var told []time.Duration
 	h.must(func(t *task.T) error {
