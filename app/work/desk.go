@@ -3,6 +3,7 @@ package work
 import (
 	"cmp"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -27,7 +28,7 @@ const (
 	maxHere  = 64
 	maxSeen  = 16_384
 	// maxOwn is to how many topics one node may say that it offers, and maxCopied how often a
-	// neighbour may say it of others.
+	// neighbour may say it of others, where others may come of whom this node does not know. See share.
 	maxOwn    = 128
 	maxCopied = 1024
 	// copies is how many nodes beside the root know it, too, so that its death loses nothing, and
@@ -174,12 +175,9 @@ func (w *Work) onHere(d *kbr.Delivery, m *here) {
 		refuse(d, refusedDenied)
 		return
 	}
-	by, share := teller{d.Via.ID, node.ID == d.Via.ID}, maxCopied
-	switch {
-	case d.Via.ID == self:
-		share = maxSeen
-	case by.itself:
-		share = maxOwn
+	by, share := teller{d.Via.ID, node.ID == d.Via.ID}, maxSeen
+	if d.Via.ID != self {
+		share = w.share(by.itself)
 	}
 	s := w.offerers.saw(m.Group, node, by, share, now)
 	if s == nil {
@@ -196,6 +194,20 @@ func (w *Work) onHere(d *kbr.Delivery, m *here) {
 			w.ep.Send(p, encode(&here{Group: m.Group, Node: node}), nil)
 		}
 	}
+}
+
+// share is how many sightings a node may tell: of itself, or of others. In a ring so small that this node
+// knows all of it there are as many tellers of each kind as nodes, and each has its part of the
+// room: few nodes are the roots of all topics there.
+func (w *Work) share(itself bool) int {
+	least := maxCopied
+	if itself {
+		least = maxOwn
+	}
+	if all := len(w.ep.ReplicaSet(w.ep.Self().ID, math.MaxInt)); all > 0 {
+		return max(least, maxSeen/(2*all))
+	}
+	return least
 }
 
 // onWho says which nodes offer items to a topic.

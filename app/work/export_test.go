@@ -100,11 +100,27 @@ func Snooping(group id.Hash, owner peer.Key, at int64) []byte {
 // Here says that the sender, or another node, offers to a topic.
 func Here(group id.Hash, node *peer.Handle) []byte { return encode(&here{group, node}) }
 
-// MaxOwn and MaxHere are how many topics of one node, and nodes of one topic, a root remembers.
+// MaxHere is how many nodes of one topic a root remembers, MaxSeen of all, and MaxOwn is to how many topics one
+// node may say that it offers in a ring that is not small.
 const (
-	MaxOwn  = maxOwn
 	MaxHere = maxHere
+	MaxSeen = maxSeen
+	MaxOwn  = maxOwn
 )
+
+// Share is to how many topics a node may say to this one that it offers.
+func (w *Work) Share() int { return w.share(true) }
+
+// Look lets the time have come to look again for a topic that is gone.
+func (w *Work) Look(n topic.Name) {
+	for _, q := range w.queues {
+		if q.name == n {
+			q.gone.next = w.ep.Now()
+			q.wake()
+			q.pump()
+		}
+	}
+}
 
 // Shows reports whether an answer to Snooping shows items.
 func Shows(b []byte) bool {
