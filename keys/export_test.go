@@ -10,6 +10,9 @@ var (
 // MaxGood is how many signatures are remembered at least.
 const MaxGood = maxGood
 
+// MaxHeard is of how many keys something is kept.
+const MaxHeard = maxHeard
+
 // Fill remembers something that is no signature.
 func (r *Remembering) Fill(print [32]byte) {
 	r.mu.Lock()

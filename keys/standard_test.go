@@ -5,6 +5,7 @@ import (
 	"crypto/sha512"
 	"encoding/binary"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/oasisprotocol/curve25519-voi/curve"
@@ -109,6 +110,37 @@ func TestVerifiesAsTheStandardLibrary(t *testing.T) {
 	for n := range uint64(64) {
 		h := sha512.Sum512(binary.LittleEndian.AppendUint64(nil, n))
 		agree(t, peer.Key(h[:32]), message, sig)
+	}
+}
+
+// What is kept of keys that were heard of changes nothing, also when there were more of them than there is room
+// for, and several goroutines verify.
+func TestKeysHeardAgain(t *testing.T) {
+	s, message := newSigner(t), []byte("message")
+	sig := s.Sign(message)
+	bent := slices.Clone(sig)
+	bent[40] ^= 1
+	var others []*keys.Signer
+	for range keys.MaxHeard + 40 {
+		others = append(others, newSigner(t))
+	}
+	var all sync.WaitGroup
+	for part := range slices.Chunk(others, len(others)/4+1) {
+		all.Go(func() {
+			var v keys.Verifier
+			for _, o := range part {
+				switch {
+				case !v.Verify(o.Public(), message, o.Sign(message)), !v.Verify(s.Public(), message, sig):
+					t.Error("a right signature was refused")
+				case v.Verify(o.Public(), message, sig), v.Verify(s.Public(), message, bent), v.Verify(s.Public(), nil, sig):
+					t.Error("a wrong signature is good")
+				}
+			}
+		})
+	}
+	all.Wait()
+	if first := others[0]; !(keys.Verifier{}).Verify(first.Public(), message, first.Sign(message)) {
+		t.Error("a key that was forgotten is refused")
 	}
 }
 
