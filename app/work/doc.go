@@ -46,7 +46,9 @@
 // root of the topic's key knows which nodes these are, as they say so every two minutes, to it and
 // to the two that would be root next, and each of them tells the owner, who signs his question.
 // Who does not answer is counted, not passed over; of one topic a root remembers 64 nodes, and says
-// if there are more. That a node offers to a topic, but not what, any member may ask.
+// if there are more. In a ring of few nodes, where all know who is near to the key, each second time the node that
+// would be root next is told instead, and the owner asks these too: so a root that hides what it hears
+// hides nobody. That a node offers to a topic, but not what, any member may ask.
 //
 // # Use
 //

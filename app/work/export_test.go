@@ -111,6 +111,9 @@ const (
 // Share is to how many topics a node may say to this one that it offers.
 func (w *Work) Share() int { return w.share(true) }
 
+// Hide lets a node forget who offers, and neither remember nor pass on what it hears of it from then on.
+func (w *Work) Hide() { w.offerers.desks, w.offerers.all = make(map[id.Hash]*desk), maxSeen }
+
 // Look lets the time have come to look again for a topic that is gone.
 func (w *Work) Look(n topic.Name) {
 	for _, q := range w.queues {

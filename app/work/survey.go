@@ -165,9 +165,31 @@ func (w *Work) offerersOf(t *task.T, group id.Hash) (*desks, error) {
 	case err != nil:
 		return e, nil
 	case err2 != nil || a.From.ID == b.From.ID:
-		return d, nil
+		return w.besides(t, group, a.From.ID, d)
 	}
 	return joined(d, e, id.Closer(group.Place(), b.From.ID, a.From.ID)), nil
+}
+
+// besides adds to what one node says, to which all ways lead, what those say that would be the root next: it
+// may be the root, and hide somebody. Only a node that knows who is near to the key knows these; in a ring
+// of few nodes each does.
+func (w *Work) besides(t *task.T, group id.Hash, root id.ID, d *desks) (*desks, error) {
+	near := slices.Clone(w.ep.ReplicaSet(group.Place(), copies+1))
+	near = slices.DeleteFunc(near, func(p *peer.Handle) bool { return p.ID == root })
+	got, err := kbr.CallAll(t, w.ep, near, func(int) []byte { return encode(&who{group}) }, kbr.Options{Timeout: surveyTime}, nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range got {
+		if r.Err != nil || r.Value.Relayed {
+			continue
+		}
+		m, err := table.Decode(r.Value.Payload)
+		if e, ok := m.(*desks); err == nil && ok {
+			d = joined(d, e, false)
+		}
+	}
+	return d, nil
 }
 
 // joined is what two nodes say together; of whether the ring is young the nearer one's word counts.
@@ -261,6 +283,17 @@ func (w *Work) announce(t *task.T) error {
 	}
 }
 
+// tellTo is whom a node tells that it has items of a topic: the root, which tells those who would be it next. Each
+// second time it is the first of these, where it is known, which tells the root and the other: a root that keeps
+// to itself what it hears hides nobody from besides.
+func (w *Work) tellTo(t *task.T, group id.Hash, second bool) (*peer.Handle, error) {
+	if near := w.ep.ReplicaSet(group.Place(), copies+1); second && len(near) > 1 {
+		return near[1], nil
+	}
+	root, _, err := w.root(t, group, kbr.Options{Random: second})
+	return root.From, err
+}
+
 // announce tells the topic's root that there are items here, unless it was told a moment ago. The
 // group of a queue of before a restart may not be known: none of its items may be offered any more.
 func (q *queue) announce() {
@@ -282,9 +315,9 @@ func (q *queue) announce() {
 			q.found()
 		}
 		q.random = !q.random // each second time on another way: see offerersOf
-		root, _, err := w.root(t, q.group, kbr.Options{Random: q.random})
+		to, err := w.tellTo(t, q.group, !q.random)
 		if err == nil {
-			_, err = kbr.CallPeer(t, w.ep, root.From, encode(&here{Group: q.group}), kbr.Options{Timeout: surveyTime})
+			_, err = kbr.CallPeer(t, w.ep, to, encode(&here{Group: q.group}), kbr.Options{Timeout: surveyTime})
 		}
 		return err
 	}, func(err error) {
