@@ -78,11 +78,14 @@ func (n *Node) WorkTake(ctx context.Context, q api.WorkTaking, f func(*api.WorkE
 	for i, text := range []string{"cat.png", "dog.png"} {
 		e := n.workEvent(api.WorkJob, q.Topic, text, workItem(i))
 		e.Node, e.Name, e.From, e.Before = nodeID(1), "bob", fingerprint("bob"), i
+		done := n.inHands(e.Item) // before he hears of it: he may confirm at once
 		if err := f(e); err != nil {
 			return err
 		}
-		if err := n.confirmed(ctx, e.Item); err != nil {
-			return err
+		select {
+		case <-done:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 	select {
@@ -93,21 +96,16 @@ func (n *Node) WorkTake(ctx context.Context, q api.WorkTaking, f func(*api.WorkE
 	}
 }
 
-// confirmed waits until an item is confirmed.
-func (n *Node) confirmed(ctx context.Context, item id.Hash) error {
+// inHands notes that a taker has an item; done is closed when he confirms it.
+func (n *Node) inHands(item id.Hash) (done chan struct{}) {
 	n.mu.Lock()
+	defer n.mu.Unlock()
 	if n.atWork == nil {
 		n.atWork = make(map[id.Hash]chan struct{})
 	}
-	done := make(chan struct{})
+	done = make(chan struct{})
 	n.atWork[item] = done
-	n.mu.Unlock()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return done
 }
 
 // WorkConfirm implements api.Node.
