@@ -102,7 +102,7 @@ func (c *Client) wrap(ctx context.Context, err error) error {
 		return ctx.Err()
 	case errors.As(err, &ours):
 		return ours
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed):
 		return Errorf(NotRunning, "the node at %s ended before it answered (its log is phyllo.log there): start it again with `phyllo up`", c.home)
 	}
 	return fmt.Errorf("talking to the node at %s: %w: does it hang? its log is phyllo.log there", c.home, err)

@@ -38,9 +38,17 @@ func (s *userSpace) about(err error, name string) error {
 	case errors.Is(err, files.ErrClash):
 		return api.Errorf(api.Failed, "%+q cannot be a file: it is a folder, or a part of it is a file; choose another with --as", name)
 	case errors.Is(err, files.ErrName):
-		return api.Errorf(api.Usage, "%+q cannot be the name of a file: choose another with --as", name)
+		return api.Errorf(api.Usage, "%+.80q cannot be the name of a file: choose another with --as, in UTF-8, of at most %d bytes, without control characters and without the parts \"\", \".\" and \"..\"", name, files.MaxName)
 	}
 	return kinded(err)
+}
+
+// aboutVersion is about for an operation that names a version, or none.
+func (s *userSpace) aboutVersion(err error, q api.FileName) error {
+	if q.Version != "" && errors.Is(err, files.ErrNotFound) {
+		return api.Errorf(api.NotFound, "there is no version %+.80q of a file %+q in the space %s: `phyllo history NAME` lists those that there are", q.Version, q.Name, s.info.Name)
+	}
+	return s.about(err, q.Name)
 }
 
 // owned is a version as the interface shows it.
@@ -166,7 +174,7 @@ func withVersion[V any](ctx context.Context, s *userSpace, q api.FileName, f fun
 		})
 		return out, err
 	})
-	return v, s.about(err, q.Name)
+	return v, s.aboutVersion(err, q)
 }
 
 // FileShare implements api.Node.
@@ -216,7 +224,7 @@ func (f face) FileStat(ctx context.Context, q api.FileName) (*api.File, error) {
 		return file, err
 	})
 	if err != nil {
-		return nil, s.about(err, q.Name)
+		return nil, s.aboutVersion(err, q)
 	}
 	return &file, nil
 }
@@ -261,7 +269,7 @@ func (f face) FileRemove(ctx context.Context, q api.FileName) error {
 		}
 		return nothing{}, sp.Erase(t, q.Name)
 	})
-	return s.about(err, q.Name)
+	return s.aboutVersion(err, q)
 }
 
 // FileMove implements api.Node.

@@ -20,7 +20,7 @@ var (
 	ErrName        = errors.New("this cannot be a name: give UTF-8 without control characters, empty parts, \".\" and \"..\", at most 1024 bytes")
 	ErrMeta        = errors.New("the attributes are too long: keep them below 16 KiB")
 	ErrFull        = errors.New("there is no room for it: free some, or offer more (`phyllo df` shows both)")
-	ErrDenied      = errors.New("this may not be changed from here: ask the space's owner to grant it")
+	ErrDenied      = errors.New("you have no right to do this here: ask the space's owner to grant it")
 	ErrUnavailable = errors.New("this cannot be reached or decided now: too few of the machines that hold it answer, so try again later")
 )
 

@@ -39,7 +39,7 @@ var (
 	errNotModified    = &fault{"NotModified", 304, "", ""}
 	errRange          = &fault{"InvalidRange", 416, "the file has no bytes in this range", ""}
 	errDigest         = &fault{"BadDigest", 400, "the content is another than its checksum says: it was damaged on the way, send it again", ""}
-	errDenied         = &fault{"AccessDenied", 403, "the key is good for another space: make one for this with `phyllo key add --for s3 --space`", ""}
+	errDenied         = &fault{"AccessDenied", 403, "the key is good for another space: make one for the other with `phyllo key add --for s3 --space NAME` (and a new space with `phyllo space create NAME`)", ""}
 	errReadOnly       = &fault{"AccessDenied", 403, "the key is for reading alone: make another with `phyllo key add --for s3`", ""}
 	errXML            = refuse("MalformedXML", 400, front.ErrXML.Error())
 	errPart           = &fault{"InvalidPart", 400, "a part that is named was not uploaded, or has another ETag", ""}

@@ -189,7 +189,7 @@ func (v *view) refusesPath(p string, change bool) *refusal {
 		}
 	}
 	if !v.key.May(space, false) {
-		return &refusal{http.StatusForbidden, "", "the password is for another space: make one with `phyllo key add --for webdav --space`"}
+		return &refusal{http.StatusForbidden, "", "the password is for another space: make one for the other with `phyllo key add --for webdav --space NAME`"}
 	}
 	if change && !v.key.May(space, true) {
 		return &refusal{http.StatusForbidden, "", "the password is for reading alone: make another with `phyllo key add --for webdav`"}

@@ -53,7 +53,11 @@ func (n *Node) makeSpace(ctx context.Context, name string) error {
 	return s.SetHistory(ctx, true)
 }
 
-func (n *Node) missing(err error, name, space string) error {
+func (n *Node) missing(err error, q api.FileName, space string) error {
+	name := q.Name
+	if q.Version != "" && errors.Is(err, files.ErrNotFound) {
+		return api.Errorf(api.NotFound, "there is no version %+q of a file %+q in the space %s: `phyllo history NAME` lists those that there are", q.Version, name, space)
+	}
 	if errors.Is(err, files.ErrNotFound) {
 		return api.Errorf(api.NotFound, "there is no file %+q in the space %s: `phyllo ls` lists those that there are", name, space)
 	}
@@ -61,15 +65,22 @@ func (n *Node) missing(err error, name, space string) error {
 }
 
 func (n *Node) shown(e files.Entry, space string) api.File {
-	return api.File{Space: space, Name: e.Name, Version: e.Version, Size: e.Size, Modified: Begin, By: n.me(""), Wanted: cmp.Or(e.Kept.Total, api.FileCopies),
+	f := api.File{Space: space, Name: e.Name, Version: e.Version, Size: e.Size, Modified: Begin, By: n.me(""), Wanted: cmp.Or(e.Kept.Total, api.FileCopies),
 		Need: e.Kept.Need, Removed: e.Removed}
+	if strings.HasPrefix(e.Name, "brief") {
+		f.Expires = Begin.AddDate(0, 0, 30)
+	}
+	return f
 }
 
-// FilePut implements api.Node. Names that begin with "far" cannot be stored, and those that begin
-// with "small" are in a ring that is too small for archives.
+// FilePut implements api.Node. Names that begin with "far" cannot be stored, those that begin
+// with "small" are in a ring that is too small for archives, and those with "brief" end in 30 days.
 func (n *Node) FilePut(ctx context.Context, q api.FilePut, content io.Reader) (*api.File, error) {
 	if strings.HasPrefix(q.Name, "far") {
 		return nil, api.Errorf(api.Unreachable, "too few copies of %+q could be made now: try again in a moment; `phyllo doctor` looks at this side", q.Name)
+	}
+	if err := files.CheckName(q.Name); err != nil {
+		return nil, api.Wrap(api.Usage, err)
 	}
 	s, in, err := n.space(ctx, q.Space)
 	if err != nil {
@@ -110,7 +121,7 @@ func (n *Node) FileGet(ctx context.Context, q api.FileName) (*api.File, io.ReadC
 	}
 	e, err := s.Stat(ctx, name, q.Version)
 	if err != nil {
-		return nil, nil, n.missing(err, q.Name, in)
+		return nil, nil, n.missing(err, q, in)
 	}
 	r, err := s.Read(ctx, name, q.Version, 0, -1)
 	if err == nil && n.Unreadable != nil {
@@ -142,7 +153,7 @@ func (n *Node) FileStat(ctx context.Context, q api.FileName) (*api.File, error) 
 	}
 	e, err := s.Stat(ctx, q.Name, q.Version)
 	if err != nil {
-		return nil, n.missing(err, q.Name, in)
+		return nil, n.missing(err, q, in)
 	}
 	f := n.shown(e, in)
 	f.Copies = counted(f)
@@ -180,7 +191,7 @@ func (n *Node) FileHistory(ctx context.Context, q api.FileName) (out []api.File,
 		}
 	}
 	if err == nil && len(out) == 0 {
-		err = n.missing(files.ErrNotFound, q.Name, in)
+		err = n.missing(files.ErrNotFound, q, in)
 	}
 	return out, err
 }
@@ -192,7 +203,7 @@ func (n *Node) FileRemove(ctx context.Context, q api.FileName) error {
 		return err
 	}
 	if strings.HasSuffix(q.Name, "/") {
-		return n.missing(s.RemoveAll(ctx, q.Name), q.Name, in)
+		return n.missing(s.RemoveAll(ctx, q.Name), q, in)
 	}
 	list, err := n.FileHistory(ctx, q)
 	if err != nil {
@@ -209,7 +220,7 @@ func (n *Node) FileRemove(ctx context.Context, q api.FileName) error {
 		}
 	}
 	if q.Version != "" {
-		return n.missing(files.ErrNotFound, q.Name, in)
+		return n.missing(files.ErrNotFound, q, in)
 	}
 	return nil
 }
@@ -224,7 +235,7 @@ func (n *Node) FileMove(ctx context.Context, q api.FileMove) error {
 	if errors.Is(err, files.ErrChanged) {
 		return api.Errorf(api.Failed, "there is %+q in the space %s already: choose another name, or replace it with `phyllo mv --force`", q.To, in)
 	}
-	return n.missing(err, q.Name, in)
+	return n.missing(err, api.FileName{Name: q.Name}, in)
 }
 
 // FolderAdd implements api.Node.
@@ -243,7 +254,7 @@ func (n *Node) FileShare(ctx context.Context, q api.FileName) (*api.FileLink, er
 		return nil, err
 	}
 	if _, err := s.Stat(ctx, q.Name, q.Version); err != nil {
-		return nil, n.missing(err, q.Name, in)
+		return nil, n.missing(err, q, in)
 	}
 	return &api.FileLink{Space: in, Name: q.Name, Link: link + q.Name}, nil
 }

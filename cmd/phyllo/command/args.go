@@ -3,6 +3,7 @@ package command
 import (
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -10,6 +11,7 @@ import (
 	"github.com/phyllo-net/phyllo/api/typo"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/console"
 	"github.com/phyllo-net/phyllo/cmd/phyllo/plain"
+	"github.com/phyllo-net/phyllo/node/config"
 )
 
 // GroupRun is what a command does that only has commands below it: with nothing
@@ -97,10 +99,18 @@ func FlagError(cmd *cobra.Command, err error) error {
 	return console.Usage("%s: see `%s --help`", err, cmd.CommandPath())
 }
 
+// example is a value that a flag takes: the one that it has, if that is one.
+func example(v pflag.Value) string {
+	if l, ok := v.(*Length); ok && l.Value < l.Low {
+		return config.SpanText(min(30*24*time.Hour, l.High))
+	}
+	return v.String()
+}
+
 // hint says which values a flag takes.
 func hint(f *pflag.Flag) string {
 	if v, ok := f.Value.(interface{ Hint() string }); ok {
-		return v.Hint() + " as in --" + f.Name + " " + f.Value.String()
+		return v.Hint() + " as in --" + f.Name + " " + example(f.Value)
 	}
 	switch f.Value.Type() {
 	case "bool":

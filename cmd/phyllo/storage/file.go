@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -73,10 +74,16 @@ makes lost parts anew, so let it run once in a week or two. Keep the link that
 			if p.as != "" && len(a) > 1 {
 				return console.Usage("--as names one file: store them one by one, or leave it away")
 			}
+			left := 0
 			for _, from := range a {
-				if err := putAll(cmd.Context(), w, p, from); err != nil {
+				n, err := putAll(cmd.Context(), w, p, from)
+				if err != nil {
 					return err
 				}
+				left += n
+			}
+			if left > 0 {
+				return fmt.Errorf("%s not stored: the lines above say why", plain.Plural(left, "file"))
 			}
 			return nil
 		},
@@ -91,27 +98,35 @@ makes lost parts anew, so let it run once in a week or two. Keep the link that
 	return cmd
 }
 
-// putAll stores a file, or a folder with all that is in it.
-func putAll(ctx context.Context, w *console.World, p *putFlags, from string) error {
+// putAll stores a file, or a folder with all that is in it. What of a folder cannot be stored, or is
+// no file, is left out and told: left is how many files cannot be.
+func putAll(ctx context.Context, w *console.World, p *putFlags, from string) (left int, err error) {
 	if from == "-" {
 		if p.as == "" {
-			return console.Usage("what comes from standard input needs a name: give it with --as, as in --as src.tar")
+			return 0, console.Usage("what comes from standard input needs a name: give it with --as, as in --as src.tar")
 		}
-		return putOne(ctx, w, p, w.Stdin, p.as, 0)
+		return 0, putOne(ctx, w, p, w.Stdin, p.as, 0)
 	}
 	root := path.Base(filepath.ToSlash(filepath.Clean(from)))
 	if p.as != "" {
 		root = strings.TrimSuffix(p.as, "/")
+		if at, err := os.Stat(from); err == nil && !at.IsDir() && root != p.as {
+			root = path.Join(root, path.Base(filepath.ToSlash(from)))
+		}
 	}
-	return filepath.WalkDir(from, func(at string, d fs.DirEntry, err error) error {
+	return left, filepath.WalkDir(from, func(at string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return fmt.Errorf("reading %s: %w: is it spelt right, and may you read it?", plain.Clean(at), errors.Unwrap(err))
 		}
 		info, err := os.Stat(at)
-		if err != nil || info.IsDir() && d.IsDir() {
-			return err
-		}
-		if !info.Mode().IsRegular() {
+		switch {
+		case err != nil && at == from:
+			return fmt.Errorf("reading %s: %w: does the link lead to a file?", plain.Clean(at), errors.Unwrap(err))
+		case err == nil && info.IsDir() && d.IsDir():
+			return nil
+		case err == nil && !info.Mode().IsRegular() && at == from:
+			return console.Usage("%s is no file: store what comes out of it with `phyllo put - --as NAME < FILE`", plain.Clean(at))
+		case err != nil || !info.Mode().IsRegular():
 			w.Say("%s %s is no file, and left out", w.Mark(api.Warn), plain.Clean(at))
 			return nil
 		}
@@ -124,12 +139,21 @@ func putAll(ctx context.Context, w *console.World, p *putFlags, from string) err
 			return fmt.Errorf("reading %s: %w: may you read it? (`ls -l`)", plain.Clean(at), errors.Unwrap(err))
 		}
 		defer f.Close()
-		return putOne(ctx, w, p, f, path.Join(root, filepath.ToSlash(rel)), info.Size())
+		err = putOne(ctx, w, p, f, path.Join(root, filepath.ToSlash(rel)), info.Size())
+		if at != from && api.KindOf(err) == api.Usage {
+			w.Say("%s %s: %s", w.Mark(api.Warn), plain.Clean(at), err)
+			left++
+			return nil
+		}
+		return err
 	})
 }
 
 // putOne stores what r has to its end.
 func putOne(ctx context.Context, w *console.World, p *putFlags, r io.Reader, name string, size int64) error {
+	if !utf8.ValidString(name) { // JSON would make another name of it
+		return api.Errorf(api.Usage, "%s cannot be the name of a file, as it is not UTF-8: choose another with --as", plain.Clean(name))
+	}
 	q := api.FilePut{User: p.user, Space: p.space, Name: name, Copies: p.copies.Value, Archive: p.archive}
 	if p.expires.Value > 0 {
 		q.Expires = w.Now().Add(p.expires.Value).UTC().Truncate(time.Millisecond)
@@ -184,18 +208,31 @@ func newCat(w *console.World) *cobra.Command {
 				return err
 			}
 			defer c.Close()
-			_, content, err := c.FileGet(cmd.Context(), f.name(a[0]))
-			if err != nil {
-				return err
-			}
-			defer content.Close()
-			_, err = io.Copy(w.Out, content)
-			return err
+			return printFile(cmd.Context(), w, c, f.name(a[0]))
 		},
 	}
 	f.add(cmd, true)
 	cmd.ValidArgsFunction = command.Complete(w, fileNames)
 	return cmd
+}
+
+// printFile writes what a file contains to standard output.
+func printFile(ctx context.Context, w *console.World, c *api.Client, q api.FileName) error {
+	_, content, err := c.FileGet(ctx, q)
+	if err != nil {
+		return notFolder(ctx, w, c, q, err)
+	}
+	defer content.Close()
+	_, err = io.Copy(w.Out, content)
+	return err
+}
+
+// notFolder says so where a folder is named for a file; otherwise the error stays.
+func notFolder(ctx context.Context, w *console.World, c *api.Client, q api.FileName, err error) error {
+	if api.KindOf(err) == api.NotFound && q.Version == "" && (strings.HasSuffix(q.Name, "/") || isFolder(ctx, w, c, q)) {
+		return console.Usage("%s is a folder, and this is for one file: `phyllo ls` lists those in it", plain.Clean(q.Name))
+	}
+	return err
 }
 
 func newRm(w *console.World) *cobra.Command {
@@ -231,7 +268,11 @@ been away, or have kept one.`,
 						return err
 					}
 					console.Answered(ctx)
-					if err := removed(w, name, "is removed; nobody can promise that no copy is left somewhere"); err != nil {
+					text := "is removed; nobody can promise that no copy is left somewhere"
+					if f.version != "" {
+						text = "has no version " + plain.Clean(f.version) + " any more; nobody can promise that no copy is left somewhere"
+					}
+					if err := removed(w, name, text); err != nil {
 						return err
 					}
 				}

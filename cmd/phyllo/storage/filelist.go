@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -39,8 +40,11 @@ many of these are enough.`,
 					return err
 				}
 				console.Answered(ctx)
+				if q.Prefix != "" && len(list) == 0 {
+					return api.Errorf(api.NotFound, "there is no file or folder %+.80q: `phyllo ls` lists those that there are", q.Prefix)
+				}
 				if long || w.JSON || len(list) == 0 {
-					return console.Listing(w, list, "nothing is stored there: `phyllo put FILE` stores a file", []string{"SIZE", "STORED", "COPIES", "NAME"}, func(f api.File) []string { return longRow(w, f) })
+					return longList(w, list)
 				}
 				for _, x := range list {
 					w.Printf("%s\n", plain.Clean(x.Name))
@@ -53,6 +57,23 @@ many of these are enough.`,
 	cmd.Flags().BoolVarP(&long, "long", "l", false, "show lengths, times and copies")
 	cmd.Flags().BoolVarP(&all, "recursive", "r", false, "list the files in folders, too")
 	return cmd
+}
+
+// longList shows lengths, times and copies, and until when files are kept if some are not for ever.
+func longList(w *console.World, list []api.File) error {
+	head := []string{"SIZE", "STORED", "COPIES", "NAME"}
+	row := func(f api.File) []string { return longRow(w, f) }
+	if slices.ContainsFunc(list, func(f api.File) bool { return !f.Expires.IsZero() }) {
+		head = slices.Insert(head, 3, "UNTIL")
+		row = func(f api.File) []string {
+			until := ""
+			if !f.Expires.IsZero() {
+				until = f.Expires.Local().Format("2006-01-02 15:04")
+			}
+			return slices.Insert(longRow(w, f), 3, until)
+		}
+	}
+	return console.Listing(w, list, "nothing is stored there: `phyllo put FILE` stores a file", head, row)
 }
 
 // below is the list of what a person names: what is in the folder, also if its last "/" is
@@ -124,7 +145,7 @@ who store the same name at once both are kept here.`,
 			return w.Ask(cmd.Context(), "looking …", func(ctx context.Context, c *api.Client) error {
 				list, err := c.FileHistory(ctx, f.name(a[0]))
 				if err != nil {
-					return err
+					return notFolder(ctx, w, c, f.name(a[0]), err)
 				}
 				console.Answered(ctx)
 				return console.Listing(w, list, "", []string{"VERSION", "SIZE", "STORED", "BY"}, func(f api.File) []string {
@@ -157,7 +178,7 @@ taken back, other than by removing the file.`,
 			return w.Ask(cmd.Context(), "looking …", func(ctx context.Context, c *api.Client) error {
 				l, err := c.FileShare(ctx, f.name(a[0]))
 				if err != nil {
-					return err
+					return notFolder(ctx, w, c, f.name(a[0]), err)
 				}
 				console.Answered(ctx)
 				if w.JSON {

@@ -28,7 +28,8 @@ func newGet(w *console.World) *cobra.Command {
 		Use:   "get NAME|FOLDER|LINK [TO]",
 		Short: "Read a file of the ring into a file here",
 		Long: `Read a file that was stored with ` + "`phyllo put`" + `, or one that somebody has shared, into a
-file of this folder, or TO another file or folder. A folder is read with all that is in it.
+file of this folder, or TO another file or folder, or to standard output, if TO is -. A folder
+is read with all that is in it.
 What is there already is only replaced with --force: without it nothing of a folder is read
 if one of its files is there.`,
 		Example: `  phyllo get thesis.pdf
@@ -48,6 +49,9 @@ if one of its files is there.`,
 				return err
 			}
 			defer c.Close()
+			if to == "-" {
+				return printFile(cmd.Context(), w, c, f.name(a[0]))
+			}
 			g := &getting{w: w, c: c, force: force}
 			return g.get(cmd.Context(), f.name(a[0]), to)
 		},

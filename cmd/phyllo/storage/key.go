@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -103,6 +105,9 @@ is shown this once: who has lost it makes another key, and removes this one.`,
 	return cmd
 }
 
+// bucketName are the names that all programs take for a bucket.
+var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$`)
+
 // newKeyText shows a new key, with lines to paste.
 func newKeyText(w *console.World, k *api.Key) {
 	w.Printf("%s a key for the space %s, through %s; its secret is shown this once\n", w.Mark(api.Good), plain.Clean(k.Space), doorTitle(k.For))
@@ -116,6 +121,9 @@ func newKeyText(w *console.World, k *api.Key) {
 	for _, line := range keyLines(k) {
 		row(line[0], line[1])
 	}
+	if k.For == api.DoorS3 && !bucketName.MatchString(k.Space) {
+		w.Printf("%s restic, aws and others refuse this name, as S3 wants 3 to 63 small letters, digits and hyphens: for them make a space with such a name, as `phyllo space create backups`\n", w.Mark(api.Warn))
+	}
 }
 
 // keyLines are the ways in which programs are told of a key: the program, and a line to paste into
@@ -125,18 +133,26 @@ func keyLines(k *api.Key) [][2]string {
 	name := console.QuoteArg("phyllo-" + strings.Map(plainLetter, k.Space))
 	if k.For == api.DoorWebDAV {
 		// Without --obscure rclone takes a secret of such letters for one that it has hidden already.
+		curl := " -T FILE " + console.QuoteArg(place+"/")
+		if k.ReadOnly {
+			curl = " -O " + console.QuoteArg(place+"/FILE")
+		}
 		return [][2]string{
 			{"folder", strings.Replace(place, "http", "dav", 1) + "/   in a file manager, with the key as user name and the secret as password"},
-			{"rclone", "rclone config create --obscure " + name + " webdav url=" + console.QuoteArg(place) + " vendor=other user=" + k.ID + " pass=" + k.Secret},
-			{"curl", "curl -u " + k.ID + ":" + k.Secret + " -T FILE " + console.QuoteArg(place+"/")},
+			{"rclone", "rclone config create --obscure " + name + "-dav webdav url=" + console.QuoteArg(place) + " vendor=other user=" + k.ID + " pass=" + k.Secret},
+			{"curl", "curl -u " + k.ID + ":" + k.Secret + curl},
 		}
 	}
 	with := "AWS_ACCESS_KEY_ID=" + k.ID + " AWS_SECRET_ACCESS_KEY=" + k.Secret + " "
-	return [][2]string{
+	lines := [][2]string{
 		{"rclone", "rclone config create " + name + " s3 provider=Other force_path_style=true endpoint=" + console.QuoteArg(k.URL) + " access_key_id=" + k.ID + " secret_access_key=" + k.Secret},
 		{"restic", with + "restic -r " + console.QuoteArg("s3:"+place+"/restic") + " init"},
 		{"aws", with + "AWS_DEFAULT_REGION=us-east-1 aws --endpoint-url " + console.QuoteArg(k.URL) + " s3 ls " + console.QuoteArg("s3://"+k.Space)},
 	}
+	if k.ReadOnly { // restic writes
+		lines = slices.Delete(lines, 1, 2)
+	}
+	return lines
 }
 
 // plainLetter makes a letter one that programs take in the name of a section of their settings.
