@@ -4,16 +4,31 @@ import (
 	"context"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/node/spaces"
+	"github.com/phyllo-net/phyllo/node/topics"
 )
 
 // face is the node as api.Node: the methods of this type are what the control socket
 // and the page offer.
-type face struct{ n *Node }
+type face struct {
+	n *Node
+	spaceFace
+	topicFace
+}
+
+type (
+	spaceFace = spaces.Face
+	topicFace = topics.Face
+)
 
 var _ api.Node = face{}
 
+func (n *Node) face() face {
+	return face{n, spaceFace{Node: spaceSide{n}}, topicFace{Node: topicSide{n}}}
+}
+
 // API is what the node offers to programs in its own process.
-func (n *Node) API() api.Node { return face{n} }
+func (n *Node) API() api.Node { return n.face() }
 
 // Stop implements api.Node.
 func (f face) Stop(context.Context) error {

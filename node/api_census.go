@@ -9,6 +9,8 @@ import (
 	"github.com/phyllo-net/phyllo/app/census"
 	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/keys"
+	"github.com/phyllo-net/phyllo/node/kind"
+	"github.com/phyllo-net/phyllo/node/loop"
 	"github.com/phyllo-net/phyllo/task"
 )
 
@@ -57,7 +59,7 @@ func askedTooOften(err error) error {
 	if errors.Is(err, census.ErrBusy) {
 		return api.Wrap(api.Failed, err)
 	}
-	return kinded(err)
+	return kind.Give(err)
 }
 
 // UserSearch implements api.Node.
@@ -74,20 +76,20 @@ func (f face) UserSearch(ctx context.Context, q api.UserQuery, each func([]api.U
 	}
 	ctx, end := context.WithCancel(ctx)
 	defer end()
-	found := newFeed[[]*directory.Record]()
+	found := loop.NewUnread[[]*directory.Record]()
 	var out census.Answered
 	go func() {
 		a, err := do(ctx, f.n, func(t *task.T, o *overlay) (census.Answered, error) {
 			return o.everyone.Users(t, census.Query{Pattern: pattern, Limit: q.Limit}, func(rs []*directory.Record) bool {
 				if len(rs) > 0 {
-					found.change(func() { found.queue = append(found.queue, rs) })
+					found.Change(func() { found.Queue = append(found.Queue, rs) })
 				}
 				return ctx.Err() == nil
 			})
 		})
-		found.change(func() { out, found.over, found.err = a, true, err })
+		found.Change(func() { out, found.Over, found.Err = a, true, err })
 	}()
-	err = found.deliver(ctx, nil, func(rs []*directory.Record) error {
+	err = found.Deliver(ctx, nil, func(rs []*directory.Record) error {
 		us := make([]api.User, len(rs))
 		for i, r := range rs {
 			us[i] = *f.n.shown(r)

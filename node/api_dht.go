@@ -9,6 +9,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past/dht"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/keys"
+	"github.com/phyllo-net/phyllo/node/kind"
 	"github.com/phyllo-net/phyllo/task"
 )
 
@@ -67,7 +68,7 @@ func (e entry) about(err error) error {
 	case errors.Is(err, past.ErrUncertain):
 		return api.Errorf(api.Unreachable, "it is not known whether %+q was changed: `phyllo dht get KEY` shows what is there now", e.key)
 	}
-	return kinded(err)
+	return kind.Give(err)
 }
 
 // DHTPut implements api.Node.

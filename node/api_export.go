@@ -8,6 +8,7 @@ import (
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/keys"
+	"github.com/phyllo-net/phyllo/node/kind"
 	"github.com/phyllo-net/phyllo/node/people"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -43,7 +44,7 @@ func (f face) UserExport(_ context.Context, name, passphrase string) (*api.Seale
 	}
 	text, err := keys.Export(keys.UserExport, wire.MustMarshal(e), []byte(passphrase), keys.DefaultCost)
 	if err != nil {
-		return nil, kinded(err)
+		return nil, kind.Give(err)
 	}
 	return &api.Sealed{Text: string(text)}, nil
 }
@@ -55,7 +56,7 @@ func (f face) UserImport(ctx context.Context, export api.Sealed, passphrase stri
 	case errors.Is(err, keys.ErrKind), errors.Is(err, keys.ErrTruncated), errors.Is(err, keys.ErrNewer):
 		return nil, api.Errorf(api.Usage, "this is no exported user: %w; `phyllo user export` writes one", err)
 	case err != nil:
-		return nil, kinded(err)
+		return nil, kind.Give(err)
 	}
 	var e exported
 	if err := wire.Unmarshal(content, &e); err != nil {

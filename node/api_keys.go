@@ -9,6 +9,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/gateway/files"
 	"github.com/phyllo-net/phyllo/gateway/password"
+	"github.com/phyllo-net/phyllo/node/kind"
 )
 
 // KeyAdd implements api.Node. A key names its user by the fingerprint of his key, which stays when
@@ -20,7 +21,7 @@ func (f face) KeyAdd(ctx context.Context, q api.KeyRequest) (*api.Key, error) {
 	}
 	u, err := f.n.people.Named(q.User)
 	if err != nil {
-		return nil, kinded(err)
+		return nil, kind.Give(err)
 	}
 	name := cmp.Or(q.Space, api.HomeSpace)
 	if err := f.n.needSpace(ctx, q.User, name); err != nil {
@@ -28,7 +29,7 @@ func (f face) KeyAdd(ctx context.Context, q api.KeyRequest) (*api.Key, error) {
 	}
 	k, secret, err := f.n.book.Add(password.Key{Door: door, User: directory.Fingerprint(u.Key()), Space: name, ReadOnly: q.ReadOnly, Expires: q.Expires})
 	if err != nil {
-		return nil, kinded(err)
+		return nil, kind.Give(err)
 	}
 	shown := f.n.shownKey(k)
 	shown.Secret = secret
@@ -39,7 +40,7 @@ func (f face) KeyAdd(ctx context.Context, q api.KeyRequest) (*api.Key, error) {
 func (n *Node) needSpace(ctx context.Context, user, name string) error {
 	_, err := n.Files(user).Space(ctx, name)
 	if !errors.Is(err, files.ErrNoSpace) {
-		return kinded(err)
+		return kind.Give(err)
 	}
 	if name != api.HomeSpace {
 		return api.Errorf(api.NotFound, "you have no space called %+q: `phyllo space list` lists yours, `phyllo space create` makes one", name)
@@ -63,7 +64,7 @@ func (f face) KeyList(_ context.Context, user string) ([]api.Key, error) {
 	if user != "" {
 		u, err := f.n.people.Named(user)
 		if err != nil {
-			return nil, kinded(err)
+			return nil, kind.Give(err)
 		}
 		only = directory.Fingerprint(u.Key())
 	}

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"path"
 	"strings"
 	"time"
 
@@ -13,10 +11,9 @@ import (
 	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/app/im"
 	"github.com/phyllo-net/phyllo/app/im/letter"
-	"github.com/phyllo-net/phyllo/app/space"
-	"github.com/phyllo-net/phyllo/app/space/tree"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/node/kind"
 	"github.com/phyllo-net/phyllo/node/people"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -33,7 +30,7 @@ func withUser[A any](ctx context.Context, f face, user string, g func(*task.T, *
 	}
 	out, err := do(ctx, f.n, func(t *task.T, o *overlay) (A, error) { return g(t, o, u) })
 	if err != nil {
-		return none, kinded(err)
+		return none, kind.Give(err)
 	}
 	return out, nil
 }
@@ -83,7 +80,7 @@ func (f face) Send(ctx context.Context, d api.Draft) (*api.Sent, error) {
 		return &api.Sent{ID: mid.ID, To: d.To, State: state.String()}, err
 	})
 	if err != nil {
-		return nil, aboutName(err, d.To)
+		return nil, kind.AboutName(err, d.To)
 	}
 	f.n.reach(u, d.To)
 	if d.Wait == 0 {
@@ -97,7 +94,7 @@ func (f face) Send(ctx context.Context, d api.Draft) (*api.Sent, error) {
 	case err == nil:
 		out.State, out.Reason = m.State.String(), m.Reason
 	case ctx.Err() == nil && !errors.Is(err, task.ErrStopped):
-		return nil, kinded(err)
+		return nil, kind.Give(err)
 	}
 	return out, nil // it is queued, whatever became of the wait
 }
@@ -106,11 +103,7 @@ func (f face) Send(ctx context.Context, d api.Draft) (*api.Sent, error) {
 // and how it is read.
 func (f face) enclosed(ctx context.Context, from, text string, q api.FileName) (string, error) {
 	q.User = cmp.Or(q.User, from)
-	s := f.n.spaceOf(q.User, q.Space)
-	line, err := withVersion(ctx, s, q, func(_ *overlay, _ *space.Space, v *tree.Version) string {
-		name := path.Base(q.Name)
-		return fmt.Sprintf("%s, %d bytes: %s", name, v.Size(), space.Shared{Name: name, Content: v.Content})
-	})
+	line, err := f.Enclosed(ctx, q)
 	if text = strings.TrimSpace(text); text != "" {
 		line = text + "\n" + line
 	}
@@ -221,7 +214,7 @@ func (f face) ContactAdd(ctx context.Context, q api.Who) (*api.Contact, error) {
 		c, err := o.im.AddContact(t, u.Key(), q.Name)
 		return contact(&c), err
 	})
-	return c, aboutName(err, q.Name)
+	return c, kind.AboutName(err, q.Name)
 }
 
 // ContactAccept implements api.Node.
@@ -259,7 +252,7 @@ func (f face) ContactBlock(ctx context.Context, q api.Who) error {
 	_, err := withUser(ctx, f, q.User, func(t *task.T, o *overlay, u *people.Resident) (struct{}, error) {
 		return struct{}{}, o.im.Block(t, u.Key(), q.Name)
 	})
-	return aboutName(err, q.Name)
+	return kind.AboutName(err, q.Name)
 }
 
 // imEvent hands an event of im on. It is called on the loop.

@@ -8,6 +8,7 @@ import (
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/app/past/account"
 	"github.com/phyllo-net/phyllo/node/home"
+	"github.com/phyllo-net/phyllo/node/kind"
 	"github.com/phyllo-net/phyllo/task"
 )
 
@@ -18,7 +19,7 @@ func (f face) Offer(ctx context.Context, q api.OfferRequest) (*api.Account, erro
 	}
 	bytes, err := f.n.offerAnew(q.Bytes)
 	if err != nil {
-		return nil, kinded(err)
+		return nil, kind.Give(err)
 	}
 	if err := f.n.call(ctx, func(o *overlay) { o.past.Offer(bytes) }); err != nil {
 		return nil, err
@@ -30,11 +31,11 @@ func (f face) Offer(ctx context.Context, q api.OfferRequest) (*api.Account, erro
 func (f face) Account(ctx context.Context) (*api.Account, error) {
 	a, err := do(ctx, f.n, func(t *task.T, o *overlay) (*api.Account, error) { return o.account(t) })
 	if err != nil {
-		return nil, kinded(err)
+		return nil, kind.Give(err)
 	}
 	told, err := f.n.told()
 	if err != nil {
-		return nil, kinded(err)
+		return nil, kind.Give(err)
 	}
 	a.Auto, a.Free = told == api.AutoOffer, -1
 	if free, _, err := home.DiskSpace(f.n.home.Dir); err == nil {

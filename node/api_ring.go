@@ -17,6 +17,7 @@ import (
 	"github.com/phyllo-net/phyllo/keys"
 	"github.com/phyllo-net/phyllo/member"
 	"github.com/phyllo-net/phyllo/member/invite"
+	"github.com/phyllo-net/phyllo/node/kind"
 )
 
 // Invite implements api.Node.
@@ -33,7 +34,7 @@ func (f face) Invite(ctx context.Context, q api.InviteRequest) (*api.Invitation,
 	}
 	inv, err := f.n.member.Invite(ctx, invite.Options{Uses: uses, Expires: expires})
 	if err != nil {
-		return nil, kinded(err)
+		return nil, kind.Give(err)
 	}
 	line := inv.String()
 	return &api.Invitation{Invite: line, Uses: uses, Expires: inv.Expires.UTC(), QR: qr(line)}, nil
@@ -65,7 +66,7 @@ func qr(line string) []string {
 func (f face) Join(ctx context.Context, text string) (*api.Joined, error) {
 	inv, err := invite.Parse(text)
 	if err != nil {
-		return nil, kinded(err)
+		return nil, kind.Give(err)
 	}
 	n := f.n
 	if ring, err := n.member.Ring(); err == nil && ring.ID == inv.Ring {
@@ -75,7 +76,7 @@ func (f face) Join(ctx context.Context, text string) (*api.Joined, error) {
 		return nil, err
 	}
 	if _, err := n.member.Redeem(ctx, inv); err != nil {
-		return nil, kinded(err)
+		return nil, kind.Give(err)
 	}
 	return n.moved(ctx)
 }
@@ -85,7 +86,7 @@ func (n *Node) mayMove() error {
 	alone, err := n.member.IsAlone()
 	switch {
 	case err != nil:
-		return kinded(err)
+		return kind.Give(err)
 	case !alone:
 		return api.Wrap(api.Failed, member.ErrInRing)
 	}
@@ -105,7 +106,7 @@ func (n *Node) moved(ctx context.Context) (*api.Joined, error) {
 		return nil, err
 	}
 	if err := n.awaitReady(ctx, readyPatience); err != nil {
-		return nil, kinded(err)
+		return nil, kind.Give(err)
 	}
 	n.claimAll(ctx)
 	n.ringChanged()
@@ -144,11 +145,11 @@ func (n *Node) claimAll(ctx context.Context) {
 func (n *Node) joined(ctx context.Context) (*api.Joined, error) {
 	ring, err := n.member.Ring()
 	if err != nil {
-		return nil, kinded(err)
+		return nil, kind.Give(err)
 	}
 	v, err := n.View(ctx)
 	if err != nil {
-		return nil, kinded(err)
+		return nil, kind.Give(err)
 	}
 	return &api.Joined{ID: v.Self.ID, Ring: ring.ID, RingName: ring.Name, Size: sizeOf(v)}, nil
 }
@@ -157,7 +158,7 @@ func (n *Node) joined(ctx context.Context) (*api.Joined, error) {
 func (f face) Admit(ctx context.Context, code string) (*api.Member, error) {
 	node, err := f.n.member.Admit(ctx, code)
 	if err != nil {
-		return nil, kinded(err)
+		return nil, kind.Give(err)
 	}
 	list, err := f.Members(ctx)
 	if err != nil {
@@ -175,11 +176,11 @@ func (f face) Admit(ctx context.Context, code string) (*api.Member, error) {
 func (f face) Members(context.Context) ([]api.Member, error) {
 	list, err := f.n.member.List()
 	if err != nil {
-		return nil, kinded(err)
+		return nil, kind.Give(err)
 	}
 	ring, err := f.n.member.Ring()
 	if err != nil {
-		return nil, kinded(err)
+		return nil, kind.Give(err)
 	}
 	expelled := map[id.ID]time.Time{}
 	for _, e := range f.n.member.Expulsions() {
@@ -214,24 +215,24 @@ func (f face) Members(context.Context) ([]api.Member, error) {
 
 // Expel implements api.Node.
 func (f face) Expel(ctx context.Context, node id.ID) error {
-	return kinded(f.n.member.Expel(ctx, node))
+	return kind.Give(f.n.member.Expel(ctx, node))
 }
 
 // Pardon implements api.Node.
 func (f face) Pardon(ctx context.Context, node id.ID) error {
-	return kinded(f.n.member.Pardon(ctx, node))
+	return kind.Give(f.n.member.Pardon(ctx, node))
 }
 
 // Promote implements api.Node.
 func (f face) Promote(ctx context.Context, node id.ID) error {
-	return kinded(f.n.member.Promote(ctx, node))
+	return kind.Give(f.n.member.Promote(ctx, node))
 }
 
 // RingBackup implements api.Node.
 func (f face) RingBackup(_ context.Context, passphrase string) (*api.Sealed, error) {
 	text, err := f.n.member.Backup([]byte(passphrase), keys.DefaultCost)
 	if err != nil {
-		return nil, kinded(err)
+		return nil, kind.Give(err)
 	}
 	return &api.Sealed{Text: string(text)}, nil
 }
@@ -239,9 +240,9 @@ func (f face) RingBackup(_ context.Context, passphrase string) (*api.Sealed, err
 // RingBackedUp implements api.Node.
 func (f face) RingBackedUp(context.Context) error {
 	if _, err := f.n.member.Authority(); err != nil {
-		return kinded(err)
+		return kind.Give(err)
 	}
-	return kinded(f.n.noteBackup())
+	return kind.Give(f.n.noteBackup())
 }
 
 // backedUp is where it is noted that there is a backup of a ring's authority key.
@@ -260,7 +261,7 @@ func (n *Node) noteBackup() error {
 func (f face) RingRestore(ctx context.Context, backup api.Sealed, passphrase string) error {
 	before, _ := f.n.member.Ring() // in none: the zero ring
 	if err := f.n.member.Restore([]byte(backup.Text), []byte(passphrase)); err != nil {
-		return kinded(err)
+		return kind.Give(err)
 	}
 	if err := f.n.noteBackup(); err != nil { // the key is here all the same
 		f.n.log.Warn("that there is a backup of the authority key could not be noted", "error", err)

@@ -17,6 +17,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/room/vault"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/keys"
+	"github.com/phyllo-net/phyllo/node/kind"
 	"github.com/phyllo-net/phyllo/node/people"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
@@ -72,7 +73,7 @@ func apiRoom(s *room.Summary) *api.Room {
 	r := &api.Room{ID: s.Room.String(), Name: s.Title, Public: s.Public, Role: s.Role.String(), Joined: s.Joined, Invited: s.Invited, Unread: s.Unread, Silent: s.Silent,
 		Stored: s.Stored, Unlisted: s.Unlisted}
 	if s.StorageTrouble != nil {
-		r.StorageTrouble = strings.ReplaceAll(kinded(s.StorageTrouble).Error(), "\n", ": ")
+		r.StorageTrouble = strings.ReplaceAll(kind.Give(s.StorageTrouble).Error(), "\n", ": ")
 	}
 	if s.Stored {
 		r.Entries, r.Unstored = s.Entries, s.Unstored
@@ -131,7 +132,7 @@ func (f face) RoomCreate(ctx context.Context, q api.RoomCreate) (*api.Room, erro
 func (f face) RoomInvite(ctx context.Context, q api.RoomWho) error {
 	_, err := inRoom(ctx, f, q.User, q.Room, func(t *task.T, m *room.Rooms, user peer.Key, r id.Hash) (struct{}, error) {
 		if err := m.Invite(t, user, r, q.Name); err != nil {
-			return struct{}{}, aboutName(err, q.Name)
+			return struct{}{}, kind.AboutName(err, q.Name)
 		}
 		return struct{}{}, nil
 	})
@@ -147,7 +148,7 @@ func (f face) RoomFind(ctx context.Context, q api.RoomFind) ([]api.RoomFound, er
 		}
 		return out, err
 	})
-	return out, aboutName(err, q.Name)
+	return out, kind.AboutName(err, q.Name)
 }
 
 // RoomJoin implements api.Node.
@@ -166,7 +167,7 @@ func (f face) RoomJoin(ctx context.Context, q api.RoomQuery) (*api.Room, error) 
 			return roomNow(t, o.rooms, u.Key(), r)
 		})
 		if err != nil || x != nil {
-			return x, aboutName(err, who)
+			return x, kind.AboutName(err, who)
 		}
 	}
 	return inRoom(ctx, f, q.User, q.Room, func(t *task.T, m *room.Rooms, user peer.Key, r id.Hash) (*api.Room, error) {

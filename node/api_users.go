@@ -11,6 +11,8 @@ import (
 	"github.com/phyllo-net/phyllo/app/im"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/keys"
+	"github.com/phyllo-net/phyllo/node/kind"
+	"github.com/phyllo-net/phyllo/node/loop"
 	"github.com/phyllo-net/phyllo/node/people"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
@@ -52,7 +54,7 @@ func (f face) UserList(context.Context) ([]api.User, error) {
 
 // UserAdd implements api.Node.
 func (f face) UserAdd(ctx context.Context, q api.UserRequest) (*api.User, error) {
-	name, err := personName(q.Name)
+	name, err := people.ParseName(q.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -74,28 +76,19 @@ func (f face) UserAdd(ctx context.Context, q api.UserRequest) (*api.User, error)
 	return f.n.moveIn(ctx, &people.Resident{Signer: signer, Seals: []*keys.SealPair{seal}}, rec)
 }
 
-// personName reads a person's name that somebody typed.
-func personName(typed string) (directory.Name, error) {
-	name, err := directory.ParseName(typed)
-	if err == nil && name.Kind() != directory.Person {
-		err = fmt.Errorf("%w: %s is the name of a room or a topic, not of a person", directory.ErrName, name)
-	}
-	return name, kinded(err)
-}
-
 // moveIn lets a user live here: his keys are on the disk before his name is claimed,
 // so that no name is claimed by a key that nobody has. draft is his record without
 // this node.
 func (n *Node) moveIn(ctx context.Context, u *people.Resident, draft *directory.Record) (*api.User, error) {
 	o := n.overlay()
 	if o == nil {
-		return nil, errNoPlace
+		return nil, loop.ErrNoPlace
 	}
 	now := time.Now()
 	u.Rec = draft.Sign(o.ring, u.Signer, now)
 	u.Rec = u.PlacedAt(o.ring, o.self.ID, now)
 	if err := u.Rec.Check(); err != nil {
-		return nil, kinded(err)
+		return nil, kind.Give(err)
 	}
 	if err := n.people.Save(u); err != nil {
 		return nil, err
@@ -113,7 +106,7 @@ func (n *Node) moveIn(ctx context.Context, u *people.Resident, draft *directory.
 			o.im.RemoveUser(u.Key())
 			o.rooms.RemoveUser(u.Key())
 		})
-		return nil, errors.Join(kinded(err), gone, n.people.Forget(u))
+		return nil, errors.Join(kind.Give(err), gone, n.people.Forget(u))
 	}
 	if err != nil {
 		// It is claimed as soon as the name's keepers can be reached.
@@ -155,7 +148,7 @@ func (n *Node) putRecord(ctx context.Context, u *people.Resident) error {
 
 // UserFind implements api.Node.
 func (f face) UserFind(ctx context.Context, typed string) (*api.User, error) {
-	name, err := personName(typed)
+	name, err := people.ParseName(typed)
 	if err != nil {
 		return nil, err
 	}
@@ -163,7 +156,7 @@ func (f face) UserFind(ctx context.Context, typed string) (*api.User, error) {
 	// remembers.
 	found, err := do(ctx, f.n, func(t *task.T, o *overlay) (directory.Found, error) { return o.dir.LookupNow(t, name) })
 	if err != nil {
-		return nil, aboutName(err, string(name))
+		return nil, kind.AboutName(err, string(name))
 	}
 	u := f.n.shown(found.Record)
 	u.Agree, u.Of = found.Agree, found.Of
@@ -193,7 +186,7 @@ func (f face) UserEdit(ctx context.Context, q api.UserRequest) (*api.User, error
 			return nil, err
 		}
 		if err := changed.Rec.Check(); err != nil {
-			return nil, kinded(err)
+			return nil, kind.Give(err)
 		}
 		err = f.n.putRecord(ctx, &changed)
 		var stale *directory.StaleError
@@ -202,7 +195,7 @@ func (f face) UserEdit(ctx context.Context, q api.UserRequest) (*api.User, error
 			continue
 		}
 		if err != nil {
-			return nil, aboutName(err, u.Name())
+			return nil, kind.AboutName(err, u.Name())
 		}
 		if err := f.n.people.Note(&changed); err != nil {
 			return nil, err
@@ -210,13 +203,13 @@ func (f face) UserEdit(ctx context.Context, q api.UserRequest) (*api.User, error
 		f.n.emitUser(changed.Name())
 		return f.n.shown(changed.Rec), nil
 	}
-	return nil, aboutName(err, u.Name())
+	return nil, kind.AboutName(err, u.Name())
 }
 
 func (n *Node) sign(rec *directory.Record, u *people.Resident) (*directory.Record, error) {
 	o := n.overlay()
 	if o == nil {
-		return nil, errNoPlace
+		return nil, loop.ErrNoPlace
 	}
 	return rec.Sign(o.ring, u.Signer, time.Now()), nil
 }
@@ -229,7 +222,7 @@ func (f face) UserKeys(ctx context.Context, q api.Who) (*api.KeyPair, error) {
 	}
 	k, err := do(ctx, f.n, func(t *task.T, o *overlay) (im.Keys, error) { return o.im.Keys(t, u.Key(), q.Name) })
 	if err != nil {
-		return nil, aboutName(err, q.Name)
+		return nil, kind.AboutName(err, q.Name)
 	}
 	out := &api.KeyPair{Name: k.Name, Mine: fingerprint(u.Key()), Pinned: fingerprint(k.Pinned), Verified: k.Verified}
 	if !k.Found.IsZero() {
@@ -252,12 +245,12 @@ func (f face) UserVerify(ctx context.Context, q api.Who, print string) error {
 	_, err = do(ctx, f.n, func(t *task.T, o *overlay) (nothing, error) {
 		return nothing{}, o.im.Verify(t, u.Key(), q.Name, fp.String())
 	})
-	return aboutName(err, q.Name)
+	return kind.AboutName(err, q.Name)
 }
 
 // claimAtStart makes the user of the settings, unless he lives here.
 func (n *Node) claimAtStart(ctx context.Context) error {
-	name, err := personName(n.cfg.User)
+	name, err := people.ParseName(n.cfg.User)
 	if err != nil {
 		return err
 	}

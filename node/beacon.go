@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/node/kind"
 	"github.com/phyllo-net/phyllo/transport/mdns"
 )
 
@@ -46,7 +47,7 @@ func (n *Node) sightings(ctx context.Context) ([]mdns.Ring, error) {
 		}
 	}, mdns.Options{Interfaces: n.opt.interfaces})
 	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		return nil, kinded(err)
+		return nil, kind.Give(err)
 	}
 	return out, nil
 }

@@ -2,12 +2,9 @@ package node
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
-	"github.com/phyllo-net/phyllo/app/space"
-	"github.com/phyllo-net/phyllo/app/space/tree"
 	"github.com/phyllo-net/phyllo/task"
 )
 
@@ -88,83 +85,11 @@ func (n *Node) filesChanged() {
 	}
 }
 
-// countCopies counts over all spaces of all users; nil if there are none of these. What of a
-// space cannot be counted is said.
+// countCopies counts over all spaces of all users; nil if there are none of these.
 func (n *Node) countCopies(ctx context.Context) (*api.Copies, error) {
-	users := n.people.All()
-	if len(users) == 0 {
+	people := n.spacePeople()
+	if len(people) == 0 {
 		return nil, nil
 	}
-	return do(ctx, n, func(t *task.T, o *overlay) (*api.Copies, error) {
-		var sum space.Census
-		c := new(api.Copies)
-		for _, u := range users {
-			p := u.ForSpace()
-			es, err := o.listOf(t, p, true)
-			if err != nil {
-				return nil, err
-			}
-			for _, e := range es {
-				x, err := o.census(t, p, e)
-				if errors.Is(err, task.ErrStopped) {
-					return nil, err
-				}
-				if err != nil && c.Trouble == "" {
-					c.Trouble = "the space " + e.Name + " could not be counted: " + err.Error()
-				}
-				sum = sum.Add(x)
-			}
-		}
-		*c = shownCensus(sum, c.Trouble)
-		return c, nil
-	})
-}
-
-// census counts in one space.
-func (o *overlay) census(t *task.T, p space.Person, e space.Entry) (space.Census, error) {
-	sp, err := o.spaces.Open(t, p, e.Handle)
-	if err != nil {
-		return space.Census{}, err
-	}
-	return sp.Census(t)
-}
-
-func shownCensus(x space.Census, trouble string) api.Copies {
-	return api.Copies{
-		Objects: x.Objects, Whole: x.Whole, OnlyHere: x.OnlyHere, Missing: x.Missing, Counted: time.Now().UTC(), Trouble: trouble,
-	}
-}
-
-// use is what is in a space, and how many nodes keep it now.
-func (o *overlay) use(t *task.T, p space.Person, e space.Entry) (api.SpaceUse, error) {
-	use := api.SpaceUse{Name: e.Name}
-	sp, err := o.spaces.Open(t, p, e.Handle)
-	if err != nil {
-		return use, err
-	}
-	if err := sp.Look(t, func(sn space.Snapshot) error {
-		use.Files, use.Bytes = sn.Names(), sn.Bytes()
-		return nil
-	}); err != nil {
-		return use, err
-	}
-	x, err := sp.Census(t)
-	use.Copies = shownCensus(x, "")
-	return use, err
-}
-
-// countRows counts the copies of listed files.
-func (o *overlay) countRows(t *task.T, rows []row, into []api.File) error {
-	vs := make([]*tree.Version, len(rows))
-	for i, r := range rows {
-		vs[i] = r.v
-	}
-	counts, err := o.spaces.CopiesOf(t, vs)
-	if err != nil {
-		return err
-	}
-	for i, n := range counts {
-		into[i].Copies = n
-	}
-	return nil
+	return do(ctx, n, func(t *task.T, o *overlay) (*api.Copies, error) { return o.spaces.Count(t, people) })
 }

@@ -241,7 +241,7 @@ func (n *Node) lookAtUsers(say sayer) {
 func (n *Node) lookAtRooms(ctx context.Context, say sayer) {
 	var list []api.Room
 	for _, u := range n.people.All() {
-		his, err := face{n}.RoomList(ctx, u.Name())
+		his, err := n.face().RoomList(ctx, u.Name())
 		if err != nil {
 			continue // what is wrong with a user is said of the users
 		}

@@ -35,9 +35,6 @@ func (n *Node) Upkeep(ctx context.Context) error {
 // Certificate is the one that the node shows.
 func (n *Node) Certificate() *peer.Certificate { return n.member.Certificate() }
 
-// Kinded gives an error of a room its kind, and what helps.
-func Kinded(err error) error { return kinded(err) }
-
 // TellValues tells of values that others have put as well.
 func (n *Node) TellValues(met []dht.Watched) { n.tellValues(met) }
 

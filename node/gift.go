@@ -10,6 +10,8 @@ import (
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/app/past/dht"
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/node/kind"
+	"github.com/phyllo-net/phyllo/node/loop"
 	"github.com/phyllo-net/phyllo/task"
 )
 
@@ -116,13 +118,13 @@ func (f face) Gift(ctx context.Context) (*api.Gift, error) {
 		f.n.log.Debug("what the ring gives its members is not known now", "err", err)
 		o := f.n.overlay()
 		if o == nil {
-			return nil, errNoPlace
+			return nil, loop.ErrNoPlace
 		}
 		ring = o.ring
 	}
 	bytes, err := f.n.gift(ring)
 	if err != nil {
-		return nil, kinded(err)
+		return nil, kind.Give(err)
 	}
 	return &api.Gift{Bytes: bytes}, nil
 }
@@ -134,7 +136,7 @@ func (f face) SetGift(ctx context.Context, q api.Gift) (*api.Gift, error) {
 	}
 	authority, err := f.n.member.Authority()
 	if err != nil {
-		return nil, kinded(err)
+		return nil, kind.Give(err)
 	}
 	value := binary.BigEndian.AppendUint64(nil, uint64(q.Bytes))
 	_, err = do(ctx, f.n, func(t *task.T, o *overlay) (nothing, error) {
@@ -144,7 +146,7 @@ func (f face) SetGift(ctx context.Context, q api.Gift) (*api.Gift, error) {
 		return nothing{}, o.takeGift(t, q.Bytes)
 	})
 	if err != nil {
-		return nil, kinded(err)
+		return nil, kind.Give(err)
 	}
 	return &q, nil
 }

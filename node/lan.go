@@ -9,6 +9,7 @@ import (
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/member/lan"
+	"github.com/phyllo-net/phyllo/node/kind"
 )
 
 // lanAsking is this node's open request to a ring on the local network: a goroutine
@@ -80,7 +81,7 @@ func (f face) LanAsk(ctx context.Context, ring string) (*api.LanCode, error) {
 			return nil, ctx.Err()
 		}
 	}
-	return nil, kinded(last)
+	return nil, kind.Give(last)
 }
 
 // beginAsking starts a request; one that was open is given up.
@@ -133,7 +134,7 @@ func (f face) LanConfirm(ctx context.Context, code string) (*api.Joined, error) 
 		return nil, ctx.Err()
 	}
 	if a.err != nil {
-		return nil, kinded(a.err)
+		return nil, kind.Give(a.err)
 	}
 	return n.moved(ctx)
 }

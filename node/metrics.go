@@ -6,6 +6,7 @@ import (
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/app/past"
+	"github.com/phyllo-net/phyllo/node/kind"
 	"github.com/phyllo-net/phyllo/transport"
 )
 
@@ -64,7 +65,7 @@ func (f face) Metrics(ctx context.Context) ([]api.Metric, error) {
 			bad[kind] += v
 		}
 		if err := n.addRing(ctx, gauge, count); err != nil {
-			return nil, kinded(err)
+			return nil, kind.Give(err)
 		}
 	}
 	for kind, v := range bad {

@@ -22,6 +22,7 @@ import (
 	"github.com/phyllo-net/phyllo/member/invite"
 	"github.com/phyllo-net/phyllo/node/config"
 	"github.com/phyllo-net/phyllo/node/home"
+	"github.com/phyllo-net/phyllo/node/kind"
 	"github.com/phyllo-net/phyllo/node/people"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
@@ -182,18 +183,18 @@ func (n *Node) findRing(ctx context.Context) error {
 	if n.cfg.Join != "" {
 		inv, err := invite.Parse(n.cfg.Join)
 		if err != nil {
-			return kinded(err)
+			return kind.Give(err)
 		}
 		if have, err := n.member.Ring(); err == nil && have.ID == inv.Ring {
 			return nil
 		}
 		_, err = n.member.Redeem(ctx, inv)
-		return kinded(err)
+		return kind.Give(err)
 	}
 	if inRing {
 		return nil
 	}
-	return kinded(n.member.Found(n.cfg.RingName))
+	return kind.Give(n.member.Found(n.cfg.RingName))
 }
 
 func (n *Node) startControl(context.Context) error {

@@ -19,16 +19,15 @@ import (
 	"github.com/phyllo-net/phyllo/app/past/cache"
 	"github.com/phyllo-net/phyllo/app/past/dht"
 	"github.com/phyllo-net/phyllo/app/room"
-	"github.com/phyllo-net/phyllo/app/scribe"
-	"github.com/phyllo-net/phyllo/app/scribe/anycast"
-	"github.com/phyllo-net/phyllo/app/space"
 	"github.com/phyllo-net/phyllo/app/topic"
-	"github.com/phyllo-net/phyllo/app/work"
 	"github.com/phyllo-net/phyllo/host"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/keys"
 	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/node/loop"
+	"github.com/phyllo-net/phyllo/node/spaces"
+	"github.com/phyllo-net/phyllo/node/topics"
 	"github.com/phyllo-net/phyllo/pastry"
 	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/peer"
@@ -52,17 +51,11 @@ type overlay struct {
 	past  *past.Past
 	// everyone asks all nodes of the ring.
 	everyone *census.Census
-	scribe   *scribe.Scribe
-	topics   *topic.Topics
-	anycast  *anycast.Anycast
-	work     *work.Work
+	topics   *topics.Here
 	probe    *probe
 	// verifier is that of the storage, where each object comes with the same few certificates.
 	verifier keys.Remembering
-	// spaces are those that people of this node have open; lists is touched on the loop only.
-	spaces    *space.Spaces
-	lists     map[peer.Key]spaceList
-	lastSweep *api.Sweep // nil: there was none yet
+	spaces   *spaces.Here
 	// everybody signs the entries of the ring's own table.
 	everybody *keys.Signer
 	written   dht.Watch // what was put there by this node
@@ -250,9 +243,6 @@ func (o *overlay) makeApps() error {
 	if err := o.makeTopics(); err != nil {
 		return err
 	}
-	if err := o.makeWork(); err != nil {
-		return err
-	}
 	if err := o.makeStorage(); err != nil {
 		return err
 	}
@@ -300,7 +290,7 @@ func (o *overlay) makeStorage() (err error) {
 
 // mounts lists all applications.
 func (o *overlay) mounts() []kbr.Mount {
-	own := []kbr.Mount{{Number: AppDirectory, App: o.dir}, {Number: AppIM, App: o.im}, {Number: AppProbe, App: o.probe}, {Number: AppPast, App: o.past}, {Number: AppSpace, App: o.spaces}, {Number: AppAccount, App: o.past.Accounts()}, {Number: AppCensus, App: o.everyone}, {Number: AppScribe, App: o.scribe}, {Number: AppTopic, App: o.topics}, {Number: AppRooms, App: o.rooms}, {Number: AppAnycast, App: o.anycast}, {Number: AppWork, App: o.work}}
+	own := []kbr.Mount{{Number: AppDirectory, App: o.dir}, {Number: AppIM, App: o.im}, {Number: AppProbe, App: o.probe}, {Number: AppPast, App: o.past}, {Number: AppSpace, App: o.spaces.App()}, {Number: AppAccount, App: o.past.Accounts()}, {Number: AppCensus, App: o.everyone}, {Number: AppScribe, App: o.topics.Groups()}, {Number: AppTopic, App: o.topics.Topics()}, {Number: AppRooms, App: o.rooms}, {Number: AppAnycast, App: o.topics.Anycast()}, {Number: AppWork, App: o.topics.Work()}}
 	for i, m := range own {
 		if wrap := o.node.opt.replaced[m.Number]; wrap != nil {
 			own[i].App = wrap(m.App)
@@ -388,44 +378,32 @@ func (n *Node) watchHost(o *overlay) {
 	}
 }
 
-// do runs f as a task of the present overlay, and returns what it returned. If the
-// context ends first f goes on, and nobody sees its result: so f must not write to
-// what its caller has.
+// Do, Call and Done are those of the loop, for the parts that are made before it.
+func (o *overlay) Do(ctx context.Context, f func(*task.T) error) error { return o.host.Do(ctx, f) }
+
+// Call is as Do.
+func (o *overlay) Call(ctx context.Context, f func()) error { return o.host.Call(ctx, f) }
+
+// Done is as Do.
+func (o *overlay) Done() <-chan struct{} { return o.host.Done() }
+
+// do is loop.Run at the present place in a ring.
 func do[V any](ctx context.Context, n *Node, f func(t *task.T, o *overlay) (V, error)) (V, error) {
 	o := n.overlay()
 	if o == nil {
-		return *new(V), errNoPlace
+		return *new(V), loop.ErrNoPlace
 	}
-	return on(ctx, o, func(t *task.T) (V, error) { return f(t, o) })
-}
-
-// on is do with an overlay that need not be the present one any more.
-func on[V any](ctx context.Context, o *overlay, f func(t *task.T) (V, error)) (V, error) {
-	var none V
-	result := make(chan V, 1)
-	err := o.host.Do(ctx, func(t *task.T) error {
-		v, err := f(t)
-		result <- v
-		return err
-	})
-	select {
-	case v := <-result:
-		return v, err
-	default:
-		return none, err
-	}
+	return loop.Run(ctx, o.host, func(t *task.T) (V, error) { return f(t, o) })
 }
 
 // nothing is what a task returns that has only an outcome.
-type nothing = struct{}
-
-var errNoPlace = api.Errorf(api.NotRunning, "the node is starting or stopping: try again in a moment")
+type nothing = loop.Nothing
 
 // call runs f on the loop of the present overlay.
 func (n *Node) call(ctx context.Context, f func(o *overlay)) error {
 	o := n.overlay()
 	if o == nil {
-		return errNoPlace
+		return loop.ErrNoPlace
 	}
 	return o.host.Call(ctx, func() { f(o) })
 }

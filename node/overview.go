@@ -17,6 +17,7 @@ import (
 	"github.com/phyllo-net/phyllo/gateway/password"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/node/config"
+	"github.com/phyllo-net/phyllo/node/kind"
 	"github.com/phyllo-net/phyllo/pastry"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/transport"
@@ -127,7 +128,7 @@ func (n *Node) queued(ctx context.Context) (int, error) {
 func (f face) Picture(ctx context.Context) (*api.Picture, error) {
 	v, err := f.n.View(ctx)
 	if err != nil {
-		return nil, kinded(err)
+		return nil, kind.Give(err)
 	}
 	p := &api.Picture{Self: v.Self.ID, Size: sizeOf(v)}
 	add := func(h *handle, role string, rtt int64) {

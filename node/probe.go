@@ -8,6 +8,8 @@ import (
 	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/node/kind"
+	"github.com/phyllo-net/phyllo/node/people"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -50,13 +52,13 @@ func (f face) Ping(ctx context.Context, target string) (*api.Pong, error) {
 		}
 		return p, nil
 	}
-	name, err := personName(target)
+	name, err := people.ParseName(target)
 	if err != nil {
 		return nil, err
 	}
 	found, err := f.n.lookup(ctx, name)
 	if err != nil {
-		return nil, aboutName(err, string(name))
+		return nil, kind.AboutName(err, string(name))
 	}
 	var best *api.Pong
 	var last error
@@ -80,8 +82,8 @@ func (f face) Ping(ctx context.Context, target string) (*api.Pong, error) {
 }
 
 func noAnswer(who string, err error) error {
-	if k := api.KindOf(kinded(err)); k != api.Unreachable && k != api.Failed {
-		return kinded(err)
+	if k := api.KindOf(kind.Give(err)); k != api.Unreachable && k != api.Failed {
+		return kind.Give(err)
 	}
 	return api.Errorf(api.Unreachable, "%+q does not answer now: is that computer on? `phyllo doctor` looks at this side (%w)", who, err)
 }
@@ -140,7 +142,7 @@ func (f face) Trace(ctx context.Context, target string) (*api.Trace, error) {
 	if err != nil {
 		name, err := directory.ParseName(target)
 		if err != nil {
-			return nil, kinded(err)
+			return nil, kind.Give(err)
 		}
 		key = name.Key()
 	}
@@ -149,7 +151,7 @@ func (f face) Trace(ctx context.Context, target string) (*api.Trace, error) {
 		return kbr.Call(t, o.pastry.Endpoint(AppProbe), key, nil, kbr.Options{Timeout: probeTime, Trace: true})
 	})
 	if err != nil {
-		return nil, kinded(err)
+		return nil, kind.Give(err)
 	}
 	out := &api.Trace{Key: key, Root: self, RTTMicros: answer.RTT.Microseconds(), Hops: []api.Hop{}}
 	if answer.From != nil {

@@ -7,8 +7,8 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/space/piece"
 	"github.com/phyllo-net/phyllo/gateway/s3"
+	"github.com/phyllo-net/phyllo/node/spaces"
 	"github.com/phyllo-net/phyllo/store"
-	"github.com/phyllo-net/phyllo/wire"
 )
 
 // uploadTable keeps what the door S3 knows of uploads in parts. Their contents are in the ring.
@@ -54,10 +54,9 @@ func (r uploadRecords) Each(prefix string, f func(key string, value []byte)) err
 // and it keeps nothing else: the log says so once, and not at every sweep. An error is that of the store.
 func (n *Node) waitingParts() (cs []piece.Content, err error) {
 	damaged, err := s3.Waiting(uploadRecords{n.store}, func(saved []byte) error {
-		var d savedDraft
-		err := wire.Unmarshal(saved, &d)
+		c, err := spaces.Saved(saved)
 		if err == nil {
-			cs = append(cs, d.Content)
+			cs = append(cs, c)
 		}
 		return err
 	})

@@ -1,4 +1,6 @@
-package node
+// Package kind sorts the errors of the rooms by what a caller can do about them, and says what helps
+// where a room does not know: rooms know no commands.
+package kind
 
 import (
 	"context"
@@ -88,9 +90,9 @@ var kinds = []struct {
 	{kbr.ErrBusy, api.Unreachable, askDoctor}, {kbr.ErrNoApp, api.Failed, updateAll},
 }
 
-// kinded gives an error of a room its kind and, if its text does not say it, what
+// Give gives an error of a room its kind and, if its text does not say it, what
 // helps; nil stays nil.
-func kinded(err error) error {
+func Give(err error) error {
 	var have *api.Error
 	if err == nil || errors.As(err, &have) || errors.Is(err, context.Canceled) {
 		return err
@@ -113,13 +115,13 @@ func kinded(err error) error {
 	return api.Wrap(api.Failed, err)
 }
 
-// aboutName is kinded for what was asked about a person's name.
-func aboutName(err error, name string) error {
+// AboutName is Give for what was asked about a person's name.
+func AboutName(err error, name string) error {
 	switch {
 	case errors.Is(err, directory.ErrNotFound):
 		return api.Errorf(api.NotFound, "nobody has the name %+q: is it spelt right? `phyllo user list --all` lists all", name)
 	case errors.Is(err, directory.ErrNotReachable):
 		return api.Wrap(api.Unreachable, fmt.Errorf("%+q: %w", name, err))
 	}
-	return kinded(err)
+	return Give(err)
 }

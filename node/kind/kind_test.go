@@ -1,4 +1,4 @@
-package node_test
+package kind_test
 
 import (
 	"context"
@@ -31,7 +31,7 @@ import (
 	"github.com/phyllo-net/phyllo/member/invite"
 	"github.com/phyllo-net/phyllo/member/msg"
 	"github.com/phyllo-net/phyllo/member/register"
-	"github.com/phyllo-net/phyllo/node"
+	"github.com/phyllo-net/phyllo/node/kind"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/task"
@@ -120,22 +120,22 @@ var helps = regexp.MustCompile("`phyllo [a-z]|--[a-z]|(^|[:;,(?] |so |and )(try|
 // helps; a new error of a room has its row here.
 func TestKindsSayWhatHelps(t *testing.T) {
 	for name, e := range met {
-		err := node.Kinded(fmt.Errorf("while testing: %w", e.err))
+		err := kind.Give(fmt.Errorf("while testing: %w", e.err))
 		if kind := api.KindOf(err); kind != e.kind {
 			t.Errorf("%s is %s, want %s", name, kind, e.kind)
 		}
 		if !helps.MatchString(err.Error()) {
 			t.Errorf("%s does not say what helps: %s", name, err)
 		}
-		if again := node.Kinded(err); again.Error() != err.Error() {
+		if again := kind.Give(err); again.Error() != err.Error() {
 			t.Errorf("%s says it twice: %s", name, again)
 		}
 	}
-	late := node.Kinded(fmt.Errorf("asking: %w", context.DeadlineExceeded))
+	late := kind.Give(fmt.Errorf("asking: %w", context.DeadlineExceeded))
 	if api.KindOf(late) != api.Unreachable || !helps.MatchString(late.Error()) || strings.Contains(late.Error(), "context") {
 		t.Errorf("a deadline that has passed: %s", late)
 	}
-	if node.Kinded(nil) != nil || !errors.Is(node.Kinded(context.Canceled), context.Canceled) {
+	if kind.Give(nil) != nil || !errors.Is(kind.Give(context.Canceled), context.Canceled) {
 		t.Error("what is no error, or was interrupted, is changed")
 	}
 }
@@ -147,7 +147,7 @@ func TestErrorsHaveKinds(t *testing.T) {
 	slices.Sort(listed)
 	var there []string
 	for _, room := range []string{"app/directory", "app/im", "app/im/letter", "app/past", "app/past/account", "app/past/dht", "app/space", "app/work", "kbr", "task", "host", "keys", "member", "member/invite", "member/msg", "member/register", "peer"} {
-		there = append(there, errorsOf(t, filepath.Join("..", filepath.FromSlash(room)))...)
+		there = append(there, errorsOf(t, filepath.Join("..", "..", filepath.FromSlash(room)))...)
 	}
 	for _, name := range there {
 		if _, ok := slices.BinarySearch(listed, name); !ok {

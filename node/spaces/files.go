@@ -1,4 +1,4 @@
-package node
+package spaces
 
 import (
 	"cmp"
@@ -14,6 +14,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/space/piece"
 	"github.com/phyllo-net/phyllo/app/space/tree"
 	"github.com/phyllo-net/phyllo/gateway/files"
+	"github.com/phyllo-net/phyllo/node/loop"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -27,21 +28,21 @@ type userSpace struct {
 var _ files.Space = (*userSpace)(nil)
 
 // inSpace runs f as a task with the space.
-func inSpace[V any](ctx context.Context, s *userSpace, f func(*task.T, *overlay, *space.Space) (V, error)) (V, error) {
-	return asUser(ctx, s.of, func(t *task.T, o *overlay, p space.Person) (V, error) {
-		sp, err := o.named(t, p, s.info.Name)
+func inSpace[V any](ctx context.Context, s *userSpace, f func(*task.T, *Here, *space.Space) (V, error)) (V, error) {
+	return asUser(ctx, s.of, func(t *task.T, h *Here, p space.Person) (V, error) {
+		sp, err := h.named(t, p, s.info.Name)
 		if err != nil {
 			return *new(V), err
 		}
-		return f(t, o, sp)
+		return f(t, h, sp)
 	})
 }
 
 // looking runs f as a task with the space as it is now.
-func looking[V any](ctx context.Context, s *userSpace, f func(*task.T, *overlay, space.Snapshot) (V, error)) (V, error) {
-	return inSpace(ctx, s, func(t *task.T, o *overlay, sp *space.Space) (v V, err error) {
+func looking[V any](ctx context.Context, s *userSpace, f func(*task.T, *Here, space.Snapshot) (V, error)) (V, error) {
+	return inSpace(ctx, s, func(t *task.T, h *Here, sp *space.Space) (v V, err error) {
 		err = sp.Look(t, func(sn space.Snapshot) (err error) {
-			v, err = f(t, o, sn)
+			v, err = f(t, h, sn)
 			return err
 		})
 		return v, err
@@ -53,18 +54,20 @@ func (s *userSpace) Info(context.Context) (files.Info, error) { return s.info, n
 
 // History implements files.Space.
 func (s *userSpace) History(ctx context.Context) (bool, error) {
-	return looking(ctx, s, func(_ *task.T, _ *overlay, sn space.Snapshot) (bool, error) { return sn.History(), nil })
+	return looking(ctx, s, func(_ *task.T, _ *Here, sn space.Snapshot) (bool, error) { return sn.History(), nil })
 }
 
 // SetHistory implements files.Space.
 func (s *userSpace) SetHistory(ctx context.Context, on bool) error {
-	_, err := inSpace(ctx, s, func(t *task.T, _ *overlay, sp *space.Space) (nothing, error) { return nothing{}, sp.SetHistory(t, on) })
+	_, err := inSpace(ctx, s, func(t *task.T, _ *Here, sp *space.Space) (loop.Nothing, error) {
+		return loop.Nothing{}, sp.SetHistory(t, on)
+	})
 	return err
 }
 
 // Stat implements files.Space.
 func (s *userSpace) Stat(ctx context.Context, name, version string) (files.Entry, error) {
-	return looking(ctx, s, func(t *task.T, o *overlay, sn space.Snapshot) (files.Entry, error) {
+	return looking(ctx, s, func(t *task.T, h *Here, sn space.Snapshot) (files.Entry, error) {
 		v, err := sn.Version(name, number(version))
 		if v == nil && version == "" && strings.HasSuffix(name, "/") && errors.Is(err, space.ErrNotFound) {
 			implied, err := implied(sn, name)
@@ -73,7 +76,7 @@ func (s *userSpace) Stat(ctx context.Context, name, version string) (files.Entry
 		if v == nil {
 			return files.Entry{}, err
 		}
-		e, bad := o.entry(t, name, v)
+		e, bad := h.entry(t, name, v)
 		if bad != nil {
 			return files.Entry{}, bad
 		}
@@ -120,14 +123,14 @@ func text(number uint64) string { return strconv.FormatUint(number, 36) }
 func cond(c files.Cond) space.Cond { return space.Cond{Absent: c.Absent, Version: number(c.Version)} }
 
 // entry is a version as doors know it.
-func (o *overlay) entry(t *task.T, name string, v *tree.Version) (files.Entry, error) {
+func (h *Here) entry(t *task.T, name string, v *tree.Version) (files.Entry, error) {
 	e := files.Entry{Name: name, Version: text(v.Number), Size: v.Size(), Modified: time.UnixMilli(v.Time), Removed: v.Removed}
 	if e.Size > 0 {
 		e.Kept = files.Kept{Total: int(v.Copies), Need: int(v.Content.Ref.Code.Need)}
 	}
 	pairs := v.Meta
 	if v.More != nil {
-		b, err := o.spaces.ReadAt(t, *v.More, 0, int(v.More.Ref.Size))
+		b, err := h.spaces.ReadAt(t, *v.More, 0, int(v.More.Ref.Size))
 		if err != nil {
 			return e, err
 		}
@@ -222,7 +225,7 @@ func (s *userSpace) Put(ctx context.Context, name string, content []files.Draft,
 			return files.Entry{}, err
 		}
 	}
-	return inSpace(ctx, s, func(t *task.T, o *overlay, sp *space.Space) (files.Entry, error) {
+	return inSpace(ctx, s, func(t *task.T, h *Here, sp *space.Space) (files.Entry, error) {
 		for _, d := range drafts {
 			d.putting = true
 		}
@@ -233,16 +236,16 @@ func (s *userSpace) Put(ctx context.Context, name string, content []files.Draft,
 			return files.Entry{}, err
 		}
 		if p.again {
-			return o.earlier(t, sp, name, v)
+			return h.earlier(t, sp, name, v)
 		}
-		s.of.n.filesChanged()
-		return o.latest(t, name, v, nil)
+		s.of.n.Changed()
+		return h.latest(t, name, v, nil)
 	})
 }
 
 // earlier is the entry of a version that was there before.
-func (o *overlay) earlier(t *task.T, sp *space.Space, name string, v *tree.Version) (files.Entry, error) {
-	e, err := o.entry(t, name, v)
+func (h *Here) earlier(t *task.T, sp *space.Space, name string, v *tree.Version) (files.Entry, error) {
+	e, err := h.entry(t, name, v)
 	if err != nil {
 		return files.Entry{}, err
 	}
@@ -342,7 +345,7 @@ func (s *userSpace) Copy(ctx context.Context, from files.Ref, to string, a *file
 	if from.Space != "" && from.Space != s.info.Name {
 		return s.copyFrom(ctx, from, to, a, c)
 	}
-	return inSpace(ctx, s, func(t *task.T, o *overlay, sp *space.Space) (files.Entry, error) {
+	return inSpace(ctx, s, func(t *task.T, h *Here, sp *space.Space) (files.Entry, error) {
 		var m *space.Meta
 		if a != nil {
 			kept, more, err := meta(t, sp, *a, "")
@@ -357,19 +360,19 @@ func (s *userSpace) Copy(ctx context.Context, from files.Ref, to string, a *file
 			if err == nil && more != nil {
 				more.Keep()
 			}
-			return o.latest(t, to, v, err)
+			return h.latest(t, to, v, err)
 		}
 		v, err := sp.Copy(t, from.Name, number(from.Version), to, nil, cond(c))
-		return o.latest(t, to, v, err)
+		return h.latest(t, to, v, err)
 	})
 }
 
 // latest is the entry of a version that was made just now.
-func (o *overlay) latest(t *task.T, name string, v *tree.Version, err error) (files.Entry, error) {
+func (h *Here) latest(t *task.T, name string, v *tree.Version, err error) (files.Entry, error) {
 	if err != nil {
 		return files.Entry{}, err
 	}
-	e, err := o.entry(t, name, v)
+	e, err := h.entry(t, name, v)
 	e.Latest = true
 	return e, err
 }
@@ -379,20 +382,20 @@ func (s *userSpace) Rename(ctx context.Context, from, to string, c files.Cond) e
 	if err := files.CheckName(to); err != nil {
 		return err
 	}
-	_, err := inSpace(ctx, s, func(t *task.T, _ *overlay, sp *space.Space) (nothing, error) {
-		return nothing{}, sp.Rename(t, from, to, cond(c))
+	_, err := inSpace(ctx, s, func(t *task.T, _ *Here, sp *space.Space) (loop.Nothing, error) {
+		return loop.Nothing{}, sp.Rename(t, from, to, cond(c))
 	})
 	return err
 }
 
 // Remove implements files.Space.
 func (s *userSpace) Remove(ctx context.Context, name, version string, c files.Cond) (files.Entry, error) {
-	return inSpace(ctx, s, func(t *task.T, o *overlay, sp *space.Space) (files.Entry, error) {
+	return inSpace(ctx, s, func(t *task.T, h *Here, sp *space.Space) (files.Entry, error) {
 		v, err := sp.Remove(t, name, number(version), cond(c))
 		if err != nil {
 			return files.Entry{}, err
 		}
-		e, err := o.entry(t, name, v)
+		e, err := h.entry(t, name, v)
 		e.Latest = v.Removed
 		return e, err
 	})
@@ -403,8 +406,8 @@ func (s *userSpace) RemoveAll(ctx context.Context, folder string) error {
 	if !strings.HasSuffix(folder, "/") {
 		return files.ErrNotFound
 	}
-	_, err := inSpace(ctx, s, func(t *task.T, _ *overlay, sp *space.Space) (nothing, error) {
-		return nothing{}, sp.RemoveAll(t, folder, false)
+	_, err := inSpace(ctx, s, func(t *task.T, _ *Here, sp *space.Space) (loop.Nothing, error) {
+		return loop.Nothing{}, sp.RemoveAll(t, folder, false)
 	})
 	return err
 }

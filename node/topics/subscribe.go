@@ -1,4 +1,4 @@
-package node
+package topics
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/app/scribe"
 	"github.com/phyllo-net/phyllo/app/topic"
+	"github.com/phyllo-net/phyllo/node/kind"
+	"github.com/phyllo-net/phyllo/node/loop"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -22,14 +24,14 @@ const (
 
 // reading is what was told to one subscriber and not read yet.
 type reading struct {
-	*feed[*api.TopicEvent]
-	n     *Node
+	*loop.Unread[*api.TopicEvent]
+	n     Node
 	topic string
 	size  int // bytes that wait, since nothing last did
 }
 
 // Subscribe implements api.Node.
-func (f face) Subscribe(ctx context.Context, q api.Subscription, each func(*api.TopicEvent) error) error {
+func (f Face) Subscribe(ctx context.Context, q api.Subscription, each func(*api.TopicEvent) error) error {
 	name, err := topicNamed(q.Topic)
 	if err != nil {
 		return err
@@ -39,32 +41,32 @@ func (f face) Subscribe(ctx context.Context, q api.Subscription, each func(*api.
 		return api.Errorf(api.Usage, "history of %d ms, and of %d messages: neither may be below 0, nor the time more than a year", q.Since, q.Last)
 	}
 	var by peer.Signer
-	if q.User != "" || len(f.n.people.All()) < 2 {
-		if by, err = f.n.speaker(q.User); err != nil {
+	if q.User != "" || len(f.Node.People().All()) < 2 {
+		if by, err = Speaker(f.Node, q.User); err != nil {
 			return err
 		}
 	}
-	o := f.n.overlay()
-	if o == nil {
-		return errNoPlace
+	h := f.Node.Here()
+	if h == nil {
+		return loop.ErrNoPlace
 	}
 	ctx, end := context.WithCancel(ctx)
 	defer end()
-	r := &reading{feed: newFeed[*api.TopicEvent](), n: f.n, topic: name.String()}
-	f.n.wg.Go(func() { // who subscribes may wait long, and is told so meanwhile
-		err := o.subscribe(ctx, r, name, topic.Options{By: by, Since: time.Duration(q.Since) * time.Millisecond, Last: q.Last})
+	r := &reading{Unread: loop.NewUnread[*api.TopicEvent](), n: f.Node, topic: name.String()}
+	f.Node.Go(func() { // who subscribes may wait long, and is told so meanwhile
+		err := h.subscribe(ctx, r, name, topic.Options{By: by, Since: time.Duration(q.Since) * time.Millisecond, Last: q.Last})
 		if err != nil {
-			r.end(kinded(err))
+			r.end(kind.Give(err))
 		}
 	})
-	if err := r.deliver(ctx, o.host.Done(), each); !errors.Is(err, errNoPlace) {
+	if err := r.Deliver(ctx, h.loop.Done(), each); !errors.Is(err, loop.ErrNoPlace) {
 		return err
 	}
 	return nil // the node ends
 }
 
 // subscribe reads a topic for a reading, until the context ends.
-func (o *overlay) subscribe(ctx context.Context, r *reading, name topic.Name, options topic.Options) error {
+func (h *Here) subscribe(ctx context.Context, r *reading, name topic.Name, options topic.Options) error {
 	waits := false
 	options.Waiting = func() bool {
 		if !waits {
@@ -75,39 +77,39 @@ func (o *overlay) subscribe(ctx context.Context, r *reading, name topic.Name, op
 	}
 	options.Begin = func() { r.add(&api.TopicEvent{Event: api.TopicBegin, Time: time.Now().UTC()}) }
 	options.Event = r.tell
-	x, err := on(context.WithoutCancel(ctx), o, func(t *task.T) (*topic.Subscription, error) { return o.topics.Subscribe(t, name, options) })
+	x, err := loop.Run(context.WithoutCancel(ctx), h.loop, func(t *task.T) (*topic.Subscription, error) { return h.topics.Subscribe(t, name, options) })
 	if err != nil {
 		return err
 	}
 	<-ctx.Done()
-	return o.host.Call(context.WithoutCancel(ctx), x.Close)
+	return h.loop.Call(context.WithoutCancel(ctx), x.Close)
 }
 
 // add hands an event over, or counts what it stands for if too much waits.
 func (r *reading) add(e *api.TopicEvent) {
 	e.Topic = r.topic
 	size, stands := len(e.Text)+len(e.Data)+256, max(e.Lost, 1)
-	r.change(func() {
-		last := len(r.queue) - 1
+	r.Change(func() {
+		last := len(r.Queue) - 1
 		if last < 0 {
 			r.size = 0
 		}
 		switch {
-		case r.over:
-		case last >= 0 && r.queue[last].Event == api.TopicSlow: // until all that waits is taken
-			r.queue[last].Lost += stands
+		case r.Over:
+		case last >= 0 && r.Queue[last].Event == api.TopicSlow: // until all that waits is taken
+			r.Queue[last].Lost += stands
 		case last+1 < maxUnread && r.size+size <= maxUnreadBytes:
-			r.queue = append(r.queue, e)
+			r.Queue = append(r.Queue, e)
 			r.size += size
 		default:
-			r.queue = append(r.queue, &api.TopicEvent{Event: api.TopicSlow, Topic: r.topic, Time: e.Time, Lost: stands})
+			r.Queue = append(r.Queue, &api.TopicEvent{Event: api.TopicSlow, Topic: r.topic, Time: e.Time, Lost: stands})
 		}
 	})
 }
 
 // end says that there comes nothing more.
 func (r *reading) end(err error) {
-	r.change(func() { r.over, r.err = true, err })
+	r.Change(func() { r.Over, r.Err = true, err })
 }
 
 // tell is topic.Options.Event. It is called on the loop.
@@ -116,7 +118,7 @@ func (r *reading) tell(e topic.Event) {
 	var from peer.Key
 	switch {
 	case e.Ended != nil:
-		r.end(kinded(e.Ended))
+		r.end(kind.Give(e.Ended))
 		return
 	case e.Gap != nil:
 		out.Event, from, out.Life, out.Seq, out.Lost = api.TopicGap, e.Gap.Publisher, e.Gap.Life, e.Gap.From, e.Gap.To-e.Gap.From+1
@@ -127,7 +129,7 @@ func (r *reading) tell(e topic.Event) {
 		out.Text, out.Data = textOrData(e.Message.Body)
 	}
 	out.From = directory.Fingerprint(from)
-	if u := r.n.people.ByKey(from); u != nil {
+	if u := r.n.People().ByKey(from); u != nil {
 		out.Name = u.Name()
 	}
 	r.add(out)

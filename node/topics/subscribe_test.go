@@ -1,4 +1,4 @@
-package node
+package topics
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/node/loop"
 )
 
 // TestSlowReader: what a reader does not take is kept within bounds, and what goes beyond is
@@ -17,20 +18,20 @@ func TestSlowReader(t *testing.T) {
 		size, total int
 	}{{"many", 10, 3 * maxUnread}, {"large", 30_000, 2000}} {
 		t.Run(c.name, func(t *testing.T) {
-			r := &reading{feed: newFeed[*api.TopicEvent](), topic: "news"}
+			r := &reading{Unread: loop.NewUnread[*api.TopicEvent](), topic: "news"}
 			body := string(make([]byte, c.size))
 			for range c.total {
 				r.add(&api.TopicEvent{Event: api.TopicMessage, Text: body})
 			}
-			if len(r.queue) > maxUnread+1 || r.size > maxUnreadBytes {
-				t.Errorf("%d events of %d bytes wait", len(r.queue), r.size)
+			if len(r.Queue) > maxUnread+1 || r.size > maxUnreadBytes {
+				t.Errorf("%d events of %d bytes wait", len(r.Queue), r.size)
 			}
 			r.add(&api.TopicEvent{Event: api.TopicGap, Lost: 5})
 			over := errors.New("over")
 			r.end(over)
 			read, lost := 0, 0
 			for {
-				events, end, err := r.take()
+				events, end, err := r.Take()
 				for i, e := range events {
 					switch {
 					case e.Topic != "news":
@@ -60,12 +61,12 @@ func TestSlowReader(t *testing.T) {
 
 // A reader who goes away ends only what is his.
 func TestReaderLeaves(t *testing.T) {
-	r := &reading{feed: newFeed[*api.TopicEvent](), topic: "news"}
+	r := &reading{Unread: loop.NewUnread[*api.TopicEvent](), topic: "news"}
 	ctx, end := context.WithCancel(t.Context())
 	r.add(&api.TopicEvent{Event: api.TopicMessage, Text: "one"})
 	r.add(&api.TopicEvent{Event: api.TopicMessage, Text: "two"})
 	var read []string
-	err := r.deliver(ctx, nil, func(e *api.TopicEvent) error {
+	err := r.Deliver(ctx, nil, func(e *api.TopicEvent) error {
 		read = append(read, e.Text)
 		end()
 		return nil

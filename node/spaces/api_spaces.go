@@ -1,4 +1,4 @@
-package node
+package spaces
 
 import (
 	"cmp"
@@ -11,6 +11,8 @@ import (
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/space"
 	"github.com/phyllo-net/phyllo/gateway/files"
+	"github.com/phyllo-net/phyllo/node/kind"
+	"github.com/phyllo-net/phyllo/node/loop"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -25,11 +27,11 @@ func shownSpace(name string, sp *space.Space) api.Space {
 }
 
 // SpaceList implements api.Node. A space that cannot be opened is listed all the same.
-func (f face) SpaceList(ctx context.Context, user string) ([]api.Space, error) {
-	list, err := asUser(ctx, userSpaces{f.n, user}, func(t *task.T, o *overlay, p space.Person) (list []api.Space, err error) {
-		es, err := o.listOf(t, p, true)
+func (f Face) SpaceList(ctx context.Context, user string) ([]api.Space, error) {
+	list, err := asUser(ctx, userSpaces{f.Node, user}, func(t *task.T, h *Here, p space.Person) (list []api.Space, err error) {
+		es, err := h.listOf(t, p, true)
 		for _, e := range es {
-			sp, err := o.spaces.Open(t, p, e.Handle)
+			sp, err := h.spaces.Open(t, p, e.Handle)
 			switch {
 			case errors.Is(err, task.ErrStopped):
 				return nil, err
@@ -41,16 +43,16 @@ func (f face) SpaceList(ctx context.Context, user string) ([]api.Space, error) {
 		}
 		return list, err
 	})
-	return list, kinded(err)
+	return list, kind.Give(err)
 }
 
 // SpaceCreate implements api.Node. A space that a person makes has history.
-func (f face) SpaceCreate(ctx context.Context, q api.SpaceCreate) (*api.Space, error) {
+func (f Face) SpaceCreate(ctx context.Context, q api.SpaceCreate) (*api.Space, error) {
 	if files.CheckSpaceName(q.Name) != nil {
 		return nil, api.Errorf(api.Usage, "a space cannot be called %+q: choose a name of 1 to %d bytes without \"/\" and control characters", q.Name, space.MaxSpaceName)
 	}
-	sp, err := asUser(ctx, userSpaces{f.n, q.User}, func(t *task.T, o *overlay, p space.Person) (api.Space, error) {
-		sp, err := o.create(t, p, space.Founding{Name: q.Name, Convergent: q.Convergent, History: true})
+	sp, err := asUser(ctx, userSpaces{f.Node, q.User}, func(t *task.T, h *Here, p space.Person) (api.Space, error) {
+		sp, err := h.create(t, p, space.Founding{Name: q.Name, Convergent: q.Convergent, History: true})
 		if err != nil {
 			return api.Space{}, err
 		}
@@ -60,20 +62,20 @@ func (f face) SpaceCreate(ctx context.Context, q api.SpaceCreate) (*api.Space, e
 		return nil, api.Errorf(api.Failed, "you have a space called %s already: `phyllo space list` lists yours", q.Name)
 	}
 	if err != nil {
-		return nil, kinded(err)
+		return nil, kind.Give(err)
 	}
 	return &sp, nil
 }
 
 // SpaceGrant implements api.Node.
-func (f face) SpaceGrant(ctx context.Context, q api.SpaceGrant) (*api.SpaceLink, error) {
-	s := f.n.spaceOf(q.User, q.Space)
-	g, err := f.n.grantee(ctx, q.User, q.Name)
+func (f Face) SpaceGrant(ctx context.Context, q api.SpaceGrant) (*api.SpaceLink, error) {
+	s := f.spaceOf(q.User, q.Space)
+	g, err := f.Node.Grantee(ctx, q.User, q.Name)
 	if err != nil {
 		return nil, err
 	}
 	g.Writes = !q.ReadOnly
-	link, err := inSpace(ctx, s, func(t *task.T, _ *overlay, sp *space.Space) (string, error) {
+	link, err := inSpace(ctx, s, func(t *task.T, _ *Here, sp *space.Space) (string, error) {
 		return sp.Handle().String(), sp.Grant(t, g)
 	})
 	if err != nil {
@@ -82,42 +84,18 @@ func (f face) SpaceGrant(ctx context.Context, q api.SpaceGrant) (*api.SpaceLink,
 	return &api.SpaceLink{Space: s.info.Name, Name: g.Name, Link: link}, nil
 }
 
-// grantee looks a person up to whom a space is to be opened. His key must be the one that the
-// user knows.
-func (n *Node) grantee(ctx context.Context, user, typed string) (space.Grant, error) {
-	name, err := personName(typed)
-	if err != nil {
-		return space.Grant{}, err
-	}
-	found, err := n.lookup(ctx, name)
-	if err != nil {
-		return space.Grant{}, aboutName(err, string(name))
-	}
-	rec := found.Record
-	contacts, err := face{n}.ContactList(ctx, user)
-	if err != nil {
-		return space.Grant{}, err
-	}
-	for _, c := range contacts {
-		if c.Name == string(name) && c.Key != directory.Fingerprint(rec.Identity) {
-			return space.Grant{}, api.Errorf(api.KeyChanged, "the key of %s is another than the one that you know: run `phyllo user verify %s`", name, name)
-		}
-	}
-	return space.Grant{Key: rec.Identity, Name: string(name), Number: uint64(rec.SealNumber), SealTo: rec.SealKey}, nil
-}
-
 // SpaceRevoke implements api.Node.
-func (f face) SpaceRevoke(ctx context.Context, q api.SpaceGrant) error {
-	s := f.n.spaceOf(q.User, q.Space)
+func (f Face) SpaceRevoke(ctx context.Context, q api.SpaceGrant) error {
+	s := f.spaceOf(q.User, q.Space)
 	name := cmp.Or(strings.TrimSpace(q.Name), "nobody")
-	_, err := inSpace(ctx, s, func(t *task.T, _ *overlay, sp *space.Space) (nothing, error) {
+	_, err := inSpace(ctx, s, func(t *task.T, _ *Here, sp *space.Space) (loop.Nothing, error) {
 		var key peer.Key
 		for _, m := range sp.Members() {
 			if m.Name == name || directory.Fingerprint(m.Key) == name {
 				key = m.Key
 			}
 		}
-		return nothing{}, sp.Revoke(t, key)
+		return loop.Nothing{}, sp.Revoke(t, key)
 	})
 	if errors.Is(err, space.ErrNotFound) {
 		return api.Errorf(api.NotFound, "%+q is not among those who may use the space %s: `phyllo space list` shows them", name, s.info.Name)
@@ -126,19 +104,19 @@ func (f face) SpaceRevoke(ctx context.Context, q api.SpaceGrant) error {
 }
 
 // SpaceAdd implements api.Node.
-func (f face) SpaceAdd(ctx context.Context, q api.SpaceAdd) (*api.Space, error) {
-	h, err := space.ParseHandle(q.Link)
+func (f Face) SpaceAdd(ctx context.Context, q api.SpaceAdd) (*api.Space, error) {
+	link, err := space.ParseHandle(q.Link)
 	if err != nil {
-		return nil, kinded(err)
+		return nil, kind.Give(err)
 	}
-	sp, err := asUser(ctx, userSpaces{f.n, q.User}, func(t *task.T, o *overlay, p space.Person) (api.Space, error) {
-		sp, err := o.spaces.Open(t, p, h)
+	sp, err := asUser(ctx, userSpaces{f.Node, q.User}, func(t *task.T, h *Here, p space.Person) (api.Space, error) {
+		sp, err := h.spaces.Open(t, p, link)
 		if err != nil {
 			return api.Space{}, err
 		}
 		name := cmp.Or(q.Name, sp.Name())
-		delete(o.lists, p.Signer.Public())
-		return shownSpace(name, sp), o.spaces.Add(t, p, space.Entry{Name: name, Handle: h})
+		delete(h.lists, p.Signer.Public())
+		return shownSpace(name, sp), h.spaces.Add(t, p, space.Entry{Name: name, Handle: link})
 	})
 	switch {
 	case errors.Is(err, space.ErrTaken):
@@ -146,7 +124,7 @@ func (f face) SpaceAdd(ctx context.Context, q api.SpaceAdd) (*api.Space, error) 
 	case errors.Is(err, past.ErrNotFound):
 		return nil, api.Errorf(api.NotFound, "there is no such space in this ring: was the link made in another one?")
 	case err != nil:
-		return nil, kinded(err)
+		return nil, kind.Give(err)
 	}
 	return &sp, nil
 }

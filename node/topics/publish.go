@@ -1,4 +1,4 @@
-package node
+package topics
 
 import (
 	"bufio"
@@ -12,6 +12,8 @@ import (
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/app/scribe"
 	"github.com/phyllo-net/phyllo/app/topic"
+	"github.com/phyllo-net/phyllo/node/kind"
+	"github.com/phyllo-net/phyllo/node/loop"
 	"github.com/phyllo-net/phyllo/task"
 )
 
@@ -25,7 +27,7 @@ const (
 
 // publication is one run of Publish.
 type publication struct {
-	o      *overlay
+	h      *Here
 	outlet *topic.Outlet
 	room   chan struct{} // has a place for each message under way
 	failed chan error    // has room for one
@@ -33,27 +35,27 @@ type publication struct {
 }
 
 // Publish implements api.Node.
-func (f face) Publish(ctx context.Context, q api.Publication, r io.Reader) (*api.Published, error) {
+func (f Face) Publish(ctx context.Context, q api.Publication, r io.Reader) (*api.Published, error) {
 	name, err := topicNamed(q.Topic)
 	if err != nil {
 		return nil, err
 	}
-	by, err := f.n.speaker(q.User)
+	by, err := Speaker(f.Node, q.User)
 	if err != nil {
 		return nil, err
 	}
-	o := f.n.overlay()
-	if o == nil {
-		return nil, errNoPlace
+	h := f.Node.Here()
+	if h == nil {
+		return nil, loop.ErrNoPlace
 	}
-	outlet, err := on(ctx, o, func(t *task.T) (*topic.Outlet, error) { return o.topics.Open(t, name, by) })
+	outlet, err := loop.Run(ctx, h.loop, func(t *task.T) (*topic.Outlet, error) { return h.topics.Open(t, name, by) })
 	if err != nil {
-		return nil, kinded(err)
+		return nil, kind.Give(err)
 	}
-	p := &publication{o: o, outlet: outlet, room: make(chan struct{}, pubWindow), failed: make(chan error, 1)}
+	p := &publication{h: h, outlet: outlet, room: make(chan struct{}, pubWindow), failed: make(chan error, 1)}
 	err = p.run(ctx, messagesOf(r, q.Lines))
 	safe := 0
-	if bad := o.host.Call(context.WithoutCancel(ctx), func() {
+	if bad := h.loop.Call(context.WithoutCancel(ctx), func() {
 		safe = p.safe
 		outlet.Close()
 	}); err == nil {
@@ -67,7 +69,7 @@ func (f face) Publish(ctx context.Context, q api.Publication, r io.Reader) (*api
 
 // published says of an error what was published before it.
 func published(err error, safe int) error {
-	err = kinded(err)
+	err = kind.Give(err)
 	if safe == 0 {
 		return err
 	}
@@ -86,7 +88,7 @@ func (p *publication) run(ctx context.Context, next func() ([]byte, error)) erro
 			return errors.Join(err, p.wait(ctx))
 		}
 		if first {
-			_, err = on(ctx, p.o, func(t *task.T) (struct{}, error) {
+			_, err = loop.Run(ctx, p.h.loop, func(t *task.T) (struct{}, error) {
 				_, err := p.outlet.Say(t, m)
 				if err == nil {
 					p.safe++
@@ -113,7 +115,7 @@ func (p *publication) send(ctx context.Context, m []byte) error {
 	}
 	for {
 		var err error
-		if bad := p.o.host.Call(ctx, func() { err = p.outlet.Publish(m, p.taken) }); bad != nil {
+		if bad := p.h.loop.Call(ctx, func() { err = p.outlet.Publish(m, p.taken) }); bad != nil {
 			return bad
 		}
 		if !errors.Is(err, scribe.ErrBusy) {
@@ -145,8 +147,8 @@ func (p *publication) wait(ctx context.Context) error {
 		case p.room <- struct{}{}:
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-p.o.host.Done():
-			return errNoPlace
+		case <-p.h.loop.Done():
+			return loop.ErrNoPlace
 		}
 	}
 	select {

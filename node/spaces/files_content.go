@@ -1,4 +1,4 @@
-package node
+package spaces
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/space"
 	"github.com/phyllo-net/phyllo/app/space/piece"
 	"github.com/phyllo-net/phyllo/gateway/files"
+	"github.com/phyllo-net/phyllo/node/loop"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -26,7 +27,7 @@ const (
 // draft is content on its way into a space. It implements files.Draft.
 type draft struct {
 	ctx     context.Context
-	o       *overlay
+	h       *Here
 	up      *space.Upload
 	how     space.Storing
 	seen    uint64
@@ -53,12 +54,12 @@ func (s *userSpace) Draft(ctx context.Context, _ int64, how files.Class) (files.
 
 // begin begins a draft.
 func (s *userSpace) begin(ctx context.Context, how space.Storing) (*draft, error) {
-	return inSpace(ctx, s, func(_ *task.T, o *overlay, sp *space.Space) (*draft, error) {
+	return inSpace(ctx, s, func(_ *task.T, h *Here, sp *space.Space) (*draft, error) {
 		if !sp.Writes() {
 			return nil, space.ErrReadOnly
 		}
 		u := sp.Begin(how)
-		return &draft{ctx: ctx, o: o, up: u, how: how, seen: u.Seen()}, nil
+		return &draft{ctx: ctx, h: h, up: u, how: how, seen: u.Seen()}, nil
 	})
 }
 
@@ -91,8 +92,8 @@ func (d *draft) flush() {
 	if len(b) == 0 || d.err != nil {
 		return
 	}
-	_, err := on(d.ctx, d.o, func(t *task.T) (nothing, error) { return nothing{}, d.up.Write(t, b) })
-	d.err = forDoors(err)
+	_, err := loop.Run(d.ctx, d.h.loop, func(t *task.T) (loop.Nothing, error) { return loop.Nothing{}, d.up.Write(t, b) })
+	d.err = ForDoors(err)
 }
 
 // finish stores all of it. It may be called again.
@@ -101,8 +102,8 @@ func (d *draft) finish() error {
 		return d.err
 	}
 	var err error
-	d.content, err = on(d.ctx, d.o, func(t *task.T) (piece.Content, error) { return d.up.Finish(t) })
-	d.err, d.done = forDoors(err), true
+	d.content, err = loop.Run(d.ctx, d.h.loop, func(t *task.T) (piece.Content, error) { return d.up.Finish(t) })
+	d.err, d.done = ForDoors(err), true
 	return d.err
 }
 
@@ -141,7 +142,7 @@ func (d *draft) Size() int64 { return d.size }
 func (d *draft) Discard() {
 	d.buf, d.done = nil, true
 	// A node that has stopped meanwhile gives nothing back.
-	_ = d.o.host.Call(context.WithoutCancel(d.ctx), d.giveUp)
+	_ = d.h.loop.Call(context.WithoutCancel(d.ctx), d.giveUp)
 }
 
 // savedDraft is what Save returns.
@@ -161,10 +162,17 @@ func (d *draft) Save() ([]byte, error) {
 	if err := d.finish(); err != nil {
 		return nil, err
 	}
-	if _, err := on(d.ctx, d.o, func(t *task.T) (nothing, error) { return nothing{}, d.up.Hold(t, d.content) }); err != nil {
-		return nil, forDoors(err)
+	if _, err := loop.Run(d.ctx, d.h.loop, func(t *task.T) (loop.Nothing, error) { return loop.Nothing{}, d.up.Hold(t, d.content) }); err != nil {
+		return nil, ForDoors(err)
 	}
 	return wire.Marshal(&savedDraft{d.content, d.how.Copies, d.how.Expires, d.seen})
+}
+
+// Saved is the content of a draft that was saved.
+func Saved(saved []byte) (piece.Content, error) {
+	var was savedDraft
+	err := wire.Unmarshal(saved, &was)
+	return was.Content, err
 }
 
 // Saved implements files.Space.
@@ -174,8 +182,8 @@ func (s *userSpace) Saved(ctx context.Context, saved []byte) (files.Draft, error
 		return nil, fmt.Errorf("%w: %w", files.ErrNotFound, err)
 	}
 	how := space.Storing{Copies: was.Copies, Expires: was.Expires}
-	d, err := inSpace(ctx, s, func(_ *task.T, o *overlay, sp *space.Space) (*draft, error) {
-		return &draft{ctx: ctx, o: o, up: sp.Resume(was.Content, how, was.Seen), how: how, seen: was.Seen, size: was.Content.Ref.Size,
+	d, err := inSpace(ctx, s, func(_ *task.T, h *Here, sp *space.Space) (*draft, error) {
+		return &draft{ctx: ctx, h: h, up: sp.Resume(was.Content, how, was.Seen), how: how, seen: was.Seen, size: was.Content.Ref.Size,
 			done: true, content: was.Content}, nil
 	})
 	if err != nil {
@@ -188,7 +196,7 @@ func (s *userSpace) Saved(ctx context.Context, saved []byte) (files.Draft, error
 type reader struct {
 	ctx     context.Context
 	stop    context.CancelFunc
-	o       *overlay
+	h       *Here
 	content piece.Content
 	at, end int64 // what is not asked for yet
 	window  int
@@ -206,12 +214,12 @@ type ahead struct {
 
 // Read implements files.Space.
 func (s *userSpace) Read(ctx context.Context, name, version string, offset, length int64) (io.ReadCloser, error) {
-	r, err := looking(ctx, s, func(_ *task.T, o *overlay, sn space.Snapshot) (*reader, error) {
+	r, err := looking(ctx, s, func(_ *task.T, h *Here, sn space.Snapshot) (*reader, error) {
 		v, err := sn.Version(name, number(version))
 		if err != nil {
 			return nil, err
 		}
-		return o.reader(ctx, v.Content, offset, length), nil
+		return h.reader(ctx, v.Content, offset, length), nil
 	})
 	if err != nil {
 		return nil, err
@@ -220,13 +228,13 @@ func (s *userSpace) Read(ctx context.Context, name, version string, offset, leng
 }
 
 // reader makes a reader, on the loop. Its content stays until it is closed.
-func (o *overlay) reader(ctx context.Context, c piece.Content, offset, length int64) *reader {
+func (h *Here) reader(ctx context.Context, c piece.Content, offset, length int64) *reader {
 	end := c.Ref.Size
 	if length >= 0 && length < end-offset {
 		end = offset + length
 	}
 	ctx, stop := context.WithCancel(ctx)
-	return &reader{ctx: ctx, stop: stop, o: o, content: c, at: offset, end: end, window: firstRead, release: o.spaces.Hold(c)}
+	return &reader{ctx: ctx, stop: stop, h: h, content: c, at: offset, end: end, window: firstRead, release: h.spaces.Hold(c)}
 }
 
 // Read implements io.Reader.
@@ -251,7 +259,7 @@ func (r *reader) fill() error {
 	}
 	got := <-r.ahead
 	r.ahead = nil
-	if r.err = forDoors(got.err); r.err != nil {
+	if r.err = ForDoors(got.err); r.err != nil {
 		return r.err
 	}
 	r.buf, r.at = got.b, r.at+int64(len(got.b))
@@ -269,7 +277,7 @@ func (r *reader) ask() {
 	answer := make(chan ahead, 1)
 	r.ahead = answer
 	go func() {
-		b, err := on(r.ctx, r.o, func(t *task.T) ([]byte, error) { return r.o.spaces.ReadOn(t, c, at, end, n) })
+		b, err := loop.Run(r.ctx, r.h.loop, func(t *task.T) ([]byte, error) { return r.h.spaces.ReadOn(t, c, at, end, n) })
 		answer <- ahead{b, err}
 	}()
 }
@@ -280,7 +288,7 @@ func (r *reader) Close() error {
 	if release := r.release; release != nil {
 		r.release = nil
 		// A node that has stopped meanwhile holds nothing.
-		_ = r.o.host.Call(context.WithoutCancel(r.ctx), release)
+		_ = r.h.loop.Call(context.WithoutCancel(r.ctx), release)
 	}
 	return nil
 }

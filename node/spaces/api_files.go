@@ -1,12 +1,12 @@
-package node
+package spaces
 
 import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"path"
-	"slices"
 	"strings"
 	"time"
 
@@ -15,14 +15,18 @@ import (
 	"github.com/phyllo-net/phyllo/app/space"
 	"github.com/phyllo-net/phyllo/app/space/tree"
 	"github.com/phyllo-net/phyllo/gateway/files"
-	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/node/kind"
+	"github.com/phyllo-net/phyllo/node/loop"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 )
 
+// Face is the part of api.Node that is about files and spaces.
+type Face struct{ Node Node }
+
 // spaceOf is a user's space as an operation names it.
-func (n *Node) spaceOf(user, name string) *userSpace {
-	return &userSpace{of: userSpaces{n, user}, info: files.Info{Name: cmp.Or(name, api.HomeSpace)}}
+func (f Face) spaceOf(user, name string) *userSpace {
+	return &userSpace{of: userSpaces{f.Node, user}, info: files.Info{Name: cmp.Or(name, api.HomeSpace)}}
 }
 
 // about gives an error of an operation on a file its kind, and what helps.
@@ -40,7 +44,7 @@ func (s *userSpace) about(err error, name string) error {
 	case errors.Is(err, files.ErrName):
 		return api.Errorf(api.Usage, "%+.80q cannot be the name of a file: choose another with --as, in UTF-8, of at most %d bytes, without control characters and without the parts \"\", \".\" and \"..\"", name, files.MaxName)
 	}
-	return kinded(err)
+	return kind.Give(err)
 }
 
 // aboutVersion is about for an operation that names a version, or none.
@@ -73,8 +77,8 @@ func memberName(sp *space.Space, key peer.Key) string {
 }
 
 // FilePut implements api.Node.
-func (f face) FilePut(ctx context.Context, q api.FilePut, content io.Reader) (*api.File, error) {
-	s := f.n.spaceOf(q.User, q.Space)
+func (f Face) FilePut(ctx context.Context, q api.FilePut, content io.Reader) (*api.File, error) {
+	s := f.spaceOf(q.User, q.Space)
 	switch {
 	case q.Copies < 0 || q.Copies > api.MaxFileCopies:
 		return nil, api.Errorf(api.Usage, "%d copies cannot be kept: want 1 to %d, as in --copies %d", q.Copies, api.MaxFileCopies, api.FileCopies)
@@ -99,7 +103,7 @@ func (f face) FilePut(ctx context.Context, q api.FilePut, content io.Reader) (*a
 	if err != nil {
 		return nil, s.about(err, q.Name)
 	}
-	apart, err := inSpace(ctx, s, func(_ *task.T, _ *overlay, sp *space.Space) (int, error) { return sp.Apart(), nil })
+	apart, err := inSpace(ctx, s, func(_ *task.T, _ *Here, sp *space.Space) (int, error) { return sp.Apart(), nil })
 	if err != nil {
 		return nil, s.about(err, q.Name)
 	}
@@ -110,12 +114,12 @@ func (f face) FilePut(ctx context.Context, q api.FilePut, content io.Reader) (*a
 
 // makeHome makes the space that everybody has. That another machine was faster is no error.
 func (s *userSpace) makeHome(ctx context.Context) error {
-	_, err := asUser(ctx, s.of, func(t *task.T, o *overlay, p space.Person) (nothing, error) {
-		_, err := o.create(t, p, space.Founding{Name: api.HomeSpace, History: true})
+	_, err := asUser(ctx, s.of, func(t *task.T, h *Here, p space.Person) (loop.Nothing, error) {
+		_, err := h.create(t, p, space.Founding{Name: api.HomeSpace, History: true})
 		if errors.Is(err, space.ErrTaken) {
 			err = nil
 		}
-		return nothing{}, err
+		return loop.Nothing{}, err
 	})
 	return err
 }
@@ -127,13 +131,13 @@ type opened struct {
 }
 
 // FileGet implements api.Node.
-func (f face) FileGet(ctx context.Context, q api.FileName) (*api.File, io.ReadCloser, error) {
+func (f Face) FileGet(ctx context.Context, q api.FileName) (*api.File, io.ReadCloser, error) {
 	if strings.HasPrefix(q.Name, space.Scheme) {
 		return f.getShared(ctx, q.Name)
 	}
-	s := f.n.spaceOf(q.User, q.Space)
-	got, err := withVersion(ctx, s, q, func(o *overlay, sp *space.Space, v *tree.Version) opened {
-		return opened{owned(sp, s.info.Name, q.Name, v), o.reader(ctx, v.Content, 0, -1)}
+	s := f.spaceOf(q.User, q.Space)
+	got, err := withVersion(ctx, s, q, func(h *Here, sp *space.Space, v *tree.Version) opened {
+		return opened{owned(sp, s.info.Name, q.Name, v), h.reader(ctx, v.Content, 0, -1)}
 	})
 	if err != nil {
 		return nil, nil, err
@@ -142,14 +146,14 @@ func (f face) FileGet(ctx context.Context, q api.FileName) (*api.File, io.ReadCl
 }
 
 // getShared opens a file by its link.
-func (f face) getShared(ctx context.Context, link string) (*api.File, io.ReadCloser, error) {
+func (f Face) getShared(ctx context.Context, link string) (*api.File, io.ReadCloser, error) {
 	shared, err := space.ParseShared(link)
 	if err != nil {
-		return nil, nil, kinded(err)
+		return nil, nil, kind.Give(err)
 	}
-	r, err := do(ctx, f.n, func(_ *task.T, o *overlay) (*reader, error) { return o.reader(ctx, shared.Content, 0, -1), nil })
+	r, err := do(ctx, f.Node, func(_ *task.T, h *Here) (*reader, error) { return h.reader(ctx, shared.Content, 0, -1), nil })
 	if err != nil {
-		return nil, nil, kinded(err)
+		return nil, nil, kind.Give(err)
 	}
 	first := r.fill() // so that a link which leads nowhere says so before anything is written
 	if first != nil && first != io.EOF {
@@ -157,18 +161,18 @@ func (f face) getShared(ctx context.Context, link string) (*api.File, io.ReadClo
 		if errors.Is(first, files.ErrUnavailable) {
 			return nil, nil, api.Errorf(api.Unreachable, "the file of this link cannot be read now: either it was removed, or too few of the machines that keep it are there; try again later")
 		}
-		return nil, nil, kinded(first)
+		return nil, nil, kind.Give(first)
 	}
 	return &api.File{Name: shared.Name, Size: shared.Content.Ref.Size}, r, nil
 }
 
 // withVersion calls f with a version of a file.
-func withVersion[V any](ctx context.Context, s *userSpace, q api.FileName, f func(*overlay, *space.Space, *tree.Version) V) (V, error) {
-	v, err := inSpace(ctx, s, func(t *task.T, o *overlay, sp *space.Space) (out V, err error) {
+func withVersion[V any](ctx context.Context, s *userSpace, q api.FileName, f func(*Here, *space.Space, *tree.Version) V) (V, error) {
+	v, err := inSpace(ctx, s, func(t *task.T, h *Here, sp *space.Space) (out V, err error) {
 		err = sp.Look(t, func(sn space.Snapshot) error {
 			v, err := sn.Version(q.Name, number(q.Version))
 			if err == nil {
-				out = f(o, sp, v)
+				out = f(h, sp, v)
 			}
 			return err
 		})
@@ -178,9 +182,9 @@ func withVersion[V any](ctx context.Context, s *userSpace, q api.FileName, f fun
 }
 
 // FileShare implements api.Node.
-func (f face) FileShare(ctx context.Context, q api.FileName) (*api.FileLink, error) {
-	s := f.n.spaceOf(q.User, q.Space)
-	l, err := withVersion(ctx, s, q, func(_ *overlay, _ *space.Space, v *tree.Version) api.FileLink {
+func (f Face) FileShare(ctx context.Context, q api.FileName) (*api.FileLink, error) {
+	s := f.spaceOf(q.User, q.Space)
+	l, err := withVersion(ctx, s, q, func(_ *Here, _ *space.Space, v *tree.Version) api.FileLink {
 		return api.FileLink{Space: s.info.Name, Name: q.Name, Link: space.Shared{Name: path.Base(q.Name), Content: v.Content}.String()}
 	})
 	if err != nil {
@@ -189,10 +193,19 @@ func (f face) FileShare(ctx context.Context, q api.FileName) (*api.FileLink, err
 	return &l, nil
 }
 
+// Enclosed is the line of a message that a file goes with: which file it is, and how it is read.
+func (f Face) Enclosed(ctx context.Context, q api.FileName) (string, error) {
+	s := f.spaceOf(q.User, q.Space)
+	return withVersion(ctx, s, q, func(_ *Here, _ *space.Space, v *tree.Version) string {
+		name := path.Base(q.Name)
+		return fmt.Sprintf("%s, %d bytes: %s", name, v.Size(), space.Shared{Name: name, Content: v.Content})
+	})
+}
+
 // FileHistory implements api.Node.
-func (f face) FileHistory(ctx context.Context, q api.FileName) ([]api.File, error) {
-	s := f.n.spaceOf(q.User, q.Space)
-	list, err := inSpace(ctx, s, func(t *task.T, _ *overlay, sp *space.Space) (list []api.File, err error) {
+func (f Face) FileHistory(ctx context.Context, q api.FileName) ([]api.File, error) {
+	s := f.spaceOf(q.User, q.Space)
+	list, err := inSpace(ctx, s, func(t *task.T, _ *Here, sp *space.Space) (list []api.File, err error) {
 		err = sp.Look(t, func(sn space.Snapshot) error {
 			e, err := sn.Entry(q.Name)
 			if err == nil {
@@ -209,16 +222,16 @@ func (f face) FileHistory(ctx context.Context, q api.FileName) ([]api.File, erro
 }
 
 // FileStat implements api.Node.
-func (f face) FileStat(ctx context.Context, q api.FileName) (*api.File, error) {
-	s := f.n.spaceOf(q.User, q.Space)
-	file, err := inSpace(ctx, s, func(t *task.T, o *overlay, sp *space.Space) (file api.File, err error) {
+func (f Face) FileStat(ctx context.Context, q api.FileName) (*api.File, error) {
+	s := f.spaceOf(q.User, q.Space)
+	file, err := inSpace(ctx, s, func(t *task.T, h *Here, sp *space.Space) (file api.File, err error) {
 		err = sp.Look(t, func(sn space.Snapshot) error {
 			v, err := sn.Version(q.Name, number(q.Version))
 			if err != nil {
 				return err
 			}
 			file = owned(sp, s.info.Name, q.Name, v)
-			file.Copies, err = o.spaces.Copies(t, v.Content, file.Wanted)
+			file.Copies, err = h.spaces.Copies(t, v.Content, file.Wanted)
 			return err
 		})
 		return file, err
@@ -230,9 +243,9 @@ func (f face) FileStat(ctx context.Context, q api.FileName) (*api.File, error) {
 }
 
 // FileList implements api.Node.
-func (f face) FileList(ctx context.Context, q api.FileQuery) (*api.FilePage, error) {
-	s := f.n.spaceOf(q.User, q.Space)
-	p, err := inSpace(ctx, s, func(t *task.T, o *overlay, sp *space.Space) (page api.FilePage, err error) {
+func (f Face) FileList(ctx context.Context, q api.FileQuery) (*api.FilePage, error) {
+	s := f.spaceOf(q.User, q.Space)
+	p, err := inSpace(ctx, s, func(t *task.T, h *Here, sp *space.Space) (page api.FilePage, err error) {
 		err = sp.Look(t, func(sn space.Snapshot) error {
 			l := &lister{q: files.Query{Prefix: q.Prefix, Fold: q.Fold, After: q.After, Limit: files.MaxPage}, sn: sn, of: aliveOnly}
 			if err := l.scan(); err != nil {
@@ -245,7 +258,7 @@ func (f face) FileList(ctx context.Context, q api.FileQuery) (*api.FilePage, err
 			if !q.Count {
 				return nil
 			}
-			return o.countRows(t, l.rows, page.Files)
+			return h.countRows(t, l.rows, page.Files)
 		})
 		return page, err
 	})
@@ -257,24 +270,24 @@ func (f face) FileList(ctx context.Context, q api.FileQuery) (*api.FilePage, err
 
 // FileRemove implements api.Node. Older versions go, too: a person who removes a file wants it to be
 // gone.
-func (f face) FileRemove(ctx context.Context, q api.FileName) error {
-	s := f.n.spaceOf(q.User, q.Space)
-	_, err := inSpace(ctx, s, func(t *task.T, _ *overlay, sp *space.Space) (nothing, error) {
+func (f Face) FileRemove(ctx context.Context, q api.FileName) error {
+	s := f.spaceOf(q.User, q.Space)
+	_, err := inSpace(ctx, s, func(t *task.T, _ *Here, sp *space.Space) (loop.Nothing, error) {
 		if q.Version != "" {
 			_, err := sp.Remove(t, q.Name, number(q.Version), space.Cond{})
-			return nothing{}, err
+			return loop.Nothing{}, err
 		}
 		if strings.HasSuffix(q.Name, "/") {
-			return nothing{}, sp.RemoveAll(t, q.Name, true)
+			return loop.Nothing{}, sp.RemoveAll(t, q.Name, true)
 		}
-		return nothing{}, sp.Erase(t, q.Name)
+		return loop.Nothing{}, sp.Erase(t, q.Name)
 	})
 	return s.aboutVersion(err, q)
 }
 
 // FileMove implements api.Node.
-func (f face) FileMove(ctx context.Context, q api.FileMove) error {
-	s := f.n.spaceOf(q.User, q.Space)
+func (f Face) FileMove(ctx context.Context, q api.FileMove) error {
+	s := f.spaceOf(q.User, q.Space)
 	if strings.HasSuffix(q.Name, "/") != strings.HasSuffix(q.To, "/") {
 		return api.Errorf(api.Usage, "a folder's name ends with \"/\", a file's does not: %+q cannot become %+q", q.Name, q.To)
 	}
@@ -293,8 +306,8 @@ func (f face) FileMove(ctx context.Context, q api.FileMove) error {
 }
 
 // FolderAdd implements api.Node.
-func (f face) FolderAdd(ctx context.Context, q api.FileName) error {
-	s := f.n.spaceOf(q.User, q.Space)
+func (f Face) FolderAdd(ctx context.Context, q api.FileName) error {
+	s := f.spaceOf(q.User, q.Space)
 	if !strings.HasSuffix(q.Name, "/") || files.CheckName(q.Name) != nil {
 		return api.Errorf(api.Usage, "%+q cannot be the name of a folder: choose another, which ends with \"/\"", q.Name)
 	}
@@ -315,67 +328,4 @@ func (f face) FolderAdd(ctx context.Context, q api.FileName) error {
 		return api.Errorf(api.Failed, "%+q cannot be a folder: it is a file, or a part of it is one; choose another name", q.Name)
 	}
 	return s.about(err, q.Name)
-}
-
-// Storage implements api.Node.
-func (f face) Storage(ctx context.Context, user string) (*api.Storage, error) {
-	u := userSpaces{f.n, user}
-	st, err := asUser(ctx, u, func(t *task.T, o *overlay, p space.Person) (st api.Storage, err error) {
-		es, err := o.listOf(t, p, true)
-		if err != nil {
-			return st, err
-		}
-		for _, e := range es {
-			use, err := o.use(t, p, e)
-			if err != nil {
-				return st, err
-			}
-			st.Spaces = append(st.Spaces, use)
-		}
-		a, err := o.account(t)
-		if err != nil {
-			return st, err
-		}
-		st.Offered, st.Kept, st.Objects, st.Used, st.Limit, st.Heard = a.Offered, a.Kept, a.Objects, a.Used, a.Limit, a.Heard
-		st.Sweep = o.lastSweep
-		uses, err := o.past.UsedBy(t)
-		if err != nil {
-			return st, err
-		}
-		names, err := o.dwellers(t)
-		for _, u := range uses {
-			st.By = append(st.By, api.MemberUse{Member: u.Member, Self: u.Member == o.self.ID, Names: names[u.Member], Objects: u.Objects, Bytes: u.Bytes})
-		}
-		return st, err
-	})
-	if err != nil {
-		return nil, kinded(err)
-	}
-	return &st, nil
-}
-
-// dwellers are the names of those who say that they live on a node, by nodes, as the users of this one
-// know them. Nobody is asked.
-func (o *overlay) dwellers(t *task.T) (map[id.ID][]string, error) {
-	names := make(map[id.ID][]string)
-	add := func(name string, node id.ID) {
-		if at, there := slices.BinarySearch(names[node], name); name != "" && !there {
-			names[node] = slices.Insert(names[node], at, name)
-		}
-	}
-	for _, u := range o.node.people.All() {
-		for _, d := range u.Rec.Devices {
-			add(u.Name(), d.Node)
-		}
-		list, err := o.im.Contacts(t, u.Key())
-		if err != nil {
-			return nil, err
-		}
-		for _, c := range list {
-			for _, d := range c.Devices {
-				add(c.Name, d)
-			}
-		}
-	}
-	return names, nil
 }

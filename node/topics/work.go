@@ -1,4 +1,4 @@
-package node
+package topics
 
 import (
 	"cmp"
@@ -11,39 +11,13 @@ import (
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/app/directory"
-	"github.com/phyllo-net/phyllo/app/scribe/anycast"
 	"github.com/phyllo-net/phyllo/app/work"
 	"github.com/phyllo-net/phyllo/id"
-	"github.com/phyllo-net/phyllo/keys"
+	"github.com/phyllo-net/phyllo/node/kind"
+	"github.com/phyllo-net/phyllo/node/loop"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 )
-
-// makeWork makes the node's part in handing out items of work.
-func (o *overlay) makeWork() (err error) {
-	n := o.node
-	a := anycast.Default()
-	a.Ring, a.Verifier, a.Tree = o.ring, keys.Verifier{}, o.scribe
-	if o.anycast, err = anycast.New(a); err != nil {
-		return err
-	}
-	c := work.Default()
-	c.Topics, c.Scribe, c.Anycast, c.Store, c.Signers = o.topics, o.scribe, o.anycast, n.store, n.signers
-	c.Ring, c.Verifier = o.ring, keys.Verifier{}
-	o.work, err = work.New(c)
-	return err
-}
-
-// Work runs f as a task on the node's loop, as Topics does, with the items that are offered and
-// taken on this node.
-func (n *Node) Work(ctx context.Context, user string, f func(t *task.T, w *work.Work, me peer.Signer) error) error {
-	me, err := n.speaker(user)
-	if err != nil {
-		return err
-	}
-	_, err = do(ctx, n, func(t *task.T, o *overlay) (nothing, error) { return nothing{}, f(t, o.work, me) })
-	return err
-}
 
 const (
 	// unreadWork is how many events wait for who offers items before no further ones are read of
@@ -57,25 +31,25 @@ const (
 
 // workStream is what was told to a program that offers or takes items.
 type workStream struct {
-	*feed[*api.WorkEvent]
-	n     *Node
+	*loop.Unread[*api.WorkEvent]
+	n     Node
 	topic string
 	ended bool // nothing more is begun
 	open  int  // items without an outcome: the feed is not over before they have one
 }
 
-func (f face) workStream(topic string) *workStream {
-	return &workStream{feed: newFeed[*api.WorkEvent](), n: f.n, topic: topic}
+func (f Face) workStream(topic string) *workStream {
+	return &workStream{Unread: loop.NewUnread[*api.WorkEvent](), n: f.Node, topic: topic}
 }
 
 // add hands an event over, after which so many more items are open.
 func (s *workStream) add(e *api.WorkEvent, body []byte, more int) {
 	e.Topic, e.Time = s.topic, time.Now().UTC()
 	e.Text, e.Data = textOrData(body)
-	s.change(func() {
+	s.Change(func() {
 		s.open = max(s.open+more, 0)
-		s.queue = append(s.queue, e)
-		s.over = s.ended && s.open == 0
+		s.Queue = append(s.Queue, e)
+		s.Over = s.ended && s.open == 0
 	})
 }
 
@@ -89,57 +63,56 @@ func textOrData(body []byte) (string, []byte) {
 
 // end says that nothing more is begun; leave: what is open is not waited for.
 func (s *workStream) end(err error, leave bool) {
-	s.change(func() {
+	s.Change(func() {
 		if !s.ended {
-			s.ended, s.err = true, err
+			s.ended, s.Err = true, err
 		}
 		if leave {
 			s.open = 0
 		}
-		s.over = s.open == 0
+		s.Over = s.open == 0
 	})
 }
 
 // waiting is how many events wait, and how many items are open.
 func (s *workStream) waiting() (events, open int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.queue), s.open
+	s.Look(func() { events, open = len(s.Queue), s.open })
+	return events, open
 }
 
 // WorkOffer implements api.Node.
-func (f face) WorkOffer(ctx context.Context, q api.WorkOffering, r io.Reader, each func(*api.WorkEvent) error) error {
+func (f Face) WorkOffer(ctx context.Context, q api.WorkOffering, r io.Reader, each func(*api.WorkEvent) error) error {
 	name, err := topicNamed(q.Topic)
 	if err != nil {
 		return err
 	}
-	by, err := f.n.speaker(q.User)
+	by, err := Speaker(f.Node, q.User)
 	if err != nil {
 		return err
 	}
-	o := f.n.overlay()
-	if o == nil {
-		return errNoPlace
+	h := f.Node.Here()
+	if h == nil {
+		return loop.ErrNoPlace
 	}
 	s := f.workStream(name.String())
-	offers, err := on(ctx, o, func(t *task.T) (*work.Offers, error) {
+	offers, err := loop.Run(ctx, h.loop, func(t *task.T) (*work.Offers, error) {
 		// What is left waits for takers also if it is known that there are none before all is queued.
-		return o.work.Open(t, name, by, work.Options{Wait: q.Wait || q.Leave, Tries: q.Tries, Tell: s.offered})
+		return h.work.Open(t, name, by, work.Options{Wait: q.Wait || q.Leave, Tries: q.Tries, Tell: s.offered})
 	})
 	if err != nil {
-		return kinded(err)
+		return kind.Give(err)
 	}
-	defer o.host.Call(context.WithoutCancel(ctx), offers.Close)
+	defer h.loop.Call(context.WithoutCancel(ctx), offers.Close)
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	go func() { // what is read may come as slowly as it likes
-		s.end(s.read(ctx, o, offers, messagesOf(r, q.Lines)), q.Leave)
+		s.end(s.read(ctx, h, offers, messagesOf(r, q.Lines)), q.Leave)
 	}()
-	return s.deliver(ctx, o.host.Done(), each)
+	return s.Deliver(ctx, h.loop.Done(), each)
 }
 
 // read queues one item after another.
-func (s *workStream) read(ctx context.Context, o *overlay, offers *work.Offers, next func() ([]byte, error)) error {
+func (s *workStream) read(ctx context.Context, h *Here, offers *work.Offers, next func() ([]byte, error)) error {
 	for {
 		body, err := next()
 		switch {
@@ -151,15 +124,15 @@ func (s *workStream) read(ctx context.Context, o *overlay, offers *work.Offers, 
 		for {
 			events, open := s.waiting()
 			if err = nil; events < unreadWork && open < openWork {
-				_, err = on(ctx, o, func(t *task.T) (nothing, error) {
+				_, err = loop.Run(ctx, h.loop, func(t *task.T) (loop.Nothing, error) {
 					_, err := offers.Add(t, body)
-					return nothing{}, err
+					return loop.Nothing{}, err
 				})
 				if err == nil {
 					break
 				}
 				if !errors.Is(err, work.ErrFull) {
-					return kinded(err)
+					return kind.Give(err)
 				}
 			}
 			if err := pauseFor(ctx, workPause); err != nil {
@@ -185,27 +158,27 @@ func (s *workStream) offered(e work.Event) {
 }
 
 // WorkTake implements api.Node.
-func (f face) WorkTake(ctx context.Context, q api.WorkTaking, each func(*api.WorkEvent) error) error {
+func (f Face) WorkTake(ctx context.Context, q api.WorkTaking, each func(*api.WorkEvent) error) error {
 	name, err := topicNamed(q.Topic)
 	if err != nil {
 		return err
 	}
 	var by peer.Signer
-	if q.User != "" || len(f.n.people.All()) < 2 {
-		if by, err = f.n.speaker(q.User); err != nil {
+	if q.User != "" || len(f.Node.People().All()) < 2 {
+		if by, err = Speaker(f.Node, q.User); err != nil {
 			return err
 		}
 	}
-	o := f.n.overlay()
-	if o == nil {
-		return errNoPlace
+	h := f.Node.Here()
+	if h == nil {
+		return loop.ErrNoPlace
 	}
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	s, waits := f.workStream(name.String()), false
 	options := work.TakeOptions{By: by, Slots: cmp.Or(q.Slots, 1), Job: s.job,
 		Lost:  func(item id.Hash) { s.add(&api.WorkEvent{Event: api.WorkLost, Item: item}, nil, 0) },
-		Ended: func(err error) { s.end(kinded(err), true) },
+		Ended: func(err error) { s.end(kind.Give(err), true) },
 		Begin: func() { s.add(&api.WorkEvent{Event: api.WorkBegin}, nil, 0) },
 		Waiting: func() bool {
 			if !waits {
@@ -214,17 +187,17 @@ func (f face) WorkTake(ctx context.Context, q api.WorkTaking, each func(*api.Wor
 			}
 			return ctx.Err() == nil
 		}}
-	f.n.wg.Go(func() { // who takes may wait long, and is told so meanwhile
-		post, err := on(context.WithoutCancel(ctx), o, func(t *task.T) (*work.Post, error) { return o.work.Take(t, name, options) })
+	f.Node.Go(func() { // who takes may wait long, and is told so meanwhile
+		post, err := loop.Run(context.WithoutCancel(ctx), h.loop, func(t *task.T) (*work.Post, error) { return h.work.Take(t, name, options) })
 		if err != nil {
-			s.end(kinded(err), true)
+			s.end(kind.Give(err), true)
 			return
 		}
 		<-ctx.Done()
-		o.host.Call(context.WithoutCancel(ctx), post.Close)
+		h.loop.Call(context.WithoutCancel(ctx), post.Close)
 	})
-	err = s.deliver(ctx, o.host.Done(), each)
-	if errors.Is(err, errNoPlace) {
+	err = s.Deliver(ctx, h.loop.Done(), each)
+	if errors.Is(err, loop.ErrNoPlace) {
 		return nil
 	}
 	return err
@@ -233,25 +206,25 @@ func (f face) WorkTake(ctx context.Context, q api.WorkTaking, each func(*api.Wor
 // job is work.TakeOptions.Job. It is called on the loop.
 func (s *workStream) job(j work.Job) {
 	e := &api.WorkEvent{Event: api.WorkJob, Item: j.Item, Node: j.From, Before: j.Before, From: directory.Fingerprint(j.By)}
-	if u := s.n.people.ByKey(j.By); u != nil {
+	if u := s.n.People().ByKey(j.By); u != nil {
 		e.Name = u.Name()
 	}
 	s.add(e, j.Body, 0)
 }
 
 // WorkConfirm implements api.Node.
-func (f face) WorkConfirm(ctx context.Context, q api.WorkReport) error {
-	_, err := do(ctx, f.n, func(t *task.T, o *overlay) (nothing, error) {
-		return nothing{}, o.work.Confirm(t, q.Item, work.Report{Failed: q.Failed, Why: q.Why})
+func (f Face) WorkConfirm(ctx context.Context, q api.WorkReport) error {
+	_, err := do(ctx, f.Node, func(t *task.T, h *Here) (loop.Nothing, error) {
+		return loop.Nothing{}, h.work.Confirm(t, q.Item, work.Report{Failed: q.Failed, Why: q.Why})
 	})
-	return kinded(err)
+	return kind.Give(err)
 }
 
 // WorkList implements api.Node.
-func (f face) WorkList(ctx context.Context) (list []api.WorkItem, err error) {
+func (f Face) WorkList(ctx context.Context) (list []api.WorkItem, err error) {
 	var standing []work.Standing
-	if err := f.n.call(ctx, func(o *overlay) { standing = o.work.List() }); err != nil {
-		return nil, kinded(err)
+	if err := call(ctx, f.Node, func(h *Here) { standing = h.work.List() }); err != nil {
+		return nil, kind.Give(err)
 	}
 	for _, s := range standing {
 		list = append(list, workItem(s))
@@ -270,18 +243,18 @@ func workItem(s work.Standing) api.WorkItem {
 }
 
 // WorkSurvey implements api.Node.
-func (f face) WorkSurvey(ctx context.Context, q api.WorkQuery) (*api.WorkSurvey, error) {
+func (f Face) WorkSurvey(ctx context.Context, q api.WorkQuery) (*api.WorkSurvey, error) {
 	name, err := topicNamed(q.Topic)
 	if err != nil {
 		return nil, err
 	}
-	by, err := f.n.speaker(q.User)
+	by, err := Speaker(f.Node, q.User)
 	if err != nil {
 		return nil, err
 	}
-	s, err := do(ctx, f.n, func(t *task.T, o *overlay) (work.Survey, error) { return o.work.Survey(t, name, by) })
+	s, err := do(ctx, f.Node, func(t *task.T, h *Here) (work.Survey, error) { return h.work.Survey(t, name, by) })
 	if err != nil {
-		return nil, kinded(err)
+		return nil, kind.Give(err)
 	}
 	out := &api.WorkSurvey{Topic: name.String(), Items: []api.WorkItem{}, Nodes: s.Nodes, Of: s.Of, More: s.More, Young: s.Young, MoreNodes: s.MoreNodes}
 	for _, o := range s.Items {
@@ -290,7 +263,7 @@ func (f face) WorkSurvey(ctx context.Context, q api.WorkQuery) (*api.WorkSurvey,
 		}
 		one := workItem(o.Standing)
 		one.Offerer, one.From, one.Cut = o.Node, directory.Fingerprint(o.By), o.Cut()
-		if u := f.n.people.ByKey(o.By); u != nil {
+		if u := f.Node.People().ByKey(o.By); u != nil {
 			one.Name = u.Name()
 		}
 		out.Items = append(out.Items, one)
@@ -309,15 +282,15 @@ func wholeRunes(b []byte) []byte {
 }
 
 // WorkWithdraw implements api.Node.
-func (f face) WorkWithdraw(ctx context.Context, q api.WorkWithdrawal) (*api.Withdrawn, error) {
+func (f Face) WorkWithdraw(ctx context.Context, q api.WorkWithdrawal) (*api.Withdrawn, error) {
 	name, err := topicNamed(q.Topic)
 	if err != nil {
 		return nil, err
 	}
 	items := slices.Clone(q.Items)
-	n, err := do(ctx, f.n, func(t *task.T, o *overlay) (int, error) { return o.work.Withdraw(t, name, items...) })
+	n, err := do(ctx, f.Node, func(t *task.T, h *Here) (int, error) { return h.work.Withdraw(t, name, items...) })
 	if err != nil {
-		return nil, kinded(err)
+		return nil, kind.Give(err)
 	}
 	return &api.Withdrawn{Topic: name.String(), Items: n}, nil
 }

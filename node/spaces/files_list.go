@@ -1,4 +1,4 @@
-package node
+package spaces
 
 import (
 	"context"
@@ -58,13 +58,13 @@ type row struct {
 }
 
 func (s *userSpace) page(ctx context.Context, q files.Query, of func(space.Snapshot, *tree.Entry) []*tree.Version) (files.Page, error) {
-	return looking(ctx, s, func(t *task.T, o *overlay, sn space.Snapshot) (files.Page, error) {
+	return looking(ctx, s, func(t *task.T, h *Here, sn space.Snapshot) (files.Page, error) {
 		l := &lister{q: q, sn: sn, of: of}
 		if err := l.scan(); err != nil {
 			return files.Page{}, err
 		}
 		for _, r := range l.rows {
-			e, err := o.entry(t, r.name, r.v)
+			e, err := h.entry(t, r.name, r.v)
 			if err != nil {
 				return files.Page{}, err
 			}

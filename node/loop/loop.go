@@ -1,0 +1,46 @@
+// Package loop is a node's loop as those see it who bring it work from goroutines of their own:
+// the edges of the assembly that belong to one subject each.
+package loop
+
+import (
+	"context"
+
+	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+// Loop is the loop of a node at one place in a ring. host.Host implements it. Its methods may be
+// called from any goroutine.
+type Loop interface {
+	// Do runs f as a task, and returns its error. If the context ends first Do returns its error,
+	// and f goes on.
+	Do(ctx context.Context, f func(*task.T) error) error
+	// Call runs f between two inputs, and waits until it is done.
+	Call(ctx context.Context, f func()) error
+	// Done is closed when the loop has ended.
+	Done() <-chan struct{}
+}
+
+// ErrNoPlace says that the node is at no place in a ring now.
+var ErrNoPlace = api.Errorf(api.NotRunning, "the node is starting or stopping: try again in a moment")
+
+// Nothing is what a task returns that has only an outcome.
+type Nothing = struct{}
+
+// Run runs f as a task, and returns what it returned. If the context ends first f goes on, and
+// nobody sees its result: so f must not write to what its caller has.
+func Run[V any](ctx context.Context, l Loop, f func(t *task.T) (V, error)) (V, error) {
+	var none V
+	result := make(chan V, 1)
+	err := l.Do(ctx, func(t *task.T) error {
+		v, err := f(t)
+		result <- v
+		return err
+	})
+	select {
+	case v := <-result:
+		return v, err
+	default:
+		return none, err
+	}
+}

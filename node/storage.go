@@ -1,0 +1,84 @@
+package node
+
+import (
+	"context"
+	"time"
+
+	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/app/directory"
+	"github.com/phyllo-net/phyllo/app/space"
+	"github.com/phyllo-net/phyllo/gateway/files"
+	"github.com/phyllo-net/phyllo/node/kind"
+	"github.com/phyllo-net/phyllo/node/people"
+	"github.com/phyllo-net/phyllo/node/spaces"
+)
+
+// makeSpaces makes the node's part in spaces.
+func (o *overlay) makeSpaces() (err error) {
+	n := o.node
+	o.spaces, err = spaces.New(spaces.Config{
+		Ring: o.ring, Past: o.past, Store: n.store, Verifier: &o.verifier, People: n.spacePeople, Waiting: n.waitingParts,
+		Loop: o, Wall: func() time.Time { return o.pastry.Wall() }, Log: n.log,
+	})
+	return err
+}
+
+// spacePeople are the users of the node as their spaces know them.
+func (n *Node) spacePeople() (all []space.Person) {
+	for _, u := range n.people.All() {
+		all = append(all, u.ForSpace())
+	}
+	return all
+}
+
+// Files returns the spaces of a user who lives on the node, for doors; an empty name means the
+// only one who does. What it returns may be called from any goroutine while the node runs.
+func (n *Node) Files(user string) files.Spaces { return spaces.Of(spaceSide{n}, user) }
+
+// spaceSide is the node as spaces see it.
+type spaceSide struct{ n *Node }
+
+var _ spaces.Node = spaceSide{}
+
+// Here implements spaces.Node.
+func (s spaceSide) Here() *spaces.Here {
+	if o := s.n.overlay(); o != nil {
+		return o.spaces
+	}
+	return nil
+}
+
+// Person implements spaces.Node.
+func (s spaceSide) Person(user string) (space.Person, error) {
+	u, err := s.n.people.Named(user)
+	if err != nil {
+		return space.Person{}, err
+	}
+	return u.ForSpace(), nil
+}
+
+// Changed implements spaces.Node.
+func (s spaceSide) Changed() { s.n.filesChanged() }
+
+// Grantee implements spaces.Node.
+func (s spaceSide) Grantee(ctx context.Context, user, typed string) (space.Grant, error) {
+	name, err := people.ParseName(typed)
+	if err != nil {
+		return space.Grant{}, err
+	}
+	found, err := s.n.lookup(ctx, name)
+	if err != nil {
+		return space.Grant{}, kind.AboutName(err, string(name))
+	}
+	rec := found.Record
+	contacts, err := s.n.face().ContactList(ctx, user)
+	if err != nil {
+		return space.Grant{}, err
+	}
+	for _, c := range contacts {
+		if c.Name == string(name) && c.Key != directory.Fingerprint(rec.Identity) {
+			return space.Grant{}, api.Errorf(api.KeyChanged, "the key of %s is another than the one that you know: run `phyllo user verify %s`", name, name)
+		}
+	}
+	return space.Grant{Key: rec.Identity, Name: string(name), Number: uint64(rec.SealNumber), SealTo: rec.SealKey}, nil
+}
