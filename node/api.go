@@ -5,6 +5,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/node/spaces"
+	"github.com/phyllo-net/phyllo/node/talk"
 	"github.com/phyllo-net/phyllo/node/topics"
 )
 
@@ -14,17 +15,19 @@ type face struct {
 	n *Node
 	spaceFace
 	topicFace
+	talkFace
 }
 
 type (
 	spaceFace = spaces.Face
 	topicFace = topics.Face
+	talkFace  = talk.Face
 )
 
 var _ api.Node = face{}
 
 func (n *Node) face() face {
-	return face{n, spaceFace{Node: spaceSide{n}}, topicFace{Node: topicSide{n}}}
+	return face{n, spaceFace{Node: spaceSide{n}}, topicFace{Node: topicSide{n}}, talkFace{Node: talkSide{n}}}
 }
 
 // API is what the node offers to programs in its own process.

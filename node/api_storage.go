@@ -57,7 +57,7 @@ func (o *overlay) dwellers(t *task.T) (map[id.ID][]string, error) {
 		for _, d := range u.Rec.Devices {
 			add(u.Name(), d.Node)
 		}
-		list, err := o.im.Contacts(t, u.Key())
+		list, err := o.talk.IM().Contacts(t, u.Key())
 		if err != nil {
 			return nil, err
 		}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/app/directory"
-	"github.com/phyllo-net/phyllo/app/im"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/keys"
 	"github.com/phyllo-net/phyllo/node/kind"
@@ -18,16 +17,10 @@ import (
 	"github.com/phyllo-net/phyllo/task"
 )
 
-// fingerprint is a key in the forms that people compare.
-func fingerprint(k peer.Key) api.Fingerprint {
-	f := keys.FingerprintOf(k)
-	return api.Fingerprint{Hex: f.String(), Words: f.Words()}
-}
-
 // shown is a record as the interface shows it.
 func (n *Node) shown(rec *directory.Record) *api.User {
 	u := &api.User{
-		Name: string(rec.Name), Key: fingerprint(rec.Identity), Version: rec.Version, Updated: time.Unix(rec.Time, 0).UTC(),
+		Name: string(rec.Name), Key: people.Fingerprint(rec.Identity), Version: rec.Version, Updated: time.Unix(rec.Time, 0).UTC(),
 		Profile: api.Profile{FullName: rec.Profile.FullName, About: rec.Profile.About, Interests: rec.Profile.Interests, Unlisted: rec.Profile.Unlisted},
 	}
 	for _, d := range rec.Devices {
@@ -94,8 +87,7 @@ func (n *Node) moveIn(ctx context.Context, u *people.Resident, draft *directory.
 		return nil, err
 	}
 	if err := n.call(ctx, func(o *overlay) {
-		n.logged("a user", o.im.AddUser(u.ForIM()))
-		n.logged("a user", o.rooms.AddUser(forRooms(u)))
+		n.logged("a user", o.talk.AddUser(u))
 	}); err != nil {
 		return nil, errors.Join(err, n.people.Forget(u))
 	}
@@ -103,8 +95,7 @@ func (n *Node) moveIn(ctx context.Context, u *people.Resident, draft *directory.
 	if err != nil && !soon(err) {
 		gone := n.call(context.WithoutCancel(ctx), func(o *overlay) {
 			o.dir.Forget(u.Rec.Name, u.Key())
-			o.im.RemoveUser(u.Key())
-			o.rooms.RemoveUser(u.Key())
+			o.talk.RemoveUser(u.Key())
 		})
 		return nil, errors.Join(kind.Give(err), gone, n.people.Forget(u))
 	}
@@ -212,40 +203,6 @@ func (n *Node) sign(rec *directory.Record, u *people.Resident) (*directory.Recor
 		return nil, loop.ErrNoPlace
 	}
 	return rec.Sign(o.ring, u.Signer, time.Now()), nil
-}
-
-// UserKeys implements api.Node.
-func (f face) UserKeys(ctx context.Context, q api.Who) (*api.KeyPair, error) {
-	u, err := f.n.people.Named(q.User)
-	if err != nil {
-		return nil, err
-	}
-	k, err := do(ctx, f.n, func(t *task.T, o *overlay) (im.Keys, error) { return o.im.Keys(t, u.Key(), q.Name) })
-	if err != nil {
-		return nil, kind.AboutName(err, q.Name)
-	}
-	out := &api.KeyPair{Name: k.Name, Mine: fingerprint(u.Key()), Pinned: fingerprint(k.Pinned), Verified: k.Verified}
-	if !k.Found.IsZero() {
-		found := fingerprint(k.Found)
-		out.Found = &found
-	}
-	return out, nil
-}
-
-// UserVerify implements api.Node.
-func (f face) UserVerify(ctx context.Context, q api.Who, print string) error {
-	u, err := f.n.people.Named(q.User)
-	if err != nil {
-		return err
-	}
-	fp, err := keys.ParseFingerprint(print)
-	if err != nil {
-		return api.Wrap(api.Usage, err)
-	}
-	_, err = do(ctx, f.n, func(t *task.T, o *overlay) (nothing, error) {
-		return nothing{}, o.im.Verify(t, u.Key(), q.Name, fp.String())
-	})
-	return kind.AboutName(err, q.Name)
 }
 
 // claimAtStart makes the user of the settings, unless he lives here.

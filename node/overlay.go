@@ -13,12 +13,10 @@ import (
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/app/census"
 	"github.com/phyllo-net/phyllo/app/directory"
-	"github.com/phyllo-net/phyllo/app/im"
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/past/account"
 	"github.com/phyllo-net/phyllo/app/past/cache"
 	"github.com/phyllo-net/phyllo/app/past/dht"
-	"github.com/phyllo-net/phyllo/app/room"
 	"github.com/phyllo-net/phyllo/app/topic"
 	"github.com/phyllo-net/phyllo/host"
 	"github.com/phyllo-net/phyllo/id"
@@ -27,6 +25,7 @@ import (
 	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/node/loop"
 	"github.com/phyllo-net/phyllo/node/spaces"
+	"github.com/phyllo-net/phyllo/node/talk"
 	"github.com/phyllo-net/phyllo/node/topics"
 	"github.com/phyllo-net/phyllo/pastry"
 	"github.com/phyllo-net/phyllo/pastry/msg"
@@ -46,8 +45,7 @@ type overlay struct {
 	host  *host.Host
 	clock func() machine.Clock
 	dir   *directory.Directory
-	im    *im.IM
-	rooms *room.Rooms
+	talk  *talk.Here
 	past  *past.Past
 	// everyone asks all nodes of the ring.
 	everyone *census.Census
@@ -227,16 +225,6 @@ func (o *overlay) makeApps() error {
 	if o.dir, err = directory.New(dc); err != nil {
 		return err
 	}
-	o.im, err = im.New(im.Default(), im.Deps{Ring: o.ring, Store: n.store, Directory: o.dir, Verifier: keys.Verifier{}, Sealer: keys.Sealer{}})
-	if err != nil {
-		return err
-	}
-	o.im.Follow(o.imEvent)
-	for _, u := range n.people.All() {
-		if err := o.im.AddUser(u.ForIM()); err != nil {
-			return err
-		}
-	}
 	if err := o.makeCensus(); err != nil {
 		return err
 	}
@@ -246,7 +234,7 @@ func (o *overlay) makeApps() error {
 	if err := o.makeStorage(); err != nil {
 		return err
 	}
-	return o.makeRooms()
+	return o.makeTalk()
 }
 
 // storageSync is the time between two comparisons of what neighbours keep, when nothing
@@ -290,7 +278,7 @@ func (o *overlay) makeStorage() (err error) {
 
 // mounts lists all applications.
 func (o *overlay) mounts() []kbr.Mount {
-	own := []kbr.Mount{{Number: AppDirectory, App: o.dir}, {Number: AppIM, App: o.im}, {Number: AppProbe, App: o.probe}, {Number: AppPast, App: o.past}, {Number: AppSpace, App: o.spaces.App()}, {Number: AppAccount, App: o.past.Accounts()}, {Number: AppCensus, App: o.everyone}, {Number: AppScribe, App: o.topics.Groups()}, {Number: AppTopic, App: o.topics.Topics()}, {Number: AppRooms, App: o.rooms}, {Number: AppAnycast, App: o.topics.Anycast()}, {Number: AppWork, App: o.topics.Work()}}
+	own := []kbr.Mount{{Number: AppDirectory, App: o.dir}, {Number: AppIM, App: o.talk.IM()}, {Number: AppProbe, App: o.probe}, {Number: AppPast, App: o.past}, {Number: AppSpace, App: o.spaces.App()}, {Number: AppAccount, App: o.past.Accounts()}, {Number: AppCensus, App: o.everyone}, {Number: AppScribe, App: o.topics.Groups()}, {Number: AppTopic, App: o.topics.Topics()}, {Number: AppRooms, App: o.talk.Rooms()}, {Number: AppAnycast, App: o.topics.Anycast()}, {Number: AppWork, App: o.topics.Work()}}
 	for i, m := range own {
 		if wrap := o.node.opt.replaced[m.Number]; wrap != nil {
 			own[i].App = wrap(m.App)

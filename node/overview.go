@@ -114,7 +114,7 @@ func (n *Node) addView(s *api.Status, v pastry.View) {
 func (n *Node) queued(ctx context.Context) (int, error) {
 	return do(ctx, n, func(t *task.T, o *overlay) (sum int, err error) {
 		for _, u := range n.people.All() {
-			q, err := o.im.Queued(t, u.Key())
+			q, err := o.talk.IM().Queued(t, u.Key())
 			if err != nil {
 				return 0, err
 			}

@@ -59,6 +59,12 @@ func (u *Resident) Key() peer.Key { return u.Signer.Public() }
 // Name is what he is called.
 func (u *Resident) Name() string { return string(u.Rec.Name) }
 
+// Fingerprint is a key in the forms that people compare.
+func Fingerprint(k peer.Key) api.Fingerprint {
+	f := keys.FingerprintOf(k)
+	return api.Fingerprint{Hex: f.String(), Words: f.Words()}
+}
+
 // ForIM is the user as im knows him.
 func (u *Resident) ForIM() im.User {
 	out := im.User{Name: u.Name(), Signer: u.Signer}

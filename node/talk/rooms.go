@@ -1,4 +1,4 @@
-package node
+package talk
 
 import (
 	"cmp"
@@ -7,46 +7,18 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/app/room"
 	"github.com/phyllo-net/phyllo/app/room/dag"
 	entries "github.com/phyllo-net/phyllo/app/room/entry"
-	"github.com/phyllo-net/phyllo/app/room/vault"
 	"github.com/phyllo-net/phyllo/id"
-	"github.com/phyllo-net/phyllo/keys"
 	"github.com/phyllo-net/phyllo/node/kind"
 	"github.com/phyllo-net/phyllo/node/people"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 )
-
-// makeRooms makes the node's part in group chat.
-func (o *overlay) makeRooms() (err error) {
-	n := o.node
-	o.rooms, err = room.New(room.Default(), room.Deps{Ring: o.ring, Store: n.store, Directory: o.dir, Verifier: keys.Verifier{},
-		Sealer: keys.Sealer{}, Locker: keys.Locker{}, Storage: vault.New(o.past)})
-	if err != nil {
-		return err
-	}
-	o.rooms.Follow(func(e room.Event) {
-		if u := n.people.ByKey(e.User); u != nil {
-			kind := api.EventRoom
-			if e.Kind == room.Told {
-				kind = api.EventReceipt
-			}
-			n.feed.Publish(&api.Event{Kind: kind, Time: time.Now().UTC(), User: u.Name(), Room: e.Room.String()})
-		}
-	})
-	for _, u := range n.people.All() {
-		if err := o.rooms.AddUser(forRooms(u)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 // forRooms is the user as rooms know him.
 func forRooms(u *people.Resident) room.User {
@@ -58,14 +30,14 @@ func forRooms(u *people.Resident) room.User {
 }
 
 // inRoom runs g as a task for a user and a room of his.
-func inRoom[A any](ctx context.Context, f face, user, called string, g func(*task.T, *room.Rooms, peer.Key, id.Hash) (A, error)) (A, error) {
-	return withUser(ctx, f, user, func(t *task.T, o *overlay, u *people.Resident) (A, error) {
-		r, err := o.rooms.Find(t, u.Key(), called)
+func inRoom[A any](ctx context.Context, f Face, user, called string, g func(*task.T, *room.Rooms, peer.Key, id.Hash) (A, error)) (A, error) {
+	return withUser(ctx, f, user, func(t *task.T, h *Here, u *people.Resident) (A, error) {
+		r, err := h.rooms.Find(t, u.Key(), called)
 		if err != nil {
 			var none A
 			return none, err
 		}
-		return g(t, o.rooms, u.Key(), r)
+		return g(t, h.rooms, u.Key(), r)
 	})
 }
 
@@ -94,9 +66,9 @@ func apiRoom(s *room.Summary) *api.Room {
 }
 
 // RoomList implements api.Node.
-func (f face) RoomList(ctx context.Context, user string) ([]api.Room, error) {
-	return withUser(ctx, f, user, func(t *task.T, o *overlay, u *people.Resident) ([]api.Room, error) {
-		list, err := o.rooms.List(t, u.Key())
+func (f Face) RoomList(ctx context.Context, user string) ([]api.Room, error) {
+	return withUser(ctx, f, user, func(t *task.T, h *Here, u *people.Resident) ([]api.Room, error) {
+		list, err := h.rooms.List(t, u.Key())
 		var out []api.Room
 		for i := range list {
 			out = append(out, *apiRoom(&list[i]))
@@ -115,21 +87,21 @@ func roomNow(t *task.T, m *room.Rooms, user peer.Key, r id.Hash) (*api.Room, err
 }
 
 // RoomCreate implements api.Node.
-func (f face) RoomCreate(ctx context.Context, q api.RoomCreate) (*api.Room, error) {
-	return withUser(ctx, f, q.User, func(t *task.T, o *overlay, u *people.Resident) (*api.Room, error) {
-		r, err := o.rooms.Create(t, u.Key(), strings.TrimPrefix(q.Name, "#"), q.Public)
+func (f Face) RoomCreate(ctx context.Context, q api.RoomCreate) (*api.Room, error) {
+	return withUser(ctx, f, q.User, func(t *task.T, h *Here, u *people.Resident) (*api.Room, error) {
+		r, err := h.rooms.Create(t, u.Key(), strings.TrimPrefix(q.Name, "#"), q.Public)
 		if err == nil && q.Stored {
-			err = o.rooms.SetStored(t, u.Key(), r, true)
+			err = h.rooms.SetStored(t, u.Key(), r, true)
 		}
 		if err != nil {
 			return nil, err
 		}
-		return roomNow(t, o.rooms, u.Key(), r)
+		return roomNow(t, h.rooms, u.Key(), r)
 	})
 }
 
 // RoomInvite implements api.Node.
-func (f face) RoomInvite(ctx context.Context, q api.RoomWho) error {
+func (f Face) RoomInvite(ctx context.Context, q api.RoomWho) error {
 	_, err := inRoom(ctx, f, q.User, q.Room, func(t *task.T, m *room.Rooms, user peer.Key, r id.Hash) (struct{}, error) {
 		if err := m.Invite(t, user, r, q.Name); err != nil {
 			return struct{}{}, kind.AboutName(err, q.Name)
@@ -140,9 +112,9 @@ func (f face) RoomInvite(ctx context.Context, q api.RoomWho) error {
 }
 
 // RoomFind implements api.Node.
-func (f face) RoomFind(ctx context.Context, q api.RoomFind) ([]api.RoomFound, error) {
-	out, err := withUser(ctx, f, q.User, func(t *task.T, o *overlay, u *people.Resident) (out []api.RoomFound, err error) {
-		list, err := o.rooms.FindPublic(t, u.Key(), q.Name)
+func (f Face) RoomFind(ctx context.Context, q api.RoomFind) ([]api.RoomFound, error) {
+	out, err := withUser(ctx, f, q.User, func(t *task.T, h *Here, u *people.Resident) (out []api.RoomFound, err error) {
+		list, err := h.rooms.FindPublic(t, u.Key(), q.Name)
 		for _, p := range list {
 			out = append(out, api.RoomFound{ID: p.Room.String(), Name: p.Title, Members: p.Members, Joined: p.Joined})
 		}
@@ -152,19 +124,19 @@ func (f face) RoomFind(ctx context.Context, q api.RoomFind) ([]api.RoomFound, er
 }
 
 // RoomJoin implements api.Node.
-func (f face) RoomJoin(ctx context.Context, q api.RoomQuery) (*api.Room, error) {
+func (f Face) RoomJoin(ctx context.Context, q api.RoomQuery) (*api.Room, error) {
 	who, called, public := strings.Cut(strings.TrimPrefix(q.Room, "#"), "/")
 	if public {
-		x, err := withUser(ctx, f, q.User, func(t *task.T, o *overlay, u *people.Resident) (*api.Room, error) {
+		x, err := withUser(ctx, f, q.User, func(t *task.T, h *Here, u *people.Resident) (*api.Room, error) {
 			// An invitation to a room of this very name comes first.
-			if _, err := o.rooms.Find(t, u.Key(), q.Room); !errors.Is(err, room.ErrNoRoom) {
+			if _, err := h.rooms.Find(t, u.Key(), q.Room); !errors.Is(err, room.ErrNoRoom) {
 				return nil, err
 			}
-			r, err := o.rooms.JoinPublic(t, u.Key(), who, strings.TrimPrefix(called, "#"))
+			r, err := h.rooms.JoinPublic(t, u.Key(), who, strings.TrimPrefix(called, "#"))
 			if err != nil {
 				return nil, err
 			}
-			return roomNow(t, o.rooms, u.Key(), r)
+			return roomNow(t, h.rooms, u.Key(), r)
 		})
 		if err != nil || x != nil {
 			return x, kind.AboutName(err, who)
@@ -179,7 +151,7 @@ func (f face) RoomJoin(ctx context.Context, q api.RoomQuery) (*api.Room, error) 
 }
 
 // RoomLeave implements api.Node.
-func (f face) RoomLeave(ctx context.Context, q api.RoomQuery) error {
+func (f Face) RoomLeave(ctx context.Context, q api.RoomQuery) error {
 	_, err := inRoom(ctx, f, q.User, q.Room, func(t *task.T, m *room.Rooms, user peer.Key, r id.Hash) (struct{}, error) {
 		if invited, err := m.Invited(t, user, r); err != nil || invited {
 			if err == nil {
@@ -195,7 +167,7 @@ func (f face) RoomLeave(ctx context.Context, q api.RoomQuery) error {
 var roles = map[string]entries.Role{api.RoleOut: entries.Out, api.RoleMember: entries.Member, api.RoleAdmin: entries.Admin, api.RoleOwner: entries.Owner}
 
 // RoomRole implements api.Node.
-func (f face) RoomRole(ctx context.Context, q api.RoomRole) error {
+func (f Face) RoomRole(ctx context.Context, q api.RoomRole) error {
 	role, ok := roles[q.Role]
 	if !ok {
 		return api.Errorf(api.Usage, "%+q is no role: out, member, admin and owner are", q.Role)
@@ -225,7 +197,7 @@ func roomMember(t *task.T, m *room.Rooms, user peer.Key, r id.Hash, called strin
 }
 
 // RoomRename implements api.Node.
-func (f face) RoomRename(ctx context.Context, q api.RoomRename) error {
+func (f Face) RoomRename(ctx context.Context, q api.RoomRename) error {
 	_, err := inRoom(ctx, f, q.User, q.Room, func(t *task.T, m *room.Rooms, user peer.Key, r id.Hash) (struct{}, error) {
 		return struct{}{}, m.SetTitle(t, user, r, strings.TrimPrefix(q.Name, "#"))
 	})
@@ -245,7 +217,7 @@ func hashOf(s string) (h id.Hash, err error) {
 }
 
 // RoomSay implements api.Node.
-func (f face) RoomSay(ctx context.Context, q api.RoomSay) (*api.RoomSaid, error) {
+func (f Face) RoomSay(ctx context.Context, q api.RoomSay) (*api.RoomSaid, error) {
 	w := entries.Words{Text: q.Text}
 	var err error
 	if w.Reply, err = hashOf(q.Reply); err != nil {
@@ -273,7 +245,7 @@ func (f face) RoomSay(ctx context.Context, q api.RoomSay) (*api.RoomSaid, error)
 }
 
 // RoomHistory implements api.Node.
-func (f face) RoomHistory(ctx context.Context, q api.RoomQuery) ([]api.RoomMessage, error) {
+func (f Face) RoomHistory(ctx context.Context, q api.RoomQuery) ([]api.RoomMessage, error) {
 	if q.Limit < 0 {
 		return nil, api.Errorf(api.Usage, "%d messages cannot be shown: 1 and more can, or 0 for all", q.Limit)
 	}
@@ -338,7 +310,7 @@ func namesOf(list []dag.Person) []string {
 }
 
 // RoomSet implements api.Node.
-func (f face) RoomSet(ctx context.Context, q api.RoomSet) error {
+func (f Face) RoomSet(ctx context.Context, q api.RoomSet) error {
 	_, err := inRoom(ctx, f, q.User, q.Room, func(t *task.T, m *room.Rooms, user peer.Key, r id.Hash) (struct{}, error) {
 		if q.Stored != nil { // it can be refused: first
 			if err := m.SetStored(t, user, r, *q.Stored); err != nil {
@@ -354,7 +326,7 @@ func (f face) RoomSet(ctx context.Context, q api.RoomSet) error {
 }
 
 // RoomRead implements api.Node.
-func (f face) RoomRead(ctx context.Context, q api.RoomQuery) error {
+func (f Face) RoomRead(ctx context.Context, q api.RoomQuery) error {
 	_, err := inRoom(ctx, f, q.User, q.Room, func(t *task.T, m *room.Rooms, user peer.Key, r id.Hash) (struct{}, error) {
 		return struct{}{}, m.MarkRead(t, user, r)
 	})
