@@ -11,6 +11,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/member/book"
+	"github.com/phyllo-net/phyllo/member/clock"
 	"github.com/phyllo-net/phyllo/member/invite"
 	"github.com/phyllo-net/phyllo/member/msg"
 	"github.com/phyllo-net/phyllo/member/register"
@@ -198,7 +199,7 @@ func (m *Member) admit(ctx context.Context, c *talk.Session, a *talk.Assembly, a
 	if err != nil {
 		return id.ID{}, err
 	}
-	cert := peer.NewCertificate(m.cfg.Node, adm, key, salt, m.beginning(now))
+	cert := peer.NewCertificate(m.cfg.Node, adm, key, salt, clock.Beginning(m.cfg.Now(), now))
 	m.mu.Lock()
 	_, admitterOut := m.roll.Out.AdmitterExpelled(key)
 	out := m.roll.Out.Expelled(cert.Node) || admitterOut

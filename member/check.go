@@ -6,6 +6,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/member/book"
+	"github.com/phyllo-net/phyllo/member/clock"
 	"github.com/phyllo-net/phyllo/member/invite"
 	"github.com/phyllo-net/phyllo/peer"
 )
@@ -66,7 +67,7 @@ func (m *Member) note(cert *peer.Certificate, addrs []string) error {
 		return err
 	}
 	// One from a time that has not come was signed by a clock that was ahead.
-	newer := !have || cert.NotBefore > known.Certificate.NotBefore || early(known.Certificate, m.cfg.Now())
+	newer := !have || cert.NotBefore > known.Certificate.NotBefore || clock.Early(known.Certificate, m.cfg.Now())
 	if !newer && len(addrs) == 0 {
 		return nil
 	}
@@ -147,4 +148,14 @@ func (m *Member) take(ring id.Hash, e *peer.Expulsion) (bool, error) {
 	}
 	slot := e.Slot()
 	return true, m.book.Put(ring, book.TagExpulsion, slot[:], book.Expulsion{Expulsion: e})
+}
+
+// Trusts reports whether an expulsion that was checked is to be believed: one that
+// is signed as by the ring's only admitter is not, where two are known that were
+// in office when it was made (see peer.Expulsions). It neither blocks nor reads
+// the store.
+func (m *Member) Trusts(e *peer.Expulsion) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.roll.Out.Stands(e)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/phyllo-net/phyllo/member/msg"
 	"github.com/phyllo-net/phyllo/member/register"
 	"github.com/phyllo-net/phyllo/member/roll"
+	"github.com/phyllo-net/phyllo/member/silence"
 	"github.com/phyllo-net/phyllo/member/talk"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
@@ -100,7 +101,7 @@ type Member struct {
 	change  sync.Mutex // one founding, joining or appointing at a time
 	strange *talk.Limiter
 	desk    lan.Desk
-	silence silence
+	silence silence.Watch
 
 	mu        sync.Mutex // guards what follows
 	t         transport.Transport

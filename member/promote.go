@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/phyllo-net/phyllo/id"
@@ -12,6 +13,7 @@ import (
 	"github.com/phyllo-net/phyllo/member/invite"
 	"github.com/phyllo-net/phyllo/member/msg"
 	"github.com/phyllo-net/phyllo/member/register"
+	"github.com/phyllo-net/phyllo/member/silence"
 	"github.com/phyllo-net/phyllo/member/talk"
 	"github.com/phyllo-net/phyllo/peer"
 )
@@ -163,14 +165,6 @@ func (m *Member) appointed(self *book.Self, adm *peer.Admission) error {
 	return m.remember(self.Ring, &invite.Admitter{Key: m.key, Node: self.Certificate.Node, Admission: adm}, true)
 }
 
-// firstAdmitters is how many admitters a ring gets by itself, any one of which may then be
-// off; largeAdmitters how many one of largeRing members gets: any two may be off.
-const (
-	firstAdmitters = 3
-	largeAdmitters = 5
-	largeRing      = 12
-)
-
 // appointMore appoints members that are up and willing where the ring has fewer admitters
 // than it should and this node holds its authority. There is an odd number of them
 // afterwards, as one more would let no more of them be off.
@@ -196,12 +190,8 @@ func (m *Member) appointMore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	wanted := firstAdmitters
-	if len(as)+len(members) >= largeRing {
-		wanted = largeAdmitters
-	}
 	odd := func(n int) int { return n - (len(as)+n+1)%2 }
-	need := min(missing(len(as), len(silent), wanted), msg.MaxAdmitters-len(as))
+	need := min(silence.Missing(len(as), len(silent), len(members)), msg.MaxAdmitters-len(as))
 	if odd(min(need, len(members))) <= 0 {
 		return nil
 	}
@@ -253,15 +243,9 @@ func (m *Member) willing(ctx context.Context, members []*book.Known, n int) []id
 type Office struct {
 	All int // admitters in good standing
 	Up  int // those of them that answer now, this node included if it is one
-	// Silent are those that have not answered for SilentFor, the longest first, where this node
+	// Silent are those that have not answered for silence.For, the longest first, where this node
 	// holds the authority and appoints others in their place.
-	Silent []Silent
-}
-
-// Silent is an admitter that has not answered for long.
-type Silent struct {
-	Node id.ID
-	For  time.Duration // in which the holder of the authority has looked
+	Silent []silence.Admitter
 }
 
 // Needed is how many admitters have to answer before anybody is let in or is made an admitter. To
@@ -281,14 +265,31 @@ func (m *Member) Office(ctx context.Context) (Office, error) {
 			o.Up++
 		}
 	}
-	m.silence.mu.Lock()
-	long := m.silence.long(as)
-	m.silence.mu.Unlock()
-	for _, a := range as {
-		if d, is := long[a.Key]; is {
-			o.Silent = append(o.Silent, Silent{a.Node, d})
-		}
-	}
-	slices.SortStableFunc(o.Silent, func(a, b Silent) int { return cmp.Compare(b.For, a.For) })
+	o.Silent = m.silence.Long(as)
 	return o, nil
+}
+
+// answering calls admitters, for 3 s at most, and returns which of them answer.
+func (m *Member) answering(ctx context.Context, as []*invite.Admitter) []bool {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	up := make([]bool, len(as))
+	var all sync.WaitGroup
+	for i, a := range as {
+		all.Go(func() {
+			if c, err := m.open(ctx, a.Key, m.addrsOf(a.Key, a.Addrs)); err == nil {
+				c.Stream.Close()
+				up[i] = true
+			}
+		})
+	}
+	all.Wait()
+	return up
+}
+
+// lookForSilent looks which of the other admitters answer, and returns those that have been silent
+// for silence.For. change is held.
+func (m *Member) lookForSilent(ctx context.Context, ring id.Hash, as []*invite.Admitter) ([]silence.Admitter, error) {
+	others := m.withoutMe(as)
+	return m.silence.Look(m.book, ring, m.cfg.Now(), as, others, func() ([]bool, error) { return m.answering(ctx, others), ctx.Err() })
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/phyllo-net/phyllo/member/invite"
 	"github.com/phyllo-net/phyllo/member/msg"
 	"github.com/phyllo-net/phyllo/member/register"
+	"github.com/phyllo-net/phyllo/member/silence"
 	"github.com/phyllo-net/phyllo/member/talk"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/transport"
@@ -168,7 +169,7 @@ func (m *Member) Contacts() []*peer.Handle {
 		take(a.Node, a.Key, a.Addrs)
 	}
 	ring, _, err := m.inRing()
-	if err != nil || len(as) >= firstAdmitters {
+	if err != nil || len(as) >= silence.First {
 		return out
 	}
 	err = book.Each(m.book, ring, book.TagKnown, nil, func(_ []byte, r *book.Known) bool {

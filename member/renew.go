@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/member/book"
+	"github.com/phyllo-net/phyllo/member/clock"
 	"github.com/phyllo-net/phyllo/member/invite"
 	"github.com/phyllo-net/phyllo/member/msg"
 	"github.com/phyllo-net/phyllo/member/talk"
@@ -19,7 +20,7 @@ import (
 func (m *Member) due(cert *peer.Certificate) bool {
 	_, out := m.roll.Out.AdmitterExpelled(cert.Admission.Admitter)
 	now := m.cfg.Now()
-	return out || aged(cert, now) || early(cert, now)
+	return out || clock.Aged(cert, now) || clock.Early(cert, now)
 }
 
 // Renew gets a new certificate with the same id and salt from one of the admitters,
@@ -154,7 +155,7 @@ func (m *Member) answerRenew(c *talk.Session, q *msg.Renew) error {
 	if !due {
 		return ErrTooEarly
 	}
-	cert := peer.NewCertificate(m.cfg.Node, adm, old.Key, old.Salt, m.beginning(q.Time))
+	cert := peer.NewCertificate(m.cfg.Node, adm, old.Key, old.Salt, clock.Beginning(m.cfg.Now(), q.Time))
 	if err := m.knowPlace(cert); err != nil {
 		return err
 	}
@@ -193,7 +194,7 @@ func (m *Member) knowPlace(cert *peer.Certificate) error {
 // Upkeep does what is due: it renews the certificate, and, where the authority's
 // key is, appoints members as admitters where the ring has too few of them: the first
 // two (both, as two admitters could only act together), two more in a ring of 12, and two beside each
-// that has been silent for SilentFor. The owner calls it at the start, when the
+// that has been silent for silence.For. The owner calls it at the start, when the
 // set of expulsions has changed, and a few times an hour. It returns how long it
 // may wait at most, and what went wrong.
 func (m *Member) Upkeep(ctx context.Context) (time.Duration, error) {

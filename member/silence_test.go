@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/phyllo-net/phyllo/member"
+	"github.com/phyllo-net/phyllo/member/silence"
 )
 
 // An admitter that is silent for a week gets two others beside it, as it still counts in every
@@ -55,7 +55,7 @@ func TestSilentAdmitterIsReplaced(t *testing.T) {
 	office("it was back meanwhile", 3, 2, 0)
 	week(10)
 	office("after a week", 5, 4, 1)
-	if o, _ := f.Office(ctx(t)); o.Silent[0].Node != bs[1].Certificate().Node || o.Silent[0].For < member.SilentFor {
+	if o, _ := f.Office(ctx(t)); o.Silent[0].Node != bs[1].Certificate().Node || o.Silent[0].For < silence.For {
 		t.Errorf("silent is %+v", o.Silent)
 	}
 	week(20)

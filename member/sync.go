@@ -7,6 +7,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/member/book"
+	"github.com/phyllo-net/phyllo/member/clock"
 	"github.com/phyllo-net/phyllo/member/invite"
 	"github.com/phyllo-net/phyllo/member/msg"
 	"github.com/phyllo-net/phyllo/member/register"
@@ -127,7 +128,7 @@ func (m *Member) meetKnown(ring id.Hash, k *msg.Acquaintance) error {
 	var known book.Known
 	node := k.Certificate.Node.Bytes()
 	have, err := m.get(book.TagKnown, node[:], &known)
-	if err != nil || have && k.Certificate.NotBefore <= known.Certificate.NotBefore || early(k.Certificate, m.cfg.Now()) {
+	if err != nil || have && k.Certificate.NotBefore <= known.Certificate.NotBefore || clock.Early(k.Certificate, m.cfg.Now()) {
 		return err
 	}
 	// It may have ended: that its bearer was a member counts.

@@ -14,7 +14,7 @@ import (
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/keys"
 	"github.com/phyllo-net/phyllo/machine"
-	"github.com/phyllo-net/phyllo/member"
+	"github.com/phyllo-net/phyllo/member/clock"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -198,7 +198,7 @@ func (n *Node) compareClocks(ctx context.Context) (off time.Duration, others int
 		})
 	}
 	wg.Wait()
-	return member.MiddleOffset(offs)
+	return clock.Middle(offs)
 }
 
 // timeAnswer is what a probe answers: the time of day in milliseconds. Newer versions

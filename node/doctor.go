@@ -10,6 +10,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/member"
+	"github.com/phyllo-net/phyllo/member/silence"
 	"github.com/phyllo-net/phyllo/node/home"
 )
 
@@ -205,7 +206,7 @@ func aboutOffice(o member.Office, held bool) (verdict, sentence string) {
 }
 
 // aboutSilent says that an admitter has not answered for long, and what is done about it.
-func aboutSilent(a member.Silent) (verdict, sentence string) {
+func aboutSilent(a silence.Admitter) (verdict, sentence string) {
 	return api.Warn, fmt.Sprintf("Node %s may let others in, and has not answered for %s: others are appointed beside it as far as members are there and willing. "+
 		"If it never comes back, put it out with `phyllo member expel %s`.", a.Node.Short(), many(int(a.For/(24*time.Hour)), "day"), a.Node.Short())
 }

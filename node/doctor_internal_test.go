@@ -10,6 +10,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past/account"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/member"
+	"github.com/phyllo-net/phyllo/member/silence"
 )
 
 // Whoever asks the doctor is told that admitters are missing before nobody can be let in.
@@ -34,7 +35,7 @@ func TestAboutOffice(t *testing.T) {
 			t.Errorf("of %d admitters %d answer: %s, %q", x.all, x.up, verdict, says)
 		}
 	}
-	verdict, says := aboutSilent(member.Silent{Node: id.Tiny(7), For: 9*24*time.Hour + time.Hour})
+	verdict, says := aboutSilent(silence.Admitter{Node: id.Tiny(7), For: 9*24*time.Hour + time.Hour})
 	if verdict != api.Warn || !strings.Contains(says, "has not answered for 9 days") || !strings.Contains(says, "`phyllo member expel "+id.Tiny(7).Short()+"`") {
 		t.Errorf("of a silent admitter: %s, %q", verdict, says)
 	}
