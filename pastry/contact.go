@@ -7,6 +7,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/pastry/msg"
+	"github.com/phyllo-net/phyllo/pastry/taken"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -84,8 +85,8 @@ type rare struct {
 	named    task.Instant // when it was last probed as a candidate that others named
 	came     task.Instant // when it last told of itself, and there was no place for it
 	gotSet   task.Instant // when its set of expulsions was asked for
-	relayed  *relayed     // which relayed messages were taken; nil: none
-	told     window       // numbers of what it told (endpoint.Tell)
+	relayed  *taken.Many  // which relayed messages were taken; nil: none
+	told     taken.Few    // numbers of what it told (endpoint.Tell): in a servedSet they would take the room of what is answered or sent again
 	lastAsk  uint32       // highest number of its lease requests
 	promised task.Instant // when this node last granted it a lease
 	// born is the highest incarnation that its own link showed, unless it is met; what
@@ -434,7 +435,7 @@ func (n *Node) tidy(c *contact) {
 		return
 	}
 	rest := func(t task.Instant) bool { return n.Now().Sub(t) > 2*n.cfg.Heartbeat }
-	if r := l.rare; r != nil && c.usable() && r.probe == nil && r.via == nil && r.relayed == nil && (r.told.max == 0 || rest(c.heard)) &&
+	if r := l.rare; r != nil && c.usable() && r.probe == nil && r.via == nil && r.relayed == nil && (r.told.None() || rest(c.heard)) &&
 		(r.born == 0 || c.met) && (r.lastAsk == 0 || !c.leaf() && !n.leaseWith(c.h.ID)) &&
 		rest(r.repaired) && rest(r.doubted) && rest(r.named) && rest(r.came) && rest(r.gotSet) {
 		l.rare = nil

@@ -72,9 +72,9 @@ func TestTidy(t *testing.T) {
 	at := func(d time.Duration) { n.Begin(machine.Clock{Boot: task.Instant(time.Hour + d)}, new(machine.Effects)) }
 	at(0)
 	c := &contact{h: &peer.Handle{ID: id.Tiny(2)}, life: alive, met: true, heard: n.Now()}
-	c.rarely().told.first(7)
+	c.rarely().told.First(7)
 	at(2 * n.cfg.Heartbeat)
-	if n.tidy(c); c.rare().told.max != 7 {
+	if n.tidy(c); !c.rare().told.Had(7) {
 		t.Error("what it told is forgotten while copies may come")
 	}
 	at(2*n.cfg.Heartbeat + time.Second)

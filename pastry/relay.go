@@ -3,6 +3,7 @@ package pastry
 import (
 	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/pastry/msg"
+	"github.com/phyllo-net/phyllo/pastry/taken"
 	"github.com/phyllo-net/phyllo/wire"
 )
 
@@ -41,7 +42,7 @@ func (n *Node) onRelay(by *contact, m *msg.Relay) {
 		return
 	}
 	c := n.contacts.find(m.From.ID)
-	if c == nil || c.h.Key != m.From.Key || c.h.Incarnation != m.From.Incarnation || c.life == left || c.rare().relayed.had(m.Num) ||
+	if c == nil || c.h.Key != m.From.Key || c.h.Incarnation != m.From.Incarnation || c.life == left || c.rare().relayed.Had(m.Num) ||
 		!n.cfg.Verifier.Verify(m.From.Key, m.Text(n.cfg.Ring), m.Sig) {
 		return
 	}
@@ -56,11 +57,11 @@ func (n *Node) onRelay(by *contact, m *msg.Relay) {
 	}
 	r := c.rarely()
 	if r.relayed == nil {
-		r.relayed = new(relayed)
+		r.relayed = new(taken.Many)
 	}
 	// Only the newest is a sign of life, and the answer to a probe that still runs (onLeafProbe): a
 	// relay may have kept back what is older.
-	if r.relayed.take(m.Num) {
+	if r.relayed.Take(m.Num) {
 		c.goesBy(by) // not by one that hands on more slowly than another
 		c.heard = n.Now()
 		n.revive(c)
@@ -68,48 +69,4 @@ func (n *Node) onRelay(by *contact, m *msg.Relay) {
 		return
 	}
 	n.message(c, inner)
-}
-
-// relayWindow is by how much a relayed message's number may lie below the highest. An author
-// numbers what it sends to all, by whatever relays, and one of these may be seconds behind
-// another: were its messages taken for copies, they would be sent again and again, and put it
-// further behind.
-const relayWindow = 1024
-
-// relayed are the numbers of the relayed messages that were taken of an author: so each is taken
-// once, in whatever order they come.
-type relayed struct {
-	max  uint64
-	seen [relayWindow / 64]uint64 // bit num%relayWindow, of those not below the window
-}
-
-// had reports whether a message was taken, or is so old that it may have been. r may be nil.
-func (r *relayed) had(num uint64) bool {
-	if r == nil || num > r.max {
-		return false
-	}
-	word, bit := r.place(num)
-	return r.max-num >= relayWindow || *word&bit != 0
-}
-
-// take notes a message that was not had, and reports whether its number is the highest.
-func (r *relayed) take(num uint64) (newest bool) {
-	if newest = num > r.max; newest {
-		if num-r.max >= relayWindow {
-			r.seen = [relayWindow / 64]uint64{}
-		} else {
-			for at := r.max + 1; at != num; at++ {
-				word, bit := r.place(at)
-				*word &^= bit
-			}
-		}
-		r.max = num
-	}
-	word, bit := r.place(num)
-	*word |= bit
-	return newest
-}
-
-func (r *relayed) place(num uint64) (word *uint64, bit uint64) {
-	return &r.seen[num%relayWindow/64], 1 << (num % 64)
 }

@@ -165,7 +165,7 @@ func makeReply(p []byte, e *kbr.RefusedError) *msg.Reply {
 func (n *Node) onDirect(c *contact, m *msg.Direct) {
 	n.onAcks(c, m.Acks)
 	if m.Bare && !m.Want {
-		if ep := n.app(m.Env.App); ep != nil && c.rarely().told.first(m.Num) {
+		if ep := n.app(m.Env.App); ep != nil && c.rarely().told.First(m.Num) {
 			ep.app.Deliver(delivered(n, c, m))
 		}
 		return
@@ -206,22 +206,4 @@ func (n *Node) onDirect(c *contact, m *msg.Direct) {
 func delivered(n *Node, c *contact, m *msg.Direct) *kbr.Delivery {
 	return &kbr.Delivery{Key: n.self.ID, Payload: slices.Clone(m.Env.Payload), Claimed: c.h, Via: c.h, Direct: true,
 		Hops: 1, Trace: m.Env.Trace}
-}
-
-// window remembers of a sender's numbers, which grow, the highest and which of the 64 up to it came.
-// Messages that are neither answered nor sent again need no more, and may be many: in a servedSet they
-// would take the room of those that are.
-type window struct{ max, seen uint64 }
-
-// first notes a number and reports whether it is new; what is older than the window is not.
-func (w *window) first(num uint64) bool {
-	if num > w.max {
-		w.seen = w.seen<<(num-w.max) | 1 // nothing is left of it after 64
-		w.max = num
-		return true
-	}
-	bit := uint64(1) << (w.max - num) // 0 from 64 on
-	fresh := bit != 0 && w.seen&bit == 0
-	w.seen |= bit
-	return fresh
 }
