@@ -51,13 +51,15 @@ func TestTwoOfThreeGone(t *testing.T) {
 	c.kill()
 	a.read(&kept, "dht", "put", "colour", "blue")
 	blue := fmt.Sprint(kept.Version) // each try above made one
-	if kept.Apart != 3 {
-		t.Errorf("the value is %+v, want it apart from 3", kept)
+	// Where the others noticed the first death before the second, they have gone on as two.
+	apart := func(from int) bool { return from == 2 || from == 3 }
+	if !apart(kept.Apart) {
+		t.Errorf("the value is %+v, want it apart from 3 or 2", kept)
 	}
 	var put api.File
 	a.read(&put, "put", file, "--space", "common", "--as", "after")
-	if put.Apart != 3 {
-		t.Errorf("the file is %+v, want it apart from 3", put)
+	if !apart(put.Apart) {
+		t.Errorf("the file is %+v, want it apart from 3 or 2", put)
 	}
 	if out := a.must("cat", "before", "--space", "common"); out != "hello" {
 		t.Errorf("a file from before is %q", out)
