@@ -90,7 +90,7 @@ func (m *Rooms) Create(t *task.T, user peer.Key, title string, public bool) (id.
 // Invite makes a person a member of a room. He learns it as soon as a member's node reaches
 // one of his.
 func (m *Rooms) Invite(t *task.T, user peer.Key, room id.Hash, who string) error {
-	h, err := m.inside(t, user, room)
+	h, err := m.rules(t, user, room)
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func (m *Rooms) Invite(t *task.T, user peer.Key, room id.Hash, who string) error
 
 // SetRole changes what a member is: entry.Out puts him out, entry.Owner hands the room over.
 func (m *Rooms) SetRole(t *task.T, user peer.Key, room id.Hash, who peer.Key, role entry.Role) error {
-	h, err := m.inside(t, user, room)
+	h, err := m.rules(t, user, room)
 	if err != nil {
 		return err
 	}
@@ -176,14 +176,19 @@ func (h *hall) compareWith(t *task.T, who dag.Person) bool {
 	return err == nil && slices.ContainsFunc(devices, func(d device) bool { return h.compare(t, d) == nil })
 }
 
-// Leave takes the user out of a room. What he has of it stays readable for him.
+// Leave takes the user out of a room. What he has of it stays readable for him. Where its log is not
+// here the others are not told: they have him for a member, and may invite him again.
 func (m *Rooms) Leave(t *task.T, user peer.Key, room id.Hash) error {
-	h, err := m.inside(t, user, room)
+	h, err := m.known(t, user, room)
 	if err != nil {
 		return err
 	}
-	if err := h.change(t, user, h.me().Name, entry.Out); err != nil {
-		return err
+	if lacks := h.kept.Partial || h.fresh() && !h.in(); !h.kept.Joined || !lacks && !h.in() {
+		return ErrNotMember
+	} else if !lacks {
+		if err := h.change(t, user, h.me().Name, entry.Out); err != nil {
+			return err
+		}
 	}
 	err = h.keep(t, new(store.Batch), func(k *kept) { k.Joined = false })
 	h.acc.listSoon()
@@ -192,7 +197,7 @@ func (m *Rooms) Leave(t *task.T, user peer.Key, room id.Hash) error {
 
 // SetTitle names the room anew.
 func (m *Rooms) SetTitle(t *task.T, user peer.Key, room id.Hash, title string) error {
-	h, err := m.inside(t, user, room)
+	h, err := m.rules(t, user, room)
 	if err != nil {
 		return err
 	}
@@ -212,8 +217,23 @@ func (m *Rooms) SetTitle(t *task.T, user peer.Key, room id.Hash, title string) e
 // inside returns a room in which the user is.
 func (m *Rooms) inside(t *task.T, user peer.Key, room id.Hash) (*hall, error) {
 	h, err := m.known(t, user, room)
-	if err == nil && !h.in() {
-		return nil, ErrNotMember
+	switch {
+	case err != nil:
+		return nil, err
+	case h.in():
+		return h, nil
+	case h.kept.Joined && h.fresh():
+		return nil, ErrPartial
+	}
+	return nil, ErrNotMember
+}
+
+// rules returns a room in which the user is, and may rule as far as its log is here: from an older state
+// he would number what he changes as others have done since, and it would be lost.
+func (m *Rooms) rules(t *task.T, user peer.Key, room id.Hash) (*hall, error) {
+	h, err := m.inside(t, user, room)
+	if err == nil && h.kept.Partial {
+		return nil, ErrPartial
 	}
 	return h, err
 }

@@ -3,6 +3,7 @@ package room
 import (
 	"slices"
 
+	"github.com/phyllo-net/phyllo/app/room/dag"
 	"github.com/phyllo-net/phyllo/app/room/entry"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
@@ -82,6 +83,26 @@ func Pushed(payload []byte) []*entry.Entry {
 		return p.Entries
 	}
 	return nil
+}
+
+// Hint has a head on the shelf say that somebody is in a room.
+func (m *Rooms) Hint(user peer.Key, room id.Hash, who dag.Person) {
+	h := m.account(user).hall(room)
+	h.shelf.hints = append(h.shelf.hints, who)
+}
+
+// Asks reports whether a message does no more than ask for what a log has besides so many entries at most.
+func Asks(payload []byte, most uint64) bool {
+	m, _ := messages.Decode(payload)
+	s, ok := m.(*sync)
+	if !ok || len(s.Wanted) > 0 {
+		return false
+	}
+	known := uint64(0)
+	for _, m := range marks(s.Marks) {
+		known += m.Last
+	}
+	return known <= most
 }
 
 // Again pushes an entry that is here to somebody, who is to pass it on to all, or to nobody. A spoilt

@@ -33,6 +33,8 @@ type hall struct {
 	settling  bool // an epoch is about to be begun, or keys are asked for
 	again     bool // and what changed meanwhile must be looked at
 	comparing bool
+	// introduced are devices that were brought what made the user a member, and when.
+	introduced map[id.ID]task.Instant
 
 	told      receipts
 	shelf     shelved
@@ -60,6 +62,7 @@ func newHall(a *account, l *loaded) (*hall, error) {
 	for _, r := range l.told {
 		h.told.of[r.By] = r
 	}
+	h.introduced = map[id.ID]task.Instant{}
 	h.spreading.waiting = map[id.Hash]id.Hash{}
 	h.shelf.turn = id.HashOf("room shelf", a.key[:], l.room)
 	h.shelf.own, h.shelf.read, h.shelf.unpacked = l.packs, map[id.Hash]bool{}, log.Len()

@@ -3,12 +3,14 @@ package room_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/phyllo-net/phyllo/app/room"
+	"github.com/phyllo-net/phyllo/app/room/dag"
 	"github.com/phyllo-net/phyllo/app/room/entry"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
@@ -196,4 +198,91 @@ func TestCrashes(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Who was put out, and is in the room by what stands on the shelf, is asked whether he was invited
+// again, and told neither words nor heads nor keys; a stranger who stands there is told none either.
+func TestOldHeadOfWhoWasPutOut(t *testing.T) {
+	w := newWorld(t, 1, "alice", "bob", "carol", "mallory")
+	w.pushed, w.spoilt = map[id.Hash]map[string]int{}, map[string]int{}
+	alice, bob, carol, mallory := w.people[0], w.people[1], w.people[2], w.people[3]
+	for _, p := range []*person{bob, mallory} { // they are watched
+		p.kill()
+		p.start()
+	}
+	r := alice.create("garden", false)
+	alice.invite(r, bob, carol)
+	w.net.Run(5 * time.Second)
+	bob.join(r)
+	carol.join(r)
+	bob.say(r, "one")
+	w.net.Run(5 * time.Second)
+	size := uint64(bob.Size(bob.key(), r)) + 1 // and what puts him out
+	if err := alice.setRole(r, bob, entry.Out); err != nil {
+		t.Fatal(err)
+	}
+	w.net.Run(20 * time.Second)
+	carol.say(r, "two")
+	for _, p := range []*person{bob, mallory} {
+		p.heard = nil
+		carol.Hint(carol.key(), r, dag.Person{Key: p.key(), Name: p.name, Role: entry.Member})
+	}
+	carol.say(r, "three")
+	w.net.Run(5 * time.Minute)
+	carol.say(r, "four")
+	carol.must(func(t *task.T) error { return carol.MarkRead(t, carol.key(), r) })
+	w.net.Run(5 * time.Minute)
+	if len(bob.heard) == 0 {
+		t.Error("bob was not asked")
+	}
+	for _, b := range bob.heard {
+		if !room.Asks(b, size) {
+			t.Errorf("bob is told %x", b)
+		}
+	}
+	for _, b := range mallory.heard {
+		if !room.Asks(b, 1<<20) {
+			t.Errorf("mallory is told %x", b)
+		}
+	}
+	want(t, "bob reads", bob.texts(r), []string{"one"})
+	want(t, "alice reads", alice.texts(r), []string{"one", "two", "three", "four"})
+}
+
+// Who was away while somebody was put out and invited again has from him alone what was said meanwhile,
+// also where it fills more than one message.
+func TestInvitedAgain(t *testing.T) {
+	w := newWorld(t, 1)
+	w.vault = newVault()
+	for i, name := range []string{"alice", "bob", "carol"} {
+		w.add(name, uint64(i+1))
+	}
+	w.net.Run(time.Second)
+	alice, bob, carol := w.people[0], w.people[1], w.people[2]
+	r := w.room()
+	alice.say(r, "one")
+	w.net.Run(time.Minute)
+	if err := alice.setRole(r, bob, entry.Out); err != nil {
+		t.Fatal(err)
+	}
+	w.net.Run(time.Minute)
+	texts := []string{"one"}
+	carol.kill()
+	for i := range 300 {
+		texts = append(texts, fmt.Sprint("without bob ", i))
+		alice.say(r, texts[i+1])
+	}
+	alice.invite(r, bob)
+	w.net.Run(5 * time.Second)
+	bob.join(r)
+	w.net.Run(time.Minute)
+	bob.say(r, "again")
+	w.net.Run(3 * time.Minute)
+	alice.kill()
+	carol.start()
+	w.net.Run(5 * time.Minute)
+	want(t, "carol reads", carol.texts(r), append(texts, "again"))
+	carol.say(r, "welcome")
+	w.net.Run(10 * time.Second)
+	want(t, "bob reads last", bob.texts(r)[302:], []string{"welcome"})
 }

@@ -13,12 +13,12 @@ import (
 )
 
 // tellOf tells somebody, on one of his devices, of which the room is not known, that he is a
-// member.
+// member. Who is not one any more is told nothing, and above all no key.
 func (h *hall) tellOf(t *task.T, d device) {
-	made := h.log.State().Find(d.who.Key).Ruling
-	if d.who.Key == h.acc.key {
+	if d.who.Key == h.acc.key || !h.shares(d.who.Key) {
 		return
 	}
+	made := h.log.State().Find(d.who.Key).Ruling
 	if made.IsZero() {
 		if made = h.id; d.who.Key != h.kept.Founding.Author {
 			return
@@ -152,7 +152,8 @@ func (a *account) settleInvite(t *task.T, k *keptInvite, joined bool) (*hall, er
 	}
 	defer a.rooms.turns.Leave(h.keeping)
 	next := kept{Founding: k.Founding, Stream: a.rooms.random(), Joined: joined, Answered: k.Change.Hash(), Read: h.kept.Read, Silent: h.kept.Silent, Packer: h.kept.Packer,
-		Partial: h.kept.Partial} // found on the user's list meanwhile: its log is still not here
+		// Found on the user's list meanwhile, or its founder's who has lost what he had of it: the log is not here.
+		Partial: h.kept.Partial || k.Founding.Author == a.key && h.log.Len() == 1}
 	if c := new(entry.Change); k.Change.Kind == entry.ChangeKind && entry.Body(k.Change, c) == nil {
 		next.Since = c.Number
 	}

@@ -152,7 +152,7 @@ func (h *hall) findKey(t *task.T, x id.Hash) (peer.Secret, error) {
 	if k := h.keys[p.Proof]; !k.IsZero() {
 		return k, nil
 	}
-	people := h.people()
+	people := slices.DeleteFunc(h.sources(), func(p dag.Person) bool { return !h.putOut(p.Key).IsZero() })
 	h.rooms().ep.Rand().Shuffle(len(people), func(i, j int) { people[i], people[j] = people[j], people[i] })
 	// Who began the epoch has its key.
 	if by := h.log.Author(x); !by.IsZero() {

@@ -53,6 +53,7 @@ const (
 	refusedUnknown // the room is not known here, or nobody is in it who lives here
 	refusedDenied  // who asks has no right to it
 	refusedBusy
+	refusedStranger // who asks is not known to be in the room
 )
 
 // about says who speaks to whom of which room.

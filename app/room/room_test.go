@@ -424,3 +424,60 @@ func TestLostDisk(t *testing.T) {
 		want(t, "after the disk was lost", w.same(r, time.Minute)[3], "here again")
 	}
 }
+
+// A founder who lost his disk and joins again while nobody can be reached rules nothing from his empty log,
+// and is told why: it would be lost, and so would what he said with a key that he begins. When a member
+// is there he has the room again. Who has nothing of a room may leave it.
+func TestFounderWithoutLog(t *testing.T) {
+	for _, public := range []bool{false, true} {
+		w := newWorld(t, 1, "alice", "bob", "carol")
+		alice, bob, carol := w.people[0], w.people[1], w.people[2]
+		r := alice.create("garden", public)
+		alice.invite(r, bob, carol)
+		w.net.Run(5 * time.Second)
+		bob.join(r)
+		carol.join(r)
+		bob.say(r, "one")
+		alice.must(func(t *task.T) error { return alice.SetTitle(t, alice.key(), r, "park") })
+		w.net.Run(5 * time.Second)
+		alice.kill()
+		alice.disk.Wipe()
+		alice.start()
+		w.net.Run(5 * time.Minute)
+		bob.kill()
+		carol.kill()
+		alice.join(r)
+		w.net.Run(5 * time.Minute)
+		for what, f := range map[string]func(t *task.T) error{
+			"title":  func(t *task.T) error { return alice.SetTitle(t, alice.key(), r, "mine") },
+			"invite": func(t *task.T) error { return alice.Invite(t, alice.key(), r, "bob") },
+			"role":   func(t *task.T) error { return alice.SetRole(t, alice.key(), r, bob.key(), entry.Out) },
+			"stored": func(t *task.T) error { return alice.SetStored(t, alice.key(), r, true) },
+		} {
+			want(t, what, alice.call(f), room.ErrPartial)
+		}
+		if !public {
+			err := alice.call(func(t *task.T) error {
+				_, err := alice.Say(t, alice.key(), r, entry.Words{Text: "lost"})
+				return err
+			})
+			want(t, "alice says", err, room.ErrNoKey)
+			want(t, "entries", alice.Size(alice.key(), r), 1)
+		}
+		bob.start()
+		w.net.Run(3 * time.Minute)
+		want(t, "alice reads", alice.texts(r), []string{"one"})
+		alice.must(func(t *task.T) error { return alice.SetTitle(t, alice.key(), r, "wood") })
+		w.net.Run(10 * time.Second)
+		want(t, "bob's title", bob.list()[0].Title, "wood")
+
+		alice.kill()
+		alice.disk.Wipe()
+		alice.start()
+		w.net.Run(5 * time.Minute)
+		bob.kill()
+		alice.join(r)
+		want(t, "a room of which nothing is here is left", alice.call(func(t *task.T) error { return alice.Leave(t, alice.key(), r) }), nil)
+		want(t, "it is joined", len(alice.list()), 0)
+	}
+}

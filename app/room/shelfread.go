@@ -141,6 +141,9 @@ func (h *hall) takeHead(t *task.T, head *shelf.Head) error {
 			}
 		}
 	}
+	if len(head.Tips) == 0 {
+		return nil // nothing is known of it
+	}
 	if h.hasAll(head.Tips) {
 		return h.whole(t)
 	}

@@ -162,7 +162,7 @@ func (h *hall) lookForHead() {
 // SetStored says for all members of a room whether its log is kept in the ring's storage. Only
 // an admin may.
 func (m *Rooms) SetStored(t *task.T, user peer.Key, room id.Hash, on bool) error {
-	h, err := m.inside(t, user, room)
+	h, err := m.rules(t, user, room)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package room
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"slices"
 	"time"
@@ -60,13 +59,20 @@ func (h *hall) me() dag.Person {
 	return p
 }
 
-// people are all whom the user shares the room with, himself with his other nodes among them, and
-// while he lacks some of the log those who are in the room by what its head on the shelf says.
+// people are all whom the user shares the room with, himself with his other nodes among them.
 func (h *hall) people() []dag.Person {
 	list := h.others()
 	if h.acc.user.Name != "" {
 		list = append(list, h.me())
 	}
+	return list
+}
+
+// sources are people who may have what is not here: all whom the user shares the room with, and while
+// he lacks some of the log those who are in the room by what its head on the shelf says. A head may be
+// older than the log, or written by who was put out: what is in the room is told to people alone.
+func (h *hall) sources() []dag.Person {
+	list := h.people()
 	for _, p := range h.shelf.hints {
 		if !slices.ContainsFunc(list, func(o dag.Person) bool { return o.Key == p.Key }) {
 			list = append(list, p)
@@ -74,6 +80,23 @@ func (h *hall) people() []dag.Person {
 	}
 	return list
 }
+
+// shares reports whether somebody is in the room, as far as the log is here, or is the user.
+func (h *hall) shares(who peer.Key) bool {
+	return who == h.acc.key || h.log.State().Role(who) > entry.Out
+}
+
+// putOut returns the entry that put somebody out of the room, or by which he left it; zero: there is
+// none that holds.
+func (h *hall) putOut(who peer.Key) id.Hash {
+	if p := h.log.State().Find(who); p.Role <= entry.Out && who != h.acc.key {
+		return p.Ruling
+	}
+	return id.Hash{}
+}
+
+// errStranger is the outcome of a comparison with somebody who is not known to be in the room after it.
+var errStranger = errors.New("not known to be in the room")
 
 // ask asks a device, over a link of its own.
 func (h *hall) ask(t *task.T, d device, m func(*about) wire.Message) (wire.Message, error) {
@@ -97,7 +120,7 @@ func (h *hall) vouchFor(t *task.T, d *kbr.Delivery, from peer.Key) (string, erro
 		name = h.acc.user.Name
 	}
 	if name == "" || h.log.State().Role(from) <= entry.Out {
-		return "", &kbr.RefusedError{Code: refusedDenied, Text: "not a member of this room"}
+		return "", &kbr.RefusedError{Code: refusedStranger, Text: "not a member of this room"}
 	}
 	_, err := h.rooms().vouch(t, d, name, from)
 	return name, err
@@ -169,8 +192,79 @@ func (h *hall) read(t *task.T, list []id.Hash) ([]*entry.Entry, error) {
 	return task.Work(t, diskTimeout, func() ([]*entry.Entry, error) { return b.read(list) })
 }
 
-// compare gets from a device what this node lacks, and brings it what it lacks.
+// compare gets from a device what this node lacks, and brings it what it lacks. Where that is not the
+// user's own the log is as whole then as somebody else's.
 func (h *hall) compare(t *task.T, d device) error {
+	if out := h.putOut(d.who.Key); !out.IsZero() {
+		if err := h.askBack(t, d, out); err != nil {
+			return err
+		}
+	}
+	err := h.exchange(t, d)
+	if refusal := new(kbr.RefusedError); errors.As(err, &refusal) && refusal.Code == refusedStranger {
+		err = h.introduce(t, d)
+	}
+	if err != nil || d.who.Key == h.acc.key {
+		return err
+	}
+	return h.whole(t)
+}
+
+// introduce brings a device of a member on which it is not known that the user is in the room, as most of
+// the log is not there, what made him a member and all that came before, and compares logs again.
+func (h *hall) introduce(t *task.T, d device) error {
+	m, mine := h.rooms(), h.log.State().Find(h.acc.key).Ruling
+	last, was := h.introduced[d.node]
+	if now := m.ep.Now(); !h.shares(d.who.Key) || mine.IsZero() || was && now.Sub(last) < seldom*m.cfg.SyncEvery {
+		return errStranger
+	} else if was || len(h.introduced) < maxPending {
+		h.introduced[d.node] = now
+	}
+	list := h.log.Among(mine)
+	if err := h.bring(t, d, list[1:]); err != nil { // the first is the founding
+		return err
+	}
+	return h.exchange(t, d)
+}
+
+// askBack asks a device of somebody who is out of the room by what is here, and in it by its head on
+// the shelf, for what has come since: he may have been invited again. The question says only how far the log
+// went when he was put out. The error is errStranger where he is still out after it.
+func (h *hall) askBack(t *task.T, d device, out id.Hash) error {
+	known := h.log.MarksBefore(out)
+	for range maxRounds {
+		r, err := h.askRest(t, d, &sync{Marks: appendMarks(known)})
+		if err != nil {
+			return err
+		}
+		if _, err := h.take(t, r.Entries); err != nil {
+			return err
+		}
+		if h.shares(d.who.Key) {
+			return nil
+		}
+		grown := false
+		for _, e := range r.Entries { // he has these
+			name := entry.StreamName(e.Author, e.Stream)
+			at := slices.IndexFunc(known, func(m dag.Mark) bool { return m.Stream == name })
+			if at < 0 && len(known) == dag.MaxAllStreams {
+				return errStranger
+			}
+			if at < 0 {
+				at, known = len(known), append(known, dag.Mark{Stream: name})
+			}
+			grown = grown || known[at].Last < e.Seq
+			known[at].Last = max(known[at].Last, e.Seq)
+		}
+		if !grown {
+			return errStranger
+		}
+	}
+	return errStranger
+}
+
+// exchange is compare with somebody of whom it is not known that he is out of the room.
+func (h *hall) exchange(t *task.T, d device) error {
 	for range maxRounds {
 		before := h.log.Len()
 		r, err := h.askRest(t, d, &sync{Marks: appendMarks(h.log.Marks())})
@@ -209,6 +303,9 @@ func (h *hall) finish(t *task.T, d device, r *rest) error {
 	if err := h.fetch(t, d, r.Heads); err != nil {
 		return err
 	}
+	if !h.shares(d.who.Key) {
+		return errStranger
+	}
 	var lacks []id.Hash
 	h.log.Beyond(marks(r.Marks), func(x id.Hash) bool {
 		if x != h.id {
@@ -219,8 +316,13 @@ func (h *hall) finish(t *task.T, d device, r *rest) error {
 	if slices.Equal(hashesIn(r.Heads), h.log.Heads()) {
 		return nil // a fork that both know
 	}
+	return h.bring(t, d, lacks)
+}
+
+// bring pushes entries that are here to a device, in order, as long as who has it is in the room.
+func (h *hall) bring(t *task.T, d device, lacks []id.Hash) error {
 	for len(lacks) > 0 {
-		if who := h.log.State().Find(d.who.Key); who.Role == entry.Out && !who.Ruling.IsZero() {
+		if !h.shares(d.who.Key) {
 			return nil // what came meanwhile has put him out
 		}
 		list, err := h.read(t, lacks[:min(len(lacks), maxEntries)])
@@ -295,7 +397,7 @@ func (h *hall) catchUp() {
 	}
 	h.comparing = true
 	h.rooms().ep.Go(func(t *task.T) error {
-		if err := h.compareUntil(t, len(h.people())); err != nil {
+		if err := h.compareUntil(t, len(h.sources())); err != nil {
 			return err
 		}
 		h.settle()
@@ -307,7 +409,7 @@ func (h *hall) catchUp() {
 // compareUntil compares the log with so many members, in an order by chance. Where none can be reached
 // it looks at the shelf.
 func (h *hall) compareUntil(t *task.T, enough int) error {
-	people, wanted := h.people(), enough
+	people, wanted := h.sources(), enough
 	h.rooms().ep.Rand().Shuffle(len(people), func(i, j int) { people[i], people[j] = people[j], people[i] })
 	for _, p := range people {
 		devices, err := h.devices(t, p)
@@ -321,10 +423,7 @@ func (h *hall) compareUntil(t *task.T, enough int) error {
 			}
 			if err == nil {
 				enough--
-				if p.Key != h.acc.key {
-					err = h.whole(t)
-				}
-				err = cmp.Or(err, h.askReceipts(t, d))
+				err = h.askReceipts(t, d)
 			}
 			if errors.Is(err, task.ErrStopped) {
 				return err

@@ -1,6 +1,7 @@
 package room_test
 
 import (
+	"bytes"
 	"fmt"
 	"reflect"
 	"slices"
@@ -60,6 +61,7 @@ type person struct {
 	events []room.Event
 	up     bool
 	got    []id.Hash // what was pushed to it, where pushes are counted
+	heard  [][]byte  // and all that was said to it
 	// swallows: takes what it is pushed, and passes nothing on, nor gives it to who asks.
 	swallows bool
 }
@@ -97,6 +99,7 @@ type watched struct {
 
 func (x watched) Deliver(d *kbr.Delivery) {
 	from := x.p.w.people[slices.IndexFunc(x.p.w.people, func(p *person) bool { return id.Tiny(p.number) == d.Via.ID })].name
+	x.p.heard = append(x.p.heard, bytes.Clone(d.Payload))
 	for _, e := range room.Pushed(d.Payload) {
 		h := e.Hash()
 		if x.p.w.pushed[h] == nil {

@@ -65,7 +65,7 @@ var kinds = []struct {
 	{work.ErrTooLarge, api.Usage, ""}, {work.ErrOptions, api.Usage, "see `phyllo work --help`"}, {work.ErrFull, api.Failed, ""}, {work.ErrLimit, api.Failed, "see `phyllo work take --help`"}, {work.ErrNotHeld, api.Conflict, "see `phyllo work take --help`"}, {work.ErrAway, api.Unreachable, "wait until its computer is on"},
 	{room.ErrNoRoom, api.NotFound, ""}, {room.ErrNoEntry, api.NotFound, "`phyllo room history ROOM --json` prints the ids"}, {room.ErrNoUser, api.NotFound, ""}, {room.ErrAmbiguous, api.Usage, ""},
 	{room.ErrWords, api.Usage, "see `phyllo send --help`"}, {room.ErrNotMember, api.Denied, ""}, {room.ErrNotAdmin, api.Denied, ""}, {room.ErrNotOwner, api.Denied, "see who it is with `phyllo room list ROOM`"}, {room.ErrNoMember, api.NotFound, ""}, {room.ErrAway, api.Unreachable, ""}, {room.ErrNoPublic, api.NotFound, ""},
-	{room.ErrNoKey, api.Unreachable, ""}, {room.ErrNoName, api.NotFound, ""}, {room.ErrMany, api.Failed, ""}, {room.ErrOwnerGoes, api.Failed, "`phyllo room role ROOM NAME owner`"},
+	{room.ErrNoKey, api.Unreachable, ""}, {room.ErrPartial, api.Unreachable, "see who is in it with `phyllo room list ROOM`"}, {room.ErrNoName, api.NotFound, ""}, {room.ErrMany, api.Failed, ""}, {room.ErrOwnerGoes, api.Failed, "`phyllo room role ROOM NAME owner`"},
 	{entries.ErrTitle, api.Usage, "choose one as garden or \"book club\""}, {dag.ErrFull, api.Failed, ""},
 	{letter.ErrEmptyText, api.Usage, ""}, {letter.ErrTooLong, api.Usage, ""}, {letter.ErrNotText, api.Usage, ""},
 	{directory.ErrName, api.Usage, "choose one as bob or ann-2"}, {directory.ErrRecord, api.Usage, "see `phyllo user edit --help`"},

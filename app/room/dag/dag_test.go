@@ -177,8 +177,30 @@ func TestConverge(t *testing.T) {
 			want(t, "forked", p.log.Forked(), list[0].log.Forked())
 		}
 		inOrder(t, list[0])
+		before(t, list[0].log, r)
 		again(t, list[0], r)
 	})
+}
+
+// before checks what a log says of what comes before an entry.
+func before(t *testing.T, l *dag.Log, r *rand.Rand) {
+	t.Helper()
+	var all []id.Hash
+	l.Beyond(nil, func(h id.Hash) bool { all = append(all, h); return true })
+	x := all[r.IntN(len(all))]
+	beside := l.Beside([]id.Hash{x})
+	want(t, "an entry, what comes before it, and the rest", len(l.Among(x))+len(beside), l.Len())
+	want(t, "the last", l.Among(x)[len(l.Among(x))-1], x)
+	var beyond []id.Hash
+	l.Beyond(l.MarksBefore(x), func(h id.Hash) bool { beyond = append(beyond, h); return true })
+	if len(l.Forked()) == 0 {
+		want(t, "beyond what comes before it", beyond, beside)
+	}
+	for _, h := range beside {
+		if !slices.Contains(beyond, h) {
+			t.Errorf("%v comes not before %v, and its mark is told", h, x)
+		}
+	}
 }
 
 // fork adds an entry in place of the last of p's stream.

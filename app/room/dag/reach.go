@@ -66,6 +66,19 @@ func (l *Log) Reach(lists [][]id.Hash, f func(h id.Hash, by Bits) bool) {
 	}
 }
 
+// Among returns an entry that is here after all that come before it, in order: the founding is the first.
+func (l *Log) Among(x id.Hash) []id.Hash {
+	var list []id.Hash
+	l.Reach([][]id.Hash{{x}}, func(h id.Hash, by Bits) bool {
+		if by.Has(0) {
+			list = append(list, h)
+		}
+		return true
+	})
+	slices.Reverse(list)
+	return list
+}
+
 // Beside returns the entries that neither are among these nor come before one of them, in order:
 // what somebody lacks who has these and all before them. Hashes that are not here are passed over.
 func (l *Log) Beside(ends []id.Hash) []id.Hash {

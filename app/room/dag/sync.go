@@ -32,6 +32,20 @@ func (l *Log) Marks() []Mark {
 	return list
 }
 
+// MarksBefore returns how far each stream goes among an entry that is here and all that comes before it.
+func (l *Log) MarksBefore(x id.Hash) []Mark {
+	last := map[id.ID]uint64{}
+	for _, h := range l.Among(x) {
+		n := l.nodes[h]
+		last[n.stream.name] = max(last[n.stream.name], n.seq)
+	}
+	list := l.Marks()
+	for i, m := range list {
+		list[i].Last = min(m.Last, last[m.Stream])
+	}
+	return slices.DeleteFunc(list, func(m Mark) bool { return m.Last == 0 })
+}
+
 // Beyond calls f for the entries that somebody with these marks lacks, in order, so that he can
 // add them one after another, until f returns false. After a fork that he may not know of,
 // entries that he has may be among them.
