@@ -70,6 +70,9 @@ type Room struct {
 	// StorageTrouble says why what belongs into the ring's storage could not be put there, or looked
 	// for, when that was tried last, and what helps. It is tried again.
 	StorageTrouble string `json:"storage_trouble,omitempty"`
+	// Looking: what storage has of the room was not compared since the node started, so Unstored and
+	// Unlisted are not known yet, and not set.
+	Looking bool `json:"looking,omitempty"`
 }
 
 // RoomMember is somebody in a room.

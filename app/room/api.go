@@ -39,6 +39,9 @@ type Summary struct {
 	// when that was tried last; nil: it could. It is tried again. Of an Unlisted room it may be trouble
 	// with the list.
 	StorageTrouble error
+	// Looking tells that storage was not compared with since the node started, so Unstored and Unlisted
+	// are not known yet, and zero.
+	Looking bool
 }
 
 // another is a user who has room for one more. The error is ErrNoName, ErrMany, or one of Rooms.of.
@@ -294,13 +297,16 @@ func (h *hall) summary() Summary {
 	x := Summary{Room: h.id, Title: s.Title, Public: h.log.Founding().Public, Role: s.Role(h.acc.key), Joined: h.kept.Joined,
 		Unread: len(h.unread), Forked: h.log.Forked(), Disputed: s.Disputed, Silent: h.kept.Silent,
 		Stored: s.Stored, Entries: h.log.Len()}
-	if s.Stored {
-		x.Unstored = min(h.shelf.unpacked, x.Entries)
-	}
 	if h.rooms().shelf != nil && h.kept.Joined {
-		if x.Unlisted, x.StorageTrouble = h.offList(), h.shelf.trouble; x.StorageTrouble == nil && x.Unlisted {
-			x.StorageTrouble = h.acc.listed.trouble
+		list := &h.acc.listed
+		if x.StorageTrouble = h.shelf.trouble; x.StorageTrouble == nil && h.offList() {
+			x.StorageTrouble = list.trouble
 		}
+		x.Looking = x.StorageTrouble == nil && (!h.shelf.compared || list.list == nil)
+		x.Unlisted = !x.Looking && h.offList()
+	}
+	if s.Stored && !x.Looking {
+		x.Unstored = min(h.shelf.unpacked, x.Entries)
 	}
 	for _, p := range s.People {
 		if p.Role > entry.Out {

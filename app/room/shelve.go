@@ -34,6 +34,7 @@ type shelved struct {
 	turn     id.Hash           // names it among all that take turns
 	looked   task.Instant      // when it was looked at last; 0: never
 	trouble  error             // why it could not be looked at last; nil: it could
+	compared bool              // it was looked at since the node started
 	read     map[id.Hash]bool  // packs that need not be read any more
 	own      map[id.Hash]int64 // packs of this device, and when they were stored, Unix milliseconds
 	torn     bool              // a pack on the shelf cannot be read
@@ -55,10 +56,11 @@ func (h *hall) shelveIn(d time.Duration) {
 }
 
 // troubled notes why the shelf could not be looked at, or with nil that it could, and tells the
-// user when that begins or ends.
+// user when that begins or ends, and when it is known for the first time what is there.
 func (h *hall) troubled(err error) {
-	before := h.shelf.trouble
-	if h.shelf.trouble = err; (before == nil) != (err == nil) {
+	before, first := h.shelf.trouble, err == nil && !h.shelf.compared
+	h.shelf.trouble, h.shelf.compared = err, h.shelf.compared || first
+	if first || (before == nil) != (err == nil) {
 		h.rooms().emit(Event{Kind: Changed, User: h.acc.key, Room: h.id})
 	}
 }

@@ -45,7 +45,7 @@ export function startRoomPeople(model, desk) {
 		show($("room-rename"), admin)
 		show($("room-stored-part"), admin)
 		$("room-stored").checked = Boolean(r.stored)
-		say($("room-stored-words"), !r.stored ? "" : r.unstored ? `Of ${r.entries} entries ${r.entries - r.unstored} are in the ring's storage so far.` : "What was said is in the ring's storage, too.")
+		say($("room-stored-words"), !r.stored ? "" : r.looking ? "What was said is in the ring's storage, too; how far is being compared." : r.unstored ? `Of ${r.entries} entries ${r.entries - r.unstored} are in the ring's storage so far.` : "What was said is in the ring's storage, too.")
 		say($("room-stored-trouble"), r.storage_trouble ? `The ring's storage could not be asked, or did not take all that belongs there: ${r.storage_trouble}` : "")
 		show($("room-stored-trouble"), r.storage_trouble)
 		show($("room-stored-words"), r.stored)

@@ -87,6 +87,8 @@ func roomStored(r api.Room) string {
 	switch {
 	case !r.Stored:
 		return ""
+	case r.Looking:
+		return "comparing"
 	case r.Unstored > 0:
 		return fmt.Sprintf("all but %d", r.Unstored)
 	}
@@ -114,7 +116,9 @@ func roomMembers(w *console.World, list []api.Room, called string) error {
 		if r.Trouble != "" && !w.JSON {
 			w.Printf("%s %s\n", w.Mark(api.Bad), plain.Clean(r.Trouble))
 		}
-		if r.Stored && !w.JSON {
+		if r.Stored && r.Looking && !w.JSON {
+			w.Printf("Its log (%d entries) is in the ring's storage, too; how far is being compared.\n", r.Entries)
+		} else if r.Stored && !w.JSON {
 			w.Printf("Of its log (%d entries) the ring's storage has %s.\n", r.Entries, roomStored(r))
 		}
 		if r.Unlisted && !w.JSON {
