@@ -28,7 +28,7 @@ func newCloset() *closet {
 var _ shelf.Storage = (*closet)(nil)
 
 // Put implements shelf.Storage.
-func (c *closet) Put(t *task.T, content []byte, _ peer.Signer) (id.Hash, error) {
+func (c *closet) Put(t *task.T, content []byte, _ time.Time, _ peer.Signer) (id.Hash, error) {
 	c.count++
 	x := id.HashOf("closet", c.count)
 	c.objects[x] = bytes.Clone(content)

@@ -302,6 +302,9 @@ func (h *hall) summary() Summary {
 		if x.StorageTrouble = h.shelf.trouble; x.StorageTrouble == nil && h.offList() {
 			x.StorageTrouble = list.trouble
 		}
+		if x.StorageTrouble == nil && h.shelf.over {
+			x.StorageTrouble = ErrLongLog
+		}
 		x.Looking = x.StorageTrouble == nil && (!h.shelf.compared || list.list == nil)
 		x.Unlisted = !x.Looking && h.offList()
 	}

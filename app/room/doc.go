@@ -61,10 +61,16 @@
 // room found so rules nothing before its log is as whole as somebody else's.
 //
 // Packs are paid for by the nodes that make them. Small ones are made one, and
-// who made them gives them back when no head names them any more.
+// who made them gives them back when no head names them any more. Each ends by itself, 200 days
+// after it was made, and before that whoever is there of the members makes it anew, one after another
+// in an order that differs from pack to pack: so those of who has lost his disk go, and
+// what was there when the last member was stays for 90 days and more, also if none of them comes. After
+// that it goes; a member who comes back then has the log on his disk, and puts it there again.
+// Letters end after 200 days: who was away for longer asks a member for the key.
 //
 // # What it does not do yet
 //
-// Packs of who has lost his disk, and
-// letters with keys, are never given back.
+// A head under the key of an epoch before, of at most shelf.MaxContent bytes, is never given back: storage
+// knows no end of objects that change. Of a log that is longer than shelf.MaxPacks packs what came last is with the members alone
+// (ErrLongLog).
 package room

@@ -14,6 +14,7 @@ var (
 	ErrNoKey     = errors.New("the room's key is not here yet, and nobody who has it can be reached: try again when another member is there")
 	ErrNoName    = errors.New("a room needs a user with a name, by which others find him: see `phyllo user add`")
 	ErrPartial   = errors.New("what the room has become since you had it last is not here yet, and what you change now would be lost: try again when another member is there")
+	ErrLongLog   = errors.New("the room's log is longer than storage keeps of one (256 packs of up to 1 MiB): what came last is with the members alone, so make a new room for what is to be stored, too")
 	ErrMany      = errors.New("too many rooms: leave one first")
 	ErrWords     = errors.New("this cannot be said in a room")
 	ErrNoMember  = errors.New("nobody of this name is in the room: see `phyllo room list`")

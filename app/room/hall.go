@@ -65,7 +65,7 @@ func newHall(a *account, l *loaded) (*hall, error) {
 	h.introduced = map[id.ID]task.Instant{}
 	h.spreading.waiting = map[id.Hash]id.Hash{}
 	h.shelf.turn = id.HashOf("room shelf", a.key[:], l.room)
-	h.shelf.own, h.shelf.read, h.shelf.unpacked = l.packs, map[id.Hash]bool{}, log.Len()
+	h.shelf.own, h.shelf.read, h.shelf.torn, h.shelf.unpacked = l.packs, map[id.Hash]bool{}, map[id.Hash]bool{}, log.Len()
 	if h.shelf.own == nil {
 		h.shelf.own = map[id.Hash]int64{}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -26,12 +27,14 @@ type vault struct {
 	current map[string]shelf.Found
 	count   uint64
 	reads   int
+	world   *world
 	full    error                                  // what every write fails with; nil: none does
 	away    func(what string, owner peer.Key) bool // whose objects that change cannot be read, and that late; nil: none
 }
 
 type kept struct {
 	content []byte
+	ends    time.Time
 	owner   peer.Key
 }
 
@@ -39,18 +42,27 @@ func newVault() *vault { return &vault{objects: map[id.Hash]kept{}, current: map
 
 const takes = 20 * time.Millisecond
 
-func (v *vault) Put(t *task.T, content []byte, owner peer.Signer) (id.Hash, error) {
+// wall is the time of day.
+func (v *vault) wall() time.Time { return v.world.people[0].node.Wall() }
+
+// tidy gives up what has ended.
+func (v *vault) tidy() {
+	maps.DeleteFunc(v.objects, func(_ id.Hash, k kept) bool { return !v.wall().Before(k.ends) })
+}
+
+func (v *vault) Put(t *task.T, content []byte, ends time.Time, owner peer.Signer) (id.Hash, error) {
 	if v.full != nil {
 		return id.Hash{}, v.full
 	}
 	v.count++
 	x := id.HashOf("test object", v.count)
-	v.objects[x] = kept{bytes.Clone(content), owner.Public()}
+	v.objects[x] = kept{bytes.Clone(content), ends, owner.Public()}
 	return x, t.Sleep(takes)
 }
 
 func (v *vault) Get(t *task.T, object id.Hash) ([]byte, error) {
 	v.reads++
+	v.tidy()
 	k, ok := v.objects[object]
 	if err := t.Sleep(takes); err != nil {
 		return nil, err
@@ -136,7 +148,10 @@ func (w *world) kill(list ...*person) {
 }
 
 // packs is how many objects there are that do not change.
-func (v *vault) packs() int { return len(v.objects) }
+func (v *vault) packs() int {
+	v.tidy()
+	return len(v.objects)
+}
 
 // Who is invited to a room whose log is stored joins it while no member is there, reads all that was
 // said and goes on; a member who comes back alone reads what he said.
@@ -155,7 +170,13 @@ func TestNewcomerAlone(t *testing.T) {
 	w.net.Run(time.Minute)
 	carol.kill()
 	alice.start()
+	s := alice.list()[0]
+	want(t, "it is being compared", s.Looking && s.Stored && !s.Unlisted, true)
+	want(t, "of which it is not said that it lacks", s.Unstored, 0)
+	alice.events = nil
 	w.net.Run(5 * time.Minute)
+	want(t, "it is compared", alice.list()[0].Looking, false)
+	want(t, "it is told of", slices.Contains(alice.events, room.Event{Kind: room.Changed, User: alice.key(), Room: r}), true)
 	want(t, "alice reads", alice.texts(r), []string{"one", "two", "three"})
 	bob.start()
 	carol.start()
@@ -361,6 +382,80 @@ func TestPacksAreJoined(t *testing.T) {
 	want(t, "stored", bob.list()[0].Stored, false)
 }
 
+// Packs end by themselves, and whoever of the members is there makes them anew in time, one of them and not
+// all: those of who has lost his disk are there 90 days after the last member was, for who comes then.
+// What nobody makes anew goes, and a member who comes back puts the log into storage again.
+func TestPacksEnd(t *testing.T) {
+	const day = 24 * time.Hour
+	w := newWorld(t, 1)
+	w.vault, w.cfg.SyncEvery = newVault(), time.Hour
+	for i, name := range []string{"alice", "bob", "carol", "dave"} {
+		w.add(name, uint64(i+1))
+	}
+	w.net.Run(time.Second)
+	alice, bob, carol, dave := w.people[0], w.people[1], w.people[2], w.people[3]
+	r := alice.create("garden", false)
+	alice.store(r, true)
+	alice.invite(r, bob, carol, dave)
+	w.net.Run(5 * time.Second)
+	bob.join(r)
+	carol.join(r)
+	alice.say(r, "one")
+	w.net.Run(30 * day)
+	alice.kill()
+	alice.disk.Wipe()
+	w.net.Run(30 * day)
+	bob.say(r, "two")
+	made := w.vault.count
+	w.net.Run(120 * day)
+	if n := w.vault.count - made; n > 4 {
+		t.Errorf("in 120 days two members have made %d packs of 2 messages", n)
+	}
+	w.kill(bob, carol)
+	w.net.Run(89 * day)
+	dave.join(r)
+	w.net.Run(time.Minute)
+	want(t, "dave reads after 89 days", dave.texts(r), []string{"one", "two"})
+	dave.kill()
+	dave.disk.Wipe()
+	w.net.Run(201 * day)
+	want(t, "packs that nobody makes anew", w.vault.packs(), 0)
+	carol.start()
+	w.net.Run(3 * day)
+	carol.kill()
+	dave.start()
+	w.net.Run(2 * day)
+	want(t, "dave reads what a member has brought back", dave.texts(r), []string{"one", "two"})
+}
+
+// Of a log that is longer than storage keeps of one it is said that the rest is with the members alone.
+func TestLongLog(t *testing.T) {
+	w, r := stored(t, 1, "alice", "bob")
+	alice := w.people[0]
+	w.net.Run(time.Minute)
+	s := &shelf.Shelf{Storage: w.vault, Locker: standin.NewLocker(99), Verifier: standin.Verifier{}}
+	alice.must(func(t *task.T) error {
+		key := alice.Keys(alice.key(), r)[0]
+		h, err := s.Read(t, r, key)
+		if err != nil {
+			return err
+		}
+		h = h.After()
+		for i := range shelf.MaxPacks - len(h.Packs) {
+			h.Packs = append(slices.Clone(h.Packs), &shelf.Ref{Object: id.HashOf("full", i), Key: peer.Secret{1}, Size: shelf.MaxObject, Entries: 1, Ends: 1 << 45})
+		}
+		return s.Write(t, r, key, h)
+	})
+	alice.say(r, "one")
+	w.net.Run(time.Minute)
+	got := alice.list()[0]
+	want(t, "why", got.StorageTrouble, room.ErrLongLog)
+	want(t, "entries that are not stored", got.Unstored, 1)
+	alice.store(r, false)
+	w.net.Run(time.Minute)
+	want(t, "trouble of a log that is not to be stored", alice.list()[0].StorageTrouble, nil)
+}
+
 // What who has a key puts on the shelf in place of what should be there changes nothing for
 // anybody, and members put it right.
 func TestForgedShelf(t *testing.T) {
@@ -402,7 +497,7 @@ func TestForgedShelf(t *testing.T) {
 				}
 				h = h.After()
 				lie(w, r, h, func(list ...*entry.Entry) *shelf.Ref {
-					ref, err := s.Pack(t, r, list, signer)
+					ref, err := s.Pack(t, r, list, bob.node.Wall().Add(time.Hour), signer)
 					if err != nil {
 						panic(err)
 					}

@@ -155,6 +155,14 @@ func (h *hall) takeHead(t *task.T, head *shelf.Head) error {
 	return nil
 }
 
+// tear notes that a pack cannot be read.
+func (h *hall) tear(r *shelf.Ref) {
+	if len(h.shelf.torn) >= maxRead {
+		clear(h.shelf.torn)
+	}
+	h.shelf.torn[r.Object] = true
+}
+
 // takePack takes the entries of a pack.
 func (h *hall) takePack(t *task.T, r *shelf.Ref) error {
 	if h.shelf.read[r.Object] {
@@ -163,7 +171,7 @@ func (h *hall) takePack(t *task.T, r *shelf.Ref) error {
 	list, err := h.rooms().shelf.Unpack(t, h.id, r)
 	switch {
 	case shelf.Useless(err):
-		h.shelf.torn = true
+		h.tear(r)
 	case err != nil:
 		return err
 	}

@@ -28,6 +28,15 @@ const (
 	packGrace = 10 * time.Minute
 	// mendEvery is the least time in which a log is packed anew twice, as packs were lost.
 	mendEvery = 24 * time.Hour
+	// storedFor is how long a pack, or letters, lie in storage before they end by themselves. A pack of
+	// which less than renewed is left is made anew by the first of those in the room who look after it,
+	// by the next of them where less than nextRenews less is left, and so on, by all that come after
+	// renewers of them at one time: so that whoever was there last leaves packs for 90 days and more.
+	storedFor  = 200 * day
+	renewed    = 120 * day
+	nextRenews = 2 * day
+	renewers   = 14
+	day        = 24 * time.Hour
 	// pointers is how many epochs' heads are made to lead to the current one.
 	pointers = 4
 )
@@ -35,14 +44,15 @@ const (
 // packing is what was packed while a head is written.
 type packing struct {
 	packs []*shelf.Ref
-	ends  []id.Hash // the last entries of what packs hold, those of the head among them
+	ends  []id.Hash              // the last entries of what packs hold, those of the head among them
+	anew  map[id.Hash]*shelf.Ref // those that were made anew, by what they take the place of
 }
 
 // keepHead brings the head under the current key up to date, and what it names. head is as it was
 // read just now; nil: it was not.
 func (h *hall) keepHead(t *task.T, key peer.Secret, head *shelf.Head) error {
 	m := h.rooms()
-	var p packing
+	p := packing{anew: map[id.Hash]*shelf.Ref{}}
 	for range maxTries {
 		if head == nil {
 			var err error
@@ -69,7 +79,9 @@ func (h *hall) keepHead(t *task.T, key peer.Secret, head *shelf.Head) error {
 			}
 		}
 		h.shelf.unpacked = len(h.log.Beside(entry.Hashes(next.Packed)))
-		if h.log.State().Stored && h.shelf.unpacked > 0 && len(p.packs) >= packsAtOnce {
+		stored := h.log.State().Stored
+		h.shelf.over = stored && h.shelf.unpacked > 0 && len(next.Packs) >= shelf.MaxPacks
+		if stored && h.shelf.unpacked > 0 && len(p.packs) >= packsAtOnce || len(p.anew) == packsAtOnce {
 			h.shelveIn(m.cfg.ShelveAfter)
 		}
 		if same {
@@ -123,6 +135,9 @@ func (h *hall) amend(t *task.T, head *shelf.Head, p *packing) error {
 		if err := h.pack(t, head, p); err != nil {
 			return err
 		}
+		if err := h.renew(t, head, p); err != nil {
+			return err
+		}
 		return h.join(t, head)
 	case s.StoringNumber > 0 && h.hasAll(head.Packed):
 		head.Packs, head.Packed = nil, nil
@@ -144,12 +159,14 @@ func (h *hall) present() []*shelf.Person {
 // mend has all packed anew where a pack was lost, as what it held nobody knows.
 func (h *hall) mend(head *shelf.Head, p *packing) error {
 	now := h.rooms().ep.Now()
-	if !h.shelf.torn || !head.Settled() || h.shelf.mended != 0 && now.Sub(h.shelf.mended) < mendEvery || !h.hasAll(head.Packed) {
+	torn := slices.ContainsFunc(head.Packs, func(r *shelf.Ref) bool { return h.shelf.torn[r.Object] })
+	if !torn || !head.Settled() || h.shelf.mended != 0 && now.Sub(h.shelf.mended) < mendEvery || !h.hasAll(head.Packed) {
 		return nil
 	}
 	head.Packs, head.Packed = nil, nil
-	h.shelf.torn, h.shelf.mended = false, now
-	*p = packing{}
+	clear(h.shelf.torn)
+	h.shelf.mended = now
+	*p = packing{anew: map[id.Hash]*shelf.Ref{}}
 	return nil
 }
 
@@ -204,12 +221,86 @@ func (h *hall) putPack(t *task.T, list []*entry.Entry) (*shelf.Ref, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := h.rooms().shelf.Pack(t, h.id, list, packer)
+	r, err := h.rooms().shelf.Pack(t, h.id, list, h.ends(), packer)
 	if err != nil {
 		return nil, err
 	}
 	h.shelf.read[r.Object] = true
 	return r, h.note(t, r.Object, false)
+}
+
+// ends is when what is put into storage now ends: at the end of a day, so that nobody who keeps it
+// learns from that when it was said.
+func (h *hall) ends() time.Time { return h.rooms().ep.Wall().Add(storedFor).Truncate(day) }
+
+// renew makes packs anew that end soon, if it is the user's turn.
+func (h *hall) renew(t *task.T, head *shelf.Head, p *packing) error {
+	if !h.hasAll(head.Packed) {
+		return nil // what they hold is not known
+	}
+	packs := slices.Clone(head.Packs)
+	for i, r := range packs {
+		anew := p.anew[r.Object]
+		if anew == nil {
+			if len(p.anew) == packsAtOnce || !h.renews(r) {
+				continue
+			}
+			list, err := h.unpack(t, packs[i:i+1])
+			if err != nil {
+				return err
+			}
+			if len(list) == 0 {
+				h.shelveIn(h.rooms().cfg.ShelveAfter) // it is torn, and all is packed anew
+				return nil
+			}
+			if anew, err = h.putPack(t, list); err != nil {
+				return err
+			}
+			p.anew[r.Object] = anew
+		}
+		packs[i] = anew
+	}
+	head.Packs = packs
+	return nil
+}
+
+// renews reports whether the user is to make a pack anew now. One without an end is of who had an older
+// program, and of no use to him.
+func (h *hall) renews(r *shelf.Ref) bool {
+	left := time.UnixMilli(r.Ends).Sub(h.rooms().ep.Wall())
+	if r.Ends == 0 {
+		left = renewed - 1
+	}
+	return left < renewed && left < renewed-nextRenews*time.Duration(min(h.order(r.Object), renewers))
+}
+
+// unpack reads packs, and returns what of their entries is in the log, as it is there; nothing where one of
+// them is torn.
+func (h *hall) unpack(t *task.T, packs []*shelf.Ref) ([]*entry.Entry, error) {
+	var list []*entry.Entry
+	there := map[id.Hash]bool{}
+	for _, r := range packs {
+		entries, err := h.rooms().shelf.Unpack(t, h.id, r)
+		if shelf.Useless(err) {
+			h.tear(r)
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries {
+			if x := e.Hash(); h.log.Has(x) && !there[x] {
+				there[x] = true
+				list = append(list, e)
+			}
+		}
+	}
+	slices.SortStableFunc(list, func(a, b *entry.Entry) int { return cmp.Compare(a.Depth, b.Depth) })
+	hashes := make([]id.Hash, len(list))
+	for i, e := range list {
+		hashes[i] = e.Hash()
+	}
+	return h.readAll(t, hashes) // a copy in a pack may have another signature than its author's
 }
 
 // packer signs for the packs of this device in this room.
@@ -235,25 +326,10 @@ func (h *hall) join(t *task.T, head *shelf.Head) error {
 	if len(head.Packs) <= manyPacks || to-from < fewPacks {
 		return nil
 	}
-	var list []*entry.Entry
-	there := map[id.Hash]bool{}
-	for _, r := range head.Packs[from:to] {
-		entries, err := h.rooms().shelf.Unpack(t, h.id, r)
-		if shelf.Useless(err) {
-			h.shelf.torn = true
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		for _, e := range entries {
-			if x := e.Hash(); h.log.Has(x) && !there[x] {
-				there[x] = true
-				list = append(list, e)
-			}
-		}
+	list, err := h.unpack(t, head.Packs[from:to])
+	if err != nil {
+		return err
 	}
-	slices.SortStableFunc(list, func(a, b *entry.Entry) int { return cmp.Compare(a.Depth, b.Depth) })
 	if n := shelf.Fill(list); n == 0 || n < len(list) {
 		return nil
 	}
@@ -351,5 +427,5 @@ func (h *hall) sendLetters(t *task.T, before peer.Secret, to id.Hash) (id.Hash, 
 	if err != nil {
 		return id.Hash{}, err
 	}
-	return h.rooms().shelf.Send(t, h.id, before, letters, packer)
+	return h.rooms().shelf.Send(t, h.id, before, letters, h.ends(), packer)
 }

@@ -37,7 +37,8 @@ type shelved struct {
 	compared bool              // it was looked at since the node started
 	read     map[id.Hash]bool  // packs that need not be read any more
 	own      map[id.Hash]int64 // packs of this device, and when they were stored, Unix milliseconds
-	torn     bool              // a pack on the shelf cannot be read
+	torn     map[id.Hash]bool  // packs that a head named and that cannot be read
+	over     bool              // there are as many packs as a head names, and the log goes on
 	mended   task.Instant      // when all was packed anew last; 0: never
 	led      peer.Secret       // the key under which a head is known to be; zero: none
 	ledBy    uint64            // the number of its epoch
@@ -85,14 +86,17 @@ func (h *hall) shelveNews(list []*entry.Entry) {
 
 // standsIn reports whether the user is one of those who look after something whose author may be
 // gone: of all in the room those whom a hash with it puts first.
-func (h *hall) standsIn(x id.Hash) bool {
-	mine, before := id.HashOf("room stand-in", x, h.acc.key[:]), 0
+func (h *hall) standsIn(x id.Hash) bool { return h.order(x) < standIns }
+
+// order is how many of those in the room a hash with something puts before the user.
+func (h *hall) order(x id.Hash) (before int) {
+	mine := id.HashOf("room stand-in", x, h.acc.key[:])
 	for _, p := range h.log.State().People {
 		if o := id.HashOf("room stand-in", x, p.Key[:]); p.Role > entry.Out && bytes.Compare(o[:], mine[:]) < 0 {
 			before++
 		}
 	}
-	return before < standIns
+	return before
 }
 
 // shelveSeldom looks at the shelf where that was long ago.

@@ -134,6 +134,7 @@ func (p *person) build() {
 	deps := room.Deps{Ring: ring, Store: p.disk, Directory: p.w.phone, Verifier: standin.Verifier{},
 		Sealer: standin.NewSealer(uint64(p.number)), Locker: standin.NewLocker(uint64(p.number) + uint64(p.w.net.Elapsed()))}
 	if p.w.vault != nil {
+		p.w.vault.world = p.w
 		deps.Storage = p.w.vault
 	}
 	m, err := room.New(p.w.cfg, deps)

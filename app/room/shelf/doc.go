@@ -19,7 +19,7 @@
 // A pack holds entries, each after those that it names, as they are in the log: signed by their
 // authors, words locked with their epoch's key. It is sealed with a key of its own that stands in the head.
 // What a head says is packed (Head.Packed) is: all that comes before these entries, and they
-// themselves, are in its packs.
+// themselves, are in its packs. Packs and letters end by themselves; the head says of packs when (Ref.Ends).
 //
 // # Whom it believes
 //

@@ -60,6 +60,8 @@ type Ref struct {
 	Key     peer.Secret `cbor:"2,keyasint"`
 	Size    uint32      `cbor:"3,keyasint"` // of the object, in bytes
 	Entries uint32      `cbor:"4,keyasint"`
+	// Ends is when storage gives it up by itself, Unix milliseconds; 0: it does not.
+	Ends int64 `cbor:"5,keyasint,omitempty"`
 }
 
 func bad(format string, args ...any) error {
@@ -80,7 +82,7 @@ func (h *Head) Check() error {
 		}
 	}
 	for _, r := range h.Packs {
-		if r == nil || r.Object.IsZero() || r.Key.IsZero() || r.Size > MaxObject {
+		if r == nil || r.Object.IsZero() || r.Key.IsZero() || r.Size > MaxObject || r.Ends < 0 {
 			return bad("a pack that is none")
 		}
 	}

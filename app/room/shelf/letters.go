@@ -2,6 +2,7 @@ package shelf
 
 import (
 	"errors"
+	"time"
 
 	"github.com/phyllo-net/phyllo/app/room/entry"
 	"github.com/phyllo-net/phyllo/id"
@@ -40,8 +41,8 @@ func (l *Letters) Check() error {
 // lettersKey hides from holders whom letters are for: who has the key before opens them.
 func lettersKey(before peer.Secret) peer.Secret { return before.Derive("room letters") }
 
-// Send stores letters for those who have the key of an epoch before.
-func (s *Shelf) Send(t *task.T, room id.Hash, before peer.Secret, l *Letters, owner peer.Signer) (id.Hash, error) {
+// Send stores letters for those who have the key of an epoch before, until they end.
+func (s *Shelf) Send(t *task.T, room id.Hash, before peer.Secret, l *Letters, ends time.Time, owner peer.Signer) (id.Hash, error) {
 	salt := s.Locker.NewSecret()
 	sealed, err := task.Work(t, work, func() ([]byte, error) {
 		return lock(s.Locker, lettersKey(before), salt, "letters", room[:], l), nil
@@ -49,7 +50,7 @@ func (s *Shelf) Send(t *task.T, room id.Hash, before peer.Secret, l *Letters, ow
 	if err != nil {
 		return id.Hash{}, err
 	}
-	return s.Storage.Put(t, sealed, owner)
+	return s.Storage.Put(t, sealed, ends, owner)
 }
 
 // Letter returns somebody's letter; nil: there is none for him. The error wraps ErrNothing or

@@ -3,6 +3,7 @@ package shelf
 import (
 	"encoding/binary"
 	"errors"
+	"time"
 
 	"github.com/phyllo-net/phyllo/app/room/entry"
 	"github.com/phyllo-net/phyllo/id"
@@ -33,9 +34,9 @@ func Fill(list []*entry.Entry) int {
 	return len(list)
 }
 
-// Pack stores entries, as many as Fill says, each after those that it names. owner alone can
-// remove the pack.
-func (s *Shelf) Pack(t *task.T, room id.Hash, list []*entry.Entry, owner peer.Signer) (*Ref, error) {
+// Pack stores entries, as many as Fill says, each after those that it names, until the pack ends. owner
+// alone can remove it before.
+func (s *Shelf) Pack(t *task.T, room id.Hash, list []*entry.Entry, ends time.Time, owner peer.Signer) (*Ref, error) {
 	key := s.Locker.NewSecret()
 	sealed, err := task.Work(t, work, func() ([]byte, error) {
 		var text []byte
@@ -48,11 +49,11 @@ func (s *Shelf) Pack(t *task.T, room id.Hash, list []*entry.Entry, owner peer.Si
 	if err != nil {
 		return nil, err
 	}
-	object, err := s.Storage.Put(t, sealed, owner)
+	object, err := s.Storage.Put(t, sealed, ends, owner)
 	if err != nil {
 		return nil, err
 	}
-	return &Ref{Object: object, Key: key, Size: uint32(len(sealed)), Entries: uint32(len(list))}, nil
+	return &Ref{Object: object, Key: key, Size: uint32(len(sealed)), Entries: uint32(len(list)), Ends: ends.UnixMilli()}, nil
 }
 
 // Unpack reads a pack. Its entries are within their limits, and must be verified still. The error

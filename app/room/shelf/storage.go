@@ -2,6 +2,7 @@ package shelf
 
 import (
 	"errors"
+	"time"
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
@@ -27,8 +28,9 @@ const (
 
 // Storage is what a shelf needs of the ring's storage. Package vault has it of package past.
 type Storage interface {
-	// Put stores a content of at most MaxObject bytes under a new id. Only the owner removes it.
-	Put(t *task.T, content []byte, owner peer.Signer) (id.Hash, error)
+	// Put stores a content of at most MaxObject bytes under a new id, until it ends by itself. Only the
+	// owner removes it before.
+	Put(t *task.T, content []byte, ends time.Time, owner peer.Signer) (id.Hash, error)
 	// Get reads it. The error wraps ErrNothing where there is none.
 	Get(t *task.T, object id.Hash) ([]byte, error)
 	// Remove gives it back. That it is not there is no error.

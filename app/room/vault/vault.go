@@ -1,12 +1,13 @@
 // Package vault is what shelves of rooms lie in: the ring's storage (package past) as package
-// shelf wants it. What is put there lives until its owner gives it back, in Copies copies, and is
-// paid for from the account of the node that puts it.
+// shelf wants it. What is put there lives until it ends, or its owner gives it back, in Copies copies,
+// and is paid for from the account of the node that puts it.
 package vault
 
 import (
 	"bytes"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/past/certificate"
@@ -34,8 +35,8 @@ func part(what string) certificate.Part {
 }
 
 // Put implements shelf.Storage. Its copies may be fewer for a while, if most are made.
-func (v *Vault) Put(t *task.T, content []byte, owner peer.Signer) (id.Hash, error) {
-	f := past.File{Part: packPart, Copies: Copies}
+func (v *Vault) Put(t *task.T, content []byte, ends time.Time, owner peer.Signer) (id.Hash, error) {
+	f := past.File{Part: packPart, Copies: Copies, Expires: ends}
 	body, large := past.InMemory(content)
 	var done past.Stored
 	var err error

@@ -28,6 +28,7 @@ var (
 // world is a ring whose nodes have a vault.
 type world struct {
 	*testing.T
+	life    time.Duration // of what is put
 	net     *kbrtest.Net
 	members []*member
 }
@@ -39,7 +40,7 @@ type member struct {
 }
 
 func newWorld(t *testing.T, n int) *world {
-	w := &world{T: t, net: kbrtest.New(kbrtest.Config{Seed: uint64(n)})}
+	w := &world{T: t, life: time.Hour, net: kbrtest.New(kbrtest.Config{Seed: uint64(n)})}
 	t.Cleanup(w.net.Close)
 	now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 	for i := range n {
@@ -63,7 +64,10 @@ func (m *member) do(f func(*task.T) error) error { return m.node.Call(5*time.Min
 
 func (m *member) put(content []byte) (x id.Hash) {
 	m.w.Helper()
-	if err := m.do(func(t *task.T) (err error) { x, err = m.vault.Put(t, content, ann); return err }); err != nil {
+	if err := m.do(func(t *task.T) (err error) {
+		x, err = m.vault.Put(t, content, m.node.Wall().Add(m.w.life), ann)
+		return err
+	}); err != nil {
 		m.w.Fatal(err)
 	}
 	return x
@@ -109,7 +113,7 @@ func (w *world) wantErr(what string, got, want error) {
 }
 
 // TestPacks: what is put on the shelf is there for all, small and large, also when two of those who keep
-// it are gone, until its owner takes it back, and nobody else does.
+// it are gone, until its owner takes it back, and nobody else does, or until it ends.
 func TestPacks(t *testing.T) {
 	w := newWorld(t, 12)
 	a, b := w.members[0], w.members[1]
@@ -146,6 +150,15 @@ func TestPacks(t *testing.T) {
 		w.wantErr("once more", a.remove(x, ann), nil)
 		_, err := a.get(x)
 		w.wantErr("what was taken back", err, shelf.ErrNothing)
+	}
+	w.life = 10 * time.Minute
+	for _, size := range []int{1000, shelf.MaxObject} {
+		objects = append(objects, a.put(bytes.Repeat([]byte{7}, size)))
+	}
+	w.net.Run(w.life)
+	for _, x := range objects[len(objects)-2:] {
+		_, err := b.get(x)
+		w.wantErr("what has ended", err, shelf.ErrNothing)
 	}
 }
 

@@ -152,7 +152,8 @@ func roomCreate(w *console.World) *cobra.Command {
 everybody in the ring can join and read it: what is said in it is not sealed. There is no list
 of such rooms: others find one by the name of anybody who is in it ("phyllo room find"). With
 --stored members put what is said into the ring's storage, too, sealed: who comes while
-none of the others is there gets all of it. It is paid for by those who say something.`,
+none of the others is there gets all of it. It is paid for by those who say something, and
+stays there as long as members come back: for 90 days after the last of them was there.`,
 		Example: "  phyllo room create garden\n  phyllo room create \"book club\" --stored\n  phyllo room create square --public", Args: command.Args(1, 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.Name = a[0]
@@ -362,8 +363,8 @@ func roomSet(w *console.World) *cobra.Command {
 told any more what has come to your computer and what you have read; what they were told
 stays with them, and that you have what you answer to is seen anyway. With --stored on,
 which is for all and an admin's to say, members put what is said into the ring's storage,
-too, sealed: who comes while none of the others is there gets all of it. With --stored off
-they take it back from there.`,
+too, sealed: who comes while none of the others is there gets all of it, until 90 days
+after the last of them was there. With --stored off they take it back from there.`,
 		Example: "  phyllo room set garden --receipts off\n  phyllo room set garden --stored on", Args: command.Args(1, 1), ValidArgsFunction: command.Complete(w, rooms),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.Room = a[0]
