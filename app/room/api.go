@@ -140,7 +140,7 @@ func (h *hall) change(t *task.T, who peer.Key, name string, role entry.Role) err
 	return err
 }
 
-// Join accepts an invitation. What was said before comes from the members who are there.
+// Join accepts an invitation; a room that the user has joined he joins once more, for nothing. What was said before comes from the members who are there.
 func (m *Rooms) Join(t *task.T, user peer.Key, room id.Hash) error {
 	return m.reply(t, user, room, true)
 }
@@ -156,9 +156,13 @@ func (m *Rooms) reply(t *task.T, user peer.Key, room id.Hash, join bool) error {
 		return err
 	}
 	k := a.invitation(room)
-	switch {
-	case k == nil:
+	switch h := a.hall(room); {
+	case k == nil && h == nil:
 		return ErrNoRoom
+	case k == nil && join && h.kept.Joined:
+		return nil // it was accepted before
+	case k == nil:
+		return ErrNotMember
 	case join && len(a.halls) >= m.cfg.MaxRooms:
 		return ErrMany
 	}
@@ -328,7 +332,8 @@ func (m *Rooms) Room(t *task.T, user peer.Key, room id.Hash) (Summary, error) {
 	return h.summary(), nil
 }
 
-// List returns the user's rooms by their titles, and his invitations.
+// List returns the user's rooms by their titles, and his invitations. One that he has left, and is invited to
+// again, is both.
 func (m *Rooms) List(t *task.T, user peer.Key) ([]Summary, error) {
 	a, err := m.of(t, user)
 	if err != nil {

@@ -14,14 +14,17 @@ import (
 // cardFor is how long a person's record is taken for what it was, and cardsMost how many are
 // remembered.
 const (
-	cardFor   = time.Minute
-	cardsMost = 4096
+	cardFor = time.Minute
+	// doubtedFor is how long where a computer that it names could not be reached: he may have another.
+	doubtedFor = 10 * time.Second
+	cardsMost  = 4096
 )
 
 // card is what is needed of a person's record.
 type card struct {
-	record *directory.Record
-	read   task.Instant
+	record  *directory.Record
+	read    task.Instant
+	doubted bool // a computer that it names could not be reached
 }
 
 // cards are records that were read a moment ago, by names.
@@ -41,8 +44,24 @@ func (m *Rooms) record(t *task.T, name string, key peer.Key) (*directory.Record,
 	return r, nil
 }
 
+// good is how long a card is taken for what it was.
+func (c card) good() time.Duration {
+	if c.doubted {
+		return doubtedFor
+	}
+	return cardFor
+}
+
+// doubt notes that a computer of somebody could not be reached.
+func (m *Rooms) doubt(name string) {
+	if c, ok := m.cards[name]; ok {
+		c.doubted = true
+		m.cards[name] = c
+	}
+}
+
 func (m *Rooms) lookup(t *task.T, name string) (*directory.Record, error) {
-	if c, ok := m.cards[name]; ok && m.ep.Now().Sub(c.read) < cardFor {
+	if c, ok := m.cards[name]; ok && m.ep.Now().Sub(c.read) < c.good() {
 		return c.record, nil
 	}
 	n, err := directory.ParseName(name)
@@ -56,7 +75,7 @@ func (m *Rooms) lookup(t *task.T, name string) (*directory.Record, error) {
 	if m.cards == nil || len(m.cards) >= cardsMost {
 		m.cards = cards{}
 	}
-	m.cards[name] = card{found.Record, m.ep.Now()}
+	m.cards[name] = card{record: found.Record, read: m.ep.Now()}
 	return found.Record, nil
 }
 

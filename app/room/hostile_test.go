@@ -272,9 +272,11 @@ func TestInvitedAgain(t *testing.T) {
 		texts = append(texts, fmt.Sprint("without bob ", i))
 		alice.say(r, texts[i+1])
 	}
+	want(t, "bob joins what he was put out of", bob.call(func(t *task.T) error { return bob.Join(t, bob.key(), r) }), room.ErrNotMember)
 	alice.invite(r, bob)
 	w.net.Run(5 * time.Second)
 	bob.join(r)
+	bob.join(r) // once more, for nothing
 	w.net.Run(time.Minute)
 	bob.say(r, "again")
 	w.net.Run(3 * time.Minute)

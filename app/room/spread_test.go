@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/app/room"
 	"github.com/phyllo-net/phyllo/app/room/entry"
 	"github.com/phyllo-net/phyllo/id"
@@ -223,4 +224,27 @@ func TestPassedOn(t *testing.T) {
 	without := w.hears(x, 13*time.Second)
 	want(t, "bob was brought it", slices.Contains(bob.got, x), false)
 	t.Logf("heard after %v without bob", without)
+}
+
+// Who has gone to another computer is reached there seconds after the one before could not be.
+func TestOtherComputer(t *testing.T) {
+	w := newWorld(t, 1)
+	w.cfg.SyncEvery = time.Hour
+	w.add("alice", 1)
+	w.add("bob", 2)
+	w.net.Run(time.Second)
+	alice, bob := w.people[0], w.people[1]
+	r := w.room()
+	w.net.Run(2 * time.Minute)
+	now := w.phone["bob"]
+	before := *now
+	before.Devices = []*directory.Device{{Node: id.Tiny(250)}}
+	w.phone["bob"] = &before
+	alice.say(r, "one")
+	w.net.Run(10 * time.Second)
+	w.phone["bob"] = now
+	w.net.Run(2 * time.Second)
+	alice.say(r, "two")
+	w.net.Run(3 * time.Second)
+	want(t, "bob reads", bob.texts(r), []string{"one", "two"})
 }

@@ -103,10 +103,14 @@ func (h *hall) ask(t *task.T, d device, m func(*about) wire.Message) (wire.Messa
 	r := h.rooms()
 	to, err := kbr.Find(t, r.ep, d.node)
 	if err != nil {
+		r.doubt(d.who.Name)
 		return nil, err
 	}
 	ans, err := kbr.CallPeer(t, r.ep, to, encode(m(&about{h.id, h.acc.key, d.who.Key})), kbr.Options{Timeout: r.cfg.AskTimeout})
 	if err != nil {
+		if refusal := new(kbr.RefusedError); !errors.As(err, &refusal) {
+			r.doubt(d.who.Name)
+		}
 		return nil, err
 	}
 	return messages.Decode(ans.Payload)

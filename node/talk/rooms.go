@@ -70,8 +70,12 @@ func (f Face) RoomList(ctx context.Context, user string) ([]api.Room, error) {
 	return withUser(ctx, f, user, func(t *task.T, h *Here, u *people.Resident) ([]api.Room, error) {
 		list, err := h.rooms.List(t, u.Key())
 		var out []api.Room
-		for i := range list {
-			out = append(out, *apiRoom(&list[i]))
+		for i, s := range list {
+			// A room that he has left, and is invited to again, is an invitation.
+			again := func(x room.Summary) bool { return x.Room == s.Room && x.Invited != "" }
+			if s.Joined || s.Invited != "" || !slices.ContainsFunc(list, again) {
+				out = append(out, *apiRoom(&list[i]))
+			}
 		}
 		return out, err
 	})

@@ -85,7 +85,7 @@ func roomState(r api.Room) string {
 // roomStored says how far a room's log is in the ring's storage.
 func roomStored(r api.Room) string {
 	switch {
-	case !r.Stored:
+	case !r.Stored || !r.Joined:
 		return ""
 	case r.Looking:
 		return "comparing"
@@ -118,7 +118,7 @@ func roomMembers(w *console.World, list []api.Room, called string) error {
 		}
 		if r.Stored && r.Looking && !w.JSON {
 			w.Printf("Its log (%d entries) is in the ring's storage, too; how far is being compared.\n", r.Entries)
-		} else if r.Stored && !w.JSON {
+		} else if r.Stored && r.Joined && !w.JSON {
 			w.Printf("Of its log (%d entries) the ring's storage has %s.\n", r.Entries, roomStored(r))
 		}
 		if r.Unlisted && !w.JSON {
