@@ -154,7 +154,8 @@ func TestRoomOfProcesses(t *testing.T) {
 	}
 	all[0].must("user", "export", "alice", keys, "--passphrase-file", phrase)
 	all[0].until("that her keys lead to her rooms", func() bool {
-		return !strings.Contains(all[0].must("room", "list", "--json"), `"unlisted":true`)
+		list := all[0].must("room", "list", "--json")
+		return !strings.Contains(list, `"unlisted":true`) && !strings.Contains(list, `"looking":true`)
 	})
 	all[0].kill()
 	all[1].kill()
