@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // usageError is an error of whoever typed the command.
@@ -63,11 +64,18 @@ Begin with:  phyllolab list       what can be measured
 			return wrong("no command is called %q: see `phyllolab --help`", args[0])
 		},
 	}
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return wrong("%w: see `%s --help`", err, c.CommandPath())
-	})
+	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(newList(w), newRun(w), newFigures(w), newStorm(w), newServe(w))
 	return root
+}
+
+// flagError says in one line what is wrong with a flag, and what it takes.
+func flagError(c *cobra.Command, err error) error {
+	if value := (*pflag.InvalidValueError)(nil); errors.As(err, &value) {
+		_, takes := pflag.UnquoteUsage(value.GetFlag())
+		return wrong("--%s cannot be %+q: %s: see `%s --help`", value.GetFlag().Name, value.GetValue(), takes, c.CommandPath())
+	}
+	return wrong("%w: see `%s --help`", err, c.CommandPath())
 }
 
 // none refuses words after a command.

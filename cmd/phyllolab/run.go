@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -37,6 +39,9 @@ func newRun(w *world) *cobra.Command {
 				return wrong("--nodes %d: %s runs with %d to %d", f.Nodes, e.Name, experiment.MinNodes, experiment.MaxNodes)
 			}
 			if err := w.fits(e, f.Params); err != nil {
+				return err
+			}
+			if err := drawable(f.plot); err != nil {
 				return err
 			}
 			f.Progress = w.progress()
@@ -82,19 +87,31 @@ func (w *world) progress() func(done, all int, part string) {
 	}
 }
 
+// drawable refuses a picture that could not be written, before a run that may take hours.
+func drawable(file string) error {
+	if file == "" {
+		return nil
+	}
+	if at, err := os.Stat(file); err == nil && at.IsDir() {
+		return wrong("--plot %s: that is a folder: name a file in it, as %s", file, filepath.Join(file, "figure.svg"))
+	}
+	try, err := os.CreateTemp(filepath.Dir(file), ".phyllolab-*")
+	if err != nil {
+		return wrong("--plot %s: %w: name a file in a folder that is there, and that you may write to", file, errors.Unwrap(err))
+	}
+	return errors.Join(try.Close(), os.Remove(try.Name()))
+}
+
 // report prints the figures and writes the pictures.
 func (w *world) report(r *experiment.Report, f *runFlags) error {
-	for i := range r.Plots {
-		if f.plot == "" {
-			break
-		}
-		if err := os.WriteFile(experiment.PlotName(f.plot, i), r.Plots[i].SVG(), 0o644); err != nil {
-			return err
-		}
-	}
+	var err error
 	if f.json {
-		return r.WriteJSON(w.out)
+		err = r.WriteJSON(w.out)
+	} else {
+		_, err = fmt.Fprint(w.out, r.Table())
 	}
-	_, err := fmt.Fprint(w.out, r.Table())
+	for i := 0; f.plot != "" && i < len(r.Plots); i++ {
+		err = errors.Join(err, os.WriteFile(experiment.PlotName(f.plot, i), r.Plots[i].SVG(), 0o644))
+	}
 	return err
 }

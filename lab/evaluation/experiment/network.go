@@ -39,6 +39,9 @@ func Network(name string, hosts int, seed uint64) (topo.Topology, error) {
 
 // readMatrix reads round trips in milliseconds, as the King data set has them.
 func readMatrix(file string) (topo.Topology, error) {
+	if file == "" {
+		return nil, fmt.Errorf("%s names no file: write %sking.txt for measured round trips in ms", Measured, Measured)
+	}
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, err
