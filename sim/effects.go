@@ -105,8 +105,7 @@ func (s *Sim) cancelTimer(ni, slot uint32) {
 	ref := *place
 	n.unset(slot)
 	if s.slab.events[ref].waits {
-		s.slab.unlink(&n.inbox, ref)
-		n.waiting--
+		s.unwait(ref)
 	} else {
 		s.queue.remove(ref)
 	}

@@ -77,7 +77,8 @@ func (s *Sim) Pause(n NodeRef) {
 	}
 }
 
-// Wake lets a paused node go on: it gets an InWake, and then what waited, in order.
+// Wake lets a paused node go on: it gets an InWake, and then what waited: timers and
+// other inputs in turn, each in their order.
 func (s *Sim) Wake(n NodeRef) {
 	nd := s.node(n)
 	if nd.state != running || !nd.paused {
@@ -89,6 +90,7 @@ func (s *Sim) Wake(n NodeRef) {
 	e.kind, e.node, e.from, e.waits = kWake, uint32(n), nd.life, true
 	s.slab.prepend(&nd.inbox, ref)
 	nd.waiting++
+	nd.turn = true
 	if !nd.busy {
 		nd.busy = true
 		ref := s.slab.take()
@@ -141,10 +143,9 @@ func (s *Sim) end(ni uint32, how state) {
 	}
 	n.more.timers = nil
 	for ref := n.inbox.head; ref != none; ref = n.inbox.head {
-		s.slab.unlink(&n.inbox, ref)
+		s.unwait(ref)
 		s.bounce(ref)
 	}
-	n.waiting = 0
 	s.unplug(ni, how)
 	m := n.machine
 	n.machine = nil

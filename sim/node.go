@@ -31,12 +31,13 @@ type node struct {
 	state   state
 	paused  bool
 	busy    bool // a kDrain is on its way
+	turn    bool // of the inbox, where a timer waits as well
 	slow    bool // takes time
 	skewed  bool // has a clock of its own
 
 	timers  [ownTimers]uint32 // events by slot; those above stand in more
-	waiting int32
-	most    int32 // inputs that may wait
+	waiting int32             // inputs, in the inbox and due
+	most    int32             // that may wait
 	inbox   list
 	more    *more
 }
@@ -106,11 +107,34 @@ func (s *Sim) arrive(ref uint32) {
 			return
 		}
 		e.waits = true
-		s.slab.append(&n.inbox, ref)
 		n.waiting++
+		if e.kind != kTimer {
+			s.slab.append(&n.inbox, ref)
+			return
+		}
+		if s.due[e.node] == nil {
+			s.due[e.node] = new(list)
+		}
+		s.slab.append(s.due[e.node], ref)
 		return
 	}
 	s.serve(ref)
+}
+
+// unwait takes an input out of the queue in which it waits for its node.
+func (s *Sim) unwait(ref uint32) {
+	e := &s.slab.events[ref]
+	n := &s.nodes[e.node]
+	n.waiting--
+	if e.kind != kTimer {
+		s.slab.unlink(&n.inbox, ref)
+		return
+	}
+	l := s.due[e.node]
+	s.slab.unlink(l, ref)
+	if l.head == none {
+		delete(s.due, e.node)
+	}
 }
 
 // bounce is what an event meets that reaches a node that is not running.
@@ -150,21 +174,26 @@ func (s *Sim) postDrain(ni uint32) {
 	s.post(int(ni), at, ref)
 }
 
-// drain lets a node take the input that has waited longest.
+// drain lets a node take the timer or the other input that has waited longest. The two
+// take turns, as package host does it: what a node does by the clock does not wait
+// behind all that others sent.
 func (s *Sim) drain(ni, life uint32) {
 	n := &s.nodes[ni]
 	if n.life != life || n.state != running {
 		return
 	}
 	n.busy = false
-	ref := n.inbox.head
-	if n.paused || ref == none {
+	if n.paused || n.waiting == 0 {
 		return
 	}
-	s.slab.unlink(&n.inbox, ref)
-	n.waiting--
+	ref := n.inbox.head
+	if l := s.due[ni]; l != nil && (ref == none || !n.turn) {
+		ref = l.head
+	}
+	n.turn = s.slab.events[ref].kind == kTimer
+	s.unwait(ref)
 	s.serve(ref)
-	if n := &s.nodes[ni]; n.inbox.head != none && !n.busy && !n.paused && n.state == running {
+	if n := &s.nodes[ni]; n.waiting > 0 && !n.busy && !n.paused && n.state == running {
 		s.postDrain(ni)
 	}
 }

@@ -44,23 +44,29 @@ func TestTimersRingInTimeAndCancelledOnesNever(t *testing.T) {
 	}
 }
 
-// A timer that is due while its node is paused can still be cancelled by what
-// waited before it.
+// Timers that are due while their node is paused take turns with what else waits, which
+// can still cancel them.
 func TestTimerIsCancelledWhileItWaits(t *testing.T) {
 	w := newWorld(t, sim.Config{}, 1)
 	a := w.toys[0]
 	var timer task.Timer
-	w.Call(0, func() { timer = a.After(20*ms, func() { a.note("rang") }) })
+	w.Call(0, func() {
+		a.After(20*ms, func() { a.note("the first rang") })
+		timer = a.After(20*ms, func() { a.note("the second rang") })
+	})
 	w.Run(ms)
 	w.Pause(0)
 	w.Call(0, func() { timer.Stop() })
 	w.Run(50 * ms)
-	if n := w.Waiting(0); n != 2 {
-		t.Errorf("%d inputs wait, want the call and the timer", n)
+	if n := w.Waiting(0); n != 3 {
+		t.Errorf("%d inputs wait, want the call and the timers", n)
 	}
 	w.Wake(0)
 	w.Run(60 * ms)
-	w.expect(0, `0 start 1 saved ""`, "50 wake")
+	w.expect(0, `0 start 1 saved ""`, "50 wake", "50 the first rang")
+	if n := w.Waiting(0); n != 0 {
+		t.Errorf("%d inputs wait in the end", n)
+	}
 }
 
 func TestCrashEndsALifeAndRestartBeginsTheNext(t *testing.T) {
@@ -170,7 +176,7 @@ func TestPausedNodeGetsInWakeFirstThenAllThatWaited(t *testing.T) {
 	w.Wake(0)
 	w.Wake(0) // changes nothing
 	w.Run(time.Hour + 10*ms)
-	w.expect(0, `0 start 1 saved ""`, "3600000 wake", `3600000 echo "x" from B1`, `3600000 say "y" from B1`, "3600000 timer")
+	w.expect(0, `0 start 1 saved ""`, "3600000 wake", "3600000 timer", `3600000 echo "x" from B1`, `3600000 say "y" from B1`)
 }
 
 func TestNodePausedAndWokenWithinItsStepTime(t *testing.T) {
@@ -215,6 +221,25 @@ func TestSlowNodeTakesTimeAndACrampedOneDrops(t *testing.T) {
 	w.say(1, 0, "b")
 	w.Run(300 * ms)
 	w.expect(0, `210 say "a" from B1`, `210 say "b" from B1`)
+}
+
+// What a slow node does by the clock waits for one other input at most, however many do.
+func TestTimersOfASlowNodeTakeTurns(t *testing.T) {
+	w := newWorld(t, sim.Config{StepTime: ms}, 2)
+	a := w.toys[0]
+	w.Call(0, func() {
+		for i := range 2 {
+			a.After(12*ms, func() { a.note("timer %d", i) })
+		}
+	})
+	w.Run(ms)
+	w.Slow(0, 5)
+	for i := range 4 {
+		w.say(1, 0, fmt.Sprint(i))
+	}
+	w.Run(100 * ms)
+	w.expect(0, `0 start 1 saved ""`, `11 say "0" from B1`, "16 timer 0", `21 say "1" from B1`, "26 timer 1",
+		`31 say "2" from B1`, `36 say "3" from B1`)
 }
 
 func TestStopLetsANodeSayGoodbye(t *testing.T) {
