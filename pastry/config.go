@@ -74,7 +74,9 @@ type Parameters struct {
 	// Remember is the number of nodes in the saved snapshot, 4 to 128.
 	Remember int
 
-	// Held is the number of messages that wait at a node for its lease.
+	// Held is the number of messages that may wait at a node for its lease. More of others'
+	// it does not take into its custody: they stay where they were, or, where the origin
+	// waits for an outcome, it is told to try again. Of its own it holds as many besides.
 	Held int
 }
 

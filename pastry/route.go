@@ -115,6 +115,9 @@ func (n *Node) randomHop(key id.ID, row int, avoid []id.ID) *contact {
 // onHop takes custody of a message from a neighbour, once.
 func (n *Node) onHop(c *contact, m *msg.Hop) {
 	n.onAcks(c, m.Acks)
+	if len(n.held) >= n.cfg.Held && n.noRoom(m) {
+		return // it stays in the custody of c, which tries again
+	}
 	known, fresh := c.linked().first(m.Epoch, m.Seq)
 	if known {
 		n.owe(c, m.Seq)
@@ -261,15 +264,47 @@ func (n *Node) linkRTT(c *contact) uint32 {
 	return 0
 }
 
-// hold keeps a message until this node holds its leases.
-func (n *Node) hold(via *contact, m *msg.Hop) {
+// noRoom reports whether m would wait for a lease where as many wait as may. Whose origin
+// waits for an outcome is not meant: it is told, and decides.
+func (n *Node) noRoom(m *msg.Hop) bool {
+	r := m.Route
+	if r == nil || r.Want || r.Join || r.To || n.claims(r.Key) {
+		return false
+	}
+	n.forgetHeld()
+	next, _ := n.nextHop(r.Key, nil, false)
+	return next == nil && len(n.held) >= n.cfg.Held
+}
+
+// hasRoom reports whether m may wait although as many wait as may: if it is in this node's
+// custody already, as the next hop ended, or begins here, as no more such ones do.
+func (n *Node) hasRoom(via *contact, m *msg.Hop) bool {
+	if via != nil || m.Route.Want {
+		return false
+	}
+	own := 0
+	for _, h := range n.held {
+		if h.via == nil && h.hop.Count == 0 {
+			own++
+		}
+	}
+	return m.Count > 0 || own < n.cfg.Held
+}
+
+// forgetHeld gives up what has waited for a lease for too long.
+func (n *Node) forgetHeld() {
 	now := n.Now()
 	n.held = slices.DeleteFunc(n.held, func(h heldHop) bool { return h.until.Before(now) })
-	if len(n.held) >= n.cfg.Held {
+}
+
+// hold keeps a message until this node holds its leases.
+func (n *Node) hold(via *contact, m *msg.Hop) {
+	n.forgetHeld()
+	if len(n.held) >= n.cfg.Held && !n.hasRoom(via, m) {
 		n.fail(via, m.Route, m, msg.ReplyBusy)
 		return
 	}
-	n.held = append(n.held, heldHop{via: via, hop: m, until: now.Add(n.heldFor())})
+	n.held = append(n.held, heldHop{via: via, hop: m, until: n.Now().Add(n.heldFor())})
 }
 
 // release tries the messages that waited for a lease again.
