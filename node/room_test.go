@@ -177,3 +177,17 @@ func TestRoomOfProcesses(t *testing.T) {
 		return strings.Contains(all[4].must("room", "history", "attic", "--from", "alice"), "dusty")
 	})
 }
+
+// TestRoomOfTheSameName: who is in a room makes no other of its name, which he could name by its id alone.
+func TestRoomOfTheSameName(t *testing.T) {
+	n := start(t, settings(t.TempDir()))
+	addUser(t, n, "ann")
+	for _, x := range []struct {
+		name string
+		kind api.Kind
+	}{{"garden", ""}, {"#garden", api.Failed}, {"attic", ""}} {
+		if _, err := n.API().RoomCreate(limited(t), api.RoomCreate{Name: x.name}); api.KindOf(err) != x.kind {
+			t.Errorf("making %s: %v", x.name, err)
+		}
+	}
+}

@@ -80,6 +80,9 @@ func (n *Node) RoomCreate(_ context.Context, q api.RoomCreate) (*api.Room, error
 	if name == "" || len(name) > 128 {
 		return nil, api.Errorf(api.Usage, "not a name for a room: it has %d bytes, want 1 to 128: choose one as garden or \"book club\"", len(name))
 	}
+	if slices.ContainsFunc(n.chats, func(c *chat) bool { return c.user == me && c.room.Joined && c.room.Name == name }) {
+		return nil, api.Errorf(api.Failed, "you are in a room called %+q already: choose another name (`phyllo room list` lists yours)", name)
+	}
 	c := &chat{user: me, room: api.Room{ID: hash("room " + name).String(), Name: name, Public: q.Public, Stored: q.Stored, Role: api.RoleOwner, Joined: true,
 		Members: []api.RoomMember{{Name: me, Key: fingerprint(me), Role: api.RoleOwner}}}}
 	n.chats = append(n.chats, c)

@@ -90,10 +90,19 @@ func roomNow(t *task.T, m *room.Rooms, user peer.Key, r id.Hash) (*api.Room, err
 	return apiRoom(&s), nil
 }
 
-// RoomCreate implements api.Node.
+// RoomCreate implements api.Node. Who is in a room of this name would have two that he could name by
+// their ids alone.
 func (f Face) RoomCreate(ctx context.Context, q api.RoomCreate) (*api.Room, error) {
 	return withUser(ctx, f, q.User, func(t *task.T, h *Here, u *people.Resident) (*api.Room, error) {
-		r, err := h.rooms.Create(t, u.Key(), strings.TrimPrefix(q.Name, "#"), q.Public)
+		name := strings.TrimPrefix(q.Name, "#")
+		list, err := h.rooms.List(t, u.Key())
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(list, func(s room.Summary) bool { return s.Joined && s.Title == name }) {
+			return nil, api.Errorf(api.Failed, "you are in a room called %+q already: choose another name (`phyllo room list` lists yours)", name)
+		}
+		r, err := h.rooms.Create(t, u.Key(), name, q.Public)
 		if err == nil && q.Stored {
 			err = h.rooms.SetStored(t, u.Key(), r, true)
 		}
