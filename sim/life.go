@@ -2,7 +2,6 @@ package sim
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/phyllo-net/phyllo/machine"
 )
@@ -117,16 +116,6 @@ func (s *Sim) Cramp(n NodeRef, capacity int) {
 		capacity = s.cfg.Inbox
 	}
 	s.node(n).most = int32(capacity)
-}
-
-// Lag is how long an input may wait for a node with as many before it as may: its timers, too, which a real node
-// takes in turn with messages. 0: it takes no time.
-func (s *Sim) Lag(n NodeRef) time.Duration {
-	nd := s.node(n)
-	if !nd.slow {
-		return 0
-	}
-	return time.Duration(float64(s.cfg.StepTime) * float64(nd.more.factor) * float64(nd.most))
 }
 
 // Waiting is the number of inputs that wait for a node.

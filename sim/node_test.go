@@ -205,9 +205,6 @@ func TestSlowNodeTakesTimeAndACrampedOneDrops(t *testing.T) {
 	w.Run(100 * ms)
 	w.expect(0, `0 start 1 saved ""`, `10 say "0" from B1`, `15 say "1" from B1`, `20 say "2" from B1`, `25 say "3" from B1`)
 	w.Cramp(0, 2)
-	if lag, none := w.Lag(0), w.Lag(1); lag != 10*ms || none != 0 {
-		t.Errorf("two inputs wait for up to %v at the slow node and %v at the other, want 10ms and 0s", lag, none)
-	}
 	for i := range 5 {
 		w.say(1, 0, fmt.Sprint(i))
 	}
