@@ -47,7 +47,10 @@ func (p *Past) onPutMany(t *task.T, a asker, m *msg.PutMany) (wire.Message, uint
 			break
 		}
 		o := q.Cert.ID()
-		code := p.admit(t, q)
+		code := msg.RefusedAlone
+		if p.shelf.find(o) == nil { // else to know what its payment is worth may need an answer of others
+			code = p.admit(t, q)
+		}
 		if code == 0 {
 			code = p.mayTake(o, q.Cert)
 		}

@@ -41,7 +41,7 @@ func (p *Past) payers() client.Accounts {
 }
 
 // admit returns 0 if an object may be kept as far as its payment goes: a certificate that is
-// here already was paid for.
+// here already was paid for, and one that was reclaimed since is worth no question.
 func (p *Past) admit(t *task.T, m *msg.Put) uint16 {
 	if p.accounts == nil {
 		return 0
@@ -49,6 +49,9 @@ func (p *Past) admit(t *task.T, m *msg.Put) uint16 {
 	e := p.shelf.find(m.Cert.ID())
 	if e != nil && !e.gone && e.content == m.Cert.Content && e.date == m.Cert.Date && e.expires == m.Cert.Expires {
 		return 0
+	}
+	if e != nil && e.gone && m.Cert.Date <= e.date {
+		return msg.RefusedReclaimed // as take says, without asking anybody what the payment is worth
 	}
 	return p.worth(t, m.Payment, m.Cert)
 }

@@ -50,9 +50,14 @@ func (a *Accounts) admit(t *task.T, p *voucher.Payment, c *certificate.Certifica
 	if err := p.Covers(c); err != nil {
 		return err
 	}
-	if err := a.fresh(t, p, c); err != nil {
+	if err := a.voted(t, p); err != nil { // first: what anybody can make up costs no keeper a question
 		return err
 	}
+	return a.fresh(t, p, c)
+}
+
+// voted returns nil if a voucher is good now, and was voted for by a majority of those who keep the account.
+func (a *Accounts) voted(t *task.T, p *voucher.Payment) error {
 	// What was voted for once needs no other votes: the same debit comes with many objects.
 	hash := p.Voucher.Debit.Hash(a.cfg.Ring)
 	if d := a.checked[hash]; d != nil && d.Open(a.ep.Wall()) {

@@ -263,6 +263,7 @@ func TestForgedVouchers(t *testing.T) {
 	wantErr(t, "what is kept", w.holders(c)[0].admit(good, c), nil)
 	w.take(c)
 	wantErr(t, "what was reclaimed", w.holders(c)[0].admit(good, c), account.ErrUsed)
+	wantErr(t, "a forged voucher for it, about which nobody is asked", w.holders(c)[0].admit(by(voters[:2]), c), account.ErrVoters)
 	w.net.Run(2 * time.Hour)
 	wantErr(t, "a voucher that is over", far[0].admit(good, c), voucher.ErrVoucher)
 }

@@ -16,9 +16,10 @@ import (
 // What a holder has released before the voucher's end it must not take again while the voucher is good: the
 // charge was given back. Of what was reclaimed its slip says so. When the object is paid for anew another slip takes
 // its place; so then the debit before is written down beside it, in PaidTable under object and debit, until its
-// voucher is over. Whoever missed something, or whose disk was lost, asks those who keep the account.
+// voucher is over. Whoever knows that it was reclaimed and may have missed something asks those who keep the account.
+// Whose disk was lost knows nothing until its round: until then it takes what was used, as it takes what is new.
 
-// fresh returns nil if an object is not to be kept for the second time for one charge. The error is ErrUsed,
+// fresh returns nil if an object is not to be kept for the second time for one charge, of a payment that was voted for. The error is ErrUsed,
 // task.ErrStopped, or the disk's. A mutable object is never reclaimed, so nothing of it is released
 // before its voucher is over.
 func (a *Accounts) fresh(t *task.T, p *voucher.Payment, c *certificate.Certificate) error {
