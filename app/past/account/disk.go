@@ -26,6 +26,11 @@ const (
 // errDamaged: a record of the own store makes no sense.
 var errDamaged = errors.New("account: a record in the store is damaged")
 
+// lost reports whether an error says that one record is not to be had, while the disk may be well.
+func lost(err error) bool {
+	return errors.Is(err, errDamaged) || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrCorrupt)
+}
+
 // readRecord reads one debit with its charges.
 func readRecord(st store.Store, key []byte) (*record, error) {
 	b, err := st.Get(Table, key)
@@ -85,7 +90,7 @@ func (a *Accounts) beginWrite(e *entry, cs []voucher.Charge) {
 // erase forgets an entry.
 func (a *Accounts) erase(t *task.T, l *ledger, e *entry) error {
 	cs, err := a.charges(t, e)
-	if err != nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, errDamaged) {
+	if err != nil && !lost(err) {
 		return err
 	}
 	if err := a.put(t, func(b *store.Batch) {

@@ -26,13 +26,18 @@ func (a *Accounts) handOver(t *task.T) error {
 	}
 	at := a.ep.Rand().IntN(len(books))
 	for n, asked := 0, 0; n < len(books) && asked < maxHanded; n++ {
+		if !a.rounds.Settled() { // those near have changed: that is for the next round, which waits for the end of this one
+			return nil
+		}
 		l := books[(at+n)%len(books)]
 		if l.member == a.ep.Self().ID {
 			continue
 		}
 		near, _, err := a.near(t, l.member)
 		switch {
-		case errors.Is(err, ErrNotReachable), contains(near, a.ep.Self().ID): // it may soon keep it again
+		case errors.Is(err, ErrNotReachable): // nor may others be, and each takes its time
+			return nil
+		case contains(near, a.ep.Self().ID): // it may soon keep it again
 			continue
 		case err != nil:
 			return err
@@ -72,34 +77,43 @@ func (a *Accounts) handOne(t *task.T, l *ledger, keepers []*peer.Handle) error {
 		has[i] = m.Has
 	}
 	for i, e := range es {
+		if !a.rounds.Settled() {
+			return nil
+		}
 		lack := slices.Clone(keepers)
 		for j := len(keepers) - 1; j >= 0; j-- {
 			if has[j][i/8]&(1<<(i%8)) != 0 {
 				lack = slices.Delete(lack, j, j+1)
 			}
 		}
-		most := len(lack) >= majority(len(keepers))
+		most, heard := len(lack) >= majority(len(keepers)), true
 		switch {
 		case len(lack) == 0, most && a.fadedOf(e.debit): // which they have forgotten
 			err = a.erase(t, l, e)
 		case most:
-			err = a.bring(t, e, lack)
+			heard, err = a.bring(t, e, lack)
 		} // the few who lack it hear of it from the others
-		if err != nil {
-			return err
+		if err != nil || !heard {
+			return err // another time
 		}
 	}
 	return nil
 }
 
-// bring tells others of a debit.
-func (a *Accounts) bring(t *task.T, e *entry, to []*peer.Handle) error {
+// bring tells others of a debit, and reports whether all of them answered. What is damaged on the own disk, or
+// not there any more, is left to those who have it.
+func (a *Accounts) bring(t *task.T, e *entry, to []*peer.Handle) (heard bool, err error) {
 	cs, err := a.charges(t, e)
-	if err != nil {
-		return err
+	if lost(err) {
+		return true, nil
+	} else if err != nil {
+		return false, err
 	}
-	_, err = a.askAll(t, to, &note{Debit: e.debit, Charges: cs, From: e.debit.Date}, a.cfg.Ask, nil)
-	return err
+	rs, err := a.askAll(t, to, &note{Debit: e.debit, Charges: cs, From: e.debit.Date}, a.cfg.Ask, nil)
+	if err != nil {
+		return false, err
+	}
+	return !slices.ContainsFunc(rs, func(r task.Result[wire.Message]) bool { return r.Err != nil && refusal(r.Err) == 0 }), nil
 }
 
 // fadedOf reports whether those who keep an account may have forgotten a debit of it.
@@ -107,8 +121,11 @@ func (a *Accounts) fadedOf(d *voucher.Debit) bool {
 	return a.past(newEntry(d, id.Hash{}, nil, nil)) // as if all of it was given back
 }
 
-// onRecall says which debits are on the disk here.
+// onRecall says which debits are on the disk here, once this node knows what it should keep.
 func (a *Accounts) onRecall(m *recall) (wire.Message, uint16) {
+	if !a.rounds.Settled() {
+		return nil, refusedBusy
+	}
 	if !a.keeps(a.ep.Self().ID, m.Member) {
 		return nil, refusedNotKeeper
 	}

@@ -10,7 +10,6 @@ import (
 	"github.com/phyllo-net/phyllo/app/rounds"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
-	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -194,7 +193,7 @@ func (a *Accounts) onOpen(t *task.T, from id.ID, m *open) (wire.Message, uint16)
 		p, size := &page{More: more}, 0
 		for _, key := range keys {
 			r, err := readRecord(st, key)
-			if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrCorrupt) || errors.Is(err, errDamaged) {
+			if lost(err) {
 				continue
 			} else if err != nil {
 				return nil, err
