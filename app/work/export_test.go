@@ -111,8 +111,17 @@ const (
 // Share is to how many topics a node may say to this one that it offers.
 func (w *Work) Share() int { return w.share(true) }
 
-// Hide lets a node forget who offers, and neither remember nor pass on what it hears of it from then on.
-func (w *Work) Hide() { w.offerers.desks, w.offerers.all = make(map[id.Hash]*desk), maxSeen }
+// Hides is what a node answers that says nobody offers, to whoever asks for it, and yes to whoever offers, without
+// noting it; nil: to other questions. asked: it is asked who offers.
+func Hides(question []byte) (answer []byte, asked bool) {
+	switch m, _ := table.Decode(question); m.(type) {
+	case *who:
+		return encode(&desks{}), true
+	case *here:
+		return encode(&yes{}), false
+	}
+	return nil, false
+}
 
 // Look lets the time have come to look again for a topic that is gone.
 func (w *Work) Look(n topic.Name) {

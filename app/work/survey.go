@@ -163,19 +163,19 @@ func (w *Work) offerersOf(t *task.T, group id.Hash) (*desks, error) {
 	case err != nil && err2 != nil:
 		return nil, err
 	case err != nil:
-		return e, nil
+		return w.besides(t, group, e, b.From.ID)
 	case err2 != nil || a.From.ID == b.From.ID:
-		return w.besides(t, group, a.From.ID, d)
+		return w.besides(t, group, d, a.From.ID)
 	}
-	return joined(d, e, id.Closer(group.Place(), b.From.ID, a.From.ID)), nil
+	return w.besides(t, group, joined(d, e, id.Closer(group.Place(), b.From.ID, a.From.ID)), a.From.ID, b.From.ID)
 }
 
-// besides adds to what one node says, to which all ways lead, what those say that would be the root next: it
-// may be the root, and hide somebody. Only a node that knows who is near to the key knows these; in a ring
+// besides adds to what the nodes say that were asked as the root what those say that would be it next: even
+// who is the root may hide somebody. Only a node that knows who is near to the key knows these; in a ring
 // of few nodes each does.
-func (w *Work) besides(t *task.T, group id.Hash, root id.ID, d *desks) (*desks, error) {
+func (w *Work) besides(t *task.T, group id.Hash, d *desks, asked ...id.ID) (*desks, error) {
 	near := slices.Clone(w.ep.ReplicaSet(group.Place(), copies+1))
-	near = slices.DeleteFunc(near, func(p *peer.Handle) bool { return p.ID == root })
+	near = slices.DeleteFunc(near, func(p *peer.Handle) bool { return slices.Contains(asked, p.ID) })
 	got, err := kbr.CallAll(t, w.ep, near, func(int) []byte { return encode(&who{group}) }, kbr.Options{Timeout: surveyTime}, nil)
 	if err != nil {
 		return nil, err

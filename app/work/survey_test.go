@@ -204,14 +204,34 @@ func TestRootHides(t *testing.T) {
 		}
 	}
 	owner := others[0]
-	root.work.Hide()
+	refuses, refused := id.ID{}, 0
+	root.answers = func(d *kbr.Delivery) bool {
+		answer, asked := work.Hides(d.Payload)
+		switch {
+		case answer == nil:
+			return false
+		case asked && d.Via.ID == refuses:
+			refuses = id.ID{}
+			refused++
+			d.Refuse(1, "not this time")
+		default:
+			d.Reply(answer)
+		}
+		return true
+	}
 	owner.offer(work.Options{Wait: true}, "mine")
 	for _, h := range others[4:7] {
 		h.offer(work.Options{Wait: true}, "other")
 	}
 	y.Sim.RunFor(10 * time.Minute)
-	if s, err := owner.survey(); err != nil || s.Of != 4 || s.Nodes != 4 || len(s.Items) != 4 {
-		t.Errorf("where the root hides all who offer: %d items, %d of %d nodes, %v", len(s.Items), s.Nodes, s.Of, err)
+	for i, first := range []id.ID{{}, owner.cert.Node} { // whose first question the root refuses
+		refuses = first
+		if s, err := owner.survey(); err != nil || s.Of != 4 || s.Nodes != 4 || len(s.Items) != 4 {
+			t.Errorf("where the root hides all who offer, and refuses %d questions: %d items, %d of %d nodes, %v", refused, len(s.Items), s.Nodes, s.Of, err)
+		}
+		if refused != i {
+			t.Errorf("%d questions were refused, want %d", refused, i)
+		}
 	}
 }
 

@@ -61,6 +61,20 @@ type shed struct {
 	told   []work.Event
 	bodies map[id.Hash]string
 	ends   map[string]work.Outcome // of items that were offered here
+	// answers, if it is there, may answer what is asked here.
+	answers func(*kbr.Delivery) (answered bool)
+}
+
+// front is what is asked of a shed first.
+type front struct {
+	*work.Work
+	h *shed
+}
+
+func (f front) Deliver(d *kbr.Delivery) {
+	if f.h.answers == nil || !f.h.answers(d) {
+		f.Work.Deliver(d)
+	}
 }
 
 func newYard(t testing.TB, seed uint64, n int) *yard {
@@ -122,7 +136,7 @@ func (h *shed) build() []kbr.Mount {
 	h.work, err = work.New(wc)
 	must(err)
 	return []kbr.Mount{{Number: appDirectory, App: h.dir}, {Number: appScribe, App: groups}, {Number: appTopic, App: h.topics},
-		{Number: appAnycast, App: walks}, {Number: appWork, App: h.work}}
+		{Number: appAnycast, App: walks}, {Number: appWork, App: front{h.work, h}}}
 }
 
 func name(typed string) topic.Name {
