@@ -145,7 +145,8 @@ func (x *Round) Heard(whole, old bool) {
 func (x *Round) Again(in time.Duration) { x.next = in }
 
 // Settle is called when all fellows were asked. It reports whether all were heard: only
-// then may the node forget something.
+// then may the node forget something because of what they said, or did not say. What is over by its
+// date, or follows from answers to other questions, needs no fellow's word.
 func (x *Round) Settle() (all bool) {
 	r := x.of
 	if r.epoch == x.epoch && (x.whole == x.fellows || 2*x.sure >= x.fellows ||

@@ -70,6 +70,7 @@ func inserts() []wire.Coded {
 // codec's library, or takes more memory than its bytes may.
 func sameAsCodec(t *testing.T, like wire.Coded, b []byte) {
 	t.Helper()
+	budget.Decode(t, len(b), func() { like.ScanCBOR(b) })
 	want := reflect.New(reflect.TypeOf(like).Elem()).Interface().(wire.Message)
 	refused := wire.Unmarshal(b, want)
 	if got := like.ScanCBOR(b); got != nil && (refused != nil || !reflect.DeepEqual(got, want)) {
