@@ -102,6 +102,7 @@ func (n *Node) addRing(ctx context.Context, gauge func(string, string, float64),
 	gauge("table_entries", "Entries of the routing table.", float64(len(v.Table)))
 	gauge("ring_size", "Estimate of the number of nodes in the ring.", float64(sizeOf(v)))
 	gauge("held_messages", "Messages that wait for a lease.", float64(v.Held))
+	count("given_up_messages", "Messages that were given up, as too many waited for a lease, or they for too long.", v.GivenUp)
 	gauge("queued_messages", "Messages between people that wait for their receivers.", float64(queued))
 	gauge("directory_records", "Names that this node keeps for others.", float64(stats.Records))
 	count("directory_receipts", "Receipts given for names.", stats.Receipts)

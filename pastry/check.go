@@ -21,7 +21,10 @@ type View struct {
 	Table []Entry
 	Near  []*peer.Handle // the neighbourhood set, nearest first
 	Held  int            // messages that wait for a lease
-	Size  float64        // estimate of the number of nodes in the ring
+	// GivenUp is the number of messages that were given up, since the start, as more waited for a
+	// lease than may (Parameters.Held), or they for longer than one takes.
+	GivenUp uint64
+	Size    float64 // estimate of the number of nodes in the ring
 }
 
 // Entry is one entry of the routing table.
@@ -35,7 +38,10 @@ type Entry struct {
 func (n *Node) View(now machine.Clock) View {
 	var v View
 	n.look(now, func() {
-		v = View{Self: n.self, Ready: n.ready(), Active: n.active, Held: len(n.held), Size: n.ringSize()}
+		v = View{Self: n.self, Ready: n.ready(), Active: n.active, Size: n.ringSize()}
+		if w := n.held; w != nil {
+			v.Held, v.GivenUp = w.all.count, w.lost
+		}
 		for s, to := range [2]*[]*peer.Handle{&v.Left, &v.Right} {
 			for _, c := range n.leafs.sides[s] {
 				if c.active && c.there() {

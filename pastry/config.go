@@ -74,10 +74,11 @@ type Parameters struct {
 	// Remember is the number of nodes in the saved snapshot, 4 to 128.
 	Remember int
 
-	// Held is the number of messages that may wait at a node for its lease. More of others'
-	// it does not take into its custody: they stay where they were, or, where the origin
-	// waits for an outcome, it is told to try again. Of its own it holds as many besides.
-	Held int
+	// Held and HeldBytes bound the messages that wait at a node for its lease: how many,
+	// 4 to 65,536, and what they take together, 256 KiB to 1 GiB. What one neighbour handed over
+	// may take a quarter of either. Of what exceeds that the origin is told to try again if it
+	// waits for an outcome; else it is lost, as what waits for too long.
+	Held, HeldBytes int
 }
 
 // Config is all that a node is told. DefaultConfig gives the values for real networks;
@@ -125,7 +126,7 @@ func DefaultConfig() Config {
 		TableRound: 20 * time.Minute,
 		ProbeFloor: 9 * time.Second, ProbeCap: 30 * time.Minute, ProbeLoss: 0.05,
 		Heal: 15 * time.Second, GoneFor: 90 * time.Minute,
-		Alone: 40 * time.Second, Remember: 64, Held: 512,
+		Alone: 40 * time.Second, Remember: 64, Held: 4096, HeldBytes: 16 << 20,
 	}}
 }
 
@@ -157,7 +158,8 @@ func (c *Config) Validate() error {
 		{c.Heal < time.Second || c.GoneFor < c.Heal, "Heal must be at least 1 s, and GoneFor at least Heal"},
 		{c.Alone <= 0, "Alone must be above 0"},
 		{c.Remember < 4 || c.Remember > 128, "Remember must be 4 to 128"},
-		{c.Held < 1, "Held must be at least 1"},
+		{c.Held < 4 || c.Held > 1<<16, "Held must be 4 to 65536"},
+		{c.HeldBytes < 256<<10 || c.HeldBytes > 1<<30, "HeldBytes must be 256 KiB to 1 GiB"},
 		{c.Signer == nil || c.Verifier == nil || c.Rand == nil, "Signer, Verifier and Rand must be set"},
 	} {
 		if r.bad {

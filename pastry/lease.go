@@ -328,7 +328,7 @@ func (n *Node) stateChanged() {
 			n.cfg.Observe.Ready(n, ok)
 		}
 	}
-	if n.wasOK && len(n.held) > 0 {
+	if n.wasOK && n.held != nil && len(n.held.list) > 0 {
 		n.After(0, n.release)
 	}
 	n.wakeNewcomers()

@@ -40,8 +40,8 @@ type Node struct {
 	leafs       leafSet
 	sides       [2]adjacency
 	lostSight   task.Instant // of the last neighbour that fell silent
-	held        []heldHop
-	linked      func() // tells the join task that the leaf set or a lease changed
+	held        *heldSet     // nil: nothing waits for a lease
+	linked      func()       // tells the join task that the leaf set or a lease changed
 	askSeq      uint32
 	epoch       uint32 // of hop numbers, of the link that began last
 	tuning      tuning

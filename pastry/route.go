@@ -3,29 +3,13 @@ package pastry
 import (
 	"encoding/binary"
 	"slices"
-	"time"
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/peer"
-	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
 )
-
-// heldHop is a message that waits here: this node is the key's root, or will be,
-// and does not hold its leases yet.
-type heldHop struct {
-	via   *contact // nil: from this node
-	hop   *msg.Hop
-	until task.Instant
-}
-
-// heldFor is how long a message waits for a lease: a long lease ends sooner, also one that
-// is inherited when a further death is noticed, a heartbeat later (inherit.go).
-func (n *Node) heldFor() time.Duration {
-	return n.cfg.LeaseLong + n.cfg.Heartbeat + n.probeTime() + time.Second
-}
 
 // nextHop follows Pastry 2001, section 2.3: the leaf set first, then the table,
 // then any node that is nearer and shares as much. It returns nil if this node is
@@ -115,9 +99,6 @@ func (n *Node) randomHop(key id.ID, row int, avoid []id.ID) *contact {
 // onHop takes custody of a message from a neighbour, once.
 func (n *Node) onHop(c *contact, m *msg.Hop) {
 	n.onAcks(c, m.Acks)
-	if len(n.held) >= n.cfg.Held && n.noRoom(m) {
-		return // it stays in the custody of c, which tries again
-	}
 	known, fresh := c.linked().first(m.Epoch, m.Seq)
 	if known {
 		n.owe(c, m.Seq)
@@ -262,64 +243,6 @@ func (n *Node) linkRTT(c *contact) uint32 {
 		return uint32(c.link.srtt.Microseconds())
 	}
 	return 0
-}
-
-// noRoom reports whether m would wait for a lease where as many wait as may. Whose origin
-// waits for an outcome is not meant: it is told, and decides.
-func (n *Node) noRoom(m *msg.Hop) bool {
-	r := m.Route
-	if r == nil || r.Want || r.Join || r.To || n.claims(r.Key) {
-		return false
-	}
-	n.forgetHeld()
-	next, _ := n.nextHop(r.Key, nil, false)
-	return next == nil && len(n.held) >= n.cfg.Held
-}
-
-// hasRoom reports whether m may wait although as many wait as may: if it is in this node's
-// custody already, as the next hop ended, or begins here, as no more such ones do.
-func (n *Node) hasRoom(via *contact, m *msg.Hop) bool {
-	if via != nil || m.Route.Want {
-		return false
-	}
-	own := 0
-	for _, h := range n.held {
-		if h.via == nil && h.hop.Count == 0 {
-			own++
-		}
-	}
-	return m.Count > 0 || own < n.cfg.Held
-}
-
-// forgetHeld gives up what has waited for a lease for too long.
-func (n *Node) forgetHeld() {
-	now := n.Now()
-	n.held = slices.DeleteFunc(n.held, func(h heldHop) bool { return h.until.Before(now) })
-}
-
-// hold keeps a message until this node holds its leases.
-func (n *Node) hold(via *contact, m *msg.Hop) {
-	n.forgetHeld()
-	if len(n.held) >= n.cfg.Held && !n.hasRoom(via, m) {
-		n.fail(via, m.Route, m, msg.ReplyBusy)
-		return
-	}
-	n.held = append(n.held, heldHop{via: via, hop: m, until: n.Now().Add(n.heldFor())})
-}
-
-// release tries the messages that waited for a lease again.
-func (n *Node) release() {
-	if len(n.held) == 0 {
-		return
-	}
-	held := n.held
-	n.held = nil
-	now := n.Now()
-	for _, h := range held {
-		if !h.until.Before(now) {
-			n.route(h.via, h.hop, nil)
-		}
-	}
 }
 
 // fail gives a message up and tells its origin, if it waits for an outcome.

@@ -43,8 +43,13 @@ func soloAt(t testing.TB, x uint8, seeds ...*peer.Handle) *solo { return soloOf(
 
 // soloOf starts one with a leaf set of that size.
 func soloOf(t testing.TB, x uint8, leafSet int, seeds ...*peer.Handle) *solo {
+	return soloTuned(t, x, func(c *pastry.Config) { c.LeafSet, c.Seeds = leafSet, seeds })
+}
+
+// soloTuned starts one with what tune changes of the defaults.
+func soloTuned(t testing.TB, x uint8, tune func(*pastry.Config)) *solo {
 	c := config()
-	c.LeafSet, c.Seeds = leafSet, seeds
+	tune(&c)
 	s := &solo{t: t, app: new(app), timers: make(map[uint32]task.Instant)}
 	c.Apps = mounts(s.app, appNumber)
 	c.Observe.Dropped = func(_ *pastry.Node, _ id.ID, why error) { s.gave = append(s.gave, why) }

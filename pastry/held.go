@@ -1,0 +1,156 @@
+package pastry
+
+import (
+	"time"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/pastry/msg"
+	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/task"
+)
+
+// heldHop is a message that waits here: this node is the key's root, or will be,
+// and does not hold its leases yet.
+type heldHop struct {
+	via   *contact // nil: from this node
+	hop   *msg.Hop
+	bytes int // as sizeOf says
+	until task.Instant
+}
+
+// heldSet are the messages that wait at a node for its lease. It is made when the first one
+// waits, as most nodes of a simulation have none.
+type heldSet struct {
+	list []heldHop      // in the order of until
+	all  load           // what they take, and what release has still to try
+	by   map[id.ID]load // what of it each neighbour handed over
+	lost uint64         // so many were given up
+}
+
+// load is what some of the messages that wait take.
+type load struct{ count, bytes int }
+
+// heldShare is the part of all room that what one neighbour handed over may take, so that
+// none fills it: one in so many.
+const heldShare = 4
+
+// heldFor is how long a message waits for a lease: a long lease ends sooner, also one that
+// is inherited when a further death is noticed, a heartbeat later (inherit.go).
+func (n *Node) heldFor() time.Duration {
+	return n.cfg.LeaseLong + n.cfg.Heartbeat + n.probeTime() + time.Second
+}
+
+// sizeOf is about what a message takes in memory, in bytes.
+func sizeOf(m *msg.Hop) int {
+	r := m.Route
+	sum := 512 + r.Origin.SizeCBOR() + len(r.Env.Payload) + len(m.Path) + 4*len(m.Acks) + trailSize(m.Trail)
+	for _, row := range m.Join {
+		sum += 64 + handlesSize(row.Nodes)
+	}
+	if b := r.Back; b != nil {
+		sum += 512 + len(b.Payload) + len(b.Text) + len(b.Path) + 4*len(b.Acks) + trailSize(b.Trail)
+	}
+	return sum
+}
+
+func trailSize(ts []msg.Trail) (sum int) {
+	for _, t := range ts {
+		sum += t.Node.SizeCBOR()
+	}
+	return sum
+}
+
+func handlesSize(hs []*peer.Handle) (sum int) {
+	for _, h := range hs {
+		sum += h.SizeCBOR()
+	}
+	return sum
+}
+
+// fits reports whether there is room for h, too, where so many messages and bytes may wait.
+func (w *heldSet) fits(h heldHop, count, bytes int) bool {
+	if w.all.count >= count || w.all.bytes+h.bytes > bytes {
+		return false
+	}
+	if h.via == nil {
+		return true
+	}
+	s := w.by[h.via.h.ID]
+	return s.count < count/heldShare && s.bytes+h.bytes <= bytes/heldShare
+}
+
+// add counts h in with a sign of 1, and out with one of -1.
+func (w *heldSet) add(h heldHop, sign int) {
+	w.all.count += sign
+	w.all.bytes += sign * h.bytes
+	if h.via == nil {
+		return
+	}
+	from := h.via.h.ID
+	s := w.by[from]
+	s.count += sign
+	s.bytes += sign * h.bytes
+	if s.count == 0 {
+		delete(w.by, from)
+		return
+	}
+	if w.by == nil {
+		w.by = make(map[id.ID]load)
+	}
+	w.by[from] = s
+}
+
+// hold keeps a message until this node holds its leases.
+func (n *Node) hold(via *contact, m *msg.Hop) {
+	if n.held == nil {
+		n.held = new(heldSet)
+	}
+	w := n.held
+	for len(w.list) > 0 && w.list[0].until.Before(n.Now()) {
+		old := w.list[0]
+		w.list[0] = heldHop{}
+		w.list = w.list[1:]
+		w.add(old, -1)
+		n.waitedInVain(old)
+	}
+	h := heldHop{via: via, hop: m, bytes: sizeOf(m), until: n.Now().Add(n.heldFor())}
+	if !w.fits(h, n.cfg.Held, n.cfg.HeldBytes) {
+		w.lost++
+		n.fail(via, m.Route, m, msg.ReplyBusy)
+		return
+	}
+	w.list = append(w.list, h)
+	w.add(h, 1)
+}
+
+// waitedInVain gives up a message that has waited for too long. Its origin is not told: if it waits for
+// an outcome it has tried other ways meanwhile, one of which may be good.
+func (n *Node) waitedInVain(h heldHop) {
+	n.held.lost++
+	if n.cfg.Observe.Dropped != nil {
+		n.cfg.Observe.Dropped(n, h.hop.Route.Key, kbr.ErrTimeout)
+	}
+}
+
+// release tries the messages that waited for a lease again.
+func (n *Node) release() {
+	w := n.held
+	if w == nil {
+		return
+	}
+	list, now := w.list, n.Now()
+	w.list = nil
+	for i, h := range list {
+		list[i] = heldHop{}
+		w.add(h, -1) // not before: others must not take the room of those that wait again
+		if h.until.Before(now) {
+			n.waitedInVain(h)
+			continue
+		}
+		n.route(h.via, h.hop, nil)
+	}
+	if w.all.count == 0 && w.lost == 0 {
+		n.held = nil
+	}
+}
