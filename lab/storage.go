@@ -44,8 +44,10 @@ type storage struct {
 	// folder is a space that is changed besides, in every fourth step.
 	folder *folder.Folder
 	steps  int
-	// hasty: nodes wait for nobody who went away. So parts of the ring make one object each
-	// for themselves, as else only after Config.Absence.
+	// apart: nodes go on soon without a majority that went away. So parts of the ring make one object
+	// each for themselves, as else only after Config.Absence.
+	apart bool
+	// hasty: they wait for nobody who went away before they make copies anew either.
 	hasty bool
 }
 
@@ -170,7 +172,7 @@ func (s *Storm) Toll() (t Toll) {
 
 // newStorage prepares the files of a storm.
 func newStorage(s *Storm, seed uint64) *storage {
-	st := &storage{storm: s, rng: rand.New(rand.NewPCG(seed, 0x57012)), lost: make(map[id.Hash][]time.Duration), hasty: seed%4 == 3}
+	st := &storage{storm: s, rng: rand.New(rand.NewPCG(seed, 0x57012)), lost: make(map[id.Hash][]time.Duration), apart: seed%2 == 1, hasty: seed%4 == 3}
 	for i := range owners {
 		st.people = append(st.people, standin.NewSigner(seed, 1<<32+uint64(i)))
 	}
@@ -203,8 +205,11 @@ func (st *storage) mount(i int, env sim.NodeEnv) []kbr.Mount {
 	c.Certificate = func() *peer.Certificate { return r.certs[i] }
 	// The waits that are long in a real ring, so that a storm sees what comes after them.
 	c.Sync, c.Surplus = time.Minute, 2*time.Minute
+	if c.Apart = c.Absence; st.apart {
+		c.Apart = 5 * time.Second
+	}
 	if st.hasty {
-		c.Absence = 5 * time.Second
+		c.Absence = c.Apart
 	}
 	p, err := past.New(c)
 	if err != nil {
@@ -334,4 +339,4 @@ func (st spaceStorm) AnyLost(copies int) bool {
 }
 
 // Parted implements folder.Storm.
-func (st spaceStorm) Parted() bool { return st.hasty }
+func (st spaceStorm) Parted() bool { return st.apart }

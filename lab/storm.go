@@ -121,7 +121,7 @@ func newStorm(t Tempest, log *transcript) *Storm {
 		// one key are never right.
 		s.Faults.Partition, s.Faults.Unlinked = 0, 0
 	}
-	if s.files != nil && s.files.hasty && s.Faults.Partition > 0 {
+	if s.files != nil && s.files.apart && s.Faults.Partition > 0 {
 		s.Faults.Partition, s.Faults.PartitionMin = max(s.Faults.Partition, 0.04), 30*time.Second
 	}
 	return s

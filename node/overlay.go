@@ -257,6 +257,7 @@ func (o *overlay) makeStorage() (err error) {
 	c.Ring, c.Signer, c.Verifier, c.Store = o.ring, n.signer, &o.verifier, n.store
 	c.Certificate, c.Expelled, c.Sync, c.Capacity = n.member.Certificate, o.expelled, storageSync, offer
 	c.Absence, c.LostAfter = n.cfg.Absence, n.cfg.LostAfter
+	c.Apart = min(c.Apart, c.Absence)
 	a := account.Default()
 	a.Sync = storageSync
 	if a.Gift, err = n.gift(o.ring); err != nil {

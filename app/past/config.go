@@ -42,6 +42,10 @@ type Config struct {
 	// Absence is how long the replicas of a node that went away are not made anew
 	// elsewhere, if enough others are there: 10 minutes.
 	Absence time.Duration
+	// Apart is how long those who are left wait for a majority of an object's holders that went away, until they
+	// go on without it for who agrees to that (Edit.Apart), and may make an object that only those could know
+	// of: 30 s, at most Absence.
+	Apart time.Duration
 	// LostAfter is how long a holder has to be out of sight to be taken for lost, as one who was
 	// expelled is: nobody waits any more for what only he could say. It counts while this node is
 	// there: 30 days. 0: never.
@@ -102,7 +106,7 @@ const (
 func Default() Config {
 	const day = 24 * time.Hour
 	return Config{
-		Copies: 5, Absence: 10 * time.Minute, LostAfter: 30 * 24 * time.Hour, Sync: 10 * time.Minute, Surplus: 20 * time.Minute,
+		Copies: 5, Absence: 10 * time.Minute, Apart: 30 * time.Second, LostAfter: 30 * 24 * time.Hour, Sync: 10 * time.Minute, Surplus: 20 * time.Minute,
 		Forget: 30 * day, Skew: day, Ask: 5 * time.Second, Patience: 20 * time.Second,
 		Diversion: divert.Default(), CacheSize: 64e6, CacheFor: 10 * time.Minute, Capacity: 1e9, MaxObjects: 1_000_000, MaxTasks: 256, PeerWrites: 6_000, PeerReads: 60_000,
 	}
@@ -130,6 +134,7 @@ func (c *Config) Validate() error {
 		v, min, to time.Duration
 	}{
 		{"Absence", c.Absence, 0, 24 * time.Hour},
+		{"Apart", c.Apart, 0, c.Absence},
 		{"LostAfter", c.LostAfter, 0, 10 * 365 * 24 * time.Hour},
 		{"Sync", c.Sync, time.Second, 24 * time.Hour},
 		{"Surplus", c.Surplus, 0, 24 * time.Hour},

@@ -99,8 +99,8 @@
 // on their disks is current. Package office says how, also while the holders change, and why
 // no change is lost.
 //
-// Two parts of a ring that have lost sight of each other for longer than Config.Absence may
-// each make one object for themselves, as each is sure that there is none. When they meet the
+// Two parts of a ring that have lost sight of each other for longer than Config.Absence, or Config.Apart for
+// who agrees to that, may each make one object for themselves, as each is sure that there is none. When they meet the
 // one with the higher version is current, or of two with one number that with the smaller hash;
 // what the other part had last is a rival (rivals.go): it is kept besides by the same holders, and
 // found in each answer (Found.Rivals, Client.Rival), so that its writer hears of it, until
@@ -110,7 +110,7 @@
 //
 // # Where a majority is away
 //
-// Where a majority of an object's holders is away for longer than Config.Absence (one of two
+// Where a majority of an object's holders is away for longer than Config.Apart (one of two
 // laptops sleeps), the rest goes on for those who agree to it (Edit.Apart, Client.Latest), and each
 // answer says so (Found.Apart). Change and Current promise more, and are ErrNotReachable until it is back.
 // Then both sides' versions meet as above: where one side alone has made some, they simply go on.

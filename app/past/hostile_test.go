@@ -301,6 +301,7 @@ func TestConfig(t *testing.T) {
 		"Primary":     func(c *past.Config) { c.Diversion.Primary = 2 },
 		"LostAfter":   func(c *past.Config) { c.LostAfter = -1 },
 		"Absence":     func(c *past.Config) { c.Absence = -1 },
+		"Apart":       func(c *past.Config) { c.Apart = c.Absence + 1 },
 		"Sync":        func(c *past.Config) { c.Sync = 0 },
 		"Surplus":     func(c *past.Config) { c.Surplus = 25 * time.Hour },
 		"Forget":      func(c *past.Config) { c.Forget = time.Minute },

@@ -3,6 +3,7 @@ package past
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/app/past/msg"
@@ -37,9 +38,17 @@ func (b bench) Ruling(o id.Hash) *certificate.Ruling {
 }
 
 // Away implements office.Holder.
-func (b bench) Away() (ids []id.ID) {
-	for _, a := range b.p.away {
-		ids = append(ids, a.node)
+func (b bench) Away() []id.ID { return b.p.awayFor(b.p.cfg.Absence) }
+
+// Awaited implements office.Holder.
+func (b bench) Awaited() []id.ID { return b.p.awayFor(b.p.cfg.Apart) }
+
+// awayFor returns who went away and is gone for less than d.
+func (p *Past) awayFor(d time.Duration) (ids []id.ID) {
+	for _, a := range p.away {
+		if p.ep.Now().Sub(a.since) < d {
+			ids = append(ids, a.node)
+		}
 	}
 	return ids
 }

@@ -157,7 +157,7 @@ func TestFailures(t *testing.T) {
 		says   string
 	}{
 		{files.ErrUnavailable, 503, "ServiceUnavailable"}, {files.ErrDenied, 403, "AccessDenied"}, {files.ErrFull, 507, "QuotaExceeded"},
-		{errors.New("a secret of the node"), 500, "InternalError"}, {fmt.Errorf("of this: %w", files.ErrUnavailable), 503, "try again later"},
+		{errors.New("a secret of the node"), 500, "InternalError"}, {fmt.Errorf("of this: %w", files.ErrUnavailable), 503, "try again in a minute"},
 	} {
 		w := openOn(t, broken{memory.New(0), c.err})
 		if got := w.do("GET", "/bbb/a", "").Has(t, c.status, c.says); strings.Contains(got.Body, "secret") {

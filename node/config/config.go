@@ -94,9 +94,9 @@ type Config struct {
 	// Offer is how much this node keeps for its ring, in bytes of content: 0, 1 MiB to
 	// 1 TiB, or api.AutoOffer, which lets the node choose (see ChooseOffer).
 	Offer int64
-	// Absence is how long a node that is gone is waited for before what it keeps is made anew, and
-	// before those that are left go on where a majority is away: 1 s to 24 h. It should be the same on
-	// all nodes of a ring.
+	// Absence is how long a node that is gone is waited for before what it keeps is made anew: 1 s to 24 h. For
+	// so long at most those that are left wait before they go on where a majority is away, else half a
+	// minute. It should be the same on all nodes of a ring.
 	Absence time.Duration
 	// LostAfter is how long a node has to be out of sight until it is taken for lost, and those that are
 	// left count as a majority: 1 h to 3,650 days; 0: never.

@@ -69,7 +69,7 @@ var settings = []setting{
 		get: func(c *Config) any { return c.Memory }, put: func(c *Config, v any) { c.Memory = v.(int64) }},
 	{key: "offer", help: "how much is kept here for the ring, as \"20GiB\"; 0: nothing; auto: a tenth of what is free", size: true, check: checkOffer, read: ParseOffer, shown: offerText,
 		get: func(c *Config) any { return c.Offer }, put: func(c *Config, v any) { c.Offer = v.(int64) }},
-	{key: "absence", help: "for how long a node that is gone is waited for before the others go on without it, as \"10m\"", size: true, span: true, check: checkAbsence, read: readSpan, shown: spanText,
+	{key: "absence", help: "for how long a node that is gone is waited for before the others copy what it keeps, as \"10m\"", size: true, span: true, check: checkAbsence, read: readSpan, shown: spanText,
 		get: func(c *Config) any { return int64(c.Absence) }, put: func(c *Config, v any) { c.Absence = time.Duration(v.(int64)) }},
 	{key: "lost_after", help: "after how long out of sight a node is taken for lost, so that the others are a majority again, as \"30d\"; 0s: never", size: true, span: true, check: checkLostAfter, read: readSpan, shown: spanText,
 		get: func(c *Config) any { return int64(c.LostAfter) }, put: func(c *Config, v any) { c.LostAfter = time.Duration(v.(int64)) }},

@@ -9,7 +9,7 @@ import (
 )
 
 // parted reports whether a branch may begin without a majority: of each branch that is known
-// so many holders are gone, for longer than anybody is waited for, that there is none.
+// so many holders are gone, for longer than they are waited for, that there is none.
 func (c *canvass) parted() bool {
 	known := c.known()
 	return len(known) > 0 && len(known) <= certificate.MaxRivals && c.seated() && !slices.ContainsFunc(known, func(v *certificate.Version) bool {
@@ -20,7 +20,7 @@ func (c *canvass) parted() bool {
 // gone reports whether a majority of some holders is neither heard, nor in sight, nor waited for, or
 // has lost its disks.
 func (c *canvass) gone(hs certificate.Holders) bool {
-	there, away, n := c.all.ep.NeighborSet(maxSight), c.all.holder.Away(), 0
+	there, away, n := c.all.ep.NeighborSet(maxSight), c.all.holder.Awaited(), 0
 	for _, m := range hs {
 		switch got := c.heard[m.Node]; {
 		case got != nil && m.Life != 0 && got.Life != m.Life:

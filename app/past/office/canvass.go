@@ -16,6 +16,7 @@ import (
 type canvass struct {
 	all     *Offices
 	of      *Office
+	apart   bool // it is enough to know what those say who are there: see nothing
 	asked   []id.ID
 	heard   map[id.ID]*answer
 	highest uint64                 // of the terms that were promised to others
@@ -75,8 +76,11 @@ func (c *canvass) seated() bool {
 // nothing reports whether it is sure that there is no such object: of the nodes near it, so
 // few are away, silent or new that they make no majority of any k of them.
 func (c *canvass) nothing(near []*peer.Handle) bool {
-	unheard := 0
-	for _, n := range c.all.holder.Away() {
+	unheard, away := 0, c.all.holder.Away()
+	if c.apart {
+		away = c.all.holder.Awaited()
+	}
+	for _, n := range away {
 		if len(near) < 2*c.of.copies || id.Closer(c.of.object.Place(), n, near[len(near)-1].ID) {
 			unheard++
 		}
@@ -107,7 +111,7 @@ func (c *canvass) agreed(r *certificate.Ruling) bool {
 // find asks the holders that a ruling names and that were not asked yet.
 func (c *canvass) find(t *task.T, r *certificate.Ruling) error {
 	var ids []id.ID
-	away := c.all.holder.Away()
+	away := c.all.holder.Awaited()
 	for _, hs := range r.Sets() {
 		for _, m := range hs {
 			if !slices.Contains(away, m.Node) && !slices.Contains(c.asked, m.Node) {

@@ -111,11 +111,12 @@
 // # Where a majority is away
 //
 // Where a majority of the holders is away nothing is decided that wants one: changes and reads fail
-// until they are back. Who agrees to less (Mode Apart) goes on without them, once they are gone for so
-// long that nobody waits for them any more: as long as the ring waits before it makes the replicas of a node
-// anew, ten minutes. Earlier a laptop that is closed on the way between two rooms would cost a branch, and
-// two people who are parted for a minute two versions; later nobody could use what he has on
-// the train. It is the moment, too, from which one who is left makes new objects by himself.
+// until they are back. Who agrees to less (Mode Apart) goes on without them soon after the verdict that they
+// are gone: half a minute, in which one who was slow, or changed the network, is back. A branch costs little, as
+// it is none any more when they meet, where one side alone has gone on; and whoever waits for longer does
+// not know whether anything works. (That replicas are made anew costs more, and waits for longer.)
+// It is the moment, too, from which one who is left makes new objects by himself; who has not agreed to less
+// is told only when they are given up (Holder.Away) that there is none.
 //
 //   - A root which has the promise of a majority of the k nearest that are there, and of no known tree
 //     that of a majority of its holders, of whom so many are neither heard, nor in sight, nor were so a moment

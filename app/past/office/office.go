@@ -43,8 +43,12 @@ type Holder interface {
 	// Rivals returns the versions that are kept of an object besides the current one. The
 	// error is task.ErrStopped.
 	Rivals(t *task.T, o id.Hash) ([]*certificate.Version, error)
-	// Away returns the neighbours that went away a moment ago and may come back.
+	// Away returns the neighbours that went away and may come back: before they are given up nobody is
+	// sure that there is no such object.
 	Away() []id.ID
+	// Awaited returns those of them that went a moment ago, and are waited for before anybody goes on
+	// without a majority.
+	Awaited() []id.ID
 	// Lost reports whether a node is taken for lost: it was expelled, or is out of sight for so long that
 	// nobody waits for it.
 	Lost(id.ID) bool
@@ -101,7 +105,7 @@ const (
 	// Fresh: in a new term. In an older one a root may only decide, which fails if another
 	// root has taken office since; what it remembers may be of the past.
 	Fresh Mode = 1 << iota
-	// Apart: where a majority of the holders is gone for long, without it.
+	// Apart: where a majority of the holders is gone for longer than they are waited for, without it.
 	Apart
 )
 
@@ -151,7 +155,7 @@ func (s *Offices) take(t *task.T, o id.Hash, copies int, set []*peer.Handle, mod
 		of.term.Count = r.Term.Count + 1
 	}
 	for range maxTerms {
-		c := &canvass{all: s, of: of, heard: make(map[id.ID]*answer)}
+		c := &canvass{all: s, of: of, apart: mode&Apart != 0, heard: make(map[id.ID]*answer)}
 		switch met, err := c.run(t); {
 		case errors.Is(err, errHigher):
 			of.term.Count = c.highest + 1

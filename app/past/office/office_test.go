@@ -67,6 +67,8 @@ func (v *voter) Ruling(id.Hash) *certificate.Ruling {
 func (v *voter) Rivals(*task.T, id.Hash) ([]*certificate.Version, error) { return v.disk.rivals, nil }
 
 // Away implements office.Holder: all are waited for.
+func (v *voter) Awaited() []id.ID { return v.Away() }
+
 func (v *voter) Away() (ids []id.ID) {
 	there := v.ep.NeighborSet(len(v.town.voters))
 	for _, o := range v.town.voters {

@@ -76,7 +76,7 @@ there are. A value has up to 40656 bytes; without one, or with -, standard input
 read to its end. With --if-version the value is only set in place of the version that
 you have seen: if another one is current by now, nothing is changed (exit code 1).
 Without it the values that ` + "`phyllo dht rivals`" + ` shows are settled, too; and where most of
-those who keep the entry are away for long (absence in phyllo.toml), the rest go on without
+those who keep the entry are away for more than half a minute, the rest go on without
 them, and the answer says so. With it that is refused.`,
 		Example: `  phyllo dht put colour blue
   phyllo dht put colour green --if-version 1
@@ -145,7 +145,7 @@ func dhtGet(w *console.World) *cobra.Command {
 		Long: `Print the value of a key, byte for byte; on a terminal what could disturb it is shown
 as an escape. With --json also its version, for --if-version. Exit code 3: there is no
 value. If there are other values (` + "`phyllo dht rivals`" + `), or most of those who keep the
-entry are away for long, standard error says so.`,
+entry are away, standard error says so.`,
 		Example: `  phyllo dht get colour
   phyllo dht get notes > notes.txt
   phyllo dht get colour --json | jq .version`,
@@ -159,7 +159,7 @@ entry are away for long, standard error says so.`,
 				}
 				console.Answered(ctx)
 				if v.Apart > 0 {
-					w.Say("%s a majority of the %d that keep it is away for long: this is what those have who are there", w.Mark(api.Warn), v.Apart)
+					w.Say("%s a majority of the %d that keep it is away: this is what those have who are there", w.Mark(api.Warn), v.Apart)
 				}
 				if v.Rivals > 0 {
 					w.Say("%s %s under this key, put where the nodes of the ring were out of each other's sight: see `phyllo dht rivals KEY`; `phyllo dht put KEY VALUE` settles it", w.Mark(api.Warn), plain.Plural(v.Rivals, "other value"))
