@@ -70,6 +70,10 @@ func (s *script) arrange(a []string) bool {
 		if err := s.node.FolderAdd(s.t.Context(), api.FileName{Name: a[1]}); err != nil {
 			s.t.Fatal(err)
 		}
+	case "link": // NAME TARGET, beside the files
+		if err := os.Symlink(filepath.Join(s.dir, a[2]), filepath.Join(s.dir, a[1])); err != nil {
+			s.t.Fatal(err)
+		}
 	case "receive": // USER FROM TEXT
 		s.node.Receive(a[1], a[2], a[3])
 	case "rival": // KEY VALUE

@@ -98,8 +98,8 @@ makes lost parts anew, so let it run once in a week or two. Keep the link that
 	return cmd
 }
 
-// putAll stores a file, or a folder with all that is in it. What of a folder cannot be stored, or is
-// no file, is left out and told: left is how many files cannot be.
+// putAll stores a file, or a folder with all that is in it. What of a folder cannot be read or stored, or is
+// no file, is left out and told: left is how many files cannot be, a folder that cannot be read being one.
 func putAll(ctx context.Context, w *console.World, p *putFlags, from string) (left int, err error) {
 	if from == "-" {
 		if p.as == "" {
@@ -114,9 +114,20 @@ func putAll(ctx context.Context, w *console.World, p *putFlags, from string) (le
 			root = path.Join(root, path.Base(filepath.ToSlash(from)))
 		}
 	}
-	return left, filepath.WalkDir(from, func(at string, d fs.DirEntry, err error) error {
-		if err != nil {
+	if at, err := os.Stat(from); err == nil && at.IsDir() {
+		from += string(filepath.Separator) // a link to a folder that somebody names is followed, and none in a folder
+	}
+	leave := func(at string, why error) error {
+		w.Say("%s %s: %s", w.Mark(api.Warn), plain.Clean(at), why)
+		left++
+		return nil
+	}
+	err = filepath.WalkDir(from, func(at string, d fs.DirEntry, err error) error {
+		if err != nil && at == from {
 			return fmt.Errorf("reading %s: %w: is it spelt right, and may you read it?", plain.Clean(at), errors.Unwrap(err))
+		}
+		if err != nil {
+			return leave(at, errors.Unwrap(err))
 		}
 		info, err := os.Stat(at)
 		switch {
@@ -135,18 +146,20 @@ func putAll(ctx context.Context, w *console.World, p *putFlags, from string) (le
 			return err
 		}
 		f, err := os.Open(at)
+		if err != nil && at != from {
+			return leave(at, errors.Unwrap(err))
+		}
 		if err != nil {
 			return fmt.Errorf("reading %s: %w: may you read it? (`ls -l`)", plain.Clean(at), errors.Unwrap(err))
 		}
 		defer f.Close()
 		err = putOne(ctx, w, p, f, path.Join(root, filepath.ToSlash(rel)), info.Size())
 		if at != from && api.KindOf(err) == api.Usage {
-			w.Say("%s %s: %s", w.Mark(api.Warn), plain.Clean(at), err)
-			left++
-			return nil
+			return leave(at, err)
 		}
 		return err
 	})
+	return left, err
 }
 
 // putOne stores what r has to its end.
