@@ -68,7 +68,7 @@ type Room struct {
 	// ring's storage is not known to have it.
 	Unlisted bool `json:"unlisted,omitempty"`
 	// StorageTrouble says why what belongs into the ring's storage could not be put there, or looked
-	// for, when that was tried last, and what helps. It is tried again.
+	// for, when that was tried last, and what helps. It is tried again where that helps.
 	StorageTrouble string `json:"storage_trouble,omitempty"`
 	// Looking: what storage has of the room was not compared since the node started, so Unstored and
 	// Unlisted are not known yet, and not set.

@@ -273,6 +273,6 @@ func sayStorageTrouble(list []api.Room, say sayer) {
 		if more := len(names) - fewRooms; more > 0 {
 			names = append(names[:fewRooms], fmt.Sprintf("%d more", more))
 		}
-		say("rooms", api.Warn, "The ring's storage could not be asked, or did not take all that belongs there, for %s: %s. It is tried again.", strings.Join(names, ", "), why)
+		say("rooms", api.Warn, "The ring's storage could not be asked, or did not take all that belongs there, for %s: %s. It is tried again where that helps.", strings.Join(names, ", "), why)
 	}
 }

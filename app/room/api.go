@@ -36,7 +36,7 @@ type Summary struct {
 	// have this one: the list is in storage, too.
 	Unlisted bool
 	// StorageTrouble is why what belongs into storage could not be put there, or not be looked for,
-	// when that was tried last; nil: it could. It is tried again. Of an Unlisted room it may be trouble
+	// when that was tried last; nil: it could. It is tried again, but for ErrLongLog. Of an Unlisted room it may be trouble
 	// with the list.
 	StorageTrouble error
 	// Looking tells that storage was not compared with since the node started, so Unstored and Unlisted

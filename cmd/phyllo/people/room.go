@@ -101,7 +101,7 @@ func roomTroubles(w *console.World, list []api.Room) {
 	for _, r := range list {
 		if why := r.StorageTrouble; why != "" && !said[why] && !w.JSON {
 			said[why] = true
-			w.Printf("%s The ring's storage could not be asked, or did not take all that belongs there, which is tried again: %s\n", w.Mark(api.Warn), plain.Clean(why))
+			w.Printf("%s The ring's storage could not be asked, or did not take all that belongs there, which is tried again where that helps: %s\n", w.Mark(api.Warn), plain.Clean(why))
 		}
 	}
 }
@@ -153,7 +153,9 @@ everybody in the ring can join and read it: what is said in it is not sealed. Th
 of such rooms: others find one by the name of anybody who is in it ("phyllo room find"). With
 --stored members put what is said into the ring's storage, too, sealed: who comes while
 none of the others is there gets all of it. It is paid for by those who say something, and
-stays there as long as members come back: for 90 days after the last of them was there.`,
+stays there as long as members come back: for 90 days after the last of them was there. A
+key that begins while somebody is away waits for him there for 200 days; after that a
+member must be there for him to read on.`,
 		Example: "  phyllo room create garden\n  phyllo room create \"book club\" --stored\n  phyllo room create square --public", Args: command.Args(1, 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.Name = a[0]
@@ -364,7 +366,9 @@ told any more what has come to your computer and what you have read; what they w
 stays with them, and that you have what you answer to is seen anyway. With --stored on,
 which is for all and an admin's to say, members put what is said into the ring's storage,
 too, sealed: who comes while none of the others is there gets all of it, until 90 days
-after the last of them was there. With --stored off they take it back from there.`,
+after the last of them was there. A key that begins while somebody is away waits for him
+there for 200 days; after that a member must be there for him to read on. With --stored
+off they take it back from there.`,
 		Example: "  phyllo room set garden --receipts off\n  phyllo room set garden --stored on", Args: command.Args(1, 1), ValidArgsFunction: command.Complete(w, rooms),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.Room = a[0]
