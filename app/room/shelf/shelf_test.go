@@ -39,7 +39,7 @@ func full() *shelf.Head {
 	tips := entry.Join(many(shelf.MaxTips, hash))
 	return &shelf.Head{Founding: founding, Tips: tips, Packed: tips,
 		Packs: many(shelf.MaxPacks, func(i uint64) *shelf.Ref {
-			return &shelf.Ref{Object: hash(i), Key: peer.Secret(hash(i)), Size: shelf.MaxObject, Entries: shelf.MaxEntries}
+			return &shelf.Ref{Object: hash(i), Key: peer.Secret(hash(i)), Size: shelf.MaxObject, Entries: shelf.MaxEntries, Ends: 1 << 45}
 		}),
 		People: many(shelf.MaxPeople, func(i uint64) *shelf.Person {
 			return &shelf.Person{Key: peer.Key(hash(i)), Name: strings.Repeat("n", entry.MaxTitle)}
@@ -94,6 +94,7 @@ func TestBadHeads(t *testing.T) {
 		"pack without key": func(h *shelf.Head) { h.Packs[3].Key = peer.Secret{} },
 		"pack of nothing":  func(h *shelf.Head) { h.Packs[3].Object = id.Hash{} },
 		"large pack":       func(h *shelf.Head) { h.Packs[3].Size++ },
+		"ends before 1970": func(h *shelf.Head) { h.Packs[3].Ends = -1 },
 		"many people":      func(h *shelf.Head) { h.People = append(h.People, h.People[0]) },
 		"nobody":           func(h *shelf.Head) { h.People[1].Key = peer.Key{} },
 		"a name escapes":   func(h *shelf.Head) { h.People[1].Name = "y\x1b[2J" },
