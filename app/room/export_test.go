@@ -132,14 +132,19 @@ func (m *Rooms) Answered(t *task.T, user peer.Key, room id.Hash) (partial bool, 
 	return err == nil && h.kept.Partial, err
 }
 
-// Swallow answers as somebody who takes all and gives nothing; false: not to this message.
-func Swallow(d *kbr.Delivery) bool {
+// Swallow answers as somebody who takes all and gives nothing but what gives makes, where that is not nil;
+// false: not to this message.
+func Swallow(d *kbr.Delivery, gives func() *entry.Entry) bool {
 	m, _ := messages.Decode(d.Payload)
 	switch m.(type) {
 	case *push:
 		d.Reply(encode(&took{}))
 	case *sync:
-		d.Reply(encode(&rest{}))
+		r := &rest{}
+		if gives != nil {
+			r.Entries = []*entry.Entry{gives()}
+		}
+		d.Reply(encode(r))
 	default:
 		return false
 	}

@@ -448,13 +448,16 @@ func TestFounderWithoutLog(t *testing.T) {
 		carol.kill()
 		alice.join(r)
 		w.net.Run(5 * time.Minute)
-		for what, f := range map[string]func(t *task.T) error{
-			"title":  func(t *task.T) error { return alice.SetTitle(t, alice.key(), r, "mine") },
-			"invite": func(t *task.T) error { return alice.Invite(t, alice.key(), r, "bob") },
-			"role":   func(t *task.T) error { return alice.SetRole(t, alice.key(), r, bob.key(), entry.Out) },
-			"stored": func(t *task.T) error { return alice.SetStored(t, alice.key(), r, true) },
+		for _, rule := range []struct {
+			what string
+			call func(t *task.T) error
+		}{
+			{"title", func(t *task.T) error { return alice.SetTitle(t, alice.key(), r, "mine") }},
+			{"invite", func(t *task.T) error { return alice.Invite(t, alice.key(), r, "bob") }},
+			{"role", func(t *task.T) error { return alice.SetRole(t, alice.key(), r, bob.key(), entry.Out) }},
+			{"stored", func(t *task.T) error { return alice.SetStored(t, alice.key(), r, true) }},
 		} {
-			want(t, what, alice.call(f), room.ErrPartial)
+			want(t, rule.what, alice.call(rule.call), room.ErrPartial)
 		}
 		if !public {
 			err := alice.call(func(t *task.T) error {

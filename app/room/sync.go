@@ -211,6 +211,9 @@ func (h *hall) compare(t *task.T, d device) error {
 	if err != nil || d.who.Key == h.acc.key {
 		return err
 	}
+	if !h.shares(d.who.Key) {
+		return errStranger // whatever he has answered
+	}
 	return h.whole(t)
 }
 
@@ -219,11 +222,13 @@ func (h *hall) compare(t *task.T, d device) error {
 func (h *hall) introduce(t *task.T, d device) error {
 	m, mine := h.rooms(), h.log.State().Find(h.acc.key).Ruling
 	last, was := h.introduced[d.node]
-	if now := m.ep.Now(); !h.shares(d.who.Key) || mine.IsZero() || was && now.Sub(last) < seldom*m.cfg.SyncEvery {
+	if !h.shares(d.who.Key) || mine.IsZero() || was && m.ep.Now().Sub(last) < seldom*m.cfg.SyncEvery {
 		return errStranger
-	} else if was || len(h.introduced) < maxPending {
-		h.introduced[d.node] = now
 	}
+	if !was && len(h.introduced) >= maxPending {
+		clear(h.introduced)
+	}
+	h.introduced[d.node] = m.ep.Now()
 	list := h.log.Among(mine)
 	if err := h.bring(t, d, list[1:]); err != nil { // the first is the founding
 		return err
@@ -249,6 +254,9 @@ func (h *hall) askBack(t *task.T, d device, out id.Hash) error {
 		}
 		grown := false
 		for _, e := range r.Entries { // he has these
+			if x := e.Hash(); !h.log.Has(x) && h.pending[x] == nil {
+				continue // of what is made up there is no end
+			}
 			name := entry.StreamName(e.Author, e.Stream)
 			at := slices.IndexFunc(known, func(m dag.Mark) bool { return m.Stream == name })
 			if at < 0 && len(known) == dag.MaxAllStreams {

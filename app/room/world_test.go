@@ -62,8 +62,10 @@ type person struct {
 	up     bool
 	got    []id.Hash // what was pushed to it, where pushes are counted
 	heard  [][]byte  // and all that was said to it
-	// swallows: takes what it is pushed, and passes nothing on, nor gives it to who asks.
+	// swallows: takes what it is pushed, and passes nothing on, nor gives it to who asks: he has what gives makes,
+	// which may be nil.
 	swallows bool
+	gives    func() *entry.Entry
 }
 
 func newWorld(t testing.TB, seed uint64, names ...string) *world {
@@ -111,7 +113,7 @@ func (x watched) Deliver(d *kbr.Delivery) {
 			x.p.w.spoilt[from]++
 		}
 	}
-	if !x.p.swallows || !room.Swallow(d) {
+	if !x.p.swallows || !room.Swallow(d, x.p.gives) {
 		x.Rooms.Deliver(d)
 	}
 }
