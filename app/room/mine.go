@@ -50,9 +50,13 @@ func (a *account) listIn(d time.Duration) {
 // user of his rooms when that begins or ends.
 func (a *account) troubled(err error) {
 	before := a.listed.trouble
-	if a.listed.trouble = err; (before == nil) == (err == nil) {
-		return
+	if a.listed.trouble = err; (before == nil) != (err == nil) {
+		a.changed()
 	}
+}
+
+// changed tells the user that something about all his rooms has changed.
+func (a *account) changed() {
 	for _, h := range a.halls {
 		if h.kept.Joined {
 			a.rooms.emit(Event{Kind: Changed, User: a.key, Room: h.id})
@@ -90,7 +94,10 @@ func (a *account) list(t *task.T) error {
 				next.Set(h.row(list.Find(h.id)))
 			}
 		}
-		a.listed.list = list
+		first := a.listed.list == nil
+		if a.listed.list = list; first {
+			a.changed() // of none it was known whether the list leads to it
+		}
 		if next.Same(list) && !list.Divided() {
 			return failed
 		}

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,6 +30,8 @@ type vault struct {
 	reads   int
 	world   *world
 	full    error                                  // what every write fails with; nil: none does
+	room    uint64                                 // how many objects are ever put there; 0: as many as come
+	lost    id.Hash                                // an object that cannot be read now
 	away    func(what string, owner peer.Key) bool // whose objects that change cannot be read, and that late; nil: none
 }
 
@@ -42,6 +45,8 @@ func newVault() *vault { return &vault{objects: map[id.Hash]kept{}, current: map
 
 const takes = 20 * time.Millisecond
 
+var errFull = errors.New("full")
+
 // wall is the time of day.
 func (v *vault) wall() time.Time { return v.world.people[0].node.Wall() }
 
@@ -53,6 +58,9 @@ func (v *vault) tidy() {
 func (v *vault) Put(t *task.T, content []byte, ends time.Time, owner peer.Signer) (id.Hash, error) {
 	if v.full != nil {
 		return id.Hash{}, v.full
+	}
+	if v.room > 0 && v.count == v.room {
+		return id.Hash{}, errFull
 	}
 	v.count++
 	x := id.HashOf("test object", v.count)
@@ -69,6 +77,9 @@ func (v *vault) Get(t *task.T, object id.Hash) ([]byte, error) {
 	}
 	if !ok {
 		return nil, shelf.ErrNothing
+	}
+	if object == v.lost {
+		return nil, errors.New("away")
 	}
 	return bytes.Clone(k.content), nil
 }
@@ -426,6 +437,120 @@ func TestPacksEnd(t *testing.T) {
 	dave.start()
 	w.net.Run(2 * day)
 	want(t, "dave reads what a member has brought back", dave.texts(r), []string{"one", "two"})
+
+	// Who has an older program has written the head, and says of no pack when it ends.
+	s := &shelf.Shelf{Storage: w.vault, Locker: standin.NewLocker(99), Verifier: standin.Verifier{}}
+	rewrite(dave, s, r, func(h *shelf.Head) {
+		for i, old := range h.Packs {
+			ref := *old
+			ref.Ends, h.Packs[i] = 0, &ref
+		}
+	})
+	w.net.Run(30 * day)
+	rewrite(dave, s, r, func(h *shelf.Head) {
+		for i, ref := range h.Packs {
+			want(t, fmt.Sprintf("it is not known when pack %d of %d ends", i, len(h.Packs)), ref.Ends == 0, false)
+		}
+	})
+}
+
+// rewrite changes the head that somebody has a key to.
+func rewrite(p *person, s *shelf.Shelf, r id.Hash, change func(h *shelf.Head)) {
+	p.w.Helper()
+	p.must(func(t *task.T) error {
+		key := p.Keys(p.key(), r)[0]
+		h, err := s.Read(t, r, key)
+		if err != nil {
+			return err
+		}
+		h = h.After()
+		h.Packs = slices.Clone(h.Packs)
+		change(h)
+		return s.Write(t, r, key, h)
+	})
+}
+
+// A pack that is to be made anew and cannot be, as it cannot be read now, holds nothing of the log or finds
+// no room, keeps nothing else from being stored, and others are made anew once.
+func TestPacksThatAreNotMadeAnew(t *testing.T) {
+	signer := standin.NewSigner(1, 66)
+	for i, what := range []string{"it holds nothing of the log", "it cannot be read", "there is room for one pack"} {
+		w, r := stored(t, 1, "alice", "bob", "carol")
+		alice, bob := w.people[0], w.people[1]
+		alice.say(r, "one")
+		w.net.Run(time.Minute)
+		bob.kill()
+		s := &shelf.Shelf{Storage: w.vault, Locker: standin.NewLocker(99), Verifier: standin.Verifier{}}
+		var bad *shelf.Ref
+		ends := alice.node.Wall().Add(24 * time.Hour)
+		alice.must(func(t *task.T) (err error) {
+			foreign := change(signer, id.HashOf("another"), alice.Founding(alice.key(), r), &entry.Change{Who: signer.Public(), Role: entry.Member, Number: 1})
+			bad, err = s.Pack(t, r, []*entry.Entry{foreign}, ends, signer)
+			return err
+		})
+		good := 0
+		rewrite(alice, s, r, func(h *shelf.Head) {
+			good = len(h.Packs)
+			for i, old := range h.Packs {
+				ref := *old
+				ref.Ends, h.Packs[i] = ends.UnixMilli(), &ref
+			}
+			if i < 2 {
+				h.Packs = append(h.Packs, bad)
+			}
+		})
+		made, most := w.vault.count, uint64(good+1)
+		switch i {
+		case 1:
+			w.vault.lost = bad.Object
+		case 2:
+			w.vault.room, most = made+1, 1
+		}
+		alice.say(r, "two")
+		w.net.Run(time.Hour)
+		want(t, what+": words that are not stored", alice.list()[0].Unstored, 0)
+		want(t, what+": packs that were made", w.vault.count-made, most)
+		if got := alice.list()[0].StorageTrouble; i == 2 && !errors.Is(got, errFull) || i != 2 && got != nil {
+			t.Errorf("%s: trouble: %v", what, got)
+		}
+	}
+}
+
+// Who has founded a public room, and has lost his disk, does not take the head that he would write of his
+// empty log, as there is none now, for what the room has become: he rules nothing before a member is there.
+func TestFounderWithoutHead(t *testing.T) {
+	w := newWorld(t, 1)
+	w.vault = newVault()
+	for i, name := range []string{"alice", "bob"} {
+		w.add(name, uint64(i+1))
+	}
+	w.net.Run(time.Second)
+	alice, bob := w.people[0], w.people[1]
+	r := alice.create("square", true)
+	alice.invite(r, bob)
+	w.net.Run(5 * time.Second)
+	bob.join(r)
+	bob.say(r, "one")
+	alice.must(func(t *task.T) error { return alice.SetTitle(t, alice.key(), r, "park") })
+	w.net.Run(3 * time.Minute)
+	w.kill(alice, bob)
+	alice.disk.Wipe()
+	alice.start()
+	w.net.Run(20 * time.Second)
+	maps.DeleteFunc(w.vault.current, func(at string, _ shelf.Found) bool { return strings.HasPrefix(at, "head") })
+	alice.kill()
+	alice.start()
+	w.net.Run(2 * time.Hour)
+	rename := func(t *task.T) error { return alice.SetTitle(t, alice.key(), r, "wood") }
+	want(t, "alice rules without the log", alice.call(rename), room.ErrPartial)
+	want(t, "it is being compared", alice.list()[0].Looking, true)
+	bob.start()
+	w.net.Run(5 * time.Minute)
+	want(t, "alice reads", alice.texts(r), []string{"one"})
+	want(t, "it is compared", alice.list()[0].Looking, false)
+	want(t, "alice rules", alice.call(rename), nil)
+	w.net.Run(10 * time.Second)
+	want(t, "bob's title", bob.list()[0].Title, "wood")
 }
 
 // Of a log that is longer than storage keeps of one it is said that the rest is with the members alone.
@@ -434,17 +559,10 @@ func TestLongLog(t *testing.T) {
 	alice := w.people[0]
 	w.net.Run(time.Minute)
 	s := &shelf.Shelf{Storage: w.vault, Locker: standin.NewLocker(99), Verifier: standin.Verifier{}}
-	alice.must(func(t *task.T) error {
-		key := alice.Keys(alice.key(), r)[0]
-		h, err := s.Read(t, r, key)
-		if err != nil {
-			return err
-		}
-		h = h.After()
+	rewrite(alice, s, r, func(h *shelf.Head) {
 		for i := range shelf.MaxPacks - len(h.Packs) {
-			h.Packs = append(slices.Clone(h.Packs), &shelf.Ref{Object: id.HashOf("full", i), Key: peer.Secret{1}, Size: shelf.MaxObject, Entries: 1, Ends: 1 << 45})
+			h.Packs = append(h.Packs, &shelf.Ref{Object: id.HashOf("full", i), Key: peer.Secret{1}, Size: shelf.MaxObject, Entries: 1, Ends: 1 << 45})
 		}
-		return s.Write(t, r, key, h)
 	})
 	alice.say(r, "one")
 	w.net.Run(time.Minute)

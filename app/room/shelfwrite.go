@@ -46,6 +46,8 @@ type packing struct {
 	packs []*shelf.Ref
 	ends  []id.Hash              // the last entries of what packs hold, those of the head among them
 	anew  map[id.Hash]*shelf.Ref // those that were made anew, by what they take the place of
+	unfit int                    // how many were to be made anew, and could not be read or hold nothing of the log
+	late  error                  // what could not be done, and keeps nothing else from being written; nil: nothing
 }
 
 // keepHead brings the head under the current key up to date, and what it names. head is as it was
@@ -79,18 +81,22 @@ func (h *hall) keepHead(t *task.T, key peer.Secret, head *shelf.Head) error {
 			}
 		}
 		h.shelf.unpacked = len(h.log.Beside(entry.Hashes(next.Packed)))
+		if !h.shelf.compared {
+			h.shelf.compared = true
+			m.emit(Event{Kind: Changed, User: h.acc.key, Room: h.id})
+		}
 		stored := h.log.State().Stored
 		h.shelf.over = stored && h.shelf.unpacked > 0 && len(next.Packs) >= shelf.MaxPacks
 		if stored && h.shelf.unpacked > 0 && len(p.packs) >= packsAtOnce || len(p.anew) == packsAtOnce {
 			h.shelveIn(m.cfg.ShelveAfter)
 		}
 		if same {
-			return h.giveBack(t, head)
+			return cmp.Or(h.giveBack(t, head), p.late)
 		}
 		if len(h.unlisted(next)) > 0 {
 			h.shelveIn(packGrace + m.cfg.SyncEvery)
 		}
-		return nil
+		return p.late
 	}
 	return shelf.ErrConflict
 }
@@ -233,60 +239,73 @@ func (h *hall) putPack(t *task.T, list []*entry.Entry) (*shelf.Ref, error) {
 // learns from that when it was said.
 func (h *hall) ends() time.Time { return h.rooms().ep.Wall().Add(storedFor).Truncate(day) }
 
-// renew makes packs anew that end soon, if it is the user's turn.
+// renew makes packs anew that end soon, if it is the user's turn. That some cannot be made anew does not keep the
+// head from being written, and the next look begins behind those that cannot be read or hold nothing of the
+// log: so they stand in no other's way.
 func (h *hall) renew(t *task.T, head *shelf.Head, p *packing) error {
 	if !h.hasAll(head.Packed) {
 		return nil // what they hold is not known
 	}
-	packs := slices.Clone(head.Packs)
-	for i, r := range packs {
-		anew := p.anew[r.Object]
-		if anew == nil {
-			if len(p.anew) == packsAtOnce || !h.renews(r) {
-				continue
-			}
-			list, err := h.unpack(t, packs[i:i+1])
-			if err != nil {
+	packs, first := slices.Clone(head.Packs), h.shelf.renewed
+	for i := range packs {
+		at := (first + i) % len(packs)
+		r := packs[at]
+		if p.anew[r.Object] == nil && p.late == nil && len(p.anew)+p.unfit < packsAtOnce && h.renews(r) {
+			anew, err := h.renewPack(t, packs[at:at+1])
+			switch {
+			case errors.Is(err, task.ErrStopped):
 				return err
+			case err != nil:
+				p.late = err
+			case anew == nil:
+				h.shelf.renewed, p.unfit = at+1, p.unfit+1
+			default:
+				p.anew[r.Object] = anew
 			}
-			if len(list) == 0 {
-				h.shelveIn(h.rooms().cfg.ShelveAfter) // it is torn, and all is packed anew
-				return nil
-			}
-			if anew, err = h.putPack(t, list); err != nil {
-				return err
-			}
-			p.anew[r.Object] = anew
 		}
-		packs[i] = anew
+		if anew := p.anew[r.Object]; anew != nil {
+			packs[at] = anew
+		}
 	}
 	head.Packs = packs
 	return nil
 }
 
-// renews reports whether the user is to make a pack anew now. One without an end is of who had an older
-// program, and of no use to him.
-func (h *hall) renews(r *shelf.Ref) bool {
-	left := time.UnixMilli(r.Ends).Sub(h.rooms().ep.Wall())
-	if r.Ends == 0 {
-		left = renewed - 1
+// renewPack puts what one pack holds of the log into a new one; nil: it cannot be read now, or holds nothing.
+func (h *hall) renewPack(t *task.T, one []*shelf.Ref) (*shelf.Ref, error) {
+	list, err := h.unpack(t, one)
+	if err != nil || len(list) == 0 {
+		return nil, err
 	}
+	return h.putPack(t, list)
+}
+
+// renews reports whether the user is to make a pack anew now. One has no end where an older program has written
+// the head since: whose turn that is changes with time, as he may be away.
+func (h *hall) renews(r *shelf.Ref) bool {
+	now := h.rooms().ep.Wall()
+	if r.Ends == 0 {
+		return h.order(id.HashOf("room renew", r.Object, now.Unix()/int64(nextRenews/time.Second))) == 0
+	}
+	left := time.UnixMilli(r.Ends).Sub(now)
 	return left < renewed && left < renewed-nextRenews*time.Duration(min(h.order(r.Object), renewers))
 }
 
 // unpack reads packs, and returns what of their entries is in the log, as it is there; nothing where one of
-// them is torn.
+// them is torn, or cannot be read now.
 func (h *hall) unpack(t *task.T, packs []*shelf.Ref) ([]*entry.Entry, error) {
 	var list []*entry.Entry
 	there := map[id.Hash]bool{}
 	for _, r := range packs {
 		entries, err := h.rooms().shelf.Unpack(t, h.id, r)
-		if shelf.Useless(err) {
+		switch {
+		case errors.Is(err, task.ErrStopped):
+			return nil, err
+		case shelf.Useless(err):
 			h.tear(r)
 			return nil, nil
-		}
-		if err != nil {
-			return nil, err
+		case err != nil:
+			return nil, nil
 		}
 		for _, e := range entries {
 			if x := e.Hash(); h.log.Has(x) && !there[x] {

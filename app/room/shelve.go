@@ -34,7 +34,7 @@ type shelved struct {
 	turn     id.Hash           // names it among all that take turns
 	looked   task.Instant      // when it was looked at last; 0: never
 	trouble  error             // why it could not be looked at last; nil: it could
-	compared bool              // it was looked at since the node started
+	compared bool              // how much of the log is in packs is known since the node started
 	read     map[id.Hash]bool  // packs that need not be read any more
 	own      map[id.Hash]int64 // packs of this device, and when they were stored, Unix milliseconds
 	torn     map[id.Hash]bool  // packs that a head named and that cannot be read
@@ -42,6 +42,7 @@ type shelved struct {
 	mended   task.Instant      // when all was packed anew last; 0: never
 	led      peer.Secret       // the key under which a head is known to be; zero: none
 	ledBy    uint64            // the number of its epoch
+	renewed  int               // with which pack the next look for those to be made anew begins
 	pointed  id.Hash           // the epoch to which the heads before it are known to lead
 	unpacked int               // entries that are in no pack, as far as known
 	hints    []dag.Person      // who is in the room, as its head says
@@ -57,11 +58,10 @@ func (h *hall) shelveIn(d time.Duration) {
 }
 
 // troubled notes why the shelf could not be looked at, or with nil that it could, and tells the
-// user when that begins or ends, and when it is known for the first time what is there.
+// user when that begins or ends.
 func (h *hall) troubled(err error) {
-	before, first := h.shelf.trouble, err == nil && !h.shelf.compared
-	h.shelf.trouble, h.shelf.compared = err, h.shelf.compared || first
-	if first || (before == nil) != (err == nil) {
+	before := h.shelf.trouble
+	if h.shelf.trouble = err; (before == nil) != (err == nil) {
 		h.rooms().emit(Event{Kind: Changed, User: h.acc.key, Room: h.id})
 	}
 }
@@ -130,10 +130,14 @@ func (h *hall) shelve(t *task.T) error {
 	if heads[key] != nil {
 		h.leads(key, s)
 	}
+	head := heads[key]
 	if !h.in() || key.IsZero() || h.mustBegin(s) || s.Split() {
 		return nil
 	}
-	if err := h.keepHead(t, key, heads[key]); err != nil {
+	if h.kept.Partial && (head == nil || len(head.Tips) == 0) {
+		return nil // a head that says how far the log is here would be taken for one that says how far it goes
+	}
+	if err := h.keepHead(t, key, head); err != nil {
 		return err
 	}
 	h.leads(key, s)
