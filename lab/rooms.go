@@ -203,9 +203,9 @@ func (g *guest) say(done func(error)) {
 }
 
 // expected reports whether an error is one that people may be told while faults strike, or
-// who are not in the room.
+// who are not in the room, or into whose log what made them members has not come yet.
 func expected(err error) bool {
-	for _, e := range []error{room.ErrNoKey, room.ErrNotMember, room.ErrNoRoom, room.ErrNotAdmin, room.ErrNotOwner} {
+	for _, e := range []error{room.ErrNoKey, room.ErrPartial, room.ErrNotMember, room.ErrNoRoom, room.ErrNotAdmin, room.ErrNotOwner} {
 		if errors.Is(err, e) {
 			return true
 		}
