@@ -15,10 +15,12 @@ const (
 	countEvery = time.Hour
 	countSoon  = time.Minute
 	// countGap is the shortest time between two, and countShare how many times as long as a count
-	// took it is at least, up to countMost: who is away and does not answer makes a count long, not dear.
+	// took it is at least. Who is away and does not answer makes a count long, not dear: while copies
+	// lack it is no more than countMost, or countLeast times as long as the count, if that is more.
 	countGap   = 20 * time.Second
 	countShare = 50
 	countMost  = 5 * time.Minute
+	countLeast = 5
 )
 
 // watchCopies counts, at the start, after changes, also of who is a neighbour, and each hour,
@@ -45,7 +47,7 @@ func (n *Node) watchCopies() {
 			n.mu.Unlock()
 			again = nextCount(was, c, again, soon)
 		}
-		wait = max(gap, min(countShare*time.Since(begin), countMost))
+		wait = max(gap, countRest(err != nil || lacking(c), time.Since(begin)))
 		if err == nil && !n.pause(again-wait, n.stored) {
 			return
 		}
@@ -56,12 +58,24 @@ func (n *Node) watchCopies() {
 // have found, nil where nobody stores anything.
 func nextCount(was, now *api.Copies, last, soon time.Duration) time.Duration {
 	switch {
-	case now == nil || now.Whole == now.Objects && now.Trouble == "":
+	case !lacking(now):
 		return countEvery
 	case was == nil || was.Objects != now.Objects || was.Whole != now.Whole || was.Missing != now.Missing || was.Trouble != now.Trouble:
 		return soon
 	}
 	return min(2*last, countEvery)
+}
+
+// lacking reports whether a count found fewer copies than are wanted, or could not find out.
+func lacking(c *api.Copies) bool { return c != nil && (c.Whole != c.Objects || c.Trouble != "") }
+
+// countRest is the shortest time between a count that took so long and the next. lacks says that copies
+// lack, or that it failed.
+func countRest(lacks bool, took time.Duration) time.Duration {
+	if lacks {
+		return min(countShare*took, max(countMost, countLeast*took))
+	}
+	return countShare * took
 }
 
 // pause waits so long, or until early, which may be nil. It reports whether the node goes on.
