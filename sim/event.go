@@ -35,6 +35,9 @@ const (
 	kBulk    // a transfer goes on, or its time is over
 )
 
+// own reports whether an input is what the node itself asked for: a timer, or a result.
+func (k kind) own() bool { return k == kTimer || k == kDone }
+
 // none is the number of no event, and of no link.
 const none = 0
 
@@ -52,7 +55,7 @@ type event struct {
 	kind  kind
 	note  uint8 // a message's kind, or a machine.DownReason
 	class machine.Class
-	waits bool // in its node's inbox
+	waits bool // for its node
 }
 
 // moment is where an event stands in the order of all.

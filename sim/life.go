@@ -77,7 +77,7 @@ func (s *Sim) Pause(n NodeRef) {
 }
 
 // Wake lets a paused node go on: it gets an InWake, and then what waited: timers and
-// other inputs in turn, each in their order.
+// results, and other inputs, in turn, each in their order.
 func (s *Sim) Wake(n NodeRef) {
 	nd := s.node(n)
 	if nd.state != running || !nd.paused {
@@ -134,6 +134,11 @@ func (s *Sim) end(ni uint32, how state) {
 	for ref := n.inbox.head; ref != none; ref = n.inbox.head {
 		s.unwait(ref)
 		s.bounce(ref)
+	}
+	for l := s.due[ni]; l != nil; l = s.due[ni] {
+		ref := l.head
+		s.unwait(ref)
+		s.slab.release(ref)
 	}
 	s.unplug(ni, how)
 	m := n.machine

@@ -309,7 +309,7 @@ func TestStormStrikesAndHeals(t *testing.T) {
 		})
 	}
 	f := sim.Storm(rand.New(rand.NewPCG(3, 1)))
-	f.Crash, f.LostDisk, f.Unlinked, f.ZombieMax = 30*time.Second, 0.3, 0.02, time.Minute
+	f.Crash, f.LostDisk, f.Unlinked, f.ZombieMax, f.Partition = 30*time.Second, 0.3, 0.02, time.Minute, 0.05
 	w.Inject(f)
 	w.Run(time.Minute)
 	late := w.add(func(s *sim.Spec) { s.Wiped = func() { wiped++ } }) // is drawn for as well

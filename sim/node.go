@@ -31,7 +31,7 @@ type node struct {
 	state   state
 	paused  bool
 	busy    bool // a kDrain is on its way
-	turn    bool // of the inbox, where a timer waits as well
+	turn    bool // of the inbox, where a timer or result waits as well
 	slow    bool // takes time
 	skewed  bool // has a clock of its own
 
@@ -74,7 +74,7 @@ func (m *more) snapshot() []byte {
 func (s *Sim) start(ref uint32) {
 	n := &s.nodes[ref]
 	n.life++
-	n.state, n.paused, n.busy = running, false, false
+	n.state, n.paused, n.busy, n.turn = running, false, false, false
 	m := n.more.make(NodeEnv{
 		Ref: NodeRef(ref), Self: n.self, Saved: n.more.snapshot(), Life: int(n.life),
 		Rand: rand.New(rand.NewPCG(scramble(s.cfg.Seed, uint64(ref)), scramble(uint64(n.life), uint64(ref)))),
@@ -108,7 +108,7 @@ func (s *Sim) arrive(ref uint32) {
 		}
 		e.waits = true
 		n.waiting++
-		if e.kind != kTimer {
+		if !e.kind.own() {
 			s.slab.append(&n.inbox, ref)
 			return
 		}
@@ -126,7 +126,7 @@ func (s *Sim) unwait(ref uint32) {
 	e := &s.slab.events[ref]
 	n := &s.nodes[e.node]
 	n.waiting--
-	if e.kind != kTimer {
+	if !e.kind.own() {
 		s.slab.unlink(&n.inbox, ref)
 		return
 	}
@@ -151,7 +151,9 @@ func (s *Sim) bounce(ref uint32) {
 
 // serve lets a node handle an input, and makes it busy if it is slow.
 func (s *Sim) serve(ref uint32) {
-	ni := s.slab.events[ref].node
+	e := &s.slab.events[ref]
+	ni := e.node
+	s.nodes[ni].turn = e.kind.own()
 	s.current = int(ni)
 	s.handle(ref)
 	s.current = -1
@@ -174,9 +176,10 @@ func (s *Sim) postDrain(ni uint32) {
 	s.post(int(ni), at, ref)
 }
 
-// drain lets a node take the timer or the other input that has waited longest. The two
-// take turns, as package host does it: what a node does by the clock does not wait
-// behind all that others sent.
+// drain lets a node take the timer or result, or the other input, that has waited longest. The
+// two take turns, as package host does it for timers: what a node does by the clock does not
+// wait behind all that others sent. There results go before messages; here they stand in order
+// with the timers, so that none comes after its own time-out.
 func (s *Sim) drain(ni, life uint32) {
 	n := &s.nodes[ni]
 	if n.life != life || n.state != running {
@@ -190,7 +193,6 @@ func (s *Sim) drain(ni, life uint32) {
 	if l := s.due[ni]; l != nil && (ref == none || !n.turn) {
 		ref = l.head
 	}
-	n.turn = s.slab.events[ref].kind == kTimer
 	s.unwait(ref)
 	s.serve(ref)
 	if n := &s.nodes[ni]; n.waiting > 0 && !n.busy && !n.paused && n.state == running {

@@ -123,6 +123,27 @@ func TestWorkOfADeadNodeIsNotDone(t *testing.T) {
 	if ran != 2 {
 		t.Errorf("work ran %d times, want twice: at once, whatever comes of it", ran)
 	}
+	w.Call(0, func() {
+		w.toys[0].Work(func() any { return nil }, func(any) { t.Error("work that waited for a dead node is done") })
+	})
+	w.Run(101 * ms)
+	w.Pause(0)
+	w.Call(0, func() { t.Error("a call that waited for a dead node is made") })
+	w.Run(200 * ms)
+	if n := w.Waiting(0); n != 2 {
+		t.Errorf("%d inputs wait, want the result and the call", n)
+	}
+	w.Crash(0)
+	w.Restart(0)
+	w.Pause(0)
+	w.Call(0, func() { w.toys[0].note("called") })
+	w.Run(300 * ms)
+	w.Wake(0)
+	w.Run(400 * ms)
+	w.expect(0, "300 wake", `300 start 3 saved ""`, "300 called")
+	if n := w.Waiting(0); n != 0 {
+		t.Errorf("%d inputs wait in the end", n)
+	}
 }
 
 func TestTasksOfDeadNodesEnd(t *testing.T) {
@@ -237,6 +258,43 @@ func TestTimersOfASlowNodeTakeTurns(t *testing.T) {
 	w.Run(100 * ms)
 	w.expect(0, `0 start 1 saved ""`, `11 say "0" from B1`, "16 timer 0", `21 say "1" from B1`, "26 timer 1",
 		`31 say "2" from B1`, `36 say "3" from B1`)
+
+	// Whose turn it is does not stand from before the node was idle.
+	w.Slow(0, 0)
+	w.Call(0, func() {
+		for range 2 {
+			a.After(ms, func() { a.note("before") })
+		}
+		a.After(11*ms, func() { a.note("behind the first") })
+	})
+	w.Run(100*ms + 500*time.Microsecond)
+	w.Slow(0, 1)
+	w.say(1, 0, "first")
+	w.say(1, 0, "second")
+	w.Run(200 * ms)
+	w.expect(0, "101 before", "102 before", `110 say "first" from B1`, "111 behind the first", `112 say "second" from B1`)
+}
+
+// The result of work does not wait behind all that others sent: it is there before its own
+// time-out.
+func TestWorkOfASlowNodeIsDoneBeforeItsTimeOut(t *testing.T) {
+	w := newWorld(t, sim.Config{StepTime: ms, WorkDelay: 12 * ms}, 2)
+	a := w.toys[0]
+	w.Call(0, func() {
+		a.Tasks().Go(func(k *task.T) error {
+			got, err := task.Work(k, 20*ms, func() (string, error) { return "result", nil })
+			a.note("%q, %v", got, err)
+			return nil
+		}, nil)
+	})
+	w.Run(ms)
+	w.Slow(0, 5)
+	for i := range 4 {
+		w.say(1, 0, fmt.Sprint(i))
+	}
+	w.Run(100 * ms)
+	w.expect(0, `0 start 1 saved ""`, `11 say "0" from B1`, `16 "result", <nil>`, `21 say "1" from B1`,
+		`26 say "2" from B1`, `31 say "3" from B1`)
 }
 
 func TestStopLetsANodeSayGoodbye(t *testing.T) {

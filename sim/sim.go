@@ -28,7 +28,7 @@ type Sim struct {
 	out     machine.Effects
 	running bool             // inside Step
 	current int              // the node whose input is handled, or -1
-	due     map[uint32]*list // timers whose time has come, of nodes that are paused or slow
+	due     map[uint32]*list // timers and results that wait for nodes that are paused or slow
 	links   links
 	network network
 	storm   storm
