@@ -44,12 +44,12 @@ func (st *storage) step() {
 }
 
 // prepare makes the first versions of mutable objects, but for one, whose first version is
-// to be made in the storm: then it takes certainty that nobody has one. Where nodes go on
-// without a majority all are.
+// to be made in the storm: then it takes certainty that nobody has one. Where nodes are hasty
+// all are.
 func (st *storage) prepare() {
 	st.storm.Sim.RunFor(time.Minute)
 	calm := st.names[1:]
-	if st.apart {
+	if st.hasty {
 		calm = nil
 	}
 	for _, r := range calm {
@@ -241,7 +241,7 @@ func (st *storage) readName(r *register) {
 // changeName changes a mutable object.
 func (st *storage) changeName(r *register) {
 	r.count++
-	content, replaces, reads := fmt.Sprint("content ", r.count), r.last, st.apart && st.rng.IntN(2) == 0
+	content, replaces, reads := fmt.Sprint("content ", r.count), r.last, st.hasty && st.rng.IntN(2) == 0
 	st.run("a change of a mutable object", func(t *task.T, p *past.Past) error {
 		if reads {
 			return st.changeWhatIsThere(t, p, r, content)
@@ -322,13 +322,13 @@ func (st *storage) judge() {
 // may have been all that it had.
 func (st *storage) judgeName(r *register) error {
 	switch {
-	case r.met && !st.apart:
+	case r.met && !st.hasty:
 		return fmt.Errorf("it has rivals, and no part of the ring was alone for long: %q", r.left)
 	case r.met:
 		st.toll.Met++
 	}
 	switch {
-	case !st.apart:
+	case !st.hasty:
 		return r.Check()
 	case st.mayBeLost(r.name.ID(), 1):
 		return nil

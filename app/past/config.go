@@ -43,8 +43,8 @@ type Config struct {
 	// elsewhere, if enough others are there: 10 minutes.
 	Absence time.Duration
 	// Apart is how long those who are left wait for a majority of an object's holders that went away, until they
-	// go on without it for who agrees to that (Edit.Apart), and may make an object that only those could know
-	// of: 30 s, at most Absence.
+	// go on without it for who agrees to that (Edit.Apart), and, where the ring has no more nodes than
+	// an object has holders, may make an object that only those could know of: 30 s, at most Absence.
 	Apart time.Duration
 	// LostAfter is how long a holder has to be out of sight to be taken for lost, as one who was
 	// expelled is: nobody waits any more for what only he could say. It counts while this node is

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/phyllo-net/phyllo/app/past/client"
 	"github.com/phyllo-net/phyllo/id"
@@ -18,6 +19,10 @@ import (
 // fellowsKey is where the ids of the fellow holders lie, and of those who are away, in
 // PromiseTable: they go when the promises go.
 const fellowsKey = "fellows"
+
+// meeting is how long a node may take from its start until it is in its ring, or goes on as a ring of one
+// (pastry's Alone is 40 s): others are away from then on.
+const meeting = time.Minute
 
 // maxFellowsKept bounds the ids that are remembered.
 const maxFellowsKept = 64
@@ -113,10 +118,10 @@ func (p *Past) await(ids []id.ID) {
 	for _, x := range ids {
 		if !there[x] && x != p.ep.Self().ID && p.cfg.Absence > 0 && (p.cfg.Expelled == nil || !p.cfg.Expelled(x)) {
 			there[x], some = true, true
-			p.away = append(p.away, absence{x, p.ep.Now()})
+			p.away = append(p.away, absence{x, p.ep.Now().Add(meeting)})
 		}
 	}
 	if some {
-		p.ep.After(p.cfg.Absence, p.returned)
+		p.ep.After(meeting+p.cfg.Absence, p.returned)
 	}
 }

@@ -21,7 +21,7 @@ var (
 	ErrMeta        = errors.New("the attributes are too long: keep them below 16 KiB")
 	ErrFull        = errors.New("there is no room for it: free some, or offer more (`phyllo df` shows both)")
 	ErrDenied      = errors.New("you have no right to do this here: ask the space's owner to grant it")
-	ErrUnavailable = errors.New("this cannot be reached or decided now, as too few of the machines that hold it answer: start them, or try again in a minute, when the others go on without them")
+	ErrUnavailable = errors.New("this cannot be reached or decided now, as too few of the machines that hold it answer: start them, or try again in a minute: what has no condition then goes on without them")
 )
 
 // Limits of names and attributes.

@@ -221,6 +221,8 @@ func TestOneOfTwoAsleep(t *testing.T) {
 			t.Fatalf("a change without: %+v, %v", e, err)
 		}
 	}
+	_, err = w.putIf(0, "new", 0, "zero")
+	wantErr(t, "a value on the condition that there is none", err, past.ErrNotReachable)
 	w.mustPut(0, "new", "one")
 	w.net.Run(8 * time.Hour)
 	w.meet()

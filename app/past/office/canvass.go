@@ -73,13 +73,22 @@ func (c *canvass) seated() bool {
 	return n >= len(c.of.nodes)/2+1
 }
 
-// nothing reports whether it is sure that there is no such object: of the nodes near it, so
-// few are away, silent or new that they make no majority of any k of them.
+// nothing reports whether it is sure that there is no such object. Where each node would keep it, it is enough for who
+// goes on without a majority that those who are there do not, and that the others are waited for no longer
+// (Office.guess). In larger rings those who are there need not be the ones who would.
 func (c *canvass) nothing(near []*peer.Handle) bool {
-	unheard, away := 0, c.all.holder.Away()
-	if c.apart {
-		away = c.all.holder.Awaited()
+	away := c.all.holder.Away()
+	if c.none(near, away) {
+		return true
 	}
+	c.of.guess = c.apart && len(near)+len(away) <= c.of.copies && c.none(near, c.all.holder.Awaited())
+	return c.of.guess
+}
+
+// none reports whether of the nodes near the object so few are away, silent or new that they make no
+// majority of any k of them.
+func (c *canvass) none(near []*peer.Handle, away []id.ID) bool {
+	unheard := 0
 	for _, n := range away {
 		if len(near) < 2*c.of.copies || id.Closer(c.of.object.Place(), n, near[len(near)-1].ID) {
 			unheard++

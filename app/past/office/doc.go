@@ -115,8 +115,9 @@
 // are gone: half a minute, in which one who was slow, or changed the network, is back. A branch costs little, as
 // it is none any more when they meet, where one side alone has gone on; and whoever waits for longer does
 // not know whether anything works. (That replicas are made anew costs more, and waits for longer.)
-// It is the moment, too, from which one who is left makes new objects by himself; who has not agreed to less
-// is told only when they are given up (Holder.Away) that there is none.
+// It is the moment, too, from which those who are left make new objects by themselves, where they are
+// fewer than an object has holders, so that each would have it. In larger rings, and for who has not agreed
+// to less, only those are passed over who are given up (Holder.Away).
 //
 //   - A root which has the promise of a majority of the k nearest that are there, and of no known tree
 //     that of a majority of its holders, of whom so many are neither heard, nor in sight, nor were so a moment

@@ -67,8 +67,6 @@ func (v *voter) Ruling(id.Hash) *certificate.Ruling {
 func (v *voter) Rivals(*task.T, id.Hash) ([]*certificate.Version, error) { return v.disk.rivals, nil }
 
 // Away implements office.Holder: all are waited for.
-func (v *voter) Awaited() []id.ID { return v.Away() }
-
 func (v *voter) Away() (ids []id.ID) {
 	there := v.ep.NeighborSet(len(v.town.voters))
 	for _, o := range v.town.voters {
@@ -78,6 +76,9 @@ func (v *voter) Away() (ids []id.ID) {
 	}
 	return ids
 }
+
+// Awaited implements office.Holder.
+func (v *voter) Awaited() []id.ID { return v.Away() }
 
 // Lost implements office.Holder.
 func (v *voter) Lost(id.ID) bool { return false }

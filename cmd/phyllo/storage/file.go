@@ -137,6 +137,8 @@ func putAll(ctx context.Context, w *console.World, p *putFlags, from string) (le
 			return nil
 		case err == nil && !info.Mode().IsRegular() && at == from:
 			return console.Usage("%s is no file: store what comes out of it with `phyllo put - --as NAME < FILE`", plain.Clean(at))
+		case errors.Is(err, fs.ErrPermission):
+			return leave(at, errors.Unwrap(err))
 		case err != nil || !info.Mode().IsRegular():
 			w.Say("%s %s is no file, and left out", w.Mark(api.Warn), plain.Clean(at))
 			return nil
