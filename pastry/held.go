@@ -24,8 +24,9 @@ type heldHop struct {
 type heldSet struct {
 	list []heldHop      // in the order of until
 	all  load           // what they take, and what release has still to try
-	by   map[id.ID]load // what of it each neighbour handed over
+	by   map[id.ID]load // what of it each neighbour handed over: see giver
 	lost uint64         // so many were given up
+	due  bool           // release was called for
 }
 
 // load is what some of the messages that wait take.
@@ -68,15 +69,25 @@ func handlesSize(hs []*peer.Handle) (sum int) {
 	return sum
 }
 
+// giver is who handed a message over, and false for this node's own. What had been passed on, and was taken back as
+// the next hop ended, counts together as that of a neighbour without an id: it came from others.
+func (h *heldHop) giver() (id.ID, bool) {
+	if h.via != nil {
+		return h.via.h.ID, true
+	}
+	return id.ID{}, h.hop.Count > 0
+}
+
 // fits reports whether there is room for h, too, where so many messages and bytes may wait.
 func (w *heldSet) fits(h heldHop, count, bytes int) bool {
 	if w.all.count >= count || w.all.bytes+h.bytes > bytes {
 		return false
 	}
-	if h.via == nil {
+	from, others := h.giver()
+	if !others {
 		return true
 	}
-	s := w.by[h.via.h.ID]
+	s := w.by[from]
 	return s.count < count/heldShare && s.bytes+h.bytes <= bytes/heldShare
 }
 
@@ -84,10 +95,10 @@ func (w *heldSet) fits(h heldHop, count, bytes int) bool {
 func (w *heldSet) add(h heldHop, sign int) {
 	w.all.count += sign
 	w.all.bytes += sign * h.bytes
-	if h.via == nil {
+	from, others := h.giver()
+	if !others {
 		return
 	}
-	from := h.via.h.ID
 	s := w.by[from]
 	s.count += sign
 	s.bytes += sign * h.bytes
@@ -140,7 +151,7 @@ func (n *Node) release() {
 		return
 	}
 	list, now := w.list, n.Now()
-	w.list = nil
+	w.list, w.due = nil, false
 	for i, h := range list {
 		list[i] = heldHop{}
 		w.add(h, -1) // not before: others must not take the room of those that wait again
