@@ -18,12 +18,12 @@ func inSpace(t *testing.T, ns string) *process {
 	return p
 }
 
-// until asks again and again, for at most 60 s.
+// until asks again and again, for at most two minutes.
 func (p *process) until(what string, f func() bool) {
 	p.t.Helper()
 	began := time.Now()
 	for !f() {
-		if time.Since(began) > 60*time.Second {
+		if time.Since(began) > 2*time.Minute {
 			p.t.Fatalf("waited in vain until %s", what)
 		}
 	}
