@@ -183,7 +183,9 @@ func TestMinorityOfSpace(t *testing.T) {
 }
 
 // TestCopiedWhileApart: a majority removes or replaces files and gives their contents back, while a minority,
-// out of its sight, gives the same files other names. When they meet these have their contents.
+// out of its sight, gives the same files other names, or keeps one beside a file that was put without knowing of it.
+// When they meet these have their contents, and what was given back has no name any more, of the last change before
+// they parted too.
 func TestCopiedWhileApart(t *testing.T) {
 	w := newWorld(t, 5, 68)
 	h := w.members[0].create(space.Founding{Name: "x"})
@@ -194,7 +196,12 @@ func TestCopiedWhileApart(t *testing.T) {
 		m = append(m, p)
 	}
 	a, b := m[0], m[1]
-	for _, name := range []string{"removed", "replaced", "moved", "folder/in"} {
+	var late *space.Upload // that has not seen the first "both"
+	b.must("begin", func(t *task.T) error {
+		late = b.sp.Begin(space.Storing{Copies: 5})
+		return late.Write(t, []byte("b's"))
+	})
+	for _, name := range []string{"removed", "replaced", "moved", "both", "folder/in", "last"} {
 		a.must("put", func(t *task.T) error {
 			u := a.sp.Begin(space.Storing{Copies: 5})
 			if err := u.Write(t, []byte(name+"'s content")); err != nil {
@@ -212,14 +219,23 @@ func TestCopiedWhileApart(t *testing.T) {
 	w.net.Partition([]*kbrtest.Node{w.members[0].node, w.members[1].node, w.members[2].node, w.members[3].node}, []*kbrtest.Node{b.node})
 	w.net.Run(25 * time.Minute)
 	before := w.objects()
-	for _, name := range []string{"removed", "moved", "folder/in"} {
+	for _, name := range []string{"removed", "moved", "folder/in", "last"} {
 		a.must("remove", func(t *task.T) error { _, err := a.sp.Remove(t, name, 0, space.Cond{}); return err })
 	}
 	a.puts("replaced", "a's")
+	a.puts("both", "a's")
 	w.net.Run(10 * time.Minute)
 	if n := w.objects(); n >= before {
 		t.Fatalf("%d objects are kept after the removals, %d before: nothing was given back", n, before)
 	}
+	b.must("put", func(t *task.T) error {
+		c, err := late.Finish(t)
+		if err == nil {
+			_, err = b.sp.Put(t, "both", space.File{Content: c, Copies: 5, Seen: late.Seen()}, space.Cond{})
+		}
+		late.Keep()
+		return err
+	})
 	for _, name := range []string{"removed", "replaced"} {
 		b.must("copy", func(t *task.T) error { _, err := b.sp.Copy(t, name, 0, "copy of "+name, nil, space.Cond{}); return err })
 	}
@@ -233,6 +249,6 @@ func TestCopiedWhileApart(t *testing.T) {
 	w.net.Run(10 * time.Minute)
 	c := &part{member: w.members[2]}
 	c.must("open", func(t *task.T) (err error) { c.sp, err = c.spaces.Open(t, ann, h); return err })
-	mustHave(t, append([]*part{c}, m...), map[string][]string{"replaced": {"a's"}, "copy of removed": {"removed's content"},
+	mustHave(t, append([]*part{c}, m...), map[string][]string{"replaced": {"a's"}, "both": {"b's", "a's"}, "copy of removed": {"removed's content"},
 		"copy of replaced": {"replaced's content"}, "new": {"moved's content"}, "other/in": {"folder/in's content"}})
 }

@@ -95,7 +95,7 @@ func (v *view) bring(x *root, common uint64) error {
 		if failed = err; err == nil && have != nil && have.Current().Number <= common {
 			v.follow(have, e)
 		} else if err == nil {
-			failed = v.adopt(e)
+			failed = v.adopt(e, common)
 		}
 		return "", failed == nil
 	})
@@ -170,7 +170,7 @@ func (o *older) Load(refs []piece.Ref) ([]*tree.Node, error) {
 
 // adopt adds the versions of an entry of another root: of what stands under the name in both
 // the later one is current, and the other one stays.
-func (v *view) adopt(e *tree.Entry) error {
+func (v *view) adopt(e *tree.Entry, common uint64) error {
 	have, err := v.get(e.Name)
 	if err != nil {
 		return err
@@ -190,16 +190,17 @@ func (v *view) adopt(e *tree.Entry) error {
 	if have == nil {
 		have = &tree.Entry{Name: name}
 	}
-	v.join(have, e.Versions)
+	v.join(have, e.Versions, common)
 	return nil
 }
 
 // join gives an entry more versions. All of them get new numbers, so that nobody who has seen
-// one takes it for another; only their time says which are the later ones.
-func (v *view) join(have *tree.Entry, more []*tree.Version) {
+// one takes it for another; only their time says which are the later ones. What stood in a root with the
+// number common, and here no more, was replaced or removed by somebody who knew of it, and its content given back.
+func (v *view) join(have *tree.Entry, more []*tree.Version, common uint64) {
 	all := slices.Clone(have.Versions)
 	for _, x := range more {
-		if (!x.Removed || v.history || len(have.Versions) == 0) && !slices.ContainsFunc(have.Versions, func(y *tree.Version) bool { return same(x, y) }) {
+		if x.Number > common && (!x.Removed || v.history || len(have.Versions) == 0) && !slices.ContainsFunc(have.Versions, func(y *tree.Version) bool { return same(x, y) }) {
 			all = append(all, x)
 			v.bytes += x.Size()
 		}

@@ -39,6 +39,7 @@ type root struct {
 	certificate id.Hash   // and the hash of its certificate: parts of a ring may make two of one version
 	rivals      []id.Hash // the certificates of roots that other parts of the ring have made
 	apart       int       // how many keep it of whom no majority had a say: see past.Found
+	sure        bool      // a majority had, when this node made it or read it once, though it is away now
 	resolves    []id.Hash // of these: they are merged in a root that is to be made
 }
 
@@ -76,7 +77,7 @@ func (r *root) hash(space id.Hash) id.Hash {
 
 // agreed is what a root in place of this one says of the last one that a majority has agreed to.
 func (r *root) agreed() (number uint64, by made) {
-	if r.apart == 0 && len(r.Made) > 0 {
+	if r.sure && len(r.Made) > 0 {
 		return r.Number, r.Made[0]
 	}
 	return r.Agreed, r.By
@@ -130,7 +131,7 @@ func (sp *Space) replace(t *task.T, r *root, replaces uint64, strict bool) (*roo
 	if err != nil {
 		return nil, err
 	}
-	next.certificate, next.apart = f.Certificate.Hash(sp.s.cfg.Ring), f.Apart
+	next.certificate, next.apart, next.sure = f.Certificate.Hash(sp.s.cfg.Ring), f.Apart, f.Apart == 0
 	return &next, nil
 }
 
@@ -143,7 +144,7 @@ func (sp *Space) openRoot(t *task.T, f past.Found) (*root, error) {
 	if sp.current != nil && sp.current.certificate == hash && f.Certificate.Owner == sp.charter.Writer {
 		if !slices.Equal(sp.current.rivals, f.Rivals) || sp.current.apart != f.Apart {
 			met := *sp.current
-			met.rivals, met.apart = f.Rivals, f.Apart
+			met.rivals, met.apart, met.sure = f.Rivals, f.Apart, met.sure || f.Apart == 0
 			sp.current = &met
 		}
 		return sp.current, nil
@@ -161,7 +162,7 @@ func (sp *Space) readRoot(t *task.T, f past.Found) (*root, error) {
 	if err := unlock(sp.s.cfg.Locker, sp.secrets.Read, "root", f.Content, r); err != nil {
 		return nil, err
 	}
-	r.version, r.certificate, r.rivals, r.apart = f.Certificate.Version, f.Certificate.Hash(sp.s.cfg.Ring), f.Rivals, f.Apart
+	r.version, r.certificate, r.rivals, r.apart, r.sure = f.Certificate.Version, f.Certificate.Hash(sp.s.cfg.Ring), f.Rivals, f.Apart, f.Apart == 0
 	if !sp.charter.writes(r.Author) {
 		if err := sp.refresh(t); err != nil {
 			return nil, err
