@@ -252,3 +252,51 @@ func TestCopiedWhileApart(t *testing.T) {
 	mustHave(t, append([]*part{c}, m...), map[string][]string{"replaced": {"a's"}, "both": {"b's", "a's"}, "copy of removed": {"removed's content"},
 		"copy of replaced": {"replaced's content"}, "new": {"moved's content"}, "other/in": {"folder/in's content"}})
 }
+
+// TestMetBeforeGivenBack: a majority removes a file, and a minority knows nothing of a majority that has agreed to it.
+// If the majority's root does not tell, either, it is back when they meet, and with its content, which was not given
+// back before.
+func TestMetBeforeGivenBack(t *testing.T) {
+	for _, back := range []bool{false, true} {
+		t.Run(fmt.Sprint("is back: ", back), func(t *testing.T) {
+			w := newWorld(t, 5, 69)
+			h := w.members[0].create(space.Founding{Name: "x"})
+			var m []*part
+			for _, x := range []*member{w.members[0], w.members[4]} {
+				p := &part{member: x}
+				p.must("open", func(t *task.T) (err error) { p.sp, err = p.spaces.Open(t, ann, h); return err })
+				m = append(m, p)
+			}
+			a, b := m[0], m[1]
+			a.puts("first", "one")
+			a.puts("last", "one")
+			w.net.Partition([]*kbrtest.Node{w.members[0].node, w.members[1].node, w.members[2].node, w.members[3].node}, []*kbrtest.Node{b.node})
+			w.net.Run(25 * time.Minute)
+			var release func()
+			a.must("read", func(t *task.T) error {
+				return a.sp.Look(t, func(sn space.Snapshot) error {
+					v, err := sn.Version("last", 0)
+					if err == nil {
+						release = a.spaces.Hold(v.Content)
+					}
+					return err
+				})
+			})
+			a.must("remove", func(t *task.T) error { _, err := a.sp.Remove(t, "last", 0, space.Cond{}); return err })
+			want := map[string][]string{"first": {"one"}, "b": {"b's"}}
+			if back {
+				a.puts("a", "a's")
+				want["last"], want["a"] = []string{"one"}, []string{"a's"}
+			}
+			b.puts("b", "b's")
+			if b.sp.Apart() == 0 || a.sp.Apart() > 0 {
+				t.Fatalf("the minority is apart from %d, the majority from %d", b.sp.Apart(), a.sp.Apart())
+			}
+			w.meet()
+			b.has()
+			release()
+			w.net.Run(10 * time.Minute)
+			mustHave(t, m, want)
+		})
+	}
+}

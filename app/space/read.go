@@ -213,20 +213,35 @@ func (s *Spaces) leaves(t *task.T, c piece.Content) (pieces, lists []piece.Ref, 
 	return pieces, lists, nil
 }
 
-// drop gives back the contents that an attempt which was made needs no more.
+// drop gives back the contents that an attempt which was made needs no more, after a while. If parts of the
+// ring have met by then, or are about to, they stay: what another part had may have brought them
+// back. What nobody needs in the end is swept up.
 func (sp *Space) drop(a *attempt) {
 	if len(a.dropped) == 0 || sp.charter.Convergent {
 		return
 	}
 	sp.s.ep.Go(func(t *task.T) error {
+		var refs []piece.Ref
 		for _, x := range a.dropped {
 			for _, c := range x.Contents() {
-				if err := sp.dropContent(t, a.root, c, x.Shared); errors.Is(err, task.ErrStopped) {
+				some, err := sp.unused(t, a.root, c, x.Shared)
+				if errors.Is(err, task.ErrStopped) {
 					return err
 				}
+				refs = append(refs, some...)
 			}
 		}
-		return nil
+		if len(refs) == 0 {
+			return nil
+		}
+		if err := t.Sleep(sp.s.cfg.Grace); err != nil {
+			return err
+		}
+		r, err := sp.now(t)
+		if err != nil || r.Met > a.root.Number || r.apart > 0 || len(sp.open(r)) > 0 {
+			return passStop(err)
+		}
+		return sp.reclaims(t, refs)
 	}, nil)
 }
 
@@ -244,25 +259,21 @@ func (sp *Space) giveContent(c piece.Content) {
 	}, nil)
 }
 
-// dropContent gives a content back, once nobody on this node reads it, unless another
-// version of the tree has it.
-func (sp *Space) dropContent(t *task.T, r *root, c piece.Content, shared bool) error {
+// unused are the objects of a content, once nobody on this node reads it; none if another version of the
+// tree has it.
+func (sp *Space) unused(t *task.T, r *root, c piece.Content, shared bool) ([]piece.Ref, error) {
 	for sp.s.readers[c.Ref.Object] > 0 {
 		if err := t.Sleep(max(sp.s.cfg.Grace, time.Second)); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if shared {
 		if used, err := sp.used(t, r, c); err != nil || used {
-			return err
+			return nil, err
 		}
 	}
 	pieces, lists, err := sp.s.leaves(t, c)
-	if err != nil {
-		return err
-	}
-	sp.give(append(pieces, lists...))
-	return nil
+	return append(pieces, lists...), err
 }
 
 // Hold keeps a content from being given back by this node until the function that it

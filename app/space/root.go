@@ -83,16 +83,16 @@ func (r *root) agreed() (number uint64, by made) {
 	return r.Agreed, r.By
 }
 
-// common is the Number of a root that this one and another one have both grown from; 0 if none is
-// known. All that they have with no later number stood in it.
-func (r *root) common(x *root) uint64 {
-	switch {
-	case x.Agreed > 0 && r.facts().After(x.By):
-		return x.Agreed
-	case r.Agreed > 0 && x.facts().After(r.By):
-		return r.Agreed
+// common is the Number of the last root that this one and another one have both grown from, as far as is
+// known; 0 if none is. All that they have with no later number stood in it.
+func (r *root) common(x *root) (number uint64) {
+	if x.Agreed > 0 && r.facts().After(x.By) {
+		number = x.Agreed
 	}
-	return 0
+	if r.Agreed > number && x.facts().After(r.By) {
+		number = r.Agreed
+	}
+	return number
 }
 
 // has reports whether an attempt became a root, this one or one before it.

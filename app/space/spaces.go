@@ -151,8 +151,13 @@ func (sp *Space) give(refs []piece.Ref) {
 		if err := t.Sleep(sp.s.cfg.Grace); err != nil {
 			return err
 		}
-		return sp.s.each(t, len(refs), func(t *task.T, i int) error { return sp.reclaim(t, refs[i]) })
+		return sp.reclaims(t, refs)
 	}, nil)
+}
+
+// reclaims gives objects back.
+func (sp *Space) reclaims(t *task.T, refs []piece.Ref) error {
+	return sp.s.each(t, len(refs), func(t *task.T, i int) error { return sp.reclaim(t, refs[i]) })
 }
 
 // reclaim gives one object back. That it cannot be is no error: there is nobody to tell.
