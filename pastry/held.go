@@ -26,7 +26,6 @@ type heldSet struct {
 	all  load           // what they take, and what release has still to try
 	by   map[id.ID]load // what of it each neighbour handed over: see giver
 	lost uint64         // so many were given up
-	due  bool           // release was called for
 }
 
 // load is what some of the messages that wait take.
@@ -151,7 +150,7 @@ func (n *Node) release() {
 		return
 	}
 	list, now := w.list, n.Now()
-	w.list, w.due = nil, false
+	w.list = nil
 	for i, h := range list {
 		list[i] = heldHop{}
 		w.add(h, -1) // not before: others must not take the room of those that wait again

@@ -328,8 +328,7 @@ func (n *Node) stateChanged() {
 			n.cfg.Observe.Ready(n, ok)
 		}
 	}
-	if w := n.held; n.wasOK && w != nil && len(w.list) > 0 && !w.due {
-		w.due = true
+	if n.wasOK && n.held != nil && len(n.held.list) > 0 {
 		n.After(0, n.release)
 	}
 	n.wakeNewcomers()
