@@ -50,6 +50,8 @@ func TestBentTrees(t *testing.T) {
 	}{
 		{"a tree", map[int]int{1: 0, 2: 0, 3: 1, 4: 1, 5: 3}, map[int][]int{0: {1, 2}, 1: {3, 4}, 3: {5}}, 0, 10},
 		{"children of two", map[int]int{1: 0, 2: 0, 3: 1, 4: 1, 5: 3}, map[int][]int{0: {2, 1, 3}, 1: {3, 4}, 2: {4, 3}, 3: {5}}, 0, 40},
+		{"a child that rises beside", map[int]int{1: 0, 2: 0, 3: 2, 4: 1, 5: 1}, map[int][]int{0: {1, 2}, 1: {3, 4, 5}, 2: {3}}, 0, 12},
+		{"a grandchild that rises beside", map[int]int{1: 0, 2: 0, 3: 2, 4: 1, 5: 4}, map[int][]int{0: {1, 2}, 1: {4}, 2: {3}, 4: {3, 5}}, 0, 13},
 		{"a child of its grandchild", map[int]int{1: 0, 2: 0, 3: 1, 4: 1, 5: 3}, map[int][]int{0: {1, 2}, 1: {3, 4}, 3: {5}, 5: {1, 3}}, 0, 40},
 		{"a circle", map[int]int{1: 0, 2: 0, 3: 4, 4: 5, 5: 3}, map[int][]int{0: {1, 2}, 3: {5}, 4: {3}, 5: {4}}, 3, 90},
 	} {

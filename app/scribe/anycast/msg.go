@@ -58,8 +58,8 @@ type walk struct {
 	// Done are the ids of nodes that were asked, 16 bytes each. Where they are many, one that stands here
 	// without its children stands for all below it.
 	Done []byte `cbor:"6,keyasint,omitempty"`
-	// Left are those of them that have no child left to ask, and Again is how often it came to
-	// one of these once more.
+	// Left are those of them that have no child left to ask, or cannot be asked, and Again is how often it
+	// came to one of these once more, or back to one below which it was led away.
 	Left  []byte `cbor:"7,keyasint,omitempty"`
 	Again uint32 `cbor:"8,keyasint,omitempty"`
 }

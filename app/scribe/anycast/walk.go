@@ -16,9 +16,13 @@ import (
 // takes 150 ms, as over slow links, he still hears that within Config.Silence.
 const tellEvery = 16
 
-// maxAgain is how often a walk may come to nodes below which all were asked before it is taken to
-// go round in a circle.
+// maxAgain is how often a walk may come to nodes below which all were asked, or it was led away from, before it is
+// taken to go round in a circle.
 const maxAgain = 64
+
+// maxBroken is after how many of these it goes back to none more of those from which it was led away: each level of the
+// tree above one costs one.
+const maxBroken = 16
 
 // begin takes over a walk that did not come from a child or parent.
 func (a *Anycast) begin(w *walk, via *peer.Handle) {
@@ -67,6 +71,7 @@ func (a *Anycast) visit(w *walk) {
 	if child := a.next(w, n); child != nil {
 		a.hand(w, child, func() {
 			if w.add(child.ID) { // it is gone
+				w.leave(child.ID, nil)
 				a.visit(w)
 			} else {
 				a.end(w, whySpent)
@@ -74,7 +79,29 @@ func (a *Anycast) visit(w *walk) {
 		})
 		return
 	}
+	if child := a.broken(w, n); child != nil {
+		w.Again++
+		a.hand(w, child, func() {
+			w.leave(child.ID, nil)
+			a.visit(w)
+		})
+		return
+	}
 	a.up(w, n)
+}
+
+// broken is a child below which some were asked and others not: a node there stood as a child with another parent, too,
+// and rose to that one. nil: there is none, or the walk has come to so many that parents may stand in a circle.
+func (a *Anycast) broken(w *walk, n scribe.Neighbours) *peer.Handle {
+	if w.Again >= maxBroken {
+		return nil
+	}
+	for _, h := range n.Children {
+		if w.done(h.ID) && !w.left(h.ID) {
+			return h
+		}
+	}
+	return nil
 }
 
 // untimely gives a walk that is not of this node's time back to the neighbour that handed it on,
@@ -83,6 +110,7 @@ func (a *Anycast) visit(w *walk) {
 func (a *Anycast) untimely(w *walk, via *peer.Handle) {
 	a.stats.BadInput++
 	if self := a.ep.Self().ID; !w.done(self) && w.add(self) {
+		w.leave(self, nil)
 		a.hand(w, via, func() {})
 	}
 }
