@@ -84,12 +84,13 @@ func (r *root) agreed() (number uint64, by made) {
 }
 
 // common is the Number of the last root that this one and another one have both grown from, as far as is
-// known; 0 if none is. All that they have with no later number stood in it.
+// known; 0 if none is. All that they have with no later number stood in it: unless parts have met since, as what one
+// of them had kept its number, whatever had one like that in the others.
 func (r *root) common(x *root) (number uint64) {
-	if x.Agreed > 0 && r.facts().After(x.By) {
+	if x.Agreed > 0 && r.Met <= x.Agreed && r.facts().After(x.By) {
 		number = x.Agreed
 	}
-	if r.Agreed > number && x.facts().After(r.By) {
+	if r.Agreed > number && x.Met <= r.Agreed && x.facts().After(r.By) {
 		number = r.Agreed
 	}
 	return number
