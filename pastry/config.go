@@ -76,7 +76,7 @@ type Parameters struct {
 
 	// Held and HeldBytes bound the messages that wait at a node for its lease: how many,
 	// 4 to 65,536, and what they take together, 256 KiB to 1 GiB. What one neighbour handed over
-	// may take a quarter of either. Of what exceeds that the origin is told to try again if it
+	// may take a quarter of either, and so may all that was taken back as its next hop ended. Of what exceeds that the origin is told to try again if it
 	// waits for an outcome; else it is lost, as what waits for too long.
 	Held, HeldBytes int
 }

@@ -69,6 +69,16 @@ func (s *Scanner) Null() bool {
 // Bytes reads a byte string that is not empty.
 func (s *Scanner) Bytes() []byte { return s.string(majorBytes) }
 
+// Exact reads a byte string that is as long as to into it.
+func (s *Scanner) Exact(to []byte) {
+	b := s.Bytes()
+	if len(b) != len(to) {
+		s.Fail()
+		return
+	}
+	copy(to, b)
+}
+
 // Text reads a text that is not empty.
 func (s *Scanner) Text() []byte {
 	t := s.string(majorText)

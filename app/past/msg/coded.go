@@ -241,9 +241,9 @@ func scanReceipt(s *wire.Scanner) *certificate.Receipt {
 		}
 		switch key {
 		case 1:
-			scanExact(s, r.Object[:])
+			s.Exact(r.Object[:])
 		case 2:
-			scanExact(s, r.Certificate[:])
+			s.Exact(r.Certificate[:])
 		case 3:
 			r.Time = scanInt(s)
 		case 4:
@@ -344,7 +344,7 @@ func (*Get) ScanCBOR(b []byte) wire.Message {
 		}
 		switch key {
 		case 1:
-			scanExact(&s, m.Object[:])
+			s.Exact(m.Object[:])
 		case 2:
 			m.Bare = s.Bool()
 		case 3:

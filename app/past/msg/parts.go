@@ -31,15 +31,6 @@ const maxBeside = 16
 
 func usualSig(sig []byte) bool { return len(sig) == peer.SignatureSize }
 
-// scanExact reads a byte string of just this length.
-func scanExact(s *wire.Scanner, to []byte) {
-	b := s.Bytes()
-	if len(b) != len(to) {
-		s.Fail()
-	}
-	copy(to, b)
-}
-
 // scanInt reads a number that is not negative.
 func scanInt(s *wire.Scanner) int64 { return int64(s.Uint(math.MaxInt64)) }
 
@@ -57,7 +48,7 @@ func appendHashes(b []byte, hs []id.Hash) []byte {
 func scanHashes(s *wire.Scanner) []id.Hash {
 	hs := make([]id.Hash, s.Array(maxBeside))
 	for i := range hs {
-		scanExact(s, hs[i][:])
+		s.Exact(hs[i][:])
 	}
 	return hs
 }
@@ -137,13 +128,13 @@ func scanCert(s *wire.Scanner) *certificate.Certificate {
 		case 1:
 			c.Kind = certificate.Kind(s.Uint(math.MaxUint8))
 		case 2:
-			scanExact(s, c.Owner[:])
+			s.Exact(c.Owner[:])
 		case 3:
-			scanExact(s, c.Part[:])
+			s.Exact(c.Part[:])
 		case 4:
-			scanExact(s, c.Salt[:])
+			s.Exact(c.Salt[:])
 		case 5:
-			scanExact(s, c.Content[:])
+			s.Exact(c.Content[:])
 		case 6:
 			c.Size = scanInt(s)
 		case 7:
@@ -196,15 +187,15 @@ func scanMember(s *wire.Scanner) *peer.Certificate {
 		}
 		switch key {
 		case 1:
-			scanExact(s, c.Ring[:])
+			s.Exact(c.Ring[:])
 		case 2:
 			var node [id.Size]byte
-			scanExact(s, node[:])
+			s.Exact(node[:])
 			c.Node = id.FromBytes(node[:])
 		case 3:
-			scanExact(s, c.Salt[:])
+			s.Exact(c.Salt[:])
 		case 4:
-			scanExact(s, c.Key[:])
+			s.Exact(c.Key[:])
 		case 5:
 			c.NotBefore = scanInt(s)
 		case 6:
@@ -228,9 +219,9 @@ func scanAdmission(s *wire.Scanner) *peer.Admission {
 		}
 		switch key {
 		case 1:
-			scanExact(s, x.Authority[:])
+			s.Exact(x.Authority[:])
 		case 2:
-			scanExact(s, x.Admitter[:])
+			s.Exact(x.Admitter[:])
 		case 3:
 			x.Since = scanInt(s)
 		case 4:
@@ -314,7 +305,7 @@ func scanCharge(s *wire.Scanner, c *voucher.Charge) {
 		}
 		switch key {
 		case 1:
-			scanExact(s, c.Object[:])
+			s.Exact(c.Object[:])
 		case 2:
 			c.Size = scanInt(s)
 		case 3:
@@ -395,7 +386,7 @@ func scanDebit(s *wire.Scanner) *voucher.Debit {
 		case 2:
 			d.Number = s.Uint(math.MaxUint64)
 		case 3:
-			scanExact(s, d.Root[:])
+			s.Exact(d.Root[:])
 		case 4:
 			d.Count = uint16(s.Uint(math.MaxUint16))
 		case 5:

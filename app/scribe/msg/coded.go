@@ -95,7 +95,7 @@ func (r *readBatch) scanSeal(s *wire.Scanner) {
 		}
 		switch m := &r.seal; key {
 		case 1:
-			scanExact(s, m.Publisher[:])
+			s.Exact(m.Publisher[:])
 		case 2:
 			m.Life = s.Uint(math.MaxUint64)
 		case 3:
@@ -105,9 +105,9 @@ func (r *readBatch) scanSeal(s *wire.Scanner) {
 		case 5:
 			m.Time = int64(s.Uint(math.MaxInt64))
 		case 6:
-			scanExact(s, m.Root[:])
+			s.Exact(m.Root[:])
 		case 7:
-			scanExact(s, r.sig[:])
+			s.Exact(r.sig[:])
 			m.Sig = r.sig[:]
 		case 8:
 			m.Base = s.Uint(math.MaxUint64)
@@ -121,16 +121,6 @@ func (r *readBatch) scanSeal(s *wire.Scanner) {
 func (r *readBatch) own() {
 	r.batch.Lengths = slices.Clip(r.batch.Lengths)
 	r.batch.Body = slices.Clone(r.batch.Body)
-}
-
-// scanExact reads a string of bytes of just this length.
-func scanExact(s *wire.Scanner, to []byte) {
-	b := s.Bytes()
-	if len(b) != len(to) {
-		s.Fail()
-		return
-	}
-	copy(to, b)
 }
 
 // sizeGrouped is what a group and its batch take.
@@ -159,7 +149,7 @@ func (r *readBatch) scanGrouped(b []byte, key uint64, group *id.Hash) bool {
 		}
 		switch k {
 		case key:
-			scanExact(&s, group[:])
+			s.Exact(group[:])
 		case key + 1:
 			r.scanCBOR(&s)
 		default:
