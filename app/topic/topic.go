@@ -61,7 +61,7 @@ func (s *Topics) find(t *task.T, n Name) (target, error) {
 	f, err := s.cfg.Directory.Lookup(t, n.record())
 	switch {
 	case errors.Is(err, directory.ErrNotFound) && n.Owner != "":
-		return target{}, fmt.Errorf("%w: nobody is called %s", ErrUnknown, n.Owner)
+		return target{}, fmt.Errorf("%w: %w: nobody is called %s", ErrUnknown, directory.ErrNotFound, n.Owner)
 	case errors.Is(err, directory.ErrNotFound):
 		return target{}, ErrUnknown
 	case err != nil:
