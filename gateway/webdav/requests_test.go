@@ -69,7 +69,15 @@ func TestFiles(t *testing.T) {
 	if got := w.do("HEAD", "/s/b", "").Header; got.Get("Content-Type") != "x/y" || got.Get("Content-Length") != "1" {
 		t.Errorf("headers %v", got)
 	}
-	w.do("GET", "/s/", "").Has(t, 405, "")
+	page := w.do("GET", "/s/", "").Has(t, 200, `<a href="/s/a.txt">a.txt</a><td>6 bytes`)
+	if policy := page.Header.Get("Content-Security-Policy"); !strings.HasPrefix(policy, "default-src 'none'") {
+		t.Errorf("the page of a folder has the policy %q", policy)
+	}
+	w.do("GET", "/", "").Has(t, 200, `<a href="/s/">s/</a>`)
+	w.do("HEAD", "/s", "").Has(t, 200, "")
+	w.do("MKCOL", "/s/%3Cb%3E%22", "").Has(t, 201, "")
+	w.do("GET", "/s", "").Has(t, 200, `<a href="/s/%3Cb%3E%22/">&lt;b&gt;&#34;/</a>`)
+	w.do("GET", "/s/%3Cb%3E%22", "").Has(t, 200, "Nothing is in it")
 	w.do("GET", "/s/none", "").Has(t, 404, "")
 	w.do("PUT", "/s/none/a", "x").Has(t, 409, "")
 	w.do("PUT", "/s", "x").Has(t, 405, "")

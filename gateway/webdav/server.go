@@ -95,6 +95,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
+	if (r.Method == http.MethodGet || r.Method == http.MethodHead) && v.page(w) {
+		return
+	}
 	a := &answering{ResponseWriter: w, v: v}
 	dav := webdav.Handler{FileSystem: tree{}, LockSystem: confirming{s.locksOf(key.User), v}}
 	dav.ServeHTTP(a, r.WithContext(context.WithValue(r.Context(), viewKey{}, v)))
