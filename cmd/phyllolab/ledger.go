@@ -174,6 +174,9 @@ func (w *world) record(ctx context.Context, f *stormFlags) error {
 	if err != nil {
 		return err
 	}
+	if err := l.write(f.ledger); err != nil { // before a storm that could not be noted is run
+		return wrong("the ledger cannot be written: %w: name another file with --ledger", err)
+	}
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	kind, known := storms(f.Tempest), slices.Clone(l)

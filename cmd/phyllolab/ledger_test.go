@@ -105,3 +105,16 @@ func TestWrongLedgers(t *testing.T) {
 		})
 	}
 }
+
+// TestLedgerCannotBeWritten: no storm is run that could not be noted.
+func TestLedgerCannotBeWritten(t *testing.T) {
+	f := &stormFlags{Tempest: lab.Tempest{Nodes: 12}, from: 1, to: 2, ledger: filepath.Join(t.TempDir(), "none", "ledger.md"),
+		strike: func(s lab.Tempest) (lab.Toll, []string) {
+			t.Errorf("seed %d is run", s.Seed)
+			return lab.Toll{}, nil
+		}}
+	var b bytes.Buffer
+	if err := (&world{out: &b, say: &b}).record(t.Context(), f); err == nil || !strings.Contains(err.Error(), "name another file with --ledger") {
+		t.Error(err)
+	}
+}

@@ -59,7 +59,7 @@ func (w *world) serve(ctx context.Context, f *serveFlags) error {
 		return fmt.Errorf("%w: choose another port with --listen", err)
 	}
 	host := l.Addr().String()
-	server := &http.Server{Handler: viewer.New(host), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
+	server := &http.Server{Handler: viewer.New(host, f.Tempest), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
 	fmt.Fprintf(w.out, "open %s\n", viewer.Address("http://"+host, f.Tempest))
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(l) }()

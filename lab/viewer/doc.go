@@ -11,6 +11,7 @@
 //	                          events, one JSON object a line; the last one is {"e":"end"}
 //	GET v1/look?…&at=83500000 what each node knew at so many microseconds
 //	GET v1/kinds              the kinds of faults
+//	GET v1/first              the storm of a page whose address says none, as the address has it
 //
 // What it serves is embedded and asks for nothing from elsewhere. It answers only under
 // its own address, so that no other page can reach it through a browser.

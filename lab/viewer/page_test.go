@@ -45,8 +45,9 @@ func TestPage(t *testing.T) {
 // testPlayer: time stands still, goes on, goes step by step, and jumps; messages move
 // along their hops.
 func testPlayer(t *testing.T, b *browser.Browser, url string) {
-	p := open(t, b, "desk", browser.Desktop, url+"/#"+quick)
+	p := open(t, b, "desk", browser.Desktop, url+"/") // what the program was started for
 	over(p)
+	p.WaitFor(`document.querySelector("#flags").value == "--seeds 3 --nodes 6 --rage 20s --leaf 8"`, soon)
 	p.WaitFor(`document.querySelectorAll("#ring .node").length == 1`, soon)
 	p.Click("#step")
 	p.WaitFor(`document.querySelectorAll("#ring .node.waiting").length == 1`, soon)

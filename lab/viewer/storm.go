@@ -140,8 +140,10 @@ func known(s lab.Sight) node {
 }
 
 // Address is the page's address for a storm, below root ("http://127.0.0.1:7170").
-func Address(root string, t lab.Tempest) string {
-	text := root + "/#seeds=" + strconv.FormatUint(t.Seed, 10) + "&nodes=" + strconv.Itoa(t.Nodes) + "&rage=" + t.Rage.String()
+func Address(root string, t lab.Tempest) string { return root + "/#" + fragment(t) }
+
+func fragment(t lab.Tempest) string {
+	text := "seeds=" + strconv.FormatUint(t.Seed, 10) + "&nodes=" + strconv.Itoa(t.Nodes) + "&rage=" + t.Rage.String()
 	if t.Leaf != 0 {
 		text += "&leaf=" + strconv.Itoa(t.Leaf)
 	}

@@ -36,8 +36,9 @@ type Viewer struct {
 	mux   *http.ServeMux
 }
 
-// New makes a server that answers at the address host ("127.0.0.1:7170") alone.
-func New(host string) *Viewer {
+// New makes a server that answers at the address host ("127.0.0.1:7170") alone. first is the storm that
+// the page shows where its address says none.
+func New(host string, first lab.Tempest) *Viewer {
 	v := &Viewer{host: host, turns: make(chan struct{}, 1), mux: http.NewServeMux()}
 	own, err := fs.Sub(page, "page")
 	if err != nil {
@@ -47,6 +48,7 @@ func New(host string) *Viewer {
 	v.mux.Handle("GET /ui/", http.StripPrefix("/ui", http.FileServerFS(ui.Files)))
 	v.mux.HandleFunc("GET /v1/storm", v.storm)
 	v.mux.HandleFunc("GET /v1/look", v.look)
+	v.mux.HandleFunc("GET /v1/first", func(w http.ResponseWriter, _ *http.Request) { answer(w, fragment(first)) })
 	v.mux.HandleFunc("GET /v1/kinds", func(w http.ResponseWriter, _ *http.Request) { answer(w, lab.FaultKinds()) })
 	return v
 }

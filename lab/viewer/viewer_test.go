@@ -23,7 +23,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func start(t *testing.T) string {
 	t.Helper()
 	server := httptest.NewUnstartedServer(nil)
-	server.Config.Handler = viewer.New(server.Listener.Addr().String())
+	server.Config.Handler = viewer.New(server.Listener.Addr().String(), lab.Tempest{Seed: 3, Nodes: 6, Rage: 20 * time.Second, Leaf: 8})
 	server.Start()
 	t.Cleanup(server.Close)
 	return server.URL

@@ -5,7 +5,7 @@ import { $, el, say, set, show, svg, sync } from "../ui/js/dom.js"
 import { Ring } from "../ui/js/ring.js"
 import { drawPanel } from "./panel.js"
 import { Plane } from "./plane.js"
-import { flags, kinds, look, moment, parseFlags, parseMoment, run } from "./server.js"
+import { first, flags, kinds, look, moment, parseFlags, parseMoment, run } from "./server.js"
 import { Story } from "./story.js"
 
 // So many lines are shown.
@@ -219,9 +219,10 @@ document.addEventListener("keydown", e => {
 	e.preventDefault()
 })
 
-function open() {
-	const { storm, at, node, given } = parseMoment(location.hash)
-	tell(given ? storm : { ...storm, leaf: "8" }, at, node)
+async function open() {
+	let { storm, at, node, given } = parseMoment(location.hash)
+	if (!given) ({ storm } = parseMoment(await first()))
+	tell(storm, at, node)
 }
 addEventListener("hashchange", open)
 open()

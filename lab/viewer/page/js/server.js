@@ -56,6 +56,11 @@ export async function kinds() {
 	return (await get("v1/kinds")).json()
 }
 
+// first is the storm that the program was started for, as the page's address has it.
+export async function first() {
+	return (await get("v1/first")).json()
+}
+
 // look asks what all nodes knew at a time in seconds.
 export async function look(storm, at, signal) {
 	const words = query(storm)
