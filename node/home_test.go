@@ -1,7 +1,9 @@
 package node_test
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,7 +11,9 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/keys"
 	"github.com/phyllo-net/phyllo/node"
+	"github.com/phyllo-net/phyllo/node/home"
 )
 
 func TestRestartKeepsEverything(t *testing.T) {
@@ -172,5 +176,28 @@ func TestControlSocket(t *testing.T) {
 	}
 	if _, err := c.Status(limited(t)); api.KindOf(err) != api.NotRunning {
 		t.Errorf("afterwards: %v", err)
+	}
+}
+
+// TestKeyWithoutStore: a node that has lost what it knew of its ring does not found one of its own without a
+// word, and nothing is made in its home.
+func TestKeyWithoutStore(t *testing.T) {
+	dir := t.TempDir()
+	key := filepath.Join(dir, home.KeyName)
+	if _, err := keys.LoadOrMakeSigner(key, keys.NodeKey, keys.Random()); err != nil {
+		t.Fatal(err)
+	}
+	n, err := node.New(settings(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Start(limited(t)); err == nil || !strings.Contains(err.Error(), "phyllo up --join INVITATION") {
+		t.Errorf("it starts: %v", err)
+	}
+	if err := n.Stop(limited(t)); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, home.StoreName)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("there is a store now: %v", err)
 	}
 }

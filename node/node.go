@@ -7,7 +7,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -150,6 +152,9 @@ func (n *Node) openState(ctx context.Context) (err error) {
 	if n.home, err = home.Open(n.cfg.Home); err != nil {
 		return err
 	}
+	if err = n.remembers(); err != nil {
+		return err
+	}
 	if n.signer, err = keys.LoadOrMakeSigner(n.home.Path(home.KeyName), keys.NodeKey, keys.Random()); err != nil {
 		return err
 	}
@@ -164,6 +169,19 @@ func (n *Node) openState(ctx context.Context) (err error) {
 		Now: n.clock.now, NoAppoint: !n.cfg.Appoint,
 	})
 	return err
+}
+
+// remembers refuses to begin anew, in a ring of its own, where the home has a node's key and nothing else of
+// what it knew: that has been lost, and who starts it is to know.
+func (n *Node) remembers() error {
+	key, store := n.home.Path(home.KeyName), n.home.Path(home.StoreName)
+	if _, err := os.Stat(key); err != nil || n.cfg.Join != "" || n.opt.open != nil {
+		return nil
+	}
+	if _, err := os.Stat(store); !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return api.Errorf(api.Failed, "the home %s has a node's key, and what the node knew of its ring (%s) is gone: restore that from a backup, or enter the ring again with `phyllo up --join INVITATION`; to begin anew, in a ring of its own, move %s away", n.home.Dir, store, key)
 }
 
 // openLinks starts the transport, and lets member speak over it.
