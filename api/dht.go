@@ -65,7 +65,7 @@ type DHTKept struct {
 	// next members take the rest, without being asked.
 	Copies int `json:"copies"`
 	Wanted int `json:"wanted"`
-	// Apart is how many nodes keep the entry of which a majority is away for long, and had no say in
+	// Apart is how many nodes keep the entry of which a majority has been away for half a minute, and had no say in
 	// this: what they put meanwhile meets it when they are back.
 	Apart int `json:"apart,omitempty"`
 }

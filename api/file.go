@@ -119,8 +119,8 @@ type File struct {
 	// are fragments, any Need of which make it.
 	Need    int  `json:"need,omitempty"`
 	Removed bool `json:"removed,omitempty"` // from here on the name was not there
-	// Apart, of what was stored just now, is how many nodes keep the space's directory of which a majority is
-	// away for long: what is changed there meanwhile is merged by name when they are back.
+	// Apart, of what was stored just now, is how many nodes keep the space's directory of which a majority has
+	// been away for half a minute: what is changed there meanwhile is merged by name when they are back.
 	Apart int `json:"apart,omitempty"`
 }
 

@@ -394,7 +394,7 @@ func (sp *Space) Seen() uint64 {
 }
 
 // Apart is how many nodes keep the space's root of which no majority had a say in the newest change that
-// this node knows of, as they are away for long; 0: a majority had.
+// this node knows of, as they have been away for half a minute; 0: a majority had.
 func (sp *Space) Apart() int {
 	if sp.current == nil {
 		return 0

@@ -30,7 +30,7 @@
 // Of two who put the same name at once, neither knowing of the other, the later one
 // is current and the other stays among its versions, also in a space without history.
 //
-// Where a majority of those who keep the root is away for long (one of two laptops sleeps), the others go
+// Where a majority of those who keep the root has been away for half a minute (one of two laptops sleeps), the others go
 // on without it, and Space.Apart says so. Changes with a condition, and of the charter, are
 // past.ErrNotReachable until it is back, as they promise more. What gets another name meanwhile gets a content
 // of its own, as the majority may give the old one back (anew.go).

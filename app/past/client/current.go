@@ -21,7 +21,7 @@ import (
 // Errors: ErrNotFound, ErrNotReachable, task.ErrStopped.
 func (cl *Client) Current(t *task.T, n Name) (Found, error) { return cl.read(t, n, false) }
 
-// Latest is Current; but where a majority of the holders is away for long it reads what those who
+// Latest is Current; but where a majority of the holders has been away for half a minute it reads what those who
 // are there have, and Found.Apart tells of it.
 func (cl *Client) Latest(t *task.T, n Name) (Found, error) { return cl.read(t, n, true) }
 

@@ -19,7 +19,7 @@ var (
 	// ErrNotReachable: too few of the nodes that keep the object gave an answer. It
 	// says nothing about the object.
 	ErrNotReachable = errors.New("the object's holders are not reachable now: try again in a moment")
-	// ErrApart: a majority of the object's holders is away for long, and what was to be done promises
+	// ErrApart: a majority of the object's holders has been away for half a minute, and what was to be done promises
 	// more than can be without it. It is an ErrNotReachable.
 	ErrApart error = apartError{}
 	// ErrTooFew: see TooFewError.

@@ -28,7 +28,7 @@ type Found struct {
 	// besides this one: see Client.Rival.
 	Rivals []id.Hash
 	// Apart is how many holders a mutable object has of which no majority had a say in this
-	// version, as they were away for long; 0: a majority had. See Edit.Apart.
+	// version, as they had been away for half a minute; 0: a majority had. See Edit.Apart.
 	Apart int
 }
 

@@ -68,7 +68,7 @@ type Edit struct {
 	// Resolves are rivals of the object that are not kept any more after it: at most
 	// certificate.MaxRivals.
 	Resolves []id.Hash
-	// Apart: where a majority of the holders is away for long it may be made without it. Then it is
+	// Apart: where a majority of the holders has been away for half a minute it may be made without it. Then it is
 	// current for who cannot see that majority either, and Found.Apart tells of it; what the majority
 	// makes meanwhile and this meet later, and none is lost. Without it a change is made by a
 	// majority or not at all.

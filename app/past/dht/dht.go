@@ -91,7 +91,7 @@ type Entry struct {
 	// other, and not settled since: see Reader.Rivals.
 	Rivals int
 	// Apart is how many nodes keep the entry of which no majority had a say in this value, as they
-	// are away for long; 0: a majority had. What they put meanwhile meets it when they are back.
+	// have been away for half a minute; 0: a majority had. What they put meanwhile meets it when they are back.
 	Apart int
 }
 
@@ -121,7 +121,7 @@ func (d Reader) Get(t *task.T, key string) (Entry, error) {
 }
 
 // Put sets the value of a key, whatever it was, and settles its rivals; where a majority of the
-// nodes that keep it is away for long, without it (Entry.Apart). Errors: ErrKey, ErrTooLarge; an
+// nodes that keep it has been away for half a minute, without it (Entry.Apart). Errors: ErrKey, ErrTooLarge; an
 // ErrConflict only if others change the entry again and again; those of past.Past.Change.
 func (d Table) Put(t *task.T, key string, data []byte) (Entry, error) {
 	return d.change(t, key, value{There: true, Bytes: data}, nil)

@@ -19,8 +19,7 @@
 // rival is counted no more, and can still be read until more than MaxRivals are settled;
 // then a change lets go of those that were settled the longest time ago.
 //
-// Where a majority of the nodes that keep an entry is away for longer than anybody waits for
-// them (one of two laptops sleeps), Put, Remove and Get go on with those who are there, and say so
+// Where a majority of the nodes that keep an entry has been away for half a minute (one of two laptops sleeps), Put, Remove and Get go on with those who are there, and say so
 // (Entry.Apart). PutIf and RemoveIf are past.ErrNotReachable until the majority is back, as they promise
 // that nobody else changes the entry. What both sides put meets then: the higher version is current,
 // and the other one a rival.

@@ -57,7 +57,7 @@ type Update struct {
 	Payment *voucher.Payment `cbor:"3,keyasint,omitempty"`
 	// Replaces is the hash of the certificate that is to be replaced; zero: it is not known.
 	Replaces id.Hash `cbor:"4,keyasint,omitzero"`
-	// Apart: if a majority of the holders is away for long, it may be made without it.
+	// Apart: if a majority of the holders has been away for half a minute, it may be made without it.
 	Apart bool `cbor:"5,keyasint,omitempty"`
 }
 

@@ -86,7 +86,7 @@ func (v *Vault) Remove(t *task.T, object id.Hash, owner peer.Signer) error {
 	return v.past.Reclaim(t, object, owner)
 }
 
-// Current implements shelf.Storage. Where a majority of those who keep it is away for long, it is
+// Current implements shelf.Storage. Where a majority of those who keep it has been away for half a minute, it is
 // what the others have.
 func (v *Vault) Current(t *task.T, owner peer.Key, what string) (shelf.Found, error) {
 	name := past.Name{Owner: owner, Part: part(what), Copies: Copies}
@@ -108,7 +108,7 @@ func (v *Vault) Current(t *task.T, owner peer.Key, what string) (shelf.Found, er
 	return out, nil
 }
 
-// Change implements shelf.Storage: also where a majority of those who keep it is away for long.
+// Change implements shelf.Storage: also where a majority of those who keep it has been away for half a minute.
 func (v *Vault) Change(t *task.T, owner peer.Signer, what string, e shelf.Edit) error {
 	_, err := v.past.Edit(t, past.Edit{Part: part(what), Copies: Copies, Replaces: e.Replaces, Content: e.Content, Resolves: e.Resolves, Apart: true}, owner)
 	if errors.Is(err, past.ErrConflict) {
