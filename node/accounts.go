@@ -7,6 +7,7 @@ import (
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/app/past/account"
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/node/loop"
 	"github.com/phyllo-net/phyllo/task"
 )
 
@@ -20,7 +21,7 @@ type audit struct {
 
 // lookAtAccounts tells of accounts that use more than they may, or about which their keepers do not agree.
 func (n *Node) lookAtAccounts(ctx context.Context, say sayer) {
-	a, err := do(ctx, n, func(t *task.T, o *overlay) (a audit, _ error) {
+	a, err := loop.Do(ctx, n.overlay(), func(t *task.T, o *overlay) (a audit, _ error) {
 		a.overdrawn, a.disputed = o.past.Accounts().Overdrawn(), o.past.Accounts().Disputed()
 		if own, err := o.account(t); err == nil { // else the others are told of all the same
 			a.own = own

@@ -37,7 +37,7 @@ func (o *overlay) facts() *census.Facts {
 // Census implements api.Node.
 func (f face) Census(ctx context.Context) (*api.Census, error) {
 	began := time.Now()
-	c, err := do(ctx, f.n, func(t *task.T, o *overlay) (*api.Census, error) {
+	c, err := loop.Do(ctx, f.n.overlay(), func(t *task.T, o *overlay) (*api.Census, error) {
 		s, a, err := o.everyone.Count(t)
 		if err != nil {
 			return nil, err
@@ -79,7 +79,7 @@ func (f face) UserSearch(ctx context.Context, q api.UserQuery, each func([]api.U
 	found := loop.NewUnread[[]*directory.Record]()
 	var out census.Answered
 	go func() {
-		a, err := do(ctx, f.n, func(t *task.T, o *overlay) (census.Answered, error) {
+		a, err := loop.Do(ctx, f.n.overlay(), func(t *task.T, o *overlay) (census.Answered, error) {
 			return o.everyone.Users(t, census.Query{Pattern: pattern, Limit: q.Limit}, func(rs []*directory.Record) bool {
 				if len(rs) > 0 {
 					found.Change(func() { found.Queue = append(found.Queue, rs) })

@@ -10,6 +10,7 @@ import (
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/keys"
 	"github.com/phyllo-net/phyllo/node/kind"
+	"github.com/phyllo-net/phyllo/node/loop"
 	"github.com/phyllo-net/phyllo/task"
 )
 
@@ -28,7 +29,7 @@ func (o *overlay) table(copies uint8) dht.Table {
 // Table runs f as a task on the node's loop, with the ring's hash table of so many copies,
 // 1 to dht.MaxCopies. If the context ends first, Table returns its error and f goes on.
 func (n *Node) Table(ctx context.Context, copies uint8, f func(*task.T, dht.Table) error) error {
-	_, err := do(ctx, n, func(t *task.T, o *overlay) (nothing, error) { return nothing{}, f(t, o.table(copies)) })
+	_, err := loop.Do(ctx, n.overlay(), func(t *task.T, o *overlay) (nothing, error) { return nothing{}, f(t, o.table(copies)) })
 	return err
 }
 
@@ -77,7 +78,7 @@ func (f face) DHTPut(ctx context.Context, q api.DHTPut) (*api.DHTKept, error) {
 	if err != nil {
 		return nil, err
 	}
-	have, err := do(ctx, f.n, func(t *task.T, o *overlay) (dht.Entry, error) {
+	have, err := loop.Do(ctx, f.n.overlay(), func(t *task.T, o *overlay) (dht.Entry, error) {
 		if q.IfVersion != nil {
 			return o.table(e.copies).PutIf(t, q.Key, *q.IfVersion, q.Value)
 		}
@@ -95,7 +96,7 @@ func (f face) DHTGet(ctx context.Context, q api.DHTKey) (*api.DHTEntry, error) {
 	if err != nil {
 		return nil, err
 	}
-	have, err := do(ctx, f.n, func(t *task.T, o *overlay) (dht.Entry, error) { return o.table(e.copies).Get(t, q.Key) })
+	have, err := loop.Do(ctx, f.n.overlay(), func(t *task.T, o *overlay) (dht.Entry, error) { return o.table(e.copies).Get(t, q.Key) })
 	switch {
 	case errors.Is(err, dht.ErrNotFound) && have.Rivals > 0:
 		return nil, api.Errorf(api.NotFound, "%+q was removed, and has other values, put where the nodes of the ring were out of each other's sight: `phyllo dht rivals KEY` shows them, and `phyllo dht put KEY VALUE` or `phyllo dht rm KEY` settles it", e.key)
@@ -111,7 +112,7 @@ func (f face) DHTRivals(ctx context.Context, q api.DHTKey) ([]api.DHTRival, erro
 	if err != nil {
 		return nil, err
 	}
-	list, err := do(ctx, f.n, func(t *task.T, o *overlay) ([]dht.Rival, error) { return o.table(e.copies).Rivals(t, q.Key) })
+	list, err := loop.Do(ctx, f.n.overlay(), func(t *task.T, o *overlay) ([]dht.Rival, error) { return o.table(e.copies).Rivals(t, q.Key) })
 	if err != nil {
 		return nil, e.about(err)
 	}
@@ -128,7 +129,7 @@ func (f face) DHTRemove(ctx context.Context, q api.DHTRemove) error {
 	if err != nil {
 		return err
 	}
-	_, err = do(ctx, f.n, func(t *task.T, o *overlay) (nothing, error) {
+	_, err = loop.Do(ctx, f.n.overlay(), func(t *task.T, o *overlay) (nothing, error) {
 		if q.IfVersion != nil {
 			return nothing{}, o.table(e.copies).RemoveIf(t, q.Key, *q.IfVersion)
 		}

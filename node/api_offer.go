@@ -9,6 +9,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past/account"
 	"github.com/phyllo-net/phyllo/node/home"
 	"github.com/phyllo-net/phyllo/node/kind"
+	"github.com/phyllo-net/phyllo/node/loop"
 	"github.com/phyllo-net/phyllo/task"
 )
 
@@ -21,7 +22,7 @@ func (f face) Offer(ctx context.Context, q api.OfferRequest) (*api.Account, erro
 	if err != nil {
 		return nil, kind.Give(err)
 	}
-	if err := f.n.call(ctx, func(o *overlay) { o.past.Offer(bytes) }); err != nil {
+	if err := loop.Call(ctx, f.n.overlay(), func(o *overlay) { o.past.Offer(bytes) }); err != nil {
 		return nil, err
 	}
 	return f.Account(ctx)
@@ -29,7 +30,7 @@ func (f face) Offer(ctx context.Context, q api.OfferRequest) (*api.Account, erro
 
 // Account implements api.Node.
 func (f face) Account(ctx context.Context) (*api.Account, error) {
-	a, err := do(ctx, f.n, func(t *task.T, o *overlay) (*api.Account, error) { return o.account(t) })
+	a, err := loop.Do(ctx, f.n.overlay(), func(t *task.T, o *overlay) (*api.Account, error) { return o.account(t) })
 	if err != nil {
 		return nil, kind.Give(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/node/kind"
+	"github.com/phyllo-net/phyllo/node/loop"
 	"github.com/phyllo-net/phyllo/node/spaces"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -18,7 +19,7 @@ func (f face) Storage(ctx context.Context, user string) (*api.Storage, error) {
 		return nil, kind.Give(err)
 	}
 	p := u.ForSpace()
-	st, err := do(ctx, f.n, func(t *task.T, o *overlay) (st api.Storage, err error) {
+	st, err := loop.Do(ctx, f.n.overlay(), func(t *task.T, o *overlay) (st api.Storage, err error) {
 		if st.Spaces, err = o.spaces.Uses(t, p); err != nil {
 			return st, err
 		}

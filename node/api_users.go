@@ -86,14 +86,14 @@ func (n *Node) moveIn(ctx context.Context, u *people.Resident, draft *directory.
 	if err := n.people.Save(u); err != nil {
 		return nil, err
 	}
-	if err := n.call(ctx, func(o *overlay) {
+	if err := loop.Call(ctx, n.overlay(), func(o *overlay) {
 		n.logged("a user", o.talk.AddUser(u))
 	}); err != nil {
 		return nil, errors.Join(err, n.people.Forget(u))
 	}
 	err := n.putRecord(ctx, u)
 	if err != nil && !soon(err) {
-		gone := n.call(context.WithoutCancel(ctx), func(o *overlay) {
+		gone := loop.Call(context.WithoutCancel(ctx), n.overlay(), func(o *overlay) {
 			o.dir.Forget(u.Rec.Name, u.Key())
 			o.talk.RemoveUser(u.Key())
 		})
@@ -105,7 +105,7 @@ func (n *Node) moveIn(ctx context.Context, u *people.Resident, draft *directory.
 		later.Trouble = "the name could not be claimed yet: " + err.Error()
 		n.people.Put(&later)
 		u = &later
-		if err := n.call(context.WithoutCancel(ctx), func(o *overlay) { o.dir.Keep(u.Rec, u.Signer) }); err != nil {
+		if err := loop.Call(context.WithoutCancel(ctx), n.overlay(), func(o *overlay) { o.dir.Keep(u.Rec, u.Signer) }); err != nil {
 			return nil, err
 		}
 	}
@@ -127,7 +127,7 @@ func (n *Node) logged(what string, err error) {
 
 // putRecord writes a user's record to its keepers, and keeps it fresh from then on.
 func (n *Node) putRecord(ctx context.Context, u *people.Resident) error {
-	_, err := do(ctx, n, func(t *task.T, o *overlay) (nothing, error) {
+	_, err := loop.Do(ctx, n.overlay(), func(t *task.T, o *overlay) (nothing, error) {
 		err := o.dir.Put(t, u.Rec)
 		if err == nil {
 			o.dir.Keep(u.Rec, u.Signer)
@@ -145,7 +145,7 @@ func (f face) UserFind(ctx context.Context, typed string) (*api.User, error) {
 	}
 	// A person who asks wants to see what the keepers say now, not what this node
 	// remembers.
-	found, err := do(ctx, f.n, func(t *task.T, o *overlay) (directory.Found, error) { return o.dir.LookupNow(t, name) })
+	found, err := loop.Do(ctx, f.n.overlay(), func(t *task.T, o *overlay) (directory.Found, error) { return o.dir.LookupNow(t, name) })
 	if err != nil {
 		return nil, kind.AboutName(err, string(name))
 	}
@@ -155,7 +155,7 @@ func (f face) UserFind(ctx context.Context, typed string) (*api.User, error) {
 }
 
 func (n *Node) lookup(ctx context.Context, name directory.Name) (directory.Found, error) {
-	return do(ctx, n, func(t *task.T, o *overlay) (directory.Found, error) { return o.dir.Lookup(t, name) })
+	return loop.Do(ctx, n.overlay(), func(t *task.T, o *overlay) (directory.Found, error) { return o.dir.Lookup(t, name) })
 }
 
 // UserEdit implements api.Node.

@@ -15,6 +15,7 @@ import (
 	"github.com/phyllo-net/phyllo/keys"
 	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/member/clock"
+	"github.com/phyllo-net/phyllo/node/loop"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -185,7 +186,7 @@ func (n *Node) compareClocks(ctx context.Context) (off time.Duration, others int
 	var wg sync.WaitGroup
 	for i, h := range ask {
 		wg.Go(func() {
-			answer, err := do(ctx, n, func(t *task.T, o *overlay) (kbr.Answer, error) {
+			answer, err := loop.Do(ctx, n.overlay(), func(t *task.T, o *overlay) (kbr.Answer, error) {
 				return kbr.CallPeer(t, o.pastry.Endpoint(AppProbe), h, nil, kbr.Options{Timeout: 2 * time.Second})
 			})
 			if err != nil {

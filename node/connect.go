@@ -6,6 +6,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/node/loop"
 	"github.com/phyllo-net/phyllo/task"
 )
 
@@ -16,7 +17,7 @@ import (
 func (n *Node) connect(ctx context.Context, node id.ID) (*handle, error) {
 	var last *handle
 	alive := false
-	if err := n.call(ctx, func(o *overlay) { last, alive = o.pastry.Known(node) }); err != nil {
+	if err := loop.Call(ctx, n.overlay(), func(o *overlay) { last, alive = o.pastry.Known(node) }); err != nil {
 		return nil, err
 	}
 	if last != nil && !alive {
@@ -24,7 +25,7 @@ func (n *Node) connect(ctx context.Context, node id.ID) (*handle, error) {
 			return h, nil
 		}
 	}
-	h, err := do(ctx, n, func(t *task.T, o *overlay) (*handle, error) {
+	h, err := loop.Do(ctx, n.overlay(), func(t *task.T, o *overlay) (*handle, error) {
 		return kbr.Find(t, o.pastry.Endpoint(AppProbe), node)
 	})
 	if err != nil || h.ID == n.overlayID() {
@@ -48,7 +49,7 @@ func (n *Node) revive(ctx context.Context, last *handle) (*handle, error) {
 	if err := n.carrier.Connect(ctx, last); err != nil {
 		return nil, err
 	}
-	return do(ctx, n, func(t *task.T, o *overlay) (*handle, error) {
+	return loop.Do(ctx, n.overlay(), func(t *task.T, o *overlay) (*handle, error) {
 		for {
 			if h, alive := o.pastry.Known(last.ID); alive {
 				return h, nil

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/node/loop"
 	"github.com/phyllo-net/phyllo/task"
 )
 
@@ -105,5 +106,5 @@ func (n *Node) countCopies(ctx context.Context) (*api.Copies, error) {
 	if len(people) == 0 {
 		return nil, nil
 	}
-	return do(ctx, n, func(t *task.T, o *overlay) (*api.Copies, error) { return o.spaces.Count(t, people) })
+	return loop.Do(ctx, n.overlay(), func(t *task.T, o *overlay) (*api.Copies, error) { return o.spaces.Count(t, people) })
 }

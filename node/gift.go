@@ -113,7 +113,7 @@ func (o *overlay) watchGift(t *task.T) error {
 func (f face) Gift(ctx context.Context) (*api.Gift, error) {
 	soon, cancel := context.WithTimeout(ctx, giftWait)
 	defer cancel()
-	ring, err := do(soon, f.n, func(t *task.T, o *overlay) (id.Hash, error) { return o.ring, o.readGift(t) })
+	ring, err := loop.Do(soon, f.n.overlay(), func(t *task.T, o *overlay) (id.Hash, error) { return o.ring, o.readGift(t) })
 	if err != nil {
 		f.n.log.Debug("what the ring gives its members is not known now", "err", err)
 		o := f.n.overlay()
@@ -139,7 +139,7 @@ func (f face) SetGift(ctx context.Context, q api.Gift) (*api.Gift, error) {
 		return nil, kind.Give(err)
 	}
 	value := binary.BigEndian.AppendUint64(nil, uint64(q.Bytes))
-	_, err = do(ctx, f.n, func(t *task.T, o *overlay) (nothing, error) {
+	_, err = loop.Do(ctx, f.n.overlay(), func(t *task.T, o *overlay) (nothing, error) {
 		if _, err := dht.New(o.past, authority, dht.Copies).Put(t, giftEntry, value); err != nil {
 			return nothing{}, err
 		}

@@ -7,6 +7,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/node/kind"
+	"github.com/phyllo-net/phyllo/node/loop"
 	"github.com/phyllo-net/phyllo/transport"
 )
 
@@ -79,7 +80,7 @@ func (n *Node) addRing(ctx context.Context, gauge func(string, string, float64),
 	var stats directory.Stats
 	var kept past.Stats
 	var overdrawn, disputed int
-	if err := n.call(ctx, func(o *overlay) {
+	if err := loop.Call(ctx, n.overlay(), func(o *overlay) {
 		stats, kept = o.dir.Stats(), o.past.Stats()
 		overdrawn, disputed = len(o.past.Accounts().Overdrawn()), len(o.past.Accounts().Disputed())
 	}); err != nil {

@@ -376,32 +376,17 @@ func (o *overlay) Call(ctx context.Context, f func()) error { return o.host.Call
 // Done is as Do.
 func (o *overlay) Done() <-chan struct{} { return o.host.Done() }
 
-// do is loop.Run at the present place in a ring.
-func do[V any](ctx context.Context, n *Node, f func(t *task.T, o *overlay) (V, error)) (V, error) {
-	o := n.overlay()
-	if o == nil {
-		return *new(V), loop.ErrNoPlace
-	}
-	return loop.Run(ctx, o.host, func(t *task.T) (V, error) { return f(t, o) })
-}
+// Loop is where the node runs at this place, for loop.Do.
+func (o *overlay) Loop() loop.Loop { return o.host }
 
 // nothing is what a task returns that has only an outcome.
 type nothing = loop.Nothing
-
-// call runs f on the loop of the present overlay.
-func (n *Node) call(ctx context.Context, f func(o *overlay)) error {
-	o := n.overlay()
-	if o == nil {
-		return loop.ErrNoPlace
-	}
-	return o.host.Call(ctx, func() { f(o) })
-}
 
 // Do runs f as a task on the node's loop, with the endpoint of an application that
 // was mounted with WithApp or WithAppAt, and returns what it returned. If the context
 // ends first, Do returns its error and f goes on.
 func (n *Node) Do(ctx context.Context, app wire.AppID, f func(*task.T, kbr.Endpoint) error) error {
-	_, err := do(ctx, n, func(t *task.T, o *overlay) (nothing, error) {
+	_, err := loop.Do(ctx, n.overlay(), func(t *task.T, o *overlay) (nothing, error) {
 		ep := o.pastry.Endpoint(app)
 		if ep == nil {
 			return nothing{}, fmt.Errorf("this node does not run application %d", app)
@@ -413,6 +398,6 @@ func (n *Node) Do(ctx context.Context, app wire.AppID, f func(*task.T, kbr.Endpo
 
 // View is what the node knows of its ring now, for tests and for the curious.
 func (n *Node) View(ctx context.Context) (v pastry.View, err error) {
-	err = n.call(ctx, func(o *overlay) { v = o.pastry.View(o.clock()) })
+	err = loop.Call(ctx, n.overlay(), func(o *overlay) { v = o.pastry.View(o.clock()) })
 	return v, err
 }

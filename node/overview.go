@@ -18,6 +18,7 @@ import (
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/node/config"
 	"github.com/phyllo-net/phyllo/node/kind"
+	"github.com/phyllo-net/phyllo/node/loop"
 	"github.com/phyllo-net/phyllo/pastry"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/transport"
@@ -69,7 +70,7 @@ func (f face) Status(ctx context.Context) (*api.Status, error) {
 		s.Queued = queued
 	}
 	var kept past.Stats
-	if err := n.call(ctx, func(o *overlay) { kept = o.past.Stats() }); err == nil {
+	if err := loop.Call(ctx, n.overlay(), func(o *overlay) { kept = o.past.Stats() }); err == nil {
 		s.Keeps = n.keeping(kept)
 	}
 	n.mu.Lock()
@@ -112,7 +113,7 @@ func (n *Node) addView(s *api.Status, v pastry.View) {
 
 // queued is the number of messages that wait, of all users.
 func (n *Node) queued(ctx context.Context) (int, error) {
-	return do(ctx, n, func(t *task.T, o *overlay) (sum int, err error) {
+	return loop.Do(ctx, n.overlay(), func(t *task.T, o *overlay) (sum int, err error) {
 		for _, u := range n.people.All() {
 			q, err := o.talk.IM().Queued(t, u.Key())
 			if err != nil {

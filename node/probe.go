@@ -9,6 +9,7 @@ import (
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/node/kind"
+	"github.com/phyllo-net/phyllo/node/loop"
 	"github.com/phyllo-net/phyllo/node/people"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
@@ -100,7 +101,7 @@ func (n *Node) ping(ctx context.Context, node id.ID) (*api.Pong, error) {
 		// No link of our own; the ring may still carry the question.
 		n.log.Debug("no direct link for a ping", "node", node.Short(), "err", err)
 	}
-	answer, err := do(ctx, n, func(t *task.T, o *overlay) (kbr.Answer, error) {
+	answer, err := loop.Do(ctx, n.overlay(), func(t *task.T, o *overlay) (kbr.Answer, error) {
 		return kbr.CallPeer(t, o.pastry.Endpoint(AppProbe), h, nil, kbr.Options{Timeout: probeTime})
 	})
 	if err != nil {
@@ -147,7 +148,7 @@ func (f face) Trace(ctx context.Context, target string) (*api.Trace, error) {
 		key = name.Key()
 	}
 	self := f.n.overlayID()
-	answer, err := do(ctx, f.n, func(t *task.T, o *overlay) (kbr.Answer, error) {
+	answer, err := loop.Do(ctx, f.n.overlay(), func(t *task.T, o *overlay) (kbr.Answer, error) {
 		return kbr.Call(t, o.pastry.Endpoint(AppProbe), key, nil, kbr.Options{Timeout: probeTime, Trace: true})
 	})
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/node/loop"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
@@ -93,7 +94,7 @@ func (n *Node) watchScrub() {
 // are counted over all runs: a node that is on for an hour a day makes them, too.
 func (n *Node) scrubWait(s scrubbing, took time.Duration) (wait time.Duration, budget int64, err error) {
 	var kept past.Stats
-	if err := n.call(n.ctx, func(o *overlay) { kept = o.past.Stats() }); err != nil {
+	if err := loop.Call(n.ctx, n.overlay(), func(o *overlay) { kept = o.past.Stats() }); err != nil {
 		return 0, 0, err
 	}
 	wait, budget = n.opt.scrub.Next(store.Space{Used: kept.Bytes, Blobs: kept.Objects}, took)
@@ -111,7 +112,7 @@ func (n *Node) scrubStep(s *scrubbing, budget int64) (took time.Duration, err er
 		took time.Duration
 	}
 	from := s.mark()
-	x, err := do(n.ctx, n, func(t *task.T, o *overlay) (x step, err error) {
+	x, err := loop.Do(n.ctx, n.overlay(), func(t *task.T, o *overlay) (x step, err error) {
 		begin := t.Env().Now()
 		x.next, err = o.past.Scrub(t, from, budget)
 		x.took = t.Env().Now().Sub(begin)

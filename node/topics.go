@@ -5,6 +5,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/topic"
 	"github.com/phyllo-net/phyllo/app/work"
+	"github.com/phyllo-net/phyllo/node/loop"
 	"github.com/phyllo-net/phyllo/node/people"
 	"github.com/phyllo-net/phyllo/node/topics"
 	"github.com/phyllo-net/phyllo/peer"
@@ -38,7 +39,7 @@ func (n *Node) Topics(ctx context.Context, user string, f func(t *task.T, topics
 	if err != nil {
 		return err
 	}
-	_, err = do(ctx, n, func(t *task.T, o *overlay) (nothing, error) { return nothing{}, f(t, o.topics.Topics(), me) })
+	_, err = loop.Do(ctx, n.overlay(), func(t *task.T, o *overlay) (nothing, error) { return nothing{}, f(t, o.topics.Topics(), me) })
 	return err
 }
 
@@ -49,7 +50,7 @@ func (n *Node) Work(ctx context.Context, user string, f func(t *task.T, w *work.
 	if err != nil {
 		return err
 	}
-	_, err = do(ctx, n, func(t *task.T, o *overlay) (nothing, error) { return nothing{}, f(t, o.topics.Work(), me) })
+	_, err = loop.Do(ctx, n.overlay(), func(t *task.T, o *overlay) (nothing, error) { return nothing{}, f(t, o.topics.Work(), me) })
 	return err
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/app/past/dht"
+	"github.com/phyllo-net/phyllo/node/loop"
 	"github.com/phyllo-net/phyllo/task"
 )
 
@@ -16,7 +17,7 @@ const valueGap = 15 * time.Minute
 // that each had put one.
 func (n *Node) watchValues() {
 	for n.pause(valueGap, nil) {
-		met, err := do(n.ctx, n, func(t *task.T, o *overlay) ([]dht.Watched, error) { return o.written.Look(t, o.table) })
+		met, err := loop.Do(n.ctx, n.overlay(), func(t *task.T, o *overlay) ([]dht.Watched, error) { return o.written.Look(t, o.table) })
 		if err == nil { // else the node is between two rings, or ends
 			n.tellValues(met)
 		}

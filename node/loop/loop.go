@@ -24,6 +24,30 @@ type Loop interface {
 // ErrNoPlace says that the node is at no place in a ring now.
 var ErrNoPlace = api.Errorf(api.NotRunning, "the node is starting or stopping: try again in a moment")
 
+// Placed is what a node has of a subject at one place in a ring: a pointer, nil while the node is at none.
+type Placed interface {
+	comparable
+	Loop() Loop
+}
+
+// Do is Run on the loop of p, which f is handed; ErrNoPlace if the node is at no place.
+func Do[P Placed, V any](ctx context.Context, p P, f func(*task.T, P) (V, error)) (V, error) {
+	var none P
+	if p == none {
+		return *new(V), ErrNoPlace
+	}
+	return Run(ctx, p.Loop(), func(t *task.T) (V, error) { return f(t, p) })
+}
+
+// Call is Loop.Call on the loop of p, as Do.
+func Call[P Placed](ctx context.Context, p P, f func(P)) error {
+	var none P
+	if p == none {
+		return ErrNoPlace
+	}
+	return p.Loop().Call(ctx, func() { f(p) })
+}
+
 // Nothing is what a task returns that has only an outcome.
 type Nothing = struct{}
 

@@ -151,7 +151,7 @@ func (f Face) getShared(ctx context.Context, link string) (*api.File, io.ReadClo
 	if err != nil {
 		return nil, nil, kind.Give(err)
 	}
-	r, err := do(ctx, f.Node, func(_ *task.T, h *Here) (*reader, error) { return h.reader(ctx, shared.Content, 0, -1), nil })
+	r, err := loop.Do(ctx, f.Node.Here(), func(_ *task.T, h *Here) (*reader, error) { return h.reader(ctx, shared.Content, 0, -1), nil })
 	if err != nil {
 		return nil, nil, kind.Give(err)
 	}

@@ -148,6 +148,9 @@ func (h *Here) create(t *task.T, p space.Person, f space.Founding) (*space.Space
 	return sp, h.spaces.Add(t, p, space.Entry{Name: f.Name, Handle: sp.Handle()})
 }
 
+// Loop is where the node runs.
+func (h *Here) Loop() loop.Loop { return h.loop }
+
 // Node is what the room sees of the node that it is a part of. Its methods may be called from
 // any goroutine.
 type Node interface {
@@ -174,22 +177,13 @@ var _ files.Spaces = userSpaces{}
 // one who does. What it returns may be called from any goroutine.
 func Of(n Node, user string) files.Spaces { return userSpaces{n, user} }
 
-// do is loop.Run at the node's present place in a ring.
-func do[V any](ctx context.Context, n Node, f func(*task.T, *Here) (V, error)) (V, error) {
-	h := n.Here()
-	if h == nil {
-		return *new(V), loop.ErrNoPlace
-	}
-	return loop.Run(ctx, h.loop, func(t *task.T) (V, error) { return f(t, h) })
-}
-
 // asUser runs f as a task for the user, and gives its error a kind that doors know.
 func asUser[V any](ctx context.Context, s userSpaces, f func(*task.T, *Here, space.Person) (V, error)) (V, error) {
 	p, err := s.n.Person(s.user)
 	if err != nil {
 		return *new(V), err
 	}
-	v, err := do(ctx, s.n, func(t *task.T, h *Here) (V, error) { return f(t, h, p) })
+	v, err := loop.Do(ctx, s.n.Here(), func(t *task.T, h *Here) (V, error) { return f(t, h, p) })
 	return v, ForDoors(err)
 }
 

@@ -29,7 +29,7 @@ func withUser[A any](ctx context.Context, f Face, user string, g func(*task.T, *
 	if err != nil {
 		return none, err
 	}
-	out, err := do(ctx, f.Node, func(t *task.T, h *Here) (A, error) { return g(t, h, u) })
+	out, err := loop.Do(ctx, f.Node.Here(), func(t *task.T, h *Here) (A, error) { return g(t, h, u) })
 	if err != nil {
 		return none, kind.Give(err)
 	}
@@ -76,7 +76,7 @@ func (f Face) Send(ctx context.Context, d api.Draft) (*api.Sent, error) {
 			return nil, err
 		}
 	}
-	out, err := do(ctx, f.Node, func(t *task.T, h *Here) (*api.Sent, error) {
+	out, err := loop.Do(ctx, f.Node.Here(), func(t *task.T, h *Here) (*api.Sent, error) {
 		mid, state, err := h.im.Send(t, u.Key(), d.To, d.Text)
 		return &api.Sent{ID: mid.ID, To: d.To, State: state.String()}, err
 	})
@@ -88,7 +88,7 @@ func (f Face) Send(ctx context.Context, d api.Draft) (*api.Sent, error) {
 		return out, nil
 	}
 	id := out.ID
-	m, err := do(ctx, f.Node, func(t *task.T, h *Here) (im.Message, error) {
+	m, err := loop.Do(ctx, f.Node.Here(), func(t *task.T, h *Here) (im.Message, error) {
 		return h.im.Await(t, u.Key(), letter.MsgID{ID: id}, im.Delivered, time.Duration(d.Wait)*time.Millisecond)
 	})
 	switch {
@@ -265,7 +265,7 @@ func (f Face) UserKeys(ctx context.Context, q api.Who) (*api.KeyPair, error) {
 	if err != nil {
 		return nil, err
 	}
-	k, err := do(ctx, f.Node, func(t *task.T, h *Here) (im.Keys, error) { return h.im.Keys(t, u.Key(), q.Name) })
+	k, err := loop.Do(ctx, f.Node.Here(), func(t *task.T, h *Here) (im.Keys, error) { return h.im.Keys(t, u.Key(), q.Name) })
 	if err != nil {
 		return nil, kind.AboutName(err, q.Name)
 	}
@@ -287,7 +287,7 @@ func (f Face) UserVerify(ctx context.Context, q api.Who, print string) error {
 	if err != nil {
 		return api.Wrap(api.Usage, err)
 	}
-	_, err = do(ctx, f.Node, func(t *task.T, h *Here) (loop.Nothing, error) {
+	_, err = loop.Do(ctx, f.Node.Here(), func(t *task.T, h *Here) (loop.Nothing, error) {
 		return loop.Nothing{}, h.im.Verify(t, u.Key(), q.Name, fp.String())
 	})
 	return kind.AboutName(err, q.Name)

@@ -19,7 +19,6 @@ import (
 	"github.com/phyllo-net/phyllo/node/people"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
-	"github.com/phyllo-net/phyllo/task"
 )
 
 // Config says for which node, and on what, its part is made.
@@ -112,6 +111,9 @@ func (h *Here) roomEvent(e room.Event) {
 	h.tell(&api.Event{Kind: kind, Time: time.Now().UTC(), User: u.Name(), Room: e.Room.String()})
 }
 
+// Loop is where the node runs.
+func (h *Here) Loop() loop.Loop { return h.loop }
+
 // Node is what the room sees of the node that it is a part of. Its methods may be called from
 // any goroutine.
 type Node interface {
@@ -129,12 +131,3 @@ type Node interface {
 
 // Face is the part of api.Node that is about messages, contacts and rooms.
 type Face struct{ Node Node }
-
-// do is loop.Run at the node's present place in a ring.
-func do[V any](ctx context.Context, n Node, f func(*task.T, *Here) (V, error)) (V, error) {
-	h := n.Here()
-	if h == nil {
-		return *new(V), loop.ErrNoPlace
-	}
-	return loop.Run(ctx, h.loop, func(t *task.T) (V, error) { return f(t, h) })
-}

@@ -110,6 +110,9 @@ func (h *Here) Topics() *topic.Topics { return h.topics }
 // Work is as Groups.
 func (h *Here) Work() *work.Work { return h.work }
 
+// Loop is where the node runs.
+func (h *Here) Loop() loop.Loop { return h.loop }
+
 // Node is what the room sees of the node that it is a part of. Its methods may be called from
 // any goroutine.
 type Node interface {
@@ -134,24 +137,6 @@ func Speaker(n Node, user string) (peer.Signer, error) {
 		return nil, err
 	}
 	return u.Signer, nil
-}
-
-// do is loop.Run at the node's present place in a ring.
-func do[V any](ctx context.Context, n Node, f func(*task.T, *Here) (V, error)) (V, error) {
-	h := n.Here()
-	if h == nil {
-		return *new(V), loop.ErrNoPlace
-	}
-	return loop.Run(ctx, h.loop, func(t *task.T) (V, error) { return f(t, h) })
-}
-
-// call calls f on the loop.
-func call(ctx context.Context, n Node, f func(*Here)) error {
-	h := n.Here()
-	if h == nil {
-		return loop.ErrNoPlace
-	}
-	return h.loop.Call(ctx, func() { f(h) })
 }
 
 // Face is the part of api.Node that is about topics and work.
@@ -180,7 +165,7 @@ func (f Face) TopicSet(ctx context.Context, q api.TopicRules) (*api.Topic, error
 	if q.KeepFor != 0 {
 		r.Age = time.Duration(min(max(q.KeepFor, 0), int64(maxKeepFor/time.Millisecond))) * time.Millisecond
 	}
-	out, err := do(ctx, f.Node, func(t *task.T, h *Here) (*api.Topic, error) {
+	out, err := loop.Do(ctx, f.Node.Here(), func(t *task.T, h *Here) (*api.Topic, error) {
 		var err error
 		if r.AllPublish, r.Publishers, err = h.keysOf(t, q.Publish, r.AllPublish); err != nil {
 			return nil, err
@@ -242,7 +227,7 @@ func shownTopic(s topic.Standing) *api.Topic {
 // TopicList implements api.Node.
 func (f Face) TopicList(ctx context.Context) (list []api.Topic, err error) {
 	var standing []topic.Standing
-	if err := call(ctx, f.Node, func(h *Here) { standing = h.topics.List() }); err != nil {
+	if err := loop.Call(ctx, f.Node.Here(), func(h *Here) { standing = h.topics.List() }); err != nil {
 		return nil, kind.Give(err)
 	}
 	for _, s := range standing {
@@ -257,7 +242,7 @@ func (f Face) TopicTree(ctx context.Context, typed string) (*api.TopicTree, erro
 	if err != nil {
 		return nil, err
 	}
-	out, err := do(ctx, f.Node, func(t *task.T, h *Here) (*api.TopicTree, error) {
+	out, err := loop.Do(ctx, f.Node.Here(), func(t *task.T, h *Here) (*api.TopicTree, error) {
 		tree, err := h.topics.Tree(t, name)
 		if err != nil {
 			return nil, err
@@ -285,7 +270,7 @@ func (f Face) TopicBench(ctx context.Context, q api.TopicTrial) (*api.TopicMeasu
 	longest := int64(2 * topic.MaxMeasure / time.Millisecond)
 	c := topic.Trial{Size: q.Size, Outstanding: q.Outstanding, Rate: q.Rate, For: time.Duration(min(max(q.For, 0), longest)) * time.Millisecond,
 		Stop: func() bool { return ctx.Err() != nil }}
-	m, err := do(ctx, f.Node, func(t *task.T, h *Here) (*topic.Measured, error) { return h.topics.Measure(t, name, by, c) })
+	m, err := loop.Do(ctx, f.Node.Here(), func(t *task.T, h *Here) (*topic.Measured, error) { return h.topics.Measure(t, name, by, c) })
 	if err != nil {
 		return nil, kind.Give(err)
 	}

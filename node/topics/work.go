@@ -214,7 +214,7 @@ func (s *workStream) job(j work.Job) {
 
 // WorkConfirm implements api.Node.
 func (f Face) WorkConfirm(ctx context.Context, q api.WorkReport) error {
-	_, err := do(ctx, f.Node, func(t *task.T, h *Here) (loop.Nothing, error) {
+	_, err := loop.Do(ctx, f.Node.Here(), func(t *task.T, h *Here) (loop.Nothing, error) {
 		return loop.Nothing{}, h.work.Confirm(t, q.Item, work.Report{Failed: q.Failed, Why: q.Why})
 	})
 	return kind.Give(err)
@@ -223,7 +223,7 @@ func (f Face) WorkConfirm(ctx context.Context, q api.WorkReport) error {
 // WorkList implements api.Node.
 func (f Face) WorkList(ctx context.Context) (list []api.WorkItem, err error) {
 	var standing []work.Standing
-	if err := call(ctx, f.Node, func(h *Here) { standing = h.work.List() }); err != nil {
+	if err := loop.Call(ctx, f.Node.Here(), func(h *Here) { standing = h.work.List() }); err != nil {
 		return nil, kind.Give(err)
 	}
 	for _, s := range standing {
@@ -252,7 +252,7 @@ func (f Face) WorkSurvey(ctx context.Context, q api.WorkQuery) (*api.WorkSurvey,
 	if err != nil {
 		return nil, err
 	}
-	s, err := do(ctx, f.Node, func(t *task.T, h *Here) (work.Survey, error) { return h.work.Survey(t, name, by) })
+	s, err := loop.Do(ctx, f.Node.Here(), func(t *task.T, h *Here) (work.Survey, error) { return h.work.Survey(t, name, by) })
 	if err != nil {
 		return nil, kind.Give(err)
 	}
@@ -288,7 +288,7 @@ func (f Face) WorkWithdraw(ctx context.Context, q api.WorkWithdrawal) (*api.With
 		return nil, err
 	}
 	items := slices.Clone(q.Items)
-	n, err := do(ctx, f.Node, func(t *task.T, h *Here) (int, error) { return h.work.Withdraw(t, name, items...) })
+	n, err := loop.Do(ctx, f.Node.Here(), func(t *task.T, h *Here) (int, error) { return h.work.Withdraw(t, name, items...) })
 	if err != nil {
 		return nil, kind.Give(err)
 	}
