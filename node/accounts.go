@@ -2,11 +2,11 @@ package node
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/app/past/account"
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/node/finding"
 	"github.com/phyllo-net/phyllo/node/loop"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -20,7 +20,7 @@ type audit struct {
 }
 
 // lookAtAccounts tells of accounts that use more than they may, or about which their keepers do not agree.
-func (n *Node) lookAtAccounts(ctx context.Context, say sayer) {
+func (n *Node) lookAtAccounts(ctx context.Context, say finding.Say) {
 	a, err := loop.Do(ctx, n.overlay(), func(t *task.T, o *overlay) (a audit, _ error) {
 		a.overdrawn, a.disputed = o.past.Accounts().Overdrawn(), o.past.Accounts().Disputed()
 		if own, err := o.account(t); err == nil { // else the others are told of all the same
@@ -33,7 +33,7 @@ func (n *Node) lookAtAccounts(ctx context.Context, say sayer) {
 	}
 }
 
-func (a audit) say(say sayer) {
+func (a audit) say(say finding.Say) {
 	const mb = 1e6
 	if a.own != nil && a.own.Heard > 0 && a.own.Used > a.own.Limit {
 		say("account", api.Warn, "You use %.1f MB of %.1f MB, all copies counted, so nothing more of yours is stored: remove what is not needed with `phyllo rm NAME`, or offer more with `phyllo offer SIZE`.",
@@ -46,24 +46,10 @@ func (a audit) say(say sayer) {
 			ids, over = append(ids, x.Member), over+x.Used-x.Limit
 		}
 		say("account", api.Warn, "%s of which this node is a keeper (%s) came to %.1f MB above the limit: offers were taken back, or too much was allowed while parts of the ring were apart. Nothing more is stored for such a member until it uses less; `phyllo df` shows what this node keeps for whom.",
-			many(n, "account"), few(ids), float64(over)/mb)
+			finding.Many(n, "account"), finding.Few(ids), float64(over)/mb)
 	}
 	if n := len(a.disputed); n > 0 {
 		say("account", api.Warn, "Those who keep the account of %s (%s) do not agree on whether something that this node keeps was paid for: it uses more than it may, or some of them are faulty. `phyllo df` shows what this node keeps for whom.",
-			many(n, "member"), few(a.disputed))
+			finding.Many(n, "member"), finding.Few(a.disputed))
 	}
-}
-
-// few names some members.
-func few(ids []id.ID) (text string) {
-	for i, n := range ids[:min(len(ids), fewRooms)] {
-		if i > 0 {
-			text += ", "
-		}
-		text += n.Short()
-	}
-	if more := len(ids) - fewRooms; more > 0 {
-		text += fmt.Sprintf(", %d more", more)
-	}
-	return text
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/node/doors"
 	"github.com/phyllo-net/phyllo/node/spaces"
 	"github.com/phyllo-net/phyllo/node/talk"
 	"github.com/phyllo-net/phyllo/node/topics"
@@ -16,18 +17,20 @@ type face struct {
 	spaceFace
 	topicFace
 	talkFace
+	doorFace
 }
 
 type (
 	spaceFace = spaces.Face
 	topicFace = topics.Face
 	talkFace  = talk.Face
+	doorFace  = doors.Face
 )
 
 var _ api.Node = face{}
 
 func (n *Node) face() face {
-	return face{n, spaceFace{Node: spaceSide{n}}, topicFace{Node: topicSide{n}}, talkFace{Node: talkSide{n}}}
+	return face{n, spaceFace{Node: spaceSide{n}}, topicFace{Node: topicSide{n}}, talkFace{Node: talkSide{n}}, doorFace{Doors: func() *doors.Doors { return n.doors }}}
 }
 
 // API is what the node offers to programs in its own process.

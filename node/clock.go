@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"strconv"
 	"sync"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/phyllo-net/phyllo/keys"
 	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/member/clock"
+	"github.com/phyllo-net/phyllo/node/finding"
 	"github.com/phyllo-net/phyllo/node/loop"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
@@ -119,7 +119,7 @@ const buildYear = 2026
 const clockSet = time.Minute
 
 // lookAtClock reports whether dates can be judged by this clock.
-func (n *Node) lookAtClock(ctx context.Context, say sayer) bool {
+func (n *Node) lookAtClock(ctx context.Context, say finding.Say) bool {
 	now := n.clock.read()
 	text := now.Wall.UTC().Format(time.DateTime)
 	const fix = "set it (`timedatectl set-ntp true`)"
@@ -143,11 +143,11 @@ func (n *Node) lookAtClock(ctx context.Context, say sayer) bool {
 	case now.Wall.Year() < buildYear:
 		say("clock", api.Bad, "The clock says %s UTC, which cannot be: %s.", text, fix)
 	case later > agree:
-		say("clock", api.Bad, "The clock says %s UTC, but %s of this ring begin up to %s later, so it is behind: %s.", text, many(later, "certificate"), about(behind), fix)
+		say("clock", api.Bad, "The clock says %s UTC, but %s of this ring begin up to %s later, so it is behind: %s.", text, finding.Many(later, "certificate"), finding.About(behind), fix)
 	case own != nil && now.Wall.After(time.Unix(own.NotAfter, 0).Add(peer.ClockSkew)) && (ended > 0 || off > peer.ClockSkew):
 		who := ""
 		if ended > 0 {
-			who = " and of " + many(ended, "member") + " who called"
+			who = " and of " + finding.Many(ended, "member") + " who called"
 		}
 		say("clock", api.Bad, "The clock says %s UTC, but by it the certificates of this node%s had ended, so it is most likely ahead: %s.", text, who, fix)
 	case off.Abs() > peer.ClockSkew:
@@ -155,17 +155,17 @@ func (n *Node) lookAtClock(ctx context.Context, say sayer) bool {
 		if off < 0 {
 			side = "behind"
 		}
-		say("clock", api.Bad, "The clock says %s UTC, which is %s %s %s on the ring: %s, or theirs.", text, about(off), side, many(others, "neighbour"), fix)
+		say("clock", api.Bad, "The clock says %s UTC, which is %s %s %s on the ring: %s, or theirs.", text, finding.About(off), side, finding.Many(others, "neighbour"), fix)
 		return true
 	case jump.Abs() > clockSet:
-		say("clock", api.Warn, "The clock says %s UTC; it was set %s by %s while this node ran: if it is right now, all is well, but for the times of messages from before.", text, way, about(jump))
+		say("clock", api.Warn, "The clock says %s UTC; it was set %s by %s while this node ran: if it is right now, all is well, but for the times of messages from before.", text, way, finding.About(jump))
 		return true
 	case later > 0:
 		say("clock", api.Warn, "The clock says %s UTC, and agrees with %s to %s; but %s of this ring begin up to %s later: somebody else's clock is ahead.",
-			text, many(others, "neighbour"), within(off), many(later, "certificate"), about(behind))
+			text, finding.Many(others, "neighbour"), finding.Within(off), finding.Many(later, "certificate"), finding.About(behind))
 		return true
 	case others > 0:
-		say("clock", api.Good, "The clock says %s UTC, and agrees with %s to %s.", text, many(others, "neighbour"), within(off))
+		say("clock", api.Good, "The clock says %s UTC, and agrees with %s to %s.", text, finding.Many(others, "neighbour"), finding.Within(off))
 		return true
 	default:
 		say("clock", api.Good, "The clock says %s UTC, which fits the certificates of the ring.", text)
@@ -220,28 +220,4 @@ func readTimeAnswer(b []byte) (at time.Time, told bool) {
 		return time.Time{}, false
 	}
 	return time.UnixMilli(int64(ms)), true
-}
-
-// within is a small length of time in words, rounded up.
-func within(d time.Duration) string {
-	d = d.Abs()
-	if d < time.Second {
-		return strconv.FormatInt(int64(d/(10*time.Millisecond)+1)*10, 10) + " ms"
-	}
-	return strconv.FormatInt(int64(d/time.Second+1), 10) + " s"
-}
-
-// about is a length of time in words, without its sign, in the unit that fits.
-func about(d time.Duration) string {
-	d = d.Abs()
-	const day = 24 * time.Hour
-	for _, unit := range []struct {
-		name       string
-		from, size time.Duration
-	}{{"year", 2 * 365 * day, 365 * day}, {"day", 2 * day, day}, {"hour", time.Hour, time.Hour}} {
-		if d >= unit.from {
-			return many(int((d+unit.size/2)/unit.size), unit.name)
-		}
-	}
-	return many(max(1, int((d+time.Minute/2)/time.Minute)), "minute")
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/member"
 	"github.com/phyllo-net/phyllo/member/silence"
+	"github.com/phyllo-net/phyllo/node/finding"
 	"github.com/phyllo-net/phyllo/node/home"
 )
 
@@ -30,7 +31,7 @@ func (f face) Doctor(ctx context.Context) ([]api.Finding, error) {
 	n.lookAtBackup(say)
 	n.lookAtUsers(say)
 	n.lookAtRooms(ctx, say)
-	n.lookAtDoors(say)
+	n.doors.LookAt(say)
 	n.lookAtValues(say)
 	n.lookAtAccounts(ctx, say)
 	rank := map[string]int{api.Bad: 0, api.Warn: 1, api.Good: 2}
@@ -38,9 +39,7 @@ func (f face) Doctor(ctx context.Context) ([]api.Finding, error) {
 	return out, ctx.Err()
 }
 
-type sayer func(about, verdict, format string, args ...any)
-
-func (n *Node) lookAtPorts(say sayer) {
+func (n *Node) lookAtPorts(say finding.Say) {
 	addrs := n.ownAddrs()
 	if len(addrs) == 0 {
 		say("ports", api.Bad, "This node has no address at which others could reach it: is the network on? Give one with --listen.")
@@ -68,7 +67,7 @@ const (
 	noSpace     = 96 << 20
 )
 
-func (n *Node) lookAtDisk(say sayer) {
+func (n *Node) lookAtDisk(say finding.Say) {
 	free, _, err := home.DiskSpace(n.home.Dir)
 	switch {
 	case err != nil:
@@ -80,12 +79,12 @@ func (n *Node) lookAtDisk(say sayer) {
 	default:
 		say("disk", api.Good, "The disk of %s has %d GB free.", n.home.Dir, free>>30)
 	}
-	if err := n.store.Put(nodeTable, []byte("doctor"), []byte(n.clock.now().UTC().Format(time.RFC3339))); err != nil {
+	if err := n.records.Put([]byte("doctor"), []byte(n.clock.now().UTC().Format(time.RFC3339))); err != nil {
 		say("disk", api.Bad, "Nothing can be kept in %s: %v.", n.home.Path(home.StoreName), err)
 	}
 }
 
-func (n *Node) lookAtCertificate(rightClock bool, say sayer) {
+func (n *Node) lookAtCertificate(rightClock bool, say finding.Say) {
 	cert := n.member.Certificate()
 	switch {
 	case cert == nil:
@@ -109,7 +108,7 @@ func (n *Node) lookAtCertificate(rightClock bool, say sayer) {
 	say("certificate", api.Good, "The certificate is good for %d more days and renews itself.", days)
 }
 
-func (n *Node) lookAtPeers(ctx context.Context, say sayer) {
+func (n *Node) lookAtPeers(ctx context.Context, say finding.Say) {
 	v, err := n.View(ctx)
 	if err != nil {
 		say("peers", api.Bad, "This node has no place in its ring at the moment: %v.", err)
@@ -134,19 +133,19 @@ func (n *Node) lookAtPeers(ctx context.Context, say sayer) {
 	}
 	switch {
 	case !v.Ready:
-		say("peers", api.Bad, "This node is still looking for its place in the ring, with %s: are other nodes on, and does a firewall let them through?", many(len(links), "connection"))
+		say("peers", api.Bad, "This node is still looking for its place in the ring, with %s: are other nodes on, and does a firewall let them through?", finding.Many(len(links), "connection"))
 	case others == 0:
 		say("peers", api.Good, "This node is the only one of its ring so far: `phyllo invite` makes a line for the next computer.")
 	case len(v.Leaf) == 0:
-		say("peers", api.Warn, "Of %s that this node knows none can be reached: are they on? It goes on trying.", many(others, "other member"))
+		say("peers", api.Warn, "Of %s that this node knows none can be reached: are they on? It goes on trying.", finding.Many(others, "other member"))
 	case relayed > 0:
-		say("peers", api.Warn, "%s, %s, %d of them through relays, which is slower: forward this node's port on the router.", many(len(v.Leaf), "neighbour"), many(len(links), "connection"), relayed)
+		say("peers", api.Warn, "%s, %s, %d of them through relays, which is slower: forward this node's port on the router.", finding.Many(len(v.Leaf), "neighbour"), finding.Many(len(links), "connection"), relayed)
 	default:
-		say("peers", api.Good, "%s on the ring, %s, all direct.", many(len(v.Leaf), "neighbour"), many(len(links), "connection"))
+		say("peers", api.Good, "%s on the ring, %s, all direct.", finding.Many(len(v.Leaf), "neighbour"), finding.Many(len(links), "connection"))
 	}
 }
 
-func (n *Node) lookAtAdmitters(ctx context.Context, say sayer) {
+func (n *Node) lookAtAdmitters(ctx context.Context, say finding.Say) {
 	if o, err := n.member.Office(ctx); err == nil {
 		_, err := n.member.Authority()
 		verdict, sentence := aboutOffice(o, err == nil)
@@ -159,7 +158,7 @@ func (n *Node) lookAtAdmitters(ctx context.Context, say sayer) {
 }
 
 // lookAtBackup warns while the ring of others hangs on one disk: this one's.
-func (n *Node) lookAtBackup(say sayer) {
+func (n *Node) lookAtBackup(say finding.Say) {
 	if _, err := n.member.Authority(); err != nil {
 		return
 	}
@@ -172,7 +171,7 @@ func (n *Node) lookAtBackup(say sayer) {
 	if err != nil {
 		return
 	}
-	if note, err := n.record(backedUp(ring.ID)); err == nil && note == nil {
+	if note, err := n.records.Get(backedUp(ring.ID)); err == nil && note == nil {
 		say("backup", api.Warn, "This computer knows of no backup of the key that decides who belongs to the ring: if its disk breaks, nobody can change any more who lets others in. `phyllo ring backup FILE` writes one, under a passphrase: keep the file elsewhere.")
 	}
 }
@@ -191,7 +190,7 @@ func aboutOffice(o member.Office, held bool) (verdict, sentence string) {
 			expel = "put those out that will not come back (`phyllo member expel`) on the computer that founded the ring; " + gone
 		}
 		return api.Bad, fmt.Sprintf("Of %s that may let others in %s: nobody can be let in%s before %d are there. Start them again, or %s; %s.",
-			many(o.All, "node"), answering(o.Up), renewed, o.Needed(), expel, who)
+			finding.Many(o.All, "node"), answering(o.Up), renewed, o.Needed(), expel, who)
 	case o.All == 1:
 		return api.Good, "One node lets others in, and it is there."
 	case o.Up == o.Needed():
@@ -200,15 +199,15 @@ func aboutOffice(o member.Office, held bool) (verdict, sentence string) {
 			promote = "make more (`phyllo member promote`) on the computer that founded the ring; " + gone
 		}
 		return api.Warn, fmt.Sprintf("Of %s that may let others in %s, and %d must: if one more goes, nobody can be let in. Start those again that are off, or %s; %s.",
-			many(o.All, "node"), answering(o.Up), o.Needed(), promote, who)
+			finding.Many(o.All, "node"), answering(o.Up), o.Needed(), promote, who)
 	}
-	return api.Good, fmt.Sprintf("Of %s that may let others in %s; %d must.", many(o.All, "node"), answering(o.Up), o.Needed())
+	return api.Good, fmt.Sprintf("Of %s that may let others in %s; %d must.", finding.Many(o.All, "node"), answering(o.Up), o.Needed())
 }
 
 // aboutSilent says that an admitter has not answered for long, and what is done about it.
 func aboutSilent(a silence.Admitter) (verdict, sentence string) {
 	return api.Warn, fmt.Sprintf("Node %s may let others in, and has not answered for %s: others are appointed beside it as far as members are there and willing. "+
-		"If it never comes back, put it out with `phyllo member expel %s`.", a.Node.Short(), many(int(a.For/(24*time.Hour)), "day"), a.Node.Short())
+		"If it never comes back, put it out with `phyllo member expel %s`.", a.Node.Short(), finding.Many(int(a.For/(24*time.Hour)), "day"), a.Node.Short())
 }
 
 // answering says how many answer.
@@ -222,15 +221,7 @@ func answering(up int) string {
 	return strconv.Itoa(up) + " answer"
 }
 
-// many is a number of things in words.
-func many(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return strconv.Itoa(n) + " " + thing + "s"
-}
-
-func (n *Node) lookAtUsers(say sayer) {
+func (n *Node) lookAtUsers(say finding.Say) {
 	for _, u := range n.people.All() {
 		if u.Trouble != "" {
 			say("users", api.Bad, "%s: %s.", u.Name(), u.Trouble)
@@ -239,7 +230,7 @@ func (n *Node) lookAtUsers(say sayer) {
 }
 
 // lookAtRooms tells of rooms of which storage could not be asked, or does not take what belongs there.
-func (n *Node) lookAtRooms(ctx context.Context, say sayer) {
+func (n *Node) lookAtRooms(ctx context.Context, say finding.Say) {
 	var list []api.Room
 	for _, u := range n.people.All() {
 		his, err := n.face().RoomList(ctx, u.Name())
@@ -251,11 +242,8 @@ func (n *Node) lookAtRooms(ctx context.Context, say sayer) {
 	sayStorageTrouble(list, say)
 }
 
-// fewRooms is how many rooms are named of which one thing is said.
-const fewRooms = 3
-
 // sayStorageTrouble says each reason once, and of which rooms it is one.
-func sayStorageTrouble(list []api.Room, say sayer) {
+func sayStorageTrouble(list []api.Room, say finding.Say) {
 	var whys []string
 	of := map[string][]string{}
 	for _, r := range list {
@@ -270,8 +258,8 @@ func sayStorageTrouble(list []api.Room, say sayer) {
 	}
 	for _, why := range whys {
 		names := of[why]
-		if more := len(names) - fewRooms; more > 0 {
-			names = append(names[:fewRooms], fmt.Sprintf("%d more", more))
+		if more := len(names) - finding.Most; more > 0 {
+			names = append(names[:finding.Most], fmt.Sprintf("%d more", more))
 		}
 		say("rooms", api.Warn, "The ring's storage could not be asked, or did not take all that belongs there, for %s: %s. It is tried again where that helps.", strings.Join(names, ", "), why)
 	}

@@ -19,7 +19,7 @@ import (
 // hash table that the authority's key signs, so that every node can read it and no other key
 // can change it, and in the store of each node, as it was read last.
 
-// giftKey is the record in nodeTable: the ring, and the gift in bytes.
+// giftKey is the key of a record: the ring, and the gift in bytes.
 var giftKey = []byte("gift")
 
 // giftEntry is where the gift stands in the authority's table.
@@ -34,7 +34,7 @@ const (
 
 // gift is what this node knows of its ring's gift, in bytes.
 func (n *Node) gift(ring id.Hash) (int64, error) {
-	b, err := n.record(giftKey)
+	b, err := n.records.Get(giftKey)
 	if err != nil || len(b) != len(ring)+8 || id.Hash(b[:len(ring)]) != ring {
 		return api.DefaultGift, err
 	}
@@ -44,10 +44,10 @@ func (n *Node) gift(ring id.Hash) (int64, error) {
 // keepGift writes down what the gift is, where that is new.
 func (n *Node) keepGift(ring id.Hash, bytes int64) error {
 	record := binary.BigEndian.AppendUint64(ring[:], uint64(bytes))
-	if before, err := n.record(giftKey); err != nil || slices.Equal(before, record) {
+	if before, err := n.records.Get(giftKey); err != nil || slices.Equal(before, record) {
 		return err
 	}
-	return n.store.Put(nodeTable, giftKey, record)
+	return n.records.Put(giftKey, record)
 }
 
 // takeGift lets a gift hold on this node, from now on and after the next start.

@@ -20,10 +20,7 @@ import (
 	"github.com/phyllo-net/phyllo/transport/libp2p/reach"
 )
 
-// nodeTable keeps what the assembly itself must remember.
-const nodeTable store.Table = "node"
-
-// Keys in nodeTable; a snapshot's and a backup's have the ring behind them.
+// Keys of records; a snapshot's and a backup's have the ring behind them.
 var (
 	portKey        = []byte("port")
 	incarnationKey = []byte("incarnation")
@@ -86,8 +83,8 @@ func (n *Node) natMeans() reach.Options {
 // any free one, and remembers it, so that invitations and routers find it again.
 func (n *Node) chooseListen() ([]string, error) {
 	ports := []int{config.DefaultPort}
-	b, err := n.store.Get(nodeTable, portKey)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	b, err := n.records.Get(portKey)
+	if err != nil {
 		return nil, err
 	}
 	if last, err := strconv.Atoi(string(b)); err == nil && last > 0 && last < 1<<16 {
@@ -102,7 +99,7 @@ func (n *Node) chooseListen() ([]string, error) {
 			continue
 		}
 		if text := strconv.Itoa(port); text != string(b) {
-			if err := n.store.Put(nodeTable, portKey, []byte(text)); err != nil {
+			if err := n.records.Put(portKey, []byte(text)); err != nil {
 				return nil, err
 			}
 		}

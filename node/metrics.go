@@ -43,12 +43,8 @@ func (f face) Metrics(ctx context.Context) ([]api.Metric, error) {
 	for kind, v := range c.BadInput {
 		bad[kind] += v
 	}
-	for _, d := range n.doors {
-		for kind, v := range d.tally.Counts() {
-			bad[kind] += v
-		}
-	}
-	gauge("app_passwords", "App passwords for the doors.", float64(len(n.book.List())))
+	n.doors.AddBadInput(bad)
+	gauge("app_passwords", "App passwords for the doors.", float64(n.doors.Passwords()))
 	gauge("users", "People who live on this node.", float64(len(n.people.All())))
 	if o := n.overlay(); o != nil {
 		s := o.host.Stats()

@@ -18,14 +18,15 @@ import (
 	"github.com/phyllo-net/phyllo/api/events"
 	"github.com/phyllo-net/phyllo/app/past/dht"
 	"github.com/phyllo-net/phyllo/gateway/control"
-	"github.com/phyllo-net/phyllo/gateway/password"
 	"github.com/phyllo-net/phyllo/keys"
 	"github.com/phyllo-net/phyllo/member"
 	"github.com/phyllo-net/phyllo/member/invite"
 	"github.com/phyllo-net/phyllo/node/config"
+	"github.com/phyllo-net/phyllo/node/doors"
 	"github.com/phyllo-net/phyllo/node/home"
 	"github.com/phyllo-net/phyllo/node/kind"
 	"github.com/phyllo-net/phyllo/node/people"
+	"github.com/phyllo-net/phyllo/node/records"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/transport"
@@ -54,12 +55,12 @@ type Node struct {
 	home    *home.Home
 	signer  *keys.Signer
 	store   store.Store
+	records records.Records
 	floor   atomic.Int64 // bytes that the store leaves free on its disk, whatever is offered; 0: not looked yet
 	carrier transport.Transport
 	member  *member.Member
 	people  *people.People
-	book    *password.Book
-	doors   []*door
+	doors   *doors.Doors // shut until the node has a place in its ring
 
 	ctx    context.Context // ends when the node stops
 	cancel context.CancelFunc
@@ -85,9 +86,7 @@ type Node struct {
 	scrub  scrubbing     // as it was after the last step
 	copies *api.Copies   // as counted last; nil: not yet
 	rivals []dht.Watched // of values that were put here, as last looked at
-	// damagedParts are the records of parts of uploads that were so at the last sweep.
-	damagedParts []string
-	fault        error // what broke the node
+	fault  error         // what broke the node
 	// control serves the socket and the page; nil before, and without it.
 	control *control.Server
 }
@@ -161,9 +160,13 @@ func (n *Node) openState(ctx context.Context) (err error) {
 	if n.store, err = n.openStore(n.home.Path(home.StoreName)); err != nil {
 		return err
 	}
+	n.records = records.Records{Store: n.store}
 	if n.people, err = people.Load(n.home.Path(home.UsersName), n.log); err != nil {
 		return err
 	}
+	n.doors = doors.New(doors.Config{
+		Settings: &n.cfg, OnlyAddressed: n.opt.noControl, Home: n.home, Store: n.store, People: n.people, Spaces: n.Files, Found: n.foundSpace, Log: n.log,
+	})
 	n.member, err = member.Open(ctx, member.Config{
 		Folder: n.home.Dir, Node: n.signer, Store: n.store, Lookup: n.addrsOf, Changed: n.memberChanged, Log: n.log,
 		Now: n.clock.now, NoAppoint: !n.cfg.Appoint,
@@ -214,6 +217,8 @@ func (n *Node) findRing(ctx context.Context) error {
 	}
 	return kind.Give(n.member.Found(n.cfg.RingName))
 }
+
+func (n *Node) openDoors(context.Context) error { return n.doors.Open() }
 
 func (n *Node) startControl(context.Context) error {
 	if n.opt.noControl {
@@ -320,7 +325,9 @@ func (n *Node) shutdown(ctx context.Context, hard bool) error {
 	if served != nil {
 		note(served.Close(ctx))
 	}
-	n.closeDoors(ctx, hard, note)
+	if n.doors != nil {
+		n.doors.Close(ctx, hard, note)
+	}
 	if hard && n.carrier != nil {
 		if c, can := n.carrier.(interface{ Cut() error }); can {
 			note(c.Cut())

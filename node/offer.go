@@ -10,7 +10,7 @@ import (
 	"github.com/phyllo-net/phyllo/store"
 )
 
-// Records of the offer in nodeTable.
+// Keys of records of the offer.
 var (
 	offerKey  = []byte("offer")        // what a command said, and the setting that it went before
 	chosenKey = []byte("offer chosen") // what this node has chosen by itself
@@ -19,7 +19,7 @@ var (
 // told is what this node was told to offer, in bytes or api.AutoOffer: by the last command,
 // unless the setting was changed since; a flag of this start is such a change.
 func (n *Node) told() (int64, error) {
-	b, err := n.record(offerKey)
+	b, err := n.records.Get(offerKey)
 	if err != nil || len(b) != 16 || int64(binary.BigEndian.Uint64(b[8:])) != n.cfg.Offer {
 		return n.cfg.Offer, err
 	}
@@ -34,7 +34,7 @@ func (n *Node) offer() (int64, error) {
 		return told, err
 	}
 	var before int64
-	b, err := n.record(chosenKey)
+	b, err := n.records.Get(chosenKey)
 	if err != nil {
 		return 0, err
 	}
@@ -61,7 +61,7 @@ func (n *Node) offerAnew(told int64) (bytes int64, err error) {
 		}
 	}
 	b := binary.BigEndian.AppendUint64(nil, uint64(told))
-	if err := n.store.Put(nodeTable, offerKey, binary.BigEndian.AppendUint64(b, uint64(n.cfg.Offer))); err != nil {
+	if err := n.records.Put(offerKey, binary.BigEndian.AppendUint64(b, uint64(n.cfg.Offer))); err != nil {
 		return 0, err
 	}
 	n.keepFree()
@@ -74,7 +74,7 @@ func (n *Node) choose(d config.Disk, before int64) (int64, error) {
 	if before != 0 {
 		return bytes, nil // what others have put on the disk may go again
 	}
-	return bytes, n.store.Put(nodeTable, chosenKey, binary.BigEndian.AppendUint64(nil, uint64(bytes)))
+	return bytes, n.records.Put(chosenKey, binary.BigEndian.AppendUint64(nil, uint64(bytes)))
 }
 
 // blobbed is a store that keeps contents of files beside records, as that on the disk does.

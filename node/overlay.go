@@ -83,7 +83,7 @@ func (n *Node) takePlace() error {
 	if cert == nil {
 		return member0
 	}
-	saved, err := n.record(append(append([]byte{}, snapshotKey...), cert.Ring[:]...))
+	saved, err := n.records.Get(append(append([]byte{}, snapshotKey...), cert.Ring[:]...))
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func (n *Node) takePlace() error {
 	o.host = host.New(host.Config{
 		Make: o.makeMachine, Table: msg.Messages, Saved: saved, Log: n.log, Clock: n.clock.read,
 		Save: func(b []byte) error {
-			return n.store.Put(nodeTable, append(append([]byte{}, snapshotKey...), o.ring[:]...), b)
+			return n.records.Put(append(append([]byte{}, snapshotKey...), o.ring[:]...), b)
 		},
 	})
 	o.host.Attach(n.carrier)
@@ -153,7 +153,7 @@ func (n *Node) leavePlace(ctx context.Context, polite bool) error {
 // forgetOtherRing removes what was kept of names and objects for a ring that the node has left:
 // it was alone there, and in another ring it means nothing.
 func (n *Node) forgetOtherRing(ring id.Hash) error {
-	last, err := n.record(ringKey)
+	last, err := n.records.Get(ringKey)
 	if err != nil || string(last) == string(ring[:]) {
 		return err
 	}
@@ -162,7 +162,7 @@ func (n *Node) forgetOtherRing(ring id.Hash) error {
 			return err
 		}
 	}
-	return n.store.Put(nodeTable, ringKey, ring[:])
+	return n.records.Put(ringKey, ring[:])
 }
 
 // clearTable removes all records of a table, in parts.
@@ -188,7 +188,7 @@ func clearTable(s store.Store, t store.Table) error {
 // nextIncarnation returns a number above that of every earlier start, durably: even
 // if the clock went back and the last start saved nothing.
 func (n *Node) nextIncarnation(saved []byte) (uint64, error) {
-	last, err := n.record(incarnationKey)
+	last, err := n.records.Get(incarnationKey)
 	if err != nil {
 		return 0, err
 	}
@@ -196,21 +196,7 @@ func (n *Node) nextIncarnation(saved []byte) (uint64, error) {
 	if len(last) == 8 {
 		next = max(next, binary.BigEndian.Uint64(last)+1)
 	}
-	return next, n.store.Put(nodeTable, incarnationKey, binary.BigEndian.AppendUint64(nil, next))
-}
-
-// record reads one of the assembly's own; nil: there is none.
-func (n *Node) record(key []byte) ([]byte, error) {
-	b, err := n.store.Get(nodeTable, key)
-	return b, ifThere(err)
-}
-
-// ifThere is an error of reading a record, but for that there is none.
-func ifThere(err error) error {
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
-	return err
+	return next, n.records.Put(incarnationKey, binary.BigEndian.AppendUint64(nil, next))
 }
 
 // makeApps makes what runs on every node.

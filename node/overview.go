@@ -53,7 +53,7 @@ func (f face) Status(ctx context.Context) (*api.Status, error) {
 	if c := n.server(); c != nil {
 		s.Control, s.UI = c.Socket(), c.UI()
 	}
-	s.S3, s.WebDAV = n.doorURL(password.S3), n.doorURL(password.WebDAV)
+	s.S3, s.WebDAV = n.doors.URL(password.S3), n.doors.URL(password.WebDAV)
 	s.Addrs = n.ownAddrs()
 	s.Reach = n.reachable()
 	s.Traffic = n.meter.now(n.carrier, n.overlay())

@@ -13,7 +13,7 @@ import (
 	"github.com/phyllo-net/phyllo/wire"
 )
 
-// scrubKey is where the progress of scrubbing lies in nodeTable.
+// scrubKey is the key of the record of how far scrubbing is.
 var scrubKey = []byte("scrub")
 
 // scrubAgain is how long to wait after a step that could not be made.
@@ -122,12 +122,12 @@ func (n *Node) scrubStep(s *scrubbing, budget int64) (took time.Duration, err er
 		return x.took, err
 	}
 	s.step(x.next, time.Now())
-	return x.took, n.store.Put(nodeTable, scrubKey, wire.MustMarshal(s))
+	return x.took, n.records.Put(scrubKey, wire.MustMarshal(s))
 }
 
 // readScrub reads how far an earlier run came; what cannot be read is begun anew.
 func (n *Node) readScrub() (s scrubbing) {
-	b, err := n.record(scrubKey)
+	b, err := n.records.Get(scrubKey)
 	if err == nil && b != nil {
 		err = wire.Unmarshal(b, &s)
 	}

@@ -17,7 +17,7 @@ import (
 func (o *overlay) makeSpaces() (err error) {
 	n := o.node
 	o.spaces, err = spaces.New(spaces.Config{
-		Ring: o.ring, Past: o.past, Store: n.store, Verifier: &o.verifier, People: n.spacePeople, Waiting: n.waitingParts,
+		Ring: o.ring, Past: o.past, Store: n.store, Verifier: &o.verifier, People: n.spacePeople, Waiting: n.doors.Uploads().Waiting,
 		Loop: o, Wall: func() time.Time { return o.pastry.Wall() }, Log: n.log,
 	})
 	return err
@@ -34,6 +34,12 @@ func (n *Node) spacePeople() (all []space.Person) {
 // Files returns the spaces of a user who lives on the node, for doors; an empty name means the
 // only one who does. What it returns may be called from any goroutine while the node runs.
 func (n *Node) Files(user string) files.Spaces { return spaces.Of(spaceSide{n}, user) }
+
+// foundSpace makes a space for a user who lives on the node.
+func (n *Node) foundSpace(ctx context.Context, user, name string) error {
+	_, err := n.face().SpaceCreate(ctx, api.SpaceCreate{User: user, Name: name})
+	return err
+}
 
 // spaceSide is the node as spaces see it.
 type spaceSide struct{ n *Node }

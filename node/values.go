@@ -5,6 +5,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/app/past/dht"
+	"github.com/phyllo-net/phyllo/node/finding"
 	"github.com/phyllo-net/phyllo/node/loop"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -40,7 +41,7 @@ func (n *Node) tellValues(met []dht.Watched) {
 }
 
 // lookAtValues tells of values that others have put as well.
-func (n *Node) lookAtValues(say sayer) {
+func (n *Node) lookAtValues(say finding.Say) {
 	n.mu.Lock()
 	met := n.rivals
 	n.mu.Unlock()

@@ -1,4 +1,4 @@
-package node
+package doors
 
 import (
 	"bytes"
@@ -28,7 +28,7 @@ func (d *damagedParts) Scan(_ store.Table, _ store.Range, f func(key, value []by
 func TestDamagedPartIsToldOnce(t *testing.T) {
 	var b bytes.Buffer
 	d := new(damagedParts)
-	n := &Node{store: d, log: slog.New(slog.NewTextHandler(&b, nil))}
+	u := &Uploads{store: d, log: slog.New(slog.NewTextHandler(&b, nil))}
 	for i, s := range []struct{ damaged, told []string }{
 		{[]string{"part/x/00001"}, []string{"part/x/00001"}},
 		{[]string{"part/x/00001", "part/x/00002"}, []string{"part/x/00002"}},
@@ -38,7 +38,7 @@ func TestDamagedPartIsToldOnce(t *testing.T) {
 	} {
 		d.keys = s.damaged
 		b.Reset()
-		if cs, err := n.waitingParts(); err != nil || len(cs) > 0 {
+		if cs, err := u.Waiting(); err != nil || len(cs) > 0 {
 			t.Fatalf("sweep %d: %v, %v", i, cs, err)
 		}
 		told := slices.DeleteFunc(strings.Split(b.String(), "\n"), func(line string) bool { return line == "" })
