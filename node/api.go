@@ -5,6 +5,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/node/doors"
+	"github.com/phyllo-net/phyllo/node/lan"
 	"github.com/phyllo-net/phyllo/node/spaces"
 	"github.com/phyllo-net/phyllo/node/talk"
 	"github.com/phyllo-net/phyllo/node/topics"
@@ -18,6 +19,7 @@ type face struct {
 	topicFace
 	talkFace
 	doorFace
+	lanFace
 }
 
 type (
@@ -25,12 +27,13 @@ type (
 	topicFace = topics.Face
 	talkFace  = talk.Face
 	doorFace  = doors.Face
+	lanFace   = lan.Face
 )
 
 var _ api.Node = face{}
 
 func (n *Node) face() face {
-	return face{n, spaceFace{Node: spaceSide{n}}, topicFace{Node: topicSide{n}}, talkFace{Node: talkSide{n}}, doorFace{Doors: func() *doors.Doors { return n.doors }}}
+	return face{n, spaceFace{Node: spaceSide{n}}, topicFace{Node: topicSide{n}}, talkFace{Node: talkSide{n}}, doorFace{Doors: func() *doors.Doors { return n.doors }}, lanFace{LAN: n.lan}}
 }
 
 // API is what the node offers to programs in its own process.

@@ -254,7 +254,7 @@ func (n *Node) noteBackup() error {
 	if err != nil {
 		return err
 	}
-	return n.records.Put(backedUp(ring.ID), []byte(n.clock.now().UTC().Format(time.RFC3339)))
+	return n.records.Put(backedUp(ring.ID), []byte(n.clock.Now().UTC().Format(time.RFC3339)))
 }
 
 // RingRestore implements api.Node.

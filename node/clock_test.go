@@ -1,7 +1,6 @@
 package node_test
 
 import (
-	"bytes"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -116,17 +115,5 @@ func talk(t *testing.T, n *node.Node, from, to string) {
 	s, err := n.API().Send(limited(t), api.Draft{From: from, To: to, Text: "hello", Wait: patience.Milliseconds()})
 	if err != nil || s.State != api.StateDelivered {
 		t.Errorf("%s to %s: %+v, %v", from, to, s, err)
-	}
-}
-
-// TestTimesThatAreNone: what a node answers in place of its time is no time.
-func TestTimesThatAreNone(t *testing.T) {
-	for _, b := range [][]byte{nil, {}, {1, 2, 3, 4, 5, 6, 7}, bytes.Repeat([]byte{0xff}, 8), {0x80, 0, 0, 0, 0, 0, 0, 0}, bytes.Repeat([]byte{0xff}, 1000)} {
-		if at, told := node.ReadTimeAnswer(b); told {
-			t.Errorf("%x became %v", b, at)
-		}
-	}
-	if at, told := node.ReadTimeAnswer([]byte{0, 0, 1, 0x9b, 0, 0, 0, 0, 7, 7}); !told || at.Year() != 2025 {
-		t.Errorf("a good one with more behind it: %v, %v", at, told)
 	}
 }

@@ -23,7 +23,7 @@ func (f face) Doctor(ctx context.Context) ([]api.Finding, error) {
 		out = append(out, api.Finding{About: about, Verdict: verdict, Sentence: fmt.Sprintf(format, args...)})
 	}
 	n.lookAtPorts(say)
-	rightClock := n.lookAtClock(ctx, say)
+	rightClock := n.clock.LookAt(n.member.Certificate(), n.compareClocks(ctx), say)
 	n.lookAtDisk(say)
 	n.lookAtCertificate(rightClock, say)
 	n.lookAtPeers(ctx, say)
@@ -79,7 +79,7 @@ func (n *Node) lookAtDisk(say finding.Say) {
 	default:
 		say("disk", api.Good, "The disk of %s has %d GB free.", n.home.Dir, free>>30)
 	}
-	if err := n.records.Put([]byte("doctor"), []byte(n.clock.now().UTC().Format(time.RFC3339))); err != nil {
+	if err := n.records.Put([]byte("doctor"), []byte(n.clock.Now().UTC().Format(time.RFC3339))); err != nil {
 		say("disk", api.Bad, "Nothing can be kept in %s: %v.", n.home.Path(home.StoreName), err)
 	}
 }
@@ -98,7 +98,7 @@ func (n *Node) lookAtCertificate(rightClock bool, say finding.Say) {
 		say("certificate", api.Bad, "This node's certificate is not good: %v. Ask an admitter for an invitation and join again with `phyllo join`.", err)
 		return
 	}
-	now := n.clock.now()
+	now := n.clock.Now()
 	left := time.Unix(cert.NotAfter, 0).Sub(now)
 	days := int(left.Hours() / 24)
 	if now.After(cert.RenewAt().Add(7 * 24 * time.Hour)) {

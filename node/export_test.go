@@ -23,9 +23,6 @@ func WithScrub(p store.Pace) Option { return func(o *options) { o.scrub = p } }
 // WithCounts makes the node count the copies of what its users store sooner.
 func WithCounts(gap time.Duration) Option { return func(o *options) { o.countGap = gap } }
 
-// ReadTimeAnswer is readTimeAnswer.
-var ReadTimeAnswer = readTimeAnswer
-
 // Upkeep does at once what is due in the membership.
 func (n *Node) Upkeep(ctx context.Context) error {
 	_, err := n.member.Upkeep(ctx)

@@ -256,3 +256,12 @@ func (n *Node) ownAddrs() []string {
 	}
 	return out
 }
+
+// checkCertificate is transport.Config.Check.
+func (n *Node) checkCertificate(cert *peer.Certificate) error {
+	err := n.member.Check(cert)
+	if ring, none := n.member.Ring(); none == nil {
+		n.clock.Saw(ring.ID, cert, err)
+	}
+	return err
+}

@@ -21,16 +21,17 @@ import (
 	"github.com/phyllo-net/phyllo/keys"
 	"github.com/phyllo-net/phyllo/member"
 	"github.com/phyllo-net/phyllo/member/invite"
+	"github.com/phyllo-net/phyllo/node/clock"
 	"github.com/phyllo-net/phyllo/node/config"
 	"github.com/phyllo-net/phyllo/node/doors"
 	"github.com/phyllo-net/phyllo/node/home"
 	"github.com/phyllo-net/phyllo/node/kind"
+	"github.com/phyllo-net/phyllo/node/lan"
 	"github.com/phyllo-net/phyllo/node/people"
 	"github.com/phyllo-net/phyllo/node/records"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/transport"
-	"github.com/phyllo-net/phyllo/transport/mdns"
 )
 
 // stopTime bounds Stop, whatever its context says.
@@ -71,13 +72,11 @@ type Node struct {
 	killed bool // by Kill: no farewells
 
 	begun   time.Time
-	clock   *clockwatch
+	clock   *clock.Watch
 	change  sync.Mutex // one change of the ring or of the overlay at a time
 	upkeep  chan struct{}
 	stored  chan struct{} // users have stored or removed something
-	lanMu   sync.Mutex
-	lan     *lanAsking
-	beacon  *mdns.Announcer
+	lan     *lan.LAN
 	stopErr error
 
 	mu     sync.Mutex    // guards what follows
@@ -110,7 +109,11 @@ func New(c config.Config, opts ...Option) (*Node, error) {
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)
 	}
-	n.clock = newClockwatch(n.opt.wall)
+	n.clock = clock.New(n.opt.wall)
+	n.lan = lan.New(lan.Config{
+		Member: func() *member.Member { return n.member }, Self: func() peer.Key { return n.signer.Public() }, Addrs: n.ownAddrs, Interfaces: n.opt.interfaces,
+		MayMove: n.mayMove, Moved: n.moved, Tell: n.feed.Publish, Log: n.log,
+	})
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	return n, nil
 }
@@ -133,10 +136,7 @@ func (n *Node) Start(ctx context.Context) error {
 	n.wg.Go(n.watchCopies)
 	n.wg.Go(n.watchValues)
 	n.wg.Go(n.watchAddrs)
-	n.wg.Go(n.watchLan)
-	if n.cfg.LAN {
-		n.startBeacon()
-	}
+	n.lan.Start(n.cfg.LAN)
 	if err := n.awaitReady(ctx, readyPatience); err != nil {
 		return err
 	}
@@ -169,7 +169,7 @@ func (n *Node) openState(ctx context.Context) (err error) {
 	})
 	n.member, err = member.Open(ctx, member.Config{
 		Folder: n.home.Dir, Node: n.signer, Store: n.store, Lookup: n.addrsOf, Changed: n.memberChanged, Log: n.log,
-		Now: n.clock.now, NoAppoint: !n.cfg.Appoint,
+		Now: n.clock.Now, NoAppoint: !n.cfg.Appoint,
 	})
 	return err
 }
@@ -318,9 +318,7 @@ func (n *Node) shutdown(ctx context.Context, hard bool) error {
 		}
 	}
 	n.feed.Close()
-	if n.beacon != nil {
-		note(n.beacon.Close())
-	}
+	note(n.lan.Hush())
 	served := n.server()
 	if served != nil {
 		note(served.Close(ctx))
@@ -335,6 +333,7 @@ func (n *Node) shutdown(ctx context.Context, hard bool) error {
 		note(n.carrier.Close())
 	}
 	n.cancel()
+	n.lan.End()
 	note(n.stopOverlay(ctx, !hard))
 	if n.member != nil {
 		note(n.member.Close())
@@ -342,6 +341,7 @@ func (n *Node) shutdown(ctx context.Context, hard bool) error {
 	if n.carrier != nil && !hard {
 		note(n.carrier.Close())
 	}
+	n.lan.Wait()
 	n.wg.Wait()
 	if n.store != nil {
 		note(n.store.Close())
@@ -380,7 +380,7 @@ func (n *Node) watchMember() {
 	var set time.Duration
 	for {
 		n.carryExpulsions()
-		if now := n.clock.set(n.clock.read()); (now - set).Abs() > clockSet {
+		if now := n.clock.Set(n.clock.Read()); (now - set).Abs() > clock.SetAside {
 			next, set = soon, now
 		}
 		if !time.Now().Before(next) {

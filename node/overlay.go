@@ -97,14 +97,14 @@ func (n *Node) takePlace() error {
 	o := &overlay{
 		node: n, ring: cert.Ring, ready: make(chan struct{}), clock: host.System(),
 		self:  &peer.Handle{ID: cert.Node, Key: cert.Key, Incarnation: incarnation, Addrs: n.ownAddrs()},
-		probe: &probe{now: n.clock.now, changed: n.ringChanged},
+		probe: &probe{now: n.clock.Now, changed: n.ringChanged},
 	}
 	o.at.Store(o.self)
 	if err := o.makeApps(); err != nil {
 		return err
 	}
 	o.host = host.New(host.Config{
-		Make: o.makeMachine, Table: msg.Messages, Saved: saved, Log: n.log, Clock: n.clock.read,
+		Make: o.makeMachine, Table: msg.Messages, Saved: saved, Log: n.log, Clock: n.clock.Read,
 		Save: func(b []byte) error {
 			return n.records.Put(append(append([]byte{}, snapshotKey...), o.ring[:]...), b)
 		},

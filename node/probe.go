@@ -2,12 +2,14 @@ package node
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/node/clock"
 	"github.com/phyllo-net/phyllo/node/kind"
 	"github.com/phyllo-net/phyllo/node/loop"
 	"github.com/phyllo-net/phyllo/node/people"
@@ -31,7 +33,7 @@ var _ kbr.App = (*probe)(nil)
 func (*probe) Start(kbr.Endpoint) {}
 
 // Deliver implements kbr.App.
-func (p *probe) Deliver(d *kbr.Delivery) { d.Reply(timeAnswer(p.now())) }
+func (p *probe) Deliver(d *kbr.Delivery) { d.Reply(clock.Answer(p.now())) }
 
 // Update implements kbr.App.
 func (p *probe) Update(*peer.Handle, bool) { p.changed() }
@@ -178,4 +180,32 @@ func (n *Node) overlayID() id.ID {
 		return o.self.ID
 	}
 	return id.ID{}
+}
+
+// compareClocks asks neighbours for their time of day: how far this clock is ahead of each, nil
+// of one who did not answer.
+func (n *Node) compareClocks(ctx context.Context) []*time.Duration {
+	v, err := n.View(ctx)
+	if err != nil {
+		return nil
+	}
+	ask := v.Leaf[:min(len(v.Leaf), 5)]
+	offs := make([]*time.Duration, len(ask))
+	var wg sync.WaitGroup
+	for i, h := range ask {
+		wg.Go(func() {
+			answer, err := loop.Do(ctx, n.overlay(), func(t *task.T, o *overlay) (kbr.Answer, error) {
+				return kbr.CallPeer(t, o.pastry.Endpoint(AppProbe), h, nil, kbr.Options{Timeout: 2 * time.Second})
+			})
+			if err != nil {
+				return
+			}
+			if theirs, told := clock.ReadAnswer(answer.Payload); told {
+				d := n.clock.Now().Round(0).Sub(theirs.Add(answer.RTT / 2))
+				offs[i] = &d
+			}
+		})
+	}
+	wg.Wait()
+	return offs
 }

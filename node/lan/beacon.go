@@ -1,4 +1,4 @@
-package node
+package lan
 
 import (
 	"context"
@@ -14,38 +14,38 @@ import (
 // answer within a second.
 const lookAround = 1500 * time.Millisecond
 
-// startBeacon tells the local network which ring this node can let others into. A
+// announce tells the local network which ring this node can let others into. A
 // machine without a network is none the worse for it.
-func (n *Node) startBeacon() {
-	a, err := mdns.Announce(n.announced, mdns.Options{Interfaces: n.opt.interfaces})
+func (l *LAN) announce() {
+	a, err := mdns.Announce(l.announced, mdns.Options{Interfaces: l.cfg.Interfaces})
 	if err != nil {
-		n.log.Info("this node does not announce its ring on the local network", "why", err)
+		l.cfg.Log.Info("this node does not announce its ring on the local network", "why", err)
 		return
 	}
-	n.beacon = a
+	l.beacon = a
 }
 
 // announced is what the local network is told; nil while this node cannot admit.
-func (n *Node) announced() *mdns.Ring {
-	ring, err := n.member.Ring()
-	cert := n.member.Certificate()
+func (l *LAN) announced() *mdns.Ring {
+	ring, err := l.cfg.Member().Ring()
+	cert := l.cfg.Member().Certificate()
 	if err != nil || cert == nil || !ring.Admitter {
 		return nil
 	}
-	return &mdns.Ring{Name: ring.Name, Ring: ring.ID, Node: cert.Node, Key: cert.Key, Addrs: n.ownAddrs()}
+	return &mdns.Ring{Name: ring.Name, Ring: ring.ID, Node: cert.Node, Key: cert.Key, Addrs: l.cfg.Addrs()}
 }
 
 // sightings are the nodes of other rings on the local network, each once.
-func (n *Node) sightings(ctx context.Context) ([]mdns.Ring, error) {
+func (l *LAN) sightings(ctx context.Context) ([]mdns.Ring, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookAround)
 	defer cancel()
-	own := n.signer.Public()
+	own := l.cfg.Self()
 	var out []mdns.Ring
 	err := mdns.Browse(ctx, func(r mdns.Ring) {
 		if r.Key != own && !slices.ContainsFunc(out, func(x mdns.Ring) bool { return x.Key == r.Key }) {
 			out = append(out, r)
 		}
-	}, mdns.Options{Interfaces: n.opt.interfaces})
+	}, mdns.Options{Interfaces: l.cfg.Interfaces})
 	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return nil, kind.Give(err)
 	}

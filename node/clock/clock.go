@@ -1,7 +1,7 @@
-package node
+// Package clock is what speaks for and against a computer's time of day, on behalf of a node that runs on it.
+package clock
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
 	"sync"
@@ -10,20 +10,17 @@ import (
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/host"
 	"github.com/phyllo-net/phyllo/id"
-	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/keys"
 	"github.com/phyllo-net/phyllo/machine"
-	"github.com/phyllo-net/phyllo/member/clock"
+	theirs "github.com/phyllo-net/phyllo/member/clock"
 	"github.com/phyllo-net/phyllo/node/finding"
-	"github.com/phyllo-net/phyllo/node/loop"
 	"github.com/phyllo-net/phyllo/peer"
-	"github.com/phyllo-net/phyllo/task"
 )
 
-// clockwatch collects what speaks for and against this computer's time of day: the
+// Watch collects what speaks for and against this computer's time of day: the
 // dates of the ring's certificates, and how the time of day runs beside the clock
-// that nobody can set.
-type clockwatch struct {
+// that nobody can set. Make it with New; its methods may be called from any goroutine.
+type Watch struct {
 	read  func() machine.Clock
 	begun machine.Clock
 
@@ -37,7 +34,8 @@ type clockwatch struct {
 // maxOutOfDate bounds what is remembered of those whose certificates are refused.
 const maxOutOfDate = 64
 
-func newClockwatch(wall func() time.Time) *clockwatch {
+// New returns a watch that begins now. wall is the time of day; nil: what the system says.
+func New(wall func() time.Time) *Watch {
 	system := host.System()
 	read := func() machine.Clock {
 		now := system()
@@ -46,21 +44,24 @@ func newClockwatch(wall func() time.Time) *clockwatch {
 		}
 		return now
 	}
-	return &clockwatch{read: read, begun: read(), outOfDate: make(map[id.ID]time.Duration)}
+	return &Watch{read: read, begun: read(), outOfDate: make(map[id.ID]time.Duration)}
 }
 
-// now is the time of day, as this computer says it is.
-func (c *clockwatch) now() time.Time { return c.read().Wall }
+// Read is what the clocks of this computer say.
+func (c *Watch) Read() machine.Clock { return c.read() }
 
-// set is how much the time of day was set forward or back since the start. A
+// Now is the time of day, as this computer says it is.
+func (c *Watch) Now() time.Time { return c.read().Wall }
+
+// Set is how much the time of day was set forward or back since the start. A
 // computer that slept is no such case.
-func (c *clockwatch) set(now machine.Clock) time.Duration {
+func (c *Watch) Set(now machine.Clock) time.Duration {
 	return now.Wall.Round(0).Sub(c.begun.Wall.Round(0)) - now.Boot.Sub(c.begun.Boot)
 }
 
-// saw notes the verdict on a certificate that a node has shown. One that is wrong in
+// Saw notes the verdict on a certificate that a node has shown. One that is wrong in
 // more than its dates says nothing.
-func (c *clockwatch) saw(ring id.Hash, cert *peer.Certificate, verdict error) {
+func (c *Watch) Saw(ring id.Hash, cert *peer.Certificate, verdict error) {
 	if cert == nil {
 		return
 	}
@@ -79,16 +80,16 @@ func (c *clockwatch) saw(ring id.Hash, cert *peer.Certificate, verdict error) {
 	if _, known := c.outOfDate[cert.Node]; !known && len(c.outOfDate) >= maxOutOfDate {
 		return
 	}
-	off := c.now().Sub(ends)
+	off := c.Now().Sub(ends)
 	if off < 0 {
-		off = -begins.Sub(c.now())
+		off = -begins.Sub(c.Now())
 	}
 	c.outOfDate[cert.Node] = off
 }
 
 // off sums up outOfDate: how many members' certificates had ended and how many begin
 // later, and by how much at the most.
-func (c *clockwatch) off() (ended, later int, behind time.Duration) {
+func (c *Watch) off() (ended, later int, behind time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, d := range c.outOfDate {
@@ -102,40 +103,31 @@ func (c *clockwatch) off() (ended, later int, behind time.Duration) {
 	return ended, later, behind
 }
 
-// checkCertificate is transport.Config.Check.
-func (n *Node) checkCertificate(cert *peer.Certificate) error {
-	err := n.member.Check(cert)
-	if ring, none := n.member.Ring(); none == nil {
-		n.clock.saw(ring.ID, cert, err)
-	}
-	return err
-}
-
 // buildYear is when this program was written: a clock before that is wrong.
 const buildYear = 2026
 
-// clockSet is how far the time of day may be set while a node runs without a word:
+// SetAside is how far the time of day may be set while a node runs without a word:
 // time services do that in smaller steps.
-const clockSet = time.Minute
+const SetAside = time.Minute
 
-// lookAtClock reports whether dates can be judged by this clock.
-func (n *Node) lookAtClock(ctx context.Context, say finding.Say) bool {
-	now := n.clock.read()
+// LookAt says what speaks for and against this clock, and reports whether dates can be judged by it. own is the node's
+// certificate, which may be nil; aheads are how far this clock is ahead of each neighbour's, nil of one that told nothing.
+func (c *Watch) LookAt(own *peer.Certificate, aheads []*time.Duration, say finding.Say) bool {
+	now := c.read()
 	text := now.Wall.UTC().Format(time.DateTime)
 	const fix = "set it (`timedatectl set-ntp true`)"
-	ended, later, behind := n.clock.off()
-	own := n.member.Certificate()
+	ended, later, behind := c.off()
 	if own != nil {
 		if d := time.Unix(own.NotBefore, 0).Sub(now.Wall); d > peer.ClockSkew {
 			later, behind = later+1, max(behind, d)
 		}
 	}
-	off, others := n.compareClocks(ctx)
+	off, others := theirs.Middle(aheads)
 	agree := others // who speak for this clock, where certificates speak against it
 	if off.Abs() > peer.ClockSkew {
 		agree = 0
 	}
-	way, jump := "forward", n.clock.set(now)
+	way, jump := "forward", c.Set(now)
 	if jump < 0 {
 		way = "back"
 	}
@@ -157,7 +149,7 @@ func (n *Node) lookAtClock(ctx context.Context, say finding.Say) bool {
 		}
 		say("clock", api.Bad, "The clock says %s UTC, which is %s %s %s on the ring: %s, or theirs.", text, finding.About(off), side, finding.Many(others, "neighbour"), fix)
 		return true
-	case jump.Abs() > clockSet:
+	case jump.Abs() > SetAside:
 		say("clock", api.Warn, "The clock says %s UTC; it was set %s by %s while this node ran: if it is right now, all is well, but for the times of messages from before.", text, way, finding.About(jump))
 		return true
 	case later > 0:
@@ -174,43 +166,15 @@ func (n *Node) lookAtClock(ctx context.Context, say finding.Say) bool {
 	return false
 }
 
-// compareClocks asks neighbours for their time of day. off is how far this clock is
-// ahead of theirs, in the middle of those who answered.
-func (n *Node) compareClocks(ctx context.Context) (off time.Duration, others int) {
-	v, err := n.View(ctx)
-	if err != nil {
-		return 0, 0
-	}
-	ask := v.Leaf[:min(len(v.Leaf), 5)]
-	offs := make([]*time.Duration, len(ask))
-	var wg sync.WaitGroup
-	for i, h := range ask {
-		wg.Go(func() {
-			answer, err := loop.Do(ctx, n.overlay(), func(t *task.T, o *overlay) (kbr.Answer, error) {
-				return kbr.CallPeer(t, o.pastry.Endpoint(AppProbe), h, nil, kbr.Options{Timeout: 2 * time.Second})
-			})
-			if err != nil {
-				return
-			}
-			if theirs, told := readTimeAnswer(answer.Payload); told {
-				d := n.clock.now().Round(0).Sub(theirs.Add(answer.RTT / 2))
-				offs[i] = &d
-			}
-		})
-	}
-	wg.Wait()
-	return clock.Middle(offs)
-}
-
-// timeAnswer is what a probe answers: the time of day in milliseconds. Newer versions
+// Answer is what a node answers that is asked for its clock: the time of day in milliseconds. Newer versions
 // may say more behind it.
-func timeAnswer(now time.Time) []byte {
+func Answer(now time.Time) []byte {
 	return binary.BigEndian.AppendUint64(nil, uint64(now.UnixMilli()))
 }
 
-// readTimeAnswer reads what timeAnswer wrote. A node that tells no time, or one that
+// ReadAnswer reads what Answer wrote. A node that tells no time, or one that
 // cannot be, told nothing.
-func readTimeAnswer(b []byte) (at time.Time, told bool) {
+func ReadAnswer(b []byte) (at time.Time, told bool) {
 	if len(b) < 8 {
 		return time.Time{}, false
 	}
