@@ -9,6 +9,7 @@ import (
 	"github.com/phyllo-net/phyllo/node/spaces"
 	"github.com/phyllo-net/phyllo/node/talk"
 	"github.com/phyllo-net/phyllo/node/topics"
+	"github.com/phyllo-net/phyllo/node/users"
 )
 
 // face is the node as api.Node: the methods of this type are what the control socket
@@ -20,6 +21,7 @@ type face struct {
 	talkFace
 	doorFace
 	lanFace
+	userFace
 }
 
 type (
@@ -28,12 +30,16 @@ type (
 	talkFace  = talk.Face
 	doorFace  = doors.Face
 	lanFace   = lan.Face
+	userFace  = users.Face
 )
 
 var _ api.Node = face{}
 
 func (n *Node) face() face {
-	return face{n, spaceFace{Node: spaceSide{n}}, topicFace{Node: topicSide{n}}, talkFace{Node: talkSide{n}}, doorFace{Doors: func() *doors.Doors { return n.doors }}, lanFace{LAN: n.lan}}
+	return face{
+		n: n, spaceFace: spaceFace{Node: spaceSide{n}}, topicFace: topicFace{Node: topicSide{n}}, talkFace: talkFace{Node: talkSide{n}},
+		doorFace: doorFace{Doors: func() *doors.Doors { return n.doors }}, lanFace: lanFace{LAN: n.lan}, userFace: userFace{Node: userSide{n}},
+	}
 }
 
 // API is what the node offers to programs in its own process.

@@ -11,6 +11,7 @@ import (
 	"github.com/phyllo-net/phyllo/keys"
 	"github.com/phyllo-net/phyllo/node/kind"
 	"github.com/phyllo-net/phyllo/node/loop"
+	"github.com/phyllo-net/phyllo/node/users"
 	"github.com/phyllo-net/phyllo/task"
 )
 
@@ -92,7 +93,7 @@ func (f face) UserSearch(ctx context.Context, q api.UserQuery, each func([]api.U
 	err = found.Deliver(ctx, nil, func(rs []*directory.Record) error {
 		us := make([]api.User, len(rs))
 		for i, r := range rs {
-			us[i] = *f.n.shown(r)
+			us[i] = *users.Shown(f.n.people, r)
 		}
 		return each(us)
 	})

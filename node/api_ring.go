@@ -2,11 +2,9 @@ package node
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	qrcode "github.com/skip2/go-qrcode"
@@ -18,6 +16,7 @@ import (
 	"github.com/phyllo-net/phyllo/member"
 	"github.com/phyllo-net/phyllo/member/invite"
 	"github.com/phyllo-net/phyllo/node/kind"
+	"github.com/phyllo-net/phyllo/node/users"
 )
 
 // Invite implements api.Node.
@@ -108,38 +107,9 @@ func (n *Node) moved(ctx context.Context) (*api.Joined, error) {
 	if err := n.awaitReady(ctx, readyPatience); err != nil {
 		return nil, kind.Give(err)
 	}
-	n.claimAll(ctx)
+	users.ClaimAll(ctx, userSide{n})
 	n.ringChanged()
 	return n.joined(ctx)
-}
-
-// claimAll claims the names of all users in a ring that was just entered. What takes
-// too long goes on by itself; a name that somebody else has there is told as trouble.
-func (n *Node) claimAll(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	var all sync.WaitGroup
-	for _, u := range n.people.All() {
-		all.Go(func() {
-			o := n.overlay()
-			if o == nil {
-				return
-			}
-			next := *u
-			next.Rec = u.PlacedAt(o.ring, o.self.ID, time.Now())
-			err := n.putRecord(ctx, &next)
-			var taken *directory.TakenError
-			switch {
-			case errors.As(err, &taken):
-				n.trouble(u.Key(), nameLost(taken.Name, taken.By))
-			case err != nil:
-				n.log.Info("a user's name could not be claimed yet", "user", u.Name(), "err", err)
-			default:
-				n.logged("keeping a user's record", n.people.Note(&next))
-			}
-		})
-	}
-	all.Wait()
 }
 
 func (n *Node) joined(ctx context.Context) (*api.Joined, error) {

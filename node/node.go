@@ -29,6 +29,7 @@ import (
 	"github.com/phyllo-net/phyllo/node/lan"
 	"github.com/phyllo-net/phyllo/node/people"
 	"github.com/phyllo-net/phyllo/node/records"
+	"github.com/phyllo-net/phyllo/node/users"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/transport"
@@ -141,7 +142,7 @@ func (n *Node) Start(ctx context.Context) error {
 		return err
 	}
 	if n.cfg.User != "" {
-		return n.claimAtStart(ctx)
+		return users.ClaimAtStart(ctx, userSide{n}, n.cfg.User)
 	}
 	return nil
 }

@@ -27,6 +27,7 @@ import (
 	"github.com/phyllo-net/phyllo/node/spaces"
 	"github.com/phyllo-net/phyllo/node/talk"
 	"github.com/phyllo-net/phyllo/node/topics"
+	"github.com/phyllo-net/phyllo/node/users"
 	"github.com/phyllo-net/phyllo/pastry"
 	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/peer"
@@ -44,7 +45,8 @@ type overlay struct {
 	at    atomic.Pointer[peer.Handle] // with the addresses of this moment
 	host  *host.Host
 	clock func() machine.Clock
-	dir   *directory.Directory
+	dir   *directory.Directory // that of users
+	users *users.Here
 	talk  *talk.Here
 	past  *past.Past
 	// everyone asks all nodes of the ring.
@@ -201,14 +203,7 @@ func (n *Node) nextIncarnation(saved []byte) (uint64, error) {
 
 // makeApps makes what runs on every node.
 func (o *overlay) makeApps() error {
-	n := o.node
-	dc := directory.Default()
-	dc.Ring, dc.Signer, dc.Verifier, dc.Store = o.ring, n.signer, keys.Verifier{}, n.store
-	dc.Certificate = n.member.Certificate
-	dc.Expelled = o.expelled
-	dc.Events = directory.Events{Lost: o.nameLost, Refreshed: o.nameRefreshed}
-	var err error
-	if o.dir, err = directory.New(dc); err != nil {
+	if err := o.makeUsers(); err != nil {
 		return err
 	}
 	if err := o.makeCensus(); err != nil {

@@ -176,10 +176,6 @@ func (n *Node) ringChanged() {
 	n.feed.Publish(&api.Event{Kind: api.EventRing, Time: time.Now().UTC()})
 }
 
-func (n *Node) emitUser(name string) {
-	n.feed.Publish(&api.Event{Kind: api.EventUser, Time: time.Now().UTC(), User: name})
-}
-
 // meter measures traffic over the last seconds: frames on links, and contents on streams.
 type meter struct {
 	mu                sync.Mutex

@@ -13,6 +13,7 @@ import (
 	"github.com/phyllo-net/phyllo/node/kind"
 	"github.com/phyllo-net/phyllo/node/loop"
 	"github.com/phyllo-net/phyllo/node/people"
+	"github.com/phyllo-net/phyllo/node/users"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -59,7 +60,7 @@ func (f face) Ping(ctx context.Context, target string) (*api.Pong, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := f.n.lookup(ctx, name)
+	found, err := users.Lookup(ctx, userSide{f.n}, name)
 	if err != nil {
 		return nil, kind.AboutName(err, string(name))
 	}

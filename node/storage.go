@@ -11,6 +11,7 @@ import (
 	"github.com/phyllo-net/phyllo/node/kind"
 	"github.com/phyllo-net/phyllo/node/people"
 	"github.com/phyllo-net/phyllo/node/spaces"
+	"github.com/phyllo-net/phyllo/node/users"
 )
 
 // makeSpaces makes the node's part in spaces.
@@ -72,7 +73,7 @@ func (s spaceSide) Grantee(ctx context.Context, user, typed string) (space.Grant
 	if err != nil {
 		return space.Grant{}, err
 	}
-	found, err := s.n.lookup(ctx, name)
+	found, err := users.Lookup(ctx, userSide{s.n}, name)
 	if err != nil {
 		return space.Grant{}, kind.AboutName(err, string(name))
 	}

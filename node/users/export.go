@@ -1,4 +1,4 @@
-package node
+package users
 
 import (
 	"context"
@@ -29,8 +29,8 @@ func (e *exported) Check() error {
 }
 
 // UserExport implements api.Node.
-func (f face) UserExport(_ context.Context, name, passphrase string) (*api.Sealed, error) {
-	u, err := f.n.people.Named(name)
+func (f Face) UserExport(_ context.Context, name, passphrase string) (*api.Sealed, error) {
+	u, err := f.Node.People().Named(name)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func (f face) UserExport(_ context.Context, name, passphrase string) (*api.Seale
 }
 
 // UserImport implements api.Node.
-func (f face) UserImport(ctx context.Context, export api.Sealed, passphrase string) (*api.User, error) {
+func (f Face) UserImport(ctx context.Context, export api.Sealed, passphrase string) (*api.User, error) {
 	content, err := keys.Import(keys.UserExport, []byte(export.Text), []byte(passphrase))
 	switch {
 	case errors.Is(err, keys.ErrKind), errors.Is(err, keys.ErrTruncated), errors.Is(err, keys.ErrNewer):
@@ -76,17 +76,17 @@ func (f face) UserImport(ctx context.Context, export api.Sealed, passphrase stri
 	if e.Record.Identity != u.Key() {
 		return nil, fmt.Errorf("%w: its record belongs to another key", keys.ErrDamaged)
 	}
-	return f.n.moveIn(ctx, u, f.n.newest(ctx, e.Record))
+	return moveIn(ctx, f.Node, u, newest(ctx, f.Node, e.Record))
 }
 
 // newest is the ring's record of an imported user, if that is newer.
-func (n *Node) newest(ctx context.Context, rec *directory.Record) *directory.Record {
-	found, err := n.lookup(ctx, rec.Name)
+func newest(ctx context.Context, n Node, rec *directory.Record) *directory.Record {
+	found, err := Lookup(ctx, n, rec.Name)
 	if err == nil && found.Record.Identity == rec.Identity && found.Record.Version >= rec.Version {
 		return found.Record
 	}
-	o := n.overlay()
-	if o == nil || rec.Verify(o.ring, keys.Verifier{}) == nil {
+	h := n.Here()
+	if h == nil || rec.Verify(h.cfg.Directory.Ring, keys.Verifier{}) == nil {
 		return rec
 	}
 	moved := *rec
