@@ -73,7 +73,7 @@ func (s spaceSide) Grantee(ctx context.Context, user, typed string) (space.Grant
 	if err != nil {
 		return space.Grant{}, err
 	}
-	found, err := users.Lookup(ctx, userSide{s.n}, name)
+	found, err := users.Lookup(ctx, userSide(s), name)
 	if err != nil {
 		return space.Grant{}, kind.AboutName(err, string(name))
 	}
