@@ -7,6 +7,8 @@ import (
 	"github.com/phyllo-net/phyllo/node/doors"
 	"github.com/phyllo-net/phyllo/node/lan"
 	"github.com/phyllo-net/phyllo/node/spaces"
+	"github.com/phyllo-net/phyllo/node/storage"
+	"github.com/phyllo-net/phyllo/node/table"
 	"github.com/phyllo-net/phyllo/node/talk"
 	"github.com/phyllo-net/phyllo/node/topics"
 	"github.com/phyllo-net/phyllo/node/users"
@@ -22,6 +24,8 @@ type face struct {
 	doorFace
 	lanFace
 	userFace
+	keptFace
+	tableFace
 }
 
 type (
@@ -31,6 +35,8 @@ type (
 	doorFace  = doors.Face
 	lanFace   = lan.Face
 	userFace  = users.Face
+	keptFace  = storage.Face
+	tableFace = table.Face
 )
 
 var _ api.Node = face{}
@@ -39,6 +45,7 @@ func (n *Node) face() face {
 	return face{
 		n: n, spaceFace: spaceFace{Node: spaceSide{n}}, topicFace: topicFace{Node: topicSide{n}}, talkFace: talkFace{Node: talkSide{n}},
 		doorFace: doorFace{Doors: func() *doors.Doors { return n.doors }}, lanFace: lanFace{LAN: n.lan}, userFace: userFace{Node: userSide{n}},
+		keptFace: keptFace{Storage: func() *storage.Storage { return n.storage }}, tableFace: tableFace{Table: n.table},
 	}
 }
 

@@ -23,7 +23,7 @@ func (f face) Storage(ctx context.Context, user string) (*api.Storage, error) {
 		if st.Spaces, err = o.spaces.Uses(t, p); err != nil {
 			return st, err
 		}
-		a, err := o.account(t)
+		a, err := o.storage.Account(t)
 		if err != nil {
 			return st, err
 		}

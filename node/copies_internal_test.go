@@ -1,56 +1,35 @@
 package node
 
 import (
+	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/api/events"
+	"github.com/phyllo-net/phyllo/node/storage"
 )
 
-// TestNextCount: while copies lack they are counted again soon, and less and less often if nothing
-// comes of it, however long a count takes no more than a sixth of the time; who is a neighbour no
-// more, or has come, may have had some.
-func TestNextCount(t *testing.T) {
-	of := func(whole int) *api.Copies { return &api.Copies{Objects: 4, Whole: whole} }
-	for _, x := range []struct {
-		name      string
-		was, now  *api.Copies
-		last, due time.Duration
-	}{
-		{"nobody stores anything", nil, nil, countSoon, countEvery},
-		{"all are there", of(2), of(4), countSoon, countEvery},
-		{"the first count", nil, of(2), countEvery, countSoon},
-		{"some are lost", of(4), of(2), countEvery, countSoon},
-		{"they are made", of(2), of(3), 4 * countSoon, countSoon},
-		{"they are not", of(2), of(2), 4 * countSoon, 8 * countSoon},
-		{"for long", of(2), of(2), countEvery, countEvery},
-		{"a space is away", of(4), &api.Copies{Trouble: "away"}, countEvery, countSoon},
-	} {
-		if due := nextCount(x.was, x.now, x.last, countSoon); due != x.due {
-			t.Errorf("%s: %v, want %v", x.name, due, x.due)
+// TestNeighboursBringACount: who is a neighbour no more, or has come, may have had copies of what users store.
+func TestNeighboursBringACount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		counts := 0
+		n := &Node{feed: events.NewFeed(), upkeep: make(chan struct{}, 1)}
+		n.storage = storage.New(storage.Config{CountGap: time.Second, Count: func(context.Context) (*api.Copies, error) {
+			counts++
+			return nil, nil
+		}})
+		ctx, end := context.WithCancel(t.Context())
+		defer end()
+		go n.storage.WatchCopies(ctx)
+		for i, want := range []int{1, 2} {
+			time.Sleep(5 * time.Second)
+			synctest.Wait()
+			if counts != want {
+				t.Errorf("after %d changes: %d counts, want %d", i, counts, want)
+			}
+			n.ringChanged()
 		}
-	}
-	away := &api.Copies{Trouble: "away"}
-	for _, x := range []struct {
-		name       string
-		c          *api.Copies
-		took, rest time.Duration
-	}{
-		{"nobody stores anything", nil, time.Second, 50 * time.Second},
-		{"a large space", of(4), 10 * time.Minute, 500 * time.Minute},
-		{"quick, with a space away", away, time.Second, 50 * time.Second},
-		{"a space is away", away, 30 * time.Second, countMost},
-		{"some lack", of(2), 30 * time.Second, countMost},
-		{"a large space where some lack", of(2), 10 * time.Minute, 50 * time.Minute},
-	} {
-		if rest := countRest(lacking(x.c), x.took); rest != x.rest {
-			t.Errorf("%s: a rest of %v, want %v", x.name, rest, x.rest)
-		}
-	}
-	n := &Node{feed: events.NewFeed(), upkeep: make(chan struct{}, 1), stored: make(chan struct{}, 1)}
-	n.ringChanged()
-	if len(n.stored) != 1 {
-		t.Error("a change among the neighbours brings no count")
-	}
+	})
 }

@@ -32,8 +32,8 @@ func (f face) Doctor(ctx context.Context) ([]api.Finding, error) {
 	n.lookAtUsers(say)
 	n.lookAtRooms(ctx, say)
 	n.doors.LookAt(say)
-	n.lookAtValues(say)
-	n.lookAtAccounts(ctx, say)
+	n.table.LookAt(say)
+	n.storage.LookAtAccounts(ctx, say)
 	rank := map[string]int{api.Bad: 0, api.Warn: 1, api.Good: 2}
 	slices.SortStableFunc(out, func(a, b api.Finding) int { return rank[a.Verdict] - rank[b.Verdict] })
 	return out, ctx.Err()

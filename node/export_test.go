@@ -33,7 +33,7 @@ func (n *Node) Upkeep(ctx context.Context) error {
 func (n *Node) Certificate() *peer.Certificate { return n.member.Certificate() }
 
 // TellValues tells of values that others have put as well.
-func (n *Node) TellValues(met []dht.Watched) { n.tellValues(met) }
+func (n *Node) TellValues(met []dht.Watched) { n.table.Met(met) }
 
 // Means is what of the settings helps behind routers and firewalls.
 func Means(c config.Config) reach.Options { return (&Node{cfg: c}).natMeans() }

@@ -11,12 +11,10 @@ import (
 	"log/slog"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/api/events"
-	"github.com/phyllo-net/phyllo/app/past/dht"
 	"github.com/phyllo-net/phyllo/gateway/control"
 	"github.com/phyllo-net/phyllo/keys"
 	"github.com/phyllo-net/phyllo/member"
@@ -29,6 +27,8 @@ import (
 	"github.com/phyllo-net/phyllo/node/lan"
 	"github.com/phyllo-net/phyllo/node/people"
 	"github.com/phyllo-net/phyllo/node/records"
+	"github.com/phyllo-net/phyllo/node/storage"
+	"github.com/phyllo-net/phyllo/node/table"
 	"github.com/phyllo-net/phyllo/node/users"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
@@ -58,10 +58,10 @@ type Node struct {
 	signer  *keys.Signer
 	store   store.Store
 	records records.Records
-	floor   atomic.Int64 // bytes that the store leaves free on its disk, whatever is offered; 0: not looked yet
 	carrier transport.Transport
 	member  *member.Member
 	people  *people.People
+	storage *storage.Storage
 	doors   *doors.Doors // shut until the node has a place in its ring
 
 	ctx    context.Context // ends when the node stops
@@ -76,17 +76,14 @@ type Node struct {
 	clock   *clock.Watch
 	change  sync.Mutex // one change of the ring or of the overlay at a time
 	upkeep  chan struct{}
-	stored  chan struct{} // users have stored or removed something
 	lan     *lan.LAN
+	table   *table.Table
 	stopErr error
 
-	mu     sync.Mutex    // guards what follows
-	over   *overlay      // the present one, nil between two
-	state  string        // StateStopping, or empty
-	scrub  scrubbing     // as it was after the last step
-	copies *api.Copies   // as counted last; nil: not yet
-	rivals []dht.Watched // of values that were put here, as last looked at
-	fault  error         // what broke the node
+	mu    sync.Mutex // guards what follows
+	over  *overlay   // the present one, nil between two
+	state string     // StateStopping, or empty
+	fault error      // what broke the node
 	// control serves the socket and the page; nil before, and without it.
 	control *control.Server
 }
@@ -97,7 +94,7 @@ func New(c config.Config, opts ...Option) (*Node, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: c, feed: events.NewFeed(), done: make(chan struct{}), upkeep: make(chan struct{}, 1), stored: make(chan struct{}, 1)}
+	n := &Node{cfg: c, feed: events.NewFeed(), done: make(chan struct{}), upkeep: make(chan struct{}, 1)}
 	for _, o := range opts {
 		o(&n.opt)
 	}
@@ -115,6 +112,7 @@ func New(c config.Config, opts ...Option) (*Node, error) {
 		Member: func() *member.Member { return n.member }, Self: func() peer.Key { return n.signer.Public() }, Addrs: n.ownAddrs, Interfaces: n.opt.interfaces,
 		MayMove: n.mayMove, Moved: n.moved, Tell: n.feed.Publish, Log: n.log,
 	})
+	n.table = table.New(table.Config{Here: n.tableHere, Tell: n.feed.Publish, Log: n.log})
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	return n, nil
 }
@@ -133,9 +131,9 @@ func (n *Node) Start(ctx context.Context) error {
 	}
 	n.wg.Go(n.watchMember)
 	n.wg.Go(n.watchTraffic)
-	n.wg.Go(n.watchScrub)
-	n.wg.Go(n.watchCopies)
-	n.wg.Go(n.watchValues)
+	n.wg.Go(func() { n.storage.WatchScrub(n.ctx) })
+	n.wg.Go(func() { n.storage.WatchCopies(n.ctx) })
+	n.wg.Go(func() { n.table.Watch(n.ctx) })
 	n.wg.Go(n.watchAddrs)
 	n.lan.Start(n.cfg.LAN)
 	if err := n.awaitReady(ctx, readyPatience); err != nil {
@@ -165,6 +163,10 @@ func (n *Node) openState(ctx context.Context) (err error) {
 	if n.people, err = people.Load(n.home.Path(home.UsersName), n.log); err != nil {
 		return err
 	}
+	n.storage = storage.New(storage.Config{
+		Store: n.store, Home: n.home, Told: n.cfg.Offer, Scrub: n.opt.scrub, CountGap: n.opt.countGap, Here: n.storageHere, Count: n.countCopies,
+		Certificate: func() *peer.Certificate { return n.member.Certificate() }, Authority: func() (peer.Signer, error) { return n.member.Authority() }, Log: n.log,
+	})
 	n.doors = doors.New(doors.Config{
 		Settings: &n.cfg, OnlyAddressed: n.opt.noControl, Home: n.home, Store: n.store, People: n.people, Spaces: n.Files, Found: n.foundSpace, Log: n.log,
 	})

@@ -16,7 +16,6 @@ import (
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/past/account"
 	"github.com/phyllo-net/phyllo/app/past/cache"
-	"github.com/phyllo-net/phyllo/app/past/dht"
 	"github.com/phyllo-net/phyllo/app/topic"
 	"github.com/phyllo-net/phyllo/host"
 	"github.com/phyllo-net/phyllo/id"
@@ -25,6 +24,8 @@ import (
 	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/node/loop"
 	"github.com/phyllo-net/phyllo/node/spaces"
+	"github.com/phyllo-net/phyllo/node/storage"
+	"github.com/phyllo-net/phyllo/node/table"
 	"github.com/phyllo-net/phyllo/node/talk"
 	"github.com/phyllo-net/phyllo/node/topics"
 	"github.com/phyllo-net/phyllo/node/users"
@@ -56,9 +57,8 @@ type overlay struct {
 	// verifier is that of the storage, where each object comes with the same few certificates.
 	verifier keys.Remembering
 	spaces   *spaces.Here
-	// everybody signs the entries of the ring's own table.
-	everybody *keys.Signer
-	written   dht.Watch // what was put there by this node
+	storage  *storage.Here
+	table    *table.Here
 
 	// pastry is set on the loop when it starts, and touched there only.
 	pastry *pastry.Node
@@ -120,7 +120,7 @@ func (n *Node) takePlace() error {
 		return fmt.Errorf("starting the overlay: %w", err)
 	}
 	n.wg.Go(func() { n.watchHost(o) })
-	n.wg.Go(func() { o.host.Do(n.ctx, o.watchGift) })
+	n.wg.Go(func() { o.host.Do(n.ctx, o.storage.WatchGift) })
 	return o.settleIn()
 }
 
@@ -226,14 +226,11 @@ const storageSync = 30 * time.Minute
 // makeStorage makes the node's part in the storage of the ring.
 func (o *overlay) makeStorage() (err error) {
 	n := o.node
-	if o.everybody, err = everybody(o.ring); err != nil {
-		return err
-	}
-	offer, err := n.offer()
+	offer, err := n.storage.Offer()
 	if err != nil {
 		return err
 	}
-	n.keepFree()
+	n.storage.KeepFree()
 	c := past.Default()
 	c.Ring, c.Signer, c.Verifier, c.Store = o.ring, n.signer, &o.verifier, n.store
 	c.Certificate, c.Expelled, c.Sync, c.Capacity = n.member.Certificate, o.expelled, storageSync, offer
@@ -241,18 +238,22 @@ func (o *overlay) makeStorage() (err error) {
 	c.Apart = min(c.Apart, c.Absence)
 	a := account.Default()
 	a.Sync = storageSync
-	if a.Gift, err = n.gift(o.ring); err != nil {
+	if a.Gift, err = n.storage.Gift(o.ring); err != nil {
 		return err
 	}
 	c.Accounts = &a
 	c.Cache = cache.GreedyDualSize
-	if s, ok := n.store.(blobbed); ok {
+	if s, ok := n.store.(storage.Blobbed); ok {
 		c.Blobs = s.Blobs()
 	}
 	if f := n.opt.storage; f != nil {
 		f(&c)
 	}
 	if o.past, err = past.New(c); err != nil {
+		return err
+	}
+	o.storage = n.storage.At(o.ring, o.past, o)
+	if o.table, err = table.At(o.ring, o.past, o); err != nil {
 		return err
 	}
 	return o.makeSpaces()

@@ -71,14 +71,14 @@ func (f face) Status(ctx context.Context) (*api.Status, error) {
 	}
 	var kept past.Stats
 	if err := loop.Call(ctx, n.overlay(), func(o *overlay) { kept = o.past.Stats() }); err == nil {
-		s.Keeps = n.keeping(kept)
+		s.Keeps = n.storage.Keeping(kept)
 	}
 	n.mu.Lock()
 	if n.state != "" {
 		s.State = n.state
 	}
-	s.Mine = n.copies
 	n.mu.Unlock()
+	s.Mine = n.storage.Copies()
 	return s, nil
 }
 
@@ -172,7 +172,7 @@ func (f face) Picture(ctx context.Context) (*api.Picture, error) {
 // somebody who is new an admitter, and what is stored may have fewer copies than before, or more.
 func (n *Node) ringChanged() {
 	n.memberChanged()
-	n.filesChanged()
+	n.storage.Changed()
 	n.feed.Publish(&api.Event{Kind: api.EventRing, Time: time.Now().UTC()})
 }
 

@@ -6,12 +6,17 @@ import (
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/app/directory"
+	"github.com/phyllo-net/phyllo/app/past/dht"
 	"github.com/phyllo-net/phyllo/app/space"
 	"github.com/phyllo-net/phyllo/gateway/files"
 	"github.com/phyllo-net/phyllo/node/kind"
+	"github.com/phyllo-net/phyllo/node/loop"
 	"github.com/phyllo-net/phyllo/node/people"
 	"github.com/phyllo-net/phyllo/node/spaces"
+	"github.com/phyllo-net/phyllo/node/storage"
+	"github.com/phyllo-net/phyllo/node/table"
 	"github.com/phyllo-net/phyllo/node/users"
+	"github.com/phyllo-net/phyllo/task"
 )
 
 // makeSpaces makes the node's part in spaces.
@@ -65,7 +70,7 @@ func (s spaceSide) Person(user string) (space.Person, error) {
 }
 
 // Changed implements spaces.Node.
-func (s spaceSide) Changed() { s.n.filesChanged() }
+func (s spaceSide) Changed() { s.n.storage.Changed() }
 
 // Grantee implements spaces.Node.
 func (s spaceSide) Grantee(ctx context.Context, user, typed string) (space.Grant, error) {
@@ -88,4 +93,36 @@ func (s spaceSide) Grantee(ctx context.Context, user, typed string) (space.Grant
 		}
 	}
 	return space.Grant{Key: rec.Identity, Name: string(name), Number: uint64(rec.SealNumber), SealTo: rec.SealKey}, nil
+}
+
+// countCopies counts over all spaces of all users; nil if there are none of these.
+func (n *Node) countCopies(ctx context.Context) (*api.Copies, error) {
+	people := n.spacePeople()
+	if len(people) == 0 {
+		return nil, nil
+	}
+	return loop.Do(ctx, n.overlay(), func(t *task.T, o *overlay) (*api.Copies, error) { return o.spaces.Count(t, people) })
+}
+
+// storageHere is what the node has of storage at its present place in a ring, or nil.
+func (n *Node) storageHere() *storage.Here {
+	if o := n.overlay(); o != nil {
+		return o.storage
+	}
+	return nil
+}
+
+// tableHere is the same of the ring's own hash table.
+func (n *Node) tableHere() *table.Here {
+	if o := n.overlay(); o != nil {
+		return o.table
+	}
+	return nil
+}
+
+// Table runs f as a task on the node's loop, with the ring's hash table of so many copies,
+// 1 to dht.MaxCopies. If the context ends first, Table returns its error and f goes on.
+func (n *Node) Table(ctx context.Context, copies uint8, f func(*task.T, dht.Table) error) error {
+	_, err := loop.Do(ctx, n.overlay(), func(t *task.T, o *overlay) (nothing, error) { return nothing{}, f(t, o.table.Of(copies)) })
+	return err
 }

@@ -4,6 +4,7 @@ package loop
 
 import (
 	"context"
+	"time"
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/task"
@@ -67,4 +68,17 @@ func Run[V any](ctx context.Context, l Loop, f func(t *task.T) (V, error)) (V, e
 	default:
 		return none, err
 	}
+}
+
+// Pause waits so long, or until early, which may be nil. It reports whether the context goes on.
+func Pause(ctx context.Context, d time.Duration, early <-chan struct{}) bool {
+	timer := time.NewTimer(max(d, 0))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-early:
+	case <-ctx.Done():
+		return false
+	}
+	return true
 }

@@ -1,7 +1,8 @@
-package node
+package storage
 
 import (
 	"cmp"
+	"context"
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
@@ -61,29 +62,29 @@ func (s *scrubbing) shown(kept past.Stats) api.Keeping {
 	}
 }
 
-// watchScrub reads again, step by step, all that this node keeps for its ring, within a week
+// WatchScrub reads again, step by step, all that this node keeps for its ring, within a week
 // and for at most a twentieth of a core (store.Pace). What a disk has changed in silence is found
 // so while other nodes still have it.
-func (n *Node) watchScrub() {
-	s := n.readScrub()
-	n.setScrub(s)
+func (x *Storage) WatchScrub(ctx context.Context) {
+	s := x.readScrub()
+	x.setScrub(s)
 	var took time.Duration
 	for {
-		wait, budget, err := n.scrubWait(s, took)
+		wait, budget, err := x.scrubWait(ctx, s, took)
 		if err == nil && wait <= 0 {
-			took, err = n.scrubStep(&s, budget)
-			n.setScrub(s)
+			took, err = x.scrubStep(ctx, &s, budget)
+			x.setScrub(s)
 		}
 		if err != nil {
-			if n.ctx.Err() == nil && n.overlay() != nil {
-				n.log.Warn("what this node keeps could not be read again: `phyllo doctor` looks at its disk", "err", err)
+			if ctx.Err() == nil && x.cfg.Here() != nil {
+				x.cfg.Log.Warn("what this node keeps could not be read again: `phyllo doctor` looks at its disk", "err", err)
 			}
 			wait = scrubAgain
 		}
 		timer := time.NewTimer(max(wait, 0))
 		select {
 		case <-timer.C:
-		case <-n.ctx.Done():
+		case <-ctx.Done():
 			timer.Stop()
 			return
 		}
@@ -92,12 +93,12 @@ func (n *Node) watchScrub() {
 
 // scrubWait says how long to wait until the next step is due, and its budget in bytes. Steps
 // are counted over all runs: a node that is on for an hour a day makes them, too.
-func (n *Node) scrubWait(s scrubbing, took time.Duration) (wait time.Duration, budget int64, err error) {
+func (x *Storage) scrubWait(ctx context.Context, s scrubbing, took time.Duration) (wait time.Duration, budget int64, err error) {
 	var kept past.Stats
-	if err := loop.Call(n.ctx, n.overlay(), func(o *overlay) { kept = o.past.Stats() }); err != nil {
+	if err := loop.Call(ctx, x.cfg.Here(), func(h *Here) { kept = h.past.Stats() }); err != nil {
 		return 0, 0, err
 	}
-	wait, budget = n.opt.scrub.Next(store.Space{Used: kept.Bytes, Blobs: kept.Objects}, took)
+	wait, budget = x.cfg.Scrub.Next(store.Space{Used: kept.Bytes, Blobs: kept.Objects}, took)
 	if s.Stepped == 0 {
 		return 0, budget, nil
 	}
@@ -106,33 +107,33 @@ func (n *Node) scrubWait(s scrubbing, took time.Duration) (wait time.Duration, b
 }
 
 // scrubStep makes one step, and writes down how far it came. took is how long it worked.
-func (n *Node) scrubStep(s *scrubbing, budget int64) (took time.Duration, err error) {
+func (x *Storage) scrubStep(ctx context.Context, s *scrubbing, budget int64) (took time.Duration, err error) {
 	type step struct {
 		next past.Mark
 		took time.Duration
 	}
 	from := s.mark()
-	x, err := loop.Do(n.ctx, n.overlay(), func(t *task.T, o *overlay) (x step, err error) {
+	done, err := loop.Do(ctx, x.cfg.Here(), func(t *task.T, h *Here) (done step, err error) {
 		begin := t.Env().Now()
-		x.next, err = o.past.Scrub(t, from, budget)
-		x.took = t.Env().Now().Sub(begin)
-		return x, err
+		done.next, err = h.past.Scrub(t, from, budget)
+		done.took = t.Env().Now().Sub(begin)
+		return done, err
 	})
 	if err != nil {
-		return x.took, err
+		return done.took, err
 	}
-	s.step(x.next, time.Now())
-	return x.took, n.records.Put(scrubKey, wire.MustMarshal(s))
+	s.step(done.next, time.Now())
+	return done.took, x.records.Put(scrubKey, wire.MustMarshal(s))
 }
 
 // readScrub reads how far an earlier run came; what cannot be read is begun anew.
-func (n *Node) readScrub() (s scrubbing) {
-	b, err := n.records.Get(scrubKey)
+func (x *Storage) readScrub() (s scrubbing) {
+	b, err := x.records.Get(scrubKey)
 	if err == nil && b != nil {
 		err = wire.Unmarshal(b, &s)
 	}
 	if err = cmp.Or(err, s.check()); err != nil {
-		n.log.Warn("how far this node's storage was read again is not known: it begins anew", "err", err)
+		x.cfg.Log.Warn("how far this node's storage was read again is not known: it begins anew", "err", err)
 		return scrubbing{}
 	}
 	return s
@@ -145,15 +146,15 @@ func (s *scrubbing) check() error {
 	return nil
 }
 
-func (n *Node) setScrub(s scrubbing) {
-	n.mu.Lock()
-	n.scrub = s
-	n.mu.Unlock()
+func (x *Storage) setScrub(s scrubbing) {
+	x.mu.Lock()
+	x.scrub = s
+	x.mu.Unlock()
 }
 
-// keeping is how that stands which this node keeps for its ring.
-func (n *Node) keeping(kept past.Stats) api.Keeping {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.scrub.shown(kept)
+// Keeping is how that stands which this node keeps for its ring.
+func (x *Storage) Keeping(kept past.Stats) api.Keeping {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.scrub.shown(kept)
 }

@@ -1,4 +1,4 @@
-package node
+package storage
 
 import (
 	"context"
@@ -32,9 +32,9 @@ const (
 	giftWait = 5 * time.Second
 )
 
-// gift is what this node knows of its ring's gift, in bytes.
-func (n *Node) gift(ring id.Hash) (int64, error) {
-	b, err := n.records.Get(giftKey)
+// Gift is what this node knows of its ring's gift, in bytes.
+func (s *Storage) Gift(ring id.Hash) (int64, error) {
+	b, err := s.records.Get(giftKey)
 	if err != nil || len(b) != len(ring)+8 || id.Hash(b[:len(ring)]) != ring {
 		return api.DefaultGift, err
 	}
@@ -42,31 +42,31 @@ func (n *Node) gift(ring id.Hash) (int64, error) {
 }
 
 // keepGift writes down what the gift is, where that is new.
-func (n *Node) keepGift(ring id.Hash, bytes int64) error {
+func (s *Storage) keepGift(ring id.Hash, bytes int64) error {
 	record := binary.BigEndian.AppendUint64(ring[:], uint64(bytes))
-	if before, err := n.records.Get(giftKey); err != nil || slices.Equal(before, record) {
+	if before, err := s.records.Get(giftKey); err != nil || slices.Equal(before, record) {
 		return err
 	}
-	return n.records.Put(giftKey, record)
+	return s.records.Put(giftKey, record)
 }
 
 // takeGift lets a gift hold on this node, from now on and after the next start.
-func (o *overlay) takeGift(t *task.T, bytes int64) error {
-	if err := o.past.Accounts().SetGift(bytes); err != nil {
+func (h *Here) takeGift(t *task.T, bytes int64) error {
+	if err := h.past.Accounts().SetGift(bytes); err != nil {
 		return err
 	}
-	n, ring := o.node, o.ring
-	_, err := task.Work(t, time.Minute, func() (nothing, error) { return nothing{}, n.keepGift(ring, bytes) })
+	s, ring := h.storage, h.ring
+	_, err := task.Work(t, time.Minute, func() (loop.Nothing, error) { return loop.Nothing{}, s.keepGift(ring, bytes) })
 	return err
 }
 
 // readGift reads what the authority has said last. That it has said nothing is no error.
-func (o *overlay) readGift(t *task.T) error {
-	cert := o.node.member.Certificate()
+func (h *Here) readGift(t *task.T) error {
+	cert := h.storage.cfg.Certificate()
 	if cert == nil {
 		return nil
 	}
-	e, err := dht.Of(o.past, cert.Admission.Authority, dht.Copies).Get(t, giftEntry)
+	e, err := dht.Of(h.past, cert.Admission.Authority, dht.Copies).Get(t, giftEntry)
 	switch {
 	case errors.Is(err, dht.ErrNotFound):
 		return nil
@@ -74,7 +74,7 @@ func (o *overlay) readGift(t *task.T) error {
 		return err
 	}
 	if bytes, ok := giftOf(e.Value); ok {
-		return o.takeGift(t, bytes)
+		return h.takeGift(t, bytes)
 	}
 	return nil // said by a newer version: what was known before holds
 }
@@ -91,17 +91,17 @@ func giftOf(b []byte) (int64, bool) {
 // fits reports whether so many bytes can be a gift.
 func fits(bytes int64) bool { return bytes == 0 || bytes >= api.MinOffer && bytes <= api.MaxOffer }
 
-// watchGift reads the gift when the node begins, and then every hour; sooner while its holders
+// WatchGift reads the gift when the node begins, and then every hour; sooner while its holders
 // cannot be reached. It is a task that goes on until the node stops.
-func (o *overlay) watchGift(t *task.T) error {
+func (h *Here) WatchGift(t *task.T) error {
 	for {
 		wait := giftEvery
-		switch err := o.readGift(t); {
+		switch err := h.readGift(t); {
 		case errors.Is(err, task.ErrStopped):
 			return err
 		case err != nil:
 			wait /= 60
-			o.node.log.Debug("what the ring gives its members is not known now", "err", err)
+			h.storage.cfg.Log.Debug("what the ring gives its members is not known now", "err", err)
 		}
 		if err := t.Sleep(wait); err != nil {
 			return err
@@ -110,19 +110,20 @@ func (o *overlay) watchGift(t *task.T) error {
 }
 
 // Gift implements api.Node. If the holders do not answer soon, it is what it was.
-func (f face) Gift(ctx context.Context) (*api.Gift, error) {
+func (f Face) Gift(ctx context.Context) (*api.Gift, error) {
+	s := f.Storage()
 	soon, cancel := context.WithTimeout(ctx, giftWait)
 	defer cancel()
-	ring, err := loop.Do(soon, f.n.overlay(), func(t *task.T, o *overlay) (id.Hash, error) { return o.ring, o.readGift(t) })
+	ring, err := loop.Do(soon, s.cfg.Here(), func(t *task.T, h *Here) (id.Hash, error) { return h.ring, h.readGift(t) })
 	if err != nil {
-		f.n.log.Debug("what the ring gives its members is not known now", "err", err)
-		o := f.n.overlay()
-		if o == nil {
+		s.cfg.Log.Debug("what the ring gives its members is not known now", "err", err)
+		h := s.cfg.Here()
+		if h == nil {
 			return nil, loop.ErrNoPlace
 		}
-		ring = o.ring
+		ring = h.ring
 	}
-	bytes, err := f.n.gift(ring)
+	bytes, err := s.Gift(ring)
 	if err != nil {
 		return nil, kind.Give(err)
 	}
@@ -130,20 +131,21 @@ func (f face) Gift(ctx context.Context) (*api.Gift, error) {
 }
 
 // SetGift implements api.Node.
-func (f face) SetGift(ctx context.Context, q api.Gift) (*api.Gift, error) {
+func (f Face) SetGift(ctx context.Context, q api.Gift) (*api.Gift, error) {
 	if !fits(q.Bytes) {
 		return nil, api.Errorf(api.Usage, "%d bytes cannot be given: give 0, or 1MiB to 1TiB, as in `phyllo ring gift 2GiB`", q.Bytes)
 	}
-	authority, err := f.n.member.Authority()
+	s := f.Storage()
+	authority, err := s.cfg.Authority()
 	if err != nil {
 		return nil, kind.Give(err)
 	}
 	value := binary.BigEndian.AppendUint64(nil, uint64(q.Bytes))
-	_, err = loop.Do(ctx, f.n.overlay(), func(t *task.T, o *overlay) (nothing, error) {
-		if _, err := dht.New(o.past, authority, dht.Copies).Put(t, giftEntry, value); err != nil {
-			return nothing{}, err
+	_, err = loop.Do(ctx, s.cfg.Here(), func(t *task.T, h *Here) (loop.Nothing, error) {
+		if _, err := dht.New(h.past, authority, dht.Copies).Put(t, giftEntry, value); err != nil {
+			return loop.Nothing{}, err
 		}
-		return nothing{}, o.takeGift(t, q.Bytes)
+		return loop.Nothing{}, h.takeGift(t, q.Bytes)
 	})
 	if err != nil {
 		return nil, kind.Give(err)

@@ -1,4 +1,4 @@
-package node
+package storage
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/node/loop"
-	"github.com/phyllo-net/phyllo/task"
 )
 
 const (
@@ -24,10 +23,10 @@ const (
 	countLeast = 5
 )
 
-// watchCopies counts, at the start, after changes, also of who is a neighbour, and each hour,
+// WatchCopies counts, at the start, after changes, also of who is a neighbour, and each hour,
 // how many nodes keep the objects that the users of this node store; more often while copies lack.
-func (n *Node) watchCopies() {
-	wait := n.opt.countGap
+func (s *Storage) WatchCopies(ctx context.Context) {
+	wait := s.cfg.CountGap
 	if wait == 0 {
 		wait = countGap
 	}
@@ -36,20 +35,20 @@ func (n *Node) watchCopies() {
 	again := soon
 	for {
 		// What changes while it is waited, or counted, is counted next time at the latest.
-		if !n.pause(wait, nil) {
+		if !loop.Pause(ctx, wait, nil) {
 			return
 		}
 		begin := time.Now()
-		c, err := n.countCopies(n.ctx)
+		c, err := s.cfg.Count(ctx)
 		if err == nil {
-			n.mu.Lock()
-			was := n.copies
-			n.copies = c
-			n.mu.Unlock()
+			s.mu.Lock()
+			was := s.copies
+			s.copies = c
+			s.mu.Unlock()
 			again = nextCount(was, c, again, soon)
 		}
 		wait = max(gap, countRest(err != nil || lacking(c), time.Since(begin)))
-		if err == nil && !n.pause(again-wait, n.stored) {
+		if err == nil && !loop.Pause(ctx, again-wait, s.stored) {
 			return
 		}
 	}
@@ -79,32 +78,17 @@ func countRest(lacks bool, took time.Duration) time.Duration {
 	return countShare * took
 }
 
-// pause waits so long, or until early, which may be nil. It reports whether the node goes on.
-func (n *Node) pause(d time.Duration, early <-chan struct{}) bool {
-	timer := time.NewTimer(max(d, 0))
-	defer timer.Stop()
+// Changed says that users have stored or removed something, or that nodes came or went.
+func (s *Storage) Changed() {
 	select {
-	case <-timer.C:
-	case <-early:
-	case <-n.ctx.Done():
-		return false
-	}
-	return true
-}
-
-// filesChanged says that users have stored or removed something, or that nodes came or went.
-func (n *Node) filesChanged() {
-	select {
-	case n.stored <- struct{}{}:
+	case s.stored <- struct{}{}:
 	default:
 	}
 }
 
-// countCopies counts over all spaces of all users; nil if there are none of these.
-func (n *Node) countCopies(ctx context.Context) (*api.Copies, error) {
-	people := n.spacePeople()
-	if len(people) == 0 {
-		return nil, nil
-	}
-	return loop.Do(ctx, n.overlay(), func(t *task.T, o *overlay) (*api.Copies, error) { return o.spaces.Count(t, people) })
+// Copies is what the last count has found; nil: there was none yet, or nobody stores anything.
+func (s *Storage) Copies() *api.Copies {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.copies
 }

@@ -1,8 +1,11 @@
-package node
+// Package table is a node's part in the hash table of its ring, for those who put values there and get them.
+package table
 
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"sync"
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/app/past"
@@ -14,6 +17,43 @@ import (
 	"github.com/phyllo-net/phyllo/task"
 )
 
+// Config says for which node.
+type Config struct {
+	// Here is what the node has of the table at its present place in a ring, or nil.
+	Here func() *Here
+	Tell func(*api.Event) // hands an event to those who follow them
+	Log  *slog.Logger
+}
+
+// Table is one node's part, wherever it is. Its methods may be called from any goroutine.
+type Table struct {
+	cfg Config
+
+	mu     sync.Mutex
+	rivals []dht.Watched // of values that were put here, as last looked at
+}
+
+// New returns a part that does nothing by itself yet.
+func New(c Config) *Table { return &Table{cfg: c} }
+
+// Here is what a node has of the table at one place in a ring. It is touched on the loop only.
+type Here struct {
+	past *past.Past
+	loop loop.Loop
+	// everybody signs the entries of the ring's own table.
+	everybody *keys.Signer
+	written   dht.Watch // what was put there by this node
+}
+
+// At returns the part at a place in a ring, where the loop runs from when it is first asked.
+func At(ring id.Hash, p *past.Past, l loop.Loop) (*Here, error) {
+	signer, err := everybody(ring)
+	return &Here{past: p, loop: l, everybody: signer}, err
+}
+
+// Loop is where the node runs.
+func (h *Here) Loop() loop.Loop { return h.loop }
+
 // everybody returns the key that signs the entries of a ring's own table. It follows from
 // the ring's id, so that each member has it, and can change each entry.
 func everybody(ring id.Hash) (*keys.Signer, error) {
@@ -21,33 +61,28 @@ func everybody(ring id.Hash) (*keys.Signer, error) {
 	return keys.SignerFromSeed(seed[:])
 }
 
-// table is the ring's own, with so many copies of each entry.
-func (o *overlay) table(copies uint8) dht.Table {
-	return dht.New(o.past, o.everybody, copies).Watched(&o.written)
+// Of is the ring's own, with so many copies of each entry.
+func (h *Here) Of(copies uint8) dht.Table {
+	return dht.New(h.past, h.everybody, copies).Watched(&h.written)
 }
 
-// Table runs f as a task on the node's loop, with the ring's hash table of so many copies,
-// 1 to dht.MaxCopies. If the context ends first, Table returns its error and f goes on.
-func (n *Node) Table(ctx context.Context, copies uint8, f func(*task.T, dht.Table) error) error {
-	_, err := loop.Do(ctx, n.overlay(), func(t *task.T, o *overlay) (nothing, error) { return nothing{}, f(t, o.table(copies)) })
-	return err
-}
+// Face is the part of api.Node that is about the table.
+type Face struct{ Table *Table }
 
 // entry is an entry of the ring's table that is asked for.
 type entry struct {
-	n      *Node
 	key    string
 	copies uint8
 }
 
-func (n *Node) entry(key string, copies int) (entry, error) {
+func entryOf(key string, copies int) (entry, error) {
 	if copies == 0 {
 		copies = dht.Copies
 	}
 	if copies < 1 || copies > dht.MaxCopies {
 		return entry{}, api.Errorf(api.Usage, "%d copies cannot be kept: want 1 to %d, as in --copies %d", copies, dht.MaxCopies, dht.Copies)
 	}
-	return entry{n, key, uint8(copies)}, nil
+	return entry{key, uint8(copies)}, nil
 }
 
 // about gives an error what helps.
@@ -73,16 +108,16 @@ func (e entry) about(err error) error {
 }
 
 // DHTPut implements api.Node.
-func (f face) DHTPut(ctx context.Context, q api.DHTPut) (*api.DHTKept, error) {
-	e, err := f.n.entry(q.Key, q.Copies)
+func (f Face) DHTPut(ctx context.Context, q api.DHTPut) (*api.DHTKept, error) {
+	e, err := entryOf(q.Key, q.Copies)
 	if err != nil {
 		return nil, err
 	}
-	have, err := loop.Do(ctx, f.n.overlay(), func(t *task.T, o *overlay) (dht.Entry, error) {
+	have, err := loop.Do(ctx, f.Table.cfg.Here(), func(t *task.T, h *Here) (dht.Entry, error) {
 		if q.IfVersion != nil {
-			return o.table(e.copies).PutIf(t, q.Key, *q.IfVersion, q.Value)
+			return h.Of(e.copies).PutIf(t, q.Key, *q.IfVersion, q.Value)
 		}
-		return o.table(e.copies).Put(t, q.Key, q.Value)
+		return h.Of(e.copies).Put(t, q.Key, q.Value)
 	})
 	if err != nil {
 		return nil, e.about(err)
@@ -91,12 +126,12 @@ func (f face) DHTPut(ctx context.Context, q api.DHTPut) (*api.DHTKept, error) {
 }
 
 // DHTGet implements api.Node.
-func (f face) DHTGet(ctx context.Context, q api.DHTKey) (*api.DHTEntry, error) {
-	e, err := f.n.entry(q.Key, q.Copies)
+func (f Face) DHTGet(ctx context.Context, q api.DHTKey) (*api.DHTEntry, error) {
+	e, err := entryOf(q.Key, q.Copies)
 	if err != nil {
 		return nil, err
 	}
-	have, err := loop.Do(ctx, f.n.overlay(), func(t *task.T, o *overlay) (dht.Entry, error) { return o.table(e.copies).Get(t, q.Key) })
+	have, err := loop.Do(ctx, f.Table.cfg.Here(), func(t *task.T, h *Here) (dht.Entry, error) { return h.Of(e.copies).Get(t, q.Key) })
 	switch {
 	case errors.Is(err, dht.ErrNotFound) && have.Rivals > 0:
 		return nil, api.Errorf(api.NotFound, "%+q was removed, and has other values, put where the nodes of the ring were out of each other's sight: `phyllo dht rivals KEY` shows them, and `phyllo dht put KEY VALUE` or `phyllo dht rm KEY` settles it", e.key)
@@ -107,12 +142,12 @@ func (f face) DHTGet(ctx context.Context, q api.DHTKey) (*api.DHTEntry, error) {
 }
 
 // DHTRivals implements api.Node.
-func (f face) DHTRivals(ctx context.Context, q api.DHTKey) ([]api.DHTRival, error) {
-	e, err := f.n.entry(q.Key, q.Copies)
+func (f Face) DHTRivals(ctx context.Context, q api.DHTKey) ([]api.DHTRival, error) {
+	e, err := entryOf(q.Key, q.Copies)
 	if err != nil {
 		return nil, err
 	}
-	list, err := loop.Do(ctx, f.n.overlay(), func(t *task.T, o *overlay) ([]dht.Rival, error) { return o.table(e.copies).Rivals(t, q.Key) })
+	list, err := loop.Do(ctx, f.Table.cfg.Here(), func(t *task.T, h *Here) ([]dht.Rival, error) { return h.Of(e.copies).Rivals(t, q.Key) })
 	if err != nil {
 		return nil, e.about(err)
 	}
@@ -124,16 +159,16 @@ func (f face) DHTRivals(ctx context.Context, q api.DHTKey) ([]api.DHTRival, erro
 }
 
 // DHTRemove implements api.Node.
-func (f face) DHTRemove(ctx context.Context, q api.DHTRemove) error {
-	e, err := f.n.entry(q.Key, q.Copies)
+func (f Face) DHTRemove(ctx context.Context, q api.DHTRemove) error {
+	e, err := entryOf(q.Key, q.Copies)
 	if err != nil {
 		return err
 	}
-	_, err = loop.Do(ctx, f.n.overlay(), func(t *task.T, o *overlay) (nothing, error) {
+	_, err = loop.Do(ctx, f.Table.cfg.Here(), func(t *task.T, h *Here) (loop.Nothing, error) {
 		if q.IfVersion != nil {
-			return nothing{}, o.table(e.copies).RemoveIf(t, q.Key, *q.IfVersion)
+			return loop.Nothing{}, h.Of(e.copies).RemoveIf(t, q.Key, *q.IfVersion)
 		}
-		return nothing{}, o.table(e.copies).Remove(t, q.Key)
+		return loop.Nothing{}, h.Of(e.copies).Remove(t, q.Key)
 	})
 	return e.about(err)
 }

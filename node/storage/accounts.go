@@ -1,4 +1,4 @@
-package node
+package storage
 
 import (
 	"context"
@@ -19,11 +19,11 @@ type audit struct {
 	disputed  []id.ID
 }
 
-// lookAtAccounts tells of accounts that use more than they may, or about which their keepers do not agree.
-func (n *Node) lookAtAccounts(ctx context.Context, say finding.Say) {
-	a, err := loop.Do(ctx, n.overlay(), func(t *task.T, o *overlay) (a audit, _ error) {
-		a.overdrawn, a.disputed = o.past.Accounts().Overdrawn(), o.past.Accounts().Disputed()
-		if own, err := o.account(t); err == nil { // else the others are told of all the same
+// LookAtAccounts tells of accounts that use more than they may, or about which their keepers do not agree.
+func (s *Storage) LookAtAccounts(ctx context.Context, say finding.Say) {
+	a, err := loop.Do(ctx, s.cfg.Here(), func(t *task.T, h *Here) (a audit, _ error) {
+		a.overdrawn, a.disputed = h.past.Accounts().Overdrawn(), h.past.Accounts().Disputed()
+		if own, err := h.Account(t); err == nil { // else the others are told of all the same
 			a.own = own
 		}
 		return a, nil
