@@ -26,7 +26,7 @@ func (n *Node) cast(via *contact, m *msg.Hop, part id.Range, avoid []id.ID) {
 		return
 	}
 	for _, s := range n.divide(part, avoid) {
-		n.handCast(s.to, m, &msg.Cast{Origin: b.Origin, Num: b.Num, Part: s.part, Env: b.Env}, avoid)
+		n.handCast(via, s.to, m, &msg.Cast{Origin: b.Origin, Num: b.Num, Part: s.part, Env: b.Env}, avoid)
 	}
 }
 
@@ -87,8 +87,10 @@ func (n *Node) divideOutside(part id.Range, avoid []id.ID) []share {
 	return []share{{best, part}}
 }
 
-func (n *Node) handCast(c *contact, m *msg.Hop, b *msg.Cast, avoid []id.ID) {
-	n.hand(c, &msg.Hop{Count: m.Count + 1, Cast: b}, false, avoid)
+func (n *Node) handCast(via, c *contact, m *msg.Hop, b *msg.Cast, avoid []id.ID) {
+	if !n.hand(via, c, &msg.Hop{Count: m.Count + 1, Cast: b}, false, avoid) && n.cfg.Observe.Dropped != nil {
+		n.cfg.Observe.Dropped(n, b.Part.From, kbr.ErrBusy)
+	}
 }
 
 // onCast takes an arc from a neighbour. A broadcast is the one message that makes all

@@ -1,6 +1,8 @@
 package pastry
 
 import (
+	"time"
+
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/peer"
@@ -21,9 +23,12 @@ type View struct {
 	Table []Entry
 	Near  []*peer.Handle // the neighbourhood set, nearest first
 	Held  int            // messages that wait for a lease
+	OnWay int            // messages that were handed to a next hop, which has not acknowledged them
 	// GivenUp is the number of messages that were given up, since the start, as more waited for a
-	// lease than may (Parameters.Held), or they for longer than one takes.
+	// lease, or for a next hop, than may (Parameters.Held and OnWay), or they for longer than a lease takes;
+	// and GaveUp how long ago the last of them was.
 	GivenUp uint64
+	GaveUp  time.Duration
 	Size    float64 // estimate of the number of nodes in the ring
 }
 
@@ -39,8 +44,12 @@ func (n *Node) View(now machine.Clock) View {
 	var v View
 	n.look(now, func() {
 		v = View{Self: n.self, Ready: n.ready(), Active: n.active, Size: n.ringSize()}
+		v.OnWay, v.GivenUp = n.onWay.count, n.lost
+		if n.lost > 0 {
+			v.GaveUp = n.Now().Sub(n.lastLost)
+		}
 		if w := n.held; w != nil {
-			v.Held, v.GivenUp = w.all.count, w.lost
+			v.Held = w.all.count
 		}
 		for s, to := range [2]*[]*peer.Handle{&v.Left, &v.Right} {
 			for _, c := range n.leafs.sides[s] {

@@ -76,9 +76,13 @@ type Parameters struct {
 
 	// Held and HeldBytes bound the messages that wait at a node for its lease: how many,
 	// 4 to 65,536, and what they take together, 256 KiB to 1 GiB. What one neighbour handed over
-	// may take a quarter of either, and so may all that was taken back as its next hop ended. Of what exceeds that the origin is told to try again if it
+	// may take a quarter of either. Of what exceeds that the origin is told to try again if it
 	// waits for an outcome; else it is lost, as what waits for too long.
 	Held, HeldBytes int
+	// OnWay and OnWayBytes bound the messages that were handed to a next hop and are not acknowledged
+	// in the same way: how many, 16 to 1,048,576, and what they take together, 1 MiB to 1 GiB. What
+	// others handed over may take a quarter of either for each next hop, and what begins here three.
+	OnWay, OnWayBytes int
 }
 
 // Config is all that a node is told. DefaultConfig gives the values for real networks;
@@ -127,6 +131,7 @@ func DefaultConfig() Config {
 		ProbeFloor: 9 * time.Second, ProbeCap: 30 * time.Minute, ProbeLoss: 0.05,
 		Heal: 15 * time.Second, GoneFor: 90 * time.Minute,
 		Alone: 40 * time.Second, Remember: 64, Held: 4096, HeldBytes: 16 << 20,
+		OnWay: 16384, OnWayBytes: 64 << 20,
 	}}
 }
 
@@ -160,6 +165,8 @@ func (c *Config) Validate() error {
 		{c.Remember < 4 || c.Remember > 128, "Remember must be 4 to 128"},
 		{c.Held < 4 || c.Held > 1<<16, "Held must be 4 to 65536"},
 		{c.HeldBytes < 256<<10 || c.HeldBytes > 1<<30, "HeldBytes must be 256 KiB to 1 GiB"},
+		{c.OnWay < 16 || c.OnWay > 1<<20, "OnWay must be 16 to 1048576"},
+		{c.OnWayBytes < 1<<20 || c.OnWayBytes > 1<<30, "OnWayBytes must be 1 MiB to 1 GiB"},
 		{c.Signer == nil || c.Verifier == nil || c.Rand == nil, "Signer, Verifier and Rand must be set"},
 	} {
 		if r.bad {

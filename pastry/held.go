@@ -25,14 +25,13 @@ type heldSet struct {
 	list []heldHop      // in the order of until
 	all  load           // what they take, and what release has still to try
 	by   map[id.ID]load // what of it each neighbour handed over: see giver
-	lost uint64         // so many were given up
 }
 
 // load is what some of the messages that wait take.
 type load struct{ count, bytes int }
 
 // heldShare is the part of all room that what one neighbour handed over may take, so that
-// none fills it: one in so many.
+// none fills it: one in so many. So is, of the room for what is on its way, that of one next hop.
 const heldShare = 4
 
 // heldFor is how long a message waits for a lease: a long lease ends sooner, also one that
@@ -68,13 +67,12 @@ func handlesSize(hs []*peer.Handle) (sum int) {
 	return sum
 }
 
-// giver is who handed a message over, and false for this node's own. What had been passed on, and was taken back as
-// the next hop ended, counts together as that of a neighbour without an id: it came from others.
+// giver is who handed a message over, and false for this node's own.
 func (h *heldHop) giver() (id.ID, bool) {
 	if h.via != nil {
 		return h.via.h.ID, true
 	}
-	return id.ID{}, h.hop.Count > 0
+	return id.ID{}, false
 }
 
 // fits reports whether there is room for h, too, where so many messages and bytes may wait.
@@ -126,7 +124,7 @@ func (n *Node) hold(via *contact, m *msg.Hop) {
 	}
 	h := heldHop{via: via, hop: m, bytes: sizeOf(m), until: n.Now().Add(n.heldFor())}
 	if !w.fits(h, n.cfg.Held, n.cfg.HeldBytes) {
-		w.lost++
+		n.gaveUp()
 		n.fail(via, m.Route, m, msg.ReplyBusy)
 		return
 	}
@@ -137,7 +135,7 @@ func (n *Node) hold(via *contact, m *msg.Hop) {
 // waitedInVain gives up a message that has waited for too long. Its origin is not told: if it waits for
 // an outcome it has tried other ways meanwhile, one of which may be good.
 func (n *Node) waitedInVain(h heldHop) {
-	n.held.lost++
+	n.gaveUp()
 	if n.cfg.Observe.Dropped != nil {
 		n.cfg.Observe.Dropped(n, h.hop.Route.Key, kbr.ErrTimeout)
 	}
@@ -160,7 +158,62 @@ func (n *Node) release() {
 		}
 		n.route(h.via, h.hop, nil)
 	}
-	if w.all.count == 0 && w.lost == 0 {
+	if w.all.count == 0 {
 		n.held = nil
 	}
+}
+
+// gaveUp counts a message that is given up, as there is no room for it or it waited for too long.
+func (n *Node) gaveUp() {
+	n.lost++
+	n.lastLost = n.Now()
+}
+
+// weigh is about what a message on its way takes in memory, in bytes. It runs for each hop, so it
+// takes all handles to be usual ones.
+func weigh(m *msg.Hop) int {
+	const frame, handle = 1 << 10, 256
+	sum := frame + len(m.Path) + handle*len(m.Trail)
+	for _, row := range m.Join {
+		sum += handle * len(row.Nodes)
+	}
+	switch r := m.Route; {
+	case m.Cast != nil:
+		sum += len(m.Cast.Env.Payload)
+	case r != nil && r.Back != nil:
+		sum += len(r.Env.Payload) + len(r.Back.Payload) + handle*len(r.Back.Trail)
+	case r != nil:
+		sum += len(r.Env.Payload)
+	}
+	return sum
+}
+
+// takes reports whether a message of so many bytes may be on its way to a next hop, too. Of all
+// room what others handed over takes a quarter for each next hop, so that one which acknowledges
+// nothing does not keep messages from going to others, and what begins here takes three: a program
+// may send much at once to one node, where there are but two.
+func (n *Node) takes(to *contact, others bool, bytes int) bool {
+	w, count, most := n.onWay, n.cfg.OnWay, n.cfg.OnWayBytes
+	switch {
+	case w.count < count/heldShare && w.bytes+bytes <= most/heldShare:
+		return true // nearly always, and by no next hop's share
+	case !others:
+		return w.count < count-count/heldShare && w.bytes+bytes <= most-most/heldShare
+	case w.count >= count || w.bytes+bytes > most:
+		return false
+	}
+	s := load{0, bytes}
+	for p := to.pending(); p != nil; p = p.next {
+		s.count++
+		s.bytes += int(p.bytes)
+	}
+	return s.count < count/heldShare && s.bytes <= most/heldShare
+}
+
+// pending is the first of the messages on their way to c.
+func (c *contact) pending() *pendingHop {
+	if c.link == nil {
+		return nil
+	}
+	return c.link.pending
 }

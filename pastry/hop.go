@@ -19,9 +19,10 @@ import (
 const hopWindow = 64
 
 // pendingHop is a message that was handed to a next hop and not yet
-// acknowledged. It is used again for another one then. It fills a cache line of 64 bytes.
+// acknowledged. It is used again for another one then.
 type pendingHop struct {
 	to    *contact
+	via   *contact // who handed it over; nil: this node
 	hop   *msg.Hop
 	sent  task.Instant
 	avoid *[]id.ID    // nil: nobody
@@ -29,6 +30,7 @@ type pendingHop struct {
 	next  *pendingHop // to the same contact; of those that are free
 	timer alarm       // calls late
 	seq   uint32
+	bytes int32 // as weigh says
 	tries uint8
 	root  bool // to is the key's root by our leaf set
 	// passed: one so much later was acknowledged that the other side would neither take nor
@@ -43,8 +45,14 @@ type debt struct {
 	since task.Instant
 }
 
-// hand sends a message to a next hop and waits for its acknowledgement.
-func (n *Node) hand(to *contact, m *msg.Hop, root bool, avoid []id.ID) {
+// hand sends a message, which via handed over, to a next hop and waits for its acknowledgement. It
+// reports false, and does nothing, if too much waits for that already.
+func (n *Node) hand(via, to *contact, m *msg.Hop, root bool, avoid []id.ID) bool {
+	bytes := weigh(m)
+	if !n.takes(to, via != nil, bytes) {
+		n.gaveUp()
+		return false
+	}
 	p := n.spare
 	if p == nil {
 		p = new(pendingHop)
@@ -52,7 +60,9 @@ func (n *Node) hand(to *contact, m *msg.Hop, root bool, avoid []id.ID) {
 	} else {
 		n.spare, p.next = p.next, nil
 	}
-	p.to, p.hop, p.root, p.tries = to, m, root, 0
+	p.via, p.to, p.hop, p.bytes, p.root, p.tries = via, to, m, int32(bytes), root, 0
+	n.onWay.count++
+	n.onWay.bytes += bytes
 	if len(avoid) > 0 {
 		those := avoid
 		p.avoid = &those
@@ -67,11 +77,14 @@ func (n *Node) hand(to *contact, m *msg.Hop, root bool, avoid []id.ID) {
 	m.Seq, m.Epoch = l.seq, l.epoch
 	l.wait(p)
 	n.transmit(p)
+	return true
 }
 
 // free ends the custody of a message that is on nobody's list.
 func (n *Node) free(p *pendingHop) {
 	n.stop(p.timer)
+	n.onWay.count--
+	n.onWay.bytes -= int(p.bytes)
 	*p = pendingHop{late: p.late, next: n.spare}
 	n.spare = p
 }
@@ -123,7 +136,7 @@ func (n *Node) hopLate(p *pendingHop) {
 // again sends a message that was not acknowledged, and is on no list any more, on
 // another way.
 func (n *Node) again(p *pendingHop, avoid bool) {
-	back := *p.hop
+	back, via := *p.hop, p.via
 	var not []id.ID
 	if p.avoid != nil {
 		not = *p.avoid
@@ -134,18 +147,18 @@ func (n *Node) again(p *pendingHop, avoid bool) {
 	n.free(p)
 	back.Count--
 	if back.Cast != nil {
-		n.cast(nil, &back, back.Cast.Part, not)
+		n.cast(via, &back, back.Cast.Part, not)
 		return
 	}
 	back.Path = back.Path[:len(back.Path)-4]
 	if len(not) > n.cfg.HopLimit {
-		n.fail(nil, back.Route, &back, msg.ReplyHopLimit)
+		n.fail(via, back.Route, &back, msg.ReplyHopLimit)
 		return
 	}
 	if k := len(back.Trail); k > 0 && back.Trail[k-1].Node.ID == n.self.ID {
 		back.Trail = back.Trail[:k-1]
 	}
-	n.route(nil, &back, not)
+	n.route(via, &back, not)
 }
 
 // reroute sends all that was on the way over a link that ended anew.

@@ -41,6 +41,9 @@ type Node struct {
 	sides       [2]adjacency
 	lostSight   task.Instant // of the last neighbour that fell silent
 	held        *heldSet     // nil: nothing waits for a lease
+	onWay       load         // messages that are not acknowledged
+	lost        uint64       // so many messages were given up
+	lastLost    task.Instant // the last of them
 	linked      func()       // tells the join task that the leaf set or a lease changed
 	askSeq      uint32
 	epoch       uint32 // of hop numbers, of the link that began last

@@ -229,7 +229,9 @@ func (n *Node) forward(next *contact, last bool, via *contact, m *msg.Hop, avoid
 			out.Join = n.addRows(m.Join, r.Key)
 		}
 	}
-	n.hand(next, out, last, avoid)
+	if !n.hand(via, next, out, last, avoid) && m.Route != nil {
+		n.fail(via, m.Route, m, msg.ReplyBusy)
+	}
 }
 
 // linkRTT is the round trip to a neighbour in microseconds, for traces.
