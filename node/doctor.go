@@ -143,6 +143,19 @@ func (n *Node) lookAtPeers(ctx context.Context, say finding.Say) {
 	default:
 		say("peers", api.Good, "%s on the ring, %s, all direct.", finding.Many(len(v.Leaf), "neighbour"), finding.Many(len(links), "connection"))
 	}
+	if v.GivenUp > 0 && v.GaveUp < lately {
+		say("messages", api.Warn, "%s", aboutGivenUp(v.GivenUp, v.GaveUp))
+	}
+}
+
+// lately is for how long messages that were given up are worth a word.
+const lately = time.Hour
+
+// aboutGivenUp says that so many messages were given up since the start, the last of them that long ago.
+func aboutGivenUp(messages uint64, ago time.Duration) string {
+	return fmt.Sprintf("%s found no room here since the start, the last of them %s ago, as too many waited for neighbours that did not answer: "+
+		"did a computer of the ring stop, or is a link too slow? Programs that wait for an answer try again by themselves; `phyllo status` shows whether this node has its place.",
+		finding.Many(int(messages), "message"), ago.Round(time.Second))
 }
 
 func (n *Node) lookAtAdmitters(ctx context.Context, say finding.Say) {

@@ -40,6 +40,14 @@ func TestAboutOffice(t *testing.T) {
 	}
 }
 
+// Whoever asks the doctor is told of messages for which there was no room, how long ago, and what to look for.
+func TestAboutGivenUp(t *testing.T) {
+	says := aboutGivenUp(1, 90*time.Second+time.Millisecond)
+	if !strings.HasPrefix(says, "1 message found no room here since the start, the last of them 1m30s ago") || !strings.Contains(says, "`phyllo status`") {
+		t.Errorf("of a message that was given up: %q", says)
+	}
+}
+
 // Of rooms with trouble each reason is said once, of whatever many rooms it is one.
 func TestSayStorageTrouble(t *testing.T) {
 	var list []api.Room
