@@ -220,7 +220,7 @@ func (st *storage) indexOf(s peer.Signer) int {
 }
 
 // readName reads a mutable object.
-func (st *storage) readName(r *register) {
+func (st *storage) readName(r *mutable) {
 	st.run("a read of a mutable object", func(t *task.T, p *past.Past) error {
 		op := r.Read(st.now())
 		f, err := p.Current(t, r.name)
@@ -239,7 +239,7 @@ func (st *storage) readName(r *register) {
 }
 
 // changeName changes a mutable object.
-func (st *storage) changeName(r *register) {
+func (st *storage) changeName(r *mutable) {
 	r.count++
 	content, replaces, reads := fmt.Sprint("content ", r.count), r.last, st.hasty && st.rng.IntN(2) == 0
 	st.run("a change of a mutable object", func(t *task.T, p *past.Past) error {
@@ -267,7 +267,7 @@ func (st *storage) changeName(r *register) {
 }
 
 // changeWhatIsThere changes what a client has read.
-func (st *storage) changeWhatIsThere(t *task.T, p *past.Past, r *register, content string) error {
+func (st *storage) changeWhatIsThere(t *task.T, p *past.Past, r *mutable, content string) error {
 	f, err := p.Current(t, r.name)
 	switch {
 	case errors.Is(err, past.ErrNotFound):
@@ -320,7 +320,7 @@ func (st *storage) judge() {
 // judgeName checks what was seen of a mutable object. In a part of the ring that was alone for
 // long enough there may have been another one, with no more copies than the part has nodes: one disk
 // may have been all that it had.
-func (st *storage) judgeName(r *register) error {
+func (st *storage) judgeName(r *mutable) error {
 	switch {
 	case r.met && !st.hasty:
 		return fmt.Errorf("it has rivals, and no part of the ring was alone for long: %q", r.left)
@@ -383,7 +383,7 @@ func (st *storage) mustRead(f *file) {
 
 // mustGoOn reads and changes a mutable object in calm. Half of its copies may have been lost:
 // then its holders' promises are, and nothing is decided.
-func (st *storage) mustGoOn(r *register) {
+func (st *storage) mustGoOn(r *mutable) {
 	if st.mayBeLost(r.name.ID(), int(r.name.Copies+1)/2) {
 		return
 	}

@@ -11,7 +11,10 @@ import (
 	"github.com/phyllo-net/phyllo/app/space"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/lab/chat"
 	"github.com/phyllo-net/phyllo/lab/folder"
+	"github.com/phyllo-net/phyllo/lab/group"
+	"github.com/phyllo-net/phyllo/lab/register"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim"
 	"github.com/phyllo-net/phyllo/sim/standin"
@@ -36,7 +39,7 @@ type storage struct {
 	homes  []*home
 	people []peer.Signer // who own files
 	files  []*file
-	names  []*register
+	names  []*mutable
 	// lost is when copies of an object were lost for good, with their disks.
 	lost map[id.Hash][]time.Duration
 	open []*errand
@@ -51,6 +54,11 @@ type storage struct {
 	hasty bool
 }
 
+type (
+	groupToll = group.Toll
+	chatToll  = chat.Toll
+)
+
 // Toll is what storms did to files, and in groups and rooms.
 type Toll struct {
 	Stored  int // inserts that were acknowledged
@@ -61,20 +69,8 @@ type Toll struct {
 	Spared  int // of those stored: reclaimed, or all copies were lost within the time of a repair
 	Lost    int // of the others: not there, or with another content, when all is calm
 
-	Said  int // messages in groups that were acknowledged
-	Heard int // times that a member read one
-	Told  int // times that a member was told instead that it is lost, in networks that were parted
-	Found int // parents that swallowed messages and were left for that
-
-	Drowned int // parents that flooded and were left for that
-	Turned  int // parents that reordered and were left for that
-	Missed  int // messages that a member did not get in calm, and noticed by the next
-	Mended  int // forwarders and roots that were killed in calm
-	Offered int // items that a taker was looked for, and
-	Granted int // of these: got one
-
-	Talked int // what was said in rooms, as their authors were told
-	Gone   int // of that: was on no disk but one that was lost
+	groupToll
+	chatToll
 }
 
 // Add adds what another storm did.
@@ -86,18 +82,8 @@ func (t *Toll) Add(o Toll) {
 	t.Met += o.Met
 	t.Spared += o.Spared
 	t.Lost += o.Lost
-	t.Said += o.Said
-	t.Heard += o.Heard
-	t.Told += o.Told
-	t.Found += o.Found
-	t.Drowned += o.Drowned
-	t.Turned += o.Turned
-	t.Missed += o.Missed
-	t.Mended += o.Mended
-	t.Offered += o.Offered
-	t.Granted += o.Granted
-	t.Talked += o.Talked
-	t.Gone += o.Gone
+	t.groupToll.Add(o.groupToll)
+	t.chatToll.Add(o.chatToll)
 }
 
 // home is what a node has of storage.
@@ -118,9 +104,9 @@ type file struct {
 	gone      bool // and it was acknowledged
 }
 
-// register is a mutable object.
-type register struct {
-	Register
+// mutable is a mutable object.
+type mutable struct {
+	register.Register
 	name  past.Name
 	owner peer.Signer
 	last  uint64   // the version that was seen last by anybody
@@ -154,10 +140,10 @@ const (
 // none.
 func (s *Storm) Toll() (t Toll) {
 	if s.talk != nil {
-		t = s.talk.toll
+		t.groupToll = s.talk.Toll
 	}
 	if s.rooms != nil {
-		t.Add(s.rooms.toll)
+		t.chatToll = s.rooms.Toll
 	}
 	if s.files == nil {
 		return t
@@ -178,7 +164,7 @@ func newStorage(s *Storm, seed uint64) *storage {
 	}
 	for i := range registers {
 		owner := st.people[i]
-		st.names = append(st.names, &register{owner: owner,
+		st.names = append(st.names, &mutable{owner: owner,
 			name: past.Name{Owner: owner.Public(), Part: certificate.NamePart([]byte("storm"), fmt.Sprint(i)), Copies: uint8(5 - 2*(i/2))}})
 	}
 	var people []space.Person
@@ -225,19 +211,6 @@ func (st *storage) mount(i int, env sim.NodeEnv) []kbr.Mount {
 		panic(err) // a bug of the scenario
 	}
 	return []kbr.Mount{{Number: storageApp, App: p}, {Number: spaceApp, App: h.space}}
-}
-
-// watch lets the disks of nodes be lost.
-func (st *storage) watch(c *Config) {
-	life := c.Sim.Observe.Life
-	c.Sim.Observe.Life = func(n sim.NodeRef, what sim.LifeEvent) {
-		if what == sim.Wiped {
-			st.wipe(n)
-		}
-		if life != nil {
-			life(n, what)
-		}
-	}
 }
 
 // wipe notes what is lost with a disk.

@@ -7,6 +7,8 @@ import (
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
+	"github.com/phyllo-net/phyllo/lab/chat"
+	"github.com/phyllo-net/phyllo/lab/group"
 	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/pastry"
 	"github.com/phyllo-net/phyllo/pastry/msg"
@@ -58,10 +60,10 @@ type Storm struct {
 	routed int // messages of applications, of all nodes together
 	open   map[int]pending
 	calm   bool
-	files  *storage    // nil: none are kept
-	talk   *groups     // nil: there are none
-	rooms  *rooms      // nil: there are none
-	log    *transcript // nil: nobody reads what happens
+	files  *storage     // nil: none are kept
+	talk   *group.Group // nil: there are none
+	rooms  *chat.Chat   // nil: there are none
+	log    *transcript  // nil: nobody reads what happens
 }
 
 // pending is a lookup without an outcome yet; it has none if its sender dies.
@@ -89,10 +91,10 @@ func newStorm(t Tempest, log *transcript) *Storm {
 				apps = append(apps, s.files.mount(i, env)...)
 			}
 			if s.talk != nil {
-				apps = append(apps, s.talk.mount(i)...)
+				apps = append(apps, s.talk.Mount(i)...)
 			}
 			if s.rooms != nil {
-				apps = append(apps, s.rooms.mount(i, env))
+				apps = append(apps, s.rooms.Mount(i, env))
 			}
 			return apps
 		}}
@@ -104,14 +106,14 @@ func newStorm(t Tempest, log *transcript) *Storm {
 	log.watch(&c)
 	if t.Storage {
 		s.files = newStorage(s, seed)
-		s.files.watch(&c)
+		wiped(&c, s.files.wipe)
 	}
 	if t.Groups {
-		s.talk = newGroups(s, seed)
+		s.talk = group.New(stage{s}, seed)
 	}
 	if t.Rooms {
-		s.rooms = newRooms(s, seed)
-		s.rooms.watch(&c)
+		s.rooms = chat.New(stage{s}, seed)
+		wiped(&c, s.rooms.Wipe)
 	}
 	s.Ring = New(c)
 	log.follow(s)
@@ -125,6 +127,19 @@ func newStorm(t Tempest, log *transcript) *Storm {
 		s.Faults.Partition, s.Faults.PartitionMin = max(s.Faults.Partition, 0.04), 30*time.Second
 	}
 	return s
+}
+
+// wiped has wipe called when a node's disk is lost, before those who watched so far.
+func wiped(c *Config, wipe func(sim.NodeRef)) {
+	life := c.Sim.Observe.Life
+	c.Sim.Observe.Life = func(n sim.NodeRef, what sim.LifeEvent) {
+		if what == sim.Wiped {
+			wipe(n)
+		}
+		if life != nil {
+			life(n, what)
+		}
+	}
 }
 
 // Run grows the ring in calm, lets faults strike for the time rage while lookups
@@ -142,10 +157,10 @@ func (s *Storm) Run(rage time.Duration) []string {
 		s.files.prepare()
 	}
 	if s.talk != nil {
-		s.talk.prepare()
+		s.talk.Prepare()
 	}
 	if s.rooms != nil {
-		s.rooms.prepare()
+		s.rooms.Prepare()
 	}
 	s.log.say("faults begin: %v", s.Faults)
 	s.Sim.Inject(s.Faults)
@@ -155,10 +170,10 @@ func (s *Storm) Run(rage time.Duration) []string {
 			s.files.step()
 		}
 		if s.talk != nil {
-			s.talk.step()
+			s.talk.Step()
 		}
 		if s.rooms != nil {
-			s.rooms.step()
+			s.rooms.Step()
 		}
 		s.Sim.RunFor(500 * time.Millisecond)
 		s.log.paths()
@@ -175,10 +190,10 @@ func (s *Storm) Run(rage time.Duration) []string {
 	}
 	s.liveness()
 	if s.talk != nil {
-		s.talk.judge()
+		s.talk.Judge()
 	}
 	if s.rooms != nil {
-		s.rooms.judge()
+		s.rooms.Judge()
 	}
 	if s.files != nil {
 		s.Sim.RunFor(settleFiles)
@@ -205,7 +220,7 @@ func (s *Storm) depart() {
 			s.files.wipe(n)
 		}
 		if s.rooms != nil {
-			s.rooms.wipe(n)
+			s.rooms.Wipe(n)
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
-	"github.com/phyllo-net/phyllo/lab"
+	"github.com/phyllo-net/phyllo/lab/register"
 	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
@@ -222,7 +222,7 @@ func TestLinearizable(t *testing.T) {
 type history struct {
 	*world
 	rng     *rand.Rand
-	seen    lab.Register
+	seen    register.Register
 	clients int
 	stop    bool
 }

@@ -1,4 +1,4 @@
-package lab_test
+package register_test
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 
 	"github.com/anishathalye/porcupine"
 
-	"github.com/phyllo-net/phyllo/lab"
+	"github.com/phyllo-net/phyllo/lab/register"
 )
 
 // What porcupine is told of a register.
@@ -74,8 +74,8 @@ func TestRegister(t *testing.T) {
 }
 
 // history is what up to nine clients did to a register, and perhaps what they did not.
-func history(rng *rand.Rand) (*lab.Register, []porcupine.Operation) {
-	r, s := new(lab.Register), registerState{}
+func history(rng *rand.Rand) (*register.Register, []porcupine.Operation) {
+	r, s := new(register.Register), registerState{}
 	var ops []porcupine.Operation
 	point := time.Duration(10)
 	for n := range 3 + rng.IntN(7) {
@@ -133,7 +133,7 @@ func TestBranches(t *testing.T) {
 		{"nothing", nil, true},
 		{"what nobody is known to have made", []string{"a2", "b1", "x"}, false},
 	} {
-		r := new(lab.Register)
+		r := new(register.Register)
 		r.Made(r.Change(1, 0, "a1"), 2)
 		r.Made(r.Change(1, 0, "b1"), 2)
 		second := r.Change(3, 1, "a2")

@@ -1,4 +1,7 @@
-package lab
+// Package group is what a storm does with a group: all nodes may be in its tree, most of them join it, some speak in it, some
+// attack it, and what was said and read is remembered here, where no fault strikes. In the end there is one tree, and everybody
+// reads all.
+package group
 
 import (
 	"errors"
@@ -21,11 +24,63 @@ import (
 // groupsApp is the number of the application that serves groups in storms.
 const groupsApp wire.AppID = 1002
 
-// groups is what a storm does with groups: all nodes may be in the tree of one, most of them
+// Storm is what a group sees of the storm around it.
+type Storm interface {
+	// Sim is the simulation, Ring and Verifier what its nodes have.
+	Sim() *sim.Sim
+	Ring() id.Hash
+	Verifier() peer.Verifier
+	// Live are the nodes that run and are not stopped.
+	Live() []sim.NodeRef
+	// Go lets f run on a node as a task, and hands its error to done, in the node's present life.
+	Go(n sim.NodeRef, f func(*task.T) error, done func(error))
+	// Nodes is how many there are.
+	Nodes() int
+	// Root is the node nearest to a key, of those that are ready; sim.Nobody: none is.
+	Root(key id.ID) sim.NodeRef
+	// Whole reports whether no fault of this storm parts the network, and Alone whether nodes keep neither files
+	// nor rooms.
+	Whole() bool
+	Alone() bool
+	// Say tells those who read what happens, and Fail that something is wrong.
+	Say(format string, args ...any)
+	Fail(format string, args ...any)
+}
+
+// Toll is what storms did in groups.
+type Toll struct {
+	Said  int // messages in groups that were acknowledged
+	Heard int // times that a member read one
+	Told  int // times that a member was told instead that it is lost, in networks that were parted
+	Found int // parents that swallowed messages and were left for that
+
+	Drowned int // parents that flooded and were left for that
+	Turned  int // parents that reordered and were left for that
+	Missed  int // messages that a member did not get in calm, and noticed by the next
+	Mended  int // forwarders and roots that were killed in calm
+	Offered int // items that a taker was looked for, and
+	Granted int // of these: got one
+}
+
+// Add adds what another storm did.
+func (t *Toll) Add(o Toll) {
+	t.Said += o.Said
+	t.Heard += o.Heard
+	t.Told += o.Told
+	t.Found += o.Found
+	t.Drowned += o.Drowned
+	t.Turned += o.Turned
+	t.Missed += o.Missed
+	t.Mended += o.Mended
+	t.Offered += o.Offered
+	t.Granted += o.Granted
+}
+
+// Group is what a storm does with groups: all nodes may be in the tree of one, most of them
 // join it, some speak in it, and what was said and read is remembered here, where no fault
 // strikes.
-type groups struct {
-	storm    *Storm
+type Group struct {
+	storm    Storm
 	rng      *rand.Rand
 	charter  *msg.Charter
 	id       id.Hash
@@ -40,12 +95,12 @@ type groups struct {
 	rounds   int                           // of what is done while faults strike
 	fast     bool                          // a speaker speaks fast at times
 	strict   bool                          // nobody may be held to reorder who does not
-	toll     Toll
+	Toll     Toll                          // what came of it so far
 }
 
 // seat is what a node has of the group in its present life.
 type seat struct {
-	gs      *groups
+	gs      *Group
 	node    sim.NodeRef
 	app     *scribe.Scribe
 	ear     *ear             // what it hears with, if it is honest
@@ -56,7 +111,7 @@ type seat struct {
 
 // membership is one time of being a member.
 type membership struct {
-	gs     *groups
+	gs     *Group
 	node   sim.NodeRef
 	m      *scribe.Member
 	began  time.Duration // when it had joined
@@ -89,29 +144,29 @@ const (
 	longestJoin = 3 * time.Minute
 )
 
-// newGroups prepares the group of a storm. In each fourth storm a fifth of the nodes are
+// New prepares the group of a storm. In each fourth storm a fifth of the nodes are
 // attackers.
-func newGroups(s *Storm, seed uint64) *groups {
-	gs := &groups{storm: s, rng: rand.New(rand.NewPCG(seed, 0x5c81be)), lines: make(map[string]*line),
+func New(s Storm, seed uint64) *Group {
+	gs := &Group{storm: s, rng: rand.New(rand.NewPCG(seed, 0x5c81be)), lines: make(map[string]*line),
 		offers: make(map[string]*offer), does: make(map[sim.NodeRef]deed), circles: make(map[sim.NodeRef]time.Duration), fast: dashes(seed)}
 	for i := range speakers {
 		gs.speakers = append(gs.speakers, &speaker{key: standin.NewSigner(seed, 1<<33+uint64(i)), node: sim.NodeRef(i)})
 	}
-	for n := range sim.NodeRef(s.Nodes) {
-		if does := deedOf(n, s.Nodes, seed); does != honest {
+	for n := range sim.NodeRef(s.Nodes()) {
+		if does := deedOf(n, s.Nodes(), seed); does != honest {
 			gs.does[n] = does
 		}
 	}
 	return gs
 }
 
-// mount makes the groups of a node that starts.
-func (gs *groups) mount(i int) []kbr.Mount {
+// Mount makes the groups of a node that starts.
+func (gs *Group) Mount(i int) []kbr.Mount {
 	for len(gs.seats) <= i {
 		gs.seats = append(gs.seats, nil)
 	}
 	c := scribe.Default()
-	c.Ring, c.Verifier, c.MaxChildren = gs.storm.admit.ring, gs.storm.admit.verifier, 3
+	c.Ring, c.Verifier, c.MaxChildren = gs.storm.Ring(), gs.storm.Verifier(), 3
 	n := sim.NodeRef(i)
 	c.Events.Swallowed = func(_ id.Hash, parent *peer.Handle) { gs.found(n, parent) }
 	c.Events.Flooded = func(_ id.Hash, parent *peer.Handle) { gs.drowned(n, parent) }
@@ -138,43 +193,43 @@ func (gs *groups) mount(i int) []kbr.Mount {
 // found counts a parent that a node left because it swallows messages. Where nobody swallows and
 // the network is whole nobody is left for that. (Who is below a swallower lacks what it swallowed,
 // and is held to be one by those below it.)
-func (gs *groups) found(by sim.NodeRef, parent *peer.Handle) {
-	gs.toll.Found++
-	if gs.storm.whole() && len(gs.does) == 0 {
+func (gs *Group) found(by sim.NodeRef, parent *peer.Handle) {
+	gs.Toll.Found++
+	if gs.storm.Whole() && len(gs.does) == 0 {
 		gs.fail("A11: node %d reports that %v swallows messages, which nobody does", by, parent)
 	}
 }
 
 // drowned counts a parent that a node left because it floods: that is said of flooders alone.
-func (gs *groups) drowned(by sim.NodeRef, parent *peer.Handle) {
-	gs.toll.Drowned++
-	if n, known := gs.storm.Sim.Find(parent.ID); !known || gs.does[n] != floods {
+func (gs *Group) drowned(by sim.NodeRef, parent *peer.Handle) {
+	gs.Toll.Drowned++
+	if n, known := gs.storm.Sim().Find(parent.ID); !known || gs.does[n] != floods {
 		gs.fail("A11: node %d reports that %v floods it, which it does not", by, parent)
 	}
 }
 
 // turned counts a parent that a node left because it reorders. Where nobody does and the network is
 // whole nobody is left for that.
-func (gs *groups) turned(by sim.NodeRef, parent *peer.Handle) {
-	gs.toll.Turned++
-	if n, known := gs.storm.Sim.Find(parent.ID); gs.strict && (!known || gs.does[n] != reorders) {
+func (gs *Group) turned(by sim.NodeRef, parent *peer.Handle) {
+	gs.Toll.Turned++
+	if n, known := gs.storm.Sim().Find(parent.ID); gs.strict && (!known || gs.does[n] != reorders) {
 		gs.fail("A11: node %d reports that %v reorders messages, which it does not", by, parent)
 	}
-	if gs.storm.whole() && len(gs.does) == 0 {
+	if gs.storm.Whole() && len(gs.does) == 0 {
 		gs.fail("A11: node %d reports that %v reorders messages, which nobody does", by, parent)
 	}
 }
 
-func (gs *groups) now() time.Duration { return gs.storm.Sim.Now() }
+func (gs *Group) now() time.Duration { return gs.storm.Sim().Now() }
 
-func (gs *groups) fail(format string, args ...any) { gs.storm.Truth.fail(format, args...) }
+func (gs *Group) fail(format string, args ...any) { gs.storm.Fail(format, args...) }
 
-// prepare makes the group, and its first members.
-func (gs *groups) prepare() {
+// Prepare makes the group, and its first members.
+func (gs *Group) Prepare() {
 	owner := gs.speakers[0]
 	gs.charter = (&msg.Charter{Name: "storm", Version: 1, OpenJoin: true, OpenPublish: true, Count: msg.MaxCount, Age: 24 * 3600}).
-		Sign(gs.storm.admit.ring, owner.key)
-	gs.id = gs.charter.Group(gs.storm.admit.ring)
+		Sign(gs.storm.Ring(), owner.key)
+	gs.id = gs.charter.Group(gs.storm.Ring())
 	made := false
 	gs.run(owner.node, func(t *task.T, s *seat) error { return s.app.Create(t, gs.charter) }, func(err error) {
 		made = true
@@ -182,29 +237,27 @@ func (gs *groups) prepare() {
 			gs.fail("P7: the group is not made: %v", err)
 		}
 	})
-	gs.storm.Sim.RunUntil(func() bool { return made }, 100*time.Millisecond, longestJoin)
+	gs.storm.Sim().RunUntil(func() bool { return made }, 100*time.Millisecond, longestJoin)
 	for _, n := range gs.storm.Live() {
 		if n%4 != 3 {
 			gs.join(gs.seats[n])
 		}
 	}
-	gs.storm.Sim.RunFor(10 * time.Second)
+	gs.storm.Sim().RunFor(10 * time.Second)
 }
 
 // run lets a node do something for its present life.
-func (gs *groups) run(n sim.NodeRef, f func(*task.T, *seat) error, done func(error)) {
+func (gs *Group) run(n sim.NodeRef, f func(*task.T, *seat) error, done func(error)) {
 	s := gs.seats[n]
-	gs.storm.Sim.Call(n, func() {
-		gs.storm.Node(n).Tasks().Go(func(t *task.T) error { return f(t, s) }, func(err error) {
-			if !errors.Is(err, task.ErrStopped) {
-				done(err)
-			}
-		})
+	gs.storm.Go(n, func(t *task.T) error { return f(t, s) }, func(err error) {
+		if !errors.Is(err, task.ErrStopped) {
+			done(err)
+		}
 	})
 }
 
 // join makes a node a member.
-func (gs *groups) join(s *seat) {
+func (gs *Group) join(s *seat) {
 	s.joining = true
 	m := &membership{gs: gs, node: s.node, next: make(map[msg.Stream]uint64), read: make(map[string]bool)}
 	o := scribe.Options{Message: m.reads, Gap: m.misses, Ended: func(err error) { gs.fail("P7: node %d is a member no longer: %v", s.node, err) }}
@@ -225,10 +278,10 @@ func (gs *groups) join(s *seat) {
 	})
 }
 
-func (gs *groups) leave(s *seat) {
+func (gs *Group) leave(s *seat) {
 	m := s.member
 	s.member = nil
-	gs.storm.Sim.Call(s.node, m.m.Leave)
+	gs.storm.Sim().Call(s.node, m.m.Leave)
 }
 
 // reads checks what a member reads (P1, P2, P4).
@@ -245,29 +298,29 @@ func (s *membership) reads(m scribe.Message) {
 		gs.fail("P4: node %d read message %d of %v, the next is %d", s.node, m.Seq, m.Publisher, want)
 	}
 	s.next[name], s.read[text] = m.Seq+1, true
-	gs.toll.Heard++
+	gs.Toll.Heard++
 }
 
 func (s *membership) misses(g scribe.Gap) {
 	s.next[msg.Stream{Publisher: g.Publisher, Life: g.Life}] = g.To + 1
 	s.missed = append(s.missed, g)
-	s.gs.storm.log.say("node %d is told of the gap %d..%d", s.node, g.From, g.To)
+	s.gs.storm.Say("node %d is told of the gap %d..%d", s.node, g.From, g.To)
 }
 
 // say lets a speaker publish a message. done may be nil.
-func (gs *groups) say(sp *speaker, done func(error)) *line {
+func (gs *Group) say(sp *speaker, done func(error)) *line {
 	s := gs.seats[sp.node]
 	l := &line{text: fmt.Sprintf("line %d", len(gs.order)), by: sp.key.Public(), at: gs.now()}
 	gs.order = append(gs.order, l)
 	gs.lines[l.text] = l
-	gs.storm.Sim.Call(sp.node, func() {
+	gs.storm.Sim().Call(sp.node, func() {
 		if sp.app != s.app {
 			sp.app, sp.p = s.app, s.app.Publisher(gs.id, sp.key)
 		}
 		ended := func(seq uint64, err error) {
 			if err == nil {
 				l.taken, l.seq = gs.now(), seq
-				gs.toll.Said++
+				gs.Toll.Said++
 			}
 			if done != nil {
 				done(err)

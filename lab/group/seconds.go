@@ -1,4 +1,4 @@
-package lab
+package group
 
 import (
 	"time"
@@ -45,36 +45,36 @@ func (e *ear) Deliver(d *kbr.Delivery) {
 }
 
 // gaps lets each third member, not the root, miss a message: it is read soon after the next.
-func (gs *groups) gaps() {
-	root := gs.storm.Truth.Root(gs.id.Place())
+func (gs *Group) gaps() {
+	root := gs.storm.Root(gs.id.Place())
 	sp := gs.mouth(sim.Nobody)
-	if root == nil || sp == nil {
+	if root == sim.Nobody || sp == nil {
 		return // judge says so
 	}
 	var deaf []*seat
 	for i, n := range gs.storm.Live() {
-		if s := gs.seats[n]; s.member != nil && n != root.Ref && i%missEvery == 0 {
+		if s := gs.seats[n]; s.member != nil && n != root && i%missEvery == 0 {
 			s.ear.deaf = true
 			deaf = append(deaf, s)
 		}
 	}
 	missed := gs.say(sp, nil)
-	gs.storm.Sim.RunFor(700 * time.Millisecond)
+	gs.storm.Sim().RunFor(700 * time.Millisecond)
 	for _, s := range deaf {
 		s.ear.deaf = false
 	}
 	next := gs.say(sp, nil)
 	heard := func(s *seat) bool { return s.member == nil || s.member.read[next.text] }
-	gs.storm.Sim.RunUntil(func() bool {
+	gs.storm.Sim().RunUntil(func() bool {
 		for _, s := range deaf {
 			if !heard(s) {
 				return false
 			}
 		}
 		return true
-	}, 50*time.Millisecond, gapNoticed+gs.storm.farthest())
+	}, 50*time.Millisecond, gapNoticed+farthest)
 	for _, s := range deaf {
-		gs.toll.Missed++
+		gs.Toll.Missed++
 		if s.member != nil && !s.member.read[missed.text] {
 			gs.fail("P3: node %d has not read %v, %v after the next message", s.node, missed, gapNoticed)
 		}
@@ -82,12 +82,12 @@ func (gs *groups) gaps() {
 }
 
 // farthest is longer than a message, and the answer to a question, take in the storm's network.
-func (s *Storm) farthest() time.Duration { return 500 * time.Millisecond }
+const farthest = 500 * time.Millisecond
 
 // mouth is a speaker who is there, on another node than one; nil: none is.
-func (gs *groups) mouth(but sim.NodeRef) *speaker {
+func (gs *Group) mouth(but sim.NodeRef) *speaker {
 	for _, sp := range gs.speakers {
-		if sp.node != but && gs.storm.Sim.Alive(sp.node) {
+		if sp.node != but && gs.storm.Sim().Alive(sp.node) {
 			return sp
 		}
 	}
@@ -96,7 +96,7 @@ func (gs *groups) mouth(but sim.NodeRef) *speaker {
 
 // bereave kills the forwarder with the most children, or the root, while one speaks, and looks
 // how soon all others read again. The dead node comes back.
-func (gs *groups) bereave(root bool) {
+func (gs *Group) bereave(root bool) {
 	victim, sp, most := gs.victim(root), (*speaker)(nil), forwarderMended
 	if root {
 		most = rootMended
@@ -114,12 +114,12 @@ func (gs *groups) bereave(root bool) {
 		}
 	}
 	died := gs.now()
-	gs.storm.Sim.Crash(victim)
-	gs.storm.log.say("node %d is killed: root %v of the group", victim, root)
+	gs.storm.Sim().Crash(victim)
+	gs.storm.Say("node %d is killed: root %v of the group", victim, root)
 	var said []*line
-	for gs.now()-died < most+gs.storm.farthest() && len(waiting) > 0 {
+	for gs.now()-died < most+farthest && len(waiting) > 0 {
 		said = append(said, gs.say(sp, nil))
-		gs.storm.Sim.RunFor(time.Second)
+		gs.storm.Sim().RunFor(time.Second)
 		left := waiting[:0]
 		for _, m := range waiting {
 			again := false
@@ -132,21 +132,21 @@ func (gs *groups) bereave(root bool) {
 		}
 		waiting = left
 	}
-	gs.toll.Mended++
+	gs.Toll.Mended++
 	for _, m := range waiting {
 		gs.fail("P6: node %d reads nothing new %v after node %d was killed, root: %v", m.node, most, victim, root)
 	}
-	gs.storm.Sim.Restart(victim)
-	gs.storm.Sim.RunFor(30 * time.Second)
+	gs.storm.Sim().Restart(victim)
+	gs.storm.Sim().RunFor(30 * time.Second)
 	if s := gs.seats[victim]; s.member == nil && victim%4 != 3 {
 		gs.join(s)
 	}
-	gs.storm.Sim.RunFor(30 * time.Second)
+	gs.storm.Sim().RunFor(30 * time.Second)
 }
 
 // victim is the root, or of the other honest nodes the one with the most children; Nobody, if
 // there is none.
-func (gs *groups) victim(root bool) sim.NodeRef {
+func (gs *Group) victim(root bool) sim.NodeRef {
 	victim, children := sim.Nobody, 0
 	for _, n := range gs.storm.Live() {
 		p := gs.placeOf(n)

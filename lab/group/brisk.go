@@ -1,4 +1,4 @@
-package lab
+package group
 
 import (
 	"time"
@@ -27,10 +27,10 @@ const (
 func dashes(seed uint64) bool { return seed%4 == 1 || seed%4 == 2 }
 
 // dash lets a speaker speak fast from now on.
-func (gs *groups) dash(sp *speaker) {
+func (gs *Group) dash(sp *speaker) {
 	for at := time.Duration(0); at < dash; at += pace {
-		gs.storm.Sim.After(at, func() {
-			if gs.storm.Sim.Alive(sp.node) {
+		gs.storm.Sim().After(at, func() {
+			if gs.storm.Sim().Alive(sp.node) {
 				gs.say(sp, nil)
 			}
 		})
@@ -39,7 +39,7 @@ func (gs *groups) dash(sp *speaker) {
 
 // unmask lets a speaker speak fast in calm: whoever hangs below a node that reorders all the time has
 // found it out by then, and left it (A11). In calm nobody else is left for that.
-func (gs *groups) unmask() {
+func (gs *Group) unmask() {
 	sp := gs.mouth(sim.Nobody)
 	if sp == nil {
 		return // all have gone for good
@@ -54,7 +54,7 @@ func (gs *groups) unmask() {
 	for dashed := 0; dashed == 0 || len(below) > 0 && dashed < mostDashes; dashed++ {
 		gs.dash(sp)
 		for range int(dash / time.Second) {
-			gs.storm.Sim.RunFor(time.Second)
+			gs.storm.Sim().RunFor(time.Second)
 			for n, was := range below {
 				if by, is := gs.turnedBy(n); !is || by != was {
 					delete(below, n)
@@ -72,13 +72,13 @@ func (gs *groups) unmask() {
 }
 
 // turnedBy returns the attacker by which alone a node gets what it reads, each two in the wrong order.
-func (gs *groups) turnedBy(n sim.NodeRef) (by sim.NodeRef, is bool) {
+func (gs *Group) turnedBy(n sim.NodeRef) (by sim.NodeRef, is bool) {
 	p := gs.placeOf(n)
 	if p.Root || p.Keeper || p.Parent.IsZero() {
 		return 0, false
 	}
-	by, known := gs.storm.Sim.Find(p.Parent)
-	if !known || gs.does[by] != reorders || !gs.storm.Sim.Alive(by) {
+	by, known := gs.storm.Sim().Find(p.Parent)
+	if !known || gs.does[by] != reorders || !gs.storm.Sim().Alive(by) {
 		return 0, false
 	}
 	up := gs.placeOf(by)

@@ -1,4 +1,4 @@
-package lab
+package register
 
 import (
 	"fmt"
@@ -20,7 +20,7 @@ func (r *Register) CheckBranches(left ...string) error {
 		if !slices.ContainsFunc(r.ops, func(x registerOp) bool {
 			return !x.read && x.outcome != conflict && x.version == op.version+1 && (x.base == nil || *x.base == op.content)
 		}) {
-			return fmt.Errorf("lab: version %d was made as %q, nobody replaced it, and %q are left", op.version, op.content, left)
+			return fmt.Errorf("register: version %d was made as %q, nobody replaced it, and %q are left", op.version, op.content, left)
 		}
 	}
 	return nil

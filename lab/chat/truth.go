@@ -1,4 +1,4 @@
-package lab
+package chat
 
 import (
 	"fmt"
@@ -17,21 +17,21 @@ import (
 // who does.
 const calmRoom = 10 * time.Minute
 
-// judge checks, in calm, that all who are in the room have all of it (R1), see it in one order
+// Judge checks, in calm, that all who are in the room have all of it (R1), see it in one order
 // (R2), that who was put out has no key of what was said since (R3), which takes seconds where
 // an admin is there (R4), and that everybody is heard (R5).
-func (rs *rooms) judge() {
+func (rs *Chat) Judge() {
 	why := ""
 	settled := func() bool {
 		rs.admit()
 		why = rs.differ()
 		return why == ""
 	}
-	if !rs.storm.Sim.RunUntil(settled, 10*time.Second, calmRoom) {
+	if !rs.storm.Sim().RunUntil(settled, 10*time.Second, calmRoom) {
 		rs.fail("R2: after %v of calm %s", calmRoom, why)
 	}
 	rs.lastWords()
-	if !rs.storm.Sim.RunUntil(settled, 10*time.Second, calmRoom) {
+	if !rs.storm.Sim().RunUntil(settled, 10*time.Second, calmRoom) {
 		rs.fail("R2: after the last words and %v of calm %s", calmRoom, why)
 	}
 	rs.complete()
@@ -44,14 +44,14 @@ const soon = 5 * time.Second
 
 // expel lets an admin put somebody out in calm: soon there is a key without him (R4), with
 // which the others go on.
-func (rs *rooms) expel() {
+func (rs *Chat) expel() {
 	first := rs.first()
 	if first == nil {
 		return
 	}
 	var out, stays *guest
 	for _, g := range rs.guests {
-		if first.role(g.user.Key()) == entry.Member && rs.storm.Sim.Alive(g.node) {
+		if first.role(g.user.Key()) == entry.Member && rs.storm.Sim().Alive(g.node) {
 			out, stays = g, out
 		}
 	}
@@ -66,7 +66,7 @@ func (rs *rooms) expel() {
 	}
 	out.shut = true
 	keyed := func() bool { return len(out.without(stays.reads().Entries)) > 0 }
-	if !rs.storm.Sim.RunUntil(keyed, 100*time.Millisecond, soon) {
+	if !rs.storm.Sim().RunUntil(keyed, 100*time.Millisecond, soon) {
 		rs.fail("R4: node %d still is to read what is said %v after it was put out", out.node, soon)
 	}
 	stays.say(func(err error) {
@@ -74,7 +74,7 @@ func (rs *rooms) expel() {
 			rs.fail("R4: node %d says something after another was put out: %v", stays.node, err)
 		}
 	})
-	rs.storm.Sim.RunFor(time.Minute)
+	rs.storm.Sim().RunFor(time.Minute)
 }
 
 // after are the entries of a log that are of some kind, or come after one that is.
@@ -97,7 +97,7 @@ func (g *guest) without(log []*entry.Entry) map[id.Hash]bool {
 }
 
 // admit lets those join whom members have invited.
-func (rs *rooms) admit() {
+func (rs *Chat) admit() {
 	for _, n := range rs.storm.Live() {
 		if g := rs.guests[n]; !g.busy {
 			g.join()
@@ -145,9 +145,9 @@ func (v *view) role(who peer.Key) entry.Role {
 }
 
 // first is the view of an admin who lives.
-func (rs *rooms) first() *view {
+func (rs *Chat) first() *view {
 	for _, g := range rs.guests[:min(admins, len(rs.guests))] {
-		if rs.storm.Sim.Alive(g.node) {
+		if rs.storm.Sim().Alive(g.node) {
 			if v := g.ask(); v != nil && v.summary.Joined {
 				return v
 			}
@@ -157,7 +157,7 @@ func (rs *rooms) first() *view {
 }
 
 // members are the views of all who live and are in the room.
-func (rs *rooms) members(first *view) (list []*view, why string) {
+func (rs *Chat) members(first *view) (list []*view, why string) {
 	for _, n := range rs.storm.Live() {
 		g := rs.guests[n]
 		if first.role(g.user.Key()) <= entry.Out {
@@ -173,7 +173,7 @@ func (rs *rooms) members(first *view) (list []*view, why string) {
 }
 
 // differ says in what the rooms of two members differ, or what one cannot read.
-func (rs *rooms) differ() string {
+func (rs *Chat) differ() string {
 	first := rs.first()
 	if first == nil {
 		return "no admin is in the room"
@@ -223,7 +223,7 @@ func (g *guest) locked(x id.Hash) bool {
 }
 
 // lastWords lets all who are in the room say something in calm.
-func (rs *rooms) lastWords() {
+func (rs *Chat) lastWords() {
 	first := rs.first()
 	if first == nil {
 		return
@@ -234,7 +234,7 @@ func (rs *rooms) lastWords() {
 		if first.role(g.user.Key()) <= entry.Out {
 			continue
 		}
-		rs.storm.Sim.RunUntil(func() bool { return !g.busy }, 100*time.Millisecond, longestTalk)
+		rs.storm.Sim().RunUntil(func() bool { return !g.busy }, 100*time.Millisecond, longestTalk)
 		said++
 		g.say(func(err error) {
 			if heard++; err != nil {
@@ -242,7 +242,7 @@ func (rs *rooms) lastWords() {
 			}
 		})
 	}
-	rs.storm.Sim.RunFor(time.Minute)
+	rs.storm.Sim().RunFor(time.Minute)
 	if heard < said {
 		rs.fail("R5: %d of the last %d words have no outcome", said-heard, said)
 	}
@@ -251,7 +251,7 @@ func (rs *rooms) lastWords() {
 // complete checks that all that was told to be said is with all members (R1), but for what was
 // on no disk but one that was lost, and for what somebody said who was put out: his node may
 // have come too late with it.
-func (rs *rooms) complete() {
+func (rs *Chat) complete() {
 	first := rs.first()
 	if first == nil {
 		return
@@ -277,14 +277,14 @@ func (rs *rooms) complete() {
 	}
 	for _, l := range rs.said {
 		if l.lost {
-			rs.toll.Gone++
+			rs.Toll.Gone++
 		}
 	}
 }
 
 // secrets checks that who is out reads nothing that was said by somebody who knew of a key
 // that began after he was put out (R3).
-func (rs *rooms) secrets() {
+func (rs *Chat) secrets() {
 	first := rs.first()
 	if first == nil {
 		return

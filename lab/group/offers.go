@@ -1,4 +1,4 @@
-package lab
+package group
 
 import (
 	"errors"
@@ -29,17 +29,17 @@ type offer struct {
 const longestOffer = 3 * time.Minute
 
 // offer lets a node offer an item to the members that fit.
-func (gs *groups) offer(n sim.NodeRef, fits func(sim.NodeRef) bool) *offer {
+func (gs *Group) offer(n sim.NodeRef, fits func(sim.NodeRef) bool) *offer {
 	o := &offer{text: fmt.Sprintf("item %d", len(gs.offers)), fits: fits, asked: make(map[sim.NodeRef]bool)}
 	gs.offers[o.text] = o
-	gs.toll.Offered++
+	gs.Toll.Offered++
 	gs.run(n, func(t *task.T, s *seat) error {
 		_, err := s.finds.Anycast(t, gs.id, []byte(o.text), anycast.Options{Signer: gs.speakers[0].key})
 		return err
 	}, func(err error) {
 		o.over, o.err = true, err
 		if err == nil {
-			gs.toll.Granted++
+			gs.Toll.Granted++
 		}
 		if err != nil && len(o.took) > 0 {
 			gs.fail("P9: node %d took %s, of which its asker is told: %v", o.took[0], o.text, err)
@@ -49,7 +49,7 @@ func (gs *groups) offer(n sim.NodeRef, fits func(sim.NodeRef) bool) *offer {
 }
 
 // takes makes a node's member take items that fit it. More than one may never be granted one.
-func (gs *groups) takes(s *seat) {
+func (gs *Group) takes(s *seat) {
 	s.finds.Take(gs.id, anycast.Taker{
 		Willing: func(i *anycast.Item) ([]byte, bool) {
 			o := gs.offers[string(i.Body)]
@@ -71,7 +71,7 @@ func (gs *groups) takes(s *seat) {
 
 // bazaar offers items in calm: what nobody takes is refused by all, with at most two messages
 // for each node of the tree, and what somebody takes is granted to one (P9).
-func (gs *groups) bazaar() {
+func (gs *Group) bazaar() {
 	for _, wanted := range []int{0, 1} {
 		var members, tree []sim.NodeRef
 		for _, n := range gs.storm.Live() {
@@ -90,8 +90,8 @@ func (gs *groups) bazaar() {
 		taker := members[gs.rng.IntN(len(members))]
 		before := gs.steps()
 		o := gs.offer(sp.node, func(n sim.NodeRef) bool { return wanted > 0 && n == taker })
-		gs.storm.Sim.RunUntil(func() bool { return o.over }, 100*time.Millisecond, longestOffer)
-		gs.storm.Sim.RunFor(time.Second)
+		gs.storm.Sim().RunUntil(func() bool { return o.over }, 100*time.Millisecond, longestOffer)
+		gs.storm.Sim().RunFor(time.Second)
 		switch {
 		case !o.over:
 			gs.fail("P9: %s has no outcome after %v", o.text, longestOffer)
@@ -110,7 +110,7 @@ func (gs *groups) bazaar() {
 }
 
 // steps is how many messages walks over the tree took, of the nodes' present lives.
-func (gs *groups) steps() (n uint64) {
+func (gs *Group) steps() (n uint64) {
 	for _, s := range gs.seats {
 		n += s.finds.Stats().Steps
 	}

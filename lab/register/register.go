@@ -1,4 +1,6 @@
-package lab
+// Package register tells whether what clients saw of one mutable object can have happened. It knows time and content,
+// and nothing of rings.
+package register
 
 import (
 	"fmt"
@@ -86,7 +88,7 @@ func (r *Register) Check() error {
 		for v := 1; v < len(turns); v++ {
 			turns[v].from = max(turns[v].from, turns[v-1].from)
 			if turns[v].from > turns[v].to {
-				return fmt.Errorf("lab: version %d was made after %v, and seen before %v", v, turns[v].from, turns[v].to)
+				return fmt.Errorf("register: version %d was made after %v, and seen before %v", v, turns[v].from, turns[v].to)
 			}
 		}
 		moved := false
@@ -95,7 +97,7 @@ func (r *Register) Check() error {
 			switch {
 			case op.outcome != conflict, old >= len(turns), old+1 < len(turns) && turns[old+1].from <= op.done:
 			case old == 0:
-				return fmt.Errorf("lab: a first version was refused, and there was none before %v", op.done)
+				return fmt.Errorf("register: a first version was refused, and there was none before %v", op.done)
 			case turns[old].from < op.call:
 				turns[old].from, moved = op.call, true
 			}
@@ -122,7 +124,7 @@ func (r *Register) turns() ([]turn, error) {
 		case err != nil:
 			return nil, err
 		case w == nil && v <= last:
-			return nil, fmt.Errorf("lab: nobody made version %d", v)
+			return nil, fmt.Errorf("register: nobody made version %d", v)
 		case w == nil:
 			return turns, nil
 		}
@@ -150,7 +152,7 @@ func (r *Register) maker(v uint64) (w *registerOp, err error) {
 	for i, op := range r.ops {
 		if op.read && op.done != never && op.version == v {
 			if seen != nil && *seen != op.content {
-				return nil, fmt.Errorf("lab: version %d is %q, and %q", v, *seen, op.content)
+				return nil, fmt.Errorf("register: version %d is %q, and %q", v, *seen, op.content)
 			}
 			seen = &r.ops[i].content
 		}
@@ -160,9 +162,9 @@ func (r *Register) maker(v uint64) (w *registerOp, err error) {
 		switch {
 		case op.read || op.version != v || op.outcome == conflict:
 		case op.outcome == made && w != nil && w.outcome == made:
-			return nil, fmt.Errorf("lab: version %d was made twice, as %q and %q", v, w.content, op.content)
+			return nil, fmt.Errorf("register: version %d was made twice, as %q and %q", v, w.content, op.content)
 		case op.outcome == made && seen != nil && *seen != op.content:
-			return nil, fmt.Errorf("lab: version %d was made as %q, and is %q", v, op.content, *seen)
+			return nil, fmt.Errorf("register: version %d was made as %q, and is %q", v, op.content, *seen)
 		case (seen == nil || *seen == op.content) && better(op, w):
 			w = op
 		}

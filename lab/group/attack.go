@@ -1,4 +1,4 @@
-package lab
+package group
 
 import (
 	"slices"
@@ -45,7 +45,7 @@ func deedOf(n sim.NodeRef, nodes int, seed uint64) deed {
 // attacker is a node that does one of these.
 type attacker struct {
 	*scribe.Scribe
-	groups *groups
+	groups *Group
 	does   deed
 }
 

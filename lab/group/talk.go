@@ -1,4 +1,4 @@
-package lab
+package group
 
 import (
 	"fmt"
@@ -18,13 +18,13 @@ const (
 	shunTalk = 6 * time.Minute
 )
 
-// step lets speakers speak, and nodes come and go, and looks at the tree.
-func (gs *groups) step() {
+// Step lets speakers speak, and nodes come and go, and looks at the tree.
+func (gs *Group) Step() {
 	if gs.rounds++; gs.fast && gs.rounds%dashEvery == 0 {
 		gs.dash(gs.speakers[0])
 	}
 	for _, sp := range gs.speakers {
-		if gs.storm.Sim.Alive(sp.node) && gs.rng.IntN(2) == 0 {
+		if gs.storm.Sim().Alive(sp.node) && gs.rng.IntN(2) == 0 {
 			gs.say(sp, nil)
 		}
 	}
@@ -46,7 +46,7 @@ func (gs *groups) step() {
 }
 
 // look checks what must hold at any time (P5).
-func (gs *groups) look() {
+func (gs *Group) look() {
 	for _, n := range gs.storm.Live() {
 		if err := gs.seats[n].app.Check(); err != nil {
 			gs.fail("P5: node %d: %v", n, err)
@@ -66,13 +66,13 @@ func (gs *groups) look() {
 }
 
 // inCircle reports whether the way from a node to its parent, and on, leads back to it.
-func (gs *groups) inCircle(n sim.NodeRef) bool {
+func (gs *Group) inCircle(n sim.NodeRef) bool {
 	at := n
 	for range gs.seats {
-		if !gs.storm.Sim.Alive(at) || gs.storm.Sim.Paused(at) {
+		if !gs.storm.Sim().Alive(at) || gs.storm.Sim().Paused(at) {
 			return false
 		}
-		up, known := gs.storm.Sim.Find(gs.seats[at].app.Place(gs.id).Parent)
+		up, known := gs.storm.Sim().Find(gs.seats[at].app.Place(gs.id).Parent)
 		if !known {
 			return false
 		}
@@ -83,16 +83,16 @@ func (gs *groups) inCircle(n sim.NodeRef) bool {
 	return false
 }
 
-// judge checks, in calm, that the group is whole: everybody may join and speak, and reads all
+// Judge checks, in calm, that the group is whole: everybody may join and speak, and reads all
 // (P6, P7), in one tree that holds nobody in vain (P5, P8).
-func (gs *groups) judge() {
+func (gs *Group) Judge() {
 	gs.healed = gs.now()
 	for _, n := range gs.storm.Live() {
 		if s := gs.seats[n]; s.member == nil && !s.joining && n%4 != 3 {
 			gs.join(s)
 		}
 	}
-	gs.storm.Sim.RunFor(longestJoin)
+	gs.storm.Sim().RunFor(longestJoin)
 	for _, n := range gs.storm.Live() {
 		if s := gs.seats[n]; n%4 != 3 && s.member == nil {
 			gs.fail("P7: node %d could not join in calm", n)
@@ -108,7 +108,7 @@ func (gs *groups) judge() {
 		gs.unmask()
 		gs.complete()
 	}
-	if len(gs.does) == 0 && gs.storm.files == nil && gs.storm.rooms == nil {
+	if len(gs.does) == 0 && gs.storm.Alone() {
 		gs.gaps()
 		gs.bereave(false)
 		gs.bereave(true)
@@ -118,19 +118,19 @@ func (gs *groups) judge() {
 }
 
 // settle waits until all that was said in calm must have been read.
-func (gs *groups) settle() {
-	gs.storm.Sim.RunFor(calmTalk)
+func (gs *Group) settle() {
+	gs.storm.Sim().RunFor(calmTalk)
 	if len(gs.does) > 0 {
-		gs.storm.Sim.RunFor(shunTalk)
+		gs.storm.Sim().RunFor(shunTalk)
 	}
 }
 
 // lastWords lets all speakers speak in calm: all is taken.
-func (gs *groups) lastWords() {
+func (gs *Group) lastWords() {
 	said, taken := 0, 0
 	for range 10 {
 		for _, sp := range gs.speakers {
-			if !gs.storm.Sim.Alive(sp.node) {
+			if !gs.storm.Sim().Alive(sp.node) {
 				continue
 			}
 			said++
@@ -140,9 +140,9 @@ func (gs *groups) lastWords() {
 				}
 			})
 		}
-		gs.storm.Sim.RunFor(500 * time.Millisecond)
+		gs.storm.Sim().RunFor(500 * time.Millisecond)
 	}
-	gs.storm.Sim.RunFor(5 * time.Second)
+	gs.storm.Sim().RunFor(5 * time.Second)
 	if taken < said {
 		gs.fail("P7: %d of the last %d messages have no outcome", said-taken, said)
 	}
@@ -151,7 +151,7 @@ func (gs *groups) lastWords() {
 // complete checks that each member has read all that was said after it had joined, and was
 // acknowledged (P7), or was told that it is lost (P3). In a network that was whole nothing is;
 // in one that was parted a root may acknowledge what those in the other part wait for in vain.
-func (gs *groups) complete() {
+func (gs *Group) complete() {
 	for _, n := range gs.storm.Live() {
 		m := gs.seats[n].member
 		if m == nil {
@@ -161,8 +161,8 @@ func (gs *groups) complete() {
 		for _, l := range gs.order {
 			switch {
 			case l.taken == 0 || l.at <= m.began || m.read[l.text]:
-			case !gs.storm.whole() && l.at < gs.healed && m.told(l):
-				gs.toll.Told++
+			case !gs.storm.Whole() && l.at < gs.healed && m.told(l):
+				gs.Toll.Told++
 			default:
 				lacks = append(lacks, l)
 			}
@@ -186,21 +186,21 @@ func (l *line) String() string {
 
 // tree checks that there is one root, the nearest node, and that all who are in the tree hang
 // below it, each a child of its parent (P5), and none in vain (P8).
-func (gs *groups) tree() {
-	root := gs.storm.Truth.Root(gs.id.Place())
-	if root == nil {
+func (gs *Group) tree() {
+	root := gs.storm.Root(gs.id.Place())
+	if root == sim.Nobody {
 		gs.fail("P5: there is no root")
 		return
 	}
 	for _, n := range gs.storm.Live() {
-		if problem := gs.hangs(n, root.Ref); problem != "" {
+		if problem := gs.hangs(n, root); problem != "" {
 			gs.fail("P5: node %d %s", n, problem)
 		}
 	}
 }
 
 // hangs says what is wrong with a node's place in the tree, if anything.
-func (gs *groups) hangs(n, root sim.NodeRef) string {
+func (gs *Group) hangs(n, root sim.NodeRef) string {
 	p := gs.seats[n].app.Place(gs.id)
 	switch {
 	case n == root && !p.Root:
@@ -216,14 +216,14 @@ func (gs *groups) hangs(n, root sim.NodeRef) string {
 	case !p.Member && len(p.Children) == 0:
 		return "is in the tree for nobody"
 	}
-	up, known := gs.storm.Sim.Find(p.Parent)
+	up, known := gs.storm.Sim().Find(p.Parent)
 	switch {
-	case !known || !gs.storm.Sim.Alive(up):
+	case !known || !gs.storm.Sim().Alive(up):
 		return "has a parent that is dead"
-	case !slices.Contains(gs.placeOf(up).Children, gs.storm.Sim.Handle(n).ID):
+	case !slices.Contains(gs.placeOf(up).Children, gs.storm.Sim().Handle(n).ID):
 		return fmt.Sprintf("is no child of its parent, node %d", up)
 	}
 	return ""
 }
 
-func (gs *groups) placeOf(n sim.NodeRef) scribe.Place { return gs.seats[n].app.Place(gs.id) }
+func (gs *Group) placeOf(n sim.NodeRef) scribe.Place { return gs.seats[n].app.Place(gs.id) }

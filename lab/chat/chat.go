@@ -1,4 +1,7 @@
-package lab
+// Package chat is what a storm does with a room of group chat: each node has one person, all of them are invited, talk and are
+// put out, and what was said is remembered here, where no fault strikes. In the end all who are in the room have all of
+// it, and nobody else reads what was said without him.
+package chat
 
 import (
 	"errors"
@@ -19,8 +22,8 @@ import (
 	"github.com/phyllo-net/phyllo/wire"
 )
 
-// roomsApp is the number of the application that serves rooms in storms.
-const roomsApp wire.AppID = 1003
+// App is the number of the application that serves rooms in storms.
+const App wire.AppID = 1003
 
 const (
 	// admins is how many people of a storm's room are its owner and admins. The last quarter of
@@ -30,23 +33,55 @@ const (
 	longestTalk = 4 * time.Minute
 )
 
-// rooms is what a storm does with a room: each node has one person, all of them are invited,
+// Storm is what a chat sees of the storm around it.
+type Storm interface {
+	// Sim is the simulation, Ring and Verifier what its nodes have.
+	Sim() *sim.Sim
+	Ring() id.Hash
+	Verifier() peer.Verifier
+	// Live are the nodes that run and are not stopped.
+	Live() []sim.NodeRef
+	// Go lets f run on a node as a task, and hands its error to done, in the node's present life.
+	Go(n sim.NodeRef, f func(*task.T) error, done func(error))
+	// Call is Go, and runs the simulation until f has ended, for limit at most.
+	Call(n sim.NodeRef, limit time.Duration, f func(*task.T) error) error
+	// Seed is that of the storm.
+	Seed() uint64
+	// StoppedSince reports whether a node's process stood still for a while after at.
+	StoppedSince(n sim.NodeRef, at time.Duration) bool
+	// Fail says that something is wrong.
+	Fail(format string, args ...any)
+}
+
+// Toll is what storms did in rooms.
+type Toll struct {
+	Talked int // what was said in rooms, as their authors were told
+	Gone   int // of that: was on no disk but one that was lost
+}
+
+// Add adds what another storm did.
+func (t *Toll) Add(o Toll) {
+	t.Talked += o.Talked
+	t.Gone += o.Gone
+}
+
+// Chat is what a storm does with a room: each node has one person, all of them are invited,
 // talk and are put out, and what was said is remembered here, where no fault strikes.
-type rooms struct {
+type Chat struct {
 	closet *closet // where the room's log is kept, too
-	storm  *Storm
+	storm  Storm
 	rng    *rand.Rand
 	guests []*guest
 	room   id.Hash
 	said   []*spoken
 	// lost are the keys, by their proofs, that were on no disk but one that was lost.
 	lost map[id.Hash]bool
-	toll Toll
+	Toll Toll // what came of it so far
 }
 
 // guest is somebody with his node.
 type guest struct {
-	rs   *rooms
+	rs   *Chat
 	node sim.NodeRef
 	user room.User
 	disk *mem.Store
@@ -64,14 +99,14 @@ type spoken struct {
 	lost  bool // it was on no disk but one that was lost
 }
 
-// newRooms prepares the room of a storm.
-func newRooms(s *Storm, seed uint64) *rooms {
-	return &rooms{storm: s, rng: rand.New(rand.NewPCG(seed, 0x4007)), lost: make(map[id.Hash]bool), closet: newCloset()}
+// New prepares the room of a storm.
+func New(s Storm, seed uint64) *Chat {
+	return &Chat{storm: s, rng: rand.New(rand.NewPCG(seed, 0x4007)), lost: make(map[id.Hash]bool), closet: newCloset()}
 }
 
-// mount makes the rooms of a node that starts, with what its disk has.
-func (rs *rooms) mount(i int, env sim.NodeEnv) kbr.Mount {
-	seed := rs.storm.cfg.Seed
+// Mount makes the rooms of a node that starts, with what its disk has.
+func (rs *Chat) Mount(i int, env sim.NodeEnv) kbr.Mount {
+	seed := rs.storm.Seed()
 	for len(rs.guests) <= i {
 		n := uint64(len(rs.guests))
 		g := &guest{rs: rs, node: sim.NodeRef(n), disk: mem.New()}
@@ -84,7 +119,7 @@ func (rs *rooms) mount(i int, env sim.NodeEnv) kbr.Mount {
 		g.disk = g.disk.Clone()
 	}
 	number := uint64(i)<<20 | uint64(env.Life)
-	app, err := room.New(room.Default(), room.Deps{Ring: rs.storm.admit.ring, Store: g.disk, Directory: rs, Verifier: rs.storm.admit.verifier,
+	app, err := room.New(room.Default(), room.Deps{Ring: rs.storm.Ring(), Store: g.disk, Directory: rs, Verifier: rs.storm.Verifier(),
 		Sealer: standin.NewSealer(number), Locker: standin.NewLocker(number), Storage: rs.closet})
 	if err == nil {
 		err = app.AddUser(g.user)
@@ -93,49 +128,47 @@ func (rs *rooms) mount(i int, env sim.NodeEnv) kbr.Mount {
 		panic(err) // a bug of the scenario
 	}
 	g.app, g.busy = app, false
-	return kbr.Mount{Number: roomsApp, App: app}
+	return kbr.Mount{Number: App, App: app}
 }
 
 // Lookup implements room.Directory: everybody is found. What a directory does in storms has
 // tests of its own.
-func (rs *rooms) Lookup(t *task.T, name directory.Name) (directory.Found, error) {
+func (rs *Chat) Lookup(t *task.T, name directory.Name) (directory.Found, error) {
 	if err := t.Sleep(20 * time.Millisecond); err != nil {
 		return directory.Found{}, err
 	}
 	for _, g := range rs.guests {
 		if g.user.Name == string(name) {
 			return directory.Found{Record: &directory.Record{Name: name, Identity: g.user.Key(), Version: 1, SealNumber: 1,
-				SealKey: g.user.Seals[0].Opener.SealKey(), Devices: []*directory.Device{{Node: rs.storm.Sim.Handle(g.node).ID}}}}, nil
+				SealKey: g.user.Seals[0].Opener.SealKey(), Devices: []*directory.Device{{Node: rs.storm.Sim().Handle(g.node).ID}}}}, nil
 		}
 	}
 	return directory.Found{}, directory.ErrNotFound
 }
 
-func (rs *rooms) now() time.Duration { return rs.storm.Sim.Now() }
+func (rs *Chat) now() time.Duration { return rs.storm.Sim().Now() }
 
-func (rs *rooms) fail(format string, args ...any) { rs.storm.Truth.fail(format, args...) }
+func (rs *Chat) fail(format string, args ...any) { rs.storm.Fail(format, args...) }
 
 // do lets a guest do something in his node's present life, one thing at a time. What his node
 // does not outlive has no outcome.
 func (g *guest) do(what string, f func(*task.T, *room.Rooms, peer.Key) error, done func(error)) {
 	rs, app, since := g.rs, g.app, g.rs.now()
 	g.busy = true
-	rs.storm.Sim.Call(g.node, func() {
-		rs.storm.Node(g.node).Tasks().Go(func(t *task.T) error { return f(t, app, g.user.Key()) }, func(err error) {
-			if errors.Is(err, task.ErrStopped) || g.app != app {
-				return
-			}
-			g.busy = false
-			if d := rs.now() - since; d > longestTalk && !rs.storm.Truth.stoppedSince(g.node, since) {
-				rs.fail("R: node %d: %s took %v", g.node, what, d)
-			}
-			done(err)
-		})
+	rs.storm.Go(g.node, func(t *task.T) error { return f(t, app, g.user.Key()) }, func(err error) {
+		if errors.Is(err, task.ErrStopped) || g.app != app {
+			return
+		}
+		g.busy = false
+		if d := rs.now() - since; d > longestTalk && !rs.storm.StoppedSince(g.node, since) {
+			rs.fail("R: node %d: %s took %v", g.node, what, d)
+		}
+		done(err)
 	})
 }
 
-// prepare makes the room, and lets all join it.
-func (rs *rooms) prepare() {
+// Prepare makes the room, and lets all join it.
+func (rs *Chat) Prepare() {
 	owner := rs.guests[0]
 	owner.do("create", func(t *task.T, m *room.Rooms, me peer.Key) (err error) {
 		if rs.room, err = m.Create(t, me, "storm", false); err != nil {
@@ -160,12 +193,12 @@ func (rs *rooms) prepare() {
 			rs.fail("R5: the room is not made: %v", err)
 		}
 	})
-	rs.storm.Sim.RunUntil(func() bool { return !owner.busy }, 100*time.Millisecond, longestTalk)
-	rs.storm.Sim.RunFor(10 * time.Second)
+	rs.storm.Sim().RunUntil(func() bool { return !owner.busy }, 100*time.Millisecond, longestTalk)
+	rs.storm.Sim().RunFor(10 * time.Second)
 	for _, g := range rs.guests[1:] {
 		g.join()
 	}
-	rs.storm.Sim.RunFor(10 * time.Second)
+	rs.storm.Sim().RunFor(10 * time.Second)
 }
 
 // join accepts an invitation, if there is one.
@@ -192,7 +225,7 @@ func (g *guest) say(done func(error)) {
 		switch {
 		case err == nil:
 			g.rs.said = append(g.rs.said, l)
-			g.rs.toll.Talked++
+			g.rs.Toll.Talked++
 		case !expected(err):
 			g.rs.fail("R5: node %d says something: %v", g.node, err)
 		}
@@ -213,8 +246,8 @@ func expected(err error) bool {
 	return false
 }
 
-// step lets people talk, join, be put out and invited again.
-func (rs *rooms) step() {
+// Step lets people talk, join, be put out and invited again.
+func (rs *Chat) Step() {
 	for _, n := range rs.storm.Live() {
 		g := rs.guests[n]
 		switch k := rs.rng.IntN(24); {
@@ -250,21 +283,8 @@ func (g *guest) rule() {
 	})
 }
 
-// watch lets the disks of nodes be lost.
-func (rs *rooms) watch(c *Config) {
-	life := c.Sim.Observe.Life
-	c.Sim.Observe.Life = func(n sim.NodeRef, what sim.LifeEvent) {
-		if what == sim.Wiped {
-			rs.wipe(n)
-		}
-		if life != nil {
-			life(n, what)
-		}
-	}
-}
-
-// wipe takes a node's disk away, and notes what was on no other.
-func (rs *rooms) wipe(n sim.NodeRef) {
+// Wipe takes a node's disk away, and notes what was on no other.
+func (rs *Chat) Wipe(n sim.NodeRef) {
 	g := rs.guests[n]
 	mine := rs.guests[n].reads()
 	entries, keys := map[id.Hash]bool{}, map[id.Hash]bool{}
