@@ -19,6 +19,10 @@ import (
 const (
 	// maxRounds is how many answers one comparison takes.
 	maxRounds = 10_000
+	// askBackFor is how long somebody who was put out is asked whether he was invited again, and maxStray
+	// how many answers are taken in which nothing is of who is in the room: what he has signed himself has no end.
+	askBackFor = 30 * time.Second
+	maxStray   = 16
 )
 
 // device is a node of a member.
@@ -240,8 +244,8 @@ func (h *hall) introduce(t *task.T, d device) error {
 // the shelf, for what has come since: he may have been invited again. The question says only how far the log
 // went when he was put out. The error is errStranger where he is still out after it.
 func (h *hall) askBack(t *task.T, d device, out id.Hash) error {
-	known := h.log.MarksBefore(out)
-	for range maxRounds {
+	known, stray := h.log.MarksBefore(out), 0
+	for end := h.rooms().ep.Now().Add(askBackFor); stray < maxStray && h.rooms().ep.Now().Before(end); {
 		r, err := h.askRest(t, d, &sync{Marks: appendMarks(known)})
 		if err != nil {
 			return err
@@ -252,12 +256,13 @@ func (h *hall) askBack(t *task.T, d device, out id.Hash) error {
 		if h.shares(d.who.Key) {
 			return nil
 		}
-		grown := false
+		grown, ours := false, false
 		for _, e := range r.Entries { // he has these
 			if x := e.Hash(); !h.log.Has(x) && h.pending[x] == nil {
 				continue // of what is made up there is no end
 			}
 			name := entry.StreamName(e.Author, e.Stream)
+			ours = ours || h.shares(e.Author)
 			at := slices.IndexFunc(known, func(m dag.Mark) bool { return m.Stream == name })
 			if at < 0 && len(known) == dag.MaxAllStreams {
 				return errStranger
@@ -270,6 +275,9 @@ func (h *hall) askBack(t *task.T, d device, out id.Hash) error {
 		}
 		if !grown {
 			return errStranger
+		}
+		if !ours {
+			stray++
 		}
 	}
 	return errStranger
