@@ -73,6 +73,9 @@ type Room struct {
 	// Looking: what storage has of the room was not compared since the node started, so Unstored and
 	// Unlisted are not known yet, and not set.
 	Looking bool `json:"looking,omitempty"`
+	// Waiting: the user has joined, and neither who is in the room nor what was said has come yet. It does by
+	// itself when a member's computer is there.
+	Waiting bool `json:"waiting,omitempty"`
 }
 
 // RoomMember is somebody in a room.

@@ -1,8 +1,10 @@
 package room
 
 import (
+	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/phyllo-net/phyllo/app/room/dag"
 	"github.com/phyllo-net/phyllo/app/room/entry"
@@ -23,6 +25,9 @@ type Summary struct {
 	Invited string     // who invites, by his name; empty where the user has answered
 	Members []dag.Person
 	Unread  int
+	// Waiting tells that the user has joined, and what makes him a member has not come yet: it does by itself
+	// when a member is there.
+	Waiting bool
 	// Forked are members who wrote two entries with one number: their devices were set back
 	// to an older state, or they lie.
 	Forked   []peer.Key
@@ -140,7 +145,11 @@ func (h *hall) change(t *task.T, who peer.Key, name string, role entry.Role) err
 	return err
 }
 
-// Join accepts an invitation; a room that the user has joined he joins once more, for nothing. What was said before comes from the members who are there.
+// joinPatience is how long Join waits for the log: it goes on coming after that.
+const joinPatience = 10 * time.Second
+
+// Join accepts an invitation; a room that the user has joined he joins once more, for nothing. What was said before comes from the members
+// who are there, or from storage: where that takes longer than ten seconds it goes on by itself (Summary.Waiting).
 func (m *Rooms) Join(t *task.T, user peer.Key, room id.Hash) error {
 	return m.reply(t, user, room, true)
 }
@@ -170,11 +179,19 @@ func (m *Rooms) reply(t *task.T, user peer.Key, room id.Hash, join bool) error {
 	if err != nil || !join {
 		return err
 	}
-	if !h.compareWith(t, dag.Person{Key: k.From, Name: k.Name}) {
-		_ = h.shelve(t) // it is joined; the log may come later
+	_, err = task.Await(t, joinPatience, func(resolve func(struct{}, error)) {
+		m.ep.Go(func(t *task.T) error {
+			if !h.compareWith(t, dag.Person{Key: k.From, Name: k.Name}) {
+				_ = h.shelve(t) // it is joined; the log may come later
+			}
+			h.settle()
+			return nil
+		}, func(error) { resolve(struct{}{}, nil) })
+	})
+	if errors.Is(err, task.ErrTimeout) {
+		return nil
 	}
-	h.settle()
-	return nil
+	return err
 }
 
 // compareWith compares the log with one of a person's devices, and reports whether that was done.
@@ -300,7 +317,7 @@ func (h *hall) summary() Summary {
 	s := h.log.State()
 	x := Summary{Room: h.id, Title: s.Title, Public: h.log.Founding().Public, Role: s.Role(h.acc.key), Joined: h.kept.Joined,
 		Unread: len(h.unread), Forked: h.log.Forked(), Disputed: s.Disputed, Silent: h.kept.Silent,
-		Stored: s.Stored, Entries: h.log.Len()}
+		Stored: s.Stored, Entries: h.log.Len(), Waiting: h.fresh() && !h.in()}
 	if h.rooms().shelf != nil && h.kept.Joined {
 		list := &h.acc.listed
 		if x.StorageTrouble = h.shelf.trouble; x.StorageTrouble == nil && h.offList() {

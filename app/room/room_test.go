@@ -484,3 +484,25 @@ func TestFounderWithoutLog(t *testing.T) {
 		want(t, "it is joined", len(alice.list()), 0)
 	}
 }
+
+// Who joins while nobody of the room can be reached is told so within seconds, and has the log by itself when
+// somebody is there.
+func TestJoinedAlone(t *testing.T) {
+	w := newWorld(t, 1, "alice", "bob")
+	alice, bob := w.people[0], w.people[1]
+	r := alice.create("garden", false)
+	alice.say(r, "one")
+	alice.invite(r, bob)
+	w.net.Run(5 * time.Second)
+	alice.kill()
+	before := w.net.Elapsed()
+	bob.join(r)
+	if took := w.net.Elapsed() - before; took > 11*time.Second {
+		t.Errorf("joining alone takes %v", took)
+	}
+	want(t, "bob waits for the log", bob.list()[0].Waiting, true)
+	alice.start()
+	w.net.Run(2 * time.Minute)
+	want(t, "bob waits for the log", bob.list()[0].Waiting, false)
+	want(t, "bob reads", bob.texts(r), []string{"one"})
+}

@@ -43,7 +43,7 @@ func inRoom[A any](ctx context.Context, f Face, user, called string, g func(*tas
 
 func apiRoom(s *room.Summary) *api.Room {
 	r := &api.Room{ID: s.Room.String(), Name: s.Title, Public: s.Public, Role: s.Role.String(), Joined: s.Joined, Invited: s.Invited, Unread: s.Unread, Silent: s.Silent,
-		Stored: s.Stored, Unlisted: s.Unlisted, Looking: s.Looking}
+		Stored: s.Stored, Unlisted: s.Unlisted, Looking: s.Looking, Waiting: s.Waiting}
 	if s.StorageTrouble != nil {
 		r.StorageTrouble = strings.ReplaceAll(kind.Give(s.StorageTrouble).Error(), "\n", ": ")
 	}

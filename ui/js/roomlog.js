@@ -34,7 +34,7 @@ export function startLog(desk) {
 		const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 60
 		sync(log, shown, m => m.id, makeMessage, (li, m) => drawMessage(li, m, answers.get(m.id) ?? 0))
 		if (atEnd) log.scrollTop = log.scrollHeight
-		show($("room-empty"), r.joined && !r.invited && !said.length)
+		show($("room-empty"), r.joined && !r.waiting && !r.invited && !said.length)
 		drawTarget()
 		markSeen()
 	}

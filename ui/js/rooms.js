@@ -74,7 +74,7 @@ export function startRooms(model) {
 		const words = r.invited ? "invitation" : r.unread ? `${r.unread} new` : ""
 		show(badge, words)
 		say(badge, words)
-		say(last, r.invited ? `${r.invited} invites you` : !r.joined ? "you are not in it any more" : count(r.members?.length ?? 0, "member") + (r.public ? ", public" : ""))
+		say(last, r.invited ? `${r.invited} invites you` : !r.joined ? "you are not in it any more" : r.waiting ? "waiting for a member's computer" : count(r.members?.length ?? 0, "member") + (r.public ? ", public" : ""))
 	}
 
 	async function enter(id) {
@@ -100,11 +100,12 @@ export function startRooms(model) {
 		say($("room-name"), `#${r.name}`)
 		const names = (r.members ?? []).map(m => m.name || m.key)
 		say($("room-members"), r.invited ? "" : (r.public ? "public: " : "") + names.join(", "))
-		show($("room-trouble"), r.trouble)
-		say($("room-trouble"), r.trouble ?? "")
+		const trouble = r.waiting ? "You have joined. Who is in it and what was said has not come yet, as no member's computer can be reached: it comes by itself when one is there." : r.trouble
+		show($("room-trouble"), trouble)
+		say($("room-trouble"), trouble ?? "")
 		show($("room-invited"), r.invited)
 		say($("room-invited-words"), r.invited ? `${r.invited} has made you a member of #${r.name}. You read what was said, also before, when you have joined.` : "")
-		show($("room-compose"), here())
+		show($("room-compose"), here() && !r.waiting)
 		show($("room-invite"), here() && (r.role === "owner" || r.role === "admin"))
 		log.draw()
 		people.draw()

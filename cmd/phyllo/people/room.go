@@ -78,6 +78,8 @@ func roomState(r api.Room) string {
 		return "invited by " + r.Invited
 	case !r.Joined:
 		return "left"
+	case r.Waiting:
+		return "waiting"
 	}
 	return r.Role
 }
@@ -116,6 +118,9 @@ func roomMembers(w *console.World, list []api.Room, called string) error {
 		if r.Trouble != "" && !w.JSON {
 			w.Printf("%s %s\n", w.Mark(api.Bad), plain.Clean(r.Trouble))
 		}
+		if r.Waiting && !w.JSON {
+			w.Printf("%s %s\n", w.Mark(api.Warn), roomWaits)
+		}
 		if r.Stored && r.Looking && !w.JSON {
 			w.Printf("Its log (%d entries) is in the ring's storage, too; how far is being compared.\n", r.Entries)
 		} else if r.Stored && r.Joined && !w.JSON {
@@ -153,9 +158,9 @@ everybody in the ring can join and read it: what is said in it is not sealed. Th
 of such rooms: others find one by the name of anybody who is in it ("phyllo room find"). With
 --stored members put what is said into the ring's storage, too, sealed: who comes while
 none of the others is there gets all of it. It is paid for by those who say something, and
-stays there as long as members come back: for 90 days after the last of them was there. A
-key that begins while somebody is away waits for him there for 200 days; after that a
-member must be there for him to read on.`,
+stays there as long as members come back: for 90 days after the last of them was there. So
+does a key that begins while somebody is away, or for 200 days if more than eight others
+begin after it; then a member must be there for him to read on.`,
 		Example: "  phyllo room create garden\n  phyllo room create \"book club\" --stored\n  phyllo room create square --public", Args: command.Args(1, 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.Name = a[0]
@@ -182,6 +187,9 @@ member must be there for him to read on.`,
 	asUser(cmd, &q.User)
 	return cmd
 }
+
+// roomWaits is said of a room that is joined, and of which nothing has come.
+const roomWaits = "Who is in it and what was said has not come yet, as no member's computer can be reached: it comes by itself when one is there."
 
 // roomOwner is what a room's owner is called.
 func roomOwner(r *api.Room) string {
@@ -258,7 +266,9 @@ func roomJoin(w *console.World) *cobra.Command {
 		Use: "join ROOM", Short: "Accept an invitation, or join a public room",
 		Long: `Accept an invitation. A public room is joined without one, as NAME/ROOM: NAME is anybody
 who is in it, its owner or another, whose computer is there ("phyllo room find NAME").
-What was said before comes from the members who are there.`,
+What was said before comes from the members who are there, or from the ring's storage. Where
+nobody is there you have joined after ten seconds all the same, and it comes by itself when
+the computer of a member is on.`,
 		Example: "  phyllo room join garden\n  phyllo room join ann/square",
 		Args:    command.Args(1, 1), ValidArgsFunction: command.Complete(w, rooms),
 		RunE: func(cmd *cobra.Command, a []string) error {
@@ -270,6 +280,10 @@ What was said before comes from the members who are there.`,
 				console.Answered(ctx)
 				if w.JSON {
 					return w.Line(r)
+				}
+				if r.Waiting {
+					w.Printf("%s you have joined %s. %s\n", w.Mark(api.Warn), signed(r.Name), roomWaits)
+					return nil
 				}
 				w.Printf("%s you are in %s: %s shows what was said\n", w.Mark(api.Good), signed(r.Name), w.Command("room history "+quoted(r.Name)))
 				return nil
@@ -285,7 +299,9 @@ func roomLeave(w *console.World) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "leave ROOM", Short: "Leave a room, or send an invitation away",
 		Long: `Leave a room: what is said from then on is sealed to the others only, and what you have
-of it stays readable for you. An invitation is sent away; nobody is told so.`,
+of it stays readable for you. The others are told, and an admin can invite you again. The
+owner hands the room over first ("phyllo room role ROOM NAME owner"). An invitation is
+sent away; nobody is told so.`,
 		Example: "  phyllo room leave garden", Args: command.Args(1, 1), ValidArgsFunction: command.Complete(w, rooms),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			return w.Ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
@@ -366,9 +382,9 @@ told any more what has come to your computer and what you have read; what they w
 stays with them, and that you have what you answer to is seen anyway. With --stored on,
 which is for all and an admin's to say, members put what is said into the ring's storage,
 too, sealed: who comes while none of the others is there gets all of it, until 90 days
-after the last of them was there. A key that begins while somebody is away waits for him
-there for 200 days; after that a member must be there for him to read on. With --stored
-off they take it back from there.`,
+after the last of them was there. So long a key waits there that begins while somebody
+is away, or for 200 days if more than eight others begin after it; then a member must be
+there for him to read on. With --stored off they take back from there what was said.`,
 		Example: "  phyllo room set garden --receipts off\n  phyllo room set garden --stored on", Args: command.Args(1, 1), ValidArgsFunction: command.Complete(w, rooms),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.Room = a[0]
