@@ -25,7 +25,7 @@ import (
 const maxText = 32 << 10
 
 func newSend(w *console.World) *cobra.Command {
-	var from, file, reply string
+	var from, file, reply, edit string
 	wait := &command.Length{Value: 5 * time.Second, High: 10 * time.Minute}
 	cmd := &cobra.Command{
 		Use:   "send NAME [TEXT]",
@@ -40,27 +40,35 @@ space "home", below "sent/", and the message has the link with which the receive
 (` + "`phyllo get LINK`" + `), for as long as you do not remove it.
 
 To '#ROOM' the text is said in a room, see "phyllo room", and a file is for all who are in
-it, or join later; --reply ID answers a message there.`,
+it, or join later; --reply ID answers a message there, and with --edit ID TEXT stands in
+place of what you said, or takes it back if it is "". IDs are in
+`+"`phyllo room history ROOM --json`"+`.`,
 		Example: `  phyllo send bob "hello bob"
   phyllo send bob --file thesis.pdf "please read"
   phyllo send --wait 0s bob hello     do not wait for the delivery
   uptime | phyllo send bob -
   phyllo send '#garden' "hello all"
   phyllo send '#garden' --file plan.pdf
+  phyllo send '#garden' --edit ID "hello to all"
   phyllo send bob -- "-5 degrees"     a text that begins with -`,
 		Args:              sendArgs(&file),
 		ValidArgsFunction: command.Complete(w, command.Contacts),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			d := api.Draft{From: from, To: a[0], Wait: wait.Value.Milliseconds()}
-			if len(a) > 1 {
+			if len(a) > 1 && (edit == "" || a[1] != "") {
 				var err error
 				if d.Text, err = text(w, a[1]); err != nil {
 					return err
 				}
 			}
 			inRoom := strings.HasPrefix(a[0], "#")
-			if reply != "" && !inRoom {
+			switch {
+			case reply != "" && !inRoom:
 				return console.Usage("--reply is for rooms: `phyllo send '#garden' --reply ID TEXT`")
+			case edit != "" && !inRoom:
+				return console.Usage("--edit is for rooms: `phyllo send '#garden' --edit ID TEXT`")
+			case edit != "" && (reply != "" || file != ""):
+				return console.Usage("--edit changes words alone: leave --reply and --file away")
 			}
 			if file != "" {
 				var err error
@@ -69,7 +77,7 @@ it, or join later; --reply ID answers a message there.`,
 				}
 			}
 			if inRoom {
-				return sayInRoom(cmd.Context(), w, api.RoomSay{User: from, Room: a[0], Text: d.Text, Reply: reply, File: d.File})
+				return sayInRoom(cmd.Context(), w, api.RoomSay{User: from, Room: a[0], Text: d.Text, Reply: reply, Edits: edit, File: d.File})
 			}
 			return w.Ask(cmd.Context(), "sending to "+plain.Clean(a[0])+" …", func(ctx context.Context, c *api.Client) error {
 				s, err := c.Send(ctx, d)
@@ -102,6 +110,7 @@ it, or join later; --reply ID answers a message there.`,
 	cmd.Flags().StringVar(&from, "from", "", "`USER` who sends, if several users live here")
 	cmd.Flags().StringVar(&file, "file", "", "a `FILE` that goes with the message")
 	cmd.Flags().StringVar(&reply, "reply", "", "the `ID` of the message in a room that is answered")
+	cmd.Flags().StringVar(&edit, "edit", "", "the `ID` of your message in a room that is changed, or taken back")
 	cmd.Flags().Var(wait, "wait", "how long to wait for the delivery, 0s to 10m")
 	return cmd
 }
