@@ -31,6 +31,7 @@ type vault struct {
 	world   *world
 	full    error                                  // what every write fails with; nil: none does
 	room    uint64                                 // how many objects are ever put there; 0: as many as come
+	most    int                                    // how many bytes an object has that is put there; 0: as many as it likes
 	lost    id.Hash                                // an object that cannot be read now
 	away    func(what string, owner peer.Key) bool // whose objects that change cannot be read, and that late; nil: none
 }
@@ -59,7 +60,7 @@ func (v *vault) Put(t *task.T, content []byte, ends time.Time, owner peer.Signer
 	if v.full != nil {
 		return id.Hash{}, v.full
 	}
-	if v.room > 0 && v.count == v.room {
+	if v.room > 0 && v.count == v.room || v.most > 0 && len(content) > v.most {
 		return id.Hash{}, errFull
 	}
 	v.count++
@@ -82,6 +83,18 @@ func (v *vault) Get(t *task.T, object id.Hash) ([]byte, error) {
 		return nil, errors.New("away")
 	}
 	return bytes.Clone(k.content), nil
+}
+
+func (v *vault) Ends(t *task.T, object id.Hash) (time.Time, error) {
+	v.tidy()
+	if err := t.Sleep(takes); err != nil {
+		return time.Time{}, err
+	}
+	k, ok := v.objects[object]
+	if !ok {
+		return time.Time{}, shelf.ErrNothing
+	}
+	return k.ends, nil
 }
 
 func (v *vault) Remove(t *task.T, object id.Hash, owner peer.Signer) error {
@@ -514,6 +527,94 @@ func TestPacksThatAreNotMadeAnew(t *testing.T) {
 			t.Errorf("%s: trouble: %v", what, got)
 		}
 	}
+}
+
+// Whoever is there of the members makes letters anew before they end, so who was away for longer finds the way by
+// the key that he had. The head that leads him has no packs, and what an older program, which does not know when what it
+// names ends, writes in between is asked of storage and not made anew.
+func TestLettersEnd(t *testing.T) {
+	const day = 24 * time.Hour
+	w := newWorld(t, 1)
+	w.vault, w.cfg.SyncEvery = newVault(), time.Hour
+	for i, name := range []string{"alice", "bob", "carol", "dave"} {
+		w.add(name, uint64(i+1))
+	}
+	w.net.Run(time.Second)
+	alice, bob, carol, dave := w.people[0], w.people[1], w.people[2], w.people[3]
+	r := w.room()
+	alice.store(r, true)
+	alice.say(r, "one")
+	w.net.Run(time.Hour)
+	s := &shelf.Shelf{Storage: w.vault, Locker: standin.NewLocker(99), Verifier: standin.Verifier{}}
+	made := w.vault.count
+	rewrite(alice, s, r, func(h *shelf.Head) {
+		for i, old := range h.Packs {
+			ref := *old
+			ref.Ends, h.Packs[i] = 0, &ref
+		}
+	})
+	w.net.Run(3 * day)
+	rewrite(alice, s, r, func(h *shelf.Head) {
+		for i, ref := range h.Packs {
+			want(t, fmt.Sprintf("it is not known when pack %d of %d ends", i, len(h.Packs)), ref.Ends == 0, false)
+		}
+	})
+	want(t, "packs that were made anew", w.vault.count-made, 0)
+
+	before := bob.Keys(bob.key(), r)[0]
+	bob.kill()
+	if err := alice.setRole(r, carol, entry.Out); err != nil {
+		t.Fatal(err)
+	}
+	w.net.Run(day)
+	alice.kill() // who began the epoch
+	alice.disk.Wipe()
+	w.net.Run(250 * day)
+	dave.say(r, "two")
+	w.net.Run(day)
+	dave.must(func(t *task.T) error {
+		h, err := s.Read(t, r, before)
+		if err == nil {
+			want(w, "packs of a head that leads on", len(h.Packs), 0)
+			want(w, "ways on", len(h.Next), 1)
+		}
+		return err
+	})
+	dave.kill()
+	bob.start()
+	w.net.Run(time.Hour)
+	want(t, "bob reads after 250 days", bob.texts(r), []string{"one", "two"})
+}
+
+// That a pack finds no room which is to be made anew keeps nobody from the key that began while he was away.
+func TestLettersWithoutRoomForPacks(t *testing.T) {
+	w, r := stored(t, 1, "alice", "bob", "carol")
+	alice, bob, carol := w.people[0], w.people[1], w.people[2]
+	said := []string{strings.Repeat("long ", 2000), "two"}
+	alice.say(r, said[0])
+	w.net.Run(2 * time.Minute)
+	bob.kill()
+	s := &shelf.Shelf{Storage: w.vault, Locker: standin.NewLocker(99), Verifier: standin.Verifier{}}
+	rewrite(alice, s, r, func(h *shelf.Head) {
+		for i, old := range h.Packs {
+			ref := *old
+			ref.Ends, h.Packs[i] = alice.node.Wall().Add(24*time.Hour).UnixMilli(), &ref
+		}
+	})
+	w.vault.most = 5000
+	if err := alice.setRole(r, carol, entry.Out); err != nil {
+		t.Fatal(err)
+	}
+	w.net.Run(10 * time.Second)
+	alice.say(r, said[1])
+	w.net.Run(10 * time.Minute)
+	if err := alice.list()[0].StorageTrouble; !errors.Is(err, errFull) {
+		t.Errorf("trouble: %v", err)
+	}
+	alice.kill()
+	bob.start()
+	w.net.Run(5 * time.Minute)
+	want(t, "bob reads", bob.texts(r), said)
 }
 
 // Who has founded a public room, and has lost his disk, does not take the head that he would write of his

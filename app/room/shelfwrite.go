@@ -37,8 +37,13 @@ const (
 	nextRenews = 2 * day
 	renewers   = 14
 	day        = 24 * time.Hour
-	// pointers is how many epochs' heads are made to lead to the current one.
-	pointers = 4
+	// pointers is how many epochs' heads are made to lead to the current one, and reminders of how many of
+	// them letters are made anew that end soon, which is looked for once in remindEvery.
+	pointers, reminders = 4, 8
+	remindEvery         = day
+	// maxEnds is how many ends are remembered of which heads say nothing, and askedAtOnce for how many
+	// storage is asked before the head is written.
+	maxEnds, askedAtOnce = 1 << 10, 32
 )
 
 // packing is what was packed while a head is written.
@@ -47,27 +52,27 @@ type packing struct {
 	ends  []id.Hash              // the last entries of what packs hold, those of the head among them
 	anew  map[id.Hash]*shelf.Ref // those that were made anew, by what they take the place of
 	unfit int                    // how many were to be made anew, and could not be read or hold nothing of the log
+	asked int                    // of how many storage was asked when they end
 	late  error                  // what could not be done, and keeps nothing else from being written; nil: nothing
 }
 
 // keepHead brings the head under the current key up to date, and what it names. head is as it was
-// read just now; nil: it was not.
-func (h *hall) keepHead(t *task.T, key peer.Secret, head *shelf.Head) error {
+// read just now; nil: it was not. late is what could not be done besides, and is no reason to leave anything else.
+func (h *hall) keepHead(t *task.T, key peer.Secret, head *shelf.Head) (late, err error) {
 	m := h.rooms()
 	p := packing{anew: map[id.Hash]*shelf.Ref{}}
 	for range maxTries {
 		if head == nil {
-			var err error
 			if head, err = h.readHead(t, key); err != nil {
-				return err
+				return nil, err
 			}
 			if err := h.takeHead(t, head); err != nil {
-				return err
+				return nil, err
 			}
 		}
 		next := head.After()
 		if err := h.amend(t, next, &p); err != nil {
-			return err
+			return nil, err
 		}
 		same := next.Same(head) && !head.Divided()
 		if !same {
@@ -77,7 +82,7 @@ func (h *hall) keepHead(t *task.T, key peer.Secret, head *shelf.Head) error {
 				continue
 			}
 			if err != nil {
-				return err
+				return nil, err
 			}
 		}
 		h.shelf.unpacked = len(h.log.Beside(entry.Hashes(next.Packed)))
@@ -91,14 +96,14 @@ func (h *hall) keepHead(t *task.T, key peer.Secret, head *shelf.Head) error {
 			h.shelveIn(m.cfg.ShelveAfter)
 		}
 		if same {
-			return cmp.Or(h.giveBack(t, head), p.late)
+			return cmp.Or(h.giveBack(t, head), p.late), nil
 		}
 		if len(h.unlisted(next)) > 0 {
 			h.shelveIn(packGrace + m.cfg.SyncEvery)
 		}
-		return p.late
+		return p.late, nil
 	}
-	return shelf.ErrConflict
+	return nil, shelf.ErrConflict
 }
 
 // readHead reads the head under a key. The first of an epoch begins as that of the epoch before.
@@ -249,7 +254,11 @@ func (h *hall) renew(t *task.T, head *shelf.Head, p *packing) error {
 	packs, first := slices.Clone(head.Packs), h.shelf.renewed
 	for i := range packs {
 		at := (first + i) % len(packs)
-		r := packs[at]
+		r, err := h.dated(t, packs[at], p)
+		if err != nil {
+			return err
+		}
+		packs[at] = r
 		if p.anew[r.Object] == nil && p.late == nil && len(p.anew)+p.unfit < packsAtOnce && h.renews(r) {
 			anew, err := h.renewPack(t, packs[at:at+1])
 			switch {
@@ -280,15 +289,58 @@ func (h *hall) renewPack(t *task.T, one []*shelf.Ref) (*shelf.Ref, error) {
 	return h.putPack(t, list)
 }
 
-// renews reports whether the user is to make a pack anew now. One has no end where an older program has written
-// the head since: whose turn that is changes with time, as he may be away.
-func (h *hall) renews(r *shelf.Ref) bool {
+// renews reports whether the user is to make a pack anew now.
+func (h *hall) renews(r *shelf.Ref) bool { return h.isDue(r.Object, r.Ends) }
+
+// isDue reports whether it is the user's turn to make something anew that ends by itself. Where no end is known
+// whose turn that is changes with time, as he may be away.
+func (h *hall) isDue(object id.Hash, ends int64) bool {
 	now := h.rooms().ep.Wall()
-	if r.Ends == 0 {
-		return h.order(id.HashOf("room renew", r.Object, now.Unix()/int64(nextRenews/time.Second))) == 0
+	if ends == 0 {
+		return h.order(id.HashOf("room renew", object, now.Unix()/int64(nextRenews/time.Second))) == 0
 	}
-	left := time.UnixMilli(r.Ends).Sub(now)
-	return left < renewed && left < renewed-nextRenews*time.Duration(min(h.order(r.Object), renewers))
+	left := time.UnixMilli(ends).Sub(now)
+	return left < renewed && left < renewed-nextRenews*time.Duration(min(h.order(object), renewers))
+}
+
+// dated is a pack with its end. Where an older program has written the head since, that does not say it: it is
+// remembered, or storage is asked, or else another look does so.
+func (h *hall) dated(t *task.T, r *shelf.Ref, p *packing) (*shelf.Ref, error) {
+	if r.Ends != 0 || p.asked >= askedAtOnce {
+		return r, nil
+	}
+	ends, asked, err := h.endOf(t, r.Object)
+	if asked {
+		p.asked++
+	}
+	if err != nil || ends == 0 {
+		return r, err
+	}
+	d := *r
+	d.Ends = ends
+	return &d, nil
+}
+
+// endOf returns when something in storage ends, of which a head does not say it, Unix milliseconds; 0: not by itself, or
+// it is not there or cannot be asked for now. asked tells that it was not remembered. The error is task.ErrStopped.
+func (h *hall) endOf(t *task.T, object id.Hash) (ends int64, asked bool, err error) {
+	if ends, ok := h.shelf.ends[object]; ok {
+		return ends, false, nil
+	}
+	at, err := h.rooms().shelf.Storage.Ends(t, object)
+	switch {
+	case errors.Is(err, task.ErrStopped):
+		return 0, true, err
+	case err == nil && !at.IsZero():
+		ends = at.UnixMilli()
+	case err != nil && !errors.Is(err, shelf.ErrNothing):
+		return 0, true, nil
+	}
+	if h.shelf.ends == nil || len(h.shelf.ends) >= maxEnds {
+		h.shelf.ends = map[id.Hash]int64{}
+	}
+	h.shelf.ends[object] = ends
+	return ends, true, nil
 }
 
 // unpack reads packs, and returns what of their entries is in the log, as it is there; nothing where one of
@@ -377,10 +429,14 @@ func run(packs []*shelf.Ref) (from, to int) {
 }
 
 // pointOn makes the heads of epochs before the current one lead to it, for those who were away when
-// it began: who began it does so, or one of those who stand in for him.
+// it began: who began it does so, or one of those who stand in for him. Once a day anybody who is there looks whether the
+// letters end to which they lead, and makes them anew in his turn.
 func (h *hall) pointOn(t *task.T) error {
+	m, s := h.rooms(), &h.shelf
 	current := h.log.State().Epoch.Entry
-	if current.IsZero() || h.shelf.pointed == current || h.log.Author(current) != h.acc.key && !h.standsIn(current) {
+	begins := s.pointed != current && (h.log.Author(current) == h.acc.key || h.standsIn(current))
+	reminds := s.letters == 0 || m.ep.Now().Sub(s.letters) > remindEvery
+	if current.IsZero() || !begins && !reminds {
 		return nil
 	}
 	var before []peer.Secret
@@ -389,19 +445,32 @@ func (h *hall) pointOn(t *task.T) error {
 			before = append(before, k)
 		}
 	})
-	for _, key := range before[max(0, len(before)-pointers):] {
-		if err := h.pointFrom(t, key, current); err != nil {
+	var late error
+	for i, key := range before {
+		back := len(before) - i
+		if back > reminders || !reminds && back > pointers {
+			continue
+		}
+		err := h.pointFrom(t, key, current, begins && back <= pointers)
+		if errors.Is(err, task.ErrStopped) {
 			return err
 		}
+		late = cmp.Or(late, err)
 	}
-	h.shelf.pointed = current
-	return nil
+	if late == nil && begins {
+		s.pointed = current
+	}
+	if reminds {
+		s.letters = m.ep.Now()
+	}
+	return late
 }
 
-// pointFrom makes one head lead to an epoch.
-func (h *hall) pointFrom(t *task.T, key peer.Secret, to id.Hash) error {
+// pointFrom makes one head lead to an epoch, if it is to in any case, or the letters end soon to which it leads.
+func (h *hall) pointFrom(t *task.T, key peer.Secret, to id.Hash, always bool) error {
 	m := h.rooms()
-	var letters id.Hash
+	var letters *shelf.Next
+	slim := false
 	for range maxTries {
 		head, err := m.shelf.Read(t, h.id, key)
 		switch {
@@ -410,16 +479,19 @@ func (h *hall) pointFrom(t *task.T, key peer.Secret, to id.Hash) error {
 		case err != nil:
 			return err
 		}
-		if slices.ContainsFunc(head.Next, func(n *shelf.Next) bool { return n.Epoch == to }) {
-			return nil
-		}
-		if letters.IsZero() {
-			if letters, err = h.sendLetters(t, key, to); err != nil {
+		if letters == nil {
+			if wants, err := h.wantsLetters(t, head, to, always); err != nil || !wants {
+				return err
+			}
+			if letters, slim, err = h.sendLetters(t, key, to); err != nil {
 				return err
 			}
 		}
 		next := head.After()
-		next.Join(&shelf.Head{Next: []*shelf.Next{{Epoch: to, Letters: letters}}})
+		if slim {
+			next.Slim()
+		}
+		next.Lead(letters)
 		if err := m.shelf.Write(t, h.id, key, next); !errors.Is(err, shelf.ErrConflict) {
 			return err
 		}
@@ -427,24 +499,59 @@ func (h *hall) pointFrom(t *task.T, key peer.Secret, to id.Hash) error {
 	return shelf.ErrConflict
 }
 
-// sendLetters stores the key of an epoch for all who are in the room and can be found.
-func (h *hall) sendLetters(t *task.T, before peer.Secret, to id.Hash) (id.Hash, error) {
-	letters := new(shelf.Letters)
+// wantsLetters reports whether a head is to be made to lead to an epoch: it does not, and is to in any case or leads
+// nowhere, or it is the user's turn to make the letters anew to which it leads.
+func (h *hall) wantsLetters(t *task.T, head *shelf.Head, to id.Hash, always bool) (bool, error) {
+	last := &shelf.Next{}
+	for _, n := range head.Next {
+		d := *n
+		if d.Ends == 0 {
+			var err error
+			if d.Ends, _, err = h.endOf(t, n.Letters); err != nil {
+				return false, err
+			}
+		}
+		if d.Epoch == to {
+			last, always = &d, false
+			break
+		}
+		if last.Letters.IsZero() || last.Ends < d.Ends {
+			last = &d
+		}
+	}
+	return always || h.isDue(last.Letters, last.Ends), nil
+}
+
+// sendLetters stores the key of an epoch for all who are in the room and can be found. all reports that these are all who
+// are in it.
+func (h *hall) sendLetters(t *task.T, before peer.Secret, to id.Hash) (n *shelf.Next, all bool, err error) {
+	letters, all := new(shelf.Letters), true
 	for _, p := range h.log.State().People {
-		if p.Role <= entry.Out || p.Name == "" || len(letters.List) == entry.MaxMembers {
+		if p.Role <= entry.Out {
+			continue
+		}
+		if p.Name == "" || len(letters.List) == entry.MaxMembers {
+			all = false
 			continue
 		}
 		k, err := h.sealKey(t, to, p.Name, p.Key)
 		switch {
 		case errors.Is(err, task.ErrStopped):
-			return id.Hash{}, err
-		case err == nil:
+			return nil, false, err
+		case err != nil:
+			all = false
+		default:
 			letters.List = append(letters.List, &shelf.Letter{To: p.Key, Number: k.Number, Sealed: k.Sealed})
 		}
 	}
 	packer, err := h.packer(t)
 	if err != nil {
-		return id.Hash{}, err
+		return nil, false, err
 	}
-	return h.rooms().shelf.Send(t, h.id, before, letters, h.ends(), packer)
+	ends := h.ends()
+	object, err := h.rooms().shelf.Send(t, h.id, before, letters, ends, packer)
+	if err != nil {
+		return nil, false, err
+	}
+	return &shelf.Next{Epoch: to, Letters: object, Ends: ends.UnixMilli()}, all, nil
 }

@@ -2,6 +2,7 @@ package room
 
 import (
 	"bytes"
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -43,7 +44,9 @@ type shelved struct {
 	led      peer.Secret       // the key under which a head is known to be; zero: none
 	ledBy    uint64            // the number of its epoch
 	renewed  int               // with which pack the next look for those to be made anew begins
+	ends     map[id.Hash]int64 // when packs and letters end of which a head did not say it
 	pointed  id.Hash           // the epoch to which the heads before it are known to lead
+	letters  task.Instant      // when it was looked last whether letters end soon; 0: never
 	unpacked int               // entries that are in no pack, as far as known
 	hints    []dag.Person      // who is in the room, as its head says
 }
@@ -137,11 +140,12 @@ func (h *hall) shelve(t *task.T) error {
 	if h.kept.Partial && (head == nil || len(head.Tips) == 0) {
 		return nil // a head that says how far the log is here would be taken for one that says how far it goes
 	}
-	if err := h.keepHead(t, key, head); err != nil {
+	late, err := h.keepHead(t, key, head)
+	if err != nil {
 		return err
 	}
 	h.leads(key, s)
-	return h.pointOn(t)
+	return cmp.Or(h.pointOn(t), late)
 }
 
 // leads notes that there is a head under a key, that of the current epoch: the user's list may lead

@@ -12,14 +12,16 @@
 //
 // With a new epoch another head begins. The head before it then names Letters: an object with
 // the new key, sealed once to each who is in the room. So who was away meanwhile goes from head
-// to head with the keys that he had.
+// to head with the keys that he had. Such a head says little else then (Head.Slim), and its letters are
+// made anew before they end.
 //
 // # Packs
 //
 // A pack holds entries, each after those that it names, as they are in the log: signed by their
 // authors, words locked with their epoch's key. It is sealed with a key of its own that stands in the head.
 // What a head says is packed (Head.Packed) is: all that comes before these entries, and they
-// themselves, are in its packs. Packs and letters end by themselves; the head says of packs when (Ref.Ends).
+// themselves, are in its packs. Packs and letters end by themselves; the head says when (Ref.Ends, Next.Ends);
+// where a program has written it that does not know of that, storage says so.
 //
 // # Whom it believes
 //

@@ -52,6 +52,8 @@ type Person struct {
 type Next struct {
 	Epoch   id.Hash `cbor:"1,keyasint"` // its entry
 	Letters id.Hash `cbor:"2,keyasint"` // the object
+	// Ends is when storage gives the letters up by itself, Unix milliseconds; 0: it is not known, or does not.
+	Ends int64 `cbor:"3,keyasint,omitempty"`
 }
 
 // Ref is a pack.
@@ -92,7 +94,7 @@ func (h *Head) Check() error {
 		}
 	}
 	for _, n := range h.Next {
-		if n == nil || n.Epoch.IsZero() || n.Letters.IsZero() {
+		if n == nil || n.Epoch.IsZero() || n.Letters.IsZero() || n.Ends < 0 {
 			return bad("a way on that leads nowhere")
 		}
 	}
@@ -216,11 +218,36 @@ func (h *Head) Join(o *Head) {
 	if tips, fits := joinHashes(h.Tips, o.Tips); fits {
 		h.Tips = tips
 	}
-	next := joined(h.Next, o.Next, func(a, b *Next) bool { return a.Epoch == b.Epoch })
-	h.Next = next[max(0, len(next)-MaxNext):]
+	for _, n := range o.Next {
+		h.Lead(n)
+	}
 	if len(h.People) == 0 {
 		h.People = o.People
 	}
+}
+
+// Lead makes the head lead to an epoch. Of two letters with its key those stay that end later, and of all ways
+// the last MaxNext.
+func (h *Head) Lead(n *Next) {
+	at := slices.IndexFunc(h.Next, func(o *Next) bool { return o.Epoch == n.Epoch })
+	next := slices.Clone(h.Next)
+	switch {
+	case at < 0:
+		next = append(next, n)
+	case next[at].Ends < n.Ends:
+		next[at] = n
+	}
+	h.Next = next[max(0, len(next)-MaxNext):]
+}
+
+// fewPeople is how many people a head names that does no more than lead on.
+const fewPeople = 8
+
+// Slim drops from a head that leads on, for all who may follow it, what the head to which it leads says, too: so those of
+// epochs before take little room.
+func (h *Head) Slim() {
+	h.Packs, h.Packed = nil, nil
+	h.People = h.People[:min(len(h.People), fewPeople)]
 }
 
 func joined[T any](a, b []*T, same func(a, b *T) bool) []*T {

@@ -44,7 +44,7 @@ func full() *shelf.Head {
 		People: many(shelf.MaxPeople, func(i uint64) *shelf.Person {
 			return &shelf.Person{Key: peer.Key(hash(i)), Name: strings.Repeat("n", entry.MaxTitle)}
 		}),
-		Next: many(shelf.MaxNext, func(i uint64) *shelf.Next { return &shelf.Next{Epoch: hash(i), Letters: hash(i)} })}
+		Next: many(shelf.MaxNext, func(i uint64) *shelf.Next { return &shelf.Next{Epoch: hash(i), Letters: hash(i), Ends: 1 << 45} })}
 }
 
 // The fullest head fits an object that changes, and comes back as it was; nothing opens it with
@@ -99,6 +99,7 @@ func TestBadHeads(t *testing.T) {
 		"nobody":           func(h *shelf.Head) { h.People[1].Key = peer.Key{} },
 		"a name escapes":   func(h *shelf.Head) { h.People[1].Name = "y\x1b[2J" },
 		"many ways":        func(h *shelf.Head) { h.Next = append(h.Next, h.Next[0]) },
+		"letters of 1969":  func(h *shelf.Head) { h.Next[0].Ends = -1 },
 		"a way to nothing": func(h *shelf.Head) { h.Next[0].Letters = id.Hash{} },
 		"torn tips":        func(h *shelf.Head) { h.Tips = h.Tips[1:] },
 		"many tips":        func(h *shelf.Head) { h.Packed = append(h.Packed, h.Packed[:32]...) },
@@ -124,6 +125,11 @@ func TestJoin(t *testing.T) {
 	c.Join(b)
 	if len(c.Packs) != 20 || len(c.Packed) != 96 || len(c.Tips) != 96 || len(c.Next) != 3 {
 		t.Errorf("joined: %d packs, %d and %d bytes of tips, %d ways on", len(c.Packs), len(c.Packed), len(c.Tips), len(c.Next))
+	}
+	anew := shelf.Head{Next: []*shelf.Next{{Epoch: hash(0), Letters: hash(9), Ends: 1 << 46}, {Epoch: hash(1), Letters: hash(9)}}}
+	c.Join(&anew)
+	if len(c.Next) != 3 || c.Next[0].Letters != hash(9) || c.Next[1].Letters != hash(1) {
+		t.Errorf("joined with letters that were made anew: %v", c.Next)
 	}
 	d := *full()
 	b.Packs = []*shelf.Ref{{Object: hash(1000), Key: peer.Secret{1}}}

@@ -33,6 +33,8 @@ type Storage interface {
 	Put(t *task.T, content []byte, ends time.Time, owner peer.Signer) (id.Hash, error)
 	// Get reads it. The error wraps ErrNothing where there is none.
 	Get(t *task.T, object id.Hash) ([]byte, error)
+	// Ends is when it ends by itself, the zero time if it does not. The error wraps ErrNothing where there is none.
+	Ends(t *task.T, object id.Hash) (time.Time, error)
 	// Remove gives it back. That it is not there is no error.
 	Remove(t *task.T, object id.Hash, owner peer.Signer) error
 	// Current reads the object that changes of an owner, called what. The error wraps ErrNothing

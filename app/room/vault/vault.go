@@ -72,6 +72,15 @@ func (v *Vault) Get(t *task.T, object id.Hash) ([]byte, error) {
 	return got.content, err
 }
 
+// Ends implements shelf.Storage.
+func (v *Vault) Ends(t *task.T, object id.Hash) (time.Time, error) {
+	f, err := v.past.Lookup(t, object)
+	if err != nil || f.Certificate.Expires == 0 {
+		return time.Time{}, nothing(err)
+	}
+	return time.UnixMilli(f.Certificate.Expires), nil
+}
+
 // received is an object as it comes, of one chunk that storage has verified.
 type received struct{ content []byte }
 

@@ -3,6 +3,7 @@ package vault_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -123,6 +124,15 @@ func TestPacks(t *testing.T) {
 	for _, size := range []int{1, 1000, 40 << 10, 100 << 10, shelf.MaxObject} {
 		content := bytes.Repeat([]byte{byte(size >> 3), 7}, size/2+1)[:size]
 		x := a.put(content)
+		if err := b.do(func(t *task.T) error {
+			ends, err := b.vault.Ends(t, x)
+			if now := b.node.Wall(); err == nil && (ends.Before(now) || ends.After(now.Add(w.life))) {
+				err = fmt.Errorf("it ends in %v, want %v", ends.Sub(now), w.life)
+			}
+			return err
+		}); err != nil {
+			t.Errorf("%d bytes: %v", size, err)
+		}
 		if again := a.put(content); again == x {
 			t.Error("two objects have one id")
 		}
