@@ -46,6 +46,12 @@ func (c *closet) Get(t *task.T, object id.Hash) ([]byte, error) {
 	return nil, shelf.ErrNothing
 }
 
+// Ends implements shelf.Storage: nothing in it does.
+func (c *closet) Ends(t *task.T, object id.Hash) (time.Time, error) {
+	_, err := c.Get(t, object)
+	return time.Time{}, err
+}
+
 // Remove implements shelf.Storage.
 func (c *closet) Remove(t *task.T, object id.Hash, _ peer.Signer) error {
 	delete(c.objects, object)

@@ -136,13 +136,15 @@ export function startRoomPeople(model, desk) {
 		}, $("room-leave"))
 	})
 	model.on("people", () => desk.room() && draw())
-	if (matchMedia("(min-width: 900px)").matches) $("room-about").open = true
+	const beside = matchMedia("(min-width: 900px)") // else it has the window for itself
+	if (beside.matches) $("room-about").open = true
 
 	return {
 		draw,
 		begin() {
 			closeSure()
 			tell($("room-about-error"), null)
+			if (!beside.matches) $("room-about").open = false
 		},
 	}
 }

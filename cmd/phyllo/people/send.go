@@ -42,7 +42,7 @@ space "home", below "sent/", and the message has the link with which the receive
 To '#ROOM' the text is said in a room, see "phyllo room", and a file is for all who are in
 it, or join later; --reply ID answers a message there, and with --edit ID TEXT stands in
 place of what you said, or takes it back if it is "". IDs are in
-`+"`phyllo room history ROOM --json`"+`.`,
+` + "`phyllo room history ROOM --json`" + `.`,
 		Example: `  phyllo send bob "hello bob"
   phyllo send bob --file thesis.pdf "please read"
   phyllo send --wait 0s bob hello     do not wait for the delivery
