@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/app/directory"
+	"github.com/phyllo-net/phyllo/app/room/msg"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/peer"
@@ -90,9 +91,9 @@ func (m *Rooms) vouch(t *task.T, d *kbr.Delivery, name string, key peer.Key) (*d
 	}
 	switch {
 	case err != nil:
-		return nil, &kbr.RefusedError{Code: refusedBusy, Text: "your record cannot be read now"}
+		return nil, &kbr.RefusedError{Code: msg.RefusedBusy, Text: "your record cannot be read now"}
 	case !lives(r, d.Via.ID):
-		return nil, &kbr.RefusedError{Code: refusedDenied, Text: "the record of who asks does not name this node"}
+		return nil, &kbr.RefusedError{Code: msg.RefusedDenied, Text: "the record of who asks does not name this node"}
 	}
 	return r, nil
 }

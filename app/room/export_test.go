@@ -5,6 +5,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/room/dag"
 	"github.com/phyllo-net/phyllo/app/room/entry"
+	"github.com/phyllo-net/phyllo/app/room/msg"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/peer"
@@ -13,20 +14,20 @@ import (
 )
 
 // Messages are what nodes say, for tests that lie.
-var Messages = messages
+var Messages = msg.Messages
 
 // Samples returns one good message of each kind.
 func Samples(room, epoch id.Hash, from, to peer.Key, founding, change *entry.Entry) []wire.Message {
-	a := &about{room, from, to}
+	a := &msg.About{Room: room, From: from, To: to}
 	return []wire.Message{
-		&push{About: a, Entries: []*entry.Entry{change}, Before: epoch}, &took{Lacks: true},
-		&sync{About: a, Marks: make([]byte, markSize), Wanted: epoch[:]},
-		&rest{Entries: []*entry.Entry{change}, More: true, Heads: epoch[:], Marks: make([]byte, markSize)},
-		&askKey{About: a, Epoch: epoch}, &key{Number: 1, Sealed: []byte{1}},
-		&invite{About: a, Name: "mallory", Title: "garden", Founding: founding, Change: change, Epoch: epoch, Key: &key{Number: 1, Sealed: []byte{1}}},
-		&seen{About: a, Receipts: []*entry.Receipt{receipt(from, room)}, Asks: true, Known: make([]byte, knownSize)},
-		&seenRest{Receipts: []*entry.Receipt{receipt(from, room)}},
-		&find{To: to}, &found{Rooms: []*listing{{founding, "garden", 3}}},
+		&msg.Push{About: a, Entries: []*entry.Entry{change}, Before: epoch}, &msg.Took{Lacks: true},
+		&msg.Sync{About: a, Marks: make([]byte, msg.MarkSize), Wanted: epoch[:]},
+		&msg.Rest{Entries: []*entry.Entry{change}, More: true, Heads: epoch[:], Marks: make([]byte, msg.MarkSize)},
+		&msg.AskKey{About: a, Epoch: epoch}, &msg.Key{Number: 1, Sealed: []byte{1}},
+		&msg.Invite{About: a, Name: "mallory", Title: "garden", Founding: founding, Change: change, Epoch: epoch, Key: &msg.Key{Number: 1, Sealed: []byte{1}}},
+		&msg.Seen{About: a, Receipts: []*entry.Receipt{receipt(from, room)}, Asks: true, Known: make([]byte, msg.KnownSize)},
+		&msg.SeenRest{Receipts: []*entry.Receipt{receipt(from, room)}},
+		&msg.Find{To: to}, &msg.Found{Rooms: []*msg.Listing{{Founding: founding, Title: "garden", Members: 3}}},
 	}
 }
 
@@ -36,50 +37,50 @@ func receipt(by peer.Key, x id.Hash) *entry.Receipt {
 
 // Bad returns messages that break a limit.
 func Bad(room id.Hash, from, to peer.Key, founding, change *entry.Entry) map[string]wire.Message {
-	a := &about{room, from, to}
-	many := make([]*entry.Entry, maxEntries+1)
+	a := &msg.About{Room: room, From: from, To: to}
+	many := make([]*entry.Entry, msg.MaxEntries+1)
 	for i := range many {
 		many[i] = change
 	}
 	twice, nobody := receipt(from, room), receipt(peer.Key{}, room)
 	twice.Has = append(room[:], room[:]...)
 	return map[string]wire.Message{
-		"find nobody":          &find{},
-		"found nothing":        &found{Rooms: []*listing{nil}},
-		"found no founding":    &found{Rooms: []*listing{{Title: "x"}}},
-		"found a bad title":    &found{Rooms: []*listing{{founding, "y\x1b[2J", 1}}},
-		"receipts of nothing":  &seen{Receipts: []*entry.Receipt{receipt(from, room)}},
-		"a receipt is nil":     &seen{About: a, Receipts: []*entry.Receipt{nil}},
-		"a receipt of nobody":  &seenRest{Receipts: []*entry.Receipt{nobody}},
-		"a receipt says twice": &seenRest{Receipts: []*entry.Receipt{twice}},
-		"many receipts":        &seenRest{Receipts: slices.Repeat([]*entry.Receipt{receipt(from, room)}, maxReceipts+1)},
-		"torn names":           &seen{About: a, Known: make([]byte, knownSize-1)},
-		"about nothing":        &push{},
-		"no room":              &push{About: &about{From: from, To: to}},
-		"from nobody":          &sync{About: &about{Room: room, To: to}},
-		"to nobody":            &askKey{About: &about{Room: room, From: from}, Epoch: room},
-		"many entries":         &rest{Entries: many},
-		"an entry is nil":      &push{About: a, Entries: []*entry.Entry{nil}},
-		"an impossible one":    &push{About: a, Entries: []*entry.Entry{{}}},
-		"torn marks":           &sync{About: a, Marks: make([]byte, markSize-1)},
-		"torn hashes":          &sync{About: a, Wanted: make([]byte, 33)},
-		"many hashes":          &sync{About: a, Wanted: make([]byte, 32*(maxWanted+1))},
-		"many heads":           &rest{Heads: make([]byte, 32*(maxHeads+1))},
-		"many to be passed on": &push{About: a, Entries: many[:2], Before: room},
-		"no epoch":             &askKey{About: a},
-		"no key":               &key{},
-		"a long key":           &key{Sealed: make([]byte, maxSealed+1)},
-		"invite to nothing":    &invite{About: a, Name: "x", Title: "y"},
-		"invite by no name":    &invite{About: a, Title: "y", Founding: founding, Change: change},
-		"invite with no key":   &invite{About: a, Name: "x", Title: "y", Founding: founding, Change: change, Key: &key{}},
-		"title that escapes":   &invite{About: a, Name: "x", Title: "y\x1b[2J", Founding: founding, Change: change},
+		"find nobody":          &msg.Find{},
+		"found nothing":        &msg.Found{Rooms: []*msg.Listing{nil}},
+		"found no founding":    &msg.Found{Rooms: []*msg.Listing{{Title: "x"}}},
+		"found a bad title":    &msg.Found{Rooms: []*msg.Listing{{Founding: founding, Title: "y\x1b[2J", Members: 1}}},
+		"receipts of nothing":  &msg.Seen{Receipts: []*entry.Receipt{receipt(from, room)}},
+		"a receipt is nil":     &msg.Seen{About: a, Receipts: []*entry.Receipt{nil}},
+		"a receipt of nobody":  &msg.SeenRest{Receipts: []*entry.Receipt{nobody}},
+		"a receipt says twice": &msg.SeenRest{Receipts: []*entry.Receipt{twice}},
+		"many receipts":        &msg.SeenRest{Receipts: slices.Repeat([]*entry.Receipt{receipt(from, room)}, msg.MaxReceipts+1)},
+		"torn names":           &msg.Seen{About: a, Known: make([]byte, msg.KnownSize-1)},
+		"about nothing":        &msg.Push{},
+		"no room":              &msg.Push{About: &msg.About{From: from, To: to}},
+		"from nobody":          &msg.Sync{About: &msg.About{Room: room, To: to}},
+		"to nobody":            &msg.AskKey{About: &msg.About{Room: room, From: from}, Epoch: room},
+		"many entries":         &msg.Rest{Entries: many},
+		"an entry is nil":      &msg.Push{About: a, Entries: []*entry.Entry{nil}},
+		"an impossible one":    &msg.Push{About: a, Entries: []*entry.Entry{{}}},
+		"torn marks":           &msg.Sync{About: a, Marks: make([]byte, msg.MarkSize-1)},
+		"torn hashes":          &msg.Sync{About: a, Wanted: make([]byte, 33)},
+		"many hashes":          &msg.Sync{About: a, Wanted: make([]byte, 32*(msg.MaxWanted+1))},
+		"many heads":           &msg.Rest{Heads: make([]byte, 32*(msg.MaxHeads+1))},
+		"many to be passed on": &msg.Push{About: a, Entries: many[:2], Before: room},
+		"no epoch":             &msg.AskKey{About: a},
+		"no key":               &msg.Key{},
+		"a long key":           &msg.Key{Sealed: make([]byte, msg.MaxSealed+1)},
+		"invite to nothing":    &msg.Invite{About: a, Name: "x", Title: "y"},
+		"invite by no name":    &msg.Invite{About: a, Title: "y", Founding: founding, Change: change},
+		"invite with no key":   &msg.Invite{About: a, Name: "x", Title: "y", Founding: founding, Change: change, Key: &msg.Key{}},
+		"title that escapes":   &msg.Invite{About: a, Name: "x", Title: "y\x1b[2J", Founding: founding, Change: change},
 	}
 }
 
 // Pushed are the entries that a message pushes.
 func Pushed(payload []byte) []*entry.Entry {
-	m, err := messages.Decode(payload)
-	if p, ok := m.(*push); err == nil && ok {
+	m, err := msg.Messages.Decode(payload)
+	if p, ok := m.(*msg.Push); err == nil && ok {
 		return p.Entries
 	}
 	return nil
@@ -93,13 +94,13 @@ func (m *Rooms) Hint(user peer.Key, room id.Hash, who dag.Person) {
 
 // Asks reports whether a message does no more than ask for what a log has besides so many entries at most.
 func Asks(payload []byte, most uint64) bool {
-	m, _ := messages.Decode(payload)
-	s, ok := m.(*sync)
+	m, _ := msg.Messages.Decode(payload)
+	s, ok := m.(*msg.Sync)
 	if !ok || len(s.Wanted) > 0 {
 		return false
 	}
 	known := uint64(0)
-	for _, m := range marks(s.Marks) {
+	for _, m := range msg.Marks(s.Marks) {
 		known += m.Last
 	}
 	return known <= most
@@ -115,11 +116,11 @@ func (m *Rooms) Again(user, to peer.Key, room, x id.Hash, spoilt, all bool) []by
 	if spoilt {
 		list[0].Sig[0] ^= 1
 	}
-	p := &push{About: &about{room, user, to}, Entries: list, Before: id.Hash{31: 1}}
+	p := &msg.Push{About: &msg.About{Room: room, From: user, To: to}, Entries: list, Before: id.Hash{31: 1}}
 	if all {
 		p.Before = lastSeat
 	}
-	return encode(p)
+	return msg.Encode(p)
 }
 
 // Answered answers an invitation of the founder's that came before the room was found on the user's list, and
@@ -135,16 +136,16 @@ func (m *Rooms) Answered(t *task.T, user peer.Key, room id.Hash) (partial bool, 
 // Swallow answers as somebody who takes all and gives nothing but what gives makes, where that is not nil;
 // false: not to this message.
 func Swallow(d *kbr.Delivery, gives func() *entry.Entry) bool {
-	m, _ := messages.Decode(d.Payload)
+	m, _ := msg.Messages.Decode(d.Payload)
 	switch m.(type) {
-	case *push:
-		d.Reply(encode(&took{}))
-	case *sync:
-		r := &rest{}
+	case *msg.Push:
+		d.Reply(msg.Encode(&msg.Took{}))
+	case *msg.Sync:
+		r := &msg.Rest{}
 		if gives != nil {
 			r.Entries = []*entry.Entry{gives()}
 		}
-		d.Reply(encode(r))
+		d.Reply(msg.Encode(r))
 	default:
 		return false
 	}
@@ -177,5 +178,5 @@ func (m *Rooms) Founding(user peer.Key, room id.Hash) *entry.Entry {
 
 // SeenOf is a message that brings a receipt.
 func SeenOf(room id.Hash, from, to peer.Key, r *entry.Receipt) wire.Message {
-	return &seen{About: &about{room, from, to}, Receipts: []*entry.Receipt{r}}
+	return &msg.Seen{About: &msg.About{Room: room, From: from, To: to}, Receipts: []*entry.Receipt{r}}
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/phyllo-net/phyllo/app/room/entry"
+	"github.com/phyllo-net/phyllo/app/room/msg"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/store"
@@ -36,41 +37,41 @@ func (h *hall) tellOf(t *task.T, d device) {
 	if err != nil {
 		k, epoch = nil, id.Hash{} // he asks for it when he has joined
 	}
-	_, _ = h.ask(t, d, func(a *about) wire.Message {
-		return &invite{About: a, Name: name, Title: title, Founding: h.kept.Founding, Change: list[0], Epoch: epoch, Key: k}
+	_, _ = h.ask(t, d, func(a *msg.About) wire.Message {
+		return &msg.Invite{About: a, Name: name, Title: title, Founding: h.kept.Founding, Change: list[0], Epoch: epoch, Key: k}
 	})
 }
 
 // takeInvite keeps an invitation for a user who lives here, until he joins or declines.
-func (m *Rooms) takeInvite(d *kbr.Delivery, i *invite) {
+func (m *Rooms) takeInvite(d *kbr.Delivery, i *msg.Invite) {
 	a := m.account(i.About.To)
 	if a == nil || !a.open {
-		d.Refuse(refusedBusy, "nobody of this key lives here, or his rooms are not here yet")
+		d.Refuse(msg.RefusedBusy, "nobody of this key lives here, or his rooms are not here yet")
 		return
 	}
 	if h := a.hall(i.About.Room); h != nil && h.kept.Joined || len(a.invites) >= m.cfg.MaxInvitations && a.invitation(i.About.Room) == nil {
-		d.Refuse(refusedBusy, "no room for this invitation")
+		d.Refuse(msg.RefusedBusy, "no room for this invitation")
 		return
 	}
 	m.ep.Go(func(t *task.T) error {
 		if _, err := m.vouch(t, d, i.Name, i.About.From); err != nil {
 			return err
 		}
-		if err := i.right(t, m); err != nil {
+		if err := m.right(t, i); err != nil {
 			return err
 		}
 		return a.keepInvite(t, i)
 	}, func(err error) {
 		if err != nil {
-			d.Refuse(refusedDenied, "not a right invitation")
+			d.Refuse(msg.RefusedDenied, "not a right invitation")
 			return
 		}
-		d.Reply(encode(&took{}))
+		d.Reply(msg.Encode(&msg.Took{}))
 	})
 }
 
 // right checks that an invitation is what it says.
-func (i *invite) right(t *task.T, m *Rooms) error {
+func (m *Rooms) right(t *task.T, i *msg.Invite) error {
 	var c entry.Change
 	switch {
 	case i.Founding.Kind != entry.FoundingKind || i.Founding.Hash() != i.About.Room:
@@ -92,7 +93,7 @@ func (i *invite) right(t *task.T, m *Rooms) error {
 	return err
 }
 
-var errInvite = &kbr.RefusedError{Code: refusedDenied, Text: "not a right invitation"}
+var errInvite = &kbr.RefusedError{Code: msg.RefusedDenied, Text: "not a right invitation"}
 
 func (a *account) invitation(room id.Hash) *keptInvite {
 	at := slices.IndexFunc(a.invites, func(k *keptInvite) bool { return k.Founding.Hash() == room })
@@ -103,7 +104,7 @@ func (a *account) invitation(room id.Hash) *keptInvite {
 }
 
 // keepInvite makes an invitation durable. One that the user has answered is not taken again.
-func (a *account) keepInvite(t *task.T, i *invite) error {
+func (a *account) keepInvite(t *task.T, i *msg.Invite) error {
 	room := i.About.Room
 	if a.invitation(room) != nil {
 		return nil

@@ -7,6 +7,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/room/dag"
 	"github.com/phyllo-net/phyllo/app/room/entry"
+	"github.com/phyllo-net/phyllo/app/room/msg"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/peer"
@@ -188,11 +189,11 @@ func (h *hall) findKey(t *task.T, x id.Hash) (peer.Secret, error) {
 
 // askFor asks a device for a key, and checks it.
 func (h *hall) askFor(t *task.T, d device, x id.Hash, p *entry.Epoch) (peer.Secret, error) {
-	ans, err := h.ask(t, d, func(a *about) wire.Message { return &askKey{About: a, Epoch: x} })
+	ans, err := h.ask(t, d, func(a *msg.About) wire.Message { return &msg.AskKey{About: a, Epoch: x} })
 	if err != nil {
 		return peer.Secret{}, err
 	}
-	got, ok := ans.(*key)
+	got, ok := ans.(*msg.Key)
 	if !ok {
 		return peer.Secret{}, wire.ErrMalformed
 	}
@@ -204,7 +205,7 @@ func (h *hall) askFor(t *task.T, d device, x id.Hash, p *entry.Epoch) (peer.Secr
 }
 
 // openKey opens a key that is sealed to the user. What it is a key of is not known yet.
-func (a *account) openKey(t *task.T, room, x id.Hash, sealed *key) (peer.Secret, error) {
+func (a *account) openKey(t *task.T, room, x id.Hash, sealed *msg.Key) (peer.Secret, error) {
 	at := slices.IndexFunc(a.user.Seals, func(s SealPair) bool { return s.Number == sealed.Number })
 	if at < 0 {
 		return peer.Secret{}, ErrNoKey
@@ -222,7 +223,7 @@ func (a *account) openKey(t *task.T, room, x id.Hash, sealed *key) (peer.Secret,
 
 // sealKey seals the key of an epoch to somebody in the room. The error is ErrNoKey where it is not
 // here, or one of the directory.
-func (h *hall) sealKey(t *task.T, x id.Hash, name string, to peer.Key) (*key, error) {
+func (h *hall) sealKey(t *task.T, x id.Hash, name string, to peer.Key) (*msg.Key, error) {
 	k := h.keyOf(x)
 	if k.IsZero() {
 		return nil, ErrNoKey
@@ -233,7 +234,7 @@ func (h *hall) sealKey(t *task.T, x id.Hash, name string, to peer.Key) (*key, er
 	}
 	sealer, context := h.rooms().deps.Sealer, h.rooms().sealContext(h.id, x, to, r.SealNumber)
 	sealed, err := task.Work(t, diskTimeout, func() ([]byte, error) { return sealer.Seal(r.SealKey, context, k[:]) })
-	return &key{Number: r.SealNumber, Sealed: sealed}, err
+	return &msg.Key{Number: r.SealNumber, Sealed: sealed}, err
 }
 
 // sealContext binds a sealed key to its epoch and its receiver.
@@ -272,7 +273,7 @@ func (h *hall) learn(t *task.T, p *entry.Epoch, k peer.Secret) error {
 }
 
 // takeAskKey gives a key to who may have it.
-func (h *hall) takeAskKey(t *task.T, d *kbr.Delivery, a *askKey) error {
+func (h *hall) takeAskKey(t *task.T, d *kbr.Delivery, a *msg.AskKey) error {
 	name, err := h.vouchFor(t, d, a.About.From)
 	if err != nil {
 		return err
@@ -281,12 +282,12 @@ func (h *hall) takeAskKey(t *task.T, d *kbr.Delivery, a *askKey) error {
 	// comes after what put him out again is in use from then on (dag.State.Stale).
 	k, err := h.sealKey(t, a.Epoch, name, a.About.From)
 	if errors.Is(err, ErrNoKey) {
-		return &kbr.RefusedError{Code: refusedUnknown, Text: "the key is not here"}
+		return &kbr.RefusedError{Code: msg.RefusedUnknown, Text: "the key is not here"}
 	}
 	if err != nil {
 		return err
 	}
-	d.Reply(encode(k))
+	d.Reply(msg.Encode(k))
 	return nil
 }
 

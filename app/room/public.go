@@ -8,14 +8,12 @@ import (
 	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/app/room/dag"
 	"github.com/phyllo-net/phyllo/app/room/entry"
+	"github.com/phyllo-net/phyllo/app/room/msg"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 )
-
-// maxFound is how many public rooms of one person are told of.
-const maxFound = 64
 
 // Public is a public room that somebody is in.
 type Public struct {
@@ -57,20 +55,20 @@ func (m *Rooms) askPublic(t *task.T, a *account, r *directory.Record, node id.ID
 	if err != nil {
 		return nil, err
 	}
-	ans, err := kbr.CallPeer(t, m.ep, to, encode(&find{To: r.Identity}), kbr.Options{Timeout: m.cfg.AskTimeout})
+	ans, err := kbr.CallPeer(t, m.ep, to, msg.Encode(&msg.Find{To: r.Identity}), kbr.Options{Timeout: m.cfg.AskTimeout})
 	if err != nil {
 		return nil, err
 	}
-	msg, err := messages.Decode(ans.Payload)
+	said, err := msg.Messages.Decode(ans.Payload)
 	if err != nil {
 		return nil, err
 	}
-	got, ok := msg.(*found)
+	got, ok := said.(*msg.Found)
 	if !ok {
 		return nil, errInvite
 	}
 	v := m.deps.Verifier
-	right, err := task.Work(t, diskTimeout, func() (right []*listing, err error) {
+	right, err := task.Work(t, diskTimeout, func() (right []*msg.Listing, err error) {
 		for _, x := range got.Rooms {
 			var f entry.Founding
 			if x.Founding.Kind == entry.FoundingKind && x.Founding.Verify(v) == nil && entry.Body(x.Founding, &f) == nil && f.Public {
@@ -142,19 +140,19 @@ func (h *hall) enter(t *task.T, d device) error {
 }
 
 // takeFind tells of the public rooms of a user who lives here.
-func (m *Rooms) takeFind(d *kbr.Delivery, f *find) {
+func (m *Rooms) takeFind(d *kbr.Delivery, f *msg.Find) {
 	a := m.account(f.To)
 	if a == nil || !a.open {
-		d.Refuse(refusedBusy, "nobody of this key lives here, or his rooms are not here yet")
+		d.Refuse(msg.RefusedBusy, "nobody of this key lives here, or his rooms are not here yet")
 		return
 	}
-	out := &found{}
+	out := &msg.Found{}
 	for _, h := range a.halls {
-		if !h.in() || !h.log.Founding().Public || len(out.Rooms) == maxFound {
+		if !h.in() || !h.log.Founding().Public || len(out.Rooms) == msg.MaxFound {
 			continue
 		}
 		s := h.summary()
-		out.Rooms = append(out.Rooms, &listing{Founding: h.kept.Founding, Title: s.Title, Members: uint32(len(s.Members))})
+		out.Rooms = append(out.Rooms, &msg.Listing{Founding: h.kept.Founding, Title: s.Title, Members: uint32(len(s.Members))})
 	}
-	d.Reply(encode(out))
+	d.Reply(msg.Encode(out))
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/room/dag"
 	"github.com/phyllo-net/phyllo/app/room/entry"
+	"github.com/phyllo-net/phyllo/app/room/msg"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/peer"
@@ -155,7 +156,7 @@ func (h *hall) tellNow(t *task.T) error {
 	}
 	h.accept([]*entry.Receipt{r})
 	h.each(h.hearers(old, r), func(t *task.T, d device) {
-		_, _ = h.ask(t, d, func(a *about) wire.Message { return &seen{About: a, Receipts: []*entry.Receipt{r}} })
+		_, _ = h.ask(t, d, func(a *msg.About) wire.Message { return &msg.Seen{About: a, Receipts: []*entry.Receipt{r}} })
 	})
 	return nil
 }
@@ -242,14 +243,14 @@ func appendKnown(b []byte, r *entry.Receipt) []byte {
 // askReceipts gets the receipts that a device has and this one has not.
 func (h *hall) askReceipts(t *task.T, d device) error {
 	var known []byte
-	for _, who := range sortedKeys(h.told.of)[:min(len(h.told.of), maxKnown)] {
+	for _, who := range sortedKeys(h.told.of)[:min(len(h.told.of), msg.MaxKnown)] {
 		known = appendKnown(known, h.told.of[who])
 	}
-	ans, err := h.ask(t, d, func(a *about) wire.Message { return &seen{About: a, Asks: true, Known: known} })
+	ans, err := h.ask(t, d, func(a *msg.About) wire.Message { return &msg.Seen{About: a, Asks: true, Known: known} })
 	if err != nil {
 		return err
 	}
-	r, ok := ans.(*seenRest)
+	r, ok := ans.(*msg.SeenRest)
 	if !ok {
 		return wire.ErrMalformed
 	}
@@ -295,22 +296,22 @@ func (h *hall) takeReceipts(t *task.T, list []*entry.Receipt) error {
 }
 
 // takeSeen takes receipts from a member's node, and gives it those that it lacks.
-func (h *hall) takeSeen(t *task.T, d *kbr.Delivery, s *seen) error {
+func (h *hall) takeSeen(t *task.T, d *kbr.Delivery, s *msg.Seen) error {
 	if _, err := h.vouchFor(t, d, s.About.From); err != nil {
 		return err
 	}
 	for range len(s.Receipts) - 1 { // each is a signature to be checked
 		if m := h.rooms(); !m.served.Take(d.Via.ID, m.ep.Now()) {
-			return &kbr.RefusedError{Code: refusedBusy, Text: "too many receipts in a minute"}
+			return &kbr.RefusedError{Code: msg.RefusedBusy, Text: "too many receipts in a minute"}
 		}
 	}
 	if err := h.takeReceipts(t, s.Receipts); err != nil {
 		return err
 	}
-	r := &seenRest{}
+	r := &msg.SeenRest{}
 	if s.Asks {
-		known := make(map[string]uint64, len(s.Known)/knownSize)
-		for k := range slices.Chunk(s.Known, knownSize) {
+		known := make(map[string]uint64, len(s.Known)/msg.KnownSize)
+		for k := range slices.Chunk(s.Known, msg.KnownSize) {
 			known[string(k[:8])] = binary.BigEndian.Uint64(k[8:])
 		}
 		size := 0
@@ -319,13 +320,13 @@ func (h *hall) takeSeen(t *task.T, d *kbr.Delivery, s *seen) error {
 			if x.Number <= known[string(who[:8])] || h.log.State().Find(who).Role <= entry.Out {
 				continue
 			}
-			if size += len(x.Has) + len(x.Read) + 160; size > roomFor || len(r.Receipts) == maxReceipts {
+			if size += len(x.Has) + len(x.Read) + 160; size > msg.RoomFor || len(r.Receipts) == msg.MaxReceipts {
 				break
 			}
 			r.Receipts = append(r.Receipts, x)
 		}
 	}
-	d.Reply(encode(r))
+	d.Reply(msg.Encode(r))
 	return nil
 }
 

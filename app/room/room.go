@@ -8,6 +8,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/limit"
 	"github.com/phyllo-net/phyllo/app/past/turn"
+	"github.com/phyllo-net/phyllo/app/room/msg"
 	"github.com/phyllo-net/phyllo/app/room/shelf"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
@@ -191,54 +192,54 @@ func (a *account) hall(room id.Hash) *hall {
 // Deliver implements kbr.App. This protocol goes directly from node to node: what is given
 // rests on who the node at the other end is.
 func (m *Rooms) Deliver(d *kbr.Delivery) {
-	msg, err := messages.Decode(d.Payload)
+	got, err := msg.Messages.Decode(d.Payload)
 	switch {
 	case err != nil:
-		d.Refuse(refusedMalformed, "not a message of this protocol")
+		d.Refuse(msg.RefusedMalformed, "not a message of this protocol")
 		return
 	case !d.Direct:
-		d.Refuse(refusedRouted, "messages of rooms go over a link of the two nodes")
+		d.Refuse(msg.RefusedRouted, "messages of rooms go over a link of the two nodes")
 		return
 	case !m.served.Take(d.Via.ID, m.ep.Now()):
-		d.Refuse(refusedBusy, "too many messages in a minute")
+		d.Refuse(msg.RefusedBusy, "too many messages in a minute")
 		return
 	}
-	switch msg := msg.(type) {
-	case *push:
-		m.serve(d, msg.About, func(t *task.T, h *hall) error { return h.takePush(t, d, msg) })
-	case *sync:
-		m.serve(d, msg.About, func(t *task.T, h *hall) error { return h.takeSync(t, d, msg) })
-	case *askKey:
-		m.serve(d, msg.About, func(t *task.T, h *hall) error { return h.takeAskKey(t, d, msg) })
-	case *seen:
-		m.serve(d, msg.About, func(t *task.T, h *hall) error { return h.takeSeen(t, d, msg) })
-	case *find:
-		m.takeFind(d, msg)
-	case *invite:
-		m.takeInvite(d, msg)
+	switch said := got.(type) {
+	case *msg.Push:
+		m.serve(d, said.About, func(t *task.T, h *hall) error { return h.takePush(t, d, said) })
+	case *msg.Sync:
+		m.serve(d, said.About, func(t *task.T, h *hall) error { return h.takeSync(t, d, said) })
+	case *msg.AskKey:
+		m.serve(d, said.About, func(t *task.T, h *hall) error { return h.takeAskKey(t, d, said) })
+	case *msg.Seen:
+		m.serve(d, said.About, func(t *task.T, h *hall) error { return h.takeSeen(t, d, said) })
+	case *msg.Find:
+		m.takeFind(d, said)
+	case *msg.Invite:
+		m.takeInvite(d, said)
 	default:
-		d.Refuse(refusedMalformed, "an answer to nothing")
+		d.Refuse(msg.RefusedMalformed, "an answer to nothing")
 	}
 }
 
 // serve runs f for a message about a room of a user who lives here. What f gives back other
 // than nil is told to who sent it.
-func (m *Rooms) serve(d *kbr.Delivery, about *about, f func(t *task.T, h *hall) error) {
+func (m *Rooms) serve(d *kbr.Delivery, about *msg.About, f func(t *task.T, h *hall) error) {
 	a := m.account(about.To)
 	if a == nil || !a.open {
-		d.Refuse(refusedBusy, "nobody of this key lives here, or his rooms are not here yet")
+		d.Refuse(msg.RefusedBusy, "nobody of this key lives here, or his rooms are not here yet")
 		return
 	}
 	h := a.hall(about.Room)
 	if h == nil || !h.kept.Joined {
-		d.Refuse(refusedUnknown, "not in this room")
+		d.Refuse(msg.RefusedUnknown, "not in this room")
 		return
 	}
 	m.ep.Go(func(t *task.T) error { return f(t, h) }, func(err error) {
 		if refusal := new(kbr.RefusedError); errors.As(err, &refusal) {
 			d.Refuse(refusal.Code, refusal.Text)
 		} else if err != nil {
-			d.Refuse(refusedBusy, "could not be done now")
+			d.Refuse(msg.RefusedBusy, "could not be done now")
 		}
 	})
 }

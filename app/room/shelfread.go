@@ -8,6 +8,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/room/dag"
 	"github.com/phyllo-net/phyllo/app/room/entry"
+	"github.com/phyllo-net/phyllo/app/room/msg"
 	"github.com/phyllo-net/phyllo/app/room/shelf"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
@@ -100,7 +101,7 @@ func (h *hall) openLetter(t *task.T, before peer.Secret, n *shelf.Next) (peer.Se
 	case err != nil:
 		return peer.Secret{}, err
 	}
-	k, err := h.acc.openKey(t, h.id, n.Epoch, &key{Number: l.Number, Sealed: l.Sealed})
+	k, err := h.acc.openKey(t, h.id, n.Epoch, &msg.Key{Number: l.Number, Sealed: l.Sealed})
 	if err != nil {
 		if errors.Is(err, task.ErrStopped) {
 			return peer.Secret{}, err
@@ -175,7 +176,7 @@ func (h *hall) takePack(t *task.T, r *shelf.Ref) error {
 	case err != nil:
 		return err
 	}
-	for part := range slices.Chunk(list, maxEntries) {
+	for part := range slices.Chunk(list, msg.MaxEntries) {
 		if _, err := h.take(t, part); err != nil {
 			return err
 		}

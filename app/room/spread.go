@@ -8,6 +8,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/room/dag"
 	"github.com/phyllo-net/phyllo/app/room/entry"
+	"github.com/phyllo-net/phyllo/app/room/msg"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/peer"
@@ -252,15 +253,15 @@ func (h *hall) push(t *task.T, d device, list []*entry.Entry) {
 
 // tellEntries pushes entries to a device. One alone is passed on to who sits before a seat, if that is
 // not zero.
-func (h *hall) tellEntries(t *task.T, d device, list []*entry.Entry, before id.Hash) (*took, error) {
-	ans, err := h.ask(t, d, func(a *about) wire.Message { return &push{About: a, Entries: list, Before: before} })
-	if refusal := new(kbr.RefusedError); errors.As(err, &refusal) && refusal.Code == refusedUnknown {
+func (h *hall) tellEntries(t *task.T, d device, list []*entry.Entry, before id.Hash) (*msg.Took, error) {
+	ans, err := h.ask(t, d, func(a *msg.About) wire.Message { return &msg.Push{About: a, Entries: list, Before: before} })
+	if refusal := new(kbr.RefusedError); errors.As(err, &refusal) && refusal.Code == msg.RefusedUnknown {
 		h.tellOf(t, d)
 	}
 	if err != nil {
 		return nil, err
 	}
-	said, ok := ans.(*took)
+	said, ok := ans.(*msg.Took)
 	if !ok {
 		return nil, wire.ErrMalformed
 	}
@@ -279,11 +280,11 @@ func (h *hall) compareLater(t *task.T, d device) {
 }
 
 // takePush takes entries from a member's node. They are believed for their signatures.
-func (h *hall) takePush(t *task.T, d *kbr.Delivery, p *push) error {
+func (h *hall) takePush(t *task.T, d *kbr.Delivery, p *msg.Push) error {
 	// Each is a signature to be checked.
 	for range len(p.Entries) - 1 {
 		if m := h.rooms(); !m.served.Take(d.Via.ID, m.ep.Now()) {
-			return &kbr.RefusedError{Code: refusedBusy, Text: "too many entries in a minute"}
+			return &kbr.RefusedError{Code: msg.RefusedBusy, Text: "too many entries in a minute"}
 		}
 	}
 	known := len(p.Entries) == 1 && h.log.Has(p.Entries[0].Hash())
@@ -291,7 +292,7 @@ func (h *hall) takePush(t *task.T, d *kbr.Delivery, p *push) error {
 	if err != nil {
 		return err
 	}
-	d.Reply(encode(&took{Lacks: lacks}))
+	d.Reply(msg.Encode(&msg.Took{Lacks: lacks}))
 	if p.Before.IsZero() {
 		return nil
 	}
@@ -382,7 +383,7 @@ func (h *hall) pushAgain(t *task.T, list []id.Hash) error {
 	}
 	h.each(people, func(t *task.T, d device) {
 		theirs := slices.DeleteFunc(slices.Clone(entries), func(e *entry.Entry) bool { return !slices.Contains(lack[d.who.Key], e.Hash()) })
-		h.push(t, d, fill(theirs[:min(len(theirs), maxEntries)]))
+		h.push(t, d, fill(theirs[:min(len(theirs), msg.MaxEntries)]))
 	})
 	return nil
 }

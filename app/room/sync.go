@@ -8,6 +8,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/room/dag"
 	"github.com/phyllo-net/phyllo/app/room/entry"
+	"github.com/phyllo-net/phyllo/app/room/msg"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/peer"
@@ -103,21 +104,21 @@ func (h *hall) putOut(who peer.Key) id.Hash {
 var errStranger = errors.New("not known to be in the room")
 
 // ask asks a device, over a link of its own.
-func (h *hall) ask(t *task.T, d device, m func(*about) wire.Message) (wire.Message, error) {
+func (h *hall) ask(t *task.T, d device, m func(*msg.About) wire.Message) (wire.Message, error) {
 	r := h.rooms()
 	to, err := kbr.Find(t, r.ep, d.node)
 	if err != nil {
 		r.doubt(d.who.Name)
 		return nil, err
 	}
-	ans, err := kbr.CallPeer(t, r.ep, to, encode(m(&about{h.id, h.acc.key, d.who.Key})), kbr.Options{Timeout: r.cfg.AskTimeout})
+	ans, err := kbr.CallPeer(t, r.ep, to, msg.Encode(m(&msg.About{Room: h.id, From: h.acc.key, To: d.who.Key})), kbr.Options{Timeout: r.cfg.AskTimeout})
 	if err != nil {
 		if refusal := new(kbr.RefusedError); !errors.As(err, &refusal) {
 			r.doubt(d.who.Name)
 		}
 		return nil, err
 	}
-	return messages.Decode(ans.Payload)
+	return msg.Messages.Decode(ans.Payload)
 }
 
 // vouchFor returns the record of who asks, if he has a right to what is in the room.
@@ -128,14 +129,14 @@ func (h *hall) vouchFor(t *task.T, d *kbr.Delivery, from peer.Key) (string, erro
 		name = h.acc.user.Name
 	}
 	if name == "" || h.log.State().Role(from) <= entry.Out {
-		return "", &kbr.RefusedError{Code: refusedStranger, Text: "not a member of this room"}
+		return "", &kbr.RefusedError{Code: msg.RefusedStranger, Text: "not a member of this room"}
 	}
 	_, err := h.rooms().vouch(t, d, name, from)
 	return name, err
 }
 
 // takeSync gives a member what he lacks.
-func (h *hall) takeSync(t *task.T, d *kbr.Delivery, s *sync) error {
+func (h *hall) takeSync(t *task.T, d *kbr.Delivery, s *msg.Sync) error {
 	if who := h.log.State().Find(s.About.From); who.Role == entry.Out && !who.Ruling.IsZero() {
 		return h.tellOut(t, d, who)
 	}
@@ -143,31 +144,31 @@ func (h *hall) takeSync(t *task.T, d *kbr.Delivery, s *sync) error {
 		return err
 	}
 	var want []id.Hash
-	for _, x := range hashesIn(s.Wanted) {
+	for _, x := range msg.HashesIn(s.Wanted) {
 		if h.log.Has(x) && x != h.id {
 			want = append(want, x)
 		}
 	}
 	wanted := len(want)
 	if len(s.Wanted) == 0 {
-		h.log.Beyond(marks(s.Marks), func(x id.Hash) bool {
+		h.log.Beyond(msg.Marks(s.Marks), func(x id.Hash) bool {
 			if x != h.id {
 				want = append(want, x)
 			}
-			return len(want) <= maxEntries
+			return len(want) <= msg.MaxEntries
 		})
 	}
-	r := &rest{Heads: appendHashes(h.log.Heads()[:min(len(h.log.Heads()), maxHeads)])}
-	list, err := h.read(t, want[:min(len(want), maxEntries)])
+	r := &msg.Rest{Heads: msg.AppendHashes(h.log.Heads()[:min(len(h.log.Heads()), msg.MaxHeads)])}
+	list, err := h.read(t, want[:min(len(want), msg.MaxEntries)])
 	if err != nil {
 		return err
 	}
 	r.Entries = fill(list)
 	r.More = wanted == 0 && len(r.Entries) < len(want)
 	if !r.More && len(r.Entries) == 0 {
-		r.Marks = appendMarks(h.log.Marks())
+		r.Marks = msg.AppendMarks(h.log.Marks())
 	}
-	d.Reply(encode(r))
+	d.Reply(msg.Encode(r))
 	return nil
 }
 
@@ -177,7 +178,7 @@ func (h *hall) tellOut(t *task.T, d *kbr.Delivery, who dag.Person) error {
 	if err != nil {
 		return err
 	}
-	d.Reply(encode(&rest{Entries: list}))
+	d.Reply(msg.Encode(&msg.Rest{Entries: list}))
 	return nil
 }
 
@@ -185,7 +186,7 @@ func (h *hall) tellOut(t *task.T, d *kbr.Delivery, who dag.Person) error {
 func fill(list []*entry.Entry) []*entry.Entry {
 	size := 0
 	for i, e := range list {
-		if size += entrySize(e); size > roomFor {
+		if size += entrySize(e); size > msg.RoomFor {
 			return list[:i]
 		}
 	}
@@ -209,7 +210,7 @@ func (h *hall) compare(t *task.T, d device) error {
 		}
 	}
 	err := h.exchange(t, d)
-	if refusal := new(kbr.RefusedError); errors.As(err, &refusal) && refusal.Code == refusedStranger {
+	if refusal := new(kbr.RefusedError); errors.As(err, &refusal) && refusal.Code == msg.RefusedStranger {
 		err = h.introduce(t, d)
 	}
 	if err != nil || d.who.Key == h.acc.key {
@@ -246,7 +247,7 @@ func (h *hall) introduce(t *task.T, d device) error {
 func (h *hall) askBack(t *task.T, d device, out id.Hash) error {
 	known, stray := h.log.MarksBefore(out), 0
 	for end := h.rooms().ep.Now().Add(askBackFor); stray < maxStray && h.rooms().ep.Now().Before(end); {
-		r, err := h.askRest(t, d, &sync{Marks: appendMarks(known)})
+		r, err := h.askRest(t, d, &msg.Sync{Marks: msg.AppendMarks(known)})
 		if err != nil {
 			return err
 		}
@@ -287,7 +288,7 @@ func (h *hall) askBack(t *task.T, d device, out id.Hash) error {
 func (h *hall) exchange(t *task.T, d device) error {
 	for range maxRounds {
 		before := h.log.Len()
-		r, err := h.askRest(t, d, &sync{Marks: appendMarks(h.log.Marks())})
+		r, err := h.askRest(t, d, &msg.Sync{Marks: msg.AppendMarks(h.log.Marks())})
 		if err != nil {
 			return err
 		}
@@ -306,12 +307,12 @@ func (h *hall) exchange(t *task.T, d device) error {
 	return nil
 }
 
-func (h *hall) askRest(t *task.T, d device, s *sync) (*rest, error) {
-	ans, err := h.ask(t, d, func(a *about) wire.Message { s.About = a; return s })
+func (h *hall) askRest(t *task.T, d device, s *msg.Sync) (*msg.Rest, error) {
+	ans, err := h.ask(t, d, func(a *msg.About) wire.Message { s.About = a; return s })
 	if err != nil {
 		return nil, err
 	}
-	r, ok := ans.(*rest)
+	r, ok := ans.(*msg.Rest)
 	if !ok {
 		return nil, wire.ErrMalformed
 	}
@@ -319,7 +320,7 @@ func (h *hall) askRest(t *task.T, d device, s *sync) (*rest, error) {
 }
 
 // finish asks for what marks did not tell of, then pushes what the device lacks.
-func (h *hall) finish(t *task.T, d device, r *rest) error {
+func (h *hall) finish(t *task.T, d device, r *msg.Rest) error {
 	if err := h.fetch(t, d, r.Heads); err != nil {
 		return err
 	}
@@ -327,13 +328,13 @@ func (h *hall) finish(t *task.T, d device, r *rest) error {
 		return errStranger
 	}
 	var lacks []id.Hash
-	h.log.Beyond(marks(r.Marks), func(x id.Hash) bool {
+	h.log.Beyond(msg.Marks(r.Marks), func(x id.Hash) bool {
 		if x != h.id {
 			lacks = append(lacks, x)
 		}
 		return true
 	})
-	if slices.Equal(hashesIn(r.Heads), h.log.Heads()) {
+	if slices.Equal(msg.HashesIn(r.Heads), h.log.Heads()) {
 		return nil // a fork that both know
 	}
 	return h.bring(t, d, lacks)
@@ -345,7 +346,7 @@ func (h *hall) bring(t *task.T, d device, lacks []id.Hash) error {
 		if !h.shares(d.who.Key) {
 			return nil // what came meanwhile has put him out
 		}
-		list, err := h.read(t, lacks[:min(len(lacks), maxEntries)])
+		list, err := h.read(t, lacks[:min(len(lacks), msg.MaxEntries)])
 		if err != nil {
 			return err
 		}
@@ -353,8 +354,8 @@ func (h *hall) bring(t *task.T, d device, lacks []id.Hash) error {
 		if len(list) == 0 {
 			return nil
 		}
-		ans, err := h.ask(t, d, func(a *about) wire.Message { return &push{About: a, Entries: list} })
-		if _, ok := ans.(*took); err != nil || !ok {
+		ans, err := h.ask(t, d, func(a *msg.About) wire.Message { return &msg.Push{About: a, Entries: list} })
+		if _, ok := ans.(*msg.Took); err != nil || !ok {
 			return err
 		}
 		last := list[len(list)-1].Hash()
@@ -365,12 +366,12 @@ func (h *hall) bring(t *task.T, d device, lacks []id.Hash) error {
 
 // fetch asks for entries by their hashes, and for those that they name, until all are here.
 func (h *hall) fetch(t *task.T, d device, heads []byte) error {
-	want := slices.DeleteFunc(hashesIn(heads), h.log.Has)
+	want := slices.DeleteFunc(msg.HashesIn(heads), h.log.Has)
 	for range maxRounds {
 		if len(want) == 0 {
 			return nil
 		}
-		r, err := h.askRest(t, d, &sync{Wanted: appendHashes(want[:min(len(want), maxWanted)])})
+		r, err := h.askRest(t, d, &msg.Sync{Wanted: msg.AppendHashes(want[:min(len(want), msg.MaxWanted)])})
 		if err != nil {
 			return err
 		}
@@ -438,7 +439,7 @@ func (h *hall) compareUntil(t *task.T, enough int) error {
 		}
 		for _, d := range devices {
 			err := h.compare(t, d)
-			if refusal := new(kbr.RefusedError); errors.As(err, &refusal) && refusal.Code == refusedUnknown {
+			if refusal := new(kbr.RefusedError); errors.As(err, &refusal) && refusal.Code == msg.RefusedUnknown {
 				h.tellOf(t, d)
 			}
 			if err == nil {

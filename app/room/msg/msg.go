@@ -1,4 +1,4 @@
-package room
+package msg
 
 import (
 	"encoding/binary"
@@ -15,16 +15,18 @@ import (
 
 // Limits of messages.
 const (
-	maxEntries = 128      // in one message
-	maxHeads   = 64       // told of
-	maxWanted  = 64       // entries asked for by their hashes
-	roomFor    = 44 << 10 // bytes of entries in one message
-	markSize   = id.Size + 8
-	maxSealed  = 2 << 10 // bytes of a sealed key
-	knownSize  = 8 + 8   // bytes of how a receipt is named that is there
-	// maxReceipts is how many are in one message, and maxKnown how many are named.
-	maxReceipts = 256
-	maxKnown    = dag.MaxAllStreams
+	MaxEntries = 128         // in one message
+	MaxHeads   = 64          // told of
+	MaxWanted  = 64          // entries asked for by their hashes
+	RoomFor    = 44 << 10    // bytes of entries in one message
+	MarkSize   = id.Size + 8 // bytes of a mark
+	MaxSealed  = 2 << 10     // bytes of a sealed key
+	KnownSize  = 8 + 8       // bytes of how a receipt is named that is there
+	// MaxReceipts is how many are in one message, and MaxKnown how many are named.
+	MaxReceipts = 256
+	MaxKnown    = dag.MaxAllStreams
+	// MaxFound is how many public rooms of one person are told of.
+	MaxFound = 64
 )
 
 // Kinds on the wire.
@@ -42,79 +44,80 @@ const (
 	kindFound
 )
 
-// messages lists what nodes say to each other in this protocol.
-var messages = wire.NewTable((*push)(nil), (*took)(nil), (*sync)(nil), (*rest)(nil), (*askKey)(nil), (*key)(nil), (*invite)(nil), (*seen)(nil), (*seenRest)(nil),
-	(*find)(nil), (*found)(nil))
+// Messages lists what nodes say to each other in this protocol.
+var Messages = wire.NewTable((*Push)(nil), (*Took)(nil), (*Sync)(nil), (*Rest)(nil), (*AskKey)(nil), (*Key)(nil), (*Invite)(nil), (*Seen)(nil), (*SeenRest)(nil),
+	(*Find)(nil), (*Found)(nil))
 
 // Codes of refusals.
 const (
-	refusedMalformed uint16 = 1 + iota
-	refusedRouted
-	refusedUnknown // the room is not known here, or nobody is in it who lives here
-	refusedDenied  // who asks has no right to it
-	refusedBusy
-	refusedStranger // who asks is not known to be in the room
+	RefusedMalformed uint16 = 1 + iota
+	RefusedRouted
+	RefusedUnknown // the room is not known here, or nobody is in it who lives here
+	RefusedDenied  // who asks has no right to it
+	RefusedBusy
+	RefusedStranger // who asks is not known to be in the room
 )
 
-// about says who speaks to whom of which room.
-type about struct {
+// About says who speaks to whom of which room.
+type About struct {
 	Room id.Hash  `cbor:"1,keyasint"`
 	From peer.Key `cbor:"2,keyasint"` // a user of the node that sends
 	To   peer.Key `cbor:"3,keyasint"` // a user of the node that is asked
 }
 
-func (a *about) Check() error {
+// Check implements wire.Checker.
+func (a *About) Check() error {
 	if a == nil || a.Room.IsZero() || a.From.IsZero() || a.To.IsZero() {
 		return errors.New("message about no room, or from or to nobody")
 	}
 	return nil
 }
 
-// push brings entries, in order.
-type push struct {
-	About   *about         `cbor:"1,keyasint"`
+// Push brings entries, in order.
+type Push struct {
+	About   *About         `cbor:"1,keyasint"`
 	Entries []*entry.Entry `cbor:"2,keyasint"`
 	// Before asks to pass the entry, which is one alone, on to all whose seats (seatOf) come after
 	// that of whom it is pushed to, and before this one. Zero: it is not to be passed on.
 	Before id.Hash `cbor:"3,keyasint,omitzero"`
 }
 
-// took answers push and invite.
-type took struct {
+// Took answers push and invite.
+type Took struct {
 	// Lacks tells that entries name others that are not there: the sender is asked for them.
 	Lacks bool `cbor:"1,keyasint,omitempty"`
 }
 
-// sync asks for what the sender lacks.
-type sync struct {
-	About  *about `cbor:"1,keyasint"`
+// Sync asks for what the sender lacks.
+type Sync struct {
+	About  *About `cbor:"1,keyasint"`
 	Marks  []byte `cbor:"2,keyasint,omitempty"` // streams and how far they are there, one after another
-	Wanted []byte `cbor:"3,keyasint,omitempty"` // hashes of entries that marks cannot tell of
+	Wanted []byte `cbor:"3,keyasint,omitempty"` // hashes of entries that Marks cannot tell of
 }
 
-// rest answers sync.
-type rest struct {
+// Rest answers sync.
+type Rest struct {
 	Entries []*entry.Entry `cbor:"1,keyasint,omitempty"`
 	More    bool           `cbor:"2,keyasint,omitempty"`
 	Heads   []byte         `cbor:"3,keyasint,omitempty"`
 	Marks   []byte         `cbor:"4,keyasint,omitempty"` // with the last entries
 }
 
-// askKey asks for the key of an epoch.
-type askKey struct {
-	About *about  `cbor:"1,keyasint"`
+// AskKey asks for the key of an epoch.
+type AskKey struct {
+	About *About  `cbor:"1,keyasint"`
 	Epoch id.Hash `cbor:"2,keyasint"`
 }
 
-// key answers askKey.
-type key struct {
+// Key answers askKey.
+type Key struct {
 	Number uint32 `cbor:"1,keyasint"` // of the sealing key
 	Sealed []byte `cbor:"2,keyasint"`
 }
 
-// invite tells somebody that he was made a member.
-type invite struct {
-	About    *about       `cbor:"1,keyasint"`
+// Invite tells somebody that he was made a member.
+type Invite struct {
+	About    *About       `cbor:"1,keyasint"`
 	Name     string       `cbor:"2,keyasint"` // that From has in the directory
 	Title    string       `cbor:"3,keyasint"` // of the room, as From has it
 	Founding *entry.Entry `cbor:"4,keyasint"`
@@ -122,12 +125,12 @@ type invite struct {
 	// Epoch and Key are the current key, sealed to him, with which he finds the room on the shelf
 	// when no member is there; nil in a public room, and where From does not have it.
 	Epoch id.Hash `cbor:"6,keyasint"`
-	Key   *key    `cbor:"7,keyasint,omitempty"`
+	Key   *Key    `cbor:"7,keyasint,omitempty"`
 }
 
-// seen brings receipts, or asks for those that the sender does not have.
-type seen struct {
-	About    *about           `cbor:"1,keyasint"`
+// Seen brings receipts, or asks for those that the sender does not have.
+type Seen struct {
+	About    *About           `cbor:"1,keyasint"`
 	Receipts []*entry.Receipt `cbor:"2,keyasint,omitempty"`
 	Asks     bool             `cbor:"3,keyasint,omitempty"`
 	// Known are the first 8 bytes of the keys of those whose receipts are there, each with its
@@ -135,34 +138,36 @@ type seen struct {
 	Known []byte `cbor:"4,keyasint,omitempty"`
 }
 
-// seenRest answers seen.
-type seenRest struct {
+// SeenRest answers seen.
+type SeenRest struct {
 	Receipts []*entry.Receipt `cbor:"1,keyasint,omitempty"`
 }
 
-// find asks which public rooms somebody is in.
-type find struct {
+// Find asks which public rooms somebody is in.
+type Find struct {
 	To peer.Key `cbor:"1,keyasint"` // a user of the node that is asked
 }
 
-// found answers find.
-type found struct {
-	Rooms []*listing `cbor:"1,keyasint,omitempty"`
+// Found answers find.
+type Found struct {
+	Rooms []*Listing `cbor:"1,keyasint,omitempty"`
 }
 
-// listing is a public room.
-type listing struct {
+// Listing is a public room.
+type Listing struct {
 	Founding *entry.Entry `cbor:"1,keyasint"`
 	Title    string       `cbor:"2,keyasint"` // as who is asked has it
 	Members  uint32       `cbor:"3,keyasint"`
 }
 
 // Kind implements wire.Message.
-func (*find) Kind() wire.Kind  { return kindFind }
-func (*found) Kind() wire.Kind { return kindFound }
+func (*Find) Kind() wire.Kind { return kindFind }
+
+// Kind implements wire.Message.
+func (*Found) Kind() wire.Kind { return kindFound }
 
 // Check implements wire.Checker.
-func (f *find) Check() error {
+func (f *Find) Check() error {
 	if f.To.IsZero() {
 		return errors.New("asks nobody")
 	}
@@ -170,9 +175,9 @@ func (f *find) Check() error {
 }
 
 // Check implements wire.Checker.
-func (f *found) Check() error {
-	if len(f.Rooms) > maxFound {
-		return fmt.Errorf("%d rooms in one message, at most %d", len(f.Rooms), maxFound)
+func (f *Found) Check() error {
+	if len(f.Rooms) > MaxFound {
+		return fmt.Errorf("%d rooms in one message, at most %d", len(f.Rooms), MaxFound)
 	}
 	for _, x := range f.Rooms {
 		if x == nil || x.Founding == nil {
@@ -186,21 +191,35 @@ func (f *found) Check() error {
 }
 
 // Kind implements wire.Message.
-func (*push) Kind() wire.Kind   { return kindPush }
-func (*took) Kind() wire.Kind   { return kindTook }
-func (*sync) Kind() wire.Kind   { return kindSync }
-func (*rest) Kind() wire.Kind   { return kindRest }
-func (*askKey) Kind() wire.Kind { return kindAskKey }
-func (*key) Kind() wire.Kind    { return kindKey }
-func (*invite) Kind() wire.Kind { return kindInvite }
+func (*Push) Kind() wire.Kind { return kindPush }
 
 // Kind implements wire.Message.
-func (*seen) Kind() wire.Kind     { return kindSeen }
-func (*seenRest) Kind() wire.Kind { return kindSeenRest }
+func (*Took) Kind() wire.Kind { return kindTook }
+
+// Kind implements wire.Message.
+func (*Sync) Kind() wire.Kind { return kindSync }
+
+// Kind implements wire.Message.
+func (*Rest) Kind() wire.Kind { return kindRest }
+
+// Kind implements wire.Message.
+func (*AskKey) Kind() wire.Kind { return kindAskKey }
+
+// Kind implements wire.Message.
+func (*Key) Kind() wire.Kind { return kindKey }
+
+// Kind implements wire.Message.
+func (*Invite) Kind() wire.Kind { return kindInvite }
+
+// Kind implements wire.Message.
+func (*Seen) Kind() wire.Kind { return kindSeen }
+
+// Kind implements wire.Message.
+func (*SeenRest) Kind() wire.Kind { return kindSeenRest }
 
 func checkReceipts(list []*entry.Receipt) error {
-	if len(list) > maxReceipts {
-		return fmt.Errorf("%d receipts in one message, at most %d", len(list), maxReceipts)
+	if len(list) > MaxReceipts {
+		return fmt.Errorf("%d receipts in one message, at most %d", len(list), MaxReceipts)
 	}
 	for _, r := range list {
 		if r == nil {
@@ -214,8 +233,8 @@ func checkReceipts(list []*entry.Receipt) error {
 }
 
 func checkEntries(list []*entry.Entry) error {
-	if len(list) > maxEntries {
-		return fmt.Errorf("%d entries in one message, at most %d", len(list), maxEntries)
+	if len(list) > MaxEntries {
+		return fmt.Errorf("%d entries in one message, at most %d", len(list), MaxEntries)
 	}
 	for _, e := range list {
 		if e == nil {
@@ -236,14 +255,14 @@ func checkHashes(b []byte, most int) error {
 }
 
 func checkMarks(b []byte) error {
-	if len(b)%markSize != 0 || len(b) > dag.MaxAllStreams*markSize {
-		return fmt.Errorf("marks of %d bytes, at most %d of them", len(b), dag.MaxAllStreams)
+	if len(b)%MarkSize != 0 || len(b) > dag.MaxAllStreams*MarkSize {
+		return fmt.Errorf("Marks of %d bytes, at most %d of them", len(b), dag.MaxAllStreams)
 	}
 	return nil
 }
 
 // Check implements wire.Checker.
-func (p *push) Check() error {
+func (p *Push) Check() error {
 	if !p.Before.IsZero() && len(p.Entries) != 1 {
 		return fmt.Errorf("%d entries to be passed on, want 1", len(p.Entries))
 	}
@@ -251,17 +270,17 @@ func (p *push) Check() error {
 }
 
 // Check implements wire.Checker.
-func (s *sync) Check() error {
-	return errors.Join(s.About.Check(), checkMarks(s.Marks), checkHashes(s.Wanted, maxWanted))
+func (s *Sync) Check() error {
+	return errors.Join(s.About.Check(), checkMarks(s.Marks), checkHashes(s.Wanted, MaxWanted))
 }
 
 // Check implements wire.Checker.
-func (r *rest) Check() error {
-	return errors.Join(checkEntries(r.Entries), checkHashes(r.Heads, maxHeads), checkMarks(r.Marks))
+func (r *Rest) Check() error {
+	return errors.Join(checkEntries(r.Entries), checkHashes(r.Heads, MaxHeads), checkMarks(r.Marks))
 }
 
 // Check implements wire.Checker.
-func (a *askKey) Check() error {
+func (a *AskKey) Check() error {
 	if a.Epoch.IsZero() {
 		return errors.New("asks for the key of no epoch")
 	}
@@ -269,15 +288,15 @@ func (a *askKey) Check() error {
 }
 
 // Check implements wire.Checker.
-func (k *key) Check() error {
-	if len(k.Sealed) == 0 || len(k.Sealed) > maxSealed {
-		return fmt.Errorf("sealed key of %d bytes, want 1 to %d", len(k.Sealed), maxSealed)
+func (k *Key) Check() error {
+	if len(k.Sealed) == 0 || len(k.Sealed) > MaxSealed {
+		return fmt.Errorf("sealed key of %d bytes, want 1 to %d", len(k.Sealed), MaxSealed)
 	}
 	return nil
 }
 
 // Check implements wire.Checker.
-func (i *invite) Check() error {
+func (i *Invite) Check() error {
 	if i.Key != nil {
 		if err := i.Key.Check(); err != nil {
 			return err
@@ -287,25 +306,27 @@ func (i *invite) Check() error {
 }
 
 // Check implements wire.Checker.
-func (s *seen) Check() error {
-	if len(s.Known)%knownSize != 0 || len(s.Known) > maxKnown*knownSize {
-		return fmt.Errorf("names of receipts of %d bytes, at most %d of them", len(s.Known), maxKnown)
+func (s *Seen) Check() error {
+	if len(s.Known)%KnownSize != 0 || len(s.Known) > MaxKnown*KnownSize {
+		return fmt.Errorf("names of receipts of %d bytes, at most %d of them", len(s.Known), MaxKnown)
 	}
 	return errors.Join(s.About.Check(), checkReceipts(s.Receipts))
 }
 
 // Check implements wire.Checker.
-func (r *seenRest) Check() error { return checkReceipts(r.Receipts) }
+func (r *SeenRest) Check() error { return checkReceipts(r.Receipts) }
 
-func encode(m wire.Message) []byte {
-	b, err := messages.Encode(m)
+// Encode writes a message, which must be within its limits.
+func Encode(m wire.Message) []byte {
+	b, err := Messages.Encode(m)
 	if err != nil {
 		panic(err) // what is built here is within the limits
 	}
 	return b
 }
 
-func appendMarks(list []dag.Mark) []byte {
+// AppendMarks writes marks one after another.
+func AppendMarks(list []dag.Mark) []byte {
 	var b []byte
 	for _, m := range list {
 		s := m.Stream.Bytes()
@@ -314,15 +335,17 @@ func appendMarks(list []dag.Mark) []byte {
 	return b
 }
 
-func marks(b []byte) []dag.Mark {
+// Marks reads what AppendMarks wrote.
+func Marks(b []byte) []dag.Mark {
 	var list []dag.Mark
-	for m := range slices.Chunk(b, markSize) {
+	for m := range slices.Chunk(b, MarkSize) {
 		list = append(list, dag.Mark{Stream: id.FromBytes(m[:id.Size]), Last: binary.BigEndian.Uint64(m[id.Size:])})
 	}
 	return list
 }
 
-func appendHashes(list []id.Hash) []byte {
+// AppendHashes writes hashes one after another.
+func AppendHashes(list []id.Hash) []byte {
 	var b []byte
 	for _, h := range list {
 		b = append(b, h[:]...)
@@ -330,7 +353,8 @@ func appendHashes(list []id.Hash) []byte {
 	return b
 }
 
-func hashesIn(b []byte) []id.Hash {
+// HashesIn reads what AppendHashes wrote.
+func HashesIn(b []byte) []id.Hash {
 	var list []id.Hash
 	for h := range slices.Chunk(b, len(id.Hash{})) {
 		list = append(list, id.Hash(h))
