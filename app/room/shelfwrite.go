@@ -451,7 +451,7 @@ func (h *hall) pointOn(t *task.T) error {
 		if back > reminders || !reminds && back > pointers {
 			continue
 		}
-		err := h.pointFrom(t, key, current, begins && back <= pointers)
+		err := h.pointFrom(t, key, current, begins && back <= pointers, back == 1)
 		if errors.Is(err, task.ErrStopped) {
 			return err
 		}
@@ -466,8 +466,10 @@ func (h *hall) pointOn(t *task.T) error {
 	return late
 }
 
-// pointFrom makes one head lead to an epoch, if it is to in any case, or the letters end soon to which it leads.
-func (h *hall) pointFrom(t *task.T, key peer.Secret, to id.Hash, always bool) error {
+// pointFrom makes one head lead to an epoch, if it is to in any case, or the letters end soon to which it leads. That of
+// the epoch just before has what it had until then: if another epoch that began at once comes to be the current
+// one, the head of that begins with it.
+func (h *hall) pointFrom(t *task.T, key peer.Secret, to id.Hash, always, before bool) error {
 	m := h.rooms()
 	var letters *shelf.Next
 	slim := false
@@ -488,7 +490,8 @@ func (h *hall) pointFrom(t *task.T, key peer.Secret, to id.Hash, always bool) er
 			}
 		}
 		next := head.After()
-		if slim {
+		leads := slices.ContainsFunc(head.Next, func(n *shelf.Next) bool { return n.Epoch == to })
+		if slim && (!before || leads) {
 			next.Slim()
 		}
 		next.Lead(letters)
