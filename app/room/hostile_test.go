@@ -71,7 +71,7 @@ func TestLiar(t *testing.T) {
 			ans, err := lie(w, l, n, alice, b)
 			refusal := new(kbr.RefusedError)
 			// Everybody may ask who is in which public room.
-			if taken := slices.Contains([]string{"push", "find"}, reflect.TypeOf(m).Elem().Name()); taken {
+			if taken := slices.Contains([]string{"Push", "Find"}, reflect.TypeOf(m).Elem().Name()); taken {
 				if err != nil {
 					t.Errorf("%T: %v", m, err)
 				}
