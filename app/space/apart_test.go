@@ -9,7 +9,6 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/space"
-	"github.com/phyllo-net/phyllo/kbr/kbrtest"
 	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -22,12 +21,7 @@ func TestOneOfTwoMachines(t *testing.T) {
 		t.Run(fmt.Sprint("both go on: ", both), func(t *testing.T) {
 			w := newWorld(t, 2, 65)
 			h := w.members[0].create(space.Founding{Name: "x", History: true})
-			var m []*part
-			for _, x := range w.members {
-				p := &part{member: x}
-				p.must("open", func(t *task.T) (err error) { p.sp, err = p.spaces.Open(t, ann, h); return err })
-				m = append(m, p)
-			}
+			m := opened(h, w.members...)
 			a, b := m[0], m[1]
 			a.puts("before", "one")
 			b.puts("removed", "it")
@@ -79,12 +73,7 @@ func TestRemovedWhileApart(t *testing.T) {
 		t.Run(fmt.Sprint("history: ", history), func(t *testing.T) {
 			w := newWorld(t, 2, 67)
 			h := w.members[0].create(space.Founding{Name: "x", History: history})
-			var m []*part
-			for _, x := range w.members {
-				p := &part{member: x}
-				p.must("open", func(t *task.T) (err error) { p.sp, err = p.spaces.Open(t, ann, h); return err })
-				m = append(m, p)
-			}
+			m := opened(h, w.members...)
 			a, b := m[0], m[1]
 			for _, name := range []string{"kept", "a removes", "b removes", "both remove", "a removes, b puts", "a puts, b removes", "a renames", "b renames", "a copies and replaces",
 				"b copies and replaces"} {
@@ -138,48 +127,43 @@ func TestRemovedWhileApart(t *testing.T) {
 }
 
 // TestMinorityOfSpace: a majority of a space's keepers replaces files and gives back the nodes of the directory
-// that it does not need any more, while a minority, out of its sight, puts a file beside others of these. When they
-// meet all is there.
+// that it does not need any more, while a minority, out of its sight, puts files beside others of these: fewer than
+// the majority changes, or more, and so its root is the current one when they meet. All is there then.
 func TestMinorityOfSpace(t *testing.T) {
 	simtest.WithoutRace(t)
-	w := newWorld(t, 5, 66)
-	h := w.members[0].create(space.Founding{Name: "x"})
-	var m []*part
-	for _, x := range []*member{w.members[0], w.members[4]} {
-		p := &part{member: x}
-		p.must("open", func(t *task.T) (err error) { p.sp, err = p.spaces.Open(t, ann, h); return err })
-		m = append(m, p)
+	for _, puts := range []int{1, 6} {
+		t.Run(fmt.Sprint("it puts ", puts), func(t *testing.T) {
+			w := newWorld(t, 5, 66)
+			h := w.members[0].create(space.Founding{Name: "x"})
+			m := opened(h, w.members[0], w.members[4])
+			a, b := m[0], m[1]
+			want := make(map[string][]string)
+			for i := range 150 {
+				name := fmt.Sprintf("%03d %s", i, strings.Repeat("long ", 40))
+				a.puts(name, "one")
+				want[name] = []string{"one"}
+			}
+			b.has()
+			w.alone(b)
+			for _, i := range []int{5, 70, 149} {
+				name := fmt.Sprintf("%03d more", i)
+				a.puts(name, "a's")
+				want[name] = []string{"a's"}
+			}
+			w.net.Run(10 * time.Minute)
+			for i := range puts {
+				name := fmt.Sprintf("099 of b, %d", i)
+				b.puts(name, "b's")
+				want[name] = []string{"b's"}
+			}
+			if b.sp.Apart() == 0 || a.sp.Apart() > 0 {
+				t.Fatalf("the minority is apart from %d, the majority from %d", b.sp.Apart(), a.sp.Apart())
+			}
+			w.net.Run(10 * time.Minute)
+			w.meet()
+			mustHave(t, append(opened(h, w.members[2]), m...), want) // it remembers nothing of what was there
+		})
 	}
-	a, b := m[0], m[1]
-	want := make(map[string][]string)
-	for i := range 150 {
-		name := fmt.Sprintf("%03d %s", i, strings.Repeat("long ", 40))
-		a.puts(name, "one")
-		want[name] = []string{"one"}
-	}
-	b.has()
-	var most []*kbrtest.Node
-	for _, x := range w.members[:4] {
-		most = append(most, x.node)
-	}
-	w.net.Partition(most, []*kbrtest.Node{b.node})
-	w.net.Run(25 * time.Minute)
-	for _, i := range []int{5, 70, 149} {
-		name := fmt.Sprintf("%03d more", i)
-		a.puts(name, "a's")
-		want[name] = []string{"a's"}
-	}
-	w.net.Run(10 * time.Minute)
-	b.puts("099 of b", "b's")
-	want["099 of b"] = []string{"b's"}
-	if b.sp.Apart() == 0 || a.sp.Apart() > 0 {
-		t.Fatalf("the minority is apart from %d, the majority from %d", b.sp.Apart(), a.sp.Apart())
-	}
-	w.net.Run(10 * time.Minute)
-	w.meet()
-	c := &part{member: w.members[2]} // who remembers nothing of what was there
-	c.must("open", func(t *task.T) (err error) { c.sp, err = c.spaces.Open(t, ann, h); return err })
-	mustHave(t, append([]*part{c}, m...), want)
 }
 
 // TestCopiedWhileApart: a majority removes or replaces files and gives their contents back, while a minority,
@@ -189,12 +173,7 @@ func TestMinorityOfSpace(t *testing.T) {
 func TestCopiedWhileApart(t *testing.T) {
 	w := newWorld(t, 5, 68)
 	h := w.members[0].create(space.Founding{Name: "x"})
-	var m []*part
-	for _, x := range []*member{w.members[0], w.members[4]} {
-		p := &part{member: x}
-		p.must("open", func(t *task.T) (err error) { p.sp, err = p.spaces.Open(t, ann, h); return err })
-		m = append(m, p)
-	}
+	m := opened(h, w.members[0], w.members[4])
 	a, b := m[0], m[1]
 	var late *space.Upload // that has not seen the first "both"
 	b.must("begin", func(t *task.T) error {
@@ -216,8 +195,7 @@ func TestCopiedWhileApart(t *testing.T) {
 		})
 	}
 	b.has()
-	w.net.Partition([]*kbrtest.Node{w.members[0].node, w.members[1].node, w.members[2].node, w.members[3].node}, []*kbrtest.Node{b.node})
-	w.net.Run(25 * time.Minute)
+	w.alone(b)
 	before := w.objects()
 	for _, name := range []string{"removed", "moved", "folder/in", "last"} {
 		a.must("remove", func(t *task.T) error { _, err := a.sp.Remove(t, name, 0, space.Cond{}); return err })
@@ -247,56 +225,76 @@ func TestCopiedWhileApart(t *testing.T) {
 	w.meet()
 	b.has()
 	w.net.Run(10 * time.Minute)
-	c := &part{member: w.members[2]}
-	c.must("open", func(t *task.T) (err error) { c.sp, err = c.spaces.Open(t, ann, h); return err })
-	mustHave(t, append([]*part{c}, m...), map[string][]string{"replaced": {"a's"}, "both": {"b's", "a's"}, "copy of removed": {"removed's content"},
+	mustHave(t, append(opened(h, w.members[2]), m...), map[string][]string{"replaced": {"a's"}, "both": {"b's", "a's"}, "copy of removed": {"removed's content"},
 		"copy of replaced": {"replaced's content"}, "new": {"moved's content"}, "other/in": {"folder/in's content"}})
 }
 
-// TestMetBeforeGivenBack: a majority removes a file, and a minority knows nothing of a majority that has agreed to it.
-// If the majority's root does not tell, either, it is back when they meet, and with its content, which was not given
-// back before.
-func TestMetBeforeGivenBack(t *testing.T) {
-	for _, back := range []bool{false, true} {
-		t.Run(fmt.Sprint("is back: ", back), func(t *testing.T) {
-			w := newWorld(t, 5, 69)
-			h := w.members[0].create(space.Founding{Name: "x"})
-			var m []*part
-			for _, x := range []*member{w.members[0], w.members[4]} {
-				p := &part{member: x}
-				p.must("open", func(t *task.T) (err error) { p.sp, err = p.spaces.Open(t, ann, h); return err })
-				m = append(m, p)
-			}
-			a, b := m[0], m[1]
-			a.puts("first", "one")
-			a.puts("last", "one")
-			w.net.Partition([]*kbrtest.Node{w.members[0].node, w.members[1].node, w.members[2].node, w.members[3].node}, []*kbrtest.Node{b.node})
-			w.net.Run(25 * time.Minute)
-			var release func()
-			a.must("read", func(t *task.T) error {
-				return a.sp.Look(t, func(sn space.Snapshot) error {
-					v, err := sn.Version("last", 0)
-					if err == nil {
-						release = a.spaces.Hold(v.Content)
-					}
-					return err
-				})
-			})
-			a.must("remove", func(t *task.T) error { _, err := a.sp.Remove(t, "last", 0, space.Cond{}); return err })
-			want := map[string][]string{"first": {"one"}, "b": {"b's"}}
-			if back {
+// TestRemovedLast: a majority removes what was put last before they parted, and gives its content back or has
+// not done so yet, while a minority knows nothing of a majority that has agreed to it, or of its removal. It stays removed
+// when they meet, whichever has changed more.
+func TestRemovedLast(t *testing.T) {
+	for _, puts := range []int{1, 6} {
+		for _, held := range []bool{false, true} {
+			t.Run(fmt.Sprintf("the minority puts %d, held: %t", puts, held), func(t *testing.T) {
+				w := newWorld(t, 5, 69)
+				h := w.members[0].create(space.Founding{Name: "x"})
+				m := opened(h, w.members[0], w.members[4])
+				a, b := m[0], m[1]
+				a.puts("first", "one")
+				a.puts("last", "one")
+				w.alone(b)
+				release := func() {}
+				if held {
+					a.must("read", func(t *task.T) error {
+						return a.sp.Look(t, func(sn space.Snapshot) error {
+							v, err := sn.Version("last", 0)
+							if err == nil {
+								release = a.spaces.Hold(v.Content)
+							}
+							return err
+						})
+					})
+				}
+				a.must("remove", func(t *task.T) error { _, err := a.sp.Remove(t, "last", 0, space.Cond{}); return err })
 				a.puts("a", "a's")
-				want["last"], want["a"] = []string{"one"}, []string{"a's"}
-			}
-			b.puts("b", "b's")
-			if b.sp.Apart() == 0 || a.sp.Apart() > 0 {
-				t.Fatalf("the minority is apart from %d, the majority from %d", b.sp.Apart(), a.sp.Apart())
-			}
-			w.meet()
-			b.has()
-			release()
-			w.net.Run(10 * time.Minute)
-			mustHave(t, m, want)
-		})
+				w.net.Run(10 * time.Minute)
+				want := map[string][]string{"first": {"one"}, "a": {"a's"}}
+				for i := range puts {
+					b.puts(fmt.Sprint("b", i), "b's")
+					want[fmt.Sprint("b", i)] = []string{"b's"}
+				}
+				if b.sp.Apart() == 0 || a.sp.Apart() > 0 {
+					t.Fatalf("the minority is apart from %d, the majority from %d", b.sp.Apart(), a.sp.Apart())
+				}
+				w.meet()
+				b.has()
+				release()
+				w.net.Run(10 * time.Minute)
+				mustHave(t, m, want)
+			})
+		}
 	}
+}
+
+// TestSharedWhileApart: a majority gives a file another name, and a minority that knows nothing of it
+// makes more changes. When they have met the file is removed under its old name: the other one has its content.
+func TestSharedWhileApart(t *testing.T) {
+	w := newWorld(t, 5, 70)
+	h := w.members[0].create(space.Founding{Name: "x"})
+	m := opened(h, w.members[0], w.members[4])
+	a, b := m[0], m[1]
+	a.puts("file", "one")
+	b.has()
+	w.alone(b)
+	a.must("copy", func(t *task.T) error { _, err := a.sp.Copy(t, "file", 0, "copy", nil, space.Cond{}); return err })
+	want := map[string][]string{"copy": {"one"}}
+	for i := range 4 {
+		b.puts(fmt.Sprint("b", i), "b's")
+		want[fmt.Sprint("b", i)] = []string{"b's"}
+	}
+	w.meet()
+	b.has()
+	a.must("remove", func(t *task.T) error { _, err := a.sp.Remove(t, "file", 0, space.Cond{}); return err })
+	w.net.Run(10 * time.Minute)
+	mustHave(t, m, want)
 }

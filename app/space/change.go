@@ -183,17 +183,22 @@ func (sp *Space) Copy(t *task.T, from string, number uint64, to string, meta *Me
 			return nil, err
 		}
 		if own = a.of(v, &own); own.Shared {
-			marked := slices.Clone(e.Versions)
-			shared := *x
-			shared.Shared, shared.Clash = true, false
-			marked[slices.Index(marked, x)] = &shared
-			v.set(from, &tree.Entry{Name: from, Versions: marked})
+			v.share(e, x)
 		}
 		if meta != nil {
 			own.More = meta.More // it is new
 		}
 		return v.put(to, own, seen)
 	})
+}
+
+// share marks a version of an entry whose content gets another name, too.
+func (v *view) share(e *tree.Entry, x *tree.Version) {
+	marked := slices.Clone(e.Versions)
+	shared := *x
+	shared.Shared, shared.Clash = true, false
+	marked[slices.Index(marked, x)] = &shared
+	v.set(e.Name, &tree.Entry{Name: e.Name, Versions: marked})
 }
 
 // Rename moves a file, or a folder with all that is below it, with one change. What has the
@@ -313,18 +318,20 @@ func (sp *Space) Remove(t *task.T, name string, number uint64, c Cond) (*tree.Ve
 		if number == 0 {
 			return v.erase(e), nil
 		}
-		left := slices.DeleteFunc(slices.Clone(e.Versions), func(o *tree.Version) bool { return o == x })
-		for len(left) > 0 && left[len(left)-1].Removed { // nothing is below such a mark
-			left = left[:len(left)-1]
-		}
-		v.drop(x)
-		if len(left) == 0 {
-			v.set(name, nil)
-		} else {
-			v.set(name, &tree.Entry{Name: name, Versions: left})
-		}
+		v.remove(e, x)
 		return x, nil
 	})
+}
+
+// remove takes a version of an entry away, for good.
+func (v *view) remove(e *tree.Entry, x *tree.Version) {
+	left := trim(slices.DeleteFunc(slices.Clone(e.Versions), func(o *tree.Version) bool { return o == x }))
+	v.drop(x)
+	if len(left) == 0 {
+		v.set(e.Name, nil)
+	} else {
+		v.set(e.Name, &tree.Entry{Name: e.Name, Versions: left})
+	}
 }
 
 // Erase takes a name away with all its versions, for good, in a space with history too. Errors

@@ -52,24 +52,28 @@ func (s *Spaces) drawn() (n uint64) {
 	return n
 }
 
-// try names an attempt to replace a root. Of one person on one node each attempt follows the one before, so a root names
-// the last one for all; several people there go on beside each other, and have names of their own.
-func (c *changes) try(sp *Space, r *root) made {
-	s := sp.s
-	now, facts := s.ep.Wall(), r.facts()
-	c.Settle(facts, now)
-	if sp.who == 0 || c.Strays(sp.who, facts) {
-		sp.who = s.drawn()
+// attempt names an attempt to replace a root. Of one person on one node each attempt follows the one before, so a root names
+// the last one for all; several people there go on beside each other, and have names of their own. So has who comes to a
+// root that does not come after his last attempt, though that became one, or may have: it stands elsewhere, or may, and no
+// root is to claim that it comes after it.
+func (sp *Space) attempt(r *root) made {
+	if sp.who == 0 || sp.last.Who == sp.who && !r.facts().After(sp.last) {
+		sp.who = sp.s.drawn()
 	}
-	s.tries++
-	m := made{Who: sp.who, Attempt: s.tries}
+	sp.s.tries++
+	return made{Who: sp.who, Attempt: sp.s.tries}
+}
+
+// try notes that an attempt is about to be made.
+func (c *changes) try(sp *Space, r *root, m made) {
+	now := sp.s.ep.Wall()
+	c.Settle(r.facts(), now)
 	a := notes.Attempt{Made: m, Version: r.version + 1, Date: now.UnixMilli()}
 	if len(r.Made) > 0 {
 		a.Base = &r.Made[0]
 	}
 	c.Try(a)
 	c.flying = append(c.flying, m)
-	return m
 }
 
 // land says that nobody waits any more for what becomes of an attempt.

@@ -102,6 +102,9 @@ func (sp *Space) commit(t *task.T, ops []*op) ([]result, error) {
 	for {
 		if err == nil {
 			if i := slices.IndexFunc(tried, func(a *attempt) bool { return r.has(a.made) }); i >= 0 {
+				if tried[i].made.Who == sp.who {
+					sp.last = tried[i].made
+				}
 				sp.settled(tried, tried[i])
 				return tried[i].results, nil
 			}
@@ -121,7 +124,7 @@ func (sp *Space) commit(t *task.T, ops []*op) ([]result, error) {
 				var now *root
 				now, err = sp.replace(t, a.root, r.version, ops[0].strict)
 				if err == nil {
-					sp.current, sp.own = now, now
+					sp.current, sp.own, sp.last = now, now, a.made
 					sp.settled(tried, a)
 					return a.results, nil
 				}
@@ -129,6 +132,7 @@ func (sp *Space) commit(t *task.T, ops []*op) ([]result, error) {
 					r, fresh, err = now, true, nil // somebody was faster
 					continue
 				}
+				sp.last = a.made // it may be one
 			}
 		}
 		if fatal(err) || !sp.s.ep.Now().Before(end) {
@@ -178,10 +182,12 @@ func (sp *Space) build(t *task.T, r *root, fresh bool, ops []*op) (*attempt, err
 	if ops[0].strict && r.apart > 0 {
 		return nil, past.ErrApart
 	}
-	s := &store{sp: sp, t: t}
-	v := &view{tree: r.Tree, s: s, now: sp.s.ep.Wall().UnixMilli(), number: r.Number, author: sp.person.Signer.Public(),
-		history: r.History, keep: sp.s.cfg.Versions, bytes: r.Bytes, met: r.Met, apart: r.apart > 0}
-	attempts, done, err := sp.merge(t, v, r)
+	c, err := sp.ownChanges(t)
+	if err != nil {
+		return nil, err
+	}
+	s, made := &store{sp: sp, t: t}, sp.attempt(r)
+	v, err := sp.merge(t, s, r, made)
 	if err != nil {
 		return nil, err
 	}
@@ -190,12 +196,12 @@ func (sp *Space) build(t *task.T, r *root, fresh bool, ops []*op) (*attempt, err
 		names = append(names, o.names...)
 	}
 	slices.Sort(names)
-	if _, err := r.Tree.Get(s, slices.Compact(names)...); err != nil { // all at once, into the cache
+	if _, err := v.tree.Get(s, slices.Compact(names)...); err != nil { // all at once, into the cache
 		return nil, err
 	}
-	a := &attempt{from: r.version, results: make([]result, len(ops))}
+	a := &attempt{made: made, from: r.version, results: make([]result, len(ops))}
 	for i, o := range ops {
-		x, err := o.run(v)
+		x, err := o.run(v.view)
 		if err != nil && !refused(err) {
 			return nil, err
 		}
@@ -207,13 +213,9 @@ func (sp *Space) build(t *task.T, r *root, fresh bool, ops []*op) (*attempt, err
 	if v.number == r.Number && len(v.edits) == 0 && v.history == r.History {
 		return a, nil
 	}
-	c, err := sp.ownChanges(t)
-	if err != nil {
-		return nil, err
-	}
-	a.made = c.try(sp, r)
+	c.try(sp, r, made)
 	noted := c.save(sp) // beside the nodes
-	changed, gone, err := s.write(r.Tree, v.edits)
+	changed, gone, err := s.write(v.tree, v.edits)
 	if bad := noted.wait(t); err == nil {
 		err = bad
 	}
@@ -224,9 +226,9 @@ func (sp *Space) build(t *task.T, r *root, fresh bool, ops []*op) (*attempt, err
 		return nil, err
 	}
 	a.saved, a.gone, a.dropped = s.saved, gone, v.dropped
-	a.root = &root{Number: v.number, Tree: changed, Made: with(append(slices.Clip(r.Made), attempts...), a.made), History: v.history, Bytes: v.bytes,
-		Met: v.met, resolves: done}
-	a.root.Agreed, a.root.By = r.agreed()
+	a.root = &root{Number: v.number, Tree: changed, Made: v.made(made), History: v.history, Bytes: v.bytes,
+		Met: v.met, resolves: v.resolves()}
+	a.root.Agreed, a.root.By = v.base.agreed()
 	return a, nil
 }
 

@@ -39,9 +39,9 @@
 // of one that was open in both. When they meet, storage keeps the losers as rivals, and the next node
 // of a writer that looks at the space, or changes it, merges their directories by name into its
 // root: as above the later file is current and the other one a version of it. Where one has a
-// file and the other a folder of that name, the one that comes second is called "name (2)". Where both
-// have grown from a root that a majority has agreed to, what one of them removed or moved and the other
-// left as it was stays so. From
+// file and the other a folder of that name, the one that comes second is called "name (2)". What one of them removed
+// or moved, and the other left as it was, stays so: each version tells which change made it, and each root after which
+// changes it comes (unite.go). From
 // then on a number that somebody knows from before counts as unseen, as the parts have given
 // the same numbers. Who only reads does not see the others' files before a writer has come;
 // and what others made while one part gave the space another key stays beside it as a rival.

@@ -28,13 +28,31 @@ type part struct {
 func parted(t *testing.T, seed uint64, parts, each int, f space.Founding) (w *world, machines []*part) {
 	w = newWorld(t, parts*each, seed)
 	h := w.members[0].create(f)
-	for _, m := range w.members[:parts] {
+	machines = opened(h, w.members[:parts]...)
+	w.part(parts)
+	return w, machines
+}
+
+// opened are machines on which ann has opened a space.
+func opened(h space.Handle, members ...*member) (machines []*part) {
+	for _, m := range members {
 		p := &part{member: m}
 		m.must("open", func(t *task.T) (err error) { p.sp, err = m.spaces.Open(t, ann, h); return err })
 		machines = append(machines, p)
 	}
-	w.part(parts)
-	return w, machines
+	return machines
+}
+
+// alone takes one machine out of the others' sight, for so long that each side knows it.
+func (w *world) alone(p *part) {
+	var most []*kbrtest.Node
+	for _, m := range w.members {
+		if m.node != p.node {
+			most = append(most, m.node)
+		}
+	}
+	w.net.Partition(most, []*kbrtest.Node{p.node})
+	w.net.Run(25 * time.Minute)
 }
 
 func (w *world) part(parts int) {

@@ -102,11 +102,15 @@ func (r *root) has(m made) bool { return slices.Contains(r.Made, m) }
 // facts are what notes want to know of a root.
 func (r *root) facts() notes.Root { return notes.Root{Version: r.version, Made: r.Made} }
 
-// with is a list of attempts with one more, the latest first.
+// with is a list of attempts with one more, the latest first, and the last one alone of each who made some.
 func with(list []made, m made) []made {
 	out := []made{m}
 	for _, x := range list {
-		if x.Who != m.Who && len(out) < maxMade {
+		i := slices.IndexFunc(out, func(y made) bool { return y.Who == x.Who })
+		switch {
+		case i >= 0:
+			out[i].Attempt = max(out[i].Attempt, x.Attempt)
+		case len(out) < maxMade:
 			out = append(out, x)
 		}
 	}

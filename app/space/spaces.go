@@ -94,6 +94,7 @@ type Space struct {
 	current *root
 	alien   map[id.Hash]bool // rivals of roots that cannot be merged
 	who     uint64           // names the person's changes, in this run of the node, in roots
+	last    made             // of these, that became a root, or may have
 	own     *root            // the last one that this node made, until somebody else makes one
 }
 

@@ -18,6 +18,7 @@ type view struct {
 	now     int64       // Unix milliseconds
 	number  uint64      // of the last change
 	author  peer.Key
+	by      made // what makes the changes
 	history bool
 	keep    int
 	bytes   int64
@@ -137,7 +138,7 @@ func (v *view) put(name string, x tree.Version, seen uint64) (*tree.Version, err
 		return nil, err
 	}
 	v.number++
-	x.Number, x.Author, x.Time = v.number, v.author, v.now
+	x.Number, x.Author, x.Time, x.By = v.number, v.author, v.now, v.by
 	e := &tree.Entry{Name: name, Versions: []*tree.Version{&x}}
 	if have != nil {
 		e.Versions = append(e.Versions, v.stay(have.Versions, seen)...)
@@ -189,7 +190,7 @@ func (v *view) erase(e *tree.Entry) *tree.Version {
 		return e.Current()
 	}
 	v.number++
-	mark := &tree.Version{Number: v.number, Author: v.author, Time: v.now, Removed: true}
+	mark := &tree.Version{Number: v.number, Author: v.author, Time: v.now, By: v.by, Removed: true}
 	v.cut(&tree.Entry{Name: e.Name, Versions: append([]*tree.Version{mark}, left...)}, v.keep)
 	return mark
 }

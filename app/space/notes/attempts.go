@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/space/tree"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/wire"
@@ -18,12 +19,8 @@ const (
 	HeldTable    store.Table = "space/held"
 )
 
-// Made names an attempt that may have become a root. Who is drawn for each run of a node; its
-// attempts are numbered, and a root names the last one of each that it comes after.
-type Made struct {
-	Who     uint64 `cbor:"1,keyasint"`
-	Attempt uint64 `cbor:"2,keyasint"`
-}
+// Made names an attempt that may have become a root.
+type Made = tree.Made
 
 // Root is what there is to know of a root: its version, and the attempts that it comes after.
 type Root struct {
@@ -91,14 +88,6 @@ func (as *Attempts) Check() error {
 // Settle forgets what a root settles at this time of day.
 func (as *Attempts) Settle(by Root, now time.Time) {
 	as.List = slices.DeleteFunc(as.List, func(a Attempt) bool { return a.settled(by, now) })
-}
-
-// Strays reports whether an attempt of a run of this node is out of a root's sight: it, or the root
-// that it was made from, stands elsewhere. What that run tries from now on must be told from it.
-func (as *Attempts) Strays(who uint64, of Root) bool {
-	return slices.ContainsFunc(as.List, func(a Attempt) bool {
-		return a.Made.Who == who && !of.After(a.Made) && (a.Sure || a.Base == nil || !of.After(*a.Base))
-	})
 }
 
 // Try adds an attempt.

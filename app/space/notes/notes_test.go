@@ -54,28 +54,6 @@ func TestSettle(t *testing.T) {
 	}
 }
 
-// TestStrays: a run of a node that has changed a space elsewhere is told from what it does here.
-func TestStrays(t *testing.T) {
-	base := notes.Made{Who: 9, Attempt: 4}
-	mine := notes.Attempt{Made: notes.Made{Who: 1, Attempt: 5}, Version: 8, Base: &base}
-	var as notes.Attempts
-	as.Try(mine)
-	if as.Strays(1, root(7, base)) {
-		t.Error("an attempt on the current root strays")
-	}
-	if !as.Strays(1, root(7, notes.Made{Who: 2, Attempt: 1})) {
-		t.Error("an attempt on a root that is not in sight does not stray")
-	}
-	as.Sure(mine.Made)
-	if !as.Strays(1, root(8, notes.Made{Who: 2, Attempt: 1}, base)) || as.Strays(2, root(8, base)) {
-		t.Error("a change that was made, and is not in sight, is not the run's own")
-	}
-	as.Lost(mine.Made)
-	if len(as.List) != 0 {
-		t.Error("what was lost is not forgotten")
-	}
-}
-
 // TestAttemptsAreKept: what is written down comes back; where that cannot be known, nothing settles it.
 func TestAttemptsAreKept(t *testing.T) {
 	st, space := mem.New(), id.HashOf("space")

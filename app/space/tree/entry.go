@@ -59,6 +59,15 @@ type Version struct {
 	// More is meta data that is too long for here; nil: there is none. Its form is a matter of
 	// whoever wrote it.
 	More *piece.Content `cbor:"11,keyasint,omitempty"`
+	// By is the change that made it. Versions of the first programs do not tell: zero.
+	By Made `cbor:"12,keyasint,omitzero"`
+}
+
+// Made names an attempt to change a space, which may have become a root. Who is drawn for each run of a node; its
+// attempts are numbered, and a root names the last one of each that it comes after.
+type Made struct {
+	Who     uint64 `cbor:"1,keyasint"`
+	Attempt uint64 `cbor:"2,keyasint"`
 }
 
 // Pair is one piece of meta data.
@@ -89,6 +98,11 @@ func (v *Version) cost() int {
 	n := 250
 	if v.More != nil {
 		n += 130
+	}
+	for _, c := range v.Contents() {
+		if !c.Ref.Code.IsZero() { // archived
+			n += 45
+		}
 	}
 	for _, p := range v.Meta {
 		n += 10 + len(p.Key) + len(p.Value)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -245,6 +246,18 @@ func TestKeep(t *testing.T) {
 	}
 	if kept, dropped := e.Keep(20); len(kept.Versions) != 3 || len(dropped) != 17 {
 		t.Errorf("kept %d large ones", len(kept.Versions))
+	}
+	var owner peer.Key
+	copy(owner[:], strings.Repeat("k", len(owner)))
+	c := piece.Content{Ref: piece.Ref{Object: id.HashOf("o"), Hash: id.HashOf("h"), Key: peer.Secret(owner), Size: math.MaxInt64,
+		Code: piece.Code{Need: 100, Total: 200, Owner: owner}}, Height: 100}
+	for _, v := range e.Versions {
+		*v = tree.Version{Number: v.Number + math.MaxUint64/2, Time: math.MaxInt64, Author: owner, Content: c, Copies: 100, Expires: math.MaxInt64,
+			Removed: true, Shared: true, Clash: true, More: &c, By: tree.Made{Who: math.MaxUint64, Attempt: math.MaxUint64}}
+	}
+	kept, _ := e.Keep(20)
+	if b := (&tree.Node{Entries: []*tree.Entry{kept}}).Encode(); len(b) > tree.MaxEntry || len(kept.Versions) == 20 {
+		t.Errorf("%d of the largest versions take %d bytes", len(kept.Versions), len(b))
 	}
 }
 
