@@ -100,7 +100,9 @@ func (r *root) common(x *root) (number uint64) {
 func (r *root) has(m made) bool { return slices.Contains(r.Made, m) }
 
 // facts are what notes want to know of a root.
-func (r *root) facts() notes.Root { return notes.Root{Version: r.version, Made: r.Made} }
+func (r *root) facts() notes.Root {
+	return notes.Root{Version: r.version, Made: r.Made, Agreed: r.sure}
+}
 
 // with is a list of attempts with one more, the latest first, and the last one alone of each who made some.
 func with(list []made, m made) []made {

@@ -22,10 +22,12 @@ const (
 // Made names an attempt that may have become a root.
 type Made = tree.Made
 
-// Root is what there is to know of a root: its version, and the attempts that it comes after.
+// Root is what there is to know of a root: its version, the attempts that it comes after, and whether it is known
+// that a majority has agreed to it.
 type Root struct {
 	Version uint64
 	Made    []Made
+	Agreed  bool
 }
 
 // After reports whether the root is made by an attempt, or comes after it.
@@ -85,9 +87,23 @@ func (as *Attempts) Check() error {
 	return nil
 }
 
-// Settle forgets what a root settles at this time of day.
+// Settle forgets what a root settles at this time of day. Of a root that no majority has agreed to another one may know
+// nothing that comes into sight later: of what it comes after the last attempt of each run stays.
 func (as *Attempts) Settle(by Root, now time.Time) {
-	as.List = slices.DeleteFunc(as.List, func(a Attempt) bool { return a.settled(by, now) })
+	all := as.List
+	as.List = nil
+	for _, a := range all {
+		if !by.Agreed && by.After(a.Made) {
+			if !slices.ContainsFunc(all, func(b Attempt) bool {
+				return b.Made.Who == a.Made.Who && b.Made.Attempt > a.Made.Attempt && by.After(b.Made)
+			}) {
+				a.Sure = true
+				as.List = append(as.List, a)
+			}
+		} else if !a.settled(by, now) {
+			as.List = append(as.List, a)
+		}
+	}
 }
 
 // Try adds an attempt.

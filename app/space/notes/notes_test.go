@@ -2,6 +2,7 @@ package notes_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 var now = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func root(version uint64, made ...notes.Made) notes.Root {
-	return notes.Root{Version: version, Made: made}
+	return notes.Root{Version: version, Made: made, Agreed: true}
 }
 
 // TestSettle: an attempt is forgotten once no root can come up any more that it made and that the
@@ -51,6 +52,37 @@ func TestSettle(t *testing.T) {
 		if got := len(as.List) == 0; got != c.want {
 			t.Errorf("%s: settled is %t", c.what, got)
 		}
+	}
+}
+
+// TestSettledApart: a root that no majority has agreed to may go out of sight, so what it comes after is not forgotten; but
+// one attempt of each run is enough.
+func TestSettledApart(t *testing.T) {
+	base := notes.Made{Who: 9, Attempt: 4}
+	var as notes.Attempts
+	for n := range uint64(3) {
+		as.Try(notes.Attempt{Made: notes.Made{Who: 1, Attempt: 5 + n}, Version: 8 + n, Base: &base, Date: now.UnixMilli()})
+	}
+	as.Try(notes.Attempt{Made: notes.Made{Who: 2, Attempt: 3}, Version: 7, Base: &base, Date: now.UnixMilli()})
+	alone := root(9, notes.Made{Who: 1, Attempt: 6}, notes.Made{Who: 2, Attempt: 3}, base)
+	alone.Agreed = false
+	left := func() (made []notes.Made) {
+		for _, a := range as.List {
+			made = append(made, a.Made)
+		}
+		return made
+	}
+	as.Settle(alone, now)
+	if want := []notes.Made{{Who: 1, Attempt: 6}, {Who: 1, Attempt: 7}, {Who: 2, Attempt: 3}}; !slices.Equal(left(), want) {
+		t.Errorf("after a root of a minority %v are left, want %v", left(), want)
+	}
+	as.Settle(root(12, notes.Made{Who: 3, Attempt: 1}, notes.Made{Who: 2, Attempt: 8}, base), now)
+	if want := []notes.Made{{Who: 1, Attempt: 6}}; !slices.Equal(left(), want) {
+		t.Errorf("after a root of a majority that knows nothing of it %v are left, want %v", left(), want)
+	}
+	alone.Agreed = true
+	if as.Settle(alone, now); len(as.List) > 0 {
+		t.Errorf("when a majority has agreed to it %v are left", left())
 	}
 }
 

@@ -96,12 +96,13 @@ func (e *Entry) Current() *Version { return e.Versions[0] }
 // cost is at least what a version takes in its encoding, in bytes.
 func (v *Version) cost() int {
 	n := 250
+	if !v.Content.Ref.Code.IsZero() { // archived
+		n += 12
+	}
 	if v.More != nil {
 		n += 130
-	}
-	for _, c := range v.Contents() {
-		if !c.Ref.Code.IsZero() { // archived
-			n += 45
+		if !v.More.Ref.Code.IsZero() {
+			n += 35
 		}
 	}
 	for _, p := range v.Meta {
