@@ -161,7 +161,7 @@ func TestMinorityOfSpace(t *testing.T) {
 			}
 			w.net.Run(10 * time.Minute)
 			w.meet()
-			w.net.Run(30 * time.Minute) // until those who keep the root have compared what they keep
+			w.net.Run(30 * time.Minute)                              // until those who keep the root have compared what they keep
 			mustHave(t, append(opened(h, w.members[2]), m...), want) // it remembers nothing of what was there
 		})
 	}
