@@ -50,10 +50,14 @@ func (h *Host) Call(ctx context.Context, f func()) error {
 		return h.stoppedErr()
 	}
 	c := &call{done: make(chan error, 1)}
-	if !h.inbox.push(item{in: machine.Input{Kind: machine.InCall, Call: f}, call: c}) {
+	ok, drives := h.inbox.push(item{in: machine.Input{Kind: machine.InCall, Call: f}, call: c}, true)
+	if !ok {
 		<-h.calls
 		<-h.over
 		return h.stoppedErr()
+	}
+	if drives {
+		h.advance(driven)
 	}
 	select {
 	case err := <-c.done:

@@ -45,11 +45,14 @@ func (e events) Frame(from *peer.Handle, c transport.Class, b []byte) {
 		h.count.skipped.Add(1)
 		return
 	}
-	blocked, dropped := h.inbox.frame(frame{from, msg, len(b) + frameCost}, c)
+	blocked, dropped, drives := h.inbox.frame(frame{from, msg, len(b) + frameCost}, c)
 	if blocked {
 		h.count.blocked.Add(1)
 	}
 	h.count.dropped.Add(uint64(dropped))
+	if drives {
+		h.advance(driven)
+	}
 }
 
 // Offer implements transport.Offers.
@@ -64,8 +67,12 @@ func (e events) Offer(from *peer.Handle, c transport.Class, b []byte) bool {
 		return true
 	}
 	msg, kind, err := decode(h.cfg.Table, b)
-	if err == nil && msg != nil && !h.inbox.offer(frame{from, msg, len(b) + frameCost}) {
-		return false
+	drives := false
+	if err == nil && msg != nil {
+		var ok bool
+		if ok, drives = h.inbox.offer(frame{from, msg, len(b) + frameCost}); !ok {
+			return false
+		}
 	}
 	h.count.in[c].Add(1)
 	switch {
@@ -73,6 +80,9 @@ func (e events) Offer(from *peer.Handle, c transport.Class, b []byte) bool {
 		h.bad(from, kind, err)
 	case msg == nil:
 		h.count.skipped.Add(1)
+	}
+	if drives {
+		h.advance(driven)
 	}
 	return true
 }

@@ -186,7 +186,7 @@ func (h *Host) Stop(ctx context.Context) error {
 		return nil
 	}
 	if first {
-		h.inbox.push(item{in: machine.Input{Kind: machine.InStop}})
+		h.put(item{in: machine.Input{Kind: machine.InStop}})
 	}
 	ctx, cancel := context.WithTimeout(ctx, StopTime)
 	defer cancel()

@@ -55,6 +55,15 @@ type link struct {
 	asked  asked
 }
 
+// loopState is what the loop does at this moment.
+type loopState uint8
+
+const (
+	roused   loopState = iota // its own goroutine takes over next
+	awake                     // it handles inputs, in its own goroutine or another
+	sleeping                  // whoever brings something drives it, or rouses it
+)
+
 // inbox is what waits for the loop. All its methods may be called by anyone.
 type inbox struct {
 	wake chan struct{} // gets a token when the loop sleeps and something comes
@@ -66,7 +75,8 @@ type inbox struct {
 	turns   [sorts]fifo[*link] // links with frames, and some whose were taken already
 	taken   uint
 	waiting int // frames and urgent items
-	asleep  bool
+	state   loopState
+	called  bool // its own goroutine waits for whoever drives the loop
 	closed  bool
 }
 
@@ -76,28 +86,69 @@ func newInbox() *inbox {
 	return b
 }
 
-// push adds an urgent item; it reports false if the inbox is shut.
-func (b *inbox) push(it item) bool {
+// push adds an urgent item; it reports false if the inbox is shut. If the loop sleeps the caller
+// gets it, if it can drive it, and drives says so; else the loop's own goroutine is roused.
+func (b *inbox) push(it item, can bool) (ok, drives bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
-		return false
+		return false, false
 	}
 	b.urgent.push(it)
-	b.came()
+	return true, b.came(can)
+}
+
+// came counts something new, and says as push does whether the caller is to drive. b is locked.
+func (b *inbox) came(can bool) (drives bool) {
+	b.waiting++
+	switch {
+	case b.state != sleeping:
+		return false
+	case can:
+		b.state = awake
+		return true
+	}
+	b.rouse()
+	return false
+}
+
+// rouse wakes the loop's own goroutine, which nobody else holds up. b is locked.
+func (b *inbox) rouse() {
+	b.state = roused
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+// enter makes the loop's own goroutine the loop. It reports false if another one drives it, which
+// will rouse it.
+func (b *inbox) enter() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.state == awake {
+		b.called = true
+		return false
+	}
+	b.state = awake
 	return true
 }
 
-// came counts something new and wakes the loop. b is locked.
-func (b *inbox) came() {
-	b.waiting++
-	if b.asleep {
-		b.asleep = false
-		select {
-		case b.wake <- struct{}{}:
-		default:
-		}
+// leave gives the loop back; sleep tells that it is to sleep if nothing waits. It reports false
+// if something does, and then the caller is the loop still.
+func (b *inbox) leave(sleep bool) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case sleep && b.waiting > 0:
+		return false
+	case sleep && !b.called:
+		b.state = sleeping
+	default:
+		b.called = false
+		b.rouse()
 	}
+	return true
 }
 
 // up begins a link: what comes from now on has nothing to do with an earlier one.
@@ -109,7 +160,7 @@ func (b *inbox) up(from *peer.Handle, cert *peer.Certificate) {
 	}
 	b.links[from.ID] = new(link)
 	b.urgent.push(item{in: machine.Input{Kind: machine.InPeerUp, From: from, Cert: cert}})
-	b.came()
+	b.came(false)
 }
 
 // down ends a link, or tells that none could be made.
@@ -126,13 +177,13 @@ func (b *inbox) down(to *peer.Handle, why machine.DownReason) {
 		b.room.Broadcast()
 	}
 	b.urgent.push(item{in: machine.Input{Kind: machine.InPeerDown, From: to, Why: why}, after: l})
-	b.came()
+	b.came(false)
 }
 
 // frame adds a message that came over the link to a node, and waits for room if
 // its class is not Liveness. blocked tells that it waited; dropped, how many
-// frames of class Liveness were dropped for it.
-func (b *inbox) frame(f frame, c transport.Class) (blocked bool, dropped int) {
+// frames of class Liveness were dropped for it; drives is push's.
+func (b *inbox) frame(f frame, c transport.Class) (blocked bool, dropped int, drives bool) {
 	sort := rest
 	if c == transport.Liveness {
 		sort = live
@@ -147,41 +198,40 @@ func (b *inbox) frame(f frame, c transport.Class) (blocked bool, dropped int) {
 		l.wait--
 	}
 	if b.closed || l.muted || l.gone {
-		return blocked, 0
+		return blocked, 0, false
 	}
 	for l.full(live) && sort == live {
 		l.take(live)
 		b.waiting--
 		dropped++
 	}
-	b.put(l, f, sort)
-	return blocked, dropped
+	return blocked, dropped, b.put(l, f, sort)
 }
 
-// offer is frame for a class other than Liveness, if that would not wait.
-func (b *inbox) offer(f frame) bool {
+// offer is frame for a class other than Liveness, if that would not wait; drives is push's.
+func (b *inbox) offer(f frame) (ok, drives bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	l := b.link(f.from.ID)
 	switch {
 	case b.closed || l.muted || l.gone:
 	case l.full(rest):
-		return false
+		return false, false
 	default:
-		b.put(l, f, rest)
+		drives = b.put(l, f, rest)
 	}
-	return true
+	return true, drives
 }
 
-// put adds a frame to those of a link. b is locked.
-func (b *inbox) put(l *link, f frame, sort int) {
+// put adds a frame to those of a link; drives is push's. b is locked.
+func (b *inbox) put(l *link, f frame, sort int) (drives bool) {
 	l.frames[sort].push(f)
 	l.bytes[sort] += f.cost
 	if !l.turn[sort] {
 		l.turn[sort] = true
 		b.turns[sort].push(l)
 	}
-	b.came()
+	return b.came(true)
 }
 
 // hasRoom reports whether a frame of the link to a node would not wait.
@@ -228,7 +278,6 @@ func (l *link) take(sort int) (frame, bool) {
 func (b *inbox) pop() (item, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.asleep = false
 	if b.waiting == 0 {
 		return item{}, false
 	}
@@ -283,14 +332,6 @@ func (b *inbox) next(sort int) (frame, bool) {
 
 func message(f frame) item {
 	return item{in: machine.Input{Kind: machine.InMessage, From: f.from, Msg: f.msg}}
-}
-
-// doze prepares to sleep until wake; it reports false if something waits.
-func (b *inbox) doze() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.asleep = b.waiting == 0
-	return b.asleep
 }
 
 // shut refuses all that comes from now on, lets go those who wait for room, and

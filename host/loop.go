@@ -2,6 +2,7 @@ package host
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"runtime/debug"
 	"time"
@@ -20,7 +21,7 @@ const tick = time.Second
 // reading there are thousands, few at a time.
 const spareTasks = 16
 
-// loop is what only the loop touches.
+// loop is what only the loop touches: its own goroutine, or another one that drives it.
 type loop struct {
 	machine   machine.Machine
 	transport transport.Transport
@@ -55,44 +56,77 @@ func caught(what string, value any) *fault {
 // tasked is what a machine with a Kernel is.
 type tasked interface{ Tasks() *task.Group }
 
-// run is the loop. began gets nil when the machine has started, or why it has not.
+// run is the loop's own goroutine. began gets nil when the machine has started, or why it has not.
 func (h *Host) run(began chan<- error) {
 	defer close(h.over)
 	defer h.end()
-	defer func() {
-		if v := recover(); v != nil {
-			h.broke(caught("the node's loop", v))
-			select {
-			case began <- h.Err():
-			default:
-			}
-		}
-	}()
 	if err := h.begin(); err != nil {
 		began <- err
 		return
 	}
 	began <- nil
-	for !h.loop.ended {
-		now := h.cfg.Clock()
-		if now.Boot.Sub(h.loop.expect) > h.cfg.Pause {
-			h.count.wakes.Add(1)
-			h.log.Info("this node stood still and goes on", "for", now.Boot.Sub(h.loop.expect).Round(time.Millisecond))
-			h.step(now, machine.Input{Kind: machine.InWake})
-			continue
+	for {
+		if h.inbox.enter() && !h.advance(math.MaxInt) {
+			return
 		}
-		if !h.loop.slept {
-			h.count.step(now.Boot.Sub(h.loop.expect))
-		}
-		h.loop.expect, h.loop.slept = now.Boot, false
-		if !h.one(now) {
-			h.sleep(now.Boot)
+		select {
+		case <-h.inbox.wake:
+		case <-h.loop.alarm.C:
 		}
 	}
 }
 
+// driven is how many inputs are handled by a goroutine that drives the loop: it has a link to read,
+// or somebody waits for it.
+const driven = 8
+
+// advance handles inputs until there are none, or most of them, and reports false when the loop has
+// ended. The caller is the loop, and is not any more when it returns. That is the loop's own
+// goroutine, or whoever brought what a sleeping loop waited for: to wake another goroutine takes
+// longer than most inputs do.
+func (h *Host) advance(most int) (goesOn bool) {
+	l := &h.loop
+	defer func() {
+		if v := recover(); v != nil {
+			h.broke(caught("the node's loop", v))
+			l.ended = true
+		}
+		if l.ended {
+			goesOn = false
+			h.inbox.leave(false)
+		}
+	}()
+	for n := 0; !l.ended; n++ {
+		now := h.cfg.Clock()
+		if now.Boot.Sub(l.expect) > h.cfg.Pause {
+			h.count.wakes.Add(1)
+			h.log.Info("this node stood still and goes on", "for", now.Boot.Sub(l.expect).Round(time.Millisecond))
+			h.step(now, machine.Input{Kind: machine.InWake})
+			continue
+		}
+		if !l.slept {
+			h.count.step(now.Boot.Sub(l.expect))
+		}
+		l.expect, l.slept = now.Boot, false
+		if n >= most {
+			h.inbox.leave(false)
+			return true
+		}
+		if !h.one(now) && h.sleep(now.Boot) {
+			return true
+		}
+	}
+	return false
+}
+
 // begin makes the machine and gives it InStart.
-func (h *Host) begin() error {
+func (h *Host) begin() (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			h.broke(caught("the node's loop", v))
+			err = h.Err()
+		}
+	}()
 	m, err := h.cfg.Make(rand.New(rand.NewChaCha8(h.seed())), h.cfg.Saved)
 	if err != nil {
 		return err
@@ -173,14 +207,12 @@ func (h *Host) step(now machine.Clock, in machine.Input) {
 	}
 }
 
-// sleep waits for the inbox, the next timer or the tick.
-func (h *Host) sleep(now task.Instant) {
+// sleep gives the loop back until the inbox, the next timer or the tick wakes it. It reports false
+// if something has come.
+func (h *Host) sleep(now task.Instant) bool {
 	d := tick
 	if at, ok := h.loop.timers.next(); ok {
 		d = min(d, at.Sub(now))
-	}
-	if !h.inbox.doze() {
-		return
 	}
 	// Most timers are cancelled before their time. An alarm that rings for one of
 	// those costs less than setting it anew each time.
@@ -190,11 +222,11 @@ func (h *Host) sleep(now task.Instant) {
 		l.alarmAt = at
 	}
 	l.expect, l.slept = l.alarmAt, true
-	select {
-	case <-h.inbox.wake:
-	case <-l.alarm.C:
-		l.alarmAt = 0
+	if !h.inbox.leave(true) {
+		l.expect, l.slept = now, false
+		return false
 	}
+	return true
 }
 
 // end frees what the node held, when the loop is over.
@@ -243,8 +275,16 @@ func (h *Host) broke(f *fault) {
 }
 
 // put hands something to the loop. A fault is noted also when the loop has ended.
-func (h *Host) put(it item) {
-	if !h.inbox.push(it) && it.fault != nil {
+func (h *Host) put(it item) { h.bring(it, false) }
+
+// bring is put. Who can drives the loop then, if that sleeps: it holds no lock that an effect may
+// need.
+func (h *Host) bring(it item, can bool) {
+	ok, drives := h.inbox.push(it, can)
+	switch {
+	case drives:
+		h.advance(driven)
+	case !ok && it.fault != nil:
 		h.broke(it.fault)
 	}
 }

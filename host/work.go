@@ -53,7 +53,7 @@ func (p *pool) do(j job) {
 // run runs a job, and then what waits or comes.
 func (p *pool) run(j job) {
 	for more := true; more; {
-		p.host.put(p.result(j))
+		p.host.bring(p.result(j), true)
 		j, more = p.next()
 	}
 }
