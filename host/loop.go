@@ -91,8 +91,7 @@ func (h *Host) advance(most int) (goesOn bool) {
 			h.broke(caught("the node's loop", v))
 			l.ended = true
 		}
-		if l.ended {
-			goesOn = false
+		if !goesOn {
 			h.inbox.leave(false)
 		}
 	}()
@@ -109,8 +108,7 @@ func (h *Host) advance(most int) (goesOn bool) {
 		}
 		l.expect, l.slept = now.Boot, false
 		if n >= most {
-			h.inbox.leave(false)
-			return true
+			return h.inbox.leave(false)
 		}
 		if !h.one(now) && h.sleep(now.Boot) {
 			return true

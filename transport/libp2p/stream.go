@@ -17,6 +17,7 @@ import (
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/transport"
 	"github.com/phyllo-net/phyllo/transport/libp2p/addr"
+	"github.com/phyllo-net/phyllo/transport/libp2p/limit"
 )
 
 // Errors of streams, whatever the library below calls them.
@@ -26,6 +27,9 @@ var (
 	errLost   = errors.New("the connection was lost")
 )
 
+// soon bounds WriteSoon: what waits behind nothing is taken within microseconds.
+const soon = 2 * time.Millisecond
+
 // stream is a stream of the library that counts as a use of its connection until
 // it is closed or reset.
 type stream struct {
@@ -33,12 +37,17 @@ type stream struct {
 	s    network.Stream
 	rw   io.ReadWriter // s, or s with the negotiation of its protocol before it
 	key  peer.Key
+	line *limit.Line // below it; nil with QUIC
 	once sync.Once
 }
 
 // newStream wraps a stream whose connection was taken for it.
 func newStream(t *Transport, s network.Stream, rw io.ReadWriter, key peer.Key) *stream {
-	return &stream{t: t, s: s, rw: rw, key: key}
+	st := &stream{t: t, s: s, rw: rw, key: key}
+	if !s.Conn().As(&st.line) {
+		st.line = nil
+	}
+	return st
 }
 
 // Remote implements transport.Stream.
@@ -83,6 +92,19 @@ func (s *stream) Read(b []byte) (int, error) {
 func (s *stream) Write(b []byte) (int, error) {
 	n, err := s.rw.Write(b)
 	return n, plain(err)
+}
+
+// Takes implements link.Stream: over QUIC that cannot be known.
+func (s *stream) Takes() bool { return s.line != nil && !s.line.Busy() }
+
+// WriteSoon implements link.Stream.
+func (s *stream) WriteSoon(b []byte) int {
+	if s.s.SetWriteDeadline(time.Now().Add(soon)) != nil {
+		return 0
+	}
+	n, _ := s.rw.Write(b)
+	s.s.SetWriteDeadline(time.Time{})
+	return n
 }
 
 // SetDeadline implements transport.Stream.

@@ -28,6 +28,12 @@ type Stream interface {
 	transport.Stream
 	// Kind is "tcp", "quic", "mem" or "relay".
 	Kind() string
+	// Takes reports whether what is written now seems not to wait for the peer. If that cannot be
+	// known it says false.
+	Takes() bool
+	// WriteSoon writes in a few milliseconds or gives up, and returns how many bytes of b were
+	// written; an error shows at the next Write. It is not called beside Write.
+	WriteSoon(b []byte) int
 	// Admitted is called when the other end has shown a good certificate.
 	Admitted()
 	// HangUp ends the stream, and its connection if nothing else uses that.

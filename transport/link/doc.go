@@ -18,8 +18,10 @@
 // the reading never stops. A second stream for Liveness would do the same, but
 // costs 6 to 10 KiB for each idle peer.
 //
-// One goroutine writes for all links, and another one while that one is stuck. An
-// idle link is one goroutine and a buffer of 512 bytes.
+// Who sends writes, where the stream is likely to take it at once (over TCP, if no write is
+// under way there); it is held up for two milliseconds at most, and by one peer not twice
+// in ten seconds. Else one goroutine writes for all links, and another one while that one is stuck.
+// An idle link is one goroutine and a buffer of 512 bytes.
 //
 // # Bad input
 //

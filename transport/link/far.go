@@ -71,8 +71,9 @@ func (f *far) send(to *peer.Handle, c transport.Class, frame []byte) error {
 		f.links.drop(1)
 		return transport.ErrFull
 	}
-	if f.live != nil {
-		f.live.pump()
+	if s := f.live; s != nil {
+		s.dash()
+		s.pump()
 	} else {
 		f.dial()
 	}

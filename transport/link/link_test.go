@@ -25,13 +25,15 @@ type wireStream struct {
 	key peer.Key
 }
 
-func (s wireStream) Remote() peer.Key  { return s.key }
-func (s wireStream) Addr() string      { return "test" }
-func (s wireStream) Kind() string      { return "test" }
-func (s wireStream) CloseWrite() error { return nil }
-func (s wireStream) Reset() error      { return s.Close() }
-func (s wireStream) Admitted()         {}
-func (s wireStream) HangUp()           { s.Close() }
+func (s wireStream) Remote() peer.Key     { return s.key }
+func (s wireStream) Addr() string         { return "test" }
+func (s wireStream) Kind() string         { return "test" }
+func (s wireStream) CloseWrite() error    { return nil }
+func (s wireStream) Reset() error         { return s.Close() }
+func (s wireStream) Admitted()            {}
+func (s wireStream) HangUp()              { s.Close() }
+func (s wireStream) Takes() bool          { return false }
+func (s wireStream) WriteSoon([]byte) int { return 0 }
 
 // other plays the other nodes: it is the carrier of the links under test.
 type other struct {

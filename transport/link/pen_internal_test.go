@@ -44,6 +44,8 @@ func (*pipe) SetDeadline(time.Time) error { return nil }
 func (*pipe) CloseWrite() error           { return nil }
 func (*pipe) Reset() error                { return nil }
 func (*pipe) HangUp()                     {}
+func (*pipe) Takes() bool                 { return false }
+func (*pipe) WriteSoon([]byte) int        { return 0 }
 
 // noCarrier opens nothing.
 type noCarrier struct{ Carrier }

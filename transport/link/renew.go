@@ -35,7 +35,7 @@ func (s *session) yield() {
 	if s.up {
 		s.far.links.standing.Add(-1)
 	}
-	s.st.SetDeadline(time.Now().Add(s.far.links.limits.WriteTime))
+	s.limitEnd()
 	if !s.pumping {
 		spent := s.spent
 		s.far.links.startOrDo("yield", func() { s.endWriting(spent) })

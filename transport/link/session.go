@@ -39,7 +39,9 @@ type session struct {
 	// Guarded by far.mu.
 	up       bool          // the owner was told, or is being told
 	over     bool          // it has ended, or is saying farewell
-	pumping  bool          // a pen writes for it, or will
+	pumping  bool          // a pen writes for it, or will, or who sends does
+	rest     []byte        // of a write that was given up: it goes first
+	waits    int64         // until then a pen alone writes, as the peer took nothing
 	yielded  bool          // over, but what comes is still taken: another link takes its place
 	spent    chan struct{} // closed when all is written that was under way as it yielded
 	drain    bool          // write all that waits before the farewell
@@ -246,13 +248,22 @@ func (s *session) end(why, bye transport.Why, drop bool) {
 	switch {
 	case bye != 0 && s.up:
 		s.bye, s.farewell = bye, true
-		s.st.SetDeadline(time.Now().Add(l.limits.Linger))
+		s.limitEnd()
 		s.pump()
 	case bye == transport.Closed: // it did not come up; the end of the stream says the same
 		l.startOrDo("hang up", s.st.HangUp)
 	default:
 		l.startOrDo("reset", func() { s.st.Reset() })
 	}
+}
+
+// limitEnd bounds what is still read and written of a link that is over. far is locked.
+func (s *session) limitEnd() {
+	d := s.far.links.limits.Linger
+	if s.yielded {
+		d = s.far.links.limits.WriteTime
+	}
+	s.st.SetDeadline(time.Now().Add(d))
 }
 
 // tellRefused tells the owner that an older incarnation than that of the link,

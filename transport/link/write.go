@@ -1,7 +1,9 @@
 package link
 
 import (
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/phyllo-net/phyllo/transport"
 )
@@ -28,7 +30,7 @@ func (s *session) pump() {
 // hasWork reports whether there is something that may be written, and notes since
 // when frames wait for credit only. far is locked.
 func (s *session) hasWork() bool {
-	if s.bye != 0 {
+	if s.bye != 0 || len(s.rest) > 0 {
 		return true
 	}
 	if s.over {
@@ -103,9 +105,44 @@ func (s *session) write() (more bool) {
 	return true
 }
 
+// slowFor is how long nobody but a pen writes to a peer that has held up who sends.
+const slowFor = int64(10 * time.Second)
+
+// dash writes what waits in the goroutine of who sends, if it is likely to go at once: to wake a
+// pen for each frame takes longer. It never waits for longer than Stream.WriteSoon does, and that
+// not twice in slowFor. far is locked, and is not in between.
+func (s *session) dash() {
+	f, l := s.far, s.far.links
+	if s.pumping || !s.up || s.over || l.since() < s.waits || !s.st.Takes() || !s.hasWork() {
+		return
+	}
+	kept := buffers.Get().(*[]byte)
+	defer buffers.Put(kept)
+	b, _ := s.gather((*kept)[:0])
+	if cap(b) <= 2*gatherSize {
+		*kept = b
+	}
+	s.pumping = true
+	f.mu.Unlock()
+	s.writing.Store(l.since())
+	n := s.st.WriteSoon(b)
+	s.writing.Store(0)
+	f.mu.Lock()
+	if n < len(b) {
+		s.rest, s.waits = slices.Clone(b[n:]), l.since()+slowFor
+	}
+	s.pumping = false
+	if s.over { // whoever ended it meanwhile counts on a pen, and on the time that it set
+		s.limitEnd()
+		s.pumping = l.pens.enlist(s)
+	}
+}
+
 // gather appends to b what is written next; last tells that it ends with the
 // farewell. far is locked.
 func (s *session) gather(b []byte) (_ []byte, last bool) {
+	b = append(b, s.rest...)
+	s.rest = nil
 	if s.over && s.bye == 0 {
 		return b, false
 	}

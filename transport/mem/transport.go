@@ -49,6 +49,12 @@ type carried struct{ *stream }
 // Kind implements link.Stream.
 func (carried) Kind() string { return "mem" }
 
+// Takes implements link.Stream: a stream in memory is as fast either way.
+func (c carried) Takes() bool { return false }
+
+// WriteSoon implements link.Stream.
+func (c carried) WriteSoon([]byte) int { return 0 }
+
 // Admitted implements link.Stream.
 func (carried) Admitted() {}
 

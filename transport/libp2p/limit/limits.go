@@ -74,8 +74,8 @@ func New(b Bounds) (*Limits, error) {
 }
 
 // Muxer configures yamux: no keep-alive and no measurements, because every node
-// has heartbeats, and little memory for an idle connection.
-func Muxer() *yamux.Transport {
+// has heartbeats, and little memory for an idle connection. Its connections have Lines.
+func Muxer() network.Multiplexer {
 	c := *yamux.DefaultTransport.Config()
 	c.EnableKeepAlive = false
 	c.MeasureRTTInterval = 365 * 24 * time.Hour
@@ -84,7 +84,7 @@ func Muxer() *yamux.Transport {
 	c.MaxStreamWindowSize = maxPeerMemory
 	c.MaxIncomingStreams = math.MaxUint32 // the limits count them
 	c.LogOutput = io.Discard
-	return (*yamux.Transport)(&c)
+	return muxer{(*yamux.Transport)(&c)}
 }
 
 // newAccounts sets the library's own limits. They stand somewhat above those of

@@ -1,0 +1,109 @@
+package host_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/phyllo-net/phyllo/host"
+	"github.com/phyllo-net/phyllo/machine"
+	"github.com/phyllo-net/phyllo/transport"
+)
+
+// TestOneLoop: whoever drives the loop, one input is handled at a time, and none is forgotten. The
+// race detector sees it if two are.
+func TestOneLoop(t *testing.T) {
+	const each, of = 200, 4
+	count := 0 // the loop's own
+	bubble(t, func(r *rig, _ *host.Config) {
+		r.toy.on = func(_ *toy, in machine.Input) {
+			if in.Kind == machine.InMessage {
+				count++
+			}
+		}
+	}, func(r *rig) {
+		offers := r.events.(transport.Offers)
+		frame, err := table.Encode(&text{"x"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all sync.WaitGroup
+		many := func(f func(n int)) {
+			for n := range of {
+				all.Go(func() {
+					for range each {
+						f(n)
+					}
+				})
+			}
+		}
+		many(func(int) {
+			if err := r.host.Call(context.Background(), func() { count++ }); err != nil {
+				t.Error(err)
+			}
+		})
+		many(func(n int) {
+			if !offers.Offer(handle(uint8(2+n)), transport.App, frame) {
+				r.events.Frame(handle(uint8(2+n)), transport.App, frame)
+			}
+		})
+		many(func(n int) {
+			r.events.Frame(handle(uint8(20+n)), transport.Upkeep, frame)
+		})
+		many(func(int) {
+			r.host.Call(context.Background(), func() {
+				count++
+				r.toy.Work(func() any { return nil }, func(any) { count++ })
+				r.toy.After(time.Millisecond, func() { count++ })
+			})
+		})
+		all.Wait()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		got := 0
+		r.host.Call(context.Background(), func() { got = count })
+		if want := each * of * (1 + 1 + 1 + 3); got != want {
+			t.Errorf("%d inputs were handled, want %d", got, want)
+		}
+	})
+}
+
+// TestDriverIsLetGo: who brings something to a loop that sleeps drives it for a while, not as long
+// as there is something: it would be held up here, for ever.
+func TestDriverIsLetGo(t *testing.T) {
+	const more = 200
+	var hold chan struct{}
+	n := 0
+	bubble(t, func(r *rig, _ *host.Config) {
+		hold = make(chan struct{}) // of the bubble
+		r.toy.on = func(_ *toy, in machine.Input) {
+			if in.Kind != machine.InMessage {
+				return
+			}
+			if n++; n == 20 {
+				<-hold
+			}
+		}
+	}, func(r *rig) {
+		frame, err := table.Encode(&text{"x"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		err = r.host.Call(context.Background(), func() {
+			for i := range more { // they wait, as this is being handled
+				r.events.Frame(handle(uint8(2+i%50)), transport.App, frame)
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		close(hold)
+		synctest.Wait()
+		if n != more {
+			t.Errorf("%d of %d frames were handled", n, more)
+		}
+	})
+}
