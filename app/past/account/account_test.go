@@ -255,6 +255,33 @@ func TestHandedOver(t *testing.T) {
 	given(0)
 }
 
+// TestNextInLine: who is next in line to keep an account, and has kept it before, forgets what those have forgotten
+// who keep it now, and does not bring it back when it keeps it once more. What they know it has still.
+func TestNextInLine(t *testing.T) {
+	w := newWorld(t, 6, kbrtest.Config{Seed: 13}, func(c *account.Config) { c.Forget = time.Hour })
+	m := w.members[0]
+	gone, _ := w.buy(m, 1, 100, 2)
+	w.net.Run(time.Minute)
+	w.buy(m, 2, 10, 2)
+	next := w.voters(m)[4]
+	for slices.Contains(w.voters(m), next) {
+		w.join()
+	}
+	w.net.Run(10 * time.Minute)
+	w.take(gone)
+	if err := m.refund(gone.ID()); err != nil {
+		t.Fatal(err)
+	}
+	w.net.Run(4 * time.Hour)
+	if debits, _ := next.accounts.Named(m.cert.Node); debits != 1 {
+		t.Errorf("it has %d debits, want 1", debits)
+	}
+	w.voters(m)[0].node.Kill()
+	w.move()
+	w.net.Run(10 * time.Minute)
+	w.mustUse(m, 20)
+}
+
 // TestOffers: an offer counts up to a free part, and beyond that by what the member was seen
 // to store; one that stores nothing of what it should gets no more than the free part.
 func TestOffers(t *testing.T) {

@@ -13,7 +13,8 @@ import (
 
 // An account of others moves away from a node when nearer ones come. Those take it from each other, and from the
 // member; who kept it before forgets each debit of it when all who keep it now have it. Where most of them
-// have not, as all came at once, it tells them.
+// have not, as all came at once, it tells them. The next in line may soon keep it again, and gives up alone what the
+// keepers have forgotten: it would bring that back.
 
 // maxHanded is of how many accounts is asked in one round.
 const maxHanded = 16
@@ -34,25 +35,27 @@ func (a *Accounts) handOver(t *task.T) error {
 			continue
 		}
 		near, _, err := a.near(t, l.member)
+		keepers := without(near, l.member, a.cfg.Keepers)
 		switch {
 		case errors.Is(err, ErrNotReachable): // nor may others be, and each takes its time
 			return nil
-		case contains(near, a.ep.Self().ID): // it may soon keep it again
-			continue
 		case err != nil:
 			return err
+		case contains(keepers, a.ep.Self().ID):
+			continue
 		}
 		asked++
-		if err := a.handOne(t, l, without(near, l.member, a.cfg.Keepers)); err != nil {
+		if err := a.handOne(t, l, keepers, contains(near, a.ep.Self().ID)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// handOne asks those who keep an account now about some of its debits.
-func (a *Accounts) handOne(t *task.T, l *ledger, keepers []*peer.Handle) error {
-	es := slices.DeleteFunc(slices.Clone(l.list), func(e *entry) bool { return !e.durable })
+// handOne asks those who keep an account now about some of its debits. next: this node is the next in line, and
+// asks about those alone that they may have forgotten.
+func (a *Accounts) handOne(t *task.T, l *ledger, keepers []*peer.Handle, next bool) error {
+	es := slices.DeleteFunc(slices.Clone(l.list), func(e *entry) bool { return !e.durable || next && !a.fadedOf(e.debit) })
 	if n := len(es); n > maxPlaces {
 		at := a.ep.Rand().IntN(n)
 		es = slices.Concat(es[at:], es[:at])[:maxPlaces]
@@ -88,7 +91,10 @@ func (a *Accounts) handOne(t *task.T, l *ledger, keepers []*peer.Handle) error {
 		}
 		most, heard := len(lack) >= majority(len(keepers)), true
 		switch {
-		case len(lack) == 0, most && a.fadedOf(e.debit): // which they have forgotten
+		case most && a.fadedOf(e.debit): // they have forgotten it
+			err = a.erase(t, l, e)
+		case next:
+		case len(lack) == 0:
 			err = a.erase(t, l, e)
 		case most:
 			heard, err = a.bring(t, e, lack)
