@@ -178,6 +178,9 @@ func (d desk) State(o id.Hash) account.State {
 	return account.Kept
 }
 
+// Heard implements account.Storage.
+func (d desk) Heard() bool { return d.p.rounds.Settled() }
+
 // maxDrawn is how many objects are looked at to know what two nodes have in common.
 const maxDrawn = 256
 

@@ -70,6 +70,9 @@ type Storage interface {
 	Near(t *task.T, key id.ID, k int) ([]*peer.Handle, error)
 	// State says what this node has of an object.
 	State(object id.Hash) State
+	// Heard reports whether this node has heard from those who keep the same what it should have, since the last of
+	// them changed.
+	Heard() bool
 	// Common returns the bytes of all objects that this node has and another one should
 	// have too, and draws up to n of these objects.
 	Common(with id.ID, n int) (bytes int64, drawn []id.Hash)

@@ -16,6 +16,7 @@ import (
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
 	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/sim/standin"
+	"github.com/phyllo-net/phyllo/store/mem"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -264,6 +265,18 @@ func TestForgedVouchers(t *testing.T) {
 	w.take(c)
 	wantErr(t, "what was reclaimed", w.holders(c)[0].admit(good, c), account.ErrUsed)
 	wantErr(t, "a forged voucher for it, about which nobody is asked", w.holders(c)[0].admit(by(voters[:2]), c), account.ErrVoters)
+	lost, another := w.holders(c)[1], file(2, 100, 3)
+	lost.node.Kill()
+	lost.shelf, lost.blank, lost.disk = nil, true, mem.New()
+	lost.restart()
+	if err := m.refund(c.ID()); err != nil {
+		t.Fatal(err)
+	}
+	w.net.Run(10 * time.Second)
+	w.mustUse(m, 0)
+	wantErr(t, "what was reclaimed, where the disk was lost", lost.admit(good, c), account.ErrUsed)
+	unused, err := m.pay(another, time.Time{})
+	wantErr(t, "what was not", errors.Join(err, lost.admit(unused, another)), nil)
 	w.net.Run(2 * time.Hour)
 	wantErr(t, "a voucher that is over", far[0].admit(good, c), voucher.ErrVoucher)
 }

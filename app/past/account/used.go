@@ -16,15 +16,15 @@ import (
 // What a holder has released before the voucher's end it must not take again while the voucher is good: the
 // charge was given back. Of what was reclaimed its slip says so. When the object is paid for anew another slip takes
 // its place; so then the debit before is written down beside it, in PaidTable under object and debit, until its
-// voucher is over. Whoever knows that it was reclaimed and may have missed something asks those who keep the account.
-// Whose disk was lost knows nothing until its round: until then it takes what was used, as it takes what is new.
+// voucher is over. Whoever knows that it was reclaimed and may have missed something asks those who keep the account;
+// and so does who has not heard from its fellows yet what it should have, as its disk may have been lost.
 
 // fresh returns nil if an object is not to be kept for the second time for one charge, of a payment that was voted for. The error is ErrUsed,
 // task.ErrStopped, or the disk's. A mutable object is never reclaimed, so nothing of it is released
 // before its voucher is over.
 func (a *Accounts) fresh(t *task.T, p *voucher.Payment, c *certificate.Certificate) error {
 	object, s := p.Path.Charge.Object, a.cfg.Storage.State(p.Path.Charge.Object)
-	if s != Gone && s != Kept || c.Kind == certificate.Mutable {
+	if c.Kind == certificate.Mutable || s == Absent || s == Unsure && a.cfg.Storage.Heard() {
 		return nil
 	}
 	slip, st := a.Slip(p), a.cfg.Store
@@ -45,7 +45,7 @@ func (a *Accounts) fresh(t *task.T, p *voucher.Payment, c *certificate.Certifica
 	switch {
 	case err != nil:
 		return err
-	case by != nil && by.Debit == slip.Debit:
+	case s == Gone && by != nil && by.Debit == slip.Debit:
 		return ErrUsed
 	}
 	verdicts, err := a.Verify(t, []*voucher.Slip{slip}, noteTime)
@@ -54,7 +54,7 @@ func (a *Accounts) fresh(t *task.T, p *voucher.Payment, c *certificate.Certifica
 		return err
 	case verdicts[0] == voucher.Unpaid:
 		return ErrUsed
-	case by != nil && a.ep.Wall().Before(usedUntil(by)):
+	case s == Gone && by != nil && a.ep.Wall().Before(usedUntil(by)):
 		return a.put(t, func(b *store.Batch) {
 			b.Put(PaidTable, pairKey(object, by.Debit), binary.BigEndian.AppendUint64(nil, uint64(usedUntil(by).UnixMilli())))
 		})

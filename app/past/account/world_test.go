@@ -49,6 +49,7 @@ type member struct {
 	disk     *mem.Store
 	shelf    []*held
 	offers   int64
+	blank    bool // it has not heard yet what it should have
 }
 
 // held is one object on a member's shelf.
@@ -135,6 +136,8 @@ func (m *member) find(o id.Hash) *held {
 // State implements account.Storage.
 func (m *member) State(o id.Hash) account.State {
 	switch h := m.find(o); {
+	case h == nil && m.blank:
+		return account.Unsure
 	case h == nil:
 		return account.Absent
 	case h.gone:
@@ -142,6 +145,9 @@ func (m *member) State(o id.Hash) account.State {
 	}
 	return account.Kept
 }
+
+// Heard implements account.Storage.
+func (m *member) Heard() bool { return !m.blank }
 
 // Common implements account.Storage.
 func (m *member) Common(with id.ID, n int) (size int64, drawn []id.Hash) {
