@@ -280,4 +280,4 @@ func (p *Past) RivalTerm(o, cert id.Hash) uint64 {
 }
 
 // Gone is how many reclaimed objects the node remembers.
-func (p *Past) Gone() int { return p.shelf.gone() }
+func (p *Past) Gone() int { return len(p.shelf.list) - p.shelf.objects }

@@ -144,6 +144,33 @@ func TestMadeUpReclaims(t *testing.T) {
 	}
 }
 
+// TestManyReclaimed: who remembers many objects that it had, and that were reclaimed, remembers too what was
+// reclaimed while it was away.
+func TestManyReclaimed(t *testing.T) {
+	w := newWorld(t, 3, kbrtest.Config{Seed: 48}, func(c *past.Config) { c.MaxObjects = 20 })
+	a, away := w.members[0], w.members[2]
+	come := func(i int) id.Hash {
+		return w.mustInsert(a, past.File{Part: certificate.NamePart([]byte("space"), name(i)), Content: []byte("content"), Copies: 3})
+	}
+	drop := func(o id.Hash) {
+		if err := a.reclaim(o, ann); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 8 {
+		drop(come(i))
+	}
+	away.node.Kill()
+	drop(come(8))
+	away.restart()
+	w.net.Run(30 * time.Minute)
+	for _, m := range w.members {
+		if n := m.past.Gone(); n != 9 {
+			t.Errorf("%s remembers %d reclaimed objects", m.node.Self(), n)
+		}
+	}
+}
+
 // TestFarNodesKeepNothing: only who is near an object keeps it, and only fellows may ask
 // for lists.
 func TestFarNodesKeepNothing(t *testing.T) {

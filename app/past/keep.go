@@ -326,20 +326,20 @@ func (p *Past) takeReclaim(t *task.T, r *certificate.Reclaim) uint16 {
 		p.stats.BadInput++
 		return msg.RefusedInvalid
 	}
-	k := &kept{Reclaim: r}
+	e := p.shelf.find(o)
+	k := &kept{Reclaim: r, Told: e == nil || e.told}
 	next := k.entry(ring)
-	if e := p.shelf.find(o); e != nil && (e.date > r.Of.Date || e.gone && (e.date == r.Of.Date && e.state >= next.state)) {
+	if e != nil && (e.date > r.Of.Date || e.gone && (e.date == r.Of.Date && e.state >= next.state)) {
 		return 0 // what is here is as new, or was stored again since
 	} else if e == nil && len(p.shelf.list) >= p.cfg.MaxObjects {
 		return msg.RefusedFull
-	} else if e == nil && p.shelf.gone() >= max(1, p.cfg.MaxObjects/maxGone) {
+	} else if e == nil && p.shelf.told >= max(1, p.cfg.MaxObjects/maxGone) {
 		return 0 // nothing is here: whoever has it remembers that it is reclaimed
 	} else if e == nil && next.over(&p.cfg, p.ep.Wall()) {
 		return 0 // nobody takes it any more, or all have forgotten it
 	} else if e != nil && e.pointer() {
 		defer p.passOn(e.at, r)
 	}
-	had := p.shelf.find(o)
 	if _, err := task.Work(t, disk, func() (struct{}, error) {
 		return struct{}{}, write(st, o, written{kept: k})
 	}); err != nil {
@@ -347,7 +347,7 @@ func (p *Past) takeReclaim(t *task.T, r *certificate.Reclaim) uint16 {
 	}
 	next.came = p.ep.Now()
 	p.keep(next)
-	if had != nil && had.large() && p.deleteBlobs(t, []id.Hash{had.content}) != nil {
+	if e != nil && e.large() && p.deleteBlobs(t, []id.Hash{e.content}) != nil {
 		p.stats.Damaged++ // it stays until the next sweep
 	}
 	return 0

@@ -18,6 +18,7 @@ type entry struct {
 	kind    certificate.Kind
 	copies  uint8
 	gone    bool // reclaimed: no content
+	told    bool // if gone: this node never had it, and was told
 	size    int64
 	content id.Hash
 	date    int64        // of the certificate; if gone, of the last one that the reclaim ends
@@ -61,6 +62,7 @@ type kept struct {
 	At      *id.ID                   `cbor:"4,keyasint,omitempty"` // of a pointer
 	For     *id.ID                   `cbor:"5,keyasint,omitempty"` // of a replica that another node diverted
 	Rival   bool                     `cbor:"6,keyasint,omitempty"` // it is kept besides the object's current version
+	Told    bool                     `cbor:"7,keyasint,omitempty"` // with Reclaim: the object was never here
 }
 
 // Check implements wire.Checker.
@@ -99,7 +101,7 @@ func (k *kept) entry(ring id.Hash) *entry {
 	if k.Reclaim != nil {
 		// The date of the reclaim is not part of it: two reclaims of one certificate are
 		// the same to all.
-		e.gone, e.size, e.since = true, 0, k.Reclaim.Date
+		e.gone, e.told, e.size, e.since = true, k.Told, 0, k.Reclaim.Date
 		hash = id.HashOf("reclaimed", hash)
 	}
 	if k.At != nil {
@@ -124,6 +126,7 @@ func (k *kept) entry(ring id.Hash) *entry {
 type shelf struct {
 	list     []*entry
 	objects  int             // not gone
+	told     int             // reclaimed objects that never were here
 	pointers int             // of these
 	bytes    int64           // of content
 	blobs    map[id.Hash]int // how many large objects have a content
@@ -151,9 +154,6 @@ func (s *shelf) after(object id.Hash) *entry {
 	}
 	return nil
 }
-
-// gone is how many reclaimed objects there are.
-func (s *shelf) gone() int { return len(s.list) - s.objects }
 
 // speaking are the entries whose content is this blob.
 func (s *shelf) speaking(blob id.Hash) (es []*entry) {
@@ -203,6 +203,9 @@ func (s *shelf) count(e *entry, n int) {
 		if s.blobs[e.content] += n; s.blobs[e.content] == 0 {
 			delete(s.blobs, e.content)
 		}
+	}
+	if e.told {
+		s.told += n
 	}
 	if !e.gone {
 		s.objects += n
