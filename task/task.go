@@ -225,21 +225,41 @@ func Await[V any](t *T, timeout time.Duration, start func(resolve func(V, error)
 	return rs[0].Value, rs[0].Err
 }
 
-// Work runs f off the loop (see Env.Work) and gives way until it is done.
+// Work runs f off the loop (see Env.Work) and gives way until it is done, or until timeout has passed: then it
+// returns ErrTimeout, whatever becomes of f. The last quarter of that time begins when the node sees that the
+// rest has passed: where the machine stood still meanwhile, as a laptop whose lid was closed, what was done before, or
+// is done soon, is not too late.
 func Work[V any](t *T, timeout time.Duration, f func() (V, error)) (V, error) {
+	if timeout <= 0 {
+		panic("task: work without a time-out")
+	}
 	type out struct {
 		v   V
 		err error
 	}
-	return Await(t, timeout, func(resolve func(V, error)) {
-		t.group.env.Work(func() any {
-			v, err := f()
-			return out{v, err}
-		}, func(r any) {
-			o := r.(out)
-			resolve(o.v, o.err)
-		})
+	o, env, over := out{err: ErrTimeout}, t.group.env, false
+	end := func() {
+		over = true
+		t.wake()
+	}
+	var timer Timer
+	timer = env.After(timeout-timeout/4, func() { timer = env.After(timeout/4, end) })
+	env.Work(func() any {
+		v, err := f()
+		return out{v, err}
+	}, func(r any) {
+		if !over {
+			o = r.(out)
+			end()
+		}
 	})
+	err := t.park(func() bool { return over })
+	over = true
+	timer.Stop()
+	if err != nil {
+		return out{}.v, err
+	}
+	return o.v, o.err
 }
 
 // Result is one answer of Gather.

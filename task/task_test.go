@@ -184,18 +184,47 @@ func TestWork(t *testing.T) {
 	s.want(t, "7 <nil> at 0s", "0 disk full at 0s", "0 no answer in time at 1s")
 }
 
+// What was done before the machine stood still, or is done soon after it goes on, is not too late; what is not done
+// then is.
+func TestWorkWhileTheMachineStoodStill(t *testing.T) {
+	w, s := newWorld(), new(story)
+	for range 2 {
+		w.group.Go(func(t *task.T) error {
+			got, err := task.Work(t, time.Minute, func() (int, error) { return 7, nil })
+			s.tell("%d %v at %v", got, err, time.Duration(t.Env().Now()))
+			return nil
+		}, nil)
+	}
+	late := w.work[1:]
+	w.work = w.work[:1]
+	w.now = w.now.Add(time.Hour)
+	w.pass(14 * time.Second) // timers first
+	w.finish()
+	w.pass(time.Minute)
+	w.work = late
+	w.finish()
+	s.want(t, "7 <nil> at 1h0m14s", "0 no answer in time at 1h0m15s")
+	if len(w.timers) > 0 {
+		t.Errorf("%d timers are left", len(w.timers))
+	}
+}
+
 func TestWaitWithoutTimeoutPanics(t *testing.T) {
-	w := newWorld()
-	defer func() {
-		if recover() == nil {
-			t.Error("a wait without an end was accepted")
-		}
-		w.group.Stop()
-	}()
-	w.group.Go(func(t *task.T) error {
-		_, err := task.Await(t, 0, func(func(int, error)) {})
-		return err
-	}, nil)
+	for _, wait := range []func(*task.T) error{
+		func(t *task.T) error { _, err := task.Await(t, 0, func(func(int, error)) {}); return err },
+		func(t *task.T) error { _, err := task.Work(t, 0, func() (int, error) { return 0, nil }); return err },
+	} {
+		func() {
+			w := newWorld()
+			defer func() {
+				if recover() == nil {
+					t.Error("a wait without an end was accepted")
+				}
+				w.group.Stop()
+			}()
+			w.group.Go(wait, nil)
+		}()
+	}
 }
 
 // Every wait of a stopped group ends with ErrStopped, also the later ones, and
