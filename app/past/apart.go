@@ -4,6 +4,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/app/past/client"
 	"github.com/phyllo-net/phyllo/app/past/office"
+	"github.com/phyllo-net/phyllo/id"
 )
 
 // What a holder and a root do about versions that are made without a majority: see package office.
@@ -60,11 +61,25 @@ func (p *Past) orphaned(r *certificate.Ruling) bool {
 	return true
 }
 
+// missing is how many of some nodes are out of sight, and not lost.
+func (p *Past) missing(nodes []id.ID) (n int) {
+	there := p.ep.NeighborSet(maxFellows)
+	for _, m := range nodes {
+		if m != p.ep.Self().ID && !client.Contains(there, m) && !p.forLost(m) {
+			n++
+		}
+	}
+	return n
+}
+
 // rejoins reports whether what is current here was made apart from a majority that is back, or from holders
-// of whom nobody is waited for any more.
+// of whom nobody is waited for any more; or from whatever nodes had that are back, or lost.
 func (p *Past) rejoins(e *entry) bool {
 	if e.ruling.Apart() == 0 {
 		return false
+	}
+	if away, of := e.ruling.Guessed(); of > 0 && p.missing(away) <= (of-1)/2 {
+		return true
 	}
 	for _, x := range p.shelf.rivals(e.object) {
 		if e.ruling.Left(x.rival) && (p.sees(x.rival) || p.orphaned(x.rival)) {

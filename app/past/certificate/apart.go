@@ -1,10 +1,15 @@
 package certificate
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/phyllo-net/phyllo/id"
+)
 
 // A branch is apart if it was begun without a majority of the holders of another one, which
 // were out of sight. It names the point up to which it knew that one, and how many holders
-// that has (Absorbed.Left), until a majority of them was heard: then a new branch begins.
+// that has (Absorbed.Left), until a majority of them was heard: then a new branch begins. So it does
+// where the object was made though somebody else may have it (Guess).
 
 // Apart is how many holders an object has of which no majority had a say in this ruling, nor in
 // any on its branch's way; 0: a majority had.
@@ -56,6 +61,34 @@ func Leave(known []*Version) []*Absorbed {
 		}
 	}
 	return points
+}
+
+// Guess returns the points of a branch that begins where it is not sure that there is no such object, as some of
+// so many nodes are away: it has left whatever each of these may have.
+func Guess(away []id.ID, of int) (points []*Absorbed) {
+	for _, n := range away {
+		points = append(points, &Absorbed{Origin: Term{Root: n}, Left: uint8(of)})
+	}
+	return points[:min(len(points), MaxAbsorbed)]
+}
+
+// guess reports whether a point is one of Guess: no term's count is 0.
+func (a *Absorbed) guess() bool { return a.Origin.Count == 0 && !a.Origin.Root.IsZero() }
+
+// Guessed returns who was away when a ruling's branch began without being sure that there is no such object, and
+// of how many nodes; none if it was sure, or is by now.
+func (r *Ruling) Guessed() (away []id.ID, of int) {
+	for _, a := range r.Absorbed {
+		if a.guess() {
+			away, of = append(away, a.Origin.Root), max(of, int(a.Left))
+		}
+	}
+	return away, of
+}
+
+// Assured returns points without those of a guess that has come true.
+func Assured(points []*Absorbed) []*Absorbed {
+	return slices.DeleteFunc(slices.Clone(points), (*Absorbed).guess)
 }
 
 func (a *Absorbed) same(b *Absorbed) bool {

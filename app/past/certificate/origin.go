@@ -110,6 +110,9 @@ func Absorb(met []*Version) (points []*Absorbed) {
 			}
 		}
 	}
+	if slices.ContainsFunc(met, func(v *Version) bool { return v.Ruling.Apart() == 0 }) {
+		points = Assured(points) // there was one
+	}
 	// Without the oldest a straggler may be taken for a rival once more: it is kept in vain.
 	return points[:min(len(points), MaxAbsorbed)]
 }

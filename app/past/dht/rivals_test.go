@@ -223,13 +223,24 @@ func TestOneOfTwoAsleep(t *testing.T) {
 	}
 	_, err = w.putIf(0, "new", 0, "zero")
 	wantErr(t, "a value on the condition that there is none", err, past.ErrNotReachable)
-	w.mustPut(0, "new", "one")
+	for i, v := range []string{"one", "two"} {
+		if e, err := w.put(0, "new", v); err != nil || e.Apart != 2 || e.Holders != 1 {
+			t.Fatalf("version %d of a new value: %+v, %v", i+1, e, err)
+		}
+		_, err = w.putIf(0, "new", uint64(i+1), "more")
+		wantErr(t, "a change of a new value with a condition", err, past.ErrNotReachable)
+	}
 	w.net.Run(8 * time.Hour)
+	_, err = w.putIf(0, "new", 2, "more")
+	wantErr(t, "a change of it hours later", err, past.ErrNotReachable)
 	w.meet()
-	w.mustSee("new", "one", 0)
+	w.mustSee("new", "two", 0)
 	w.mustSee("old", "three", 0)
-	if e, err := w.putIf(1, "old", 3, "four"); err != nil || e.Version != 4 || e.Holders != 2 || e.Apart != 0 {
-		t.Errorf("put when all are back: %+v, %v", e, err)
+	for i, key := range []string{"new", "old"} {
+		version := uint64(2 + i)
+		if e, err := w.putIf(1, key, version, "four"); err != nil || e.Version != version+1 || e.Holders != 2 || e.Apart != 0 {
+			t.Errorf("put when all are back: %+v, %v", e, err)
+		}
 	}
 	w.mustSee("old", "four", 0)
 }

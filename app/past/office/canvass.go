@@ -19,9 +19,10 @@ type canvass struct {
 	apart   bool // it is enough to know what those say who are there: see nothing
 	asked   []id.ID
 	heard   map[id.ID]*answer
-	highest uint64                 // of the terms that were promised to others
-	seen    []*certificate.Version // all versions that were heard of, and
-	tips    []*certificate.Version // the latest of each branch
+	highest uint64                  // of the terms that were promised to others
+	seen    []*certificate.Version  // all versions that were heard of, and
+	tips    []*certificate.Version  // the latest of each branch
+	guess   []*certificate.Absorbed // that there is no such object is not sure: see nothing
 }
 
 // answer is a promise, and who gave it.
@@ -74,15 +75,37 @@ func (c *canvass) seated() bool {
 }
 
 // nothing reports whether it is sure that there is no such object. Where each node would keep it, it is enough for who
-// goes on without a majority that those who are there do not, and that the others are waited for no longer
-// (Office.guess). In larger rings those who are there need not be the ones who would.
+// goes on without a majority that those who are there do not, and that the others are waited for no longer: then the
+// object is made apart from whatever these have. In larger rings those who are there need not be the ones who would.
 func (c *canvass) nothing(near []*peer.Handle) bool {
 	away := c.all.holder.Away()
 	if c.none(near, away) {
 		return true
 	}
-	c.of.guess = c.apart && len(near)+len(away) <= c.of.copies && c.none(near, c.all.holder.Awaited())
-	return c.of.guess
+	if !c.apart || len(near)+len(away) > c.of.copies || !c.none(near, c.all.holder.Awaited()) {
+		return false
+	}
+	c.guess = certificate.Guess(away, len(near)+len(away))
+	return true
+}
+
+// assured reports whether versions that meet were made when it was not sure that there is no such object, and
+// a majority of those who were there then has now spoken, but for those who are lost.
+func (c *canvass) assured(met []*certificate.Version) (guessed bool) {
+	for _, v := range met {
+		away, of := v.Ruling.Guessed()
+		missing := 0
+		for _, n := range away {
+			if m := c.heard[n]; (m == nil || !m.Sure) && !c.all.holder.Lost(n) {
+				missing++
+			}
+		}
+		if of > 0 && missing > (of-1)/2 {
+			return false
+		}
+		guessed = guessed || of > 0
+	}
+	return guessed
 }
 
 // none reports whether of the nodes near the object so few are away, silent or new that they make no

@@ -124,6 +124,8 @@
 //     ago, begins a tree, with the first of the versions that it knows; its holders are those that are there.
 //     Its rulings name the points of the trees that it left, and how many holders they have
 //     (Absorbed.Left): by that all see that it is apart.
+//   - Where each node would have the object, and it is made though a majority of all is away, its rulings name
+//     those who are away as what was left. It is apart until a majority of these nodes has spoken.
 //   - A holder gives up what a majority has ruled for a ruling that is apart only if that names the
 //     holder, left the tree at just that point or a later one, and no majority is in the holder's own sight.
 //     Even then it keeps what it gives up, until the tree is apart no more.

@@ -81,14 +81,19 @@ func precedence(a, b *certificate.Version) int {
 }
 
 // meet begins a branch in which others come together, if there is more than one, or one that goes on without
-// holders who are taken for lost: should these have gone on, too, the two meet later. Before
+// holders who are taken for lost: should these have gone on, too, the two meet later; or one that was a guess,
+// and is apart no more. Before
 // anything is ruled the holders are given what is kept besides, for they take no ruling
 // without that; and each ruling must have a majority of all sets of holders that met, so that
 // none of these goes on for itself.
 func (b *ballot) meet(t *task.T, met []*certificate.Version) error {
 	b.of.origin, b.of.absorbed = met[0].Ruling.Origin, met[0].Ruling.Absorbed
-	if len(met) > 1 || b.c.forgone(met[0].Ruling) {
+	assured := b.c.assured(met)
+	if len(met) > 1 || assured || b.c.forgone(met[0].Ruling) {
 		b.of.origin, b.of.absorbed, b.draft = b.of.term, certificate.Absorb(met), true
+	}
+	if assured {
+		b.of.absorbed = certificate.Assured(b.of.absorbed)
 	}
 	for _, v := range met[1:] {
 		b.add(v.Ruling)

@@ -83,8 +83,6 @@ type Office struct {
 	nodes   []*peer.Handle // the k nearest, this node first
 	holders certificate.Holders
 	current *certificate.Version
-	// guess: that there was no such object was not sure. Who wants a majority does not go by it.
-	guess bool
 	// origin and absorbed are those of all rulings of the office: see certificate.Ruling.
 	origin   certificate.Term
 	absorbed []*certificate.Absorbed
@@ -127,7 +125,7 @@ func (s *Offices) Serve(t *task.T, o id.Hash, copies int, mode Mode, f func(*Off
 		return ErrNotRoot
 	}
 	of := s.held[o]
-	if of == nil || mode&Fresh != 0 || of.guess && mode&Apart == 0 || !sameNodes(of.nodes, set) {
+	if of == nil || mode&Fresh != 0 || !sameNodes(of.nodes, set) {
 		delete(s.held, o)
 		var err error
 		if of, err = s.take(t, o, copies, set, mode); err != nil {
@@ -168,7 +166,7 @@ func (s *Offices) take(t *task.T, o id.Hash, copies int, set []*peer.Handle, mod
 		case err != nil:
 			return nil, err
 		case len(met) == 0:
-			of.holders, of.origin = c.members(), of.term
+			of.holders, of.origin, of.absorbed = c.members(), of.term, c.guess
 			return of, nil
 		default:
 			of.holders = c.members()
