@@ -93,6 +93,55 @@ func TestNoMore(t *testing.T) {
 	w.mustUse(m, 999)
 }
 
+// TestKeepersForAThief: three of the five who keep a member's account allow it whatever it wants. It stores far more than
+// it may, and no more than the holders offer; what others had stored stays. The two others find it, and suspect nobody else.
+func TestKeepersForAThief(t *testing.T) {
+	simtest.WithoutRace(t)
+	const offered, limit = 6000, 1500
+	w := newWorld(t, 9, kbrtest.Config{Seed: 69}, func(c *past.Config) {
+		paying(limit)(c)
+		c.Capacity = offered
+	})
+	thief, other, content := w.members[0], w.members[1], string(make([]byte, 300))
+	before := w.mustInsert(other, file("before", 3))
+	for _, node := range w.net.Nearest(thief.cert.Node, 4)[1:] {
+		for _, m := range w.members {
+			if m.node == node {
+				if err := m.past.Accounts().SetGift(1e9); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	var err error
+	for range 9 * offered / len(content) {
+		if _, err = thief.insert(file(content, 3)); err != nil {
+			break
+		}
+	}
+	wantErr(t, "the last file", err, past.ErrFull)
+	kept := int64(0)
+	for _, m := range w.members {
+		kept += m.past.Stats().Bytes
+	}
+	if kept < 5*limit || kept > 9*offered {
+		t.Errorf("%d bytes are kept, where it may store %d and %d are offered", kept, limit, 9*offered)
+	}
+	w.net.Run(time.Hour)
+	w.mustFind(w.members[5], before, "before")
+	found := 0
+	for _, m := range w.members {
+		for _, x := range m.past.Accounts().Overdrawn() {
+			if found++; x.Member != thief.cert.Node || x.Limit != limit+offered/6*5 {
+				t.Errorf("%s finds %+v", m.node.Self(), x)
+			}
+		}
+	}
+	if found != 2 {
+		t.Errorf("%d have found it, want the two honest ones who keep the account", found)
+	}
+}
+
 // TestUnpaid: nobody keeps what was not paid for, or was paid for once already.
 func TestUnpaid(t *testing.T) {
 	w := newWorld(t, 9, kbrtest.Config{Seed: 72}, paying(1000))

@@ -45,7 +45,7 @@ func (a audit) say(say finding.Say) {
 		for _, x := range a.overdrawn {
 			ids, over = append(ids, x.Member), over+x.Used-x.Limit
 		}
-		say("account", api.Warn, "%s of which this node is a keeper (%s) came to %.1f MB above the limit: offers were taken back, or too much was allowed while parts of the ring were apart. Nothing more is stored for such a member until it uses less; `phyllo df` shows what this node keeps for whom.",
+		say("account", api.Warn, "%s of which this node is a keeper (%s) came to %.1f MB above the limit: offers were taken back, too much was allowed while parts of the ring were apart, or most of its keepers lie. Nothing more is stored for such a member until it uses less; `phyllo df` shows what this node keeps for whom.",
 			finding.Many(n, "account"), finding.Few(ids), float64(over)/mb)
 	}
 	if n := len(a.disputed); n > 0 {

@@ -50,8 +50,9 @@
 // a member that can choose its part has its limit in each of them. This, too, is found when
 // the parts meet.
 //
-// Where half of the keepers or more lie for a member the others never hear of what these vote for, and
-// holders take it. In each round a holder asks all who keep an account about some slips of what it has
+// Where half of the keepers or more lie for a member, holders take what these vote for, as far as they have room.
+// The other keepers find what they hear of, if it is more than all that the member offers would allow it. Of what they
+// do not hear of, holders find it. In each round a holder asks all who keep an account about some slips of what it has
 // (inspect.go): if some know of a debit and others deny it, it asks about the same slip in each round, and after
 // three in which they have not agreed it is told of (Disputed), until they do or the object is not kept any
 // more. Nothing follows from that by itself, as one keeper that denies all could do the same to an

@@ -24,24 +24,28 @@ type Overdraft struct {
 
 // Overdrawn returns those of the accounts of others about which this node votes, in the order of their
 // members' ids, that used more than they may in the last round, as the middle one of those who vote
-// says: one keeper alone may have seen little of what the member stores. Members that have not said
-// what they offer, as they are away, are left out. The slice is the caller's.
+// says: one keeper alone may have seen little of what the member stores. Where that one does not say so, as most
+// of them may lie, it is enough that an account uses more than all that the member offers would allow it. Members that
+// have not said what they offer, as they are away, are left out. The slice is the caller's.
 func (a *Accounts) Overdrawn() []Overdraft { return slices.Clone(a.overdrafts) }
 
 // confirm asks the others who vote about the accounts that seem to be overdrawn.
 func (a *Accounts) confirm(t *task.T) error {
 	var list []Overdraft
 	for _, l := range slices.Clone(a.books) {
-		if v := a.views[l.member]; v == nil || !v.heard || !a.votes(l.member) || a.within(l) {
+		v := a.views[l.member]
+		if v == nil || !v.heard || !a.votes(l.member) || a.within(l) {
 			continue
 		}
 		m, _, err := a.middle(t, l.member, a.voters(l.member))
+		used, most := l.used(a.ep.Wall()), a.allowed(v.offered)
 		switch {
-		case errors.Is(err, ErrNotReachable):
-		case err != nil:
+		case err != nil && !errors.Is(err, ErrNotReachable):
 			return err
-		case m.Used > m.Limit:
+		case err == nil && m.Used > m.Limit:
 			list = append(list, Overdraft{l.member, m.Used, m.Limit})
+		case used > most:
+			list = append(list, Overdraft{l.member, used, most})
 		}
 	}
 	a.overdrafts = list

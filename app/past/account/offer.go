@@ -57,7 +57,12 @@ func (a *Accounts) offer(member id.ID) (offered, counted int64) {
 // k replicas.
 func (a *Accounts) limit(member id.ID) int64 {
 	_, counted := a.offer(member)
-	return int64(a.cfg.Copies)*a.cfg.Gift + counted/6*5
+	return a.allowed(counted)
+}
+
+// allowed is what a member may use that offers so much, if all of that counts.
+func (a *Accounts) allowed(offered int64) int64 {
+	return int64(a.cfg.Copies)*a.cfg.Gift + offered/6*5
 }
 
 // SetGift changes what each member may store without an offer: see Config.Gift. An error of
