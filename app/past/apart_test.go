@@ -168,6 +168,42 @@ func TestMajorityIntact(t *testing.T) {
 	}
 }
 
+// TestDraftLeft: a root has told the holders of a draft, and is gone with most of them. The others go on from it, and are
+// apart from it until a majority of its holders is back.
+func TestDraftLeft(t *testing.T) {
+	w := newWorld(t, 5, kbrtest.Config{Seed: 61}, nil)
+	o := annsName.ID()
+	near, one := w.nearest(o, 5), annsVersion(w, 1, "one")
+	draft := near[0].rules(one, 1, near...)
+	draft.Origin, draft.Draft = draft.Term, true
+	accept := past.AskAccept(one, []byte("one"), draft.Sign(ring, o, near[0].signer))
+	for _, m := range near[1:] {
+		if _, err := ask(near[0], m, accept); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kill(near[:3])
+	w.net.Run(long)
+	near[4].goesOn(1, "two", 5)
+	near[4].goesOn(2, "three", 5)
+	wantErr(t, "a writer who wants a majority", near[3].change(3, "four"), past.ErrNotReachable)
+	restart(near[:3])
+	w.net.Run(2 * time.Minute)
+	for _, m := range near {
+		w.mustRead(m, 3, "three")
+	}
+	if err := near[0].change(3, "four"); err != nil {
+		t.Fatal(err)
+	}
+	w.net.Run(3 * time.Hour)
+	w.whole(true)
+	for _, m := range near {
+		if n := m.past.Stats().Objects; n > 1 {
+			t.Errorf("%s keeps %d objects in the end", m.node.Self(), n)
+		}
+	}
+}
+
 // TestDiskGoneForGood: one of two holders lost its disk, and so the majority is lost. When it is back, empty,
 // all who could know of something later have spoken, and all goes on.
 func TestDiskGoneForGood(t *testing.T) {

@@ -114,9 +114,10 @@ func (p *Past) lacksRivals(o id.Hash, r *certificate.Ruling) (ids []id.Hash) {
 }
 
 // displaced reports whether what a holder has of an object stays as a rival when it takes a
-// ruling: it may have been acknowledged, and the ruling does not stand for it, or has it kept.
+// ruling: it may have been acknowledged, and the ruling does not stand for it, or has it kept. A draft was not, and
+// stays only where the ruling left it.
 func displaced(by, old *certificate.Ruling) bool {
-	if old.Draft || by.Origin == old.Origin {
+	if old.Draft && !by.LeftAt(old) || by.Origin == old.Origin {
 		return false
 	}
 	return by.Draft || !needless(by, old)
@@ -139,7 +140,7 @@ func (p *Past) keepRival(t *task.T, c *certificate.Certificate, content []byte, 
 	switch {
 	case !p.rounds.Begun() || p.stopped:
 		return msg.RefusedBusy
-	case c.Kind != certificate.Mutable || r == nil || r.Draft:
+	case c.Kind != certificate.Mutable || r == nil:
 		return msg.RefusedInvalid
 	case p.late(r.Term):
 		return msg.RefusedClock
@@ -154,6 +155,9 @@ func (p *Past) keepRival(t *task.T, c *certificate.Certificate, content []byte, 
 	var now *certificate.Ruling
 	if e := p.shelf.find(o); e != nil {
 		now = e.ruling
+	}
+	if r.Draft && (now == nil || !now.LeftAt(r)) {
+		return msg.RefusedInvalid
 	}
 	old := p.shelf.find(x)
 	switch {

@@ -33,7 +33,17 @@ func (c *canvass) choose() (met []*certificate.Version, ok bool) {
 			met, rivals = append(met, v), rivals+n
 		}
 	}
+	for _, v := range c.tips {
+		if left(met, v) && c.agreed(v.Ruling) {
+			met = append(met, v) // nothing came of it, so what left it is apart from it no more
+		}
+	}
 	return met, len(met) > 0 || len(known) == 0
+}
+
+// left reports whether a version is a draft that one of some others has left.
+func left(others []*certificate.Version, v *certificate.Version) bool {
+	return v.Ruling.Draft && slices.ContainsFunc(others, func(u *certificate.Version) bool { return u.Ruling.LeftAt(v.Ruling) })
 }
 
 // known are the latest versions of the branches of which nothing is left out: one branch, if
@@ -42,6 +52,7 @@ func (c *canvass) known() (known []*certificate.Version) {
 	var draft *certificate.Version
 	for _, v := range c.tips {
 		switch {
+		case left(c.tips, v):
 		case v.Ruling.Draft && (draft == nil || v.After(draft)):
 			draft = v
 		case !v.Ruling.Draft && !slices.ContainsFunc(c.tips, func(u *certificate.Version) bool { return absorbs(u, v) }):
