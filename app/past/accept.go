@@ -44,6 +44,19 @@ func (p *Past) mayRule(n id.ID, o id.Hash, copies uint8) bool {
 	return set == nil || client.Contains(set, n)
 }
 
+// sits reports whether a root that is nearer to an object than a node was heard of here a moment ago, and is in sight.
+func (p *Past) sits(o id.Hash, node id.ID) bool {
+	root, ok := p.sittings.Before(o, node, p.ep.Now())
+	return ok && (root == p.ep.Self().ID || client.Contains(p.ep.NeighborSet(maxFellows), root))
+}
+
+// noteRoot notes that a root of an object that is kept here was heard of.
+func (p *Past) noteRoot(o id.Hash, root id.ID) {
+	if p.shelf.find(o) != nil { // of others there may be any number, which cost nobody anything
+		p.sittings.Note(o, root, p.ep.Now())
+	}
+}
+
 func (p *Past) onPrepare(t *task.T, a asker, m *msg.Prepare) (wire.Message, uint16) {
 	switch {
 	case !p.rounds.Begun() || p.stopped:
@@ -52,6 +65,8 @@ func (p *Past) onPrepare(t *task.T, a asker, m *msg.Prepare) (wire.Message, uint
 		return nil, msg.RefusedStranger
 	case p.late(m.Term):
 		return nil, msg.RefusedClock
+	case p.sits(m.Object, a.node):
+		return nil, msg.RefusedBusy
 	}
 	if p.busy.Take(t, m.Object) != nil {
 		return nil, msg.RefusedBusy
@@ -77,7 +92,9 @@ func (p *Past) onPrepare(t *task.T, a asker, m *msg.Prepare) (wire.Message, uint
 		return nil, msg.RefusedNotHolder
 	case err != nil:
 		return nil, msg.RefusedFailed
-	case p.shelf.find(m.Object) == nil:
+	}
+	p.noteRoot(m.Object, a.node)
+	if p.shelf.find(m.Object) == nil {
 		return &msg.Promise{Life: p.life, Sure: p.rounds.Settled()}, 0
 	}
 	k, content, err := p.body(t, m.Object, true)
@@ -137,6 +154,8 @@ func (p *Past) adopt(t *task.T, c *certificate.Certificate, content []byte, r *c
 			}
 		}
 		return msg.RefusedLater, e.ruling.Term
+	case votes && p.sits(o, r.Term.Root):
+		return msg.RefusedBusy, before
 	case e == nil && !p.roomToVote(c.Size):
 		return msg.RefusedFull, before
 	case len(p.lacksRivals(o, r)) > 0:
@@ -175,6 +194,9 @@ func (p *Past) adopt(t *task.T, c *certificate.Certificate, content []byte, r *c
 		if p.keep(k.entry(ring)); rival != nil {
 			p.keep(rival)
 			p.rounds.Unsettle()
+		}
+		if votes {
+			p.noteRoot(o, r.Term.Root)
 		}
 		return 0, before
 	case errors.Is(err, errHigher):

@@ -17,6 +17,7 @@ type canvass struct {
 	all     *Offices
 	of      *Office
 	apart   bool // it is enough to know what those say who are there: see nothing
+	last    bool // no later term is tried
 	asked   []id.ID
 	heard   map[id.ID]*answer
 	highest uint64                  // of the terms that were promised to others
@@ -189,7 +190,7 @@ func (c *canvass) ask(t *task.T, to []*peer.Handle) error {
 			}
 		}
 	}
-	if c.highest != 0 {
+	if c.highest != 0 && !c.last {
 		return errHigher
 	}
 	return nil

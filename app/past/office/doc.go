@@ -33,7 +33,8 @@
 //     silent, new, or went away lately that they are no majority of any k of them.
 //   - A reader asks the k nearest and believes the latest version if it is not on the move
 //     and a majority of the holders has it. If not, something is half done, and the root is
-//     asked to take office, which completes it; then the reader asks again.
+//     asked to take office, which completes it; then the reader asks again. Should somebody show a later one still,
+//     it is enough that a majority has what the root says: so nothing later was complete when it was asked.
 //
 // # Why a change is never lost
 //
@@ -132,6 +133,8 @@
 //   - A tree that is apart does not stand for what it left: a root that hears of both asks the holders
 //     of both, and where it has a majority of each they meet as above. What the one has grown from is
 //     no rival of it. So where nobody else went on the new tree simply goes on, and is apart no more.
+//   - A draft that was left is kept for that, too, besides. When a majority of its sets has spoken, and nobody knows
+//     of anything later in its tree, nothing came of it.
 //   - A ruling of which somebody knows that there was a later one in its tree, as he left that later one, is
 //     not followed, whoever promises it: it is waited for who has that.
 //
@@ -159,8 +162,9 @@
 //
 // What it rests on: that a root is honest about the order of versions. It cannot invent
 // one, nor make a reader go below what a majority of the honest has, but a member near the
-// object can rule late terms and stop it, for as long as it does so. It cannot do that once and for all: nobody
-// promises a term whose count is above the time of day in milliseconds (certificate.Term.InTime), so there is
+// object can rule late terms and hold it up, for as long as it does so: not while a root nearer to the object is at work, as
+// for ten seconds after such a one was heard of holders promise nothing to a node that is farther (Sittings). Nor can it
+// do that once and for all: nobody promises a term whose count is above the time of day in milliseconds (certificate.Term.InTime), so there is
 // a later one for the next root a moment later.
 //
 // A root whose clock is slow follows what others have promised up to Config.Skew ahead of its own time, as holders

@@ -91,7 +91,8 @@ type Office struct {
 const (
 	// maxOffices bounds the memory; who has more takes them anew.
 	maxOffices = 4096
-	// maxTerms is how often a root tries a later term.
+	// maxTerms is how often a root tries a later term. In the last it does without those who have promised a later one
+	// still, if others are enough: one liar could say so for ever.
 	maxTerms = 4
 	// work bounds each piece of work.
 	work = 30 * time.Second
@@ -154,8 +155,8 @@ func (s *Offices) take(t *task.T, o id.Hash, copies int, set []*peer.Handle, mod
 	if r := s.holder.Ruling(o); r != nil {
 		of.term.Count = r.Term.Count + 1
 	}
-	for range maxTerms {
-		c := &canvass{all: s, of: of, apart: mode&Apart != 0, heard: make(map[id.ID]*answer)}
+	for try := 1; try <= maxTerms; try++ {
+		c := &canvass{all: s, of: of, apart: mode&Apart != 0, last: try == maxTerms, heard: make(map[id.ID]*answer)}
 		switch met, err := c.run(t); {
 		case errors.Is(err, errHigher):
 			of.term.Count = c.highest + 1
