@@ -149,7 +149,7 @@ func (p *Past) adopt(t *task.T, c *certificate.Certificate, content []byte, r *c
 		return 0, before // it is here already
 	case e != nil && (!r.Over(e.ruling) || p.objects(e.ruling, r, votes)):
 		if !r.Draft && !e.ruling.Covers(r) {
-			if code := p.keepRival(t, c, content, r); !lasting(code) {
+			if code := p.keepRival(t, c, content, r, false); !lasting(code) {
 				return code, before
 			}
 		}

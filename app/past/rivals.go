@@ -127,15 +127,16 @@ func (p *Past) onKeep(t *task.T, a asker, m *msg.Keep) (wire.Message, uint16) {
 	if !a.origin || !p.mayRule(a.node, m.Cert.ID(), m.Cert.Copies) {
 		return nil, msg.RefusedStranger
 	}
-	if code := p.keepRival(t, m.Cert, m.Content, m.Ruling); code != 0 {
+	if code := p.keepRival(t, m.Cert, m.Content, m.Ruling, true); code != 0 {
 		return nil, code
 	}
 	return &msg.Taken{}, 0
 }
 
-// keepRival keeps a version besides the current one, unless that stands for it. It returns
-// 0 or the code of a refusal.
-func (p *Past) keepRival(t *task.T, c *certificate.Certificate, content []byte, r *certificate.Ruling) uint16 {
+// keepRival keeps a version besides the current one, unless that stands for it. Where it is wanted it is kept all the
+// same, as a ruling is to come that names it: what was settled in this part of a ring may not be so in another.
+// It returns 0 or the code of a refusal.
+func (p *Past) keepRival(t *task.T, c *certificate.Certificate, content []byte, r *certificate.Ruling, wanted bool) uint16 {
 	o := c.ID()
 	switch {
 	case !p.rounds.Begun() || p.stopped:
@@ -161,7 +162,7 @@ func (p *Past) keepRival(t *task.T, c *certificate.Certificate, content []byte, 
 	}
 	old := p.shelf.find(x)
 	switch {
-	case now != nil && needless(now, r), old != nil && !rather(now, r, old.rival):
+	case !wanted && now != nil && needless(now, r), old != nil && !rather(now, r, old.rival):
 		return 0
 	case old == nil && (!p.roomToVote(c.Size) || len(p.shelf.rivals(o)) >= maxRivals):
 		return msg.RefusedFull
@@ -221,7 +222,7 @@ func (p *Past) fetchedRival(t *task.T, m *msg.Object) uint16 {
 	if p.accounts != nil && p.lacks(m.Cert.ID()) {
 		return msg.RefusedBusy
 	}
-	return p.keepRival(t, m.Cert, m.Content, m.Ruling)
+	return p.keepRival(t, m.Cert, m.Content, m.Ruling, false)
 }
 
 // answers reports whether what a neighbour gave claims to be an object, or a rival with this id.
@@ -240,7 +241,7 @@ func (p *Past) bringRivals(t *task.T, h *peer.Handle, o id.Hash, r *certificate.
 			return err
 		}
 		if got, ok := m.(*msg.Object); ok && got.Cert.ID() == o && answers(got, x) && got.Cert.Body() == int64(len(got.Content)) {
-			p.keepRival(t, got.Cert, got.Content, got.Ruling)
+			p.keepRival(t, got.Cert, got.Content, got.Ruling, true)
 		}
 	}
 	return nil

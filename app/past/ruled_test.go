@@ -188,6 +188,33 @@ func TestNobodyRulesAboutWhatWasLeft(t *testing.T) {
 	}
 }
 
+// TestSettledElsewhere: what a holder's part of a ring has settled it keeps besides once more when a root brings it, in whose
+// ruling it is not settled; and so it takes that ruling.
+func TestSettledElsewhere(t *testing.T) {
+	w := newWorld(t, 9, kbrtest.Config{Seed: 67}, nil)
+	o := annsName.ID()
+	near, two, three, four := w.nearest(o, 9), annsVersion(w, 2, "two"), annsVersion(w, 3, "three"), annsVersion(w, 4, "four")
+	root, holder := near[0], near[1]
+	branch := func(c *certificate.Certificate, count uint64, knows ...*certificate.Absorbed) *certificate.Ruling {
+		r := root.rules(c, count, near[:5]...)
+		r.Origin, r.Absorbed = r.Term, knows
+		return r.Sign(ring, o, root.signer)
+	}
+	rival := branch(two, 7)
+	settled := branch(three, 9, rival.Point(false))
+	for _, b := range [][]byte{
+		past.AskAccept(three, []byte("three"), settled), past.AskKeep(two, []byte("two"), rival),
+		past.AskAccept(four, []byte("four"), branch(four, 11, settled.Point(false), rival.Point(true))),
+	} {
+		if _, err := ask(root, holder, b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if v, term := holder.past.Version(o), holder.past.RivalTerm(o, two.Hash(ring)); v != 4 || term != 7 {
+		t.Errorf("version %d is current, and the rival has a ruling of term %d", v, term)
+	}
+}
+
 // TestHugeTerm: a neighbour that takes a term, or rules in one, after which there would be none keeps
 // nobody out; nor does one that takes the largest that holders accept.
 func TestHugeTerm(t *testing.T) {
