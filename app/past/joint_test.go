@@ -167,6 +167,7 @@ func TestPromisedToNobody(t *testing.T) {
 	if err := near[3].changeIn(threefold, 0, "one"); err != nil {
 		t.Fatal(err)
 	}
+	w.net.Run(time.Minute) // the root is disturbed by nobody while it is at work
 	other := near[1]
 	if _, err := ask(other, near[2], past.AskPrepare(o, 3, certificate.Term{Count: 50, Root: other.cert.Node})); err != nil {
 		t.Fatal(err)
