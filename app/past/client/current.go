@@ -91,16 +91,10 @@ func (cl *Client) settled(t *task.T, n Name, apart bool) (*sight, error) {
 	case none:
 		return nil, ErrNotReachable
 	}
-	if s, err = cl.peek(t, n); err != nil {
-		return nil, err
+	if s, err = cl.peek(t, n); err == nil && !s.settled(apart) {
+		err = ErrNotReachable
 	}
-	if o, ok := m.(*msg.Object); ok && o.Ruling != nil {
-		s.trust(o.Ruling.Certificate)
-	}
-	if !s.settled(apart) {
-		return s, ErrNotReachable
-	}
-	return s, nil
+	return s, err
 }
 
 // sight is what the k nearest nodes say that they have of a mutable object.
@@ -109,16 +103,7 @@ type sight struct {
 	answers []task.Result[wire.Message]
 	got     []*certificate.Version // verified; nil: none
 	latest  *certificate.Version
-	agreed  bool                 // a majority of the holders that its ruling names has the latest
-	sure    *certificate.Version // the latest of which that is so; nil if there is none
-}
-
-// trust takes a version for the latest of which the root says that it is current, and which a majority has: what others
-// show that is later was not complete when they were asked, and a liar could show such a thing for ever.
-func (s *sight) trust(hash id.Hash) {
-	if !s.agreed && s.sure != nil && s.sure.Ruling.Certificate == hash {
-		s.latest, s.agreed = s.sure, true
-	}
+	agreed  bool // a majority of the holders that its ruling names has the latest
 }
 
 // settled reports whether it is known what is current.
@@ -168,11 +153,6 @@ func (cl *Client) peek(t *task.T, n Name) (*sight, error) {
 		}
 		if s.got[i] = v; s.latest == nil || v.Ruling.Over(s.latest.Ruling) {
 			s.latest = v
-		}
-	}
-	for _, v := range s.got {
-		if v != nil && s.complete(v.Ruling) && (s.sure == nil || v.Ruling.Over(s.sure.Ruling)) {
-			s.sure = v
 		}
 	}
 	s.agreed = s.latest != nil && s.complete(s.latest.Ruling)

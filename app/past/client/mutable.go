@@ -152,11 +152,8 @@ func (cl *Client) Edit(t *task.T, e Edit, owner peer.Signer) (Found, error) {
 // version is not confirmed.
 func (cl *Client) confirm(t *task.T, n Name, c *certificate.Certificate) (*certificate.Ruling, error) {
 	s, err := cl.peek(t, n)
-	if err != nil {
+	if err != nil || !s.agreed {
 		return nil, err
-	}
-	if s.trust(c.Hash(cl.cfg.Ring)); !s.agreed {
-		return nil, nil
 	}
 	v := s.latest
 	if v.Certificate.Version > c.Version || v.Certificate.Hash(cl.cfg.Ring) == c.Hash(cl.cfg.Ring) {

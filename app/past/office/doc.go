@@ -33,8 +33,7 @@
 //     silent, new, or went away lately that they are no majority of any k of them.
 //   - A reader asks the k nearest and believes the latest version if it is not on the move
 //     and a majority of the holders has it. If not, something is half done, and the root is
-//     asked to take office, which completes it; then the reader asks again. Should somebody show a later one still,
-//     it is enough that a majority has what the root says: so nothing later was complete when it was asked.
+//     asked to take office, which completes it; then the reader asks again.
 //
 // # Why a change is never lost
 //
