@@ -93,7 +93,7 @@ func (g *group) sayAll(next time.Duration, seals []*msg.Seal) {
 	m := &msg.Beat{Group: g.id, Next: millis(next), Version: g.charter.Version, Path: g.pathHere(), Seals: seals}
 	beat := msg.Encode(m)
 	for _, c := range g.children {
-		g.sendChild(c, slices.Clone(beat))
+		g.beatChild(c, slices.Clone(beat))
 	}
 	if g.root != nil {
 		m.Kept = true
@@ -106,13 +106,42 @@ func (g *group) sayAll(next time.Duration, seals []*msg.Seal) {
 	}
 }
 
+// astrayOut is after how many heartbeats in a row that took the ring, or whose answer did, a node is no child
+// any more.
+const astrayOut = 3
+
+// beatChild sends a heartbeat to a child, and asks for an answer, which is no more than a receipt. A node to which
+// no link of its own leads any more, or from which none does, may have another parent by now and cannot
+// say so: what it says by the ring ends nothing here, as nobody knows who said it.
+func (g *group) beatChild(c *child, m []byte) {
+	g.s.ep.Ask(c.node, m, kbr.Options{}, func(a kbr.Answer, err error) {
+		switch code := msg.Refusal(err); {
+		case err == nil && !a.Relayed:
+			c.fails, c.astray = 0, 0
+		case err == nil, code == msg.RefusedMalformed:
+			if c.astray++; c.astray >= astrayOut {
+				g.lost(c) // it asks others when it misses this node
+			}
+		case code == 0:
+			g.failed(c)
+		}
+	})
+}
+
+// failed counts what a child did not confirm.
+func (g *group) failed(c *child) {
+	if c.fails++; c.fails >= 3 {
+		g.lost(c) // it asks again when it misses this node
+	}
+}
+
 // sendChild sends a message to a child, who confirms it.
 func (g *group) sendChild(c *child, m []byte) {
 	g.s.ep.Send(c.node, m, func(err error) {
 		if err == nil {
 			c.fails = 0
-		} else if c.fails++; c.fails >= 3 {
-			g.lost(c) // it asks again when it misses this node
+		} else {
+			g.failed(c)
 		}
 	})
 }
@@ -179,7 +208,9 @@ func (s *Scribe) onBeat(d *kbr.Delivery, m *msg.Beat) {
 		}
 		g.fromParent(m)
 	case g.keeper != nil && g.keeper.ID == d.Via.ID:
-		g.keptAt = s.ep.Now()
+		if g.keptAt = s.ep.Now(); !m.Kept { // it holds this node to be a child as well
+			s.stranger(d.Via, m.Group)
+		}
 	case g.shunned(d.Via.ID):
 		return
 	default:

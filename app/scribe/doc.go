@@ -17,7 +17,9 @@
 //
 // A child learns of its parent's end by kbr's Watch, or by a heartbeat that does not come,
 // and asks its backup, the parent's parent, to take it; what is below it stays whole.
-// Heartbeats carry the way to the root, so a circle is seen and broken by the next of them.
+// Heartbeats carry the way to the root, so a circle is seen and broken by the next of them. They are
+// answered: a parent hears by the answers that the link to a child is gone, and lets it go, as a child that has found
+// another parent meanwhile cannot take leave by the ring.
 //
 // # Who may what
 //

@@ -79,6 +79,7 @@ type child struct {
 	node   *peer.Handle
 	pass   *msg.Pass
 	fails  int
+	astray int          // heartbeats in a row that did not go over a link of its own, there and back
 	proved task.Instant // when a batch was sent last that it had to confirm
 	number uint64       // of its last question
 	member bool         // it said then that it is one

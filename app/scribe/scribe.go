@@ -147,6 +147,7 @@ func (s *Scribe) fromNeighbour(d *kbr.Delivery, m wire.Message) {
 		s.onCast(d, m)
 	case *msg.Beat:
 		s.onBeat(d, m)
+		d.Reply(msg.Encode(new(msg.Done)))
 	case *msg.Keep:
 		s.onKeep(d, m)
 	case *msg.Answers:

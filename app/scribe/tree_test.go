@@ -100,6 +100,33 @@ func TestCollapse(t *testing.T) {
 	})
 }
 
+// Where the link between a parent and its child ends while both live, the child finds another parent, and cannot tell
+// the first one, which lets it go all the same: it hears by the answers to its heartbeats that they take the ring.
+func TestCutChildrenHaveOneParent(t *testing.T) {
+	simtest.Seeds(t, 5, func(t *testing.T, seed uint64) {
+		w := newWorld(t, 30, kbrtest.Config{Seed: seed}, func(c *scribe.Config) { c.MaxChildren = 3 })
+		g := w.mustCreate(open("news"))
+		w.joinAll(g, w.nodes...)
+		w.net.Run(time.Minute)
+		w.tree(g)
+		cut := 0
+		for _, x := range w.nodes {
+			p := x.s.Place(g)
+			for _, y := range w.nodes {
+				if y.n.Self().ID == p.Parent && cut < 6 {
+					w.net.Cut(x.n, y.n)
+					cut++
+				}
+			}
+		}
+		w.net.Run(10 * time.Minute)
+		w.tree(g)
+		w.root(g).publisher(g, "alice", alice).say()
+		w.net.Run(5 * time.Second)
+		w.all([]string{"alice 0"}, w.nodes...)
+	})
+}
+
 // No such group, and a charter that is not newer, are said so.
 func TestNoGroup(t *testing.T) {
 	w := newWorld(t, 12, kbrtest.Config{Seed: 5}, nil)

@@ -246,8 +246,8 @@ func (w *world) root(g id.Hash) *node {
 	return nil
 }
 
-// tree checks that the members stand in one tree below the root, each node of it with one
-// parent that has it as a child, and returns how deep it is (P5, P8).
+// tree checks that the members stand in one tree below the root, each node of it a child of one
+// parent, which it takes for its own, and returns how deep it is (P5, P8).
 func (w *world) tree(g id.Hash) (depth int) {
 	w.t.Helper()
 	at := make(map[id.ID]*node)
@@ -259,9 +259,15 @@ func (w *world) tree(g id.Hash) (depth int) {
 	root := w.root(g)
 	for _, x := range w.nodes {
 		p := x.s.Place(g)
-		switch {
-		case !x.n.Alive():
+		if !x.n.Alive() {
 			continue
+		}
+		for _, c := range p.Children {
+			if y := at[c]; y == nil || y.s.Place(g).Parent != x.n.Self().ID {
+				w.t.Errorf("node %s has %s as a child, which has another parent or is not there", x.n.Self().ID.Short(), c.Short())
+			}
+		}
+		switch {
 		case x == root:
 			if !p.Root {
 				w.t.Errorf("node %s is nearest and no root: %+v", x.n.Self().ID.Short(), p)

@@ -98,17 +98,22 @@ func (e *foul) Send(to *peer.Handle, payload []byte, done func(error)) {
 		e.Endpoint.Send(to, payload, done)
 		return
 	}
-	switch m := m.(type) {
-	case *msg.Cast:
+	if m, ok := m.(*msg.Cast); ok {
 		e.cast(m, &cast{to, payload, done})
 		return
-	case *msg.Beat:
-		if e.a.does == swallows {
+	}
+	e.Endpoint.Send(to, payload, done)
+}
+
+// Ask implements kbr.Endpoint.
+func (e *foul) Ask(to *peer.Handle, payload []byte, o kbr.Options, done func(kbr.Answer, error)) {
+	if m, err := msg.Decode(payload); err == nil && e.a.does == swallows && !e.a.idle() {
+		if m, ok := m.(*msg.Beat); ok {
 			m.Seals = nil
 			payload = msg.Encode(m)
 		}
 	}
-	e.Endpoint.Send(to, payload, done)
+	e.Endpoint.Ask(to, payload, o, done)
 }
 
 // Tell implements kbr.Endpoint.

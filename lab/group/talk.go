@@ -185,7 +185,7 @@ func (l *line) String() string {
 }
 
 // tree checks that there is one root, the nearest node, and that all who are in the tree hang
-// below it, each a child of its parent (P5), and none in vain (P8).
+// below it, each a child of one parent, its own (P5), and none in vain (P8).
 func (gs *Group) tree() {
 	root := gs.storm.Root(gs.id.Place())
 	if root == sim.Nobody {
@@ -195,6 +195,19 @@ func (gs *Group) tree() {
 	for _, n := range gs.storm.Live() {
 		if problem := gs.hangs(n, root); problem != "" {
 			gs.fail("P5: node %d %s", n, problem)
+		}
+	}
+	gs.adopted()
+}
+
+// adopted checks that each child has the node for its parent that has it as a child (P5).
+func (gs *Group) adopted() {
+	for _, n := range gs.storm.Live() {
+		for _, x := range gs.placeOf(n).Children {
+			c, known := gs.storm.Sim().Find(x)
+			if known && gs.storm.Sim().Alive(c) && gs.placeOf(c).Parent != gs.storm.Sim().Handle(n).ID {
+				gs.fail("P5: node %d, a child of node %d, has another parent, or none", c, n)
+			}
 		}
 	}
 }

@@ -104,7 +104,7 @@ type Create struct {
 	Charter *Charter `cbor:"1,keyasint"`
 }
 
-// Done says that a majority of those who keep the group's state have it.
+// Done says that a majority of those who keep the group's state have it, or that a heartbeat came.
 type Done struct {
 	Age uint32 `cbor:"1,keyasint,omitempty"` // seconds for which the group keeps history
 }
