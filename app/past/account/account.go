@@ -4,6 +4,8 @@ import (
 	"errors"
 
 	"github.com/phyllo-net/phyllo/app/limit"
+	"github.com/phyllo-net/phyllo/app/past/account/ledger"
+	"github.com/phyllo-net/phyllo/app/past/account/msg"
 	"github.com/phyllo-net/phyllo/app/past/voucher"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
@@ -18,7 +20,7 @@ import (
 type Accounts struct {
 	cfg   Config
 	ep    kbr.Endpoint
-	books ledgers
+	books ledger.Ledgers
 
 	stopped bool
 	upkeep
@@ -85,7 +87,7 @@ func (a *Accounts) Stats() Stats {
 	s := a.stats
 	s.Accounts = len(a.books)
 	for _, l := range a.books {
-		s.Debits += len(l.list)
+		s.Debits += len(l.List)
 	}
 	return s
 }
@@ -93,13 +95,13 @@ func (a *Accounts) Stats() Stats {
 // Deliver implements kbr.App. What is asked of one node comes directly, or, if there is no
 // link, routed to its id.
 func (a *Accounts) Deliver(d *kbr.Delivery) {
-	m, err := table.Decode(d.Payload)
+	m, err := msg.Table.Decode(d.Payload)
 	if err != nil || !d.Direct && d.Key != a.ep.Self().ID || d.Broadcast {
 		var unknown *wire.UnknownKindError
 		if !errors.As(err, &unknown) || !unknown.Skip {
 			a.stats.BadInput++
 		}
-		d.Refuse(refusedMalformed, refusals[refusedMalformed])
+		d.Refuse(msg.RefusedMalformed, msg.Refusals[msg.RefusedMalformed])
 		return
 	}
 	from := d.Via.ID
@@ -107,7 +109,7 @@ func (a *Accounts) Deliver(d *kbr.Delivery) {
 		from = id.ID{} // the origin is a claim
 	}
 	if !a.asks.Take(d.Via.ID, a.ep.Now()) {
-		d.Refuse(refusedBusy, refusals[refusedBusy])
+		d.Refuse(msg.RefusedBusy, msg.Refusals[msg.RefusedBusy])
 		return
 	}
 	a.serve(from, m, func(m wire.Message, code uint16) {
@@ -116,7 +118,7 @@ func (a *Accounts) Deliver(d *kbr.Delivery) {
 			return
 		}
 		a.stats.Refused++
-		d.Refuse(code, refusals[code])
+		d.Refuse(code, msg.Refusals[code])
 	})
 }
 
@@ -128,36 +130,36 @@ type reply func(m wire.Message, code uint16)
 func (a *Accounts) serve(from id.ID, m wire.Message, answer reply) {
 	var f func(*task.T) (wire.Message, uint16)
 	switch m := m.(type) {
-	case *list:
+	case *msg.List:
 		answer(a.onList(from))
 		return
-	case *ask:
+	case *msg.Ask:
 		answer(a.onAsk(m))
 		return
-	case *recall:
+	case *msg.Recall:
 		answer(a.onRecall(m))
 		return
-	case *debit:
+	case *msg.Debit:
 		f = func(t *task.T) (wire.Message, uint16) { return a.onDebit(t, m) }
-	case *note:
+	case *msg.Note:
 		f = func(t *task.T) (wire.Message, uint16) { return a.onNote(t, from, m) }
-	case *open:
+	case *msg.Open:
 		f = func(t *task.T) (wire.Message, uint16) { return a.onOpen(t, from, m) }
-	case *credit:
+	case *msg.Credit:
 		f = func(t *task.T) (wire.Message, uint16) { return a.onCredit(t, m) }
-	case *letGo:
+	case *msg.LetGo:
 		f = func(t *task.T) (wire.Message, uint16) { return a.onLetGo(t, m) }
-	case *verify:
+	case *msg.Verify:
 		f = func(t *task.T) (wire.Message, uint16) { return a.onVerify(t, m) }
-	case *show:
+	case *msg.Show:
 		f = func(t *task.T) (wire.Message, uint16) { return a.onShow(t, from, m) }
 	default: // an answer that nobody asked for
 		a.stats.BadInput++
-		answer(nil, refusedMalformed)
+		answer(nil, msg.RefusedMalformed)
 		return
 	}
 	if !a.rounds.Begun() || a.stopped || a.serving >= a.cfg.MaxTasks {
-		answer(nil, refusedBusy)
+		answer(nil, msg.RefusedBusy)
 		return
 	}
 	a.serving++
@@ -171,7 +173,7 @@ func (a *Accounts) serve(from id.ID, m wire.Message, answer reply) {
 
 // encode is for messages within their limits, which fit.
 func encode(m wire.Message) []byte {
-	b, err := table.Encode(m)
+	b, err := msg.Table.Encode(m)
 	if err != nil {
 		panic(err) // a bug: what is sent has limits far below a frame
 	}

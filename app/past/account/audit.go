@@ -1,6 +1,7 @@
 package account
 
 import (
+	"github.com/phyllo-net/phyllo/app/past/account/ledger"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -18,7 +19,7 @@ type audited struct {
 // audit looks at some of the own charges in turn, whether their objects are still kept for
 // them: their owner may have reclaimed them on another machine of his, which pays for others.
 func (a *Accounts) audit(t *task.T) error {
-	l := a.books.find(a.ep.Self().ID)
+	l := a.books.Find(a.ep.Self().ID)
 	if l == nil {
 		return nil
 	}
@@ -40,24 +41,24 @@ func (a *Accounts) audit(t *task.T) error {
 
 // next returns the charge that comes after the one that was looked at last and may be given
 // back; nil if there is none at all.
-func (a *Accounts) next(l *ledger) *ref {
+func (a *Accounts) next(l *ledger.Ledger) *ref {
 	last := &a.audits
-	at, have := l.at(last.date, last.hash)
+	at, have := l.At(last.date, last.hash)
 	index := 0
 	if have {
 		index = last.index + 1
 	}
-	for range len(l.list) + 1 {
-		if at >= len(l.list) {
+	for range len(l.List) + 1 {
+		if at >= len(l.List) {
 			at, index = 0, 0
 		}
-		if at == len(l.list) {
+		if at == len(l.List) {
 			return nil
 		}
-		e := l.list[at]
-		for ; index < len(e.costs); index++ {
-			if e.debit.Until == 0 && !e.isBack(index) && e.debit.Over(a.ep.Wall()) {
-				*last = audited{e.debit.Date, e.hash, index}
+		e := l.List[at]
+		for ; index < len(e.Costs); index++ {
+			if e.Debit.Until == 0 && !e.IsBack(index) && e.Debit.Over(a.ep.Wall()) {
+				*last = audited{e.Debit.Date, e.Hash, index}
 				return &ref{e, index}
 			}
 		}

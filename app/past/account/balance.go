@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/phyllo-net/phyllo/app/past/account/msg"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
@@ -43,20 +44,20 @@ func (a *Accounts) Balance(t *task.T) (Balance, error) {
 
 // middle returns the middle one of what those who vote about an account say of it, and how many were
 // heard. Errors: ErrNotReachable, if they are no majority; task.ErrStopped.
-func (a *Accounts) middle(t *task.T, member id.ID, voters []*peer.Handle) (m *balance, heard int, err error) {
-	rs, err := a.askAll(t, voters, &ask{Member: member}, a.cfg.Ask, nil)
+func (a *Accounts) middle(t *task.T, member id.ID, voters []*peer.Handle) (m *msg.Balance, heard int, err error) {
+	rs, err := a.askAll(t, voters, &msg.Ask{Member: member}, a.cfg.Ask, nil)
 	if err != nil {
 		return nil, 0, err
 	}
-	var said []*balance
+	var said []*msg.Balance
 	for _, r := range rs {
-		if m, ok := r.Value.(*balance); ok && r.Err == nil {
+		if m, ok := r.Value.(*msg.Balance); ok && r.Err == nil {
 			said = append(said, m)
 		}
 	}
 	if len(said) < majority(len(voters)) {
 		return nil, len(said), ErrNotReachable
 	}
-	slices.SortStableFunc(said, func(x, y *balance) int { return cmp.Compare(x.Limit-x.Used, y.Limit-y.Used) })
+	slices.SortStableFunc(said, func(x, y *msg.Balance) int { return cmp.Compare(x.Limit-x.Used, y.Limit-y.Used) })
 	return said[(len(said)-1)/2], len(said), nil
 }

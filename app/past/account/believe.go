@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/phyllo-net/phyllo/app/past/account/ledger"
+	"github.com/phyllo-net/phyllo/app/past/account/msg"
 	"github.com/phyllo-net/phyllo/app/past/standing"
 	"github.com/phyllo-net/phyllo/app/past/voucher"
 	"github.com/phyllo-net/phyllo/app/reload"
@@ -41,7 +43,7 @@ func (c tally) add(member id.ID, one bool) {
 
 // words are about one debit.
 type words struct {
-	entry *entry
+	entry *ledger.Entry
 	backs []int // how many say that it was given back, of each charge
 	sound int   // how many say that it stands well, and how many leave that open
 	open  int
@@ -49,21 +51,21 @@ type words struct {
 
 func newSaid() *said { return &said{heard: make(tally), same: make(tally)} }
 
-func (s *said) of(e *entry) *words {
+func (s *said) of(e *ledger.Entry) *words {
 	if i := slices.IndexFunc(s.list, func(w *words) bool { return w.entry == e }); i >= 0 {
 		return s.list[i]
 	}
 	return nil
 }
 
-func (s *said) count(e *entry, r *record) {
+func (s *said) count(e *ledger.Entry, r *msg.Record) {
 	w := s.of(e)
 	if w == nil {
-		w = &words{entry: e, backs: make([]int, len(e.costs))}
+		w = &words{entry: e, backs: make([]int, len(e.Costs))}
 		s.list = append(s.list, w)
 	}
-	for c := range e.costs {
-		if r.isBack(c) {
+	for c := range e.Costs {
+		if r.IsBack(c) {
 			w.backs[c]++
 		}
 	}
@@ -79,10 +81,10 @@ func (s *said) count(e *entry, r *record) {
 // though nearly half of all, this node counted, are not.
 func (a *Accounts) believe(t *task.T, s *said) error {
 	for _, w := range s.list {
-		enough := honest(len(a.voters(w.entry.debit.Account())))
+		enough := honest(len(a.voters(w.entry.Debit.Account())))
 		var indexes []int
 		for i, n := range w.backs {
-			if n >= enough && !w.entry.isBack(i) {
+			if n >= enough && !w.entry.IsBack(i) {
 				indexes = append(indexes, i)
 			}
 		}
@@ -100,7 +102,7 @@ func honest(n int) int { return (n-1)/2 + 1 }
 func (a *Accounts) first(d *voucher.Debit) standing.Standing {
 	member := d.Account()
 	switch {
-	case member == a.ep.Self().ID, a.books.find(member).used(a.ep.Wall())+d.Total <= a.limit(member):
+	case member == a.ep.Self().ID, a.books.Find(member).Used(a.ep.Wall())+d.Total <= a.limit(member):
 		return standing.Sound
 	case a.served[member]:
 		return standing.Over
@@ -109,21 +111,21 @@ func (a *Accounts) first(d *voucher.Debit) standing.Standing {
 }
 
 // within reports whether all that an account was charged is within its limit.
-func (a *Accounts) within(l *ledger) bool { return l.used(a.ep.Wall()) <= a.limit(l.member) }
+func (a *Accounts) within(l *ledger.Ledger) bool { return l.Used(a.ep.Wall()) <= a.limit(l.Member) }
 
 // judge judges anew the debits that do not stand well, after a round in which all were heard.
 func (a *Accounts) judge(t *task.T, s *said) error {
 	for _, l := range slices.Clone(a.books) {
 		within := a.within(l)
-		for _, e := range slices.Clone(l.list) {
-			if e.standing == standing.Sound {
+		for _, e := range slices.Clone(l.List) {
+			if e.Standing == standing.Sound {
 				continue
 			}
-			o := standing.Opinions{Heard: s.heard[l.member], Same: s.same[l.member]}
+			o := standing.Opinions{Heard: s.heard[l.Member], Same: s.same[l.Member]}
 			if w := s.of(e); w != nil {
 				o.Sound, o.Open = w.sound, w.open
 			}
-			next := o.Judge(e.standing, e.debit.Date < a.born)
+			next := o.Judge(e.Standing, e.Debit.Date < a.born)
 			if within {
 				next = standing.Sound
 			}
@@ -137,28 +139,28 @@ func (a *Accounts) judge(t *task.T, s *said) error {
 		a.served[h.ID] = a.votes(h.ID)
 	}
 	for _, l := range a.books {
-		a.served[l.member] = a.votes(l.member)
+		a.served[l.Member] = a.votes(l.Member)
 	}
 	return nil
 }
 
 // stand writes down how a debit stands from now on.
-func (a *Accounts) stand(t *task.T, e *entry, now standing.Standing) error {
-	if now == e.standing || !e.durable {
+func (a *Accounts) stand(t *task.T, e *ledger.Entry, now standing.Standing) error {
+	if now == e.Standing || !e.Durable {
 		return nil
 	}
 	st := a.cfg.Store
 	_, err := task.Work(t, disk, func() (struct{}, error) {
-		r, err := readRecord(st, e.key())
+		r, err := readRecord(st, e.Key())
 		if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrCorrupt) || errors.Is(err, errDamaged) {
 			return struct{}{}, nil // it is judged again when it is there again
 		} else if err != nil {
 			return struct{}{}, err
 		}
-		return struct{}{}, st.Put(Table, e.key(), wire.MustMarshal(&record{Debit: r.Debit, Charges: r.Charges, Standing: now}))
+		return struct{}{}, st.Put(Table, e.Key(), wire.MustMarshal(&msg.Record{Debit: r.Debit, Charges: r.Charges, Standing: now}))
 	})
 	if err == nil {
-		e.standing = now
+		e.Standing = now
 	}
 	return err
 }

@@ -11,27 +11,27 @@ import (
 // after every step of a small simulation.
 func (a *Accounts) Check() error {
 	for i, l := range a.books {
-		if i > 0 && a.books[i-1].member.Cmp(l.member) >= 0 {
+		if i > 0 && a.books[i-1].Member.Cmp(l.Member) >= 0 {
 			return fmt.Errorf("account of %s: accounts %d and %d are not in order", a.ep.Self(), i-1, i)
 		}
 		charges, now := 0, a.ep.Wall()
-		for j, e := range l.list {
-			charges += len(e.costs)
-			if j > 0 && (l.list[j-1].debit.Date > e.debit.Date || l.list[j-1].debit.Date == e.debit.Date && bytes.Compare(l.list[j-1].hash[:], e.hash[:]) >= 0) {
-				return fmt.Errorf("account of %s: debits %d and %d of %s are not in order", a.ep.Self(), j-1, j, l.member.Short())
+		for j, e := range l.List {
+			charges += len(e.Costs)
+			if j > 0 && (l.List[j-1].Debit.Date > e.Debit.Date || l.List[j-1].Debit.Date == e.Debit.Date && bytes.Compare(l.List[j-1].Hash[:], e.Hash[:]) >= 0) {
+				return fmt.Errorf("account of %s: debits %d and %d of %s are not in order", a.ep.Self(), j-1, j, l.Member.Short())
 			}
 			given, backs := int64(0), 0
-			for k, c := range e.costs {
-				if e.isBack(k) {
+			for k, c := range e.Costs {
+				if e.IsBack(k) {
 					given, backs = given+c, backs+1
 				}
 			}
-			if given != e.given || backs != e.backs || given > e.debit.Total {
-				return fmt.Errorf("account of %s: %d bytes of a debit of %d are given back, %d are counted", a.ep.Self(), given, e.debit.Total, e.given)
+			if given != e.Given || backs != e.Backs || given > e.Debit.Total {
+				return fmt.Errorf("account of %s: %d bytes of a debit of %d are given back, %d are counted", a.ep.Self(), given, e.Debit.Total, e.Given)
 			}
 		}
-		if charges != l.charges || len(l.list) > 2*a.cfg.MaxDebits || l.named(now, a.cfg.Forget) > 2*a.cfg.MaxCharges {
-			return fmt.Errorf("account of %s: %d debits of %s with %d charges, %d are counted", a.ep.Self(), len(l.list), l.member.Short(), charges, l.charges)
+		if charges != l.Charges || len(l.List) > 2*a.cfg.MaxDebits || l.Named(now, a.cfg.Forget) > 2*a.cfg.MaxCharges {
+			return fmt.Errorf("account of %s: %d debits of %s with %d charges, %d are counted", a.ep.Self(), len(l.List), l.Member.Short(), charges, l.Charges)
 		}
 	}
 	if a.serving < 0 || a.serving > a.cfg.MaxTasks {
@@ -43,7 +43,7 @@ func (a *Accounts) Check() error {
 // Used is what a member has used by this node's book, in bytes of all replicas; false if
 // this node does not vote about the account. It is for simulations.
 func (a *Accounts) Used(member id.ID) (int64, bool) {
-	return a.books.find(member).used(a.ep.Wall()), a.votes(member)
+	return a.books.Find(member).Used(a.ep.Wall()), a.votes(member)
 }
 
 // Limit is what a member may use by this node's view, in bytes of all replicas. It is for

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/past/account/msg"
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
@@ -109,8 +110,8 @@ func (c *Config) Validate() error {
 	switch {
 	case c.Signer == nil || c.Verifier == nil || c.Certificate == nil || c.Store == nil || c.Storage == nil:
 		return fmt.Errorf("account: Signer, Verifier, Certificate, Store and Storage must be set")
-	case c.Gift < 0 || c.Gift > maxBytes || c.Free < 0 || c.Free > maxBytes:
-		return fmt.Errorf("account: Gift is %d and Free is %d, want 0 to %d", c.Gift, c.Free, int64(maxBytes))
+	case c.Gift < 0 || c.Gift > msg.MaxBytes || c.Free < 0 || c.Free > msg.MaxBytes:
+		return fmt.Errorf("account: Gift is %d and Free is %d, want 0 to %d", c.Gift, c.Free, int64(msg.MaxBytes))
 	}
 	for _, d := range []struct {
 		name       string
@@ -139,6 +140,3 @@ func (c *Config) Validate() error {
 	}
 	return nil
 }
-
-// maxBytes bounds what may be offered or given: sums stay far from overflow.
-const maxBytes = 1 << 50

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 
+	"github.com/phyllo-net/phyllo/app/past/account/ledger"
+	"github.com/phyllo-net/phyllo/app/past/account/msg"
 	"github.com/phyllo-net/phyllo/app/past/voucher"
 	"github.com/phyllo-net/phyllo/app/reload"
 	"github.com/phyllo-net/phyllo/store"
@@ -32,12 +34,12 @@ func lost(err error) bool {
 }
 
 // readRecord reads one debit with its charges.
-func readRecord(st store.Store, key []byte) (*record, error) {
+func readRecord(st store.Store, key []byte) (*msg.Record, error) {
 	b, err := st.Get(Table, key)
 	if err != nil {
 		return nil, err
 	}
-	r := new(record)
+	r := new(msg.Record)
 	if wire.Unmarshal(b, r) != nil || r.Check() != nil {
 		return nil, errDamaged
 	}
@@ -47,7 +49,7 @@ func readRecord(st store.Store, key []byte) (*record, error) {
 		return r, nil
 	case err != nil:
 		return nil, err
-	case checkBack(back, len(r.Charges)) != nil:
+	case msg.CheckBack(back, len(r.Charges)) != nil:
 		return nil, errDamaged
 	}
 	r.Back = back
@@ -55,32 +57,32 @@ func readRecord(st store.Store, key []byte) (*record, error) {
 }
 
 // write makes an entry durable. Before that no vote, and no word that it is charged, is given.
-func (a *Accounts) write(t *task.T, e *entry, cs []voucher.Charge) error {
-	if e.durable {
+func (a *Accounts) write(t *task.T, e *ledger.Entry, cs []voucher.Charge) error {
+	if e.Durable {
 		return nil
 	}
 	_, err := task.Await(t, disk, func(resolve func(struct{}, error)) {
 		a.beginWrite(e, cs)
-		e.writers = append(e.writers, func(err error) { resolve(struct{}{}, err) })
+		e.Writers = append(e.Writers, func(err error) { resolve(struct{}{}, err) })
 	})
 	return err
 }
 
 // beginWrite begins to make an entry durable, unless somebody has begun that.
-func (a *Accounts) beginWrite(e *entry, cs []voucher.Charge) {
-	if e.durable || e.writing {
+func (a *Accounts) beginWrite(e *ledger.Entry, cs []voucher.Charge) {
+	if e.Durable || e.Writing {
 		return
 	}
-	e.writing = true
+	e.Writing = true
 	st := a.cfg.Store
 	a.ep.Go(func(t *task.T) error {
 		_, err := task.Work(t, disk, func() (struct{}, error) {
-			return struct{}{}, st.Put(Table, e.key(), wire.MustMarshal(&record{Debit: e.debit, Charges: cs, Standing: e.standing}))
+			return struct{}{}, st.Put(Table, e.Key(), wire.MustMarshal(&msg.Record{Debit: e.Debit, Charges: cs, Standing: e.Standing}))
 		})
 		return err
 	}, func(err error) {
-		writers := e.writers
-		e.durable, e.writing, e.writers = err == nil, false, nil
+		writers := e.Writers
+		e.Durable, e.Writing, e.Writers = err == nil, false, nil
 		for _, resolve := range writers {
 			resolve(err)
 		}
@@ -88,23 +90,23 @@ func (a *Accounts) beginWrite(e *entry, cs []voucher.Charge) {
 }
 
 // erase forgets an entry.
-func (a *Accounts) erase(t *task.T, l *ledger, e *entry) error {
+func (a *Accounts) erase(t *task.T, l *ledger.Ledger, e *ledger.Entry) error {
 	cs, err := a.charges(t, e)
 	if err != nil && !lost(err) {
 		return err
 	}
 	if err := a.put(t, func(b *store.Batch) {
-		b.Delete(Table, e.key())
-		b.Delete(BackTable, e.key())
-		b.Delete(DueTable, e.hash[:])
+		b.Delete(Table, e.Key())
+		b.Delete(BackTable, e.Key())
+		b.Delete(DueTable, e.Hash[:])
 		for _, c := range cs {
-			b.Delete(DueTable, pairKey(c.Object, e.hash))
+			b.Delete(DueTable, pairKey(c.Object, e.Hash))
 		}
 	}); err != nil {
 		return err
 	}
-	l.remove(e)
-	if e.debit.Account() == a.ep.Self().ID {
+	l.Remove(e)
+	if e.Debit.Account() == a.ep.Self().ID {
 		a.disown(e, cs)
 	}
 	return nil
@@ -113,17 +115,17 @@ func (a *Accounts) erase(t *task.T, l *ledger, e *entry) error {
 // load reads the books at the start. What is damaged comes anew from the fellows.
 func (a *Accounts) load(t *task.T) error {
 	st := a.cfg.Store
-	_, err := reload.Table(t, st, Table, func(key, _ []byte) (*record, bool, error) {
+	_, err := reload.Table(t, st, Table, func(key, _ []byte) (*msg.Record, bool, error) {
 		switch r, err := readRecord(st, key); {
 		case errors.Is(err, errDamaged) || errors.Is(err, store.ErrCorrupt):
 			return nil, false, nil
 		default:
 			return r, true, err
 		}
-	}, func(rs []*record) {
+	}, func(rs []*msg.Record) {
 		for _, r := range rs {
-			e := newEntry(r.Debit, r.Debit.Hash(a.cfg.Ring), r.Charges, r.Back)
-			e.durable, e.standing = true, r.Standing
+			e := ledger.NewEntry(r.Debit, r.Debit.Hash(a.cfg.Ring), r.Charges, r.Back)
+			e.Durable, e.Standing = true, r.Standing
 			a.enter(e, r.Charges)
 		}
 	})
@@ -138,18 +140,18 @@ func (a *Accounts) load(t *task.T) error {
 }
 
 // enter puts an entry into its member's ledger.
-func (a *Accounts) enter(e *entry, cs []voucher.Charge) {
-	a.books.of(e.debit.Account()).add(e)
-	if e.debit.Account() == a.ep.Self().ID {
+func (a *Accounts) enter(e *ledger.Entry, cs []voucher.Charge) {
+	a.books.Of(e.Debit.Account()).Add(e)
+	if e.Debit.Account() == a.ep.Self().ID {
 		a.claim(e, cs)
 	}
 }
 
 // charges reads the charges of an entry.
-func (a *Accounts) charges(t *task.T, e *entry) ([]voucher.Charge, error) {
+func (a *Accounts) charges(t *task.T, e *ledger.Entry) ([]voucher.Charge, error) {
 	st := a.cfg.Store
 	return task.Work(t, disk, func() ([]voucher.Charge, error) {
-		r, err := readRecord(st, e.key())
+		r, err := readRecord(st, e.Key())
 		if err != nil {
 			return nil, err
 		}
@@ -158,18 +160,18 @@ func (a *Accounts) charges(t *task.T, e *entry) ([]voucher.Charge, error) {
 }
 
 // giveBack notes durably that a charge was given back.
-func (a *Accounts) giveBack(t *task.T, e *entry, indexes ...int) error {
-	if n := len(e.costs); n == 0 || len(indexes) == 0 {
+func (a *Accounts) giveBack(t *task.T, e *ledger.Entry, indexes ...int) error {
+	if n := len(e.Costs); n == 0 || len(indexes) == 0 {
 		return nil
 	}
-	back := bytes.Clone(e.back)
+	back := bytes.Clone(e.Back)
 	for _, i := range indexes {
 		back[i/8] |= 1 << (i % 8)
 	}
 	st := a.cfg.Store
 	if _, err := task.Work(t, disk, func() (struct{}, error) {
 		// Another charge of the debit may have been given back meanwhile.
-		now, err := st.Get(BackTable, e.key())
+		now, err := st.Get(BackTable, e.Key())
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return struct{}{}, err
 		}
@@ -177,13 +179,13 @@ func (a *Accounts) giveBack(t *task.T, e *entry, indexes ...int) error {
 		for i := range now {
 			back[i] |= now[i]
 		}
-		return struct{}{}, st.Put(BackTable, e.key(), back)
+		return struct{}{}, st.Put(BackTable, e.Key(), back)
 	}); err != nil {
 		return err
 	}
 	for _, i := range indexes {
-		if !e.isBack(i) {
-			e.giveBack(i)
+		if !e.IsBack(i) {
+			e.GiveBack(i)
 			a.stats.GivenBack++
 		}
 	}

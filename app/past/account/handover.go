@@ -4,6 +4,8 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/phyllo-net/phyllo/app/past/account/ledger"
+	"github.com/phyllo-net/phyllo/app/past/account/msg"
 	"github.com/phyllo-net/phyllo/app/past/voucher"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
@@ -31,11 +33,11 @@ func (a *Accounts) handOver(t *task.T) error {
 			return nil
 		}
 		l := books[(at+n)%len(books)]
-		if l.member == a.ep.Self().ID {
+		if l.Member == a.ep.Self().ID {
 			continue
 		}
-		near, _, err := a.near(t, l.member)
-		keepers := without(near, l.member, a.cfg.Keepers)
+		near, _, err := a.near(t, l.Member)
+		keepers := without(near, l.Member, a.cfg.Keepers)
 		switch {
 		case errors.Is(err, ErrNotReachable): // nor may others be, and each takes its time
 			return nil
@@ -54,18 +56,18 @@ func (a *Accounts) handOver(t *task.T) error {
 
 // handOne asks those who keep an account now about some of its debits. next: this node is the next in line, and
 // asks about those alone that they may have forgotten.
-func (a *Accounts) handOne(t *task.T, l *ledger, keepers []*peer.Handle, next bool) error {
-	es := slices.DeleteFunc(slices.Clone(l.list), func(e *entry) bool { return !e.durable || next && !a.fadedOf(e.debit) })
-	if n := len(es); n > maxPlaces {
+func (a *Accounts) handOne(t *task.T, l *ledger.Ledger, keepers []*peer.Handle, next bool) error {
+	es := slices.DeleteFunc(slices.Clone(l.List), func(e *ledger.Entry) bool { return !e.Durable || next && !a.fadedOf(e.Debit) })
+	if n := len(es); n > msg.MaxPlaces {
 		at := a.ep.Rand().IntN(n)
-		es = slices.Concat(es[at:], es[:at])[:maxPlaces]
+		es = slices.Concat(es[at:], es[:at])[:msg.MaxPlaces]
 	}
 	if len(es) == 0 {
 		return nil
 	}
-	q := &recall{Member: l.member}
+	q := &msg.Recall{Member: l.Member}
 	for _, e := range es {
-		q.Debits = append(q.Debits, place{e.debit.Date, e.hash})
+		q.Debits = append(q.Debits, msg.Place{Date: e.Debit.Date, Hash: e.Hash})
 	}
 	rs, err := a.askAll(t, keepers, q, a.cfg.Ask, nil)
 	if err != nil {
@@ -73,7 +75,7 @@ func (a *Accounts) handOne(t *task.T, l *ledger, keepers []*peer.Handle, next bo
 	}
 	has := make([][]byte, len(keepers))
 	for i, r := range rs {
-		m, ok := r.Value.(*recalled)
+		m, ok := r.Value.(*msg.Recalled)
 		if r.Err != nil || !ok || len(m.Has) != (len(es)+7)/8 {
 			return nil // another time
 		}
@@ -91,7 +93,7 @@ func (a *Accounts) handOne(t *task.T, l *ledger, keepers []*peer.Handle, next bo
 		}
 		most, heard := len(lack) >= majority(len(keepers)), true
 		switch {
-		case most && a.fadedOf(e.debit): // they have forgotten it
+		case most && a.fadedOf(e.Debit): // they have forgotten it
 			err = a.erase(t, l, e)
 		case next:
 		case len(lack) == 0:
@@ -108,14 +110,14 @@ func (a *Accounts) handOne(t *task.T, l *ledger, keepers []*peer.Handle, next bo
 
 // bring tells others of a debit, and reports whether all of them answered. What is damaged on the own disk, or
 // not there any more, is left to those who have it.
-func (a *Accounts) bring(t *task.T, e *entry, to []*peer.Handle) (heard bool, err error) {
+func (a *Accounts) bring(t *task.T, e *ledger.Entry, to []*peer.Handle) (heard bool, err error) {
 	cs, err := a.charges(t, e)
 	if lost(err) {
 		return true, nil
 	} else if err != nil {
 		return false, err
 	}
-	rs, err := a.askAll(t, to, &note{Debit: e.debit, Charges: cs, From: e.debit.Date}, a.cfg.Ask, nil)
+	rs, err := a.askAll(t, to, &msg.Note{Debit: e.Debit, Charges: cs, From: e.Debit.Date}, a.cfg.Ask, nil)
 	if err != nil {
 		return false, err
 	}
@@ -124,23 +126,23 @@ func (a *Accounts) bring(t *task.T, e *entry, to []*peer.Handle) (heard bool, er
 
 // fadedOf reports whether those who keep an account may have forgotten a debit of it.
 func (a *Accounts) fadedOf(d *voucher.Debit) bool {
-	return a.past(newEntry(d, id.Hash{}, nil, nil)) // as if all of it was given back
+	return a.past(ledger.NewEntry(d, id.Hash{}, nil, nil)) // as if all of it was given back
 }
 
 // onRecall says which debits are on the disk here, once this node knows what it should keep.
-func (a *Accounts) onRecall(m *recall) (wire.Message, uint16) {
+func (a *Accounts) onRecall(m *msg.Recall) (wire.Message, uint16) {
 	if !a.rounds.Settled() {
-		return nil, refusedBusy
+		return nil, msg.RefusedBusy
 	}
 	if !a.keeps(a.ep.Self().ID, m.Member) {
-		return nil, refusedNotKeeper
+		return nil, msg.RefusedNotKeeper
 	}
-	l, out := a.books.find(m.Member), &recalled{Has: make([]byte, (len(m.Debits)+7)/8)}
+	l, out := a.books.Find(m.Member), &msg.Recalled{Has: make([]byte, (len(m.Debits)+7)/8)}
 	if l == nil {
 		return out, 0
 	}
 	for i, p := range m.Debits {
-		if at, have := l.at(p.Date, p.Hash); have && l.list[at].durable {
+		if at, have := l.At(p.Date, p.Hash); have && l.List[at].Durable {
 			out.Has[i/8] |= 1 << (i % 8)
 		}
 	}

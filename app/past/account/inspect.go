@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/phyllo-net/phyllo/app/past/account/msg"
 	"github.com/phyllo-net/phyllo/app/past/voucher"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/store"
@@ -33,19 +34,19 @@ func (a *Accounts) Overdrawn() []Overdraft { return slices.Clone(a.overdrafts) }
 func (a *Accounts) confirm(t *task.T) error {
 	var list []Overdraft
 	for _, l := range slices.Clone(a.books) {
-		v := a.views[l.member]
-		if v == nil || !v.heard || !a.votes(l.member) || a.within(l) {
+		v := a.views[l.Member]
+		if v == nil || !v.heard || !a.votes(l.Member) || a.within(l) {
 			continue
 		}
-		m, _, err := a.middle(t, l.member, a.voters(l.member))
-		used, most := l.used(a.ep.Wall()), a.allowed(v.offered)
+		m, _, err := a.middle(t, l.Member, a.voters(l.Member))
+		used, most := l.Used(a.ep.Wall()), a.allowed(v.offered)
 		switch {
 		case err != nil && !errors.Is(err, ErrNotReachable):
 			return err
 		case err == nil && m.Used > m.Limit:
-			list = append(list, Overdraft{l.member, m.Used, m.Limit})
+			list = append(list, Overdraft{l.Member, m.Used, m.Limit})
 		case used > most:
-			list = append(list, Overdraft{l.member, used, most})
+			list = append(list, Overdraft{l.Member, used, most})
 		}
 	}
 	a.overdrafts = list
@@ -174,7 +175,7 @@ func (a *Accounts) compare(t *task.T, slips []*voucher.Slip) ([]finding, error) 
 		return nil, err
 	}
 	voters := without(near, member, a.cfg.Keepers)
-	rs, err := a.askAll(t, voters, &verify{Slips: slips}, a.cfg.Ask, nil)
+	rs, err := a.askAll(t, voters, &msg.Verify{Slips: slips}, a.cfg.Ask, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math/bits"
 
+	"github.com/phyllo-net/phyllo/app/past/account/msg"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
@@ -89,14 +90,14 @@ func (a *Accounts) prove(t *task.T) error {
 		if v == nil {
 			v = new(view)
 		}
-		common, drawn := a.cfg.Storage.Common(h.ID, maxProofs)
-		q := &show{Objects: drawn, Nonce: a.ep.Rand().Uint64()}
+		common, drawn := a.cfg.Storage.Common(h.ID, msg.MaxProofs)
+		q := &msg.Show{Objects: drawn, Nonce: a.ep.Rand().Uint64()}
 		m, err := a.askOne(t, h, q)
 		if errors.Is(err, task.ErrStopped) {
 			return err
 		}
 		views[h.ID] = v
-		s, ok := m.(*shown)
+		s, ok := m.(*msg.Shown)
 		if err != nil || !ok || len(s.Proofs) != len(drawn) {
 			continue
 		}
@@ -121,15 +122,15 @@ func (a *Accounts) prove(t *task.T) error {
 }
 
 // onShow answers those who keep this node's account.
-func (a *Accounts) onShow(t *task.T, from id.ID, m *show) (wire.Message, uint16) {
+func (a *Accounts) onShow(t *task.T, from id.ID, m *msg.Show) (wire.Message, uint16) {
 	if !a.keeps(from, a.ep.Self().ID) {
-		return nil, refusedNotKeeper
+		return nil, msg.RefusedNotKeeper
 	}
-	s := &shown{Offered: min(a.cfg.Storage.Offered(), maxBytes)}
+	s := &msg.Shown{Offered: min(a.cfg.Storage.Offered(), msg.MaxBytes)}
 	for _, o := range m.Objects {
 		p, err := a.cfg.Storage.Prove(t, o, m.Nonce)
 		if errors.Is(err, task.ErrStopped) {
-			return nil, refusedBusy
+			return nil, msg.RefusedBusy
 		} else if err != nil {
 			p = id.Hash{}
 		}

@@ -16,8 +16,8 @@ func (a *Accounts) PaysFor() (objects []id.Hash) {
 	for _, o := range slices.SortedFunc(maps.Keys(a.own), func(x, y id.Hash) int { return bytes.Compare(x[:], y[:]) }) {
 		left, over := false, true
 		for _, r := range a.own[o] {
-			d := r.entry.debit
-			left = left || d.Until == 0 && !r.entry.isBack(r.index)
+			d := r.entry.Debit
+			left = left || d.Until == 0 && !r.entry.IsBack(r.index)
 			over = over && d.Over(now)
 		}
 		if left && over {

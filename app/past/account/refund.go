@@ -4,6 +4,8 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/phyllo-net/phyllo/app/past/account/ledger"
+	"github.com/phyllo-net/phyllo/app/past/account/msg"
 	"github.com/phyllo-net/phyllo/app/past/voucher"
 	"github.com/phyllo-net/phyllo/app/reload"
 	"github.com/phyllo-net/phyllo/id"
@@ -16,14 +18,14 @@ import (
 type refunds struct {
 	own        map[id.Hash][]ref // the own charges of an object
 	due        []ref             // what is to be given back, in the order in which it came
-	sweep      []*entry          // own debits whose vouchers may have been left unused, by date
+	sweep      []*ledger.Entry   // own debits whose vouchers may have been left unused, by date
 	collecting bool
 	audits     audited
 }
 
 // ref is one charge of an own debit.
 type ref struct {
-	entry *entry
+	entry *ledger.Entry
 	index int
 }
 
@@ -33,18 +35,18 @@ const maxDue = 4096
 const hashSize = len(id.Hash{})
 
 // claim notes an own debit.
-func (a *Accounts) claim(e *entry, cs []voucher.Charge) {
+func (a *Accounts) claim(e *ledger.Entry, cs []voucher.Charge) {
 	for i, c := range cs {
 		a.own[c.Object] = append(a.own[c.Object], ref{e, i})
 	}
-	if e.debit.Until == 0 {
+	if e.Debit.Until == 0 {
 		a.sweep = append(a.sweep, e)
 		slices.SortStableFunc(a.sweep, byDate)
 	}
 }
 
 // disown forgets an own debit.
-func (a *Accounts) disown(e *entry, cs []voucher.Charge) {
+func (a *Accounts) disown(e *ledger.Entry, cs []voucher.Charge) {
 	of := func(r ref) bool { return r.entry == e }
 	for _, c := range cs {
 		if a.own[c.Object] = slices.DeleteFunc(a.own[c.Object], of); len(a.own[c.Object]) == 0 {
@@ -52,7 +54,7 @@ func (a *Accounts) disown(e *entry, cs []voucher.Charge) {
 		}
 	}
 	a.due = slices.DeleteFunc(a.due, of)
-	a.sweep = slices.DeleteFunc(a.sweep, func(x *entry) bool { return x == e })
+	a.sweep = slices.DeleteFunc(a.sweep, func(x *ledger.Entry) bool { return x == e })
 }
 
 // loadDue reads what is still to be given back.
@@ -72,13 +74,13 @@ func (a *Accounts) loadDue(t *task.T) error {
 			done[id.Hash(key)] = true
 		case 2 * hashSize:
 			for _, r := range a.own[id.Hash(key[:hashSize])] {
-				if r.entry.hash == id.Hash(key[hashSize:]) {
+				if r.entry.Hash == id.Hash(key[hashSize:]) {
 					a.due = append(a.due, r)
 				}
 			}
 		}
 	}
-	a.sweep = slices.DeleteFunc(a.sweep, func(e *entry) bool { return done[e.hash] })
+	a.sweep = slices.DeleteFunc(a.sweep, func(e *ledger.Entry) bool { return done[e.Hash] })
 	return nil
 }
 
@@ -90,11 +92,11 @@ func (a *Accounts) Stored(p *voucher.Payment) {
 		a.ep.Go(func(t *task.T) error { return a.Refund(t, o) }, nil)
 		return
 	}
-	if e := a.books.find(a.ep.Self().ID).find(d, d.Hash(a.cfg.Ring)); e != nil && d.Account() == a.ep.Self().ID {
-		if e.stored == nil {
-			e.stored = make([]byte, len(e.back))
+	if e := a.books.Find(a.ep.Self().ID).Find(d, d.Hash(a.cfg.Ring)); e != nil && d.Account() == a.ep.Self().ID {
+		if e.Stored == nil {
+			e.Stored = make([]byte, len(e.Back))
 		}
-		e.stored[p.Path.Index/8] |= 1 << (p.Path.Index % 8)
+		e.Stored[p.Path.Index/8] |= 1 << (p.Path.Index % 8)
 	}
 }
 
@@ -110,7 +112,7 @@ func (a *Accounts) Refund(t *task.T, object id.Hash) error {
 	st := a.cfg.Store
 	var b store.Batch
 	for _, r := range refs {
-		b.Put(DueTable, pairKey(object, r.entry.hash), nil)
+		b.Put(DueTable, pairKey(object, r.entry.Hash), nil)
 	}
 	if _, err := task.Work(t, disk, func() (struct{}, error) { return struct{}{}, st.Apply(&b) }); err != nil {
 		return err
@@ -126,15 +128,15 @@ func (a *Accounts) Refund(t *task.T, object id.Hash) error {
 
 // remind makes due again what was given back here, and not at a keeper that has these
 // records of the own account: it was away, or has come since.
-func (a *Accounts) remind(rs []*record) {
-	l := a.books.find(a.ep.Self().ID)
+func (a *Accounts) remind(rs []*msg.Record) {
+	l := a.books.Find(a.ep.Self().ID)
 	for _, x := range rs {
-		e := l.find(x.Debit, x.Debit.Hash(a.cfg.Ring))
+		e := l.Find(x.Debit, x.Debit.Hash(a.cfg.Ring))
 		if e == nil {
 			continue
 		}
-		for i := range e.costs {
-			if r := (ref{e, i}); e.isBack(i) && !x.isBack(i) && !slices.Contains(a.due, r) {
+		for i := range e.Costs {
+			if r := (ref{e, i}); e.IsBack(i) && !x.IsBack(i) && !slices.Contains(a.due, r) {
 				a.due = append(a.due, r)
 			}
 		}
@@ -162,7 +164,7 @@ func (a *Accounts) collect(t *task.T) error {
 		}
 		if done {
 			a.due = slices.DeleteFunc(a.due, func(x ref) bool { return x == r })
-			if err := a.put(t, func(b *store.Batch) { b.Delete(DueTable, pairKey(object, r.entry.hash)) }); err != nil {
+			if err := a.put(t, func(b *store.Batch) { b.Delete(DueTable, pairKey(object, r.entry.Hash)) }); err != nil {
 				return err
 			}
 		}
@@ -181,12 +183,12 @@ func (a *Accounts) put(t *task.T, change func(*store.Batch)) error {
 // look asks for what was paid for objects that were perhaps never stored.
 func (a *Accounts) look(t *task.T) error {
 	for _, e := range slices.Clone(a.sweep) {
-		if !e.debit.Over(a.ep.Wall()) {
+		if !e.Debit.Over(a.ep.Wall()) {
 			break
 		}
 		all := true
-		for i := range e.costs {
-			if e.isBack(i) || e.stored != nil && e.stored[i/8]&(1<<(i%8)) != 0 {
+		for i := range e.Costs {
+			if e.IsBack(i) || e.Stored != nil && e.Stored[i/8]&(1<<(i%8)) != 0 {
 				continue
 			}
 			_, done, err := a.refund(t, ref{e, i})
@@ -198,11 +200,11 @@ func (a *Accounts) look(t *task.T) error {
 		if !all {
 			continue
 		}
-		if err := a.put(t, func(b *store.Batch) { b.Put(DueTable, e.hash[:], nil) }); err != nil {
+		if err := a.put(t, func(b *store.Batch) { b.Put(DueTable, e.Hash[:], nil) }); err != nil {
 			return err
 		}
-		a.sweep = slices.DeleteFunc(a.sweep, func(x *entry) bool { return x == e })
-		e.stored = nil
+		a.sweep = slices.DeleteFunc(a.sweep, func(x *ledger.Entry) bool { return x == e })
+		e.Stored = nil
 	}
 	return nil
 }
@@ -223,14 +225,14 @@ func (a *Accounts) refund(t *task.T, r ref) (object id.Hash, done bool, err erro
 		return c.Object, kept, nil
 	}
 	voters := a.voters(a.ep.Self().ID)
-	q := &credit{Member: a.ep.Self().ID, Debit: r.entry.hash, Date: r.entry.debit.Date, Index: uint16(r.index), Releases: releases}
+	q := &msg.Credit{Member: a.ep.Self().ID, Debit: r.entry.Hash, Date: r.entry.Debit.Date, Index: uint16(r.index), Releases: releases}
 	rs, err := a.askAll(t, voters, q, a.cfg.Ask, nil)
 	if err != nil {
 		return c.Object, false, err
 	}
 	n := 0
 	for _, x := range rs {
-		if _, ok := x.Value.(*credited); ok && x.Err == nil {
+		if _, ok := x.Value.(*msg.Credited); ok && x.Err == nil {
 			n++
 		}
 	}
@@ -242,26 +244,26 @@ func (a *Accounts) refund(t *task.T, r ref) (object id.Hash, done bool, err erro
 
 // releases asks an object's holders. kept tells that a majority keeps it for this debit;
 // releases are those of a majority, or nil.
-func (a *Accounts) releases(t *task.T, c voucher.Charge, e *entry) (releases []*voucher.Release, kept bool, err error) {
+func (a *Accounts) releases(t *task.T, c voucher.Charge, e *ledger.Entry) (releases []*voucher.Release, kept bool, err error) {
 	near, err := a.cfg.Storage.Near(t, c.Object.Place(), int(c.Copies))
 	if err != nil {
 		return nil, false, err
 	}
 	near = near[:min(int(c.Copies), len(near))]
-	rs, err := a.askAll(t, near, &letGo{Object: c.Object, Debit: e.debit}, a.cfg.Ask, nil)
+	rs, err := a.askAll(t, near, &msg.LetGo{Object: c.Object, Debit: e.Debit}, a.cfg.Ask, nil)
 	if err != nil {
 		return nil, false, err
 	}
 	keep, need := 0, majority(len(near))
 	for i, r := range rs {
-		if refusal(r.Err) == refusedKept {
+		if refusal(r.Err) == msg.RefusedKept {
 			keep++
 		}
-		m, ok := r.Value.(*released)
+		m, ok := r.Value.(*msg.Released)
 		if !ok || r.Err != nil || m.Release.Holder.Node != near[i].ID {
 			continue
 		}
-		if a.good(t, m.Release, c.Object, e.hash) {
+		if a.good(t, m.Release, c.Object, e.Hash) {
 			releases = append(releases, m.Release)
 		}
 	}
@@ -282,75 +284,75 @@ func (a *Accounts) good(t *task.T, r *voucher.Release, object, debit id.Hash) bo
 }
 
 // onCredit gives a charge back, if a majority of the object's holders have released it.
-func (a *Accounts) onCredit(t *task.T, m *credit) (wire.Message, uint16) {
+func (a *Accounts) onCredit(t *task.T, m *msg.Credit) (wire.Message, uint16) {
 	if !a.keeps(a.ep.Self().ID, m.Member) {
-		return nil, refusedNotKeeper
+		return nil, msg.RefusedNotKeeper
 	}
-	l := a.books.find(m.Member)
+	l := a.books.Find(m.Member)
 	if l == nil {
-		return &credited{}, 0 // it is not charged here
+		return &msg.Credited{}, 0 // it is not charged here
 	}
-	i, have := l.at(m.Date, m.Debit)
+	i, have := l.At(m.Date, m.Debit)
 	if !have {
-		return &credited{}, 0
+		return &msg.Credited{}, 0
 	}
-	e, index := l.list[i], int(m.Index)
+	e, index := l.List[i], int(m.Index)
 	switch {
-	case index >= len(e.costs):
+	case index >= len(e.Costs):
 		a.stats.BadInput++
-		return nil, refusedInvalid
-	case e.isBack(index):
-		return &credited{}, 0
+		return nil, msg.RefusedInvalid
+	case e.IsBack(index):
+		return &msg.Credited{}, 0
 	}
 	cs, err := a.charges(t, e)
 	if err != nil {
-		return nil, refusedFailed
+		return nil, msg.RefusedFailed
 	}
 	c := cs[index]
 	near, err := a.cfg.Storage.Near(t, c.Object.Place(), int(c.Copies))
 	if err != nil {
-		return nil, refusedAway
+		return nil, msg.RefusedAway
 	}
 	n := min(int(c.Copies), len(near))
 	var from []id.ID
 	for _, r := range m.Releases {
 		// One more than the nearest: another node may see one more than this one.
-		if contains(near[:min(n+1, len(near))], r.Holder.Node) && !slices.Contains(from, r.Holder.Node) && a.good(t, r, c.Object, e.hash) {
+		if contains(near[:min(n+1, len(near))], r.Holder.Node) && !slices.Contains(from, r.Holder.Node) && a.good(t, r, c.Object, e.Hash) {
 			from = append(from, r.Holder.Node)
 		}
 	}
 	if len(from) < majority(n) {
-		return nil, refusedInvalid
+		return nil, msg.RefusedInvalid
 	}
 	if err := a.giveBack(t, e, index); err != nil {
-		return nil, refusedFailed
+		return nil, msg.RefusedFailed
 	}
-	return &credited{}, 0
+	return &msg.Credited{}, 0
 }
 
 // onLetGo releases an object that is not kept for a debit and will not be.
-func (a *Accounts) onLetGo(t *task.T, m *letGo) (wire.Message, uint16) {
+func (a *Accounts) onLetGo(t *task.T, m *msg.LetGo) (wire.Message, uint16) {
 	own, hash, wall := a.cfg.Certificate(), m.Debit.Hash(a.cfg.Ring), a.ep.Wall()
 	by, err := a.paid(t, m.Object)
 	if err != nil {
-		return nil, refusedFailed
+		return nil, msg.RefusedFailed
 	}
 	s := a.cfg.Storage.State(m.Object)
 	switch {
 	case own == nil || s == Unsure:
-		return nil, refusedBusy
+		return nil, msg.RefusedBusy
 	case s == Kept && (by == nil || by.Debit == hash):
-		return nil, refusedKept
+		return nil, msg.RefusedKept
 	case s == Gone && by != nil && by.Debit == hash: // and so it is not taken for this debit again
 	case !m.Debit.Over(wall):
-		return nil, refusedBusy
+		return nil, msg.RefusedBusy
 	}
 	ring, signer := a.cfg.Ring, a.cfg.Signer
 	r, err := task.Work(t, disk, func() (*voucher.Release, error) {
 		return voucher.NewRelease(ring, m.Object, hash, own, signer, wall), nil
 	})
 	if err != nil {
-		return nil, refusedFailed
+		return nil, msg.RefusedFailed
 	}
-	return &released{Release: r}, 0
+	return &msg.Released{Release: r}, 0
 }

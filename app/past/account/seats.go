@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/past/account/msg"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
@@ -29,7 +30,7 @@ func (a *Accounts) ask(to *peer.Handle, q wire.Message, timeout time.Duration, r
 	if to.ID == a.ep.Self().ID {
 		a.serve(to.ID, q, func(m wire.Message, code uint16) {
 			if code != 0 {
-				resolve(nil, &kbr.RefusedError{Code: code, Text: refusals[code]})
+				resolve(nil, &kbr.RefusedError{Code: code, Text: msg.Refusals[code]})
 				return
 			}
 			resolve(m, nil)
@@ -41,7 +42,7 @@ func (a *Accounts) ask(to *peer.Handle, q wire.Message, timeout time.Duration, r
 			resolve(nil, err)
 			return
 		}
-		m, err := table.Decode(r.Payload)
+		m, err := msg.Table.Decode(r.Payload)
 		if err != nil {
 			a.stats.BadInput++
 		}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/past/account/ledger"
+	"github.com/phyllo-net/phyllo/app/past/account/msg"
 	"github.com/phyllo-net/phyllo/app/past/voucher"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
@@ -126,7 +128,7 @@ func (a *Accounts) obtain(t *task.T, cs []voucher.Charge, until int64) (*voucher
 	if err != nil {
 		return nil, err
 	}
-	if a.full(a.books.find(d.Account()), len(cs), 1) {
+	if a.full(a.books.Find(d.Account()), len(cs), 1) {
 		return nil, quota([]task.Result[wire.Message]{{Value: a.refuse(d.Account(), errFull)}})
 	}
 	e, err := a.book(t, d, cs, false)
@@ -136,7 +138,7 @@ func (a *Accounts) obtain(t *task.T, cs []voucher.Charge, until int64) (*voucher
 	// It is on the own disk before it is used for anything. A node that ends before hears of it
 	// from the keepers, when it is back.
 	a.beginWrite(e, cs)
-	b := &ballot{a: a, entry: e, question: &debit{Debit: d, Charges: cs}, votes: []*voucher.Vote{}}
+	b := &ballot{a: a, entry: e, question: &msg.Debit{Debit: d, Charges: cs}, votes: []*voucher.Vote{}}
 	for stop := a.ep.Now().Add(a.cfg.Patience); ; {
 		v, err := b.hold(t)
 		if err == nil || errors.Is(err, ErrQuota) {
@@ -147,7 +149,7 @@ func (a *Accounts) obtain(t *task.T, cs []voucher.Charge, until int64) (*voucher
 		switch {
 		case errors.Is(err, ErrQuota):
 			// So many refuse it that it was and will be no voucher.
-			if err := a.erase(t, a.books.of(d.Account()), e); err != nil {
+			if err := a.erase(t, a.books.Of(d.Account()), e); err != nil {
 				return nil, err
 			}
 			return nil, err
@@ -167,8 +169,8 @@ func (a *Accounts) obtain(t *task.T, cs []voucher.Charge, until int64) (*voucher
 // ballot is the search for a majority of votes for one debit.
 type ballot struct {
 	a        *Accounts
-	entry    *entry
-	question *debit
+	entry    *ledger.Entry
+	question *msg.Debit
 	votes    []*voucher.Vote
 }
 
@@ -184,9 +186,9 @@ func (b *ballot) hold(t *task.T) (*voucher.Voucher, error) {
 	count := func(so []task.Result[wire.Message]) (votes, overs int) {
 		for _, r := range so {
 			switch r.Value.(type) {
-			case *voted:
+			case *msg.Voted:
 				votes++
-			case *over:
+			case *msg.Over:
 				overs++
 			}
 		}
@@ -214,10 +216,10 @@ func (b *ballot) hold(t *task.T) (*voucher.Voucher, error) {
 
 // verified returns the votes that are good.
 func (b *ballot) verified(t *task.T, voters []*peer.Handle, rs []task.Result[wire.Message]) (votes []*voucher.Vote, err error) {
-	ring, v, wall, hash := b.a.cfg.Ring, b.a.cfg.Verifier, b.a.ep.Wall(), b.entry.hash
+	ring, v, wall, hash := b.a.cfg.Ring, b.a.cfg.Verifier, b.a.ep.Wall(), b.entry.Hash
 	var given []*voucher.Vote
 	for i, r := range rs {
-		if m, ok := r.Value.(*voted); ok && m.Vote.Voter.Node == voters[i].ID {
+		if m, ok := r.Value.(*msg.Voted); ok && m.Vote.Voter.Node == voters[i].ID {
 			given = append(given, m.Vote)
 		}
 	}
@@ -239,9 +241,9 @@ func (b *ballot) verified(t *task.T, voters []*peer.Handle, rs []task.Result[wir
 // quota is what those who refuse say: of those who name a reason that most of them name the middle one,
 // by when there is room again and by the limit, as one may lie.
 func quota(rs []task.Result[wire.Message]) error {
-	var bytes, objects []*over
+	var bytes, objects []*msg.Over
 	for _, r := range rs {
-		switch m, ok := r.Value.(*over); {
+		switch m, ok := r.Value.(*msg.Over); {
 		case !ok:
 		case m.Objects > 0:
 			objects = append(objects, m)
@@ -253,7 +255,7 @@ func quota(rs []task.Result[wire.Message]) error {
 	if len(objects) > len(bytes) {
 		said = objects
 	}
-	slices.SortStableFunc(said, func(x, y *over) int { return cmp.Or(cmp.Compare(x.Again, y.Again), cmp.Compare(x.Limit, y.Limit)) })
+	slices.SortStableFunc(said, func(x, y *msg.Over) int { return cmp.Or(cmp.Compare(x.Again, y.Again), cmp.Compare(x.Limit, y.Limit)) })
 	m := said[len(said)/2]
 	e := &QuotaError{Used: m.Used, Limit: m.Limit, Objects: m.Objects}
 	if m.Again != 0 {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/past/account/ledger"
+	"github.com/phyllo-net/phyllo/app/past/account/msg"
 	"github.com/phyllo-net/phyllo/app/rounds"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
@@ -90,8 +92,8 @@ func (a *Accounts) round(t *task.T, r *rounds.Round) error {
 // meet takes over from one neighbour what this node should keep. heard tells that it was
 // heard to the end; old that it is no newcomer.
 func (a *Accounts) meet(t *task.T, h *peer.Handle, s *said) (heard, old bool, err error) {
-	m, err := a.askOne(t, h, &list{})
-	l, ok := m.(*listed)
+	m, err := a.askOne(t, h, &msg.List{})
+	l, ok := m.(*msg.Listed)
 	if err != nil || !ok {
 		return false, false, err
 	}
@@ -100,7 +102,7 @@ func (a *Accounts) meet(t *task.T, h *peer.Handle, s *said) (heard, old bool, er
 			continue
 		}
 		votes := contains(a.voters(x.Member), h.ID)
-		if own := a.books.find(x.Member); own != nil && own.whole() == x.Sum {
+		if own := a.books.Find(x.Member); own != nil && own.Whole() == x.Sum {
 			s.same.add(x.Member, votes)
 			continue
 		}
@@ -115,7 +117,7 @@ func (a *Accounts) meet(t *task.T, h *peer.Handle, s *said) (heard, old bool, er
 			continue // the member has no say in what is given back to it
 		}
 		for _, r := range rs {
-			if e := a.books.find(x.Member).find(r.Debit, r.Debit.Hash(a.cfg.Ring)); e != nil {
+			if e := a.books.Find(x.Member).Find(r.Debit, r.Debit.Hash(a.cfg.Ring)); e != nil {
 				s.count(e, r)
 			}
 		}
@@ -124,21 +126,21 @@ func (a *Accounts) meet(t *task.T, h *peer.Handle, s *said) (heard, old bool, er
 }
 
 // pull charges what a fellow has charged to an account from a date on, and returns it.
-func (a *Accounts) pull(t *task.T, h *peer.Handle, member id.ID, from int64) (all []*record, err error) {
-	q := &open{Member: member, From: from}
+func (a *Accounts) pull(t *task.T, h *peer.Handle, member id.ID, from int64) (all []*msg.Record, err error) {
+	q := &msg.Open{Member: member, From: from}
 	for range maxPages {
 		m, err := a.askOne(t, h, q)
 		if err != nil {
 			return nil, err
 		}
-		p, ok := m.(*page)
+		p, ok := m.(*msg.Page)
 		if !ok {
-			return nil, errMessage
+			return nil, msg.ErrMessage
 		}
 		for _, r := range p.Records {
 			if r.Debit.Account() != member {
 				a.stats.BadInput++
-				return nil, errMessage
+				return nil, msg.ErrMessage
 			}
 			if a.over(r) {
 				continue
@@ -155,42 +157,42 @@ func (a *Accounts) pull(t *task.T, h *peer.Handle, member id.ID, from int64) (al
 			return all, nil
 		}
 		last := p.Records[len(p.Records)-1].Debit
-		q = &open{Member: member, From: last.Date, After: last.Hash(a.cfg.Ring)}
+		q = &msg.Open{Member: member, From: last.Date, After: last.Hash(a.cfg.Ring)}
 	}
-	return nil, errMessage
+	return nil, msg.ErrMessage
 }
 
 func (a *Accounts) onList(from id.ID) (wire.Message, uint16) {
 	if !a.rounds.Begun() || a.stopped {
-		return nil, refusedBusy
+		return nil, msg.RefusedBusy
 	}
-	m := &listed{Sure: a.rounds.Old()}
+	m := &msg.Listed{Sure: a.rounds.Old()}
 	for _, l := range a.books {
-		if len(m.Accounts) < maxListed && len(l.list) > 0 && a.keeps(from, l.member) {
-			m.Accounts = append(m.Accounts, accountSum{Member: l.member, Sum: l.whole()})
+		if len(m.Accounts) < msg.MaxListed && len(l.List) > 0 && a.keeps(from, l.Member) {
+			m.Accounts = append(m.Accounts, msg.AccountSum{Member: l.Member, Sum: l.Whole()})
 		}
 	}
 	return m, 0
 }
 
-func (a *Accounts) onOpen(t *task.T, from id.ID, m *open) (wire.Message, uint16) {
+func (a *Accounts) onOpen(t *task.T, from id.ID, m *msg.Open) (wire.Message, uint16) {
 	if !a.keeps(from, m.Member) {
-		return nil, refusedNotKeeper
+		return nil, msg.RefusedNotKeeper
 	}
 	var keys [][]byte
 	more := false
-	for _, e := range a.books.find(m.Member).from(m.From) {
-		if !e.durable || e.debit.Date == m.From && bytes.Compare(e.hash[:], m.After[:]) <= 0 {
+	for _, e := range a.books.Find(m.Member).From(m.From) {
+		if !e.Durable || e.Debit.Date == m.From && bytes.Compare(e.Hash[:], m.After[:]) <= 0 {
 			continue
 		}
-		if more = len(keys) == maxRecords; more {
+		if more = len(keys) == msg.MaxRecords; more {
 			break
 		}
-		keys = append(keys, e.key())
+		keys = append(keys, e.Key())
 	}
 	st := a.cfg.Store
-	p, err := task.Work(t, disk, func() (*page, error) {
-		p, size := &page{More: more}, 0
+	p, err := task.Work(t, disk, func() (*msg.Page, error) {
+		p, size := &msg.Page{More: more}, 0
 		for _, key := range keys {
 			r, err := readRecord(st, key)
 			if lost(err) {
@@ -198,7 +200,7 @@ func (a *Accounts) onOpen(t *task.T, from id.ID, m *open) (wire.Message, uint16)
 			} else if err != nil {
 				return nil, err
 			}
-			if size += recordSize(r); size > pageBytes && len(p.Records) > 0 {
+			if size += recordSize(r); size > msg.PageBytes && len(p.Records) > 0 {
 				p.More = true
 				break
 			}
@@ -207,18 +209,18 @@ func (a *Accounts) onOpen(t *task.T, from id.ID, m *open) (wire.Message, uint16)
 		return p, nil
 	})
 	if err != nil {
-		return nil, refusedFailed
+		return nil, msg.RefusedFailed
 	}
 	return p, 0
 }
 
 // recordSize is at least what a record takes on the wire, in bytes.
-func recordSize(r *record) int { return 1024 + 64*len(r.Charges) }
+func recordSize(r *msg.Record) int { return 1024 + 64*len(r.Charges) }
 
 // tidy forgets what is over.
 func (a *Accounts) tidy(t *task.T) error {
 	for _, l := range slices.Clone(a.books) {
-		for _, e := range slices.Clone(l.list) {
+		for _, e := range slices.Clone(l.List) {
 			if !a.past(e) {
 				continue
 			}
@@ -227,36 +229,36 @@ func (a *Accounts) tidy(t *task.T) error {
 			}
 		}
 	}
-	a.books = slices.DeleteFunc(a.books, func(l *ledger) bool { return len(l.list) == 0 })
+	a.books = slices.DeleteFunc(a.books, func(l *ledger.Ledger) bool { return len(l.List) == 0 })
 	return nil
 }
 
 // past reports whether an entry need not be remembered: its objects have ended, or all was
 // given back so long ago that no fellow brings it again.
-func (a *Accounts) past(e *entry) bool {
+func (a *Accounts) past(e *ledger.Entry) bool {
 	end := a.end(e)
 	return end != 0 && a.ep.Wall().UnixMilli() >= end
 }
 
 // end is when an entry need not be remembered any more, Unix milliseconds; 0: that is not known, as
 // something in it is kept.
-func (a *Accounts) end(e *entry) int64 {
+func (a *Accounts) end(e *ledger.Entry) int64 {
 	switch {
-	case e.debit.Until != 0:
-		return max(e.debit.Until, e.debit.Expires) + ended.Milliseconds()
-	case e.settled():
-		return e.fades(a.cfg.Forget)
+	case e.Debit.Until != 0:
+		return max(e.Debit.Until, e.Debit.Expires) + ended.Milliseconds()
+	case e.Settled():
+		return e.Fades(a.cfg.Forget)
 	}
 	return 0
 }
 
 // again is when an account has room once more without anything being reclaimed, as something of it is
 // forgotten, Unix milliseconds; 0: never.
-func (a *Accounts) again(l *ledger) (first int64) {
+func (a *Accounts) again(l *ledger.Ledger) (first int64) {
 	now := a.ep.Wall()
-	for _, e := range l.list {
+	for _, e := range l.List {
 		end := a.end(e)
-		if fades := e.fades(a.cfg.Forget); end == 0 && e.backs > 0 && fades > now.UnixMilli() && len(l.list) < a.cfg.MaxDebits {
+		if fades := e.Fades(a.cfg.Forget); end == 0 && e.Backs > 0 && fades > now.UnixMilli() && len(l.List) < a.cfg.MaxDebits {
 			end = fades
 		}
 		if end != 0 && (first == 0 || end < first) {
@@ -270,9 +272,9 @@ func (a *Accounts) again(l *ledger) (first int64) {
 }
 
 // over reports whether a fellow's record is one that this node would forget.
-func (a *Accounts) over(r *record) bool {
-	return a.past(newEntry(r.Debit, id.Hash{}, r.Charges, r.Back))
+func (a *Accounts) over(r *msg.Record) bool {
+	return a.past(ledger.NewEntry(r.Debit, id.Hash{}, r.Charges, r.Back))
 }
 
 // byDate is the order of a ledger.
-func byDate(x, y *entry) int { return cmp.Compare(x.debit.Date, y.debit.Date) }
+func byDate(x, y *ledger.Entry) int { return cmp.Compare(x.Debit.Date, y.Debit.Date) }

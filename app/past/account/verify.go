@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/past/account/ledger"
+	"github.com/phyllo-net/phyllo/app/past/account/msg"
 	"github.com/phyllo-net/phyllo/app/past/standing"
 	"github.com/phyllo-net/phyllo/app/past/voucher"
 	"github.com/phyllo-net/phyllo/task"
@@ -18,7 +20,7 @@ import (
 func (a *Accounts) Verify(t *task.T, slips []*voucher.Slip, timeout time.Duration) ([]voucher.Verdict, error) {
 	var groups [][]int // the slips of one account go together
 	for i, s := range slips {
-		g := slices.IndexFunc(groups, func(g []int) bool { return len(g) < maxSlips && slips[g[0]].Account == s.Account })
+		g := slices.IndexFunc(groups, func(g []int) bool { return len(g) < msg.MaxSlips && slips[g[0]].Account == s.Account })
 		if g < 0 {
 			g = len(groups)
 			groups = append(groups, nil)
@@ -61,7 +63,7 @@ func (a *Accounts) verifyOne(t *task.T, slips []*voucher.Slip, timeout time.Dura
 	voters := without(near, member, a.cfg.Keepers)
 	need, yes, no := honest(len(voters)), make([]int, len(slips)), make([]int, len(slips))
 	for begin, end := 0, need; begin < len(voters); begin, end = end, len(voters) {
-		rs, err := a.askAll(t, voters[begin:end], &verify{Slips: slips}, timeout, nil)
+		rs, err := a.askAll(t, voters[begin:end], &msg.Verify{Slips: slips}, timeout, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -85,7 +87,7 @@ func (a *Accounts) verifyOne(t *task.T, slips []*voucher.Slip, timeout time.Dura
 // unsure, or says something of other slips, is not counted.
 func count(rs []task.Result[wire.Message], yes, no []int) {
 	for _, r := range rs {
-		m, ok := r.Value.(*verified)
+		m, ok := r.Value.(*msg.Verified)
 		if r.Err != nil || !ok || len(m.Verdicts) != len(yes) {
 			continue
 		}
@@ -101,19 +103,19 @@ func count(rs []task.Result[wire.Message], yes, no []int) {
 }
 
 // onVerify says what this keeper knows of slips of one account.
-func (a *Accounts) onVerify(t *task.T, m *verify) (wire.Message, uint16) {
+func (a *Accounts) onVerify(t *task.T, m *msg.Verify) (wire.Message, uint16) {
 	if !a.votes(m.Slips[0].Account) {
-		return nil, refusedNotKeeper
+		return nil, msg.RefusedNotKeeper
 	}
-	l, out := a.books.find(m.Slips[0].Account), new(verified)
-	var last *entry
+	l, out := a.books.Find(m.Slips[0].Account), new(msg.Verified)
+	var last *ledger.Entry
 	var cs []voucher.Charge
 	for _, s := range m.Slips {
 		e, v := a.verdict(l, s)
 		if v == voucher.Paid && e != last {
 			var err error
 			if cs, err = a.charges(t, e); errors.Is(err, task.ErrStopped) {
-				return nil, refusedBusy
+				return nil, msg.RefusedBusy
 			} else if err != nil {
 				cs = nil
 			}
@@ -132,20 +134,20 @@ func (a *Accounts) onVerify(t *task.T, m *verify) (wire.Message, uint16) {
 }
 
 // verdict is what a ledger, which may be nil, says of a slip, the charge itself not looked at.
-func (a *Accounts) verdict(l *ledger, s *voucher.Slip) (*entry, voucher.Verdict) {
+func (a *Accounts) verdict(l *ledger.Ledger, s *voucher.Slip) (*ledger.Entry, voucher.Verdict) {
 	if l == nil {
 		return nil, a.denies()
 	}
-	i, have := l.at(s.Date, s.Debit)
+	i, have := l.At(s.Date, s.Debit)
 	if !have {
 		return nil, a.denies()
 	}
-	switch e := l.list[i]; {
-	case int(s.Index) >= len(e.costs), s.Until != e.debit.Until, e.isBack(int(s.Index)):
+	switch e := l.List[i]; {
+	case int(s.Index) >= len(e.Costs), s.Until != e.Debit.Until, e.IsBack(int(s.Index)):
 		return e, voucher.Unpaid
-	case !e.durable, e.standing == standing.Open && !a.within(l):
+	case !e.Durable, e.Standing == standing.Open && !a.within(l):
 		return e, voucher.Unsure
-	case e.standing == standing.Over && !a.within(l):
+	case e.Standing == standing.Over && !a.within(l):
 		return e, voucher.Unpaid
 	default:
 		return e, voucher.Paid
