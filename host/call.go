@@ -50,14 +50,10 @@ func (h *Host) Call(ctx context.Context, f func()) error {
 		return h.stoppedErr()
 	}
 	c := &call{done: make(chan error, 1)}
-	ok, drives := h.inbox.push(item{in: machine.Input{Kind: machine.InCall, Call: f}, call: c}, true)
-	if !ok {
+	if ok, _ := h.inbox.push(item{in: machine.Input{Kind: machine.InCall, Call: f}, call: c}, false); !ok {
 		<-h.calls
 		<-h.over
 		return h.stoppedErr()
-	}
-	if drives {
-		h.advance(driven)
 	}
 	select {
 	case err := <-c.done:

@@ -1,7 +1,7 @@
 // Package host runs one machine for real. The loop owns the node: it reads the
 // clock, hands the machine one input at a time, and carries out its effects. It has a
-// goroutine of its own; while that sleeps, whoever brings something (who reads a link, makes
-// a call, did work) is the loop for a few inputs, so that no goroutine is woken for
+// goroutine of its own; while that sleeps, whoever brings something (who reads a link, or
+// did work) is the loop for a few inputs, so that no goroutine is woken for
 // one. There is one at a time. What comes from elsewhere (frames, timers, results of work, calls of
 // edges) waits in an inbox; what takes long (work, saving) goes to goroutines that
 // end when there is nothing to do.

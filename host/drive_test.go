@@ -2,6 +2,8 @@ package host_test
 
 import (
 	"context"
+	"errors"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -74,16 +76,41 @@ func TestOneLoop(t *testing.T) {
 // as there is something: it would be held up here, for ever.
 func TestDriverIsLetGo(t *testing.T) {
 	const more = 200
-	var hold chan struct{}
-	n := 0
-	bubble(t, func(r *rig, _ *host.Config) {
-		hold = make(chan struct{}) // of the bubble
+	bubble(t, nil, func(r *rig) {
+		hold, n := make(chan struct{}), 0
+		frame, err := table.Encode(&text{"x"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
 		r.toy.on = func(_ *toy, in machine.Input) {
 			if in.Kind != machine.InMessage {
 				return
 			}
-			if n++; n == 20 {
+			switch n++; n {
+			case 1:
+				for i := range more { // they wait, as this is being handled
+					r.events.Frame(handle(uint8(3+i%50)), transport.App, frame)
+				}
+			case 20:
 				<-hold
+			}
+		}
+		r.events.Frame(handle(2), transport.App, frame)
+		close(hold)
+		synctest.Wait()
+		if n != 1+more {
+			t.Errorf("%d of %d frames were handled", n, 1+more)
+		}
+	})
+}
+
+// TestDriverThatEnds: a machine that ends the goroutine which drives it is broken, and says so.
+func TestDriverThatEnds(t *testing.T) {
+	bubble(t, func(r *rig, _ *host.Config) {
+		r.toy.on = func(_ *toy, in machine.Input) {
+			if in.Kind == machine.InMessage {
+				runtime.Goexit()
 			}
 		}
 	}, func(r *rig) {
@@ -92,18 +119,10 @@ func TestDriverIsLetGo(t *testing.T) {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		err = r.host.Call(context.Background(), func() {
-			for i := range more { // they wait, as this is being handled
-				r.events.Frame(handle(uint8(2+i%50)), transport.App, frame)
-			}
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		close(hold)
-		synctest.Wait()
-		if n != more {
-			t.Errorf("%d of %d frames were handled", n, more)
+		go r.events.Frame(handle(2), transport.App, frame)
+		<-r.host.Done()
+		if err := r.host.Err(); !errors.Is(err, host.ErrBroken) {
+			t.Errorf("the host says %v, want %v", err, host.ErrBroken)
 		}
 	})
 }

@@ -82,8 +82,9 @@ const driven = 8
 
 // advance handles inputs until there are none, or most of them, and reports false when the loop has
 // ended. The caller is the loop, and is not any more when it returns. That is the loop's own
-// goroutine, or whoever brought what a sleeping loop waited for: to wake another goroutine takes
-// longer than most inputs do.
+// goroutine, or whoever brought what a sleeping loop waited for, the transport's readers and the
+// host's workers: to wake another goroutine takes longer than most inputs do. Who makes a call is
+// not: it may hold a lock, or be bound to a thread, which tasks' coroutines do not bear.
 func (h *Host) advance(most int) (goesOn bool) {
 	l := &h.loop
 	defer func() {
@@ -91,9 +92,14 @@ func (h *Host) advance(most int) (goesOn bool) {
 			h.broke(caught("the node's loop", v))
 			l.ended = true
 		}
-		if !goesOn {
-			h.inbox.leave(false)
+		if goesOn {
+			return
 		}
+		if !l.ended { // the machine ended this goroutine, in the middle of a step
+			h.broke(&fault{"the node's loop", "runtime.Goexit", debug.Stack()})
+			l.ended = true
+		}
+		h.inbox.leave(false)
 	}()
 	for n := 0; !l.ended; n++ {
 		now := h.cfg.Clock()

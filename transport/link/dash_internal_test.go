@@ -158,3 +158,19 @@ func TestEndWhileDashing(t *testing.T) {
 		})
 	}
 }
+
+// TestFaultWhileDashing: a panic below who sends ends one link, as one below a pen does.
+func TestFaultWhileDashing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, s, q := dashing(t)
+		q.during = func() { panic("a bug in a muxer") }
+		send(t, s)
+		synctest.Wait()
+		if n := l.counts.panics.Load(); n != 1 {
+			t.Errorf("%d faults were counted, want 1", n)
+		}
+		if b, _, _ := q.got(); b != frames(1) {
+			t.Errorf("written %q, want %q by a pen", b, frames(1))
+		}
+	})
+}

@@ -26,6 +26,7 @@ type far struct {
 	want    *peer.Handle    // whom the owner sent to last
 	fails   int             // attempts that failed in a row
 	retryAt time.Time       // no attempt before, unless Connect asks
+	waits   int64           // until then a pen alone writes, as the peer has held up who sent
 	waiting []waiter        // calls of Connect
 	ending  <-chan struct{} // closed when the attempt that was cancelled last is over
 	tail    <-chan struct{} // closed when all events so far are told

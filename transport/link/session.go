@@ -41,7 +41,6 @@ type session struct {
 	over     bool          // it has ended, or is saying farewell
 	pumping  bool          // a pen writes for it, or will, or who sends does
 	rest     []byte        // of a write that was given up: it goes first
-	waits    int64         // until then a pen alone writes, as the peer took nothing
 	yielded  bool          // over, but what comes is still taken: another link takes its place
 	spent    chan struct{} // closed when all is written that was under way as it yielded
 	drain    bool          // write all that waits before the farewell

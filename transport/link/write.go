@@ -113,7 +113,7 @@ const slowFor = int64(10 * time.Second)
 // not twice in slowFor. far is locked, and is not in between.
 func (s *session) dash() {
 	f, l := s.far, s.far.links
-	if s.pumping || !s.up || s.over || l.since() < s.waits || !s.st.Takes() || !s.hasWork() {
+	if s.pumping || !s.up || s.over || l.since() < f.waits || !s.st.Takes() || !s.hasWork() {
 		return
 	}
 	kept := buffers.Get().(*[]byte)
@@ -125,11 +125,12 @@ func (s *session) dash() {
 	s.pumping = true
 	f.mu.Unlock()
 	s.writing.Store(l.since())
-	n := s.st.WriteSoon(b)
+	n := 0
+	l.contain("write", func() { n = s.st.WriteSoon(b) }, nil)
 	s.writing.Store(0)
 	f.mu.Lock()
 	if n < len(b) {
-		s.rest, s.waits = slices.Clone(b[n:]), l.since()+slowFor
+		s.rest, f.waits = slices.Clone(b[n:]), l.since()+slowFor
 	}
 	s.pumping = false
 	if s.over { // whoever ended it meanwhile counts on a pen, and on the time that it set
