@@ -128,11 +128,16 @@ func (m *merged) resolves() (done []id.Hash) {
 	return done
 }
 
-// made are the attempts that the view comes after, and one more, the latest first.
+// made are the attempts that the view comes after, and one more. The roots take turns, each from its latest on: where
+// there are too many, it is the oldest of each that are forgotten, and not all of one of them.
 func (m *merged) made(last made) []made {
 	var list []made
-	for _, x := range m.roots {
-		list = append(list, x.Made...)
+	for i := range maxMade {
+		for _, x := range m.roots {
+			if i < len(x.Made) {
+				list = append(list, x.Made[i])
+			}
+		}
 	}
 	return with(list, last)
 }

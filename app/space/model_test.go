@@ -81,6 +81,11 @@ func newModel(t *testing.T, seed uint64) *model {
 		m.machines = append(m.machines, &machine{sp: &Space{s: s, person: p}})
 	}
 	first := &root{sure: true}
+	for i := range uint64(maxMade) {
+		if seed%3 == 0 { // so many runs of nodes have changed the space before that the list of them is full
+			first.Made = append(first.Made, made{Who: i + 1, Attempt: 1})
+		}
+	}
 	for _, x := range m.machines {
 		x.roots = []*root{first}
 	}
