@@ -372,7 +372,7 @@ func (sp *Space) Revoke(t *task.T, who peer.Key) error {
 	signer := l.Signer(a.Write)
 	moved := &Space{s: sp.s, handle: sp.handle, id: sp.id, person: sp.person, charter: sp.charter, secrets: a, signer: signer}
 	next := *last
-	next.Moved, next.Made = false, nil
+	next.Moved = false // and Made stays: the new root comes after all that the old one does
 	if _, err := moved.replace(t, &next, 0, true); err != nil {
 		return err
 	}
