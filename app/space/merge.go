@@ -77,13 +77,17 @@ type merged struct {
 // together brings the rivals of a root together with it, which is the first of the list. The view is made from
 // that or, where nodes of its directory are not there any more, from another one: of a minority that has made more
 // changes than the majority, which has replaced such nodes and given them back, the root is the current one.
-// past.ErrNotFound: none is whole.
+// If none is whole the error is past.ErrApart where a majority is away, which may have replaced what is missing; else
+// past.ErrNotFound.
 func (from view) together(roots []*root) (m *merged, err error) {
 	for _, base := range roots {
 		m, err = from.over(base, roots)
 		if err == nil || !errors.Is(err, past.ErrNotFound) {
 			return m, err
 		}
+	}
+	if from.apart {
+		return nil, fmt.Errorf("parts of the space's directory cannot be read here: %w", past.ErrApart)
 	}
 	return nil, err
 }

@@ -117,7 +117,7 @@ func (m *model) view(x *machine, roots []*root, apart bool) (v *merged, by made)
 		from.by = made{}
 	}
 	v, err := from.together(roots)
-	if errors.Is(err, past.ErrNotFound) && apart {
+	if errors.Is(err, past.ErrApart) && apart {
 		return nil, by // until the majority is back
 	}
 	if err != nil {
