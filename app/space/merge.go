@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/phyllo-net/phyllo/app/past"
@@ -25,13 +26,31 @@ func (sp *Space) open(r *root) (open []id.Hash) {
 
 // merges reports whether a root is to be brought together with rivals by this node. One that a
 // part of the ring has closed goes on under another key, and what others have made meanwhile
-// stays beside it.
-func (sp *Space) merges(r *root) bool { return sp.signer != nil && !r.Moved && len(sp.open(r)) > 0 }
+// stays beside it. As long as a majority is away, rivals that were left for later are not tried with every look.
+func (sp *Space) merges(r *root, now task.Instant) bool {
+	return sp.signer != nil && !r.Moved && slices.ContainsFunc(sp.open(r), func(h id.Hash) bool {
+		since, left := sp.later[h]
+		return !left || r.apart == 0 || now.Sub(since) >= laterAgain
+	})
+}
+
+// laterAgain is after what time a rival is tried again that was left for later.
+const laterAgain = time.Minute
+
+// leaveLater notes which rivals a merge has left for later: those that are not in it, or all if there is none (nil).
+func (sp *Space) leaveLater(rivals []*root, m *merged, now task.Instant) {
+	sp.later = make(map[id.Hash]task.Instant)
+	for _, x := range rivals {
+		if m == nil || !slices.Contains(m.roots, x) {
+			sp.later[x.certificate] = now
+		}
+	}
+}
 
 // bringTogether merges the rivals that a root has, if this node may. Whatever it cannot do it
 // leaves to the next who comes. The error is task.ErrStopped.
 func (sp *Space) bringTogether(t *task.T, r *root) (did bool, err error) {
-	if !sp.merges(r) {
+	if !sp.merges(r, sp.s.ep.Now()) {
 		return false, nil
 	}
 	_, err = sp.change(t, nil, func(*view) (*tree.Version, error) { return nil, nil })
@@ -64,7 +83,11 @@ func (sp *Space) merge(t *task.T, s tree.Store, r *root, by made) (*merged, erro
 		roots = append(roots, x)
 	}
 	from := view{s: s, now: sp.s.ep.Wall().UnixMilli(), author: sp.person.Signer.Public(), by: by, keep: sp.s.cfg.Versions, apart: r.apart > 0}
-	return from.together(roots)
+	m, err := from.together(roots)
+	if err == nil || errors.Is(err, past.ErrApart) {
+		sp.leaveLater(roots[1:], m, sp.s.ep.Now())
+	}
+	return m, err
 }
 
 // merged are roots that were brought together.

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/space/piece"
@@ -15,6 +16,7 @@ import (
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/sim/standin"
+	"github.com/phyllo-net/phyllo/task"
 )
 
 // This file tests what becomes of a space whose parts meet without storage, ring and time: it is inside the package for
@@ -375,5 +377,45 @@ func TestPartsInAnyOrder(t *testing.T) {
 		if t.Failed() {
 			return
 		}
+	}
+}
+
+// TestLeftForLater: a rival that cannot be brought in while a majority is away, as nodes of its directory are gone, is not
+// read again with every look at the space, but after a minute, or when the majority is back.
+func TestLeftForLater(t *testing.T) {
+	m := newModel(t, 1)
+	x := m.machines[0]
+	x.sp.signer = x.sp.person.Signer
+	lost := func(name string) *root {
+		return &root{certificate: id.HashOf(name), Tree: tree.Tree{Root: piece.Ref{Object: id.HashOf("gone", name)}, Levels: 1, Count: 1}}
+	}
+	const begun = task.Instant(time.Hour)
+	for _, whole := range []bool{true, false} {
+		now, rival := lost("current"), lost("rival")
+		now.apart, now.rivals = 3, []id.Hash{rival.certificate}
+		if whole {
+			now.Tree = tree.Tree{}
+		} else {
+			rival.Tree = tree.Tree{}
+		}
+		v, _ := m.view(x, []*root{now, rival}, true)
+		if (v != nil) != whole || whole && len(v.roots) != 1 {
+			t.Fatalf("the current root is whole: %t; the view is %+v", whole, v)
+		}
+		x.sp.leaveLater([]*root{rival}, v, begun)
+		merges := func(what string, r root, after time.Duration, want bool) {
+			if got := x.sp.merges(&r, begun.Add(after)); got != want {
+				t.Errorf("the current root is whole: %t; %s: it is brought together: %t", whole, what, got)
+			}
+		}
+		merges("at once", *now, 0, false)
+		merges("soon", *now, laterAgain-1, false)
+		merges("later", *now, laterAgain, true)
+		another := *now
+		another.rivals = append([]id.Hash{id.HashOf("another")}, now.rivals...)
+		merges("another one", another, 0, true)
+		back := *now
+		back.apart = 0
+		merges("the majority is back", back, 0, true)
 	}
 }

@@ -92,10 +92,11 @@ type Space struct {
 	queue   []*op
 	busy    bool // a task makes the changes of the queue
 	current *root
-	alien   map[id.Hash]bool // rivals of roots that cannot be merged
-	who     uint64           // names the person's changes, in this run of the node, in roots
-	last    made             // of these, that became a root, or may have
-	own     *root            // the last one that this node made, until somebody else makes one
+	alien   map[id.Hash]bool         // rivals of roots that cannot be merged
+	later   map[id.Hash]task.Instant // those that the last merge has left for later, and when
+	who     uint64                   // names the person's changes, in this run of the node, in roots
+	last    made                     // of these, that became a root, or may have
+	own     *root                    // the last one that this node made, until somebody else makes one
 }
 
 // Handle says how others find the space.
