@@ -76,6 +76,32 @@ func testPlayer(t *testing.T, b *browser.Browser, url string) {
 	p.Click("#storm button")
 	over(p)
 	p.WaitFor(`location.hash == "#seeds=4&nodes=5&rage=10s"`, soon)
+
+	// Where the address says no storm, who asks for one keeps it, though the server says later which the first one is;
+	// and it is told if the server does not.
+	p.Eval(`(() => {
+		const real = window.fetch
+		window.fetch = (path, how) => path !== "v1/first" ? real(path, how) : new Promise((give, fail) => { window.asked = { give, fail } })
+		location.hash = ""
+	})()`, nil)
+	p.WaitFor(`window.asked`, soon)
+	p.Eval(`document.querySelector("#flags").value = "--seeds 5 --nodes 5 --rage 10s"`, nil)
+	p.Click("#storm button")
+	p.WaitFor(`location.hash == "#seeds=5&nodes=5&rage=10s"`, soon)
+	var flags string
+	p.Eval(`(async () => {
+		window.asked.give({ ok: true, json: async () => "#seeds=2&nodes=5&rage=10s" })
+		await new Promise(done => setTimeout(done))
+		window.asked = null
+		return document.querySelector("#flags").value
+	})()`, &flags)
+	if flags != "--seeds 5 --nodes 5 --rage 10s" {
+		t.Errorf("the page shows %s, which nobody has asked for", flags)
+	}
+	p.Eval(`location.hash = ""`, nil)
+	p.WaitFor(`window.asked`, soon)
+	p.Eval(`window.asked.fail(new Error("no answer"))`, nil)
+	p.WaitFor(`document.querySelector("#trouble").textContent == "no answer"`, soon)
 }
 
 // testMoment: an address shows the moment that was seen under it, with what a node

@@ -220,8 +220,17 @@ document.addEventListener("keydown", e => {
 })
 
 async function open() {
+	const was = story
 	let { storm, at, node, given } = parseMoment(location.hash)
-	if (!given) ({ storm } = parseMoment(await first()))
+	if (!given) {
+		try {
+			({ storm } = parseMoment(await first()))
+		} catch (error) {
+			if (story === was) complain(error)
+			return
+		}
+		if (story !== was) return // somebody has asked for another one meanwhile
+	}
 	tell(storm, at, node)
 }
 addEventListener("hashchange", open)
