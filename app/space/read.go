@@ -221,10 +221,17 @@ func (sp *Space) drop(a *attempt) {
 		return
 	}
 	sp.s.ep.Go(func(t *task.T) error {
+		used, unknown := sp.used(t, a.root, a.dropped)
+		if err := passStop(unknown); err != nil {
+			return err
+		}
 		var refs []piece.Ref
 		for _, x := range a.dropped {
 			for _, c := range x.Contents() {
-				some, err := sp.unused(t, a.root, c, x.Shared)
+				if _, stays := used[c.Ref.Object]; x.Shared && (stays || unknown != nil) {
+					continue
+				}
+				some, err := sp.unused(t, c)
 				if errors.Is(err, task.ErrStopped) {
 					return err
 				}
@@ -259,16 +266,10 @@ func (sp *Space) giveContent(c piece.Content) {
 	}, nil)
 }
 
-// unused are the objects of a content, once nobody on this node reads it; none if another version of the
-// tree has it.
-func (sp *Space) unused(t *task.T, r *root, c piece.Content, shared bool) ([]piece.Ref, error) {
+// unused are the objects of a content, once nobody on this node reads it.
+func (sp *Space) unused(t *task.T, c piece.Content) ([]piece.Ref, error) {
 	for sp.s.readers[c.Ref.Object] > 0 {
 		if err := t.Sleep(max(sp.s.cfg.Grace, time.Second)); err != nil {
-			return nil, err
-		}
-	}
-	if shared {
-		if used, err := sp.used(t, r, c); err != nil || used {
 			return nil, err
 		}
 	}
@@ -288,14 +289,29 @@ func (s *Spaces) Hold(c piece.Content) (release func()) {
 	}
 }
 
-// used reports whether a content stands in a tree. If it does not, it will not in a later one:
-// only what stands there can be copied.
-func (sp *Space) used(t *task.T, r *root, c piece.Content) (used bool, err error) {
+// used are the topmost objects of those contents of shared versions that stand in a tree. What does not will
+// not in a later one: only what stands there can be copied.
+func (sp *Space) used(t *task.T, r *root, xs []*tree.Version) (used objects, err error) {
+	asked, used := make(objects), make(objects)
+	for _, x := range xs {
+		for _, c := range x.Contents() {
+			if x.Shared {
+				asked[c.Ref.Object] = struct{}{}
+			}
+		}
+	}
+	if len(asked) == 0 {
+		return used, nil
+	}
 	err = r.Tree.Scan(&store{sp: sp, t: t}, "", func(e *tree.Entry) (string, bool) {
-		used = slices.ContainsFunc(e.Versions, func(x *tree.Version) bool {
-			return slices.ContainsFunc(x.Contents(), func(o piece.Content) bool { return o.Ref.Object == c.Ref.Object })
-		})
-		return "", !used
+		for _, x := range e.Versions {
+			for _, c := range x.Contents() {
+				if _, is := asked[c.Ref.Object]; is {
+					used[c.Ref.Object] = struct{}{}
+				}
+			}
+		}
+		return "", len(used) < len(asked)
 	})
 	return used, err
 }
