@@ -34,6 +34,9 @@ type vault struct {
 	most    int                                    // how many bytes an object has that is put there; 0: as many as it likes
 	lost    id.Hash                                // an object that cannot be read now
 	away    func(what string, owner peer.Key) bool // whose objects that change cannot be read, and that late; nil: none
+	mute    id.Hash                                // an object of which cannot be told now when it ends
+	// before is what somebody else does before an object of an owner is changed; nil: nothing.
+	before func(t *task.T, owner peer.Key) error
 }
 
 type kept struct {
@@ -91,7 +94,10 @@ func (v *vault) Ends(t *task.T, object id.Hash) (time.Time, error) {
 		return time.Time{}, err
 	}
 	k, ok := v.objects[object]
-	if !ok {
+	switch {
+	case object == v.mute:
+		return time.Time{}, errors.New("away")
+	case !ok:
 		return time.Time{}, shelf.ErrNothing
 	}
 	return k.ends, nil
@@ -129,6 +135,11 @@ func (v *vault) Change(t *task.T, owner peer.Signer, what string, e shelf.Edit) 
 		return v.full
 	}
 	k := owner.Public()
+	if v.before != nil {
+		if err := v.before(t, k); err != nil {
+			return err
+		}
+	}
 	at := what + string(k[:])
 	if v.current[at].Version != e.Replaces {
 		return shelf.ErrConflict
@@ -461,6 +472,7 @@ func TestPacksEnd(t *testing.T) {
 	})
 	w.net.Run(30 * day)
 	rewrite(dave, s, r, func(h *shelf.Head) {
+		want(t, "there are packs", len(h.Packs) > 0, true)
 		for i, ref := range h.Packs {
 			want(t, fmt.Sprintf("it is not known when pack %d of %d ends", i, len(h.Packs)), ref.Ends == 0, false)
 		}
@@ -529,8 +541,83 @@ func TestPacksThatAreNotMadeAnew(t *testing.T) {
 	}
 }
 
+// Of more packs than storage is asked for at once when they end none is made anew before that is known of it, nor one
+// of which storage cannot say it.
+func TestPacksOfWhichNoEndIsKnown(t *testing.T) {
+	w, r := stored(t, 1, "alice", "bob")
+	alice, signer := w.people[0], standin.NewSigner(1, 66)
+	w.net.Run(time.Minute)
+	s := &shelf.Shelf{Storage: w.vault, Locker: standin.NewLocker(99), Verifier: standin.Verifier{}}
+	var packs []*shelf.Ref
+	for range 80 {
+		alice.must(func(t *task.T) error {
+			ref, err := s.Pack(t, r, []*entry.Entry{alice.Founding(alice.key(), r)}, alice.node.Wall().Add(199*24*time.Hour), signer)
+			if err == nil {
+				ref.Size, ref.Ends = shelf.MaxObject, 0 // none is made one with others
+				packs = append(packs, ref)
+			}
+			return err
+		})
+	}
+	rewrite(alice, s, r, func(h *shelf.Head) { h.Packs = append(h.Packs, packs...) })
+	w.vault.mute = packs[9].Object
+	made := w.vault.count
+	alice.say(r, "one")
+	w.net.Run(10 * time.Minute)
+	want(t, "packs that were made", w.vault.count-made, 1)
+	known := 0
+	rewrite(alice, s, r, func(h *shelf.Head) {
+		for _, ref := range h.Packs {
+			if ref.Ends != 0 {
+				known++
+			}
+		}
+		want(t, "packs of which no end is known", len(h.Packs)-known, 1)
+	})
+	if known <= len(packs) {
+		t.Errorf("of %d packs it is known when they end", known)
+	}
+}
+
+// Who makes letters and finds that another was faster leaves what that one has made of the head.
+func TestLettersOfAnother(t *testing.T) {
+	w, r := stored(t, 1, "alice", "bob", "carol")
+	alice, bob := w.people[0], w.people[1]
+	alice.say(r, "one")
+	w.net.Run(2 * time.Minute)
+	s := &shelf.Shelf{Storage: w.vault, Locker: standin.NewLocker(99), Verifier: standin.Verifier{}}
+	before := alice.Keys(alice.key(), r)[0]
+	theirs := id.HashOf("the letters of another")
+	w.vault.before = func(t *task.T, owner peer.Key) error {
+		current := alice.Current(alice.key(), r)
+		if owner != s.Signer(r, before).Public() || alice.Keys(alice.key(), r)[0] == before {
+			return nil
+		}
+		w.vault.before = nil
+		h, err := s.Read(t, r, before)
+		if err != nil {
+			return err
+		}
+		h = h.After()
+		h.Lead(&shelf.Next{Epoch: current, Letters: theirs, Ends: 1 << 45})
+		return s.Write(t, r, before, h)
+	}
+	if err := alice.setRole(r, bob, entry.Out); err != nil {
+		t.Fatal(err)
+	}
+	w.net.Run(5 * time.Minute)
+	want(t, "another was faster", w.vault.before == nil, true)
+	alice.must(func(t *task.T) error {
+		h, err := s.Read(t, r, before)
+		if err == nil && (len(h.Packs) == 0 || len(h.Next) != 1 || h.Next[0].Letters != theirs) {
+			w.Errorf("the head has %d packs and %d ways on", len(h.Packs), len(h.Next))
+		}
+		return err
+	})
+}
+
 // Whoever is there of the members makes letters anew before they end, so who was away for longer finds the way by
-// the key that he had. The head that leads him has no packs, and what an older program, which does not know when what it
+// the key that he had, also if his name has lapsed meanwhile. The head that leads him has no packs, and what an older program, which does not know when what it
 // names ends, writes in between is asked of storage and not made anew.
 func TestLettersEnd(t *testing.T) {
 	const day = 24 * time.Hour
@@ -555,6 +642,7 @@ func TestLettersEnd(t *testing.T) {
 	})
 	w.net.Run(3 * day)
 	rewrite(alice, s, r, func(h *shelf.Head) {
+		want(t, "there are packs", len(h.Packs) > 0, true)
 		for i, ref := range h.Packs {
 			want(t, fmt.Sprintf("it is not known when pack %d of %d ends", i, len(h.Packs)), ref.Ends == 0, false)
 		}
@@ -569,7 +657,10 @@ func TestLettersEnd(t *testing.T) {
 	w.net.Run(day)
 	alice.kill() // who began the epoch
 	alice.disk.Wipe()
-	w.net.Run(250 * day)
+	w.net.Run(180 * day)
+	name := w.phone["bob"]
+	delete(w.phone, "bob")
+	w.net.Run(100 * day)
 	dave.say(r, "two")
 	w.net.Run(day)
 	dave.must(func(t *task.T) error {
@@ -581,9 +672,10 @@ func TestLettersEnd(t *testing.T) {
 		return err
 	})
 	dave.kill()
+	w.phone["bob"] = name
 	bob.start()
 	w.net.Run(time.Hour)
-	want(t, "bob reads after 250 days", bob.texts(r), []string{"one", "two"})
+	want(t, "bob reads after 280 days", bob.texts(r), []string{"one", "two"})
 }
 
 // That a pack finds no room which is to be made anew keeps nobody from the key that began while he was away.

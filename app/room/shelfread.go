@@ -94,12 +94,16 @@ func (h *hall) follow(t *task.T) (map[peer.Secret]*shelf.Head, error) {
 // openLetter returns the key to which a head leads, zero where there is none for the user. It is
 // kept by its proof: of which epoch it is the log says.
 func (h *hall) openLetter(t *task.T, before peer.Secret, n *shelf.Next) (peer.Secret, error) {
-	l, err := h.rooms().shelf.Letter(t, h.id, before, n.Letters, h.acc.key)
+	all, err := h.rooms().shelf.Letters(t, h.id, before, n.Letters)
 	switch {
-	case shelf.Useless(err) || err == nil && l == nil:
+	case shelf.Useless(err):
 		return peer.Secret{}, nil
 	case err != nil:
 		return peer.Secret{}, err
+	}
+	l := all.For(h.acc.key)
+	if l == nil {
+		return peer.Secret{}, nil
 	}
 	k, err := h.acc.openKey(t, h.id, n.Epoch, &msg.Key{Number: l.Number, Sealed: l.Sealed})
 	if err != nil {

@@ -38,9 +38,11 @@ const (
 	renewers   = 14
 	day        = 24 * time.Hour
 	// pointers is how many epochs' heads are made to lead to the current one, and reminders of how many of
-	// them letters are made anew that end soon, which is looked for once in remindEvery.
+	// them letters are made anew that end soon, which is looked for once in remindEvery, at first within
+	// remindWithin of the start.
 	pointers, reminders = 4, 8
 	remindEvery         = day
+	remindWithin        = 15 * time.Minute
 	// maxEnds is how many ends are remembered of which heads say nothing, and askedAtOnce for how many
 	// storage is asked before the head is written.
 	maxEnds, askedAtOnce = 1 << 10, 32
@@ -52,8 +54,10 @@ type packing struct {
 	ends  []id.Hash              // the last entries of what packs hold, those of the head among them
 	anew  map[id.Hash]*shelf.Ref // those that were made anew, by what they take the place of
 	unfit int                    // how many were to be made anew, and could not be read or hold nothing of the log
-	asked int                    // of how many storage was asked when they end
 	late  error                  // what could not be done, and keeps nothing else from being written; nil: nothing
+
+	asked    int  // of how many storage was asked when they end
+	answered bool // it has said it of one
 }
 
 // keepHead brings the head under the current key up to date, and what it names. head is as it was
@@ -254,12 +258,12 @@ func (h *hall) renew(t *task.T, head *shelf.Head, p *packing) error {
 	packs, first := slices.Clone(head.Packs), h.shelf.renewed
 	for i := range packs {
 		at := (first + i) % len(packs)
-		r, err := h.dated(t, packs[at], p)
+		r, known, err := h.dated(t, packs[at], p)
 		if err != nil {
 			return err
 		}
 		packs[at] = r
-		if p.anew[r.Object] == nil && p.late == nil && len(p.anew)+p.unfit < packsAtOnce && h.renews(r) {
+		if known && p.anew[r.Object] == nil && p.late == nil && len(p.anew)+p.unfit < packsAtOnce && h.renews(r) {
 			anew, err := h.renewPack(t, packs[at:at+1])
 			switch {
 			case errors.Is(err, task.ErrStopped):
@@ -304,37 +308,46 @@ func (h *hall) isDue(object id.Hash, ends int64) bool {
 }
 
 // dated is a pack with its end. Where an older program has written the head since, that does not say it: it is
-// remembered, or storage is asked, or else another look does so.
-func (h *hall) dated(t *task.T, r *shelf.Ref, p *packing) (*shelf.Ref, error) {
-	if r.Ends != 0 || p.asked >= askedAtOnce {
-		return r, nil
+// remembered, or storage is asked; known tells that it is known then whether the pack ends. Where storage was asked for
+// as many as it is for one look, and answers, another look follows soon.
+func (h *hall) dated(t *task.T, r *shelf.Ref, p *packing) (d *shelf.Ref, known bool, err error) {
+	if r.Ends != 0 {
+		return r, true, nil
 	}
-	ends, asked, err := h.endOf(t, r.Object)
-	if asked {
+	_, had := h.shelf.ends[r.Object]
+	if !had && p.asked >= askedAtOnce {
+		if p.answered {
+			h.shelveIn(h.rooms().cfg.ShelveAfter)
+		}
+		return r, false, nil
+	}
+	ends, known, err := h.endOf(t, r.Object)
+	if !had {
 		p.asked++
+		p.answered = p.answered || known
 	}
-	if err != nil || ends == 0 {
-		return r, err
+	if ends == 0 {
+		return r, known, err
 	}
-	d := *r
-	d.Ends = ends
-	return &d, nil
+	with := *r
+	with.Ends = ends
+	return &with, known, err
 }
 
 // endOf returns when something in storage ends, of which a head does not say it, Unix milliseconds; 0: not by itself, or
-// it is not there or cannot be asked for now. asked tells that it was not remembered. The error is task.ErrStopped.
-func (h *hall) endOf(t *task.T, object id.Hash) (ends int64, asked bool, err error) {
+// it is not there, or, where it is not known, storage cannot be asked for now. The error is task.ErrStopped.
+func (h *hall) endOf(t *task.T, object id.Hash) (ends int64, known bool, err error) {
 	if ends, ok := h.shelf.ends[object]; ok {
-		return ends, false, nil
+		return ends, true, nil
 	}
 	at, err := h.rooms().shelf.Storage.Ends(t, object)
 	switch {
 	case errors.Is(err, task.ErrStopped):
-		return 0, true, err
+		return 0, false, err
 	case err == nil && !at.IsZero():
 		ends = at.UnixMilli()
 	case err != nil && !errors.Is(err, shelf.ErrNothing):
-		return 0, true, nil
+		return 0, false, nil
 	}
 	if h.shelf.ends == nil || len(h.shelf.ends) >= maxEnds {
 		h.shelf.ends = map[id.Hash]int64{}
@@ -434,9 +447,17 @@ func run(packs []*shelf.Ref) (from, to int) {
 func (h *hall) pointOn(t *task.T) error {
 	m, s := h.rooms(), &h.shelf
 	current := h.log.State().Epoch.Entry
+	if current.IsZero() {
+		return nil
+	}
 	begins := s.pointed != current && (h.log.Author(current) == h.acc.key || h.standsIn(current))
-	reminds := s.letters == 0 || m.ep.Now().Sub(s.letters) > remindEvery
-	if current.IsZero() || !begins && !reminds {
+	if s.remind == 0 { // nodes that were started at one time do not look at one time
+		after := h.rank(remindWithin)
+		s.remind = m.ep.Now().Add(after)
+		h.shelveIn(after)
+	}
+	reminds := !m.ep.Now().Before(s.remind)
+	if !begins && !reminds {
 		return nil
 	}
 	var before []peer.Secret
@@ -461,7 +482,7 @@ func (h *hall) pointOn(t *task.T) error {
 		s.pointed = current
 	}
 	if reminds {
-		s.letters = m.ep.Now()
+		s.remind = m.ep.Now().Add(remindEvery)
 	}
 	return late
 }
@@ -481,17 +502,21 @@ func (h *hall) pointFrom(t *task.T, key peer.Secret, to id.Hash, always, before 
 		case err != nil:
 			return err
 		}
+		old := wayTo(head, to)
 		if letters == nil {
-			if wants, err := h.wantsLetters(t, head, to, always); err != nil || !wants {
+			if wants, err := h.wantsLetters(t, head, old, always); err != nil || !wants {
 				return err
 			}
-			if letters, slim, err = h.sendLetters(t, key, to); err != nil {
+			all := false
+			if letters, all, err = h.sendLetters(t, key, to, old); err != nil {
 				return err
 			}
+			slim = all && (!before || old != nil)
+		} else if old != nil && old.Ends >= letters.Ends {
+			return nil // somebody else was faster: his letters stay, and what the head says besides goes by those
 		}
 		next := head.After()
-		leads := slices.ContainsFunc(head.Next, func(n *shelf.Next) bool { return n.Epoch == to })
-		if slim && (!before || leads) {
+		if slim {
 			next.Slim()
 		}
 		next.Lead(letters)
@@ -502,51 +527,82 @@ func (h *hall) pointFrom(t *task.T, key peer.Secret, to id.Hash, always, before 
 	return shelf.ErrConflict
 }
 
-// wantsLetters reports whether a head is to be made to lead to an epoch: it does not, and is to in any case or leads
-// nowhere, or it is the user's turn to make the letters anew to which it leads.
-func (h *hall) wantsLetters(t *task.T, head *shelf.Head, to id.Hash, always bool) (bool, error) {
-	last := &shelf.Next{}
-	for _, n := range head.Next {
-		d := *n
-		if d.Ends == 0 {
-			var err error
-			if d.Ends, _, err = h.endOf(t, n.Letters); err != nil {
-				return false, err
-			}
-		}
-		if d.Epoch == to {
-			last, always = &d, false
-			break
-		}
-		if last.Letters.IsZero() || last.Ends < d.Ends {
-			last = &d
-		}
+// wayTo is how a head leads to an epoch; nil: it does not.
+func wayTo(head *shelf.Head, to id.Hash) *shelf.Next {
+	if at := slices.IndexFunc(head.Next, func(n *shelf.Next) bool { return n.Epoch == to }); at >= 0 {
+		return head.Next[at]
 	}
-	return always || h.isDue(last.Letters, last.Ends), nil
+	return nil
 }
 
-// sendLetters stores the key of an epoch for all who are in the room and can be found. all reports that these are all who
-// are in it.
-func (h *hall) sendLetters(t *task.T, before peer.Secret, to id.Hash) (n *shelf.Next, all bool, err error) {
-	letters, all := new(shelf.Letters), true
+// wantsLetters reports whether a head is to be made to lead to an epoch: it does not, and is to in any case or leads
+// nowhere for long, or it is the user's turn to make the letters anew by which it does (old; nil: it does not). Of letters
+// of which storage cannot say now when they end another look decides.
+func (h *hall) wantsLetters(t *task.T, head *shelf.Head, old *shelf.Next, always bool) (bool, error) {
+	ways := head.Next
+	switch {
+	case old != nil:
+		ways = []*shelf.Next{old}
+	case always:
+		return true, nil
+	}
+	last := shelf.Next{}
+	for _, n := range ways {
+		d := *n
+		if d.Ends == 0 {
+			ends, known, err := h.endOf(t, n.Letters)
+			if err != nil || !known {
+				return false, err
+			}
+			d.Ends = ends
+		}
+		if time.UnixMilli(d.Ends).Sub(h.rooms().ep.Wall()) >= renewed {
+			return false, nil
+		}
+		if last.Letters.IsZero() || last.Ends < d.Ends {
+			last = d
+		}
+	}
+	return h.isDue(last.Letters, last.Ends), nil
+}
+
+// sendLetters stores the key of an epoch for all who are in the room and can be found. Who cannot, as he was away for so
+// long that his name has lapsed or this part of the ring does not know it, keeps the letter that he has by a way to the same
+// epoch (old; nil: there is none). all reports that these are all who are in it.
+func (h *hall) sendLetters(t *task.T, before peer.Secret, to id.Hash, old *shelf.Next) (n *shelf.Next, all bool, err error) {
+	letters := new(shelf.Letters)
+	var lacking []peer.Key
 	for _, p := range h.log.State().People {
 		if p.Role <= entry.Out {
 			continue
 		}
-		if p.Name == "" || len(letters.List) == entry.MaxMembers {
-			all = false
-			continue
-		}
-		k, err := h.sealKey(t, to, p.Name, p.Key)
+		l, err := h.letterTo(t, to, p)
 		switch {
 		case errors.Is(err, task.ErrStopped):
 			return nil, false, err
 		case err != nil:
-			all = false
+			lacking = append(lacking, p.Key)
 		default:
-			letters.List = append(letters.List, &shelf.Letter{To: p.Key, Number: k.Number, Sealed: k.Sealed})
+			letters.List = append(letters.List, l)
 		}
 	}
+	if len(lacking) > 0 && old != nil {
+		had, err := h.rooms().shelf.Letters(t, h.id, before, old.Letters)
+		if err != nil && !shelf.Useless(err) {
+			return nil, false, err // others would take the place of what may be read later
+		}
+		if err == nil {
+			lacking = slices.DeleteFunc(lacking, func(to peer.Key) bool {
+				l := had.For(to)
+				if l != nil {
+					letters.List = append(letters.List, l)
+				}
+				return l != nil
+			})
+		}
+	}
+	all = len(lacking) == 0 && len(letters.List) <= entry.MaxMembers
+	letters.List = letters.List[:min(len(letters.List), entry.MaxMembers)]
 	packer, err := h.packer(t)
 	if err != nil {
 		return nil, false, err
@@ -557,4 +613,16 @@ func (h *hall) sendLetters(t *task.T, before peer.Secret, to id.Hash) (n *shelf.
 		return nil, false, err
 	}
 	return &shelf.Next{Epoch: to, Letters: object, Ends: ends.UnixMilli()}, all, nil
+}
+
+// letterTo is the key of an epoch for somebody. The error is that of sealKey, or errOther where he has no name.
+func (h *hall) letterTo(t *task.T, x id.Hash, p dag.Person) (*shelf.Letter, error) {
+	if p.Name == "" {
+		return nil, errOther
+	}
+	k, err := h.sealKey(t, x, p.Name, p.Key)
+	if err != nil {
+		return nil, err
+	}
+	return &shelf.Letter{To: p.Key, Number: k.Number, Sealed: k.Sealed}, nil
 }

@@ -46,7 +46,7 @@ type shelved struct {
 	renewed  int               // with which pack the next look for those to be made anew begins
 	ends     map[id.Hash]int64 // when packs and letters end of which a head did not say it
 	pointed  id.Hash           // the epoch to which the heads before it are known to lead
-	letters  task.Instant      // when it was looked last whether letters end soon; 0: never
+	remind   task.Instant      // when it is looked next whether letters end soon; 0: that is not settled yet
 	unpacked int               // entries that are in no pack, as far as known
 	hints    []dag.Person      // who is in the room, as its head says
 }

@@ -2,6 +2,7 @@ package shelf
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/phyllo-net/phyllo/app/room/entry"
@@ -53,25 +54,28 @@ func (s *Shelf) Send(t *task.T, room id.Hash, before peer.Secret, l *Letters, en
 	return s.Storage.Put(t, sealed, ends, owner)
 }
 
-// Letter returns somebody's letter; nil: there is none for him. The error wraps ErrNothing or
-// ErrDamaged where the letters are of no use.
-func (s *Shelf) Letter(t *task.T, room id.Hash, before peer.Secret, letters id.Hash, to peer.Key) (*Letter, error) {
-	sealed, err := s.Storage.Get(t, letters)
+// Letters returns those that are stored under an object. The error wraps ErrNothing or ErrDamaged where they are of
+// no use.
+func (s *Shelf) Letters(t *task.T, room id.Hash, before peer.Secret, object id.Hash) (*Letters, error) {
+	sealed, err := s.Storage.Get(t, object)
 	if err != nil {
 		return nil, err
 	}
-	return task.Work(t, work, func() (*Letter, error) {
+	return task.Work(t, work, func() (*Letters, error) {
 		l := new(Letters)
 		if err := unlock(s.Locker, lettersKey(before), "letters", room[:], sealed, l); err != nil {
 			return nil, err
 		}
-		for _, x := range l.List {
-			if x.To == to {
-				return x, nil
-			}
-		}
-		return nil, nil
+		return l, nil
 	})
+}
+
+// For returns somebody's letter; nil: there is none for him.
+func (l *Letters) For(to peer.Key) *Letter {
+	if at := slices.IndexFunc(l.List, func(x *Letter) bool { return x.To == to }); at >= 0 {
+		return l.List[at]
+	}
+	return nil
 }
 
 // Useless reports whether an error says that what was read will not come right by waiting.
