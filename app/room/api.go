@@ -26,7 +26,7 @@ type Summary struct {
 	Members []dag.Person
 	Unread  int
 	// Waiting tells that the user has joined, and what makes him a member has not come yet: it does by itself
-	// when a member is there.
+	// when a member is there. It does not tell whether one is.
 	Waiting bool
 	// Forked are members who wrote two entries with one number: their devices were set back
 	// to an older state, or they lie.

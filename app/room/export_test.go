@@ -135,7 +135,7 @@ func (m *Rooms) Answered(t *task.T, user peer.Key, room id.Hash) (partial bool, 
 
 // Swallow answers as somebody who takes all and gives nothing but what gives makes, where that is not nil;
 // false: not to this message.
-func Swallow(d *kbr.Delivery, gives func() *entry.Entry) bool {
+func Swallow(d *kbr.Delivery, gives func() []*entry.Entry) bool {
 	m, _ := msg.Messages.Decode(d.Payload)
 	switch m.(type) {
 	case *msg.Push:
@@ -143,7 +143,7 @@ func Swallow(d *kbr.Delivery, gives func() *entry.Entry) bool {
 	case *msg.Sync:
 		r := &msg.Rest{}
 		if gives != nil {
-			r.Entries = []*entry.Entry{gives()}
+			r.Entries = gives()
 		}
 		d.Reply(msg.Encode(r))
 	default:

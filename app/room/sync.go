@@ -20,8 +20,9 @@ import (
 const (
 	// maxRounds is how many answers one comparison takes.
 	maxRounds = 10_000
-	// askBackFor is how long somebody who was put out is asked whether he was invited again, and maxStray
-	// how many answers are taken in which nothing is of who is in the room: what he has signed himself has no end.
+	// askBackFor is how long somebody who was put out is asked whether he was invited again since he last told of
+	// something new of who is in the room, and maxStray how many answers are taken that do not: what he has signed
+	// himself has no end.
 	askBackFor = 30 * time.Second
 	maxStray   = 16
 )
@@ -245,8 +246,8 @@ func (h *hall) introduce(t *task.T, d device) error {
 // the shelf, for what has come since: he may have been invited again. The question says only how far the log
 // went when he was put out. The error is errStranger where he is still out after it.
 func (h *hall) askBack(t *task.T, d device, out id.Hash) error {
-	known, stray := h.log.MarksBefore(out), 0
-	for end := h.rooms().ep.Now().Add(askBackFor); stray < maxStray && h.rooms().ep.Now().Before(end); {
+	known, stray, end := h.log.MarksBefore(out), 0, h.rooms().ep.Now().Add(askBackFor)
+	for stray < maxStray && h.rooms().ep.Now().Before(end) {
 		r, err := h.askRest(t, d, &msg.Sync{Marks: msg.AppendMarks(known)})
 		if err != nil {
 			return err
@@ -263,7 +264,6 @@ func (h *hall) askBack(t *task.T, d device, out id.Hash) error {
 				continue // of what is made up there is no end
 			}
 			name := entry.StreamName(e.Author, e.Stream)
-			ours = ours || h.shares(e.Author)
 			at := slices.IndexFunc(known, func(m dag.Mark) bool { return m.Stream == name })
 			if at < 0 && len(known) == dag.MaxAllStreams {
 				return errStranger
@@ -271,13 +271,16 @@ func (h *hall) askBack(t *task.T, d device, out id.Hash) error {
 			if at < 0 {
 				at, known = len(known), append(known, dag.Mark{Stream: name})
 			}
-			grown = grown || known[at].Last < e.Seq
-			known[at].Last = max(known[at].Last, e.Seq)
+			if known[at].Last < e.Seq {
+				known[at].Last, grown, ours = e.Seq, true, ours || h.shares(e.Author)
+			}
 		}
 		if !grown {
 			return errStranger
 		}
-		if !ours {
+		if ours {
+			end = h.rooms().ep.Now().Add(askBackFor)
+		} else {
 			stray++
 		}
 	}

@@ -65,7 +65,8 @@ type person struct {
 	// swallows: takes what it is pushed, and passes nothing on, nor gives it to who asks: he has what gives makes,
 	// which may be nil.
 	swallows bool
-	gives    func() *entry.Entry
+	slow     time.Duration // so late it hears what it is told
+	gives    func() []*entry.Entry
 }
 
 func newWorld(t testing.TB, seed uint64, names ...string) *world {
@@ -113,9 +114,20 @@ func (x watched) Deliver(d *kbr.Delivery) {
 			x.p.w.spoilt[from]++
 		}
 	}
-	if !x.p.swallows || !room.Swallow(d, x.p.gives) {
-		x.Rooms.Deliver(d)
+	if x.p.swallows && room.Swallow(d, x.p.gives) {
+		return
 	}
+	if x.p.slow == 0 {
+		x.Rooms.Deliver(d)
+		return
+	}
+	x.p.node.Endpoint(appNumber).Go(func(t *task.T) error {
+		err := t.Sleep(x.p.slow)
+		if err == nil {
+			x.Rooms.Deliver(d)
+		}
+		return err
+	}, nil)
 }
 
 // person has the n-th computer; it does not run yet.
