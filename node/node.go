@@ -145,7 +145,7 @@ func (n *Node) Start(ctx context.Context) error {
 	return nil
 }
 
-// openState locks the home, reads keys and store.
+// openState locks the home, reads store and keys.
 func (n *Node) openState(ctx context.Context) (err error) {
 	if n.home, err = home.Open(n.cfg.Home); err != nil {
 		return err
@@ -153,10 +153,11 @@ func (n *Node) openState(ctx context.Context) (err error) {
 	if err = n.remembers(); err != nil {
 		return err
 	}
-	if n.signer, err = keys.LoadOrMakeSigner(n.home.Path(home.KeyName), keys.NodeKey, keys.Random()); err != nil {
+	if n.store, err = n.openStore(n.home.Path(home.StoreName)); err != nil {
 		return err
 	}
-	if n.store, err = n.openStore(n.home.Path(home.StoreName)); err != nil {
+	// After the store is there, as a key without one says that the store was lost.
+	if n.signer, err = keys.LoadOrMakeSigner(n.home.Path(home.KeyName), keys.NodeKey, keys.Random()); err != nil {
 		return err
 	}
 	n.records = records.Records{Store: n.store}

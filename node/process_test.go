@@ -191,7 +191,7 @@ func (p *process) kill() {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	for deadline := time.Now().Add(10 * time.Second); ; {
+	for deadline := time.Now().Add(90 * time.Second); ; {
 		_, err := p.run("status")
 		var f *failure
 		if errors.As(err, &f) && f.code == api.NotRunning.ExitCode() {
