@@ -32,6 +32,9 @@ const pageFoot = `<p>To use this as a folder of your computer, connect its file 
 func (v *view) page(w http.ResponseWriter) bool {
 	p := path.Clean(v.r.URL.Path)
 	folder, err := v.look(p)
+	if err == nil {
+		v.known[p] = folder // who answers instead does not ask again
+	}
 	if err != nil || !folder.IsDir() {
 		v.fault = 0 // it is told by who answers instead
 		return false
