@@ -153,7 +153,7 @@ const lately = time.Hour
 
 // aboutGivenUp says that so many messages were given up since the start, the last of them that long ago.
 func aboutGivenUp(messages uint64, ago time.Duration) string {
-	return fmt.Sprintf("%s found no room here since the start, the last of them %s ago, as too many waited for neighbours that did not answer: "+
+	return fmt.Sprintf("%s found no room here since the start, the last of them %s ago, as too many waited, or they for too long, for neighbours or for this node's own place: "+
 		"did a computer of the ring stop, or is a link too slow? Programs that wait for an answer try again by themselves; `phyllo status` shows whether this node has its place.",
 		finding.Many(int(messages), "message"), ago.Round(time.Second))
 }

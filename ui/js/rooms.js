@@ -100,7 +100,7 @@ export function startRooms(model) {
 		say($("room-name"), `#${r.name}`)
 		const names = (r.members ?? []).map(m => m.name || m.key)
 		say($("room-members"), r.invited ? "" : (r.public ? "public: " : "") + names.join(", "))
-		const trouble = r.waiting ? "You have joined. Who is in it and what was said has not come yet, as no member's computer can be reached: it comes by itself when one is there." : r.trouble
+		const trouble = r.waiting ? "You have joined. Who is in it and what was said has not come yet: it comes by itself when a member's computer is there." : r.trouble
 		show($("room-trouble"), trouble)
 		say($("room-trouble"), trouble ?? "")
 		show($("room-invited"), r.invited)

@@ -256,7 +256,7 @@ func checkHashes(b []byte, most int) error {
 
 func checkMarks(b []byte) error {
 	if len(b)%MarkSize != 0 || len(b) > dag.MaxAllStreams*MarkSize {
-		return fmt.Errorf("Marks of %d bytes, at most %d of them", len(b), dag.MaxAllStreams)
+		return fmt.Errorf("marks of %d bytes, at most %d of them", len(b), dag.MaxAllStreams)
 	}
 	return nil
 }

@@ -189,7 +189,7 @@ begin after it; then a member must be there for him to read on.`,
 }
 
 // roomWaits is said of a room that is joined, and of which nothing has come.
-const roomWaits = "Who is in it and what was said has not come yet, as no member's computer can be reached: it comes by itself when one is there."
+const roomWaits = "Who is in it and what was said has not come yet: it comes by itself when a member's computer is there."
 
 // roomOwner is what a room's owner is called.
 func roomOwner(r *api.Room) string {
