@@ -48,7 +48,8 @@ func (p *Past) onPutMany(t *task.T, a asker, m *msg.PutMany) (wire.Message, uint
 		}
 		o := q.Cert.ID()
 		code := msg.RefusedAlone
-		if p.shelf.find(o) == nil { // else to know what its payment is worth may need an answer of others
+		// Else to know what its payment is worth may need answers of others, for which those behind it would wait.
+		if p.shelf.find(o) == nil && (p.accounts == nil || p.rounds.Old()) {
 			code = p.admit(t, q)
 		}
 		if code == 0 {

@@ -9,6 +9,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/app/past/msg"
+	"github.com/phyllo-net/phyllo/app/past/voucher"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
@@ -261,5 +262,50 @@ func TestLyingHoldersOfMany(t *testing.T) {
 				w.checkStored(s)
 			}
 		})
+	}
+}
+
+// TestManyWhileNodesCome: a holder that has heard its fellows once takes many files at once while others come, and asks nobody
+// about what pays for them. One that has just started needs answers of others for that, and has each file asked about alone.
+func TestManyWhileNodesCome(t *testing.T) {
+	w := newWorld(t, 9, kbrtest.Config{Seed: 95}, paying(100_000))
+	m, x, silent := w.members[0], []byte("content"), false
+	newcomer := w.join()
+	for _, m := range w.members {
+		m.node.OnDeliver = func(app wire.AppID, d *kbr.Delivery) bool {
+			return silent && app == accounts || app == number && past.KindOf(d.Payload) == "compare"
+		}
+	}
+	w.net.Run(10 * time.Second)
+	old := w.members[4]
+	near := func(holder *member) (c *certificate.Certificate, pay *voucher.Payment) {
+		for n := byte(1); ; n++ {
+			if c = sign(w, n, "content", 3); w.nearest(c.ID(), 1)[0] == holder {
+				return c, m.pay(c)
+			}
+		}
+	}
+	for _, q := range []struct {
+		what   string
+		holder *member
+		want   uint16
+	}{{"one that was there before", old, 0}, {"one that has just started", newcomer, msg.RefusedAlone}} {
+		c, pay := near(q.holder)
+		if q.holder.past.Settled() {
+			t.Fatalf("%s has heard its fellows", q.what)
+		}
+		silent = true
+		began := w.net.Elapsed()
+		got, err := ask(m, q.holder, past.AskPutManyFor(c, x, pay, 0))
+		if codes, _ := past.Answered(got); err != nil || !slices.Equal(codes, []uint16{q.want}) {
+			t.Errorf("%s: %v, codes %v, want %d", q.what, err, codes, q.want)
+		}
+		if took := w.net.Elapsed() - began; took > time.Second {
+			t.Errorf("%s answers after %s", q.what, took)
+		}
+		silent = false
+		if _, err := ask(m, q.holder, past.AskPaidPut(c, x, pay)); err != nil {
+			t.Errorf("%s, alone: %v", q.what, err)
+		}
 	}
 }

@@ -179,7 +179,7 @@ func (d desk) State(o id.Hash) account.State {
 }
 
 // Heard implements account.Storage.
-func (d desk) Heard() bool { return d.p.rounds.Settled() }
+func (d desk) Heard() bool { return d.p.rounds.Old() }
 
 // maxDrawn is how many objects are looked at to know what two nodes have in common.
 const maxDrawn = 256

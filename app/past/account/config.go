@@ -71,8 +71,8 @@ type Storage interface {
 	Near(t *task.T, key id.ID, k int) ([]*peer.Handle, error)
 	// State says what this node has of an object.
 	State(object id.Hash) State
-	// Heard reports whether this node has heard from those who keep the same what it should have, since the last of
-	// them changed.
+	// Heard reports whether this node has heard, once since its start, from those who keep the same what it should
+	// have: then its disk is not one that was lost.
 	Heard() bool
 	// Common returns the bytes of all objects that this node has and another one should
 	// have too, and draws up to n of these objects.

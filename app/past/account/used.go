@@ -17,7 +17,7 @@ import (
 // charge was given back. Of what was reclaimed its slip says so. When the object is paid for anew another slip takes
 // its place; so then the debit before is written down beside it, in PaidTable under object and debit, until its
 // voucher is over. Whoever knows that it was reclaimed and may have missed something asks those who keep the account;
-// and so does who has not heard from its fellows yet what it should have, as its disk may have been lost.
+// and so does who has not heard from its fellows since its start what it should have, as its disk may have been lost.
 
 // fresh returns nil if an object is not to be kept for the second time for one charge, of a payment that was voted for. The error is ErrUsed,
 // task.ErrStopped, or the disk's. A mutable object is never reclaimed, so nothing of it is released
