@@ -6,6 +6,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/app/past/client"
 	"github.com/phyllo-net/phyllo/app/past/msg"
+	"github.com/phyllo-net/phyllo/app/past/office"
 	"github.com/phyllo-net/phyllo/app/past/voucher"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/store"
@@ -46,14 +47,22 @@ func (p *Past) mayRule(n id.ID, o id.Hash, copies uint8) bool {
 
 // sits reports whether a root that is nearer to an object than a node was heard of here a moment ago, and is in sight.
 func (p *Past) sits(o id.Hash, node id.ID) bool {
-	root, ok := p.sittings.Before(o, node, p.ep.Now())
-	return ok && (root == p.ep.Self().ID || client.Contains(p.ep.NeighborSet(maxFellows), root))
+	for _, s := range []office.Sittings{p.sittings, p.begun} {
+		root, ok := s.Before(o, node, p.ep.Now())
+		if ok && (root == p.ep.Self().ID || client.Contains(p.ep.NeighborSet(maxFellows), root)) {
+			return true
+		}
+	}
+	return false
 }
 
-// noteRoot notes that a root of an object that is kept here was heard of.
+// noteRoot notes that a root of an object was heard of. Of those that are not kept there may be any number, which cost
+// nobody anything: they take no room from those that are.
 func (p *Past) noteRoot(o id.Hash, root id.ID) {
-	if p.shelf.find(o) != nil { // of others there may be any number, which cost nobody anything
+	if p.shelf.find(o) != nil {
 		p.sittings.Note(o, root, p.ep.Now())
+	} else {
+		p.begun.Note(o, root, p.ep.Now())
 	}
 }
 

@@ -145,13 +145,13 @@ func TestMajorityGoesOn(t *testing.T) {
 	}
 }
 
-// TestMajorityIntact: as long as three of five are there nothing is made apart, however long the
-// others are gone, and whoever is the root.
+// TestMajorityIntact: as long as three of five are there nothing is made apart, nor is a new object, however long
+// the others are gone, and whoever is the root.
 func TestMajorityIntact(t *testing.T) {
 	w := newWorld(t, 5, kbrtest.Config{Seed: 56}, nil)
 	near := w.nearest(annsName.ID(), 5)
 	version := uint64(0)
-	for _, gone := range [][]*member{{near[0], near[1]}, {near[1], near[4]}, {near[3], near[4]}} {
+	for i, gone := range [][]*member{{near[0], near[1]}, {near[1], near[4]}, {near[3], near[4]}} {
 		near[2].goesOn(version, fmt.Sprint(version), 0)
 		kill(gone)
 		w.net.Run(10 * time.Second)
@@ -161,6 +161,10 @@ func TestMajorityIntact(t *testing.T) {
 			if f, err := m.reads(annsName, true); err != nil || f.Apart > 0 {
 				t.Errorf("%q is read, apart from the majority of %d, %v", f.Content, f.Apart, err)
 			}
+		}
+		fresh := past.Name{Owner: ann.Public(), Part: certificate.Part{20, byte(i)}, Copies: 5}
+		if f, err := near[2].edits(fresh, 0, "new", true); err != nil || f.Apart > 0 {
+			t.Errorf("a new object is apart from the majority of %d, %v", f.Apart, err)
 		}
 		restart(gone)
 		w.net.Run(time.Minute)

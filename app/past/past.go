@@ -35,8 +35,8 @@ type Past struct {
 	stopped bool
 	upkeep
 	offices *office.Offices
-	// sittings are the roots of the objects that are kept here.
-	sittings office.Sittings
+	// sittings are the roots of the objects that are kept here, and begun those of others that are to be made.
+	sittings, begun office.Sittings
 	larges
 	copies
 	lost          lost
@@ -82,7 +82,7 @@ func New(c Config) (*Past, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	p := &Past{cfg: c, lost: newLost(), most: c.Capacity, busy: make(turn.Turns), sittings: make(office.Sittings), copies: newCopies(c.Cache), seen: make(seenIn), read: cache.NewRecent[lastRead](readSize),
+	p := &Past{cfg: c, lost: newLost(), most: c.Capacity, busy: make(turn.Turns), sittings: make(office.Sittings), begun: make(office.Sittings), copies: newCopies(c.Cache), seen: make(seenIn), read: cache.NewRecent[lastRead](readSize),
 		larges: larges{filling: make(turn.Turns), brought: make(map[id.Hash]id.Hash), tickets: make(map[id.Hash]*given), lodgings: make(map[id.Hash]*lodging)}}
 	return p, p.openAccounts()
 }

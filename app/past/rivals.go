@@ -3,6 +3,7 @@ package past
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/app/past/msg"
@@ -18,6 +19,9 @@ import (
 // (certificate.RivalID), frozen, with the object's place and so with its holders; these fetch
 // it from each other as they do all else. So each holder has it sooner or later, the root too, and
 // the root sees to it that the ruling of now knows of it: see package office.
+
+// wantedFor is for how long a rival stays that was brought: a ruling may be on its way that names it.
+const wantedFor = time.Minute
 
 // maxRivals bounds the rivals of one object that a holder keeps: those that its ruling names, and some
 // that it does not know of yet, or no more.
@@ -49,7 +53,7 @@ func (p *Past) split(e *entry) bool {
 // merged reports whether a rival is not needed any more: the ruling of now covers it and does not
 // have it kept.
 func (p *Past) merged(e *entry) bool {
-	if e.rival == nil {
+	if e.rival == nil || p.ep.Now().Sub(e.came) < wantedFor {
 		return false
 	}
 	now := p.shelf.find(e.of)
@@ -158,11 +162,18 @@ func (p *Past) keepRival(t *task.T, c *certificate.Certificate, content []byte, 
 		now = e.ruling
 	}
 	if r.Draft && (now == nil || !now.LeftAt(r)) {
-		return msg.RefusedInvalid
+		return msg.RefusedNotHolder // of something that this node cannot judge before it has the object
 	}
 	old := p.shelf.find(x)
 	switch {
-	case !wanted && now != nil && needless(now, r), old != nil && !rather(now, r, old.rival):
+	case !wanted && now != nil && needless(now, r):
+		return 0
+	case old != nil && !rather(now, r, old.rival):
+		if wanted {
+			again := *old
+			again.came = p.ep.Now()
+			p.shelf.set(&again)
+		}
 		return 0
 	case old == nil && (!p.roomToVote(c.Size) || len(p.shelf.rivals(o)) >= maxRivals):
 		return msg.RefusedFull
@@ -175,7 +186,9 @@ func (p *Past) keepRival(t *task.T, c *certificate.Certificate, content []byte, 
 		return struct{}{}, write(st, x, written{kept: k, fresh: true, content: content})
 	})
 	if err == nil {
-		p.keep(k.entry(ring))
+		e := k.entry(ring)
+		e.came = p.ep.Now()
+		p.keep(e)
 		p.rounds.Unsettle() // the others should have it too, and the root look at it
 	}
 	return p.refusalOfDisk(err)

@@ -23,7 +23,7 @@ type entry struct {
 	content id.Hash
 	date    int64        // of the certificate; if gone, of the last one that the reclaim ends
 	since   int64        // if gone: when it was reclaimed, as its owner says, and
-	came    task.Instant // since when this node knows, or the node's start
+	came    task.Instant // if gone: since when this node knows; of a rival: when it was brought; or the node's start
 	expires int64
 	state   state
 	version uint64              // of a mutable object, and

@@ -75,11 +75,14 @@ func (p *Past) tidy(t *task.T) error {
 			}
 		}
 	}
+	if err := p.erase(t, old); err != nil { // at once: a rival may be wanted again while others are asked
+		return err
+	}
 	kept, err := p.elsewhere(t, surplus)
 	if err != nil {
 		return err
 	}
-	return p.erase(t, append(old, kept...))
+	return p.erase(t, kept)
 }
 
 // elsewhere returns those of some surplus replicas that were here for long enough, and of

@@ -51,7 +51,8 @@
 // the parts meet.
 //
 // Where half of the keepers or more lie for a member, holders take what these vote for, as far as they have room.
-// The other keepers find what they hear of, if it is more than all that the member offers would allow it. Of what they
+// The other keepers find what they hear of, if it is more than all that the member says that it offers would allow it: who
+// says that he offers more than he has is not found so. Of what they
 // do not hear of, holders find it. In each round a holder asks all who keep an account about some slips of what it has
 // (inspect.go): if some know of a debit and others deny it, it asks about the same slip in each round, and after
 // three in which they have not agreed it is told of (Disputed), until they do or the object is not kept any

@@ -14,16 +14,16 @@ import (
 
 // canvass is the search for promises at the beginning of a term.
 type canvass struct {
-	all     *Offices
-	of      *Office
-	apart   bool // it is enough to know what those say who are there: see nothing
-	last    bool // no later term is tried
-	asked   []id.ID
-	heard   map[id.ID]*answer
-	highest uint64                  // of the terms that were promised to others
-	seen    []*certificate.Version  // all versions that were heard of, and
-	tips    []*certificate.Version  // the latest of each branch
-	guess   []*certificate.Absorbed // that there is no such object is not sure: see nothing
+	all    *Offices
+	of     *Office
+	apart  bool // it is enough to know what those say who are there: see nothing
+	last   bool // no later term is tried
+	asked  []id.ID
+	heard  map[id.ID]*answer
+	higher []uint64                // the counts of terms that were promised to others, as these say
+	seen   []*certificate.Version  // all versions that were heard of, and
+	tips   []*certificate.Version  // the latest of each branch
+	guess  []*certificate.Absorbed // that there is no such object is not sure: see nothing
 }
 
 // answer is a promise, and who gave it.
@@ -77,7 +77,8 @@ func (c *canvass) seated() bool {
 
 // nothing reports whether it is sure that there is no such object. Where each node would keep it, it is enough for who
 // goes on without a majority that those who are there do not, and that the others are waited for no longer: then the
-// object is made apart from whatever these have. In larger rings those who are there need not be the ones who would.
+// object is made apart from whatever these have, unless a majority of all is sure. In larger rings those who are there
+// need not be the ones who would.
 func (c *canvass) nothing(near []*peer.Handle) bool {
 	away := c.all.holder.Away()
 	if c.none(near, away) {
@@ -86,7 +87,15 @@ func (c *canvass) nothing(near []*peer.Handle) bool {
 	if !c.apart || len(near)+len(away) > c.of.copies || !c.none(near, c.all.holder.Awaited()) {
 		return false
 	}
-	c.guess = certificate.Guess(away, len(near)+len(away))
+	unsure, of := slices.Clone(away), len(near)+len(away)
+	for _, h := range near {
+		if !c.sure(h.ID) {
+			unsure = append(unsure, h.ID)
+		}
+	}
+	if len(unsure) > (of-1)/2 {
+		c.guess = certificate.Guess(unsure, of)
+	}
 	return true
 }
 
@@ -97,7 +106,7 @@ func (c *canvass) assured(met []*certificate.Version) (guessed bool) {
 		away, of := v.Ruling.Guessed()
 		missing := 0
 		for _, n := range away {
-			if m := c.heard[n]; (m == nil || !m.Sure) && !c.all.holder.Lost(n) {
+			if !c.sure(n) && !c.all.holder.Lost(n) {
 				missing++
 			}
 		}
@@ -107,6 +116,12 @@ func (c *canvass) assured(met []*certificate.Version) (guessed bool) {
 		guessed = guessed || of > 0
 	}
 	return guessed
+}
+
+// sure reports whether a node has promised, and knows of all that it should keep.
+func (c *canvass) sure(n id.ID) bool {
+	m := c.heard[n]
+	return m != nil && m.Sure
 }
 
 // none reports whether of the nodes near the object so few are away, silent or new that they make no
@@ -119,7 +134,7 @@ func (c *canvass) none(near []*peer.Handle, away []id.ID) bool {
 		}
 	}
 	for _, h := range near {
-		if m := c.heard[h.ID]; m == nil || !m.Sure {
+		if !c.sure(h.ID) {
 			unheard++
 		}
 	}
@@ -182,7 +197,7 @@ func (c *canvass) ask(t *task.T, to []*peer.Handle) error {
 		case *msg.Higher:
 			// What no holder promises any more is only said, and that by a minority.
 			if m.Term.InTime(c.all.ep.Wall().Add(c.all.cfg.Skew)) {
-				c.highest = max(c.highest, m.Term.Count)
+				c.higher = append(c.higher, m.Term.Count)
 			}
 		case *msg.Promise:
 			if err := c.hear(t, to[i], m); err != nil {
@@ -190,10 +205,34 @@ func (c *canvass) ask(t *task.T, to []*peer.Handle) error {
 			}
 		}
 	}
-	if c.highest != 0 && !c.last {
+	if c.later() > 0 && !c.last {
 		return errHigher
 	}
 	return nil
+}
+
+// later is the largest count that others have promised and that the root is to go beyond; 0 if there is none. What a
+// minority alone says, and is ahead of the root's own time of day, may be made up, and be ahead of what other holders'
+// clocks allow: this root could get no promise in such a term.
+func (c *canvass) later() uint64 {
+	most, now := c.common(), c.all.ep.Wall()
+	for _, n := range c.higher {
+		if (certificate.Term{Count: n}).InTime(now) {
+			most = max(most, n)
+		}
+	}
+	return most
+}
+
+// common is the largest of those counts but for as many as a minority has: one of those who say so much, or more,
+// is honest if a majority is. It is 0 if no more than a minority says any.
+func (c *canvass) common() uint64 {
+	few := (len(c.of.nodes) - 1) / 2
+	if len(c.higher) <= few {
+		return 0
+	}
+	slices.Sort(c.higher)
+	return c.higher[len(c.higher)-1-few]
 }
 
 // hear verifies a promise, and notes the version that comes with it.

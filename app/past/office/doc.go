@@ -125,7 +125,7 @@
 //     Its rulings name the points of the trees that it left, and how many holders they have
 //     (Absorbed.Left): by that all see that it is apart.
 //   - Where each node would have the object, and it is made though a majority of all is away, its rulings name
-//     those who are away as what was left. It is apart until a majority of these nodes has spoken.
+//     those who are away, or not sure, as what was left. It is apart until a majority of these nodes has spoken.
 //   - A holder gives up what a majority has ruled for a ruling that is apart only if that names the
 //     holder, left the tree at just that point or a later one, and no majority is in the holder's own sight.
 //     Even then it keeps what it gives up, until the tree is apart no more.
@@ -168,6 +168,7 @@
 //
 // A root whose clock is slow follows what others have promised up to Config.Skew ahead of its own time, as holders
 // promise no more than that: what it only hears of beyond that one liar could have made up, and every holder
-// would refuse it. So where holders have rightly promised more, as their clocks are ahead of the root's, it
+// would refuse it. What no more than a minority says it follows up to its own time of day, and in the last of a few tries not
+// at all: else a liar could drive it to a term that holders refuse whose clocks are behind the root's. So where holders have rightly promised more, as their clocks are ahead of the root's, it
 // rules nothing until its time has come so far, or another node is root.
 package office

@@ -92,7 +92,7 @@ const (
 	// maxOffices bounds the memory; who has more takes them anew.
 	maxOffices = 4096
 	// maxTerms is how often a root tries a later term. In the last it does without those who have promised a later one
-	// still, if others are enough: one liar could say so for ever.
+	// still, if others are enough: one liar could say so for ever. Nor does it go by what a minority says then.
 	maxTerms = 4
 	// work bounds each piece of work.
 	work = 30 * time.Second
@@ -158,9 +158,10 @@ func (s *Offices) take(t *task.T, o id.Hash, copies int, set []*peer.Handle, mod
 	for try := 1; try <= maxTerms; try++ {
 		c := &canvass{all: s, of: of, apart: mode&Apart != 0, last: try == maxTerms, heard: make(map[id.ID]*answer)}
 		switch met, err := c.run(t); {
+		case errors.Is(err, errHigher) && try+1 == maxTerms:
+			of.term.Count = max(of.term.Count, c.common()) + 1
 		case errors.Is(err, errHigher):
-			of.term.Count = c.highest + 1
-			continue
+			of.term.Count = c.later() + 1
 		case errors.Is(err, ErrAway) && mode&Apart != 0 && c.parted():
 			of.holders = c.members()
 			return of, c.leave(t)

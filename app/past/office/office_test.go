@@ -326,3 +326,68 @@ func TestOneBranch(t *testing.T) {
 		}
 	})
 }
+
+// TestOneSaysHigher: a holder that says for ever, of whatever term, that it has promised a later one keeps the root from
+// nothing: it does without that one, in a term that the liar has not driven up. So it is where the others would refuse
+// such a term, as their clocks are behind the root's.
+func TestOneSaysHigher(t *testing.T) {
+	for what, says := range map[string]func(asked, allowed uint64) uint64{
+		"ten more each time":          func(asked, _ uint64) uint64 { return asked + 10 },
+		"as much as the clock allows": func(_, allowed uint64) uint64 { return allowed },
+		"nearly that, and ever more":  func(asked, allowed uint64) uint64 { return max(asked, allowed-1000) + 10 },
+	} {
+		t.Run(what, func(t *testing.T) {
+			w := newTown(t, 7, 5)
+			root := w.root()
+			root.node.SkewWall(10 * time.Second)
+			liar := w.voters[0]
+			if liar == root {
+				liar = w.voters[1]
+			}
+			allowed := func(v *voter) uint64 { return uint64(v.ep.Wall().Add(time.Hour).UnixMilli()) }
+			var said []uint64
+			for _, v := range w.voters {
+				v.node.OnDeliver = func(_ wire.AppID, d *kbr.Delivery) bool {
+					m, ok := decode(d.Payload).(*msg.Prepare)
+					switch {
+					case ok && v == liar:
+						said = append(said, says(m.Term.Count, allowed(root)))
+						d.Reply(msg.Encode(&msg.Higher{Term: certificate.Term{Count: said[len(said)-1], Root: liar.cert.Node}}))
+					case ok && m.Term.Count > allowed(v):
+						d.Refuse(msg.RefusedClock, "")
+					default:
+						return false
+					}
+					return true
+				}
+			}
+			for range 3 {
+				if err := root.node.Call(time.Minute, func(t *task.T) error {
+					return root.offices.Serve(t, w.name.ID(), int(w.name.Copies), office.Fresh, func(*office.Office) error { return nil })
+				}); err != nil {
+					t.Fatal(err)
+				}
+				if term := root.disk.promised.Count; len(said) == 0 || slices.Contains(said, term-1) {
+					t.Errorf("the root is in office in term %d, the liar said %d", term, said)
+				}
+			}
+		})
+	}
+}
+
+// TestSittingsBounded: as many roots as there may be are remembered, also when one of them is heard of once more.
+func TestSittingsBounded(t *testing.T) {
+	s := make(office.Sittings)
+	object := func(n int) id.Hash { return id.HashOf("an object", uint64(n)) }
+	most := 0
+	for ; len(s) == most; most++ {
+		s.Note(object(most), id.ID{}, 0)
+	}
+	clear(s)
+	for n := range most - 1 {
+		s.Note(object(n), id.ID{}, 0)
+	}
+	if s.Note(object(0), id.ID{}, 0); len(s) != most-1 {
+		t.Errorf("%d roots are remembered, want %d", len(s), most-1)
+	}
+}

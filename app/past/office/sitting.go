@@ -27,7 +27,7 @@ const (
 
 // Note notes that a root was heard of now.
 func (s Sittings) Note(o id.Hash, root id.ID, now task.Instant) {
-	if len(s) >= maxSittings {
+	if _, have := s[o]; !have && len(s) >= maxSittings {
 		clear(s)
 	}
 	s[o] = sitting{root, now}
