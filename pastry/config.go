@@ -81,7 +81,8 @@ type Parameters struct {
 	Held, HeldBytes int
 	// OnWay and OnWayBytes bound the messages that were handed to a next hop and are not acknowledged
 	// in the same way: how many, 16 to 1,048,576, and what they take together, 1 MiB to 1 GiB. What
-	// others handed over may take a quarter of either for each next hop, and what begins here three.
+	// others handed over may take a quarter of either for each next hop, and three in all; what begins here
+	// a quarter, and more while all together takes less than three.
 	OnWay, OnWayBytes int
 }
 

@@ -27,7 +27,7 @@ type heldSet struct {
 	by   map[id.ID]load // what of it each neighbour handed over: see giver
 }
 
-// load is what some of the messages that wait take.
+// load is what some messages take.
 type load struct{ count, bytes int }
 
 // heldShare is the part of all room that what one neighbour handed over may take, so that
@@ -188,26 +188,37 @@ func weigh(m *msg.Hop) int {
 	return sum
 }
 
-// takes reports whether a message of so many bytes may be on its way to a next hop, too. Of all
-// room what others handed over takes a quarter for each next hop, so that one which acknowledges
-// nothing does not keep messages from going to others, and what begins here takes three: a program
-// may send much at once to one node, where there are but two.
+// takes reports whether a message of so many bytes may be on its way to a next hop, too. What others
+// handed over takes a quarter of all room for each next hop, so that one which acknowledges nothing
+// does not keep messages from going to others, and three quarters in all. What begins here takes a quarter in
+// any case, and more as long as all that is on its way takes less than three: a program may send much at once to one
+// node, where there are but two. So either of both finds a quarter, whatever is swallowed of the other.
 func (n *Node) takes(to *contact, others bool, bytes int) bool {
-	w, count, most := n.onWay, n.cfg.OnWay, n.cfg.OnWayBytes
+	all := load{n.cfg.OnWay, n.cfg.OnWayBytes}
+	share := load{all.count / heldShare, all.bytes / heldShare}
+	most := load{all.count - share.count, all.bytes - share.bytes}
 	switch {
-	case w.count < count/heldShare && w.bytes+bytes <= most/heldShare:
-		return true // nearly always, and by no next hop's share
+	case n.onWay.leaves(bytes, share):
+		return true // nearly always, and by no share
 	case !others:
-		return w.count < count-count/heldShare && w.bytes+bytes <= most-most/heldShare
-	case w.count >= count || w.bytes+bytes > most:
+		own := load{n.onWay.count - n.handed.count, n.onWay.bytes - n.handed.bytes}
+		return own.leaves(bytes, share) || n.onWay.leaves(bytes, most)
+	case !n.onWay.leaves(bytes, all) || !n.handed.leaves(bytes, most):
 		return false
 	}
-	s := load{0, bytes}
+	var s load
 	for p := to.pending(); p != nil; p = p.next {
-		s.count++
-		s.bytes += int(p.bytes)
+		if p.via != nil {
+			s.count++
+			s.bytes += int(p.bytes)
+		}
 	}
-	return s.count < count/heldShare && s.bytes <= most/heldShare
+	return s.leaves(bytes, share)
+}
+
+// leaves reports whether what takes l leaves room for one message more, of so many bytes.
+func (l load) leaves(bytes int, room load) bool {
+	return l.count < room.count && l.bytes+bytes <= room.bytes
 }
 
 // pending is the first of the messages on their way to c.

@@ -61,8 +61,7 @@ func (n *Node) hand(via, to *contact, m *msg.Hop, root bool, avoid []id.ID) bool
 		n.spare, p.next = p.next, nil
 	}
 	p.via, p.to, p.hop, p.bytes, p.root, p.tries = via, to, m, int32(bytes), root, 0
-	n.onWay.count++
-	n.onWay.bytes += bytes
+	n.count(p, 1)
 	if len(avoid) > 0 {
 		those := avoid
 		p.avoid = &those
@@ -80,11 +79,20 @@ func (n *Node) hand(via, to *contact, m *msg.Hop, root bool, avoid []id.ID) bool
 	return true
 }
 
+// count counts p in with a sign of 1, and out with one of -1.
+func (n *Node) count(p *pendingHop, sign int) {
+	n.onWay.count += sign
+	n.onWay.bytes += sign * int(p.bytes)
+	if p.via != nil {
+		n.handed.count += sign
+		n.handed.bytes += sign * int(p.bytes)
+	}
+}
+
 // free ends the custody of a message that is on nobody's list.
 func (n *Node) free(p *pendingHop) {
 	n.stop(p.timer)
-	n.onWay.count--
-	n.onWay.bytes -= int(p.bytes)
+	n.count(p, -1)
 	*p = pendingHop{late: p.late, next: n.spare}
 	n.spare = p
 }

@@ -42,6 +42,7 @@ type Node struct {
 	lostSight   task.Instant // of the last neighbour that fell silent
 	held        *heldSet     // nil: nothing waits for a lease
 	onWay       load         // messages that are not acknowledged
+	handed      load         // of these, what others handed over
 	lost        uint64       // so many messages were given up
 	lastLost    task.Instant // the last of them
 	linked      func()       // tells the join task that the leaf set or a lease changed

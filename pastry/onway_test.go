@@ -21,6 +21,15 @@ func between(t *testing.T, tune func(*pastry.Config)) *solo {
 	return s
 }
 
+// pass lets a neighbour hand over as many messages for others, the numbers of which begin with first.
+func (s *solo) pass(from, key uint8, first, count, size int) {
+	for i := first; i < first+count; i++ {
+		s.hear(stranger(from), passing(uint32(i+1), key, func(m *msg.Hop) {
+			m.Route.Num, m.Route.Env.Payload = uint64(i), make([]byte, size)
+		}))
+	}
+}
+
 // A peer that takes everything and acknowledges nothing does not fill the room of what is on its way:
 // what others handed over for it takes a quarter of it, in number and in bytes, so that messages for
 // others, and of this node, go on. The origins of the rest are told, if they wait for an outcome; all is
@@ -38,13 +47,7 @@ func TestSwallowedBounds(t *testing.T) {
 		{"bytes of the default", func(*pastry.Config) {}, 48 << 10, 334},
 	} {
 		s := between(t, c.tune)
-		pass := func(from, key uint8, first, count int) {
-			for i := first; i < first+count; i++ {
-				s.hear(stranger(from), passing(uint32(i+1), key, func(m *msg.Hop) {
-					m.Route.Num, m.Route.Env.Payload = uint64(i), make([]byte, c.size)
-				}))
-			}
-		}
+		pass := func(from, key uint8, first, count int) { s.pass(from, key, first, count, c.size) }
 		check := func(when string, onWay, gaveUp int) {
 			t.Helper()
 			if v := s.View(clockAt(s.now)); v.OnWay != onWay || v.GivenUp != uint64(gaveUp) || len(s.gave) != gaveUp || gaveUp > 0 && !errors.Is(s.gave[gaveUp-1], kbr.ErrBusy) {
@@ -85,13 +88,70 @@ func TestSwallowedBounds(t *testing.T) {
 	}
 }
 
+// Whatever is swallowed of what this node sends, and of what others hand over, the other finds a quarter of the
+// room: this node's own messages take nothing of a next hop's share, and many next hops that swallow not all.
+func TestSwallowedByMany(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		tune  func(*pastry.Config)
+		size  int
+		share int
+	}{
+		{"number", func(c *pastry.Config) { c.OnWay = 16 }, 1, 4},
+		{"bytes", func(c *pastry.Config) { c.OnWayBytes = 1 << 20 }, 40 << 10, 6},
+	} {
+		start := func() *solo {
+			s := between(t, c.tune)
+			for _, x := range []uint8{0x70, 0xb0} {
+				s.hear(stranger(x), &msg.LeafProbe{Active: true})
+			}
+			took[*msg.Hop](s)
+			return s
+		}
+		own := func(s *solo, key uint8, count int) {
+			for range count {
+				s.call(func() { s.app.ep.Route(id.Tiny(key), make([]byte, c.size), nil) })
+			}
+		}
+		check := func(s *solo, when string, onWay, gaveUp int) {
+			t.Helper()
+			if v := s.View(clockAt(s.now)); v.OnWay != onWay || v.GivenUp != uint64(gaveUp) {
+				t.Errorf("%s: %s: %d are on their way, %d were given up, want %d and %d", c.name, when, v.OnWay, v.GivenUp, onWay, gaveUp)
+			}
+		}
+
+		s := start()
+		own(s, 0x31, 3*c.share+1)
+		check(s, "this node's own are swallowed", 3*c.share, 1)
+		s.pass(0x50, 0x31, 0, c.share+1, c.size)
+		check(s, "others send to the same next hop", 4*c.share, 2)
+
+		s = start()
+		for i, key := range []uint8{0x31, 0x71, 0xe1} {
+			s.pass(0x50, key, i*c.share, c.share, c.size)
+		}
+		check(s, "three next hops swallow", 3*c.share, 0)
+		s.pass(0x50, 0xb1, 3*c.share, 1, c.size)
+		check(s, "a fourth one is next", 3*c.share, 1)
+		own(s, 0xb1, c.share+1)
+		check(s, "this node sends", 4*c.share, 2)
+		to := make(map[id.ID]int)
+		for _, m := range s.sent {
+			if _, ok := m.msg.(*msg.Hop); ok {
+				to[m.to.ID]++
+			}
+		}
+		if len(to) != 4 || to[id.Tiny(0xb0)] != c.share {
+			t.Errorf("%s: to each next hop goes %v, want %d to each of four", c.name, to, c.share)
+		}
+	}
+}
+
 // What a next hop swallowed goes elsewhere when that one is found dead, as that of the neighbour who
 // handed it over: if it has to wait here it takes that one's share.
 func TestSwallowedGoesOn(t *testing.T) {
 	s := between(t, func(c *pastry.Config) { c.Held = 8 })
-	for i := range 5 {
-		s.hear(stranger(0x50), passing(uint32(i+1), 0x31, func(m *msg.Hop) { m.Route.Num = uint64(i) }))
-	}
+	s.pass(0x50, 0x31, 0, 5, 1)
 	s.run(20 * time.Second) // both are silent, and hold what this node promised
 	v := s.View(clockAt(s.now))
 	if v.OnWay != 0 || v.Held != 2 || v.GivenUp != 3 || s.busy() != 3 {
