@@ -127,6 +127,48 @@ func TestCutChildrenHaveOneParent(t *testing.T) {
 	})
 }
 
+// A child that asks to be adopted again, over a link of its own, is one to which heartbeats find the way: those
+// that did not before count no longer.
+func TestAdoptedAgain(t *testing.T) {
+	w := newWorld(t, 12, kbrtest.Config{Seed: 22}, nil)
+	g := w.mustCreate(open("news"))
+	w.joinAll(g, w.nodes...)
+	w.net.Run(10 * time.Second)
+	w.tree(g)
+	parent := w.root(g)
+	var child *node
+	for _, x := range w.nodes {
+		if x.s.Place(g).Parent == parent.n.Self().ID {
+			child = x
+		}
+	}
+	astray := 0
+	child.n.OnDeliver = func(_ wire.AppID, d *kbr.Delivery) bool {
+		m, _ := msg.Decode(d.Payload)
+		if _, ok := m.(*msg.Beat); !ok || d.Answer == nil {
+			return false
+		}
+		astray++
+		heard := *d
+		heard.Answer = nil
+		child.s.Deliver(&heard)
+		d.Refuse(msg.RefusedMalformed, "it took the ring")
+		return true
+	}
+	for _, until := range []int{2, 3} {
+		if !w.net.RunUntil(5*time.Minute, func() bool { return astray >= until }) {
+			t.Fatalf("%d heartbeats came", astray)
+		}
+		w.net.Run(time.Second)
+		if !has(parent.s.Place(g).Children, child.n.Self().ID) {
+			t.Fatalf("no child any more after %d heartbeats astray, in the midst of which it asked again", until)
+		}
+		if _, err := child.ask(parent, msg.Encode(&msg.Attach{Group: g, Member: true})); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // No such group, and a charter that is not newer, are said so.
 func TestNoGroup(t *testing.T) {
 	w := newWorld(t, 12, kbrtest.Config{Seed: 5}, nil)
