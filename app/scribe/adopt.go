@@ -99,7 +99,7 @@ func (g *group) admit(a *asker) {
 	if c == nil {
 		c = g.add(from)
 	}
-	c.pass, c.fails, c.astray = a.m.Pass, 0, 0
+	c.pass, c.fails, c.astray, c.mute = a.m.Pass, 0, 0, 0
 	if a.m.Number >= c.number { // an earlier question may come later
 		c.number, c.member = a.m.Number, a.m.Member
 	}

@@ -110,11 +110,21 @@ func (g *group) sayAll(next time.Duration, seals []*msg.Seal) {
 // any more.
 const astrayOut = 3
 
+// failsOut is after how many messages that it did not confirm a node is no child any more, and after how many
+// heartbeats without an answer one that never answered any is taken to run a version that answers none.
+const failsOut = 3
+
 // beatChild sends a heartbeat to a child, and asks for an answer, which is no more than a receipt. A node to which
 // no link of its own leads any more, or from which none does, may have another parent by now and cannot
-// say so: what it says by the ring ends nothing here, as nobody knows who said it.
+// say so: what it says by the ring ends nothing here, as nobody knows who said it. One of an older version takes
+// heartbeats and answers none: it has to confirm them only, and the overlay tells whether it is dead (add).
 func (g *group) beatChild(c *child, m []byte) {
+	if !c.voiced && c.mute >= failsOut {
+		g.sendChild(c, m)
+		return
+	}
 	g.s.ep.Ask(c.node, m, kbr.Options{}, func(a kbr.Answer, err error) {
+		c.voiced = c.voiced || err == nil
 		switch code := msg.Refusal(err); {
 		case err == nil && !a.Relayed:
 			c.fails, c.astray = 0, 0
@@ -122,6 +132,8 @@ func (g *group) beatChild(c *child, m []byte) {
 			if c.astray++; c.astray >= astrayOut {
 				g.lost(c) // it asks others when it misses this node
 			}
+		case code == 0 && !c.voiced:
+			c.mute++
 		case code == 0:
 			g.failed(c)
 		}
@@ -130,7 +142,7 @@ func (g *group) beatChild(c *child, m []byte) {
 
 // failed counts what a child did not confirm.
 func (g *group) failed(c *child) {
-	if c.fails++; c.fails >= 3 {
+	if c.fails++; c.fails >= failsOut {
 		g.lost(c) // it asks again when it misses this node
 	}
 }

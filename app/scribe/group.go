@@ -80,6 +80,8 @@ type child struct {
 	pass   *msg.Pass
 	fails  int
 	astray int          // heartbeats in a row that did not go over a link of its own, there and back
+	mute   int          // heartbeats of which nothing was heard, before the first answer to one
+	voiced bool         // it has answered a heartbeat
 	proved task.Instant // when a batch was sent last that it had to confirm
 	number uint64       // of its last question
 	member bool         // it said then that it is one

@@ -169,6 +169,46 @@ func TestAdoptedAgain(t *testing.T) {
 	}
 }
 
+// Nodes of versions that answer no heartbeat stay children, and are asked for no answer any more after some.
+func TestChildrenOfBefore(t *testing.T) {
+	w := newWorld(t, 16, kbrtest.Config{Seed: 23}, func(c *scribe.Config) { c.MaxChildren = 4 })
+	asked := make(map[*node]bool) // by the last heartbeat
+	for i, x := range w.nodes {
+		x.n.OnDeliver = func(_ wire.AppID, d *kbr.Delivery) bool {
+			m, _ := msg.Decode(d.Payload)
+			if b, ok := m.(*msg.Beat); !ok || b.Kept || !d.Direct {
+				return false
+			}
+			if asked[x] = d.Answer != nil; i%2 == 0 {
+				d.Answer = nil
+			}
+			return false
+		}
+	}
+	g := w.mustCreate(open("news"))
+	w.joinAll(g, w.nodes...)
+	w.net.Run(10 * time.Second)
+	for range 60 {
+		w.tree(g)
+		w.net.Run(5 * time.Second)
+	}
+	dead := 0
+	for i, x := range w.nodes {
+		switch place := x.s.Place(g); {
+		case place.Root:
+		case asked[x] != (i%2 == 1):
+			t.Errorf("node %s, one of before: %v, is asked for an answer: %v", x.n.Self().ID.Short(), i%2 == 0, asked[x])
+		case i%2 == 0 && len(place.Children) == 0 && dead < 2:
+			x.n.Kill()
+			dead++
+		}
+	}
+	w.net.Run(30 * time.Second)
+	if w.tree(g); dead == 0 {
+		t.Error("none of before was killed")
+	}
+}
+
 // No such group, and a charter that is not newer, are said so.
 func TestNoGroup(t *testing.T) {
 	w := newWorld(t, 12, kbrtest.Config{Seed: 5}, nil)
