@@ -349,7 +349,11 @@ func (m *model) end(order []int) map[int64]bool {
 // and what a majority has is whole at any time. Of versions that do not tell which change made them, and where
 // a file and a folder have one name, some may come back; none is lost, either.
 func TestPartsInAnyOrder(t *testing.T) {
-	for seed := range uint64(simtest.Size(1000, 200)) {
+	all := uint64(simtest.Size(1000, 200))
+	for seed := range all + 1 {
+		if seed == all {
+			seed = 7881 // a majority moves what does not tell which change made it, and a minority has it alone
+		}
 		m := newModel(t, seed)
 		m.history = seed%2 == 0
 		switch seed % 5 {

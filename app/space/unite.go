@@ -57,6 +57,9 @@ func (v *view) unite(have, e *tree.Entry, s sides) (u united) {
 			both.Shared, both.Clash = x.Shared || y.Shared, x.Clash || y.Clash
 			x = &both
 		}
+		if y == nil {
+			x = wary(x)
+		}
 		u.left = append(u.left, x)
 	}
 	u.same = slices.Equal(u.left, ours)
@@ -67,8 +70,8 @@ func (v *view) unite(have, e *tree.Entry, s sides) (u united) {
 			continue // we have taken it away
 		}
 		if x == nil {
-			x = y
-			u.news = append(u.news, y)
+			x = wary(y)
+			u.news = append(u.news, x)
 		}
 		followed = append(followed, x)
 	}
@@ -89,6 +92,17 @@ func (v *view) unite(have, e *tree.Entry, s sides) (u united) {
 	}
 	u.all = trim(u.all)
 	return u
+}
+
+// wary is a version that one of two roots has alone. If it does not tell which change made it, the other one may have
+// moved it: so its content is looked for under other names before it is given back.
+func wary(x *tree.Version) *tree.Version {
+	if x.By.Who != 0 || x.Shared || x.Removed {
+		return x
+	}
+	y := *x
+	y.Shared = true
+	return &y
 }
 
 // versions are those of an entry that may be nil.
