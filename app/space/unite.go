@@ -58,7 +58,7 @@ func (v *view) unite(have, e *tree.Entry, s sides) (u united) {
 			x = &both
 		}
 		if y == nil {
-			x = wary(x)
+			x = wary(x, s.ours)
 		}
 		u.left = append(u.left, x)
 	}
@@ -70,7 +70,7 @@ func (v *view) unite(have, e *tree.Entry, s sides) (u united) {
 			continue // we have taken it away
 		}
 		if x == nil {
-			x = wary(y)
+			x = wary(y, s.theirs)
 			u.news = append(u.news, x)
 		}
 		followed = append(followed, x)
@@ -94,10 +94,11 @@ func (v *view) unite(have, e *tree.Entry, s sides) (u united) {
 	return u
 }
 
-// wary is a version that one of two roots has alone. If it does not tell which change made it, the other one may have
-// moved it: so its content is looked for under other names before it is given back.
-func wary(x *tree.Version) *tree.Version {
-	if x.By.Who != 0 || x.Shared || x.Removed {
+// wary is a version that one of two roots has alone. If it does not tell which change made it, or the root has forgotten
+// that change (it is not known), the other one may have moved it: so its content is looked for under other names before it is
+// given back.
+func wary(x *tree.Version, known func(*tree.Version) bool) *tree.Version {
+	if known(x) || x.Shared || x.Removed {
 		return x
 	}
 	y := *x

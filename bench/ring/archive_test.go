@@ -57,9 +57,12 @@ func TestArchive(t *testing.T) {
 		})
 	}
 	leaving.Wait()
+	again := time.NewTicker(time.Second)
+	defer again.Stop()
 	_, from, err := reader.FileGet(ctx, api.FileName{Name: link.Link})
 	for api.KindOf(err) == api.Unreachable && ctx.Err() == nil { // a third of the ring is gone at once, and two processors bear the rest
 		t.Logf("once more: %v", err)
+		<-again.C
 		_, from, err = reader.FileGet(ctx, api.FileName{Name: link.Link})
 	}
 	if err != nil {

@@ -126,7 +126,7 @@ func (s *session) dash() {
 	f.mu.Unlock()
 	s.writing.Store(l.since())
 	n := 0
-	l.contain("write", func() { n = s.st.WriteSoon(b) }, nil)
+	l.contain("write", func() { n = s.st.WriteSoon(b) }, s.writeFault)
 	s.writing.Store(0)
 	f.mu.Lock()
 	if n < len(b) {
