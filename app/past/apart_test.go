@@ -172,6 +172,43 @@ func TestMajorityIntact(t *testing.T) {
 	}
 }
 
+// TestMadeOnce: some are gone, and an object is made by a majority of all, or not at all: those of whom a bare majority of
+// the others knows nothing do not make it once more when these others are gone, and the first are back.
+func TestMadeOnce(t *testing.T) {
+	for _, c := range []struct{ of, there, know int }{{5, 3, 2}, {7, 5, 3}} {
+		w := newWorld(t, c.of, kbrtest.Config{Seed: 57}, nil)
+		name := past.Name{Owner: ann.Public(), Part: certificate.Part{21}, Copies: uint8(c.of)}
+		near := w.nearest(name.ID(), c.of)
+		kill(near[c.there:])
+		w.net.Run(long)
+		for _, m := range near[c.know:c.there] {
+			m.node.OnDeliver = func(_ wire.AppID, d *kbr.Delivery) bool { return past.KindOf(d.Payload) == "accept" }
+		}
+		made := 0
+		tries := func(m *member, content string) {
+			if f, err := m.edits(name, 0, content, true); err == nil && f.Apart == 0 {
+				made++
+			}
+		}
+		tries(near[0], "one")
+		kill(near[:c.know])
+		for _, m := range near[c.know:c.there] {
+			m.node.OnDeliver = nil
+		}
+		restart(near[c.there:])
+		w.net.Run(long)
+		tries(near[c.know], "another one")
+		if made > 1 {
+			t.Errorf("of %d nodes, %d of whom knew of it, a majority has made an object twice", c.of, c.know)
+		}
+		restart(near[:c.know])
+		w.net.Run(long)
+		if f, err := near[0].current(name); err != nil || f.Apart > 0 {
+			t.Errorf("when all are back: %q is current, apart from %d, %v", f.Content, f.Apart, err)
+		}
+	}
+}
+
 // TestDraftLeft: a root has told the holders of a draft, and is gone with most of them. The others go on from it, and are
 // apart from it until a majority of its holders is back.
 func TestDraftLeft(t *testing.T) {

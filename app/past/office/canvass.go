@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/app/past/client"
 	"github.com/phyllo-net/phyllo/app/past/msg"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
@@ -235,6 +236,15 @@ func (c *canvass) common() uint64 {
 	return c.higher[len(c.higher)-1-few]
 }
 
+// said is the largest of those counts, but no more than is allowed by holders whose clocks are somewhat behind the
+// root's: 0 if nobody says any.
+func (c *canvass) said() (most uint64) {
+	for _, n := range c.higher {
+		most = max(most, n)
+	}
+	return min(most, uint64(max(0, c.all.ep.Wall().Add(c.all.cfg.Skew-clocks).UnixMilli())))
+}
+
 // hear verifies a promise, and notes the version that comes with it.
 func (c *canvass) hear(t *task.T, from *peer.Handle, m *msg.Promise) error {
 	if m.Cert == nil {
@@ -295,6 +305,26 @@ func (c *canvass) members() (ms certificate.Holders) {
 			m.Life = got.Life
 		}
 		ms = append(ms, m)
+	}
+	return ms
+}
+
+// makers are the holders of an object that is new: the members, and besides, where these are fewer than the object is to
+// have, the nearest of those who are away. A majority of the members alone could miss those who meet the
+// others later, and then are sure, in a majority of all, that there is no such object. Who is apart waits for nobody.
+func (c *canvass) makers() certificate.Holders {
+	ms := c.members()
+	if c.guess != nil {
+		return ms
+	}
+	away := c.all.holder.Away()
+	slices.SortFunc(away, func(a, b id.ID) int {
+		return a.Distance(c.of.object.Place()).Cmp(b.Distance(c.of.object.Place()))
+	})
+	for _, n := range away {
+		if m := (certificate.Member{Node: n}); len(ms) < c.of.copies && !client.Contains(c.of.nodes, n) && !ms.Has(m) {
+			ms = append(ms, &m)
+		}
 	}
 	return ms
 }

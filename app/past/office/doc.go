@@ -30,7 +30,9 @@
 //     which rulings name with the node: it is another holder. To hear of a new ruling it is
 //     not needed, as it will tell nobody of the old one.
 //   - That there is no such object is believed when, of the 2k nearest nodes, so few are
-//     silent, new, or went away lately that they are no majority of any k of them.
+//     silent, new, or went away lately that they are no majority of any k of them. Where those who are
+//     there are fewer than k, its first holders are those, too, who are away: so the majority that makes it
+//     meets each other majority that could be sure so, also when these are back.
 //   - A reader asks the k nearest and believes the latest version if it is not on the move
 //     and a majority of the holders has it. If not, something is half done, and the root is
 //     asked to take office, which completes it; then the reader asks again.
@@ -169,6 +171,7 @@
 // A root whose clock is slow follows what others have promised up to Config.Skew ahead of its own time, as holders
 // promise no more than that: what it only hears of beyond that one liar could have made up, and every holder
 // would refuse it. What no more than a minority says it follows up to its own time of day, and in the last of a few tries not
-// at all: else a liar could drive it to a term that holders refuse whose clocks are behind the root's. So where holders have rightly promised more, as their clocks are ahead of the root's, it
+// at all: else a liar could drive it to a term that holders refuse whose clocks are behind the root's. Only where it has no majority
+// without them it goes by what they say, once: in a time without a root anybody near may have led a few to promise so much. So where holders have rightly promised more, as their clocks are ahead of the root's, it
 // rules nothing until its time has come so far, or another node is root.
 package office

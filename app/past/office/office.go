@@ -92,8 +92,11 @@ const (
 	// maxOffices bounds the memory; who has more takes them anew.
 	maxOffices = 4096
 	// maxTerms is how often a root tries a later term. In the last it does without those who have promised a later one
-	// still, if others are enough: one liar could say so for ever. Nor does it go by what a minority says then.
+	// still, if others are enough: one liar could say so for ever. Nor does it go by what a minority says then. Where
+	// the others are not enough one more follows, in which it goes by whatever was said: see take.
 	maxTerms = 4
+	// clocks is how far a holder's clock may be behind the root's in such a last term, at least.
+	clocks = 30 * time.Second
 	// work bounds each piece of work.
 	work = 30 * time.Second
 )
@@ -155,8 +158,8 @@ func (s *Offices) take(t *task.T, o id.Hash, copies int, set []*peer.Handle, mod
 	if r := s.holder.Ruling(o); r != nil {
 		of.term.Count = r.Term.Count + 1
 	}
-	for try := 1; try <= maxTerms; try++ {
-		c := &canvass{all: s, of: of, apart: mode&Apart != 0, last: try == maxTerms, heard: make(map[id.ID]*answer)}
+	for try := 1; try <= maxTerms+1; try++ {
+		c := &canvass{all: s, of: of, apart: mode&Apart != 0, last: try >= maxTerms, heard: make(map[id.ID]*answer)}
 		switch met, err := c.run(t); {
 		case errors.Is(err, errHigher) && try+1 == maxTerms:
 			of.term.Count = max(of.term.Count, c.common()) + 1
@@ -165,10 +168,14 @@ func (s *Offices) take(t *task.T, o id.Hash, copies int, set []*peer.Handle, mod
 		case errors.Is(err, ErrAway) && mode&Apart != 0 && c.parted():
 			of.holders = c.members()
 			return of, c.leave(t)
+		case errors.Is(err, ErrAway) && try <= maxTerms && c.said() >= of.term.Count:
+			// A minority alone says so, and may lie; but without it there is no majority, and it may have been led
+			// to promise so much while there was no root.
+			of.term.Count, try = c.said()+1, maxTerms
 		case err != nil:
 			return nil, err
 		case len(met) == 0:
-			of.holders, of.origin, of.absorbed = c.members(), of.term, c.guess
+			of.holders, of.origin, of.absorbed = c.makers(), of.term, c.guess
 			return of, nil
 		default:
 			of.holders = c.members()

@@ -375,6 +375,51 @@ func TestOneSaysHigher(t *testing.T) {
 	}
 }
 
+// TestFewPromisedMore: in a time without a root a liar has led a minority to promise a term that is ahead of the root's
+// time of day. The root has no majority without them, and gets into office all the same: the liar answers nothing any
+// more; or it says so little that the root learns nothing by it, and in the end as much as would lead it too far.
+func TestFewPromisedMore(t *testing.T) {
+	for _, silent := range []bool{true, false} {
+		for _, size := range []int{3, 5} {
+			w := newTown(t, 8, size)
+			w.name.Copies = uint8(size)
+			root := w.root()
+			root.node.SkewWall(10 * time.Second)
+			others := slices.DeleteFunc(slices.Clone(w.voters), func(v *voter) bool { return v == root })
+			liar, asked := others[0], 0
+			allowed := func(v *voter) uint64 { return uint64(v.ep.Wall().Add(time.Hour).UnixMilli()) }
+			for _, v := range others {
+				v.node.OnDeliver = func(_ wire.AppID, d *kbr.Delivery) bool {
+					m, ok := decode(d.Payload).(*msg.Prepare)
+					switch {
+					case v == liar && ok && !silent:
+						n := m.Term.Count
+						if asked++; asked%4 == 0 {
+							n = allowed(root)
+						}
+						d.Reply(msg.Encode(&msg.Higher{Term: certificate.Term{Count: n, Root: liar.cert.Node}}))
+					case v == liar:
+					case ok && m.Term.Count > allowed(v):
+						d.Refuse(msg.RefusedClock, "")
+					default:
+						return false
+					}
+					return true
+				}
+			}
+			led := others[1 : 1+(size-1)/2]
+			for _, v := range led {
+				v.disk.promised = certificate.Term{Count: uint64(v.ep.Wall().Add(30 * time.Minute).UnixMilli()), Root: liar.cert.Node}
+			}
+			for n := range 2 {
+				if w.serve(root); w.count != n+1 {
+					t.Errorf("of %d holders %d have promised more, and the liar is silent, %t: %d changes of %d were made", size, len(led), silent, w.count, n+1)
+				}
+			}
+		}
+	}
+}
+
 // TestSittingsBounded: as many roots as there may be are remembered, also when one of them is heard of once more.
 func TestSittingsBounded(t *testing.T) {
 	s := make(office.Sittings)
