@@ -77,7 +77,7 @@ func (h *Host) run(began chan<- error) {
 }
 
 // driven is how many inputs are handled by a goroutine that drives the loop: it has a link to read,
-// or somebody waits for it.
+// or work to do.
 const driven = 8
 
 // advance handles inputs until there are none, or most of them, and reports false when the loop has

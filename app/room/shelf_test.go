@@ -464,19 +464,9 @@ func TestPacksEnd(t *testing.T) {
 
 	// Who has an older program has written the head, and says of no pack when it ends.
 	s := &shelf.Shelf{Storage: w.vault, Locker: standin.NewLocker(99), Verifier: standin.Verifier{}}
-	rewrite(dave, s, r, func(h *shelf.Head) {
-		for i, old := range h.Packs {
-			ref := *old
-			ref.Ends, h.Packs[i] = 0, &ref
-		}
-	})
+	rewrite(dave, s, r, noEnds)
 	w.net.Run(30 * day)
-	rewrite(dave, s, r, func(h *shelf.Head) {
-		want(t, "there are packs", len(h.Packs) > 0, true)
-		for i, ref := range h.Packs {
-			want(t, fmt.Sprintf("it is not known when pack %d of %d ends", i, len(h.Packs)), ref.Ends == 0, false)
-		}
-	})
+	rewrite(dave, s, r, withEnds(t))
 }
 
 // rewrite changes the head that somebody has a key to.
@@ -634,19 +624,9 @@ func TestLettersEnd(t *testing.T) {
 	w.net.Run(time.Hour)
 	s := &shelf.Shelf{Storage: w.vault, Locker: standin.NewLocker(99), Verifier: standin.Verifier{}}
 	made := w.vault.count
-	rewrite(alice, s, r, func(h *shelf.Head) {
-		for i, old := range h.Packs {
-			ref := *old
-			ref.Ends, h.Packs[i] = 0, &ref
-		}
-	})
+	rewrite(alice, s, r, noEnds)
 	w.net.Run(3 * day)
-	rewrite(alice, s, r, func(h *shelf.Head) {
-		want(t, "there are packs", len(h.Packs) > 0, true)
-		for i, ref := range h.Packs {
-			want(t, fmt.Sprintf("it is not known when pack %d of %d ends", i, len(h.Packs)), ref.Ends == 0, false)
-		}
-	})
+	rewrite(alice, s, r, withEnds(t))
 	want(t, "packs that were made anew", w.vault.count-made, 0)
 
 	before := bob.Keys(bob.key(), r)[0]
@@ -895,5 +875,24 @@ func TestListOfRooms(t *testing.T) {
 			want(w, "it is known that the log is not here", partial, true)
 			return err
 		})
+	}
+}
+
+// noEnds changes a head as an older program does, which says of no pack when it ends.
+func noEnds(h *shelf.Head) {
+	for i, old := range h.Packs {
+		ref := *old
+		ref.Ends, h.Packs[i] = 0, &ref
+	}
+}
+
+// withEnds wants packs in a head, and of each that it says when it ends.
+func withEnds(t *testing.T) func(*shelf.Head) {
+	return func(h *shelf.Head) {
+		t.Helper()
+		want(t, "there are packs", len(h.Packs) > 0, true)
+		for i, ref := range h.Packs {
+			want(t, fmt.Sprintf("it is not known when pack %d of %d ends", i, len(h.Packs)), ref.Ends == 0, false)
+		}
 	}
 }
