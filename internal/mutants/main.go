@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 func main() {
@@ -17,7 +18,7 @@ func main() {
 	seeds := flag.Int("seeds", 100, "`number` of seeds in which a mutant must be caught")
 	nodes := flag.Int("nodes", 12, "`nodes` of each ring, where the mutant does not say")
 	flag.Parse()
-	ctx, end := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, end := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer end()
 	if err := hunt(ctx, &laboratory{root: *root, seeds: *seeds, nodes: *nodes}, flag.Args(), os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
