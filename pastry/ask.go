@@ -168,6 +168,7 @@ func (n *Node) onStateRequest(c *contact, m *msg.StateRequest) {
 		for _, o := range n.near {
 			if o.usable() {
 				r.Nodes = append(r.Nodes, o.h)
+				r.RTTs = append(r.RTTs, uint32(2*o.prox))
 			}
 		}
 	case msg.AskExpulsions:

@@ -76,7 +76,7 @@ func TestBeatsOfTheSilent(t *testing.T) {
 	}{
 		{0, 36800 * time.Millisecond, 37 * time.Second},
 		{1 << 31, 36800 * time.Millisecond, 37 * time.Second},
-		{8_000, 14500 * time.Millisecond, 15 * time.Second}, // LeaseQuiet from the verdict
+		{8_000, 13 * time.Second, 13500 * time.Millisecond}, // LeaseQuiet from the verdict
 		{20_000, 20 * time.Second, 20300 * time.Millisecond},
 		{3_000, 33 * time.Second, 33300 * time.Millisecond}, // it may have promised more
 	} {

@@ -186,3 +186,79 @@ func TestAnswerBySlowRelay(t *testing.T) {
 		})
 	}
 }
+
+// Who leaves a probe unanswered is asked past its link too, each time through another member: the one
+// that is known to reach it, then those that stand nearest to it, whose leaf sets hold it. Who found it dead does
+// not hand on, and where others may, two tries are enough after its word, if the link was not known to be broken.
+func TestWhoHandsProbesOn(t *testing.T) {
+	for _, c := range []struct {
+		what    string
+		members []uint8
+		teller  uint8 // who found it dead; 0: its link ended
+		via     uint8 // by whom it was heard just now; 0: by its own link
+		relays  []uint8
+		tries   int
+	}{
+		{"by itself", nil, 0, 0, []uint8{0x22, 0x1f}, 3},
+		{"after the word of one beside it", nil, 0x22, 0, []uint8{0x1f}, 2},
+		{"after the word of one far off", nil, 0x2c, 0, []uint8{0x22}, 2},
+		{"over a detour", nil, 0x22, 0x2b, []uint8{0x2b, 0x1f, 0x23}, 3},
+		{"nobody else is there", []uint8{0x21, 0x22}, 0x22, 0, nil, 3},
+	} {
+		s := soloOf(t, 0x20, 32)
+		members := c.members
+		for x := uint8(0x10); c.members == nil && x <= 0x30; x++ {
+			if x != 0x20 {
+				members = append(members, x)
+			}
+		}
+		for _, x := range members {
+			s.Learn(stranger(x), pastry.Place{Leaf: true})
+		}
+		s.SetActive(true)
+		silent := stranger(0x21)
+		if c.via != 0 {
+			inner, err := msg.Messages.Encode(&msg.Ping{Seq: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := &msg.Relay{From: silent, To: id.Tiny(0x20), Num: 1, Inner: inner}
+			r.Sig = standin.NewSigner(9, 0x21).Sign(r.Text(id.Hash{}))
+			s.hear(stranger(c.via), r)
+		}
+		s.sent = nil
+		if c.teller != 0 {
+			s.hear(stranger(c.teller), &msg.LeafProbe{Active: true, Quiet: true, Failed: []msg.Failure{{Node: silent.ID, Incarnation: 1}}})
+		} else {
+			s.step(machine.Input{Kind: machine.InPeerDown, From: silent, Why: machine.DownLost})
+		}
+		var relays []uint8
+		tries := 0
+		for s.now < 4*time.Second {
+			for _, e := range s.sent {
+				switch m := e.msg.(type) {
+				case *msg.Relay:
+					if inner, err := msg.Messages.Decode(m.Inner); err != nil {
+						t.Fatal(err)
+					} else if _, is := inner.(*msg.LeafProbe); is && m.To == silent.ID {
+						relays = append(relays, uint8(e.to.ID.Hi>>56))
+					}
+				case *msg.LeafProbe:
+					if e.to.ID == silent.ID && !m.Reply {
+						tries++
+					}
+				}
+			}
+			s.sent = nil
+			for _, x := range members {
+				if x != 0x21 {
+					s.hear(stranger(x), &msg.Ping{Seq: 1})
+				}
+			}
+			s.run(100 * time.Millisecond)
+		}
+		if !slices.Equal(relays, c.relays) || tries != c.tries {
+			t.Errorf("%s: it was asked %d times, and past its link by %x, want %d and %x", c.what, tries, relays, c.tries, c.relays)
+		}
+	}
+}

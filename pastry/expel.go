@@ -38,7 +38,7 @@ func (n *Node) putOut(e *peer.Expulsion) {
 		if c.life == left { // pardoned: it may speak again, and is looked for
 			c.fresh(c.h)
 			c.life = dead
-			n.remember(c)
+			n.remember(c, 0)
 		}
 		return
 	case c.life == left:

@@ -21,17 +21,22 @@ import (
 type gonePeer struct {
 	h     *peer.Handle
 	since task.Instant
+	near  bool // it stood near to this node
 }
 
-const maxGone = 64
+const (
+	maxGone = 64
+	// seekers are as many on either hand of a node that is gone as ask it again at first.
+	seekers = 4
+)
 
 // remember keeps a node for healing.
-func (n *Node) remember(c *contact) {
+func (n *Node) remember(c *contact, besides int) {
 	n.forgetGone(c)
 	if len(n.gone) >= maxGone {
 		n.gone = slices.Delete(n.gone, 0, 1)
 	}
-	n.gone = append(n.gone, gonePeer{c.h, n.Now()})
+	n.gone = append(n.gone, gonePeer{c.h, n.Now(), besides < seekers})
 	n.healLater()
 }
 
@@ -80,8 +85,8 @@ func (n *Node) heal() {
 	for range min(2, len(n.gone)) {
 		g := n.gone[n.Rand().IntN(len(n.gone))]
 		since, share := n.Now().Sub(g.since), n.goneWith(g, known)
-		// As long as leases may run, all ask: who is cut off alone claims all keys then.
-		if since > n.cfg.LeaseLong+n.cfg.Heal && n.Rand().Float64() > eagerness(share, since) {
+		// As long as leases may run, all who stood near it ask: who is cut off alone claims all keys then.
+		if !(g.near && since <= n.cfg.LeaseLong+n.cfg.Heal) && n.Rand().Float64() > eagerness(share, since) {
 			continue
 		}
 		c := n.contact(g.h)

@@ -66,7 +66,7 @@ func (n *Node) join(seeds []*peer.Handle, may bool) {
 			if may && n.begins(began, try, way) {
 				n.leafs.each(func(c *contact) bool { n.remove(c); return true })
 				for _, h := range n.seeds {
-					n.remember(n.contact(h))
+					n.remember(n.contact(h), 0)
 				}
 				n.becomeActive()
 				return nil

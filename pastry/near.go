@@ -210,9 +210,10 @@ func (n *Node) tableRound() {
 		}
 	}
 	for range min(nearAsks, len(n.near)) {
-		n.state(n.near[n.Rand().IntN(min(gossipAmong, len(n.near)))], msg.AskNear, 0, func(m *msg.StateReply, err error) {
+		c := n.near[n.Rand().IntN(min(gossipAmong, len(n.near)))]
+		n.state(c, msg.AskNear, 0, func(m *msg.StateReply, err error) {
 			if err == nil {
-				n.measureNew(m.Nodes)
+				n.measureNew(c, m)
 			}
 		})
 	}
@@ -230,10 +231,19 @@ func (n *Node) fetchRow(c *contact, row int) {
 	})
 }
 
-func (n *Node) measureNew(hs []*peer.Handle) {
-	for _, c := range n.named(hs) {
-		if c.prox == 0 {
-			n.measure(c)
+// measureNew measures those of c's neighbourhood set that may be nearer than the farthest of this
+// node's, or than who stands in the table in their place.
+func (n *Node) measureNew(c *contact, m *msg.StateReply) {
+	room := len(n.near) < n.cfg.Neighbourhood
+	for i, h := range m.Nodes {
+		if h.ID == n.self.ID || n.removed.Expelled(h.ID) {
+			continue
+		}
+		o, far := n.contact(h), least(m, i, c)
+		have := n.entry(n.slot(h.ID))
+		if o.prox == 0 && o.life != left && o.life != dead &&
+			(room || far < n.near[len(n.near)-1].prox || have == nil || !have.usable() || far < have.distance()) {
+			n.measure(o)
 		}
 	}
 }

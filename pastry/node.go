@@ -55,7 +55,7 @@ type Node struct {
 	requests    map[uint64]*request
 	served      servedSet
 	asked       []asking // in the order of their numbers
-	changes     int32    // of the leaf set in this round of upkeep
+	changes     int32    // of the leaf set since changedFirst, or since it was compared last
 	introducing int32    // joins that this root serves
 	healing     bool     // an attempt to reach the gone is planned
 	waking      bool     // newcomers that wait for a lease are looked at again
@@ -95,10 +95,11 @@ type Node struct {
 	rowsFound  []*peer.Handle // on the way of the join request
 	leafsFound []*peer.Handle // at its root
 
-	toldVersion uint64         // of the leaf set, at the last upkeep
-	changed     task.Instant   // when the leaf set last did
-	compared    task.Instant   // when it was last exchanged with the neighbour because they differed
-	saved       []*peer.Handle // remembered at the last start
+	toldVersion  uint64         // of the leaf set, at the last upkeep
+	changed      task.Instant   // when the leaf set last did
+	changedFirst task.Instant   // when the first of changes was
+	compared     task.Instant   // when it was last exchanged with the neighbour because they differed
+	saved        []*peer.Handle // remembered at the last start
 }
 
 // settings are what a node keeps of its Config.

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/pastry/msg"
@@ -22,9 +23,12 @@ type probe struct {
 	// linked: the first try went over a link that stood, so that its answer measures
 	// the round trip.
 	linked bool
-	// told: another found it dead first, and makes that known; its leaf set then has
+	// told: another, teller, found it dead first, and makes that known; its leaf set then has
 	// who may take the place.
-	told bool
+	told   bool
+	teller *contact
+	// relayed: a try went past the link, too.
+	relayed bool
 	// agreed: this node had begun to ask for itself by then, so one try without an answer
 	// is enough, whether it ended before or ends after.
 	agreed bool
@@ -48,6 +52,14 @@ const (
 	downLeft = kbr.Left
 	downOut  = kbr.Expelled
 )
+
+// cameWithin is how long ago one may have spoken who takes a place unasked. Of most who have a place
+// nothing is heard for longer.
+const cameWithin = 10 * time.Second
+
+// toldTries are as many of the tries of Config.Probes as are made where another found the node dead
+// already, by all of them, and a try went past the link, which was not known to be broken.
+const toldTries = 2
 
 // maxCandidates bounds the nodes that others named and that are probed at once: each
 // costs a link to an address that somebody else chose.
@@ -104,7 +116,8 @@ func (n *Node) tell(c *contact) {
 func (n *Node) probeAgain(c *contact) {
 	p := c.probe()
 	waits := n.timeouts(c, p)
-	if p.tries >= len(waits) || p.agreed {
+	enough := p.told && !p.brisk && p.relayed && c.via() == nil && p.tries >= toldTries
+	if p.tries >= len(waits) || p.agreed || enough {
 		n.verdict(c)
 		return
 	}
@@ -119,7 +132,7 @@ func (n *Node) probeAgain(c *contact) {
 		m.Num, p.young = p.num, !n.active
 		n.Send(c.h, machine.ClassLiveness, m)
 		if c.leaf() && (p.tries > 0 || c.via() != nil) {
-			n.probeThrough(c, m)
+			n.probeThrough(c, p, m)
 		}
 	} else if !p.pinged {
 		// It is of the table, or others took its place meanwhile: it need not be told.
@@ -130,17 +143,37 @@ func (n *Node) probeAgain(c *contact) {
 	p.tries++
 }
 
-// probeThrough sends a probe past a link that may be broken, through the two
-// leaf-set members nearest to the probed one.
-func (n *Node) probeThrough(c *contact, m wire.Message) {
-	sent := 0
+// probeThrough sends a probe past a link that may be broken, with each try through another member,
+// as long as there are some.
+func (n *Node) probeThrough(c *contact, p *probe, m wire.Message) {
+	try := p.tries
+	if c.via() == nil {
+		try-- // the first one went over the link alone
+	}
+	if by := n.relays(c, p.teller); len(by) > 0 {
+		n.relayBy(by[try%len(by)], c, m)
+		p.relayed = true
+	}
+}
+
+// relays returns the members that may hand something on to c, in the order in which they are to be
+// tried: the one through which it was reached last, then those that stand nearest to it, as they
+// know it, too. Who found it dead hands nothing on.
+func (n *Node) relays(c, teller *contact) (by []*contact) {
 	n.leafs.each(func(o *contact) bool {
-		if o != c && o.life == alive && o.via() == nil && o.active {
-			n.relayBy(o, c, m)
-			sent++
+		if o != c && o != teller && o.life == alive && o.via() == nil && o.active {
+			by = append(by, o)
 		}
-		return sent < 2
+		return true
 	})
+	away := func(o *contact) id.ID {
+		if o == c.via() {
+			return id.ID{}
+		}
+		return c.h.ID.Distance(o.h.ID)
+	}
+	slices.SortStableFunc(by, func(a, b *contact) int { return away(a).Cmp(away(b)) })
+	return by
 }
 
 func (n *Node) endProbe(c *contact) {
@@ -349,7 +382,7 @@ func (n *Node) onFailure(by *contact, f msg.Failure, offer []*peer.Handle) {
 	}
 	if p := c.probe(); p != nil && !p.news && c.life == suspect {
 		p.agreed = p.agreed || !p.told
-		p.told, p.announced, p.offer = true, p.announced || f.Announced, offer
+		p.told, p.teller, p.announced, p.offer = true, by, p.announced || f.Announced, offer
 		if p.tries > 1 {
 			n.verdict(c) // it did not answer here either
 		}
@@ -361,9 +394,12 @@ func (n *Node) onFailure(by *contact, f msg.Failure, offer []*peer.Handle) {
 		}
 		return
 	}
+	if r := c.rare(); c.is&(inLeaf|inTable) == 0 && max(r.came, r.named) != 0 {
+		c.rarely().doubted = n.Now() // it takes no place that falls free before it spoke again
+	}
 	if c.is&(inLeaf|inTable) != 0 {
 		if p := n.probeDoubted(c, f.Served && n.leafs.neighbours(by.h.ID, c.h.ID) || n.brisk(c)); p != nil {
-			p.told, p.announced, p.offer = true, f.Announced, offer
+			p.told, p.teller, p.announced, p.offer = true, by, f.Announced, offer
 			n.askBetween(c)
 		}
 	}
@@ -484,7 +520,7 @@ func (n *Node) verdict(c *contact) {
 	}
 	n.remove(c)
 	if c.met {
-		n.remember(c)
+		n.remember(c, besides)
 		n.tuning.failures++
 	}
 	c.unmet()
@@ -504,24 +540,28 @@ func (n *Node) verdict(c *contact) {
 	n.repairSides()
 }
 
-// takeIn gives a place in the leaf set that fell free to those who asked just now, and so
-// know this node, when there was none for them. Who asked, or was asked, some time before may
-// have died since: it is asked again.
+// takeIn gives a place in the leaf set that fell free to those who asked, or answered, just now, and so
+// know this node, when there was none for them. Of whom nothing was heard for cameWithin, or whom
+// another found dead since, may have died: it is asked again.
 func (n *Node) takeIn() {
 	var came []*contact
 	var asked []*peer.Handle
 	n.contacts.each(func(c *contact) {
 		switch r := c.rare(); {
 		case !c.active || c.life != alive || c.leaf():
-		case r.came != 0 && n.Now().Sub(r.came) < n.probeTime():
+		case max(r.came, r.named) == 0 || n.Now().Sub(max(r.came, r.named)) >= n.cfg.Heartbeat:
+		case c.probe() == nil && n.Now().Sub(c.heard) < cameWithin && !c.heard.Before(r.doubted):
 			came = append(came, c)
-		case r.came != 0 && n.Now().Sub(r.came) < n.cfg.Heartbeat, r.named != 0 && n.Now().Sub(r.named) < n.cfg.Heartbeat:
+		default:
 			asked = append(asked, c.h)
 		}
 	})
-	for _, c := range came {
+	slices.SortStableFunc(came, func(a, b *contact) int { return n.self.ID.Distance(a.h.ID).Cmp(n.self.ID.Distance(b.h.ID)) })
+	for _, c := range came { // the nearest first, so that none is pushed out by the next
 		if n.leafs.wants(c.h.ID) {
-			n.addLeaf(c)
+			if n.addLeaf(c); n.Now().Sub(c.heard) >= n.probeTime() {
+				n.tell(c) // it may have died since, and who found that out may not know this node
+			}
 		}
 	}
 	n.candidatesOf(nil, asked)

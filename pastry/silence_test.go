@@ -8,6 +8,7 @@ import (
 	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/pastry"
 	"github.com/phyllo-net/phyllo/pastry/msg"
+	"github.com/phyllo-net/phyllo/peer"
 )
 
 // probed returns whom the node asked by an LS-PROBE since it was last asked for anything.
@@ -69,28 +70,39 @@ func TestManySilentOnes(t *testing.T) {
 	}
 }
 
-// Who told of itself, or was asked, while there was no place for it, is asked when one falls
-// free, unless that is long ago.
+// Who told of itself, or was asked, while there was no place for it, takes one that falls free, and is
+// asked after that unless it spoke just now; it is asked before if it has been silent for a while or
+// another found it dead, and not at all if that is long ago.
 func TestWhoFoundNoPlaceIsAskedLater(t *testing.T) {
 	for _, c := range []struct {
-		ago  time.Duration
-		want []uint8
+		ago    time.Duration
+		rumour bool
+		want   []uint8
+		in     bool
 	}{
-		{10 * time.Second, []uint8{0x40}},
-		{time.Minute, nil},
+		{3 * time.Second, false, nil, true},
+		{9 * time.Second, false, []uint8{0x40}, true},
+		{9 * time.Second, true, []uint8{0x40}, false},
+		{10 * time.Second, false, []uint8{0x40}, false},
+		{time.Minute, false, nil, false},
 	} {
 		s := members(t)
+		s.Learn(stranger(0x48), pastry.Place{Table: true, RTT: time.Millisecond}) // there is no place in the table, either
 		s.hear(stranger(0x40), &msg.LeafProbe{Active: true, Num: 1})
 		for began := s.now; s.now < began+c.ago; s.run(500 * time.Millisecond) {
 			for _, x := range []uint8{0x20, 0x30, 0xe0, 0xf0} {
 				s.hear(stranger(x), &msg.Ping{Seq: 1})
 			}
 		}
+		if c.rumour {
+			s.hear(stranger(0x20), &msg.LeafProbe{Active: true, Quiet: true, Failed: []msg.Failure{{Node: stranger(0x40).ID, Incarnation: 1}}})
+		}
 		s.sent = nil
 		s.hear(stranger(0x30), &msg.Leave{Incarnation: 1})
+		in := slices.ContainsFunc(s.View(clockAt(s.now)).Leaf, func(h *peer.Handle) bool { return h.ID == stranger(0x40).ID })
 		got := slices.DeleteFunc(s.probed(), func(x uint8) bool { return x != 0x40 })
-		if !slices.Equal(got, c.want) {
-			t.Errorf("%v ago: %x were asked, want %x", c.ago, got, c.want)
+		if !slices.Equal(got, c.want) || in != c.in {
+			t.Errorf("%v ago, said to be dead %v: %x were asked, want %x; a member %v, want %v", c.ago, c.rumour, got, c.want, in, c.in)
 		}
 	}
 }

@@ -35,9 +35,6 @@ func (n *Node) upkeep() {
 			}
 			return true
 		})
-		if !n.comparing {
-			n.changes = 0
-		}
 		if n.leafs.version != n.toldVersion {
 			n.toldVersion = n.leafs.version
 			n.save()
@@ -86,11 +83,13 @@ func (n *Node) unsettled() bool {
 	return yes
 }
 
-// Where many members change within one round of upkeep, as when the parts of a network
+// Where many members change within changesWithin, as when the parts of a network
 // meet again, neighbours do not wait for a heartbeat to compare what they know.
 const (
-	manyChanges  = 6
-	compareAfter = 5 * time.Second
+	manyChanges   = 8
+	changesWithin = 8 * time.Second
+	fewChanges    = 4 // since it compared last: then it ends
+	compareAfter  = 5 * time.Second
 	// After many deaths sooner: those who were asked for replacements before they had found
 	// their own did not name them.
 	compareDead = time.Second
@@ -98,7 +97,9 @@ const (
 
 // leafsChanged counts a change of the leaf set.
 func (n *Node) leafsChanged() {
-	n.changed = n.Now()
+	if n.changed = n.Now(); n.changes == 0 || !n.comparing && n.Now().Sub(n.changedFirst) > changesWithin {
+		n.changes, n.changedFirst = 0, n.Now()
+	}
 	if n.changes++; n.changes >= manyChanges && !n.comparing {
 		n.comparing = true
 		n.compareLater()
@@ -113,11 +114,12 @@ func (n *Node) compareLater() {
 	n.After(pause, n.compareSoon)
 }
 
-// compareSoon exchanges leaf sets with the neighbours, again and again until nothing has
-// changed since the last time. Who answered while the dead still filled the set did not
-// come in, and is asked again.
+// compareSoon exchanges leaf sets with the neighbours, again and again until hardly anything has
+// changed since the last time: what comes one by one, as in a ring where nodes come and go all the
+// time, heartbeats compare. Who answered while the dead still filled the set did not come in, and is
+// asked again.
 func (n *Node) compareSoon() {
-	if n.changes == 0 || n.stopped {
+	if n.changes < fewChanges || n.stopped {
 		n.comparing = false
 		return
 	}
