@@ -66,14 +66,16 @@
 // in an order that differs from pack to pack: so those of who has lost his disk go, and
 // what was there when the last member was stays for 90 days and more, also if none of them comes. After
 // that it goes; a member who comes back then has the log on his disk, and puts it there again.
-// So do letters: those to which the heads of the last 8 epochs lead are made anew in the same way. Who cannot be found
-// then keeps the one that he had, so that he reads on who was away for so long that his name has lapsed.
+// So do letters, which are made anew in the same way: those to which the heads of the last 8 epochs lead are looked at each
+// day, and of those of all heads before 8 in turn. Who cannot be found then keeps the one that he had, so that he reads on who
+// was away for so long that his name has lapsed; who could not be found when the epoch began, either, gets his first one as soon
+// as a member who looks finds him.
 // Where nobody of the room was there for so long, who comes back asks a member for the key.
 //
 // # What it does not do yet
 //
-// An epoch that begins when somebody's name has lapsed already, after 180 days away, has no letter for him: a member
-// must be there for him to read on.
+// An epoch that begins when somebody's name has lapsed already, after 180 days away, has no letter for him before he
+// is back: a member must be there then, or come by within the 180 days after, for him to read on.
 //
 // A head under the key of an epoch before is never given back, as storage knows no end of objects that change: of some
 // KiB, or at most shelf.MaxContent bytes where somebody in the room could not be found for his letter. Of a log that is longer than shelf.MaxPacks packs what came last is with the members alone

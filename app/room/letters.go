@@ -15,24 +15,31 @@ import (
 )
 
 const (
-	// pointers is how many epochs' heads are made to lead to the current one, and reminders of how many of
-	// them letters are made anew that end soon, which is looked for once in remindEvery, at first within
-	// remindWithin of the start.
+	// pointers is how many epochs' heads are made to lead to a new one. Once in remindEvery, at first within
+	// remindWithin of the start, it is looked whether the letters end soon to which heads lead, or lack somebody: those
+	// to which the heads of the reminders epochs before the current one do, and, in turn, of as many of all before them.
 	pointers, reminders = 4, 8
 	remindEvery         = day
 	remindWithin        = 15 * time.Minute
 )
 
+// pointing is one look at the heads that are to lead to an epoch.
+type pointing struct {
+	to id.Hash
+	// letters are those with its key, by whom they are for, of all who were looked for; nil: he cannot be found.
+	letters map[peer.Key]*shelf.Letter
+}
+
 // pointOn makes the heads of epochs before the current one lead to it, for those who were away when
 // it began: who began it does so, or one of those who stand in for him. Once a day anybody who is there looks whether the
-// letters end to which they lead, and makes them anew in his turn.
+// letters end to which they lead, and makes them anew in his turn, or whether somebody lacks his who can be found now.
 func (h *hall) pointOn(t *task.T) error {
 	m, s := h.rooms(), &h.shelf
-	current := h.log.State().Epoch.Entry
-	if current.IsZero() {
+	p := pointing{to: h.log.State().Epoch.Entry, letters: map[peer.Key]*shelf.Letter{}}
+	if p.to.IsZero() {
 		return nil
 	}
-	begins := s.pointed != current && (h.log.Author(current) == h.acc.key || h.standsIn(current))
+	begins := s.pointed != p.to && (h.log.Author(p.to) == h.acc.key || h.standsIn(p.to))
 	if s.remind == 0 { // nodes that were started at one time do not look at one time
 		after := h.rank(remindWithin)
 		s.remind = m.ep.Now().Add(after)
@@ -43,25 +50,26 @@ func (h *hall) pointOn(t *task.T) error {
 		return nil
 	}
 	var before []peer.Secret
-	h.log.EachEpoch(func(x id.Hash, p *entry.Epoch) {
-		if k := h.keys[p.Proof]; x != current && !k.IsZero() {
+	h.log.EachEpoch(func(x id.Hash, e *entry.Epoch) {
+		if k := h.keys[e.Proof]; x != p.to && !k.IsZero() {
 			before = append(before, k)
 		}
 	})
 	var late error
 	for i, key := range before {
 		back := len(before) - i
-		if back > reminders || !reminds && back > pointers {
+		always := begins && back <= pointers
+		if !always && !(reminds && h.inTurn(i, len(before))) {
 			continue
 		}
-		err := h.pointFrom(t, key, current, begins && back <= pointers, back == 1)
+		err := h.pointFrom(t, key, &p, always, back == 1)
 		if errors.Is(err, task.ErrStopped) {
 			return err
 		}
 		late = cmp.Or(late, err)
 	}
 	if late == nil && begins {
-		s.pointed = current
+		s.pointed = p.to
 	}
 	if reminds {
 		s.remind = m.ep.Now().Add(remindEvery)
@@ -69,10 +77,22 @@ func (h *hall) pointOn(t *task.T) error {
 	return late
 }
 
+// inTurn reports whether today the letters are looked at to which the head of the i-th of so many epochs before the
+// current one leads.
+func (h *hall) inTurn(i, epochs int) bool {
+	older := epochs - reminders
+	if i >= older {
+		return true
+	}
+	today := int(h.rooms().ep.Wall().Unix() / int64(day/time.Second))
+	first := today % older * reminders % older
+	return (i-first+older)%older < reminders
+}
+
 // pointFrom makes one head lead to an epoch, if it is to in any case, or the letters end soon to which it leads. That of
 // the epoch just before has what it had until then: if another epoch that began at once comes to be the current
 // one, the head of that begins with it.
-func (h *hall) pointFrom(t *task.T, key peer.Secret, to id.Hash, always, before bool) error {
+func (h *hall) pointFrom(t *task.T, key peer.Secret, p *pointing, always, before bool) error {
 	m := h.rooms()
 	var letters *shelf.Next
 	slim := false
@@ -84,17 +104,17 @@ func (h *hall) pointFrom(t *task.T, key peer.Secret, to id.Hash, always, before 
 		case err != nil:
 			return err
 		}
-		old := wayTo(head, to)
+		old := wayTo(head, p.to)
 		if letters == nil {
-			if wants, err := h.wantsLetters(t, head, old, always); err != nil || !wants {
+			if wants, err := h.wantsLetters(t, key, p, head, old, always); err != nil || !wants {
 				return err
 			}
 			all := false
-			if letters, all, err = h.sendLetters(t, key, to, old); err != nil {
+			if letters, all, err = h.sendLetters(t, key, p, old); err != nil {
 				return err
 			}
 			slim = all && (!before || old != nil)
-		} else if old != nil && old.Ends >= letters.Ends {
+		} else if old != nil && !letters.Beats(old) {
 			return nil // somebody else was faster: his letters stay, and what the head says besides goes by those
 		}
 		next := head.After()
@@ -118,12 +138,15 @@ func wayTo(head *shelf.Head, to id.Hash) *shelf.Next {
 }
 
 // wantsLetters reports whether a head is to be made to lead to an epoch: it does not, and is to in any case or leads
-// nowhere for long, or it is the user's turn to make the letters anew by which it does (old; nil: it does not). Of letters
-// of which storage cannot say now when they end another look decides.
-func (h *hall) wantsLetters(t *task.T, head *shelf.Head, old *shelf.Next, always bool) (bool, error) {
+// nowhere for long, or somebody who can be found lacks his letter, or it is the user's turn to make the letters anew by
+// which it does (old; nil: it does not). Of letters of which storage cannot say now when they end another look decides.
+func (h *hall) wantsLetters(t *task.T, key peer.Secret, p *pointing, head *shelf.Head, old *shelf.Next, always bool) (bool, error) {
 	ways := head.Next
 	switch {
 	case old != nil:
+		if lacks, err := h.findsLacking(t, key, p, old); err != nil || lacks {
+			return lacks, err
+		}
 		ways = []*shelf.Next{old}
 	case always:
 		return true, nil
@@ -148,22 +171,47 @@ func (h *hall) wantsLetters(t *task.T, head *shelf.Head, old *shelf.Next, always
 	return h.isDue(last.Letters, last.Ends), nil
 }
 
+// findsLacking reports whether letters are not for somebody in the room who can be found now.
+func (h *hall) findsLacking(t *task.T, key peer.Secret, p *pointing, n *shelf.Next) (bool, error) {
+	if n.Lacks == 0 {
+		return false, nil
+	}
+	had, err := h.rooms().shelf.Letters(t, h.id, key, n.Letters)
+	switch {
+	case errors.Is(err, task.ErrStopped):
+		return false, err
+	case shelf.Useless(err):
+		had = new(shelf.Letters)
+	case err != nil:
+		return false, nil // another look decides
+	}
+	for _, who := range h.log.State().People {
+		if who.Role <= entry.Out || had.For(who.Key) != nil {
+			continue
+		}
+		if l, err := h.letterTo(t, p, who); err != nil || l != nil {
+			return l != nil, err
+		}
+	}
+	return false, nil
+}
+
 // sendLetters stores the key of an epoch for all who are in the room and can be found. Who cannot, as he was away for so
 // long that his name has lapsed or this part of the ring does not know it, keeps the letter that he has by a way to the same
 // epoch (old; nil: there is none). all reports that these are all who are in it.
-func (h *hall) sendLetters(t *task.T, before peer.Secret, to id.Hash, old *shelf.Next) (n *shelf.Next, all bool, err error) {
+func (h *hall) sendLetters(t *task.T, before peer.Secret, p *pointing, old *shelf.Next) (n *shelf.Next, all bool, err error) {
 	letters := new(shelf.Letters)
 	var lacking []peer.Key
-	for _, p := range h.log.State().People {
-		if p.Role <= entry.Out {
+	for _, who := range h.log.State().People {
+		if who.Role <= entry.Out {
 			continue
 		}
-		l, err := h.letterTo(t, to, p)
+		l, err := h.letterTo(t, p, who)
 		switch {
-		case errors.Is(err, task.ErrStopped):
-			return nil, false, err
 		case err != nil:
-			lacking = append(lacking, p.Key)
+			return nil, false, err
+		case l == nil:
+			lacking = append(lacking, who.Key)
 		default:
 			letters.List = append(letters.List, l)
 		}
@@ -194,17 +242,24 @@ func (h *hall) sendLetters(t *task.T, before peer.Secret, to id.Hash, old *shelf
 	if err != nil {
 		return nil, false, err
 	}
-	return &shelf.Next{Epoch: to, Letters: object, Ends: ends.UnixMilli()}, all, nil
+	return &shelf.Next{Epoch: p.to, Letters: object, Ends: ends.UnixMilli(), Lacks: uint32(len(lacking))}, all, nil
 }
 
-// letterTo is the key of an epoch for somebody. The error is that of sealKey, or errOther where he has no name.
-func (h *hall) letterTo(t *task.T, x id.Hash, p dag.Person) (*shelf.Letter, error) {
-	if p.Name == "" {
-		return nil, errOther
+// letterTo is the key of an epoch for somebody; nil: he cannot be found now. The error is task.ErrStopped.
+func (h *hall) letterTo(t *task.T, p *pointing, who dag.Person) (*shelf.Letter, error) {
+	if l, ok := p.letters[who.Key]; ok {
+		return l, nil
 	}
-	k, err := h.sealKey(t, x, p.Name, p.Key)
-	if err != nil {
-		return nil, err
+	var l *shelf.Letter
+	if who.Name != "" {
+		k, err := h.sealKey(t, p.to, who.Name, who.Key)
+		switch {
+		case errors.Is(err, task.ErrStopped):
+			return nil, err
+		case err == nil:
+			l = &shelf.Letter{To: who.Key, Number: k.Number, Sealed: k.Sealed}
+		}
 	}
-	return &shelf.Letter{To: p.Key, Number: k.Number, Sealed: k.Sealed}, nil
+	p.letters[who.Key] = l
+	return l, nil
 }

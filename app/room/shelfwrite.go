@@ -249,15 +249,15 @@ func (h *hall) renew(t *task.T, head *shelf.Head, p *packing) error {
 	if !h.hasAll(head.Packed) {
 		return nil // what they hold is not known
 	}
-	packs, first := slices.Clone(head.Packs), h.shelf.renewed
+	packs, known, err := h.dated(t, head.Packs, p)
+	if err != nil {
+		return err
+	}
+	first := h.shelf.renewed
 	for i := range packs {
 		at := (first + i) % len(packs)
-		r, known, err := h.dated(t, packs[at], p)
-		if err != nil {
-			return err
-		}
-		packs[at] = r
-		if known && p.anew[r.Object] == nil && p.late == nil && len(p.anew)+p.unfit < packsAtOnce && h.renews(r) {
+		r := packs[at]
+		if known[at] && p.anew[r.Object] == nil && p.late == nil && len(p.anew)+p.unfit < packsAtOnce && h.renews(r) {
 			anew, err := h.renewPack(t, packs[at:at+1])
 			switch {
 			case errors.Is(err, task.ErrStopped):
@@ -301,31 +301,39 @@ func (h *hall) isDue(object id.Hash, ends int64) bool {
 	return left < renewed && left < renewed-nextRenews*time.Duration(min(h.order(object), renewers))
 }
 
-// dated is a pack with its end. Where an older program has written the head since, that does not say it: it is
-// remembered, or storage is asked; known tells that it is known then whether the pack ends. Where storage was asked for
-// as many as it is for one look, and answers, another look follows soon.
-func (h *hall) dated(t *task.T, r *shelf.Ref, p *packing) (d *shelf.Ref, known bool, err error) {
-	if r.Ends != 0 {
-		return r, true, nil
-	}
-	_, had := h.shelf.ends[r.Object]
-	if !had && p.asked >= askedAtOnce {
-		if p.answered {
-			h.shelveIn(h.rooms().cfg.ShelveAfter)
+// dated are packs with their ends. Where an older program has written the head since, that does not say them: they are
+// remembered, or storage is asked; known tells of which it is known then whether they end. Where storage was asked for
+// as many as it is for one look, and answers, another look follows soon; it begins behind those that were asked for.
+func (h *hall) dated(t *task.T, packs []*shelf.Ref, p *packing) (dated []*shelf.Ref, known []bool, err error) {
+	dated, known = slices.Clone(packs), make([]bool, len(packs))
+	first := h.shelf.dated
+	for i := range packs {
+		at := (first + i) % len(packs)
+		r := packs[at]
+		if r.Ends != 0 {
+			known[at] = true
+			continue
 		}
-		return r, false, nil
+		_, had := h.shelf.ends[r.Object]
+		if !had && p.asked >= askedAtOnce {
+			if p.answered {
+				h.shelveIn(h.rooms().cfg.ShelveAfter)
+			}
+			continue
+		}
+		ends, answered, err := h.endOf(t, r.Object)
+		if err != nil {
+			return nil, nil, err
+		}
+		if !had {
+			h.shelf.dated, p.asked, p.answered = at+1, p.asked+1, p.answered || answered
+		}
+		if known[at] = answered; ends != 0 {
+			with := *r
+			with.Ends, dated[at] = ends, &with
+		}
 	}
-	ends, known, err := h.endOf(t, r.Object)
-	if !had {
-		p.asked++
-		p.answered = p.answered || known
-	}
-	if ends == 0 {
-		return r, known, err
-	}
-	with := *r
-	with.Ends = ends
-	return &with, known, err
+	return dated, known, nil
 }
 
 // endOf returns when something in storage ends, of which a head does not say it, Unix milliseconds; 0: not by itself, or

@@ -44,6 +44,7 @@ type shelved struct {
 	led      peer.Secret       // the key under which a head is known to be; zero: none
 	ledBy    uint64            // the number of its epoch
 	renewed  int               // with which pack the next look for those to be made anew begins
+	dated    int               // and with which it begins to ask when they end
 	ends     map[id.Hash]int64 // when packs and letters end of which a head did not say it
 	pointed  id.Hash           // the epoch to which the heads before it are known to lead
 	remind   task.Instant      // when it is looked next whether letters end soon; 0: that is not settled yet

@@ -54,6 +54,14 @@ type Next struct {
 	Letters id.Hash `cbor:"2,keyasint"` // the object
 	// Ends is when storage gives the letters up by itself, Unix milliseconds; 0: it is not known, or does not.
 	Ends int64 `cbor:"3,keyasint,omitempty"`
+	// Lacks is how many in the room have none among them, as they could not be found.
+	Lacks uint32 `cbor:"4,keyasint,omitempty"`
+}
+
+// Beats reports whether these letters take the place of others with the key of the same epoch: they end later, or on the
+// same day and lack fewer.
+func (n *Next) Beats(o *Next) bool {
+	return n.Ends > o.Ends || n.Ends == o.Ends && n.Lacks < o.Lacks
 }
 
 // Ref is a pack.
@@ -226,7 +234,7 @@ func (h *Head) Join(o *Head) {
 	}
 }
 
-// Lead makes the head lead to an epoch. Of two letters with its key those stay that end later, and of all ways
+// Lead makes the head lead to an epoch. Of two letters with its key the better ones stay (Next.Beats), and of all ways
 // the last MaxNext.
 func (h *Head) Lead(n *Next) {
 	at := slices.IndexFunc(h.Next, func(o *Next) bool { return o.Epoch == n.Epoch })
@@ -234,7 +242,7 @@ func (h *Head) Lead(n *Next) {
 	switch {
 	case at < 0:
 		next = append(next, n)
-	case next[at].Ends < n.Ends:
+	case n.Beats(next[at]):
 		next[at] = n
 	}
 	h.Next = next[max(0, len(next)-MaxNext):]

@@ -44,7 +44,9 @@ func full() *shelf.Head {
 		People: many(shelf.MaxPeople, func(i uint64) *shelf.Person {
 			return &shelf.Person{Key: peer.Key(hash(i)), Name: strings.Repeat("n", entry.MaxTitle)}
 		}),
-		Next: many(shelf.MaxNext, func(i uint64) *shelf.Next { return &shelf.Next{Epoch: hash(i), Letters: hash(i), Ends: 1 << 45} })}
+		Next: many(shelf.MaxNext, func(i uint64) *shelf.Next {
+			return &shelf.Next{Epoch: hash(i), Letters: hash(i), Ends: 1 << 45, Lacks: entry.MaxMembers}
+		})}
 }
 
 // The fullest head fits an object that changes, and comes back as it was; nothing opens it with
@@ -130,6 +132,17 @@ func TestJoin(t *testing.T) {
 	c.Join(&anew)
 	if len(c.Next) != 3 || c.Next[0].Letters != hash(9) || c.Next[1].Letters != hash(1) {
 		t.Errorf("joined with letters that were made anew: %v", c.Next)
+	}
+	for i, n := range []*shelf.Next{
+		{Epoch: hash(0), Letters: hash(10), Ends: 1 << 46, Lacks: 1}, // worse than hash(9)
+		{Epoch: hash(0), Letters: hash(11), Ends: 1<<46 + 1, Lacks: 2},
+		{Epoch: hash(0), Letters: hash(12), Ends: 1<<46 + 1, Lacks: 1},
+		{Epoch: hash(0), Letters: hash(13), Ends: 1<<46 + 1, Lacks: 1},
+	} {
+		c.Lead(n)
+		if got, want := c.Next[0].Letters, hash([]uint64{9, 11, 12, 12}[i]); got != want {
+			t.Errorf("letters after the %d-th: %v, want %v", i, got, want)
+		}
 	}
 	d := *full()
 	b.Packs = []*shelf.Ref{{Object: hash(1000), Key: peer.Secret{1}}}

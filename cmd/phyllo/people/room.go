@@ -159,8 +159,7 @@ of such rooms: others find one by the name of anybody who is in it ("phyllo room
 --stored members put what is said into the ring's storage, too, sealed: who comes while
 none of the others is there gets all of it. It is paid for by those who say something, and
 stays there as long as members come back: for 90 days after the last of them was there. So
-does a key that begins while somebody is away, or for 200 days if more than eight others
-begin after it; then a member must be there for him to read on.`,
+does a key that begins while somebody is away; then a member must be there for him to read on.`,
 		Example: "  phyllo room create garden\n  phyllo room create \"book club\" --stored\n  phyllo room create square --public", Args: command.Args(1, 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.Name = a[0]
@@ -383,8 +382,8 @@ stays with them, and that you have what you answer to is seen anyway. With --sto
 which is for all and an admin's to say, members put what is said into the ring's storage,
 too, sealed: who comes while none of the others is there gets all of it, until 90 days
 after the last of them was there. So long a key waits there that begins while somebody
-is away, or for 200 days if more than eight others begin after it; then a member must be
-there for him to read on. With --stored off they take back from there what was said.`,
+is away; then a member must be there for him to read on. With --stored off they take back
+from there what was said.`,
 		Example: "  phyllo room set garden --receipts off\n  phyllo room set garden --stored on", Args: command.Args(1, 1), ValidArgsFunction: command.Complete(w, rooms),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.Room = a[0]
