@@ -21,7 +21,7 @@ type Found struct {
 	Content []byte
 	// Chunks are the hashes of the chunks of a large object, one after another.
 	Chunks []byte
-	// Holders is, of a mutable object, how many nodes its root has named to keep it: as
+	// Holders is, of a mutable object, how many nodes its root has named to keep it, and had heard: as
 	// many as it wants copies, or all of a smaller ring. 0 for other objects.
 	Holders int
 	// Rivals are, of a mutable object, the hashes of the certificates of versions that are kept

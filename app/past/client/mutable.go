@@ -119,7 +119,7 @@ func (cl *Client) Edit(t *task.T, e Edit, owner peer.Signer) (Found, error) {
 				if _, err := cl.seen(t, name.ID(), Sighting{c.Version, c.Hash(ring)}); err != nil {
 					return Found{}, err
 				}
-				return Found{Certificate: c, Content: content, Holders: len(r.Holders), Apart: r.Apart()}, nil
+				return Found{Certificate: c, Content: content, Holders: heard(r), Apart: r.Apart()}, nil
 			case errors.Is(err, task.ErrStopped):
 				return Found{}, err
 			}
@@ -162,8 +162,18 @@ func (cl *Client) confirm(t *task.T, n Name, c *certificate.Certificate) (*certi
 	return nil, nil
 }
 
+// heard is how many holders of a ruling had been heard by its root: others are named who are away.
+func heard(r *certificate.Ruling) (n int) {
+	for _, m := range r.Holders {
+		if m.Life != 0 {
+			n++
+		}
+	}
+	return n
+}
+
 func found(v *certificate.Version) Found {
-	return Found{Certificate: v.Certificate, Content: v.Content, Holders: len(v.Ruling.Holders), Rivals: v.Ruling.Rivals(), Apart: v.Ruling.Apart()}
+	return Found{Certificate: v.Certificate, Content: v.Content, Holders: heard(v.Ruling), Rivals: v.Ruling.Rivals(), Apart: v.Ruling.Apart()}
 }
 
 // verify returns nil if a version is one of the object, signed by its owner and by a root.
