@@ -104,7 +104,8 @@ func (p *Past) onPrepare(t *task.T, a asker, m *msg.Prepare) (wire.Message, uint
 	}
 	p.noteRoot(m.Object, a.node)
 	if p.shelf.find(m.Object) == nil {
-		return &msg.Promise{Life: p.life, Sure: p.rounds.Settled()}, 0
+		few := len(p.asker.Replicas(m.Object.Place(), int(m.Copies), 0)) < int(m.Copies)
+		return &msg.Promise{Life: p.life, Sure: p.rounds.Settled(), Outnumbered: few && p.circle.Outnumbered(p.there())}, 0
 	}
 	k, content, err := p.body(t, m.Object, true)
 	if err != nil || k.Cert.Kind != certificate.Mutable {

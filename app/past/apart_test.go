@@ -3,6 +3,7 @@ package past_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -175,12 +176,18 @@ func TestMajorityIntact(t *testing.T) {
 // TestMadeOnce: some are gone, and an object is made by a majority of all, or not at all: those of whom a bare majority of
 // the others knows nothing do not make it once more when these others are gone, and the first are back.
 func TestMadeOnce(t *testing.T) {
-	for _, c := range []struct{ of, there, know int }{{5, 3, 2}, {7, 5, 3}} {
+	for _, c := range []struct {
+		of, there, know int
+		away            time.Duration
+	}{{5, 3, 2, long}, {7, 5, 3, long}, {5, 3, 2, 15 * time.Minute}} {
 		w := newWorld(t, c.of, kbrtest.Config{Seed: 57}, nil)
 		name := past.Name{Owner: ann.Public(), Part: certificate.Part{21}, Copies: uint8(c.of)}
 		near := w.nearest(name.ID(), c.of)
+		if c.away > long { // the root of those who are back knows of a majority that is there alone
+			near = slices.Concat(near[:2], near[4:], near[2:4])
+		}
 		kill(near[c.there:])
-		w.net.Run(long)
+		w.net.Run(c.away)
 		for _, m := range near[c.know:c.there] {
 			m.node.OnDeliver = func(_ wire.AppID, d *kbr.Delivery) bool { return past.KindOf(d.Payload) == "accept" }
 		}
@@ -196,16 +203,85 @@ func TestMadeOnce(t *testing.T) {
 			m.node.OnDeliver = nil
 		}
 		restart(near[c.there:])
-		w.net.Run(long)
+		w.net.Run(c.away)
 		tries(near[c.know], "another one")
 		if made > 1 {
-			t.Errorf("of %d nodes, %d of whom knew of it, a majority has made an object twice", c.of, c.know)
+			t.Errorf("of %d nodes, %d of whom knew of it, a majority has made an object twice, after %s", c.of, c.know, c.away)
 		}
 		restart(near[:c.know])
 		w.net.Run(long)
 		if f, err := near[0].current(name); err != nil || f.Apart > 0 {
 			t.Errorf("when all are back: %q is current, apart from %d, %v", f.Content, f.Apart, err)
 		}
+	}
+}
+
+// TestFewLeft: three of five are away for so long that copies are made anew without them. What is new is made apart from
+// what they may have, or not at all, also where one comes who knows nothing of them; until so many are back, or are lost.
+// Where they went one after another, so that a majority was there each time, the last two are all there are.
+func TestFewLeft(t *testing.T) {
+	name := func(part byte) past.Name {
+		return past.Name{Owner: ann.Public(), Part: certificate.Part{30, part}, Copies: 5}
+	}
+	for _, c := range []struct {
+		what           string
+		lost, oneByOne bool
+	}{{"back", false, false}, {"lost", true, false}, {"one by one", false, true}} {
+		w := newWorld(t, 5, kbrtest.Config{Seed: 62}, func(c *past.Config) { c.LostAfter = 2 * time.Hour })
+		left, gone := w.members[:2], w.members[2:]
+		for _, m := range gone {
+			if m.node.Kill(); c.oneByOne {
+				w.net.Run(15 * time.Minute)
+			}
+		}
+		if w.net.Run(15 * time.Minute); c.oneByOne {
+			if f, err := left[0].edits(name(1), 0, "new", false); err != nil || f.Apart > 0 {
+				t.Errorf("what the last two make is apart from %d, %v", f.Apart, err)
+			}
+			continue
+		}
+		few := func(part byte, of int) {
+			t.Helper()
+			m := w.live()[0]
+			if f, err := m.edits(name(part), 0, "new", true); err != nil || f.Apart != of {
+				t.Errorf("what few make is apart from the majority of %d, %v; want %d", f.Apart, err, of)
+			}
+			_, err := m.edits(name(part+100), 0, "new", false)
+			wantErr(t, "a writer who wants a majority", err, past.ErrNotReachable)
+		}
+		few(1, 5)
+		_, err := left[0].current(name(50))
+		wantErr(t, "a reader who wants a majority", err, past.ErrNotReachable)
+		_, err = left[0].reads(name(50), true)
+		wantErr(t, "a reader who does not", err, past.ErrNotFound)
+		kill(left)
+		restart(left) // with what they know of the others
+		w.net.Run(15 * time.Minute)
+		few(2, 5)
+		comes := w.join()
+		w.net.Run(15 * time.Minute)
+		for part := byte(3); ; part++ {
+			if w.nearest(name(part).ID(), 1)[0] == comes {
+				few(part, 3) // it knows of no more
+				break
+			}
+		}
+		if c.lost {
+			w.net.Run(2 * time.Hour)
+		} else {
+			restart(gone)
+			w.net.Run(2 * time.Minute)
+		}
+		for _, m := range w.live() {
+			if f, err := m.current(name(1)); err != nil || f.Apart > 0 || f.Holders != min(5, len(w.live())) {
+				t.Errorf("%s: %q is read of %d holders, apart from %d, %v", c.what, f.Content, f.Holders, f.Apart, err)
+			}
+		}
+		if f, err := left[1].edits(name(99), 0, "new", false); err != nil || f.Apart > 0 {
+			t.Errorf("%s: what a majority makes is apart from %d, %v", c.what, f.Apart, err)
+		}
+		w.net.Run(2 * time.Hour)
+		w.whole(true)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/past/account"
 	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/app/past/missed"
 	"github.com/phyllo-net/phyllo/app/past/voucher"
 	"github.com/phyllo-net/phyllo/app/reload"
 	"github.com/phyllo-net/phyllo/id"
@@ -189,12 +190,11 @@ const lifeKey = "life"
 func (p *Past) loadLife(t *task.T) error {
 	st, drawn := p.cfg.Store, p.ep.Rand().Uint64()|1
 	type past struct {
-		life    uint64
-		fellows []id.ID
-		missed  []byte
+		life uint64
+		remembered
 	}
 	was, err := reload.Once(t, func() (was past, err error) {
-		if was.fellows, was.missed, err = readFellows(st); err != nil {
+		if was.remembered, err = readFellows(st); err != nil {
 			return was, err
 		}
 		b, err := st.Get(PromiseTable, []byte(lifeKey))
@@ -214,6 +214,10 @@ func (p *Past) loadLife(t *task.T) error {
 	p.life = was.life
 	p.missed.Read(was.missed)
 	p.await(was.fellows)
+	if p.look(); p.cfg.Absence > 0 {
+		p.circle = missed.ReadCircle(was.circle, append(was.fellows, p.ep.Self().ID)...)
+		p.encircle()
+	}
 	p.rounds.Begin()
 	p.noteFellows()
 	return nil

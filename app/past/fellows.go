@@ -59,8 +59,14 @@ func (p *Past) noteFellows() {
 	})
 }
 
+// remembered is what a node knows after a restart of those near it.
+type remembered struct {
+	fellows        []id.ID
+	missed, circle []byte
+}
+
 // readFellows reads what noteFellows wrote, and what miss did.
-func readFellows(st store.Store) (ids []id.ID, missed []byte, err error) {
+func readFellows(st store.Store) (was remembered, err error) {
 	read := func(key string) []byte {
 		b, bad := st.Get(PromiseTable, []byte(key))
 		if bad != nil && !errors.Is(bad, store.ErrNotFound) && !errors.Is(bad, store.ErrCorrupt) {
@@ -68,33 +74,59 @@ func readFellows(st store.Store) (ids []id.ID, missed []byte, err error) {
 		}
 		return b
 	}
-	b, missed := read(fellowsKey), read(missedKey)
+	b := read(fellowsKey)
 	for ; len(b) >= 16; b = b[16:] {
-		ids = append(ids, id.FromBytes(b[:16]))
+		was.fellows = append(was.fellows, id.FromBytes(b[:16]))
 	}
-	return ids, missed, err
+	was.missed, was.circle = read(missedKey), read(circleKey)
+	return was, err
 }
 
-// missedKey is where it lies in PromiseTable how long others have been missed.
-const missedKey = "missed"
+// missedKey is where it lies in PromiseTable how long others have been missed, and circleKey who they are of whom a
+// majority is to be there.
+const (
+	missedKey = "missed"
+	circleKey = "circle"
+)
 
 // miss goes on counting for how long others have been missed.
 func (p *Past) miss(t *task.T) error {
 	before := p.missed.Bytes()
 	p.missed.Pass(p.ep.Now(), 2*p.cfg.Sync, func(n id.ID) bool { return client.Contains(p.ep.NeighborSet(maxFellows), n) })
-	now, st := p.missed.Bytes(), p.cfg.Store
-	if bytes.Equal(before, now) {
+	p.look()
+	p.encircle()
+	now, circle, st := p.missed.Bytes(), p.circle.Bytes(), p.cfg.Store
+	if bytes.Equal(before, now) && bytes.Equal(circle, p.circled) {
 		return nil
 	}
 	// A disk that fails makes others be waited for for longer.
-	_, err := task.Work(t, disk, func() (struct{}, error) { return struct{}{}, st.Put(PromiseTable, []byte(missedKey), now) })
+	_, err := task.Work(t, disk, func() (struct{}, error) {
+		var b store.Batch
+		b.Put(PromiseTable, []byte(missedKey), now)
+		b.Put(PromiseTable, []byte(circleKey), circle)
+		return struct{}{}, st.Apply(&b)
+	})
+	if err == nil {
+		p.circled = circle
+	}
 	return passStop(err)
+}
+
+// there are this node and its fellows.
+func (p *Past) there() []id.ID { return append(slices.Clone(p.fellows), p.ep.Self().ID) }
+
+// encircle looks at who is there of those of whom a majority is to be there.
+func (p *Past) encircle() {
+	if p.cfg.Absence > 0 {
+		p.circle = p.circle.Meet(p.there(), p.awayFor(p.cfg.Absence), p.forLost)
+	}
 }
 
 // Expelled tells that somebody was put out of the ring: he is not waited for any more.
 func (p *Past) Expelled() {
 	if p.cfg.Expelled != nil && p.ep != nil {
 		p.away = slices.DeleteFunc(p.away, func(a absence) bool { return p.cfg.Expelled(a.node) })
+		p.encircle()
 		p.rounds.Unsettle()
 	}
 }

@@ -97,7 +97,7 @@ func (p *Past) Start(ep kbr.Endpoint) {
 		p.dues = dues.New(ep, p.asker, p.accounts, p.cfg.Ask)
 	}
 	p.offices = office.New(office.Config{
-		Skew: p.cfg.Skew,
+		Skew: p.ahead(),
 		Ring: p.cfg.Ring, Signer: p.cfg.Signer, Verifier: p.cfg.Verifier, Certificate: p.cfg.Certificate, Ask: p.cfg.Ask,
 	}, ep, p.asker, bench{p})
 	p.Client = client.New(client.Config{

@@ -16,7 +16,13 @@ import (
 
 // late reports whether a term lies so far ahead that no honest root has come to it, whatever its clock
 // says: a promise of it would keep all roots out that count.
-func (p *Past) late(t certificate.Term) bool { return !t.InTime(p.ep.Wall().Add(p.cfg.Skew)) }
+func (p *Past) late(t certificate.Term) bool { return !t.InTime(p.ep.Wall().Add(p.ahead())) }
+
+// ahead is how far a term may be ahead of this node's clock. Roots count terms by one, and so need what clocks differ by, after
+// somebody took as late a term as he could: where a clock is further behind its node has no vote on that object for as long.
+// But whoever takes such a term from holders has their votes until that time comes. So it is less than for certificates, whose
+// dates are those of any clock.
+func (p *Past) ahead() time.Duration { return min(p.cfg.Skew, time.Hour) }
 
 // maxSettle bounds the objects that a root settles in one round of upkeep.
 const maxSettle = 64
@@ -51,6 +57,24 @@ func (p *Past) awayFor(d time.Duration) (ids []id.ID) {
 		}
 	}
 	return ids
+}
+
+// Missed implements office.Holder.
+func (b bench) Missed() (counted, others []id.ID) {
+	there, away := b.p.there(), b.p.awayFor(b.p.cfg.Absence)
+	if b.p.circle.Outnumbered(there) {
+		for _, n := range b.p.circle.Missing(there) {
+			if !slices.Contains(away, n) && !b.p.forLost(n) {
+				counted = append(counted, n)
+			}
+		}
+	}
+	for _, n := range b.p.missed.All() {
+		if !slices.Contains(there, n) && !slices.Contains(away, n) && !slices.Contains(counted, n) && !b.p.forLost(n) {
+			others = append(others, n)
+		}
+	}
+	return counted, others
 }
 
 // Lost implements office.Holder.

@@ -239,8 +239,8 @@ func TestHugeTerm(t *testing.T) {
 		count uint64
 		taken bool
 	}{
-		{math.MaxUint64, false}, {1 << 62, false}, {uint64(w.now().Add(25 * time.Hour).UnixMilli()), false},
-		{uint64(w.now().Add(24 * time.Hour).UnixMilli()), true},
+		{math.MaxUint64, false}, {1 << 62, false}, {uint64(w.now().Add(2 * time.Hour).UnixMilli()), false},
+		{uint64(w.now().Add(time.Hour).UnixMilli()), true},
 	} {
 		for _, h := range near[:6] {
 			if h == liar {

@@ -34,8 +34,10 @@ type upkeep struct {
 	fellows []id.ID
 	away    []absence
 	missed  missed.Missed
+	circle  missed.Circle
 	noted   []byte                   // of fellows and away, what lies on the disk
 	noting  bool                     // it is being written
+	circled []byte                   // of circle, what lies on the disk
 	surplus map[id.Hash]task.Instant // replicas that are not this node's to keep, since when
 	erased  quota
 	passed  passed
@@ -69,6 +71,7 @@ func (p *Past) Update(n *peer.Handle, joined bool) {
 	if p.look(); !slices.Equal(before, p.fellows) || slices.Contains(p.fellows, n.ID) {
 		p.rounds.Unsettle()
 	}
+	p.encircle()
 	p.noteFellows()
 }
 
@@ -83,6 +86,7 @@ func (p *Past) returned() {
 		return over
 	})
 	if len(p.away) < n {
+		p.encircle()
 		p.rounds.Unsettle()
 	}
 }

@@ -160,6 +160,7 @@ func TestMinorityOfSpace(t *testing.T) {
 				t.Fatalf("the minority is apart from %d, the majority from %d", b.sp.Apart(), a.sp.Apart())
 			}
 			w.net.Run(10 * time.Minute)
+			w.members[4].create(space.Founding{Name: "of its own", History: true}) // its place was drawn: nobody else may have made it
 			w.meet()
 			w.net.Run(30 * time.Minute)                              // until those who keep the root have compared what they keep
 			mustHave(t, append(opened(h, w.members[2]), m...), want) // it remembers nothing of what was there

@@ -189,10 +189,11 @@ func (s *Spaces) admit(h Handle, a access, g Grant) (*member, error) {
 	return &member{Key: g.Key, Name: g.Name, Writes: g.Writes, Number: g.Number, SealTo: g.SealTo, Access: sealed}, nil
 }
 
-// write puts a charter in place of a version.
+// write puts a charter in place of a version. The first one's place was drawn for it: whoever is away, nobody else has
+// made one there.
 func (sp *Space) write(t *task.T, c *charter, replaces uint64) error {
 	b := lock(sp.s.cfg.Locker, sp.handle.Door, "charter", c)
-	f, err := sp.s.cfg.Past.Change(t, sp.handle.part(), sp.handle.Copies, replaces, b, sp.person.Signer)
+	f, err := sp.s.cfg.Past.Edit(t, past.Edit{Part: sp.handle.part(), Copies: sp.handle.Copies, Replaces: replaces, Content: b, Apart: replaces == 0}, sp.person.Signer)
 	if err != nil {
 		return err
 	}

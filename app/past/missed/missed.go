@@ -45,7 +45,7 @@ func (ms *Missed) Pass(now task.Instant, most time.Duration, there func(id.ID) b
 		passed = min(now.Sub(ms.last), most)
 	}
 	ms.last, ms.begun = now, true
-	for _, n := range ms.sorted() {
+	for _, n := range ms.All() {
 		if ms.nodes[n] += passed; there(n) {
 			delete(ms.nodes, n)
 		}
@@ -55,14 +55,15 @@ func (ms *Missed) Pass(now task.Instant, most time.Duration, there func(id.ID) b
 // For is how long a node has been missed; 0 if it is not.
 func (ms *Missed) For(n id.ID) time.Duration { return ms.nodes[n] }
 
-func (ms *Missed) sorted() []id.ID { return slices.SortedFunc(maps.Keys(ms.nodes), id.ID.Cmp) }
+// All are the nodes that are missed, in order.
+func (ms *Missed) All() []id.ID { return slices.SortedFunc(maps.Keys(ms.nodes), id.ID.Cmp) }
 
 // size is that of one node in bytes: its id, and seconds.
 const size = 16 + 8
 
 // Bytes is what Read reads, to be kept over the node's restarts.
 func (ms *Missed) Bytes() (b []byte) {
-	for _, n := range ms.sorted() {
+	for _, n := range ms.All() {
 		raw := n.Bytes()
 		b = binary.BigEndian.AppendUint64(append(b, raw[:]...), uint64(ms.nodes[n]/time.Second))
 	}

@@ -27,6 +27,8 @@ type Promise struct {
 	Cert    *certificate.Certificate `cbor:"3,keyasint,omitempty"`
 	Content []byte                   `cbor:"4,keyasint,omitempty"`
 	Ruling  *certificate.Ruling      `cbor:"5,keyasint,omitempty"`
+	// Outnumbered: it would, but for what those may have made without it who are away, and are more.
+	Outnumbered bool `cbor:"6,keyasint,omitempty"`
 }
 
 // Higher answers prepare and accept: the holder has promised a later term.

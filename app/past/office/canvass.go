@@ -81,14 +81,15 @@ func (c *canvass) seated() bool {
 // object is made apart from whatever these have, unless a majority of all is sure. In larger rings those who are there
 // need not be the ones who would.
 func (c *canvass) nothing(near []*peer.Handle) bool {
-	away := c.all.holder.Away()
-	if c.none(near, away) {
+	away := c.away()
+	if c.none(near, away, c.sure) {
 		return true
 	}
-	if !c.apart || len(near)+len(away) > c.of.copies || !c.none(near, c.all.holder.Awaited()) {
+	larger := !c.few() && len(near)+len(away) > c.of.copies
+	if !c.apart || larger || !c.none(near, c.all.holder.Awaited(), c.settled) {
 		return false
 	}
-	unsure, of := slices.Clone(away), len(near)+len(away)
+	unsure, of := away, min(c.of.copies, len(near)+len(away))
 	for _, h := range near {
 		if !c.sure(h.ID) {
 			unsure = append(unsure, h.ID)
@@ -119,15 +120,32 @@ func (c *canvass) assured(met []*certificate.Version) (guessed bool) {
 	return guessed
 }
 
-// sure reports whether a node has promised, and knows of all that it should keep.
-func (c *canvass) sure(n id.ID) bool {
+// few reports whether those who are there are fewer than the object has holders.
+func (c *canvass) few() bool { return len(c.of.nodes) < c.of.copies }
+
+// away are the neighbours who may have the object, and are away: where few are left those, too, who have been so for
+// long, unless those who are left are a majority. Else what a majority made whom they do not see could be made a second time.
+func (c *canvass) away() []id.ID {
+	away := slices.Clone(c.all.holder.Away())
+	if !c.few() {
+		return away
+	}
+	counted, _ := c.all.holder.Missed()
+	return append(away, counted...)
+}
+
+// settled reports whether a node has promised, and knows of all that it should keep, as far as those who are there know.
+func (c *canvass) settled(n id.ID) bool {
 	m := c.heard[n]
 	return m != nil && m.Sure
 }
 
+// sure reports whether it is settled, and sees a majority of all of whom it knows.
+func (c *canvass) sure(n id.ID) bool { return c.settled(n) && !c.heard[n].Outnumbered }
+
 // none reports whether of the nodes near the object so few are away, silent or new that they make no
 // majority of any k of them.
-func (c *canvass) none(near []*peer.Handle, away []id.ID) bool {
+func (c *canvass) none(near []*peer.Handle, away []id.ID, sure func(id.ID) bool) bool {
 	unheard := 0
 	for _, n := range away {
 		if len(near) < 2*c.of.copies || id.Closer(c.of.object.Place(), n, near[len(near)-1].ID) {
@@ -135,7 +153,7 @@ func (c *canvass) none(near []*peer.Handle, away []id.ID) bool {
 		}
 	}
 	for _, h := range near {
-		if !c.sure(h.ID) {
+		if !sure(h.ID) {
 			unheard++
 		}
 	}
@@ -311,18 +329,25 @@ func (c *canvass) members() (ms certificate.Holders) {
 
 // makers are the holders of an object that is new: the members, and besides, where these are fewer than the object is to
 // have, the nearest of those who are away. A majority of the members alone could miss those who meet the
-// others later, and then are sure, in a majority of all, that there is no such object. Who is apart waits for nobody.
+// others later, and then are sure, in a majority of all, that there is no such object. For the same reason those are
+// named, too, without whom a majority went on long ago, as long as they are not lost: but only so many that those who have
+// promised are a majority of all who are named. Who is apart waits for nobody.
 func (c *canvass) makers() certificate.Holders {
 	ms := c.members()
-	if c.guess != nil {
+	if c.guess != nil || !c.few() {
 		return ms
 	}
-	away := c.all.holder.Away()
-	slices.SortFunc(away, func(a, b id.ID) int {
-		return a.Distance(c.of.object.Place()).Cmp(b.Distance(c.of.object.Place()))
-	})
+	_, others := c.all.holder.Missed()
+	ms = c.with(ms, c.away(), c.of.copies)
+	return c.with(ms, others, min(c.of.copies, 2*len(c.heard)-1))
+}
+
+// with returns holders with the nearest of some nodes besides, of whom nothing was heard: up to so many in all.
+func (c *canvass) with(ms certificate.Holders, away []id.ID, most int) certificate.Holders {
+	place := c.of.object.Place()
+	slices.SortFunc(away, func(a, b id.ID) int { return a.Distance(place).Cmp(b.Distance(place)) })
 	for _, n := range away {
-		if m := (certificate.Member{Node: n}); len(ms) < c.of.copies && !client.Contains(c.of.nodes, n) && !ms.Has(m) {
+		if m := (certificate.Member{Node: n}); len(ms) < most && !client.Contains(c.of.nodes, n) && !ms.Has(m) {
 			ms = append(ms, &m)
 		}
 	}

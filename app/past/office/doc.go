@@ -32,7 +32,9 @@
 //   - That there is no such object is believed when, of the 2k nearest nodes, so few are
 //     silent, new, or went away lately that they are no majority of any k of them. Where those who are
 //     there are fewer than k, its first holders are those, too, who are away: so the majority that makes it
-//     meets each other majority that could be sure so, also when these are back.
+//     meets each other majority that could be sure so, also when these are back. Among those who are away counts whoever
+//     is out of sight and not lost, for however long, unless a majority of all was there when he had been gone for
+//     past.Config.Absence (missed.Circle). Such a one is still named where those who are there are a majority with him, too.
 //   - A reader asks the k nearest and believes the latest version if it is not on the move
 //     and a majority of the holders has it. If not, something is half done, and the root is
 //     asked to take office, which completes it; then the reader asks again.
@@ -127,7 +129,10 @@
 //     Its rulings name the points of the trees that it left, and how many holders they have
 //     (Absorbed.Left): by that all see that it is apart.
 //   - Where each node would have the object, and it is made though a majority of all is away, its rulings name
-//     those who are away, or not sure, as what was left. It is apart until a majority of these nodes has spoken.
+//     those who are away, or not sure, as what was left. It is apart until a majority of these nodes has spoken. So
+//     it is for as long as they are away, and not lost. Where they went one by one, each time with a majority of those
+//     who were left, the few who are there are all: what they keep has moved to them, and they wait for nobody. Who is new
+//     and comes to them does not make them more, unless they are as many by that as an object has holders.
 //   - A holder gives up what a majority has ruled for a ruling that is apart only if that names the
 //     holder, left the tree at just that point or a later one, and no majority is in the holder's own sight.
 //     Even then it keeps what it gives up, until the tree is apart no more.
@@ -168,7 +173,7 @@
 // do that once and for all: nobody promises a term whose count is above the time of day in milliseconds (certificate.Term.InTime), so there is
 // a later one for the next root a moment later.
 //
-// A root whose clock is slow follows what others have promised up to Config.Skew ahead of its own time, as holders
+// A root whose clock is slow follows what others have promised up to Config.Skew (an hour) ahead of its own time, as holders
 // promise no more than that: what it only hears of beyond that one liar could have made up, and every holder
 // would refuse it. What no more than a minority says it follows up to its own time of day, and in the last of a few tries not
 // at all: else a liar could drive it to a term that holders refuse whose clocks are behind the root's. Only where it has no majority

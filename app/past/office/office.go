@@ -43,12 +43,15 @@ type Holder interface {
 	// Rivals returns the versions that are kept of an object besides the current one. The
 	// error is task.ErrStopped.
 	Rivals(t *task.T, o id.Hash) ([]*certificate.Version, error)
-	// Away returns the neighbours that went away and may come back: before they are given up nobody is
+	// Away returns the neighbours that went away a while ago, and may come back: before they are given up nobody is
 	// sure that there is no such object.
 	Away() []id.ID
 	// Awaited returns those of them that went a moment ago, and are waited for before anybody goes on
 	// without a majority.
 	Awaited() []id.ID
+	// Missed returns who has been out of sight for longer than that, and is not lost: counted are those without whom
+	// the others are no majority of all, none if they are one; others are those without whom a majority went on.
+	Missed() (counted, others []id.ID)
 	// Lost reports whether a node is taken for lost: it was expelled, or is out of sight for so long that
 	// nobody waits for it.
 	Lost(id.ID) bool

@@ -80,6 +80,9 @@ func (v *voter) Away() (ids []id.ID) {
 // Awaited implements office.Holder.
 func (v *voter) Awaited() []id.ID { return v.Away() }
 
+// Missed implements office.Holder.
+func (v *voter) Missed() (counted, others []id.ID) { return nil, nil }
+
 // Lost implements office.Holder.
 func (v *voter) Lost(id.ID) bool { return false }
 
