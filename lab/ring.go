@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/phyllo-net/phyllo/id"
@@ -78,7 +79,7 @@ func New(c Config) *Ring {
 
 // Add adds a node that joins through a live member, and returns its number. The
 // first node founds the ring.
-func (r *Ring) Add() sim.NodeRef { return r.add(r.seeds()) }
+func (r *Ring) Add() sim.NodeRef { return r.add(r.seeds(sim.Nobody)) }
 
 // add adds a node that joins through seeds.
 func (r *Ring) add(seeds []*peer.Handle) sim.NodeRef {
@@ -111,18 +112,18 @@ func (r *Ring) add(seeds []*peer.Handle) sim.NodeRef {
 	}
 	spec.Make = func(env sim.NodeEnv) machine.Machine {
 		if env.Life > 1 && env.Saved == nil {
-			seeds = r.seeds() // it lost its disk: its owner tells it anew
+			seeds = r.seeds(sim.NodeRef(i)) // it lost its disk: its owner tells it anew
 		}
 		return r.make(i, env, seeds)
 	}
 	return r.Sim.Add(spec)
 }
 
-// seeds draws the members that a newcomer is told of.
-func (r *Ring) seeds() []*peer.Handle {
+// seeds draws the members that newcomer, or Nobody yet, is told of.
+func (r *Ring) seeds(newcomer sim.NodeRef) []*peer.Handle {
 	var hs []*peer.Handle
 	for range min(3, r.Sim.Len()) {
-		if n := r.Member(); n != sim.Nobody {
+		if n := r.memberBut(newcomer); n != sim.Nobody {
 			hs = append(hs, r.Sim.Handle(n))
 		}
 	}
@@ -132,7 +133,10 @@ func (r *Ring) seeds() []*peer.Handle {
 // Member draws a node that claims keys, in time that does not grow with the ring; or
 // one that runs, if hardly any does, as a ring of two while it becomes one of three.
 // It is sim.Nobody if no node runs.
-func (r *Ring) Member() sim.NodeRef {
+func (r *Ring) Member() sim.NodeRef { return r.memberBut(sim.Nobody) }
+
+// memberBut is Member, but is not the node that starts anew: who knows only itself begins a ring.
+func (r *Ring) memberBut(newcomer sim.NodeRef) sim.NodeRef {
 	for range 32 {
 		if n := sim.NodeRef(r.rng.IntN(r.Sim.Len())); r.Ready(n) {
 			return n
@@ -140,7 +144,7 @@ func (r *Ring) Member() sim.NodeRef {
 	}
 	from := r.ReadyNodes()
 	if len(from) == 0 {
-		from = r.Live()
+		from = slices.DeleteFunc(r.Live(), func(n sim.NodeRef) bool { return n == newcomer })
 	}
 	if len(from) == 0 {
 		return sim.Nobody
