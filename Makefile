@@ -13,9 +13,10 @@ FIGURESFLAGS ?=
 RIVALSFLAGS ?=
 # For the test runner; -strict as in .ci/run.
 TESTFLAGS ?=
-# Rooms of one goroutine, as a test of internal/layers sees to, the checks of the whole code, and faults of disks. The race
-# detector would make their tests eight times as long, and has nothing to find in them: only those of disks run under it, too.
-FULL = ./lab ./lab/evaluation/... ./pastry ./app/census ./app/directory/... ./app/im ./app/past/... ./app/room/... ./app/scribe/... ./app/space ./app/work ./internal/layers ./store/disk
+# Rooms of one goroutine, as a test of internal/layers sees to, the checks of the whole code, faults of disks, and a large ring of
+# real nodes. The race detector would make their tests eight times as long, and has nothing to find in them: only those of disks
+# and rings run under it, too.
+FULL = ./lab ./lab/evaluation/... ./pastry/... ./app/... ./sim ./sim/topo ./sim/standin ./bench/ring ./internal/layers ./store/disk
 
 .DEFAULT_GOAL := help
 .PHONY: help build cross package reproducible test deps demo bench rivals soak picture lint
@@ -40,7 +41,7 @@ test: ## run all tests; needs Go only, and says which tests need more
 	@echo "first without the race detector: $(FULL); then the others under it"
 	go test -count=1 -vet=off -run '^TestMemory$$' ./transport/libp2p
 	cd bench/rivals && go test -vet=off ./...
-	go run ./internal/testrun $(TESTFLAGS) -plain "$(FULL)" ./node ./store/disk ./...
+	go run ./internal/testrun $(TESTFLAGS) -plain "$(FULL)" ./node ./store/disk ./bench/ring ./...
 
 deps: ## install what the tests need besides Go; says first what
 	./scripts/deps

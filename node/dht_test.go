@@ -3,9 +3,9 @@ package node_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/app/past/dht"
@@ -62,33 +62,33 @@ func TestTableProcesses(t *testing.T) {
 // who keep it may be away for some seconds.
 func (p *process) await(what, key string, good func(api.DHTEntry) bool) {
 	p.t.Helper()
-	for deadline := time.Now().Add(90 * time.Second); ; {
-		var e api.DHTEntry
-		out, err := p.run("dht", "get", key, "--json")
-		if err == nil {
+	var e api.DHTEntry
+	var err error
+	defer func() {
+		if p.t.Failed() {
+			p.t.Logf("the last answer: %+v, %v", e, err)
+		}
+	}()
+	p.until(what, func() bool {
+		e = api.DHTEntry{}
+		out := ""
+		if out, err = p.run("dht", "get", key, "--json"); err == nil {
 			err = json.Unmarshal([]byte(out), &e)
 		}
-		if err == nil && good(e) {
-			return
-		}
-		if time.Now().After(deadline) {
-			p.t.Fatalf("%s: got %+v, %v", what, e, err)
-		}
-	}
+		return err == nil && good(e)
+	})
 }
 
 // refused runs a change that is refused as it names an old version, once the nodes that
 // decide can be reached.
 func (p *process) refused(now string, args ...string) {
 	p.t.Helper()
-	for deadline := time.Now().Add(90 * time.Second); ; {
+	p.until(fmt.Sprintf("%q is refused", args), func() bool {
 		out, err := p.run(append([]string{"dht"}, args...)...)
+		if err == nil {
+			p.t.Fatalf("%q printed %q, and should be refused", args, out)
+		}
 		var f *failure
-		if errors.As(err, &f) && f.code == 1 && strings.Contains(f.stderr, "has "+now+" now") {
-			return
-		}
-		if err == nil || time.Now().After(deadline) {
-			p.t.Fatalf("%q printed %q, %v, and should be refused", args, out, err)
-		}
-	}
+		return errors.As(err, &f) && f.code == 1 && strings.Contains(f.stderr, "has "+now+" now")
+	})
 }

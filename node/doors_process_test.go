@@ -53,27 +53,18 @@ func (s *stored) program(env []string, argv ...string) string {
 // everywhere waits until each file of the space has a copy on each of three nodes.
 func (s *stored) everywhere() {
 	s.t.Helper()
-	c, err := api.Dial(s.a.home)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer c.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	c := s.a.dial()
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	page, err := c.FileList(ctx, api.FileQuery{Space: "backup"})
 	if err != nil || len(page.Files) < len(s.want) || page.Next != "" {
 		s.t.Fatalf("the space has %+v, %v", page, err)
 	}
 	for _, f := range page.Files {
-		for {
+		s.a.until(f.Name+" has copies on three nodes", func() bool {
 			got, err := c.FileStat(ctx, api.FileName{Space: "backup", Name: f.Name})
-			if ctx.Err() != nil {
-				s.t.Fatalf("%s has copies on %+v of 3 nodes, %v", f.Name, got, err)
-			}
-			if err == nil && got.Copies >= 3 {
-				break
-			}
-		}
+			return err == nil && got.Copies >= 3
+		})
 	}
 }
 

@@ -23,16 +23,7 @@ func TestFetchProcesses(t *testing.T) {
 	rand.NewChaCha8([32]byte{11}).Read(content)
 	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	defer cancel()
-	dial := func(p *process) *api.Client {
-		t.Helper()
-		client, err := api.Dial(p.home)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { client.Close() })
-		return client
-	}
-	writer := dial(a)
+	writer := a.dial()
 	name := ""
 	for try := 0; ; try++ { // the writer may hear of the others a moment later
 		name = fmt.Sprint("film ", try)
@@ -49,7 +40,7 @@ func TestFetchProcesses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, victim := range []*process{b, c} {
-		_, r, err := dial(reader).FileGet(ctx, api.FileName{Name: link.Link})
+		_, r, err := reader.dial().FileGet(ctx, api.FileName{Name: link.Link})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,14 +3,12 @@ package node_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/phyllo-net/phyllo/api"
 )
 
 // TestFilesProcesses: what is put on one process is read on every other, also after kill -9 of
@@ -33,17 +31,14 @@ func TestFilesProcesses(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Who stored it may have heard of the third node a moment later.
-	for deadline := time.Now().Add(90 * time.Second); ; {
+	a.until("the film is put in three copies", func() bool {
 		out := a.must("put", file)
-		if strings.Contains(out, "film: 300.0 KB, 3 of 5 copies") {
-			break
-		}
-		if !strings.Contains(out, " of 5 copies, more when more machines join") || time.Now().After(deadline) {
+		if !strings.Contains(out, " of 5 copies, more when more machines join") {
 			t.Fatalf("put: %q", out)
 		}
-	}
-	var cost api.Status
-	if a.read(&cost, "status"); cost.Traffic.BytesOut < 2*300_000 {
+		return strings.Contains(out, "film: 300.0 KB, 3 of 5 copies")
+	})
+	if cost := a.status(); cost.Traffic.BytesOut < 2*300_000 {
 		t.Errorf("two others have the file, and %d bytes were sent", cost.Traffic.BytesOut)
 	}
 	a.must("space", "create", "common")
@@ -77,15 +72,10 @@ func TestFilesProcesses(t *testing.T) {
 	want := func(p *process, args ...string) {
 		t.Helper()
 		to := filepath.Join(t.TempDir(), "got")
-		for deadline := time.Now().Add(90 * time.Second); ; {
+		p.until(fmt.Sprintf("get %q", args), func() bool {
 			_, err := p.run(append([]string{"get", "-o", to, "--force"}, args...)...)
-			if err == nil {
-				break
-			}
-			if time.Now().After(deadline) {
-				t.Fatalf("get %q: %v", args, err)
-			}
-		}
+			return err == nil
+		})
 		if got, err := os.ReadFile(to); err != nil || !bytes.Equal(got, content) {
 			t.Errorf("get %q: %d bytes, %v", args, len(got), err)
 		}
@@ -100,15 +90,14 @@ func TestFilesProcesses(t *testing.T) {
 // received waits for a message with a file, and returns the file's link.
 func (p *process) received(text string) (link string) {
 	p.t.Helper()
-	for deadline := time.Now().Add(90 * time.Second); ; {
-		if out := p.must("inbox", "--peek"); strings.Contains(out, text) {
-			if _, link, found := strings.Cut(out, "film, 300000 bytes: "); found {
-				return strings.TrimSpace(link)
-			}
-			p.t.Fatalf("the message has no link: %q", out)
-		}
-		if time.Now().After(deadline) {
-			p.t.Fatal("the message did not come")
-		}
+	out := ""
+	p.until("the message comes", func() bool {
+		out = p.must("inbox", "--peek")
+		return strings.Contains(out, text)
+	})
+	_, link, found := strings.Cut(out, "film, 300000 bytes: ")
+	if !found {
+		p.t.Fatalf("the message has no link: %q", out)
 	}
+	return strings.TrimSpace(link)
 }

@@ -52,6 +52,8 @@ func heldNow() held {
 // settled waits until what is held is good, and returns it.
 func settled(t *testing.T, what string, good func(held) bool) (h held) {
 	t.Helper()
+	again := time.NewTicker(asking) // looking stops the world
+	defer again.Stop()
 	for deadline := time.Now().Add(patience); ; {
 		if h = heldNow(); good(h) {
 			return h
@@ -59,7 +61,7 @@ func settled(t *testing.T, what string, good func(held) bool) (h held) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%s: in vain, this is held: %+v\n%s", what, h, stacks())
 		}
-		runtime.Gosched()
+		<-again.C
 	}
 }
 

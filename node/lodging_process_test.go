@@ -24,18 +24,9 @@ func TestLodgingProcesses(t *testing.T) {
 	a.must("user", "add", "ann")
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
-	dial := func(p *process) *api.Client {
-		t.Helper()
-		client, err := api.Dial(p.home)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { client.Close() })
-		return client
-	}
 	content := make([]byte, 8<<20)
 	rand.NewChaCha8([32]byte{12}).Read(content)
-	writer, name := dial(a), ""
+	writer, name := a.dial(), ""
 	var there api.Account
 	for try, before := 0, 0; there.Elsewhere == before; try++ { // it need not be one of the three nearest to any piece
 		name, before = fmt.Sprint("film ", try), there.Elsewhere
@@ -53,7 +44,7 @@ func TestLodgingProcesses(t *testing.T) {
 	}
 	read := func() {
 		t.Helper()
-		_, r, err := dial(small).FileGet(ctx, api.FileName{Name: link.Link})
+		_, r, err := small.dial().FileGet(ctx, api.FileName{Name: link.Link})
 		if err != nil {
 			t.Fatal(err)
 		}

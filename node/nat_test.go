@@ -18,26 +18,6 @@ func inSpace(t *testing.T, ns string) *process {
 	return p
 }
 
-// until asks again and again, for at most two minutes.
-func (p *process) until(what string, f func() bool) {
-	p.t.Helper()
-	began := time.Now()
-	for !f() {
-		if time.Since(began) > 2*time.Minute {
-			p.t.Fatalf("waited in vain until %s", what)
-		}
-	}
-	p.t.Logf("%v until %s", time.Since(began).Round(time.Millisecond), what)
-}
-
-// status is what the node says of itself.
-func (p *process) status() *api.Status {
-	p.t.Helper()
-	var s api.Status
-	p.read(&s, "status")
-	return &s
-}
-
 // relays returns the nodes that relay for this one.
 func (p *process) relays() int {
 	s := p.status()

@@ -12,7 +12,6 @@ import (
 )
 
 // patience bounds every wait of a test.
-
 const patience = 30 * time.Second
 
 func limited(t testing.TB) context.Context {
@@ -22,7 +21,6 @@ func limited(t testing.TB) context.Context {
 }
 
 // settings are those of a node of a test, on loopback.
-
 func settings(home string) config.Config {
 	c := config.Default()
 	c.Home, c.Listen, c.UI, c.LAN, c.NAT = home, []string{"127.0.0.1:0"}, "off", false, false
@@ -31,7 +29,6 @@ func settings(home string) config.Config {
 }
 
 // start starts a node with these settings, and stops it with the test.
-
 func start(t testing.TB, c config.Config, opts ...node.Option) *node.Node {
 	t.Helper()
 	n, err := node.New(c, opts...)
@@ -50,7 +47,6 @@ func start(t testing.TB, c config.Config, opts ...node.Option) *node.Node {
 }
 
 // ring starts a ring of n nodes; the options of node i are those that opts gives.
-
 func ring(t testing.TB, n int, opts func(i int) []node.Option) []*node.Node {
 	t.Helper()
 	if opts == nil {
@@ -82,7 +78,6 @@ func addUser(t testing.TB, n *node.Node, name string) *api.User {
 }
 
 // send sends a message and wants it delivered.
-
 func send(t *testing.T, n *node.Node, from, to, text string) {
 	t.Helper()
 	s, err := n.API().Send(limited(t), api.Draft{From: from, To: to, Text: text, Wait: patience.Milliseconds()})
@@ -114,9 +109,7 @@ func status(t *testing.T, n *node.Node) *api.Status {
 }
 
 // eventually asks until yes says that it is so. It asks again when the node tells of
-
 // anything (at least once a second, by its traffic), so it neither sleeps nor polls.
-
 func eventually(t *testing.T, n *node.Node, what string, yes func() bool) {
 	t.Helper()
 	err := n.API().Events(limited(t), func(*api.Event) error {
@@ -157,35 +150,3 @@ func TestThreeNodesTalk(t *testing.T) {
 		}
 	}
 }
-
-// counter is an application as a builder would write one.
-
-// TestKillIsSilent: a node that is killed says nothing, and the others go on.
-
-// TestJoinMovesUsers: a node alone in its ring joins another with its users; one that
-
-// is not alone refuses.
-
-// TestExportMovesAUser: the same person on a second node, by one file and a passphrase.
-
-// TestNewerHome: the home of a newer version is left as it is.
-
-// TestControlSocket: what the API says is what the socket says, and a stop through it
-
-// ends with the node.
-
-// TestRingBackup: the authority's key comes back under its passphrase.
-
-// TestInvitation: limits, and a picture of the line.
-
-// TestFirstAdmitters: the first two members become admitters by themselves, so that
-
-// any one of the three may be off.
-
-// TestBrokenNode: a fault of an application ends the node, and it says so.
-
-// carrier is a transport whose addresses can be changed.
-
-// TestNewAddresses: a node whose addresses have changed takes its place anew, and the
-
-// others know it by the new ones.

@@ -42,6 +42,7 @@ type process struct {
 	t    *testing.T
 	home string
 	ns   string   // network namespace; empty: the one of the test
+	at   string   // where it listens, but for in a namespace
 	env  []string // settings besides the usual ones of tests
 }
 
@@ -58,7 +59,7 @@ func beside(t *testing.T) {
 }
 
 func newProcess(t *testing.T) *process {
-	p := &process{t: t, home: t.TempDir()}
+	p := &process{t: t, home: t.TempDir(), at: "127.0.0.1:0"}
 	t.Cleanup(func() {
 		if t.Failed() {
 			log, _ := os.ReadFile(filepath.Join(p.home, "phyllo.log"))
@@ -119,15 +120,55 @@ func (p *process) up(args ...string) int {
 	p.t.Helper()
 	up := []string{"up"}
 	if p.ns == "" {
-		up = append(up, "--listen", "127.0.0.1:0")
+		up = append(up, "--listen", p.at)
 	}
 	p.must(append(up, args...)...)
-	var s api.Status
-	p.read(&s, "status")
+	s := p.status()
 	if s.State != api.StateReady {
 		p.t.Fatalf("the node of %s is %s after up", p.home, s.State)
 	}
 	return s.PID
+}
+
+// settle starts the node at an address of loopback that no other test uses, and has it come back to
+// the same port at each start to come: nodes that were all down find each other where they were last.
+func (p *process) settle(ip string, args ...string) {
+	p.t.Helper()
+	p.at = ip + ":0"
+	p.up(args...)
+	for _, a := range p.status().Addrs {
+		if _, port, ok := strings.Cut(a, "/tcp/"); ok {
+			p.at = ip + ":" + port
+			return
+		}
+	}
+	p.t.Fatalf("the node of %s has no address", p.home)
+}
+
+// dial returns a client of the node's control socket, for what is asked often: it begins no program.
+func (p *process) dial() *api.Client {
+	p.t.Helper()
+	c, err := api.Dial(p.home)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.t.Cleanup(c.Close)
+	return c
+}
+
+// status is what the node says of itself.
+func (p *process) status() *api.Status {
+	p.t.Helper()
+	c, err := api.Dial(p.home)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer c.Close() // it is asked again and again
+	s, err := c.Status(limited(p.t))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return s
 }
 
 // read decodes what a command prints with --json.
@@ -165,42 +206,57 @@ func threeProcesses(t *testing.T) (a, b, c *process) {
 	return a, b, c
 }
 
+// asking is the pause between two questions of until.
+const asking = 50 * time.Millisecond
+
+// until asks again and again, for at most two minutes. It leaves the processors to the nodes
+// between two questions: each of these begins a program, or has all nodes look what they keep.
+func (p *process) until(what string, f func() bool) {
+	p.t.Helper()
+	again := time.NewTicker(asking)
+	defer again.Stop()
+	began := time.Now()
+	for !f() {
+		if time.Since(began) > 2*time.Minute {
+			p.t.Fatalf("waited in vain until %s", what)
+		}
+		<-again.C
+	}
+	p.t.Logf("%v until %s", time.Since(began).Round(time.Millisecond), what)
+}
+
 // awaitAnswer asks until what a command prints with --json is good.
 func awaitAnswer[V any](p *process, what string, good func(V) bool, args ...string) {
 	p.t.Helper()
-	for deadline := time.Now().Add(90 * time.Second); ; {
-		var x V
-		if p.read(&x, args...); good(x) {
-			return
+	var x V
+	defer func() {
+		if p.t.Failed() {
+			p.t.Logf("the last answer: %+v", x)
 		}
-		if time.Now().After(deadline) {
-			p.t.Fatalf("%s: got %+v", what, x)
-		}
-	}
+	}()
+	p.until(what, func() bool {
+		x = *new(V) // what a command leaves out is not that of before
+		p.read(&x, args...)
+		return good(x)
+	})
 }
 
 // kill ends the node's process as a power cut does, and waits until it is gone.
 func (p *process) kill() {
 	p.t.Helper()
-	var s api.Status
-	p.read(&s, "status")
-	proc, err := os.FindProcess(s.PID)
+	pid := p.status().PID
+	proc, err := os.FindProcess(pid)
 	if err == nil {
 		err = proc.Kill()
 	}
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	for deadline := time.Now().Add(90 * time.Second); ; {
+	p.until(fmt.Sprintf("process %d is gone", pid), func() bool {
 		_, err := p.run("status")
 		var f *failure
-		if errors.As(err, &f) && f.code == api.NotRunning.ExitCode() {
-			return
-		}
-		if time.Now().After(deadline) {
-			p.t.Fatalf("process %d is still there: %v", s.PID, err)
-		}
-	}
+		return errors.As(err, &f) && f.code == api.NotRunning.ExitCode()
+	})
 }
 
 // inbox follows the unread messages until there are n, and returns their texts. It

@@ -44,17 +44,15 @@ func TestRoomOfProcesses(t *testing.T) {
 	beside(t)
 	names := []string{"alice", "bob", "carol", "dave", "erin"}
 	all := make([]*process, len(names))
-	// Where all were down, they find each other where they were last: at an address of the
-	// loopback network that no other test uses.
-	at := func(i int) []string { return []string{"--listen", fmt.Sprintf("127.77.0.%d:4280", i+1)} }
 	for i, name := range names {
 		all[i] = newProcess(t)
+		at := fmt.Sprintf("127.77.0.%d", i+1)
 		if i == 0 {
-			all[i].up(at(i)...)
+			all[i].settle(at)
 		} else {
 			var inv api.Invitation
 			all[0].read(&inv, "invite")
-			all[i].up(append(at(i), "--join", inv.Invite)...)
+			all[i].settle(at, "--join", inv.Invite)
 		}
 		all[i].must("user", "add", name)
 	}
@@ -90,14 +88,14 @@ func TestRoomOfProcesses(t *testing.T) {
 				said = append(said, names[j]+": "+text)
 			}
 		}
-		a.up(at(i)...)
-		b.up(at((i + 1) % len(all))...)
+		a.up()
+		b.up()
 	}
 	for _, p := range all {
 		p.kill()
 	}
-	for i, p := range all {
-		p.up(at(i)...)
+	for _, p := range all {
+		p.up()
 	}
 	slices.Sort(said)
 	var first []api.RoomMessage
@@ -134,7 +132,7 @@ func TestRoomOfProcesses(t *testing.T) {
 	all[1].kill()
 	all[3].must("room", "join", "carol/square")
 	all[3].until("what bob said", func() bool { return slices.Equal(all[3].texts("square"), []string{"bob: hear, hear"}) })
-	all[1].up(at(1)...)
+	all[1].up()
 
 	// Who is put out reads nothing that is said after the next key.
 	all[0].must("room", "role", "garden", "erin", "out")

@@ -163,14 +163,11 @@ func TestTopicOfProcesses(t *testing.T) {
 	beside(t)
 	all := []*process{newProcess(t), newProcess(t), newProcess(t)}
 	a, b, c := all[0], all[1], all[2]
-	// Where all were down, they find each other where they were last: at an address of the
-	// loopback network that no other test uses.
-	at := func(i int) []string { return []string{"--listen", fmt.Sprintf("127.78.0.%d:4280", i+1)} }
-	a.up(at(0)...)
+	a.settle("127.78.0.1")
 	for i, p := range all[1:] {
 		var inv api.Invitation
 		a.read(&inv, "invite")
-		p.up(append(at(i+1), "--join", inv.Invite)...)
+		p.settle(fmt.Sprintf("127.78.0.%d", i+2), "--join", inv.Invite)
 	}
 	a.must("user", "add", "ann")
 	early := b.begin("sub", "news", "--count", "4", "--json")
@@ -246,8 +243,8 @@ func TestTopicOfProcesses(t *testing.T) {
 	for _, p := range all { // the current fails
 		p.kill()
 	}
-	for i, p := range all {
-		p.up(at(i)...)
+	for _, p := range all {
+		p.up()
 	}
 	if out := c.must("sub", "news", "--since", "1h", "--count", "6"); out != "one\n\ntwo words\n\xff\x01\nfrom a node where nobody lives\nshort\n" {
 		t.Errorf("after all were killed the topic has %q", out)
@@ -266,9 +263,7 @@ func TestTopicSurvivesItsRoot(t *testing.T) {
 	for range 2 {
 		p := newProcess(t)
 		pid := a.admit(p)
-		var s api.Status
-		p.read(&s, "status")
-		victims[s.ID.String()] = pid
+		victims[p.status().ID.String()] = pid
 	}
 	a.must("user", "add", "ann")
 	topic, pid := "", 0

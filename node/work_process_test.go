@@ -110,9 +110,7 @@ func TestWorkOfProcesses(t *testing.T) {
 	if out := left.end(); strings.Count(out, "\n") != 1 {
 		t.Errorf("who leaves an item that nobody takes yet is told %s", out)
 	}
-	var s api.Status
-	a.read(&s, "status")
-	kill(t, s.PID)
+	kill(t, a.status().PID)
 	a.up()
 	late := b.begin("work", "take", "later", "--count", "1")
 	line := late.next()
