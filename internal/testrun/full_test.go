@@ -63,3 +63,35 @@ func smallerUnderRace(t *testing.T, root string) (folders []string) {
 	slices.Sort(folders)
 	return slices.Compact(folders)
 }
+
+// TestOneVersion: what this module and that of the rivals both need is of one version, so that it is
+// compiled once; else all that stands on it, as libp2p and a node do, is compiled again for the rivals.
+func TestOneVersion(t *testing.T) {
+	ours, theirs := needs(t, "../../go.mod"), needs(t, "../../bench/rivals/go.mod")
+	both := 0
+	for module, version := range theirs {
+		if ours[module] == "" {
+			continue
+		}
+		if both++; ours[module] != version {
+			t.Errorf("%s is %s in go.mod, %s in bench/rivals/go.mod: go get the later one", module, ours[module], version)
+		}
+	}
+	if both < 50 {
+		t.Errorf("only %d modules are needed by both", both)
+	}
+}
+
+// needs are the versions of the modules that a go.mod names.
+func needs(t *testing.T, path string) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]string{}
+	for _, m := range regexp.MustCompile(`(?m)^\t(\S+) (v\S+)`).FindAllSubmatch(text, -1) {
+		out[string(m[1])] = string(m[2])
+	}
+	return out
+}
