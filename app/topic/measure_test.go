@@ -3,6 +3,7 @@ package topic_test
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -168,6 +169,14 @@ func TestSeenBounded(t *testing.T) {
 	ask(id.HashOf("other"), mark)
 	if codes[3] != 300 {
 		t.Errorf("300 questions about a topic that is not read here: %v", codes)
+	}
+	clear(codes)
+	if err := w.houses[0].say("news", ann, append([]string{string(mark)}, slices.Repeat([]string{"x"}, 3000)...)...); err != nil {
+		t.Fatal(err)
+	}
+	ask(w.houses[1].scribe.Groups()[0], mark)
+	if codes[0] != 300 {
+		t.Errorf("300 questions that come 3,000 messages late: %v", codes)
 	}
 }
 

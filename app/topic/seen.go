@@ -2,6 +2,7 @@ package topic
 
 import (
 	"bytes"
+	"slices"
 	"time"
 
 	"github.com/phyllo-net/phyllo/kbr"
@@ -15,9 +16,6 @@ const (
 	seenWait = 10 * time.Second
 	// seenAtOnce is how many questions about one topic wait on a node.
 	seenAtOnce = 256
-	// seenBack is among how many messages that were read last one is looked for: what was
-	// read before the question about it came.
-	seenBack = 1024
 )
 
 // awaited is a question about a message that has not been read here yet.
@@ -34,8 +32,9 @@ func (s *Topics) onSeen(d *kbr.Delivery, q *seen) {
 		d.Refuse(refusedUnknown, "nobody reads the topic on this node")
 		return
 	}
-	for i := len(h.kept) - 1; i >= max(0, len(h.kept)-seenBack); i-- {
-		if m := h.kept[i].e.Message; m != nil && bytes.HasPrefix(m.Body, q.Mark) {
+	// On a busy machine thousands are read before the question comes.
+	for _, k := range slices.Backward(h.kept) {
+		if m := k.e.Message; m != nil && bytes.HasPrefix(m.Body, q.Mark) {
 			d.Reply(encode(new(saw)))
 			return
 		}
