@@ -71,16 +71,42 @@ func (gs *Group) unmask() {
 	}
 }
 
-// turnedBy returns the attacker by which alone a node gets what it reads, each two in the wrong order.
+// turnedBy returns the attacker by which alone a node gets what it reads, each two in the wrong order. One
+// below another that reorders brings back into its order what that one turned, and below a swallower nobody
+// is handed anything: what these send is no sign of what they are.
 func (gs *Group) turnedBy(n sim.NodeRef) (by sim.NodeRef, is bool) {
+	by, is = gs.parentOf(n)
+	if !is || gs.placeOf(n).Keeper || gs.deedHere(by) != reorders {
+		return 0, false
+	}
+	at := by
+	for range gs.seats {
+		up, has := gs.parentOf(at)
+		if !has {
+			return by, gs.placeOf(at).Root
+		}
+		if does := gs.deedHere(up); does == swallows || does == reorders {
+			return 0, false
+		}
+		at = up
+	}
+	return 0, false // a circle
+}
+
+// parentOf returns the parent of a node that needs one to get messages, if that one is alive.
+func (gs *Group) parentOf(n sim.NodeRef) (up sim.NodeRef, has bool) {
 	p := gs.placeOf(n)
-	if p.Root || p.Keeper || p.Parent.IsZero() {
+	if p.Root || p.Parent.IsZero() {
 		return 0, false
 	}
-	by, known := gs.storm.Sim().Find(p.Parent)
-	if !known || gs.does[by] != reorders || !gs.storm.Sim().Alive(by) {
-		return 0, false
+	up, known := gs.storm.Sim().Find(p.Parent)
+	return up, known && gs.storm.Sim().Alive(up)
+}
+
+// deedHere is what a node does where it stands: as root and keeper none is an attacker.
+func (gs *Group) deedHere(n sim.NodeRef) deed {
+	if p := gs.placeOf(n); p.Root || p.Keeper {
+		return honest
 	}
-	up := gs.placeOf(by)
-	return by, !up.Root && !up.Keeper
+	return gs.does[n]
 }
