@@ -16,7 +16,7 @@ TESTFLAGS ?=
 # Rooms of one goroutine, as a test of internal/layers sees to, the checks of the whole code, faults of disks, and a large ring of
 # real nodes. The race detector would make their tests eight times as long, and has nothing to find in them: only those of disks
 # and rings run under it, too.
-FULL = ./lab ./lab/evaluation/... ./pastry ./app/census ./app/directory/... ./app/im ./app/past/... ./app/room/... ./app/scribe/... ./app/space ./app/work ./bench/ring ./internal/layers ./store/disk
+FULL = ./lab ./lab/evaluation/... ./pastry/... ./app/... ./sim ./sim/topo ./sim/standin ./bench/ring ./internal/layers ./store/disk
 
 .DEFAULT_GOAL := help
 .PHONY: help build cross package reproducible test deps demo bench rivals soak picture lint
