@@ -1,0 +1,58 @@
+package typed_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/phyllo-net/phyllo/api"
+	"github.com/phyllo-net/phyllo/app/room/entry"
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/node/typed"
+)
+
+// What is right is read as it was meant; what is not is the mistake of who typed it.
+func TestTyped(t *testing.T) {
+	hash := id.HashOf("a message")
+	key := hash.Place()
+	name, err := typed.Person("Bob")
+	check(t, name, "bob", err)
+	topic, err := typed.Topic("Ann/News")
+	check(t, topic.String(), "ann/news", err)
+	place, err := typed.Place(key.String())
+	check(t, place, key, err)
+	place, err = typed.Place("Bob")
+	check(t, place, name.Key(), err)
+	room, err := typed.Room("#book club")
+	check(t, room, "book club", err)
+	role, err := typed.Role(api.RoleAdmin)
+	check(t, role, entry.Admin, err)
+	message, err := typed.Message(hash.String())
+	check(t, message, hash, err)
+	space, err := typed.Space("My photos")
+	check(t, space, "My photos", err)
+
+	long := strings.Repeat("a", 1000)
+	wrong(t, typed.Person, "", "#bob", "/bob", "bob smith", "bob.", key.String(), long)
+	wrong(t, typed.Topic, "", "ann/", "ann/bob/news", "#news", "big news", long)
+	wrong(t, typed.Place, "", "bob smith", long)
+	wrong(t, typed.Room, "", "#", "a\x1b[31m", "\xff", long)
+	wrong(t, typed.Role, "", "king", "Admin", long)
+	wrong(t, typed.Message, "", "12ab", hash.String()+"00", strings.Repeat("x", 64), long)
+	wrong(t, typed.Space, "", ".", "..", "a/b", "a\n", "\xff", long)
+}
+
+func check[T comparable](t *testing.T, got, want T, err error) {
+	t.Helper()
+	if err != nil || got != want {
+		t.Errorf("%v, %v; want %v", got, err, want)
+	}
+}
+
+func wrong[T any](t *testing.T, read func(string) (T, error), texts ...string) {
+	t.Helper()
+	for _, s := range texts {
+		if x, err := read(s); api.KindOf(err) != api.Usage || len(err.Error()) > 400 {
+			t.Errorf("%.40q: %v, %v (%v)", s, x, err, api.KindOf(err))
+		}
+	}
+}
