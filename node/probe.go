@@ -6,13 +6,12 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
-	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/node/clock"
 	"github.com/phyllo-net/phyllo/node/kind"
 	"github.com/phyllo-net/phyllo/node/loop"
-	"github.com/phyllo-net/phyllo/node/people"
+	"github.com/phyllo-net/phyllo/node/typed"
 	"github.com/phyllo-net/phyllo/node/users"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
@@ -56,7 +55,7 @@ func (f face) Ping(ctx context.Context, target string) (*api.Pong, error) {
 		}
 		return p, nil
 	}
-	name, err := people.ParseName(target)
+	name, err := typed.Person(target)
 	if err != nil {
 		return nil, err
 	}
@@ -142,13 +141,9 @@ func (n *Node) nodeOf(key peer.Key) (node id.ID) {
 
 // Trace implements api.Node.
 func (f face) Trace(ctx context.Context, target string) (*api.Trace, error) {
-	key, err := id.Parse(target)
+	key, err := typed.Place(target)
 	if err != nil {
-		name, err := directory.ParseName(target)
-		if err != nil {
-			return nil, kind.Give(err)
-		}
-		key = name.Key()
+		return nil, err
 	}
 	self := f.n.overlayID()
 	answer, err := loop.Do(ctx, f.n.overlay(), func(t *task.T, o *overlay) (kbr.Answer, error) {

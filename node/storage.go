@@ -11,10 +11,10 @@ import (
 	"github.com/phyllo-net/phyllo/gateway/files"
 	"github.com/phyllo-net/phyllo/node/kind"
 	"github.com/phyllo-net/phyllo/node/loop"
-	"github.com/phyllo-net/phyllo/node/people"
 	"github.com/phyllo-net/phyllo/node/spaces"
 	"github.com/phyllo-net/phyllo/node/storage"
 	"github.com/phyllo-net/phyllo/node/table"
+	"github.com/phyllo-net/phyllo/node/typed"
 	"github.com/phyllo-net/phyllo/node/users"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -73,8 +73,8 @@ func (s spaceSide) Person(user string) (space.Person, error) {
 func (s spaceSide) Changed() { s.n.storage.Changed() }
 
 // Grantee implements spaces.Node.
-func (s spaceSide) Grantee(ctx context.Context, user, typed string) (space.Grant, error) {
-	name, err := people.ParseName(typed)
+func (s spaceSide) Grantee(ctx context.Context, user, called string) (space.Grant, error) {
+	name, err := typed.Person(called)
 	if err != nil {
 		return space.Grant{}, err
 	}

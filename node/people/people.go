@@ -20,7 +20,6 @@ import (
 	"github.com/phyllo-net/phyllo/app/space"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/keys"
-	"github.com/phyllo-net/phyllo/node/kind"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -33,15 +32,6 @@ const (
 	sealPrefix   = "seal-"
 	sealSuffix   = ".key"
 )
-
-// ParseName reads a person's name that somebody typed. The error has a kind.
-func ParseName(typed string) (directory.Name, error) {
-	name, err := directory.ParseName(typed)
-	if err == nil && name.Kind() != directory.Person {
-		err = fmt.Errorf("%w: %s is the name of a room or a topic, not of a person", directory.ErrName, name)
-	}
-	return name, kind.Give(err)
-}
 
 // Resident is somebody who lives on this node. It is frozen: a change is a new one.
 type Resident struct {

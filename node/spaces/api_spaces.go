@@ -10,9 +10,9 @@ import (
 	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/space"
-	"github.com/phyllo-net/phyllo/gateway/files"
 	"github.com/phyllo-net/phyllo/node/kind"
 	"github.com/phyllo-net/phyllo/node/loop"
+	"github.com/phyllo-net/phyllo/node/typed"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -48,8 +48,8 @@ func (f Face) SpaceList(ctx context.Context, user string) ([]api.Space, error) {
 
 // SpaceCreate implements api.Node. A space that a person makes has history.
 func (f Face) SpaceCreate(ctx context.Context, q api.SpaceCreate) (*api.Space, error) {
-	if files.CheckSpaceName(q.Name) != nil {
-		return nil, api.Errorf(api.Usage, "a space cannot be called %+q: choose a name of 1 to %d bytes without \"/\" and control characters", q.Name, space.MaxSpaceName)
+	if _, err := typed.Space(q.Name); err != nil {
+		return nil, err
 	}
 	sp, err := asUser(ctx, userSpaces{f.Node, q.User}, func(t *task.T, h *Here, p space.Person) (api.Space, error) {
 		sp, err := h.create(t, p, space.Founding{Name: q.Name, Convergent: q.Convergent, History: true})

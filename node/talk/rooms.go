@@ -3,7 +3,6 @@ package talk
 import (
 	"cmp"
 	"context"
-	"encoding/hex"
 	"errors"
 	"slices"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/node/kind"
 	"github.com/phyllo-net/phyllo/node/people"
+	"github.com/phyllo-net/phyllo/node/typed"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -50,12 +50,12 @@ func apiRoom(s *room.Summary) *api.Room {
 	if s.Stored {
 		r.Entries, r.Unstored = s.Entries, s.Unstored
 	}
-	for _, p := range s.Members {
+	members := slices.SortedStableFunc(slices.Values(s.Members), func(a, b dag.Person) int {
+		return cmp.Or(cmp.Compare(b.Role, a.Role), cmp.Compare(a.Name, b.Name))
+	})
+	for _, p := range members {
 		r.Members = append(r.Members, api.RoomMember{Name: p.Name, Key: directory.Fingerprint(p.Key), Role: p.Role.String()})
 	}
-	slices.SortStableFunc(r.Members, func(a, b api.RoomMember) int {
-		return cmp.Or(cmp.Compare(roles[b.Role], roles[a.Role]), cmp.Compare(a.Name, b.Name))
-	})
 	switch {
 	case s.Disputed:
 		r.Trouble = "it was handed over to two people: ask them who it was meant for"
@@ -177,15 +177,13 @@ func (f Face) RoomLeave(ctx context.Context, q api.RoomQuery) error {
 	return err
 }
 
-var roles = map[string]entries.Role{api.RoleOut: entries.Out, api.RoleMember: entries.Member, api.RoleAdmin: entries.Admin, api.RoleOwner: entries.Owner}
-
 // RoomRole implements api.Node.
 func (f Face) RoomRole(ctx context.Context, q api.RoomRole) error {
-	role, ok := roles[q.Role]
-	if !ok {
-		return api.Errorf(api.Usage, "%+q is no role: out, member, admin and owner are", q.Role)
+	role, err := typed.Role(q.Role)
+	if err != nil {
+		return err
 	}
-	_, err := inRoom(ctx, f, q.User, q.Room, func(t *task.T, m *room.Rooms, user peer.Key, r id.Hash) (struct{}, error) {
+	_, err = inRoom(ctx, f, q.User, q.Room, func(t *task.T, m *room.Rooms, user peer.Key, r id.Hash) (struct{}, error) {
 		who, err := roomMember(t, m, user, r, q.Name)
 		if err != nil {
 			return struct{}{}, err
@@ -217,26 +215,22 @@ func (f Face) RoomRename(ctx context.Context, q api.RoomRename) error {
 	return err
 }
 
-// hashOf reads the id of a message; empty: none.
-func hashOf(s string) (h id.Hash, err error) {
+// messageOf reads the id of a message; empty: none.
+func messageOf(s string) (id.Hash, error) {
 	if s == "" {
-		return h, nil
+		return id.Hash{}, nil
 	}
-	b, err := hex.DecodeString(s)
-	if err != nil || len(b) != len(h) {
-		return h, api.Errorf(api.Usage, "%+q is no id of a message in a room: want 64 hex digits, as `phyllo room history ROOM --json` prints them", s)
-	}
-	return id.Hash(b), nil
+	return typed.Message(s)
 }
 
 // RoomSay implements api.Node.
 func (f Face) RoomSay(ctx context.Context, q api.RoomSay) (*api.RoomSaid, error) {
 	w := entries.Words{Text: q.Text}
 	var err error
-	if w.Reply, err = hashOf(q.Reply); err != nil {
+	if w.Reply, err = messageOf(q.Reply); err != nil {
 		return nil, err
 	}
-	if w.Edits, err = hashOf(q.Edits); err != nil {
+	if w.Edits, err = messageOf(q.Edits); err != nil {
 		return nil, err
 	}
 	if q.File != nil {

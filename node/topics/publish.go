@@ -14,6 +14,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/topic"
 	"github.com/phyllo-net/phyllo/node/kind"
 	"github.com/phyllo-net/phyllo/node/loop"
+	"github.com/phyllo-net/phyllo/node/typed"
 	"github.com/phyllo-net/phyllo/task"
 )
 
@@ -36,7 +37,7 @@ type publication struct {
 
 // Publish implements api.Node.
 func (f Face) Publish(ctx context.Context, q api.Publication, r io.Reader) (*api.Published, error) {
-	name, err := topicNamed(q.Topic)
+	name, err := typed.Topic(q.Topic)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/topic"
 	"github.com/phyllo-net/phyllo/node/kind"
 	"github.com/phyllo-net/phyllo/node/loop"
+	"github.com/phyllo-net/phyllo/node/typed"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -32,7 +33,7 @@ type reading struct {
 
 // Subscribe implements api.Node.
 func (f Face) Subscribe(ctx context.Context, q api.Subscription, each func(*api.TopicEvent) error) error {
-	name, err := topicNamed(q.Topic)
+	name, err := typed.Topic(q.Topic)
 	if err != nil {
 		return err
 	}

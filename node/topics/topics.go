@@ -19,6 +19,7 @@ import (
 	"github.com/phyllo-net/phyllo/node/kind"
 	"github.com/phyllo-net/phyllo/node/loop"
 	"github.com/phyllo-net/phyllo/node/people"
+	"github.com/phyllo-net/phyllo/node/typed"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/task"
@@ -142,15 +143,9 @@ func Speaker(n Node, user string) (peer.Signer, error) {
 // Face is the part of api.Node that is about topics and work.
 type Face struct{ Node Node }
 
-// topicNamed reads a topic's name.
-func topicNamed(typed string) (topic.Name, error) {
-	name, err := topic.ParseName(typed)
-	return name, kind.Give(err)
-}
-
 // TopicSet implements api.Node.
 func (f Face) TopicSet(ctx context.Context, q api.TopicRules) (*api.Topic, error) {
-	name, err := topicNamed(q.Topic)
+	name, err := typed.Topic(q.Topic)
 	if err != nil {
 		return nil, err
 	}
@@ -195,20 +190,20 @@ func (h *Here) keysOf(t *task.T, names []string, was bool) (all bool, list []pee
 	if len(names) == 0 {
 		return was, nil, nil
 	}
-	for _, typed := range names {
-		switch typed {
+	for _, called := range names {
+		switch called {
 		case "all":
 			return true, nil, nil
 		case "owner":
 			continue
 		}
-		name, err := people.ParseName(typed)
+		name, err := typed.Person(called)
 		if err != nil {
 			return false, nil, err
 		}
 		found, err := h.dir.Lookup(t, name)
 		if err != nil {
-			return false, nil, kind.AboutName(err, typed)
+			return false, nil, kind.AboutName(err, called)
 		}
 		list = append(list, found.Record.Identity)
 	}
@@ -237,8 +232,8 @@ func (f Face) TopicList(ctx context.Context) (list []api.Topic, err error) {
 }
 
 // TopicTree implements api.Node.
-func (f Face) TopicTree(ctx context.Context, typed string) (*api.TopicTree, error) {
-	name, err := topicNamed(typed)
+func (f Face) TopicTree(ctx context.Context, called string) (*api.TopicTree, error) {
+	name, err := typed.Topic(called)
 	if err != nil {
 		return nil, err
 	}
@@ -259,7 +254,7 @@ func (f Face) TopicTree(ctx context.Context, typed string) (*api.TopicTree, erro
 
 // TopicBench implements api.Node.
 func (f Face) TopicBench(ctx context.Context, q api.TopicTrial) (*api.TopicMeasured, error) {
-	name, err := topicNamed(q.Topic)
+	name, err := typed.Topic(q.Topic)
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/node/kind"
 	"github.com/phyllo-net/phyllo/node/loop"
+	"github.com/phyllo-net/phyllo/node/typed"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -82,7 +83,7 @@ func (s *workStream) waiting() (events, open int) {
 
 // WorkOffer implements api.Node.
 func (f Face) WorkOffer(ctx context.Context, q api.WorkOffering, r io.Reader, each func(*api.WorkEvent) error) error {
-	name, err := topicNamed(q.Topic)
+	name, err := typed.Topic(q.Topic)
 	if err != nil {
 		return err
 	}
@@ -159,7 +160,7 @@ func (s *workStream) offered(e work.Event) {
 
 // WorkTake implements api.Node.
 func (f Face) WorkTake(ctx context.Context, q api.WorkTaking, each func(*api.WorkEvent) error) error {
-	name, err := topicNamed(q.Topic)
+	name, err := typed.Topic(q.Topic)
 	if err != nil {
 		return err
 	}
@@ -244,7 +245,7 @@ func workItem(s work.Standing) api.WorkItem {
 
 // WorkSurvey implements api.Node.
 func (f Face) WorkSurvey(ctx context.Context, q api.WorkQuery) (*api.WorkSurvey, error) {
-	name, err := topicNamed(q.Topic)
+	name, err := typed.Topic(q.Topic)
 	if err != nil {
 		return nil, err
 	}
@@ -283,7 +284,7 @@ func wholeRunes(b []byte) []byte {
 
 // WorkWithdraw implements api.Node.
 func (f Face) WorkWithdraw(ctx context.Context, q api.WorkWithdrawal) (*api.Withdrawn, error) {
-	name, err := topicNamed(q.Topic)
+	name, err := typed.Topic(q.Topic)
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/phyllo-net/phyllo/node/kind"
 	"github.com/phyllo-net/phyllo/node/loop"
 	"github.com/phyllo-net/phyllo/node/people"
+	"github.com/phyllo-net/phyllo/node/typed"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -103,7 +104,7 @@ func (f Face) UserList(context.Context) ([]api.User, error) {
 
 // UserAdd implements api.Node.
 func (f Face) UserAdd(ctx context.Context, q api.UserRequest) (*api.User, error) {
-	name, err := people.ParseName(q.Name)
+	name, err := typed.Person(q.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -199,8 +200,8 @@ func (h *Here) putRecord(ctx context.Context, u *people.Resident) error {
 }
 
 // UserFind implements api.Node.
-func (f Face) UserFind(ctx context.Context, typed string) (*api.User, error) {
-	name, err := people.ParseName(typed)
+func (f Face) UserFind(ctx context.Context, called string) (*api.User, error) {
+	name, err := typed.Person(called)
 	if err != nil {
 		return nil, err
 	}
@@ -262,8 +263,8 @@ func (f Face) UserEdit(ctx context.Context, q api.UserRequest) (*api.User, error
 }
 
 // ClaimAtStart makes a user with this name, unless he lives here.
-func ClaimAtStart(ctx context.Context, n Node, typed string) error {
-	name, err := people.ParseName(typed)
+func ClaimAtStart(ctx context.Context, n Node, called string) error {
+	name, err := typed.Person(called)
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ you accept him.`,
 func contactChange(w *console.World, use, short, did string, f func(context.Context, *api.Client, api.Who) error) *cobra.Command {
 	var as string
 	cmd := &cobra.Command{
-		Use: use, Short: short, Args: command.Args(1, 1), ValidArgsFunction: command.Complete(w, command.Contacts),
+		Use: use, Short: short, Args: command.Typed(1, 1, command.Person), ValidArgsFunction: command.Complete(w, command.Contacts),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			return w.Ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
 				if err := f(ctx, c, api.Who{User: as, Name: a[0]}); err != nil {

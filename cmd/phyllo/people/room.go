@@ -42,7 +42,7 @@ func roomList(w *console.World) *cobra.Command {
 	var as string
 	cmd := &cobra.Command{
 		Use: "list [ROOM]", Short: "List your rooms and invitations, or who is in a room",
-		Example: "  phyllo room list\n  phyllo room list garden", Args: command.Args(0, 1), ValidArgsFunction: command.Complete(w, rooms),
+		Example: "  phyllo room list\n  phyllo room list garden", Args: command.Typed(0, 1, command.Room), ValidArgsFunction: command.Complete(w, rooms),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			return w.Ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
 				list, err := c.RoomList(ctx, as)
@@ -160,7 +160,7 @@ of such rooms: others find one by the name of anybody who is in it ("phyllo room
 none of the others is there gets all of it. It is paid for by those who say something, and
 stays there as long as members come back: for 90 days after the last of them was there. So
 does a key that begins while somebody is away; then a member must be there for him to read on.`,
-		Example: "  phyllo room create garden\n  phyllo room create \"book club\" --stored\n  phyllo room create square --public", Args: command.Args(1, 1),
+		Example: "  phyllo room create garden\n  phyllo room create \"book club\" --stored\n  phyllo room create square --public", Args: command.Typed(1, 1, command.Room),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.Name = a[0]
 			return w.Ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
@@ -215,7 +215,7 @@ func roomInvite(w *console.World) *cobra.Command {
 		Use: "invite ROOM NAME", Short: "Make a person a member",
 		Long: `Make a person a member. He finds the invitation in "phyllo room list" as soon as any
 member's computer reaches his, and reads what was said before when he has joined.`,
-		Example: "  phyllo room invite garden bob", Args: command.Args(2, 2), ValidArgsFunction: command.Complete(w, rooms, command.Contacts),
+		Example: "  phyllo room invite garden bob", Args: command.Typed(2, 2, command.Room, command.Person), ValidArgsFunction: command.Complete(w, rooms, command.Contacts),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			return w.Ask(cmd.Context(), "looking for "+plain.Clean(a[1])+" …", func(ctx context.Context, c *api.Client) error {
 				if err := c.RoomInvite(ctx, api.RoomWho{User: as, Room: a[0], Name: a[1]}); err != nil {
@@ -236,7 +236,7 @@ func roomFind(w *console.World) *cobra.Command {
 		Use: "find NAME", Short: "List the public rooms that a person is in",
 		Long: `List the public rooms that a person is in. His computer is asked, so it must be there.
 Join one with "phyllo room join NAME/ROOM".`,
-		Example: "  phyllo room find ann", Args: command.Args(1, 1), ValidArgsFunction: command.Complete(w, command.Contacts),
+		Example: "  phyllo room find ann", Args: command.Typed(1, 1, command.Person), ValidArgsFunction: command.Complete(w, command.Contacts),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.Name = a[0]
 			return w.Ask(cmd.Context(), "asking "+plain.Clean(a[0])+" …", func(ctx context.Context, c *api.Client) error {
@@ -269,7 +269,7 @@ What was said before comes from the members who are there, or from the ring's st
 nobody is there you have joined after ten seconds all the same, and it comes by itself when
 the computer of a member is on.`,
 		Example: "  phyllo room join garden\n  phyllo room join ann/square",
-		Args:    command.Args(1, 1), ValidArgsFunction: command.Complete(w, rooms),
+		Args:    command.Typed(1, 1, command.Room), ValidArgsFunction: command.Complete(w, rooms),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			return w.Ask(cmd.Context(), "fetching what was said …", func(ctx context.Context, c *api.Client) error {
 				r, err := c.RoomJoin(ctx, api.RoomQuery{User: as, Room: a[0]})
@@ -301,7 +301,7 @@ func roomLeave(w *console.World) *cobra.Command {
 of it stays readable for you. The others are told, and an admin can invite you again. The
 owner hands the room over first ("phyllo room role ROOM NAME owner"). An invitation is
 sent away; nobody is told so.`,
-		Example: "  phyllo room leave garden", Args: command.Args(1, 1), ValidArgsFunction: command.Complete(w, rooms),
+		Example: "  phyllo room leave garden", Args: command.Typed(1, 1, command.Room), ValidArgsFunction: command.Complete(w, rooms),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			return w.Ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
 				if err := c.RoomLeave(ctx, api.RoomQuery{User: as, Room: a[0]}); err != nil {
@@ -325,7 +325,7 @@ func roomRole(w *console.World) *cobra.Command {
 new key, which the first admin who is there makes within seconds; an "admin" invites
 people and puts them out; "owner" hands the room over to him. Admins change what
 members are, and only the owner what admins are.`,
-		Example: "  phyllo room role garden bob admin\n  phyllo room role garden mallory out", Args: command.Args(3, 3),
+		Example: "  phyllo room role garden bob admin\n  phyllo room role garden mallory out", Args: command.Typed(3, 3, command.Room, nil, command.Role),
 		ValidArgsFunction: command.Complete(w, rooms, command.Contacts, func(context.Context, *api.Client) ([]string, error) { return roles, nil }),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			return w.Ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
@@ -345,7 +345,7 @@ func roomRename(w *console.World) *cobra.Command {
 	var as string
 	cmd := &cobra.Command{
 		Use: "rename ROOM NAME", Short: "Give a room another name", Example: "  phyllo room rename garden meadow",
-		Args: command.Args(2, 2), ValidArgsFunction: command.Complete(w, rooms),
+		Args: command.Typed(2, 2, command.Room, command.Room), ValidArgsFunction: command.Complete(w, rooms),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			return w.Ask(cmd.Context(), "asking the node …", func(ctx context.Context, c *api.Client) error {
 				if err := c.RoomRename(ctx, api.RoomRename{User: as, Room: a[0], Name: a[1]}); err != nil {
@@ -384,7 +384,7 @@ too, sealed: who comes while none of the others is there gets all of it, until 9
 after the last of them was there. So long a key waits there that begins while somebody
 is away; then a member must be there for him to read on. With --stored off they take back
 from there what was said.`,
-		Example: "  phyllo room set garden --receipts off\n  phyllo room set garden --stored on", Args: command.Args(1, 1), ValidArgsFunction: command.Complete(w, rooms),
+		Example: "  phyllo room set garden --receipts off\n  phyllo room set garden --stored on", Args: command.Typed(1, 1, command.Room), ValidArgsFunction: command.Complete(w, rooms),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.Room = a[0]
 			if err := onOff(cmd, "receipts", receipts, &q.Receipts); err != nil {
@@ -428,7 +428,7 @@ was away, stands where it belongs. With --receipts each message stands with how 
 the others have it and have read it, as far as is known here: who wrote it learns that
 within seconds. In --json they are named, in rooms of up to 32 members.`,
 		Example: "  phyllo room history garden\n  phyllo room history garden --receipts\n  phyllo room history garden -n 20 --follow     and go on until Ctrl-C",
-		Args:    command.Args(1, 1), ValidArgsFunction: command.Complete(w, rooms),
+		Args:    command.Typed(1, 1, command.Room), ValidArgsFunction: command.Complete(w, rooms),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.query.Room = a[0]
 			if q.query.Limit < 0 {

@@ -70,6 +70,21 @@ place of what you said, or takes it back if it is "". IDs are in
 			case edit != "" && (reply != "" || file != ""):
 				return console.Usage("--edit changes words alone: leave --reply and --file away")
 			}
+			to := command.Person
+			if inRoom {
+				to = command.Room
+			}
+			if err := to(a[0]); err != nil {
+				return err
+			}
+			for _, m := range []string{reply, edit} {
+				if m == "" {
+					continue
+				}
+				if err := command.Message(m); err != nil {
+					return err
+				}
+			}
 			if file != "" {
 				var err error
 				if d.File, err = enclose(cmd.Context(), w, from, a[0], file); err != nil {

@@ -62,7 +62,7 @@ func userAdd(w *console.World) *cobra.Command {
 		Long: `Make a user of this node, with new keys, and claim a name in the ring. A name has 1
 to 64 letters of one script, digits and . - _, and belongs to whom claims it first.`,
 		Example: "  phyllo user add ann\n  phyllo user add ann --full-name \"Ann Example\" --interests tea,bees",
-		Args:    command.Args(1, 1),
+		Args:    command.Typed(1, 1, command.Person),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q := api.UserRequest{Name: a[0]}
 			var profile api.Profile
@@ -103,6 +103,9 @@ each keeps some. Who does not want to be listed is not.`,
 		RunE: func(cmd *cobra.Command, a []string) error {
 			if strings.ContainsAny(a[0], "*?") {
 				return search(w, cmd, api.UserQuery{Pattern: a[0], Limit: limit})
+			}
+			if err := command.Person(a[0]); err != nil {
+				return err
 			}
 			return w.Ask(cmd.Context(), "asking the name's keepers …", func(ctx context.Context, c *api.Client) error {
 				u, err := c.UserFind(ctx, a[0])
@@ -188,7 +191,7 @@ func userEdit(w *console.World) *cobra.Command {
 		Short:   "Change what a user's record says of him",
 		Long:    "Change the profile of a user of this node. What is not given stays; an empty text takes it out.",
 		Example: "  phyllo user edit ann --about \"keeps the bees\"",
-		Args:    command.Args(1, 1), ValidArgsFunction: command.Complete(w, command.Users),
+		Args:    command.Typed(1, 1, command.Person), ValidArgsFunction: command.Complete(w, command.Users),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			if !p.change(cmd, &api.Profile{}) {
 				return console.Usage("`phyllo user edit` wants something to change: for example `%s`", command.Example(cmd))
@@ -232,7 +235,7 @@ func verify(w *console.World, under string) *cobra.Command {
 it is right. Compare it by a way on which you know the person: side by side, or by
 voice. If the key has changed since you first met, this says which one is right.`,
 		Example:           "  phyllo " + under + " verify bob\n  phyllo " + under + " verify bob --fingerprint 2f9c4d5e6f708192a3b4c5d6",
-		Args:              command.Args(1, 1),
+		Args:              command.Typed(1, 1, command.Person),
 		ValidArgsFunction: command.Complete(w, command.Contacts),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q := api.Who{User: as, Name: a[0]}
@@ -310,7 +313,7 @@ func userExport(w *console.World) *cobra.Command {
 		Short:   "Write a user's keys to a file, under a passphrase",
 		Long:    "Write all keys of a user of this node to one file, under a passphrase: as a backup, or to live on another node too.",
 		Example: "  phyllo user export ann ann.phyllo",
-		Args:    command.Args(2, 2), ValidArgsFunction: command.CompleteFiles(command.Complete(w, command.Users), 1),
+		Args:    command.Typed(2, 2, command.Person), ValidArgsFunction: command.CompleteFiles(command.Complete(w, command.Users), 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			phrase, err := p.Read(w, true)
 			if err != nil {

@@ -192,10 +192,10 @@ func newMember(w *console.World) *cobra.Command {
 		Example: "  phyllo member admit 271828",
 		Args:    command.Args(1, 1),
 		RunE: func(cmd *cobra.Command, a []string) error {
+			if !sixDigits(a[0]) {
+				return console.Usage("%+q is no code: it has six digits, as in `phyllo member admit 123456`", plain.Cut(a[0]))
+			}
 			return w.Ask(cmd.Context(), "admitting …", func(ctx context.Context, c *api.Client) error {
-				if !sixDigits(a[0]) {
-					return console.Usage("%q is no code: it has six digits, as in `phyllo member admit 123456`", a[0])
-				}
 				m, err := c.Admit(ctx, a[0])
 				if err != nil {
 					return err

@@ -19,7 +19,7 @@ func newPing(w *console.World) *cobra.Command {
 		Long: `Measure the round trip to a node, and say over which path. The first one may go
 through a relay while a direct path is looked for: try again after a moment.`,
 		Example:           "  phyllo ping bob\n  phyllo ping 3f2a9b0c4d5e6f708192a3b4c5d6e7f8",
-		Args:              command.Args(1, 1),
+		Args:              command.Typed(1, 1, command.PersonOrNode),
 		ValidArgsFunction: command.Complete(w, command.Contacts),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			return w.Ask(cmd.Context(), "waiting for "+plain.Clean(a[0])+" …", func(ctx context.Context, c *api.Client) error {
@@ -59,7 +59,7 @@ func newTrace(w *console.World) *cobra.Command {
 		Short:             "Show the way of a message through the ring",
 		Long:              "Send a message towards a key, or the place of a name, and show each node that it passed with its round trip.",
 		Example:           "  phyllo trace bob\n  phyllo trace 3f2a9b0c4d5e6f708192a3b4c5d6e7f8",
-		Args:              command.Args(1, 1),
+		Args:              command.Typed(1, 1, command.Place),
 		ValidArgsFunction: command.Complete(w, command.Contacts),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			return w.Ask(cmd.Context(), "tracing …", func(ctx context.Context, c *api.Client) error {

@@ -58,7 +58,7 @@ that everybody who may use the space, or once could, can find out whether a text
 he guesses is stored in it, and that what is removed gives no space back.`,
 		Example: `  phyllo space create holidays
   phyllo space create backups --convergent`,
-		Args: command.Args(1, 1),
+		Args: command.Typed(1, 1, command.Space),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.Name = a[0]
 			return w.Ask(cmd.Context(), "making the space …", func(ctx context.Context, c *api.Client) error {
@@ -117,7 +117,7 @@ and print a line for him, for ` + "`phyllo space add`" + `. The line opens nothi
 list of those who may use the space.`,
 		Example: `  phyllo space grant holidays bob
   phyllo space grant holidays carol --read-only`,
-		Args: command.Args(2, 2),
+		Args: command.Typed(2, 2, command.Space, command.Person),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.Space, q.Name = a[0], a[1]
 			return w.Ask(cmd.Context(), "granting …", func(ctx context.Context, c *api.Client) error {
@@ -149,7 +149,7 @@ func spaceRevoke(w *console.World) *cobra.Command {
 more, and he cannot read what is stored from now on. What he could read before, he may
 have kept, and what was stored before he could still have deleted.`,
 		Example: "  phyllo space revoke holidays bob",
-		Args:    command.Args(2, 2),
+		Args:    command.Typed(2, 2, command.Space, command.Person),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.Space, q.Name = a[0], a[1]
 			return w.Ask(cmd.Context(), "revoking …", func(ctx context.Context, c *api.Client) error {

@@ -32,7 +32,7 @@ publish, and not secret: whoever hands them on could read them.`,
 		Example: `  phyllo pub news "the bakery is open"
   tail -f /var/log/messages | phyllo pub ann/log
   phyllo pub news -- "-5 degrees"     a text that begins with -`,
-		Args:              command.Args(1, 2),
+		Args:              command.Typed(1, 2, command.Topic),
 		ValidArgsFunction: command.Complete(w, topics),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q := api.Publication{Topic: a[0], User: from, Lines: len(a) == 1 || a[1] == "-"}
@@ -94,7 +94,7 @@ byte for byte.`,
   phyllo sub ann/log --since 10m
   phyllo sub news --last 100 --count 100     then end
   phyllo sub news --json | jq -r .text`,
-		Args:              command.Args(1, 1),
+		Args:              command.Typed(1, 1, command.Topic),
 		ValidArgsFunction: command.Complete(w, topics),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			s.q.Topic, s.q.Since = a[0], s.since.Value.Milliseconds()

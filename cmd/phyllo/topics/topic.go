@@ -111,12 +111,20 @@ not read is given no message, but nodes that hand a topic on could read it: it i
 		Example: `  phyllo topic set news --publish ann,bob
   phyllo topic set ann/door --publish ann,bob --read ann,bob,carol
   phyllo topic set ann/log --keep 4000 --keep-for 7d`,
-		Args:              command.Args(1, 1),
+		Args:              command.Typed(1, 1, command.Topic),
 		ValidArgsFunction: command.Complete(w, topics),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			for name, list := range map[string][]string{"publish": q.Publish, "read": q.Read} {
 				if cmd.Flags().Changed(name) && len(list) == 0 {
 					return console.Usage("--%s is empty: want names of people, all or owner, as in `phyllo topic set news --%s ann,bob`", name, name)
+				}
+				for _, who := range list {
+					if who == "all" || who == "owner" {
+						continue
+					}
+					if err := command.Person(who); err != nil {
+						return err
+					}
 				}
 			}
 			q.Topic, q.Keep, q.KeepFor = a[0], keep.Value, age.Value.Milliseconds()
@@ -151,7 +159,7 @@ func topicTree(w *console.World) *cobra.Command {
 		Long: `Ask the nodes of a topic's tree where they stand, and show it: the root first, and each
 node below the one that hands messages on to it. Nodes that only forward are part of it.`,
 		Example:           "  phyllo topic tree news\n  phyllo topic tree news --json",
-		Args:              command.Args(1, 1),
+		Args:              command.Typed(1, 1, command.Topic),
 		ValidArgsFunction: command.Complete(w, topics),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			return w.Ask(cmd.Context(), "asking the nodes of the tree …", func(ctx context.Context, c *api.Client) error {
@@ -216,7 +224,7 @@ them as others: take one that is for this alone.`,
 		Example: `  phyllo topic bench bench
   phyllo topic bench bench --outstanding 8 --size 1000 --for 1m
   phyllo topic bench bench --rate 50 --outstanding 100`,
-		Args:              command.Args(1, 1),
+		Args:              command.Typed(1, 1, command.Topic),
 		ValidArgsFunction: command.Complete(w, topics),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.Topic, q.Size, q.Outstanding, q.Rate, q.For = a[0], size.Value, under.Value, rate.Value, length.Value.Milliseconds()

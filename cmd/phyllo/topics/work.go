@@ -57,7 +57,7 @@ has up to 32767 bytes: what is larger is stored with ` + "`phyllo put`" + `, and
   phyllo work offer thumbnails cat.png --wait
   phyllo work offer letters --whole < letter.txt
   phyllo work offer thumbnails --leave < list     queue them, and end`,
-		Args:              command.Args(1, 2),
+		Args:              command.Typed(1, 2, command.Topic),
 		ValidArgsFunction: command.Complete(w, topics),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			o.q.Topic, o.q.Tries = a[0], tries.Value
@@ -166,7 +166,7 @@ time, every hour in the end.
 
 With TOPIC, which you must own, all nodes that offer items to it are asked for these. The
 last line says how many of them have answered: what the others have is not shown.`,
-		Example: "  phyllo work list\n  phyllo work list thumbnails", Args: command.Args(0, 1),
+		Example: "  phyllo work list\n  phyllo work list thumbnails", Args: command.Typed(0, 1, command.Topic),
 		ValidArgsFunction: command.Complete(w, topics),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			if len(a) == 1 {
@@ -271,7 +271,7 @@ func workWithdraw(w *console.World) *cobra.Command {
 are given, as ` + "`phyllo work list`" + ` shows them, or --all. Who has one in his hands learns of it when
 he speaks next.`,
 		Example:           "  phyllo work withdraw thumbnails 5f1b07c2a9d4\n  phyllo work withdraw thumbnails --all",
-		Args:              command.Args(1, 1000),
+		Args:              command.Typed(1, 1000, command.Topic),
 		ValidArgsFunction: command.Complete(w, topics),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			if all == (len(a) > 1) {

@@ -56,7 +56,7 @@ waits for it.`,
 		Example: `  phyllo work take thumbnails -- convert {} -resize 100x100 small/{}
   phyllo work take letters -j 4 -- sh -c 'lpr'
   phyllo work take thumbnails --count 1          then end`,
-		Args:              command.Args(1, 1000),
+		Args:              command.Typed(1, 1000, command.Topic),
 		ValidArgsFunction: command.Complete(w, topics),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			if dash := cmd.ArgsLenAtDash(); len(a) > 1 && dash != 1 {

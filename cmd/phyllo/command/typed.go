@@ -1,0 +1,52 @@
+package command
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/node/typed"
+)
+
+// Typed is Args, and tells also what is wrong with the first arguments where that is seen without a node: it is told
+// whether one is running or not. nil: nothing is.
+func Typed(least, most int, first ...func(string) error) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := Args(least, most)(cmd, args); err != nil {
+			return err
+		}
+		for i, check := range first {
+			if i < len(args) && check != nil {
+				if err := check(args[i]); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+}
+
+// What is wrong with something that was typed, or nil, in the node's own words; of kind api.Usage.
+var (
+	Person  = checks(typed.Person)
+	Topic   = checks(typed.Topic)
+	Place   = checks(typed.Place)
+	Room    = checks(typed.Room)
+	Role    = checks(typed.Role)
+	Message = checks(typed.Message) // in a room
+	Space   = checks(typed.Space)
+)
+
+func checks[T any](read func(string) (T, error)) func(string) error {
+	return func(s string) error {
+		_, err := read(s)
+		return err
+	}
+}
+
+// PersonOrNode is Person, unless it is a node's id.
+func PersonOrNode(s string) error {
+	if _, err := id.Parse(s); err == nil {
+		return nil
+	}
+	return Person(s)
+}
