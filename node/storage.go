@@ -23,7 +23,7 @@ import (
 func (o *overlay) makeSpaces() (err error) {
 	n := o.node
 	o.spaces, err = spaces.New(spaces.Config{
-		Ring: o.ring, Past: o.past, Store: n.store, Verifier: &o.verifier, People: n.spacePeople, Waiting: n.doors.Uploads().Waiting,
+		Ring: o.ring, Past: o.past, Store: n.store, Verifier: &o.verifier, People: n.spacePeople, Waiting: n.doors.Uploads().Waiting, LostAfter: n.cfg.LostAfter,
 		Loop: o, Wall: func() time.Time { return o.pastry.Wall() }, Log: n.log,
 	})
 	return err

@@ -67,7 +67,7 @@ func (sp *Space) attempt(r *root) made {
 // try notes that an attempt is about to be made.
 func (c *changes) try(sp *Space, r *root, m made) {
 	now := sp.s.ep.Wall()
-	c.Settle(r.facts(), now)
+	c.Settle(r.facts(), now, sp.s.cfg.LostAfter)
 	a := notes.Attempt{Made: m, Version: r.version + 1, Date: now.UnixMilli()}
 	if len(r.Made) > 0 {
 		a.Base = &r.Made[0]

@@ -54,6 +54,10 @@ type Config struct {
 	// Tend is the mean time between two looks through all archives, a little more or less: 24
 	// hours. Pace is the time between two of their objects: 333 ms (Glacier's three a second).
 	Tend, Pace time.Duration
+	// LostAfter is after how long out of sight a part of the ring is taken for lost: 30 days; 0: never. For so long, of the
+	// time in which this node looks, a change of its own that roots of a majority do not come after keeps it from giving
+	// back what nobody needs.
+	LostAfter time.Duration
 	// Waiting returns the contents that were held (Upload.Hold) and that somebody still means to go on with. It is
 	// called off the node's loop. What is held and not among them at two looks for what nobody needs is held no
 	// more: whoever knew of it has lost it. nil: all wait.
@@ -71,7 +75,7 @@ const Copies = 5
 func Default() Config {
 	return Config{
 		Piece: piece.ChunkText, Chunks: 8, Window: 16, WindowSize: 16 << 20, Batch: 512, Nodes: 2000, Versions: 32,
-		Patience: 3 * time.Minute, Grace: time.Minute, Tend: 24 * time.Hour, Pace: 333 * time.Millisecond,
+		Patience: 3 * time.Minute, Grace: time.Minute, Tend: 24 * time.Hour, Pace: 333 * time.Millisecond, LostAfter: 30 * 24 * time.Hour,
 	}
 }
 
@@ -87,6 +91,9 @@ func (c *Config) Validate() error {
 	}
 	if c.Tend < time.Minute || c.Tend > 365*24*time.Hour || c.Pace < 0 || c.Pace > time.Minute {
 		return fmt.Errorf("space: Tend is %s, Pace %s: want a minute to a year, and 0 to a minute", c.Tend, c.Pace)
+	}
+	if c.LostAfter < 0 {
+		return fmt.Errorf("space: LostAfter is %s, want 0 or more", c.LostAfter)
 	}
 	for _, n := range []struct {
 		name  string

@@ -56,7 +56,10 @@
 // A node that ends before it has reclaimed, or in the middle of a put, leaves behind what nobody
 // needs. So once a day (Config.Tend) each node goes through all that it pays for, and gives back
 // what was signed by a space of its people and what no directory refers to: see sweep.go. What it pays for and
-// cannot find it looks for less and less often.
+// cannot find it looks for less and less often. A change of its own that roots of a majority do not come after keeps it from
+// that until it has met such roots for Config.LostAfter: then the part of the ring that may have the change is taken for lost.
+// Where nobody pays (past.Config without Accounts; nodes of phyllo always have them) nothing tells what a node has stored: what
+// it left behind so, and what a merge or a change without a majority dropped, stays.
 //
 // # Archives
 //

@@ -346,7 +346,7 @@ func (s *Spaces) giveBack(t *task.T, x *unneeded, sum *Swept) error {
 	if err == nil {
 		err = sp.Look(t, func(sn Snapshot) error {
 			c := s.changes[sp.id] // it has just made one
-			c.Settle(sn.root.facts(), s.ep.Wall())
+			c.Settle(sn.root.facts(), s.ep.Wall(), s.cfg.LostAfter)
 			if elsewhere = c.open() || len(sn.root.rivals) > 0 || sn.root.Moved || sn.root.apart > 0; elsewhere {
 				return nil
 			}

@@ -36,6 +36,8 @@ type Config struct {
 	People func() []space.Person
 	// Waiting are contents that somebody may go on with, though no space has them.
 	Waiting func() ([]piece.Content, error)
+	// LostAfter is after how long out of sight a part of the ring is taken for lost; 0: never.
+	LostAfter time.Duration
 	// Loop is where the node runs, from when the part is first asked.
 	Loop loop.Loop
 	// Wall is the time of day. It is called on the loop.
@@ -68,7 +70,7 @@ func New(c Config) (*Here, error) {
 	h := &Here{loop: c.Loop, wall: c.Wall, log: c.Log, lists: make(map[peer.Key]spaceList)}
 	sc := space.Default()
 	sc.Ring, sc.Past, sc.Locker, sc.Sealer, sc.Verifier = c.Ring, c.Past, keys.Locker{}, keys.Sealer{}, c.Verifier
-	sc.Store, sc.People, sc.Waiting = c.Store, c.People, c.Waiting
+	sc.Store, sc.People, sc.Waiting, sc.LostAfter = c.Store, c.People, c.Waiting, c.LostAfter
 	sc.Tended, sc.Swept = h.tellTended, h.noteSwept
 	var err error
 	h.spaces, err = space.New(sc)

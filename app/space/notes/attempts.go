@@ -46,25 +46,41 @@ type Attempt struct {
 	Sure bool `cbor:"4,keyasint,omitempty"`
 	// Date is when it was tried, in Unix milliseconds.
 	Date int64 `cbor:"5,keyasint"`
+	// Astray is for how long roots of a majority have been met that do not settle it, and Met when the last one was, both in
+	// milliseconds; 0: none was.
+	Astray int64 `cbor:"6,keyasint,omitempty"`
+	Met    int64 `cbor:"7,keyasint,omitempty"`
 }
 
-// Lapse is how long an attempt of which nobody knows what became of it is thought of, where the
-// root that it was to replace was the first one: 30 days.
-const Lapse = 30 * 24 * time.Hour
+// unwatched is how much of the time between two such roots counts at most: two looks for what nobody needs. In what is longer the
+// node was off, or somebody set its clock.
+const unwatched = 48 * time.Hour
 
 // settled reports whether no root can come up any more that the attempt made and this one does
 // not come after. If this one comes after the attempt's base, and has its version or a later one, then
 // another one was made in its place.
-func (a *Attempt) settled(by Root, now time.Time) bool {
+func (a *Attempt) settled(by Root) bool {
 	switch {
 	case by.After(a.Made):
 		return true
-	case a.Sure:
+	case a.Sure || a.Base == nil:
 		return false
-	case a.Base == nil:
-		return now.Sub(time.UnixMilli(a.Date)) > Lapse
 	}
 	return by.Version >= a.Version && by.After(*a.Base)
+}
+
+// lapsed reports whether the attempt is not thought of any more: a majority has had roots for so long that do not settle it.
+// Either these have forgotten it for the many that came after it, or the part of the ring in which it stands is lost.
+func (a *Attempt) lapsed(by Root, now time.Time, lost time.Duration) bool {
+	if !by.Agreed {
+		return false
+	}
+	at := now.UnixMilli()
+	if a.Met != 0 {
+		a.Astray += min(max(at-a.Met, 0), unwatched.Milliseconds())
+	}
+	a.Met = at
+	return lost > 0 && a.Astray > lost.Milliseconds()
 }
 
 // Attempts are those of a space of which this node does not know that the current root settles
@@ -87,9 +103,10 @@ func (as *Attempts) Check() error {
 	return nil
 }
 
-// Settle forgets what a root settles at this time of day. Of a root that no majority has agreed to another one may know
-// nothing that comes into sight later: of what it comes after the last attempt of each run stays.
-func (as *Attempts) Settle(by Root, now time.Time) {
+// Settle forgets what a root settles at this time of day, and what roots of a majority have not settled for longer than
+// lost, after which whoever is out of sight is taken for lost; 0: never. Of a root that no majority has agreed to another
+// one may know nothing that comes into sight later: of what it comes after the last attempt of each run stays.
+func (as *Attempts) Settle(by Root, now time.Time, lost time.Duration) {
 	all := as.List
 	as.List = nil
 	for _, a := range all {
@@ -97,10 +114,10 @@ func (as *Attempts) Settle(by Root, now time.Time) {
 			if !slices.ContainsFunc(all, func(b Attempt) bool {
 				return b.Made.Who == a.Made.Who && b.Made.Attempt > a.Made.Attempt && by.After(b.Made)
 			}) {
-				a.Sure = true
+				a.Sure, a.Astray, a.Met = true, 0, 0 // it is there
 				as.List = append(as.List, a)
 			}
-		} else if !a.settled(by, now) {
+		} else if !a.settled(by) && !a.lapsed(by, now, lost) {
 			as.List = append(as.List, a)
 		}
 	}

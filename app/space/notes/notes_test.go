@@ -15,6 +15,9 @@ import (
 
 var now = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 
+// lost is after what time out of sight others are taken for lost.
+const lost = 30 * 24 * time.Hour
+
 func root(version uint64, made ...notes.Made) notes.Root {
 	return notes.Root{Version: version, Made: made, Agreed: true}
 }
@@ -42,16 +45,52 @@ func TestSettle(t *testing.T) {
 		{"a root of its base stands in its place", tried, root(8, notes.Made{Who: 3, Attempt: 1}, other), 0, true},
 		{"its base is still current", tried, root(7, other), 0, false},
 		{"the current root knows nothing of its base", tried, root(12, notes.Made{Who: 3, Attempt: 1}), 0, false},
-		{"and will not for ever", tried, root(12, notes.Made{Who: 3, Attempt: 1}), 2 * notes.Lapse, false},
 		{"there was no root before it, and there is another one", first, root(3, other), time.Hour, false},
-		{"that was a month ago", first, root(3, other), 2 * notes.Lapse, true},
 	} {
 		var as notes.Attempts
 		as.Try(c.a)
-		as.Settle(c.by, now.Add(c.after))
+		as.Settle(c.by, now.Add(c.after), lost)
 		if got := len(as.List) == 0; got != c.want {
 			t.Errorf("%s: settled is %t", c.what, got)
 		}
+	}
+}
+
+// TestLapses: what roots of a majority do not come after is thought of until the part of the ring that may have it is taken for
+// lost: so long after the first such root, whenever it was tried, while the node looks.
+func TestLapses(t *testing.T) {
+	const day = 24 * time.Hour
+	base, last := notes.Made{Who: 9, Attempt: 4}, root(12, notes.Made{Who: 3, Attempt: 1})
+	apart := last
+	apart.Agreed = false
+	part := root(9, notes.Made{Who: 1, Attempt: 5}, notes.Made{Who: 2, Attempt: 1})
+	part.Agreed = false
+	for _, sure := range []bool{true, false} {
+		as := notes.Attempts{List: []notes.Attempt{
+			{Made: notes.Made{Who: 1, Attempt: 5}, Version: 8, Base: &base, Sure: sure, Date: now.UnixMilli()},
+			{Made: notes.Made{Who: 2, Attempt: 1}, Version: 1, Sure: sure, Date: now.UnixMilli()}, // of the first root
+		}}
+		after := time.Duration(0)
+		looks := func(what string, by notes.Root, every time.Duration, times int, lost time.Duration, want int) {
+			t.Helper()
+			for range times {
+				after += every
+				as.Settle(by, now.Add(after), lost)
+			}
+			if len(as.List) != want {
+				t.Errorf("sure: %t; %s: %d attempts are left, want %d", sure, what, len(as.List), want)
+			}
+		}
+		looks("a root of a minority, long after", apart, day, 60, lost, 2)
+		looks("the first root of a majority", last, day, 1, lost, 2)
+		looks("soon", last, day, 29, lost, 2)
+		looks("a root of a minority", apart, day, 1, lost, 2)
+		looks("the part in which they stand, met again", part, day, 1, lost, 2)
+		looks("a root of a majority, when it is out of sight again", last, day, 28, lost, 2)
+		looks("the node was off, or its clock is set to another year", last, 365*day, 1, lost, 2)
+		looks("and back", last, -365*day, 1, lost, 2)
+		looks("nobody is taken for lost", last, day, 30, 0, 2)
+		looks("long after", last, day, 1, lost, 0)
 	}
 }
 
@@ -72,16 +111,16 @@ func TestSettledApart(t *testing.T) {
 		}
 		return made
 	}
-	as.Settle(alone, now)
+	as.Settle(alone, now, lost)
 	if want := []notes.Made{{Who: 1, Attempt: 6}, {Who: 1, Attempt: 7}, {Who: 2, Attempt: 3}}; !slices.Equal(left(), want) {
 		t.Errorf("after a root of a minority %v are left, want %v", left(), want)
 	}
-	as.Settle(root(12, notes.Made{Who: 3, Attempt: 1}, notes.Made{Who: 2, Attempt: 8}, base), now)
+	as.Settle(root(12, notes.Made{Who: 3, Attempt: 1}, notes.Made{Who: 2, Attempt: 8}, base), now, lost)
 	if want := []notes.Made{{Who: 1, Attempt: 6}}; !slices.Equal(left(), want) {
 		t.Errorf("after a root of a majority that knows nothing of it %v are left, want %v", left(), want)
 	}
 	alone.Agreed = true
-	if as.Settle(alone, now); len(as.List) > 0 {
+	if as.Settle(alone, now, lost); len(as.List) > 0 {
 		t.Errorf("when a majority has agreed to it %v are left", left())
 	}
 }
