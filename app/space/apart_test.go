@@ -9,6 +9,9 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/space"
+	"github.com/phyllo-net/phyllo/app/space/piece"
+	"github.com/phyllo-net/phyllo/app/space/tree"
+	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -124,6 +127,60 @@ func TestRemovedWhileApart(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestMissingDirectory: on the one of two machines that is there parts of a space's directory are gone. Who reads the space, or
+// changes it, is told so at once, and that the other one has to come back; then all is there.
+func TestMissingDirectory(t *testing.T) {
+	w := newWorld(t, 2, 72)
+	h := w.members[0].create(space.Founding{Name: "x"})
+	a := opened(h, w.members[0])[0]
+	want := make(map[string][]string)
+	for i := range 4 {
+		name := fmt.Sprint(i)
+		a.puts(name, "one")
+		want[name] = []string{"one"}
+	}
+	var nodes []id.Hash
+	a.must("look", func(t *task.T) error {
+		return a.sp.Look(t, func(sn space.Snapshot) error {
+			return sn.Objects(func(r piece.Ref, copies int) error {
+				if copies == space.Copies {
+					nodes = append(nodes, r.Object)
+				}
+				return nil
+			})
+		})
+	})
+	a.node.Kill()
+	for _, o := range nodes[2:] { // of charter and root
+		if err := a.disk.Delete(past.Table, o[:]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a.restart()
+	w.part(2)
+	a.must("open", func(t *task.T) (err error) { a.sp, err = a.spaces.Open(t, ann, h); return err })
+	begun := w.net.Elapsed()
+	for what, err := range map[string]error{
+		"a change": a.do(func(t *task.T) error {
+			_, err := a.sp.Put(t, "folder/", space.File{}, space.Cond{})
+			return err
+		}),
+		"a look": a.do(func(t *task.T) error {
+			return a.sp.Look(t, func(sn space.Snapshot) error {
+				return sn.Scan("", func(*tree.Entry) (string, bool) { return "", true })
+			})
+		}),
+	} {
+		wantErr(t, what, err, space.ErrMissing)
+		wantErr(t, what, err, past.ErrApart)
+	}
+	if took := w.net.Elapsed() - begun; took > 20*time.Second {
+		t.Errorf("it is told after %s", took)
+	}
+	w.meet()
+	mustHave(t, []*part{a}, want)
 }
 
 // TestMinorityOfSpace: a majority of a space's keepers replaces files and gives back the nodes of the directory

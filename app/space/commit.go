@@ -160,7 +160,8 @@ func (sp *Space) base(t *task.T, ops []*op) (r *root, fresh bool, err error) {
 	return r, true, err
 }
 
-// fatal reports whether another try would end in the same way.
+// fatal reports whether another try would end in the same way. Where a majority is away what is missing of the directory
+// (ErrMissing) comes back with it; else a newer root may do without it.
 func fatal(err error) bool {
 	for _, e := range []error{task.ErrStopped, past.ErrApart, ErrForged, ErrNoAccess, ErrReadOnly, past.ErrTooLarge, past.ErrFull, past.ErrQuota, past.ErrClock} {
 		if errors.Is(err, e) {

@@ -128,9 +128,29 @@ var (
 	ErrForged = errors.New("the space was changed by somebody who may not do that")
 	// ErrUncertain: it is not known whether the change was made.
 	ErrUncertain = errors.New("it is not known whether the change was made: look at what is there now")
+	// ErrMissing: a part of the space's directory cannot be found. It is a past.ErrNotFound, and a past.ErrApart where a
+	// majority of those who keep the root is away.
+	ErrMissing error = missingError{}
 	// ErrHandle: the text is no link to a space or to a file.
 	ErrHandle = errors.New("not a link of phyllo")
 )
+
+// missingError is ErrMissing.
+type missingError struct{ apart bool }
+
+// Error implements error.
+func (e missingError) Error() string {
+	if e.apart {
+		return "a part of the space's directory is on none of the machines that are here, and a majority of those that keep it is away"
+	}
+	return "a part of the space's directory is on none of the machines that keep it"
+}
+
+// Is tells what else the error is.
+func (e missingError) Is(target error) bool {
+	_, missing := target.(missingError)
+	return missing || target == past.ErrNotFound || e.apart && (target == past.ErrApart || target == past.ErrNotReachable)
+}
 
 // ErrDamaged is piece.ErrDamaged.
 var ErrDamaged = piece.ErrDamaged

@@ -41,6 +41,9 @@ func (s *store) Load(refs []piece.Ref) ([]*tree.Node, error) {
 	err := s.sp.s.each(s.t, len(missing), func(t *task.T, i int) error {
 		r := refs[missing[i]]
 		b, err := s.sp.s.fetch(t, kindNode, r)
+		if errors.Is(err, past.ErrNotFound) {
+			return missingError{s.sp.Apart() > 0}
+		}
 		if err != nil {
 			return err
 		}

@@ -40,6 +40,7 @@ import (
 const (
 	askDoctor = "try again in a moment; `phyllo doctor` looks at this side"
 	startThem = "start them again, or do it without the condition; what is lost for good is put out with `phyllo member expel ID`"
+	findThem  = "start those that are away; what is lost for good is put out with `phyllo member expel ID`"
 	updateAll = "update phyllo on both computers, and try again"
 )
 
@@ -54,7 +55,7 @@ var kinds = []struct {
 	{member.ErrUnknownNode, api.NotFound, ""},
 	{dht.ErrNotFound, api.NotFound, "`phyllo dht put KEY VALUE` makes one"}, {dht.ErrConflict, api.Conflict, "see `phyllo dht get KEY`"},
 	{dht.ErrKey, api.Usage, "see `phyllo dht put --help`"}, {dht.ErrTooLarge, api.Usage, "see `phyllo dht put --help`"},
-	{account.ErrNotReachable, api.Unreachable, ""}, {past.ErrApart, api.Unreachable, startThem}, {past.ErrNotReachable, api.Unreachable, ""}, {past.ErrUncertain, api.Unreachable, "see `phyllo dht get KEY`"},
+	{account.ErrNotReachable, api.Unreachable, ""}, {space.ErrMissing, api.Unreachable, findThem}, {past.ErrApart, api.Unreachable, startThem}, {past.ErrNotReachable, api.Unreachable, ""}, {past.ErrUncertain, api.Unreachable, "see `phyllo dht get KEY`"},
 	{files.ErrNoSpace, api.NotFound, ""}, {files.ErrExists, api.Failed, ""}, {files.ErrNotEmpty, api.Failed, ""}, {files.ErrNotFound, api.NotFound, ""}, {files.ErrChanged, api.Conflict, ""},
 	{files.ErrClash, api.Failed, ""}, {files.ErrName, api.Usage, ""}, {files.ErrMeta, api.Usage, ""}, {files.ErrFull, api.Failed, ""}, {files.ErrDenied, api.Denied, ""}, {files.ErrUnavailable, api.Unreachable, ""},
 	{space.ErrHandle, api.Usage, "copy the whole line that `phyllo share` or `phyllo space grant` has printed"},

@@ -62,7 +62,7 @@ var met = map[string]struct {
 	"past.ErrQuota": {past.ErrQuota, api.Failed}, "account.ErrNotReachable": {account.ErrNotReachable, api.Unreachable},
 	"account.ErrQuota": {account.ErrQuota, api.Failed},
 
-	"space.ErrHandle": {space.ErrHandle, api.Usage}, "space.ErrForged": {space.ErrForged, api.Failed}, "space.ErrDamaged": {space.ErrDamaged, api.Failed},
+	"space.ErrHandle": {space.ErrHandle, api.Usage}, "space.ErrMissing": {space.ErrMissing, api.Unreachable}, "space.ErrForged": {space.ErrForged, api.Failed}, "space.ErrDamaged": {space.ErrDamaged, api.Failed},
 
 	"work.ErrTooLarge": {work.ErrTooLarge, api.Usage}, "work.ErrOptions": {work.ErrOptions, api.Usage}, "work.ErrFull": {work.ErrFull, api.Failed},
 	"work.ErrLimit": {work.ErrLimit, api.Failed}, "work.ErrNotHeld": {work.ErrNotHeld, api.Conflict}, "work.ErrAway": {work.ErrAway, api.Unreachable},

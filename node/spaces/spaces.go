@@ -267,7 +267,7 @@ var doorErrors = []struct{ is, door error }{
 
 // ForDoors gives an error of spaces or storage the kind that doors know.
 func ForDoors(err error) error {
-	if errors.Is(err, past.ErrApart) {
+	if errors.Is(err, past.ErrApart) || errors.Is(err, space.ErrMissing) {
 		err = kind.Give(err) // it says what helps
 	}
 	for _, e := range doorErrors {
