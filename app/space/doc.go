@@ -43,7 +43,9 @@
 // or moved, and the other left as it was, stays so: each version tells which change made it, and each root after which
 // changes it comes (unite.go). From
 // then on a number that somebody knows from before counts as unseen, as the parts have given
-// the same numbers. Who only reads does not see the others' files before a writer has come;
+// the same numbers. While a majority is away nothing gets another name so, as the majority may remove the old one and
+// give its content back: the changes of a part where that would be needed stay a rival until it is back. Who only
+// reads does not see the others' files before a writer has come;
 // and what others made while one part gave the space another key stays beside it as a rival.
 //
 // # Giving back

@@ -24,24 +24,37 @@ func (sp *Space) open(r *root) (open []id.Hash) {
 	return open
 }
 
+// due are the open rivals of a root that are to be brought together with it now. As long as a majority is away, those
+// that were left for later are not tried with every look and every change.
+func (sp *Space) due(r *root, now task.Instant) []id.Hash {
+	return slices.DeleteFunc(sp.open(r), func(h id.Hash) bool {
+		since, left := sp.later[h]
+		return left && r.apart > 0 && now.Sub(since) < laterAgain
+	})
+}
+
 // merges reports whether a root is to be brought together with rivals by this node. One that a
 // part of the ring has closed goes on under another key, and what others have made meanwhile
-// stays beside it. As long as a majority is away, rivals that were left for later are not tried with every look.
+// stays beside it.
 func (sp *Space) merges(r *root, now task.Instant) bool {
-	return sp.signer != nil && !r.Moved && slices.ContainsFunc(sp.open(r), func(h id.Hash) bool {
-		since, left := sp.later[h]
-		return !left || r.apart == 0 || now.Sub(since) >= laterAgain
-	})
+	return sp.signer != nil && !r.Moved && len(sp.due(r, now)) > 0
 }
 
 // laterAgain is after what time a rival is tried again that was left for later.
 const laterAgain = time.Minute
 
-// leaveLater notes which rivals a merge has left for later: those that are not in it, or all if there is none (nil).
-func (sp *Space) leaveLater(rivals []*root, m *merged, now task.Instant) {
+// leaveLater notes which rivals of a root a merge has left for later: of those that were tried the ones that are not in it,
+// or all if there is none (nil).
+func (sp *Space) leaveLater(r *root, tried []*root, m *merged, now task.Instant) {
+	before := sp.later
 	sp.later = make(map[id.Hash]task.Instant)
-	for _, x := range rivals {
-		if m == nil || !slices.Contains(m.roots, x) {
+	for _, h := range r.rivals {
+		if since, left := before[h]; left {
+			sp.later[h] = since
+		}
+	}
+	for _, x := range tried {
+		if delete(sp.later, x.certificate); m == nil || !slices.Contains(m.roots, x) {
 			sp.later[x.certificate] = now
 		}
 	}
@@ -61,7 +74,7 @@ func (sp *Space) bringTogether(t *task.T, r *root) (did bool, err error) {
 func (sp *Space) merge(t *task.T, s tree.Store, r *root, by made) (*merged, error) {
 	roots := []*root{r}
 	name := past.Name{Owner: sp.charter.Writer, Part: sp.part("root"), Copies: sp.handle.Copies}
-	for _, h := range sp.open(r) {
+	for _, h := range sp.due(r, sp.s.ep.Now()) {
 		f, err := sp.s.cfg.Past.Rival(t, name, h)
 		if errors.Is(err, past.ErrNotFound) {
 			continue // somebody was faster
@@ -85,7 +98,7 @@ func (sp *Space) merge(t *task.T, s tree.Store, r *root, by made) (*merged, erro
 	from := view{s: s, now: sp.s.ep.Wall().UnixMilli(), author: sp.person.Signer.Public(), by: by, keep: sp.s.cfg.Versions, apart: r.apart > 0}
 	m, err := from.together(roots)
 	if err == nil || errors.Is(err, past.ErrApart) {
-		sp.leaveLater(roots[1:], m, sp.s.ep.Now())
+		sp.leaveLater(r, roots[1:], m, sp.s.ep.Now())
 	}
 	return m, err
 }
@@ -110,7 +123,7 @@ func (from view) together(roots []*root) (m *merged, err error) {
 		}
 	}
 	if from.apart {
-		return nil, fmt.Errorf("parts of the space's directory cannot be read here: %w", past.ErrApart)
+		return nil, missingError{apart: true}
 	}
 	return nil, err
 }

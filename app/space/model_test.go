@@ -3,6 +3,7 @@ package space
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -26,10 +27,15 @@ import (
 type nodes struct {
 	have map[id.Hash]*tree.Node
 	n    uint64
+	// asked are those that were asked for.
+	asked map[id.Hash]bool
 }
 
 func (ns *nodes) Load(refs []piece.Ref) (list []*tree.Node, err error) {
 	for _, r := range refs {
+		if ns.asked != nil {
+			ns.asked[r.Object] = true
+		}
 		n := ns.have[r.Object]
 		if n == nil {
 			return nil, past.ErrNotFound
@@ -65,6 +71,7 @@ type model struct {
 	old      int // so many changes are made by a version of the program that wrote no tree.Version.By
 	restarts bool
 	strict   bool // what was taken away does not come back
+	whole    bool // what is there has its content
 	made     int
 	seed     uint64
 }
@@ -75,7 +82,7 @@ type machine struct {
 }
 
 func newModel(t *testing.T, seed uint64) *model {
-	m := &model{t: t, seed: seed, strict: true, rng: rand.New(rand.NewPCG(seed, 5)), nodes: nodes{have: make(map[id.Hash]*tree.Node)},
+	m := &model{t: t, seed: seed, strict: true, whole: true, rng: rand.New(rand.NewPCG(seed, 5)), nodes: nodes{have: make(map[id.Hash]*tree.Node)},
 		contents: make(map[piece.Ref]bool), put: make(map[int64]bool), before: make(map[*root]map[*root]bool), names: []string{"a", "b", "c", "d"}}
 	for i := range uint64(3) {
 		p := Person{Signer: standin.NewSigner(2, i%2)}
@@ -191,7 +198,7 @@ func (m *model) check(r *root) {
 				continue
 			}
 			times[y.Content.Ref]++
-			if m.strict && !m.contents[y.Content.Ref] {
+			if m.whole && !m.contents[y.Content.Ref] {
 				m.t.Fatalf("seed %d: version %d of %s has lost its content", m.seed, y.Number, e.Name)
 			}
 		}
@@ -346,8 +353,8 @@ func (m *model) end(order []int) map[int64]bool {
 
 // TestPartsInAnyOrder: three machines change a space in groups that are out of each other's sight, and these meet in
 // all ways. In the end all versions are there but those that somebody who knew of them has taken away, whoever met whom first,
-// and what a majority has is whole at any time. Of versions that do not tell which change made them, and where
-// a file and a folder have one name, some may come back; none is lost, either.
+// and what a majority has is whole at any time. Of versions that do not tell which change made them some
+// may come back; so may some, with their contents, where a file and a folder have one name. None is lost, either.
 func TestPartsInAnyOrder(t *testing.T) {
 	all := uint64(simtest.Size(1000, 200))
 	for seed := range all + 1 {
@@ -358,7 +365,7 @@ func TestPartsInAnyOrder(t *testing.T) {
 		m.history = seed%2 == 0
 		switch seed % 5 {
 		case 1:
-			m.old, m.strict = 10, false
+			m.old, m.strict, m.whole = 10, false, false
 		case 2:
 			m.names, m.strict = []string{"a", "a/b", "a/c", "b"}, false
 		case 3:
@@ -406,7 +413,7 @@ func TestLeftForLater(t *testing.T) {
 		if (v != nil) != whole || whole && len(v.roots) != 1 {
 			t.Fatalf("the current root is whole: %t; the view is %+v", whole, v)
 		}
-		x.sp.leaveLater([]*root{rival}, v, begun)
+		x.sp.leaveLater(now, []*root{rival}, v, begun)
 		merges := func(what string, r root, after time.Duration, want bool) {
 			if got := x.sp.merges(&r, begun.Add(after)); got != want {
 				t.Errorf("the current root is whole: %t; %s: it is brought together: %t", whole, what, got)
@@ -421,5 +428,43 @@ func TestLeftForLater(t *testing.T) {
 		back := *now
 		back.apart = 0
 		merges("the majority is back", back, 0, true)
+	}
+}
+
+// TestManyRivals: ten rivals of a large space, each with one file, are brought together with it, and of nodes that
+// all have none is loaded.
+func TestManyRivals(t *testing.T) {
+	m := newModel(t, 1)
+	var edits []tree.Edit
+	for i := range 5000 {
+		name := fmt.Sprintf("%05d", i)
+		edits = append(edits, tree.Edit{Name: name, Entry: &tree.Entry{Name: name, Versions: []*tree.Version{{Number: uint64(i + 1), Content: m.content()}}}})
+	}
+	all, _, err := tree.Tree{}.Apply(&m.nodes, edits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	directory := len(m.nodes.have)
+	m.machines[0].roots[0].Tree, m.machines[0].roots[0].Number = all, 5000
+	roots := make([]*root, 11)
+	for i := range roots {
+		x := m.machines[0]
+		v, by := m.view(x, x.roots, true)
+		if _, err := v.put(fmt.Sprintf("%05d of %d", 450*i, i), tree.Version{Content: m.content()}, 5000); err != nil {
+			t.Fatal(err)
+		}
+		roots[i] = &root{Number: v.number, Made: v.made(by), Agreed: 5000, version: 2}
+		if roots[i].Tree, _, err = v.tree.Apply(&m.nodes, v.edits); err != nil {
+			t.Fatal(err)
+		}
+		x.sp.who = 0 // another machine's
+	}
+	m.nodes.asked = make(map[id.Hash]bool)
+	v, _ := m.view(m.machines[0], roots, true)
+	if len(v.roots) != 11 || len(v.edits) != 10 {
+		t.Errorf("%d roots are in the view, with %d changes", len(v.roots), len(v.edits))
+	}
+	if most := 3 * 11 * int(all.Levels); len(m.nodes.asked) > most {
+		t.Errorf("%d nodes were loaded, at most %d, of eleven directories of %d", len(m.nodes.asked), most, directory)
 	}
 }

@@ -3,6 +3,7 @@ package space
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -168,34 +169,76 @@ func (v *view) concurrent(left, news, tops []*tree.Version) []*tree.Version {
 
 // bring adds what another root has, and takes away what it has removed. after are the changes that the view comes
 // after, and common the Number of a root that both have grown from; 0 if that is not known. Where nodes of its
-// directory are not there any more it is not whole; a view of one part of a ring that has no majority is as it was then.
+// directory are not there any more it is not whole; a view of one part of a ring that has no majority is as it was then. So it is
+// where something would get another name there: the majority knows it by its old name, and may remove it and
+// give its content back.
 func (v *view) bring(x *root, changes []made, common uint64) (whole bool, err error) {
-	s := sides{ours: after(changes, common), theirs: after(x.Made, common)}
-	theirs, nodes := make(map[string]*tree.Entry), &older{Store: v.s}
-	var order []*tree.Entry
-	err = x.Tree.Scan(nodes, "", func(e *tree.Entry) (string, bool) {
-		theirs[e.Name], order = e, append(order, e)
-		return "", true
-	})
+	s, nodes := sides{ours: after(changes, common), theirs: after(x.Made, common)}, &older{Store: v.s}
+	ours, theirs, err := v.differing(x.Tree, nodes)
 	if err != nil || nodes.gone && v.apart {
 		return false, err
 	}
+	before := *v
+	before.edits = slices.Clone(v.edits)
 	v.number, v.history = max(v.number, x.Number), v.history || x.History
 	// What they have removed goes first: there may be a file now where a folder was.
-	err = v.each("", func(have *tree.Entry) bool {
-		if e := theirs[have.Name]; e != nil || !nodes.gone {
-			if u := v.unite(have, e, s); len(u.news) == 0 {
-				v.without(have, u)
+	for _, name := range slices.Sorted(maps.Keys(ours)) {
+		if e := theirs[name]; e != nil || !nodes.gone {
+			if u := v.unite(ours[name], e, s); len(u.news) == 0 {
+				v.without(ours[name], u)
 			}
 		}
-		return true
-	})
-	for _, e := range order {
-		if err == nil {
-			err = v.adopt(e, s)
+	}
+	for _, name := range slices.Sorted(maps.Keys(theirs)) {
+		err := v.adopt(theirs[name], s)
+		if errors.Is(err, errBeside) {
+			*v = before
+			return false, nil
+		}
+		if err != nil {
+			return false, err
 		}
 	}
-	return !nodes.gone, err
+	return !nodes.gone, nil
+}
+
+// errBeside: what a rival has would get another name while a majority is away. No caller of the package sees it.
+var errBeside = errors.New("space: a file and a folder have one name, and a majority is away")
+
+// differing are the entries that stand here and in another tree, by name, where they may differ. Those in nodes that both have
+// do not, but for what has been changed here meanwhile.
+func (v *view) differing(x tree.Tree, nodes tree.Store) (ours, theirs map[string]*tree.Entry, err error) {
+	as, bs, err := tree.Unshared(v.tree, v.s, x, nodes)
+	if err != nil {
+		return nil, nil, err
+	}
+	ours, theirs = byName(as), byName(bs)
+	var both []string // or none has it
+	for _, e := range v.edits {
+		if ours[e.Name] == nil && theirs[e.Name] == nil {
+			both = append(both, e.Name)
+		}
+	}
+	es, err := v.tree.Get(v.s, both...)
+	for _, e := range es {
+		if e != nil {
+			theirs[e.Name] = e
+		}
+	}
+	for _, e := range v.edits {
+		if delete(ours, e.Name); e.Entry != nil {
+			ours[e.Name] = e.Entry
+		}
+	}
+	return ours, theirs, err
+}
+
+func byName(es []*tree.Entry) map[string]*tree.Entry {
+	m := make(map[string]*tree.Entry, len(es))
+	for _, e := range es {
+		m[e.Name] = e
+	}
+	return m
 }
 
 // without takes the versions of an entry away that another root has taken away. A name that stood for nothing
@@ -251,6 +294,9 @@ func (v *view) adopt(e *tree.Entry, s sides) error {
 		if name, err = v.beside(e.Name); err != nil {
 			return err
 		}
+		if name != e.Name && v.apart {
+			return errBeside
+		}
 	}
 	for _, x := range u.news {
 		v.bytes += x.Size()
@@ -297,17 +343,21 @@ type older struct {
 
 // Load implements tree.Store.
 func (o *older) Load(refs []piece.Ref) ([]*tree.Node, error) {
-	nodes := make([]*tree.Node, len(refs))
-	for i, r := range refs {
-		some, err := o.Store.Load([]piece.Ref{r})
-		switch {
-		case errors.Is(err, past.ErrNotFound):
-			o.gone = true
-		case err != nil:
+	nodes, err := o.Store.Load(refs)
+	switch {
+	case !errors.Is(err, past.ErrNotFound):
+		return nodes, err
+	case len(refs) == 1:
+		o.gone = true
+		return make([]*tree.Node, 1), nil
+	}
+	nodes = nil
+	for half := range slices.Chunk(refs, (len(refs)+1)/2) {
+		some, err := o.Load(half)
+		if err != nil {
 			return nil, err
-		default:
-			nodes[i] = some[0]
 		}
+		nodes = append(nodes, some...)
 	}
 	return nodes, nil
 }

@@ -27,7 +27,7 @@ func (t Tree) Check() error {
 
 // Store loads and saves nodes, several at once. Its errors are passed on.
 type Store interface {
-	// Load loads nodes. One that it leaves out (nil) is passed over by Scan, and by Scan alone.
+	// Load loads nodes. One that it leaves out (nil) is passed over by Scan and Unshared, and by these alone.
 	Load(refs []piece.Ref) ([]*Node, error)
 	Save(nodes []*Node) ([]piece.Ref, error)
 }

@@ -206,6 +206,62 @@ func TestScan(t *testing.T) {
 	}
 }
 
+// TestUnshared: of two trees of one origin, and of others, those entries come in which they differ, and few besides; nodes that
+// both have are not loaded.
+func TestUnshared(t *testing.T) {
+	s := newShelf(t)
+	a := big(t, s, 5000)
+	rng := rand.New(rand.NewPCG(5, 1))
+	for _, n := range []int{0, 1, 40, 5000} {
+		b, want := a, make(map[string]bool)
+		var edits []tree.Edit
+		for _, i := range rng.Perm(5000)[:n] {
+			name := fmt.Sprintf("d%05d/%d", i/10, i%10)
+			edits = append(edits, tree.Edit{Name: name})
+			if want[name] = true; i%2 == 0 {
+				edits[len(edits)-1].Entry = entry(name, 2, 2)
+			}
+		}
+		slices.SortFunc(edits, func(x, y tree.Edit) int { return strings.Compare(x.Name, y.Name) })
+		b, _, err := b.Apply(s, edits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.loads = 0
+		as, bs, err := tree.Unshared(a, s, b, s)
+		if most := 5 * int(a.Levels) * n; err != nil || s.loads > most {
+			t.Errorf("%d changes: %d nodes loaded, at most %d: %v", n, s.loads, most, err)
+		}
+		differ := make(map[string]bool)
+		all := make(map[string]*tree.Entry)
+		for i, e := range as {
+			if all[e.Name] = e; i > 0 && e.Name <= as[i-1].Name {
+				t.Errorf("%s out of order", e.Name)
+			}
+		}
+		for _, e := range bs {
+			if all[e.Name] == nil || len(all[e.Name].Versions) != len(e.Versions) {
+				differ[e.Name] = true
+			}
+			delete(all, e.Name)
+		}
+		for name := range all {
+			differ[name] = true
+		}
+		if !maps.Equal(differ, want) {
+			t.Errorf("%d changes: they differ in %d names", n, len(differ))
+		}
+		as, bs, err = tree.Unshared(tree.Tree{}, s, b, s)
+		if err != nil || len(as) > 0 || len(bs) != int(b.Count) {
+			t.Errorf("of nothing and %d: %d and %d, %v", b.Count, len(as), len(bs), err)
+		}
+	}
+	s.fail = errors.New("no disk")
+	if _, _, err := tree.Unshared(a, s, tree.Tree{}, s); !errors.Is(err, s.fail) {
+		t.Error(err)
+	}
+}
+
 // TestOneChange: to change one name writes one node of each level.
 func TestOneChange(t *testing.T) {
 	s := newShelf(t)
