@@ -363,7 +363,8 @@ func TestPromiseIsOfVoters(t *testing.T) {
 
 // TestOneLyingVoter: a holder, or the root, that shows an old version, invents a late ruling
 // of its own, denies everything, or says yes to changes that it does not make: nobody reads
-// anything but what a majority has, and nobody believes in a change that was not made.
+// anything but what a majority has, and nobody believes in a change that was not made. A holder keeps
+// nobody from reading or changing the object by that.
 func TestOneLyingVoter(t *testing.T) {
 	simtest.WithoutRace(t)
 	o := annsName.ID()
@@ -380,7 +381,13 @@ func TestOneLyingVoter(t *testing.T) {
 		"rules alone, late": {1, "get", func(w *world, liar *member) []byte {
 			old := annsVersion(w, 1, "one")
 			return past.SaysVersion(old, []byte("one"), liar.rules(old, 1000, liar), liar.past.Life())
-		}, past.ErrNotReachable},
+		}, nil},
+		"rules late, for all": {1, "get", func(w *world, liar *member) []byte {
+			old := annsVersion(w, 1, "one")
+			late := liar.rules(old, 1000, w.nearest(o, 5)...)
+			late.Origin = liar.past.RulingOf(o).Origin
+			return past.SaysVersion(old, []byte("one"), late.Sign(ring, o, liar.signer), liar.past.Life())
+		}, nil},
 		"denies":             {1, "get", func(*world, *member) []byte { return past.SaysAbsent(nil) }, nil},
 		"the root denies":    {0, "settle", func(*world, *member) []byte { return past.SaysAbsent(nil) }, nil},
 		"the root lies: yes": {0, "update", func(*world, *member) []byte { return past.SaysUpdated() }, past.ErrNotReachable},

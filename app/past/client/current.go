@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
@@ -91,7 +92,7 @@ func (cl *Client) settled(t *task.T, n Name, apart bool) (*sight, error) {
 	case none:
 		return nil, ErrNotReachable
 	}
-	if s, err = cl.peek(t, n); err == nil && !s.settled(apart) {
+	if s, err = cl.peek(t, n); err == nil && !s.settled(apart) && !s.overrule() {
 		err = ErrNotReachable
 	}
 	return s, err
@@ -155,17 +156,43 @@ func (cl *Client) peek(t *task.T, n Name) (*sight, error) {
 			s.latest = v
 		}
 	}
-	s.agreed = s.latest != nil && s.complete(s.latest.Ruling)
+	s.agreed = s.latest != nil && s.complete(s.latest.Ruling, func(r *certificate.Ruling) bool {
+		return r.Origin == s.latest.Ruling.Origin && !s.latest.Ruling.After(r)
+	})
 	return s, nil
 }
 
-// complete reports whether a majority of the holders that a ruling names, the latest one,
-// has it. A draft may come to nothing. While the object moves, others are holders too. And who names fewer holders than
+// overrule takes the version for the latest of which a majority of the holders that its ruling names shows just
+// this ruling, if no more than a minority of the nearest shows later ones: one of these may be half done, or a liar's. It
+// reports whether there is such a version. What was current when the question was asked it is in any case: of a later
+// one that was complete by then a majority of these holders would have had a later ruling. But that is true of a
+// majority of which nobody was taken for lost: so a root is to have settled what it found before, or made this version.
+func (s *sight) overrule() bool {
+	for _, v := range s.got {
+		if v == nil || v.Ruling.Apart() > 0 || !s.complete(v.Ruling, func(r *certificate.Ruling) bool { return bytes.Equal(r.Sig, v.Ruling.Sig) }) {
+			continue
+		}
+		later := 0
+		for _, u := range s.got {
+			if u != nil && u.Ruling.Over(v.Ruling) {
+				later++
+			}
+		}
+		if later <= (len(s.near)-1)/2 {
+			s.latest, s.agreed = v, true
+			return true
+		}
+	}
+	return false
+}
+
+// complete reports whether a majority of the holders that a ruling names has it, or what counts as much.
+// A draft may come to nothing. While the object moves, others are holders too. And who names fewer holders than
 // there are nodes is no root of now: a ruling of one holder would be agreed to by one liar.
-func (s *sight) complete(r *certificate.Ruling) bool {
+func (s *sight) complete(r *certificate.Ruling, counts func(*certificate.Ruling) bool) bool {
 	have := 0
 	for i, v := range s.got {
-		if v == nil || v.Ruling.Origin != r.Origin || r.After(v.Ruling) {
+		if v == nil || !counts(v.Ruling) {
 			continue
 		}
 		if m, ok := s.answers[i].Value.(*msg.Object); ok && r.Holders.Has(certificate.Member{Node: s.near[i].ID, Life: m.Life}) {

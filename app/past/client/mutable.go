@@ -152,11 +152,15 @@ func (cl *Client) Edit(t *task.T, e Edit, owner peer.Signer) (Found, error) {
 // version is not confirmed.
 func (cl *Client) confirm(t *task.T, n Name, c *certificate.Certificate) (*certificate.Ruling, error) {
 	s, err := cl.peek(t, n)
-	if err != nil || !s.agreed {
+	if err != nil {
 		return nil, err
 	}
+	agreed := s.agreed
+	if !agreed && !s.overrule() {
+		return nil, nil
+	}
 	v := s.latest
-	if v.Certificate.Version > c.Version || v.Certificate.Hash(cl.cfg.Ring) == c.Hash(cl.cfg.Ring) {
+	if agreed && v.Certificate.Version > c.Version || v.Certificate.Hash(cl.cfg.Ring) == c.Hash(cl.cfg.Ring) {
 		return v.Ruling, nil
 	}
 	return nil, nil
