@@ -229,6 +229,11 @@ func SaysVersion(c *certificate.Certificate, content []byte, r *certificate.Ruli
 	return msg.Encode(&msg.Object{Cert: c, Content: content, Ruling: r, Life: life})
 }
 
+// SaysPromise is a promise that comes with a version.
+func SaysPromise(c *certificate.Certificate, content []byte, r *certificate.Ruling, life uint64) []byte {
+	return msg.Encode(&msg.Promise{Life: life, Sure: true, Cert: c, Content: content, Ruling: r})
+}
+
 // Life is the number of the node's disk.
 func (p *Past) Life() uint64 { return p.life }
 

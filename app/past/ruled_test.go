@@ -388,6 +388,18 @@ func TestOneLyingVoter(t *testing.T) {
 			late.Origin = liar.past.RulingOf(o).Origin
 			return past.SaysVersion(old, []byte("one"), late.Sign(ring, o, liar.signer), liar.past.Life())
 		}, nil},
+		"promises with a late ruling": {1, "prepare", func(w *world, liar *member) []byte {
+			old := annsVersion(w, 1, "one")
+			late := liar.rules(old, 1000, liar)
+			late.Origin = liar.past.RulingOf(o).Origin
+			return past.SaysPromise(old, []byte("one"), late.Sign(ring, o, liar.signer), liar.past.Life())
+		}, nil},
+		"promises with one that has absorbed all": {1, "prepare", func(w *world, liar *member) []byte {
+			old := annsVersion(w, 1, "one")
+			late := liar.rules(old, 1000, w.nearest(o, 5)...)
+			late.Origin, late.Absorbed = late.Term, []*certificate.Absorbed{liar.past.RulingOf(o).Point(false)}
+			return past.SaysPromise(old, []byte("one"), late.Sign(ring, o, liar.signer), liar.past.Life())
+		}, nil},
 		"denies":             {1, "get", func(*world, *member) []byte { return past.SaysAbsent(nil) }, nil},
 		"the root denies":    {0, "settle", func(*world, *member) []byte { return past.SaysAbsent(nil) }, nil},
 		"the root lies: yes": {0, "update", func(*world, *member) []byte { return past.SaysUpdated() }, past.ErrNotReachable},
@@ -403,6 +415,11 @@ func TestOneLyingVoter(t *testing.T) {
 			liar := w.nearest(o, 5)[lie.liar]
 			answer := lie.answer(w, liar)
 			liar.lies(lie.kind, func() []byte { return answer })
+			if lie.kind == "prepare" { // else nobody asks for promises before the change
+				if _, err := ask(w.nearest(o, 5)[4], w.nearest(o, 5)[0], past.AskSettle(annsName)); err != nil {
+					t.Error(err)
+				}
+			}
 			for _, m := range w.members {
 				if f, err := m.current(annsName); err == nil && string(f.Content) != "two" {
 					t.Errorf("%q is read", f.Content)

@@ -48,6 +48,7 @@ func (c *canvass) run(t *task.T) (met []*certificate.Version, err error) {
 		return nil, err
 	}
 	for done := []*certificate.Version(nil); !slices.Equal(done, c.tips); {
+		c.weed()
 		done = slices.Clone(c.tips)
 		for _, v := range done {
 			if err := c.find(t, v.Ruling); err != nil {
@@ -55,6 +56,7 @@ func (c *canvass) run(t *task.T) (met []*certificate.Version, err error) {
 			}
 		}
 	}
+	c.weed()
 	met, ok := c.choose()
 	if !ok || len(met) == 0 && !c.nothing(near) {
 		return nil, ErrAway

@@ -1,6 +1,7 @@
 package office
 
 import (
+	"bytes"
 	"slices"
 
 	"github.com/phyllo-net/phyllo/app/past/certificate"
@@ -19,6 +20,35 @@ func (c *canvass) note(v *certificate.Version) {
 	case v.After(c.tips[i]):
 		c.tips[i] = v
 	}
+}
+
+// weed forgets versions that no honest root can have ruled to be current: they would stand in the place of a higher one,
+// which was complete. A branch never goes back behind that, nor does one that has absorbed it. Else one liar could
+// undo what was acknowledged by a late ruling of its own, about an old version.
+func (c *canvass) weed() {
+	seen := c.seen
+	lie := func(v *certificate.Version) bool {
+		return slices.ContainsFunc(seen, func(u *certificate.Version) bool {
+			return u.Certificate.Version > v.Certificate.Version && v.Ruling.Covers(u.Ruling) && c.shown(u.Ruling)
+		})
+	}
+	c.seen, c.tips = nil, nil
+	for _, v := range seen {
+		if !lie(v) {
+			c.note(v)
+		}
+	}
+}
+
+// shown reports whether a ruling is complete, as a majority of its holders shows just this one, with its promise.
+func (c *canvass) shown(r *certificate.Ruling) bool {
+	n := 0
+	for _, m := range r.Holders {
+		if got := c.heard[m.Node]; got != nil && got.Ruling != nil && (m.Life == 0 || got.Life == m.Life) && bytes.Equal(got.Ruling.Sig, r.Sig) {
+			n++
+		}
+	}
+	return r.Settled() && !r.Draft && n >= r.Holders.Majority()
 }
 
 // choose returns the versions that meet: the first is current, and the others were so in
