@@ -37,7 +37,9 @@
 //     past.Config.Absence (missed.Circle). Such a one is still named where those who are there are a majority with him, too.
 //   - A reader asks the k nearest and believes the latest version if it is not on the move
 //     and a majority of the holders has it. If not, something is half done, and the root is
-//     asked to take office, which completes it; then the reader asks again.
+//     asked to take office, which completes it; then the reader asks again. If a minority shows later rulings still,
+//     it believes the one that a majority of its holders shows. So a root forgets a ruling that puts a
+//     lower version in the place of such a one: no honest root gives it.
 //
 // # Why a change is never lost
 //
