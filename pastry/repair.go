@@ -34,10 +34,16 @@ func (n *Node) repairSides() {
 
 // askAround looks for the neighbours of a side that lost all: the nearest known node
 // there leads to them. If the whole leaf set is lost, all who are known are asked,
-// as any may be dead too.
+// as any may be dead too; not more often than each may take to answer, as one that joins yet answers,
+// too, and comes in later.
 func (n *Node) askAround(s side) {
 	if n.leafs.size() == 0 {
-		n.eachKnown(func(c *contact) { n.probe(c) })
+		n.eachKnown(func(c *contact) {
+			if n.Now().Sub(c.rare().repaired) > n.cfg.Probes[0] {
+				c.rarely().repaired = n.Now()
+				n.probe(c)
+			}
+		})
 		return
 	}
 	var best *contact

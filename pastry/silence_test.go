@@ -106,3 +106,34 @@ func TestWhoFoundNoPlaceIsAskedLater(t *testing.T) {
 		}
 	}
 }
+
+// Who lost its whole leaf set asks all whom it knows. One that joins yet answers, and takes no place by
+// that: it is asked again, but not as fast as answers come.
+func TestWhoJoinsYetIsNotAskedAllTheTime(t *testing.T) {
+	s := soloAt(t, 0x10)
+	other := stranger(0x20)
+	s.Learn(other, pastry.Place{Table: true, RTT: time.Millisecond})
+	s.SetActive(true)
+	again := *other
+	again.Incarnation = 2 // it has a place in the table, and joins again
+	other = &again
+	s.sent = nil
+	asked := 0
+	s.hear(other, &msg.LeafProbe{Num: 1})
+	for s.now < 10*time.Second {
+		for _, p := range took[*msg.LeafProbe](s) {
+			if !p.Reply {
+				asked++
+			}
+			if !p.Reply && asked < 100 {
+				s.hear(other, &msg.LeafProbe{Reply: true, Num: p.Num, Leaf: []*peer.Handle{stranger(0x10)}})
+				s.hear(other, &msg.LeafProbe{Num: 1})
+			}
+		}
+		s.run(20 * time.Millisecond)
+		s.hear(other, &msg.LeafProbe{Num: 1})
+	}
+	if asked < 5 || asked > 11 {
+		t.Errorf("it was asked %d times in 10 s, want once in a second or so", asked)
+	}
+}
