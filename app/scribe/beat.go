@@ -215,7 +215,7 @@ func (s *Scribe) onBeat(d *kbr.Delivery, m *msg.Beat) {
 	}
 	switch {
 	case g.parent != nil && g.parent.node.ID == d.Via.ID:
-		if g.heardBeat(g.parent) {
+		if g.heardBeat(g.parent) || !endsAt(m.Path, d.Via) {
 			return
 		}
 		g.fromParent(m)
@@ -254,6 +254,10 @@ func (g *group) fromParent(m *msg.Beat) {
 		g.check() // for another backup, or the charter
 	}
 }
+
+// endsAt reports whether a path is one to a node, as every node says of itself. A shorter one would let a
+// child believe that it stands nearer to the root than its parent does.
+func endsAt(path []byte, x *peer.Handle) bool { return bytes.HasSuffix(path, msg.Path(x.ID)) }
 
 // before is a path without its last node.
 func before(path []byte) []byte { return path[:max(len(path)-id.Size, 0)] }

@@ -70,6 +70,8 @@ type parent struct {
 	noise  uint64       // batches of it that were of no use; see noise.go
 	beats  uint64
 	turned int                   // what speaks for it that it reorders; see noise.go
+	calm   int                   // batches in order since nothing did
+	moves  int                   // how often that was forgotten
 	last   map[msg.Stream]uint64 // the last number of the batch that it handed on last
 	cancel func()                // of the watch
 }

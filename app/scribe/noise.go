@@ -31,6 +31,11 @@ const (
 	turned        = 5
 	straight      = 3
 	turnedAllowed = 48
+	// movesAllowed is how often what is against a parent is forgotten as other nodes stand above it from
+	// then on, and calmAllowed after how many batches in order, while nothing was, one of these is too:
+	// who claims to have moved at each batch is found out five times later.
+	movesAllowed = 4
+	calmAllowed  = 64
 )
 
 // heardBatch counts a batch of the parent; fresh tells that it was new here.
@@ -60,7 +65,7 @@ func (g *group) heardOrder(p *parent, seal *msg.Seal) {
 	}
 	p.last[name] = seal.Last()
 	if !known || seal.Last() > was {
-		p.turned = max(p.turned-straight, 0)
+		p.straight()
 		return
 	}
 	if p.turned += turned; p.turned < turnedAllowed*(1+len(g.path)/id.Size) {
@@ -70,6 +75,25 @@ func (g *group) heardOrder(p *parent, seal *msg.Seal) {
 		f(g.id, p.node)
 	}
 	g.part(p)
+}
+
+// straight counts a batch that came in its order.
+func (p *parent) straight() {
+	if p.turned > 0 {
+		p.turned = max(p.turned-straight, 0)
+		return
+	}
+	if p.calm++; p.calm >= calmAllowed {
+		p.calm, p.moves = 0, max(p.moves-1, 0)
+	}
+}
+
+// pardon forgets what is against a parent as others stand above it now: it may have left one who
+// reorders, and begins anew with another, while those below it would go on counting, and be sure sooner.
+func (p *parent) pardon() {
+	if p.moves < movesAllowed {
+		p.moves, p.turned = p.moves+1, 0
+	}
 }
 
 // forged reports whether nobody who checked a batch would have handed it on. That it is not of

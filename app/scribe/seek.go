@@ -287,6 +287,8 @@ func (g *group) adopted(to *peer.Handle, q *msg.Attach, a kbr.Answer, m *msg.Ado
 		return refusal(ErrBusy) // this node is the root by now
 	case a.Relayed || a.From == nil || a.From.ID != to.ID:
 		return refusal(kbr.ErrUnreachable)
+	case !endsAt(m.Path, a.From):
+		return refusal(msg.ErrMessage)
 	case msg.OnPath(m.Path, g.s.ep.Self().ID):
 		return refusal(errCycle)
 	}
@@ -362,7 +364,7 @@ func (g *group) check() {
 			return err
 		}
 		a, ok := m.(*msg.Adopted)
-		if !ok || msg.OnPath(a.Path, g.s.ep.Self().ID) || g.take(a.Charter) != nil {
+		if !ok || !endsAt(a.Path, p.node) || msg.OnPath(a.Path, g.s.ep.Self().ID) || g.take(a.Charter) != nil {
 			g.s.leave(p.node, g.id)
 			g.orphan(p.node, avoidFor)
 			return nil
@@ -393,6 +395,7 @@ func (g *group) inform() {
 func (g *group) moved(path []byte) {
 	if !slices.Equal(g.path, path) {
 		g.path = path
+		g.parent.pardon()
 		if len(g.children) > 0 {
 			g.beatNow()
 		}
