@@ -239,7 +239,13 @@ func TestFlooder(t *testing.T) {
 				liar.send(child, flood(g, b))
 			}
 			p.say()
-			w.net.Run(time.Second)
+			for range 50 {
+				w.net.Run(20 * time.Millisecond)
+				place := child.s.Place(g)
+				if at := len(place.Path) - 1; !place.Parent.IsZero() && (at < 0 || place.Path[at] != place.Parent) {
+					t.Fatalf("%s: a child believes that it stands where its parent does", what)
+				}
+			}
 		}
 		if child.floods != 1 || child.s.Place(g).Parent == liar.n.Self().ID || answered > 10 {
 			t.Errorf("%s: a child that was flooded found it out %d times, its parent is the flooder: %v, it sent that one %d messages",
@@ -316,11 +322,16 @@ func TestReorderer(t *testing.T) {
 		}
 	}
 	liar.n.OnDeliver = nil
+	// One child finds two that reorder, one after the other: those below it must not hold it to be a third.
+	unlucky := w.nodes[slices.IndexFunc(w.nodes, func(x *node) bool {
+		return has(children, x.n.Self().ID) && len(x.s.Place(g).Children) > 0
+	})]
 	for _, x := range w.nodes {
 		var held *kbr.Delivery
 		x.n.OnDeliver = func(_ wire.AppID, d *kbr.Delivery) bool {
 			m, _ := msg.Decode(d.Payload)
-			if _, ok := m.(*msg.Cast); !ok || d.Via.ID != liar.n.Self().ID {
+			turns := d.Via.ID == liar.n.Self().ID || x == unlucky && x.turns < 2
+			if _, ok := m.(*msg.Cast); !ok || !turns {
 				return false
 			}
 			if held == nil {
@@ -344,6 +355,9 @@ func TestReorderer(t *testing.T) {
 		if below != (x.turns > 0) || below && x.s.Place(g).Parent == liar.n.Self().ID {
 			t.Errorf("node %s found out %d parents that reorder; it was a child of one: %v", x.n.Self().ID.Short(), x.turns, below)
 		}
+	}
+	if unlucky.turns != 2 {
+		t.Errorf("one whose next parent reorders, too, found out %d that do", unlucky.turns)
 	}
 }
 
