@@ -429,6 +429,45 @@ func TestFalseRoot(t *testing.T) {
 	w.all([]string{"alice 0"}, w.nodes...)
 }
 
+// A parent shows its child a charter that does not list it, and says in the same answer that it stands
+// elsewhere now: the child is told that it is no member any more, and leaves the tree.
+func TestParentShowsACharter(t *testing.T) {
+	w := newWorld(t, 12, kbrtest.Config{Seed: 17}, func(c *scribe.Config) { c.MaxChildren = 2 })
+	c := &msg.Charter{Name: "closed", Version: 1, OpenPublish: true, Members: msg.Keys(bob.Public()), Count: 100, Age: 600}
+	g := w.mustCreate(c.Sign(ring, alice))
+	for _, x := range w.nodes {
+		x.mustJoin(g, scribe.Options{Signer: bob})
+	}
+	var liar, child *node
+	for _, x := range w.nodes {
+		for _, y := range w.nodes {
+			if place := y.s.Place(g); !place.Keeper && place.Parent == x.n.Self().ID && len(place.Path) > 1 {
+				liar, child = x, y
+			}
+		}
+	}
+	if liar == nil {
+		t.Fatal("only keepers forward")
+	}
+	c.Version, c.Members = 2, msg.Keys(carol.Public())
+	later := c.Sign(ring, alice)
+	shown := 0
+	liar.n.OnDeliver = func(_ wire.AppID, d *kbr.Delivery) bool {
+		m, _ := msg.Decode(d.Payload)
+		if _, asks := m.(*msg.Attach); !asks || d.Via.ID != child.n.Self().ID {
+			return false
+		}
+		shown++
+		d.Reply(msg.Encode(&msg.Adopted{Path: msg.Path(liar.n.Self().ID), Next: 1000, Charter: later}))
+		return true
+	}
+	liar.send(child, &msg.Beat{Group: g, Next: 1000, Version: 2, Path: msg.Path(child.s.Place(g).Path...)})
+	w.net.Run(time.Second)
+	if place := child.s.Place(g); shown != 1 || !errors.Is(child.ended, msg.ErrDenied) || place.Member || !place.Parent.IsZero() || len(place.Children) > 0 {
+		t.Errorf("a child that was shown the charter %d times ended with %v, and stands %+v", shown, child.ended, place)
+	}
+}
+
 // What is too large or empty is not published, and what waits is bounded.
 func TestPublishBounds(t *testing.T) {
 	w := newWorld(t, 3, kbrtest.Config{Seed: 15}, nil)

@@ -369,6 +369,9 @@ func (g *group) check() {
 			g.orphan(p.node, avoidFor)
 			return nil
 		}
+		if g.parent != p {
+			return nil // by the charter that came nobody here is a member any more, and it left the tree
+		}
 		p.asked, p.told = g.s.ep.Now(), q.Member
 		g.moved(a.Path)
 		g.backup = a.Backup
