@@ -138,18 +138,21 @@ func wayTo(head *shelf.Head, to id.Hash) *shelf.Next {
 }
 
 // wantsLetters reports whether a head is to be made to lead to an epoch: it does not, and is to in any case or leads
-// nowhere for long, or somebody who can be found lacks his letter, or it is the user's turn to make the letters anew by
-// which it does (old; nil: it does not). Of letters of which storage cannot say now when they end another look decides.
+// nowhere for long, or somebody who can be found lacks his letter by the last way on, or it is the user's turn to make the
+// letters anew by which it does (old; nil: it does not). Of letters of which storage cannot say now when they end another
+// look decides.
 func (h *hall) wantsLetters(t *task.T, key peer.Secret, p *pointing, head *shelf.Head, old *shelf.Next, always bool) (bool, error) {
 	ways := head.Next
 	switch {
 	case old != nil:
-		if lacks, err := h.findsLacking(t, key, p, old); err != nil || lacks {
-			return lacks, err
-		}
 		ways = []*shelf.Next{old}
 	case always:
 		return true, nil
+	}
+	if len(ways) > 0 { // who has no letter by the last of them has none to where that leads, either
+		if lacks, err := h.findsLacking(t, key, p, ways[len(ways)-1]); err != nil || lacks {
+			return lacks, err
+		}
 	}
 	last := shelf.Next{}
 	for _, n := range ways {
@@ -171,7 +174,8 @@ func (h *hall) wantsLetters(t *task.T, key peer.Secret, p *pointing, head *shelf
 	return h.isDue(last.Letters, last.Ends), nil
 }
 
-// findsLacking reports whether letters are not for somebody in the room who can be found now.
+// findsLacking reports whether letters are not for somebody in the room who can be found now. Who came when the epoch had
+// begun has its key by his invitation, and lacks none.
 func (h *hall) findsLacking(t *task.T, key peer.Secret, p *pointing, n *shelf.Next) (bool, error) {
 	if n.Lacks == 0 {
 		return false, nil
@@ -185,8 +189,9 @@ func (h *hall) findsLacking(t *task.T, key peer.Secret, p *pointing, n *shelf.Ne
 	case err != nil:
 		return false, nil // another look decides
 	}
+	epoch := h.log.Epoch(n.Epoch)
 	for _, who := range h.log.State().People {
-		if who.Role <= entry.Out || had.For(who.Key) != nil {
+		if who.Role <= entry.Out || epoch != nil && !epoch.Reads(who.Key) || had.For(who.Key) != nil {
 			continue
 		}
 		if l, err := h.letterTo(t, p, who); err != nil || l != nil {
