@@ -67,7 +67,8 @@
 // what was there when the last member was stays for 90 days and more, also if none of them comes. After
 // that it goes; a member who comes back then has the log on his disk, and puts it there again.
 // So do letters, which are made anew in the same way: those to which the heads of the last 8 epochs lead are looked at each
-// day, and of those of all heads before 8 in turn. Who cannot be found then keeps the one that he had, so that he reads on who
+// day, and of those of all heads before 8 in turn, so these may have some days less: up to 11, and of more than 88 about one
+// for every eight. Who cannot be found then keeps the one that he had, so that he reads on who
 // was away for so long that his name has lapsed; who could not be found when the epoch began, either, gets his first one as soon
 // as a member who looks finds him.
 // Where nobody of the room was there for so long, who comes back asks a member for the key.

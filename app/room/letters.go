@@ -56,10 +56,11 @@ func (h *hall) pointOn(t *task.T) error {
 		}
 	})
 	var late error
+	today := int(m.ep.Wall().Unix() / int64(day/time.Second))
 	for i, key := range before {
 		back := len(before) - i
 		always := begins && back <= pointers
-		if !always && !(reminds && h.inTurn(i, len(before))) {
+		if !always && !(reminds && inTurn(i, len(before), today)) {
 			continue
 		}
 		err := h.pointFrom(t, key, &p, always, back == 1)
@@ -78,14 +79,18 @@ func (h *hall) pointOn(t *task.T) error {
 }
 
 // inTurn reports whether today the letters are looked at to which the head of the i-th of so many epochs before the
-// current one leads.
-func (h *hall) inTurn(i, epochs int) bool {
+// current one leads. The older ones have as many turns as it takes, and some more, so that 2, 3, 5 and 7 do not divide their
+// number: all come about also for a member who looks on one day of a week or a month only.
+func inTurn(i, epochs, today int) bool {
 	older := epochs - reminders
 	if i >= older {
 		return true
 	}
-	today := int(h.rooms().ep.Wall().Unix() / int64(day/time.Second))
-	first := today % older * reminders % older
+	turns := (older + reminders - 1) / reminders
+	for turns%2 == 0 || turns%3 == 0 || turns%5 == 0 || turns%7 == 0 {
+		turns++
+	}
+	first := today * 3 % turns * older / turns // turns overlap: by threes those of days that follow do so less
 	return (i-first+older)%older < reminders
 }
 
