@@ -58,7 +58,8 @@ const (
 const cameWithin = 10 * time.Second
 
 // toldTries are as many of the tries of Config.Probes as are made where another found the node dead
-// already, by all of them, and a try went past the link, which was not known to be broken.
+// already (the first of them by all tries), and a try went past the link, which was not known to be
+// broken.
 const toldTries = 2
 
 // maxCandidates bounds the nodes that others named and that are probed at once: each
