@@ -146,6 +146,52 @@ func TestMajorityGoesOn(t *testing.T) {
 	}
 }
 
+// TestMinorityAhead: the root alone has its last ruling, about the version that all have, when all lose sight of each
+// other. It goes on apart from that ruling; the others go on apart, too, and become a majority again without it, of whom
+// nobody has heard of that ruling. When the root is back it is apart no more: nothing came of what it alone had.
+func TestMinorityAhead(t *testing.T) {
+	for _, c := range []struct {
+		made []string // by the root alone
+		want []string
+	}{
+		{[]string{"A2"}, []string{"B2", "A2"}},
+		{[]string{"A2", "A3"}, []string{"A3", "B2"}},
+	} {
+		w := newWorld(t, 5, kbrtest.Config{Seed: 63}, nil)
+		near := w.nearest(annsName.ID(), 5)
+		near[0].goesOn(0, "one", 0)
+		deaf(near[1:], "accept")
+		wantErr(t, "a writer who has to be told of a conflict", near[0].change(5, "six"), past.ErrNotReachable)
+		for _, m := range near {
+			m.node.OnDeliver = nil
+		}
+		w.net.Partition(nodesOf(near[:1]), nodesOf(near[1:3]), nodesOf(near[3:]))
+		w.net.Run(long)
+		for i, content := range c.made {
+			near[0].goesOn(uint64(i+1), content, 5)
+		}
+		near[1].goesOn(1, "B2", 5)
+		w.net.Partition(nodesOf(near[:1]), nodesOf(near[1:]))
+		w.net.Run(long)
+		if f, err := near[4].current(annsName); err != nil || string(f.Content) != "B2" || f.Apart != 0 {
+			t.Fatalf("without the root %q is read, apart from %d, %v", f.Content, f.Apart, err)
+		}
+		w.net.Heal()
+		w.net.Run(long)
+		for _, m := range w.members {
+			f, err := m.current(annsName)
+			if err != nil || string(f.Content) != c.want[0] || len(f.Rivals) != 1 || f.Holders != 5 || f.Apart != 0 {
+				t.Fatalf("%q is read of %d holders with %d rivals, apart from %d, %v; want %q", f.Content, f.Holders, len(f.Rivals), f.Apart, err, c.want[0])
+			}
+			if err := m.node.Call(patience, func(t *task.T) error { f, err = m.past.Rival(t, annsName, f.Rivals[0]); return err }); err != nil || string(f.Content) != c.want[1] {
+				t.Fatalf("the rival is %q, %v; want %q", f.Content, err, c.want[1])
+			}
+		}
+		w.net.Run(2 * time.Hour)
+		w.whole(true)
+	}
+}
+
 // TestMajorityIntact: as long as three of five are there nothing is made apart, nor is a new object, however long
 // the others are gone, and whoever is the root.
 func TestMajorityIntact(t *testing.T) {

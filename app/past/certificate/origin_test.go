@@ -71,3 +71,33 @@ func TestAbsorb(t *testing.T) {
 		t.Error("one version is a rival of itself")
 	}
 }
+
+// TestRejoined: a branch is apart from another one until that meets it, or one that has taken that over with its majority's
+// word: at the point where it was left or later, or, if that one is complete, at any.
+func TestRejoined(t *testing.T) {
+	term := func(n uint64) certificate.Term { return certificate.Term{Count: n} }
+	r := func(origin uint64, absorbed ...*certificate.Absorbed) *certificate.Ruling {
+		return &certificate.Ruling{Origin: term(origin), Term: term(origin), Number: 1, Certificate: id.HashOf("version", origin), Absorbed: absorbed}
+	}
+	draft := r(9, &certificate.Absorbed{Origin: term(1), Term: term(5)})
+	draft.Draft = true
+	for _, c := range []struct {
+		what  string
+		meets *certificate.Ruling
+		apart int
+	}{
+		{"itself", r(1), 0},
+		{"one that knows nothing of it", r(9), 3},
+		{"one that took it over there", r(9, &certificate.Absorbed{Origin: term(1), Term: term(6), Number: 1}), 0},
+		{"one that took it over later", r(9, &certificate.Absorbed{Origin: term(1), Term: term(7)}), 0},
+		{"one that took it over earlier", r(9, &certificate.Absorbed{Origin: term(1), Term: term(5)}), 0},
+		{"a draft that did", draft, 3},
+		{"one that left it, too", r(9, &certificate.Absorbed{Origin: term(1), Term: term(5), Left: 3}), 3},
+	} {
+		left := r(8, &certificate.Absorbed{Origin: term(1), Term: term(6), Number: 1, Left: 3})
+		met := &certificate.Ruling{Absorbed: certificate.Absorb([]*certificate.Version{{Ruling: left}, {Ruling: c.meets}})}
+		if got := met.Apart(); got != c.apart {
+			t.Errorf("where it meets %s it is apart from %d, want %d", c.what, got, c.apart)
+		}
+	}
+}

@@ -151,7 +151,9 @@
 // of a majority of A. One of these had y on its disk. If it has it still, or what came after, it tells of it. If it
 // gave it up for a tree that is apart, this one left y's tree at y or later, and it tells of that: so the earlier
 // ruling is not followed. And no tree that is apart goes on as one that is not before a majority of A has
-// promised, and so has told what came after the point that it left.
+// promised, and so has told what came after the point that it left; or before it meets a complete tree that has taken y's
+// tree over with the promises of such a majority. If that was at an earlier point than the one it left, the later one was
+// never complete, and never will be: none of that majority had heard of it, and now they have the tree that took over.
 //
 // When such trees meet, the higher version is current, and of equal ones that of the majority. So a reader's number
 // never goes back, on whatever side he was; and a version of a majority gives way to a higher one alone, stays
