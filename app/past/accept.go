@@ -103,15 +103,15 @@ func (p *Past) onPrepare(t *task.T, a asker, m *msg.Prepare) (wire.Message, uint
 		return nil, msg.RefusedFailed
 	}
 	p.noteRoot(m.Object, a.node)
+	outnumbered := len(p.asker.Replicas(m.Object.Place(), int(m.Copies), 0)) < int(m.Copies) && p.circle.Outnumbered(p.there())
 	if p.shelf.find(m.Object) == nil {
-		few := len(p.asker.Replicas(m.Object.Place(), int(m.Copies), 0)) < int(m.Copies)
-		return &msg.Promise{Life: p.life, Sure: p.rounds.Settled(), Outnumbered: few && p.circle.Outnumbered(p.there())}, 0
+		return &msg.Promise{Life: p.life, Sure: p.rounds.Settled(), Outnumbered: outnumbered}, 0
 	}
 	k, content, err := p.body(t, m.Object, true)
 	if err != nil || k.Cert.Kind != certificate.Mutable {
 		return nil, msg.RefusedFailed
 	}
-	return &msg.Promise{Life: p.life, Sure: true, Cert: k.Cert, Content: content, Ruling: k.Ruling}, 0
+	return &msg.Promise{Life: p.life, Sure: true, Outnumbered: outnumbered, Cert: k.Cert, Content: content, Ruling: k.Ruling}, 0
 }
 
 func (p *Past) onAccept(t *task.T, m *msg.Accept) (wire.Message, uint16) {

@@ -309,6 +309,8 @@ func TestFewLeft(t *testing.T) {
 		for part := byte(3); ; part++ {
 			if w.nearest(name(part).ID(), 1)[0] == comes {
 				few(part, 3) // it knows of no more
+				_, err := comes.current(name(part))
+				wantErr(t, "a reader who wants a majority of more than it knows of", err, past.ErrNotReachable)
 				break
 			}
 		}
