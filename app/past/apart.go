@@ -61,11 +61,11 @@ func (p *Past) orphaned(r *certificate.Ruling) bool {
 	return true
 }
 
-// missing is how many of some nodes are out of sight, and not lost.
-func (p *Past) missing(nodes []id.ID) (n int) {
-	there := p.ep.NeighborSet(maxFellows)
+// missing is how many of some nodes, who may have an object, are out of sight, and not lost.
+func (p *Past) missing(e *entry, nodes []id.ID) (n int) {
+	there, near := p.ep.NeighborSet(maxFellows), p.asker.Replicas(e.object.Place(), int(e.copies), int(e.copies))
 	for _, m := range nodes {
-		if m != p.ep.Self().ID && !client.Contains(there, m) && !p.forLost(m) {
+		if m != p.ep.Self().ID && !client.Contains(there, m) && !p.forLost(m) && office.Counts(e.object, int(e.copies), near, m) {
 			n++
 		}
 	}
@@ -78,7 +78,7 @@ func (p *Past) rejoins(e *entry) bool {
 	if e.ruling.Apart() == 0 {
 		return false
 	}
-	if away, of := e.ruling.Guessed(); of > 0 && p.missing(away) <= (of-1)/2 {
+	if away, of := e.ruling.Guessed(); of > 0 && p.missing(e, away) <= (of-1)/2 {
 		return true
 	}
 	for _, x := range p.shelf.rivals(e.object) {

@@ -333,6 +333,40 @@ func TestFewLeft(t *testing.T) {
 	}
 }
 
+// TestFewOfManyLeft: all but three of many are off. What the three make is apart no more when all are back, though most are
+// too far from it to be asked, and are so many that not all can be named; but as long as a majority of those are off who
+// would have it, it is.
+func TestFewOfManyLeft(t *testing.T) {
+	simtest.WithoutRace(t)
+	for _, c := range []struct {
+		nodes int
+		off   time.Duration
+	}{{20, long}, {16, 15 * time.Minute}, {30, long}} {
+		w := newWorld(t, c.nodes, kbrtest.Config{Seed: 63}, nil)
+		near := slices.DeleteFunc(w.nearest(annsName.ID(), 6), func(m *member) bool { return slices.Contains(w.members[:3], m) })[:3]
+		others := slices.DeleteFunc(slices.Clone(w.members[3:]), func(m *member) bool { return slices.Contains(near, m) })
+		kill(others)
+		w.net.Run(time.Minute)
+		kill(near)
+		w.net.Run(c.off)
+		w.members[0].goesOn(0, "one", 5)
+		restart(others)
+		w.net.Run(2 * time.Minute)
+		if c.off == long {
+			_, err := w.members[1].current(annsName)
+			wantErr(t, "a reader while three of the nearest are off", err, past.ErrNotReachable)
+		}
+		restart(near)
+		w.net.Run(2 * time.Minute)
+		if err := w.members[9].change(1, "two"); err != nil {
+			t.Errorf("%d nodes, off for %s: %v", c.nodes, c.off, err)
+		}
+		if f, err := w.members[1].current(annsName); err != nil || f.Apart > 0 || string(f.Content) != "two" {
+			t.Errorf("%d nodes, off for %s: %q is read, apart from %d, %v", c.nodes, c.off, f.Content, f.Apart, err)
+		}
+	}
+}
+
 // TestDraftLeft: a root has told the holders of a draft, and is gone with most of them. The others go on from it, and are
 // apart from it until a majority of its holders is back.
 func TestDraftLeft(t *testing.T) {

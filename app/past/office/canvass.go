@@ -19,6 +19,7 @@ type canvass struct {
 	of     *Office
 	apart  bool // it is enough to know what those say who are there: see nothing
 	last   bool // no later term is tried
+	near   []*peer.Handle
 	asked  []id.ID
 	heard  map[id.ID]*answer
 	higher []uint64                // the counts of terms that were promised to others, as these say
@@ -36,7 +37,7 @@ type answer struct {
 // run asks the nodes near the object, and all holders that the latest ruling of each branch
 // names, until no later ruling is heard of. It returns the versions that meet: see choose.
 func (c *canvass) run(t *task.T) (met []*certificate.Version, err error) {
-	near := c.all.asker.Replicas(c.of.object.Place(), c.of.copies, c.of.copies)
+	c.near = c.all.asker.Replicas(c.of.object.Place(), c.of.copies, c.of.copies)
 	own, err := c.all.holder.Rivals(t, c.of.object)
 	if err != nil {
 		return nil, err
@@ -44,7 +45,7 @@ func (c *canvass) run(t *task.T) (met []*certificate.Version, err error) {
 	for _, v := range own {
 		c.note(v)
 	}
-	if err := c.ask(t, near); err != nil {
+	if err := c.ask(t, c.near); err != nil {
 		return nil, err
 	}
 	for done := []*certificate.Version(nil); !slices.Equal(done, c.tips); {
@@ -58,7 +59,7 @@ func (c *canvass) run(t *task.T) (met []*certificate.Version, err error) {
 	}
 	c.weed()
 	met, ok := c.choose()
-	if !ok || len(met) == 0 && !c.nothing(near) {
+	if !ok || len(met) == 0 && !c.nothing() {
 		return nil, ErrAway
 	}
 	if !c.seated() {
@@ -82,35 +83,37 @@ func (c *canvass) seated() bool {
 // goes on without a majority that those who are there do not, and that the others are waited for no longer: then the
 // object is made apart from whatever these have, unless a majority of all is sure. In larger rings those who are there
 // need not be the ones who would.
-func (c *canvass) nothing(near []*peer.Handle) bool {
+func (c *canvass) nothing() bool {
 	away := c.away()
-	if c.none(near, away, c.sure) {
+	if c.none(away, c.sure) {
 		return true
 	}
-	larger := !c.few() && len(near)+len(away) > c.of.copies
-	if !c.apart || larger || !c.none(near, c.all.holder.Awaited(), c.settled) {
+	larger := !c.few() && len(c.near)+len(away) > c.of.copies
+	if !c.apart || larger || !c.none(c.all.holder.Awaited(), c.settled) {
 		return false
 	}
-	unsure, of := away, min(c.of.copies, len(near)+len(away))
-	for _, h := range near {
+	unsure, of := away, min(c.of.copies, len(c.near)+len(away))
+	for _, h := range c.near {
 		if !c.sure(h.ID) {
 			unsure = append(unsure, h.ID)
 		}
 	}
 	if len(unsure) > (of-1)/2 {
+		c.nearest(unsure) // there may be more of them than can be named
 		c.guess = certificate.Guess(unsure, of)
 	}
 	return true
 }
 
 // assured reports whether versions that meet were made when it was not sure that there is no such object, and
-// a majority of those who were there then has now spoken, but for those who are lost.
+// a majority of those who were there then has now spoken, but for those who are lost, or too far from it to have it
+// now that others are there.
 func (c *canvass) assured(met []*certificate.Version) (guessed bool) {
 	for _, v := range met {
 		away, of := v.Ruling.Guessed()
 		missing := 0
 		for _, n := range away {
-			if !c.sure(n) && !c.all.holder.Lost(n) {
+			if !c.sure(n) && !c.all.holder.Lost(n) && (slices.Contains(c.asked, n) || c.counts(n)) {
 				missing++
 			}
 		}
@@ -145,21 +148,30 @@ func (c *canvass) settled(n id.ID) bool {
 // sure reports whether it is settled, and sees a majority of all of whom it knows.
 func (c *canvass) sure(n id.ID) bool { return c.settled(n) && !c.heard[n].Outnumbered }
 
+// counts reports whether a node that is away counts beside those near the object.
+func (c *canvass) counts(n id.ID) bool { return Counts(c.of.object, c.of.copies, c.near, n) }
+
+// Counts reports whether a node that is away may have an object of k copies, though those are there that are near
+// it, 2k of them where there are so many: it is nearer than one of these.
+func Counts(o id.Hash, k int, near []*peer.Handle, n id.ID) bool {
+	return len(near) < 2*k || id.Closer(o.Place(), n, near[len(near)-1].ID)
+}
+
 // none reports whether of the nodes near the object so few are away, silent or new that they make no
 // majority of any k of them.
-func (c *canvass) none(near []*peer.Handle, away []id.ID, sure func(id.ID) bool) bool {
+func (c *canvass) none(away []id.ID, sure func(id.ID) bool) bool {
 	unheard := 0
 	for _, n := range away {
-		if len(near) < 2*c.of.copies || id.Closer(c.of.object.Place(), n, near[len(near)-1].ID) {
+		if c.counts(n) {
 			unheard++
 		}
 	}
-	for _, h := range near {
+	for _, h := range c.near {
 		if !sure(h.ID) {
 			unheard++
 		}
 	}
-	return unheard <= (min(c.of.copies, len(near))-1)/2
+	return unheard <= (min(c.of.copies, len(c.near))-1)/2
 }
 
 // agreed reports whether a majority of each set of holders that a ruling names has promised, or all
@@ -346,14 +358,19 @@ func (c *canvass) makers() certificate.Holders {
 
 // with returns holders with the nearest of some nodes besides, of whom nothing was heard: up to so many in all.
 func (c *canvass) with(ms certificate.Holders, away []id.ID, most int) certificate.Holders {
-	place := c.of.object.Place()
-	slices.SortFunc(away, func(a, b id.ID) int { return a.Distance(place).Cmp(b.Distance(place)) })
+	c.nearest(away)
 	for _, n := range away {
 		if m := (certificate.Member{Node: n}); len(ms) < most && !client.Contains(c.of.nodes, n) && !ms.Has(m) {
 			ms = append(ms, &m)
 		}
 	}
 	return ms
+}
+
+// nearest sorts nodes by their distance from the object.
+func (c *canvass) nearest(ids []id.ID) {
+	place := c.of.object.Place()
+	slices.SortFunc(ids, func(a, b id.ID) int { return a.Distance(place).Cmp(b.Distance(place)) })
 }
 
 // complete rules in this term that of the versions that met the first is current, and moves it
