@@ -264,7 +264,8 @@ func TestMadeOnce(t *testing.T) {
 
 // TestFewLeft: three of five are away for so long that copies are made anew without them. What is new is made apart from
 // what they may have, or not at all, also where one comes who knows nothing of them; until so many are back, or are lost.
-// Where they went one after another, so that a majority was there each time, the last two are all there are.
+// Where they went one after another, so that a majority was there each time, the last two are all there are; and where
+// three are left, these are all there are for those of them who start again.
 func TestFewLeft(t *testing.T) {
 	name := func(part byte) past.Name {
 		return past.Name{Owner: ann.Public(), Part: certificate.Part{30, part}, Copies: 5}
@@ -272,17 +273,23 @@ func TestFewLeft(t *testing.T) {
 	for _, c := range []struct {
 		what           string
 		lost, oneByOne bool
-	}{{"back", false, false}, {"lost", true, false}, {"one by one", false, true}} {
+		last           int // go when the others are not waited for any more, with those who are left
+	}{{"back", false, false, 0}, {"lost", true, false, 0}, {"one by one", false, true, 0}, {"started again", false, true, 1}} {
 		w := newWorld(t, 5, kbrtest.Config{Seed: 62}, func(c *past.Config) { c.LostAfter = 2 * time.Hour })
 		left, gone := w.members[:2], w.members[2:]
-		for _, m := range gone {
-			if m.node.Kill(); c.oneByOne {
+		for _, m := range gone[c.last:] {
+			if m.node.Kill(); c.oneByOne && c.last == 0 {
 				w.net.Run(15 * time.Minute)
 			}
 		}
+		if c.last > 0 {
+			w.net.Run(15 * time.Minute)
+			kill(w.live())
+			restart(left)
+		}
 		if w.net.Run(15 * time.Minute); c.oneByOne {
 			if f, err := left[0].edits(name(1), 0, "new", false); err != nil || f.Apart > 0 {
-				t.Errorf("what the last two make is apart from %d, %v", f.Apart, err)
+				t.Errorf("%s: what the last two make is apart from %d, %v", c.what, f.Apart, err)
 			}
 			continue
 		}

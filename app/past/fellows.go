@@ -97,6 +97,7 @@ func (p *Past) miss(t *task.T) error {
 	p.encircle()
 	now, circle, st := p.missed.Bytes(), p.circle.Bytes(), p.cfg.Store
 	if bytes.Equal(before, now) && bytes.Equal(circle, p.circled) {
+		p.noteFellows()
 		return nil
 	}
 	// A disk that fails makes others be waited for for longer.
@@ -108,6 +109,7 @@ func (p *Past) miss(t *task.T) error {
 	})
 	if err == nil {
 		p.circled = circle
+		p.noteFellows() // who is not waited for any more is forgotten where it is written what else is known of him
 	}
 	return passStop(err)
 }
