@@ -374,6 +374,28 @@ func TestFewOfManyLeft(t *testing.T) {
 	}
 }
 
+// TestPushedOut: few are left of many, and as many come anew as push them out of each other's sight, as far as it matters
+// for copies. Whoever is there all the same is not missed: once the others are lost nobody waits for any more.
+func TestPushedOut(t *testing.T) {
+	w := newWorld(t, 12, kbrtest.Config{Seed: 64}, func(c *past.Config) { c.LostAfter = time.Hour })
+	kill(w.members[3:])
+	w.net.Run(15 * time.Minute)
+	for _, m := range w.live() {
+		if !m.past.Outnumbered() {
+			t.Fatal("three of twelve believe that they are a majority")
+		}
+	}
+	for range 20 {
+		w.join()
+	}
+	w.net.Run(2 * time.Hour)
+	for _, m := range w.live() {
+		if m.past.Outnumbered() {
+			t.Errorf("%s misses nodes that are there", m.node.Self())
+		}
+	}
+}
+
 // TestDraftLeft: a root has told the holders of a draft, and is gone with most of them. The others go on from it, and are
 // apart from it until a majority of its holders is back.
 func TestDraftLeft(t *testing.T) {

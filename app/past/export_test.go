@@ -17,6 +17,9 @@ func (p *Past) Call(f func(*task.T) error, done func(error)) { p.ep.Go(f, done) 
 // Settled reports whether the node has asked its fellows.
 func (p *Past) Settled() bool { return p.rounds.Settled() }
 
+// Outnumbered reports whether more are missed than are there.
+func (p *Past) Outnumbered() bool { return p.circle.Outnumbered(p.there()) }
+
 // Keeps reports whether the node keeps an object.
 func (p *Past) Keeps(o id.Hash) bool {
 	e := p.shelf.find(o)

@@ -120,7 +120,10 @@ func (p *Past) there() []id.ID { return append(slices.Clone(p.fellows), p.ep.Sel
 // encircle looks at who is there of those of whom a majority is to be there.
 func (p *Past) encircle() {
 	if p.cfg.Absence > 0 {
-		p.circle = p.circle.Meet(p.there(), p.awayFor(p.cfg.Absence), p.forLost)
+		sight := p.ep.NeighborSet(maxFellows)
+		p.circle = p.circle.Meet(p.there(), p.awayFor(p.cfg.Absence), func(n id.ID) bool {
+			return p.forLost(n) || client.Contains(sight, n) // newcomers have pushed it out: nobody misses it
+		})
 	}
 }
 
