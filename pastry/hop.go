@@ -28,6 +28,7 @@ type pendingHop struct {
 	avoid *[]id.ID    // nil: nobody
 	late  func()      // calls hopLate
 	next  *pendingHop // to the same contact; of those that are free
+	prev  *pendingHop // to the same contact; of the first one the last
 	timer alarm       // calls late
 	seq   uint32
 	bytes int32 // as weigh says
@@ -288,13 +289,14 @@ func (c *contact) cut() *pendingHop {
 	return pending
 }
 
-// wait puts p at the end of those that are not acknowledged.
+// wait puts p at the end of those that are not acknowledged. These may be thousands, where a peer is slow.
 func (l *link) wait(p *pendingHop) {
-	at := &l.pending
-	for *at != nil {
-		at = &(*at).next
+	first := l.pending
+	if first == nil {
+		l.pending, p.prev = p, p
+		return
 	}
-	*at = p
+	p.prev, first.prev.next, first.prev = first.prev, p, p
 }
 
 // renumber gives p, which was passed, the next number. While that is not known the number stays:
@@ -307,14 +309,21 @@ func (l *link) renumber(p *pendingHop) {
 	l.wait(p)
 }
 
-// drop takes p out of those that are not acknowledged.
+// drop takes p, which is one of them, out of those that are not acknowledged.
 func (l *link) drop(p *pendingHop) {
-	for at := &l.pending; *at != nil; at = &(*at).next {
-		if *at == p {
-			*at, p.next = p.next, nil
-			return
-		}
+	last := l.pending.prev
+	if p == l.pending {
+		l.pending = p.next
+	} else {
+		p.prev.next = p.next
 	}
+	switch {
+	case p.next != nil:
+		p.next.prev = p.prev // the last one, if p was the first
+	case l.pending != nil && p == last:
+		l.pending.prev = p.prev
+	}
+	p.next, p.prev = nil, nil
 }
 
 // first notes a received number. It reports whether the hop may be acknowledged
