@@ -46,7 +46,7 @@ func TestRoomOfProcesses(t *testing.T) {
 	all := make([]*process, len(names))
 	for i, name := range names {
 		all[i] = newProcess(t)
-		at := fmt.Sprintf("127.77.0.%d", i+1)
+		at := fmt.Sprintf("127.79.0.%d", i+1)
 		if i == 0 {
 			all[i].settle(at)
 		} else {

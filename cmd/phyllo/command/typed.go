@@ -1,6 +1,8 @@
 package command
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"github.com/phyllo-net/phyllo/id"
@@ -49,4 +51,13 @@ func PersonOrNode(s string) error {
 		return nil
 	}
 	return Person(s)
+}
+
+// RoomToJoin is Room, or NAME/ROOM, whose parts are each as long as they may be.
+func RoomToJoin(s string) error {
+	err := Room(s)
+	if who, called, public := strings.Cut(strings.TrimPrefix(s, "#"), "/"); err != nil && public && Person(who) == nil {
+		err = Room(called)
+	}
+	return err
 }

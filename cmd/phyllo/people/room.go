@@ -269,7 +269,7 @@ What was said before comes from the members who are there, or from the ring's st
 nobody is there you have joined after ten seconds all the same, and it comes by itself when
 the computer of a member is on.`,
 		Example: "  phyllo room join garden\n  phyllo room join ann/square",
-		Args:    command.Typed(1, 1, command.Room), ValidArgsFunction: command.Complete(w, rooms),
+		Args:    command.Typed(1, 1, command.RoomToJoin), ValidArgsFunction: command.Complete(w, rooms),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			return w.Ask(cmd.Context(), "fetching what was said …", func(ctx context.Context, c *api.Client) error {
 				r, err := c.RoomJoin(ctx, api.RoomQuery{User: as, Room: a[0]})

@@ -29,6 +29,7 @@ type taking struct {
 	count   int
 	c       *api.Client
 	enough  context.CancelFunc
+	hands   chan struct{} // as many commands run at once
 
 	mu   sync.Mutex
 	jobs map[id.Hash]context.CancelFunc // of the commands that run
@@ -63,6 +64,7 @@ waits for it.`,
 				return console.Usage("want the command after --, as in `phyllo work take %s -- %s`", plain.Clean(a[0]), plain.Clean(strings.Join(a[1:], " ")))
 			}
 			k.q.Topic, k.command, k.q.Slots, k.count = a[0], a[1:], slots.Value, count.Value
+			k.hands = make(chan struct{}, slots.Value)
 			return k.run(cmd.Context())
 		},
 	}
@@ -110,7 +112,13 @@ func (k *taking) run(ctx context.Context) error {
 			k.mu.Unlock()
 			all.Go(func() {
 				defer stop()
+				select { // the command of the item before may be about to end, or its mark to be printed
+				case k.hands <- struct{}{}:
+				case <-job.Done():
+					return
+				}
 				k.do(job, e)
+				<-k.hands
 			})
 		}
 		return nil
