@@ -175,7 +175,7 @@ func (n *Node) answerAsk(s side, w waitingAsk) {
 	}
 	brisk := length < n.cfg.LeaseLong
 	length = n.promise(s, c, length)
-	n.give(a, grant{c, c.h.Incarnation, m.Ask, n.Now().Add(length), brisk})
+	n.give(a, grant{c, c.h.Incarnation, m.Ask, n.Now().Add(length), brisk, m.Other})
 	answer.Between = len(a.grants) > 1
 	c.rarely().promised = n.Now()
 	// From here on the keys nearer to c are c's. To step outward takes c's grant.
@@ -269,6 +269,7 @@ func (n *Node) mayGrant(s side, c *contact, m *msg.Lease) (nearer *peer.Handle, 
 	}
 	// Of the leases that bind this side, the nearest on either hand of c.
 	var nearerHeld, fartherHeld *contact
+	var linked id.ID // with whom the nearer one is, as far as it said so
 	for _, g := range a.grants {
 		if !n.runs(g, c) {
 			continue
@@ -276,7 +277,7 @@ func (n *Node) mayGrant(s side, c *contact, m *msg.Lease) (nearer *peer.Handle, 
 		d := n.leafs.away(s, g.to.h.ID)
 		switch {
 		case d.Less(away):
-			nearerHeld = g.to
+			nearerHeld, linked = g.to, g.other
 		case fartherHeld == nil || d.Less(n.leafs.away(s, fartherHeld.h.ID)):
 			fartherHeld = g.to
 		}
@@ -284,9 +285,10 @@ func (n *Node) mayGrant(s side, c *contact, m *msg.Lease) (nearer *peer.Handle, 
 	switch {
 	case nearerHeld != nil:
 		// It died, or joins. The dead one's lease must end first; while one is
-		// being linked in, the neighbour's lease goes on.
+		// being linked in, the neighbour's lease goes on. Who is linked with another than c may
+		// claim its keys by now.
 		joins := nearerHeld.there() && !nearerHeld.active
-		return nil, joins && n.neighbour(s) == c && (n.ready() || n.grantedOn(a, c))
+		return nil, joins && n.neighbour(s) == c && (n.grantedOn(a, c) || n.ready() && (linked.IsZero() || linked == c.h.ID))
 	case fartherHeld == nil || n.grantedOn(a, c) && (s == rightSide || m.Ready || m.Other == fartherHeld.h.ID):
 		// Nobody else relies on this side, or c is bound to him; that it was granted a lease
 		// before proves nothing, as a request of old may have won it. Who holds none must not

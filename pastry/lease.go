@@ -110,7 +110,8 @@ type grant struct {
 	inc   uint64 // the incarnation that holds it
 	num   uint32 // of the holder's request
 	until task.Instant
-	short bool // its holder is to renew it every LeaseRenew
+	short bool  // its holder is to renew it every LeaseRenew
+	other id.ID // with whom the holder was linked on its other side when it asked; zero: with nobody
 }
 
 // runs reports whether a lease that was given has not ended, and is not to except.

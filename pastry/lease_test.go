@@ -279,3 +279,46 @@ func TestWhoDeniedAsks(t *testing.T) {
 		t.Errorf("the process has ended, and nobody asked: %+v", ms)
 	}
 }
+
+// One is linked in beside this node, between it and its left neighbour. Until it says that it claims its keys, it may do so
+// already. Somebody who comes back between these two, and knows nothing of it, gets no lease past it; the neighbour's goes on.
+func TestNoLeasePastOneWhoIsLinkedIn(t *testing.T) {
+	s := soloAt(t, 0x10)
+	for _, x := range []uint8{0x20, 0x30, 0xd0, 0xe0} {
+		s.Learn(stranger(x), pastry.Place{Leaf: true})
+	}
+	s.SetActive(true)
+	left, newcomer, back := stranger(0xe0), stranger(0xf0), stranger(0xe8)
+	s.hear(stranger(0x20), &msg.Lease{Ask: 1, For: 35_000, Active: true, Ready: true})
+	s.hear(left, &msg.Lease{Ask: 1, For: 35_000, Active: true, Ready: true, Right: true})
+	for _, e := range s.sent {
+		if m, ok := e.msg.(*msg.Lease); ok && m.Ask != 0 {
+			s.hear(e.to, &msg.Lease{Grant: m.Ask, Length: 35_000, Active: true, Ready: true, Right: !m.Right})
+		}
+	}
+	if !s.Claims(clockAt(s.now), id.Tiny(0x11)) {
+		t.Fatal("it has both leases, and does not claim its keys")
+	}
+	asks := func(who *peer.Handle, m *msg.Lease) (granted bool) {
+		t.Helper()
+		s.sent = nil
+		m.For, m.Right = 35_000, true
+		s.hear(who, m)
+		for _, a := range s.leasesTo(uint8(who.ID.Hi >> 56)) {
+			if a.Grant == m.Ask || a.Deny == m.Ask {
+				return a.Grant == m.Ask
+			}
+		}
+		t.Fatalf("%s has no answer", who.ID.Short())
+		return false
+	}
+	if !asks(newcomer, &msg.Lease{Ask: 1, Other: left.ID}) {
+		t.Error("a newcomer that its left neighbour has linked in gets no lease")
+	}
+	if !asks(left, &msg.Lease{Ask: 2, Active: true, Ready: true}) {
+		t.Error("the lease of the neighbour does not go on")
+	}
+	if asks(back, &msg.Lease{Ask: 1, Active: true, Other: left.ID}) {
+		t.Error("who came back between a newcomer and its neighbour has a lease past it")
+	}
+}
