@@ -316,8 +316,11 @@ func (n *Node) meet(h *peer.Handle) *contact {
 // fresh forgets what was known of an earlier incarnation; what counts for all of
 // them stays.
 func (c *contact) fresh(h *peer.Handle) {
-	old, born := *c.rare(), c.born()
+	old, born, was := *c.rare(), c.born(), c.link
 	*c = contact{h: h, prox: c.prox, is: c.is & (places | probed)}
+	if was != nil && was.pending != nil { // who does not cut it goes on with what is on the way
+		c.link = &link{epoch: was.epoch, seq: was.seq, pending: was.pending}
+	}
 	if old.repaired != 0 || old.probe != nil || born != 0 {
 		*c.rarely() = rare{repaired: old.repaired, probe: old.probe, born: born}
 	}

@@ -262,3 +262,14 @@ func TestWhoHandsProbesOn(t *testing.T) {
 		}
 	}
 }
+
+// A message is on its way to a node of which others named a later life than it has. It is met by its own link, and the message
+// has an outcome by that.
+func TestOnTheWayToAnInventedLife(t *testing.T) {
+	s := soloAt(t, 0x10)
+	later := stranger(0x80)
+	later.Incarnation = 2
+	s.call(func() { s.app.ep.Route(id.Tiny(0x80), []byte("x"), later) })
+	s.step(machine.Input{Kind: machine.InPeerUp, From: stranger(0x80)})
+	s.run(time.Minute)
+}

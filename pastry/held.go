@@ -211,6 +211,9 @@ func (n *Node) takes(to *contact, others bool, bytes int) bool {
 		if p.via != nil {
 			s.count++
 			s.bytes += int(p.bytes)
+			if !s.leaves(bytes, share) {
+				return false
+			}
 		}
 	}
 	return s.leaves(bytes, share)
