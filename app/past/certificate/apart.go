@@ -106,13 +106,13 @@ func (a *Absorbed) rejoined(met []*Version) *Absorbed {
 }
 
 // goesOn reports whether a ruling's branch took over another one with a majority of it, at a point
-// or later. Where it was complete, so that it is no draft any more, an earlier point will do: of what came after that in
+// or later. Where it was complete, so that it is no draft any more, and is not apart itself, an earlier point will do: of what came after that in
 // the other branch that majority knew nothing, and has agreed to nothing since, so it was never complete.
 func (r *Ruling) goesOn(a *Absorbed) bool {
-	left := false
+	left, whole := false, !r.Draft && r.Apart() == 0
 	there := slices.ContainsFunc(r.Absorbed, func(b *Absorbed) bool {
 		left = left || b.Origin == a.Origin && b.Left > 0
-		return b.Origin == a.Origin && (!r.Draft || b.same(a) || a.Term.Before(b.Term) || a.Term == b.Term && a.Number < b.Number)
+		return b.Origin == a.Origin && (whole || b.same(a) || a.Term.Before(b.Term) || a.Term == b.Term && a.Number < b.Number)
 	})
 	return there && !left
 }

@@ -132,7 +132,8 @@
 //     (Absorbed.Left): by that all see that it is apart.
 //   - Where each node would have the object, and it is made though a majority of all is away, its rulings name
 //     those who are away, or not sure, as what was left. It is apart until a majority of these nodes has spoken. So
-//     it is for as long as they are away, and not lost. Where they went one by one, each time with a majority of those
+//     it is for as long as they are away, and not lost, or others have come who are so many (2k) and so near that they would not
+//     be among those who are asked. Where they went one by one, each time with a majority of those
 //     who were left, the few who are there are all: what they keep has moved to them, and they wait for nobody. Who is new
 //     and comes to them does not make them more, unless they are as many by that as an object has holders.
 //   - A holder gives up what a majority has ruled for a ruling that is apart only if that names the
@@ -151,7 +152,7 @@
 // of a majority of A. One of these had y on its disk. If it has it still, or what came after, it tells of it. If it
 // gave it up for a tree that is apart, this one left y's tree at y or later, and it tells of that: so the earlier
 // ruling is not followed. And no tree that is apart goes on as one that is not before a majority of A has
-// promised, and so has told what came after the point that it left; or before it meets a complete tree that has taken y's
+// promised, and so has told what came after the point that it left; or before it meets a complete tree, not apart itself, that has taken y's
 // tree over with the promises of such a majority. If that was at an earlier point than the one it left, the later one was
 // never complete, and never will be: none of that majority had heard of it, and now they have the tree that took over.
 //
