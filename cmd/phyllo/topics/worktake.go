@@ -117,8 +117,9 @@ func (k *taking) run(ctx context.Context) error {
 				case <-job.Done():
 					return
 				}
-				k.do(job, e)
-				<-k.hands
+				free := sync.OnceFunc(func() { <-k.hands })
+				defer free()
+				k.do(job, e, free)
 			})
 		}
 		return nil
@@ -156,8 +157,12 @@ func (k *taking) show(e *api.WorkEvent) error {
 	return w.Out.Flush()
 }
 
-// do runs the command for an item, and confirms it.
-func (k *taking) do(ctx context.Context, e *api.WorkEvent) {
+// confirmOrder is for how long the next command waits until an item is confirmed, so that items are told in the order in which
+// they were done. An offerer who is away keeps no other's item waiting.
+const confirmOrder = time.Second
+
+// do runs the command for an item, and confirms it. It calls free, perhaps more than once, when the next one may begin.
+func (k *taking) do(ctx context.Context, e *api.WorkEvent, free func()) {
 	item := string(e.Body())
 	argv := slices.Clone(k.command)
 	named := false
@@ -180,6 +185,7 @@ func (k *taking) do(ctx context.Context, e *api.WorkEvent) {
 	if ctx.Err() != nil {
 		return // it is another taker's, or is given back
 	}
+	defer time.AfterFunc(confirmOrder, free).Stop()
 	q := api.WorkReport{Item: e.Item}
 	if err != nil {
 		q.Failed, q.Why = true, err.Error()
