@@ -40,7 +40,9 @@ import (
 // beyond q, by the grant of somebody there, and only if it were not bound to q itself.
 //
 //   - l and r are bound by their grants for longer than q counts on them. They grant
-//     nothing to one who stands beyond q, unless q joins yet and so claims nothing.
+//     nothing to one who stands beyond q, unless q joins yet and so claims nothing. Who joins may have
+//     its other lease, and claim, before it says so: past one who was linked with another when it
+//     asked (grant.other) they grant nobody but who has a lease of them already.
 //   - A newcomer p between l and q was linked in by q's grant, which bounds q. It is bound
 //     to q by its own grant, and, before q asked for one, by honour.
 //   - Whom a newcomer asks, and who knows of it by then, changes nothing: the root's answer
