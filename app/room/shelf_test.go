@@ -609,23 +609,28 @@ func TestLettersOfAnother(t *testing.T) {
 	})
 }
 
-// Whoever is there of the members makes letters anew before they end, so who was away for longer finds the way by
-// the key that he had, also if his name has lapsed meanwhile. The head that leads him has no packs, and what an older program, which does not know when what it
-// names ends, writes in between is asked of storage and not made anew.
-func TestLettersEnd(t *testing.T) {
-	const day = 24 * time.Hour
-	w := newWorld(t, 1)
+// storedByFour is a world of four people in a stored room in which one thing was said, and the room's shelf.
+func storedByFour(t *testing.T) (w *world, r id.Hash, s *shelf.Shelf) {
+	w = newWorld(t, 1)
 	w.vault, w.cfg.SyncEvery = newVault(), time.Hour
 	for i, name := range []string{"alice", "bob", "carol", "dave"} {
 		w.add(name, uint64(i+1))
 	}
 	w.net.Run(time.Second)
-	alice, bob, carol, dave := w.people[0], w.people[1], w.people[2], w.people[3]
-	r := w.room()
-	alice.store(r, true)
-	alice.say(r, "one")
+	r = w.room()
+	w.people[0].store(r, true)
+	w.people[0].say(r, "one")
 	w.net.Run(time.Hour)
-	s := &shelf.Shelf{Storage: w.vault, Locker: standin.NewLocker(99), Verifier: standin.Verifier{}}
+	return w, r, &shelf.Shelf{Storage: w.vault, Locker: standin.NewLocker(99), Verifier: standin.Verifier{}}
+}
+
+// Whoever is there of the members makes letters anew before they end, so who was away for longer finds the way by
+// the key that he had, also if his name has lapsed meanwhile. The head that leads him has no packs, and what an older program, which does not know when what it
+// names ends, writes in between is asked of storage and not made anew.
+func TestLettersEnd(t *testing.T) {
+	const day = 24 * time.Hour
+	w, r, s := storedByFour(t)
+	alice, bob, carol, dave := w.people[0], w.people[1], w.people[2], w.people[3]
 	made := w.vault.count
 	rewrite(alice, s, r, noEnds)
 	w.net.Run(3 * day)
@@ -665,18 +670,8 @@ func TestLettersEnd(t *testing.T) {
 // than began it and only for a while, and is gone when he comes back; nobody makes letters anew while he is out of sight.
 func TestFirstLetterLate(t *testing.T) {
 	const day = 24 * time.Hour
-	w := newWorld(t, 1)
-	w.vault, w.cfg.SyncEvery = newVault(), time.Hour
-	for i, name := range []string{"alice", "bob", "carol", "dave"} {
-		w.add(name, uint64(i+1))
-	}
-	w.net.Run(time.Second)
+	w, r, s := storedByFour(t)
 	alice, bob, carol, dave := w.people[0], w.people[1], w.people[2], w.people[3]
-	r := w.room()
-	alice.store(r, true)
-	alice.say(r, "one")
-	w.net.Run(time.Hour)
-	s := &shelf.Shelf{Storage: w.vault, Locker: standin.NewLocker(99), Verifier: standin.Verifier{}}
 	before := bob.Keys(bob.key(), r)[0]
 	bob.kill()
 	name := w.phone["bob"]
