@@ -102,7 +102,7 @@ var (
 	farCert       = &peer.Certificate{Ring: goodRing, Node: farID, Key: farKey}
 )
 
-func newLinks(carry link.Carrier, o *owner) *link.Links {
+func newLinks(carry link.Carrier, o transport.Events) *link.Links {
 	self := &peer.Handle{ID: selfID, Key: selfKey, Incarnation: 1}
 	cert := &peer.Certificate{Ring: goodRing, Node: selfID, Key: selfKey}
 	return link.New(transport.Config{
@@ -288,6 +288,35 @@ func TestSurplus(t *testing.T) {
 		if got, want := o.heard(), fmt.Sprintf("[down %s %d]", farHandle, transport.Unreachable); got != want {
 			t.Errorf("told %s, want %s", got, want)
 		}
+	})
+}
+
+// busy is an owner that does not come back from Up until it is let go.
+type busy struct {
+	owner
+	free chan struct{}
+}
+
+func (b *busy) Up(*peer.Handle, *peer.Certificate) { <-b.free }
+
+// TestCloseWhileTurnsWait: a link that waits for its turn behind another, of which the
+// owner is still being told when the links are closed, ends with them.
+func TestCloseWhileTurnsWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := &busy{free: make(chan struct{})}
+		l := newLinks(&other{}, o)
+		for number := uint64(1); number <= 2; number++ {
+			c, r := offer(l, farKey)
+			defer c.Close()
+			put(c, kindHello, helloOf(farHandle, farCert, number, nil))
+			if kind, _, err := take(r); kind != kindHello || err != nil {
+				t.Fatalf("the answer is %d, %v", kind, err)
+			}
+			synctest.Wait()
+		}
+		l.Close()
+		close(o.free)
+		// The bubble does not end, and says so, while a goroutine waits for ever.
 	})
 }
 

@@ -134,7 +134,15 @@ func (s *session) wakeHander() {
 	if !in.ready || in.handing || len(in.items) == 0 {
 		return
 	}
-	in.handing = s.far.links.start("frame", s.hand, s.fault)
+	if in.handing = s.far.links.start("frame", s.hand, s.fault); in.handing {
+		return
+	}
+	// The links have been closed: no event is told any more, but whoever awaits its
+	// turn after this link goes on.
+	if in.items[len(in.items)-1].last {
+		close(s.after)
+	}
+	in.items = nil
 }
 
 // hand tells the owner what is in the inbox. It may block in the owner's Frame,
