@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/room/books"
 	"github.com/phyllo-net/phyllo/app/room/dag"
 	"github.com/phyllo-net/phyllo/app/room/entry"
 	"github.com/phyllo-net/phyllo/id"
@@ -80,11 +81,11 @@ func (m *Rooms) Create(t *task.T, user peer.Key, title string, public bool) (id.
 	if err != nil {
 		return id.Hash{}, err
 	}
-	h, err := newHall(a, &loaded{room: founding.Hash(), kept: kept{Founding: founding}, keys: secrets{}})
+	h, err := newHall(a, &books.Loaded{Room: founding.Hash(), Kept: books.Kept{Founding: founding}, Keys: books.Secrets{}})
 	if err != nil {
 		return id.Hash{}, err
 	}
-	if err := h.keep(t, new(store.Batch), func(k *kept) { k.Stream, k.Joined = stream, true }); err != nil {
+	if err := h.keep(t, new(store.Batch), func(k *books.Kept) { k.Stream, k.Joined = stream, true }); err != nil {
 		return id.Hash{}, err
 	}
 	a.insert(h)
@@ -102,7 +103,7 @@ func (m *Rooms) Invite(t *task.T, user peer.Key, room id.Hash, who string) error
 	if err != nil {
 		return err
 	}
-	r, err := m.lookup(t, who)
+	r, err := m.cards.Lookup(t, who)
 	if err != nil {
 		return err
 	}
@@ -214,7 +215,7 @@ func (m *Rooms) Leave(t *task.T, user peer.Key, room id.Hash) error {
 			return err
 		}
 	}
-	err = h.keep(t, new(store.Batch), func(k *kept) { k.Joined = false })
+	err = h.keep(t, new(store.Batch), func(k *books.Kept) { k.Joined = false })
 	h.acc.listSoon()
 	return err
 }

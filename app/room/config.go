@@ -5,12 +5,11 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/phyllo-net/phyllo/app/directory"
+	"github.com/phyllo-net/phyllo/app/room/cards"
 	"github.com/phyllo-net/phyllo/app/room/shelf"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
-	"github.com/phyllo-net/phyllo/task"
 )
 
 // Config holds the settings of rooms. Start from Default.
@@ -79,19 +78,12 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Directory finds people by name; directory.Directory is the real one.
-type Directory interface {
-	// Lookup returns the record that a majority of the name's holders gave, or an
-	// error of package directory.
-	Lookup(t *task.T, name directory.Name) (directory.Found, error)
-}
-
 // Deps is what the assembly gives to rooms. All but Storage must be set. All but Directory and
 // Storage are used off the loop, by several at a time.
 type Deps struct {
 	Ring      id.Hash
 	Store     store.Store
-	Directory Directory
+	Directory cards.Directory
 	Verifier  peer.Verifier
 	Sealer    peer.Sealer
 	Locker    peer.Locker

@@ -3,6 +3,7 @@ package room
 import (
 	"slices"
 
+	"github.com/phyllo-net/phyllo/app/room/books"
 	"github.com/phyllo-net/phyllo/app/room/dag"
 	"github.com/phyllo-net/phyllo/app/room/entry"
 	"github.com/phyllo-net/phyllo/app/room/msg"
@@ -109,7 +110,7 @@ func Asks(payload []byte, most uint64) bool {
 // Again pushes an entry that is here to somebody, who is to pass it on to all, or to nobody. A spoilt
 // copy has another signature than its author's.
 func (m *Rooms) Again(user, to peer.Key, room, x id.Hash, spoilt, all bool) []byte {
-	list, err := m.account(user).hall(room).books().read([]id.Hash{x})
+	list, err := m.account(user).hall(room).book().Read([]id.Hash{x})
 	if err != nil || len(list) != 1 {
 		panic("an entry that is not here")
 	}
@@ -129,7 +130,7 @@ func (m *Rooms) Answered(t *task.T, user peer.Key, room id.Hash) (partial bool, 
 	a := m.account(user)
 	h := a.hall(room)
 	h.kept.Partial = true
-	h, err = a.settleInvite(t, &keptInvite{Founding: h.kept.Founding, Change: h.kept.Founding}, true)
+	h, err = a.settleInvite(t, &books.Invite{Founding: h.kept.Founding, Change: h.kept.Founding}, true)
 	return err == nil && h.kept.Partial, err
 }
 

@@ -6,13 +6,13 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/phyllo-net/phyllo/app/room/books"
 	"github.com/phyllo-net/phyllo/app/room/dag"
 	"github.com/phyllo-net/phyllo/app/room/entry"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/task"
-	"github.com/phyllo-net/phyllo/wire"
 )
 
 // maxPending is how many entries wait for those that they name.
@@ -22,9 +22,9 @@ const maxPending = 256
 type hall struct {
 	acc     *account
 	id      id.Hash
-	kept    kept
+	kept    books.Kept
 	log     *dag.Log
-	keys    secrets // of epochs, by their proofs
+	keys    books.Secrets // of epochs, by their proofs
 	unread  map[id.Hash]bool
 	pending map[id.Hash]*entry.Entry // verified, but what they name is not there
 	turn    id.Hash                  // names the hall's log among all that take turns
@@ -42,30 +42,30 @@ type hall struct {
 }
 
 // newHall builds a room from what the store has.
-func newHall(a *account, l *loaded) (*hall, error) {
-	log, err := dag.New(l.kept.Founding)
+func newHall(a *account, l *books.Loaded) (*hall, error) {
+	log, err := dag.New(l.Kept.Founding)
 	if err != nil {
 		return nil, err
 	}
-	h := &hall{acc: a, id: l.room, kept: l.kept, log: log, keys: l.keys, unread: map[id.Hash]bool{},
-		pending: map[id.Hash]*entry.Entry{}, told: receipts{of: map[peer.Key]*entry.Receipt{}, unsaved: map[peer.Key]bool{}}, turn: id.HashOf("room turn", a.key[:], l.room),
-		keeping: id.HashOf("room kept", a.key[:], l.room)}
-	for _, e := range l.entries {
+	h := &hall{acc: a, id: l.Room, kept: l.Kept, log: log, keys: l.Keys, unread: map[id.Hash]bool{},
+		pending: map[id.Hash]*entry.Entry{}, told: receipts{of: map[peer.Key]*entry.Receipt{}, unsaved: map[peer.Key]bool{}}, turn: id.HashOf("room turn", a.key[:], l.Room),
+		keeping: id.HashOf("room kept", a.key[:], l.Room)}
+	for _, e := range l.Entries {
 		// What does not fit was about to be taken out when the node stopped.
 		_, _ = log.Add(e)
 	}
-	for _, u := range l.unread {
+	for _, u := range l.Unread {
 		if log.Has(u) {
 			h.unread[u] = true
 		}
 	}
-	for _, r := range l.told {
+	for _, r := range l.Told {
 		h.told.of[r.By] = r
 	}
 	h.introduced = map[id.ID]task.Instant{}
 	h.spreading.waiting = map[id.Hash]id.Hash{}
-	h.shelf.turn = id.HashOf("room shelf", a.key[:], l.room)
-	h.shelf.own, h.shelf.read, h.shelf.torn, h.shelf.unpacked = l.packs, map[id.Hash]bool{}, map[id.Hash]bool{}, log.Len()
+	h.shelf.turn = id.HashOf("room shelf", a.key[:], l.Room)
+	h.shelf.own, h.shelf.read, h.shelf.torn, h.shelf.unpacked = l.Packs, map[id.Hash]bool{}, map[id.Hash]bool{}, log.Len()
 	if h.shelf.own == nil {
 		h.shelf.own = map[id.Hash]int64{}
 	}
@@ -74,14 +74,18 @@ func newHall(a *account, l *loaded) (*hall, error) {
 
 func (h *hall) rooms() *Rooms { return h.acc.rooms }
 
-func (h *hall) books() books { return books{h.rooms().deps.Store, h.acc.key, h.id} }
+func (h *hall) book() books.Book { return h.acc.book(h.id) }
+
+func (a *account) book(room id.Hash) books.Book {
+	return books.Book{Store: a.rooms.deps.Store, User: a.key, Room: room}
+}
 
 // in reports whether the user is in the room: he has joined, and nobody put him out.
 func (h *hall) in() bool { return h.kept.Joined && h.log.State().Role(h.acc.key) > entry.Out }
 
 // keep changes what is known of the room besides its log, and makes that durable, together
 // with what the batch has. One does it at a time, so that no change undoes another.
-func (h *hall) keep(t *task.T, batch *store.Batch, change func(*kept)) error {
+func (h *hall) keep(t *task.T, batch *store.Batch, change func(*books.Kept)) error {
 	m := h.rooms()
 	if err := m.turns.Take(t, h.keeping); err != nil {
 		return err
@@ -89,7 +93,7 @@ func (h *hall) keep(t *task.T, batch *store.Batch, change func(*kept)) error {
 	defer m.turns.Leave(h.keeping)
 	k := h.kept
 	change(&k)
-	batch.Put(tableRooms, h.books().own(), wire.MustMarshal(&k))
+	h.book().Keep(batch, &k)
 	_, err := task.Work(t, diskTimeout, func() (struct{}, error) { return struct{}{}, m.deps.Store.Apply(batch) })
 	if err == nil {
 		h.kept = k
@@ -165,7 +169,7 @@ func (h *hall) heed(t *task.T, list []*entry.Entry) error {
 		if c.Who != h.acc.key || c.Role != entry.Out || c.Number <= max(s.Find(c.Who).Number, h.kept.Since) || !by || !h.kept.Joined {
 			continue
 		}
-		if err := h.keep(t, new(store.Batch), func(k *kept) { k.Joined = false }); err != nil {
+		if err := h.keep(t, new(store.Batch), func(k *books.Kept) { k.Joined = false }); err != nil {
 			return err
 		}
 		h.rooms().emit(Event{Kind: Changed, User: h.acc.key, Room: h.id})
@@ -230,8 +234,8 @@ func (h *hall) sortedPending() []id.Hash {
 // store makes entries durable and adds them. What the log refuses is taken out of the store
 // again.
 func (h *hall) store(t *task.T, list []*entry.Entry) error {
-	b := h.books()
-	if _, err := task.Work(t, diskTimeout, func() (struct{}, error) { return struct{}{}, b.save(list) }); err != nil {
+	b := h.book()
+	if _, err := task.Work(t, diskTimeout, func() (struct{}, error) { return struct{}{}, b.Save(list) }); err != nil {
 		return err
 	}
 	var refused []id.Hash
@@ -247,7 +251,7 @@ func (h *hall) store(t *task.T, list []*entry.Entry) error {
 	if len(refused) == 0 {
 		return nil
 	}
-	_, err := task.Work(t, diskTimeout, func() (struct{}, error) { return struct{}{}, b.drop(refused) })
+	_, err := task.Work(t, diskTimeout, func() (struct{}, error) { return struct{}{}, b.Drop(refused) })
 	return err
 }
 
@@ -323,9 +327,9 @@ func (h *hall) append(t *task.T, kind entry.Kind, body func(s *dag.State) (func(
 
 // remember keeps a key, by its proof.
 func (h *hall) remember(t *task.T, proof id.Hash, key peer.Secret) error {
-	b := h.books()
+	b := h.book()
 	_, err := task.Work(t, diskTimeout, func() (struct{}, error) {
-		return struct{}{}, b.store.Put(tableKeys, b.key(proof), key[:])
+		return struct{}{}, b.PutKey(proof, key)
 	})
 	if err == nil {
 		h.keys[proof] = key
@@ -356,9 +360,9 @@ func (h *hall) markRead(t *task.T) error {
 func (h *hall) forgetUnread(t *task.T, list []id.Hash, read []byte) error {
 	var batch store.Batch
 	for _, x := range list {
-		batch.Delete(tableUnread, h.books().key(x))
+		h.book().Shown(&batch, x)
 	}
-	if err := h.keep(t, &batch, func(k *kept) { k.Read = read }); err != nil {
+	if err := h.keep(t, &batch, func(k *books.Kept) { k.Read = read }); err != nil {
 		return err
 	}
 	for _, x := range list {

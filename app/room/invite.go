@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/phyllo-net/phyllo/app/room/books"
 	"github.com/phyllo-net/phyllo/app/room/entry"
 	"github.com/phyllo-net/phyllo/app/room/msg"
 	"github.com/phyllo-net/phyllo/id"
@@ -54,7 +55,7 @@ func (m *Rooms) takeInvite(d *kbr.Delivery, i *msg.Invite) {
 		return
 	}
 	m.ep.Go(func(t *task.T) error {
-		if _, err := m.vouch(t, d, i.Name, i.About.From); err != nil {
+		if _, err := m.cards.Vouch(t, d, i.Name, i.About.From); err != nil {
 			return err
 		}
 		if err := m.right(t, i); err != nil {
@@ -95,8 +96,8 @@ func (m *Rooms) right(t *task.T, i *msg.Invite) error {
 
 var errInvite = &kbr.RefusedError{Code: msg.RefusedDenied, Text: "not a right invitation"}
 
-func (a *account) invitation(room id.Hash) *keptInvite {
-	at := slices.IndexFunc(a.invites, func(k *keptInvite) bool { return k.Founding.Hash() == room })
+func (a *account) invitation(room id.Hash) *books.Invite {
+	at := slices.IndexFunc(a.invites, func(k *books.Invite) bool { return k.Founding.Hash() == room })
 	if at < 0 {
 		return nil
 	}
@@ -112,15 +113,15 @@ func (a *account) keepInvite(t *task.T, i *msg.Invite) error {
 	if h := a.hall(room); h != nil && h.kept.Answered == i.Change.Hash() {
 		return nil
 	}
-	k := &keptInvite{Founding: i.Founding, Change: i.Change, Title: i.Title, From: i.About.From, Name: i.Name, Time: a.rooms.ep.Wall().UnixMilli()}
+	k := &books.Invite{Founding: i.Founding, Change: i.Change, Title: i.Title, From: i.About.From, Name: i.Name, Time: a.rooms.ep.Wall().UnixMilli()}
 	if i.Key != nil {
 		var err error
 		if k.Key, err = a.openKey(t, room, i.Epoch, i.Key); errors.Is(err, task.ErrStopped) {
 			return err
 		}
 	}
-	s, key, v := a.rooms.deps.Store, keyOf(a.key[:], room[:]), wire.MustMarshal(k)
-	if _, err := task.Work(t, diskTimeout, func() (struct{}, error) { return struct{}{}, s.Put(tableInvites, key, v) }); err != nil {
+	b := a.book(room)
+	if _, err := task.Work(t, diskTimeout, func() (struct{}, error) { return struct{}{}, b.PutInvite(k) }); err != nil {
 		return err
 	}
 	if a.invitation(room) == nil {
@@ -131,7 +132,7 @@ func (a *account) keepInvite(t *task.T, i *msg.Invite) error {
 }
 
 // answer turns an invitation into a room, which the user has joined or has not.
-func (a *account) answer(t *task.T, k *keptInvite, joined bool) (*hall, error) {
+func (a *account) answer(t *task.T, k *books.Invite, joined bool) (*hall, error) {
 	room := k.Founding.Hash()
 	h, err := a.settleInvite(t, k, joined)
 	if err != nil {
@@ -145,25 +146,25 @@ func (a *account) answer(t *task.T, k *keptInvite, joined bool) (*hall, error) {
 }
 
 // settleInvite makes the answer to an invitation durable.
-func (a *account) settleInvite(t *task.T, k *keptInvite, joined bool) (*hall, error) {
+func (a *account) settleInvite(t *task.T, k *books.Invite, joined bool) (*hall, error) {
 	room := k.Founding.Hash()
 	h, err := a.hallOf(t, k.Founding)
 	if err != nil {
 		return nil, err
 	}
 	defer a.rooms.turns.Leave(h.keeping)
-	next := kept{Founding: k.Founding, Stream: a.rooms.random(), Joined: joined, Answered: k.Change.Hash(), Read: h.kept.Read, Silent: h.kept.Silent, Packer: h.kept.Packer,
+	next := books.Kept{Founding: k.Founding, Stream: a.rooms.random(), Joined: joined, Answered: k.Change.Hash(), Read: h.kept.Read, Silent: h.kept.Silent, Packer: h.kept.Packer,
 		// Found on the user's list meanwhile, or its founder's who has lost what he had of it: the log is not here.
 		Partial: h.kept.Partial || k.Founding.Author == a.key && h.log.Len() == 1}
 	if c := new(entry.Change); k.Change.Kind == entry.ChangeKind && entry.Body(k.Change, c) == nil {
 		next.Since = c.Number
 	}
-	b, v := h.books(), wire.MustMarshal(&next)
+	b := h.book()
 	if _, err := task.Work(t, diskTimeout, func() (struct{}, error) {
 		var batch store.Batch
-		batch.Put(tableRooms, b.own(), v)
-		batch.Delete(tableInvites, b.own())
-		return struct{}{}, b.store.Apply(&batch)
+		b.Keep(&batch, &next)
+		b.Answer(&batch)
+		return struct{}{}, b.Store.Apply(&batch)
 	}); err != nil {
 		return nil, err
 	}
@@ -171,7 +172,7 @@ func (a *account) settleInvite(t *task.T, k *keptInvite, joined bool) (*hall, er
 	if a.hall(room) == nil {
 		a.insert(h)
 	}
-	a.invites = slices.DeleteFunc(a.invites, func(x *keptInvite) bool { return x.Founding.Hash() == room })
+	a.invites = slices.DeleteFunc(a.invites, func(x *books.Invite) bool { return x.Founding.Hash() == room })
 	return h, nil
 }
 
@@ -179,7 +180,7 @@ func (a *account) settleInvite(t *task.T, k *keptInvite, joined bool) (*hall, er
 // its turn at what is kept of it: so nobody else begins it, or changes what is kept, until it is left.
 func (a *account) hallOf(t *task.T, founding *entry.Entry) (*hall, error) {
 	room := founding.Hash()
-	fresh, err := newHall(a, &loaded{room: room, kept: kept{Founding: founding}, keys: secrets{}})
+	fresh, err := newHall(a, &books.Loaded{Room: room, Kept: books.Kept{Founding: founding}, Keys: books.Secrets{}})
 	if err != nil {
 		return nil, err
 	}

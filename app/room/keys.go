@@ -228,7 +228,7 @@ func (h *hall) sealKey(t *task.T, x id.Hash, name string, to peer.Key) (*msg.Key
 	if k.IsZero() {
 		return nil, ErrNoKey
 	}
-	r, err := h.rooms().record(t, name, to)
+	r, err := h.rooms().cards.Record(t, name, to)
 	if err != nil {
 		return nil, err
 	}

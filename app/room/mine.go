@@ -5,12 +5,12 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/room/books"
 	"github.com/phyllo-net/phyllo/app/room/entry"
 	"github.com/phyllo-net/phyllo/app/room/shelf"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/task"
-	"github.com/phyllo-net/phyllo/wire"
 )
 
 // restoredAtOnce is how many rooms of a list are restored at once, and restoreTime how long they are
@@ -226,11 +226,11 @@ func (a *account) restore(t *task.T, r *shelf.Row) error {
 	next := h.kept
 	next.Stream, next.Joined, next.Since, next.Partial = m.random(), true, r.Number, fresh || h.kept.Partial
 	var batch store.Batch
-	batch.Put(tableRooms, h.books().own(), wire.MustMarshal(&next))
-	batch.Delete(tableInvites, h.books().own())
+	h.book().Keep(&batch, &next)
+	h.book().Answer(&batch)
 	proof := entry.KeyProof(r.Room, key)
 	if !r.Key.IsZero() {
-		batch.Put(tableKeys, h.books().key(proof), key[:])
+		h.book().Learn(&batch, proof, key)
 	}
 	if _, err := task.Work(t, diskTimeout, func() (struct{}, error) { return struct{}{}, m.deps.Store.Apply(&batch) }); err != nil {
 		return err
@@ -243,7 +243,7 @@ func (a *account) restore(t *task.T, r *shelf.Row) error {
 	if !r.Key.IsZero() {
 		h.keys[proof] = key
 	}
-	a.invites = slices.DeleteFunc(a.invites, func(k *keptInvite) bool { return k.Founding.Hash() == r.Room })
+	a.invites = slices.DeleteFunc(a.invites, func(k *books.Invite) bool { return k.Founding.Hash() == r.Room })
 	m.emit(Event{Kind: Changed, User: a.key, Room: r.Room})
 	h.shelveIn(0)
 	h.catchUp()
@@ -255,7 +255,7 @@ func (h *hall) whole(t *task.T) error {
 	if !h.kept.Partial {
 		return nil
 	}
-	err := h.keep(t, new(store.Batch), func(k *kept) { k.Partial = false })
+	err := h.keep(t, new(store.Batch), func(k *books.Kept) { k.Partial = false })
 	h.settle()
 	return err
 }

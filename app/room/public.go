@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/phyllo-net/phyllo/app/directory"
+	"github.com/phyllo-net/phyllo/app/room/books"
 	"github.com/phyllo-net/phyllo/app/room/dag"
 	"github.com/phyllo-net/phyllo/app/room/entry"
 	"github.com/phyllo-net/phyllo/app/room/msg"
@@ -33,7 +34,7 @@ func (m *Rooms) FindPublic(t *task.T, user peer.Key, who string) ([]Public, erro
 	if err != nil {
 		return nil, err
 	}
-	r, err := m.lookup(t, who)
+	r, err := m.cards.Lookup(t, who)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +109,7 @@ func (m *Rooms) JoinPublic(t *task.T, user peer.Key, who, called string) (id.Has
 		return id.Hash{}, ErrAmbiguous
 	}
 	// Nobody has invited him: what he answers to is the founding itself.
-	h, err := a.answer(t, &keptInvite{Founding: list[0].founding, Change: list[0].founding}, true)
+	h, err := a.answer(t, &books.Invite{Founding: list[0].founding, Change: list[0].founding}, true)
 	if err != nil {
 		return id.Hash{}, err
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/room/books"
 	"github.com/phyllo-net/phyllo/app/room/dag"
 	"github.com/phyllo-net/phyllo/app/room/entry"
 	"github.com/phyllo-net/phyllo/app/room/msg"
@@ -50,7 +51,7 @@ func (m *Rooms) SetReceipts(t *task.T, user peer.Key, room id.Hash, on bool) err
 	if err != nil {
 		return err
 	}
-	if err := h.keep(t, new(store.Batch), func(k *kept) { k.Silent = !on }); err != nil {
+	if err := h.keep(t, new(store.Batch), func(k *books.Kept) { k.Silent = !on }); err != nil {
 		return err
 	}
 	h.tell()
@@ -221,7 +222,7 @@ func (h *hall) saveReceipts() {
 		}
 		var batch store.Batch
 		for _, who := range sortedKeys(h.told.unsaved) {
-			batch.Put(tableReceipts, h.books().key(id.Hash(who)), wire.MustMarshal(h.told.of[who]))
+			h.book().Tell(&batch, h.told.of[who])
 		}
 		clear(h.told.unsaved)
 		s := h.rooms().deps.Store

@@ -8,6 +8,8 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/limit"
 	"github.com/phyllo-net/phyllo/app/past/turn"
+	"github.com/phyllo-net/phyllo/app/room/books"
+	"github.com/phyllo-net/phyllo/app/room/cards"
 	"github.com/phyllo-net/phyllo/app/room/msg"
 	"github.com/phyllo-net/phyllo/app/room/shelf"
 	"github.com/phyllo-net/phyllo/id"
@@ -29,7 +31,7 @@ type Rooms struct {
 	turns    turn.Turns // at the halls
 	served   limit.Rates
 	follow   followers
-	cards    cards
+	cards    *cards.Cards
 	shelf    *shelf.Shelf // nil: there is no storage
 }
 
@@ -56,7 +58,7 @@ type account struct {
 	user    User
 	key     peer.Key
 	halls   []*hall // by their ids
-	invites []*keptInvite
+	invites []*books.Invite
 	open    bool // what the store has is here
 	closed  bool
 	waiting []func() // for open
@@ -121,6 +123,7 @@ func (m *Rooms) of(t *task.T, user peer.Key) (*account, error) {
 // Start implements kbr.App.
 func (m *Rooms) Start(ep kbr.Endpoint) {
 	m.ep = ep
+	m.cards = cards.New(m.deps.Directory, ep)
 	for _, a := range m.accounts {
 		a.load()
 	}
@@ -131,13 +134,13 @@ func (m *Rooms) Start(ep kbr.Endpoint) {
 func (a *account) load() {
 	m, key := a.rooms, a.key
 	type found struct {
-		rooms   []*loaded
-		invites []*keptInvite
+		rooms   []*books.Loaded
+		invites []*books.Invite
 	}
 	m.ep.Go(func(t *task.T) error {
 		for {
 			f, err := task.Work(t, diskTimeout, func() (found, error) {
-				rooms, invites, err := load(m.deps.Store, key)
+				rooms, invites, err := books.LoadAll(m.deps.Store, key)
 				return found{rooms, invites}, err
 			})
 			if err == nil {
@@ -152,7 +155,7 @@ func (a *account) load() {
 }
 
 // take puts what the store has in its place.
-func (a *account) take(rooms []*loaded, invites []*keptInvite) {
+func (a *account) take(rooms []*books.Loaded, invites []*books.Invite) {
 	if a.open {
 		return
 	}

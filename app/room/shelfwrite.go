@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/room/books"
 	"github.com/phyllo-net/phyllo/app/room/dag"
 	"github.com/phyllo-net/phyllo/app/room/entry"
 	"github.com/phyllo-net/phyllo/app/room/shelf"
@@ -394,7 +395,7 @@ func (h *hall) packer(t *task.T) (peer.Signer, error) {
 	locker := h.rooms().deps.Locker
 	if h.kept.Packer.IsZero() {
 		fresh := locker.NewSecret()
-		if err := h.keep(t, new(store.Batch), func(k *kept) {
+		if err := h.keep(t, new(store.Batch), func(k *books.Kept) {
 			if k.Packer.IsZero() {
 				k.Packer = fresh
 			}

@@ -12,7 +12,6 @@ import (
 	"github.com/phyllo-net/phyllo/app/room/shelf"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
-	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -196,14 +195,12 @@ func (m *Rooms) SetStored(t *task.T, user peer.Key, room id.Hash, on bool) error
 
 // note remembers that a pack is this device's, or with forget that it is not there any more.
 func (h *hall) note(t *task.T, object id.Hash, forget bool) error {
-	b, now := h.books(), h.rooms().ep.Wall().UnixMilli()
+	b, now := h.book(), h.rooms().ep.Wall().UnixMilli()
 	_, err := task.Work(t, diskTimeout, func() (struct{}, error) {
 		if forget {
-			var batch store.Batch
-			batch.Delete(tablePacks, b.key(object))
-			return struct{}{}, b.store.Apply(&batch)
+			return struct{}{}, b.DropPack(object)
 		}
-		return struct{}{}, b.store.Put(tablePacks, b.key(object), wire.MustMarshal(now))
+		return struct{}{}, b.PutPack(object, now)
 	})
 	if err == nil && forget {
 		delete(h.shelf.own, object)

@@ -46,7 +46,7 @@ func (h *hall) others() []dag.Person {
 
 // devices are the nodes of a member, and this user's own other ones.
 func (h *hall) devices(t *task.T, p dag.Person) ([]device, error) {
-	r, err := h.rooms().record(t, p.Name, p.Key)
+	r, err := h.rooms().cards.Record(t, p.Name, p.Key)
 	if err != nil {
 		return nil, err
 	}
@@ -109,13 +109,13 @@ func (h *hall) ask(t *task.T, d device, m func(*msg.About) wire.Message) (wire.M
 	r := h.rooms()
 	to, err := kbr.Find(t, r.ep, d.node)
 	if err != nil {
-		r.doubt(d.who.Name)
+		r.cards.Doubt(d.who.Name)
 		return nil, err
 	}
 	ans, err := kbr.CallPeer(t, r.ep, to, msg.Encode(m(&msg.About{Room: h.id, From: h.acc.key, To: d.who.Key})), kbr.Options{Timeout: r.cfg.AskTimeout})
 	if err != nil {
 		if refusal := new(kbr.RefusedError); !errors.As(err, &refusal) {
-			r.doubt(d.who.Name)
+			r.cards.Doubt(d.who.Name)
 		}
 		return nil, err
 	}
@@ -132,7 +132,7 @@ func (h *hall) vouchFor(t *task.T, d *kbr.Delivery, from peer.Key) (string, erro
 	if name == "" || h.log.State().Role(from) <= entry.Out {
 		return "", &kbr.RefusedError{Code: msg.RefusedStranger, Text: "not a member of this room"}
 	}
-	_, err := h.rooms().vouch(t, d, name, from)
+	_, err := h.rooms().cards.Vouch(t, d, name, from)
 	return name, err
 }
 
@@ -198,8 +198,8 @@ func fill(list []*entry.Entry) []*entry.Entry {
 func entrySize(e *entry.Entry) int { return len(e.Body) + len(e.Parents) + 320 }
 
 func (h *hall) read(t *task.T, list []id.Hash) ([]*entry.Entry, error) {
-	b := h.books()
-	return task.Work(t, diskTimeout, func() ([]*entry.Entry, error) { return b.read(list) })
+	b := h.book()
+	return task.Work(t, diskTimeout, func() ([]*entry.Entry, error) { return b.Read(list) })
 }
 
 // compare gets from a device what this node lacks, and brings it what it lacks. Where that is not the

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/room/books"
 	"github.com/phyllo-net/phyllo/app/room/dag"
 	"github.com/phyllo-net/phyllo/app/room/entry"
 	"github.com/phyllo-net/phyllo/id"
@@ -148,7 +149,7 @@ type said struct {
 // readWords reads words, and opens those whose key is here.
 func (h *hall) readWords(t *task.T, lines []dag.Line) ([]said, error) {
 	s := h.log.State()
-	b, public, locker := h.books(), h.log.Founding().Public, h.rooms().deps.Locker
+	b, public, locker := h.book(), h.log.Founding().Public, h.rooms().deps.Locker
 	names := make([]string, len(lines))
 	hashes := make([]id.Hash, len(lines))
 	unread := make([]bool, len(lines))
@@ -157,7 +158,7 @@ func (h *hall) readWords(t *task.T, lines []dag.Line) ([]said, error) {
 	}
 	keys := h.keysNow()
 	return task.Work(t, diskTimeout, func() ([]said, error) {
-		list, err := b.read(hashes)
+		list, err := b.Read(hashes)
 		if err != nil {
 			return nil, err
 		}
@@ -179,7 +180,7 @@ func (h *hall) readWords(t *task.T, lines []dag.Line) ([]said, error) {
 }
 
 // open returns the words of an entry.
-func open(e *entry.Entry, public bool, keys secrets, l peer.Locker) (*entry.Words, error) {
+func open(e *entry.Entry, public bool, keys books.Secrets, l peer.Locker) (*entry.Words, error) {
 	if public {
 		w := new(entry.Words)
 		return w, entry.Body(e, w)
@@ -196,8 +197,8 @@ func open(e *entry.Entry, public bool, keys secrets, l peer.Locker) (*entry.Word
 }
 
 // keysNow are the keys that are here, by the epochs' entries.
-func (h *hall) keysNow() secrets {
-	keys := secrets{}
+func (h *hall) keysNow() books.Secrets {
+	keys := books.Secrets{}
 	h.log.EachEpoch(func(x id.Hash, p *entry.Epoch) {
 		if k, ok := h.keys[p.Proof]; ok {
 			keys[x] = k

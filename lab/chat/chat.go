@@ -11,6 +11,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/app/room"
+	"github.com/phyllo-net/phyllo/app/room/books"
 	"github.com/phyllo-net/phyllo/app/room/entry"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
@@ -131,7 +132,7 @@ func (rs *Chat) Mount(i int, env sim.NodeEnv) kbr.Mount {
 	return kbr.Mount{Number: App, App: app}
 }
 
-// Lookup implements room.Directory: everybody is found. What a directory does in storms has
+// Lookup implements cards.Directory: everybody is found. What a directory does in storms has
 // tests of its own.
 func (rs *Chat) Lookup(t *task.T, name directory.Name) (directory.Found, error) {
 	if err := t.Sleep(20 * time.Millisecond); err != nil {
@@ -310,8 +311,8 @@ func (rs *Chat) Wipe(n sim.NodeRef) {
 }
 
 // reads returns what a guest's disk has of the room, nil if it has nothing.
-func (g *guest) reads() *room.Disk {
-	d, err := room.ReadDisk(g.disk.Clone(), g.user.Key(), g.rs.room)
+func (g *guest) reads() *books.Loaded {
+	d, err := books.Book{Store: g.disk.Clone(), User: g.user.Key(), Room: g.rs.room}.Load()
 	if err != nil {
 		return nil
 	}
