@@ -9,6 +9,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/room/books"
 	"github.com/phyllo-net/phyllo/app/room/dag"
 	"github.com/phyllo-net/phyllo/app/room/entry"
+	"github.com/phyllo-net/phyllo/app/room/upkeep"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/store"
@@ -65,10 +66,9 @@ func newHall(a *account, l *books.Loaded) (*hall, error) {
 	h.introduced = map[id.ID]task.Instant{}
 	h.spreading.waiting = map[id.Hash]id.Hash{}
 	h.shelf.turn = id.HashOf("room shelf", a.key[:], l.Room)
-	h.shelf.own, h.shelf.read, h.shelf.torn, h.shelf.unpacked = l.Packs, map[id.Hash]bool{}, map[id.Hash]bool{}, log.Len()
-	if h.shelf.own == nil {
-		h.shelf.own = map[id.Hash]int64{}
-	}
+	h.shelf.unpacked = log.Len()
+	h.shelf.upkeep = upkeep.New(upkeep.Deps{Env: a.rooms.ep, Shelf: a.rooms.shelf, Book: h.book(), Founding: l.Kept.Founding, Log: log,
+		Packer: h.packer, Again: func() { h.shelveIn(a.rooms.cfg.ShelveAfter) }}, l.Packs)
 	return h, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/room/dag"
 	"github.com/phyllo-net/phyllo/app/room/entry"
 	"github.com/phyllo-net/phyllo/app/room/shelf"
+	"github.com/phyllo-net/phyllo/app/room/upkeep"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
@@ -19,7 +20,7 @@ const (
 	// remindWithin of the start, it is looked whether the letters end soon to which heads lead, or lack somebody: those
 	// to which the heads of the reminders epochs before the current one do, and, in turn, of as many of all before them.
 	pointers, reminders = 4, 8
-	remindEvery         = day
+	remindEvery         = upkeep.Day
 	remindWithin        = 15 * time.Minute
 )
 
@@ -39,7 +40,7 @@ func (h *hall) pointOn(t *task.T) error {
 	if p.to.IsZero() {
 		return nil
 	}
-	begins := s.pointed != p.to && (h.log.Author(p.to) == h.acc.key || h.standsIn(p.to))
+	begins := s.pointed != p.to && (h.log.Author(p.to) == h.acc.key || s.upkeep.StandsIn(p.to))
 	if s.remind == 0 { // nodes that were started at one time do not look at one time
 		after := h.rank(remindWithin)
 		s.remind = m.ep.Now().Add(after)
@@ -56,7 +57,7 @@ func (h *hall) pointOn(t *task.T) error {
 		}
 	})
 	var late error
-	today := int(m.ep.Wall().Unix() / int64(day/time.Second))
+	today := int(m.ep.Wall().Unix() / int64(upkeep.Day/time.Second))
 	for i, key := range before {
 		back := len(before) - i
 		always := begins && back <= pointers
@@ -163,20 +164,20 @@ func (h *hall) wantsLetters(t *task.T, key peer.Secret, p *pointing, head *shelf
 	for _, n := range ways {
 		d := *n
 		if d.Ends == 0 {
-			ends, known, err := h.endOf(t, n.Letters)
+			ends, known, err := h.shelf.upkeep.EndOf(t, n.Letters)
 			if err != nil || !known {
 				return false, err
 			}
 			d.Ends = ends
 		}
-		if time.UnixMilli(d.Ends).Sub(h.rooms().ep.Wall()) >= renewed {
+		if time.UnixMilli(d.Ends).Sub(h.rooms().ep.Wall()) >= upkeep.Renewed {
 			return false, nil
 		}
 		if last.Letters.IsZero() || last.Ends < d.Ends {
 			last = d
 		}
 	}
-	return h.isDue(last.Letters, last.Ends), nil
+	return h.shelf.upkeep.Due(last.Letters, last.Ends), nil
 }
 
 // findsLacking reports whether letters are not for somebody in the room who can be found now. Who came when the epoch had
@@ -247,7 +248,7 @@ func (h *hall) sendLetters(t *task.T, before peer.Secret, p *pointing, old *shel
 	if err != nil {
 		return nil, false, err
 	}
-	ends := h.ends()
+	ends := h.shelf.upkeep.Ends()
 	object, err := h.rooms().shelf.Send(t, h.id, before, letters, ends, packer)
 	if err != nil {
 		return nil, false, err

@@ -20,8 +20,6 @@ const (
 	// many heads are read, one leading to the next.
 	maxWays  = 8
 	maxChain = 64
-	// maxRead is how many packs are remembered as read.
-	maxRead = 1 << 12
 )
 
 // wayIn is the key under which the current head lies; zero where it is not here.
@@ -131,15 +129,10 @@ func (h *hall) unchain(t *task.T) error {
 	return nil
 }
 
-// hasAll reports whether all of these entries are here.
-func (h *hall) hasAll(joined []byte) bool {
-	return !slices.ContainsFunc(entry.Hashes(joined), func(x id.Hash) bool { return !h.log.Has(x) })
-}
-
 // takeHead takes what a head has that is not here.
 func (h *hall) takeHead(t *task.T, head *shelf.Head) error {
 	h.shelf.hints = nil
-	if !h.hasAll(head.Packed) {
+	if !h.log.HasAll(entry.Hashes(head.Packed)) {
 		for _, r := range head.Packs {
 			if err := h.takePack(t, r); err != nil {
 				return err
@@ -149,7 +142,7 @@ func (h *hall) takeHead(t *task.T, head *shelf.Head) error {
 	if len(head.Tips) == 0 {
 		return nil // nothing is known of it
 	}
-	if h.hasAll(head.Tips) {
+	if h.log.HasAll(entry.Hashes(head.Tips)) {
 		return h.whole(t)
 	}
 	for _, p := range head.People {
@@ -160,24 +153,10 @@ func (h *hall) takeHead(t *task.T, head *shelf.Head) error {
 	return nil
 }
 
-// tear notes that a pack cannot be read.
-func (h *hall) tear(r *shelf.Ref) {
-	if len(h.shelf.torn) >= maxRead {
-		clear(h.shelf.torn)
-	}
-	h.shelf.torn[r.Object] = true
-}
-
 // takePack takes the entries of a pack.
 func (h *hall) takePack(t *task.T, r *shelf.Ref) error {
-	if h.shelf.read[r.Object] {
-		return nil
-	}
-	list, err := h.rooms().shelf.Unpack(t, h.id, r)
-	switch {
-	case shelf.Useless(err):
-		h.tear(r)
-	case err != nil:
+	list, err := h.shelf.upkeep.Open(t, r)
+	if err != nil {
 		return err
 	}
 	for part := range slices.Chunk(list, msg.MaxEntries) {
@@ -185,9 +164,6 @@ func (h *hall) takePack(t *task.T, r *shelf.Ref) error {
 			return err
 		}
 	}
-	if len(h.shelf.read) >= maxRead {
-		clear(h.shelf.read)
-	}
-	h.shelf.read[r.Object] = true
+	h.shelf.upkeep.Seen(r)
 	return nil
 }

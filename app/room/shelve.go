@@ -1,15 +1,12 @@
 package room
 
 import (
-	"bytes"
 	"cmp"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/phyllo-net/phyllo/app/room/dag"
 	"github.com/phyllo-net/phyllo/app/room/entry"
-	"github.com/phyllo-net/phyllo/app/room/shelf"
+	"github.com/phyllo-net/phyllo/app/room/upkeep"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
@@ -18,10 +15,8 @@ import (
 
 // When the shelf of a room is looked at.
 const (
-	// standIns is how many members look after an entry whose author may be gone before he has,
-	// and longer how many times as long as he they wait.
-	standIns = 3
-	longer   = 6
+	// longer is how many times as long as an author those wait who stand in for him.
+	longer = 6
 	// seldom is how many times SyncEvery pass between two looks where nothing happens, and alone
 	// where nobody of the room can be reached.
 	seldom = 30
@@ -31,24 +26,18 @@ const (
 // shelved is what a hall knows of its shelf.
 type shelved struct {
 	alarm
-	turn     id.Hash           // names it among all that take turns
-	looked   task.Instant      // when it was looked at last; 0: never
-	trouble  error             // why it could not be looked at last; nil: it could
-	compared bool              // how much of the log is in packs is known since the node started
-	read     map[id.Hash]bool  // packs that need not be read any more
-	own      map[id.Hash]int64 // packs of this device, and when they were stored, Unix milliseconds
-	torn     map[id.Hash]bool  // packs that a head named and that cannot be read
-	over     bool              // there are as many packs as a head names, and the log goes on
-	mended   task.Instant      // when all was packed anew last; 0: never
-	led      peer.Secret       // the key under which a head is known to be; zero: none
-	ledBy    uint64            // the number of its epoch
-	renewed  int               // with which pack the next look for those to be made anew begins
-	dated    int               // and with which it begins to ask when they end
-	ends     map[id.Hash]int64 // when packs and letters end of which a head did not say it
-	pointed  id.Hash           // the epoch to which the heads before it are known to lead
-	remind   task.Instant      // when it is looked next whether letters end soon; 0: that is not settled yet
-	unpacked int               // entries that are in no pack, as far as known
-	hints    []dag.Person      // who is in the room, as its head says
+	turn     id.Hash        // names it among all that take turns
+	looked   task.Instant   // when it was looked at last; 0: never
+	trouble  error          // why it could not be looked at last; nil: it could
+	upkeep   *upkeep.Upkeep // of what is in storage
+	compared bool           // how much of the log is in packs is known since the node started
+	over     bool           // there are as many packs as a head names, and the log goes on
+	led      peer.Secret    // the key under which a head is known to be; zero: none
+	ledBy    uint64         // the number of its epoch
+	pointed  id.Hash        // the epoch to which the heads before it are known to lead
+	remind   task.Instant   // when it is looked next whether letters end soon; 0: that is not settled yet
+	unpacked int            // entries that are in no pack, as far as known
+	hints    []dag.Person   // who is in the room, as its head says
 }
 
 // shelveIn looks at the shelf after a time, or earlier if that was said before.
@@ -81,25 +70,10 @@ func (h *hall) shelveNews(list []*entry.Entry) {
 		case e.Author == h.acc.key && e.Stream == h.kept.Stream:
 			h.shelveIn(after/2 + time.Duration(h.rooms().ep.Rand().Int64N(int64(after))))
 			return
-		case h.standsIn(e.Hash()):
+		case h.shelf.upkeep.StandsIn(e.Hash()):
 			h.shelveIn(longer*after + h.rank(longer*after, e.Hash()))
 		}
 	}
-}
-
-// standsIn reports whether the user is one of those who look after something whose author may be
-// gone: of all in the room those whom a hash with it puts first.
-func (h *hall) standsIn(x id.Hash) bool { return h.order(x) < standIns }
-
-// order is how many of those in the room a hash with something puts before the user.
-func (h *hall) order(x id.Hash) (before int) {
-	mine := id.HashOf("room stand-in", x, h.acc.key[:])
-	for _, p := range h.log.State().People {
-		if o := id.HashOf("room stand-in", x, p.Key[:]); p.Role > entry.Out && bytes.Compare(o[:], mine[:]) < 0 {
-			before++
-		}
-	}
-	return before
 }
 
 // shelveSeldom looks at the shelf where that was long ago.
@@ -191,61 +165,4 @@ func (m *Rooms) SetStored(t *task.T, user peer.Key, room id.Hash, on bool) error
 		return func() []byte { return wire.MustMarshal(body) }, nil
 	})
 	return err
-}
-
-// note remembers that a pack is this device's, or with forget that it is not there any more.
-func (h *hall) note(t *task.T, object id.Hash, forget bool) error {
-	b, now := h.book(), h.rooms().ep.Wall().UnixMilli()
-	_, err := task.Work(t, diskTimeout, func() (struct{}, error) {
-		if forget {
-			return struct{}{}, b.DropPack(object)
-		}
-		return struct{}{}, b.PutPack(object, now)
-	})
-	if err == nil && forget {
-		delete(h.shelf.own, object)
-	} else if err == nil {
-		h.shelf.own[object] = now
-	}
-	return err
-}
-
-// giveBack removes packs of this device that the head, to which all agree, does not name any more.
-func (h *hall) giveBack(t *task.T, head *shelf.Head) error {
-	m := h.rooms()
-	if !head.Settled() {
-		return nil
-	}
-	grace := m.ep.Wall().Add(-packGrace).UnixMilli()
-	for _, x := range h.unlisted(head) {
-		if h.shelf.own[x] > grace {
-			continue
-		}
-		packer, err := h.packer(t)
-		if err == nil {
-			err = m.shelf.Storage.Remove(t, x, packer)
-		}
-		if err == nil {
-			err = h.note(t, x, true)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// unlisted are packs of this device that a head does not name.
-func (h *hall) unlisted(head *shelf.Head) []id.Hash {
-	listed := map[id.Hash]bool{}
-	for _, r := range head.Packs {
-		listed[r.Object] = true
-	}
-	var list []id.Hash
-	for _, x := range slices.SortedFunc(maps.Keys(h.shelf.own), func(a, b id.Hash) int { return bytes.Compare(a[:], b[:]) }) {
-		if !listed[x] {
-			list = append(list, x)
-		}
-	}
-	return list
 }

@@ -109,6 +109,11 @@ func (l *Log) Depth() uint64 { return l.order[len(l.order)-1].depth }
 // Has reports whether an entry is there.
 func (l *Log) Has(h id.Hash) bool { return l.nodes[h] != nil }
 
+// HasAll reports whether all of these entries are in the log.
+func (l *Log) HasAll(list []id.Hash) bool {
+	return !slices.ContainsFunc(list, func(h id.Hash) bool { return !l.Has(h) })
+}
+
 // Heads are the entries that no other names, sorted. The caller must not change the list.
 func (l *Log) Heads() []id.Hash { return l.heads }
 
