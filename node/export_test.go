@@ -20,7 +20,8 @@ func WithWall(now func() time.Time) Option { return func(o *options) { o.wall = 
 // WithScrub makes the node read again what it keeps at another pace.
 func WithScrub(p store.Pace) Option { return func(o *options) { o.scrub = p } }
 
-// WithCounts makes the node count the copies of what its users store sooner.
+// WithCounts makes the node count the copies of what its users store sooner, and rest no longer after
+// long counts: on a loaded machine one of a second would have it rest for longer than a test waits.
 func WithCounts(gap time.Duration) Option { return func(o *options) { o.countGap = gap } }
 
 // Upkeep does at once what is due in the membership.

@@ -17,6 +17,11 @@ import (
 // awaitStatus asks a node for its status until that is as it should be.
 func awaitStatus(t *testing.T, n *node.Node, what string, good func(*api.Status) bool) (s *api.Status) {
 	t.Helper()
+	defer func() {
+		if t.Failed() && s != nil {
+			t.Logf("the last answer: %+v; of what the users store %+v", *s, s.Mine)
+		}
+	}()
 	eventually(t, n, what, func() bool {
 		var err error
 		if s, err = n.API().Status(limited(t)); err != nil {

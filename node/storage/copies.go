@@ -26,11 +26,11 @@ const (
 // WatchCopies counts, at the start, after changes, also of who is a neighbour, and each hour,
 // how many nodes keep the objects that the users of this node store; more often while copies lack.
 func (s *Storage) WatchCopies(ctx context.Context) {
-	wait := s.cfg.CountGap
-	if wait == 0 {
-		wait = countGap
+	gap, rest := countGap, countRest
+	if s.cfg.CountGap > 0 {
+		gap, rest = s.cfg.CountGap, func(bool, time.Duration) time.Duration { return 0 }
 	}
-	gap := wait
+	wait := gap
 	soon := min(3*gap, countSoon)
 	again := soon
 	for {
@@ -47,7 +47,7 @@ func (s *Storage) WatchCopies(ctx context.Context) {
 			s.mu.Unlock()
 			again = nextCount(was, c, again, soon)
 		}
-		wait = max(gap, countRest(err != nil || lacking(c), time.Since(begin)))
+		wait = max(gap, rest(err != nil || lacking(c), time.Since(begin)))
 		if err == nil && !loop.Pause(ctx, again-wait, s.stored) {
 			return
 		}

@@ -1,7 +1,9 @@
 package storage
 
 import (
+	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/phyllo-net/phyllo/api"
@@ -46,5 +48,31 @@ func TestNextCount(t *testing.T) {
 		if rest := countRest(lacking(x.c), x.took); rest != x.rest {
 			t.Errorf("%s: a rest of %v, want %v", x.name, rest, x.rest)
 		}
+	}
+}
+
+// TestGapOfATest: a gap that is given is the rest after long counts, too: what a test waits for is counted
+// while it waits, however slow its machine is.
+func TestGapOfATest(t *testing.T) {
+	for _, x := range []struct {
+		gap  time.Duration
+		want int // counts in five minutes, each of which takes 2 s, and finds that copies lack
+	}{{0, 3}, {time.Second, 100}} {
+		synctest.Test(t, func(t *testing.T) {
+			counts := 0
+			var s *Storage
+			s = New(Config{CountGap: x.gap, Count: func(context.Context) (*api.Copies, error) {
+				counts++
+				s.Changed()
+				time.Sleep(2 * time.Second)
+				return &api.Copies{Objects: 4, Whole: 2}, nil
+			}})
+			ctx, end := context.WithTimeout(t.Context(), 5*time.Minute)
+			defer end()
+			s.WatchCopies(ctx)
+			if counts != x.want {
+				t.Errorf("a gap of %v: %d counts, want %d", x.gap, counts, x.want)
+			}
+		})
 	}
 }

@@ -27,7 +27,8 @@ type Config struct {
 	Told int64
 	// Scrub is how fast what is kept is read again; the zero value is the usual pace.
 	Scrub store.Pace
-	// CountGap is the shortest time between two counts of copies; 0: 20 s.
+	// CountGap is the shortest time between two counts of copies, however long they take; 0: 20 s, and
+	// more after long ones.
 	CountGap time.Duration
 	// Here is what the node has of storage at its present place in a ring, or nil.
 	Here func() *Here
