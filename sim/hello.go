@@ -74,8 +74,8 @@ func (s *Sim) linkEvent(e *event) {
 func (s *Sim) greeted(ref uint32) {
 	l := &s.links.list[ref]
 	dialler, me := l.node[0], l.node[1]
-	if l.side[0].state != dialing {
-		return
+	if l.side[0].state != dialing || l.dial == none {
+		return // or it is about to learn that this took too long
 	}
 	if !s.accepts(me, dialler) {
 		if at, open := s.pass(me, dialler); open {

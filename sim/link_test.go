@@ -10,6 +10,7 @@ import (
 	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim"
+	"github.com/phyllo-net/phyllo/sim/topo"
 	"github.com/phyllo-net/phyllo/wire"
 )
 
@@ -206,6 +207,31 @@ func TestDialOverIsNotJoined(t *testing.T) {
 			t.Errorf("node %d dialled first: links %v and %v", first, w.Links(0), w.Links(1))
 		}
 	}
+}
+
+// A hello that comes at the moment at which its dial has taken too long is in vain: it does
+// not take the place of the link that the other end begins meanwhile.
+func TestHelloOfDialThatIsOver(t *testing.T) {
+	w := linked(t, sim.Config{LostAfter: time.Second, DialTimeout: 3 * time.Second}, 2)
+	w.say(0, 1, "x")
+	w.Run(time.Second)
+	w.Isolate(1)
+	w.say(0, 1, "lost")
+	w.Run(3 * time.Second) // A has given the link up, B has it still
+	w.Mend()
+	w.toys[1].down = func(h *peer.Handle) { w.toys[1].Send(h, machine.ClassApp, &say{Text: "again"}) }
+	w.ClogPath(0, 1, 3*time.Second-topo.Least)
+	w.say(0, 1, "y")
+	w.Run(20 * time.Second)
+	w.say(1, 0, "z") // if B has its end of the old link it learns now that A has not
+	w.Run(21 * time.Second)
+	if !slices.Equal(w.Links(0), []sim.NodeRef{1}) || !slices.Equal(w.Links(1), []sim.NodeRef{0}) {
+		t.Errorf("links %v and %v", w.Links(0), w.Links(1))
+	}
+	*w.logs[0], *w.logs[1] = nil, nil
+	w.say(1, 0, "on")
+	w.Run(22 * time.Second)
+	w.expect(0, `21010 say "on" from B1`)
 }
 
 // A short partition swallows messages and spares links; one way is enough for a
