@@ -423,6 +423,7 @@ func (n *Node) forgetContacts() {
 		if c.is&places != 0 || now.Sub(c.heard) < n.cfg.Heartbeat || room && c.rare().relayed != nil || c.probe() != nil || c.busy() || n.links.told && n.links.stands(c.h) ||
 			n.watched(c.h.ID) || n.isGone(c.h.ID) || n.leaseWith(c.h.ID) ||
 			c.life == left && now.Sub(c.rare().since) < n.cfg.GoneFor {
+			n.tryLink(c)
 			n.tidy(c)
 			return true
 		}
@@ -430,14 +431,30 @@ func (n *Node) forgetContacts() {
 	})
 }
 
-// tidy frees what a contact keeps of its link when it has rested for so long that no
-// copy of a message, and no acknowledgement, can be on its way.
+// rested reports whether a time is so long ago that no copy of a message of then, and no
+// acknowledgement, can be on its way.
+func (n *Node) rested(t task.Instant) bool { return n.Now().Sub(t) > 2*n.cfg.Heartbeat }
+
+// tryLink looks whether the link to one that is reached past it alone works again. Who is no member and
+// has not been heard for long is spoken with directly again when there is something to say: nobody
+// else would find out, and what must come over a link of its own would never get there.
+func (n *Node) tryLink(c *contact) {
+	switch {
+	case c.via() == nil:
+	case c.leaf() || !n.rested(c.heard):
+		n.Send(c.h, machine.ClassLiveness, &msg.Ping{})
+	default:
+		c.direct()
+	}
+}
+
+// tidy frees what a contact keeps of its link when it has rested.
 func (n *Node) tidy(c *contact) {
 	l := c.link
 	if l == nil {
 		return
 	}
-	rest := func(t task.Instant) bool { return n.Now().Sub(t) > 2*n.cfg.Heartbeat }
+	rest := n.rested
 	if r := l.rare; r != nil && c.usable() && r.probe == nil && r.via == nil && r.relayed == nil && (r.told.None() || rest(c.heard)) &&
 		(r.born == 0 || c.met) && (r.lastAsk == 0 || !c.leaf() && !n.leaseWith(c.h.ID)) &&
 		rest(r.repaired) && rest(r.doubted) && rest(r.named) && rest(r.came) && rest(r.gotSet) {

@@ -51,6 +51,74 @@ func TestLinkEndsDetour(t *testing.T) {
 	}
 }
 
+// A link that did not work is tried again: with a ping while its other end is a member, or is heard
+// past it, and by what there is to say to one that has been no member and silent for long. Else what
+// needs a link of its own, as an application's answer to whom it believes, would never get there.
+func TestDetourEnds(t *testing.T) {
+	far, between := stranger(0x90), stranger(0x20)
+	for _, c := range []struct {
+		what   string
+		place  pastry.Place
+		again  bool // it is heard again and again, past the link
+		pinged bool
+		direct int // questions that go over the link then
+	}{
+		{"member", pastry.Place{Leaf: true}, true, true, 0},
+		{"of the table, heard", pastry.Place{Table: true}, true, true, 0},
+		{"neither, heard", pastry.Place{}, true, true, 0},
+		{"neither, silent", pastry.Place{}, false, false, 1},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			s := soloAt(t, 0x10)
+			s.Learn(between, pastry.Place{Leaf: true, Table: true})
+			s.Learn(far, c.place)
+			num := uint64(0)
+			hear := func() {
+				num++
+				s.hear(between, &msg.LeafProbe{Active: true})
+				inner, err := msg.Messages.Encode(&msg.Pong{Seq: 1})
+				if err != nil {
+					t.Fatal(err)
+				}
+				m := &msg.Relay{From: far, To: id.Tiny(0x10), Num: num, Inner: inner}
+				m.Sig = standin.NewSigner(9, 0x90).Sign(m.Text(id.Hash{}))
+				s.hear(between, m)
+			}
+			pinged := false
+			look := func() {
+				for _, e := range s.sent {
+					m, is := e.msg.(*msg.Ping)
+					pinged = pinged || is && m.Seq == 0 && e.to.ID == far.ID
+				}
+				s.sent = nil
+			}
+			hear()
+			for i := range 150 {
+				s.run(time.Second)
+				if look(); c.again {
+					hear()
+				}
+				pinged = pinged && i > 80 // in the last minute
+			}
+			if pinged != c.pinged {
+				t.Errorf("its link is pinged: %v, want %v", pinged, c.pinged)
+			}
+			s.step(machine.Input{Kind: machine.InCall, Call: func() {
+				s.app.ep.Ask(far, []byte("x"), kbr.Options{}, func(kbr.Answer, error) {})
+			}})
+			direct := 0
+			for _, e := range s.sent {
+				if _, is := e.msg.(*msg.Direct); is && e.to.ID == far.ID {
+					direct++
+				}
+			}
+			if direct != c.direct {
+				t.Errorf("%d questions go over its link, want %d", direct, c.direct)
+			}
+		})
+	}
+}
+
 // Relayed messages are heard once each, in whatever order the relays bring them: one of these
 // may be seconds behind another, and what comes by it is no copy. Answers go by the relay that
 // brought the newest. What is so old that it may have been heard is not heard.

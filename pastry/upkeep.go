@@ -20,12 +20,6 @@ func (n *Node) upkeep() {
 	n.retune()
 	n.leafs.stale() // made again when it is asked for
 	n.dropGone()
-	n.leafs.each(func(c *contact) bool {
-		if c.via() != nil {
-			n.Send(c.h, machine.ClassLiveness, &msg.Ping{}) // the link may work again
-		}
-		return true
-	})
 	if n.active {
 		n.repairSides()
 		n.stateChanged()
