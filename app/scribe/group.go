@@ -34,7 +34,7 @@ type group struct {
 	lone     task.Instant   // since when this node stands between one child and its parent for nothing; 0: it does not
 	seeking  bool
 	rouse    func()       // ends what the seeking waits for; nil while it waits for nothing
-	changing int          // tasks under way that need the group: it is created, published in, or handed over
+	changing int          // what is under way that needs the group: it is created, published in, handed over, or brought
 	asking   *peer.Handle // whom this node is asking to be its parent
 	checking bool
 

@@ -468,6 +468,45 @@ func TestParentShowsACharter(t *testing.T) {
 	}
 }
 
+// A member is to keep the group from now on, and the charter that it is brought does not list it: it is
+// told once that it is no member any more, and keeps the group all the same, as it said that it does.
+func TestKeeperWhoIsLetGo(t *testing.T) {
+	w := newWorld(t, 12, kbrtest.Config{Seed: 17}, nil)
+	c := &msg.Charter{Name: "closed", Version: 1, OpenPublish: true, Members: msg.Keys(bob.Public()), Count: 100, Age: 600}
+	g := w.mustCreate(c.Sign(ring, alice))
+	x := w.root(g)
+	for _, n := range w.net.Nearest(g.Place(), len(w.nodes)) {
+		i := slices.IndexFunc(w.nodes, func(y *node) bool { return y.n == n })
+		if x = w.nodes[i]; !x.s.Place(g).Keeper && !x.s.Place(g).Root {
+			break
+		}
+	}
+	x.mustJoin(g, scribe.Options{Signer: bob})
+	ended := 0
+	w.net.Run(time.Minute)
+	if p := x.s.Place(g); p.Keeper || p.Parent.IsZero() {
+		t.Fatalf("the member stands %+v", p)
+	}
+	c.Version, c.Members = 2, msg.Keys(carol.Public())
+	later := c.Sign(ring, alice)
+	keep := func(m *msg.Keep) {
+		t.Helper()
+		if m, err := w.root(g).ask(x, msg.Encode(m)); err != nil {
+			t.Errorf("who is to keep the group answers %v, %v", m, err)
+		}
+		if x.ended != nil {
+			ended++
+			x.ended = nil
+		}
+	}
+	keep(&msg.Keep{Group: g, Charter: later})
+	now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC).Add(w.net.Elapsed())
+	keep(&msg.Keep{Group: g, Batch: msg.NewBatch(ring, g, 1, 1, 1, [][]byte{[]byte("word")}, bob, now)})
+	if p, known := x.s.Place(g), x.s.Charter(g); ended != 1 || p.Member || !p.Keeper || p.Messages != 1 || known == nil || known.Version != 2 {
+		t.Errorf("it was told %d times that it is no member, and stands %+v, with the charter %v", ended, p, known)
+	}
+}
+
 // What is too large or empty is not published, and what waits is bounded.
 func TestPublishBounds(t *testing.T) {
 	w := newWorld(t, 3, kbrtest.Config{Seed: 15}, nil)

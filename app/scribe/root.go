@@ -386,7 +386,10 @@ func (s *Scribe) onKeep(d *kbr.Delivery, m *msg.Keep) {
 		refuse(d, msg.RefusedLimit)
 		return
 	}
-	if err := g.take(m.Charter); err != nil || g.charter == nil {
+	g.changing++ // a charter that ends the membership of this node does not end what it is to keep
+	err := g.take(m.Charter)
+	g.changing--
+	if err != nil || g.charter == nil {
 		refuse(d, msg.RefusedDenied)
 		g.dropIfIdle()
 		return
