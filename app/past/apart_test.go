@@ -13,7 +13,9 @@ import (
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
+	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim/simtest"
+	"github.com/phyllo-net/phyllo/sim/standin"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -601,4 +603,64 @@ func TestHostileApart(t *testing.T) {
 			t.Errorf("%q is read, apart from %d, %v", f.Content, f.Apart, err)
 		}
 	}
+}
+
+// next is the id of the node that join starts next.
+func (w *world) next() id.ID {
+	n := len(w.members)
+	return peer.NewCertificate(authority, w.admission, standin.NewSigner(3, uint64(n)).Public(), peer.Salt{byte(n), 7}, w.now()).Node
+}
+
+// TestNewRoot: a majority never comes back, and the root of what there is comes after it went, so that it never saw those
+// who are lost. It waits for them no longer than others do, counted from when it came; and as long as they do it is apart.
+func TestNewRoot(t *testing.T) {
+	w := newWorld(t, 5, kbrtest.Config{Seed: 65}, func(c *past.Config) { c.LostAfter = 2 * time.Hour })
+	left, gone, next := w.members[:2], w.members[2:], w.next()
+	var names []past.Name
+	for part := byte(0); len(names) < 3; part++ {
+		n := past.Name{Owner: ann.Public(), Part: certificate.Part{40, part}, Copies: 5}
+		if place := n.ID().Place(); !slices.ContainsFunc(w.members, func(m *member) bool { return id.Closer(place, m.cert.Node, next) }) {
+			names = append(names, n)
+		}
+	}
+	makes := func(n past.Name, replaces uint64, apart int) {
+		t.Helper()
+		if f, err := left[0].edits(n, replaces, fmt.Sprint(replaces+1), true); err != nil || f.Apart != apart {
+			t.Fatalf("version %d is apart from the majority of %d, %v; want %d", replaces+1, f.Apart, err, apart)
+		}
+	}
+	makes(names[0], 0, 0) // by all, and
+	makes(names[1], 0, 0) // changed by the few who are left, who
+	kill(gone)
+	w.net.Run(long)
+	makes(names[1], 1, 5)
+	makes(names[2], 0, 5) // make this
+	comes := w.join()
+	w.net.Run(time.Hour)
+	for _, n := range names {
+		if w.nearest(n.ID(), 1)[0] != comes {
+			t.Fatal("another one is the root")
+		}
+		_, err := left[1].current(n)
+		wantErr(t, "a reader who wants a majority of those who are not lost yet", err, past.ErrNotReachable)
+	}
+	comes.node.Kill()
+	w.net.Run(time.Minute)
+	comes.restart() // with what it knows of those whom it never saw
+	w.net.Run(80 * time.Minute)
+	for i, n := range names {
+		for _, m := range w.live() {
+			if f, err := m.current(n); err != nil || f.Apart > 0 || f.Holders != 3 || string(f.Content) != []string{"1", "2", "1"}[i] {
+				t.Errorf("object %d: %q is read of %d holders, apart from %d, %v", i, f.Content, f.Holders, f.Apart, err)
+			}
+		}
+	}
+	restart(gone)
+	w.net.Run(2 * time.Hour)
+	for i, n := range names {
+		if f, err := gone[0].current(n); err != nil || f.Apart > 0 || f.Holders != 5 || len(f.Rivals) > 0 {
+			t.Errorf("object %d, when all are back after all: %q is read of %d holders with %d rivals, apart from %d, %v", i, f.Content, f.Holders, len(f.Rivals), f.Apart, err)
+		}
+	}
+	w.whole(true)
 }

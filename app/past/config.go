@@ -48,7 +48,7 @@ type Config struct {
 	Apart time.Duration
 	// LostAfter is how long a holder has to be out of sight to be taken for lost, as one who was
 	// expelled is: nobody waits any more for what only he could say. It counts while this node is
-	// there: 30 days. 0: never.
+	// there, also where he went before it came: 30 days. 0: never.
 	LostAfter time.Duration
 	// Sync is the time between two comparisons with the other holders when nothing
 	// changes: 10 minutes.

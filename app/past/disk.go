@@ -213,6 +213,7 @@ func (p *Past) loadLife(t *task.T) error {
 	}
 	p.life = was.life
 	p.missed.Read(was.missed)
+	p.named.Read(was.named)
 	p.await(was.fellows)
 	if p.look(); p.cfg.Absence > 0 {
 		p.circle = missed.ReadCircle(was.circle, append(was.fellows, p.ep.Self().ID)...)

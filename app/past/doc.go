@@ -115,7 +115,7 @@
 // answer says so (Found.Apart). Change and Current promise more, and are ErrNotReachable until it is back.
 // Then both sides' versions meet as above: where one side alone has made some, they simply go on.
 // Who was expelled is not waited for, nor who is out of sight for thirty days (Config.LostAfter), counted while
-// this node is there: without them those who are left are the majority again. So it is with what is new: where fewer
+// this node is there, and from when it came or what it keeps named him, if that was later: without them those who are left are the majority again. So it is with what is new: where fewer
 // are left than an object has holders, and they are no majority of those who were there, they make it apart from what the others may
 // have (missed.Circle); Change makes nothing then, however long they are away.
 // The keepers of accounts that are there vote without the others in any case.

@@ -6,7 +6,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/app/past/client"
+	"github.com/phyllo-net/phyllo/app/past/missed"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/task"
@@ -61,8 +63,8 @@ func (p *Past) noteFellows() {
 
 // remembered is what a node knows after a restart of those near it.
 type remembered struct {
-	fellows        []id.ID
-	missed, circle []byte
+	fellows               []id.ID
+	missed, named, circle []byte
 }
 
 // readFellows reads what noteFellows wrote, and what miss did.
@@ -78,25 +80,29 @@ func readFellows(st store.Store) (was remembered, err error) {
 	for ; len(b) >= 16; b = b[16:] {
 		was.fellows = append(was.fellows, id.FromBytes(b[:16]))
 	}
-	was.missed, was.circle = read(missedKey), read(circleKey)
+	was.missed, was.named, was.circle = read(missedKey), read(namedKey), read(circleKey)
 	return was, err
 }
 
-// missedKey is where it lies in PromiseTable how long others have been missed, and circleKey who they are of whom a
-// majority is to be there.
+// missedKey is where it lies in PromiseTable how long others have been missed, namedKey for how long those whom rulings
+// name, and circleKey who they are of whom a majority is to be there.
 const (
 	missedKey = "missed"
+	namedKey  = "named"
 	circleKey = "circle"
 )
 
 // miss goes on counting for how long others have been missed.
 func (p *Past) miss(t *task.T) error {
-	before := p.missed.Bytes()
-	p.missed.Pass(p.ep.Now(), 2*p.cfg.Sync, func(n id.ID) bool { return client.Contains(p.ep.NeighborSet(maxFellows), n) })
+	before, namedBefore := p.missed.Bytes(), p.named.Bytes()
+	for _, ms := range []*missed.Missed{&p.missed, &p.named} {
+		ms.Pass(p.ep.Now(), 2*p.cfg.Sync, func(n id.ID) bool { return client.Contains(p.ep.NeighborSet(maxFellows), n) })
+	}
+	p.named.Only(p.unseen())
 	p.look()
 	p.encircle()
-	now, circle, st := p.missed.Bytes(), p.circle.Bytes(), p.cfg.Store
-	if bytes.Equal(before, now) && bytes.Equal(circle, p.circled) {
+	now, named, circle, st := p.missed.Bytes(), p.named.Bytes(), p.circle.Bytes(), p.cfg.Store
+	if bytes.Equal(before, now) && bytes.Equal(namedBefore, named) && bytes.Equal(circle, p.circled) {
 		p.noteFellows()
 		return nil
 	}
@@ -104,6 +110,7 @@ func (p *Past) miss(t *task.T) error {
 	_, err := task.Work(t, disk, func() (struct{}, error) {
 		var b store.Batch
 		b.Put(PromiseTable, []byte(missedKey), now)
+		b.Put(PromiseTable, []byte(namedKey), named)
 		b.Put(PromiseTable, []byte(circleKey), circle)
 		return struct{}{}, st.Apply(&b)
 	})
@@ -112,6 +119,39 @@ func (p *Past) miss(t *task.T) error {
 		p.noteFellows() // who is not waited for any more is forgotten where it is written what else is known of him
 	}
 	return passStop(err)
+}
+
+// unseen are the nodes, in order, of whom rulings that are kept here say that they may know something, and that are not
+// in sight. Whoever comes after these went has never seen them, and would wait for them for ever. A root may name whom it
+// likes; but who is there is asked, and heard, whatever is counted.
+func (p *Past) unseen() (ids []id.ID) {
+	sight := map[id.ID]bool{p.ep.Self().ID: true}
+	for _, h := range p.ep.NeighborSet(maxFellows) {
+		sight[h.ID] = true
+	}
+	add := func(n id.ID) {
+		if !sight[n] {
+			ids = append(ids, n)
+		}
+	}
+	for _, e := range p.shelf.list {
+		for _, r := range []*certificate.Ruling{e.ruling, e.rival} {
+			if r == nil {
+				continue
+			}
+			for _, hs := range r.Sets() {
+				for _, m := range hs {
+					add(m.Node)
+				}
+			}
+			away, _ := r.Guessed()
+			for _, n := range away {
+				add(n)
+			}
+		}
+	}
+	slices.SortFunc(ids, id.ID.Cmp)
+	return slices.Compact(ids)
 }
 
 // there are this node and its fellows.
@@ -139,7 +179,7 @@ func (p *Past) Expelled() {
 // forLost reports whether a node will not come back, as far as can be known: it was expelled, or has been
 // missed for so long.
 func (p *Past) forLost(n id.ID) bool {
-	return p.cfg.Expelled != nil && p.cfg.Expelled(n) || p.cfg.LostAfter > 0 && p.missed.For(n) >= p.cfg.LostAfter
+	return p.cfg.Expelled != nil && p.cfg.Expelled(n) || p.cfg.LostAfter > 0 && max(p.missed.For(n), p.named.For(n)) >= p.cfg.LostAfter
 }
 
 // await takes those who were near before the start, and are not there yet, for away.

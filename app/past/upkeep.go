@@ -33,7 +33,8 @@ type upkeep struct {
 	widest  int           // the largest number of copies of any object that is known of
 	fellows []id.ID
 	away    []absence
-	missed  missed.Missed
+	missed  missed.Missed // of those who were near, and
+	named   missed.Missed // of those whom rulings name: some went before this node came
 	circle  missed.Circle
 	noted   []byte                   // of fellows and away, what lies on the disk
 	noting  bool                     // it is being written

@@ -1,5 +1,5 @@
-// Package missed counts for how long the nodes that were near this one have been out of its sight,
-// while it was there itself to see them. Who has been so for very long is taken for lost: nobody waits for
+// Package missed counts for how long nodes that were near this one, or may know of what it keeps, have been out of its
+// sight, while it was there itself to see them. Who has been so for very long is taken for lost: nobody waits for
 // what only he could say. It believes nobody, and says nothing to others.
 package missed
 
@@ -36,6 +36,18 @@ func (ms *Missed) Add(n id.ID, gone time.Duration) {
 
 // Back ends it for a node that is there again.
 func (ms *Missed) Back(n id.ID) { delete(ms.nodes, n) }
+
+// Only ends it for all but some nodes, which are in order, and begins it for those of these that are new.
+func (ms *Missed) Only(nodes []id.ID) {
+	for _, n := range ms.All() {
+		if _, named := slices.BinarySearchFunc(nodes, n, id.ID.Cmp); !named {
+			delete(ms.nodes, n)
+		}
+	}
+	for _, n := range nodes {
+		ms.Add(n, 0)
+	}
+}
 
 // Pass counts the time since it was called last, of which this node has been there for no more than most: in the
 // rest it was asleep, or off. Who is there is missed no more.

@@ -46,9 +46,18 @@ func TestMissed(t *testing.T) {
 	want("after a restart", 0, 101*time.Minute, 61*time.Second)
 	ms.Back(b)
 	want("when another one is back", 0, 0, 61*time.Second)
+	ms.Only([]id.ID{a, c})
+	want("of those whom others name", 0, 0, 61*time.Second)
+	pass(time.Minute)
+	there[a] = false
+	ms.Only([]id.ID{a, b, c})
+	pass(time.Minute)
+	want("a minute later", time.Minute, time.Minute, 121*time.Second)
+	ms.Only([]id.ID{c})
+	want("of whom they name one alone by now", 0, 0, 121*time.Second)
 	ms.Read([]byte("damaged"))
 	ms.Read(slices.Repeat([]byte{255}, 48))
-	want("what is damaged", 0, 0, 61*time.Second)
+	want("what is damaged", 0, 0, 121*time.Second)
 	for n := range uint64(2 * missed.Most) {
 		ms.Add(id.ID{Hi: 1, Lo: n}, time.Hour)
 	}
