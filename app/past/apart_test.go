@@ -664,3 +664,28 @@ func TestNewRoot(t *testing.T) {
 	}
 	w.whole(true)
 }
+
+// TestFewWithNewcomers: two of five are left, and as many come as make them a majority of all whom they know of, old and new.
+// These came when the others had gone, and know nothing of what those may have: they do not count among them, also after a restart.
+func TestFewWithNewcomers(t *testing.T) {
+	w := newWorld(t, 5, kbrtest.Config{Seed: 66}, nil)
+	left := w.members[:2]
+	kill(w.members[2:])
+	w.net.Run(15 * time.Minute)
+	w.join()
+	w.join()
+	for i, again := range [][]*member{nil, left[:1], left} {
+		kill(again)
+		w.net.Run(time.Minute)
+		restart(again)
+		w.net.Run(15 * time.Minute)
+		for _, m := range left {
+			if !m.past.Outnumbered() {
+				t.Errorf("%d started again: %s believes that two of five are a majority", len(again), m.node.Self())
+			}
+		}
+		name := past.Name{Owner: ann.Public(), Part: certificate.Part{60, byte(i)}, Copies: 5}
+		_, err := left[0].edits(name, 0, "new", false)
+		wantErr(t, fmt.Sprintf("%d started again: a writer who wants a majority", len(again)), err, past.ErrNotReachable)
+	}
+}

@@ -216,7 +216,10 @@ func (p *Past) loadLife(t *task.T) error {
 	p.named.Read(was.named)
 	p.await(was.fellows)
 	if p.look(); p.cfg.Absence > 0 {
-		p.circle = missed.ReadCircle(was.circle, append(was.fellows, p.ep.Self().ID)...)
+		p.circle = missed.ReadCircle(was.circle)
+		if len(p.circle) == 0 { // an older program has noted those near alone
+			p.circle = missed.ReadCircle(nil, append(was.fellows, p.ep.Self().ID)...)
+		}
 		p.encircle()
 	}
 	p.rounds.Begin()

@@ -29,8 +29,11 @@ const meeting = time.Minute
 // maxFellowsKept bounds the ids that are remembered.
 const maxFellowsKept = 64
 
-// noteFellows writes down who is near, and who went away a moment ago, where that is new.
-// Nobody waits for it. One write is under way at a time, so that an older one cannot come last.
+// noted is what is written down together of those near: the ids of the fellows and of those who are away, and the circle.
+type noted struct{ fellows, circle string }
+
+// noteFellows writes down who is near, who went away a moment ago, and who they are of whom a majority is to be there,
+// where that is new. Nobody waits for it. One write is under way at a time, so that an older one cannot come last.
 func (p *Past) noteFellows() {
 	if !p.rounds.Begun() || p.stopped || p.noting {
 		return
@@ -44,18 +47,23 @@ func (p *Past) noteFellows() {
 		raw := x.Bytes()
 		b = append(b, raw[:]...)
 	}
-	if bytes.Equal(b, p.noted) {
+	now, st := noted{string(b), string(p.circle.Bytes())}, p.cfg.Store
+	if now == p.noted {
 		return
 	}
-	st := p.cfg.Store
 	p.noting = true
 	p.ep.Go(func(t *task.T) error {
-		_, err := task.Work(t, disk, func() (struct{}, error) { return struct{}{}, st.Put(PromiseTable, []byte(fellowsKey), b) })
+		_, err := task.Work(t, disk, func() (struct{}, error) {
+			var b store.Batch
+			b.Put(PromiseTable, []byte(fellowsKey), []byte(now.fellows))
+			b.Put(PromiseTable, []byte(circleKey), []byte(now.circle))
+			return struct{}{}, st.Apply(&b)
+		})
 		return err
 	}, func(err error) {
 		p.noting = false
 		if err == nil {
-			p.noted = b
+			p.noted = now
 			p.noteFellows() // they may have changed meanwhile
 		}
 	})
@@ -101,8 +109,8 @@ func (p *Past) miss(t *task.T) error {
 	p.named.Only(p.unseen())
 	p.look()
 	p.encircle()
-	now, named, circle, st := p.missed.Bytes(), p.named.Bytes(), p.circle.Bytes(), p.cfg.Store
-	if bytes.Equal(before, now) && bytes.Equal(namedBefore, named) && bytes.Equal(circle, p.circled) {
+	now, named, st := p.missed.Bytes(), p.named.Bytes(), p.cfg.Store
+	if bytes.Equal(before, now) && bytes.Equal(namedBefore, named) {
 		p.noteFellows()
 		return nil
 	}
@@ -111,11 +119,9 @@ func (p *Past) miss(t *task.T) error {
 		var b store.Batch
 		b.Put(PromiseTable, []byte(missedKey), now)
 		b.Put(PromiseTable, []byte(namedKey), named)
-		b.Put(PromiseTable, []byte(circleKey), circle)
 		return struct{}{}, st.Apply(&b)
 	})
 	if err == nil {
-		p.circled = circle
 		p.noteFellows() // who is not waited for any more is forgotten where it is written what else is known of him
 	}
 	return passStop(err)

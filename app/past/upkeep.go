@@ -36,9 +36,8 @@ type upkeep struct {
 	missed  missed.Missed // of those who were near, and
 	named   missed.Missed // of those whom rulings name: some went before this node came
 	circle  missed.Circle
-	noted   []byte                   // of fellows and away, what lies on the disk
+	noted   noted                    // what lies on the disk of fellows, away and circle
 	noting  bool                     // it is being written
-	circled []byte                   // of circle, what lies on the disk
 	surplus map[id.Hash]task.Instant // replicas that are not this node's to keep, since when
 	erased  quota
 	passed  passed
