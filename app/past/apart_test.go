@@ -1,6 +1,7 @@
 package past_test
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -687,5 +688,39 @@ func TestFewWithNewcomers(t *testing.T) {
 		name := past.Name{Owner: ann.Public(), Part: certificate.Part{60, byte(i)}, Copies: 5}
 		_, err := left[0].edits(name, 0, "new", false)
 		wantErr(t, fmt.Sprintf("%d started again: a writer who wants a majority", len(again)), err, past.ErrNotReachable)
+	}
+}
+
+// TestVainTerms: a root keeps more objects than it takes office for in one round whose other holders are lost, and it takes office for
+// them in vain. It does so for the next ones all the same: what two of its nodes have made alone is kept by the third one that comes.
+func TestVainTerms(t *testing.T) {
+	w := newWorld(t, 5, kbrtest.Config{Seed: 67}, nil)
+	root, other, next := w.members[0], w.members[1], w.next()
+	var names []past.Name // of which it is the root, in the order of their ids
+	for part := 0; len(names) < past.MaxSettle+8; part++ {
+		n := past.Name{Owner: ann.Public(), Part: certificate.Part{70, byte(part), byte(part >> 8)}, Copies: 5}
+		if place := n.ID().Place(); w.nearest(n.ID(), 1)[0] == root && id.Closer(place, root.cert.Node, next) {
+			names = append(names, n)
+		}
+	}
+	slices.SortFunc(names, func(a, b past.Name) int { x, y := a.ID(), b.ID(); return bytes.Compare(x[:], y[:]) })
+	last := len(names) - 1
+	for _, n := range names[:last] {
+		if f, err := root.edits(n, 0, "all", false); err != nil || f.Apart > 0 {
+			t.Fatalf("apart from %d, %v", f.Apart, err)
+		}
+	}
+	kill(w.members[2:])
+	w.net.Run(long)
+	if f, err := root.edits(names[last], 0, "two", true); err != nil || f.Apart != 5 {
+		t.Fatalf("what two make is apart from %d, %v", f.Apart, err)
+	}
+	w.net.Run(time.Hour)
+	w.join()
+	w.net.Run(time.Hour)
+	for _, m := range []*member{root, other} {
+		if r := m.past.RulingOf(names[last].ID()); len(r.Holders) != 3 {
+			t.Errorf("after an hour %s has a ruling with %d holders", m.node.Self(), len(r.Holders))
+		}
 	}
 }

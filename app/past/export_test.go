@@ -14,6 +14,9 @@ import (
 // Call runs f as a task of the node.
 func (p *Past) Call(f func(*task.T) error, done func(error)) { p.ep.Go(f, done) }
 
+// MaxSettle bounds the objects that a root settles in one round.
+const MaxSettle = maxSettle
+
 // Settled reports whether the node has asked its fellows.
 func (p *Past) Settled() bool { return p.rounds.Settled() }
 

@@ -1,6 +1,7 @@
 package past
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"time"
@@ -153,26 +154,44 @@ func refusalOf(err error) uint16 {
 	return msg.RefusedAway
 }
 
-// rule takes office for objects whose last ruling names other holders than are there now, so
-// that the k nearest have what is current before the last of the old holders goes; or is a
-// draft; or does not know of a rival; or was made apart from others who are back.
+// rule takes office for objects that are overdue. Where others are lost, or away, it does so in vain for many of them,
+// each time: so it begins with those for which it has not done so for longest.
 func (p *Past) rule(t *task.T) error {
-	left := maxSettle
-	for _, e := range slices.Clone(p.shelf.list) {
-		if e.ruling == nil || left == 0 {
+	var due []*entry
+	tried := make(map[id.Hash]task.Instant)
+	for _, e := range p.shelf.list {
+		if !p.overdue(e) {
 			continue
 		}
-		set := p.asker.Replicas(e.object.Place(), int(e.copies), 0)
-		if len(set) == 0 || set[0].ID != p.ep.Self().ID || named(e.ruling, set) && !e.ruling.Draft && !p.split(e) && !p.rejoins(e) {
-			continue
+		due = append(due, e)
+		if at, have := p.tried[e.object]; have {
+			tried[e.object] = at
 		}
-		left--
+	}
+	p.tried = tried
+	slices.SortStableFunc(due, func(a, b *entry) int { return cmp.Compare(p.tried[a.object], p.tried[b.object]) })
+	for _, e := range due[:min(len(due), maxSettle)] {
+		p.tried[e.object] = p.ep.Now()
+		if e = p.shelf.find(e.object); e == nil || !p.overdue(e) {
+			continue // somebody has asked for it meanwhile
+		}
 		err := p.offices.Serve(t, e.object, int(e.copies), office.Fresh, func(*office.Office) error { return nil })
 		if errors.Is(err, task.ErrStopped) {
 			return err
 		}
 	}
 	return nil
+}
+
+// overdue reports whether this node is the root of an object whose last ruling names other holders than are there now, so
+// that the k nearest are to have what is current before the last of the old holders goes; or is a
+// draft; or does not know of a rival; or was made apart from others who are back.
+func (p *Past) overdue(e *entry) bool {
+	if e.ruling == nil {
+		return false
+	}
+	set := p.asker.Replicas(e.object.Place(), int(e.copies), 0)
+	return len(set) > 0 && set[0].ID == p.ep.Self().ID && (!named(e.ruling, set) || e.ruling.Draft || p.split(e) || p.rejoins(e))
 }
 
 // named reports whether a ruling names just these nodes, and knows all their lives.

@@ -41,8 +41,9 @@ type upkeep struct {
 	surplus map[id.Hash]task.Instant // replicas that are not this node's to keep, since when
 	erased  quota
 	passed  passed
-	offered quota             // objects, by strangers
-	told    map[id.Hash]id.ID // of pointers: the next in line, who has one too
+	offered quota                    // objects, by strangers
+	told    map[id.Hash]id.ID        // of pointers: the next in line, who has one too
+	tried   map[id.Hash]task.Instant // of objects that were overdue in the last round: when office was taken for them last
 }
 
 // absence is a node that was among the neighbours and is away; or was only pushed out by
