@@ -1,6 +1,7 @@
 package space_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,6 +13,8 @@ import (
 	"github.com/phyllo-net/phyllo/app/space/piece"
 	"github.com/phyllo-net/phyllo/app/space/tree"
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/kbr/kbrtest"
+	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -355,4 +358,106 @@ func TestSharedWhileApart(t *testing.T) {
 	a.must("remove", func(t *task.T) error { _, err := a.sp.Remove(t, "file", 0, space.Cond{}); return err })
 	w.net.Run(10 * time.Minute)
 	mustHave(t, m, want)
+}
+
+// partingLocker is a Locker which does something when a root is locked the next time: all before it was done with a majority
+// of those who keep the root.
+type partingLocker struct {
+	peer.Locker
+	then func()
+}
+
+func (l *partingLocker) Lock(key peer.Secret, info, plaintext []byte) []byte {
+	if then := l.then; then != nil && string(info) == "root" {
+		l.then = nil
+		then()
+	}
+	return l.Locker.Lock(key, info, plaintext)
+}
+
+// TestPartedInRename: a file is renamed, or copied, and between the reading of the root and its writing, or a little later, when
+// it is made and has not been answered, a majority of those who keep it gets out of sight. That goes on, removes the file
+// under its old name, and gives its content back. When they meet the new name has a content, and all of the directory is there.
+func TestPartedInRename(t *testing.T) {
+	alone, twice := 0, 0
+	for i := range 4 {
+		w := newWorld(t, 5, 73)
+		h := w.members[0].create(space.Founding{Name: "x"})
+		l := new(partingLocker)
+		w.tending = func(c *space.Config) { l.Locker, c.Locker = c.Locker, l }
+		w.members[4].node.Kill()
+		w.members[4].restart()
+		w.tending = nil
+		w.net.Run(time.Minute)
+		m := opened(h, w.members[0], w.members[4])
+		a, b := m[0], m[1]
+		a.must("put", func(t *task.T) error {
+			u := a.sp.Begin(space.Storing{Copies: 5})
+			if err := u.Write(t, []byte("content")); err != nil {
+				return err
+			}
+			c, err := u.Finish(t)
+			if err == nil {
+				_, err = a.sp.Put(t, "old", space.File{Content: c, Copies: 5}, space.Cond{})
+			}
+			u.Keep()
+			return err
+		})
+		want := make(map[string][]string)
+		for j := range 12 { // so that the directory has several nodes
+			name := fmt.Sprintf("%03d %s", j, strings.Repeat("long ", 40))
+			a.puts(name, "one")
+			want[name] = []string{"one"}
+		}
+		w.net.Run(time.Minute)
+		l.then = func() {
+			b.node.After(time.Duration(i/2)*15*time.Millisecond, func() {
+				var most []*kbrtest.Node
+				for _, m := range w.members[:4] {
+					most = append(most, m.node)
+				}
+				w.net.Partition(most, []*kbrtest.Node{b.node})
+			})
+		}
+		begun := w.net.Elapsed()
+		b.must("rename or copy", func(t *task.T) (err error) {
+			if i%2 == 0 {
+				err = b.sp.Rename(t, "old", "new", space.Cond{})
+			} else {
+				_, err = b.sp.Copy(t, "old", 0, "new", nil, space.Cond{})
+			}
+			return err
+		})
+		if took := w.net.Elapsed() - begun; took > 3*time.Minute {
+			t.Errorf("it takes %s", took)
+		}
+		err := a.do(func(t *task.T) error { _, err := a.sp.Remove(t, "old", 0, space.Cond{}); return err })
+		if err != nil && !errors.Is(err, space.ErrNotFound) { // the majority may have renamed it
+			t.Fatal(err)
+		}
+		_, made := a.has()["new"]
+		if apart := b.sp.Apart() > 0; apart && made {
+			twice++ // of the first one it was not heard what became of it
+		} else if apart {
+			alone++
+		}
+		for j := range 4 {
+			name := fmt.Sprintf("000 a's %d", j)
+			a.puts(name, "a's")
+			want[name] = []string{"a's"}
+		}
+		w.net.Run(10 * time.Minute)
+		w.meet()
+		b.has()
+		w.net.Run(10 * time.Minute)
+		for _, p := range append(opened(h, w.members[2]), m...) {
+			has := p.has()
+			if has["new"] = slices.Compact(has["new"]); len(has) != len(want)+1 || !slices.Equal(has["new"], []string{"content"}) {
+				t.Errorf("%d: %d names are there, want %d, and the new one has %q", i, len(has), len(want)+1, has["new"])
+			}
+		}
+	}
+	if alone == 0 || twice == 0 {
+		t.Errorf("%d changes were made by those alone who lost sight of the majority, and %d by both", alone, twice)
+	}
 }

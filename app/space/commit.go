@@ -122,7 +122,7 @@ func (sp *Space) commit(t *task.T, ops []*op) ([]result, error) {
 			if err == nil {
 				tried = append(tried, a)
 				var now *root
-				now, err = sp.replace(t, a.root, r.version, ops[0].strict)
+				now, err = sp.replace(t, a.root, r.version, ops[0].strict || r.apart == 0 && shares(ops))
 				if err == nil {
 					sp.current, sp.own, sp.last = now, now, a.made
 					sp.settled(tried, a)
@@ -153,12 +153,16 @@ func (sp *Space) commit(t *task.T, ops []*op) ([]result, error) {
 // of, and so nobody else seems to be at it, that is taken without looking (fresh is false): if
 // it is not current any more, it cannot be replaced.
 func (sp *Space) base(t *task.T, ops []*op) (r *root, fresh bool, err error) {
-	if !slices.ContainsFunc(ops, func(o *op) bool { return o.shares }) && sp.own != nil && sp.own == sp.current && sp.own.apart == 0 {
+	if !shares(ops) && sp.own != nil && sp.own == sp.current && sp.own.apart == 0 {
 		return sp.own, false, nil
 	}
 	r, err = sp.now(t)
 	return r, true, err
 }
+
+// shares reports whether a change gives contents other names. One that is made from a root of a majority is made by a
+// majority, or not at all: if that has gone away meanwhile it is made anew from the root of those who are left, see anew.go.
+func shares(ops []*op) bool { return slices.ContainsFunc(ops, func(o *op) bool { return o.shares }) }
 
 // fatal reports whether another try would end in the same way. Where a majority is away what is missing of the directory
 // (ErrMissing) comes back with it; else a newer root may do without it.
