@@ -69,7 +69,7 @@ func (s *Sim) Skew(n NodeRef, ppm int) {
 	c.from, c.boot, c.ppm = s.now, old.at(s.now), int64(ppm)
 	for slot := range nd.slots() {
 		place := nd.timer(slot) // setting one again may move those above
-		if place == nil || *place == none || s.slab.events[*place].waits {
+		if place == nil || *place == none || s.slab.events[*place].waits != 0 {
 			continue
 		}
 		due := old.at(s.slab.events[*place].at)

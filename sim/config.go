@@ -43,8 +43,8 @@ type Config struct {
 	// Bandwidth is how many bytes of bulk transfers a path carries in a second, in one
 	// direction; 0 means 12,500,000 (100 Mbit/s). Messages take none of it.
 	Bandwidth int
-	// Inbox is the number of inputs that may wait for a node before messages to
-	// it are dropped; 0 means 4096.
+	// Inbox is the number of messages that may wait for a node before more are dropped: of
+	// class Liveness, and of all others; 0 means 4096.
 	Inbox int
 	// Start is the true time of day at the start; zero means the first instant
 	// of 2026, UTC.

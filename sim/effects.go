@@ -104,7 +104,7 @@ func (s *Sim) cancelTimer(ni, slot uint32) {
 	}
 	ref := *place
 	n.unset(slot)
-	if s.slab.events[ref].waits {
+	if s.slab.events[ref].waits != 0 {
 		s.unwait(ref)
 	} else {
 		s.queue.remove(ref)

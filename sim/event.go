@@ -55,7 +55,7 @@ type event struct {
 	kind  kind
 	note  uint8 // a message's kind, or a machine.DownReason
 	class machine.Class
-	waits bool // for its node
+	waits sort // for its node, and where; 0 if it does not wait
 }
 
 // moment is where an event stands in the order of all.
@@ -64,7 +64,7 @@ type moment struct {
 	order uint64 // sender and the sender's count, see Sim.post
 }
 
-// chain links an event into a list: of free events, of a bucket, an inbox, or a
+// chain links an event into a list: of free events, of a bucket, of what waits for a node, or of a
 // link's queue. In a heap, prev is its place there.
 type chain struct{ next, prev uint32 }
 

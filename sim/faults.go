@@ -60,7 +60,7 @@ type Faults struct {
 	// Slow is the share of nodes that are slow by SlowFactor.
 	Slow       float64
 	SlowFactor float64
-	// Cramped is the share of nodes with room for InboxMin to InboxMax inputs,
+	// Cramped is the share of nodes with room for InboxMin to InboxMax messages of each sort,
 	// which are slow by at least 20.
 	Cramped            float64
 	InboxMin, InboxMax int

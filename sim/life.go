@@ -77,7 +77,7 @@ func (s *Sim) Pause(n NodeRef) {
 }
 
 // Wake lets a paused node go on: it gets an InWake, and then what waited: timers and
-// results, and other inputs, in turn, each in their order.
+// results, and other inputs, in turn, each in their order, and of the others what is urgent first.
 func (s *Sim) Wake(n NodeRef) {
 	nd := s.node(n)
 	if nd.state != running || !nd.paused {
@@ -86,10 +86,9 @@ func (s *Sim) Wake(n NodeRef) {
 	nd.paused = false
 	ref := s.slab.take()
 	e := &s.slab.events[ref]
-	e.kind, e.node, e.from, e.waits = kWake, uint32(n), nd.life, true
-	s.slab.prepend(&nd.inbox, ref)
-	nd.waiting++
-	nd.turn = true
+	e.kind, e.node, e.from = kWake, uint32(n), nd.life
+	s.await(ref, urgent)
+	s.foremost(ref)
 	if !nd.busy {
 		nd.busy = true
 		ref := s.slab.take()
@@ -110,7 +109,7 @@ func (s *Sim) Slow(n NodeRef, factor float64) {
 	nd.slow, nd.more.factor = factor > 0, float32(max(factor, 0))
 }
 
-// Cramp lets no more than capacity inputs wait for a node; 0 means Config.Inbox.
+// Cramp lets no more than capacity messages of each sort wait for a node; 0 means Config.Inbox.
 func (s *Sim) Cramp(n NodeRef, capacity int) {
 	if capacity <= 0 {
 		capacity = s.cfg.Inbox
@@ -131,14 +130,10 @@ func (s *Sim) end(ni uint32, how state) {
 		}
 	}
 	n.more.timers = nil
-	for ref := n.inbox.head; ref != none; ref = n.inbox.head {
+	for n.waiting > 0 {
+		ref := s.next(ni)
 		s.unwait(ref)
 		s.bounce(ref)
-	}
-	for l := s.due[ni]; l != nil; l = s.due[ni] {
-		ref := l.head
-		s.unwait(ref)
-		s.slab.release(ref)
 	}
 	s.unplug(ni, how)
 	m := n.machine

@@ -31,19 +31,18 @@ type node struct {
 	state   state
 	paused  bool
 	busy    bool // a kDrain is on its way
-	turn    bool // of the inbox, where a timer or result waits as well
+	turn    bool // of what is not due, where a timer or result waits as well
 	slow    bool // takes time
 	skewed  bool // has a clock of its own
 
 	timers  [ownTimers]uint32 // events by slot; those above stand in more
-	waiting int32             // inputs, in the inbox and due
-	most    int32             // that may wait
-	inbox   list
+	waiting int32             // inputs, as Sim.waits has them
+	most    int32             // messages of a sort that may wait
 	more    *more
 }
 
 // ownTimers is how many timers a node notes itself: most never have more set at once.
-const ownTimers = 10
+const ownTimers = 12
 
 // more is what few events touch.
 type more struct {
@@ -101,40 +100,15 @@ func (s *Sim) arrive(ref uint32) {
 		return
 	}
 	if n.paused || n.busy {
-		if e.kind == kMessage && n.waiting >= n.most {
+		if e.kind == kMessage && s.full(e) {
 			s.lost(e.from, e.node, e.note, LossFull)
 			s.slab.release(ref)
 			return
 		}
-		e.waits = true
-		n.waiting++
-		if !e.kind.own() {
-			s.slab.append(&n.inbox, ref)
-			return
-		}
-		if s.due[e.node] == nil {
-			s.due[e.node] = new(list)
-		}
-		s.slab.append(s.due[e.node], ref)
+		s.await(ref, s.sortOf(e))
 		return
 	}
 	s.serve(ref)
-}
-
-// unwait takes an input out of the queue in which it waits for its node.
-func (s *Sim) unwait(ref uint32) {
-	e := &s.slab.events[ref]
-	n := &s.nodes[e.node]
-	n.waiting--
-	if !e.kind.own() {
-		s.slab.unlink(&n.inbox, ref)
-		return
-	}
-	l := s.due[e.node]
-	s.slab.unlink(l, ref)
-	if l.head == none {
-		delete(s.due, e.node)
-	}
 }
 
 // bounce is what an event meets that reaches a node that is not running.
@@ -176,7 +150,7 @@ func (s *Sim) postDrain(ni uint32) {
 	s.post(int(ni), at, ref)
 }
 
-// drain lets a node take the timer or result, or the other input, that has waited longest. The
+// drain lets a node take the timer or result, or the other input, that is next. The
 // two take turns, as package host does it for timers: what a node does by the clock does not
 // wait behind all that others sent. There results go before messages; here they stand in order
 // with the timers, so that none comes after its own time-out.
@@ -189,10 +163,7 @@ func (s *Sim) drain(ni, life uint32) {
 	if n.paused || n.waiting == 0 {
 		return
 	}
-	ref := n.inbox.head
-	if l := s.due[ni]; l != nil && (ref == none || !n.turn) {
-		ref = l.head
-	}
+	ref := s.next(ni)
 	s.unwait(ref)
 	s.serve(ref)
 	if n := &s.nodes[ni]; n.waiting > 0 && !n.busy && !n.paused && n.state == running {

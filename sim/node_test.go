@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -273,6 +274,79 @@ func TestTimersOfASlowNodeTakeTurns(t *testing.T) {
 	w.say(1, 0, "second")
 	w.Run(200 * ms)
 	w.expect(0, "101 before", "102 before", `110 say "first" from B1`, "111 behind the first", `112 say "second" from B1`)
+}
+
+// What a slow node hears of its neighbours does not stand behind all else that others send it, as it
+// does not at package host. Of sixteen inputs it takes one of the rest.
+func TestLivenessOvertakesTheRestAtASlowNode(t *testing.T) {
+	const bulk, most, beats = 4, 40, 60
+	w := newWorld(t, sim.Config{StepTime: ms}, 2)
+	w.Slow(0, 1)
+	w.Cramp(0, most)
+	w.Call(1, func() {
+		for i := range bulk {
+			w.toys[1].Send(w.Handle(0), machine.ClassApp, &say{Text: fmt.Sprint(i)})
+		}
+		for range beats {
+			w.toys[1].Send(w.Handle(0), machine.ClassLiveness, &say{Text: "beat"})
+		}
+	})
+	w.Run(10*ms + 500*time.Microsecond)
+	w.Call(0, func() { w.toys[0].note("called") })
+	w.Run(time.Second)
+	want := []string{`0 start 1 saved ""`, `10 say "0" from B1`}
+	for i, at := 0, 11; i < most; at++ {
+		switch {
+		case at-10 == 16:
+			want = append(want, fmt.Sprintf(`%d say "1" from B1`, at))
+		case at-10 == 32:
+			want = append(want, fmt.Sprintf(`%d say "2" from B1`, at))
+		default:
+			want = append(want, fmt.Sprintf(`%d say "beat" from B1`, at))
+			i++
+		}
+	}
+	w.expect(0, append(want, "53 called", `54 say "3" from B1`)...)
+	// They take no room from each other.
+	if n := w.Counts().Lost[sim.LossFull]; n != beats-most {
+		t.Errorf("%d messages found no room, want %d", n, beats-most)
+	}
+}
+
+// A link is made while other messages wait, and what came over the one before goes first.
+func TestLinksOfASlowNodeDoNotWaitForTheRest(t *testing.T) {
+	w := newWorld(t, sim.Config{StepTime: ms, Connections: true}, 3)
+	w.say(1, 0, "link")
+	w.Run(time.Second)
+	w.expect(0, `0 start 1 saved ""`, "30 up B1", `30 say "link" from B1`)
+	w.Slow(0, 100)
+	for range 20 {
+		w.say(1, 0, "bulk")
+	}
+	w.Run(1015 * ms)
+	w.say(2, 0, "beside") // a dial that took longer than 5 s would fail
+	w.Crash(1)
+	w.Restart(1)
+	w.say(1, 0, "again")
+	w.Run(10 * time.Second)
+	got := *w.logs[0]
+	bulk := 0
+	for i, line := range got {
+		switch _, what, _ := strings.Cut(line, " "); what {
+		case "up C1":
+			if i > 3 {
+				t.Errorf("%d inputs were taken before the link stood", i)
+			}
+		case `say "bulk" from B1`:
+			bulk++
+		case "up B2":
+			if bulk != 20 {
+				t.Errorf("%d of 20 messages were taken when another link stood in place of theirs", bulk)
+			}
+			return
+		}
+	}
+	t.Errorf("no other link stands in place of the first: %q", got)
 }
 
 // The result of work does not wait behind all that others sent: it is there before its own

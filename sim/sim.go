@@ -26,9 +26,9 @@ type Sim struct {
 	past    map[uint64]*peer.Handle // of earlier lives, by pair of node and life
 	scripts uint64                  // events that the simulator itself has sent
 	out     machine.Effects
-	running bool             // inside Step
-	current int              // the node whose input is handled, or -1
-	due     map[uint32]*list // timers and results that wait for nodes that are paused or slow
+	running bool              // inside Step
+	current int               // the node whose input is handled, or -1
+	waits   map[uint32]*lines // inputs that wait for nodes that are paused or slow
 	links   links
 	network network
 	storm   storm
@@ -43,7 +43,7 @@ func New(c Config) *Sim {
 	s.wheel, _ = s.queue.(*wheel)
 	s.links.list = make([]link, 1)
 	s.past = make(map[uint64]*peer.Handle)
-	s.due = make(map[uint32]*list)
+	s.waits = make(map[uint32]*lines)
 	s.network.rng = rand.New(rand.NewPCG(c.Seed, scramble(c.Seed, 0xfa017)))
 	return s
 }
