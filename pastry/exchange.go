@@ -175,7 +175,7 @@ func (n *Node) answerAsk(s side, w waitingAsk) {
 	}
 	brisk := length < n.cfg.LeaseLong
 	length = n.promise(s, c, length)
-	n.give(a, grant{c, c.h.Incarnation, m.Ask, n.Now().Add(length), brisk, m.Other})
+	n.give(a, grant{c, c.h.Incarnation, m.Ask, n.Now().Add(length), brisk, n.otherOf(s, m)})
 	answer.Between = len(a.grants) > 1
 	c.rarely().promised = n.Now()
 	// From here on the keys nearer to c are c's. To step outward takes c's grant.
@@ -190,6 +190,15 @@ func (n *Node) answerAsk(s side, w waitingAsk) {
 	n.sendLease(s, c, answer)
 	n.expect(s, c, brisk)
 	n.stateChanged()
+}
+
+// otherOf returns with whom one on side s that asks for a lease is linked on its other side, or will
+// be: a newcomer asks its left neighbour first, and then whom this node takes for its neighbour, too.
+func (n *Node) otherOf(s side, m *msg.Lease) id.ID {
+	if b := n.neighbour(s); m.Other.IsZero() && b != nil {
+		return b.h.ID
+	}
+	return m.Other
 }
 
 // inTheWay is for how many milliseconds leases of the dead keep c out; 0 if none does, or
@@ -267,9 +276,9 @@ func (n *Node) mayGrant(s side, c *contact, m *msg.Lease) (nearer *peer.Handle, 
 	if b := n.neighbour(s); b != nil && b != c && n.leafs.away(s, b.h.ID).Less(away) {
 		return b.h, false
 	}
-	// Of the leases that bind this side, the nearest on either hand of c.
-	var nearerHeld, fartherHeld *contact
-	var linked id.ID // with whom the nearer one is, as far as it said so
+	// Of the leases that bind this side, those on either hand of c.
+	renews, nearerHeld, allow := n.grantedOn(a, c), false, true
+	var fartherHeld *contact // the nearest
 	for _, g := range a.grants {
 		if !n.runs(g, c) {
 			continue
@@ -277,19 +286,19 @@ func (n *Node) mayGrant(s side, c *contact, m *msg.Lease) (nearer *peer.Handle, 
 		d := n.leafs.away(s, g.to.h.ID)
 		switch {
 		case d.Less(away):
-			nearerHeld, linked = g.to, g.other
+			nearerHeld = true
+			allow = allow && g.to.there() && !g.to.active && (renews || n.ready() && g.other == c.h.ID)
 		case fartherHeld == nil || d.Less(n.leafs.away(s, fartherHeld.h.ID)):
 			fartherHeld = g.to
 		}
 	}
 	switch {
-	case nearerHeld != nil:
-		// It died, or joins. The dead one's lease must end first; while one is
-		// being linked in, the neighbour's lease goes on. Who is linked with another than c may
-		// claim its keys by now.
-		joins := nearerHeld.there() && !nearerHeld.active
-		return nil, joins && n.neighbour(s) == c && (n.grantedOn(a, c) || n.ready() && (linked.IsZero() || linked == c.h.ID))
-	case fartherHeld == nil || n.grantedOn(a, c) && (s == rightSide || m.Ready || m.Other == fartherHeld.h.ID):
+	case nearerHeld:
+		// They died, or join. The lease of a dead one must end first; while one is being linked
+		// in, the neighbour's lease goes on. Who is linked in with another than c may claim its
+		// keys by now, also if that one has ended meanwhile.
+		return nil, allow && n.neighbour(s) == c
+	case fartherHeld == nil || renews && (s == rightSide || m.Ready || m.Other == fartherHeld.h.ID):
 		// Nobody else relies on this side, or c is bound to him; that it was granted a lease
 		// before proves nothing, as a request of old may have won it. Who holds none must not
 		// link in others: he may not be linked in any more. But two who are linked

@@ -42,7 +42,7 @@ import (
 //   - l and r are bound by their grants for longer than q counts on them. They grant
 //     nothing to one who stands beyond q, unless q joins yet and so claims nothing. Who joins may have
 //     its other lease, and claim, before it says so: past one who was linked with another when it
-//     asked (grant.other) they grant nobody but who has a lease of them already.
+//     asked, or had another before it (grant.other), they grant nobody but who has a lease of them already.
 //   - A newcomer p between l and q was linked in by q's grant, which bounds q. It is bound
 //     to q by its own grant, and, before q asked for one, by honour.
 //   - Whom a newcomer asks, and who knows of it by then, changes nothing: the root's answer
@@ -113,7 +113,7 @@ type grant struct {
 	num   uint32 // of the holder's request
 	until task.Instant
 	short bool  // its holder is to renew it every LeaseRenew
-	other id.ID // with whom the holder was linked on its other side when it asked; zero: with nobody
+	other id.ID // with whom the holder is linked on its other side, or will be: see otherOf
 }
 
 // runs reports whether a lease that was given has not ended, and is not to except.
