@@ -30,7 +30,8 @@
 //
 // # What it does not promise
 //
-// ErrNobody rests on the word of the tree's nodes: a liar among them can say it too early. A
+// ErrNobody rests on the word of the tree's nodes: a liar among them can say it too early. It is also
+// said where the only ones who are willing have no link of their own with the asker: who they are is not known then. A
 // member that moves in the tree during a walk may be missed by it, or asked twice. Who was
 // granted an item and died, or whose link failed at that moment, may not know of it: what
 // must be done surely needs to be confirmed by who does it.
