@@ -180,8 +180,13 @@ func (h *hall) wantsLetters(t *task.T, key peer.Secret, p *pointing, head *shelf
 	return h.shelf.upkeep.Due(last.Letters, last.Ends), nil
 }
 
-// findsLacking reports whether letters are not for somebody in the room who can be found now. Who came when the epoch had
-// begun has its key by his invitation, and lacks none.
+// cameAfter reports whether somebody came when an epoch had begun: he has its key by his invitation, and lacks no letter.
+func (h *hall) cameAfter(x id.Hash, who peer.Key) bool {
+	epoch := h.log.Epoch(x)
+	return epoch != nil && !epoch.Reads(who)
+}
+
+// findsLacking reports whether letters are not for somebody in the room who can be found now.
 func (h *hall) findsLacking(t *task.T, key peer.Secret, p *pointing, n *shelf.Next) (bool, error) {
 	if n.Lacks == 0 {
 		return false, nil
@@ -195,9 +200,8 @@ func (h *hall) findsLacking(t *task.T, key peer.Secret, p *pointing, n *shelf.Ne
 	case err != nil:
 		return false, nil // another look decides
 	}
-	epoch := h.log.Epoch(n.Epoch)
 	for _, who := range h.log.State().People {
-		if who.Role <= entry.Out || epoch != nil && !epoch.Reads(who.Key) || had.For(who.Key) != nil {
+		if who.Role <= entry.Out || h.cameAfter(n.Epoch, who.Key) || had.For(who.Key) != nil {
 			continue
 		}
 		if l, err := h.letterTo(t, p, who); err != nil || l != nil {
@@ -242,6 +246,7 @@ func (h *hall) sendLetters(t *task.T, before peer.Secret, p *pointing, old *shel
 			})
 		}
 	}
+	lacking = slices.DeleteFunc(lacking, func(who peer.Key) bool { return h.cameAfter(p.to, who) })
 	all = len(lacking) == 0 && len(letters.List) <= entry.MaxMembers
 	letters.List = letters.List[:min(len(letters.List), entry.MaxMembers)]
 	packer, err := h.packer(t)

@@ -710,6 +710,42 @@ func TestFirstLetterLate(t *testing.T) {
 	want(t, "bob reads", bob.texts(r), []string{"one", "two"})
 }
 
+// Who came when an epoch had begun and cannot be found has its key by his invitation: he does not count as one who lacks his
+// letter, and heads that lead on are slimmed also while he is away.
+func TestLettersWithoutNewcomer(t *testing.T) {
+	w, r, s := storedByFour(t)
+	alice, bob, carol, dave := w.people[0], w.people[1], w.people[2], w.people[3]
+	first := bob.Keys(bob.key(), r)[0]
+	for range 2 { // the head just before an epoch has its packs until the next
+		for _, role := range []entry.Role{entry.Out, entry.Member} {
+			if err := alice.setRole(r, carol, role); err != nil {
+				t.Fatal(err)
+			}
+			w.net.Run(5 * time.Second)
+		}
+		w.kill(alice, bob, dave) // and with them goes what they have read of carol
+		name := w.phone["carol"]
+		delete(w.phone, "carol")
+		for _, p := range []*person{alice, bob, dave} {
+			p.start()
+		}
+		w.net.Run(10 * time.Minute)
+		w.phone["carol"] = name
+		w.net.Run(time.Minute)
+	}
+	alice.must(func(t *task.T) error {
+		h, err := s.Read(t, r, first)
+		if err == nil {
+			want(w, "ways on", len(h.Next), 2)
+			for i, n := range h.Next {
+				want(w, fmt.Sprintf("how many lack a letter by way %d", i), n.Lacks, 0)
+			}
+			want(w, "packs of a head that leads on", len(h.Packs), 0)
+		}
+		return err
+	})
+}
+
 // Of more epochs than have their letters looked at each day those of the older heads are made anew in turn: who has only
 // the key of the first reads on after 210 days.
 func TestLettersOfManyEpochs(t *testing.T) {
