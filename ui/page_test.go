@@ -112,7 +112,24 @@ func testFirstMinute(t *testing.T, b *browser.Browser) {
 	v := &village{}
 	n := v.newNode(t)
 	v.newNode(t, "bob")
+	n.refuse["users"] = api.Errorf(api.Failed, "who lives here cannot be read now")
 	p := enter(t, b, n, "new", browser.Phone)
+	for _, name := range []string{"people", "rooms", "files"} { // before it is known that nobody does
+		view(p, name)
+		p.WaitFor(`document.body.dataset.view == "`+name+`"`, soon)
+		shows(p, "#trouble", "cannot be read now")
+		hides(p, "#claim, #rooms-nobody, #files-nobody")
+	}
+	func() {
+		defer n.lock()()
+		n.refuse["users"] = nil
+	}()
+	n.tell(&api.Event{Kind: api.EventUser})
+	view(p, "files")
+	shows(p, "#files-nobody", "claim a name")
+	view(p, "rooms")
+	shows(p, "#rooms-nobody", "claim a name")
+	view(p, "ring")
 	shows(p, "#ring-empty", "alone in its ring")
 	p.Screenshot("alone")
 	view(p, "people")

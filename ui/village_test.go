@@ -158,7 +158,7 @@ func (n *node) Events(ctx context.Context, f func(*api.Event) error) error {
 
 func (n *node) UserList(context.Context) ([]api.User, error) {
 	defer n.lock()()
-	return slices.Clone(n.users), nil
+	return slices.Clone(n.users), n.refuse["users"]
 }
 
 // UserSearch implements api.Node. Two at a time come, and the rest when n.pause is closed.

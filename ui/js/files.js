@@ -17,7 +17,7 @@ export function startFiles(model, shelf) {
 
 	function draw() {
 		const { user, spaces, space } = shelf
-		show($("files-nobody"), !user && model.users.length === 0 && model.link !== null)
+		show($("files-nobody"), model.known && !model.users.length)
 		show($("files-of"), user)
 		show($("shelf"), user)
 		if (!user) return
@@ -110,7 +110,10 @@ export function startFiles(model, shelf) {
 	startSharing(model, shelf)
 	shelf.on(startFile())
 	shelf.on(draw)
-	model.on("users", () => shelf.use(model.user))
+	model.on("users", () => {
+		shelf.use(model.user)
+		draw()
+	})
 	model.on("link", () => {
 		if (model.link === true && shelf.error) shelf.load()
 		else draw()

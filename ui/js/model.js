@@ -17,6 +17,7 @@ export class Model {
 	traffic = []
 	ring = null
 	users = []
+	known = false // who lives here is known
 	user = ""
 	contacts = []
 	conversations = []
@@ -48,6 +49,7 @@ export class Model {
 		setInterval(() => this.#soon("ring", async () => {
 			await this.#loadStatus()
 			await this.#loadRing()
+			if (!this.known) await this.#loadUsers()
 		}), statusEvery)
 	}
 
@@ -107,6 +109,7 @@ export class Model {
 
 	async #loadUsers() {
 		this.users = (await this.#client.users()) ?? []
+		this.known = true
 		if (!this.users.some(u => u.name === this.user)) {
 			this.user = this.users[0]?.name ?? ""
 			this.#leave()

@@ -105,7 +105,6 @@ export function startPeople(model) {
 	model.on("users", drawUsers)
 	model.on("users", drawPeople)
 	model.on("people", drawPeople)
-	model.on("status", () => { if (!model.users.length) drawUsers() })
 }
 
 // called is what stands for a person: the proven name, or else what he claims, said

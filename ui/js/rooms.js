@@ -48,7 +48,7 @@ export function startRooms(model) {
 	}
 
 	function draw() {
-		show($("rooms-nobody"), !user)
+		show($("rooms-nobody"), model.known && !user)
 		show($("rooms-acts"), user)
 		show($("rooms-talk"), user)
 		sync($("rooms-list"), rooms, r => `${r.id} ${r.invited ? "invited" : ""}`, makeRoom, drawRoom)
