@@ -148,6 +148,8 @@ type Space struct {
 	Members []SpaceMember `json:"members"`
 	// Trouble says why it cannot be opened now; empty: it can.
 	Trouble string `json:"trouble,omitempty"`
+	// Apart, of a space that was made just now, is as in File.
+	Apart int `json:"apart,omitempty"`
 }
 
 // SpaceMember is somebody who may use a space.

@@ -99,6 +99,9 @@ Or look at a ring of 16 nodes on this computer:  phyllo demo`,
 			if err := emptyFlags(cmd); err != nil {
 				return err
 			}
+			if err := command.Flags(cmd); err != nil {
+				return err
+			}
 			return w.SetHome()
 		},
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/phyllo-net/phyllo/gateway/files"
 	"github.com/phyllo-net/phyllo/node/kind"
 	"github.com/phyllo-net/phyllo/node/loop"
+	"github.com/phyllo-net/phyllo/node/typed"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -42,7 +43,7 @@ func (s *userSpace) about(err error, name string) error {
 	case errors.Is(err, files.ErrClash):
 		return api.Errorf(api.Failed, "%+q cannot be a file: it is a folder, or a part of it is a file; choose another with --as", name)
 	case errors.Is(err, files.ErrName):
-		return api.Errorf(api.Usage, "%+.80q cannot be the name of a file: choose another with --as, in UTF-8, of at most %d bytes, without control characters and without the parts \"\", \".\" and \"..\"", name, files.MaxName)
+		_, err = typed.File(name)
 	}
 	return kind.Give(err)
 }
@@ -132,7 +133,7 @@ type opened struct {
 
 // FileGet implements api.Node.
 func (f Face) FileGet(ctx context.Context, q api.FileName) (*api.File, io.ReadCloser, error) {
-	if strings.HasPrefix(q.Name, space.Scheme) {
+	if typed.IsLink(q.Name) {
 		return f.getShared(ctx, q.Name)
 	}
 	s := f.spaceOf(q.User, q.Space)

@@ -56,7 +56,9 @@ func (f Face) SpaceCreate(ctx context.Context, q api.SpaceCreate) (*api.Space, e
 		if err != nil {
 			return api.Space{}, err
 		}
-		return shownSpace(q.Name, sp), nil
+		made := shownSpace(q.Name, sp)
+		made.Apart = sp.Apart()
+		return made, nil
 	})
 	if errors.Is(err, space.ErrTaken) {
 		return nil, api.Errorf(api.Failed, "you have a space called %s already: `phyllo space list` lists yours", q.Name)

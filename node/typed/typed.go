@@ -5,15 +5,20 @@ package typed
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/phyllo-net/phyllo/api"
 	"github.com/phyllo-net/phyllo/app/directory"
+	"github.com/phyllo-net/phyllo/app/past/dht"
 	"github.com/phyllo-net/phyllo/app/room/entry"
+	"github.com/phyllo-net/phyllo/app/space"
 	"github.com/phyllo-net/phyllo/app/topic"
 	"github.com/phyllo-net/phyllo/gateway/files"
 	"github.com/phyllo-net/phyllo/id"
+	"github.com/phyllo-net/phyllo/member/invite"
 	"github.com/phyllo-net/phyllo/node/kind"
 )
 
@@ -77,6 +82,59 @@ func Message(s string) (h id.Hash, err error) {
 func Space(s string) (string, error) {
 	if files.CheckSpaceName(s) != nil {
 		return "", api.Errorf(api.Usage, "a space cannot be called %+.80q: choose a name of 1 to %d bytes without \"/\" and control characters", s, files.MaxSpaceName)
+	}
+	return s, nil
+}
+
+// SpaceLink reads the line by which a space is granted, as far as it begins as one.
+func SpaceLink(s string) (string, error) { return link(s, "space/") }
+
+func link(s, what string) (string, error) {
+	if begin := space.Scheme + what; !strings.HasPrefix(strings.TrimSpace(s), begin) {
+		return "", kind.Give(fmt.Errorf("%w: it does not begin with %s", space.ErrHandle, begin))
+	}
+	return s, nil
+}
+
+// File reads the name of a file, or with "/" at its end of a folder.
+func File(s string) (string, error) {
+	if files.CheckName(s) != nil {
+		return "", api.Errorf(api.Usage, "%+.80q cannot be the name of a file: choose another, in UTF-8, of at most %d bytes, without control characters and without the parts \"\", \".\" and \"..\"", s, files.MaxName)
+	}
+	return s, nil
+}
+
+// FileOrLink is File, or reads the link by which a file is shared, as far as it begins as one.
+func FileOrLink(s string) (string, error) {
+	if IsLink(s) {
+		return link(s, "file/")
+	}
+	return File(s)
+}
+
+// IsLink reports whether what names a file is a link, good or not.
+func IsLink(s string) bool { return strings.HasPrefix(s, space.Scheme) }
+
+// TableKey reads a key of the ring's table.
+func TableKey(s string) (string, error) {
+	if !utf8.ValidString(s) { // JSON would make another key of it
+		return "", api.Errorf(api.Usage, "%+.80q cannot be a key, as it is not UTF-8: choose another", s)
+	}
+	return s, kind.Give(dht.CheckKey(s))
+}
+
+// Invitation reads an invitation into the ring, as far as it begins as one.
+func Invitation(s string) (string, error) {
+	if _, err := invite.Parse(s); errors.Is(err, invite.ErrInvitation) {
+		return "", kind.Give(err)
+	}
+	return s, nil
+}
+
+// AppKey reads the key of an app password, as far as it has the letters of one.
+func AppKey(s string) (string, error) {
+	if s == "" || strings.ContainsFunc(s, func(r rune) bool { return (r < 'A' || r > 'Z') && (r < '0' || r > '9') }) {
+		return "", api.Errorf(api.Usage, "%+.80q is no key: it has capital letters and digits, as `phyllo key list` prints them", s)
 	}
 	return s, nil
 }

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/phyllo-net/phyllo/api"
-	"github.com/phyllo-net/phyllo/app/room/entry"
+	entries "github.com/phyllo-net/phyllo/app/room/entry"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/node/typed"
 )
@@ -25,11 +25,25 @@ func TestTyped(t *testing.T) {
 	room, err := typed.Room("#book club")
 	check(t, room, "book club", err)
 	role, err := typed.Role(api.RoleAdmin)
-	check(t, role, entry.Admin, err)
+	check(t, role, entries.Admin, err)
 	message, err := typed.Message(hash.String())
 	check(t, message, hash, err)
-	space, err := typed.Space("My photos")
-	check(t, space, "My photos", err)
+	called, err := typed.Space("My photos")
+	check(t, called, "My photos", err)
+	file, err := typed.File("letters/bob.txt")
+	check(t, file, "letters/bob.txt", err)
+	folder, err := typed.FileOrLink("letters/")
+	check(t, folder, "letters/", err)
+	granted, err := typed.SpaceLink("phyllo://space/x")
+	check(t, granted, "phyllo://space/x", err)
+	shared, err := typed.FileOrLink("phyllo://file/x")
+	check(t, shared, "phyllo://file/x", err)
+	line, err := typed.Invitation("phyllo1aa")
+	check(t, line, "phyllo1aa", err)
+	entry, err := typed.TableKey("a//b")
+	check(t, entry, "a//b", err)
+	app, err := typed.AppKey("ABCDEFGHIJKLMNOPQ234")
+	check(t, app, "ABCDEFGHIJKLMNOPQ234", err)
 
 	long := strings.Repeat("a", 1000)
 	wrong(t, typed.Person, "", "#bob", "/bob", "bob smith", "bob.", key.String(), long)
@@ -39,6 +53,12 @@ func TestTyped(t *testing.T) {
 	wrong(t, typed.Role, "", "king", "Admin", long)
 	wrong(t, typed.Message, "", "12ab", hash.String()+"00", strings.Repeat("x", 64), long)
 	wrong(t, typed.Space, "", ".", "..", "a/b", "a\n", "\xff", long)
+	wrong(t, typed.File, "", "/", "a//b", "/a", "../a", "a\n", "\xff", long+long)
+	wrong(t, typed.FileOrLink, "", "a//b", granted)
+	wrong(t, typed.SpaceLink, "", "letters", shared)
+	wrong(t, typed.TableKey, "", "\xff", long+long)
+	wrong(t, typed.Invitation, "", "hello", long)
+	wrong(t, typed.AppKey, "", "zz", "A-2")
 }
 
 func check[T comparable](t *testing.T, got, want T, err error) {

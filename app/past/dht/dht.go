@@ -169,9 +169,17 @@ func (s state) seen() uint64 {
 	return 0
 }
 
-func (d Reader) read(t *task.T, key string) (s state, err error) {
+// CheckKey returns ErrKey unless an entry can have this key.
+func CheckKey(key string) error {
 	if key == "" || len(key) > MaxKey {
-		return s, ErrKey
+		return ErrKey
+	}
+	return nil
+}
+
+func (d Reader) read(t *task.T, key string) (s state, err error) {
+	if err := CheckKey(key); err != nil {
+		return s, err
 	}
 	f, err := d.past.Latest(t, past.Name{Owner: d.owner, Part: part(key), Copies: d.copies})
 	switch {

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/node/typed"
@@ -36,6 +37,13 @@ var (
 	Role    = checks(typed.Role)
 	Message = checks(typed.Message) // in a room
 	Space   = checks(typed.Space)
+	File    = checks(typed.File)
+
+	FileOrLink = checks(typed.FileOrLink)
+	SpaceLink  = checks(typed.SpaceLink)
+	TableKey   = checks(typed.TableKey)
+	AppKey     = checks(typed.AppKey)
+	Invitation = checks(typed.Invitation)
 )
 
 func checks[T any](read func(string) (T, error)) func(string) error {
@@ -43,6 +51,19 @@ func checks[T any](read func(string) (T, error)) func(string) error {
 		_, err := read(s)
 		return err
 	}
+}
+
+// flags says which flags name something, wherever they are.
+var flags = map[string]func(string) error{"from": Person, "user": Person, "space": Space}
+
+// Flags tells what is wrong with those of a command's flags that name something, where that is seen without a node.
+func Flags(cmd *cobra.Command) (err error) {
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if check := flags[f.Name]; check != nil && err == nil {
+			err = check(f.Value.String())
+		}
+	})
+	return err
 }
 
 // PersonOrNode is Person, unless it is a node's id.

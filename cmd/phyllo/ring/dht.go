@@ -81,7 +81,7 @@ them, and the answer says so. With it that is refused.`,
 		Example: `  phyllo dht put colour blue
   phyllo dht put colour green --if-version 1
   phyllo dht put notes < notes.txt`,
-		Args: command.Args(1, 2),
+		Args: command.Typed(1, 2, command.TableKey),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			value, err := value(w, a[1:])
 			if err != nil {
@@ -149,7 +149,7 @@ entry are away, standard error says so.`,
 		Example: `  phyllo dht get colour
   phyllo dht get notes > notes.txt
   phyllo dht get colour --json | jq .version`,
-		Args: command.Args(1, 1),
+		Args: command.Typed(1, 1, command.TableKey),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q := api.DHTKey{Key: a[0], Copies: e.copies.Value}
 			return w.Ask(cmd.Context(), "reading …", func(ctx context.Context, c *api.Client) error {
@@ -191,7 +191,7 @@ version is current, and no other is lost: it is open until somebody puts or remo
 value without --if-version, which settles it, and is kept for a while after that. The
 --json form has the values whole.`,
 		Example: "  phyllo dht rivals colour\n  phyllo dht rivals colour --json | jq -r '.value | @base64d'",
-		Args:    command.Args(1, 1),
+		Args:    command.Typed(1, 1, command.TableKey),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q := api.DHTKey{Key: a[0], Copies: e.copies.Value}
 			return w.Ask(cmd.Context(), "reading …", func(ctx context.Context, c *api.Client) error {
@@ -238,7 +238,7 @@ func dhtRemove(w *console.World) *cobra.Command {
 		Long: `Take the value of a key away; that there is none is a success too. With --if-version
 only the version that you have seen is taken away.`,
 		Example: "  phyllo dht rm colour\n  phyllo dht rm colour --if-version 2",
-		Args:    command.Args(1, 1),
+		Args:    command.Typed(1, 1, command.TableKey),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q := api.DHTRemove{Key: a[0], Copies: e.copies.Value, IfVersion: e.version.given}
 			return w.Ask(cmd.Context(), "removing …", func(ctx context.Context, c *api.Client) error {

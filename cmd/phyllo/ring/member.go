@@ -63,7 +63,7 @@ with --lan, ask one of these to be let in: both sides then compare six digits.
 A node that is alone in its ring takes its users along. One that is in a ring with
 others stays there: use another --home for the second ring.`,
 		Example: "  phyllo join phyllo1…\n  phyllo join                  list rings on the local network\n  phyllo join --lan home",
-		Args:    command.Args(0, 1),
+		Args:    command.Typed(0, 1, command.Invitation),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			switch {
 			case lan != "" && len(a) > 0:

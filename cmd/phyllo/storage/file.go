@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -73,6 +72,11 @@ makes lost parts anew, so let it run once in a week or two. Keep the link that
 			}
 			if p.as != "" && len(a) > 1 {
 				return console.Usage("--as names one file: store them one by one, or leave it away")
+			}
+			if p.as != "" {
+				if err := command.File(p.as); err != nil {
+					return err
+				}
 			}
 			left := 0
 			for _, from := range a {
@@ -166,8 +170,8 @@ func putAll(ctx context.Context, w *console.World, p *putFlags, from string) (le
 
 // putOne stores what r has to its end.
 func putOne(ctx context.Context, w *console.World, p *putFlags, r io.Reader, name string, size int64) error {
-	if !utf8.ValidString(name) { // JSON would make another name of it
-		return api.Errorf(api.Usage, "%s cannot be the name of a file, as it is not UTF-8: choose another with --as", plain.Clean(name))
+	if err := command.File(name); err != nil {
+		return err
 	}
 	q := api.FilePut{User: p.user, Space: p.space, Name: name, Copies: p.copies.Value, Archive: p.archive}
 	if p.expires.Value > 0 {
@@ -216,7 +220,7 @@ func newCat(w *console.World) *cobra.Command {
 		Long:  "Print what a file contains, byte for byte, also with --json. Nothing of it is written here.",
 		Example: `  phyllo cat notes.txt
   phyllo cat src.tar | tar x`,
-		Args: command.Args(1, 1),
+		Args: command.Typed(1, 1, command.FileOrLink),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			c, err := w.Client()
 			if err != nil {
@@ -266,6 +270,9 @@ been away, or have kept one.`,
 		Args: command.Args(1, 1000),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			for _, name := range a {
+				if err := command.File(name); err != nil {
+					return err
+				}
 				if strings.HasSuffix(name, "/") && !recursive {
 					return folderNot(name)
 				}

@@ -140,7 +140,7 @@ func newHistory(w *console.World) *cobra.Command {
 who store the same name at once both are kept here.`,
 		Example: `  phyllo history notes.txt
   phyllo get notes.txt --version 4`,
-		Args: command.Args(1, 1),
+		Args: command.Typed(1, 1, command.File),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			return w.Ask(cmd.Context(), "looking …", func(ctx context.Context, c *api.Client) error {
 				list, err := c.FileHistory(ctx, f.name(a[0]))
@@ -173,7 +173,7 @@ nothing else, for as long as it is kept: send it by a way that you trust. It can
 taken back, other than by removing the file.`,
 		Example: `  phyllo share thesis.pdf
   phyllo send bob "$(phyllo share thesis.pdf)"`,
-		Args: command.Args(1, 1),
+		Args: command.Typed(1, 1, command.File),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			return w.Ask(cmd.Context(), "looking …", func(ctx context.Context, c *api.Client) error {
 				l, err := c.FileShare(ctx, f.name(a[0]))

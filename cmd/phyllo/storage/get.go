@@ -36,7 +36,7 @@ if one of its files is there.`,
   phyllo get thesis.pdf --version 4 old-thesis.pdf
   phyllo get photos/ /tmp/photos
   phyllo get phyllo://file/…`,
-		Args: command.Args(1, 2),
+		Args: command.Typed(1, 2, command.FileOrLink),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			if len(a) == 2 {
 				if to != "" && to != a[1] {

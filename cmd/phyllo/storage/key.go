@@ -199,7 +199,7 @@ func keyList(w *console.World) *cobra.Command {
 func keyRemove(w *console.World) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "rm KEY", Short: "Make a key worthless", Long: "Remove a key. The programs that have it are let in no more, from now on.",
-		Example: "  phyllo key rm 5HJ2…", Args: command.Args(1, 1),
+		Example: "  phyllo key rm 5HJ2…", Args: command.Typed(1, 1, command.AppKey),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			return w.Ask(cmd.Context(), "removing …", func(ctx context.Context, c *api.Client) error {
 				if err := c.KeyRemove(ctx, a[0]); err != nil {

@@ -67,7 +67,7 @@ he guesses is stored in it, and that what is removed gives no space back.`,
 					return err
 				}
 				console.Answered(ctx)
-				return shownSpace(w, s, "is there: put files into it with --space "+console.QuoteArg(plain.Clean(s.Name)))
+				return shownSpace(w, s, "is there: put files into it with --space "+console.QuoteArg(plain.Clean(s.Name))+plain.Apart(s.Apart))
 			})
 		},
 	}
@@ -174,9 +174,14 @@ func spaceAdd(w *console.World) *cobra.Command {
 		Long:  "Put a space on your list, by the line that `phyllo space grant` has printed for you.",
 		Example: `  phyllo space add phyllo://space/…
   phyllo space add phyllo://space/… --as holidays-of-ann`,
-		Args: command.Args(1, 1),
+		Args: command.Typed(1, 1, command.SpaceLink),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q.Link = a[0]
+			if q.Name != "" {
+				if err := command.Space(q.Name); err != nil {
+					return err
+				}
+			}
 			return w.Ask(cmd.Context(), "opening the space …", func(ctx context.Context, c *api.Client) error {
 				s, err := c.SpaceAdd(ctx, q)
 				if err != nil {
