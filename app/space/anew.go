@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/app/space/piece"
+	"github.com/phyllo-net/phyllo/app/space/roots"
 	"github.com/phyllo-net/phyllo/app/space/tree"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/task"
@@ -35,10 +36,10 @@ type stored struct {
 }
 
 // sharing makes a change that gives contents other names.
-func (sp *Space) sharing(t *task.T, names []string, strict bool, run func(*view, *anew) (*tree.Version, error)) (*tree.Version, error) {
+func (sp *Space) sharing(t *task.T, names []string, strict bool, run func(*roots.View, *anew) (*tree.Version, error)) (*tree.Version, error) {
 	a := &anew{sp: sp, have: make(map[id.Hash]*stored)}
 	for {
-		x, err := sp.add(t, &op{names: names, strict: strict, shares: true, run: func(v *view) (*tree.Version, error) { return run(v, a) }})
+		x, err := sp.add(t, &op{names: names, strict: strict, shares: true, run: func(v *roots.View) (*tree.Version, error) { return run(v, a) }})
 		if errors.Is(err, errAnew) {
 			if err = a.store(t); err == nil {
 				continue
@@ -50,8 +51,8 @@ func (sp *Space) sharing(t *task.T, names []string, strict bool, run func(*view,
 }
 
 // lacks notes that these versions get other names, and returns errAnew if contents of theirs must be stored anew before.
-func (a *anew) lacks(v *view, xs ...*tree.Version) error {
-	if !v.apart || a.sp.charter.Convergent {
+func (a *anew) lacks(v *roots.View, xs ...*tree.Version) error {
+	if !v.Apart || a.sp.charter.Convergent {
 		return nil
 	}
 	a.wants = slices.DeleteFunc(slices.Clone(xs), func(x *tree.Version) bool {
@@ -64,9 +65,9 @@ func (a *anew) lacks(v *view, xs ...*tree.Version) error {
 }
 
 // of is a version as it gets another name: what was stored anew is its own.
-func (a *anew) of(v *view, x *tree.Version) tree.Version {
+func (a *anew) of(v *roots.View, x *tree.Version) tree.Version {
 	y := *x
-	if y.Shared, y.Clash = !v.apart || a.sp.charter.Convergent, false; y.Shared {
+	if y.Shared, y.Clash = !v.Apart || a.sp.charter.Convergent, false; y.Shared {
 		return y
 	}
 	if s := a.have[y.Content.Ref.Object]; s != nil {

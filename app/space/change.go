@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/app/space/piece"
+	"github.com/phyllo-net/phyllo/app/space/roots"
 	"github.com/phyllo-net/phyllo/app/space/tree"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -86,36 +87,36 @@ func (sp *Space) Put(t *task.T, name string, f File, c Cond) (*tree.Version, err
 	if err := errors.Join(tree.CheckName(name), tree.CheckMeta(f.meta())); err != nil {
 		return nil, err
 	}
-	return sp.changeIf(t, []string{name}, c.strict(name), func(v *view) (*tree.Version, error) {
-		e, err := v.get(name)
+	return sp.changeIf(t, []string{name}, c.strict(name), func(v *roots.View) (*tree.Version, error) {
+		e, err := v.Get(name)
 		if err != nil {
 			return nil, err
 		}
 		if x := f.made(e); x != nil {
 			return x, nil
 		}
-		have, err := v.current(name)
+		have, err := v.Current(name)
 		if err == nil {
 			err = c.check(have)
 		}
 		if err == nil {
-			err = v.free(name)
+			err = v.Free(name)
 		}
 		if err != nil {
 			return nil, err
 		}
-		return v.put(name, f.version(), f.Seen)
+		return v.Put(name, f.version(), f.Seen)
 	})
 }
 
 // find returns a version of a name, the current one for 0.
-func (v *view) find(name string, number uint64) (*tree.Entry, *tree.Version, error) {
-	e, err := v.get(name)
+func find(v *roots.View, name string, number uint64) (*tree.Entry, *tree.Version, error) {
+	e, err := v.Get(name)
 	if err != nil {
 		return nil, nil, err
 	}
-	x := pick(e, number, v.now)
-	if x == nil || !alive(x, v.now) {
+	x := pick(e, number, v.Now)
+	if x == nil || !x.Alive(v.Now) {
 		return nil, nil, ErrNotFound
 	}
 	return e, x, nil
@@ -127,7 +128,7 @@ func pick(e *tree.Entry, number uint64, now int64) *tree.Version {
 	switch {
 	case e == nil:
 		return nil
-	case number == 0 && alive(e.Current(), now):
+	case number == 0 && e.Current().Alive(now):
 		return e.Current()
 	case number == 0:
 		return nil
@@ -160,17 +161,17 @@ func (sp *Space) Copy(t *task.T, from string, number uint64, to string, meta *Me
 		}
 	}
 	seen := sp.Seen()
-	return sp.sharing(t, []string{from, to}, c.strict(to), func(v *view, a *anew) (*tree.Version, error) {
-		e, x, err := v.find(from, number)
+	return sp.sharing(t, []string{from, to}, c.strict(to), func(v *roots.View, a *anew) (*tree.Version, error) {
+		e, x, err := find(v, from, number)
 		if err != nil {
 			return nil, err
 		}
-		have, err := v.current(to)
+		have, err := v.Current(to)
 		if err == nil {
 			err = c.check(have)
 		}
 		if err == nil {
-			err = v.free(to)
+			err = v.Free(to)
 		}
 		own := *x
 		if meta != nil {
@@ -183,22 +184,13 @@ func (sp *Space) Copy(t *task.T, from string, number uint64, to string, meta *Me
 			return nil, err
 		}
 		if own = a.of(v, &own); own.Shared {
-			v.share(e, x)
+			v.Share(e, x)
 		}
 		if meta != nil {
 			own.More = meta.More // it is new
 		}
-		return v.put(to, own, seen)
+		return v.Put(to, own, seen)
 	})
-}
-
-// share marks a version of an entry whose content gets another name, too.
-func (v *view) share(e *tree.Entry, x *tree.Version) {
-	marked := slices.Clone(e.Versions)
-	shared := *x
-	shared.Shared, shared.Clash = true, false
-	marked[slices.Index(marked, x)] = &shared
-	v.set(e.Name, &tree.Entry{Name: e.Name, Versions: marked})
 }
 
 // Rename moves a file, or a folder with all that is below it, with one change. What has the
@@ -213,22 +205,22 @@ func (sp *Space) Rename(t *task.T, from, to string, c Cond) error {
 		return ErrClash
 	}
 	seen := sp.Seen()
-	_, err := sp.sharing(t, []string{from, to}, c.strict(to), func(v *view, a *anew) (*tree.Version, error) {
-		moved, err := v.below(from)
+	_, err := sp.sharing(t, []string{from, to}, c.strict(to), func(v *roots.View, a *anew) (*tree.Version, error) {
+		moved, err := v.Below(from)
 		if err != nil {
 			return nil, err
 		}
 		if len(moved) == 0 {
 			return nil, ErrNotFound
 		}
-		there, err := v.below(to)
+		there, err := v.Below(to)
 		if err != nil {
 			return nil, err
 		}
 		if len(there) > 0 && c.Absent {
 			return nil, ErrChanged
 		}
-		if have, err := v.current(to); err != nil || c.check(have) != nil {
+		if have, err := v.Current(to); err != nil || c.check(have) != nil {
 			return nil, errors.Join(err, c.check(have))
 		}
 		for _, e := range moved {
@@ -236,7 +228,7 @@ func (sp *Space) Rename(t *task.T, from, to string, c Cond) error {
 				return nil, err
 			}
 		}
-		if err := v.free(to); err != nil {
+		if err := v.Free(to); err != nil {
 			return nil, err
 		}
 		if from == to {
@@ -249,39 +241,20 @@ func (sp *Space) Rename(t *task.T, from, to string, c Cond) error {
 		if err := a.lacks(v, xs...); err != nil {
 			return nil, err
 		}
-		return nil, v.move(from, moved, to, there, seen, a)
+		return nil, move(v, from, moved, to, there, seen, a)
 	})
 	return err
 }
 
-// below are the entries of a file, or of a folder and all that is below it, that stand for
-// something.
-func (v *view) below(name string) (es []*tree.Entry, err error) {
-	if !strings.HasSuffix(name, "/") {
-		e, err := v.get(name)
-		if err != nil || e == nil || !alive(e.Current(), v.now) {
-			return nil, err
-		}
-		return []*tree.Entry{e}, nil
-	}
-	err = v.each(name, func(e *tree.Entry) bool {
-		if alive(e.Current(), v.now) {
-			es = append(es, e)
-		}
-		return true
-	})
-	return es, err
-}
-
 // move gives entries other names. Their older versions stay where they were.
-func (v *view) move(from string, moved []*tree.Entry, to string, there []*tree.Entry, seen uint64, a *anew) error {
+func move(v *roots.View, from string, moved []*tree.Entry, to string, there []*tree.Entry, seen uint64, a *anew) error {
 	goes := make(map[string]bool, len(moved))
 	for _, e := range moved {
 		goes[to+strings.TrimPrefix(e.Name, from)] = true
 	}
 	for _, e := range there {
 		if !goes[e.Name] && !strings.HasPrefix(e.Name, from) {
-			v.erase(e)
+			v.Erase(e)
 		}
 	}
 	for _, e := range moved {
@@ -291,8 +264,8 @@ func (v *view) move(from string, moved []*tree.Entry, to string, there []*tree.E
 			versions[0] = &x
 			e = &tree.Entry{Name: e.Name, Versions: versions}
 		}
-		v.erase(e)
-		if _, err := v.put(to+strings.TrimPrefix(e.Name, from), x, seen); err != nil {
+		v.Erase(e)
+		if _, err := v.Put(to+strings.TrimPrefix(e.Name, from), x, seen); err != nil {
 			return err
 		}
 	}
@@ -303,12 +276,12 @@ func (v *view) move(from string, moved []*tree.Entry, to string, there []*tree.E
 // with history a name leaves a mark, and its versions stay. It returns the mark, or what was
 // removed. Errors as of Put, and ErrNotFound.
 func (sp *Space) Remove(t *task.T, name string, number uint64, c Cond) (*tree.Version, error) {
-	return sp.changeIf(t, []string{name}, c.strict(name), func(v *view) (*tree.Version, error) {
-		e, err := v.get(name)
+	return sp.changeIf(t, []string{name}, c.strict(name), func(v *roots.View) (*tree.Version, error) {
+		e, err := v.Get(name)
 		if err != nil {
 			return nil, err
 		}
-		x, have := pick(e, number, v.now), pick(e, 0, v.now)
+		x, have := pick(e, number, v.Now), pick(e, 0, v.Now)
 		switch {
 		case x == nil:
 			return nil, ErrNotFound
@@ -316,37 +289,26 @@ func (sp *Space) Remove(t *task.T, name string, number uint64, c Cond) (*tree.Ve
 			return nil, ErrChanged
 		}
 		if number == 0 {
-			return v.erase(e), nil
+			return v.Erase(e), nil
 		}
-		v.remove(e, x)
+		v.Remove(e, x)
 		return x, nil
 	})
-}
-
-// remove takes a version of an entry away, for good.
-func (v *view) remove(e *tree.Entry, x *tree.Version) {
-	left := trim(slices.DeleteFunc(slices.Clone(e.Versions), func(o *tree.Version) bool { return o == x }))
-	v.drop(x)
-	if len(left) == 0 {
-		v.set(e.Name, nil)
-	} else {
-		v.set(e.Name, &tree.Entry{Name: e.Name, Versions: left})
-	}
 }
 
 // Erase takes a name away with all its versions, for good, in a space with history too. Errors
 // as of Put, and ErrNotFound.
 func (sp *Space) Erase(t *task.T, name string) error {
-	_, err := sp.change(t, []string{name}, func(v *view) (*tree.Version, error) {
-		e, err := v.get(name)
+	_, err := sp.change(t, []string{name}, func(v *roots.View) (*tree.Version, error) {
+		e, err := v.Get(name)
 		if err == nil && e == nil {
 			err = ErrNotFound
 		}
 		if err != nil {
 			return nil, err
 		}
-		v.drop(e.Versions...)
-		v.set(name, nil)
+		v.Drop(e.Versions...)
+		v.Set(name, nil)
 		return nil, nil
 	})
 	return err
@@ -355,10 +317,10 @@ func (sp *Space) Erase(t *task.T, name string) error {
 // RemoveAll takes a folder away with all that is below it, with one change; with versions
 // their older versions, too, for good. Errors as of Put, and ErrNotFound.
 func (sp *Space) RemoveAll(t *task.T, folder string, versions bool) error {
-	_, err := sp.change(t, nil, func(v *view) (*tree.Version, error) {
+	_, err := sp.change(t, nil, func(v *roots.View) (*tree.Version, error) {
 		var es []*tree.Entry
-		err := v.each(folder, func(e *tree.Entry) bool {
-			if versions || alive(e.Current(), v.now) {
+		err := v.Each(folder, func(e *tree.Entry) bool {
+			if versions || e.Current().Alive(v.Now) {
 				es = append(es, e)
 			}
 			return true
@@ -371,10 +333,10 @@ func (sp *Space) RemoveAll(t *task.T, folder string, versions bool) error {
 		}
 		for _, e := range es {
 			if versions {
-				v.drop(e.Versions...)
-				v.set(e.Name, nil)
+				v.Drop(e.Versions...)
+				v.Set(e.Name, nil)
 			} else {
-				v.erase(e)
+				v.Erase(e)
 			}
 		}
 		return nil, nil
@@ -385,8 +347,8 @@ func (sp *Space) RemoveAll(t *task.T, folder string, versions bool) error {
 // SetHistory says whether versions that are replaced or removed are kept from now on. What
 // was kept before stays until its name changes. Errors as of Put.
 func (sp *Space) SetHistory(t *task.T, on bool) error {
-	_, err := sp.change(t, nil, func(v *view) (*tree.Version, error) {
-		v.history = on
+	_, err := sp.change(t, nil, func(v *roots.View) (*tree.Version, error) {
+		v.History = on
 		return nil, nil
 	})
 	return err
@@ -406,5 +368,5 @@ func (sp *Space) Apart() int {
 	if sp.current == nil {
 		return 0
 	}
-	return sp.current.apart
+	return sp.current.Apart
 }

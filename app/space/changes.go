@@ -4,13 +4,15 @@ import (
 	"slices"
 
 	"github.com/phyllo-net/phyllo/app/space/notes"
+	"github.com/phyllo-net/phyllo/app/space/roots"
+	"github.com/phyllo-net/phyllo/app/space/tree"
 	"github.com/phyllo-net/phyllo/task"
 )
 
 // changes are this node's own changes of a space that may stand in roots which it has not seen.
 type changes struct {
 	notes.Attempts
-	flying []made // attempts that are being made
+	flying []tree.Made // attempts that are being made
 	next   *written
 	saving bool
 }
@@ -52,23 +54,17 @@ func (s *Spaces) drawn() (n uint64) {
 	return n
 }
 
-// attempt names an attempt to replace a root. Of one person on one node each attempt follows the one before, so a root names
-// the last one for all; several people there go on beside each other, and have names of their own. So has who comes to a
-// root that does not come after his last attempt, though that became one, or may have: it stands elsewhere, or may, and no
-// root is to claim that it comes after it.
-func (sp *Space) attempt(r *root) made {
-	if sp.who == 0 || sp.last.Who == sp.who && !r.facts().After(sp.last) {
-		sp.who = sp.s.drawn()
-	}
+// attempt names an attempt to replace a root.
+func (sp *Space) attempt(r *roots.Root) tree.Made {
 	sp.s.tries++
-	return made{Who: sp.who, Attempt: sp.s.tries}
+	return sp.names.Attempt(r, sp.s.tries, sp.s.drawn)
 }
 
 // try notes that an attempt is about to be made.
-func (c *changes) try(sp *Space, r *root, m made) {
+func (c *changes) try(sp *Space, r *roots.Root, m tree.Made) {
 	now := sp.s.ep.Wall()
-	c.Settle(r.facts(), now, sp.s.cfg.LostAfter)
-	a := notes.Attempt{Made: m, Version: r.version + 1, Date: now.UnixMilli()}
+	c.Settle(r.Facts(), now, sp.s.cfg.LostAfter)
+	a := notes.Attempt{Made: m, Version: r.Version + 1, Date: now.UnixMilli()}
 	if len(r.Made) > 0 {
 		a.Base = &r.Made[0]
 	}
@@ -77,8 +73,8 @@ func (c *changes) try(sp *Space, r *root, m made) {
 }
 
 // land says that nobody waits any more for what becomes of an attempt.
-func (c *changes) land(m made) {
-	c.flying = slices.DeleteFunc(c.flying, func(x made) bool { return x == m })
+func (c *changes) land(m tree.Made) {
+	c.flying = slices.DeleteFunc(c.flying, func(x tree.Made) bool { return x == m })
 }
 
 func (sp *Space) landed(tried []*attempt) {

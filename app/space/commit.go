@@ -6,6 +6,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/space/piece"
+	"github.com/phyllo-net/phyllo/app/space/roots"
 	"github.com/phyllo-net/phyllo/app/space/tree"
 	"github.com/phyllo-net/phyllo/task"
 )
@@ -17,7 +18,7 @@ type op struct {
 	names   []string // that it will look at
 	strict  bool     // it promises more than can be without a majority of those who keep the root
 	shares  bool     // it gives contents other names, and must know whether that majority is there
-	run     func(*view) (*tree.Version, error)
+	run     func(*roots.View) (*tree.Version, error)
 	resolve func(*tree.Version, error)
 }
 
@@ -28,13 +29,13 @@ type result struct {
 }
 
 // change makes a change, together with others that wait.
-func (sp *Space) change(t *task.T, names []string, run func(*view) (*tree.Version, error)) (*tree.Version, error) {
+func (sp *Space) change(t *task.T, names []string, run func(*roots.View) (*tree.Version, error)) (*tree.Version, error) {
 	return sp.changeIf(t, names, false, run)
 }
 
 // changeIf is change, which with strict is not made without a majority of those who keep the root:
 // as long as that is away the error is past.ErrNotReachable.
-func (sp *Space) changeIf(t *task.T, names []string, strict bool, run func(*view) (*tree.Version, error)) (*tree.Version, error) {
+func (sp *Space) changeIf(t *task.T, names []string, strict bool, run func(*roots.View) (*tree.Version, error)) (*tree.Version, error) {
 	return sp.add(t, &op{names: names, strict: strict, run: run})
 }
 
@@ -84,13 +85,13 @@ func (sp *Space) work(t *task.T) error {
 
 // attempt is a root that was sent off.
 type attempt struct {
-	made    made
+	made    tree.Made
 	from    uint64 // version of the root that it was made from
 	results []result
 	saved   []piece.Ref
 	gone    []piece.Ref     // nodes that it does not need any more
 	dropped []*tree.Version // nor these
-	root    *root
+	root    *roots.Root
 }
 
 // commit makes changes, all strict or none, again and again until a root with them is current.
@@ -101,9 +102,9 @@ func (sp *Space) commit(t *task.T, ops []*op) ([]result, error) {
 	defer func() { sp.landed(tried) }()
 	for {
 		if err == nil {
-			if i := slices.IndexFunc(tried, func(a *attempt) bool { return r.has(a.made) }); i >= 0 {
-				if tried[i].made.Who == sp.who {
-					sp.last = tried[i].made
+			if i := slices.IndexFunc(tried, func(a *attempt) bool { return r.Has(a.made) }); i >= 0 {
+				if tried[i].made.Who == sp.names.Who {
+					sp.names.Last = tried[i].made
 				}
 				sp.settled(tried, tried[i])
 				return tried[i].results, nil
@@ -121,18 +122,18 @@ func (sp *Space) commit(t *task.T, ops []*op) ([]result, error) {
 			}
 			if err == nil {
 				tried = append(tried, a)
-				var now *root
-				now, err = sp.replace(t, a.root, r.version, ops[0].strict || r.apart == 0 && shares(ops))
+				var now *roots.Root
+				now, err = sp.replace(t, a.root, r.Version, ops[0].strict || r.Apart == 0 && shares(ops))
 				if err == nil {
-					sp.current, sp.own, sp.last = now, now, a.made
+					sp.current, sp.own, sp.names.Last = now, now, a.made
 					sp.settled(tried, a)
 					return a.results, nil
 				}
-				if errors.Is(err, past.ErrConflict) && now != nil && now.version > r.version {
+				if errors.Is(err, past.ErrConflict) && now != nil && now.Version > r.Version {
 					r, fresh, err = now, true, nil // somebody was faster
 					continue
 				}
-				sp.last = a.made // it may be one
+				sp.names.Last = a.made // it may be one
 			}
 		}
 		if fatal(err) || !sp.s.ep.Now().Before(end) {
@@ -152,8 +153,8 @@ func (sp *Space) commit(t *task.T, ops []*op) ([]result, error) {
 // base is the root that a change is made from. If this node made the last one that it knows
 // of, and so nobody else seems to be at it, that is taken without looking (fresh is false): if
 // it is not current any more, it cannot be replaced.
-func (sp *Space) base(t *task.T, ops []*op) (r *root, fresh bool, err error) {
-	if !shares(ops) && sp.own != nil && sp.own == sp.current && sp.own.apart == 0 {
+func (sp *Space) base(t *task.T, ops []*op) (r *roots.Root, fresh bool, err error) {
+	if !shares(ops) && sp.own != nil && sp.own == sp.current && sp.own.Apart == 0 {
 		return sp.own, false, nil
 	}
 	r, err = sp.now(t)
@@ -177,14 +178,14 @@ func fatal(err error) bool {
 
 // build makes changes in a tree and writes it. There is no root in it if nothing changes, or if
 // a change is refused for what stands in a root that is not fresh.
-func (sp *Space) build(t *task.T, r *root, fresh bool, ops []*op) (*attempt, error) {
+func (sp *Space) build(t *task.T, r *roots.Root, fresh bool, ops []*op) (*attempt, error) {
 	if r.Moved {
 		return nil, past.ErrNotReachable // the space's owner is at it
 	}
 	if sp.signer == nil {
 		return nil, ErrReadOnly // since a moment
 	}
-	if ops[0].strict && r.apart > 0 {
+	if ops[0].strict && r.Apart > 0 {
 		return nil, past.ErrApart
 	}
 	c, err := sp.ownChanges(t)
@@ -201,12 +202,12 @@ func (sp *Space) build(t *task.T, r *root, fresh bool, ops []*op) (*attempt, err
 		names = append(names, o.names...)
 	}
 	slices.Sort(names)
-	if _, err := v.tree.Get(s, slices.Compact(names)...); err != nil { // all at once, into the cache
+	if _, err := v.Tree.Get(s, slices.Compact(names)...); err != nil { // all at once, into the cache
 		return nil, err
 	}
-	a := &attempt{made: made, from: r.version, results: make([]result, len(ops))}
+	a := &attempt{made: made, from: r.Version, results: make([]result, len(ops))}
 	for i, o := range ops {
-		x, err := o.run(v.view)
+		x, err := o.run(v.View)
 		if err != nil && !refused(err) {
 			return nil, err
 		}
@@ -215,12 +216,12 @@ func (sp *Space) build(t *task.T, r *root, fresh bool, ops []*op) (*attempt, err
 			return a, nil
 		}
 	}
-	if v.number == r.Number && len(v.edits) == 0 && v.history == r.History {
+	if v.Number == r.Number && len(v.Edits) == 0 && v.History == r.History {
 		return a, nil
 	}
 	c.try(sp, r, made)
 	noted := c.save(sp) // beside the nodes
-	changed, gone, err := s.write(v.tree, v.edits)
+	changed, gone, err := s.write(v.Tree, v.Edits)
 	if bad := noted.wait(t); err == nil {
 		err = bad
 	}
@@ -230,10 +231,10 @@ func (sp *Space) build(t *task.T, r *root, fresh bool, ops []*op) (*attempt, err
 		sp.give(s.saved)
 		return nil, err
 	}
-	a.saved, a.gone, a.dropped = s.saved, gone, v.dropped
-	a.root = &root{Number: v.number, Tree: changed, Made: v.made(made), History: v.history, Bytes: v.bytes,
-		Met: v.met, resolves: v.resolves()}
-	a.root.Agreed, a.root.By = v.base.agreed()
+	a.saved, a.gone, a.dropped = s.saved, gone, v.Dropped
+	a.root = &roots.Root{Number: v.Number, Tree: changed, Made: v.After(made), History: v.History, Bytes: v.Bytes,
+		Met: v.Met, Resolves: v.Resolved()}
+	a.root.Agreed, a.root.By = v.Base.LastAgreed()
 	return a, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/app/space/piece"
+	"github.com/phyllo-net/phyllo/app/space/roots"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	disk "github.com/phyllo-net/phyllo/store"
@@ -113,7 +114,7 @@ var (
 	// ErrChanged: the name's current version is not the one of the condition.
 	ErrChanged = errors.New("another version is current than the condition says")
 	// ErrClash: a name cannot be a file and a folder at once.
-	ErrClash = errors.New("a name cannot be a file and a folder at once")
+	ErrClash = roots.ErrClash
 	// ErrReadOnly: the person may read the space, and not write to it.
 	ErrReadOnly = errors.New("you may read this space, and not change it: its owner can grant that")
 	// ErrNoAccess: the space's charter has nothing for the person.
@@ -149,7 +150,7 @@ func (e missingError) Error() string {
 // Is tells what else the error is.
 func (e missingError) Is(target error) bool {
 	_, missing := target.(missingError)
-	return missing || target == past.ErrNotFound || e.apart && (target == past.ErrApart || target == past.ErrNotReachable)
+	return missing || target == past.ErrNotFound || target == roots.ErrGone || e.apart && (target == past.ErrApart || target == past.ErrNotReachable)
 }
 
 // ErrDamaged is piece.ErrDamaged.

@@ -91,7 +91,7 @@ func (sn Snapshot) Objects(visit func(r piece.Ref, wanted int) error) error {
 	if err := visit(piece.Ref{Object: sp.handle.ID()}, own); err != nil {
 		return err
 	}
-	if sn.root.version > 0 { // something was stored
+	if sn.root.Version > 0 { // something was stored
 		if err := visit(piece.Ref{Object: root.ID()}, own); err != nil {
 			return err
 		}

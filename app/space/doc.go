@@ -41,7 +41,7 @@
 // root: as above the later file is current and the other one a version of it. Where one has a
 // file and the other a folder of that name, the one that comes second is called "name (2)". What one of them removed
 // or moved, and the other left as it was, stays so: each version tells which change made it, and each root after which
-// changes it comes (unite.go). From
+// changes it comes (package roots). From
 // then on a number that somebody knows from before counts as unseen, as the parts have given
 // the same numbers. While a majority is away nothing gets another name so, as the majority may remove the old one and
 // give its content back: the changes of a part where that would be needed stay a rival until it is back. Who only

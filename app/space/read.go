@@ -7,13 +7,14 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/space/piece"
+	"github.com/phyllo-net/phyllo/app/space/roots"
 	"github.com/phyllo-net/phyllo/app/space/tree"
 	"github.com/phyllo-net/phyllo/task"
 )
 
 // Snapshot is a space as it was at one moment.
 type Snapshot struct {
-	root *root
+	root *roots.Root
 	s    *store
 	now  int64
 }
@@ -56,7 +57,7 @@ func (sn Snapshot) History() bool { return sn.root.History }
 
 // Alive reports whether a version stands for something: it is no mark of a removal, and has
 // not expired.
-func (sn Snapshot) Alive(v *tree.Version) bool { return alive(v, sn.now) }
+func (sn Snapshot) Alive(v *tree.Version) bool { return v.Alive(sn.now) }
 
 // Entry returns what is kept under a name, with all versions, or ErrNotFound.
 func (sn Snapshot) Entry(name string) (*tree.Entry, error) {
@@ -81,7 +82,7 @@ func (sn Snapshot) Version(name string, number uint64) (*tree.Version, error) {
 	switch {
 	case x == nil && number == 0 && e.Current().Removed:
 		return e.Current(), ErrNotFound
-	case x == nil || !x.Removed && !alive(x, sn.now):
+	case x == nil || !x.Removed && !x.Alive(sn.now):
 		return nil, ErrNotFound
 	case x.Removed:
 		return x, ErrNotFound
@@ -245,7 +246,7 @@ func (sp *Space) drop(a *attempt) {
 			return err
 		}
 		r, err := sp.now(t)
-		if err != nil || r.Met > a.root.Number || r.apart > 0 || len(sp.open(r)) > 0 {
+		if err != nil || r.Met > a.root.Number || r.Apart > 0 || len(sp.open(r)) > 0 {
 			return passStop(err)
 		}
 		return sp.reclaims(t, refs)
@@ -291,7 +292,7 @@ func (s *Spaces) Hold(c piece.Content) (release func()) {
 
 // used are the topmost objects of those contents of shared versions that stand in a tree. What does not will
 // not in a later one: only what stands there can be copied.
-func (sp *Space) used(t *task.T, r *root, xs []*tree.Version) (used objects, err error) {
+func (sp *Space) used(t *task.T, r *roots.Root, xs []*tree.Version) (used objects, err error) {
 	asked, used := make(objects), make(objects)
 	for _, x := range xs {
 		for _, c := range x.Contents() {

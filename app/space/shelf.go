@@ -9,6 +9,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/app/space/piece"
+	"github.com/phyllo-net/phyllo/app/space/tree"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
@@ -100,11 +101,11 @@ func (s *shelf) take(more []Entry) bool {
 			continue
 		}
 		name := e.Name
-		i, taken := find(entries, name)
+		i, taken := search(entries, name)
 		for n := 2; taken; n++ {
 			mark := fmt.Sprintf(" (%d)", n)
-			name = cut(e.Name, MaxSpaceName-len(mark)) + mark
-			i, taken = find(entries, name)
+			name = tree.Shorten(e.Name, MaxSpaceName-len(mark)) + mark
+			i, taken = search(entries, name)
 		}
 		entries = slices.Insert(entries, i, Entry{name, e.Handle})
 	}
@@ -152,7 +153,7 @@ func (s *Spaces) Add(t *task.T, p Person, e Entry) error {
 		return fmt.Errorf("%w: a space cannot be called %+q", ErrHandle, e.Name)
 	}
 	return s.amendShelf(t, p, func(list *shelf) (bool, error) {
-		i, there := find(list.Entries, e.Name)
+		i, there := search(list.Entries, e.Name)
 		switch {
 		case there && list.Entries[i].Handle == e.Handle:
 			return false, nil
@@ -170,7 +171,7 @@ func (s *Spaces) Add(t *task.T, p Person, e Entry) error {
 // those of List.
 func (s *Spaces) Forget(t *task.T, p Person, name string) error {
 	return s.amendShelf(t, p, func(list *shelf) (bool, error) {
-		i, there := find(list.Entries, name)
+		i, there := search(list.Entries, name)
 		if !there {
 			return false, ErrNotFound
 		}
@@ -179,7 +180,7 @@ func (s *Spaces) Forget(t *task.T, p Person, name string) error {
 	})
 }
 
-func find(es []Entry, name string) (int, bool) {
+func search(es []Entry, name string) (int, bool) {
 	return slices.BinarySearchFunc(es, name, func(e Entry, name string) int { return strings.Compare(e.Name, name) })
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/space/archive"
 	"github.com/phyllo-net/phyllo/app/space/piece"
+	"github.com/phyllo-net/phyllo/app/space/roots"
 	"github.com/phyllo-net/phyllo/app/space/tree"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
@@ -91,12 +92,11 @@ type Space struct {
 
 	queue   []*op
 	busy    bool // a task makes the changes of the queue
-	current *root
+	current *roots.Root
 	alien   map[id.Hash]bool         // rivals of roots that cannot be merged
 	later   map[id.Hash]task.Instant // those that the last merge has left for later, and when
-	who     uint64                   // names the person's changes, in this run of the node, in roots
-	last    made                     // of these, that became a root, or may have
-	own     *root                    // the last one that this node made, until somebody else makes one
+	names   roots.Names              // of the person's changes
+	own     *roots.Root              // the last one that this node made, until somebody else makes one
 }
 
 // Handle says how others find the space.

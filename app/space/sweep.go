@@ -11,6 +11,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/app/space/notes"
 	"github.com/phyllo-net/phyllo/app/space/piece"
+	"github.com/phyllo-net/phyllo/app/space/roots"
 	"github.com/phyllo-net/phyllo/app/space/tree"
 	"github.com/phyllo-net/phyllo/cause"
 	"github.com/phyllo-net/phyllo/id"
@@ -339,15 +340,15 @@ func (sp *Space) signs(owner peer.Key) peer.Signer {
 // giveBack gives back what a space does not need. The error is task.ErrStopped.
 func (s *Spaces) giveBack(t *task.T, x *unneeded, sum *Swept) error {
 	sp, elsewhere := x.sp, false
-	_, err := sp.change(t, nil, func(v *view) (*tree.Version, error) {
-		v.number++
+	_, err := sp.change(t, nil, func(v *roots.View) (*tree.Version, error) {
+		v.Number++
 		return nil, nil
 	})
 	if err == nil {
 		err = sp.Look(t, func(sn Snapshot) error {
 			c := s.changes[sp.id] // it has just made one
-			c.Settle(sn.root.facts(), s.ep.Wall(), s.cfg.LostAfter)
-			if elsewhere = c.open() || len(sn.root.rivals) > 0 || sn.root.Moved || sn.root.apart > 0; elsewhere {
+			c.Settle(sn.root.Facts(), s.ep.Wall(), s.cfg.LostAfter)
+			if elsewhere = c.open() || len(sn.root.Rivals) > 0 || sn.root.Moved || sn.root.Apart > 0; elsewhere {
 				return nil
 			}
 			return sn.takeAll(x.left)

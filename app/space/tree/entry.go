@@ -63,6 +63,11 @@ type Version struct {
 	By Made `cbor:"12,keyasint,omitzero"`
 }
 
+// Alive reports whether the version stands for something at this time, Unix milliseconds.
+func (v *Version) Alive(now int64) bool {
+	return !v.Removed && (v.Expires == 0 || v.Expires > now)
+}
+
 // Made names an attempt to change a space, which may have become a root. Who is drawn for each run of a node; its
 // attempts are numbered, and a root names the last one of each that it comes after.
 type Made struct {
@@ -175,4 +180,13 @@ func (e *Entry) check() error {
 		}
 	}
 	return nil
+}
+
+// Shorten is the beginning of a text, of at most n bytes.
+func Shorten(s string, n int) string {
+	for len(s) > n {
+		_, last := utf8.DecodeLastRuneInString(s)
+		s = s[:len(s)-last]
+	}
+	return s
 }

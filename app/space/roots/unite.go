@@ -1,4 +1,4 @@
-package space
+package roots
 
 import (
 	"cmp"
@@ -7,21 +7,20 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/space/notes"
 	"github.com/phyllo-net/phyllo/app/space/piece"
 	"github.com/phyllo-net/phyllo/app/space/tree"
 )
 
 // Two roots that were made apart are brought together name by name, and version by version. Each
-// version tells which change made it (tree.Version.By), and each root which changes it comes after (root.Made). So of a
+// version tells which change made it (tree.Version.By), and each root which changes it comes after (Root.Made). So of a
 // version that one of the two has alone it is known what became of it in the other one. If that comes after
 // the version's change, somebody there who knew of it has taken it away, and may have given its content back: it is gone. Else
 // nobody there has seen it, and it stays. That holds whichever of the two is the base, and in whatever order
 // any number of parts meet: these are the dots and version vectors of observed-remove sets (Bieniusa and others, 2012).
 //
-// Versions of before there was By, and roots that have forgotten so old a change (maxMade), have their numbers: see
-// root.common. Where these say nothing, either, a version stays.
+// Versions of before there was By, and roots that have forgotten so old a change (MaxMade), have their numbers: see
+// Root.Common. Where these say nothing, either, a version stays.
 
 // sides tell of versions that one of two roots has whether the other one comes after what made them.
 type sides struct {
@@ -30,7 +29,7 @@ type sides struct {
 
 // after reports for versions whether a root that comes after these changes has seen them, of those in a root that stands
 // for a common one up to a number.
-func after(made []made, common uint64) func(*tree.Version) bool {
+func after(made []tree.Made, common uint64) func(*tree.Version) bool {
 	r := notes.Root{Made: made}
 	return func(x *tree.Version) bool { return x.Number <= common || x.By.Who != 0 && r.After(x.By) }
 }
@@ -45,7 +44,7 @@ type united struct {
 }
 
 // unite brings together what two roots have under one name; nil: nothing.
-func (v *view) unite(have, e *tree.Entry, s sides) (u united) {
+func (v *View) unite(have, e *tree.Entry, s sides) (u united) {
 	ours, theirs := versions(have), versions(e)
 	for _, x := range ours {
 		y := twin(theirs, x)
@@ -137,17 +136,17 @@ func trim(list []*tree.Version) []*tree.Version {
 }
 
 // concurrent puts versions in order of which neither side has seen all: of what was on top the later one is
-// current and the other one stays below it. Only their time says which are the later ones.
-func (v *view) concurrent(left, news, tops []*tree.Version) []*tree.Version {
+// Current and the other one stays below it. Only their time says which are the later ones.
+func (v *View) concurrent(left, news, tops []*tree.Version) []*tree.Version {
 	all := slices.Clone(left)
 	for _, x := range news {
-		if !x.Removed || v.history || len(left) == 0 {
+		if !x.Removed || v.History || len(left) == 0 {
 			all = append(all, x)
 		}
 	}
 	rank := func(x *tree.Version) int {
 		switch {
-		case slices.Contains(tops, x) && alive(x, v.now):
+		case slices.Contains(tops, x) && x.Alive(v.Now):
 			return 0
 		case x.Removed && slices.Contains(tops, x):
 			return 1
@@ -158,7 +157,7 @@ func (v *view) concurrent(left, news, tops []*tree.Version) []*tree.Version {
 		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(b.Time, a.Time))
 	})
 	for i, x := range all {
-		if i > 0 && rank(x) == 0 && !v.history && !x.Clash {
+		if i > 0 && rank(x) == 0 && !v.History && !x.Clash {
 			clash := *x
 			clash.Clash = true
 			all[i] = &clash
@@ -172,15 +171,15 @@ func (v *view) concurrent(left, news, tops []*tree.Version) []*tree.Version {
 // directory are not there any more it is not whole; a view of one part of a ring that has no majority is as it was then. So it is
 // where something would get another name there: the majority knows it by its old name, and may remove it and
 // give its content back.
-func (v *view) bring(x *root, changes []made, common uint64) (whole bool, err error) {
-	s, nodes := sides{ours: after(changes, common), theirs: after(x.Made, common)}, &older{Store: v.s}
+func (v *View) bring(x *Root, changes []tree.Made, common uint64) (whole bool, err error) {
+	s, nodes := sides{ours: after(changes, common), theirs: after(x.Made, common)}, &older{Store: v.Store}
 	ours, theirs, err := v.differing(x.Tree, nodes)
-	if err != nil || nodes.gone && v.apart {
+	if err != nil || nodes.gone && v.Apart {
 		return false, err
 	}
 	before := *v
-	before.edits = slices.Clone(v.edits)
-	v.number, v.history = max(v.number, x.Number), v.history || x.History
+	before.Edits = slices.Clone(v.Edits)
+	v.Number, v.History = max(v.Number, x.Number), v.History || x.History
 	// What they have removed goes first: there may be a file now where a folder was.
 	for _, name := range slices.Sorted(maps.Keys(ours)) {
 		if e := theirs[name]; e != nil || !nodes.gone {
@@ -207,25 +206,25 @@ var errBeside = errors.New("space: a file and a folder have one name, and a majo
 
 // differing are the entries that stand here and in another tree, by name, where they may differ. Those in nodes that both have
 // do not, but for what has been changed here meanwhile.
-func (v *view) differing(x tree.Tree, nodes tree.Store) (ours, theirs map[string]*tree.Entry, err error) {
-	as, bs, err := tree.Unshared(v.tree, v.s, x, nodes)
+func (v *View) differing(x tree.Tree, nodes tree.Store) (ours, theirs map[string]*tree.Entry, err error) {
+	as, bs, err := tree.Unshared(v.Tree, v.Store, x, nodes)
 	if err != nil {
 		return nil, nil, err
 	}
 	ours, theirs = byName(as), byName(bs)
 	var both []string // or none has it
-	for _, e := range v.edits {
+	for _, e := range v.Edits {
 		if ours[e.Name] == nil && theirs[e.Name] == nil {
 			both = append(both, e.Name)
 		}
 	}
-	es, err := v.tree.Get(v.s, both...)
+	es, err := v.Tree.Get(v.Store, both...)
 	for _, e := range es {
 		if e != nil {
 			theirs[e.Name] = e
 		}
 	}
-	for _, e := range v.edits {
+	for _, e := range v.Edits {
 		if delete(ours, e.Name); e.Entry != nil {
 			ours[e.Name] = e.Entry
 		}
@@ -243,35 +242,35 @@ func byName(es []*tree.Entry) map[string]*tree.Entry {
 
 // without takes the versions of an entry away that another root has taken away. A name that stood for nothing
 // does not come to stand for something by that.
-func (v *view) without(have *tree.Entry, u united) {
+func (v *View) without(have *tree.Entry, u united) {
 	if u.same {
 		return
 	}
 	left, lost := trim(u.left), u.lost
-	if top := have.Current(); len(left) > 0 && !alive(top, v.now) && alive(left[0], v.now) {
+	if top := have.Current(); len(left) > 0 && !top.Alive(v.Now) && left[0].Alive(v.Now) {
 		left, lost = append([]*tree.Version{top}, left...), slices.DeleteFunc(slices.Clone(lost), func(x *tree.Version) bool { return x == top })
 	}
 	v.leave(lost...)
 	if len(left) == 0 {
-		v.set(have.Name, nil)
+		v.Set(have.Name, nil)
 	} else {
-		v.set(have.Name, &tree.Entry{Name: have.Name, Versions: left})
+		v.Set(have.Name, &tree.Entry{Name: have.Name, Versions: left})
 	}
 }
 
 // leave drops versions that another root has dropped: it may have their contents under other names, so
 // these are looked for before they are given back.
-func (v *view) leave(xs ...*tree.Version) {
+func (v *View) leave(xs ...*tree.Version) {
 	for _, x := range xs {
 		y := *x
 		y.Shared = true
-		v.drop(&y)
+		v.Drop(&y)
 	}
 }
 
 // adopt adds the versions of another root's entry that were not seen here.
-func (v *view) adopt(e *tree.Entry, s sides) error {
-	have, err := v.get(e.Name)
+func (v *View) adopt(e *tree.Entry, s sides) error {
+	have, err := v.Get(e.Name)
 	if err != nil {
 		return err
 	}
@@ -285,21 +284,21 @@ func (v *view) adopt(e *tree.Entry, s sides) error {
 		}
 		return nil
 	}
-	name, there := e.Name, have != nil && alive(have.Current(), v.now)
+	name, there := e.Name, have != nil && have.Current().Alive(v.Now)
 	if there && strings.HasSuffix(name, "/") && len(u.left) > 0 {
 		v.without(have, u) // a folder is a folder
 		return nil
 	}
-	if !there && alive(u.all[0], v.now) {
+	if !there && u.all[0].Alive(v.Now) {
 		if name, err = v.beside(e.Name); err != nil {
 			return err
 		}
-		if name != e.Name && v.apart {
+		if name != e.Name && v.Apart {
 			return errBeside
 		}
 	}
 	for _, x := range u.news {
-		v.bytes += x.Size()
+		v.Bytes += x.Size()
 	}
 	if name == e.Name {
 		v.leave(u.lost...)
@@ -309,13 +308,13 @@ func (v *view) adopt(e *tree.Entry, s sides) error {
 	if have != nil {
 		v.without(have, u)
 	}
-	if have, err = v.get(name); err != nil {
+	if have, err = v.Get(name); err != nil {
 		return err
 	}
 	all := versions(have)
 	for i := len(u.news) - 1; i >= 0; i-- {
 		moved := *u.news[i]
-		moved.By, moved.Shared = v.by, true // who knows the version from its old name has not seen it here, and may have it there
+		moved.By, moved.Shared = v.By, true // who knows the version from its old name has not seen it here, and may have it there
 		all = append([]*tree.Version{&moved}, all...)
 	}
 	v.renumber(name, all)
@@ -324,15 +323,15 @@ func (v *view) adopt(e *tree.Entry, s sides) error {
 
 // renumber gives a name these versions. All of them get new numbers, so that nobody who has seen
 // one takes it for another.
-func (v *view) renumber(name string, all []*tree.Version) {
-	v.number += uint64(len(all))
+func (v *View) renumber(name string, all []*tree.Version) {
+	v.Number += uint64(len(all))
 	again := make([]*tree.Version, len(all))
 	for i, x := range all {
 		y := *x
-		y.Number = v.number - uint64(i)
+		y.Number = v.Number - uint64(i)
 		again[i] = &y
 	}
-	v.cut(&tree.Entry{Name: name, Versions: again}, v.keep)
+	v.cut(&tree.Entry{Name: name, Versions: again}, v.Keep)
 }
 
 // older is a store for a tree of which nodes may have been given back: these are passed over.
@@ -345,7 +344,7 @@ type older struct {
 func (o *older) Load(refs []piece.Ref) ([]*tree.Node, error) {
 	nodes, err := o.Store.Load(refs)
 	switch {
-	case !errors.Is(err, past.ErrNotFound):
+	case !errors.Is(err, ErrGone):
 		return nodes, err
 	case len(refs) == 1:
 		o.gone = true

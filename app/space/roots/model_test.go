@@ -1,4 +1,4 @@
-package space
+package roots_test
 
 import (
 	"encoding/binary"
@@ -8,20 +8,17 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
-	"time"
 
-	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/space/piece"
+	"github.com/phyllo-net/phyllo/app/space/roots"
 	"github.com/phyllo-net/phyllo/app/space/tree"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/sim/standin"
-	"github.com/phyllo-net/phyllo/task"
 )
 
-// This file tests what becomes of a space whose parts meet without storage, ring and time: it is inside the package for
-// the sake of its roots and views, of which it makes some ten thousand.
+// This file tests what becomes of a space whose parts meet without storage, ring and time, in some ten thousand roots and views.
 
 // nodes are a directory's nodes, in no storage.
 type nodes struct {
@@ -38,7 +35,7 @@ func (ns *nodes) Load(refs []piece.Ref) (list []*tree.Node, err error) {
 		}
 		n := ns.have[r.Object]
 		if n == nil {
-			return nil, past.ErrNotFound
+			return nil, roots.ErrGone
 		}
 		list = append(list, n)
 	}
@@ -65,7 +62,7 @@ type model struct {
 	put      map[int64]bool     // versions that are to be there, by their times: put, and taken away by nobody who knew of them
 	machines []*machine
 	weights  []int
-	before   map[*root]map[*root]bool // which roots a root comes after
+	before   map[*roots.Root]map[*roots.Root]bool // which roots a root comes after
 	names    []string
 	history  bool
 	old      int // so many changes are made by a version of the program that wrote no tree.Version.By
@@ -73,30 +70,30 @@ type model struct {
 	strict   bool // what was taken away does not come back
 	whole    bool // what is there has its content
 	made     int
+	drawn    uint64 // the last of the numbers that nobody else has
 	seed     uint64
 }
 
 type machine struct {
-	sp    *Space
-	roots []*root // the current one, and its rivals
+	author peer.Key
+	names  roots.Names
+	roots  []*roots.Root // the current one, and its rivals
 }
 
 func newModel(t *testing.T, seed uint64) *model {
-	m := &model{t: t, seed: seed, strict: true, whole: true, rng: rand.New(rand.NewPCG(seed, 5)), nodes: nodes{have: make(map[id.Hash]*tree.Node)},
-		contents: make(map[piece.Ref]bool), put: make(map[int64]bool), before: make(map[*root]map[*root]bool), names: []string{"a", "b", "c", "d"}}
+	m := &model{t: t, seed: seed, drawn: 1 << 20, strict: true, whole: true, rng: rand.New(rand.NewPCG(seed, 5)), nodes: nodes{have: make(map[id.Hash]*tree.Node)},
+		contents: make(map[piece.Ref]bool), put: make(map[int64]bool), before: make(map[*roots.Root]map[*roots.Root]bool), names: []string{"a", "b", "c", "d"}}
 	for i := range uint64(3) {
-		p := Person{Signer: standin.NewSigner(2, i%2)}
-		s := &Spaces{cfg: Config{Locker: standin.NewLocker(10*seed + i)}}
-		m.machines = append(m.machines, &machine{sp: &Space{s: s, person: p}})
+		m.machines = append(m.machines, &machine{author: standin.NewSigner(2, i%2).Public()})
 	}
-	first := &root{sure: true}
-	for i := range uint64(maxMade) {
+	first := &roots.Root{Sure: true}
+	for i := range uint64(roots.MaxMade) {
 		if seed%3 == 0 { // so many runs of nodes have changed the space before that the list of them is full
-			first.Made = append(first.Made, made{Who: i + 1, Attempt: 1})
+			first.Made = append(first.Made, tree.Made{Who: i + 1, Attempt: 1})
 		}
 	}
 	for _, x := range m.machines {
-		x.roots = []*root{first}
+		x.roots = []*roots.Root{first}
 	}
 	m.weights = [][]int{{1, 1, 1}, {3, 1, 1}, {1, 1, 3}, {2, 2, 3}}[m.rng.IntN(4)]
 	return m
@@ -114,19 +111,19 @@ func (m *model) majority(group []int) bool {
 }
 
 // view begins a change of a machine, of some roots.
-func (m *model) view(x *machine, roots []*root, apart bool) (v *merged, by made) {
+func (m *model) view(x *machine, list []*roots.Root, apart bool) (v *roots.Merged, by tree.Made) {
 	if m.restarts && m.rng.IntN(2) == 0 {
-		x.sp.who = 0
+		x.names.Who = 0
 	}
-	by = x.sp.attempt(roots[0])
 	m.made++
+	by = x.names.Attempt(list[0], uint64(m.made), func() uint64 { m.drawn++; return m.drawn })
 	now := int64(1000*(1000+10*m.made+m.rng.IntN(40)) + m.made) // their clocks differ
-	from := view{s: &m.nodes, now: now, author: x.sp.person.Signer.Public(), by: by, keep: 1000, apart: apart}
+	from := roots.View{Store: &m.nodes, Now: now, Author: x.author, By: by, Keep: 1000, Apart: apart}
 	if m.made <= m.old {
-		from.by = made{}
+		from.By = tree.Made{}
 	}
-	v, err := from.together(roots)
-	if errors.Is(err, past.ErrApart) && apart {
+	v, err := from.Together(list)
+	if errors.Is(err, roots.ErrGone) && apart {
 		return nil, by // until the majority is back
 	}
 	if err != nil {
@@ -136,28 +133,28 @@ func (m *model) view(x *machine, roots []*root, apart bool) (v *merged, by made)
 }
 
 // commit makes a root of a view, for a group. What it does not need is given back if that has a majority.
-func (m *model) commit(x *machine, v *merged, by made, group []int) {
-	changed, gone, err := v.tree.Apply(&m.nodes, v.edits)
+func (m *model) commit(x *machine, v *roots.Merged, by tree.Made, group []int) {
+	changed, gone, err := v.Tree.Apply(&m.nodes, v.Edits)
 	if err != nil {
 		m.t.Fatal(err)
 	}
 	version := uint64(0)
-	after := make(map[*root]bool)
-	for _, o := range v.roots {
-		version = max(version, o.version)
+	after := make(map[*roots.Root]bool)
+	for _, o := range v.Roots {
+		version = max(version, o.Version)
 		after[o] = true
 		maps.Copy(after, m.before[o])
 	}
-	r := &root{Number: v.number, Tree: changed, Made: v.made(by), History: v.history, Bytes: v.bytes, Met: v.met, version: version + 1}
-	r.Agreed, r.By = v.base.agreed()
-	r.sure = m.majority(group)
-	x.sp.last = by
+	r := &roots.Root{Number: v.Number, Tree: changed, Made: v.After(by), History: v.History, Bytes: v.Bytes, Met: v.Met, Version: version + 1}
+	r.Agreed, r.By = v.Base.LastAgreed()
+	r.Sure = m.majority(group)
+	x.names.Last = by
 	m.before[r] = after
-	left := slices.DeleteFunc(slices.Clone(x.roots), func(o *root) bool { return after[o] })
+	left := slices.DeleteFunc(slices.Clone(x.roots), func(o *roots.Root) bool { return after[o] })
 	for _, i := range group {
-		m.machines[i].roots = append([]*root{r}, left...)
+		m.machines[i].roots = append([]*roots.Root{r}, left...)
 	}
-	if r.sure {
+	if r.Sure {
 		for _, o := range gone {
 			delete(m.nodes.have, o.Object)
 		}
@@ -167,7 +164,7 @@ func (m *model) commit(x *machine, v *merged, by made, group []int) {
 				used[y.Content.Ref] = true
 			}
 		}
-		for _, y := range v.dropped {
+		for _, y := range v.Dropped {
 			if !y.Shared || !used[y.Content.Ref] {
 				delete(m.contents, y.Content.Ref)
 			}
@@ -176,7 +173,7 @@ func (m *model) commit(x *machine, v *merged, by made, group []int) {
 	}
 }
 
-func (m *model) entries(r *root) (es []*tree.Entry) {
+func (m *model) entries(r *roots.Root) (es []*tree.Entry) {
 	if err := r.Tree.Scan(&m.nodes, "", func(e *tree.Entry) (string, bool) { es = append(es, e); return "", true }); err != nil {
 		m.t.Fatal(err)
 	}
@@ -184,7 +181,7 @@ func (m *model) entries(r *root) (es []*tree.Entry) {
 }
 
 // check holds a root of a majority to what each has to be.
-func (m *model) check(r *root) {
+func (m *model) check(r *roots.Root) {
 	bytes, numbers, times := int64(0), make(map[uint64]bool), make(map[piece.Ref]int)
 	es := m.entries(r)
 	for _, e := range es {
@@ -231,57 +228,60 @@ func (m *model) change(group []int) {
 	if v == nil {
 		return
 	}
-	v.history = v.history || m.history
+	v.History = v.History || m.history
 	from := m.names[m.rng.IntN(len(m.names))]
-	e, err := v.get(from)
+	e, err := v.Get(from)
 	if err != nil {
 		return // a node was given back by a majority
 	}
-	there := e != nil && alive(e.Current(), v.now)
+	there := e != nil && e.Current().Alive(v.Now)
 	var own tree.Version
 	switch kind := m.rng.IntN(8); {
 	case kind < 4 || !there:
-		if v.free(from) != nil {
+		if v.Free(from) != nil {
 			return
 		}
-		seen := v.number
+		seen := v.Number
 		if m.rng.IntN(4) == 0 {
 			seen = seen / 2
 		}
-		_, err = v.put(from, tree.Version{Content: m.content()}, seen)
+		_, err = v.Put(from, tree.Version{Content: m.content()}, seen)
 	case kind == 4:
-		v.erase(e)
+		v.Erase(e)
 	case kind == 5:
-		v.remove(e, e.Versions[m.rng.IntN(len(e.Versions))])
+		v.Remove(e, e.Versions[m.rng.IntN(len(e.Versions))])
 	default:
 		to := m.names[m.rng.IntN(len(m.names))]
-		if v.free(to) != nil || to == from {
+		if v.Free(to) != nil || to == from {
 			return
 		}
-		if own = *e.Current(); v.apart {
+		if own = *e.Current(); v.Apart {
 			own.Content, own.Shared = m.content(), false
 		} else {
-			v.share(e, e.Current())
+			v.Share(e, e.Current())
 			own.Shared = true
 		}
 		own.Clash = false
-		if _, err = v.put(to, own, v.number); err == nil && kind == 7 {
-			if e, err = v.get(from); err == nil {
-				v.erase(e)
+		if _, err = v.Put(to, own, v.Number); err == nil && kind == 7 {
+			if e, err = v.Get(from); err == nil {
+				v.Erase(e)
 			}
 		}
 	}
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	for _, edit := range v.edits {
-		for _, y := range versions(edit.Entry) {
-			if y.Time == v.now && !y.Removed {
+	for _, edit := range v.Edits {
+		if edit.Entry == nil {
+			continue
+		}
+		for _, y := range edit.Entry.Versions {
+			if y.Time == v.Now && !y.Removed {
 				m.put[y.Time] = true
 			}
 		}
 	}
-	for _, y := range v.dropped { // somebody who knew of it did that
+	for _, y := range v.Dropped { // somebody who knew of it did that
 		if !y.Removed {
 			delete(m.put, y.Time)
 		}
@@ -291,25 +291,25 @@ func (m *model) change(group []int) {
 
 // meet brings a group together.
 func (m *model) meet(group []int) {
-	var all, roots []*root
+	var all, list []*roots.Root
 	for _, i := range group {
 		all = append(all, m.machines[i].roots...)
 	}
 	for _, r := range all {
-		if !slices.Contains(roots, r) && !slices.ContainsFunc(all, func(o *root) bool { return m.before[o][r] }) {
-			roots = append(roots, r)
+		if !slices.Contains(list, r) && !slices.ContainsFunc(all, func(o *roots.Root) bool { return m.before[o][r] }) {
+			list = append(list, r)
 		}
 	}
-	slices.SortStableFunc(roots, func(x, y *root) int { return int(y.version) - int(x.version) })
+	slices.SortStableFunc(list, func(x, y *roots.Root) int { return int(y.Version) - int(x.Version) })
 	for _, i := range group {
-		m.machines[i].roots = roots
+		m.machines[i].roots = list
 	}
-	if len(roots) == 1 {
-		roots[0].sure = roots[0].sure || m.majority(group)
+	if len(list) == 1 {
+		list[0].Sure = list[0].Sure || m.majority(group)
 		return
 	}
 	x := m.machines[group[m.rng.IntN(len(group))]]
-	if v, by := m.view(x, roots, !m.majority(group)); v != nil && len(v.roots) > 1 {
+	if v, by := m.view(x, list, !m.majority(group)); v != nil && len(v.Roots) > 1 {
 		m.commit(x, v, by, group)
 	}
 }
@@ -335,8 +335,8 @@ func (m *model) end(order []int) map[int64]bool {
 	c := *m
 	c.contents, c.nodes.have, c.before, c.machines = maps.Clone(m.contents), maps.Clone(m.nodes.have), maps.Clone(m.before), nil
 	for _, x := range m.machines {
-		sp := *x.sp
-		c.machines = append(c.machines, &machine{&sp, x.roots})
+		again := *x
+		c.machines = append(c.machines, &again)
 	}
 	c.meet(order[:2])
 	c.meet(order)
@@ -391,46 +391,6 @@ func TestPartsInAnyOrder(t *testing.T) {
 	}
 }
 
-// TestLeftForLater: a rival that cannot be brought in while a majority is away, as nodes of its directory are gone, is not
-// read again with every look at the space, but after a minute, or when the majority is back.
-func TestLeftForLater(t *testing.T) {
-	m := newModel(t, 1)
-	x := m.machines[0]
-	x.sp.signer = x.sp.person.Signer
-	lost := func(name string) *root {
-		return &root{certificate: id.HashOf(name), Tree: tree.Tree{Root: piece.Ref{Object: id.HashOf("gone", name)}, Levels: 1, Count: 1}}
-	}
-	const begun = task.Instant(time.Hour)
-	for _, whole := range []bool{true, false} {
-		now, rival := lost("current"), lost("rival")
-		now.apart, now.rivals = 3, []id.Hash{rival.certificate}
-		if whole {
-			now.Tree = tree.Tree{}
-		} else {
-			rival.Tree = tree.Tree{}
-		}
-		v, _ := m.view(x, []*root{now, rival}, true)
-		if (v != nil) != whole || whole && len(v.roots) != 1 {
-			t.Fatalf("the current root is whole: %t; the view is %+v", whole, v)
-		}
-		x.sp.leaveLater(now, []*root{rival}, v, begun)
-		merges := func(what string, r root, after time.Duration, want bool) {
-			if got := x.sp.merges(&r, begun.Add(after)); got != want {
-				t.Errorf("the current root is whole: %t; %s: it is brought together: %t", whole, what, got)
-			}
-		}
-		merges("at once", *now, 0, false)
-		merges("soon", *now, laterAgain-1, false)
-		merges("later", *now, laterAgain, true)
-		another := *now
-		another.rivals = append([]id.Hash{id.HashOf("another")}, now.rivals...)
-		merges("another one", another, 0, true)
-		back := *now
-		back.apart = 0
-		merges("the majority is back", back, 0, true)
-	}
-}
-
 // TestManyRivals: ten rivals of a large space, each with one file, are brought together with it, and of nodes that
 // all have none is loaded.
 func TestManyRivals(t *testing.T) {
@@ -446,23 +406,23 @@ func TestManyRivals(t *testing.T) {
 	}
 	directory := len(m.nodes.have)
 	m.machines[0].roots[0].Tree, m.machines[0].roots[0].Number = all, 5000
-	roots := make([]*root, 11)
-	for i := range roots {
+	list := make([]*roots.Root, 11)
+	for i := range list {
 		x := m.machines[0]
 		v, by := m.view(x, x.roots, true)
-		if _, err := v.put(fmt.Sprintf("%05d of %d", 450*i, i), tree.Version{Content: m.content()}, 5000); err != nil {
+		if _, err := v.Put(fmt.Sprintf("%05d of %d", 450*i, i), tree.Version{Content: m.content()}, 5000); err != nil {
 			t.Fatal(err)
 		}
-		roots[i] = &root{Number: v.number, Made: v.made(by), Agreed: 5000, version: 2}
-		if roots[i].Tree, _, err = v.tree.Apply(&m.nodes, v.edits); err != nil {
+		list[i] = &roots.Root{Number: v.Number, Made: v.After(by), Agreed: 5000, Version: 2}
+		if list[i].Tree, _, err = v.Tree.Apply(&m.nodes, v.Edits); err != nil {
 			t.Fatal(err)
 		}
-		x.sp.who = 0 // another machine's
+		x.names.Who = 0 // another machine's
 	}
 	m.nodes.asked = make(map[id.Hash]bool)
-	v, _ := m.view(m.machines[0], roots, true)
-	if len(v.roots) != 11 || len(v.edits) != 10 {
-		t.Errorf("%d roots are in the view, with %d changes", len(v.roots), len(v.edits))
+	v, _ := m.view(m.machines[0], list, true)
+	if len(v.Roots) != 11 || len(v.Edits) != 10 {
+		t.Errorf("%d roots are in the view, with %d changes", len(v.Roots), len(v.Edits))
 	}
 	if most := 3 * 11 * int(all.Levels); len(m.nodes.asked) > most {
 		t.Errorf("%d nodes were loaded, at most %d, of eleven directories of %d", len(m.nodes.asked), most, directory)
