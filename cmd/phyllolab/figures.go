@@ -21,6 +21,7 @@ import (
 type figuresFlags struct {
 	out   string
 	scale float64
+	full  bool
 	seed  uint64
 	span  time.Duration
 }
@@ -29,10 +30,14 @@ func newFigures(w *world) *cobra.Command {
 	var f figuresFlags
 	c := &cobra.Command{
 		Use: "figures [NAME...]", Short: "Run experiments, all if none is named, and write a page with a picture for each",
-		Example: "  phyllolab figures --out docs/evaluation\n  phyllolab figures --out /tmp/quick --scale 0.1 hops join",
+		Example: "  phyllolab figures --out docs/evaluation\n  phyllolab figures --out /tmp/quick --scale 0.1 hops join\n" +
+			"  phyllolab figures --full --out docs/evaluation/full churn",
 		RunE: func(c *cobra.Command, names []string) error {
 			if f.scale <= 0 || f.scale > 100 || math.IsNaN(f.scale) {
 				return wrong("--scale %v: take a number above 0 and up to 100", f.scale)
+			}
+			if f.full && c.Flags().Changed("scale") {
+				return wrong("--full is the paper's size: leave out --scale, or --full")
 			}
 			all := evaluation.All()
 			if len(names) > 0 {
@@ -55,12 +60,16 @@ func newFigures(w *world) *cobra.Command {
 	}
 	c.Flags().StringVar(&f.out, "out", "evaluation", "`FOLDER` to write to")
 	c.Flags().Float64Var(&f.scale, "scale", 1, "`SHARE` of each experiment's usual number of nodes")
+	c.Flags().BoolVar(&f.full, "full", false, "the papers' sizes: hours, and some GiB of memory")
 	c.Flags().Uint64Var(&f.seed, "seed", 1, "`SEED` of all runs")
 	c.Flags().DurationVar(&f.span, "span", 0, "how long a ring under churn is watched, in virtual `TIME` (default 30m0s)")
 	return c
 }
 
 func (f *figuresFlags) params(e *experiment.Experiment) experiment.Params {
+	if f.full {
+		return experiment.Params{Full: true, Seed: f.seed, Span: f.span}
+	}
 	n := int(math.Round(float64(e.Nodes) * f.scale))
 	return experiment.Params{Nodes: max(n, experiment.MinNodes), Seed: f.seed, Span: f.span}
 }
@@ -72,7 +81,11 @@ func (w *world) figures(ctx context.Context, f *figuresFlags, all []*experiment.
 	}
 	for _, e := range all {
 		p := f.params(e)
-		command := fmt.Sprintf("phyllolab run %s --nodes %d --seed %d", e.Name, p.Nodes, p.Seed)
+		size := "--full"
+		if !p.Full {
+			size = fmt.Sprintf("--nodes %d", p.Nodes)
+		}
+		command := fmt.Sprintf("phyllolab run %s %s --seed %d", e.Name, size, p.Seed)
 		if p.Span > 0 {
 			command += fmt.Sprintf(" --span %v", p.Span)
 		}
