@@ -3,6 +3,7 @@ package node_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -22,4 +23,21 @@ func TestFilesSuite(t *testing.T) {
 		}
 		return ns[0].Files(name)
 	})
+}
+
+// What is put under a folder's name is refused: before, it was read to its end, and nothing was stored.
+func TestFilePutNames(t *testing.T) {
+	n := start(t, settings(t.TempDir()))
+	addUser(t, n, "ann")
+	ctx, c := limited(t), n.API()
+	for _, name := range []string{"a/", "a//b", ""} {
+		if f, err := c.FilePut(ctx, api.FilePut{Name: name}, strings.NewReader("text")); api.KindOf(err) != api.Usage {
+			t.Errorf("%q is put: %+v, %v", name, f, err)
+		}
+	}
+	for _, name := range []string{"a//b", "..", "/a", "a\nb"} { // another program may have stored it
+		if err := c.FileRemove(ctx, api.FileName{Name: name}); api.KindOf(err) != api.NotFound {
+			t.Errorf("%q is removed: %v", name, err)
+		}
+	}
 }

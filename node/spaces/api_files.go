@@ -43,7 +43,9 @@ func (s *userSpace) about(err error, name string) error {
 	case errors.Is(err, files.ErrClash):
 		return api.Errorf(api.Failed, "%+q cannot be a file: it is a folder, or a part of it is a file; choose another with --as", name)
 	case errors.Is(err, files.ErrName):
-		_, err = typed.File(name)
+		if _, wrong := typed.NewName(name); wrong != nil {
+			return wrong
+		}
 	}
 	return kind.Give(err)
 }
@@ -80,11 +82,11 @@ func memberName(sp *space.Space, key peer.Key) string {
 // FilePut implements api.Node.
 func (f Face) FilePut(ctx context.Context, q api.FilePut, content io.Reader) (*api.File, error) {
 	s := f.spaceOf(q.User, q.Space)
-	switch {
-	case q.Copies < 0 || q.Copies > api.MaxFileCopies:
+	if q.Copies < 0 || q.Copies > api.MaxFileCopies {
 		return nil, api.Errorf(api.Usage, "%d copies cannot be kept: want 1 to %d, as in --copies %d", q.Copies, api.MaxFileCopies, api.FileCopies)
-	case files.CheckName(q.Name) != nil || strings.HasSuffix(q.Name, "/"):
-		return nil, s.about(files.ErrName, q.Name)
+	}
+	if _, err := typed.NewFile(q.Name); err != nil {
+		return nil, err
 	}
 	how := space.Storing{Copies: q.Copies, Expires: q.Expires, Archive: q.Archive}
 	d, err := s.begin(ctx, how)

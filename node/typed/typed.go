@@ -15,6 +15,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past/dht"
 	"github.com/phyllo-net/phyllo/app/room/entry"
 	"github.com/phyllo-net/phyllo/app/space"
+	"github.com/phyllo-net/phyllo/app/space/tree"
 	"github.com/phyllo-net/phyllo/app/topic"
 	"github.com/phyllo-net/phyllo/gateway/files"
 	"github.com/phyllo-net/phyllo/id"
@@ -96,10 +97,11 @@ func link(s, what string) (string, error) {
 	return s, nil
 }
 
-// File reads the name of a file, or with "/" at its end of a folder.
+// File reads how a file is named that is there, or with "/" at its end a folder: other programs may have stored what
+// NewName refuses, and that must be read and removed, too.
 func File(s string) (string, error) {
-	if files.CheckName(s) != nil {
-		return "", api.Errorf(api.Usage, "%+.80q cannot be the name of a file: choose another, in UTF-8, of at most %d bytes, without control characters and without the parts \"\", \".\" and \"..\"", s, files.MaxName)
+	if tree.CheckName(s) != nil {
+		return "", api.Errorf(api.Usage, "%+.80q is no name of a file: want 1 to %d bytes of UTF-8 without NUL; `phyllo ls --json` lists those that there are", s, tree.MaxName)
 	}
 	return s, nil
 }
@@ -110,6 +112,25 @@ func FileOrLink(s string) (string, error) {
 		return link(s, "file/")
 	}
 	return File(s)
+}
+
+// NewName reads a name that a file is to have, or with "/" at its end a folder.
+func NewName(s string) (string, error) {
+	if files.CheckName(s) != nil {
+		return "", api.Errorf(api.Usage, "%+.80q cannot be the name of a file: choose another, in UTF-8, of at most %d bytes, without control characters and without the parts \"\", \".\" and \"..\"", s, files.MaxName)
+	}
+	return s, nil
+}
+
+// NewFile is NewName for what can be a file alone.
+func NewFile(s string) (string, error) {
+	if _, err := NewName(s); err != nil {
+		return "", err
+	}
+	if strings.HasSuffix(s, "/") {
+		return "", api.Errorf(api.Usage, "%+.80q is the name of a folder: name the file in it, too, as in --as backups/src.tar", s)
+	}
+	return s, nil
 }
 
 // IsLink reports whether what names a file is a link, good or not.

@@ -40,6 +40,8 @@ var (
 	File    = checks(typed.File)
 
 	FileOrLink = checks(typed.FileOrLink)
+	NewName    = checks(typed.NewName) // of a file or folder
+	NewFile    = checks(typed.NewFile)
 	SpaceLink  = checks(typed.SpaceLink)
 	TableKey   = checks(typed.TableKey)
 	AppKey     = checks(typed.AppKey)

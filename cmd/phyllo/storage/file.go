@@ -74,7 +74,7 @@ makes lost parts anew, so let it run once in a week or two. Keep the link that
 				return console.Usage("--as names one file: store them one by one, or leave it away")
 			}
 			if p.as != "" {
-				if err := command.File(p.as); err != nil {
+				if err := command.NewName(p.as); err != nil {
 					return err
 				}
 			}
@@ -108,6 +108,9 @@ func putAll(ctx context.Context, w *console.World, p *putFlags, from string) (le
 	if from == "-" {
 		if p.as == "" {
 			return 0, console.Usage("what comes from standard input needs a name: give it with --as, as in --as src.tar")
+		}
+		if err := command.NewFile(p.as); err != nil {
+			return 0, err
 		}
 		return 0, putOne(ctx, w, p, w.Stdin, p.as, 0)
 	}
@@ -151,6 +154,13 @@ func putAll(ctx context.Context, w *console.World, p *putFlags, from string) (le
 		if err != nil {
 			return err
 		}
+		name := path.Join(root, filepath.ToSlash(rel))
+		switch err := command.NewFile(name); {
+		case err != nil && at == from:
+			return console.Usage("%w: give it with --as", err)
+		case err != nil:
+			return leave(at, err)
+		}
 		f, err := os.Open(at)
 		if err != nil && at != from {
 			return leave(at, errors.Unwrap(err))
@@ -159,7 +169,7 @@ func putAll(ctx context.Context, w *console.World, p *putFlags, from string) (le
 			return fmt.Errorf("reading %s: %w: may you read it? (`ls -l`)", plain.Clean(at), errors.Unwrap(err))
 		}
 		defer f.Close()
-		err = putOne(ctx, w, p, f, path.Join(root, filepath.ToSlash(rel)), info.Size())
+		err = putOne(ctx, w, p, f, name, info.Size())
 		if at != from && api.KindOf(err) == api.Usage {
 			return leave(at, err)
 		}
@@ -168,11 +178,8 @@ func putAll(ctx context.Context, w *console.World, p *putFlags, from string) (le
 	return left, err
 }
 
-// putOne stores what r has to its end.
+// putOne stores what r has to its end, under a name that can be a file's.
 func putOne(ctx context.Context, w *console.World, p *putFlags, r io.Reader, name string, size int64) error {
-	if err := command.File(name); err != nil {
-		return err
-	}
 	q := api.FilePut{User: p.user, Space: p.space, Name: name, Copies: p.copies.Value, Archive: p.archive}
 	if p.expires.Value > 0 {
 		q.Expires = w.Now().Add(p.expires.Value).UTC().Truncate(time.Millisecond)

@@ -32,7 +32,7 @@ the name already is only replaced with --force. Older versions stay under the ol
 		Example: `  phyllo mv thesis.pdf old/thesis.pdf
   phyllo mv thesis.pdf old/
   phyllo mv photos/ holidays/2026/`,
-		Args: command.Typed(2, 2, command.File, command.File),
+		Args: command.Typed(2, 2, command.File, command.NewName),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			q := api.FileMove{User: f.user, Space: f.space, Name: a[0], To: a[1], Replace: force}
 			folder := strings.HasSuffix(q.Name, "/")

@@ -103,15 +103,17 @@ func (g *getting) folder(ctx context.Context, q api.FileName, to string) error {
 	if q.Version != "" {
 		return console.Usage("%s is a folder: --version is for files", plain.Clean(q.Name))
 	}
+	if to == "" {
+		if to = path.Base(q.Name); !filepath.IsLocal(to) { // others may write to a space, with any program
+			return console.Usage("%q is no name for a folder on this computer: say where to write it with --output", q.Name)
+		}
+	}
 	list, err := g.list(ctx, q)
 	if err != nil {
 		return err
 	}
 	if len(list) == 0 {
 		return api.Errorf(api.NotFound, "there is no folder %q: `phyllo ls` lists those that there are", q.Name)
-	}
-	if to == "" {
-		to = path.Base(q.Name)
 	}
 	paths := make([]string, len(list))
 	for i, f := range list {
