@@ -37,7 +37,7 @@ func newFigures(w *world) *cobra.Command {
 				return wrong("--scale %v: take a number above 0 and up to 100", f.scale)
 			}
 			if f.full && c.Flags().Changed("scale") {
-				return wrong("--full is the paper's size: leave out --scale, or --full")
+				return wrong("--full is the papers' sizes: leave out --scale, or --full")
 			}
 			all := evaluation.All()
 			if len(names) > 0 {

@@ -58,8 +58,12 @@ func load(t *testing.T, b books.Book) *books.Loaded {
 func TestLoad(t *testing.T) {
 	s, room := mem.New(), founding("garden")
 	b := book(t, s, room)
-	later, hers, first := words(room, bob, 2), words(room, ann, 1), words(room, bob, 1)
-	must(t, b.Save([]*entry.Entry{later, hers, first}))
+	later, hers, first := words(room, bob, 9), words(room, ann, 1), words(room, bob, 1)
+	said := []*entry.Entry{later, hers, first}
+	for n := range uint8(6) {
+		said = append(said, words(room, ann, 8-n))
+	}
+	must(t, b.Save(said))
 	key, other := peer.Secret{1}, peer.Secret{2}
 	must(t, b.PutKey(id.HashOf("one"), key))
 	must(t, b.PutPack(id.HashOf("pack"), 41))
@@ -77,8 +81,12 @@ func TestLoad(t *testing.T) {
 	if !l.Kept.Joined || l.Kept.Stream != id.Tiny(7) || l.Kept.Founding.Hash() != room.Hash() || l.Room != room.Hash() {
 		t.Errorf("of the room itself: %+v", l.Kept)
 	}
-	if len(l.Entries) != 3 || l.Entries[2].Hash() != later.Hash() {
-		t.Errorf("entries: %v, want 3, that of depth 3 last", l.Entries)
+	var depths []uint64
+	for _, e := range l.Entries {
+		depths = append(depths, e.Depth)
+	}
+	if want := []uint64{2, 2, 4, 5, 6, 7, 8, 9, 10}; !reflect.DeepEqual(depths, want) {
+		t.Errorf("depths of entries: %v, want %v", depths, want)
 	}
 	if want := (books.Secrets{id.HashOf("one"): key, id.HashOf("two"): other}); !reflect.DeepEqual(l.Keys, want) {
 		t.Errorf("keys: %v", l.Keys)
@@ -94,7 +102,7 @@ func TestLoad(t *testing.T) {
 	}
 
 	must(t, b.Drop([]id.Hash{later.Hash()}))
-	if l := load(t, b); len(l.Entries) != 2 || len(l.Unread) != 0 {
+	if l := load(t, b); len(l.Entries) != len(said)-1 || len(l.Unread) != 0 {
 		t.Errorf("after the last was dropped: %v, not shown %v", l.Entries, l.Unread)
 	}
 	list, err := b.Read([]id.Hash{hers.Hash(), later.Hash()})
