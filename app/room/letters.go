@@ -180,12 +180,6 @@ func (h *hall) wantsLetters(t *task.T, key peer.Secret, p *pointing, head *shelf
 	return h.shelf.upkeep.Due(last.Letters, last.Ends), nil
 }
 
-// cameAfter reports whether somebody came when an epoch had begun: he has its key by his invitation, and lacks no letter.
-func (h *hall) cameAfter(x id.Hash, who peer.Key) bool {
-	epoch := h.log.Epoch(x)
-	return epoch != nil && !epoch.Reads(who)
-}
-
 // findsLacking reports whether letters are not for somebody in the room who can be found now.
 func (h *hall) findsLacking(t *task.T, key peer.Secret, p *pointing, n *shelf.Next) (bool, error) {
 	if n.Lacks == 0 {
@@ -201,7 +195,7 @@ func (h *hall) findsLacking(t *task.T, key peer.Secret, p *pointing, n *shelf.Ne
 		return false, nil // another look decides
 	}
 	for _, who := range h.log.State().People {
-		if who.Role <= entry.Out || h.cameAfter(n.Epoch, who.Key) || had.For(who.Key) != nil {
+		if who.Role <= entry.Out || had.For(who.Key) != nil {
 			continue
 		}
 		if l, err := h.letterTo(t, p, who); err != nil || l != nil {
@@ -213,7 +207,9 @@ func (h *hall) findsLacking(t *task.T, key peer.Secret, p *pointing, n *shelf.Ne
 
 // sendLetters stores the key of an epoch for all who are in the room and can be found. Who cannot, as he was away for so
 // long that his name has lapsed or this part of the ring does not know it, keeps the letter that he has by a way to the same
-// epoch (old; nil: there is none). all reports that these are all who are in it.
+// epoch (old; nil: there is none). all reports that these are all whom the head before may serve: who came when the epoch had
+// begun has no key of before but from who has that of the epoch, too, and goes by that. Where whoever invited him had
+// neither he lacks a letter like others.
 func (h *hall) sendLetters(t *task.T, before peer.Secret, p *pointing, old *shelf.Next) (n *shelf.Next, all bool, err error) {
 	letters := new(shelf.Letters)
 	var lacking []peer.Key
@@ -246,8 +242,7 @@ func (h *hall) sendLetters(t *task.T, before peer.Secret, p *pointing, old *shel
 			})
 		}
 	}
-	lacking = slices.DeleteFunc(lacking, func(who peer.Key) bool { return h.cameAfter(p.to, who) })
-	all = len(lacking) == 0 && len(letters.List) <= entry.MaxMembers
+	all = len(letters.List) <= entry.MaxMembers && !slices.ContainsFunc(lacking, func(who peer.Key) bool { return !h.log.CameAfter(who, p.to) })
 	letters.List = letters.List[:min(len(letters.List), entry.MaxMembers)]
 	packer, err := h.packer(t)
 	if err != nil {

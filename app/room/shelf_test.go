@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/directory"
 	"github.com/phyllo-net/phyllo/app/room"
 	"github.com/phyllo-net/phyllo/app/room/entry"
 	"github.com/phyllo-net/phyllo/app/room/shelf"
@@ -686,7 +687,7 @@ func TestFirstLetterLate(t *testing.T) {
 		}
 	}
 	alice.say(r, "two")
-	w.net.Run(day)
+	w.net.Run(2 * day) // carol, who is back, has her letters from when they are looked at
 	made := w.vault.count
 	w.net.Run(5 * day)
 	want(t, "objects that were made while he is out of sight", w.vault.count-made, 0)
@@ -710,40 +711,118 @@ func TestFirstLetterLate(t *testing.T) {
 	want(t, "bob reads", bob.texts(r), []string{"one", "two"})
 }
 
-// Who came when an epoch had begun and cannot be found has its key by his invitation: he does not count as one who lacks his
-// letter, and heads that lead on are slimmed also while he is away.
+// Who came when an epoch had begun and cannot be found has its key by his invitation: he keeps no head that leads on from
+// being slimmed.
 func TestLettersWithoutNewcomer(t *testing.T) {
 	w, r, s := storedByFour(t)
 	alice, bob, carol, dave := w.people[0], w.people[1], w.people[2], w.people[3]
 	first := bob.Keys(bob.key(), r)[0]
-	for range 2 { // the head just before an epoch has its packs until the next
-		for _, role := range []entry.Role{entry.Out, entry.Member} {
-			if err := alice.setRole(r, carol, role); err != nil {
-				t.Fatal(err)
-			}
-			w.net.Run(5 * time.Second)
+	gone := carol
+	for i, name := range []string{"erin", "frank"} { // the head just before an epoch has its packs until the next
+		w.add(name, uint64(5+i))
+		w.net.Run(time.Second)
+		if err := alice.setRole(r, gone, entry.Out); err != nil {
+			t.Fatal(err)
 		}
-		w.kill(alice, bob, dave) // and with them goes what they have read of carol
-		name := w.phone["carol"]
-		delete(w.phone, "carol")
+		w.net.Run(time.Second)
+		gone = w.people[4+i]
+		alice.invite(r, gone)
+		w.net.Run(time.Second)
+		w.kill(alice, bob, dave) // and with them goes what they have read of the newcomer
+		away := w.phone[name]
+		delete(w.phone, name)
 		for _, p := range []*person{alice, bob, dave} {
 			p.start()
 		}
 		w.net.Run(10 * time.Minute)
-		w.phone["carol"] = name
-		w.net.Run(time.Minute)
+		w.phone[name] = away
 	}
 	alice.must(func(t *task.T) error {
 		h, err := s.Read(t, r, first)
 		if err == nil {
 			want(w, "ways on", len(h.Next), 2)
 			for i, n := range h.Next {
-				want(w, fmt.Sprintf("how many lack a letter by way %d", i), n.Lacks, 0)
+				want(w, fmt.Sprintf("how many lack a letter by way %d", i), n.Lacks, 1)
 			}
 			want(w, "packs of a head that leads on", len(h.Packs), 0)
 		}
 		return err
 	})
+}
+
+// Who was invited while an epoch began of which his inviter did not know has not its key: the head under the one that he
+// has keeps what it had as long as he cannot be found, and he gets a letter when he is.
+func TestInvitedMeanwhile(t *testing.T) {
+	const day = 24 * time.Hour
+	w := newWorld(t, 1)
+	w.vault, w.cfg.SyncEvery = newVault(), time.Hour
+	for i, name := range []string{"alice", "bob", "carol", "erin"} {
+		w.add(name, uint64(i+1))
+	}
+	w.net.Run(time.Second)
+	alice, bob, carol, erin := w.people[0], w.people[1], w.people[2], w.people[3]
+	r := w.room()
+	alice.store(r, true)
+	alice.say(r, "one")
+	if err := alice.setRole(r, bob, entry.Admin); err != nil {
+		t.Fatal(err)
+	}
+	w.net.Run(time.Hour)
+	w.add("dave", 5)
+	dave := w.people[4]
+	w.net.Run(time.Second)
+	first := bob.Keys(bob.key(), r)[0]
+	w.kill(alice, carol, erin)
+	bob.invite(r, dave)
+	w.net.Run(time.Minute)
+	w.kill(bob, dave)
+	names := map[string]*directory.Record{"bob": w.phone["bob"], "dave": w.phone["dave"]}
+	hide := func(list ...string) {
+		for _, name := range list {
+			delete(w.phone, name)
+		}
+	}
+	hide("bob", "dave")
+	alice.start()
+	if err := alice.setRole(r, carol, entry.Out); err != nil {
+		t.Fatal(err)
+	}
+	w.net.Run(10 * time.Minute)
+	s := &shelf.Shelf{Storage: w.vault, Locker: standin.NewLocker(99), Verifier: standin.Verifier{}}
+	look := func(what string, packs bool, lacks uint32) {
+		t.Helper()
+		alice.must(func(t *task.T) error {
+			h, err := s.Read(t, r, first)
+			if err == nil {
+				want(w, what+": packs", len(h.Packs) > 0, packs)
+				want(w, what+": ways on", len(h.Next), 1)
+				want(w, what+": who lacks a letter", h.Next[0].Lacks, lacks)
+			}
+			return err
+		})
+	}
+	look("when it has begun", true, 2) // nor can bob be found
+	bob.start()
+	w.phone["bob"] = names["bob"]
+	alice.say(r, "two")
+	w.net.Run(2 * day)
+	want(t, "dave is in the room", alice.role(r, dave), entry.Member)
+	look("when bob was found", true, 1)
+	w.kill(alice, bob)
+	w.phone["dave"] = names["dave"]
+	dave.start()
+	w.net.Run(time.Second)
+	dave.join(r)
+	w.net.Run(time.Hour)
+	want(t, "dave reads", dave.texts(r), []string{"one"})
+	dave.kill()
+	alice.start()
+	w.net.Run(2 * day)
+	look("when dave was found", false, 0)
+	alice.kill()
+	dave.start()
+	w.net.Run(time.Hour)
+	want(t, "dave reads by his letter", dave.texts(r), []string{"one", "two"})
 }
 
 // Of more epochs than have their letters looked at each day those of the older heads are made anew in turn: who has only

@@ -465,6 +465,32 @@ func TestEpochOfNewcomers(t *testing.T) {
 	want(t, "stale when she is out again", alice.log.State().Stale(), true)
 }
 
+// Who came after an epoch is told from who came while it began elsewhere, who was there before it and is back, or has
+// another role since.
+func TestCameAfter(t *testing.T) {
+	l := people(t, 5, false)
+	alice, bob, carol, dave, erin := l[0], l[1], l[2], l[3], l[4]
+	alice.change(bob, entry.Admin)
+	alice.change(carol, entry.Member)
+	first := alice.epoch()
+	meet(l...)
+	bob.change(dave, entry.Member)
+	alice.change(carol, entry.Out)
+	second := alice.epoch()
+	alice.change(carol, entry.Member)
+	alice.change(bob, entry.Member)
+	alice.change(bob, entry.Admin)
+	alice.change(erin, entry.Member)
+	alice.change(erin, entry.Admin)
+	meet(l...)
+	for i, epoch := range []*entry.Entry{first, second} {
+		for j, who := range l {
+			want(t, fmt.Sprintf("person %d came after epoch %d", j, i), carol.log.CameAfter(who.key(), epoch.Hash()), who == erin || who == dave && epoch == first)
+		}
+	}
+	want(t, "came after an entry that is not there", carol.log.CameAfter(erin.key(), id.HashOf("another")), false)
+}
+
 func TestHandOver(t *testing.T) {
 	l := people(t, 4, false)
 	alice, bob, carol, dave := l[0], l[1], l[2], l[3]

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/phyllo-net/phyllo/app/room/entry"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 )
@@ -142,6 +143,32 @@ func (l *Log) Latest(list []id.Hash, most int) []id.Hash {
 	}
 	latest = append(latest, strange...)
 	return latest[:min(len(latest), most)]
+}
+
+// CameAfter reports whether somebody came to the room when an entry was there: each change that ever was to make him a
+// member, whether it counts or not, comes after it. So the founder did not.
+func (l *Log) CameAfter(who peer.Key, x id.Hash) bool {
+	at := l.nodes[x]
+	if at == nil || who == l.founder {
+		return false
+	}
+	var made [][]id.Hash
+	for _, n := range l.rulings {
+		if c, ok := n.body.(*entry.Change); ok && c.Who == who && c.Role > entry.Out {
+			if n.depth <= at.depth {
+				return false
+			}
+			made = append(made, []id.Hash{n.hash})
+		}
+	}
+	after := len(made) > 0
+	l.Reach(made, func(h id.Hash, by Bits) bool {
+		for i := range made {
+			after = after && (h != x || by.Has(i))
+		}
+		return h != x
+	})
+	return after
 }
 
 // Wrote are the last entries of somebody's streams: he has all that comes before them.
