@@ -207,9 +207,8 @@ func (h *hall) findsLacking(t *task.T, key peer.Secret, p *pointing, n *shelf.Ne
 
 // sendLetters stores the key of an epoch for all who are in the room and can be found. Who cannot, as he was away for so
 // long that his name has lapsed or this part of the ring does not know it, keeps the letter that he has by a way to the same
-// epoch (old; nil: there is none). all reports that these are all whom the head before may serve: who came when the epoch had
-// begun has no key of before but from who has that of the epoch, too, and goes by that. Where whoever invited him had
-// neither he lacks a letter like others.
+// epoch (old; nil: there is none). all reports that these are all who may have keys of before alone: who came for the first time
+// when the epoch had begun has its key by his invitation. If his inviter had it not, he goes by a letter, like others.
 func (h *hall) sendLetters(t *task.T, before peer.Secret, p *pointing, old *shelf.Next) (n *shelf.Next, all bool, err error) {
 	letters := new(shelf.Letters)
 	var lacking []peer.Key
