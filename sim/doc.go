@@ -19,7 +19,8 @@
 // made Slow: then inputs wait for it, as they do while it is paused, and messages
 // that find too many before them are dropped; timers and results of work, and other inputs,
 // are taken in turn. Of the others, messages of class Liveness and what is no message go first,
-// much as in package host; of sixteen one is of the rest.
+// much as in package host; of sixteen one is of the rest. The end of a link that stood is of the rest, too, as what came
+// over it goes before it, and so is another link in its place; in package host they wait for that link's messages alone.
 // A node can crash (its system closes its sockets), die silently (nothing closes), stop
 // in order, restart with the next incarnation and what it saved, be paused and woken, and
 // have a clock that runs fast or slow or tells the wrong time of day. Nobody is told that

@@ -108,8 +108,8 @@ func (s *Sim) greeted(ref uint32) {
 func (s *Sim) answered(ref uint32) {
 	l := &s.links.list[ref]
 	me, other := l.node[0], l.node[1]
-	if l.side[0].state != dialing {
-		return
+	if l.side[0].state != dialing || l.dial == none {
+		return // or it is about to learn that this took too long
 	}
 	if !s.accepts(me, other) {
 		s.tell(ref, 0, machine.DownExpelled)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -347,6 +348,132 @@ func TestLinksOfASlowNodeDoNotWaitForTheRest(t *testing.T) {
 		}
 	}
 	t.Errorf("no other link stands in place of the first: %q", *w.logs[0])
+}
+
+// A slow node takes one of the rest in sixteen inputs that others sent, however many timers ring as well.
+func TestTheRestDoesNotWaitForTimers(t *testing.T) {
+	w := newWorld(t, sim.Config{StepTime: ms}, 2)
+	w.Call(0, func() {
+		for range 40 {
+			w.toys[0].After(11*ms, func() {})
+		}
+	})
+	w.Run(ms)
+	w.Slow(0, 1)
+	w.say(1, 0, "bulk")
+	w.Call(1, func() {
+		for range 40 {
+			w.toys[1].Send(w.Handle(0), machine.ClassLiveness, &say{Text: "beat"})
+		}
+	})
+	w.Run(time.Second)
+	// The first timer rings after 11 ms, and then they take turns.
+	if want := `42 say "bulk" from B1`; !slices.Contains(*w.logs[0], want) {
+		t.Errorf("want %q, got %q", want, *w.logs[0])
+	}
+}
+
+// What came over a link is taken after the news of the link and before its end, and before another one in its place, also where
+// one of the rest goes before what is urgent.
+func TestMessagesOfASlowNodeKeepToTheirLinks(t *testing.T) {
+	last := func(w *world) {
+		w.Call(1, func() { w.toys[1].Send(w.Handle(0), machine.ClassLiveness, &say{Text: "last"}) })
+	}
+	for what, c := range map[string]struct {
+		linked bool
+		begin  time.Duration // before the beats that all this stands behind arrive
+		then   func(w *world)
+		want   []string
+	}{
+		"news": {false, 19 * ms, func(w *world) { w.say(1, 0, "first") }, []string{"up B1", `say "first" from B1`}},
+		"end": {true, 0, func(w *world) { last(w); w.Run(1001 * ms); w.Crash(1) },
+			[]string{"up B1", `say "link" from B1`, `say "last" from B1`, "down B1 closed"}},
+		"another": {true, 0, func(w *world) { last(w); w.Run(1001 * ms); w.Die(1); w.Restart(1); w.say(1, 0, "again") },
+			[]string{"up B1", `say "link" from B1`, `say "last" from B1`, "down B1 closed", "up B2", `say "again" from B2`}},
+	} {
+		w := newWorld(t, sim.Config{StepTime: ms, Connections: true}, 3)
+		w.toys[0].quiet = true
+		w.say(2, 0, "link")
+		if c.linked {
+			w.say(1, 0, "link")
+		}
+		w.Run(time.Second)
+		w.Slow(0, 1)
+		beats := func() {
+			for range 60 {
+				w.toys[2].Send(w.Handle(0), machine.ClassLiveness, &say{Text: "beat"})
+			}
+		}
+		if c.begin == 0 {
+			w.Call(2, beats)
+			w.Run(1000*ms + 500*time.Microsecond)
+		}
+		c.then(w)
+		if c.begin > 0 {
+			w.RunFor(c.begin)
+			w.Call(2, beats)
+		}
+		w.Run(2 * time.Second)
+		var got []string
+		for _, line := range *w.logs[0] {
+			if _, line, _ = strings.Cut(line, " "); strings.Contains(line, "B1") || strings.Contains(line, "B2") {
+				got = append(got, line)
+			}
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s:\n got  %q\n want %q", what, got, c.want)
+		}
+	}
+}
+
+// That a dial is refused does not wait for the rest either, as nothing came over the link.
+func TestASlowNodeLearnsThatADialIsRefused(t *testing.T) {
+	w := newWorld(t, sim.Config{StepTime: ms, Connections: true}, 3)
+	w.toys[0].quiet = true
+	w.say(2, 0, "link")
+	w.Crash(1)
+	w.Run(time.Second)
+	w.Slow(0, 1)
+	w.say(0, 1, "to nobody")
+	w.Run(1005 * ms)
+	for range 30 {
+		w.say(2, 0, "bulk")
+	}
+	w.Run(2 * time.Second)
+	if want := "1021 down B1 refused"; !slices.Contains(*w.logs[0], want) {
+		t.Errorf("want %q, got %q", want, *w.logs[0])
+	}
+}
+
+// An answer to a dial that took too long is none, also if it waited for the node itself.
+func TestASlowNodesDialTakesTooLong(t *testing.T) {
+	w := newWorld(t, sim.Config{StepTime: 100 * ms, DialTimeout: 50 * ms, Connections: true}, 2)
+	w.Run(time.Second)
+	w.Slow(0, 1)
+	w.say(0, 1, "x")
+	w.Run(2 * time.Second)
+	w.expect(0, `0 start 1 saved ""`, "1200 down B1 unreachable")
+	w.expect(1, `0 start 1 saved ""`)
+}
+
+// Only messages take the room that there is for messages.
+func TestCallsTakeNoRoomOfMessages(t *testing.T) {
+	w := newWorld(t, sim.Config{StepTime: 10 * ms}, 2)
+	w.Slow(0, 1)
+	w.Cramp(0, 2)
+	w.Run(time.Second)
+	for range 4 {
+		w.Call(0, func() {})
+	}
+	w.Call(1, func() {
+		for range 3 {
+			w.toys[1].Send(w.Handle(0), machine.ClassLiveness, &say{Text: "beat"})
+		}
+	})
+	w.Run(2 * time.Second)
+	if n := w.Counts().Lost[sim.LossFull]; n != 1 {
+		t.Errorf("%d of 3 messages found no room for two, want 1", n)
+	}
 }
 
 // The result of work does not wait behind all that others sent: it is there before its own

@@ -19,19 +19,21 @@ const fairShare = 16
 
 // lines are the inputs that wait for a node.
 type lines struct {
-	list  [sorts]list
-	count [sorts]int32
-	taken uint32 // while both urgent inputs and others waited
+	list     [sorts]list
+	messages [sorts]int32 // how many of them are messages: only these find no room
+	taken    uint32       // urgent inputs and others, while both waited
 }
 
 // sortOf is where an input waits. The end of a link is told after what came over it, and so is
-// another one in its place; and nothing that comes over a link goes before the news of it.
+// another one in its place; nothing has come over a link that is being dialled.
 func (s *Sim) sortOf(e *event) sort {
 	switch e.kind {
 	case kTimer, kDone:
 		return due
 	case kLinkDown:
-		return rest
+		if !s.dials(e) {
+			return rest
+		}
 	case kHello:
 		if old, _ := s.linkOf(e.node, s.links.list[e.slot].node[0]); old != none && old != e.slot {
 			return rest
@@ -44,10 +46,17 @@ func (s *Sim) sortOf(e *event) sort {
 	return urgent
 }
 
+// dials reports whether the end of a link of which an event tells is dialling still. One that was
+// greeted may have the news, and messages behind it, before it.
+func (s *Sim) dials(e *event) bool {
+	l := &s.links.list[e.slot]
+	return l.life == e.from && l.node[0] == e.node && l.side[0].state == dialing
+}
+
 // full reports whether there is no room for a message among those of its sort.
 func (s *Sim) full(e *event) bool {
 	w := s.waits[e.node]
-	return w != nil && w.count[s.sortOf(e)] >= s.nodes[e.node].most
+	return w != nil && w.messages[s.sortOf(e)] >= s.nodes[e.node].most
 }
 
 // await lets an input wait for its node, behind the others of a sort.
@@ -59,7 +68,9 @@ func (s *Sim) await(ref uint32, of sort) {
 		s.waits[e.node] = w
 	}
 	e.waits = of
-	w.count[of]++
+	if e.kind == kMessage {
+		w.messages[of]++
+	}
 	s.nodes[e.node].waiting++
 	s.slab.append(&w.list[of], ref)
 }
@@ -78,7 +89,9 @@ func (s *Sim) unwait(ref uint32) {
 	e := &s.slab.events[ref]
 	w := s.waits[e.node]
 	s.slab.unlink(&w.list[e.waits], ref)
-	w.count[e.waits]--
+	if e.kind == kMessage {
+		w.messages[e.waits]--
+	}
 	s.nodes[e.node].waiting--
 	if s.nodes[e.node].waiting == 0 {
 		delete(s.waits, e.node)
@@ -89,16 +102,39 @@ func (s *Sim) unwait(ref uint32) {
 func (s *Sim) next(ni uint32) uint32 {
 	w := s.waits[ni]
 	first, second := w.list[urgent].head, w.list[rest].head
-	if first != none && second != none {
-		if w.taken++; w.taken%fairShare == 0 {
-			first, second = second, first
-		}
-	}
-	if first == none {
-		first = second
-	}
-	if d := w.list[due].head; d != none && (first == none || !s.nodes[ni].turn) {
+	if d := w.list[due].head; d != none && (first == none && second == none || !s.nodes[ni].turn) {
 		return d
 	}
+	switch {
+	case first == none:
+		return second
+	case second == none:
+		return first
+	}
+	if w.taken++; w.taken%fairShare == 0 && !s.behind(&s.slab.events[second]) {
+		return second
+	}
 	return first
+}
+
+// behind reports whether one of the rest has to wait for something urgent that stands before it: a message
+// for the news of the link that it came over, and the end of a link for what came over that.
+func (s *Sim) behind(e *event) bool {
+	over := e.slot
+	if e.kind == kHello {
+		over, _ = s.linkOf(e.node, s.links.list[e.slot].node[0]) // in whose place it comes
+	}
+	for ref := s.waits[e.node].list[urgent].head; ref != none; ref = s.slab.events[ref].next {
+		switch u := &s.slab.events[ref]; u.kind {
+		case kMessage:
+			if e.kind != kMessage && u.slot == over {
+				return true
+			}
+		case kHello, kHelloBack, kHelloDone, kLinkDown:
+			if u.slot == over {
+				return true
+			}
+		}
+	}
+	return false
 }
