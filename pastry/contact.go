@@ -423,7 +423,6 @@ func (n *Node) forgetContacts() {
 		if c.is&places != 0 || now.Sub(c.heard) < n.cfg.Heartbeat || room && c.rare().relayed != nil || c.probe() != nil || c.busy() || n.links.told && n.links.stands(c.h) ||
 			n.watched(c.h.ID) || n.isGone(c.h.ID) || n.leaseWith(c.h.ID) ||
 			c.life == left && now.Sub(c.rare().since) < n.cfg.GoneFor {
-			n.tryLink(c)
 			n.tidy(c)
 			return true
 		}
@@ -435,13 +434,15 @@ func (n *Node) forgetContacts() {
 // acknowledgement, can be on its way.
 func (n *Node) rested(t task.Instant) bool { return n.Now().Sub(t) > 2*n.cfg.Heartbeat }
 
-// tryLink looks whether the link to one that is reached past it alone works again. Who is no member and
-// has not been heard for long is spoken with directly again when there is something to say: nobody
-// else would find out, and what must come over a link of its own would never get there.
+// tryLink looks whether the link to one that is reached past it alone works again. One with whom this node has nothing
+// to do, and of whom nothing was heard for long, is spoken with directly again when there is something to say: nobody
+// else would find out, and what must come over a link of its own would never get there. One who has a place, or
+// is watched, would be probed over the broken link, and found dead. Who is gone is left in peace.
 func (n *Node) tryLink(c *contact) {
 	switch {
-	case c.via() == nil:
-	case c.leaf() || !n.rested(c.heard):
+	case c.life == dead || c.life == left:
+		c.direct()
+	case c.is&places != 0 || n.watched(c.h.ID) || !n.rested(c.heard):
 		n.Send(c.h, machine.ClassLiveness, &msg.Ping{})
 	default:
 		c.direct()

@@ -51,8 +51,8 @@ func TestLinkEndsDetour(t *testing.T) {
 	}
 }
 
-// A link that did not work is tried again: with a ping while its other end is a member, or is heard
-// past it, and by what there is to say to one that has been no member and silent for long. Else what
+// A link that did not work is tried again: with a ping while its other end has a place here, or is heard
+// past it, and by what there is to say to one that has none and was silent for long. Else what
 // needs a link of its own, as an application's answer to whom it believes, would never get there.
 func TestDetourEnds(t *testing.T) {
 	far, between := stranger(0x90), stranger(0x20)
@@ -65,24 +65,18 @@ func TestDetourEnds(t *testing.T) {
 	}{
 		{"member", pastry.Place{Leaf: true}, true, true, 0},
 		{"of the table, heard", pastry.Place{Table: true}, true, true, 0},
+		{"of the table, silent", pastry.Place{Table: true}, false, true, 0},
 		{"neither, heard", pastry.Place{}, true, true, 0},
 		{"neither, silent", pastry.Place{}, false, false, 1},
 	} {
 		t.Run(c.what, func(t *testing.T) {
-			s := soloAt(t, 0x10)
+			s := soloTuned(t, 0x10, func(p *pastry.Config) { p.LeafSet, p.ProbeFloor = 4, p.ProbeCap }) // the table is quiet
 			s.Learn(between, pastry.Place{Leaf: true, Table: true})
 			s.Learn(far, c.place)
 			num := uint64(0)
 			hear := func() {
 				num++
-				s.hear(between, &msg.LeafProbe{Active: true})
-				inner, err := msg.Messages.Encode(&msg.Pong{Seq: 1})
-				if err != nil {
-					t.Fatal(err)
-				}
-				m := &msg.Relay{From: far, To: id.Tiny(0x10), Num: num, Inner: inner}
-				m.Sig = standin.NewSigner(9, 0x90).Sign(m.Text(id.Hash{}))
-				s.hear(between, m)
+				s.relayed(between, far, num, &msg.Pong{Seq: 1})
 			}
 			pinged := false
 			look := func() {
@@ -95,6 +89,7 @@ func TestDetourEnds(t *testing.T) {
 			hear()
 			for i := range 150 {
 				s.run(time.Second)
+				s.hear(between, &msg.LeafProbe{Active: true})
 				if look(); c.again {
 					hear()
 				}
@@ -117,6 +112,65 @@ func TestDetourEnds(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Who was reached past its link alone and said goodbye is not asked whether the link works again.
+func TestNoPingToWhoLeft(t *testing.T) {
+	s := soloAt(t, 0x10)
+	far, between := stranger(0x90), stranger(0x20)
+	s.Learn(between, pastry.Place{Leaf: true, Table: true})
+	s.Learn(far, pastry.Place{Leaf: true})
+	for num, m := range []wire.Message{&msg.Pong{Seq: 1}, &msg.Leave{Incarnation: 1}} {
+		s.relayed(between, far, uint64(num)+1, m)
+	}
+	for range 100 {
+		s.hear(between, &msg.LeafProbe{Active: true})
+		s.run(time.Second)
+	}
+	for _, e := range s.sent {
+		if e.to.ID == far.ID {
+			t.Errorf("who left is sent %T", e.msg)
+		}
+	}
+}
+
+// One who is no member yet, is heard past its link alone and has a place among the members, is probed that way too: it would be
+// found dead, and never come in.
+func TestCandidatePastItsLink(t *testing.T) {
+	s := soloAt(t, 0x10)
+	far, between := stranger(0x90), stranger(0x20)
+	s.Learn(between, pastry.Place{Leaf: true, Table: true})
+	s.Learn(far, pastry.Place{})
+	s.relayed(between, far, 1, &msg.Pong{Seq: 1})
+	s.sent = nil
+	s.hear(between, &msg.LeafProbe{Active: true, Leaf: []*peer.Handle{far}})
+	for num := range uint64(4) {
+		for _, r := range took[*msg.Relay](s) {
+			inner, err := msg.Messages.Decode(r.Inner)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if m, is := inner.(*msg.LeafProbe); is && r.To == far.ID && !m.Reply {
+				s.relayed(between, far, num+2, &msg.LeafProbe{Reply: true, Num: m.Num, Active: true})
+			}
+		}
+		s.run(time.Second)
+	}
+	if !slices.ContainsFunc(s.View(clockAt(s.now)).Leaf, func(h *peer.Handle) bool { return h.ID == far.ID }) {
+		t.Error("it is not a member")
+	}
+}
+
+// relayed lets the node hear by another what from said.
+func (s *solo) relayed(by, from *peer.Handle, num uint64, m wire.Message) {
+	s.t.Helper()
+	inner, err := msg.Messages.Encode(m)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	r := &msg.Relay{From: from, To: s.Self().ID, Num: num, Inner: inner}
+	r.Sig = standin.NewSigner(9, from.ID.Hi>>56).Sign(r.Text(id.Hash{}))
+	s.hear(by, r)
 }
 
 // Relayed messages are heard once each, in whatever order the relays bring them: one of these

@@ -175,7 +175,9 @@ func (n *Node) answerAsk(s side, w waitingAsk) {
 	}
 	brisk := length < n.cfg.LeaseLong
 	length = n.promise(s, c, length)
-	n.give(a, grant{c, c.h.Incarnation, m.Ask, n.Now().Add(length), brisk, n.otherOf(s, m)})
+	g := grant{to: c, inc: c.h.Incarnation, num: m.Ask, until: n.Now().Add(length), short: brisk}
+	n.nameOther(&g, s, m)
+	n.give(a, g)
 	answer.Between = len(a.grants) > 1
 	c.rarely().promised = n.Now()
 	// From here on the keys nearer to c are c's. To step outward takes c's grant.
@@ -192,13 +194,26 @@ func (n *Node) answerAsk(s side, w waitingAsk) {
 	n.stateChanged()
 }
 
-// otherOf returns with whom one on side s that asks for a lease is linked on its other side, or will
-// be: a newcomer asks its left neighbour first, and then whom this node takes for its neighbour, too.
-func (n *Node) otherOf(s side, m *msg.Lease) id.ID {
-	if b := n.neighbour(s); m.Other.IsZero() && b != nil {
-		return b.h.ID
+// nameOther notes in a lease with whom its holder, on side s, is linked on its other side, or will be: a
+// newcomer asks its left neighbour first, and then whom this node takes for its neighbour, too. What it
+// asks again without naming anybody may be late: it may have been linked in, with whom the lease
+// before names, and claim. That counts no longer than that lease would have, so that a newcomer
+// that comes to nothing does not keep the next one out. What this does not see: where this node and
+// r, beyond the newcomer, both hold a live node between the two dead, which links the newcomer in, r is taken for the
+// other one.
+func (n *Node) nameOther(g *grant, s side, m *msg.Lease) {
+	g.other = m.Other
+	if !m.Other.IsZero() {
+		return
 	}
-	return m.Other
+	if b := n.neighbour(s); b != nil && b != g.to {
+		g.other = b.h.ID
+	}
+	if before := n.grantOf(&n.sides[s], g.to); before != nil {
+		if other, until := n.otherIn(before); other != g.other && !other.IsZero() {
+			g.former, g.formerUntil = other, until
+		}
+	}
 }
 
 // inTheWay is for how many milliseconds leases of the dead keep c out; 0 if none does, or
@@ -287,7 +302,8 @@ func (n *Node) mayGrant(s side, c *contact, m *msg.Lease) (nearer *peer.Handle, 
 		switch {
 		case d.Less(away):
 			nearerHeld = true
-			allow = allow && g.to.there() && !g.to.active && (renews || n.ready() && g.other == c.h.ID)
+			other, _ := n.otherIn(&g)
+			allow = allow && g.to.there() && !g.to.active && (renews || n.ready() && other == c.h.ID)
 		case fartherHeld == nil || d.Less(n.leafs.away(s, fartherHeld.h.ID)):
 			fartherHeld = g.to
 		}

@@ -113,7 +113,18 @@ type grant struct {
 	num   uint32 // of the holder's request
 	until task.Instant
 	short bool  // its holder is to renew it every LeaseRenew
-	other id.ID // with whom the holder is linked on its other side, or will be: see otherOf
+	other id.ID // with whom the holder is linked on its other side, or will be: see nameOther
+	// former is who stands in place of other until then, as the lease before said.
+	former      id.ID
+	formerUntil task.Instant
+}
+
+// otherIn returns with whom the holder of a lease may be linked on its other side, and until when the lease says so.
+func (n *Node) otherIn(g *grant) (id.ID, task.Instant) {
+	if n.Now().Before(g.formerUntil) {
+		return g.former, g.formerUntil
+	}
+	return g.other, g.until
 }
 
 // runs reports whether a lease that was given has not ended, and is not to except.
@@ -136,13 +147,16 @@ func (n *Node) give(a *adjacency, g grant) {
 
 // grantedOn reports whether c, in its present incarnation, holds a lease given on
 // this side.
-func (n *Node) grantedOn(a *adjacency, c *contact) bool {
-	for _, g := range a.grants {
-		if g.to == c && g.inc == c.h.Incarnation && n.Now().Before(g.until) {
-			return true
+func (n *Node) grantedOn(a *adjacency, c *contact) bool { return n.grantOf(a, c) != nil }
+
+// grantOf returns the lease given on this side that c, in its present incarnation, holds, or nil.
+func (n *Node) grantOf(a *adjacency, c *contact) *grant {
+	for i := range a.grants {
+		if g := &a.grants[i]; g.to == c && g.inc == c.h.Incarnation && n.Now().Before(g.until) {
+			return g
 		}
 	}
-	return false
+	return nil
 }
 
 // drift is what two clocks may differ over a lease, and a margin.

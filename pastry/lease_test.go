@@ -1,6 +1,7 @@
 package pastry_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -320,5 +321,83 @@ func TestNoLeasePastOneWhoIsLinkedIn(t *testing.T) {
 	}
 	if asks(back, &msg.Lease{Ask: 1, Active: true, Other: left.ID}) {
 		t.Error("who came back between a newcomer and its neighbour has a lease past it")
+	}
+}
+
+// A newcomer to the right of this node was linked in, and may claim its keys by the grant of the neighbour beyond, which has ended
+// since. What it asked before that comes late, and makes nobody else of the one with whom it is linked: the next one beyond gets no
+// lease past it. But a newcomer that only ever asks again does not keep that one out for longer than its first lease runs.
+func TestLateRequestNamesNobodyElse(t *testing.T) {
+	s := soloAt(t, 0x10)
+	for _, x := range []uint8{0x40, 0x60, 0xd0, 0xe0} {
+		s.Learn(stranger(x), pastry.Place{Leaf: true})
+	}
+	s.SetActive(true)
+	newcomer, ended, next, left := stranger(0x30), stranger(0x40), stranger(0x60), stranger(0xe0)
+	answer := func(by ...*peer.Handle) { // they grant all leases that it asks for, and are there
+		out := s.sent
+		s.sent = nil
+		for _, e := range out {
+			if !slices.ContainsFunc(by, func(h *peer.Handle) bool { return h.ID == e.to.ID }) {
+				continue
+			}
+			switch m := e.msg.(type) {
+			case *msg.Lease:
+				if m.Ask != 0 && e.to.ID != newcomer.ID {
+					s.hear(e.to, &msg.Lease{Grant: m.Ask, Length: 35_000, Active: true, Ready: true, Right: !m.Right})
+				}
+			case *msg.LeafProbe:
+				if !m.Reply {
+					s.hear(e.to, &msg.LeafProbe{Reply: true, Num: m.Num, Active: e.to.ID != newcomer.ID})
+				}
+			}
+		}
+	}
+	asks := func(who *peer.Handle, m *msg.Lease) (granted bool) {
+		t.Helper()
+		s.sent = nil
+		m.For = 35_000
+		s.hear(who, m)
+		for _, e := range s.sent {
+			if a, ok := e.msg.(*msg.Lease); ok && e.to.ID == who.ID && (a.Grant == m.Ask || a.Deny == m.Ask) {
+				return a.Grant == m.Ask
+			}
+		}
+		t.Fatalf("%s has no answer", who.ID.Short())
+		return false
+	}
+	s.hear(ended, &msg.Lease{Ask: 1, For: 35_000, Active: true, Ready: true})
+	s.hear(left, &msg.Lease{Ask: 1, For: 35_000, Active: true, Ready: true, Right: true})
+	answer(ended, left)
+	if !s.Claims(clockAt(s.now), id.Tiny(0x11)) {
+		t.Fatal("it has both leases, and does not claim its keys")
+	}
+	if !asks(newcomer, &msg.Lease{Ask: 1}) {
+		t.Fatal("a newcomer gets no lease")
+	}
+	s.step(machine.Input{Kind: machine.InPeerDown, From: ended, Why: machine.DownRefused})
+	s.hear(next, &msg.LeafProbe{Active: true, Quiet: true, Failed: []msg.Failure{{Node: ended.ID, Incarnation: 1, Closed: true}}})
+	answer(next, left)
+	num := uint32(2)
+	if !asks(newcomer, &msg.Lease{Ask: num}) {
+		t.Fatal("the newcomer's lease does not go on")
+	}
+	if asks(next, &msg.Lease{Ask: 1, Active: true}) {
+		t.Error("the next one beyond has a lease past a newcomer that may have been linked in")
+	}
+	for i := range 36 {
+		s.run(time.Second)
+		answer(newcomer, next, left)
+		for _, h := range []*peer.Handle{newcomer, next, left} {
+			s.hear(h, &msg.Ping{Seq: uint32(i) + 1})
+		}
+		if i%5 == 4 {
+			if num++; !asks(newcomer, &msg.Lease{Ask: num}) {
+				t.Fatalf("the newcomer's lease does not go on after %d s", i)
+			}
+		}
+	}
+	if !asks(next, &msg.Lease{Ask: 2, Active: true}) {
+		t.Error("a newcomer that comes to nothing keeps the next one out")
 	}
 }

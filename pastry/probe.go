@@ -132,7 +132,7 @@ func (n *Node) probeAgain(c *contact) {
 		m := n.leafProbe(false)
 		m.Num, p.young = p.num, !n.active
 		n.Send(c.h, machine.ClassLiveness, m)
-		if c.leaf() && (p.tries > 0 || c.via() != nil) {
+		if c.via() != nil || c.leaf() && p.tries > 0 {
 			n.probeThrough(c, p, m)
 		}
 	} else if !p.pinged {

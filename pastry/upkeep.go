@@ -16,6 +16,11 @@ import (
 // message got lost.
 func (n *Node) upkeep() {
 	n.forgetContacts()
+	n.contacts.each(func(c *contact) {
+		if c.via() != nil {
+			n.tryLink(c)
+		}
+	})
 	n.served.forget(maxServed, n.Now())
 	n.retune()
 	n.leafs.stale() // made again when it is asked for
