@@ -11,6 +11,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/past/certificate"
+	"github.com/phyllo-net/phyllo/app/rounds"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/kbr/kbrtest"
@@ -395,6 +396,27 @@ func TestPushedOut(t *testing.T) {
 	for _, m := range w.live() {
 		if m.past.Outnumbered() {
 			t.Errorf("%s misses nodes that are there", m.node.Self())
+		}
+	}
+}
+
+// TestBackInARound: who comes back after long is missed no more from then on: the next round, which looks who is there, may
+// begin after it went again.
+func TestBackInARound(t *testing.T) {
+	w := newWorld(t, 3, kbrtest.Config{Seed: 66}, nil)
+	gone := w.members[2]
+	gone.node.Kill()
+	w.net.Run(5 * time.Hour)
+	for _, m := range w.live() {
+		if d := m.past.MissedFor(gone.cert.Node); d < time.Hour {
+			t.Errorf("%s has missed it for %s", m.node.Self(), d)
+		}
+	}
+	gone.restart()
+	w.net.Run(rounds.Calm / 3)
+	for _, m := range w.live() {
+		if d := m.past.MissedFor(gone.cert.Node); d > 0 {
+			t.Errorf("%s has missed who is there for %s", m.node.Self(), d)
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package past
 
 import (
+	"time"
+
 	"github.com/phyllo-net/phyllo/app/past/certificate"
 	"github.com/phyllo-net/phyllo/app/past/msg"
 	"github.com/phyllo-net/phyllo/app/past/voucher"
@@ -22,6 +24,9 @@ func (p *Past) Settled() bool { return p.rounds.Settled() }
 
 // Outnumbered reports whether more are missed than are there.
 func (p *Past) Outnumbered() bool { return p.circle.Outnumbered(p.there()) }
+
+// MissedFor is for how long the node has missed another one.
+func (p *Past) MissedFor(n id.ID) time.Duration { return max(p.missed.For(n), p.named.For(n)) }
 
 // Keeps reports whether the node keeps an object.
 func (p *Past) Keeps(o id.Hash) bool {

@@ -130,34 +130,30 @@ func (p *Past) miss(t *task.T) error {
 // unseen are the nodes, in order, of whom rulings that are kept here say that they may know something, and that are not
 // in sight. Whoever comes after these went has never seen them, and would wait for them for ever. A root may name whom it
 // likes; but who is there is asked, and heard, whatever is counted.
-func (p *Past) unseen() (ids []id.ID) {
+func (p *Past) unseen() []id.ID {
 	sight := map[id.ID]bool{p.ep.Self().ID: true}
 	for _, h := range p.ep.NeighborSet(maxFellows) {
 		sight[h.ID] = true
 	}
-	add := func(n id.ID) {
-		if !sight[n] {
-			ids = append(ids, n)
-		}
-	}
+	var named missed.Named
+	var ids []id.ID // that one object names
 	for _, e := range p.shelf.list {
+		ids = ids[:0]
 		for _, r := range []*certificate.Ruling{e.ruling, e.rival} {
 			if r == nil {
 				continue
 			}
 			for _, hs := range r.Sets() {
 				for _, m := range hs {
-					add(m.Node)
+					ids = append(ids, m.Node)
 				}
 			}
 			away, _ := r.Guessed()
-			for _, n := range away {
-				add(n)
-			}
+			ids = append(ids, away...)
 		}
+		named.Object(slices.DeleteFunc(ids, func(n id.ID) bool { return sight[n] }))
 	}
-	slices.SortFunc(ids, id.ID.Cmp)
-	return slices.Compact(ids)
+	return named.Most()
 }
 
 // there are this node and its fellows.

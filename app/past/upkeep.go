@@ -63,7 +63,10 @@ func (p *Past) begin() {
 func (p *Past) Update(n *peer.Handle, joined bool) {
 	before := slices.Clone(p.fellows)
 	p.away = slices.DeleteFunc(p.away, func(a absence) bool { return a.node == n.ID })
-	if !joined && p.cfg.Absence > 0 && (p.cfg.Expelled == nil || !p.cfg.Expelled(n.ID)) {
+	if joined {
+		p.missed.Back(n.ID)
+		p.named.Back(n.ID)
+	} else if p.cfg.Absence > 0 && (p.cfg.Expelled == nil || !p.cfg.Expelled(n.ID)) {
 		p.away = append(p.away, absence{n.ID, p.ep.Now()})
 		p.ep.After(p.cfg.Absence, p.returned)
 	}

@@ -65,3 +65,28 @@ func TestMissed(t *testing.T) {
 		t.Errorf("%d are counted", n)
 	}
 }
+
+// TestNamed: where more nodes are named than are counted, those are left out that fewest objects name, however often one
+// object names them.
+func TestNamed(t *testing.T) {
+	var ns missed.Named
+	last, liars := id.ID{Hi: 9}, []id.ID(nil)
+	for n := range uint64(2 * missed.Most) {
+		liars = append(liars, id.ID{Lo: n})
+	}
+	ns.Object([]id.ID{last})
+	ns.Object(slices.Concat(liars, liars))
+	ns.Object([]id.ID{last, liars[300]})
+	got := ns.Most()
+	if len(got) != missed.Most || !slices.IsSortedFunc(got, id.ID.Cmp) || !slices.Contains(got, last) || !slices.Contains(got, liars[300]) {
+		t.Errorf("of %d nodes %d are counted, the last two %v", len(liars)+1, len(got), got[len(got)-2:])
+	}
+	var ms missed.Missed
+	ms.Only(liars)
+	if ms.Only(got); !slices.Equal(ms.All(), got) {
+		t.Errorf("counted are %v, want %v", ms.All(), got)
+	}
+	if got := new(missed.Named).Most(); len(got) > 0 {
+		t.Errorf("nobody is named, and %v are counted", got)
+	}
+}
