@@ -136,7 +136,7 @@ func trim(list []*tree.Version) []*tree.Version {
 }
 
 // concurrent puts versions in order of which neither side has seen all: of what was on top the later one is
-// Current and the other one stays below it. Only their time says which are the later ones.
+// current and the other one stays below it. Only their time says which are the later ones.
 func (v *View) concurrent(left, news, tops []*tree.Version) []*tree.Version {
 	all := slices.Clone(left)
 	for _, x := range news {
@@ -296,6 +296,7 @@ func (v *View) adopt(e *tree.Entry, s sides) error {
 		if name != e.Name && v.Apart {
 			return errBeside
 		}
+		v.Beside = v.Beside || name != e.Name
 	}
 	for _, x := range u.news {
 		v.Bytes += x.Size()

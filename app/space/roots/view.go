@@ -25,6 +25,7 @@ type View struct {
 	Dropped []*tree.Version // are in the tree no more
 	Met     uint64          // see Root.Met
 	Apart   bool            // a majority of those who keep the root is away
+	Beside  bool            // what a rival had got another name, as there was a file and a folder of its own
 }
 
 // at returns where a name stands among the edits, or would.
@@ -55,8 +56,8 @@ func (v *View) Set(name string, e *tree.Entry) {
 	v.Edits = slices.Insert(v.Edits, i, tree.Edit{Name: name, Entry: e})
 }
 
-// Each visits the entries whose names begin with prefix, until visit returns false. visit may
-// Set the entry that it is shown, and no others.
+// Each visits the entries whose names begin with prefix, until visit returns false. It may
+// set the entry that it is shown, and no others.
 func (v *View) Each(prefix string, visit func(*tree.Entry) bool) error {
 	i, _ := v.at(prefix)
 	more := true
