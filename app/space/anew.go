@@ -37,13 +37,17 @@ type stored struct {
 
 // sharing makes a change that gives contents other names.
 func (sp *Space) sharing(t *task.T, names []string, strict bool, run func(*roots.View, *anew) (*tree.Version, error)) (*tree.Version, error) {
-	a := &anew{sp: sp, have: make(map[id.Hash]*stored)}
+	a, unsure := &anew{sp: sp, have: make(map[id.Hash]*stored)}, false
 	for {
 		x, err := sp.add(t, &op{names: names, strict: strict, shares: true, run: func(v *roots.View) (*tree.Version, error) { return run(v, a) }})
 		if errors.Is(err, errAnew) {
+			unsure = unsure || errors.Is(err, ErrUncertain) // the majority may have made it
 			if err = a.store(t); err == nil {
 				continue
 			}
+		}
+		if err != nil && unsure {
+			err = uncertain(err)
 		}
 		a.end(err)
 		return x, err

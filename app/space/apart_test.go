@@ -9,14 +9,16 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/app/past"
+	"github.com/phyllo-net/phyllo/app/past/msg"
 	"github.com/phyllo-net/phyllo/app/space"
 	"github.com/phyllo-net/phyllo/app/space/piece"
 	"github.com/phyllo-net/phyllo/app/space/tree"
 	"github.com/phyllo-net/phyllo/id"
-	"github.com/phyllo-net/phyllo/kbr/kbrtest"
+	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/sim/simtest"
 	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
 )
 
 // TestOneOfTwoMachines: one of somebody's two machines sleeps for eight hours. On the other one files
@@ -375,20 +377,25 @@ func (l *partingLocker) Lock(key peer.Secret, info, plaintext []byte) []byte {
 	return l.Locker.Lock(key, info, plaintext)
 }
 
+// partingWorld is a ring of five, of which the last one's locker is returned.
+func partingWorld(t *testing.T, seed uint64) (*world, *partingLocker) {
+	w, l := newWorld(t, 5, seed), new(partingLocker)
+	w.tending = func(c *space.Config) { l.Locker, c.Locker = c.Locker, l }
+	w.members[4].node.Kill()
+	w.members[4].restart()
+	w.tending = nil
+	w.net.Run(time.Minute)
+	return w, l
+}
+
 // TestPartedInRename: a file is renamed, or copied, and between the reading of the root and its writing, or a little later, when
 // it is made and has not been answered, a majority of those who keep it gets out of sight. That goes on, removes the file
 // under its old name, and gives its content back. When they meet the new name has a content, and all of the directory is there.
 func TestPartedInRename(t *testing.T) {
 	alone, twice := 0, 0
 	for i := range 4 {
-		w := newWorld(t, 5, 73)
+		w, l := partingWorld(t, 73)
 		h := w.members[0].create(space.Founding{Name: "x"})
-		l := new(partingLocker)
-		w.tending = func(c *space.Config) { l.Locker, c.Locker = c.Locker, l }
-		w.members[4].node.Kill()
-		w.members[4].restart()
-		w.tending = nil
-		w.net.Run(time.Minute)
 		m := opened(h, w.members[0], w.members[4])
 		a, b := m[0], m[1]
 		a.must("put", func(t *task.T) error {
@@ -411,13 +418,7 @@ func TestPartedInRename(t *testing.T) {
 		}
 		w.net.Run(time.Minute)
 		l.then = func() {
-			b.node.After(time.Duration(i/2)*15*time.Millisecond, func() {
-				var most []*kbrtest.Node
-				for _, m := range w.members[:4] {
-					most = append(most, m.node)
-				}
-				w.net.Partition(most, []*kbrtest.Node{b.node})
-			})
+			b.node.After(time.Duration(i/2)*15*time.Millisecond, func() { w.cutOff(b) })
 		}
 		begun := w.net.Elapsed()
 		b.must("rename or copy", func(t *task.T) (err error) {
@@ -460,4 +461,162 @@ func TestPartedInRename(t *testing.T) {
 	if alone == 0 || twice == 0 {
 		t.Errorf("%d changes were made by those alone who lost sight of the majority, and %d by both", alone, twice)
 	}
+}
+
+// answerLost has the link of a machine end when the next change of a mutable object comes to it: all before it was done, and
+// what the others say of it is lost.
+func (w *world) answerLost(p *part) (lost *bool) {
+	lost = new(bool)
+	p.node.OnDeliver = func(_ wire.AppID, d *kbr.Delivery) bool {
+		m, err := msg.Decode(d.Payload)
+		if a, ok := m.(*msg.Accept); err != nil || !ok || a.Cert == nil || *lost {
+			return false
+		}
+		*lost = true
+		w.cutOff(p)
+		return true
+	}
+	return lost
+}
+
+// TestAnswerLost: a majority of those who keep a space's root makes a rename, and whoever asked for it hears nothing of that,
+// as its link ends; it is back after 75 seconds. Nothing of the directory is given back, whether the content can be stored anew
+// meanwhile or not. If not, the outcome is not known. What nobody needs in the end is swept up.
+func TestAnswerLost(t *testing.T) {
+	for _, near := range []bool{true, false} {
+		t.Run(fmt.Sprint("the content is near: ", near), func(t *testing.T) {
+			w, sum := sweptWorld(t, 5, 75)
+			h := w.members[0].listed(space.Founding{Name: "x"})
+			m := opened(h, w.members[0], w.members[4])
+			a, b := m[0], m[1]
+			want := make(map[string][]string)
+			for j := range 12 { // so that the directory has several nodes
+				name := fmt.Sprintf("%03d %s", j, strings.Repeat("long ", 40))
+				a.puts(name, "one")
+				want[name] = []string{"one"}
+			}
+			old := ""
+			for i := 0; old == ""; i++ {
+				name := fmt.Sprint("old ", i)
+				a.must("put", func(t *task.T) error {
+					u := a.sp.Begin(space.Storing{Copies: 1})
+					if err := u.Write(t, []byte("content")); err != nil {
+						return err
+					}
+					c, err := u.Finish(t)
+					if err == nil {
+						_, err = a.sp.Put(t, name, space.File{Content: c, Copies: 1}, space.Cond{})
+					}
+					u.Keep()
+					if _, bad := b.disk.Get(past.Table, c.Ref.Object[:]); (bad == nil) == near {
+						old = name
+					} else {
+						want[name] = []string{"content"}
+					}
+					return err
+				})
+			}
+			lost := w.answerLost(b)
+			var err error
+			over := false
+			b.node.Do(func() {
+				b.node.Endpoint(2).Go(func(t *task.T) error { return b.sp.Rename(t, old, "new", space.Cond{}) }, func(e error) { over, err = true, e })
+			})
+			w.net.Run(75 * time.Second)
+			if !*lost {
+				t.Fatal("the answer came")
+			}
+			w.net.Heal()
+			w.net.Run(5 * time.Minute)
+			if !over || near && err != nil || !near && !errors.Is(err, space.ErrUncertain) || errors.Is(err, space.ErrNotFound) {
+				t.Errorf("the rename is over: %t, %v", over, err)
+			}
+			for _, after := range []time.Duration{0, 12 * time.Hour} {
+				w.net.Run(after)
+				for _, p := range append(opened(h, w.members[2]), m...) {
+					has := p.has()
+					if has["new"] = slices.Compact(has["new"]); len(has) != len(want)+1 || !slices.Equal(has["new"], []string{"content"}) {
+						t.Errorf("%d names are there, want %d, and the new one has %q", len(has), len(want)+1, has["new"])
+					}
+				}
+			}
+			if sum.Err != nil || sum.Spaces > 0 {
+				t.Errorf("swept: %+v", *sum)
+			}
+		})
+	}
+}
+
+// TestPartedBesideRename: a majority gets out of sight while a file is put, and another one is renamed at the same moment. The
+// put does not wait for the majority as the rename does; nor does a rename where contents are never given back.
+func TestPartedBesideRename(t *testing.T) {
+	for _, convergent := range []bool{false, true} {
+		w, l := partingWorld(t, 76)
+		h := w.members[0].create(space.Founding{Name: "x", Convergent: convergent})
+		m := opened(h, w.members[0], w.members[4])
+		m[0].puts("old", "content")
+		b := m[1]
+		var put, renamed time.Duration
+		begun := w.net.Elapsed()
+		over := func(took *time.Duration) func(error) {
+			return func(err error) {
+				if *took = w.net.Elapsed() - begun; err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		l.then = func() { l.then = func() { w.cutOff(b) } } // not while what comes before both is put
+		ep := b.node.Endpoint(2)
+		b.node.Do(func() {
+			ep.Go(func(t *task.T) error { _, err := b.sp.Put(t, "first", space.File{}, space.Cond{}); return err }, nil)
+		})
+		w.net.Run(5 * time.Millisecond)
+		b.node.Do(func() {
+			if !convergent {
+				ep.Go(func(t *task.T) error { _, err := b.sp.Put(t, "put", space.File{}, space.Cond{}); return err }, over(&put))
+			}
+			ep.Go(func(t *task.T) error { return b.sp.Rename(t, "old", "new", space.Cond{}) }, over(&renamed))
+		})
+		w.net.Run(5 * time.Minute)
+		if renamed == 0 || !convergent && (put == 0 || put >= time.Minute) || convergent && renamed >= time.Minute {
+			t.Errorf("convergent: %t; it is put after %s, and renamed after %s", convergent, put, renamed)
+		}
+	}
+}
+
+// TestPartedInMerge: one who brings a file and a folder of one name together loses sight of a majority meanwhile. That brings them
+// together, too, and removes what got another name. It does not come back, without its content.
+func TestPartedInMerge(t *testing.T) {
+	w, l := partingWorld(t, 77)
+	h := w.members[0].create(space.Founding{Name: "x"})
+	m := opened(h, w.members[0], w.members[4])
+	a, b := m[0], m[1]
+	a.puts("first", "one")
+	b.has()
+	w.alone(b)
+	a.puts("way", "a's file")
+	b.puts("way/on", "below b's folder")
+	w.meet()
+	l.then = func() { w.cutOff(b) }
+	b.must("look", func(t *task.T) error { return b.sp.Look(t, func(space.Snapshot) error { return nil }) })
+	if l.then != nil {
+		t.Fatal("nothing was brought together")
+	}
+	beside := ""
+	for name := range a.has() {
+		if strings.HasPrefix(name, "way (2)") {
+			beside = name
+		}
+	}
+	a.must("remove", func(t *task.T) error { _, err := a.sp.Remove(t, beside, 0, space.Cond{}); return err })
+	w.net.Run(10 * time.Minute)
+	w.meet()
+	b.has()
+	w.net.Run(10 * time.Minute)
+	want := map[string][]string{"first": {"one"}, "way": {"a's file"}}
+	if beside == "way (2)" {
+		delete(want, "way")
+		want["way/on"] = []string{"below b's folder"}
+	}
+	mustHave(t, append(opened(h, w.members[2]), m...), want)
 }

@@ -62,7 +62,8 @@ func (sp *Space) add(t *task.T, o *op) (*tree.Version, error) {
 func (sp *Space) work(t *task.T) error {
 	for len(sp.queue) > 0 {
 		n := min(len(sp.queue), sp.s.cfg.Batch)
-		if i := slices.IndexFunc(sp.queue[:n], func(o *op) bool { return o.strict != sp.queue[0].strict }); i > 0 {
+		first := sp.queue[0]
+		if i := slices.IndexFunc(sp.queue[:n], func(o *op) bool { return o.strict != first.strict || o.shares != first.shares }); i > 0 {
 			n = i
 		}
 		ops := sp.queue[:n:n]
@@ -92,9 +93,11 @@ type attempt struct {
 	gone    []piece.Ref     // nodes that it does not need any more
 	dropped []*tree.Version // nor these
 	root    *roots.Root
+	strict  bool // a majority of those who keep the root makes it, or nobody
+	unknown bool // nobody has said what became of it: it may be one
 }
 
-// commit makes changes, all strict or none, again and again until a root with them is current.
+// commit makes changes, all of one kind, again and again until a root with them is current.
 func (sp *Space) commit(t *task.T, ops []*op) ([]result, error) {
 	end := sp.s.ep.Now().Add(sp.s.cfg.Patience)
 	var tried []*attempt
@@ -107,7 +110,7 @@ func (sp *Space) commit(t *task.T, ops []*op) ([]result, error) {
 					sp.names.Last = tried[i].made
 				}
 				sp.settled(tried, tried[i])
-				return tried[i].results, nil
+				return told(tried, tried[i]), nil
 			}
 			var a *attempt
 			a, err = sp.build(t, r, fresh, ops)
@@ -118,22 +121,22 @@ func (sp *Space) commit(t *task.T, ops []*op) ([]result, error) {
 			}
 			if err == nil && a.root == nil {
 				sp.settled(tried, nil)
-				return a.results, nil
+				return told(tried, a), nil
 			}
 			if err == nil {
 				tried = append(tried, a)
 				var now *roots.Root
-				now, err = sp.replace(t, a.root, r.Version, ops[0].strict || r.Apart == 0 && shares(ops))
+				now, err = sp.replace(t, a.root, r.Version, a.strict)
 				if err == nil {
 					sp.current, sp.own, sp.names.Last = now, now, a.made
 					sp.settled(tried, a)
-					return a.results, nil
+					return told(tried, a), nil
 				}
 				if errors.Is(err, past.ErrConflict) && now != nil && now.Version > r.Version {
 					r, fresh, err = now, true, nil // somebody was faster
 					continue
 				}
-				sp.names.Last = a.made // it may be one
+				sp.names.Last, a.unknown = a.made, !errors.Is(err, past.ErrConflict)
 			}
 		}
 		if fatal(err) || !sp.s.ep.Now().Before(end) {
@@ -154,16 +157,17 @@ func (sp *Space) commit(t *task.T, ops []*op) ([]result, error) {
 // of, and so nobody else seems to be at it, that is taken without looking (fresh is false): if
 // it is not current any more, it cannot be replaced.
 func (sp *Space) base(t *task.T, ops []*op) (r *roots.Root, fresh bool, err error) {
-	if !shares(ops) && sp.own != nil && sp.own == sp.current && sp.own.Apart == 0 {
+	if !sp.shares(ops) && sp.own != nil && sp.own == sp.current && sp.own.Apart == 0 {
 		return sp.own, false, nil
 	}
 	r, err = sp.now(t)
 	return r, true, err
 }
 
-// shares reports whether a change gives contents other names. One that is made from a root of a majority is made by a
-// majority, or not at all: if that has gone away meanwhile it is made anew from the root of those who are left, see anew.go.
-func shares(ops []*op) bool { return slices.ContainsFunc(ops, func(o *op) bool { return o.shares }) }
+// shares reports whether changes give contents other names, which are given back with their last one. What is made of
+// such from a root of a majority is made by a majority, or not at all: if that has gone away meanwhile it is made anew from the
+// root of those who are left, see anew.go.
+func (sp *Space) shares(ops []*op) bool { return ops[0].shares && !sp.charter.Convergent }
 
 // fatal reports whether another try would end in the same way. Where a majority is away what is missing of the directory
 // (ErrMissing) comes back with it; else a newer root may do without it.
@@ -206,6 +210,7 @@ func (sp *Space) build(t *task.T, r *roots.Root, fresh bool, ops []*op) (*attemp
 		return nil, err
 	}
 	a := &attempt{made: made, from: r.Version, results: make([]result, len(ops))}
+	a.strict = ops[0].strict || r.Apart == 0 && (sp.shares(ops) || v.Beside && !sp.charter.Convergent)
 	for i, o := range ops {
 		x, err := o.run(v.View)
 		if err != nil && !refused(err) {
@@ -243,12 +248,32 @@ func refused(err error) bool {
 	return errors.Is(err, ErrNotFound) || errors.Is(err, ErrChanged) || errors.Is(err, ErrClash) || errors.Is(err, tree.ErrName) || errors.Is(err, errAnew)
 }
 
-// settled gives back what the attempts leave over: of the one that was made what it replaced, of
-// the others what they wrote.
+// told are the results of an attempt that was made, or that would change nothing. What it refused, and another one that may
+// have been made did not, is uncertain.
+func told(tried []*attempt, a *attempt) []result {
+	for i, x := range a.results {
+		if x.err != nil && slices.ContainsFunc(tried, func(o *attempt) bool { return o != a && o.unknown && o.results[i].err == nil }) {
+			a.results[i].err = uncertain(x.err)
+		}
+	}
+	return a.results
+}
+
+// uncertain is the error of a change of which an earlier try may have been made. That the last one was refused says nothing then.
+func uncertain(err error) error {
+	if refused(err) && !errors.Is(err, errAnew) {
+		return ErrUncertain
+	}
+	return errors.Join(ErrUncertain, err)
+}
+
+// settled gives back what the attempts leave over: of the one that was made what it replaced, of those that were
+// not made what they wrote. One of which nobody knows stays open (package notes): it may stand out of sight, and be
+// brought together with the others later. What it wrote and nobody needs is swept up when a majority's root has settled it.
 func (sp *Space) settled(tried []*attempt, won *attempt) {
 	c := sp.s.changes[sp.id]
 	for _, a := range tried {
-		if a != won {
+		if a != won && !a.unknown {
 			c.Lost(a.made)
 			sp.give(a.saved)
 		}

@@ -45,6 +45,12 @@ func opened(h space.Handle, members ...*member) (machines []*part) {
 
 // alone takes one machine out of the others' sight, for so long that each side knows it.
 func (w *world) alone(p *part) {
+	w.cutOff(p)
+	w.net.Run(25 * time.Minute)
+}
+
+// cutOff ends the links between one machine and the others.
+func (w *world) cutOff(p *part) {
 	var most []*kbrtest.Node
 	for _, m := range w.members {
 		if m.node != p.node {
@@ -52,7 +58,6 @@ func (w *world) alone(p *part) {
 		}
 	}
 	w.net.Partition(most, []*kbrtest.Node{p.node})
-	w.net.Run(25 * time.Minute)
 }
 
 func (w *world) part(parts int) {
