@@ -48,6 +48,10 @@ func runMass(ctx context.Context, r *experiment.Run) error {
 	return nil
 }
 
+// massAsks is how many lookups begin in a second: a ring whose links close is whole again after some
+// three seconds, in which there must be enough of them to show that 99 % were answered.
+const massAsks = 200
+
 // ways are how nodes die.
 type ways struct {
 	name        string
@@ -81,7 +85,7 @@ func strikeMany(ctx context.Context, r *experiment.Run, percent int, w *ways) (t
 		}
 	}
 	v := f.Vacancy(1000)
-	took, err := f.Recover(ctx, "leaf sets", 5*time.Minute, 20, func() bool { v.Look(); return f.Inexact(32) == 0 })
+	took, err := f.Recover(ctx, "leaf sets", 5*time.Minute, massAsks, func() bool { v.Look(); return f.Inexact(32) == 0 })
 	if err != nil {
 		return 0, err
 	}
