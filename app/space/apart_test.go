@@ -620,3 +620,27 @@ func TestPartedInMerge(t *testing.T) {
 	}
 	mustHave(t, append(opened(h, w.members[2]), m...), want)
 }
+
+// TestDoneWithElsewhere: of two parts of a ring that have met, the one with a majority brings both roots together, and the
+// other one, which has lost sight of it before that, goes on beside the one that it knows to be kept. When they meet again that one
+// is kept by nobody, and wanted by nobody.
+func TestDoneWithElsewhere(t *testing.T) {
+	w := newWorld(t, 5, 77)
+	h := w.members[0].create(space.Founding{Name: "x"})
+	m := opened(h, w.members[0], w.members[4])
+	a, b := m[0], m[1]
+	a.puts("first", "one")
+	b.has()
+	w.alone(b)
+	a.puts("way", "a's file")
+	b.puts("way/on", "below b's folder")
+	w.meet()
+	w.cutOff(b)
+	b.must("look", func(t *task.T) error { return b.sp.Look(t, func(space.Snapshot) error { return nil }) })
+	a.has()
+	a.puts("a", "a's")
+	w.net.Run(10 * time.Minute)
+	b.puts("b", "b's")
+	w.meet()
+	mustHave(t, append(opened(h, w.members[2]), m...), map[string][]string{"first": {"one"}, "a": {"a's"}, "b": {"b's"}, "way": {"a's file"}, "way (2)/on": {"below b's folder"}})
+}

@@ -91,8 +91,8 @@ func RivalID(object, certificate id.Hash) id.Hash {
 }
 
 // Absorb returns the points that a branch which begins now knows: of those that meet in it, and
-// of what they knew. The first is current, the others are kept, and what they kept: at most
-// MaxRivals in all.
+// of what they knew. The first is current, the others are kept, and what they kept, but for what one of them has
+// done with: its holders have it no more. At most MaxRivals in all are kept.
 func Absorb(met []*Version) (points []*Absorbed) {
 	for i, v := range met {
 		points = add(points, v.Ruling.Point(i > 0 && v.Ruling.Certificate != met[0].Ruling.Certificate && !grown(met, v)))
@@ -105,7 +105,9 @@ func Absorb(met []*Version) (points []*Absorbed) {
 		for _, v := range met {
 			for _, a := range v.Ruling.Absorbed {
 				if some(a) {
-					points = add(points, a.rejoined(met))
+					x := a.rejoined(met)
+					x.Kept = x.Kept && !slices.ContainsFunc(met, func(u *Version) bool { return u.Ruling.doneWith(x.Certificate) })
+					points = add(points, x)
 				}
 			}
 		}
@@ -115,6 +117,11 @@ func Absorb(met []*Version) (points []*Absorbed) {
 	}
 	// Without the oldest a straggler may be taken for a rival once more: it is kept in vain.
 	return points[:min(len(points), MaxAbsorbed)]
+}
+
+// doneWith reports whether a ruling's branch knew a version, and does not have it kept.
+func (r *Ruling) doneWith(certificate id.Hash) bool {
+	return slices.ContainsFunc(r.Absorbed, func(a *Absorbed) bool { return a.Certificate == certificate }) && !slices.Contains(r.Rivals(), certificate)
 }
 
 // add adds a point, or what it says beyond another of its branch.

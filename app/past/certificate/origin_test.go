@@ -1,6 +1,7 @@
 package certificate_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/phyllo-net/phyllo/app/past/certificate"
@@ -43,6 +44,28 @@ func TestRulingOver(t *testing.T) {
 		}
 		if got := c.a.Covers(c.b); got != c.covers {
 			t.Errorf("%s: covers is %t", c.what, got)
+		}
+	}
+}
+
+// TestAbsorbDoneWith: what one of those that meet has kept, and another one knew and has not, is not kept, as nobody has it;
+// what each of them keeps, or one alone knows, is.
+func TestAbsorbDoneWith(t *testing.T) {
+	ruling := func(n uint64, absorbed ...*certificate.Absorbed) *certificate.Ruling {
+		return &certificate.Ruling{Origin: certificate.Term{Count: n}, Term: certificate.Term{Count: n}, Number: 1, Certificate: id.HashOf("version", n), Absorbed: absorbed}
+	}
+	done, both, alone := ruling(1), ruling(2), ruling(3)
+	a := ruling(11, done.Point(true), both.Point(true), alone.Point(true))
+	b := ruling(12, done.Point(false), both.Point(true))
+	for _, met := range [][]*certificate.Version{{{Ruling: a}, {Ruling: b}}, {{Ruling: b}, {Ruling: a}}} {
+		points := certificate.Absorb(met)
+		want := []id.Hash{met[1].Ruling.Certificate, both.Certificate, alone.Certificate}
+		got := certificate.Rivals(points)
+		if len(got) != 3 || slices.ContainsFunc(want, func(h id.Hash) bool { return !slices.Contains(got, h) }) {
+			t.Errorf("kept are %v, want %v", got, want)
+		}
+		if !slices.ContainsFunc(points, func(x *certificate.Absorbed) bool { return x.Certificate == done.Certificate }) {
+			t.Error("what is not kept is not known any more")
 		}
 	}
 }
