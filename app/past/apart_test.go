@@ -401,7 +401,7 @@ func TestPushedOut(t *testing.T) {
 }
 
 // TestBackInARound: who comes back after long is missed no more from then on: the next round, which looks who is there, may
-// begin after it went again.
+// begin after it went again. Nor is it after all have gone, and one of them comes back before it.
 func TestBackInARound(t *testing.T) {
 	w := newWorld(t, 3, kbrtest.Config{Seed: 66}, nil)
 	gone := w.members[2]
@@ -418,6 +418,14 @@ func TestBackInARound(t *testing.T) {
 		if d := m.past.MissedFor(gone.cert.Node); d > 0 {
 			t.Errorf("%s has missed who is there for %s", m.node.Self(), d)
 		}
+	}
+	w.net.Run(2 * rounds.Calm)
+	kill(w.members)
+	w.net.Run(time.Minute)
+	w.members[0].restart()
+	w.net.Run(time.Minute)
+	if d := w.members[0].past.MissedFor(gone.cert.Node); d > 0 {
+		t.Errorf("one that starts alone has missed for %s who was there", d)
 	}
 }
 

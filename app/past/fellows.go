@@ -1,7 +1,6 @@
 package past
 
 import (
-	"bytes"
 	"errors"
 	"slices"
 	"time"
@@ -31,6 +30,9 @@ const maxFellowsKept = 64
 
 // noted is what is written down together of those near: the ids of the fellows and of those who are away, and the circle.
 type noted struct{ fellows, circle string }
+
+// counted is what is written down together of how long others have been missed, and those whom rulings name.
+type counted struct{ missed, named string }
 
 // noteFellows writes down who is near, who went away a moment ago, and who they are of whom a majority is to be there,
 // where that is new. Nobody waits for it. One write is under way at a time, so that an older one cannot come last.
@@ -102,26 +104,26 @@ const (
 
 // miss goes on counting for how long others have been missed.
 func (p *Past) miss(t *task.T) error {
-	before, namedBefore := p.missed.Bytes(), p.named.Bytes()
 	for _, ms := range []*missed.Missed{&p.missed, &p.named} {
 		ms.Pass(p.ep.Now(), 2*p.cfg.Sync, func(n id.ID) bool { return client.Contains(p.ep.NeighborSet(maxFellows), n) })
 	}
 	p.named.Only(p.unseen())
 	p.look()
 	p.encircle()
-	now, named, st := p.missed.Bytes(), p.named.Bytes(), p.cfg.Store
-	if bytes.Equal(before, now) && bytes.Equal(namedBefore, named) {
+	now, st := counted{string(p.missed.Bytes()), string(p.named.Bytes())}, p.cfg.Store
+	if now == p.written { // not as they were before this round: Update has noted since who is back
 		p.noteFellows()
 		return nil
 	}
 	// A disk that fails makes others be waited for for longer.
 	_, err := task.Work(t, disk, func() (struct{}, error) {
 		var b store.Batch
-		b.Put(PromiseTable, []byte(missedKey), now)
-		b.Put(PromiseTable, []byte(namedKey), named)
+		b.Put(PromiseTable, []byte(missedKey), []byte(now.missed))
+		b.Put(PromiseTable, []byte(namedKey), []byte(now.named))
 		return struct{}{}, st.Apply(&b)
 	})
 	if err == nil {
+		p.written = now
 		p.noteFellows() // who is not waited for any more is forgotten where it is written what else is known of him
 	}
 	return passStop(err)

@@ -37,6 +37,7 @@ type upkeep struct {
 	named   missed.Missed // of those whom rulings name: some went before this node came
 	circle  missed.Circle
 	noted   noted                    // what lies on the disk of fellows, away and circle
+	written counted                  // and of who is missed
 	noting  bool                     // it is being written
 	surplus map[id.Hash]task.Instant // replicas that are not this node's to keep, since when
 	erased  quota
