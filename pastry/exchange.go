@@ -209,9 +209,17 @@ func (n *Node) nameOther(g *grant, s side, m *msg.Lease) {
 	if b := n.neighbour(s); b != nil && b != g.to {
 		g.other = b.h.ID
 	}
-	if before := n.grantOf(&n.sides[s], g.to); before != nil {
-		if other, until := n.otherIn(before); other != g.other && !other.IsZero() {
-			g.former, g.formerUntil = other, until
+	before := n.grantOf(&n.sides[s], g.to)
+	if before == nil {
+		return
+	}
+	for _, x := range [2]former{{before.other, before.until}, before.former} {
+		switch {
+		case x.node.IsZero() || x.node == g.other || !n.Now().Before(x.until):
+		case g.former.node.IsZero():
+			g.former = x
+		default: // either of two, or g.other: till both have ended, nobody is the other one for certain
+			g.former = former{g.to.h.ID, max(g.former.until, x.until)}
 		}
 	}
 }
@@ -302,8 +310,7 @@ func (n *Node) mayGrant(s side, c *contact, m *msg.Lease) (nearer *peer.Handle, 
 		switch {
 		case d.Less(away):
 			nearerHeld = true
-			other, _ := n.otherIn(&g)
-			allow = allow && g.to.there() && !g.to.active && (renews || n.ready() && other == c.h.ID)
+			allow = allow && g.to.there() && !g.to.active && (renews || n.ready() && n.otherIn(&g) == c.h.ID)
 		case fartherHeld == nil || d.Less(n.leafs.away(s, fartherHeld.h.ID)):
 			fartherHeld = g.to
 		}

@@ -108,23 +108,28 @@ type adjacency struct {
 
 // grant is a lease that was given.
 type grant struct {
-	to    *contact
-	inc   uint64 // the incarnation that holds it
-	num   uint32 // of the holder's request
-	until task.Instant
-	short bool  // its holder is to renew it every LeaseRenew
-	other id.ID // with whom the holder is linked on its other side, or will be: see nameOther
-	// former is who stands in place of other until then, as the lease before said.
-	former      id.ID
-	formerUntil task.Instant
+	to     *contact
+	inc    uint64 // the incarnation that holds it
+	num    uint32 // of the holder's request
+	until  task.Instant
+	short  bool  // its holder is to renew it every LeaseRenew
+	other  id.ID // with whom the holder is linked on its other side, or will be: see nameOther
+	former former
 }
 
-// otherIn returns with whom the holder of a lease may be linked on its other side, and until when the lease says so.
-func (n *Node) otherIn(g *grant) (id.ID, task.Instant) {
-	if n.Now().Before(g.formerUntil) {
-		return g.former, g.formerUntil
+// former is who stands in place of a lease's other node until then, as leases before it said: the holder itself
+// where they named several, so that nobody does.
+type former struct {
+	node  id.ID
+	until task.Instant
+}
+
+// otherIn returns with whom the holder of a lease may be linked on its other side.
+func (n *Node) otherIn(g *grant) id.ID {
+	if n.Now().Before(g.former.until) {
+		return g.former.node
 	}
-	return g.other, g.until
+	return g.other
 }
 
 // runs reports whether a lease that was given has not ended, and is not to except.

@@ -1,6 +1,7 @@
 package pastry_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -328,6 +329,13 @@ func TestNoLeasePastOneWhoIsLinkedIn(t *testing.T) {
 // since. What it asked before that comes late, and makes nobody else of the one with whom it is linked: the next one beyond gets no
 // lease past it. But a newcomer that only ever asks again does not keep that one out for longer than its first lease runs.
 func TestLateRequestNamesNobodyElse(t *testing.T) {
+	for _, back := range []bool{false, true} {
+		t.Run(fmt.Sprintf("back %v", back), func(t *testing.T) { lateRequest(t, back) })
+	}
+}
+
+// lateRequest is one of them: who has ended comes back, or does not.
+func lateRequest(t *testing.T, back bool) {
 	s := soloAt(t, 0x10)
 	for _, x := range []uint8{0x40, 0x60, 0xd0, 0xe0} {
 		s.Learn(stranger(x), pastry.Place{Leaf: true})
@@ -384,6 +392,19 @@ func TestLateRequestNamesNobodyElse(t *testing.T) {
 	}
 	if asks(next, &msg.Lease{Ask: 1, Active: true}) {
 		t.Error("the next one beyond has a lease past a newcomer that may have been linked in")
+	}
+	if back { // and is taken for the newcomer's other neighbour again, which the next one may be
+		again := *ended
+		again.Incarnation++
+		s.hear(&again, &msg.LeafProbe{Active: true})
+		answer(&again, next, left)
+		if num++; !asks(newcomer, &msg.Lease{Ask: num}) {
+			t.Fatal("the newcomer's lease does not go on")
+		}
+		if asks(&again, &msg.Lease{Ask: 1, Active: true}) {
+			t.Error("one that has come back has a lease past a newcomer that the next one may have linked in")
+		}
+		return
 	}
 	for i := range 36 {
 		s.run(time.Second)
