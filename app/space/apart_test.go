@@ -547,6 +547,40 @@ func TestAnswerLost(t *testing.T) {
 	}
 }
 
+// TestRootDenies: the root of a space's root says that there is none when it is asked for a change. That proves nothing, so what
+// the next try refuses is not known to be refused: the first one may have been made.
+func TestRootDenies(t *testing.T) {
+	w := newWorld(t, 5, 78)
+	h := w.members[0].create(space.Founding{Name: "x"})
+	m := opened(h, w.members[0], w.members[4])
+	a, b := m[0], m[1]
+	a.puts("first", "one")
+	b.puts("second", "two")
+	a.has()
+	denied, first := false, errors.New("it has no end")
+	for _, x := range w.members {
+		x.node.OnDeliver = func(_ wire.AppID, d *kbr.Delivery) bool {
+			if q, err := msg.Decode(d.Payload); err != nil || denied {
+				return false
+			} else if _, ok := q.(*msg.Update); !ok {
+				return false
+			}
+			denied = true
+			d.Reply(msg.Encode(&msg.Absent{Sure: true}))
+			a.node.Endpoint(2).Go(func(t *task.T) error {
+				_, err := a.sp.Put(t, "f", space.File{}, space.Cond{Absent: true})
+				return err
+			}, func(err error) { first = err })
+			return true
+		}
+	}
+	err := b.do(func(t *task.T) error { _, err := b.sp.Put(t, "f", space.File{}, space.Cond{Absent: true}); return err })
+	if !denied || first != nil {
+		t.Fatalf("denied: %t; the other one's put: %v", denied, first)
+	}
+	wantErr(t, "put what may have been put", err, space.ErrUncertain)
+}
+
 // TestPartedBesideRename: a majority gets out of sight while a file is put, and another one is renamed at the same moment. The
 // put does not wait for the majority as the rename does; nor does a rename where contents are never given back.
 func TestPartedBesideRename(t *testing.T) {

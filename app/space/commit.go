@@ -136,7 +136,9 @@ func (sp *Space) commit(t *task.T, ops []*op) ([]result, error) {
 					r, fresh, err = now, true, nil // somebody was faster
 					continue
 				}
-				sp.names.Last, a.unknown = a.made, !errors.Is(err, past.ErrConflict)
+				// A conflict that shows no root, an older one, or the same one, is one root's word without proof.
+				rival := errors.Is(err, past.ErrConflict) && now != nil && now.Version == r.Version && now.Certificate != r.Certificate
+				sp.names.Last, a.unknown = a.made, !rival
 			}
 		}
 		if fatal(err) || !sp.s.ep.Now().Before(end) {

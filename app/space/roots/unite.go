@@ -10,6 +10,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/space/notes"
 	"github.com/phyllo-net/phyllo/app/space/piece"
 	"github.com/phyllo-net/phyllo/app/space/tree"
+	"github.com/phyllo-net/phyllo/id"
 )
 
 // Two roots that were made apart are brought together name by name, and version by version. Each
@@ -62,7 +63,6 @@ func (v *View) unite(have, e *tree.Entry, s sides) (u united) {
 		}
 		u.left = append(u.left, x)
 	}
-	u.same = slices.Equal(u.left, ours)
 	var followed []*tree.Version // as they have it
 	for _, y := range theirs {
 		x := twin(u.left, y)
@@ -75,6 +75,8 @@ func (v *View) unite(have, e *tree.Entry, s sides) (u united) {
 		}
 		followed = append(followed, x)
 	}
+	share(u.left, u.news, followed)
+	u.same = slices.Equal(u.left, ours)
 	switch {
 	case len(u.news) == 0:
 		u.all = u.left
@@ -104,6 +106,36 @@ func wary(x *tree.Version, known func(*tree.Version) bool) *tree.Version {
 	y := *x
 	y.Shared = true
 	return &y
+}
+
+// share marks those versions of one name, in all lists, that have a content in common. What puts a file again, as nobody has
+// told what became of the first time, may have put it twice: two versions of one content, of which neither knows of the other.
+func share(lists ...[]*tree.Version) {
+	users := make(map[id.Hash][]*tree.Version) // of the topmost object of a content
+	for _, list := range lists {
+		for _, x := range list {
+			for _, c := range x.Contents() {
+				if o := c.Ref.Object; !slices.Contains(users[o], x) {
+					users[o] = append(users[o], x)
+				}
+			}
+		}
+	}
+	marked := make(map[*tree.Version]*tree.Version)
+	for _, list := range lists {
+		for i, x := range list {
+			common := func(c piece.Content) bool { return len(users[c.Ref.Object]) > 1 }
+			if x.Shared || !slices.ContainsFunc(x.Contents(), common) {
+				continue
+			}
+			if marked[x] == nil {
+				y := *x
+				y.Shared = true
+				marked[x] = &y
+			}
+			list[i] = marked[x]
+		}
+	}
 }
 
 // versions are those of an entry that may be nil.
