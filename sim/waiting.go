@@ -117,8 +117,8 @@ func (s *Sim) next(ni uint32) uint32 {
 	return first
 }
 
-// behind reports whether one of the rest has to wait for something urgent that stands before it: a message
-// for the news of the link that it came over, and the end of a link for what came over that.
+// behind reports whether one of the rest has to wait for something urgent: a message for the news of the
+// link that it came over, and the end of a link for what came over that, be it before the end was known or since.
 func (s *Sim) behind(e *event) bool {
 	over := e.slot
 	if e.kind == kHello {

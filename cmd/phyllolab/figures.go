@@ -119,7 +119,7 @@ func writePage(out string, r *experiment.Report, about experiment.Circumstances)
 // writeIndex lists the pages that are there.
 func writeIndex(out string) error {
 	var b strings.Builder
-	b.WriteString("# The papers' figures, beside phyllo's\n\nWritten by `make figures`: the protocol code of the real node, in simulation. " +
+	b.WriteString("# The papers' figures, beside phyllo's\n\nWritten by `phyllolab figures`, as by `make figures`: the protocol code of the real node, in simulation. " +
 		"Each page has its command, and the same command gives the same figures.\n\n| page | what is measured |\n|---|---|\n")
 	for _, e := range evaluation.All() {
 		if _, err := os.Stat(filepath.Join(out, e.Name+".md")); err == nil {

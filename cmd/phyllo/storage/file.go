@@ -122,6 +122,9 @@ func putAll(ctx context.Context, w *console.World, p *putFlags, from string) (le
 		}
 	}
 	if at, err := os.Stat(from); err == nil && at.IsDir() {
+		if err := command.NewName(root); p.as == "" && root != "." && err != nil { // or each file below would be left out for it
+			return 0, console.Usage("%w: give it with --as", err)
+		}
 		from += string(filepath.Separator) // a link to a folder that somebody names is followed, and none in a folder
 	}
 	leave := func(at string, why error) error {

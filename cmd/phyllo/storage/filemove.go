@@ -42,6 +42,9 @@ the name already is only replaced with --force. Older versions stay under the ol
 			case folder && !strings.HasSuffix(q.To, "/"):
 				q.To += "/"
 			}
+			if err := command.NewName(q.To); err != nil {
+				return err
+			}
 			return w.Ask(cmd.Context(), "moving …", func(ctx context.Context, c *api.Client) error {
 				if err := c.FileMove(ctx, q); err != nil {
 					return err

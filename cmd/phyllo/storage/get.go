@@ -183,7 +183,11 @@ func (g *getting) file(ctx context.Context, q api.FileName, to string) error {
 	}
 	defer content.Close()
 	if at, err := os.Stat(to); to == "" || err == nil && at.IsDir() {
-		to = filepath.Join(to, path.Base(f.Name))
+		base := path.Base(f.Name)
+		if base == "." || !filepath.IsLocal(base) { // others may write to a space, with any program
+			return fmt.Errorf("%q is no name for a file on this computer: say where to write it with --output", f.Name)
+		}
+		to = filepath.Join(to, base)
 	}
 	if err := g.free(to); err != nil {
 		return err

@@ -127,7 +127,7 @@ func (r *Report) Page(c Circumstances, name string) []byte {
 	var b strings.Builder
 	e := r.Experiment
 	fmt.Fprintf(&b, "# %s: %s\n\nPublished: %s.\n\n", e.Name, e.What, e.Paper)
-	fmt.Fprintf(&b, "Written by `make figures`, not by hand: `%s`, seed %d, on %s, in %.0f s. The paper's size is that of `--full`, %d nodes. "+
+	fmt.Fprintf(&b, "Written by `phyllolab figures`, not by hand: `%s`, seed %d, on %s, in %.0f s. The paper's size is that of `--full`, %d nodes. "+
 		"A rate is k of n, with its one-sided bound of 95 %%.\n\n", c.Command, r.Params.Seed, c.Machine, c.Took.Seconds(), e.Full)
 	for i, p := range r.Plots {
 		fmt.Fprintf(&b, "![%s](%s)\n\n", p.Title, PlotName(name, i))
