@@ -81,7 +81,8 @@ func TestRelay(t *testing.T) {
 	if err := caller.Connect(ctx, &h2); err != nil {
 		t.Fatal(err)
 	}
-	if l := caller.Links(); len(l) != 1 || l[0].Via != two.h.Key {
+	// Who has fewer relays than it wants looks for another, and may have met the caller directly meanwhile.
+	if l := caller.Links(); len(l) != 1 || l[0].Relayed && l[0].Via != two.h.Key {
 		t.Errorf("the link is %+v", l)
 	}
 }
