@@ -618,12 +618,11 @@ func TestPartedBesideRename(t *testing.T) {
 	}
 }
 
-// TestPartedInMerge: one who brings a file and a folder of one name together loses sight of a majority meanwhile. That brings them
-// together, too, and removes what got another name. It does not come back, without its content.
-func TestPartedInMerge(t *testing.T) {
-	w, l := partingWorld(t, 77)
-	h := w.members[0].create(space.Founding{Name: "x"})
-	m := opened(h, w.members[0], w.members[4])
+// fileBesideFolder parts a ring in which a puts a file and b, alone, a folder of one name, and lets them meet; nobody has
+// brought both together yet.
+func fileBesideFolder(w *world) (h space.Handle, m []*part) {
+	h = w.members[0].create(space.Founding{Name: "x"})
+	m = opened(h, w.members[0], w.members[4])
 	a, b := m[0], m[1]
 	a.puts("first", "one")
 	b.has()
@@ -631,6 +630,15 @@ func TestPartedInMerge(t *testing.T) {
 	a.puts("way", "a's file")
 	b.puts("way/on", "below b's folder")
 	w.meet()
+	return h, m
+}
+
+// TestPartedInMerge: one who brings a file and a folder of one name together loses sight of a majority meanwhile. That brings them
+// together, too, and removes what got another name. It does not come back, without its content.
+func TestPartedInMerge(t *testing.T) {
+	w, l := partingWorld(t, 77)
+	h, m := fileBesideFolder(w)
+	a, b := m[0], m[1]
 	l.then = func() { w.cutOff(b) }
 	b.must("look", func(t *task.T) error { return b.sp.Look(t, func(space.Snapshot) error { return nil }) })
 	if l.then != nil {
@@ -660,15 +668,8 @@ func TestPartedInMerge(t *testing.T) {
 // is kept by nobody, and wanted by nobody.
 func TestDoneWithElsewhere(t *testing.T) {
 	w := newWorld(t, 5, 77)
-	h := w.members[0].create(space.Founding{Name: "x"})
-	m := opened(h, w.members[0], w.members[4])
+	h, m := fileBesideFolder(w)
 	a, b := m[0], m[1]
-	a.puts("first", "one")
-	b.has()
-	w.alone(b)
-	a.puts("way", "a's file")
-	b.puts("way/on", "below b's folder")
-	w.meet()
 	w.cutOff(b)
 	b.must("look", func(t *task.T) error { return b.sp.Look(t, func(space.Snapshot) error { return nil }) })
 	a.has()

@@ -43,7 +43,7 @@ func runMass(ctx context.Context, r *experiment.Run) error {
 		}
 		p.Series = append(p.Series, s)
 	}
-	r.Notes = append(r.Notes, "The goals are of processes that are killed: their links close. A silent death is noticed by the heartbeat, of 30 s, or by one of the 20 lookups a second that meets it.")
+	r.Notes = append(r.Notes, fmt.Sprintf("The goals are of processes that are killed: their links close. A silent death is noticed by the heartbeat, of 30 s, or by one of the %d lookups a second that meets it.", silentAsks))
 	r.Plots = append(r.Plots, p)
 	return nil
 }
