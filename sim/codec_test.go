@@ -80,6 +80,32 @@ func TestBytesAndKindsAreCounted(t *testing.T) {
 	}
 }
 
+// A share of the messages through the codec gives the same run.
+func TestCodecEverySoManyMessages(t *testing.T) {
+	run := func(every int) (w *world, encoded int) {
+		w = newWorld(t, sim.Config{Codec: table, CodecEvery: every, Observe: sim.Observe{
+			Send: func(_, _ sim.NodeRef, _ machine.Class, _ wire.Message, bytes int) {
+				if bytes > 0 {
+					encoded++
+				}
+			},
+		}}, 2)
+		for range 6 {
+			w.say(0, 1, "hello")
+			w.RunFor(time.Second)
+		}
+		return w, encoded
+	}
+	all, each := run(0)
+	some, share := run(4)
+	if all.Trace() != some.Trace() || fmt.Sprint(*all.logs[1]) != fmt.Sprint(*some.logs[1]) {
+		t.Error("the run differs")
+	}
+	if each != 12 || share != 3 || some.Counts().Bytes == 0 || some.Counts().Bytes >= all.Counts().Bytes {
+		t.Errorf("%d of 12 messages encoded, and one in four: %d (%d bytes)", each, share, some.Counts().Bytes)
+	}
+}
+
 // sends makes a world in which one message is sent.
 func sends(t *testing.T, m wire.Message, o sim.Observe) *world {
 	w := newWorld(t, sim.Config{Codec: wire.NewTable((*say)(nil), (*picky)(nil)), Observe: o}, 2)
@@ -137,7 +163,7 @@ func (*optional) Kind() wire.Kind { return wire.Optional }
 
 func TestNodesMaySpeakSeveralVersions(t *testing.T) {
 	var malformed error
-	w := newWorld(t, sim.Config{Codec: table, Observe: sim.Observe{
+	w := newWorld(t, sim.Config{Codec: table, CodecEvery: 1000, Observe: sim.Observe{
 		Malformed: func(_, _ sim.NodeRef, _ []byte, err error) { malformed = err },
 	}}, 1)
 	w.add(func(s *sim.Spec) {

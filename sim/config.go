@@ -24,6 +24,11 @@ type Config struct {
 	// survive that, or is shared by mistake, shows. Without it the receiver is
 	// given the sender's frozen value.
 	Codec *wire.Table
+	// CodecEvery, if above 1, has only each such message of the simulation pass
+	// through Codec, and all from or to a node with a table of its own; Counts.Bytes
+	// counts no others. The trace is the same: it is for storms by the thousand, of
+	// which encoding takes more than half the time.
+	CodecEvery int
 	// Connections gives nodes links; see the package's comment.
 	Connections bool
 	// MaxLinks is the number of links above which a node closes unprotected

@@ -13,7 +13,7 @@ import (
 // to do to it they give to At.
 type Observe struct {
 	// Send: a node gave a message to be sent. to is Nobody if no node has the
-	// id. bytes is the length of its frame, 0 without a Codec.
+	// id. bytes is the length of its frame, 0 if it passes through no Codec.
 	Send func(from, to NodeRef, c machine.Class, m wire.Message, bytes int)
 	// Deliver: a message is given to its receiver next.
 	Deliver func(from, to NodeRef, m wire.Message)

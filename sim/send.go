@@ -29,7 +29,8 @@ func (s *Sim) send(from uint32, ef *machine.Effect) {
 	s.counts.Sent++
 	s.counts.ByKind[p.kind]++
 	bytes := 0
-	if s.cfg.Codec != nil {
+	to := s.index.find(ef.To.ID)
+	if s.encodes(n, to) {
 		b, err := s.codec(from).Encode(ef.Msg)
 		if err != nil {
 			panic(fmt.Sprintf("sim: node %d sends what does not encode: %v", from, err)) // a bug of its protocol
@@ -37,7 +38,6 @@ func (s *Sim) send(from uint32, ef *machine.Effect) {
 		p.msg, bytes = frame(b), wire.FrameHeader+len(b)
 		s.counts.Bytes += uint64(bytes)
 	}
-	to := s.index.find(ef.To.ID)
 	if to != nil {
 		p.to = to.ref - 1
 	} else {
@@ -118,6 +118,15 @@ func (s *Sim) receive(e *event, in *machine.Input) bool {
 	}
 	in.Kind, in.From, in.Msg = machine.InMessage, e.handle, m
 	return true
+}
+
+// encodes reports whether the message just counted passes through a codec.
+func (s *Sim) encodes(from *node, to *entry) bool {
+	if s.cfg.Codec == nil {
+		return false
+	}
+	return s.cfg.CodecEvery <= 1 || s.counts.Sent%uint64(s.cfg.CodecEvery) == 0 ||
+		from.more.codec != nil || to != nil && s.nodes[to.ref-1].more.codec != nil
 }
 
 // codec is the table of a node.
