@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -231,18 +232,25 @@ func (h *Host) Err() error {
 // Self is the node's own handle as of its last input, or nil before Start.
 func (h *Host) Self() *peer.Handle { return h.self.Load() }
 
-// flush waits until no link has frames that wait, or half a second.
+// flushPatience is how long the end waits for links on which nothing moves.
+const flushPatience = 500 * time.Millisecond
+
+// flush waits until no link has frames that wait, or until for half a second none of them
+// went: on a busy computer a goodbye takes longer, and who does not hear it waits for the leases of
+// who has gone.
 func flush(ctx context.Context, t transport.Transport) {
-	ctx, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
-	defer cancel()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
+	least, moved := math.MaxInt, time.Now()
 	for {
 		waiting := 0
 		for _, l := range t.Links() {
 			waiting += l.Queued
 		}
-		if waiting == 0 {
+		if waiting < least {
+			least, moved = waiting, time.Now()
+		}
+		if waiting == 0 || time.Since(moved) >= flushPatience {
 			return
 		}
 		select {

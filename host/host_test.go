@@ -115,6 +115,35 @@ func TestStopInOrder(t *testing.T) {
 	})
 }
 
+// Goodbyes that wait in a busy computer go out as long as they go at all.
+func TestStopWaitsForWhatGoes(t *testing.T) {
+	for _, row := range []struct {
+		busy time.Duration // between two of five frames that wait
+		left int
+		took time.Duration
+	}{
+		{400 * time.Millisecond, 0, 1600 * time.Millisecond},
+		{time.Hour, 4, 500 * time.Millisecond},
+		{499 * time.Millisecond, 0, 4 * 499 * time.Millisecond},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, nil)
+			if err := r.host.Start(); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			r.wire.queued, r.wire.busy = 5, row.busy
+			began := time.Now()
+			if err := r.host.Stop(background); err != nil {
+				t.Error(err)
+			}
+			if d := time.Since(began); d < row.took || d > row.took+20*time.Millisecond || r.wire.queued != row.left {
+				t.Errorf("a frame every %v: ended after %v with %d frames left, want %v and %d", row.busy, d, r.wire.queued, row.took, row.left)
+			}
+		})
+	}
+}
+
 func TestStopWithoutStart(t *testing.T) {
 	h := host.New(host.Config{Table: table})
 	if err := h.Start(); err == nil {

@@ -122,6 +122,8 @@ type fake struct {
 	mu     sync.Mutex
 	told   []string
 	queued int
+	busy   time.Duration // between two frames that go
+	gone   time.Time
 }
 
 func (f *fake) tell(format string, a ...any) {
@@ -156,8 +158,11 @@ func (f *fake) Links() []transport.Link {
 	if f.queued == 0 {
 		return nil
 	}
-	f.queued-- // one frame goes out
-	return []transport.Link{{Queued: f.queued + 1}}
+	queued := f.queued
+	if time.Since(f.gone) >= f.busy {
+		f.queued, f.gone = f.queued-1, time.Now()
+	}
+	return []transport.Link{{Queued: queued}}
 }
 
 // rig is a host with a toy on a fake transport, in a bubble of fake time.

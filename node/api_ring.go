@@ -96,6 +96,9 @@ func (n *Node) mayMove() error {
 func (n *Node) moved(ctx context.Context) (*api.Joined, error) {
 	n.change.Lock()
 	err := n.leavePlace(ctx, false)
+	for _, l := range n.carrier.Links() {
+		n.carrier.Disconnect(l.Peer.ID, false)
+	}
 	if err == nil {
 		err = n.takePlace()
 	}

@@ -128,7 +128,8 @@ func (n *Node) takePlace() error {
 var member0 = api.Errorf(api.Failed, "this node is in no ring: `phyllo up` founds one, `phyllo join` enters one")
 
 // leavePlace stops the overlay, if there is one: names that this node keeps are
-// handed over first. n.change is held.
+// handed over first. Links stay: at the node's end the transport writes what still waits on
+// them, the goodbyes above all. n.change is held.
 func (n *Node) leavePlace(ctx context.Context, polite bool) error {
 	o := n.overlay()
 	if o == nil {
@@ -146,9 +147,6 @@ func (n *Node) leavePlace(ctx context.Context, polite bool) error {
 	n.over = nil
 	n.mu.Unlock()
 	n.relay.set(nil)
-	for _, l := range n.carrier.Links() {
-		n.carrier.Disconnect(l.Peer.ID, false)
-	}
 	return err
 }
 
