@@ -22,6 +22,7 @@ type View struct {
 	// Table holds the entries of the routing table.
 	Table []Entry
 	Near  []*peer.Handle // the neighbourhood set, nearest first
+	Bound int            // leases that this node gave and that run: to its neighbours, or to who has gone since
 	Held  int            // messages that wait for a lease
 	OnWay int            // messages that were handed to a next hop, which has not acknowledged them
 	// GivenUp is the number of messages that were given up, since the start, as more waited for a
@@ -47,6 +48,13 @@ func (n *Node) View(now machine.Clock) View {
 		v.OnWay, v.GivenUp = n.onWay.count, n.lost
 		if n.lost > 0 {
 			v.GaveUp = n.Now().Sub(n.lastLost)
+		}
+		for s := range n.sides {
+			for _, g := range n.sides[s].grants {
+				if n.runs(g, nil) {
+					v.Bound++
+				}
+			}
 		}
 		if w := n.held; w != nil {
 			v.Held = w.all.count

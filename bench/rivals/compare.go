@@ -29,7 +29,7 @@ type plan struct {
 func full(nodes int, transport string) plan {
 	return plan{
 		nodes: nodes, transport: transport, rounds: 10, block: 100, warmup: 10,
-		idle: time.Second, forming: time.Minute,
+		idle: time.Second, forming: 2 * time.Minute,
 	}
 }
 
