@@ -445,6 +445,44 @@ func TestASlowNodeLearnsThatADialIsRefused(t *testing.T) {
 	}
 }
 
+// Nor does a link wait for the rest that stands in place of one which the node has dialled in vain.
+func TestASlowNodeIsDialledWhileItDials(t *testing.T) {
+	w := newWorld(t, sim.Config{StepTime: ms, DialTimeout: 50 * ms, Connections: true}, 3)
+	w.toys[0].quiet = true
+	w.say(2, 0, "link")
+	w.Die(1)
+	w.Run(time.Second)
+	w.Slow(0, 1)
+	w.say(0, 1, "to nobody")
+	w.Run(1035 * ms)
+	w.Call(2, func() {
+		for range 30 {
+			w.toys[2].Send(w.Handle(0), machine.ClassLiveness, &say{Text: "beat"})
+		}
+	})
+	w.Run(1051 * ms) // the dial is over, and the node has not taken that in
+	w.Restart(1)
+	for range 60 {
+		w.say(2, 0, "bulk")
+	}
+	w.Run(1052 * ms)
+	w.say(1, 0, "again")
+	w.Run(2 * time.Second)
+	bulk := 0
+	for _, line := range *w.logs[0] {
+		switch {
+		case strings.Contains(line, "bulk"):
+			bulk++
+		case strings.HasSuffix(line, " up B2"):
+			if bulk > 25 { // as many as are taken while the two greet each other
+				t.Errorf("%d messages were taken before the link stood", bulk)
+			}
+			return
+		}
+	}
+	t.Errorf("no link stands: %q", *w.logs[0])
+}
+
 // An answer to a dial that took too long is none, also if it waited for the node itself.
 func TestASlowNodesDialTakesTooLong(t *testing.T) {
 	w := newWorld(t, sim.Config{StepTime: 100 * ms, DialTimeout: 50 * ms, Connections: true}, 2)

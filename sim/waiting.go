@@ -25,7 +25,7 @@ type lines struct {
 }
 
 // sortOf is where an input waits. The end of a link is told after what came over it, and so is
-// another one in its place; nothing has come over a link that is being dialled.
+// another one in its place; nothing has come over a link that its node is dialling.
 func (s *Sim) sortOf(e *event) sort {
 	switch e.kind {
 	case kTimer, kDone:
@@ -35,7 +35,7 @@ func (s *Sim) sortOf(e *event) sort {
 			return rest
 		}
 	case kHello:
-		if old, _ := s.linkOf(e.node, s.links.list[e.slot].node[0]); old != none && old != e.slot {
+		if old, end := s.linkOf(e.node, s.links.list[e.slot].node[0]); old != none && old != e.slot && s.links.list[old].side[end].state != dialing {
 			return rest
 		}
 	case kMessage:
