@@ -197,30 +197,25 @@ func (n *Node) answerAsk(s side, w waitingAsk) {
 // nameOther notes in a lease with whom its holder, on side s, is linked on its other side, or will be: a
 // newcomer asks its left neighbour first, and then whom this node takes for its neighbour, too. What it
 // asks again without naming anybody may be late: it may have been linked in, with whom the lease
-// before names, and claim. That counts no longer than that lease would have, so that a newcomer
+// before names, and claim. Where that is another one, or the same in another life, nobody is the other one for certain
+// until that lease would have ended, and no longer: a newcomer
 // that comes to nothing does not keep the next one out. What this does not see: where this node and
 // r, beyond the newcomer, both hold a live node between the two dead, which links the newcomer in, r is taken for the
 // other one.
 func (n *Node) nameOther(g *grant, s side, m *msg.Lease) {
 	g.other = m.Other
-	if !m.Other.IsZero() {
-		return
-	}
-	if b := n.neighbour(s); b != nil && b != g.to {
+	if b := n.neighbour(s); g.other.IsZero() && b != nil && b != g.to {
 		g.other = b.h.ID
 	}
+	if b := n.contacts.find(g.other); b != nil {
+		g.life = b.h.Incarnation
+	}
 	before := n.grantOf(&n.sides[s], g.to)
-	if before == nil {
+	if !m.Other.IsZero() || before == nil {
 		return
 	}
-	for _, x := range [2]former{{before.other, before.until}, before.former} {
-		switch {
-		case x.node.IsZero() || x.node == g.other || !n.Now().Before(x.until):
-		case g.former.node.IsZero():
-			g.former = x
-		default: // either of two, or g.other: till both have ended, nobody is the other one for certain
-			g.former = former{g.to.h.ID, max(g.former.until, x.until)}
-		}
+	if g.unsure = before.unsure; !before.other.IsZero() && (before.other != g.other || before.life != g.life) {
+		g.unsure = max(g.unsure, before.until)
 	}
 }
 
@@ -310,7 +305,7 @@ func (n *Node) mayGrant(s side, c *contact, m *msg.Lease) (nearer *peer.Handle, 
 		switch {
 		case d.Less(away):
 			nearerHeld = true
-			allow = allow && g.to.there() && !g.to.active && (renews || n.ready() && n.otherIn(&g) == c.h.ID)
+			allow = allow && g.to.there() && !g.to.active && (renews || n.ready() && n.isOther(&g, c))
 		case fartherHeld == nil || d.Less(n.leafs.away(s, fartherHeld.h.ID)):
 			fartherHeld = g.to
 		}

@@ -112,24 +112,16 @@ type grant struct {
 	inc    uint64 // the incarnation that holds it
 	num    uint32 // of the holder's request
 	until  task.Instant
-	short  bool  // its holder is to renew it every LeaseRenew
-	other  id.ID // with whom the holder is linked on its other side, or will be: see nameOther
-	former former
+	short  bool         // its holder is to renew it every LeaseRenew
+	other  id.ID        // with whom the holder is linked on its other side, or will be: see nameOther
+	life   uint64       // the other's incarnation, as this node knew it; 0: it knew none
+	unsure task.Instant // until then it may be somebody else, whom leases before named
 }
 
-// former is who stands in place of a lease's other node until then, as leases before it said: the holder itself
-// where they named several, so that nobody does.
-type former struct {
-	node  id.ID
-	until task.Instant
-}
-
-// otherIn returns with whom the holder of a lease may be linked on its other side.
-func (n *Node) otherIn(g *grant) id.ID {
-	if n.Now().Before(g.former.until) {
-		return g.former.node
-	}
-	return g.other
+// isOther reports whether c is the one with whom the holder of a lease is linked on its other side, or will be. Who has
+// started again since knows nothing of that link.
+func (n *Node) isOther(g *grant, c *contact) bool {
+	return g.other == c.h.ID && (g.life == 0 || g.life == c.h.Incarnation) && !n.Now().Before(g.unsure)
 }
 
 // runs reports whether a lease that was given has not ended, and is not to except.
