@@ -212,7 +212,7 @@ func (p *Past) loadLife(t *task.T) error {
 		return err
 	}
 	p.life = was.life
-	p.written = counted{string(was.missed), string(was.named)}
+	p.noted = noted{missed: string(was.missed), named: string(was.named)}
 	p.missed.Read(was.missed)
 	p.named.Read(was.named)
 	p.await(was.fellows)

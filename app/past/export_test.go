@@ -19,6 +19,12 @@ func (p *Past) Call(f func(*task.T) error, done func(error)) { p.ep.Go(f, done) 
 // MaxSettle bounds the objects that a root settles in one round.
 const MaxSettle = maxSettle
 
+// FellowsKey and MissedKey are where it lies in PromiseTable who is near, and who is missed.
+const (
+	FellowsKey = fellowsKey
+	MissedKey  = missedKey
+)
+
 // Settled reports whether the node has asked its fellows.
 func (p *Past) Settled() bool { return p.rounds.Settled() }
 

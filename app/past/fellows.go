@@ -28,14 +28,26 @@ const meeting = time.Minute
 // maxFellowsKept bounds the ids that are remembered.
 const maxFellowsKept = 64
 
-// noted is what is written down together of those near: the ids of the fellows and of those who are away, and the circle.
-type noted struct{ fellows, circle string }
+// noted is what is written down of those near: the ids of the fellows and of those who are away, and the circle; and
+// of who is missed: for how long, and those whom rulings name.
+type noted struct{ fellows, circle, missed, named string }
 
-// counted is what is written down together of how long others have been missed, and those whom rulings name.
-type counted struct{ missed, named string }
+// changed returns what of it is to be written where other things lie on the disk.
+func (n noted) changed(old noted) (b store.Batch) {
+	for _, x := range []struct{ key, now, old string }{
+		{fellowsKey, n.fellows, old.fellows}, {circleKey, n.circle, old.circle}, {missedKey, n.missed, old.missed}, {namedKey, n.named, old.named},
+	} {
+		if x.now != x.old {
+			b.Put(PromiseTable, []byte(x.key), []byte(x.now))
+		}
+	}
+	return b
+}
 
-// noteFellows writes down who is near, who went away a moment ago, and who they are of whom a majority is to be there,
-// where that is new. Nobody waits for it. One write is under way at a time, so that an older one cannot come last.
+// noteFellows writes down who is near, who went away a moment ago, who they are of whom a majority is to be there, and who is
+// missed, where that is new: at once, as who is not waited for any more is known to be missed, or to be away, at each moment.
+// Nobody waits for it. One write is under way at a time, so that an older one cannot come last. A disk that fails makes others
+// be waited for for longer.
 func (p *Past) noteFellows() {
 	if !p.rounds.Begun() || p.stopped || p.noting {
 		return
@@ -49,16 +61,14 @@ func (p *Past) noteFellows() {
 		raw := x.Bytes()
 		b = append(b, raw[:]...)
 	}
-	now, st := noted{string(b), string(p.circle.Bytes())}, p.cfg.Store
-	if now == p.noted {
+	now, old, st := noted{string(b), string(p.circle.Bytes()), string(p.missed.Bytes()), string(p.named.Bytes())}, p.noted, p.cfg.Store
+	if now == old {
 		return
 	}
 	p.noting = true
 	p.ep.Go(func(t *task.T) error {
 		_, err := task.Work(t, disk, func() (struct{}, error) {
-			var b store.Batch
-			b.Put(PromiseTable, []byte(fellowsKey), []byte(now.fellows))
-			b.Put(PromiseTable, []byte(circleKey), []byte(now.circle))
+			b := now.changed(old)
 			return struct{}{}, st.Apply(&b)
 		})
 		return err
@@ -77,7 +87,7 @@ type remembered struct {
 	missed, named, circle []byte
 }
 
-// readFellows reads what noteFellows wrote, and what miss did.
+// readFellows reads what noteFellows wrote.
 func readFellows(st store.Store) (was remembered, err error) {
 	read := func(key string) []byte {
 		b, bad := st.Get(PromiseTable, []byte(key))
@@ -103,30 +113,14 @@ const (
 )
 
 // miss goes on counting for how long others have been missed.
-func (p *Past) miss(t *task.T) error {
+func (p *Past) miss() {
 	for _, ms := range []*missed.Missed{&p.missed, &p.named} {
 		ms.Pass(p.ep.Now(), 2*p.cfg.Sync, func(n id.ID) bool { return client.Contains(p.ep.NeighborSet(maxFellows), n) })
 	}
 	p.named.Only(p.unseen())
 	p.look()
 	p.encircle()
-	now, st := counted{string(p.missed.Bytes()), string(p.named.Bytes())}, p.cfg.Store
-	if now == p.written { // not as they were before this round: Update has noted since who is back
-		p.noteFellows()
-		return nil
-	}
-	// A disk that fails makes others be waited for for longer.
-	_, err := task.Work(t, disk, func() (struct{}, error) {
-		var b store.Batch
-		b.Put(PromiseTable, []byte(missedKey), []byte(now.missed))
-		b.Put(PromiseTable, []byte(namedKey), []byte(now.named))
-		return struct{}{}, st.Apply(&b)
-	})
-	if err == nil {
-		p.written = now
-		p.noteFellows() // who is not waited for any more is forgotten where it is written what else is known of him
-	}
-	return passStop(err)
+	p.noteFellows()
 }
 
 // unseen are the nodes, in order, of whom rulings that are kept here say that they may know something, and that are not

@@ -36,8 +36,7 @@ type upkeep struct {
 	missed  missed.Missed // of those who were near, and
 	named   missed.Missed // of those whom rulings name: some went before this node came
 	circle  missed.Circle
-	noted   noted                    // what lies on the disk of fellows, away and circle
-	written counted                  // and of who is missed
+	noted   noted                    // what lies on the disk of all these
 	noting  bool                     // it is being written
 	surplus map[id.Hash]task.Instant // replicas that are not this node's to keep, since when
 	erased  quota
@@ -154,9 +153,7 @@ func (p *Past) majority(key id.ID, k int) bool {
 
 // round fetches what this node should keep and does not, and forgets what it need not keep.
 func (p *Past) round(t *task.T, r *rounds.Round) error {
-	if err := p.miss(t); err != nil {
-		return err
-	}
+	p.miss()
 	width := p.widest
 	p.look()
 	for _, h := range p.neighbours() {

@@ -1,8 +1,10 @@
 package past_test
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -346,6 +348,37 @@ func TestRestart(t *testing.T) {
 	}
 	if _, err := m.store(sign(w, 9, "x", 1), "x"); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestWhoIsAwayIsOnTheDisk: who went away is remembered as one of those near, or as missed, at each moment, so that a node
+// which ends at any of them waits for it after its restart; also where others come and go when it is waited for no more.
+func TestWhoIsAwayIsOnTheDisk(t *testing.T) {
+	w := newWorld(t, 6, kbrtest.Config{Seed: 48}, func(c *past.Config) { c.Absence = time.Minute })
+	w.net.Run(time.Minute)
+	m, gone := w.members[0], w.members[1].node.Self().ID
+	known := func() bool {
+		raw := gone.Bytes()
+		return slices.ContainsFunc([]string{past.FellowsKey, past.MissedKey}, func(key string) bool {
+			b, err := m.disk.Get(past.PromiseTable, []byte(key))
+			return err == nil && bytes.Contains(b, raw[:])
+		})
+	}
+	w.members[1].node.Kill()
+	for m.past.MissedFor(gone) == 0 {
+		w.net.Run(10 * time.Millisecond)
+	}
+	if m.past.MissedFor(gone) < time.Minute {
+		t.Fatalf("it is missed for %v", m.past.MissedFor(gone))
+	}
+	w.members[2].node.Leave()
+	for range 200 {
+		if w.net.Run(10 * time.Millisecond); !known() {
+			t.Fatalf("after %v who is away is in no record", w.net.Elapsed())
+		}
+	}
+	if m.past.MissedFor(gone) < time.Minute {
+		t.Error("it is missed no more")
 	}
 }
 
