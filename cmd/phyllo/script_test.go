@@ -74,6 +74,8 @@ func (s *script) arrange(a []string) bool {
 		if err := os.Symlink(filepath.Join(s.dir, a[2]), filepath.Join(s.dir, a[1])); err != nil {
 			s.t.Fatal(err)
 		}
+	case "called": // NAME, that shared files have
+		s.node.Called = a[1]
 	case "receive": // USER FROM TEXT
 		s.node.Receive(a[1], a[2], a[3])
 	case "rival": // KEY VALUE

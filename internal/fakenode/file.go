@@ -130,7 +130,7 @@ func (n *Node) FileGet(ctx context.Context, q api.FileName) (*api.File, io.ReadC
 	}
 	f := n.shown(e, in)
 	if shared {
-		f = api.File{Name: path.Base(name), Size: e.Size}
+		f = api.File{Name: cmp.Or(n.Called, path.Base(name)), Size: e.Size}
 	}
 	return &f, r, err
 }

@@ -27,6 +27,8 @@ type Node struct {
 	PID int
 	// Unreadable, if it is set, is what reading any file's content ends with at once.
 	Unreadable error
+	// Called, if it is set, is what a shared file is called, as a program of others may have made it.
+	Called string
 
 	feed *events.Feed
 	done chan struct{}

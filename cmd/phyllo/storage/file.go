@@ -78,9 +78,16 @@ makes lost parts anew, so let it run once in a week or two. Keep the link that
 					return err
 				}
 			}
+			sources := make([]source, len(a))
+			for i, from := range a { // nothing is stored if one of them cannot be
+				var err error
+				if sources[i], err = p.look(from, len(a) == 1); err != nil {
+					return err
+				}
+			}
 			left := 0
-			for _, from := range a {
-				n, err := putAll(cmd.Context(), w, p, from)
+			for _, from := range sources {
+				n, err := from.put(cmd.Context(), w, p)
 				if err != nil {
 					return err
 				}
@@ -102,31 +109,83 @@ makes lost parts anew, so let it run once in a week or two. Keep the link that
 	return cmd
 }
 
-// putAll stores a file, or a folder with all that is in it. What of a folder cannot be read or stored, or is
-// no file, is left out and told: left is how many files cannot be, a folder that cannot be read being one.
-func putAll(ctx context.Context, w *console.World, p *putFlags, from string) (left int, err error) {
+// source is what somebody names to be stored: a file, or a folder with all that is in it, and the name that it gets.
+type source struct {
+	from, name string
+	size       int64 // of a file
+	folder     bool
+}
+
+// look tells what is wrong with something that is to be stored, alone or with others, as far as that is seen before
+// anything is sent.
+func (p *putFlags) look(from string, alone bool) (source, error) {
 	if from == "-" {
 		if p.as == "" {
-			return 0, console.Usage("what comes from standard input needs a name: give it with --as, as in --as src.tar")
+			return source{}, console.Usage("what comes from standard input needs a name: give it with --as, as in --as src.tar")
 		}
-		if err := command.NewFile(p.as); err != nil {
-			return 0, err
-		}
-		return 0, putOne(ctx, w, p, w.Stdin, p.as, 0)
+		return source{from: from, name: p.as}, command.NewFile(p.as)
 	}
-	root := path.Base(filepath.ToSlash(filepath.Clean(from)))
+	at, err := os.Stat(from)
+	if err != nil {
+		help := "does the link lead to a file?"
+		if _, err := os.Lstat(from); err != nil {
+			help = "is it spelt right, and may you read it?"
+		}
+		return source{}, unread(from, err, help)
+	}
+	s := source{from: from, name: path.Base(filepath.ToSlash(filepath.Clean(from))), size: at.Size(), folder: at.IsDir()}
 	if p.as != "" {
-		root = strings.TrimSuffix(p.as, "/")
-		if at, err := os.Stat(from); err == nil && !at.IsDir() && root != p.as {
-			root = path.Join(root, path.Base(filepath.ToSlash(from)))
+		s.name = strings.TrimSuffix(p.as, "/")
+		if !s.folder && s.name != p.as {
+			s.name = path.Join(s.name, path.Base(filepath.ToSlash(from)))
 		}
 	}
-	if at, err := os.Stat(from); err == nil && at.IsDir() {
-		if err := command.NewName(root); p.as == "" && root != "." && err != nil { // or each file below would be left out for it
-			return 0, console.Usage("%w: give it with --as", err)
-		}
-		from += string(filepath.Separator) // a link to a folder that somebody names is followed, and none in a folder
+	switch {
+	case s.folder && (p.as != "" || s.name == "."):
+	case s.folder: // or each file below would be left out for it
+		err = command.NewName(s.name)
+	case !at.Mode().IsRegular():
+		return s, console.Usage("%s is no file: store what comes out of it with `phyllo put - --as NAME < FILE`", plain.Clean(from))
+	default:
+		err = command.NewFile(s.name)
 	}
+	switch {
+	case err != nil && alone:
+		return s, console.Usage("%w: give it with --as", err)
+	case err != nil:
+		return s, console.Usage("%s: %w: store it alone, with --as", plain.Clean(from), err)
+	}
+	f, err := os.Open(from)
+	if err != nil {
+		return s, unread(from, err, "may you read it? (`ls -l`)")
+	}
+	return s, f.Close()
+}
+
+// unread is the error for what cannot be read here.
+func unread(from string, err error, help string) error {
+	var why *fs.PathError
+	if errors.As(err, &why) {
+		err = why.Err
+	}
+	return fmt.Errorf("reading %s: %w: %s", plain.Clean(from), err, help)
+}
+
+// put stores it. What of a folder cannot be read or stored, or is no file, is left out and told: left is how many files cannot be,
+// a folder that cannot be read being one.
+func (s source) put(ctx context.Context, w *console.World, p *putFlags) (left int, err error) {
+	switch {
+	case s.from == "-":
+		return 0, putOne(ctx, w, p, w.Stdin, s.name, 0)
+	case !s.folder:
+		f, err := os.Open(s.from)
+		if err != nil {
+			return 0, unread(s.from, err, "may you read it? (`ls -l`)")
+		}
+		defer f.Close()
+		return 0, putOne(ctx, w, p, f, s.name, s.size)
+	}
+	from := s.from + string(filepath.Separator) // a link to a folder that somebody names is followed, and none in a folder
 	leave := func(at string, why error) error {
 		w.Say("%s %s: %s", w.Mark(api.Warn), plain.Clean(at), why)
 		left++
@@ -134,19 +193,15 @@ func putAll(ctx context.Context, w *console.World, p *putFlags, from string) (le
 	}
 	err = filepath.WalkDir(from, func(at string, d fs.DirEntry, err error) error {
 		if err != nil && at == from {
-			return fmt.Errorf("reading %s: %w: is it spelt right, and may you read it?", plain.Clean(at), errors.Unwrap(err))
+			return unread(s.from, err, "may you read it? (`ls -l`)")
 		}
 		if err != nil {
 			return leave(at, errors.Unwrap(err))
 		}
 		info, err := os.Stat(at)
 		switch {
-		case err != nil && at == from:
-			return fmt.Errorf("reading %s: %w: does the link lead to a file?", plain.Clean(at), errors.Unwrap(err))
 		case err == nil && info.IsDir() && d.IsDir():
 			return nil
-		case err == nil && !info.Mode().IsRegular() && at == from:
-			return console.Usage("%s is no file: store what comes out of it with `phyllo put - --as NAME < FILE`", plain.Clean(at))
 		case errors.Is(err, fs.ErrPermission):
 			return leave(at, errors.Unwrap(err))
 		case err != nil || !info.Mode().IsRegular():
@@ -157,23 +212,17 @@ func putAll(ctx context.Context, w *console.World, p *putFlags, from string) (le
 		if err != nil {
 			return err
 		}
-		name := path.Join(root, filepath.ToSlash(rel))
-		switch err := command.NewFile(name); {
-		case err != nil && at == from:
-			return console.Usage("%w: give it with --as", err)
-		case err != nil:
+		name := path.Join(s.name, filepath.ToSlash(rel))
+		if err := command.NewFile(name); err != nil {
 			return leave(at, err)
 		}
 		f, err := os.Open(at)
-		if err != nil && at != from {
-			return leave(at, errors.Unwrap(err))
-		}
 		if err != nil {
-			return fmt.Errorf("reading %s: %w: may you read it? (`ls -l`)", plain.Clean(at), errors.Unwrap(err))
+			return leave(at, errors.Unwrap(err))
 		}
 		defer f.Close()
 		err = putOne(ctx, w, p, f, name, info.Size())
-		if at != from && api.KindOf(err) == api.Usage {
+		if api.KindOf(err) == api.Usage {
 			return leave(at, err)
 		}
 		return err

@@ -104,7 +104,7 @@ func (g *getting) folder(ctx context.Context, q api.FileName, to string) error {
 		return console.Usage("%s is a folder: --version is for files", plain.Clean(q.Name))
 	}
 	if to == "" {
-		if to = path.Base(q.Name); !filepath.IsLocal(to) { // others may write to a space, with any program
+		if to = path.Base(q.Name); !calledHere(to) {
 			return console.Usage("%q is no name for a folder on this computer: say where to write it with --output", q.Name)
 		}
 	}
@@ -184,8 +184,8 @@ func (g *getting) file(ctx context.Context, q api.FileName, to string) error {
 	defer content.Close()
 	if at, err := os.Stat(to); to == "" || err == nil && at.IsDir() {
 		base := path.Base(f.Name)
-		if base == "." || !filepath.IsLocal(base) { // others may write to a space, with any program
-			return fmt.Errorf("%q is no name for a file on this computer: say where to write it with --output", f.Name)
+		if !calledHere(base) {
+			return console.Usage("%q is no name for a file on this computer: say where to write it with --output", f.Name)
 		}
 		to = filepath.Join(to, base)
 	}
@@ -209,6 +209,9 @@ func (g *getting) file(ctx context.Context, q api.FileName, to string) error {
 	}
 	return g.said(f.Name, f.Size, to)
 }
+
+// calledHere reports whether a file or folder can have a name on this computer. Others may write to a space, with any program.
+func calledHere(name string) bool { return name != "." && filepath.IsLocal(name) }
 
 // unwritten is the error for a path that cannot be written.
 func unwritten(to string, err error) error {
