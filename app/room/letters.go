@@ -29,6 +29,7 @@ type pointing struct {
 	to id.Hash
 	// letters are those with its key, by whom they are for, of all who were looked for; nil: he cannot be found.
 	letters map[peer.Key]*shelf.Letter
+	earlier map[id.Hash]bool // epochs that come before it
 }
 
 // pointOn makes the heads of epochs before the current one lead to it, for those who were away when
@@ -50,21 +51,22 @@ func (h *hall) pointOn(t *task.T) error {
 	if !begins && !reminds {
 		return nil
 	}
-	var before []peer.Secret
+	var before []id.Hash
 	h.log.EachEpoch(func(x id.Hash, e *entry.Epoch) {
-		if k := h.keys[e.Proof]; x != p.to && !k.IsZero() {
-			before = append(before, k)
+		if x != p.to && !h.keys[e.Proof].IsZero() {
+			before = append(before, x)
 		}
 	})
+	p.earlier = h.log.EpochsBefore(p.to)
 	var late error
 	today := int(m.ep.Wall().Unix() / int64(upkeep.Day/time.Second))
-	for i, key := range before {
+	for i, x := range before {
 		back := len(before) - i
 		always := begins && back <= pointers
 		if !always && !(reminds && inTurn(i, len(before), today)) {
 			continue
 		}
-		err := h.pointFrom(t, key, &p, always, back == 1)
+		err := h.pointFrom(t, x, &p, always, back == 1)
 		if errors.Is(err, task.ErrStopped) {
 			return err
 		}
@@ -95,11 +97,11 @@ func inTurn(i, epochs, today int) bool {
 	return (i-first+older)%older < reminders
 }
 
-// pointFrom makes one head lead to an epoch, if it is to in any case, or the letters end soon to which it leads. That of
+// pointFrom makes the head of one epoch lead to another, if it is to in any case, or the letters end soon to which it leads. That of
 // the epoch just before has what it had until then: if another epoch that began at once comes to be the current
 // one, the head of that begins with it.
-func (h *hall) pointFrom(t *task.T, key peer.Secret, p *pointing, always, before bool) error {
-	m := h.rooms()
+func (h *hall) pointFrom(t *task.T, from id.Hash, p *pointing, always, before bool) error {
+	m, key := h.rooms(), h.keyOf(from)
 	var letters *shelf.Next
 	slim := false
 	for range maxTries {
@@ -116,7 +118,7 @@ func (h *hall) pointFrom(t *task.T, key peer.Secret, p *pointing, always, before
 				return err
 			}
 			all := false
-			if letters, all, err = h.sendLetters(t, key, p, old); err != nil {
+			if letters, all, err = h.sendLetters(t, from, p, old); err != nil {
 				return err
 			}
 			slim = all && (!before || old != nil)
@@ -207,10 +209,11 @@ func (h *hall) findsLacking(t *task.T, key peer.Secret, p *pointing, n *shelf.Ne
 
 // sendLetters stores the key of an epoch for all who are in the room and can be found. Who cannot, as he was away for so
 // long that his name has lapsed or this part of the ring does not know it, keeps the letter that he has by a way to the same
-// epoch (old; nil: there is none). all reports that these are all who may have keys of before alone: who came for the first time
-// when the epoch had begun has its key by his invitation. If his inviter had it not, he goes by a letter, like others.
-func (h *hall) sendLetters(t *task.T, before peer.Secret, p *pointing, old *shelf.Next) (n *shelf.Next, all bool, err error) {
-	letters := new(shelf.Letters)
+// epoch (old; nil: there is none). all reports that these are all who may have no later key than that of the head (from): who
+// came for the first time when the epoch had begun has its key by his invitation, and not that of one before it. Of two that
+// began at once he may have either: the other was current, perhaps, when he was invited.
+func (h *hall) sendLetters(t *task.T, from id.Hash, p *pointing, old *shelf.Next) (n *shelf.Next, all bool, err error) {
+	letters, before := new(shelf.Letters), h.keyOf(from)
 	var lacking []peer.Key
 	for _, who := range h.log.State().People {
 		if who.Role <= entry.Out {
@@ -241,7 +244,7 @@ func (h *hall) sendLetters(t *task.T, before peer.Secret, p *pointing, old *shel
 			})
 		}
 	}
-	all = len(letters.List) <= entry.MaxMembers && !slices.ContainsFunc(lacking, func(who peer.Key) bool { return !h.log.CameAfter(who, p.to) })
+	all = len(letters.List) <= entry.MaxMembers && !slices.ContainsFunc(lacking, func(who peer.Key) bool { return !p.earlier[from] || !h.log.CameAfter(who, p.to) })
 	letters.List = letters.List[:min(len(letters.List), entry.MaxMembers)]
 	packer, err := h.packer(t)
 	if err != nil {

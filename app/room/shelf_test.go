@@ -825,6 +825,82 @@ func TestInvitedMeanwhile(t *testing.T) {
 	want(t, "dave reads by his letter", dave.texts(r), []string{"one", "two"})
 }
 
+// Who was invited when two epochs had begun at once may have the key of either: that of the one which is not current any
+// more, as somebody was let in again whom the other leaves out. Its head keeps what it had as long as he cannot be found, though
+// he came when both had begun.
+func TestInvitedBetweenRivals(t *testing.T) {
+	const day = 24 * time.Hour
+	w := newWorld(t, 1)
+	w.vault, w.cfg.SyncEvery = newVault(), time.Hour
+	for i, name := range []string{"alice", "bob", "carol", "erin"} {
+		w.add(name, uint64(i+1))
+	}
+	w.net.Run(time.Second)
+	alice, bob, carol, erin := w.people[0], w.people[1], w.people[2], w.people[3]
+	r := w.room()
+	alice.store(r, true)
+	alice.say(r, "one")
+	if err := alice.setRole(r, bob, entry.Admin); err != nil {
+		t.Fatal(err)
+	}
+	w.net.Run(time.Hour)
+	first := bob.Keys(bob.key(), r)[0]
+	w.kill(alice, carol, erin)
+	set := func(p, who *person, role entry.Role) {
+		t.Helper()
+		if err := p.setRole(r, who, role); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, role := range []entry.Role{entry.Out, entry.Member, entry.Out} {
+		set(bob, erin, role)
+		w.net.Run(5 * time.Minute)
+	}
+	his := bob.Current(bob.key(), r)
+	rival := bob.Keys(bob.key(), r)[0]
+	bob.kill()
+	w.vault.away = func(string, peer.Key) bool { return true }
+	w.cfg.EpochWithin = time.Minute
+	alice.start()
+	set(alice, carol, entry.Out)
+	w.net.Run(5 * time.Minute)
+	hers := alice.Current(alice.key(), r)
+	alice.kill()
+	w.add("dave", 5)
+	dave := w.people[4]
+	alice.start()
+	bob.start()
+	w.net.Run(time.Second) // neither of the two has begun an epoch without both
+	want(t, "bob's epoch is current", alice.Current(alice.key(), r), his)
+	bob.invite(r, dave)
+	w.net.Run(time.Second)
+	set(bob, erin, entry.Member)
+	w.net.Run(time.Second)
+	want(t, "alice's epoch is current", bob.Current(bob.key(), r), hers)
+	w.kill(alice, bob, dave)
+	names := maps.Clone(w.phone)
+	delete(w.phone, "dave")
+	delete(w.phone, "erin")
+	w.vault.away = nil
+	alice.start()
+	bob.start()
+	w.net.Run(10 * time.Minute)
+	w.phone["erin"] = names["erin"]
+	w.net.Run(2 * day) // the letters are made anew, as she is found
+	want(t, "alice's epoch is still current", bob.Current(bob.key(), r), hers)
+	s := &shelf.Shelf{Storage: w.vault, Locker: standin.NewLocker(99), Verifier: standin.Verifier{}}
+	for key, packs := range map[peer.Secret]bool{first: false, rival: true} {
+		alice.must(func(t *task.T) error {
+			h, err := s.Read(t, r, key)
+			if err == nil {
+				want(w, "packs of a head that leads on", len(h.Packs) > 0, packs)
+				want(w, "who lacks a letter", h.Next[len(h.Next)-1].Lacks, 1)
+			}
+			return err
+		})
+	}
+}
+
 // Of more epochs than have their letters looked at each day those of the older heads are made anew in turn: who has only
 // the key of the first reads on after 210 days.
 func TestLettersOfManyEpochs(t *testing.T) {

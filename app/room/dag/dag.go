@@ -44,7 +44,7 @@ type node struct {
 	kind   entry.Kind
 	named  bool // by a later entry
 	before []*node
-	saw    map[*node]bool // by an epoch: rulings that put somebody out, and whether they come before it
+	saw    map[*node]bool // rulings of which it was asked whether they come before it, and whether they do
 	body   any            // of a ruling: *entry.Change, *entry.Epoch, *entry.Title, *entry.Storing
 }
 

@@ -385,6 +385,28 @@ func (j *judge) findEpoch(s *State) {
 	})
 }
 
+// EpochsBefore are those that come before an entry.
+func (l *Log) EpochsBefore(x id.Hash) map[id.Hash]bool {
+	at := l.nodes[x]
+	if at == nil {
+		return nil
+	}
+	var all [][]*node
+	for _, n := range l.rulings {
+		if _, ok := n.body.(*entry.Epoch); ok {
+			all = append(all, []*node{n})
+		}
+	}
+	l.saw(at, all)
+	before := map[id.Hash]bool{}
+	for _, one := range all {
+		if at.saw[one[0]] {
+			before[one[0].hash] = true
+		}
+	}
+	return before
+}
+
 // gone are, for each who is out, the rulings each of which ended that he is in: those after the
 // last that made him a member. Who says again that he leaves does not begin another epoch.
 func (j *judge) gone(s *State) [][]*node {
@@ -403,7 +425,7 @@ func (j *judge) gone(s *State) [][]*node {
 	return list
 }
 
-// saw reports whether of each of these lists of rulings one comes before an epoch. What comes
+// saw reports whether of each of these lists of rulings one comes before an entry, an epoch mostly. What comes
 // before an entry never changes: it is looked for once.
 func (l *Log) saw(epoch *node, gone [][]*node) bool {
 	asked := map[id.Hash]*node{}
