@@ -29,7 +29,10 @@ type pointing struct {
 	to id.Hash
 	// letters are those with its key, by whom they are for, of all who were looked for; nil: he cannot be found.
 	letters map[peer.Key]*shelf.Letter
-	earlier map[id.Hash]bool // epochs that come before it
+	// newcomers are those who came for the first time when it had begun, and earlier the epochs that come before it; nil:
+	// nobody asked yet. For all heads of one look that is found out once.
+	newcomers map[peer.Key]bool
+	earlier   map[id.Hash]bool
 }
 
 // pointOn makes the heads of epochs before the current one lead to it, for those who were away when
@@ -57,7 +60,6 @@ func (h *hall) pointOn(t *task.T) error {
 			before = append(before, x)
 		}
 	})
-	p.earlier = h.log.EpochsBefore(p.to)
 	var late error
 	today := int(m.ep.Wall().Unix() / int64(upkeep.Day/time.Second))
 	for i, x := range before {
@@ -244,7 +246,10 @@ func (h *hall) sendLetters(t *task.T, from id.Hash, p *pointing, old *shelf.Next
 			})
 		}
 	}
-	all = len(letters.List) <= entry.MaxMembers && !slices.ContainsFunc(lacking, func(who peer.Key) bool { return !p.earlier[from] || !h.log.CameAfter(who, p.to) })
+	if len(lacking) > 0 && p.earlier == nil {
+		p.newcomers, p.earlier = h.log.Newcomers(p.to), h.log.EpochsBefore(p.to)
+	}
+	all = len(letters.List) <= entry.MaxMembers && !slices.ContainsFunc(lacking, func(who peer.Key) bool { return !p.earlier[from] || !p.newcomers[who] })
 	letters.List = letters.List[:min(len(letters.List), entry.MaxMembers)]
 	packer, err := h.packer(t)
 	if err != nil {

@@ -467,7 +467,7 @@ func TestEpochOfNewcomers(t *testing.T) {
 
 // Who came after an epoch is told from who came while it began elsewhere, who was there before it and is back, or has
 // another role since.
-func TestCameAfter(t *testing.T) {
+func TestNewcomers(t *testing.T) {
 	l := people(t, 5, false)
 	alice, bob, carol, dave, erin := l[0], l[1], l[2], l[3], l[4]
 	alice.change(bob, entry.Admin)
@@ -485,30 +485,35 @@ func TestCameAfter(t *testing.T) {
 	meet(l...)
 	for i, epoch := range []*entry.Entry{first, second} {
 		for j, who := range l {
-			want(t, fmt.Sprintf("person %d came after epoch %d", j, i), carol.log.CameAfter(who.key(), epoch.Hash()), who == erin || who == dave && epoch == first)
+			want(t, fmt.Sprintf("person %d came after epoch %d", j, i), carol.log.Newcomers(epoch.Hash())[who.key()], who == erin || who == dave && epoch == first)
 		}
 	}
-	want(t, "came after an entry that is not there", carol.log.CameAfter(erin.key(), id.HashOf("another")), false)
+	want(t, "who came after an entry that is not there", len(carol.log.Newcomers(id.HashOf("another"))), 0)
 }
 
-// An epoch comes before what was written by who knew it, and not before what was written at once.
-func TestEpochsBefore(t *testing.T) {
-	l := people(t, 2, false)
-	alice, bob := l[0], l[1]
-	alice.change(bob, entry.Admin)
-	first := alice.epoch().Hash()
-	meet(l...)
-	mine, his := alice.epoch().Hash(), bob.epoch().Hash()
-	words := bob.say("one").Hash()
-	meet(l...)
-	last := alice.epoch().Hash()
-	for x, before := range map[id.Hash][]id.Hash{first: nil, mine: {first}, his: {first}, words: {first, his}, last: {first, mine, his}} {
-		got := alice.log.EpochsBefore(x)
-		for _, e := range []id.Hash{first, mine, his, last} {
-			want(t, "an epoch comes before an entry", got[e], slices.Contains(before, e))
+// To know of sixty who came after an entry takes no more than twice what it takes to know it of one, in logs of one length.
+func TestManyNewcomers(t *testing.T) {
+	cost := func(newcomers int) float64 {
+		l := people(t, 61, false)
+		alice := l[0]
+		first := alice.epoch().Hash()
+		for i := range 300 {
+			if i < newcomers {
+				alice.change(l[i+1], entry.Member)
+			} else {
+				alice.write(entry.TitleKind, &entry.Title{Title: "x", Number: uint64(i)})
+			}
 		}
+		var came map[peer.Key]bool
+		allocs := testing.AllocsPerRun(5, func() { came = alice.log.Newcomers(first) })
+		for i, p := range l {
+			want(t, fmt.Sprintf("person %d of %d newcomers came after", i, newcomers), came[p.key()], i > 0 && i <= newcomers)
+		}
+		return allocs
 	}
-	want(t, "epochs before an entry that is not there", len(alice.log.EpochsBefore(id.HashOf("another"))), 0)
+	if one, many := cost(1), cost(60); many > 2*one {
+		t.Errorf("%v allocations for sixty, %v for one", many, one)
+	}
 }
 
 func TestHandOver(t *testing.T) {

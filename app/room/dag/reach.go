@@ -145,30 +145,33 @@ func (l *Log) Latest(list []id.Hash, most int) []id.Hash {
 	return latest[:min(len(latest), most)]
 }
 
-// CameAfter reports whether somebody came to the room when an entry was there: each change that ever was to make him a
-// member, whether it counts or not, comes after it. So the founder did not.
-func (l *Log) CameAfter(who peer.Key, x id.Hash) bool {
+// Newcomers are those who came to the room when an entry was there: each change that ever was to make one of them a member,
+// whether it counts or not, comes after it. So the founder is none. It is one walk from the entry to the last ruling, for all of them.
+func (l *Log) Newcomers(x id.Hash) map[peer.Key]bool {
 	at := l.nodes[x]
-	if at == nil || who == l.founder {
-		return false
+	if at == nil || len(l.rulings) == 0 {
+		return nil
 	}
-	var made [][]id.Hash
+	after := map[*node]bool{at: true}
+	from, _ := slices.BinarySearchFunc(l.order, at, compare)
+	last := l.rulings[len(l.rulings)-1]
+	for _, n := range l.order[from:] {
+		if slices.ContainsFunc(n.before, func(b *node) bool { return after[b] }) {
+			after[n] = true
+		}
+		if n == last {
+			break
+		}
+	}
+	delete(after, at)
+	came := map[peer.Key]bool{}
 	for _, n := range l.rulings {
-		if c, ok := n.body.(*entry.Change); ok && c.Who == who && c.Role > entry.Out {
-			if n.depth <= at.depth {
-				return false
-			}
-			made = append(made, []id.Hash{n.hash})
+		if c, ok := n.body.(*entry.Change); ok && c.Role > entry.Out && c.Who != l.founder {
+			before, known := came[c.Who]
+			came[c.Who] = after[n] && (before || !known)
 		}
 	}
-	after := len(made) > 0
-	l.Reach(made, func(h id.Hash, by Bits) bool {
-		for i := range made {
-			after = after && (h != x || by.Has(i))
-		}
-		return h != x
-	})
-	return after
+	return came
 }
 
 // Wrote are the last entries of somebody's streams: he has all that comes before them.
