@@ -236,8 +236,8 @@ type MemberUse struct {
 // SpaceUse is what is in a space.
 type SpaceUse struct {
 	Name  string `json:"name"`
-	Files uint64 `json:"files"` // names
-	Bytes int64  `json:"bytes"` // one copy of all versions
+	Files uint64 `json:"files"` // names, also of removed files of which versions are kept
+	Bytes int64  `json:"bytes"` // one copy of all versions, replaced ones too
 	// Copies is how many nodes keep what the space consists of, now.
 	Copies Copies `json:"copies"`
 }

@@ -199,12 +199,15 @@ func newDf(w *console.World) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "df",
 		Short: "Show what is stored, and what this node keeps for others",
-		Long: `Show how much is in your spaces, all versions together, each counted once and not once
-for each copy, and how many of the parts that it consists of have all their copies on
-other computers or this one; how much this node keeps for the ring, of what it offers,
-and for whom, by the names of your contacts who live there, as far as that is known; and how much you may
-store: who offers more may store more (see "phyllo offer"). Once a day the node gives back
-what it pays for and no file needs, as of an upload that was broken off: it says so here.`,
+		Long: `Show how much is in your spaces: all versions of all files, those that were replaced, too,
+and those of files that a program has removed and whose versions are kept. So a file of 10 MB
+that was put three times counts as 30 MB ("phyllo history" lists its versions, "phyllo rm
+--version" gives one back). Each is counted once and not once for each copy. It says, too, how
+many of the parts that all this consists of have all their copies on other computers or this
+one; how much this node keeps for the ring, of what it offers, and for whom, by the names of
+your contacts who live there, as far as that is known; and how much you may store, where each
+copy counts: who offers more may store more (see "phyllo offer"). Once a day the node gives
+back what it pays for and no file needs, as of an upload that was broken off: it says so here.`,
 		Example: "  phyllo df",
 		Args:    command.Args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -218,7 +221,7 @@ what it pays for and no file needs, as of an upload that was broken off: it says
 					return w.Line(s)
 				}
 				if len(s.Spaces) > 0 {
-					rows := [][]string{{"SPACE", "FILES", "SIZE", "COPIES"}}
+					rows := [][]string{{"SPACE", "FILES", "ALL VERSIONS", "COPIES"}}
 					for _, x := range s.Spaces {
 						rows = append(rows, []string{plain.Clean(x.Name), strconv.FormatUint(x.Files, 10), plain.Bytes(uint64(x.Bytes)), partsShort(x.Copies)})
 					}
