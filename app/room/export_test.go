@@ -172,9 +172,6 @@ func (m *Rooms) Keys(user peer.Key, room id.Hash) []peer.Secret {
 	return h.ways()
 }
 
-// InTurn reports whether a day is one on which the letters are looked at to which the head of an epoch leads.
-var InTurn = inTurn
-
 // Founding is the room's first entry.
 func (m *Rooms) Founding(user peer.Key, room id.Hash) *entry.Entry {
 	return m.account(user).hall(room).kept.Founding

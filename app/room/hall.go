@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/phyllo-net/phyllo/app/room/books"
 	"github.com/phyllo-net/phyllo/app/room/dag"
@@ -68,7 +69,8 @@ func newHall(a *account, l *books.Loaded) (*hall, error) {
 	h.shelf.turn = id.HashOf("room shelf", a.key[:], l.Room)
 	h.shelf.unpacked = log.Len()
 	h.shelf.upkeep = upkeep.New(upkeep.Deps{Env: a.rooms.ep, Shelf: a.rooms.shelf, Book: h.book(), Founding: l.Kept.Founding, Log: log,
-		Packer: h.packer, Again: func() { h.shelveIn(a.rooms.cfg.ShelveAfter) }}, l.Packs)
+		Packer: h.packer, Again: func() { h.shelveIn(a.rooms.cfg.ShelveAfter) }, Look: h.shelveIn,
+		Moment: func(within time.Duration) time.Duration { return h.rank(within) }, Key: h.keyOf, Seal: h.letter}, l.Packs)
 	return h, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/room/dag"
 	"github.com/phyllo-net/phyllo/app/room/entry"
 	"github.com/phyllo-net/phyllo/app/room/msg"
+	"github.com/phyllo-net/phyllo/app/room/shelf"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/peer"
@@ -235,6 +236,15 @@ func (h *hall) sealKey(t *task.T, x id.Hash, name string, to peer.Key) (*msg.Key
 	sealer, context := h.rooms().deps.Sealer, h.rooms().sealContext(h.id, x, to, r.SealNumber)
 	sealed, err := task.Work(t, diskTimeout, func() ([]byte, error) { return sealer.Seal(r.SealKey, context, k[:]) })
 	return &msg.Key{Number: r.SealNumber, Sealed: sealed}, err
+}
+
+// letter is a key that is sealed to somebody in the room, for the shelf.
+func (h *hall) letter(t *task.T, x id.Hash, who dag.Person) (*shelf.Letter, error) {
+	k, err := h.sealKey(t, x, who.Name, who.Key)
+	if err != nil {
+		return nil, err
+	}
+	return &shelf.Letter{To: who.Key, Number: k.Number, Sealed: k.Sealed}, nil
 }
 
 // sealContext binds a sealed key to its epoch and its receiver.

@@ -933,33 +933,6 @@ func TestLettersOfManyEpochs(t *testing.T) {
 	want(t, "bob reads", bob.texts(r), []string{"one"})
 }
 
-// The heads of older epochs all have their turn within 11 of a member's looks, or one for each eight of them and a few
-// more, whether he comes every day or only on one day of a week or a month; no day has more than 8 of them.
-func TestTurnsOfOlderHeads(t *testing.T) {
-	const always = 8
-	for older := range 200 {
-		for _, rhythm := range []int{1, 2, 3, 5, 7, 8, 14, 28, 30, 365} {
-			most := older/8 + 11
-			seen := map[int]bool{}
-			for look := range most {
-				n := 0
-				for i := range older + always {
-					if room.InTurn(i, older+always, 20786+look*rhythm) {
-						seen[i] = true
-						n++
-					}
-				}
-				if n > 2*always {
-					t.Fatalf("%d heads are looked at on one day", n)
-				}
-			}
-			if len(seen) < older+always {
-				t.Errorf("every %d days %d of %d heads are looked at", rhythm, len(seen), older+always)
-			}
-		}
-	}
-}
-
 // That a pack finds no room which is to be made anew keeps nobody from the key that began while he was away.
 func TestLettersWithoutRoomForPacks(t *testing.T) {
 	w, r := stored(t, 1, "alice", "bob", "carol")

@@ -34,8 +34,6 @@ type shelved struct {
 	over     bool           // there are as many packs as a head names, and the log goes on
 	led      peer.Secret    // the key under which a head is known to be; zero: none
 	ledBy    uint64         // the number of its epoch
-	pointed  id.Hash        // the epoch to which the heads before it are known to lead
-	remind   task.Instant   // when it is looked next whether letters end soon; 0: that is not settled yet
 	unpacked int            // entries that are in no pack, as far as known
 	hints    []dag.Person   // who is in the room, as its head says
 }
@@ -119,7 +117,7 @@ func (h *hall) shelve(t *task.T) error {
 		return err
 	}
 	h.leads(key, s)
-	return cmp.Or(h.pointOn(t), late)
+	return cmp.Or(h.shelf.upkeep.LeadOn(t), late)
 }
 
 // leads notes that there is a head under a key, that of the current epoch: the user's list may lead

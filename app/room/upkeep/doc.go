@@ -1,5 +1,5 @@
 // Package upkeep is how what a room has in the ring's storage stays there: the packs of its log are made,
-// joined, made anew before they end and given back. Who asks whether what is stored of a room can be lost, or is
+// joined, made anew before they end and given back, and heads under keys of before are made to lead to the current one. Who asks whether what is stored of a room can be lost, or is
 // left lying, reads one room, which knows no member's node.
 //
 // An Upkeep is one device's part in that for one room. It sees the log, its book in the store and the shelf,
@@ -13,4 +13,5 @@
 //	upkeep.go  what a device knows, whose turn it is, and packs that are read
 //	pack.go    packs that are made, joined, packed anew where one was lost, and given back
 //	renew.go   packs that are made anew before they end
+//	letters.go how heads lead from key to key, and the letters by which they do
 package upkeep

@@ -35,8 +35,15 @@ type Deps struct {
 	Log      *dag.Log
 	// Packer returns what signs for the packs of this device in this room.
 	Packer func(t *task.T) (peer.Signer, error)
-	// Again has the head looked at once more soon, as there is more to be done than is done at once.
+	// Again has the head looked at once more soon, as there is more to be done than is done at once, and Look after a time.
 	Again func()
+	Look  func(after time.Duration)
+	// Moment is one within a time that differs from member to member.
+	Moment func(within time.Duration) time.Duration
+	// Key is that of an epoch; zero: it is not here. Seal seals it to somebody in the room: the error is not task.ErrStopped
+	// where it is not here, or he cannot be found now.
+	Key  func(epoch id.Hash) peer.Secret
+	Seal func(t *task.T, epoch id.Hash, to dag.Person) (*shelf.Letter, error)
 }
 
 // Upkeep is what a device knows of what the room has in storage. Not for several goroutines at once: all is
@@ -50,6 +57,8 @@ type Upkeep struct {
 	renewed int               // with which pack the next look for those to be made anew begins
 	asked   int               // and with which it begins to ask when they end
 	endings map[id.Hash]int64 // when packs and letters end of which a head did not say it
+	pointed id.Hash           // the epoch to which the heads before it are known to lead
+	remind  task.Instant      // when it is looked next whether letters end soon; 0: that is not settled yet
 }
 
 // New returns what a device knows that has made packs (Loaded.Packs).

@@ -79,7 +79,9 @@ func people(t *testing.T, n int) (list []*member) {
 		m.book = books.Book{Store: mem.New(), User: m.signer.Public(), Room: founding.Hash()}
 		locker, packer := standin.NewLocker(uint64(i)), standin.NewSigner(2, uint64(i))
 		m.Upkeep = upkeep.New(upkeep.Deps{Env: m.node, Shelf: &shelf.Shelf{Storage: v, Locker: locker, Verifier: standin.Verifier{}}, Book: m.book,
-			Founding: founding, Log: log, Packer: func(*task.T) (peer.Signer, error) { return packer, nil }, Again: func() { m.again++ }}, nil)
+			Founding: founding, Log: log, Packer: func(*task.T) (peer.Signer, error) { return packer, nil }, Again: func() { m.again++ }, Look: func(time.Duration) {},
+			Moment: func(time.Duration) time.Duration { return 0 }, Key: func(id.Hash) peer.Secret { return peer.Secret{} },
+			Seal: func(*task.T, id.Hash, dag.Person) (*shelf.Letter, error) { return nil, shelf.ErrNothing }}, nil)
 		list = append(list, m)
 	}
 	for _, m := range list {
@@ -255,5 +257,32 @@ func TestOpen(t *testing.T) {
 	ann.amend(head)
 	if len(head.Packs) != 1 || head.Packs[0].Object == pack.Object {
 		t.Errorf("the torn pack is named: %v", head.Packs)
+	}
+}
+
+// The heads of older epochs all have their turn within 11 of a member's looks, or one for each eight of them and a few
+// more, whether he comes every day or only on one day of a week or a month; no day has more than 8 of them.
+func TestTurnsOfOlderHeads(t *testing.T) {
+	const always = 8
+	for older := range 200 {
+		for _, rhythm := range []int{1, 2, 3, 5, 7, 8, 14, 28, 30, 365} {
+			most := older/8 + 11
+			seen := map[int]bool{}
+			for look := range most {
+				n := 0
+				for i := range older + always {
+					if upkeep.InTurn(i, older+always, 20786+look*rhythm) {
+						seen[i] = true
+						n++
+					}
+				}
+				if n > 2*always {
+					t.Fatalf("%d heads are looked at on one day", n)
+				}
+			}
+			if len(seen) < older+always {
+				t.Errorf("every %d days %d of %d heads are looked at", rhythm, len(seen), older+always)
+			}
+		}
 	}
 }

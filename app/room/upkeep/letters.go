@@ -1,4 +1,4 @@
-package room
+package upkeep
 
 import (
 	"cmp"
@@ -9,7 +9,6 @@ import (
 	"github.com/phyllo-net/phyllo/app/room/dag"
 	"github.com/phyllo-net/phyllo/app/room/entry"
 	"github.com/phyllo-net/phyllo/app/room/shelf"
-	"github.com/phyllo-net/phyllo/app/room/upkeep"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
@@ -20,8 +19,10 @@ const (
 	// remindWithin of the start, it is looked whether the letters end soon to which heads lead, or lack somebody: those
 	// to which the heads of the reminders epochs before the current one do, and, in turn, of as many of all before them.
 	pointers, reminders = 4, 8
-	remindEvery         = upkeep.Day
+	remindEvery         = Day
 	remindWithin        = 15 * time.Minute
+	// maxTries is how often a head is made to lead on before which another one came.
+	maxTries = 8
 )
 
 // pointing is one look at the heads that are to lead to an epoch.
@@ -35,50 +36,49 @@ type pointing struct {
 	earlier   map[id.Hash]bool
 }
 
-// pointOn makes the heads of epochs before the current one lead to it, for those who were away when
+// LeadOn makes the heads of epochs before the current one lead to it, for those who were away when
 // it began: who began it does so, or one of those who stand in for him. Once a day anybody who is there looks whether the
 // letters end to which they lead, and makes them anew in his turn, or whether somebody lacks his who can be found now.
-func (h *hall) pointOn(t *task.T) error {
-	m, s := h.rooms(), &h.shelf
-	p := pointing{to: h.log.State().Epoch.Entry, letters: map[peer.Key]*shelf.Letter{}}
+func (u *Upkeep) LeadOn(t *task.T) error {
+	p := pointing{to: u.Log.State().Epoch.Entry, letters: map[peer.Key]*shelf.Letter{}}
 	if p.to.IsZero() {
 		return nil
 	}
-	begins := s.pointed != p.to && (h.log.Author(p.to) == h.acc.key || s.upkeep.StandsIn(p.to))
-	if s.remind == 0 { // nodes that were started at one time do not look at one time
-		after := h.rank(remindWithin)
-		s.remind = m.ep.Now().Add(after)
-		h.shelveIn(after)
+	begins := u.pointed != p.to && (u.Log.Author(p.to) == u.Book.User || u.StandsIn(p.to))
+	if u.remind == 0 { // nodes that were started at one time do not look at one time
+		after := u.Moment(remindWithin)
+		u.remind = u.Env.Now().Add(after)
+		u.Look(after)
 	}
-	reminds := !m.ep.Now().Before(s.remind)
+	reminds := !u.Env.Now().Before(u.remind)
 	if !begins && !reminds {
 		return nil
 	}
 	var before []id.Hash
-	h.log.EachEpoch(func(x id.Hash, e *entry.Epoch) {
-		if x != p.to && !h.keys[e.Proof].IsZero() {
+	u.Log.EachEpoch(func(x id.Hash, _ *entry.Epoch) {
+		if x != p.to && !u.Key(x).IsZero() {
 			before = append(before, x)
 		}
 	})
 	var late error
-	today := int(m.ep.Wall().Unix() / int64(upkeep.Day/time.Second))
+	today := int(u.Env.Wall().Unix() / int64(Day/time.Second))
 	for i, x := range before {
 		back := len(before) - i
 		always := begins && back <= pointers
 		if !always && !(reminds && inTurn(i, len(before), today)) {
 			continue
 		}
-		err := h.pointFrom(t, x, &p, always, back == 1)
+		err := u.pointFrom(t, x, &p, always, back == 1)
 		if errors.Is(err, task.ErrStopped) {
 			return err
 		}
 		late = cmp.Or(late, err)
 	}
 	if late == nil && begins {
-		s.pointed = p.to
+		u.pointed = p.to
 	}
 	if reminds {
-		s.remind = m.ep.Now().Add(remindEvery)
+		u.remind = u.Env.Now().Add(remindEvery)
 	}
 	return late
 }
@@ -102,25 +102,25 @@ func inTurn(i, epochs, today int) bool {
 // pointFrom makes the head of one epoch lead to another, if it is to in any case, or the letters end soon to which it leads. That of
 // the epoch just before has what it had until then: if another epoch that began at once comes to be the current
 // one, the head of that begins with it.
-func (h *hall) pointFrom(t *task.T, from id.Hash, p *pointing, always, before bool) error {
-	m, key := h.rooms(), h.keyOf(from)
+func (u *Upkeep) pointFrom(t *task.T, from id.Hash, p *pointing, always, before bool) error {
+	room, key := u.Book.Room, u.Key(from)
 	var letters *shelf.Next
 	slim := false
 	for range maxTries {
-		head, err := m.shelf.Read(t, h.id, key)
+		head, err := u.Shelf.Read(t, room, key)
 		switch {
 		case shelf.Useless(err):
-			head = shelf.Empty(h.kept.Founding, head)
+			head = shelf.Empty(u.Founding, head)
 		case err != nil:
 			return err
 		}
 		old := wayTo(head, p.to)
 		if letters == nil {
-			if wants, err := h.wantsLetters(t, key, p, head, old, always); err != nil || !wants {
+			if wants, err := u.wantsLetters(t, key, p, head, old, always); err != nil || !wants {
 				return err
 			}
 			all := false
-			if letters, all, err = h.sendLetters(t, from, p, old); err != nil {
+			if letters, all, err = u.sendLetters(t, from, p, old); err != nil {
 				return err
 			}
 			slim = all && (!before || old != nil)
@@ -132,7 +132,7 @@ func (h *hall) pointFrom(t *task.T, from id.Hash, p *pointing, always, before bo
 			next.Slim()
 		}
 		next.Lead(letters)
-		if err := m.shelf.Write(t, h.id, key, next); !errors.Is(err, shelf.ErrConflict) {
+		if err := u.Shelf.Write(t, room, key, next); !errors.Is(err, shelf.ErrConflict) {
 			return err
 		}
 	}
@@ -151,7 +151,7 @@ func wayTo(head *shelf.Head, to id.Hash) *shelf.Next {
 // nowhere for long, or somebody who can be found lacks his letter by the last way on, or it is the user's turn to make the
 // letters anew by which it does (old; nil: it does not). Of letters of which storage cannot say now when they end another
 // look decides.
-func (h *hall) wantsLetters(t *task.T, key peer.Secret, p *pointing, head *shelf.Head, old *shelf.Next, always bool) (bool, error) {
+func (u *Upkeep) wantsLetters(t *task.T, key peer.Secret, p *pointing, head *shelf.Head, old *shelf.Next, always bool) (bool, error) {
 	ways := head.Next
 	switch {
 	case old != nil:
@@ -160,7 +160,7 @@ func (h *hall) wantsLetters(t *task.T, key peer.Secret, p *pointing, head *shelf
 		return true, nil
 	}
 	if len(ways) > 0 { // who has no letter by the last of them has none to where that leads, either
-		if lacks, err := h.findsLacking(t, key, p, ways[len(ways)-1]); err != nil || lacks {
+		if lacks, err := u.findsLacking(t, key, p, ways[len(ways)-1]); err != nil || lacks {
 			return lacks, err
 		}
 	}
@@ -168,28 +168,28 @@ func (h *hall) wantsLetters(t *task.T, key peer.Secret, p *pointing, head *shelf
 	for _, n := range ways {
 		d := *n
 		if d.Ends == 0 {
-			ends, known, err := h.shelf.upkeep.EndOf(t, n.Letters)
+			ends, known, err := u.EndOf(t, n.Letters)
 			if err != nil || !known {
 				return false, err
 			}
 			d.Ends = ends
 		}
-		if time.UnixMilli(d.Ends).Sub(h.rooms().ep.Wall()) >= upkeep.Renewed {
+		if time.UnixMilli(d.Ends).Sub(u.Env.Wall()) >= Renewed {
 			return false, nil
 		}
 		if last.Letters.IsZero() || last.Ends < d.Ends {
 			last = d
 		}
 	}
-	return h.shelf.upkeep.Due(last.Letters, last.Ends), nil
+	return u.Due(last.Letters, last.Ends), nil
 }
 
 // findsLacking reports whether letters are not for somebody in the room who can be found now.
-func (h *hall) findsLacking(t *task.T, key peer.Secret, p *pointing, n *shelf.Next) (bool, error) {
+func (u *Upkeep) findsLacking(t *task.T, key peer.Secret, p *pointing, n *shelf.Next) (bool, error) {
 	if n.Lacks == 0 {
 		return false, nil
 	}
-	had, err := h.rooms().shelf.Letters(t, h.id, key, n.Letters)
+	had, err := u.Shelf.Letters(t, u.Book.Room, key, n.Letters)
 	switch {
 	case errors.Is(err, task.ErrStopped):
 		return false, err
@@ -198,11 +198,11 @@ func (h *hall) findsLacking(t *task.T, key peer.Secret, p *pointing, n *shelf.Ne
 	case err != nil:
 		return false, nil // another look decides
 	}
-	for _, who := range h.log.State().People {
+	for _, who := range u.Log.State().People {
 		if who.Role <= entry.Out || had.For(who.Key) != nil {
 			continue
 		}
-		if l, err := h.letterTo(t, p, who); err != nil || l != nil {
+		if l, err := u.letterTo(t, p, who); err != nil || l != nil {
 			return l != nil, err
 		}
 	}
@@ -214,14 +214,14 @@ func (h *hall) findsLacking(t *task.T, key peer.Secret, p *pointing, n *shelf.Ne
 // epoch (old; nil: there is none). all reports that these are all who may have no later key than that of the head (from): who
 // came for the first time when the epoch had begun has its key by his invitation, and not that of one before it. Of two that
 // began at once he may have either: the other was current, perhaps, when he was invited.
-func (h *hall) sendLetters(t *task.T, from id.Hash, p *pointing, old *shelf.Next) (n *shelf.Next, all bool, err error) {
-	letters, before := new(shelf.Letters), h.keyOf(from)
+func (u *Upkeep) sendLetters(t *task.T, from id.Hash, p *pointing, old *shelf.Next) (n *shelf.Next, all bool, err error) {
+	letters, before := new(shelf.Letters), u.Key(from)
 	var lacking []peer.Key
-	for _, who := range h.log.State().People {
+	for _, who := range u.Log.State().People {
 		if who.Role <= entry.Out {
 			continue
 		}
-		l, err := h.letterTo(t, p, who)
+		l, err := u.letterTo(t, p, who)
 		switch {
 		case err != nil:
 			return nil, false, err
@@ -232,7 +232,7 @@ func (h *hall) sendLetters(t *task.T, from id.Hash, p *pointing, old *shelf.Next
 		}
 	}
 	if len(lacking) > 0 && old != nil {
-		had, err := h.rooms().shelf.Letters(t, h.id, before, old.Letters)
+		had, err := u.Shelf.Letters(t, u.Book.Room, before, old.Letters)
 		if err != nil && !shelf.Useless(err) {
 			return nil, false, err // others would take the place of what may be read later
 		}
@@ -247,16 +247,16 @@ func (h *hall) sendLetters(t *task.T, from id.Hash, p *pointing, old *shelf.Next
 		}
 	}
 	if len(lacking) > 0 && p.earlier == nil {
-		p.newcomers, p.earlier = h.log.Newcomers(p.to), h.log.EpochsBefore(p.to)
+		p.newcomers, p.earlier = u.Log.Newcomers(p.to), u.Log.EpochsBefore(p.to)
 	}
 	all = len(letters.List) <= entry.MaxMembers && !slices.ContainsFunc(lacking, func(who peer.Key) bool { return !p.earlier[from] || !p.newcomers[who] })
 	letters.List = letters.List[:min(len(letters.List), entry.MaxMembers)]
-	packer, err := h.packer(t)
+	packer, err := u.Packer(t)
 	if err != nil {
 		return nil, false, err
 	}
-	ends := h.shelf.upkeep.Ends()
-	object, err := h.rooms().shelf.Send(t, h.id, before, letters, ends, packer)
+	ends := u.Ends()
+	object, err := u.Shelf.Send(t, u.Book.Room, before, letters, ends, packer)
 	if err != nil {
 		return nil, false, err
 	}
@@ -264,18 +264,18 @@ func (h *hall) sendLetters(t *task.T, from id.Hash, p *pointing, old *shelf.Next
 }
 
 // letterTo is the key of an epoch for somebody; nil: he cannot be found now. The error is task.ErrStopped.
-func (h *hall) letterTo(t *task.T, p *pointing, who dag.Person) (*shelf.Letter, error) {
+func (u *Upkeep) letterTo(t *task.T, p *pointing, who dag.Person) (*shelf.Letter, error) {
 	if l, ok := p.letters[who.Key]; ok {
 		return l, nil
 	}
 	var l *shelf.Letter
 	if who.Name != "" {
-		k, err := h.sealKey(t, p.to, who.Name, who.Key)
+		sealed, err := u.Seal(t, p.to, who)
 		switch {
 		case errors.Is(err, task.ErrStopped):
 			return nil, err
 		case err == nil:
-			l = &shelf.Letter{To: who.Key, Number: k.Number, Sealed: k.Sealed}
+			l = sealed
 		}
 	}
 	p.letters[who.Key] = l
