@@ -10,6 +10,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/room/books"
 	"github.com/phyllo-net/phyllo/app/room/dag"
 	"github.com/phyllo-net/phyllo/app/room/entry"
+	"github.com/phyllo-net/phyllo/app/room/receipts"
 	"github.com/phyllo-net/phyllo/app/room/upkeep"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
@@ -38,7 +39,7 @@ type hall struct {
 	// introduced are devices that were brought what made the user a member, and when.
 	introduced map[id.ID]task.Instant
 
-	told      receipts
+	told      *receipts.Receipts
 	shelf     shelved
 	spreading spreading
 }
@@ -50,7 +51,7 @@ func newHall(a *account, l *books.Loaded) (*hall, error) {
 		return nil, err
 	}
 	h := &hall{acc: a, id: l.Room, kept: l.Kept, log: log, keys: l.Keys, unread: map[id.Hash]bool{},
-		pending: map[id.Hash]*entry.Entry{}, told: receipts{of: map[peer.Key]*entry.Receipt{}, unsaved: map[peer.Key]bool{}}, turn: id.HashOf("room turn", a.key[:], l.Room),
+		pending: map[id.Hash]*entry.Entry{}, turn: id.HashOf("room turn", a.key[:], l.Room),
 		keeping: id.HashOf("room kept", a.key[:], l.Room)}
 	for _, e := range l.Entries {
 		// What does not fit was about to be taken out when the node stopped.
@@ -61,9 +62,7 @@ func newHall(a *account, l *books.Loaded) (*hall, error) {
 			h.unread[u] = true
 		}
 	}
-	for _, r := range l.Told {
-		h.told.of[r.By] = r
-	}
+	h.told = h.newReceipts(l.Told)
 	h.introduced = map[id.ID]task.Instant{}
 	h.spreading.waiting = map[id.Hash]id.Hash{}
 	h.shelf.turn = id.HashOf("room shelf", a.key[:], l.Room)
@@ -278,7 +277,7 @@ func (h *hall) news(list []*entry.Entry) {
 		h.lookForHead()
 	}
 	if len(list) > 0 {
-		h.tell()
+		h.told.Tell()
 		h.shelf.unpacked += len(list)
 		h.shelveNews(list)
 	}
@@ -345,7 +344,7 @@ func (h *hall) remember(t *task.T, proof id.Hash, key peer.Secret) error {
 func (h *hall) markRead(t *task.T) error {
 	read := h.kept.Read
 	if len(h.keyless()) == 0 {
-		read = h.upTo(h.log.Heads(), read)
+		read = h.told.UpTo(h.log.Heads(), read)
 	}
 	if len(h.unread) == 0 && bytes.Equal(read, h.kept.Read) {
 		return nil
@@ -354,7 +353,7 @@ func (h *hall) markRead(t *task.T) error {
 	if err := h.forgetUnread(t, list, read); err != nil {
 		return err
 	}
-	h.tell()
+	h.told.Tell()
 	return nil
 }
 

@@ -366,7 +366,7 @@ func (h *hall) lookAfter(x id.Hash) {
 func (h *hall) pushAgain(t *task.T, list []id.Hash) error {
 	lack := map[peer.Key][]id.Hash{}
 	people := h.others()
-	for i, r := range h.reached(list) {
+	for i, r := range h.told.Reached(list) {
 		for _, p := range people {
 			if !slices.ContainsFunc(r.Has, func(o dag.Person) bool { return o.Key == p.Key }) {
 				lack[p.Key] = append(lack[p.Key], list[i])

@@ -425,7 +425,7 @@ func (h *hall) catchUp() {
 			return err
 		}
 		h.settle()
-		h.tell()
+		h.told.Tell()
 		return nil
 	}, func(error) { h.comparing = false })
 }
