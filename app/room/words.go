@@ -3,34 +3,17 @@ package room
 import (
 	"errors"
 	"fmt"
-	"slices"
-	"time"
 
-	"github.com/phyllo-net/phyllo/app/room/books"
 	"github.com/phyllo-net/phyllo/app/room/dag"
 	"github.com/phyllo-net/phyllo/app/room/entry"
+	"github.com/phyllo-net/phyllo/app/room/words"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 )
 
-// maxHistory is how many messages one call of History returns.
-const maxHistory = 10_000
-
 // Message is something that was said in a room.
-type Message struct {
-	Entry   id.Hash
-	Author  peer.Key
-	Name    string // of the author, as the room has it; may be empty
-	Time    time.Time
-	Text    string
-	Reply   id.Hash // what is answered; zero if nothing
-	Edited  bool
-	Removed bool // its author has taken it back
-	// Locked tells that the key of its epoch is not here (yet).
-	Locked bool
-	Unread bool
-}
+type Message = words.Message
 
 // Say says something in a room. It is durable when Say returns, and on its way to the others.
 // ErrWords is wrapped where the text cannot be sent.
@@ -95,116 +78,8 @@ func (m *Rooms) History(t *task.T, user peer.Key, room id.Hash, limit int) ([]Me
 	if err != nil {
 		return nil, err
 	}
-	if limit <= 0 || limit > maxHistory {
-		limit = maxHistory
-	}
-	// Edits stand after what they change: they are met first.
-	var out []Message
-	edits := map[id.Hash]Message{}
-	lines := h.lines()
-	for len(lines) > 0 && len(out) < limit {
-		n := min(len(lines), 256)
-		said, err := h.readWords(t, lines[:n])
-		if err != nil {
-			return nil, err
-		}
-		lines = lines[n:]
-		for _, s := range said {
-			switch last, edited := edits[s.Entry]; {
-			case !s.edits.IsZero():
-				if old, ok := edits[s.edits]; !ok || old.Author != s.Author {
-					edits[s.edits] = s.Message
-				}
-				continue
-			case edited && last.Author == s.Author:
-				s.Text, s.Edited, s.Removed = last.Text, last.Text != "", last.Text == ""
-			}
-			if len(out) < limit {
-				out = append(out, s.Message)
-			}
-		}
-	}
-	slices.Reverse(out)
-	return out, nil
-}
-
-// lines are the words that are shown, the latest first.
-func (h *hall) lines() []dag.Line {
-	var lines []dag.Line
-	h.log.Shown(func(l dag.Line) bool {
-		if l.Kind == entry.WordsKind {
-			lines = append(lines, l)
-		}
-		return true
-	})
-	return lines
-}
-
-// said is a message before edits of it are known.
-type said struct {
-	Message
-	edits id.Hash
-}
-
-// readWords reads words, and opens those whose key is here.
-func (h *hall) readWords(t *task.T, lines []dag.Line) ([]said, error) {
-	s := h.log.State()
-	b, public, locker := h.book(), h.log.Founding().Public, h.rooms().deps.Locker
-	names := make([]string, len(lines))
-	hashes := make([]id.Hash, len(lines))
-	unread := make([]bool, len(lines))
-	for i, l := range lines {
-		names[i], hashes[i], unread[i] = s.Find(l.Author).Name, l.Hash, h.unread[l.Hash]
-	}
-	keys := h.keysNow()
-	return task.Work(t, diskTimeout, func() ([]said, error) {
-		list, err := b.Read(hashes)
-		if err != nil {
-			return nil, err
-		}
-		var out []said
-		for _, e := range list {
-			i := slices.Index(hashes, e.Hash())
-			x := said{Message: Message{Entry: hashes[i], Author: e.Author, Name: names[i], Time: time.UnixMilli(e.Time), Unread: unread[i]}}
-			w, err := open(e, public, keys, locker)
-			switch {
-			case err != nil:
-				x.Locked = true
-			default:
-				x.Text, x.Reply, x.edits = w.Text, w.Reply, w.Edits
-			}
-			out = append(out, x)
-		}
-		return out, nil
-	})
-}
-
-// open returns the words of an entry.
-func open(e *entry.Entry, public bool, keys books.Secrets, l peer.Locker) (*entry.Words, error) {
-	if public {
-		w := new(entry.Words)
-		return w, entry.Body(e, w)
-	}
-	epoch, err := entry.EpochOf(e)
-	if err != nil {
-		return nil, err
-	}
-	key, ok := keys[epoch]
-	if !ok {
-		return nil, entry.ErrLocked
-	}
-	return entry.Unlock(e, key, l)
-}
-
-// keysNow are the keys that are here, by the epochs' entries.
-func (h *hall) keysNow() books.Secrets {
-	keys := books.Secrets{}
-	h.log.EachEpoch(func(x id.Hash, p *entry.Epoch) {
-		if k, ok := h.keys[p.Proof]; ok {
-			keys[x] = k
-		}
-	})
-	return keys
+	r := words.Reader{Book: h.book(), Log: h.log, Locker: m.deps.Locker, Keys: h.keys, Unread: h.unread}
+	return r.History(t, limit)
 }
 
 // MarkRead tells that the user was shown all that was said in a room so far.
