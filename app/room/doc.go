@@ -11,7 +11,7 @@
 // there at the same time; and who has the same entries shows the same room in the same order.
 //
 // In a large room members who pass nothing on cost those after them some ten seconds while the author is there
-// (see spread.go), and without him about two comparisons of logs: in rooms of 100 of which a fifth
+// (see package spread), and without him about two comparisons of logs: in rooms of 100 of which a fifth
 // swallows all and a fifth is away, 1 to 4 minutes.
 //
 // Entries are durable before they are pushed, and before who wrote them is told so.

@@ -1,6 +1,7 @@
 package room
 
 import (
+	"bytes"
 	"slices"
 
 	"github.com/phyllo-net/phyllo/app/room/books"
@@ -119,7 +120,7 @@ func (m *Rooms) Again(user, to peer.Key, room, x id.Hash, spoilt, all bool) []by
 	}
 	p := &msg.Push{About: &msg.About{Room: room, From: user, To: to}, Entries: list, Before: id.Hash{31: 1}}
 	if all {
-		p.Before = lastSeat
+		p.Before = id.Hash(bytes.Repeat([]byte{0xff}, len(id.Hash{}))) // comes after all seats
 	}
 	return msg.Encode(p)
 }

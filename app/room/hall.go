@@ -11,6 +11,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/room/dag"
 	"github.com/phyllo-net/phyllo/app/room/entry"
 	"github.com/phyllo-net/phyllo/app/room/receipts"
+	"github.com/phyllo-net/phyllo/app/room/spread"
 	"github.com/phyllo-net/phyllo/app/room/upkeep"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
@@ -39,9 +40,9 @@ type hall struct {
 	// introduced are devices that were brought what made the user a member, and when.
 	introduced map[id.ID]task.Instant
 
-	told      *receipts.Receipts
-	shelf     shelved
-	spreading spreading
+	told   *receipts.Receipts
+	shelf  shelved
+	spread *spread.Spread
 }
 
 // newHall builds a room from what the store has.
@@ -64,7 +65,7 @@ func newHall(a *account, l *books.Loaded) (*hall, error) {
 	}
 	h.told = h.newReceipts(l.Told)
 	h.introduced = map[id.ID]task.Instant{}
-	h.spreading.waiting = map[id.Hash]id.Hash{}
+	h.spread = h.newSpread()
 	h.shelf.turn = id.HashOf("room shelf", a.key[:], l.Room)
 	h.shelf.unpacked = log.Len()
 	h.shelf.upkeep = upkeep.New(upkeep.Deps{Env: a.rooms.ep, Shelf: a.rooms.shelf, Book: h.book(), Founding: l.Kept.Founding, Log: log,
@@ -261,7 +262,7 @@ func (h *hall) news(list []*entry.Entry) {
 	changed := false
 	for _, e := range list {
 		x := e.Hash()
-		h.passWaiting(e)
+		h.spread.Came(e)
 		switch {
 		case !h.log.Has(x):
 		case e.Kind == entry.WordsKind:
@@ -297,7 +298,7 @@ func (h *hall) write(t *task.T, kind entry.Kind, body func(s *dag.State) (func()
 		return nil, err
 	}
 	h.news([]*entry.Entry{e})
-	h.spread(e)
+	h.spread.Bring(e)
 	return e, nil
 }
 

@@ -17,12 +17,12 @@ import (
 // tellOf tells somebody, on one of his devices, of which the room is not known, that he is a
 // member. Who is not one any more is told nothing, and above all no key.
 func (h *hall) tellOf(t *task.T, d device) {
-	if d.who.Key == h.acc.key || !h.shares(d.who.Key) {
+	if d.Who.Key == h.acc.key || !h.shares(d.Who.Key) {
 		return
 	}
-	made := h.log.State().Find(d.who.Key).Ruling
+	made := h.log.State().Find(d.Who.Key).Ruling
 	if made.IsZero() {
-		if made = h.id; d.who.Key != h.kept.Founding.Author {
+		if made = h.id; d.Who.Key != h.kept.Founding.Author {
 			return
 		}
 	}
@@ -34,7 +34,7 @@ func (h *hall) tellOf(t *task.T, d device) {
 		return
 	}
 	title, name, epoch := h.log.State().Title, h.acc.user.Name, h.log.State().Epoch.Entry
-	k, err := h.sealKey(t, epoch, d.who.Name, d.who.Key)
+	k, err := h.sealKey(t, epoch, d.Who.Name, d.Who.Key)
 	if err != nil {
 		k, epoch = nil, id.Hash{} // he asks for it when he has joined
 	}

@@ -82,7 +82,7 @@ func (m *Rooms) askPublic(t *task.T, a *account, r *directory.Record, node id.ID
 	for _, x := range right {
 		h := a.hall(x.Founding.Hash())
 		list = append(list, Public{Room: x.Founding.Hash(), Title: x.Title, Members: int(x.Members), Joined: h != nil && h.in(), founding: x.Founding,
-			where: device{dag.Person{Key: r.Identity, Name: string(r.Name)}, node}})
+			where: device{Who: dag.Person{Key: r.Identity, Name: string(r.Name)}, Node: node}})
 	}
 	slices.SortStableFunc(list, func(a, b Public) int { return strings.Compare(a.Title, b.Title) })
 	return list, err
@@ -129,13 +129,13 @@ func (h *hall) enter(t *task.T, d device) error {
 	if err != nil {
 		return err
 	}
-	h.push(t, d, list)
+	h.spread.Push(t, d, list)
 	_ = h.compare(t, d) // it is joined; the log may come later
 	if !h.in() {
 		return ErrNotMember
 	}
 	for _, e := range list {
-		h.spread(e) // now it is known who else is there
+		h.spread.Bring(e) // now it is known who else is there
 	}
 	return nil
 }

@@ -30,7 +30,7 @@ func (h *hall) newReceipts(told []*entry.Receipt) *receipts.Receipts {
 
 // sendReceipt tells people's devices a receipt.
 func (h *hall) sendReceipt(to []dag.Person, r *entry.Receipt) {
-	h.each(to, func(t *task.T, d device) {
+	h.spread.Each(to, func(t *task.T, d device) {
 		_, _ = h.ask(t, d, func(a *msg.About) wire.Message { return &msg.Seen{About: a, Receipts: []*entry.Receipt{r}} })
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/room/dag"
 	"github.com/phyllo-net/phyllo/app/room/entry"
 	"github.com/phyllo-net/phyllo/app/room/msg"
+	"github.com/phyllo-net/phyllo/app/room/spread"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/peer"
@@ -28,10 +29,7 @@ const (
 )
 
 // device is a node of a member.
-type device struct {
-	who  dag.Person
-	node id.ID
-}
+type device = spread.Device
 
 // others are the people who are in the room besides the user.
 func (h *hall) others() []dag.Person {
@@ -53,7 +51,7 @@ func (h *hall) devices(t *task.T, p dag.Person) ([]device, error) {
 	var list []device
 	for _, d := range r.Devices {
 		if p.Key != h.acc.key || d.Node != h.rooms().ep.Self().ID {
-			list = append(list, device{p, d.Node})
+			list = append(list, device{Who: p, Node: d.Node})
 		}
 	}
 	return list, nil
@@ -107,15 +105,15 @@ var errStranger = errors.New("not known to be in the room")
 // ask asks a device, over a link of its own.
 func (h *hall) ask(t *task.T, d device, m func(*msg.About) wire.Message) (wire.Message, error) {
 	r := h.rooms()
-	to, err := kbr.Find(t, r.ep, d.node)
+	to, err := kbr.Find(t, r.ep, d.Node)
 	if err != nil {
-		r.cards.Doubt(d.who.Name)
+		r.cards.Doubt(d.Who.Name)
 		return nil, err
 	}
-	ans, err := kbr.CallPeer(t, r.ep, to, msg.Encode(m(&msg.About{Room: h.id, From: h.acc.key, To: d.who.Key})), kbr.Options{Timeout: r.cfg.AskTimeout})
+	ans, err := kbr.CallPeer(t, r.ep, to, msg.Encode(m(&msg.About{Room: h.id, From: h.acc.key, To: d.Who.Key})), kbr.Options{Timeout: r.cfg.AskTimeout})
 	if err != nil {
 		if refusal := new(kbr.RefusedError); !errors.As(err, &refusal) {
-			r.cards.Doubt(d.who.Name)
+			r.cards.Doubt(d.Who.Name)
 		}
 		return nil, err
 	}
@@ -164,7 +162,7 @@ func (h *hall) takeSync(t *task.T, d *kbr.Delivery, s *msg.Sync) error {
 	if err != nil {
 		return err
 	}
-	r.Entries = fill(list)
+	r.Entries = msg.Fill(list)
 	r.More = wanted == 0 && len(r.Entries) < len(want)
 	if !r.More && len(r.Entries) == 0 {
 		r.Marks = msg.AppendMarks(h.log.Marks())
@@ -183,20 +181,6 @@ func (h *hall) tellOut(t *task.T, d *kbr.Delivery, who dag.Person) error {
 	return nil
 }
 
-// fill returns as many entries as one message holds, from the first on.
-func fill(list []*entry.Entry) []*entry.Entry {
-	size := 0
-	for i, e := range list {
-		if size += entrySize(e); size > msg.RoomFor {
-			return list[:i]
-		}
-	}
-	return list
-}
-
-// entrySize is the most that an entry takes in a message, in bytes.
-func entrySize(e *entry.Entry) int { return len(e.Body) + len(e.Parents) + 320 }
-
 func (h *hall) read(t *task.T, list []id.Hash) ([]*entry.Entry, error) {
 	b := h.book()
 	return task.Work(t, diskTimeout, func() ([]*entry.Entry, error) { return b.Read(list) })
@@ -205,7 +189,7 @@ func (h *hall) read(t *task.T, list []id.Hash) ([]*entry.Entry, error) {
 // compare gets from a device what this node lacks, and brings it what it lacks. Where that is not the
 // user's own the log is as whole then as somebody else's.
 func (h *hall) compare(t *task.T, d device) error {
-	if out := h.putOut(d.who.Key); !out.IsZero() {
+	if out := h.putOut(d.Who.Key); !out.IsZero() {
 		if err := h.askBack(t, d, out); err != nil {
 			return err
 		}
@@ -214,10 +198,10 @@ func (h *hall) compare(t *task.T, d device) error {
 	if refusal := new(kbr.RefusedError); errors.As(err, &refusal) && refusal.Code == msg.RefusedStranger {
 		err = h.introduce(t, d)
 	}
-	if err != nil || d.who.Key == h.acc.key {
+	if err != nil || d.Who.Key == h.acc.key {
 		return err
 	}
-	if !h.shares(d.who.Key) {
+	if !h.shares(d.Who.Key) {
 		return errStranger // whatever he has answered
 	}
 	return h.whole(t)
@@ -227,14 +211,14 @@ func (h *hall) compare(t *task.T, d device) error {
 // the log is not there, what made him a member and all that came before, and compares logs again.
 func (h *hall) introduce(t *task.T, d device) error {
 	m, mine := h.rooms(), h.log.State().Find(h.acc.key).Ruling
-	last, was := h.introduced[d.node]
-	if !h.shares(d.who.Key) || mine.IsZero() || was && m.ep.Now().Sub(last) < seldom*m.cfg.SyncEvery {
+	last, was := h.introduced[d.Node]
+	if !h.shares(d.Who.Key) || mine.IsZero() || was && m.ep.Now().Sub(last) < seldom*m.cfg.SyncEvery {
 		return errStranger
 	}
 	if !was && len(h.introduced) >= maxPending {
 		clear(h.introduced)
 	}
-	h.introduced[d.node] = m.ep.Now()
+	h.introduced[d.Node] = m.ep.Now()
 	list := h.log.Among(mine)
 	if err := h.bring(t, d, list[1:]); err != nil { // the first is the founding
 		return err
@@ -255,7 +239,7 @@ func (h *hall) askBack(t *task.T, d device, out id.Hash) error {
 		if _, err := h.take(t, r.Entries); err != nil {
 			return err
 		}
-		if h.shares(d.who.Key) {
+		if h.shares(d.Who.Key) {
 			return nil
 		}
 		grown, ours := false, false
@@ -327,7 +311,7 @@ func (h *hall) finish(t *task.T, d device, r *msg.Rest) error {
 	if err := h.fetch(t, d, r.Heads); err != nil {
 		return err
 	}
-	if !h.shares(d.who.Key) {
+	if !h.shares(d.Who.Key) {
 		return errStranger
 	}
 	var lacks []id.Hash
@@ -346,14 +330,14 @@ func (h *hall) finish(t *task.T, d device, r *msg.Rest) error {
 // bring pushes entries that are here to a device, in order, as long as who has it is in the room.
 func (h *hall) bring(t *task.T, d device, lacks []id.Hash) error {
 	for len(lacks) > 0 {
-		if !h.shares(d.who.Key) {
+		if !h.shares(d.Who.Key) {
 			return nil // what came meanwhile has put him out
 		}
 		list, err := h.read(t, lacks[:min(len(lacks), msg.MaxEntries)])
 		if err != nil {
 			return err
 		}
-		list = fill(list)
+		list = msg.Fill(list)
 		if len(list) == 0 {
 			return nil
 		}

@@ -361,3 +361,17 @@ func HashesIn(b []byte) []id.Hash {
 	}
 	return list
 }
+
+// Fill returns as many entries as one message holds, from the first on.
+func Fill(list []*entry.Entry) []*entry.Entry {
+	size := 0
+	for i, e := range list {
+		if size += entrySize(e); size > RoomFor {
+			return list[:i]
+		}
+	}
+	return list
+}
+
+// entrySize is the most that an entry takes in a message, in bytes.
+func entrySize(e *entry.Entry) int { return len(e.Body) + len(e.Parents) + 320 }
