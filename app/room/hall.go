@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/phyllo-net/phyllo/app/room/books"
+	"github.com/phyllo-net/phyllo/app/room/compare"
 	"github.com/phyllo-net/phyllo/app/room/dag"
 	"github.com/phyllo-net/phyllo/app/room/entry"
 	"github.com/phyllo-net/phyllo/app/room/receipts"
@@ -37,12 +38,11 @@ type hall struct {
 	settling  bool // an epoch is about to be begun, or keys are asked for
 	again     bool // and what changed meanwhile must be looked at
 	comparing bool
-	// introduced are devices that were brought what made the user a member, and when.
-	introduced map[id.ID]task.Instant
 
-	told   *receipts.Receipts
-	shelf  shelved
-	spread *spread.Spread
+	told     *receipts.Receipts
+	shelf    shelved
+	compares *compare.Comparer
+	spread   *spread.Spread
 }
 
 // newHall builds a room from what the store has.
@@ -64,7 +64,7 @@ func newHall(a *account, l *books.Loaded) (*hall, error) {
 		}
 	}
 	h.told = h.newReceipts(l.Told)
-	h.introduced = map[id.ID]task.Instant{}
+	h.compares = h.newComparer()
 	h.spread = h.newSpread()
 	h.shelf.turn = id.HashOf("room shelf", a.key[:], l.Room)
 	h.shelf.unpacked = log.Len()

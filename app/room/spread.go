@@ -17,7 +17,7 @@ func (h *hall) newSpread() *spread.Spread {
 	m := h.rooms()
 	return spread.New(spread.Deps{Loop: m.ep, User: h.acc.key, Log: h.log, After: m.cfg.ReceiptAfter,
 		In: h.in, People: h.people, Devices: h.devices, Tell: h.tellEntries, Compare: h.compareLater, Read: h.read,
-		Waits: func(x id.Hash) bool { return h.pending[x] != nil }, Reached: h.told.Reached})
+		Waits: h.waits, Reached: h.told.Reached})
 }
 
 // tellEntries pushes entries to a device. One alone is passed on to who sits before a seat, if that is

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/room/compare"
 	"github.com/phyllo-net/phyllo/app/room/dag"
 	"github.com/phyllo-net/phyllo/app/room/entry"
 	"github.com/phyllo-net/phyllo/app/room/msg"
@@ -15,17 +16,6 @@ import (
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
-)
-
-// Limits of comparisons of logs.
-const (
-	// maxRounds is how many answers one comparison takes.
-	maxRounds = 10_000
-	// askBackFor is how long somebody who was put out is asked whether he was invited again since he last told of
-	// something new of who is in the room, and maxStray how many answers are taken that do not: what he has signed
-	// himself has no end.
-	askBackFor = 30 * time.Second
-	maxStray   = 16
 )
 
 // device is a node of a member.
@@ -99,9 +89,6 @@ func (h *hall) putOut(who peer.Key) id.Hash {
 	return id.Hash{}
 }
 
-// errStranger is the outcome of a comparison with somebody who is not known to be in the room after it.
-var errStranger = errors.New("not known to be in the room")
-
 // ask asks a device, over a link of its own.
 func (h *hall) ask(t *task.T, d device, m func(*msg.About) wire.Message) (wire.Message, error) {
 	r := h.rooms()
@@ -142,30 +129,9 @@ func (h *hall) takeSync(t *task.T, d *kbr.Delivery, s *msg.Sync) error {
 	if _, err := h.vouchFor(t, d, s.About.From); err != nil {
 		return err
 	}
-	var want []id.Hash
-	for _, x := range msg.HashesIn(s.Wanted) {
-		if h.log.Has(x) && x != h.id {
-			want = append(want, x)
-		}
-	}
-	wanted := len(want)
-	if len(s.Wanted) == 0 {
-		h.log.Beyond(msg.Marks(s.Marks), func(x id.Hash) bool {
-			if x != h.id {
-				want = append(want, x)
-			}
-			return len(want) <= msg.MaxEntries
-		})
-	}
-	r := &msg.Rest{Heads: msg.AppendHashes(h.log.Heads()[:min(len(h.log.Heads()), msg.MaxHeads)])}
-	list, err := h.read(t, want[:min(len(want), msg.MaxEntries)])
+	r, err := h.compares.Answer(t, s)
 	if err != nil {
 		return err
-	}
-	r.Entries = msg.Fill(list)
-	r.More = wanted == 0 && len(r.Entries) < len(want)
-	if !r.More && len(r.Entries) == 0 {
-		r.Marks = msg.AppendMarks(h.log.Marks())
 	}
 	d.Reply(msg.Encode(r))
 	return nil
@@ -189,190 +155,22 @@ func (h *hall) read(t *task.T, list []id.Hash) ([]*entry.Entry, error) {
 // compare gets from a device what this node lacks, and brings it what it lacks. Where that is not the
 // user's own the log is as whole then as somebody else's.
 func (h *hall) compare(t *task.T, d device) error {
-	if out := h.putOut(d.Who.Key); !out.IsZero() {
-		if err := h.askBack(t, d, out); err != nil {
-			return err
-		}
-	}
-	err := h.exchange(t, d)
-	if refusal := new(kbr.RefusedError); errors.As(err, &refusal) && refusal.Code == msg.RefusedStranger {
-		err = h.introduce(t, d)
-	}
+	err := h.compares.With(t, d)
 	if err != nil || d.Who.Key == h.acc.key {
 		return err
-	}
-	if !h.shares(d.Who.Key) {
-		return errStranger // whatever he has answered
 	}
 	return h.whole(t)
 }
 
-// introduce brings a device of a member on which it is not known that the user is in the room, as most of
-// the log is not there, what made him a member and all that came before, and compares logs again.
-func (h *hall) introduce(t *task.T, d device) error {
-	m, mine := h.rooms(), h.log.State().Find(h.acc.key).Ruling
-	last, was := h.introduced[d.Node]
-	if !h.shares(d.Who.Key) || mine.IsZero() || was && m.ep.Now().Sub(last) < seldom*m.cfg.SyncEvery {
-		return errStranger
-	}
-	if !was && len(h.introduced) >= maxPending {
-		clear(h.introduced)
-	}
-	h.introduced[d.Node] = m.ep.Now()
-	list := h.log.Among(mine)
-	if err := h.bring(t, d, list[1:]); err != nil { // the first is the founding
-		return err
-	}
-	return h.exchange(t, d)
+// newComparer is how the room's log is compared with those of others.
+func (h *hall) newComparer() *compare.Comparer {
+	m := h.rooms()
+	return compare.New(compare.Deps{Clock: m.ep, Room: h.id, User: h.acc.key, Log: h.log, Seldom: seldom * m.cfg.SyncEvery,
+		Ask: h.ask, Take: h.take, Waits: h.waits, Missing: h.missing, Read: h.read, Shares: h.shares, PutOut: h.putOut})
 }
 
-// askBack asks a device of somebody who is out of the room by what is here, and in it by its head on
-// the shelf, for what has come since: he may have been invited again. The question says only how far the log
-// went when he was put out. The error is errStranger where he is still out after it.
-func (h *hall) askBack(t *task.T, d device, out id.Hash) error {
-	known, stray, end := h.log.MarksBefore(out), 0, h.rooms().ep.Now().Add(askBackFor)
-	for stray < maxStray && h.rooms().ep.Now().Before(end) {
-		r, err := h.askRest(t, d, &msg.Sync{Marks: msg.AppendMarks(known)})
-		if err != nil {
-			return err
-		}
-		if _, err := h.take(t, r.Entries); err != nil {
-			return err
-		}
-		if h.shares(d.Who.Key) {
-			return nil
-		}
-		grown, ours := false, false
-		for _, e := range r.Entries { // he has these
-			if x := e.Hash(); !h.log.Has(x) && h.pending[x] == nil {
-				continue // of what is made up there is no end
-			}
-			name := entry.StreamName(e.Author, e.Stream)
-			at := slices.IndexFunc(known, func(m dag.Mark) bool { return m.Stream == name })
-			if at < 0 && len(known) == dag.MaxAllStreams {
-				return errStranger
-			}
-			if at < 0 {
-				at, known = len(known), append(known, dag.Mark{Stream: name})
-			}
-			if known[at].Last < e.Seq {
-				known[at].Last, grown, ours = e.Seq, true, ours || h.shares(e.Author)
-			}
-		}
-		if !grown {
-			return errStranger
-		}
-		if ours {
-			end = h.rooms().ep.Now().Add(askBackFor)
-		} else {
-			stray++
-		}
-	}
-	return errStranger
-}
-
-// exchange is compare with somebody of whom it is not known that he is out of the room.
-func (h *hall) exchange(t *task.T, d device) error {
-	for range maxRounds {
-		before := h.log.Len()
-		r, err := h.askRest(t, d, &msg.Sync{Marks: msg.AppendMarks(h.log.Marks())})
-		if err != nil {
-			return err
-		}
-		if _, err := h.take(t, r.Entries); err != nil {
-			return err
-		}
-		switch {
-		case h.log.Len() > before:
-		case len(r.Entries) > 0:
-			// Only branches of a fork came that are here: marks can tell no more.
-			return h.fetch(t, d, r.Heads)
-		default:
-			return h.finish(t, d, r)
-		}
-	}
-	return nil
-}
-
-func (h *hall) askRest(t *task.T, d device, s *msg.Sync) (*msg.Rest, error) {
-	ans, err := h.ask(t, d, func(a *msg.About) wire.Message { s.About = a; return s })
-	if err != nil {
-		return nil, err
-	}
-	r, ok := ans.(*msg.Rest)
-	if !ok {
-		return nil, wire.ErrMalformed
-	}
-	return r, nil
-}
-
-// finish asks for what marks did not tell of, then pushes what the device lacks.
-func (h *hall) finish(t *task.T, d device, r *msg.Rest) error {
-	if err := h.fetch(t, d, r.Heads); err != nil {
-		return err
-	}
-	if !h.shares(d.Who.Key) {
-		return errStranger
-	}
-	var lacks []id.Hash
-	h.log.Beyond(msg.Marks(r.Marks), func(x id.Hash) bool {
-		if x != h.id {
-			lacks = append(lacks, x)
-		}
-		return true
-	})
-	if slices.Equal(msg.HashesIn(r.Heads), h.log.Heads()) {
-		return nil // a fork that both know
-	}
-	return h.bring(t, d, lacks)
-}
-
-// bring pushes entries that are here to a device, in order, as long as who has it is in the room.
-func (h *hall) bring(t *task.T, d device, lacks []id.Hash) error {
-	for len(lacks) > 0 {
-		if !h.shares(d.Who.Key) {
-			return nil // what came meanwhile has put him out
-		}
-		list, err := h.read(t, lacks[:min(len(lacks), msg.MaxEntries)])
-		if err != nil {
-			return err
-		}
-		list = msg.Fill(list)
-		if len(list) == 0 {
-			return nil
-		}
-		ans, err := h.ask(t, d, func(a *msg.About) wire.Message { return &msg.Push{About: a, Entries: list} })
-		if _, ok := ans.(*msg.Took); err != nil || !ok {
-			return err
-		}
-		last := list[len(list)-1].Hash()
-		lacks = lacks[slices.Index(lacks, last)+1:]
-	}
-	return nil
-}
-
-// fetch asks for entries by their hashes, and for those that they name, until all are here.
-func (h *hall) fetch(t *task.T, d device, heads []byte) error {
-	want := slices.DeleteFunc(msg.HashesIn(heads), h.log.Has)
-	for range maxRounds {
-		if len(want) == 0 {
-			return nil
-		}
-		r, err := h.askRest(t, d, &msg.Sync{Wanted: msg.AppendHashes(want[:min(len(want), msg.MaxWanted)])})
-		if err != nil {
-			return err
-		}
-		if _, err := h.take(t, r.Entries); err != nil {
-			return err
-		}
-		next := h.missing()
-		if slices.Equal(next, want) {
-			return nil // it does not have them either
-		}
-		want = next
-	}
-	return nil
-}
+// waits reports whether an entry waits for those that it names.
+func (h *hall) waits(x id.Hash) bool { return h.pending[x] != nil }
 
 // missing are entries that others name and that are not here.
 func (h *hall) missing() []id.Hash {
