@@ -324,14 +324,14 @@ func (h *hall) summary() Summary {
 		if x.StorageTrouble = h.shelf.trouble; x.StorageTrouble == nil && h.offList() {
 			x.StorageTrouble = list.trouble
 		}
-		if x.StorageTrouble == nil && h.shelf.over {
+		if x.StorageTrouble == nil && h.shelf.upkeep.Over {
 			x.StorageTrouble = ErrLongLog
 		}
-		x.Looking = x.StorageTrouble == nil && (!h.shelf.compared || list.list == nil)
+		x.Looking = x.StorageTrouble == nil && (!h.shelf.upkeep.Compared || list.list == nil)
 		x.Unlisted = !x.Looking && h.offList()
 	}
 	if s.Stored && !x.Looking {
-		x.Unstored = min(h.shelf.unpacked, x.Entries)
+		x.Unstored = min(h.shelf.upkeep.Unpacked, x.Entries)
 	}
 	for _, p := range s.People {
 		if p.Role > entry.Out {

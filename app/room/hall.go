@@ -67,9 +67,9 @@ func newHall(a *account, l *books.Loaded) (*hall, error) {
 	h.compares = h.newComparer()
 	h.spread = h.newSpread()
 	h.shelf.turn = id.HashOf("room shelf", a.key[:], l.Room)
-	h.shelf.unpacked = log.Len()
 	h.shelf.upkeep = upkeep.New(upkeep.Deps{Env: a.rooms.ep, Shelf: a.rooms.shelf, Book: h.book(), Founding: l.Kept.Founding, Log: log,
 		Packer: h.packer, Again: func() { h.shelveIn(a.rooms.cfg.ShelveAfter) }, Look: h.shelveIn,
+		Every: a.rooms.cfg.SyncEvery, TakeHead: h.takeHead, Changed: func() { a.rooms.emit(Event{Kind: Changed, User: a.key, Room: h.id}) },
 		Moment: func(within time.Duration) time.Duration { return h.rank(within) }, Key: h.keyOf, Seal: h.letter}, l.Packs)
 	return h, nil
 }
@@ -279,7 +279,7 @@ func (h *hall) news(list []*entry.Entry) {
 	}
 	if len(list) > 0 {
 		h.told.Tell()
-		h.shelf.unpacked += len(list)
+		h.shelf.upkeep.Unpacked += len(list)
 		h.shelveNews(list)
 	}
 }

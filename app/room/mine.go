@@ -20,6 +20,9 @@ const (
 	restoreTime    = 5 * time.Minute
 )
 
+// maxTries is how often the list is written before which another one came.
+const maxTries = 8
+
 // sooner is by how much the list of rooms, which seldom changes, waits shorter than their heads.
 const sooner = 5
 

@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/room/books"
 	"github.com/phyllo-net/phyllo/app/room/dag"
 	"github.com/phyllo-net/phyllo/app/room/entry"
 	"github.com/phyllo-net/phyllo/app/room/upkeep"
 	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
+	"github.com/phyllo-net/phyllo/store"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
 )
@@ -26,16 +28,13 @@ const (
 // shelved is what a hall knows of its shelf.
 type shelved struct {
 	alarm
-	turn     id.Hash        // names it among all that take turns
-	looked   task.Instant   // when it was looked at last; 0: never
-	trouble  error          // why it could not be looked at last; nil: it could
-	upkeep   *upkeep.Upkeep // of what is in storage
-	compared bool           // how much of the log is in packs is known since the node started
-	over     bool           // there are as many packs as a head names, and the log goes on
-	led      peer.Secret    // the key under which a head is known to be; zero: none
-	ledBy    uint64         // the number of its epoch
-	unpacked int            // entries that are in no pack, as far as known
-	hints    []dag.Person   // who is in the room, as its head says
+	turn    id.Hash        // names it among all that take turns
+	looked  task.Instant   // when it was looked at last; 0: never
+	trouble error          // why it could not be looked at last; nil: it could
+	upkeep  *upkeep.Upkeep // of what is in storage
+	led     peer.Secret    // the key under which a head is known to be; zero: none
+	ledBy   uint64         // the number of its epoch
+	hints   []dag.Person   // who is in the room, as its head says
 }
 
 // shelveIn looks at the shelf after a time, or earlier if that was said before.
@@ -112,7 +111,7 @@ func (h *hall) shelve(t *task.T) error {
 	if h.kept.Partial && (head == nil || len(head.Tips) == 0) {
 		return nil // a head that says how far the log is here would be taken for one that says how far it goes
 	}
-	late, err := h.keepHead(t, key, head)
+	late, err := h.shelf.upkeep.KeepHead(t, key, head)
 	if err != nil {
 		return err
 	}
@@ -163,4 +162,21 @@ func (m *Rooms) SetStored(t *task.T, user peer.Key, room id.Hash, on bool) error
 		return func() []byte { return wire.MustMarshal(body) }, nil
 	})
 	return err
+}
+
+// packer signs for the packs of this device in this room.
+func (h *hall) packer(t *task.T) (peer.Signer, error) {
+	locker := h.rooms().deps.Locker
+	if h.kept.Packer.IsZero() {
+		fresh := locker.NewSecret()
+		if err := h.keep(t, new(store.Batch), func(k *books.Kept) {
+			if k.Packer.IsZero() {
+				k.Packer = fresh
+			}
+		}); err != nil {
+			return nil, err
+		}
+	}
+	seed := h.kept.Packer
+	return task.Work(t, diskTimeout, func() (peer.Signer, error) { return locker.Signer(seed), nil })
 }

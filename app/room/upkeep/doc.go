@@ -13,5 +13,6 @@
 //	upkeep.go  what a device knows, whose turn it is, and packs that are read
 //	pack.go    packs that are made, joined, packed anew where one was lost, and given back
 //	renew.go   packs that are made anew before they end
+//	head.go    the current head, brought up to date
 //	letters.go how heads lead from key to key, and the letters by which they do
 package upkeep

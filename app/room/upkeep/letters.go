@@ -21,8 +21,6 @@ const (
 	pointers, reminders = 4, 8
 	remindEvery         = Day
 	remindWithin        = 15 * time.Minute
-	// maxTries is how often a head is made to lead on before which another one came.
-	maxTries = 8
 )
 
 // pointing is one look at the heads that are to lead to an epoch.

@@ -38,6 +38,11 @@ type Deps struct {
 	// Again has the head looked at once more soon, as there is more to be done than is done at once, and Look after a time.
 	Again func()
 	Look  func(after time.Duration)
+	// Every is how often members compare logs. TakeHead takes what a head names that is not here, and Changed is called when it
+	// is known for the first time how much of the log is in packs.
+	Every    time.Duration
+	TakeHead func(t *task.T, head *shelf.Head) error
+	Changed  func()
 	// Moment is one within a time that differs from member to member.
 	Moment func(within time.Duration) time.Duration
 	// Key is that of an epoch; zero: it is not here. Seal seals it to somebody in the room: the error is not task.ErrStopped
@@ -50,6 +55,10 @@ type Deps struct {
 // called on the node's loop, and what takes a task by one at a time.
 type Upkeep struct {
 	Deps
+	Unpacked int  // entries that are in no pack, as far as known
+	Compared bool // how much of the log is in packs is known since the node started
+	Over     bool // there are as many packs as a head names, and the log goes on
+
 	own     map[id.Hash]int64 // packs of this device, and when they were stored, Unix milliseconds
 	seen    map[id.Hash]bool  // packs that need not be read any more
 	torn    map[id.Hash]bool  // packs that a head named and that cannot be read
@@ -66,7 +75,7 @@ func New(d Deps, own map[id.Hash]int64) *Upkeep {
 	if own == nil {
 		own = map[id.Hash]int64{}
 	}
-	return &Upkeep{Deps: d, own: own, seen: map[id.Hash]bool{}, torn: map[id.Hash]bool{}}
+	return &Upkeep{Deps: d, Unpacked: d.Log.Len(), own: own, seen: map[id.Hash]bool{}, torn: map[id.Hash]bool{}}
 }
 
 // Open returns the entries of a pack for who has not read it yet: none where it is torn, or he has (Seen).

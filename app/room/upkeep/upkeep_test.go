@@ -80,6 +80,7 @@ func people(t *testing.T, n int) (list []*member) {
 		locker, packer := standin.NewLocker(uint64(i)), standin.NewSigner(2, uint64(i))
 		m.Upkeep = upkeep.New(upkeep.Deps{Env: m.node, Shelf: &shelf.Shelf{Storage: v, Locker: locker, Verifier: standin.Verifier{}}, Book: m.book,
 			Founding: founding, Log: log, Packer: func(*task.T) (peer.Signer, error) { return packer, nil }, Again: func() { m.again++ }, Look: func(time.Duration) {},
+			Every: time.Minute, TakeHead: func(*task.T, *shelf.Head) error { return nil }, Changed: func() {},
 			Moment: func(time.Duration) time.Duration { return 0 }, Key: func(id.Hash) peer.Secret { return peer.Secret{} },
 			Seal: func(*task.T, id.Hash, dag.Person) (*shelf.Letter, error) { return nil, shelf.ErrNothing }}, nil)
 		list = append(list, m)
