@@ -170,7 +170,7 @@ func (m *Rooms) Current(user peer.Key, room id.Hash) id.Hash {
 // Keys are those that a user has of a room, the current one first.
 func (m *Rooms) Keys(user peer.Key, room id.Hash) []peer.Secret {
 	h := m.account(user).hall(room)
-	return h.ways()
+	return h.keys.Ways()
 }
 
 // Founding is the room's first entry.

@@ -11,6 +11,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/room/compare"
 	"github.com/phyllo-net/phyllo/app/room/dag"
 	"github.com/phyllo-net/phyllo/app/room/entry"
+	"github.com/phyllo-net/phyllo/app/room/keyring"
 	"github.com/phyllo-net/phyllo/app/room/receipts"
 	"github.com/phyllo-net/phyllo/app/room/spread"
 	"github.com/phyllo-net/phyllo/app/room/upkeep"
@@ -29,7 +30,7 @@ type hall struct {
 	id      id.Hash
 	kept    books.Kept
 	log     *dag.Log
-	keys    books.Secrets // of epochs, by their proofs
+	keys    *keyring.Keys
 	unread  map[id.Hash]bool
 	pending map[id.Hash]*entry.Entry // verified, but what they name is not there
 	turn    id.Hash                  // names the hall's log among all that take turns
@@ -51,7 +52,7 @@ func newHall(a *account, l *books.Loaded) (*hall, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &hall{acc: a, id: l.Room, kept: l.Kept, log: log, keys: l.Keys, unread: map[id.Hash]bool{},
+	h := &hall{acc: a, id: l.Room, kept: l.Kept, log: log, unread: map[id.Hash]bool{},
 		pending: map[id.Hash]*entry.Entry{}, turn: id.HashOf("room turn", a.key[:], l.Room),
 		keeping: id.HashOf("room kept", a.key[:], l.Room)}
 	for _, e := range l.Entries {
@@ -63,6 +64,7 @@ func newHall(a *account, l *books.Loaded) (*hall, error) {
 			h.unread[u] = true
 		}
 	}
+	h.keys = keyring.New(keyring.Deps{Book: h.book(), Log: log, Locker: a.rooms.deps.Locker, Learned: h.lookForHead}, l.Keys)
 	h.told = h.newReceipts(l.Told)
 	h.compares = h.newComparer()
 	h.spread = h.newSpread()
@@ -70,7 +72,7 @@ func newHall(a *account, l *books.Loaded) (*hall, error) {
 	h.shelf.upkeep = upkeep.New(upkeep.Deps{Env: a.rooms.ep, Shelf: a.rooms.shelf, Book: h.book(), Founding: l.Kept.Founding, Log: log,
 		Packer: h.packer, Again: func() { h.shelveIn(a.rooms.cfg.ShelveAfter) }, Look: h.shelveIn,
 		Every: a.rooms.cfg.SyncEvery, TakeHead: h.takeHead, Changed: func() { a.rooms.emit(Event{Kind: Changed, User: a.key, Room: h.id}) },
-		Moment: func(within time.Duration) time.Duration { return h.rank(within) }, Key: h.keyOf, Seal: h.letter}, l.Packs)
+		Moment: func(within time.Duration) time.Duration { return h.rank(within) }, Key: h.keys.Of, Seal: h.letter}, l.Packs)
 	return h, nil
 }
 
@@ -327,24 +329,11 @@ func (h *hall) append(t *task.T, kind entry.Kind, body func(s *dag.State) (func(
 	return e, nil
 }
 
-// remember keeps a key, by its proof.
-func (h *hall) remember(t *task.T, proof id.Hash, key peer.Secret) error {
-	b := h.book()
-	_, err := task.Work(t, diskTimeout, func() (struct{}, error) {
-		return struct{}{}, b.PutKey(proof, key)
-	})
-	if err == nil {
-		h.keys[proof] = key
-		h.lookForHead()
-	}
-	return err
-}
-
 // markRead notes that all was shown. What is locked was not: where a key is missing, others are
 // not told that the user has read what there is.
 func (h *hall) markRead(t *task.T) error {
 	read := h.kept.Read
-	if len(h.keyless()) == 0 {
+	if len(h.keys.Keyless()) == 0 {
 		read = h.told.UpTo(h.log.Heads(), read)
 	}
 	if len(h.unread) == 0 && bytes.Equal(read, h.kept.Read) {

@@ -142,7 +142,7 @@ func (a *account) answer(t *task.T, k *books.Invite, joined bool) (*hall, error)
 	if !joined || k.Key.IsZero() {
 		return h, nil
 	}
-	return h, h.remember(t, entry.KeyProof(room, k.Key), k.Key)
+	return h, h.keys.Remember(t, entry.KeyProof(room, k.Key), k.Key)
 }
 
 // settleInvite makes the answer to an invitation durable.

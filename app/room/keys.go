@@ -40,35 +40,7 @@ func (h *hall) settle() {
 
 // unsettled reports whether there is something to do for settle.
 func (h *hall) unsettled() bool {
-	return h.mustBegin(h.log.State()) || len(h.keyless()) > 0
-}
-
-// maxKeyless is how many keys are asked for at a time.
-const maxKeyless = 8
-
-// keyless are epochs of admins whose keys are not here, the current one and then the latest
-// first: of two that began at once, words may be locked with either.
-func (h *hall) keyless() []id.Hash {
-	s := h.log.State()
-	var list []id.Hash
-	h.log.EachEpoch(func(x id.Hash, p *entry.Epoch) {
-		if x != s.Epoch.Entry && h.keys[p.Proof].IsZero() && s.Role(h.log.Author(x)) >= entry.Admin {
-			list = append(list, x)
-		}
-	})
-	if s.Epoch.Epoch != nil && h.keyOf(s.Epoch.Entry).IsZero() {
-		list = append(list, s.Epoch.Entry)
-	}
-	slices.Reverse(list)
-	return list[:min(len(list), maxKeyless)]
-}
-
-// keyOf returns the key of an epoch, zero if it is not here.
-func (h *hall) keyOf(x id.Hash) peer.Secret {
-	if p := h.log.Epoch(x); p != nil {
-		return h.keys[p.Proof]
-	}
-	return peer.Secret{}
+	return h.mustBegin(h.log.State()) || len(h.keys.Keyless()) > 0
 }
 
 func (h *hall) mustBegin(s *dag.State) bool {
@@ -101,12 +73,12 @@ func (h *hall) settleNow(t *task.T) error {
 			}
 		}
 	}
-	for _, x := range h.keyless() {
+	for _, x := range h.keys.Keyless() {
 		if _, err := h.findKey(t, x); err != nil && !errors.Is(err, ErrNoKey) {
 			return err
 		}
 	}
-	if len(h.keyless()) > 0 {
+	if len(h.keys.Keyless()) > 0 {
 		h.shelveSeldom(alone) // a head to which there is a key may lead to them
 	}
 	return nil
@@ -133,7 +105,7 @@ func (h *hall) beginEpoch(t *task.T) error {
 		return err
 	}
 	// An epoch whose key is lost with a crash would be of use to nobody.
-	if err := h.remember(t, entry.KeyProof(h.id, fresh), fresh); err != nil {
+	if err := h.keys.Remember(t, entry.KeyProof(h.id, fresh), fresh); err != nil {
 		return err
 	}
 	_, err = h.write(t, entry.EpochKind, func(s *dag.State) (func() []byte, error) {
@@ -151,7 +123,7 @@ func (h *hall) findKey(t *task.T, x id.Hash) (peer.Secret, error) {
 	if p == nil {
 		return peer.Secret{}, ErrNoKey
 	}
-	if k := h.keys[p.Proof]; !k.IsZero() {
+	if k := h.keys.With(p.Proof); !k.IsZero() {
 		return k, nil
 	}
 	people := slices.DeleteFunc(h.sources(), func(p dag.Person) bool { return !h.putOut(p.Key).IsZero() })
@@ -177,11 +149,11 @@ func (h *hall) findKey(t *task.T, x id.Hash) (peer.Secret, error) {
 			k, err := h.askFor(t, d, x, p)
 			switch {
 			case err == nil:
-				return k, h.learn(t, p, k)
+				return k, h.keys.Learn(t, p, k)
 			case errors.Is(err, task.ErrStopped):
 				return peer.Secret{}, err
-			case !h.keys[p.Proof].IsZero():
-				return h.keys[p.Proof], nil // it came another way meanwhile
+			case !h.keys.With(p.Proof).IsZero():
+				return h.keys.With(p.Proof), nil // it came another way meanwhile
 			}
 		}
 	}
@@ -225,7 +197,7 @@ func (a *account) openKey(t *task.T, room, x id.Hash, sealed *msg.Key) (peer.Sec
 // sealKey seals the key of an epoch to somebody in the room. The error is ErrNoKey where it is not
 // here, or one of the directory.
 func (h *hall) sealKey(t *task.T, x id.Hash, name string, to peer.Key) (*msg.Key, error) {
-	k := h.keyOf(x)
+	k := h.keys.Of(x)
 	if k.IsZero() {
 		return nil, ErrNoKey
 	}
@@ -251,35 +223,6 @@ func (h *hall) letter(t *task.T, x id.Hash, who dag.Person) (*shelf.Letter, erro
 func (m *Rooms) sealContext(room, x id.Hash, to peer.Key, number uint32) []byte {
 	c := id.HashOf("room key", m.deps.Ring, room, x, to[:], number)
 	return c[:]
-}
-
-// learn keeps the key of an epoch and those of the epochs before it.
-func (h *hall) learn(t *task.T, p *entry.Epoch, k peer.Secret) error {
-	locker, room := h.rooms().deps.Locker, h.id
-	for {
-		if err := h.remember(t, p.Proof, k); err != nil {
-			return err
-		}
-		before := h.log.Epoch(p.Before)
-		if before == nil || !h.keys[before.Proof].IsZero() {
-			return nil
-		}
-		this, key := p, k
-		older, err := task.Work(t, diskTimeout, func() (peer.Secret, error) {
-			older, err := this.KeyBefore(room, key, locker)
-			if err == nil && entry.KeyProof(room, older) != before.Proof {
-				err = entry.ErrLocked
-			}
-			return older, err
-		})
-		if errors.Is(err, entry.ErrLocked) {
-			return nil // who began the epoch lied of the one before; others are asked for that
-		}
-		if err != nil {
-			return err
-		}
-		p, k = before, older
-	}
 }
 
 // takeAskKey gives a key to who may have it.
@@ -334,7 +277,7 @@ func (h *hall) lastKey(t *task.T) (id.Hash, peer.Secret, error) {
 		return id.Hash{}, peer.Secret{}, err
 	}
 	x := h.log.State().Epoch.Entry
-	if k := h.keyOf(x); !k.IsZero() {
+	if k := h.keys.Of(x); !k.IsZero() {
 		return x, k, nil
 	}
 	return id.Hash{}, peer.Secret{}, ErrNoKey

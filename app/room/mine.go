@@ -134,7 +134,7 @@ func (a *account) seals() shelf.Seals {
 func (h *hall) row(old *shelf.Row) *shelf.Row {
 	s := h.log.State()
 	r := &shelf.Row{Room: h.id, Number: max(s.Find(h.acc.key).Number, h.kept.Since), Out: !h.in() && !h.fresh()}
-	switch ways := h.ways(); {
+	switch ways := h.keys.Ways(); {
 	case h.log.Founding().Public:
 	case !h.shelf.led.IsZero():
 		r.Key, r.Epoch = h.shelf.led, h.shelf.ledBy
@@ -244,7 +244,7 @@ func (a *account) restore(t *task.T, r *shelf.Row) error {
 	}
 	h.shelf.led, h.shelf.ledBy = key, r.Epoch // the list does lead to it
 	if !r.Key.IsZero() {
-		h.keys[proof] = key
+		h.keys.Put(proof, key)
 	}
 	a.invites = slices.DeleteFunc(a.invites, func(k *books.Invite) bool { return k.Founding.Hash() == r.Room })
 	m.emit(Event{Kind: Changed, User: a.key, Room: r.Room})

@@ -1,66 +1,25 @@
 package room
 
 import (
-	"bytes"
 	"errors"
-	"maps"
 	"slices"
 
 	"github.com/phyllo-net/phyllo/app/room/dag"
 	"github.com/phyllo-net/phyllo/app/room/entry"
 	"github.com/phyllo-net/phyllo/app/room/msg"
 	"github.com/phyllo-net/phyllo/app/room/shelf"
-	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
 )
 
-const (
-	// maxWays is how many keys are tried where the current one is not known, and maxChain how
-	// many heads are read, one leading to the next.
-	maxWays  = 8
-	maxChain = 64
-)
-
-// wayIn is the key under which the current head lies; zero where it is not here.
-func (h *hall) wayIn() peer.Secret {
-	switch s := h.log.State(); {
-	case h.log.Founding().Public:
-		return shelf.PublicKey(h.id)
-	case s.Epoch.Epoch != nil:
-		return h.keyOf(s.Epoch.Entry)
-	}
-	return peer.Secret{}
-}
-
-// ways are the keys under which heads are looked for: the current one, or where it is not here all
-// others, the latest first and before them those of epochs that are not in the log yet.
-func (h *hall) ways() []peer.Secret {
-	if k := h.wayIn(); !k.IsZero() {
-		return []peer.Secret{k}
-	}
-	known := map[id.Hash]bool{}
-	var list []peer.Secret
-	h.log.EachEpoch(func(_ id.Hash, p *entry.Epoch) {
-		if k := h.keys[p.Proof]; !k.IsZero() && !known[p.Proof] {
-			known[p.Proof] = true
-			list = append(list, k)
-		}
-	})
-	for _, proof := range slices.SortedFunc(maps.Keys(h.keys), func(a, b id.Hash) int { return bytes.Compare(a[:], b[:]) }) {
-		if !known[proof] {
-			list = append(list, h.keys[proof])
-		}
-	}
-	slices.Reverse(list)
-	return list[:min(len(list), maxWays)]
-}
+// maxChain is how many heads are read, one leading to the next.
+const maxChain = 64
 
 // follow reads the heads to which the user has keys, and those to which they lead, and takes what
 // is in their packs and not here. It returns the heads by their keys.
 func (h *hall) follow(t *task.T) (map[peer.Secret]*shelf.Head, error) {
 	m := h.rooms()
-	heads, queue := map[peer.Secret]*shelf.Head{}, h.ways()
+	heads, queue := map[peer.Secret]*shelf.Head{}, h.keys.Ways()
 	for i := 0; i < min(len(queue), maxChain); i++ {
 		head, err := m.shelf.Read(t, h.id, queue[i])
 		if shelf.Useless(err) {
@@ -74,7 +33,7 @@ func (h *hall) follow(t *task.T) (map[peer.Secret]*shelf.Head, error) {
 			return nil, err
 		}
 		for _, n := range slices.Backward(head.Next) {
-			if h.log.Has(n.Epoch) && !h.keyOf(n.Epoch).IsZero() {
+			if h.log.Has(n.Epoch) && !h.keys.Of(n.Epoch).IsZero() {
 				continue
 			}
 			k, err := h.openLetter(t, queue[i], n)
@@ -86,7 +45,7 @@ func (h *hall) follow(t *task.T) (map[peer.Secret]*shelf.Head, error) {
 			}
 		}
 	}
-	return heads, h.unchain(t)
+	return heads, h.keys.Unchain(t)
 }
 
 // openLetter returns the key to which a head leads, zero where there is none for the user. It is
@@ -110,23 +69,7 @@ func (h *hall) openLetter(t *task.T, before peer.Secret, n *shelf.Next) (peer.Se
 		}
 		return peer.Secret{}, nil // whoever wrote it lied, or the sealing key is not on this node
 	}
-	return k, h.remember(t, entry.KeyProof(h.id, k), k)
-}
-
-// unchain opens the keys of epochs before those whose keys are here.
-func (h *hall) unchain(t *task.T) error {
-	var list []*entry.Epoch
-	h.log.EachEpoch(func(_ id.Hash, p *entry.Epoch) {
-		if before := h.log.Epoch(p.Before); before != nil && !h.keys[p.Proof].IsZero() && h.keys[before.Proof].IsZero() {
-			list = append(list, p)
-		}
-	})
-	for _, p := range slices.Backward(list) {
-		if err := h.learn(t, p, h.keys[p.Proof]); err != nil {
-			return err
-		}
-	}
-	return nil
+	return k, h.keys.Remember(t, entry.KeyProof(h.id, k), k)
 }
 
 // takeHead takes what a head has that is not here.

@@ -100,7 +100,7 @@ func (h *hall) shelve(t *task.T) error {
 		return err
 	}
 	s := h.log.State()
-	key := h.wayIn()
+	key := h.keys.WayIn()
 	if heads[key] != nil {
 		h.leads(key, s)
 	}
@@ -139,7 +139,7 @@ func (h *hall) leads(key peer.Secret, s *dag.State) {
 // and writes his list (15), 20 requests a member and epoch; of all 64 together some 20 a second, for a minute.
 func (h *hall) lookForHead() {
 	after := h.rooms().cfg.ShelveAfter
-	if k := h.wayIn(); !k.IsZero() && k != h.shelf.led {
+	if k := h.keys.WayIn(); !k.IsZero() && k != h.shelf.led {
 		h.shelveIn(longer*after + h.rank(longer*after))
 	}
 }

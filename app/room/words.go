@@ -78,7 +78,7 @@ func (m *Rooms) History(t *task.T, user peer.Key, room id.Hash, limit int) ([]Me
 	if err != nil {
 		return nil, err
 	}
-	r := words.Reader{Book: h.book(), Log: h.log, Locker: m.deps.Locker, Keys: h.keys, Unread: h.unread}
+	r := words.Reader{Book: h.book(), Log: h.log, Locker: m.deps.Locker, Keys: h.keys.All(), Unread: h.unread}
 	return r.History(t, limit)
 }
 
