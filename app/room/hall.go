@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/room/alarm"
 	"github.com/phyllo-net/phyllo/app/room/books"
 	"github.com/phyllo-net/phyllo/app/room/compare"
 	"github.com/phyllo-net/phyllo/app/room/dag"
@@ -68,6 +69,7 @@ func newHall(a *account, l *books.Loaded) (*hall, error) {
 	h.told = h.newReceipts(l.Told)
 	h.compares = h.newComparer()
 	h.spread = h.newSpread()
+	h.shelf.alarm = alarm.New(alarm.Deps{Loop: a.rooms.ep, Step: a.rooms.cfg.ShelveAfter, Look: h.shelve, Again: h.shelveIn, First: a.rooms.cfg.ShelveAfter, Ended: h.troubled})
 	h.shelf.turn = id.HashOf("room shelf", a.key[:], l.Room)
 	h.shelf.upkeep = upkeep.New(upkeep.Deps{Env: a.rooms.ep, Shelf: a.rooms.shelf, Book: h.book(), Founding: l.Kept.Founding, Log: log,
 		Packer: h.packer, Again: func() { h.shelveIn(a.rooms.cfg.ShelveAfter) }, Look: h.shelveIn,

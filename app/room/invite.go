@@ -73,15 +73,7 @@ func (m *Rooms) takeInvite(d *kbr.Delivery, i *msg.Invite) {
 
 // right checks that an invitation is what it says.
 func (m *Rooms) right(t *task.T, i *msg.Invite) error {
-	var c entry.Change
-	switch {
-	case i.Founding.Kind != entry.FoundingKind || i.Founding.Hash() != i.About.Room:
-		return errInvite
-	case i.Change.Hash() == i.About.Room && i.Founding.Author == i.About.To:
-		// The founder has lost what he had of the room.
-	case i.Change.Kind != entry.ChangeKind || i.Change.Room != i.About.Room:
-		return errInvite
-	case entry.Body(i.Change, &c) != nil || c.Who != i.About.To || c.Role < entry.Member:
+	if !i.Fits() {
 		return errInvite
 	}
 	v, founding, change := m.deps.Verifier, i.Founding, i.Change

@@ -47,22 +47,11 @@ func (h *hall) mustBegin(s *dag.State) bool {
 	return s.Stale() && s.Role(h.acc.key) >= entry.Admin && !h.kept.Partial
 }
 
-// admins is how many may begin an epoch.
-func admins(s *dag.State) int {
-	n := 0
-	for _, p := range s.People {
-		if p.Role >= entry.Admin {
-			n++
-		}
-	}
-	return n
-}
-
 func (h *hall) settleNow(t *task.T) error {
 	s := h.log.State()
 	if h.mustBegin(s) {
 		// Not all admins at the same moment.
-		if admins(s) > 1 {
+		if s.Admins() > 1 {
 			if err := t.Sleep(h.rank(h.rooms().cfg.EpochWithin/2, s.Epochs)); err != nil {
 				return err
 			}

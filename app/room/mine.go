@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/room/alarm"
 	"github.com/phyllo-net/phyllo/app/room/books"
 	"github.com/phyllo-net/phyllo/app/room/entry"
 	"github.com/phyllo-net/phyllo/app/room/shelf"
@@ -28,7 +29,7 @@ const sooner = 5
 
 // listed is what an account knows of the list of its user's rooms.
 type listed struct {
-	alarm
+	alarm   *alarm.Alarm
 	looked  task.Instant // when it was looked at last; 0: never
 	list    *shelf.List  // as it was then; nil: it is not known
 	trouble error        // why it failed last; nil: it did not
@@ -46,7 +47,7 @@ func (a *account) listIn(d time.Duration) {
 	if m.shelf == nil || !a.open || a.closed {
 		return
 	}
-	a.listed.in(m, d, m.cfg.ShelveAfter/sooner, a.listIn, a.list, a.troubled)
+	a.listed.alarm.In(d)
 }
 
 // troubled notes why the list could not be brought up to date, or with nil that it was, and tells the

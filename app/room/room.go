@@ -8,6 +8,7 @@ import (
 
 	"github.com/phyllo-net/phyllo/app/limit"
 	"github.com/phyllo-net/phyllo/app/past/turn"
+	"github.com/phyllo-net/phyllo/app/room/alarm"
 	"github.com/phyllo-net/phyllo/app/room/books"
 	"github.com/phyllo-net/phyllo/app/room/cards"
 	"github.com/phyllo-net/phyllo/app/room/msg"
@@ -132,7 +133,8 @@ func (m *Rooms) Start(ep kbr.Endpoint) {
 
 // load reads the user's rooms from the store, and tries again where that fails.
 func (a *account) load() {
-	m, key := a.rooms, a.key
+	m, key, step := a.rooms, a.key, a.rooms.cfg.ShelveAfter
+	a.listed.alarm = alarm.New(alarm.Deps{Loop: m.ep, Step: step, Look: a.list, Again: a.listIn, First: step / sooner, Ended: a.troubled})
 	type found struct {
 		rooms   []*books.Loaded
 		invites []*books.Invite

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"time"
 
+	"github.com/phyllo-net/phyllo/app/room/alarm"
 	"github.com/phyllo-net/phyllo/app/room/books"
 	"github.com/phyllo-net/phyllo/app/room/dag"
 	"github.com/phyllo-net/phyllo/app/room/entry"
@@ -27,7 +28,7 @@ const (
 
 // shelved is what a hall knows of its shelf.
 type shelved struct {
-	alarm
+	alarm   *alarm.Alarm
 	turn    id.Hash        // names it among all that take turns
 	looked  task.Instant   // when it was looked at last; 0: never
 	trouble error          // why it could not be looked at last; nil: it could
@@ -43,7 +44,7 @@ func (h *hall) shelveIn(d time.Duration) {
 	if m.shelf == nil || !h.kept.Joined {
 		return
 	}
-	h.shelf.in(m, d, m.cfg.ShelveAfter, h.shelveIn, h.shelve, h.troubled)
+	h.shelf.alarm.In(d)
 }
 
 // troubled notes why the shelf could not be looked at, or with nil that it could, and tells the

@@ -88,6 +88,17 @@ func (s *State) Readers() []byte {
 	return keys
 }
 
+// Admins is how many may begin an epoch.
+func (s *State) Admins() int {
+	n := 0
+	for _, p := range s.People {
+		if p.Role >= entry.Admin {
+			n++
+		}
+	}
+	return n
+}
+
 // Stale reports whether an admin should begin a new epoch: there is none in a room for invited
 // people, or somebody can have its key who is out. Who came after it began has it from any
 // member; so of somebody who is out it must come after what put him out.

@@ -375,3 +375,18 @@ func Fill(list []*entry.Entry) []*entry.Entry {
 
 // entrySize is the most that an entry takes in a message, in bytes.
 func entrySize(e *entry.Entry) int { return len(e.Body) + len(e.Parents) + 320 }
+
+// Fits reports whether an invitation is what it says, if what it has is signed: of this room, and by its change, or as he
+// founded the room, its receiver is a member.
+func (i *Invite) Fits() bool {
+	var c entry.Change
+	switch {
+	case i.Founding.Kind != entry.FoundingKind || i.Founding.Hash() != i.About.Room:
+		return false
+	case i.Change.Hash() == i.About.Room && i.Founding.Author == i.About.To:
+		return true // the founder has lost what he had of the room
+	case i.Change.Kind != entry.ChangeKind || i.Change.Room != i.About.Room:
+		return false
+	}
+	return entry.Body(i.Change, &c) == nil && c.Who == i.About.To && c.Role >= entry.Member
+}
