@@ -899,6 +899,12 @@ func TestInvitedBetweenRivals(t *testing.T) {
 			return err
 		})
 	}
+	w.kill(alice, bob)
+	dave.start()
+	w.net.Run(time.Second)
+	dave.join(r)
+	w.net.Run(time.Hour)
+	want(t, "dave reads", dave.texts(r), []string{"one"})
 }
 
 // Of more epochs than have their letters looked at each day those of the older heads are made anew in turn: who has only

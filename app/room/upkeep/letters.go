@@ -52,12 +52,7 @@ func (u *Upkeep) LeadOn(t *task.T) error {
 	if !begins && !reminds {
 		return nil
 	}
-	var before []id.Hash
-	u.Log.EachEpoch(func(x id.Hash, _ *entry.Epoch) {
-		if x != p.to && !u.Key(x).IsZero() {
-			before = append(before, x)
-		}
-	})
+	before := u.before(p.to)
 	var late error
 	today := int(u.Env.Wall().Unix() / int64(Day/time.Second))
 	for i, x := range before {
@@ -77,8 +72,28 @@ func (u *Upkeep) LeadOn(t *task.T) error {
 	}
 	if reminds {
 		u.remind = u.Env.Now().Add(remindEvery)
+		u.reminded = true
 	}
 	return late
+}
+
+// before are the epochs but one whose keys are here.
+func (u *Upkeep) before(to id.Hash) (list []id.Hash) {
+	u.Log.EachEpoch(func(x id.Hash, _ *entry.Epoch) {
+		if x != to && !u.Key(x).IsZero() {
+			list = append(list, x)
+		}
+	})
+	return list
+}
+
+// serve notes which packs a head names that leads on, as long as somebody lacks his letter by it: what came until then he
+// has of these alone.
+func (u *Upkeep) serve(from id.Hash, head *shelf.Head) {
+	delete(u.serves, from)
+	if slices.ContainsFunc(head.Next, func(n *shelf.Next) bool { return n.Lacks > 0 }) && len(head.Packs) > 0 {
+		u.serves[from] = head.Packs
+	}
 }
 
 // inTurn reports whether today the letters are looked at to which the head of the i-th of so many epochs before the
@@ -112,6 +127,7 @@ func (u *Upkeep) pointFrom(t *task.T, from id.Hash, p *pointing, always, before 
 		case err != nil:
 			return err
 		}
+		u.serve(from, head)
 		old := wayTo(head, p.to)
 		if letters == nil {
 			if wants, err := u.wantsLetters(t, key, p, head, old, always); err != nil || !wants {
@@ -130,7 +146,11 @@ func (u *Upkeep) pointFrom(t *task.T, from id.Hash, p *pointing, always, before 
 			next.Slim()
 		}
 		next.Lead(letters)
-		if err := u.Shelf.Write(t, room, key, next); !errors.Is(err, shelf.ErrConflict) {
+		switch err := u.Shelf.Write(t, room, key, next); {
+		case err == nil:
+			u.serve(from, next)
+			return nil
+		case !errors.Is(err, shelf.ErrConflict):
 			return err
 		}
 	}

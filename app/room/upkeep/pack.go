@@ -178,7 +178,7 @@ func run(packs []*shelf.Ref) (from, to int) {
 
 // GiveBack removes packs of this device that the head, to which all agree, does not name any more.
 func (u *Upkeep) GiveBack(t *task.T, head *shelf.Head) error {
-	if !head.Settled() {
+	if !head.Settled() || !u.reminded && len(u.before(u.Log.State().Epoch.Entry)) > 0 {
 		return nil
 	}
 	grace := u.Env.Wall().Add(-Grace).UnixMilli()
@@ -200,11 +200,16 @@ func (u *Upkeep) GiveBack(t *task.T, head *shelf.Head) error {
 	return nil
 }
 
-// Spare are packs of this device that a head does not name.
+// Spare are packs of this device that a head does not name, nor one of an epoch before that still serves somebody.
 func (u *Upkeep) Spare(head *shelf.Head) []id.Hash {
 	listed := map[id.Hash]bool{}
 	for _, r := range head.Packs {
 		listed[r.Object] = true
+	}
+	for _, from := range slices.SortedFunc(maps.Keys(u.serves), func(a, b id.Hash) int { return bytes.Compare(a[:], b[:]) }) {
+		for _, r := range u.serves[from] {
+			listed[r.Object] = true
+		}
 	}
 	var list []id.Hash
 	for _, x := range slices.SortedFunc(maps.Keys(u.own), func(a, b id.Hash) int { return bytes.Compare(a[:], b[:]) }) {
