@@ -75,6 +75,57 @@ func wrongClock(t *testing.T, admitter bool) {
 	says(t, nodes[wrong], "certificate", api.Good, "more days")
 }
 
+// TestClockJumps: the clock of one node of three jumps an hour ahead while it runs, and later back. Either time it goes on within
+// ten seconds without help, and reads what others have changed meanwhile: no lease and nothing that it has cached holds by that clock.
+func TestClockJumps(t *testing.T) {
+	var off atomic.Int64
+	wall := func() time.Time { return time.Now().Add(time.Duration(off.Load())) }
+	nodes := ring(t, 3, func(i int) []node.Option {
+		if i == 2 {
+			return []node.Option{node.WithWall(wall)}
+		}
+		return nil
+	})
+	addUser(t, nodes[0], "ann")
+	addUser(t, nodes[2], "bob")
+	put := func(n *node.Node, value string) error {
+		_, err := n.API().DHTPut(limited(t), api.DHTPut{Key: "colour", Value: []byte(value)})
+		return err
+	}
+	reads := func(n *node.Node, value string) {
+		t.Helper()
+		e, err := n.API().DHTGet(limited(t), api.DHTKey{Key: "colour"})
+		if err != nil || string(e.Value) != value {
+			t.Errorf("read %+v, %v, want %s", e, err, value)
+		}
+	}
+	if err := put(nodes[0], "blue"); err != nil {
+		t.Fatal(err)
+	}
+	reads(nodes[2], "blue")
+	for _, jump := range []time.Duration{time.Hour, 0} {
+		off.Store(int64(jump))
+		began := time.Now()
+		value := "green, " + jump.String()
+		if err := put(nodes[0], value); err != nil {
+			t.Errorf("a node whose clock is right puts: %v", err)
+		}
+		reads(nodes[2], value)
+		talk(t, nodes[0], "ann", "bob")
+		talk(t, nodes[2], "bob", "ann")
+		value += ", bob's"
+		if err := put(nodes[2], value); err != nil {
+			t.Errorf("%v ahead: that node puts: %v", jump, err)
+		}
+		for _, n := range nodes {
+			reads(n, value)
+		}
+		if took := time.Since(began); took > 10*time.Second {
+			t.Errorf("%v ahead: it took %v", jump, took)
+		}
+	}
+}
+
 // says wants a finding of doctor with these words.
 func says(t *testing.T, n *node.Node, about, verdict string, words ...string) {
 	t.Helper()
