@@ -70,7 +70,7 @@
 // day, and of those of all heads before 8 in turn, so these may have some days less: up to 11, and of more than 88 about one
 // for every eight. Who cannot be found then keeps the one that he had, so that he reads on who
 // was away for so long that his name has lapsed; who could not be found when the epoch began, either, gets his first one as soon
-// as a member who looks finds him.
+// as a member who looks finds him: until then the packs are not given back that the head names which he can open.
 // Where nobody of the room was there for so long, who comes back asks a member for the key.
 //
 // # What it does not do yet
