@@ -2,6 +2,7 @@ package past_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -483,6 +484,28 @@ func TestDiskGoneForGood(t *testing.T) {
 	}
 	if err := near[0].change(2, "three"); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestUnsent: a change of which nobody but this node has heard, as a majority is away, is told as one that was not made. One that
+// was sent to somebody who has not answered is not.
+func TestUnsent(t *testing.T) {
+	w := newWorld(t, 5, kbrtest.Config{Seed: 58}, nil)
+	near := w.nearest(annsName.ID(), 5)
+	a, others := near[4], near[:4]
+	w.net.Partition(nodesOf(others), nodesOf(near[4:]))
+	_, err := a.edits(annsName, 0, "one", false)
+	if !errors.Is(err, past.ErrNotReachable) || errors.Is(err, past.ErrUnsent) {
+		t.Errorf("sent to who is out of sight since a moment: %v", err)
+	}
+	w.net.Run(long)
+	_, err = a.edits(annsName, 0, "two", false)
+	wantErr(t, "alone", err, past.ErrUnsent)
+	wantErr(t, "alone", err, past.ErrNotReachable)
+	w.net.Heal()
+	w.net.Run(long)
+	if f, err := a.current(annsName); err == nil && string(f.Content) == "two" {
+		t.Error("it was made after all")
 	}
 }
 

@@ -40,6 +40,7 @@ var (
 	ErrNotFound     = client.ErrNotFound
 	ErrNotReachable = client.ErrNotReachable
 	ErrApart        = client.ErrApart
+	ErrUnsent       = client.ErrUnsent
 	ErrTooFew       = client.ErrTooFew
 	ErrExists       = client.ErrExists
 	ErrReclaimed    = client.ErrReclaimed

@@ -94,6 +94,7 @@ func (p *Past) onUpdate(t *task.T, m *msg.Update) (wire.Message, uint16) {
 	}
 	var out wire.Message
 	var unpaid uint16
+	begun := false
 	try := func(of *office.Office) error {
 		if of.Apart() && !m.Apart {
 			return office.ErrAway
@@ -113,6 +114,7 @@ func (p *Past) onUpdate(t *task.T, m *msg.Update) (wire.Message, uint16) {
 		if unpaid = p.covers(t, of, m); unpaid != 0 {
 			return nil
 		}
+		begun = true
 		return of.Decide(t, m.Cert, m.Content, m.Payment)
 	}
 	err := p.offices.Serve(t, o, int(m.Cert.Copies), mode(m.Apart), try)
@@ -125,7 +127,10 @@ func (p *Past) onUpdate(t *task.T, m *msg.Update) (wire.Message, uint16) {
 	if unpaid != 0 {
 		return nil, unpaid
 	}
-	return out, refusalOf(err)
+	if code := refusalOf(err); code != msg.RefusedAway || begun {
+		return out, code
+	}
+	return nil, msg.RefusedUndecided
 }
 
 func (p *Past) onSettle(t *task.T, m *msg.Settle) (out wire.Message, code uint16) {

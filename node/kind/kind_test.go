@@ -102,6 +102,7 @@ func badName() error {
 var unmet = map[string]string{
 	"kbr.ErrTooLarge": "what is sent has limits of its own below it", "host.ErrNotStarted": "the assembly starts its host", "host.ErrStuck": "it goes to the log of a node that ends",
 	"keys.ErrKind": "the file's name and what helps are added", "keys.ErrMode": "as ErrKind", "keys.ErrNotFile": "as ErrKind", "keys.ErrOwner": "as ErrKind",
+	"past.ErrUnsent":   "it is a past.ErrNotReachable, and says more to spaces alone",
 	"past.ErrNotFound": "the table says dht.ErrNotFound", "past.ErrConflict": "the table says dht.ErrConflict", "past.ErrTooLarge": "the table says dht.ErrTooLarge",
 	"account.ErrVoters": "holders refuse so, and the member pays again", "account.ErrUsed": "as ErrVoters",
 	"task.ErrTicket": "storage asks another holder, as for the next ones", "task.ErrBroken": "as ErrTicket", "task.ErrStalled": "as ErrTicket", "task.ErrFar": "as ErrTicket",

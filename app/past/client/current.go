@@ -80,7 +80,7 @@ func (cl *Client) settled(t *task.T, n Name, apart bool) (*sight, error) {
 	if err != nil || s.settled(apart) {
 		return s, err
 	}
-	m, err := cl.askRoot(t, n, &msg.Settle{Object: n.ID(), Copies: n.Copies, Apart: apart})
+	m, _, err := cl.askRoot(t, n, &msg.Settle{Object: n.ID(), Copies: n.Copies, Apart: apart})
 	_, none := m.(*msg.Absent)
 	switch {
 	case errors.Is(err, task.ErrStopped):

@@ -22,6 +22,9 @@ var (
 	// ErrApart: a majority of the object's holders has been away for half a minute, and what was to be done promises
 	// more than can be without it. It is an ErrNotReachable.
 	ErrApart error = apartError{}
+	// ErrUnsent: a change was not made, and will not be: nobody but this node was asked for it, which has begun nothing. It is an
+	// ErrNotReachable.
+	ErrUnsent error = unsentError{}
 	// ErrTooFew: see TooFewError.
 	ErrTooFew = errors.New("too few copies were made")
 	// ErrExists: see ExistsError.
@@ -52,6 +55,17 @@ func (apartError) Error() string {
 
 // Is makes the error an ErrNotReachable.
 func (apartError) Is(target error) bool { return target == ErrNotReachable }
+
+// unsentError is ErrUnsent.
+type unsentError struct{}
+
+// Error implements error.
+func (unsentError) Error() string {
+	return "not reachable now: none of the machines that keep this could be asked, and nothing was changed"
+}
+
+// Is makes the error an ErrNotReachable.
+func (unsentError) Is(target error) bool { return target == ErrNotReachable }
 
 // ExistsError says that another content has this id. It is an ErrExists.
 type ExistsError struct {

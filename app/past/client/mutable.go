@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -53,8 +54,11 @@ func (n Name) ID() id.Hash { return certificate.MutableID(n.Owner, n.Part, n.Cop
 // nodes has it on their disks.
 //
 // Errors: ErrTooLarge, certificate.ErrCertificate, a *ConflictError, ErrClock, ErrQuota,
-// ErrNotReachable and ErrUncertain (the change may have been made, or may be made later),
-// task.ErrStopped.
+// ErrNotReachable and ErrUncertain (the change may have been made, or may be made later), but
+// ErrUnsent, which is an ErrNotReachable, if it surely was not; task.ErrStopped.
+//
+// A conflict is the word of one root. That the version which it shows was signed by the owner is verified, that it is
+// current is not: who builds on that asks a majority with Current or Latest.
 func (cl *Client) Change(t *task.T, part certificate.Part, copies uint8, replaces uint64, content []byte, owner peer.Signer) (Found, error) {
 	return cl.Edit(t, Edit{Part: part, Copies: copies, Replaces: replaces, Content: content}, owner)
 }
@@ -73,6 +77,8 @@ type Edit struct {
 	// makes meanwhile and this meet later, and none is lost. Without it a change is made by a
 	// majority or not at all.
 	Apart bool
+	// Within is how long it is tried, at least once; 0: three times Config.Patience.
+	Within time.Duration
 }
 
 // Edit is Change, with more that can be said about it.
@@ -100,17 +106,19 @@ func (cl *Client) Edit(t *task.T, e Edit, owner peer.Signer) (Found, error) {
 	if last.Version != replaces {
 		last.Certificate = id.Hash{} // what is to be replaced was seen by another node
 	}
-	uncertain := false
+	uncertain, sent := false, false
 	bill := &bill{cl: cl, cert: c, due: replaces == 0}
-	end := cl.asker.ep.Now().Add(3 * cl.cfg.Patience)
+	end := cl.asker.ep.Now().Add(cmp.Or(e.Within, 3*cl.cfg.Patience))
 	for {
 		if err := bill.pay(t); err != nil && !errors.Is(err, ErrNotReachable) {
 			return Found{}, err
 		}
-		m, err := cl.askRoot(t, name, &msg.Update{Cert: c, Content: content, Payment: bill.payment, Replaces: last.Certificate, Apart: e.Apart})
+		m, by, err := cl.askRoot(t, name, &msg.Update{Cert: c, Content: content, Payment: bill.payment, Replaces: last.Certificate, Apart: e.Apart})
 		if errors.Is(err, task.ErrStopped) {
 			return Found{}, err
 		}
+		nothing := by == nil || by.ID == cl.asker.ep.Self().ID && begunNothing(err)
+		sent = sent || !nothing
 		switch m := m.(type) {
 		case *msg.Updated:
 			switch r, err := cl.confirm(t, name, c); {
@@ -139,12 +147,23 @@ func (cl *Client) Edit(t *task.T, e Edit, owner peer.Signer) (Found, error) {
 			bill.due, bill.payment = true, nil
 		case msg.RefusedNotRoot, msg.RefusedBusy, msg.RefusedMalformed:
 		default:
-			uncertain = true
+			uncertain = uncertain || !nothing
 		}
-		if err := cl.again(t, end); err != nil {
+		if err := cl.again(t, end); errors.Is(err, ErrNotReachable) && !sent {
+			return Found{}, ErrUnsent
+		} else if err != nil {
 			return Found{}, err
 		}
 	}
+}
+
+// begunNothing reports whether a root which refuses so has done nothing to make the change. Of other nodes it is only their word.
+func begunNothing(err error) bool {
+	switch msg.Refusal(err) {
+	case msg.RefusedNotRoot, msg.RefusedBusy, msg.RefusedMalformed, msg.RefusedUnpaid, msg.RefusedUndecided:
+		return true
+	}
+	return false
 }
 
 // confirm asks the holders whether a version is current, as the root says, or one that came
@@ -196,16 +215,17 @@ func (cl *Client) again(t *task.T, end task.Instant) error {
 	return t.Sleep(wait)
 }
 
-// askRoot asks the root of a mutable object.
-func (cl *Client) askRoot(t *task.T, n Name, q wire.Message) (wire.Message, error) {
+// askRoot asks the root of a mutable object. by is who was asked; nil: nobody.
+func (cl *Client) askRoot(t *task.T, n Name, q wire.Message) (m wire.Message, by *peer.Handle, err error) {
 	near, err := cl.asker.Near(t, n.ID().Place(), int(n.Copies))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	// To take office takes the root several questions.
-	return task.Await(t, rootTime(cl.asker.timeout), func(resolve func(wire.Message, error)) {
+	m, err = task.Await(t, rootTime(cl.asker.timeout), func(resolve func(wire.Message, error)) {
 		cl.asker.AskFor(near[0], q, rootTime(cl.asker.timeout), resolve)
 	})
+	return m, near[0], err
 }
 
 // rootTime is how long a root may take.

@@ -24,6 +24,7 @@ const (
 	RefusedUnpaid            // nobody paid for it, or not in a way that this node believes
 	RefusedOffersNone        // this node offers nothing: it keeps only what it votes about
 	RefusedAlone             // one of many that is not a simple case: it is to be asked about alone
+	RefusedUndecided         // as RefusedAway, and nothing was begun: the change was not made
 )
 
 // Refusals says the codes in words.
@@ -44,6 +45,7 @@ var Refusals = map[uint16]string{
 	RefusedUnpaid:     "it is not paid for",
 	RefusedOffersNone: "offers nothing",
 	RefusedAlone:      "not together with others",
+	RefusedUndecided:  "a majority of the holders is not reachable, and nothing was changed",
 }
 
 // Refusal is the code of a refusal, 0 for all else.
