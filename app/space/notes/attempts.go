@@ -50,6 +50,8 @@ type Attempt struct {
 	// milliseconds; 0: none was.
 	Astray int64 `cbor:"6,keyasint,omitempty"`
 	Met    int64 `cbor:"7,keyasint,omitempty"`
+	// Apart: it may have been made without a majority, and stand where no root of one comes after it.
+	Apart bool `cbor:"8,keyasint,omitempty"`
 }
 
 // unwatched is how much of the time between two such roots counts at most: two looks for what nobody needs. In what is longer the
@@ -57,13 +59,13 @@ type Attempt struct {
 const unwatched = 48 * time.Hour
 
 // settled reports whether no root can come up any more that the attempt made and this one does
-// not come after. If this one comes after the attempt's base, and has its version or a later one, then
-// another one was made in its place.
+// not come after. If a majority has agreed to this one, which comes after the attempt's base, and has its version or a later
+// one, then another one was made in its place, unless it was made apart.
 func (a *Attempt) settled(by Root) bool {
 	switch {
 	case by.After(a.Made):
 		return true
-	case a.Sure || a.Base == nil:
+	case a.Sure || a.Base == nil || a.Apart || !by.Agreed:
 		return false
 	}
 	return by.Version >= a.Version && by.After(*a.Base)
@@ -136,6 +138,13 @@ func (as *Attempts) Try(a Attempt) {
 func (as *Attempts) Sure(m Made) {
 	if i := as.at(m); i >= 0 {
 		as.List[i].Sure = true
+	}
+}
+
+// Apart notes that an attempt may have been made without a majority.
+func (as *Attempts) Apart(m Made) {
+	if i := as.at(m); i >= 0 {
+		as.List[i].Apart = true
 	}
 }
 

@@ -29,8 +29,8 @@ func TestSettle(t *testing.T) {
 	tried := notes.Attempt{Made: notes.Made{Who: 1, Attempt: 5}, Version: 8, Base: &other, Date: now.UnixMilli()}
 	sure := tried
 	sure.Sure = true
-	first := tried
-	first.Base = nil
+	first, apart, minority := tried, tried, root(8, notes.Made{Who: 3, Attempt: 1}, other)
+	first.Base, apart.Apart, minority.Agreed = nil, true, false
 	for _, c := range []struct {
 		what  string
 		a     notes.Attempt
@@ -43,6 +43,9 @@ func TestSettle(t *testing.T) {
 		{"an earlier one of the same run does not", sure, root(11, notes.Made{Who: 1, Attempt: 4}), 0, false},
 		{"a root of its base stands in its place, though it was one", sure, root(8, notes.Made{Who: 3, Attempt: 1}, other), 0, false},
 		{"a root of its base stands in its place", tried, root(8, notes.Made{Who: 3, Attempt: 1}, other), 0, true},
+		{"a root of a minority stands in its place", tried, minority, 0, false},
+		{"a root of its base stands in its place, though it may be in another part", apart, root(8, notes.Made{Who: 3, Attempt: 1}, other), 0, false},
+		{"it was in another part, and they have met", apart, root(9, notes.Made{Who: 3, Attempt: 2}, other, tried.Made), 0, true},
 		{"its base is still current", tried, root(7, other), 0, false},
 		{"the current root knows nothing of its base", tried, root(12, notes.Made{Who: 3, Attempt: 1}), 0, false},
 		{"there was no root before it, and there is another one", first, root(3, other), time.Hour, false},
