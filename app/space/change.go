@@ -87,7 +87,7 @@ func (sp *Space) Put(t *task.T, name string, f File, c Cond) (*tree.Version, err
 	if err := errors.Join(tree.CheckName(name), tree.CheckMeta(f.meta())); err != nil {
 		return nil, err
 	}
-	return sp.changeIf(t, []string{name}, c.strict(name), func(v *roots.View) (*tree.Version, error) {
+	return sp.storing(t, &op{names: []string{name}, strict: c.strict(name)}, func(v *roots.View, a *anew) (*tree.Version, error) {
 		e, err := v.Get(name)
 		if err != nil {
 			return nil, err
@@ -102,10 +102,14 @@ func (sp *Space) Put(t *task.T, name string, f File, c Cond) (*tree.Version, err
 		if err == nil {
 			err = v.Free(name)
 		}
+		x := f.version()
+		if err == nil {
+			err = a.lacks(v, false, &x)
+		}
 		if err != nil {
 			return nil, err
 		}
-		return v.Put(name, f.version(), f.Seen)
+		return v.Put(name, a.own(x), f.Seen)
 	})
 }
 
@@ -161,7 +165,7 @@ func (sp *Space) Copy(t *task.T, from string, number uint64, to string, meta *Me
 		}
 	}
 	seen := sp.Seen()
-	return sp.sharing(t, []string{from, to}, c.strict(to), func(v *roots.View, a *anew) (*tree.Version, error) {
+	return sp.storing(t, &op{names: []string{from, to}, strict: c.strict(to), shares: true}, func(v *roots.View, a *anew) (*tree.Version, error) {
 		e, x, err := find(v, from, number)
 		if err != nil {
 			return nil, err
@@ -178,7 +182,7 @@ func (sp *Space) Copy(t *task.T, from string, number uint64, to string, meta *Me
 			own.Meta, own.More = meta.Pairs, nil
 		}
 		if err == nil {
-			err = a.lacks(v, &own)
+			err = a.lacks(v, true, &own)
 		}
 		if err != nil {
 			return nil, err
@@ -205,7 +209,7 @@ func (sp *Space) Rename(t *task.T, from, to string, c Cond) error {
 		return ErrClash
 	}
 	seen := sp.Seen()
-	_, err := sp.sharing(t, []string{from, to}, c.strict(to), func(v *roots.View, a *anew) (*tree.Version, error) {
+	_, err := sp.storing(t, &op{names: []string{from, to}, strict: c.strict(to), shares: true}, func(v *roots.View, a *anew) (*tree.Version, error) {
 		moved, err := v.Below(from)
 		if err != nil {
 			return nil, err
@@ -238,7 +242,7 @@ func (sp *Space) Rename(t *task.T, from, to string, c Cond) error {
 		for i, e := range moved {
 			xs[i] = e.Current()
 		}
-		if err := a.lacks(v, xs...); err != nil {
+		if err := a.lacks(v, true, xs...); err != nil {
 			return nil, err
 		}
 		return nil, move(v, from, moved, to, there, seen, a)
@@ -317,7 +321,7 @@ func (sp *Space) Erase(t *task.T, name string) error {
 // RemoveAll takes a folder away with all that is below it, with one change; with versions
 // their older versions, too, for good. Errors as of Put, and ErrNotFound.
 func (sp *Space) RemoveAll(t *task.T, folder string, versions bool) error {
-	_, err := sp.change(t, nil, func(v *roots.View) (*tree.Version, error) {
+	_, err := sp.change(t, []string{folder}, func(v *roots.View) (*tree.Version, error) {
 		var es []*tree.Entry
 		err := v.Each(folder, func(e *tree.Entry) bool {
 			if versions || e.Current().Alive(v.Now) {

@@ -374,7 +374,7 @@ func (sp *Space) Revoke(t *task.T, who peer.Key) error {
 	moved := &Space{s: sp.s, handle: sp.handle, id: sp.id, person: sp.person, charter: sp.charter, secrets: a, signer: signer}
 	next := *last
 	next.Moved = false // and Made stays: the new root comes after all that the old one does
-	if _, err := moved.replace(t, &next, 0, true); err != nil {
+	if _, err := moved.replace(t, &next, 0, true, 0); err != nil {
 		return err
 	}
 	return sp.amend(t, func(c *charter) error {

@@ -3,6 +3,8 @@ package space
 import (
 	"errors"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/space/piece"
@@ -15,11 +17,66 @@ import (
 // times, each time with another tree: what it returns counts for the attempt that became a
 // root. If it fails it has changed nothing.
 type op struct {
-	names   []string // that it will look at
+	names   []string // that it looks at: files, or folders with all that is below them
 	strict  bool     // it promises more than can be without a majority of those who keep the root
 	shares  bool     // it gives contents other names, and must know whether that majority is there
 	run     func(*roots.View) (*tree.Version, error)
 	resolve func(*tree.Version, error)
+	tried   []earlier
+	left    bool // nobody waits for it any more
+}
+
+// earlier is a try to make a change of which nobody has said what became of it.
+type earlier struct {
+	made    tree.Made
+	version *tree.Version // what it would have made
+	apart   bool          // it may have been made without a majority
+}
+
+// waits reports whether a change is made by a majority, where one was there when it was begun, or not at all.
+func (sp *Space) waits(o *op) bool { return o.strict || o.shares && !sp.charter.Convergent }
+
+// depends reports whether a change looks at what one of others looks at.
+func (o *op) depends(others []*op) bool {
+	return slices.ContainsFunc(others, func(x *op) bool {
+		return slices.ContainsFunc(x.names, func(a string) bool {
+			return slices.ContainsFunc(o.names, func(b string) bool { return within(a, b) || within(b, a) })
+		})
+	})
+}
+
+// within reports whether a name is another one, or below it.
+func within(name, of string) bool {
+	return name == of || of == "" || strings.HasPrefix(name, strings.TrimSuffix(of, "/")+"/")
+}
+
+// found reports whether an earlier try has made the change in what a view is of, and which version that is now.
+func (o *op) found(v *roots.Merged) (x *tree.Version, found bool, err error) {
+	i := slices.IndexFunc(o.tried, func(e earlier) bool {
+		return slices.ContainsFunc(v.Roots, func(r *roots.Root) bool { return r.Facts().After(e.made) })
+	})
+	if i < 0 {
+		return nil, false, nil
+	}
+	was := o.tried[i].version
+	if was == nil {
+		return nil, true, nil
+	}
+	for _, name := range o.names { // where parts meet versions get other numbers
+		e, err := v.Get(name)
+		if err != nil {
+			return nil, false, err
+		}
+		if e == nil {
+			continue
+		}
+		if at := slices.IndexFunc(e.Versions, func(y *tree.Version) bool {
+			return y.By == was.By && y.Time == was.Time && y.Content.Ref == was.Content.Ref && y.Removed == was.Removed
+		}); at >= 0 {
+			return e.Versions[at], true, nil
+		}
+	}
+	return was, true, nil
 }
 
 // result is what came of one op.
@@ -39,48 +96,95 @@ func (sp *Space) changeIf(t *task.T, names []string, strict bool, run func(*root
 	return sp.add(t, &op{names: names, strict: strict, run: run})
 }
 
-// add has a change made.
+// add has a change made. One that stores contents anew comes before those that wait.
 func (sp *Space) add(t *task.T, o *op) (*tree.Version, error) {
 	if sp.signer == nil {
 		return nil, ErrReadOnly
 	}
 	v, err := task.Await(t, 2*sp.s.cfg.Patience, func(resolve func(*tree.Version, error)) {
 		o.resolve = resolve
-		sp.queue = append(sp.queue, o)
-		if !sp.busy {
-			sp.busy = true
-			sp.s.ep.Go(sp.work, nil)
+		at := len(sp.queue)
+		if sp.back(o) {
+			at = 0
 		}
+		sp.queue = slices.Insert(sp.queue, at, o)
+		sp.begin()
 	})
 	if errors.Is(err, task.ErrTimeout) {
-		err = ErrUncertain
+		err, o.left = ErrUncertain, true
 	}
 	return v, err
 }
 
+// begin has a task make the changes of the queue.
+func (sp *Space) begin() {
+	if !sp.busy && len(sp.queue) > 0 {
+		sp.busy = true
+		sp.s.ep.Go(sp.work, nil)
+	}
+}
+
+// back notes that a change does not store contents anew any more, and reports whether it did.
+func (sp *Space) back(o *op) bool {
+	n := len(sp.renewing)
+	sp.renewing = slices.DeleteFunc(sp.renewing, func(x *op) bool { return x == o })
+	return len(sp.renewing) < n
+}
+
 // work makes the changes of the queue, as many at once as wait.
 func (sp *Space) work(t *task.T) error {
-	for len(sp.queue) > 0 {
-		n := min(len(sp.queue), sp.s.cfg.Batch)
-		first := sp.queue[0]
-		if i := slices.IndexFunc(sp.queue[:n], func(o *op) bool { return o.strict != first.strict || o.shares != first.shares }); i > 0 {
-			n = i
+	for {
+		ops := sp.take(nil, false)
+		if len(ops) == 0 {
+			sp.busy = false
+			return nil
 		}
-		ops := sp.queue[:n:n]
-		sp.queue = sp.queue[n:]
-		results, err := sp.commit(t, ops)
-		for i, o := range ops {
-			if err != nil {
-				o.resolve(nil, err)
-			} else {
-				o.resolve(results[i].version, results[i].err)
-			}
-		}
-		if errors.Is(err, task.ErrStopped) {
+		if err := sp.make(t, ops); err != nil {
 			return err
 		}
 	}
-	sp.busy = false
+}
+
+// take takes changes of one kind off the queue. While others wait for a majority (pass), that are those which need none. Those
+// stay behind which depend on what is before them: who puts a file as its name goes to another one means not to see it go there.
+func (sp *Space) take(waiting []*op, pass bool) (ops []*op) {
+	var left []*op
+	full := false
+	for _, o := range sp.queue {
+		switch {
+		case full, pass && sp.waits(o), o.depends(waiting), o.depends(sp.renewing), o.depends(left):
+			left = append(left, o)
+		case len(ops) == sp.s.cfg.Batch, !pass && len(ops) > 0 && (o.strict != ops[0].strict || o.shares != ops[0].shares):
+			full, left = true, append(left, o)
+		default:
+			ops = append(ops, o)
+		}
+	}
+	sp.queue = left
+	return ops
+}
+
+// make makes changes of one kind, and says what came of each. The error is task.ErrStopped.
+func (sp *Space) make(t *task.T, ops []*op) error {
+	results, err := sp.commit(t, ops)
+	for i, o := range ops {
+		x := result{err: err}
+		if err == nil {
+			x = results[i]
+		}
+		if errors.Is(x.err, errAnew) && !o.left {
+			sp.renewing = append(sp.renewing, o)
+		}
+		o.resolve(x.version, x.err)
+	}
+	return passStop(err)
+}
+
+// letPass makes changes that need no majority, while others wait for one. The error is task.ErrStopped.
+func (sp *Space) letPass(t *task.T, waiting []*op) error {
+	if ops := sp.take(waiting, true); len(ops) > 0 {
+		return sp.make(t, ops)
+	}
 	return nil
 }
 
@@ -97,6 +201,23 @@ type attempt struct {
 	unknown bool // nobody has said what became of it: it may be one
 }
 
+// in reports whether a root is what an attempt has made, or comes after that.
+func (a *attempt) in(r *roots.Root) bool {
+	return r.Has(a.made) || a.unknown && r.Facts().After(a.made)
+}
+
+// unknown reports whether one of some attempts may have been made.
+func unknown(tried []*attempt) bool {
+	return slices.ContainsFunc(tried, func(a *attempt) bool { return a.unknown })
+}
+
+const (
+	// strictTry is for how long storage tries a change that waits for a majority, before others pass it.
+	strictTry = 10 * time.Second
+	// aloneAfter is less than the time for which anybody waits for a majority before he goes on without it.
+	aloneAfter = 20 * time.Second
+)
+
 // commit makes changes, all of one kind, again and again until a root with them is current.
 func (sp *Space) commit(t *task.T, ops []*op) ([]result, error) {
 	end := sp.s.ep.Now().Add(sp.s.cfg.Patience)
@@ -105,10 +226,8 @@ func (sp *Space) commit(t *task.T, ops []*op) ([]result, error) {
 	defer func() { sp.landed(tried) }()
 	for {
 		if err == nil {
-			if i := slices.IndexFunc(tried, func(a *attempt) bool { return r.Has(a.made) }); i >= 0 {
-				if tried[i].made.Who == sp.names.Who {
-					sp.names.Last = tried[i].made
-				}
+			if i := slices.IndexFunc(tried, func(a *attempt) bool { return a.in(r) }); i >= 0 {
+				sp.names.Heard(tried[i].made)
 				sp.settled(tried, tried[i])
 				return told(tried, tried[i]), nil
 			}
@@ -124,25 +243,30 @@ func (sp *Space) commit(t *task.T, ops []*op) ([]result, error) {
 				return told(tried, a), nil
 			}
 			if err == nil {
-				tried = append(tried, a)
 				var now *roots.Root
-				now, err = sp.replace(t, a.root, r.Version, a.strict)
+				if now, err = sp.send(t, a, r, ops); !errors.Is(err, past.ErrUnsent) {
+					tried = append(tried, a)
+				}
 				if err == nil {
-					sp.current, sp.own, sp.names.Last = now, now, a.made
+					sp.current, sp.own = now, now
+					sp.names.Heard(a.made)
 					sp.settled(tried, a)
 					return told(tried, a), nil
 				}
-				if errors.Is(err, past.ErrConflict) && now != nil && now.Version > r.Version {
+				if now != nil && replaced(r, now) {
 					r, fresh, err = now, true, nil // somebody was faster
 					continue
 				}
-				// A conflict that shows no root, an older one, or the same one, is one root's word without proof.
-				rival := errors.Is(err, past.ErrConflict) && now != nil && now.Version == r.Version && now.Certificate != r.Certificate
-				sp.names.Last, a.unknown = a.made, !rival
+			}
+		}
+		if !fatal(err) && sp.waits(ops[0]) {
+			if err := sp.letPass(t, ops); err != nil {
+				return nil, err
 			}
 		}
 		if fatal(err) || !sp.s.ep.Now().Before(end) {
-			if len(tried) > 0 && !errors.Is(err, task.ErrStopped) {
+			sp.settled(tried, nil)
+			if unknown(tried) && !errors.Is(err, task.ErrStopped) {
 				return nil, errors.Join(ErrUncertain, err)
 			}
 			return nil, err
@@ -153,6 +277,54 @@ func (sp *Space) commit(t *task.T, ops []*op) ([]result, error) {
 		r, err = sp.now(t)
 		fresh = true
 	}
+}
+
+// send tries to put what an attempt has built in place of the root that it was made from. If another one is current, now is that
+// one, as a majority says, and the error past.ErrConflict. An attempt of which it is certain that nobody else has heard of it
+// is forgotten: past.ErrUnsent.
+func (sp *Space) send(t *task.T, a *attempt, from *roots.Root, ops []*op) (now *roots.Root, err error) {
+	begun, within := sp.s.ep.Now(), time.Duration(0)
+	if a.strict {
+		within = strictTry
+	}
+	now, err = sp.replace(t, a.root, from.Version, a.strict, within)
+	c := sp.s.changes[sp.id]
+	switch {
+	case err == nil:
+		return now, nil
+	case errors.Is(err, past.ErrUnsent):
+		c.Lost(a.made)
+		c.land(a.made)
+		c.save(sp)
+		sp.give(a.saved)
+		return nil, err
+	case errors.Is(err, past.ErrConflict):
+		var bad error
+		if now, bad = sp.now(t); passStop(bad) != nil {
+			return nil, bad
+		}
+		if bad == nil && replaced(from, now) {
+			return now, err
+		}
+	}
+	// Else a conflict is one root's word without proof.
+	a.unknown, sp.names.Last = true, a.made
+	apart := !a.strict && (from.Apart > 0 || sp.s.ep.Now().Sub(begun) >= aloneAfter)
+	if apart {
+		c.Apart(a.made)
+		c.save(sp)
+	}
+	for i, o := range ops {
+		if x := a.results[i]; x.err == nil {
+			o.tried = append(o.tried, earlier{a.made, x.version, apart})
+		}
+	}
+	return now, err
+}
+
+// replaced reports whether another root has come in place of one: a later one, or as parts of a ring have met.
+func replaced(r, now *roots.Root) bool {
+	return now.Version > r.Version || now.Version == r.Version && now.Certificate != r.Certificate
 }
 
 // base is the root that a change is made from. If this node made the last one that it knows
@@ -214,7 +386,10 @@ func (sp *Space) build(t *task.T, r *roots.Root, fresh bool, ops []*op) (*attemp
 	a := &attempt{made: made, from: r.Version, results: make([]result, len(ops))}
 	a.strict = ops[0].strict || r.Apart == 0 && (sp.shares(ops) || v.Beside && !sp.charter.Convergent)
 	for i, o := range ops {
-		x, err := o.run(v.View)
+		x, found, err := o.found(v)
+		if err == nil && !found {
+			x, err = o.run(v.View)
+		}
 		if err != nil && !refused(err) {
 			return nil, err
 		}
@@ -270,23 +445,23 @@ func uncertain(err error) error {
 }
 
 // settled gives back what the attempts leave over: of the one that was made what it replaced, of those that were
-// not made what they wrote. One of which nobody knows stays open (package notes): it may stand out of sight, and be
+// not made what they wrote; none while a majority is away, as others may go on from what was there. One of which nobody knows stays open (package notes): it may stand out of sight, and be
 // brought together with the others later. What it wrote and nobody needs is swept up when a majority's root has settled it.
 func (sp *Space) settled(tried []*attempt, won *attempt) {
-	c := sp.s.changes[sp.id]
+	c, apart := sp.s.changes[sp.id], sp.Apart() > 0 // what nobody needs in the end is swept up
 	for _, a := range tried {
 		if a != won && !a.unknown {
-			c.Lost(a.made)
-			sp.give(a.saved)
+			if c.Lost(a.made); !apart {
+				sp.give(a.saved)
+			}
 		}
 	}
 	if won != nil {
 		c.Sure(won.made)
 		c.save(sp)
-		if sp.Apart() > 0 {
-			return // others may go on from what was there; what nobody needs in the end is swept up
+		if !apart {
+			sp.give(won.gone)
+			sp.drop(won)
 		}
-		sp.give(won.gone)
-		sp.drop(won)
 	}
 }

@@ -33,7 +33,11 @@
 // Where a majority of those who keep the root has been away for half a minute (one of two laptops sleeps), the others go
 // on without it, and Space.Apart says so. Changes with a condition, and of the charter, are
 // past.ErrNotReachable until it is back, as they promise more. What gets another name meanwhile gets a content
-// of its own, as the majority may give the old one back (anew.go).
+// of its own, as the majority may give the old one back (anew.go). A rename that has lost sight of the majority a moment ago
+// waits for it, and other changes pass it meanwhile, but for those of the same names.
+//
+// What is tried again, as nobody has told what became of it, looks for what the first try has made: the roots tell. A file
+// that is put again so, where the first one may stand out of sight, gets a content of its own, too.
 //
 // Parts of a ring that are out of each other's sight may so each change a space, or make the first root
 // of one that was open in both. When they meet, storage keeps the losers as rivals, and the next node

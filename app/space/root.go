@@ -3,6 +3,7 @@ package space
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/phyllo-net/phyllo/app/past"
 	"github.com/phyllo-net/phyllo/app/space/roots"
@@ -10,8 +11,9 @@ import (
 )
 
 // replace signs a root and puts it in place of a version: with strict only where a majority of those
-// who keep it has a say.
-func (sp *Space) replace(t *task.T, r *roots.Root, replaces uint64, strict bool) (*roots.Root, error) {
+// who keep it has a say. It is tried for so long; 0: for as long as storage does. What a conflict shows is not read, as it is one
+// root's word, which would have what others made meanwhile left out: now asks a majority.
+func (sp *Space) replace(t *task.T, r *roots.Root, replaces uint64, strict bool, within time.Duration) (*roots.Root, error) {
 	next := *r
 	next.Rivals = nil
 	next.Author, next.Version = sp.person.Signer.Public(), replaces+1
@@ -19,12 +21,7 @@ func (sp *Space) replace(t *task.T, r *roots.Root, replaces uint64, strict bool)
 	next.Sig = sp.person.Signer.Sign(h[:])
 	b := lock(sp.s.cfg.Locker, sp.secrets.Read, "root", &next)
 	f, err := sp.s.cfg.Past.Edit(t, past.Edit{Part: sp.part("root"), Copies: sp.handle.Copies, Replaces: replaces, Content: b,
-		Resolves: r.Resolves, Apart: !strict}, sp.signer)
-	var other *past.ConflictError
-	if errors.As(err, &other) {
-		now, bad := sp.openRoot(t, other.Current)
-		return now, errors.Join(past.ErrConflict, bad)
-	}
+		Resolves: r.Resolves, Apart: !strict, Within: within}, sp.signer)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +109,7 @@ func (sp *Space) close(t *task.T) (*roots.Root, error) {
 		}
 		last := *r
 		last.Moved = true
-		after, err := sp.replace(t, &last, r.Version, true)
+		after, err := sp.replace(t, &last, r.Version, true, 0)
 		switch {
 		case err == nil:
 			sp.current = after
@@ -120,7 +117,9 @@ func (sp *Space) close(t *task.T) (*roots.Root, error) {
 		case !errors.Is(err, past.ErrConflict):
 			return nil, err
 		}
-		r = after
+		if r, err = sp.now(t); err != nil {
+			return nil, err
+		}
 	}
 	return nil, ErrUncertain
 }

@@ -90,13 +90,14 @@ type Space struct {
 	// cutter cuts what is kept once if it is equal, or archived, and long all else.
 	cutter, long *piece.Cutter
 
-	queue   []*op
-	busy    bool // a task makes the changes of the queue
-	current *roots.Root
-	alien   map[id.Hash]bool         // rivals of roots that cannot be merged
-	later   map[id.Hash]task.Instant // those that the last merge has left for later, and when
-	names   roots.Names              // of the person's changes
-	own     *roots.Root              // the last one that this node made, until somebody else makes one
+	queue    []*op
+	renewing []*op // those of which contents are being stored anew, and which come back then
+	busy     bool  // a task makes the changes of the queue
+	current  *roots.Root
+	alien    map[id.Hash]bool         // rivals of roots that cannot be merged
+	later    map[id.Hash]task.Instant // those that the last merge has left for later, and when
+	names    roots.Names              // of the person's changes
+	own      *roots.Root              // the last one that this node made, until somebody else makes one
 }
 
 // Handle says how others find the space.

@@ -55,6 +55,8 @@ type member struct {
 	past   *past.Past
 	spaces *space.Spaces
 	disk   *mem.Store
+	signer peer.Signer
+	cert   *peer.Certificate
 	mounts func() []kbr.Mount
 }
 
@@ -98,6 +100,7 @@ func (w *world) join(i uint64) {
 	m := &member{w: w, disk: mem.New()}
 	signer := standin.NewSigner(3, i)
 	cert := peer.NewCertificate(authority, w.admission, signer.Public(), peer.Salt{byte(i), 7}, w.now())
+	m.signer, m.cert = signer, cert
 	starts := uint64(0)
 	m.mounts = func() []kbr.Mount {
 		w.t.Helper()

@@ -120,6 +120,13 @@ type Names struct {
 	Last tree.Made // of these, that became a root, or may have
 }
 
+// Heard notes that an attempt became a root.
+func (n *Names) Heard(m tree.Made) {
+	if m.Who == n.Who && (n.Last.Who != n.Who || m.Attempt > n.Last.Attempt) {
+		n.Last = m
+	}
+}
+
 // Attempt names the attempt of a number, which rises, to replace a root. Of one person on one node each attempt follows the one
 // before, so a root names the last one for all; several people there go on beside each other, and have names of their own. So
 // has who comes to a root that does not come after his last attempt, though that became one, or may have: it stands elsewhere,
