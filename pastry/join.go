@@ -195,10 +195,10 @@ func (n *Node) linkIn(t *task.T) error {
 	}
 	for range 40 {
 		s := leftSide
-		if n.linkedWith(leftSide) {
+		if n.linkedTo(leftSide) {
 			s = rightSide
 		}
-		if n.linkedWith(s) {
+		if n.linkedTo(s) {
 			n.becomeActive()
 			return nil
 		}
@@ -208,7 +208,7 @@ func (n *Node) linkIn(t *task.T) error {
 		c := n.neighbour(s)
 		_, err := task.Await(t, 2*time.Second, func(resolve func(bool, error)) {
 			n.linked = func() {
-				if n.linkedWith(s) || n.neighbour(s) != c || s == rightSide && !n.linkedWith(leftSide) {
+				if n.linkedTo(s) || n.neighbour(s) != c || s == rightSide && !n.linkedTo(leftSide) {
 					resolve(true, nil)
 				}
 			}

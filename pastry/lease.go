@@ -244,6 +244,12 @@ func (n *Node) linkedWith(s side) bool {
 	return c != nil && n.holds(s) && sameNode(n.sides[s].heldFrom, c.h)
 }
 
+// linkedTo reports whether this node holds a lease of its present neighbour on side s in its present
+// life: who has started again may know nothing of this node.
+func (n *Node) linkedTo(s side) bool {
+	return n.linkedWith(s) && sameLife(n.sides[s].heldFrom, n.neighbour(s).h)
+}
+
 // alone reports whether no other node is, or may still believe to be, in the ring.
 // Who lost sight of all others at once is more likely cut off than the last one
 // alive: it waits for as long as a lease may run before it claims everything, unless
