@@ -74,7 +74,7 @@ type pending struct {
 }
 
 // stormCodec is how many messages of a storm go by until one is encoded and decoded: a storm
-// sends some hundred thousand, so every kind is still tried often, in half the time.
+// sends some hundred thousand, so every kind is still tried, in less than half the time.
 const stormCodec = 11
 
 // NewStorm makes a storm of the default mix, its strength drawn from the seed.

@@ -90,7 +90,7 @@ func TestCodecEverySoManyMessages(t *testing.T) {
 				}
 			},
 		}}, 2)
-		for range 6 {
+		for range 12 {
 			w.say(0, 1, "hello")
 			w.RunFor(time.Second)
 		}
@@ -101,8 +101,8 @@ func TestCodecEverySoManyMessages(t *testing.T) {
 	if all.Trace() != some.Trace() || fmt.Sprint(*all.logs[1]) != fmt.Sprint(*some.logs[1]) {
 		t.Error("the run differs")
 	}
-	if each != 12 || share != 3 || some.Counts().Bytes == 0 || some.Counts().Bytes >= all.Counts().Bytes {
-		t.Errorf("%d of 12 messages encoded, and one in four: %d (%d bytes)", each, share, some.Counts().Bytes)
+	if each != 24 || share != 11 || some.Counts().Bytes == 0 || some.Counts().Bytes >= all.Counts().Bytes {
+		t.Errorf("%d of 24 messages encoded, and of the 18 after the first three of two kinds one in four: %d (%d bytes)", each, share, some.Counts().Bytes)
 	}
 }
 

@@ -25,8 +25,8 @@ type Config struct {
 	// given the sender's frozen value.
 	Codec *wire.Table
 	// CodecEvery, if above 1, has only each such message of the simulation pass
-	// through Codec, and all from or to a node with a table of its own; Counts.Bytes
-	// counts no others. The trace is the same: it is for storms by the thousand, of
+	// through Codec, and the first three of a kind, and all from or to a node with a table of its own;
+	// Counts.Bytes counts no others. The trace is the same: it is for storms by the thousand, of
 	// which encoding takes more than half the time.
 	CodecEvery int
 	// Connections gives nodes links; see the package's comment.

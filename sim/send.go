@@ -30,7 +30,7 @@ func (s *Sim) send(from uint32, ef *machine.Effect) {
 	s.counts.ByKind[p.kind]++
 	bytes := 0
 	to := s.index.find(ef.To.ID)
-	if s.encodes(n, to) {
+	if s.encodes(p.kind, n, to) {
 		b, err := s.codec(from).Encode(ef.Msg)
 		if err != nil {
 			panic(fmt.Sprintf("sim: node %d sends what does not encode: %v", from, err)) // a bug of its protocol
@@ -121,11 +121,12 @@ func (s *Sim) receive(e *event, in *machine.Input) bool {
 }
 
 // encodes reports whether the message just counted passes through a codec.
-func (s *Sim) encodes(from *node, to *entry) bool {
+func (s *Sim) encodes(kind uint8, from *node, to *entry) bool {
 	if s.cfg.Codec == nil {
 		return false
 	}
-	return s.cfg.CodecEvery <= 1 || s.counts.Sent%uint64(s.cfg.CodecEvery) == 0 ||
+	rare := s.counts.ByKind[kind] <= 3
+	return rare || s.cfg.CodecEvery <= 1 || s.counts.Sent%uint64(s.cfg.CodecEvery) == 0 ||
 		from.more.codec != nil || to != nil && s.nodes[to.ref-1].more.codec != nil
 }
 
