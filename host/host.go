@@ -232,13 +232,18 @@ func (h *Host) Err() error {
 // Self is the node's own handle as of its last input, or nil before Start.
 func (h *Host) Self() *peer.Handle { return h.self.Load() }
 
-// flushPatience is how long the end waits for links on which nothing moves.
-const flushPatience = 500 * time.Millisecond
+// How long the end waits for frames that go, and for links on which nothing moves.
+const (
+	flushTime     = 1500 * time.Millisecond
+	flushPatience = 500 * time.Millisecond
+)
 
 // flush waits until no link has frames that wait, or until for half a second none of them
-// went: on a busy computer a goodbye takes longer, and who does not hear it waits for the leases of
+// went, but no longer than a peer may hold up the end: on a busy computer a goodbye takes longer, and who does not hear it waits for the leases of
 // who has gone.
 func flush(ctx context.Context, t transport.Transport) {
+	ctx, cancel := context.WithTimeout(ctx, flushTime)
+	defer cancel()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	least, moved := math.MaxInt, time.Now()

@@ -122,9 +122,9 @@ func TestStopWaitsForWhatGoes(t *testing.T) {
 		left int
 		took time.Duration
 	}{
-		{400 * time.Millisecond, 0, 1600 * time.Millisecond},
+		{300 * time.Millisecond, 0, 1200 * time.Millisecond},
 		{time.Hour, 4, 500 * time.Millisecond},
-		{499 * time.Millisecond, 0, 4 * 499 * time.Millisecond},
+		{499 * time.Millisecond, 1, 1500 * time.Millisecond}, // no peer holds it up for longer
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig(t, nil)

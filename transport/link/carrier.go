@@ -45,7 +45,7 @@ type Limits struct {
 	DialTime     time.Duration // to make a connection and open a stream; 10 s
 	HelloTime    time.Duration // until both hellos are read; transport.HelloTime
 	WriteTime    time.Duration // a peer that takes nothing for so long is lost; 10 s
-	Linger       time.Duration // to say farewell at the end of a link; 2 s
+	Linger       time.Duration // to say farewell at the end of a link; 1.5 s
 	FirstBackoff time.Duration // after the first failure, then doubling; 100 ms
 	MaxBackoff   time.Duration // 30 s
 	MaxHellos    int           // incoming links whose hello is awaited; 256
@@ -61,7 +61,7 @@ func (l Limits) withDefaults() Limits {
 	or(&l.DialTime, 10*time.Second)
 	or(&l.HelloTime, transport.HelloTime)
 	or(&l.WriteTime, 10*time.Second)
-	or(&l.Linger, 2*time.Second)
+	or(&l.Linger, 1500*time.Millisecond)
 	or(&l.FirstBackoff, 100*time.Millisecond)
 	or(&l.MaxBackoff, 30*time.Second)
 	if l.MaxHellos == 0 {
