@@ -150,6 +150,8 @@ func (p *putFlags) look(from string, alone bool) (source, error) {
 		err = command.NewFile(s.name)
 	}
 	switch {
+	case err != nil && alone && p.as != "":
+		return s, console.Usage("%w: give the whole name with --as, as in --as letters/bob.txt", err)
 	case err != nil && alone:
 		return s, console.Usage("%w: give it with --as", err)
 	case err != nil:
