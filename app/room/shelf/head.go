@@ -206,6 +206,9 @@ func Empty(founding *entry.Entry, damaged *Head) *Head {
 // Settled reports whether all that keep the head agree to it: nothing else of it is out of sight.
 func (h *Head) Settled() bool { return !h.apart && len(h.rivals) == 0 }
 
+// Apart reports whether most of those who keep the head were away, and may have another one.
+func (h *Head) Apart() bool { return h.apart }
+
 // Divided reports whether parts of the ring have made different heads, which are joined in this one
 // and not settled yet.
 func (h *Head) Divided() bool { return len(h.rivals) > 0 }

@@ -18,7 +18,8 @@ const maxTries = 8
 // KeepHead brings the head under the current key up to date, and what it names. head is as it was
 // read just now; nil: it was not. late is what could not be done besides, and is no reason to leave anything else.
 func (u *Upkeep) KeepHead(t *task.T, key peer.Secret, head *shelf.Head) (late, err error) {
-	p := Begin()
+	p, current := Begin(), u.Log.State().Epoch.Entry
+	delete(u.older, current) // that was read when another one was current
 	for range maxTries {
 		if head == nil {
 			if head, err = u.readHead(t, key); err != nil {
@@ -54,7 +55,7 @@ func (u *Upkeep) KeepHead(t *task.T, key peer.Secret, head *shelf.Head) (late, e
 			u.Again()
 		}
 		if same {
-			return cmp.Or(u.GiveBack(t, head), p.Late()), nil
+			return cmp.Or(u.GiveBack(t, current, head), p.Late()), nil
 		}
 		if len(u.Spare(next)) > 0 {
 			u.Look(Grace + u.Every)

@@ -21,6 +21,8 @@ const (
 	pointers, reminders = 4, 8
 	remindEvery         = Day
 	remindWithin        = 15 * time.Minute
+	// headsAtOnce is how many heads of epochs before the current one are read at once to know which packs they name.
+	headsAtOnce = 16
 )
 
 // pointing is one look at the heads that are to lead to an epoch.
@@ -28,7 +30,7 @@ type pointing struct {
 	to id.Hash
 	// letters are those with its key, by whom they are for, of all who were looked for; nil: he cannot be found.
 	letters map[peer.Key]*shelf.Letter
-	// newcomers are those who came for the first time when it had begun, and earlier the epochs that come before it; nil:
+	// newcomers are those who came for the first time when it had begun, and earlier the epochs that come before it, nil:
 	// nobody asked yet. For all heads of one look that is found out once.
 	newcomers map[peer.Key]bool
 	earlier   map[id.Hash]bool
@@ -72,7 +74,6 @@ func (u *Upkeep) LeadOn(t *task.T) error {
 	}
 	if reminds {
 		u.remind = u.Env.Now().Add(remindEvery)
-		u.reminded = true
 	}
 	return late
 }
@@ -87,13 +88,55 @@ func (u *Upkeep) before(to id.Hash) (list []id.Hash) {
 	return list
 }
 
-// serve notes which packs a head names that leads on, as long as somebody lacks his letter by it: what came until then he
-// has of these alone.
-func (u *Upkeep) serve(from id.Hash, head *shelf.Head) {
-	delete(u.serves, from)
-	if slices.ContainsFunc(head.Next, func(n *shelf.Next) bool { return n.Lacks > 0 }) && len(head.Packs) > 0 {
-		u.serves[from] = head.Packs
+// older is what the head of an epoch said that was not the current one.
+type older struct {
+	serves  []*shelf.Ref // packs that somebody needs
+	current id.Hash      // the epoch that was current when it was read
+	read    task.Instant
+	apart   bool // something of it may have been out of sight
+}
+
+// learn notes what the head of an epoch says that is not the current one. Where it does not lead on yet, or somebody lacks his
+// letter by the last way on, what came until then is for him in its packs alone.
+func (u *Upkeep) learn(x, current id.Hash, head *shelf.Head) {
+	o := older{current: current, read: u.Env.Now(), apart: head.Apart()}
+	if n := len(head.Next); n == 0 || head.Next[n-1].Lacks > 0 {
+		o.serves = head.Packs
 	}
+	u.older[x] = o
+}
+
+// learnAll reads the heads of all epochs but the current one, some of them at a time, and reports whether it is known of all
+// what they say. What was read while another epoch was current, or a day ago, does not count: others may have led them on since.
+func (u *Upkeep) learnAll(t *task.T, current id.Hash) (bool, error) {
+	reads := 0
+	for _, x := range u.before(current) {
+		if o, ok := u.older[x]; ok && !o.apart && o.current == current && u.Env.Now().Sub(o.read) < remindEvery {
+			continue
+		}
+		if reads == headsAtOnce {
+			u.Again()
+			return false, nil
+		}
+		reads++
+		head, err := u.readOlder(t, x)
+		if err != nil {
+			return false, err
+		}
+		if u.learn(x, current, head); head.Apart() {
+			return false, nil // another look decides
+		}
+	}
+	return true, nil
+}
+
+// readOlder reads the head of an epoch; it is empty where there is none, or nothing that makes sense.
+func (u *Upkeep) readOlder(t *task.T, x id.Hash) (*shelf.Head, error) {
+	head, err := u.Shelf.Read(t, u.Book.Room, u.Key(x))
+	if shelf.Useless(err) {
+		return shelf.Empty(u.Founding, head), nil
+	}
+	return head, err
 }
 
 // inTurn reports whether today the letters are looked at to which the head of the i-th of so many epochs before the
@@ -120,14 +163,11 @@ func (u *Upkeep) pointFrom(t *task.T, from id.Hash, p *pointing, always, before 
 	var letters *shelf.Next
 	slim := false
 	for range maxTries {
-		head, err := u.Shelf.Read(t, room, key)
-		switch {
-		case shelf.Useless(err):
-			head = shelf.Empty(u.Founding, head)
-		case err != nil:
+		head, err := u.readOlder(t, from)
+		if err != nil {
 			return err
 		}
-		u.serve(from, head)
+		u.learn(from, p.to, head)
 		old := wayTo(head, p.to)
 		if letters == nil {
 			if wants, err := u.wantsLetters(t, key, p, head, old, always); err != nil || !wants {
@@ -146,9 +186,10 @@ func (u *Upkeep) pointFrom(t *task.T, from id.Hash, p *pointing, always, before 
 			next.Slim()
 		}
 		next.Lead(letters)
+		delete(u.older, from) // what it says is not known where the write breaks off
 		switch err := u.Shelf.Write(t, room, key, next); {
 		case err == nil:
-			u.serve(from, next)
+			u.learn(from, p.to, next)
 			return nil
 		case !errors.Is(err, shelf.ErrConflict):
 			return err

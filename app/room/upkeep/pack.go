@@ -176,16 +176,23 @@ func run(packs []*shelf.Ref) (from, to int) {
 	return from, to
 }
 
-// GiveBack removes packs of this device that the head, to which all agree, does not name any more.
-func (u *Upkeep) GiveBack(t *task.T, head *shelf.Head) error {
-	if !head.Settled() || !u.reminded && len(u.before(u.Log.State().Epoch.Entry)) > 0 {
+// GiveBack removes packs of this device that the head of the current epoch, to which all agree, does not name any more,
+// nor one of another epoch that serves somebody: before it removes any, it is known of all these what they name.
+func (u *Upkeep) GiveBack(t *task.T, current id.Hash, head *shelf.Head) error {
+	grace := u.Env.Wall().Add(-Grace).UnixMilli()
+	old := func() []id.Hash {
+		return slices.DeleteFunc(u.Spare(head), func(x id.Hash) bool { return u.own[x] > grace })
+	}
+	if !head.Settled() || len(old()) == 0 {
 		return nil
 	}
-	grace := u.Env.Wall().Add(-Grace).UnixMilli()
-	for _, x := range u.Spare(head) {
-		if u.own[x] > grace {
-			continue
-		}
+	if all, err := u.learnAll(t, current); err != nil || !all {
+		return err
+	}
+	if u.Log.State().Epoch.Entry != current {
+		return nil // its head may name what this one does not
+	}
+	for _, x := range old() {
 		packer, err := u.Packer(t)
 		if err == nil {
 			err = u.Shelf.Storage.Remove(t, x, packer)
@@ -200,14 +207,15 @@ func (u *Upkeep) GiveBack(t *task.T, head *shelf.Head) error {
 	return nil
 }
 
-// Spare are packs of this device that a head does not name, nor one of an epoch before that still serves somebody.
+// Spare are packs of this device that a head does not name, nor one of another epoch that serves somebody, as far as these
+// were read.
 func (u *Upkeep) Spare(head *shelf.Head) []id.Hash {
 	listed := map[id.Hash]bool{}
 	for _, r := range head.Packs {
 		listed[r.Object] = true
 	}
-	for _, from := range slices.SortedFunc(maps.Keys(u.serves), func(a, b id.Hash) int { return bytes.Compare(a[:], b[:]) }) {
-		for _, r := range u.serves[from] {
+	for _, from := range slices.SortedFunc(maps.Keys(u.older), func(a, b id.Hash) int { return bytes.Compare(a[:], b[:]) }) {
+		for _, r := range u.older[from].serves {
 			listed[r.Object] = true
 		}
 	}

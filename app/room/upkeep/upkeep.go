@@ -68,10 +68,7 @@ type Upkeep struct {
 	endings map[id.Hash]int64 // when packs and letters end of which a head did not say it
 	pointed id.Hash           // the epoch to which the heads before it are known to lead
 	remind  task.Instant      // when it is looked next whether letters end soon; 0: that is not settled yet
-	// serves are the packs that heads of epochs before name by which somebody lacks his letter, as far as seen, and reminded
-	// tells that since the start those were looked at that are looked at each day.
-	serves   map[id.Hash][]*shelf.Ref
-	reminded bool
+	older   map[id.Hash]older // what heads of epochs but the current one said when they were read last
 }
 
 // New returns what a device knows that has made packs (Loaded.Packs).
@@ -79,7 +76,7 @@ func New(d Deps, own map[id.Hash]int64) *Upkeep {
 	if own == nil {
 		own = map[id.Hash]int64{}
 	}
-	return &Upkeep{Deps: d, Unpacked: d.Log.Len(), own: own, seen: map[id.Hash]bool{}, serves: map[id.Hash][]*shelf.Ref{}, torn: map[id.Hash]bool{}}
+	return &Upkeep{Deps: d, Unpacked: d.Log.Len(), own: own, seen: map[id.Hash]bool{}, older: map[id.Hash]older{}, torn: map[id.Hash]bool{}}
 }
 
 // Open returns the entries of a pack for who has not read it yet: none where it is torn, or he has (Seen).
