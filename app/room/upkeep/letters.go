@@ -30,10 +30,11 @@ type pointing struct {
 	to id.Hash
 	// letters are those with its key, by whom they are for, of all who were looked for; nil: he cannot be found.
 	letters map[peer.Key]*shelf.Letter
-	// newcomers are those who came for the first time when it had begun, and earlier the epochs that come before it, nil:
-	// nobody asked yet. For all heads of one look that is found out once.
+	// newcomers are those who came for the first time when it had begun, and earlier the epochs that come before it, as the log
+	// said when it had so many entries; 0: nobody asked yet. For all heads of one look that is found out once if nothing comes.
 	newcomers map[peer.Key]bool
 	earlier   map[id.Hash]bool
+	entries   int
 }
 
 // LeadOn makes the heads of epochs before the current one lead to it, for those who were away when
@@ -305,8 +306,8 @@ func (u *Upkeep) sendLetters(t *task.T, from id.Hash, p *pointing, old *shelf.Ne
 			})
 		}
 	}
-	if len(lacking) > 0 && p.earlier == nil {
-		p.newcomers, p.earlier = u.Log.Newcomers(p.to), u.Log.EpochsBefore(p.to)
+	if n := u.Log.Len(); len(lacking) > 0 && p.entries != n {
+		p.newcomers, p.earlier, p.entries = u.Log.Newcomers(p.to), u.Log.EpochsBefore(p.to), n
 	}
 	all = len(letters.List) <= entry.MaxMembers && !slices.ContainsFunc(lacking, func(who peer.Key) bool { return !p.earlier[from] || !p.newcomers[who] })
 	letters.List = letters.List[:min(len(letters.List), entry.MaxMembers)]

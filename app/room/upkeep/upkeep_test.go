@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -602,8 +603,45 @@ func TestKeyThatIsCurrentAgain(t *testing.T) {
 	}
 }
 
+// Who comes as a newcomer while heads are led on counts as one for those that follow: they are slimmed, though he cannot be found.
+func TestNewcomerWithinALook(t *testing.T) {
+	list := people(t, 5)
+	alice, erin := list[0], list[1].signer.Public()
+	alice.write(entry.StoringKind, &entry.Storing{On: true, Number: 1})
+	newcomer := func(n uint64) {
+		k := standin.NewSigner(3, n).Public()
+		alice.hidden[k] = true
+		alice.change(k, entry.Member)
+	}
+	alice.hidden[erin] = true // so the heads before have packs
+	var heads []id.Hash
+	for range 3 {
+		heads = append(heads, alice.begin())
+		alice.looks(1)
+	}
+	delete(alice.hidden, erin)
+	alice.begin()
+	newcomer(1)
+	alice.must(alice.keep)
+	alice.vault.changed = func() {
+		alice.vault.changed = nil
+		newcomer(2)
+	}
+	alice.looks(1)
+	for i, x := range heads[:2] { // the last is that of the key before, and has what it had until the next
+		alice.must(func(t *task.T) error {
+			h, err := alice.Shelf.Read(t, alice.book.Room, alice.keys[x])
+			if err == nil && (len(h.Packs) != 0 || h.Next[len(h.Next)-1].Lacks != uint32(i+1)) {
+				err = fmt.Errorf("head %d has %d packs, %d lack a letter", i, len(h.Packs), h.Next[len(h.Next)-1].Lacks)
+			}
+			return err
+		})
+	}
+}
+
 // The heads of older epochs all have their turn within 11 of a member's looks, or one for each eight of them and a few
-// more, whether he comes every day or only on one day of a week or a month; no day has more than 8 of them.
+// more, whether he comes every day or only on one day of a week or a month; no day has more than 8 of them and the 8 of
+// every day.
 func TestTurnsOfOlderHeads(t *testing.T) {
 	const always = 8
 	for older := range 200 {
