@@ -516,6 +516,26 @@ func TestManyNewcomers(t *testing.T) {
 	}
 }
 
+// An epoch comes before what was written by who knew it, and not before what was written at once.
+func TestEpochsBefore(t *testing.T) {
+	l := people(t, 2, false)
+	alice, bob := l[0], l[1]
+	alice.change(bob, entry.Admin)
+	first := alice.epoch().Hash()
+	meet(l...)
+	mine, his := alice.epoch().Hash(), bob.epoch().Hash()
+	words := bob.say("one").Hash()
+	meet(l...)
+	last := alice.epoch().Hash()
+	for x, before := range map[id.Hash][]id.Hash{first: nil, mine: {first}, his: {first}, words: {first, his}, last: {first, mine, his}} {
+		got := alice.log.EpochsBefore(x)
+		for _, e := range []id.Hash{first, mine, his, last} {
+			want(t, "an epoch comes before an entry", got[e], slices.Contains(before, e))
+		}
+	}
+	want(t, "epochs before an entry that is not there", len(alice.log.EpochsBefore(id.HashOf("another"))), 0)
+}
+
 func TestHandOver(t *testing.T) {
 	l := people(t, 4, false)
 	alice, bob, carol, dave := l[0], l[1], l[2], l[3]

@@ -438,29 +438,29 @@ func (j *judge) gone(s *State) [][]*node {
 
 // saw reports whether of each of these lists of rulings one comes before an entry, an epoch mostly. What comes
 // before an entry never changes: it is looked for once.
-func (l *Log) saw(epoch *node, gone [][]*node) bool {
+func (l *Log) saw(at *node, rulings [][]*node) bool {
 	asked := map[id.Hash]*node{}
-	for _, rulings := range gone {
-		for _, r := range rulings {
-			if _, known := epoch.saw[r]; !known && r.depth < epoch.depth {
+	for _, list := range rulings {
+		for _, r := range list {
+			if _, known := at.saw[r]; !known && r.depth < at.depth {
 				asked[r.hash] = r
 			}
 		}
 	}
 	if len(asked) > 0 {
-		if epoch.saw == nil {
-			epoch.saw = map[*node]bool{}
+		if at.saw == nil {
+			at.saw = map[*node]bool{}
 		}
 		left := len(asked)
-		l.Reach([][]id.Hash{{epoch.hash}}, func(h id.Hash, by Bits) bool {
+		l.Reach([][]id.Hash{{at.hash}}, func(h id.Hash, by Bits) bool {
 			if r := asked[h]; r != nil {
-				epoch.saw[r] = by.Has(0)
+				at.saw[r] = by.Has(0)
 				left--
 			}
 			return left > 0
 		})
 	}
-	return !slices.ContainsFunc(gone, func(rulings []*node) bool {
-		return !slices.ContainsFunc(rulings, func(r *node) bool { return epoch.saw[r] })
+	return !slices.ContainsFunc(rulings, func(list []*node) bool {
+		return !slices.ContainsFunc(list, func(r *node) bool { return at.saw[r] })
 	})
 }
