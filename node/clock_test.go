@@ -76,7 +76,7 @@ func wrongClock(t *testing.T, admitter bool) {
 }
 
 // TestClockJumps: the clock of one node of three jumps an hour ahead while it runs, and later back. Either time it goes on within
-// ten seconds without help, and reads what others have changed meanwhile: no lease and nothing that it has cached holds by that clock.
+// ten seconds without help, and reads what others have changed meanwhile.
 func TestClockJumps(t *testing.T) {
 	var off atomic.Int64
 	wall := func() time.Time { return time.Now().Add(time.Duration(off.Load())) }
