@@ -172,13 +172,6 @@ func (a *anew) copy(t *task.T, x *tree.Version, c piece.Content) error {
 // end says what became of the change.
 func (a *anew) end(err error) {
 	for _, u := range a.order {
-		switch {
-		case err == nil:
-			u.Keep()
-		case errors.Is(err, ErrUncertain):
-			u.Leave()
-		default:
-			u.Discard()
-		}
+		u.Settle(FateOf(err))
 	}
 }

@@ -53,7 +53,7 @@ func TestOneOfTwoMachines(t *testing.T) {
 				}
 			}
 			a.must("make a folder", func(t *task.T) error {
-				_, err := a.sp.Put(t, "folder/", space.File{}, space.Cond{Absent: true})
+				_, _, err := a.sp.Put(t, "folder/", space.File{}, space.Cond{Absent: true})
 				return err
 			})
 			want["folder/"] = []string{""}
@@ -169,7 +169,7 @@ func TestMissingDirectory(t *testing.T) {
 	begun := w.net.Elapsed()
 	for what, err := range map[string]error{
 		"a change": a.do(func(t *task.T) error {
-			_, err := a.sp.Put(t, "folder/", space.File{}, space.Cond{})
+			_, _, err := a.sp.Put(t, "folder/", space.File{}, space.Cond{})
 			return err
 		}),
 		"a look": a.do(func(t *task.T) error {
@@ -252,7 +252,7 @@ func TestCopiedWhileApart(t *testing.T) {
 			}
 			c, err := u.Finish(t)
 			if err == nil {
-				_, err = a.sp.Put(t, name, space.File{Content: c, Copies: 5}, space.Cond{})
+				_, _, err = a.sp.Put(t, name, space.File{Content: c, Copies: 5}, space.Cond{})
 			}
 			u.Keep()
 			return err
@@ -273,7 +273,7 @@ func TestCopiedWhileApart(t *testing.T) {
 	b.must("put", func(t *task.T) error {
 		c, err := late.Finish(t)
 		if err == nil {
-			_, err = b.sp.Put(t, "both", space.File{Content: c, Copies: 5, Seen: late.Seen()}, space.Cond{})
+			_, _, err = b.sp.Put(t, "both", space.File{Content: c, Copies: 5, Seen: late.Seen()}, space.Cond{})
 		}
 		late.Keep()
 		return err
@@ -405,7 +405,7 @@ func TestPartedInRename(t *testing.T) {
 			}
 			c, err := u.Finish(t)
 			if err == nil {
-				_, err = a.sp.Put(t, "old", space.File{Content: c, Copies: 5}, space.Cond{})
+				_, _, err = a.sp.Put(t, "old", space.File{Content: c, Copies: 5}, space.Cond{})
 			}
 			u.Keep()
 			return err
@@ -509,7 +509,7 @@ func TestAnswerLost(t *testing.T) {
 					}
 					c, err := u.Finish(t)
 					if err == nil {
-						_, err = a.sp.Put(t, name, space.File{Content: c, Copies: 1}, space.Cond{})
+						_, _, err = a.sp.Put(t, name, space.File{Content: c, Copies: 1}, space.Cond{})
 					}
 					u.Keep()
 					if _, bad := b.disk.Get(past.Table, c.Ref.Object[:]); (bad == nil) == near {
@@ -575,13 +575,16 @@ func TestRootDenies(t *testing.T) {
 			denied = true
 			d.Reply(msg.Encode(&msg.Absent{Sure: true}))
 			a.node.Endpoint(2).Go(func(t *task.T) error {
-				_, err := a.sp.Put(t, "f", space.File{}, space.Cond{Absent: true})
+				_, _, err := a.sp.Put(t, "f", space.File{}, space.Cond{Absent: true})
 				return err
 			}, func(err error) { first = err })
 			return true
 		}
 	}
-	err := b.do(func(t *task.T) error { _, err := b.sp.Put(t, "f", space.File{}, space.Cond{Absent: true}); return err })
+	err := b.do(func(t *task.T) error {
+		_, _, err := b.sp.Put(t, "f", space.File{}, space.Cond{Absent: true})
+		return err
+	})
 	if !denied || first != nil {
 		t.Fatalf("denied: %t; the other one's put: %v", denied, first)
 	}
@@ -609,12 +612,12 @@ func TestPartedBesideRename(t *testing.T) {
 		l.then = func() { l.then = func() { w.cutOff(b) } } // not while what comes before both is put
 		ep := b.node.Endpoint(2)
 		b.node.Do(func() {
-			ep.Go(func(t *task.T) error { _, err := b.sp.Put(t, "first", space.File{}, space.Cond{}); return err }, nil)
+			ep.Go(func(t *task.T) error { _, _, err := b.sp.Put(t, "first", space.File{}, space.Cond{}); return err }, nil)
 		})
 		w.net.Run(5 * time.Millisecond)
 		b.node.Do(func() {
 			if !convergent {
-				ep.Go(func(t *task.T) error { _, err := b.sp.Put(t, "put", space.File{}, space.Cond{}); return err }, over(&put))
+				ep.Go(func(t *task.T) error { _, _, err := b.sp.Put(t, "put", space.File{}, space.Cond{}); return err }, over(&put))
 			}
 			ep.Go(func(t *task.T) error { return b.sp.Rename(t, "old", "new", space.Cond{}) }, over(&renamed))
 		})

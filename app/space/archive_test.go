@@ -27,7 +27,7 @@ func (m *member) putArchived(h space.Handle, name string, content []byte) (c pie
 			return err
 		}
 		have, want = u.Copies()
-		if _, err = sp.Put(t, name, space.File{Content: c, Copies: want, Seen: u.Seen()}, space.Cond{}); err == nil {
+		if _, _, err = sp.Put(t, name, space.File{Content: c, Copies: want, Seen: u.Seen()}, space.Cond{}); err == nil {
 			u.Keep()
 		}
 		return err

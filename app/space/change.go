@@ -81,13 +81,61 @@ func (f File) version() tree.Version {
 	return v
 }
 
-// Put gives content a name. A name that ends with "/" is a folder's, and has none. Errors:
-// tree.ErrName, ErrChanged, ErrClash, ErrReadOnly, ErrUncertain, and those of storage.
-func (sp *Space) Put(t *task.T, name string, f File, c Cond) (*tree.Version, error) {
-	if err := errors.Join(tree.CheckName(name), tree.CheckMeta(f.meta())); err != nil {
-		return nil, err
+// Fate is what became of a content that was to get a name.
+type Fate uint8
+
+const (
+	// Unused: nothing has it, and it may be given back.
+	Unused Fate = iota
+	// Used: it has the name.
+	Used
+	// Unsure: it may have a name, maybe out of sight, so it must not be given back.
+	Unsure
+)
+
+// FateOf is the fate of contents that a change with this outcome gives names.
+func FateOf(err error) Fate {
+	switch {
+	case err == nil:
+		return Used
+	case errors.Is(err, ErrUncertain), errors.Is(err, task.ErrStopped):
+		return Unsure
 	}
-	return sp.storing(t, &op{names: []string{name}, strict: c.strict(name)}, func(v *roots.View, a *anew) (*tree.Version, error) {
+	return Unused
+}
+
+// Fates are those of the contents of a File.
+type Fates struct{ Content, More Fate }
+
+// fates are those of the contents of what was put: v came of it, and tried says whether a try may have been made of which
+// nobody has heard. Then v may have contents that were stored anew, and that try these.
+func (f File) fates(v *tree.Version, err error, tried bool) Fates {
+	of := FateOf(err)
+	if err != nil {
+		return Fates{of, of}
+	}
+	if of = Unused; tried {
+		of = Unsure
+	}
+	x := Fates{of, of}
+	if v.Content == f.Content {
+		x.Content = Used
+	}
+	if f.More != nil && v.More != nil && *v.More == *f.More {
+		x.More = Used
+	}
+	return x
+}
+
+// Put gives content a name. A name that ends with "/" is a folder's, and has none. The fates are those of f's contents,
+// also if there is an error: the version may have others, which were stored in their place (anew.go) or put before (File.Once).
+// Errors: tree.ErrName, ErrChanged, ErrClash, ErrReadOnly, ErrUncertain, and those of storage.
+func (sp *Space) Put(t *task.T, name string, f File, c Cond) (*tree.Version, Fates, error) {
+	if err := errors.Join(tree.CheckName(name), tree.CheckMeta(f.meta())); err != nil {
+		return nil, Fates{}, err
+	}
+	o := &op{names: []string{name}, strict: c.strict(name)}
+	v, err := sp.storing(t, o, func(v *roots.View, a *anew) (*tree.Version, error) {
 		e, err := v.Get(name)
 		if err != nil {
 			return nil, err
@@ -111,6 +159,7 @@ func (sp *Space) Put(t *task.T, name string, f File, c Cond) (*tree.Version, err
 		}
 		return v.Put(name, a.own(x), f.Seen)
 	})
+	return v, f.fates(v, err, len(o.tried) > 0), err
 }
 
 // find returns a version of a name, the current one for 0.
@@ -179,7 +228,9 @@ func (sp *Space) Copy(t *task.T, from string, number uint64, to string, meta *Me
 		}
 		own := *x
 		if meta != nil {
-			own.Meta, own.More = meta.Pairs, nil
+			if own.Meta, own.More = meta.Pairs, nil; a.new(v, false) { // else it is new
+				own.More = meta.More
+			}
 		}
 		if err == nil {
 			err = a.lacks(v, true, &own)
@@ -191,7 +242,7 @@ func (sp *Space) Copy(t *task.T, from string, number uint64, to string, meta *Me
 			v.Share(e, x)
 		}
 		if meta != nil {
-			own.More = meta.More // it is new
+			own.More = a.own(tree.Version{More: meta.More}).More
 		}
 		return v.Put(to, own, seen)
 	})

@@ -86,7 +86,7 @@
 //	func (*Spaces) Create(t, Person, Founding) (*Space, error)
 //	func (*Spaces) Open(t, Person, Handle) (*Space, error)
 //	func (*Space) Begin(Storing) *Upload                   // then Write, Finish
-//	func (*Space) Put(t, name, piece.Content, Attrs, Cond) (*tree.Version, error)
+//	func (*Space) Put(t, name, File, Cond) (*tree.Version, Fates, error) // then Upload.Settle
 //	func (*Space) Look(t, func(Snapshot) error) error      // lists, versions, reading
 //	func (*Space) Copy, Rename, Remove, SetHistory, Grant, Revoke
 //

@@ -233,10 +233,10 @@ func TestUnseenOfOtherPart(t *testing.T) {
 			}
 			f := space.File{Content: whole, Copies: 3, Seen: uploads[i].Seen()}
 			uploads[i].Keep()
-			if _, err := p.sp.Put(t, fmt.Sprintf("%d 3", 1-i), f, space.Cond{}); err != nil {
+			if _, _, err := p.sp.Put(t, fmt.Sprintf("%d 3", 1-i), f, space.Cond{}); err != nil {
 				return err
 			}
-			_, err = p.sp.Put(t, "both", f, space.Cond{})
+			_, _, err = p.sp.Put(t, "both", f, space.Cond{})
 			return err
 		})
 	}

@@ -196,9 +196,9 @@ func (c *clients) one(t *task.T, sp *space.Space, name, meta string, seen map[st
 		}
 		return
 	case puts:
-		v, err = sp.Put(t, name, space.File{Meta: pairs}, space.Cond{})
+		v, _, err = sp.Put(t, name, space.File{Meta: pairs}, space.Cond{})
 	case putsIf:
-		v, err = sp.Put(t, name, space.File{Meta: pairs}, cond)
+		v, _, err = sp.Put(t, name, space.File{Meta: pairs}, cond)
 	case removes:
 		v, err = sp.Remove(t, name, 0, space.Cond{})
 	}
@@ -365,7 +365,7 @@ func TestAnswersAreLost(t *testing.T) {
 			a.node.Endpoint(2).Go(func(t *task.T) error {
 				sp, err := a.spaces.Open(t, ann, h)
 				if err == nil {
-					_, err = sp.Put(t, "f", space.File{}, space.Cond{Absent: true})
+					_, _, err = sp.Put(t, "f", space.File{}, space.Cond{Absent: true})
 				}
 				return err
 			}, func(err error) { result, ended = err, true })

@@ -66,7 +66,7 @@ func TestNodesElsewhere(t *testing.T) {
 	for i := range files / 10 {
 		if err := a.in(ann, h, func(t *task.T, sp *space.Space) error {
 			for j := range 10 {
-				if _, err := sp.Put(t, fmt.Sprintf("a name that takes some room %04d", 10*i+j), space.File{}, space.Cond{}); err != nil {
+				if _, _, err := sp.Put(t, fmt.Sprintf("a name that takes some room %04d", 10*i+j), space.File{}, space.Cond{}); err != nil {
 					return err
 				}
 			}
@@ -99,7 +99,7 @@ func TestOneCauseIsSaidOnce(t *testing.T) {
 	for i := range 30 {
 		if err := a.in(ann, h, func(t *task.T, sp *space.Space) error {
 			for j := range 10 {
-				if _, err := sp.Put(t, fmt.Sprintf("old/a name that takes some room %04d", 10*i+j), space.File{}, space.Cond{}); err != nil {
+				if _, _, err := sp.Put(t, fmt.Sprintf("old/a name that takes some room %04d", 10*i+j), space.File{}, space.Cond{}); err != nil {
 					return err
 				}
 			}

@@ -65,7 +65,7 @@ func TestResumed(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if _, err := sp.Put(t, "f", space.File{Content: c, Copies: 3}, space.Cond{}); err != nil {
+		if _, _, err := sp.Put(t, "f", space.File{Content: c, Copies: 3}, space.Cond{}); err != nil {
 			return err
 		}
 		whole.Keep()
@@ -105,12 +105,9 @@ func TestOnce(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			v, err = sp.Put(t, "f", space.File{Content: c, Copies: 3, Once: once}, space.Cond{})
-			if err == nil && v.Content != c {
-				u.Discard()
-			} else {
-				u.Keep()
-			}
+			var fates space.Fates
+			v, fates, err = sp.Put(t, "f", space.File{Content: c, Copies: 3, Once: once}, space.Cond{})
+			u.Settle(fates.Content)
 			return err
 		}); err != nil {
 			t.Fatal(err)

@@ -393,7 +393,7 @@ func TestExpiry(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		_, err = sp.Put(t, "f", space.File{Content: c, Copies: 3, Expires: end}, space.Cond{})
+		_, _, err = sp.Put(t, "f", space.File{Content: c, Copies: 3, Expires: end}, space.Cond{})
 		return err
 	}); err != nil {
 		t.Fatal(err)

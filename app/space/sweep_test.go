@@ -160,7 +160,7 @@ func TestSweepLeavesAlone(t *testing.T) {
 	if err := m.in(ann, h, func(t *task.T, sp *space.Space) error {
 		c, err := under.Finish(t)
 		if err == nil {
-			_, err = sp.Put(t, "two", space.File{Content: c, Copies: 3}, space.Cond{})
+			_, _, err = sp.Put(t, "two", space.File{Content: c, Copies: 3}, space.Cond{})
 		}
 		under.Keep()
 		return err
@@ -173,7 +173,7 @@ func TestSweepLeavesAlone(t *testing.T) {
 	var u *space.Upload
 	if err := m.in(ann, h, func(t *task.T, sp *space.Space) error {
 		u = sp.Resume(held, space.Storing{Copies: 3}, 0)
-		_, err := sp.Put(t, "one", space.File{Content: held, Copies: 3}, space.Cond{})
+		_, _, err := sp.Put(t, "one", space.File{Content: held, Copies: 3}, space.Cond{})
 		u.Keep()
 		return err
 	}); err != nil {

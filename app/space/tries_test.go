@@ -25,12 +25,11 @@ func (p *part) everywhere(t *task.T, name, content string) error {
 		return err
 	}
 	c, err := u.Finish(t)
-	if err == nil {
-		_, err = p.sp.Put(t, name, space.File{Content: c, Copies: 5, Seen: u.Seen()}, space.Cond{})
+	if err != nil {
+		return err
 	}
-	if err == nil {
-		u.Keep()
-	}
+	_, fates, err := p.sp.Put(t, name, space.File{Content: c, Copies: 5, Seen: u.Seen()}, space.Cond{})
+	u.Settle(fates.Content)
 	return err
 }
 
@@ -77,7 +76,7 @@ func TestPutPassesRename(t *testing.T) {
 	}
 	put := func(name string) func(*task.T) error {
 		return func(t *task.T) error {
-			_, err := b.sp.Put(t, name, space.File{}, space.Cond{})
+			_, _, err := b.sp.Put(t, name, space.File{}, space.Cond{})
 			return err
 		}
 	}
@@ -165,7 +164,10 @@ func TestUnsent(t *testing.T) {
 	h := w.members[0].create(space.Founding{Name: "x"})
 	b := opened(h, w.members[4])[0]
 	w.alone(b)
-	err := b.do(func(t *task.T) error { _, err := b.sp.Put(t, "f", space.File{}, space.Cond{Absent: true}); return err })
+	err := b.do(func(t *task.T) error {
+		_, _, err := b.sp.Put(t, "f", space.File{}, space.Cond{Absent: true})
+		return err
+	})
 	wantErr(t, "a first change, alone", err, past.ErrNotReachable)
 	if errors.Is(err, space.ErrUncertain) {
 		t.Errorf("it may have been made: %v", err)
@@ -200,7 +202,7 @@ func TestRootShowsAnother(t *testing.T) {
 		return false
 	})
 	c.node.Do(func() {
-		c.node.Endpoint(2).Go(func(t *task.T) error { _, err := c.sp.Put(t, "never", space.File{}, space.Cond{}); return err }, nil)
+		c.node.Endpoint(2).Go(func(t *task.T) error { _, _, err := c.sp.Put(t, "never", space.File{}, space.Cond{}); return err }, nil)
 	})
 	w.net.Run(time.Minute)
 	if never == nil {

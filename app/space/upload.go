@@ -341,3 +341,15 @@ func (u *Upload) Keep() {
 	}
 	u.end()
 }
+
+// Settle says what became of the content: Keep, Leave or Discard.
+func (u *Upload) Settle(f Fate) {
+	switch f {
+	case Used:
+		u.Keep()
+	case Unsure:
+		u.Leave()
+	default:
+		u.Discard()
+	}
+}

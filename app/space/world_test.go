@@ -193,13 +193,9 @@ func putting(t *task.T, sp *space.Space, name string, content []byte, c space.Co
 	if err != nil {
 		return nil, err
 	}
-	v, err := sp.Put(t, name, space.File{Content: whole, Copies: 3, Seen: u.Seen()}, c)
-	if err != nil {
-		u.Discard()
-		return nil, err
-	}
-	u.Keep()
-	return v, nil
+	v, fates, err := sp.Put(t, name, space.File{Content: whole, Copies: 3, Seen: u.Seen()}, c)
+	u.Settle(fates.Content)
+	return v, err
 }
 
 func (m *member) put(p space.Person, h space.Handle, name string, content []byte, c space.Cond) (v *tree.Version, err error) {

@@ -121,15 +121,8 @@ func (f *Folder) store(t *task.T, sp *space.Space, name, content string, c space
 		u.Discard()
 		return nil, err
 	}
-	v, err := sp.Put(t, name, space.File{Content: whole, Copies: Copies, Seen: u.Seen()}, c)
-	switch {
-	case err == nil:
-		u.Keep()
-	case undecided(err):
-		u.Leave()
-	default:
-		u.Discard()
-	}
+	v, fates, err := sp.Put(t, name, space.File{Content: whole, Copies: Copies, Seen: u.Seen()}, c)
+	u.Settle(fates.Content)
 	return v, err
 }
 

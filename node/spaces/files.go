@@ -231,7 +231,7 @@ func (s *userSpace) Put(ctx context.Context, name string, content []files.Draft,
 		}
 		p := putting{drafts: drafts}
 		v, err := p.put(t, sp, name, a, c)
-		p.settle(v, err)
+		p.settle()
 		if err != nil {
 			return files.Entry{}, err
 		}
@@ -262,47 +262,37 @@ func (h *Here) earlier(t *task.T, sp *space.Space, name string, v *tree.Version)
 
 // putting is a Put that goes on. It is the loop's.
 type putting struct {
-	drafts []*draft
-	others []*space.Upload // that were begun for it
-	again  bool            // it was made before
+	drafts      []*draft
+	whole, more *space.Upload // that were begun for it, of all drafts together and of the meta data, or nil
+	fates       space.Fates   // of the whole, or of the one draft that has all, and of more
+	again       bool          // it was made before
 }
 
 // put makes the change.
 func (p *putting) put(t *task.T, sp *space.Space, name string, a files.Attrs, c files.Cond) (*tree.Version, error) {
 	m, more, err := meta(t, sp, a, c.Once)
-	if more != nil {
-		p.others = append(p.others, more)
-	}
-	if err != nil {
+	if p.more = more; err != nil {
 		return nil, err
 	}
 	f := space.File{Meta: m.Pairs, More: m.More, Copies: space.Copies, Seen: sp.Seen(), Once: c.Once}
-	whole, err := joined(t, sp, p.drafts, &f)
-	if whole != nil {
-		p.others = append(p.others, whole)
-	}
-	if err != nil {
+	if p.whole, err = joined(t, sp, p.drafts, &f); err != nil {
 		return nil, err
 	}
-	v, err := sp.Put(t, name, f, cond(c))
-	p.again = err == nil && v.Content != f.Content
+	v, fates, err := sp.Put(t, name, f, cond(c))
+	p.fates, p.again = fates, err == nil && fates.Content == space.Unused
 	return v, err
 }
 
-// settle says to all content what became of the change. Where nobody knows it stays, as it may
-// have a name now.
-func (p *putting) settle(v *tree.Version, err error) {
-	made := err == nil && !p.again
-	unknown := errors.Is(err, space.ErrUncertain) || errors.Is(err, task.ErrStopped)
+// settle says to all content what became of the change.
+func (p *putting) settle() {
 	for _, d := range p.drafts {
-		d.settle(made, unknown)
+		d.settle(p.fates.Content)
 	}
-	for _, u := range p.others {
-		if made {
-			u.Keep()
-		} else if !unknown {
-			u.Discard()
-		}
+	if p.whole != nil {
+		p.whole.Settle(p.fates.Content)
+	}
+	if p.more != nil {
+		p.more.Settle(p.fates.More)
 	}
 }
 
@@ -347,22 +337,21 @@ func (s *userSpace) Copy(ctx context.Context, from files.Ref, to string, a *file
 	}
 	return inSpace(ctx, s, func(t *task.T, h *Here, sp *space.Space) (files.Entry, error) {
 		var m *space.Meta
+		var more *space.Upload
 		if a != nil {
-			kept, more, err := meta(t, sp, *a, "")
-			if more != nil {
-				defer more.Discard()
-			}
+			kept, up, err := meta(t, sp, *a, "")
 			if err != nil {
+				if up != nil {
+					up.Discard()
+				}
 				return files.Entry{}, err
 			}
-			m = &kept
-			v, err := sp.Copy(t, from.Name, number(from.Version), to, m, cond(c))
-			if err == nil && more != nil {
-				more.Keep()
-			}
-			return h.latest(t, to, v, err)
+			m, more = &kept, up
 		}
-		v, err := sp.Copy(t, from.Name, number(from.Version), to, nil, cond(c))
+		v, err := sp.Copy(t, from.Name, number(from.Version), to, m, cond(c))
+		if more != nil {
+			more.Settle(space.FateOf(err))
+		}
 		return h.latest(t, to, v, err)
 	})
 }

@@ -111,20 +111,14 @@ func (d *draft) finish() error {
 // after finish.
 func (d *draft) copies() (have, want int) { return d.up.Copies() }
 
-// settle says, on the loop, what became of the change that it was put with.
-func (d *draft) settle(made, unknown bool) {
+// settle says, on the loop, what became of the change that it was put with. If nothing has the content the draft is as it was.
+func (d *draft) settle(f space.Fate) {
 	d.putting = false
-	switch {
-	case d.settled:
-	case made:
-		d.up.Keep()
-		d.settled = true
-	case unknown:
-		d.settled = true
-		d.up.Leave()
-	case d.given:
-		d.up.Discard()
+	if d.settled || f == space.Unused && !d.given {
+		return
 	}
+	d.settled = f != space.Unused
+	d.up.Settle(f)
 }
 
 // giveUp is Discard, on the loop.
