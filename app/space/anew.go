@@ -64,9 +64,7 @@ func (sp *Space) storing(t *task.T, o *op, run func(*roots.View, *anew) (*tree.V
 			}
 			err = failed
 		}
-		if err != nil && len(o.tried) > 0 && !errors.Is(err, ErrUncertain) { // one of these may have been made
-			err = uncertain(err)
-		}
+		err = o.told(err)
 		if a.end(err); sp.back(o) {
 			sp.begin() // what depends on it
 		}

@@ -23,7 +23,8 @@ type op struct {
 	run     func(*roots.View) (*tree.Version, error)
 	resolve func(*tree.Version, error)
 	tried   []earlier
-	left    bool // nobody waits for it any more
+	left    bool   // nobody waits for it any more
+	number  uint64 // in the order in which changes of the space were asked for; 0: not yet
 }
 
 // earlier is a try to make a change of which nobody has said what became of it.
@@ -96,24 +97,45 @@ func (sp *Space) changeIf(t *task.T, names []string, strict bool, run func(*root
 	return sp.add(t, &op{names: names, strict: strict, run: run})
 }
 
-// add has a change made. One that stores contents anew comes before those that wait.
+// errLater: a change waits until another one that it depends on is made. No caller of the package sees it.
+var errLater = errors.New("space: another change is made first")
+
+// add has a change made.
 func (sp *Space) add(t *task.T, o *op) (*tree.Version, error) {
 	if sp.signer == nil {
 		return nil, ErrReadOnly
 	}
 	v, err := task.Await(t, 2*sp.s.cfg.Patience, func(resolve func(*tree.Version, error)) {
 		o.resolve = resolve
-		at := len(sp.queue)
-		if sp.back(o) {
-			at = 0
-		}
-		sp.queue = slices.Insert(sp.queue, at, o)
+		sp.back(o)
+		sp.enqueue(o)
 		sp.begin()
 	})
 	if errors.Is(err, task.ErrTimeout) {
 		err, o.left = ErrUncertain, true
 	}
-	return v, err
+	return v, o.told(err)
+}
+
+// told is the outcome of a change, of which an earlier try may have been made.
+func (o *op) told(err error) error {
+	if err == nil || len(o.tried) == 0 || putOff(err) || errors.Is(err, ErrUncertain) {
+		return err
+	}
+	return uncertain(err)
+}
+
+// enqueue puts a change into the queue. One that was there before comes before those that were asked for after it.
+func (sp *Space) enqueue(o *op) {
+	if o.number == 0 {
+		sp.asked++
+		o.number = sp.asked
+	}
+	at := slices.IndexFunc(sp.queue, func(x *op) bool { return x.number > o.number })
+	if at < 0 {
+		at = len(sp.queue)
+	}
+	sp.queue = slices.Insert(sp.queue, at, o)
 }
 
 // begin has a task make the changes of the queue.
@@ -172,7 +194,11 @@ func (sp *Space) make(t *task.T, ops []*op) error {
 		if err == nil {
 			x = results[i]
 		}
-		if errors.Is(x.err, errAnew) && !o.left {
+		switch {
+		case errors.Is(x.err, errLater) && !o.left:
+			sp.enqueue(o)
+			continue
+		case errors.Is(x.err, errAnew) && !o.left:
 			sp.renewing = append(sp.renewing, o)
 		}
 		o.resolve(x.version, x.err)
@@ -385,10 +411,18 @@ func (sp *Space) build(t *task.T, r *roots.Root, fresh bool, ops []*op) (*attemp
 	}
 	a := &attempt{made: made, from: r.Version, results: make([]result, len(ops))}
 	a.strict = ops[0].strict || r.Apart == 0 && (sp.shares(ops) || v.Beside && !sp.charter.Convergent)
+	var later []*op // those that are not made yet, as contents are stored anew before
 	for i, o := range ops {
 		x, found, err := o.found(v)
-		if err == nil && !found {
+		switch {
+		case err != nil || found:
+		case o.depends(later):
+			err = errLater
+		default:
 			x, err = o.run(v.View)
+		}
+		if putOff(err) {
+			later = append(later, o)
 		}
 		if err != nil && !refused(err) {
 			return nil, err
@@ -420,10 +454,13 @@ func (sp *Space) build(t *task.T, r *roots.Root, fresh bool, ops []*op) (*attemp
 	return a, nil
 }
 
-// refused reports whether an op was decided, against it.
+// refused reports whether an op was decided, against it, or put off.
 func refused(err error) bool {
-	return errors.Is(err, ErrNotFound) || errors.Is(err, ErrChanged) || errors.Is(err, ErrClash) || errors.Is(err, tree.ErrName) || errors.Is(err, errAnew)
+	return errors.Is(err, ErrNotFound) || errors.Is(err, ErrChanged) || errors.Is(err, ErrClash) || errors.Is(err, tree.ErrName) || putOff(err)
 }
+
+// putOff reports whether an op comes again.
+func putOff(err error) bool { return errors.Is(err, errAnew) || errors.Is(err, errLater) }
 
 // told are the results of an attempt that was made, or that would change nothing. What it refused, and another one that may
 // have been made did not, is uncertain.
@@ -438,7 +475,7 @@ func told(tried []*attempt, a *attempt) []result {
 
 // uncertain is the error of a change of which an earlier try may have been made. That the last one was refused says nothing then.
 func uncertain(err error) error {
-	if refused(err) && !errors.Is(err, errAnew) {
+	if refused(err) && !putOff(err) {
 		return ErrUncertain
 	}
 	return errors.Join(ErrUncertain, err)

@@ -90,9 +90,10 @@ type Space struct {
 	// cutter cuts what is kept once if it is equal, or archived, and long all else.
 	cutter, long *piece.Cutter
 
-	queue    []*op
-	renewing []*op // those of which contents are being stored anew, and which come back then
-	busy     bool  // a task makes the changes of the queue
+	queue    []*op  // in the order in which they were asked for
+	asked    uint64 // how many changes were
+	renewing []*op  // those of which contents are being stored anew, and which come back then
+	busy     bool   // a task makes the changes of the queue
 	current  *roots.Root
 	alien    map[id.Hash]bool         // rivals of roots that cannot be merged
 	later    map[id.Hash]task.Instant // those that the last merge has left for later, and when

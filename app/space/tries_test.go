@@ -11,6 +11,7 @@ import (
 	"github.com/phyllo-net/phyllo/app/past/msg"
 	"github.com/phyllo-net/phyllo/app/space"
 	"github.com/phyllo-net/phyllo/app/space/notes"
+	"github.com/phyllo-net/phyllo/app/space/piece"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/task"
 	"github.com/phyllo-net/phyllo/wire"
@@ -153,6 +154,92 @@ func TestPutAgainApart(t *testing.T) {
 			delete(want, "file")
 			w.net.Run(10 * time.Minute)
 			mustHave(t, m, want)
+		}
+	}
+}
+
+// TestOneAfterAnother: a file is put, and removed or put once more, with one root that a majority makes, and whose answer is lost,
+// as whoever asked for it loses sight of them. On the next try the first put waits for a content of its own. What was asked for
+// after it is made after it all the same.
+func TestOneAfterAnother(t *testing.T) {
+	for _, removes := range []bool{true, false} {
+		w := newTunedWorld(t, 5, 82, 4<<10, func(c *past.Config) { c.Patience = 5 * time.Second })
+		h := w.members[0].create(space.Founding{Name: "x"})
+		m := opened(h, w.members[0], w.members[4])
+		a, b := m[0], m[1]
+		a.puts("first", "one")
+		b.has()
+		var u *space.Upload
+		var content piece.Content
+		b.must("store", func(t *task.T) (err error) {
+			u = b.sp.Begin(space.Storing{Copies: 5})
+			if err := u.Write(t, []byte("content")); err != nil {
+				return err
+			}
+			content, err = u.Finish(t)
+			return err
+		})
+		updates, version, lost := 0, uint64(0), false
+		for _, x := range w.members {
+			x.node.OnDeliver = func(_ wire.AppID, d *kbr.Delivery) bool {
+				m, err := msg.Decode(d.Payload)
+				if err != nil {
+					return false
+				}
+				switch m := m.(type) {
+				case *msg.Update:
+					if updates++; updates == 2 { // after that of what keeps both waiting
+						version = m.Cert.Version
+					}
+				case *msg.Accept:
+					if x == b.member && m.Cert != nil && version > 0 && m.Cert.Version == version && !lost {
+						lost = true
+						w.cutOff(b)
+						return true
+					}
+				}
+				return false
+			}
+		}
+		over := 0
+		does := func(what string, f func(*task.T) error) {
+			b.node.Do(func() {
+				b.node.Endpoint(2).Go(f, func(err error) {
+					if over++; err != nil {
+						t.Errorf("removes: %t; %s: %v", removes, what, err)
+					}
+				})
+			})
+		}
+		empty := func(name string) func(*task.T) error {
+			return func(t *task.T) error { _, _, err := b.sp.Put(t, name, space.File{}, space.Cond{}); return err }
+		}
+		does("put before it", empty("before"))
+		does("put", func(t *task.T) error {
+			_, fates, err := b.sp.Put(t, "file", space.File{Content: content, Copies: 5}, space.Cond{})
+			if u.Settle(fates.Content); err == nil && fates.Content != space.Unsure {
+				err = errors.New("it has the content that it had at the first try")
+			}
+			return err
+		})
+		if removes {
+			does("remove", func(t *task.T) error { _, err := b.sp.Remove(t, "file", 0, space.Cond{}); return err })
+		} else {
+			does("put once more", empty("file"))
+		}
+		w.net.Run(5 * time.Minute)
+		if !lost || over != 3 || b.sp.Apart() == 0 {
+			t.Fatalf("the answer is lost: %t; %d are over; apart from %d", lost, over, b.sp.Apart())
+		}
+		for _, met := range []bool{false, true} {
+			if met {
+				w.meet()
+				b.has()
+				w.net.Run(10 * time.Minute)
+			}
+			if got, there := b.has()["file"]; there == removes || there && got[0] != "" {
+				t.Errorf("removes: %t; met: %t; the file has %q", removes, met, got)
+			}
 		}
 	}
 }
