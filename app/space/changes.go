@@ -60,11 +60,12 @@ func (sp *Space) attempt(r *roots.Root) tree.Made {
 	return sp.names.Attempt(r, sp.s.tries, sp.s.drawn)
 }
 
-// try notes that an attempt is about to be made.
-func (c *changes) try(sp *Space, r *roots.Root, m tree.Made) {
+// try notes that an attempt is about to be made; apart: it may be made without a majority, for which those who decide about it
+// may have waited since before it was begun.
+func (c *changes) try(sp *Space, r *roots.Root, m tree.Made, apart bool) {
 	now := sp.s.ep.Wall()
 	c.Settle(r.Facts(), now, sp.s.cfg.LostAfter)
-	a := notes.Attempt{Made: m, Version: r.Version + 1, Date: now.UnixMilli()}
+	a := notes.Attempt{Made: m, Version: r.Version + 1, Date: now.UnixMilli(), Apart: apart}
 	if len(r.Made) > 0 {
 		a.Base = &r.Made[0]
 	}

@@ -237,12 +237,8 @@ func unknown(tried []*attempt) bool {
 	return slices.ContainsFunc(tried, func(a *attempt) bool { return a.unknown })
 }
 
-const (
-	// strictTry is for how long storage tries a change that waits for a majority, before others pass it.
-	strictTry = 10 * time.Second
-	// aloneAfter is less than the time for which anybody waits for a majority before he goes on without it.
-	aloneAfter = 20 * time.Second
-)
+// strictTry is for how long storage tries a change that waits for a majority, before others pass it.
+const strictTry = 10 * time.Second
 
 // commit makes changes, all of one kind, again and again until a root with them is current.
 func (sp *Space) commit(t *task.T, ops []*op) ([]result, error) {
@@ -309,7 +305,7 @@ func (sp *Space) commit(t *task.T, ops []*op) ([]result, error) {
 // one, as a majority says, and the error past.ErrConflict. An attempt of which it is certain that nobody else has heard of it
 // is forgotten: past.ErrUnsent.
 func (sp *Space) send(t *task.T, a *attempt, from *roots.Root, ops []*op) (now *roots.Root, err error) {
-	begun, within := sp.s.ep.Now(), time.Duration(0)
+	within := time.Duration(0)
 	if a.strict {
 		within = strictTry
 	}
@@ -335,14 +331,9 @@ func (sp *Space) send(t *task.T, a *attempt, from *roots.Root, ops []*op) (now *
 	}
 	// Else a conflict is one root's word without proof.
 	a.unknown, sp.names.Last = true, a.made
-	apart := !a.strict && (from.Apart > 0 || sp.s.ep.Now().Sub(begun) >= aloneAfter)
-	if apart {
-		c.Apart(a.made)
-		c.save(sp)
-	}
 	for i, o := range ops {
 		if x := a.results[i]; x.err == nil {
-			o.tried = append(o.tried, earlier{a.made, x.version, apart})
+			o.tried = append(o.tried, earlier{a.made, x.version, !a.strict})
 		}
 	}
 	return now, err
@@ -435,7 +426,7 @@ func (sp *Space) build(t *task.T, r *roots.Root, fresh bool, ops []*op) (*attemp
 	if v.Number == r.Number && len(v.Edits) == 0 && v.History == r.History {
 		return a, nil
 	}
-	c.try(sp, r, made)
+	c.try(sp, r, made, !a.strict)
 	noted := c.save(sp) // beside the nodes
 	changed, gone, err := s.write(v.Tree, v.Edits)
 	if bad := noted.wait(t); err == nil {

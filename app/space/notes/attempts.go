@@ -50,7 +50,7 @@ type Attempt struct {
 	// milliseconds; 0: none was.
 	Astray int64 `cbor:"6,keyasint,omitempty"`
 	Met    int64 `cbor:"7,keyasint,omitempty"`
-	// Apart: it may have been made without a majority, and stand where no root of one comes after it.
+	// Apart: nobody knows, and it may have been made without a majority, and stand where no root of one comes after it.
 	Apart bool `cbor:"8,keyasint,omitempty"`
 }
 
@@ -116,7 +116,7 @@ func (as *Attempts) Settle(by Root, now time.Time, lost time.Duration) {
 			if !slices.ContainsFunc(all, func(b Attempt) bool {
 				return b.Made.Who == a.Made.Who && b.Made.Attempt > a.Made.Attempt && by.After(b.Made)
 			}) {
-				a.Sure, a.Astray, a.Met = true, 0, 0 // it is there
+				a.Sure, a.Apart, a.Astray, a.Met = true, false, 0, 0 // it is there
 				as.List = append(as.List, a)
 			}
 		} else if !a.settled(by) && !a.lapsed(by, now, lost) {
@@ -137,14 +137,7 @@ func (as *Attempts) Try(a Attempt) {
 // Sure notes that an attempt became a root.
 func (as *Attempts) Sure(m Made) {
 	if i := as.at(m); i >= 0 {
-		as.List[i].Sure = true
-	}
-}
-
-// Apart notes that an attempt may have been made without a majority.
-func (as *Attempts) Apart(m Made) {
-	if i := as.at(m); i >= 0 {
-		as.List[i].Apart = true
+		as.List[i].Sure, as.List[i].Apart = true, false
 	}
 }
 
