@@ -249,9 +249,11 @@ func (sp *Space) commit(t *task.T, ops []*op) ([]result, error) {
 	for {
 		if err == nil {
 			if i := slices.IndexFunc(tried, func(a *attempt) bool { return a.in(r) }); i >= 0 {
-				sp.names.Heard(tried[i].made)
-				sp.settled(tried, tried[i])
-				return told(tried, tried[i]), nil
+				a := tried[i]
+				sp.names.Heard(a.made)
+				// What others have made of it, perhaps as parts of a ring met, may need what it replaced.
+				sp.settled(tried, a, r.Made[0] == a.made)
+				return told(tried, a), nil
 			}
 			var a *attempt
 			a, err = sp.build(t, r, fresh, ops)
@@ -261,7 +263,7 @@ func (sp *Space) commit(t *task.T, ops []*op) ([]result, error) {
 				continue
 			}
 			if err == nil && a.root == nil {
-				sp.settled(tried, nil)
+				sp.settled(tried, nil, false)
 				return told(tried, a), nil
 			}
 			if err == nil {
@@ -272,7 +274,7 @@ func (sp *Space) commit(t *task.T, ops []*op) ([]result, error) {
 				if err == nil {
 					sp.current, sp.own = now, now
 					sp.names.Heard(a.made)
-					sp.settled(tried, a)
+					sp.settled(tried, a, true)
 					return told(tried, a), nil
 				}
 				if now != nil && replaced(r, now) {
@@ -287,7 +289,7 @@ func (sp *Space) commit(t *task.T, ops []*op) ([]result, error) {
 			}
 		}
 		if fatal(err) || !sp.s.ep.Now().Before(end) {
-			sp.settled(tried, nil)
+			sp.settled(tried, nil, false)
 			if unknown(tried) && !errors.Is(err, task.ErrStopped) {
 				return nil, errors.Join(ErrUncertain, err)
 			}
@@ -435,6 +437,7 @@ func (sp *Space) build(t *task.T, r *roots.Root, fresh bool, ops []*op) (*attemp
 	if err != nil {
 		c.Lost(a.made)
 		c.land(a.made)
+		c.save(sp)
 		sp.give(s.saved)
 		return nil, err
 	}
@@ -472,11 +475,12 @@ func uncertain(err error) error {
 	return errors.Join(ErrUncertain, err)
 }
 
-// settled gives back what the attempts leave over: of the one that was made what it replaced, of those that were
-// not made what they wrote; none while a majority is away, as others may go on from what was there. One of which nobody knows stays open (package notes): it may stand out of sight, and be
-// brought together with the others later. What it wrote and nobody needs is swept up when a majority's root has settled it.
-func (sp *Space) settled(tried []*attempt, won *attempt) {
-	c, apart := sp.s.changes[sp.id], sp.Apart() > 0 // what nobody needs in the end is swept up
+// settled gives back what the attempts leave over: of the one that was made what it replaced, if it is the current root
+// (current), of those that were not made what they wrote; none while a majority is away, as others may go on from what was
+// there. One of which nobody knows stays open (package notes): it may stand out of sight, and be brought together with the
+// others later. What nobody needs in the end is swept up when a majority's root has settled it.
+func (sp *Space) settled(tried []*attempt, won *attempt, current bool) {
+	c, apart := sp.s.changes[sp.id], sp.Apart() > 0
 	for _, a := range tried {
 		if a != won && !a.unknown {
 			if c.Lost(a.made); !apart {
@@ -486,10 +490,12 @@ func (sp *Space) settled(tried []*attempt, won *attempt) {
 	}
 	if won != nil {
 		c.Sure(won.made)
-		c.save(sp)
-		if !apart {
+		if current && !apart {
 			sp.give(won.gone)
 			sp.drop(won)
 		}
+	}
+	if len(tried) > 0 {
+		c.save(sp)
 	}
 }
