@@ -23,8 +23,9 @@ type op struct {
 	run     func(*roots.View) (*tree.Version, error)
 	resolve func(*tree.Version, error)
 	tried   []earlier
-	left    bool   // nobody waits for it any more
-	number  uint64 // in the order in which changes of the space were asked for; 0: not yet
+	left    bool         // nobody waits for it any more
+	number  uint64       // in the order in which changes of the space were asked for; 0: not yet
+	until   task.Instant // somebody waits for it, till then
 }
 
 // earlier is a try to make a change of which nobody has said what became of it.
@@ -105,6 +106,7 @@ func (sp *Space) add(t *task.T, o *op) (*tree.Version, error) {
 	if sp.signer == nil {
 		return nil, ErrReadOnly
 	}
+	o.until = sp.s.ep.Now().Add(2 * sp.s.cfg.Patience)
 	v, err := task.Await(t, 2*sp.s.cfg.Patience, func(resolve func(*tree.Version, error)) {
 		o.resolve = resolve
 		sp.back(o)
@@ -284,9 +286,11 @@ func (sp *Space) commit(t *task.T, ops []*op) ([]result, error) {
 			}
 		}
 		if !fatal(err) && sp.waits(ops[0]) {
+			begun := sp.s.ep.Now()
 			if err := sp.letPass(t, ops); err != nil {
 				return nil, err
 			}
+			end = max(end, min(end.Add(sp.s.ep.Now().Sub(begun)), ops[0].until)) // that was no time of theirs
 		}
 		if fatal(err) || !sp.s.ep.Now().Before(end) {
 			sp.settled(tried, nil, false)
