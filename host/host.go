@@ -239,7 +239,7 @@ const (
 )
 
 // flush waits until no link has frames that wait, or until for half a second none of them
-// went, but no longer than a peer may hold up the end: on a busy computer a goodbye takes longer, and who does not hear it waits for the leases of
+// went, but no longer than flushTime, so that no peer holds up the end: on a busy computer a goodbye takes longer, and who does not hear it waits for the leases of
 // who has gone.
 func flush(ctx context.Context, t transport.Transport) {
 	ctx, cancel := context.WithTimeout(ctx, flushTime)

@@ -214,8 +214,7 @@ func (n *Node) nameOther(g *grant, s side, m *msg.Lease) {
 	if !m.Other.IsZero() || before == nil {
 		return
 	}
-	if g.unsure = before.unsure; !before.other.IsZero() &&
-		(before.other != g.other || before.life != g.life && before.life != 0 && g.life != 0) {
+	if g.unsure = before.unsure; !before.other.IsZero() && (before.other != g.other || before.life != g.life) {
 		g.unsure = max(g.unsure, before.until)
 	}
 }

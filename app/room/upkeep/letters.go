@@ -128,6 +128,11 @@ func (u *Upkeep) learnAll(t *task.T, current id.Hash) (bool, error) {
 			return false, nil // another look decides
 		}
 	}
+	for _, x := range u.before(current) { // its key may have come meanwhile
+		if _, known := u.older[x]; !known {
+			return false, nil
+		}
+	}
 	return true, nil
 }
 
