@@ -292,39 +292,6 @@ func TestNonTransitiveLinks(t *testing.T) {
 	}
 }
 
-// Two who cannot reach each other become neighbours only later, as those between them end: they come into each other's leaf sets
-// all the same, through those who have both, and are linked.
-func TestNonTransitiveLinksOfLaterNeighbours(t *testing.T) {
-	t.Parallel()
-	ids := []uint8{0x08, 0x10, 0x18, 0x20, 0x28, 0x40, 0x60, 0x90, 0xa0, 0xd0}
-	const a, c = 1, 4 // with two between them, none is a member of the other's leaf set
-	for _, ends := range [][]sim.NodeRef{{2}, {3}, {2, 3}} {
-		for _, late := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%d end, late %v", ends, late), func(t *testing.T) {
-				w := grow(t, len(ids), tiny(coded(uint64(len(ids))), ids...))
-				w.Sim.Cut(a, c)
-				w.Sim.Cut(c, a)
-				if late { // and have found each other dead
-					w.Sim.RunFor(5 * time.Minute)
-				}
-				for _, n := range ends {
-					w.Sim.Die(n)
-				}
-				w.Sim.RunFor(4 * time.Minute)
-				w.Truth.Claims(true)
-				w.Truth.LeafSets(4)
-				w.problems()
-				for _, from := range []sim.NodeRef{a, c} {
-					to := w.Sim.Handle(a + c - from).ID
-					if o := w.ask(from, to, kbr.Options{}); o.err != nil || o.by() != to {
-						t.Errorf("from %s to %s: %v, answered by %s", w.Sim.Handle(from).ID.Short(), to.Short(), o.err, o.by().Short())
-					}
-				}
-			})
-		}
-	}
-}
-
 // Pastry 2001, 2.2: routing can be randomised, so that a message that a bad node
 // swallows takes another way when it is repeated. Here a quarter of the nodes swallow
 // all that passes them, and requests are repeated with and without that.

@@ -4,11 +4,13 @@ import (
 	"slices"
 	"time"
 
+	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/kbr"
 	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/peer"
 	"github.com/phyllo-net/phyllo/task"
+	"github.com/phyllo-net/phyllo/wire"
 )
 
 // probe is a check whether a contact is alive: an LS-PROBE, sent again until the
@@ -130,7 +132,7 @@ func (n *Node) probeAgain(c *contact) {
 		m := n.leafProbe(false)
 		m.Num, p.young = p.num, !n.active
 		n.Send(c.h, machine.ClassLiveness, m)
-		if c.via() != nil || p.tries > 0 && (c.leaf() || p.candidate) {
+		if c.via() != nil || c.leaf() && p.tries > 0 {
 			n.probeThrough(c, p, m)
 		}
 	} else if !p.pinged {
@@ -140,6 +142,39 @@ func (n *Node) probeAgain(c *contact) {
 	}
 	p.timer = n.After(waits[p.tries], func() { n.probeAgain(c) })
 	p.tries++
+}
+
+// probeThrough sends a probe past a link that may be broken, with each try through another member,
+// as long as there are some.
+func (n *Node) probeThrough(c *contact, p *probe, m wire.Message) {
+	try := p.tries
+	if c.via() == nil {
+		try-- // the first one went over the link alone
+	}
+	if by := n.relays(c, p.teller); len(by) > 0 {
+		n.relayBy(by[try%len(by)], c, m)
+		p.relayed = true
+	}
+}
+
+// relays returns the members that may hand something on to c, in the order in which they are to be
+// tried: the one through which it was reached last, then those that stand nearest to it, as they
+// know it, too. Who found it dead hands nothing on.
+func (n *Node) relays(c, teller *contact) (by []*contact) {
+	n.leafs.each(func(o *contact) bool {
+		if o != c && o != teller && o.life == alive && o.via() == nil && o.active {
+			by = append(by, o)
+		}
+		return true
+	})
+	away := func(o *contact) id.ID {
+		if o == c.via() {
+			return id.ID{}
+		}
+		return c.h.ID.Distance(o.h.ID)
+	}
+	slices.SortStableFunc(by, func(a, b *contact) int { return away(a).Cmp(away(b)) })
+	return by
 }
 
 func (n *Node) endProbe(c *contact) {

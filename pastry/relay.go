@@ -1,9 +1,6 @@
 package pastry
 
 import (
-	"slices"
-
-	"github.com/phyllo-net/phyllo/id"
 	"github.com/phyllo-net/phyllo/machine"
 	"github.com/phyllo-net/phyllo/pastry/msg"
 	"github.com/phyllo-net/phyllo/pastry/taken"
@@ -22,43 +19,6 @@ func (n *Node) relayBy(by, c *contact, m wire.Message) {
 	r := &msg.Relay{From: n.self, To: c.h.ID, Num: n.relayNum, Inner: inner}
 	r.Sig = n.cfg.Signer.Sign(r.Text(n.cfg.Ring))
 	n.Send(by.h, relayClass(r), r)
-}
-
-// probeThrough sends a probe past a link that may be broken, with each try through another member,
-// as long as there are some.
-func (n *Node) probeThrough(c *contact, p *probe, m wire.Message) {
-	try := p.tries
-	if c.via() == nil {
-		try-- // the first one went over the link alone
-	}
-	if by := n.relays(c, p); len(by) > 0 {
-		n.relayBy(by[try%len(by)], c, m)
-		p.relayed = true
-	}
-}
-
-// relays returns the members that may hand a probe on to c, in the order in which they are to be
-// tried: the one through which it was reached last, or who named it just now, then those that stand nearest to it, as they
-// know it, too. Who found it dead hands nothing on.
-func (n *Node) relays(c *contact, p *probe) (by []*contact) {
-	first := c.via()
-	if first == nil {
-		first = p.by
-	}
-	n.leafs.each(func(o *contact) bool {
-		if o != c && o != p.teller && o.life == alive && o.via() == nil && o.active {
-			by = append(by, o)
-		}
-		return true
-	})
-	away := func(o *contact) id.ID {
-		if o == first {
-			return id.ID{}
-		}
-		return c.h.ID.Distance(o.h.ID)
-	}
-	slices.SortStableFunc(by, func(a, b *contact) int { return away(a).Cmp(away(b)) })
-	return by
 }
 
 // largeRelayed is the size from which on a relayed message is most likely one of an
