@@ -750,24 +750,31 @@ func TestLettersWithoutNewcomer(t *testing.T) {
 	})
 }
 
-// Who was invited while an epoch began of which his inviter did not know has not its key: the head under the one that he
-// has keeps what it had as long as he cannot be found, and he gets a letter when he is.
-func TestInvitedMeanwhile(t *testing.T) {
-	const day = 24 * time.Hour
+// twoAdmins makes a world with a stored room of alice, bob, carol and erin, in which alice has said "one", and she and bob
+// are admins.
+func twoAdmins(t *testing.T) (*world, id.Hash) {
 	w := newWorld(t, 1)
 	w.vault, w.cfg.SyncEvery = newVault(), time.Hour
 	for i, name := range []string{"alice", "bob", "carol", "erin"} {
 		w.add(name, uint64(i+1))
 	}
 	w.net.Run(time.Second)
-	alice, bob, carol, erin := w.people[0], w.people[1], w.people[2], w.people[3]
 	r := w.room()
-	alice.store(r, true)
-	alice.say(r, "one")
-	if err := alice.setRole(r, bob, entry.Admin); err != nil {
+	w.people[0].store(r, true)
+	w.people[0].say(r, "one")
+	if err := w.people[0].setRole(r, w.people[1], entry.Admin); err != nil {
 		t.Fatal(err)
 	}
 	w.net.Run(time.Hour)
+	return w, r
+}
+
+// Who was invited while an epoch began of which his inviter did not know has not its key: the head under the one that he
+// has keeps what it had as long as he cannot be found, and he gets a letter when he is.
+func TestInvitedMeanwhile(t *testing.T) {
+	const day = 24 * time.Hour
+	w, r := twoAdmins(t)
+	alice, bob, carol, erin := w.people[0], w.people[1], w.people[2], w.people[3]
 	w.add("dave", 5)
 	dave := w.people[4]
 	w.net.Run(time.Second)
@@ -830,20 +837,8 @@ func TestInvitedMeanwhile(t *testing.T) {
 // he came when both had begun.
 func TestInvitedBetweenRivals(t *testing.T) {
 	const day = 24 * time.Hour
-	w := newWorld(t, 1)
-	w.vault, w.cfg.SyncEvery = newVault(), time.Hour
-	for i, name := range []string{"alice", "bob", "carol", "erin"} {
-		w.add(name, uint64(i+1))
-	}
-	w.net.Run(time.Second)
+	w, r := twoAdmins(t)
 	alice, bob, carol, erin := w.people[0], w.people[1], w.people[2], w.people[3]
-	r := w.room()
-	alice.store(r, true)
-	alice.say(r, "one")
-	if err := alice.setRole(r, bob, entry.Admin); err != nil {
-		t.Fatal(err)
-	}
-	w.net.Run(time.Hour)
 	first := bob.Keys(bob.key(), r)[0]
 	w.kill(alice, carol, erin)
 	set := func(p, who *person, role entry.Role) {
